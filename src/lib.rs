@@ -1,0 +1,1 @@
+//! A compiler from StableHLO text, as JAX prints it, to ONNX.

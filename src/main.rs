@@ -1,0 +1,3 @@
+//! The `hlo2onnx` command line.
+
+fn main() {}
