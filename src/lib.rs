@@ -1,1 +1,3 @@
 //! A compiler from StableHLO text, as JAX prints it, to ONNX.
+
+pub mod source;
