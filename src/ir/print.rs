@@ -13,9 +13,17 @@ use std::fmt::Write;
 /// more elements print as `dense_resource<__elided__>`, as `mlir-opt --mlir-elide-elementsattrs-if-larger` does;
 /// such a text is for people.
 pub fn print(module: &Module, source: &Source, elide: Option<usize>) -> String {
-    let mut printer =
-        Printer { module, source, elide, out: String::new(), names: vec![None; module.value_count()] };
+    let mut printer = Printer {
+        module,
+        source,
+        elide,
+        out: String::new(),
+        names: vec![None; module.value_count()],
+        located: vec![false; module.location_count()],
+        locations: Vec::new(),
+    };
     printer.module();
+    printer.location_definitions();
     printer.out
 }
 
