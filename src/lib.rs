@@ -1,3 +1,4 @@
 //! A compiler from StableHLO text, as JAX prints it, to ONNX.
 
+pub mod onnx;
 pub mod source;
