@@ -1,5 +1,7 @@
 //! What the file writer leaves on the disk, read back by a decoder that shares no code with it.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::cell::Cell;
 use std::fs;
 use std::io::{self, Write};
