@@ -122,7 +122,9 @@ pub fn encode(model: &Model) -> Result<Vec<u8>, WriteError> {
 impl Destination {
     /// Writes `model`. Files appear under their names when all of them are complete, the data file first, so that a
     /// failed run leaves an older output as it was. External data goes beside the model, to a file of the same name
-    /// with `.data` appended. `progress` is called with the number of payload bytes written so far.
+    /// with `.data` appended; where the output path is a link, that is beside the file at its end, and ONNX Runtime
+    /// finds the data only when it opens that file, for it looks beside the path it is given.
+    /// `progress` is called with the number of payload bytes written so far.
     ///
     /// # Errors
     /// When nothing can be written here, the model is too large for one file, or a payload fails.
