@@ -6,6 +6,6 @@
 pub mod file;
 
 /// ONNX's messages, generated from `proto/onnx.proto`. `BLESS=1 cargo test --test proto` writes them anew.
-#[allow(missing_docs, unused_qualifications, clippy::all, clippy::pedantic, clippy::unwrap_used, rustdoc::all)]
+#[allow(missing_docs, unused_qualifications, clippy::all, rustdoc::all)]
 #[rustfmt::skip]
 pub mod proto;
