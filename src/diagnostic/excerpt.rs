@@ -120,7 +120,8 @@ impl<'a> Text<'a> {
     /// `457E… 4 608 bytes`
     fn elided(&self, digits: Range<usize>, ellipsis: &str) -> String {
         let head = self.bytes.get(digits.start..digits.start + LITERAL_DIGITS).unwrap_or_default();
-        format!("{}{ellipsis} {} bytes", String::from_utf8_lossy(head), grouped(digits.len() / 2))
+        let head: String = head.iter().map(|&digit| showable(char::from(digit), ellipsis)).collect();
+        format!("{head}{ellipsis} {} bytes", grouped(digits.len() / 2))
     }
 }
 

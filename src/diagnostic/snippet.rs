@@ -110,7 +110,9 @@ impl Snippets {
     /// Adds the lines from the first mark to the last. The marks are sorted, and on the lines of one run.
     fn add_window(&mut self, text: &Text<'_>, marks: &[Mark], cut: Cut) {
         let (Some(first), Some(last)) = (marks.first(), marks.last()) else { return };
-        let start = self.windows.last().map_or(0, Window::end);
+        // With no gap an empty span at the start of this window would also fit in the one before, and miette would
+        // take the two for one.
+        let start = self.windows.last().map_or(0, |window| window.end() + 1);
         let mut window = Window {
             name: showable_text(text.name, usize::MAX, cut.ellipsis),
             line: first.line,
