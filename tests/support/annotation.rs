@@ -27,9 +27,7 @@ fn code_of(line: &str) -> Option<&str> {
     let comment = line.trim().strip_prefix("//")?;
     let mark = match comment.strip_prefix('@') {
         Some(columns) => columns.split_whitespace().next()?,
-        None => {
-            comment.trim_start().split_whitespace().next().filter(|mark| mark.bytes().all(|b| b == b'^'))?
-        }
+        None => comment.split_whitespace().next().filter(|mark| mark.bytes().all(|b| b == b'^'))?,
     };
     let (_, code) = comment.split_once(mark)?;
     Some(code.trim())

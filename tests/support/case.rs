@@ -200,7 +200,7 @@ impl Case {
         let before = before.strip_suffix("\n//").unwrap_or(before);
         let mut text = format!("{before}\n//\n");
         for line in block.lines() {
-            text += &format!("// {line}").trim_end();
+            text += format!("// {line}").trim_end();
             text.push('\n');
         }
         text
