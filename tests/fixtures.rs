@@ -73,6 +73,9 @@ fn main() -> ExitCode {
             }
         }
     }
+    if trials.is_empty() {
+        trials.push(failing("fixtures", "there is not one fixture".into()));
+    }
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 

@@ -219,6 +219,39 @@ fn runtime_says_why_it_refuses() -> Result<(), String> {
 }
 
 #[test]
+fn subgraphs_print_inside_their_node() -> Result<(), String> {
+    let constant = NodeProto { op_type: "Shape".into(), output: vec!["s".into()], ..Default::default() };
+    let branch = GraphProto {
+        node: vec![NodeProto { input: vec!["x".into()], ..constant }],
+        output: vec![value_info("s", 7, &[1])],
+        ..Default::default()
+    };
+    let branch = onnx_protobuf::AttributeProto {
+        name: "then_branch".into(),
+        type_: onnx_protobuf::attribute_proto::AttributeType::GRAPH.into(),
+        g: Some(branch).into(),
+        ..Default::default()
+    };
+    let node = NodeProto {
+        op_type: "If".into(),
+        input: vec!["c".into()],
+        output: vec!["y".into()],
+        attribute: vec![branch],
+        ..Default::default()
+    };
+    let inputs = vec![value_info("c", 9, &[]), value_info("x", 1, &[2])];
+    let mut model = model(node, inputs, vec![value_info("y", 7, &[1])]);
+    model.opset_import[0].version = 24;
+    let expected = "\
+graph <opset = 24> (bool c, float[2] x) => (int64[1] y)
+  y = If <then_branch = graph () => (int64[1] s) {
+    s = Shape (x)
+  }> (c)";
+    assert_eq!(graph_text::print(&bytes(&model)?, false)?, expected);
+    Ok(())
+}
+
+#[test]
 fn graphs_print_as_text() -> Result<(), String> {
     let node = NodeProto {
         op_type: "Concat".into(),

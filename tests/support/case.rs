@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::value::{self, Tensor};
 
 const SEPARATOR: &str = "// -----";
+const BLOCK_STARTS: [&str; 2] = ["// graph ", "// after:"];
 
 /// The `//!` lines of a file.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -147,7 +148,7 @@ fn entry_name(text: &str) -> Option<String> {
 impl Case {
     /// The MLIR text, moved down so that positions in it are positions in the file.
     pub fn source(&self) -> String {
-        "\n".repeat(self.line) + self.split_block("").0
+        "\n".repeat(self.line) + self.split_block().0
     }
 
     /// The `in:` and `out:` lines.
@@ -176,11 +177,10 @@ impl Case {
     /// The text before the blessed block, and the block without its `// `.
     ///
     /// The block starts at a line `// graph ...` or `// after:` and ends with the case.
-    fn split_block(&self, start: &str) -> (&str, String) {
-        let starts: &[&str] = if start.is_empty() { &["// graph ", "// after:"] } else { &[start] };
+    fn split_block(&self) -> (&str, String) {
         let mut offset = 0;
         for line in self.text.split_inclusive('\n') {
-            if starts.iter().any(|start| line.starts_with(start)) {
+            if BLOCK_STARTS.iter().any(|start| line.starts_with(start)) {
                 let block = self.text[offset..].lines().map(|line| line.strip_prefix("// ").unwrap_or(""));
                 return (&self.text[..offset], block.collect::<Vec<_>>().join("\n").trim_end().to_owned());
             }
@@ -191,12 +191,12 @@ impl Case {
 
     /// The blessed block, without comment marks; empty when there is none.
     pub fn block(&self) -> String {
-        self.split_block("").1
+        self.split_block().1
     }
 
     /// The case with another block.
     pub fn with_block(&self, block: &str) -> String {
-        let before = self.split_block("").0.trim_end_matches(['\n', ' ']);
+        let before = self.split_block().0.trim_end_matches(['\n', ' ']);
         let before = before.strip_suffix("\n//").unwrap_or(before);
         let mut text = format!("{before}\n//\n");
         for line in block.lines() {

@@ -32,7 +32,9 @@ pub fn print(model: &[u8], node_names: bool) -> Result<String, String> {
     if opset != DEFAULT_OPSET {
         printer.text += &format!("<opset = {opset}> ");
     }
-    printer.graph(graph, 1);
+    printer.signature(graph);
+    printer.text.push('\n');
+    printer.body(graph, 1);
     for function in &model.functions {
         printer.function(function);
     }
@@ -45,10 +47,14 @@ struct Printer {
 }
 
 impl Printer {
-    /// A graph without its first word: signature, initializers, nodes, each on a line.
-    fn graph(&mut self, graph: &GraphProto, depth: usize) {
+    /// A graph's inputs and outputs.
+    fn signature(&mut self, graph: &GraphProto) {
         let values = |values: &[ValueInfoProto]| list(values.iter().map(value_info));
-        self.text += &format!("({}) => ({})\n", values(&graph.input), values(&graph.output));
+        self.text += &format!("({}) => ({})", values(&graph.input), values(&graph.output));
+    }
+
+    /// A graph's initializers and nodes, each on a line.
+    fn body(&mut self, graph: &GraphProto, depth: usize) {
         for tensor in &graph.initializer {
             self.indent(depth);
             self.text += &format!("{} {} = {}\n", tensor_type(tensor), tensor.name, elements(tensor));
@@ -112,8 +118,11 @@ impl Printer {
             Ok(AttributeType::TYPE_PROTO) => type_text(&attribute.tp),
             Ok(AttributeType::GRAPH) => {
                 self.text += "graph ";
-                self.graph(&attribute.g, depth + 2);
-                self.indent(depth + 1);
+                self.signature(&attribute.g);
+                self.text += " {\n";
+                self.body(&attribute.g, depth + 1);
+                self.indent(depth);
+                self.text.push('}');
                 return;
             }
             other => format!("{other:?}"),
