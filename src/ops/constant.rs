@@ -1,0 +1,116 @@
+//! Numbers as constants of any element type.
+
+use super::{Lower, Refusal};
+use crate::ir::{Element, ValueId};
+
+/// The bytes of `value` as an element: floats are rounded, integers wrap, complex numbers are real.
+pub fn float_bytes(element: Element, value: f64) -> Vec<u8> {
+    match element {
+        Element::F16 => half::f16::from_f64(value).to_le_bytes().to_vec(),
+        Element::BF16 => half::bf16::from_f64(value).to_le_bytes().to_vec(),
+        Element::F32 => (value as f32).to_le_bytes().to_vec(),
+        Element::F64 => value.to_le_bytes().to_vec(),
+        Element::C64 | Element::C128 => {
+            let mut bytes = float_bytes(element.part(), value);
+            bytes.extend(float_bytes(element.part(), 0.0));
+            bytes
+        }
+        Element::Bool => vec![u8::from(value != 0.0)],
+        _ => integer_bytes(element, value as i64),
+    }
+}
+
+/// The bytes of `value` as an element: integers wrap, floats are rounded.
+pub fn integer_bytes(element: Element, value: i64) -> Vec<u8> {
+    if element == Element::Bool {
+        return vec![u8::from(value != 0)];
+    }
+    if element.is_integer() || element == Element::Index {
+        return value.to_le_bytes()[..element.bytes()].to_vec();
+    }
+    float_bytes(element, value as f64)
+}
+
+/// The bits of an element that are a float's infinity, a NaN and so on are made by [`float_bytes`]; this is the
+/// lowest and the highest number of an integer type, or of `i1`.
+pub fn integer_limits(element: Element) -> (i64, i64) {
+    let bits = element.bits();
+    match element {
+        Element::Bool => (0, 1),
+        Element::U64 => (0, -1),
+        unsigned if unsigned.is_unsigned() => (0, (1i64 << bits) - 1),
+        Element::I64 | Element::Index => (i64::MIN, i64::MAX),
+        _ => (-(1i64 << (bits - 1)), (1i64 << (bits - 1)) - 1),
+    }
+}
+
+impl Lower<'_> {
+    /// A scalar constant from a float.
+    pub fn scalar(&mut self, element: Element, value: f64) -> ValueId {
+        self.constant(element, &[], &float_bytes(element, value))
+    }
+
+    /// A scalar constant from an integer; `ui64` takes the bits.
+    pub fn integer(&mut self, element: Element, value: i64) -> ValueId {
+        self.constant(element, &[], &integer_bytes(element, value))
+    }
+
+    /// A list of `i64`, as shapes and axes are.
+    pub fn int64s(&mut self, values: &[i64]) -> ValueId {
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.constant(Element::I64, &[values.len() as i64], &bytes)
+    }
+
+    /// A constant of integers of any element type.
+    pub fn integers(&mut self, element: Element, sizes: &[i64], values: &[i64]) -> ValueId {
+        let bytes: Vec<u8> = values.iter().flat_map(|&value| integer_bytes(element, value)).collect();
+        self.constant(element, sizes, &bytes)
+    }
+
+    /// The integers of a lowered value that is a small constant.
+    pub fn known_integers(&self, value: ValueId) -> Option<Vec<i64>> {
+        self.module.constant_integers(self.module.constant_of(value)?)
+    }
+
+    /// The number that all elements of a lowered value are, when it is a splat or scalar constant.
+    ///
+    /// Integers beyond 2^53 lose digits here; ask [`Lower::known_integers`] for them.
+    pub fn known_number(&self, value: ValueId) -> Option<f64> {
+        let constant = self.module.constant(self.module.constant_of(value)?);
+        let ty = self.module.tensor_type(constant.ty)?;
+        let bytes = match constant.data.splat() {
+            Some(element) => element.to_vec(),
+            None if ty.count() == Some(1) => {
+                constant.data.bytes(self.source, 1, ty.element.bytes()).into_owned()
+            }
+            None => return None,
+        };
+        number(ty.element, &bytes)
+    }
+
+    /// An integer that an operand must be at compile time.
+    ///
+    /// # Errors
+    /// When it is computed at run time.
+    pub fn static_integers(&self, value: ValueId, what: &str) -> Result<Vec<i64>, Refusal> {
+        self.known_integers(value).ok_or_else(|| Refusal::Dynamic(what.to_owned()))
+    }
+}
+
+/// The element in these bytes as a number.
+pub fn number(element: Element, bytes: &[u8]) -> Option<f64> {
+    let bits = bytes.iter().rev().fold(0u64, |bits, &byte| bits << 8 | u64::from(byte));
+    Some(match element {
+        Element::F16 => half::f16::from_bits(bits as u16).to_f64(),
+        Element::BF16 => half::bf16::from_bits(bits as u16).to_f64(),
+        Element::F32 => f64::from(f32::from_bits(bits as u32)),
+        Element::F64 => f64::from_bits(bits),
+        Element::Bool => f64::from(u8::from(bits != 0)),
+        signed if signed.is_signed() => {
+            let shift = 64 - 8 * bytes.len().clamp(1, 8) as u32;
+            ((bits << shift) as i64 >> shift) as f64
+        }
+        unsigned if unsigned.is_unsigned() => bits as f64,
+        _ => return None,
+    })
+}

@@ -1,0 +1,500 @@
+//! The context in which ops are lowered.
+//!
+//! A lowered value may be smaller than the type that the text gives it: a `broadcast_in_dim` is not materialised
+//! where ONNX broadcasts by itself. Such a value has size 1 where its type has more, or lacks leading dimensions.
+//! [`Lower::operand`] gives it as it is, for ops that broadcast; [`Lower::full`] expands it, once, for the others.
+
+use super::{Refusal, Values, find, target};
+use crate::diagnostic::{Diagnostics, catalogue};
+use crate::ir::{
+    Attribute, BlockId, Constant, Data, Element, LocationId, Module, NewOp, OpId, OpSpan, RegionId,
+    TensorType, ValueId,
+};
+use crate::source::Source;
+use rustc_hash::FxHashMap;
+use smallvec::{SmallVec, smallvec};
+use std::sync::Arc;
+
+/// What the user asked of the lowering.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Settings {
+    /// The opset to write; binding when given.
+    pub opset: Option<u32>,
+    /// Whether NaN goes through max-reductions as in XLA, at the cost of speed.
+    pub strict_nan: bool,
+}
+
+/// The context in which ops are lowered; see the [module](self).
+pub struct Lower<'a> {
+    /// The module that is lowered in place.
+    pub module: &'a mut Module,
+    /// The text behind large constants.
+    pub source: &'a Source,
+    /// What the user asked for.
+    pub settings: Settings,
+    diagnostics: &'a mut Diagnostics,
+    opset: u32,
+    too_low: Option<(&'static str, u32)>,
+    current: Option<OpId>,
+    lowered: Vec<Option<ValueId>>,
+    pending: Vec<OpId>,
+    prelude: Vec<OpId>,
+    constants: FxHashMap<(crate::ir::TypeId, Vec<u8>), ValueId>,
+    /// Expansions that were made, innermost block last: a value of a nested block is not seen outside of it.
+    expanded: Vec<FxHashMap<(ValueId, Vec<i64>), ValueId>>,
+}
+
+impl<'a> Lower<'a> {
+    /// A context for one module.
+    pub fn new(
+        module: &'a mut Module,
+        source: &'a Source,
+        settings: Settings,
+        diagnostics: &'a mut Diagnostics,
+    ) -> Self {
+        let lowered = vec![None; module.value_count()];
+        Self {
+            module,
+            source,
+            settings,
+            diagnostics,
+            opset: settings.opset.unwrap_or(target::DEFAULT_OPSET),
+            too_low: None,
+            current: None,
+            lowered,
+            pending: Vec::new(),
+            prelude: Vec::new(),
+            constants: FxHashMap::default(),
+            expanded: vec![FxHashMap::default()],
+        }
+    }
+
+    // The walk.
+
+    /// Lowers a function's block in place: every op is tried, and those that cannot be lowered are reported.
+    pub fn function_block(&mut self, block: BlockId) {
+        for argument in self.module.block(block).arguments.clone() {
+            self.set(argument, argument);
+        }
+        let ops = self.ops(block, "func.return");
+        let terminator = self.module.block(block).ops.last().copied();
+        if let (Ok(results), Some(terminator)) = (ops, terminator) {
+            self.module.op_mut(terminator).operands = results.into_iter().collect();
+            self.pending.push(terminator);
+        }
+        let mut ops = std::mem::take(&mut self.prelude);
+        ops.append(&mut self.pending);
+        self.module.block_mut(block).ops = ops;
+    }
+
+    /// Lowers the ops of a block into the current one, and gives the full values that its terminator returns.
+    fn ops(&mut self, block: BlockId, terminator: &str) -> Result<Vec<ValueId>, Refusal> {
+        for op in self.module.block(block).ops.clone() {
+            if self.module.op_name(op) == terminator {
+                return self.fulls(op);
+            }
+            self.op(op);
+        }
+        Err(Refusal::Reported)
+    }
+
+    fn op(&mut self, op: OpId) {
+        if self.module.op(op).operands.iter().any(|&operand| self.lowered_of(operand).is_none()) {
+            return;
+        }
+        let outer = self.current.replace(op);
+        let lowered = self.check(op).and_then(|lowering| lowering(self, op));
+        let lowered = lowered.and_then(|values| self.refused_opset().map(|()| values));
+        self.too_low = None;
+        match lowered {
+            Ok(Values(values)) => {
+                let results = self.module.op(op).results.clone();
+                debug_assert_eq!(results.len(), values.len(), "{}", self.module.op_name(op));
+                for (result, value) in results.into_iter().zip(values) {
+                    self.set(result, value);
+                }
+            }
+            Err(refusal) => {
+                let at = self.module.span(op).name;
+                if let Some(diagnostic) = refusal.diagnostic(self.module.op_name(op), at, self.opset) {
+                    self.diagnostics.push(diagnostic);
+                }
+            }
+        }
+        self.current = outer;
+    }
+
+    /// The lowering of an op whose row accepts its types.
+    fn check(&self, op: OpId) -> Result<super::Lowering, Refusal> {
+        let row = find(self.module.op_name(op)).ok_or(Refusal::Op)?;
+        let operation = self.module.op(op);
+        for &value in operation.operands.iter().chain(&operation.results) {
+            let Some(tensor) = self.module.tensor(value) else { continue };
+            if !row.elements.contains(tensor.element) {
+                let name = match tensor.element {
+                    Element::Quantized(text) => self.module.symbols.get(text).to_owned(),
+                    element => element.name().unwrap_or("?").to_owned(),
+                };
+                return Err(Refusal::Type(name));
+            }
+            if !tensor.is_static() {
+                return Err(Refusal::Dynamic(format!("a dimension of `{}`", self.module.op_name(op))));
+            }
+        }
+        Ok(row.lower)
+    }
+
+    fn set(&mut self, old: ValueId, new: ValueId) {
+        if self.lowered.len() <= old.index() {
+            self.lowered.resize(self.module.value_count(), None);
+        }
+        self.lowered[old.index()] = Some(new);
+    }
+
+    fn lowered_of(&self, old: ValueId) -> Option<ValueId> {
+        self.lowered.get(old.index()).copied().flatten()
+    }
+
+    /// Adds an op to the current block.
+    pub(super) fn push(&mut self, op: OpId) {
+        self.pending.push(op);
+    }
+
+    /// Where the op that is being lowered stands, for the ops made from it.
+    pub(super) fn place(&self) -> (OpSpan, LocationId) {
+        self.current.map_or((OpSpan::default(), LocationId::UNKNOWN), |op| {
+            (self.module.span(op), self.module.op_location(op))
+        })
+    }
+
+    /// Says something about the op that is being lowered.
+    pub fn report(&mut self, diagnostic: impl Into<crate::diagnostic::Diagnostic>) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    // The opset.
+
+    /// The opset that is written, as far as is known by now.
+    pub fn opset(&self) -> u32 {
+        self.opset
+    }
+
+    pub(super) fn raise(&mut self, op: &'static str, needs: u32) {
+        if self.settings.opset.is_some() {
+            self.too_low = Some((op, needs));
+            return;
+        }
+        self.opset = needs;
+        let at = self.place().0.name;
+        self.diagnostics.push(catalogue::OpsetRaised { op, to: needs, at });
+    }
+
+    pub(super) fn refused_opset(&self) -> Result<(), Refusal> {
+        match self.too_low {
+            Some((op, needs)) => Err(Refusal::Opset { op, needs }),
+            None => Ok(()),
+        }
+    }
+
+    // Operands and results.
+
+    /// The value that stands for a left-out operand of an ONNX op.
+    pub fn absent(&self) -> ValueId {
+        self.module.absent()
+    }
+
+    /// Number of operands.
+    pub fn operand_count(&self, op: OpId) -> usize {
+        self.module.op(op).operands.len()
+    }
+
+    /// The lowered operand, which may be smaller than its type.
+    ///
+    /// # Errors
+    /// When there is no such operand, or its definition was refused.
+    pub fn operand(&self, op: OpId, index: usize) -> Result<ValueId, Refusal> {
+        let operand = self.module.op(op).operands.get(index).copied();
+        operand.and_then(|operand| self.lowered_of(operand)).ok_or(Refusal::Reported)
+    }
+
+    /// The lowered operand with all dimensions that its type has.
+    ///
+    /// # Errors
+    /// As [`Lower::operand`].
+    pub fn full(&mut self, op: OpId, index: usize) -> Result<ValueId, Refusal> {
+        let value = self.operand(op, index)?;
+        let Some(sizes) = self.module.tensor(self.module.op(op).operands[index]).and_then(TensorType::sizes)
+        else {
+            return Ok(value);
+        };
+        Ok(self.broadcast_to(value, &sizes))
+    }
+
+    /// All operands in full.
+    ///
+    /// # Errors
+    /// As [`Lower::operand`].
+    pub fn fulls(&mut self, op: OpId) -> Result<Vec<ValueId>, Refusal> {
+        (0..self.operand_count(op)).map(|index| self.full(op, index)).collect()
+    }
+
+    /// The tensor type that the text gives an operand.
+    ///
+    /// # Errors
+    /// When it is no tensor.
+    pub fn operand_type(&self, op: OpId, index: usize) -> Result<&TensorType, Refusal> {
+        let operand = self.module.op(op).operands.get(index).copied().ok_or(Refusal::Reported)?;
+        self.module.tensor(operand).ok_or_else(|| Refusal::form(format!("operand {index} is no tensor")))
+    }
+
+    /// The sizes that the text gives an operand.
+    ///
+    /// # Errors
+    /// When it is no tensor of known sizes.
+    pub fn operand_sizes(&self, op: OpId, index: usize) -> Result<Vec<i64>, Refusal> {
+        let sizes = self.operand_type(op, index)?.sizes();
+        sizes.ok_or_else(|| Refusal::Dynamic(format!("a dimension of operand {index}")))
+    }
+
+    /// The tensor type that the text gives a result.
+    ///
+    /// # Errors
+    /// When it is no tensor.
+    pub fn result_type(&self, op: OpId, index: usize) -> Result<&TensorType, Refusal> {
+        let result = self.module.op(op).results.get(index).copied().ok_or(Refusal::Reported)?;
+        self.module.tensor(result).ok_or_else(|| Refusal::form(format!("result {index} is no tensor")))
+    }
+
+    /// The element type and sizes of a result.
+    ///
+    /// # Errors
+    /// When it is no tensor of known sizes.
+    pub fn result(&self, op: OpId, index: usize) -> Result<(Element, Vec<i64>), Refusal> {
+        let ty = self.result_type(op, index)?;
+        let sizes = ty.sizes().ok_or_else(|| Refusal::Dynamic(format!("a dimension of result {index}")))?;
+        Ok((ty.element, sizes))
+    }
+
+    /// The element type of a lowered value.
+    pub fn element(&self, value: ValueId) -> Element {
+        self.module.tensor(value).map_or(Element::Bool, |tensor| tensor.element)
+    }
+
+    /// The sizes of a lowered value, which are all known.
+    pub fn sizes(&self, value: ValueId) -> Vec<i64> {
+        self.module.tensor(value).and_then(TensorType::sizes).unwrap_or_default()
+    }
+
+    /// Number of dimensions of a lowered value.
+    pub fn rank(&self, value: ValueId) -> usize {
+        self.module.tensor(value).map_or(0, TensorType::rank)
+    }
+
+    // Attributes.
+
+    /// An integer attribute.
+    ///
+    /// # Errors
+    /// When it is missing or no integer.
+    pub fn int(&self, op: OpId, name: &'static str) -> Result<i64, Refusal> {
+        let attribute = self.module.attribute(op, name).ok_or(Refusal::Missing(name))?;
+        attribute
+            .as_integer()
+            .ok_or_else(|| Refusal::Attribute { name, why: "an integer is expected".into() })
+    }
+
+    /// A list of integers, when the attribute is there.
+    ///
+    /// # Errors
+    /// When it is there and no list of integers.
+    pub fn optional_ints(&self, op: OpId, name: &'static str) -> Result<Option<Vec<i64>>, Refusal> {
+        let Some(attribute) = self.module.attribute(op, name) else { return Ok(None) };
+        let values = self.module.integers(attribute);
+        values
+            .map(Some)
+            .ok_or_else(|| Refusal::Attribute { name, why: "a list of integers is expected".into() })
+    }
+
+    /// A list of integers.
+    ///
+    /// # Errors
+    /// When it is missing or no list of integers.
+    pub fn ints(&self, op: OpId, name: &'static str) -> Result<Vec<i64>, Refusal> {
+        self.optional_ints(op, name)?.ok_or(Refusal::Missing(name))
+    }
+
+    /// A list of integers in a field of a struct attribute; an absent field is an empty list.
+    ///
+    /// # Errors
+    /// When the attribute is missing, or the field is no list of integers.
+    pub fn field_ints(&self, op: OpId, name: &'static str, field: &'static str) -> Result<Vec<i64>, Refusal> {
+        let attribute = self.module.attribute(op, name).ok_or(Refusal::Missing(name))?;
+        let Some(value) = self.module.field(attribute, field) else { return Ok(Vec::new()) };
+        let values = self.module.integers(value);
+        values.ok_or_else(|| Refusal::Attribute { name, why: format!("`{field}` is no list of integers") })
+    }
+
+    /// The word of an enumeration attribute, such as `LT`.
+    ///
+    /// # Errors
+    /// When it is missing or no enumeration.
+    pub fn word(&self, op: OpId, name: &'static str) -> Result<&str, Refusal> {
+        let attribute = self.module.attribute(op, name).ok_or(Refusal::Missing(name))?;
+        self.module
+            .word(attribute)
+            .ok_or_else(|| Refusal::Attribute { name, why: "a keyword is expected".into() })
+    }
+
+    /// A truth value; absent is false.
+    pub fn flag(&self, op: OpId, name: &str) -> bool {
+        self.module.attribute(op, name).and_then(Attribute::as_bool).unwrap_or(false)
+    }
+
+    // Constants.
+
+    /// A constant of these bytes (see [`Data`]); equal ones are one value, which all blocks see.
+    pub fn constant(&mut self, element: Element, sizes: &[i64], bytes: &[u8]) -> ValueId {
+        let ty = self.module.tensor_of(element, sizes);
+        if let Some(&value) = self.constants.get(&(ty, bytes.to_vec())) {
+            return value;
+        }
+        let value = self.data_constant(Constant { ty, data: Data::Bytes(Arc::from(bytes)) });
+        self.constants.insert((ty, bytes.to_vec()), value);
+        value
+    }
+
+    /// A constant without looking for an equal one.
+    pub fn data_constant(&mut self, constant: Constant) -> ValueId {
+        let ty = constant.ty;
+        let id = self.module.add_constant(constant);
+        let name = self.module.symbols.intern("onnx.Constant");
+        let key = self.module.symbols.intern("value");
+        let (span, location) = self.place();
+        let op = self.module.add_op(NewOp {
+            name,
+            operands: SmallVec::new(),
+            result_types: smallvec![ty],
+            attributes: vec![(key, Attribute::Dense(id))],
+            regions: SmallVec::new(),
+            span,
+            location,
+        });
+        self.prelude.push(op);
+        self.module.op(op).results[0]
+    }
+
+    // Nested blocks.
+
+    /// Builds the graph of a Loop, If or Scan: `build` gets the new block's arguments, of the given types, and
+    /// gives the values that the graph returns.
+    ///
+    /// ONNX Runtime refuses a graph whose output is a value from outside, so such values pass through Identity.
+    ///
+    /// # Errors
+    /// What `build` refuses.
+    pub fn graph(
+        &mut self,
+        arguments: &[(Element, Vec<i64>)],
+        build: impl FnOnce(&mut Self, &[ValueId]) -> Result<Vec<ValueId>, Refusal>,
+    ) -> Result<RegionId, Refusal> {
+        let region = self.module.add_region();
+        let block = self.module.add_block(region);
+        let mut values = Vec::with_capacity(arguments.len());
+        for (element, sizes) in arguments {
+            let ty = self.module.tensor_of(*element, sizes);
+            values.push(self.module.add_argument(block, ty));
+        }
+        let outer = std::mem::take(&mut self.pending);
+        self.expanded.push(FxHashMap::default());
+        let results = build(self, &values);
+        self.expanded.pop();
+        let ops = match results {
+            Ok(results) => {
+                let inside: rustc_hash::FxHashSet<ValueId> =
+                    self.pending.iter().flat_map(|&op| self.module.op(op).results.iter().copied()).collect();
+                let mut returned: SmallVec<[ValueId; 3]> = SmallVec::new();
+                for result in results {
+                    let own = inside.contains(&result) && !returned.contains(&result);
+                    returned.push(if own { result } else { self.node("Identity", &[result]).like(result) });
+                }
+                self.terminate(returned);
+                Ok(std::mem::replace(&mut self.pending, outer))
+            }
+            Err(refusal) => {
+                self.pending = outer;
+                Err(refusal)
+            }
+        };
+        self.module.block_mut(block).ops = ops?;
+        Ok(region)
+    }
+
+    fn terminate(&mut self, operands: SmallVec<[ValueId; 3]>) {
+        let name = self.module.symbols.intern("onnx.return");
+        let (span, location) = self.place();
+        let op = self.module.add_op(NewOp {
+            name,
+            operands,
+            result_types: SmallVec::new(),
+            attributes: Vec::new(),
+            regions: SmallVec::new(),
+            span,
+            location,
+        });
+        self.pending.push(op);
+    }
+
+    /// Lowers a StableHLO region into the current block, its arguments bound to the given values, and gives the
+    /// full values that it returns. What cannot be lowered inside has been reported.
+    ///
+    /// # Errors
+    /// When something inside was refused.
+    pub fn inline(&mut self, region: RegionId, arguments: &[ValueId]) -> Result<Vec<ValueId>, Refusal> {
+        let block = self.module.entry_block(region).ok_or_else(|| Refusal::form("an empty region"))?;
+        for (parameter, &argument) in self.module.block(block).arguments.clone().into_iter().zip(arguments) {
+            self.set(parameter, argument);
+        }
+        self.ops(block, "stablehlo.return")
+    }
+
+    // Broadcasting.
+
+    /// The value expanded to these sizes, which it broadcasts to.
+    pub fn broadcast_to(&mut self, value: ValueId, sizes: &[i64]) -> ValueId {
+        if self.sizes(value) == sizes {
+            return value;
+        }
+        let key = (value, sizes.to_vec());
+        if let Some(&known) = self.expanded.iter().rev().find_map(|scope| scope.get(&key)) {
+            return known;
+        }
+        let expanded = self.expand(value, sizes);
+        if let Some(scope) = self.expanded.last_mut() {
+            scope.insert(key, expanded);
+        }
+        expanded
+    }
+
+    fn expand(&mut self, value: ValueId, sizes: &[i64]) -> ValueId {
+        let count: i64 = sizes.iter().product();
+        let same = |sizes: &[i64]| sizes.iter().copied().filter(|&size| size != 1).collect::<Vec<_>>();
+        if same(&self.sizes(value)) == same(sizes) {
+            return self.reshape(value, sizes);
+        }
+        // A small constant is shorter than the op that would compute it.
+        if count <= SMALL && self.sizes(value).iter().product::<i64>() == 1 {
+            if let Some(constant) = self.module.constant_of(value) {
+                let width = self.element(value).bytes();
+                let bytes = self.module.constant(constant).data.bytes(self.source, 1, width).into_owned();
+                let element = self.element(value);
+                return self.constant(element, sizes, &bytes.repeat(count as usize));
+            }
+        }
+        let element = self.element(value);
+        let shape = self.int64s(sizes);
+        self.node("Expand", &[value, shape]).out(element, sizes)
+    }
+}
+
+/// Constants of up to this many elements are written out rather than computed.
+const SMALL: i64 = 256;

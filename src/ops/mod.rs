@@ -1,0 +1,62 @@
+//! What each op means in ONNX: one row an op, one file a family.
+//!
+//! A row names the op, the element types that it takes, its lowering, and a note where the obvious ONNX op is not
+//! the right one. To add an op, add its row to the table of its family and a fixture of its name to
+//! `fixtures/ops/<family>/`.
+
+mod constant;
+mod elements;
+mod elementwise;
+mod lower;
+mod movement;
+mod node;
+mod refusal;
+mod shape;
+mod target;
+
+pub use elements::Elements;
+pub use lower::{Lower, Settings};
+pub use node::Node;
+pub use refusal::{Lowered, Refusal, Values};
+pub use target::{DEFAULT_OPSET, HIGHEST_OPSET, LOWEST_OPSET, ir_version};
+
+use crate::ir::OpId;
+use rustc_hash::FxHashMap;
+use std::sync::LazyLock;
+
+/// Lowers one op: emits `onnx` ops through the context and gives their values, or says why it cannot.
+pub type Lowering = fn(&mut Lower, OpId) -> Lowered;
+
+/// All that is known of one op.
+#[derive(Clone, Copy)]
+pub struct Row {
+    /// The op's name with its dialect.
+    pub name: &'static str,
+    /// Element types that its operands and results may have.
+    pub elements: Elements,
+    /// Emits its ONNX form.
+    pub lower: Lowering,
+    /// Why the lowering is not the obvious one; empty where it is.
+    pub note: &'static str,
+}
+
+/// A row without a note.
+const fn row(name: &'static str, elements: Elements, lower: Lowering) -> Row {
+    Row { name, elements, lower, note: "" }
+}
+
+/// A row with a note.
+const fn noted(name: &'static str, elements: Elements, lower: Lowering, note: &'static str) -> Row {
+    Row { name, elements, lower, note }
+}
+
+/// The families with their tables.
+pub const FAMILIES: &[(&str, &[Row])] = &[("elementwise", elementwise::ROWS), ("shape", shape::ROWS)];
+
+static INDEX: LazyLock<FxHashMap<&'static str, &'static Row>> =
+    LazyLock::new(|| FAMILIES.iter().flat_map(|(_, rows)| rows.iter()).map(|row| (row.name, row)).collect());
+
+/// The row of the op of that name.
+pub fn find(name: &str) -> Option<&'static Row> {
+    INDEX.get(name).copied()
+}

@@ -1,0 +1,149 @@
+//! Emits one ONNX op.
+
+use super::{Lower, Refusal, target};
+use crate::ir::{Attribute, Attributes, Element, NewOp, OpId, RegionId, Type, TypeId, ValueId};
+use smallvec::SmallVec;
+
+/// An ONNX op in the making; one of the finishing methods adds it.
+pub struct Node<'c, 'a> {
+    cx: &'c mut Lower<'a>,
+    name: &'static str,
+    operands: SmallVec<[ValueId; 3]>,
+    attributes: Attributes,
+    regions: SmallVec<[RegionId; 1]>,
+}
+
+impl<'a> Lower<'a> {
+    /// Starts the ONNX op `name` (`Add`) on these operands; [`Lower::absent`] stands for one that is left out.
+    pub fn node<'c>(&'c mut self, name: &'static str, operands: &[ValueId]) -> Node<'c, 'a> {
+        Node {
+            cx: self,
+            name,
+            operands: operands.iter().copied().collect(),
+            attributes: Vec::new(),
+            regions: SmallVec::new(),
+        }
+    }
+}
+
+impl Node<'_, '_> {
+    fn set(mut self, name: &str, value: Attribute) -> Self {
+        let name = self.cx.module.symbols.intern(name);
+        self.attributes.push((name, value));
+        self
+    }
+
+    /// Sets an integer attribute.
+    pub fn int(self, name: &str, value: i64) -> Self {
+        let ty = self.cx.module.types.intern(Type::Scalar(Element::I64));
+        self.set(name, Attribute::Integer(value, ty))
+    }
+
+    /// Sets a list of integers.
+    pub fn ints(self, name: &str, values: &[i64]) -> Self {
+        self.set(name, Attribute::Integers(Element::I64, values.into()))
+    }
+
+    /// Sets a float attribute.
+    pub fn float(self, name: &str, value: f32) -> Self {
+        let ty = self.cx.module.types.intern(Type::Scalar(Element::F32));
+        self.set(name, Attribute::Float(f64::from(value), ty))
+    }
+
+    /// Sets a string attribute.
+    pub fn string(self, name: &str, value: &str) -> Self {
+        self.set(name, Attribute::String(value.into()))
+    }
+
+    /// Sets an element type, as `to` of `Cast`.
+    pub fn element(self, name: &str, element: Element) -> Self {
+        let ty = self.cx.module.types.intern(Type::Scalar(element));
+        self.set(name, Attribute::Type(ty))
+    }
+
+    /// Adds a graph; which attribute it is follows from its position and the op (`If`: then, else).
+    pub fn region(mut self, region: RegionId) -> Self {
+        self.regions.push(region);
+        self
+    }
+
+    /// Adds the op with one result of this element type and these sizes.
+    pub fn out(self, element: Element, sizes: &[i64]) -> ValueId {
+        let ty = self.cx.module.tensor_of(element, sizes);
+        self.of(ty)
+    }
+
+    /// Adds the op with one result of the type of another value.
+    pub fn like(self, value: ValueId) -> ValueId {
+        let ty = self.cx.module.value_type(value);
+        self.of(ty)
+    }
+
+    /// Adds the op with one result of this type.
+    pub fn of(self, ty: TypeId) -> ValueId {
+        let cx = self.cx;
+        let name = cx.module.symbols.intern(&format!("onnx.{}", self.name));
+        cx.needs(self.name);
+        let op = cx.emit(name, self.operands, &[ty], self.attributes, self.regions);
+        cx.module.op(op).results[0]
+    }
+
+    /// Adds the op with several results.
+    pub fn outs(self, results: &[(Element, Vec<i64>)]) -> Vec<ValueId> {
+        let types: Vec<TypeId> =
+            results.iter().map(|(element, sizes)| self.cx.module.tensor_of(*element, sizes)).collect();
+        self.of_types(&types)
+    }
+
+    /// Adds the op with results of these types.
+    pub fn of_types(self, types: &[TypeId]) -> Vec<ValueId> {
+        let cx = self.cx;
+        let name = cx.module.symbols.intern(&format!("onnx.{}", self.name));
+        cx.needs(self.name);
+        let op = cx.emit(name, self.operands, types, self.attributes, self.regions);
+        cx.module.op(op).results.to_vec()
+    }
+}
+
+impl Lower<'_> {
+    fn emit(
+        &mut self,
+        name: crate::ir::Symbol,
+        operands: SmallVec<[ValueId; 3]>,
+        types: &[TypeId],
+        attributes: Attributes,
+        regions: SmallVec<[RegionId; 1]>,
+    ) -> OpId {
+        let (span, location) = self.place();
+        let op = self.module.add_op(NewOp {
+            name,
+            operands,
+            result_types: types.iter().copied().collect(),
+            attributes,
+            regions,
+            span,
+            location,
+        });
+        self.push(op);
+        op
+    }
+
+    /// Notes that an ONNX op is used: the opset rises to what it needs, unless it is binding.
+    fn needs(&mut self, op: &'static str) {
+        let needs = target::since(op);
+        if needs > self.opset() {
+            self.raise(op, needs);
+        }
+    }
+
+    /// Refuses unless the opset has, or can be raised to have, an ONNX op or one of its later forms.
+    ///
+    /// # Errors
+    /// [`Refusal::Opset`] when the opset is binding and too low.
+    pub fn require(&mut self, op: &'static str, needs: u32) -> Result<(), Refusal> {
+        if needs > self.opset() {
+            self.raise(op, needs);
+        }
+        self.refused_opset()
+    }
+}

@@ -1,0 +1,87 @@
+//! Why an op could not be lowered.
+
+use crate::diagnostic::{Diagnostic, catalogue};
+use crate::ir::ValueId;
+use crate::source::Span;
+use smallvec::{SmallVec, smallvec};
+
+/// The values that stand for an op's results, in order.
+#[derive(Clone, Debug, Default)]
+pub struct Values(pub SmallVec<[ValueId; 1]>);
+
+impl From<ValueId> for Values {
+    fn from(value: ValueId) -> Self {
+        Self(smallvec![value])
+    }
+}
+
+impl FromIterator<ValueId> for Values {
+    fn from_iter<T: IntoIterator<Item = ValueId>>(values: T) -> Self {
+        Self(values.into_iter().collect())
+    }
+}
+
+/// What a lowering gives.
+pub type Lowered = Result<Values, Refusal>;
+
+/// Why an op could not be lowered; the pass makes the diagnostic.
+#[derive(Clone, Debug)]
+pub enum Refusal {
+    /// No row has the op.
+    Op,
+    /// The op has a row, but not with this attribute, region or combination of operands.
+    Form(String),
+    /// The op has a row, but not for this element type.
+    Type(String),
+    /// A size is not known that the lowering needs.
+    Dynamic(String),
+    /// A custom call to a target that has no ONNX meaning.
+    CustomCall(String),
+    /// The program runs on several devices.
+    Devices(usize),
+    /// The binding opset lacks this ONNX op.
+    Opset {
+        /// The ONNX op.
+        op: &'static str,
+        /// The opset that has it.
+        needs: u32,
+    },
+    /// An attribute is missing.
+    Missing(&'static str),
+    /// An attribute does not have the form that the specification gives it.
+    Attribute {
+        /// Its name.
+        name: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Something inside was refused and has been reported.
+    Reported,
+}
+
+impl Refusal {
+    /// A form that is not supported, for this reason.
+    pub fn form(why: impl Into<String>) -> Self {
+        Refusal::Form(why.into())
+    }
+
+    /// The diagnostic, unless one has been made already.
+    pub fn diagnostic(&self, op: &str, at: Span, opset: u32) -> Option<Diagnostic> {
+        Some(match self {
+            Refusal::Op => catalogue::UnsupportedOp { op, at }.into(),
+            Refusal::Form(why) => catalogue::UnsupportedForm { op, why, at }.into(),
+            Refusal::Type(ty) => catalogue::UnsupportedType { op, ty, at }.into(),
+            Refusal::Dynamic(what) => catalogue::DynamicShape { what, at }.into(),
+            Refusal::CustomCall(target) => catalogue::UnsupportedCustomCall { target, at }.into(),
+            Refusal::Devices(devices) => catalogue::MultipleDevices { devices: *devices, at }.into(),
+            Refusal::Opset { op, needs } => {
+                catalogue::OpsetTooLow { op, needs: *needs, given: opset, at }.into()
+            }
+            Refusal::Missing(attribute) => catalogue::MissingAttribute { op, attribute, at }.into(),
+            Refusal::Attribute { name, why } => {
+                catalogue::InvalidAttribute { op, attribute: name, why, at }.into()
+            }
+            Refusal::Reported => return None,
+        })
+    }
+}

@@ -1,0 +1,37 @@
+//! Which opset has which ONNX op.
+
+/// The opset that is written when nothing asks for another.
+pub const DEFAULT_OPSET: u32 = 23;
+/// The lowest opset that can be asked for.
+pub const LOWEST_OPSET: u32 = 18;
+/// The highest opset, which is the highest that ONNX Runtime 1.31 reads.
+pub const HIGHEST_OPSET: u32 = 26;
+
+/// ONNX ops that came, or got the form that is emitted here, after [`LOWEST_OPSET`] (ONNX `docs/Changelog.md`).
+const SINCE: &[(&str, u32)] = &[
+    ("Gelu", 20),
+    ("Attention", 23),
+    ("BitCast", 26),
+    ("CumProd", 26),
+    ("RMSNormalization", 23),
+    ("RotaryEmbedding", 23),
+    ("TensorScatter", 24),
+];
+
+/// The opset from which on an op is there.
+pub fn since(op: &str) -> u32 {
+    SINCE.iter().find(|row| row.0 == op).map_or(LOWEST_OPSET, |row| row.1)
+}
+
+/// The IR version that is written with an opset (ONNX `docs/Versioning.md`).
+///
+/// Opset 23 came with IR 11, which added nothing that is emitted here; IR 10 lets more readers in.
+pub fn ir_version(opset: u32) -> i64 {
+    match opset {
+        ..=18 => 8,
+        19..=20 => 9,
+        21..=23 => 10,
+        24 => 12,
+        _ => 13,
+    }
+}
