@@ -5,11 +5,14 @@
 //! `fixtures/ops/<family>/`.
 
 mod constant;
+mod convolution;
+mod dot;
 mod elements;
 mod elementwise;
 mod lower;
 mod movement;
 mod node;
+mod normalization;
 mod refusal;
 mod shape;
 mod target;
@@ -51,7 +54,13 @@ const fn noted(name: &'static str, elements: Elements, lower: Lowering, note: &'
 }
 
 /// The families with their tables.
-pub const FAMILIES: &[(&str, &[Row])] = &[("elementwise", elementwise::ROWS), ("shape", shape::ROWS)];
+pub const FAMILIES: &[(&str, &[Row])] = &[
+    ("convolution", convolution::ROWS),
+    ("dot", dot::ROWS),
+    ("elementwise", elementwise::ROWS),
+    ("normalization", normalization::ROWS),
+    ("shape", shape::ROWS),
+];
 
 static INDEX: LazyLock<FxHashMap<&'static str, &'static Row>> =
     LazyLock::new(|| FAMILIES.iter().flat_map(|(_, rows)| rows.iter()).map(|row| (row.name, row)).collect());
