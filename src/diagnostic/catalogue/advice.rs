@@ -1,0 +1,51 @@
+//! A06xx: advice.
+
+use crate::source::Span;
+
+diagnostics! {
+    /// The text has no locations.
+    ///
+    /// JAX's locations hold the names of arguments and modules, and the lines of Python that each op comes from. Without
+    /// them inputs are called `arg0`, weights and nodes are numbered, and diagnostics cannot show the line of Python.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```python
+    /// text = jax.jit(f).lower(x).as_text()
+    /// ```
+    ///
+    /// What to do: print the text with its locations.
+    ///
+    /// ```python
+    /// text = jax.jit(f).lower(x).as_text(debug_info=True)
+    /// ```
+    A0601 NoLocations {}
+        => "the text has no locations, so the model has no names"
+        help "print it with locations: `lowered.as_text(debug_info=True)`";
+
+    /// The opset was raised to what an op needs.
+    ///
+    /// The default opset is one that most runtimes read. This op has its ONNX counterpart only in a later one.
+    ///
+    /// What to do: nothing, when the runtime reads that opset. `--opset N` makes it an error instead.
+    A0602 OpsetRaised<'a> { op: &'a str, to: u32, at: Span }
+        => "the opset was raised to {to} for `{op}`"
+        group "{op}"
+        label at "needs opset {to}";
+
+    /// A complex input or output has become a real one.
+    ///
+    /// ONNX's ops do not compute on complex numbers. A complex tensor is a real one with a trailing dimension of two: the
+    /// real and the imaginary part.
+    ///
+    /// What to do: give and take such tensors:
+    ///
+    /// ```python
+    /// real = np.stack([z.real, z.imag], axis=-1)
+    /// z = real[..., 0] + 1j * real[..., 1]
+    /// ```
+    A0603 ComplexAsReal<'a> { what: &'a str, at: Span }
+        => "{what} is complex in the program and real in the model"
+        group "{what}"
+        label at "has a trailing dimension of two in the model";
+}

@@ -1,0 +1,272 @@
+//! E01xx: structure and types.
+
+use super::did_you_mean;
+use crate::source::Span;
+
+diagnostics! {
+    /// A value is used and not defined.
+    ///
+    /// Every `%name` is a result of an op, or an argument of a block, in the same function and in scope.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%arg0: tensor<4xf32>) -> tensor<4xf32> {
+    ///   return %arg1 : tensor<4xf32>
+    /// }
+    /// ```
+    ///
+    /// What to do: correct the name. A text that JAX printed has no such use, unless lines were taken out of it.
+    E0101 UndefinedValue<'a> { name: &'a str, nearest: Option<&'a str>, at: Span }
+        => "`{name}` is not defined"
+        label at "not defined in this scope"
+        help { did_you_mean(nearest) };
+
+    /// A name is given to two values.
+    ///
+    /// MLIR's values are assigned once: a `%name` is defined at one place of a function. Regions that do not
+    /// enclose each other may use the same name.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// %0 = stablehlo.abs %arg0 : tensor<4xf32>
+    /// %0 = stablehlo.negate %arg0 : tensor<4xf32>
+    /// ```
+    ///
+    /// What to do: rename one of them.
+    E0102 RedefinedValue<'a> { name: &'a str, at: Span, first: Span }
+        => "`{name}` is defined twice"
+        label at "defined again here"
+        label first "first defined here";
+
+    /// Two types differ that must be the same.
+    ///
+    /// A use states the type of its operand, a call that of its function, a `return` that of the signature.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%arg0: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = stablehlo.abs %arg0 : tensor<5xf32>
+    /// ```
+    ///
+    /// What to do: correct the type that is wrong. The second label shows where the other one was stated.
+    E0103 TypeMismatch<'a> { what: &'a str, expected: &'a str, found: &'a str, at: Span, because: Span }
+        => "{what} has the type `{found}`, expected `{expected}`"
+        label at "this is `{found}`"
+        label because "`{expected}` because of this";
+
+    /// An op has more or fewer operands than it takes.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// %0 = "stablehlo.add"(%a) : (tensor<4xf32>) -> tensor<4xf32>
+    /// ```
+    ///
+    /// What to do: look the op up in the StableHLO specification.
+    E0104 WrongOperandCount<'a> { op: &'a str, expected: &'a str, found: usize, at: Span }
+        => "`{op}` takes {expected} operands, found {found}"
+        group "{op}"
+        label at "{expected} expected";
+
+    /// An op has more or fewer results than it gives.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// %0:2 = stablehlo.abs %a : tensor<4xf32>
+    /// ```
+    ///
+    /// What to do: look the op up in the StableHLO specification.
+    E0105 WrongResultCount<'a> { op: &'a str, expected: &'a str, found: usize, at: Span }
+        => "`{op}` gives {expected} results, found {found}"
+        group "{op}"
+        label at "{expected} expected";
+
+    /// A block does not end with the op that must end it.
+    ///
+    /// A function's block ends with `return`, the region of a StableHLO op with `stablehlo.return`, and nothing
+    /// follows.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%arg0: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = stablehlo.abs %arg0 : tensor<4xf32>
+    /// }
+    /// ```
+    ///
+    /// What to do: end the block with the op that the message names.
+    E0106 WrongTerminator<'a> { op: &'a str, expected: &'a str, found: Option<&'a str>, at: Span }
+        => {
+            match found {
+                Some(found) => format!("the body of `{op}` ends with `{found}`, expected `{expected}`"),
+                None => format!("the body of `{op}` does not end with `{expected}`"),
+            }
+        }
+        group "{op} {expected}"
+        label at "`{expected}` expected here";
+
+    /// A function is called and not defined.
+    ///
+    /// `call @f` and the attributes that name a function (`called_computations`, `decomposition`) refer to a
+    /// `func.func` of the same module.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// %0 = call @relu(%arg0) : (tensor<4xf32>) -> tensor<4xf32>
+    /// ```
+    ///
+    /// What to do: give the whole module. JAX prints the functions that `jit` inside `jit` makes as private functions
+    /// behind `@main`.
+    E0107 UndefinedFunction<'a> { name: &'a str, nearest: Option<&'a str>, at: Span }
+        => "the function `{name}` is not defined"
+        label at "no function of this module"
+        help { did_you_mean(nearest) };
+
+    /// A function calls itself, directly or through others.
+    ///
+    /// Functions are inlined into the graph, and an ONNX graph has no recursion. StableHLO forbids it too.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func private @f(%arg0: tensor<f32>) -> tensor<f32> {
+    ///   %0 = call @f(%arg0) : (tensor<f32>) -> tensor<f32>
+    ///   return %0 : tensor<f32>
+    /// }
+    /// ```
+    ///
+    /// What to do: use `jax.lax.while_loop` or `jax.lax.scan`.
+    E0108 RecursiveCall<'a> { name: &'a str, at: Span, definition: Span }
+        => "the function `{name}` calls itself"
+        group "{name}"
+        label at "this call leads back to `{name}`"
+        label definition "`{name}` is defined here"
+        help "repeat with `jax.lax.while_loop` or `jax.lax.scan`";
+
+    /// An attribute has a value that the op does not allow.
+    ///
+    /// The rules are those of the StableHLO specification, each op's constraints.
+    ///
+    /// An example that triggers it (the operand has two dimensions):
+    ///
+    /// ```mlir
+    /// %0 = stablehlo.transpose %arg0, dims = [0, 2] : (tensor<2x3xf32>) -> tensor<2x3xf32>
+    /// ```
+    ///
+    /// What to do: correct the value. When JAX printed it, its StableHLO is newer than the one known here.
+    E0109 InvalidAttribute<'a> { op: &'a str, attribute: &'a str, why: &'a str, at: Span }
+        => "the attribute `{attribute}` of `{op}` is not valid: {why}"
+        group "{op} {attribute}"
+        label at "{why}";
+
+    /// An op lacks an attribute that it must have.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// %0 = "stablehlo.iota"() : () -> tensor<4xi32>
+    /// ```
+    ///
+    /// What to do: add the attribute. The StableHLO specification lists those of each op.
+    E0110 MissingAttribute<'a> { op: &'a str, attribute: &'a str, at: Span }
+        => "`{op}` has no attribute `{attribute}`"
+        group "{op} {attribute}"
+        label at "`{attribute}` is missing";
+
+    /// The types of an op's operands and results do not go together.
+    ///
+    /// The rules are those of the StableHLO specification: elementwise ops have operands and results of one shape,
+    /// a reshape keeps the number of elements, a contraction's dimensions are as long as each other.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// %0 = stablehlo.reshape %arg0 : (tensor<2x3xf32>) -> tensor<7xf32>
+    /// ```
+    ///
+    /// What to do: correct the types. A text that JAX printed has been verified, so it breaks no rule unless it was
+    /// edited.
+    E0111 InvalidType<'a> { op: &'a str, why: &'a str, at: Span }
+        => "the types of `{op}` do not fit: {why}"
+        group "{op}"
+        label at "{why}";
+
+    /// A value is used before its definition, or outside of the region that defines it.
+    ///
+    /// Ops run in the order of the text, and a region's values are not visible outside of it. What a region computes
+    /// leaves it through its terminator.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// %0 = stablehlo.abs %1 : tensor<4xf32>
+    /// %1 = stablehlo.negate %arg0 : tensor<4xf32>
+    /// ```
+    ///
+    /// What to do: move the definition up, or return the value from the region.
+    E0112 NotDominated<'a> { name: &'a str, at: Span, definition: Span }
+        => "`{name}` is used where its definition does not reach"
+        label at "used here"
+        label definition "defined here";
+
+    /// No function of the module is the one to convert.
+    ///
+    /// The model is made from the function `@main`, or from the only public one. Here there are several public
+    /// functions and none is `@main`, or all are private.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @encode(%arg0: tensor<4xf32>) -> tensor<4xf32> { return %arg0 : tensor<4xf32> }
+    /// func.func public @decode(%arg0: tensor<4xf32>) -> tensor<4xf32> { return %arg0 : tensor<4xf32> }
+    /// ```
+    ///
+    /// What to do: name the function to convert `@main`, or make the others private.
+    E0113 NoEntryFunction<'a> { candidates: &'a [&'a str], at: Span }
+        => "no function is the one to convert"
+        label at "neither `@main` nor the only public function"
+        note {
+            let list = |names: &[&str]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            match candidates.len() {
+                0 => None,
+                1..=8 => Some(format!("the candidates are {}", list(candidates))),
+                count => Some(format!("the candidates are {} and {} more", list(&candidates[..8]), count - 8)),
+            }
+        }
+        help "name the function `@main`, or make all others private";
+
+    /// A name is given to two functions.
+    ///
+    /// The symbols of a module are unique.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func private @f(%arg0: tensor<f32>) -> tensor<f32> { return %arg0 : tensor<f32> }
+    /// func.func private @f(%arg0: tensor<i32>) -> tensor<i32> { return %arg0 : tensor<i32> }
+    /// ```
+    ///
+    /// What to do: rename one of them; two texts that were joined into one are the usual cause.
+    E0114 RedefinedSymbol<'a> { name: &'a str, at: Span, first: Span }
+        => "the symbol `{name}` is defined twice"
+        label at "defined again here"
+        label first "first defined here";
+
+    /// A pass left a module that is not valid.
+    ///
+    /// The verifier runs after each pass in debug builds and under `hlo2onnx opt`. What it finds is a fault of the
+    /// pass and not of the text. No model is written.
+    ///
+    /// What to do: `hlo2onnx opt MODEL.mlir --passes ...` with the passes up to the named one prints the module to
+    /// look at.
+    E0115 InvalidModule<'a> { pass: &'a str, why: &'a str, at: Span }
+        => "the module is not valid after the pass `{pass}`: {why}"
+        group "{pass}"
+        label at "made from this"
+        help "print the module before it with `hlo2onnx opt --passes`";
+}

@@ -1,0 +1,165 @@
+//! E00xx: the text itself.
+
+use super::did_you_mean;
+use crate::source::Span;
+
+diagnostics! {
+    /// The input is not text.
+    ///
+    /// The compiler reads MLIR as text in UTF-8. MLIR bytecode, a StableHLO portable artifact
+    /// (`jax.export` serializes to one), a protocol buffer or a compressed file is none of these.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```python
+    /// exported = jax.export.export(jax.jit(f))(x)
+    /// open("model.mlir", "wb").write(exported.mlir_module_serialized)   # bytecode
+    /// ```
+    ///
+    /// What to do: write the text instead.
+    ///
+    /// ```python
+    /// open("model.mlir", "w").write(exported.mlir_module())
+    /// ```
+    E0001 UnreadableText<'a> { why: &'a str, at: Span }
+        => "the input is not text: {why}"
+        label at "here"
+        help "write the text form: `jax.jit(f).lower(x).as_text(debug_info=True)` or `exported.mlir_module()`";
+
+    /// The text is not MLIR at this place.
+    ///
+    /// The parser knows MLIR's structure (ops in generic form, regions, types, attributes, locations) and
+    /// the custom assembly forms of `func`, `stablehlo` and `chlo`. It goes on at the next statement, so that
+    /// one run finds every such place.
+    ///
+    /// An example that triggers it (the type behind the colon is missing):
+    ///
+    /// ```mlir
+    /// %0 = stablehlo.add %a, %b :
+    /// ```
+    ///
+    /// What to do: when the text was edited by hand, correct it. When JAX printed it, an op has a custom form
+    /// that the grammar does not have; print the module in generic form, which has no exceptions:
+    ///
+    /// ```python
+    /// module = jax.jit(f).lower(x).compiler_ir("stablehlo")
+    /// module.operation.print(file=open("model.mlir", "w"), print_generic_op_form=True, enable_debug_info=True)
+    /// ```
+    E0002 SyntaxError<'a> { expected: &'a str, found: &'a str, at: Span }
+        => "expected {expected}, found {found}"
+        label at "expected {expected}";
+
+    /// A bracket or a quote is opened and never closed.
+    ///
+    /// The text ends, or the enclosing bracket closes, while a `{`, `(`, `[`, `<` or `"` is open. Most often the
+    /// file was cut off: a full disk, an interrupted copy.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%arg0: tensor<4xf32>) -> tensor<4xf32> {
+    ///   return %arg0 : tensor<4xf32>
+    /// ```
+    ///
+    /// What to do: write the text again and compare the sizes of the files.
+    E0003 UnclosedDelimiter<'a> { delimiter: &'a str, at: Span, end: Span }
+        => "`{delimiter}` is never closed"
+        label at "opened here"
+        label end "still open here"
+        help "the file may be cut off: write the text again";
+
+    /// Regions, types or attributes are nested deeper than the parser goes.
+    ///
+    /// The depth is limited so that no text can exhaust the stack. JAX's programs stay far below it: a level is a
+    /// loop in a loop, a tuple in a tuple.
+    ///
+    /// What to do: when a program generated the text, close what it opens. When a tower of nested `lax.cond` calls
+    /// made it, use `lax.switch`.
+    E0004 NestingTooDeep { limit: usize, at: Span }
+        => "nested more than {limit} levels deep"
+        label at "this level is one too many";
+
+    /// There is no function to convert.
+    ///
+    /// The text is empty, or it holds modules and comments only. A model is made from a `func.func`.
+    ///
+    /// What to do: see that the file is the one that was written, and that it was closed before it was read.
+    E0005 EmptyInput { at: Span }
+        => "the text has no function to convert"
+        label at "nothing in here is a function"
+        help "write the text with `jax.jit(f).lower(x).as_text(debug_info=True)`";
+
+    /// A literal does not fit its type, or is not one.
+    ///
+    /// The hexadecimal digits of a `dense<"0x...">` must come in pairs and be as many as the type's elements
+    /// take; a list must have as many elements as the type, nested in its shape; a string must end and hold
+    /// escapes that MLIR has.
+    ///
+    /// An example that triggers it (three elements for a tensor of four):
+    ///
+    /// ```mlir
+    /// %c = stablehlo.constant dense<[1.0, 2.0, 3.0]> : tensor<4xf32>
+    /// ```
+    ///
+    /// What to do: nothing that JAX prints is like this. When the text was edited, correct it; otherwise the file was
+    /// damaged, or elided by MLIR's `--mlir-elide-elementsattrs-if-larger`: print it in full
+    /// (`large_elements_limit=None`).
+    E0006 BadLiteral<'a> { why: &'a str, at: Span, ty_at: Span }
+        => "malformed literal: {why}"
+        label at "{why}"
+        label ty_at "the type asks for this";
+
+    /// A number is larger than its type, or than the compiler can hold.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// %c = stablehlo.constant dense<300> : tensor<ui8>
+    /// ```
+    ///
+    /// What to do: correct the number, or the type.
+    E0007 NumberOutOfRange<'a> { number: &'a str, ty: &'a str, at: Span }
+        => "`{number}` does not fit in {ty}"
+        label at "out of range";
+
+    /// An alias is used and not defined.
+    ///
+    /// `#name` and `!name` stand for an attribute or type that a line `#name = ...` at the top level defines,
+    /// before or behind its use.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// %0 = stablehlo.abs %arg0 : tensor<4xf32> loc(#loc7)
+    /// ```
+    ///
+    /// What to do: give the whole text. Aliases stand at the beginning and the end of the file and are lost when a
+    /// function is cut out of it.
+    E0008 UndefinedAlias<'a> { name: &'a str, nearest: Option<&'a str>, at: Span }
+        => "the alias `{name}` is not defined"
+        label at "no line defines it"
+        help { did_you_mean(nearest).or_else(|| Some("give the whole text: aliases stand at its beginning and end".into())) };
+
+    /// An op is written in a custom form that the parser does not know.
+    ///
+    /// MLIR's generic form, `"dialect.op"(%a) <{attribute = 1}> : (type) -> type`, is read for any op. The custom
+    /// form, without the quotes, is different for each op; it is known for `func`, `stablehlo` and `chlo`.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// %0 = mhlo.erf %arg0 : tensor<4xf32>
+    /// ```
+    ///
+    /// What to do: check the op's name, and print the text in generic form:
+    ///
+    /// ```python
+    /// module = jax.jit(f).lower(x).compiler_ir("stablehlo")
+    /// module.operation.print(file=open("model.mlir", "w"), print_generic_op_form=True, enable_debug_info=True)
+    /// ```
+    E0009 UnknownAssembly<'a> { op: &'a str, nearest: Option<&'a str>, at: Span }
+        => "the custom form of `{op}` is not known"
+        group "{op}"
+        label at "not an op of `func`, `stablehlo` or `chlo`"
+        help { did_you_mean(nearest).or_else(|| Some("print the text in generic form (`print_generic_op_form=True`)".into())) };
+}

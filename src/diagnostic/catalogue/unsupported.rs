@@ -1,0 +1,110 @@
+//! E02xx: programs that are right and cannot be converted.
+
+use crate::source::Span;
+
+diagnostics! {
+    /// An op has no lowering to ONNX.
+    ///
+    /// The text is right; this op is not mapped, or ONNX has nothing that computes it. All such ops of a text are
+    /// reported in one run, grouped by name.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// %0 = "stablehlo.infeed"(%token) : (!stablehlo.token) -> (tensor<4xf32>, !stablehlo.token)
+    /// ```
+    ///
+    /// What to do: `hlo2onnx ops` lists what is covered. Write the line of Python, which is shown where the text has
+    /// locations, with functions that are covered, or keep that part out of the exported function.
+    E0201 UnsupportedOp<'a> { op: &'a str, at: Span }
+        => "`{op}` is not supported"
+        group "{op}"
+        label at "no lowering for this op"
+        help "`hlo2onnx ops` lists what is covered; `hlo2onnx explain E0201` says what to do";
+
+    /// An op is supported, and not in this form.
+    ///
+    /// An attribute, a region or a combination of types asks for something that the lowering does not do. The message
+    /// says what. Nothing is approximated: a form that would give other numbers is refused.
+    ///
+    /// An example that triggers it: a `stablehlo.reduce` whose region is not a plain sum, product, minimum, maximum,
+    /// and, or.
+    ///
+    /// What to do: write the line of Python, which is shown where the text has locations, in the more usual way.
+    E0202 UnsupportedForm<'a> { op: &'a str, why: &'a str, at: Span }
+        => "this form of `{op}` is not supported: {why}"
+        group "{op} {why}"
+        label at "{why}"
+        help "`hlo2onnx ops` says which forms are covered";
+
+    /// An op is supported, and not on this element type.
+    ///
+    /// ONNX has no such type, or no runtime has a way to compute the op on it and no wider type holds its values.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// %0 = stablehlo.add %a, %b : tensor<4xf8E3M4>
+    /// ```
+    ///
+    /// What to do: cast to a type that is covered before the op (`x.astype(jnp.float32)`) and back behind it.
+    E0203 UnsupportedType<'a> { op: &'a str, ty: &'a str, at: Span }
+        => "`{op}` on `{ty}` is not supported"
+        group "{op} {ty}"
+        label at "`{ty}`"
+        help "cast to another type before the op, as `x.astype(jnp.float32)`";
+
+    /// A size must be known, and is not.
+    ///
+    /// Sizes are known where the text gives them as numbers, and can be computed where they are expressions over
+    /// symbolic dimensions. Here one is needed that depends on the values of the inputs, or that the op wants as a
+    /// number.
+    ///
+    /// An example that triggers it: a sort over a symbolic dimension with a stable order given by a comparator that
+    /// the runtime cannot express.
+    ///
+    /// What to do: fix the dimension, with `--dim b=8` or by lowering with a concrete shape.
+    E0204 DynamicShape<'a> { what: &'a str, at: Span }
+        => "the size of {what} is not known, and an unknown size is not supported here"
+        group "{what}"
+        label at "must be a number"
+        help "fix the dimension: `--dim NAME=SIZE`, or lower the function with a concrete shape";
+
+    /// A custom call has no lowering.
+    ///
+    /// A `stablehlo.custom_call` names code outside of the program: a LAPACK routine, a Pallas or Triton kernel, a
+    /// host callback. Those with a known meaning (QR, Cholesky, eigenvalues, top-k, sharding markers ...) are
+    /// converted; `hlo2onnx ops` lists them.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// %0 = stablehlo.custom_call @my_kernel(%arg0) : (tensor<4xf32>) -> tensor<4xf32>
+    /// ```
+    ///
+    /// What to do: switch the kernel off for the export (attention implementations have an option
+    /// `implementation="xla"`), or lower for the CPU: `jax.export.export(f, platforms=["cpu"])`.
+    E0205 UnsupportedCustomCall<'a> { target: &'a str, at: Span }
+        => "the custom call `{target}` is not supported"
+        group "{target}"
+        label at "code outside of the program"
+        help "switch the kernel off, or export for the CPU: `jax.export.export(f, platforms=[\"cpu\"])`";
+
+    /// The program runs on several devices.
+    ///
+    /// An ONNX model runs on one device: collectives (`all_reduce`, `all_gather` ...) and a partition count above one
+    /// have no meaning there. Sharding markers alone are harmless and are dropped.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// module @jit_f attributes {mhlo.num_partitions = 8 : i32} { ... }
+    /// ```
+    ///
+    /// What to do: lower on one device, without a mesh: `jax.jit(f, device=jax.devices()[0])`, and call the model
+    /// without `shard_map` or `pmap`.
+    E0206 MultipleDevices { devices: usize, at: Span }
+        => "a program for {devices} devices is not supported"
+        label at "asks for {devices} devices"
+        help "lower the function on one device, without a mesh, `shard_map` or `pmap`";
+}

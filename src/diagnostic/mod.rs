@@ -1,0 +1,179 @@
+//! What the compiler has to say about a text: made once as data, rendered at the end.
+//!
+//! Every diagnostic is an entry of the [`catalogue`]; stages push them into [`Diagnostics`] and go on. The
+//! renderers take the same list and know nothing of the stages.
+
+pub mod catalogue;
+mod nearest;
+
+pub use catalogue::Code;
+pub use nearest::nearest;
+
+use crate::source::Span;
+use std::collections::BTreeSet;
+
+/// How much a diagnostic weighs. It follows from the letter of the code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// There is no model, or it would be wrong.
+    Error,
+    /// There is a model, and it can differ from the program in a way that is named.
+    Warning,
+    /// The model is right; something about it could be better or is worth knowing.
+    Advice,
+}
+
+impl Severity {
+    /// The word that stands for it in text and JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Advice => "advice",
+        }
+    }
+}
+
+/// A place in the text and what is to be said about it there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// The place.
+    pub span: Span,
+    /// A few words; may be empty, then the place is only underlined.
+    pub text: String,
+}
+
+/// The user's own line of Python that an op comes from, resolved from the MLIR locations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PythonFrame {
+    /// The file as the location names it.
+    pub file: String,
+    /// The line, from 1.
+    pub line: u32,
+    /// The column, from 1; 0 when the location has none.
+    pub column: u32,
+    /// The column behind the expression, from 1, where the location has a range that ends on the same line.
+    pub end_column: Option<u32>,
+    /// The qualified name of the function that the line stands in.
+    pub function: Option<String>,
+    /// How many frames of libraries were skipped to reach the user's own line.
+    pub library_frames: usize,
+}
+
+/// One thing to say, with everything that any renderer needs.
+///
+/// Only the [`catalogue`] makes one: `code` is private to this module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    code: Code,
+    /// One sentence, in lower case and without a full stop.
+    pub message: String,
+    /// The places; the first is the primary one. Empty when no text shows the fault.
+    pub labels: Vec<Label>,
+    /// What to do.
+    pub help: Option<String>,
+    /// Facts beside the message.
+    pub notes: Vec<String>,
+    /// The user's own line, where the text has locations.
+    pub python: Option<PythonFrame>,
+    /// The path of the Flax module, as `Encoder/Block_3/Dense_0`.
+    pub module_path: Option<String>,
+    /// Diagnostics with the same code and group are repeats of one fault and are shown once.
+    pub group: String,
+}
+
+impl Diagnostic {
+    /// The code, stable over releases.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// The severity, from the letter of the code.
+    pub fn severity(&self) -> Severity {
+        self.code.severity()
+    }
+
+    /// The primary place; [`Span::NONE`] when no text shows the fault.
+    pub fn span(&self) -> Span {
+        self.labels.first().map_or(Span::NONE, |label| label.span)
+    }
+}
+
+/// Collects what the stages of one run have to say about one text.
+#[derive(Clone, Debug, Default)]
+pub struct Diagnostics {
+    list: Vec<Diagnostic>,
+}
+
+impl Diagnostics {
+    /// An empty collection.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds an entry of the catalogue, or a diagnostic that was made from one.
+    pub fn push(&mut self, diagnostic: impl Into<Diagnostic>) {
+        self.list.push(diagnostic.into());
+    }
+
+    /// Whether one of them is an error: then the run ends at the end of the stage.
+    pub fn has_errors(&self) -> bool {
+        self.list.iter().any(|diagnostic| diagnostic.severity() == Severity::Error)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// All of them in the order in which they were pushed.
+    pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
+        self.list.iter()
+    }
+
+    /// All of them, to complete in place; the driver resolves Python frames this way.
+    pub fn iter_mut(&mut self) -> std::slice::IterMut<'_, Diagnostic> {
+        self.list.iter_mut()
+    }
+
+    /// Each distinct one once, in the order of the text; those without a place come first.
+    ///
+    /// The same fault is found twice when a function was inlined at two calls.
+    pub fn sorted(&self) -> Vec<&Diagnostic> {
+        let mut sorted: Vec<&Diagnostic> = self.list.iter().collect();
+        sorted.sort_by_key(|diagnostic| (diagnostic.span().start, diagnostic.severity(), diagnostic.code));
+        let mut seen = BTreeSet::new();
+        sorted.retain(|diagnostic| seen.insert((diagnostic.code, diagnostic.span(), &diagnostic.message)));
+        sorted
+    }
+}
+
+impl Extend<Diagnostic> for Diagnostics {
+    fn extend<T: IntoIterator<Item = Diagnostic>>(&mut self, iter: T) {
+        self.list.extend(iter);
+    }
+}
+
+impl From<Vec<Diagnostic>> for Diagnostics {
+    fn from(list: Vec<Diagnostic>) -> Self {
+        Self { list }
+    }
+}
+
+impl IntoIterator for Diagnostics {
+    type Item = Diagnostic;
+    type IntoIter = std::vec::IntoIter<Diagnostic>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.list.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Diagnostics {
+    type Item = &'a Diagnostic;
+    type IntoIter = std::slice::Iter<'a, Diagnostic>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}

@@ -1,0 +1,85 @@
+//! Suggestions for names that were probably mistyped.
+
+/// The candidate that is nearest to `name`, when one is near enough to be what was meant.
+///
+/// Near enough is an edit distance (insertion, deletion, substitution, transposition of neighbours) of at
+/// most a third of the name. Of several at the same distance the first one is taken.
+pub fn nearest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+    let name: Vec<char> = name.chars().collect();
+    let limit = (name.len() / 3).max(1);
+    let mut best: Option<(usize, &'c str)> = None;
+    for candidate in candidates {
+        let limit = best.map_or(limit, |(distance, _)| distance - 1);
+        match distance(&name, candidate, limit) {
+            Some(0) => return Some(candidate),
+            Some(distance) => best = Some((distance, candidate)),
+            None => {}
+        }
+    }
+    best.map(|(_, candidate)| candidate)
+}
+
+/// The edit distance (optimal string alignment), or nothing when it is above the limit.
+fn distance(name: &[char], candidate: &str, limit: usize) -> Option<usize> {
+    // Names in hostile texts can be megabytes long; the length alone rules most candidates out.
+    if candidate.len() > 4 * (name.len() + limit) {
+        return None;
+    }
+    let candidate: Vec<char> = candidate.chars().collect();
+    if name.len().abs_diff(candidate.len()) > limit {
+        return None;
+    }
+    let mut before: Vec<usize> = Vec::new();
+    let mut above: Vec<usize> = (0..=candidate.len()).collect();
+    for (i, &a) in name.iter().enumerate() {
+        let mut row = Vec::with_capacity(above.len());
+        row.push(i + 1);
+        for (j, &b) in candidate.iter().enumerate() {
+            let mut cost = (above[j] + usize::from(a != b)).min(above[j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && a == candidate[j - 1] && name[i - 1] == b {
+                cost = cost.min(before[j - 1] + 1);
+            }
+            row.push(cost);
+        }
+        if row.iter().all(|&cost| cost > limit) {
+            return None;
+        }
+        before = std::mem::replace(&mut above, row);
+    }
+    above.last().copied().filter(|&distance| distance <= limit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    const OPS: [&str; 5] =
+        ["stablehlo.add", "stablehlo.and", "stablehlo.dot_general", "stablehlo.tanh", "stablehlo.tan"];
+
+    #[test]
+    fn one_letter_off() {
+        assert_eq!(nearest("stablehlo.dot_genral", OPS), Some("stablehlo.dot_general"));
+    }
+
+    #[test]
+    fn transposed_letters_count_once() {
+        assert_eq!(nearest("stablehlo.tnah", OPS), Some("stablehlo.tanh"));
+    }
+
+    #[test]
+    fn the_exact_name_wins_over_an_earlier_near_one() {
+        assert_eq!(nearest("stablehlo.tan", OPS), Some("stablehlo.tan"));
+    }
+
+    #[test]
+    fn nothing_is_near() {
+        assert_eq!(nearest("x", ["forward", "main"]), None);
+        assert_eq!(nearest("", []), None);
+        assert_eq!(nearest("encode", ["decoder_block", "loss"]), None);
+    }
+
+    #[test]
+    fn the_first_of_equals() {
+        assert_eq!(nearest("f3", ["f1", "f2"]), Some("f1"));
+    }
+}

@@ -1,0 +1,84 @@
+//! Attributes: what an op knows at compile time.
+
+use super::{ConstantId, Element, Symbol, TypeId};
+
+/// A named list of attributes in the order of the text.
+pub type Attributes = Vec<(Symbol, Attribute)>;
+
+/// The value of an attribute.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Attribute {
+    /// `unit`: its presence is its meaning.
+    Unit,
+    /// `true` or `false`.
+    Bool(bool),
+    /// An integer with its type (`3 : i64`); unsigned 64-bit values keep their bits.
+    Integer(i64, TypeId),
+    /// A float with its type, as the nearest double.
+    Float(f64, TypeId),
+    /// A quoted string, unescaped.
+    String(Box<str>),
+    /// A type.
+    Type(TypeId),
+    /// `@outer::@inner`, outermost first.
+    SymbolRef(Box<[Symbol]>),
+    /// `[a, b]`.
+    Array(Box<[Attribute]>),
+    /// `{name = value}`.
+    Dictionary(Attributes),
+    /// `array<i64: 1, 2>`, any integer element type or `i1`.
+    Integers(Element, Box<[i64]>),
+    /// `array<f32: 1.0, 2.0>`.
+    Floats(Element, Box<[f64]>),
+    /// `dense<...> : tensor<...>`.
+    Dense(ConstantId),
+    /// `#dialect.name<field = value, ...>`, name without the `#`.
+    Struct(Symbol, Attributes),
+    /// `#dialect<kind VALUE>`, such as `#stablehlo<comparison_direction LT>`.
+    Enum {
+        /// `stablehlo`.
+        dialect: Symbol,
+        /// `comparison_direction`.
+        kind: Symbol,
+        /// `LT`.
+        value: Symbol,
+    },
+    /// An attribute of an unknown dialect, as its text.
+    Opaque(Box<str>),
+}
+
+impl Attribute {
+    /// The integer, of `Integer` and `Bool`.
+    pub fn as_integer(&self) -> Option<i64> {
+        match self {
+            Attribute::Integer(value, _) => Some(*value),
+            Attribute::Bool(value) => Some(i64::from(*value)),
+            _ => None,
+        }
+    }
+
+    /// The truth value.
+    pub fn as_bool(&self) -> Option<bool> {
+        match self {
+            Attribute::Bool(value) => Some(*value),
+            Attribute::Unit => Some(true),
+            _ => None,
+        }
+    }
+
+    /// The text of a string.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Attribute::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The fields of a struct attribute or the entries of a dictionary.
+    pub fn fields(&self) -> Option<&Attributes> {
+        match self {
+            Attribute::Struct(_, fields) | Attribute::Dictionary(fields) => Some(fields),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! The compiler's one intermediate representation.
+//!
+//! A [`Module`] holds functions of ops in static single assignment form, for all dialects alike: `stablehlo`,
+//! `chlo` and `func` as they are read, `onnx` as they are written. Everything is a `u32` handle into an arena of
+//! the module; names and types are interned. Spans and locations lie beside the ops, not in them, so that passes
+//! move them along without looking.
+
+mod attribute;
+mod constant;
+mod element;
+mod location;
+mod module;
+mod print;
+mod rewrite;
+mod symbol;
+mod ty;
+
+pub use attribute::{Attribute, Attributes};
+pub use constant::{Constant, ConstantId, Data};
+pub use element::Element;
+pub use location::{Location, LocationId};
+pub use module::{
+    Argument, Block, BlockId, Definition, Function, FunctionId, FunctionResult, Module, NewOp, Op, OpId,
+    OpSpan, Region, RegionId, Value, ValueId,
+};
+pub use print::print;
+pub use rewrite::{Rewriter, use_counts};
+pub use symbol::{Symbol, Symbols};
+pub use ty::{Dim, Dims, TensorType, Type, TypeId, Types};

@@ -1,0 +1,528 @@
+//! Modules and what they are made of.
+
+use super::{
+    Attribute, Attributes, Constant, ConstantId, Data, Element, Location, LocationId, Symbol, Symbols,
+    TensorType, Type, TypeId, Types,
+};
+use crate::source::Span;
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
+
+macro_rules! handles {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(pub(super) u32);
+
+        impl $name {
+            /// The position in the module's arena.
+            pub fn index(self) -> usize {
+                self.0 as usize
+            }
+        }
+    )*};
+}
+
+handles! {
+    /// Handle of an [`Op`].
+    OpId;
+    /// Handle of a [`Value`].
+    ValueId;
+    /// Handle of a [`Block`].
+    BlockId;
+    /// Handle of a [`Region`].
+    RegionId;
+    /// Handle of a [`Function`].
+    FunctionId;
+}
+
+/// One operation.
+#[derive(Clone, Debug)]
+pub struct Op {
+    /// Its name with its dialect, such as `stablehlo.add`.
+    pub name: Symbol,
+    /// The values that it reads. An absent optional operand of an `onnx` op is [`Module::absent`].
+    pub operands: SmallVec<[ValueId; 3]>,
+    /// The values that it defines.
+    pub results: SmallVec<[ValueId; 1]>,
+    /// Its attributes; properties (`<{...}>`) and discardable attributes are one list.
+    pub attributes: Attributes,
+    /// Its regions.
+    pub regions: SmallVec<[RegionId; 1]>,
+}
+
+/// Where an op stands in the text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OpSpan {
+    /// The op's name, which is what a diagnostic points at.
+    pub name: Span,
+    /// The whole statement with its regions.
+    pub whole: Span,
+}
+
+/// What defines a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Definition {
+    /// The given result of an op.
+    Result(OpId, u32),
+    /// The given argument of a block.
+    Argument(BlockId, u32),
+    /// Nothing: the definition was faulty and has been reported. Whatever uses it stays silent.
+    Poison,
+}
+
+/// A value in static single assignment form.
+#[derive(Clone, Debug)]
+pub struct Value {
+    /// Its type.
+    pub ty: TypeId,
+    /// What defines it.
+    pub definition: Definition,
+    /// The name it should have in the model, where it has been given one.
+    pub name: Option<Symbol>,
+}
+
+/// A list of ops with arguments.
+#[derive(Clone, Debug, Default)]
+pub struct Block {
+    /// The arguments.
+    pub arguments: Vec<ValueId>,
+    /// The ops in order; the last is the terminator.
+    pub ops: Vec<OpId>,
+}
+
+/// A list of blocks that an op or a function owns; all that JAX prints have one.
+#[derive(Clone, Debug, Default)]
+pub struct Region {
+    /// The blocks, entry first.
+    pub blocks: Vec<BlockId>,
+}
+
+/// An argument of a function beside its value.
+#[derive(Clone, Debug, Default)]
+pub struct Argument {
+    /// Its attributes (`jax.global_constant`, `mhlo.sharding` ...).
+    pub attributes: Attributes,
+    /// Its location, which carries its path in the user's tree of arguments.
+    pub location: Option<LocationId>,
+    /// Where it is declared.
+    pub span: Span,
+}
+
+/// A result of a function.
+#[derive(Clone, Debug)]
+pub struct FunctionResult {
+    /// Its type.
+    pub ty: TypeId,
+    /// Its attributes (`jax.result_info` ...).
+    pub attributes: Attributes,
+}
+
+/// A function.
+#[derive(Clone, Debug)]
+pub struct Function {
+    /// Its name without the `@`.
+    pub name: Symbol,
+    /// Whether it can be called from outside: `public`, or no visibility given.
+    pub public: bool,
+    /// Its body; without a block for a declaration.
+    pub body: RegionId,
+    /// The arguments, as many as the body's block has, or as the declaration gives types.
+    pub arguments: Vec<Argument>,
+    /// Types of the arguments.
+    pub argument_types: Vec<TypeId>,
+    /// The results.
+    pub results: Vec<FunctionResult>,
+    /// Its other attributes.
+    pub attributes: Attributes,
+    /// Where its name stands.
+    pub span: Span,
+    /// Its location.
+    pub location: LocationId,
+}
+
+/// What [`Module::add_op`] takes.
+#[derive(Clone, Debug)]
+pub struct NewOp {
+    /// See [`Op::name`].
+    pub name: Symbol,
+    /// See [`Op::operands`].
+    pub operands: SmallVec<[ValueId; 3]>,
+    /// A type for each result.
+    pub result_types: SmallVec<[TypeId; 1]>,
+    /// See [`Op::attributes`].
+    pub attributes: Attributes,
+    /// See [`Op::regions`].
+    pub regions: SmallVec<[RegionId; 1]>,
+    /// Where it stands.
+    pub span: OpSpan,
+    /// Its location.
+    pub location: LocationId,
+}
+
+/// A program.
+#[derive(Clone, Debug)]
+pub struct Module {
+    /// Its name without the `@`.
+    pub name: Option<Symbol>,
+    /// Its attributes (`mhlo.num_partitions` ...).
+    pub attributes: Attributes,
+    /// Ops that stand beside the functions (`sdy.mesh` ...).
+    pub top_level: Vec<OpId>,
+    /// Names.
+    pub symbols: Symbols,
+    /// Types.
+    pub types: Types,
+    functions: Vec<Function>,
+    function_index: FxHashMap<Symbol, FunctionId>,
+    ops: Vec<Op>,
+    spans: Vec<OpSpan>,
+    op_locations: Vec<LocationId>,
+    values: Vec<Value>,
+    blocks: Vec<Block>,
+    regions: Vec<Region>,
+    constants: Vec<Constant>,
+    locations: Vec<Location>,
+}
+
+impl Default for Module {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Module {
+    /// A module without functions.
+    pub fn new() -> Self {
+        let mut types = Types::default();
+        let none = types.intern(Type::None);
+        Self {
+            name: None,
+            attributes: Vec::new(),
+            top_level: Vec::new(),
+            symbols: Symbols::default(),
+            types,
+            functions: Vec::new(),
+            function_index: FxHashMap::default(),
+            ops: Vec::new(),
+            spans: Vec::new(),
+            op_locations: Vec::new(),
+            values: vec![Value { ty: none, definition: Definition::Poison, name: None }],
+            blocks: Vec::new(),
+            regions: Vec::new(),
+            constants: Vec::new(),
+            locations: vec![Location::Unknown],
+        }
+    }
+
+    /// The value that stands for an absent optional operand.
+    pub fn absent(&self) -> ValueId {
+        ValueId(0)
+    }
+
+    // Reading.
+
+    /// The op behind a handle.
+    pub fn op(&self, id: OpId) -> &Op {
+        &self.ops[id.index()]
+    }
+
+    /// The op behind a handle, to change.
+    pub fn op_mut(&mut self, id: OpId) -> &mut Op {
+        &mut self.ops[id.index()]
+    }
+
+    /// Number of ops that the module ever had, the bound of their handles.
+    pub fn op_count(&self) -> usize {
+        self.ops.len()
+    }
+
+    /// Number of values that the module ever had, the bound of their handles.
+    pub fn value_count(&self) -> usize {
+        self.values.len()
+    }
+
+    /// The op's name, such as `stablehlo.add`.
+    pub fn op_name(&self, id: OpId) -> &str {
+        self.symbols.get(self.op(id).name)
+    }
+
+    /// Where the op stands in the text.
+    pub fn span(&self, id: OpId) -> OpSpan {
+        self.spans[id.index()]
+    }
+
+    /// Where in the user's program the op comes from.
+    pub fn op_location(&self, id: OpId) -> LocationId {
+        self.op_locations[id.index()]
+    }
+
+    /// The value behind a handle.
+    pub fn value(&self, id: ValueId) -> &Value {
+        &self.values[id.index()]
+    }
+
+    /// The value behind a handle, to change.
+    pub fn value_mut(&mut self, id: ValueId) -> &mut Value {
+        &mut self.values[id.index()]
+    }
+
+    /// The type of a value.
+    pub fn value_type(&self, id: ValueId) -> TypeId {
+        self.value(id).ty
+    }
+
+    /// The tensor type of a value, when it is a tensor.
+    pub fn tensor(&self, id: ValueId) -> Option<&TensorType> {
+        self.tensor_type(self.value_type(id))
+    }
+
+    /// The tensor type behind a handle, when it is one.
+    pub fn tensor_type(&self, id: TypeId) -> Option<&TensorType> {
+        match self.types.get(id) {
+            Type::Tensor(tensor) => Some(tensor),
+            _ => None,
+        }
+    }
+
+    /// The op that defines a value, when one does.
+    pub fn defining_op(&self, id: ValueId) -> Option<OpId> {
+        match self.value(id).definition {
+            Definition::Result(op, _) => Some(op),
+            _ => None,
+        }
+    }
+
+    /// The block behind a handle.
+    pub fn block(&self, id: BlockId) -> &Block {
+        &self.blocks[id.index()]
+    }
+
+    /// The block behind a handle, to change.
+    pub fn block_mut(&mut self, id: BlockId) -> &mut Block {
+        &mut self.blocks[id.index()]
+    }
+
+    /// The region behind a handle.
+    pub fn region(&self, id: RegionId) -> &Region {
+        &self.regions[id.index()]
+    }
+
+    /// The region behind a handle, to change.
+    pub fn region_mut(&mut self, id: RegionId) -> &mut Region {
+        &mut self.regions[id.index()]
+    }
+
+    /// The first block of a region, if it has one.
+    pub fn entry_block(&self, region: RegionId) -> Option<BlockId> {
+        self.region(region).blocks.first().copied()
+    }
+
+    /// The constant behind a handle.
+    pub fn constant(&self, id: ConstantId) -> &Constant {
+        &self.constants[id.0 as usize]
+    }
+
+    /// The location behind a handle.
+    pub fn location(&self, id: LocationId) -> &Location {
+        &self.locations[id.0 as usize]
+    }
+
+    /// Number of locations, the bound of their handles.
+    pub fn location_count(&self) -> usize {
+        self.locations.len()
+    }
+
+    /// The functions in the order of the text.
+    pub fn functions(&self) -> impl ExactSizeIterator<Item = FunctionId> + use<> {
+        (0..self.functions.len() as u32).map(FunctionId)
+    }
+
+    /// The function behind a handle.
+    pub fn function(&self, id: FunctionId) -> &Function {
+        &self.functions[id.index()]
+    }
+
+    /// The function behind a handle, to change.
+    pub fn function_mut(&mut self, id: FunctionId) -> &mut Function {
+        &mut self.functions[id.index()]
+    }
+
+    /// The function of that name.
+    pub fn find_function(&self, name: Symbol) -> Option<FunctionId> {
+        self.function_index.get(&name).copied()
+    }
+
+    /// The attribute of an op, when it has it.
+    pub fn attribute(&self, op: OpId, name: &str) -> Option<&Attribute> {
+        find(self, &self.op(op).attributes, name)
+    }
+
+    /// The field of a struct attribute or dictionary, when it has it.
+    pub fn field<'a>(&'a self, attribute: &'a Attribute, name: &str) -> Option<&'a Attribute> {
+        find(self, attribute.fields()?, name)
+    }
+
+    /// The integers of an attribute: `array<i64: ...>`, an integer `dense<...>`, an array of integers, or one
+    /// integer. `None` when it is none of these, or a constant too large to be one.
+    pub fn integers(&self, attribute: &Attribute) -> Option<Vec<i64>> {
+        match attribute {
+            Attribute::Integers(_, values) => Some(values.to_vec()),
+            Attribute::Integer(value, _) => Some(vec![*value]),
+            Attribute::Array(items) => items.iter().map(Attribute::as_integer).collect(),
+            Attribute::Dense(constant) => self.constant_integers(*constant),
+            _ => None,
+        }
+    }
+
+    /// The elements of a small integer or `i1` constant that the source text does not hold as a large literal.
+    pub fn constant_integers(&self, id: ConstantId) -> Option<Vec<i64>> {
+        let constant = self.constant(id);
+        let ty = self.tensor_type(constant.ty)?;
+        let (count, width) = (usize::try_from(ty.count()?).ok()?, ty.element.bytes());
+        if !(ty.element.is_integer() || matches!(ty.element, Element::Bool | Element::Index)) {
+            return None;
+        }
+        let bytes = match &constant.data {
+            Data::Splat(element) if count <= 1 << 16 => element.repeat(count),
+            Data::Bytes(bytes) => bytes.to_vec(),
+            _ => return None,
+        };
+        Some(bytes.chunks_exact(width).map(|chunk| integer_from(chunk, ty.element.is_signed())).collect())
+    }
+
+    /// The word of an enumeration attribute (`LT` of `#stablehlo<comparison_direction LT>`).
+    pub fn word<'a>(&'a self, attribute: &'a Attribute) -> Option<&'a str> {
+        match attribute {
+            Attribute::Enum { value, .. } => Some(self.symbols.get(*value)),
+            Attribute::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The constant that a value is, when an op named `stablehlo.constant` or `onnx.Constant` defines it.
+    pub fn constant_of(&self, value: ValueId) -> Option<ConstantId> {
+        let op = self.defining_op(value)?;
+        if !matches!(self.op_name(op), "stablehlo.constant" | "onnx.Constant") {
+            return None;
+        }
+        match self.attribute(op, "value")? {
+            Attribute::Dense(constant) => Some(*constant),
+            _ => None,
+        }
+    }
+
+    // Building.
+
+    /// Adds a function; one of the same name that came before stays the one that is found.
+    pub fn add_function(&mut self, function: Function) -> FunctionId {
+        let id = FunctionId(self.functions.len() as u32);
+        self.function_index.entry(function.name).or_insert(id);
+        self.functions.push(function);
+        id
+    }
+
+    /// Keeps the functions for which `keep` holds; handles of functions change.
+    pub fn retain_functions(&mut self, keep: impl Fn(&Function) -> bool) {
+        self.functions.retain(keep);
+        self.function_index.clear();
+        for (index, function) in self.functions.iter().enumerate() {
+            self.function_index.entry(function.name).or_insert(FunctionId(index as u32));
+        }
+    }
+
+    /// Adds a region without blocks.
+    pub fn add_region(&mut self) -> RegionId {
+        self.regions.push(Region::default());
+        RegionId(self.regions.len() as u32 - 1)
+    }
+
+    /// Adds a block without ops at the end of a region.
+    pub fn add_block(&mut self, region: RegionId) -> BlockId {
+        let id = BlockId(self.blocks.len() as u32);
+        self.blocks.push(Block::default());
+        self.region_mut(region).blocks.push(id);
+        id
+    }
+
+    /// Adds an argument to a block.
+    pub fn add_argument(&mut self, block: BlockId, ty: TypeId) -> ValueId {
+        let index = self.block(block).arguments.len() as u32;
+        let value = self.add_value(ty, Definition::Argument(block, index));
+        self.block_mut(block).arguments.push(value);
+        value
+    }
+
+    /// Adds an op and its results to the module, but to no block.
+    pub fn add_op(&mut self, new: NewOp) -> OpId {
+        let id = OpId(self.ops.len() as u32);
+        let results = new
+            .result_types
+            .iter()
+            .enumerate()
+            .map(|(index, &ty)| self.add_value(ty, Definition::Result(id, index as u32)))
+            .collect();
+        self.ops.push(Op {
+            name: new.name,
+            operands: new.operands,
+            results,
+            attributes: new.attributes,
+            regions: new.regions,
+        });
+        self.spans.push(new.span);
+        self.op_locations.push(new.location);
+        id
+    }
+
+    /// A value that stands for one whose definition was faulty.
+    pub fn add_poison(&mut self, ty: TypeId) -> ValueId {
+        self.add_value(ty, Definition::Poison)
+    }
+
+    fn add_value(&mut self, ty: TypeId, definition: Definition) -> ValueId {
+        self.values.push(Value { ty, definition, name: None });
+        ValueId(self.values.len() as u32 - 1)
+    }
+
+    /// Adds a constant.
+    pub fn add_constant(&mut self, constant: Constant) -> ConstantId {
+        self.constants.push(constant);
+        ConstantId(self.constants.len() as u32 - 1)
+    }
+
+    /// Adds a location.
+    pub fn add_location(&mut self, location: Location) -> LocationId {
+        if location == Location::Unknown {
+            return LocationId::UNKNOWN;
+        }
+        self.locations.push(location);
+        LocationId(self.locations.len() as u32 - 1)
+    }
+
+    /// Replaces a location, for an alias that is defined behind its first use.
+    pub fn set_location(&mut self, id: LocationId, location: Location) {
+        if id != LocationId::UNKNOWN {
+            self.locations[id.0 as usize] = location;
+        }
+    }
+
+    /// The handle of the tensor type of known sizes.
+    pub fn tensor_of(&mut self, element: Element, sizes: &[i64]) -> TypeId {
+        self.types.intern(Type::Tensor(TensorType::of(element, sizes)))
+    }
+}
+
+fn find<'a>(module: &Module, attributes: &'a Attributes, name: &str) -> Option<&'a Attribute> {
+    attributes.iter().find(|(key, _)| module.symbols.get(*key) == name).map(|(_, value)| value)
+}
+
+/// The integer in little-endian bytes; unsigned 64-bit values keep their bits.
+fn integer_from(bytes: &[u8], signed: bool) -> i64 {
+    let mut wide = [0u8; 8];
+    let length = bytes.len().min(8);
+    wide[..length].copy_from_slice(&bytes[..length]);
+    if signed && bytes.last().is_some_and(|&last| last & 0x80 != 0) {
+        wide[length..].fill(0xFF);
+    }
+    i64::from_le_bytes(wide)
+}

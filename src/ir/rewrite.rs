@@ -1,0 +1,120 @@
+//! Rewriting a function in one forward walk.
+
+use super::{BlockId, Definition, FunctionId, Module, NewOp, OpId, RegionId, ValueId};
+
+/// Rewrites functions op by op in dominance order.
+///
+/// The visitor sees each op with its operands already replaced. It may insert ops before it, replace results by
+/// other values, change it in place, and says whether it stays. Definitions come before uses, so one walk settles
+/// all replacements.
+pub struct Rewriter<'m> {
+    /// The module that is rewritten.
+    pub module: &'m mut Module,
+    replaced: Vec<Option<ValueId>>,
+    pending: Vec<OpId>,
+}
+
+impl<'m> Rewriter<'m> {
+    /// A rewriter without replacements.
+    pub fn new(module: &'m mut Module) -> Self {
+        Self { module, replaced: Vec::new(), pending: Vec::new() }
+    }
+
+    /// Walks the body of a function; `visit` returns whether the op stays.
+    pub fn function(&mut self, function: FunctionId, visit: &mut dyn FnMut(&mut Rewriter, OpId) -> bool) {
+        let body = self.module.function(function).body;
+        self.region(body, visit);
+    }
+
+    fn region(&mut self, region: RegionId, visit: &mut dyn FnMut(&mut Rewriter, OpId) -> bool) {
+        for block in self.module.region(region).blocks.clone() {
+            self.block(block, visit);
+        }
+    }
+
+    /// Walks one block.
+    pub fn block(&mut self, block: BlockId, visit: &mut dyn FnMut(&mut Rewriter, OpId) -> bool) {
+        let ops = std::mem::take(&mut self.module.block_mut(block).ops);
+        let outer = std::mem::replace(&mut self.pending, Vec::with_capacity(ops.len()));
+        for op in ops {
+            self.resolve_operands(op);
+            if !visit(self, op) {
+                continue;
+            }
+            for region in self.module.op(op).regions.clone() {
+                self.region(region, visit);
+            }
+            self.pending.push(op);
+        }
+        self.module.block_mut(block).ops = std::mem::replace(&mut self.pending, outer);
+    }
+
+    fn resolve_operands(&mut self, op: OpId) {
+        for index in 0..self.module.op(op).operands.len() {
+            let operand = self.module.op(op).operands[index];
+            let resolved = self.resolve(operand);
+            if resolved != operand {
+                self.module.op_mut(op).operands[index] = resolved;
+            }
+        }
+    }
+
+    /// Inserts an op before the visited one.
+    pub fn insert(&mut self, new: NewOp) -> OpId {
+        let op = self.module.add_op(new);
+        self.pending.push(op);
+        op
+    }
+
+    /// Inserts an op that is in no block yet before the visited one.
+    pub fn insert_existing(&mut self, op: OpId) {
+        self.pending.push(op);
+    }
+
+    /// Lets all later uses of `old` read `new`.
+    pub fn replace(&mut self, old: ValueId, new: ValueId) {
+        if self.replaced.len() <= old.index() {
+            self.replaced.resize(old.index() + 1, None);
+        }
+        if old != new {
+            self.replaced[old.index()] = Some(new);
+            if self.module.value(new).name.is_none() {
+                self.module.value_mut(new).name = self.module.value(old).name;
+            }
+        }
+    }
+
+    /// The value that is read where the text reads `value`.
+    pub fn resolve(&self, mut value: ValueId) -> ValueId {
+        while let Some(Some(next)) = self.replaced.get(value.index()) {
+            value = *next;
+        }
+        value
+    }
+}
+
+/// How often each value is read, by the position of the value; only ops that a block holds count.
+pub fn use_counts(module: &Module) -> Vec<u32> {
+    let mut counts = vec![0u32; module.value_count()];
+    for function in module.functions() {
+        let mut regions = vec![module.function(function).body];
+        while let Some(region) = regions.pop() {
+            for &block in &module.region(region).blocks {
+                for &op in &module.block(block).ops {
+                    for operand in &module.op(op).operands {
+                        counts[operand.index()] += 1;
+                    }
+                    regions.extend_from_slice(&module.op(op).regions);
+                }
+            }
+        }
+    }
+    counts
+}
+
+impl Module {
+    /// Whether the definition of a value was faulty and has been reported.
+    pub fn is_poison(&self, value: ValueId) -> bool {
+        value != self.absent() && self.value(value).definition == Definition::Poison
+    }
+}

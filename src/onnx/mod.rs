@@ -1,0 +1,11 @@
+//! ONNX: its messages, and the files that hold them.
+//!
+//! `proto` is what ONNX's schema declares; `file` writes a model and lets large initializers go from where they
+//! are to the disk without passing through memory. Neither knows of StableHLO or of the compiler's own IR.
+
+pub mod file;
+
+/// ONNX's messages, generated from `proto/onnx.proto`. `BLESS=1 cargo test --test proto` writes them anew.
+#[allow(missing_docs, unused_qualifications, clippy::all, clippy::pedantic, clippy::unwrap_used, rustdoc::all)]
+#[rustfmt::skip]
+pub mod proto;
