@@ -4,3 +4,4 @@ pub mod diagnostic;
 pub mod ir;
 pub mod onnx;
 pub mod source;
+pub mod syntax;
