@@ -78,6 +78,13 @@ impl Source {
         &self.scan.literals
     }
 
+    /// Says that these bytes will not be read again soon, so that a mapped file's pages need not stay in memory.
+    pub fn release(&self, range: Range<usize>) {
+        if let Bytes::Mapped(map) = &self.bytes {
+            give_back(map, range);
+        }
+    }
+
     /// The line (from 1) and column (from 1, in bytes) of an offset.
     pub fn line_column(&self, offset: usize) -> (usize, usize) {
         let line = self.scan.line_starts.partition_point(|&start| start <= offset).max(1);
