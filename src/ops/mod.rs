@@ -15,7 +15,7 @@ mod shape;
 mod target;
 
 pub use elements::Elements;
-pub use lower::{Lower, Settings};
+pub use lower::{BOUNDARY, Lower, Settings};
 pub use node::Node;
 pub use refusal::{Lowered, Refusal, Values};
 pub use target::{DEFAULT_OPSET, HIGHEST_OPSET, LOWEST_OPSET};
