@@ -1,0 +1,81 @@
+//! The one place where the tests call the library.
+
+use hlo2onnx::Options;
+use hlo2onnx::diagnostic::Diagnostics;
+use hlo2onnx::onnx::file::encode;
+use hlo2onnx::pass::{self, Pass};
+use hlo2onnx::source::Source;
+use std::ops::Range;
+
+/// What a fixture's header asks of the compiler.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    pub opset: Option<u32>,
+}
+
+/// A model, if there is one, and everything that the compiler had to say.
+pub struct Compiled {
+    pub model: Option<Vec<u8>>,
+    pub findings: Vec<Finding>,
+}
+
+/// A diagnostic as the tests see it.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    pub code: String,
+    pub message: String,
+    /// Bytes of the text; `None` for what no text shows.
+    pub span: Option<Range<usize>>,
+}
+
+impl Finding {
+    /// Whether it keeps the compiler from giving a model: codes are E for errors, W for risks, A for advice.
+    pub fn is_error(&self) -> bool {
+        self.code.starts_with('E')
+    }
+
+    /// Whether it is advice, which only fixtures about advice expect.
+    pub fn is_advice(&self) -> bool {
+        self.code.starts_with('A')
+    }
+}
+
+/// Compiles a text to the bytes of a model.
+pub fn compile(name: &str, text: &str, settings: &Settings) -> Result<Compiled, String> {
+    let source = Source::from_bytes(name, text.as_bytes().to_vec());
+    let options = options(settings);
+    let conversion = hlo2onnx::convert(&source, &options);
+    let model =
+        conversion.model.map(|model| encode(&model)).transpose().map_err(|error| error.to_string())?;
+    Ok(Compiled { model, findings: findings(&conversion.diagnostics) })
+}
+
+/// The module after the passes, which are named as on the command line: `inline,shapes`.
+pub fn run_passes(name: &str, text: &str, passes: &str, settings: &Settings) -> Result<String, String> {
+    let source = Source::from_bytes(name, text.as_bytes().to_vec());
+    let passes: Vec<Pass> = passes
+        .split(',')
+        .map(|name| pass::find(name).copied().ok_or_else(|| format!("there is no pass `{name}`")))
+        .collect::<Result<_, _>>()?;
+    let (text, diagnostics) = hlo2onnx::optimize(&source, &passes, &options(settings));
+    match findings(&diagnostics).into_iter().find(Finding::is_error) {
+        Some(error) => Err(format!("{}: {}", error.code, error.message)),
+        None => Ok(text),
+    }
+}
+
+fn options(settings: &Settings) -> Options {
+    Options { opset: settings.opset, ..Options::default() }
+}
+
+fn findings(diagnostics: &Diagnostics) -> Vec<Finding> {
+    diagnostics
+        .sorted()
+        .into_iter()
+        .map(|diagnostic| Finding {
+            code: diagnostic.code().as_str().to_owned(),
+            message: diagnostic.message.clone(),
+            span: (!diagnostic.span().is_none()).then(|| diagnostic.span().range()),
+        })
+        .collect()
+}
