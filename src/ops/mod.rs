@@ -5,19 +5,26 @@
 //! `fixtures/ops/<family>/`.
 
 mod constant;
+mod dynamic_slice;
 mod elements;
 mod elementwise;
+mod gather;
+mod index;
 mod lower;
 mod movement;
 mod node;
 mod refusal;
+mod region;
+mod scatter;
 mod shape;
+mod sort;
 mod target;
 
 pub use elements::Elements;
 pub use lower::{BOUNDARY, Lower, Settings};
 pub use node::Node;
 pub use refusal::{Lowered, Refusal, Values};
+pub use region::Combiner;
 pub use target::{DEFAULT_OPSET, HIGHEST_OPSET, LOWEST_OPSET};
 
 use crate::ir::OpId;
@@ -51,7 +58,14 @@ const fn noted(name: &'static str, elements: Elements, lower: Lowering, note: &'
 }
 
 /// The families with their tables.
-pub const FAMILIES: &[(&str, &[Row])] = &[("elementwise", elementwise::ROWS), ("shape", shape::ROWS)];
+pub const FAMILIES: &[(&str, &[Row])] = &[
+    ("dynamic_slice", dynamic_slice::ROWS),
+    ("elementwise", elementwise::ROWS),
+    ("gather", gather::ROWS),
+    ("scatter", scatter::ROWS),
+    ("shape", shape::ROWS),
+    ("sort", sort::ROWS),
+];
 
 static INDEX: LazyLock<FxHashMap<&'static str, &'static Row>> =
     LazyLock::new(|| FAMILIES.iter().flat_map(|(_, rows)| rows.iter()).map(|row| (row.name, row)).collect());
