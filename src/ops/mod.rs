@@ -5,6 +5,8 @@
 //! `fixtures/ops/<family>/`.
 
 mod constant;
+mod convolution;
+mod dot;
 mod dynamic_slice;
 mod elements;
 mod elementwise;
@@ -13,6 +15,7 @@ mod index;
 mod lower;
 mod movement;
 mod node;
+mod normalization;
 mod refusal;
 mod region;
 mod scatter;
@@ -59,9 +62,12 @@ const fn noted(name: &'static str, elements: Elements, lower: Lowering, note: &'
 
 /// The families with their tables.
 pub const FAMILIES: &[(&str, &[Row])] = &[
+    ("convolution", convolution::ROWS),
+    ("dot", dot::ROWS),
     ("dynamic_slice", dynamic_slice::ROWS),
     ("elementwise", elementwise::ROWS),
     ("gather", gather::ROWS),
+    ("normalization", normalization::ROWS),
     ("scatter", scatter::ROWS),
     ("shape", shape::ROWS),
     ("sort", sort::ROWS),
