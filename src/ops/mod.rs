@@ -11,6 +11,7 @@ mod lower;
 mod movement;
 mod node;
 mod refusal;
+mod region;
 mod shape;
 mod target;
 
@@ -18,6 +19,7 @@ pub use elements::Elements;
 pub use lower::{Lower, Settings};
 pub use node::Node;
 pub use refusal::{Lowered, Refusal, Values};
+pub use region::Combiner;
 pub use target::{DEFAULT_OPSET, HIGHEST_OPSET, LOWEST_OPSET, ir_version};
 
 use crate::ir::OpId;
