@@ -4,16 +4,22 @@
 //! the right one. To add an op, add its row to the table of its family and a fixture of its name to
 //! `fixtures/ops/<family>/`.
 
+mod call;
 mod constant;
+mod control;
+mod distributed;
 mod elements;
 mod elementwise;
 mod lower;
+mod map;
 mod movement;
 mod node;
+mod reduce;
 mod refusal;
 mod region;
 mod shape;
 mod target;
+mod window;
 
 pub use elements::Elements;
 pub use lower::{Lower, Settings};
@@ -53,7 +59,16 @@ const fn noted(name: &'static str, elements: Elements, lower: Lowering, note: &'
 }
 
 /// The families with their tables.
-pub const FAMILIES: &[(&str, &[Row])] = &[("elementwise", elementwise::ROWS), ("shape", shape::ROWS)];
+pub const FAMILIES: &[(&str, &[Row])] = &[
+    ("call", call::ROWS),
+    ("control", control::ROWS),
+    ("distributed", distributed::ROWS),
+    ("elementwise", elementwise::ROWS),
+    ("map", map::ROWS),
+    ("reduce", reduce::ROWS),
+    ("shape", shape::ROWS),
+    ("window", window::ROWS),
+];
 
 static INDEX: LazyLock<FxHashMap<&'static str, &'static Row>> =
     LazyLock::new(|| FAMILIES.iter().flat_map(|(_, rows)| rows.iter()).map(|row| (row.name, row)).collect());
