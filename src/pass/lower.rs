@@ -9,7 +9,6 @@ pub fn run(module: &mut Module, cx: &mut Context) {
     let Some(entry) = entry_or_report(module, cx.diagnostics) else { return };
     let Some(block) = module.entry_block(module.function(entry).body) else { return };
     let mut lower = Lower::new(module, cx.source, cx.settings, cx.diagnostics);
-    lower.arguments(block);
     lower.function_block(block);
     let opset = i64::from(lower.opset());
     let name = module.symbols.intern("onnx.opset");
