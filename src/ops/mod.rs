@@ -10,8 +10,8 @@ mod control;
 mod distributed;
 mod elements;
 mod elementwise;
+mod lift;
 mod lower;
-mod map;
 mod movement;
 mod node;
 mod reduce;
@@ -64,7 +64,6 @@ pub const FAMILIES: &[(&str, &[Row])] = &[
     ("control", control::ROWS),
     ("distributed", distributed::ROWS),
     ("elementwise", elementwise::ROWS),
-    ("map", map::ROWS),
     ("reduce", reduce::ROWS),
     ("shape", shape::ROWS),
     ("window", window::ROWS),

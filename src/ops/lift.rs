@@ -1,15 +1,12 @@
-//! Regions on scalars that are applied to whole tensors: `map`, and the reductions that no ONNX op computes.
+//! Regions on scalars, made to work on whole tensors: how reductions are lowered that no ONNX op computes.
 
-use super::{Elements, Lower, Lowered, Refusal, Row, noted};
+use super::{Lower, Refusal};
 use crate::ir::{
     Attribute, Attributes, BlockId, Element, LocationId, Module, NewOp, OpId, OpSpan, RegionId, Symbol,
     TypeId, ValueId,
 };
 use rustc_hash::FxHashMap;
 use smallvec::{SmallVec, smallvec};
-
-pub(super) const ROWS: &[Row] =
-    &[noted("stablehlo.map", Elements::PLAIN, map, "its region, applied to the whole tensors")];
 
 /// Ops of `stablehlo` that work on each element by itself, so that a region of them on scalars is one on tensors.
 const ELEMENTWISE: &[&str] = &[
@@ -60,22 +57,6 @@ const ELEMENTWISE: &[&str] = &[
     "tanh",
     "xor",
 ];
-
-fn map(cx: &mut Lower, op: OpId) -> Lowered {
-    let (_, sizes) = cx.result(op, 0)?;
-    let dimensions = cx.ints(op, "dimensions")?;
-    if dimensions.iter().enumerate().any(|(index, &dimension)| index as i64 != dimension)
-        || dimensions.len() != sizes.len()
-    {
-        let why = "all dimensions in their order are expected".into();
-        return Err(Refusal::Attribute { name: "dimensions", why });
-    }
-    let region = cx.region(op, 0)?;
-    let lifted = cx.lift(region, &sizes)?;
-    let arguments =
-        (0..cx.operand_count(op)).map(|index| cx.operand(op, index)).collect::<Result<Vec<_>, _>>()?;
-    Ok(cx.inline(lifted, &arguments)?.into_iter().collect())
-}
 
 impl Lower<'_> {
     /// A region of an op.
