@@ -7,6 +7,7 @@
 mod constant;
 mod elements;
 mod elementwise;
+mod formula;
 mod lower;
 mod movement;
 mod node;
