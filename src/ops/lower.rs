@@ -11,7 +11,7 @@ use crate::ir::{
     TensorType, ValueId,
 };
 use crate::source::Source;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::{SmallVec, smallvec};
 use std::sync::Arc;
 
@@ -79,7 +79,7 @@ impl<'a> Lower<'a> {
         let ops = self.ops(block, "func.return");
         let terminator = self.module.block(block).ops.last().copied();
         if let (Ok(results), Some(terminator)) = (ops, terminator) {
-            self.module.op_mut(terminator).operands = results.into_iter().collect();
+            self.module.op_mut(terminator).operands = self.own_values(results);
             self.pending.push(terminator);
         }
         let mut ops = std::mem::take(&mut self.prelude);
@@ -410,13 +410,7 @@ impl<'a> Lower<'a> {
         self.expanded.pop();
         let ops = match results {
             Ok(results) => {
-                let inside: rustc_hash::FxHashSet<ValueId> =
-                    self.pending.iter().flat_map(|&op| self.module.op(op).results.iter().copied()).collect();
-                let mut returned: SmallVec<[ValueId; 3]> = SmallVec::new();
-                for result in results {
-                    let own = inside.contains(&result) && !returned.contains(&result);
-                    returned.push(if own { result } else { self.node("Identity", &[result]).like(result) });
-                }
+                let returned = self.own_values(results);
                 self.terminate(returned);
                 Ok(std::mem::replace(&mut self.pending, outer))
             }
@@ -427,6 +421,19 @@ impl<'a> Lower<'a> {
         };
         self.module.block_mut(block).ops = ops?;
         Ok(region)
+    }
+
+    /// The values that the current graph returns: each computed in it, and no two the same. Readers of ONNX refuse
+    /// or rename outputs that are inputs, initializers, other outputs, or values from outside of a subgraph.
+    fn own_values(&mut self, results: Vec<ValueId>) -> SmallVec<[ValueId; 3]> {
+        let inside: FxHashSet<ValueId> =
+            self.pending.iter().flat_map(|&op| self.module.op(op).results.iter().copied()).collect();
+        let mut returned: SmallVec<[ValueId; 3]> = SmallVec::new();
+        for result in results {
+            let own = inside.contains(&result) && !returned.contains(&result);
+            returned.push(if own { result } else { self.node("Identity", &[result]).like(result) });
+        }
+        returned
     }
 
     fn terminate(&mut self, operands: SmallVec<[ValueId; 3]>) {

@@ -23,8 +23,15 @@ static INDEX: LazyLock<FxHashMap<&'static str, &'static Kernel>> =
 pub fn run(module: &mut Module, cx: &mut Context) {
     for function in module.functions() {
         if let Some(block) = module.entry_block(module.function(function).body) {
-            Legalize { module, cx, casts: FxHashMap::default(), narrowed: FxHashMap::default(), journal: Vec::new(), pending: Vec::new() }
-                .block(block);
+            Legalize {
+                module,
+                cx,
+                casts: FxHashMap::default(),
+                narrowed: FxHashMap::default(),
+                journal: Vec::new(),
+                pending: Vec::new(),
+            }
+            .block(block);
         }
     }
 }
@@ -96,7 +103,8 @@ impl Legalize<'_, '_> {
     /// The element type that the op lacks a kernel for, the one to compute in, and what that does.
     fn plan(&mut self, op: OpId) -> Option<(Element, Element, Widening)> {
         let name = self.module.op_name(op).strip_prefix("onnx.")?;
-        let reduction = self.module.attribute(op, "reduction").and_then(Attribute::as_str).filter(|kind| *kind != "none");
+        let reduction =
+            self.module.attribute(op, "reduction").and_then(Attribute::as_str).filter(|kind| *kind != "none");
         let kernel = match reduction {
             Some(kind) => INDEX.get(format!("{name}#{kind}").as_str()),
             None => INDEX.get(name),
@@ -107,23 +115,37 @@ impl Legalize<'_, '_> {
         if has(element) {
             // Elements are moved wide when they are there: their narrow form might never be needed.
             let wide = kernels::wider(element).first().copied()?;
-            let moves = kernel.widening == Widening::Moves && matches!(self.narrowed.get(&main), Some(Narrow::From(_)));
+            let moves = kernel.widening == Widening::Moves
+                && matches!(self.narrowed.get(&main), Some(Narrow::From(_)));
             return (moves && has(wide)).then_some((element, wide, Widening::Moves));
         }
         let Some(&wide) = kernels::wider(element).iter().find(|&&wide| has(wide)) else {
             let op_name = self.module.op_name(op);
             let at = self.module.span(op).name;
-            self.cx.diagnostics.push(catalogue::UnsupportedType { op: op_name, ty: element.name().unwrap_or("?"), at });
+            self.cx.diagnostics.push(catalogue::UnsupportedType {
+                op: op_name,
+                ty: element.name().unwrap_or("?"),
+                at,
+            });
             return None;
         };
         if element == Element::U64 && kernel.widening == Widening::Computes {
             let at = self.module.span(op).name;
-            self.cx.diagnostics.push(catalogue::UnsupportedType { op: self.module.op_name(op), ty: "ui64", at });
+            self.cx.diagnostics.push(catalogue::UnsupportedType {
+                op: self.module.op_name(op),
+                ty: "ui64",
+                at,
+            });
             return None;
         }
         if element == Element::F64 {
             let at = self.module.span(op).name;
-            self.cx.diagnostics.push(catalogue::ReducedPrecision { op: self.module.op_name(op), ty: "f64", via: "f32", at });
+            self.cx.diagnostics.push(catalogue::ReducedPrecision {
+                op: self.module.op_name(op),
+                ty: "f64",
+                via: "f32",
+                at,
+            });
         }
         Some((element, wide, kernel.widening))
     }
