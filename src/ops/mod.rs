@@ -10,6 +10,7 @@ mod control;
 mod distributed;
 mod elements;
 mod elementwise;
+mod formula;
 mod lift;
 mod lower;
 mod movement;
