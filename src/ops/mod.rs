@@ -7,7 +7,9 @@
 mod call;
 mod constant;
 mod control;
+mod convolution;
 mod distributed;
+mod dot;
 mod elements;
 mod elementwise;
 mod formula;
@@ -15,6 +17,7 @@ mod lift;
 mod lower;
 mod movement;
 mod node;
+mod normalization;
 mod reduce;
 mod refusal;
 mod region;
@@ -63,8 +66,11 @@ const fn noted(name: &'static str, elements: Elements, lower: Lowering, note: &'
 pub const FAMILIES: &[(&str, &[Row])] = &[
     ("call", call::ROWS),
     ("control", control::ROWS),
+    ("convolution", convolution::ROWS),
     ("distributed", distributed::ROWS),
+    ("dot", dot::ROWS),
     ("elementwise", elementwise::ROWS),
+    ("normalization", normalization::ROWS),
     ("reduce", reduce::ROWS),
     ("shape", shape::ROWS),
     ("window", window::ROWS),
