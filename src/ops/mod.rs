@@ -10,9 +10,12 @@ mod control;
 mod convolution;
 mod distributed;
 mod dot;
+mod dynamic_slice;
 mod elements;
 mod elementwise;
 mod formula;
+mod gather;
+mod index;
 mod lift;
 mod lower;
 mod movement;
@@ -21,7 +24,9 @@ mod normalization;
 mod reduce;
 mod refusal;
 mod region;
+mod scatter;
 mod shape;
+mod sort;
 mod target;
 mod window;
 
@@ -69,10 +74,14 @@ pub const FAMILIES: &[(&str, &[Row])] = &[
     ("convolution", convolution::ROWS),
     ("distributed", distributed::ROWS),
     ("dot", dot::ROWS),
+    ("dynamic_slice", dynamic_slice::ROWS),
     ("elementwise", elementwise::ROWS),
+    ("gather", gather::ROWS),
     ("normalization", normalization::ROWS),
     ("reduce", reduce::ROWS),
+    ("scatter", scatter::ROWS),
     ("shape", shape::ROWS),
+    ("sort", sort::ROWS),
     ("window", window::ROWS),
 ];
 
