@@ -154,7 +154,8 @@ impl<'a> Lower<'a> {
         self.lowered[old.index()] = Some(new);
     }
 
-    fn lowered_of(&self, old: ValueId) -> Option<ValueId> {
+    /// What stands for a value of the program, once its op is lowered.
+    pub(super) fn lowered_of(&self, old: ValueId) -> Option<ValueId> {
         self.lowered.get(old.index()).copied().flatten()
     }
 
