@@ -87,10 +87,14 @@ fn reversed(cx: &mut Lower, geometry: &Geometry, kernel: ValueId, which: fn(&Axi
 
 /// The input with zeros between its elements, and without the elements that negative padding cuts off.
 fn dilated_and_cropped(cx: &mut Lower, geometry: &Geometry, input: ValueId) -> ValueId {
-    let zero = zero(cx, input);
     let mut interior = vec![0; cx.rank(input)];
     geometry.spatial.iter().for_each(|axis| interior[axis.input] = axis.input_dilation - 1);
-    let spread = cx.spread(input, &interior, zero);
+    let spread = if interior.iter().any(|&amount| amount != 0) {
+        let zero = zero(cx, input);
+        cx.spread(input, &interior, zero)
+    } else {
+        input
+    };
     let mut limits = cx.sizes(spread);
     let (mut starts, steps) = (vec![0; limits.len()], vec![1; limits.len()]);
     for axis in &geometry.spatial {
