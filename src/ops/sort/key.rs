@@ -12,7 +12,7 @@ const NEXT_TO_ZERO: f64 = 1e-300;
 impl Lower<'_> {
     /// Values that sort as a key does when the first decides, then the second and so on; each with whether the
     /// largest is first. The operand itself is given where it sorts as it is.
-    pub(super) fn ordered(&mut self, operand: ValueId, key: Key) -> Vec<(ValueId, bool)> {
+    pub(super) fn sort_keys(&mut self, operand: ValueId, key: Key) -> Vec<(ValueId, bool)> {
         let element = self.element(operand);
         let values = match element {
             Element::Bool => vec![self.cast(operand, Element::U8)],

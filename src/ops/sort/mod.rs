@@ -46,7 +46,7 @@ fn sort(cx: &mut Lower, op: OpId) -> Lowered {
     }
     if let ([key], 1) = (keys.as_slice(), count) {
         let operand = cx.full(op, 0)?;
-        let ordered = cx.ordered(operand, *key);
+        let ordered = cx.sort_keys(operand, *key);
         if let [(value, largest)] = ordered[..] {
             if value == operand {
                 return Ok(cx.top(value, axis, sizes[axis], largest).0.into());
@@ -57,7 +57,7 @@ fn sort(cx: &mut Lower, op: OpId) -> Lowered {
     let mut order: Option<ValueId> = None;
     for key in keys.iter().rev() {
         let operand = cx.full(op, key.operand)?;
-        for (value, largest) in cx.ordered(operand, *key).into_iter().rev() {
+        for (value, largest) in cx.sort_keys(operand, *key).into_iter().rev() {
             let value = order.map_or(value, |order| cx.reorder(value, order, axis));
             let step = cx.top(value, axis, sizes[axis], largest).1;
             order = Some(order.map_or(step, |order| cx.reorder(order, step, axis)));
@@ -106,7 +106,7 @@ fn top_k(cx: &mut Lower, op: OpId) -> Lowered {
     let axis = sizes.len() - 1;
     let operand = cx.full(op, 0)?;
     let key = Key { operand: 0, descending: true, zeros: Zeros::Signed };
-    let mut ordered = cx.ordered(operand, key).into_iter().rev().peekable();
+    let mut ordered = cx.sort_keys(operand, key).into_iter().rev().peekable();
     let mut order: Option<ValueId> = None;
     while let Some((value, largest)) = ordered.next() {
         let plain = value == operand;
