@@ -13,6 +13,7 @@ mod movement;
 mod node;
 mod refusal;
 mod shape;
+mod special;
 mod target;
 
 pub use elements::Elements;
@@ -52,7 +53,8 @@ const fn noted(name: &'static str, elements: Elements, lower: Lowering, note: &'
 }
 
 /// The families with their tables.
-pub const FAMILIES: &[(&str, &[Row])] = &[("elementwise", elementwise::ROWS), ("shape", shape::ROWS)];
+pub const FAMILIES: &[(&str, &[Row])] =
+    &[("elementwise", elementwise::ROWS), ("shape", shape::ROWS), ("special", special::ROWS)];
 
 static INDEX: LazyLock<FxHashMap<&'static str, &'static Row>> =
     LazyLock::new(|| FAMILIES.iter().flat_map(|(_, rows)| rows.iter()).map(|row| (row.name, row)).collect());
