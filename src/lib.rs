@@ -12,3 +12,5 @@ pub mod ops;
 pub mod pass;
 pub mod source;
 pub mod syntax;
+
+pub use compile::{Conversion, Options, convert, convert_observed, optimize, parse};

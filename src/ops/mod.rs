@@ -4,22 +4,38 @@
 //! the right one. To add an op, add its row to the table of its family and a fixture of its name to
 //! `fixtures/ops/<family>/`.
 
+mod call;
 mod constant;
+mod control;
+mod convolution;
+mod distributed;
+mod dot;
+mod dynamic_slice;
 mod elements;
 mod elementwise;
 mod formula;
+mod gather;
+mod index;
+mod lift;
 mod lower;
 mod movement;
 mod node;
+mod normalization;
+mod reduce;
 mod refusal;
+mod region;
+mod scatter;
 mod shape;
+mod sort;
 mod special;
 mod target;
+mod window;
 
 pub use elements::Elements;
-pub use lower::{Lower, Settings};
+pub use lower::{BOUNDARY, Lower, Settings};
 pub use node::Node;
 pub use refusal::{Lowered, Refusal, Values};
+pub use region::Combiner;
 pub use target::{DEFAULT_OPSET, HIGHEST_OPSET, LOWEST_OPSET};
 
 use crate::ir::OpId;
@@ -53,8 +69,23 @@ const fn noted(name: &'static str, elements: Elements, lower: Lowering, note: &'
 }
 
 /// The families with their tables.
-pub const FAMILIES: &[(&str, &[Row])] =
-    &[("elementwise", elementwise::ROWS), ("shape", shape::ROWS), ("special", special::ROWS)];
+pub const FAMILIES: &[(&str, &[Row])] = &[
+    ("call", call::ROWS),
+    ("control", control::ROWS),
+    ("convolution", convolution::ROWS),
+    ("distributed", distributed::ROWS),
+    ("dot", dot::ROWS),
+    ("dynamic_slice", dynamic_slice::ROWS),
+    ("elementwise", elementwise::ROWS),
+    ("gather", gather::ROWS),
+    ("normalization", normalization::ROWS),
+    ("reduce", reduce::ROWS),
+    ("scatter", scatter::ROWS),
+    ("shape", shape::ROWS),
+    ("sort", sort::ROWS),
+    ("special", special::ROWS),
+    ("window", window::ROWS),
+];
 
 static INDEX: LazyLock<FxHashMap<&'static str, &'static Row>> =
     LazyLock::new(|| FAMILIES.iter().flat_map(|(_, rows)| rows.iter()).map(|row| (row.name, row)).collect());

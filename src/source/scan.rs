@@ -257,7 +257,9 @@ impl Scanner<'_> {
             _ => false,
         };
         match self.bytes[at] {
-            b'%' | b'"' | b'^' | b'#' | b'!' => !continues,
+            // A definition begins a statement whatever the line before is missing.
+            b'%' => !continues || self.defines_results(at),
+            b'"' | b'^' | b'#' | b'!' => !continues,
             b'{' => self.bytes[at..].starts_with(b"{-#"),
             b'_' | b'a'..=b'z' | b'A'..=b'Z' => !continues && !CONTINUATIONS.contains(&self.word(at)),
             _ => false,

@@ -171,7 +171,7 @@ impl<'s> Parser<'s> {
             scan.literals[first..].iter().take_while(|literal| literal.end <= span.end).peekable();
         if statement.first_region == statement.regions_end && literals.peek().is_none() {
             let text = self.utf8(&bytes[span.range()], span.start)?;
-            return Some(Frame { text: Cow::Borrowed(text), start: span.start, holes });
+            return Some(Frame { text: Cow::Borrowed(text), start: span.start, end: span.end, holes });
         }
         let mut cuts: Vec<(Span, Cut)> = Vec::new();
         let mut region = statement.first_region;
@@ -198,7 +198,11 @@ impl<'s> Parser<'s> {
             at = cut.end;
         }
         text.push_str(self.utf8(&bytes[at.min(span.end)..span.end], at)?);
-        Some(Frame { text: Cow::Owned(text), start: span.start, holes })
+        // A region that the file breaks off in has been reported; what surrounds it is read as if it ended there.
+        if at >= span.end && holes.last().is_some_and(|hole| matches!(hole.cut, Cut::Region(_))) {
+            text.push('}');
+        }
+        Some(Frame { text: Cow::Owned(text), start: span.start, end: span.end, holes })
     }
 
     fn utf8(&mut self, bytes: &'s [u8], start: usize) -> Option<&'s str> {
