@@ -27,6 +27,7 @@ mod region;
 mod scatter;
 mod shape;
 mod sort;
+mod special;
 mod target;
 mod window;
 
@@ -82,6 +83,7 @@ pub const FAMILIES: &[(&str, &[Row])] = &[
     ("scatter", scatter::ROWS),
     ("shape", shape::ROWS),
     ("sort", sort::ROWS),
+    ("special", special::ROWS),
     ("window", window::ROWS),
 ];
 
