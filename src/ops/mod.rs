@@ -7,6 +7,7 @@
 mod constant;
 mod elements;
 mod elementwise;
+pub mod fold;
 mod lower;
 mod movement;
 mod node;
@@ -14,6 +15,7 @@ mod refusal;
 mod shape;
 mod target;
 
+pub use constant::integer_limits;
 pub use elements::Elements;
 pub use lower::{Lower, Settings};
 pub use node::Node;
