@@ -1,5 +1,7 @@
 //! Holds `src/onnx/proto.rs` to `proto/onnx.proto`: the first is what the second generates.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{env, fs, path::Path};
 
 const HEADER: &str = "// @generated from proto/onnx.proto by tests/proto.rs (BLESS=1).\n\n";

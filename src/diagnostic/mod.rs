@@ -4,13 +4,20 @@
 //! renderers take the same list and know nothing of the stages.
 
 pub mod catalogue;
+mod excerpt;
+pub mod json;
 mod nearest;
+mod render;
+mod snippet;
+#[cfg(test)]
+mod tests;
 
 pub use catalogue::Code;
 pub use nearest::nearest;
+pub use render::{PythonSources, Style, render};
 
 use crate::source::Span;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How much a diagnostic weighs. It follows from the letter of the code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -97,6 +104,11 @@ impl Diagnostic {
     pub fn span(&self) -> Span {
         self.labels.first().map_or(Span::NONE, |label| label.span)
     }
+
+    /// What the order of the text is made of.
+    fn place(&self) -> (usize, Severity, Code) {
+        (self.span().start, self.severity(), self.code)
+    }
 }
 
 /// Collects what the stages of one run have to say about one text.
@@ -141,10 +153,26 @@ impl Diagnostics {
     /// The same fault is found twice when a function was inlined at two calls.
     pub fn sorted(&self) -> Vec<&Diagnostic> {
         let mut sorted: Vec<&Diagnostic> = self.list.iter().collect();
-        sorted.sort_by_key(|diagnostic| (diagnostic.span().start, diagnostic.severity(), diagnostic.code));
+        sorted.sort_by_key(|diagnostic| diagnostic.place());
         let mut seen = BTreeSet::new();
         sorted.retain(|diagnostic| seen.insert((diagnostic.code, diagnostic.span(), &diagnostic.message)));
         sorted
+    }
+
+    /// The distinct ones with repeats of one fault (the same code and group) together, each in the order of the
+    /// text, in the order of their first.
+    pub fn grouped(&self) -> Vec<Vec<&Diagnostic>> {
+        let mut groups: Vec<Vec<&Diagnostic>> = Vec::new();
+        let mut index = BTreeMap::new();
+        for diagnostic in self.sorted() {
+            let next = groups.len();
+            let group = *index.entry((diagnostic.code, &diagnostic.group)).or_insert(next);
+            if group == next {
+                groups.push(Vec::new());
+            }
+            groups[group].push(diagnostic);
+        }
+        groups
     }
 }
 

@@ -3,9 +3,15 @@
 //! `proto` is what ONNX's schema declares; `file` writes a model and lets large initializers go from where they
 //! are to the disk without passing through memory. Neither knows of StableHLO or of the compiler's own IR.
 
+mod element;
+mod emit;
 pub mod file;
+mod initializer;
+
+pub use element::{data_type, ir_version};
+pub use emit::{EmitError, emit};
 
 /// ONNX's messages, generated from `proto/onnx.proto`. `BLESS=1 cargo test --test proto` writes them anew.
-#[allow(missing_docs, unused_qualifications, clippy::all, clippy::pedantic, clippy::unwrap_used, rustdoc::all)]
+#[allow(missing_docs, unused_qualifications, clippy::all, rustdoc::all)]
 #[rustfmt::skip]
 pub mod proto;

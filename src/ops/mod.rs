@@ -20,7 +20,7 @@ pub use elements::Elements;
 pub use lower::{Lower, Settings};
 pub use node::Node;
 pub use refusal::{Lowered, Refusal, Values};
-pub use target::{DEFAULT_OPSET, HIGHEST_OPSET, LOWEST_OPSET, ir_version};
+pub use target::{DEFAULT_OPSET, HIGHEST_OPSET, LOWEST_OPSET};
 
 use crate::ir::OpId;
 use rustc_hash::FxHashMap;

@@ -22,16 +22,3 @@ const SINCE: &[(&str, u32)] = &[
 pub fn since(op: &str) -> u32 {
     SINCE.iter().find(|row| row.0 == op).map_or(LOWEST_OPSET, |row| row.1)
 }
-
-/// The IR version that is written with an opset (ONNX `docs/Versioning.md`).
-///
-/// Opset 23 came with IR 11, which added nothing that is emitted here; IR 10 lets more readers in.
-pub fn ir_version(opset: u32) -> i64 {
-    match opset {
-        ..=18 => 8,
-        19..=20 => 9,
-        21..=23 => 10,
-        24 => 12,
-        _ => 13,
-    }
-}

@@ -101,8 +101,8 @@ diagnostics! {
     /// module @jit_f attributes {mhlo.num_partitions = 8 : i32} { ... }
     /// ```
     ///
-    /// What to do: lower on one device, without a mesh: `jax.jit(f, device=jax.devices()[0])`, and call the model
-    /// without `shard_map` or `pmap`.
+    /// What to do: lower on one device: inputs and weights without a sharding (`jax.device_put(x, jax.devices()[0])`),
+    /// and no mesh, `shard_map` or `pmap` in the function.
     E0206 MultipleDevices { devices: usize, at: Span }
         => "a program for {devices} devices is not supported"
         label at "asks for {devices} devices"

@@ -1,1 +1,192 @@
-//! Stub
+//! Writes a model to a file, to a stream or to memory.
+//!
+//! It takes messages, and beside them the large initializers of the main graph as payloads that are produced in
+//! pieces. It gives an ONNX file, with an external data file where asked or needed. It refuses what no reader would
+//! accept, and payloads that do not hold what they announce.
+
+mod destination;
+mod error;
+mod layout;
+mod payload;
+
+pub use destination::Destination;
+pub use error::WriteError;
+pub use payload::Payload;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use self::destination::{Kind, Pending, open_stream};
+use self::layout::{Layout, MESSAGE_LIMIT};
+use self::payload::{Progress, Sink};
+use super::proto::tensor_proto::DataType;
+use super::proto::{GraphProto, ModelProto};
+
+/// 1.9 GiB. Beyond it `ExternalData::Auto` uses an external file: a model near the limit of 2 GiB could be loaded,
+/// and not be saved again by a tool that adds to it.
+const EXTERNAL_THRESHOLD: u64 = 19 * (1 << 30) / 10;
+
+/// A large initializer of the main graph.
+pub struct Initializer<'a> {
+    /// The name of its value.
+    pub name: String,
+    /// The type of its elements.
+    pub data_type: DataType,
+    /// Its dimensions.
+    pub dims: Vec<i64>,
+    /// Its elements.
+    pub payload: Box<dyn Payload + 'a>,
+}
+
+/// A model whose large initializers stand beside its messages.
+pub struct Model<'a> {
+    /// The model without its main graph.
+    proto: ModelProto,
+    /// The main graph with its small initializers only.
+    graph: GraphProto,
+    initializers: Vec<Initializer<'a>>,
+}
+
+impl<'a> Model<'a> {
+    /// Adds `initializers` to the main graph of `proto`, after those that it holds already.
+    pub fn new(mut proto: ModelProto, initializers: Vec<Initializer<'a>>) -> Self {
+        let graph = proto.graph.take().unwrap_or_default();
+        Self { proto, graph, initializers }
+    }
+
+    /// The bytes of all large initializers: where the numbers that `progress` is called with end.
+    pub fn payload_len(&self) -> u64 {
+        self.initializers.iter().map(|initializer| initializer.payload.len()).fold(0, u64::saturating_add)
+    }
+}
+
+/// Whether large initializers go to a file of their own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ExternalData {
+    /// When they are more than 1.9 GiB, or the model file would be longer than protobuf allows.
+    #[default]
+    Auto,
+    /// Whenever there are any.
+    Always,
+    /// Never: a model that is too long for one file is refused.
+    Never,
+}
+
+/// What was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The length of the model file.
+    pub bytes: u64,
+    /// The length of the external data file.
+    pub external_bytes: u64,
+    /// The external data file, if there is one.
+    pub external_path: Option<PathBuf>,
+}
+
+/// Writes `model` to the file `path`, as `Destination::write` does.
+///
+/// # Errors
+/// When nothing can be written to `path`, the model is too large for one file, or a payload fails.
+pub fn write(
+    model: &Model,
+    path: &Path,
+    external: ExternalData,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Written, WriteError> {
+    Destination::new(path, &[])?.write(model, external, progress)
+}
+
+/// Writes `model` to a stream, such as standard output, with all data in it. When a payload fails, what was written
+/// until then is an incomplete model. `progress` is called with the number of payload bytes written so far.
+///
+/// # Errors
+/// When the stream or a payload fails, or the model is too large; the last is found before the first byte.
+pub fn write_stream(
+    model: &Model,
+    out: &mut dyn Write,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Written, WriteError> {
+    pour_whole(model, Sink::new(out, None), progress)
+}
+
+/// Encodes `model` in memory, with all data in it.
+///
+/// # Errors
+/// When a payload fails, or the model is too large.
+pub fn encode(model: &Model) -> Result<Vec<u8>, WriteError> {
+    let mut bytes = Vec::new();
+    write_stream(model, &mut bytes, &mut |_| {})?;
+    Ok(bytes)
+}
+
+impl Destination {
+    /// Writes `model`. Files appear under their names when all of them are complete, the data file first, so that a
+    /// failed run leaves an older output as it was. External data goes beside the model, to a file of the same name
+    /// with `.data` appended; where the output path is a link, that is beside the file at its end, and ONNX Runtime
+    /// finds the data only when it opens that file, for it looks beside the path it is given.
+    /// `progress` is called with the number of payload bytes written so far.
+    ///
+    /// # Errors
+    /// When nothing can be written here, the model is too large for one file, or a payload fails.
+    pub fn write(
+        &self,
+        model: &Model,
+        external: ExternalData,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<Written, WriteError> {
+        let path = match &self.kind {
+            Kind::File(path) => path,
+            Kind::Stream(path) if external == ExternalData::Always => {
+                return Err(WriteError::NoDataFile { path: path.clone() });
+            }
+            Kind::Stream(path) => {
+                let mut stream = open_stream(path)?;
+                return pour_whole(model, Sink::new(&mut stream, Some(path)), progress);
+            }
+        };
+        let progress = &mut Progress::new(progress);
+        let mut layout = Layout::new(model)?;
+        if !goes_external(model, &layout, external) {
+            layout.check_len()?;
+            let mut file = Pending::create(path)?;
+            let bytes = pour_model(&layout, Sink::new(file.file(), Some(path)), progress)?;
+            file.persist()?;
+            return Ok(Written { bytes, external_bytes: 0, external_path: None });
+        }
+
+        let (location, data_path) = self.data_file(path)?;
+        layout.move_out(&location)?;
+        layout.check_len()?;
+        let mut data = Pending::create(&data_path)?;
+        let mut sink = Sink::new(data.file(), Some(&data_path));
+        layout.write_data(&mut sink, progress)?;
+        let external_bytes = sink.finish()?;
+        let mut file = Pending::create(path)?;
+        let bytes = pour_model(&layout, Sink::new(file.file(), Some(path)), progress)?;
+        data.persist()?;
+        file.persist()?;
+        Ok(Written { bytes, external_bytes, external_path: Some(data_path) })
+    }
+}
+
+fn goes_external(model: &Model, embedded: &Layout, external: ExternalData) -> bool {
+    let payload = model.payload_len();
+    match external {
+        // Empty payloads stay in the model file.
+        ExternalData::Always => payload > 0,
+        ExternalData::Never => false,
+        ExternalData::Auto => payload > EXTERNAL_THRESHOLD || payload > 0 && embedded.len() > MESSAGE_LIMIT,
+    }
+}
+
+fn pour_whole(model: &Model, sink: Sink, progress: &mut dyn FnMut(u64)) -> Result<Written, WriteError> {
+    let layout = Layout::new(model)?;
+    layout.check_len()?;
+    let bytes = pour_model(&layout, sink, &mut Progress::new(progress))?;
+    Ok(Written { bytes, external_bytes: 0, external_path: None })
+}
+
+fn pour_model(layout: &Layout, mut sink: Sink, progress: &mut Progress) -> Result<u64, WriteError> {
+    layout.write_model(&mut sink, progress)?;
+    sink.finish()
+}

@@ -1,0 +1,232 @@
+//! `onnx.*` ops become ONNX's messages.
+
+use super::element::data_type;
+use super::file::{Initializer, Model};
+use super::initializer::{Elements, small_tensor};
+use super::proto::attribute_proto::AttributeType;
+use super::proto::{
+    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto, TypeProto,
+    ValueInfoProto, tensor_shape_proto, type_proto,
+};
+use crate::ir::{
+    Attribute, BlockId, ConstantId, Dim, FunctionId, Module, OpId, RegionId, Type, ValueId,
+};
+use crate::source::Source;
+
+/// Constants of fewer bytes lie in the graph's message; others are streamed into the file.
+const SMALL: u64 = 1024;
+
+/// Why a module cannot be written. A module that went through all passes has none of these.
+#[derive(Debug, thiserror::Error)]
+pub enum EmitError {
+    /// An op that is not `onnx.*` is left.
+    #[error("`{0}` is no ONNX op")]
+    ForeignOp(String),
+    /// A value has an element type that ONNX lacks, or is no tensor.
+    #[error("`{0}` has a type that ONNX does not have")]
+    ForeignType(String),
+    /// An attribute is of a kind that ONNX lacks.
+    #[error("attribute `{0}` has no ONNX form")]
+    ForeignAttribute(String),
+    /// The module says no opset.
+    #[error("the module has no opset")]
+    NoOpset,
+}
+
+/// The model of a function whose ops are all `onnx.*`, and whose values all have unique names.
+///
+/// # Errors
+/// When something in the module has no ONNX form.
+pub fn emit<'a>(module: &Module, entry: FunctionId, source: &'a Source) -> Result<Model<'a>, EmitError> {
+    let opset = module
+        .attributes
+        .iter()
+        .find(|(name, _)| module.symbols.get(*name) == "onnx.opset")
+        .and_then(|(_, value)| value.as_integer())
+        .ok_or(EmitError::NoOpset)?;
+    let function = module.function(entry);
+    let mut emitter = Emitter { module, source, large: Vec::new() };
+    let block = module.entry_block(function.body);
+    let name = module.name.unwrap_or(function.name);
+    let graph = match block {
+        Some(block) => emitter.graph(block, module.symbols.get(name))?,
+        None => GraphProto::default(),
+    };
+    let proto = ModelProto {
+        ir_version: Some(super::ir_version(opset as u32)),
+        producer_name: Some(env!("CARGO_PKG_NAME").into()),
+        producer_version: Some(env!("CARGO_PKG_VERSION").into()),
+        opset_import: vec![OperatorSetIdProto { domain: Some(String::new()), version: Some(opset) }],
+        graph: Some(graph),
+        ..Default::default()
+    };
+    Ok(Model::new(proto, emitter.large))
+}
+
+struct Emitter<'m, 'a> {
+    module: &'m Module,
+    source: &'a Source,
+    large: Vec<Initializer<'a>>,
+}
+
+impl<'a> Emitter<'_, 'a> {
+    fn graph(&mut self, block: BlockId, name: &str) -> Result<GraphProto, EmitError> {
+        let module = self.module;
+        let mut graph = GraphProto { name: Some(name.into()), ..Default::default() };
+        for &argument in &module.block(block).arguments {
+            graph.input.push(self.value_info(argument)?);
+        }
+        for &op in &module.block(block).ops {
+            match module.op_name(op) {
+                "onnx.Constant" => self.constant(op, &mut graph)?,
+                "onnx.return" | "func.return" => {
+                    for &result in &module.op(op).operands {
+                        graph.output.push(self.value_info(result)?);
+                    }
+                }
+                _ => graph.node.push(self.node(op)?),
+            }
+        }
+        Ok(graph)
+    }
+
+    fn name(&self, value: ValueId) -> String {
+        if value == self.module.absent() {
+            return String::new();
+        }
+        match self.module.value(value).name {
+            Some(name) => self.module.symbols.get(name).to_owned(),
+            None => format!("v{}", value.index()),
+        }
+    }
+
+    fn value_info(&self, value: ValueId) -> Result<ValueInfoProto, EmitError> {
+        let name = self.name(value);
+        let tensor = self.module.tensor(value).ok_or_else(|| EmitError::ForeignType(name.clone()))?;
+        let elem_type = data_type(tensor.element).ok_or_else(|| EmitError::ForeignType(name.clone()))?;
+        let dimension = |dim: &Dim| tensor_shape_proto::Dimension {
+            value: dim.known().map(tensor_shape_proto::dimension::Value::DimValue),
+            ..Default::default()
+        };
+        let shape = TensorShapeProto { dim: tensor.dims.iter().map(dimension).collect() };
+        let tensor = type_proto::Tensor { elem_type: Some(elem_type as i32), shape: Some(shape) };
+        let ty = TypeProto { value: Some(type_proto::Value::TensorType(tensor)), ..Default::default() };
+        Ok(ValueInfoProto { name: Some(name), r#type: Some(ty), ..Default::default() })
+    }
+
+    fn constant(&mut self, op: OpId, graph: &mut GraphProto) -> Result<(), EmitError> {
+        let module = self.module;
+        let value = module.op(op).results[0];
+        let name = self.name(value);
+        let Some(constant) = module.constant_of(value) else { return Err(EmitError::ForeignAttribute(name)) };
+        let elements = self.elements(constant, &name)?;
+        if elements.len() < SMALL {
+            graph.initializer.push(small_tensor(name, elements));
+            return Ok(());
+        }
+        let (data_type, dims) = (elements.data_type(), elements.dims().to_vec());
+        self.large.push(Initializer { name, data_type, dims, payload: Box::new(elements) });
+        Ok(())
+    }
+
+    fn elements(&self, constant: ConstantId, name: &str) -> Result<Elements<'a>, EmitError> {
+        let constant = self.module.constant(constant);
+        let tensor = self.module.tensor_type(constant.ty);
+        tensor
+            .and_then(|tensor| Elements::new(self.source, tensor.element, tensor.sizes()?, constant.data.clone()))
+            .ok_or_else(|| EmitError::ForeignType(name.to_owned()))
+    }
+
+    fn node(&mut self, id: OpId) -> Result<NodeProto, EmitError> {
+        let module = self.module;
+        let op = module.op(id);
+        let full = module.op_name(id);
+        let op_type = full.strip_prefix("onnx.").ok_or_else(|| EmitError::ForeignOp(full.to_owned()))?;
+        let mut input: Vec<String> = op.operands.iter().map(|&operand| self.name(operand)).collect();
+        // Operands left out at the end are simply not there.
+        while input.last().is_some_and(String::is_empty) {
+            input.pop();
+        }
+        let output: Vec<String> = op.results.iter().map(|&result| self.name(result)).collect();
+        let mut attribute = Vec::with_capacity(op.attributes.len());
+        for (name, value) in &op.attributes {
+            attribute.push(self.attribute(module.symbols.get(*name), value)?);
+        }
+        for (index, &region) in op.regions.iter().enumerate() {
+            let name = match (op_type, index) {
+                ("If", 0) => "then_branch",
+                ("If", _) => "else_branch",
+                _ => "body",
+            };
+            attribute.push(self.subgraph(name, region)?);
+        }
+        Ok(NodeProto {
+            name: output.first().cloned(),
+            op_type: Some(op_type.into()),
+            input,
+            output,
+            attribute,
+            ..Default::default()
+        })
+    }
+
+    fn subgraph(&mut self, name: &str, region: RegionId) -> Result<AttributeProto, EmitError> {
+        let block = self.module.entry_block(region);
+        let graph = match block {
+            Some(block) => self.graph(block, name)?,
+            None => GraphProto { name: Some(name.into()), ..Default::default() },
+        };
+        Ok(AttributeProto {
+            name: Some(name.into()),
+            r#type: Some(AttributeType::Graph as i32),
+            g: Some(Box::new(graph)),
+            ..Default::default()
+        })
+    }
+
+    fn attribute(&self, name: &str, value: &Attribute) -> Result<AttributeProto, EmitError> {
+        let mut proto = AttributeProto { name: Some(name.into()), ..Default::default() };
+        let kind = match value {
+            Attribute::Integer(value, _) => {
+                proto.i = Some(*value);
+                AttributeType::Int
+            }
+            Attribute::Bool(value) => {
+                proto.i = Some(i64::from(*value));
+                AttributeType::Int
+            }
+            Attribute::Float(value, _) => {
+                proto.f = Some(*value as f32);
+                AttributeType::Float
+            }
+            Attribute::String(text) => {
+                proto.s = Some(text.as_bytes().to_vec());
+                AttributeType::String
+            }
+            Attribute::Integers(_, values) => {
+                proto.ints = values.to_vec();
+                AttributeType::Ints
+            }
+            Attribute::Floats(_, values) => {
+                proto.floats = values.iter().map(|&value| value as f32).collect();
+                AttributeType::Floats
+            }
+            Attribute::Type(ty) => {
+                let element = match self.module.types.get(*ty) {
+                    Type::Scalar(element) => data_type(*element),
+                    _ => None,
+                };
+                proto.i = Some(element.ok_or_else(|| EmitError::ForeignType(name.into()))? as i64);
+                AttributeType::Int
+            }
+            Attribute::Dense(constant) => {
+                let tensor: TensorProto = small_tensor(String::new(), self.elements(*constant, name)?);
+                proto.t = Some(Box::new(tensor));
+                AttributeType::Tensor
+            }
+            _ => return Err(EmitError::ForeignAttribute(name.into())),
+        };
+        proto.r#type = Some(kind as i32);
+        Ok(proto)
+    }
+}

@@ -1,0 +1,160 @@
+//! Where a model goes: the checks that need no model, and files that appear whole or not at all.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use super::WriteError;
+
+/// As many symbolic links as Linux follows before it calls them a loop.
+const LINK_LIMIT: usize = 40;
+
+/// An output path that was found fit to be written, before there is anything to write.
+pub struct Destination {
+    pub(super) kind: Kind,
+    inputs: Vec<PathBuf>,
+}
+
+pub(super) enum Kind {
+    /// A regular file, or none yet. Links are resolved.
+    File(PathBuf),
+    /// A device or a pipe, which is written in place.
+    Stream(PathBuf),
+}
+
+impl Destination {
+    /// Checks `path`, which must not be one of `inputs`, the files that the model is made from. A symbolic link
+    /// stands for the file that it points at.
+    ///
+    /// # Errors
+    /// When no file can be written there.
+    pub fn new(path: &Path, inputs: &[&Path]) -> Result<Self, WriteError> {
+        // An input that cannot be resolved does not exist, and so is not replaced; whoever reads it reports it.
+        let inputs = inputs.iter().filter_map(|input| fs::canonicalize(input).ok()).collect();
+        let kind = resolve(path)?;
+        let destination = Self { kind, inputs };
+        if let Kind::File(path) = &destination.kind {
+            destination.check_replaceable(path)?;
+        }
+        Ok(destination)
+    }
+
+    /// The external data file beside `model`: what the model calls it, and where it goes.
+    pub(super) fn data_file(&self, model: &Path) -> Result<(String, PathBuf), WriteError> {
+        let name = model.file_name().and_then(|name| name.to_str());
+        let name = name.ok_or_else(|| WriteError::FileName { path: model.to_owned() })?;
+        let location = format!("{name}.data");
+        match resolve(&model.with_file_name(&location))? {
+            Kind::File(path) => {
+                self.check_replaceable(&path)?;
+                Ok((location, path))
+            }
+            Kind::Stream(path) => Err(WriteError::NoDataFile { path }),
+        }
+    }
+
+    fn check_replaceable(&self, path: &Path) -> Result<(), WriteError> {
+        if self.inputs.iter().any(|input| input == path) {
+            return Err(WriteError::Input { path: path.to_owned() });
+        }
+        // A rename would replace a file whatever its mode.
+        match existing_permissions(path)? {
+            Some(permissions) if permissions.readonly() => {
+                Err(WriteError::ReadOnly { path: path.to_owned() })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Opens a device or a pipe for writing in place.
+pub(super) fn open_stream(path: &Path) -> Result<File, WriteError> {
+    OpenOptions::new().write(true).open(path).map_err(|source| cannot_write(path, source))
+}
+
+/// A file that is written under another name, and takes its own only when it is complete. Dropped before that, it
+/// leaves nothing behind.
+pub(super) struct Pending {
+    file: NamedTempFile,
+    target: PathBuf,
+}
+
+impl Pending {
+    /// Starts a file in the directory of `target`, so that the rename stays within a file system.
+    pub(super) fn create(target: &Path) -> Result<Self, WriteError> {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".hlo2onnx-").suffix(".tmp");
+        // What `File::create` asks for, from which the system takes the umask; a temporary file asks for 0600.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let file = builder.tempfile_in(parent(target)).map_err(|source| cannot_write(target, source))?;
+        Ok(Self { file, target: target.to_owned() })
+    }
+
+    pub(super) fn file(&mut self) -> &mut File {
+        self.file.as_file_mut()
+    }
+
+    /// Gives the file its name, in place of any older file, whose permissions it keeps.
+    pub(super) fn persist(self) -> Result<(), WriteError> {
+        let Self { file, target } = self;
+        if let Some(permissions) = existing_permissions(&target)? {
+            file.as_file().set_permissions(permissions).map_err(|source| cannot_write(&target, source))?;
+        }
+        file.persist(&target).map_err(|error| cannot_write(&target, error.error))?;
+        Ok(())
+    }
+}
+
+fn existing_permissions(path: &Path) -> Result<Option<fs::Permissions>, WriteError> {
+    match fs::metadata(path) {
+        Ok(metadata) => Ok(Some(metadata.permissions())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(cannot_write(path, source)),
+    }
+}
+
+/// What a write to `path` reaches.
+fn resolve(path: &Path) -> Result<Kind, WriteError> {
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() => Err(WriteError::Directory { path: path.to_owned() }),
+        Ok(metadata) if !metadata.is_file() => Ok(Kind::Stream(path.to_owned())),
+        Ok(_) => Ok(Kind::File(fs::canonicalize(path).map_err(|source| cannot_write(path, source))?)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Kind::File(resolve_new(path)?)),
+        Err(source) => Err(cannot_write(path, source)),
+    }
+}
+
+/// The file that a write to `path` creates: `path` itself, or what a dangling link points at.
+fn resolve_new(path: &Path) -> Result<PathBuf, WriteError> {
+    if path.as_os_str().to_string_lossy().ends_with(std::path::is_separator) {
+        return Err(WriteError::Directory { path: path.to_owned() });
+    }
+    let mut file = path.to_owned();
+    for _ in 0..LINK_LIMIT {
+        // An error says that this is no link, which is what the loop looks for.
+        let Ok(target) = fs::read_link(&file) else { break };
+        file = parent(&file).join(target);
+    }
+    let name = file.file_name().ok_or_else(|| WriteError::FileName { path: path.to_owned() })?;
+    match fs::canonicalize(parent(&file)) {
+        Ok(directory) => Ok(directory.join(name)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(WriteError::MissingDirectory { path: parent(&file).to_owned() })
+        }
+        Err(source) => Err(cannot_write(path, source)),
+    }
+}
+
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+fn cannot_write(path: &Path, source: io::Error) -> WriteError {
+    WriteError::Write { path: path.to_owned(), source }
+}

@@ -1,0 +1,203 @@
+//! Calls and composites become the ops of the functions that they name.
+//!
+//! ONNX Runtime inlines functions itself and other runtimes cannot read them; patterns, too, are found only across
+//! the small private functions that JAX makes (`@relu`, `@_where`). A composite whose name has a lowering of its
+//! own (`chlo.erf`) becomes that op instead.
+
+use super::{Context, entry_or_report};
+use crate::diagnostic::catalogue;
+use crate::ir::{Attribute, BlockId, FunctionId, Location, LocationId, Module, NewOp, OpId, RegionId, Rewriter, ValueId};
+use crate::ops;
+use rustc_hash::{FxHashMap, FxHashSet};
+use smallvec::SmallVec;
+
+/// Runs the pass: afterwards the entry is the only function.
+pub fn run(module: &mut Module, cx: &mut Context) {
+    let Some(entry) = entry_or_report(module, cx.diagnostics) else { return };
+    name_composites(module);
+    let Some(order) = callees_first(module, entry, cx) else { return };
+    for function in order {
+        inline_into(module, function);
+    }
+    let name = module.function(entry).name;
+    module.retain_functions(|function| function.name == name);
+}
+
+/// A composite op becomes the op that it is named after, when that has a lowering.
+fn name_composites(module: &mut Module) {
+    for id in all_ops(module) {
+        if module.op_name(id) != "stablehlo.composite" {
+            continue;
+        }
+        let Some(name) = module.attribute(id, "name").and_then(Attribute::as_str).map(str::to_owned) else { continue };
+        if ops::find(&name).is_none() {
+            continue;
+        }
+        let attributes = match module.attribute(id, "composite_attributes") {
+            Some(Attribute::Dictionary(entries)) => entries.clone(),
+            _ => Vec::new(),
+        };
+        let name = module.symbols.intern(&name);
+        let op = module.op_mut(id);
+        op.name = name;
+        op.attributes = attributes;
+    }
+}
+
+fn all_ops(module: &Module) -> Vec<OpId> {
+    let bodies: Vec<RegionId> = module.functions().map(|function| module.function(function).body).collect();
+    ops_within(module, bodies)
+}
+
+/// The ops in regions, at any depth.
+fn ops_within(module: &Module, mut regions: Vec<RegionId>) -> Vec<OpId> {
+    let mut found = Vec::new();
+    while let Some(region) = regions.pop() {
+        for &block in &module.region(region).blocks {
+            for &op in &module.block(block).ops {
+                found.push(op);
+                regions.extend_from_slice(&module.op(op).regions);
+            }
+        }
+    }
+    found
+}
+
+/// The function that an op calls.
+fn callee(module: &Module, op: OpId) -> Option<FunctionId> {
+    let attribute = match module.op_name(op) {
+        "func.call" => "callee",
+        "stablehlo.composite" => "decomposition",
+        _ => return None,
+    };
+    match module.attribute(op, attribute) {
+        Some(Attribute::SymbolRef(path)) if path.len() == 1 => module.find_function(path[0]),
+        _ => None,
+    }
+}
+
+/// The functions that `entry` needs, each behind those that it calls; `None` when one calls itself.
+fn callees_first(module: &Module, entry: FunctionId, cx: &mut Context) -> Option<Vec<FunctionId>> {
+    let calls = |function: FunctionId| -> Vec<(OpId, FunctionId)> {
+        let mut calls: Vec<_> = ops_within(module, vec![module.function(function).body])
+            .into_iter()
+            .filter_map(|op| Some((op, callee(module, op)?)))
+            .collect();
+        calls.sort_by_key(|&(op, _)| op);
+        calls
+    };
+    let (mut order, mut done, mut open) = (Vec::new(), FxHashSet::default(), FxHashSet::default());
+    let mut stack = vec![(entry, calls(entry).into_iter())];
+    open.insert(entry);
+    while let Some((function, pending)) = stack.last_mut() {
+        let Some((op, next)) = pending.next() else {
+            done.insert(*function);
+            open.remove(function);
+            order.push(*function);
+            stack.pop();
+            continue;
+        };
+        if open.contains(&next) {
+            let name = module.symbols.get(module.function(next).name);
+            let definition = module.function(next).span;
+            cx.diagnostics.push(catalogue::RecursiveCall { name, at: module.span(op).name, definition });
+            return None;
+        }
+        if !done.contains(&next) {
+            open.insert(next);
+            stack.push((next, calls(next).into_iter()));
+        }
+    }
+    Some(order)
+}
+
+/// Replaces the calls in one function; what they call holds no calls any more.
+fn inline_into(module: &mut Module, function: FunctionId) {
+    let mut rewriter = Rewriter::new(module);
+    rewriter.function(function, &mut |rewriter, op| {
+        let Some(callee) = callee(rewriter.module, op) else { return true };
+        let Some(body) = rewriter.module.entry_block(rewriter.module.function(callee).body) else { return true };
+        let call = rewriter.module.op(op).clone();
+        let arguments = rewriter.module.block(body).arguments.clone();
+        if arguments.len() != call.operands.len() {
+            return true;
+        }
+        let mut copier = Copier { values: FxHashMap::default(), call: rewriter.module.op_location(op) };
+        copier.values.extend(arguments.into_iter().zip(call.operands.iter().copied()));
+        let ops = rewriter.module.block(body).ops.clone();
+        let Some((&terminator, ops)) = ops.split_last() else { return true };
+        let returned = rewriter.module.op(terminator).operands.clone();
+        if returned.len() != call.results.len() {
+            return true;
+        }
+        for &inner in ops {
+            let copy = copier.op(rewriter.module, inner);
+            rewriter.insert_existing(copy);
+        }
+        for (result, value) in call.results.iter().zip(returned) {
+            let value = copier.value(value);
+            rewriter.replace(*result, value);
+        }
+        false
+    });
+}
+
+/// Copies ops from a function to the place of a call.
+struct Copier {
+    values: FxHashMap<ValueId, ValueId>,
+    call: LocationId,
+}
+
+impl Copier {
+    fn value(&self, value: ValueId) -> ValueId {
+        self.values.get(&value).copied().unwrap_or(value)
+    }
+
+    fn op(&mut self, module: &mut Module, id: OpId) -> OpId {
+        let op = module.op(id).clone();
+        let operands = op.operands.iter().map(|&operand| self.value(operand)).collect();
+        let result_types = op.results.iter().map(|&result| module.value_type(result)).collect();
+        let location = self.location(module, id);
+        let regions: SmallVec<[RegionId; 1]> = op.regions.iter().map(|&region| self.region(module, region)).collect();
+        let span = module.span(id);
+        let new = NewOp { name: op.name, operands, result_types, attributes: op.attributes, regions, span, location };
+        let copy = module.add_op(new);
+        for (index, &result) in op.results.iter().enumerate() {
+            self.values.insert(result, module.op(copy).results[index]);
+        }
+        copy
+    }
+
+    fn region(&mut self, module: &mut Module, region: RegionId) -> RegionId {
+        let copy = module.add_region();
+        for block in module.region(region).blocks.clone() {
+            self.block(module, block, copy);
+        }
+        copy
+    }
+
+    fn block(&mut self, module: &mut Module, block: BlockId, region: RegionId) {
+        let copy = module.add_block(region);
+        for argument in module.block(block).arguments.clone() {
+            let ty = module.value_type(argument);
+            let value = module.add_argument(copy, ty);
+            self.values.insert(argument, value);
+        }
+        for op in module.block(block).ops.clone() {
+            let op = self.op(module, op);
+            module.block_mut(copy).ops.push(op);
+        }
+    }
+
+    /// Where the copy comes from: the place in the function, called from the place of the call.
+    fn location(&self, module: &mut Module, op: OpId) -> LocationId {
+        let callee = module.op_location(op);
+        if self.call == LocationId::UNKNOWN {
+            return callee;
+        }
+        if callee == LocationId::UNKNOWN {
+            return self.call;
+        }
+        module.add_location(Location::CallSite { callee, caller: self.call })
+    }
+}

@@ -1,0 +1,265 @@
+//! Casts where the runtime has no kernel for an element type.
+//!
+//! ONNX allows more element types than ONNX Runtime has kernels for: bf16 has data movement but no arithmetic,
+//! 16-bit integers no `Max`, `bool` no `Where`. An op without a kernel is computed in a wider type. A value then
+//! has a wide twin, which later ops read directly, so that casts stand at the borders of a region and not round
+//! each op; the narrow value is made only where something needs it. For floats this leaves out roundings in
+//! between, as XLA's `allow_excess_precision` does; integers are narrowed at once where they could have wrapped.
+
+mod kernels;
+
+use super::Context;
+use crate::diagnostic::catalogue;
+use crate::ir::{Attribute, BlockId, Element, Module, NewOp, OpId, Type, TypeId, ValueId};
+use kernels::{KERNELS, Kernel, Widening};
+use rustc_hash::FxHashMap;
+use smallvec::{SmallVec, smallvec};
+use std::sync::LazyLock;
+
+static INDEX: LazyLock<FxHashMap<&'static str, &'static Kernel>> =
+    LazyLock::new(|| KERNELS.iter().map(|kernel| (kernel.op, kernel)).collect());
+
+/// Runs the pass on all functions.
+pub fn run(module: &mut Module, cx: &mut Context) {
+    for function in module.functions() {
+        if let Some(block) = module.entry_block(module.function(function).body) {
+            Legalize { module, cx, casts: FxHashMap::default(), narrowed: FxHashMap::default(), journal: Vec::new(), pending: Vec::new() }
+                .block(block);
+        }
+    }
+}
+
+struct Legalize<'p, 'a> {
+    module: &'p mut Module,
+    cx: &'p mut Context<'a>,
+    /// Values in another element type: a wide twin, or a cast that was made before.
+    casts: FxHashMap<(ValueId, Element), ValueId>,
+    /// Values of which only the wide twin exists so far.
+    narrowed: FxHashMap<ValueId, Narrow>,
+    /// What was added to `casts`, so that a nested block's casts are forgotten behind it.
+    journal: Vec<(ValueId, Element)>,
+    pending: Vec<OpId>,
+}
+
+/// How a value follows from its wide twin.
+#[derive(Clone, Copy)]
+enum Narrow {
+    /// Not yet made.
+    From(ValueId),
+    /// Made.
+    Is(ValueId),
+}
+
+impl Legalize<'_, '_> {
+    fn block(&mut self, block: BlockId) {
+        let outer = std::mem::take(&mut self.pending);
+        let mark = self.journal.len();
+        for op in std::mem::take(&mut self.module.block_mut(block).ops) {
+            self.op(op);
+        }
+        for key in self.journal.drain(mark..) {
+            self.casts.remove(&key);
+        }
+        self.module.block_mut(block).ops = std::mem::replace(&mut self.pending, outer);
+    }
+
+    fn op(&mut self, op: OpId) {
+        for region in self.module.op(op).regions.clone() {
+            self.captured(region);
+        }
+        match self.module.op_name(op) {
+            "onnx.Cast" => self.cast(op),
+            _ => match self.plan(op) {
+                Some((element, wide, widening)) => self.widen(op, element, wide, widening),
+                None => self.keep(op),
+            },
+        }
+    }
+
+    /// A graph may capture values; those that exist only wide are made before it, where all its blocks see them.
+    fn captured(&mut self, region: crate::ir::RegionId) {
+        let mut regions = vec![region];
+        while let Some(region) = regions.pop() {
+            for block in self.module.region(region).blocks.clone() {
+                for op in self.module.block(block).ops.clone() {
+                    for operand in self.module.op(op).operands.clone() {
+                        if matches!(self.narrowed.get(&operand), Some(Narrow::From(_))) {
+                            self.narrow(operand, op);
+                        }
+                    }
+                    regions.extend_from_slice(&self.module.op(op).regions);
+                }
+            }
+        }
+    }
+
+    /// The element type that the op lacks a kernel for, the one to compute in, and what that does.
+    fn plan(&mut self, op: OpId) -> Option<(Element, Element, Widening)> {
+        let name = self.module.op_name(op).strip_prefix("onnx.")?;
+        let reduction = self.module.attribute(op, "reduction").and_then(Attribute::as_str).filter(|kind| *kind != "none");
+        let kernel = match reduction {
+            Some(kind) => INDEX.get(format!("{name}#{kind}").as_str()),
+            None => INDEX.get(name),
+        }?;
+        let main = self.module.op(op).operands.get(kernel.main).copied()?;
+        let element = self.module.tensor(main)?.element;
+        let has = |element: Element| kernel.elements.iter().any(|set| set.contains(&element));
+        if has(element) {
+            // Elements are moved wide when they are there: their narrow form might never be needed.
+            let wide = kernels::wider(element).first().copied()?;
+            let moves = kernel.widening == Widening::Moves && matches!(self.narrowed.get(&main), Some(Narrow::From(_)));
+            return (moves && has(wide)).then_some((element, wide, Widening::Moves));
+        }
+        let Some(&wide) = kernels::wider(element).iter().find(|&&wide| has(wide)) else {
+            let op_name = self.module.op_name(op);
+            let at = self.module.span(op).name;
+            self.cx.diagnostics.push(catalogue::UnsupportedType { op: op_name, ty: element.name().unwrap_or("?"), at });
+            return None;
+        };
+        if element == Element::U64 && kernel.widening == Widening::Computes {
+            let at = self.module.span(op).name;
+            self.cx.diagnostics.push(catalogue::UnsupportedType { op: self.module.op_name(op), ty: "ui64", at });
+            return None;
+        }
+        if element == Element::F64 {
+            let at = self.module.span(op).name;
+            self.cx.diagnostics.push(catalogue::ReducedPrecision { op: self.module.op_name(op), ty: "f64", via: "f32", at });
+        }
+        Some((element, wide, kernel.widening))
+    }
+
+    /// Leaves an op as it is, on narrow operands.
+    fn keep(&mut self, op: OpId) {
+        for index in 0..self.module.op(op).operands.len() {
+            let operand = self.module.op(op).operands[index];
+            let narrow = self.narrow(operand, op);
+            self.module.op_mut(op).operands[index] = narrow;
+        }
+        for region in self.module.op(op).regions.clone() {
+            for block in self.module.region(region).blocks.clone() {
+                self.block(block);
+            }
+        }
+        self.pending.push(op);
+    }
+
+    /// Computes an op in a wider type.
+    fn widen(&mut self, op: OpId, element: Element, wide: Element, widening: Widening) {
+        for index in 0..self.module.op(op).operands.len() {
+            let operand = self.module.op(op).operands[index];
+            let of_element = operand != self.module.absent()
+                && self.module.tensor(operand).is_some_and(|tensor| tensor.element == element);
+            let operand = if of_element { self.wide(operand, wide, op) } else { self.narrow(operand, op) };
+            self.module.op_mut(op).operands[index] = operand;
+        }
+        let old = self.module.op(op).clone();
+        let types: SmallVec<[TypeId; 1]> =
+            old.results.iter().map(|&result| self.with_element(result, element, wide)).collect();
+        let (span, location) = (self.module.span(op), self.module.op_location(op));
+        let new = self.module.add_op(NewOp {
+            name: old.name,
+            operands: old.operands,
+            result_types: types,
+            attributes: old.attributes,
+            regions: old.regions,
+            span,
+            location,
+        });
+        self.pending.push(new);
+        // A float keeps its excess precision and a selected element is the true one; anything else has to wrap.
+        let keeps = element.is_float() && !element.is_small_float() || widening != Widening::Computes;
+        for (&result, twin) in old.results.iter().zip(self.module.op(new).results.clone()) {
+            self.narrowed.insert(result, Narrow::From(twin));
+            let changed = self.module.value_type(result) != self.module.value_type(twin);
+            if !changed {
+                self.narrowed.insert(result, Narrow::Is(twin));
+            } else if keeps {
+                self.remember(result, wide, twin);
+            } else {
+                self.narrow(result, op);
+            }
+        }
+    }
+
+    fn cast(&mut self, op: OpId) {
+        let (operand, result) = (self.module.op(op).operands[0], self.module.op(op).results[0]);
+        let (from, to) = (self.element(operand), self.element(result));
+        // A float that exists wide is cast from there, rounding once; other casts see the rounded value.
+        let wide = kernels::wider(from).first().copied();
+        let twin = wide.and_then(|wide| self.casts.get(&(operand, wide)).copied().map(|twin| (wide, twin)));
+        match twin {
+            Some((wide, twin)) if from.is_float() && to == wide => {
+                self.narrowed.insert(result, Narrow::Is(twin));
+            }
+            _ => self.keep(op),
+        }
+    }
+
+    /// The value in its own type.
+    fn narrow(&mut self, value: ValueId, user: OpId) -> ValueId {
+        match self.narrowed.get(&value).copied() {
+            None => value,
+            Some(Narrow::Is(narrow)) => narrow,
+            Some(Narrow::From(twin)) => {
+                let ty = self.module.value_type(value);
+                let narrow = self.insert_cast(twin, ty, user);
+                self.module.value_mut(narrow).name = self.module.value(value).name;
+                self.narrowed.insert(value, Narrow::Is(narrow));
+                narrow
+            }
+        }
+    }
+
+    /// The value in a wider type.
+    fn wide(&mut self, value: ValueId, wide: Element, user: OpId) -> ValueId {
+        if let Some(&twin) = self.casts.get(&(value, wide)) {
+            return twin;
+        }
+        let narrow = self.narrow(value, user);
+        let ty = self.with_element(value, self.element(value), wide);
+        let cast = self.insert_cast(narrow, ty, user);
+        self.remember(value, wide, cast);
+        cast
+    }
+
+    fn remember(&mut self, value: ValueId, wide: Element, twin: ValueId) {
+        self.casts.insert((value, wide), twin);
+        self.journal.push((value, wide));
+    }
+
+    fn insert_cast(&mut self, value: ValueId, ty: TypeId, user: OpId) -> ValueId {
+        let element = self.module.tensor_type(ty).map_or(Element::F32, |tensor| tensor.element);
+        let name = self.module.symbols.intern("onnx.Cast");
+        let to = self.module.symbols.intern("to");
+        let scalar = self.module.types.intern(Type::Scalar(element));
+        let (span, location) = (self.module.span(user), self.module.op_location(user));
+        let cast = self.module.add_op(NewOp {
+            name,
+            operands: smallvec![value],
+            result_types: smallvec![ty],
+            attributes: vec![(to, Attribute::Type(scalar))],
+            regions: SmallVec::new(),
+            span,
+            location,
+        });
+        self.pending.push(cast);
+        self.module.op(cast).results[0]
+    }
+
+    fn element(&self, value: ValueId) -> Element {
+        self.module.tensor(value).map_or(Element::F32, |tensor| tensor.element)
+    }
+
+    /// The type of a value with one element type put for another.
+    fn with_element(&mut self, value: ValueId, from: Element, to: Element) -> TypeId {
+        let ty = self.module.value_type(value);
+        match self.module.tensor_type(ty) {
+            Some(tensor) if tensor.element == from => {
+                let mut tensor = tensor.clone();
+                tensor.element = to;
+                self.module.types.intern(Type::Tensor(tensor))
+            }
+            _ => ty,
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! The passes, in their order.
+//!
+//! A pass takes a module and leaves one that means the same. The table is the pipeline; the command line, the
+//! tests and the documentation read the same table.
+
+mod inline;
+mod legalize;
+mod lower;
+mod names;
+
+use crate::diagnostic::{Diagnostics, catalogue};
+use crate::ir::{FunctionId, Module};
+use crate::ops::Settings;
+use crate::source::{Source, Span};
+
+/// What a pass may use beside the module.
+pub struct Context<'a> {
+    /// The text behind large constants.
+    pub source: &'a Source,
+    /// What the user asked for.
+    pub settings: Settings,
+    /// Where problems go.
+    pub diagnostics: &'a mut Diagnostics,
+}
+
+/// One entry of the pipeline.
+#[derive(Clone, Copy)]
+pub struct Pass {
+    /// Its name, for `--print-after` and `opt --passes`.
+    pub name: &'static str,
+    /// What it does, in a line.
+    pub about: &'static str,
+    /// Does it.
+    pub run: fn(&mut Module, &mut Context),
+}
+
+/// The pipeline: the order is the table's.
+pub const PIPELINE: &[Pass] = &[
+    Pass { name: "inline", about: "calls and composites become the ops of their functions", run: inline::run },
+    Pass { name: "lower", about: "stablehlo and chlo ops become onnx ops, or diagnostics", run: lower::run },
+    Pass { name: "legalize", about: "casts where the runtime has no kernel for an element type", run: legalize::run },
+    Pass { name: "names", about: "values and results get the names of the user's program", run: names::run },
+];
+
+/// The pass of that name.
+pub fn find(name: &str) -> Option<&'static Pass> {
+    PIPELINE.iter().find(|pass| pass.name == name)
+}
+
+/// Runs passes in order, and stops behind one that reports an error. `after` sees the module behind each.
+pub fn run(passes: &[Pass], module: &mut Module, cx: &mut Context, mut after: impl FnMut(&Pass, &Module)) {
+    for pass in passes {
+        (pass.run)(module, cx);
+        after(pass, module);
+        if cx.diagnostics.has_errors() {
+            return;
+        }
+    }
+}
+
+/// The function that the model is made of: `@main`, or the only public one, or the only one.
+pub fn entry(module: &Module) -> Option<FunctionId> {
+    let main = module.symbols.find("main").and_then(|name| module.find_function(name));
+    let has_body = |&id: &FunctionId| module.entry_block(module.function(id).body).is_some();
+    let only = |mut candidates: Vec<FunctionId>| if candidates.len() == 1 { candidates.pop() } else { None };
+    main.filter(has_body)
+        .or_else(|| only(module.functions().filter(has_body).filter(|&id| module.function(id).public).collect()))
+        .or_else(|| only(module.functions().filter(has_body).collect()))
+}
+
+/// The entry, or a diagnostic that names the candidates.
+pub(crate) fn entry_or_report(module: &Module, diagnostics: &mut Diagnostics) -> Option<FunctionId> {
+    let entry = entry(module);
+    if entry.is_none() {
+        let candidates: Vec<&str> =
+            module.functions().map(|id| module.symbols.get(module.function(id).name)).collect();
+        let at = module.functions().next().map_or(Span::NONE, |id| module.function(id).span);
+        if candidates.is_empty() {
+            diagnostics.push(catalogue::EmptyInput { at });
+        } else {
+            diagnostics.push(catalogue::NoEntryFunction { candidates: &candidates, at });
+        }
+    }
+    entry
+}

@@ -1,0 +1,112 @@
+//! Converts the models of `fixtures/models` and compares what ONNX Runtime computes with what JAX computed.
+//!
+//! `fixtures/models/make.py` describes and makes the files: each `model*.mlir` of a folder runs on the same
+//! `io.safetensors`; the `args` form takes the weights, in JAX's order, before the inputs.
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use support::compare::{Tolerance, compare};
+use support::compile::{Finding, Settings, compile};
+use support::value::{Element, Tensor};
+use support::{graph_text, runtime};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/models");
+    let trials = match texts(&folder) {
+        Ok(paths) => paths.into_iter().map(|path| trial(&folder, path)).collect(),
+        Err(error) => vec![Trial::test("fixtures/models", move || Err(Failed::from(error)))],
+    };
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn trial(folder: &Path, path: PathBuf) -> Trial {
+    let name = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
+    Trial::test(name, move || check(&path).map_err(Failed::from))
+}
+
+/// The texts of all models, sorted.
+fn texts(folder: &Path) -> Result<Vec<PathBuf>, String> {
+    let list = |folder: &Path| -> Result<Vec<PathBuf>, String> {
+        let entries = fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        entries.map(|entry| Ok(entry.map_err(|error| error.to_string())?.path())).collect()
+    };
+    let mut paths = Vec::new();
+    for model in list(folder)?.into_iter().filter(|path| path.is_dir()) {
+        let texts = list(&model)?.into_iter().filter(|path| path.extension().is_some_and(|e| e == "mlir"));
+        let before = paths.len();
+        paths.extend(texts);
+        if paths.len() == before {
+            return Err(format!("{} holds no .mlir file", model.display()));
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn check(path: &Path) -> Result<(), String> {
+    let read = |path: &Path| fs::read(path).map_err(|error| format!("{}: {error}", path.display()));
+    let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
+    let compiled = compile(&path.display().to_string(), &text, &Settings::default())?;
+    let errors: Vec<&Finding> = compiled.findings.iter().filter(|finding| finding.is_error()).collect();
+    if !errors.is_empty() {
+        return Err(format!("the model does not convert: {errors:#?}"));
+    }
+    let model = compiled.model.ok_or("there is neither a model nor an error")?;
+    graph_text::print(&model, false)?;
+
+    let io = read(&path.with_file_name("io.safetensors"))?;
+    let mut inputs = Vec::new();
+    if path.file_name().is_some_and(|name| name == "model.args.mlir") {
+        inputs = weights(&read(&path.with_file_name("weights.safetensors"))?)?;
+    }
+    inputs.extend(numbered(&io, "in")?);
+    let expected = numbered(&io, "out")?;
+    let outputs = runtime::run(&model, &inputs)?;
+    if outputs.len() != expected.len() {
+        return Err(format!("the model has {} outputs, expected {}", outputs.len(), expected.len()));
+    }
+    for (i, (actual, expected)) in outputs.iter().zip(&expected).enumerate() {
+        compare(actual, expected, Tolerance::of_model(expected))
+            .map_err(|error| format!("output {i} {error}"))?;
+    }
+    Ok(())
+}
+
+fn open(bytes: &[u8]) -> Result<SafeTensors<'_>, String> {
+    SafeTensors::deserialize(bytes).map_err(|error| error.to_string())
+}
+
+/// The tensors `PREFIX.0`, `PREFIX.1`, ...
+fn numbered(bytes: &[u8], prefix: &str) -> Result<Vec<Tensor>, String> {
+    let file = open(bytes)?;
+    let views = (0..).map_while(|i| file.tensor(&format!("{prefix}.{i}")).ok());
+    views.map(|view| tensor(&view)).collect()
+}
+
+/// All tensors in the order in which JAX flattens nested dictionaries: sorted by path, part by part.
+fn weights(bytes: &[u8]) -> Result<Vec<Tensor>, String> {
+    let mut named = open(bytes)?.tensors();
+    named.sort_by(|(a, _), (b, _)| a.split('/').cmp(b.split('/')));
+    named.iter().map(|(_, view)| tensor(view)).collect()
+}
+
+fn tensor(view: &TensorView) -> Result<Tensor, String> {
+    let element = match view.dtype() {
+        Dtype::BOOL => Element::I1,
+        Dtype::I32 => Element::I32,
+        Dtype::I64 => Element::I64,
+        Dtype::F16 => Element::F16,
+        Dtype::BF16 => Element::Bf16,
+        Dtype::F32 => Element::F32,
+        Dtype::F64 => Element::F64,
+        other => return Err(format!("no model has tensors of {other:?} yet")),
+    };
+    Ok(Tensor { element, dims: view.shape().to_vec(), bytes: view.data().to_vec() })
+}

@@ -1,0 +1,550 @@
+//! What the file writer leaves on the disk, read back by a decoder that shares no code with it.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::cell::Cell;
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+
+use hlo2onnx::onnx::file::{
+    Destination, ExternalData, Initializer, Model, Payload, WriteError, Written, encode, write, write_stream,
+};
+use hlo2onnx::onnx::proto::tensor_proto::DataType;
+use hlo2onnx::onnx::proto::{
+    FunctionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto, TensorProto,
+};
+use onnx_protobuf::Message as _;
+use prost::Message as _;
+
+/// Gives `bytes` in pieces of 7, and announces `len`.
+struct Pieces {
+    bytes: Vec<u8>,
+    len: u64,
+}
+
+impl Payload for Pieces {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.bytes.chunks(7).try_for_each(|piece| out.write_all(piece))
+    }
+}
+
+/// Announces `len` bytes, gives one and fails.
+struct Broken {
+    len: u64,
+}
+
+impl Payload for Broken {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(&[1])?;
+        Err(io::Error::other("not a hexadecimal digit"))
+    }
+}
+
+/// Announces 8 bytes, offers 9, and does not look at the answers.
+struct Heedless;
+
+impl Payload for Heedless {
+    fn len(&self) -> u64 {
+        8
+    }
+
+    fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
+        for _ in 0..3 {
+            let _ignored = out.write_all(&[1; 3]);
+        }
+        Ok(())
+    }
+}
+
+/// Announces more than anyone wants in memory, and remembers being asked for it.
+struct Huge<'c> {
+    len: u64,
+    asked: &'c Cell<bool>,
+}
+
+impl Payload for Huge<'_> {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn write_to(&self, _: &mut dyn Write) -> io::Result<()> {
+        self.asked.set(true);
+        Err(io::Error::other("asked"))
+    }
+}
+
+fn messages() -> ModelProto {
+    ModelProto {
+        ir_version: Some(10),
+        producer_name: Some("hlo2onnx".into()),
+        opset_import: vec![OperatorSetIdProto { domain: Some(String::new()), version: Some(23) }],
+        graph: Some(GraphProto {
+            name: Some("main".into()),
+            node: vec![NodeProto {
+                op_type: Some("Add".into()),
+                input: vec!["x".into(), "large".into()],
+                output: vec!["y".into()],
+                ..NodeProto::default()
+            }],
+            initializer: vec![TensorProto {
+                name: Some("small".into()),
+                data_type: Some(DataType::Int64.into()),
+                dims: vec![1],
+                raw_data: Some(vec![5, 0, 0, 0, 0, 0, 0, 0]),
+                ..TensorProto::default()
+            }],
+            // A field of the graph, and fields of the model, that come after the hand-framed ones in the schema.
+            doc_string: Some("after the initializers".into()),
+            ..GraphProto::default()
+        }),
+        metadata_props: vec![StringStringEntryProto { key: Some("k".into()), value: Some("v".into()) }],
+        functions: vec![FunctionProto { name: Some("f".into()), ..FunctionProto::default() }],
+        ..ModelProto::default()
+    }
+}
+
+fn bytes_of(len: u64) -> Vec<u8> {
+    (0..len).map(|index| (index * 7 + index / 251) as u8).collect()
+}
+
+fn floats<'a>(name: &str, count: u64) -> Initializer<'a> {
+    initializer(name, count as i64, Pieces { bytes: bytes_of(4 * count), len: 4 * count })
+}
+
+fn initializer<'a>(name: &str, count: i64, payload: impl Payload + 'a) -> Initializer<'a> {
+    Initializer {
+        name: name.into(),
+        data_type: DataType::Float,
+        dims: vec![count],
+        payload: Box::new(payload),
+    }
+}
+
+/// Sizes on both sides of each length of a length prefix (127, 16383) and of the 128 KB buffer.
+fn model<'a>() -> Model<'a> {
+    let initializers =
+        vec![floats("large", 40_000), floats("a", 1), floats("b", 31), floats("c", 32), floats("d", 4096)];
+    Model::new(messages(), initializers)
+}
+
+fn write_quietly(model: &Model, path: &Path, external: ExternalData) -> Result<Written, WriteError> {
+    write(model, path, external, &mut |_| {})
+}
+
+fn names_in(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn embedded_data_decodes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.onnx");
+    let written = write_quietly(&model(), &path, ExternalData::Auto).unwrap();
+    let bytes = fs::read(&path).unwrap();
+    assert_eq!(written, Written { bytes: bytes.len() as u64, external_bytes: 0, external_path: None });
+    assert_eq!(names_in(folder.path()), ["model.onnx"]);
+
+    let decoded = onnx_protobuf::ModelProto::parse_from_bytes(&bytes).unwrap();
+    assert_eq!(decoded.ir_version, 10);
+    assert_eq!(decoded.opset_import[0].version, 23);
+    assert_eq!(decoded.metadata_props[0].value, "v");
+    assert_eq!(decoded.functions[0].name, "f");
+    assert_eq!(decoded.special_fields.unknown_fields().iter().count(), 0);
+    assert_eq!(decoded.graph.node[0].op_type, "Add");
+    assert_eq!(decoded.graph.doc_string, "after the initializers");
+    let found: Vec<_> = decoded
+        .graph
+        .initializer
+        .iter()
+        .map(|tensor| (tensor.name.as_str(), tensor.dims.as_slice()))
+        .collect();
+    let expected: [(&str, &[i64]); 6] =
+        [("small", &[1]), ("large", &[40_000]), ("a", &[1]), ("b", &[31]), ("c", &[32]), ("d", &[4096])];
+    assert_eq!(found, expected);
+    for tensor in &decoded.graph.initializer[1..] {
+        assert_eq!(tensor.data_type, DataType::Float as i32);
+        assert!(tensor.raw_data == bytes_of(4 * tensor.dims[0] as u64), "data of {}", tensor.name);
+        assert!(tensor.data_location.value() == 0 && tensor.external_data.is_empty());
+    }
+}
+
+#[test]
+fn embedded_data_is_what_prost_would_have_held() {
+    let mut expected = messages();
+    for Initializer { name, data_type, dims, payload } in
+        [floats("large", 40_000), floats("a", 1), floats("b", 31), floats("c", 32), floats("d", 4096)]
+    {
+        expected.graph.as_mut().unwrap().initializer.push(TensorProto {
+            name: Some(name),
+            data_type: Some(data_type.into()),
+            dims,
+            raw_data: Some(bytes_of(payload.len())),
+            ..TensorProto::default()
+        });
+    }
+    let bytes = encode(&model()).unwrap();
+    assert_eq!(bytes.len(), expected.encoded_len());
+    assert!(ModelProto::decode(bytes.as_slice()).unwrap() == expected);
+}
+
+#[test]
+fn external_data_stands_at_its_offsets() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.onnx");
+    let model = Model::new(
+        messages(),
+        vec![floats("first", 1025), floats("empty", 0), floats("second", 1), floats("third", 40_000)],
+    );
+    let written = write_quietly(&model, &path, ExternalData::Always).unwrap();
+    assert_eq!(names_in(folder.path()), ["model.onnx", "model.onnx.data"]);
+    let bytes = fs::read(&path).unwrap();
+    let data = fs::read(written.external_path.as_ref().unwrap()).unwrap();
+    assert_eq!((written.bytes, written.external_bytes), (bytes.len() as u64, data.len() as u64));
+
+    let decoded = onnx_protobuf::ModelProto::parse_from_bytes(&bytes).unwrap();
+    let mut found = Vec::new();
+    for tensor in &decoded.graph.initializer {
+        let value = |key| {
+            tensor.external_data.iter().find(|entry| entry.key == key).map(|entry| entry.value.as_str())
+        };
+        let Some(location) = value("location") else {
+            assert_eq!(tensor.data_location.value(), 0);
+            continue;
+        };
+        assert_eq!(location, "model.onnx.data");
+        assert_eq!(tensor.data_location.value(), 1);
+        assert!(tensor.raw_data.is_empty());
+        let offset: usize = value("offset").unwrap().parse().unwrap();
+        let len: usize = value("length").unwrap().parse().unwrap();
+        assert!(data[offset..offset + len] == bytes_of(len as u64), "data of {}", tensor.name);
+        found.push((tensor.name.as_str(), offset, len));
+    }
+    assert_eq!(found, [("first", 0, 4100), ("second", 8192, 4), ("third", 12288, 160_000)]);
+    assert_eq!(data.len(), 12288 + 160_000);
+    assert!(data[4100..8192].iter().all(|&byte| byte == 0));
+
+    // The other decoder takes the schema for proto3, and does not tell an absent field from an empty one.
+    let decoded = ModelProto::decode(bytes.as_slice()).unwrap().graph.unwrap();
+    assert_eq!(decoded.initializer[1].raw_data, None);
+    assert_eq!(decoded.initializer[2].raw_data, Some(Vec::new()));
+}
+
+#[test]
+fn same_model_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let [one, two] = ["one", "two"].map(|name| folder.path().join(name).join("model.onnx"));
+    for path in [&one, &two] {
+        fs::create_dir(path.parent().unwrap()).unwrap();
+        write_quietly(&model(), path, ExternalData::Always).unwrap();
+    }
+    assert_eq!(fs::read(&one).unwrap(), fs::read(&two).unwrap());
+    assert!(
+        fs::read(one.with_extension("onnx.data")).unwrap()
+            == fs::read(two.with_extension("onnx.data")).unwrap()
+    );
+
+    write_quietly(&model(), &one, ExternalData::Never).unwrap();
+    let mut stream = Vec::new();
+    write_stream(&model(), &mut stream, &mut |_| {}).unwrap();
+    assert!(fs::read(&one).unwrap() == stream);
+    assert!(encode(&model()).unwrap() == stream);
+}
+
+#[test]
+fn always_without_large_initializers_is_one_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.onnx");
+    let written = write_quietly(&Model::new(messages(), Vec::new()), &path, ExternalData::Always).unwrap();
+    assert_eq!(written.external_path, None);
+    assert_eq!(names_in(folder.path()), ["model.onnx"]);
+    assert_eq!(ModelProto::decode(fs::read(&path).unwrap().as_slice()).unwrap(), messages());
+}
+
+/// The error that `payload` gives, with an older output in place that must survive it.
+fn failure(payload: impl Fn() -> Initializer<'static>, external: ExternalData) -> WriteError {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.onnx");
+    fs::write(&path, "older model").unwrap();
+    fs::write(folder.path().join("model.onnx.data"), "older data").unwrap();
+    let model = Model::new(messages(), vec![floats("good", 70_000), payload()]);
+    let error = write_quietly(&model, &path, external).unwrap_err();
+    assert_eq!(names_in(folder.path()), ["model.onnx", "model.onnx.data"]);
+    assert_eq!(fs::read_to_string(&path).unwrap(), "older model");
+    assert_eq!(fs::read_to_string(folder.path().join("model.onnx.data")).unwrap(), "older data");
+    error
+}
+
+#[test]
+fn failing_payload_leaves_older_output() {
+    for external in [ExternalData::Never, ExternalData::Always] {
+        match failure(|| initializer("bad", 2, Broken { len: 8 }), external) {
+            WriteError::Payload { name, source } => {
+                assert_eq!((name.as_str(), source.to_string().as_str()), ("bad", "not a hexadecimal digit"));
+            }
+            error => panic!("{error}"),
+        }
+    }
+}
+
+#[test]
+fn short_payload_leaves_older_output() {
+    for external in [ExternalData::Never, ExternalData::Always] {
+        let error = failure(|| initializer("bad", 2, Pieces { bytes: vec![1; 7], len: 8 }), external);
+        assert_eq!(error.to_string(), "initializer `bad` announced 8 bytes of data and gave 7");
+    }
+}
+
+#[test]
+fn long_payload_leaves_older_output() {
+    for external in [ExternalData::Never, ExternalData::Always] {
+        let error = failure(|| initializer("bad", 2, Pieces { bytes: vec![1; 9], len: 8 }), external);
+        assert_eq!(error.to_string(), "initializer `bad` announced 8 bytes of data and gave more");
+        let error = failure(|| initializer("bad", 2, Heedless), external);
+        assert_eq!(error.to_string(), "initializer `bad` announced 8 bytes of data and gave more");
+    }
+}
+
+#[test]
+fn length_must_follow_from_type_and_dimensions() {
+    let cases: [(DataType, &[i64], u64, bool); 16] = [
+        (DataType::Float, &[], 4, true),
+        (DataType::Float, &[2, 3], 24, true),
+        (DataType::Float, &[2, 3], 23, false),
+        (DataType::Float, &[2, 0], 0, true),
+        (DataType::Float, &[-1, -4], 16, false),
+        (DataType::Float, &[i64::MAX, i64::MAX, i64::MAX], 0, false),
+        (DataType::Bool, &[3], 3, true),
+        (DataType::Bfloat16, &[3], 6, true),
+        (DataType::Complex128, &[3], 48, true),
+        (DataType::Int4, &[3], 2, true),
+        (DataType::Int4, &[3, 3], 5, true),
+        (DataType::Uint2, &[5], 2, true),
+        (DataType::Float6e2m3, &[4], 3, true),
+        (DataType::Float6e3m2, &[5], 4, true),
+        (DataType::String, &[1], 1, false),
+        (DataType::Undefined, &[1], 1, false),
+    ];
+    for (data_type, dims, len, valid) in cases {
+        let payload = Box::new(bytes_of(len));
+        let tensor = Initializer { name: "w".into(), data_type, dims: dims.to_vec(), payload };
+        match encode(&Model::new(ModelProto::default(), vec![tensor])) {
+            Ok(_) => assert!(valid, "{data_type:?} {dims:?} {len}"),
+            Err(WriteError::Shape { .. }) => assert!(!valid, "{data_type:?} {dims:?} {len}"),
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// A model with one payload of `len` bytes, which is never produced.
+fn huge(len: u64, asked: &Cell<bool>) -> Model<'_> {
+    let payload = Box::new(Huge { len, asked });
+    let dims = vec![len as i64];
+    Model::new(
+        messages(),
+        vec![Initializer { name: "huge".into(), data_type: DataType::Int8, dims, payload }],
+    )
+}
+
+#[test]
+fn too_large_is_refused_before_writing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.onnx");
+    let asked = Cell::new(false);
+    let model = huge(3 << 30, &asked);
+    for error in [
+        write_quietly(&model, &path, ExternalData::Never).unwrap_err(),
+        write_stream(&model, &mut Vec::new(), &mut |_| {}).unwrap_err(),
+        encode(&model).unwrap_err(),
+    ] {
+        match error {
+            WriteError::TooLarge { bytes, limit } => assert!(bytes > 3 << 30 && limit == 0x7fff_ffff),
+            error => panic!("{error}"),
+        }
+    }
+    assert!(!asked.get());
+    assert!(names_in(folder.path()).is_empty());
+}
+
+#[test]
+fn limit_is_exact() {
+    let asked = Cell::new(false);
+    let refused_len = |len| match encode(&huge(len, &asked)) {
+        Err(WriteError::TooLarge { bytes, .. }) => Some(bytes),
+        Err(WriteError::Payload { .. }) => None,
+        outcome => panic!("{outcome:?}"),
+    };
+    // Within these lengths every length prefix takes five bytes, so that the rest of the model has one length.
+    let rest = refused_len(0x7fff_ffff).unwrap() - 0x7fff_ffff;
+    assert_eq!(refused_len(0x8000_0000 - rest), Some(0x8000_0000));
+    assert!(!asked.get());
+    assert_eq!(refused_len(0x7fff_ffff - rest), None);
+    assert!(asked.get());
+}
+
+#[test]
+fn auto_moves_data_out_beyond_the_threshold() {
+    let threshold = 2_040_109_465; // 1.9 GiB, rounded down.
+    for (len, data_is_external) in [(threshold, false), (threshold + 1, true)] {
+        let folder = tempfile::tempdir().unwrap();
+        // Whoever looks for the data file while it is not there yet meets this directory.
+        fs::create_dir(folder.path().join("model.onnx.data")).unwrap();
+        let error = write_quietly(
+            &huge(len, &Cell::new(false)),
+            &folder.path().join("model.onnx"),
+            ExternalData::Auto,
+        );
+        match error.unwrap_err() {
+            WriteError::Payload { .. } => assert!(!data_is_external),
+            WriteError::Directory { .. } => assert!(data_is_external),
+            error => panic!("{error}"),
+        }
+    }
+}
+
+#[test]
+fn progress_ends_at_payload_len() {
+    let folder = tempfile::tempdir().unwrap();
+    for external in [ExternalData::Never, ExternalData::Always] {
+        let mut seen = Vec::new();
+        write(&model(), &folder.path().join("model.onnx"), external, &mut |bytes| seen.push(bytes)).unwrap();
+        assert!(seen.is_sorted_by(|a, b| a < b), "{seen:?}");
+        // One report when 128 KB are full, and one at the end of each of five payloads.
+        assert_eq!(seen.len(), 6);
+        assert_eq!(seen.last(), Some(&model().payload_len()));
+    }
+}
+
+#[test]
+fn unfit_destinations_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let refusal = |path: &Path| match Destination::new(path, &[]) {
+        Ok(_) => panic!("{} was accepted", path.display()),
+        Err(error) => error,
+    };
+    assert!(matches!(refusal(folder.path()), WriteError::Directory { .. }));
+    assert!(matches!(refusal(&folder.path().join("new/")), WriteError::Directory { .. }));
+    assert!(matches!(
+        refusal(&folder.path().join("missing/model.onnx")),
+        WriteError::MissingDirectory { .. }
+    ));
+    assert!(matches!(refusal(Path::new("")), WriteError::FileName { .. }));
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    assert!(matches!(refusal(&file.join("model.onnx")), WriteError::Write { .. }));
+    let mut permissions = fs::metadata(&file).unwrap().permissions();
+    permissions.set_readonly(true);
+    fs::set_permissions(&file, permissions).unwrap();
+    assert!(matches!(refusal(&file), WriteError::ReadOnly { .. }));
+}
+
+#[test]
+fn inputs_are_not_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("sub")).unwrap();
+    let text = folder.path().join("model.mlir");
+    let weights = folder.path().join("model.onnx.data");
+    fs::write(&text, "module {}").unwrap();
+    fs::write(&weights, "weights").unwrap();
+    let inputs: [&Path; 2] = [&text, &weights];
+
+    let disguised = folder.path().join("sub/../model.mlir");
+    assert!(matches!(Destination::new(&disguised, &inputs), Err(WriteError::Input { .. })));
+
+    let destination = Destination::new(&folder.path().join("model.onnx"), &inputs).unwrap();
+    let error = destination.write(&model(), ExternalData::Always, &mut |_| {}).unwrap_err();
+    assert!(matches!(error, WriteError::Input { path } if path.ends_with("model.onnx.data")));
+    assert_eq!(names_in(folder.path()), ["model.mlir", "model.onnx.data", "sub"]);
+    destination.write(&model(), ExternalData::Never, &mut |_| {}).unwrap();
+    assert_eq!(fs::read_to_string(&weights).unwrap(), "weights");
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o7777
+    }
+
+    #[test]
+    fn new_files_honour_the_umask() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.onnx");
+        let plain = folder.path().join("plain");
+        fs::write(&plain, "").unwrap();
+        write_quietly(&model(), &path, ExternalData::Always).unwrap();
+        assert_eq!(mode(&path), mode(&plain));
+        assert_eq!(mode(&folder.path().join("model.onnx.data")), mode(&plain));
+    }
+
+    #[test]
+    fn replaced_files_keep_their_permissions() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.onnx");
+        fs::write(&path, "older").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        write_quietly(&model(), &path, ExternalData::Never).unwrap();
+        assert_eq!(mode(&path), 0o640);
+        assert!(fs::read(&path).unwrap() == encode(&model()).unwrap());
+    }
+
+    #[test]
+    fn links_are_written_through() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = folder.path().join("store");
+        fs::create_dir(&store).unwrap();
+        let link = folder.path().join("link.onnx");
+        symlink("store/real.onnx", &link).unwrap();
+        // Dangling at first, then with something at its end.
+        for _ in 0..2 {
+            let written = write_quietly(&model(), &link, ExternalData::Always).unwrap();
+            assert_eq!(written.external_path, Some(store.canonicalize().unwrap().join("real.onnx.data")));
+            assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+            assert_eq!(names_in(&store), ["real.onnx", "real.onnx.data"]);
+        }
+        symlink("loop", folder.path().join("loop")).unwrap();
+        let error = write_quietly(&model(), &folder.path().join("loop"), ExternalData::Never).unwrap_err();
+        assert!(matches!(error, WriteError::Write { .. }), "{error}");
+    }
+
+    #[test]
+    fn devices_are_written_in_place() {
+        let null = Path::new("/dev/null");
+        let written = write_quietly(&model(), null, ExternalData::Auto).unwrap();
+        assert_eq!(written.bytes, encode(&model()).unwrap().len() as u64);
+        assert!(!fs::metadata(null).unwrap().is_file());
+        let error = write_quietly(&model(), null, ExternalData::Always).unwrap_err();
+        assert!(matches!(error, WriteError::NoDataFile { .. }), "{error}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn full_disk_is_not_blamed_on_the_payload() {
+        let error = write_quietly(&model(), Path::new("/dev/full"), ExternalData::Never).unwrap_err();
+        match error {
+            WriteError::Write { path, source } => {
+                assert_eq!(
+                    (path.as_path(), source.kind()),
+                    (Path::new("/dev/full"), io::ErrorKind::StorageFull)
+                );
+            }
+            error => panic!("{error}"),
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! House rules that no compiler checks: sizes, names, the direction of imports, and what may stand in a tracked file.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A file longer than this is two subjects.
+const MOST_LINES: usize = 700;
+/// Names that say nothing about what is inside.
+const FORBIDDEN_MODULES: [&str; 6] = ["utils", "util", "common", "helpers", "types", "misc"];
+/// Which top-level modules a module may use; what is not listed (`lib.rs`, `main.rs`, `cli`) may use them all.
+const IMPORTS: [(&str, &[&str]); 8] = [
+    ("source", &[]),
+    ("diagnostic", &["source"]),
+    ("ir", &["source", "diagnostic"]),
+    ("syntax", &["source", "diagnostic", "ir"]),
+    ("ops", &["source", "diagnostic", "ir"]),
+    ("pass", &["source", "diagnostic", "ir", "ops"]),
+    ("onnx", &["source", "diagnostic", "ir"]),
+    ("weights", &["source", "diagnostic", "ir"]),
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The files that Git tracks or would track, relative to the root; all of them where there is no Git.
+fn files() -> Vec<PathBuf> {
+    let listed = Command::new("git")
+        .args(["ls-files", "--cached", "--others", "--exclude-standard", "-z"])
+        .current_dir(root())
+        .output();
+    let mut files: Vec<PathBuf> = match listed {
+        Ok(output) if output.status.success() => {
+            String::from_utf8_lossy(&output.stdout).split_terminator('\0').map(PathBuf::from).collect()
+        }
+        _ => walk(root()),
+    };
+    files.retain(|path| root().join(path).is_file());
+    files.sort();
+    assert!(files.iter().any(|path| path == Path::new("src/lib.rs")), "the list of files lacks src/lib.rs");
+    files
+}
+
+fn walk(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let name = entry.file_name();
+        let ignored = ["target", ".venv", ".git"].iter().any(|ignored| name == *ignored);
+        match (ignored, path.is_dir()) {
+            (true, _) => {}
+            (false, true) => files.extend(walk(&path)),
+            (false, false) => files.extend(path.strip_prefix(root()).map(Path::to_owned)),
+        }
+    }
+    files
+}
+
+fn text_files() -> Vec<(PathBuf, String)> {
+    let read = |path: PathBuf| Some((path.clone(), fs::read_to_string(root().join(&path)).ok()?));
+    files().into_iter().filter_map(read).collect()
+}
+
+fn has_extension(path: &Path, extensions: &[&str]) -> bool {
+    path.extension().is_some_and(|extension| extensions.iter().any(|wanted| extension == *wanted))
+}
+
+fn assert_none(problems: Vec<String>) {
+    assert!(problems.is_empty(), "\n{}", problems.join("\n"));
+}
+
+#[test]
+fn files_have_one_subject() {
+    let long = text_files()
+        .into_iter()
+        .filter(|(path, _)| has_extension(path, &["rs"]) && !path.ends_with("proto.rs"))
+        .map(|(path, text)| (path, text.lines().count()))
+        .filter(|(_, lines)| *lines > MOST_LINES);
+    assert_none(long.map(|(path, lines)| format!("{}: {lines} lines", path.display())).collect());
+}
+
+#[test]
+fn modules_are_named_for_their_subject() {
+    let forbidden = files().into_iter().filter(|path| has_extension(path, &["rs"])).filter(|path| {
+        let stems = path.iter().map(|part| part.to_str().unwrap_or_default().trim_end_matches(".rs"));
+        stems.into_iter().any(|stem| FORBIDDEN_MODULES.contains(&stem))
+    });
+    assert_none(forbidden.map(|path| path.display().to_string()).collect());
+}
+
+#[test]
+fn text_has_no_tabs_or_trailing_space() {
+    let mut problems = Vec::new();
+    for (path, text) in text_files() {
+        // Files of others are kept as they came: licences, and upstream's definition of ONNX.
+        if !has_extension(&path, &["rs", "py", "md", "toml", "mlir", "pest", "txt", "yml"]) {
+            continue;
+        }
+        for (number, line) in text.lines().enumerate() {
+            if line.contains(['\t', '\r']) || line.ends_with(' ') {
+                problems.push(format!("{}:{}: a tab or space too many", path.display(), number + 1));
+            }
+        }
+        if !text.is_empty() && !text.ends_with('\n') {
+            problems.push(format!("{}: no newline at the end", path.display()));
+        }
+    }
+    assert_none(problems);
+}
+
+/// Fixtures made on some machine must not carry its paths.
+#[test]
+fn no_file_names_a_home_folder() {
+    // Put together here, so that this file does not contain them itself.
+    let marks = ["home", "Users", "root"].map(|folder| format!("/{folder}/"));
+    let mut problems = Vec::new();
+    for path in files() {
+        let bytes = fs::read(root().join(&path)).unwrap_or_default();
+        let found = marks.iter().find(|mark| memchr::memmem::find(&bytes, mark.as_bytes()).is_some());
+        problems.extend(found.map(|mark| format!("{}: contains {mark}", path.display())));
+    }
+    assert_none(problems);
+}
+
+/// The committed texts of the models are the same wherever `make.py` runs.
+#[test]
+fn locations_in_models_are_relative() {
+    let models = text_files().into_iter().filter(|(path, _)| path.starts_with("fixtures/models"));
+    let absolute = models.filter(|(path, text)| has_extension(path, &["mlir"]) && text.contains("loc(\"/"));
+    assert_none(absolute.map(|(path, _)| path.display().to_string()).collect());
+}
+
+#[test]
+fn imports_flow_one_way() {
+    let mut problems = Vec::new();
+    for (path, text) in text_files() {
+        let Some(module) = top_level_module(&path) else { continue };
+        let Some((_, allowed)) = IMPORTS.iter().find(|(name, _)| *name == module) else { continue };
+        for used in crate_paths(&text) {
+            let known = IMPORTS.iter().any(|(name, _)| *name == used);
+            if known && used != module && !allowed.contains(&used.as_str()) {
+                problems.push(format!("{}: `{module}` may not use `{used}`", path.display()));
+            }
+        }
+    }
+    assert_none(problems);
+}
+
+/// `ir` for `src/ir/module.rs` and for `src/ir.rs`.
+fn top_level_module(path: &Path) -> Option<String> {
+    let first = path.strip_prefix("src").ok()?.iter().next()?.to_str()?;
+    Some(first.trim_end_matches(".rs").to_owned())
+}
+
+/// The top-level modules that a text names by `crate::X` or `crate::{X::..., Y}`, comments aside.
+fn crate_paths(text: &str) -> BTreeSet<String> {
+    let code: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+    let code = code.join("\n");
+    let name = |rest: &str| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+    let mut used = BTreeSet::new();
+    for rest in code.split("crate::").skip(1) {
+        let Some(group) = rest.strip_prefix('{') else {
+            used.insert(name(rest));
+            continue;
+        };
+        let mut depth = 0;
+        let mut starts = true;
+        for (at, c) in group.char_indices() {
+            match c {
+                '}' if depth == 0 => break,
+                '{' => depth += 1,
+                '}' => depth -= 1,
+                ',' if depth == 0 => starts = true,
+                c if starts && !c.is_whitespace() => {
+                    used.insert(name(&group[at..]));
+                    starts = false;
+                }
+                _ => {}
+            }
+        }
+    }
+    used
+}
+
+#[test]
+fn imports_in_groups_are_seen() {
+    let text = "use crate::{ir::{Module, Op}, source::Span};\n// crate::pass\nlet x = crate::onnx::file();\n";
+    assert_eq!(crate_paths(text).into_iter().collect::<Vec<_>>(), ["ir", "onnx", "source"]);
+}
+
+/// A family is a file in `src/ops` (or a folder of several), and its fixtures a folder of the same name.
+#[test]
+fn fixture_folders_are_op_families() {
+    let families: BTreeSet<PathBuf> = files()
+        .iter()
+        .filter_map(|path| path.strip_prefix("fixtures/ops").ok()?.iter().next().map(PathBuf::from))
+        .collect();
+    let src = root().join("src/ops");
+    let missing = families.iter().filter(|family| {
+        !src.join(family).join("mod.rs").is_file() && !src.join(family).with_extension("rs").is_file()
+    });
+    assert_none(
+        missing.map(|family| format!("fixtures/ops/{} has no src/ops file", family.display())).collect(),
+    );
+}
