@@ -12,6 +12,7 @@ mod lower;
 mod movement;
 mod node;
 mod refusal;
+pub mod rules;
 mod shape;
 mod target;
 

@@ -12,6 +12,7 @@ mod number;
 mod reduce;
 mod tensor;
 
+pub(crate) use number::float;
 pub use tensor::Tensor;
 
 use crate::ir::{Constant, ConstantId, Module, OpId, TensorType, ValueId};

@@ -25,7 +25,7 @@ pub(super) fn is_computed_float(element: Element) -> bool {
 }
 
 /// The number that the bits of a float are.
-pub(super) fn float(element: Element, bits: i64) -> Option<f64> {
+pub(crate) fn float(element: Element, bits: i64) -> Option<f64> {
     Some(match element {
         Element::F16 => half::f16::from_bits(bits as u16).to_f64(),
         Element::BF16 => half::bf16::from_bits(bits as u16).to_f64(),
