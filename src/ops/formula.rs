@@ -111,9 +111,7 @@ impl<'f> Term<'f> {
 
     fn compare(self, name: &'static str, other: impl Operand<'f>) -> Self {
         let other = other.beside(self);
-        self.emit(Element::Bool, |cx| {
-            cx.elementwise_to(name, &[self.value, other.value], Element::Bool)
-        })
+        self.emit(Element::Bool, |cx| cx.elementwise_to(name, &[self.value, other.value], Element::Bool))
     }
 
     /// Another element type, by ONNX's `Cast`; a small constant of integers is converted here.

@@ -8,11 +8,7 @@ use crate::ops::{Lower, Refusal};
 ///
 /// # Errors
 /// What the frame refuses of a loop.
-pub(in crate::ops) fn power(
-    cx: &mut Lower,
-    base: ValueId,
-    exponent: ValueId,
-) -> Result<ValueId, Refusal> {
+pub(in crate::ops) fn power(cx: &mut Lower, base: ValueId, exponent: ValueId) -> Result<ValueId, Refusal> {
     let keeps_shape = cx.broadcast_sizes(&[base, exponent]) == cx.sizes(base);
     let known = cx.known_number(exponent).filter(|_| keeps_shape);
     if cx.element(base).is_integer() {
