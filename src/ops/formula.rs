@@ -84,11 +84,6 @@ impl<'f> Term<'f> {
         self.element
     }
 
-    /// The value that the formula has computed.
-    pub(super) fn value(self) -> ValueId {
-        self.value
-    }
-
     /// A value of the same formula.
     pub(super) fn beside(self, number: impl Operand<'f>) -> Self {
         number.beside(self)

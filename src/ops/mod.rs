@@ -27,9 +27,13 @@ mod region;
 mod scatter;
 mod shape;
 mod sort;
+mod special;
 mod target;
 mod window;
+pub mod fold;
+pub mod rules;
 
+pub use constant::integer_limits;
 pub use elements::Elements;
 pub use lower::{BOUNDARY, Lower, Settings};
 pub use node::Node;
@@ -82,6 +86,7 @@ pub const FAMILIES: &[(&str, &[Row])] = &[
     ("scatter", scatter::ROWS),
     ("shape", shape::ROWS),
     ("sort", sort::ROWS),
+    ("special", special::ROWS),
     ("window", window::ROWS),
 ];
 

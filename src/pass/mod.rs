@@ -3,6 +3,7 @@
 //! A pass takes a module and leaves one that means the same. The table is the pipeline; the command line, the
 //! tests and the documentation read the same table.
 
+mod canonicalize;
 mod inline;
 mod legalize;
 mod lower;
