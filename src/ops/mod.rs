@@ -30,7 +30,10 @@ mod sort;
 mod special;
 mod target;
 mod window;
+pub mod fold;
+pub mod rules;
 
+pub use constant::integer_limits;
 pub use elements::Elements;
 pub use lower::{BOUNDARY, Lower, Settings};
 pub use node::Node;

@@ -3,6 +3,7 @@
 //! A pass takes a module and leaves one that means the same. The table is the pipeline; the command line, the
 //! tests and the documentation read the same table.
 
+mod canonicalize;
 mod inline;
 mod legalize;
 mod lower;
@@ -38,6 +39,9 @@ pub struct Pass {
     pub run: fn(&mut Module, &mut Context),
 }
 
+const CANONICALIZE: Pass =
+    Pass { name: "canonicalize", about: "folding, identities, one of equal ops, dead code", run: canonicalize::run };
+
 /// The pipeline: the order is the table's.
 pub const PIPELINE: &[Pass] = &[
     Pass {
@@ -45,12 +49,14 @@ pub const PIPELINE: &[Pass] = &[
         about: "calls and composites become the ops of their functions",
         run: inline::run,
     },
+    CANONICALIZE,
     Pass { name: "lower", about: "stablehlo and chlo ops become onnx ops, or diagnostics", run: lower::run },
     Pass {
         name: "legalize",
         about: "casts where the runtime has no kernel for an element type",
         run: legalize::run,
     },
+    CANONICALIZE,
     Pass { name: "names", about: "values and results get the names of the user's program", run: names::run },
 ];
 
