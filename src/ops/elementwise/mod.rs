@@ -166,7 +166,12 @@ pub(super) const ROWS: &[Row] = &[
         |cx, op| binary(cx, op, |cx, x, n| shift_right(cx, x, n, Right::Logical)),
         "BitShift, which has unsigned types only",
     ),
-    row("stablehlo.sign", Elements::NUMERIC, |cx, op| simple(cx, op, "Sign")),
+    noted(
+        "stablehlo.sign",
+        Elements::NUMERIC,
+        |cx, op| precise(cx, op, |x| x.sign()),
+        "ONNX Runtime's is 0 for a NaN of 16 bits",
+    ),
     row("stablehlo.sine", Elements::FLOAT, |cx, op| simple(cx, op, "Sin")),
     row("stablehlo.sqrt", Elements::FLOAT, |cx, op| simple(cx, op, "Sqrt")),
     row("stablehlo.subtract", Elements::NUMERIC, |cx, op| binary(cx, op, subtract)),

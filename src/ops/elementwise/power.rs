@@ -47,7 +47,7 @@ fn constant_power(x: Term, mut exponent: u32) -> Term {
 /// A power whose exponents are known at run time only: square and multiply, once for each bit of the exponent.
 ///
 /// ONNX Runtime's own `Pow` computes in f64, which is wrong beyond 2^53 and saturates where XLA wraps. A negative
-/// exponent gives the integer part of the fraction: 0, or a power of 1 or -1.
+/// exponent gives the integer quotient of 1 by the power: 0, a power of 1 or -1, and -1 for 0 as in a division by 0.
 fn integer_power(cx: &mut Lower, base: ValueId, exponent: ValueId) -> Result<ValueId, Refusal> {
     let element = cx.element(base);
     let sizes = cx.broadcast_sizes(&[base, exponent]);
@@ -84,6 +84,7 @@ fn integer_power(cx: &mut Lower, base: ValueId, exponent: ValueId) -> Result<Val
         let odd = (n & 1i64).equal(1i64);
         let of_minus_one = odd.select(x, 1i64);
         let fraction = (x.equal(1i64) | x.equal(-1i64)).select(of_minus_one, 0i64);
+        let fraction = x.equal(0i64).select(-1i64, fraction);
         n.less(0i64).select(fraction, power)
     }))
 }

@@ -7,16 +7,16 @@ use crate::ops::formula::Term;
 use std::f64::consts::PI;
 
 const G: f64 = 7.0;
-const CONSTANT: f64 = 0.999_999_999_999_809_9;
+const CONSTANT: f64 = 0.9999999999998099;
 const TERMS: [f64; 8] = [
-    676.520_368_121_885_1,
-    -1_259.139_216_722_402_8,
-    771.323_428_777_653_1,
-    -176.615_029_162_140_6,
-    12.507_343_278_686_905,
-    -0.138_571_095_265_720_12,
-    9.984_369_578_019_572e-6,
-    1.505_632_735_149_311_6e-7,
+    676.5203681218851,
+    -1259.1392167224028,
+    771.3234287776531,
+    -176.6150291621406,
+    12.507343278686905,
+    -0.13857109526572012,
+    9.984369578019572e-06,
+    1.5056327351493116e-07,
 ];
 
 /// Below a half both functions are reflected: `z + 1` is the argument or 1 less it.
@@ -77,8 +77,7 @@ pub(super) fn wide_digamma(x: Term) -> Term {
     let angle = distance * PI;
     let left = right - PI * angle.cos() / angle.sin();
     let value = reflect.select(left, right);
-    // Poles: from both sides of a negative integer the limits differ, at zero XLA takes that from above.
-    let pole = distance.equal(0.0) & x.less(0.0);
-    let value = pole.select(f64::NAN, value);
-    x.equal(0.0).select(f64::NEG_INFINITY, value)
+    // At a pole the limits from both sides differ.
+    let pole = distance.equal(0.0) & x.less_equal(0.0);
+    pole.select(f64::NAN, value)
 }
