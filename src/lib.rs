@@ -1,7 +1,16 @@
 //! A compiler from StableHLO text, as JAX prints it, to ONNX.
+//!
+//! [`source`] reads and scans the text, [`syntax`] parses it into the [`ir`], the passes of [`pass`] rewrite it until
+//! only `onnx.*` ops are left (what each op becomes stands in [`ops`]), and [`onnx`] writes the model. Whatever is
+//! wrong on the way is a [`diagnostic`] with its place in the text.
 
+mod compile;
 pub mod diagnostic;
 pub mod ir;
 pub mod onnx;
 pub mod ops;
+pub mod pass;
 pub mod source;
+pub mod syntax;
+
+pub use compile::{Conversion, Options, convert, convert_observed, optimize, parse};

@@ -11,6 +11,7 @@ mod element;
 mod location;
 mod module;
 mod print;
+pub mod provenance;
 mod rewrite;
 mod symbol;
 mod ty;

@@ -1,16 +1,14 @@
 //! `onnx.*` ops become ONNX's messages.
 
 use super::element::data_type;
-use super::file::{Initializer, Model};
+use super::file::{Initializer, Model, Payload};
 use super::initializer::{Elements, small_tensor};
 use super::proto::attribute_proto::AttributeType;
 use super::proto::{
-    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto, TypeProto,
-    ValueInfoProto, tensor_shape_proto, type_proto,
+    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto,
+    TypeProto, ValueInfoProto, tensor_shape_proto, type_proto,
 };
-use crate::ir::{
-    Attribute, BlockId, ConstantId, Dim, FunctionId, Module, OpId, RegionId, Type, ValueId,
-};
+use crate::ir::{Attribute, BlockId, ConstantId, Dim, FunctionId, Module, OpId, RegionId, Type, ValueId};
 use crate::source::Source;
 
 /// Constants of fewer bytes lie in the graph's message; others are streamed into the file.
@@ -133,7 +131,9 @@ impl<'a> Emitter<'_, 'a> {
         let constant = self.module.constant(constant);
         let tensor = self.module.tensor_type(constant.ty);
         tensor
-            .and_then(|tensor| Elements::new(self.source, tensor.element, tensor.sizes()?, constant.data.clone()))
+            .and_then(|tensor| {
+                Elements::new(self.source, tensor.element, tensor.sizes()?, constant.data.clone())
+            })
             .ok_or_else(|| EmitError::ForeignType(name.to_owned()))
     }
 

@@ -12,6 +12,9 @@ use std::ops::Range;
 /// How many bytes are made at a time.
 const PIECE: usize = 64 * 1024;
 
+/// After how many digits the pages that they came from are given back.
+const RELEASE: usize = 4 << 20;
+
 /// The elements of one constant in the layout of `TensorProto.raw_data`: the constant's own, but that elements of
 /// four bits lie in pairs, lower half first.
 pub struct Elements<'a> {
@@ -27,7 +30,9 @@ pub struct Elements<'a> {
 impl<'a> Elements<'a> {
     /// `None` when ONNX lacks the element type, or the sizes' product overflows.
     pub fn new(source: &'a Source, element: Element, dims: Vec<i64>, data: Data) -> Option<Self> {
-        let count = dims.iter().try_fold(1usize, |product, &size| product.checked_mul(usize::try_from(size).ok()?))?;
+        let count = dims
+            .iter()
+            .try_fold(1usize, |product, &size| product.checked_mul(usize::try_from(size).ok()?))?;
         Some(Self {
             source,
             data,
@@ -55,10 +60,13 @@ impl<'a> Elements<'a> {
         let bytes = elements.start * self.width..elements.end * self.width;
         let mut piece = vec![0; bytes.len()];
         match &self.data {
-            Data::Splat(element) => piece.chunks_exact_mut(self.width).for_each(|slot| slot.copy_from_slice(element)),
+            Data::Splat(element) => {
+                piece.chunks_exact_mut(self.width).for_each(|slot| slot.copy_from_slice(element))
+            }
             Data::Bytes(all) => piece.copy_from_slice(&all[bytes]),
             Data::Source(digits) => {
-                let digits = &self.source.bytes()[digits.start + 2 * bytes.start..digits.start + 2 * bytes.end];
+                let digits =
+                    &self.source.bytes()[digits.start + 2 * bytes.start..digits.start + 2 * bytes.end];
                 faster_hex::hex_decode(digits, &mut piece).map_err(invalid)?;
             }
             Data::SourceBits(digits) => {
@@ -83,21 +91,27 @@ impl Payload for Elements<'_> {
 
     fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
         let step = PIECE / self.width.max(1);
-        let mut start = 0;
+        let (mut start, mut released) = (0, 0);
         while start < self.count {
             let end = self.count.min(start + step);
             let piece = self.piece(start..end)?;
             if self.nibbles {
-                let packed: Vec<u8> =
-                    piece.chunks(2).map(|pair| pair[0] & 15 | pair.get(1).map_or(0, |high| high << 4)).collect();
+                let packed: Vec<u8> = piece
+                    .chunks(2)
+                    .map(|pair| pair[0] & 15 | pair.get(1).map_or(0, |high| high << 4))
+                    .collect();
                 out.write_all(&packed)?;
             } else {
                 out.write_all(&piece)?;
             }
             start = end;
-        }
-        if let Data::Source(digits) = &self.data {
-            self.source.release(digits.clone());
+            if let Data::Source(digits) = &self.data {
+                let read = digits.start + 2 * self.width * end;
+                if read - digits.start - released >= RELEASE || end == self.count {
+                    self.source.release(digits.start + released..read);
+                    released = read - digits.start;
+                }
+            }
         }
         Ok(())
     }

@@ -7,9 +7,11 @@ mod element;
 mod emit;
 pub mod file;
 mod initializer;
+mod inventory;
 
 pub use element::{data_type, ir_version};
 pub use emit::{EmitError, emit};
+pub use inventory::{inventory, parameters};
 
 /// ONNX's messages, generated from `proto/onnx.proto`. `BLESS=1 cargo test --test proto` writes them anew.
 #[allow(missing_docs, unused_qualifications, clippy::all, rustdoc::all)]

@@ -4,14 +4,14 @@
 //! where ONNX broadcasts by itself. Such a value has size 1 where its type has more, or lacks leading dimensions.
 //! [`Lower::operand`] gives it as it is, for ops that broadcast; [`Lower::full`] expands it, once, for the others.
 
-use super::{Refusal, Values, find, target};
-use crate::diagnostic::{Diagnostics, catalogue};
+use super::{Elements, Refusal, Values, find, target};
+use crate::diagnostic::{Diagnostic, Diagnostics, catalogue};
 use crate::ir::{
     Attribute, BlockId, Constant, Data, Element, LocationId, Module, NewOp, OpId, OpSpan, RegionId,
-    TensorType, ValueId,
+    TensorType, ValueId, provenance,
 };
 use crate::source::Source;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::{SmallVec, smallvec};
 use std::sync::Arc;
 
@@ -74,12 +74,14 @@ impl<'a> Lower<'a> {
     /// Lowers a function's block in place: every op is tried, and those that cannot be lowered are reported.
     pub fn function_block(&mut self, block: BlockId) {
         for argument in self.module.block(block).arguments.clone() {
-            self.set(argument, argument);
+            if self.module.tensor(argument).is_some_and(|tensor| BOUNDARY.contains(tensor.element)) {
+                self.set(argument, argument);
+            }
         }
         let ops = self.ops(block, "func.return");
         let terminator = self.module.block(block).ops.last().copied();
         if let (Ok(results), Some(terminator)) = (ops, terminator) {
-            self.module.op_mut(terminator).operands = results.into_iter().collect();
+            self.module.op_mut(terminator).operands = self.own_values(results);
             self.pending.push(terminator);
         }
         let mut ops = std::mem::take(&mut self.prelude);
@@ -116,7 +118,8 @@ impl<'a> Lower<'a> {
             }
             Err(refusal) => {
                 let at = self.module.span(op).name;
-                if let Some(diagnostic) = refusal.diagnostic(self.module.op_name(op), at, self.opset) {
+                if let Some(mut diagnostic) = refusal.diagnostic(self.module.op_name(op), at, self.opset) {
+                    provenance::complete(self.module, self.module.op_location(op), &mut diagnostic);
                     self.diagnostics.push(diagnostic);
                 }
             }
@@ -151,7 +154,8 @@ impl<'a> Lower<'a> {
         self.lowered[old.index()] = Some(new);
     }
 
-    fn lowered_of(&self, old: ValueId) -> Option<ValueId> {
+    /// What stands for a value of the program, once its op is lowered.
+    pub(super) fn lowered_of(&self, old: ValueId) -> Option<ValueId> {
         self.lowered.get(old.index()).copied().flatten()
     }
 
@@ -168,7 +172,9 @@ impl<'a> Lower<'a> {
     }
 
     /// Says something about the op that is being lowered.
-    pub fn report(&mut self, diagnostic: impl Into<crate::diagnostic::Diagnostic>) {
+    pub fn report(&mut self, diagnostic: impl Into<Diagnostic>) {
+        let mut diagnostic = diagnostic.into();
+        provenance::complete(self.module, self.place().1, &mut diagnostic);
         self.diagnostics.push(diagnostic);
     }
 
@@ -186,7 +192,7 @@ impl<'a> Lower<'a> {
         }
         self.opset = needs;
         let at = self.place().0.name;
-        self.diagnostics.push(catalogue::OpsetRaised { op, to: needs, at });
+        self.report(catalogue::OpsetRaised { op, to: needs, at });
     }
 
     pub(super) fn refused_opset(&self) -> Result<(), Refusal> {
@@ -410,13 +416,7 @@ impl<'a> Lower<'a> {
         self.expanded.pop();
         let ops = match results {
             Ok(results) => {
-                let inside: rustc_hash::FxHashSet<ValueId> =
-                    self.pending.iter().flat_map(|&op| self.module.op(op).results.iter().copied()).collect();
-                let mut returned: SmallVec<[ValueId; 3]> = SmallVec::new();
-                for result in results {
-                    let own = inside.contains(&result) && !returned.contains(&result);
-                    returned.push(if own { result } else { self.node("Identity", &[result]).like(result) });
-                }
+                let returned = self.own_values(results);
                 self.terminate(returned);
                 Ok(std::mem::replace(&mut self.pending, outer))
             }
@@ -427,6 +427,19 @@ impl<'a> Lower<'a> {
         };
         self.module.block_mut(block).ops = ops?;
         Ok(region)
+    }
+
+    /// The values that the current graph returns: each computed in it, and no two the same. Readers of ONNX refuse
+    /// or rename outputs that are inputs, initializers, other outputs, or values from outside of a subgraph.
+    fn own_values(&mut self, results: Vec<ValueId>) -> SmallVec<[ValueId; 3]> {
+        let inside: FxHashSet<ValueId> =
+            self.pending.iter().flat_map(|&op| self.module.op(op).results.iter().copied()).collect();
+        let mut returned: SmallVec<[ValueId; 3]> = SmallVec::new();
+        for result in results {
+            let own = inside.contains(&result) && !returned.contains(&result);
+            returned.push(if own { result } else { self.node("Identity", &[result]).like(result) });
+        }
+        returned
     }
 
     fn terminate(&mut self, operands: SmallVec<[ValueId; 3]>) {
@@ -495,6 +508,9 @@ impl<'a> Lower<'a> {
         self.node("Expand", &[value, shape]).out(element, sizes)
     }
 }
+
+/// Element types that the inputs and outputs of a model can have.
+pub const BOUNDARY: Elements = Elements::PLAIN.or(Elements::FLOAT8).or(Elements::NIBBLE);
 
 /// Constants of up to this many elements are written out rather than computed.
 const SMALL: i64 = 256;

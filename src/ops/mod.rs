@@ -4,23 +4,40 @@
 //! the right one. To add an op, add its row to the table of its family and a fixture of its name to
 //! `fixtures/ops/<family>/`.
 
+mod call;
 mod constant;
+mod control;
+mod convolution;
+mod distributed;
+mod dot;
+mod dynamic_slice;
 mod elements;
 mod elementwise;
 pub mod fold;
+mod formula;
+mod gather;
+mod index;
+mod lift;
 mod lower;
 mod movement;
 mod node;
+mod normalization;
+mod reduce;
 mod refusal;
+mod region;
 pub mod rules;
+mod scatter;
 mod shape;
+mod sort;
 mod target;
+mod window;
 
 pub use constant::integer_limits;
 pub use elements::Elements;
-pub use lower::{Lower, Settings};
+pub use lower::{BOUNDARY, Lower, Settings};
 pub use node::Node;
 pub use refusal::{Lowered, Refusal, Values};
+pub use region::Combiner;
 pub use target::{DEFAULT_OPSET, HIGHEST_OPSET, LOWEST_OPSET};
 
 use crate::ir::OpId;
@@ -54,7 +71,22 @@ const fn noted(name: &'static str, elements: Elements, lower: Lowering, note: &'
 }
 
 /// The families with their tables.
-pub const FAMILIES: &[(&str, &[Row])] = &[("elementwise", elementwise::ROWS), ("shape", shape::ROWS)];
+pub const FAMILIES: &[(&str, &[Row])] = &[
+    ("call", call::ROWS),
+    ("control", control::ROWS),
+    ("convolution", convolution::ROWS),
+    ("distributed", distributed::ROWS),
+    ("dot", dot::ROWS),
+    ("dynamic_slice", dynamic_slice::ROWS),
+    ("elementwise", elementwise::ROWS),
+    ("gather", gather::ROWS),
+    ("normalization", normalization::ROWS),
+    ("reduce", reduce::ROWS),
+    ("scatter", scatter::ROWS),
+    ("shape", shape::ROWS),
+    ("sort", sort::ROWS),
+    ("window", window::ROWS),
+];
 
 static INDEX: LazyLock<FxHashMap<&'static str, &'static Row>> =
     LazyLock::new(|| FAMILIES.iter().flat_map(|(_, rows)| rows.iter()).map(|row| (row.name, row)).collect());
@@ -62,4 +94,25 @@ static INDEX: LazyLock<FxHashMap<&'static str, &'static Row>> =
 /// The row of the op of that name.
 pub fn find(name: &str) -> Option<&'static Row> {
     INDEX.get(name).copied()
+}
+
+/// Whether an op has no row because passes or other ops' lowerings take it.
+pub fn is_structural(name: &str) -> bool {
+    matches!(name, "func.call" | "func.return" | "stablehlo.return" | "stablehlo.composite")
+}
+
+/// The table of coverage in Markdown, as README.md has it.
+pub fn markdown() -> String {
+    let mut text = String::from("| family | op | element types | note |\n| --- | --- | --- | --- |\n");
+    for (family, rows) in FAMILIES {
+        for row in *rows {
+            text.push_str(&format!(
+                "| {family} | `{}` | {} | {} |\n",
+                row.name,
+                row.elements.describe(),
+                row.note
+            ));
+        }
+    }
+    text
 }

@@ -6,7 +6,9 @@
 
 use super::{Context, entry_or_report};
 use crate::diagnostic::catalogue;
-use crate::ir::{Attribute, BlockId, FunctionId, Location, LocationId, Module, NewOp, OpId, RegionId, Rewriter, ValueId};
+use crate::ir::{
+    Attribute, BlockId, FunctionId, Location, LocationId, Module, NewOp, OpId, RegionId, Rewriter, ValueId,
+};
 use crate::ops;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
@@ -25,11 +27,13 @@ pub fn run(module: &mut Module, cx: &mut Context) {
 
 /// A composite op becomes the op that it is named after, when that has a lowering.
 fn name_composites(module: &mut Module) {
-    for id in all_ops(module) {
+    for id in module.reachable_ops() {
         if module.op_name(id) != "stablehlo.composite" {
             continue;
         }
-        let Some(name) = module.attribute(id, "name").and_then(Attribute::as_str).map(str::to_owned) else { continue };
+        let Some(name) = module.attribute(id, "name").and_then(Attribute::as_str).map(str::to_owned) else {
+            continue;
+        };
         if ops::find(&name).is_none() {
             continue;
         }
@@ -42,11 +46,6 @@ fn name_composites(module: &mut Module) {
         op.name = name;
         op.attributes = attributes;
     }
-}
-
-fn all_ops(module: &Module) -> Vec<OpId> {
-    let bodies: Vec<RegionId> = module.functions().map(|function| module.function(function).body).collect();
-    ops_within(module, bodies)
 }
 
 /// The ops in regions, at any depth.
@@ -116,7 +115,9 @@ fn inline_into(module: &mut Module, function: FunctionId) {
     let mut rewriter = Rewriter::new(module);
     rewriter.function(function, &mut |rewriter, op| {
         let Some(callee) = callee(rewriter.module, op) else { return true };
-        let Some(body) = rewriter.module.entry_block(rewriter.module.function(callee).body) else { return true };
+        let Some(body) = rewriter.module.entry_block(rewriter.module.function(callee).body) else {
+            return true;
+        };
         let call = rewriter.module.op(op).clone();
         let arguments = rewriter.module.block(body).arguments.clone();
         if arguments.len() != call.operands.len() {
@@ -158,9 +159,18 @@ impl Copier {
         let operands = op.operands.iter().map(|&operand| self.value(operand)).collect();
         let result_types = op.results.iter().map(|&result| module.value_type(result)).collect();
         let location = self.location(module, id);
-        let regions: SmallVec<[RegionId; 1]> = op.regions.iter().map(|&region| self.region(module, region)).collect();
+        let regions: SmallVec<[RegionId; 1]> =
+            op.regions.iter().map(|&region| self.region(module, region)).collect();
         let span = module.span(id);
-        let new = NewOp { name: op.name, operands, result_types, attributes: op.attributes, regions, span, location };
+        let new = NewOp {
+            name: op.name,
+            operands,
+            result_types,
+            attributes: op.attributes,
+            regions,
+            span,
+            location,
+        };
         let copy = module.add_op(new);
         for (index, &result) in op.results.iter().enumerate() {
             self.values.insert(result, module.op(copy).results[index]);

@@ -20,6 +20,10 @@ pub struct Context<'a> {
     pub source: &'a Source,
     /// What the user asked for.
     pub settings: Settings,
+    /// Names of the inputs in order; empty leaves them to the text.
+    pub input_names: &'a [String],
+    /// Names of the outputs in order; empty leaves them to the text.
+    pub output_names: &'a [String],
     /// Where problems go.
     pub diagnostics: &'a mut Diagnostics,
 }
@@ -37,11 +41,28 @@ pub struct Pass {
 
 /// The pipeline: the order is the table's.
 pub const PIPELINE: &[Pass] = &[
-    Pass { name: "inline", about: "calls and composites become the ops of their functions", run: inline::run },
+    Pass {
+        name: "inline",
+        about: "calls and composites become the ops of their functions",
+        run: inline::run,
+    },
+    CANONICALIZE,
     Pass { name: "lower", about: "stablehlo and chlo ops become onnx ops, or diagnostics", run: lower::run },
-    Pass { name: "legalize", about: "casts where the runtime has no kernel for an element type", run: legalize::run },
+    Pass {
+        name: "legalize",
+        about: "casts where the runtime has no kernel for an element type",
+        run: legalize::run,
+    },
+    CANONICALIZE,
     Pass { name: "names", about: "values and results get the names of the user's program", run: names::run },
 ];
+
+/// It runs before lowering and behind it: each stage leaves something to simplify.
+const CANONICALIZE: Pass = Pass {
+    name: "canonicalize",
+    about: "folding, identities, common subexpressions, loop-invariant arguments, dead code",
+    run: canonicalize::run,
+};
 
 /// The pass of that name.
 pub fn find(name: &str) -> Option<&'static Pass> {
@@ -65,7 +86,9 @@ pub fn entry(module: &Module) -> Option<FunctionId> {
     let has_body = |&id: &FunctionId| module.entry_block(module.function(id).body).is_some();
     let only = |mut candidates: Vec<FunctionId>| if candidates.len() == 1 { candidates.pop() } else { None };
     main.filter(has_body)
-        .or_else(|| only(module.functions().filter(has_body).filter(|&id| module.function(id).public).collect()))
+        .or_else(|| {
+            only(module.functions().filter(has_body).filter(|&id| module.function(id).public).collect())
+        })
         .or_else(|| only(module.functions().filter(has_body).collect()))
 }
 

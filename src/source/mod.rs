@@ -1,7 +1,9 @@
 //! The text to compile: its bytes, its name, and what one scan over the bytes finds.
 
+mod scan;
 mod span;
 
+pub use scan::{NESTING_LIMIT, Problem, Region, Scan, Statement};
 pub use span::Span;
 
 use std::fs::File;
@@ -13,8 +15,7 @@ use std::path::Path;
 pub struct Source {
     name: String,
     bytes: Bytes,
-    line_starts: Vec<usize>,
-    literals: Vec<Range<usize>>,
+    scan: Scan,
 }
 
 enum Bytes {
@@ -42,7 +43,11 @@ impl Source {
     }
 
     fn new(name: String, bytes: Bytes) -> Self {
-        Self { name, bytes, line_starts: Vec::new(), literals: Vec::new() }
+        let scan = match &bytes {
+            Bytes::Owned(text) => scan::scan(text, &|_| {}),
+            Bytes::Mapped(map) => scan::scan(map, &|range| give_back(map, range)),
+        };
+        Self { name, bytes, scan }
     }
 
     /// The name shown in diagnostics: the path as it was given.
@@ -58,20 +63,48 @@ impl Source {
         }
     }
 
+    /// What the scan found: the statements and regions of the text, and what is wrong with its brackets.
+    pub fn scan(&self) -> &Scan {
+        &self.scan
+    }
+
     /// Offsets of the first byte of each line, in order.
     pub fn line_starts(&self) -> &[usize] {
-        &self.line_starts
+        &self.scan.line_starts
     }
 
     /// Ranges of the literals that the scan lifted out: the hexadecimal digits between the quotes, in order.
     pub fn literals(&self) -> &[Range<usize>] {
-        &self.literals
+        &self.scan.literals
+    }
+
+    /// Says that these bytes will not be read again soon, so that a mapped file's pages need not stay in memory.
+    pub fn release(&self, range: Range<usize>) {
+        if let Bytes::Mapped(map) = &self.bytes {
+            give_back(map, range);
+        }
     }
 
     /// The line (from 1) and column (from 1, in bytes) of an offset.
     pub fn line_column(&self, offset: usize) -> (usize, usize) {
-        let line = self.line_starts.partition_point(|&start| start <= offset).max(1);
-        let start = self.line_starts.get(line - 1).copied().unwrap_or(0);
+        let line = self.scan.line_starts.partition_point(|&start| start <= offset).max(1);
+        let start = self.scan.line_starts.get(line - 1).copied().unwrap_or(0);
         (line, offset - start + 1)
     }
 }
+
+/// Lets the system drop the pages of a range that was read; the next reading maps them again.
+#[cfg(target_os = "linux")]
+fn give_back(map: &memmap2::Mmap, range: Range<usize>) {
+    const PAGE: usize = 4096;
+    let (start, end) = (range.start.next_multiple_of(PAGE), range.end / PAGE * PAGE);
+    if start < end {
+        // SAFETY: the mapping is of a file, private and never written through, so that dropped pages come back
+        // with the same contents. Failing only costs memory.
+        #[allow(unsafe_code)]
+        let _ = unsafe { map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, start, end - start) };
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn give_back(_: &memmap2::Mmap, _: Range<usize>) {}

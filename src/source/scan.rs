@@ -15,9 +15,12 @@ const LARGE_LITERAL: usize = 64;
 /// The parser recurses once a level, so this bounds its stack.
 pub const NESTING_LIMIT: usize = 256;
 
-/// Strings are searched in pieces of this size, so that the pages of a large literal can be given back while
-/// the search goes on.
-const PIECE: usize = 4 << 20;
+/// Strings are searched in pieces of this size, so that the digits of a large literal are checked while they are
+/// in the cache.
+const PIECE: usize = 1 << 17;
+
+/// The pages of a large literal are given back after this many bytes.
+const RELEASE: usize = 4 << 20;
 
 /// Words that continue the statement of the line before when they begin a line.
 const CONTINUATIONS: [&[u8]; 8] =
@@ -85,6 +88,11 @@ pub enum Problem {
     UnfinishedString {
         /// The opening quote.
         open: Span,
+    },
+    /// A large literal with a character that is no hexadecimal digit.
+    NotHexadecimal {
+        /// The digits.
+        digits: Span,
     },
     /// Brackets or regions nested deeper than [`NESTING_LIMIT`].
     TooDeep {
@@ -249,7 +257,9 @@ impl Scanner<'_> {
             _ => false,
         };
         match self.bytes[at] {
-            b'%' | b'"' | b'^' | b'#' | b'!' => !continues,
+            // A definition begins a statement whatever the line before is missing.
+            b'%' => !continues || self.defines_results(at),
+            b'"' | b'^' | b'#' | b'!' => !continues,
             b'{' => self.bytes[at..].starts_with(b"{-#"),
             b'_' | b'a'..=b'z' | b'A'..=b'Z' => !continues && !CONTINUATIONS.contains(&self.word(at)),
             _ => false,
@@ -271,7 +281,8 @@ impl Scanner<'_> {
         }
         let line = &self.bytes[at..];
         let end = line.iter().position(|byte| {
-            !matches!(byte, b'%' | b'_' | b':' | b',' | b' ' | b'$' | b'.' | b'-') && !byte.is_ascii_alphanumeric()
+            !matches!(byte, b'%' | b'_' | b':' | b',' | b' ' | b'$' | b'.' | b'-')
+                && !byte.is_ascii_alphanumeric()
         });
         end.is_some_and(|end| line[end] == b'=' && line.get(end + 1) == Some(&b' '))
     }
@@ -296,9 +307,9 @@ impl Scanner<'_> {
     fn colon(&mut self, at: usize) -> usize {
         self.last = at;
         let label = self.brackets == 0
-            && self.current.is_some_and(|index| {
-                self.bytes[self.scan.statements[index as usize].span.start] == b'^'
-            });
+            && self
+                .current
+                .is_some_and(|index| self.bytes[self.scan.statements[index as usize].span.start] == b'^');
         if label {
             self.end_statement();
         }
@@ -353,7 +364,8 @@ impl Scanner<'_> {
         match self.bytes.get(at) {
             None | Some(b'%' | b'^') => true,
             Some(b'"') => {
-                let end = memchr::memchr2(b'"', b'\n', &self.bytes[at + 1..]).map_or(self.bytes.len(), |n| at + n + 2);
+                let end = memchr::memchr2(b'"', b'\n', &self.bytes[at + 1..])
+                    .map_or(self.bytes.len(), |n| at + n + 2);
                 self.bytes.get(self.skip_space(end)) == Some(&b'(')
             }
             Some(byte) if byte.is_ascii_alphabetic() || *byte == b'_' => {
@@ -390,7 +402,12 @@ impl Scanner<'_> {
         }
         let index = self.scan.regions.len() as u32;
         let first = self.scan.statements.len() as u32;
-        self.scan.regions.push(Region { span: Span::new(at + 1, at + 1), first, end: first, next: index + 1 });
+        self.scan.regions.push(Region {
+            span: Span::new(at + 1, at + 1),
+            first,
+            end: first,
+            next: index + 1,
+        });
         self.frames.push(Frame::Region { index, outer });
         self.brackets = 0;
     }
@@ -439,7 +456,9 @@ impl Scanner<'_> {
             .iter()
             .rposition(|frame| matches!(frame, Frame::Bracket { open: found, .. } if *found == open));
         let region = match self.frames.len().checked_sub(self.brackets + 1).map(|below| self.frames[below]) {
-            Some(Frame::Region { index, outer }) if open == b'{' && matching.is_none() => Some((index, outer)),
+            Some(Frame::Region { index, outer }) if open == b'{' && matching.is_none() => {
+                Some((index, outer))
+            }
             _ => None,
         };
         self.mark_faulty();
@@ -480,17 +499,22 @@ impl Scanner<'_> {
 
     /// Reads a string whose opening quote stands at `open`, and lifts it out when it is a large literal.
     fn string(&mut self, open: usize) -> usize {
-        let mut at = open + 1;
+        let hexadecimal = self.bytes[open + 1..].starts_with(b"0x");
+        let mut valid = true;
+        let mut at = if hexadecimal { open + 3 } else { open + 1 };
         let mut released = at;
         loop {
             let piece = &self.bytes[at..self.bytes.len().min(at + PIECE)];
-            match memchr::memchr3(b'"', b'\\', b'\n', piece) {
-                Some(found) if piece[found] == b'"' => {
+            let found = memchr::memchr3(b'"', b'\\', b'\n', piece);
+            valid &= !hexadecimal || faster_hex::hex_check(&piece[..found.unwrap_or(piece.len())]);
+            match found.map(|found| (found, piece[found])) {
+                Some((found, b'"')) => {
                     at += found;
                     break;
                 }
                 // The escaped byte is skipped, but never the end of the line.
-                Some(found) if piece[found] == b'\\' => {
+                Some((found, b'\\')) => {
+                    valid = false;
                     at += found + 1;
                     if self.bytes.get(at).is_some_and(|&byte| byte != b'\n') {
                         at += 1;
@@ -498,10 +522,12 @@ impl Scanner<'_> {
                 }
                 None if at + piece.len() < self.bytes.len() => {
                     at += piece.len();
-                    (self.release)(released..at);
-                    released = at;
+                    if at - released > RELEASE {
+                        (self.release)(released..at);
+                        released = at;
+                    }
                 }
-                found => {
+                _ => {
                     self.scan.problems.push(Problem::UnfinishedString { open: Span::new(open, open + 1) });
                     self.mark_faulty();
                     at += found.unwrap_or(piece.len());
@@ -510,9 +536,13 @@ impl Scanner<'_> {
                 }
             }
         }
-        if at - open > LARGE_LITERAL + 3 && self.bytes[open + 1..].starts_with(b"0x") {
+        if hexadecimal && at - open > LARGE_LITERAL + 3 {
             self.scan.literals.push(open + 3..at);
-            if at - released > PIECE / 4 {
+            if !valid {
+                self.mark_faulty();
+                self.scan.problems.push(Problem::NotHexadecimal { digits: Span::new(open + 3, at) });
+            }
+            if at - released > RELEASE / 4 {
                 (self.release)(released..at);
             }
         }

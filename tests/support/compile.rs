@@ -1,5 +1,10 @@
 //! The one place where the tests call the library.
 
+use hlo2onnx::Options;
+use hlo2onnx::diagnostic::Diagnostics;
+use hlo2onnx::onnx::file::encode;
+use hlo2onnx::pass::{self, Pass};
+use hlo2onnx::source::Source;
 use std::ops::Range;
 
 /// What a fixture's header asks of the compiler.
@@ -35,16 +40,42 @@ impl Finding {
     }
 }
 
-// Everything below is to be connected to `hlo2onnx::convert` and to the table of passes.
-
 /// Compiles a text to the bytes of a model.
 pub fn compile(name: &str, text: &str, settings: &Settings) -> Result<Compiled, String> {
-    let _ = (text, settings);
-    Err(format!("{name}: the library cannot convert yet"))
+    let source = Source::from_bytes(name, text.as_bytes().to_vec());
+    let options = options(settings);
+    let conversion = hlo2onnx::convert(&source, &options);
+    let model =
+        conversion.model.map(|model| encode(&model)).transpose().map_err(|error| error.to_string())?;
+    Ok(Compiled { model, findings: findings(&conversion.diagnostics) })
 }
 
 /// The module after the passes, which are named as on the command line: `inline,shapes`.
 pub fn run_passes(name: &str, text: &str, passes: &str, settings: &Settings) -> Result<String, String> {
-    let _ = (text, settings);
-    Err(format!("{name}: the library has no passes `{passes}` yet"))
+    let source = Source::from_bytes(name, text.as_bytes().to_vec());
+    let passes: Vec<Pass> = passes
+        .split(',')
+        .map(|name| pass::find(name).copied().ok_or_else(|| format!("there is no pass `{name}`")))
+        .collect::<Result<_, _>>()?;
+    let (text, diagnostics) = hlo2onnx::optimize(&source, &passes, &options(settings));
+    match findings(&diagnostics).into_iter().find(Finding::is_error) {
+        Some(error) => Err(format!("{}: {}", error.code, error.message)),
+        None => Ok(text),
+    }
+}
+
+fn options(settings: &Settings) -> Options {
+    Options { opset: settings.opset, ..Options::default() }
+}
+
+fn findings(diagnostics: &Diagnostics) -> Vec<Finding> {
+    diagnostics
+        .sorted()
+        .into_iter()
+        .map(|diagnostic| Finding {
+            code: diagnostic.code().as_str().to_owned(),
+            message: diagnostic.message.clone(),
+            span: (!diagnostic.span().is_none()).then(|| diagnostic.span().range()),
+        })
+        .collect()
 }

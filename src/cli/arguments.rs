@@ -1,0 +1,152 @@
+//! What the command line accepts.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use std::path::PathBuf;
+
+/// Compiles StableHLO text, as JAX prints it, to ONNX.
+#[derive(Parser)]
+#[command(name = "hlo2onnx", version, about, max_term_width = 100)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Convert a StableHLO text to an ONNX model
+    Convert(ConvertArguments),
+    /// Report every problem of every file and what is in it; writes no model
+    Check(CheckArguments),
+    /// Print the module after some passes
+    Opt(OptArguments),
+    /// List the ops that are covered
+    Ops(OpsArguments),
+    /// Say what a code means and what to do
+    Explain {
+        /// A code such as E0201; all are listed when it is left out
+        code: Option<String>,
+    },
+    /// Print the completions of a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+/// Arguments of `convert`.
+#[derive(Args)]
+pub struct ConvertArguments {
+    /// The text, as `jax.jit(f).lower(x).as_text()` prints it; `-` is standard input
+    #[arg(value_name = "MODEL.mlir")]
+    pub input: PathBuf,
+    /// Where to write the model; `-` is standard output [default: the input with `.onnx`]
+    #[arg(short, long, value_name = "OUT.onnx")]
+    pub output: Option<PathBuf>,
+    #[command(flatten)]
+    pub target: TargetArguments,
+    /// Whether large constants go to a file beside the model
+    #[arg(long, value_enum, default_value_t = External::Auto)]
+    pub external_data: External,
+    /// Names of the inputs, separated by commas
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub input_names: Vec<String>,
+    /// Names of the outputs, separated by commas
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub output_names: Vec<String>,
+    /// Print the module behind this pass to standard error (repeatable; `all` for each)
+    #[arg(long, value_name = "PASS")]
+    pub print_after: Vec<String>,
+    /// Form of the diagnostics
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub format: Format,
+    /// Print only problems
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// What shapes the model.
+#[derive(Args, Clone)]
+pub struct TargetArguments {
+    /// The opset to write, 18 to 26 [default: 23, or what an op needs]
+    #[arg(long, value_name = "N")]
+    pub opset: Option<u32>,
+    /// Let NaN go through max-reductions and max-pools exactly as in XLA, which is slower
+    #[arg(long)]
+    pub strict_nan: bool,
+}
+
+/// Arguments of `check`.
+#[derive(Args)]
+pub struct CheckArguments {
+    /// The texts; `-` is standard input
+    #[arg(required = true, value_name = "MODEL.mlir")]
+    pub inputs: Vec<PathBuf>,
+    #[command(flatten)]
+    pub target: TargetArguments,
+    /// Form of the diagnostics
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub format: Format,
+}
+
+/// Arguments of `opt`.
+#[derive(Args)]
+pub struct OptArguments {
+    /// The text; `-` is standard input
+    #[arg(value_name = "MODEL.mlir")]
+    pub input: PathBuf,
+    /// Passes to run, in this order, separated by commas [default: none, which prints the text in generic form]
+    #[arg(long, value_delimiter = ',', value_name = "PASSES")]
+    pub passes: Vec<String>,
+    #[command(flatten)]
+    pub target: TargetArguments,
+}
+
+/// Arguments of `ops`.
+#[derive(Args)]
+pub struct OpsArguments {
+    /// Print JSON
+    #[arg(long, conflicts_with = "markdown")]
+    pub json: bool,
+    /// Print a Markdown table
+    #[arg(long)]
+    pub markdown: bool,
+}
+
+/// When large constants go to a file beside the model.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum External {
+    /// When the model would be too large for one file
+    Auto,
+    /// Always
+    Always,
+    /// Never; a model of more than 2 GiB is an error
+    Never,
+}
+
+/// How diagnostics are written.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Human,
+    /// As one JSON object
+    Json,
+}
+
+impl From<External> for hlo2onnx::onnx::file::ExternalData {
+    fn from(external: External) -> Self {
+        match external {
+            External::Auto => Self::Auto,
+            External::Always => Self::Always,
+            External::Never => Self::Never,
+        }
+    }
+}
+
+impl From<&TargetArguments> for hlo2onnx::Options {
+    fn from(target: &TargetArguments) -> Self {
+        Self { opset: target.opset, strict_nan: target.strict_nan, ..Self::default() }
+    }
+}

@@ -1,0 +1,69 @@
+//! `hlo2onnx check`: every problem of every file, and what is in it.
+
+use super::arguments::{CheckArguments, Format};
+use super::{Outcome, convert, print, report};
+use hlo2onnx::ir::Module;
+use hlo2onnx::source::Source;
+use hlo2onnx::{Options, convert as compile, ops, parse, pass};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::Path;
+
+/// Runs the command.
+pub fn run(arguments: &CheckArguments) -> Outcome {
+    let mut errors = false;
+    for input in &arguments.inputs {
+        let source = match report::open(input) {
+            Ok(source) => source,
+            Err(diagnostics) => {
+                report::show_alone(&diagnostics, input, arguments.format);
+                errors = true;
+                continue;
+            }
+        };
+        let conversion = compile(&source, &Options::from(&arguments.target));
+        report::show(&conversion.diagnostics, &source, arguments.format);
+        errors |= conversion.model.is_none();
+        if arguments.format == Format::Human {
+            print(&inventory(input, &source, conversion.model.is_some().then_some(&conversion.module)));
+        }
+    }
+    if errors { Outcome::Errors } else { Outcome::Done }
+}
+
+/// The ops of the text with their counts, and the signature of the model where there is one.
+fn inventory(path: &Path, source: &Source, converted: Option<&Module>) -> String {
+    let (module, _) = parse(source);
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for op in module.reachable_ops() {
+        *counts.entry(module.op_name(op)).or_default() += 1;
+    }
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = writeln!(
+        text,
+        "{}: {}",
+        path.display(),
+        if converted.is_some() { "converts" } else { "does not convert" }
+    );
+    if let Some(module) = converted {
+        let block = pass::entry(module).and_then(|entry| module.entry_block(module.function(entry).body));
+        if let Some(block) = block.map(|block| module.block(block)) {
+            let results = block.ops.last().map(|&op| module.op(op).operands.to_vec()).unwrap_or_default();
+            let _ = writeln!(text, "  inputs   {}", convert::signature(module, &block.arguments));
+            let _ = writeln!(text, "  outputs  {}", convert::signature(module, &results));
+        }
+    }
+    let mut rows: Vec<(&str, usize)> = counts.into_iter().collect();
+    rows.sort_by_key(|&(name, count)| (std::cmp::Reverse(count), name));
+    for (name, count) in rows {
+        let missing = name.starts_with("stablehlo.") || name.starts_with("chlo.");
+        let mark = if missing && ops::find(name).is_none() && !ops::is_structural(name) {
+            "  not supported"
+        } else {
+            ""
+        };
+        let _ = writeln!(text, "  {count:>7}  {name}{mark}");
+    }
+    text
+}

@@ -1,0 +1,146 @@
+//! `hlo2onnx convert`.
+
+use super::arguments::{ConvertArguments, Format};
+use super::{Outcome, print, report, say};
+use hlo2onnx::diagnostic::{Diagnostics, catalogue};
+use hlo2onnx::ir::{self, Module, TensorType, Type, ValueId};
+use hlo2onnx::onnx::file::{Destination, Model, Written, write_stream};
+use hlo2onnx::{Conversion, Options, convert_observed, pass};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::fmt::Write;
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Runs the command.
+pub fn run(arguments: &ConvertArguments) -> Outcome {
+    for name in &arguments.print_after {
+        if name != "all" && pass::find(name).is_none() {
+            return Outcome::Usage(super::opt::unknown_pass(name));
+        }
+    }
+    let started = Instant::now();
+    let to_stdout = arguments.output.as_deref() == Some(Path::new("-"));
+    let output = arguments.output.clone().unwrap_or_else(|| default_output(&arguments.input));
+    // A destination that cannot be written is told before the work, not behind it.
+    let destination = match (to_stdout, Destination::new(&output, &[&arguments.input])) {
+        (true, _) => None,
+        (false, Ok(destination)) => Some(destination),
+        (false, Err(error)) => return cannot_write(&output, &error.to_string(), arguments.format),
+    };
+    let source = match report::open(&arguments.input) {
+        Ok(source) => source,
+        Err(diagnostics) => {
+            report::show_alone(&diagnostics, &arguments.input, arguments.format);
+            return Outcome::Errors;
+        }
+    };
+    let options = Options {
+        input_names: arguments.input_names.clone(),
+        output_names: arguments.output_names.clone(),
+        ..Options::from(&arguments.target)
+    };
+    let Conversion { model, module, diagnostics } = convert_observed(&source, &options, |pass, module| {
+        if arguments.print_after.iter().any(|name| name == "all" || name == pass.name) {
+            say(&format!("// after {}\n{}", pass.name, ir::print(module, &source, Some(32))));
+        }
+    });
+    report::show(&diagnostics, &source, arguments.format);
+    let Some(model) = model else { return Outcome::Errors };
+    let bar = progress(&model);
+    let mut advance = |bytes| bar.set_position(bytes);
+    let written = match &destination {
+        Some(destination) => destination.write(&model, arguments.external_data.into(), &mut advance),
+        None => write_stream(&model, &mut io::stdout().lock(), &mut advance),
+    };
+    bar.finish_and_clear();
+    match written {
+        Ok(written) => {
+            if !arguments.quiet && !to_stdout && arguments.format == Format::Human {
+                print(&summary(&module, &output, &written, started.elapsed()));
+            }
+            Outcome::Done
+        }
+        Err(error) => cannot_write(&output, &error.to_string(), arguments.format),
+    }
+}
+
+fn cannot_write(path: &Path, why: &str, format: Format) -> Outcome {
+    let mut diagnostics = Diagnostics::new();
+    diagnostics.push(catalogue::CannotWrite { path: &path.display().to_string(), why });
+    report::show_alone(&diagnostics, path, format);
+    Outcome::Errors
+}
+
+fn default_output(input: &Path) -> PathBuf {
+    if input == Path::new("-") { PathBuf::from("model.onnx") } else { input.with_extension("onnx") }
+}
+
+/// A bar on a terminal, for work that takes more than a second.
+fn progress(model: &Model) -> ProgressBar {
+    const SECONDS_WORTH: u64 = 1 << 30;
+    if !io::stderr().is_terminal() || model.payload_len() < SECONDS_WORTH {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{bar:40} {bytes} of {total_bytes}, {eta} left")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(model.payload_len()).with_style(style)
+}
+
+/// What was written: inputs, outputs, nodes by kind, parameters, bytes, time.
+fn summary(module: &Module, output: &Path, written: &Written, elapsed: Duration) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "{}", output.display());
+    let Some(block) = pass::entry(module).and_then(|entry| module.entry_block(module.function(entry).body))
+    else {
+        return text;
+    };
+    let block = module.block(block);
+    let results = block.ops.last().map(|&op| module.op(op).operands.to_vec()).unwrap_or_default();
+    for (word, values) in [("inputs", block.arguments.as_slice()), ("outputs", &results)] {
+        let _ = writeln!(text, "  {word:<11}{}", signature(module, values));
+    }
+    let nodes = hlo2onnx::onnx::inventory(module);
+    let total: usize = nodes.iter().map(|(_, count)| count).sum();
+    let kinds: Vec<String> = nodes.iter().map(|(name, count)| format!("{count} {name}")).collect();
+    let _ = writeln!(text, "  {:<11}{total}: {}", "nodes", kinds.join(", "));
+    let _ = writeln!(text, "  {:<11}{}", "parameters", hlo2onnx::onnx::parameters(module));
+    let external = match &written.external_path {
+        Some(path) => format!(", and {} in {}", bytes(written.external_bytes), path.display()),
+        None => String::new(),
+    };
+    let _ = writeln!(text, "  {:<11}{}{external}", "size", bytes(written.bytes));
+    let _ = writeln!(text, "  {:<11}{:.1} ms", "time", elapsed.as_secs_f64() * 1e3);
+    text
+}
+
+/// Names and types of values, as `image: f32[1, 28, 28, 1]`; the first of many.
+pub fn signature(module: &Module, values: &[ValueId]) -> String {
+    const SHOWN: usize = 8;
+    let one = |&value: &ValueId| {
+        let name = module.value(value).name.map_or("?", |name| module.symbols.get(name));
+        match module.types.get(module.value_type(value)) {
+            Type::Tensor(tensor) => format!("{name}: {}", tensor_name(tensor)),
+            _ => name.to_owned(),
+        }
+    };
+    let mut shown: Vec<String> = values.iter().take(SHOWN).map(one).collect();
+    if values.len() > SHOWN {
+        shown.push(format!("and {} more", values.len() - SHOWN));
+    }
+    shown.join(", ")
+}
+
+fn tensor_name(tensor: &TensorType) -> String {
+    let dims: Vec<String> = tensor
+        .dims
+        .iter()
+        .map(|dim| dim.known().map_or_else(|| "?".to_owned(), |size| size.to_string()))
+        .collect();
+    format!("{}[{}]", tensor.element.name().unwrap_or("?"), dims.join(", "))
+}
+
+fn bytes(count: u64) -> String {
+    indicatif::HumanBytes(count).to_string()
+}

@@ -1,0 +1,41 @@
+//! `hlo2onnx opt`.
+
+use super::arguments::{Format, OptArguments};
+use super::{Outcome, print, report};
+use hlo2onnx::diagnostic::nearest;
+use hlo2onnx::pass::{self, PIPELINE};
+use hlo2onnx::{Options, optimize};
+
+/// Runs the command.
+pub fn run(arguments: &OptArguments) -> Outcome {
+    let mut passes = Vec::new();
+    for name in &arguments.passes {
+        match pass::find(name) {
+            Some(pass) => passes.push(*pass),
+            None => return Outcome::Usage(unknown_pass(name)),
+        }
+    }
+    let source = match report::open(&arguments.input) {
+        Ok(source) => source,
+        Err(diagnostics) => {
+            report::show_alone(&diagnostics, &arguments.input, Format::Human);
+            return Outcome::Errors;
+        }
+    };
+    let (text, diagnostics) = optimize(&source, &passes, &Options::from(&arguments.target));
+    report::show(&diagnostics, &source, Format::Human);
+    if diagnostics.has_errors() {
+        return Outcome::Errors;
+    }
+    print(&text);
+    Outcome::Done
+}
+
+/// What is said of a pass that is not in the table.
+pub fn unknown_pass(name: &str) -> String {
+    let names = PIPELINE.iter().map(|pass| pass.name);
+    match nearest(name, names.clone()) {
+        Some(near) => format!("there is no pass `{name}`; did you mean `{near}`?"),
+        None => format!("there is no pass `{name}`; there are {}", names.collect::<Vec<_>>().join(", ")),
+    }
+}

@@ -1,0 +1,56 @@
+//! Reads inputs and shows diagnostics.
+
+use super::arguments::Format;
+use super::{print, say};
+use hlo2onnx::diagnostic::{Diagnostics, Style, catalogue, json, render};
+use hlo2onnx::source::Source;
+use std::env;
+use std::io::{self, IsTerminal, Read};
+use std::path::Path;
+
+/// Opens a text; `-` is standard input.
+///
+/// # Errors
+/// A diagnostic that says why it cannot be read.
+pub fn open(path: &Path) -> Result<Source, Diagnostics> {
+    let source = if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        io::stdin().lock().read_to_end(&mut bytes).map(|_| Source::from_bytes("<stdin>", bytes))
+    } else {
+        Source::open(path)
+    };
+    source.map_err(|error| {
+        let mut diagnostics = Diagnostics::new();
+        diagnostics
+            .push(catalogue::CannotRead { path: &path.display().to_string(), why: &error.to_string() });
+        diagnostics
+    })
+}
+
+/// Shows diagnostics on standard error, or as JSON on standard output.
+pub fn show(diagnostics: &Diagnostics, source: &Source, format: Format) {
+    match format {
+        Format::Human => {
+            let read = |path: &str| std::fs::read_to_string(path).ok();
+            say(&render(diagnostics, source, &read, style()));
+        }
+        Format::Json => {
+            // The report is plain data, which always serialises.
+            let text = serde_json::to_string_pretty(&json::report(diagnostics, source)).unwrap_or_default();
+            print(&text);
+            print("\n");
+        }
+    }
+}
+
+/// Shows diagnostics that no text goes with.
+pub fn show_alone(diagnostics: &Diagnostics, name: &Path, format: Format) {
+    show(diagnostics, &Source::from_bytes(name.display().to_string(), Vec::new()), format);
+}
+
+fn style() -> Style {
+    let terminal = io::stderr().is_terminal();
+    let plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let width = env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).unwrap_or(100);
+    Style { color: terminal && !plain, unicode: terminal, width }
+}

@@ -1,0 +1,105 @@
+//! From a text to a model: the stages one after the other.
+
+use crate::diagnostic::{Diagnostics, catalogue};
+use crate::ir::{self, Module};
+use crate::onnx::{self, file::Model};
+use crate::ops::{HIGHEST_OPSET, LOWEST_OPSET, Settings};
+use crate::pass::{self, Context, PIPELINE, Pass};
+use crate::source::{Source, Span};
+use crate::syntax;
+
+/// What the user can ask of a conversion.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The opset to write, 18 to 26. When given it is binding; else it is 23, or what an op needs.
+    pub opset: Option<u32>,
+    /// Whether NaN goes through max-reductions as in XLA, at the cost of speed.
+    pub strict_nan: bool,
+    /// Names of the inputs in order; empty leaves them to the text.
+    pub input_names: Vec<String>,
+    /// Names of the outputs in order; empty leaves them to the text.
+    pub output_names: Vec<String>,
+}
+
+impl Options {
+    fn context<'a>(&'a self, source: &'a Source, diagnostics: &'a mut Diagnostics) -> Context<'a> {
+        Context {
+            source,
+            settings: Settings { opset: self.opset, strict_nan: self.strict_nan },
+            input_names: &self.input_names,
+            output_names: &self.output_names,
+            diagnostics,
+        }
+    }
+}
+
+/// What a conversion gives.
+pub struct Conversion<'a> {
+    /// The model, unless there were errors.
+    pub model: Option<Model<'a>>,
+    /// The module as far as it came, for reports.
+    pub module: Module,
+    /// Errors, warnings and advice.
+    pub diagnostics: Diagnostics,
+}
+
+/// Converts a text. `after` sees the module behind each pass.
+pub fn convert_observed<'a>(
+    source: &'a Source,
+    options: &Options,
+    after: impl FnMut(&Pass, &Module),
+) -> Conversion<'a> {
+    let (mut module, mut diagnostics) = parse(source);
+    if let Some(given) = options.opset.filter(|opset| !(LOWEST_OPSET..=HIGHEST_OPSET).contains(opset)) {
+        diagnostics.push(catalogue::OpsetOutOfRange { given, lowest: LOWEST_OPSET, highest: HIGHEST_OPSET });
+    }
+    if diagnostics.has_errors() {
+        return Conversion { model: None, module, diagnostics };
+    }
+    let mut cx = options.context(source, &mut diagnostics);
+    pass::run(PIPELINE, &mut module, &mut cx, after);
+    let entry = pass::entry(&module);
+    let model = match entry {
+        Some(entry) if !diagnostics.has_errors() => match onnx::emit(&module, entry, source) {
+            Ok(model) => Some(model),
+            Err(error) => {
+                let why = error.to_string();
+                diagnostics.push(catalogue::InvalidModule { pass: "emit", why: &why, at: Span::NONE });
+                None
+            }
+        },
+        _ => None,
+    };
+    Conversion { model, module, diagnostics }
+}
+
+/// Converts a text.
+///
+/// ```
+/// # use hlo2onnx::{Options, convert, onnx, source::Source};
+/// let text = "func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+///   %0 = stablehlo.add %x, %x : tensor<4xf32>
+///   return %0 : tensor<4xf32>
+/// }";
+/// let source = Source::from_bytes("example.mlir", text.into());
+/// let conversion = convert(&source, &Options::default());
+/// assert!(conversion.model.is_some());
+/// ```
+pub fn convert<'a>(source: &'a Source, options: &Options) -> Conversion<'a> {
+    convert_observed(source, options, |_, _| {})
+}
+
+/// Parses a text and verifies what was parsed.
+pub fn parse(source: &Source) -> (Module, Diagnostics) {
+    syntax::parse(source)
+}
+
+/// Runs passes on a text, whatever they are, and gives the module in MLIR's text form.
+pub fn optimize(source: &Source, passes: &[Pass], options: &Options) -> (String, Diagnostics) {
+    let (mut module, mut diagnostics) = parse(source);
+    if !diagnostics.has_errors() {
+        let mut cx = options.context(source, &mut diagnostics);
+        pass::run(passes, &mut module, &mut cx, |_, _| {});
+    }
+    (ir::print(&module, source, None), diagnostics)
+}

@@ -1,0 +1,108 @@
+//! Calls out of the program, and ops that only order others or hold values together.
+
+use super::{Elements, Lower, Lowered, Refusal, Row, Values, find, noted, row};
+use crate::diagnostic::catalogue;
+use crate::ir::{Attribute, OpId};
+
+/// Values are handed on, so any type will do that a model can have.
+const ANY: Elements = Elements::PLAIN.or(Elements::FLOAT8).or(Elements::COMPLEX).or(Elements::NIBBLE);
+
+pub(super) const ROWS: &[Row] = &[
+    noted("stablehlo.after_all", ANY, token, "a model computes by its data, so a token is nothing"),
+    noted("stablehlo.create_token", ANY, token, "a model computes by its data, so a token is nothing"),
+    noted(
+        "stablehlo.custom_call",
+        ANY,
+        custom_call,
+        "the targets that mean nothing on one device, or have an op",
+    ),
+    noted("stablehlo.get_tuple_element", ANY, get_tuple_element, "of a tuple that the program makes itself"),
+    noted("stablehlo.optimization_barrier", ANY, identity, "its operands"),
+    row("stablehlo.tuple", ANY, tuple),
+];
+
+/// Custom calls that place values on devices or in memories.
+const PLACEMENTS: &[&str] = &[
+    "LayoutConstraint",
+    "MoveToDevice",
+    "MoveToHost",
+    "SPMDFullToShardShape",
+    "SPMDShardToFullShape",
+    "Sharding",
+    "annotate_device_placement",
+];
+
+/// Custom calls that are ops by another name.
+const OPS: &[(&str, &str)] = &[
+    ("mhlo.acos", "chlo.acos"),
+    ("mhlo.acosh", "chlo.acosh"),
+    ("mhlo.asin", "chlo.asin"),
+    ("mhlo.asinh", "chlo.asinh"),
+    ("mhlo.atan", "chlo.atan"),
+    ("mhlo.atanh", "chlo.atanh"),
+    ("mhlo.cosh", "chlo.cosh"),
+    ("mhlo.erf", "chlo.erf"),
+    ("mhlo.erf_inv", "chlo.erf_inv"),
+    ("mhlo.sinh", "chlo.sinh"),
+    ("mhlo.tan", "stablehlo.tan"),
+];
+
+fn custom_call(cx: &mut Lower, op: OpId) -> Lowered {
+    let target = match cx.module.attribute(op, "call_target_name") {
+        Some(Attribute::String(target)) => target.to_string(),
+        Some(Attribute::SymbolRef(path)) if path.len() == 1 => cx.module.symbols.get(path[0]).to_owned(),
+        _ => return Err(Refusal::Missing("call_target_name")),
+    };
+    let results = cx.module.op(op).results.len();
+    if target == "shape_assertion" && results == 0 {
+        return Ok(Values::default());
+    }
+    if PLACEMENTS.contains(&target.as_str()) {
+        return identity(cx, op);
+    }
+    if let Some(&(_, name)) = OPS.iter().find(|(other, _)| *other == target) {
+        let Some(row) = find(name) else { return Err(Refusal::CustomCall(target)) };
+        let element = cx.operand_type(op, 0)?.element;
+        if cx.operand_count(op) != 1 || results != 1 || !row.elements.contains(element) {
+            return Err(Refusal::CustomCall(target));
+        }
+        return (row.lower)(cx, op);
+    }
+    if target.contains("callback") && results == 0 {
+        let at = cx.module.span(op).name;
+        cx.report(catalogue::DroppedCallback { target: &target, at });
+        return Ok(Values::default());
+    }
+    Err(Refusal::CustomCall(target))
+}
+
+/// The operands for the results, which must be of their types.
+pub(super) fn identity(cx: &mut Lower, op: OpId) -> Lowered {
+    let operation = cx.module.op(op).clone();
+    let types = |values: &[crate::ir::ValueId]| {
+        values.iter().map(|&value| cx.module.value_type(value)).collect::<Vec<_>>()
+    };
+    if types(&operation.operands) != types(&operation.results) {
+        return Err(Refusal::form("its results are not of its operands' types"));
+    }
+    (0..operation.operands.len()).map(|index| cx.operand(op, index)).collect()
+}
+
+fn token(cx: &mut Lower, _: OpId) -> Lowered {
+    Ok(cx.absent().into())
+}
+
+/// A tuple itself is no value of a model; what takes it apart finds what was put in.
+fn tuple(cx: &mut Lower, _: OpId) -> Lowered {
+    Ok(cx.absent().into())
+}
+
+fn get_tuple_element(cx: &mut Lower, op: OpId) -> Lowered {
+    let index = cx.int(op, "index")?;
+    let operand = cx.module.op(op).operands.first().copied().ok_or(Refusal::Reported)?;
+    let tuple = cx.module.defining_op(operand).filter(|&tuple| cx.module.op_name(tuple) == "stablehlo.tuple");
+    let Some(tuple) = tuple else { return Err(Refusal::form("its tuple is not made by `stablehlo.tuple`")) };
+    let index = usize::try_from(index).ok().filter(|&index| index < cx.operand_count(tuple));
+    let why = || Refusal::Attribute { name: "index", why: "the tuple has not so many elements".into() };
+    Ok(cx.operand(tuple, index.ok_or_else(why)?)?.into())
+}

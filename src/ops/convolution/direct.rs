@@ -1,0 +1,154 @@
+//! `Conv` and `ConvTranspose`: input `[N, C, ...]`, kernel `[O, I, ...]` or `[C, O, ...]`, output `[N, O, ...]`.
+//!
+//! A batch in groups becomes features in groups: `[g * n, C]` is taken as `[n, g * C]`, whose group `i` meets the kernel's
+//! share `i` of output features.
+//!
+//! A dilated input with windows of stride 1 is what `ConvTranspose` makes: it adds each element times the kernel to the
+//! output at distances of the dilation, so that its kernel is reversed, and its padding counts from the full overlap:
+//! `(window - 1) * dilation - padding`. Otherwise the zeros are put between the elements, and `Conv` does the rest.
+
+use super::geometry::{Axis, Geometry};
+use super::{dilated_and_cropped, inverse, order, reversed};
+use crate::ir::ValueId;
+use crate::ops::Lower;
+
+/// Lowers to `Conv` or `ConvTranspose`.
+pub(super) fn lower(
+    cx: &mut Lower,
+    geometry: &Geometry,
+    input: ValueId,
+    kernel: ValueId,
+    sizes: &[i64],
+) -> ValueId {
+    let transposed = geometry.spatial.iter().any(|axis| axis.input_dilation > 1)
+        && geometry.spatial.iter().all(|axis| axis.stride == 1 || axis.positions == 1)
+        && geometry.spatial.iter().all(is_transposed);
+    let input = if transposed { input } else { dilated_and_cropped(cx, geometry, input) };
+    let input = features_first(cx, geometry, input);
+    let groups = geometry.feature_groups.max(geometry.batch_groups);
+
+    let result_order = order(
+        [geometry.output_batch, geometry.output_feature]
+            .into_iter()
+            .chain(geometry.spatial.iter().map(|axis| axis.output)),
+    );
+    let moved: Vec<i64> = result_order.iter().map(|&dim| sizes[dim as usize]).collect();
+    let sums = if transposed {
+        conv_transpose(cx, geometry, input, kernel, groups, &moved)
+    } else {
+        conv(cx, geometry, input, kernel, groups, &moved)
+    };
+    cx.transpose(sums, &inverse(&result_order))
+}
+
+/// The input as `[N, C, ...]`, with the groups of the batch, if any, among the features.
+fn features_first(cx: &mut Lower, geometry: &Geometry, input: ValueId) -> ValueId {
+    let groups = geometry.batch_groups;
+    let spatial = geometry.spatial.iter().map(|axis| axis.input);
+    if groups == 1 {
+        let order = order([geometry.input_batch, geometry.input_feature].into_iter().chain(spatial));
+        return cx.transpose(input, &order);
+    }
+    // The batch is split in place, which moves the dimensions behind it one further.
+    let batch = geometry.input_batch;
+    let mut split = cx.sizes(input);
+    split[batch] /= groups;
+    split.insert(batch, groups);
+    let behind = |dim: usize| if dim > batch { dim + 1 } else { dim };
+    let apart = cx.reshape(input, &split);
+    let order =
+        order([batch + 1, batch, behind(geometry.input_feature)].into_iter().chain(spatial.map(behind)));
+    let apart = cx.transpose(apart, &order);
+    let mut joined = cx.sizes(apart);
+    joined[1] *= joined[2];
+    joined.remove(2);
+    cx.reshape(apart, &joined)
+}
+
+fn conv(
+    cx: &mut Lower,
+    geometry: &Geometry,
+    input: ValueId,
+    kernel: ValueId,
+    groups: i64,
+    sizes: &[i64],
+) -> ValueId {
+    let axes = &geometry.spatial;
+    let kernel_order = order(
+        [geometry.kernel_output, geometry.kernel_input]
+            .into_iter()
+            .chain(axes.iter().map(|axis| axis.kernel)),
+    );
+    let kernel = reversed(cx, geometry, kernel, |axis| axis.reversed);
+    let kernel = cx.transpose(kernel, &kernel_order);
+    let pads = axes.iter().map(|axis| axis.low.max(0)).chain(axes.iter().map(|axis| axis.high.max(0)));
+    let (pads, element) = (pads.collect::<Vec<_>>(), cx.element(input));
+    let node = cx.node("Conv", &[input, kernel]);
+    let node = attributes(node, groups, &pads, axes.iter().map(|axis| axis.stride).collect());
+    dilations(node, axes).out(element, sizes)
+}
+
+fn conv_transpose(
+    cx: &mut Lower,
+    geometry: &Geometry,
+    input: ValueId,
+    kernel: ValueId,
+    groups: i64,
+    sizes: &[i64],
+) -> ValueId {
+    let axes = &geometry.spatial;
+    let kernel = reversed(cx, geometry, kernel, |axis| !axis.reversed);
+    let kernel = grouped_kernel(cx, geometry, kernel, groups);
+    let high: Vec<i64> = axes.iter().map(|axis| axis.reach() - axis.high_seen()).collect();
+    let low = axes.iter().map(|axis| axis.reach() - axis.low);
+    let pads: Vec<i64> = low.chain(high.iter().map(|&high| high.max(0))).collect();
+    let extra: Vec<i64> = high.iter().map(|&high| (-high).max(0)).collect();
+    let element = cx.element(input);
+    let node = cx.node("ConvTranspose", &[input, kernel]);
+    let node = attributes(node, groups, &pads, axes.iter().map(|axis| axis.input_dilation).collect());
+    let node = if extra.iter().any(|&extra| extra != 0) { node.ints("output_padding", &extra) } else { node };
+    dilations(node, axes).out(element, sizes)
+}
+
+/// Whether `ConvTranspose` can express the padding of this dimension: none beyond the full overlap before the input,
+/// and behind it as much as `output_padding`, which ONNX Runtime wants below the stride, can add.
+fn is_transposed(axis: &Axis) -> bool {
+    axis.low <= axis.reach() && axis.high_seen() - axis.reach() < axis.input_dilation
+}
+
+/// The kernel as `[C, O / groups, ...]`: its output features are those of the groups in turn.
+fn grouped_kernel(cx: &mut Lower, geometry: &Geometry, kernel: ValueId, groups: i64) -> ValueId {
+    let spatial = geometry.spatial.iter().map(|axis| axis.kernel);
+    let made = geometry.kernel_output;
+    if groups == 1 {
+        return cx.transpose(kernel, &order([geometry.kernel_input, made].into_iter().chain(spatial)));
+    }
+    let mut split = cx.sizes(kernel);
+    split[made] /= groups;
+    split.insert(made, groups);
+    let behind = |dim: usize| if dim > made { dim + 1 } else { dim };
+    let apart = cx.reshape(kernel, &split);
+    let order = order([made, behind(geometry.kernel_input), made + 1].into_iter().chain(spatial.map(behind)));
+    let apart = cx.transpose(apart, &order);
+    let mut joined = cx.sizes(apart);
+    joined[0] *= joined[1];
+    joined.remove(1);
+    cx.reshape(apart, &joined)
+}
+
+/// Sets the attributes that `Conv` and `ConvTranspose` share, where they are not ONNX's defaults.
+fn attributes<'c, 'a>(
+    node: crate::ops::Node<'c, 'a>,
+    groups: i64,
+    pads: &[i64],
+    strides: Vec<i64>,
+) -> crate::ops::Node<'c, 'a> {
+    let node = if groups == 1 { node } else { node.int("group", groups) };
+    let node = if pads.iter().all(|&pad| pad == 0) { node } else { node.ints("pads", pads) };
+    if strides.iter().all(|&stride| stride == 1) { node } else { node.ints("strides", &strides) }
+}
+
+fn dilations<'c, 'a>(node: crate::ops::Node<'c, 'a>, axes: &[Axis]) -> crate::ops::Node<'c, 'a> {
+    let dilations: Vec<i64> = axes.iter().map(|axis| axis.kernel_dilation).collect();
+    if dilations.iter().all(|&dilation| dilation == 1) { node } else { node.ints("dilations", &dilations) }
+}

@@ -1,0 +1,139 @@
+//! Convolutions as one `MatMul`: each spatial dimension of the input becomes two, the window's position and the
+//! position in the window, by a `Gather` whose indices are constant. Then what the kernel has is summed over.
+
+use super::geometry::{Axis, Geometry};
+use super::{dilated_and_cropped, order, reversed, zero};
+use crate::ir::{Element, ValueId};
+use crate::ops::Lower;
+use crate::ops::dot::Pairs;
+
+/// Lowers to a product of matrices, in any element type that `MatMul` has.
+pub(super) fn lower(
+    cx: &mut Lower,
+    geometry: &Geometry,
+    input: ValueId,
+    kernel: ValueId,
+    sizes: &[i64],
+) -> ValueId {
+    let input = padded(cx, geometry, input);
+    let rank = cx.rank(input);
+    let mut input_dims = Dims::of(rank);
+    let mut input = input;
+    for axis in &geometry.spatial {
+        input = windows(cx, axis, input, &mut input_dims);
+    }
+    let kernel = reversed(cx, geometry, kernel, |axis| axis.reversed);
+    // A kernel dimension of size 1 has no counterpart in the input.
+    let mut kernel_dims = Dims::of(cx.rank(kernel));
+    let mut kernel_sizes = cx.sizes(kernel);
+    for axis in geometry.spatial.iter().filter(|axis| axis.window == 1) {
+        kernel_sizes.remove(kernel_dims.remove(axis.kernel));
+    }
+    let mut kernel = cx.reshape(kernel, &kernel_sizes);
+
+    let mut pairs = Pairs::default();
+    let groups = geometry.feature_groups.max(geometry.batch_groups);
+    if groups > 1 {
+        let grouped = if geometry.batch_groups > 1 { geometry.input_batch } else { geometry.input_feature };
+        input = split(cx, input, &mut input_dims, grouped, groups);
+        kernel = split(cx, kernel, &mut kernel_dims, geometry.kernel_output, groups);
+        pairs.batch.push((input_dims.at(grouped) - 1, kernel_dims.at(geometry.kernel_output) - 1));
+    }
+    pairs.contracting.push((input_dims.at(geometry.input_feature), kernel_dims.at(geometry.kernel_input)));
+    for axis in geometry.spatial.iter().filter(|axis| axis.window != 1) {
+        pairs.contracting.push((input_dims.at(axis.input) + 1, kernel_dims.at(axis.kernel)));
+    }
+    let sums = cx.contract(input, kernel, &pairs);
+
+    // The sums have the group, then the input's batch and positions as they stand there, then the kernel's features.
+    let first = pairs.batch.len();
+    let mut free = vec![geometry.input_batch];
+    free.extend(geometry.spatial.iter().map(|axis| axis.input));
+    free.sort_unstable();
+    let place = |dim: usize| first + free.iter().take_while(|&&other| other < dim).count();
+    let mut places = vec![0; sizes.len()];
+    places[geometry.output_batch] = place(geometry.input_batch);
+    places[geometry.output_feature] = first + free.len();
+    geometry.spatial.iter().for_each(|axis| places[axis.output] = place(axis.input));
+    if groups > 1 {
+        places.insert(geometry.output_feature, 0);
+    }
+    let moved = cx.transpose(sums, &order(places));
+    cx.reshape(moved, sizes)
+}
+
+/// The input after dilation and padding.
+fn padded(cx: &mut Lower, geometry: &Geometry, input: ValueId) -> ValueId {
+    let input = dilated_and_cropped(cx, geometry, input);
+    let (mut low, mut high) = (vec![0; cx.rank(input)], vec![0; cx.rank(input)]);
+    for axis in &geometry.spatial {
+        (low[axis.input], high[axis.input]) = (axis.low.max(0), axis.high.max(0));
+    }
+    let zero = zero(cx, input);
+    cx.pad(input, &low, &high, zero)
+}
+
+/// A spatial dimension of the input as the positions of the window, followed by the positions in it unless there is
+/// one alone.
+fn windows(cx: &mut Lower, axis: &Axis, input: ValueId, dims: &mut Dims) -> ValueId {
+    let at = dims.at(axis.input);
+    let mut sizes = cx.sizes(input);
+    if axis.window == 1 {
+        let (starts, mut steps) = (vec![0; sizes.len()], vec![1; sizes.len()]);
+        sizes[at] = (axis.positions - 1) * axis.stride + 1;
+        steps[at] = axis.stride;
+        return cx.slice(input, &starts, &sizes, &steps);
+    }
+    let positions = 0..axis.positions;
+    let indices: Vec<i64> = positions
+        .flat_map(|position| {
+            (0..axis.window).map(move |inside| position * axis.stride + inside * axis.kernel_dilation)
+        })
+        .collect();
+    let indices = cx.integers(Element::I64, &[axis.positions, axis.window], &indices);
+    sizes[at] = axis.positions;
+    sizes.insert(at + 1, axis.window);
+    dims.insert_behind(axis.input);
+    let element = cx.element(input);
+    cx.node("Gather", &[input, indices]).int("axis", at as i64).out(element, &sizes)
+}
+
+/// A dimension as its groups, which stand before it, and what a group has.
+fn split(cx: &mut Lower, value: ValueId, dims: &mut Dims, dim: usize, groups: i64) -> ValueId {
+    let at = dims.at(dim);
+    let mut sizes = cx.sizes(value);
+    sizes[at] /= groups;
+    sizes.insert(at, groups);
+    dims.insert_before(dim);
+    cx.reshape(value, &sizes)
+}
+
+/// Where the dimensions that a tensor had at first stand after others have come and gone.
+struct Dims(Vec<usize>);
+
+impl Dims {
+    fn of(rank: usize) -> Self {
+        Self((0..rank).collect())
+    }
+
+    fn at(&self, dim: usize) -> usize {
+        self.0[dim]
+    }
+
+    fn insert_behind(&mut self, dim: usize) {
+        let at = self.0[dim];
+        self.0.iter_mut().filter(|place| **place > at).for_each(|place| *place += 1);
+    }
+
+    fn insert_before(&mut self, dim: usize) {
+        let at = self.0[dim];
+        self.0.iter_mut().filter(|place| **place >= at).for_each(|place| *place += 1);
+    }
+
+    /// Takes a dimension out and gives the place that it had.
+    fn remove(&mut self, dim: usize) -> usize {
+        let at = self.0[dim];
+        self.0.iter_mut().filter(|place| **place > at).for_each(|place| *place -= 1);
+        at
+    }
+}

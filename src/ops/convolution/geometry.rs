@@ -1,0 +1,263 @@
+//! The attributes of a convolution, read and checked.
+
+use crate::ir::OpId;
+use crate::ops::{Lower, Refusal};
+
+const DIMENSIONS: &str = "dimension_numbers";
+/// Sizes, strides, dilations and padding within this make no product that overflows.
+const LARGEST: i64 = 1 << 30;
+
+/// A spatial dimension.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Axis {
+    /// The dimension of the input.
+    pub input: usize,
+    /// The dimension of the kernel.
+    pub kernel: usize,
+    /// The dimension of the output.
+    pub output: usize,
+    /// Size in the input.
+    pub size: i64,
+    /// Size in the kernel.
+    pub window: i64,
+    /// Size in the output.
+    pub positions: i64,
+    /// Steps of the window.
+    pub stride: i64,
+    /// Zeros before the input; negative numbers cut off.
+    pub low: i64,
+    /// Zeros behind the input; negative numbers cut off.
+    pub high: i64,
+    /// Distance of the input's elements; 1 where it has one element.
+    pub input_dilation: i64,
+    /// Distance of the kernel's elements; 1 where it has one element.
+    pub kernel_dilation: i64,
+    /// Whether the kernel is reversed.
+    pub reversed: bool,
+}
+
+impl Axis {
+    /// Size of the input after dilation.
+    fn dilated(&self) -> i64 {
+        if self.size == 0 { 0 } else { (self.size - 1) * self.input_dilation + 1 }
+    }
+
+    /// Distance of the kernel's first and last element.
+    pub fn reach(&self) -> i64 {
+        (self.window - 1) * self.kernel_dilation
+    }
+
+    /// The padding behind the input up to the last element that a window sees.
+    pub fn high_seen(&self) -> i64 {
+        (self.positions - 1) * self.stride + self.reach() + 1 - self.dilated() - self.low
+    }
+}
+
+/// What a convolution does, in numbers.
+#[derive(Clone, Debug)]
+pub(super) struct Geometry {
+    /// The dimension of the input that is the batch.
+    pub input_batch: usize,
+    /// The dimension of the input that has its features.
+    pub input_feature: usize,
+    /// The dimension of the kernel that goes with the input's features.
+    pub kernel_input: usize,
+    /// The dimension of the kernel that goes with the output's features.
+    pub kernel_output: usize,
+    /// The dimension of the output that is the batch.
+    pub output_batch: usize,
+    /// The dimension of the output that has its features.
+    pub output_feature: usize,
+    /// The spatial dimensions.
+    pub spatial: Vec<Axis>,
+    /// Groups of input features.
+    pub feature_groups: i64,
+    /// Groups of the batch.
+    pub batch_groups: i64,
+    /// Input features of one group.
+    pub features: i64,
+}
+
+impl Geometry {
+    /// Reads the attributes of a convolution whose padding is given in pairs.
+    ///
+    /// # Errors
+    /// When they are not as the specification demands, or lead to other sizes than those of the result.
+    pub fn read(cx: &Lower, op: OpId, padding: Option<Vec<i64>>) -> Result<Self, Refusal> {
+        let (input, kernel) = (cx.operand_sizes(op, 0)?, cx.operand_sizes(op, 1)?);
+        let (_, output) = cx.result(op, 0)?;
+        let ([input_batch, input_feature], input_spatial) = dimensions(
+            cx,
+            op,
+            ["input_batch_dimension", "input_feature_dimension", "input_spatial_dimensions"],
+            input.len(),
+        )?;
+        let ([kernel_input, kernel_output], kernel_spatial) = dimensions(
+            cx,
+            op,
+            [
+                "kernel_input_feature_dimension",
+                "kernel_output_feature_dimension",
+                "kernel_spatial_dimensions",
+            ],
+            kernel.len(),
+        )?;
+        let ([output_batch, output_feature], output_spatial) = dimensions(
+            cx,
+            op,
+            ["output_batch_dimension", "output_feature_dimension", "output_spatial_dimensions"],
+            output.len(),
+        )?;
+        let rank = input_spatial.len();
+        let strides = per_axis(cx.optional_ints(op, "window_strides")?, "window_strides", rank, 1)?;
+        let input_dilations = per_axis(cx.optional_ints(op, "lhs_dilation")?, "lhs_dilation", rank, 1)?;
+        let kernel_dilations = per_axis(cx.optional_ints(op, "rhs_dilation")?, "rhs_dilation", rank, 1)?;
+        let reversal = per_axis(cx.optional_ints(op, "window_reversal")?, "window_reversal", rank, 0)?;
+        let padding = per_axis(padding, "padding", 2 * rank, 0)?;
+        for (name, values) in [
+            ("window_strides", &strides),
+            ("lhs_dilation", &input_dilations),
+            ("rhs_dilation", &kernel_dilations),
+        ] {
+            if let Some(value) = values.iter().find(|&&value| value < 1) {
+                return Err(Refusal::Attribute { name, why: format!("{value} is less than 1") });
+            }
+        }
+        let mut spatial = Vec::with_capacity(rank);
+        for index in 0..rank {
+            let at = (input_spatial[index], kernel_spatial.get(index), output_spatial.get(index));
+            let (own, Some(&of_kernel), Some(&of_output)) = at else {
+                let why = "the operands and the result differ in their number of dimensions".to_owned();
+                return Err(Refusal::Attribute { name: DIMENSIONS, why });
+            };
+            let (size, window, positions) = (input[own], kernel[of_kernel], output[of_output]);
+            if [size, window, positions].iter().any(|&size| size > LARGEST) {
+                return Err(Refusal::form(format!("a spatial dimension is larger than {LARGEST}")));
+            }
+            spatial.push(Axis {
+                input: own,
+                kernel: of_kernel,
+                output: of_output,
+                size,
+                window,
+                positions,
+                stride: strides[index],
+                low: padding[2 * index],
+                high: padding[2 * index + 1],
+                input_dilation: if size > 1 { input_dilations[index] } else { 1 },
+                kernel_dilation: if window > 1 { kernel_dilations[index] } else { 1 },
+                reversed: reversal[index] != 0,
+            });
+        }
+        let geometry = Self {
+            input_batch,
+            input_feature,
+            kernel_input,
+            kernel_output,
+            output_batch,
+            output_feature,
+            spatial,
+            feature_groups: optional_int(cx, op, "feature_group_count")?,
+            batch_groups: optional_int(cx, op, "batch_group_count")?,
+            features: kernel[kernel_input],
+        };
+        geometry.check(&input, &kernel, &output)?;
+        Ok(geometry)
+    }
+
+    /// Checks groups and sizes (StableHLO spec, `convolution`, C10 to C26).
+    fn check(&self, input: &[i64], kernel: &[i64], output: &[i64]) -> Result<(), Refusal> {
+        let (features, made) = (input[self.input_feature], kernel[self.kernel_output]);
+        let batch = input[self.input_batch];
+        if self.feature_groups != 1 && self.batch_groups != 1 {
+            return Err(Refusal::form("both the features and the batch are in groups"));
+        }
+        for (name, groups, size) in [
+            ("feature_group_count", self.feature_groups, features),
+            ("feature_group_count", self.feature_groups, made),
+            ("batch_group_count", self.batch_groups, batch),
+            ("batch_group_count", self.batch_groups, made),
+        ] {
+            if groups < 1 || size % groups != 0 {
+                return Err(Refusal::Attribute { name, why: format!("{size} is no multiple of {groups}") });
+            }
+        }
+        if self.features != features / self.feature_groups {
+            return Err(Refusal::form("the kernel's input features are not those of a group of the input"));
+        }
+        if output[self.output_batch] != batch / self.batch_groups || output[self.output_feature] != made {
+            return Err(Refusal::form("the result's batch or features are not those of the operands"));
+        }
+        for axis in &self.spatial {
+            let padded = axis.dilated() + axis.low + axis.high;
+            let window = if axis.window == 0 { 0 } else { axis.reach() + 1 };
+            let positions =
+                if padded <= 0 || window > padded { 0 } else { (padded - window) / axis.stride + 1 };
+            if positions != axis.positions {
+                let why = format!("a spatial dimension of the result should have the size {positions}");
+                return Err(Refusal::form(why));
+            }
+        }
+        Ok(())
+    }
+
+    /// Number of products in each sum.
+    pub fn terms(&self) -> i64 {
+        self.spatial.iter().fold(self.features, |terms, axis| terms.saturating_mul(axis.window))
+    }
+
+    /// Whether no window has an element of the input, so that all sums are 0.
+    pub fn sees_only_padding(&self) -> bool {
+        let left = |axis: &Axis| axis.dilated() + axis.low.min(0) + axis.high.min(0);
+        self.terms() == 0 || self.spatial.iter().any(|axis| left(axis) <= 0)
+    }
+}
+
+/// The two named dimensions and the spatial ones, which together are all dimensions of a tensor.
+fn dimensions(
+    cx: &Lower,
+    op: OpId,
+    fields: [&'static str; 3],
+    rank: usize,
+) -> Result<([usize; 2], Vec<usize>), Refusal> {
+    let wrong = || {
+        let why = format!("{fields:?} do not name each of {rank} dimensions once");
+        Refusal::Attribute { name: DIMENSIONS, why }
+    };
+    let [one, other, rest] = fields;
+    let named = [cx.field_ints(op, DIMENSIONS, one)?, cx.field_ints(op, DIMENSIONS, other)?];
+    let spatial = cx.field_ints(op, DIMENSIONS, rest)?;
+    let ([first], [second]) = (&named[0][..], &named[1][..]) else { return Err(wrong()) };
+    let mut all = vec![*first, *second];
+    all.extend(spatial);
+    let mut sorted = all.clone();
+    sorted.sort_unstable();
+    if sorted.len() != rank || sorted.iter().enumerate().any(|(index, &dim)| index as i64 != dim) {
+        return Err(wrong());
+    }
+    let all: Vec<usize> = all.into_iter().map(|dim| dim as usize).collect();
+    Ok(([all[0], all[1]], all[2..].to_vec()))
+}
+
+/// A number for each spatial dimension; left out, each is the default.
+fn per_axis(
+    values: Option<Vec<i64>>,
+    name: &'static str,
+    count: usize,
+    default: i64,
+) -> Result<Vec<i64>, Refusal> {
+    let values = values.unwrap_or_else(|| vec![default; count]);
+    if values.len() != count {
+        let why = format!("{count} numbers are expected, not {}", values.len());
+        return Err(Refusal::Attribute { name, why });
+    }
+    if let Some(value) = values.iter().find(|value| value.unsigned_abs() > LARGEST as u64) {
+        return Err(Refusal::Attribute { name, why: format!("{value} is beyond {LARGEST}") });
+    }
+    Ok(values)
+}
+
+/// An integer attribute that is 1 when it is left out.
+fn optional_int(cx: &Lower, op: OpId, name: &'static str) -> Result<i64, Refusal> {
+    if cx.module.attribute(op, name).is_none() { Ok(1) } else { cx.int(op, name) }
+}

@@ -1,0 +1,105 @@
+//! Convolutions over any number of spatial dimensions.
+//!
+//! With `x` the input after `lhs_dilation` (zeros between its elements) and `padding` (zeros round it, or elements cut
+//! off), output position `j` of a spatial dimension is the sum over kernel positions `k` and input features of
+//! `x[j * stride + k * rhs_dilation] * kernel[k]`; `window_reversal` reverses `kernel`. Features, or the batch, may be in
+//! groups, each with its share of the kernel's output features (StableHLO spec, `convolution`).
+//!
+//! - `Conv` and `ConvTranspose` have kernels for `f32`, and widened to it `f16` and `bf16`: see [`direct`].
+//! - Other element types, and convolutions without spatial dimensions, gather the windows and multiply them with the
+//!   kernel as a matrix: see [`gathered`].
+//!
+//! Refused: sums of floats as integers, and what the specification does not allow.
+
+mod direct;
+mod gathered;
+mod geometry;
+
+use super::dot::{Arithmetic, SUMMED};
+use super::{Lower, Lowered, Row, noted};
+use crate::ir::{Element, OpId, ValueId};
+use geometry::{Axis, Geometry};
+
+pub(super) const ROWS: &[Row] = &[
+    noted(
+        "stablehlo.convolution",
+        SUMMED,
+        convolution,
+        "Conv or ConvTranspose; a MatMul of gathered windows where these lack the element type",
+    ),
+    noted("stablehlo.dynamic_conv", SUMMED, dynamic_conv, "as convolution, when the padding is a constant"),
+];
+
+fn convolution(cx: &mut Lower, op: OpId) -> Lowered {
+    let padding = cx.optional_ints(op, "padding")?;
+    lower(cx, op, padding)
+}
+
+fn dynamic_conv(cx: &mut Lower, op: OpId) -> Lowered {
+    let padding = cx.full(op, 2)?;
+    let padding = cx.static_integers(padding, "the padding")?;
+    lower(cx, op, Some(padding))
+}
+
+fn lower(cx: &mut Lower, op: OpId, padding: Option<Vec<i64>>) -> Lowered {
+    let geometry = Geometry::read(cx, op, padding)?;
+    let (element, sizes) = cx.result(op, 0)?;
+    if sizes.contains(&0) {
+        return Ok(cx.constant(element, &sizes, &[]).into());
+    }
+    let (input, kernel) = (cx.operand_type(op, 0)?.element, cx.operand_type(op, 1)?.element);
+    let arithmetic = Arithmetic::of(input, kernel, element, geometry.terms())?;
+    if geometry.sees_only_padding() {
+        return Ok(cx.scalar(element, 0.0).into());
+    }
+    let (input, kernel) = (cx.full(op, 0)?, cx.full(op, 1)?);
+    let input = cx.cast(input, arithmetic.compute);
+    let kernel = cx.cast(kernel, arithmetic.compute);
+    let has_kernel = matches!(arithmetic.compute, Element::F32 | Element::F16 | Element::BF16);
+    let sums = if has_kernel && (1..=MOST_SPATIAL_DIMENSIONS).contains(&geometry.spatial.len()) {
+        direct::lower(cx, &geometry, input, kernel, &sizes)
+    } else {
+        gathered::lower(cx, &geometry, input, kernel, &sizes)
+    };
+    Ok(cx.finish_sum(sums, &arithmetic).into())
+}
+
+/// ONNX Runtime's kernels were seen to be right with up to as many; more are gathered.
+const MOST_SPATIAL_DIMENSIONS: usize = 4;
+
+/// The kernel with these spatial dimensions reversed.
+fn reversed(cx: &mut Lower, geometry: &Geometry, kernel: ValueId, which: fn(&Axis) -> bool) -> ValueId {
+    cx.reverse(kernel, &order(geometry.spatial.iter().filter(|axis| which(axis)).map(|axis| axis.kernel)))
+}
+
+/// The input with zeros between its elements, and without the elements that negative padding cuts off.
+fn dilated_and_cropped(cx: &mut Lower, geometry: &Geometry, input: ValueId) -> ValueId {
+    let zero = zero(cx, input);
+    let mut interior = vec![0; cx.rank(input)];
+    geometry.spatial.iter().for_each(|axis| interior[axis.input] = axis.input_dilation - 1);
+    let spread = cx.spread(input, &interior, zero);
+    let mut limits = cx.sizes(spread);
+    let (mut starts, steps) = (vec![0; limits.len()], vec![1; limits.len()]);
+    for axis in &geometry.spatial {
+        starts[axis.input] = (-axis.low).max(0);
+        limits[axis.input] -= (-axis.high).max(0);
+    }
+    cx.slice(spread, &starts, &limits, &steps)
+}
+
+fn zero(cx: &mut Lower, like: ValueId) -> ValueId {
+    let element = cx.element(like);
+    cx.scalar(element, 0.0)
+}
+
+/// The order of dimensions that puts the one named first in place 0 and so on.
+fn order(dims: impl IntoIterator<Item = usize>) -> Vec<i64> {
+    dims.into_iter().map(|dim| dim as i64).collect()
+}
+
+/// The inverse of a permutation.
+fn inverse(order: &[i64]) -> Vec<i64> {
+    let mut inverse = vec![0; order.len()];
+    order.iter().enumerate().for_each(|(to, &from)| inverse[from as usize] = to as i64);
+    inverse
+}

@@ -1,0 +1,182 @@
+//! The element type in which products are summed.
+//!
+//! Takes the element types of a `dot_general` or `convolution`; gives the one that both operands are cast to, and
+//! the casts that lead from there to the result. Integers wrap as XLA's do. Refuses sums of floats as integers.
+
+use crate::ir::{Element, ValueId};
+use crate::ops::{Lower, Refusal};
+
+/// Whole numbers up to this magnitude, and so sums that never exceed it, are exact in `f32`.
+const EXACT_F32: i128 = 1 << 24;
+/// The same for `f64`.
+const EXACT_F64: i128 = 1 << 53;
+
+/// The element types that a sum of products goes through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arithmetic {
+    /// The type that both operands are cast to, and that the products and sums are made in.
+    pub compute: Element,
+    /// The casts from there to the type of the result, in order.
+    casts: Vec<Element>,
+}
+
+impl Arithmetic {
+    /// The arithmetic of sums of `terms` products of an `lhs` and an `rhs` that make a `result`.
+    ///
+    /// ONNX has no `MatMul` of 8 and 16 bits. Their products are summed in `f32` or `f64` where the number of terms
+    /// proves the sums exact: ONNX Runtime's integer kernels are an order of magnitude slower, and the one behind
+    /// `MatMulInteger` saturates its pairs of products on x86 processors without VNNI.
+    ///
+    /// # Errors
+    /// When a sum of floats is to be an integer or `i1`, which StableHLO does not define.
+    pub fn of(lhs: Element, rhs: Element, result: Element, terms: i64) -> Result<Self, Refusal> {
+        if result.is_float() {
+            let compute = widest_float([lhs, rhs, result]);
+            return Ok(Self { compute, casts: Vec::from_iter((compute != result).then_some(result)) });
+        }
+        if [lhs, rhs].iter().any(|operand| operand.is_float()) {
+            return Err(Refusal::form("products of floats are summed to no float"));
+        }
+        if result == Element::Bool {
+            return match (lhs, rhs) {
+                // The disjunction of conjunctions is true where the sum of products of 0 and 1 is not 0, and a sum
+                // of numbers that are not negative stays above 0 however it is rounded.
+                (Element::Bool, Element::Bool) => {
+                    Ok(Self { compute: Element::F32, casts: vec![Element::Bool] })
+                }
+                _ => Err(Refusal::form("products of integers are summed to `i1`")),
+            };
+        }
+        let bound = magnitude(lhs)
+            .zip(magnitude(rhs))
+            .and_then(|(lhs, rhs)| lhs.checked_mul(rhs)?.checked_mul(i128::from(terms)));
+        match bound {
+            Some(bound) if bound <= EXACT_F32 => Ok(Self::exact(Element::F32, bound, result)),
+            Some(bound) if bound <= EXACT_F64 => Ok(Self::exact(Element::F64, bound, result)),
+            _ => Ok(Self::wrapping(lhs, rhs, result)),
+        }
+    }
+
+    /// Sums of whole numbers within `bound` in a float type that has them all.
+    fn exact(compute: Element, bound: i128, result: Element) -> Self {
+        // A cast of a float beyond its target is undefined, so it goes to an integer that holds it, which then wraps.
+        let whole = if bound <= i128::from(i32::MAX) { Element::I32 } else { Element::I64 };
+        Self { compute, casts: narrowing(whole, result) }
+    }
+
+    /// Sums in the integers of 32 or 64 bits, whose `MatMul` wraps.
+    fn wrapping(lhs: Element, rhs: Element, result: Element) -> Self {
+        let bits = [lhs, rhs, result].map(Element::bits).into_iter().max().unwrap_or(64);
+        let compute = match (bits > 32, result.bits() == bits) {
+            (_, true) if bits >= 32 => result,
+            (true, _) => Element::I64,
+            (false, _) => Element::I32,
+        };
+        let mut casts = narrowing(compute, result);
+        casts.remove(0);
+        Self { compute, casts }
+    }
+}
+
+/// The casts to `whole` and on to the integer type `result`; ONNX Runtime casts to four bits from eight alone as
+/// wrapping would have it.
+fn narrowing(whole: Element, result: Element) -> Vec<Element> {
+    let mut casts = vec![whole];
+    match result {
+        Element::I4 => casts.extend([Element::I8, Element::I4]),
+        Element::U4 => casts.extend([Element::U8, Element::U4]),
+        result if result != whole => casts.push(result),
+        _ => {}
+    }
+    casts
+}
+
+/// The float type that has all numbers of the float types among these.
+fn widest_float(elements: [Element; 3]) -> Element {
+    let [first, ..] = elements;
+    if matches!(first, Element::F16 | Element::BF16) && elements.iter().all(|&element| element == first) {
+        return first;
+    }
+    if elements.contains(&Element::F64) { Element::F64 } else { Element::F32 }
+}
+
+/// The largest magnitude of the numbers of an integer type of at most 16 bits, or of `i1`.
+fn magnitude(element: Element) -> Option<i128> {
+    match element {
+        Element::Bool => Some(1),
+        element if element.bits() > 16 => None,
+        element if element.is_signed() => Some(1 << (element.bits() - 1)),
+        element if element.is_unsigned() => Some((1 << element.bits()) - 1),
+        _ => None,
+    }
+}
+
+impl Lower<'_> {
+    /// A sum of products cast to the type of the result.
+    pub fn finish_sum(&mut self, sum: ValueId, arithmetic: &Arithmetic) -> ValueId {
+        arithmetic.casts.iter().fold(sum, |value, &element| {
+            if !element.is_small_float() {
+                return self.cast(value, element);
+            }
+            // ONNX saturates by default; XLA's conversion gives NaN or infinity.
+            let sizes = self.sizes(value);
+            self.node("Cast", &[value]).element("to", element).int("saturate", 0).out(element, &sizes)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(lhs: Element, rhs: Element, result: Element, terms: i64) -> (Element, Vec<Element>) {
+        let arithmetic = Arithmetic::of(lhs, rhs, result, terms).expect("is lowered");
+        (arithmetic.compute, arithmetic.casts)
+    }
+
+    #[test]
+    fn bytes_are_exact_in_f32_up_to_1024_terms() {
+        use Element::{F32, F64, I8, I32};
+        assert_eq!(of(I8, I8, I32, 1024), (F32, vec![I32]));
+        assert_eq!(of(I8, I8, I32, 1025), (F64, vec![I32]));
+    }
+
+    #[test]
+    fn a_sum_beyond_i32_wraps_by_way_of_i64() {
+        use Element::{F64, I16, I32, I64};
+        assert_eq!(of(I16, I16, I32, 2), (F64, vec![I64, I32]));
+    }
+
+    #[test]
+    fn a_narrow_result_of_bytes_wraps() {
+        use Element::{F32, I4, I8, I32};
+        assert_eq!(of(I8, I8, I8, 3), (F32, vec![I32, I8]));
+        assert_eq!(of(I4, I4, I4, 3), (F32, vec![I32, I8, I4]));
+    }
+
+    #[test]
+    fn wide_integers_are_summed_as_they_are() {
+        use Element::{I8, I16, I32, I64, U32, U64};
+        assert_eq!(of(I32, I32, I32, 3), (I32, vec![]));
+        assert_eq!(of(U64, U64, U64, 3), (U64, vec![]));
+        assert_eq!(of(I8, I32, I64, 3), (I64, vec![]));
+        assert_eq!(of(I64, I64, I32, 3), (I64, vec![I32]));
+        assert_eq!(of(U32, U32, I16, 3), (I32, vec![I16]));
+    }
+
+    #[test]
+    fn floats_are_summed_in_the_widest() {
+        use Element::{BF16, F16, F32, F64, I8};
+        assert_eq!(of(BF16, BF16, BF16, 3), (BF16, vec![]));
+        assert_eq!(of(BF16, BF16, F32, 3), (F32, vec![]));
+        assert_eq!(of(F16, BF16, F16, 3), (F32, vec![F16]));
+        assert_eq!(of(F32, F64, F32, 3), (F64, vec![F32]));
+        assert_eq!(of(I8, I8, F32, 3), (F32, vec![]));
+    }
+
+    #[test]
+    fn floats_make_no_integers() {
+        assert!(Arithmetic::of(Element::F32, Element::I32, Element::I32, 3).is_err());
+        assert!(Arithmetic::of(Element::I8, Element::I8, Element::Bool, 3).is_err());
+    }
+}

@@ -1,0 +1,213 @@
+//! Sums of products over any dimensions as `MatMul`.
+//!
+//! `MatMul` wants `[batch..., M, K]` and `[batch..., K, N]`. Operands come in any order of dimensions, with several or
+//! none in the place of M, K and N. They are transposed where their dimensions stand in another order, and reshaped
+//! where several dimensions are to be one.
+//!
+//! Four forms give the same sums: either operand may be on the left, and several contracted dimensions may stand in
+//! the order of either operand. With the right operand on the left the result is the transpose of what is asked for.
+//! The form with the fewest transposes is taken; among equals the one that transposes the result, because the user
+//! of a result that comes in this order often transposes it back (JAX prints `probs @ v` as `(v^T probs^T)^T`).
+
+use crate::ir::ValueId;
+use crate::ops::Lower;
+
+/// Which dimensions of two operands go together, each pair as (of the left, of the right).
+#[derive(Clone, Debug, Default)]
+pub struct Pairs {
+    /// Dimensions along which each sum stays by itself.
+    pub batch: Vec<(usize, usize)>,
+    /// Dimensions that are summed over.
+    pub contracting: Vec<(usize, usize)>,
+}
+
+/// An operand with its dimensions by what they are for.
+#[derive(Clone)]
+struct Operand {
+    value: ValueId,
+    sizes: Vec<i64>,
+    constant: bool,
+    batch: Vec<usize>,
+    contracting: Vec<usize>,
+    free: Vec<usize>,
+}
+
+impl Operand {
+    fn of(cx: &Lower, value: ValueId, batch: Vec<usize>, contracting: Vec<usize>) -> Self {
+        let sizes = cx.sizes(value);
+        let free =
+            (0..sizes.len()).filter(|dim| !batch.contains(dim) && !contracting.contains(dim)).collect();
+        let constant = cx.known_at_load(value);
+        Self { value, sizes, constant, batch, contracting, free }
+    }
+
+    fn pick(&self, dims: &[usize]) -> Vec<i64> {
+        dims.iter().map(|&dim| self.sizes[dim]).collect()
+    }
+
+    fn product(&self, dims: &[usize]) -> i64 {
+        self.pick(dims).iter().product()
+    }
+
+    /// The order of its dimensions on the left of a `MatMul`.
+    fn left(&self) -> Vec<usize> {
+        [&self.batch[..], &self.free, &self.contracting].concat()
+    }
+
+    /// The order of its dimensions on the right of a `MatMul`.
+    fn right(&self) -> Vec<usize> {
+        [&self.batch[..], &self.contracting, &self.free].concat()
+    }
+
+    fn cost(&self, order: &[usize]) -> Cost {
+        let transposes = u32::from(moves(&self.sizes, order));
+        // A constant is transposed when the model is loaded.
+        if self.constant {
+            return Cost { running: 0, loading: transposes };
+        }
+        Cost { running: transposes, loading: 0 }
+    }
+}
+
+/// Number of transposes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Cost {
+    running: u32,
+    loading: u32,
+}
+
+/// Whether putting dimensions into this order moves elements, which dimensions of size 1 do not.
+fn moves(sizes: &[i64], order: &[usize]) -> bool {
+    let mut moved = order.iter().filter(|&&dim| sizes[dim] != 1);
+    let sorted = moved.clone().is_sorted();
+    moved.next().is_some() && !sorted
+}
+
+/// One of the four forms.
+struct Form {
+    /// The operand on the left of the `MatMul`.
+    left: Operand,
+    right: Operand,
+    swapped: bool,
+}
+
+impl Form {
+    fn cost(&self) -> (Cost, bool) {
+        let (left, right) = (self.left.cost(&self.left.left()), self.right.cost(&self.right.right()));
+        let result = self.transposes_result();
+        let running = left.running + right.running + u32::from(result);
+        (Cost { running, loading: left.loading + right.loading }, !result)
+    }
+
+    fn transposes_result(&self) -> bool {
+        let vector = |operand: &Operand| operand.product(&operand.free) == 1;
+        self.swapped && !vector(&self.left) && !vector(&self.right)
+    }
+}
+
+impl Lower<'_> {
+    /// The sums of products of two values of one element type over the contracted dimensions. The dimensions of the
+    /// result are those of the batch in the order given, the others of `lhs`, the others of `rhs`.
+    ///
+    /// Dimensions that are not contracted may wait for their broadcast; those of the result then do, too.
+    /// Contracted dimensions are of equal sizes, and none has size 0.
+    pub fn contract(&mut self, lhs: ValueId, rhs: ValueId, pairs: &Pairs) -> ValueId {
+        let forms = self.forms(lhs, rhs, pairs);
+        let Some(form) = forms.into_iter().min_by_key(Form::cost) else { return lhs };
+        let batch = form.left.batch.len();
+        let sums = self.product(&form);
+        if !form.swapped {
+            return sums;
+        }
+        let (first, second) = (form.left.free.len(), form.right.free.len());
+        let order: Vec<i64> = (0..batch)
+            .chain(batch + first..batch + first + second)
+            .chain(batch..batch + first)
+            .map(|dim| dim as i64)
+            .collect();
+        self.transpose(sums, &order)
+    }
+
+    /// Whether ONNX Runtime computes a value when it loads the model: a constant, cast or moved about.
+    fn known_at_load(&self, mut value: ValueId) -> bool {
+        while let Some(op) = self.module.defining_op(value) {
+            if self.module.constant_of(value).is_some() {
+                return true;
+            }
+            if !matches!(
+                self.module.op_name(op),
+                "onnx.Cast" | "onnx.Reshape" | "onnx.Transpose" | "onnx.Slice"
+            ) {
+                return false;
+            }
+            value = self.module.op(op).operands[0];
+        }
+        false
+    }
+
+    fn forms(&self, lhs: ValueId, rhs: ValueId, pairs: &Pairs) -> Vec<Form> {
+        let split = |pairs: &[(usize, usize)]| -> (Vec<usize>, Vec<usize>) { pairs.iter().copied().unzip() };
+        let (left_batch, right_batch) = split(&pairs.batch);
+        let mut by_left = pairs.contracting.clone();
+        by_left.sort_by_key(|pair| pair.0);
+        let mut by_right = pairs.contracting.clone();
+        by_right.sort_by_key(|pair| pair.1);
+        let mut forms = Vec::with_capacity(4);
+        for contracting in [by_left, by_right] {
+            let (of_left, of_right) = split(&contracting);
+            let left = Operand::of(self, lhs, left_batch.clone(), of_left);
+            let right = Operand::of(self, rhs, right_batch.clone(), of_right);
+            forms.push(Form { left: left.clone(), right: right.clone(), swapped: false });
+            forms.push(Form { left: right, right: left, swapped: true });
+        }
+        forms
+    }
+
+    /// The `MatMul` of a form: its dimensions are those of the batch, the free ones of the left and of the right.
+    fn product(&mut self, form: &Form) -> ValueId {
+        let Form { left, right, .. } = form;
+        let terms = left.product(&left.contracting);
+        let (left_batch, right_batch) = (left.pick(&left.batch), right.pick(&right.batch));
+        let batch: Vec<i64> = left_batch
+            .iter()
+            .zip(&right_batch)
+            .map(|(&one, &other)| if one == 1 { other } else { one })
+            .collect();
+        let (rows, columns) = (left.pick(&left.free), right.pick(&right.free));
+        let result = [&batch[..], &rows, &columns].concat();
+
+        let (left_shape, right_shape, shape);
+        if right_batch.iter().all(|&size| size == 1) {
+            // One matrix, or vector, on the right: all dimensions on the left but the last are rows to ONNX.
+            left_shape = [&left_batch[..], &rows, &[terms]].concat();
+            let columns: Vec<i64> = flat(&columns);
+            right_shape = [&[terms], &columns[..]].concat();
+            shape = [&left_batch[..], &rows, &columns].concat();
+        } else {
+            let (rows, columns) = (rows.iter().product(), columns.iter().product());
+            left_shape = [&left_batch[..], &[rows, terms]].concat();
+            right_shape = [&right_batch[..], &[terms, columns]].concat();
+            shape = [&batch[..], &[rows, columns]].concat();
+        }
+        let left_value = self.arranged(left, &left.left(), &left_shape);
+        let right_value = self.arranged(right, &right.right(), &right_shape);
+        let element = self.element(left_value);
+        let sums = self.node("MatMul", &[left_value, right_value]).out(element, &shape);
+        self.reshape(sums, &result)
+    }
+
+    /// An operand with its dimensions in this order, then reshaped.
+    fn arranged(&mut self, operand: &Operand, order: &[usize], shape: &[i64]) -> ValueId {
+        if !moves(&operand.sizes, order) {
+            return self.reshape(operand.value, shape);
+        }
+        let order: Vec<i64> = order.iter().map(|&dim| dim as i64).collect();
+        let transposed = self.transpose(operand.value, &order);
+        self.reshape(transposed, shape)
+    }
+}
+
+/// Several dimensions as one; none stay none.
+fn flat(sizes: &[i64]) -> Vec<i64> {
+    if sizes.is_empty() { Vec::new() } else { vec![sizes.iter().product()] }
+}

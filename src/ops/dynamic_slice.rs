@@ -1,0 +1,208 @@
+//! `dynamic_slice` and `dynamic_update_slice`: windows whose start is computed.
+//!
+//! The start of each dimension is clamped so that the window is inside of the operand (StableHLO, `dynamic_slice`:
+//! `clamp(0, start, shape(operand) - slice_sizes)`). A start that is known makes a `Slice` or a `Concat`; one
+//! whose window has the whole dimension is 0.
+
+use super::index::{Count, strides};
+use super::scatter::{Rows, Write};
+use super::{Combiner, Elements, Lower, Lowered, Refusal, Row, noted};
+use crate::ir::{Element, OpId, ValueId};
+
+pub(super) const ROWS: &[Row] = &[
+    noted(
+        "stablehlo.dynamic_slice",
+        Elements::PLAIN,
+        dynamic_slice,
+        "Slice or Gather behind a Clip of the start where it can be out of range",
+    ),
+    noted(
+        "stablehlo.dynamic_update_slice",
+        Elements::PLAIN,
+        dynamic_update_slice,
+        "Concat where the start is known, else ScatterND of whole rows, which runs in place",
+    ),
+];
+
+/// Where a window starts along one dimension.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Start {
+    /// There, which is in range.
+    Known(i64),
+    /// At an `i64` scalar, which is in range.
+    Computed(ValueId),
+}
+
+fn dynamic_slice(cx: &mut Lower, op: OpId) -> Lowered {
+    let sizes = cx.ints(op, "slice_sizes")?;
+    let limits = limits(&cx.operand_sizes(op, 0)?, &sizes)?;
+    if cx.operand_count(op) != sizes.len() + 1 || cx.result(op, 0)?.1 != sizes {
+        return Err(Refusal::Attribute { name: "slice_sizes", why: "it does not fit the types".into() });
+    }
+    let operand = cx.full(op, 0)?;
+    let starts = starts(cx, op, 1, &limits)?;
+    Ok(cx.window(operand, &starts, &sizes).into())
+}
+
+fn dynamic_update_slice(cx: &mut Lower, op: OpId) -> Lowered {
+    let (sizes, window) = (cx.operand_sizes(op, 0)?, cx.operand_sizes(op, 1)?);
+    let limits = limits(&sizes, &window)?;
+    if cx.operand_count(op) != sizes.len() + 2 {
+        return Err(Refusal::form("the number of starts is not the rank"));
+    }
+    let (operand, update) = (cx.full(op, 0)?, cx.full(op, 1)?);
+    if window.contains(&0) {
+        return Ok(operand.into());
+    }
+    let starts = starts(cx, op, 2, &limits)?;
+    let known: Option<Vec<i64>> = starts
+        .iter()
+        .map(|start| match start {
+            Start::Known(start) => Some(*start),
+            Start::Computed(_) => None,
+        })
+        .collect();
+    if let Some(known) = known {
+        return Ok(replace(cx, operand, update, &known, 0).into());
+    }
+    let Some(last) = (0..sizes.len()).rev().find(|&axis| limits[axis] > 0) else {
+        return Ok(update.into());
+    };
+    let (prefix, inner) = sizes.split_at(last + 1);
+    let strides = strides(prefix);
+    let mut position = cx.integer(Element::I64, 0);
+    let mut known = 0;
+    for (start, &stride) in starts.iter().zip(&strides) {
+        match *start {
+            Start::Known(start) => known += start * stride,
+            Start::Computed(start) => {
+                let stride = cx.integer(Element::I64, stride);
+                let scaled =
+                    if cx.known_integers(stride) == Some(vec![1]) { start } else { cx.elementwise("Mul", &[start, stride]) };
+                let first = cx.known_integers(position) == Some(vec![0]);
+                position = if first { scaled } else { cx.elementwise("Add", &[position, scaled]) };
+            }
+        }
+    }
+    if known != 0 {
+        let known = cx.integer(Element::I64, known);
+        position = cx.elementwise("Add", &[position, known]);
+    }
+    let position = cx.reshape(position, &vec![1; prefix.len()]);
+    let counts: Vec<(usize, Count)> = (0..=last)
+        .filter(|&axis| window[axis] != 1)
+        .map(|axis| (axis, Count { size: window[axis], stride: strides[axis] }))
+        .collect();
+    let positions = cx.add_counts(position, prefix.len(), &counts);
+    let rows = Rows { count: prefix.iter().product(), inner: inner.to_vec() };
+    let write = Write { positions, updates: update, combiner: Combiner::Second, distinct: true };
+    let written = cx.write_rows(operand, &rows, &write)?;
+    Ok(cx.reshape(written, &sizes).into())
+}
+
+/// The operand with the window at the known starts replaced, from dimension `axis` on.
+fn replace(cx: &mut Lower, operand: ValueId, update: ValueId, starts: &[i64], axis: usize) -> ValueId {
+    let (sizes, window) = (cx.sizes(operand), cx.sizes(update));
+    let Some(axis) = (axis..sizes.len()).find(|&axis| sizes[axis] != window[axis]) else {
+        return update;
+    };
+    let part = |cx: &mut Lower, from: i64, to: i64| {
+        let (mut low, mut high) = (vec![0; sizes.len()], sizes.clone());
+        (low[axis], high[axis]) = (from, to);
+        cx.slice(operand, &low, &high, &vec![1; sizes.len()])
+    };
+    let (start, end) = (starts[axis], starts[axis] + window[axis]);
+    let mut parts = Vec::with_capacity(3);
+    if start > 0 {
+        parts.push(part(cx, 0, start));
+    }
+    let whole = (axis + 1..sizes.len()).all(|axis| sizes[axis] == window[axis]);
+    parts.push(if whole {
+        update
+    } else {
+        let touched = part(cx, start, end);
+        replace(cx, touched, update, starts, axis + 1)
+    });
+    if end < sizes[axis] {
+        parts.push(part(cx, end, sizes[axis]));
+    }
+    cx.concat(&parts, axis)
+}
+
+/// How far each start can go.
+fn limits(sizes: &[i64], window: &[i64]) -> Result<Vec<i64>, Refusal> {
+    let limits: Vec<i64> = sizes.iter().zip(window).map(|(size, window)| size - window).collect();
+    let fits = sizes.len() == window.len() && limits.iter().all(|&limit| limit >= 0);
+    if fits { Ok(limits) } else { Err(Refusal::form("the slice is larger than the operand")) }
+}
+
+fn starts(cx: &mut Lower, op: OpId, first: usize, limits: &[i64]) -> Result<Vec<Start>, Refusal> {
+    let mut starts = Vec::with_capacity(limits.len());
+    for (axis, &limit) in limits.iter().enumerate() {
+        let value = cx.full(op, first + axis)?;
+        starts.push(cx.start(value, limit));
+    }
+    Ok(starts)
+}
+
+impl Lower<'_> {
+    /// A scalar as the start of a window, clamped from 0 to `limit`.
+    pub(super) fn start(&mut self, value: ValueId, limit: i64) -> Start {
+        if limit == 0 {
+            return Start::Known(0);
+        }
+        let value = self.int64(value);
+        let value = self.reshape(value, &[]);
+        if let Some(&[start]) = self.known_integers(value).as_deref() {
+            return Start::Known(start.clamp(0, limit));
+        }
+        let range = self.range(value);
+        if range.low >= limit {
+            return Start::Known(limit);
+        }
+        if range.high <= 0 {
+            return Start::Known(0);
+        }
+        if range.within(limit) {
+            return Start::Computed(value);
+        }
+        let (low, high) = (self.integer(Element::I64, 0), self.integer(Element::I64, limit));
+        Start::Computed(self.node("Clip", &[value, low, high]).like(value))
+    }
+
+    /// The window of these sizes that starts there.
+    pub(super) fn window(&mut self, value: ValueId, starts: &[Start], sizes: &[i64]) -> ValueId {
+        let whole = self.sizes(value);
+        let (mut low, mut high) = (vec![0; whole.len()], whole.clone());
+        let mut computed = Vec::new();
+        for (axis, &start) in starts.iter().enumerate() {
+            match start {
+                Start::Known(start) => (low[axis], high[axis]) = (start, start + sizes[axis]),
+                Start::Computed(start) => computed.push((axis, start)),
+            }
+        }
+        let value = self.slice(value, &low, &high, &vec![1; whole.len()]);
+        let element = self.element(value);
+        if sizes.contains(&0) {
+            return self.constant(element, sizes, &[]);
+        }
+        match computed[..] {
+            [] => value,
+            // One index is cheaper to gather than a slice whose end has to be computed.
+            [(axis, start)] if sizes[axis] == 1 => {
+                let start = self.reshape(start, &[1]);
+                self.node("Gather", &[value, start]).int("axis", axis as i64).out(element, sizes)
+            }
+            _ => {
+                let parts: Vec<ValueId> =
+                    computed.iter().map(|&(_, start)| self.reshape(start, &[1])).collect();
+                let from = self.concat(&parts, 0);
+                let lengths: Vec<i64> = computed.iter().map(|&(axis, _)| sizes[axis]).collect();
+                let axes: Vec<i64> = computed.iter().map(|&(axis, _)| axis as i64).collect();
+                let (lengths, axes) = (self.int64s(&lengths), self.int64s(&axes));
+                let to = self.elementwise("Add", &[from, lengths]);
+                self.node("Slice", &[value, from, to, axes]).out(element, sizes)
+            }
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Bits of integers: logic, shifts, counts, the high half of a product.
+
+use super::Term;
+use super::formula::cast;
+use crate::ir::{Element, ValueId};
+use crate::ops::Lower;
+
+fn logical_or(cx: &mut Lower, operands: [ValueId; 2], logical: &'static str, bitwise: &'static str) -> ValueId {
+    let name = if cx.element(operands[0]) == Element::Bool { logical } else { bitwise };
+    cx.elementwise(name, &operands)
+}
+
+pub(in crate::ops) fn bitwise_and(cx: &mut Lower, lhs: ValueId, rhs: ValueId) -> ValueId {
+    logical_or(cx, [lhs, rhs], "And", "BitwiseAnd")
+}
+
+pub(in crate::ops) fn bitwise_or(cx: &mut Lower, lhs: ValueId, rhs: ValueId) -> ValueId {
+    logical_or(cx, [lhs, rhs], "Or", "BitwiseOr")
+}
+
+pub(in crate::ops) fn bitwise_xor(cx: &mut Lower, lhs: ValueId, rhs: ValueId) -> ValueId {
+    logical_or(cx, [lhs, rhs], "Xor", "BitwiseXor")
+}
+
+/// The unsigned type of the same width.
+pub(in crate::ops) fn unsigned(element: Element) -> Element {
+    match element {
+        Element::I8 => Element::U8,
+        Element::I16 => Element::U16,
+        Element::I32 => Element::U32,
+        Element::I64 => Element::U64,
+        other => other,
+    }
+}
+
+/// The type in which ONNX Runtime shifts: it has no kernel for 16 bits.
+fn shifted(element: Element) -> Element {
+    match element {
+        Element::I8 | Element::U8 => Element::U8,
+        Element::I64 | Element::U64 => Element::U64,
+        _ => Element::U32,
+    }
+}
+
+/// The bits as an unsigned number, without the sign in the bits above them.
+fn as_unsigned(x: Term) -> Term {
+    x.cast(unsigned(x.element()))
+}
+
+/// Amounts of the width and more shift all bits out, and a negative amount is a large one.
+pub(in crate::ops) fn shift_left(cx: &mut Lower, lhs: ValueId, rhs: ValueId) -> ValueId {
+    let element = cx.element(lhs);
+    cx.formula([lhs, rhs], |[x, amount]| {
+        let amount = as_unsigned(amount).cast(shifted(element));
+        x.cast(shifted(element)).shift_left(amount).cast(element)
+    })
+}
+
+/// What a shift to the right fills in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in crate::ops) enum Right {
+    /// The sign.
+    Arithmetic,
+    /// Zeros.
+    Logical,
+}
+
+/// As [`shift_left`]; an arithmetic shift by the width and more leaves the sign.
+pub(in crate::ops) fn shift_right(cx: &mut Lower, lhs: ValueId, rhs: ValueId, kind: Right) -> ValueId {
+    let element = cx.element(lhs);
+    let by_sign = kind == Right::Arithmetic;
+    cx.formula([lhs, rhs], |[x, amount]| {
+        let amount = as_unsigned(amount).cast(shifted(element));
+        let logical = |x| as_unsigned(x).cast(shifted(element)).shift_right(amount).cast(element);
+        if !by_sign {
+            return logical(x);
+        }
+        // An unsigned operand is read as a signed number here.
+        let signed_x = x.cast(signed(element));
+        let negative = signed_x.less(0i64);
+        let moved = logical(negative.select(!signed_x, signed_x).cast(element));
+        negative.select(!moved, moved)
+    })
+}
+
+/// The signed type of the same width.
+fn signed(element: Element) -> Element {
+    match element {
+        Element::U8 => Element::I8,
+        Element::U16 => Element::I16,
+        Element::U32 => Element::I32,
+        Element::U64 => Element::I64,
+        other => other,
+    }
+}
+
+/// Counts ones by sums of neighbouring bits, pairs, and so on, all in one word (H. S. Warren, "Hacker's Delight", 5-1).
+pub(super) fn count_ones(x: Term) -> Term {
+    let element = x.element();
+    let word = shifted(element);
+    let word = if word == Element::U8 { Element::U32 } else { word };
+    // The constants are bytes over the whole word; a narrower word takes the lower half.
+    let bytes = |byte: i64| byte * 0x0101_0101_0101_0101;
+    let x = as_unsigned(x).cast(word);
+    let x = x - (x.shift_right(1i64) & bytes(0x55));
+    let x = (x & bytes(0x33)) + (x.shift_right(2i64) & bytes(0x33));
+    let x = (x + x.shift_right(4i64)) & bytes(0x0F);
+    (x * bytes(0x01)).shift_right(i64::from(word.bits()) - 8).cast(element)
+}
+
+/// Counts the zeros above the highest one: the floor of the logarithm is its place.
+pub(super) fn count_leading_zeros(x: Term) -> Term {
+    let element = x.element();
+    let x = as_unsigned(x);
+    let count = if element.bits() == 64 {
+        let (high, low) = (x.shift_right(32i64), x & 0xFFFF_FFFFi64);
+        let (above, below) = (leading_zeros(high, 32), leading_zeros(low, 32));
+        high.equal(0i64).select(below + 32.0, above)
+    } else {
+        leading_zeros(x, element.bits())
+    };
+    count.cast(element)
+}
+
+/// The count, in f64, of a number of at most 32 bits.
+///
+/// The logarithms of 2^k - 1 and 2^k, for k to 32, are 3e-10 apart or more, and the ones computed in f64 are wrong
+/// by less than 1e-14: between the two there is room for what makes the floor of a power of two safe.
+fn leading_zeros(x: Term, width: u32) -> Term {
+    let logarithm = x.cast(Element::F64).log() * std::f64::consts::LOG2_E;
+    let place = (logarithm + 1e-11).floor().max(-1.0);
+    (f64::from(width) - 1.0) - place
+}
+
+/// The upper half of the product of twice the width.
+pub(in crate::ops) fn multiply_high(cx: &mut Lower, lhs: ValueId, rhs: ValueId) -> ValueId {
+    let element = cx.element(lhs);
+    let bits = i64::from(element.bits());
+    if bits < 64 {
+        let wide = if element.is_signed() { Element::I64 } else { Element::U64 };
+        return cx.formula([lhs, rhs], |[a, b]| {
+            (a.cast(wide) * b.cast(wide)).cast(Element::U64).shift_right(bits).cast(element)
+        });
+    }
+    let (low_lhs, low_rhs) = (cast(cx, lhs, Element::U64), cast(cx, rhs, Element::U64));
+    cx.formula([low_lhs, low_rhs, lhs, rhs], |[a, b, signed_a, signed_b]| {
+        let (shift, mask) = (32i64, 0xFFFF_FFFFi64);
+        let (a_low, a_high, b_low, b_high) =
+            (a & mask, a.shift_right(shift), b & mask, b.shift_right(shift));
+        let middle = a_high * b_low + (a_low * b_low).shift_right(shift);
+        let cross = a_low * b_high + (middle & mask);
+        let high = a_high * b_high + middle.shift_right(shift) + cross.shift_right(shift);
+        if !element.is_signed() {
+            return high;
+        }
+        // A negative factor stands for itself plus 2^64 above, which adds the other factor to the upper half.
+        let high = high.cast(element);
+        let high = high - signed_a.less(0i64).select(signed_b, 0i64);
+        high - signed_b.less(0i64).select(signed_a, 0i64)
+    })
+}

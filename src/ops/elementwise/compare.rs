@@ -1,0 +1,143 @@
+//! Comparisons, selection, bounds.
+
+use super::reinterpret::ordered;
+use super::{Refusal, Term};
+use crate::ir::{Element, OpId, ValueId};
+use crate::ops::{Lower, Lowered};
+
+/// The attributes of a comparison, and the comparison.
+///
+/// # Errors
+/// When the direction is none.
+pub(in crate::ops) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
+    let (lhs, rhs) = (cx.operand(op, 0)?, cx.operand(op, 1)?);
+    Ok(compare(cx, op, lhs, rhs)?.into())
+}
+
+/// The comparison of two values that the attributes of `op` ask for.
+///
+/// # Errors
+/// When the direction is none.
+pub(in crate::ops) fn compare(
+    cx: &mut Lower,
+    op: OpId,
+    lhs: ValueId,
+    rhs: ValueId,
+) -> Result<ValueId, Refusal> {
+    let direction = Direction::of(cx.word(op, "comparison_direction")?)?;
+    let total = match cx.module.attribute(op, "compare_type") {
+        Some(_) => cx.word(op, "compare_type")? == "TOTALORDER",
+        None => false,
+    };
+    let element = cx.element(lhs);
+    Ok(cx.formula([lhs, rhs], |[a, b]| match element {
+        Element::Bool => direction.of_bools(a, b),
+        float if total && float.is_float() => direction.of_numbers(ordered(a), ordered(b)),
+        _ => direction.of_numbers(a, b),
+    }))
+}
+
+#[derive(Clone, Copy)]
+enum Direction {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+impl Direction {
+    fn of(word: &str) -> Result<Self, Refusal> {
+        Ok(match word {
+            "EQ" => Self::Equal,
+            "NE" => Self::NotEqual,
+            "LT" => Self::Less,
+            "LE" => Self::LessOrEqual,
+            "GT" => Self::Greater,
+            "GE" => Self::GreaterOrEqual,
+            other => {
+                let why = format!("`{other}` is no direction");
+                return Err(Refusal::Attribute { name: "comparison_direction", why });
+            }
+        })
+    }
+
+    fn of_numbers<'f>(self, a: Term<'f>, b: Term<'f>) -> Term<'f> {
+        match self {
+            Self::Equal => a.equal(b),
+            // NaN differs from everything.
+            Self::NotEqual => !a.equal(b),
+            Self::Less => a.less(b),
+            Self::LessOrEqual => a.less_equal(b),
+            Self::Greater => a.greater(b),
+            Self::GreaterOrEqual => a.greater_equal(b),
+        }
+    }
+
+    /// False is less than true; ONNX orders numbers only.
+    fn of_bools<'f>(self, a: Term<'f>, b: Term<'f>) -> Term<'f> {
+        match self {
+            Self::Equal => a.equal(b),
+            Self::NotEqual => a ^ b,
+            Self::Less => !a & b,
+            Self::LessOrEqual => !a | b,
+            Self::Greater => a & !b,
+            Self::GreaterOrEqual => a | !b,
+        }
+    }
+}
+
+/// `yes` where the predicate holds and `no` elsewhere.
+pub(in crate::ops) fn select(cx: &mut Lower, predicate: ValueId, yes: ValueId, no: ValueId) -> ValueId {
+    if cx.element(yes) == Element::Bool {
+        let known = |value| cx.known_number(value).map(|number| number != 0.0);
+        let (known_yes, known_no) = (known(yes), known(no));
+        return cx.formula([predicate, yes, no], |[p, yes, no]| match (known_yes, known_no) {
+            (Some(true), _) => p | no,
+            (Some(false), _) => !p & no,
+            (_, Some(true)) => !p | yes,
+            (_, Some(false)) => p & yes,
+            _ => p.select(yes, no),
+        });
+    }
+    cx.formula([predicate, yes, no], |[p, yes, no]| p.select(yes, no))
+}
+
+/// `min(max(x, low), high)`. Clip is that where both bounds are scalars, except that it drops a bound that is NaN.
+pub(super) fn clamp(cx: &mut Lower, op: OpId) -> Lowered {
+    let (low, x, high) = (cx.operand(op, 0)?, cx.operand(op, 1)?, cx.operand(op, 2)?);
+    let element = cx.element(x);
+    if element == Element::Bool {
+        return Ok(cx.formula([low, x, high], |[low, x, high]| (x | low) & high).into());
+    }
+    let scalar = |value: ValueId| {
+        let one = cx.sizes(value).iter().product::<i64>() == 1 && cx.rank(value) <= cx.rank(x);
+        one && (element.is_integer() || cx.known_number(value).is_some_and(|bound| !bound.is_nan()))
+    };
+    if scalar(low) && scalar(high) {
+        let (low, high) = (cx.reshape(low, &[]), cx.reshape(high, &[]));
+        return Ok(cx.node("Clip", &[x, low, high]).like(x).into());
+    }
+    Ok(cx.formula([low, x, high], |[low, x, high]| x.max(low).min(high)).into())
+}
+
+/// Which infinities `IsInf` looks for.
+#[derive(Clone, Copy)]
+pub(in crate::ops) enum Infinity {
+    /// Both.
+    Any,
+    /// The positive one.
+    Positive,
+    /// The negative one.
+    Negative,
+}
+
+/// Whether the elements are infinite.
+pub(in crate::ops) fn is_infinite(x: Term, which: Infinity) -> Term {
+    match which {
+        Infinity::Any => x.abs().equal(f64::INFINITY),
+        Infinity::Positive => x.equal(f64::INFINITY),
+        Infinity::Negative => x.equal(f64::NEG_INFINITY),
+    }
+}

@@ -1,0 +1,131 @@
+//! `stablehlo.convert`: from any element type to any other.
+
+use super::Term;
+use super::formula::cast;
+use crate::ir::{Element, OpId, ValueId};
+use crate::ops::constant::integer_limits;
+use crate::ops::{Lower, Lowered};
+
+pub(super) fn convert(cx: &mut Lower, op: OpId) -> Lowered {
+    let x = cx.operand(op, 0)?;
+    let (to, _) = cx.result(op, 0)?;
+    let from = cx.element(x);
+    if from.is_float() && to.is_integer() {
+        return Ok(truncate(cx, x, to).into());
+    }
+    if to.is_small_float() && from != to {
+        // What is too large becomes infinity, or NaN where the type has none; ONNX would take the largest number.
+        let sizes = cx.sizes(x);
+        return Ok(cx.node("Cast", &[x]).element("to", to).int("saturate", 0).out(to, &sizes).into());
+    }
+    Ok(cast(cx, x, to).into())
+}
+
+/// Floats towards zero; XLA takes the nearest number of the type for those out of range, and 0 for NaN, while
+/// ONNX leaves both undefined. What the operand cannot be is not asked for.
+fn truncate(cx: &mut Lower, x: ValueId, to: Element) -> ValueId {
+    let (lowest, highest) = float_limits(to);
+    let range = Range::of(cx, x, 8);
+    let wide_enough = matches!(cx.element(x), Element::F32 | Element::F64);
+    cx.formula([x], |[x]| {
+        let mut x = if wide_enough { x } else { x.cast(Element::F32) };
+        if range.nan {
+            x = x.is_nan().select(0.0, x);
+        }
+        if lowest <= range.low && range.high <= highest {
+            return narrow(x, to);
+        }
+        if to.bits() == 64 {
+            return truncate_to_64(x, to);
+        }
+        // The limits of 32 bits are no f32.
+        if to.bits() == 32 {
+            x = x.cast(Element::F64);
+        }
+        narrow(x.clip(lowest, highest), to)
+    })
+}
+
+/// The limits of 64 bits are no floats: the highest number comes from a comparison.
+fn truncate_to_64<'f>(x: Term<'f>, to: Element) -> Term<'f> {
+    let (lowest, _) = float_limits(to);
+    let limit = if to == Element::U64 { 18_446_744_073_709_551_616.0 } else { -lowest };
+    let below = if x.element() == Element::F32 {
+        f64::from((limit as f32).next_down())
+    } else {
+        limit.next_down()
+    };
+    let (_, highest) = integer_limits(to);
+    let inside = x.clip(lowest, below).cast(to);
+    x.greater_equal(limit).select(inside.beside(highest), inside)
+}
+
+/// The cast of a number that is in range. ONNX Runtime rounds floats to four bits, so those go through eight.
+fn narrow(x: Term, to: Element) -> Term {
+    match to {
+        Element::I4 => x.cast(Element::I8).cast(to),
+        Element::U4 => x.cast(Element::U8).cast(to),
+        _ => x.cast(to),
+    }
+}
+
+/// The limits of an integer type; the highest number of 64 bits is rounded up.
+fn float_limits(element: Element) -> (f64, f64) {
+    let (lowest, highest) = integer_limits(element);
+    let highest = if element == Element::U64 { u64::MAX as f64 } else { highest as f64 };
+    (lowest as f64, highest)
+}
+
+/// The numbers that a float can be.
+#[derive(Clone, Copy, Debug)]
+struct Range {
+    low: f64,
+    high: f64,
+    nan: bool,
+}
+
+impl Range {
+    const ANY: Self = Self { low: f64::NEG_INFINITY, high: f64::INFINITY, nan: true };
+
+    /// What the ops that compute a lowered value tell of its range; `depth` of them are looked at.
+    fn of(cx: &Lower, value: ValueId, depth: u32) -> Self {
+        if let Some(number) = cx.known_number(value) {
+            let nan = number.is_nan();
+            return if nan { Self::ANY } else { Self { low: number, high: number, nan } };
+        }
+        let Some(op) = cx.module.defining_op(value).filter(|_| depth > 0) else { return Self::ANY };
+        let Some(&operand) = cx.module.op(op).operands.first() else { return Self::ANY };
+        let number = |index: usize| {
+            let operand = cx.module.op(op).operands.get(index).copied()?;
+            cx.known_number(operand).filter(|number| !number.is_nan())
+        };
+        match cx.module.op_name(op) {
+            "onnx.Cast" => {
+                let from = cx.element(operand);
+                match from {
+                    // A number may be rounded to the next float outside.
+                    _ if from.is_integer() || from == Element::Bool => {
+                        let (low, high) = float_limits(from);
+                        let (low, high) = if from.bits() > 8 { (low * 1.01, high * 1.01) } else { (low, high) };
+                        Self { low, high, nan: false }
+                    }
+                    _ => Self::ANY,
+                }
+            }
+            "onnx.Clip" => match (number(1), number(2)) {
+                (Some(low), Some(high)) if low <= high => Self { low, high, ..Self::of(cx, operand, depth - 1) },
+                _ => Self::ANY,
+            },
+            "onnx.Sigmoid" => Self { low: 0.0, high: 1.0, ..Self::of(cx, operand, depth - 1) },
+            "onnx.Tanh" | "onnx.Sign" => Self { low: -1.0, high: 1.0, ..Self::of(cx, operand, depth - 1) },
+            "onnx.Floor" | "onnx.Ceil" | "onnx.Round" => {
+                let Self { low, high, nan } = Self::of(cx, operand, depth - 1);
+                Self { low: low.floor(), high: high.ceil(), nan }
+            }
+            "onnx.Reshape" | "onnx.Transpose" | "onnx.Slice" | "onnx.Expand" | "onnx.Identity" => {
+                Self::of(cx, operand, depth - 1)
+            }
+            _ => Self::ANY,
+        }
+    }
+}

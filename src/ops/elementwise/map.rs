@@ -1,0 +1,43 @@
+//! `stablehlo.map`: a function of scalars, applied to all elements.
+
+use super::Refusal;
+use crate::ir::OpId;
+use crate::ops::{FAMILIES, Lower, Lowered};
+
+/// Lowers the body on whole tensors: each of its values gets the sizes of the operands.
+pub(super) fn map(cx: &mut Lower, op: OpId) -> Lowered {
+    let (_, sizes) = cx.result(op, 0)?;
+    let region = cx.module.op(op).regions.first().copied();
+    let region = region.ok_or_else(|| Refusal::form("the op has no body"))?;
+    let block = cx.module.entry_block(region).ok_or_else(|| Refusal::form("an empty body"))?;
+    let body = cx.module.block(block).clone();
+    let mut values = body.arguments;
+    for inner in body.ops {
+        let name = cx.module.op_name(inner);
+        if matches!(name, "stablehlo.return" | "stablehlo.constant") {
+            continue;
+        }
+        if !is_elementwise(name) {
+            return Err(Refusal::form(format!("`{name}` in its body")));
+        }
+        values.extend(cx.module.op(inner).results.iter().copied());
+    }
+    for value in values {
+        let Some(element) = cx.module.tensor(value).map(|tensor| tensor.element) else {
+            return Err(Refusal::form("its body has a value that is no tensor"));
+        };
+        let ty = cx.module.tensor_of(element, &sizes);
+        cx.module.value_mut(value).ty = ty;
+    }
+    let arguments: Result<Vec<_>, _> = (0..cx.operand_count(op)).map(|index| cx.operand(op, index)).collect();
+    let results = cx.inline(region, &arguments?)?;
+    Ok(results.into_iter().map(|result| cx.broadcast_to(result, &sizes)).collect())
+}
+
+/// Whether the op maps elements to elements, so that it means the same on scalars and tensors.
+fn is_elementwise(name: &str) -> bool {
+    FAMILIES
+        .iter()
+        .filter(|(family, _)| matches!(*family, "elementwise" | "special"))
+        .any(|(_, rows)| rows.iter().any(|row| row.name == name))
+}

@@ -1,0 +1,240 @@
+//! Ops that work on each element by itself.
+
+mod arithmetic;
+mod bits;
+mod compare;
+mod convert;
+mod map;
+mod power;
+mod reinterpret;
+mod rounding;
+mod transcendental;
+
+pub(super) use arithmetic::{add, divide, maximum, minimum, multiply, remainder, subtract};
+pub(super) use bits::{
+    Right, bitwise_and, bitwise_or, bitwise_xor, multiply_high, shift_left, shift_right,
+};
+pub(super) use compare::{Infinity, compare, is_infinite, select};
+pub(super) use power::power;
+pub(super) use reinterpret::next_after;
+pub(super) use transcendental::{atan2, expm1, log1p, tan};
+
+use super::formula::{self, Term};
+use super::{Elements, Lower, Lowered, Refusal, Row, noted, row};
+use crate::ir::{Element, OpId, ValueId};
+
+const BITS: Elements = Elements::INTEGER.or(Elements::BOOL);
+/// Floats with a `bool` result or operand.
+const FLOAT_BOOL: Elements = Elements::FLOAT.or(Elements::BOOL);
+const CONVERTED: Elements = Elements::PLAIN.or(Elements::FLOAT8).or(Elements::NIBBLE);
+
+pub(super) const ROWS: &[Row] = &[
+    noted("stablehlo.abs", Elements::NUMERIC, |cx, op| unary(cx, op, arithmetic::abs), "unsigned is its own"),
+    noted("stablehlo.add", Elements::PLAIN, |cx, op| binary(cx, op, add), "bool: Or"),
+    row("stablehlo.and", BITS, |cx, op| binary(cx, op, bitwise_and)),
+    noted(
+        "stablehlo.atan2",
+        Elements::FLOAT,
+        |cx, op| precise_binary(cx, op, atan2),
+        "ONNX has Atan alone: the octant is chosen by Where",
+    ),
+    noted(
+        "stablehlo.bitcast_convert",
+        Elements::NUMERIC,
+        reinterpret::bitcast_convert,
+        "BitCast for one width, shifts between widths",
+    ),
+    noted(
+        "stablehlo.cbrt",
+        Elements::FLOAT,
+        |cx, op| precise(cx, op, transcendental::cbrt),
+        "Pow in f64: a third is not an f32",
+    ),
+    row("stablehlo.ceil", Elements::FLOAT, |cx, op| simple(cx, op, "Ceil")),
+    noted("stablehlo.clamp", Elements::PLAIN, compare::clamp, "Clip for scalar bounds that are not NaN"),
+    noted("stablehlo.compare", Elements::PLAIN, compare::lower, "NE is Not(Equal), total order compares bits"),
+    noted(
+        "stablehlo.convert",
+        CONVERTED,
+        convert::convert,
+        "floats saturate into integers: Cast alone is undefined out of range",
+    ),
+    row("stablehlo.cosine", Elements::FLOAT, |cx, op| simple(cx, op, "Cos")),
+    noted(
+        "stablehlo.count_leading_zeros",
+        Elements::INTEGER,
+        |cx, op| unary(cx, op, bits::count_leading_zeros),
+        "from the logarithm in f64",
+    ),
+    noted(
+        "stablehlo.divide",
+        Elements::NUMERIC,
+        |cx, op| binary(cx, op, divide),
+        "integers: ONNX Runtime fails on x / 0 and dies of MIN / -1",
+    ),
+    row("stablehlo.exponential", Elements::FLOAT, |cx, op| simple(cx, op, "Exp")),
+    noted(
+        "stablehlo.exponential_minus_one",
+        Elements::FLOAT,
+        |cx, op| precise(cx, op, |x| expm1(x)),
+        "without the cancellation of Exp(x) - 1",
+    ),
+    row("stablehlo.floor", Elements::FLOAT, |cx, op| simple(cx, op, "Floor")),
+    noted(
+        "stablehlo.is_finite",
+        FLOAT_BOOL,
+        |cx, op| unary(cx, op, |x| x.abs().less(f64::INFINITY)),
+        "|x| < inf, which NaN is not either",
+    ),
+    row("stablehlo.log", Elements::FLOAT, |cx, op| simple(cx, op, "Log")),
+    noted(
+        "stablehlo.log_plus_one",
+        Elements::FLOAT,
+        |cx, op| precise(cx, op, |x| log1p(x)),
+        "without the rounding of 1 + x",
+    ),
+    noted(
+        "stablehlo.logistic",
+        Elements::FLOAT,
+        |cx, op| simple(cx, op, "Sigmoid"),
+        "ONNX Runtime's is off by up to 4e-8 below -18",
+    ),
+    noted("stablehlo.map", Elements::PLAIN, map::map, "its body on whole tensors"),
+    noted("stablehlo.maximum", Elements::PLAIN, |cx, op| binary(cx, op, maximum), "bool: Or"),
+    noted("stablehlo.minimum", Elements::PLAIN, |cx, op| binary(cx, op, minimum), "bool: And"),
+    noted("stablehlo.multiply", Elements::PLAIN, |cx, op| binary(cx, op, multiply), "bool: And"),
+    noted("stablehlo.negate", Elements::NUMERIC, |cx, op| unary(cx, op, |x| -x), "unsigned: 0 - x"),
+    row("stablehlo.not", BITS, |cx, op| unary(cx, op, |x| !x)),
+    row("stablehlo.or", BITS, |cx, op| binary(cx, op, bitwise_or)),
+    noted(
+        "stablehlo.popcnt",
+        Elements::INTEGER,
+        |cx, op| unary(cx, op, bits::count_ones),
+        "sums of bits in parallel",
+    ),
+    noted(
+        "stablehlo.power",
+        Elements::NUMERIC,
+        |cx, op| {
+            let (base, exponent) = (cx.operand(op, 0)?, cx.operand(op, 1)?);
+            Ok(power(cx, base, exponent)?.into())
+        },
+        "integers: ONNX Runtime's Pow goes through f64, so by squaring",
+    ),
+    noted(
+        "stablehlo.reduce_precision",
+        Elements::FLOAT,
+        reinterpret::reduce_precision,
+        "through f16 and bf16, else by rounding the bits",
+    ),
+    noted(
+        "stablehlo.remainder",
+        Elements::NUMERIC,
+        |cx, op| binary(cx, op, remainder),
+        "the sign of the dividend; integers guarded as in divide",
+    ),
+    noted(
+        "stablehlo.round_nearest_afz",
+        Elements::FLOAT,
+        |cx, op| unary(cx, op, rounding::away_from_zero),
+        "Round goes to even",
+    ),
+    row("stablehlo.round_nearest_even", Elements::FLOAT, |cx, op| simple(cx, op, "Round")),
+    row("stablehlo.rsqrt", Elements::FLOAT, |cx, op| unary(cx, op, |x| x.sqrt().reciprocal())),
+    row("stablehlo.select", Elements::PLAIN, |cx, op| {
+        let (predicate, yes, no) = (cx.operand(op, 0)?, cx.operand(op, 1)?, cx.operand(op, 2)?);
+        Ok(select(cx, predicate, yes, no).into())
+    }),
+    noted(
+        "stablehlo.shift_left",
+        Elements::INTEGER,
+        |cx, op| binary(cx, op, shift_left),
+        "BitShift, which has unsigned types only",
+    ),
+    noted(
+        "stablehlo.shift_right_arithmetic",
+        Elements::INTEGER,
+        |cx, op| binary(cx, op, |cx, x, n| shift_right(cx, x, n, Right::Arithmetic)),
+        "negative numbers shift as their complement",
+    ),
+    noted(
+        "stablehlo.shift_right_logical",
+        Elements::INTEGER,
+        |cx, op| binary(cx, op, |cx, x, n| shift_right(cx, x, n, Right::Logical)),
+        "BitShift, which has unsigned types only",
+    ),
+    row("stablehlo.sign", Elements::NUMERIC, |cx, op| simple(cx, op, "Sign")),
+    row("stablehlo.sine", Elements::FLOAT, |cx, op| simple(cx, op, "Sin")),
+    row("stablehlo.sqrt", Elements::FLOAT, |cx, op| simple(cx, op, "Sqrt")),
+    row("stablehlo.subtract", Elements::NUMERIC, |cx, op| binary(cx, op, subtract)),
+    noted(
+        "stablehlo.tan",
+        Elements::FLOAT,
+        |cx, op| precise(cx, op, |x| tan(x)),
+        "f64: sine by cosine, as ONNX Runtime has no kernel",
+    ),
+    row("stablehlo.tanh", Elements::FLOAT, |cx, op| simple(cx, op, "Tanh")),
+    row("stablehlo.xor", BITS, |cx, op| binary(cx, op, bitwise_xor)),
+];
+
+/// The ONNX op of one operand that has the same meaning.
+pub(super) fn simple(cx: &mut Lower, op: OpId, name: &'static str) -> Lowered {
+    let operand = cx.operand(op, 0)?;
+    Ok(cx.elementwise(name, &[operand]).into())
+}
+
+/// A formula of one operand.
+pub(super) fn unary(
+    cx: &mut Lower,
+    op: OpId,
+    formula: impl for<'f> FnOnce(Term<'f>) -> Term<'f>,
+) -> Lowered {
+    let operand = cx.operand(op, 0)?;
+    Ok(cx.formula([operand], |[x]| formula(x)).into())
+}
+
+/// A lowering of two operands, which broadcast.
+pub(super) fn binary(
+    cx: &mut Lower,
+    op: OpId,
+    lower: impl FnOnce(&mut Lower, ValueId, ValueId) -> ValueId,
+) -> Lowered {
+    let (lhs, rhs) = (cx.operand(op, 0)?, cx.operand(op, 1)?);
+    Ok(lower(cx, lhs, rhs).into())
+}
+
+/// A formula of one float operand, in `f32` where the type is narrower, as XLA computes such functions.
+pub(super) fn precise(
+    cx: &mut Lower,
+    op: OpId,
+    formula: impl for<'f> FnOnce(Term<'f>) -> Term<'f>,
+) -> Lowered {
+    unary(cx, op, |x| formula(widened(x)).cast(x.element()))
+}
+
+/// A formula of two float operands, in `f32` where the type is narrower.
+pub(super) fn precise_binary(
+    cx: &mut Lower,
+    op: OpId,
+    formula: impl for<'f> FnOnce(Term<'f>, Term<'f>) -> Term<'f>,
+) -> Lowered {
+    let (lhs, rhs) = (cx.operand(op, 0)?, cx.operand(op, 1)?);
+    Ok(precise_values(cx, lhs, rhs, formula).into())
+}
+
+/// As [`precise_binary`], of values.
+pub(super) fn precise_values(
+    cx: &mut Lower,
+    lhs: ValueId,
+    rhs: ValueId,
+    formula: impl for<'f> FnOnce(Term<'f>, Term<'f>) -> Term<'f>,
+) -> ValueId {
+    cx.formula([lhs, rhs], |[x, y]| formula(widened(x), widened(y)).cast(x.element()))
+}
+
+fn widened(x: Term) -> Term {
+    match x.element() {
+        Element::F16 | Element::BF16 => x.cast(Element::F32),
+        _ => x,
+    }
+}

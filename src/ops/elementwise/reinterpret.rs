@@ -1,0 +1,235 @@
+//! The bits of floats: bit casts, the total order, the next float, reduced precision.
+
+use super::bits::unsigned;
+use super::{Refusal, Term};
+use crate::ir::{Element, OpId, ValueId};
+use crate::ops::formula::cast;
+use crate::ops::{Lower, Lowered};
+
+/// The signed integer type of the width of a float.
+fn signed_of(element: Element) -> Element {
+    match element.bits() {
+        8 => Element::I8,
+        16 => Element::I16,
+        32 => Element::I32,
+        _ => Element::I64,
+    }
+}
+
+/// Integers whose order is IEEE 754's total order of the floats: -NaN, -inf, ..., -0, 0, ..., inf, NaN.
+pub(super) fn ordered(x: Term) -> Term {
+    // Widening keeps the order, and 16 bits have few kernels.
+    let x = if x.element().bits() == 16 { x.cast(Element::F32) } else { x };
+    let integer = signed_of(x.element());
+    let bits = x.bit_cast(integer);
+    let magnitude = if integer == Element::I64 { i64::MAX } else { i64::from(i32::MAX) };
+    bits.less(0i64).select(bits ^ magnitude, bits)
+}
+
+/// The next float after `x` towards `y`.
+pub(in crate::ops) fn next_after(cx: &mut Lower, x: ValueId, y: ValueId) -> ValueId {
+    let element = cx.element(x);
+    let integer = signed_of(element);
+    // Numbers whose steps are those of the floats; both zeros are 0, and 16 bits are computed in 32.
+    let wide = if integer == Element::I16 { Element::I32 } else { integer };
+    let sign = 1i64 << (element.bits() - 1);
+    let lowest = sign.wrapping_neg();
+    cx.formula([x, y], |[x, y]| {
+        let (a, b) = (steps(x, integer, wide, lowest), steps(y, integer, wide, lowest));
+        let moved = a + b.greater(a).cast(wide) - b.less(a).cast(wide);
+        let bits = moved.less(0i64).select(moved.beside(lowest) - moved, moved);
+        let next = bits.cast(integer).bit_cast(element);
+        let next = x.equal(y).select(y, next);
+        (x.is_nan() | y.is_nan()).select(f64::NAN, next)
+    })
+}
+
+/// The float as the number of steps from zero.
+fn steps(x: Term<'_>, integer: Element, wide: Element, lowest: i64) -> Term<'_> {
+    let bits = x.bit_cast(integer).cast(wide);
+    bits.less(0i64).select(bits.beside(lowest) - bits, bits)
+}
+
+/// The same bits as another element type; between widths the last dimension holds the parts, the lowest first.
+pub(super) fn bitcast_convert(cx: &mut Lower, op: OpId) -> Lowered {
+    let (to, sizes) = cx.result(op, 0)?;
+    let from = cx.operand_type(op, 0)?.element;
+    if from.bits() == to.bits() {
+        let x = cx.operand(op, 0)?;
+        if let Some(float) = unit_interval(cx, x, to) {
+            return Ok(float.into());
+        }
+        return Ok(cx.formula([x], |[x]| same_width(x, to)).into());
+    }
+    let x = cx.full(op, 0)?;
+    let (narrow, wide) = (unsigned_of(from.bits().min(to.bits())), unsigned_of(from.bits().max(to.bits())));
+    let parts = i64::from(wide.bits() / narrow.bits());
+    let shifts: Vec<i64> = (0..parts).map(|part| part * i64::from(narrow.bits())).collect();
+    // 16 bits have no kernel for shifts.
+    let word = if wide == Element::U16 { Element::U32 } else { wide };
+    if from.bits() > to.bits() {
+        let mut single = cx.operand_sizes(op, 0)?;
+        single.push(1);
+        let bits = cx.formula([x], |[x]| same_width(x, wide).cast(word));
+        let bits = cx.reshape(bits, &single);
+        let shifts = cx.integers(word, &[parts], &shifts);
+        let split = cx.formula([bits, shifts], |[bits, shifts]| {
+            same_width(bits.shift_right(shifts).cast(narrow), to)
+        });
+        return Ok(cx.broadcast_to(split, &sizes).into());
+    }
+    let bits = cx.formula([x], |[x]| same_width(x, narrow).cast(word));
+    let operand_sizes = cx.operand_sizes(op, 0)?;
+    let Some((_, outer)) = operand_sizes.split_last() else {
+        return Err(Refusal::form("the operand has no dimension that could hold the parts"));
+    };
+    let mut whole: Option<ValueId> = None;
+    for (part, &shift) in shifts.iter().enumerate() {
+        let part = part as i64;
+        let mut starts = vec![0; outer.len()];
+        let mut limits = outer.to_vec();
+        starts.push(part);
+        limits.push(part + 1);
+        let column = cx.slice(bits, &starts, &limits, &vec![1; limits.len()]);
+        let column = cx.reshape(column, outer);
+        let column = cx.formula([column], |[x]| if shift == 0 { x } else { x.shift_left(shift) });
+        whole = Some(whole.map_or(column, |whole| cx.elementwise("BitwiseOr", &[whole, column])));
+    }
+    let whole = whole.ok_or_else(|| Refusal::form("the operand has no parts"))?;
+    Ok(cx.formula([whole], |[x]| same_width(x.cast(wide), to)).into())
+}
+
+fn unsigned_of(bits: u32) -> Element {
+    match bits {
+        8 => Element::U8,
+        16 => Element::U16,
+        32 => Element::U32,
+        _ => Element::U64,
+    }
+}
+
+/// Between integers a cast keeps the bits, and is there in every opset.
+fn same_width(x: Term, to: Element) -> Term {
+    if x.element().is_integer() && to.is_integer() { x.cast(to) } else { x.bit_cast(to) }
+}
+
+/// The float in [1, 2) whose fraction is the upper bits of a random word, as JAX makes uniform numbers:
+/// `bitcast(x >> 9 | 0x3F800000)`. It is `1 + (x >> 9) * 2^-23`, exactly, and that needs no op of opset 26.
+fn unit_interval(cx: &mut Lower, value: ValueId, to: Element) -> Option<ValueId> {
+    let (shift, one) = match (cx.element(value), to) {
+        (Element::U32, Element::F32) => (9, 0x3F80_0000),
+        (Element::U64, Element::F64) => (12, 0x3FF0_0000_0000_0000),
+        _ => return None,
+    };
+    let operands = |value: ValueId, name: &str| {
+        let op = cx.module.defining_op(value)?;
+        let operands = &cx.module.op(op).operands;
+        (cx.module.op_name(op) == name && operands.len() == 2).then(|| (operands[0], operands[1]))
+    };
+    let (fraction, bits_of_one) = operands(value, "onnx.BitwiseOr")?;
+    let (_, amount) = operands(fraction, "onnx.BitShift")?;
+    let is = |value: ValueId, number: i64| cx.known_integers(value) == Some(vec![number]);
+    let direction = cx.module.defining_op(fraction).and_then(|op| cx.module.attribute(op, "direction"));
+    let right = direction.and_then(crate::ir::Attribute::as_str) == Some("RIGHT");
+    if !(right && is(bits_of_one, one) && is(amount, shift)) {
+        return None;
+    }
+    let sizes = cx.broadcast_sizes(&[value, fraction]);
+    if sizes != cx.sizes(fraction) {
+        return None;
+    }
+    let bits = i32::try_from(i64::from(to.bits()) - shift).ok()?;
+    // An f32 holds 23 bits of an integer, an f64 52.
+    Some(cx.formula([fraction], |[x]| x.cast(to) * 2f64.powi(-bits) + 1.0))
+}
+
+/// Rounds to fewer bits of exponent and mantissa; what is smaller than the normal numbers of that format is zero.
+pub(super) fn reduce_precision(cx: &mut Lower, op: OpId) -> Lowered {
+    let x = cx.operand(op, 0)?;
+    let element = cx.element(x);
+    let own = Format::of(element);
+    let format = Format {
+        exponent: cx.int(op, "exponent_bits")?.min(own.exponent),
+        mantissa: cx.int(op, "mantissa_bits")?.min(own.mantissa),
+    };
+    if format.exponent < 1 || format.mantissa < 0 {
+        return Err(Refusal::form("its format has no bits"));
+    }
+    if format == own {
+        return Ok(x.into());
+    }
+    let wide = if element == Element::F64 { Element::F64 } else { Element::F32 };
+    let x = cast(cx, x, wide);
+    let reduced = cx.formula([x], |[x]| {
+        let by_cast = [Element::F16, Element::BF16, Element::F32].into_iter().find(|&narrow| {
+            Format::of(narrow) == format && narrow != wide
+        });
+        match by_cast {
+            Some(narrow) => through(x, narrow),
+            None => round_bits(x, format),
+        }
+        .cast(element)
+    });
+    Ok(reduced.into())
+}
+
+/// The bits of a float format.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Format {
+    exponent: i64,
+    mantissa: i64,
+}
+
+impl Format {
+    fn of(element: Element) -> Self {
+        let (exponent, mantissa) = match element {
+            Element::F16 => (5, 10),
+            Element::BF16 => (8, 7),
+            Element::F32 => (8, 23),
+            _ => (11, 52),
+        };
+        Self { exponent, mantissa }
+    }
+
+    /// The largest exponent of a finite number, and minus the smallest of a normal one less 1.
+    fn bias(self) -> i64 {
+        (1 << (self.exponent - 1)) - 1
+    }
+}
+
+/// Rounds by a cast there and back, and takes away the subnormal numbers, which the cast keeps.
+fn through(x: Term, narrow: Element) -> Term {
+    let (format, own) = (Format::of(narrow), Format::of(x.element()));
+    let rounded = x.cast(narrow).cast(x.element());
+    if format.exponent == own.exponent {
+        return rounded;
+    }
+    // The numbers that round up to the smallest normal one are those from half a step below it.
+    let smallest = 2f64.powi((1 - format.bias()) as i32);
+    let half_step = smallest * 2f64.powi(-(format.mantissa as i32) - 2);
+    x.abs().less(smallest - half_step).select(x * 0.0, rounded)
+}
+
+/// Rounds the mantissa to even in the bits themselves, where a carry goes into the exponent as it should, then
+/// looks at the exponent.
+fn round_bits(x: Term, format: Format) -> Term {
+    let element = x.element();
+    let own = Format::of(element);
+    let integer = unsigned(signed_of(element));
+    let mut bits = x.bit_cast(integer);
+    let dropped = own.mantissa - format.mantissa;
+    if dropped > 0 {
+        let last = bits.shift_right(dropped) & 1i64;
+        bits = (bits + last + ((1i64 << (dropped - 1)) - 1)) & !((1i64 << dropped) - 1);
+    }
+    let mut rounded = bits.bit_cast(element);
+    if format.exponent < own.exponent {
+        let smallest = 2f64.powi((1 - format.bias()) as i32);
+        let beyond = 2f64.powi((format.bias() + 1) as i32);
+        let magnitude = rounded.abs();
+        let infinity = x.sign() * f64::INFINITY;
+        rounded = magnitude.greater_equal(beyond).select(infinity, rounded);
+        rounded = magnitude.less(smallest).select(x * 0.0, rounded);
+    }
+    x.is_nan().select(x, rounded)
+}

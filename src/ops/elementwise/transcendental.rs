@@ -1,0 +1,98 @@
+//! Exponentials, logarithms, roots and angles that ONNX does not have, or not with XLA's accuracy.
+//!
+//! Narrow floats come here as `f32`. Where a formula would cancel in `f32` it is evaluated in `f64`, which costs two
+//! casts and needs no other guard; for `f64` itself the formulas avoid the cancellation.
+
+use super::Term;
+use crate::ir::Element;
+use std::f64::consts::{FRAC_PI_2, PI};
+
+fn is_f64(x: Term) -> bool {
+    x.element() == Element::F64
+}
+
+/// Below this, `log(1 + x)` and `exp(x) - 1` are `x` to the last bit of an `f32`.
+const LINEAR: f64 = 1e-8;
+
+/// `log(1 + x)`.
+pub(in crate::ops) fn log1p(x: Term) -> Term {
+    if !is_f64(x) {
+        let wide = (x.cast(Element::F64) + 1.0).log().cast(x.element());
+        return x.abs().less(LINEAR).select(x, wide);
+    }
+    // The factor takes back what rounding did to the sum (D. Goldberg, "What Every Computer Scientist Should Know
+    // About Floating-Point Arithmetic", theorem 4). It is 0 / 0 where nothing is left of `x`, and at infinity.
+    let sum = x + 1.0;
+    let rounded = sum - 1.0;
+    let itself = sum.equal(1.0) | x.equal(f64::INFINITY);
+    itself.select(x, sum.log() * (x / rounded))
+}
+
+/// `exp(x) - 1`.
+pub(in crate::ops) fn expm1(x: Term) -> Term {
+    if !is_f64(x) {
+        let wide = (x.cast(Element::F64).exp() - 1.0).cast(x.element());
+        return x.abs().less(LINEAR).select(x, wide);
+    }
+    let tanh = (x * 0.5).unary("Tanh");
+    let small = tanh * 2.0 / (1.0 - tanh);
+    x.abs().less(0.5).select(small, x.exp() - 1.0)
+}
+
+/// The cube root.
+pub(super) fn cbrt(x: Term) -> Term {
+    let magnitude = x.cast(Element::F64).abs();
+    let root = magnitude.pow(1.0 / 3.0);
+    if !is_f64(x) {
+        return root.cast(x.element()) * x.sign();
+    }
+    // A third is not an f64 either: Newton's step takes the error of the exponent out.
+    let correction = (root - magnitude / (root * root)) / 3.0;
+    let exact = magnitude.equal(0.0) | magnitude.equal(f64::INFINITY);
+    exact.select(root, root - correction) * x.sign()
+}
+
+/// The tangent.
+pub(in crate::ops) fn tan(x: Term) -> Term {
+    if is_f64(x) { x.sin() / x.cos() } else { x.unary("Tan") }
+}
+
+/// The angle of the vector (x, y), from -pi to pi.
+pub(in crate::ops) fn atan2<'f>(y: Term<'f>, x: Term<'f>) -> Term<'f> {
+    if !is_f64(x) {
+        return angle(y, x);
+    }
+    // The vector is scaled into the range of f32, whose angle is then corrected: turned back by it, the vector has
+    // an angle so small that its tangent is the angle itself.
+    let largest = x.abs().max(y.abs());
+    let scale = largest.equal(0.0).select(1.0, largest);
+    let infinite = largest.equal(f64::INFINITY);
+    let part = |v: Term<'f>| {
+        let at_infinity = v.abs().equal(f64::INFINITY).cast(Element::F64) * v.sign();
+        infinite.select(at_infinity, v / scale)
+    };
+    let (x, y) = (part(x), part(y));
+    let near = angle(y.cast(Element::F32), x.cast(Element::F32)).cast(Element::F64);
+    let (cos, sin) = (near.cos(), near.sin());
+    let correction = (y * cos - x * sin) / (x * cos + y * sin);
+    // The vector of no length has the angles of its signs.
+    largest.equal(0.0).select(near, near + correction)
+}
+
+/// [`atan2`] of `f32`.
+fn angle<'f>(y: Term<'f>, x: Term<'f>) -> Term<'f> {
+    let (ax, ay) = (x.abs(), y.abs());
+    let (longer, shorter) = (ax.max(ay), ax.min(ay));
+    // 0 / 0 is an angle of zero, and inf / inf one of 45 degrees.
+    let ratio = longer.equal(0.0).select(longer, shorter / longer);
+    let ratio = shorter.equal(f64::INFINITY).select(1.0, ratio);
+    let octant = ratio.unary("Atan");
+    let quadrant = ay.greater(ax).select(FRAC_PI_2 - octant, octant);
+    let half_plane = has_sign(x).select(PI - quadrant, quadrant);
+    has_sign(y).select(-half_plane, half_plane)
+}
+
+/// Whether the sign bit is set, for which a zero shows its reciprocal.
+fn has_sign(x: Term) -> Term {
+    x.equal(0.0).select(x.reciprocal(), x).less(0.0)
+}

@@ -1,0 +1,343 @@
+//! Formulas: ONNX ops written as arithmetic on terms.
+//!
+//! `x.abs().less(0.5).select(a, b * 2.0 + 1.0)` reads as the mathematics it stands for, and emits one ONNX op for
+//! each operation, in the order of evaluation. A number beside a term becomes a scalar constant of its element type.
+
+use super::Lower;
+use crate::ir::{Element, ValueId};
+use std::cell::RefCell;
+use std::ops::{Add, BitAnd, BitOr, BitXor, Div, Mul, Neg, Not, Sub};
+
+/// Where the ops of a formula go.
+trait Context {
+    fn emit(&self, build: &mut dyn FnMut(&mut Lower) -> ValueId) -> ValueId;
+}
+
+impl Context for RefCell<&mut Lower<'_>> {
+    fn emit(&self, build: &mut dyn FnMut(&mut Lower) -> ValueId) -> ValueId {
+        build(&mut self.borrow_mut())
+    }
+}
+
+/// A value in a formula.
+#[derive(Clone, Copy)]
+pub(super) struct Term<'f> {
+    context: &'f dyn Context,
+    value: ValueId,
+    element: Element,
+}
+
+/// What can stand beside a term: another one, or a number.
+pub(super) trait Operand<'f>: Copy {
+    /// The operand as a term of the same element type as `like`.
+    fn beside(self, like: Term<'f>) -> Term<'f>;
+    /// The term itself, where it is none that takes its type from another.
+    fn term(self) -> Option<Term<'f>> {
+        None
+    }
+}
+
+impl<'f> Operand<'f> for Term<'f> {
+    fn beside(self, _: Term<'f>) -> Term<'f> {
+        self
+    }
+    fn term(self) -> Option<Term<'f>> {
+        Some(self)
+    }
+}
+
+impl<'f> Operand<'f> for f64 {
+    fn beside(self, like: Term<'f>) -> Term<'f> {
+        let element = like.element;
+        like.emit(element, |cx| cx.scalar(element, self))
+    }
+}
+
+impl<'f> Operand<'f> for i64 {
+    fn beside(self, like: Term<'f>) -> Term<'f> {
+        let element = like.element;
+        like.emit(element, |cx| cx.integer(element, self))
+    }
+}
+
+impl Lower<'_> {
+    /// Emits a formula of these values.
+    pub(super) fn formula<const N: usize>(
+        &mut self,
+        values: [ValueId; N],
+        formula: impl for<'f> FnOnce([Term<'f>; N]) -> Term<'f>,
+    ) -> ValueId {
+        let elements = values.map(|value| self.element(value));
+        let context = RefCell::new(&mut *self);
+        let mut elements = elements.into_iter();
+        let terms = values.map(|value| {
+            let element = elements.next().unwrap_or(Element::Bool);
+            Term { context: &context, value, element }
+        });
+        formula(terms).value
+    }
+}
+
+impl<'f> Term<'f> {
+    /// The element type.
+    pub(super) fn element(self) -> Element {
+        self.element
+    }
+
+    /// The value that the formula has computed.
+    pub(super) fn value(self) -> ValueId {
+        self.value
+    }
+
+    /// A value of the same formula.
+    pub(super) fn beside(self, number: impl Operand<'f>) -> Self {
+        number.beside(self)
+    }
+
+    fn emit(self, element: Element, mut build: impl FnMut(&mut Lower) -> ValueId) -> Self {
+        Self { context: self.context, value: self.context.emit(&mut build), element }
+    }
+
+    /// An elementwise ONNX op of this one term.
+    pub(super) fn unary(self, name: &'static str) -> Self {
+        self.emit(self.element, |cx| cx.elementwise(name, &[self.value]))
+    }
+
+    /// An elementwise ONNX op of this term and another operand of its type.
+    pub(super) fn binary(self, name: &'static str, other: impl Operand<'f>) -> Self {
+        let other = other.beside(self);
+        self.emit(self.element, |cx| cx.elementwise(name, &[self.value, other.value]))
+    }
+
+    fn compare(self, name: &'static str, other: impl Operand<'f>) -> Self {
+        let other = other.beside(self);
+        self.emit(Element::Bool, |cx| {
+            cx.elementwise_to(name, &[self.value, other.value], Element::Bool)
+        })
+    }
+
+    /// Another element type, by ONNX's `Cast`; a small constant of integers is converted here.
+    pub(super) fn cast(self, element: Element) -> Self {
+        self.emit(element, |cx| cast(cx, self.value, element))
+    }
+
+    /// The same bits as an element type of the same width, by ONNX's `BitCast`.
+    pub(super) fn bit_cast(self, element: Element) -> Self {
+        if self.element == element {
+            return self;
+        }
+        self.emit(element, |cx| {
+            let sizes = cx.sizes(self.value);
+            cx.node("BitCast", &[self.value]).element("to", element).out(element, &sizes)
+        })
+    }
+
+    /// `self < other`.
+    pub(super) fn less(self, other: impl Operand<'f>) -> Self {
+        self.compare("Less", other)
+    }
+
+    /// `self >= other`.
+    pub(super) fn greater_equal(self, other: impl Operand<'f>) -> Self {
+        self.compare("GreaterOrEqual", other)
+    }
+
+    /// `self > other`.
+    pub(super) fn greater(self, other: impl Operand<'f>) -> Self {
+        self.compare("Greater", other)
+    }
+
+    /// `self <= other`.
+    pub(super) fn less_equal(self, other: impl Operand<'f>) -> Self {
+        self.compare("LessOrEqual", other)
+    }
+
+    /// `self == other`.
+    pub(super) fn equal(self, other: impl Operand<'f>) -> Self {
+        self.compare("Equal", other)
+    }
+
+    /// Whether the elements are NaN.
+    pub(super) fn is_nan(self) -> Self {
+        self.emit(Element::Bool, |cx| cx.elementwise_to("IsNaN", &[self.value], Element::Bool))
+    }
+
+    /// Of a `bool` term: `yes` where it holds and `no` elsewhere. One of them is a term.
+    pub(super) fn select(self, yes: impl Operand<'f>, no: impl Operand<'f>) -> Self {
+        let like = yes.term().or(no.term()).unwrap_or(self);
+        let (yes, no) = (yes.beside(like), no.beside(like));
+        self.emit(like.element, |cx| {
+            cx.elementwise_to("Where", &[self.value, yes.value, no.value], like.element)
+        })
+    }
+
+    /// `|self|`.
+    pub(super) fn abs(self) -> Self {
+        self.unary("Abs")
+    }
+
+    /// `e` to the power of `self`.
+    pub(super) fn exp(self) -> Self {
+        self.unary("Exp")
+    }
+
+    /// The natural logarithm.
+    pub(super) fn log(self) -> Self {
+        self.unary("Log")
+    }
+
+    /// The square root.
+    pub(super) fn sqrt(self) -> Self {
+        self.unary("Sqrt")
+    }
+
+    /// The largest integer that is not greater.
+    pub(super) fn floor(self) -> Self {
+        self.unary("Floor")
+    }
+
+    /// The sine.
+    pub(super) fn sin(self) -> Self {
+        self.unary("Sin")
+    }
+
+    /// The cosine.
+    pub(super) fn cos(self) -> Self {
+        self.unary("Cos")
+    }
+
+    /// -1, 0 or 1.
+    pub(super) fn sign(self) -> Self {
+        self.unary("Sign")
+    }
+
+    /// `1 / self`.
+    pub(super) fn reciprocal(self) -> Self {
+        self.unary("Reciprocal")
+    }
+
+    /// The greater of two, NaN if one is.
+    pub(super) fn max(self, other: impl Operand<'f>) -> Self {
+        self.binary("Max", other)
+    }
+
+    /// The smaller of two, NaN if one is.
+    pub(super) fn min(self, other: impl Operand<'f>) -> Self {
+        self.binary("Min", other)
+    }
+
+    /// `self` between two bounds, NaN if it is.
+    pub(super) fn clip(self, low: f64, high: f64) -> Self {
+        let (low, high) = (low.beside(self), high.beside(self));
+        self.emit(self.element, |cx| cx.elementwise("Clip", &[self.value, low.value, high.value]))
+    }
+
+    /// `self` to the power of `other`.
+    pub(super) fn pow(self, other: impl Operand<'f>) -> Self {
+        self.binary("Pow", other)
+    }
+
+    /// The bits of an unsigned integer moved up; ONNX Runtime gives 0 for amounts of its width and more.
+    pub(super) fn shift_left(self, amount: impl Operand<'f>) -> Self {
+        self.shift(amount, "LEFT")
+    }
+
+    /// The bits of an unsigned integer moved down; ONNX Runtime gives 0 for amounts of its width and more.
+    pub(super) fn shift_right(self, amount: impl Operand<'f>) -> Self {
+        self.shift(amount, "RIGHT")
+    }
+
+    fn shift(self, amount: impl Operand<'f>, direction: &str) -> Self {
+        let amount = amount.beside(self);
+        self.emit(self.element, |cx| {
+            let sizes = cx.broadcast_sizes(&[self.value, amount.value]);
+            let node = cx.node("BitShift", &[self.value, amount.value]);
+            node.string("direction", direction).out(self.element, &sizes)
+        })
+    }
+
+    /// `Mod` with the sign of the dividend; of ONNX's kinds of remainder the one that StableHLO has.
+    pub(super) fn truncated_mod(self, other: impl Operand<'f>) -> Self {
+        let other = other.beside(self);
+        self.emit(self.element, |cx| {
+            let sizes = cx.broadcast_sizes(&[self.value, other.value]);
+            cx.node("Mod", &[self.value, other.value]).int("fmod", 1).out(self.element, &sizes)
+        })
+    }
+
+    /// The polynomial with these coefficients, that of the highest power first, by Horner's rule.
+    pub(super) fn polynomial(self, coefficients: &[f64]) -> Self {
+        let mut rest = coefficients.iter();
+        let Some(&first) = rest.next() else { return self.beside(0.0) };
+        let mut sum: Option<Self> = None;
+        for &coefficient in rest {
+            sum = Some(sum.map_or_else(|| self * first, |sum| sum * self) + coefficient);
+        }
+        sum.unwrap_or_else(|| self.beside(first))
+    }
+}
+
+/// Casts, with small constants of integers converted here: integers wrap in both.
+pub(super) fn cast(cx: &mut Lower, value: ValueId, element: Element) -> ValueId {
+    if cx.element(value) == element {
+        return value;
+    }
+    let sizes = cx.sizes(value);
+    let small = sizes.iter().product::<i64>() <= SMALL;
+    if small && element.is_integer() {
+        if let Some(known) = cx.known_integers(value) {
+            return cx.integers(element, &sizes, &known);
+        }
+    }
+    cx.cast(value, element)
+}
+
+/// Constants of up to this many elements are converted at compile time.
+const SMALL: i64 = 256;
+
+/// The operators on two operands, of which one is a term.
+macro_rules! operators {
+    ($($trait:ident $method:ident $name:expr;)*) => {$(
+        impl<'f, O: Operand<'f>> $trait<O> for Term<'f> {
+            type Output = Term<'f>;
+            fn $method(self, other: O) -> Term<'f> {
+                let name: fn(Element) -> &'static str = $name;
+                self.binary(name(self.element), other)
+            }
+        }
+        impl<'f> $trait<Term<'f>> for f64 {
+            type Output = Term<'f>;
+            fn $method(self, other: Term<'f>) -> Term<'f> {
+                other.beside(self).$method(other)
+            }
+        }
+    )*};
+}
+
+operators! {
+    Add add |_| "Add";
+    Sub sub |_| "Sub";
+    Mul mul |_| "Mul";
+    Div div |_| "Div";
+    BitAnd bitand |element| if element == Element::Bool { "And" } else { "BitwiseAnd" };
+    BitOr bitor |element| if element == Element::Bool { "Or" } else { "BitwiseOr" };
+    BitXor bitxor |element| if element == Element::Bool { "Xor" } else { "BitwiseXor" };
+}
+
+impl<'f> Neg for Term<'f> {
+    type Output = Term<'f>;
+    fn neg(self) -> Term<'f> {
+        // ONNX has no Neg of unsigned integers, and ONNX Runtime no kernel for i16.
+        if self.element.is_unsigned() || self.element == Element::I16 {
+            return self.beside(0i64) - self;
+        }
+        self.unary("Neg")
+    }
+}
+
+impl<'f> Not for Term<'f> {
+    type Output = Term<'f>;
+    fn not(self) -> Term<'f> {
+        self.unary(if self.element == Element::Bool { "Not" } else { "BitwiseNot" })
+    }
+}

@@ -1,0 +1,363 @@
+//! `gather`: windows of an operand at computed positions.
+//!
+//! With `B` the axes of `start_indices` but `index_vector_dim`, the result holds for each position of `B` the
+//! window of `slice_sizes` that starts at the clamped `start_indices[B, :]`, whose columns belong to the dimensions
+//! in `start_index_map` (StableHLO, `gather`). A dimension that the map lacks starts at 0; a batching dimension
+//! starts at the position's own coordinate. Only dimensions whose window is smaller than they are move: the
+//! others are always whole. ONNX's forms, the cheapest first:
+//!
+//! * one position: `Slice`, or `Gather` of a single index;
+//! * one moving dimension: `Gather`, of a window by adding `0, 1, ...` to the index;
+//! * one moving dimension beside batching ones alone: `GatherElements`;
+//! * moving dimensions that lead: `GatherND`, with `batch_dims` for batching ones;
+//! * other moving dimensions: `Gather` in those dimensions joined into one.
+//!
+//! ONNX counts negative indices from the end and ONNX Runtime stops at others out of range, so that positions are
+//! clamped unless their range is known.
+
+use super::index::{Count, Starts, strides};
+use super::{Elements, Lower, Lowered, Refusal, Row, noted};
+use crate::ir::{Element, OpId, ValueId};
+
+pub(super) const ROWS: &[Row] = &[noted(
+    "stablehlo.gather",
+    Elements::PLAIN,
+    gather,
+    "Gather, GatherND, GatherElements or Slice, by which dimensions move; positions are clamped as XLA does",
+)];
+
+/// What an axis of an intermediate result is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Axis {
+    /// The window's extent in a dimension of the operand.
+    Window(usize),
+    /// An axis of the positions.
+    Batch(usize),
+}
+
+/// The dimension numbers, checked against the types.
+#[derive(Debug)]
+struct Numbers {
+    /// For each dimension of the result.
+    layout: Vec<Axis>,
+    /// Pairs of a dimension of the operand and an axis of the positions, of sizes above 1.
+    batching: Vec<(usize, usize)>,
+    /// The dimension of the operand that each column is for.
+    map: Vec<usize>,
+    window: Vec<i64>,
+    vector_dim: i64,
+}
+
+fn gather(cx: &mut Lower, op: OpId) -> Lowered {
+    let numbers = numbers(cx, op)?;
+    let (element, result) = cx.result(op, 0)?;
+    if result.contains(&0) {
+        return Ok(cx.constant(element, &result, &[]).into());
+    }
+    let operand = cx.full(op, 0)?;
+    let starts = cx.starts(op, 1, numbers.vector_dim)?;
+    let operand = still(cx, operand, &numbers);
+    let sizes = cx.sizes(operand);
+    let mut moving: Vec<(usize, usize)> =
+        numbers.map.iter().enumerate().map(|(column, &dim)| (dim, column)).collect();
+    moving.retain(|&(dim, _)| sizes[dim] != numbers.window[dim]);
+    moving.sort_unstable();
+    let columns: Vec<usize> = moving.iter().map(|&(_, column)| column).collect();
+    let moving: Vec<usize> = moving.iter().map(|&(dim, _)| dim).collect();
+    let limits: Vec<i64> = moving.iter().map(|&dim| sizes[dim] - numbers.window[dim]).collect();
+
+    let mut starts = cx.select_columns(&starts, &columns);
+    let (value, axes) = if moving.is_empty() && numbers.batching.is_empty() {
+        (operand, (0..sizes.len()).map(Axis::Window).collect())
+    } else if starts.count() == 1 {
+        (at_one_position(cx, operand, &starts, &moving, &numbers), (0..sizes.len()).map(Axis::Window).collect())
+    } else {
+        starts = cx.clamp_columns(&starts, &limits);
+        at_positions(cx, operand, &starts, &moving, &numbers)
+    };
+    Ok(arrange(cx, value, &axes, &numbers, &result).into())
+}
+
+fn numbers(cx: &Lower, op: OpId) -> Result<Numbers, Refusal> {
+    const NAME: &str = "dimension_numbers";
+    let wrong = |why: &str| Refusal::Attribute { name: NAME, why: why.to_owned() };
+    let offset = cx.field_ints(op, NAME, "offset_dims")?;
+    let collapsed = cx.field_ints(op, NAME, "collapsed_slice_dims")?;
+    let operand_batching = cx.field_ints(op, NAME, "operand_batching_dims")?;
+    let indices_batching = cx.field_ints(op, NAME, "start_indices_batching_dims")?;
+    let map = cx.field_ints(op, NAME, "start_index_map")?;
+    let vector_dim = cx.field_ints(op, NAME, "index_vector_dim")?.first().copied().unwrap_or(0);
+    let window = cx.ints(op, "slice_sizes")?;
+    let (operand, indices) = (cx.operand_sizes(op, 0)?, cx.operand_sizes(op, 1)?);
+    let (_, result) = cx.result(op, 0)?;
+
+    let dims = |numbers: &[i64], rank: usize| -> Result<Vec<usize>, Refusal> {
+        let dims: Option<Vec<usize>> =
+            numbers.iter().map(|&dim| usize::try_from(dim).ok().filter(|&dim| dim < rank)).collect();
+        dims.ok_or_else(|| wrong("a dimension is out of range"))
+    };
+    let offset = dims(&offset, result.len())?;
+    let collapsed = dims(&collapsed, operand.len())?;
+    let operand_batching = dims(&operand_batching, operand.len())?;
+    let indices_batching = dims(&indices_batching, indices.len())?;
+    let map = dims(&map, operand.len())?;
+    let vector_axis = usize::try_from(vector_dim).ok().filter(|&axis| axis <= indices.len());
+    let vector_axis = vector_axis.ok_or_else(|| wrong("`index_vector_dim` is out of range"))?;
+    let columns = indices.get(vector_axis).copied().unwrap_or(1);
+    if window.len() != operand.len() || window.iter().zip(&operand).any(|(w, size)| w > size || *w < 0) {
+        return Err(Refusal::Attribute { name: "slice_sizes", why: "they do not fit the operand".into() });
+    }
+    if columns != map.len() as i64 || operand_batching.len() != indices_batching.len() {
+        return Err(wrong("the index vectors do not have the length of `start_index_map`"));
+    }
+    let batch: Vec<i64> = (0..indices.len()).filter(|&dim| dim != vector_axis).map(|dim| indices[dim]).collect();
+    let windows: Vec<usize> =
+        (0..operand.len()).filter(|dim| !collapsed.contains(dim) && !operand_batching.contains(dim)).collect();
+    if windows.len() != offset.len() || offset.len() + batch.len() != result.len() || !offset.is_sorted() {
+        return Err(wrong("`offset_dims` do not fit the operand"));
+    }
+    let (mut windows, mut batches) = (windows.into_iter(), 0..batch.len());
+    let layout: Option<Vec<Axis>> = (0..result.len())
+        .map(|dim| {
+            if offset.contains(&dim) { windows.next().map(Axis::Window) } else { batches.next().map(Axis::Batch) }
+        })
+        .collect();
+    let layout = layout.ok_or_else(|| wrong("`offset_dims` do not fit the operand"))?;
+    let size = |axis: &Axis| match *axis {
+        Axis::Window(dim) => window[dim],
+        Axis::Batch(axis) => batch[axis],
+    };
+    let gone = collapsed.iter().chain(&operand_batching);
+    if layout.iter().map(size).ne(result.iter().copied()) || gone.clone().any(|&dim| window[dim] > 1) {
+        return Err(wrong("they do not give the result's type"));
+    }
+    if !result.contains(&0) && gone.clone().any(|&dim| window[dim] == 0) {
+        return Err(wrong("a collapsed dimension is empty"));
+    }
+    let mut batching = Vec::new();
+    for (&dim, &axis) in operand_batching.iter().zip(&indices_batching) {
+        let axis = if axis > vector_axis { axis - 1 } else { axis };
+        if batch.get(axis) != Some(&operand[dim]) {
+            return Err(wrong("batching dimensions differ in size"));
+        }
+        if operand[dim] > 1 {
+            batching.push((dim, axis));
+        }
+    }
+    Ok(Numbers { layout, batching, map, window, vector_dim })
+}
+
+/// The operand cut to the window where it does not move.
+fn still(cx: &mut Lower, operand: ValueId, numbers: &Numbers) -> ValueId {
+    let sizes = cx.sizes(operand);
+    let moves = |dim: usize| numbers.map.contains(&dim) || numbers.batching.iter().any(|pair| pair.0 == dim);
+    let high: Vec<i64> =
+        (0..sizes.len()).map(|dim| if moves(dim) { sizes[dim] } else { numbers.window[dim] }).collect();
+    cx.slice(operand, &vec![0; sizes.len()], &high, &vec![1; sizes.len()])
+}
+
+/// The only window.
+fn at_one_position(
+    cx: &mut Lower,
+    operand: ValueId,
+    starts: &Starts,
+    moving: &[usize],
+    numbers: &Numbers,
+) -> ValueId {
+    let sizes = cx.sizes(operand);
+    let mut at = vec![super::dynamic_slice::Start::Known(0); sizes.len()];
+    for (column, &dim) in moving.iter().enumerate() {
+        let start = cx.select_columns(starts, &[column]);
+        at[dim] = cx.start(start.value, sizes[dim] - numbers.window[dim]);
+    }
+    cx.window(operand, &at, &numbers.window)
+}
+
+fn at_positions(
+    cx: &mut Lower,
+    operand: ValueId,
+    starts: &Starts,
+    moving: &[usize],
+    numbers: &Numbers,
+) -> (ValueId, Vec<Axis>) {
+    let sizes = cx.sizes(operand);
+    let points = moving.iter().all(|&dim| numbers.window[dim] == 1);
+    let batched = |dim: usize| numbers.batching.iter().any(|pair| pair.0 == dim);
+    if !numbers.batching.is_empty() {
+        let only = (0..sizes.len()).all(|dim| batched(dim) || moving.contains(&dim) || sizes[dim] == 1);
+        return match *moving {
+            [dim] if points && only => elements(cx, operand, starts, dim, numbers),
+            _ => nd(cx, operand, starts, moving, numbers),
+        };
+    }
+    let lead = moving.iter().enumerate().all(|(index, &dim)| index == dim);
+    if points && lead && moving.len() > 1 {
+        return nd(cx, operand, starts, moving, numbers);
+    }
+    joined(cx, operand, starts, moving, numbers)
+}
+
+/// `Gather` in the dimensions from the first moving one to the last, joined into one. Dimensions between them
+/// that do not move are windows of their whole size.
+fn joined(
+    cx: &mut Lower,
+    operand: ValueId,
+    starts: &Starts,
+    moving: &[usize],
+    numbers: &Numbers,
+) -> (ValueId, Vec<Axis>) {
+    let sizes = cx.sizes(operand);
+    let (first, last) = (moving[0], moving[moving.len() - 1]);
+    let joined = &sizes[first..=last];
+    let steps = strides(joined);
+    let own: Vec<i64> = moving.iter().map(|&dim| steps[dim - first]).collect();
+    let position = cx.linear(starts, &own);
+    let batch = starts.batch.len();
+    let windows: Vec<usize> = (first..=last).filter(|&dim| numbers.window[dim] != 1).collect();
+    let counts: Vec<(usize, Count)> = windows
+        .iter()
+        .enumerate()
+        .map(|(index, &dim)| (batch + index, Count { size: numbers.window[dim], stride: steps[dim - first] }))
+        .collect();
+    let positions = cx.add_counts(position, batch + windows.len(), &counts);
+    let mut flat = sizes[..first].to_vec();
+    flat.push(joined.iter().product());
+    flat.extend(&sizes[last + 1..]);
+    let operand = cx.reshape(operand, &flat);
+    let mut out = sizes[..first].to_vec();
+    out.extend(cx.sizes(positions));
+    out.extend(&sizes[last + 1..]);
+    let element = cx.element(operand);
+    let value = cx.node("Gather", &[operand, positions]).int("axis", first as i64).out(element, &out);
+    let mut axes: Vec<Axis> = (0..first).map(Axis::Window).collect();
+    axes.extend((0..batch).map(Axis::Batch));
+    axes.extend(windows.into_iter().map(Axis::Window));
+    axes.extend((last + 1..sizes.len()).map(Axis::Window));
+    (value, axes)
+}
+
+/// `GatherElements`: the positions take the operand's order of dimensions, the axes that are in no pair joined in
+/// the place of the moving dimension.
+fn elements(
+    cx: &mut Lower,
+    operand: ValueId,
+    starts: &Starts,
+    moving: usize,
+    numbers: &Numbers,
+) -> (ValueId, Vec<Axis>) {
+    let sizes = cx.sizes(operand);
+    let paired = |axis: &usize| numbers.batching.iter().any(|pair| pair.1 == *axis);
+    let free: Vec<usize> = (0..starts.batch.len()).filter(|axis| !paired(axis)).collect();
+    let (mut order, mut flat, mut kept, mut place) = (Vec::new(), Vec::new(), Vec::new(), 0);
+    for (dim, &size) in sizes.iter().enumerate() {
+        if dim == moving {
+            place = kept.len();
+            order.extend(&free);
+            flat.push(free.iter().map(|&axis| starts.batch[axis]).product());
+            kept.push(size);
+        } else if let Some(&(_, axis)) = numbers.batching.iter().find(|pair| pair.0 == dim) {
+            order.push(axis);
+            flat.push(size);
+            kept.push(size);
+        }
+    }
+    let positions = cx.reshape(starts.value, &starts.batch);
+    let permutation: Vec<i64> = order.iter().map(|&axis| axis as i64).collect();
+    let positions = cx.transpose(positions, &permutation);
+    let positions = cx.reshape(positions, &flat);
+    let operand = cx.reshape(operand, &kept);
+    let element = cx.element(operand);
+    let node = cx.node("GatherElements", &[operand, positions]).int("axis", place as i64);
+    let value = node.out(element, &flat);
+    let apart: Vec<i64> = order.iter().map(|&axis| starts.batch[axis]).collect();
+    let value = cx.reshape(value, &apart);
+    (value, order.into_iter().map(Axis::Batch).collect())
+}
+
+/// `GatherND`: batching dimensions first, then the moving ones.
+fn nd(
+    cx: &mut Lower,
+    operand: ValueId,
+    starts: &Starts,
+    moving: &[usize],
+    numbers: &Numbers,
+) -> (ValueId, Vec<Axis>) {
+    let sizes = cx.sizes(operand);
+    let mut batching = numbers.batching.clone();
+    batching.sort_unstable_by_key(|pair| pair.1);
+    let mut order: Vec<usize> = batching.iter().map(|pair| pair.0).collect();
+    order.extend(moving);
+    let rest: Vec<usize> = (0..sizes.len()).filter(|dim| !order.contains(dim)).collect();
+    order.extend(&rest);
+    let permutation: Vec<i64> = order.iter().map(|&dim| dim as i64).collect();
+    let operand = cx.transpose(operand, &permutation);
+
+    let paired: Vec<usize> = batching.iter().map(|pair| pair.1).collect();
+    let mut axes = paired.clone();
+    axes.extend((0..starts.batch.len()).filter(|axis| !paired.contains(axis)));
+    let mut permutation: Vec<i64> = axes.iter().map(|&axis| axis as i64).collect();
+    permutation.push(starts.batch.len() as i64);
+    let mut positions = cx.transpose(starts.value, &permutation);
+    let windows: Vec<usize> = moving.iter().copied().filter(|&dim| numbers.window[dim] > 1).collect();
+    positions = window_vectors(cx, positions, moving, &windows, numbers);
+
+    let mut out = cx.sizes(positions);
+    out.pop();
+    out.extend(rest.iter().map(|&dim| sizes[dim]));
+    let element = cx.element(operand);
+    let node = cx.node("GatherND", &[operand, positions]);
+    let node = if paired.is_empty() { node } else { node.int("batch_dims", paired.len() as i64) };
+    let value = node.out(element, &out);
+    let mut all: Vec<Axis> = axes.into_iter().map(Axis::Batch).collect();
+    all.extend(windows.into_iter().chain(rest).map(Axis::Window));
+    (value, all)
+}
+
+/// Index vectors with an axis before the last for each of `windows`, along which that dimension's column counts.
+fn window_vectors(
+    cx: &mut Lower,
+    positions: ValueId,
+    moving: &[usize],
+    windows: &[usize],
+    numbers: &Numbers,
+) -> ValueId {
+    if windows.is_empty() {
+        return positions;
+    }
+    let sizes = cx.sizes(positions);
+    let batch = sizes.len() - 1;
+    let mut apart = sizes[..batch].to_vec();
+    apart.extend(vec![1; windows.len()]);
+    apart.push(moving.len() as i64);
+    let mut positions = cx.reshape(positions, &apart);
+    for (index, &dim) in windows.iter().enumerate() {
+        let mut offset_sizes = vec![1; apart.len()];
+        offset_sizes[batch + index] = numbers.window[dim];
+        offset_sizes[apart.len() - 1] = moving.len() as i64;
+        let offsets: Vec<i64> = (0..numbers.window[dim])
+            .flat_map(|step| moving.iter().map(move |&other| if other == dim { step } else { 0 }))
+            .collect();
+        let offsets = cx.integers(Element::I64, &offset_sizes, &offsets);
+        positions = cx.elementwise("Add", &[positions, offsets]);
+    }
+    positions
+}
+
+/// The value, whose axes are these, in the result's layout. Axes that it lacks, or that the result lacks, have
+/// size 1; axes of the positions that it lacks are broadcast to.
+fn arrange(cx: &mut Lower, value: ValueId, axes: &[Axis], numbers: &Numbers, result: &[i64]) -> ValueId {
+    let sizes = cx.sizes(value);
+    let place = |axis: &Axis| numbers.layout.iter().position(|own| own == axis);
+    let kept: Vec<(usize, i64)> =
+        axes.iter().zip(&sizes).filter_map(|(axis, &size)| Some((place(axis)?, size))).collect();
+    let own: Vec<i64> = kept.iter().map(|&(_, size)| size).collect();
+    let value = cx.reshape(value, &own);
+    let mut order: Vec<usize> = (0..kept.len()).collect();
+    order.sort_by_key(|&index| kept[index].0);
+    let permutation: Vec<i64> = order.iter().map(|&index| index as i64).collect();
+    let value = cx.transpose(value, &permutation);
+    let mut aligned = vec![1; result.len()];
+    kept.iter().for_each(|&(place, size)| aligned[place] = size);
+    let value = cx.reshape(value, &aligned);
+    cx.broadcast_to(value, result)
+}

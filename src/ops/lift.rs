@@ -1,0 +1,205 @@
+//! Regions on scalars, made to work on whole tensors: how reductions are lowered that no ONNX op computes.
+
+use super::{Lower, Refusal};
+use crate::ir::{
+    Attribute, Attributes, BlockId, Element, LocationId, Module, NewOp, OpId, OpSpan, RegionId, Symbol,
+    TypeId, ValueId,
+};
+use rustc_hash::FxHashMap;
+use smallvec::{SmallVec, smallvec};
+
+/// Ops of `stablehlo` that work on each element by itself, so that a region of them on scalars is one on tensors.
+const ELEMENTWISE: &[&str] = &[
+    "abs",
+    "add",
+    "and",
+    "atan2",
+    "cbrt",
+    "ceil",
+    "clamp",
+    "compare",
+    "complex",
+    "convert",
+    "cosine",
+    "count_leading_zeros",
+    "divide",
+    "exponential",
+    "exponential_minus_one",
+    "floor",
+    "imag",
+    "is_finite",
+    "log",
+    "log_plus_one",
+    "logistic",
+    "maximum",
+    "minimum",
+    "multiply",
+    "negate",
+    "not",
+    "or",
+    "popcnt",
+    "power",
+    "real",
+    "reduce_precision",
+    "remainder",
+    "round_nearest_afz",
+    "round_nearest_even",
+    "rsqrt",
+    "select",
+    "shift_left",
+    "shift_right_arithmetic",
+    "shift_right_logical",
+    "sign",
+    "sine",
+    "sqrt",
+    "subtract",
+    "tan",
+    "tanh",
+    "xor",
+];
+
+impl Lower<'_> {
+    /// A region of an op.
+    ///
+    /// # Errors
+    /// When the op has not so many.
+    pub fn region(&self, op: OpId, index: usize) -> Result<RegionId, Refusal> {
+        let region = self.module.op(op).regions.get(index).copied();
+        region.ok_or_else(|| Refusal::form(format!("region {index} is missing")))
+    }
+
+    /// A copy of a region on scalars that works on tensors of these sizes instead.
+    ///
+    /// # Errors
+    /// When an op of the region does not work on each element by itself.
+    pub fn lift(&mut self, region: RegionId, sizes: &[i64]) -> Result<RegionId, Refusal> {
+        let block = self.module.entry_block(region).ok_or_else(|| Refusal::form("an empty region"))?;
+        let lifted = self.module.add_region();
+        let target = self.module.add_block(lifted);
+        let mut lift = Lift { module: self.module, target, sizes, values: FxHashMap::default() };
+        lift.block(block)?;
+        Ok(lifted)
+    }
+}
+
+/// Copies a block, with tensors for scalars.
+struct Lift<'m> {
+    module: &'m mut Module,
+    target: BlockId,
+    sizes: &'m [i64],
+    values: FxHashMap<ValueId, ValueId>,
+}
+
+impl Lift<'_> {
+    fn block(&mut self, block: BlockId) -> Result<(), Refusal> {
+        for argument in self.module.block(block).arguments.clone() {
+            let ty = self.ty(argument)?;
+            let copy = self.module.add_argument(self.target, ty);
+            self.values.insert(argument, copy);
+        }
+        for op in self.module.block(block).ops.clone() {
+            self.op(op)?;
+        }
+        Ok(())
+    }
+
+    fn op(&mut self, op: OpId) -> Result<(), Refusal> {
+        let name = self.module.op_name(op);
+        let elementwise = name.strip_prefix("stablehlo.").is_some_and(|name| ELEMENTWISE.contains(&name))
+            || is_elementwise_chlo(name);
+        let operation = self.module.op(op).clone();
+        match name {
+            "stablehlo.constant" => return Ok(()),
+            // These have nothing to do on a scalar that stays one.
+            "stablehlo.reshape" | "stablehlo.broadcast_in_dim" if self.is_scalar(operation.results[0]) => {
+                let operand = self.value(operation.operands[0])?;
+                self.values.insert(operation.results[0], operand);
+                return Ok(());
+            }
+            "stablehlo.return" => {}
+            _ if elementwise => {}
+            other => return Err(Refusal::form(format!("`{other}` in its region"))),
+        }
+        let operands =
+            operation.operands.iter().map(|&operand| self.value(operand)).collect::<Result<_, _>>()?;
+        let types = operation.results.iter().map(|&result| self.ty(result)).collect::<Result<_, _>>()?;
+        let copy = self.add(op, operation.name, operands, types, operation.attributes);
+        let results = self.module.op(copy).results.clone();
+        self.values.extend(operation.results.iter().copied().zip(results));
+        Ok(())
+    }
+
+    /// The tensor for a scalar; one from outside, or a constant, is broadcast.
+    fn value(&mut self, value: ValueId) -> Result<ValueId, Refusal> {
+        if let Some(&known) = self.values.get(&value) {
+            return Ok(known);
+        }
+        let ty = self.ty(value)?;
+        let constant =
+            self.module.defining_op(value).filter(|&op| self.module.op_name(op) == "stablehlo.constant");
+        let mut scalar = value;
+        if let Some(op) = constant {
+            let operation = self.module.op(op).clone();
+            let types = smallvec![self.module.value_type(value)];
+            let copy = self.add(op, operation.name, SmallVec::new(), types, operation.attributes);
+            scalar = self.module.op(copy).results[0];
+        }
+        let name = self.module.symbols.intern("stablehlo.broadcast_in_dim");
+        let key = self.module.symbols.intern("broadcast_dimensions");
+        let attributes = vec![(key, Attribute::Integers(Element::I64, [].into()))];
+        let place = self.module.defining_op(value).map_or((OpSpan::default(), LocationId::UNKNOWN), |op| {
+            (self.module.span(op), self.module.op_location(op))
+        });
+        let copy = self.add_at(name, smallvec![scalar], smallvec![ty], attributes, place);
+        let lifted = self.module.op(copy).results[0];
+        self.values.insert(value, lifted);
+        Ok(lifted)
+    }
+
+    fn is_scalar(&self, value: ValueId) -> bool {
+        self.module.tensor(value).is_some_and(|tensor| tensor.rank() == 0)
+    }
+
+    fn ty(&mut self, value: ValueId) -> Result<TypeId, Refusal> {
+        let element = match self.module.tensor(value) {
+            Some(tensor) if tensor.rank() == 0 => tensor.element,
+            _ => return Err(Refusal::form("a value in its region is no scalar")),
+        };
+        Ok(self.module.tensor_of(element, self.sizes))
+    }
+
+    fn add(
+        &mut self,
+        from: OpId,
+        name: Symbol,
+        operands: SmallVec<[ValueId; 3]>,
+        result_types: SmallVec<[TypeId; 1]>,
+        attributes: Attributes,
+    ) -> OpId {
+        let place = (self.module.span(from), self.module.op_location(from));
+        self.add_at(name, operands, result_types, attributes, place)
+    }
+
+    fn add_at(
+        &mut self,
+        name: Symbol,
+        operands: SmallVec<[ValueId; 3]>,
+        result_types: SmallVec<[TypeId; 1]>,
+        attributes: Attributes,
+        (span, location): (OpSpan, LocationId),
+    ) -> OpId {
+        let regions = SmallVec::new();
+        let op =
+            self.module.add_op(NewOp { name, operands, result_types, attributes, regions, span, location });
+        self.module.block_mut(self.target).ops.push(op);
+        op
+    }
+}
+
+/// Ops of `chlo` on scalars are elementwise, except those that look at a whole dimension.
+fn is_elementwise_chlo(name: &str) -> bool {
+    name.strip_prefix("chlo.").is_some_and(|name| {
+        !name.starts_with("dynamic")
+            && !matches!(name, "top_k" | "ragged_dot" | "scan" | "constant" | "constant_like")
+    })
+}

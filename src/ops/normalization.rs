@@ -1,0 +1,192 @@
+//! Normalization over a batch.
+//!
+//! JAX prints these as their parts; other producers of StableHLO print the ops.
+
+use super::{Elements, Lower, Lowered, Refusal, Row, noted};
+use crate::ir::{Attribute, OpId, ValueId};
+
+pub(super) const ROWS: &[Row] = &[
+    noted(
+        "stablehlo.batch_norm_grad",
+        Elements::FLOAT,
+        batch_norm_grad,
+        "its parts: ONNX has no gradients without training",
+    ),
+    noted(
+        "stablehlo.batch_norm_inference",
+        Elements::FLOAT,
+        batch_norm_inference,
+        "its parts where the features are not dimension 1",
+    ),
+    noted(
+        "stablehlo.batch_norm_training",
+        Elements::FLOAT,
+        batch_norm_training,
+        "its parts: ONNX's form gives running statistics",
+    ),
+];
+
+/// The operand of a batch normalization and its attributes.
+struct Normalization {
+    operand: ValueId,
+    sizes: Vec<i64>,
+    feature: usize,
+    epsilon: f64,
+}
+
+impl Normalization {
+    fn read(cx: &mut Lower, op: OpId) -> Result<Self, Refusal> {
+        let sizes = cx.operand_sizes(op, 0)?;
+        let feature = cx.int(op, "feature_index")?;
+        let feature = usize::try_from(feature).ok().filter(|&feature| feature < sizes.len());
+        let why = || format!("the operand has {} dimensions", sizes.len());
+        let feature = feature.ok_or_else(|| Refusal::Attribute { name: "feature_index", why: why() })?;
+        let epsilon = match cx.module.attribute(op, "epsilon") {
+            Some(Attribute::Float(epsilon, _)) => *epsilon,
+            Some(_) => return Err(Refusal::Attribute { name: "epsilon", why: "a float is expected".into() }),
+            None => return Err(Refusal::Missing("epsilon")),
+        };
+        for index in 1..cx.operand_count(op) {
+            let own = cx.operand_sizes(op, index)?;
+            let gradient = index == 4 && cx.module.op_name(op) == "stablehlo.batch_norm_grad";
+            if gradient && own != sizes || !gradient && own != [sizes[feature]] {
+                return Err(Refusal::form(format!("operand {index} has the sizes {own:?}")));
+            }
+        }
+        Ok(Self { operand: cx.full(op, 0)?, sizes, feature, epsilon })
+    }
+
+    /// A value of one element a feature, so that it broadcasts to the operand.
+    fn spread(&self, cx: &mut Lower, op: OpId, index: usize) -> Result<ValueId, Refusal> {
+        let value = cx.full(op, index)?;
+        Ok(cx.reshape(value, &self.spread_sizes()))
+    }
+
+    fn spread_sizes(&self) -> Vec<i64> {
+        let mut sizes = vec![1; self.sizes.len() - self.feature];
+        sizes[0] = self.sizes[self.feature];
+        sizes
+    }
+
+    /// Elements of one feature.
+    fn count(&self) -> i64 {
+        self.sizes.iter().enumerate().filter(|&(dim, _)| dim != self.feature).map(|(_, &size)| size).product()
+    }
+
+    /// A reduction over all dimensions but the features', which spreads to the operand.
+    fn reduce(&self, cx: &mut Lower, name: &'static str, value: ValueId) -> ValueId {
+        let axes: Vec<i64> =
+            (0..self.sizes.len()).filter(|&dim| dim != self.feature).map(|dim| dim as i64).collect();
+        let element = cx.element(value);
+        let spread = self.spread_sizes();
+        if axes.is_empty() {
+            return cx.reshape(value, &spread);
+        }
+        let mut kept = vec![1; self.sizes.len()];
+        kept[self.feature] = self.sizes[self.feature];
+        let axes = cx.int64s(&axes);
+        let reduced = cx.node(name, &[value, axes]).out(element, &kept);
+        cx.reshape(reduced, &spread)
+    }
+
+    /// `sqrt(variance + epsilon)`.
+    fn deviation(&self, cx: &mut Lower, variance: ValueId) -> ValueId {
+        let element = cx.element(variance);
+        let epsilon = cx.scalar(element, self.epsilon);
+        let raised = cx.elementwise("Add", &[variance, epsilon]);
+        cx.elementwise("Sqrt", &[raised])
+    }
+
+    /// `(operand - mean) / deviation * scale + offset`.
+    fn apply(&self, cx: &mut Lower, parts: Parts) -> ValueId {
+        let deviation = self.deviation(cx, parts.variance);
+        let factor = cx.elementwise("Div", &[parts.scale, deviation]);
+        let centered = cx.elementwise("Sub", &[self.operand, parts.mean]);
+        let scaled = cx.elementwise("Mul", &[centered, factor]);
+        cx.elementwise("Add", &[scaled, parts.offset])
+    }
+}
+
+/// One element a feature each, which broadcast to the operand.
+struct Parts {
+    scale: ValueId,
+    offset: ValueId,
+    mean: ValueId,
+    variance: ValueId,
+}
+
+fn batch_norm_inference(cx: &mut Lower, op: OpId) -> Lowered {
+    let norm = Normalization::read(cx, op)?;
+    // ONNX counts the features in dimension 1. Elsewhere a transpose would cost more than the arithmetic.
+    if norm.feature == 1 && !norm.sizes.contains(&0) {
+        let mut operands = vec![norm.operand];
+        for index in 1..5 {
+            operands.push(cx.full(op, index)?);
+        }
+        let node = cx.node("BatchNormalization", &operands).float("epsilon", norm.epsilon as f32);
+        return Ok(node.like(norm.operand).into());
+    }
+    let parts = Parts {
+        scale: norm.spread(cx, op, 1)?,
+        offset: norm.spread(cx, op, 2)?,
+        mean: norm.spread(cx, op, 3)?,
+        variance: norm.spread(cx, op, 4)?,
+    };
+    Ok(norm.apply(cx, parts).into())
+}
+
+fn batch_norm_training(cx: &mut Lower, op: OpId) -> Lowered {
+    let norm = Normalization::read(cx, op)?;
+    let (element, features) = cx.result(op, 1)?;
+    if norm.count() == 0 || norm.sizes.contains(&0) {
+        // The mean of nothing is 0 / 0, where ONNX Runtime's ReduceMean gives 0.
+        let nan = cx.scalar(element, f64::NAN);
+        let empty = cx.constant(element, &norm.sizes, &[]);
+        let statistic = cx.broadcast_to(nan, &features);
+        return Ok([empty, statistic, statistic].into_iter().collect());
+    }
+    let mean = norm.reduce(cx, "ReduceMean", norm.operand);
+    let centered = cx.elementwise("Sub", &[norm.operand, mean]);
+    let squares = cx.elementwise("Mul", &[centered, centered]);
+    let variance = norm.reduce(cx, "ReduceMean", squares);
+    let parts = Parts { scale: norm.spread(cx, op, 1)?, offset: norm.spread(cx, op, 2)?, mean, variance };
+    let output = norm.apply(cx, parts);
+    let (mean, variance) = (cx.reshape(mean, &features), cx.reshape(variance, &features));
+    Ok([output, mean, variance].into_iter().collect())
+}
+
+/// The gradients of training (StableHLO spec, `batch_norm_grad`), with `c = operand - mean`, `s = sqrt(variance +
+/// epsilon)`, `g = grad_output` and sums over `n` elements of each feature:
+/// `grad_operand = scale / s / n * (n * g - sum(g) - sum(g * c) * c / s^2)`, `grad_scale = sum(g * c) / s` and
+/// `grad_offset = sum(g)`.
+fn batch_norm_grad(cx: &mut Lower, op: OpId) -> Lowered {
+    let norm = Normalization::read(cx, op)?;
+    let (element, features) = cx.result(op, 1)?;
+    if norm.sizes.contains(&0) {
+        let zero = cx.scalar(element, 0.0);
+        let empty = cx.constant(element, &norm.sizes, &[]);
+        return Ok([empty, zero, zero].into_iter().collect());
+    }
+    let (scale, mean) = (norm.spread(cx, op, 1)?, norm.spread(cx, op, 2)?);
+    let (variance, grad) = (norm.spread(cx, op, 3)?, cx.full(op, 4)?);
+    let deviation = norm.deviation(cx, variance);
+    let centered = cx.elementwise("Sub", &[norm.operand, mean]);
+    let sum = norm.reduce(cx, "ReduceSum", grad);
+    let products = cx.elementwise("Mul", &[grad, centered]);
+    let product = norm.reduce(cx, "ReduceSum", products);
+
+    let count = cx.scalar(element, norm.count() as f64);
+    let epsilon = cx.scalar(element, norm.epsilon);
+    let raised = cx.elementwise("Add", &[variance, epsilon]);
+    let share = cx.elementwise("Div", &[product, raised]);
+    let along = cx.elementwise("Mul", &[centered, share]);
+    let counted = cx.elementwise("Mul", &[grad, count]);
+    let without_sum = cx.elementwise("Sub", &[counted, sum]);
+    let without_both = cx.elementwise("Sub", &[without_sum, along]);
+    let factor = cx.elementwise("Div", &[scale, deviation]);
+    let factor = cx.elementwise("Div", &[factor, count]);
+    let grad_operand = cx.elementwise("Mul", &[without_both, factor]);
+    let grad_scale = cx.elementwise("Div", &[product, deviation]);
+    let (grad_scale, grad_offset) = (cx.reshape(grad_scale, &features), cx.reshape(sum, &features));
+    Ok([grad_operand, grad_scale, grad_offset].into_iter().collect())
+}

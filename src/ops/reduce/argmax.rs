@@ -1,0 +1,240 @@
+//! The region that finds the place of the largest or smallest element, in all its spellings.
+//!
+//! JAX and others print it as a reduction of the values together with their places, an `iota`. Its region only
+//! compares and selects, so it is a function of the order of its arguments: to try each order of two values, NaN
+//! included, proves what it computes, whatever its spelling.
+
+use crate::ir::{Attribute, Element, Module, OpId, RegionId, ValueId};
+use crate::ops::constant::integer_limits;
+use crate::ops::region::Combiner;
+use crate::ops::{Lower, Lowered};
+use rustc_hash::FxHashMap;
+
+/// A reduction that is `ArgMax` or `ArgMin`.
+#[derive(Clone, Copy)]
+pub(super) struct Found {
+    /// Which operand has the values; the other one has the places.
+    value: usize,
+    axis: i64,
+    choice: Choice,
+    /// Whether the region agrees with ONNX Runtime on NaN, which wins.
+    nan_wins: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Choice {
+    largest: bool,
+    last: bool,
+}
+
+pub(super) fn recognise(cx: &Lower, op: OpId, region: RegionId, dimensions: &[i64]) -> Option<Found> {
+    let &[axis] = dimensions else { return None };
+    if cx.operand_count(op) != 4 {
+        return None;
+    }
+    let place = [1, 0].into_iter().find(|&index| counts(cx, op, index, axis))?;
+    let value = 1 - place;
+    let (values, places) = (cx.operand_type(op, value).ok()?, cx.operand_type(op, place).ok()?);
+    let length = places.sizes()?[axis as usize];
+    let highest = integer_limits(places.element).1;
+    if length == 0 || (highest >= 0 && length - 1 > highest) {
+        return None;
+    }
+    let element = values.element;
+    let init = cx.operand(op, 2 + place).ok()?;
+    if cx.known_integers(init)? != [0] {
+        return None;
+    }
+    let (choice, nan_wins) = choice(cx.module, region, value, element)?;
+    let neutral = if choice.largest { Combiner::Maximum } else { Combiner::Minimum };
+    let strict = element.is_float() && cx.settings.strict_nan;
+    let known = cx.is_neutral(neutral, cx.operand(op, 2 + value).ok()?);
+    (known && (nan_wins || !strict)).then_some(Found { value, axis, choice, nan_wins })
+}
+
+/// Whether the operand counts 0, 1, 2 ... along the axis.
+fn counts(cx: &Lower, op: OpId, index: usize, axis: i64) -> bool {
+    let Some(&operand) = cx.module.op(op).operands.get(index) else { return false };
+    let mut axis = axis;
+    let mut value = operand;
+    while let Some(definition) = cx.module.defining_op(value) {
+        match cx.module.op_name(definition) {
+            "stablehlo.iota" => return cx.int(definition, "iota_dimension").is_ok_and(|own| own == axis),
+            "stablehlo.broadcast_in_dim" => {
+                let Ok(dimensions) = cx.ints(definition, "broadcast_dimensions") else { return false };
+                let Some(own) = dimensions.iter().position(|&dimension| dimension == axis) else {
+                    return false;
+                };
+                value = cx.module.op(definition).operands[0];
+                // A dimension of size 1 that is repeated does not count.
+                let sizes = |value| cx.module.tensor(value).and_then(crate::ir::TensorType::sizes);
+                let (Some(inner), Some(outer)) = (sizes(value), sizes(operand)) else { return false };
+                if outer.get(axis as usize) != inner.get(own) {
+                    return false;
+                }
+                axis = own as i64;
+            }
+            "stablehlo.constant" => {
+                let Some(numbers) =
+                    cx.module.constant_of(value).and_then(|id| cx.module.constant_integers(id))
+                else {
+                    return false;
+                };
+                let Some(sizes) = cx.module.tensor(value).and_then(crate::ir::TensorType::sizes) else {
+                    return false;
+                };
+                let inner: i64 = sizes[axis as usize + 1..].iter().product();
+                let size = sizes[axis as usize];
+                let expected = |position: usize| position as i64 / inner % size;
+                return numbers.iter().enumerate().all(|(position, &number)| number == expected(position));
+            }
+            _ => return false,
+        }
+    }
+    false
+}
+
+/// What the region chooses, and whether NaN wins in it as in ONNX Runtime; `None` when it chooses otherwise.
+fn choice(module: &Module, region: RegionId, value: usize, element: Element) -> Option<(Choice, bool)> {
+    // Places are 0 and 1; values lie above them or below, so that a region that mixes the two does not agree. The
+    // first place is the lower one, as the reduction runs from the first element to the last.
+    let bases: &[f64] = if element == Element::Bool { &[0.0] } else { &[10.0, -10.0] };
+    let run = |a: f64, b: f64| -> Option<[f64; 2]> {
+        let mut arguments = [0.0; 4];
+        (arguments[value], arguments[1 - value]) = (a, 0.0);
+        (arguments[2 + value], arguments[3 - value]) = (b, 1.0);
+        let results = evaluate(module, region, &arguments)?;
+        Some([*results.get(value)?, *results.get(1 - value)?])
+    };
+    let agrees = |a: f64, b: f64, first: bool| -> Option<bool> {
+        let [chosen, place] = run(a, b)?;
+        let (value, expected) = if first { (a, 0.0) } else { (b, 1.0) };
+        Some((chosen == value || chosen.is_nan() && value.is_nan()) && place == expected)
+    };
+    for largest in [true, false] {
+        for last in [false, true] {
+            let mut all = true;
+            for &base in bases {
+                all &= agrees(base + 1.0, base, largest)?;
+                all &= agrees(base, base + 1.0, !largest)?;
+                all &= agrees(base, base, !last)? && agrees(base + 1.0, base + 1.0, !last)?;
+            }
+            if !all {
+                continue;
+            }
+            let nan = f64::NAN;
+            let nan_wins = !element.is_float()
+                || (!last && agrees(nan, 1.0, true)? && agrees(1.0, nan, false)? && agrees(nan, nan, true)?);
+            return Some((Choice { largest, last }, nan_wins));
+        }
+    }
+    None
+}
+
+/// The results of a region that only compares and selects; truth values are 0 and 1.
+fn evaluate(module: &Module, region: RegionId, arguments: &[f64; 4]) -> Option<Vec<f64>> {
+    let block = module.block(module.entry_block(region)?);
+    let mut known: FxHashMap<ValueId, f64> = FxHashMap::default();
+    if block.arguments.len() != arguments.len() {
+        return None;
+    }
+    known.extend(block.arguments.iter().copied().zip(arguments.iter().copied()));
+    for &op in &block.ops {
+        let operation = module.op(op);
+        let operands: Vec<f64> =
+            operation.operands.iter().map(|operand| known.get(operand).copied()).collect::<Option<_>>()?;
+        let truth = |truth: bool| f64::from(u8::from(truth));
+        let result = match (module.op_name(op), operands.as_slice()) {
+            ("stablehlo.return", _) => return Some(operands),
+            ("stablehlo.compare", &[a, b]) => truth(compare(module, op, a, b)?),
+            ("stablehlo.select", &[condition, a, b]) => {
+                if condition == 0.0 {
+                    b
+                } else {
+                    a
+                }
+            }
+            ("stablehlo.maximum", &[a, b]) => {
+                if a > b || a.is_nan() {
+                    a
+                } else {
+                    b
+                }
+            }
+            ("stablehlo.minimum", &[a, b]) => {
+                if a < b || a.is_nan() {
+                    a
+                } else {
+                    b
+                }
+            }
+            (name, operands) if is_bool(module, operation.results[0]) => match (name, operands) {
+                ("stablehlo.and", &[a, b]) => truth(a != 0.0 && b != 0.0),
+                ("stablehlo.or", &[a, b]) => truth(a != 0.0 || b != 0.0),
+                ("stablehlo.xor", &[a, b]) => truth(a != b),
+                ("stablehlo.not", &[a]) => truth(a == 0.0),
+                _ => return None,
+            },
+            _ => return None,
+        };
+        known.insert(*operation.results.first()?, result);
+    }
+    None
+}
+
+fn is_bool(module: &Module, value: ValueId) -> bool {
+    module.tensor(value).is_some_and(|tensor| tensor.element == Element::Bool)
+}
+
+fn compare(module: &Module, op: OpId, a: f64, b: f64) -> Option<bool> {
+    let word =
+        |name: &str| module.attribute(op, name).and_then(|attribute: &Attribute| module.word(attribute));
+    // The total order tells zeros and NaNs apart, which these values do not stand for.
+    if word("compare_type") == Some("TOTALORDER") {
+        return None;
+    }
+    Some(match word("comparison_direction")? {
+        "EQ" => a == b,
+        "NE" => a != b,
+        "LT" => a < b,
+        "LE" => a <= b,
+        "GT" => a > b,
+        "GE" => a >= b,
+        _ => return None,
+    })
+}
+
+pub(super) fn lower(cx: &mut Lower, op: OpId, found: Found) -> Lowered {
+    let Found { value: index, axis, choice, nan_wins } = found;
+    let value = cx.full(op, index)?;
+    let (place_element, kept) = cx.result(op, 1 - index)?;
+    if kept.contains(&0) {
+        let element = cx.element(value);
+        let (values, places) = (cx.constant(element, &kept, &[]), cx.constant(place_element, &kept, &[]));
+        return Ok(if index == 0 { [values, places] } else { [places, values] }.into_iter().collect());
+    }
+    if !nan_wins {
+        cx.report_nan(op);
+    }
+    let ordered = cx.ordered(value);
+    let name = if choice.largest { "ArgMax" } else { "ArgMin" };
+    let node = cx.node(name, &[ordered]).int("axis", axis).int("keepdims", 1);
+    let node = if choice.last { node.int("select_last_index", 1) } else { node };
+    let mut sizes = with_axis(&kept, axis);
+    let places = node.out(Element::I64, &sizes);
+    // The element at the place is the extremum, and is the NaN that won.
+    let element = cx.element(value);
+    let values = cx.node("GatherElements", &[value, places]).int("axis", axis).out(element, &sizes);
+    sizes.remove(axis as usize);
+    let values = cx.reshape(values, &sizes);
+    let places = cx.reshape(places, &sizes);
+    let places = cx.cast(places, place_element);
+    Ok(if index == 0 { [values, places] } else { [places, values] }.into_iter().collect())
+}
+
+/// The sizes with the reduced dimension, of which one element is left.
+fn with_axis(kept: &[i64], axis: i64) -> Vec<i64> {
+    let mut sizes = kept.to_vec();
+    sizes.insert(axis as usize, 1);
+    sizes
+}

@@ -1,0 +1,66 @@
+//! Reductions whose region has no name: applied to one element behind the other, from the first to the last.
+//!
+//! The specification leaves the order open; this is that of XLA's CPU backend, which shows where the region is not
+//! associative. Few elements are unrolled, many are a `Scan`.
+
+use super::{kept, pairs};
+use crate::ir::{OpId, RegionId, ValueId};
+use crate::ops::{Lower, Lowered, Refusal};
+
+/// As many elements are unrolled.
+const UNROLLED: i64 = 8;
+
+pub(super) fn lower(cx: &mut Lower, op: OpId, region: RegionId, dimensions: &[i64]) -> Lowered {
+    let count = pairs(cx, op)?;
+    let sizes = cx.operand_sizes(op, 0)?;
+    let kept = kept(&sizes, dimensions);
+    let lifted = cx.lift(region, &kept)?;
+    let mut inits = Vec::with_capacity(count);
+    for index in 0..count {
+        inits.push(cx.operand(op, count + index)?);
+    }
+    let length: i64 = dimensions.iter().map(|&dimension| sizes[dimension as usize]).product();
+    if length == 0 || kept.contains(&0) {
+        return Ok(inits.into_iter().map(|init| cx.broadcast_to(init, &kept)).collect());
+    }
+    let mut rows = Vec::with_capacity(count);
+    for index in 0..count {
+        let value = cx.full(op, index)?;
+        rows.push(cx.rows_first(value, dimensions));
+    }
+    if length <= UNROLLED {
+        return unroll(cx, lifted, &rows, inits, length, &kept);
+    }
+    scan(cx, lifted, &rows, &inits, &kept)
+}
+
+fn unroll(
+    cx: &mut Lower,
+    region: RegionId,
+    rows: &[ValueId],
+    inits: Vec<ValueId>,
+    length: i64,
+    kept: &[i64],
+) -> Lowered {
+    let mut state = inits;
+    for row in 0..length {
+        let mut arguments = state;
+        for &value in rows {
+            let element = cx.rows(value, row, row + 1);
+            arguments.push(cx.reshape(element, kept));
+        }
+        state = cx.inline(region, &arguments)?;
+    }
+    Ok(state.into_iter().collect())
+}
+
+fn scan(cx: &mut Lower, region: RegionId, rows: &[ValueId], inits: &[ValueId], kept: &[i64]) -> Lowered {
+    let state: Vec<_> = inits.iter().map(|&init| (cx.element(init), kept.to_vec())).collect();
+    let arguments: Vec<_> = state.iter().chain(&state).cloned().collect();
+    let body = cx.graph(&arguments, |cx, values| cx.inline(region, values))?;
+    let mut operands: Vec<ValueId> = inits.iter().map(|&init| cx.broadcast_to(init, kept)).collect();
+    operands.extend_from_slice(rows);
+    let inputs = i64::try_from(rows.len()).map_err(|_| Refusal::form("too many operands"))?;
+    let results = cx.node("Scan", &operands).int("num_scan_inputs", inputs).region(body).outs(&state);
+    Ok(results.into_iter().collect())
+}

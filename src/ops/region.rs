@@ -1,0 +1,78 @@
+//! What the region of a reduction or a scatter computes.
+
+use super::Lower;
+use crate::ir::{Definition, RegionId, ValueId};
+
+/// How a region combines the value that is there with the one that comes.
+///
+/// On `i1` the specification reads `add` and `maximum` as the logical or, `multiply` and `minimum` as the logical
+/// and; the name here is the one that the text has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Combiner {
+    /// The sum.
+    Add,
+    /// The product.
+    Multiply,
+    /// The smaller one, or NaN.
+    Minimum,
+    /// The larger one, or NaN.
+    Maximum,
+    /// Logical or bitwise and.
+    And,
+    /// Logical or bitwise or.
+    Or,
+    /// Logical or bitwise exclusive or.
+    Xor,
+    /// The first argument: what is there stays.
+    First,
+    /// The second argument: what comes replaces what is there.
+    Second,
+}
+
+impl Lower<'_> {
+    /// How a region of two arguments combines them, when it is one of the [`Combiner`]s.
+    pub fn combiner(&self, region: RegionId) -> Option<Combiner> {
+        match self.combiners(region)?.as_slice() {
+            [combiner] => Some(*combiner),
+            _ => None,
+        }
+    }
+
+    /// How a region of `2n` arguments and `n` results combines them, when result `i` depends on arguments `i` and
+    /// `n + i` alone, by one of the [`Combiner`]s.
+    pub fn combiners(&self, region: RegionId) -> Option<Vec<Combiner>> {
+        let block = self.module.block(self.module.entry_block(region)?);
+        let terminator = *block.ops.last()?;
+        let results = &self.module.op(terminator).operands;
+        if self.module.op_name(terminator) != "stablehlo.return" || block.arguments.len() != 2 * results.len() {
+            return None;
+        }
+        let (first, second) = block.arguments.split_at(results.len());
+        let pairs = first.iter().zip(second);
+        results.iter().zip(pairs).map(|(&result, (&a, &b))| self.combination(result, a, b)).collect()
+    }
+
+    /// How `result` combines `a` and `b`.
+    fn combination(&self, result: ValueId, a: ValueId, b: ValueId) -> Option<Combiner> {
+        if result == a {
+            return Some(Combiner::First);
+        }
+        if result == b {
+            return Some(Combiner::Second);
+        }
+        let Definition::Result(op, 0) = self.module.value(result).definition else { return None };
+        let combiner = match self.module.op_name(op) {
+            "stablehlo.add" => Combiner::Add,
+            "stablehlo.multiply" => Combiner::Multiply,
+            "stablehlo.minimum" => Combiner::Minimum,
+            "stablehlo.maximum" => Combiner::Maximum,
+            "stablehlo.and" => Combiner::And,
+            "stablehlo.or" => Combiner::Or,
+            "stablehlo.xor" => Combiner::Xor,
+            _ => return None,
+        };
+        // All of them commute.
+        let operands = self.module.op(op).operands.as_slice();
+        (operands == [a, b] || operands == [b, a]).then_some(combiner)
+    }
+}

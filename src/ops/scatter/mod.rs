@@ -1,0 +1,285 @@
+//! `scatter`: windows of updates written into an operand at computed positions.
+//!
+//! The dimension numbers are those of `gather` turned round (StableHLO, `scatter`). The operand's dimensions up to
+//! the last one whose window is smaller than it are joined into rows, so that the operand is never transposed, and
+//! each window becomes a set of rows at `position = sum of start * stride`, which `ScatterND` writes. Windows that
+//! are not inside of the operand as a whole are dropped, as XLA does, in one of three ways:
+//!
+//! * a reduction of few updates: they become the neutral element, at the nearest position;
+//! * one window: it becomes what is there;
+//! * otherwise: the operand gets one row more, which takes them and is cut off again.
+//!
+//! Refused are regions that are no single [`Combiner`] of each input with its update, and bitwise ones on
+//! integers, for which ONNX has no reduction.
+
+mod rows;
+
+pub(super) use rows::{Rows, Write};
+
+use super::index::{Count, Starts, strides};
+use super::{Combiner, Elements, Lower, Lowered, Refusal, Row, Values, noted};
+use crate::ir::{Element, OpId, ValueId};
+
+pub(super) const ROWS: &[Row] = &[noted(
+    "stablehlo.scatter",
+    Elements::PLAIN,
+    scatter,
+    "ScatterND of rows; windows that are not all in range are dropped as XLA does",
+)];
+
+/// The dimension numbers, checked against the types.
+#[derive(Debug)]
+struct Numbers {
+    /// Sizes of the operand.
+    sizes: Vec<i64>,
+    /// Sizes of the window, 1 in inserted and batching dimensions.
+    window: Vec<i64>,
+    /// For each dimension of the operand, the dimension of the updates that its window is.
+    window_dims: Vec<Option<usize>>,
+    /// The other dimensions of the updates.
+    batch_dims: Vec<usize>,
+    /// Pairs of a dimension of the operand and an axis of the positions, of sizes above 1.
+    batching: Vec<(usize, usize)>,
+    /// The dimension of the operand that each column is for.
+    map: Vec<usize>,
+    vector_dim: i64,
+}
+
+/// Where the windows go, for all inputs alike.
+struct Plan {
+    /// Row numbers, of the sizes of the positions and of the window in the joined dimensions.
+    positions: ValueId,
+    /// How many dimensions are joined.
+    joined: usize,
+    rows: Rows,
+    /// Whether each position of a window is in range, of the rank of `positions`; `None` when all are known to be.
+    valid: Option<ValueId>,
+    /// Whether there is one window.
+    single: bool,
+    /// Whether no two updates have the same row.
+    distinct: bool,
+}
+
+fn scatter(cx: &mut Lower, op: OpId) -> Lowered {
+    let count = cx.module.op(op).results.len();
+    let region = cx.module.op(op).regions.first().copied();
+    let combiners = region.and_then(|region| cx.combiners(region)).filter(|all| all.len() == count);
+    let combiners = combiners.ok_or_else(|| {
+        Refusal::form("an update computation that is no sum, product, minimum, maximum or replacement")
+    })?;
+    if cx.operand_count(op) != 2 * count + 1 {
+        return Err(Refusal::form("the number of operands does not fit the number of results"));
+    }
+    let numbers = numbers(cx, op, count)?;
+    let updates = cx.operand_sizes(op, count + 1)?;
+    if updates.contains(&0) || numbers.sizes.contains(&0) {
+        return (0..count).map(|input| cx.full(op, input)).collect::<Result<Values, _>>();
+    }
+    let starts = cx.starts(op, count, numbers.vector_dim)?;
+    let plan = plan(cx, &starts, &numbers, cx.flag(op, "unique_indices"));
+    let mut results = Vec::with_capacity(count);
+    for (input, &combiner) in combiners.iter().enumerate() {
+        let (operand, updates) = (cx.full(op, input)?, cx.full(op, count + 1 + input)?);
+        results.push(write(cx, operand, updates, combiner, &plan, &numbers)?);
+    }
+    Ok(results.into_iter().collect())
+}
+
+fn numbers(cx: &Lower, op: OpId, inputs: usize) -> Result<Numbers, Refusal> {
+    const NAME: &str = "scatter_dimension_numbers";
+    let wrong = |why: &str| Refusal::Attribute { name: NAME, why: why.to_owned() };
+    let window = cx.field_ints(op, NAME, "update_window_dims")?;
+    let inserted = cx.field_ints(op, NAME, "inserted_window_dims")?;
+    let operand_batching = cx.field_ints(op, NAME, "input_batching_dims")?;
+    let indices_batching = cx.field_ints(op, NAME, "scatter_indices_batching_dims")?;
+    let map = cx.field_ints(op, NAME, "scatter_dims_to_operand_dims")?;
+    let vector_dim = cx.field_ints(op, NAME, "index_vector_dim")?.first().copied().unwrap_or(0);
+    let (sizes, indices) = (cx.operand_sizes(op, 0)?, cx.operand_sizes(op, inputs)?);
+    let updates = cx.operand_sizes(op, inputs + 1)?;
+    for input in 0..inputs {
+        let fits = cx.operand_sizes(op, input)? == sizes
+            && cx.operand_sizes(op, inputs + 1 + input)? == updates
+            && cx.result(op, input)?.1 == sizes
+            && cx.operand_type(op, input)?.element == cx.operand_type(op, inputs + 1 + input)?.element
+            && cx.operand_type(op, input)?.element == cx.result(op, input)?.0;
+        if !fits {
+            return Err(Refusal::form("inputs, updates and results of different types"));
+        }
+    }
+
+    let dims = |numbers: &[i64], rank: usize| -> Result<Vec<usize>, Refusal> {
+        let dims: Option<Vec<usize>> =
+            numbers.iter().map(|&dim| usize::try_from(dim).ok().filter(|&dim| dim < rank)).collect();
+        dims.ok_or_else(|| wrong("a dimension is out of range"))
+    };
+    let window = dims(&window, updates.len())?;
+    let inserted = dims(&inserted, sizes.len())?;
+    let operand_batching = dims(&operand_batching, sizes.len())?;
+    let indices_batching = dims(&indices_batching, indices.len())?;
+    let map = dims(&map, sizes.len())?;
+    let vector_axis = usize::try_from(vector_dim).ok().filter(|&axis| axis <= indices.len());
+    let vector_axis = vector_axis.ok_or_else(|| wrong("`index_vector_dim` is out of range"))?;
+    if indices.get(vector_axis).copied().unwrap_or(1) != map.len() as i64
+        || operand_batching.len() != indices_batching.len()
+    {
+        return Err(wrong("the index vectors do not have the length of `scatter_dims_to_operand_dims`"));
+    }
+    let batch: Vec<i64> =
+        (0..indices.len()).filter(|&dim| dim != vector_axis).map(|dim| indices[dim]).collect();
+    let batch_dims: Vec<usize> = (0..updates.len()).filter(|dim| !window.contains(dim)).collect();
+    let mut own = window.iter().copied();
+    let window_dims: Vec<Option<usize>> = (0..sizes.len())
+        .map(|dim| if inserted.contains(&dim) || operand_batching.contains(&dim) { None } else { own.next() })
+        .collect();
+    let gone = window_dims.iter().filter(|dim| dim.is_none()).count();
+    if own.next().is_some() || window.len() + gone != sizes.len() || !window.is_sorted() {
+        return Err(wrong("`update_window_dims` do not fit the operand"));
+    }
+    if batch_dims.iter().map(|&dim| updates[dim]).ne(batch.iter().copied()) {
+        return Err(wrong("the updates do not have the sizes of the index vectors"));
+    }
+    let window: Vec<i64> = window_dims.iter().map(|dim| dim.map_or(1, |dim| updates[dim])).collect();
+    if window.iter().zip(&sizes).any(|(window, size)| window > size) && !sizes.contains(&0) {
+        return Err(wrong("a window is larger than the operand"));
+    }
+    let mut batching = Vec::new();
+    for (&dim, &axis) in operand_batching.iter().zip(&indices_batching) {
+        let axis = if axis > vector_axis { axis - 1 } else { axis };
+        if batch.get(axis) != Some(&sizes[dim]) {
+            return Err(wrong("batching dimensions differ in size"));
+        }
+        if sizes[dim] > 1 {
+            batching.push((dim, axis));
+        }
+    }
+    Ok(Numbers { sizes, window, window_dims, batch_dims, batching, map, vector_dim })
+}
+
+fn plan(cx: &mut Lower, starts: &Starts, numbers: &Numbers, unique: bool) -> Plan {
+    let Numbers { sizes, window, .. } = numbers;
+    let partial = |dim: usize| window[dim] < sizes[dim];
+    let joined = (0..sizes.len()).rev().find(|&dim| partial(dim)).map_or(0, |dim| dim + 1);
+    let rows = Rows { count: sizes[..joined].iter().product(), inner: sizes[joined..].to_vec() };
+    let steps = strides(&sizes[..joined]);
+    let limit = |dim: usize| sizes[dim] - window[dim];
+    let guarded = |column: usize| !starts.ranges[column].within(limit(numbers.map[column]));
+    let used: Vec<usize> = (0..numbers.map.len())
+        .filter(|&column| partial(numbers.map[column]) || guarded(column))
+        .collect();
+    let stride: Vec<i64> =
+        used.iter().map(|&column| steps.get(numbers.map[column]).copied().unwrap_or(0)).collect();
+    let limits: Vec<i64> = used.iter().map(|&column| limit(numbers.map[column])).collect();
+    let guard = used.iter().any(|&column| guarded(column));
+    let used = cx.select_columns(starts, &used);
+    let (position, valid) =
+        if guard { checked(cx, &used, &limits, &stride) } else { (cx.linear(&used, &stride), None) };
+
+    let mut counts: Vec<(usize, Count)> = numbers
+        .batching
+        .iter()
+        .map(|&(dim, axis)| (axis, Count { size: sizes[dim], stride: steps[dim] }))
+        .collect();
+    let batch = starts.batch.len();
+    counts.extend((0..joined).filter(|&dim| numbers.window_dims[dim].is_some()).enumerate().map(
+        |(index, dim)| (batch + index, Count { size: window[dim], stride: steps[dim] }),
+    ));
+    let rank = batch + (0..joined).filter(|&dim| numbers.window_dims[dim].is_some()).count();
+    let positions = cx.add_counts(position, rank, &counts);
+    let valid = valid.map(|valid| {
+        let mut aligned = starts.batch.clone();
+        aligned.resize(rank, 1);
+        cx.reshape(valid, &aligned)
+    });
+    let paired: i64 = numbers.batching.iter().map(|&(_, axis)| starts.batch[axis]).product();
+    let single = starts.count() == 1;
+    let distinct = unique || starts.count() == paired || all_differ(cx, positions);
+    Plan { positions, joined, rows, valid, single, distinct }
+}
+
+/// The row of each window, the nearest for one that is not all inside of the operand, and whether it is.
+fn checked(cx: &mut Lower, starts: &Starts, limits: &[i64], stride: &[i64]) -> (ValueId, Option<ValueId>) {
+    let clamped = cx.clamp_columns(starts, limits);
+    let equal = cx.elementwise_to("Equal", &[clamped.value, starts.value], Element::Bool);
+    let valid = if limits.len() == 1 {
+        cx.reshape(equal, &starts.batch)
+    } else {
+        // The count of columns that are in range; a reduction of `bool` has no kernel before opset 20.
+        let held = cx.cast(equal, Element::I64);
+        let held = cx.sum_columns(held, &starts.batch);
+        let all = cx.integer(Element::I64, limits.len() as i64);
+        cx.elementwise_to("Equal", &[held, all], Element::Bool)
+    };
+    (cx.linear(&clamped, stride), Some(valid))
+}
+
+fn all_differ(cx: &Lower, positions: ValueId) -> bool {
+    let Some(mut known) = cx.known_integers(positions) else { return false };
+    let count = known.len();
+    known.sort_unstable();
+    known.dedup();
+    known.len() == count
+}
+
+fn write(
+    cx: &mut Lower,
+    operand: ValueId,
+    updates: ValueId,
+    combiner: Combiner,
+    plan: &Plan,
+    numbers: &Numbers,
+) -> Result<ValueId, Refusal> {
+    let (joined, inner) = numbers.window_dims.split_at(plan.joined);
+    let order = numbers.batch_dims.iter().copied().chain(joined.iter().chain(inner).filter_map(|dim| *dim));
+    let order: Vec<i64> = order.map(|dim| dim as i64).collect();
+    let updates = cx.transpose(updates, &order);
+    let mut sizes = cx.sizes(plan.positions);
+    let rank = sizes.len();
+    sizes.extend(&plan.rows.inner);
+    let updates = cx.reshape(updates, &sizes);
+    let element = cx.element(operand);
+    let mut write = Write { positions: plan.positions, updates, combiner, distinct: plan.distinct };
+    let whole = numbers.sizes.clone();
+    let Some(valid) = plan.valid else {
+        let written = cx.write_rows(operand, &plan.rows, &write)?;
+        return Ok(cx.reshape(written, &whole));
+    };
+
+    let mut aligned = cx.sizes(valid);
+    aligned.extend(vec![1; plan.rows.inner.len()]);
+    let few = sizes.iter().product::<i64>() <= numbers.sizes.iter().product();
+    let instead = match cx.neutral(combiner, element) {
+        Some(neutral) if few || plan.single => Some(neutral),
+        None if plan.single && combiner == Combiner::Second => {
+            let data = plan.rows.of(cx, operand);
+            let mut at = cx.sizes(plan.positions);
+            at.push(1);
+            let at = cx.reshape(plan.positions, &at);
+            Some(cx.node("GatherND", &[data, at]).out(element, &sizes))
+        }
+        _ => None,
+    };
+    if let Some(instead) = instead {
+        let valid = cx.reshape(valid, &aligned);
+        write.updates = cx.node("Where", &[valid, updates, instead]).out(element, &sizes);
+        // A dropped window shares its rows with others, and writing what is there back must not race with them.
+        write.distinct = plan.single;
+        let written = cx.write_rows(operand, &plan.rows, &write)?;
+        return Ok(cx.reshape(written, &whole));
+    }
+    let beyond = cx.integer(Element::I64, plan.rows.count);
+    let positions = cx.sizes(plan.positions);
+    write.positions = cx.node("Where", &[valid, plan.positions, beyond]).out(Element::I64, &positions);
+    debug_assert_eq!(positions.len(), rank);
+    let data = plan.rows.of(cx, operand);
+    let (mut low, mut high) = (vec![0; plan.rows.inner.len() + 1], plan.rows.sizes());
+    let steps = vec![1; high.len()];
+    high[0] = 1;
+    // Any row will do, and the first has the right type and sizes.
+    let spare = cx.slice(data, &low, &high, &steps);
+    let data = cx.concat(&[data, spare], 0);
+    let more = Rows { count: plan.rows.count + 1, inner: plan.rows.inner.clone() };
+    let written = cx.write_rows(data, &more, &write)?;
+    (low[0], high[0]) = (0, plan.rows.count);
+    let kept = cx.slice(written, &low, &high, &steps);
+    Ok(cx.reshape(kept, &whole))
+}

@@ -1,0 +1,173 @@
+//! Rows of a tensor replaced by, or combined with, updates.
+//!
+//! ONNX Runtime runs `ScatterND` on several threads once it writes some 210,000 elements (its thread pool's cost
+//! model: 100,000 cycles a thread and one element a cycle), and then two updates of one row race: sums lose terms.
+//! Below that it is one thread, in order. `ScatterElements` always is, but slower and with an index an element.
+
+use crate::ir::{Element, ValueId};
+use crate::ops::constant::integer_limits;
+use crate::ops::{Combiner, Lower, Refusal};
+
+/// Updates of fewer elements run on one thread, with room for a runtime that reckons otherwise.
+const LARGEST_IN_ORDER: i64 = 100_000;
+
+/// A tensor seen as rows.
+#[derive(Clone, Debug)]
+pub(crate) struct Rows {
+    /// How many.
+    pub count: i64,
+    /// The sizes of one.
+    pub inner: Vec<i64>,
+}
+
+impl Rows {
+    /// The sizes of the tensor of rows.
+    pub fn sizes(&self) -> Vec<i64> {
+        let mut sizes = vec![self.count];
+        sizes.extend(&self.inner);
+        sizes
+    }
+
+    /// The value as rows.
+    pub fn of(&self, cx: &mut Lower, value: ValueId) -> ValueId {
+        cx.reshape(value, &self.sizes())
+    }
+}
+
+/// What is written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Write {
+    /// Row numbers, all in range.
+    pub positions: ValueId,
+    /// A row for each of them.
+    pub updates: ValueId,
+    /// How a row and its update are combined.
+    pub combiner: Combiner,
+    /// Whether no row has two updates that count.
+    pub distinct: bool,
+}
+
+impl Lower<'_> {
+    /// The element that changes nothing under a combiner, as a scalar; no replacement has one.
+    pub(crate) fn neutral(&mut self, combiner: Combiner, element: Element) -> Option<ValueId> {
+        let float = element.is_float();
+        let (low, high) = if float { (0, 0) } else { integer_limits(element) };
+        Some(match combiner {
+            // Adding +0 would turn -0 into +0.
+            Combiner::Add if float => self.scalar(element, -0.0),
+            Combiner::Add | Combiner::Or | Combiner::Xor => self.integer(element, 0),
+            Combiner::Multiply => self.integer(element, 1),
+            Combiner::And => self.integer(element, if element == Element::Bool { 1 } else { -1 }),
+            Combiner::Minimum if float => self.scalar(element, f64::INFINITY),
+            Combiner::Maximum if float => self.scalar(element, f64::NEG_INFINITY),
+            Combiner::Minimum => self.integer(element, high),
+            Combiner::Maximum => self.integer(element, low),
+            Combiner::First | Combiner::Second => return None,
+        })
+    }
+
+    /// The operand as rows, with the updates written.
+    ///
+    /// # Errors
+    /// Where ONNX has no such reduction.
+    pub(crate) fn write_rows(
+        &mut self,
+        operand: ValueId,
+        rows: &Rows,
+        write: &Write,
+    ) -> Result<ValueId, Refusal> {
+        let element = self.element(operand);
+        let data = rows.of(self, operand);
+        let boolean = element == Element::Bool;
+        let reduction = match write.combiner {
+            Combiner::First => return Ok(data),
+            Combiner::Second => "none",
+            Combiner::Add | Combiner::Maximum | Combiner::Or if boolean => "max",
+            Combiner::Multiply | Combiner::Minimum | Combiner::And if boolean => "min",
+            // The lowest bit of a sum is the exclusive or of the lowest bits.
+            Combiner::Xor if boolean => "add",
+            Combiner::Add => "add",
+            Combiner::Multiply => "mul",
+            Combiner::Minimum => "min",
+            Combiner::Maximum => "max",
+            Combiner::And | Combiner::Or | Combiner::Xor => {
+                return Err(Refusal::form("a bitwise update computation on integers"));
+            }
+        };
+        if reduction == "none" {
+            return Ok(self.scatter_rows(data, rows, write.positions, write.updates, reduction, write.distinct));
+        }
+        // ONNX Runtime has no reductions of `bool` and of the small floats.
+        let wide = match element {
+            Element::Bool => Element::U8,
+            Element::F16 | Element::BF16 => Element::F32,
+            element => element,
+        };
+        let (data, updates) = (self.cast(data, wide), self.cast(write.updates, wide));
+        let scattered = self.scatter_rows(data, rows, write.positions, updates, reduction, write.distinct);
+        let scattered = if element.is_float() && matches!(reduction, "min" | "max") {
+            self.with_nans(scattered, data, updates, rows, write)
+        } else {
+            scattered
+        };
+        if boolean && reduction == "add" {
+            let one = self.integer(wide, 1);
+            let parity = self.elementwise("BitwiseAnd", &[scattered, one]);
+            return Ok(self.cast(parity, element));
+        }
+        Ok(self.cast(scattered, element))
+    }
+
+    /// A minimum or maximum with NaN where one of its terms is NaN: ONNX Runtime keeps an update's NaN, but loses
+    /// one that is there before.
+    fn with_nans(
+        &mut self,
+        scattered: ValueId,
+        data: ValueId,
+        updates: ValueId,
+        rows: &Rows,
+        write: &Write,
+    ) -> ValueId {
+        let flags = |cx: &mut Self, value: ValueId| {
+            let nan = cx.elementwise_to("IsNaN", &[value], Element::Bool);
+            cx.cast(nan, Element::U8)
+        };
+        let (data, updates) = (flags(self, data), flags(self, updates));
+        let flags = self.scatter_rows(data, rows, write.positions, updates, "max", write.distinct);
+        let flags = self.cast(flags, Element::Bool);
+        let element = self.element(scattered);
+        let nan = self.scalar(element, f64::NAN);
+        self.node("Where", &[flags, nan, scattered]).like(scattered)
+    }
+
+    fn scatter_rows(
+        &mut self,
+        data: ValueId,
+        rows: &Rows,
+        positions: ValueId,
+        updates: ValueId,
+        reduction: &'static str,
+        distinct: bool,
+    ) -> ValueId {
+        let count: i64 = self.sizes(updates).iter().product();
+        let element = self.element(data);
+        if distinct || count <= LARGEST_IN_ORDER {
+            let mut sizes = self.sizes(positions);
+            sizes.push(1);
+            let positions = self.reshape(positions, &sizes);
+            let node = self.node("ScatterND", &[data, positions, updates]);
+            let node = if reduction == "none" { node } else { node.string("reduction", reduction) };
+            return node.out(element, &rows.sizes());
+        }
+        let width: i64 = rows.inner.iter().product();
+        let written = count / width.max(1);
+        let positions = self.reshape(positions, &[written, 1]);
+        let positions = self.broadcast_to(positions, &[written, width]);
+        let updates = self.reshape(updates, &[written, width]);
+        let data = self.reshape(data, &[rows.count, width]);
+        let node = self.node("ScatterElements", &[data, positions, updates]).int("axis", 0);
+        let node = if reduction == "none" { node } else { node.string("reduction", reduction) };
+        let scattered = node.out(element, &[rows.count, width]);
+        self.reshape(scattered, &rows.sizes())
+    }
+}

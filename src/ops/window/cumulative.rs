@@ -1,0 +1,99 @@
+//! Running totals: a window as long as the dimension, which padding lets begin, or end, at each element.
+
+use super::{Window, is_idempotent};
+use crate::ir::{Element, ValueId};
+use crate::ops::Lower;
+use crate::ops::region::Combiner;
+
+/// The running totals, without the initial value; `None` when the window is another one.
+pub(super) fn lower(
+    cx: &mut Lower,
+    combiner: Combiner,
+    value: ValueId,
+    init: ValueId,
+    window: &Window,
+) -> Option<ValueId> {
+    let sizes = cx.sizes(value);
+    let mut long = (0..window.rank()).filter(|&axis| !window.is_trivial(axis));
+    let (Some(axis), None) = (long.next(), long.next()) else { return None };
+    let size = sizes[axis];
+    if size < 2 || window.sizes[axis] != size {
+        return None;
+    }
+    if (window.strides[axis], window.base[axis], window.dilations[axis]) != (1, 1, 1) {
+        return None;
+    }
+    let reverse = match (window.low[axis], window.high[axis]) {
+        (low, 0) if low == size - 1 => false,
+        (0, high) if high == size - 1 => true,
+        _ => return None,
+    };
+    // The padding is initial values, of which each window has another number.
+    if !is_idempotent(combiner) && !cx.is_neutral(combiner, init) {
+        return None;
+    }
+    let element = cx.element(value);
+    Some(match combiner {
+        Combiner::Add if element != Element::Bool => sum(cx, value, axis, reverse),
+        Combiner::Multiply if element != Element::Bool && cx.opset() >= 26 => {
+            running(cx, "CumProd", value, axis, reverse)
+        }
+        _ => double(cx, combiner, value, axis, reverse),
+    })
+}
+
+/// `CumSum` has kernels for `i32` and `i64`, which wrap, as do the casts round it.
+fn sum(cx: &mut Lower, value: ValueId, axis: usize, reverse: bool) -> ValueId {
+    let element = cx.element(value);
+    let wide = match element {
+        Element::U32 | Element::U64 => Element::I64,
+        narrow if narrow.is_integer() && narrow.bits() < 32 => Element::I32,
+        other => other,
+    };
+    let widened = cx.cast(value, wide);
+    let total = running(cx, "CumSum", widened, axis, reverse);
+    cx.cast(total, element)
+}
+
+fn running(cx: &mut Lower, name: &'static str, value: ValueId, axis: usize, reverse: bool) -> ValueId {
+    let axis = cx.integer(Element::I64, axis as i64);
+    let node = cx.node(name, &[value, axis]);
+    let node = if reverse { node.int("reverse", 1) } else { node };
+    node.like(value)
+}
+
+/// Combines each element with the one at distance 1, then 2, then 4 ..., after which each has met all before it.
+fn double(cx: &mut Lower, combiner: Combiner, value: ValueId, axis: usize, reverse: bool) -> ValueId {
+    let size = cx.sizes(value)[axis];
+    let mut value = value;
+    let mut distance = 1;
+    while distance < size {
+        let early = cx.span(value, axis, 0, size - distance);
+        let late = cx.span(value, axis, distance, size);
+        let combined = cx.combine(combiner, early, late);
+        value = if reverse {
+            let done = cx.span(value, axis, size - distance, size);
+            cx.concat(&[combined, done], axis)
+        } else {
+            let done = cx.span(value, axis, 0, distance);
+            cx.concat(&[done, combined], axis)
+        };
+        distance *= 2;
+    }
+    value
+}
+
+impl Lower<'_> {
+    /// The elements `from` to `to` of one dimension.
+    pub fn span(&mut self, value: ValueId, axis: usize, from: i64, to: i64) -> ValueId {
+        self.strided(value, axis, from, to, 1)
+    }
+
+    /// The elements `from`, `from + step` ... before `to` of one dimension.
+    pub fn strided(&mut self, value: ValueId, axis: usize, from: i64, to: i64, step: i64) -> ValueId {
+        let mut limits = self.sizes(value);
+        let (mut starts, mut steps) = (vec![0; limits.len()], vec![1; limits.len()]);
+        (starts[axis], limits[axis], steps[axis]) = (from, to, step);
+        self.slice(value, &starts, &limits, &steps)
+    }
+}

@@ -1,0 +1,101 @@
+//! Windows whose region has no name: applied to one position in the window behind the other, in row-major order.
+//!
+//! The specification leaves the order open; this is that of XLA's CPU backend. Each position is one strided slice of
+//! the padded operands. Few positions are unrolled, many are a `Loop`.
+
+use super::Window;
+use crate::ir::{Element, OpId, RegionId, ValueId};
+use crate::ops::reduce::pairs;
+use crate::ops::{Lower, Lowered};
+
+/// As many positions are unrolled.
+const UNROLLED: i64 = 16;
+
+pub(super) fn lower(cx: &mut Lower, op: OpId, region: RegionId, window: &Window, out: &[i64]) -> Lowered {
+    let count = pairs(cx, op)?;
+    let lifted = cx.lift(region, out)?;
+    let interior: Vec<i64> = window.base.iter().map(|&base| base - 1).collect();
+    let (mut padded, mut inits) = (Vec::with_capacity(count), Vec::with_capacity(count));
+    for index in 0..count {
+        let (value, init) = (cx.full(op, index)?, cx.operand(op, count + index)?);
+        let spread = cx.spread(value, &interior, init);
+        padded.push(cx.pad(spread, &window.low, &window.high, init));
+        inits.push(init);
+    }
+    if window.count() <= UNROLLED {
+        return unroll(cx, lifted, &padded, inits, window, out);
+    }
+    repeat(cx, lifted, &padded, &inits, window, out)
+}
+
+/// Where the window's element of this number lies, relative to its first.
+fn offsets(window: &Window, number: i64) -> Vec<i64> {
+    let mut offsets = vec![0; window.rank()];
+    let mut rest = number;
+    for axis in (0..window.rank()).rev() {
+        offsets[axis] = rest % window.sizes[axis] * window.dilations[axis];
+        rest /= window.sizes[axis];
+    }
+    offsets
+}
+
+/// How far the slice of one position reaches.
+fn reach(window: &Window, out: &[i64]) -> Vec<i64> {
+    out.iter().zip(&window.strides).map(|(&size, &stride)| (size - 1) * stride + 1).collect()
+}
+
+fn unroll(
+    cx: &mut Lower,
+    region: RegionId,
+    padded: &[ValueId],
+    inits: Vec<ValueId>,
+    window: &Window,
+    out: &[i64],
+) -> Lowered {
+    let reach = reach(window, out);
+    let mut state = inits;
+    for number in 0..window.count() {
+        let starts = offsets(window, number);
+        let limits: Vec<i64> = starts.iter().zip(&reach).map(|(start, reach)| start + reach).collect();
+        let mut arguments = state;
+        for &value in padded {
+            arguments.push(cx.slice(value, &starts, &limits, &window.strides));
+        }
+        state = cx.inline(region, &arguments)?;
+    }
+    Ok(state.into_iter().collect())
+}
+
+fn repeat(
+    cx: &mut Lower,
+    region: RegionId,
+    padded: &[ValueId],
+    inits: &[ValueId],
+    window: &Window,
+    out: &[i64],
+) -> Lowered {
+    let rank = window.rank() as i64;
+    let table: Vec<i64> = (0..window.count()).flat_map(|number| offsets(window, number)).collect();
+    let table = cx.integers(Element::I64, &[window.count(), rank], &table);
+    let (reach, strides) = (reach(window, out), window.strides.clone());
+    let axes: Vec<i64> = (0..rank).collect();
+    let (reach, axes, strides) = (cx.int64s(&reach), cx.int64s(&axes), cx.int64s(&strides));
+    let state: Vec<_> = inits.iter().map(|&init| (cx.element(init), out.to_vec())).collect();
+    let mut arguments = vec![(Element::I64, Vec::new()), (Element::Bool, Vec::new())];
+    arguments.extend(state.iter().cloned());
+    let body = cx.graph(&arguments, |cx, values| {
+        let starts = cx.node("Gather", &[table, values[0]]).int("axis", 0).out(Element::I64, &[rank]);
+        let limits = cx.elementwise("Add", &[starts, reach]);
+        let mut combined = values[2..].to_vec();
+        for &value in padded {
+            let element = cx.element(value);
+            combined.push(cx.node("Slice", &[value, starts, limits, axes, strides]).out(element, out));
+        }
+        let mut results = vec![values[1]];
+        results.extend(cx.inline(region, &combined)?);
+        Ok(results)
+    })?;
+    let mut operands = vec![cx.integer(Element::I64, window.count()), cx.absent()];
+    operands.extend(inits.iter().map(|&init| cx.broadcast_to(init, out)));
+    Ok(cx.node("Loop", &operands).region(body).outs(&state).into_iter().collect())
+}

@@ -1,0 +1,143 @@
+//! `reduce_window`: the elements in a window that moves over the operand, combined by the op of a region.
+//!
+//! Result element `o` combines, along each dimension, the elements `o * stride + k * dilation - low` for `k` below
+//! the window's size, in an operand that base dilation has spread; where there is no element there is the initial
+//! value, and the initial value takes part once more for itself.
+//!
+//! - A window as long as the dimension, padded on one side, is a running total: `CumSum`, or a doubling scan.
+//! - Windows of float maxima, minima and sums are `MaxPool` and `AveragePool`.
+//! - Other named ops combine strided slices, one dimension after the other.
+//! - Other regions on scalars combine one strided slice for each position in the window, in their order.
+
+mod cumulative;
+mod fold;
+mod pool;
+mod slices;
+
+use super::reduce::pairs;
+use super::region::Combiner;
+use super::{Elements, Lower, Lowered, Refusal, Row, noted};
+use crate::ir::{OpId, ValueId};
+
+pub(super) const ROWS: &[Row] = &[noted(
+    "stablehlo.reduce_window",
+    Elements::PLAIN,
+    reduce_window,
+    "pools and running totals where ONNX has them, else strided slices",
+)];
+
+/// How the window lies over the operand, with one entry a dimension.
+#[derive(Clone, Debug)]
+struct Window {
+    sizes: Vec<i64>,
+    strides: Vec<i64>,
+    base: Vec<i64>,
+    dilations: Vec<i64>,
+    low: Vec<i64>,
+    high: Vec<i64>,
+}
+
+impl Window {
+    fn of(cx: &Lower, op: OpId, rank: usize) -> Result<Self, Refusal> {
+        let list = |name: &'static str| -> Result<Vec<i64>, Refusal> {
+            let values = cx.optional_ints(op, name)?.unwrap_or_else(|| vec![1; rank]);
+            if values.len() != rank || values.iter().any(|&value| value < 1) {
+                let why = "a positive number for each dimension is expected".into();
+                return Err(Refusal::Attribute { name, why });
+            }
+            Ok(values)
+        };
+        let padding = cx.optional_ints(op, "padding")?.unwrap_or_else(|| vec![0; 2 * rank]);
+        if padding.len() != 2 * rank {
+            let why = "two numbers for each dimension are expected".into();
+            return Err(Refusal::Attribute { name: "padding", why });
+        }
+        cx.module.attribute(op, "window_dimensions").ok_or(Refusal::Missing("window_dimensions"))?;
+        Ok(Self {
+            sizes: list("window_dimensions")?,
+            strides: list("window_strides")?,
+            base: list("base_dilations")?,
+            dilations: list("window_dilations")?,
+            low: padding.iter().copied().step_by(2).collect(),
+            high: padding.iter().copied().skip(1).step_by(2).collect(),
+        })
+    }
+
+    fn rank(&self) -> usize {
+        self.sizes.len()
+    }
+
+    /// Number of positions in the window.
+    fn count(&self) -> i64 {
+        self.sizes.iter().product()
+    }
+
+    /// Whether the dimension passes through as it is.
+    fn is_trivial(&self, axis: usize) -> bool {
+        let padding = (self.low[axis], self.high[axis]);
+        (self.sizes[axis], self.strides[axis], self.base[axis], padding) == (1, 1, 1, (0, 0))
+    }
+
+    /// The distance between the first and the last element of the window, and one.
+    fn extent(&self, axis: usize) -> i64 {
+        (self.sizes[axis] - 1) * self.dilations[axis] + 1
+    }
+}
+
+fn reduce_window(cx: &mut Lower, op: OpId) -> Lowered {
+    let count = pairs(cx, op)?;
+    let region = cx.region(op, 0)?;
+    let (_, out) = cx.result(op, 0)?;
+    let window = Window::of(cx, op, out.len())?;
+    if out.contains(&0) {
+        return (0..count)
+            .map(|index| {
+                let (element, sizes) = cx.result(op, index)?;
+                Ok(cx.constant(element, &sizes, &[]))
+            })
+            .collect::<Result<_, _>>();
+    }
+    let Some(combiners) = cx.named_combiners(region) else {
+        return fold::lower(cx, op, region, &window, &out);
+    };
+    let mut results = Vec::with_capacity(count);
+    for (index, combiner) in combiners.into_iter().enumerate() {
+        let (value, init) = (cx.full(op, index)?, cx.full(op, count + index)?);
+        results.push(windows(cx, op, combiner, value, init, &window, &out));
+    }
+    Ok(results.into_iter().collect())
+}
+
+/// The windows of one operand, combined by an op with a name.
+fn windows(
+    cx: &mut Lower,
+    op: OpId,
+    combiner: Combiner,
+    value: ValueId,
+    init: ValueId,
+    window: &Window,
+    out: &[i64],
+) -> ValueId {
+    if cx.sizes(value).contains(&0) {
+        // Nothing but padding: as many initial values as the window has positions.
+        let padded = cx.broadcast_to(init, &vec![1; window.rank()]);
+        let low = vec![0; window.rank()];
+        let high: Vec<i64> = (0..window.rank()).map(|axis| window.sizes[axis] - 1).collect();
+        let padded = cx.pad(padded, &low, &high, init);
+        let axes: Vec<i64> = (0..window.rank() as i64).collect();
+        let all = cx.reduce(combiner, padded, &axes, init, op);
+        return cx.broadcast_to(all, out);
+    }
+    if (0..window.rank()).all(|axis| window.is_trivial(axis)) {
+        return cx.combine_init(combiner, init, value);
+    }
+    let combined = cumulative::lower(cx, combiner, value, init, window)
+        .or_else(|| pool::lower(cx, op, combiner, value, init, window, out))
+        .unwrap_or_else(|| slices::lower(cx, op, combiner, value, init, window));
+    cx.combine_init(combiner, init, combined)
+}
+
+/// Whether to combine a value with itself gives the value.
+fn is_idempotent(combiner: Combiner) -> bool {
+    matches!(combiner, Combiner::Maximum | Combiner::Minimum | Combiner::And | Combiner::Or)
+}

@@ -1,0 +1,137 @@
+//! Windows that are ONNX's pools.
+//!
+//! The dimensions that the window covers become the spatial ones, all others batch and channel. ONNX Runtime refuses
+//! padding as wide as the kernel, so such padding is a `Pad` before it. Its `MaxPool` passes over NaN, and begins at
+//! the lowest finite number where XLA begins at minus infinity: exactness is the slices' ([`super::slices`]).
+
+use super::Window;
+use crate::ir::{Element, ValueId};
+use crate::ops::Lower;
+use crate::ops::region::Combiner;
+
+/// ONNX Runtime pools over one to three dimensions.
+const SPATIAL: usize = 3;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pool {
+    Max,
+    Min,
+    Sum,
+}
+
+/// The windows, without the initial value of each result element; `None` where no pool computes them.
+pub(super) fn lower(
+    cx: &mut Lower,
+    op: crate::ir::OpId,
+    combiner: Combiner,
+    value: ValueId,
+    init: ValueId,
+    window: &Window,
+    out: &[i64],
+) -> Option<ValueId> {
+    let element = cx.element(value);
+    let pool = match combiner {
+        Combiner::Maximum => Pool::Max,
+        Combiner::Minimum => Pool::Min,
+        Combiner::Add => Pool::Sum,
+        _ => return None,
+    };
+    let sizes = cx.sizes(value);
+    let pooled: Vec<usize> = (0..window.rank()).filter(|&axis| !window.is_trivial(axis)).collect();
+    let dilated = pooled.iter().any(|&axis| window.sizes[axis] > 1 && window.dilations[axis] > 1);
+    if !element.is_float() || pooled.len() > SPATIAL || window.base.iter().any(|&base| base > 1) {
+        return None;
+    }
+    match pool {
+        // No kernel for f64, and dilations came with opset 19.
+        Pool::Sum if element == Element::F64 || (dilated && cx.opset() < 19) => return None,
+        Pool::Max | Pool::Min if cx.settings.strict_nan => return None,
+        Pool::Max | Pool::Min if pooled.iter().any(|&axis| misses(window, axis, sizes[axis], out[axis])) => {
+            return None;
+        }
+        _ => {}
+    }
+    // A window over all there is, is a reduction.
+    let whole = |&axis: &usize| {
+        window.sizes[axis] == sizes[axis] && (window.low[axis], window.high[axis]) == (0, 0) && out[axis] == 1
+    };
+    if pooled.iter().all(whole) {
+        return None;
+    }
+    let mut window = window.clone();
+    let mut value = value;
+    let fits = |axis: usize, amount: i64| (0..window.sizes[axis]).contains(&amount);
+    let narrow = pooled.iter().all(|&axis| fits(axis, window.low[axis]) && fits(axis, window.high[axis]));
+    // A sum needs its padding where it is not zero; the other two take the initial value in afterwards.
+    if !narrow || (pool == Pool::Sum && !cx.is_neutral(combiner, init)) {
+        value = cx.pad(value, &window.low, &window.high, init);
+        (window.low, window.high) = (vec![0; window.rank()], vec![0; window.rank()]);
+    }
+    if pool != Pool::Sum {
+        cx.report_nan(op);
+    }
+    Some(emit(cx, pool, value, &window, &pooled, dilated, out))
+}
+
+/// Whether some window along the dimension has no element of the operand.
+fn misses(window: &Window, axis: usize, size: i64, out: i64) -> bool {
+    let hit = |place: i64| {
+        let first = place * window.strides[axis] - window.low[axis];
+        (0..window.sizes[axis]).any(|k| (0..size).contains(&(first + k * window.dilations[axis])))
+    };
+    !(0..out).all(hit)
+}
+
+fn emit(
+    cx: &mut Lower,
+    pool: Pool,
+    value: ValueId,
+    window: &Window,
+    pooled: &[usize],
+    dilated: bool,
+    out: &[i64],
+) -> ValueId {
+    let (element, sizes) = (cx.element(value), cx.sizes(value));
+    let others: Vec<usize> = (0..window.rank()).filter(|axis| !pooled.contains(axis)).collect();
+    let order: Vec<i64> = others.iter().chain(pooled).map(|&axis| axis as i64).collect();
+    let moved = cx.transpose(value, &order);
+    // Batch and channel, whatever the number of dimensions that they come from.
+    let channel = others.last().map_or(1, |&axis| sizes[axis]);
+    let batch: i64 = others.iter().rev().skip(1).map(|&axis| sizes[axis]).product();
+    let pick = |list: &[i64]| pooled.iter().map(|&axis| list[axis]).collect::<Vec<i64>>();
+    let shape = |spatial: Vec<i64>| [vec![batch, channel], spatial].concat();
+    let (input, output) = (shape(pick(&sizes)), shape(pick(out)));
+    let mut pooling = cx.reshape(moved, &input);
+    if pool == Pool::Min {
+        pooling = cx.elementwise("Neg", &[pooling]);
+    }
+    let name = if pool == Pool::Sum { "AveragePool" } else { "MaxPool" };
+    let mut node = cx.node(name, &[pooling]).ints("kernel_shape", &pick(&window.sizes));
+    if pick(&window.strides).iter().any(|&stride| stride != 1) {
+        node = node.ints("strides", &pick(&window.strides));
+    }
+    let pads = [pick(&window.low), pick(&window.high)].concat();
+    if pads.iter().any(|&amount| amount != 0) {
+        node = node.ints("pads", &pads);
+        if pool == Pool::Sum {
+            node = node.int("count_include_pad", 1);
+        }
+    }
+    if dilated {
+        node = node.ints("dilations", &pick(&window.dilations));
+    }
+    let mut result = node.out(element, &output);
+    match pool {
+        Pool::Max => {}
+        Pool::Min => result = cx.elementwise("Neg", &[result]),
+        Pool::Sum => {
+            let count = cx.scalar(element, window.count() as f64);
+            result = cx.elementwise("Mul", &[result, count]);
+        }
+    }
+    let apart: Vec<i64> = order.iter().map(|&axis| out[axis as usize]).collect();
+    let result = cx.reshape(result, &apart);
+    let mut back = vec![0; order.len()];
+    order.iter().enumerate().for_each(|(index, &axis)| back[axis as usize] = index as i64);
+    cx.transpose(result, &back)
+}

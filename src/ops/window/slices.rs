@@ -1,0 +1,90 @@
+//! Windows of ops with a name, without a pool: strided slices combined one dimension after the other.
+
+use super::Window;
+use crate::ir::{OpId, ValueId};
+use crate::ops::Lower;
+use crate::ops::region::Combiner;
+
+/// Windows of up to this size along a dimension take one slice an element; longer ones double.
+const SHORT: i64 = 8;
+
+/// The windows, with initial values for padding, but without the initial value of each result element.
+pub(super) fn lower(
+    cx: &mut Lower,
+    op: OpId,
+    combiner: Combiner,
+    value: ValueId,
+    init: ValueId,
+    window: &Window,
+) -> ValueId {
+    let interior: Vec<i64> = window.base.iter().map(|&base| base - 1).collect();
+    let spread = cx.spread(value, &interior, init);
+    let mut value = cx.pad(spread, &window.low, &window.high, init);
+    for axis in 0..window.rank() {
+        value = along(cx, op, combiner, value, window, axis);
+    }
+    value
+}
+
+fn along(
+    cx: &mut Lower,
+    op: OpId,
+    combiner: Combiner,
+    value: ValueId,
+    window: &Window,
+    axis: usize,
+) -> ValueId {
+    let mut sizes = cx.sizes(value);
+    let (size, stride) = (window.sizes[axis], window.strides[axis]);
+    if size == sizes[axis] && window.dilations[axis] == 1 {
+        let reduced = cx.reduce_elements(combiner, value, &[axis as i64], op);
+        sizes[axis] = 1;
+        return cx.reshape(reduced, &sizes);
+    }
+    let out = (sizes[axis] - window.extent(axis)) / stride + 1;
+    if size > SHORT {
+        let every = double(cx, combiner, value, window, axis);
+        return cx.strided(every, axis, 0, (out - 1) * stride + 1, stride);
+    }
+    let slice = |cx: &mut Lower, position: i64| {
+        let from = position * window.dilations[axis];
+        cx.strided(value, axis, from, from + (out - 1) * stride + 1, stride)
+    };
+    let first = slice(cx, 0);
+    (1..size).fold(first, |combined, position| {
+        let next = slice(cx, position);
+        cx.combine(combiner, combined, next)
+    })
+}
+
+/// The windows at every place: those of 1, 2, 4 ... elements are made from each other, and those whose sizes add up
+/// to the window's are combined.
+fn double(cx: &mut Lower, combiner: Combiner, value: ValueId, window: &Window, axis: usize) -> ValueId {
+    let dilation = window.dilations[axis];
+    let pair = |cx: &mut Lower, first: ValueId, first_size: i64, second: ValueId| {
+        // Places whose second window lies inside.
+        let shift = first_size * dilation;
+        let second_places = cx.sizes(second)[axis];
+        let places = (second_places - shift).min(cx.sizes(first)[axis]);
+        let first = cx.span(first, axis, 0, places);
+        let second = cx.span(second, axis, shift, shift + places);
+        cx.combine(combiner, first, second)
+    };
+    let mut rest = window.sizes[axis];
+    let (mut power, mut power_size) = (value, 1);
+    let mut total: Option<(ValueId, i64)> = None;
+    loop {
+        if rest % 2 == 1 {
+            total = Some(match total {
+                None => (power, power_size),
+                Some((value, size)) => (pair(cx, value, size, power), size + power_size),
+            });
+        }
+        rest /= 2;
+        if rest == 0 {
+            return total.map_or(value, |(value, _)| value);
+        }
+        power = pair(cx, power, power_size, power);
+        power_size *= 2;
+    }
+}

@@ -1,0 +1,244 @@
+//! Values get the names that the user's program gives them.
+//!
+//! JAX's locations have them: an argument's path in the tree of arguments (`variables['params']['Dense_0']['kernel']`
+//! becomes `params/Dense_0/kernel`), an op's path of modules (`jit(apply)/M/Dense_0/dot_general` becomes
+//! `M/Dense_0/dot_general`), a result's place in the returned tree (`jax.result_info = "result['logits']"` becomes
+//! `logits`). Text without locations has none of this; then inputs are `arg0`, outputs `result0`, and an advice says
+//! how to get names.
+
+use super::{Context, entry};
+use crate::diagnostic::{Diagnostics, catalogue};
+use crate::ir::{BlockId, FunctionId, Module, ValueId, provenance};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+/// Runs the pass on the entry function: afterwards all its values have unique names.
+pub fn run(module: &mut Module, cx: &mut Context) {
+    let Some(entry) = entry(module) else { return };
+    let Some(block) = module.entry_block(module.function(entry).body) else { return };
+    let mut names = Names { taken: FxHashSet::default(), next: FxHashMap::default() };
+    let arguments = module.block(block).arguments.clone();
+    let results =
+        module.block(block).ops.last().map(|&op| module.op(op).operands.to_vec()).unwrap_or_default();
+    let named = if names.given("--input-names", module, &arguments, cx.input_names, cx.diagnostics) {
+        true
+    } else {
+        names.arguments(module, entry, block)
+    };
+    if !names.given("--output-names", module, &results, cx.output_names, cx.diagnostics) {
+        names.results(module, entry, &results);
+    }
+    names.block(module, block);
+    if !named && !module.block(block).arguments.is_empty() {
+        cx.diagnostics.push(catalogue::NoLocations {});
+    }
+}
+
+struct Names {
+    taken: FxHashSet<String>,
+    /// The number to try next behind a name that is taken.
+    next: FxHashMap<String, u32>,
+}
+
+impl Names {
+    /// The name, or the name with a number behind it.
+    fn unique(&mut self, name: &str) -> String {
+        if self.taken.insert(name.to_owned()) {
+            return name.to_owned();
+        }
+        let number = self.next.entry(name.to_owned()).or_insert(0);
+        loop {
+            *number += 1;
+            let numbered = format!("{name}_{number}");
+            if self.taken.insert(numbered.clone()) {
+                return numbered;
+            }
+        }
+    }
+
+    fn give(&mut self, module: &mut Module, value: ValueId, name: &str) {
+        let unique = self.unique(name);
+        let symbol = module.symbols.intern(&unique);
+        module.value_mut(value).name = Some(symbol);
+    }
+
+    /// Names the arguments; returns whether the text has names for any of them.
+    fn arguments(&mut self, module: &mut Module, function: FunctionId, block: BlockId) -> bool {
+        let mut paths: Vec<Option<Path>> = Vec::new();
+        for argument in &module.function(function).arguments {
+            let name = argument.location.and_then(|location| provenance::own_name(module, location));
+            paths.push(name.and_then(Path::parse));
+        }
+        let named = paths.iter().any(Option::is_some);
+        // The first key says enough unless two arguments differ in their root only.
+        let mut short: FxHashMap<String, usize> = FxHashMap::default();
+        for path in paths.iter().flatten() {
+            *short.entry(path.short()).or_default() += 1;
+        }
+        let name = |(index, path): (usize, &Option<Path>)| match path {
+            Some(path) if short.get(&path.short()) == Some(&1) => path.short(),
+            Some(path) => path.long(),
+            None => format!("arg{index}"),
+        };
+        let names: Vec<String> = paths.iter().enumerate().map(name).collect();
+        for (value, name) in module.block(block).arguments.clone().into_iter().zip(names) {
+            self.give(module, value, &name);
+        }
+        named
+    }
+
+    /// Gives the names that the user asked for; returns whether there are any.
+    fn given(
+        &mut self,
+        option: &str,
+        module: &mut Module,
+        values: &[ValueId],
+        names: &[String],
+        diagnostics: &mut Diagnostics,
+    ) -> bool {
+        if names.is_empty() {
+            return false;
+        }
+        if names.len() != values.len() {
+            let why = format!("there are {} of them, and {} names", values.len(), names.len());
+            diagnostics.push(catalogue::NameMismatch { option, why: &why });
+            return true;
+        }
+        for (&value, name) in values.iter().zip(names) {
+            if name.is_empty() || self.taken.contains(name) {
+                let why = if name.is_empty() {
+                    "a name is empty".into()
+                } else {
+                    format!("`{name}` is there twice")
+                };
+                diagnostics.push(catalogue::NameMismatch { option, why: &why });
+            }
+            self.give(module, value, name);
+        }
+        true
+    }
+
+    fn results(&mut self, module: &mut Module, function: FunctionId, operands: &[ValueId]) {
+        for (index, &value) in operands.iter().enumerate() {
+            let info = module.function(function).results.get(index).and_then(|result| {
+                let mut attributes = result.attributes.iter();
+                let (_, value) =
+                    attributes.find(|(name, _)| module.symbols.get(*name) == "jax.result_info")?;
+                Path::parse(value.as_str()?)
+            });
+            let name = info.map_or_else(|| format!("result{index}"), |path| path.short());
+            self.give(module, value, &name);
+        }
+    }
+
+    /// Names what the ops of a block, and of the graphs in it, define.
+    fn block(&mut self, module: &mut Module, block: BlockId) {
+        for op in module.block(block).ops.clone() {
+            let results = module.op(op).results.clone();
+            let path = provenance::scope(module, module.op_location(op));
+            for &value in &results {
+                if module.value(value).name.is_some() {
+                    continue;
+                }
+                let name = match &path {
+                    Some(path) => path.clone(),
+                    None => module.op_name(op).trim_start_matches("onnx.").to_owned(),
+                };
+                self.give(module, value, &name);
+            }
+            for region in module.op(op).regions.clone() {
+                for inner in module.region(region).blocks.clone() {
+                    for (index, argument) in module.block(inner).arguments.clone().into_iter().enumerate() {
+                        let name = path.as_ref().map_or_else(
+                            || format!("carried{index}"),
+                            |path| format!("{path}/carried{index}"),
+                        );
+                        self.give(module, argument, &name);
+                    }
+                    self.block(module, inner);
+                }
+            }
+        }
+    }
+}
+
+/// A place in a tree of arguments or results: `variables['params']['Dense_0']['kernel']`, `args[0].x`.
+struct Path<'t> {
+    root: &'t str,
+    keys: Vec<&'t str>,
+}
+
+impl<'t> Path<'t> {
+    fn parse(text: &'t str) -> Option<Self> {
+        let end = text.find(['[', '.']).unwrap_or(text.len());
+        let (root, mut rest) = text.split_at(end);
+        let identifier = |text: &str| {
+            !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        };
+        if !(root.is_empty() || identifier(root)) {
+            return None;
+        }
+        let mut keys = Vec::new();
+        while !rest.is_empty() {
+            if let Some(inner) = rest.strip_prefix('[') {
+                let (key, behind) = inner.split_once(']')?;
+                let key = key.trim_matches(['\'', '"']);
+                let key =
+                    key.strip_prefix("<flat index ").and_then(|key| key.strip_suffix('>')).unwrap_or(key);
+                keys.push(key);
+                rest = behind;
+            } else {
+                let inner = rest.strip_prefix('.')?;
+                let end = inner.find(['[', '.']).unwrap_or(inner.len());
+                keys.push(&inner[..end]);
+                rest = &inner[end..];
+            }
+        }
+        let path = Self { root, keys };
+        (!path.long().is_empty()).then_some(path)
+    }
+
+    /// Without the root, where a key says more than a number.
+    fn short(&self) -> String {
+        match self.keys.first() {
+            Some(first) if !first.bytes().all(|byte| byte.is_ascii_digit()) => self.keys.join("/"),
+            _ => self.long(),
+        }
+    }
+
+    fn long(&self) -> String {
+        let all: Vec<&str> = std::iter::once(self.root)
+            .chain(self.keys.iter().copied())
+            .filter(|part| !part.is_empty())
+            .collect();
+        all.join("/")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Path;
+
+    fn short(text: &str) -> Option<String> {
+        Path::parse(text).map(|path| path.short())
+    }
+
+    #[test]
+    fn paths_lose_their_root_where_a_key_says_more() {
+        assert_eq!(
+            short("variables['params']['Dense_0']['kernel']").as_deref(),
+            Some("params/Dense_0/kernel")
+        );
+        assert_eq!(short("result['logits']").as_deref(), Some("logits"));
+        assert_eq!(short("args[0]").as_deref(), Some("args/0"));
+        assert_eq!(short("result").as_deref(), Some("result"));
+        assert_eq!(short("state.params[0]").as_deref(), Some("params/0"));
+        assert_eq!(short("['image']").as_deref(), Some("image"));
+    }
+
+    #[test]
+    fn what_is_no_path_is_refused() {
+        assert_eq!(short(""), None);
+        assert_eq!(short("jit(f)/add"), None);
+        assert_eq!(short("x["), None);
+    }
+}

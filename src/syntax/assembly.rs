@@ -1,0 +1,268 @@
+//! What the clauses of each op's custom form mean as attributes of its generic form.
+//!
+//! The names are those of StableHLO's and CHLO's op definitions. An op that is not in the table is read in generic
+//! form only. The forms of several releases stand side by side: a row takes any of its clauses in any order.
+
+use super::clauses::Kind;
+
+/// One op in custom form.
+#[derive(Debug)]
+pub(super) struct Row {
+    /// The op's full name.
+    pub op: &'static str,
+    /// What its types say when they have no arrow.
+    pub types: Types,
+    pub form: Form,
+    /// `name = value` clauses: the word in the text, the attribute, and how the value is read.
+    pub named: &'static [(&'static str, &'static str, Kind)],
+    /// Words without a value, in their order: the attribute and its kind of enumeration.
+    pub words: &'static [(&'static str, &'static str)],
+}
+
+/// How types without an arrow are distributed over operands and results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Types {
+    /// There must be an arrow.
+    Arrow,
+    /// One type for all operands and the one result.
+    Same,
+    /// A type for each operand, which are those of the results too.
+    Each,
+    /// A type for each operand, and there are no results.
+    Operands,
+    /// The type of the one result, and there are no operands of their own type.
+    Result,
+    /// The complex type of the result, whose parts the operands are.
+    Complex,
+    /// The predicate's type, and that of the branches and the result.
+    Select,
+}
+
+/// Forms that the tables of names alone do not describe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Operands, words and named clauses.
+    Plain,
+    Call,
+    Composite,
+    Constant,
+    Convolution,
+    CustomCall,
+    DotGeneral,
+    GetTupleElement,
+    ManualComputation,
+    Mesh,
+    Reduce,
+    ReducePrecision,
+    Scan,
+    Sharding,
+    Slice,
+    While,
+}
+
+const fn row(op: &'static str, types: Types) -> Row {
+    Row { op, types, form: Form::Plain, named: &[], words: &[] }
+}
+
+const fn formed(op: &'static str, types: Types, form: Form) -> Row {
+    Row { op, types, form, named: &[], words: &[] }
+}
+
+const fn named(op: &'static str, types: Types, named: &'static [(&'static str, &'static str, Kind)]) -> Row {
+    Row { op, types, form: Form::Plain, named, words: &[] }
+}
+
+const PRECISION: (&str, &str, Kind) = ("precision", "precision_config", Kind::Words("precision"));
+
+use Types::{Arrow, Complex, Each, Operands, Result, Same, Select};
+
+/// The ops, sorted by name.
+const ROWS: &[Row] = &[
+    formed("call", Arrow, Form::Call),
+    row("chlo.acos", Same),
+    row("chlo.acosh", Same),
+    row("chlo.asin", Same),
+    row("chlo.asinh", Same),
+    row("chlo.atan", Same),
+    row("chlo.atanh", Same),
+    row("chlo.bessel_i1e", Same),
+    row("chlo.broadcast_add", Arrow),
+    row("chlo.broadcast_and", Arrow),
+    row("chlo.broadcast_atan2", Arrow),
+    row("chlo.broadcast_complex", Arrow),
+    row("chlo.broadcast_divide", Arrow),
+    row("chlo.broadcast_maximum", Arrow),
+    row("chlo.broadcast_minimum", Arrow),
+    row("chlo.broadcast_multiply", Arrow),
+    row("chlo.broadcast_next_after", Arrow),
+    row("chlo.broadcast_or", Arrow),
+    row("chlo.broadcast_polygamma", Arrow),
+    row("chlo.broadcast_power", Arrow),
+    row("chlo.broadcast_remainder", Arrow),
+    row("chlo.broadcast_select", Arrow),
+    row("chlo.broadcast_shift_left", Arrow),
+    row("chlo.broadcast_shift_right_arithmetic", Arrow),
+    row("chlo.broadcast_shift_right_logical", Arrow),
+    row("chlo.broadcast_subtract", Arrow),
+    row("chlo.broadcast_xor", Arrow),
+    row("chlo.broadcast_zeta", Arrow),
+    row("chlo.conj", Same),
+    formed("chlo.constant", Result, Form::Constant),
+    row("chlo.cosh", Same),
+    row("chlo.digamma", Same),
+    row("chlo.erf", Same),
+    row("chlo.erf_inv", Same),
+    row("chlo.erfc", Same),
+    row("chlo.is_inf", Arrow),
+    row("chlo.is_neg_inf", Arrow),
+    row("chlo.is_pos_inf", Arrow),
+    row("chlo.lgamma", Same),
+    row("chlo.mulhi", Same),
+    row("chlo.next_after", Same),
+    row("chlo.polygamma", Same),
+    formed("chlo.scan", Arrow, Form::Scan),
+    row("chlo.sinh", Same),
+    row("chlo.square", Same),
+    row("chlo.tan", Same),
+    named("chlo.top_k", Arrow, &[("k", "k", Kind::Integer), ("largest", "largest", Kind::Boolean)]),
+    row("chlo.zeta", Same),
+    formed("func.call", Arrow, Form::Call),
+    row("func.return", Operands),
+    row("return", Operands),
+    formed("sdy.manual_computation", Arrow, Form::ManualComputation),
+    formed("sdy.mesh", Arrow, Form::Mesh),
+    row("sdy.propagation_barrier", Same),
+    formed("sdy.reshard", Same, Form::Sharding),
+    row("sdy.return", Operands),
+    formed("sdy.sharding_constraint", Same, Form::Sharding),
+    row("stablehlo.abs", Same),
+    row("stablehlo.add", Same),
+    row("stablehlo.after_all", Same),
+    row("stablehlo.and", Same),
+    row("stablehlo.atan2", Same),
+    row("stablehlo.bitcast_convert", Arrow),
+    row("stablehlo.broadcast", Arrow),
+    named("stablehlo.broadcast_in_dim", Arrow, &[("dims", "broadcast_dimensions", Kind::Integers)]),
+    row("stablehlo.cbrt", Same),
+    row("stablehlo.ceil", Same),
+    named("stablehlo.cholesky", Same, &[("lower", "lower", Kind::Boolean)]),
+    row("stablehlo.clamp", Same),
+    Row {
+        op: "stablehlo.compare",
+        types: Arrow,
+        form: Form::Plain,
+        named: &[],
+        words: &[("comparison_direction", "comparison_direction"), ("compare_type", "comparison_type")],
+    },
+    row("stablehlo.complex", Complex),
+    formed("stablehlo.composite", Arrow, Form::Composite),
+    named("stablehlo.concatenate", Arrow, &[("dim", "dimension", Kind::Integer)]),
+    formed("stablehlo.constant", Result, Form::Constant),
+    row("stablehlo.convert", Same),
+    formed("stablehlo.convolution", Arrow, Form::Convolution),
+    row("stablehlo.cosine", Same),
+    row("stablehlo.count_leading_zeros", Same),
+    row("stablehlo.create_token", Result),
+    formed("stablehlo.custom_call", Arrow, Form::CustomCall),
+    row("stablehlo.divide", Same),
+    named("stablehlo.dot", Arrow, &[PRECISION]),
+    formed("stablehlo.dot_general", Arrow, Form::DotGeneral),
+    named("stablehlo.dynamic_broadcast_in_dim", Arrow, &[("dims", "broadcast_dimensions", Kind::Integers)]),
+    named("stablehlo.dynamic_iota", Arrow, &[("dim", "iota_dimension", Kind::Integer)]),
+    row("stablehlo.dynamic_pad", Arrow),
+    row("stablehlo.dynamic_reshape", Arrow),
+    named("stablehlo.dynamic_slice", Arrow, &[("sizes", "slice_sizes", Kind::Integers)]),
+    row("stablehlo.dynamic_update_slice", Arrow),
+    row("stablehlo.exponential", Same),
+    row("stablehlo.exponential_minus_one", Same),
+    named(
+        "stablehlo.fft",
+        Arrow,
+        &[("type", "fft_type", Kind::Word("fft_type")), ("length", "fft_length", Kind::Integers)],
+    ),
+    row("stablehlo.floor", Same),
+    named("stablehlo.get_dimension_size", Arrow, &[("dim", "dimension", Kind::Integer)]),
+    formed("stablehlo.get_tuple_element", Arrow, Form::GetTupleElement),
+    row("stablehlo.imag", Same),
+    named("stablehlo.iota", Result, &[("dim", "iota_dimension", Kind::Integer)]),
+    row("stablehlo.is_finite", Same),
+    row("stablehlo.log", Same),
+    row("stablehlo.log_plus_one", Same),
+    row("stablehlo.logistic", Same),
+    row("stablehlo.maximum", Same),
+    row("stablehlo.minimum", Same),
+    row("stablehlo.multiply", Same),
+    row("stablehlo.negate", Same),
+    row("stablehlo.not", Same),
+    row("stablehlo.optimization_barrier", Each),
+    row("stablehlo.or", Same),
+    named(
+        "stablehlo.pad",
+        Arrow,
+        &[
+            ("low", "edge_padding_low", Kind::Integers),
+            ("high", "edge_padding_high", Kind::Integers),
+            ("interior", "interior_padding", Kind::Integers),
+        ],
+    ),
+    row("stablehlo.partition_id", Result),
+    row("stablehlo.popcnt", Same),
+    row("stablehlo.power", Same),
+    row("stablehlo.real", Same),
+    row("stablehlo.real_dynamic_slice", Arrow),
+    formed("stablehlo.reduce", Arrow, Form::Reduce),
+    formed("stablehlo.reduce_precision", Same, Form::ReducePrecision),
+    row("stablehlo.remainder", Same),
+    row("stablehlo.replica_id", Result),
+    row("stablehlo.reshape", Arrow),
+    row("stablehlo.return", Operands),
+    named("stablehlo.reverse", Same, &[("dims", "dimensions", Kind::Integers)]),
+    named("stablehlo.rng", Arrow, &[("distribution", "rng_distribution", Kind::Word("rng_distribution"))]),
+    named(
+        "stablehlo.rng_bit_generator",
+        Arrow,
+        &[("algorithm", "rng_algorithm", Kind::Word("rng_algorithm"))],
+    ),
+    row("stablehlo.round_nearest_afz", Same),
+    row("stablehlo.round_nearest_even", Same),
+    row("stablehlo.rsqrt", Same),
+    row("stablehlo.select", Select),
+    named("stablehlo.set_dimension_size", Arrow, &[("dim", "dimension", Kind::Integer)]),
+    row("stablehlo.shift_left", Same),
+    row("stablehlo.shift_right_arithmetic", Same),
+    row("stablehlo.shift_right_logical", Same),
+    row("stablehlo.sign", Same),
+    row("stablehlo.sine", Same),
+    formed("stablehlo.slice", Arrow, Form::Slice),
+    row("stablehlo.sqrt", Same),
+    row("stablehlo.subtract", Same),
+    row("stablehlo.tan", Same),
+    row("stablehlo.tanh", Same),
+    row("stablehlo.trace", Operands),
+    named("stablehlo.transpose", Arrow, &[("dims", "permutation", Kind::Integers)]),
+    row("stablehlo.tuple", Result),
+    row("stablehlo.uniform_dequantize", Same),
+    row("stablehlo.uniform_quantize", Same),
+    formed("stablehlo.while", Each, Form::While),
+    row("stablehlo.xor", Same),
+];
+
+/// The row of an op.
+pub(super) fn find(op: &str) -> Option<&'static Row> {
+    ROWS.binary_search_by(|row| row.op.cmp(op)).ok().map(|index| &ROWS[index])
+}
+
+/// The names of all ops, for suggestions.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    ROWS.iter().map(|row| row.op)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_sorted() {
+        assert!(ROWS.windows(2).all(|pair| pair[0].op < pair[1].op));
+    }
+}

@@ -1,0 +1,596 @@
+//! Ops in custom form: collects their clauses and gives them the meaning that the table says.
+
+use super::Parser;
+use super::assembly::{self, Form, Row, Types};
+use super::clauses::{Kind, Token};
+use super::statement::{Body, Parts, region_of};
+use super::text::{Rule, Text};
+use crate::diagnostic::catalogue::UnknownAssembly;
+use crate::diagnostic::nearest;
+use crate::ir::{Attribute, Attributes, Element, Symbol, TensorType, Type, TypeId};
+use crate::source::Span;
+use smallvec::SmallVec;
+
+/// The clauses of an op, sorted by what they look like.
+#[derive(Default)]
+struct Clauses<'t> {
+    values: SmallVec<[Text<'t>; 3]>,
+    /// The initial values of a reduction or a scan.
+    inits: SmallVec<[Text<'t>; 1]>,
+    /// `%name = %value` of a `while`.
+    bound: SmallVec<[(Text<'t>, Text<'t>); 1]>,
+    /// `%name: type`, with the number of its parenthesis.
+    parameters: Vec<(usize, Text<'t>, Text<'t>)>,
+    words: SmallVec<[Text<'t>; 2]>,
+    named: SmallVec<[(Text<'t>, Text<'t>); 2]>,
+    symbol: Option<Text<'t>>,
+    string: Option<Text<'t>>,
+    brackets: Option<Text<'t>>,
+    angled: Option<Text<'t>>,
+    dictionary: Option<Text<'t>>,
+    regions: SmallVec<[Text<'t>; 2]>,
+    signature: Option<Text<'t>>,
+}
+
+impl<'s> Parser<'s> {
+    /// An op in custom form.
+    pub(super) fn custom(&mut self, name: Text<'_>, tokens: &[Token<'_>]) -> Option<Parts<'s>> {
+        let (symbol, row) = self.mnemonic(name)?;
+        let mut clauses = self.collect(tokens)?;
+        let mut parts = Parts {
+            name: symbol,
+            operands: SmallVec::new(),
+            operand_types: SmallVec::new(),
+            result_types: SmallVec::new(),
+            attributes: Attributes::new(),
+            regions: SmallVec::new(),
+        };
+        if let Some(dictionary) = clauses.dictionary.take() {
+            parts.attributes = self.dictionary(dictionary)?;
+        }
+        for value in clauses.values.drain(..) {
+            parts.operands.push(self.operand(value));
+        }
+        let mut bound = std::mem::take(&mut clauses.bound);
+        for &(_, value) in &bound {
+            parts.operands.push(self.operand(value));
+        }
+        let inits = clauses.inits.len();
+        for value in clauses.inits.drain(..) {
+            parts.operands.push(self.operand(value));
+        }
+        self.types_of(row, name, clauses.signature.take(), &mut parts)?;
+        match row.form {
+            Form::Plain => {}
+            Form::Call => {
+                let symbol = self.need(clauses.symbol.take(), "a function such as `@f`", name)?;
+                let callee = self.symbol_reference(symbol)?;
+                self.set(&mut parts.attributes, "callee", callee);
+            }
+            Form::CustomCall => {
+                let symbol = self.need(clauses.symbol.take(), "a target such as `@Sharding`", name)?;
+                let target = self.symbol_name(symbol)?;
+                let target = Attribute::String(self.module.symbols.get(target).into());
+                self.set(&mut parts.attributes, "call_target_name", target);
+            }
+            Form::Composite => {
+                let string = self.need(clauses.string.take(), "the name of the composite", name)?;
+                let composite = self.unescape(string)?;
+                self.set(&mut parts.attributes, "name", Attribute::String(composite.into()));
+            }
+            Form::Constant => self.constant(name, &mut clauses, &mut parts)?,
+            Form::Convolution => self.convolution(name, &mut clauses, &mut parts)?,
+            Form::DotGeneral => self.dot_general(&mut clauses, &mut parts)?,
+            Form::GetTupleElement => {
+                let brackets = self.need(clauses.brackets.take(), "an index such as `[0]`", name)?;
+                let Some(Attribute::Integers(_, index)) = self.clause(Kind::Integers, brackets) else {
+                    return None;
+                };
+                let &[index] = &*index else {
+                    self.expected("one index", brackets);
+                    return None;
+                };
+                let ty = self.scalar_type(Element::I32);
+                self.set(&mut parts.attributes, "index", Attribute::Integer(index, ty));
+            }
+            Form::Slice => {
+                let brackets = self.need(clauses.brackets.take(), "ranges such as `[0:4]`", name)?;
+                let [starts, limits, strides] = self.ranges(brackets)?;
+                for (name, list) in
+                    [("start_indices", starts), ("limit_indices", limits), ("strides", strides)]
+                {
+                    self.set(&mut parts.attributes, name, Attribute::Integers(Element::I64, list.into()));
+                }
+            }
+            Form::ReducePrecision => self.reduce_precision(name, &mut clauses, &mut parts)?,
+            Form::Reduce => self.reduce(name, &mut clauses, &mut parts)?,
+            Form::While => {
+                let arguments: Vec<_> = bound
+                    .drain(..)
+                    .zip(&parts.result_types)
+                    .map(|((argument, _), &ty)| (self.source_text(argument.span()), argument.span(), ty))
+                    .collect();
+                clauses.words.retain(|word| !matches!(word.text, "cond" | "do" | "attributes"));
+                self.exactly(&clauses, 2, name)?;
+                for braces in clauses.regions.drain(..) {
+                    let region = region_of(braces);
+                    parts.regions.push(Body { region, arguments: arguments.clone(), applies: None });
+                }
+            }
+            Form::Scan => self.scan(name, &mut clauses, &mut parts, inits)?,
+            Form::Mesh => self.mesh(name, &mut clauses, &mut parts)?,
+            Form::Sharding => {
+                let sharding =
+                    self.need(clauses.angled.take(), "a sharding such as `<@mesh, [{}]>`", name)?;
+                let sharding = Attribute::Opaque(format!("#sdy.sharding{}", sharding.text).into());
+                self.set(&mut parts.attributes, "sharding", sharding);
+            }
+            Form::ManualComputation => self.manual_computation(name, &mut clauses, &mut parts)?,
+        }
+        self.clauses_of(row, &mut clauses, &mut parts)?;
+        self.nothing_left(&clauses, &bound)?;
+        Some(parts)
+    }
+
+    fn mnemonic(&mut self, name: Text<'_>) -> Option<(Symbol, &'static Row)> {
+        if let Some(&known) = self.mnemonics.get(name.text) {
+            return Some(known);
+        }
+        let Some(row) = assembly::find(name.text) else {
+            let nearest = nearest(name.text, assembly::names());
+            self.diagnostics.push(UnknownAssembly { op: name.text, nearest, at: name.span() });
+            return None;
+        };
+        // Within a function the dialect may be left out.
+        let full = match row.op {
+            "call" => "func.call",
+            "return" => "func.return",
+            op => op,
+        };
+        let known = (self.module.symbols.intern(full), row);
+        self.mnemonics.insert(self.source_text(name.span()), known);
+        Some(known)
+    }
+
+    /// Sorts the tokens behind the op's name.
+    fn collect<'t>(&mut self, tokens: &[Token<'t>]) -> Option<Clauses<'t>> {
+        let mut clauses = Clauses::default();
+        let (mut group, mut in_inits) = (0, false);
+        let mut rest = tokens.iter().copied().peekable();
+        while let Some(token) = rest.next() {
+            let text = token.text;
+            let next = rest.peek().copied();
+            let follows = |rule| next.filter(|next| next.rule == rule).map(|next| next.text);
+            let place = match token.rule {
+                Rule::value if follows(Rule::bound).is_some() => {
+                    rest.next();
+                    clauses.bound.push((text, rest.next()?.text));
+                    continue;
+                }
+                Rule::value => {
+                    if let Some(ty) = follows(Rule::ty) {
+                        rest.next();
+                        rest.next_if(|token| token.rule == Rule::location);
+                        clauses.parameters.push((group, text, ty));
+                    } else if in_inits {
+                        clauses.inits.push(text);
+                    } else {
+                        clauses.values.push(text);
+                    }
+                    continue;
+                }
+                Rule::init => {
+                    clauses.inits.push(rest.next()?.text);
+                    continue;
+                }
+                Rule::word => {
+                    if let Some(value) = follows(Rule::raw) {
+                        rest.next();
+                        clauses.named.push((text, value));
+                    } else if text.text == "inits" {
+                        in_inits = true;
+                    } else {
+                        clauses.words.push(text);
+                    }
+                    continue;
+                }
+                Rule::symbol => {
+                    if let Some(value) = follows(Rule::raw) {
+                        rest.next();
+                        clauses.angled = Some(value);
+                    }
+                    &mut clauses.symbol
+                }
+                Rule::open => {
+                    group += 1;
+                    continue;
+                }
+                Rule::close => {
+                    in_inits = false;
+                    continue;
+                }
+                Rule::braces if region_of(text).is_some() => {
+                    clauses.regions.push(text);
+                    continue;
+                }
+                // An empty region looks like an empty dictionary; it stands behind the word that names it.
+                Rule::braces
+                    if clauses.words.last().is_some_and(|word| matches!(word.text, "cond" | "do")) =>
+                {
+                    clauses.regions.push(text);
+                    continue;
+                }
+                Rule::string => &mut clauses.string,
+                Rule::brackets => &mut clauses.brackets,
+                Rule::angled => &mut clauses.angled,
+                Rule::braces => &mut clauses.dictionary,
+                Rule::signature => &mut clauses.signature,
+                _ => {
+                    self.expected("a clause of this op", text);
+                    return None;
+                }
+            };
+            if place.replace(text).is_some() {
+                self.expected("each clause once", text);
+                return None;
+            }
+        }
+        Some(clauses)
+    }
+
+    fn need<'t>(&mut self, clause: Option<Text<'t>>, what: &str, name: Text<'_>) -> Option<Text<'t>> {
+        if clause.is_none() {
+            self.lacks(what, name.span());
+        }
+        clause
+    }
+
+    /// Takes the value of a named clause.
+    fn take<'t>(clauses: &mut Clauses<'t>, key: &str) -> Option<Text<'t>> {
+        let index = clauses.named.iter().position(|(name, _)| name.text == key)?;
+        Some(clauses.named.remove(index).1)
+    }
+
+    fn exactly(&mut self, clauses: &Clauses<'_>, regions: usize, name: Text<'_>) -> Option<()> {
+        if clauses.regions.len() != regions {
+            let expected = if regions == 1 { "one region".to_owned() } else { format!("{regions} regions") };
+            self.lacks(&expected, name.span());
+            return None;
+        }
+        Some(())
+    }
+
+    /// The named clauses and words that the op's row lists.
+    fn clauses_of(&mut self, row: &Row, clauses: &mut Clauses<'_>, parts: &mut Parts<'s>) -> Option<()> {
+        for (key, value) in clauses.named.drain(..) {
+            let Some((_, attribute, kind)) = row.named.iter().find(|(name, ..)| *name == key.text) else {
+                let known: Vec<String> = row.named.iter().map(|(name, ..)| format!("`{name} =`")).collect();
+                let expected =
+                    if known.is_empty() { "no such clause".to_owned() } else { known.join(" or ") };
+                self.expected(&expected, key);
+                return None;
+            };
+            let value = self.clause(*kind, value)?;
+            self.set(&mut parts.attributes, attribute, value);
+        }
+        if clauses.words.len() > row.words.len() {
+            self.expected("no further word", clauses.words[row.words.len()]);
+            return None;
+        }
+        for (word, (attribute, kind)) in clauses.words.drain(..).zip(row.words) {
+            let value = self.clause(Kind::Word(kind), word)?;
+            self.set(&mut parts.attributes, attribute, value);
+        }
+        Some(())
+    }
+
+    /// Refuses clauses that the op's form has no use for.
+    fn nothing_left(&mut self, clauses: &Clauses<'_>, bound: &[(Text<'_>, Text<'_>)]) -> Option<()> {
+        let lone = [clauses.symbol, clauses.string, clauses.brackets, clauses.angled];
+        let left = lone.into_iter().flatten().next();
+        let left = left.or(clauses.regions.first().map(|braces| braces.part(0..1)));
+        let left = left.or(clauses.parameters.first().map(|(_, name, _)| *name));
+        if let Some(left) = left.or(bound.first().map(|(name, _)| *name)) {
+            self.expected("no such clause", left);
+            return None;
+        }
+        Some(())
+    }
+
+    /// Distributes the types behind the colon over operands and results.
+    fn types_of(
+        &mut self,
+        row: &Row,
+        name: Text<'_>,
+        text: Option<Text<'_>>,
+        parts: &mut Parts<'s>,
+    ) -> Option<()> {
+        let Some(text) = text else {
+            // `return` without values, and ops that are declarations.
+            if parts.operands.is_empty() && matches!(row.types, Types::Operands) || row.form == Form::Mesh {
+                return Some(());
+            }
+            self.lacks("`:` and the types", name.span());
+            return None;
+        };
+        let signature = self.signature(text)?;
+        if let Some(outputs) = &signature.outputs {
+            parts.operand_types.extend_from_slice(&signature.inputs);
+            parts.result_types.extend_from_slice(outputs);
+            return Some(());
+        }
+        let types = &signature.inputs;
+        let count = parts.operands.len();
+        let one = |parser: &mut Self| match types.as_slice() {
+            &[ty] => Some(ty),
+            _ => {
+                parser.expected("one type", text);
+                None
+            }
+        };
+        match row.types {
+            Types::Arrow => {
+                self.unexpected(text, text.text.len(), "`->` and the result types");
+                return None;
+            }
+            Types::Same => {
+                let ty = one(self)?;
+                parts.operand_types.extend(std::iter::repeat_n(ty, count));
+                parts.result_types.push(ty);
+            }
+            Types::Each => {
+                parts.operand_types.extend_from_slice(types);
+                parts.result_types.extend_from_slice(types);
+            }
+            Types::Operands => parts.operand_types.extend_from_slice(types),
+            Types::Result => {
+                let ty = one(self)?;
+                match self.module.types.get(ty) {
+                    Type::Tuple(inner) => parts.operand_types.extend_from_slice(inner),
+                    _ => {
+                        let found: Vec<_> =
+                            parts.operands.iter().map(|(value, _)| self.module.value_type(*value)).collect();
+                        parts.operand_types.extend(found);
+                    }
+                }
+                parts.result_types.push(ty);
+            }
+            Types::Complex => {
+                let ty = one(self)?;
+                let part = self.part_type(ty);
+                parts.operand_types.extend(std::iter::repeat_n(part, count));
+                parts.result_types.push(ty);
+            }
+            Types::Select => {
+                let &[predicate, ty] = types.as_slice() else {
+                    self.expected("two types", text);
+                    return None;
+                };
+                parts.operand_types.extend([predicate, ty, ty]);
+                parts.result_types.push(ty);
+            }
+        }
+        Some(())
+    }
+
+    /// The type of the real part of a complex tensor.
+    fn part_type(&mut self, ty: TypeId) -> TypeId {
+        let Some(tensor) = self.module.tensor_type(ty) else { return ty };
+        let part = TensorType { element: tensor.element.part(), ..tensor.clone() };
+        self.module.types.intern(Type::Tensor(part))
+    }
+
+    fn constant(&mut self, name: Text<'_>, clauses: &mut Clauses<'_>, parts: &mut Parts<'s>) -> Option<()> {
+        let literal = self.need(clauses.words.pop(), "a literal such as `dense<0>`", name)?;
+        let &[ty] = parts.result_types.as_slice() else {
+            self.lacks("one type", name.span());
+            return None;
+        };
+        let value = if let Some(key) = literal.text.strip_prefix("dense_resource<") {
+            let start = literal.text.len() - key.len();
+            self.resource_of(literal.part(start..literal.text.len() - 1), ty, Span::NONE)?
+        } else {
+            let body = self.run(Rule::dense_entry, literal)?.find(|pair| pair.as_rule() != Rule::EOI);
+            self.dense_of(literal, body, ty, Span::NONE)?
+        };
+        self.set(&mut parts.attributes, "value", value);
+        Some(())
+    }
+
+    fn dot_general(&mut self, clauses: &mut Clauses<'_>, parts: &mut Parts<'s>) -> Option<()> {
+        let mut fields = Attributes::new();
+        for kind in ["batching", "contracting"] {
+            let Some(lists) = Self::take(clauses, &format!("{kind}_dims")) else { continue };
+            let (left, right) = self.both_sides(lists)?;
+            for (side, list) in [("lhs", left), ("rhs", right)] {
+                if !matches!(&list, Attribute::Integers(_, values) if values.is_empty()) {
+                    self.set(&mut fields, &format!("{side}_{kind}_dimensions"), list);
+                }
+            }
+        }
+        let name = self.module.symbols.intern("stablehlo.dot");
+        self.set(&mut parts.attributes, "dot_dimension_numbers", Attribute::Struct(name, fields));
+        if let Some(precision) = Self::take(clauses, "precision") {
+            let precision = self.clause(Kind::Words("precision"), precision)?;
+            self.set(&mut parts.attributes, "precision_config", precision);
+        }
+        if let Some(algorithm) = Self::take(clauses, "algorithm") {
+            let fields = self.fields(Rule::fields_entry, algorithm)?;
+            let name = self.module.symbols.intern("stablehlo.dot_algorithm");
+            self.set(&mut parts.attributes, "algorithm", Attribute::Struct(name, fields));
+        }
+        Some(())
+    }
+
+    fn convolution(
+        &mut self,
+        name: Text<'_>,
+        clauses: &mut Clauses<'_>,
+        parts: &mut Parts<'s>,
+    ) -> Option<()> {
+        let dimensions = Self::take(clauses, "dim_numbers");
+        let dimensions = self.need(dimensions, "`dim_numbers =`", name)?;
+        let dimensions = self.convolution_dimensions(dimensions)?;
+        self.set(&mut parts.attributes, "dimension_numbers", dimensions);
+        let Some(window) = Self::take(clauses, "window") else { return Some(()) };
+        for (key, value) in self.fields(Rule::window_entry, window)? {
+            let key = self.module.symbols.get(key).to_owned();
+            let (attribute, value) = match key.as_str() {
+                "stride" => ("window_strides", value),
+                "pad" => ("padding", self.integer_matrix(value, window)?),
+                "lhs_dilate" => ("lhs_dilation", value),
+                "rhs_dilate" => ("rhs_dilation", value),
+                "reverse" => ("window_reversal", booleans_of(value)),
+                _ => {
+                    self.expected("`stride`, `pad`, `lhs_dilate`, `rhs_dilate` or `reverse`", window);
+                    return None;
+                }
+            };
+            if matches!(value, Attribute::Array(_)) {
+                self.expected("a list of numbers for each field", window);
+                return None;
+            }
+            self.set(&mut parts.attributes, attribute, value);
+        }
+        Some(())
+    }
+
+    fn reduce_precision(
+        &mut self,
+        name: Text<'_>,
+        clauses: &mut Clauses<'_>,
+        parts: &mut Parts<'s>,
+    ) -> Option<()> {
+        let format = Self::take(clauses, "format");
+        let format = self.need(format, "`format =`", name)?;
+        let bits = format.text.strip_prefix('e').and_then(|rest| rest.split_once('m'));
+        let bits =
+            bits.and_then(|(exponent, mantissa)| Some((exponent.parse().ok()?, mantissa.parse().ok()?)));
+        let Some((exponent, mantissa)) = bits else {
+            self.expected("a format such as `e8m23`", format);
+            return None;
+        };
+        let ty = self.scalar_type(Element::I32);
+        self.set(&mut parts.attributes, "exponent_bits", Attribute::Integer(exponent, ty));
+        self.set(&mut parts.attributes, "mantissa_bits", Attribute::Integer(mantissa, ty));
+        Some(())
+    }
+
+    fn reduce(&mut self, name: Text<'_>, clauses: &mut Clauses<'_>, parts: &mut Parts<'s>) -> Option<()> {
+        let dimensions = Self::take(clauses, "dimensions");
+        let dimensions = self.need(dimensions, "`across dimensions =`", name)?;
+        let dimensions = self.clause(Kind::Integers, dimensions)?;
+        self.set(&mut parts.attributes, "dimensions", dimensions);
+        let words = std::mem::take(&mut clauses.words);
+        let applies = words.iter().position(|word| word.text == "applies");
+        if let Some(applies) = applies {
+            let op = words.get(applies + 1).copied();
+            let op = self.need(op, "an op to apply", name)?;
+            let symbol = self.mnemonic(op)?.0;
+            let Some(element) = parts.operand_types.first().and_then(|&ty| self.module.tensor_type(ty))
+            else {
+                self.lacks("a tensor to reduce", name.span());
+                return None;
+            };
+            let element = element.element;
+            let scalar = self.module.tensor_of(element, &[]);
+            let argument = ("", op.span(), scalar);
+            let arguments = vec![argument, argument];
+            parts.regions.push(Body { region: None, arguments, applies: Some(symbol) });
+            return Some(());
+        }
+        self.exactly(clauses, 1, name)?;
+        // The text pairs the two arguments of each operand; the block has the first of all, then the second.
+        let mut arguments = Vec::new();
+        for side in 0..2 {
+            for pair in clauses.parameters.chunks(2) {
+                let Some(&(_, argument, ty)) = pair.get(side) else {
+                    self.expected("two arguments for each operand", pair[0].1);
+                    return None;
+                };
+                let span = argument.span();
+                arguments.push((self.source_text(span), span, self.ty(ty)?));
+            }
+        }
+        clauses.parameters.clear();
+        let region = clauses.regions.pop().and_then(region_of);
+        parts.regions.push(Body { region, arguments, applies: None });
+        Some(())
+    }
+
+    fn scan(
+        &mut self,
+        name: Text<'_>,
+        clauses: &mut Clauses<'_>,
+        parts: &mut Parts<'s>,
+        inits: usize,
+    ) -> Option<()> {
+        self.exactly(clauses, 1, name)?;
+        let (operands, results) = (parts.operands.len(), parts.result_types.len());
+        let Some(outputs) = results.checked_sub(inits) else {
+            self.lacks("a result for each initial value", name.span());
+            return None;
+        };
+        for (key, value) in std::mem::take(&mut clauses.named) {
+            let kind = if key.text == "dimension" { Kind::Integer } else { Kind::Plain };
+            let value = self.clause(kind, value)?;
+            self.set(&mut parts.attributes, key.text, value);
+        }
+        for (name, sizes) in
+            [("operandSegmentSizes", [operands - inits, inits]), ("resultSegmentSizes", [outputs, inits])]
+        {
+            let sizes = sizes.map(|size| size as i64);
+            self.set(&mut parts.attributes, name, Attribute::Integers(Element::I32, sizes.into()));
+        }
+        parts.regions.extend(clauses.regions.pop().map(|braces| Body::plain(region_of(braces))));
+        Some(())
+    }
+
+    fn mesh(&mut self, name: Text<'_>, clauses: &mut Clauses<'_>, parts: &mut Parts<'s>) -> Option<()> {
+        let symbol = self.need(clauses.symbol.take(), "a name such as `@mesh`", name)?;
+        let axes = self.need(clauses.angled.take(), "the axes of the mesh", name)?;
+        let symbol = self.symbol_name(symbol)?;
+        let symbol = Attribute::String(self.module.symbols.get(symbol).into());
+        self.set(&mut parts.attributes, "sym_name", symbol);
+        let mesh = Attribute::Opaque(format!("#sdy.mesh{}", axes.text).into());
+        self.set(&mut parts.attributes, "mesh", mesh);
+        Some(())
+    }
+
+    fn manual_computation(
+        &mut self,
+        name: Text<'_>,
+        clauses: &mut Clauses<'_>,
+        parts: &mut Parts<'s>,
+    ) -> Option<()> {
+        self.exactly(clauses, 1, name)?;
+        for (key, value) in std::mem::take(&mut clauses.named) {
+            let text = match key.text {
+                "in_shardings" | "out_shardings" => format!("#sdy.sharding_per_value<{}>", value.text),
+                _ => format!("#sdy<{}{}>", key.text, value.text),
+            };
+            self.set(&mut parts.attributes, key.text, Attribute::Opaque(text.into()));
+        }
+        let mut arguments = Vec::new();
+        for (_, argument, ty) in std::mem::take(&mut clauses.parameters) {
+            let span = argument.span();
+            arguments.push((self.source_text(span), span, self.ty(ty)?));
+        }
+        let region = clauses.regions.pop().and_then(region_of);
+        parts.regions.push(Body { region, arguments, applies: None });
+        Some(())
+    }
+}
+
+/// A list of truth values as an `array<i1>`; older texts write them as numbers.
+fn booleans_of(attribute: Attribute) -> Attribute {
+    let values: Option<Vec<i64>> = match &attribute {
+        Attribute::Array(items) => items.iter().map(Attribute::as_integer).collect(),
+        Attribute::Integers(_, values) => Some(values.to_vec()),
+        _ => None,
+    };
+    match values {
+        Some(values) => Attribute::Integers(Element::Bool, values.into()),
+        None => attribute,
+    }
+}

@@ -1,0 +1,383 @@
+//! What stands at the top level: the module, its functions, aliases and resources.
+
+use super::Parser;
+use super::statement::region_of;
+use super::text::{Rule, Text};
+use crate::diagnostic::catalogue::{RedefinedSymbol, SyntaxError, UndefinedFunction};
+use crate::diagnostic::nearest;
+use crate::ir::{
+    Argument, Attribute, Attributes, Function, FunctionResult, LocationId, OpId, Symbol, Type, TypeId,
+};
+use crate::source::Span;
+use pest::iterators::Pair;
+
+/// An argument of a function or block.
+pub(super) struct Parameter<'s> {
+    pub name: Option<(&'s str, Span)>,
+    pub ty: TypeId,
+    attributes: Attributes,
+    location: Option<LocationId>,
+    span: Span,
+}
+
+impl<'s> Parser<'s> {
+    /// Finds alias definitions and resources, which may stand behind their uses.
+    pub(super) fn prepare(&mut self) {
+        let mut index = 0;
+        while index < self.source.scan().statements.len() as u32 {
+            let statement = self.statement_at(index);
+            let bytes = &self.source.bytes()[statement.span.range()];
+            match bytes.first() {
+                Some(b'#' | b'!') => self.alias(index, bytes, statement.span.start),
+                Some(b'{') => self.read_resources(index),
+                _ => {}
+            }
+            index = statement.next;
+        }
+    }
+
+    fn alias(&mut self, index: u32, bytes: &'s [u8], start: usize) {
+        let length = bytes.iter().position(|byte| matches!(byte, b'=' | b' ' | b'\t' | b'\n')).unwrap_or(0);
+        let name = std::str::from_utf8(&bytes[..length]).unwrap_or_default();
+        let rest = &bytes[length..];
+        let next = rest.iter().find(|byte| !byte.is_ascii_whitespace());
+        if name.len() < 2 || next != Some(&b'=') {
+            let at = Span::new(start, start + length.max(1));
+            self.diagnostics.push(SyntaxError { expected: "an op", found: "an attribute", at });
+            return;
+        }
+        if let Some(first) = self.aliases.insert(name, index) {
+            let at = Span::new(start, start + length);
+            let first = self.statement_at(first).span;
+            let first = Span::new(first.start, first.start + length);
+            self.diagnostics.push(RedefinedSymbol { name, at, first });
+        }
+    }
+
+    fn read_resources(&mut self, index: u32) {
+        let Some(frame) = self.frame(index) else { return };
+        let text = frame.whole();
+        let Some(pairs) = self.run(Rule::resources, text) else { return };
+        for blob in pairs.filter(|pair| pair.as_rule() == Rule::section).flat_map(Pair::into_inner) {
+            if blob.as_rule() != Rule::blob {
+                continue;
+            }
+            let mut inner = blob.into_inner();
+            let (Some(key), Some(string)) = (inner.next(), inner.next()) else { continue };
+            let digits = text.of(&string).span();
+            if string.as_str().starts_with("\"0x") {
+                self.resources.insert(key.as_str().into(), digits.start + 3..digits.end - 1);
+            }
+        }
+    }
+
+    /// Parses everything that is not an alias.
+    pub(super) fn top_level(&mut self) {
+        let end = self.source.scan().statements.len() as u32;
+        self.items(0, end);
+        if self.module.functions().len() == 0 && !self.diagnostics.has_errors() {
+            self.report_empty();
+        }
+    }
+
+    /// Parses the statements of the file or of a module. Modules in modules are rare and share one list of
+    /// functions; the depth of the recursion is the depth of regions, which the scan bounds.
+    fn items(&mut self, first: u32, end: u32) {
+        let mut index = first;
+        while index < end {
+            let statement = self.statement_at(index);
+            let bytes = &self.source.bytes()[statement.span.range()];
+            let starts = |word: &str| {
+                bytes.strip_prefix(word.as_bytes()).is_some_and(|rest| {
+                    !rest
+                        .first()
+                        .is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'))
+                })
+            };
+            match bytes.first() {
+                Some(b'#' | b'!' | b'{') => {}
+                _ if statement.faulty => {
+                    // The head of the item has been reported; what its regions hold is still read.
+                    self.items_of_faulty(index);
+                }
+                _ if starts("module") || starts("builtin.module") => self.module_item(index),
+                _ if starts("func.func") || starts("func") => {
+                    self.function_item(index);
+                }
+                _ if starts("\"builtin.module\"") || starts("\"func.func\"") => self.generic_item(index),
+                _ => {
+                    let op = self.operation(index, None);
+                    self.module.top_level.extend(op);
+                    self.finish_scope();
+                }
+            }
+            index = statement.next;
+        }
+    }
+
+    fn items_of_faulty(&mut self, index: u32) {
+        let statement = self.statement_at(index);
+        let mut region = statement.first_region;
+        let is_module = self.source.bytes()[statement.span.range()].starts_with(b"module");
+        while is_module && region < statement.regions_end {
+            let here = self.source.scan().regions[region as usize];
+            self.items(here.first, here.end);
+            region = here.next;
+        }
+    }
+
+    fn module_item(&mut self, index: u32) {
+        let statement = self.statement_at(index);
+        if let Some(frame) = self.frame(index) {
+            let text = frame.whole();
+            let pairs = self.run(Rule::module, text);
+            for pair in pairs.into_iter().flatten() {
+                let part = text.of(&pair);
+                match pair.as_rule() {
+                    Rule::symbol if !self.named => self.module.name = self.symbol_name(part),
+                    Rule::attributes if !self.named => {
+                        self.module.attributes = self.dictionary(part).unwrap_or_default();
+                    }
+                    _ => {}
+                }
+            }
+        }
+        self.named = true;
+        self.items_of(statement.first_region, statement.regions_end);
+    }
+
+    fn items_of(&mut self, mut region: u32, end: u32) {
+        while region < end {
+            let here = self.source.scan().regions[region as usize];
+            self.items(here.first, here.end);
+            region = here.next;
+        }
+    }
+
+    /// `"builtin.module"` and `"func.func"` in generic form.
+    fn generic_item(&mut self, index: u32) {
+        let statement = self.statement_at(index);
+        let Some(frame) = self.frame(index) else { return };
+        let text = frame.whole();
+        let Some(pairs) = self.run(Rule::operation, text) else { return };
+        let mut attributes = Attributes::new();
+        let (mut name, mut region, mut location) = (Span::NONE, None, LocationId::UNKNOWN);
+        for pair in pairs {
+            let part = text.of(&pair);
+            match pair.as_rule() {
+                Rule::quoted_name => name = part.span(),
+                Rule::properties | Rule::braces => {
+                    attributes.extend(self.dictionary(part).unwrap_or_default())
+                }
+                Rule::region => region = region_of(part),
+                Rule::location => location = self.location(part),
+                _ => {}
+            }
+        }
+        if frame.text.starts_with("\"builtin.module\"") {
+            let symbol = self.take_string(&mut attributes, "sym_name");
+            if !self.named {
+                self.module.name = symbol;
+                self.module.attributes = attributes;
+            }
+            self.named = true;
+            self.items_of(statement.first_region, statement.regions_end);
+            return;
+        }
+        self.generic_function(attributes, region, name, location);
+    }
+
+    fn generic_function(
+        &mut self,
+        mut attributes: Attributes,
+        region: Option<u32>,
+        span: Span,
+        location: LocationId,
+    ) {
+        let name = self.take_string(&mut attributes, "sym_name");
+        let visibility = self.take_string(&mut attributes, "sym_visibility");
+        let ty = self.take_attribute(&mut attributes, "function_type");
+        let (arguments, results) = match ty {
+            Some(Attribute::Type(ty)) => match self.module.types.get(ty).clone() {
+                Type::Function(arguments, results) => (arguments, results),
+                _ => return self.lacks("a function type", span),
+            },
+            _ => return self.lacks("`function_type`", span),
+        };
+        let Some(name) = name else { return self.lacks("`sym_name`", span) };
+        let dictionaries = |attribute: Option<Attribute>| match attribute {
+            Some(Attribute::Array(items)) => items.into_vec(),
+            _ => Vec::new(),
+        };
+        let mut of_arguments = dictionaries(self.take_attribute(&mut attributes, "arg_attrs")).into_iter();
+        let mut of_results = dictionaries(self.take_attribute(&mut attributes, "res_attrs")).into_iter();
+        let entries = |attribute: Option<Attribute>| match attribute {
+            Some(Attribute::Dictionary(entries)) => entries,
+            _ => Attributes::new(),
+        };
+        let public = visibility.is_none_or(|word| self.module.symbols.get(word) != "private");
+        let body = self.module.add_region();
+        let function = Function {
+            name,
+            public,
+            body,
+            arguments: arguments
+                .iter()
+                .map(|_| Argument { attributes: entries(of_arguments.next()), location: None, span })
+                .collect(),
+            argument_types: arguments.clone(),
+            results: results
+                .iter()
+                .map(|&ty| FunctionResult { ty, attributes: entries(of_results.next()) })
+                .collect(),
+            attributes,
+            span,
+            location,
+        };
+        self.add_function(function);
+        self.scope = super::Scope::default();
+        self.blocks(body, region, None);
+        self.finish_scope();
+        let found = self.module.entry_block(body).map(|block| self.module.block(block).arguments.clone());
+        let found: Option<Vec<TypeId>> =
+            found.map(|values| values.iter().map(|&value| self.module.value_type(value)).collect());
+        if found.is_some_and(|found| found != arguments) {
+            self.lacks("the block arguments that `function_type` says", span);
+        }
+    }
+
+    fn take_attribute(&mut self, attributes: &mut Attributes, name: &str) -> Option<Attribute> {
+        let symbols = &self.module.symbols;
+        let index = attributes.iter().position(|(key, _)| symbols.get(*key) == name)?;
+        Some(attributes.remove(index).1)
+    }
+
+    fn take_string(&mut self, attributes: &mut Attributes, name: &str) -> Option<Symbol> {
+        match self.take_attribute(attributes, name)? {
+            Attribute::String(text) => Some(self.module.symbols.intern(&text)),
+            _ => None,
+        }
+    }
+
+    fn function_item(&mut self, index: u32) -> Option<()> {
+        let frame = self.frame(index)?;
+        let text = frame.whole();
+        let pairs = self.run(Rule::function, text)?;
+        let mut public = true;
+        let (mut name, mut body) = (None, None);
+        let mut parameters: Vec<Parameter<'s>> = Vec::new();
+        let (mut results, mut attributes) = (Vec::new(), Attributes::new());
+        let mut location = LocationId::UNKNOWN;
+        for pair in pairs {
+            let part = text.of(&pair);
+            match pair.as_rule() {
+                Rule::visibility => public = part.text == "public",
+                Rule::symbol => name = Some((self.symbol_name(part)?, part.span())),
+                Rule::parameter => {
+                    let parameter = self.parameter(text, pair)?;
+                    parameters.push(parameter);
+                }
+                Rule::outcome | Rule::single_outcome => {
+                    let parameter = self.parameter(text, pair)?;
+                    results.push(FunctionResult { ty: parameter.ty, attributes: parameter.attributes });
+                }
+                Rule::attributes => attributes = self.dictionary(part)?,
+                Rule::body => body = Some(part),
+                Rule::location => location = self.location(part),
+                _ => {}
+            }
+        }
+        let (name, span) = name?;
+        let region = self.module.add_region();
+        let argument_types = parameters.iter().map(|parameter| parameter.ty).collect();
+        let mut arguments = Vec::new();
+        let mut named = Vec::new();
+        for parameter in parameters {
+            named.extend(parameter.name.map(|(name, at)| (name, at, parameter.ty)));
+            let Parameter { attributes, location, span, .. } = parameter;
+            arguments.push(Argument { attributes, location, span });
+        }
+        let unnamed = arguments.len() != named.len();
+        self.add_function(Function {
+            name,
+            public,
+            body: region,
+            arguments,
+            argument_types,
+            results,
+            attributes,
+            span,
+            location,
+        });
+        let body = body?;
+        if unnamed {
+            self.lacks("a name for each argument", span);
+            return None;
+        }
+        self.scope = super::Scope::default();
+        // A body has its block even where it has no arguments.
+        let entry = self.module.add_block(region);
+        self.block_arguments(entry, &named);
+        self.blocks(region, region_of(body), Some(entry));
+        self.finish_scope();
+        Some(())
+    }
+
+    /// An argument or a result with its type and attributes.
+    pub(super) fn parameter(&mut self, text: Text<'_>, pair: Pair<'_, Rule>) -> Option<Parameter<'s>> {
+        let whole = text.of(&pair).span();
+        let (mut name, mut ty) = (None, None);
+        let (mut attributes, mut location) = (Attributes::new(), None);
+        for inner in pair.into_inner() {
+            let part = text.of(&inner);
+            match inner.as_rule() {
+                Rule::value => name = Some((self.source_text(part.span()), part.span())),
+                Rule::ty => ty = Some(self.ty(part)?),
+                Rule::braces => attributes = self.dictionary(part)?,
+                Rule::location => location = Some(self.location(part)),
+                _ => {}
+            }
+        }
+        let span = name.map_or(whole, |(_, span)| span);
+        Some(Parameter { name, ty: ty?, attributes, location, span })
+    }
+
+    fn add_function(&mut self, function: Function) {
+        if let Some(first) = self.module.find_function(function.name) {
+            let name = format!("@{}", self.module.symbols.get(function.name));
+            let first = self.module.function(first).span;
+            self.diagnostics.push(RedefinedSymbol { name: &name, at: function.span, first });
+        }
+        self.module.add_function(function);
+    }
+
+    /// Holds calls against the functions of the module.
+    pub(super) fn check_symbols(&mut self) {
+        let mut missing: Vec<(Symbol, OpId)> = Vec::new();
+        for &op in &self.calls {
+            if let Some(Attribute::SymbolRef(path)) = self.module.attribute(op, "callee")
+                && let Some(&name) = path.last()
+                && self.module.find_function(name).is_none()
+            {
+                missing.push((name, op));
+            }
+        }
+        if missing.is_empty() || self.diagnostics.has_errors() {
+            return;
+        }
+        let names: Vec<String> = self
+            .module
+            .functions()
+            .map(|id| format!("@{}", self.module.symbols.get(self.module.function(id).name)))
+            .collect();
+        for (name, op) in missing {
+            let name = format!("@{}", self.module.symbols.get(name));
+            let near = nearest(&name, names.iter().map(String::as_str));
+            self.diagnostics.push(UndefinedFunction {
+                name: &name,
+                nearest: near,
+                at: self.module.span(op).name,
+            });
+        }
+    }
+}

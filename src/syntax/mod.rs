@@ -1,0 +1,267 @@
+//! Parses MLIR text into the intermediate representation.
+//!
+//! It takes a scanned [`Source`] and gives a [`Module`] with diagnostics. Statements are parsed one by one, those
+//! of a region after the op that owns it, so that memory follows the largest statement and not the file, and so
+//! that a faulty statement costs only itself: its results become poison, and the next statement is tried.
+
+mod assembly;
+mod attribute;
+mod clauses;
+mod forms;
+mod function;
+mod literal;
+mod location;
+mod number;
+mod scope;
+mod statement;
+mod text;
+mod ty;
+
+use crate::diagnostic::Diagnostics;
+use crate::diagnostic::catalogue::{
+    BadLiteral, EmptyInput, NestingTooDeep, SyntaxError, UnclosedDelimiter, UnreadableText,
+};
+use crate::ir::{Attribute, LocationId, Module, OpId, Symbol, Type, TypeId};
+use crate::source::{NESTING_LIMIT, Problem, Source, Span, Statement};
+use assembly::Row;
+use rustc_hash::FxHashMap;
+use scope::Scope;
+use smallvec::SmallVec;
+use std::borrow::Cow;
+use std::ops::Range;
+use std::rc::Rc;
+use text::{Cut, Frame, Hole, Rule, Text};
+use ty::Signature;
+
+/// Parses a text. The module holds what could be read, also when there are errors.
+pub fn parse(source: &Source) -> (Module, Diagnostics) {
+    let mut parser = Parser::new(source);
+    if parser.is_text() {
+        parser.report_problems();
+        parser.prepare();
+        parser.top_level();
+        parser.resolve_locations();
+        parser.check_symbols();
+    }
+    (parser.module, parser.diagnostics)
+}
+
+/// Aliases of attributes and types that stand for each other deeper than this are refused.
+const ALIAS_LIMIT: usize = 64;
+
+/// The state of parsing one text.
+struct Parser<'s> {
+    source: &'s Source,
+    module: Module,
+    diagnostics: Diagnostics,
+    scope: Scope<'s>,
+    /// The type of poison.
+    none: TypeId,
+    types: FxHashMap<Box<str>, TypeId>,
+    signatures: FxHashMap<Box<str>, Rc<Signature>>,
+    locations: FxHashMap<Box<str>, LocationId>,
+    attributes: FxHashMap<Box<str>, Attribute>,
+    /// Clauses of custom forms by their text: `[0, 1]` as an `array<i64>`, and so on.
+    clauses: FxHashMap<(clauses::Kind, Box<str>), Attribute>,
+    /// Names of ops in custom form.
+    mnemonics: FxHashMap<&'s str, (Symbol, &'static Row)>,
+    /// Statements that define aliases, by name with `#` or `!`.
+    aliases: FxHashMap<&'s str, u32>,
+    location_aliases: FxHashMap<&'s str, LocationId>,
+    pending_locations: Vec<(LocationId, u32)>,
+    alias_depth: usize,
+    /// Digits of the resources at the end of the file.
+    resources: FxHashMap<Box<str>, Range<usize>>,
+    /// The calls of functions, which are held against the functions at the end.
+    calls: Vec<OpId>,
+    /// Whether the module's name and attributes have been read.
+    named: bool,
+}
+
+impl<'s> Parser<'s> {
+    fn new(source: &'s Source) -> Self {
+        let mut module = Module::new();
+        let none = module.types.intern(Type::None);
+        Self {
+            source,
+            module,
+            diagnostics: Diagnostics::new(),
+            scope: Scope::default(),
+            none,
+            types: FxHashMap::default(),
+            signatures: FxHashMap::default(),
+            locations: FxHashMap::default(),
+            attributes: FxHashMap::default(),
+            clauses: FxHashMap::default(),
+            mnemonics: FxHashMap::default(),
+            aliases: FxHashMap::default(),
+            location_aliases: FxHashMap::default(),
+            pending_locations: Vec::new(),
+            alias_depth: 0,
+            resources: FxHashMap::default(),
+            calls: Vec::new(),
+            named: false,
+        }
+    }
+
+    /// Whether the bytes can be a text at all; if not, that is the one thing to say about them.
+    fn is_text(&mut self) -> bool {
+        let bytes = self.source.bytes();
+        let head = &bytes[..bytes.len().min(1 << 14)];
+        let why = if head.starts_with(b"ML\xEFR") {
+            "it is MLIR bytecode"
+        } else if head.starts_with(b"\x1F\x8B") || head.starts_with(b"PK\x03\x04") {
+            "it is a compressed file"
+        } else if head.contains(&0) {
+            "it holds zero bytes"
+        } else {
+            return true;
+        };
+        let at =
+            head.iter().position(|byte| !byte.is_ascii_graphic() && !byte.is_ascii_whitespace()).unwrap_or(0);
+        self.diagnostics.push(UnreadableText { why, at: Span::new(at, at + 1) });
+        false
+    }
+
+    /// Reports what the scan found.
+    fn report_problems(&mut self) {
+        let bytes = self.source.bytes();
+        for problem in &self.source.scan().problems {
+            match *problem {
+                Problem::Unclosed { open, end } => {
+                    let delimiter = String::from_utf8_lossy(&bytes[open.range()]);
+                    self.diagnostics.push(UnclosedDelimiter { delimiter: &delimiter, at: open, end });
+                }
+                Problem::Unopened { close } => {
+                    let found = format!("`{}`", String::from_utf8_lossy(&bytes[close.range()]));
+                    let expected = "no closing bracket without an opening one";
+                    self.diagnostics.push(SyntaxError { expected, found: &found, at: close });
+                }
+                Problem::UnfinishedString { open } => {
+                    self.diagnostics.push(UnclosedDelimiter { delimiter: "\"", at: open, end: Span::NONE });
+                }
+                Problem::NotHexadecimal { digits } => {
+                    let why = "a character that is no hexadecimal digit";
+                    let bad =
+                        bytes[digits.range()].iter().position(|byte| !byte.is_ascii_hexdigit()).unwrap_or(0);
+                    let at = Span::new(digits.start + bad, digits.start + bad + 1);
+                    self.diagnostics.push(BadLiteral { why, at, ty_at: Span::NONE });
+                }
+                Problem::TooDeep { open } => {
+                    self.diagnostics.push(NestingTooDeep { limit: NESTING_LIMIT, at: open });
+                }
+            }
+        }
+    }
+
+    /// The statement behind an index of the scan.
+    fn statement_at(&self, index: u32) -> Statement {
+        self.source.scan().statements[index as usize]
+    }
+
+    /// The text of a statement without its regions and large literals. Bytes that are no text are reported.
+    fn frame(&mut self, index: u32) -> Option<Frame<'s>> {
+        let statement = self.statement_at(index);
+        let scan = self.source.scan();
+        let span = statement.span;
+        let bytes = self.source.bytes();
+        let mut holes: SmallVec<[Hole; 2]> = SmallVec::new();
+        let first = scan.literals.partition_point(|literal| literal.start < span.start);
+        let mut literals =
+            scan.literals[first..].iter().take_while(|literal| literal.end <= span.end).peekable();
+        if statement.first_region == statement.regions_end && literals.peek().is_none() {
+            let text = self.utf8(&bytes[span.range()], span.start)?;
+            return Some(Frame { text: Cow::Borrowed(text), start: span.start, end: span.end, holes });
+        }
+        let mut cuts: Vec<(Span, Cut)> = Vec::new();
+        let mut region = statement.first_region;
+        while region < statement.regions_end {
+            let here = &scan.regions[region as usize];
+            cuts.push((here.span, Cut::Region(region)));
+            region = here.next;
+        }
+        let regions = cuts.len();
+        for literal in literals {
+            let inside = cuts[..regions]
+                .iter()
+                .any(|(span, _)| span.start <= literal.start && literal.end <= span.end);
+            if !inside {
+                cuts.push((literal.clone().into(), Cut::Literal(literal.clone())));
+            }
+        }
+        cuts.sort_by_key(|(span, _)| span.start);
+        let mut text = String::new();
+        let mut at = span.start;
+        for (cut, kind) in cuts {
+            text.push_str(self.utf8(&bytes[at..cut.start], at)?);
+            holes.push(Hole { at: text.len(), length: cut.len(), cut: kind });
+            at = cut.end;
+        }
+        text.push_str(self.utf8(&bytes[at.min(span.end)..span.end], at)?);
+        // A region that the file breaks off in has been reported; what surrounds it is read as if it ended there.
+        if at >= span.end && holes.last().is_some_and(|hole| matches!(hole.cut, Cut::Region(_))) {
+            text.push('}');
+        }
+        Some(Frame { text: Cow::Owned(text), start: span.start, end: span.end, holes })
+    }
+
+    fn utf8(&mut self, bytes: &'s [u8], start: usize) -> Option<&'s str> {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Some(text),
+            Err(error) => {
+                let at = start + error.valid_up_to();
+                let why = "a byte that is not UTF-8";
+                self.diagnostics.push(UnreadableText { why, at: Span::new(at, at + 1) });
+                None
+            }
+        }
+    }
+
+    /// The bytes of the source that a name covers; names never hold a cut.
+    fn source_text(&self, span: Span) -> &'s str {
+        std::str::from_utf8(&self.source.bytes()[span.range()]).unwrap_or_default()
+    }
+
+    /// The part of an alias definition that a rule covers.
+    fn alias_body<'t>(&mut self, frame: &'t Frame<'_>, rule: Rule) -> Option<Text<'t>> {
+        let text = frame.whole();
+        // An attribute is left to its own rule; whatever it is, it stands behind the `=`.
+        if rule == Rule::attribute_alias {
+            let start = text.text.find('=').map_or(text.text.len(), |at| at + 1);
+            let start = start + text.text[start..].len() - text.text[start..].trim_start().len();
+            return Some(text.part(start..text.text.len()));
+        }
+        for pair in self.run(Rule::alias_entry, text)? {
+            if pair.as_rule() == rule {
+                return Some(text.of(&pair));
+            }
+        }
+        let wanted = if rule == Rule::type_alias { "a type" } else { "a location" };
+        self.expected(&format!("{wanted} behind this alias"), text);
+        None
+    }
+
+    /// Runs `read` on what an alias stands for, unless aliases refer to each other without end.
+    fn nested<T>(&mut self, at: Span, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
+        if self.alias_depth == ALIAS_LIMIT {
+            self.diagnostics.push(NestingTooDeep { limit: ALIAS_LIMIT, at });
+            return None;
+        }
+        self.alias_depth += 1;
+        let result = read(self);
+        self.alias_depth -= 1;
+        result
+    }
+
+    /// The names of all aliases in the order of the text, for suggestions.
+    fn alias_names(&self) -> Vec<&'s str> {
+        let mut names: Vec<_> = self.aliases.iter().map(|(&name, &index)| (index, name)).collect();
+        names.sort_unstable();
+        names.into_iter().map(|(_, name)| name).collect()
+    }
+
+    fn report_empty(&mut self) {
+        let end = self.source.bytes().len().min(1);
+        self.diagnostics.push(EmptyInput { at: Span::new(0, end) });
+    }
+}

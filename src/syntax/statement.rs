@@ -1,0 +1,361 @@
+//! Ops, in generic and in custom form, and the regions that they own.
+
+use super::Parser;
+use super::clauses::Token;
+use super::scope::Binding;
+use super::text::{Cut, Frame, Rule, Text};
+use crate::diagnostic::catalogue::{SyntaxError, TypeMismatch, WrongOperandCount, WrongResultCount};
+use crate::ir::{Attributes, BlockId, LocationId, NewOp, OpId, OpSpan, RegionId, Symbol, TypeId, ValueId};
+use crate::source::Span;
+use smallvec::SmallVec;
+
+/// An op as both of its forms give it.
+pub(super) struct Parts<'s> {
+    pub name: Symbol,
+    pub operands: SmallVec<[(ValueId, Span); 3]>,
+    /// The types that the text states for the operands; empty when it states none.
+    pub operand_types: SmallVec<[TypeId; 3]>,
+    pub result_types: SmallVec<[TypeId; 1]>,
+    pub attributes: Attributes,
+    pub regions: SmallVec<[Body<'s>; 1]>,
+}
+
+/// A region that has not been read yet.
+pub(super) struct Body<'s> {
+    /// Its index in the scan; `None` for one without statements.
+    pub region: Option<u32>,
+    /// The arguments of its first block that the op's own form names.
+    pub arguments: Vec<(&'s str, Span, TypeId)>,
+    /// The op that a reduction applies, instead of statements.
+    pub applies: Option<Symbol>,
+}
+
+impl Body<'_> {
+    pub(super) fn plain(region: Option<u32>) -> Self {
+        Self { region, arguments: Vec::new(), applies: None }
+    }
+}
+
+/// Where the words of a statement are.
+struct Heads<'s> {
+    results: SmallVec<[(&'s str, Span); 1]>,
+    name: Span,
+    whole: Span,
+    location: LocationId,
+}
+
+impl<'s> Parser<'s> {
+    /// Parses one op and puts it at the end of a block. What is faulty is reported, and its results are poison.
+    pub(super) fn operation(&mut self, index: u32, block: Option<BlockId>) -> Option<OpId> {
+        let statement = self.statement_at(index);
+        let frame = if statement.faulty { None } else { self.frame(index) };
+        let op = frame.as_ref().and_then(|frame| self.operation_of(frame, statement.span));
+        let Some(op) = op else {
+            self.poison_results(index);
+            return None;
+        };
+        if let Some(block) = block {
+            self.module.block_mut(block).ops.push(op);
+        }
+        Some(op)
+    }
+
+    fn operation_of(&mut self, frame: &Frame<'s>, whole: Span) -> Option<OpId> {
+        let text = frame.whole();
+        let mut tokens: SmallVec<[Token<'_>; 24]> = SmallVec::new();
+        for pair in self.run(Rule::operation, text)? {
+            let span = pair.as_span();
+            tokens.push(Token { rule: pair.as_rule(), text: text.part(span.start()..span.end()) });
+        }
+        // The end of the input is a token too.
+        tokens.pop();
+        let mut heads =
+            Heads { results: SmallVec::new(), name: Span::NONE, whole, location: LocationId::UNKNOWN };
+        if let Some(last) = tokens.last().copied().filter(|last| last.rule == Rule::location) {
+            heads.location = self.location(last.text);
+            tokens.pop();
+        }
+        let head = tokens.iter().position(|token| token.rule != Rule::result)?;
+        for token in &tokens[..head] {
+            let span = token.text.span();
+            heads.results.push((self.source_text(span), span));
+        }
+        let name = tokens[head].text;
+        heads.name = name.span();
+        let rest = &tokens[head + 1..];
+        let parts = if tokens[head].rule == Rule::quoted_name {
+            heads.name = Span::new(heads.name.start + 1, heads.name.end - 1);
+            self.generic(&name.text[1..name.text.len() - 1], rest)?
+        } else {
+            self.custom(name, rest)?
+        };
+        self.finish(parts, heads)
+    }
+
+    fn generic(&mut self, name: &str, tokens: &[Token<'_>]) -> Option<Parts<'s>> {
+        let mut parts = Parts {
+            name: self.module.symbols.intern(name),
+            operands: SmallVec::new(),
+            operand_types: SmallVec::new(),
+            result_types: SmallVec::new(),
+            attributes: Attributes::new(),
+            regions: SmallVec::new(),
+        };
+        for token in tokens {
+            match token.rule {
+                Rule::value => parts.operands.push(self.operand(token.text)),
+                Rule::successor => {
+                    self.expected("no successor: control flow between blocks is not StableHLO", token.text);
+                    return None;
+                }
+                Rule::properties | Rule::braces => parts.attributes.extend(self.dictionary(token.text)?),
+                Rule::region => {
+                    let region = region_of(token.text);
+                    if region.is_none() && !token.text.text[1..token.text.text.len() - 1].trim().is_empty() {
+                        self.unexpected(token.text, 1, "an op");
+                        return None;
+                    }
+                    parts.regions.push(Body::plain(region));
+                }
+                Rule::signature => {
+                    let signature = self.signature(token.text)?;
+                    let Some(outputs) = &signature.outputs else {
+                        self.unexpected(token.text, token.text.text.len(), "`->` and the result types");
+                        return None;
+                    };
+                    parts.operand_types = signature.inputs.iter().copied().collect();
+                    parts.result_types = outputs.iter().copied().collect();
+                }
+                _ => {}
+            }
+        }
+        Some(parts)
+    }
+
+    /// The value of an operand.
+    pub(super) fn operand(&mut self, text: Text<'_>) -> (ValueId, Span) {
+        let span = text.span();
+        (self.lookup(self.source_text(span), span), span)
+    }
+
+    fn finish(&mut self, mut parts: Parts<'s>, heads: Heads<'s>) -> Option<OpId> {
+        self.check_operands(&parts, &heads)?;
+        let results = self.check_results(&parts, &heads)?;
+        let mut regions: SmallVec<[RegionId; 1]> = SmallVec::new();
+        for body in parts.regions.drain(..) {
+            regions.push(self.region(body));
+        }
+        if parts.attributes.len() > 1 {
+            let symbols = &self.module.symbols;
+            parts.attributes.sort_by(|(left, _), (right, _)| symbols.get(*left).cmp(symbols.get(*right)));
+        }
+        let op = self.module.add_op(NewOp {
+            name: parts.name,
+            operands: parts.operands.iter().map(|(value, _)| *value).collect(),
+            result_types: parts.result_types,
+            attributes: parts.attributes,
+            regions,
+            span: OpSpan { name: heads.name, whole: heads.whole },
+            location: heads.location,
+        });
+        if self.module.op_name(op) == "func.call" {
+            self.calls.push(op);
+        }
+        for (name, span, first, count) in results {
+            let binding = match count {
+                1 => Binding::Value(self.module.op(op).results[first as usize]),
+                _ => Binding::Results { op, first, count },
+            };
+            self.define(name, binding, span);
+        }
+        Some(op)
+    }
+
+    /// Holds the stated types of operands against the types of their values.
+    fn check_operands(&mut self, parts: &Parts<'s>, heads: &Heads<'s>) -> Option<()> {
+        let (found, stated) = (parts.operands.len(), parts.operand_types.len());
+        if found != stated {
+            let op = self.module.symbols.get(parts.name).to_owned();
+            let expected = stated.to_string();
+            self.diagnostics.push(WrongOperandCount { op: &op, expected: &expected, found, at: heads.name });
+            return None;
+        }
+        let mut right = Some(());
+        for (&(value, at), &ty) in parts.operands.iter().zip(&parts.operand_types) {
+            if self.module.value_type(value) == ty || self.known_type(value).is_none() {
+                continue;
+            }
+            let (expected, found) = (self.type_text(ty), self.type_text(self.module.value_type(value)));
+            let what = format!("`{}`", self.source_text(at));
+            self.diagnostics.push(TypeMismatch {
+                what: &what,
+                expected: &expected,
+                found: &found,
+                at,
+                because: heads.name,
+            });
+            right = None;
+        }
+        right
+    }
+
+    /// Distributes the op's results over the names on its left side.
+    fn check_results(
+        &mut self,
+        parts: &Parts<'s>,
+        heads: &Heads<'s>,
+    ) -> Option<SmallVec<[(&'s str, Span, u32, u32); 1]>> {
+        let mut names = SmallVec::new();
+        let mut total: u32 = 0;
+        for &(text, span) in &heads.results {
+            let (name, count) = match text.split_once(':') {
+                Some((name, count)) => (name, count.trim().parse().unwrap_or(u32::MAX)),
+                None => (text, 1),
+            };
+            names.push((name, Span::new(span.start, span.start + name.len()), total, count));
+            total = total.saturating_add(count);
+        }
+        if total as usize != parts.result_types.len() && total != 0 {
+            let op = self.module.symbols.get(parts.name).to_owned();
+            let expected = parts.result_types.len().to_string();
+            let at = heads.results.first().map_or(heads.name, |(_, span)| *span);
+            self.diagnostics.push(WrongResultCount {
+                op: &op,
+                expected: &expected,
+                found: total as usize,
+                at,
+            });
+            return None;
+        }
+        Some(names)
+    }
+
+    /// Parses a region; its names are its own.
+    pub(super) fn region(&mut self, body: Body<'s>) -> RegionId {
+        let region = self.module.add_region();
+        if let Some(op) = body.applies {
+            self.applied(region, op, &body.arguments);
+            return region;
+        }
+        let mark = self.enter();
+        let mut entry = None;
+        if !body.arguments.is_empty() {
+            let block = self.module.add_block(region);
+            self.block_arguments(block, &body.arguments);
+            entry = Some(block);
+        }
+        self.blocks(region, body.region, entry);
+        self.leave(mark);
+        region
+    }
+
+    /// Parses the blocks of a region, of which `block` is the first when it is not labelled.
+    pub(super) fn blocks(&mut self, region: RegionId, scanned: Option<u32>, mut block: Option<BlockId>) {
+        let Some(scanned) = scanned else { return };
+        let scanned = self.source.scan().regions[scanned as usize];
+        let mut index = scanned.first;
+        while index < scanned.end {
+            let statement = self.statement_at(index);
+            if self.source.bytes()[statement.span.start] == b'^' {
+                block = self.label(index, region).or(block);
+            } else {
+                let block = *block.get_or_insert_with(|| self.module.add_block(region));
+                self.operation(index, Some(block));
+            }
+            index = statement.next;
+        }
+    }
+
+    fn label(&mut self, index: u32, region: RegionId) -> Option<BlockId> {
+        let frame = self.frame(index)?;
+        let text = frame.whole();
+        let block = self.module.add_block(region);
+        let mut arguments = Vec::new();
+        for pair in self.run(Rule::label, text)? {
+            if pair.as_rule() == Rule::parameter {
+                let parameter = self.parameter(text, pair)?;
+                let Some((name, span)) = parameter.name else {
+                    self.expected("a name such as `%arg0`", text);
+                    return None;
+                };
+                arguments.push((name, span, parameter.ty));
+            }
+        }
+        self.block_arguments(block, &arguments);
+        Some(block)
+    }
+
+    /// Adds named arguments to a block.
+    pub(super) fn block_arguments(&mut self, block: BlockId, arguments: &[(&'s str, Span, TypeId)]) {
+        for &(name, span, ty) in arguments {
+            let value = self.module.add_argument(block, ty);
+            self.define(name, Binding::Value(value), span);
+        }
+    }
+
+    /// The region of a reduction that applies one op to its two scalar arguments.
+    fn applied(&mut self, region: RegionId, name: Symbol, arguments: &[(&'s str, Span, TypeId)]) {
+        let block = self.module.add_block(region);
+        let operands: SmallVec<[ValueId; 3]> =
+            arguments.iter().map(|&(_, _, ty)| self.module.add_argument(block, ty)).collect();
+        let Some(&(_, at, ty)) = arguments.first() else { return };
+        let span = OpSpan { name: at, whole: at };
+        let op = self.append(block, name, operands, SmallVec::from_slice(&[ty]), span);
+        let result = self.module.op(op).results[0];
+        let name = self.module.symbols.intern("stablehlo.return");
+        self.append(block, name, SmallVec::from_slice(&[result]), SmallVec::new(), span);
+    }
+
+    /// Adds an op without attributes to a block.
+    fn append(
+        &mut self,
+        block: BlockId,
+        name: Symbol,
+        operands: SmallVec<[ValueId; 3]>,
+        result_types: SmallVec<[TypeId; 1]>,
+        span: OpSpan,
+    ) -> OpId {
+        let (attributes, regions, location) = (Attributes::new(), SmallVec::new(), LocationId::UNKNOWN);
+        let op =
+            self.module.add_op(NewOp { name, operands, result_types, attributes, regions, span, location });
+        self.module.block_mut(block).ops.push(op);
+        op
+    }
+
+    /// Defines the results of a statement that could not be parsed, so that their uses stay silent.
+    fn poison_results(&mut self, index: u32) {
+        let span = self.statement_at(index).span;
+        let bytes = self.source.bytes();
+        let mut at = span.start;
+        while bytes.get(at) == Some(&b'%') && at < span.end {
+            let is_name =
+                |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | b'.' | b'-');
+            let length = bytes[at + 1..span.end].iter().position(|byte| !is_name(byte));
+            let end = length.map_or(span.end, |length| at + 1 + length);
+            let name = Span::new(at, end);
+            self.define(self.source_text(name), Binding::Poison, name);
+            let rest = &bytes[end..span.end];
+            let skip = rest.iter().position(|byte| !matches!(byte, b':' | b',' | b' ' | b'0'..=b'9'));
+            at = skip.map_or(span.end, |skip| end + skip);
+        }
+    }
+
+    /// A type as its text.
+    pub(super) fn type_text(&self, ty: TypeId) -> String {
+        let names = self.types.iter().filter(|(_, id)| **id == ty).map(|(text, _)| text);
+        names.min().map_or_else(|| "none".to_owned(), ToString::to_string)
+    }
+
+    /// Reports a clause or value that an op's form lacks.
+    pub(super) fn lacks(&mut self, expected: &str, at: Span) {
+        self.diagnostics.push(SyntaxError { expected, found: "none", at });
+    }
+}
+
+/// The region that stands within braces.
+pub(super) fn region_of(braces: Text<'_>) -> Option<u32> {
+    match braces.part(1..braces.text.len()).cut() {
+        Some(Cut::Region(region)) => Some(*region),
+        _ => None,
+    }
+}
