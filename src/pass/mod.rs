@@ -77,7 +77,21 @@ pub fn run(passes: &[Pass], module: &mut Module, cx: &mut Context, mut after: im
         if cx.diagnostics.has_errors() {
             return;
         }
+        if cfg!(debug_assertions) && !verify(pass, module, cx.diagnostics) {
+            return;
+        }
     }
+}
+
+/// Whether a pass has left a valid module. What is wrong with it is the pass's fault, and not the text's.
+fn verify(pass: &Pass, module: &Module, diagnostics: &mut Diagnostics) -> bool {
+    let mut found = Diagnostics::new();
+    crate::ir::verify(module, &crate::ops::rules::check, &mut found);
+    for diagnostic in &found {
+        let (why, at) = (&*diagnostic.message, diagnostic.span());
+        diagnostics.push(catalogue::InvalidModule { pass: pass.name, why, at });
+    }
+    found.is_empty()
 }
 
 /// The function that the model is made of: `@main`, or the only public one, or the only one.
