@@ -42,6 +42,12 @@ fn terminator_of(op: &str) -> &'static str {
     }
 }
 
+/// Whether an op ends a block that `terminator` must end. JAX ends the comparators that it makes as functions, those of
+/// `approx_max_k`, with `stablehlo.return`.
+fn ends(op: &str, terminator: &str) -> bool {
+    op == terminator || (terminator == "func.return" && op == "stablehlo.return")
+}
+
 impl Verifier<'_> {
     fn symbols(&mut self) {
         let mut first: FxHashMap<Symbol, Span> = FxHashMap::default();
@@ -66,7 +72,7 @@ impl Verifier<'_> {
         let results: Vec<TypeId> = function.results.iter().map(|result| result.ty).collect();
         for &block in &self.module.region(function.body).blocks {
             let Some(&last) = self.module.block(block).ops.last() else { continue };
-            if self.module.op_name(last) == "func.return" {
+            if ends(self.module.op_name(last), "func.return") {
                 let found = self.types(&self.module.op(last).operands);
                 let at = self.module.span(last).name;
                 self.same_types("a value that the function returns", &results, &found, at, function.span);
@@ -149,15 +155,15 @@ impl Verifier<'_> {
         for &op in ops {
             self.op(op, &mut defined);
         }
-        let misplaced = ops.iter().rev().skip(1).find(|&&op| module.op_name(op) == terminator);
-        let last = ops.last().map(|&op| module.op_name(op));
-        if last != Some(terminator) || misplaced.is_some() {
+        let misplaced = ops.iter().rev().skip(1).find(|&&op| ends(module.op_name(op), terminator));
+        let ended = ops.last().is_some_and(|&op| ends(module.op_name(op), terminator));
+        if !ended || misplaced.is_some() {
             let (at, found) = match misplaced.or(ops.last()) {
                 Some(&op) => (module.span(op).name, Some(module.op_name(op))),
                 None => (at, None),
             };
             // One that stands too early is followed by ops that belong nowhere.
-            let found = found.filter(|&found| found != terminator);
+            let found = found.filter(|&found| !ends(found, terminator));
             self.diagnostics.push(catalogue::WrongTerminator { op: owner, expected: terminator, found, at });
         }
         for value in defined {
@@ -219,7 +225,12 @@ impl Verifier<'_> {
         };
         let Attribute::SymbolRef(path) = callee else {
             let why = "the name of a function is expected";
-            self.diagnostics.push(catalogue::InvalidAttribute { op: "func.call", attribute: "callee", why, at });
+            self.diagnostics.push(catalogue::InvalidAttribute {
+                op: "func.call",
+                attribute: "callee",
+                why,
+                at,
+            });
             return;
         };
         let Some(&name) = path.last() else { return };
@@ -270,7 +281,13 @@ mod tests {
         module
     }
 
-    fn add(module: &mut Module, block: BlockId, name: &str, operands: &[ValueId], results: &[TypeId]) -> OpId {
+    fn add(
+        module: &mut Module,
+        block: BlockId,
+        name: &str,
+        operands: &[ValueId],
+        results: &[TypeId],
+    ) -> OpId {
         let name = module.symbols.intern(name);
         let op = module.add_op(NewOp {
             name,
@@ -351,7 +368,8 @@ mod tests {
         let module = module(|module, block| {
             let argument = module.block(block).arguments[0];
             let ty = module.value_type(argument);
-            let (region, owner) = (module.add_region(), add(module, block, "stablehlo.if", &[argument], &[ty]));
+            let (region, owner) =
+                (module.add_region(), add(module, block, "stablehlo.if", &[argument], &[ty]));
             let inner = module.add_block(region);
             let hidden = add(module, inner, "stablehlo.abs", &[argument], &[ty]);
             let hidden = module.op(hidden).results[0];

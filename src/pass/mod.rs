@@ -8,6 +8,7 @@ mod inline;
 mod legalize;
 mod lower;
 mod names;
+mod shapes;
 
 use crate::diagnostic::{Diagnostics, catalogue};
 use crate::ir::{FunctionId, Module};
@@ -45,6 +46,11 @@ pub const PIPELINE: &[Pass] = &[
         name: "inline",
         about: "calls and composites become the ops of their functions",
         run: inline::run,
+    },
+    Pass {
+        name: "shapes",
+        about: "shape arithmetic becomes numbers, and known sizes flow through all types",
+        run: shapes::run,
     },
     CANONICALIZE,
     Pass { name: "lower", about: "stablehlo and chlo ops become onnx ops, or diagnostics", run: lower::run },
