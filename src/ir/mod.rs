@@ -15,6 +15,7 @@ pub mod provenance;
 mod rewrite;
 mod symbol;
 mod ty;
+mod verify;
 
 pub use attribute::{Attribute, Attributes};
 pub use constant::{Constant, ConstantId, Data};
@@ -28,3 +29,4 @@ pub use print::print;
 pub use rewrite::{Rewriter, use_counts};
 pub use symbol::{Symbol, Symbols};
 pub use ty::{Dim, Dims, TensorType, Type, TypeId, Types};
+pub use verify::{OpRules, verify};

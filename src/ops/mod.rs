@@ -4,6 +4,9 @@
 //! the right one. To add an op, add its row to the table of its family and a fixture of its name to
 //! `fixtures/ops/<family>/`.
 
+pub mod fold;
+pub mod rules;
+
 mod call;
 mod constant;
 mod control;
@@ -30,8 +33,6 @@ mod sort;
 mod special;
 mod target;
 mod window;
-pub mod fold;
-pub mod rules;
 
 pub use constant::integer_limits;
 pub use elements::Elements;

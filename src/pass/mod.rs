@@ -8,6 +8,7 @@ mod inline;
 mod legalize;
 mod lower;
 mod names;
+mod shapes;
 
 use crate::diagnostic::{Diagnostics, catalogue};
 use crate::ir::{FunctionId, Module};
@@ -39,15 +40,17 @@ pub struct Pass {
     pub run: fn(&mut Module, &mut Context),
 }
 
-const CANONICALIZE: Pass =
-    Pass { name: "canonicalize", about: "folding, identities, one of equal ops, dead code", run: canonicalize::run };
-
 /// The pipeline: the order is the table's.
 pub const PIPELINE: &[Pass] = &[
     Pass {
         name: "inline",
         about: "calls and composites become the ops of their functions",
         run: inline::run,
+    },
+    Pass {
+        name: "shapes",
+        about: "shape arithmetic becomes numbers, and known sizes flow through all types",
+        run: shapes::run,
     },
     CANONICALIZE,
     Pass { name: "lower", about: "stablehlo and chlo ops become onnx ops, or diagnostics", run: lower::run },
@@ -59,6 +62,13 @@ pub const PIPELINE: &[Pass] = &[
     CANONICALIZE,
     Pass { name: "names", about: "values and results get the names of the user's program", run: names::run },
 ];
+
+/// It runs before lowering and behind it: each stage leaves something to simplify.
+const CANONICALIZE: Pass = Pass {
+    name: "canonicalize",
+    about: "folding, identities, common subexpressions, loop-invariant arguments, dead code",
+    run: canonicalize::run,
+};
 
 /// The pass of that name.
 pub fn find(name: &str) -> Option<&'static Pass> {
@@ -73,7 +83,21 @@ pub fn run(passes: &[Pass], module: &mut Module, cx: &mut Context, mut after: im
         if cx.diagnostics.has_errors() {
             return;
         }
+        if cfg!(debug_assertions) && !verify(pass, module, cx.diagnostics) {
+            return;
+        }
     }
+}
+
+/// Whether a pass has left a valid module. What is wrong with it is the pass's fault, and not the text's.
+fn verify(pass: &Pass, module: &Module, diagnostics: &mut Diagnostics) -> bool {
+    let mut found = Diagnostics::new();
+    crate::ir::verify(module, &crate::ops::rules::check, &mut found);
+    for diagnostic in &found {
+        let (why, at) = (&*diagnostic.message, diagnostic.span());
+        diagnostics.push(catalogue::InvalidModule { pass: pass.name, why, at });
+    }
+    found.is_empty()
 }
 
 /// The function that the model is made of: `@main`, or the only public one, or the only one.
