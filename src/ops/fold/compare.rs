@@ -30,9 +30,7 @@ fn compare(cx: &Folding) -> Option<Tensor> {
         if word("compare_type").is_some_and(|kind| kind == Some("TOTALORDER")) {
             return None;
         }
-        return zip(cx, |x, y| {
-            Some(i64::from(holds(float(element, x)?.partial_cmp(&float(element, y)?))))
-        });
+        return zip(cx, |x, y| Some(i64::from(holds(float(element, x)?.partial_cmp(&float(element, y)?)))));
     }
     if !(element.is_integer() || matches!(element, Element::Bool | Element::Index)) {
         return None;
@@ -115,7 +113,8 @@ fn convert(cx: &Folding) -> Option<Tensor> {
 }
 
 fn convert_element(from: Element, to: Element, bits: i64) -> Option<i64> {
-    let is_integer = |element: Element| element.is_integer() || matches!(element, Element::Bool | Element::Index);
+    let is_integer =
+        |element: Element| element.is_integer() || matches!(element, Element::Bool | Element::Index);
     if is_computed_float(from) {
         let value = float(from, bits)?;
         if to == Element::Bool {

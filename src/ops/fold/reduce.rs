@@ -75,7 +75,8 @@ fn body<'a>(cx: &'a Folding) -> Option<&'a str> {
     let reads_both = operands == [*x, *y] || operands == [*y, *x];
     let returns = module.op(*terminator).operands == module.op(*op).results;
     // The arguments are of rank 0 and of the operand's element type, or the body computes in another type.
-    let plain = |value| module.tensor(value).is_some_and(|ty| ty.rank() == 0 && ty.element == cx.result.element);
+    let plain =
+        |value| module.tensor(value).is_some_and(|ty| ty.rank() == 0 && ty.element == cx.result.element);
     let plain = plain(*x) && plain(*y) && module.value(*x).definition != Definition::Poison;
     (reads_both && returns && plain).then(|| module.op_name(*op))
 }

@@ -23,7 +23,8 @@ fn one_each(t: &Typing) -> Inferred {
 }
 
 fn gathers(t: &Typing) -> Inferred {
-    let attribute = if t.module.op_name(t.op) == "stablehlo.all_gather" { "all_gather_dim" } else { "scatter_dimension" };
+    let attribute =
+        if t.module.op_name(t.op) == "stablehlo.all_gather" { "all_gather_dim" } else { "scatter_dimension" };
     for operand in t.operands()? {
         t.dimension(attribute, operand.rank())?;
     }

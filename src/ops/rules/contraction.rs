@@ -17,7 +17,8 @@ pub(super) const RULES: &[Rule] = &[
 /// Vectors and matrices: the last dimension of the left with the first of the right.
 fn dot(t: &Typing) -> Inferred {
     let (lhs, rhs) = (t.operand(0)?, t.operand(1)?);
-    let (Some((&inner, outer)), Some((&first, rest))) = (lhs.dims.split_last(), rhs.dims.split_first()) else {
+    let (Some((&inner, outer)), Some((&first, rest))) = (lhs.dims.split_last(), rhs.dims.split_first())
+    else {
         return types("the operands must be vectors or matrices");
     };
     if outer.len() > 1 || rest.len() > 1 || !dim_fits(inner, first) {
@@ -112,7 +113,8 @@ fn convolved(t: &Typing, padding: Option<&[i64]>) -> Inferred {
     let lhs_dilation = t.integers_or("lhs_dilation", spatial, 1, 1)?;
     let rhs_dilation = t.integers_or("rhs_dilation", spatial, 1, 1)?;
     t.integers_or("window_reversal", spatial, 0, 0)?;
-    let (features, batches) = (t.integer_or("feature_group_count", 1)?, t.integer_or("batch_group_count", 1)?);
+    let (features, batches) =
+        (t.integer_or("feature_group_count", 1)?, t.integer_or("batch_group_count", 1)?);
     for (name, groups) in [("feature_group_count", features), ("batch_group_count", batches)] {
         if groups < 1 {
             return attribute(name, format!("{groups} is less than 1"));
@@ -152,7 +154,9 @@ fn convolved(t: &Typing, padding: Option<&[i64]>) -> Inferred {
         };
         match windows.count(size) {
             Some(count) => dims[outputs[axis + 2]] = Dim::Known(count),
-            None => return attribute("padding", format!("spatial dimension {axis} has no size after padding")),
+            None => {
+                return attribute("padding", format!("spatial dimension {axis} has no size after padding"));
+            }
         }
     }
     one(tensor(result.element, dims))

@@ -142,7 +142,9 @@ fn get_tuple_element(t: &Typing) -> Inferred {
     let index = t.integer("index")?;
     match usize::try_from(index).ok().and_then(|index| inner.get(index)) {
         None => attribute("index", format!("{index} is no element of a tuple of {}", inner.len())),
-        Some(&ty) if !type_fits(t, ty, result_types(t)[0]) => types("the result is not that element of the tuple"),
+        Some(&ty) if !type_fits(t, ty, result_types(t)[0]) => {
+            types("the result is not that element of the tuple")
+        }
         Some(_) => nothing(t),
     }
 }

@@ -78,7 +78,9 @@ fn real_dynamic_slice(t: &Typing) -> Inferred {
             let (start, limit, stride) = (starts[axis], limits[axis], strides[axis]);
             let beyond = operand.dims[axis].known().is_some_and(|size| limit > size);
             if start < 0 || start > limit || stride < 1 || beyond {
-                return types(format!("dimension {axis} cannot be sliced from {start} to {limit} by {stride}"));
+                return types(format!(
+                    "dimension {axis} cannot be sliced from {start} to {limit} by {stride}"
+                ));
             }
             *dim = Dim::Known((limit - start) / stride + i64::from((limit - start) % stride != 0));
         }

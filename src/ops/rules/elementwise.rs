@@ -208,7 +208,11 @@ fn broadcasting(t: &Typing) -> Inferred {
             own.known().is_none_or(|own| own == 1 || whole.known().is_none_or(|whole| own == whole))
         });
         if !fits {
-            return types(format!("`{}` does not broadcast to `{}`", t.describe(operand), t.describe(result)));
+            return types(format!(
+                "`{}` does not broadcast to `{}`",
+                t.describe(operand),
+                t.describe(result)
+            ));
         }
     }
     one(result.clone())

@@ -31,7 +31,10 @@ fn dynamic_slice(t: &Typing) -> Inferred {
     let sizes = t.integers_of("slice_sizes", operand.rank())?;
     for (&size, whole) in sizes.iter().zip(&operand.dims) {
         if size < 0 || whole.known().is_some_and(|whole| size > whole) {
-            return attribute("slice_sizes", format!("{size} elements cannot be taken from `{}`", t.describe(operand)));
+            return attribute(
+                "slice_sizes",
+                format!("{size} elements cannot be taken from `{}`", t.describe(operand)),
+            );
         }
     }
     one(tensor(operand.element, sizes.into_iter().map(Dim::Known)))
@@ -41,7 +44,8 @@ fn dynamic_update_slice(t: &Typing) -> Inferred {
     let (operand, update) = (t.operand(0)?, t.operand(1)?);
     t.same_element(0, 1)?;
     start_indices(t, 2, operand.rank())?;
-    let larger = |(own, whole): (&Dim, &Dim)| own.known().zip(whole.known()).is_some_and(|(own, whole)| own > whole);
+    let larger =
+        |(own, whole): (&Dim, &Dim)| own.known().zip(whole.known()).is_some_and(|(own, whole)| own > whole);
     if update.rank() != operand.rank() || update.dims.iter().zip(&operand.dims).any(larger) {
         let (update, operand) = (t.describe(update), t.describe(operand));
         return types(format!("`{update}` does not fit into `{operand}`"));
@@ -54,7 +58,10 @@ fn gather(t: &Typing) -> Inferred {
     let sizes = t.integers_of("slice_sizes", operand.rank())?;
     for (&size, whole) in sizes.iter().zip(&operand.dims) {
         if size < 0 || whole.known().is_some_and(|whole| size > whole) {
-            return attribute("slice_sizes", format!("{size} elements cannot be taken from `{}`", t.describe(operand)));
+            return attribute(
+                "slice_sizes",
+                format!("{size} elements cannot be taken from `{}`", t.describe(operand)),
+            );
         }
     }
     gathered(t, &sizes.into_iter().map(Dim::Known).collect())
@@ -96,7 +103,10 @@ fn indexing(
         return attribute(name, "a batching dimension is indexed");
     }
     if batching.len() != index_batching.len() || index_batching.contains(&vector) {
-        return attribute(name, "the batching dimensions of the operand and of the indices do not go together");
+        return attribute(
+            name,
+            "the batching dimensions of the operand and of the indices do not go together",
+        );
     }
     for (&own, &index) in batching.iter().zip(&index_batching) {
         if !dim_fits(operand.dims[own], indices.dims[index]) {
@@ -113,7 +123,8 @@ fn dropped(
     fields: [&'static str; 2],
     rank: usize,
 ) -> Result<(Vec<usize>, Vec<usize>), Violation> {
-    let [first, second] = [t.field_dimensions(name, fields[0], rank)?, t.field_dimensions(name, fields[1], rank)?];
+    let [first, second] =
+        [t.field_dimensions(name, fields[0], rank)?, t.field_dimensions(name, fields[1], rank)?];
     for (list, field) in [(&first, fields[0]), (&second, fields[1])] {
         if !list.is_sorted() {
             return attribute(name, format!("`{field}` is not sorted"));
@@ -171,13 +182,17 @@ fn scatter(t: &Typing) -> Inferred {
     }
     let fields = ["scatter_dims_to_operand_dims", "input_batching_dims", "scatter_indices_batching_dims"];
     let indexing = indexing(t, NAME, fields, input, indices)?;
-    let (inserted, batching) = dropped(t, NAME, ["inserted_window_dims", "input_batching_dims"], input.rank())?;
+    let (inserted, batching) =
+        dropped(t, NAME, ["inserted_window_dims", "input_batching_dims"], input.rank())?;
     let mut gone = inserted;
     gone.extend(batching);
     let window = without(&input.dims, &gone);
     let windows = distinct(NAME, &t.field_integers(NAME, "update_window_dims")?, update.rank())?;
     if windows.len() != window.len() || !windows.is_sorted() {
-        return attribute(NAME, format!("`update_window_dims` must name {} dimensions in order", window.len()));
+        return attribute(
+            NAME,
+            format!("`update_window_dims` must name {} dimensions in order", window.len()),
+        );
     }
     for (&axis, whole) in windows.iter().zip(&window) {
         let larger = update.dims[axis].known().zip(whole.known()).is_some_and(|(own, whole)| own > whole);

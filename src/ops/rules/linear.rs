@@ -76,7 +76,10 @@ fn fft(t: &Typing) -> Inferred {
         let half = if length == 0 { 0 } else { length / 2 + 1 };
         let takes = if last && kind == "IRFFT" { half } else { length };
         if !dim_fits(dims[axis], Dim::Known(takes)) {
-            return attribute("fft_length", format!("dimension {axis} of the operand does not have {takes} elements"));
+            return attribute(
+                "fft_length",
+                format!("dimension {axis} of the operand does not have {takes} elements"),
+            );
         }
         dims[axis] = Dim::Known(if last && kind == "RFFT" { half } else { length });
     }
@@ -92,7 +95,10 @@ fn batch_norm(t: &Typing) -> Inferred {
     for index in vectors {
         let vector = t.operand(index)?;
         if !dims_fit(&vector.dims, &[operand.dims[feature]]) {
-            return types(format!("operand {index} is `{}`, which is not one number for each feature", t.describe(vector)));
+            return types(format!(
+                "operand {index} is `{}`, which is not one number for each feature",
+                t.describe(vector)
+            ));
         }
     }
     if t.operand_count() == 5 && t.result_count() == 3 && !dims_fit(&t.operand(4)?.dims, &operand.dims) {

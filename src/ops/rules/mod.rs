@@ -75,7 +75,12 @@ const fn rule(name: &'static str, operands: usize, infer: fn(&Typing) -> Inferre
 }
 
 /// A rule of an op with so many operands or more, and one result or more.
-const fn variadic(name: &'static str, operands: usize, results: Count, infer: fn(&Typing) -> Inferred) -> Rule {
+const fn variadic(
+    name: &'static str,
+    operands: usize,
+    results: Count,
+    infer: fn(&Typing) -> Inferred,
+) -> Rule {
     Rule { name, operands: Count::AtLeast(operands), results, infer }
 }
 
@@ -141,7 +146,9 @@ fn broken(module: &Module, op: OpId, rule: &Rule) -> Result<(), Violation> {
         let found = typing.result(index)?;
         if !typing::fits(expected, found) {
             let (expected, found) = (typing.describe(expected), typing.describe(found));
-            return Err(Violation::Types(format!("the result is `{found}`, but `{expected}` follows from the operands")));
+            return Err(Violation::Types(format!(
+                "the result is `{found}`, but `{expected}` follows from the operands"
+            )));
         }
     }
     Ok(())

@@ -137,7 +137,10 @@ fn slice(t: &Typing) -> Inferred {
     for axis in 0..rank {
         let (start, limit, stride) = (starts[axis], limits[axis], strides[axis]);
         if start < 0 || start > limit {
-            return attribute("start_indices", format!("dimension {axis} begins at {start} and ends at {limit}"));
+            return attribute(
+                "start_indices",
+                format!("dimension {axis} begins at {start} and ends at {limit}"),
+            );
         }
         if operand.dims[axis].known().is_some_and(|size| limit > size) {
             return attribute("limit_indices", format!("{limit} is beyond dimension {axis}"));
@@ -192,7 +195,12 @@ fn pad(t: &Typing) -> Inferred {
             None => Dim::Dynamic,
             Some(size) => match padded(size, low[axis], high[axis], interior[axis]) {
                 Some(size) => Dim::Known(size),
-                None => return attribute("edge_padding_low", format!("dimension {axis} has no size after padding")),
+                None => {
+                    return attribute(
+                        "edge_padding_low",
+                        format!("dimension {axis} has no size after padding"),
+                    );
+                }
             },
         });
     }

@@ -136,8 +136,7 @@ fn become_op(
     attributes: Vec<(&str, Attribute)>,
 ) {
     let name = module.symbols.intern(name);
-    let attributes =
-        attributes.into_iter().map(|(key, value)| (module.symbols.intern(key), value)).collect();
+    let attributes = attributes.into_iter().map(|(key, value)| (module.symbols.intern(key), value)).collect();
     let changed = module.op_mut(op);
     changed.name = name;
     changed.operands = operands.iter().copied().collect();

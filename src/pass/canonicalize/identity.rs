@@ -32,9 +32,10 @@ fn candidate(module: &Module, source: &Source, op: OpId) -> Option<ValueId> {
         ("stablehlo.xor", &[x, y]) => neutral(&known, x, y, is_integer_zero),
         ("stablehlo.maximum", &[x, y]) => same(x, y).or_else(|| neutral(&known, x, y, is_lowest)),
         ("stablehlo.minimum", &[x, y]) => same(x, y).or_else(|| neutral(&known, x, y, is_highest)),
-        ("stablehlo.shift_left" | "stablehlo.shift_right_logical" | "stablehlo.shift_right_arithmetic", &[x, y]) => {
-            known(y).filter(|&y| is_integer_zero(y)).map(|_| x)
-        }
+        (
+            "stablehlo.shift_left" | "stablehlo.shift_right_logical" | "stablehlo.shift_right_arithmetic",
+            &[x, y],
+        ) => known(y).filter(|&y| is_integer_zero(y)).map(|_| x),
         ("stablehlo.negate" | "stablehlo.not", &[x]) => {
             only_operand(module, producer(module, x, module.op_name(op))?)
         }
@@ -42,8 +43,12 @@ fn candidate(module: &Module, source: &Source, op: OpId) -> Option<ValueId> {
             let (_, chosen) = known(predicate)?;
             Some(if chosen != 0 { x } else { y })
         }),
-        ("stablehlo.real", &[x]) => module.op(producer(module, x, "stablehlo.complex")?).operands.first().copied(),
-        ("stablehlo.imag", &[x]) => module.op(producer(module, x, "stablehlo.complex")?).operands.get(1).copied(),
+        ("stablehlo.real", &[x]) => {
+            module.op(producer(module, x, "stablehlo.complex")?).operands.first().copied()
+        }
+        ("stablehlo.imag", &[x]) => {
+            module.op(producer(module, x, "stablehlo.complex")?).operands.get(1).copied()
+        }
         // Equal types are all there is to these; a slice of the whole begins at the first element.
         ("stablehlo.convert" | "stablehlo.reshape" | "stablehlo.slice", &[x]) => Some(x),
         ("stablehlo.dynamic_slice", &[x, ..]) => Some(x),
@@ -61,7 +66,8 @@ fn candidate(module: &Module, source: &Source, op: OpId) -> Option<ValueId> {
         }
         ("stablehlo.pad", &[x, _]) => {
             let names = ["edge_padding_low", "edge_padding_high", "interior_padding"];
-            let nothing = |name| integers(module, op, name).is_some_and(|all| all.iter().all(|&one| one == 0));
+            let nothing =
+                |name| integers(module, op, name).is_some_and(|all| all.iter().all(|&one| one == 0));
             names.into_iter().all(nothing).then_some(x)
         }
         ("stablehlo.concatenate", operands) => only_filled(module, operands),

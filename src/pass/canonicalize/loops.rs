@@ -13,7 +13,8 @@ pub(super) fn hoist_invariant(rewriter: &mut Rewriter, op: OpId) {
 /// Condition, body, and the body's terminator of a loop that has the form of the specification.
 fn parts(module: &Module, op: OpId) -> Option<(BlockId, BlockId, OpId)> {
     let [condition, body] = module.op(op).regions[..] else { return None };
-    let ([condition], [body]) = (&module.region(condition).blocks[..], &module.region(body).blocks[..]) else {
+    let ([condition], [body]) = (&module.region(condition).blocks[..], &module.region(body).blocks[..])
+    else {
         return None;
     };
     let terminator = *module.block(*body).ops.last()?;

@@ -13,7 +13,9 @@ mod onnx;
 mod repeated;
 
 use super::Context;
-use crate::ir::{Attribute, BlockId, ConstantId, Module, NewOp, OpId, RegionId, Rewriter, ValueId, use_counts};
+use crate::ir::{
+    Attribute, BlockId, ConstantId, Module, NewOp, OpId, RegionId, Rewriter, ValueId, use_counts,
+};
 use crate::ops::fold;
 use crate::source::Source;
 use repeated::Repeated;
@@ -117,7 +119,9 @@ impl Visitor<'_> {
     }
 
     fn fold(&self, module: &mut Module, op: OpId) -> Option<ConstantId> {
-        fold::fold(module, self.source, op, |operand| self.uses.get(operand.index()).is_none_or(|&uses| uses <= 1))
+        fold::fold(module, self.source, op, |operand| {
+            self.uses.get(operand.index()).is_none_or(|&uses| uses <= 1)
+        })
     }
 
     fn simplify(&self, module: &mut Module, op: OpId) -> Simplified {

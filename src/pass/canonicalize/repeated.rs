@@ -1,9 +1,7 @@
 //! Common subexpressions: an op that computes what another has computed before.
 
 use super::{Nesting, nesting};
-use crate::ir::{
-    Attribute, Attributes, BlockId, ConstantId, Data, Element, Module, OpId, Symbol, TypeId,
-};
+use crate::ir::{Attribute, Attributes, BlockId, ConstantId, Data, Element, Module, OpId, Symbol, TypeId};
 use rustc_hash::FxHashMap;
 
 /// Constants of more bytes are compared by where they lie and not by what they hold.
