@@ -3,7 +3,12 @@
 //! `cargo bench` makes the inputs under `target/bench/` and prints one line a measurement. The peak is the resident
 //! set of a process of its own: the bench runs itself once more for each measurement.
 
-#![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs, reason = "a bench prints and may fail loudly")]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a bench prints and may fail loudly"
+)]
 
 mod inputs;
 
@@ -91,7 +96,11 @@ fn measure(kind: &str, text: &Path) -> (f64, f64) {
     let output = Command::new(env::current_exe().unwrap()).arg(text).env(CHILD, kind).output().unwrap();
     let line = String::from_utf8(output.stdout).unwrap();
     let (time, memory) = line.trim().split_once(' ').unwrap_or_else(|| {
-        panic_with(&format!("{kind} of {} failed: {}", text.display(), String::from_utf8_lossy(&output.stderr)))
+        panic_with(&format!(
+            "{kind} of {} failed: {}",
+            text.display(),
+            String::from_utf8_lossy(&output.stderr)
+        ))
     });
     (time.parse().unwrap(), memory.parse().unwrap())
 }
@@ -119,5 +128,6 @@ fn child(kind: &str, text: &Path) {
 fn peak() -> f64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<f64>().ok()).map_or(0.0, |kb| kb / 1024.0)
+    line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<f64>().ok())
+        .map_or(0.0, |kb| kb / 1024.0)
 }

@@ -10,8 +10,14 @@ pub fn baked_weights(path: &Path, megabytes: usize) -> io::Result<()> {
     let layers = megabytes * 1_000_000 / (WIDTH * WIDTH * 4);
     let mut out = BufWriter::with_capacity(1 << 20, File::create(path)?);
     let tensor = format!("tensor<1x{WIDTH}xf32>");
-    writeln!(out, "module @jit_apply attributes {{mhlo.num_partitions = 1 : i32, mhlo.num_replicas = 1 : i32}} {{")?;
-    writeln!(out, "  func.func public @main(%arg0: {tensor}) -> ({tensor} {{jax.result_info = \"result\"}}) {{")?;
+    writeln!(
+        out,
+        "module @jit_apply attributes {{mhlo.num_partitions = 1 : i32, mhlo.num_replicas = 1 : i32}} {{"
+    )?;
+    writeln!(
+        out,
+        "  func.func public @main(%arg0: {tensor}) -> ({tensor} {{jax.result_info = \"result\"}}) {{"
+    )?;
     let mut numbers = Numbers(1);
     let mut value = "%arg0".to_owned();
     for layer in 0..layers {
@@ -38,7 +44,10 @@ pub fn transformer_ops(path: &Path, ops: usize) -> io::Result<()> {
     let mut text = Transformer { out: BufWriter::new(File::create(path)?), next: 0, written: 0 };
     writeln!(text.out, "#loc = loc(unknown)")?;
     writeln!(text.out, "#loc1 = loc(\"x\")")?;
-    writeln!(text.out, "module @jit_apply attributes {{mhlo.num_partitions = 1 : i32, mhlo.num_replicas = 1 : i32}} {{")?;
+    writeln!(
+        text.out,
+        "module @jit_apply attributes {{mhlo.num_partitions = 1 : i32, mhlo.num_replicas = 1 : i32}} {{"
+    )?;
     writeln!(
         text.out,
         "  func.func public @main(%arg0: {X} loc(\"x\"), %arg1: tensor<32x32xf32> loc(\"w\"), \
@@ -90,7 +99,8 @@ impl Transformer {
         let sum = self.op(&format!(
             "reduce({x} init: {init}) applies stablehlo.{kind} across dimensions = [1] : ({X}, tensor<f32>) -> tensor<8xf32>"
         ))?;
-        let column = self.op(&format!("broadcast_in_dim {sum}, dims = [0] : (tensor<8xf32>) -> tensor<8x1xf32>"))?;
+        let column =
+            self.op(&format!("broadcast_in_dim {sum}, dims = [0] : (tensor<8xf32>) -> tensor<8x1xf32>"))?;
         self.op(&format!("broadcast_in_dim {column}, dims = [0, 1] : (tensor<8x1xf32>) -> {X}"))
     }
 

@@ -3,7 +3,7 @@
 use crate::diagnostic::{Diagnostics, catalogue};
 use crate::ir::{self, Module};
 use crate::onnx::{self, file::Model};
-use crate::ops::{HIGHEST_OPSET, LOWEST_OPSET, Settings};
+use crate::ops::{HIGHEST_OPSET, LOWEST_OPSET, Settings, rules};
 use crate::pass::{self, Context, PIPELINE, Pass};
 use crate::source::{Source, Span};
 use crate::syntax;
@@ -91,7 +91,12 @@ pub fn convert<'a>(source: &'a Source, options: &Options) -> Conversion<'a> {
 
 /// Parses a text and verifies what was parsed.
 pub fn parse(source: &Source) -> (Module, Diagnostics) {
-    syntax::parse(source)
+    let (module, mut diagnostics) = syntax::parse(source);
+    // What could not be read leaves gaps, which the verifier would report once more.
+    if !diagnostics.has_errors() {
+        ir::verify(&module, &rules::check, &mut diagnostics);
+    }
+    (module, diagnostics)
 }
 
 /// Runs passes on a text, whatever they are, and gives the module in MLIR's text form.

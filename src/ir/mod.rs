@@ -11,9 +11,11 @@ mod element;
 mod location;
 mod module;
 mod print;
+pub mod provenance;
 mod rewrite;
 mod symbol;
 mod ty;
+mod verify;
 
 pub use attribute::{Attribute, Attributes};
 pub use constant::{Constant, ConstantId, Data};
@@ -27,3 +29,4 @@ pub use print::print;
 pub use rewrite::{Rewriter, use_counts};
 pub use symbol::{Symbol, Symbols};
 pub use ty::{Dim, Dims, TensorType, Type, TypeId, Types};
+pub use verify::{OpRules, verify};

@@ -4,11 +4,11 @@
 //! where ONNX broadcasts by itself. Such a value has size 1 where its type has more, or lacks leading dimensions.
 //! [`Lower::operand`] gives it as it is, for ops that broadcast; [`Lower::full`] expands it, once, for the others.
 
-use super::{Refusal, Values, find, target};
-use crate::diagnostic::{Diagnostics, catalogue};
+use super::{Elements, Refusal, Values, find, target};
+use crate::diagnostic::{Diagnostic, Diagnostics, catalogue};
 use crate::ir::{
     Attribute, BlockId, Constant, Data, Element, LocationId, Module, NewOp, OpId, OpSpan, RegionId,
-    TensorType, ValueId,
+    TensorType, ValueId, provenance,
 };
 use crate::source::Source;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -74,7 +74,9 @@ impl<'a> Lower<'a> {
     /// Lowers a function's block in place: every op is tried, and those that cannot be lowered are reported.
     pub fn function_block(&mut self, block: BlockId) {
         for argument in self.module.block(block).arguments.clone() {
-            self.set(argument, argument);
+            if self.module.tensor(argument).is_some_and(|tensor| BOUNDARY.contains(tensor.element)) {
+                self.set(argument, argument);
+            }
         }
         let ops = self.ops(block, "func.return");
         let terminator = self.module.block(block).ops.last().copied();
@@ -116,7 +118,8 @@ impl<'a> Lower<'a> {
             }
             Err(refusal) => {
                 let at = self.module.span(op).name;
-                if let Some(diagnostic) = refusal.diagnostic(self.module.op_name(op), at, self.opset) {
+                if let Some(mut diagnostic) = refusal.diagnostic(self.module.op_name(op), at, self.opset) {
+                    provenance::complete(self.module, self.module.op_location(op), &mut diagnostic);
                     self.diagnostics.push(diagnostic);
                 }
             }
@@ -169,7 +172,9 @@ impl<'a> Lower<'a> {
     }
 
     /// Says something about the op that is being lowered.
-    pub fn report(&mut self, diagnostic: impl Into<crate::diagnostic::Diagnostic>) {
+    pub fn report(&mut self, diagnostic: impl Into<Diagnostic>) {
+        let mut diagnostic = diagnostic.into();
+        provenance::complete(self.module, self.place().1, &mut diagnostic);
         self.diagnostics.push(diagnostic);
     }
 
@@ -187,7 +192,7 @@ impl<'a> Lower<'a> {
         }
         self.opset = needs;
         let at = self.place().0.name;
-        self.diagnostics.push(catalogue::OpsetRaised { op, to: needs, at });
+        self.report(catalogue::OpsetRaised { op, to: needs, at });
     }
 
     pub(super) fn refused_opset(&self) -> Result<(), Refusal> {
@@ -503,6 +508,9 @@ impl<'a> Lower<'a> {
         self.node("Expand", &[value, shape]).out(element, sizes)
     }
 }
+
+/// Element types that the inputs and outputs of a model can have.
+pub const BOUNDARY: Elements = Elements::PLAIN.or(Elements::FLOAT8).or(Elements::NIBBLE);
 
 /// Constants of up to this many elements are written out rather than computed.
 const SMALL: i64 = 256;

@@ -4,6 +4,9 @@
 //! the right one. To add an op, add its row to the table of its family and a fixture of its name to
 //! `fixtures/ops/<family>/`.
 
+pub mod fold;
+pub mod rules;
+
 mod call;
 mod constant;
 mod control;
@@ -27,11 +30,13 @@ mod region;
 mod scatter;
 mod shape;
 mod sort;
+mod special;
 mod target;
 mod window;
 
+pub use constant::integer_limits;
 pub use elements::Elements;
-pub use lower::{Lower, Settings};
+pub use lower::{BOUNDARY, Lower, Settings};
 pub use node::Node;
 pub use refusal::{Lowered, Refusal, Values};
 pub use region::Combiner;
@@ -82,6 +87,7 @@ pub const FAMILIES: &[(&str, &[Row])] = &[
     ("scatter", scatter::ROWS),
     ("shape", shape::ROWS),
     ("sort", sort::ROWS),
+    ("special", special::ROWS),
     ("window", window::ROWS),
 ];
 

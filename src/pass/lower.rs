@@ -1,13 +1,15 @@
 //! Every `stablehlo` and `chlo` op becomes `onnx` ops, or a diagnostic. All ops are tried.
 
 use super::{Context, entry_or_report};
-use crate::ir::{Attribute, Element, Module, Type};
-use crate::ops::Lower;
+use crate::diagnostic::catalogue;
+use crate::ir::{Attribute, Element, FunctionId, Module, Type};
+use crate::ops::{BOUNDARY, Lower};
 
 /// Runs the pass on the entry function.
 pub fn run(module: &mut Module, cx: &mut Context) {
     let Some(entry) = entry_or_report(module, cx.diagnostics) else { return };
     let Some(block) = module.entry_block(module.function(entry).body) else { return };
+    report_foreign_arguments(module, entry, cx);
     let mut lower = Lower::new(module, cx.source, cx.settings, cx.diagnostics);
     lower.function_block(block);
     let opset = i64::from(lower.opset());
@@ -15,4 +17,23 @@ pub fn run(module: &mut Module, cx: &mut Context) {
     let ty = module.types.intern(Type::Scalar(Element::I64));
     module.attributes.retain(|(key, _)| *key != name);
     module.attributes.push((name, Attribute::Integer(opset, ty)));
+}
+
+/// A tensor that ONNX cannot take is reported at the argument; what is computed from it stays silent.
+fn report_foreign_arguments(module: &Module, entry: FunctionId, cx: &mut Context) {
+    let function = module.function(entry);
+    for (argument, &ty) in function.arguments.iter().zip(&function.argument_types) {
+        let name = match module.types.get(ty) {
+            Type::Tensor(tensor) if BOUNDARY.contains(tensor.element) => continue,
+            Type::Tensor(tensor) => match tensor.element {
+                Element::Quantized(text) => module.symbols.get(text),
+                element => element.name().unwrap_or("?"),
+            },
+            Type::Token => "!stablehlo.token",
+            Type::Tuple(_) => "tuple",
+            Type::Opaque(text) => module.symbols.get(*text),
+            _ => "?",
+        };
+        cx.diagnostics.push(catalogue::UnsupportedType { op: "func.func", ty: name, at: argument.span });
+    }
 }

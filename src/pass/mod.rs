@@ -3,10 +3,12 @@
 //! A pass takes a module and leaves one that means the same. The table is the pipeline; the command line, the
 //! tests and the documentation read the same table.
 
+mod canonicalize;
 mod inline;
 mod legalize;
 mod lower;
 mod names;
+mod shapes;
 
 use crate::diagnostic::{Diagnostics, catalogue};
 use crate::ir::{FunctionId, Module};
@@ -45,14 +47,28 @@ pub const PIPELINE: &[Pass] = &[
         about: "calls and composites become the ops of their functions",
         run: inline::run,
     },
+    Pass {
+        name: "shapes",
+        about: "shape arithmetic becomes numbers, and known sizes flow through all types",
+        run: shapes::run,
+    },
+    CANONICALIZE,
     Pass { name: "lower", about: "stablehlo and chlo ops become onnx ops, or diagnostics", run: lower::run },
     Pass {
         name: "legalize",
         about: "casts where the runtime has no kernel for an element type",
         run: legalize::run,
     },
+    CANONICALIZE,
     Pass { name: "names", about: "values and results get the names of the user's program", run: names::run },
 ];
+
+/// It runs before lowering and behind it: each stage leaves something to simplify.
+const CANONICALIZE: Pass = Pass {
+    name: "canonicalize",
+    about: "folding, identities, common subexpressions, loop-invariant arguments, dead code",
+    run: canonicalize::run,
+};
 
 /// The pass of that name.
 pub fn find(name: &str) -> Option<&'static Pass> {
@@ -67,7 +83,21 @@ pub fn run(passes: &[Pass], module: &mut Module, cx: &mut Context, mut after: im
         if cx.diagnostics.has_errors() {
             return;
         }
+        if cfg!(debug_assertions) && !verify(pass, module, cx.diagnostics) {
+            return;
+        }
     }
+}
+
+/// Whether a pass has left a valid module. What is wrong with it is the pass's fault, and not the text's.
+fn verify(pass: &Pass, module: &Module, diagnostics: &mut Diagnostics) -> bool {
+    let mut found = Diagnostics::new();
+    crate::ir::verify(module, &crate::ops::rules::check, &mut found);
+    for diagnostic in &found {
+        let (why, at) = (&*diagnostic.message, diagnostic.span());
+        diagnostics.push(catalogue::InvalidModule { pass: pass.name, why, at });
+    }
+    found.is_empty()
 }
 
 /// The function that the model is made of: `@main`, or the only public one, or the only one.

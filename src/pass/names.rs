@@ -8,7 +8,7 @@
 
 use super::{Context, entry};
 use crate::diagnostic::{Diagnostics, catalogue};
-use crate::ir::{BlockId, FunctionId, Location, LocationId, Module, ValueId};
+use crate::ir::{BlockId, FunctionId, Module, ValueId, provenance};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Runs the pass on the entry function: afterwards all its values have unique names.
@@ -65,7 +65,7 @@ impl Names {
     fn arguments(&mut self, module: &mut Module, function: FunctionId, block: BlockId) -> bool {
         let mut paths: Vec<Option<Path>> = Vec::new();
         for argument in &module.function(function).arguments {
-            let name = argument.location.and_then(|location| innermost_name(module, location));
+            let name = argument.location.and_then(|location| provenance::own_name(module, location));
             paths.push(name.and_then(Path::parse));
         }
         let named = paths.iter().any(Option::is_some);
@@ -134,7 +134,7 @@ impl Names {
     fn block(&mut self, module: &mut Module, block: BlockId) {
         for op in module.block(block).ops.clone() {
             let results = module.op(op).results.clone();
-            let path = scope(module, module.op_location(op));
+            let path = provenance::scope(module, module.op_location(op));
             for &value in &results {
                 if module.value(value).name.is_some() {
                     continue;
@@ -159,66 +159,6 @@ impl Names {
             }
         }
     }
-}
-
-/// The outermost name of a location, which for an op is JAX's path of it: of the place itself, not of its callers.
-fn innermost_name(module: &Module, location: LocationId) -> Option<&str> {
-    let mut current = location;
-    // Locations are a graph that the text may have made cyclic.
-    for _ in 0..MOST_STEPS {
-        match module.location(current) {
-            Location::Name(name, _) => return Some(module.symbols.get(*name)),
-            Location::CallSite { callee, .. } => current = *callee,
-            Location::Fused(_, parts) => current = *parts.first()?,
-            _ => return None,
-        }
-    }
-    None
-}
-
-const MOST_STEPS: usize = 100;
-
-/// The names along the calls that lead to an op, outermost last.
-fn call_names(module: &Module, location: LocationId) -> Vec<&str> {
-    let (mut names, mut current) = (Vec::new(), location);
-    for _ in 0..MOST_STEPS {
-        match module.location(current) {
-            Location::CallSite { callee, caller } => {
-                names.extend(innermost_name(module, *callee));
-                current = *caller;
-            }
-            _ => {
-                names.extend(innermost_name(module, current));
-                break;
-            }
-        }
-    }
-    names
-}
-
-/// The path of modules of an op, without the `jit(...)` that JAX puts before it.
-///
-/// An op of a private function has the path within that function; the path of the call goes before it.
-fn scope(module: &Module, location: LocationId) -> Option<String> {
-    let mut path: Vec<&str> = Vec::new();
-    for name in call_names(module, location).into_iter().rev() {
-        path.extend(parts(name).filter(|part| !is_transform(part)));
-    }
-    path.dedup();
-    if path.is_empty() { None } else { Some(path.join("/")) }
-}
-
-/// The parts of a path, where slashes in parentheses (`bij,bkj->bik/...`) do not part.
-fn parts(path: &str) -> impl Iterator<Item = &str> {
-    path.split('/').filter(|part| !part.is_empty())
-}
-
-/// `jit(f)`, `jvp(f)`, `vmap(...)`: a transformation and no module of the user's.
-fn is_transform(part: &str) -> bool {
-    part.split_once('(').is_some_and(|(name, rest)| {
-        rest.ends_with(')')
-            && matches!(name, "jit" | "pjit" | "jvp" | "vmap" | "transpose" | "remat" | "checkpoint" | "pmap")
-    })
 }
 
 /// A place in a tree of arguments or results: `variables['params']['Dense_0']['kernel']`, `args[0].x`.

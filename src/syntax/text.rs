@@ -37,6 +37,8 @@ pub(super) struct Hole {
 pub(super) struct Frame<'s> {
     pub text: Cow<'s, str>,
     pub start: usize,
+    /// Offset in the file behind the statement.
+    pub end: usize,
     pub holes: SmallVec<[Hole; 2]>,
 }
 
@@ -44,7 +46,7 @@ impl Frame<'_> {
     /// Offset in the file of an offset in the text.
     fn to_file(&self, at: usize) -> usize {
         let cut: usize = self.holes.iter().take_while(|hole| hole.at <= at).map(|hole| hole.length).sum();
-        self.start + at + cut
+        (self.start + at + cut).min(self.end)
     }
 
     pub fn whole(&self) -> Text<'_> {
@@ -79,7 +81,7 @@ impl<'t> Text<'t> {
             return Span::new(at, at);
         }
         let last = self.base + self.text.len() - 1;
-        Span::new(self.frame.to_file(self.base), self.frame.to_file(last) + 1)
+        Span::new(self.frame.to_file(self.base), (self.frame.to_file(last) + 1).min(self.frame.end))
     }
 
     /// What was cut out right at the start of this text.
@@ -152,6 +154,10 @@ fn word_length(text: &str) -> usize {
 
 /// What would have been right, in words.
 fn expectation(rules: &[Rule]) -> String {
+    // Behind an operand nearly anything can follow; what is missing is what separates it.
+    if rules.contains(&Rule::EOI) && rules.contains(&Rule::word) {
+        return "`,`, `:` or the end of the statement".to_owned();
+    }
     let mut words: Vec<&str> = Vec::new();
     for &rule in rules {
         let word = describe(rule);

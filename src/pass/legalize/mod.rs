@@ -48,6 +48,19 @@ struct Legalize<'p, 'a> {
     pending: Vec<OpId>,
 }
 
+/// What is done about a missing kernel.
+#[derive(Clone, Copy)]
+struct Plan {
+    /// The element type without a kernel.
+    element: Element,
+    /// The one to compute in.
+    wide: Element,
+    widening: Widening,
+    /// The first operand that is of that element type by the op's own rule; one before it (the condition of
+    /// `Where`) only happens to be.
+    main: usize,
+}
+
 /// How a value follows from its wide twin.
 #[derive(Clone, Copy)]
 enum Narrow {
@@ -77,7 +90,7 @@ impl Legalize<'_, '_> {
         match self.module.op_name(op) {
             "onnx.Cast" => self.cast(op),
             _ => match self.plan(op) {
-                Some((element, wide, widening)) => self.widen(op, element, wide, widening),
+                Some(plan) => self.widen(op, plan),
                 None => self.keep(op),
             },
         }
@@ -101,7 +114,7 @@ impl Legalize<'_, '_> {
     }
 
     /// The element type that the op lacks a kernel for, the one to compute in, and what that does.
-    fn plan(&mut self, op: OpId) -> Option<(Element, Element, Widening)> {
+    fn plan(&mut self, op: OpId) -> Option<Plan> {
         let name = self.module.op_name(op).strip_prefix("onnx.")?;
         let reduction =
             self.module.attribute(op, "reduction").and_then(Attribute::as_str).filter(|kind| *kind != "none");
@@ -117,7 +130,8 @@ impl Legalize<'_, '_> {
             let wide = kernels::wider(element).first().copied()?;
             let moves = kernel.widening == Widening::Moves
                 && matches!(self.narrowed.get(&main), Some(Narrow::From(_)));
-            return (moves && has(wide)).then_some((element, wide, Widening::Moves));
+            let plan = Plan { element, wide, widening: Widening::Moves, main: kernel.main };
+            return (moves && has(wide)).then_some(plan);
         }
         let Some(&wide) = kernels::wider(element).iter().find(|&&wide| has(wide)) else {
             let op_name = self.module.op_name(op);
@@ -147,7 +161,7 @@ impl Legalize<'_, '_> {
                 at,
             });
         }
-        Some((element, wide, kernel.widening))
+        Some(Plan { element, wide, widening: kernel.widening, main: kernel.main })
     }
 
     /// Leaves an op as it is, on narrow operands.
@@ -166,10 +180,11 @@ impl Legalize<'_, '_> {
     }
 
     /// Computes an op in a wider type.
-    fn widen(&mut self, op: OpId, element: Element, wide: Element, widening: Widening) {
+    fn widen(&mut self, op: OpId, Plan { element, wide, widening, main }: Plan) {
         for index in 0..self.module.op(op).operands.len() {
             let operand = self.module.op(op).operands[index];
-            let of_element = operand != self.module.absent()
+            let of_element = index >= main
+                && operand != self.module.absent()
                 && self.module.tensor(operand).is_some_and(|tensor| tensor.element == element);
             let operand = if of_element { self.wide(operand, wide, op) } else { self.narrow(operand, op) };
             self.module.op_mut(op).operands[index] = operand;

@@ -1,0 +1,122 @@
+//! Where in the user's program an op comes from: the line of Python, and the path of modules.
+//!
+//! JAX prints for an op `loc("jit(apply)/Model/Dense_0/dot_general"(#stack))`: a path of names over the stack of
+//! Python calls, which is a chain of call sites, innermost first, each frame a function's name over its place in a
+//! file. Inlining puts the stack of the call behind that of the function.
+
+use super::{Location, LocationId, Module};
+use crate::diagnostic::{Diagnostic, PythonFrame};
+
+/// Locations are a graph that the text can make deep or cyclic; longer walks give up.
+const MOST_STEPS: usize = 256;
+
+/// Folders of packages whose frames are not the user's.
+const LIBRARIES: &[&str] =
+    &["jax", "jaxlib", "flax", "optax", "haiku", "equinox", "chex", "orbax", "einops", "numpy"];
+
+/// The innermost line of Python that is not within a library, or else the innermost line.
+pub fn python_frame(module: &Module, location: LocationId) -> Option<PythonFrame> {
+    let frames = frames(module, location);
+    let own = frames.iter().position(|frame| !is_library(&frame.file));
+    let mut frame = frames.into_iter().nth(own.unwrap_or(0))?;
+    frame.library_frames = own.unwrap_or(0);
+    Some(frame)
+}
+
+/// The path of modules and the primitive, without the `jit(...)` that JAX puts before it:
+/// `Model/Dense_0/dot_general`.
+///
+/// An op of a private function has the path within that function; the path of the call goes before it.
+pub fn scope(module: &Module, location: LocationId) -> Option<String> {
+    let mut path: Vec<&str> = Vec::new();
+    for name in call_names(module, location).into_iter().rev() {
+        for part in name.split('/').filter(|part| !part.is_empty() && !is_transform(part)) {
+            if path.last() != Some(&part) {
+                path.push(part);
+            }
+        }
+    }
+    if path.is_empty() { None } else { Some(path.join("/")) }
+}
+
+/// The name that a location gives the thing itself, not its place: an argument's path in the tree of arguments.
+pub fn own_name(module: &Module, location: LocationId) -> Option<&str> {
+    let mut current = location;
+    for _ in 0..MOST_STEPS {
+        match module.location(current) {
+            Location::Name(name, _) => return Some(module.symbols.get(*name)),
+            Location::CallSite { callee, .. } => current = *callee,
+            Location::Fused(_, parts) => current = *parts.first()?,
+            _ => return None,
+        }
+    }
+    None
+}
+
+/// Completes a diagnostic with the user's line and the path of modules.
+pub fn complete(module: &Module, location: LocationId, diagnostic: &mut Diagnostic) {
+    diagnostic.python = python_frame(module, location);
+    diagnostic.module_path =
+        scope(module, location).and_then(|path| path.rsplit_once('/').map(|(modules, _)| modules.to_owned()));
+}
+
+/// The stack of Python calls, innermost first.
+fn frames(module: &Module, location: LocationId) -> Vec<PythonFrame> {
+    let (mut frames, mut pending, mut function) = (Vec::new(), vec![location], None);
+    for _ in 0..MOST_STEPS {
+        let Some(current) = pending.pop() else { break };
+        match module.location(current) {
+            Location::Name(name, child) => {
+                function = Some(module.symbols.get(*name).to_owned());
+                pending.push(*child);
+                continue;
+            }
+            Location::CallSite { callee, caller } => pending.extend([*caller, *callee]),
+            Location::Fused(_, parts) => pending.extend(parts.first()),
+            Location::File { file, start, end } => frames.push(PythonFrame {
+                file: module.symbols.get(*file).to_owned(),
+                line: start.0,
+                column: start.1,
+                end_column: (start.0 == end.0 && end.1 > start.1).then_some(end.1),
+                function: function.take(),
+                library_frames: 0,
+            }),
+            Location::Unknown | Location::Opaque(_) => {}
+        }
+        function = None;
+    }
+    frames
+}
+
+fn is_library(file: &str) -> bool {
+    let file = file.replace('\\', "/");
+    let package = file.rsplit_once("site-packages/").or_else(|| file.rsplit_once("dist-packages/"));
+    let named = |path: &str| {
+        LIBRARIES.iter().any(|library| path.strip_prefix(library).is_some_and(|rest| rest.starts_with('/')))
+    };
+    package.is_some_and(|(_, path)| named(path)) || file.starts_with("<frozen")
+}
+
+/// The names along the calls that lead to an op, outermost last.
+fn call_names(module: &Module, location: LocationId) -> Vec<&str> {
+    let (mut names, mut current) = (Vec::new(), location);
+    for _ in 0..MOST_STEPS {
+        match module.location(current) {
+            Location::CallSite { callee, caller } => {
+                names.extend(own_name(module, *callee));
+                current = *caller;
+            }
+            _ => {
+                names.extend(own_name(module, current));
+                break;
+            }
+        }
+    }
+    names
+}
+
+/// `jit(f)`, `jvp(f)`, `vmap(...)`: a transformation and no module of the user's.
+fn is_transform(part: &str) -> bool {
+    const TRANSFORMS: &[&str] = &["jit", "pjit", "jvp", "vmap", "transpose", "remat", "checkpoint", "pmap"];
+    part.split_once('(').is_some_and(|(name, rest)| rest.ends_with(')') && TRANSFORMS.contains(&name))
+}

@@ -1,0 +1,382 @@
+//! Verifies that a module is one: what is read is defined, blocks end as they must, types agree where they are
+//! stated twice.
+//!
+//! The rules of each op are given by whoever knows them. What concerns a value whose definition was faulty is silent,
+//! as it has been reported.
+
+use super::{
+    Attribute, BlockId, Definition, FunctionId, Module, OpId, RegionId, Symbol, Type, TypeId, ValueId,
+};
+use crate::diagnostic::{Diagnostics, catalogue, nearest};
+use crate::source::Span;
+use rustc_hash::FxHashMap;
+
+/// What an op's own rules report.
+pub type OpRules<'r> = &'r dyn Fn(&Module, OpId, &mut Diagnostics);
+
+/// Reports everything that keeps the module from being valid.
+pub fn verify(module: &Module, rules: OpRules, diagnostics: &mut Diagnostics) {
+    let visible = vec![false; module.value_count()];
+    let mut verifier = Verifier { module, rules, diagnostics, visible };
+    verifier.symbols();
+    for function in module.functions() {
+        verifier.function(function);
+    }
+}
+
+struct Verifier<'a> {
+    module: &'a Module,
+    rules: OpRules<'a>,
+    diagnostics: &'a mut Diagnostics,
+    /// By the position of a value, whether the op that is looked at may read it.
+    visible: Vec<bool>,
+}
+
+/// The op that ends the regions of ops of a dialect.
+fn terminator_of(op: &str) -> &'static str {
+    match op.split('.').next() {
+        Some("onnx") => "onnx.return",
+        Some("sdy") => "sdy.return",
+        Some("func") => "func.return",
+        _ => "stablehlo.return",
+    }
+}
+
+/// Whether an op ends a block that `terminator` must end. JAX ends the comparators that it makes as functions, those of
+/// `approx_max_k`, with `stablehlo.return`.
+fn ends(op: &str, terminator: &str) -> bool {
+    op == terminator || (terminator == "func.return" && op == "stablehlo.return")
+}
+
+impl Verifier<'_> {
+    fn symbols(&mut self) {
+        let mut first: FxHashMap<Symbol, Span> = FxHashMap::default();
+        for id in self.module.functions() {
+            let function = self.module.function(id);
+            if let Some(&first) = first.get(&function.name) {
+                let name = self.module.symbols.get(function.name);
+                self.diagnostics.push(catalogue::RedefinedSymbol { name, at: function.span, first });
+                continue;
+            }
+            first.insert(function.name, function.span);
+        }
+    }
+
+    fn function(&mut self, id: FunctionId) {
+        let function = self.module.function(id);
+        let Some(block) = self.module.entry_block(function.body) else { return };
+        let stated = &function.argument_types;
+        let found: Vec<TypeId> = self.types(&self.module.block(block).arguments);
+        self.same_types("an argument of the function", stated, &found, function.span, function.span);
+        self.region(function.body, "func.func", "func.return", function.span);
+        let results: Vec<TypeId> = function.results.iter().map(|result| result.ty).collect();
+        for &block in &self.module.region(function.body).blocks {
+            let Some(&last) = self.module.block(block).ops.last() else { continue };
+            if ends(self.module.op_name(last), "func.return") {
+                let found = self.types(&self.module.op(last).operands);
+                let at = self.module.span(last).name;
+                self.same_types("a value that the function returns", &results, &found, at, function.span);
+            }
+        }
+    }
+
+    fn types(&self, values: &[ValueId]) -> Vec<TypeId> {
+        values.iter().map(|&value| self.module.value_type(value)).collect()
+    }
+
+    /// Reports the first pair of types that differ; a list that is shorter differs as a whole.
+    fn same_types(&mut self, what: &str, expected: &[TypeId], found: &[TypeId], at: Span, because: Span) {
+        let list = |types: &[TypeId]| -> String {
+            let all: Vec<String> = types.iter().map(|&ty| self.describe(ty)).collect();
+            format!("({})", all.join(", "))
+        };
+        let pair = if expected.len() == found.len() {
+            let differ = expected.iter().zip(found).find(|&(&expected, &found)| !self.agree(expected, found));
+            differ.map(|(&expected, &found)| (self.describe(expected), self.describe(found)))
+        } else {
+            Some((list(expected), list(found)))
+        };
+        if let Some((expected, found)) = pair {
+            let (expected, found) = (&*expected, &*found);
+            self.diagnostics.push(catalogue::TypeMismatch { what, expected, found, at, because });
+        }
+    }
+
+    /// Whether two types are one, as far as their sizes are known.
+    fn agree(&self, x: TypeId, y: TypeId) -> bool {
+        let (Some(left), Some(right)) = (self.module.tensor_type(x), self.module.tensor_type(y)) else {
+            return x == y;
+        };
+        let mut dims = left.dims.iter().zip(&right.dims);
+        left.element == right.element
+            && left.rank() == right.rank()
+            && dims.all(|(x, y)| x == y || x.known().is_none() || y.known().is_none())
+    }
+
+    fn describe(&self, ty: TypeId) -> String {
+        match self.module.types.get(ty) {
+            Type::Tensor(tensor) => {
+                let mut text = "tensor<".to_owned();
+                for dim in &tensor.dims {
+                    match dim.known() {
+                        Some(size) => text.push_str(&format!("{size}x")),
+                        None => text.push_str("?x"),
+                    }
+                }
+                let name = match tensor.element {
+                    super::Element::Quantized(symbol) => self.module.symbols.get(symbol),
+                    element => element.name().unwrap_or("?"),
+                };
+                text + name + ">"
+            }
+            Type::Scalar(element) => element.name().unwrap_or("?").to_owned(),
+            Type::Token => "!stablehlo.token".to_owned(),
+            Type::Tuple(_) => "tuple<...>".to_owned(),
+            Type::Function(..) => "(...) -> (...)".to_owned(),
+            Type::None => "none".to_owned(),
+            Type::Opaque(symbol) => self.module.symbols.get(*symbol).to_owned(),
+        }
+    }
+
+    // Recursion follows the nesting of regions, which the parser bounds.
+    fn region(&mut self, region: RegionId, owner: &str, terminator: &str, at: Span) {
+        for &block in &self.module.region(region).blocks {
+            self.block(block, owner, terminator, at);
+        }
+    }
+
+    fn block(&mut self, block: BlockId, owner: &str, terminator: &str, at: Span) {
+        let module = self.module;
+        let mut defined = Vec::new();
+        for (index, &argument) in module.block(block).arguments.iter().enumerate() {
+            self.define(argument, Definition::Argument(block, index as u32), &mut defined);
+        }
+        let ops = &module.block(block).ops;
+        for &op in ops {
+            self.op(op, &mut defined);
+        }
+        let misplaced = ops.iter().rev().skip(1).find(|&&op| ends(module.op_name(op), terminator));
+        let ended = ops.last().is_some_and(|&op| ends(module.op_name(op), terminator));
+        if !ended || misplaced.is_some() {
+            let (at, found) = match misplaced.or(ops.last()) {
+                Some(&op) => (module.span(op).name, Some(module.op_name(op))),
+                None => (at, None),
+            };
+            // One that stands too early is followed by ops that belong nowhere.
+            let found = found.filter(|&found| !ends(found, terminator));
+            self.diagnostics.push(catalogue::WrongTerminator { op: owner, expected: terminator, found, at });
+        }
+        for value in defined {
+            self.visible[value.index()] = false;
+        }
+    }
+
+    /// Lets the ops that follow read a value, which must say itself that it is defined here.
+    fn define(&mut self, value: ValueId, definition: Definition, defined: &mut Vec<ValueId>) {
+        if self.module.value(value).definition == definition {
+            self.visible[value.index()] = true;
+            defined.push(value);
+        }
+    }
+
+    fn op(&mut self, op: OpId, defined: &mut Vec<ValueId>) {
+        let module = self.module;
+        let name = module.op_name(op);
+        for &operand in &module.op(op).operands {
+            let absent = operand == module.absent() && name.starts_with("onnx.");
+            if !(self.visible[operand.index()] || absent || module.is_poison(operand)) {
+                self.not_dominated(op, operand);
+            }
+        }
+        (self.rules)(module, op, self.diagnostics);
+        if name == "func.call" {
+            self.call(op);
+        }
+        for &region in &module.op(op).regions {
+            self.region(region, name, terminator_of(name), module.span(op).name);
+        }
+        for (index, &result) in module.op(op).results.iter().enumerate() {
+            self.define(result, Definition::Result(op, index as u32), defined);
+        }
+    }
+
+    fn not_dominated(&mut self, op: OpId, operand: ValueId) {
+        let value = self.module.value(operand);
+        let definition = match value.definition {
+            Definition::Result(definer, _) => self.module.span(definer).name,
+            _ => Span::NONE,
+        };
+        let name = match (value.name, value.definition) {
+            (Some(name), _) => self.module.symbols.get(name).to_owned(),
+            (None, Definition::Result(definer, _)) => self.module.op_name(definer).to_owned(),
+            (None, Definition::Argument(_, index)) => format!("argument {index}"),
+            (None, Definition::Poison) => "an absent value".to_owned(),
+        };
+        let at = self.module.span(op).name;
+        self.diagnostics.push(catalogue::NotDominated { name: &name, at, definition });
+    }
+
+    fn call(&mut self, op: OpId) {
+        let module = self.module;
+        let at = module.span(op).name;
+        let Some(callee) = module.attribute(op, "callee") else {
+            self.diagnostics.push(catalogue::MissingAttribute { op: "func.call", attribute: "callee", at });
+            return;
+        };
+        let Attribute::SymbolRef(path) = callee else {
+            let why = "the name of a function is expected";
+            self.diagnostics.push(catalogue::InvalidAttribute {
+                op: "func.call",
+                attribute: "callee",
+                why,
+                at,
+            });
+            return;
+        };
+        let Some(&name) = path.last() else { return };
+        let Some(callee) = module.find_function(name) else {
+            let name = module.symbols.get(name);
+            let all = module.functions().map(|id| module.symbols.get(module.function(id).name));
+            let nearest = nearest(name, all);
+            self.diagnostics.push(catalogue::UndefinedFunction { name, nearest, at });
+            return;
+        };
+        let callee = module.function(callee);
+        if module.op(op).operands.iter().any(|&operand| module.is_poison(operand)) {
+            return;
+        }
+        let (operands, results) = (self.types(&module.op(op).operands), self.types(&module.op(op).results));
+        let stated: Vec<TypeId> = callee.results.iter().map(|result| result.ty).collect();
+        self.same_types("an operand of the call", &callee.argument_types, &operands, at, callee.span);
+        self.same_types("a result of the call", &stated, &results, at, callee.span);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::{Element, Function, FunctionResult, LocationId, NewOp, OpSpan};
+    use smallvec::smallvec;
+
+    /// A function `@f` of one argument whose block holds what `build` adds.
+    fn module(build: impl FnOnce(&mut Module, BlockId)) -> Module {
+        let mut module = Module::new();
+        let ty = module.tensor_of(Element::F32, &[4]);
+        let body = module.add_region();
+        let block = module.add_block(body);
+        module.add_argument(block, ty);
+        let name = module.symbols.intern("f");
+        module.add_function(Function {
+            name,
+            public: true,
+            body,
+            arguments: vec![Default::default()],
+            argument_types: vec![ty],
+            results: vec![FunctionResult { ty, attributes: Vec::new() }],
+            attributes: Vec::new(),
+            span: Span::NONE,
+            location: LocationId::UNKNOWN,
+        });
+        build(&mut module, block);
+        module
+    }
+
+    fn add(
+        module: &mut Module,
+        block: BlockId,
+        name: &str,
+        operands: &[ValueId],
+        results: &[TypeId],
+    ) -> OpId {
+        let name = module.symbols.intern(name);
+        let op = module.add_op(NewOp {
+            name,
+            operands: operands.iter().copied().collect(),
+            result_types: results.iter().copied().collect(),
+            attributes: Vec::new(),
+            regions: smallvec![],
+            span: OpSpan::default(),
+            location: LocationId::UNKNOWN,
+        });
+        module.block_mut(block).ops.push(op);
+        op
+    }
+
+    fn codes(module: &Module) -> Vec<&'static str> {
+        let mut diagnostics = Diagnostics::new();
+        verify(module, &|_, _, _| {}, &mut diagnostics);
+        diagnostics.iter().map(|diagnostic| diagnostic.code().as_str()).collect()
+    }
+
+    #[test]
+    fn returned_argument_is_valid() {
+        let module = module(|module, block| {
+            let argument = module.block(block).arguments[0];
+            add(module, block, "func.return", &[argument], &[]);
+        });
+        assert_eq!(codes(&module), [""; 0]);
+    }
+
+    #[test]
+    fn use_before_definition() {
+        let module = module(|module, block| {
+            let argument = module.block(block).arguments[0];
+            let ty = module.value_type(argument);
+            let first = add(module, block, "stablehlo.abs", &[argument], &[ty]);
+            let second = add(module, block, "stablehlo.abs", &[argument], &[ty]);
+            module.op_mut(first).operands[0] = module.op(second).results[0];
+            let result = module.op(first).results[0];
+            add(module, block, "func.return", &[result], &[]);
+        });
+        assert_eq!(codes(&module), ["E0112"]);
+    }
+
+    #[test]
+    fn returned_type_differs() {
+        let module = module(|module, block| {
+            let argument = module.block(block).arguments[0];
+            let other = module.tensor_of(Element::F32, &[5]);
+            let op = add(module, block, "stablehlo.slice", &[argument], &[other]);
+            let result = module.op(op).results[0];
+            add(module, block, "func.return", &[result], &[]);
+        });
+        assert_eq!(codes(&module), ["E0103"]);
+    }
+
+    #[test]
+    fn no_terminator() {
+        let module = module(|module, block| {
+            let argument = module.block(block).arguments[0];
+            let ty = module.value_type(argument);
+            add(module, block, "stablehlo.abs", &[argument], &[ty]);
+        });
+        assert_eq!(codes(&module), ["E0106"]);
+    }
+
+    #[test]
+    fn poison_is_silent() {
+        let module = module(|module, block| {
+            let ty = module.value_type(module.block(block).arguments[0]);
+            let poison = module.add_poison(ty);
+            add(module, block, "func.return", &[poison], &[]);
+        });
+        assert_eq!(codes(&module), [""; 0]);
+    }
+
+    #[test]
+    fn value_of_a_region_is_not_seen_outside() {
+        let module = module(|module, block| {
+            let argument = module.block(block).arguments[0];
+            let ty = module.value_type(argument);
+            let (region, owner) =
+                (module.add_region(), add(module, block, "stablehlo.if", &[argument], &[ty]));
+            let inner = module.add_block(region);
+            let hidden = add(module, inner, "stablehlo.abs", &[argument], &[ty]);
+            let hidden = module.op(hidden).results[0];
+            add(module, inner, "stablehlo.return", &[hidden], &[]);
+            module.op_mut(owner).regions.push(region);
+            add(module, block, "func.return", &[hidden], &[]);
+        });
+        assert_eq!(codes(&module), ["E0112"]);
+    }
+}

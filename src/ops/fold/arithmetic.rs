@@ -1,0 +1,229 @@
+//! Folds arithmetic on each element by itself.
+
+use super::number::{float, float_bits, integer, is_computed_float, wrap};
+use super::{Fold, Folding, Tensor};
+use crate::ir::Element;
+
+/// A function of integers of the type; the result is wrapped into it.
+type Integers = fn(Element, i64, i64) -> Option<i64>;
+/// A function of floats; the result is rounded once, which for types narrower than `f64` gives what computing in the
+/// type itself would, as `f64` has more than twice their digits and two.
+type Floats = fn(f64, f64) -> Option<f64>;
+
+pub(super) const FOLDS: &[(&str, Fold)] = &[
+    ("stablehlo.abs", Fold::Computes(|cx| unary(cx, absolute, |x| Some(x.abs())))),
+    ("stablehlo.add", Fold::Computes(|cx| binary(cx, add, |x, y| Some(x + y)))),
+    ("stablehlo.and", Fold::Computes(|cx| binary(cx, |_, x, y| Some(x & y), no_floats))),
+    ("stablehlo.ceil", Fold::Computes(|cx| unary(cx, no_integer, |x| Some(x.ceil())))),
+    ("stablehlo.count_leading_zeros", Fold::Computes(|cx| unary(cx, leading_zeros, no_float))),
+    ("stablehlo.divide", Fold::Computes(|cx| binary(cx, divide, |x, y| Some(x / y)))),
+    ("stablehlo.floor", Fold::Computes(|cx| unary(cx, no_integer, |x| Some(x.floor())))),
+    ("stablehlo.maximum", Fold::Computes(|cx| binary(cx, maximum, float_maximum))),
+    ("stablehlo.minimum", Fold::Computes(|cx| binary(cx, minimum, float_minimum))),
+    ("stablehlo.multiply", Fold::Computes(|cx| binary(cx, multiply, |x, y| Some(x * y)))),
+    ("stablehlo.negate", Fold::Computes(|cx| unary(cx, negate, |x| Some(-x)))),
+    ("stablehlo.not", Fold::Computes(|cx| unary(cx, not, no_float))),
+    ("stablehlo.or", Fold::Computes(|cx| binary(cx, |_, x, y| Some(x | y), no_floats))),
+    ("stablehlo.popcnt", Fold::Computes(|cx| unary(cx, population, no_float))),
+    ("stablehlo.remainder", Fold::Computes(|cx| binary(cx, remainder, |x, y| Some(x % y)))),
+    ("stablehlo.round_nearest_afz", Fold::Computes(|cx| unary(cx, no_integer, |x| Some(x.round())))),
+    (
+        "stablehlo.round_nearest_even",
+        Fold::Computes(|cx| unary(cx, no_integer, |x| Some(x.round_ties_even()))),
+    ),
+    ("stablehlo.shift_left", Fold::Computes(|cx| binary(cx, shift_left, no_floats))),
+    ("stablehlo.shift_right_arithmetic", Fold::Computes(|cx| binary(cx, shift_arithmetic, no_floats))),
+    ("stablehlo.shift_right_logical", Fold::Computes(|cx| binary(cx, shift_logical, no_floats))),
+    ("stablehlo.sign", Fold::Computes(|cx| unary(cx, sign, float_sign))),
+    ("stablehlo.sqrt", Fold::Computes(|cx| unary(cx, no_integer, |x| Some(x.sqrt())))),
+    ("stablehlo.subtract", Fold::Computes(|cx| binary(cx, subtract, |x, y| Some(x - y)))),
+    ("stablehlo.xor", Fold::Computes(|cx| binary(cx, |_, x, y| Some(x ^ y), no_floats))),
+];
+
+/// Applies a function of bits to each element.
+pub(super) fn map(cx: &Folding, f: impl Fn(i64) -> Option<i64>) -> Option<Tensor> {
+    let [operand] = &cx.operands[..] else { return None };
+    let element = cx.result.element;
+    if operand.is_splat() {
+        return Some(Tensor::splat(element, operand.sizes.clone(), f(operand.scalar()?)?));
+    }
+    cx.allow(operand.bits.len())?;
+    let bits = operand.bits.iter().map(|&bits| f(bits)).collect::<Option<Vec<_>>>()?;
+    Tensor::from_elements(element, operand.sizes.clone(), bits)
+}
+
+/// Applies a function of bits to each two elements at the same place.
+pub(super) fn zip(cx: &Folding, f: impl Fn(i64, i64) -> Option<i64>) -> Option<Tensor> {
+    let [lhs, rhs] = &cx.operands[..] else { return None };
+    if lhs.sizes != rhs.sizes || lhs.element != rhs.element {
+        return None;
+    }
+    let element = cx.result.element;
+    if lhs.is_splat() && rhs.is_splat() {
+        return Some(Tensor::splat(element, lhs.sizes.clone(), f(lhs.scalar()?, rhs.scalar()?)?));
+    }
+    cx.allow(lhs.bits.len().max(rhs.bits.len()))?;
+    let (left, right) = (lhs.view()?, rhs.view()?);
+    let bits = left.iter().zip(&right).map(|(&x, &y)| f(x, y)).collect::<Option<Vec<_>>>()?;
+    Tensor::from_elements(element, lhs.sizes.clone(), bits)
+}
+
+fn is_integer(element: Element) -> bool {
+    element.is_integer() || matches!(element, Element::Bool | Element::Index)
+}
+
+fn unary(
+    cx: &Folding,
+    integers: fn(Element, i64) -> Option<i64>,
+    floats: fn(f64) -> Option<f64>,
+) -> Option<Tensor> {
+    let element = cx.operands.first()?.element;
+    if element != cx.result.element {
+        return None;
+    }
+    if is_computed_float(element) {
+        return map(cx, |x| float_bits(element, floats(float(element, x)?)?));
+    }
+    is_integer(element).then_some(())?;
+    map(cx, |x| Some(wrap(element, integers(element, x)?)))
+}
+
+fn binary(cx: &Folding, integers: Integers, floats: Floats) -> Option<Tensor> {
+    let element = cx.operands.first()?.element;
+    if element != cx.result.element {
+        return None;
+    }
+    if is_computed_float(element) {
+        return zip(cx, |x, y| float_bits(element, floats(float(element, x)?, float(element, y)?)?));
+    }
+    is_integer(element).then_some(())?;
+    zip(cx, |x, y| Some(wrap(element, integers(element, x, y)?)))
+}
+
+fn no_integer(_: Element, _: i64) -> Option<i64> {
+    None
+}
+
+fn no_float(_: f64) -> Option<f64> {
+    None
+}
+
+fn no_floats(_: f64, _: f64) -> Option<f64> {
+    None
+}
+
+// On `i1` addition is `or` and multiplication is `and` (StableHLO spec, add and multiply): the sum of two ones is not
+// zero, which `wrap` makes one.
+
+fn add(_: Element, x: i64, y: i64) -> Option<i64> {
+    Some(x.wrapping_add(y))
+}
+
+fn multiply(_: Element, x: i64, y: i64) -> Option<i64> {
+    Some(x.wrapping_mul(y))
+}
+
+fn subtract(element: Element, x: i64, y: i64) -> Option<i64> {
+    (element != Element::Bool).then(|| x.wrapping_sub(y))
+}
+
+fn negate(element: Element, x: i64) -> Option<i64> {
+    (element != Element::Bool).then(|| x.wrapping_neg())
+}
+
+fn not(element: Element, x: i64) -> Option<i64> {
+    Some(if element == Element::Bool { 1 - x } else { !x })
+}
+
+/// XLA gives all ones for a division by zero, and the dividend for the lowest number by -1.
+fn divide(element: Element, x: i64, y: i64) -> Option<i64> {
+    if element == Element::Bool {
+        return None;
+    }
+    if y == 0 {
+        return Some(-1);
+    }
+    Some((integer(element, x) / integer(element, y)) as i64)
+}
+
+/// XLA gives the dividend for a division by zero.
+fn remainder(element: Element, x: i64, y: i64) -> Option<i64> {
+    if element == Element::Bool {
+        return None;
+    }
+    if y == 0 {
+        return Some(x);
+    }
+    Some((integer(element, x) % integer(element, y)) as i64)
+}
+
+fn maximum(element: Element, x: i64, y: i64) -> Option<i64> {
+    Some(if integer(element, x) >= integer(element, y) { x } else { y })
+}
+
+fn minimum(element: Element, x: i64, y: i64) -> Option<i64> {
+    Some(if integer(element, x) <= integer(element, y) { x } else { y })
+}
+
+/// Which of two zeros of different sign is the larger is not the same on all processors.
+pub(super) fn float_maximum(x: f64, y: f64) -> Option<f64> {
+    if x.is_nan() || y.is_nan() || (x == y && x.is_sign_negative() != y.is_sign_negative()) {
+        return None;
+    }
+    Some(x.max(y))
+}
+
+/// As [`float_maximum`].
+pub(super) fn float_minimum(x: f64, y: f64) -> Option<f64> {
+    if x.is_nan() || y.is_nan() || (x == y && x.is_sign_negative() != y.is_sign_negative()) {
+        return None;
+    }
+    Some(x.min(y))
+}
+
+fn absolute(element: Element, x: i64) -> Option<i64> {
+    element.is_signed().then(|| x.wrapping_abs())
+}
+
+fn sign(element: Element, x: i64) -> Option<i64> {
+    element.is_signed().then(|| x.signum())
+}
+
+fn float_sign(x: f64) -> Option<f64> {
+    Some(if x == 0.0 { x } else { x.signum() })
+}
+
+/// The bits of the element without those above its width.
+fn unsigned(element: Element, x: i64) -> u64 {
+    let bits = element.bits().clamp(1, 64);
+    x as u64 & u64::MAX >> (64 - bits)
+}
+
+/// A number of places to shift by, when it is less than the width; it is read as unsigned.
+fn places(element: Element, y: i64) -> Option<u32> {
+    let places = unsigned(element, y);
+    if places < u64::from(element.bits()) { u32::try_from(places).ok() } else { None }
+}
+
+fn shift_left(element: Element, x: i64, y: i64) -> Option<i64> {
+    Some(places(element, y).map_or(0, |places| x << places))
+}
+
+fn shift_logical(element: Element, x: i64, y: i64) -> Option<i64> {
+    Some(places(element, y).map_or(0, |places| (unsigned(element, x) >> places) as i64))
+}
+
+fn shift_arithmetic(element: Element, x: i64, y: i64) -> Option<i64> {
+    let bits = element.bits().clamp(1, 64);
+    let extended = (x << (64 - bits)) >> (64 - bits);
+    Some(extended >> places(element, y).unwrap_or(bits - 1))
+}
+
+fn population(element: Element, x: i64) -> Option<i64> {
+    Some(i64::from(unsigned(element, x).count_ones()))
+}
+
+fn leading_zeros(element: Element, x: i64) -> Option<i64> {
+    let above = 64 - element.bits().clamp(1, 64);
+    Some(i64::from(unsigned(element, x).leading_zeros() - above))
+}

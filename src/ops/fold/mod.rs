@@ -1,0 +1,155 @@
+//! Evaluates ops whose operands are constants, on [`ndarray`] arrays.
+//!
+//! A fold gives exactly what XLA computes, bit for bit, or it gives nothing: a float result that is NaN, an integer
+//! conversion out of range and everything transcendental stay in the model. A splat stays one element throughout, so
+//! folding it costs the same whatever its size.
+
+mod arithmetic;
+mod compare;
+mod index;
+mod movement;
+mod number;
+mod reduce;
+mod tensor;
+
+pub(crate) use number::float;
+pub use tensor::Tensor;
+
+use crate::ir::{Constant, ConstantId, Module, OpId, TensorType, ValueId};
+use crate::source::Source;
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
+use std::sync::LazyLock;
+
+/// Results of up to this many elements are written out even where no operand dies for them.
+const SMALL: usize = 1024;
+/// Constants of more elements are not read: they are weights, and stay where they are until they are written.
+const READ: usize = 1 << 16;
+
+/// How an op is folded.
+#[derive(Clone, Copy)]
+pub enum Fold {
+    /// The result has the operand's bytes, whatever they are and however many; only the type changes.
+    Shares,
+    /// The elements are computed from operands that are all constants.
+    Computes(fn(&Folding) -> Option<Tensor>),
+    /// The elements follow from the types of the operands, which need not be constants.
+    Infers(fn(&Folding) -> Option<Tensor>),
+}
+
+/// One op with what is known of it.
+pub struct Folding<'a> {
+    /// The module of the op.
+    pub module: &'a Module,
+    /// The op.
+    pub op: OpId,
+    /// Its operands; empty for [`Fold::Infers`].
+    pub operands: SmallVec<[Tensor; 3]>,
+    /// The type of its result, whose sizes are known.
+    pub result: TensorType,
+    limit: usize,
+}
+
+impl Folding<'_> {
+    /// The sizes of the result; `None` when they are not sizes.
+    pub fn sizes(&self) -> Option<Vec<usize>> {
+        tensor::sizes(&self.result)
+    }
+
+    /// Goes on when that many elements may be written out.
+    pub fn allow(&self, count: usize) -> Option<()> {
+        (count <= self.limit).then_some(())
+    }
+
+    /// A list of integers among the attributes.
+    pub fn integers(&self, name: &str) -> Option<Vec<i64>> {
+        self.module.integers(self.module.attribute(self.op, name)?)
+    }
+
+    /// A list of axes or other positions among the attributes.
+    pub fn positions(&self, name: &str) -> Option<Vec<usize>> {
+        positions(&self.integers(name)?)
+    }
+
+    /// An axis among the attributes.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        usize::try_from(self.module.attribute(self.op, name)?.as_integer()?).ok()
+    }
+}
+
+/// The numbers as positions; `None` when one is negative.
+fn positions(values: &[i64]) -> Option<Vec<usize>> {
+    values.iter().map(|&value| usize::try_from(value).ok()).collect()
+}
+
+const FOLDS: &[&[(&str, Fold)]] =
+    &[arithmetic::FOLDS, compare::FOLDS, index::FOLDS, movement::FOLDS, reduce::FOLDS];
+
+static INDEX: LazyLock<FxHashMap<&'static str, Fold>> =
+    LazyLock::new(|| FOLDS.iter().flat_map(|folds| folds.iter().copied()).collect());
+
+/// How the op of that name is folded, when it is.
+pub fn folder(name: &str) -> Option<Fold> {
+    INDEX.get(name).copied()
+}
+
+/// The constant that the one result of an op is, when it is known and the model does not grow by it.
+///
+/// `dies` says of an operand whether nothing else reads it, so that its bytes leave the model.
+pub fn fold(
+    module: &mut Module,
+    source: &Source,
+    op: OpId,
+    dies: impl Fn(ValueId) -> bool,
+) -> Option<ConstantId> {
+    let fold = folder(module.op_name(op))?;
+    let [value] = module.op(op).results[..] else { return None };
+    let ty = module.value_type(value);
+    let result = module.tensor_type(ty).filter(|result| result.encoding.is_none())?.clone();
+    if !result.is_static() {
+        return None;
+    }
+    let constants: Option<SmallVec<[ConstantId; 3]>> =
+        module.op(op).operands.iter().map(|&operand| module.constant_of(operand)).collect();
+    let (operands, evaluate) = match fold {
+        Fold::Shares => {
+            let [constant] = constants?[..] else { return None };
+            let data = shared(module, constant, &result)?;
+            return Some(module.add_constant(Constant { ty, data }));
+        }
+        Fold::Computes(evaluate) => {
+            (constants?.iter().map(|&id| Tensor::read(module, source, id)).collect::<Option<_>>()?, evaluate)
+        }
+        Fold::Infers(evaluate) => (SmallVec::<[Tensor; 3]>::new(), evaluate),
+    };
+    let dying = module.op(op).operands.iter().zip(&operands).filter(|&(&operand, _)| dies(operand));
+    let dying: usize = dying.map(|(_, tensor)| tensor.bits.len()).sum();
+    let folding = Folding { module, op, operands, result, limit: SMALL.max(dying.min(READ)) };
+    let tensor = evaluate(&folding)?;
+    // An op whose types lie is the business of the type rules.
+    let expected = (folding.result.element, folding.sizes()?);
+    if (tensor.element, &tensor.sizes) != (expected.0, &expected.1) {
+        return None;
+    }
+    Some(module.add_constant(Constant { ty, data: tensor.data() }))
+}
+
+/// The operand's data as data of the result's type.
+fn shared(module: &Module, constant: ConstantId, result: &TensorType) -> Option<crate::ir::Data> {
+    let constant = module.constant(constant);
+    let operand = module.tensor_type(constant.ty)?;
+    let (from, to) = (operand.element, result.element);
+    // A type narrower than a byte has its own byte for each element, so its bytes mean something else as another type.
+    let same_bytes = from == to || (from.bits() % 8 == 0 && to.bits() % 8 == 0);
+    let total = |ty: &TensorType| ty.count()?.checked_mul(ty.element.bytes() as i64);
+    if !same_bytes || total(operand)? != total(result)? {
+        return None;
+    }
+    if constant.data.splat().is_some() && from.bytes() != to.bytes() {
+        return None;
+    }
+    Some(constant.data.clone())
+}
+
+#[cfg(test)]
+mod tests;

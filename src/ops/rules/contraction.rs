@@ -1,0 +1,189 @@
+//! Rules of products that are summed: dots and convolutions.
+
+use super::typing::{Typing, attribute, dim_fits, one, tensor, types, without};
+use super::{Inferred, Rule, Violation, rule};
+use crate::ir::{Dim, Dims, TensorType};
+
+pub(super) const RULES: &[Rule] = &[
+    rule("chlo.ragged_dot", 3, ragged_dot),
+    rule("stablehlo.convolution", 2, convolution),
+    rule("stablehlo.dot", 2, dot),
+    rule("stablehlo.dot_general", 2, dot_general),
+    rule("stablehlo.dynamic_conv", 3, dynamic_conv),
+    rule("stablehlo.einsum", 2, |t| t.stated()),
+    rule("stablehlo.unary_einsum", 1, |t| t.stated()),
+];
+
+/// Vectors and matrices: the last dimension of the left with the first of the right.
+fn dot(t: &Typing) -> Inferred {
+    let (lhs, rhs) = (t.operand(0)?, t.operand(1)?);
+    let (Some((&inner, outer)), Some((&first, rest))) = (lhs.dims.split_last(), rhs.dims.split_first())
+    else {
+        return types("the operands must be vectors or matrices");
+    };
+    if outer.len() > 1 || rest.len() > 1 || !dim_fits(inner, first) {
+        let (lhs, rhs) = (t.describe(lhs), t.describe(rhs));
+        return types(format!("`{lhs}` and `{rhs}` cannot be multiplied"));
+    }
+    one(tensor(t.result(0)?.element, outer.iter().chain(rest).copied()))
+}
+
+/// StableHLO spec, dot_general, C1 to C12. The element type of the result is free: sums may be kept wider.
+fn dot_general(t: &Typing) -> Inferred {
+    const NAME: &str = "dot_dimension_numbers";
+    let (lhs, rhs) = (t.operand(0)?, t.operand(1)?);
+    let side = |batching, contracting, operand: &TensorType| -> Result<_, Violation> {
+        let batching = t.field_dimensions(NAME, batching, operand.rank())?;
+        let contracting = t.field_dimensions(NAME, contracting, operand.rank())?;
+        if batching.iter().any(|dim| contracting.contains(dim)) {
+            return attribute(NAME, "a dimension is both batching and contracting");
+        }
+        let both: Vec<usize> = batching.iter().chain(&contracting).copied().collect();
+        Ok((batching, contracting, without(&operand.dims, &both)))
+    };
+    let left = side("lhs_batching_dimensions", "lhs_contracting_dimensions", lhs)?;
+    let right = side("rhs_batching_dimensions", "rhs_contracting_dimensions", rhs)?;
+    for (kind, left, right) in [("batching", &left.0, &right.0), ("contracting", &left.1, &right.1)] {
+        if left.len() != right.len() {
+            return attribute(NAME, format!("the operands differ in their number of {kind} dimensions"));
+        }
+        for (&left, &right) in left.iter().zip(right) {
+            if !dim_fits(lhs.dims[left], rhs.dims[right]) {
+                return types(format!("the {kind} dimensions {left} and {right} differ in size"));
+            }
+        }
+    }
+    let batch = left.0.iter().map(|&dim| lhs.dims[dim]);
+    let dims: Dims = batch.chain(left.2).chain(right.2).collect();
+    one(tensor(t.result(0)?.element, dims))
+}
+
+fn ragged_dot(t: &Typing) -> Inferred {
+    t.attribute("ragged_dot_dimension_numbers")?;
+    let groups = t.integer_operand(2)?;
+    if groups.rank() == 0 || t.operand(0)?.rank() == 0 || t.operand(1)?.rank() == 0 {
+        return types("no operand may be a scalar");
+    }
+    t.stated()
+}
+
+fn convolution(t: &Typing) -> Inferred {
+    let spatial = t.operand(0)?.rank().saturating_sub(2);
+    let padding = match t.module.attribute(t.op, "padding") {
+        Some(_) => t.integers_of("padding", 2 * spatial)?,
+        None => vec![0; 2 * spatial],
+    };
+    convolved(t, Some(&padding))
+}
+
+fn dynamic_conv(t: &Typing) -> Inferred {
+    t.integer_operand(2)?;
+    convolved(t, None)
+}
+
+/// Two named dimensions and the spatial ones, which together are all of a tensor.
+fn roles(t: &Typing, fields: [&'static str; 3], rank: usize) -> Result<Vec<usize>, Violation> {
+    const NAME: &str = "dimension_numbers";
+    let mut all = vec![t.field_integer(NAME, fields[0])?, t.field_integer(NAME, fields[1])?];
+    all.extend(t.field_integers(NAME, fields[2])?);
+    if all.len() != rank {
+        return attribute(NAME, format!("{} dimensions are named of a tensor of rank {rank}", all.len()));
+    }
+    super::typing::distinct(NAME, &all, rank)
+}
+
+/// StableHLO spec, convolution, C1 to C27.
+fn convolved(t: &Typing, padding: Option<&[i64]>) -> Inferred {
+    let (input, kernel, result) = (t.operand(0)?, t.operand(1)?, t.result(0)?);
+    let rank = input.rank();
+    if rank < 2 || kernel.rank() != rank || result.rank() != rank {
+        return types("the operands and the result must have one rank of at least 2");
+    }
+    let inputs =
+        roles(t, ["input_batch_dimension", "input_feature_dimension", "input_spatial_dimensions"], rank)?;
+    let kernels = roles(
+        t,
+        ["kernel_input_feature_dimension", "kernel_output_feature_dimension", "kernel_spatial_dimensions"],
+        rank,
+    )?;
+    let outputs =
+        roles(t, ["output_batch_dimension", "output_feature_dimension", "output_spatial_dimensions"], rank)?;
+    let spatial = rank - 2;
+    let strides = t.integers_or("window_strides", spatial, 1, 1)?;
+    let lhs_dilation = t.integers_or("lhs_dilation", spatial, 1, 1)?;
+    let rhs_dilation = t.integers_or("rhs_dilation", spatial, 1, 1)?;
+    t.integers_or("window_reversal", spatial, 0, 0)?;
+    let (features, batches) =
+        (t.integer_or("feature_group_count", 1)?, t.integer_or("batch_group_count", 1)?);
+    for (name, groups) in [("feature_group_count", features), ("batch_group_count", batches)] {
+        if groups < 1 {
+            return attribute(name, format!("{groups} is less than 1"));
+        }
+    }
+    if features > 1 && batches > 1 {
+        return attribute("batch_group_count", "either the features or the batch can be in groups");
+    }
+    let (batch, depth) = (input.dims[inputs[0]], input.dims[inputs[1]]);
+    let (kernel_depth, made) = (kernel.dims[kernels[0]], kernel.dims[kernels[1]]);
+    for (name, groups, size) in [
+        ("feature_group_count", features, depth),
+        ("feature_group_count", features, made),
+        ("batch_group_count", batches, batch),
+        ("batch_group_count", batches, made),
+    ] {
+        if let Some(size) = size.known().filter(|size| size % groups != 0) {
+            return attribute(name, format!("{size} is no multiple of {groups}"));
+        }
+    }
+    let group = |dim: Dim, groups: i64| dim.known().map_or(Dim::Dynamic, |size| Dim::Known(size / groups));
+    if !dim_fits(group(depth, features), kernel_depth) {
+        return types("the kernel's input features are not those of a group of the input");
+    }
+    let mut dims: Dims = std::iter::repeat_n(Dim::Dynamic, rank).collect();
+    (dims[outputs[0]], dims[outputs[1]]) = (group(batch, batches), made);
+    for axis in 0..spatial {
+        let sizes = (input.dims[inputs[axis + 2]].known(), kernel.dims[kernels[axis + 2]].known());
+        let (Some(padding), (Some(size), Some(window))) = (padding, sizes) else { continue };
+        let windows = Windows {
+            window,
+            stride: strides[axis],
+            low: padding[2 * axis],
+            high: padding[2 * axis + 1],
+            base_dilation: lhs_dilation[axis],
+            window_dilation: rhs_dilation[axis],
+        };
+        match windows.count(size) {
+            Some(count) => dims[outputs[axis + 2]] = Dim::Known(count),
+            None => {
+                return attribute("padding", format!("spatial dimension {axis} has no size after padding"));
+            }
+        }
+    }
+    one(tensor(result.element, dims))
+}
+
+/// Windows along one dimension.
+pub(super) struct Windows {
+    pub(super) window: i64,
+    pub(super) stride: i64,
+    pub(super) low: i64,
+    pub(super) high: i64,
+    pub(super) base_dilation: i64,
+    pub(super) window_dilation: i64,
+}
+
+impl Windows {
+    /// How many fit; `None` when the padded size is negative or does not fit a number.
+    pub(super) fn count(&self, size: i64) -> Option<i64> {
+        let dilate = |size: i64, dilation: i64| match size {
+            0 => Some(0),
+            _ => (size - 1).checked_mul(dilation)?.checked_add(1),
+        };
+        let padded = dilate(size, self.base_dilation)?.checked_add(self.low)?.checked_add(self.high)?;
+        let window = dilate(self.window, self.window_dilation)?;
+        if padded < 0 {
+            return None;
+        }
+        Some(if padded == 0 || window > padded { 0 } else { (padded - window) / self.stride + 1 })
+    }
+}

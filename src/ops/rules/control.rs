@@ -1,0 +1,200 @@
+//! Rules of control flow and of ops that hand values on.
+
+use super::typing::{Typing, attribute, fits, types};
+use super::{Count, Inferred, Rule, Violation, rule, variadic};
+use crate::ir::{Element, Type, TypeId};
+use smallvec::SmallVec;
+
+pub(super) const RULES: &[Rule] = &[
+    variadic("chlo.scan", 0, Count::AtLeast(0), scan),
+    variadic("stablehlo.after_all", 0, Count::Exactly(1), nothing),
+    rule("stablehlo.case", 1, case).with_results(Count::AtLeast(0)),
+    variadic("stablehlo.composite", 0, Count::AtLeast(0), composite),
+    rule("stablehlo.create_token", 0, nothing),
+    variadic("stablehlo.custom_call", 0, Count::AtLeast(0), custom_call),
+    rule("stablehlo.get_tuple_element", 1, get_tuple_element),
+    rule("stablehlo.if", 1, branch).with_results(Count::AtLeast(0)),
+    variadic("stablehlo.infeed", 1, Count::AtLeast(0), nothing),
+    variadic("stablehlo.optimization_barrier", 0, Count::AtLeast(0), barrier),
+    variadic("stablehlo.outfeed", 1, Count::AtLeast(0), nothing),
+    rule("stablehlo.partition_id", 0, |t| t.stated()),
+    variadic("stablehlo.recv", 1, Count::AtLeast(0), nothing),
+    rule("stablehlo.replica_id", 0, |t| t.stated()),
+    variadic("stablehlo.send", 1, Count::AtLeast(0), nothing),
+    variadic("stablehlo.trace", 0, Count::AtLeast(0), nothing),
+    variadic("stablehlo.tuple", 0, Count::Exactly(1), tuple),
+    variadic("stablehlo.while", 0, Count::AtLeast(0), repeat),
+];
+
+impl Rule {
+    /// The rule for an op with another number of results.
+    const fn with_results(mut self, results: Count) -> Self {
+        self.results = results;
+        self
+    }
+}
+
+/// The types are free.
+fn nothing(_: &Typing) -> Inferred {
+    Ok(SmallVec::new())
+}
+
+/// Whether two types can be one.
+fn type_fits(t: &Typing, x: TypeId, y: TypeId) -> bool {
+    match (t.module.tensor_type(x), t.module.tensor_type(y)) {
+        (Some(x), Some(y)) => fits(x, y),
+        _ => x == y,
+    }
+}
+
+fn all_fit(t: &Typing, x: &[TypeId], y: &[TypeId]) -> bool {
+    x.len() == y.len() && x.iter().zip(y).all(|(&x, &y)| type_fits(t, x, y))
+}
+
+fn operand_types(t: &Typing) -> Vec<TypeId> {
+    t.module.op(t.op).operands.iter().map(|&value| t.module.value_type(value)).collect()
+}
+
+fn result_types(t: &Typing) -> Vec<TypeId> {
+    t.module.op(t.op).results.iter().map(|&value| t.module.value_type(value)).collect()
+}
+
+/// Whether the types are one `tensor<i1>`.
+fn is_condition(t: &Typing, types: &[TypeId]) -> bool {
+    let [ty] = types else { return false };
+    t.module.tensor_type(*ty).is_some_and(|ty| ty.element == Element::Bool && ty.rank() == 0)
+}
+
+/// StableHLO spec, while, C1 to C3: the condition and the body take what the loop carries, and the body returns it.
+fn repeat(t: &Typing) -> Inferred {
+    t.regions(2)?;
+    let carried = operand_types(t);
+    let (condition, holds) = t.region(0)?;
+    let (body, returned) = t.region(1)?;
+    let places = [
+        (&condition, "the condition takes"),
+        (&body, "the body takes"),
+        (&returned, "the body returns"),
+        (&result_types(t), "the results are"),
+    ];
+    for (found, what) in places {
+        if !all_fit(t, &carried, found) {
+            return types(format!("{what} not what the loop carries"));
+        }
+    }
+    if !is_condition(t, &holds) {
+        return types("the condition does not return one `tensor<i1>`");
+    }
+    nothing(t)
+}
+
+/// Demands that a branch takes nothing and returns what the op gives.
+fn returns_results(t: &Typing, index: usize) -> Result<(), Violation> {
+    let (arguments, returned) = t.region(index)?;
+    if !arguments.is_empty() {
+        return types(format!("region {index} takes arguments"));
+    }
+    if !all_fit(t, &returned, &result_types(t)) {
+        return types(format!("region {index} does not return what the op gives"));
+    }
+    Ok(())
+}
+
+fn branch(t: &Typing) -> Inferred {
+    if !is_condition(t, &operand_types(t)) {
+        return types("the condition must be a `tensor<i1>`");
+    }
+    t.regions(2)?;
+    returns_results(t, 0)?;
+    returns_results(t, 1)?;
+    nothing(t)
+}
+
+fn case(t: &Typing) -> Inferred {
+    t.scalar(0)?;
+    t.integer_operand(0)?;
+    let regions = t.module.op(t.op).regions.len();
+    if regions == 0 {
+        return types("there is no branch");
+    }
+    (0..regions).try_for_each(|index| returns_results(t, index))?;
+    nothing(t)
+}
+
+fn barrier(t: &Typing) -> Inferred {
+    if !all_fit(t, &operand_types(t), &result_types(t)) {
+        return types("the results are not the operands");
+    }
+    nothing(t)
+}
+
+fn tuple(t: &Typing) -> Inferred {
+    match t.module.types.get(result_types(t)[0]) {
+        Type::Tuple(inner) if all_fit(t, inner, &operand_types(t)) => nothing(t),
+        _ => types("the result is not the tuple of the operands"),
+    }
+}
+
+fn get_tuple_element(t: &Typing) -> Inferred {
+    let Type::Tuple(inner) = t.module.types.get(operand_types(t)[0]) else {
+        return types("the operand is no tuple");
+    };
+    let index = t.integer("index")?;
+    match usize::try_from(index).ok().and_then(|index| inner.get(index)) {
+        None => attribute("index", format!("{index} is no element of a tuple of {}", inner.len())),
+        Some(&ty) if !type_fits(t, ty, result_types(t)[0]) => {
+            types("the result is not that element of the tuple")
+        }
+        Some(_) => nothing(t),
+    }
+}
+
+fn composite(t: &Typing) -> Inferred {
+    t.attribute("name")?;
+    nothing(t)
+}
+
+fn custom_call(t: &Typing) -> Inferred {
+    t.attribute("call_target_name")?;
+    nothing(t)
+}
+
+/// A scan takes its inputs apart along `dimension`, carries the initial values through, and joins its outputs; both
+/// `operandSegmentSizes` and `resultSegmentSizes` end with the number of carried values.
+fn scan(t: &Typing) -> Inferred {
+    t.regions(1)?;
+    let operands = t.integers_of("operandSegmentSizes", 2)?;
+    let results = t.integers_of("resultSegmentSizes", 2)?;
+    for (name, sizes, count) in [
+        ("operandSegmentSizes", &operands, t.operand_count()),
+        ("resultSegmentSizes", &results, t.result_count()),
+    ] {
+        let total = sizes[0].checked_add(sizes[1]);
+        if sizes.iter().any(|&size| size < 0) || total != Some(count as i64) {
+            return attribute(name, format!("{} and {} are not {count} values", sizes[0], sizes[1]));
+        }
+    }
+    if operands[1] != results[1] {
+        return types("as many values are carried out as in");
+    }
+    let (inputs, outputs, carried) = (operands[0] as usize, results[0] as usize, operands[1] as usize);
+    let (arguments, returned) = t.region(0)?;
+    if arguments.len() != inputs + carried || returned.len() != outputs + carried {
+        return types("the body does not take and return a value for each that is scanned or carried");
+    }
+    let dimension = t.integer("dimension")?;
+    for index in 0..inputs {
+        let input = t.operand(index)?;
+        super::typing::in_range("dimension", dimension, input.rank())?;
+    }
+    for index in 0..outputs {
+        let output = t.result(index)?;
+        super::typing::in_range("dimension", dimension, output.rank())?;
+    }
+    let (all, found) = (operand_types(t), result_types(t));
+    let carries = [&arguments[inputs..], &returned[outputs..], &found[outputs..]];
+    if carries.iter().any(|types| !all_fit(t, &all[inputs..], types)) {
+        return types("the carried values differ in type");
+    }
+    nothing(t)
+}

@@ -1,0 +1,110 @@
+//! Rules of ops whose sizes are operands.
+
+use super::movement::{broadcasts, padded, size_scalar};
+use super::typing::{Typing, one, tensor, types};
+use super::{Inferred, Rule, rule};
+use crate::ir::{Dim, Dims};
+
+pub(super) const RULES: &[Rule] = &[
+    rule("stablehlo.dynamic_broadcast_in_dim", 2, dynamic_broadcast_in_dim),
+    rule("stablehlo.dynamic_iota", 1, dynamic_iota),
+    rule("stablehlo.dynamic_pad", 5, dynamic_pad),
+    rule("stablehlo.dynamic_reshape", 2, dynamic_reshape),
+    rule("stablehlo.get_dimension_size", 1, get_dimension_size),
+    rule("stablehlo.real_dynamic_slice", 4, real_dynamic_slice),
+    rule("stablehlo.set_dimension_size", 2, set_dimension_size),
+];
+
+/// The sizes that an operand is, when it is a constant; unknown ones otherwise.
+fn sizes_from(t: &Typing, index: usize, rank: usize) -> Result<Dims, super::Violation> {
+    let unknown = std::iter::repeat_n(Dim::Dynamic, rank).collect();
+    let Some(values) = constant(t, index)? else { return Ok(unknown) };
+    if values.iter().any(|&size| size < 0) || values.len() != rank {
+        return types(format!("operand {index} holds no sizes"));
+    }
+    Ok(values.into_iter().map(Dim::Known).collect())
+}
+
+fn constant(t: &Typing, index: usize) -> Result<Option<Vec<i64>>, super::Violation> {
+    let constant = t.module.constant_of(t.operand_value(index)?);
+    Ok(constant.and_then(|constant| t.module.constant_integers(constant)))
+}
+
+fn get_dimension_size(t: &Typing) -> Inferred {
+    t.dimension("dimension", t.operand(0)?.rank())?;
+    one(size_scalar())
+}
+
+fn set_dimension_size(t: &Typing) -> Inferred {
+    let operand = t.operand(0)?;
+    t.dimension("dimension", operand.rank())?;
+    t.scalar(1)?;
+    t.integer_operand(1)?;
+    one(tensor(operand.element, t.result(0)?.dims.clone()))
+}
+
+fn dynamic_reshape(t: &Typing) -> Inferred {
+    let (operand, result) = (t.operand(0)?, t.result(0)?);
+    t.list(1, result.rank())?;
+    let ty = tensor(operand.element, sizes_from(t, 1, result.rank())?);
+    let counts = operand.count().zip(ty.count().or(result.count()));
+    if counts.is_some_and(|(from, to)| from != to) {
+        return types(format!("`{}` has another number of elements than the result", t.describe(operand)));
+    }
+    one(ty)
+}
+
+fn dynamic_broadcast_in_dim(t: &Typing) -> Inferred {
+    let (operand, result) = (t.operand(0)?, t.result(0)?);
+    t.list(1, result.rank())?;
+    broadcasts(t, result.rank())?;
+    one(tensor(operand.element, sizes_from(t, 1, result.rank())?))
+}
+
+fn dynamic_iota(t: &Typing) -> Inferred {
+    let result = t.result(0)?;
+    t.list(0, result.rank())?;
+    t.dimension("iota_dimension", result.rank())?;
+    one(tensor(result.element, sizes_from(t, 0, result.rank())?))
+}
+
+fn real_dynamic_slice(t: &Typing) -> Inferred {
+    let operand = t.operand(0)?;
+    (1..4).try_for_each(|index| t.list(index, operand.rank()))?;
+    let known = (constant(t, 1)?, constant(t, 2)?, constant(t, 3)?);
+    let mut dims: Dims = std::iter::repeat_n(Dim::Dynamic, operand.rank()).collect();
+    if let (Some(starts), Some(limits), Some(strides)) = known {
+        for (axis, dim) in dims.iter_mut().enumerate() {
+            let (start, limit, stride) = (starts[axis], limits[axis], strides[axis]);
+            let beyond = operand.dims[axis].known().is_some_and(|size| limit > size);
+            if start < 0 || start > limit || stride < 1 || beyond {
+                return types(format!(
+                    "dimension {axis} cannot be sliced from {start} to {limit} by {stride}"
+                ));
+            }
+            *dim = Dim::Known((limit - start) / stride + i64::from((limit - start) % stride != 0));
+        }
+    }
+    one(tensor(operand.element, dims))
+}
+
+fn dynamic_pad(t: &Typing) -> Inferred {
+    let operand = t.operand(0)?;
+    t.same_element(0, 1)?;
+    t.scalar(1)?;
+    (2..5).try_for_each(|index| t.list(index, operand.rank()))?;
+    let mut dims: Dims = std::iter::repeat_n(Dim::Dynamic, operand.rank()).collect();
+    if let (Some(low), Some(high), Some(interior)) = (constant(t, 2)?, constant(t, 3)?, constant(t, 4)?) {
+        for (axis, dim) in dims.iter_mut().enumerate() {
+            if interior[axis] < 0 {
+                return types(format!("the interior padding of dimension {axis} is negative"));
+            }
+            let Some(size) = operand.dims[axis].known() else { continue };
+            match padded(size, low[axis], high[axis], interior[axis]) {
+                Some(size) => *dim = Dim::Known(size),
+                None => return types(format!("dimension {axis} has no size after padding")),
+            }
+        }
+    }
+    one(tensor(operand.element, dims))
+}

@@ -1,0 +1,219 @@
+//! Rules of ops that work on each element by itself.
+
+use super::typing::{Typing, dims_fit, known_of, one, tensor, types};
+use super::{Inferred, Rule, Violation, rule};
+use crate::ir::{Dims, Element, TensorType};
+
+pub(super) const RULES: &[Rule] = &[
+    rule("chlo.acos", 1, same),
+    rule("chlo.acosh", 1, same),
+    rule("chlo.asin", 1, same),
+    rule("chlo.asinh", 1, same),
+    rule("chlo.atan", 1, same),
+    rule("chlo.atanh", 1, same),
+    rule("chlo.bessel_i1e", 1, same),
+    rule("chlo.broadcast_add", 2, broadcasting),
+    rule("chlo.broadcast_and", 2, broadcasting),
+    rule("chlo.broadcast_atan2", 2, broadcasting),
+    rule("chlo.broadcast_compare", 2, broadcasting),
+    rule("chlo.broadcast_complex", 2, broadcasting),
+    rule("chlo.broadcast_divide", 2, broadcasting),
+    rule("chlo.broadcast_maximum", 2, broadcasting),
+    rule("chlo.broadcast_minimum", 2, broadcasting),
+    rule("chlo.broadcast_multiply", 2, broadcasting),
+    rule("chlo.broadcast_next_after", 2, broadcasting),
+    rule("chlo.broadcast_or", 2, broadcasting),
+    rule("chlo.broadcast_polygamma", 2, broadcasting),
+    rule("chlo.broadcast_power", 2, broadcasting),
+    rule("chlo.broadcast_remainder", 2, broadcasting),
+    rule("chlo.broadcast_select", 3, broadcasting),
+    rule("chlo.broadcast_shift_left", 2, broadcasting),
+    rule("chlo.broadcast_shift_right_arithmetic", 2, broadcasting),
+    rule("chlo.broadcast_shift_right_logical", 2, broadcasting),
+    rule("chlo.broadcast_subtract", 2, broadcasting),
+    rule("chlo.broadcast_xor", 2, broadcasting),
+    rule("chlo.broadcast_zeta", 2, broadcasting),
+    rule("chlo.conj", 1, same),
+    rule("chlo.cosh", 1, same),
+    rule("chlo.digamma", 1, same),
+    rule("chlo.erf", 1, same),
+    rule("chlo.erf_inv", 1, same),
+    rule("chlo.erfc", 1, same),
+    rule("chlo.is_inf", 1, predicate),
+    rule("chlo.is_neg_inf", 1, predicate),
+    rule("chlo.is_pos_inf", 1, predicate),
+    rule("chlo.lgamma", 1, same),
+    rule("chlo.mulhi", 2, same),
+    rule("chlo.next_after", 2, same),
+    rule("chlo.polygamma", 2, same),
+    rule("chlo.sinh", 1, same),
+    rule("chlo.square", 1, same),
+    rule("chlo.tan", 1, same),
+    rule("chlo.zeta", 2, same),
+    rule("stablehlo.abs", 1, part),
+    rule("stablehlo.add", 2, same),
+    rule("stablehlo.and", 2, same),
+    rule("stablehlo.atan2", 2, same),
+    rule("stablehlo.cbrt", 1, same),
+    rule("stablehlo.ceil", 1, same),
+    rule("stablehlo.clamp", 3, clamp),
+    rule("stablehlo.compare", 2, compare),
+    rule("stablehlo.complex", 2, complex),
+    rule("stablehlo.convert", 1, shape),
+    rule("stablehlo.cosine", 1, same),
+    rule("stablehlo.count_leading_zeros", 1, same),
+    rule("stablehlo.divide", 2, same),
+    rule("stablehlo.exponential", 1, same),
+    rule("stablehlo.exponential_minus_one", 1, same),
+    rule("stablehlo.floor", 1, same),
+    rule("stablehlo.imag", 1, part),
+    rule("stablehlo.is_finite", 1, predicate),
+    rule("stablehlo.log", 1, same),
+    rule("stablehlo.log_plus_one", 1, same),
+    rule("stablehlo.logistic", 1, same),
+    rule("stablehlo.maximum", 2, same),
+    rule("stablehlo.minimum", 2, same),
+    rule("stablehlo.multiply", 2, same),
+    rule("stablehlo.negate", 1, same),
+    rule("stablehlo.not", 1, same),
+    rule("stablehlo.or", 2, same),
+    rule("stablehlo.popcnt", 1, same),
+    rule("stablehlo.power", 2, same),
+    rule("stablehlo.real", 1, part),
+    rule("stablehlo.reduce_precision", 1, reduce_precision),
+    rule("stablehlo.remainder", 2, same),
+    rule("stablehlo.round_nearest_afz", 1, same),
+    rule("stablehlo.round_nearest_even", 1, same),
+    rule("stablehlo.rsqrt", 1, same),
+    rule("stablehlo.select", 3, select),
+    rule("stablehlo.shift_left", 2, same),
+    rule("stablehlo.shift_right_arithmetic", 2, same),
+    rule("stablehlo.shift_right_logical", 2, same),
+    rule("stablehlo.sign", 1, same),
+    rule("stablehlo.sine", 1, same),
+    rule("stablehlo.sqrt", 1, same),
+    rule("stablehlo.subtract", 2, same),
+    rule("stablehlo.tan", 1, same),
+    rule("stablehlo.tanh", 1, same),
+    rule("stablehlo.uniform_dequantize", 1, shape),
+    rule("stablehlo.uniform_quantize", 1, shape),
+    rule("stablehlo.xor", 2, same),
+];
+
+/// The sizes that all these operands have.
+fn common(t: &Typing, operands: &[&TensorType]) -> Result<Dims, Violation> {
+    let Some((first, rest)) = operands.split_first() else { return Ok(Dims::new()) };
+    let mut dims = first.dims.clone();
+    for other in rest {
+        if !dims_fit(&dims, &other.dims) {
+            let (first, other) = (t.describe(first), t.describe(other));
+            return types(format!("the operands differ in shape: `{first}` and `{other}`"));
+        }
+        dims.iter_mut().zip(&other.dims).for_each(|(dim, &other)| *dim = known_of(*dim, other));
+    }
+    Ok(dims)
+}
+
+/// All operands and the result have one type.
+fn same(t: &Typing) -> Inferred {
+    let operands = t.operands()?;
+    let element = operands.first().map_or(Element::Bool, |first| first.element);
+    for index in 1..operands.len() {
+        t.same_element(0, index)?;
+    }
+    one(tensor(element, common(t, &operands)?))
+}
+
+/// The result has the operand's shape and any element type.
+fn shape(t: &Typing) -> Inferred {
+    one(tensor(t.result(0)?.element, t.operand(0)?.dims.clone()))
+}
+
+/// The result is whether something holds of each element.
+fn predicate(t: &Typing) -> Inferred {
+    one(tensor(Element::Bool, t.operand(0)?.dims.clone()))
+}
+
+/// The result is real where the operand is complex.
+fn part(t: &Typing) -> Inferred {
+    let operand = t.operand(0)?;
+    one(tensor(operand.element.part(), operand.dims.clone()))
+}
+
+fn complex(t: &Typing) -> Inferred {
+    t.same_element(0, 1)?;
+    let operands = t.operands()?;
+    let element = match operands[0].element {
+        Element::F32 => Element::C64,
+        Element::F64 => Element::C128,
+        _ => return types("the parts of a complex number are f32 or f64"),
+    };
+    one(tensor(element, common(t, &operands)?))
+}
+
+fn compare(t: &Typing) -> Inferred {
+    t.same_element(0, 1)?;
+    t.word("comparison_direction", &["EQ", "NE", "GE", "GT", "LE", "LT"])?;
+    one(tensor(Element::Bool, common(t, &t.operands()?)?))
+}
+
+fn select(t: &Typing) -> Inferred {
+    t.same_element(1, 2)?;
+    let (predicate, on_true, on_false) = (t.operand(0)?, t.operand(1)?, t.operand(2)?);
+    if predicate.element != Element::Bool {
+        return types(format!("operand 0 is `{}`, but must hold i1", t.describe(predicate)));
+    }
+    let mut operands = vec![on_true, on_false];
+    // A predicate of rank 0 chooses for all elements (StableHLO spec, select, C1).
+    if predicate.rank() != 0 {
+        operands.push(predicate);
+    }
+    one(tensor(on_true.element, common(t, &operands)?))
+}
+
+fn clamp(t: &Typing) -> Inferred {
+    let (low, operand, high) = (t.operand(0)?, t.operand(1)?, t.operand(2)?);
+    t.same_element(0, 1)?;
+    t.same_element(1, 2)?;
+    let mut operands = vec![operand];
+    operands.extend([low, high].into_iter().filter(|bound| bound.rank() != 0));
+    one(tensor(operand.element, common(t, &operands)?))
+}
+
+fn reduce_precision(t: &Typing) -> Inferred {
+    for (name, least) in [("exponent_bits", 1), ("mantissa_bits", 0)] {
+        let bits = t.integer(name)?;
+        if bits < least {
+            return super::typing::attribute(name, format!("{bits} is less than {least}"));
+        }
+    }
+    same(t)
+}
+
+/// Sizes are one where `broadcast_dimensions`, or their alignment at the last dimension, puts them together, or one of
+/// them is 1.
+fn broadcasting(t: &Typing) -> Inferred {
+    let result = t.result(0)?;
+    let explicit = t.module.attribute(t.op, "broadcast_dimensions").is_some();
+    for operand in t.operands()? {
+        if operand.rank() > result.rank() {
+            return types("an operand has more dimensions than the result");
+        }
+        if explicit && operand.rank() < result.rank() {
+            t.dimensions("broadcast_dimensions", result.rank())?;
+            continue;
+        }
+        let aligned = &result.dims[result.rank() - operand.rank()..];
+        let fits = operand.dims.iter().zip(aligned).all(|(&own, &whole)| {
+            own.known().is_none_or(|own| own == 1 || whole.known().is_none_or(|whole| own == whole))
+        });
+        if !fits {
+            return types(format!(
+                "`{}` does not broadcast to `{}`",
+                t.describe(operand),
+                t.describe(result)
+            ));
+        }
+    }
+    one(result.clone())
+}

@@ -1,0 +1,149 @@
+//! Rules of linear algebra, transforms, normalisation, random numbers and selection.
+
+use super::typing::{Typing, attribute, dim_fits, dims_fit, one, tensor, types};
+use super::{Count, Inferred, Rule, rule, variadic};
+use crate::ir::{Dim, Element, TensorType};
+use smallvec::smallvec;
+
+pub(super) const RULES: &[Rule] = &[
+    variadic("chlo.top_k", 1, Count::Exactly(2), top_k),
+    Rule { results: Count::Exactly(3), ..rule("stablehlo.batch_norm_grad", 5, batch_norm) },
+    rule("stablehlo.batch_norm_inference", 5, batch_norm),
+    Rule { results: Count::Exactly(3), ..rule("stablehlo.batch_norm_training", 3, batch_norm) },
+    rule("stablehlo.cholesky", 1, cholesky),
+    rule("stablehlo.fft", 1, fft),
+    rule("stablehlo.rng", 3, rng),
+    Rule { results: Count::Exactly(2), ..rule("stablehlo.rng_bit_generator", 1, rng_bit_generator) },
+    rule("stablehlo.triangular_solve", 2, triangular_solve),
+];
+
+/// Demands that the last two dimensions are there and of one size.
+fn square(t: &Typing, ty: &TensorType) -> Result<(), super::Violation> {
+    match ty.dims[..] {
+        [.., rows, columns] if dim_fits(rows, columns) => Ok(()),
+        _ => types(format!("`{}` holds no square matrices", t.describe(ty))),
+    }
+}
+
+fn cholesky(t: &Typing) -> Inferred {
+    let operand = t.operand(0)?;
+    square(t, operand)?;
+    one(operand.clone())
+}
+
+/// `op(a) * x = b`, or `x * op(a) = b` (StableHLO spec, triangular_solve, C1 to C4).
+fn triangular_solve(t: &Typing) -> Inferred {
+    let (a, b) = (t.operand(0)?, t.operand(1)?);
+    t.same_element(0, 1)?;
+    square(t, a)?;
+    let left = t.module.attribute(t.op, "left_side").and_then(|left| left.as_bool()).unwrap_or(false);
+    let rank = a.rank();
+    let fits = b.rank() == rank
+        && dims_fit(&a.dims[..rank - 2], &b.dims[..rank - 2])
+        && dim_fits(a.dims[rank - 1], b.dims[if left { rank - 2 } else { rank - 1 }]);
+    if !fits {
+        return types(format!("`{}` is no right side for `{}`", t.describe(b), t.describe(a)));
+    }
+    if t.module.attribute(t.op, "transpose_a").is_some() {
+        t.word("transpose_a", &["NO_TRANSPOSE", "TRANSPOSE", "ADJOINT", "TRANSPOSE_INVALID"])?;
+    }
+    one(b.clone())
+}
+
+/// StableHLO spec, fft, C1 to C5.
+fn fft(t: &Typing) -> Inferred {
+    let operand = t.operand(0)?;
+    let kind = t.word("fft_type", &["FFT", "IFFT", "RFFT", "IRFFT"])?;
+    let lengths = t.integers("fft_length")?;
+    if !(1..=3).contains(&lengths.len()) || lengths.len() > operand.rank() {
+        return attribute("fft_length", format!("{} lengths do not fit the operand", lengths.len()));
+    }
+    if let Some(length) = lengths.iter().find(|&&length| length < 0) {
+        return attribute("fft_length", format!("{length} is negative"));
+    }
+    let element = match (kind, operand.element) {
+        ("FFT" | "IFFT", Element::C64 | Element::C128) => operand.element,
+        ("RFFT", Element::F32) => Element::C64,
+        ("RFFT", Element::F64) => Element::C128,
+        ("IRFFT", Element::C64 | Element::C128) => operand.element.part(),
+        _ => return types(format!("{kind} does not take `{}`", t.describe(operand))),
+    };
+    let mut dims = operand.dims.clone();
+    let first = operand.rank() - lengths.len();
+    for (index, &length) in lengths.iter().enumerate() {
+        let axis = first + index;
+        let last = index + 1 == lengths.len();
+        let half = if length == 0 { 0 } else { length / 2 + 1 };
+        let takes = if last && kind == "IRFFT" { half } else { length };
+        if !dim_fits(dims[axis], Dim::Known(takes)) {
+            return attribute(
+                "fft_length",
+                format!("dimension {axis} of the operand does not have {takes} elements"),
+            );
+        }
+        dims[axis] = Dim::Known(if last && kind == "RFFT" { half } else { length });
+    }
+    one(tensor(element, dims))
+}
+
+/// All operands but the first, and the gradient, which has its shape, are of the features' size.
+fn batch_norm(t: &Typing) -> Inferred {
+    let operand = t.operand(0)?;
+    let feature = t.dimension("feature_index", operand.rank())?;
+    t.attribute("epsilon")?;
+    let vectors = if t.result_count() == 3 && t.operand_count() == 5 { 1..4 } else { 1..t.operand_count() };
+    for index in vectors {
+        let vector = t.operand(index)?;
+        if !dims_fit(&vector.dims, &[operand.dims[feature]]) {
+            return types(format!(
+                "operand {index} is `{}`, which is not one number for each feature",
+                t.describe(vector)
+            ));
+        }
+    }
+    if t.operand_count() == 5 && t.result_count() == 3 && !dims_fit(&t.operand(4)?.dims, &operand.dims) {
+        return types("the gradient does not have the operand's shape");
+    }
+    let whole = tensor(operand.element, operand.dims.clone());
+    let vector = tensor(t.operand(1)?.element, [operand.dims[feature]]);
+    if t.result_count() == 1 {
+        return one(whole);
+    }
+    Ok(smallvec![whole, vector.clone(), vector])
+}
+
+fn rng(t: &Typing) -> Inferred {
+    t.scalar(0)?;
+    t.scalar(1)?;
+    t.same_element(0, 1)?;
+    let result = t.result(0)?;
+    t.list(2, result.rank())?;
+    t.word("rng_distribution", &["UNIFORM", "NORMAL"])?;
+    one(tensor(t.operand(0)?.element, result.dims.clone()))
+}
+
+fn rng_bit_generator(t: &Typing) -> Inferred {
+    let state = t.operand(0)?;
+    t.word("rng_algorithm", &["DEFAULT", "THREE_FRY", "PHILOX"])?;
+    if state.rank() != 1 {
+        return types("the state must be a list");
+    }
+    Ok(smallvec![state.clone(), t.result(1)?.clone()])
+}
+
+/// The greatest `k` along the last dimension, and where they stand.
+fn top_k(t: &Typing) -> Inferred {
+    let operand = t.operand(0)?;
+    let k = t.integer("k")?;
+    let mut dims = operand.dims.clone();
+    let Some(last) = dims.last_mut() else { return types("the operand must have a dimension") };
+    if k < 0 || last.known().is_some_and(|size| k > size) {
+        return attribute("k", format!("{k} elements cannot be taken from `{}`", t.describe(operand)));
+    }
+    *last = Dim::Known(k);
+    let indices = t.result(1)?.element;
+    if !indices.is_integer() {
+        return types("the second result must hold integers");
+    }
+    Ok(smallvec![tensor(operand.element, dims.clone()), tensor(indices, dims)])
+}

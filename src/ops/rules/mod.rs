@@ -1,0 +1,199 @@
+//! Type rules: what the StableHLO specification demands of each op, as far as types and attributes tell.
+//!
+//! A rule reads an op's operands, attributes and regions, and gives the types that its results have. [`check`]
+//! holds these against the types that the text states, so that no lowering meets an axis out of range or a shape
+//! that does not fit; [`infer`] gives them to whoever knows more of the operands than the text does. An unknown size
+//! fits every size.
+
+mod collective;
+mod contraction;
+mod control;
+mod dynamic;
+mod elementwise;
+mod index;
+mod linear;
+mod movement;
+mod typing;
+mod window;
+
+use crate::diagnostic::{Diagnostic, Diagnostics, catalogue};
+use crate::ir::{Module, OpId, TensorType};
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
+use std::sync::LazyLock;
+use typing::Typing;
+
+/// What an op breaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Violation {
+    /// An attribute that is missing.
+    Missing(&'static str),
+    /// An attribute with a value that is not allowed.
+    Attribute(&'static str, String),
+    /// Types that do not go together.
+    Types(String),
+}
+
+/// The types of the results, or nothing where the rule does not say.
+type Inferred = Result<SmallVec<[TensorType; 1]>, Violation>;
+
+/// How many operands or results there are.
+#[derive(Clone, Copy)]
+enum Count {
+    Exactly(usize),
+    AtLeast(usize),
+}
+
+impl Count {
+    fn holds(self, found: usize) -> bool {
+        match self {
+            Count::Exactly(count) => found == count,
+            Count::AtLeast(count) => found >= count,
+        }
+    }
+
+    fn describe(self) -> String {
+        match self {
+            Count::Exactly(count) => count.to_string(),
+            Count::AtLeast(count) => format!("at least {count}"),
+        }
+    }
+}
+
+/// The rule of one op.
+#[derive(Clone, Copy)]
+struct Rule {
+    name: &'static str,
+    operands: Count,
+    results: Count,
+    infer: fn(&Typing) -> Inferred,
+}
+
+/// A rule of an op with so many operands and one result.
+const fn rule(name: &'static str, operands: usize, infer: fn(&Typing) -> Inferred) -> Rule {
+    Rule { name, operands: Count::Exactly(operands), results: Count::Exactly(1), infer }
+}
+
+/// A rule of an op with so many operands or more, and one result or more.
+const fn variadic(
+    name: &'static str,
+    operands: usize,
+    results: Count,
+    infer: fn(&Typing) -> Inferred,
+) -> Rule {
+    Rule { name, operands: Count::AtLeast(operands), results, infer }
+}
+
+const RULES: &[&[Rule]] = &[
+    collective::RULES,
+    contraction::RULES,
+    control::RULES,
+    dynamic::RULES,
+    elementwise::RULES,
+    index::RULES,
+    linear::RULES,
+    movement::RULES,
+    window::RULES,
+];
+
+static INDEX: LazyLock<FxHashMap<&'static str, &'static Rule>> =
+    LazyLock::new(|| RULES.iter().flat_map(|rules| rules.iter()).map(|rule| (rule.name, rule)).collect());
+
+/// Reports what an op breaks of its rule; an op without a rule breaks none.
+pub fn check(module: &Module, op: OpId, diagnostics: &mut Diagnostics) {
+    let Some(rule) = INDEX.get(module.op_name(op)) else { return };
+    let operation = module.op(op);
+    // A faulty definition has been reported, and what follows from it would repeat that.
+    if operation.operands.iter().any(|&operand| module.is_poison(operand)) {
+        return;
+    }
+    let (name, at) = (rule.name, module.span(op).name);
+    if !rule.operands.holds(operation.operands.len()) {
+        let (expected, found) = (&*rule.operands.describe(), operation.operands.len());
+        diagnostics.push(catalogue::WrongOperandCount { op: name, expected, found, at });
+        return;
+    }
+    if !rule.results.holds(operation.results.len()) {
+        let (expected, found) = (&*rule.results.describe(), operation.results.len());
+        diagnostics.push(catalogue::WrongResultCount { op: name, expected, found, at });
+        return;
+    }
+    if let Err(violation) = broken(module, op, rule) {
+        diagnostics.push(diagnostic(module, op, &violation));
+    }
+}
+
+fn diagnostic(module: &Module, op: OpId, violation: &Violation) -> Diagnostic {
+    let (op, at) = (module.op_name(op), module.span(op).name);
+    match violation {
+        Violation::Missing(attribute) => catalogue::MissingAttribute { op, attribute, at }.into(),
+        Violation::Attribute(attribute, why) => catalogue::InvalidAttribute { op, attribute, why, at }.into(),
+        Violation::Types(why) => catalogue::InvalidType { op, why, at }.into(),
+    }
+}
+
+fn broken(module: &Module, op: OpId, rule: &Rule) -> Result<(), Violation> {
+    let typing = Typing { module, op };
+    let values = module.op(op).operands.iter().chain(&module.op(op).results);
+    for ty in values.filter_map(|&value| module.tensor(value)) {
+        let negative = ty.dims.iter().any(|dim| dim.known().is_some_and(|size| size < 0));
+        if negative || (ty.is_static() && ty.count().is_none()) {
+            return Err(Violation::Types(format!("`{}` has no size", typing.describe(ty))));
+        }
+    }
+    let inferred = (rule.infer)(&typing)?;
+    for (index, expected) in inferred.iter().enumerate() {
+        let found = typing.result(index)?;
+        if !typing::fits(expected, found) {
+            let (expected, found) = (typing.describe(expected), typing.describe(found));
+            return Err(Violation::Types(format!(
+                "the result is `{found}`, but `{expected}` follows from the operands"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The types that follow from an op's operands for its results; `None` where the op has no rule, breaks it, or the
+/// rule does not say. A size that does not follow is unknown.
+pub fn infer(module: &Module, op: OpId) -> Option<SmallVec<[TensorType; 1]>> {
+    let rule = INDEX.get(module.op_name(op))?;
+    let operation = module.op(op);
+    if !rule.operands.holds(operation.operands.len()) || !rule.results.holds(operation.results.len()) {
+        return None;
+    }
+    let inferred = (rule.infer)(&Typing { module, op }).ok()?;
+    (inferred.len() == operation.results.len()).then_some(inferred)
+}
+
+/// Ops that end a block.
+const TERMINATORS: &[&str] = &["func.return", "onnx.return", "sdy.return", "stablehlo.return"];
+
+/// Whether ops of that name end a block.
+pub fn is_terminator(name: &str) -> bool {
+    TERMINATORS.contains(&name)
+}
+
+/// Ops that do something besides giving their results.
+const EFFECTS: &[&str] = &[
+    "stablehlo.after_all",
+    "stablehlo.create_token",
+    "stablehlo.infeed",
+    "stablehlo.outfeed",
+    "stablehlo.recv",
+    "stablehlo.send",
+    "stablehlo.trace",
+];
+
+/// Whether an op is there for its results alone. Of what is not known, nothing is assumed.
+pub fn is_pure(module: &Module, op: OpId) -> bool {
+    let name = module.op_name(op);
+    if name == "stablehlo.custom_call" {
+        let effect = module.attribute(op, "has_side_effect");
+        return effect.is_none_or(|effect| effect.as_bool() == Some(false));
+    }
+    name.starts_with("onnx.") || (INDEX.contains_key(name) && !EFFECTS.contains(&name))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,219 @@
+//! Rules of ops that make and arrange elements.
+
+use super::typing::{Typing, attribute, dim_fits, dims_fit, element_fits, one, tensor, types};
+use super::{Count, Inferred, Rule, rule, variadic};
+use crate::ir::{Attribute, Dim, Dims, Element};
+
+pub(super) const RULES: &[Rule] = &[
+    rule("chlo.constant", 0, constant),
+    rule("chlo.constant_like", 1, constant_like),
+    rule("stablehlo.bitcast_convert", 1, bitcast_convert),
+    rule("stablehlo.broadcast", 1, broadcast),
+    rule("stablehlo.broadcast_in_dim", 1, broadcast_in_dim),
+    variadic("stablehlo.concatenate", 1, Count::Exactly(1), concatenate),
+    rule("stablehlo.constant", 0, constant),
+    rule("stablehlo.iota", 0, iota),
+    rule("stablehlo.pad", 2, pad),
+    rule("stablehlo.reshape", 1, reshape),
+    rule("stablehlo.reverse", 1, reverse),
+    rule("stablehlo.slice", 1, slice),
+    rule("stablehlo.transpose", 1, transpose),
+];
+
+fn constant(t: &Typing) -> Inferred {
+    match t.attribute("value")? {
+        Attribute::Dense(id) => match t.module.tensor_type(t.module.constant(*id).ty) {
+            Some(ty) if ty.is_static() => one(ty.clone()),
+            _ => attribute("value", "a literal of known sizes is expected"),
+        },
+        _ => attribute("value", "a literal is expected"),
+    }
+}
+
+fn constant_like(t: &Typing) -> Inferred {
+    t.attribute("value")?;
+    one(tensor(t.result(0)?.element, t.operand(0)?.dims.clone()))
+}
+
+fn iota(t: &Typing) -> Inferred {
+    let result = t.result(0)?;
+    t.dimension("iota_dimension", result.rank())?;
+    one(result.clone())
+}
+
+fn reshape(t: &Typing) -> Inferred {
+    let (operand, result) = (t.operand(0)?, t.result(0)?);
+    let counts = operand.count().zip(result.count());
+    if counts.is_some_and(|(from, to)| from != to) {
+        let (from, to) = (t.describe(operand), t.describe(result));
+        return types(format!("`{from}` and `{to}` differ in their number of elements"));
+    }
+    one(tensor(operand.element, result.dims.clone()))
+}
+
+/// The operand's elements in the bits of another type: a wider type takes the last dimension in, a narrower one adds
+/// one (StableHLO spec, bitcast_convert, C1).
+fn bitcast_convert(t: &Typing) -> Inferred {
+    let (operand, result) = (t.operand(0)?, t.result(0)?);
+    let (from, to) = (operand.element.bits(), result.element.bits());
+    if from == 0 || to == 0 {
+        return one(result.clone());
+    }
+    if from == to {
+        return one(tensor(result.element, operand.dims.clone()));
+    }
+    let (wide, narrow) = (from.max(to), from.min(to));
+    let ratio = Dim::Known(i64::from(wide / narrow));
+    let mut dims = operand.dims.clone();
+    if from > to {
+        dims.push(ratio);
+        return one(tensor(result.element, dims));
+    }
+    match dims.pop() {
+        Some(last) if wide % narrow == 0 && dim_fits(last, ratio) => one(tensor(result.element, dims)),
+        _ => types(format!("`{}` has no last dimension for its wider elements", t.describe(operand))),
+    }
+}
+
+/// Dimensions of `broadcast_sizes` come before those of the operand.
+fn broadcast(t: &Typing) -> Inferred {
+    let operand = t.operand(0)?;
+    let sizes = t.integers("broadcast_sizes")?;
+    if sizes.iter().any(|&size| size < 0) {
+        return attribute("broadcast_sizes", "a size is negative");
+    }
+    let dims: Dims = sizes.into_iter().map(Dim::Known).chain(operand.dims.iter().copied()).collect();
+    one(tensor(operand.element, dims))
+}
+
+fn broadcast_in_dim(t: &Typing) -> Inferred {
+    let (operand, result) = (t.operand(0)?, t.result(0)?);
+    broadcasts(t, result.rank())?;
+    one(tensor(operand.element, result.dims.clone()))
+}
+
+/// Demands that `broadcast_dimensions` has a dimension of the result for each of operand 0, of its size unless that
+/// is 1.
+pub(super) fn broadcasts(t: &Typing, rank: usize) -> Result<(), super::Violation> {
+    const NAME: &str = "broadcast_dimensions";
+    let (operand, result) = (t.operand(0)?, t.result(0)?);
+    let dims = t.dimensions(NAME, rank)?;
+    if dims.len() != operand.rank() {
+        return attribute(NAME, format!("{} dimensions are expected, found {}", operand.rank(), dims.len()));
+    }
+    for (&dim, own) in dims.iter().zip(&operand.dims) {
+        let whole = result.dims[dim].known();
+        if own.known().is_some_and(|own| own != 1 && whole.is_some_and(|whole| own != whole)) {
+            let (from, to) = (t.describe(operand), t.describe(result));
+            return types(format!("`{from}` does not broadcast to `{to}`: dimension {dim} differs"));
+        }
+    }
+    Ok(())
+}
+
+fn transpose(t: &Typing) -> Inferred {
+    let operand = t.operand(0)?;
+    let permutation = t.dimensions("permutation", operand.rank())?;
+    if permutation.len() != operand.rank() {
+        let why = format!("{} dimensions are expected, found {}", operand.rank(), permutation.len());
+        return attribute("permutation", why);
+    }
+    one(tensor(operand.element, permutation.iter().map(|&dim| operand.dims[dim])))
+}
+
+fn reverse(t: &Typing) -> Inferred {
+    let operand = t.operand(0)?;
+    t.dimensions("dimensions", operand.rank())?;
+    one(operand.clone())
+}
+
+fn slice(t: &Typing) -> Inferred {
+    let operand = t.operand(0)?;
+    let rank = operand.rank();
+    let starts = t.integers_of("start_indices", rank)?;
+    let limits = t.integers_of("limit_indices", rank)?;
+    let strides = t.integers_of("strides", rank)?;
+    let mut dims = Dims::new();
+    for axis in 0..rank {
+        let (start, limit, stride) = (starts[axis], limits[axis], strides[axis]);
+        if start < 0 || start > limit {
+            return attribute(
+                "start_indices",
+                format!("dimension {axis} begins at {start} and ends at {limit}"),
+            );
+        }
+        if operand.dims[axis].known().is_some_and(|size| limit > size) {
+            return attribute("limit_indices", format!("{limit} is beyond dimension {axis}"));
+        }
+        if stride < 1 {
+            return attribute("strides", format!("{stride} is less than 1"));
+        }
+        dims.push(Dim::Known((limit - start) / stride + i64::from((limit - start) % stride != 0)));
+    }
+    one(tensor(operand.element, dims))
+}
+
+fn concatenate(t: &Typing) -> Inferred {
+    let operands = t.operands()?;
+    let Some((first, rest)) = operands.split_first() else { return t.stated() };
+    let axis = t.dimension("dimension", first.rank())?;
+    let mut dims = first.dims.clone();
+    for other in rest {
+        let mut expected = dims.clone();
+        expected[axis] = Dim::Dynamic;
+        if !element_fits(first.element, other.element) || !dims_fit(&expected, &other.dims) {
+            let (first, other) = (t.describe(first), t.describe(other));
+            return types(format!("`{first}` and `{other}` cannot be joined at dimension {axis}"));
+        }
+        let sum = dims[axis].known().zip(other.dims[axis].known());
+        for (dim, &own) in dims.iter_mut().zip(&other.dims) {
+            *dim = super::typing::known_of(*dim, own);
+        }
+        dims[axis] = match sum.map(|(left, right)| left.checked_add(right)) {
+            Some(Some(sum)) => Dim::Known(sum),
+            Some(None) => return types("the result has no size"),
+            None => Dim::Dynamic,
+        };
+    }
+    one(tensor(first.element, dims))
+}
+
+fn pad(t: &Typing) -> Inferred {
+    let operand = t.operand(0)?;
+    t.same_element(0, 1)?;
+    t.scalar(1)?;
+    let rank = operand.rank();
+    let low = t.integers_of("edge_padding_low", rank)?;
+    let high = t.integers_of("edge_padding_high", rank)?;
+    let interior = t.integers_of("interior_padding", rank)?;
+    if let Some(value) = interior.iter().find(|&&value| value < 0) {
+        return attribute("interior_padding", format!("{value} is negative"));
+    }
+    let mut dims = Dims::new();
+    for axis in 0..rank {
+        dims.push(match operand.dims[axis].known() {
+            None => Dim::Dynamic,
+            Some(size) => match padded(size, low[axis], high[axis], interior[axis]) {
+                Some(size) => Dim::Known(size),
+                None => {
+                    return attribute(
+                        "edge_padding_low",
+                        format!("dimension {axis} has no size after padding"),
+                    );
+                }
+            },
+        });
+    }
+    one(tensor(operand.element, dims))
+}
+
+/// The size after padding, when it is one.
+pub(super) fn padded(size: i64, low: i64, high: i64, interior: i64) -> Option<i64> {
+    let between = (size - 1).max(0).checked_mul(interior)?;
+    size.checked_add(between)?.checked_add(low)?.checked_add(high).filter(|&size| size >= 0)
+}
+
+/// The result of an op that gives a size.
+pub(super) fn size_scalar() -> crate::ir::TensorType {
+    tensor(Element::I32, [])
+}

@@ -1,0 +1,334 @@
+//! What rules ask of an op.
+
+use super::{Inferred, Violation};
+use crate::ir::{Attribute, Dim, Dims, Element, Module, OpId, TensorType, TypeId, ValueId};
+use smallvec::smallvec;
+
+/// An op under a rule.
+pub(super) struct Typing<'a> {
+    pub(super) module: &'a Module,
+    pub(super) op: OpId,
+}
+
+/// A violation by types.
+pub(super) fn types<T>(why: impl Into<String>) -> Result<T, Violation> {
+    Err(Violation::Types(why.into()))
+}
+
+/// A violation by an attribute.
+pub(super) fn attribute<T>(name: &'static str, why: impl Into<String>) -> Result<T, Violation> {
+    Err(Violation::Attribute(name, why.into()))
+}
+
+/// Whether two sizes can be one.
+pub(super) fn dim_fits(x: Dim, y: Dim) -> bool {
+    match (x.known(), y.known()) {
+        (Some(x), Some(y)) => x == y,
+        _ => true,
+    }
+}
+
+/// Whether two lists of sizes can be one.
+pub(super) fn dims_fit(x: &[Dim], y: &[Dim]) -> bool {
+    x.len() == y.len() && x.iter().zip(y).all(|(&x, &y)| dim_fits(x, y))
+}
+
+/// Whether two element types can be one. Quantized types of different scales are compared by nobody here: the text of
+/// their parameters is not read.
+pub(super) fn element_fits(x: Element, y: Element) -> bool {
+    x == y || matches!((x, y), (Element::Quantized(_), _) | (_, Element::Quantized(_)))
+}
+
+/// Whether two types can be one.
+pub(super) fn fits(x: &TensorType, y: &TensorType) -> bool {
+    element_fits(x.element, y.element) && dims_fit(&x.dims, &y.dims)
+}
+
+/// The size, of two that can be one, that is known.
+pub(super) fn known_of(x: Dim, y: Dim) -> Dim {
+    if x.known().is_some() { x } else { y }
+}
+
+/// A tensor type without an encoding.
+pub(super) fn tensor(element: Element, dims: impl IntoIterator<Item = Dim>) -> TensorType {
+    TensorType { element, dims: dims.into_iter().collect(), encoding: None }
+}
+
+/// One result.
+pub(super) fn one(ty: TensorType) -> Inferred {
+    Ok(smallvec![ty])
+}
+
+impl<'a> Typing<'a> {
+    pub(super) fn operand_count(&self) -> usize {
+        self.module.op(self.op).operands.len()
+    }
+
+    pub(super) fn result_count(&self) -> usize {
+        self.module.op(self.op).results.len()
+    }
+
+    pub(super) fn operand_value(&self, index: usize) -> Result<ValueId, Violation> {
+        let operand = self.module.op(self.op).operands.get(index).copied();
+        operand.ok_or_else(|| Violation::Types(format!("there is no operand {index}")))
+    }
+
+    /// The type of an operand.
+    pub(super) fn operand(&self, index: usize) -> Result<&'a TensorType, Violation> {
+        let ty = self.module.tensor(self.operand_value(index)?);
+        ty.ok_or_else(|| Violation::Types(format!("operand {index} is no tensor")))
+    }
+
+    /// The types of all operands.
+    pub(super) fn operands(&self) -> Result<Vec<&'a TensorType>, Violation> {
+        (0..self.operand_count()).map(|index| self.operand(index)).collect()
+    }
+
+    /// The type that the text gives a result.
+    pub(super) fn result(&self, index: usize) -> Result<&'a TensorType, Violation> {
+        let result = self.module.op(self.op).results.get(index).copied();
+        let ty = result.and_then(|result| self.module.tensor(result));
+        ty.ok_or_else(|| Violation::Types(format!("result {index} is no tensor")))
+    }
+
+    /// All results as the text has them.
+    pub(super) fn stated(&self) -> Inferred {
+        (0..self.result_count()).map(|index| self.result(index).cloned()).collect()
+    }
+
+    /// A type as the text writes it.
+    pub(super) fn describe(&self, ty: &TensorType) -> String {
+        let mut text = "tensor<".to_owned();
+        for dim in &ty.dims {
+            match dim.known() {
+                Some(size) => text.push_str(&format!("{size}x")),
+                None => text.push_str("?x"),
+            }
+        }
+        let element = match ty.element {
+            Element::Quantized(symbol) => self.module.symbols.get(symbol),
+            element => element.name().unwrap_or("?"),
+        };
+        text + element + ">"
+    }
+
+    /// An operand of rank 0.
+    pub(super) fn scalar(&self, index: usize) -> Result<&'a TensorType, Violation> {
+        let ty = self.operand(index)?;
+        if ty.rank() == 0 {
+            return Ok(ty);
+        }
+        types(format!("operand {index} is `{}`, but must be a scalar", self.describe(ty)))
+    }
+
+    /// An operand that holds integers.
+    pub(super) fn integer_operand(&self, index: usize) -> Result<&'a TensorType, Violation> {
+        let ty = self.operand(index)?;
+        if ty.element.is_integer() || ty.element == Element::Index {
+            return Ok(ty);
+        }
+        types(format!("operand {index} is `{}`, but must hold integers", self.describe(ty)))
+    }
+
+    /// An operand that is a list of integers, of that length when it is known.
+    pub(super) fn list(&self, index: usize, length: usize) -> Result<(), Violation> {
+        let ty = self.integer_operand(index)?;
+        if ty.rank() == 1 && dim_fits(ty.dims[0], Dim::Known(length as i64)) {
+            return Ok(());
+        }
+        types(format!("operand {index} is `{}`, but must be a list of {length} integers", self.describe(ty)))
+    }
+
+    /// Demands that two operands have one element type.
+    pub(super) fn same_element(&self, x: usize, y: usize) -> Result<(), Violation> {
+        let (left, right) = (self.operand(x)?, self.operand(y)?);
+        if element_fits(left.element, right.element) {
+            return Ok(());
+        }
+        let (left, right) = (self.describe(left), self.describe(right));
+        types(format!("operands {x} and {y} differ in their element type: `{left}` and `{right}`"))
+    }
+
+    // Attributes.
+
+    pub(super) fn attribute(&self, name: &'static str) -> Result<&'a Attribute, Violation> {
+        self.module.attribute(self.op, name).ok_or(Violation::Missing(name))
+    }
+
+    /// An integer.
+    pub(super) fn integer(&self, name: &'static str) -> Result<i64, Violation> {
+        let value = self.attribute(name)?.as_integer();
+        value.ok_or_else(|| Violation::Attribute(name, "an integer is expected".into()))
+    }
+
+    /// An integer that may be left out.
+    pub(super) fn integer_or(&self, name: &'static str, default: i64) -> Result<i64, Violation> {
+        if self.module.attribute(self.op, name).is_some() { self.integer(name) } else { Ok(default) }
+    }
+
+    /// A list of integers.
+    pub(super) fn integers(&self, name: &'static str) -> Result<Vec<i64>, Violation> {
+        let values = self.module.integers(self.attribute(name)?);
+        values.ok_or_else(|| Violation::Attribute(name, "a list of integers is expected".into()))
+    }
+
+    /// A list of that many integers.
+    pub(super) fn integers_of(&self, name: &'static str, length: usize) -> Result<Vec<i64>, Violation> {
+        let values = self.integers(name)?;
+        if values.len() == length {
+            return Ok(values);
+        }
+        attribute(name, format!("{length} numbers are expected, found {}", values.len()))
+    }
+
+    /// A list of that many integers, each at least `least`; all are `default` when it is left out.
+    pub(super) fn integers_or(
+        &self,
+        name: &'static str,
+        length: usize,
+        least: i64,
+        default: i64,
+    ) -> Result<Vec<i64>, Violation> {
+        if self.module.attribute(self.op, name).is_none() {
+            return Ok(vec![default; length]);
+        }
+        let values = self.integers_of(name, length)?;
+        match values.iter().find(|&&value| value < least) {
+            Some(value) => attribute(name, format!("{value} is less than {least}")),
+            None => Ok(values),
+        }
+    }
+
+    /// A dimension of a tensor of that rank.
+    pub(super) fn dimension(&self, name: &'static str, rank: usize) -> Result<usize, Violation> {
+        let value = self.integer(name)?;
+        in_range(name, value, rank)
+    }
+
+    /// Distinct dimensions of a tensor of that rank.
+    pub(super) fn dimensions(&self, name: &'static str, rank: usize) -> Result<Vec<usize>, Violation> {
+        distinct(name, &self.integers(name)?, rank)
+    }
+
+    /// Distinct dimensions in a field of a struct attribute; an absent field is an empty list.
+    pub(super) fn field_dimensions(
+        &self,
+        name: &'static str,
+        field: &'static str,
+        rank: usize,
+    ) -> Result<Vec<usize>, Violation> {
+        distinct(name, &self.field_integers(name, field)?, rank)
+            .map_err(|violation| in_field(violation, field))
+    }
+
+    /// The integers in a field of a struct attribute; an absent field is an empty list.
+    pub(super) fn field_integers(&self, name: &'static str, field: &str) -> Result<Vec<i64>, Violation> {
+        let Some(value) = self.module.field(self.attribute(name)?, field) else { return Ok(Vec::new()) };
+        let values = self.module.integers(value);
+        values.ok_or_else(|| Violation::Attribute(name, format!("`{field}` is no list of integers")))
+    }
+
+    /// The integer in a field of a struct attribute; 0 when it is absent, as the text leaves zeros out.
+    pub(super) fn field_integer(&self, name: &'static str, field: &str) -> Result<i64, Violation> {
+        match self.field_integers(name, field)?[..] {
+            [] => Ok(0),
+            [value] => Ok(value),
+            _ => attribute(name, format!("`{field}` is no integer")),
+        }
+    }
+
+    /// One of the given words.
+    pub(super) fn word(&self, name: &'static str, words: &[&str]) -> Result<&'a str, Violation> {
+        let word = self.module.word(self.attribute(name)?);
+        match word.filter(|word| words.contains(word)) {
+            Some(word) => Ok(word),
+            None => attribute(name, format!("one of {} is expected", words.join(", "))),
+        }
+    }
+
+    // Regions.
+
+    /// The types of a region's arguments and of what it returns. It must be one block that ends as it must.
+    pub(super) fn region(&self, index: usize) -> Result<(Vec<TypeId>, Vec<TypeId>), Violation> {
+        let module = self.module;
+        let region = module.op(self.op).regions.get(index).copied();
+        let Some(region) = region else { return types(format!("there is no region {index}")) };
+        let [block] = module.region(region).blocks[..] else {
+            return types(format!("region {index} must have one block"));
+        };
+        let terminator = module.block(block).ops.last().copied();
+        let Some(terminator) = terminator.filter(|&op| module.op_name(op) == "stablehlo.return") else {
+            return types(format!("region {index} does not end with `stablehlo.return`"));
+        };
+        let type_of = |&value: &ValueId| module.value_type(value);
+        let arguments = module.block(block).arguments.iter().map(type_of).collect();
+        Ok((arguments, module.op(terminator).operands.iter().map(type_of).collect()))
+    }
+
+    /// Demands so many regions.
+    pub(super) fn regions(&self, count: usize) -> Result<(), Violation> {
+        let found = self.module.op(self.op).regions.len();
+        if found == count { Ok(()) } else { types(format!("{count} regions are expected, found {found}")) }
+    }
+
+    /// Demands that a region combines scalars: `count` arguments, each a scalar as its own element type says, and
+    /// as many results as half of them.
+    ///
+    /// The element types are those of the operands, or wider ones that they are promoted to.
+    pub(super) fn combines(&self, index: usize, count: usize) -> Result<(), Violation> {
+        let (arguments, returned) = self.region(index)?;
+        if arguments.len() != 2 * count || returned.len() != count {
+            return types(format!(
+                "region {index} must take {} scalars and return {count}, found {} and {}",
+                2 * count,
+                arguments.len(),
+                returned.len()
+            ));
+        }
+        self.scalars(index, arguments.iter().chain(&returned))
+    }
+
+    /// Demands that what a region takes or returns are scalars.
+    pub(super) fn scalars<'t>(
+        &self,
+        region: usize,
+        mut all: impl Iterator<Item = &'t TypeId>,
+    ) -> Result<(), Violation> {
+        if all.all(|&ty| self.module.tensor_type(ty).is_some_and(|ty| ty.rank() == 0)) {
+            return Ok(());
+        }
+        types(format!("region {region} must take and return scalars"))
+    }
+}
+
+fn in_field(violation: Violation, field: &str) -> Violation {
+    match violation {
+        Violation::Attribute(name, why) => Violation::Attribute(name, format!("`{field}`: {why}")),
+        other => other,
+    }
+}
+
+pub(super) fn in_range(name: &'static str, value: i64, rank: usize) -> Result<usize, Violation> {
+    match usize::try_from(value) {
+        Ok(value) if value < rank => Ok(value),
+        _ => attribute(name, format!("{value} is no dimension of a tensor of rank {rank}")),
+    }
+}
+
+pub(super) fn distinct(name: &'static str, values: &[i64], rank: usize) -> Result<Vec<usize>, Violation> {
+    let mut seen = vec![false; rank];
+    let mut dims = Vec::with_capacity(values.len());
+    for &value in values {
+        let dim = in_range(name, value, rank)?;
+        if std::mem::replace(&mut seen[dim], true) {
+            return attribute(name, format!("{value} is named twice"));
+        }
+        dims.push(dim);
+    }
+    Ok(dims)
+}
+
+/// The sizes without those at the given positions.
+pub(super) fn without(dims: &[Dim], dropped: &[usize]) -> Dims {
+    dims.iter().enumerate().filter(|(axis, _)| !dropped.contains(axis)).map(|(_, &dim)| dim).collect()
+}

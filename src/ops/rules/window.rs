@@ -1,0 +1,178 @@
+//! Rules of reductions, windows and sorts.
+
+use super::contraction::Windows;
+use super::typing::{Typing, attribute, dims_fit, element_fits, known_of, tensor, types, without};
+use super::{Count, Inferred, Rule, Violation, rule, variadic};
+use crate::ir::{Dim, Dims, Element, TensorType};
+
+pub(super) const RULES: &[Rule] = &[
+    variadic("stablehlo.map", 1, Count::Exactly(1), map),
+    variadic("stablehlo.reduce", 2, Count::AtLeast(1), reduce),
+    variadic("stablehlo.reduce_window", 2, Count::AtLeast(1), reduce_window),
+    rule("stablehlo.select_and_scatter", 3, select_and_scatter),
+    variadic("stablehlo.sort", 1, Count::AtLeast(1), sort),
+];
+
+/// The inputs, of one shape, of an op that has an initial value for each.
+fn inputs<'a>(t: &Typing<'a>) -> Result<(Vec<&'a TensorType>, Dims), Violation> {
+    let count = t.operand_count() / 2;
+    if t.operand_count() != 2 * count || t.result_count() != count {
+        return types("as many inputs, initial values and results are expected");
+    }
+    let inputs: Vec<&TensorType> = (0..count).map(|index| t.operand(index)).collect::<Result<_, _>>()?;
+    for index in 0..count {
+        t.scalar(count + index)?;
+        t.same_element(index, count + index)?;
+    }
+    let dims = common(t, &inputs)?;
+    Ok((inputs, dims))
+}
+
+fn common(t: &Typing, inputs: &[&TensorType]) -> Result<Dims, Violation> {
+    let Some((first, rest)) = inputs.split_first() else { return types("there is no input") };
+    let mut dims = first.dims.clone();
+    for other in rest {
+        if !dims_fit(&dims, &other.dims) {
+            let (first, other) = (t.describe(first), t.describe(other));
+            return types(format!("the inputs differ in shape: `{first}` and `{other}`"));
+        }
+        dims.iter_mut().zip(&other.dims).for_each(|(dim, &other)| *dim = known_of(*dim, other));
+    }
+    Ok(dims)
+}
+
+/// The element types that a body returns, which are those of the results (StableHLO spec, reduce, C3 and C8).
+fn results(t: &Typing, inputs: &[&TensorType], dims: &Dims) -> Inferred {
+    t.regions(1)?;
+    t.combines(0, inputs.len())?;
+    let (_, returned) = t.region(0)?;
+    let element = |index: usize, input: &TensorType| {
+        t.module.tensor_type(returned[index]).map_or(input.element, |ty| ty.element)
+    };
+    let all = inputs.iter().enumerate();
+    Ok(all.map(|(index, input)| tensor(element(index, input), dims.iter().copied())).collect())
+}
+
+fn reduce(t: &Typing) -> Inferred {
+    let (inputs, dims) = inputs(t)?;
+    let reduced = t.dimensions("dimensions", dims.len())?;
+    results(t, &inputs, &without(&dims, &reduced))
+}
+
+fn reduce_window(t: &Typing) -> Inferred {
+    let (inputs, dims) = inputs(t)?;
+    let windows = windows(t, dims.len(), "base_dilations", "window_dilations")?;
+    let mut counts = Dims::new();
+    for (axis, dim) in dims.iter().enumerate() {
+        counts.push(match dim.known().map(|size| windows[axis].count(size)) {
+            None => Dim::Dynamic,
+            Some(Some(count)) => Dim::Known(count),
+            Some(None) => return attribute("padding", format!("dimension {axis} has no size after padding")),
+        });
+    }
+    results(t, &inputs, &counts)
+}
+
+fn windows(
+    t: &Typing,
+    rank: usize,
+    base: &'static str,
+    dilations: &'static str,
+) -> Result<Vec<Windows>, Violation> {
+    let sizes = t.integers_of("window_dimensions", rank)?;
+    if let Some(size) = sizes.iter().find(|&&size| size < 1) {
+        return attribute("window_dimensions", format!("{size} is less than 1"));
+    }
+    let strides = t.integers_or("window_strides", rank, 1, 1)?;
+    let base_dilations = t.integers_or(base, rank, 1, 1)?;
+    let window_dilations = t.integers_or(dilations, rank, 1, 1)?;
+    let padding = match t.module.attribute(t.op, "padding") {
+        Some(_) => t.integers_of("padding", 2 * rank)?,
+        None => vec![0; 2 * rank],
+    };
+    let window = |axis: usize| Windows {
+        window: sizes[axis],
+        stride: strides[axis],
+        low: padding[2 * axis],
+        high: padding[2 * axis + 1],
+        base_dilation: base_dilations[axis],
+        window_dilation: window_dilations[axis],
+    };
+    Ok((0..rank).map(window).collect())
+}
+
+/// The source has an element for each window (StableHLO spec, select_and_scatter, C1 to C11).
+fn select_and_scatter(t: &Typing) -> Inferred {
+    let (operand, source) = (t.operand(0)?, t.operand(1)?);
+    t.scalar(2)?;
+    t.same_element(0, 1)?;
+    t.same_element(0, 2)?;
+    let rank = operand.rank();
+    let mut shaped = Vec::with_capacity(rank);
+    if t.module.attribute(t.op, "window_dimensions").is_some() {
+        shaped = windows(t, rank, "base_dilations", "window_dilations")?;
+    } else if rank > 0 {
+        return Err(Violation::Missing("window_dimensions"));
+    }
+    let counts: Option<Dims> = operand
+        .dims
+        .iter()
+        .zip(&shaped)
+        .map(|(dim, windows)| match dim.known() {
+            Some(size) => windows.count(size).map(Dim::Known),
+            None => Some(Dim::Dynamic),
+        })
+        .collect();
+    let Some(counts) = counts else { return attribute("padding", "a dimension has no size after padding") };
+    if !dims_fit(&counts, &source.dims) {
+        return types(format!("`{}` has not one element for each window", t.describe(source)));
+    }
+    t.regions(2)?;
+    t.combines(1, 1)?;
+    let (arguments, returned) = t.region(0)?;
+    let boolean = |ty| t.module.tensor_type(ty).is_some_and(|ty| ty.element == Element::Bool);
+    t.scalars(0, arguments.iter().chain(&returned))?;
+    if arguments.len() != 2 || returned.len() != 1 || !boolean(returned[0]) {
+        return types("region 0 must take two scalars and return an i1");
+    }
+    super::typing::one(tensor(operand.element, operand.dims.clone()))
+}
+
+fn sort(t: &Typing) -> Inferred {
+    let inputs = t.operands()?;
+    if t.result_count() != inputs.len() {
+        return types("as many results as operands are expected");
+    }
+    let dims = common(t, &inputs)?;
+    // -1 is the last dimension, and what an absent attribute means.
+    let dimension = t.integer_or("dimension", -1)?;
+    let rank = dims.len() as i64;
+    if dimension < -rank || dimension >= rank {
+        return attribute("dimension", format!("{dimension} is no dimension of a tensor of rank {rank}"));
+    }
+    t.regions(1)?;
+    let (arguments, returned) = t.region(0)?;
+    t.scalars(0, arguments.iter().chain(&returned))?;
+    let types_of = arguments.iter().filter_map(|&ty| t.module.tensor_type(ty));
+    let pairs = inputs.iter().flat_map(|input| [input, input]);
+    let fits = types_of.zip(pairs).all(|(argument, input)| element_fits(argument.element, input.element));
+    let boolean = |ty| t.module.tensor_type(ty).is_some_and(|ty| ty.element == Element::Bool);
+    if arguments.len() != 2 * inputs.len() || returned.len() != 1 || !boolean(returned[0]) || !fits {
+        return types("region 0 must take two elements of each operand and return an i1");
+    }
+    Ok(inputs.iter().map(|input| tensor(input.element, dims.iter().copied())).collect())
+}
+
+fn map(t: &Typing) -> Inferred {
+    let inputs = t.operands()?;
+    let dims = common(t, &inputs)?;
+    t.dimensions("dimensions", dims.len())?;
+    t.regions(1)?;
+    let (arguments, returned) = t.region(0)?;
+    t.scalars(0, arguments.iter().chain(&returned))?;
+    if arguments.len() != inputs.len() || returned.len() != 1 {
+        return types("region 0 must take one scalar of each operand and return one");
+    }
+    let element = t.module.tensor_type(returned[0]).map_or(Element::Bool, |ty| ty.element);
+    super::typing::one(tensor(element, dims))
+}

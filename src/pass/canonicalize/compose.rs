@@ -1,0 +1,144 @@
+//! Chains of ops that move elements become one op.
+
+use super::{integers, integers_attribute, only_operand, positions, producer};
+use crate::ir::{Attribute, Element, Module, OpId, ValueId};
+
+/// Rewrites the op in place to read what its operand's producer reads.
+pub(super) fn simplify(module: &mut Module, op: OpId) -> Option<()> {
+    match module.op_name(op) {
+        "stablehlo.reshape" => reshape(module, op),
+        "stablehlo.transpose" => transpose(module, op),
+        "stablehlo.broadcast_in_dim" => broadcast(module, op),
+        "stablehlo.dynamic_slice" => dynamic_slice(module, op),
+        _ => None,
+    }
+}
+
+/// The sizes of a tensor whose sizes are all known.
+fn sizes(module: &Module, value: ValueId) -> Option<Vec<i64>> {
+    module.tensor(value).filter(|ty| ty.encoding.is_none())?.sizes()
+}
+
+fn result(module: &Module, op: OpId) -> Option<ValueId> {
+    match module.op(op).results[..] {
+        [result] => Some(result),
+        _ => None,
+    }
+}
+
+/// A reshape of a reshape, and a reshape of a broadcast that only adds or removes dimensions of size 1.
+fn reshape(module: &mut Module, op: OpId) -> Option<()> {
+    let operand = only_operand(module, op)?;
+    if let Some(inner) = producer(module, operand, "stablehlo.reshape") {
+        let source = only_operand(module, inner)?;
+        module.op_mut(op).operands[0] = source;
+        return Some(());
+    }
+    let inner = producer(module, operand, "stablehlo.broadcast_in_dim")?;
+    let source = only_operand(module, inner)?;
+    let dims = positions(module, inner, "broadcast_dimensions")?;
+    let (middle, outer) = (sizes(module, operand)?, sizes(module, result(module, op)?)?);
+    let places = places_apart_from_ones(&middle, &outer)?;
+    // A dimension of size 1 has no place of its own, so none of the source may go there.
+    let dims: Option<Vec<usize>> = dims.iter().map(|&dim| places.get(dim).copied().flatten()).collect();
+    let dims = integers_attribute(dims?);
+    become_op(module, op, "stablehlo.broadcast_in_dim", &[source], vec![("broadcast_dimensions", dims)]);
+    Some(())
+}
+
+/// Where each dimension of `from` that is not 1 stands in `to`, when they differ in dimensions of size 1 alone.
+fn places_apart_from_ones(from: &[i64], to: &[i64]) -> Option<Vec<Option<usize>>> {
+    let mut places = Vec::with_capacity(from.len());
+    let mut rest = to.iter().enumerate().filter(|&(_, &size)| size != 1);
+    for &size in from {
+        if size == 1 {
+            places.push(None);
+            continue;
+        }
+        let (place, _) = rest.next().filter(|&(_, &other)| other == size)?;
+        places.push(Some(place));
+    }
+    rest.next().is_none().then_some(places)
+}
+
+fn transpose(module: &mut Module, op: OpId) -> Option<()> {
+    let inner = producer(module, only_operand(module, op)?, "stablehlo.transpose")?;
+    let source = only_operand(module, inner)?;
+    let first = positions(module, inner, "permutation")?;
+    let second = positions(module, op, "permutation")?;
+    let both: Option<Vec<usize>> = second.iter().map(|&axis| first.get(axis).copied()).collect();
+    let both = integers_attribute(both?);
+    become_op(module, op, "stablehlo.transpose", &[source], vec![("permutation", both)]);
+    Some(())
+}
+
+/// A broadcast of a broadcast, and a broadcast of a reshape that only adds dimensions of size 1.
+fn broadcast(module: &mut Module, op: OpId) -> Option<()> {
+    let operand = only_operand(module, op)?;
+    let outer = positions(module, op, "broadcast_dimensions")?;
+    let (source, inner) = if let Some(inner) = producer(module, operand, "stablehlo.broadcast_in_dim") {
+        (only_operand(module, inner)?, positions(module, inner, "broadcast_dimensions")?)
+    } else {
+        let inner = producer(module, operand, "stablehlo.reshape")?;
+        let source = only_operand(module, inner)?;
+        (source, places_among_ones(&sizes(module, source)?, &sizes(module, operand)?)?)
+    };
+    let dims: Option<Vec<usize>> = inner.iter().map(|&dim| outer.get(dim).copied()).collect();
+    let dims = integers_attribute(dims?);
+    become_op(module, op, "stablehlo.broadcast_in_dim", &[source], vec![("broadcast_dimensions", dims)]);
+    Some(())
+}
+
+/// Where each dimension of `from` stands in `to`, when the others of `to` are 1.
+fn places_among_ones(from: &[i64], to: &[i64]) -> Option<Vec<usize>> {
+    let mut places = Vec::with_capacity(from.len());
+    for (place, &size) in to.iter().enumerate() {
+        match from.get(places.len()) {
+            Some(&own) if own == size => places.push(place),
+            _ if size == 1 => {}
+            _ => return None,
+        }
+    }
+    (places.len() == from.len()).then_some(places)
+}
+
+/// A slice at constant places is a `slice`; the places are moved inside as the specification asks.
+fn dynamic_slice(module: &mut Module, op: OpId) -> Option<()> {
+    let (&operand, indices) = module.op(op).operands.split_first()?;
+    let whole = sizes(module, operand)?;
+    let slice = integers(module, op, "slice_sizes")?;
+    if indices.len() != whole.len() || slice.len() != whole.len() {
+        return None;
+    }
+    let mut starts = Vec::with_capacity(whole.len());
+    for (&index, (&whole, &size)) in indices.iter().zip(whole.iter().zip(&slice)) {
+        let unsigned = module.tensor(index)?.element == Element::U64;
+        let [start] = module.constant_integers(module.constant_of(index)?)?[..] else { return None };
+        let last = whole.checked_sub(size).filter(|&last| last >= 0)?;
+        starts.push(if unsigned && start < 0 { last } else { start.clamp(0, last) });
+    }
+    let limits = starts.iter().zip(&slice).map(|(start, size)| start + size).collect();
+    let list = |values: Vec<i64>| Attribute::Integers(Element::I64, values.into());
+    let steps = vec![1; whole.len()];
+    let attributes =
+        vec![("start_indices", list(starts)), ("limit_indices", list(limits)), ("strides", list(steps))];
+    become_op(module, op, "stablehlo.slice", &[operand], attributes);
+    Some(())
+}
+
+/// Turns the op into another with the same results, in the same place. Attributes that it had are gone: those of the
+/// new op take their place, and discardable ones speak of the old.
+fn become_op(
+    module: &mut Module,
+    op: OpId,
+    name: &str,
+    operands: &[ValueId],
+    attributes: Vec<(&str, Attribute)>,
+) {
+    let name = module.symbols.intern(name);
+    let attributes = attributes.into_iter().map(|(key, value)| (module.symbols.intern(key), value)).collect();
+    let changed = module.op_mut(op);
+    changed.name = name;
+    changed.operands = operands.iter().copied().collect();
+    changed.attributes = attributes;
+}

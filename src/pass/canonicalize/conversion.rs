@@ -1,0 +1,81 @@
+//! Pairs of conversions, of which the first loses nothing.
+
+use super::{Simplified, only_operand, producer};
+use crate::ir::{Element, Module, OpId, ValueId};
+
+/// `convert(convert(x))` is one conversion, or none.
+pub(super) fn simplify(module: &mut Module, op: OpId) -> Simplified {
+    if module.op_name(op) != "stablehlo.convert" {
+        return Simplified::No;
+    }
+    join(module, op, "stablehlo.convert")
+}
+
+/// Joins a conversion with the one that its operand comes from.
+pub(super) fn join(module: &mut Module, op: OpId, name: &str) -> Simplified {
+    let Some(source) = source(module, op, name) else { return Simplified::No };
+    if module.value_type(source) == module.value_type(module.op(op).results[0]) {
+        return Simplified::To(source);
+    }
+    module.op_mut(op).operands[0] = source;
+    Simplified::Changed
+}
+
+fn source(module: &Module, op: OpId, name: &str) -> Option<ValueId> {
+    let middle = only_operand(module, op)?;
+    let source = only_operand(module, producer(module, middle, name)?)?;
+    let [result] = module.op(op).results[..] else { return None };
+    let element = |value| module.tensor(value).map(|ty| ty.element);
+    let (from, through, to) = (element(source)?, element(middle)?, element(result)?);
+    is_transparent(from, through, to).then_some(source)
+}
+
+/// Whether converting `from` to `to` gives what the way by `through` gives.
+fn is_transparent(from: Element, through: Element, to: Element) -> bool {
+    if !is_lossless(from, through) {
+        return false;
+    }
+    // Back again, or from a truth value: the number is in the range of every type.
+    if from == to || from == Element::Bool {
+        return true;
+    }
+    // An integer wraps on its way to an integer, and a float saturates.
+    if from.is_integer() && through.is_float() && to.is_integer() {
+        return false;
+    }
+    // Wide integers reach a 16-bit float by f32, and f64 does not round them first.
+    !(from.is_integer() && from.bits() > 16 && matches!(to, Element::F16 | Element::BF16))
+}
+
+/// Whether every number of `from` is one of `to`.
+fn is_lossless(from: Element, to: Element) -> bool {
+    let plain = |element: Element| element.is_integer() || digits(element).is_some();
+    match from {
+        Element::Bool => plain(to),
+        _ if from == to => true,
+        integer if integer.is_integer() && to.is_integer() => match (from.is_signed(), to.is_signed()) {
+            (true, false) => false,
+            (false, true) => from.bits() < to.bits(),
+            _ => from.bits() <= to.bits(),
+        },
+        integer if integer.is_integer() => {
+            let sign = u32::from(integer.is_signed());
+            // The range of f16 ends before that of its 11 digits and more would matter.
+            digits(to).is_some_and(|digits| integer.bits() - sign <= digits)
+        }
+        Element::F16 | Element::BF16 => matches!(to, Element::F32 | Element::F64),
+        Element::F32 => to == Element::F64,
+        _ => false,
+    }
+}
+
+/// Binary digits of a float's significand.
+fn digits(element: Element) -> Option<u32> {
+    match element {
+        Element::F16 => Some(11),
+        Element::BF16 => Some(8),
+        Element::F32 => Some(24),
+        Element::F64 => Some(53),
+        _ => None,
+    }
+}

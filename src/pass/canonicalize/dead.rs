@@ -1,0 +1,58 @@
+//! Dead code: ops whose results nothing reads and that do nothing else.
+
+use crate::ir::{BlockId, Module, OpId, RegionId, use_counts};
+use crate::ops::rules;
+
+/// Removes dead ops from all functions, in one walk from the last op to the first.
+pub(super) fn remove(module: &mut Module) {
+    let mut uses = use_counts(module);
+    for function in module.functions() {
+        remove_in_region(module, module.function(function).body, &mut uses);
+    }
+}
+
+fn remove_in_region(module: &mut Module, region: RegionId, uses: &mut [u32]) {
+    for block in module.region(region).blocks.clone() {
+        remove_in_block(module, block, uses);
+    }
+}
+
+fn remove_in_block(module: &mut Module, block: BlockId, uses: &mut [u32]) {
+    let mut ops = std::mem::take(&mut module.block_mut(block).ops);
+    let mut kept = Vec::with_capacity(ops.len());
+    while let Some(op) = ops.pop() {
+        if module.op(op).results.iter().all(|result| uses[result.index()] == 0) && is_removable(module, op) {
+            forget(module, op, uses);
+            continue;
+        }
+        for region in module.op(op).regions.clone() {
+            remove_in_region(module, region, uses);
+        }
+        kept.push(op);
+    }
+    kept.reverse();
+    module.block_mut(block).ops = kept;
+}
+
+/// Whether the op, and all ops inside of it, are there for their results alone.
+fn is_removable(module: &Module, op: OpId) -> bool {
+    if rules::is_terminator(module.op_name(op)) || !rules::is_pure(module, op) {
+        return false;
+    }
+    module.op(op).regions.iter().flat_map(|&region| &module.region(region).blocks).all(|&block| {
+        let ops = &module.block(block).ops;
+        ops.iter().all(|&op| rules::is_terminator(module.op_name(op)) || is_removable(module, op))
+    })
+}
+
+/// Takes back the uses of an op and of all ops inside of it.
+fn forget(module: &Module, op: OpId, uses: &mut [u32]) {
+    for operand in &module.op(op).operands {
+        uses[operand.index()] -= 1;
+    }
+    for &region in &module.op(op).regions {
+        for &block in &module.region(region).blocks {
+            module.block(block).ops.iter().for_each(|&op| forget(module, op, uses));
+        }
+    }
+}

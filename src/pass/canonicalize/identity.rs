@@ -1,0 +1,187 @@
+//! Ops that give one of their operands, or an operand of an operand.
+
+use super::{integers, only_operand, positions, producer};
+use crate::ir::{Element, Module, OpId, ValueId};
+use crate::ops::fold::Tensor;
+use crate::source::Source;
+
+/// The value that the op's one result is.
+pub(super) fn simplify(module: &Module, source: &Source, op: OpId) -> Option<ValueId> {
+    let value = candidate(module, source, op)?;
+    let [result] = module.op(op).results[..] else { return None };
+    let same = module.value_type(result) == module.value_type(value) && !module.is_poison(value);
+    same.then_some(value)
+}
+
+fn candidate(module: &Module, source: &Source, op: OpId) -> Option<ValueId> {
+    let operands = &module.op(op).operands[..];
+    let known = |value: ValueId| scalar(module, source, value);
+    let value = match (module.op_name(op), operands) {
+        ("stablehlo.add", &[x, y]) => neutral(&known, x, y, is_negative_zero),
+        ("stablehlo.subtract", &[x, y]) => known(y).filter(|&y| is_positive_zero(y)).map(|_| x),
+        ("stablehlo.multiply", &[x, y]) => {
+            neutral(&known, x, y, is_one).or_else(|| absorbing(&known, x, y, is_integer_zero))
+        }
+        ("stablehlo.divide", &[x, y]) => known(y).filter(|&y| is_one(y)).map(|_| x),
+        ("stablehlo.and", &[x, y]) => same(x, y)
+            .or_else(|| neutral(&known, x, y, is_all_ones))
+            .or_else(|| absorbing(&known, x, y, is_integer_zero)),
+        ("stablehlo.or", &[x, y]) => same(x, y)
+            .or_else(|| neutral(&known, x, y, is_integer_zero))
+            .or_else(|| absorbing(&known, x, y, is_all_ones)),
+        ("stablehlo.xor", &[x, y]) => neutral(&known, x, y, is_integer_zero),
+        ("stablehlo.maximum", &[x, y]) => same(x, y).or_else(|| neutral(&known, x, y, is_lowest)),
+        ("stablehlo.minimum", &[x, y]) => same(x, y).or_else(|| neutral(&known, x, y, is_highest)),
+        (
+            "stablehlo.shift_left" | "stablehlo.shift_right_logical" | "stablehlo.shift_right_arithmetic",
+            &[x, y],
+        ) => known(y).filter(|&y| is_integer_zero(y)).map(|_| x),
+        ("stablehlo.negate" | "stablehlo.not", &[x]) => {
+            only_operand(module, producer(module, x, module.op_name(op))?)
+        }
+        ("stablehlo.select", &[predicate, x, y]) => same(x, y).or_else(|| {
+            let (_, chosen) = known(predicate)?;
+            Some(if chosen != 0 { x } else { y })
+        }),
+        ("stablehlo.real", &[x]) => {
+            module.op(producer(module, x, "stablehlo.complex")?).operands.first().copied()
+        }
+        ("stablehlo.imag", &[x]) => {
+            module.op(producer(module, x, "stablehlo.complex")?).operands.get(1).copied()
+        }
+        // Equal types are all there is to these; a slice of the whole begins at the first element.
+        ("stablehlo.convert" | "stablehlo.reshape" | "stablehlo.slice", &[x]) => Some(x),
+        ("stablehlo.dynamic_slice", &[x, ..]) => Some(x),
+        ("stablehlo.dynamic_update_slice", &[x, update, ..]) => {
+            (module.value_type(x) == module.value_type(update)).then_some(update)
+        }
+        ("stablehlo.transpose", &[x]) => is_ascending(&positions(module, op, "permutation")?).then_some(x),
+        ("stablehlo.broadcast_in_dim", &[x]) => {
+            is_ascending(&positions(module, op, "broadcast_dimensions")?).then_some(x)
+        }
+        ("stablehlo.reverse", &[x]) => {
+            let sizes = module.tensor(x)?.sizes()?;
+            let dims = positions(module, op, "dimensions")?;
+            dims.iter().all(|&dim| sizes.get(dim).is_some_and(|&size| size <= 1)).then_some(x)
+        }
+        ("stablehlo.pad", &[x, _]) => {
+            let names = ["edge_padding_low", "edge_padding_high", "interior_padding"];
+            let nothing =
+                |name| integers(module, op, name).is_some_and(|all| all.iter().all(|&one| one == 0));
+            names.into_iter().all(nothing).then_some(x)
+        }
+        ("stablehlo.concatenate", operands) => only_filled(module, operands),
+        _ => None,
+    };
+    value.filter(|&value| is_static_tensor(module, value))
+}
+
+/// Equal types say that a value is the same only where all its sizes are known.
+fn is_static_tensor(module: &Module, value: ValueId) -> bool {
+    module.tensor(value).is_some_and(|ty| ty.is_static() && ty.encoding.is_none())
+}
+
+/// The operand of a concatenation that has elements, when the others have none.
+fn only_filled(module: &Module, operands: &[ValueId]) -> Option<ValueId> {
+    let filled = |&&operand: &&ValueId| module.tensor(operand).is_none_or(|ty| ty.count() != Some(0));
+    let mut filled = operands.iter().filter(filled);
+    match (filled.next(), filled.next()) {
+        (Some(&one), None) => Some(one),
+        _ => None,
+    }
+}
+
+/// The element type and bits of a constant whose elements are all one.
+type Known = (Element, i64);
+
+fn scalar(module: &Module, source: &Source, value: ValueId) -> Option<Known> {
+    let id = module.constant_of(value)?;
+    let constant = module.constant(id);
+    if constant.data.splat().is_none() && module.tensor_type(constant.ty)?.count() != Some(1) {
+        return None;
+    }
+    let tensor = Tensor::read(module, source, id)?;
+    Some((tensor.element, tensor.scalar()?))
+}
+
+fn same(x: ValueId, y: ValueId) -> Option<ValueId> {
+    (x == y).then_some(x)
+}
+
+/// The operand beside one that changes nothing.
+fn neutral(
+    known: &dyn Fn(ValueId) -> Option<Known>,
+    x: ValueId,
+    y: ValueId,
+    is: fn(Known) -> bool,
+) -> Option<ValueId> {
+    if known(y).is_some_and(is) {
+        return Some(x);
+    }
+    known(x).is_some_and(is).then_some(y)
+}
+
+/// The operand that is the result whatever the other one is.
+fn absorbing(
+    known: &dyn Fn(ValueId) -> Option<Known>,
+    x: ValueId,
+    y: ValueId,
+    is: fn(Known) -> bool,
+) -> Option<ValueId> {
+    neutral(known, y, x, is)
+}
+
+fn is_ascending(positions: &[usize]) -> bool {
+    positions.iter().copied().eq(0..positions.len())
+}
+
+fn float(known: Known) -> Option<f64> {
+    crate::ops::fold::float(known.0, known.1)
+}
+
+/// The bits of an integer or truth value.
+fn integer(known: Known) -> Option<i64> {
+    (known.0.is_integer() || known.0 == Element::Bool).then_some(known.1)
+}
+
+/// Of floats only -0 changes nothing when it is added: 0 turns -0 into 0.
+fn is_negative_zero(known: Known) -> bool {
+    integer(known) == Some(0) || float(known).is_some_and(|value| value == 0.0 && value.is_sign_negative())
+}
+
+/// Of floats only 0 changes nothing when it is subtracted.
+fn is_positive_zero(known: Known) -> bool {
+    (known.0.is_integer() && known.1 == 0)
+        || float(known).is_some_and(|value| value == 0.0 && value.is_sign_positive())
+}
+
+fn is_integer_zero(known: Known) -> bool {
+    integer(known) == Some(0)
+}
+
+fn is_one(known: Known) -> bool {
+    integer(known) == Some(1) || float(known) == Some(1.0)
+}
+
+fn is_all_ones(known: Known) -> bool {
+    match known.0 {
+        Element::Bool => known.1 == 1,
+        signed if signed.is_signed() => known.1 == -1,
+        unsigned => unsigned.is_unsigned() && known.1 == crate::ops::integer_limits(unsigned).1,
+    }
+}
+
+/// `maximum(-inf, x)` is `x`, NaN included, as XLA's maximum hands NaN on.
+fn is_lowest(known: Known) -> bool {
+    match integer(known) {
+        Some(value) => value == crate::ops::integer_limits(known.0).0,
+        None => float(known) == Some(f64::NEG_INFINITY),
+    }
+}
+
+fn is_highest(known: Known) -> bool {
+    match integer(known) {
+        Some(value) => value == crate::ops::integer_limits(known.0).1,
+        None => float(known) == Some(f64::INFINITY),
+    }
+}

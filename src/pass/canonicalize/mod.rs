@@ -1,0 +1,227 @@
+//! Folding, identities, common subexpressions, loop-invariant loop arguments and dead code.
+//!
+//! Takes any dialect at any stage. One forward walk sees each op with its operands already replaced and folds it,
+//! simplifies it, or finds it computed before; one backward walk removes what nothing reads. Every rewrite gives the
+//! same bits, but for those of a NaN, and none makes the model larger.
+
+mod compose;
+mod conversion;
+mod dead;
+mod identity;
+mod loops;
+mod onnx;
+mod repeated;
+
+use super::Context;
+use crate::ir::{
+    Attribute, BlockId, ConstantId, Module, NewOp, OpId, RegionId, Rewriter, ValueId, use_counts,
+};
+use crate::ops::fold;
+use crate::source::Source;
+use repeated::Repeated;
+use smallvec::{SmallVec, smallvec};
+
+/// What a rule makes of an op.
+enum Simplified {
+    /// Nothing.
+    No,
+    /// The op has been changed in place, and other rules may hold now.
+    Changed,
+    /// The op's one result is this value.
+    To(ValueId),
+}
+
+pub(super) fn run(module: &mut Module, cx: &mut Context) {
+    let uses = use_counts(module);
+    let returned = returned_by_graphs(module);
+    let mut repeated = Repeated::new(module);
+    for function in module.functions() {
+        let mut visit = |rewriter: &mut Rewriter, op: OpId| {
+            let visitor = Visitor { source: cx.source, uses: &uses, returned: &returned };
+            visitor.visit(rewriter, op, &mut repeated)
+        };
+        Rewriter::new(module).function(function, &mut visit);
+    }
+    dead::remove(module);
+}
+
+/// By the position of a value, whether a nested ONNX graph returns it.
+///
+/// Such a value must be one of the graph's own, and each its own (`ops::Lower::graph` sees to it), so it is not
+/// replaced by another.
+fn returned_by_graphs(module: &Module) -> Vec<bool> {
+    let mut returned = vec![false; module.value_count()];
+    let mut regions: Vec<RegionId> = module.functions().map(|id| module.function(id).body).collect();
+    while let Some(region) = regions.pop() {
+        for &block in &module.region(region).blocks {
+            for &op in &module.block(block).ops {
+                regions.extend_from_slice(&module.op(op).regions);
+                if module.op_name(op) == "onnx.return" {
+                    module.op(op).operands.iter().for_each(|operand| returned[operand.index()] = true);
+                }
+            }
+        }
+    }
+    returned
+}
+
+struct Visitor<'a> {
+    source: &'a Source,
+    uses: &'a [u32],
+    returned: &'a [bool],
+}
+
+impl Visitor<'_> {
+    /// Whether the op stays.
+    fn visit(&self, rewriter: &mut Rewriter, op: OpId, repeated: &mut Repeated) -> bool {
+        if rewriter.module.op_name(op) == "stablehlo.while" {
+            loops::hoist_invariant(rewriter, op);
+            return true;
+        }
+        let fixed = rewriter.module.op(op).results.iter().any(|result| self.is_returned(*result));
+        loop {
+            if let Some(constant) = self.fold(rewriter.module, op) {
+                let constant = constant_op(rewriter.module, op, constant);
+                let value = match repeated.find_or_add(rewriter.module, constant, op) {
+                    Some(known) => rewriter.module.op(known).results[0],
+                    None => {
+                        rewriter.insert_existing(constant);
+                        rewriter.module.op(constant).results[0]
+                    }
+                };
+                rewriter.replace(rewriter.module.op(op).results[0], value);
+                return false;
+            }
+            match self.simplify(rewriter.module, op) {
+                Simplified::No => break,
+                Simplified::Changed => {}
+                Simplified::To(_) if fixed => break,
+                Simplified::To(value) => {
+                    rewriter.replace(rewriter.module.op(op).results[0], value);
+                    return false;
+                }
+            }
+        }
+        if fixed {
+            return true;
+        }
+        let Some(known) = repeated.find_or_add(rewriter.module, op, op) else { return true };
+        let pairs: SmallVec<[(ValueId, ValueId); 1]> = {
+            let module = &rewriter.module;
+            module.op(op).results.iter().copied().zip(module.op(known).results.iter().copied()).collect()
+        };
+        pairs.into_iter().for_each(|(old, new)| rewriter.replace(old, new));
+        false
+    }
+
+    fn is_returned(&self, value: ValueId) -> bool {
+        self.returned.get(value.index()).copied().unwrap_or(false)
+    }
+
+    fn fold(&self, module: &mut Module, op: OpId) -> Option<ConstantId> {
+        fold::fold(module, self.source, op, |operand| {
+            self.uses.get(operand.index()).is_none_or(|&uses| uses <= 1)
+        })
+    }
+
+    fn simplify(&self, module: &mut Module, op: OpId) -> Simplified {
+        if module.op_name(op).starts_with("onnx.") {
+            return onnx::simplify(module, op);
+        }
+        if let Some(value) = identity::simplify(module, self.source, op) {
+            return Simplified::To(value);
+        }
+        match compose::simplify(module, op) {
+            Some(()) => Simplified::Changed,
+            None => conversion::simplify(module, op),
+        }
+    }
+}
+
+/// Inserts a constant in the place of the visited op and gives its value.
+pub(super) fn insert_constant(rewriter: &mut Rewriter, op: OpId, constant: ConstantId) -> ValueId {
+    let constant = constant_op(rewriter.module, op, constant);
+    rewriter.insert_existing(constant);
+    rewriter.module.op(constant).results[0]
+}
+
+/// A `stablehlo.constant` in the place of an op, in no block yet.
+fn constant_op(module: &mut Module, op: OpId, constant: ConstantId) -> OpId {
+    let (name, key) = (module.symbols.intern("stablehlo.constant"), module.symbols.intern("value"));
+    let ty = module.constant(constant).ty;
+    module.add_op(NewOp {
+        name,
+        operands: SmallVec::new(),
+        result_types: smallvec![ty],
+        attributes: vec![(key, Attribute::Dense(constant))],
+        regions: SmallVec::new(),
+        span: module.span(op),
+        location: module.op_location(op),
+    })
+}
+
+/// The op of that name that defines the operand.
+fn producer(module: &Module, value: ValueId, name: &str) -> Option<OpId> {
+    module.defining_op(value).filter(|&op| module.op_name(op) == name)
+}
+
+/// The one operand of an op that has one.
+fn only_operand(module: &Module, op: OpId) -> Option<ValueId> {
+    match module.op(op).operands[..] {
+        [operand] => Some(operand),
+        _ => None,
+    }
+}
+
+/// A list of integers among the attributes.
+fn integers(module: &Module, op: OpId, name: &str) -> Option<Vec<i64>> {
+    module.integers(module.attribute(op, name)?)
+}
+
+/// A list of axes among the attributes.
+fn positions(module: &Module, op: OpId, name: &str) -> Option<Vec<usize>> {
+    integers(module, op, name)?.into_iter().map(|value| usize::try_from(value).ok()).collect()
+}
+
+/// The list as an attribute.
+fn integers_attribute(values: impl IntoIterator<Item = usize>) -> Attribute {
+    Attribute::Integers(crate::ir::Element::I64, values.into_iter().map(|value| value as i64).collect())
+}
+
+/// Where blocks lie in each other: a block encloses those whose number is within its range.
+#[derive(Clone, Copy, Default)]
+struct Nesting {
+    first: u32,
+    last: u32,
+}
+
+/// The nesting of all blocks, and the block of each op, by their positions.
+fn nesting(module: &Module) -> (Vec<Nesting>, Vec<Option<BlockId>>) {
+    fn enter(
+        module: &Module,
+        region: RegionId,
+        next: &mut u32,
+        blocks: &mut Vec<Nesting>,
+        owners: &mut [Option<BlockId>],
+    ) {
+        for &block in &module.region(region).blocks {
+            let first = *next;
+            *next += 1;
+            for &op in &module.block(block).ops {
+                owners[op.index()] = Some(block);
+                for &region in &module.op(op).regions {
+                    enter(module, region, next, blocks, owners);
+                }
+            }
+            if blocks.len() <= block.index() {
+                blocks.resize(block.index() + 1, Nesting::default());
+            }
+            blocks[block.index()] = Nesting { first, last: *next };
+        }
+    }
+    let (mut blocks, mut owners, mut next) = (Vec::new(), vec![None; module.op_count()], 0);
+    for function in module.functions() {
+        enter(module, module.function(function).body, &mut next, &mut blocks, &mut owners);
+    }
+    (blocks, owners)
+}

@@ -1,0 +1,179 @@
+//! Common subexpressions: an op that computes what another has computed before.
+
+use super::{Nesting, nesting};
+use crate::ir::{Attribute, Attributes, BlockId, ConstantId, Data, Element, Module, OpId, Symbol, TypeId};
+use rustc_hash::FxHashMap;
+
+/// Constants of more bytes are compared by where they lie and not by what they hold.
+const COMPARED: usize = 1 << 12;
+
+/// A part of what makes an op equal to another.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Piece {
+    Number(u64),
+    Symbol(Symbol),
+    Type(TypeId),
+    Element(Element),
+    Constant(ConstantId),
+}
+
+impl From<u64> for Piece {
+    fn from(number: u64) -> Self {
+        Piece::Number(number)
+    }
+}
+
+/// The ops that later ones can be replaced by.
+///
+/// An op is seen from its own block and those inside of it. When an equal op of a block that is not seen comes first,
+/// the later one takes its place: by then the walk has left the block of the first.
+pub(super) struct Repeated {
+    known: FxHashMap<Vec<Piece>, (OpId, BlockId)>,
+    blocks: Vec<Nesting>,
+    owners: Vec<Option<BlockId>>,
+    key: Vec<Piece>,
+}
+
+impl Repeated {
+    pub(super) fn new(module: &Module) -> Self {
+        let (blocks, owners) = nesting(module);
+        Self { known: FxHashMap::default(), blocks, owners, key: Vec::new() }
+    }
+
+    /// The op that computes the same as `op`, which stands at the place of `at`; when there is none, `op` is it from
+    /// now on.
+    pub(super) fn find_or_add(&mut self, module: &Module, op: OpId, at: OpId) -> Option<OpId> {
+        if !is_shareable(module, op) {
+            return None;
+        }
+        let block = self.owners.get(at.index()).copied().flatten()?;
+        self.key.clear();
+        encode(module, op, &mut self.key);
+        match self.known.get(&self.key) {
+            Some(&(known, of)) if self.encloses(of, block) => Some(known),
+            _ => {
+                self.known.insert(self.key.clone(), (op, block));
+                None
+            }
+        }
+    }
+
+    fn encloses(&self, outer: BlockId, inner: BlockId) -> bool {
+        let (outer, inner) = (self.blocks[outer.index()], self.blocks[inner.index()]);
+        outer.first <= inner.first && inner.first < outer.last
+    }
+}
+
+/// Ops that give something else each time, or that are there for more than their results.
+const NOT_SHAREABLE: &[&str] = &[
+    "chlo.scan",
+    "onnx.Bernoulli",
+    "onnx.Dropout",
+    "onnx.Multinomial",
+    "onnx.RandomNormal",
+    "onnx.RandomNormalLike",
+    "onnx.RandomUniform",
+    "onnx.RandomUniformLike",
+    "stablehlo.rng",
+];
+
+fn is_shareable(module: &Module, op: OpId) -> bool {
+    let operation = module.op(op);
+    let name = module.op_name(op);
+    operation.regions.is_empty()
+        && !operation.results.is_empty()
+        && !NOT_SHAREABLE.contains(&name)
+        && !crate::ops::rules::is_terminator(name)
+        && crate::ops::rules::is_pure(module, op)
+}
+
+/// The op in pieces: equal ops have equal ones and others do not.
+fn encode(module: &Module, op: OpId, out: &mut Vec<Piece>) {
+    let operation = module.op(op);
+    out.push(Piece::Symbol(operation.name));
+    push_number(operation.operands.len(), out);
+    operation.operands.iter().for_each(|operand| push_number(operand.index(), out));
+    out.extend(operation.results.iter().map(|&result| Piece::Type(module.value_type(result))));
+    encode_attributes(module, &operation.attributes, out);
+}
+
+fn push_number(number: usize, out: &mut Vec<Piece>) {
+    out.push(Piece::Number(number as u64));
+}
+
+fn encode_attributes(module: &Module, attributes: &Attributes, out: &mut Vec<Piece>) {
+    push_number(attributes.len(), out);
+    for (name, value) in attributes {
+        out.push(Piece::Symbol(*name));
+        encode_attribute(module, value, out);
+    }
+}
+
+// The nesting of attributes is bounded by the parser. Each kind begins with a number of its own.
+fn encode_attribute(module: &Module, attribute: &Attribute, out: &mut Vec<Piece>) {
+    match attribute {
+        Attribute::Unit => push_number(0, out),
+        Attribute::Bool(value) => out.extend([1, u64::from(*value)].map(Piece::from)),
+        Attribute::Integer(value, ty) => {
+            out.extend([Piece::Number(2), Piece::Number(*value as u64), Piece::Type(*ty)]);
+        }
+        Attribute::Float(value, ty) => {
+            out.extend([Piece::Number(3), Piece::Number(value.to_bits()), Piece::Type(*ty)]);
+        }
+        Attribute::String(text) => encode_bytes(4, text.as_bytes(), out),
+        Attribute::Type(ty) => out.extend([Piece::Number(5), Piece::Type(*ty)]),
+        Attribute::SymbolRef(path) => {
+            out.extend([6, path.len() as u64].map(Piece::from));
+            out.extend(path.iter().map(|&symbol| Piece::Symbol(symbol)));
+        }
+        Attribute::Array(items) => {
+            out.extend([7, items.len() as u64].map(Piece::from));
+            items.iter().for_each(|item| encode_attribute(module, item, out));
+        }
+        Attribute::Dictionary(fields) => {
+            push_number(8, out);
+            encode_attributes(module, fields, out);
+        }
+        Attribute::Integers(element, values) => {
+            out.extend([Piece::Number(9), Piece::Element(*element), Piece::Number(values.len() as u64)]);
+            out.extend(values.iter().map(|&value| Piece::Number(value as u64)));
+        }
+        Attribute::Floats(element, values) => {
+            out.extend([Piece::Number(10), Piece::Element(*element), Piece::Number(values.len() as u64)]);
+            out.extend(values.iter().map(|value| Piece::Number(value.to_bits())));
+        }
+        Attribute::Dense(id) => {
+            let constant = module.constant(*id);
+            out.push(Piece::Type(constant.ty));
+            match &constant.data {
+                Data::Splat(bytes) => encode_bytes(11, bytes, out),
+                Data::Bytes(bytes) if bytes.len() <= COMPARED => encode_bytes(12, bytes, out),
+                Data::Bytes(_) => out.push(Piece::Constant(*id)),
+                Data::Source(range) => {
+                    out.extend([13, range.start as u64, range.end as u64].map(Piece::from));
+                }
+                Data::SourceBits(range) => {
+                    out.extend([14, range.start as u64, range.end as u64].map(Piece::from));
+                }
+            }
+        }
+        Attribute::Struct(name, fields) => {
+            out.extend([Piece::Number(15), Piece::Symbol(*name)]);
+            encode_attributes(module, fields, out);
+        }
+        Attribute::Enum { dialect, kind, value } => {
+            out.push(Piece::Number(16));
+            out.extend([dialect, kind, value].map(|&symbol| Piece::Symbol(symbol)));
+        }
+        Attribute::Opaque(text) => encode_bytes(17, text.as_bytes(), out),
+    }
+}
+
+fn encode_bytes(kind: u64, bytes: &[u8], out: &mut Vec<Piece>) {
+    out.extend([kind, bytes.len() as u64].map(Piece::from));
+    for chunk in bytes.chunks(8) {
+        let mut word = [0; 8];
+        word[..chunk.len()].copy_from_slice(chunk);
+        out.push(Piece::Number(u64::from_le_bytes(word)));
+    }
+}

@@ -1,0 +1,174 @@
+//! Shape arithmetic becomes numbers.
+//!
+//! Takes a module whose functions have been inlined. One forward walk folds sizes that are known, turns ops whose
+//! sizes are operands into those whose sizes are attributes, and lets known sizes flow through the types of all ops
+//! behind them. What depends on a size that is known only at run time stays as it is, and is refused by the lowering.
+
+mod fixed;
+
+use super::Context;
+use super::canonicalize::insert_constant;
+use crate::ir::{Dim, FunctionId, Module, OpId, RegionId, Rewriter, TensorType, Type, TypeId, ValueId};
+use crate::ops::{fold, rules};
+
+/// A branch gives its sizes to what the conditional returns only once it has been walked, so each walk reaches one more
+/// level of nested conditionals. Deeper ones keep their unknown sizes.
+const WALKS: usize = 4;
+
+pub(super) fn run(module: &mut Module, cx: &mut Context) {
+    for function in module.functions() {
+        for _ in 0..WALKS {
+            if !has_unknown_sizes(module, module.function(function).body) {
+                break;
+            }
+            walk(module, cx, function);
+            if cx.diagnostics.has_errors() || !has_unknown_conditional(module, module.function(function).body)
+            {
+                break;
+            }
+        }
+    }
+}
+
+fn walk(module: &mut Module, cx: &mut Context, function: FunctionId) {
+    let mut loops = Vec::new();
+    let mut visit = |rewriter: &mut Rewriter, op: OpId| {
+        if let Some(constant) = fold::fold(rewriter.module, cx.source, op, |_| false) {
+            let value = insert_constant(rewriter, op, constant);
+            rewriter.replace(rewriter.module.op(op).results[0], value);
+            return false;
+        }
+        if rewriter.module.op_name(op) == "stablehlo.while" {
+            refine_loop(rewriter.module, op);
+            loops.push(op);
+            return true;
+        }
+        refine(rewriter.module, op);
+        fixed::fix(rewriter.module, op);
+        true
+    };
+    Rewriter::new(module).function(function, &mut visit);
+    // A body that gives another size than it takes is found only now.
+    loops.into_iter().for_each(|op| rules::check(module, op, cx.diagnostics));
+    leave_function(module, function);
+}
+
+/// Whether any value in the region has a type with an unknown size, or any op takes its sizes from operands.
+fn has_unknown_sizes(module: &Module, region: RegionId) -> bool {
+    let unknown = |&value: &ValueId| module.tensor(value).is_some_and(|ty| !ty.is_static());
+    module.region(region).blocks.iter().any(|&block| {
+        let block = module.block(block);
+        block.arguments.iter().any(unknown)
+            || block.ops.iter().any(|&op| {
+                fixed::is_dynamic(module.op_name(op))
+                    || module.op(op).results.iter().any(unknown)
+                    || module.op(op).regions.iter().any(|&region| has_unknown_sizes(module, region))
+            })
+    })
+}
+
+/// Whether another walk could find out more.
+fn has_unknown_conditional(module: &Module, region: RegionId) -> bool {
+    let unknown = |&value: &ValueId| module.tensor(value).is_some_and(|ty| !ty.is_static());
+    let blocks = &module.region(region).blocks;
+    blocks.iter().flat_map(|&block| &module.block(block).ops).any(|&op| {
+        let conditional = matches!(module.op_name(op), "stablehlo.if" | "stablehlo.case");
+        conditional && module.op(op).results.iter().any(unknown)
+            || module.op(op).regions.iter().any(|&region| has_unknown_conditional(module, region))
+    })
+}
+
+/// Gives the results of an op the sizes that follow from its operands.
+fn refine(module: &mut Module, op: OpId) {
+    let results = module.op(op).results.clone();
+    if results.iter().all(|&result| module.tensor(result).is_none_or(TensorType::is_static)) {
+        return;
+    }
+    match module.op_name(op) {
+        "stablehlo.optimization_barrier" => {
+            for (index, &result) in results.iter().enumerate() {
+                narrow_to_value(module, result, module.op(op).operands.get(index).copied());
+            }
+        }
+        "stablehlo.if" | "stablehlo.case" => refine_conditional(module, op),
+        _ => {
+            let Some(inferred) = rules::infer(module, op) else { return };
+            for (&result, ty) in results.iter().zip(&inferred) {
+                narrow(module, result, ty);
+            }
+        }
+    }
+}
+
+/// What a loop carries has one type, which is that of its initial value.
+fn refine_loop(module: &mut Module, op: OpId) {
+    let operation = module.op(op);
+    let blocks = operation.regions.iter().filter_map(|&region| module.entry_block(region));
+    let mut places: Vec<Vec<ValueId>> = blocks.map(|block| module.block(block).arguments.clone()).collect();
+    places.push(operation.results.to_vec());
+    let operands = operation.operands.clone();
+    for values in places {
+        for (value, &operand) in values.into_iter().zip(&operands) {
+            narrow_to_value(module, value, Some(operand));
+        }
+    }
+}
+
+/// A size of a conditional is known when all branches return it.
+fn refine_conditional(module: &mut Module, op: OpId) {
+    let blocks = module.op(op).regions.iter().filter_map(|&region| module.entry_block(region));
+    let terminators = blocks.filter_map(|block| module.block(block).ops.last().copied());
+    let returned: Vec<Vec<ValueId>> =
+        terminators.map(|terminator| module.op(terminator).operands.to_vec()).collect();
+    for (index, result) in module.op(op).results.clone().into_iter().enumerate() {
+        let types: Option<Vec<TensorType>> =
+            returned.iter().map(|values| module.tensor(*values.get(index)?).cloned()).collect();
+        let Some((first, rest)) = types.as_deref().and_then(<[TensorType]>::split_first) else { continue };
+        let mut known = first.clone();
+        for other in rest {
+            if other.rank() != known.rank() {
+                return;
+            }
+            for (dim, &other) in known.dims.iter_mut().zip(&other.dims) {
+                *dim = if *dim == other { other } else { Dim::Dynamic };
+            }
+        }
+        narrow(module, result, &known);
+    }
+}
+
+/// Gives a value the known sizes of a type that it must have.
+fn narrow(module: &mut Module, value: ValueId, known: &TensorType) {
+    let Some(own) = module.tensor(value) else { return };
+    // The bound of a dimension is part of its type, and a known size would contradict it.
+    if own.rank() != known.rank() || own.is_static() || own.encoding.is_some() {
+        return;
+    }
+    let mut narrowed = own.clone();
+    for (dim, &known) in narrowed.dims.iter_mut().zip(&known.dims) {
+        if *dim == Dim::Dynamic {
+            *dim = known;
+        }
+    }
+    let ty = module.types.intern(Type::Tensor(narrowed));
+    module.value_mut(value).ty = ty;
+}
+
+fn narrow_to_value(module: &mut Module, value: ValueId, known: Option<ValueId>) {
+    if let Some(ty) = known.and_then(|known| module.tensor(known)).cloned() {
+        narrow(module, value, &ty);
+    }
+}
+
+/// The function's results have the types of what it returns.
+fn leave_function(module: &mut Module, function: FunctionId) {
+    let body = module.function(function).body;
+    let Some(block) = module.entry_block(body) else { return };
+    let Some(&last) = module.block(block).ops.last() else { return };
+    let types: Vec<TypeId> =
+        module.op(last).operands.iter().map(|&operand| module.value_type(operand)).collect();
+    let results = &mut module.function_mut(function).results;
+    if results.len() == types.len() {
+        results.iter_mut().zip(types).for_each(|(result, ty)| result.ty = ty);
+    }
+}
