@@ -45,8 +45,7 @@ fn constant_power(x: Term, mut exponent: u32) -> Term {
             square = square * square;
         }
     }
-    // A zeroth power keeps the shape of its base.
-    product.unwrap_or_else(|| x * 0i64 + 1i64)
+    product.unwrap_or_else(|| x.beside(1i64))
 }
 
 /// A power whose exponents are known at run time only: square and multiply, once for each bit of the exponent.
