@@ -94,6 +94,7 @@ pub(super) fn render_text(
         let seen = seen.entry(first.code()).or_default();
         *seen += 1;
         match *seen {
+            ..=IN_FULL if first.severity() == Severity::Advice => renderer.brief(group),
             ..=IN_FULL => renderer.full(group),
             _ => in_a_line.entry(first.code()).or_default().push(group),
         }
@@ -196,6 +197,17 @@ impl Renderer<'_> {
         self.out.push('\n');
     }
 
+    /// Advice takes no room from problems: what and where in a line, and what to do.
+    fn brief(&mut self, group: &[&Diagnostic]) {
+        let Some(first) = group.first() else { return };
+        let line = format!("{} {}{}", heading(first), self.sentence(&first.message), self.places(group));
+        self.out.push_str(&line);
+        self.out.push('\n');
+        if let Some(help) = &first.help {
+            self.paragraph("help", help);
+        }
+    }
+
     /// Faults beyond those shown in full: a line each, and then only their number.
     fn lines(&mut self, code: Code, groups: &[&[&Diagnostic]]) {
         let shown = IN_A_LINE - IN_FULL;
@@ -229,7 +241,9 @@ impl Renderer<'_> {
                 _ => parts.push(format!("{} {}s", grouped(count), severity.as_str())),
             }
         }
-        if !parts.is_empty() {
+        // Advice alone needs no count.
+        let only_advice = groups.iter().flatten().all(|diagnostic| diagnostic.severity() == Severity::Advice);
+        if !parts.is_empty() && !only_advice {
             let name = showable_text(self.text.name, usize::MAX, self.style.cut().ellipsis);
             self.out.push_str(&format!("{name}: {}\n", parts.join(", ")));
         }

@@ -156,7 +156,6 @@ error[E0402]: cannot read `w.npz`: no such file
 
 advice[A0601]: the text has no locations, so the model has no names
   help: print it with locations: `lowered.as_text(debug_info=True)`
-
 model.mlir: 1 error, 1 advice
 ";
     let cannot = CannotRead { path: "w.npz", why: "no such file" };

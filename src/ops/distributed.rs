@@ -20,22 +20,28 @@ pub(super) const ROWS: &[Row] = &[
     noted("stablehlo.replica_id", MOVED, id, "0 on one device"),
 ];
 
+/// The numbers of partitions and replicas, where the module says them.
+fn devices(cx: &Lower) -> [Option<usize>; 2] {
+    ["mhlo.num_partitions", "mhlo.num_replicas"].map(|name| {
+        let found = cx.module.attributes.iter().find(|(key, _)| cx.module.symbols.get(*key) == name);
+        found.and_then(|(_, value)| value.as_integer()).and_then(|number| usize::try_from(number).ok())
+    })
+}
+
 /// Refuses a module for more than one device.
 fn one_device(cx: &Lower) -> Result<(), Refusal> {
-    let number = |name: &str| {
-        let found = cx.module.attributes.iter().find(|(key, _)| cx.module.symbols.get(*key) == name);
-        found
-            .and_then(|(_, value)| value.as_integer())
-            .map_or(1, |number| usize::try_from(number).unwrap_or(1))
-    };
-    match number("mhlo.num_partitions") * number("mhlo.num_replicas") {
+    match devices(cx).iter().flatten().fold(1, |product: usize, &number| product.saturating_mul(number)) {
         1 => Ok(()),
         devices => Err(Refusal::Devices(devices)),
     }
 }
 
+/// The number of this device, which is the first, where the module says that there is no other.
 fn id(cx: &mut Lower, _: OpId) -> Lowered {
     one_device(cx)?;
+    if devices(cx).contains(&None) {
+        return Err(Refusal::form("the module does not say on how many devices it runs"));
+    }
     Ok(cx.integer(Element::U32, 0).into())
 }
 

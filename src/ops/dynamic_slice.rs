@@ -77,8 +77,11 @@ fn dynamic_update_slice(cx: &mut Lower, op: OpId) -> Lowered {
             Start::Known(start) => known += start * stride,
             Start::Computed(start) => {
                 let stride = cx.integer(Element::I64, stride);
-                let scaled =
-                    if cx.known_integers(stride) == Some(vec![1]) { start } else { cx.elementwise("Mul", &[start, stride]) };
+                let scaled = if cx.known_integers(stride) == Some(vec![1]) {
+                    start
+                } else {
+                    cx.elementwise("Mul", &[start, stride])
+                };
                 let first = cx.known_integers(position) == Some(vec![0]);
                 position = if first { scaled } else { cx.elementwise("Add", &[position, scaled]) };
             }

@@ -84,11 +84,6 @@ impl<'f> Term<'f> {
         self.element
     }
 
-    /// The value that the formula has computed.
-    pub(super) fn value(self) -> ValueId {
-        self.value
-    }
-
     /// A value of the same formula.
     pub(super) fn beside(self, number: impl Operand<'f>) -> Self {
         number.beside(self)
@@ -111,9 +106,7 @@ impl<'f> Term<'f> {
 
     fn compare(self, name: &'static str, other: impl Operand<'f>) -> Self {
         let other = other.beside(self);
-        self.emit(Element::Bool, |cx| {
-            cx.elementwise_to(name, &[self.value, other.value], Element::Bool)
-        })
+        self.emit(Element::Bool, |cx| cx.elementwise_to(name, &[self.value, other.value], Element::Bool))
     }
 
     /// Another element type, by ONNX's `Cast`; a small constant of integers is converted here.

@@ -70,7 +70,10 @@ fn gather(cx: &mut Lower, op: OpId) -> Lowered {
     let (value, axes) = if moving.is_empty() && numbers.batching.is_empty() {
         (operand, (0..sizes.len()).map(Axis::Window).collect())
     } else if starts.count() == 1 {
-        (at_one_position(cx, operand, &starts, &moving, &numbers), (0..sizes.len()).map(Axis::Window).collect())
+        (
+            at_one_position(cx, operand, &starts, &moving, &numbers),
+            (0..sizes.len()).map(Axis::Window).collect(),
+        )
     } else {
         starts = cx.clamp_columns(&starts, &limits);
         at_positions(cx, operand, &starts, &moving, &numbers)
@@ -110,16 +113,22 @@ fn numbers(cx: &Lower, op: OpId) -> Result<Numbers, Refusal> {
     if columns != map.len() as i64 || operand_batching.len() != indices_batching.len() {
         return Err(wrong("the index vectors do not have the length of `start_index_map`"));
     }
-    let batch: Vec<i64> = (0..indices.len()).filter(|&dim| dim != vector_axis).map(|dim| indices[dim]).collect();
-    let windows: Vec<usize> =
-        (0..operand.len()).filter(|dim| !collapsed.contains(dim) && !operand_batching.contains(dim)).collect();
+    let batch: Vec<i64> =
+        (0..indices.len()).filter(|&dim| dim != vector_axis).map(|dim| indices[dim]).collect();
+    let windows: Vec<usize> = (0..operand.len())
+        .filter(|dim| !collapsed.contains(dim) && !operand_batching.contains(dim))
+        .collect();
     if windows.len() != offset.len() || offset.len() + batch.len() != result.len() || !offset.is_sorted() {
         return Err(wrong("`offset_dims` do not fit the operand"));
     }
     let (mut windows, mut batches) = (windows.into_iter(), 0..batch.len());
     let layout: Option<Vec<Axis>> = (0..result.len())
         .map(|dim| {
-            if offset.contains(&dim) { windows.next().map(Axis::Window) } else { batches.next().map(Axis::Batch) }
+            if offset.contains(&dim) {
+                windows.next().map(Axis::Window)
+            } else {
+                batches.next().map(Axis::Batch)
+            }
         })
         .collect();
     let layout = layout.ok_or_else(|| wrong("`offset_dims` do not fit the operand"))?;

@@ -142,10 +142,7 @@ impl Lower<'_> {
             return starts.clone();
         }
         let ranges = pairs()
-            .map(|(range, &limit)| Range {
-                low: range.low.clamp(0, limit),
-                high: range.high.clamp(0, limit),
-            })
+            .map(|(range, &limit)| Range { low: range.low.clamp(0, limit), high: range.high.clamp(0, limit) })
             .collect();
         let sizes = self.sizes(starts.value);
         let value = if let Some(known) = self.known_integers(starts.value) {
@@ -284,7 +281,11 @@ impl Lower<'_> {
             "onnx.Constant" => self.constant_ranges(value, width).unwrap_or_else(any),
             "onnx.Identity" | "onnx.Expand" => of(0),
             "onnx.Reshape" if same_width() => of(0),
-            "onnx.Reshape" | "onnx.Transpose" | "onnx.Slice" | "onnx.Gather" | "onnx.GatherElements"
+            "onnx.Reshape"
+            | "onnx.Transpose"
+            | "onnx.Slice"
+            | "onnx.Gather"
+            | "onnx.GatherElements"
             | "onnx.GatherND" => vec![merged(&of(0))],
             "onnx.Cast" => {
                 let own = Range::of(element);
@@ -296,14 +297,12 @@ impl Lower<'_> {
                 if whole && !wraps && from.iter().all(fits) { from } else { any() }
             }
             "onnx.Concat" => self.concat_ranges(op, sizes.len(), depth),
-            "onnx.Max" => self.zip(operands, depth, |a, b| Range {
-                low: a.low.max(b.low),
-                high: a.high.max(b.high),
-            }),
-            "onnx.Min" => self.zip(operands, depth, |a, b| Range {
-                low: a.low.min(b.low),
-                high: a.high.min(b.high),
-            }),
+            "onnx.Max" => {
+                self.zip(operands, depth, |a, b| Range { low: a.low.max(b.low), high: a.high.max(b.high) })
+            }
+            "onnx.Min" => {
+                self.zip(operands, depth, |a, b| Range { low: a.low.min(b.low), high: a.high.min(b.high) })
+            }
             "onnx.Clip" => {
                 let bound = |index: usize, or: i64| match operands.get(index) {
                     Some(&bound) if bound != self.absent() => merged(&self.ranges(bound, depth)),

@@ -29,8 +29,11 @@ pub mod rules;
 mod scatter;
 mod shape;
 mod sort;
+mod special;
 mod target;
 mod window;
+pub mod fold;
+pub mod rules;
 
 pub use constant::integer_limits;
 pub use elements::Elements;
@@ -85,6 +88,7 @@ pub const FAMILIES: &[(&str, &[Row])] = &[
     ("scatter", scatter::ROWS),
     ("shape", shape::ROWS),
     ("sort", sort::ROWS),
+    ("special", special::ROWS),
     ("window", window::ROWS),
 ];
 

@@ -44,7 +44,8 @@ impl Lower<'_> {
         let block = self.module.block(self.module.entry_block(region)?);
         let terminator = *block.ops.last()?;
         let results = &self.module.op(terminator).operands;
-        if self.module.op_name(terminator) != "stablehlo.return" || block.arguments.len() != 2 * results.len() {
+        if self.module.op_name(terminator) != "stablehlo.return" || block.arguments.len() != 2 * results.len()
+        {
             return None;
         }
         let (first, second) = block.arguments.split_at(results.len());

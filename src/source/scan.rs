@@ -13,7 +13,7 @@ const LARGE_LITERAL: usize = 64;
 /// The deepest nesting of brackets and regions that a statement may have; JAX's texts stay under 20.
 ///
 /// The parser recurses once a level, so this bounds its stack.
-pub const NESTING_LIMIT: usize = 256;
+pub const NESTING_LIMIT: usize = 128;
 
 /// Strings are searched in pieces of this size, so that the digits of a large literal are checked while they are
 /// in the cache.

@@ -33,7 +33,7 @@ pub(super) enum Kind {
 impl<'s> Parser<'s> {
     /// The attribute that a clause's text stands for.
     pub(super) fn clause(&mut self, kind: Kind, text: Text<'_>) -> Option<Attribute> {
-        if let Some(known) = self.clauses.get(&(kind, text.text.into())) {
+        if let Some(known) = self.clauses.get(&kind).and_then(|known| known.get(text.text)) {
             return Some(known.clone());
         }
         let attribute = match kind {
@@ -57,7 +57,7 @@ impl<'s> Parser<'s> {
             Kind::Plain => self.lone_attribute(text)?,
         };
         if text.is_complete() && !matches!(attribute, Attribute::Dense(_)) {
-            self.clauses.insert((kind, text.text.into()), attribute.clone());
+            self.clauses.entry(kind).or_default().insert(text.text.into(), attribute.clone());
         }
         Some(attribute)
     }

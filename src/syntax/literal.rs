@@ -70,7 +70,7 @@ impl Parser<'_> {
         if splat {
             self.scalar(text, body, tensor.element, &mut bytes)?;
         } else {
-            let Some(sizes) = tensor.sizes() else { return None };
+            let sizes = tensor.sizes()?;
             self.nested_list(text, body, tensor.element, &sizes, ty_at, &mut bytes)?;
             if Some(bytes.len()) != count.checked_mul(width) {
                 self.bad_literal("it has not as many elements as the type", at, ty_at);

@@ -13,6 +13,11 @@ impl<'s> Parser<'s> {
         if let Some(&known) = self.locations.get(text.text) {
             return known;
         }
+        // Most are `loc(#loc3)`, whose text says all.
+        let name = text.text.strip_prefix("loc(").and_then(|rest| rest.strip_suffix(')'));
+        if let Some(name) = name.filter(|name| is_alias(name)) {
+            return self.location_alias(text.part(4..4 + name.len())).unwrap_or(LocationId::UNKNOWN);
+        }
         let Some(location) = self.place_of(text) else { return LocationId::UNKNOWN };
         let id = match location {
             Place::Known(id) => id,
@@ -139,6 +144,14 @@ impl<'s> Parser<'s> {
             Place::Known(id) => Some(Location::Fused(None, vec![id])),
         }
     }
+}
+
+/// Whether a text is `#loc3`, and nothing else.
+fn is_alias(text: &str) -> bool {
+    let Some(name) = text.strip_prefix('#') else { return false };
+    let word = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let number = name.bytes().all(|byte| byte.is_ascii_digit());
+    !name.is_empty() && word && (number || !name.as_bytes()[0].is_ascii_digit())
 }
 
 enum Place {

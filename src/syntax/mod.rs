@@ -13,6 +13,7 @@ mod literal;
 mod location;
 mod number;
 mod scope;
+mod shape;
 mod statement;
 mod text;
 mod ty;
@@ -26,6 +27,7 @@ use crate::source::{NESTING_LIMIT, Problem, Source, Span, Statement};
 use assembly::Row;
 use rustc_hash::FxHashMap;
 use scope::Scope;
+use shape::{Shape, Slot};
 use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -62,7 +64,10 @@ struct Parser<'s> {
     locations: FxHashMap<Box<str>, LocationId>,
     attributes: FxHashMap<Box<str>, Attribute>,
     /// Clauses of custom forms by their text: `[0, 1]` as an `array<i64>`, and so on.
-    clauses: FxHashMap<(clauses::Kind, Box<str>), Attribute>,
+    clauses: FxHashMap<clauses::Kind, FxHashMap<Box<str>, Attribute>>,
+    /// Tokens of statements by their shape, and room for the next shape.
+    shapes: FxHashMap<Box<str>, Rc<[Slot]>>,
+    shape: Shape,
     /// Names of ops in custom form.
     mnemonics: FxHashMap<&'s str, (Symbol, &'static Row)>,
     /// Statements that define aliases, by name with `#` or `!`.
@@ -93,6 +98,8 @@ impl<'s> Parser<'s> {
             locations: FxHashMap::default(),
             attributes: FxHashMap::default(),
             clauses: FxHashMap::default(),
+            shapes: FxHashMap::default(),
+            shape: Shape::default(),
             mnemonics: FxHashMap::default(),
             aliases: FxHashMap::default(),
             location_aliases: FxHashMap::default(),
@@ -225,11 +232,12 @@ impl<'s> Parser<'s> {
     /// The part of an alias definition that a rule covers.
     fn alias_body<'t>(&mut self, frame: &'t Frame<'_>, rule: Rule) -> Option<Text<'t>> {
         let text = frame.whole();
-        // An attribute is left to its own rule; whatever it is, it stands behind the `=`.
-        if rule == Rule::attribute_alias {
-            let start = text.text.find('=').map_or(text.text.len(), |at| at + 1);
-            let start = start + text.text[start..].len() - text.text[start..].trim_start().len();
-            return Some(text.part(start..text.text.len()));
+        let start = text.text.find('=').map_or(text.text.len(), |at| at + 1);
+        let start = start + text.text[start..].len() - text.text[start..].trim_start().len();
+        let body = text.part(start..text.text.len());
+        // What stands behind the `=` is left to its own rule where its kind is clear.
+        if rule == Rule::attribute_alias || rule == Rule::location_alias && body.text.starts_with("loc(") {
+            return Some(body);
         }
         for pair in self.run(Rule::alias_entry, text)? {
             if pair.as_rule() == rule {

@@ -3,7 +3,7 @@
 use super::Parser;
 use super::clauses::Token;
 use super::scope::Binding;
-use super::text::{Cut, Frame, Rule, Text};
+use super::text::{Cut, Rule, Text};
 use crate::diagnostic::catalogue::{SyntaxError, TypeMismatch, WrongOperandCount, WrongResultCount};
 use crate::ir::{Attributes, BlockId, LocationId, NewOp, OpId, OpSpan, RegionId, Symbol, TypeId, ValueId};
 use crate::source::Span;
@@ -36,6 +36,9 @@ impl Body<'_> {
     }
 }
 
+/// Names on the left side of an op: each with its place, its first result, and how many it names.
+type ResultNames<'s> = SmallVec<[(&'s str, Span, u32, u32); 1]>;
+
 /// Where the words of a statement are.
 struct Heads<'s> {
     results: SmallVec<[(&'s str, Span); 1]>,
@@ -48,8 +51,9 @@ impl<'s> Parser<'s> {
     /// Parses one op and puts it at the end of a block. What is faulty is reported, and its results are poison.
     pub(super) fn operation(&mut self, index: u32, block: Option<BlockId>) -> Option<OpId> {
         let statement = self.statement_at(index);
-        let frame = if statement.faulty { None } else { self.frame(index) };
-        let op = frame.as_ref().and_then(|frame| self.operation_of(frame, statement.span));
+        let read = if statement.faulty { None } else { self.read(index, statement.span) };
+        // The regions are parsed with as little as possible on the stack: they nest.
+        let op = read.and_then(|(parts, heads)| self.finish(parts, heads));
         let Some(op) = op else {
             self.poison_results(index);
             return None;
@@ -60,15 +64,12 @@ impl<'s> Parser<'s> {
         Some(op)
     }
 
-    fn operation_of(&mut self, frame: &Frame<'s>, whole: Span) -> Option<OpId> {
+    /// Reads an op but for its regions.
+    #[inline(never)]
+    fn read(&mut self, index: u32, whole: Span) -> Option<(Parts<'s>, Heads<'s>)> {
+        let frame = self.frame(index)?;
         let text = frame.whole();
-        let mut tokens: SmallVec<[Token<'_>; 24]> = SmallVec::new();
-        for pair in self.run(Rule::operation, text)? {
-            let span = pair.as_span();
-            tokens.push(Token { rule: pair.as_rule(), text: text.part(span.start()..span.end()) });
-        }
-        // The end of the input is a token too.
-        tokens.pop();
+        let mut tokens = self.tokens(text)?;
         let mut heads =
             Heads { results: SmallVec::new(), name: Span::NONE, whole, location: LocationId::UNKNOWN };
         if let Some(last) = tokens.last().copied().filter(|last| last.rule == Rule::location) {
@@ -89,7 +90,7 @@ impl<'s> Parser<'s> {
         } else {
             self.custom(name, rest)?
         };
-        self.finish(parts, heads)
+        Some((parts, heads))
     }
 
     fn generic(&mut self, name: &str, tokens: &[Token<'_>]) -> Option<Parts<'s>> {
@@ -200,11 +201,7 @@ impl<'s> Parser<'s> {
     }
 
     /// Distributes the op's results over the names on its left side.
-    fn check_results(
-        &mut self,
-        parts: &Parts<'s>,
-        heads: &Heads<'s>,
-    ) -> Option<SmallVec<[(&'s str, Span, u32, u32); 1]>> {
+    fn check_results(&mut self, parts: &Parts<'s>, heads: &Heads<'s>) -> Option<ResultNames<'s>> {
         let mut names = SmallVec::new();
         let mut total: u32 = 0;
         for &(text, span) in &heads.results {

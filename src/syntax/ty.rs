@@ -135,8 +135,8 @@ impl Parser<'_> {
             "!stablehlo.token" | "!mhlo.token" => return Some(Named::Type(Type::Token)),
             _ => {}
         }
-        if let Some(alias) = name.strip_prefix('!').filter(|rest| !rest.contains(['.', '<'])) {
-            return self.type_alias(alias, text).map(Named::Alias);
+        if name.starts_with('!') && !name.contains(['.', '<']) {
+            return self.type_alias(text).map(Named::Alias);
         }
         let opaque = name.starts_with('!')
             || ["memref<", "vector<", "complex<", "tensor<*"].iter().any(|prefix| name.starts_with(prefix));
@@ -147,13 +147,12 @@ impl Parser<'_> {
         Some(Named::Type(Type::Opaque(self.module.symbols.intern(name))))
     }
 
-    fn type_alias(&mut self, name: &str, text: Text<'_>) -> Option<TypeId> {
+    fn type_alias(&mut self, text: Text<'_>) -> Option<TypeId> {
         let Some(&definition) = self.aliases.get(text.text) else {
             let near = nearest(text.text, self.alias_names());
             self.diagnostics.push(UndefinedAlias { name: text.text, nearest: near, at: text.span() });
             return None;
         };
-        let _ = name;
         self.nested(text.span(), |parser| {
             let frame = parser.frame(definition)?;
             let body = parser.alias_body(&frame, Rule::type_alias)?;

@@ -48,4 +48,16 @@ diagnostics! {
         => "{what} is complex in the program and real in the model"
         group "{what}"
         label at "has a trailing dimension of two in the model";
+
+    /// A NaN does not get through an op as it does in XLA.
+    ///
+    /// XLA's maximum and minimum give NaN when an operand is NaN; the fast kernels of the runtime can give the other
+    /// operand. The exact form costs much in reductions and pooling, so the fast form is the default.
+    ///
+    /// What to do: nothing, when the values are never NaN. Otherwise `--strict-nan` gives the exact form.
+    A0604 NanNotPropagated<'a> { op: &'a str, at: Span }
+        => "`{op}` may not propagate NaN"
+        group "{op}"
+        label at "computed in the fast form"
+        help "`--strict-nan` propagates NaN as XLA does, and is slower";
 }

@@ -69,6 +69,9 @@ fn padded(cx: &mut Lower, geometry: &Geometry, input: ValueId) -> ValueId {
     for axis in &geometry.spatial {
         (low[axis.input], high[axis.input]) = (axis.low.max(0), axis.high.max(0));
     }
+    if low.iter().chain(&high).all(|&amount| amount == 0) {
+        return input;
+    }
     let zero = zero(cx, input);
     cx.pad(input, &low, &high, zero)
 }

@@ -45,7 +45,8 @@ fn lower(cx: &mut Lower, op: OpId, padding: Option<Vec<i64>>) -> Lowered {
     let geometry = Geometry::read(cx, op, padding)?;
     let (element, sizes) = cx.result(op, 0)?;
     if sizes.contains(&0) {
-        return Ok(cx.constant(element, &sizes, &[]).into());
+        let input = cx.full(op, 0)?;
+        return Ok(emptied(cx, input, element, &sizes).into());
     }
     let (input, kernel) = (cx.operand_type(op, 0)?.element, cx.operand_type(op, 1)?.element);
     let arithmetic = Arithmetic::of(input, kernel, element, geometry.terms())?;
@@ -67,6 +68,18 @@ fn lower(cx: &mut Lower, op: OpId, padding: Option<Vec<i64>>) -> Lowered {
 /// ONNX Runtime's kernels were seen to be right with up to as many; more are gathered.
 const MOST_SPATIAL_DIMENSIONS: usize = 4;
 
+/// Nothing of the input, in these sizes; `Conv` refuses an output without elements when it runs.
+fn emptied(cx: &mut Lower, input: ValueId, element: Element, sizes: &[i64]) -> ValueId {
+    let mut limits = cx.sizes(input);
+    let (starts, steps) = (vec![0; limits.len()], vec![1; limits.len()]);
+    if !limits.contains(&0) {
+        limits[0] = 0;
+    }
+    let nothing = cx.slice(input, &starts, &limits, &steps);
+    let nothing = cx.cast(nothing, element);
+    cx.reshape(nothing, sizes)
+}
+
 /// The kernel with these spatial dimensions reversed.
 fn reversed(cx: &mut Lower, geometry: &Geometry, kernel: ValueId, which: fn(&Axis) -> bool) -> ValueId {
     cx.reverse(kernel, &order(geometry.spatial.iter().filter(|axis| which(axis)).map(|axis| axis.kernel)))
@@ -74,10 +87,14 @@ fn reversed(cx: &mut Lower, geometry: &Geometry, kernel: ValueId, which: fn(&Axi
 
 /// The input with zeros between its elements, and without the elements that negative padding cuts off.
 fn dilated_and_cropped(cx: &mut Lower, geometry: &Geometry, input: ValueId) -> ValueId {
-    let zero = zero(cx, input);
     let mut interior = vec![0; cx.rank(input)];
     geometry.spatial.iter().for_each(|axis| interior[axis.input] = axis.input_dilation - 1);
-    let spread = cx.spread(input, &interior, zero);
+    let spread = if interior.iter().any(|&amount| amount != 0) {
+        let zero = zero(cx, input);
+        cx.spread(input, &interior, zero)
+    } else {
+        input
+    };
     let mut limits = cx.sizes(spread);
     let (mut starts, steps) = (vec![0; limits.len()], vec![1; limits.len()]);
     for axis in &geometry.spatial {

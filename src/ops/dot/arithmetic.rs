@@ -16,8 +16,17 @@ const EXACT_F64: i128 = 1 << 53;
 pub struct Arithmetic {
     /// The type that both operands are cast to, and that the products and sums are made in.
     pub compute: Element,
-    /// The casts from there to the type of the result, in order.
-    casts: Vec<Element>,
+    /// What leads from there to the type of the result, in order.
+    steps: Vec<Step>,
+}
+
+/// An elementwise step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// A cast to this type.
+    Cast(Element),
+    /// The lowest bits of an integer.
+    Mask(u32),
 }
 
 impl Arithmetic {
@@ -32,7 +41,7 @@ impl Arithmetic {
     pub fn of(lhs: Element, rhs: Element, result: Element, terms: i64) -> Result<Self, Refusal> {
         if result.is_float() {
             let compute = widest_float([lhs, rhs, result]);
-            return Ok(Self { compute, casts: Vec::from_iter((compute != result).then_some(result)) });
+            return Ok(Self { compute, steps: casts(compute, result) });
         }
         if [lhs, rhs].iter().any(|operand| operand.is_float()) {
             return Err(Refusal::form("products of floats are summed to no float"));
@@ -42,7 +51,7 @@ impl Arithmetic {
                 // The disjunction of conjunctions is true where the sum of products of 0 and 1 is not 0, and a sum
                 // of numbers that are not negative stays above 0 however it is rounded.
                 (Element::Bool, Element::Bool) => {
-                    Ok(Self { compute: Element::F32, casts: vec![Element::Bool] })
+                    Ok(Self { compute: Element::F32, steps: vec![Step::Cast(Element::Bool)] })
                 }
                 _ => Err(Refusal::form("products of integers are summed to `i1`")),
             };
@@ -50,18 +59,13 @@ impl Arithmetic {
         let bound = magnitude(lhs)
             .zip(magnitude(rhs))
             .and_then(|(lhs, rhs)| lhs.checked_mul(rhs)?.checked_mul(i128::from(terms)));
-        match bound {
-            Some(bound) if bound <= EXACT_F32 => Ok(Self::exact(Element::F32, bound, result)),
-            Some(bound) if bound <= EXACT_F64 => Ok(Self::exact(Element::F64, bound, result)),
-            _ => Ok(Self::wrapping(lhs, rhs, result)),
-        }
-    }
-
-    /// Sums of whole numbers within `bound` in a float type that has them all.
-    fn exact(compute: Element, bound: i128, result: Element) -> Self {
-        // A cast of a float beyond its target is undefined, so it goes to an integer that holds it, which then wraps.
-        let whole = if bound <= i128::from(i32::MAX) { Element::I32 } else { Element::I64 };
-        Self { compute, casts: narrowing(whole, result) }
+        let compute = match bound {
+            Some(bound) if bound <= EXACT_F32 => Element::F32,
+            Some(bound) if bound <= EXACT_F64 => Element::F64,
+            _ => return Ok(Self::wrapping(lhs, rhs, result)),
+        };
+        let steps = wrapped(lhs, rhs, result, bound.unwrap_or(i128::MAX));
+        Ok(Self { compute, steps })
     }
 
     /// Sums in the integers of 32 or 64 bits, whose `MatMul` wraps.
@@ -72,23 +76,34 @@ impl Arithmetic {
             (true, _) => Element::I64,
             (false, _) => Element::I32,
         };
-        let mut casts = narrowing(compute, result);
-        casts.remove(0);
-        Self { compute, casts }
+        Self { compute, steps: casts(compute, result) }
     }
 }
 
-/// The casts to `whole` and on to the integer type `result`; ONNX Runtime casts to four bits from eight alone as
-/// wrapping would have it.
-fn narrowing(whole: Element, result: Element) -> Vec<Element> {
-    let mut casts = vec![whole];
-    match result {
-        Element::I4 => casts.extend([Element::I8, Element::I4]),
-        Element::U4 => casts.extend([Element::U8, Element::U4]),
-        result if result != whole => casts.push(result),
-        _ => {}
+/// From floats that are whole numbers within `bound` to an integer type, wrapped.
+///
+/// A cast of a float beyond its target is undefined. Casting to a wide integer first does not help by itself: ONNX
+/// Runtime makes one cast of two in a row, even when told not to optimize. What masks the bits stands between them.
+fn wrapped(lhs: Element, rhs: Element, result: Element, bound: i128) -> Vec<Step> {
+    let holds_signs = result.is_signed() || !(lhs.is_signed() || rhs.is_signed());
+    let largest = (1i128 << (result.bits() - u32::from(result.is_signed()))) - 1;
+    if result.bits() >= 8 && holds_signs && bound <= largest {
+        return vec![Step::Cast(result)];
     }
-    casts
+    let whole = if bound <= i128::from(i32::MAX) { Element::I32 } else { Element::I64 };
+    let mut steps = vec![Step::Cast(whole), Step::Mask(result.bits().clamp(8, whole.bits()))];
+    steps.extend(casts(whole, result));
+    steps
+}
+
+/// The casts from one type to another; ONNX Runtime casts to four bits from eight alone as wrapping would have it.
+fn casts(from: Element, to: Element) -> Vec<Step> {
+    match to {
+        to if to == from => Vec::new(),
+        Element::I4 => vec![Step::Cast(Element::I8), Step::Cast(Element::I4)],
+        Element::U4 => vec![Step::Cast(Element::U8), Step::Cast(Element::U4)],
+        to => vec![Step::Cast(to)],
+    }
 }
 
 /// The float type that has all numbers of the float types among these.
@@ -114,69 +129,73 @@ fn magnitude(element: Element) -> Option<i128> {
 impl Lower<'_> {
     /// A sum of products cast to the type of the result.
     pub fn finish_sum(&mut self, sum: ValueId, arithmetic: &Arithmetic) -> ValueId {
-        arithmetic.casts.iter().fold(sum, |value, &element| {
-            if !element.is_small_float() {
-                return self.cast(value, element);
+        arithmetic.steps.iter().fold(sum, |value, &step| match step {
+            Step::Cast(element) if element.is_small_float() => {
+                // ONNX saturates by default; XLA's conversion gives NaN or infinity.
+                let sizes = self.sizes(value);
+                self.node("Cast", &[value]).element("to", element).int("saturate", 0).out(element, &sizes)
             }
-            // ONNX saturates by default; XLA's conversion gives NaN or infinity.
-            let sizes = self.sizes(value);
-            self.node("Cast", &[value]).element("to", element).int("saturate", 0).out(element, &sizes)
+            Step::Cast(element) => self.cast(value, element),
+            Step::Mask(bits) => {
+                let element = self.element(value);
+                let mask = self.integer(element, if bits < 64 { (1 << bits) - 1 } else { -1 });
+                self.elementwise("BitwiseAnd", &[value, mask])
+            }
         })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::Step::{Cast, Mask};
     use super::*;
+    use Element::{BF16, F16, F32, F64, I4, I8, I16, I32, I64, U8, U32, U64};
 
-    fn of(lhs: Element, rhs: Element, result: Element, terms: i64) -> (Element, Vec<Element>) {
+    fn of(lhs: Element, rhs: Element, result: Element, terms: i64) -> (Element, Vec<Step>) {
         let arithmetic = Arithmetic::of(lhs, rhs, result, terms).expect("is lowered");
-        (arithmetic.compute, arithmetic.casts)
+        (arithmetic.compute, arithmetic.steps)
     }
 
     #[test]
     fn bytes_are_exact_in_f32_up_to_1024_terms() {
-        use Element::{F32, F64, I8, I32};
-        assert_eq!(of(I8, I8, I32, 1024), (F32, vec![I32]));
-        assert_eq!(of(I8, I8, I32, 1025), (F64, vec![I32]));
+        assert_eq!(of(I8, I8, I32, 1024), (F32, vec![Cast(I32)]));
+        assert_eq!(of(I8, I8, I32, 1025), (F64, vec![Cast(I32)]));
     }
 
     #[test]
-    fn a_sum_beyond_i32_wraps_by_way_of_i64() {
-        use Element::{F64, I16, I32, I64};
-        assert_eq!(of(I16, I16, I32, 2), (F64, vec![I64, I32]));
+    fn a_sum_beyond_the_result_wraps_by_a_mask() {
+        assert_eq!(of(I16, I16, I32, 2), (F64, vec![Cast(I64), Mask(32), Cast(I32)]));
+        assert_eq!(of(I8, I8, I8, 3), (F32, vec![Cast(I32), Mask(8), Cast(I8)]));
+        assert_eq!(of(I4, I4, I4, 3), (F32, vec![Cast(I32), Mask(8), Cast(I8), Cast(I4)]));
     }
 
     #[test]
-    fn a_narrow_result_of_bytes_wraps() {
-        use Element::{F32, I4, I8, I32};
-        assert_eq!(of(I8, I8, I8, 3), (F32, vec![I32, I8]));
-        assert_eq!(of(I4, I4, I4, 3), (F32, vec![I32, I8, I4]));
+    fn a_negative_sum_wraps_to_unsigned_by_a_mask() {
+        assert_eq!(of(I8, I8, U32, 3), (F32, vec![Cast(I32), Mask(32), Cast(U32)]));
+        assert_eq!(of(U8, U8, U32, 3), (F32, vec![Cast(U32)]));
     }
 
     #[test]
     fn wide_integers_are_summed_as_they_are() {
-        use Element::{I8, I16, I32, I64, U32, U64};
         assert_eq!(of(I32, I32, I32, 3), (I32, vec![]));
         assert_eq!(of(U64, U64, U64, 3), (U64, vec![]));
         assert_eq!(of(I8, I32, I64, 3), (I64, vec![]));
-        assert_eq!(of(I64, I64, I32, 3), (I64, vec![I32]));
-        assert_eq!(of(U32, U32, I16, 3), (I32, vec![I16]));
+        assert_eq!(of(I64, I64, I32, 3), (I64, vec![Cast(I32)]));
+        assert_eq!(of(U32, U32, I16, 3), (I32, vec![Cast(I16)]));
     }
 
     #[test]
     fn floats_are_summed_in_the_widest() {
-        use Element::{BF16, F16, F32, F64, I8};
         assert_eq!(of(BF16, BF16, BF16, 3), (BF16, vec![]));
         assert_eq!(of(BF16, BF16, F32, 3), (F32, vec![]));
-        assert_eq!(of(F16, BF16, F16, 3), (F32, vec![F16]));
-        assert_eq!(of(F32, F64, F32, 3), (F64, vec![F32]));
+        assert_eq!(of(F16, BF16, F16, 3), (F32, vec![Cast(F16)]));
+        assert_eq!(of(F32, F64, F32, 3), (F64, vec![Cast(F32)]));
         assert_eq!(of(I8, I8, F32, 3), (F32, vec![]));
     }
 
     #[test]
     fn floats_make_no_integers() {
-        assert!(Arithmetic::of(Element::F32, Element::I32, Element::I32, 3).is_err());
-        assert!(Arithmetic::of(Element::I8, Element::I8, Element::Bool, 3).is_err());
+        assert!(Arithmetic::of(F32, I32, I32, 3).is_err());
+        assert!(Arithmetic::of(I8, I8, Element::Bool, 3).is_err());
     }
 }

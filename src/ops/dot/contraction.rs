@@ -112,6 +112,10 @@ impl Lower<'_> {
     /// Dimensions that are not contracted may wait for their broadcast; those of the result then do, too.
     /// Contracted dimensions are of equal sizes, and none has size 0.
     pub fn contract(&mut self, lhs: ValueId, rhs: ValueId, pairs: &Pairs) -> ValueId {
+        let sizes = self.sizes(lhs);
+        if pairs.contracting.iter().all(|&(dim, _)| sizes[dim] == 1) {
+            return self.outer_product(lhs, rhs, pairs);
+        }
         let forms = self.forms(lhs, rhs, pairs);
         let Some(form) = forms.into_iter().min_by_key(Form::cost) else { return lhs };
         let batch = form.left.batch.len();
@@ -126,6 +130,22 @@ impl Lower<'_> {
             .map(|dim| dim as i64)
             .collect();
         self.transpose(sums, &order)
+    }
+
+    /// Sums of one product each: what is left of the operands is multiplied with each other by broadcasting.
+    fn outer_product(&mut self, lhs: ValueId, rhs: ValueId, pairs: &Pairs) -> ValueId {
+        let (left_batch, right_batch) = pairs.batch.iter().copied().unzip();
+        let (left_one, right_one) = pairs.contracting.iter().copied().unzip();
+        let left = Operand::of(self, lhs, left_batch, left_one);
+        let right = Operand::of(self, rhs, right_batch, right_one);
+        let (rows, columns) = (left.pick(&left.free), right.pick(&right.free));
+        let left_shape = [&left.pick(&left.batch)[..], &rows, &vec![1; columns.len()]].concat();
+        // Without a batch ONNX puts the sizes of 1 in front by itself.
+        let right_ones = if right.batch.is_empty() { Vec::new() } else { vec![1; rows.len()] };
+        let right_shape = [&right.pick(&right.batch)[..], &right_ones, &columns].concat();
+        let left = self.arranged(&left, &left.left(), &left_shape);
+        let right = self.arranged(&right, &right.left(), &right_shape);
+        self.elementwise("Mul", &[left, right])
     }
 
     /// Whether ONNX Runtime computes a value when it loads the model: a constant, cast or moved about.

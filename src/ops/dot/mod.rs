@@ -63,7 +63,10 @@ fn lower(cx: &mut Lower, op: OpId, pairs: Pairs) -> Lowered {
         return Err(Refusal::form(format!("the result should have the sizes {expected:?}")));
     }
     if sizes.contains(&0) {
-        return Ok(cx.constant(element, &sizes, &[]).into());
+        // A result without elements comes from an operand without elements.
+        let empty = cx.full(op, usize::from(!left_sizes.contains(&0)))?;
+        let empty = cx.cast(empty, element);
+        return Ok(cx.reshape(empty, &sizes).into());
     }
     let terms = pairs.contracting.iter().fold(1i64, |terms, pair| terms.saturating_mul(left_sizes[pair.0]));
     let (left_element, right_element) = (cx.operand_type(op, 0)?.element, cx.operand_type(op, 1)?.element);

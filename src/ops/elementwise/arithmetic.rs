@@ -50,10 +50,7 @@ impl Divisor {
         let can_be = |number: i64| divisors.as_ref().is_none_or(|all| all.contains(&number));
         let dividends = cx.known_integers(lhs);
         let lowest_dividend = dividends.is_none_or(|all| all.contains(&lowest));
-        Self {
-            may_be_zero: can_be(0),
-            may_overflow: element.is_signed() && can_be(-1) && lowest_dividend,
-        }
+        Self { may_be_zero: can_be(0), may_overflow: element.is_signed() && can_be(-1) && lowest_dividend }
     }
 
     /// The divisor with 1 in place of the numbers that ONNX Runtime does not survive.

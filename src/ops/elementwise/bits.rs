@@ -5,7 +5,12 @@ use super::formula::cast;
 use crate::ir::{Element, ValueId};
 use crate::ops::Lower;
 
-fn logical_or(cx: &mut Lower, operands: [ValueId; 2], logical: &'static str, bitwise: &'static str) -> ValueId {
+fn logical_or(
+    cx: &mut Lower,
+    operands: [ValueId; 2],
+    logical: &'static str,
+    bitwise: &'static str,
+) -> ValueId {
     let name = if cx.element(operands[0]) == Element::Bool { logical } else { bitwise };
     cx.elementwise(name, &operands)
 }
@@ -145,8 +150,7 @@ pub(in crate::ops) fn multiply_high(cx: &mut Lower, lhs: ValueId, rhs: ValueId) 
     let (low_lhs, low_rhs) = (cast(cx, lhs, Element::U64), cast(cx, rhs, Element::U64));
     cx.formula([low_lhs, low_rhs, lhs, rhs], |[a, b, signed_a, signed_b]| {
         let (shift, mask) = (32i64, 0xFFFF_FFFFi64);
-        let (a_low, a_high, b_low, b_high) =
-            (a & mask, a.shift_right(shift), b & mask, b.shift_right(shift));
+        let (a_low, a_high, b_low, b_high) = (a & mask, a.shift_right(shift), b & mask, b.shift_right(shift));
         let middle = a_high * b_low + (a_low * b_low).shift_right(shift);
         let cross = a_low * b_high + (middle & mask);
         let high = a_high * b_high + middle.shift_right(shift) + cross.shift_right(shift);

@@ -90,6 +90,7 @@ impl Direction {
 
 /// `yes` where the predicate holds and `no` elsewhere.
 pub(in crate::ops) fn select(cx: &mut Lower, predicate: ValueId, yes: ValueId, no: ValueId) -> ValueId {
+    // ONNX Runtime has no Where of bool.
     if cx.element(yes) == Element::Bool {
         let known = |value| cx.known_number(value).map(|number| number != 0.0);
         let (known_yes, known_no) = (known(yes), known(no));
@@ -98,7 +99,7 @@ pub(in crate::ops) fn select(cx: &mut Lower, predicate: ValueId, yes: ValueId, n
             (Some(false), _) => !p & no,
             (_, Some(true)) => !p | yes,
             (_, Some(false)) => p & yes,
-            _ => p.select(yes, no),
+            _ => (p & yes) | (!p & no),
         });
     }
     cx.formula([predicate, yes, no], |[p, yes, no]| p.select(yes, no))

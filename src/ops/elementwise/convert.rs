@@ -50,11 +50,8 @@ fn truncate(cx: &mut Lower, x: ValueId, to: Element) -> ValueId {
 fn truncate_to_64<'f>(x: Term<'f>, to: Element) -> Term<'f> {
     let (lowest, _) = float_limits(to);
     let limit = if to == Element::U64 { 18_446_744_073_709_551_616.0 } else { -lowest };
-    let below = if x.element() == Element::F32 {
-        f64::from((limit as f32).next_down())
-    } else {
-        limit.next_down()
-    };
+    let below =
+        if x.element() == Element::F32 { f64::from((limit as f32).next_down()) } else { limit.next_down() };
     let (_, highest) = integer_limits(to);
     let inside = x.clip(lowest, below).cast(to);
     x.greater_equal(limit).select(inside.beside(highest), inside)
@@ -106,14 +103,17 @@ impl Range {
                     // A number may be rounded to the next float outside.
                     _ if from.is_integer() || from == Element::Bool => {
                         let (low, high) = float_limits(from);
-                        let (low, high) = if from.bits() > 8 { (low * 1.01, high * 1.01) } else { (low, high) };
+                        let (low, high) =
+                            if from.bits() > 8 { (low * 1.01, high * 1.01) } else { (low, high) };
                         Self { low, high, nan: false }
                     }
                     _ => Self::ANY,
                 }
             }
             "onnx.Clip" => match (number(1), number(2)) {
-                (Some(low), Some(high)) if low <= high => Self { low, high, ..Self::of(cx, operand, depth - 1) },
+                (Some(low), Some(high)) if low <= high => {
+                    Self { low, high, ..Self::of(cx, operand, depth - 1) }
+                }
                 _ => Self::ANY,
             },
             "onnx.Sigmoid" => Self { low: 0.0, high: 1.0, ..Self::of(cx, operand, depth - 1) },

@@ -11,9 +11,7 @@ mod rounding;
 mod transcendental;
 
 pub(super) use arithmetic::{add, divide, maximum, minimum, multiply, remainder, subtract};
-pub(super) use bits::{
-    Right, bitwise_and, bitwise_or, bitwise_xor, multiply_high, shift_left, shift_right,
-};
+pub(super) use bits::{Right, bitwise_and, bitwise_or, bitwise_xor, multiply_high, shift_left, shift_right};
 pub(super) use compare::{Infinity, compare, is_infinite, select};
 pub(super) use power::power;
 pub(super) use reinterpret::next_after;
@@ -52,7 +50,12 @@ pub(super) const ROWS: &[Row] = &[
     ),
     row("stablehlo.ceil", Elements::FLOAT, |cx, op| simple(cx, op, "Ceil")),
     noted("stablehlo.clamp", Elements::PLAIN, compare::clamp, "Clip for scalar bounds that are not NaN"),
-    noted("stablehlo.compare", Elements::PLAIN, compare::lower, "NE is Not(Equal), total order compares bits"),
+    noted(
+        "stablehlo.compare",
+        Elements::PLAIN,
+        compare::lower,
+        "NE is Not(Equal), total order compares bits",
+    ),
     noted(
         "stablehlo.convert",
         CONVERTED,
@@ -163,7 +166,12 @@ pub(super) const ROWS: &[Row] = &[
         |cx, op| binary(cx, op, |cx, x, n| shift_right(cx, x, n, Right::Logical)),
         "BitShift, which has unsigned types only",
     ),
-    row("stablehlo.sign", Elements::NUMERIC, |cx, op| simple(cx, op, "Sign")),
+    noted(
+        "stablehlo.sign",
+        Elements::NUMERIC,
+        |cx, op| precise(cx, op, |x| x.sign()),
+        "ONNX Runtime's is 0 for a NaN of 16 bits",
+    ),
     row("stablehlo.sine", Elements::FLOAT, |cx, op| simple(cx, op, "Sin")),
     row("stablehlo.sqrt", Elements::FLOAT, |cx, op| simple(cx, op, "Sqrt")),
     row("stablehlo.subtract", Elements::NUMERIC, |cx, op| binary(cx, op, subtract)),
@@ -184,11 +192,7 @@ pub(super) fn simple(cx: &mut Lower, op: OpId, name: &'static str) -> Lowered {
 }
 
 /// A formula of one operand.
-pub(super) fn unary(
-    cx: &mut Lower,
-    op: OpId,
-    formula: impl for<'f> FnOnce(Term<'f>) -> Term<'f>,
-) -> Lowered {
+pub(super) fn unary(cx: &mut Lower, op: OpId, formula: impl for<'f> FnOnce(Term<'f>) -> Term<'f>) -> Lowered {
     let operand = cx.operand(op, 0)?;
     Ok(cx.formula([operand], |[x]| formula(x)).into())
 }

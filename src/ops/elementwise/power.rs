@@ -8,11 +8,7 @@ use crate::ops::{Lower, Refusal};
 ///
 /// # Errors
 /// What the frame refuses of a loop.
-pub(in crate::ops) fn power(
-    cx: &mut Lower,
-    base: ValueId,
-    exponent: ValueId,
-) -> Result<ValueId, Refusal> {
+pub(in crate::ops) fn power(cx: &mut Lower, base: ValueId, exponent: ValueId) -> Result<ValueId, Refusal> {
     let keeps_shape = cx.broadcast_sizes(&[base, exponent]) == cx.sizes(base);
     let known = cx.known_number(exponent).filter(|_| keeps_shape);
     if cx.element(base).is_integer() {
@@ -51,7 +47,7 @@ fn constant_power(x: Term, mut exponent: u32) -> Term {
 /// A power whose exponents are known at run time only: square and multiply, once for each bit of the exponent.
 ///
 /// ONNX Runtime's own `Pow` computes in f64, which is wrong beyond 2^53 and saturates where XLA wraps. A negative
-/// exponent gives the integer part of the fraction: 0, or a power of 1 or -1.
+/// exponent gives the integer quotient of 1 by the power: 0, a power of 1 or -1, and -1 for 0 as in a division by 0.
 fn integer_power(cx: &mut Lower, base: ValueId, exponent: ValueId) -> Result<ValueId, Refusal> {
     let element = cx.element(base);
     let sizes = cx.broadcast_sizes(&[base, exponent]);
@@ -88,6 +84,7 @@ fn integer_power(cx: &mut Lower, base: ValueId, exponent: ValueId) -> Result<Val
         let odd = (n & 1i64).equal(1i64);
         let of_minus_one = odd.select(x, 1i64);
         let fraction = (x.equal(1i64) | x.equal(-1i64)).select(of_minus_one, 0i64);
+        let fraction = x.equal(0i64).select(-1i64, fraction);
         n.less(0i64).select(fraction, power)
     }))
 }

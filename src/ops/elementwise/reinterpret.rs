@@ -73,9 +73,8 @@ pub(super) fn bitcast_convert(cx: &mut Lower, op: OpId) -> Lowered {
         let bits = cx.formula([x], |[x]| same_width(x, wide).cast(word));
         let bits = cx.reshape(bits, &single);
         let shifts = cx.integers(word, &[parts], &shifts);
-        let split = cx.formula([bits, shifts], |[bits, shifts]| {
-            same_width(bits.shift_right(shifts).cast(narrow), to)
-        });
+        let split = cx
+            .formula([bits, shifts], |[bits, shifts]| same_width(bits.shift_right(shifts).cast(narrow), to));
         return Ok(cx.broadcast_to(split, &sizes).into());
     }
     let bits = cx.formula([x], |[x]| same_width(x, narrow).cast(word));
@@ -161,9 +160,9 @@ pub(super) fn reduce_precision(cx: &mut Lower, op: OpId) -> Lowered {
     let wide = if element == Element::F64 { Element::F64 } else { Element::F32 };
     let x = cast(cx, x, wide);
     let reduced = cx.formula([x], |[x]| {
-        let by_cast = [Element::F16, Element::BF16, Element::F32].into_iter().find(|&narrow| {
-            Format::of(narrow) == format && narrow != wide
-        });
+        let by_cast = [Element::F16, Element::BF16, Element::F32]
+            .into_iter()
+            .find(|&narrow| Format::of(narrow) == format && narrow != wide);
         match by_cast {
             Some(narrow) => through(x, narrow),
             None => round_bits(x, format),

@@ -65,18 +65,20 @@ pub(in crate::ops) fn atan2<'f>(y: Term<'f>, x: Term<'f>) -> Term<'f> {
     // The vector is scaled into the range of f32, whose angle is then corrected: turned back by it, the vector has
     // an angle so small that its tangent is the angle itself.
     let largest = x.abs().max(y.abs());
-    let scale = largest.equal(0.0).select(1.0, largest);
+    let zero = largest.equal(0.0);
+    let scale = zero.select(1.0, largest);
     let infinite = largest.equal(f64::INFINITY);
     let part = |v: Term<'f>| {
         let at_infinity = v.abs().equal(f64::INFINITY).cast(Element::F64) * v.sign();
         infinite.select(at_infinity, v / scale)
     };
-    let (x, y) = (part(x), part(y));
+    // The vector of no length has the angle of its signs.
+    let unit = has_sign(x).select(x.beside(-1.0), 1.0);
+    let (x, y) = (zero.select(unit, part(x)), part(y));
     let near = angle(y.cast(Element::F32), x.cast(Element::F32)).cast(Element::F64);
     let (cos, sin) = (near.cos(), near.sin());
     let correction = (y * cos - x * sin) / (x * cos + y * sin);
-    // The vector of no length has the angles of its signs.
-    largest.equal(0.0).select(near, near + correction)
+    near + correction
 }
 
 /// [`atan2`] of `f32`.

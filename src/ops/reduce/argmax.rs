@@ -17,7 +17,7 @@ pub(super) struct Found {
     value: usize,
     axis: i64,
     choice: Choice,
-    /// Whether the region agrees with ONNX Runtime on NaN, which wins.
+    /// Whether the first NaN wins, as it does for JAX.
     nan_wins: bool,
 }
 
@@ -94,7 +94,7 @@ fn counts(cx: &Lower, op: OpId, index: usize, axis: i64) -> bool {
     false
 }
 
-/// What the region chooses, and whether NaN wins in it as in ONNX Runtime; `None` when it chooses otherwise.
+/// What the region chooses, and whether the first NaN wins; `None` when it chooses otherwise.
 fn choice(module: &Module, region: RegionId, value: usize, element: Element) -> Option<(Choice, bool)> {
     // Places are 0 and 1; values lie above them or below, so that a region that mixes the two does not agree. The
     // first place is the lower one, as the reduction runs from the first element to the last.
@@ -213,17 +213,26 @@ pub(super) fn lower(cx: &mut Lower, op: OpId, found: Found) -> Lowered {
         let (values, places) = (cx.constant(element, &kept, &[]), cx.constant(place_element, &kept, &[]));
         return Ok(if index == 0 { [values, places] } else { [places, values] }.into_iter().collect());
     }
-    if !nan_wins {
+    let element = cx.element(value);
+    let pick = |cx: &mut Lower, name: &'static str, operand: ValueId| {
+        let node = cx.node(name, &[operand]).int("axis", axis).int("keepdims", 1);
+        let node = if choice.last { node.int("select_last_index", 1) } else { node };
+        node.out(Element::I64, &with_axis(&kept, axis))
+    };
+    let ordered = cx.ordered(value);
+    let mut places = pick(cx, if choice.largest { "ArgMax" } else { "ArgMin" }, ordered);
+    let mut sizes = with_axis(&kept, axis);
+    if element.is_float() && nan_wins {
+        // ONNX Runtime passes over every NaN but one that comes first.
+        let is_nan = cx.elementwise_to("IsNaN", &[value], Element::Bool);
+        let marks = cx.cast(is_nan, Element::U8);
+        let first = pick(cx, "ArgMax", marks);
+        let any = cx.node("GatherElements", &[is_nan, first]).int("axis", axis).out(Element::Bool, &sizes);
+        places = cx.node("Where", &[any, first, places]).like(places);
+    } else if element.is_float() {
         cx.report_nan(op);
     }
-    let ordered = cx.ordered(value);
-    let name = if choice.largest { "ArgMax" } else { "ArgMin" };
-    let node = cx.node(name, &[ordered]).int("axis", axis).int("keepdims", 1);
-    let node = if choice.last { node.int("select_last_index", 1) } else { node };
-    let mut sizes = with_axis(&kept, axis);
-    let places = node.out(Element::I64, &sizes);
     // The element at the place is the extremum, and is the NaN that won.
-    let element = cx.element(value);
     let values = cx.node("GatherElements", &[value, places]).int("axis", axis).out(element, &sizes);
     sizes.remove(axis as usize);
     let values = cx.reshape(values, &sizes);

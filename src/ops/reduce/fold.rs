@@ -28,6 +28,10 @@ pub(super) fn lower(cx: &mut Lower, op: OpId, region: RegionId, dimensions: &[i6
         let value = cx.full(op, index)?;
         rows.push(cx.rows_first(value, dimensions));
     }
+    if length == 1 {
+        // As XLA does, which takes the initial value for neutral.
+        return Ok(rows.into_iter().map(|value| cx.reshape(value, &kept)).collect());
+    }
     if length <= UNROLLED {
         return unroll(cx, lifted, &rows, inits, length, &kept);
     }

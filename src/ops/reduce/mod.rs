@@ -54,6 +54,9 @@ impl Lower<'_> {
             (Combiner::Add | Combiner::Maximum | Combiner::Or, Element::Bool) => "Or",
             (Combiner::Multiply | Combiner::Minimum | Combiner::And, Element::Bool) => "And",
             (Combiner::Xor, Element::Bool) => "Xor",
+            // ONNX Runtime's Max and Min compare the lower halves of `i64` as if they were signed.
+            (Combiner::Maximum, Element::I64) => return self.either(first, second, "Less"),
+            (Combiner::Minimum, Element::I64) => return self.either(first, second, "Greater"),
             (Combiner::Add, _) => "Add",
             (Combiner::Multiply, _) => "Mul",
             (Combiner::Maximum, _) => "Max",
@@ -65,6 +68,14 @@ impl Lower<'_> {
             (Combiner::Second, _) => return second,
         };
         self.elementwise(name, &[first, second])
+    }
+
+    /// The second value where the comparison with the first holds, else the first.
+    fn either(&mut self, first: ValueId, second: ValueId, comparison: &'static str) -> ValueId {
+        let holds = self.elementwise_to(comparison, &[first, second], Element::Bool);
+        let sizes = self.broadcast_sizes(&[first, second]);
+        let element = self.element(first);
+        self.node("Where", &[holds, second, first]).out(element, &sizes)
     }
 
     /// Whether a value is a constant that changes nothing it is combined with.
@@ -113,7 +124,8 @@ impl Lower<'_> {
             return self.constant(element, &kept, &[]);
         }
         let reduced = self.reduce_elements(combiner, value, dimensions, op);
-        self.combine_init(combiner, init, reduced)
+        // XLA takes the initial value for neutral, as the specification asks, where nothing is to combine.
+        if count == 1 { reduced } else { self.combine_init(combiner, init, reduced) }
     }
 
     /// The elements of `value`, of which there are some, combined along dimensions, which vanish.
@@ -201,33 +213,45 @@ impl Lower<'_> {
     fn integer_extremum(&mut self, name: &'static str, value: ValueId, dimensions: &[i64]) -> ValueId {
         let element = self.element(value);
         let ordered = self.ordered(value);
-        let reduced = self.reduction(name, ordered, dimensions);
+        let reduced = if self.element(ordered) == Element::I64 {
+            // ONNX Runtime's own compares the lower halves of `i64` as if they were signed; its ArgMax does not.
+            let kept = kept(&self.sizes(value), dimensions);
+            let rows = self.rows_first(ordered, dimensions);
+            let single = [vec![1], kept.clone()].concat();
+            let name = if name == "ReduceMax" { "ArgMax" } else { "ArgMin" };
+            let place = self.node(name, &[rows]).int("axis", 0).out(Element::I64, &single);
+            let row = self.node("GatherElements", &[rows, place]).int("axis", 0).out(Element::I64, &single);
+            self.reshape(row, &kept)
+        } else {
+            self.reduction(name, ordered, dimensions)
+        };
         self.unordered(reduced, element)
     }
 
-    /// An integer or `i1` in an element type that ONNX's extrema have kernels for, and in the same order.
-    pub fn ordered(&mut self, value: ValueId) -> ValueId {
-        match self.element(value) {
-            Element::Bool => self.cast(value, Element::U8),
-            Element::I16 | Element::U16 => self.cast(value, Element::I32),
-            Element::U32 => self.cast(value, Element::I64),
-            Element::U64 => {
-                let bits = self.cast(value, Element::I64);
-                self.flip_sign(bits)
-            }
-            _ => value,
-        }
+    /// An integer or `i1` in an element type that ONNX's `ArgMax` has a kernel for, and in the same order.
+    pub(super) fn ordered(&mut self, value: ValueId) -> ValueId {
+        let signed = match self.element(value) {
+            Element::Bool => return self.cast(value, Element::U8),
+            Element::I16 | Element::U16 => return self.cast(value, Element::I32),
+            Element::U32 => Element::I32,
+            Element::U64 => Element::I64,
+            _ => return value,
+        };
+        let bits = self.cast(value, signed);
+        self.flip_sign(bits)
     }
 
     /// Undoes [`Lower::ordered`].
-    pub fn unordered(&mut self, value: ValueId, element: Element) -> ValueId {
-        let value = if element == Element::U64 { self.flip_sign(value) } else { value };
+    fn unordered(&mut self, value: ValueId, element: Element) -> ValueId {
+        let flipped = matches!(element, Element::U32 | Element::U64);
+        let value = if flipped { self.flip_sign(value) } else { value };
         self.cast(value, element)
     }
 
-    /// The other highest bit, which makes the order of `ui64` that of `i64`, and back.
+    /// The other highest bit, which turns the order of unsigned numbers into that of signed ones, and back.
     fn flip_sign(&mut self, value: ValueId) -> ValueId {
-        let sign = self.integer(Element::I64, i64::MIN);
+        let element = self.element(value);
+        let sign = self.integer(element, integer_limits(element).0);
         self.elementwise("BitwiseXor", &[value, sign])
     }
 

@@ -163,9 +163,8 @@ fn plan(cx: &mut Lower, starts: &Starts, numbers: &Numbers, unique: bool) -> Pla
     let steps = strides(&sizes[..joined]);
     let limit = |dim: usize| sizes[dim] - window[dim];
     let guarded = |column: usize| !starts.ranges[column].within(limit(numbers.map[column]));
-    let used: Vec<usize> = (0..numbers.map.len())
-        .filter(|&column| partial(numbers.map[column]) || guarded(column))
-        .collect();
+    let used: Vec<usize> =
+        (0..numbers.map.len()).filter(|&column| partial(numbers.map[column]) || guarded(column)).collect();
     let stride: Vec<i64> =
         used.iter().map(|&column| steps.get(numbers.map[column]).copied().unwrap_or(0)).collect();
     let limits: Vec<i64> = used.iter().map(|&column| limit(numbers.map[column])).collect();
@@ -180,9 +179,12 @@ fn plan(cx: &mut Lower, starts: &Starts, numbers: &Numbers, unique: bool) -> Pla
         .map(|&(dim, axis)| (axis, Count { size: sizes[dim], stride: steps[dim] }))
         .collect();
     let batch = starts.batch.len();
-    counts.extend((0..joined).filter(|&dim| numbers.window_dims[dim].is_some()).enumerate().map(
-        |(index, dim)| (batch + index, Count { size: window[dim], stride: steps[dim] }),
-    ));
+    counts.extend(
+        (0..joined)
+            .filter(|&dim| numbers.window_dims[dim].is_some())
+            .enumerate()
+            .map(|(index, dim)| (batch + index, Count { size: window[dim], stride: steps[dim] })),
+    );
     let rank = batch + (0..joined).filter(|&dim| numbers.window_dims[dim].is_some()).count();
     let positions = cx.add_counts(position, rank, &counts);
     let valid = valid.map(|valid| {

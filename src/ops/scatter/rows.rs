@@ -95,7 +95,14 @@ impl Lower<'_> {
             }
         };
         if reduction == "none" {
-            return Ok(self.scatter_rows(data, rows, write.positions, write.updates, reduction, write.distinct));
+            return Ok(self.scatter_rows(
+                data,
+                rows,
+                write.positions,
+                write.updates,
+                reduction,
+                write.distinct,
+            ));
         }
         // ONNX Runtime has no reductions of `bool` and of the small floats.
         let wide = match element {

@@ -1,2 +1,0 @@
-use super::Row;
-pub(super) const ROWS: &[Row] = &[];

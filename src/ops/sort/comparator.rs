@@ -1,0 +1,162 @@
+//! Reads a sort's comparator as a list of keys.
+//!
+//! A comparator of `n` operands has the arguments `a0, b0, a1, b1, ...`. Read are `compare LT|GT` of one pair, and
+//! the lexicographic `or(lt(a0, b0), and(eq(a0, b0), rest))`. JAX makes floats canonical before it compares them in
+//! the total order: zeros become +0 and NaN becomes one positive NaN, by selects. Anything else is not read.
+
+use crate::ir::{Definition, RegionId, ValueId};
+use crate::ops::Lower;
+
+/// One key of a comparator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Key {
+    /// The operand that is compared.
+    pub operand: usize,
+    /// Whether the largest is first.
+    pub descending: bool,
+    /// Whether the sign of zero counts.
+    pub zeros: Zeros,
+}
+
+/// How zeros compare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Zeros {
+    /// All are equal; and so are all NaN, which are the largest.
+    Equal,
+    /// -0 is before +0, as in the total order; a negative NaN is before all, a positive one behind.
+    Signed,
+}
+
+/// An argument as it is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Argument {
+    index: usize,
+    /// Whether zeros were made equal.
+    zero: bool,
+    /// Whether NaN were.
+    nan: bool,
+}
+
+/// The keys of a comparator, the first one deciding first.
+pub(super) fn comparator(cx: &Lower, region: RegionId, operands: usize) -> Option<Vec<Key>> {
+    let block = cx.module.block(cx.module.entry_block(region)?);
+    let terminator = *block.ops.last()?;
+    let &[result] = cx.module.op(terminator).operands.as_slice() else { return None };
+    if cx.module.op_name(terminator) != "stablehlo.return" || block.arguments.len() != 2 * operands {
+        return None;
+    }
+    let reader = Reader { cx, arguments: &block.arguments };
+    let mut keys = Vec::new();
+    let mut rest = result;
+    // Each turn takes one key off; a comparator cannot have more keys than operands that matter.
+    for _ in 0..=operands {
+        if let Some(key) = reader.less(rest) {
+            keys.push(key);
+            return Some(keys);
+        }
+        let (key, next) = reader.lexicographic(rest)?;
+        keys.push(key);
+        rest = next;
+    }
+    None
+}
+
+struct Reader<'a, 'b> {
+    cx: &'a Lower<'b>,
+    arguments: &'a [ValueId],
+}
+
+impl Reader<'_, '_> {
+    /// The operands of the op of that name that defines a value.
+    fn op(&self, value: ValueId, name: &str) -> Option<&[ValueId]> {
+        let Definition::Result(op, 0) = self.cx.module.value(value).definition else { return None };
+        (self.cx.module.op_name(op) == name).then(|| self.cx.module.op(op).operands.as_slice())
+    }
+
+    /// The direction of a comparison, its kind and its operands.
+    fn compare(&self, value: ValueId) -> Option<(&str, &str, ValueId, ValueId)> {
+        let &[a, b] = self.op(value, "stablehlo.compare")? else { return None };
+        let op = self.cx.module.defining_op(value)?;
+        let direction = self.cx.word(op, "comparison_direction").ok()?;
+        let kind = match self.cx.module.attribute(op, "compare_type") {
+            Some(_) => self.cx.word(op, "compare_type").ok()?,
+            None => "",
+        };
+        Some((direction, kind, a, b))
+    }
+
+    /// A strict comparison of one pair of arguments.
+    fn less(&self, value: ValueId) -> Option<Key> {
+        let (direction, kind, a, b) = self.compare(value)?;
+        let descending = match direction {
+            "LT" => false,
+            "GT" => true,
+            _ => return None,
+        };
+        let (operand, swapped, zeros) = self.pair(a, b, kind)?;
+        Some(Key { operand, descending: descending != swapped, zeros })
+    }
+
+    /// `or(less, and(equal, rest))` in any order of operands.
+    fn lexicographic(&self, value: ValueId) -> Option<(Key, ValueId)> {
+        let &[x, y] = self.op(value, "stablehlo.or")? else { return None };
+        let split = |less: ValueId, tie: ValueId| {
+            let key = self.less(less)?;
+            let &[p, q] = self.op(tie, "stablehlo.and")? else { return None };
+            let equal = |equal: ValueId, rest: ValueId| {
+                let (direction, kind, a, b) = self.compare(equal)?;
+                let (operand, _, zeros) = self.pair(a, b, kind)?;
+                let same = direction == "EQ" && operand == key.operand && zeros == key.zeros;
+                same.then_some((key, rest))
+            };
+            equal(p, q).or_else(|| equal(q, p))
+        };
+        split(x, y).or_else(|| split(y, x))
+    }
+
+    /// The operand whose two arguments these are, whether they are swapped, and how its zeros compare.
+    fn pair(&self, a: ValueId, b: ValueId, kind: &str) -> Option<(usize, bool, Zeros)> {
+        let (a, b) = (self.argument(a)?, self.argument(b)?);
+        let fits = a.index / 2 == b.index / 2 && a.index != b.index && (a.zero, a.nan) == (b.zero, b.nan);
+        if !fits {
+            return None;
+        }
+        let float = self.cx.element(self.arguments[a.index]).is_float();
+        let zeros = match kind {
+            // NaN that is not made equal has its sign in the total order, which only matters with that of zero.
+            "TOTALORDER" if float => match (a.zero, a.nan) {
+                (true, true) => Zeros::Equal,
+                (false, false) => Zeros::Signed,
+                _ => return None,
+            },
+            _ => Zeros::Equal,
+        };
+        Some((a.index / 2, a.index % 2 == 1, zeros))
+    }
+
+    /// An argument, or one made canonical.
+    fn argument(&self, value: ValueId) -> Option<Argument> {
+        if let Some(index) = self.arguments.iter().position(|&argument| argument == value) {
+            return Some(Argument { index, zero: false, nan: false });
+        }
+        let &[condition, constant, otherwise] = self.op(value, "stablehlo.select")? else { return None };
+        let (direction, _, a, b) = self.compare(condition)?;
+        let inner = self.argument(otherwise)?;
+        let argument = self.arguments[inner.index];
+        let number = self.cx.known_number(constant)?;
+        match direction {
+            "NE" if (a, b) == (argument, argument) && number.is_nan() && number.is_sign_positive() => {
+                Some(Argument { nan: true, ..inner })
+            }
+            "EQ" if a == argument && self.cx.known_number(b) == Some(0.0) && is_zero(number) => {
+                Some(Argument { zero: true, ..inner })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Whether a number is +0.
+fn is_zero(number: f64) -> bool {
+    number.to_bits() == 0
+}

@@ -1,0 +1,87 @@
+//! Keys by which `TopK` sorts as a comparator does.
+
+use super::comparator::{Key, Zeros};
+use crate::ir::{Element, ValueId};
+use crate::ops::Lower;
+
+/// The opset that has `BitCast`.
+const BIT_CAST: u32 = 26;
+/// Above every finite number of the floats smaller than `f64`, and below infinity.
+const BEYOND_FINITE: f64 = 1e300;
+/// Less than half a unit in the last place of every number that such a float has, but zero.
+const NEXT_TO_ZERO: f64 = 1e-300;
+
+impl Lower<'_> {
+    /// Values that sort as a key does when the first decides, then the second and so on; each with whether the
+    /// largest is first. The operand itself is given where it sorts as it is.
+    pub(super) fn sort_keys(&mut self, operand: ValueId, key: Key) -> Vec<(ValueId, bool)> {
+        let element = self.element(operand);
+        let values = match element {
+            Element::Bool => vec![self.cast(operand, Element::U8)],
+            Element::U16 => vec![self.cast(operand, Element::I32)],
+            Element::U32 => vec![self.cast(operand, Element::I64)],
+            Element::U64 => vec![self.signed(operand)],
+            element if !element.is_float() => vec![operand],
+            _ if key.zeros == Zeros::Signed && self.can_cast_bits() => vec![self.bits(operand)],
+            Element::F64 => self.number_then_nan(operand, key.zeros),
+            _ => vec![self.float_key(operand, key.zeros)],
+        };
+        values.into_iter().map(|value| (value, key.descending)).collect()
+    }
+
+    /// Whether the opset has, or can be raised to have, `BitCast`.
+    fn can_cast_bits(&self) -> bool {
+        self.settings.opset.is_none_or(|opset| opset >= BIT_CAST)
+    }
+
+    /// An `ui64` as the `i64` that has its place in the order.
+    fn signed(&mut self, value: ValueId) -> ValueId {
+        let half = self.integer(Element::U64, i64::MIN);
+        let moved = self.elementwise("BitwiseXor", &[value, half]);
+        self.cast(moved, Element::I64)
+    }
+
+    fn float_key(&mut self, value: ValueId, zeros: Zeros) -> ValueId {
+        let mut wide = self.cast(value, Element::F64);
+        if zeros == Zeros::Signed {
+            let inverse = self.elementwise("Reciprocal", &[wide]);
+            let (low, high) =
+                (self.scalar(Element::F64, -NEXT_TO_ZERO), self.scalar(Element::F64, NEXT_TO_ZERO));
+            let side = self.node("Clip", &[inverse, low, high]).like(inverse);
+            wide = self.elementwise("Add", &[wide, side]);
+        }
+        let finite = self.scalar(Element::F64, BEYOND_FINITE);
+        let finite = self.elementwise("Min", &[wide, finite]);
+        let nan = self.elementwise_to("IsNaN", &[value], Element::Bool);
+        let last = self.scalar(Element::F64, f64::INFINITY);
+        self.node("Where", &[nan, last, finite]).like(finite)
+    }
+
+    fn number_then_nan(&mut self, value: ValueId, zeros: Zeros) -> Vec<ValueId> {
+        let nan = self.elementwise_to("IsNaN", &[value], Element::Bool);
+        let zero = self.scalar(Element::F64, 0.0);
+        let number = self.node("Where", &[nan, zero, value]).like(value);
+        let mut keys = vec![self.cast(nan, Element::U8), number];
+        if zeros == Zeros::Signed {
+            keys.push(self.elementwise("Reciprocal", &[number]));
+        }
+        keys
+    }
+
+    /// A float as the integer that has its place in IEEE 754's total order: the bits, those but the sign turned
+    /// round for negative numbers.
+    fn bits(&mut self, value: ValueId) -> ValueId {
+        let integer = match self.element(value).bits() {
+            16 => Element::I16,
+            32 => Element::I32,
+            _ => Element::I64,
+        };
+        let sizes = self.sizes(value);
+        let bits = self.node("BitCast", &[value]).element("to", integer).out(integer, &sizes);
+        let zero = self.integer(integer, 0);
+        let negative = self.elementwise_to("Less", &[bits, zero], Element::Bool);
+        let magnitude = self.integer(integer, (1i64 << (integer.bits() - 1)).wrapping_sub(1));
+        let turned = self.elementwise("BitwiseXor", &[bits, magnitude]);
+        self.node("Where", &[negative, turned, bits]).like(bits)
+    }
+}

@@ -1,0 +1,147 @@
+//! `sort` and `top_k`, by ONNX's `TopK`, which is stable: among equal elements it takes the lower index first.
+//!
+//! `TopK` gives no order where there is NaN, so that floats are sorted by a key. In `f64` every smaller float has
+//! room to stand: infinity becomes 1e300, and NaN becomes infinity, which is then the largest and all NaN equal.
+//! `f64` itself has no such room, and is sorted twice: by its numbers, then by whether they are NaN. Where the order
+//! is the total one, -0 is before +0: the key gets 1e-300 of the sign of its reciprocal, which no other number
+//! notices. The sign of a NaN, which arithmetic leaves open, is looked at with `--strict-nan` only: then the key is
+//! the bits as an integer, which needs the `BitCast` of opset 26.
+//!
+//! Several keys are sorted one after the other, the last one first. Refused are comparators that are no
+//! lexicographic order of their arguments; see [`comparator`].
+
+mod comparator;
+mod key;
+
+use super::{Elements, Lower, Lowered, Refusal, Row, Values, noted};
+use crate::ir::{Element, OpId, ValueId};
+use comparator::{Key, Zeros, comparator};
+
+pub(super) const ROWS: &[Row] = &[
+    noted("stablehlo.sort", Elements::PLAIN, sort, "TopK by a key in which NaN has its place"),
+    noted("chlo.top_k", Elements::PLAIN, top_k, "TopK by a key in which NaN is the largest"),
+];
+
+fn sort(cx: &mut Lower, op: OpId) -> Lowered {
+    let count = cx.operand_count(op);
+    let (_, sizes) = cx.result(op, 0)?;
+    let dimension = match cx.module.attribute(op, "dimension") {
+        Some(_) => cx.int(op, "dimension")?,
+        None => -1,
+    };
+    let dimension = if dimension < 0 { dimension + sizes.len() as i64 } else { dimension };
+    let axis = usize::try_from(dimension).ok().filter(|&axis| axis < sizes.len()).ok_or_else(|| {
+        Refusal::Attribute { name: "dimension", why: "it is no dimension of the operands".into() }
+    })?;
+    for operand in 0..count {
+        if cx.operand_sizes(op, operand)? != sizes {
+            return Err(Refusal::form("operands of different sizes"));
+        }
+    }
+    let region = cx.module.op(op).regions.first().copied().ok_or_else(|| Refusal::form("no comparator"))?;
+    let keys = comparator(cx, region, count)
+        .ok_or_else(|| Refusal::form("a comparator that is no lexicographic order of its arguments"))?;
+    if sizes.contains(&0) || sizes[axis] == 1 {
+        return (0..count).map(|operand| cx.full(op, operand)).collect::<Result<Values, _>>();
+    }
+    if let ([key], 1) = (keys.as_slice(), count) {
+        let operand = cx.full(op, 0)?;
+        let ordered = cx.sort_keys(operand, *key);
+        if let [(value, largest)] = ordered[..] {
+            if value == operand {
+                return Ok(cx.top(value, axis, sizes[axis], largest).0.into());
+            }
+        }
+    }
+    // The last key is sorted by first, so that it decides where those before it are equal.
+    let mut order: Option<ValueId> = None;
+    for key in keys.iter().rev() {
+        let operand = cx.full(op, key.operand)?;
+        for (value, largest) in cx.sort_keys(operand, *key).into_iter().rev() {
+            let value = order.map_or(value, |order| cx.reorder(value, order, axis));
+            let step = cx.top(value, axis, sizes[axis], largest).1;
+            order = Some(order.map_or(step, |order| cx.reorder(order, step, axis)));
+        }
+    }
+    let order = order.ok_or_else(|| Refusal::form("a comparator without a key"))?;
+    let mut results = Values::default();
+    for operand in 0..count {
+        results.0.push(if counts_along(cx, op, operand, axis) {
+            let element = cx.operand_type(op, operand)?.element;
+            cx.cast(order, element)
+        } else {
+            let operand = cx.full(op, operand)?;
+            cx.reorder(operand, order, axis)
+        });
+    }
+    Ok(results)
+}
+
+/// Whether an operand is `0, 1, ...` along the axis that is sorted, whose sorted form is the order itself.
+fn counts_along(cx: &Lower, op: OpId, operand: usize, axis: usize) -> bool {
+    let value = cx.module.op(op).operands[operand];
+    let integer = cx.module.tensor(value).is_some_and(|ty| ty.element.is_integer());
+    let Some(defining) = cx.module.defining_op(value).filter(|_| integer) else { return false };
+    cx.module.op_name(defining) == "stablehlo.iota"
+        && cx.int(defining, "iota_dimension").is_ok_and(|dimension| dimension == axis as i64)
+}
+
+fn top_k(cx: &mut Lower, op: OpId) -> Lowered {
+    let k = cx.int(op, "k")?;
+    let (element, sizes) = cx.result(op, 0)?;
+    let (index_element, index_sizes) = cx.result(op, 1)?;
+    let own = cx.operand_sizes(op, 0)?;
+    let fits = sizes
+        .split_last()
+        .zip(own.split_last())
+        .is_some_and(|((&taken, batch), (&all, own))| taken == k && batch == own && k <= all && k >= 0);
+    if !fits || index_sizes != sizes {
+        return Err(Refusal::Attribute { name: "k", why: "it does not fit the types".into() });
+    }
+    if sizes.contains(&0) {
+        let values = cx.constant(element, &sizes, &[]);
+        let indices = cx.constant(index_element, &sizes, &[]);
+        return Ok([values, indices].into_iter().collect());
+    }
+    let axis = sizes.len() - 1;
+    let operand = cx.full(op, 0)?;
+    let key = Key { operand: 0, descending: true, zeros: Zeros::Signed };
+    let mut ordered = cx.sort_keys(operand, key).into_iter().rev().peekable();
+    let mut order: Option<ValueId> = None;
+    while let Some((value, largest)) = ordered.next() {
+        let plain = value == operand;
+        let value = order.map_or(value, |order| cx.reorder(value, order, axis));
+        // All but the last of several sorts have to keep every element.
+        let count = if ordered.peek().is_some() { own[axis] } else { k };
+        let (values, step) = cx.top(value, axis, count, largest);
+        if plain && ordered.peek().is_none() && order.is_none() {
+            let indices = cx.cast(step, index_element);
+            return Ok([values, indices].into_iter().collect());
+        }
+        order = Some(order.map_or(step, |order| cx.reorder(order, step, axis)));
+    }
+    let order = order.ok_or_else(|| Refusal::form("no key"))?;
+    let values = cx.reorder(operand, order, axis);
+    let indices = cx.cast(order, index_element);
+    Ok([values, indices].into_iter().collect())
+}
+
+impl Lower<'_> {
+    /// The `count` first elements along an axis, by size, and their indices as `i64`.
+    fn top(&mut self, value: ValueId, axis: usize, count: i64, largest: bool) -> (ValueId, ValueId) {
+        let mut sizes = self.sizes(value);
+        sizes[axis] = count;
+        let element = self.element(value);
+        let count = self.int64s(&[count]);
+        let node = self.node("TopK", &[value, count]).int("axis", axis as i64);
+        let node = if largest { node } else { node.int("largest", 0) };
+        let outs = node.outs(&[(element, sizes.clone()), (Element::I64, sizes)]);
+        (outs[0], outs[1])
+    }
+
+    /// The elements that stand at these indices along an axis.
+    fn reorder(&mut self, value: ValueId, order: ValueId, axis: usize) -> ValueId {
+        let (element, sizes) = (self.element(value), self.sizes(order));
+        self.node("GatherElements", &[value, order]).int("axis", axis as i64).out(element, &sizes)
+    }
+}

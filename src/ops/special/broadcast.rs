@@ -1,0 +1,60 @@
+//! Binary ops that broadcast their operands by themselves.
+
+use super::{Lower, Lowered, OpId, Refusal, elementwise};
+use crate::ir::ValueId;
+use crate::ops::formula::Term;
+
+/// The operands, their dimensions where ONNX's broadcasting expects them.
+///
+/// Without `broadcast_dimensions` the last dimensions of the shorter operand meet the last ones of the other, as in
+/// ONNX; the attribute names the dimensions of the result that they stand for.
+pub(super) fn operands(cx: &mut Lower, op: OpId) -> Result<(ValueId, ValueId), Refusal> {
+    let (mut lhs, mut rhs) = (cx.operand(op, 0)?, cx.operand(op, 1)?);
+    let Some(dimensions) = cx.optional_ints(op, "broadcast_dimensions")? else { return Ok((lhs, rhs)) };
+    let (lhs_sizes, rhs_sizes) = (cx.operand_sizes(op, 0)?, cx.operand_sizes(op, 1)?);
+    if lhs_sizes.len() == rhs_sizes.len() {
+        return Ok((lhs, rhs));
+    }
+    let (shorter, index) = if lhs_sizes.len() < rhs_sizes.len() { (&mut lhs, 0) } else { (&mut rhs, 1) };
+    let rank = lhs_sizes.len().max(rhs_sizes.len());
+    let own = if index == 0 { lhs_sizes } else { rhs_sizes };
+    let ascending = dimensions.windows(2).all(|pair| pair[0] < pair[1]);
+    let inside = dimensions.iter().all(|&dimension| (0..rank as i64).contains(&dimension));
+    if dimensions.len() != own.len() || !ascending || !inside {
+        return Err(Refusal::Attribute {
+            name: "broadcast_dimensions",
+            why: "a dimension of the result for each dimension of the shorter operand is expected".into(),
+        });
+    }
+    let trailing =
+        dimensions.iter().zip(rank - own.len()..).all(|(&dimension, last)| dimension == last as i64);
+    if !trailing {
+        let full = cx.full(op, index)?;
+        let mut sizes = vec![1; rank];
+        for (&dimension, &size) in dimensions.iter().zip(&own) {
+            sizes[dimension as usize] = size;
+        }
+        *shorter = cx.reshape(full, &sizes);
+    }
+    Ok((lhs, rhs))
+}
+
+/// A lowering of two operands.
+pub(super) fn binary(
+    cx: &mut Lower,
+    op: OpId,
+    lower: impl FnOnce(&mut Lower, ValueId, ValueId) -> ValueId,
+) -> Lowered {
+    let (lhs, rhs) = operands(cx, op)?;
+    Ok(lower(cx, lhs, rhs).into())
+}
+
+/// A formula of two float operands, in `f32` where the type is narrower.
+pub(super) fn precise_binary(
+    cx: &mut Lower,
+    op: OpId,
+    formula: impl for<'f> FnOnce(Term<'f>, Term<'f>) -> Term<'f>,
+) -> Lowered {
+    let (lhs, rhs) = operands(cx, op)?;
+    Ok(elementwise::precise_values(cx, lhs, rhs, formula).into())
+}

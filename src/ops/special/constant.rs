@@ -1,0 +1,36 @@
+//! Constants in CHLO.
+
+use super::{Lower, Lowered, OpId, Refusal};
+use crate::ir::{Attribute, Data};
+
+/// `chlo.constant`, as `stablehlo.constant`; a splat stays one element.
+pub(super) fn constant(cx: &mut Lower, op: OpId) -> Lowered {
+    let Some(Attribute::Dense(id)) = cx.module.attribute(op, "value") else {
+        return Err(Refusal::Missing("value"));
+    };
+    let constant = cx.module.constant(*id).clone();
+    let (element, sizes) = cx.result(op, 0)?;
+    Ok(match constant.data {
+        Data::Splat(bytes) if !sizes.contains(&0) => cx.constant(element, &[], &bytes),
+        _ => cx.data_constant(constant),
+    }
+    .into())
+}
+
+/// `chlo.constant_like`: one number with the shape of the operand, which ONNX broadcasts.
+pub(super) fn constant_like(cx: &mut Lower, op: OpId) -> Lowered {
+    let (element, sizes) = cx.result(op, 0)?;
+    let number = match cx.module.attribute(op, "value") {
+        Some(Attribute::Integer(number, _)) => {
+            let number = *number;
+            cx.integer(element, number)
+        }
+        Some(&Attribute::Float(number, _)) => cx.scalar(element, number),
+        Some(&Attribute::Bool(truth)) => cx.integer(element, i64::from(truth)),
+        Some(_) => {
+            return Err(Refusal::Attribute { name: "value", why: "a number is expected".into() });
+        }
+        None => return Err(Refusal::Missing("value")),
+    };
+    Ok(if sizes.contains(&0) { cx.broadcast_to(number, &sizes) } else { number }.into())
+}

@@ -1,0 +1,51 @@
+//! Angles. ONNX Runtime has them in `f32`; in `f64` that result is a start, and is corrected by turning the vector
+//! of the exact angle back by it: what is left is an angle of the size of the rounding of an `f32`, whose sine or
+//! tangent has a series of one or two terms. `Sin` and `Cos` have kernels for `f64`.
+
+use crate::ir::Element;
+use crate::ops::formula::Term;
+
+/// The angle computed in `f32`, as an `f64`.
+fn near<'f>(x: Term<'f>, name: &'static str) -> Term<'f> {
+    x.cast(Element::F32).unary(name).cast(Element::F64)
+}
+
+/// The angle of a small sine.
+fn small(sine: Term) -> Term {
+    sine + sine * sine * sine * (1.0 / 6.0)
+}
+
+/// The arc tangent.
+pub(super) fn atan(x: Term) -> Term {
+    if x.element() != Element::F64 {
+        return x.unary("Atan");
+    }
+    // From here on the arc tangent is a right angle to the last bit.
+    let x = x.clip(-1e17, 1e17);
+    let start = near(x, "Atan");
+    let (sin, cos) = (start.sin(), start.cos());
+    start + (x * cos - sin) / (x * sin + cos)
+}
+
+/// The arc sine.
+pub(super) fn asin(x: Term) -> Term {
+    if x.element() != Element::F64 {
+        return x.unary("Asin");
+    }
+    let start = near(x, "Asin");
+    start + small(x * start.cos() - leg(x) * start.sin())
+}
+
+/// The arc cosine.
+pub(super) fn acos(x: Term) -> Term {
+    if x.element() != Element::F64 {
+        return x.unary("Acos");
+    }
+    let start = near(x, "Acos");
+    start + small(leg(x) * start.cos() - x * start.sin())
+}
+
+/// The other leg of a right triangle with a hypotenuse of 1; NaN where there is none.
+fn leg(x: Term) -> Term {
+    ((1.0 - x) * (x + 1.0)).sqrt()
+}
