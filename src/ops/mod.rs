@@ -4,6 +4,9 @@
 //! the right one. To add an op, add its row to the table of its family and a fixture of its name to
 //! `fixtures/ops/<family>/`.
 
+pub mod fold;
+pub mod rules;
+
 mod call;
 mod constant;
 mod control;
@@ -13,7 +16,6 @@ mod dot;
 mod dynamic_slice;
 mod elements;
 mod elementwise;
-pub mod fold;
 mod formula;
 mod gather;
 mod index;
@@ -25,15 +27,12 @@ mod normalization;
 mod reduce;
 mod refusal;
 mod region;
-pub mod rules;
 mod scatter;
 mod shape;
 mod sort;
 mod special;
 mod target;
 mod window;
-pub mod fold;
-pub mod rules;
 
 pub use constant::integer_limits;
 pub use elements::Elements;
