@@ -63,13 +63,6 @@ pub const PIPELINE: &[Pass] = &[
     Pass { name: "names", about: "values and results get the names of the user's program", run: names::run },
 ];
 
-/// It runs before lowering and behind it: each stage leaves something to simplify.
-const CANONICALIZE: Pass = Pass {
-    name: "canonicalize",
-    about: "folding, identities, common subexpressions, loop-invariant arguments, dead code",
-    run: canonicalize::run,
-};
-
 /// The pass of that name.
 pub fn find(name: &str) -> Option<&'static Pass> {
     PIPELINE.iter().find(|pass| pass.name == name)
