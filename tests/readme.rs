@@ -15,7 +15,8 @@ fn check(file: &str, marker: &str, expected: &str) {
         env::var_os("BLESS").is_some(),
         "{file}: the part `{marker}` is not what the code says; BLESS=1 cargo test --test readme writes it"
     );
-    fs::write(&path, format!("{}{expected}{}", &text[..start], &text[end..])).expect("the file can be written");
+    fs::write(&path, format!("{}{expected}{}", &text[..start], &text[end..]))
+        .expect("the file can be written");
 }
 
 #[test]
@@ -25,7 +26,9 @@ fn coverage() {
 
 #[test]
 fn pipeline() {
-    let rows: String =
-        hlo2onnx::pass::PIPELINE.iter().map(|pass| format!("| `{}` | {} |\n", pass.name, pass.about)).collect();
+    let rows: String = hlo2onnx::pass::PIPELINE
+        .iter()
+        .map(|pass| format!("| `{}` | {} |\n", pass.name, pass.about))
+        .collect();
     check("ARCHITECTURE.md", "pipeline", &format!("| pass | what it does |\n| --- | --- |\n{rows}"));
 }

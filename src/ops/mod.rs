@@ -33,8 +33,6 @@ mod sort;
 mod special;
 mod target;
 mod window;
-pub mod fold;
-pub mod rules;
 
 pub use constant::integer_limits;
 pub use elements::Elements;
