@@ -89,6 +89,7 @@ const ROWS: &[Row] = &[
     row("chlo.broadcast_add", Arrow),
     row("chlo.broadcast_and", Arrow),
     row("chlo.broadcast_atan2", Arrow),
+    row("chlo.broadcast_compare", Arrow),
     row("chlo.broadcast_complex", Arrow),
     row("chlo.broadcast_divide", Arrow),
     row("chlo.broadcast_maximum", Arrow),
