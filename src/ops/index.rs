@@ -77,7 +77,7 @@ impl Lower<'_> {
     /// each element is a vector of one.
     pub(super) fn starts(&mut self, op: OpId, operand: usize, vector_dim: i64) -> Result<Starts, Refusal> {
         let value = self.full(op, operand)?;
-        let mut sizes = self.sizes(value);
+        let sizes = self.sizes(value);
         let axis = usize::try_from(vector_dim).ok().filter(|&axis| axis <= sizes.len());
         let axis = axis.ok_or_else(|| Refusal::form(format!("index_vector_dim is {vector_dim}")))?;
         let columns = sizes.get(axis).copied().unwrap_or(1);
@@ -347,14 +347,13 @@ impl Lower<'_> {
             }
             "onnx.Add" if element != Element::U64 => {
                 let own = Range::of(element);
-                let sums = self.zip(operands, depth, |a, b| {
+                self.zip(operands, depth, |a, b| {
                     let ends = (a.low.checked_add(b.low), a.high.checked_add(b.high));
                     match ends {
                         (Some(low), Some(high)) if low >= own.low && high <= own.high => Range { low, high },
                         _ => own,
                     }
-                });
-                sums
+                })
             }
             "onnx.Where" => match self.decided(operands[0], depth) {
                 Some(true) => of(1),

@@ -47,10 +47,10 @@ fn sort(cx: &mut Lower, op: OpId) -> Lowered {
     if let ([key], 1) = (keys.as_slice(), count) {
         let operand = cx.full(op, 0)?;
         let ordered = cx.sort_keys(operand, *key);
-        if let [(value, largest)] = ordered[..] {
-            if value == operand {
-                return Ok(cx.top(value, axis, sizes[axis], largest).0.into());
-            }
+        if let [(value, largest)] = ordered[..]
+            && value == operand
+        {
+            return Ok(cx.top(value, axis, sizes[axis], largest).0.into());
         }
     }
     // The last key is sorted by first, so that it decides where those before it are equal.
