@@ -6,6 +6,7 @@
 //! starts at the position's own coordinate. Only dimensions whose window is smaller than they are move: the
 //! others are always whole. ONNX's forms, the cheapest first:
 //!
+//! * no moving dimension: the operand itself, broadcast;
 //! * one position: `Slice`, or `Gather` of a single index;
 //! * one moving dimension: `Gather`, of a window by adding `0, 1, ...` to the index;
 //! * one moving dimension beside batching ones alone: `GatherElements`;
@@ -67,8 +68,10 @@ fn gather(cx: &mut Lower, op: OpId) -> Lowered {
     let limits: Vec<i64> = moving.iter().map(|&dim| sizes[dim] - numbers.window[dim]).collect();
 
     let mut starts = cx.select_columns(&starts, &columns);
-    let (value, axes) = if moving.is_empty() && numbers.batching.is_empty() {
-        (operand, (0..sizes.len()).map(Axis::Window).collect())
+    let (value, axes) = if moving.is_empty() {
+        let batch = |dim: usize| numbers.batching.iter().find(|pair| pair.0 == dim).map(|pair| pair.1);
+        let axis = |dim: usize| batch(dim).map_or(Axis::Window(dim), Axis::Batch);
+        (operand, (0..sizes.len()).map(axis).collect())
     } else if starts.count() == 1 {
         (
             at_one_position(cx, operand, &starts, &moving, &numbers),
@@ -270,9 +273,8 @@ fn elements(
             kept.push(size);
         }
     }
-    let positions = cx.reshape(starts.value, &starts.batch);
     let permutation: Vec<i64> = order.iter().map(|&axis| axis as i64).collect();
-    let positions = cx.transpose(positions, &permutation);
+    let positions = cx.transpose(starts.value, &permutation);
     let positions = cx.reshape(positions, &flat);
     let operand = cx.reshape(operand, &kept);
     let element = cx.element(operand);
@@ -306,7 +308,8 @@ fn nd(
     axes.extend((0..starts.batch.len()).filter(|axis| !paired.contains(axis)));
     let mut permutation: Vec<i64> = axes.iter().map(|&axis| axis as i64).collect();
     permutation.push(starts.batch.len() as i64);
-    let mut positions = cx.transpose(starts.value, &permutation);
+    let positions = cx.vectors(starts);
+    let mut positions = cx.transpose(positions, &permutation);
     let windows: Vec<usize> = moving.iter().copied().filter(|&dim| numbers.window[dim] > 1).collect();
     positions = window_vectors(cx, positions, moving, &windows, numbers);
 

@@ -35,7 +35,8 @@ impl Range {
     }
 }
 
-/// Positions: `value` is `i64` of the sizes `batch` and one for the columns, each of which has a range.
+/// Positions: `value` is `i64` of the sizes `batch` and, unless there is one column, one for the columns. Each
+/// column has a range.
 #[derive(Clone, Debug)]
 pub(super) struct Starts {
     /// The positions.
@@ -76,21 +77,42 @@ impl Lower<'_> {
     /// each element is a vector of one.
     pub(super) fn starts(&mut self, op: OpId, operand: usize, vector_dim: i64) -> Result<Starts, Refusal> {
         let value = self.full(op, operand)?;
-        let mut sizes = self.sizes(value);
+        let sizes = self.sizes(value);
         let axis = usize::try_from(vector_dim).ok().filter(|&axis| axis <= sizes.len());
         let axis = axis.ok_or_else(|| Refusal::form(format!("index_vector_dim is {vector_dim}")))?;
-        let mut value = value;
-        if axis == sizes.len() {
-            sizes.push(1);
-            value = self.reshape(value, &sizes);
+        let columns = sizes.get(axis).copied().unwrap_or(1);
+        let mut batch = sizes;
+        if axis < batch.len() {
+            batch.remove(axis);
         }
-        let mut order: Vec<i64> = (0..sizes.len() as i64).filter(|&dim| dim != axis as i64).collect();
-        order.push(axis as i64);
-        let value = self.transpose(value, &order);
+        let value = if columns == 1 {
+            self.reshape_back(value, &batch)
+        } else {
+            let mut order: Vec<i64> = (0..=batch.len() as i64).filter(|&dim| dim != axis as i64).collect();
+            order.push(axis as i64);
+            self.transpose(value, &order)
+        };
         let value = self.int64(value);
-        let columns = sizes.remove(axis);
-        let ranges = self.columns(value, columns);
-        Ok(Starts { value, batch: sizes, ranges })
+        let ranges = if columns == 1 { vec![self.range(value)] } else { self.columns(value, columns) };
+        Ok(Starts { value, batch, ranges })
+    }
+
+    /// The value with other sizes: what it was before its last `Reshape`, where that had them. JAX gives each
+    /// index an axis of size 1 for its column, which ONNX's ops do without.
+    fn reshape_back(&mut self, value: ValueId, sizes: &[i64]) -> ValueId {
+        let reshape = self.module.defining_op(value).filter(|&op| self.module.op_name(op) == "onnx.Reshape");
+        let before = reshape.map(|op| self.module.op(op).operands[0]);
+        match before {
+            Some(before) if self.sizes(before) == sizes => before,
+            _ => self.reshape(value, sizes),
+        }
+    }
+
+    /// The positions with an axis for the columns, even where there is one.
+    pub(super) fn vectors(&mut self, starts: &Starts) -> ValueId {
+        let mut sizes = starts.batch.clone();
+        sizes.push(starts.ranges.len() as i64);
+        self.reshape(starts.value, &sizes)
     }
 
     /// Integers as `i64`; those of `ui64` that it does not hold become its highest.
@@ -114,21 +136,28 @@ impl Lower<'_> {
     }
 
     /// The positions with these columns only.
+    /// Without columns the value means nothing.
     pub(super) fn select_columns(&mut self, starts: &Starts, columns: &[usize]) -> Starts {
         let all = starts.ranges.len();
         let ranges = columns.iter().map(|&column| starts.ranges[column]).collect();
-        if columns.len() == all && columns.is_sorted() {
+        if columns.is_empty() || columns.len() == all && columns.is_sorted() {
             return Starts { value: starts.value, batch: starts.batch.clone(), ranges };
         }
         let mut sizes = starts.batch.clone();
-        sizes.push(columns.len() as i64);
+        if columns.len() > 1 {
+            sizes.push(columns.len() as i64);
+        }
         let value = if let Some(known) = self.known_integers(starts.value) {
             let rows = known.chunks_exact(all);
             let kept: Vec<i64> = rows.flat_map(|row| columns.iter().map(|&column| row[column])).collect();
             self.integers(Element::I64, &sizes, &kept)
         } else {
             let picked: Vec<i64> = columns.iter().map(|&column| column as i64).collect();
-            let picked = self.int64s(&picked);
+            let picked = if let [column] = picked[..] {
+                self.integer(Element::I64, column)
+            } else {
+                self.int64s(&picked)
+            };
             let axis = starts.batch.len() as i64;
             self.node("Gather", &[starts.value, picked]).int("axis", axis).out(Element::I64, &sizes)
         };
@@ -176,17 +205,18 @@ impl Lower<'_> {
         let scaled = if strides.iter().all(|&stride| stride == 1) {
             starts.value
         } else {
-            let strides = self.int64s(strides);
+            let strides = if let [stride] = *strides {
+                self.integer(Element::I64, stride)
+            } else {
+                self.int64s(strides)
+            };
             self.elementwise("Mul", &[starts.value, strides])
         };
-        self.sum_columns(scaled, &starts.batch)
+        if strides.len() == 1 { scaled } else { self.sum_columns(scaled, &starts.batch) }
     }
 
     /// The sum over the last axis, which is not empty.
     pub(super) fn sum_columns(&mut self, value: ValueId, batch: &[i64]) -> ValueId {
-        if self.sizes(value).last() == Some(&1) {
-            return self.reshape(value, batch);
-        }
         // ONNX Runtime sums in f64, which holds every position of a tensor that fits into memory.
         let axes = self.int64s(&[-1]);
         self.node("ReduceSum", &[value, axes]).int("keepdims", 0).out(Element::I64, batch)
@@ -317,14 +347,13 @@ impl Lower<'_> {
             }
             "onnx.Add" if element != Element::U64 => {
                 let own = Range::of(element);
-                let sums = self.zip(operands, depth, |a, b| {
+                self.zip(operands, depth, |a, b| {
                     let ends = (a.low.checked_add(b.low), a.high.checked_add(b.high));
                     match ends {
                         (Some(low), Some(high)) if low >= own.low && high <= own.high => Range { low, high },
                         _ => own,
                     }
-                });
-                sums
+                })
             }
             "onnx.Where" => match self.decided(operands[0], depth) {
                 Some(true) => of(1),

@@ -203,7 +203,7 @@ fn checked(cx: &mut Lower, starts: &Starts, limits: &[i64], stride: &[i64]) -> (
     let clamped = cx.clamp_columns(starts, limits);
     let equal = cx.elementwise_to("Equal", &[clamped.value, starts.value], Element::Bool);
     let valid = if limits.len() == 1 {
-        cx.reshape(equal, &starts.batch)
+        equal
     } else {
         // The count of columns that are in range; a reduction of `bool` has no kernel before opset 20.
         let held = cx.cast(equal, Element::I64);
@@ -249,15 +249,15 @@ fn write(
     let mut aligned = cx.sizes(valid);
     aligned.extend(vec![1; plan.rows.inner.len()]);
     let few = sizes.iter().product::<i64>() <= numbers.sizes.iter().product();
-    let instead = match cx.neutral(combiner, element) {
-        Some(neutral) if few || plan.single => Some(neutral),
-        None if plan.single && combiner == Combiner::Second => {
+    let instead = match combiner {
+        Combiner::Second if plan.single => {
             let data = plan.rows.of(cx, operand);
             let mut at = cx.sizes(plan.positions);
             at.push(1);
             let at = cx.reshape(plan.positions, &at);
             Some(cx.node("GatherND", &[data, at]).out(element, &sizes))
         }
+        _ if few || plan.single => cx.neutral(combiner, element),
         _ => None,
     };
     if let Some(instead) = instead {

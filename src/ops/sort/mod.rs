@@ -1,11 +1,13 @@
 //! `sort` and `top_k`, by ONNX's `TopK`, which is stable: among equal elements it takes the lower index first.
 //!
-//! `TopK` gives no order where there is NaN, so that floats are sorted by a key. In `f64` every smaller float has
-//! room to stand: infinity becomes 1e300, and NaN becomes infinity, which is then the largest and all NaN equal.
-//! `f64` itself has no such room, and is sorted twice: by its numbers, then by whether they are NaN. Where the order
-//! is the total one, -0 is before +0: the key gets 1e-300 of the sign of its reciprocal, which no other number
-//! notices. The sign of a NaN, which arithmetic leaves open, is looked at with `--strict-nan` only: then the key is
-//! the bits as an integer, which needs the `BitCast` of opset 26.
+//! `TopK` gives no order where there is NaN, so that floats are sorted by a key. Where all NaN are equal and the
+//! largest, as in JAX's comparators, the key is an `f64`, in which every smaller float has room to stand: infinity
+//! becomes 1e300, and NaN becomes infinity. `f64` itself has no such room, and is sorted twice: by its numbers, then
+//! by whether they are NaN.
+//!
+//! In the total order, which `top_k` has, the signs of zero and of NaN count. Then the key is the bits as an integer,
+//! which needs the `BitCast` of opset 26. Under a binding opset without it the `f64` key gets 1e-300 of the sign of
+//! its reciprocal, which no number but zero notices; there a negative NaN is taken for a positive one.
 //!
 //! Several keys are sorted one after the other, the last one first. Refused are comparators that are no
 //! lexicographic order of their arguments; see [`comparator`].
@@ -19,7 +21,7 @@ use comparator::{Key, Zeros, comparator};
 
 pub(super) const ROWS: &[Row] = &[
     noted("stablehlo.sort", Elements::PLAIN, sort, "TopK by a key in which NaN has its place"),
-    noted("chlo.top_k", Elements::PLAIN, top_k, "TopK by a key in which NaN is the largest"),
+    noted("chlo.top_k", Elements::PLAIN, top_k, "TopK by the bits of a float, in the total order"),
 ];
 
 fn sort(cx: &mut Lower, op: OpId) -> Lowered {
@@ -47,10 +49,10 @@ fn sort(cx: &mut Lower, op: OpId) -> Lowered {
     if let ([key], 1) = (keys.as_slice(), count) {
         let operand = cx.full(op, 0)?;
         let ordered = cx.sort_keys(operand, *key);
-        if let [(value, largest)] = ordered[..] {
-            if value == operand {
-                return Ok(cx.top(value, axis, sizes[axis], largest).0.into());
-            }
+        if let [(value, largest)] = ordered[..]
+            && value == operand
+        {
+            return Ok(cx.top(value, axis, sizes[axis], largest).0.into());
         }
     }
     // The last key is sorted by first, so that it decides where those before it are equal.
