@@ -1,8 +1,7 @@
 //! Reductions whose region has no name: applied to one element behind the other, from the first to the last.
 //!
-//! The specification leaves the order open. This one is that of XLA on the CPU, which splits only what is longer than
-//! 32 elements, and shows where the region is not
-//! associative. Few elements are unrolled, many are a `Scan`.
+//! The specification leaves the order open, which shows where the region is not associative. This one is that of XLA
+//! on the CPU, except that XLA splits what is longer than 32 elements. Few elements are unrolled, many are a `Scan`.
 
 use super::{kept, pairs};
 use crate::ir::{OpId, RegionId, ValueId};
