@@ -21,8 +21,8 @@ def measure(kit: str, compiler: str, suite: str, least: float) -> tuple[bool, di
     """Runs one suite: whether enough cases pass, and the summary."""
     with tempfile.TemporaryDirectory() as folder:
         report = os.path.join(folder, "report.json")
-        convert = f"{os.path.abspath(compiler)} convert {{in}} -o {{out}}"
-        command = [kit, suite, "--convert", convert, "--list", "5", "--min-pass", str(least), "--json", report]
+        convert = f"{os.path.abspath(compiler)} convert {{in}} -o {{out}} --quiet"
+        command = [kit, suite, "--convert", convert, "--weights-format", "none", "--list", "5", "--min-pass", str(least), "--json", report]
         status = subprocess.run(command).returncode
         if status not in (0, 1) or not os.path.exists(report):
             sys.exit(f"{suite}: the kit itself fails with status {status}")

@@ -277,10 +277,9 @@ pub(super) fn cast(cx: &mut Lower, value: ValueId, element: Element) -> ValueId 
     }
     let sizes = cx.sizes(value);
     let small = sizes.iter().product::<i64>() <= SMALL;
-    if small && element.is_integer() {
-        if let Some(known) = cx.known_integers(value) {
-            return cx.integers(element, &sizes, &known);
-        }
+    let known = if small && element.is_integer() { cx.known_integers(value) } else { None };
+    if let Some(known) = known {
+        return cx.integers(element, &sizes, &known);
     }
     cx.cast(value, element)
 }

@@ -503,6 +503,15 @@ impl<'a> Lower<'a> {
                 return self.constant(element, sizes, &bytes.repeat(count as usize));
             }
         }
+        if sizes.contains(&0) {
+            // ONNX Runtime takes an Expand to a size of 0 for one that does nothing, and removes it.
+            let value = self.ranked(value, 1);
+            let mut limits = self.sizes(value);
+            limits[0] = 0;
+            let (starts, steps) = (vec![0; limits.len()], vec![1; limits.len()]);
+            let nothing = self.slice(value, &starts, &limits, &steps);
+            return self.reshape(nothing, sizes);
+        }
         let element = self.element(value);
         let shape = self.int64s(sizes);
         self.node("Expand", &[value, shape]).out(element, sizes)

@@ -40,8 +40,11 @@ pub struct Pass {
     pub run: fn(&mut Module, &mut Context),
 }
 
-const CANONICALIZE: Pass =
-    Pass { name: "canonicalize", about: "folding, identities, one of equal ops, dead code", run: canonicalize::run };
+const CANONICALIZE: Pass = Pass {
+    name: "canonicalize",
+    about: "folding, identities, one of equal ops, dead code",
+    run: canonicalize::run,
+};
 
 /// The pipeline: the order is the table's.
 pub const PIPELINE: &[Pass] = &[

@@ -95,7 +95,7 @@ fn result_sizes(left: &[i64], right: &[i64], pairs: &Pairs) -> Result<Vec<i64>, 
     let (mut left_used, mut right_used) = (vec![false; left.len()], vec![false; right.len()]);
     for &(one, other) in pairs.batch.iter().chain(&pairs.contracting) {
         let sizes = left.get(one).zip(right.get(other));
-        if !sizes.is_some_and(|(one, other)| one == other) {
+        if sizes.is_none_or(|(one, other)| one != other) {
             return Err(Refusal::form(format!("dimensions {one} and {other} of the operands do not agree")));
         }
         if std::mem::replace(&mut left_used[one], true) || std::mem::replace(&mut right_used[other], true) {

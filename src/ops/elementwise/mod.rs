@@ -79,7 +79,7 @@ pub(super) const ROWS: &[Row] = &[
     noted(
         "stablehlo.exponential_minus_one",
         Elements::FLOAT,
-        |cx, op| precise(cx, op, |x| expm1(x)),
+        |cx, op| precise(cx, op, expm1),
         "without the cancellation of Exp(x) - 1",
     ),
     row("stablehlo.floor", Elements::FLOAT, |cx, op| simple(cx, op, "Floor")),
@@ -93,7 +93,7 @@ pub(super) const ROWS: &[Row] = &[
     noted(
         "stablehlo.log_plus_one",
         Elements::FLOAT,
-        |cx, op| precise(cx, op, |x| log1p(x)),
+        |cx, op| precise(cx, op, log1p),
         "without the rounding of 1 + x",
     ),
     noted(
@@ -178,7 +178,7 @@ pub(super) const ROWS: &[Row] = &[
     noted(
         "stablehlo.tan",
         Elements::FLOAT,
-        |cx, op| precise(cx, op, |x| tan(x)),
+        |cx, op| precise(cx, op, tan),
         "f64: sine by cosine, as ONNX Runtime has no kernel",
     ),
     row("stablehlo.tanh", Elements::FLOAT, |cx, op| simple(cx, op, "Tanh")),

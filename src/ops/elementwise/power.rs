@@ -1,6 +1,6 @@
 //! Powers.
 
-use super::Term;
+use super::{Term, divide};
 use crate::ir::{Element, ValueId};
 use crate::ops::{Lower, Refusal};
 
@@ -15,6 +15,11 @@ pub(in crate::ops) fn power(cx: &mut Lower, base: ValueId, exponent: ValueId) ->
         return match known {
             Some(exponent) if (0.0..=64.0).contains(&exponent) => {
                 Ok(cx.formula([base], |[x]| constant_power(x, exponent as u32)))
+            }
+            // XLA makes a division of this one, which differs from the others where the base is 0.
+            Some(-1.0) => {
+                let one = cx.integer(cx.element(base), 1);
+                Ok(divide(cx, one, base))
             }
             _ => integer_power(cx, base, exponent),
         };
@@ -40,14 +45,14 @@ fn constant_power(x: Term, mut exponent: u32) -> Term {
             square = square * square;
         }
     }
-    // A zeroth power keeps the shape of its base.
-    product.unwrap_or_else(|| x * 0i64 + 1i64)
+    product.unwrap_or_else(|| x.beside(1i64))
 }
 
 /// A power whose exponents are known at run time only: square and multiply, once for each bit of the exponent.
 ///
 /// ONNX Runtime's own `Pow` computes in f64, which is wrong beyond 2^53 and saturates where XLA wraps. A negative
-/// exponent gives the integer quotient of 1 by the power: 0, a power of 1 or -1, and -1 for 0 as in a division by 0.
+/// exponent gives the integer part of the fraction: 0, or a power of 1 or -1. XLA agrees for exponents below 64, the
+/// only ones whose bits it reads.
 fn integer_power(cx: &mut Lower, base: ValueId, exponent: ValueId) -> Result<ValueId, Refusal> {
     let element = cx.element(base);
     let sizes = cx.broadcast_sizes(&[base, exponent]);
@@ -84,7 +89,6 @@ fn integer_power(cx: &mut Lower, base: ValueId, exponent: ValueId) -> Result<Val
         let odd = (n & 1i64).equal(1i64);
         let of_minus_one = odd.select(x, 1i64);
         let fraction = (x.equal(1i64) | x.equal(-1i64)).select(of_minus_one, 0i64);
-        let fraction = x.equal(0i64).select(-1i64, fraction);
         n.less(0i64).select(fraction, power)
     }))
 }

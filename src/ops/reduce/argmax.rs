@@ -27,7 +27,7 @@ struct Choice {
     last: bool,
 }
 
-pub(super) fn recognise(cx: &Lower, op: OpId, region: RegionId, dimensions: &[i64]) -> Option<Found> {
+pub(super) fn recognise(cx: &mut Lower, op: OpId, region: RegionId, dimensions: &[i64]) -> Option<Found> {
     let &[axis] = dimensions else { return None };
     if cx.operand_count(op) != 4 {
         return None;
@@ -48,7 +48,8 @@ pub(super) fn recognise(cx: &Lower, op: OpId, region: RegionId, dimensions: &[i6
     let (choice, nan_wins) = choice(cx.module, region, value, element)?;
     let neutral = if choice.largest { Combiner::Maximum } else { Combiner::Minimum };
     let strict = element.is_float() && cx.settings.strict_nan;
-    let known = cx.is_neutral(neutral, cx.operand(op, 2 + value).ok()?);
+    let init = cx.operand(op, 2 + value).ok()?;
+    let known = cx.is_neutral(neutral, init);
     (known && (nan_wins || !strict)).then_some(Found { value, axis, choice, nan_wins })
 }
 

@@ -1,6 +1,7 @@
 //! Reductions whose region has no name: applied to one element behind the other, from the first to the last.
 //!
-//! The specification leaves the order open; this is that of XLA's CPU backend, which shows where the region is not
+//! The specification leaves the order open. This one is that of XLA on the CPU, which splits only what is longer than
+//! 32 elements, and shows where the region is not
 //! associative. Few elements are unrolled, many are a `Scan`.
 
 use super::{kept, pairs};

@@ -79,21 +79,15 @@ impl Lower<'_> {
     }
 
     /// Whether a value is a constant that changes nothing it is combined with.
-    pub fn is_neutral(&self, combiner: Combiner, value: ValueId) -> bool {
+    pub(super) fn is_neutral(&mut self, combiner: Combiner, value: ValueId) -> bool {
         let element = self.element(value);
+        let Some(neutral) = self.neutral(combiner, element) else { return false };
         if element.is_float() {
-            let Some(number) = self.known_number(value) else { return false };
-            return match combiner {
-                Combiner::Add => number == 0.0,
-                Combiner::Multiply => number == 1.0,
-                Combiner::Maximum => number == f64::NEG_INFINITY,
-                Combiner::Minimum => number == f64::INFINITY,
-                _ => false,
-            };
+            return self.known_number(value).is_some_and(|number| Some(number) == self.known_number(neutral));
         }
-        let Some(numbers) = self.known_integers(value) else { return false };
-        let neutral = neutral_integer(combiner, element);
-        neutral.is_some_and(|neutral| numbers.iter().all(|&number| number == neutral))
+        let (numbers, neutral) =
+            (self.known_integers(value), self.known_integers(neutral).unwrap_or_default());
+        numbers.is_some_and(|numbers| numbers.iter().all(|number| neutral == [*number]))
     }
 
     /// `value` combined with `init`, unless that changes nothing.
@@ -335,20 +329,6 @@ impl Lower<'_> {
         (starts[0], limits[0]) = (from, to);
         self.slice(value, &starts, &limits, &steps)
     }
-}
-
-/// The integer, or `i1`, that changes nothing it is combined with.
-pub(super) fn neutral_integer(combiner: Combiner, element: Element) -> Option<i64> {
-    let (lowest, highest) = integer_limits(element);
-    Some(match combiner {
-        Combiner::Add | Combiner::Or | Combiner::Xor => 0,
-        Combiner::Multiply => 1,
-        Combiner::Maximum => lowest,
-        Combiner::Minimum => highest,
-        Combiner::And if element.is_signed() => -1,
-        Combiner::And => highest,
-        Combiner::First | Combiner::Second => return None,
-    })
 }
 
 /// The sizes without those of the given dimensions.

@@ -23,23 +23,16 @@ const FLOAT_BOOL: Elements = Elements::FLOAT.or(Elements::BOOL);
 const NO_F64: &str = "f64: a formula, as ONNX Runtime has no kernel";
 
 pub(super) const ROWS: &[Row] = &[
-    noted("chlo.acos", Elements::FLOAT, |cx, op| precise(cx, op, |x| trigonometric::acos(x)), NO_F64),
-    noted("chlo.acosh", Elements::FLOAT, |cx, op| precise(cx, op, |x| hyperbolic::acosh(x)), NO_F64),
-    noted("chlo.asin", Elements::FLOAT, |cx, op| precise(cx, op, |x| trigonometric::asin(x)), NO_F64),
-    noted("chlo.asinh", Elements::FLOAT, |cx, op| precise(cx, op, |x| hyperbolic::asinh(x)), NO_F64),
-    noted("chlo.atan", Elements::FLOAT, |cx, op| precise(cx, op, |x| trigonometric::atan(x)), NO_F64),
-    noted("chlo.atanh", Elements::FLOAT, |cx, op| precise(cx, op, |x| hyperbolic::atanh(x)), NO_F64),
-    noted(
-        "chlo.bessel_i1e",
-        Elements::FLOAT,
-        |cx, op| precise(cx, op, |x| bessel::i1e(x)),
-        "two Chebyshev series",
-    ),
+    noted("chlo.acos", Elements::FLOAT, |cx, op| precise(cx, op, trigonometric::acos), NO_F64),
+    noted("chlo.acosh", Elements::FLOAT, |cx, op| precise(cx, op, hyperbolic::acosh), NO_F64),
+    noted("chlo.asin", Elements::FLOAT, |cx, op| precise(cx, op, trigonometric::asin), NO_F64),
+    noted("chlo.asinh", Elements::FLOAT, |cx, op| precise(cx, op, hyperbolic::asinh), NO_F64),
+    noted("chlo.atan", Elements::FLOAT, |cx, op| precise(cx, op, trigonometric::atan), NO_F64),
+    noted("chlo.atanh", Elements::FLOAT, |cx, op| precise(cx, op, hyperbolic::atanh), NO_F64),
+    noted("chlo.bessel_i1e", Elements::FLOAT, |cx, op| precise(cx, op, bessel::i1e), "two Chebyshev series"),
     row("chlo.broadcast_add", Elements::PLAIN, |cx, op| binary(cx, op, elementwise::add)),
     row("chlo.broadcast_and", BITS, |cx, op| binary(cx, op, elementwise::bitwise_and)),
-    row("chlo.broadcast_atan2", Elements::FLOAT, |cx, op| {
-        precise_binary(cx, op, |y, x| elementwise::atan2(y, x))
-    }),
+    row("chlo.broadcast_atan2", Elements::FLOAT, |cx, op| precise_binary(cx, op, elementwise::atan2)),
     row("chlo.broadcast_compare", Elements::PLAIN, |cx, op| {
         let (lhs, rhs) = broadcast::operands(cx, op)?;
         Ok(elementwise::compare(cx, op, lhs, rhs)?.into())
@@ -50,9 +43,7 @@ pub(super) const ROWS: &[Row] = &[
     row("chlo.broadcast_multiply", Elements::PLAIN, |cx, op| binary(cx, op, elementwise::multiply)),
     row("chlo.broadcast_next_after", Elements::FLOAT, |cx, op| binary(cx, op, elementwise::next_after)),
     row("chlo.broadcast_or", BITS, |cx, op| binary(cx, op, elementwise::bitwise_or)),
-    row("chlo.broadcast_polygamma", Elements::FLOAT, |cx, op| {
-        precise_binary(cx, op, |n, x| zeta::polygamma(n, x))
-    }),
+    row("chlo.broadcast_polygamma", Elements::FLOAT, |cx, op| precise_binary(cx, op, zeta::polygamma)),
     row("chlo.broadcast_power", Elements::NUMERIC, |cx, op| {
         let (base, exponent) = broadcast::operands(cx, op)?;
         Ok(elementwise::power(cx, base, exponent)?.into())
@@ -71,36 +62,26 @@ pub(super) const ROWS: &[Row] = &[
     }),
     row("chlo.broadcast_subtract", Elements::NUMERIC, |cx, op| binary(cx, op, elementwise::subtract)),
     row("chlo.broadcast_xor", BITS, |cx, op| binary(cx, op, elementwise::bitwise_xor)),
-    row("chlo.broadcast_zeta", Elements::FLOAT, |cx, op| precise_binary(cx, op, |x, q| zeta::zeta(x, q))),
+    row("chlo.broadcast_zeta", Elements::FLOAT, |cx, op| precise_binary(cx, op, zeta::zeta)),
     row("chlo.constant", Elements::PLAIN, constant::constant),
     row("chlo.constant_like", Elements::PLAIN, constant::constant_like),
-    noted("chlo.cosh", Elements::FLOAT, |cx, op| precise(cx, op, |x| hyperbolic::cosh(x)), NO_F64),
+    noted("chlo.cosh", Elements::FLOAT, |cx, op| precise(cx, op, hyperbolic::cosh), NO_F64),
     noted(
         "chlo.digamma",
         Elements::FLOAT,
-        |cx, op| precise(cx, op, |x| gamma::digamma(x)),
+        |cx, op| precise(cx, op, gamma::digamma),
         "Lanczos' approximation in f64",
     ),
-    noted("chlo.erf", Elements::FLOAT, |cx, op| precise(cx, op, |x| error::erf(x)), NO_F64),
-    noted(
-        "chlo.erf_inv",
-        Elements::FLOAT,
-        |cx, op| precise(cx, op, |x| error::erf_inv(x)),
-        "Giles' polynomials",
-    ),
-    noted(
-        "chlo.erfc",
-        Elements::FLOAT,
-        |cx, op| precise(cx, op, |x| error::erfc(x)),
-        "1 - Erf(x) would cancel",
-    ),
+    noted("chlo.erf", Elements::FLOAT, |cx, op| precise(cx, op, error::erf), NO_F64),
+    noted("chlo.erf_inv", Elements::FLOAT, |cx, op| precise(cx, op, error::erf_inv), "Giles' polynomials"),
+    noted("chlo.erfc", Elements::FLOAT, |cx, op| precise(cx, op, error::erfc), "1 - Erf(x) would cancel"),
     row("chlo.is_inf", FLOAT_BOOL, |cx, op| unary(cx, op, |x| is_infinite(x, Infinity::Any))),
     row("chlo.is_neg_inf", FLOAT_BOOL, |cx, op| unary(cx, op, |x| is_infinite(x, Infinity::Negative))),
     row("chlo.is_pos_inf", FLOAT_BOOL, |cx, op| unary(cx, op, |x| is_infinite(x, Infinity::Positive))),
     noted(
         "chlo.lgamma",
         Elements::FLOAT,
-        |cx, op| precise(cx, op, |x| gamma::lgamma(x)),
+        |cx, op| precise(cx, op, gamma::lgamma),
         "Lanczos' approximation in f64",
     ),
     noted(
@@ -115,14 +96,14 @@ pub(super) const ROWS: &[Row] = &[
         |cx, op| binary(cx, op, elementwise::next_after),
         "a step in the bits, which needs BitCast",
     ),
-    row("chlo.polygamma", Elements::FLOAT, |cx, op| precise_binary(cx, op, |n, x| zeta::polygamma(n, x))),
-    noted("chlo.sinh", Elements::FLOAT, |cx, op| precise(cx, op, |x| hyperbolic::sinh(x)), NO_F64),
+    row("chlo.polygamma", Elements::FLOAT, |cx, op| precise_binary(cx, op, zeta::polygamma)),
+    noted("chlo.sinh", Elements::FLOAT, |cx, op| precise(cx, op, hyperbolic::sinh), NO_F64),
     row("chlo.square", Elements::NUMERIC, |cx, op| unary(cx, op, |x| x * x)),
-    noted("chlo.tan", Elements::FLOAT, |cx, op| precise(cx, op, |x| elementwise::tan(x)), NO_F64),
+    noted("chlo.tan", Elements::FLOAT, |cx, op| precise(cx, op, elementwise::tan), NO_F64),
     noted(
         "chlo.zeta",
         Elements::FLOAT,
-        |cx, op| precise_binary(cx, op, |x, q| zeta::zeta(x, q)),
+        |cx, op| precise_binary(cx, op, zeta::zeta),
         "Euler and Maclaurin's formula",
     ),
 ];

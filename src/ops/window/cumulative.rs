@@ -1,18 +1,12 @@
 //! Running totals: a window as long as the dimension, which padding lets begin, or end, at each element.
 
-use super::{Window, is_idempotent};
+use super::Window;
 use crate::ir::{Element, ValueId};
 use crate::ops::Lower;
 use crate::ops::region::Combiner;
 
 /// The running totals, without the initial value; `None` when the window is another one.
-pub(super) fn lower(
-    cx: &mut Lower,
-    combiner: Combiner,
-    value: ValueId,
-    init: ValueId,
-    window: &Window,
-) -> Option<ValueId> {
+pub(super) fn lower(cx: &mut Lower, combiner: Combiner, value: ValueId, window: &Window) -> Option<ValueId> {
     let sizes = cx.sizes(value);
     let mut long = (0..window.rank()).filter(|&axis| !window.is_trivial(axis));
     let (Some(axis), None) = (long.next(), long.next()) else { return None };
@@ -28,10 +22,6 @@ pub(super) fn lower(
         (0, high) if high == size - 1 => true,
         _ => return None,
     };
-    // The padding is initial values, of which each window has another number.
-    if !is_idempotent(combiner) && !cx.is_neutral(combiner, init) {
-        return None;
-    }
     let element = cx.element(value);
     Some(match combiner {
         Combiner::Add if element != Element::Bool => sum(cx, value, axis, reverse),

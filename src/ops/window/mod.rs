@@ -1,8 +1,9 @@
 //! `reduce_window`: the elements in a window that moves over the operand, combined by the op of a region.
 //!
 //! Result element `o` combines, along each dimension, the elements `o * stride + k * dilation - low` for `k` below
-//! the window's size, in an operand that base dilation has spread; where there is no element there is the initial
-//! value, and the initial value takes part once more for itself.
+//! the window's size, in an operand that base dilation has spread, and the initial value. Where there is no element
+//! the specification has the initial value again; XLA passes over the place, as is done here for ops with a name.
+//! The two differ only for initial values that are not neutral.
 //!
 //! - A window as long as the dimension, padded on one side, is a running total: `CumSum`, or a doubling scan.
 //! - Windows of float maxima, minima and sums are `MaxPool` and `AveragePool`.
@@ -103,41 +104,31 @@ fn reduce_window(cx: &mut Lower, op: OpId) -> Lowered {
     let mut results = Vec::with_capacity(count);
     for (index, combiner) in combiners.into_iter().enumerate() {
         let (value, init) = (cx.full(op, index)?, cx.full(op, count + index)?);
-        results.push(windows(cx, op, combiner, value, init, &window, &out));
+        let element = cx.element(value);
+        let neutral = cx.neutral(combiner, element).ok_or_else(|| Refusal::form("its region"))?;
+        let combined = windows(cx, op, combiner, value, neutral, &window, &out);
+        results.push(cx.combine_init(combiner, init, combined));
     }
     Ok(results.into_iter().collect())
 }
 
-/// The windows of one operand, combined by an op with a name.
+/// The windows of one operand, combined by an op with a name, without the initial value.
 fn windows(
     cx: &mut Lower,
     op: OpId,
     combiner: Combiner,
     value: ValueId,
-    init: ValueId,
+    neutral: ValueId,
     window: &Window,
     out: &[i64],
 ) -> ValueId {
     if cx.sizes(value).contains(&0) {
-        // Nothing but padding: as many initial values as the window has positions.
-        let padded = cx.broadcast_to(init, &vec![1; window.rank()]);
-        let low = vec![0; window.rank()];
-        let high: Vec<i64> = (0..window.rank()).map(|axis| window.sizes[axis] - 1).collect();
-        let padded = cx.pad(padded, &low, &high, init);
-        let axes: Vec<i64> = (0..window.rank() as i64).collect();
-        let all = cx.reduce(combiner, padded, &axes, init, op);
-        return cx.broadcast_to(all, out);
+        return cx.broadcast_to(neutral, out);
     }
     if (0..window.rank()).all(|axis| window.is_trivial(axis)) {
-        return cx.combine_init(combiner, init, value);
+        return value;
     }
-    let combined = cumulative::lower(cx, combiner, value, init, window)
-        .or_else(|| pool::lower(cx, op, combiner, value, init, window, out))
-        .unwrap_or_else(|| slices::lower(cx, op, combiner, value, init, window));
-    cx.combine_init(combiner, init, combined)
-}
-
-/// Whether to combine a value with itself gives the value.
-fn is_idempotent(combiner: Combiner) -> bool {
-    matches!(combiner, Combiner::Maximum | Combiner::Minimum | Combiner::And | Combiner::Or)
+    cumulative::lower(cx, combiner, value, window)
+        .or_else(|| pool::lower(cx, op, combiner, value, neutral, window, out))
+        .unwrap_or_else(|| slices::lower(cx, op, combiner, value, neutral, window))
 }

@@ -19,13 +19,13 @@ enum Pool {
     Sum,
 }
 
-/// The windows, without the initial value of each result element; `None` where no pool computes them.
+/// The windows, without the initial value; `None` where no pool computes them.
 pub(super) fn lower(
     cx: &mut Lower,
     op: crate::ir::OpId,
     combiner: Combiner,
     value: ValueId,
-    init: ValueId,
+    neutral: ValueId,
     window: &Window,
     out: &[i64],
 ) -> Option<ValueId> {
@@ -62,9 +62,8 @@ pub(super) fn lower(
     let mut value = value;
     let fits = |axis: usize, amount: i64| (0..window.sizes[axis]).contains(&amount);
     let narrow = pooled.iter().all(|&axis| fits(axis, window.low[axis]) && fits(axis, window.high[axis]));
-    // A sum needs its padding where it is not zero; the other two take the initial value in afterwards.
-    if !narrow || (pool == Pool::Sum && !cx.is_neutral(combiner, init)) {
-        value = cx.pad(value, &window.low, &window.high, init);
+    if !narrow {
+        value = cx.pad(value, &window.low, &window.high, neutral);
         (window.low, window.high) = (vec![0; window.rank()], vec![0; window.rank()]);
     }
     if pool != Pool::Sum {

@@ -8,18 +8,18 @@ use crate::ops::region::Combiner;
 /// Windows of up to this size along a dimension take one slice an element; longer ones double.
 const SHORT: i64 = 8;
 
-/// The windows, with initial values for padding, but without the initial value of each result element.
+/// The windows, without the initial value.
 pub(super) fn lower(
     cx: &mut Lower,
     op: OpId,
     combiner: Combiner,
     value: ValueId,
-    init: ValueId,
+    neutral: ValueId,
     window: &Window,
 ) -> ValueId {
     let interior: Vec<i64> = window.base.iter().map(|&base| base - 1).collect();
-    let spread = cx.spread(value, &interior, init);
-    let mut value = cx.pad(spread, &window.low, &window.high, init);
+    let spread = cx.spread(value, &interior, neutral);
+    let mut value = cx.pad(spread, &window.low, &window.high, neutral);
     for axis in 0..window.rank() {
         value = along(cx, op, combiner, value, window, axis);
     }

@@ -1,0 +1,34 @@
+//! Holds README.md's and ARCHITECTURE.md's generated parts to the code; `BLESS=1` writes them anew.
+
+use std::{env, fs};
+
+fn check(file: &str, marker: &str, expected: &str) {
+    let path = format!("{}/{file}", env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(&path).expect("the file is there");
+    let (open, close) = (format!("<!-- {marker} -->\n"), format!("<!-- /{marker} -->"));
+    let start = text.find(&open).expect("the opening marker is there") + open.len();
+    let end = start + text[start..].find(&close).expect("the closing marker is there");
+    if text[start..end] == *expected {
+        return;
+    }
+    assert!(
+        env::var_os("BLESS").is_some(),
+        "{file}: the part `{marker}` is not what the code says; BLESS=1 cargo test --test readme writes it"
+    );
+    fs::write(&path, format!("{}{expected}{}", &text[..start], &text[end..]))
+        .expect("the file can be written");
+}
+
+#[test]
+fn coverage() {
+    check("README.md", "coverage", &hlo2onnx::ops::markdown());
+}
+
+#[test]
+fn pipeline() {
+    let rows: String = hlo2onnx::pass::PIPELINE
+        .iter()
+        .map(|pass| format!("| `{}` | {} |\n", pass.name, pass.about))
+        .collect();
+    check("ARCHITECTURE.md", "pipeline", &format!("| pass | what it does |\n| --- | --- |\n{rows}"));
+}
