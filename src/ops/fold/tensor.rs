@@ -22,8 +22,16 @@ pub struct Tensor {
 }
 
 /// The sizes of a type; `None` when one is unknown or none at all.
+///
+/// An array is not made of sizes whose product does not fit an `isize`, even where another one is 0.
 pub(super) fn sizes(ty: &TensorType) -> Option<Vec<usize>> {
-    ty.dims.iter().map(|dim| usize::try_from(dim.known()?).ok()).collect()
+    let sizes: Option<Vec<usize>> = ty.dims.iter().map(|dim| usize::try_from(dim.known()?).ok()).collect();
+    let product = |sizes: &Vec<usize>| {
+        sizes
+            .iter()
+            .try_fold(1isize, |product, &size| product.checked_mul(isize::try_from(size.max(1)).ok()?))
+    };
+    sizes.filter(|sizes| product(sizes).is_some())
 }
 
 impl Tensor {

@@ -1,3 +1,6 @@
+// A test fails by panicking.
+#![allow(clippy::unwrap_used)]
+
 use super::number::{float, float_bits};
 use super::*;
 use crate::ir::{Data, Element, Rewriter};
@@ -6,7 +9,7 @@ use crate::ir::{Data, Element, Rewriter};
 fn folded(body: &str, ty: &str) -> Option<Tensor> {
     let text = format!("func.func @main() -> {ty} {{\n{body}\n  return %r : {ty}\n}}\n");
     let source = Source::from_bytes("test.mlir", text.into_bytes());
-    let (mut module, diagnostics) = crate::syntax::parse(&source);
+    let (mut module, diagnostics) = crate::parse(&source);
     assert!(diagnostics.is_empty(), "{diagnostics:?}");
     let function = module.functions().next().unwrap();
     Rewriter::new(&mut module).function(function, &mut |rewriter, op| {
@@ -213,4 +216,10 @@ fn bits_as_another_type() {
     let body = "  %x = stablehlo.constant dense<[1.0, -2.0]> : tensor<2xf32>
   %r = stablehlo.bitcast_convert %x : (tensor<2xf32>) -> tensor<2xi32>";
     assert_eq!(integers(body, "tensor<2xi32>"), Some(vec![0x3F80_0000, -0x4000_0000]));
+}
+
+#[test]
+fn sizes_beyond_memory_beside_zero() {
+    let ty = "tensor<0x4611686018427387904x4xi32>";
+    assert_eq!(integers(&format!("  %r = stablehlo.iota dim = 0 : {ty}"), ty), None);
 }

@@ -18,16 +18,18 @@ pub(super) const RULES: &[Rule] = &[
 /// The sizes that an operand is, when it is a constant; unknown ones otherwise.
 fn sizes_from(t: &Typing, index: usize, rank: usize) -> Result<Dims, super::Violation> {
     let unknown = std::iter::repeat_n(Dim::Dynamic, rank).collect();
-    let Some(values) = constant(t, index)? else { return Ok(unknown) };
-    if values.iter().any(|&size| size < 0) || values.len() != rank {
+    let Some(values) = constant(t, index, rank)? else { return Ok(unknown) };
+    if values.iter().any(|&size| size < 0) {
         return types(format!("operand {index} holds no sizes"));
     }
     Ok(values.into_iter().map(Dim::Known).collect())
 }
 
-fn constant(t: &Typing, index: usize) -> Result<Option<Vec<i64>>, super::Violation> {
+/// The elements of an operand that is a constant. One that is not as long as its type says breaks a rule of its own.
+fn constant(t: &Typing, index: usize, length: usize) -> Result<Option<Vec<i64>>, super::Violation> {
     let constant = t.module.constant_of(t.operand_value(index)?);
-    Ok(constant.and_then(|constant| t.module.constant_integers(constant)))
+    let values = constant.and_then(|constant| t.module.constant_integers(constant));
+    Ok(values.filter(|values| values.len() == length))
 }
 
 fn get_dimension_size(t: &Typing) -> Inferred {
@@ -71,7 +73,8 @@ fn dynamic_iota(t: &Typing) -> Inferred {
 fn real_dynamic_slice(t: &Typing) -> Inferred {
     let operand = t.operand(0)?;
     (1..4).try_for_each(|index| t.list(index, operand.rank()))?;
-    let known = (constant(t, 1)?, constant(t, 2)?, constant(t, 3)?);
+    let known =
+        (constant(t, 1, operand.rank())?, constant(t, 2, operand.rank())?, constant(t, 3, operand.rank())?);
     let mut dims: Dims = std::iter::repeat_n(Dim::Dynamic, operand.rank()).collect();
     if let (Some(starts), Some(limits), Some(strides)) = known {
         for (axis, dim) in dims.iter_mut().enumerate() {
@@ -94,7 +97,9 @@ fn dynamic_pad(t: &Typing) -> Inferred {
     t.scalar(1)?;
     (2..5).try_for_each(|index| t.list(index, operand.rank()))?;
     let mut dims: Dims = std::iter::repeat_n(Dim::Dynamic, operand.rank()).collect();
-    if let (Some(low), Some(high), Some(interior)) = (constant(t, 2)?, constant(t, 3)?, constant(t, 4)?) {
+    if let (Some(low), Some(high), Some(interior)) =
+        (constant(t, 2, operand.rank())?, constant(t, 3, operand.rank())?, constant(t, 4, operand.rank())?)
+    {
         for (axis, dim) in dims.iter_mut().enumerate() {
             if interior[axis] < 0 {
                 return types(format!("the interior padding of dimension {axis} is negative"));
