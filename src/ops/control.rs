@@ -38,10 +38,10 @@ fn repeat(cx: &mut Lower, op: OpId) -> Lowered {
         (0..cx.operand_count(op)).map(|index| cx.operand(op, index)).collect::<Result<Vec<_>, _>>()?;
     let count = counted(cx, op, condition, body)?;
     let size = cx.size(body);
-    if let Some(&Count { counter, rounds: Rounds::Known { start, rounds } }) = count.as_ref() {
-        if rounds <= 1 || (rounds <= UNROLLED_ROUNDS && rounds as usize * size <= UNROLLED_OPS) {
-            return unroll(cx, body, inits, counter, start, rounds);
-        }
+    if let Some(&Count { counter, rounds: Rounds::Known { start, rounds } }) = count.as_ref()
+        && (rounds <= 1 || (rounds <= UNROLLED_ROUNDS && rounds as usize * size <= UNROLLED_OPS))
+    {
+        return unroll(cx, body, inits, counter, start, rounds);
     }
     carry(cx, op, condition, body, &inits, count)
 }

@@ -344,7 +344,7 @@ fn rest(rank: usize, dimensions: &[i64]) -> Vec<i64> {
 /// Refuses operands that do not come in pairs with their initial values.
 pub(super) fn pairs(cx: &Lower, op: OpId) -> Result<usize, Refusal> {
     let operands = cx.operand_count(op);
-    if operands == 0 || operands % 2 != 0 {
+    if operands == 0 || !operands.is_multiple_of(2) {
         return Err(Refusal::form("each operand needs an initial value"));
     }
     Ok(operands / 2)
