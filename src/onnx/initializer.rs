@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use std::ops::Range;
 
 /// How many bytes are made at a time.
-const PIECE: usize = 64 * 1024;
+const PIECE: usize = 256 * 1024;
 
 /// After how many digits the pages that they came from are given back.
 const RELEASE: usize = 4 << 20;

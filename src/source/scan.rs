@@ -505,8 +505,15 @@ impl Scanner<'_> {
         let mut released = at;
         loop {
             let piece = &self.bytes[at..self.bytes.len().min(at + PIECE)];
-            let found = memchr::memchr3(b'"', b'\\', b'\n', piece);
-            valid &= !hexadecimal || faster_hex::hex_check(&piece[..found.unwrap_or(piece.len())]);
+            let mut found = None;
+            if hexadecimal && valid {
+                // Where all bytes are digits, none of them is an escape or the end of a line.
+                found = memchr::memchr(b'"', piece);
+                valid = faster_hex::hex_check(&piece[..found.unwrap_or(piece.len())]);
+            }
+            if !(hexadecimal && valid) {
+                found = memchr::memchr3(b'"', b'\\', b'\n', piece);
+            }
             match found.map(|found| (found, piece[found])) {
                 Some((found, b'"')) => {
                     at += found;

@@ -4,6 +4,7 @@
 //! pieces. It gives an ONNX file, with an external data file where asked or needed. It refuses what no reader would
 //! accept, and payloads that do not hold what they announce.
 
+mod behind;
 mod destination;
 mod error;
 mod layout;
@@ -16,6 +17,7 @@ pub use payload::Payload;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use self::behind::write_behind;
 use self::destination::{Kind, Pending, open_stream};
 use self::layout::{Layout, MESSAGE_LIMIT};
 use self::payload::{Progress, Sink};
@@ -149,7 +151,8 @@ impl Destination {
         if !goes_external(model, &layout, external) {
             layout.check_len()?;
             let mut file = Pending::create(path)?;
-            let bytes = pour_model(&layout, Sink::new(file.file(), Some(path)), progress)?;
+            let bytes =
+                write_behind(file.file(), |out| pour_model(&layout, Sink::new(out, Some(path)), progress))?;
             file.persist()?;
             return Ok(Written { bytes, external_bytes: 0, external_path: None });
         }
@@ -158,9 +161,11 @@ impl Destination {
         layout.move_out(&location)?;
         layout.check_len()?;
         let mut data = Pending::create(&data_path)?;
-        let mut sink = Sink::new(data.file(), Some(&data_path));
-        layout.write_data(&mut sink, progress)?;
-        let external_bytes = sink.finish()?;
+        let external_bytes = write_behind(data.file(), |out| {
+            let mut sink = Sink::new(out, Some(&data_path));
+            layout.write_data(&mut sink, progress)?;
+            sink.finish()
+        })?;
         let mut file = Pending::create(path)?;
         let bytes = pour_model(&layout, Sink::new(file.file(), Some(path)), progress)?;
         data.persist()?;
