@@ -495,13 +495,14 @@ impl<'a> Lower<'a> {
             return self.reshape(value, sizes);
         }
         // A small constant is shorter than the op that would compute it.
-        if count <= SMALL && self.sizes(value).iter().product::<i64>() == 1 {
-            if let Some(constant) = self.module.constant_of(value) {
-                let width = self.element(value).bytes();
-                let bytes = self.module.constant(constant).data.bytes(self.source, 1, width).into_owned();
-                let element = self.element(value);
-                return self.constant(element, sizes, &bytes.repeat(count as usize));
-            }
+        if count <= SMALL
+            && self.sizes(value).iter().product::<i64>() == 1
+            && let Some(constant) = self.module.constant_of(value)
+        {
+            let element = self.element(value);
+            let bytes =
+                self.module.constant(constant).data.bytes(self.source, 1, element.bytes()).into_owned();
+            return self.constant(element, sizes, &bytes.repeat(count as usize));
         }
         if sizes.contains(&0) {
             // ONNX Runtime takes an Expand to a size of 0 for one that does nothing, and removes it.
