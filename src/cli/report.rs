@@ -16,6 +16,8 @@ pub fn open(path: &Path) -> Result<Source, Diagnostics> {
     let source = if path == Path::new("-") {
         let mut bytes = Vec::new();
         io::stdin().lock().read_to_end(&mut bytes).map(|_| Source::from_bytes("<stdin>", bytes))
+    } else if path.is_dir() {
+        Err(io::ErrorKind::IsADirectory.into())
     } else {
         Source::open(path)
     };

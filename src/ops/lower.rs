@@ -134,10 +134,7 @@ impl<'a> Lower<'a> {
         for &value in operation.operands.iter().chain(&operation.results) {
             let Some(tensor) = self.module.tensor(value) else { continue };
             if !row.elements.contains(tensor.element) {
-                let name = match tensor.element {
-                    Element::Quantized(text) => self.module.symbols.get(text).to_owned(),
-                    element => element.name().unwrap_or("?").to_owned(),
-                };
+                let name = self.module.spell_element(tensor.element).to_owned();
                 return Err(Refusal::Type(name));
             }
             if !tensor.is_static() {
