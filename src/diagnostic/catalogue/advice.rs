@@ -60,4 +60,23 @@ diagnostics! {
         group "{op}"
         label at "computed in the fast form"
         help "`--strict-nan` propagates NaN as XLA does, and is slower";
+
+    /// Tensors of a file of weights were bound to no argument.
+    ///
+    /// JAX leaves arguments out of the text that the program does not use, and checkpoints hold more than the variables,
+    /// such as the state of an optimizer.
+    ///
+    /// What to do: nothing, when the program has no use for them.
+    A0605 UnusedWeights<'a> { path: &'a str, names: &'a [&'a str] }
+        => {
+            let count = names.len();
+            format!("{count} tensor{} of `{path}` {} bound to no argument", if count == 1 { "" } else { "s" }, if count == 1 { "is" } else { "are" })
+        }
+        note {
+            const SHOWN: usize = 4;
+            let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+            let rest = names.len().saturating_sub(SHOWN);
+            let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+            Some(shown.join(", ") + &more)
+        };
 }
