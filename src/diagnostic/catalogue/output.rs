@@ -57,8 +57,9 @@ diagnostics! {
 
     /// A tensor of a file of weights does not have the type of the argument that has its name.
     ///
-    /// Sizes and element type must be the argument's own; nothing is cast, transposed or reshaped. In an npz, which
-    /// has no bf16, `uint16` and void of two bytes stand for it.
+    /// Sizes and element type must be the argument's own; nothing is cast, transposed or reshaped. Two things are taken
+    /// for what they are meant to be: `uint16` and void of two bytes in an npz, which has no bf16, for bf16; and a list of
+    /// one, which `numpy.ascontiguousarray` makes of a scalar, for a scalar.
     ///
     /// What to do: check that the file belongs to this text. Save the tensor in the type that the program takes.
     E0406 WeightMismatch<'a> { tensor: &'a str, path: &'a str, found: &'a str, expected: &'a str, at: Span }

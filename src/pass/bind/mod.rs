@@ -118,11 +118,16 @@ fn constant(
     let Offer { file, tensor, .. } = offer;
     let expected = module.tensor(argument).cloned();
     let element = expected.as_ref().map(|ty| ty.element);
+    // `numpy.ascontiguousarray`, which many call before they save, makes a list of one out of a scalar.
+    let sizes = match (&expected, &tensor.sizes[..]) {
+        (Some(ty), [1]) if ty.rank() == 0 => &[],
+        (_, sizes) => sizes,
+    };
     let fits = |ty: &&TensorType| {
         let same = |(dim, &size): (&Dim, &usize)| dim.known().is_none_or(|known| known as usize == size);
         tensor.elements.contains(&ty.element)
-            && ty.rank() == tensor.sizes.len()
-            && ty.dims.iter().zip(&tensor.sizes).all(same)
+            && ty.rank() == sizes.len()
+            && ty.dims.iter().zip(sizes).all(same)
     };
     let Some((ty, element)) = expected.as_ref().filter(fits).zip(element) else {
         let dims: Vec<String> = tensor.sizes.iter().map(usize::to_string).collect();
@@ -141,7 +146,7 @@ fn constant(
         return None;
     }
     // Sizes that the text leaves open are the file's.
-    let dims = tensor.sizes.iter().map(|&size| Dim::Known(size as i64)).collect();
+    let dims = sizes.iter().map(|&size| Dim::Known(size as i64)).collect();
     let ty = TensorType { dims, ..ty.clone() };
     Some(Constant { ty: module.types.intern(Type::Tensor(ty)), data: data(tensor, element) })
 }
@@ -170,13 +175,12 @@ fn is_splat(tensor: &Tensor, width: usize) -> bool {
     let pieces = &tensor.data;
     let first = pieces.read(0..width);
     let step = PIECE / width * width;
-    let splat = (0..pieces.len()).step_by(step).all(|start| {
+    (0..pieces.len()).step_by(step).all(|start| {
         let end = pieces.len().min(start + step);
         let same = pieces.read(start..end).chunks_exact(width).all(|element| element == &*first);
         pieces.release(start..end);
         same
-    });
-    splat
+    })
 }
 
 /// Puts the constants in the place of their arguments; each has the argument's position and its name in the model.
