@@ -51,7 +51,7 @@ pub struct Tensor {
     pub dtype: String,
     /// Sizes, outermost first.
     pub sizes: Vec<usize>,
-    /// The elements in row-major order and little-endian bytes; nothing when `elements` is empty.
+    /// The elements in row-major order and little-endian bytes; without a meaning when `elements` is empty.
     pub data: Pieces,
 }
 

@@ -10,8 +10,8 @@ use rmpv::decode::read_value_ref_with_max_depth;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Deeper nesting is refused, so that no walk is as deep as the file wants.
-const DEPTH: usize = 256;
+/// Deeper nesting is refused, so that no walk is as deep as the file wants. A level of the tree takes two.
+const DEPTH: usize = 96;
 
 const ARRAY: i8 = 1;
 const SCALAR: i8 = 3;
