@@ -8,6 +8,7 @@ use crate::ir::Element;
 use crate::source::{Mapping, Pieces};
 use ndarray::{ArrayView, Axis, IxDyn, ShapeBuilder};
 use std::io::{Cursor, Read};
+use std::iter;
 use std::ops::Range;
 use std::sync::Arc;
 use zip::{CompressionMethod, ZipArchive};
@@ -67,9 +68,9 @@ fn tensor(name: &str, mapping: &Arc<Mapping>, content: Range<usize>) -> Result<T
         let row_major =
             reordered(&bytes[start..], &header, &number).ok_or_else(|| wrong("its length is wrong"))?;
         let length = row_major.len();
-        Pieces::new(&Arc::new(Mapping::from_bytes(row_major)), [0..length])
+        Pieces::new(&Arc::new(Mapping::from_bytes(row_major)), iter::once(0..length))
     } else {
-        Pieces::new(mapping, [content.start + start..content.end])
+        Pieces::new(mapping, iter::once(content.start + start..content.end))
     };
     Tensor::new(name, dtype, elements, header.shape, data.ok_or_else(|| Error::malformed("it is cut off"))?)
 }

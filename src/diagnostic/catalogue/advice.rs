@@ -69,14 +69,11 @@ diagnostics! {
     /// What to do: nothing, when the program has no use for them.
     A0605 UnusedWeights<'a> { path: &'a str, names: &'a [&'a str] }
         => {
-            let count = names.len();
-            format!("{count} tensor{} of `{path}` {} bound to no argument", if count == 1 { "" } else { "s" }, if count == 1 { "is" } else { "are" })
-        }
-        note {
             const SHOWN: usize = 4;
+            let (count, rest) = (names.len(), names.len().saturating_sub(SHOWN));
+            let what = if count == 1 { "tensor of" } else { "tensors of" };
             let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
-            let rest = names.len().saturating_sub(SHOWN);
             let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
-            Some(shown.join(", ") + &more)
+            format!("{count} {what} `{path}` bound to no argument: {}{more}", shown.join(", "))
         };
 }

@@ -129,6 +129,5 @@ diagnostics! {
     ///
     /// What to do: compare it with the path in the message. Only whole parts count: `Dense` is no beginning of `Dense_0`.
     E0411 UnusedWeightOption<'a> { option: &'a str, tensor: &'a str }
-        => "`{option}` fits the path of no tensor"
-        note "a tensor is called `{tensor}`";
+        => "`{option}` fits the path of no tensor; one is called `{tensor}`";
 }
