@@ -12,5 +12,6 @@ pub mod ops;
 pub mod pass;
 pub mod source;
 pub mod syntax;
+pub mod weights;
 
 pub use compile::{Conversion, Options, convert, convert_observed, optimize, parse};

@@ -3,6 +3,7 @@
 //! A pass takes a module and leaves one that means the same. The table is the pipeline; the command line, the
 //! tests and the documentation read the same table.
 
+mod bind;
 mod canonicalize;
 mod inline;
 mod legalize;
@@ -14,6 +15,7 @@ use crate::diagnostic::{Diagnostics, catalogue};
 use crate::ir::{FunctionId, Module};
 use crate::ops::Settings;
 use crate::source::{Source, Span};
+use crate::weights::Weights;
 
 /// What a pass may use beside the module.
 pub struct Context<'a> {
@@ -25,6 +27,10 @@ pub struct Context<'a> {
     pub input_names: &'a [String],
     /// Names of the outputs in order; empty leaves them to the text.
     pub output_names: &'a [String],
+    /// What arguments are bound to.
+    pub weights: &'a Weights,
+    /// How many arguments have been bound.
+    pub bound: usize,
     /// Where problems go.
     pub diagnostics: &'a mut Diagnostics,
 }
@@ -48,6 +54,11 @@ const CANONICALIZE: Pass = Pass {
 
 /// The pipeline: the order is the table's.
 pub const PIPELINE: &[Pass] = &[
+    Pass {
+        name: "bind",
+        about: "arguments become the constants that files of weights give for them",
+        run: bind::run,
+    },
     Pass {
         name: "inline",
         about: "calls and composites become the ops of their functions",
