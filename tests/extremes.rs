@@ -2,6 +2,8 @@
 //! extreme positions for every indexing op. That the results are XLA's is held by the fixtures; here it counts that a
 //! model which converts loads and runs. A process that dies fails the test by itself.
 
+#![allow(clippy::panic, reason = "a test fails by it")]
+
 mod support;
 
 use support::compile::{Finding, Settings, compile};
