@@ -1,6 +1,6 @@
 //! Calls out of the program, and ops that only order others or hold values together.
 
-use super::{Elements, Lower, Lowered, Refusal, Row, Values, find, noted, row};
+use super::{Elements, Lower, Lowered, Refusal, Row, Values, find, linalg, noted, row};
 use crate::diagnostic::catalogue;
 use crate::ir::{Attribute, OpId};
 
@@ -67,6 +67,9 @@ fn custom_call(cx: &mut Lower, op: OpId) -> Lowered {
             return Err(Refusal::CustomCall(target));
         }
         return (row.lower)(cx, op);
+    }
+    if let Some(lower) = linalg::target(cx, op, &target)? {
+        return lower(cx, op);
     }
     if target.contains("callback") && results == 0 {
         let at = cx.module.span(op).name;

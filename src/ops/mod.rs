@@ -20,6 +20,7 @@ mod formula;
 mod gather;
 mod index;
 mod lift;
+mod linalg;
 mod lower;
 mod movement;
 mod node;
@@ -82,6 +83,7 @@ pub const FAMILIES: &[(&str, &[Row])] = &[
     ("dynamic_slice", dynamic_slice::ROWS),
     ("elementwise", elementwise::ROWS),
     ("gather", gather::ROWS),
+    ("linalg", linalg::ROWS),
     ("normalization", normalization::ROWS),
     ("reduce", reduce::ROWS),
     ("scatter", scatter::ROWS),
