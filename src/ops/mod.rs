@@ -16,10 +16,12 @@ mod dot;
 mod dynamic_slice;
 mod elements;
 mod elementwise;
+mod extremum;
 mod formula;
 mod gather;
 mod index;
 mod lift;
+mod linalg;
 mod lower;
 mod movement;
 mod node;
@@ -27,6 +29,7 @@ mod normalization;
 mod reduce;
 mod refusal;
 mod region;
+mod scan;
 mod scatter;
 mod shape;
 mod sort;
@@ -82,6 +85,7 @@ pub const FAMILIES: &[(&str, &[Row])] = &[
     ("dynamic_slice", dynamic_slice::ROWS),
     ("elementwise", elementwise::ROWS),
     ("gather", gather::ROWS),
+    ("linalg", linalg::ROWS),
     ("normalization", normalization::ROWS),
     ("reduce", reduce::ROWS),
     ("scatter", scatter::ROWS),
