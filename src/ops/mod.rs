@@ -24,6 +24,7 @@ mod lower;
 mod movement;
 mod node;
 mod normalization;
+pub mod quantize;
 mod reduce;
 mod refusal;
 mod region;
@@ -83,6 +84,7 @@ pub const FAMILIES: &[(&str, &[Row])] = &[
     ("elementwise", elementwise::ROWS),
     ("gather", gather::ROWS),
     ("normalization", normalization::ROWS),
+    ("quantize", quantize::ROWS),
     ("reduce", reduce::ROWS),
     ("scatter", scatter::ROWS),
     ("shape", shape::ROWS),
