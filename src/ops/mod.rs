@@ -25,6 +25,7 @@ mod movement;
 mod node;
 mod normalization;
 pub mod quantize;
+mod random;
 mod reduce;
 mod refusal;
 mod region;
@@ -85,6 +86,7 @@ pub const FAMILIES: &[(&str, &[Row])] = &[
     ("gather", gather::ROWS),
     ("normalization", normalization::ROWS),
     ("quantize", quantize::ROWS),
+    ("random", random::ROWS),
     ("reduce", reduce::ROWS),
     ("scatter", scatter::ROWS),
     ("shape", shape::ROWS),
