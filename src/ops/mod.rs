@@ -26,6 +26,8 @@ mod lower;
 mod movement;
 mod node;
 mod normalization;
+pub mod quantize;
+mod random;
 mod reduce;
 mod refusal;
 mod region;
@@ -87,6 +89,8 @@ pub const FAMILIES: &[(&str, &[Row])] = &[
     ("gather", gather::ROWS),
     ("linalg", linalg::ROWS),
     ("normalization", normalization::ROWS),
+    ("quantize", quantize::ROWS),
+    ("random", random::ROWS),
     ("reduce", reduce::ROWS),
     ("scatter", scatter::ROWS),
     ("shape", shape::ROWS),

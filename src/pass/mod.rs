@@ -9,6 +9,7 @@ mod inline;
 mod legalize;
 mod lower;
 mod names;
+mod quantize;
 mod shapes;
 
 use crate::diagnostic::{Diagnostics, catalogue};
@@ -65,12 +66,22 @@ pub const PIPELINE: &[Pass] = &[
         run: inline::run,
     },
     Pass {
+        name: "quantize",
+        about: "quantized tensors become the integers that they store, and their arithmetic that of floats",
+        run: quantize::run,
+    },
+    Pass {
         name: "shapes",
         about: "shape arithmetic becomes numbers, and known sizes flow through all types",
         run: shapes::run,
     },
     CANONICALIZE,
     Pass { name: "lower", about: "stablehlo and chlo ops become onnx ops, or diagnostics", run: lower::run },
+    Pass {
+        name: "sink",
+        about: "elements move as the integers that quantized tensors store",
+        run: quantize::sink::run,
+    },
     Pass {
         name: "legalize",
         about: "casts where the runtime has no kernel for an element type",
