@@ -16,6 +16,7 @@ mod dot;
 mod dynamic_slice;
 mod elements;
 mod elementwise;
+mod fft;
 mod formula;
 mod gather;
 mod index;
@@ -81,6 +82,7 @@ pub const FAMILIES: &[(&str, &[Row])] = &[
     ("dot", dot::ROWS),
     ("dynamic_slice", dynamic_slice::ROWS),
     ("elementwise", elementwise::ROWS),
+    ("fft", fft::ROWS),
     ("gather", gather::ROWS),
     ("normalization", normalization::ROWS),
     ("reduce", reduce::ROWS),
