@@ -1,6 +1,6 @@
 //! Products, quotients, magnitudes and comparisons.
 
-use super::term::{Complex, Real};
+use super::term::{Complex, Real, Truth};
 use super::{Refusal, Rewrite, Row, Splitter};
 use crate::ir::OpId;
 use std::ops::{Add, Mul, Neg};
@@ -65,8 +65,8 @@ impl<'f> Complex<'f> {
         self.im.atan2(self.re)
     }
 
-    /// The quotient by Smith's method, whose squares do not overflow; what it makes NaN of is as C99 has it
-    /// (Annex G.5.1): a number by zero, infinity by a number, a number by infinity.
+    /// The quotient, with infinite numbers as C99 has them (Annex G.5.1): an infinite number beside a finite one counts
+    /// as the unit of its direction, and the quotient is infinite, or zero, in the direction that results.
     pub(super) fn over(self, other: Self) -> Self {
         // A constant divisor that is real and finite leaves nothing to guard.
         if let (Some(re), Some(im)) = (other.re.known(), other.im.known()) {
@@ -74,39 +74,38 @@ impl<'f> Complex<'f> {
                 return Self { re: self.re / other.re, im: self.im / other.re };
             }
         }
-        let (a, b, c, d) = (self.re, self.im, other.re, other.im);
-        let by_real = d.abs().less(c.abs());
-        let (large, small) = (by_real.select(c, d), by_real.select(d, c));
-        let ratio = small / large;
-        let bottom = large + small * ratio;
-        let turned = Self { re: by_real.select(a, b), im: by_real.select(b, a) };
-        let re = (turned.re + turned.im * ratio) / bottom;
-        let difference = turned.im - turned.re * ratio;
-        let im = by_real.select(difference, -difference) / bottom;
-        let smith = Self { re, im };
+        let (infinite, by_infinite) = (self.is_infinite(), other.is_infinite());
+        let (is_large, is_small) = (infinite & !by_infinite, by_infinite & !infinite);
+        let above = is_large.choose(self.unit(), self);
+        let quotient = above.smith(is_small.choose(other.unit(), other), is_large);
+        let one = self.re.beside(1.0);
+        let factor = is_large.select(one.beside(f64::INFINITY), is_small.select(one.beside(0.0), one));
+        quotient * factor
+    }
 
-        let is_zero = c.equal(0.0) & d.equal(0.0);
-        let by_zero = a.beside(f64::INFINITY).with_sign_of(c);
-        let by_zero = Self { re: by_zero * a, im: by_zero * b };
-        // An infinite number counts as the unit of its direction, and a finite one beside it as zero.
-        let unit = |x: Real<'f>| {
-            let one = x.is_infinite().select(x.beside(1.0), 0.0);
-            one.with_sign_of(x)
-        };
-        let infinite = a.is_infinite() | b.is_infinite();
-        let by_infinite = c.is_infinite() | d.is_infinite();
-        let is_finite = c.is_finite() & d.is_finite();
-        let scaled = |n: Self, d: Self, factor: f64| {
-            let re = n.re * d.re + n.im * d.im;
-            let im = n.im * d.re - n.re * d.im;
-            Self { re: re * factor, im: im * factor }
-        };
-        let of_infinite = scaled(Self { re: unit(a), im: unit(b) }, other, f64::INFINITY);
-        let to_infinite = scaled(self, Self { re: unit(c), im: unit(d) }, 0.0);
-        let special = (infinite & is_finite).choose(of_infinite, smith);
-        let special = (by_infinite & a.is_finite() & b.is_finite()).choose(to_infinite, special);
-        let has_number = !(a.is_nan() & b.is_nan());
-        (is_zero & has_number).choose(by_zero, special)
+    fn is_infinite(self) -> Truth<'f> {
+        self.re.is_infinite() | self.im.is_infinite()
+    }
+
+    /// Of an infinite number its direction: finite parts count as zero.
+    fn unit(self) -> Self {
+        let part = |x: Real<'f>| x.is_infinite().select(x.sign(), 0.0);
+        Self { re: part(self.re), im: part(self.im) }
+    }
+
+    /// The quotient by Smith's method, whose squares do not overflow; of a division by zero each part is divided.
+    /// Where only its direction counts, it is not made so small that it vanishes.
+    fn smith(self, other: Self, direction: Truth<'f>) -> Self {
+        let (c, d) = (other.re, other.im);
+        let by_real = d.abs().at_most(c.abs());
+        let (large, small) = (by_real.select(c, d), by_real.select(d, c));
+        let ratio = large.equal(0.0).select(small, small / large);
+        let bottom = large + small * ratio;
+        let bottom = direction.select(bottom.sign(), bottom);
+        let (x, y) = (by_real.select(self.re, self.im), by_real.select(self.im, self.re));
+        let difference = y - x * ratio;
+        let im = by_real.select(difference, -difference) / bottom;
+        Self { re: (x + y * ratio) / bottom, im }
     }
 }
 

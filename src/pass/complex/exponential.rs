@@ -98,7 +98,7 @@ fn cbrt(z: Complex) -> Complex {
 }
 
 /// `a^b = |a|^c e^(-dθ) (cos φ + i sin φ)` with `b = c + di`, `θ = arg a` and `φ = cθ + d log |a|`. Zero to the power of
-/// a number with a positive real part is zero, and to the power of zero one.
+/// a positive real number is zero, and to the power of zero one.
 fn power<'f>(a: Complex<'f>, b: Complex<'f>) -> Complex<'f> {
     let (size, angle) = (a.abs(), a.angle());
     let is_zero = size.equal(0.0);
@@ -109,7 +109,7 @@ fn power<'f>(a: Complex<'f>, b: Complex<'f>) -> Complex<'f> {
         polar(size.pow(b.re) * (-(b.im * angle)).exp(), b.re * angle + b.im * log_abs(a))
     };
     let zero = a.beside(0.0);
-    let general = (is_zero & b.re.greater(0.0)).choose(zero, general);
+    let general = (is_zero & b.re.greater(0.0) & b.im.equal(0.0)).choose(zero, general);
     by_zero.choose(a.beside(1.0), general)
 }
 
@@ -134,11 +134,10 @@ fn tanh(z: Complex) -> Complex {
     let bottom = m * m + e * 4.0 * cos * cos;
     let re = (m * (e + 1.0) / bottom).with_sign_of(z.re);
     let im = e * 4.0 * sin * cos / bottom;
-    // The direction of an infinite number is lost but for its sign.
-    let im = e.equal(0.0).select(z.im * 0.0, im);
-    let zero = z.im.beside(0.0);
-    let im = (e.equal(0.0) & !z.im.is_finite() & !z.im.is_nan()).select(zero, im);
-    let re = z.re.is_infinite().select(z.re.beside(1.0).with_sign_of(z.re), re);
+    // At an infinite real part the imaginary one has no say.
+    let is_infinite = z.re.is_infinite();
+    let im = is_infinite.select(z.im.beside(0.0), im);
+    let re = is_infinite.select(z.re.sign(), re);
     Complex { re, im }
 }
 

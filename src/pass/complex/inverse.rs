@@ -34,23 +34,36 @@ fn roots(z: Complex) -> (Complex, Complex) {
     (below.sqrt(), above.sqrt())
 }
 
+/// The value of this real part and this magnitude of the imaginary one, whose sign is that of `z`; an infinite `z` has
+/// an infinite imaginary part and the real part `limit`.
+fn on_side_of<'f>(z: Complex<'f>, re: Real<'f>, im: Real<'f>, limit: Real<'f>) -> Complex<'f> {
+    let is_infinite = z.re.is_infinite() | z.im.is_infinite();
+    let im = is_infinite.select(im.beside(f64::INFINITY), im.abs());
+    Complex { re: is_infinite.select(limit, re), im: im.with_sign_of(z.im) }
+}
+
 fn asin(z: Complex) -> Complex {
     let (below, above) = roots(z);
     let re = z.re.atan2(real_product(below, above));
-    Complex { re, im: asinh(imaginary_product(below.conj(), above)) }
+    let im = asinh(imaginary_product(below.conj(), above));
+    on_side_of(z, re, im, z.re.atan2(z.im.abs()))
 }
 
+/// Its imaginary part has the other sign than the operand's.
 fn acos(z: Complex) -> Complex {
     let (below, above) = roots(z);
     let re = below.re.atan2(above.re) * 2.0;
-    Complex { re, im: asinh(imaginary_product(above.conj(), below)) }
+    let im = asinh(imaginary_product(above.conj(), below));
+    on_side_of(z, re, im, z.im.abs().atan2(z.re)).conj()
 }
 
 fn acosh(z: Complex) -> Complex {
     let below = Complex { re: z.re - 1.0, im: z.im }.sqrt();
     let above = Complex { re: z.re + 1.0, im: z.im }.sqrt();
     let re = asinh(real_product(below.conj(), above));
-    Complex { re, im: below.im.atan2(above.re) * 2.0 }
+    let value = Complex { re, im: below.im.atan2(above.re) * 2.0 };
+    let infinite = Complex { re: z.re.beside(f64::INFINITY), im: z.angle() };
+    (z.re.is_infinite() | z.im.is_infinite()).choose(infinite, value)
 }
 
 /// `¼ log1p(4x / ((1 - x)² + y²)) + ½ i atan2(2y, (1 - x)(1 + x) - y²)`, for `x ≥ 0`; the function is odd.
@@ -59,7 +72,8 @@ fn atanh(z: Complex) -> Complex {
     let gap = 1.0 - x;
     // Far away the quotient is 4x / |z|², whose square would overflow.
     let is_far = x.greater(1e8) | y.abs().greater(1e8);
-    let far = (x / z.abs()) / z.abs() * 4.0;
+    let size = z.abs();
+    let far = size.is_infinite().select(x.beside(0.0), (x / size) / size * 4.0);
     let ratio = is_far.select(far, x * 4.0 / (gap * gap + y * y));
     let re = (ratio.log1p() * 0.25).with_sign_of(z.re);
     let angle = (y * 2.0).atan2(gap * (x + 1.0) - y * y) * 0.5;

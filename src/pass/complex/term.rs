@@ -105,11 +105,6 @@ impl<'f> Operand<'f> for f64 {
 }
 
 impl<'f> Real<'f> {
-    /// A value as a term.
-    pub(super) fn of(cx: &'f dyn Emit, value: ValueId) -> Self {
-        Self { cx, value }
-    }
-
     /// An op of this term alone.
     pub(super) fn unary(self, name: &str) -> Self {
         Self { cx: self.cx, value: self.cx.like(name, &[self.value]) }
@@ -126,6 +121,10 @@ impl<'f> Real<'f> {
         Truth { cx: self.cx, value: self.cx.compare(direction, self.value, other.value) }
     }
 
+    pub(super) fn at_most(self, other: impl Operand<'f>) -> Truth<'f> {
+        self.compare("LE", other)
+    }
+
     pub(super) fn equal(self, other: impl Operand<'f>) -> Truth<'f> {
         self.compare("EQ", other)
     }
@@ -138,26 +137,13 @@ impl<'f> Real<'f> {
         self.compare("GT", other)
     }
 
-    pub(super) fn is_nan(self) -> Truth<'f> {
-        self.compare("NE", self)
-    }
-
     pub(super) fn is_infinite(self) -> Truth<'f> {
         self.abs().equal(f64::INFINITY)
     }
 
-    pub(super) fn is_finite(self) -> Truth<'f> {
-        self.abs().less(f64::INFINITY)
-    }
-
-    /// Whether the sign is minus, that of zero included: `1 / -0` is minus infinity.
-    pub(super) fn is_negative(self) -> Truth<'f> {
-        self.min(self.beside(1.0) / self).less(0.0)
-    }
-
-    /// This magnitude, which is not negative, with the sign of another term.
+    /// This magnitude with the sign of another term; minus zero counts as zero, as it does for XLA on its cuts.
     pub(super) fn with_sign_of(self, other: Real<'f>) -> Self {
-        other.is_negative().select(-self, self)
+        other.less(0.0).select(-self, self)
     }
 
     pub(super) fn beside(self, number: f64) -> Self {
@@ -171,6 +157,10 @@ impl<'f> Real<'f> {
 
     pub(super) fn abs(self) -> Self {
         self.unary("stablehlo.abs")
+    }
+
+    pub(super) fn sign(self) -> Self {
+        self.unary("stablehlo.sign")
     }
 
     pub(super) fn exp(self) -> Self {
