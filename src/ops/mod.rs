@@ -17,6 +17,7 @@ mod dynamic_slice;
 mod elements;
 mod elementwise;
 mod extremum;
+mod fft;
 mod formula;
 mod gather;
 mod index;
@@ -26,7 +27,6 @@ mod lower;
 mod movement;
 mod node;
 mod normalization;
-pub mod quantize;
 mod random;
 mod reduce;
 mod refusal;
@@ -38,6 +38,7 @@ mod sort;
 mod special;
 mod target;
 mod window;
+pub mod quantize;
 
 pub use constant::integer_limits;
 pub use elements::Elements;
@@ -86,6 +87,7 @@ pub const FAMILIES: &[(&str, &[Row])] = &[
     ("dot", dot::ROWS),
     ("dynamic_slice", dynamic_slice::ROWS),
     ("elementwise", elementwise::ROWS),
+    ("fft", fft::ROWS),
     ("gather", gather::ROWS),
     ("linalg", linalg::ROWS),
     ("normalization", normalization::ROWS),

@@ -5,6 +5,7 @@
 
 mod bind;
 mod canonicalize;
+mod complex;
 mod inline;
 mod legalize;
 mod lower;
@@ -76,6 +77,11 @@ pub const PIPELINE: &[Pass] = &[
         run: shapes::run,
     },
     CANONICALIZE,
+    Pass {
+        name: "complex",
+        about: "complex tensors become real ones with a trailing dimension of two",
+        run: complex::run,
+    },
     Pass { name: "lower", about: "stablehlo and chlo ops become onnx ops, or diagnostics", run: lower::run },
     Pass {
         name: "sink",
