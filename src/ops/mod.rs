@@ -27,6 +27,7 @@ mod lower;
 mod movement;
 mod node;
 mod normalization;
+pub mod quantize;
 mod random;
 mod reduce;
 mod refusal;
@@ -38,7 +39,6 @@ mod sort;
 mod special;
 mod target;
 mod window;
-pub mod quantize;
 
 pub use constant::integer_limits;
 pub use elements::Elements;
@@ -112,20 +112,4 @@ pub fn find(name: &str) -> Option<&'static Row> {
 /// Whether an op has no row because passes or other ops' lowerings take it.
 pub fn is_structural(name: &str) -> bool {
     matches!(name, "func.call" | "func.return" | "stablehlo.return" | "stablehlo.composite")
-}
-
-/// The table of coverage in Markdown, as README.md has it.
-pub fn markdown() -> String {
-    let mut text = String::from("| family | op | element types | note |\n| --- | --- | --- | --- |\n");
-    for (family, rows) in FAMILIES {
-        for row in *rows {
-            text.push_str(&format!(
-                "| {family} | `{}` | {} | {} |\n",
-                row.name,
-                row.elements.describe(),
-                row.note
-            ));
-        }
-    }
-    text
 }
