@@ -2,6 +2,8 @@
 //! extreme positions for every indexing op. That the results are XLA's is held by the fixtures; here it counts that a
 //! model which converts loads and runs. A process that dies fails the test by itself.
 
+#![allow(clippy::panic, reason = "a test fails by it")]
+
 mod support;
 
 use support::compile::{Finding, Settings, compile};
@@ -208,14 +210,12 @@ fn positions() {
                 );
                 runs(&format!("scatter {combine} {name}"), &scatter, &[operand.clone(), list.clone()]);
             }
-            let case = format!(
-                "func.func @main(%i: tensor<i32>) -> tensor<i32> {{\n  %0 = \"stablehlo.case\"(%i) ({{\n    %a = \
-                 stablehlo.constant dense<1> : tensor<i32>\n    stablehlo.return %a : tensor<i32>\n  }}, {{\n    %b = \
-                 stablehlo.constant dense<2> : tensor<i32>\n    stablehlo.return %b : tensor<i32>\n  }}) : (tensor<i32>) -> \
-                 tensor<i32>\n  return %0 : tensor<i32>\n}}"
-            );
+            let case = "func.func @main(%i: tensor<i32>) -> tensor<i32> {\n  %0 = \"stablehlo.case\"(%i) ({\n    %a = \
+                        stablehlo.constant dense<1> : tensor<i32>\n    stablehlo.return %a : tensor<i32>\n  }, {\n    %b = \
+                        stablehlo.constant dense<2> : tensor<i32>\n    stablehlo.return %b : tensor<i32>\n  }) : \
+                        (tensor<i32>) -> tensor<i32>\n  return %0 : tensor<i32>\n}";
             if element == "i32" {
-                runs(&format!("case {name}"), &case, &[tensor(&format!("i32[] {value}"))]);
+                runs(&format!("case {name}"), case, &[tensor(&format!("i32[] {value}"))]);
             }
         }
     }

@@ -5,10 +5,12 @@
 
 mod bind;
 mod canonicalize;
+mod complex;
 mod inline;
 mod legalize;
 mod lower;
 mod names;
+mod quantize;
 mod shapes;
 
 use crate::diagnostic::{Diagnostics, catalogue};
@@ -65,12 +67,27 @@ pub const PIPELINE: &[Pass] = &[
         run: inline::run,
     },
     Pass {
+        name: "quantize",
+        about: "quantized tensors become the integers that they store, and their arithmetic that of floats",
+        run: quantize::run,
+    },
+    Pass {
         name: "shapes",
         about: "shape arithmetic becomes numbers, and known sizes flow through all types",
         run: shapes::run,
     },
     CANONICALIZE,
+    Pass {
+        name: "complex",
+        about: "complex tensors become real ones with a trailing dimension of two",
+        run: complex::run,
+    },
     Pass { name: "lower", about: "stablehlo and chlo ops become onnx ops, or diagnostics", run: lower::run },
+    Pass {
+        name: "sink",
+        about: "elements move as the integers that quantized tensors store",
+        run: quantize::sink::run,
+    },
     Pass {
         name: "legalize",
         about: "casts where the runtime has no kernel for an element type",
@@ -79,6 +96,11 @@ pub const PIPELINE: &[Pass] = &[
     CANONICALIZE,
     Pass { name: "names", about: "values and results get the names of the user's program", run: names::run },
 ];
+
+/// The ops that the `complex` pass rewrites, for the table of coverage.
+pub(crate) fn complex_ops() -> std::collections::BTreeSet<&'static str> {
+    complex::covered().collect()
+}
 
 /// The pass of that name.
 pub fn find(name: &str) -> Option<&'static Pass> {
