@@ -1,0 +1,32 @@
+//! The discrete Fourier transform along one axis, as the pass `complex` leaves it of `stablehlo.fft`.
+//!
+//! `hlo2onnx.dft` has a trailing dimension for the parts of each element, and the attributes `axis`, `inverse` and
+//! `onesided` of ONNX's `DFT`. Up to opset 19 the axis is an attribute of that, from 20 on an operand.
+
+use super::{Elements, Lower, Lowered, Refusal, Row, noted};
+use crate::ir::{Element, OpId};
+
+pub(super) const ROWS: &[Row] =
+    &[noted("hlo2onnx.dft", Elements::FLOAT, dft, "one for each dimension of `stablehlo.fft`")];
+
+/// The opset from which on the axis is an operand.
+const AXIS_OPERAND: u32 = 20;
+
+fn dft(cx: &mut Lower, op: OpId) -> Lowered {
+    let axis = cx.int(op, "axis")?;
+    let (inverse, onesided) = (cx.flag(op, "inverse"), cx.flag(op, "onesided"));
+    let (element, sizes) = cx.result(op, 0)?;
+    if !matches!(element, Element::F32 | Element::F64) {
+        return Err(Refusal::Type(element.name().unwrap_or("?").to_owned()));
+    }
+    let operand = cx.full(op, 0)?;
+    let (axis_operand, absent) = (cx.opset() >= AXIS_OPERAND, cx.absent());
+    let node = if axis_operand {
+        let axis = cx.integer(Element::I64, axis);
+        cx.node("DFT", &[operand, absent, axis])
+    } else {
+        cx.node("DFT", &[operand]).int("axis", axis)
+    };
+    let node = node.int("inverse", i64::from(inverse)).int("onesided", i64::from(onesided));
+    Ok(node.out(element, &sizes).into())
+}

@@ -1,0 +1,149 @@
+//! Products, quotients, magnitudes and comparisons.
+
+use super::term::{Complex, Real, Truth};
+use super::{Refusal, Rewrite, Row, Splitter};
+use crate::ir::OpId;
+use std::ops::{Add, Mul, Neg};
+
+pub(super) const ROWS: &[Row] = &[
+    ("chlo.conj", Rewrite::Unary(|z| z.conj())),
+    ("chlo.square", Rewrite::Unary(square)),
+    ("stablehlo.abs", Rewrite::Measure(|z| z.abs())),
+    ("stablehlo.compare", Rewrite::Own(compare)),
+    ("stablehlo.divide", Rewrite::Binary(|a, b| a.over(b))),
+    ("stablehlo.maximum", Rewrite::Binary(maximum)),
+    ("stablehlo.minimum", Rewrite::Binary(minimum)),
+    ("stablehlo.multiply", Rewrite::Binary(|a, b| a * b)),
+    ("stablehlo.sign", Rewrite::Unary(sign)),
+];
+
+impl<'f> Mul for Complex<'f> {
+    type Output = Self;
+    fn mul(self, other: Self) -> Self {
+        Self { re: self.re * other.re - self.im * other.im, im: self.re * other.im + self.im * other.re }
+    }
+}
+
+impl<'f> Mul<Real<'f>> for Complex<'f> {
+    type Output = Self;
+    fn mul(self, factor: Real<'f>) -> Self {
+        Self { re: self.re * factor, im: self.im * factor }
+    }
+}
+
+impl<'f> Add for Complex<'f> {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self { re: self.re + other.re, im: self.im + other.im }
+    }
+}
+
+impl Neg for Complex<'_> {
+    type Output = Self;
+    fn neg(self) -> Self {
+        Self { re: -self.re, im: -self.im }
+    }
+}
+
+impl<'f> Complex<'f> {
+    /// The larger magnitude of the two parts, and the quotient of the smaller by the larger, 0 for 0 by 0.
+    pub(super) fn scale(self) -> (Real<'f>, Real<'f>) {
+        let (re, im) = (self.re.abs(), self.im.abs());
+        let (large, small) = (re.max(im), re.min(im));
+        // Of two equal magnitudes, zeros and infinities among them, the quotient is 1.
+        (large, small.equal(large).select(large.beside(1.0), small / large))
+    }
+
+    /// The magnitude, whose square would overflow where it does not.
+    pub(super) fn abs(self) -> Real<'f> {
+        let (large, ratio) = self.scale();
+        large * (ratio * ratio + 1.0).sqrt()
+    }
+
+    /// The argument.
+    pub(super) fn angle(self) -> Real<'f> {
+        self.im.atan2(self.re)
+    }
+
+    /// The quotient, with infinite numbers as C99 has them (Annex G.5.1): an infinite number beside a finite one counts
+    /// as the unit of its direction, and the quotient is infinite, or zero, in the direction that results.
+    pub(super) fn over(self, other: Self) -> Self {
+        // A constant divisor that is real and finite leaves nothing to guard.
+        if let (Some(re), Some(im)) = (other.re.known(), other.im.known()) {
+            if im == 0.0 && re != 0.0 && re.is_finite() {
+                return Self { re: self.re / other.re, im: self.im / other.re };
+            }
+        }
+        let (infinite, by_infinite) = (self.is_infinite(), other.is_infinite());
+        let (is_large, is_small) = (infinite & !by_infinite, by_infinite & !infinite);
+        let above = is_large.choose(self.unit(), self);
+        let quotient = above.smith(is_small.choose(other.unit(), other), is_large);
+        let one = self.re.beside(1.0);
+        let factor = is_large.select(one.beside(f64::INFINITY), is_small.select(one.beside(0.0), one));
+        quotient * factor
+    }
+
+    fn is_infinite(self) -> Truth<'f> {
+        self.re.is_infinite() | self.im.is_infinite()
+    }
+
+    /// Of an infinite number its direction: finite parts count as zero.
+    fn unit(self) -> Self {
+        let part = |x: Real<'f>| x.is_infinite().select(x.sign(), 0.0);
+        Self { re: part(self.re), im: part(self.im) }
+    }
+
+    /// The quotient by Smith's method, whose squares do not overflow; of a division by zero each part is divided.
+    /// Where only its direction counts, it is not made so small that it vanishes.
+    fn smith(self, other: Self, direction: Truth<'f>) -> Self {
+        let (c, d) = (other.re, other.im);
+        let by_real = d.abs().at_most(c.abs());
+        let (large, small) = (by_real.select(c, d), by_real.select(d, c));
+        let ratio = large.equal(0.0).select(small, small / large);
+        let bottom = large + small * ratio;
+        let bottom = direction.select(bottom.sign(), bottom);
+        let (x, y) = (by_real.select(self.re, self.im), by_real.select(self.im, self.re));
+        let difference = y - x * ratio;
+        let im = by_real.select(difference, -difference) / bottom;
+        Self { re: (x + y * ratio) / bottom, im }
+    }
+}
+
+fn square(z: Complex) -> Complex {
+    let twice = z.re * z.im;
+    Complex { re: (z.re - z.im) * (z.re + z.im), im: twice + twice }
+}
+
+/// The number of the same direction and magnitude 1; zero stays zero, and NaN in one part is NaN in both.
+fn sign(z: Complex) -> Complex {
+    let size = z.abs();
+    let is_zero = size.equal(0.0);
+    let unit = Complex { re: z.re / size, im: z.im / size };
+    is_zero.choose(z, unit)
+}
+
+/// The larger in the order of pairs.
+fn maximum<'f>(a: Complex<'f>, b: Complex<'f>) -> Complex<'f> {
+    (a.re.greater(b.re) | (a.re.equal(b.re) & a.im.greater(b.im))).choose(a, b)
+}
+
+/// The smaller in the order of pairs.
+fn minimum<'f>(a: Complex<'f>, b: Complex<'f>) -> Complex<'f> {
+    (a.re.less(b.re) | (a.re.equal(b.re) & a.im.less(b.im))).choose(a, b)
+}
+
+fn compare(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+    let direction = cx.module.attribute(op, "comparison_direction");
+    let equal = match direction.and_then(|direction| cx.module.word(direction)) {
+        Some("EQ") => true,
+        Some("NE") => false,
+        _ => return Err(Refusal::form("complex numbers have no order")),
+    };
+    let (left, right) = (cx.operand(op, 0)?, cx.operand(op, 1)?);
+    let value = cx.formula(|cx| {
+        let (left, right) = (Complex::of(cx, left), Complex::of(cx, right));
+        let both = left.re.equal(right.re) & left.im.equal(right.im);
+        if equal { both.value } else { (!both).value }
+    });
+    cx.define_real(op, 0, value)
+}

@@ -1,0 +1,285 @@
+//! Emits real `stablehlo` ops.
+
+use super::term::{Complex, Emit};
+use super::{Form, Splitter, part_type};
+use crate::ir::{
+    Attribute, Attributes, Constant, Data, Dim, Element, LocationId, NewOp, OpId, OpSpan, RegionId,
+    TensorType, Type, TypeId, ValueId,
+};
+use crate::ops::Refusal;
+use smallvec::{SmallVec, smallvec};
+use std::cell::RefCell;
+use std::sync::Arc;
+
+impl Splitter<'_, '_> {
+    /// Where the op that is being rewritten stands.
+    fn place(&self) -> (OpSpan, LocationId) {
+        self.current.map_or((OpSpan::default(), LocationId::UNKNOWN), |op| {
+            (self.module.span(op), self.module.op_location(op))
+        })
+    }
+
+    /// Adds an op with one result.
+    pub(super) fn emit(
+        &mut self,
+        name: &str,
+        operands: &[ValueId],
+        ty: TypeId,
+        attributes: &[(&str, Attribute)],
+    ) -> ValueId {
+        let attributes =
+            attributes.iter().map(|(key, value)| (self.module.symbols.intern(key), value.clone())).collect();
+        let op = self.emit_op(name, operands, smallvec![ty], attributes, SmallVec::new());
+        self.module.op(op).results[0]
+    }
+
+    /// Adds an op.
+    pub(super) fn emit_op(
+        &mut self,
+        name: &str,
+        operands: &[ValueId],
+        result_types: SmallVec<[TypeId; 1]>,
+        attributes: Attributes,
+        regions: SmallVec<[RegionId; 1]>,
+    ) -> OpId {
+        let name = self.module.symbols.intern(name);
+        let (span, location) = self.place();
+        let operands = operands.iter().copied().collect();
+        let op =
+            self.module.add_op(NewOp { name, operands, result_types, attributes, regions, span, location });
+        self.pending.push(op);
+        op
+    }
+
+    /// The type of a value with other sizes.
+    pub(super) fn resized(&mut self, value: ValueId, sizes: &[i64]) -> TypeId {
+        let element = self.element(value);
+        self.module.tensor_of(element, sizes)
+    }
+
+    /// The element type of a real value.
+    pub(super) fn element(&self, value: ValueId) -> Element {
+        self.module.tensor(value).map_or(Element::F32, |tensor| tensor.element)
+    }
+
+    /// The sizes of a value, which are all known.
+    pub(super) fn sizes(&self, value: ValueId) -> Vec<i64> {
+        self.module.tensor(value).and_then(TensorType::sizes).unwrap_or_default()
+    }
+
+    /// A constant.
+    pub(super) fn constant(&mut self, ty: TypeId, data: Data) -> ValueId {
+        let constant = self.module.add_constant(Constant { ty, data });
+        self.emit("stablehlo.constant", &[], ty, &[("value", Attribute::Dense(constant))])
+    }
+
+    /// A float constant whose elements are all this number.
+    pub(super) fn splat(&mut self, ty: TypeId, number: f64) -> ValueId {
+        let is_double = self.module.tensor_type(ty).is_some_and(|tensor| tensor.element == Element::F64);
+        let bytes: SmallVec<[u8; 16]> = if is_double {
+            SmallVec::from_slice(&number.to_le_bytes())
+        } else {
+            SmallVec::from_slice(&(number as f32).to_le_bytes())
+        };
+        self.constant(ty, Data::Splat(bytes))
+    }
+
+    /// The value with other sizes of the same product.
+    pub(super) fn reshape(&mut self, value: ValueId, sizes: &[i64]) -> ValueId {
+        if self.sizes(value) == sizes {
+            return value;
+        }
+        let ty = self.resized(value, sizes);
+        self.emit("stablehlo.reshape", &[value], ty, &[])
+    }
+
+    /// The value broadcast to a type, its dimensions being the first ones of the type.
+    pub(super) fn broadcast(&mut self, value: ValueId, ty: TypeId, dims: std::ops::Range<usize>) -> ValueId {
+        let dims = integers(&dims.map(|dim| dim as i64).collect::<Vec<_>>());
+        self.emit("stablehlo.broadcast_in_dim", &[value], ty, &[("broadcast_dimensions", dims)])
+    }
+
+    /// A range of one dimension.
+    pub(super) fn cut(&mut self, value: ValueId, axis: usize, start: i64, limit: i64) -> ValueId {
+        let mut sizes = self.sizes(value);
+        let mut starts = vec![0; sizes.len()];
+        let mut limits = sizes.clone();
+        (starts[axis], limits[axis], sizes[axis]) = (start, limit, limit - start);
+        let ty = self.resized(value, &sizes);
+        let attributes = [
+            ("start_indices", integers(&starts)),
+            ("limit_indices", integers(&limits)),
+            ("strides", integers(&vec![1; starts.len()])),
+        ];
+        self.emit("stablehlo.slice", &[value], ty, &attributes)
+    }
+
+    /// The values one behind the other along a dimension.
+    pub(super) fn concatenate(&mut self, values: &[ValueId], axis: usize) -> ValueId {
+        let mut sizes = self.sizes(values[0]);
+        sizes[axis] = values.iter().map(|&value| self.sizes(value)[axis]).sum();
+        let ty = self.resized(values[0], &sizes);
+        let dimension = self.integer(axis as i64);
+        self.emit("stablehlo.concatenate", values, ty, &[("dimension", dimension)])
+    }
+
+    /// An integer as an attribute.
+    pub(super) fn integer(&mut self, value: i64) -> Attribute {
+        Attribute::Integer(value, self.module.types.intern(Type::Scalar(Element::I64)))
+    }
+
+    // Forms.
+
+    /// The form of an operand.
+    pub(super) fn operand(&mut self, op: OpId, index: usize) -> Result<[ValueId; 2], Refusal> {
+        let operand = self.module.op(op).operands.get(index).copied().ok_or(Refusal::Reported)?;
+        self.parts(operand)
+    }
+
+    /// The real and imaginary part of a complex value.
+    pub(super) fn parts(&mut self, value: ValueId) -> Result<[ValueId; 2], Refusal> {
+        let form = *self.forms.get(&value).ok_or(Refusal::Reported)?;
+        if let Some(parts) = form.parts {
+            return Ok(parts);
+        }
+        let packed = form.packed.ok_or(Refusal::Reported)?;
+        let parts = [self.part_of(packed, 0), self.part_of(packed, 1)];
+        self.learn(value, form, Form { parts: Some(parts), ..form });
+        Ok(parts)
+    }
+
+    /// The packed form of a complex value, and any other value as it is.
+    pub(super) fn whole(&mut self, value: ValueId) -> Result<ValueId, Refusal> {
+        let Some(&form) = self.forms.get(&value) else { return Ok(value) };
+        if let Some(packed) = form.packed {
+            return Ok(packed);
+        }
+        let parts = form.parts.ok_or(Refusal::Reported)?;
+        let packed = self.pack(parts);
+        self.learn(value, form, Form { packed: Some(packed), ..form });
+        Ok(packed)
+    }
+
+    fn learn(&mut self, value: ValueId, before: Form, now: Form) {
+        self.forms.insert(value, now);
+        if let Some(made) = self.made.last_mut() {
+            made.push((value, before));
+        }
+    }
+
+    /// One part of a packed value: a gather of one index, as ONNX's `Gather` drops the dimension by itself.
+    fn part_of(&mut self, packed: ValueId, index: u8) -> ValueId {
+        if let Some(part) = self.constant_part(packed, usize::from(index)) {
+            return part;
+        }
+        let mut sizes = self.sizes(packed);
+        let axis = sizes.len() as i64 - 1;
+        sizes.pop();
+        let index_ty = self.module.tensor_of(Element::I32, &[1]);
+        let index =
+            self.constant(index_ty, Data::Splat(SmallVec::from_slice(&i32::from(index).to_le_bytes())));
+        let fields = [
+            ("offset_dims", integers(&(0..axis).collect::<Vec<_>>())),
+            ("collapsed_slice_dims", integers(&[axis])),
+            ("start_index_map", integers(&[axis])),
+            ("index_vector_dim", self.integer(0)),
+        ];
+        let fields =
+            fields.into_iter().map(|(key, value)| (self.module.symbols.intern(key), value)).collect();
+        let numbers = Attribute::Struct(self.module.symbols.intern("stablehlo.gather"), fields);
+        let ty = self.resized(packed, &sizes);
+        sizes.push(1);
+        let attributes = [("dimension_numbers", numbers), ("slice_sizes", integers(&sizes))];
+        self.emit("stablehlo.gather", &[packed, index], ty, &attributes)
+    }
+
+    /// Two parts along a new trailing dimension.
+    pub(super) fn pack(&mut self, parts: [ValueId; 2]) -> ValueId {
+        let mut sizes = self.sizes(parts[0]);
+        if let Some(packed) = self.pack_splats(parts, &sizes) {
+            return packed;
+        }
+        sizes.push(1);
+        let parts = parts.map(|part| self.reshape(part, &sizes));
+        self.concatenate(&parts, sizes.len() - 1)
+    }
+
+    /// A splat is packed as one pair, broadcast.
+    fn pack_splats(&mut self, parts: [ValueId; 2], sizes: &[i64]) -> Option<ValueId> {
+        let splat = |part| {
+            let constant = self.module.constant(self.module.constant_of(part)?);
+            Some(constant.data.splat()?.to_vec())
+        };
+        let bytes = [splat(parts[0])?, splat(parts[1])?].concat();
+        let pair_ty = self.resized(parts[0], &[2]);
+        let pair = self.constant(pair_ty, Data::Bytes(Arc::from(bytes)));
+        let ty = self.resized(parts[0], &[sizes, &[2]].concat());
+        Some(if sizes.is_empty() { pair } else { self.broadcast(pair, ty, sizes.len()..sizes.len() + 1) })
+    }
+
+    // Results.
+
+    /// Lets these parts stand for a result.
+    pub(super) fn define_parts(
+        &mut self,
+        op: OpId,
+        index: usize,
+        parts: [ValueId; 2],
+    ) -> Result<(), Refusal> {
+        let result = self.module.op(op).results.get(index).copied().ok_or(Refusal::Reported)?;
+        self.forms.insert(result, Form { packed: None, parts: Some(parts) });
+        Ok(())
+    }
+
+    /// Lets a packed value stand for a result.
+    pub(super) fn define_whole(&mut self, op: OpId, index: usize, packed: ValueId) -> Result<(), Refusal> {
+        let result = self.module.op(op).results.get(index).copied().ok_or(Refusal::Reported)?;
+        self.forms.insert(result, Form { packed: Some(packed), parts: None });
+        Ok(())
+    }
+
+    /// Lets a real value stand for a real result.
+    pub(super) fn define_real(&mut self, op: OpId, index: usize, value: ValueId) -> Result<(), Refusal> {
+        let result = self.module.op(op).results.get(index).copied().ok_or(Refusal::Reported)?;
+        self.replaced.insert(result, value);
+        Ok(())
+    }
+
+    /// The type of the parts of a result.
+    pub(super) fn result_part(&mut self, op: OpId, index: usize) -> Result<TypeId, Refusal> {
+        let result = self.module.op(op).results.get(index).copied().ok_or(Refusal::Reported)?;
+        let ty = self.module.value_type(result);
+        Ok(part_type(self.module, ty).unwrap_or(ty))
+    }
+
+    /// Emits a formula.
+    pub(super) fn formula<T>(&mut self, formula: impl for<'f> FnOnce(&'f dyn Emit) -> T) -> T {
+        let cell = RefCell::new(&mut *self);
+        formula(&cell)
+    }
+
+    /// Emits a formula whose value is the one result of an op.
+    pub(super) fn define_formula(
+        &mut self,
+        op: OpId,
+        formula: impl for<'f> FnOnce(&'f dyn Emit) -> Complex<'f>,
+    ) -> Result<(), Refusal> {
+        let parts = self.formula(|cx| {
+            let Complex { re, im } = formula(cx);
+            [re.value, im.value]
+        });
+        self.define_parts(op, 0, parts)
+    }
+
+    /// The type of the same dimensions with elements `i1`.
+    pub(super) fn truth(&mut self, ty: TypeId) -> TypeId {
+        let dims: SmallVec<[Dim; 4]> =
+            self.module.tensor_type(ty).map_or_else(SmallVec::new, |tensor| tensor.dims.clone());
+        self.module.types.intern(Type::Tensor(TensorType { element: Element::Bool, dims, encoding: None }))
+    }
+}
+
+/// A list of integers as an attribute.
+pub(super) fn integers(values: &[i64]) -> Attribute {
+    Attribute::Integers(Element::I64, values.into())
+}

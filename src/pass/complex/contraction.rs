@@ -1,0 +1,46 @@
+//! Contractions: sums of products.
+
+use super::{Refusal, Rewrite, Row, Splitter};
+use crate::ir::{Data, OpId, ValueId};
+use smallvec::{SmallVec, smallvec};
+
+pub(super) const ROWS: &[Row] = &[
+    ("stablehlo.convolution", Rewrite::Own(contract)),
+    ("stablehlo.dot", Rewrite::Own(contract)),
+    ("stablehlo.dot_general", Rewrite::Own(contract)),
+];
+
+/// `(a + bi)(c + di) = (ac - bd) + (ad + bc)i` in contractions, of which those with a part that is the constant zero are
+/// left out, as of a real matrix that was converted.
+fn contract(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+    let ([a, b], [c, d]) = (cx.operand(op, 0)?, cx.operand(op, 1)?);
+    let ty = cx.result_part(op, 0)?;
+    let (name, attributes) = (cx.module.op_name(op).to_owned(), cx.module.op(op).attributes.clone());
+    let product = |cx: &mut Splitter, left: ValueId, right: ValueId| {
+        if is_zero(cx, left) || is_zero(cx, right) {
+            return None;
+        }
+        let new = cx.emit_op(&name, &[left, right], smallvec![ty], attributes.clone(), SmallVec::new());
+        Some(cx.module.op(new).results[0])
+    };
+    let (ac, bd) = (product(cx, a, c), product(cx, b, d));
+    let (ad, bc) = (product(cx, a, d), product(cx, b, c));
+    let re = match (ac, bd) {
+        (Some(ac), Some(bd)) => cx.emit("stablehlo.subtract", &[ac, bd], ty, &[]),
+        (Some(ac), None) => ac,
+        (None, Some(bd)) => cx.emit("stablehlo.negate", &[bd], ty, &[]),
+        (None, None) => cx.splat(ty, 0.0),
+    };
+    let im = match (ad, bc) {
+        (Some(ad), Some(bc)) => cx.emit("stablehlo.add", &[ad, bc], ty, &[]),
+        (Some(one), None) | (None, Some(one)) => one,
+        (None, None) => cx.splat(ty, 0.0),
+    };
+    cx.define_parts(op, 0, [re, im])
+}
+
+/// Whether a value is the constant zero.
+pub(super) fn is_zero(cx: &Splitter, value: ValueId) -> bool {
+    let constant = cx.module.constant_of(value).map(|constant| &cx.module.constant(constant).data);
+    matches!(constant, Some(Data::Splat(bytes)) if bytes.iter().all(|&byte| byte == 0))
+}

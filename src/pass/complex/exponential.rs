@@ -1,0 +1,146 @@
+//! Exponentials, logarithms, powers, trigonometric and hyperbolic functions.
+
+use super::term::{Complex, Real};
+use super::{Rewrite, Row};
+
+pub(super) const ROWS: &[Row] = &[
+    ("chlo.cosh", Rewrite::Unary(cosh)),
+    ("chlo.sinh", Rewrite::Unary(sinh)),
+    ("chlo.tan", Rewrite::Unary(tan)),
+    ("stablehlo.cbrt", Rewrite::Unary(cbrt)),
+    ("stablehlo.cosine", Rewrite::Unary(|z| cosh(z.times_i()))),
+    ("stablehlo.exponential", Rewrite::Unary(exp)),
+    ("stablehlo.exponential_minus_one", Rewrite::Unary(expm1)),
+    ("stablehlo.log", Rewrite::Unary(log)),
+    ("stablehlo.log_plus_one", Rewrite::Unary(log1p)),
+    ("stablehlo.logistic", Rewrite::Unary(logistic)),
+    ("stablehlo.power", Rewrite::Binary(power)),
+    ("stablehlo.rsqrt", Rewrite::Unary(rsqrt)),
+    ("stablehlo.sine", Rewrite::Unary(|z| sinh(z.times_i()).times_minus_i())),
+    ("stablehlo.sqrt", Rewrite::Unary(|z| z.sqrt())),
+    ("stablehlo.tan", Rewrite::Unary(tan)),
+    ("stablehlo.tanh", Rewrite::Unary(tanh)),
+];
+
+/// The product, which is zero where the second factor is zero, infinity times zero included: how a real number stays
+/// real.
+fn zero_or<'f>(factor: Real<'f>, zero: Real<'f>) -> Real<'f> {
+    zero.equal(0.0).select(zero, factor * zero)
+}
+
+/// `e^x (cos y + i sin y)`; in two factors of `e^(x/2)`, as `e^x` may overflow where the product does not.
+fn exp(z: Complex) -> Complex {
+    let half = (z.re * 0.5).exp();
+    let (sin, cos) = (z.im.sin(), z.im.cos());
+    Complex { re: (cos * half) * half, im: zero_or(half, zero_or(half, sin)) }
+}
+
+/// `e^x cos y - 1 = (e^x - 1) cos y - 2 sin²(y/2)`, which does not cancel near zero.
+fn expm1(z: Complex) -> Complex {
+    let half = (z.im * 0.5).sin();
+    let re = z.re.expm1() * z.im.cos() - half * half * 2.0;
+    Complex { re, im: zero_or(z.re.exp(), z.im.sin()) }
+}
+
+/// The logarithm of the magnitude, whose square may overflow where it does not.
+fn log_abs(z: Complex) -> Real {
+    let (large, ratio) = z.scale();
+    large.log() + (ratio * ratio).log1p() * 0.5
+}
+
+fn log(z: Complex) -> Complex {
+    Complex { re: log_abs(z), im: z.angle() }
+}
+
+/// Near zero `|1 + z|² - 1 = x (2 + x) + y²`, which keeps the digits that `1 + x` loses.
+fn log1p(z: Complex) -> Complex {
+    let moved = Complex { re: z.re + 1.0, im: z.im };
+    let near = (z.re * (z.re + 2.0) + z.im * z.im).log1p() * 0.5;
+    let is_near = z.re.abs().less(0.5) & z.im.abs().less(0.5);
+    Complex { re: is_near.select(near, log_abs(moved)), im: moved.angle() }
+}
+
+fn logistic(z: Complex) -> Complex {
+    z.beside(1.0).over(exp(-z) + z.beside(1.0))
+}
+
+impl<'f> Complex<'f> {
+    /// `w = √((|x| + |z|) / 2)` is the larger part, and `y / 2w` the other.
+    pub(super) fn sqrt(self) -> Self {
+        let (x, y) = (self.re, self.im);
+        let large = (x.abs() * 0.5 + self.abs() * 0.5).sqrt();
+        let is_zero = large.equal(0.0);
+        let small = is_zero.select(y.abs(), y.abs() / (large * 2.0));
+        // Of an infinite imaginary part both parts are infinite.
+        let small = y.is_infinite().select(y.abs(), small);
+        let is_left = x.less(0.0);
+        let re = is_left.select(small, large);
+        let im = is_left.select(large, small).with_sign_of(y);
+        Self { re, im }
+    }
+}
+
+/// `1 / √z = conj(√z) / |z|`; infinity where `z` is zero.
+fn rsqrt(z: Complex) -> Complex {
+    let (root, size) = (z.sqrt().conj(), z.abs());
+    let quotient = Complex { re: root.re / size, im: root.im / size };
+    let infinite = Complex { re: size.beside(f64::INFINITY), im: size.beside(f64::NAN) };
+    let quotient = size.equal(0.0).choose(infinite, quotient);
+    size.is_infinite().choose(z.beside(0.0), quotient)
+}
+
+fn polar<'f>(size: Real<'f>, angle: Real<'f>) -> Complex<'f> {
+    Complex { re: size * angle.cos(), im: size * angle.sin() }
+}
+
+fn cbrt(z: Complex) -> Complex {
+    polar(z.abs().unary("stablehlo.cbrt"), z.angle() * (1.0 / 3.0))
+}
+
+/// `a^b = |a|^c e^(-dθ) (cos φ + i sin φ)` with `b = c + di`, `θ = arg a` and `φ = cθ + d log |a|`. Zero to the power of
+/// a positive real number is zero, and to the power of zero one.
+fn power<'f>(a: Complex<'f>, b: Complex<'f>) -> Complex<'f> {
+    let (size, angle) = (a.abs(), a.angle());
+    let is_zero = size.equal(0.0);
+    let by_zero = b.re.equal(0.0) & b.im.equal(0.0);
+    let general = if b.im.known() == Some(0.0) {
+        polar(size.pow(b.re), b.re * angle)
+    } else {
+        polar(size.pow(b.re) * (-(b.im * angle)).exp(), b.re * angle + b.im * log_abs(a))
+    };
+    let zero = a.beside(0.0);
+    let general = (is_zero & b.re.greater(0.0) & b.im.equal(0.0)).choose(zero, general);
+    by_zero.choose(a.beside(1.0), general)
+}
+
+fn sinh(z: Complex) -> Complex {
+    let (sin, cos) = (z.im.sin(), z.im.cos());
+    Complex { re: zero_or(cos, z.re.unary("chlo.sinh")), im: zero_or(z.re.unary("chlo.cosh"), sin) }
+}
+
+fn cosh(z: Complex) -> Complex {
+    let (sin, cos) = (z.im.sin(), z.im.cos());
+    let sinh = z.re.unary("chlo.sinh");
+    let im = z.re.equal(0.0).select(z.re * sin, zero_or(sinh, sin));
+    Complex { re: z.re.unary("chlo.cosh") * cos, im }
+}
+
+/// With `e = e^(-2|x|)` and `m = 1 - e`:
+/// `tanh z = (± m (1 + e) + i 4e sin y cos y) / (m² + 4e cos² y)`, in which nothing overflows or cancels.
+fn tanh(z: Complex) -> Complex {
+    let twice = z.re.abs() * -2.0;
+    let (e, m) = (twice.exp(), -twice.expm1());
+    let (sin, cos) = (z.im.sin(), z.im.cos());
+    let bottom = m * m + e * 4.0 * cos * cos;
+    let re = (m * (e + 1.0) / bottom).with_sign_of(z.re);
+    let im = e * 4.0 * sin * cos / bottom;
+    // At an infinite real part the imaginary one has no say.
+    let is_infinite = z.re.is_infinite();
+    let im = is_infinite.select(z.im.beside(0.0), im);
+    let re = is_infinite.select(z.re.sign(), re);
+    Complex { re, im }
+}
+
+fn tan(z: Complex) -> Complex {
+    tanh(z.times_i()).times_minus_i()
+}

@@ -1,0 +1,209 @@
+//! Fourier transforms, one dimension after the other.
+//!
+//! ONNX Runtime's `DFT` is exact for powers of two only. Of other lengths its `f32` errors grow to 1e-3 at 4,000
+//! elements, and its inverse divides by a length rounded to `f32`. Such transforms are products with a matrix when they
+//! are short, and convolutions with a chirp, made of transforms of a power of two, when they are long.
+//!
+//! `hlo2onnx.dft` transforms one axis of a tensor whose trailing dimension holds the parts (two, or one for real
+//! elements), and has ONNX's attributes: `axis`, `inverse` (which divides by the length) and `onesided` (of a real
+//! operand or result the half of the spectrum that tells the other).
+
+mod chirp;
+mod matrix;
+
+use super::build::integers;
+use super::contraction::is_zero;
+use super::values::empty;
+use super::{Refusal, Rewrite, Row, Splitter, packed_type};
+use crate::ir::{Attribute, OpId, ValueId};
+
+pub(super) const ROWS: &[Row] = &[("stablehlo.fft", Rewrite::Own(fft))];
+
+/// Which transform it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    Forward,
+    /// With its division by the length.
+    Inverse,
+}
+
+/// How a transform is computed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Method {
+    Radix2,
+    Matrix,
+    Chirp,
+}
+
+impl Method {
+    fn of(length: i64) -> Self {
+        match length {
+            _ if u64::try_from(length).is_ok_and(u64::is_power_of_two) => Method::Radix2,
+            ..=MATRIX_LIMIT => Method::Matrix,
+            _ => Method::Chirp,
+        }
+    }
+}
+
+/// Up to this length the matrix is no larger than weights usually are, and its product no slower than a transform.
+const MATRIX_LIMIT: i64 = 128;
+
+fn fft(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+    let kind = cx.module.attribute(op, "fft_type").ok_or(Refusal::Missing("fft_type"))?;
+    let kind = cx.module.word(kind).unwrap_or_default().to_owned();
+    let lengths = cx.module.attribute(op, "fft_length").ok_or(Refusal::Missing("fft_length"))?;
+    let lengths = cx.module.integers(lengths).unwrap_or_default();
+    let (operand, result) = (cx.module.op(op).operands[0], cx.module.op(op).results[0]);
+    let ty = cx.module.value_type(result);
+    let rank = cx.sizes(result).len();
+    let Some(first) = rank.checked_sub(lengths.len()).filter(|_| !lengths.is_empty()) else {
+        return Err(Refusal::form("its lengths do not fit the operand"));
+    };
+    let axes: Vec<(usize, i64)> = (first..rank).zip(lengths).collect();
+    let (&(last, length), outer) = axes.split_last().ok_or(Refusal::Missing("fft_length"))?;
+    if cx.sizes(result).contains(&0) {
+        let packed = packed_type(cx.module, ty);
+        let value = empty(cx, packed.unwrap_or(ty));
+        return if packed.is_some() { cx.define_whole(op, 0, value) } else { cx.define_real(op, 0, value) };
+    }
+    match &*kind {
+        "FFT" | "IFFT" => {
+            let direction = if kind == "FFT" { Direction::Forward } else { Direction::Inverse };
+            let mut value = spectrum_or_signal(cx, operand)?;
+            for &(axis, length) in axes.iter().rev() {
+                value = transform(cx, value, axis, length, direction)?;
+            }
+            cx.define_whole(op, 0, value)
+        }
+        "RFFT" => {
+            let sizes = [cx.sizes(operand), vec![1]].concat();
+            let real = cx.reshape(operand, &sizes);
+            let mut value = half_spectrum(cx, real, last, length)?;
+            for &(axis, length) in outer.iter().rev() {
+                value = transform(cx, value, axis, length, Direction::Forward)?;
+            }
+            cx.define_whole(op, 0, value)
+        }
+        "IRFFT" => {
+            let mut value = cx.whole(operand)?;
+            for &(axis, length) in outer {
+                value = transform(cx, value, axis, length, Direction::Inverse)?;
+            }
+            let real = real_signal(cx, value, last, length)?;
+            let mut sizes = cx.sizes(real);
+            sizes.pop();
+            let value = cx.reshape(real, &sizes);
+            cx.define_real(op, 0, value)
+        }
+        _ => Err(Refusal::form(format!("the transform `{kind}`"))),
+    }
+}
+
+/// The operand packed, or with a trailing dimension of one when its imaginary part is zero.
+fn spectrum_or_signal(cx: &mut Splitter, operand: ValueId) -> Result<ValueId, Refusal> {
+    let parts = cx.forms.get(&operand).and_then(|form| form.parts);
+    match parts {
+        Some([re, im]) if is_zero(cx, im) => {
+            let sizes = [cx.sizes(re), vec![1]].concat();
+            Ok(cx.reshape(re, &sizes))
+        }
+        _ => cx.whole(operand),
+    }
+}
+
+/// The transform along one axis of all elements, real or complex.
+fn transform(
+    cx: &mut Splitter,
+    value: ValueId,
+    axis: usize,
+    length: i64,
+    direction: Direction,
+) -> Result<ValueId, Refusal> {
+    let mut sizes = cx.sizes(value);
+    let trailing = sizes.len() - 1;
+    // One element is its own transform.
+    if length == 1 && sizes[trailing] == 2 {
+        return Ok(value);
+    }
+    match Method::of(length) {
+        Method::Radix2 => {
+            sizes[trailing] = 2;
+            Ok(dft(cx, value, axis, &sizes, direction, false))
+        }
+        Method::Matrix => Ok(matrix::transform(cx, value, axis, direction)),
+        Method::Chirp => chirp::transform(cx, value, axis, direction),
+    }
+}
+
+/// One half of the spectrum of a real signal that has a trailing dimension of one.
+fn half_spectrum(cx: &mut Splitter, real: ValueId, axis: usize, length: i64) -> Result<ValueId, Refusal> {
+    let half = length / 2 + 1;
+    match Method::of(length) {
+        Method::Radix2 => {
+            let mut sizes = cx.sizes(real);
+            let trailing = sizes.len() - 1;
+            (sizes[axis], sizes[trailing]) = (half, 2);
+            Ok(dft(cx, real, axis, &sizes, Direction::Forward, true))
+        }
+        Method::Matrix => Ok(matrix::half_spectrum(cx, real, axis)),
+        Method::Chirp => {
+            let spectrum = chirp::transform(cx, real, axis, Direction::Forward)?;
+            Ok(cx.cut(spectrum, axis, 0, half))
+        }
+    }
+}
+
+/// The real signal, with a trailing dimension of one, behind one half of its spectrum.
+fn real_signal(cx: &mut Splitter, half: ValueId, axis: usize, length: i64) -> Result<ValueId, Refusal> {
+    let mut sizes = cx.sizes(half);
+    let trailing = sizes.len() - 1;
+    let method = Method::of(length);
+    if length == 1 {
+        return Ok(cx.cut(half, trailing, 0, 1));
+    }
+    if method == Method::Matrix {
+        return Ok(matrix::real_signal(cx, half, axis, length));
+    }
+    if method == Method::Radix2 && cx.opset >= ONE_SIDED_INVERSE {
+        (sizes[axis], sizes[trailing]) = (length, 1);
+        return Ok(dft(cx, half, axis, &sizes, Direction::Inverse, true));
+    }
+    let spectrum = mirror(cx, half, axis, length);
+    let signal = transform(cx, spectrum, axis, length, Direction::Inverse)?;
+    Ok(cx.cut(signal, trailing, 0, 1))
+}
+
+/// The opset from which on ONNX has the one-sided inverse.
+const ONE_SIDED_INVERSE: u32 = 20;
+
+/// The whole spectrum of a real signal: behind the one half its mirror image, conjugate, without its first element and,
+/// for an even length, its last.
+fn mirror(cx: &mut Splitter, half: ValueId, axis: usize, length: i64) -> ValueId {
+    let trailing = cx.sizes(half).len() - 1;
+    let inner = cx.cut(half, axis, 1, (length + 1) / 2);
+    let ty = cx.module.value_type(inner);
+    let reversed = cx.emit("stablehlo.reverse", &[inner], ty, &[("dimensions", integers(&[axis as i64]))]);
+    let (re, im) = (cx.cut(reversed, trailing, 0, 1), cx.cut(reversed, trailing, 1, 2));
+    let ty = cx.module.value_type(im);
+    let im = cx.emit("stablehlo.negate", &[im], ty, &[]);
+    let conjugate = cx.concatenate(&[re, im], trailing);
+    cx.concatenate(&[half, conjugate], axis)
+}
+
+/// One `hlo2onnx.dft`.
+fn dft(
+    cx: &mut Splitter,
+    value: ValueId,
+    axis: usize,
+    sizes: &[i64],
+    direction: Direction,
+    onesided: bool,
+) -> ValueId {
+    let ty = cx.resized(value, sizes);
+    let attributes = [
+        ("axis", cx.integer(axis as i64)),
+        ("inverse", Attribute::Bool(direction == Direction::Inverse)),
+        ("onesided", Attribute::Bool(onesided)),
+    ];
+    cx.emit("hlo2onnx.dft", &[value], ty, &attributes)
+}

@@ -1,0 +1,329 @@
+//! Complex tensors become real ones.
+//!
+//! Behind the pass no value is complex. A complex value has one of two forms, or both: *packed*, one real tensor with
+//! a trailing dimension of two, and *parts*, two real tensors. Inputs, results and what loops and branches carry are
+//! packed; arithmetic works on parts; ops that move elements take the form that their operands have, so that nothing
+//! is packed or taken apart but where the two meet. `stablehlo.fft` becomes `hlo2onnx.dft`, one transform along one
+//! axis, which the lowering knows (`ops::fft`).
+//!
+//! An op that cannot be rewritten is reported and leaves the block; what reads it stays silent.
+
+mod arithmetic;
+mod build;
+mod contraction;
+mod exponential;
+mod fourier;
+mod inverse;
+mod movement;
+mod region;
+mod term;
+mod values;
+
+use super::Context;
+use crate::diagnostic::catalogue;
+use crate::ir::{BlockId, Element, FunctionId, Module, OpId, TensorType, Type, TypeId, ValueId, provenance};
+use crate::ops::{DEFAULT_OPSET, Refusal};
+use crate::source::Source;
+use rustc_hash::FxHashMap;
+use std::sync::LazyLock;
+use term::{Complex, Real};
+
+/// How an op on complex tensors is rewritten.
+#[derive(Clone, Copy)]
+enum Rewrite {
+    /// By a formula of one operand.
+    Unary(for<'f> fn(Complex<'f>) -> Complex<'f>),
+    /// By a formula of two operands.
+    Binary(for<'f> fn(Complex<'f>, Complex<'f>) -> Complex<'f>),
+    /// By a formula of one operand with a real result.
+    Measure(for<'f> fn(Complex<'f>) -> Real<'f>),
+    /// It does the same to both parts, or to all of the packed form.
+    Partwise,
+    /// As `Partwise`, and its attributes name axes: the function adds the trailing one.
+    Moved(fn(&mut Splitter, OpId) -> Result<(), Refusal>),
+    /// In its own way.
+    Own(fn(&mut Splitter, OpId) -> Result<(), Refusal>),
+}
+
+type Row = (&'static str, Rewrite);
+
+const ROWS: &[&[Row]] = &[
+    arithmetic::ROWS,
+    contraction::ROWS,
+    exponential::ROWS,
+    fourier::ROWS,
+    inverse::ROWS,
+    movement::ROWS,
+    region::ROWS,
+    values::ROWS,
+];
+
+static INDEX: LazyLock<FxHashMap<&'static str, Rewrite>> =
+    LazyLock::new(|| ROWS.iter().flat_map(|rows| rows.iter()).copied().collect());
+
+/// The ops on complex tensors that are rewritten.
+pub(super) fn covered() -> impl Iterator<Item = &'static str> {
+    ROWS.iter().flat_map(|rows| rows.iter()).map(|row| row.0)
+}
+
+pub(super) fn run(module: &mut Module, cx: &mut Context) {
+    for function in module.functions() {
+        if !is_concerned(module, function) {
+            continue;
+        }
+        report_boundary(module, function, cx);
+        let Some(block) = module.entry_block(module.function(function).body) else { continue };
+        let mut splitter = Splitter::new(module, cx);
+        splitter.whole_arguments(block);
+        splitter.block(block);
+        retype_boundary(module, function);
+    }
+}
+
+/// Whether any value of the function is complex, or any op a Fourier transform.
+fn is_concerned(module: &Module, function: FunctionId) -> bool {
+    let is_complex =
+        |&value: &ValueId| module.tensor(value).is_some_and(|tensor| tensor.element.is_complex());
+    let mut regions = vec![module.function(function).body];
+    while let Some(region) = regions.pop() {
+        for &block in &module.region(region).blocks {
+            let block = module.block(block);
+            if block.arguments.iter().any(is_complex) {
+                return true;
+            }
+            for &op in &block.ops {
+                if module.op(op).results.iter().any(is_complex) || module.op_name(op) == "stablehlo.fft" {
+                    return true;
+                }
+                regions.extend_from_slice(&module.op(op).regions);
+            }
+        }
+    }
+    false
+}
+
+/// Says which inputs and outputs of the model have another type than the program's.
+fn report_boundary(module: &Module, id: FunctionId, cx: &mut Context) {
+    let is_complex = |ty: TypeId| module.tensor_type(ty).is_some_and(|tensor| tensor.element.is_complex());
+    let function = module.function(id);
+    for (index, (argument, &ty)) in function.arguments.iter().zip(&function.argument_types).enumerate() {
+        if is_complex(ty) {
+            let what = &*format!("input {index}");
+            cx.diagnostics.push(catalogue::ComplexAsReal { what, at: argument.span });
+        }
+    }
+    for (index, result) in function.results.iter().enumerate() {
+        if is_complex(result.ty) {
+            let what = &*format!("output {index}");
+            cx.diagnostics.push(catalogue::ComplexAsReal { what, at: function.span });
+        }
+    }
+}
+
+/// Gives the function's signature the packed types.
+fn retype_boundary(module: &mut Module, id: FunctionId) {
+    for index in 0..module.function(id).argument_types.len() {
+        let ty = module.function(id).argument_types[index];
+        module.function_mut(id).argument_types[index] = packed_type(module, ty).unwrap_or(ty);
+    }
+    for index in 0..module.function(id).results.len() {
+        let ty = module.function(id).results[index].ty;
+        module.function_mut(id).results[index].ty = packed_type(module, ty).unwrap_or(ty);
+    }
+}
+
+/// The type of the packed form of a complex tensor.
+fn packed_type(module: &mut Module, ty: TypeId) -> Option<TypeId> {
+    let tensor = module.tensor_type(ty).filter(|tensor| tensor.element.is_complex())?;
+    let mut dims = tensor.dims.clone();
+    dims.push(crate::ir::Dim::Known(2));
+    let packed = TensorType { element: tensor.element.part(), dims, encoding: tensor.encoding };
+    Some(module.types.intern(Type::Tensor(packed)))
+}
+
+/// The type of each part of a complex tensor.
+fn part_type(module: &mut Module, ty: TypeId) -> Option<TypeId> {
+    let tensor = module.tensor_type(ty).filter(|tensor| tensor.element.is_complex())?;
+    let part = TensorType { element: tensor.element.part(), ..tensor.clone() };
+    Some(module.types.intern(Type::Tensor(part)))
+}
+
+/// What stands for a complex value: one of the forms at least.
+#[derive(Clone, Copy, Debug, Default)]
+struct Form {
+    packed: Option<ValueId>,
+    parts: Option<[ValueId; 2]>,
+}
+
+/// Rewrites a function in one forward walk.
+struct Splitter<'a, 'c> {
+    module: &'a mut Module,
+    source: &'a Source,
+    cx: &'a mut Context<'c>,
+    /// The opset to write, as far as it is known before the lowering.
+    opset: u32,
+    forms: FxHashMap<ValueId, Form>,
+    /// Values whose other form was made in an open block, innermost last, with what stood for them before: a value of
+    /// a nested block is not seen outside of it.
+    made: Vec<Vec<(ValueId, Form)>>,
+    /// Real values that stand for others.
+    replaced: FxHashMap<ValueId, ValueId>,
+    pending: Vec<OpId>,
+    current: Option<OpId>,
+    /// Whether the block returns complex values as parts.
+    returns_parts: bool,
+}
+
+impl<'a, 'c> Splitter<'a, 'c> {
+    fn new(module: &'a mut Module, cx: &'a mut Context<'c>) -> Self {
+        Self {
+            module,
+            source: cx.source,
+            opset: cx.settings.opset.unwrap_or(DEFAULT_OPSET),
+            cx,
+            forms: FxHashMap::default(),
+            made: Vec::new(),
+            replaced: FxHashMap::default(),
+            pending: Vec::new(),
+            current: None,
+            returns_parts: false,
+        }
+    }
+
+    /// Rewrites the ops of a block whose arguments have their forms.
+    fn block(&mut self, block: BlockId) {
+        let ops = std::mem::take(&mut self.module.block_mut(block).ops);
+        let outer = std::mem::take(&mut self.pending);
+        self.made.push(Vec::new());
+        for op in ops {
+            self.op(op);
+        }
+        for (value, before) in self.made.pop().unwrap_or_default().into_iter().rev() {
+            self.forms.insert(value, before);
+        }
+        self.module.block_mut(block).ops = std::mem::replace(&mut self.pending, outer);
+    }
+
+    fn op(&mut self, op: OpId) {
+        for index in 0..self.module.op(op).operands.len() {
+            let operand = self.module.op(op).operands[index];
+            if let Some(&new) = self.replaced.get(&operand) {
+                self.module.op_mut(op).operands[index] = new;
+            }
+        }
+        let operation = self.module.op(op);
+        let known = |value: &&ValueId| self.is_complex(**value);
+        let concerned = operation.operands.iter().chain(&operation.results).any(|value| known(&value))
+            || self.module.op_name(op) == "stablehlo.fft";
+        let outer = self.current.replace(op);
+        let rewritten = if concerned { self.rewrite(op) } else { self.keep(op) };
+        if let Err(refusal) = rewritten {
+            self.refuse(op, &refusal);
+        }
+        self.current = outer;
+    }
+
+    /// Keeps an op that has no complex operand and no complex result; its regions may have.
+    fn keep(&mut self, op: OpId) -> Result<(), Refusal> {
+        let outer = std::mem::replace(&mut self.returns_parts, false);
+        for region in self.module.op(op).regions.clone() {
+            for block in self.module.region(region).blocks.clone() {
+                self.whole_arguments(block);
+                self.block(block);
+            }
+        }
+        self.returns_parts = outer;
+        self.pending.push(op);
+        Ok(())
+    }
+
+    fn rewrite(&mut self, op: OpId) -> Result<(), Refusal> {
+        let operation = self.module.op(op);
+        for &value in operation.operands.iter().chain(&operation.results) {
+            if self.module.tensor(value).is_some_and(|tensor| !tensor.is_static()) {
+                return Err(Refusal::Dynamic(format!("a dimension of `{}`", self.module.op_name(op))));
+            }
+        }
+        for &operand in &operation.operands {
+            // The definition was refused, and has been reported.
+            if self.module.is_poison(operand)
+                || self.is_complex(operand) && !self.forms.contains_key(&operand)
+            {
+                return Err(Refusal::Reported);
+            }
+        }
+        let rewrite = INDEX.get(self.module.op_name(op)).copied().ok_or_else(|| self.no_row(op))?;
+        match rewrite {
+            Rewrite::Unary(formula) => {
+                let operand = self.operand(op, 0)?;
+                self.define_formula(op, |cx| formula(Complex::of(cx, operand)))
+            }
+            Rewrite::Binary(formula) => {
+                let (left, right) = (self.operand(op, 0)?, self.operand(op, 1)?);
+                self.define_formula(op, |cx| formula(Complex::of(cx, left), Complex::of(cx, right)))
+            }
+            Rewrite::Measure(formula) => {
+                let operand = self.operand(op, 0)?;
+                let value = self.formula(|cx| formula(Complex::of(cx, operand)).value);
+                self.define_real(op, 0, value)
+            }
+            Rewrite::Partwise => self.partwise(op, |_, _| Ok(())),
+            Rewrite::Moved(adapt) => self.partwise(op, adapt),
+            Rewrite::Own(rewrite) => rewrite(self, op),
+        }
+    }
+
+    /// The op has a row for real numbers only, or none at all.
+    fn no_row(&self, op: OpId) -> Refusal {
+        let operation = self.module.op(op);
+        let element = operation.operands.iter().chain(&operation.results).find_map(|&value| {
+            self.module.tensor(value).map(|tensor| tensor.element).filter(|element| element.is_complex())
+        });
+        let name = element.and_then(Element::name).unwrap_or("complex<f32>");
+        match crate::ops::find(self.module.op_name(op)) {
+            Some(_) => Refusal::Type(name.to_owned()),
+            None => Refusal::Op,
+        }
+    }
+
+    /// Reports what was refused, and drops the op.
+    fn refuse(&mut self, op: OpId, refusal: &Refusal) {
+        for index in 0..self.module.op(op).results.len() {
+            let result = self.module.op(op).results[index];
+            let ty = self.module.value_type(result);
+            let poison = self.module.add_poison(ty);
+            self.replaced.insert(result, poison);
+        }
+        let (name, at) = (self.module.op_name(op), self.module.span(op).name);
+        if let Some(mut diagnostic) = refusal.diagnostic(name, at, self.opset) {
+            provenance::complete(self.module, self.module.op_location(op), &mut diagnostic);
+            self.cx.diagnostics.push(diagnostic);
+        }
+        // A block ends with its terminator, whatever became of what it returns.
+        if matches!(name, "func.return" | "stablehlo.return") {
+            self.pending.push(op);
+        }
+    }
+
+    /// Whether a value is complex in the program.
+    fn is_complex(&self, value: ValueId) -> bool {
+        self.forms.contains_key(&value)
+            || self.module.tensor(value).is_some_and(|tensor| tensor.element.is_complex())
+    }
+
+    /// Packs the complex arguments of a block.
+    fn whole_arguments(&mut self, block: BlockId) {
+        for argument in self.module.block(block).arguments.clone() {
+            self.make_whole(argument);
+        }
+    }
+
+    /// Gives a complex value its packed type.
+    fn make_whole(&mut self, value: ValueId) {
+        let ty = self.module.value_type(value);
+        if let Some(packed) = packed_type(self.module, ty) {
+            self.module.value_mut(value).ty = packed;
+            self.forms.insert(value, Form { packed: Some(value), parts: None });
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Ops that move elements, or do the same to both parts.
+
+use super::build::integers;
+use super::values::{append, set};
+use super::{Form, Refusal, Rewrite, Row, Splitter, packed_type};
+use crate::ir::{Attribute, Data, Element, OpId, ValueId};
+use smallvec::{SmallVec, smallvec};
+
+pub(super) const ROWS: &[Row] = &[
+    ("stablehlo.add", Rewrite::Partwise),
+    ("stablehlo.broadcast_in_dim", Rewrite::Moved(broadcast_in_dim)),
+    ("stablehlo.concatenate", Rewrite::Partwise),
+    ("stablehlo.dynamic_slice", Rewrite::Moved(dynamic_slice)),
+    ("stablehlo.dynamic_update_slice", Rewrite::Moved(zero_index)),
+    ("stablehlo.gather", Rewrite::Moved(gather)),
+    ("stablehlo.negate", Rewrite::Partwise),
+    ("stablehlo.pad", Rewrite::Own(pad)),
+    ("stablehlo.reshape", Rewrite::Partwise),
+    ("stablehlo.reverse", Rewrite::Partwise),
+    ("stablehlo.select", Rewrite::Moved(select)),
+    ("stablehlo.slice", Rewrite::Moved(slice)),
+    ("stablehlo.subtract", Rewrite::Partwise),
+    ("stablehlo.transpose", Rewrite::Moved(transpose)),
+];
+
+impl Splitter<'_, '_> {
+    /// Rewrites an op that does the same to both parts: once on packed operands, where all are packed and `adapt`
+    /// adds the trailing dimension, else once on each part.
+    pub(super) fn partwise(
+        &mut self,
+        op: OpId,
+        adapt: fn(&mut Splitter, OpId) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        let operands = self.module.op(op).operands.clone();
+        let all_packed = operands
+            .iter()
+            .filter_map(|operand| self.forms.get(operand))
+            .all(|form| form.packed.is_some() && form.parts.is_none());
+        if all_packed {
+            return self.on_packed(op, adapt);
+        }
+        let parts = self.partwise_operands(op)?;
+        let ty = self.result_part(op, 0)?;
+        let (name, attributes) = (self.module.op_name(op).to_owned(), self.module.op(op).attributes.clone());
+        let parts = parts.map(|operands| {
+            let new = self.emit_op(&name, &operands, smallvec![ty], attributes.clone(), SmallVec::new());
+            self.module.op(new).results[0]
+        });
+        self.define_parts(op, 0, parts)
+    }
+
+    /// The operands of an op, for each part.
+    pub(super) fn partwise_operands(&mut self, op: OpId) -> Result<[Vec<ValueId>; 2], Refusal> {
+        let mut parts = [Vec::new(), Vec::new()];
+        for operand in self.module.op(op).operands.clone() {
+            let both = if self.is_complex(operand) { self.parts(operand)? } else { [operand; 2] };
+            parts.iter_mut().zip(both).for_each(|(list, part)| list.push(part));
+        }
+        Ok(parts)
+    }
+
+    /// Rewrites an op in place on packed operands.
+    pub(super) fn on_packed(
+        &mut self,
+        op: OpId,
+        adapt: fn(&mut Splitter, OpId) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        for index in 0..self.module.op(op).operands.len() {
+            let operand = self.module.op(op).operands[index];
+            let packed = self.whole(operand)?;
+            self.module.op_mut(op).operands[index] = packed;
+        }
+        let result = self.module.op(op).results[0];
+        let ty = self.module.value_type(result);
+        let packed =
+            packed_type(self.module, ty).ok_or_else(|| Refusal::form("its result is not complex"))?;
+        self.module.value_mut(result).ty = packed;
+        adapt(self, op)?;
+        self.pending.push(op);
+        self.forms.insert(result, Form { packed: Some(result), parts: None });
+        Ok(())
+    }
+
+    /// The position of the trailing dimension of an op's packed result.
+    fn trailing(&self, op: OpId) -> i64 {
+        self.sizes(self.module.op(op).results[0]).len() as i64 - 1
+    }
+}
+
+fn broadcast_in_dim(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+    append(cx, op, "broadcast_dimensions", cx.trailing(op))
+}
+
+fn transpose(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+    append(cx, op, "permutation", cx.trailing(op))
+}
+
+fn slice(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+    append(cx, op, "start_indices", 0)?;
+    append(cx, op, "limit_indices", 2)?;
+    append(cx, op, "strides", 1)
+}
+
+fn dynamic_slice(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+    append(cx, op, "slice_sizes", 2)?;
+    zero_index(cx, op)
+}
+
+/// The trailing dimension is taken from its start.
+fn zero_index(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+    let operands = &cx.module.op(op).operands;
+    let is_index = |&value: &ValueId| cx.module.tensor(value).is_some_and(|t| t.element.is_integer());
+    let element = operands.iter().copied().find(is_index).map_or(Element::I32, |index| cx.element(index));
+    let ty = cx.module.tensor_of(element, &[]);
+    let zero = cx.constant(ty, Data::Splat(smallvec![0; element.bytes()]));
+    cx.module.op_mut(op).operands.push(zero);
+    Ok(())
+}
+
+/// A predicate of all elements is one of all pairs.
+fn select(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+    let (predicate, result) = (cx.module.op(op).operands[0], cx.module.op(op).results[0]);
+    let rank = cx.sizes(predicate).len();
+    if rank > 0 {
+        let ty = cx.module.value_type(result);
+        let ty = cx.truth(ty);
+        let spread = cx.broadcast(predicate, ty, 0..rank);
+        cx.module.op_mut(op).operands[0] = spread;
+    }
+    Ok(())
+}
+
+/// The trailing dimension is one more of the window.
+fn gather(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+    append(cx, op, "slice_sizes", 2)?;
+    append_field(cx, op, "dimension_numbers", "offset_dims", cx.trailing(op))
+}
+
+/// Adds to a list of integers in a field of a struct attribute.
+pub(super) fn append_field(
+    cx: &mut Splitter,
+    op: OpId,
+    name: &'static str,
+    field: &str,
+    value: i64,
+) -> Result<(), Refusal> {
+    let Some(Attribute::Struct(kind, fields)) = cx.module.attribute(op, name).cloned() else {
+        return Err(Refusal::Missing(name));
+    };
+    let key = cx.module.symbols.intern(field);
+    let mut fields = fields;
+    let known = fields.iter().position(|(own, _)| *own == key);
+    let mut values = known.and_then(|at| cx.module.integers(&fields[at].1)).unwrap_or_default();
+    values.push(value);
+    match known {
+        Some(at) => fields[at].1 = integers(&values),
+        None => fields.push((key, integers(&values))),
+    }
+    set(cx, op, name, Attribute::Struct(kind, fields));
+    Ok(())
+}
+
+/// Padding whose two parts are the same number pads the packed form.
+fn pad(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+    let [operand, padding] = cx.module.op(op).operands[..] else {
+        return Err(Refusal::form("an operand and a padding value are expected"));
+    };
+    let is_packed = cx.forms.get(&operand).is_some_and(|form| form.packed.is_some() && form.parts.is_none());
+    if let (true, Some(number)) = (is_packed, cx.equal_parts(padding)) {
+        cx.module.op_mut(op).operands[1] = number;
+        return cx.on_packed(op, |cx, op| {
+            append(cx, op, "edge_padding_low", 0)?;
+            append(cx, op, "edge_padding_high", 0)?;
+            append(cx, op, "interior_padding", 0)
+        });
+    }
+    cx.partwise(op, |_, _| Err(Refusal::form("a padding value that is no constant")))
+}
+
+impl Splitter<'_, '_> {
+    /// The number that both parts of a complex constant are.
+    pub(super) fn equal_parts(&mut self, value: ValueId) -> Option<ValueId> {
+        let [re, im] = self.forms.get(&value)?.parts?;
+        let splat = |value| self.module.constant(self.module.constant_of(value)?).data.splat();
+        (splat(re)? == splat(im)?).then_some(re)
+    }
+}

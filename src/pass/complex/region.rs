@@ -1,0 +1,194 @@
+//! Ops whose regions combine or compare elements: reductions, scatters, sorts.
+//!
+//! A region that takes both parts each by itself (a sum, an assignment) makes one op on the packed form, or two on the
+//! parts. Any other makes one op with twice the operands, whose region takes the parts as arguments of their own.
+
+use super::movement::append_field;
+use super::{Refusal, Rewrite, Row, Splitter};
+use crate::ir::{BlockId, OpId, RegionId, TypeId, ValueId};
+use smallvec::{SmallVec, smallvec};
+
+pub(super) const ROWS: &[Row] = &[
+    ("stablehlo.reduce", Rewrite::Own(reduce)),
+    ("stablehlo.reduce_window", Rewrite::Own(reduce_window)),
+    ("stablehlo.scatter", Rewrite::Own(scatter)),
+    ("stablehlo.sort", Rewrite::Own(apart)),
+];
+
+/// What a region does that takes both parts each by itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Combiner {
+    /// It adds its arguments.
+    Add,
+    /// It gives its second argument.
+    Second,
+}
+
+fn reduce(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+    let Some(combiner) = combiner(cx, op) else { return apart(cx, op) };
+    let [operand, init] = cx.module.op(op).operands[..] else { return apart(cx, op) };
+    let is_packed = cx.forms.get(&operand).is_some_and(|form| form.packed.is_some() && form.parts.is_none());
+    if let (true, Some(init)) = (is_packed, cx.equal_parts(init)) {
+        cx.module.op_mut(op).operands[1] = init;
+        fill_region(cx, op, combiner)?;
+        return cx.on_packed(op, |_, _| Ok(()));
+    }
+    each_part(cx, op, combiner)
+}
+
+fn reduce_window(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+    match combiner(cx, op) {
+        Some(combiner) => each_part(cx, op, combiner),
+        None => apart(cx, op),
+    }
+}
+
+fn scatter(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+    let Some(combiner) = combiner(cx, op) else { return apart(cx, op) };
+    let [operand, _, updates] = cx.module.op(op).operands[..] else { return apart(cx, op) };
+    let is_packed =
+        |value| cx.forms.get(&value).is_some_and(|form| form.packed.is_some() && form.parts.is_none());
+    if !is_packed(operand) || !is_packed(updates) {
+        return each_part(cx, op, combiner);
+    }
+    fill_region(cx, op, combiner)?;
+    cx.on_packed(op, |cx, op| {
+        let trailing = cx.sizes(cx.module.op(op).operands[2]).len() as i64 - 1;
+        append_field(cx, op, "scatter_dimension_numbers", "update_window_dims", trailing)
+    })
+}
+
+/// What the region does, when it has one complex pair of arguments and takes the parts each by itself.
+fn combiner(cx: &Splitter, op: OpId) -> Option<Combiner> {
+    let [region] = cx.module.op(op).regions[..] else { return None };
+    let block = cx.module.block(cx.module.entry_block(region)?);
+    let [first, second] = block.arguments[..] else { return None };
+    let returned = |op: OpId| match cx.module.op(op).operands[..] {
+        [value] => Some(value),
+        _ => None,
+    };
+    match block.ops[..] {
+        [last] => (returned(last)? == second).then_some(Combiner::Second),
+        [sum, last] => {
+            let operation = cx.module.op(sum);
+            let operands = operation.operands.as_slice();
+            let adds = cx.module.op_name(sum) == "stablehlo.add"
+                && (operands == [first, second] || operands == [second, first]);
+            (adds && returned(last)? == operation.results[0]).then_some(Combiner::Add)
+        }
+        _ => None,
+    }
+}
+
+/// A region on real scalars.
+fn real_region(cx: &mut Splitter, ty: TypeId, combiner: Combiner) -> RegionId {
+    let region = cx.module.add_region();
+    let block = cx.module.add_block(region);
+    let first = cx.module.add_argument(block, ty);
+    let second = cx.module.add_argument(block, ty);
+    let outer = std::mem::take(&mut cx.pending);
+    let result = match combiner {
+        Combiner::Add => cx.emit("stablehlo.add", &[first, second], ty, &[]),
+        Combiner::Second => second,
+    };
+    cx.emit_op("stablehlo.return", &[result], SmallVec::new(), Vec::new(), SmallVec::new());
+    cx.module.block_mut(block).ops = std::mem::replace(&mut cx.pending, outer);
+    region
+}
+
+/// The type of the parts of the region's arguments.
+fn scalar(cx: &mut Splitter, op: OpId) -> Result<TypeId, Refusal> {
+    let part = cx.result_part(op, 0)?;
+    let element = cx.module.tensor_type(part).map(|tensor| tensor.element);
+    element
+        .map(|element| cx.module.tensor_of(element, &[]))
+        .ok_or_else(|| Refusal::form("its result is no tensor"))
+}
+
+fn fill_region(cx: &mut Splitter, op: OpId, combiner: Combiner) -> Result<(), Refusal> {
+    let ty = scalar(cx, op)?;
+    let region = real_region(cx, ty, combiner);
+    cx.module.op_mut(op).regions = smallvec![region];
+    Ok(())
+}
+
+/// One op on each part.
+fn each_part(cx: &mut Splitter, op: OpId, combiner: Combiner) -> Result<(), Refusal> {
+    let (scalar, ty) = (scalar(cx, op)?, cx.result_part(op, 0)?);
+    let operands = cx.partwise_operands(op)?;
+    let (name, attributes) = (cx.module.op_name(op).to_owned(), cx.module.op(op).attributes.clone());
+    let parts = operands.map(|operands| {
+        let region = real_region(cx, scalar, combiner);
+        let new = cx.emit_op(&name, &operands, smallvec![ty], attributes.clone(), smallvec![region]);
+        cx.module.op(new).results[0]
+    });
+    cx.define_parts(op, 0, parts)
+}
+
+/// One op with the parts as operands of their own.
+fn apart(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+    let [region] = cx.module.op(op).regions[..] else { return Err(Refusal::form("it has no region")) };
+    let block = cx.module.entry_block(region).ok_or_else(|| Refusal::form("an empty region"))?;
+    let is_sort = cx.module.op_name(op) == "stablehlo.sort";
+    let mut operands: Vec<ValueId> = Vec::new();
+    for operand in cx.module.op(op).operands.clone() {
+        if cx.is_complex(operand) {
+            operands.extend(cx.parts(operand)?);
+        } else {
+            operands.push(operand);
+        }
+    }
+    let mut types: SmallVec<[TypeId; 1]> = SmallVec::new();
+    for index in 0..cx.module.op(op).results.len() {
+        let ty = cx.result_part(op, index)?;
+        let count = if cx.is_complex(cx.module.op(op).results[index]) { 2 } else { 1 };
+        types.extend(std::iter::repeat_n(ty, count));
+    }
+    split_arguments(cx, block, if is_sort { 2 } else { 1 });
+    let outer = std::mem::replace(&mut cx.returns_parts, true);
+    cx.block(block);
+    cx.returns_parts = outer;
+    let (name, attributes) = (cx.module.op_name(op).to_owned(), cx.module.op(op).attributes.clone());
+    let new = cx.emit_op(&name, &operands, types, attributes, smallvec![region]);
+    let mut new_results = cx.module.op(new).results.clone().into_iter();
+    for index in 0..cx.module.op(op).results.len() {
+        let is_complex = cx.is_complex(cx.module.op(op).results[index]);
+        match (is_complex, new_results.next()) {
+            (true, Some(re)) => {
+                let im = new_results.next().ok_or(Refusal::Reported)?;
+                cx.define_parts(op, index, [re, im])?;
+            }
+            (false, Some(value)) => cx.define_real(op, index, value)?,
+            (_, None) => return Err(Refusal::Reported),
+        }
+    }
+    Ok(())
+}
+
+/// Gives each complex argument of a block two arguments. Arguments come in groups, of which all first parts stand
+/// before all second ones: a comparator takes the two elements of each operand side by side.
+fn split_arguments(cx: &mut Splitter, block: BlockId, group: usize) {
+    let old = std::mem::take(&mut cx.module.block_mut(block).arguments);
+    for group in old.chunks(group) {
+        let complex = group.iter().all(|&value| cx.is_complex(value));
+        if !complex {
+            for &value in group {
+                let ty = cx.module.value_type(value);
+                let new = cx.module.add_argument(block, ty);
+                cx.replaced.insert(value, new);
+            }
+            continue;
+        }
+        let mut parts = [Vec::new(), Vec::new()];
+        for list in &mut parts {
+            for &value in group {
+                let ty = cx.module.value_type(value);
+                let ty = super::part_type(cx.module, ty).unwrap_or(ty);
+                list.push(cx.module.add_argument(block, ty));
+            }
+        }
+        for (&value, (&re, &im)) in group.iter().zip(parts[0].iter().zip(&parts[1])) {
+            cx.forms.insert(value, super::Form { packed: None, parts: Some([re, im]) });
+        }
+    }
+}

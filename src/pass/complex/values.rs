@@ -1,0 +1,208 @@
+//! Values as they are: constants, parts, conversions, and what carries values without looking at them.
+
+use super::build::integers;
+use super::{Refusal, Rewrite, Row, Splitter, packed_type};
+use crate::ir::{Attribute, Constant, Data, Element, OpId, ValueId};
+use smallvec::SmallVec;
+
+pub(super) const ROWS: &[Row] = &[
+    ("chlo.constant", Rewrite::Own(constant)),
+    ("func.return", Rewrite::Own(terminator)),
+    ("stablehlo.bitcast_convert", Rewrite::Own(bitcast_convert)),
+    ("stablehlo.case", Rewrite::Own(carry)),
+    ("stablehlo.complex", Rewrite::Own(complex)),
+    ("stablehlo.constant", Rewrite::Own(constant)),
+    ("stablehlo.convert", Rewrite::Own(convert)),
+    // What is called decides what it takes: tensors with a trailing dimension of two.
+    ("stablehlo.custom_call", Rewrite::Own(carry)),
+    ("stablehlo.if", Rewrite::Own(carry)),
+    ("stablehlo.imag", Rewrite::Own(|cx, op| part(cx, op, 1))),
+    ("stablehlo.iota", Rewrite::Own(iota)),
+    ("stablehlo.optimization_barrier", Rewrite::Own(carry)),
+    ("stablehlo.real", Rewrite::Own(|cx, op| part(cx, op, 0))),
+    ("stablehlo.return", Rewrite::Own(terminator)),
+    ("stablehlo.while", Rewrite::Own(carry)),
+];
+
+/// Keeps an op, with packed operands, arguments of its regions, and results.
+fn carry(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+    for index in 0..cx.module.op(op).operands.len() {
+        let operand = cx.module.op(op).operands[index];
+        let packed = cx.whole(operand)?;
+        cx.module.op_mut(op).operands[index] = packed;
+    }
+    cx.keep(op)?;
+    for result in cx.module.op(op).results.clone() {
+        cx.make_whole(result);
+    }
+    Ok(())
+}
+
+/// Returns packed values, or parts where the region's op has been given parts.
+fn terminator(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+    let mut returned = SmallVec::new();
+    for operand in cx.module.op(op).operands.clone() {
+        if cx.returns_parts && cx.is_complex(operand) {
+            returned.extend(cx.parts(operand)?);
+        } else {
+            returned.push(cx.whole(operand)?);
+        }
+    }
+    cx.module.op_mut(op).operands = returned;
+    cx.pending.push(op);
+    Ok(())
+}
+
+/// A splat becomes two splats; the bytes of any other constant are those of its packed form.
+fn constant(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+    let Some(Attribute::Dense(id)) = cx.module.attribute(op, "value") else {
+        return Err(Refusal::Missing("value"));
+    };
+    let Constant { ty, data } = cx.module.constant(*id).clone();
+    let part = cx.result_part(op, 0)?;
+    let pair = match &data {
+        Data::Splat(bytes) => Some(bytes.to_vec()),
+        Data::Bytes(bytes)
+            if bytes.len() == 2 * cx.module.tensor_type(part).map_or(0, |t| t.element.bytes()) =>
+        {
+            Some(bytes.to_vec())
+        }
+        _ => None,
+    };
+    if let Some(pair) = pair {
+        let (re, im) = pair.split_at(pair.len() / 2);
+        let parts = [re, im].map(|bytes| cx.constant(part, Data::Splat(SmallVec::from_slice(bytes))));
+        return cx.define_parts(op, 0, parts);
+    }
+    let packed = packed_type(cx.module, ty).ok_or_else(|| Refusal::form("its value is not complex"))?;
+    let packed = cx.constant(packed, data);
+    cx.define_whole(op, 0, packed)
+}
+
+fn complex(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+    match cx.module.op(op).operands[..] {
+        [re, im] => cx.define_parts(op, 0, [re, im]),
+        _ => Err(Refusal::form("a complex number has two parts")),
+    }
+}
+
+fn part(cx: &mut Splitter, op: OpId, index: usize) -> Result<(), Refusal> {
+    let part = cx.operand(op, 0)?[index];
+    cx.define_real(op, 0, part)
+}
+
+fn iota(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+    let ty = cx.result_part(op, 0)?;
+    let dimension =
+        cx.module.attribute(op, "iota_dimension").ok_or(Refusal::Missing("iota_dimension"))?.clone();
+    let re = cx.emit("stablehlo.iota", &[], ty, &[("iota_dimension", dimension)]);
+    let im = cx.splat(ty, 0.0);
+    cx.define_parts(op, 0, [re, im])
+}
+
+/// A real number has the imaginary part 0, and a complex number becomes real by losing it (StableHLO, `convert`).
+fn convert(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+    let ty = cx.result_part(op, 0)?;
+    let (operand, result) = (cx.module.op(op).operands[0], cx.module.op(op).results[0]);
+    let to = |cx: &mut Splitter, value: ValueId| {
+        if cx.module.value_type(value) == ty {
+            value
+        } else {
+            cx.emit("stablehlo.convert", &[value], ty, &[])
+        }
+    };
+    if !cx.is_complex(operand) {
+        let re = to(cx, operand);
+        let im = cx.splat(ty, 0.0);
+        return cx.define_parts(op, 0, [re, im]);
+    }
+    if !cx.is_complex(result) {
+        let re = cx.parts(operand)?[0];
+        let re = to(cx, re);
+        return cx.define_real(op, 0, re);
+    }
+    let form = cx.forms.get(&operand).copied().ok_or(Refusal::Reported)?;
+    let same = form.packed.or(form.parts.map(|parts| parts[0])).map(|value| cx.element(value));
+    if same == cx.module.tensor_type(ty).map(|tensor| tensor.element) {
+        cx.forms.insert(result, form);
+        return Ok(());
+    }
+    let [re, im] = cx.parts(operand)?;
+    let parts = [to(cx, re), to(cx, im)];
+    cx.define_parts(op, 0, parts)
+}
+
+/// The bits of the packed form are those of the complex one, so that the op is the same on it.
+fn bitcast_convert(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+    let (operand, result) = (cx.module.op(op).operands[0], cx.module.op(op).results[0]);
+    let was_complex = cx.is_complex(result);
+    let packed = cx.whole(operand)?;
+    let ty = cx.module.value_type(result);
+    let ty = packed_type(cx.module, ty).unwrap_or(ty);
+    let (from, from_bits) = (cx.sizes(packed), cx.element(packed).bits());
+    let to_type = cx.module.tensor_type(ty).ok_or_else(|| Refusal::form("its result is no tensor"))?;
+    let (to, to_bits) = (to_type.sizes().unwrap_or_default(), to_type.element.bits());
+    let fits = if to_bits <= from_bits {
+        let split = i64::from(from_bits / to_bits.max(1));
+        to == from || split > 1 && to == [&from[..], &[split]].concat()
+    } else {
+        from == [&to[..], &[i64::from(to_bits / from_bits.max(1))]].concat()
+    };
+    if !fits || to_bits == 0 {
+        return Err(Refusal::form("parts of another width"));
+    }
+    let value = if ty == cx.module.value_type(packed) {
+        packed
+    } else {
+        cx.emit("stablehlo.bitcast_convert", &[packed], ty, &[])
+    };
+    if was_complex { cx.define_whole(op, 0, value) } else { cx.define_real(op, 0, value) }
+}
+
+impl Splitter<'_, '_> {
+    /// One part of a packed constant, where it is short enough to be written twice.
+    pub(super) fn constant_part(&mut self, packed: ValueId, index: usize) -> Option<ValueId> {
+        let constant = self.module.constant(self.module.constant_of(packed)?);
+        let tensor = self.module.tensor_type(constant.ty)?;
+        let (count, width) = (usize::try_from(tensor.count()?).ok()?, tensor.element.bytes());
+        if count > CONSTANT_LIMIT || tensor.element == Element::Bool {
+            return None;
+        }
+        let bytes = constant.data.bytes(self.source, count, width);
+        let part: Vec<u8> = bytes.chunks_exact(width).skip(index).step_by(2).flatten().copied().collect();
+        let mut sizes = self.sizes(packed);
+        sizes.pop();
+        let ty = self.resized(packed, &sizes);
+        Some(self.constant(ty, Data::Bytes(part.into())))
+    }
+}
+
+/// Packed constants of more elements are taken apart at run time rather than copied.
+const CONSTANT_LIMIT: usize = 1 << 12;
+
+/// An empty constant of a type.
+pub(super) fn empty(cx: &mut Splitter, ty: crate::ir::TypeId) -> ValueId {
+    cx.constant(ty, Data::Bytes([].into()))
+}
+
+/// Adds to a list of integers among the attributes of an op.
+pub(super) fn append(cx: &mut Splitter, op: OpId, name: &'static str, value: i64) -> Result<(), Refusal> {
+    let attribute = cx.module.attribute(op, name).ok_or(Refusal::Missing(name))?;
+    let mut values = cx
+        .module
+        .integers(attribute)
+        .ok_or_else(|| Refusal::Attribute { name, why: "a list of integers is expected".into() })?;
+    values.push(value);
+    set(cx, op, name, integers(&values));
+    Ok(())
+}
+
+/// Sets an attribute that the op has.
+pub(super) fn set(cx: &mut Splitter, op: OpId, name: &str, value: Attribute) {
+    let key = cx.module.symbols.intern(name);
+    for (own, attribute) in &mut cx.module.op_mut(op).attributes {
+        if *own == key {
+            attribute.clone_from(&value);
+        }
+    }
+}
