@@ -27,6 +27,7 @@ mod lower;
 mod movement;
 mod node;
 mod normalization;
+pub mod quantize;
 mod random;
 mod reduce;
 mod refusal;
@@ -38,7 +39,6 @@ mod sort;
 mod special;
 mod target;
 mod window;
-pub mod quantize;
 
 pub use constant::integer_limits;
 pub use elements::Elements;
