@@ -113,19 +113,3 @@ pub fn find(name: &str) -> Option<&'static Row> {
 pub fn is_structural(name: &str) -> bool {
     matches!(name, "func.call" | "func.return" | "stablehlo.return" | "stablehlo.composite")
 }
-
-/// The table of coverage in Markdown, as README.md has it.
-pub fn markdown() -> String {
-    let mut text = String::from("| family | op | element types | note |\n| --- | --- | --- | --- |\n");
-    for (family, rows) in FAMILIES {
-        for row in *rows {
-            text.push_str(&format!(
-                "| {family} | `{}` | {} | {} |\n",
-                row.name,
-                row.elements.describe(),
-                row.note
-            ));
-        }
-    }
-    text
-}

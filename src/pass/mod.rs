@@ -97,6 +97,11 @@ pub const PIPELINE: &[Pass] = &[
     Pass { name: "names", about: "values and results get the names of the user's program", run: names::run },
 ];
 
+/// The ops that the `complex` pass rewrites, for the table of coverage.
+pub(crate) fn complex_ops() -> std::collections::BTreeSet<&'static str> {
+    complex::covered().collect()
+}
+
 /// The pass of that name.
 pub fn find(name: &str) -> Option<&'static Pass> {
     PIPELINE.iter().find(|pass| pass.name == name)
