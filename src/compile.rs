@@ -7,6 +7,7 @@ use crate::ops::{HIGHEST_OPSET, LOWEST_OPSET, Settings, rules};
 use crate::pass::{self, Context, PIPELINE, Pass};
 use crate::source::{Source, Span};
 use crate::syntax;
+use crate::weights::Weights;
 
 /// What the user can ask of a conversion.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +20,8 @@ pub struct Options {
     pub input_names: Vec<String>,
     /// Names of the outputs in order; empty leaves them to the text.
     pub output_names: Vec<String>,
+    /// What arguments are bound to.
+    pub weights: Weights,
 }
 
 impl Options {
@@ -28,6 +31,8 @@ impl Options {
             settings: Settings { opset: self.opset, strict_nan: self.strict_nan },
             input_names: &self.input_names,
             output_names: &self.output_names,
+            weights: &self.weights,
+            bound: 0,
             diagnostics,
         }
     }
@@ -39,6 +44,8 @@ pub struct Conversion<'a> {
     pub model: Option<Model<'a>>,
     /// The module as far as it came, for reports.
     pub module: Module,
+    /// How many arguments were bound to weights.
+    pub bound: usize,
     /// Errors, warnings and advice.
     pub diagnostics: Diagnostics,
 }
@@ -54,10 +61,11 @@ pub fn convert_observed<'a>(
         diagnostics.push(catalogue::OpsetOutOfRange { given, lowest: LOWEST_OPSET, highest: HIGHEST_OPSET });
     }
     if diagnostics.has_errors() {
-        return Conversion { model: None, module, diagnostics };
+        return Conversion { model: None, module, bound: 0, diagnostics };
     }
     let mut cx = options.context(source, &mut diagnostics);
     pass::run(PIPELINE, &mut module, &mut cx, after);
+    let bound = cx.bound;
     let entry = pass::entry(&module);
     let model = match entry {
         Some(entry) if !diagnostics.has_errors() => match onnx::emit(&module, entry, source) {
@@ -70,7 +78,7 @@ pub fn convert_observed<'a>(
         },
         _ => None,
     };
-    Conversion { model, module, diagnostics }
+    Conversion { model, module, bound, diagnostics }
 }
 
 /// Converts a text.

@@ -5,6 +5,7 @@
 //! wrong on the way is a [`diagnostic`] with its place in the text.
 
 mod compile;
+mod coverage;
 pub mod diagnostic;
 pub mod ir;
 pub mod onnx;
@@ -12,5 +13,7 @@ pub mod ops;
 pub mod pass;
 pub mod source;
 pub mod syntax;
+pub mod weights;
 
 pub use compile::{Conversion, Options, convert, convert_observed, optimize, parse};
+pub use coverage::{Covered, coverage, coverage_markdown};

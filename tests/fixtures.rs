@@ -110,7 +110,7 @@ fn collect(folder: &Path, paths: &mut Vec<PathBuf>) -> Result<(), String> {
 }
 
 fn settings(file: &FixtureFile) -> Settings {
-    Settings { opset: file.header.opset }
+    Settings { opset: file.header.opset, ..Settings::default() }
 }
 
 fn compile_case(file: &FixtureFile, text: &str) -> Result<Compiled, String> {

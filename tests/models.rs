@@ -1,7 +1,8 @@
 //! Converts the models of `fixtures/models` and compares what ONNX Runtime computes with what JAX computed.
 //!
 //! `fixtures/models/make.py` describes and makes the files: each `model*.mlir` of a folder runs on the same
-//! `io.safetensors`; the `args` form takes the weights, in JAX's order, before the inputs.
+//! `io.safetensors`. The `args` form takes the weights, in JAX's order, before the inputs, and runs once more for each
+//! `weights.*` of the folder with its arguments bound to that file.
 
 mod support;
 
@@ -16,19 +17,32 @@ use support::compile::{Finding, Settings, compile};
 use support::value::{Element, Tensor};
 use support::{graph_text, runtime};
 
+/// The files of weights that a model can have.
+const WEIGHTS: [&str; 4] = ["weights.safetensors", "weights.npz", "weights.deflated.npz", "weights.msgpack"];
+
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/models");
     let trials = match texts(&folder) {
-        Ok(paths) => paths.into_iter().map(|path| trial(&folder, path)).collect(),
+        Ok(paths) => paths.into_iter().flat_map(|path| trials(&folder, path)).collect(),
         Err(error) => vec![Trial::test("fixtures/models", move || Err(Failed::from(error)))],
     };
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-fn trial(folder: &Path, path: PathBuf) -> Trial {
+/// A text as it is, and with its arguments bound to each file of weights.
+fn trials(folder: &Path, path: PathBuf) -> Vec<Trial> {
     let name = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
-    Trial::test(name, move || check(&path).map_err(Failed::from))
+    let is_args = path.file_name().is_some_and(|name| name == "model.args.mlir");
+    let forms =
+        WEIGHTS.map(|file| path.with_file_name(file)).into_iter().filter(|file| is_args && file.exists());
+    let bound = forms.map(|weights| {
+        let (path, file) = (path.clone(), weights.file_name().unwrap_or_default().display().to_string());
+        Trial::test(format!("{name} with {file}"), move || check(&path, Some(weights)).map_err(Failed::from))
+    });
+    let mut trials: Vec<Trial> = bound.collect();
+    trials.push(Trial::test(name, move || check(&path, None).map_err(Failed::from)));
+    trials
 }
 
 /// The texts of all models, sorted.
@@ -50,10 +64,12 @@ fn texts(folder: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(paths)
 }
 
-fn check(path: &Path) -> Result<(), String> {
+fn check(path: &Path, weights: Option<PathBuf>) -> Result<(), String> {
     let read = |path: &Path| fs::read(path).map_err(|error| format!("{}: {error}", path.display()));
     let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
-    let compiled = compile(&path.display().to_string(), &text, &Settings::default())?;
+    let bound = weights.is_some();
+    let settings = Settings { weights: weights.into_iter().collect(), ..Settings::default() };
+    let compiled = compile(&path.display().to_string(), &text, &settings)?;
     let errors: Vec<&Finding> = compiled.findings.iter().filter(|finding| finding.is_error()).collect();
     if !errors.is_empty() {
         return Err(format!("the model does not convert: {errors:#?}"));
@@ -63,8 +79,8 @@ fn check(path: &Path) -> Result<(), String> {
 
     let io = read(&path.with_file_name("io.safetensors"))?;
     let mut inputs = Vec::new();
-    if path.file_name().is_some_and(|name| name == "model.args.mlir") {
-        inputs = weights(&read(&path.with_file_name("weights.safetensors"))?)?;
+    if path.file_name().is_some_and(|name| name == "model.args.mlir") && !bound {
+        inputs = tensors(&read(&path.with_file_name("weights.safetensors"))?)?;
     }
     inputs.extend(numbered(&io, "in")?);
     let expected = numbered(&io, "out")?;
@@ -91,7 +107,7 @@ fn numbered(bytes: &[u8], prefix: &str) -> Result<Vec<Tensor>, String> {
 }
 
 /// All tensors in the order in which JAX flattens nested dictionaries: sorted by path, part by part.
-fn weights(bytes: &[u8]) -> Result<Vec<Tensor>, String> {
+fn tensors(bytes: &[u8]) -> Result<Vec<Tensor>, String> {
     let mut named = open(bytes)?.tensors();
     named.sort_by(|(a, _), (b, _)| a.split('/').cmp(b.split('/')));
     named.iter().map(|(_, view)| tensor(view)).collect()

@@ -21,7 +21,7 @@ fn check(file: &str, marker: &str, expected: &str) {
 
 #[test]
 fn coverage() {
-    check("README.md", "coverage", &hlo2onnx::ops::markdown());
+    check("README.md", "coverage", &hlo2onnx::coverage_markdown());
 }
 
 #[test]

@@ -16,9 +16,9 @@ const IMPORTS: [(&str, &[&str]); 8] = [
     ("ir", &["source", "diagnostic"]),
     ("syntax", &["source", "diagnostic", "ir"]),
     ("ops", &["source", "diagnostic", "ir"]),
-    ("pass", &["source", "diagnostic", "ir", "ops"]),
+    ("pass", &["source", "diagnostic", "ir", "ops", "weights"]),
     ("onnx", &["source", "diagnostic", "ir"]),
-    ("weights", &["source", "diagnostic", "ir"]),
+    ("weights", &["source", "ir"]),
 ];
 
 fn root() -> &'static Path {

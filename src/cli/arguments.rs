@@ -47,6 +47,8 @@ pub struct ConvertArguments {
     pub output: Option<PathBuf>,
     #[command(flatten)]
     pub target: TargetArguments,
+    #[command(flatten)]
+    pub weights: WeightsArguments,
     /// Whether large constants go to a file beside the model
     #[arg(long, value_enum, default_value_t = External::Auto)]
     pub external_data: External,
@@ -65,6 +67,28 @@ pub struct ConvertArguments {
     /// Print only problems
     #[arg(short, long)]
     pub quiet: bool,
+}
+
+/// What the arguments of the function are bound to.
+#[derive(Args)]
+pub struct WeightsArguments {
+    /// Bind arguments to the tensors of this file, by their paths: safetensors, npz, or Flax's msgpack (repeatable)
+    #[arg(long, value_name = "FILE")]
+    pub weights: Vec<PathBuf>,
+    /// Take only the tensors whose path begins with this one, and take it off
+    #[arg(long, value_name = "PATH", requires = "weights")]
+    pub weights_prefix: Option<String>,
+    /// Let tensors' paths that begin with FROM begin with TO; the first that fits counts (repeatable)
+    #[arg(long, value_name = "FROM=TO", requires = "weights", value_parser = rename)]
+    pub rename: Vec<(String, String)>,
+    /// Bind the tensors, sorted by path as JAX sorts, to the first arguments, for text that has no names
+    #[arg(long, requires = "weights")]
+    pub weights_by_order: bool,
+}
+
+fn rename(text: &str) -> Result<(String, String), String> {
+    let (from, to) = text.split_once('=').ok_or("it is not of the form FROM=TO")?;
+    if from.is_empty() { Err("FROM is empty".into()) } else { Ok((from.into(), to.into())) }
 }
 
 /// What shapes the model.

@@ -4,8 +4,8 @@ use super::arguments::{CheckArguments, Format};
 use super::{Outcome, convert, print, report};
 use hlo2onnx::ir::Module;
 use hlo2onnx::source::Source;
-use hlo2onnx::{Options, convert as compile, ops, parse, pass};
-use std::collections::BTreeMap;
+use hlo2onnx::{Options, convert as compile, coverage, ops, parse, pass};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
 
@@ -54,15 +54,11 @@ fn inventory(path: &Path, source: &Source, converted: Option<&Module>) -> String
             let _ = writeln!(text, "  outputs  {}", convert::signature(module, &results));
         }
     }
+    let covered: BTreeSet<&str> = coverage().iter().map(|row| row.op).collect();
     let mut rows: Vec<(&str, usize)> = counts.into_iter().collect();
     rows.sort_by_key(|&(name, count)| (std::cmp::Reverse(count), name));
     for (name, count) in rows {
-        let missing = name.starts_with("stablehlo.") || name.starts_with("chlo.");
-        let mark = if missing && ops::find(name).is_none() && !ops::is_structural(name) {
-            "  not supported"
-        } else {
-            ""
-        };
+        let mark = if covered.contains(name) || ops::is_structural(name) { "" } else { "  not supported" };
         let _ = writeln!(text, "  {count:>7}  {name}{mark}");
     }
     text

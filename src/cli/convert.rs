@@ -1,14 +1,16 @@
 //! `hlo2onnx convert`.
 
-use super::arguments::{ConvertArguments, Format};
+use super::arguments::{ConvertArguments, Format, WeightsArguments};
 use super::{Outcome, print, report, say};
 use hlo2onnx::diagnostic::{Diagnostics, catalogue};
 use hlo2onnx::ir::{self, Module, TensorType, Type, ValueId};
 use hlo2onnx::onnx::file::{Destination, Model, Written, write_stream};
+use hlo2onnx::weights::Weights;
 use hlo2onnx::{Conversion, Options, convert_observed, pass};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fmt::Write;
 use std::io::{self, IsTerminal};
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -23,7 +25,9 @@ pub fn run(arguments: &ConvertArguments) -> Outcome {
     let to_stdout = arguments.output.as_deref() == Some(Path::new("-"));
     let output = arguments.output.clone().unwrap_or_else(|| default_output(&arguments.input));
     // A destination that cannot be written is told before the work, not behind it.
-    let destination = match (to_stdout, Destination::new(&output, &[&arguments.input])) {
+    let inputs: Vec<&Path> =
+        iter::once(&arguments.input).chain(&arguments.weights.weights).map(PathBuf::as_path).collect();
+    let destination = match (to_stdout, Destination::new(&output, &inputs)) {
         (true, _) => None,
         (false, Ok(destination)) => Some(destination),
         (false, Err(error)) => return cannot_write(&output, &error.to_string(), arguments.format),
@@ -35,16 +39,31 @@ pub fn run(arguments: &ConvertArguments) -> Outcome {
             return Outcome::Errors;
         }
     };
+    let WeightsArguments { weights, weights_prefix, rename, weights_by_order } = &arguments.weights;
+    let files = match report::open_weights(weights) {
+        Ok(files) => files,
+        Err(diagnostics) => {
+            report::show(&diagnostics, &source, arguments.format);
+            return Outcome::Errors;
+        }
+    };
     let options = Options {
         input_names: arguments.input_names.clone(),
         output_names: arguments.output_names.clone(),
+        weights: Weights {
+            files,
+            prefix: weights_prefix.clone(),
+            renames: rename.clone(),
+            by_order: *weights_by_order,
+        },
         ..Options::from(&arguments.target)
     };
-    let Conversion { model, module, diagnostics } = convert_observed(&source, &options, |pass, module| {
-        if arguments.print_after.iter().any(|name| name == "all" || name == pass.name) {
-            say(&format!("// after {}\n{}", pass.name, ir::print(module, &source, Some(32))));
-        }
-    });
+    let Conversion { model, module, bound, diagnostics } =
+        convert_observed(&source, &options, |pass, module| {
+            if arguments.print_after.iter().any(|name| name == "all" || name == pass.name) {
+                say(&format!("// after {}\n{}", pass.name, ir::print(module, &source, Some(32))));
+            }
+        });
     report::show(&diagnostics, &source, arguments.format);
     let Some(model) = model else { return Outcome::Errors };
     let bar = progress(&model);
@@ -57,7 +76,8 @@ pub fn run(arguments: &ConvertArguments) -> Outcome {
     match written {
         Ok(written) => {
             if !arguments.quiet && !to_stdout && arguments.format == Format::Human {
-                print(&summary(&module, &output, &written, started.elapsed()));
+                let bound = (!options.weights.files.is_empty()).then_some(bound);
+                print(&summary(&module, bound, &output, &written, started.elapsed()));
             }
             Outcome::Done
         }
@@ -87,8 +107,14 @@ fn progress(model: &Model) -> ProgressBar {
     ProgressBar::new(model.payload_len()).with_style(style)
 }
 
-/// What was written: inputs, outputs, nodes by kind, parameters, bytes, time.
-fn summary(module: &Module, output: &Path, written: &Written, elapsed: Duration) -> String {
+/// What was written: inputs, outputs, bound arguments if weights were given, nodes by kind, parameters, bytes, time.
+fn summary(
+    module: &Module,
+    bound: Option<usize>,
+    output: &Path,
+    written: &Written,
+    elapsed: Duration,
+) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
     let _ = writeln!(text, "{}", output.display());
@@ -100,6 +126,9 @@ fn summary(module: &Module, output: &Path, written: &Written, elapsed: Duration)
     let results = block.ops.last().map(|&op| module.op(op).operands.to_vec()).unwrap_or_default();
     for (word, values) in [("inputs", block.arguments.as_slice()), ("outputs", &results)] {
         let _ = writeln!(text, "  {word:<11}{}", signature(module, values));
+    }
+    if let Some(bound) = bound {
+        let _ = writeln!(text, "  {:<11}{bound} arguments bound", "weights");
     }
     let nodes = hlo2onnx::onnx::inventory(module);
     let total: usize = nodes.iter().map(|(_, count)| count).sum();

@@ -2,14 +2,14 @@
 
 use super::arguments::OpsArguments;
 use super::{Outcome, print};
-use hlo2onnx::ops::FAMILIES;
+use hlo2onnx::{Covered, coverage, coverage_markdown};
 
 /// Runs the command.
 pub fn run(arguments: &OpsArguments) -> Outcome {
     let text = if arguments.json {
         json()
     } else if arguments.markdown {
-        hlo2onnx::ops::markdown()
+        coverage_markdown()
     } else {
         plain()
     };
@@ -18,27 +18,26 @@ pub fn run(arguments: &OpsArguments) -> Outcome {
 }
 
 fn plain() -> String {
-    let mut text = String::new();
-    for (family, rows) in FAMILIES {
-        text.push_str(family);
-        text.push('\n');
-        for row in *rows {
-            let line = format!("  {:<36}{:<36}{}", row.name, row.elements.describe(), row.note);
-            text.push_str(line.trim_end());
-            text.push('\n');
+    let rows = coverage();
+    let names = rows.iter().map(|row| row.op.len()).max().unwrap_or(0);
+    let types = rows.iter().map(|row| row.elements.len()).max().unwrap_or(0);
+    let (mut text, mut last) = (String::new(), "");
+    for Covered { family, op, elements, note } in rows {
+        if family != last {
+            text.push_str(&format!("{family}\n"));
+            last = family;
         }
+        let line = format!("  {op:<names$}  {elements:<types$}  {note}");
+        text.push_str(&format!("{}\n", line.trim_end()));
     }
     text
 }
 
 fn json() -> String {
-    let rows: Vec<serde_json::Value> = FAMILIES
-        .iter()
-        .flat_map(|(family, rows)| rows.iter().map(move |row| (family, row)))
-        .map(|(family, row)| {
-            serde_json::json!({
-                "op": row.name, "family": family, "elements": row.elements.describe(), "note": row.note,
-            })
+    let rows: Vec<serde_json::Value> = coverage()
+        .into_iter()
+        .map(|Covered { family, op, elements, note }| {
+            serde_json::json!({ "op": op, "family": family, "elements": elements, "note": note })
         })
         .collect();
     format!("{:#}\n", serde_json::Value::Array(rows))

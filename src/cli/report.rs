@@ -4,9 +4,10 @@ use super::arguments::Format;
 use super::{print, say};
 use hlo2onnx::diagnostic::{Diagnostics, Style, catalogue, json, render};
 use hlo2onnx::source::Source;
+use hlo2onnx::weights::{self, WeightsFile};
 use std::env;
 use std::io::{self, IsTerminal, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Opens a text; `-` is standard input.
 ///
@@ -16,6 +17,8 @@ pub fn open(path: &Path) -> Result<Source, Diagnostics> {
     let source = if path == Path::new("-") {
         let mut bytes = Vec::new();
         io::stdin().lock().read_to_end(&mut bytes).map(|_| Source::from_bytes("<stdin>", bytes))
+    } else if path.is_dir() {
+        Err(io::ErrorKind::IsADirectory.into())
     } else {
         Source::open(path)
     };
@@ -25,6 +28,27 @@ pub fn open(path: &Path) -> Result<Source, Diagnostics> {
             .push(catalogue::CannotRead { path: &path.display().to_string(), why: &error.to_string() });
         diagnostics
     })
+}
+
+/// Opens files of weights.
+///
+/// # Errors
+/// A diagnostic for each that gives none.
+pub fn open_weights(paths: &[PathBuf]) -> Result<Vec<WeightsFile>, Diagnostics> {
+    let (mut files, mut diagnostics) = (Vec::new(), Diagnostics::new());
+    for path in paths {
+        let shown = path.display().to_string();
+        match WeightsFile::open(path) {
+            Ok(file) => files.push(file),
+            Err(weights::Error::Io(error)) => {
+                diagnostics.push(catalogue::CannotRead { path: &shown, why: &error.to_string() });
+            }
+            Err(weights::Error::Malformed(why)) => {
+                diagnostics.push(catalogue::UnreadableWeights { path: &shown, why: &why });
+            }
+        }
+    }
+    if diagnostics.is_empty() { Ok(files) } else { Err(diagnostics) }
 }
 
 /// Shows diagnostics on standard error, or as JSON on standard output.

@@ -1,7 +1,7 @@
 //! Constants: tensors known at compile time, which are never copied before the model is written.
 
 use super::TypeId;
-use crate::source::Source;
+use crate::source::{Pieces, Source};
 use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -32,6 +32,8 @@ pub enum Data {
     Source(Range<usize>),
     /// Hexadecimal digits in the source of bits in a row, lowest first: how MLIR packs `i1`.
     SourceBits(Range<usize>),
+    /// Bytes of a file of weights.
+    Mapped(Pieces),
 }
 
 impl Data {
@@ -41,6 +43,7 @@ impl Data {
     pub fn bytes<'a>(&'a self, source: &Source, count: usize, width: usize) -> Cow<'a, [u8]> {
         match self {
             Data::Bytes(bytes) => Cow::Borrowed(bytes),
+            Data::Mapped(pieces) => pieces.bytes(),
             Data::Splat(element) => Cow::Owned(element.repeat(count)),
             Data::Source(digits) => {
                 let mut bytes = vec![0; count * width];

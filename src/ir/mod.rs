@@ -13,6 +13,7 @@ mod module;
 mod print;
 pub mod provenance;
 mod rewrite;
+mod spelling;
 mod symbol;
 mod ty;
 mod verify;

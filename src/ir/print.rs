@@ -489,54 +489,7 @@ impl Printer<'_> {
     }
 
     fn ty(&mut self, id: TypeId) {
-        match self.module.types.get(id) {
-            Type::Tensor(tensor) => {
-                self.out.push_str("tensor<");
-                for dim in &tensor.dims {
-                    let _ = match dim {
-                        Dim::Known(size) => write!(self.out, "{size}x"),
-                        Dim::Dynamic => write!(self.out, "?x"),
-                    };
-                }
-                self.element(tensor.element);
-                if let Some(encoding) = tensor.encoding {
-                    let _ = write!(self.out, ", {}", self.module.symbols.get(encoding));
-                }
-                self.out.push('>');
-            }
-            Type::Scalar(element) => self.element(*element),
-            Type::Token => self.out.push_str("!stablehlo.token"),
-            Type::None => self.out.push_str("none"),
-            Type::Tuple(parts) => {
-                self.out.push_str("tuple<");
-                self.list(parts);
-                self.out.push('>');
-            }
-            Type::Function(inputs, results) => {
-                self.out.push('(');
-                self.list(inputs);
-                self.out.push_str(") -> (");
-                self.list(results);
-                self.out.push(')');
-            }
-            Type::Opaque(text) => self.out.push_str(self.module.symbols.get(*text)),
-        }
-    }
-
-    fn list(&mut self, types: &[TypeId]) {
-        for (index, &ty) in types.iter().enumerate() {
-            if index > 0 {
-                self.out.push_str(", ");
-            }
-            self.ty(ty);
-        }
-    }
-
-    fn element(&mut self, element: Element) {
-        match element {
-            Element::Quantized(text) => self.out.push_str(self.module.symbols.get(text)),
-            other => self.out.push_str(other.name().unwrap_or("none")),
-        }
+        self.module.spell_into(&mut self.out, id);
     }
 
     /// Locations print as aliases, which are defined behind the module: they are a graph with much sharing, whose

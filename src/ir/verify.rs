@@ -4,9 +4,7 @@
 //! The rules of each op are given by whoever knows them. What concerns a value whose definition was faulty is silent,
 //! as it has been reported.
 
-use super::{
-    Attribute, BlockId, Definition, FunctionId, Module, OpId, RegionId, Symbol, Type, TypeId, ValueId,
-};
+use super::{Attribute, BlockId, Definition, FunctionId, Module, OpId, RegionId, Symbol, TypeId, ValueId};
 use crate::diagnostic::{Diagnostics, catalogue, nearest};
 use crate::source::Span;
 use rustc_hash::FxHashMap;
@@ -87,12 +85,12 @@ impl Verifier<'_> {
     /// Reports the first pair of types that differ; a list that is shorter differs as a whole.
     fn same_types(&mut self, what: &str, expected: &[TypeId], found: &[TypeId], at: Span, because: Span) {
         let list = |types: &[TypeId]| -> String {
-            let all: Vec<String> = types.iter().map(|&ty| self.describe(ty)).collect();
+            let all: Vec<String> = types.iter().map(|&ty| self.module.spell(ty)).collect();
             format!("({})", all.join(", "))
         };
         let pair = if expected.len() == found.len() {
             let differ = expected.iter().zip(found).find(|&(&expected, &found)| !self.agree(expected, found));
-            differ.map(|(&expected, &found)| (self.describe(expected), self.describe(found)))
+            differ.map(|(&expected, &found)| (self.module.spell(expected), self.module.spell(found)))
         } else {
             Some((list(expected), list(found)))
         };
@@ -111,31 +109,6 @@ impl Verifier<'_> {
         left.element == right.element
             && left.rank() == right.rank()
             && dims.all(|(x, y)| x == y || x.known().is_none() || y.known().is_none())
-    }
-
-    fn describe(&self, ty: TypeId) -> String {
-        match self.module.types.get(ty) {
-            Type::Tensor(tensor) => {
-                let mut text = "tensor<".to_owned();
-                for dim in &tensor.dims {
-                    match dim.known() {
-                        Some(size) => text.push_str(&format!("{size}x")),
-                        None => text.push_str("?x"),
-                    }
-                }
-                let name = match tensor.element {
-                    super::Element::Quantized(symbol) => self.module.symbols.get(symbol),
-                    element => element.name().unwrap_or("?"),
-                };
-                text + name + ">"
-            }
-            Type::Scalar(element) => element.name().unwrap_or("?").to_owned(),
-            Type::Token => "!stablehlo.token".to_owned(),
-            Type::Tuple(_) => "tuple<...>".to_owned(),
-            Type::Function(..) => "(...) -> (...)".to_owned(),
-            Type::None => "none".to_owned(),
-            Type::Opaque(symbol) => self.module.symbols.get(*symbol).to_owned(),
-        }
     }
 
     // Recursion follows the nesting of regions, which the parser bounds.

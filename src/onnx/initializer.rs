@@ -12,8 +12,8 @@ use std::ops::Range;
 /// How many bytes are made at a time.
 const PIECE: usize = 256 * 1024;
 
-/// After how many digits the pages that they came from are given back.
-const RELEASE: usize = 4 << 20;
+/// After how many bytes the pages that they came from are given back.
+const RELEASE: usize = 2 << 20;
 
 /// The elements of one constant in the layout of `TensorProto.raw_data`: the constant's own, but that elements of
 /// four bits lie in pairs, lower half first.
@@ -64,6 +64,7 @@ impl<'a> Elements<'a> {
                 piece.chunks_exact_mut(self.width).for_each(|slot| slot.copy_from_slice(element))
             }
             Data::Bytes(all) => piece.copy_from_slice(&all[bytes]),
+            Data::Mapped(pieces) => piece.copy_from_slice(&pieces.read(bytes)),
             Data::Source(digits) => {
                 let digits =
                     &self.source.bytes()[digits.start + 2 * bytes.start..digits.start + 2 * bytes.end];
@@ -81,6 +82,17 @@ impl<'a> Elements<'a> {
             }
         }
         Ok(piece)
+    }
+
+    /// Gives back the pages behind these bytes of the constant.
+    fn release(&self, bytes: Range<usize>) {
+        match &self.data {
+            Data::Source(digits) => {
+                self.source.release(digits.start + 2 * bytes.start..digits.start + 2 * bytes.end);
+            }
+            Data::Mapped(pieces) => pieces.release(bytes),
+            Data::Splat(_) | Data::Bytes(_) | Data::SourceBits(_) => {}
+        }
     }
 }
 
@@ -105,12 +117,10 @@ impl Payload for Elements<'_> {
                 out.write_all(&piece)?;
             }
             start = end;
-            if let Data::Source(digits) = &self.data {
-                let read = digits.start + 2 * self.width * end;
-                if read - digits.start - released >= RELEASE || end == self.count {
-                    self.source.release(digits.start + released..read);
-                    released = read - digits.start;
-                }
+            let read = self.width * end;
+            if read - released >= RELEASE || end == self.count {
+                self.release(released..read);
+                released = read;
             }
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! Calls out of the program, and ops that only order others or hold values together.
 
-use super::{Elements, Lower, Lowered, Refusal, Row, Values, find, noted, row};
+use super::{Elements, Lower, Lowered, Lowering, Refusal, Row, Values, find, linalg, noted, row, sort};
 use crate::diagnostic::catalogue;
 use crate::ir::{Attribute, OpId};
 
@@ -47,6 +47,9 @@ const OPS: &[(&str, &str)] = &[
     ("mhlo.tan", "stablehlo.tan"),
 ];
 
+/// Custom calls with a lowering of their own.
+const CALLS: &[(&str, Lowering)] = &[("ApproxTopK", sort::approx_top_k), ("mhlo.topk", sort::mhlo_top_k)];
+
 fn custom_call(cx: &mut Lower, op: OpId) -> Lowered {
     let target = match cx.module.attribute(op, "call_target_name") {
         Some(Attribute::String(target)) => target.to_string(),
@@ -67,6 +70,12 @@ fn custom_call(cx: &mut Lower, op: OpId) -> Lowered {
             return Err(Refusal::CustomCall(target));
         }
         return (row.lower)(cx, op);
+    }
+    if let Some((_, lower)) = CALLS.iter().find(|(other, _)| *other == target) {
+        return lower(cx, op);
+    }
+    if let Some(lower) = linalg::target(cx, op, &target)? {
+        return lower(cx, op);
     }
     if target.contains("callback") && results == 0 {
         let at = cx.module.span(op).name;

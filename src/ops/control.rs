@@ -1,12 +1,13 @@
 //! Control flow: `while`, `case` and `if`.
 
-use super::{Elements, Lower, Lowered, Refusal, Row, noted, row};
+use super::{Elements, Lower, Lowered, Refusal, Row, noted, row, scan};
 use crate::ir::{Element, OpId, RegionId, ValueId};
 
 /// Control flow carries whatever its regions can compute.
 const CARRIED: Elements = Elements::PLAIN.or(Elements::FLOAT8).or(Elements::COMPLEX);
 
 pub(super) const ROWS: &[Row] = &[
+    noted("chlo.scan", CARRIED, scan::lower, "Loop over slices"),
     noted("stablehlo.case", CARRIED, case, "nested Ifs; an index out of range takes the last branch"),
     row("stablehlo.if", CARRIED, conditional),
     noted("stablehlo.while", CARRIED, repeat, "Loop; unrolled when it runs a few times over few ops"),

@@ -170,7 +170,7 @@ impl Lower<'_> {
             return Start::Computed(value);
         }
         let (low, high) = (self.integer(Element::I64, 0), self.integer(Element::I64, limit));
-        Start::Computed(self.node("Clip", &[value, low, high]).like(value))
+        Start::Computed(self.bounded(value, low, high))
     }
 
     /// The window of these sizes that starts there.

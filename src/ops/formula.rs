@@ -67,6 +67,16 @@ impl Lower<'_> {
         values: [ValueId; N],
         formula: impl for<'f> FnOnce([Term<'f>; N]) -> Term<'f>,
     ) -> ValueId {
+        let [value] = self.formulas(values, |terms| [formula(terms)]);
+        value
+    }
+
+    /// Emits a formula of these values that has several results.
+    pub(super) fn formulas<const N: usize, const M: usize>(
+        &mut self,
+        values: [ValueId; N],
+        formula: impl for<'f> FnOnce([Term<'f>; N]) -> [Term<'f>; M],
+    ) -> [ValueId; M] {
         let elements = values.map(|value| self.element(value));
         let context = RefCell::new(&mut *self);
         let mut elements = elements.into_iter();
@@ -74,7 +84,7 @@ impl Lower<'_> {
             let element = elements.next().unwrap_or(Element::Bool);
             Term { context: &context, value, element }
         });
-        formula(terms).value
+        formula(terms).map(|term| term.value)
     }
 }
 

@@ -130,7 +130,7 @@ impl Lower<'_> {
         let mut value = value;
         if element == Element::U64 {
             let highest = self.integer(Element::U64, i64::MAX);
-            value = self.elementwise("Min", &[value, highest]);
+            value = self.smaller(value, highest);
         }
         self.cast(value, Element::I64)
     }
@@ -180,11 +180,11 @@ impl Lower<'_> {
             self.integers(Element::I64, &sizes, &clamped)
         } else if limits.iter().all(|&limit| limit == limits[0]) {
             let (low, high) = (self.integer(Element::I64, 0), self.integer(Element::I64, limits[0]));
-            self.node("Clip", &[starts.value, low, high]).like(starts.value)
+            self.bounded(starts.value, low, high)
         } else {
             let (low, high) = (self.integer(Element::I64, 0), self.int64s(limits));
-            let raised = self.node("Max", &[starts.value, low]).like(starts.value);
-            self.node("Min", &[raised, high]).like(starts.value)
+            let raised = self.larger(starts.value, low);
+            self.smaller(raised, high)
         };
         Starts { value, batch: starts.batch.clone(), ranges }
     }

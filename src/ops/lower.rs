@@ -134,10 +134,7 @@ impl<'a> Lower<'a> {
         for &value in operation.operands.iter().chain(&operation.results) {
             let Some(tensor) = self.module.tensor(value) else { continue };
             if !row.elements.contains(tensor.element) {
-                let name = match tensor.element {
-                    Element::Quantized(text) => self.module.symbols.get(text).to_owned(),
-                    element => element.name().unwrap_or("?").to_owned(),
-                };
+                let name = self.module.spell_element(tensor.element).to_owned();
                 return Err(Refusal::Type(name));
             }
             if !tensor.is_static() {
@@ -495,13 +492,14 @@ impl<'a> Lower<'a> {
             return self.reshape(value, sizes);
         }
         // A small constant is shorter than the op that would compute it.
-        if count <= SMALL && self.sizes(value).iter().product::<i64>() == 1 {
-            if let Some(constant) = self.module.constant_of(value) {
-                let width = self.element(value).bytes();
-                let bytes = self.module.constant(constant).data.bytes(self.source, 1, width).into_owned();
-                let element = self.element(value);
-                return self.constant(element, sizes, &bytes.repeat(count as usize));
-            }
+        if count <= SMALL
+            && self.sizes(value).iter().product::<i64>() == 1
+            && let Some(constant) = self.module.constant_of(value)
+        {
+            let element = self.element(value);
+            let bytes =
+                self.module.constant(constant).data.bytes(self.source, 1, element.bytes()).into_owned();
+            return self.constant(element, sizes, &bytes.repeat(count as usize));
         }
         if sizes.contains(&0) {
             // ONNX Runtime takes an Expand to a size of 0 for one that does nothing, and removes it.

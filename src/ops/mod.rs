@@ -16,18 +16,23 @@ mod dot;
 mod dynamic_slice;
 mod elements;
 mod elementwise;
+mod extremum;
 mod fft;
 mod formula;
 mod gather;
 mod index;
 mod lift;
+mod linalg;
 mod lower;
 mod movement;
 mod node;
 mod normalization;
+pub mod quantize;
+mod random;
 mod reduce;
 mod refusal;
 mod region;
+mod scan;
 mod scatter;
 mod shape;
 mod sort;
@@ -84,7 +89,10 @@ pub const FAMILIES: &[(&str, &[Row])] = &[
     ("elementwise", elementwise::ROWS),
     ("fft", fft::ROWS),
     ("gather", gather::ROWS),
+    ("linalg", linalg::ROWS),
     ("normalization", normalization::ROWS),
+    ("quantize", quantize::ROWS),
+    ("random", random::ROWS),
     ("reduce", reduce::ROWS),
     ("scatter", scatter::ROWS),
     ("shape", shape::ROWS),
@@ -104,20 +112,4 @@ pub fn find(name: &str) -> Option<&'static Row> {
 /// Whether an op has no row because passes or other ops' lowerings take it.
 pub fn is_structural(name: &str) -> bool {
     matches!(name, "func.call" | "func.return" | "stablehlo.return" | "stablehlo.composite")
-}
-
-/// The table of coverage in Markdown, as README.md has it.
-pub fn markdown() -> String {
-    let mut text = String::from("| family | op | element types | note |\n| --- | --- | --- | --- |\n");
-    for (family, rows) in FAMILIES {
-        for row in *rows {
-            text.push_str(&format!(
-                "| {family} | `{}` | {} | {} |\n",
-                row.name,
-                row.elements.describe(),
-                row.note
-            ));
-        }
-    }
-    text
 }

@@ -1,7 +1,7 @@
 //! Ops that arrange elements: constants, broadcasts, reshapes, transposes, slices, pads.
 
 use super::{Elements, Lower, Lowered, Refusal, Row, noted, row};
-use crate::ir::{Attribute, Constant, Data, OpId};
+use crate::ir::{Attribute, Constant, Data, OpId, ValueId};
 use std::sync::Arc;
 
 const MOVED: Elements = Elements::PLAIN.or(Elements::FLOAT8).or(Elements::NIBBLE);
@@ -61,15 +61,7 @@ fn broadcast_in_dim(cx: &mut Lower, op: OpId) -> Lowered {
     let own = cx.sizes(sorted);
     let mut aligned = vec![1; sizes.len()];
     order.iter().zip(own).for_each(|(&index, size)| aligned[dims[index as usize] as usize] = size);
-    let leading = aligned.iter().take_while(|&&size| size == 1).count();
-    let aligned = &aligned[leading..];
-    // Leading dimensions of size 1 that the value has beyond these do no harm, as its rank is within the result's.
-    let own = cx.sizes(sorted);
-    let extra = own.len().saturating_sub(aligned.len());
-    if own.len() >= aligned.len() && own[extra..] == *aligned && own[..extra].iter().all(|&size| size == 1) {
-        return Ok(sorted.into());
-    }
-    Ok(cx.reshape(sorted, aligned).into())
+    Ok(cx.aligned(sorted, &aligned).into())
 }
 
 fn reshape(cx: &mut Lower, op: OpId) -> Lowered {
@@ -90,7 +82,7 @@ fn reshape(cx: &mut Lower, op: OpId) -> Lowered {
     let mut kept = own.into_iter().zip(&declared).filter(|&(_, &size)| size != 1).map(|(own, _)| own);
     let sizes: Vec<i64> =
         sizes.iter().map(|&size| if size == 1 { 1 } else { kept.next().unwrap_or(size) }).collect();
-    Ok(cx.reshape(operand, &sizes).into())
+    Ok(cx.aligned(operand, &sizes).into())
 }
 
 fn transpose(cx: &mut Lower, op: OpId) -> Lowered {
@@ -147,8 +139,20 @@ fn pad(cx: &mut Lower, op: OpId) -> Lowered {
 }
 
 impl Lower<'_> {
+    /// A value that broadcasts as one of these sizes does, which differ from its own in dimensions of size 1 only.
+    /// Leading ones need no op, as ONNX aligns shapes at their ends.
+    fn aligned(&mut self, value: ValueId, sizes: &[i64]) -> ValueId {
+        let leading = |sizes: &[i64]| sizes.iter().take_while(|&&size| size == 1).count();
+        let own = self.sizes(value);
+        let wanted = &sizes[leading(sizes)..];
+        if own.len() <= sizes.len() && own[leading(&own)..] == *wanted {
+            return value;
+        }
+        self.reshape(value, wanted)
+    }
+
     /// The value with its elements in reverse order along these dimensions.
-    pub fn reverse(&mut self, value: crate::ir::ValueId, dimensions: &[i64]) -> crate::ir::ValueId {
+    pub fn reverse(&mut self, value: ValueId, dimensions: &[i64]) -> ValueId {
         let mut starts = vec![0; self.rank(value)];
         let mut limits = self.sizes(value);
         let mut steps = vec![1; starts.len()];
@@ -162,12 +166,7 @@ impl Lower<'_> {
     }
 
     /// The value with `interior[i]` elements of `padding` between each two of dimension `i`.
-    pub fn spread(
-        &mut self,
-        value: crate::ir::ValueId,
-        interior: &[i64],
-        padding: crate::ir::ValueId,
-    ) -> crate::ir::ValueId {
+    pub fn spread(&mut self, value: ValueId, interior: &[i64], padding: ValueId) -> ValueId {
         let mut value = value;
         for (axis, &amount) in interior.iter().enumerate() {
             let sizes = self.sizes(value);

@@ -25,15 +25,9 @@ fn report_foreign_arguments(module: &Module, entry: FunctionId, cx: &mut Context
     for (argument, &ty) in function.arguments.iter().zip(&function.argument_types) {
         let name = match module.types.get(ty) {
             Type::Tensor(tensor) if BOUNDARY.contains(tensor.element) => continue,
-            Type::Tensor(tensor) => match tensor.element {
-                Element::Quantized(text) => module.symbols.get(text),
-                element => element.name().unwrap_or("?"),
-            },
-            Type::Token => "!stablehlo.token",
-            Type::Tuple(_) => "tuple",
-            Type::Opaque(text) => module.symbols.get(*text),
-            _ => "?",
+            Type::Tensor(tensor) => module.spell_element(tensor.element).to_owned(),
+            _ => module.spell(ty),
         };
-        cx.diagnostics.push(catalogue::UnsupportedType { op: "func.func", ty: name, at: argument.span });
+        cx.diagnostics.push(catalogue::UnsupportedType { op: "func.func", ty: &name, at: argument.span });
     }
 }

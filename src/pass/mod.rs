@@ -3,18 +3,21 @@
 //! A pass takes a module and leaves one that means the same. The table is the pipeline; the command line, the
 //! tests and the documentation read the same table.
 
+mod bind;
 mod canonicalize;
 mod complex;
 mod inline;
 mod legalize;
 mod lower;
 mod names;
+mod quantize;
 mod shapes;
 
 use crate::diagnostic::{Diagnostics, catalogue};
 use crate::ir::{FunctionId, Module};
 use crate::ops::Settings;
 use crate::source::{Source, Span};
+use crate::weights::Weights;
 
 /// What a pass may use beside the module.
 pub struct Context<'a> {
@@ -26,6 +29,10 @@ pub struct Context<'a> {
     pub input_names: &'a [String],
     /// Names of the outputs in order; empty leaves them to the text.
     pub output_names: &'a [String],
+    /// What arguments are bound to.
+    pub weights: &'a Weights,
+    /// How many arguments have been bound.
+    pub bound: usize,
     /// Where problems go.
     pub diagnostics: &'a mut Diagnostics,
 }
@@ -56,9 +63,19 @@ const COMPLEX: Pass = Pass {
 /// The pipeline: the order is the table's.
 pub const PIPELINE: &[Pass] = &[
     Pass {
+        name: "bind",
+        about: "arguments become the constants that files of weights give for them",
+        run: bind::run,
+    },
+    Pass {
         name: "inline",
         about: "calls and composites become the ops of their functions",
         run: inline::run,
+    },
+    Pass {
+        name: "quantize",
+        about: "quantized tensors become the integers that they store, and their arithmetic that of floats",
+        run: quantize::run,
     },
     Pass {
         name: "shapes",
@@ -69,6 +86,11 @@ pub const PIPELINE: &[Pass] = &[
     COMPLEX,
     Pass { name: "lower", about: "stablehlo and chlo ops become onnx ops, or diagnostics", run: lower::run },
     Pass {
+        name: "sink",
+        about: "elements move as the integers that quantized tensors store",
+        run: quantize::sink::run,
+    },
+    Pass {
         name: "legalize",
         about: "casts where the runtime has no kernel for an element type",
         run: legalize::run,
@@ -76,6 +98,11 @@ pub const PIPELINE: &[Pass] = &[
     CANONICALIZE,
     Pass { name: "names", about: "values and results get the names of the user's program", run: names::run },
 ];
+
+/// The ops that the `complex` pass rewrites, for the table of coverage.
+pub(crate) fn complex_ops() -> std::collections::BTreeSet<&'static str> {
+    complex::covered().collect()
+}
 
 /// The pass of that name.
 pub fn find(name: &str) -> Option<&'static Pass> {

@@ -5,12 +5,16 @@ use hlo2onnx::diagnostic::Diagnostics;
 use hlo2onnx::onnx::file::encode;
 use hlo2onnx::pass::{self, Pass};
 use hlo2onnx::source::Source;
+use hlo2onnx::weights::{Weights, WeightsFile};
 use std::ops::Range;
+use std::path::PathBuf;
 
 /// What a fixture's header asks of the compiler.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     pub opset: Option<u32>,
+    /// Files to bind arguments to.
+    pub weights: Vec<PathBuf>,
 }
 
 /// A model, if there is one, and everything that the compiler had to say.
@@ -43,7 +47,7 @@ impl Finding {
 /// Compiles a text to the bytes of a model.
 pub fn compile(name: &str, text: &str, settings: &Settings) -> Result<Compiled, String> {
     let source = Source::from_bytes(name, text.as_bytes().to_vec());
-    let options = options(settings);
+    let options = options(settings)?;
     let conversion = hlo2onnx::convert(&source, &options);
     let model =
         conversion.model.map(|model| encode(&model)).transpose().map_err(|error| error.to_string())?;
@@ -57,15 +61,19 @@ pub fn run_passes(name: &str, text: &str, passes: &str, settings: &Settings) -> 
         .split(',')
         .map(|name| pass::find(name).copied().ok_or_else(|| format!("there is no pass `{name}`")))
         .collect::<Result<_, _>>()?;
-    let (text, diagnostics) = hlo2onnx::optimize(&source, &passes, &options(settings));
+    let (text, diagnostics) = hlo2onnx::optimize(&source, &passes, &options(settings)?);
     match findings(&diagnostics).into_iter().find(Finding::is_error) {
         Some(error) => Err(format!("{}: {}", error.code, error.message)),
         None => Ok(text),
     }
 }
 
-fn options(settings: &Settings) -> Options {
-    Options { opset: settings.opset, ..Options::default() }
+fn options(settings: &Settings) -> Result<Options, String> {
+    let open =
+        |path: &PathBuf| WeightsFile::open(path).map_err(|error| format!("{}: {error}", path.display()));
+    let files = settings.weights.iter().map(open).collect::<Result<_, _>>()?;
+    let weights = Weights { files, ..Weights::default() };
+    Ok(Options { opset: settings.opset, weights, ..Options::default() })
 }
 
 fn findings(diagnostics: &Diagnostics) -> Vec<Finding> {

@@ -38,7 +38,8 @@ fn environment() -> Result<&'static Environment, String> {
     ENVIRONMENT.get_or_init(start).as_ref().map_err(Clone::clone)
 }
 
-fn load(model: &[u8]) -> Result<Session, String> {
+/// A session of the model.
+pub fn load(model: &[u8]) -> Result<Session, String> {
     // ONNX Runtime registers its schemas while it reads its first model; sessions are made one at a time.
     static LOADING: Mutex<()> = Mutex::new(());
     let environment = environment()?;

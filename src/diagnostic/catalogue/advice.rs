@@ -60,4 +60,20 @@ diagnostics! {
         group "{op}"
         label at "computed in the fast form"
         help "`--strict-nan` propagates NaN as XLA does, and is slower";
+
+    /// Tensors of a file of weights were bound to no argument.
+    ///
+    /// JAX leaves arguments out of the text that the program does not use, and checkpoints hold more than the variables,
+    /// such as the state of an optimizer.
+    ///
+    /// What to do: nothing, when the program has no use for them.
+    A0605 UnusedWeights<'a> { path: &'a str, names: &'a [&'a str] }
+        => {
+            const SHOWN: usize = 4;
+            let (count, rest) = (names.len(), names.len().saturating_sub(SHOWN));
+            let what = if count == 1 { "tensor of" } else { "tensors of" };
+            let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+            let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+            format!("{count} {what} `{path}` bound to no argument: {}{more}", shown.join(", "))
+        };
 }

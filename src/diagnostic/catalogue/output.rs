@@ -1,4 +1,6 @@
-//! E04xx: files that are read and written beside the text, and the names in the model.
+//! E04xx: files that are read and written beside the text, weights, and the names in the model.
+
+use crate::source::Span;
 
 diagnostics! {
     /// The output cannot be written.
@@ -38,4 +40,94 @@ diagnostics! {
     E0404 NameMismatch<'a> { option: &'a str, why: &'a str }
         => "`{option}` does not fit the function: {why}"
         help "`hlo2onnx check MODEL.mlir` prints the inputs and outputs";
+
+    /// A file gives no weights.
+    ///
+    /// It is none of safetensors, npz and what `flax.serialization.to_bytes` writes, or it is damaged: it is cut off,
+    /// its header does not fit its length, tensors overlap, or sizes and bytes do not agree.
+    ///
+    /// What to do: write it anew. The message says what is wrong with it.
+    ///
+    /// ```python
+    /// flat = flax.traverse_util.flatten_dict(variables, sep="/")
+    /// safetensors.numpy.save_file({path: np.asarray(x) for path, x in flat.items()}, "weights.safetensors")
+    /// ```
+    E0405 UnreadableWeights<'a> { path: &'a str, why: &'a str }
+        => "`{path}` gives no weights: {why}";
+
+    /// A tensor of a file of weights does not have the type of the argument that has its name.
+    ///
+    /// Sizes and element type must be the argument's own; nothing is cast, transposed or reshaped. Two things are taken
+    /// for what they are meant to be: `uint16` and void of two bytes in an npz, which has no bf16, for bf16; and a list of
+    /// one, which `numpy.ascontiguousarray` makes of a scalar, for a scalar.
+    ///
+    /// What to do: check that the file belongs to this text. Save the tensor in the type that the program takes.
+    E0406 WeightMismatch<'a> { tensor: &'a str, path: &'a str, found: &'a str, expected: &'a str, at: Span }
+        => "`{tensor}` of `{path}` is {found}, and the argument takes {expected}"
+        group "{path}"
+        label at "takes {expected}";
+
+    /// An argument can be bound to weights in more than one way.
+    ///
+    /// An argument `variables['params']['Dense_0']['kernel']` is bound to the tensor `variables/params/Dense_0/kernel`,
+    /// else `params/Dense_0/kernel`, else `Dense_0/kernel`, with `/` or `.` between the parts. Two files may have that
+    /// tensor, or two arguments may be left with one tensor when their paths differ only in their beginning.
+    ///
+    /// What to do: `--weights-prefix P` takes only the tensors below `P`; `--rename FROM=TO` changes the beginning of
+    /// their paths. Or save the tensors under their whole paths.
+    E0407 AmbiguousWeight<'a> { argument: &'a str, why: &'a str, at: Span }
+        => "the weights of `{argument}` are not clear: {why}"
+        label at "can be bound in several ways"
+        help "`--weights-prefix P` takes only the tensors below `P`, `--rename FROM=TO` changes their paths";
+
+    /// The text does not say what the arguments are called.
+    ///
+    /// Weights are bound to arguments by their paths, which are in JAX's locations, and this text was printed without
+    /// them.
+    ///
+    /// What to do: print the text with its locations.
+    ///
+    /// ```python
+    /// text = jax.jit(f).lower(variables, x).as_text(debug_info=True)
+    /// ```
+    ///
+    /// When that is not possible, `--weights-by-order` binds the tensors to the first arguments: in the order of the
+    /// files, and within a file sorted by path, part by part, as JAX sorts dictionaries.
+    E0408 NoWeightNames {}
+        => "the arguments have no names to bind weights by"
+        help "print the text with locations, `lowered.as_text(debug_info=True)`, or give `--weights-by-order`";
+
+    /// No tensor of the weights has the path of an argument.
+    ///
+    /// An argument `variables['params']['Dense_0']['kernel']` is bound to the tensor `variables/params/Dense_0/kernel`,
+    /// else `params/Dense_0/kernel`, else `Dense_0/kernel`, with `/` or `.` between the parts.
+    ///
+    /// What to do: `--weights-prefix P` takes `P` off the paths in the file; `--rename FROM=TO` changes their beginning.
+    E0409 NoWeightFits<'a> { tensor: &'a str, argument: &'a str, at: Span }
+        => "no tensor of the weights has the path of an argument"
+        label at "this argument is `{argument}`"
+        note "a tensor is called `{tensor}`"
+        help "`--weights-prefix P` takes `P` off the paths in the file, `--rename FROM=TO` changes their beginning";
+
+    /// There are more tensors than arguments.
+    ///
+    /// `--weights-by-order` binds every tensor to an argument. JAX leaves arguments out of the text that the program
+    /// does not use, so that the order alone cannot tell which are there.
+    ///
+    /// What to do: print the text with its locations and leave `--weights-by-order` out.
+    E0410 TooManyWeights { tensors: usize, arguments: usize }
+        => "`--weights-by-order` has {tensors} tensors for {arguments} arguments"
+        help "print the text with locations: `lowered.as_text(debug_info=True)`";
+
+    /// An option that changes the paths of weights fits none.
+    ///
+    /// `--weights-prefix P` takes the tensors whose path begins with the parts of `P`, and takes these off.
+    /// `--rename FROM=TO` then replaces the parts `FROM` at the beginning of a path by `TO`, which may be empty; of several
+    /// the first that fits counts.
+    ///
+    /// An example that triggers it: `--weights-prefix target` for a file whose paths all begin with `params`.
+    ///
+    /// What to do: compare it with the path in the message. Only whole parts count: `Dense` is no beginning of `Dense_0`.
+    E0411 UnusedWeightOption<'a> { option: &'a str, tensor: &'a str }
+        => "`{option}` fits the path of no tensor; one is called `{tensor}`";
 }

@@ -26,4 +26,16 @@ diagnostics! {
         => "the callback `{target}` is dropped"
         group "{target}"
         label at "not in the model";
+
+    /// An argument stays an input although others of its tree were bound to weights.
+    ///
+    /// The files have no tensor of its path, so the model takes it as an input.
+    ///
+    /// What to do: nothing, when it is meant to be one. Otherwise give the file that has it with another `--weights`, or fit
+    /// the paths with `--rename FROM=TO`.
+    W0503 UnboundWeight<'a> { argument: &'a str, at: Span }
+        => "no tensor is called `{argument}`"
+        group ""
+        label at "stays an input"
+        help "give the file that has it with another `--weights`, or `--rename FROM=TO`";
 }

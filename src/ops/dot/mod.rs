@@ -6,6 +6,7 @@
 
 mod arithmetic;
 mod contraction;
+mod ragged;
 
 pub(super) use arithmetic::Arithmetic;
 pub(super) use contraction::Pairs;
@@ -17,6 +18,12 @@ use crate::ir::OpId;
 pub(super) const SUMMED: Elements = Elements::PLAIN.or(Elements::FLOAT8).or(Elements::NIBBLE);
 
 pub(super) const ROWS: &[Row] = &[
+    noted(
+        "chlo.ragged_dot",
+        Elements::FLOAT.or(Elements::INTEGER),
+        ragged::lower,
+        "every row with the matrix of every group, of which its own is kept",
+    ),
     noted("stablehlo.dot", SUMMED, dot, "MatMul, in floats where that is exact for small integers"),
     noted(
         "stablehlo.dot_general",

@@ -2,8 +2,8 @@
 
 use super::Term;
 use crate::ir::{Element, ValueId};
-use crate::ops::Lower;
 use crate::ops::constant::integer_limits;
+use crate::ops::{Combiner, Lower};
 
 /// ONNX has no arithmetic on `bool`: there the logical op of the same truth table stands for it.
 fn logical_or(cx: &mut Lower, operands: [ValueId; 2], logical: &'static str, other: &'static str) -> ValueId {
@@ -20,11 +20,11 @@ pub(in crate::ops) fn multiply(cx: &mut Lower, lhs: ValueId, rhs: ValueId) -> Va
 }
 
 pub(in crate::ops) fn maximum(cx: &mut Lower, lhs: ValueId, rhs: ValueId) -> ValueId {
-    logical_or(cx, [lhs, rhs], "Or", "Max")
+    cx.combine(Combiner::Maximum, lhs, rhs)
 }
 
 pub(in crate::ops) fn minimum(cx: &mut Lower, lhs: ValueId, rhs: ValueId) -> ValueId {
-    logical_or(cx, [lhs, rhs], "And", "Min")
+    cx.combine(Combiner::Minimum, lhs, rhs)
 }
 
 pub(in crate::ops) fn subtract(cx: &mut Lower, lhs: ValueId, rhs: ValueId) -> ValueId {

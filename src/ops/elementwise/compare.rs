@@ -118,9 +118,10 @@ pub(super) fn clamp(cx: &mut Lower, op: OpId) -> Lowered {
     };
     if scalar(low) && scalar(high) {
         let (low, high) = (cx.reshape(low, &[]), cx.reshape(high, &[]));
-        return Ok(cx.node("Clip", &[x, low, high]).like(x).into());
+        return Ok(cx.bounded(x, low, high).into());
     }
-    Ok(cx.formula([low, x, high], |[low, x, high]| x.max(low).min(high)).into())
+    let raised = cx.larger(x, low);
+    Ok(cx.smaller(raised, high).into())
 }
 
 /// Which infinities `IsInf` looks for.

@@ -23,7 +23,7 @@ pub(super) fn convert(cx: &mut Lower, op: OpId) -> Lowered {
 
 /// Floats towards zero; XLA takes the nearest number of the type for those out of range, and 0 for NaN, while
 /// ONNX leaves both undefined. What the operand cannot be is not asked for.
-fn truncate(cx: &mut Lower, x: ValueId, to: Element) -> ValueId {
+pub(in crate::ops) fn truncate(cx: &mut Lower, x: ValueId, to: Element) -> ValueId {
     let (lowest, highest) = float_limits(to);
     let range = Range::of(cx, x, 8);
     let wide_enough = matches!(cx.element(x), Element::F32 | Element::F64);

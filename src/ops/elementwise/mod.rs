@@ -13,6 +13,7 @@ mod transcendental;
 pub(super) use arithmetic::{add, divide, maximum, minimum, multiply, remainder, subtract};
 pub(super) use bits::{Right, bitwise_and, bitwise_or, bitwise_xor, multiply_high, shift_left, shift_right};
 pub(super) use compare::{Infinity, compare, is_infinite, select};
+pub(super) use convert::truncate;
 pub(super) use power::power;
 pub(super) use reinterpret::next_after;
 pub(super) use transcendental::{atan2, expm1, log1p, tan};

@@ -54,13 +54,10 @@ impl Lower<'_> {
             (Combiner::Add | Combiner::Maximum | Combiner::Or, Element::Bool) => "Or",
             (Combiner::Multiply | Combiner::Minimum | Combiner::And, Element::Bool) => "And",
             (Combiner::Xor, Element::Bool) => "Xor",
-            // ONNX Runtime's Max and Min compare the lower halves of `i64` as if they were signed.
-            (Combiner::Maximum, Element::I64) => return self.either(first, second, "Less"),
-            (Combiner::Minimum, Element::I64) => return self.either(first, second, "Greater"),
             (Combiner::Add, _) => "Add",
             (Combiner::Multiply, _) => "Mul",
-            (Combiner::Maximum, _) => "Max",
-            (Combiner::Minimum, _) => "Min",
+            (Combiner::Maximum, _) => return self.larger(first, second),
+            (Combiner::Minimum, _) => return self.smaller(first, second),
             (Combiner::And, _) => "BitwiseAnd",
             (Combiner::Or, _) => "BitwiseOr",
             (Combiner::Xor, _) => "BitwiseXor",
@@ -68,14 +65,6 @@ impl Lower<'_> {
             (Combiner::Second, _) => return second,
         };
         self.elementwise(name, &[first, second])
-    }
-
-    /// The second value where the comparison with the first holds, else the first.
-    fn either(&mut self, first: ValueId, second: ValueId, comparison: &'static str) -> ValueId {
-        let holds = self.elementwise_to(comparison, &[first, second], Element::Bool);
-        let sizes = self.broadcast_sizes(&[first, second]);
-        let element = self.element(first);
-        self.node("Where", &[holds, second, first]).out(element, &sizes)
     }
 
     /// Whether a value is a constant that changes nothing it is combined with.

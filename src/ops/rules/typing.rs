@@ -98,18 +98,7 @@ impl<'a> Typing<'a> {
 
     /// A type as the text writes it.
     pub(super) fn describe(&self, ty: &TensorType) -> String {
-        let mut text = "tensor<".to_owned();
-        for dim in &ty.dims {
-            match dim.known() {
-                Some(size) => text.push_str(&format!("{size}x")),
-                None => text.push_str("?x"),
-            }
-        }
-        let element = match ty.element {
-            Element::Quantized(symbol) => self.module.symbols.get(symbol),
-            element => element.name().unwrap_or("?"),
-        };
-        text + element + ">"
+        self.module.spell_tensor(ty)
     }
 
     /// An operand of rank 0.

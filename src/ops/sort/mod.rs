@@ -12,8 +12,11 @@
 //! Several keys are sorted one after the other, the last one first. Refused are comparators that are no
 //! lexicographic order of their arguments; see [`comparator`].
 
+mod approximate;
 mod comparator;
 mod key;
+
+pub(super) use approximate::{approx_top_k, mhlo_top_k};
 
 use super::{Elements, Lower, Lowered, Refusal, Row, Values, noted};
 use crate::ir::{Element, OpId, ValueId};
@@ -90,6 +93,11 @@ fn counts_along(cx: &Lower, op: OpId, operand: usize, axis: usize) -> bool {
 
 fn top_k(cx: &mut Lower, op: OpId) -> Lowered {
     let k = cx.int(op, "k")?;
+    largest(cx, op, k)
+}
+
+/// The `k` largest elements along the last dimension, and their indices.
+fn largest(cx: &mut Lower, op: OpId, k: i64) -> Lowered {
     let (element, sizes) = cx.result(op, 0)?;
     let (index_element, index_sizes) = cx.result(op, 1)?;
     let own = cx.operand_sizes(op, 0)?;
@@ -108,21 +116,14 @@ fn top_k(cx: &mut Lower, op: OpId) -> Lowered {
     let axis = sizes.len() - 1;
     let operand = cx.full(op, 0)?;
     let key = Key { operand: 0, descending: true, zeros: Zeros::Signed };
-    let mut ordered = cx.sort_keys(operand, key).into_iter().rev().peekable();
-    let mut order: Option<ValueId> = None;
-    while let Some((value, largest)) = ordered.next() {
-        let plain = value == operand;
-        let value = order.map_or(value, |order| cx.reorder(value, order, axis));
-        // All but the last of several sorts have to keep every element.
-        let count = if ordered.peek().is_some() { own[axis] } else { k };
-        let (values, step) = cx.top(value, axis, count, largest);
-        if plain && ordered.peek().is_none() && order.is_none() {
-            let indices = cx.cast(step, index_element);
-            return Ok([values, indices].into_iter().collect());
-        }
-        order = Some(order.map_or(step, |order| cx.reorder(order, step, axis)));
+    if let [(value, largest)] = cx.sort_keys(operand, key)[..]
+        && value == operand
+    {
+        let (values, order) = cx.top(value, axis, k, largest);
+        let indices = cx.cast(order, index_element);
+        return Ok([values, indices].into_iter().collect());
     }
-    let order = order.ok_or_else(|| Refusal::form("no key"))?;
+    let order = cx.first_of(operand, key, axis, k)?;
     let values = cx.reorder(operand, order, axis);
     let indices = cx.cast(order, index_element);
     Ok([values, indices].into_iter().collect())
@@ -139,6 +140,21 @@ impl Lower<'_> {
         let node = if largest { node } else { node.int("largest", 0) };
         let outs = node.outs(&[(element, sizes.clone()), (Element::I64, sizes)]);
         (outs[0], outs[1])
+    }
+
+    /// The indices of the `count` first elements along an axis, by a key.
+    fn first_of(&mut self, value: ValueId, key: Key, axis: usize, count: i64) -> Result<ValueId, Refusal> {
+        let all = self.sizes(value)[axis];
+        let mut ordered = self.sort_keys(value, key).into_iter().rev().peekable();
+        let mut order: Option<ValueId> = None;
+        while let Some((value, largest)) = ordered.next() {
+            let value = order.map_or(value, |order| self.reorder(value, order, axis));
+            // All but the last of several sorts have to keep every element.
+            let count = if ordered.peek().is_some() { all } else { count };
+            let step = self.top(value, axis, count, largest).1;
+            order = Some(order.map_or(step, |order| self.reorder(order, step, axis)));
+        }
+        order.ok_or_else(|| Refusal::form("no key"))
     }
 
     /// The elements that stand at these indices along an axis.

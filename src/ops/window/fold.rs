@@ -28,17 +28,6 @@ pub(super) fn lower(cx: &mut Lower, op: OpId, region: RegionId, window: &Window,
     repeat(cx, lifted, &padded, &inits, window, out)
 }
 
-/// Where the window's element of this number lies, relative to its first.
-fn offsets(window: &Window, number: i64) -> Vec<i64> {
-    let mut offsets = vec![0; window.rank()];
-    let mut rest = number;
-    for axis in (0..window.rank()).rev() {
-        offsets[axis] = rest % window.sizes[axis] * window.dilations[axis];
-        rest /= window.sizes[axis];
-    }
-    offsets
-}
-
 /// How far the slice of one position reaches.
 fn reach(window: &Window, out: &[i64]) -> Vec<i64> {
     out.iter().zip(&window.strides).map(|(&size, &stride)| (size - 1) * stride + 1).collect()
@@ -55,7 +44,7 @@ fn unroll(
     let reach = reach(window, out);
     let mut state = inits;
     for number in 0..window.count() {
-        let starts = offsets(window, number);
+        let starts = window.offsets(number);
         let limits: Vec<i64> = starts.iter().zip(&reach).map(|(start, reach)| start + reach).collect();
         let mut arguments = state;
         for &value in padded {
@@ -75,7 +64,7 @@ fn repeat(
     out: &[i64],
 ) -> Lowered {
     let rank = window.rank() as i64;
-    let table: Vec<i64> = (0..window.count()).flat_map(|number| offsets(window, number)).collect();
+    let table: Vec<i64> = (0..window.count()).flat_map(|number| window.offsets(number)).collect();
     let table = cx.integers(Element::I64, &[window.count(), rank], &table);
     let (reach, strides) = (reach(window, out), window.strides.clone());
     let axes: Vec<i64> = (0..rank).collect();

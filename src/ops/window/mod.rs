@@ -13,6 +13,7 @@
 mod cumulative;
 mod fold;
 mod pool;
+mod select_and_scatter;
 mod slices;
 
 use super::reduce::pairs;
@@ -20,12 +21,20 @@ use super::region::Combiner;
 use super::{Elements, Lower, Lowered, Refusal, Row, noted};
 use crate::ir::{OpId, ValueId};
 
-pub(super) const ROWS: &[Row] = &[noted(
-    "stablehlo.reduce_window",
-    Elements::PLAIN,
-    reduce_window,
-    "pools and running totals where ONNX has them, else strided slices",
-)];
+pub(super) const ROWS: &[Row] = &[
+    noted(
+        "stablehlo.reduce_window",
+        Elements::PLAIN,
+        reduce_window,
+        "pools and running totals where ONNX has them, else strided slices",
+    ),
+    noted(
+        "stablehlo.select_and_scatter",
+        Elements::PLAIN,
+        select_and_scatter::lower,
+        "one slice a position of the window, then one scatter",
+    ),
+];
 
 /// How the window lies over the operand, with one entry a dimension.
 #[derive(Clone, Debug)]
@@ -77,6 +86,17 @@ impl Window {
     fn is_trivial(&self, axis: usize) -> bool {
         let padding = (self.low[axis], self.high[axis]);
         (self.sizes[axis], self.strides[axis], self.base[axis], padding) == (1, 1, 1, (0, 0))
+    }
+
+    /// Where the window's element of this number, in row-major order, lies relative to its first.
+    fn offsets(&self, number: i64) -> Vec<i64> {
+        let mut offsets = vec![0; self.rank()];
+        let mut rest = number;
+        for axis in (0..self.rank()).rev() {
+            offsets[axis] = rest % self.sizes[axis] * self.dilations[axis];
+            rest /= self.sizes[axis];
+        }
+        offsets
     }
 
     /// The distance between the first and the last element of the window, and one.

@@ -148,7 +148,7 @@ fn encode_attribute(module: &Module, attribute: &Attribute, out: &mut Vec<Piece>
             match &constant.data {
                 Data::Splat(bytes) => encode_bytes(11, bytes, out),
                 Data::Bytes(bytes) if bytes.len() <= COMPARED => encode_bytes(12, bytes, out),
-                Data::Bytes(_) => out.push(Piece::Constant(*id)),
+                Data::Bytes(_) | Data::Mapped(_) => out.push(Piece::Constant(*id)),
                 Data::Source(range) => {
                     out.extend([13, range.start as u64, range.end as u64].map(Piece::from));
                 }

@@ -61,6 +61,11 @@ const ROWS: &[&[Row]] = &[
 static INDEX: LazyLock<FxHashMap<&'static str, Rewrite>> =
     LazyLock::new(|| ROWS.iter().flat_map(|rows| rows.iter()).copied().collect());
 
+/// The ops on complex tensors that are rewritten.
+pub(super) fn covered() -> impl Iterator<Item = &'static str> {
+    ROWS.iter().flat_map(|rows| rows.iter()).map(|row| row.0)
+}
+
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
     for function in module.functions() {
         if !is_concerned(module, function) {

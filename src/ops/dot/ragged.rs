@@ -1,0 +1,139 @@
+//! `chlo.ragged_dot`: products of matrices whose rows come in groups, and each group has a matrix of its own.
+//!
+//! The lengths of the groups are data, so there are as many products as the sizes allow, of which the elements of a
+//! group are kept: every row is multiplied with every group's matrix. Rows behind the last group are zero.
+
+use super::contraction::Pairs;
+use crate::ir::{Element, OpId, ValueId};
+use crate::ops::{Lower, Lowered, Refusal};
+
+const NUMBERS: &str = "ragged_dot_dimension_numbers";
+
+pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
+    let field = |name: &'static str| -> Result<Vec<usize>, Refusal> {
+        Ok(cx.field_ints(op, NUMBERS, name)?.into_iter().map(|dim| dim as usize).collect())
+    };
+    let zip = |left: Vec<usize>, right: Vec<usize>| left.into_iter().zip(right).collect::<Vec<_>>();
+    let batch = zip(field("lhs_batching_dimensions")?, field("rhs_batching_dimensions")?);
+    let contracting = zip(field("lhs_contracting_dimensions")?, field("rhs_contracting_dimensions")?);
+    let (ragged, group) = (field("lhs_ragged_dimensions")?, field("rhs_group_dimensions")?);
+    let &[ragged] = ragged.as_slice() else {
+        return Err(Refusal::Attribute { name: NUMBERS, why: "one ragged dimension is expected".into() });
+    };
+    let (element, sizes) = cx.result(op, 0)?;
+    if !element.is_float() {
+        return Err(Refusal::form("integers"));
+    }
+    let groups = cx.operand_sizes(op, 2)?;
+    let &[groups] = groups.as_slice() else {
+        return Err(Refusal::form("groups that differ along a batch"));
+    };
+    let (lhs_sizes, rhs_sizes) = (cx.operand_sizes(op, 0)?, cx.operand_sizes(op, 1)?);
+    let dims = batch.iter().chain(&contracting);
+    if dims.clone().any(|&(left, right)| lhs_sizes.get(left) != rhs_sizes.get(right))
+        || ragged >= lhs_sizes.len()
+        || group.iter().any(|&group| rhs_sizes.get(group) != Some(&groups))
+    {
+        return Err(Refusal::form("dimensions that do not fit"));
+    }
+    if sizes.contains(&0) {
+        return Ok(cx.constant(element, &sizes, &[]).into());
+    }
+    let zero = cx.scalar(element, 0.0);
+    if lhs_sizes.contains(&0) || rhs_sizes.contains(&0) {
+        return Ok(cx.broadcast_to(zero, &sizes).into());
+    }
+    let (lhs, rhs) = (cx.full(op, 0)?, cx.full(op, 1)?);
+    let (lhs, rhs) = (cx.cast(lhs, element), cx.cast(rhs, element));
+    let lengths = cx.full(op, 2)?;
+    let pairs = Pairs { batch, contracting };
+    let is_contracting = pairs.contracting.iter().any(|&(left, _)| left == ragged);
+    let is_batch = pairs.batch.iter().any(|&(left, _)| left == ragged);
+    let result = match (group.as_slice(), is_contracting, is_batch) {
+        (&[group], false, false) => rows(cx, lhs, rhs, &pairs, (ragged, group), lengths),
+        ([], true, false) => sums(cx, lhs, rhs, &pairs, ragged, lengths),
+        // The groups lie along the batch, which no product crosses.
+        ([], false, true) => cx.contract(lhs, rhs, &pairs),
+        _ => {
+            let why = "a group dimension goes with a ragged dimension of the rows alone".into();
+            return Err(Refusal::Attribute { name: NUMBERS, why });
+        }
+    };
+    if cx.sizes(result) != sizes {
+        return Err(Refusal::form("a result of another shape"));
+    }
+    Ok(result.into())
+}
+
+/// Whether place `i` of `size` is in group `g`: `[groups, size]`.
+fn members(cx: &mut Lower, lengths: ValueId, size: i64) -> ValueId {
+    let groups = cx.sizes(lengths)[0];
+    let lengths = cx.cast(lengths, Element::I64);
+    let axis = cx.integer(Element::I64, 0);
+    let ends = cx.node("CumSum", &[lengths, axis]).like(lengths);
+    let ends = cx.reshape(ends, &[groups, 1]);
+    let lengths = cx.reshape(lengths, &[groups, 1]);
+    let places = cx.iota(Element::I64, 2, 1, size);
+    cx.formula([ends, lengths, places], |[ends, lengths, places]| {
+        places.less(ends) & places.greater_equal(ends - lengths)
+    })
+}
+
+/// The ragged dimension is one of the result: each row has the sum over the groups of its products, of which those of
+/// other groups count nothing, whatever they are.
+fn rows(
+    cx: &mut Lower,
+    lhs: ValueId,
+    rhs: ValueId,
+    pairs: &Pairs,
+    (ragged, group): (usize, usize),
+    lengths: ValueId,
+) -> ValueId {
+    let element = cx.element(lhs);
+    let products = cx.contract(lhs, rhs, pairs);
+    let batch = pairs.batch.len();
+    let taken = |dim: usize, of: fn(&(usize, usize)) -> usize| {
+        pairs.batch.iter().chain(&pairs.contracting).map(of).any(|other| other == dim)
+    };
+    let free = |dim: usize, of: fn(&(usize, usize)) -> usize| (0..dim).filter(|&dim| !taken(dim, of)).count();
+    let row = batch + free(ragged, |pair| pair.0);
+    let of_group = batch + free(cx.rank(lhs), |pair| pair.0) + free(group, |pair| pair.1);
+    let mut sizes = cx.sizes(products);
+    let members = members(cx, lengths, sizes[row]);
+    // The rows come before the groups.
+    let members = cx.transpose(members, &[1, 0]);
+    let mut aligned = vec![1; sizes.len()];
+    (aligned[row], aligned[of_group]) = (sizes[row], sizes[of_group]);
+    let members = cx.reshape(members, &aligned);
+    let kept = cx.formula([members, products], |[members, products]| members.select(products, 0.0));
+    sizes.remove(of_group);
+    let axes = cx.int64s(&[of_group as i64]);
+    cx.node("ReduceSum", &[kept, axes]).int("keepdims", 0).out(element, &sizes)
+}
+
+/// The ragged dimension is summed over: each group has the sums over its places, in a first dimension of the result.
+fn sums(
+    cx: &mut Lower,
+    lhs: ValueId,
+    rhs: ValueId,
+    pairs: &Pairs,
+    ragged: usize,
+    lengths: ValueId,
+) -> ValueId {
+    let size = cx.sizes(lhs)[ragged];
+    let members = members(cx, lengths, size);
+    let groups = cx.sizes(members)[0];
+    let other = pairs.contracting.iter().find(|pair| pair.0 == ragged).map_or(0, |pair| pair.1);
+    let mut masked = |value: ValueId, dim: usize| {
+        let mut aligned = vec![1; cx.rank(value) + 1];
+        (aligned[0], aligned[dim + 1]) = (groups, size);
+        let members = cx.reshape(members, &aligned);
+        cx.formula([members, value], |[members, value]| members.select(value, 0.0))
+    };
+    let (lhs, rhs) = (masked(lhs, ragged), masked(rhs, other));
+    let behind = |pairs: &[(usize, usize)]| pairs.iter().map(|&(a, b)| (a + 1, b + 1)).collect::<Vec<_>>();
+    let mut batch = behind(&pairs.batch);
+    batch.insert(0, (0, 0));
+    let pairs = Pairs { batch, contracting: behind(&pairs.contracting) };
+    cx.contract(lhs, rhs, &pairs)
+}

@@ -1,0 +1,47 @@
+//! Maxima, minima and bounds, for all element types but `bool`.
+//!
+//! ONNX Runtime's `Max`, `Min` and `Clip` on `i64` compare numbers with equal upper halves by their lower halves as
+//! if these were signed: to them 2^31 is less than 5. A constant bound is no help, as any number of its upper half can
+//! come. Only where all numbers fit 32 bits are they right, since then equal upper halves mean equal signs.
+
+use super::Lower;
+use crate::ir::{Element, ValueId};
+
+impl Lower<'_> {
+    /// The larger of two values, which broadcast; NaN if one is.
+    pub fn larger(&mut self, first: ValueId, second: ValueId) -> ValueId {
+        if self.are_ordered(&[first, second]) {
+            return self.elementwise("Max", &[first, second]);
+        }
+        self.formula([first, second], |[first, second]| first.less(second).select(second, first))
+    }
+
+    /// The smaller of two values, which broadcast; NaN if one is.
+    pub fn smaller(&mut self, first: ValueId, second: ValueId) -> ValueId {
+        if self.are_ordered(&[first, second]) {
+            return self.elementwise("Min", &[first, second]);
+        }
+        self.formula([first, second], |[first, second]| second.less(first).select(second, first))
+    }
+
+    /// The value between two scalar bounds; where the lower one is above the other, it is the other. Bounds that are
+    /// NaN are dropped.
+    pub fn bounded(&mut self, value: ValueId, low: ValueId, high: ValueId) -> ValueId {
+        if self.are_ordered(&[value, low, high]) {
+            return self.node("Clip", &[value, low, high]).like(value);
+        }
+        self.formula([value, low, high], |[value, low, high]| {
+            let raised = value.less(low).select(low, value);
+            high.less(raised).select(high, raised)
+        })
+    }
+
+    /// Whether ONNX Runtime's kernels know the order of all numbers that these values can have.
+    fn are_ordered(&self, values: &[ValueId]) -> bool {
+        let narrow = |&value: &ValueId| {
+            let range = self.range(value);
+            range.low >= i64::from(i32::MIN) && range.high <= i64::from(i32::MAX)
+        };
+        values.iter().any(|&value| self.element(value) != Element::I64) || values.iter().all(narrow)
+    }
+}

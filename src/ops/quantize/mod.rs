@@ -1,0 +1,222 @@
+//! `uniform_quantize` and `uniform_dequantize` between floats and the integers that quantized tensors store.
+//!
+//! The pass `quantize` has turned quantized types into their storage types before, and left the quantized type in
+//! the attribute [`ATTRIBUTE`] of these ops.
+
+mod uniform;
+
+pub use uniform::Quantization;
+
+use super::constant::{float_bytes, integer_bytes};
+use super::elementwise::truncate;
+use super::{Elements, Lower, Lowered, Refusal, Row, noted};
+use crate::ir::{Attribute, Element, OpId, ValueId};
+
+/// The attribute that holds the quantized type behind an op on its storage type.
+pub const ATTRIBUTE: &str = "quantized_type";
+
+const ELEMENTS: Elements = Elements::FLOAT.or(Elements::INTEGER).or(Elements::NIBBLE);
+
+pub(super) const ROWS: &[Row] = &[
+    noted(
+        "stablehlo.uniform_dequantize",
+        ELEMENTS,
+        dequantize,
+        "DequantizeLinear to f32; its arithmetic for other floats, and for i32 beside a zero point",
+    ),
+    noted(
+        "stablehlo.uniform_quantize",
+        ELEMENTS,
+        quantize,
+        "QuantizeLinear from f32; its arithmetic for other floats and where an odd zero point makes ties differ",
+    ),
+];
+
+/// The quantization that an op converts from or to.
+fn quantization(cx: &Lower, op: OpId) -> Result<Quantization, Refusal> {
+    let Some(Attribute::Type(ty)) = cx.module.attribute(op, ATTRIBUTE) else {
+        return Err(Refusal::Missing(ATTRIBUTE));
+    };
+    Quantization::of(cx.module, *ty).ok_or_else(|| Refusal::Attribute {
+        name: ATTRIBUTE,
+        why: "a uniform quantized type is expected".into(),
+    })
+}
+
+/// A parameter as ONNX's ops want it: a scalar, or a list along the axis.
+fn parameter(cx: &mut Lower, q: &Quantization, element: Element, bytes: Vec<u8>) -> ValueId {
+    let sizes: Vec<i64> = q.axis.iter().map(|_| q.scales.len() as i64).collect();
+    cx.constant(element, &sizes, &bytes)
+}
+
+/// A parameter that broadcasts against a value of this rank.
+fn aligned(cx: &mut Lower, q: &Quantization, rank: usize, parameter: ValueId) -> ValueId {
+    let Some(axis) = q.axis else { return parameter };
+    let behind = rank.saturating_sub(axis as usize + 1);
+    let mut sizes = vec![q.scales.len() as i64];
+    sizes.extend(vec![1; behind]);
+    cx.reshape(parameter, &sizes)
+}
+
+fn scales(cx: &mut Lower, q: &Quantization, element: Element) -> ValueId {
+    let bytes = q.scales.iter().flat_map(|&scale| float_bytes(element, scale)).collect();
+    parameter(cx, q, element, bytes)
+}
+
+fn zero_points(cx: &mut Lower, q: &Quantization, element: Element) -> ValueId {
+    let bytes = q.zero_points.iter().flat_map(|&zero_point| integer_bytes(element, zero_point)).collect();
+    parameter(cx, q, element, bytes)
+}
+
+/// The operand, in full where its positions along the axis must be told apart.
+fn operand(cx: &mut Lower, op: OpId, q: &Quantization) -> Result<ValueId, Refusal> {
+    let Some(axis) = q.axis else { return cx.operand(op, 0) };
+    let sizes = cx.operand_sizes(op, 0)?;
+    if sizes.get(axis as usize) != Some(&(q.scales.len() as i64)) {
+        let why = format!("{} scales do not fit dimension {axis}", q.scales.len());
+        return Err(Refusal::form(why));
+    }
+    cx.full(op, 0)
+}
+
+/// Whether ONNX Runtime's kernels have the storage type on both sides.
+fn has_kernel(q: &Quantization) -> bool {
+    q.expressed == Element::F32 && q.storage.bits() <= 16
+}
+
+/// Storage types of other widths than eight bits came later.
+fn require(cx: &mut Lower, q: &Quantization, op: &'static str) -> Result<(), Refusal> {
+    if q.storage.bits() == 8 { Ok(()) } else { cx.require(op, 21) }
+}
+
+/// `(q - zero_point) * scale` (StableHLO spec, uniform_dequantize).
+fn dequantize(cx: &mut Lower, op: OpId) -> Lowered {
+    let q = quantization(cx, op)?;
+    let stored = operand(cx, op, &q)?;
+    let sizes = cx.sizes(stored);
+    let scale = scales(cx, &q, q.expressed);
+    let symmetric = q.zero_points.iter().all(|&zero_point| zero_point == 0);
+    // Of i32 ONNX Runtime takes no zero point but 0.
+    if has_kernel(&q) || (q.expressed == Element::F32 && q.storage == Element::I32 && symmetric) {
+        if q.storage != Element::I32 {
+            require(cx, &q, "DequantizeLinear")?;
+        }
+        let mut operands = vec![stored, scale];
+        if !symmetric {
+            operands.push(zero_points(cx, &q, q.storage));
+        }
+        let node = cx.node("DequantizeLinear", &operands);
+        let node = if let Some(axis) = q.axis { node.int("axis", axis) } else { node };
+        return Ok(node.out(q.expressed, &sizes).into());
+    }
+    // The difference of two integers of up to 16 bits fits 32, and that of 32 bits fits 64.
+    let wide = if q.storage.bits() == 32 { Element::I64 } else { Element::I32 };
+    let scale = aligned(cx, &q, sizes.len(), scale);
+    let zero_point = zero_points(cx, &q, wide);
+    let zero_point = aligned(cx, &q, sizes.len(), zero_point);
+    let number = cx.formula([stored, scale, zero_point], |[stored, scale, zero_point]| {
+        let distance = if symmetric { stored } else { stored.cast(wide) - zero_point };
+        distance.cast(q.expressed) * scale
+    });
+    Ok(number.into())
+}
+
+/// `round(clamp(x / scale + zero_point))`, ties to even, and 0 for NaN (StableHLO spec, uniform_quantize).
+///
+/// `QuantizeLinear` adds the zero point behind the rounding. An even one leaves ties what they are; an odd one turns
+/// even into odd, so there the arithmetic is written out.
+fn quantize(cx: &mut Lower, op: OpId) -> Lowered {
+    let q = quantization(cx, op)?;
+    let number = operand(cx, op, &q)?;
+    let even = q.zero_points.iter().all(|zero_point| zero_point % 2 == 0);
+    let whole = q.limits == super::integer_limits(q.storage);
+    // Clip has kernels for eight bits.
+    if even && has_kernel(&q) && (whole || q.storage.bits() == 8) {
+        require(cx, &q, "QuantizeLinear")?;
+        let number = without_nan(cx, &q, number);
+        let stored = quantize_linear(cx, &q, number);
+        if whole {
+            return Ok(stored.into());
+        }
+        let (low, high) = (cx.integer(q.storage, q.limits.0), cx.integer(q.storage, q.limits.1));
+        return Ok(cx.elementwise("Clip", &[stored, low, high]).into());
+    }
+    let rank = cx.rank(number);
+    let scale = scales(cx, &q, q.expressed);
+    let scale = aligned(cx, &q, rank, scale);
+    let bytes =
+        q.zero_points.iter().flat_map(|&zero_point| float_bytes(q.expressed, zero_point as f64)).collect();
+    let zero_point = parameter(cx, &q, q.expressed, bytes);
+    let zero_point = aligned(cx, &q, rank, zero_point);
+    let (low, high) = (q.limits.0 as f64, q.limits.1 as f64);
+    let rounded = cx.formula([number, scale, zero_point], |[number, scale, zero_point]| {
+        (number / scale + zero_point).clip(low, high).unary("Round")
+    });
+    Ok(truncate(cx, rounded, q.storage).into())
+}
+
+fn quantize_linear(cx: &mut Lower, q: &Quantization, number: ValueId) -> ValueId {
+    let scale = scales(cx, q, Element::F32);
+    // The zero point is also what tells the element type, so it is there when it is 0.
+    let zero_point = zero_points(cx, q, q.storage);
+    let sizes = cx.sizes(number);
+    let node = cx.node("QuantizeLinear", &[number, scale, zero_point]);
+    let node = if let Some(axis) = q.axis { node.int("axis", axis) } else { node };
+    node.out(q.storage, &sizes)
+}
+
+/// NaN becomes the number that is stored as 0, as XLA converts NaN to 0; `QuantizeLinear` leaves it open.
+fn without_nan(cx: &mut Lower, q: &Quantization, number: ValueId) -> ValueId {
+    if bound(cx, number, 8).is_some() {
+        return number;
+    }
+    let rank = cx.rank(number);
+    let zeros = q.scales.iter().zip(&q.zero_points).map(|(scale, &zero_point)| scale * -(zero_point as f64));
+    let bytes = zeros.flat_map(|zero| float_bytes(Element::F32, zero)).collect();
+    let zero = parameter(cx, q, Element::F32, bytes);
+    let zero = aligned(cx, q, rank, zero);
+    cx.formula([number, zero], |[number, zero]| number.is_nan().select(zero, number))
+}
+
+/// A magnitude that a value does not exceed, where the ops that compute it tell; such a value is no NaN. `depth`
+/// of them are looked at.
+fn bound(cx: &Lower, value: ValueId, depth: u32) -> Option<f64> {
+    if let Some(number) = cx.known_number(value) {
+        return Some(number.abs()).filter(|number| number.is_finite());
+    }
+    let op = cx.module.defining_op(value).filter(|_| depth > 0)?;
+    let operands = &cx.module.op(op).operands;
+    let of = |index: usize| bound(cx, *operands.get(index)?, depth - 1);
+    let found = match cx.module.op_name(op) {
+        "onnx.DequantizeLinear" => {
+            let limit = 2f64.powi(cx.element(operands[0]).bits() as i32 + 1);
+            limit * largest(cx, operands[1])?
+        }
+        "onnx.Add" | "onnx.Sub" => of(0)? + of(1)?,
+        "onnx.Mul" => of(0)? * of(1)?,
+        "onnx.MatMul" => of(0)? * of(1)? * cx.sizes(operands[0]).last().copied().unwrap_or(1) as f64,
+        "onnx.Conv" => {
+            let taps: i64 = cx.sizes(operands[1]).iter().skip(1).product();
+            let bias = if operands.len() > 2 { of(2)? } else { 0.0 };
+            of(0)? * of(1)? * taps as f64 + bias
+        }
+        "onnx.Max" | "onnx.Min" => of(0)?.max(of(1)?),
+        "onnx.Tanh" | "onnx.Sigmoid" | "onnx.Sin" | "onnx.Cos" | "onnx.Sign" => of(0).map(|_| 1.0)?,
+        "onnx.Floor" | "onnx.Ceil" | "onnx.Round" => of(0)? + 1.0,
+        "onnx.Abs" | "onnx.Neg" | "onnx.Relu" | "onnx.Clip" | "onnx.Identity" | "onnx.Reshape"
+        | "onnx.Transpose" | "onnx.Slice" | "onnx.Expand" => of(0)?,
+        _ => return None,
+    };
+    // Sums in between may be larger than what they end in by no more than this.
+    Some(found).filter(|&found| found < 1e36)
+}
+
+/// The largest of the scales, which are a constant.
+fn largest(cx: &Lower, value: ValueId) -> Option<f64> {
+    let constant = cx.module.constant(cx.module.constant_of(value)?);
+    let count = cx.sizes(value).iter().product::<i64>();
+    let bytes = constant.data.bytes(cx.source, usize::try_from(count).ok()?, 4);
+    let floats =
+        bytes.chunks_exact(4).map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
+    Some(floats.map(|float| f64::from(float.abs())).fold(0.0, f64::max))
+}

@@ -1,0 +1,188 @@
+//! Random bits, which are XLA's: the two counter-based generators of Salmon et al., "Parallel random numbers: as
+//! easy as 1, 2, 3" (SC 2011), with the layout of states and results of XLA's `RngBitGeneratorExpander`.
+//!
+//! A state is a key followed by a counter. Each element's counter is that of the state plus the element's position
+//! among the blocks that are generated, and the new state's counter is behind the last of them.
+
+use super::formula::Term;
+use super::{Elements, Lower, Lowered, Refusal, Row, noted};
+use crate::ir::{Element, OpId, ValueId};
+
+pub(super) const ROWS: &[Row] = &[noted(
+    "stablehlo.rng_bit_generator",
+    Elements::INTEGER,
+    rng_bit_generator,
+    "ThreeFry or Philox, written out; the default is Philox, as on XLA's CPU",
+)];
+
+fn rng_bit_generator(cx: &mut Lower, op: OpId) -> Lowered {
+    let philox = match cx.word(op, "rng_algorithm")? {
+        "THREE_FRY" => false,
+        "PHILOX" | "DEFAULT" => true,
+        other => return Err(Refusal::form(format!("the algorithm {other}"))),
+    };
+    let words = cx.operand_sizes(op, 0)?;
+    let element = cx.operand_type(op, 0)?.element;
+    if element != Element::U64 || !(words == [2] || (philox && words == [3])) {
+        return Err(Refusal::form(format!(
+            "a state of {words:?} elements of {}",
+            element.name().unwrap_or("?")
+        )));
+    }
+    let state = cx.full(op, 0)?;
+    let (element, sizes) = cx.result(op, 1)?;
+    if sizes.contains(&0) {
+        let nothing = cx.constant(element, &sizes, &[]);
+        return Ok([state, nothing].into_iter().collect());
+    }
+    let words: Vec<ValueId> = (0..words[0]).map(|word| cx.slice(state, &[word], &[word + 1], &[1])).collect();
+    let wide = element.bits() == 64;
+    let (state, bits) = match (philox, &words[..]) {
+        (true, &[key, low, high]) => philox_bits(cx, key, [low, high], wide, &sizes),
+        // A counter of 64 bits is followed by the key.
+        (true, &[key, low]) => {
+            let (mut state, bits) = philox_bits(cx, key, [low, key], wide, &sizes);
+            state.pop();
+            (state, bits)
+        }
+        (_, &[key, counter]) if wide => threefry_words(cx, key, counter, &sizes),
+        (_, &[key, counter]) => threefry_halves(cx, key, counter, &sizes),
+        _ => return Err(Refusal::form("the state is no key with a counter")),
+    };
+    let state = cx.concat(&state, 0);
+    // Of narrower elements XLA takes the lower bits.
+    let bits = cx.cast(bits, element);
+    Ok([state, bits].into_iter().collect())
+}
+
+/// The lower and the upper half of a word of 64 bits.
+fn halves(word: Term<'_>) -> [Term<'_>; 2] {
+    [word.cast(Element::U32), word.shift_right(32i64).cast(Element::U32)]
+}
+
+/// The word of 64 bits with these halves, the lower first.
+fn joined<'f>([low, high]: [Term<'f>; 2]) -> Term<'f> {
+    low.cast(Element::U64) | high.cast(Element::U64).shift_left(32i64)
+}
+
+/// Joins values on a new dimension behind dimension `axis`, so that their elements take turns along it, and cuts off
+/// what the sizes do not have.
+fn interleaved(cx: &mut Lower, values: &[ValueId], axis: usize, sizes: &[i64]) -> ValueId {
+    let parts = values.len() as i64;
+    let mut apart = sizes.to_vec();
+    apart[axis] = (sizes[axis] + parts - 1) / parts;
+    apart.insert(axis + 1, 1);
+    let values: Vec<ValueId> = values.iter().map(|&value| cx.reshape(value, &apart)).collect();
+    let together = cx.concat(&values, axis + 1);
+    let mut whole = sizes.to_vec();
+    whole[axis] = apart[axis] * parts;
+    let together = cx.reshape(together, &whole);
+    cx.slice(together, &vec![0; sizes.len()], sizes, &vec![1; sizes.len()])
+}
+
+// ThreeFry.
+
+/// 32 bits for each element: a block gives two, which are neighbours along the first even dimension, or else along
+/// the longest.
+fn threefry_halves(cx: &mut Lower, key: ValueId, counter: ValueId, sizes: &[i64]) -> (Vec<ValueId>, ValueId) {
+    let longest = || (0..sizes.len()).rev().max_by_key(|&axis| sizes[axis]);
+    let axis = (0..sizes.len()).find(|&axis| sizes[axis] % 2 == 0).or_else(longest);
+    let blocks = match axis {
+        Some(axis) => sizes.iter().product::<i64>() / sizes[axis] * ((sizes[axis] + 1) / 2),
+        None => 1,
+    };
+    let (state, [first, second]) = threefry(cx, key, counter, blocks);
+    let bits = match axis {
+        Some(axis) => interleaved(cx, &[first, second], axis, sizes),
+        None => cx.reshape(first, &[]),
+    };
+    (state, bits)
+}
+
+/// 64 bits for each element, which a block gives.
+fn threefry_words(cx: &mut Lower, key: ValueId, counter: ValueId, sizes: &[i64]) -> (Vec<ValueId>, ValueId) {
+    let (state, words) = threefry(cx, key, counter, sizes.iter().product());
+    let bits = cx.formula(words, joined);
+    (state, cx.reshape(bits, sizes))
+}
+
+/// The new state, and two words for each of so many blocks.
+fn threefry(cx: &mut Lower, key: ValueId, counter: ValueId, blocks: i64) -> (Vec<ValueId>, [ValueId; 2]) {
+    let positions = cx.iota(Element::U64, 1, 0, blocks);
+    let words = cx.formulas([key, counter, positions], |[key, counter, positions]| {
+        threefry2x32(halves(counter + positions), halves(key))
+    });
+    let behind = cx.formula([counter], |[counter]| counter + blocks);
+    (vec![key, behind], words)
+}
+
+/// By how many bits a round rotates; eight rounds, then the same again.
+const ROTATIONS: [[i64; 4]; 2] = [[13, 15, 26, 6], [17, 29, 16, 24]];
+
+/// Threefry-2x32 with 20 rounds, in groups of four between which a word of the key is added.
+fn threefry2x32<'f>([x, y]: [Term<'f>; 2], key: [Term<'f>; 2]) -> [Term<'f>; 2] {
+    let keys = [key[0], key[1], key[0] ^ key[1] ^ 0x1BD1_1BDA_i64];
+    let (mut x, mut y) = (x + keys[0], y + keys[1]);
+    for group in 0..5 {
+        for rotation in ROTATIONS[group % 2] {
+            x = x + y;
+            y = x ^ (y.shift_left(rotation) | y.shift_right(32 - rotation));
+        }
+        x = x + keys[(group + 1) % 3];
+        y = y + (keys[(group + 2) % 3] + (group as i64 + 1));
+    }
+    [x, y]
+}
+
+// Philox.
+
+/// A block gives four words of 32 bits or two of 64, which follow each other.
+fn philox_bits(
+    cx: &mut Lower,
+    key: ValueId,
+    counter: [ValueId; 2],
+    wide: bool,
+    sizes: &[i64],
+) -> (Vec<ValueId>, ValueId) {
+    let count: i64 = sizes.iter().product();
+    let words = if wide { 2 * count } else { count };
+    let blocks = (words + 3) / 4;
+    let positions = cx.iota(Element::U64, 1, 0, blocks);
+    let words = cx.formulas([key, counter[0], counter[1], positions], |[key, low, high, positions]| {
+        let [low, high] = advanced([low, high], positions);
+        let ([a, b], [c, d]) = (halves(low), halves(high));
+        philox4x32([a, b, c, d], halves(key))
+    });
+    let [low, high] = cx.formulas(counter, |[low, high]| advanced([low, high], low.beside(blocks)));
+    let flat = if wide {
+        let words = cx.formulas(words, |[a, b, c, d]| [joined([a, b]), joined([c, d])]);
+        interleaved(cx, &words, 0, &[count])
+    } else {
+        interleaved(cx, &words, 0, &[count])
+    };
+    (vec![key, low, high], cx.reshape(flat, sizes))
+}
+
+/// A number of 128 bits, the lower half first, plus one of 64 bits.
+fn advanced<'f>([low, high]: [Term<'f>; 2], by: Term<'f>) -> [Term<'f>; 2] {
+    let sum = low + by;
+    [sum, high + sum.less(low).cast(Element::U64)]
+}
+
+/// The factors of a round, and what it adds to the key.
+const FACTORS: [i64; 2] = [0xD251_1F53, 0xCD9E_8D57];
+const STEPS: [i64; 2] = [0x9E37_79B9, 0xBB67_AE85];
+
+/// Philox-4x32 with 10 rounds.
+fn philox4x32<'f>(counter: [Term<'f>; 4], key: [Term<'f>; 2]) -> [Term<'f>; 4] {
+    let ([mut a, mut b, mut c, mut d], [mut k, mut l]) = (counter, key);
+    for round in 0..10 {
+        if round > 0 {
+            (k, l) = (k + STEPS[0], l + STEPS[1]);
+        }
+        let [low, high] = halves(a.cast(Element::U64) * FACTORS[0]);
+        let [other_low, other_high] = halves(c.cast(Element::U64) * FACTORS[1]);
+        (a, b, c, d) = (other_high ^ b ^ k, other_low, high ^ d ^ l, low);
+    }
+    [a, b, c, d]
+}

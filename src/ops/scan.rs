@@ -1,0 +1,77 @@
+//! `chlo.scan`: a `Loop` over the slices of its inputs along a dimension, in which some values are carried and others
+//! are joined to the outputs.
+
+use super::{Lower, Lowered, Refusal};
+use crate::ir::{Element, OpId, ValueId};
+
+pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
+    let body = cx.region(op, 0)?;
+    let dimension = cx.int(op, "dimension")? as usize;
+    let reverse = cx.flag(op, "is_reverse");
+    let counts = |name: &'static str| -> Result<(usize, usize), Refusal> {
+        match cx.ints(op, name)?[..] {
+            [apart, carried] => Ok((apart as usize, carried as usize)),
+            _ => Err(Refusal::Attribute { name, why: "two numbers are expected".into() }),
+        }
+    };
+    let (inputs, _) = counts("operandSegmentSizes")?;
+    let (outputs, carried) = counts("resultSegmentSizes")?;
+    let mut types = Vec::with_capacity(outputs + carried);
+    for index in 0..outputs + carried {
+        types.push(cx.result(op, index)?);
+    }
+    let operands = cx.fulls(op)?;
+    let (scanned, inits) = operands.split_at(inputs);
+    let lengths: Vec<i64> = scanned
+        .iter()
+        .map(|&input| cx.sizes(input)[dimension])
+        .chain(types[..outputs].iter().map(|(_, sizes)| sizes[dimension]))
+        .collect();
+    let Some(&length) = lengths.first() else { return Err(Refusal::form("nothing to scan")) };
+    if lengths.iter().any(|&other| other != length) {
+        return Err(Refusal::form("inputs and outputs of different lengths"));
+    }
+    if length == 0 {
+        let empty = types[..outputs].iter().map(|(element, sizes)| cx.constant(*element, sizes, &[]));
+        let empty: Vec<ValueId> = empty.collect();
+        return Ok(empty.into_iter().chain(inits.iter().copied()).collect());
+    }
+    let slice = |sizes: &[i64]| {
+        let mut sizes = sizes.to_vec();
+        sizes.remove(dimension);
+        sizes
+    };
+    let mut arguments = vec![(Element::I64, Vec::new()), (Element::Bool, Vec::new())];
+    arguments.extend(types[outputs..].iter().cloned());
+    let graph = cx.graph(&arguments, |cx, values| {
+        let number = values[0];
+        let index = if reverse { cx.formula([number], |[number]| -number + (length - 1)) } else { number };
+        let mut bound = Vec::with_capacity(operands.len());
+        for &input in scanned {
+            let (element, sizes) = (cx.element(input), slice(&cx.sizes(input)));
+            let node = cx.node("Gather", &[input, index]).int("axis", dimension as i64);
+            bound.push(node.out(element, &sizes));
+        }
+        bound.extend(&values[2..]);
+        let returned = cx.inline(body, &bound)?;
+        let (joined, carried) = returned.split_at(outputs);
+        Ok([&[values[1]], carried, joined].concat())
+    })?;
+    let mut results = types[outputs..].to_vec();
+    for (element, sizes) in &types[..outputs] {
+        results.push((*element, [vec![length], slice(sizes)].concat()));
+    }
+    let mut loop_operands = vec![cx.integer(Element::I64, length), cx.absent()];
+    loop_operands.extend(inits);
+    let results = cx.node("Loop", &loop_operands).region(graph).outs(&results);
+    let (carried, joined) = results.split_at(carried);
+    let mut values = Vec::with_capacity(results.len());
+    for &output in joined {
+        let output = if reverse { cx.reverse(output, &[0]) } else { output };
+        let rank = cx.rank(output) as i64;
+        let mut order: Vec<i64> = (1..rank).collect();
+        order.insert(dimension, 0);
+        values.push(cx.transpose(output, &order));
+    }
+    Ok(values.into_iter().chain(carried.iter().copied()).collect())
+}

@@ -1,0 +1,84 @@
+//! The calls that pick the largest elements: `ApproxTopK`, made exact, and `mhlo.topk`.
+
+use super::comparator::{Key, Zeros};
+use crate::ir::{Attribute, OpId};
+use crate::ops::{Lower, Lowered, Refusal};
+
+/// A field of the call's configuration.
+fn option<'m>(cx: &'m Lower, op: OpId, attributes: &[&str], name: &str) -> Option<&'m Attribute> {
+    attributes
+        .iter()
+        .find_map(|key| cx.module.attribute(op, key).and_then(|config| cx.module.field(config, name)))
+}
+
+/// `ApproxTopK` of values and what goes with them: exact results are as good as it may give, and are what XLA gives on
+/// processors. Its comparator is a function that is known by the name that JAX gives it.
+pub(in crate::ops) fn approx_top_k(cx: &mut Lower, op: OpId) -> Lowered {
+    let config = |name: &'static str| {
+        option(cx, op, &["mhlo.backend_config", "backend_config"], name).ok_or(Refusal::Missing(name))
+    };
+    let number = |name: &'static str| {
+        let why = || Refusal::Attribute { name, why: "a number is expected".into() };
+        config(name)?.as_integer().ok_or_else(why)
+    };
+    let (dimension, k) = (number("reduction_dim")?, number("top_k")?);
+    if config("aggregate_to_topk")?.as_bool() != Some(true) {
+        return Err(Refusal::form("candidates that are not aggregated"));
+    }
+    let descending = match cx.module.attribute(op, "called_computations") {
+        Some(Attribute::Array(called)) => match called.first() {
+            Some(Attribute::SymbolRef(path)) if called.len() == 1 => {
+                let name = path.last().map_or("", |&symbol| cx.module.symbols.get(symbol));
+                match (name.contains("top_k_gt_"), name.contains("top_k_lt_")) {
+                    (true, false) => true,
+                    (false, true) => false,
+                    _ => return Err(Refusal::form("a comparator that is not JAX's")),
+                }
+            }
+            _ => return Err(Refusal::form("not one comparator")),
+        },
+        _ => return Err(Refusal::Missing("called_computations")),
+    };
+    if cx.operand_count(op) != 4 || cx.module.op(op).results.len() != 2 {
+        return Err(Refusal::form("another number of operands or results"));
+    }
+    let own = cx.operand_sizes(op, 0)?;
+    let axis = usize::try_from(dimension).ok().filter(|&axis| axis < own.len());
+    let Some(axis) = axis.filter(|&axis| (1..=own[axis]).contains(&k)) else {
+        return Err(Refusal::Attribute { name: "top_k", why: "it does not fit the operand".into() });
+    };
+    let mut expected = own.clone();
+    expected[axis] = k;
+    if cx.operand_sizes(op, 1)? != own || cx.result(op, 0)?.1 != expected || cx.result(op, 1)?.1 != expected {
+        return Err(Refusal::form("operands and results that do not fit"));
+    }
+    if own.contains(&0) {
+        let (first, second) = (cx.result(op, 0)?, cx.result(op, 1)?);
+        let results = [first, second].map(|(element, sizes)| cx.constant(element, &sizes, &[]));
+        return Ok(results.into_iter().collect());
+    }
+    let (values, with) = (cx.full(op, 0)?, cx.full(op, 1)?);
+    let order = cx.first_of(values, Key { operand: 0, descending, zeros: Zeros::Equal }, axis, k)?;
+    let picked = cx.reorder(values, order, axis);
+    let with = if super::counts_along(cx, op, 1, axis) {
+        let element = cx.operand_type(op, 1)?.element;
+        cx.cast(order, element)
+    } else {
+        cx.reorder(with, order, axis)
+    };
+    Ok([picked, with].into_iter().collect())
+}
+
+/// `mhlo.topk`, which is `chlo.top_k` with its `k` among the attributes of the call.
+pub(in crate::ops) fn mhlo_top_k(cx: &mut Lower, op: OpId) -> Lowered {
+    const WHERE: &[&str] = &["mhlo.attributes", "mhlo.backend_config", "backend_config"];
+    let k = option(cx, op, WHERE, "k").and_then(Attribute::as_integer).ok_or(Refusal::Missing("k"))?;
+    let largest = option(cx, op, WHERE, "largest").and_then(Attribute::as_bool).unwrap_or(true);
+    if cx.operand_count(op) != 1 || cx.module.op(op).results.len() != 2 {
+        return Err(Refusal::form("another number of operands or results"));
+    }
+    if !largest {
+        return Err(Refusal::form("the smallest elements"));
+    }
+    super::largest(cx, op, k)
+}

@@ -1,0 +1,120 @@
+//! Which argument gets which tensor.
+
+use super::path::{ArgumentPath, tree_order, without_value};
+use super::{Offer, Plan};
+use crate::diagnostic::{Diagnostics, catalogue};
+use crate::source::Span;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+/// Gives the sorted tensors of each file to the first arguments.
+pub(super) fn by_order(offers: &[Offer], arguments: usize, diagnostics: &mut Diagnostics) -> Plan {
+    if offers.len() > arguments {
+        diagnostics.push(catalogue::TooManyWeights { tensors: offers.len(), arguments });
+        return Plan::new();
+    }
+    let mut order: Vec<usize> = (0..offers.len()).collect();
+    // The offers of a file lie together.
+    for file in order.chunk_by_mut(|&x, &y| std::ptr::eq(offers[x].file, offers[y].file)) {
+        file.sort_by(|&x, &y| tree_order(&offers[x].path, &offers[y].path));
+    }
+    order.into_iter().enumerate().collect()
+}
+
+/// How an argument finds a tensor.
+struct Claim {
+    argument: usize,
+    /// Which of the argument's forms the tensor's path is: the lower, the more it says.
+    form: usize,
+}
+
+/// Gives each argument the tensor of its path, and reports what is left on both sides.
+pub(super) fn by_path(
+    offers: &[Offer],
+    paths: &[Option<ArgumentPath>],
+    spans: &[Span],
+    diagnostics: &mut Diagnostics,
+) -> Plan {
+    if paths.iter().all(Option::is_none) && !paths.is_empty() && !offers.is_empty() {
+        diagnostics.push(catalogue::NoWeightNames {});
+        return Plan::new();
+    }
+    let mut by_path: FxHashMap<&[String], Vec<usize>> = FxHashMap::default();
+    for (index, offer) in offers.iter().enumerate() {
+        by_path.entry(without_value(&offer.path)).or_default().push(index);
+    }
+    let mut claims: Vec<Vec<Claim>> = offers.iter().map(|_| Vec::new()).collect();
+    for (argument, path) in paths.iter().enumerate() {
+        let Some(path) = path else { continue };
+        let found = path.forms().enumerate().find_map(|(form, parts)| Some((form, by_path.get(parts)?)));
+        let Some((form, candidates)) = found else { continue };
+        match candidates[..] {
+            [offer] => claims[offer].push(Claim { argument, form }),
+            _ => {
+                let tensor = |&offer: &usize| {
+                    let Offer { file, tensor, .. } = &offers[offer];
+                    format!("`{}` of `{}`", tensor.name, file.name)
+                };
+                let candidates: Vec<String> = candidates.iter().map(tensor).collect();
+                let why = format!("{} have its path", candidates.join(" and "));
+                let (argument, at) = (&*path.short, spans[argument]);
+                diagnostics.push(catalogue::AmbiguousWeight { argument, why: &why, at });
+            }
+        }
+    }
+    let mut plan = Plan::new();
+    for (index, claims) in claims.iter().enumerate() {
+        let Some(best) = claims.iter().map(|claim| claim.form).min() else { continue };
+        let mut best = claims.iter().filter(|claim| claim.form == best);
+        let (Some(first), rest) = (best.next(), best.collect::<Vec<_>>()) else { continue };
+        for other in &rest {
+            let Some(path) = &paths[other.argument] else { continue };
+            let Some(sibling) = &paths[first.argument] else { continue };
+            let why = format!("`{}` fits `{}` as well", offers[index].tensor.name, sibling.parts.join("/"));
+            let (argument, at) = (&*path.parts.join("/"), spans[other.argument]);
+            diagnostics.push(catalogue::AmbiguousWeight { argument, why: &why, at });
+        }
+        if rest.is_empty() {
+            plan.push((first.argument, index));
+        }
+    }
+    plan.sort_unstable();
+    report_left(offers, paths, spans, &plan, diagnostics);
+    plan
+}
+
+/// Says which tensors were not bound, and which arguments of a tree that others were bound in.
+fn report_left(
+    offers: &[Offer],
+    paths: &[Option<ArgumentPath>],
+    spans: &[Span],
+    plan: &Plan,
+    diagnostics: &mut Diagnostics,
+) {
+    let example = paths.iter().zip(spans).find_map(|(path, &at)| Some((path.as_ref()?, at)));
+    if let (true, Some(offer), Some((path, at))) = (plan.is_empty(), offers.first(), example) {
+        if !diagnostics.has_errors() {
+            let (tensor, argument) = (&*offer.tensor.name, &*path.parts.join("/"));
+            diagnostics.push(catalogue::NoWeightFits { tensor, argument, at });
+        }
+        return;
+    }
+    let mut used = vec![false; offers.len()];
+    let mut bound = vec![false; paths.len()];
+    for &(argument, offer) in plan {
+        (bound[argument], used[offer]) = (true, true);
+    }
+    let trees: FxHashSet<&[String]> =
+        plan.iter().filter_map(|&(argument, _)| paths[argument].as_ref()?.tree()).collect();
+    for (argument, path) in paths.iter().enumerate().filter(|&(argument, _)| !bound[argument]) {
+        let Some(path) = path else { continue };
+        if path.tree().is_some_and(|tree| trees.contains(tree)) {
+            diagnostics.push(catalogue::UnboundWeight { argument: &path.short, at: spans[argument] });
+        }
+    }
+    let left: Vec<usize> = (0..offers.len()).filter(|&offer| !used[offer]).collect();
+    for file in left.chunk_by(|&x, &y| std::ptr::eq(offers[x].file, offers[y].file)) {
+        let names: Vec<&str> = file.iter().map(|&offer| offers[offer].tensor.name.as_str()).collect();
+        let path = &*offers[file[0]].file.name;
+        diagnostics.push(catalogue::UnusedWeights { path, names: &names });
+    }
+}

@@ -1,0 +1,233 @@
+//! Arguments of the entry function become the constants that files of weights give for them.
+//!
+//! It takes the module as it was parsed, and leaves the arguments that are bound out of the function. Which tensor
+//! belongs to which argument is told by their paths, or by order where the user asks for it. What is not certain is an
+//! error: two ways to bind an argument, or a tensor of another type.
+
+mod matching;
+mod path;
+
+use super::{Context, entry};
+use crate::diagnostic::{Diagnostics, catalogue};
+use crate::ir::{
+    Attribute, BlockId, Constant, Data, Definition, Dim, Element, FunctionId, Location, LocationId, Module,
+    NewOp, OpSpan, TensorType, Type, ValueId, provenance,
+};
+use crate::source::Span;
+use crate::weights::{Tensor, Weights, WeightsFile};
+use path::{ArgumentPath, parts};
+use smallvec::{SmallVec, smallvec};
+
+/// Tensors of fewer bytes are held in memory, where they can be compared and folded.
+const SMALL: usize = 1024;
+
+/// How many bytes are looked at together.
+const PIECE: usize = 64 * 1024;
+
+/// A tensor of the files under the path that the options give it.
+struct Offer<'w> {
+    file: &'w WeightsFile,
+    tensor: &'w Tensor,
+    path: Vec<String>,
+}
+
+/// Which argument gets which offer, by their positions; in the order of the arguments.
+type Plan = Vec<(usize, usize)>;
+
+/// Runs the pass; nothing changes where no weights were given.
+pub fn run(module: &mut Module, cx: &mut Context) {
+    if cx.weights.files.is_empty() {
+        return;
+    }
+    let Some(entry) = entry(module) else { return };
+    let Some(block) = module.entry_block(module.function(entry).body) else { return };
+    let offers = offers(cx.weights, cx.diagnostics);
+    let arguments = &module.function(entry).arguments;
+    let spans: Vec<Span> = arguments.iter().map(|argument| argument.span).collect();
+    let paths: Vec<Option<ArgumentPath>> = arguments
+        .iter()
+        .map(|argument| ArgumentPath::parse(provenance::own_name(module, argument.location?)?))
+        .collect();
+    let plan = if cx.weights.by_order {
+        matching::by_order(&offers, spans.len(), cx.diagnostics)
+    } else {
+        matching::by_path(&offers, &paths, &spans, cx.diagnostics)
+    };
+    if cx.diagnostics.has_errors() {
+        return;
+    }
+    let mut constants = Vec::new();
+    for &(argument, offer) in &plan {
+        let offer = &offers[offer];
+        let constant =
+            constant(module, module.block(block).arguments[argument], offer, spans[argument], cx.diagnostics);
+        let name = match &paths[argument] {
+            Some(path) => path.short.clone(),
+            None => offer.path.join("/"),
+        };
+        constants.extend(constant.map(|constant| (argument, constant, name)));
+    }
+    if cx.diagnostics.has_errors() {
+        return;
+    }
+    cx.bound = constants.len();
+    replace(module, entry, block, constants);
+}
+
+/// The tensors that the options leave, under the paths that these give them.
+fn offers<'w>(weights: &'w Weights, diagnostics: &mut Diagnostics) -> Vec<Offer<'w>> {
+    let prefix = weights.prefix.as_deref().map(parts).unwrap_or_default();
+    let renames: Vec<(Vec<String>, Vec<String>)> =
+        weights.renames.iter().map(|(from, to)| (parts(from), parts(to))).collect();
+    let mut used = vec![false; renames.len()];
+    let mut offers = Vec::new();
+    for file in &weights.files {
+        for tensor in &file.tensors {
+            let path = parts(&tensor.name);
+            let Some(rest) = path.strip_prefix(&prefix[..]) else { continue };
+            let renamed = renames.iter().zip(&mut used).find_map(|((from, to), used)| {
+                let rest = rest.strip_prefix(&from[..])?;
+                *used = true;
+                Some([to, rest].concat())
+            });
+            let path = renamed.unwrap_or_else(|| rest.to_vec());
+            offers.push(Offer { file, tensor, path });
+        }
+    }
+    let Some(example) = weights.files.iter().find_map(|file| file.tensors.first()) else { return offers };
+    if offers.is_empty() {
+        let option = format!("--weights-prefix {}", weights.prefix.as_deref().unwrap_or_default());
+        diagnostics.push(catalogue::UnusedWeightOption { option: &option, tensor: &example.name });
+        return offers;
+    }
+    for ((from, to), _) in weights.renames.iter().zip(used).filter(|(_, used)| !used) {
+        let option = format!("--rename {from}={to}");
+        diagnostics.push(catalogue::UnusedWeightOption { option: &option, tensor: &offers[0].tensor.name });
+    }
+    offers
+}
+
+/// The constant that an argument becomes, or a diagnostic that says why the tensor does not fit it.
+fn constant(
+    module: &mut Module,
+    argument: ValueId,
+    offer: &Offer,
+    at: Span,
+    diagnostics: &mut Diagnostics,
+) -> Option<Constant> {
+    let Offer { file, tensor, .. } = offer;
+    let expected = module.tensor(argument).cloned();
+    let element = expected.as_ref().map(|ty| ty.element);
+    // `numpy.ascontiguousarray`, which many call before they save, makes a list of one out of a scalar.
+    let sizes = match (&expected, &tensor.sizes[..]) {
+        (Some(ty), [1]) if ty.rank() == 0 => &[],
+        (_, sizes) => sizes,
+    };
+    let fits = |ty: &&TensorType| {
+        let same = |(dim, &size): (&Dim, &usize)| dim.known().is_none_or(|known| known as usize == size);
+        tensor.elements.contains(&ty.element)
+            && ty.rank() == sizes.len()
+            && ty.dims.iter().zip(sizes).all(same)
+    };
+    let Some((ty, element)) = expected.as_ref().filter(fits).zip(element) else {
+        let dims: Vec<String> = tensor.sizes.iter().map(usize::to_string).collect();
+        let found = match tensor.elements.first().and_then(|element| element.name()) {
+            Some(element) => format!("{element}[{}]", dims.join(", ")),
+            None => format!("`{}`[{}]", tensor.dtype, dims.join(", ")),
+        };
+        let expected = expected.as_ref().map_or_else(|| "no tensor".into(), type_name);
+        let (tensor, path) = (&*tensor.name, &*file.name);
+        diagnostics.push(catalogue::WeightMismatch { tensor, path, found: &found, expected: &expected, at });
+        return None;
+    };
+    if element == Element::Bool && tensor.data.bytes().iter().any(|&byte| byte > 1) {
+        let why = format!("`{}` holds an i1 that is neither 0 nor 1", tensor.name);
+        diagnostics.push(catalogue::UnreadableWeights { path: &file.name, why: &why });
+        return None;
+    }
+    // Sizes that the text leaves open are the file's.
+    let dims = sizes.iter().map(|&size| Dim::Known(size as i64)).collect();
+    let ty = TensorType { dims, ..ty.clone() };
+    Some(Constant { ty: module.types.intern(Type::Tensor(ty)), data: data(tensor, element) })
+}
+
+/// A type as `f32[3, 4]`.
+fn type_name(ty: &TensorType) -> String {
+    let dims: Vec<String> =
+        ty.dims.iter().map(|dim| dim.known().map_or_else(|| "?".into(), |size| size.to_string())).collect();
+    format!("{}[{}]", ty.element.name().unwrap_or("?"), dims.join(", "))
+}
+
+/// The elements in the smallest form: fresh biases and scales are splats, as they are where JAX prints constants.
+fn data(tensor: &Tensor, element: Element) -> Data {
+    let (pieces, width) = (&tensor.data, element.bytes());
+    if !pieces.is_empty() && is_splat(tensor, width) {
+        return Data::Splat(pieces.read(0..width).iter().copied().collect());
+    }
+    if pieces.len() <= SMALL {
+        return Data::Bytes(pieces.bytes().into());
+    }
+    Data::Mapped(pieces.clone())
+}
+
+/// Whether all elements have the same bits. That few are is seen at their first two elements.
+fn is_splat(tensor: &Tensor, width: usize) -> bool {
+    let pieces = &tensor.data;
+    let first = pieces.read(0..width);
+    let step = PIECE / width * width;
+    (0..pieces.len()).step_by(step).all(|start| {
+        let end = pieces.len().min(start + step);
+        let same = pieces.read(start..end).chunks_exact(width).all(|element| element == &*first);
+        pieces.release(start..end);
+        same
+    })
+}
+
+/// Puts the constants in the place of their arguments; each has the argument's position and its name in the model.
+fn replace(
+    module: &mut Module,
+    function: FunctionId,
+    block: BlockId,
+    constants: Vec<(usize, Constant, String)>,
+) {
+    let (op_name, key) = (module.symbols.intern("stablehlo.constant"), module.symbols.intern("value"));
+    let mut bound = vec![false; module.block(block).arguments.len()];
+    let mut ops = Vec::new();
+    for (argument, constant, name) in constants {
+        bound[argument] = true;
+        let declared = &module.function(function).arguments[argument];
+        let (span, place) = (declared.span, declared.location.unwrap_or(LocationId::UNKNOWN));
+        let name = module.symbols.intern(&name);
+        let location = module.add_location(Location::Name(name, place));
+        let ty = constant.ty;
+        let attributes = vec![(key, Attribute::Dense(module.add_constant(constant)))];
+        let op = module.add_op(NewOp {
+            name: op_name,
+            operands: SmallVec::new(),
+            result_types: SmallVec::new(),
+            attributes,
+            regions: SmallVec::new(),
+            span: OpSpan { name: span, whole: span },
+            location,
+        });
+        // The value itself moves from the argument to the op, so that its uses need no change.
+        let value = module.block(block).arguments[argument];
+        module.op_mut(op).results = smallvec![value];
+        let moved = module.value_mut(value);
+        (moved.ty, moved.definition) = (ty, Definition::Result(op, 0));
+        ops.push(op);
+    }
+    retain(&mut module.block_mut(block).arguments, &bound);
+    retain(&mut module.function_mut(function).arguments, &bound);
+    retain(&mut module.function_mut(function).argument_types, &bound);
+    for (index, value) in module.block(block).arguments.clone().into_iter().enumerate() {
+        module.value_mut(value).definition = Definition::Argument(block, index as u32);
+    }
+    module.block_mut(block).ops.splice(0..0, ops);
+}
+
+/// Keeps the items at whose positions nothing was bound.
+fn retain<T>(items: &mut Vec<T>, bound: &[bool]) {
+    let mut positions = bound.iter();
+    items.retain(|_| positions.next() == Some(&false));
+}

@@ -1,0 +1,171 @@
+//! Files as memory: mapped, or held where there is no file.
+
+use smallvec::SmallVec;
+use std::borrow::Cow;
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The bytes of a file, mapped, or bytes in memory.
+pub struct Mapping(Bytes);
+
+enum Bytes {
+    Owned(Vec<u8>),
+    Mapped(memmap2::Mmap),
+}
+
+impl Mapping {
+    /// Maps the file at `path`.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or mapped.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
+        // SAFETY: the map is private and read-only; a file that another process changes while we read it can
+        // give wrong bytes, which its reader treats as it treats any bytes, but is never written through.
+        #[allow(unsafe_code)]
+        let map = unsafe { memmap2::Mmap::map(&file)? };
+        Ok(Self(Bytes::Mapped(map)))
+    }
+
+    /// Takes bytes that are already in memory.
+    pub fn from_bytes(bytes: Vec<u8>) -> Self {
+        Self(Bytes::Owned(bytes))
+    }
+
+    /// All bytes.
+    pub fn bytes(&self) -> &[u8] {
+        match &self.0 {
+            Bytes::Owned(bytes) => bytes,
+            Bytes::Mapped(map) => map,
+        }
+    }
+
+    /// Says that these bytes will not be read again soon, so that a mapped file's pages need not stay in memory.
+    pub fn release(&self, range: Range<usize>) {
+        if let Bytes::Mapped(map) = &self.0 {
+            give_back(map, range);
+        }
+    }
+}
+
+impl fmt::Debug for Mapping {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Mapping({} bytes)", self.bytes().len())
+    }
+}
+
+/// Lets the system drop the pages of a range that was read; the next reading maps them again.
+#[cfg(target_os = "linux")]
+fn give_back(map: &memmap2::Mmap, range: Range<usize>) {
+    const PAGE: usize = 4096;
+    let (start, end) = (range.start.next_multiple_of(PAGE), range.end / PAGE * PAGE);
+    if start < end {
+        // SAFETY: the mapping is of a file, private and never written through, so that dropped pages come back
+        // with the same contents. Failing only costs memory.
+        #[allow(unsafe_code)]
+        let _ = unsafe { map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, start, end - start) };
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn give_back(_: &memmap2::Mmap, _: Range<usize>) {}
+
+/// Some bytes of a mapping: ranges that are read one behind the other. Nearly always there is one; a format that
+/// bounds the length of its items cuts a large tensor into several.
+#[derive(Clone, Debug)]
+pub struct Pieces {
+    mapping: Arc<Mapping>,
+    ranges: SmallVec<[Range<usize>; 1]>,
+}
+
+impl Pieces {
+    /// `None` when a range lies outside the mapping.
+    pub fn new(mapping: &Arc<Mapping>, ranges: impl IntoIterator<Item = Range<usize>>) -> Option<Self> {
+        let ranges: SmallVec<[Range<usize>; 1]> = ranges.into_iter().collect();
+        let all = mapping.bytes();
+        let inside = ranges.iter().all(|range| all.get(range.clone()).is_some());
+        inside.then(|| Self { mapping: Arc::clone(mapping), ranges })
+    }
+
+    /// Number of bytes.
+    pub fn len(&self) -> usize {
+        self.ranges.iter().map(Range::len).sum()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All bytes.
+    pub fn bytes(&self) -> Cow<'_, [u8]> {
+        self.read(0..self.len())
+    }
+
+    /// The bytes at these positions, which must be within `len`; only those that lie in several ranges are copied.
+    pub fn read(&self, positions: Range<usize>) -> Cow<'_, [u8]> {
+        let all = self.mapping.bytes();
+        let mut parts = self.parts(positions);
+        let first = parts.next().map_or(&all[..0], |range| &all[range]);
+        let Some(second) = parts.next() else { return Cow::Borrowed(first) };
+        let mut copy = [first, &all[second]].concat();
+        parts.for_each(|range| copy.extend_from_slice(&all[range]));
+        Cow::Owned(copy)
+    }
+
+    /// Says that the bytes at these positions will not be read again soon; see [`Mapping::release`].
+    pub fn release(&self, positions: Range<usize>) {
+        self.parts(positions).for_each(|range| self.mapping.release(range));
+    }
+
+    /// The parts of the mapping behind these positions.
+    fn parts(&self, positions: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+        let mut before = 0;
+        self.ranges.iter().filter_map(move |range| {
+            let at = |position: usize| range.start + position.saturating_sub(before).min(range.len());
+            let part = at(positions.start)..at(positions.end);
+            before += range.len();
+            (!part.is_empty()).then_some(part)
+        })
+    }
+}
+
+/// The same bytes of the same mapping; equal bytes elsewhere are not compared.
+impl PartialEq for Pieces {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.mapping, &other.mapping) && self.ranges == other.ranges
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Mapping, Pieces};
+    use std::sync::Arc;
+
+    #[test]
+    fn pieces_are_read_one_behind_the_other() {
+        let mapping = Arc::new(Mapping::from_bytes((0..10).collect()));
+        let pieces = Pieces::new(&mapping, [2..5, 5..5, 8..10]);
+        let read = |positions| pieces.as_ref().map(|pieces| pieces.read(positions).into_owned());
+        assert_eq!(read(0..5), Some(vec![2, 3, 4, 8, 9]));
+        assert_eq!(read(1..3), Some(vec![3, 4]));
+        assert_eq!(read(2..4), Some(vec![4, 8]));
+        assert_eq!(read(3..5), Some(vec![8, 9]));
+        assert_eq!(read(4..4), Some(vec![]));
+        assert_eq!(pieces.map(|pieces| pieces.len()), Some(5));
+    }
+
+    #[test]
+    fn pieces_outside_the_mapping_are_refused() {
+        let mapping = Arc::new(Mapping::from_bytes(vec![0; 4]));
+        assert!(Pieces::new(&mapping, [0..1, 3..4]).is_some());
+        assert!(Pieces::new(&mapping, [0..1, 3..5]).is_none());
+        #[allow(clippy::reversed_empty_ranges, reason = "the case")]
+        let reversed = 3..2;
+        assert!(Pieces::new(&mapping, [reversed]).is_none());
+    }
+}

@@ -1,0 +1,132 @@
+//! Files of weights: safetensors, npz, and Flax's msgpack.
+//!
+//! A file gives a list of tensors, each with its path in the tree that was saved, its element type and its sizes. The
+//! elements stay where they are, as ranges of the mapped file; only what is compressed, or lies in another order, is
+//! brought into memory. A malformed file is an [`Error`], and no range reaches out of the file.
+
+mod dtype;
+mod msgpack;
+mod npz;
+mod safetensors;
+#[cfg(test)]
+mod tests;
+
+use crate::ir::Element;
+use crate::source::{Mapping, Pieces};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What the arguments of the entry function are bound to, and how.
+#[derive(Clone, Debug, Default)]
+pub struct Weights {
+    /// The files; none binds nothing.
+    pub files: Vec<WeightsFile>,
+    /// Take only the tensors whose path begins with this one, and take it off.
+    pub prefix: Option<String>,
+    /// Paths that begin with the first begin with the second instead; the first pair that fits counts.
+    pub renames: Vec<(String, String)>,
+    /// Bind the sorted tensors to the first arguments, whatever their names.
+    pub by_order: bool,
+}
+
+/// The tensors of one file.
+#[derive(Clone, Debug)]
+pub struct WeightsFile {
+    /// The file's name for diagnostics: the path as it was given.
+    pub name: String,
+    /// The tensors; no two have one path.
+    pub tensors: Vec<Tensor>,
+}
+
+/// A tensor in a file.
+#[derive(Clone, Debug)]
+pub struct Tensor {
+    /// Its path, parts separated by `/` or `.` as the file has it.
+    pub name: String,
+    /// The element types that its bytes can be read as, the file's own first; none for a type that StableHLO lacks.
+    /// NumPy has no bf16, so that an npz may have it under the name of another type of two bytes.
+    pub elements: Vec<Element>,
+    /// The file's name of its element type.
+    pub dtype: String,
+    /// Sizes, outermost first.
+    pub sizes: Vec<usize>,
+    /// The elements in row-major order and little-endian bytes; without a meaning when `elements` is empty.
+    pub data: Pieces,
+}
+
+/// Why a file gives no weights.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The system cannot read the file.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The file is none of the formats, or not a valid one.
+    #[error("{0}")]
+    Malformed(String),
+}
+
+impl Error {
+    fn malformed(why: impl Into<String>) -> Self {
+        Self::Malformed(why.into())
+    }
+}
+
+impl WeightsFile {
+    /// Maps a file and finds its tensors. The format is told by the content.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, is of no known format, or is malformed.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        Self::read(path.display().to_string(), Mapping::open(path)?)
+    }
+
+    /// Finds the tensors in bytes; `name` is shown in diagnostics.
+    ///
+    /// # Errors
+    /// When they are of no known format, or malformed.
+    pub fn read(name: impl Into<String>, mapping: Mapping) -> Result<Self, Error> {
+        let mapping = Arc::new(mapping);
+        let bytes = mapping.bytes();
+        let mut tensors = match bytes {
+            [b'P', b'K', ..] => npz::tensors(&mapping)?,
+            // The header's length is far below 4 GiB, and the header is a JSON object.
+            [_, _, _, _, 0, 0, 0, 0, b'{', ..] => safetensors::tensors(&mapping)?,
+            [0x80..=0x8f | 0xde | 0xdf, ..] => msgpack::tensors(&mapping)?,
+            _ => return Err(Error::malformed("it is neither safetensors nor npz nor Flax's msgpack")),
+        };
+        tensors.sort_by(|x, y| x.name.cmp(&y.name));
+        if let Some(pair) = tensors.windows(2).find(|pair| pair[0].name == pair[1].name) {
+            return Err(Error::malformed(format!("it holds `{}` twice", pair[0].name)));
+        }
+        Ok(Self { name: name.into(), tensors })
+    }
+}
+
+impl Tensor {
+    /// A tensor whose bytes must be as many as its elements take.
+    fn new(
+        name: String,
+        dtype: String,
+        elements: Vec<Element>,
+        sizes: Vec<usize>,
+        data: Pieces,
+    ) -> Result<Self, Error> {
+        let Some(element) = elements.first() else {
+            return Ok(Self { name, elements, dtype, sizes, data });
+        };
+        let expected = byte_count(&sizes, element.bytes());
+        if expected != Some(data.len()) {
+            return Err(Error::malformed(format!(
+                "`{name}` has {} bytes, which are not what `{dtype}` of sizes {sizes:?} takes",
+                data.len()
+            )));
+        }
+        Ok(Self { name, elements, dtype, sizes, data })
+    }
+}
+
+/// How many bytes a tensor takes; `None` when that overflows.
+fn byte_count(sizes: &[usize], width: usize) -> Option<usize> {
+    sizes.iter().try_fold(width, |product, &size| product.checked_mul(size))
+}
