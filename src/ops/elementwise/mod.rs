@@ -23,14 +23,17 @@ use super::{Elements, Lower, Lowered, Refusal, Row, noted, row};
 use crate::ir::{Element, OpId, ValueId};
 
 const BITS: Elements = Elements::INTEGER.or(Elements::BOOL);
+
+/// Plain types and integers of four bits, which are computed in eight.
+const PLAIN_OR_NIBBLE: Elements = Elements::PLAIN.or(Elements::NIBBLE);
 /// Floats with a `bool` result or operand.
 const FLOAT_BOOL: Elements = Elements::FLOAT.or(Elements::BOOL);
 const CONVERTED: Elements = Elements::PLAIN.or(Elements::FLOAT8).or(Elements::NIBBLE);
 
 pub(super) const ROWS: &[Row] = &[
     noted("stablehlo.abs", Elements::NUMERIC, |cx, op| unary(cx, op, arithmetic::abs), "unsigned is its own"),
-    noted("stablehlo.add", Elements::PLAIN, |cx, op| binary(cx, op, add), "bool: Or"),
-    row("stablehlo.and", BITS, |cx, op| binary(cx, op, bitwise_and)),
+    noted("stablehlo.add", PLAIN_OR_NIBBLE, |cx, op| binary(cx, op, add), "bool: Or"),
+    row("stablehlo.and", BITS.or(Elements::NIBBLE), |cx, op| binary(cx, op, bitwise_and)),
     noted(
         "stablehlo.atan2",
         Elements::FLOAT,
@@ -104,12 +107,17 @@ pub(super) const ROWS: &[Row] = &[
         "ONNX Runtime's is off by up to 4e-8, and 0 below -18",
     ),
     noted("stablehlo.map", Elements::PLAIN, map::map, "its body on whole tensors"),
-    noted("stablehlo.maximum", Elements::PLAIN, |cx, op| binary(cx, op, maximum), "bool: Or"),
-    noted("stablehlo.minimum", Elements::PLAIN, |cx, op| binary(cx, op, minimum), "bool: And"),
-    noted("stablehlo.multiply", Elements::PLAIN, |cx, op| binary(cx, op, multiply), "bool: And"),
-    noted("stablehlo.negate", Elements::NUMERIC, |cx, op| unary(cx, op, |x| -x), "unsigned: 0 - x"),
-    row("stablehlo.not", BITS, |cx, op| unary(cx, op, |x| !x)),
-    row("stablehlo.or", BITS, |cx, op| binary(cx, op, bitwise_or)),
+    noted("stablehlo.maximum", PLAIN_OR_NIBBLE, |cx, op| binary(cx, op, maximum), "bool: Or"),
+    noted("stablehlo.minimum", PLAIN_OR_NIBBLE, |cx, op| binary(cx, op, minimum), "bool: And"),
+    noted("stablehlo.multiply", PLAIN_OR_NIBBLE, |cx, op| binary(cx, op, multiply), "bool: And"),
+    noted(
+        "stablehlo.negate",
+        Elements::NUMERIC.or(Elements::NIBBLE),
+        |cx, op| unary(cx, op, |x| -x),
+        "unsigned: 0 - x",
+    ),
+    row("stablehlo.not", BITS.or(Elements::NIBBLE), |cx, op| unary(cx, op, |x| !x)),
+    row("stablehlo.or", BITS.or(Elements::NIBBLE), |cx, op| binary(cx, op, bitwise_or)),
     noted(
         "stablehlo.popcnt",
         Elements::INTEGER,
@@ -175,7 +183,7 @@ pub(super) const ROWS: &[Row] = &[
     ),
     row("stablehlo.sine", Elements::FLOAT, |cx, op| simple(cx, op, "Sin")),
     row("stablehlo.sqrt", Elements::FLOAT, |cx, op| simple(cx, op, "Sqrt")),
-    row("stablehlo.subtract", Elements::NUMERIC, |cx, op| binary(cx, op, subtract)),
+    row("stablehlo.subtract", Elements::NUMERIC.or(Elements::NIBBLE), |cx, op| binary(cx, op, subtract)),
     noted(
         "stablehlo.tan",
         Elements::FLOAT,
@@ -183,7 +191,7 @@ pub(super) const ROWS: &[Row] = &[
         "f64: sine by cosine, as ONNX Runtime has no kernel",
     ),
     row("stablehlo.tanh", Elements::FLOAT, |cx, op| simple(cx, op, "Tanh")),
-    row("stablehlo.xor", BITS, |cx, op| binary(cx, op, bitwise_xor)),
+    row("stablehlo.xor", BITS.or(Elements::NIBBLE), |cx, op| binary(cx, op, bitwise_xor)),
 ];
 
 /// The ONNX op of one operand that has the same meaning.
