@@ -12,6 +12,7 @@ mod lower;
 mod names;
 mod quantize;
 mod shapes;
+mod specialize;
 
 use crate::diagnostic::{Diagnostics, catalogue};
 use crate::ir::{FunctionId, Module};
@@ -25,6 +26,8 @@ pub struct Context<'a> {
     pub source: &'a Source,
     /// What the user asked for.
     pub settings: Settings,
+    /// Numbers for symbolic dimensions, by name.
+    pub dims: &'a [(String, i64)],
     /// Names of the inputs in order; empty leaves them to the text.
     pub input_names: &'a [String],
     /// Names of the outputs in order; empty leaves them to the text.
@@ -62,6 +65,11 @@ const COMPLEX: Pass = Pass {
 
 /// The pipeline: the order is the table's.
 pub const PIPELINE: &[Pass] = &[
+    Pass {
+        name: "specialize",
+        about: "symbolic dimensions become the numbers that are given for them, and arguments get their names",
+        run: specialize::run,
+    },
     Pass {
         name: "bind",
         about: "arguments become the constants that files of weights give for them",

@@ -147,8 +147,10 @@ fn reordered(cx: &mut Lower, value: ValueId, order: ValueId) -> ValueId {
 
 /// 1 for each matrix, `[batch, 1, 1]`, that gave a value that is no number, as LAPACK says that it did not converge.
 pub(super) fn failed(cx: &mut Lower, values: ValueId) -> ValueId {
-    let sum = cx.sum_along(values, 2);
-    cx.formula([sum], |[sum]| (sum - sum).equal(0.0).select(sum.beside(0.0), 1.0).cast(Element::I64))
+    // A number times zero is zero, which infinity and NaN are not.
+    let zeros = cx.formula([values], |[values]| values * 0.0);
+    let sum = cx.sum_along(zeros, 2);
+    cx.formula([sum], |[sum]| sum.equal(0.0).select(sum.beside(0.0), 1.0).cast(Element::I64))
 }
 
 /// The eigenvalues, ascending, `[batch, 1, n]`, and the eigenvectors of symmetric matrices of `f64`, given in full.
