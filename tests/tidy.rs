@@ -205,7 +205,5 @@ fn fixture_folders_are_op_families() {
         })
     };
     let missing = families.iter().filter(|family| !has_source(family));
-    assert_none(
-        missing.map(|family| format!("fixtures/ops/{} has no src file", family.display())).collect(),
-    );
+    assert_none(missing.map(|family| format!("fixtures/ops/{} has no src file", family.display())).collect());
 }

@@ -68,10 +68,14 @@ impl<'f> Complex<'f> {
     /// The quotient, with infinite numbers as C99 has them (Annex G.5.1): an infinite number beside a finite one counts
     /// as the unit of its direction, and the quotient is infinite, or zero, in the direction that results.
     pub(super) fn over(self, other: Self) -> Self {
-        // A constant divisor that is real and finite leaves nothing to guard.
+        // A constant divisor that is finite, and real or imaginary, leaves nothing to guard.
+        let is_number = |part: Option<f64>| part.is_some_and(|part| part != 0.0 && part.is_finite());
         let (re, im) = (other.re.known(), other.im.known());
-        if im == Some(0.0) && re.is_some_and(|re| re != 0.0 && re.is_finite()) {
+        if im == Some(0.0) && is_number(re) {
             return Self { re: self.re / other.re, im: self.im / other.re };
+        }
+        if re == Some(0.0) && is_number(im) {
+            return Self { re: self.im / other.im, im: -(self.re / other.im) };
         }
         let (infinite, by_infinite) = (self.is_infinite(), other.is_infinite());
         let (is_large, is_small) = (infinite & !by_infinite, by_infinite & !infinite);

@@ -8,7 +8,7 @@ use smallvec::{SmallVec, smallvec};
 
 pub(super) const ROWS: &[Row] = &[
     ("stablehlo.add", Rewrite::Partwise),
-    ("stablehlo.broadcast_in_dim", Rewrite::Moved(broadcast_in_dim)),
+    ("stablehlo.broadcast_in_dim", Rewrite::Own(broadcast_in_dim)),
     ("stablehlo.concatenate", Rewrite::Partwise),
     ("stablehlo.dynamic_slice", Rewrite::Moved(dynamic_slice)),
     ("stablehlo.dynamic_update_slice", Rewrite::Moved(zero_index)),
@@ -87,8 +87,16 @@ impl Splitter<'_, '_> {
     }
 }
 
+/// A splat stays one, so that formulas know its number.
 fn broadcast_in_dim(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
-    append(cx, op, "broadcast_dimensions", cx.trailing(op))
+    let parts = cx.forms.get(&cx.module.op(op).operands[0]).and_then(|form| form.parts);
+    let [re, im] = parts.map_or([None, None], |parts| parts.map(|part| cx.splat_of(part)));
+    if let (Some(re), Some(im)) = (re, im) {
+        let ty = cx.result_part(op, 0)?;
+        let parts = [re, im].map(|bytes| cx.constant(ty, Data::Splat(bytes)));
+        return cx.define_parts(op, 0, parts);
+    }
+    cx.partwise(op, |cx, op| append(cx, op, "broadcast_dimensions", cx.trailing(op)))
 }
 
 fn transpose(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
@@ -181,7 +189,11 @@ impl Splitter<'_, '_> {
     /// The number that both parts of a complex constant are.
     pub(super) fn equal_parts(&mut self, value: ValueId) -> Option<ValueId> {
         let [re, im] = self.forms.get(&value)?.parts?;
-        let splat = |value| self.module.constant(self.module.constant_of(value)?).data.splat();
-        (splat(re)? == splat(im)?).then_some(re)
+        (self.splat_of(re)? == self.splat_of(im)?).then_some(re)
+    }
+
+    /// The element that all of a constant are.
+    fn splat_of(&self, value: ValueId) -> Option<SmallVec<[u8; 16]>> {
+        self.module.constant(self.module.constant_of(value)?).data.splat().map(SmallVec::from_slice)
     }
 }
