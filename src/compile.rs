@@ -16,6 +16,8 @@ pub struct Options {
     pub opset: Option<u32>,
     /// Whether NaN goes through max-reductions as in XLA, at the cost of speed.
     pub strict_nan: bool,
+    /// Numbers for symbolic dimensions, by name.
+    pub dims: Vec<(String, i64)>,
     /// Names of the inputs in order; empty leaves them to the text.
     pub input_names: Vec<String>,
     /// Names of the outputs in order; empty leaves them to the text.
@@ -29,6 +31,7 @@ impl Options {
         Context {
             source,
             settings: Settings { opset: self.opset, strict_nan: self.strict_nan },
+            dims: &self.dims,
             input_names: &self.input_names,
             output_names: &self.output_names,
             weights: &self.weights,

@@ -21,11 +21,12 @@ use std::time::Instant;
 use std::{env, fs};
 
 const CHILD: &str = "HLO2ONNX_BENCH";
-const RUNS: usize = 5;
+const RUNS: usize = 9;
 
 fn main() {
     if let Ok(kind) = env::var(CHILD) {
-        child(&kind, Path::new(&env::args().nth(1).unwrap()));
+        let paths: Vec<PathBuf> = env::args().skip(1).map(PathBuf::from).collect();
+        child(&kind, &paths[0], &paths[1]);
         return;
     }
     // `cargo test --benches` runs this too, and has no use for figures.
@@ -38,29 +39,51 @@ fn main() {
     ops(&folder);
 }
 
-/// Text with baked weights to a file, against `cp` of that file.
+/// Text with baked weights to a file, against `cp` of that file: to a new file, and in place of an older one.
+///
+/// Both are timed as whole processes, one behind the other, so that what else the machine does meets both.
 fn weights(folder: &Path, megabytes: usize) {
     let text = folder.join(format!("weights{megabytes}.mlir"));
     if !text.exists() {
         inputs::baked_weights(&text, megabytes).unwrap();
     }
     let model = text.with_extension("onnx");
-    let copy = folder.join("copy.onnx");
-    let (mut convert_times, mut copy_times, mut peak) = (Vec::new(), Vec::new(), 0.0f64);
-    for _ in 0..RUNS {
-        let (time, memory) = measure("convert", &text);
-        convert_times.push(time);
-        peak = peak.max(memory);
-        let started = Instant::now();
-        assert!(Command::new("cp").arg(&model).arg(&copy).status().unwrap().success());
-        copy_times.push(started.elapsed().as_secs_f64() * 1e3);
+    measure("convert", &text, &model);
+    let (converted, copied) = (folder.join("converted.onnx"), folder.join("copied.onnx"));
+    for older in [false, true] {
+        let (mut converts, mut copies, mut peak) = (Vec::new(), Vec::new(), 0.0f64);
+        for _ in 0..RUNS {
+            for file in [&converted, &copied] {
+                if older {
+                    fs::copy(&model, file).unwrap();
+                } else if file.exists() {
+                    fs::remove_file(file).unwrap();
+                }
+            }
+            settle();
+            let run = measure("convert", &text, &converted);
+            converts.push(run.process);
+            peak = peak.max(run.peak);
+            settle();
+            let started = Instant::now();
+            assert!(Command::new("cp").arg(&model).arg(&copied).status().unwrap().success());
+            copies.push(milliseconds(started));
+        }
+        let output = if older { "in place of a file" } else { "to a new file" };
+        let (convert, copy) = (least(&converts), least(&copies));
+        println!(
+            "{megabytes} MB of weights, {output}: convert {convert:.0} ms, cp of the model {copy:.0} ms, ratio {:.2}, \
+             peak {peak:.0} MB",
+            convert / copy
+        );
     }
-    let (convert, copied) = (median(convert_times), median(copy_times));
-    println!(
-        "{megabytes} MB of weights: convert {convert:.0} ms, cp of the model {copied:.0} ms, ratio {:.2}, peak {peak:.0} MB",
-        convert / copied
-    );
-    fs::remove_file(&copy).unwrap();
+    fs::remove_file(&converted).unwrap();
+    fs::remove_file(&copied).unwrap();
+}
+
+/// Waits until what earlier runs wrote is on the disk, so that a run does not wait for it.
+fn settle() {
+    assert!(Command::new("sync").status().unwrap().success());
 }
 
 /// Texts of many ops: to IR and to a file, and how the time grows.
@@ -71,11 +94,15 @@ fn ops(folder: &Path) {
         if !text.exists() {
             inputs::transformer_ops(&text, count).unwrap();
         }
-        let parses: Vec<(f64, f64)> = (0..RUNS).map(|_| measure("parse", &text)).collect();
-        let converts: Vec<(f64, f64)> = (0..RUNS).map(|_| measure("convert", &text)).collect();
-        let parse = median(parses.iter().map(|run| run.0).collect());
-        let convert = median(converts.iter().map(|run| run.0).collect());
-        let peak = converts.iter().map(|run| run.1).fold(0.0, f64::max);
+        let model = text.with_extension("onnx");
+        let (mut parses, mut converts, mut peak) = (Vec::new(), Vec::new(), 0.0f64);
+        for _ in 0..RUNS {
+            parses.push(measure("parse", &text, &model).work);
+            let run = measure("convert", &text, &model);
+            converts.push(run.work);
+            peak = peak.max(run.peak);
+        }
+        let (parse, convert) = (least(&parses), least(&converts));
         let each = convert / count as f64;
         let growth = each / *first.get_or_insert(each);
         println!(
@@ -86,23 +113,40 @@ fn ops(folder: &Path) {
     }
 }
 
-fn median(mut times: Vec<f64>) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
+/// What else the machine does only adds to a time.
+fn least(times: &[f64]) -> f64 {
+    times.iter().copied().fold(f64::INFINITY, f64::min)
 }
 
-/// Milliseconds and peak megabytes of one run in a process of its own.
-fn measure(kind: &str, text: &Path) -> (f64, f64) {
-    let output = Command::new(env::current_exe().unwrap()).arg(text).env(CHILD, kind).output().unwrap();
+/// One run in a process of its own.
+struct Run {
+    /// Milliseconds of the process, from its start to its end.
+    process: f64,
+    /// Milliseconds until the result is there.
+    work: f64,
+    /// Peak memory in megabytes.
+    peak: f64,
+}
+
+fn measure(kind: &str, text: &Path, model: &Path) -> Run {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.arg(text).arg(model).env(CHILD, kind);
+    let started = Instant::now();
+    let output = command.output().unwrap();
+    let process = milliseconds(started);
     let line = String::from_utf8(output.stdout).unwrap();
-    let (time, memory) = line.trim().split_once(' ').unwrap_or_else(|| {
+    let (work, peak) = line.trim().split_once(' ').unwrap_or_else(|| {
         panic_with(&format!(
             "{kind} of {} failed: {}",
             text.display(),
             String::from_utf8_lossy(&output.stderr)
         ))
     });
-    (time.parse().unwrap(), memory.parse().unwrap())
+    Run { process, work: work.parse().unwrap(), peak: peak.parse().unwrap() }
+}
+
+fn milliseconds(started: Instant) -> f64 {
+    started.elapsed().as_secs_f64() * 1e3
 }
 
 #[allow(clippy::panic, reason = "a bench may fail loudly")]
@@ -110,18 +154,21 @@ fn panic_with(message: &str) -> ! {
     panic!("{message}")
 }
 
-fn child(kind: &str, text: &Path) {
+fn child(kind: &str, text: &Path, model: &Path) {
     let started = Instant::now();
     let source = Source::open(text).unwrap();
+    let work;
     if kind == "parse" {
         let (module, diagnostics) = parse(&source);
+        work = milliseconds(started);
         assert!(!diagnostics.has_errors() && module.functions().len() > 0);
     } else {
         let conversion = convert(&source, &Options::default());
-        let model = conversion.model.unwrap_or_else(|| panic_with("the text does not convert"));
-        write(&model, &text.with_extension("onnx"), ExternalData::Auto, &mut |_| {}).unwrap();
+        let converted = conversion.model.unwrap_or_else(|| panic_with("the text does not convert"));
+        write(&converted, model, ExternalData::Auto, &mut |_| {}).unwrap();
+        work = milliseconds(started);
     }
-    println!("{} {}", started.elapsed().as_secs_f64() * 1e3, peak());
+    println!("{work} {}", peak());
 }
 
 /// The largest resident set so far, in megabytes; zero where the system does not tell.

@@ -97,6 +97,9 @@ pub struct TargetArguments {
     /// The opset to write, 18 to 26 [default: 23, or what an op needs]
     #[arg(long, value_name = "N")]
     pub opset: Option<u32>,
+    /// Make a symbolic dimension a number (repeatable)
+    #[arg(long = "dim", value_name = "NAME=SIZE", value_parser = dimension)]
+    pub dims: Vec<(String, i64)>,
     /// Let NaN go through max-reductions and max-pools exactly as in XLA, which is slower
     #[arg(long)]
     pub strict_nan: bool,
@@ -171,6 +174,20 @@ impl From<External> for hlo2onnx::onnx::file::ExternalData {
 
 impl From<&TargetArguments> for hlo2onnx::Options {
     fn from(target: &TargetArguments) -> Self {
-        Self { opset: target.opset, strict_nan: target.strict_nan, ..Self::default() }
+        Self {
+            opset: target.opset,
+            strict_nan: target.strict_nan,
+            dims: target.dims.clone(),
+            ..Self::default()
+        }
+    }
+}
+
+/// `NAME=SIZE`.
+fn dimension(text: &str) -> Result<(String, i64), String> {
+    let (name, size) = text.split_once('=').ok_or("a name, `=` and a size are expected, as in `b=8`")?;
+    match size.parse() {
+        Ok(size) if size >= 0 && !name.is_empty() => Ok((name.to_owned(), size)),
+        _ => Err(format!("`{size}` is not the size of a dimension")),
     }
 }

@@ -1,4 +1,4 @@
-//! Constants as ONNX's raw data, which is made in pieces while the file is written.
+//! Constants as ONNX's raw data, which is made piece by piece while the file is written.
 
 use super::element::data_type;
 use super::file::Payload;
@@ -6,14 +6,8 @@ use super::proto::TensorProto;
 use super::proto::tensor_proto::DataType;
 use crate::ir::{Data, Element};
 use crate::source::Source;
-use std::io::{self, Write};
+use std::io;
 use std::ops::Range;
-
-/// How many bytes are made at a time.
-const PIECE: usize = 256 * 1024;
-
-/// After how many bytes the pages that they came from are given back.
-const RELEASE: usize = 2 << 20;
 
 /// The elements of one constant in the layout of `TensorProto.raw_data`: the constant's own, but that elements of
 /// four bits lie in pairs, lower half first.
@@ -54,45 +48,46 @@ impl<'a> Elements<'a> {
         &self.dims
     }
 
-    /// The elements at these positions, as bytes of the constant's own layout.
-    fn piece(&self, elements: Range<usize>) -> io::Result<Vec<u8>> {
-        let invalid = |_| io::Error::new(io::ErrorKind::InvalidData, "a literal has a digit that is none");
-        let bytes = elements.start * self.width..elements.end * self.width;
-        let mut piece = vec![0; bytes.len()];
+    /// Fills `into` with bytes of the constant's own layout from `start` on.
+    fn unpacked(&self, start: usize, into: &mut [u8]) -> io::Result<()> {
         match &self.data {
             Data::Splat(element) => {
-                piece.chunks_exact_mut(self.width).for_each(|slot| slot.copy_from_slice(element))
+                let bytes = element.iter().cycle().skip(start % element.len().max(1));
+                into.iter_mut().zip(bytes).for_each(|(slot, byte)| *slot = *byte);
             }
-            Data::Bytes(all) => piece.copy_from_slice(&all[bytes]),
-            Data::Mapped(pieces) => piece.copy_from_slice(&pieces.read(bytes)),
-            Data::Source(digits) => {
-                let digits =
-                    &self.source.bytes()[digits.start + 2 * bytes.start..digits.start + 2 * bytes.end];
-                faster_hex::hex_decode(digits, &mut piece).map_err(invalid)?;
+            Data::Bytes(all) => {
+                let bytes = all.get(start..start + into.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
+                into.copy_from_slice(bytes);
             }
+            Data::Mapped(pieces) => {
+                let positions = start..start + into.len();
+                if positions.end > pieces.len() {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+                into.copy_from_slice(&pieces.read(positions.clone()));
+                pieces.release(positions);
+            }
+            Data::Source(digits) => self.decode(digits, start, into)?,
             Data::SourceBits(digits) => {
-                // Pieces start at multiples of eight elements, so at a whole byte of bits.
-                let first = elements.start / 8;
-                let mut packed = vec![0; elements.end.div_ceil(8) - first];
-                let digits = &self.source.bytes()[digits.start + 2 * first..][..2 * packed.len()];
-                faster_hex::hex_decode(digits, &mut packed).map_err(invalid)?;
-                for (index, slot) in piece.iter_mut().enumerate() {
+                let first = start / 8;
+                let mut packed = vec![0; (start + into.len()).div_ceil(8) - first];
+                self.decode(digits, first, &mut packed)?;
+                for (index, slot) in (start - 8 * first..).zip(into) {
                     *slot = packed[index / 8] >> (index % 8) & 1;
                 }
             }
         }
-        Ok(piece)
+        Ok(())
     }
 
-    /// Gives back the pages behind these bytes of the constant.
-    fn release(&self, bytes: Range<usize>) {
-        match &self.data {
-            Data::Source(digits) => {
-                self.source.release(digits.start + 2 * bytes.start..digits.start + 2 * bytes.end);
-            }
-            Data::Mapped(pieces) => pieces.release(bytes),
-            Data::Splat(_) | Data::Bytes(_) | Data::SourceBits(_) => {}
-        }
+    /// Fills `into` with the bytes that `digits` say, from byte `start` on.
+    fn decode(&self, digits: &Range<usize>, start: usize, into: &mut [u8]) -> io::Result<()> {
+        let range = digits.start + 2 * start..digits.start + 2 * (start + into.len());
+        let digits = self.source.bytes().get(range.clone()).ok_or(io::ErrorKind::UnexpectedEof)?;
+        faster_hex::hex_decode(digits, into)
+            .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "a literal has a digit that is none"))?;
+        self.source.release(range);
+        Ok(())
     }
 }
 
@@ -101,27 +96,16 @@ impl Payload for Elements<'_> {
         if self.nibbles { self.count.div_ceil(2) as u64 } else { (self.count * self.width) as u64 }
     }
 
-    fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
-        let step = PIECE / self.width.max(1);
-        let (mut start, mut released) = (0, 0);
-        while start < self.count {
-            let end = self.count.min(start + step);
-            let piece = self.piece(start..end)?;
-            if self.nibbles {
-                let packed: Vec<u8> = piece
-                    .chunks(2)
-                    .map(|pair| pair[0] & 15 | pair.get(1).map_or(0, |high| high << 4))
-                    .collect();
-                out.write_all(&packed)?;
-            } else {
-                out.write_all(&piece)?;
-            }
-            start = end;
-            let read = self.width * end;
-            if read - released >= RELEASE || end == self.count {
-                self.release(released..read);
-                released = read;
-            }
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<()> {
+        let start = usize::try_from(offset).map_err(|_| io::ErrorKind::UnexpectedEof)?;
+        if !self.nibbles {
+            return self.unpacked(start, into);
+        }
+        let end = self.count.min(2 * (start + into.len()));
+        let mut elements = vec![0; end - 2 * start];
+        self.unpacked(2 * start, &mut elements)?;
+        for (slot, pair) in into.iter_mut().zip(elements.chunks(2)) {
+            *slot = pair[0] & 15 | pair.get(1).map_or(0, |high| high << 4);
         }
         Ok(())
     }
@@ -129,14 +113,50 @@ impl Payload for Elements<'_> {
 
 /// A tensor whose elements lie in the message itself.
 pub fn small_tensor(name: String, elements: Elements) -> TensorProto {
-    let mut raw = Vec::new();
-    // Writing to memory fails only where a literal has a bad digit, which the parser has refused before.
-    let _ = elements.write_to(&mut raw);
+    let mut raw = vec![0; elements.len() as usize];
+    // This fails only where a literal has a bad digit, which the parser has refused before.
+    let _ = elements.read_at(0, &mut raw);
     TensorProto {
         name: (!name.is_empty()).then_some(name),
         data_type: Some(elements.data_type as i32),
         dims: elements.dims.clone(),
         raw_data: Some(raw),
         ..Default::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Elements, Payload};
+    use crate::ir::{Data, Element};
+    use crate::source::Source;
+    use std::sync::Arc;
+
+    /// What `data` gives when it is read in one go, after a comparison with what it gives in two.
+    fn read(element: Element, count: i64, data: Data) -> Vec<u8> {
+        let source = Source::from_bytes("digits", b"\"0xA5C30F11\"".to_vec());
+        let elements = Elements::new(&source, element, vec![count], data).expect("ONNX has the type");
+        let len = elements.len() as usize;
+        let read = |start: usize, end: usize| {
+            let mut bytes = vec![0; end - start];
+            elements.read_at(start as u64, &mut bytes).expect("the bytes are there");
+            bytes
+        };
+        let whole = read(0, len);
+        for cut in 0..=len {
+            assert_eq!([read(0, cut), read(cut, len)].concat(), whole, "{element:?} cut at {cut}");
+        }
+        whole
+    }
+
+    #[test]
+    fn any_range_can_be_read_by_itself() {
+        let digits = 3..11;
+        let bytes = |bytes: &[u8]| Data::Bytes(Arc::from(bytes));
+        assert_eq!(read(Element::U16, 2, Data::Source(digits.clone())), [0xA5, 0xC3, 0x0F, 0x11]);
+        assert_eq!(read(Element::U16, 2, Data::Splat([1, 2].as_slice().into())), [1, 2, 1, 2]);
+        assert_eq!(read(Element::I8, 3, bytes(&[7, 8, 9])), [7, 8, 9]);
+        assert_eq!(read(Element::I4, 5, bytes(&[1, 2, 3, 0xFC, 5])), [0x21, 0xC3, 0x05]);
+        assert_eq!(read(Element::Bool, 11, Data::SourceBits(digits)), [1, 0, 1, 0, 0, 1, 0, 1, 1, 1, 0]);
     }
 }

@@ -55,6 +55,8 @@ const ELEMENTWISE: &[&str] = &[
     "subtract",
     "tan",
     "tanh",
+    "uniform_dequantize",
+    "uniform_quantize",
     "xor",
 ];
 

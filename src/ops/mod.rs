@@ -13,6 +13,7 @@ mod control;
 mod convolution;
 mod distributed;
 mod dot;
+mod dynamic;
 mod dynamic_slice;
 mod elements;
 mod elementwise;
@@ -85,6 +86,7 @@ pub const FAMILIES: &[(&str, &[Row])] = &[
     ("convolution", convolution::ROWS),
     ("distributed", distributed::ROWS),
     ("dot", dot::ROWS),
+    ("dynamic", dynamic::ROWS),
     ("dynamic_slice", dynamic_slice::ROWS),
     ("elementwise", elementwise::ROWS),
     ("fft", fft::ROWS),

@@ -12,6 +12,7 @@ mod lower;
 mod names;
 mod quantize;
 mod shapes;
+mod specialize;
 
 use crate::diagnostic::{Diagnostics, catalogue};
 use crate::ir::{FunctionId, Module};
@@ -25,6 +26,8 @@ pub struct Context<'a> {
     pub source: &'a Source,
     /// What the user asked for.
     pub settings: Settings,
+    /// Numbers for symbolic dimensions, by name.
+    pub dims: &'a [(String, i64)],
     /// Names of the inputs in order; empty leaves them to the text.
     pub input_names: &'a [String],
     /// Names of the outputs in order; empty leaves them to the text.
@@ -54,8 +57,19 @@ const CANONICALIZE: Pass = Pass {
     run: canonicalize::run,
 };
 
+const COMPLEX: Pass = Pass {
+    name: "complex",
+    about: "complex tensors become real ones with a trailing dimension of two",
+    run: complex::run,
+};
+
 /// The pipeline: the order is the table's.
 pub const PIPELINE: &[Pass] = &[
+    Pass {
+        name: "specialize",
+        about: "symbolic dimensions become the numbers that are given for them, and arguments get their names",
+        run: specialize::run,
+    },
     Pass {
         name: "bind",
         about: "arguments become the constants that files of weights give for them",
@@ -77,11 +91,7 @@ pub const PIPELINE: &[Pass] = &[
         run: shapes::run,
     },
     CANONICALIZE,
-    Pass {
-        name: "complex",
-        about: "complex tensors become real ones with a trailing dimension of two",
-        run: complex::run,
-    },
+    COMPLEX,
     Pass { name: "lower", about: "stablehlo and chlo ops become onnx ops, or diagnostics", run: lower::run },
     Pass {
         name: "sink",
@@ -113,6 +123,10 @@ pub fn run(passes: &[Pass], module: &mut Module, cx: &mut Context, mut after: im
         (pass.run)(module, cx);
         after(pass, module);
         if cx.diagnostics.has_errors() {
+            // What it refuses leaves the module, so that one run reports what the lowering refuses as well.
+            if pass.name == COMPLEX.name {
+                continue;
+            }
             return;
         }
         if cfg!(debug_assertions) && !verify(pass, module, cx.diagnostics) {

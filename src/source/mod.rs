@@ -1,5 +1,6 @@
 //! The text to compile: its bytes, its name, and what one scan over the bytes finds.
 
+mod digits;
 mod mapping;
 mod scan;
 mod span;

@@ -4,7 +4,7 @@
 //! of (a bracket that never closes, an unfinished string) becomes a [`Problem`], and the statement in which it
 //! stands is marked as faulty so that nobody reports it a second time.
 
-use super::Span;
+use super::{Span, digits};
 use std::ops::Range;
 
 /// Strings of at least this many hexadecimal digits are lifted out of the text.
@@ -14,13 +14,6 @@ const LARGE_LITERAL: usize = 64;
 ///
 /// The parser recurses once a level, so this bounds its stack.
 pub const NESTING_LIMIT: usize = 128;
-
-/// Strings are searched in pieces of this size, so that the digits of a large literal are checked while they are
-/// in the cache.
-const PIECE: usize = 1 << 17;
-
-/// The pages of a large literal are given back after this many bytes.
-const RELEASE: usize = 4 << 20;
 
 /// Words that continue the statement of the line before when they begin a line.
 const CONTINUATIONS: [&[u8]; 8] =
@@ -108,7 +101,7 @@ enum Frame {
 }
 
 /// Scans `bytes`; `release` is told of ranges that will not be read again soon.
-pub(super) fn scan(bytes: &[u8], release: &dyn Fn(Range<usize>)) -> Scan {
+pub(super) fn scan(bytes: &[u8], release: &(dyn Fn(Range<usize>) + Sync)) -> Scan {
     let mut scanner = Scanner {
         bytes,
         release,
@@ -127,7 +120,7 @@ pub(super) fn scan(bytes: &[u8], release: &dyn Fn(Range<usize>)) -> Scan {
 
 struct Scanner<'a> {
     bytes: &'a [u8],
-    release: &'a dyn Fn(Range<usize>),
+    release: &'a (dyn Fn(Range<usize>) + Sync),
     scan: Scan,
     frames: Vec<Frame>,
     /// How many brackets are open in the current statement, regions not counted.
@@ -500,44 +493,28 @@ impl Scanner<'_> {
     /// Reads a string whose opening quote stands at `open`, and lifts it out when it is a large literal.
     fn string(&mut self, open: usize) -> usize {
         let hexadecimal = self.bytes[open + 1..].starts_with(b"0x");
-        let mut valid = true;
-        let mut at = if hexadecimal { open + 3 } else { open + 1 };
-        let mut released = at;
+        let mut at = open + 1;
+        if hexadecimal {
+            at = digits::end(self.bytes, open + 3, self.release);
+        }
+        let valid = hexadecimal && self.bytes.get(at) == Some(&b'"');
         loop {
-            let piece = &self.bytes[at..self.bytes.len().min(at + PIECE)];
-            let mut found = None;
-            if hexadecimal && valid {
-                // Where all bytes are digits, none of them is an escape or the end of a line.
-                found = memchr::memchr(b'"', piece);
-                valid = faster_hex::hex_check(&piece[..found.unwrap_or(piece.len())]);
-            }
-            if !(hexadecimal && valid) {
-                found = memchr::memchr3(b'"', b'\\', b'\n', piece);
-            }
-            match found.map(|found| (found, piece[found])) {
-                Some((found, b'"')) => {
-                    at += found;
+            match memchr::memchr3(b'"', b'\\', b'\n', &self.bytes[at..]).map(|found| at + found) {
+                Some(found) if self.bytes[found] == b'"' => {
+                    at = found;
                     break;
                 }
                 // The escaped byte is skipped, but never the end of the line.
-                Some((found, b'\\')) => {
-                    valid = false;
-                    at += found + 1;
+                Some(found) if self.bytes[found] == b'\\' => {
+                    at = found + 1;
                     if self.bytes.get(at).is_some_and(|&byte| byte != b'\n') {
                         at += 1;
                     }
                 }
-                None if at + piece.len() < self.bytes.len() => {
-                    at += piece.len();
-                    if at - released > RELEASE {
-                        (self.release)(released..at);
-                        released = at;
-                    }
-                }
-                _ => {
+                end => {
                     self.scan.problems.push(Problem::UnfinishedString { open: Span::new(open, open + 1) });
                     self.mark_faulty();
-                    at += found.unwrap_or(piece.len());
+                    at = end.unwrap_or(self.bytes.len());
                     self.last = at - 1;
                     return at;
                 }
@@ -548,9 +525,6 @@ impl Scanner<'_> {
             if !valid {
                 self.mark_faulty();
                 self.scan.problems.push(Problem::NotHexadecimal { digits: Span::new(open + 3, at) });
-            }
-            if at - released > RELEASE / 4 {
-                (self.release)(released..at);
             }
         }
         self.last = at;

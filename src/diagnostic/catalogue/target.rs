@@ -1,5 +1,6 @@
 //! E03xx: limits of the target.
 
+use super::did_you_mean;
 use crate::source::Span;
 
 diagnostics! {
@@ -26,4 +27,15 @@ diagnostics! {
     E0302 OpsetOutOfRange { given: u32, lowest: u32, highest: u32 }
         => "opset {given} is not supported, only {lowest} to {highest}"
         help "leave `--opset` out to get what the ops need";
+
+    /// A dimension that the program does not have was given a size.
+    ///
+    /// `--dim NAME=SIZE` makes a symbolic dimension of a `jax.export` with shape polymorphism a number. The names are
+    /// those that the Python code gave to `jax.export.symbolic_shape`; a program that was lowered with concrete shapes
+    /// has none.
+    ///
+    /// What to do: give a name that the program has, or leave the option out.
+    E0303 UnknownDimension<'a> { name: &'a str, nearest: Option<&'a str> }
+        => "there is no symbolic dimension `{name}`"
+        help { did_you_mean(nearest).or_else(|| Some("only dimensions that `jax.export` left symbolic have names".into())) };
 }

@@ -82,14 +82,17 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    /// Starts a file in the directory of `target`, so that the rename stays within a file system.
-    pub(super) fn create(target: &Path) -> Result<Self, WriteError> {
+    /// Starts a file of `len` bytes in the directory of `target`, so that the rename stays within a file system.
+    pub(super) fn create(target: &Path, len: u64) -> Result<Self, WriteError> {
         let mut builder = tempfile::Builder::new();
         builder.prefix(".hlo2onnx-").suffix(".tmp");
         // What `File::create` asks for, from which the system takes the umask; a temporary file asks for 0600.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
         let file = builder.tempfile_in(parent(target)).map_err(|source| cannot_write(target, source))?;
+        if existing_permissions(target)?.is_some() {
+            reserve(file.as_file(), len).map_err(|source| cannot_write(target, source))?;
+        }
         Ok(Self { file, target: target.to_owned() })
     }
 
@@ -106,6 +109,33 @@ impl Pending {
         file.persist(&target).map_err(|error| cannot_write(&target, error.error))?;
         Ok(())
     }
+}
+
+/// Sets room aside for a file that will replace another.
+///
+/// Before ext4 renames a file over another, it finds room for all that waits in memory and starts to write it (its
+/// option `auto_da_alloc`), which for a large model takes longer than the conversion. Where the room is found
+/// already, the rename is at once. What is lost is that after a failure of power within seconds the new file may be
+/// shorter than it was, as any new file may; the model can be made again.
+#[cfg(target_os = "linux")]
+fn reserve(file: &File, len: u64) -> io::Result<()> {
+    use rustix::fs::{FallocateFlags, fallocate};
+    use rustix::io::Errno;
+
+    // The system refuses to set no room aside.
+    if len == 0 {
+        return Ok(());
+    }
+    match fallocate(file, FallocateFlags::KEEP_SIZE, 0, len) {
+        Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) => Err(error.into()),
+        // Not every file system can do this, and the file can be written without it.
+        _ => Ok(()),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn reserve(_: &File, _: u64) -> io::Result<()> {
+    Ok(())
 }
 
 fn existing_permissions(path: &Path) -> Result<Option<fs::Permissions>, WriteError> {

@@ -66,24 +66,6 @@ pub enum WriteError {
         /// What its payload says it holds.
         bytes: u64,
     },
-    /// A payload ended before the length it had announced.
-    #[error("initializer `{name}` announced {expected} bytes of data and gave {found}")]
-    PayloadTooShort {
-        /// The initializer's name.
-        name: String,
-        /// The announced length.
-        expected: u64,
-        /// The bytes that came.
-        found: u64,
-    },
-    /// A payload went on past the length it had announced.
-    #[error("initializer `{name}` announced {expected} bytes of data and gave more")]
-    PayloadTooLong {
-        /// The initializer's name.
-        name: String,
-        /// The announced length.
-        expected: u64,
-    },
     /// A payload could not be produced.
     #[error("the data of initializer `{name}` could not be read")]
     Payload {

@@ -5,7 +5,7 @@
 
 use prost::Message as _;
 
-use super::payload::{Progress, Sink};
+use super::image::Image;
 use super::{Initializer, Model, WriteError};
 use crate::onnx::proto::tensor_proto::{DataLocation, DataType};
 use crate::onnx::proto::{StringStringEntryProto, TensorProto};
@@ -96,32 +96,34 @@ impl<'m, 'a> Layout<'m, 'a> {
             .fold(self.graph.len() as u64, u64::saturating_add)
     }
 
-    /// Writes the model file. The graph comes after all other fields of the model, and the large initializers after
-    /// all other fields of the graph: protobuf lets fields come in any order, and so only lengths are computed here.
-    pub(super) fn write_model(&self, sink: &mut Sink, progress: &mut Progress) -> Result<(), WriteError> {
-        sink.bytes(&self.model)?;
-        sink.bytes(&prefix(MODEL_GRAPH, self.graph_len()))?;
-        sink.bytes(&self.graph)?;
+    /// The model file. The graph comes after all other fields of the model, and the large initializers after all
+    /// other fields of the graph: protobuf lets fields come in any order, and so only lengths are computed here.
+    pub(super) fn model_image(&self) -> Image<'_> {
+        let mut image = Image::default();
+        image.bytes(&self.model);
+        image.prefix(prefix(MODEL_GRAPH, self.graph_len()));
+        image.bytes(&self.graph);
         for tensor in &self.tensors {
-            sink.bytes(&prefix(GRAPH_INITIALIZER, tensor.message_len()))?;
-            sink.bytes(&tensor.message)?;
+            image.prefix(prefix(GRAPH_INITIALIZER, tensor.message_len()));
+            image.bytes(&tensor.message);
             if matches!(tensor.place, Place::Embedded) {
-                sink.bytes(&prefix(TENSOR_RAW_DATA, tensor.len))?;
-                tensor.pour(sink, progress)?;
+                image.prefix(prefix(TENSOR_RAW_DATA, tensor.len));
+                image.payload(tensor.initializer, tensor.len);
             }
         }
-        Ok(())
+        image
     }
 
-    /// Writes the external data file.
-    pub(super) fn write_data(&self, sink: &mut Sink, progress: &mut Progress) -> Result<(), WriteError> {
+    /// The external data file.
+    pub(super) fn data_image(&self) -> Image<'_> {
+        let mut image = Image::default();
         for tensor in &self.tensors {
             if let Place::External { offset } = tensor.place {
-                sink.pad_to(offset)?;
-                tensor.pour(sink, progress)?;
+                image.pad_to(offset);
+                image.payload(tensor.initializer, tensor.len);
             }
         }
-        Ok(())
+        image
     }
 }
 
@@ -132,10 +134,6 @@ impl Tensor<'_, '_> {
             Place::External { .. } => 0,
         };
         (self.message.len() as u64).saturating_add(raw_data)
-    }
-
-    fn pour(&self, sink: &mut Sink, progress: &mut Progress) -> Result<(), WriteError> {
-        sink.payload(&self.initializer.name, self.len, &*self.initializer.payload, progress)
     }
 }
 

@@ -1,14 +1,15 @@
 //! Writes a model to a file, to a stream or to memory.
 //!
-//! It takes messages, and beside them the large initializers of the main graph as payloads that are produced in
+//! It takes messages, and beside them the large initializers of the main graph as payloads that are read in
 //! pieces. It gives an ONNX file, with an external data file where asked or needed. It refuses what no reader would
-//! accept, and payloads that do not hold what they announce.
+//! accept.
 
-mod behind;
 mod destination;
 mod error;
+mod image;
 mod layout;
 mod payload;
+mod pieces;
 
 pub use destination::Destination;
 pub use error::WriteError;
@@ -17,10 +18,9 @@ pub use payload::Payload;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use self::behind::write_behind;
 use self::destination::{Kind, Pending, open_stream};
 use self::layout::{Layout, MESSAGE_LIMIT};
-use self::payload::{Progress, Sink};
+use self::pieces::{Progress, write_file, write_in_order};
 use super::proto::tensor_proto::DataType;
 use super::proto::{GraphProto, ModelProto};
 
@@ -108,7 +108,7 @@ pub fn write_stream(
     out: &mut dyn Write,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Written, WriteError> {
-    pour_whole(model, Sink::new(out, None), progress)
+    write_whole(model, out, None, progress)
 }
 
 /// Encodes `model` in memory, with all data in it.
@@ -143,16 +143,16 @@ impl Destination {
             }
             Kind::Stream(path) => {
                 let mut stream = open_stream(path)?;
-                return pour_whole(model, Sink::new(&mut stream, Some(path)), progress);
+                return write_whole(model, &mut stream, Some(path), progress);
             }
         };
         let progress = &mut Progress::new(progress);
         let mut layout = Layout::new(model)?;
         if !goes_external(model, &layout, external) {
             layout.check_len()?;
-            let mut file = Pending::create(path)?;
-            let bytes =
-                write_behind(file.file(), |out| pour_model(&layout, Sink::new(out, Some(path)), progress))?;
+            let image = layout.model_image();
+            let mut file = Pending::create(path, image.len())?;
+            let bytes = write_file(&image, file.file(), path, progress)?;
             file.persist()?;
             return Ok(Written { bytes, external_bytes: 0, external_path: None });
         }
@@ -160,14 +160,11 @@ impl Destination {
         let (location, data_path) = self.data_file(path)?;
         layout.move_out(&location)?;
         layout.check_len()?;
-        let mut data = Pending::create(&data_path)?;
-        let external_bytes = write_behind(data.file(), |out| {
-            let mut sink = Sink::new(out, Some(&data_path));
-            layout.write_data(&mut sink, progress)?;
-            sink.finish()
-        })?;
-        let mut file = Pending::create(path)?;
-        let bytes = pour_model(&layout, Sink::new(file.file(), Some(path)), progress)?;
+        let (data_image, image) = (layout.data_image(), layout.model_image());
+        let mut data = Pending::create(&data_path, data_image.len())?;
+        let external_bytes = write_file(&data_image, data.file(), &data_path, progress)?;
+        let mut file = Pending::create(path, image.len())?;
+        let bytes = write_file(&image, file.file(), path, progress)?;
         data.persist()?;
         file.persist()?;
         Ok(Written { bytes, external_bytes, external_path: Some(data_path) })
@@ -184,14 +181,14 @@ fn goes_external(model: &Model, embedded: &Layout, external: ExternalData) -> bo
     }
 }
 
-fn pour_whole(model: &Model, sink: Sink, progress: &mut dyn FnMut(u64)) -> Result<Written, WriteError> {
+fn write_whole(
+    model: &Model,
+    out: &mut dyn Write,
+    path: Option<&Path>,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Written, WriteError> {
     let layout = Layout::new(model)?;
     layout.check_len()?;
-    let bytes = pour_model(&layout, sink, &mut Progress::new(progress))?;
+    let bytes = write_in_order(&layout.model_image(), out, path, &mut Progress::new(progress))?;
     Ok(Written { bytes, external_bytes: 0, external_path: None })
-}
-
-fn pour_model(layout: &Layout, mut sink: Sink, progress: &mut Progress) -> Result<u64, WriteError> {
-    layout.write_model(&mut sink, progress)?;
-    sink.finish()
 }

@@ -128,7 +128,7 @@ fn absorbing(
     y: ValueId,
     is: fn(Known) -> bool,
 ) -> Option<ValueId> {
-    neutral(known, y, x, is)
+    [x, y].into_iter().find(|&operand| known(operand).is_some_and(is))
 }
 
 fn is_ascending(positions: &[usize]) -> bool {

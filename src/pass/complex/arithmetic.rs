@@ -69,10 +69,9 @@ impl<'f> Complex<'f> {
     /// as the unit of its direction, and the quotient is infinite, or zero, in the direction that results.
     pub(super) fn over(self, other: Self) -> Self {
         // A constant divisor that is real and finite leaves nothing to guard.
-        if let (Some(re), Some(im)) = (other.re.known(), other.im.known()) {
-            if im == 0.0 && re != 0.0 && re.is_finite() {
-                return Self { re: self.re / other.re, im: self.im / other.re };
-            }
+        let (re, im) = (other.re.known(), other.im.known());
+        if im == Some(0.0) && re.is_some_and(|re| re != 0.0 && re.is_finite()) {
+            return Self { re: self.re / other.re, im: self.im / other.re };
         }
         let (infinite, by_infinite) = (self.is_infinite(), other.is_infinite());
         let (is_large, is_small) = (infinite & !by_infinite, by_infinite & !infinite);

@@ -71,11 +71,14 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
         if !is_concerned(module, function) {
             continue;
         }
-        report_boundary(module, function, cx);
         let Some(block) = module.entry_block(module.function(function).body) else { continue };
         let mut splitter = Splitter::new(module, cx);
         splitter.whole_arguments(block);
         splitter.block(block);
+        // A model that is not made needs no advice.
+        if !cx.diagnostics.has_errors() {
+            report_boundary(module, function, cx);
+        }
         retype_boundary(module, function);
     }
 }

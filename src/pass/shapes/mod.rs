@@ -5,6 +5,7 @@
 //! behind them. What depends on a size that is known only at run time stays as it is, and is refused by the lowering.
 
 mod fixed;
+mod window;
 
 use super::Context;
 use super::canonicalize::insert_constant;
@@ -45,6 +46,9 @@ fn walk(module: &mut Module, cx: &mut Context, function: FunctionId) {
         }
         refine(rewriter.module, op);
         fixed::fix(rewriter.module, op);
+        window::fix(rewriter, op);
+        // The static form says more of its result.
+        refine(rewriter.module, op);
         true
     };
     Rewriter::new(module).function(function, &mut visit);
