@@ -14,22 +14,23 @@ use crate::ops::{Lower, Lowered, Lowering, Refusal, Values};
 struct Routine {
     /// Its name without the letter for the element type.
     name: &'static str,
-    operands: usize,
+    /// What each operand is: a matrix, `m`, or a list, `l`.
+    operands: &'static str,
     results: usize,
     lower: Lowering,
 }
 
 const ROUTINES: &[Routine] = &[
-    Routine { name: "geqrf", operands: 1, results: 2, lower: geqrf },
-    Routine { name: "gesdd", operands: 1, results: 5, lower: gesdd },
-    Routine { name: "gesvd", operands: 1, results: 5, lower: gesdd },
-    Routine { name: "getrf", operands: 1, results: 3, lower: getrf },
-    Routine { name: "gtsv", operands: 4, results: 5, lower: gtsv },
-    Routine { name: "orgqr", operands: 2, results: 1, lower: orgqr },
-    Routine { name: "ormqr", operands: 3, results: 1, lower: ormqr },
-    Routine { name: "potrf", operands: 1, results: 2, lower: potrf },
-    Routine { name: "syevd", operands: 1, results: 3, lower: syevd },
-    Routine { name: "trsm", operands: 2, results: 1, lower: trsm },
+    Routine { name: "geqrf", operands: "m", results: 2, lower: geqrf },
+    Routine { name: "gesdd", operands: "m", results: 5, lower: gesdd },
+    Routine { name: "gesvd", operands: "m", results: 5, lower: gesdd },
+    Routine { name: "getrf", operands: "m", results: 3, lower: getrf },
+    Routine { name: "gtsv", operands: "lllm", results: 5, lower: gtsv },
+    Routine { name: "orgqr", operands: "ml", results: 1, lower: orgqr },
+    Routine { name: "ormqr", operands: "mlm", results: 1, lower: ormqr },
+    Routine { name: "potrf", operands: "m", results: 2, lower: potrf },
+    Routine { name: "syevd", operands: "m", results: 3, lower: syevd },
+    Routine { name: "trsm", operands: "mm", results: 1, lower: trsm },
 ];
 
 /// Routines that are known and have no lowering, with the reason.
@@ -61,12 +62,20 @@ pub(in crate::ops) fn target(cx: &Lower, op: OpId, target: &str) -> Result<Optio
         return Err(Refusal::form(*why));
     }
     let Some(routine) = ROUTINES.iter().find(|routine| routine.name == name) else { return Ok(None) };
-    if cx.operand_count(op) != routine.operands || cx.module.op(op).results.len() != routine.results {
+    if cx.operand_count(op) != routine.operands.len() || cx.module.op(op).results.len() != routine.results {
         return Err(Refusal::form(format!("`{target}` with another number of operands or results")));
     }
-    for index in 0..routine.operands {
+    let mut batch: Option<Vec<i64>> = None;
+    for (index, kind) in routine.operands.chars().enumerate() {
         if cx.operand_type(op, index)?.element != element {
             return Err(Refusal::form(format!("`{target}` on another element type")));
+        }
+        let mut sizes = cx.operand_sizes(op, index)?;
+        let own = if kind == 'm' { 2 } else { 1 };
+        let rest = sizes.len().checked_sub(own).ok_or_else(|| Refusal::form("operands of too low a rank"))?;
+        sizes.truncate(rest);
+        if batch.get_or_insert_with(|| sizes.clone()) != &sizes {
+            return Err(Refusal::form("operands of different batches"));
         }
     }
     check_layouts(cx, op, "operand_layouts", &operand_ranks(cx, op)?)?;
@@ -212,12 +221,9 @@ fn reflections(cx: &mut Lower, op: OpId) -> Result<(ValueId, ValueId), Refusal> 
     let tau = cx.full(op, 1)?;
     let tau = cx.cast(tau, Element::F64);
     let tau = cx.batched(tau, 1);
-    if cx.sizes(tau)[0] != cx.sizes(vectors)[0] || cx.sizes(tau)[1] > rows.min(columns) {
-        // Without factors the batch is not known from them.
-        let empty = cx.sizes(tau)[1] == 0;
-        if !empty {
-            return Err(Refusal::form("factors that do not fit"));
-        }
+    let (batch, count) = (cx.sizes(tau)[0], cx.sizes(tau)[1]);
+    if batch != cx.sizes(vectors)[0] || count > rows.min(columns) {
+        return Err(Refusal::form("factors that do not fit"));
     }
     Ok((vectors, tau))
 }
