@@ -87,6 +87,7 @@ pub(super) const ROWS: &[Row] = &[
         "without the cancellation of Exp(x) - 1",
     ),
     row("stablehlo.floor", Elements::FLOAT, |cx, op| simple(cx, op, "Floor")),
+    noted("stablehlo.imag", Elements::FLOAT, zero, "of a real number: zero"),
     noted(
         "stablehlo.is_finite",
         FLOAT_BOOL,
@@ -133,6 +134,7 @@ pub(super) const ROWS: &[Row] = &[
         },
         "integers: ONNX Runtime's Pow goes through f64, so by squaring",
     ),
+    noted("stablehlo.real", Elements::FLOAT, |cx, op| unary(cx, op, |x| x), "of a real number: itself"),
     noted(
         "stablehlo.reduce_precision",
         Elements::FLOAT,
@@ -201,6 +203,12 @@ pub(super) fn simple(cx: &mut Lower, op: OpId, name: &'static str) -> Lowered {
 }
 
 /// A formula of one operand.
+/// The imaginary part of real numbers. It broadcasts to their sizes.
+fn zero(cx: &mut Lower, op: OpId) -> Lowered {
+    let element = cx.result_type(op, 0)?.element;
+    Ok(cx.scalar(element, 0.0).into())
+}
+
 pub(super) fn unary(cx: &mut Lower, op: OpId, formula: impl for<'f> FnOnce(Term<'f>) -> Term<'f>) -> Lowered {
     let operand = cx.operand(op, 0)?;
     Ok(cx.formula([operand], |[x]| formula(x)).into())
