@@ -117,8 +117,8 @@ mod tests {
 
     #[test]
     fn per_axis_with_limits() {
-        let found = Quantization::parse("!quant.uniform<u8<1:254>:f16:1, {1.0E-1:3, 2.0}>").expect("a type");
-        assert_eq!((found.storage, found.axis, found.limits), (Element::U8, Some(1), (1, 254)));
+        let found = Quantization::parse("!quant.uniform<u8<0:254>:f16:1, {1.0E-1:3, 2.0}>").expect("a type");
+        assert_eq!((found.storage, found.axis, found.limits), (Element::U8, Some(1), (0, 254)));
         assert_eq!((found.scales, found.zero_points), (vec![0.1, 2.0], vec![3, 0]));
     }
 
