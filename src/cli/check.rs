@@ -3,8 +3,7 @@
 use super::arguments::{CheckArguments, Format};
 use super::{Outcome, convert, print, report};
 use hlo2onnx::ir::Module;
-use hlo2onnx::source::Source;
-use hlo2onnx::{Options, convert as compile, coverage, ops, parse, pass};
+use hlo2onnx::{Options, convert_observed, coverage, ops, pass};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
@@ -21,23 +20,32 @@ pub fn run(arguments: &CheckArguments) -> Outcome {
                 continue;
             }
         };
-        let conversion = compile(&source, &Options::from(&arguments.target));
+        // The first pass leaves the ops as the text has them; without any pass the module is the text's.
+        let mut counts = None;
+        let conversion = convert_observed(&source, &Options::from(&arguments.target), |_, module| {
+            counts.get_or_insert_with(|| count(module));
+        });
+        let counts = counts.unwrap_or_else(|| count(&conversion.module));
         report::show(&conversion.diagnostics, &source, arguments.format);
         errors |= conversion.model.is_none();
         if arguments.format == Format::Human {
-            print(&inventory(input, &source, conversion.model.is_some().then_some(&conversion.module)));
+            print(&inventory(input, &counts, conversion.model.is_some().then_some(&conversion.module)));
         }
     }
     if errors { Outcome::Errors } else { Outcome::Done }
 }
 
-/// The ops of the text with their counts, and the signature of the model where there is one.
-fn inventory(path: &Path, source: &Source, converted: Option<&Module>) -> String {
-    let (module, _) = parse(source);
+/// How often each op stands in a module.
+fn count(module: &Module) -> BTreeMap<String, usize> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for op in module.reachable_ops() {
         *counts.entry(module.op_name(op)).or_default() += 1;
     }
+    counts.into_iter().map(|(name, count)| (name.to_owned(), count)).collect()
+}
+
+/// The ops of the text with their counts, and the signature of the model where there is one.
+fn inventory(path: &Path, counts: &BTreeMap<String, usize>, converted: Option<&Module>) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
     let _ = writeln!(
@@ -55,7 +63,7 @@ fn inventory(path: &Path, source: &Source, converted: Option<&Module>) -> String
         }
     }
     let covered: BTreeSet<&str> = coverage().iter().map(|row| row.op).collect();
-    let mut rows: Vec<(&str, usize)> = counts.into_iter().collect();
+    let mut rows: Vec<(&str, usize)> = counts.iter().map(|(name, &count)| (name.as_str(), count)).collect();
     rows.sort_by_key(|&(name, count)| (std::cmp::Reverse(count), name));
     for (name, count) in rows {
         let mark = if covered.contains(name) || ops::is_structural(name) { "" } else { "  not supported" };

@@ -4,7 +4,7 @@ use super::arguments::{ConvertArguments, Format, WeightsArguments};
 use super::{Outcome, print, report, say};
 use hlo2onnx::diagnostic::{Diagnostics, catalogue};
 use hlo2onnx::ir::{self, Module, TensorType, Type, ValueId};
-use hlo2onnx::onnx::file::{Destination, Model, Written, write_stream};
+use hlo2onnx::onnx::file::{Destination, Model, WriteError, Written, write_stream};
 use hlo2onnx::weights::Weights;
 use hlo2onnx::{Conversion, Options, convert_observed, pass};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -30,7 +30,7 @@ pub fn run(arguments: &ConvertArguments) -> Outcome {
     let destination = match (to_stdout, Destination::new(&output, &inputs)) {
         (true, _) => None,
         (false, Ok(destination)) => Some(destination),
-        (false, Err(error)) => return cannot_write(&output, &error.to_string(), arguments.format),
+        (false, Err(error)) => return cannot_write(&output, &error, arguments.format),
     };
     let source = match report::open(&arguments.input) {
         Ok(source) => source,
@@ -81,13 +81,19 @@ pub fn run(arguments: &ConvertArguments) -> Outcome {
             }
             Outcome::Done
         }
-        Err(error) => cannot_write(&output, &error.to_string(), arguments.format),
+        Err(error) => cannot_write(&output, &error, arguments.format),
     }
 }
 
-fn cannot_write(path: &Path, why: &str, format: Format) -> Outcome {
+fn cannot_write(path: &Path, error: &WriteError, format: Format) -> Outcome {
     let mut diagnostics = Diagnostics::new();
-    diagnostics.push(catalogue::CannotWrite { path: &path.display().to_string(), why });
+    match *error {
+        WriteError::TooLarge { bytes, limit } => diagnostics.push(catalogue::ModelTooLarge { bytes, limit }),
+        _ => {
+            let (path, why) = (path.display().to_string(), error.to_string());
+            diagnostics.push(catalogue::CannotWrite { path: &path, why: &why });
+        }
+    }
     report::show_alone(&diagnostics, path, format);
     Outcome::Errors
 }
