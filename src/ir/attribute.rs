@@ -1,6 +1,6 @@
 //! Attributes: what an op knows at compile time.
 
-use super::{ConstantId, Element, Symbol, TypeId};
+use super::{ConstantId, Dim, Dims, Element, Symbol, TypeId};
 
 /// A named list of attributes in the order of the text.
 pub type Attributes = Vec<(Symbol, Attribute)>;
@@ -28,6 +28,8 @@ pub enum Attribute {
     Dictionary(Attributes),
     /// `array<i64: 1, 2>`, any integer element type or `i1`.
     Integers(Element, Box<[i64]>),
+    /// Integers of which some are symbolic sizes, where an op in its static form would have an array of numbers.
+    Sizes(Dims),
     /// `array<f32: 1.0, 2.0>`.
     Floats(Element, Box<[f64]>),
     /// `dense<...> : tensor<...>`.
@@ -62,6 +64,15 @@ impl Attribute {
         match self {
             Attribute::Bool(value) => Some(*value),
             Attribute::Unit => Some(true),
+            _ => None,
+        }
+    }
+
+    /// The numbers and expressions of a list.
+    pub fn as_sizes(&self) -> Option<Dims> {
+        match self {
+            Attribute::Sizes(sizes) => Some(sizes.clone()),
+            Attribute::Integers(_, values) => Some(values.iter().map(|&value| Dim::Known(value)).collect()),
             _ => None,
         }
     }

@@ -13,6 +13,7 @@ mod module;
 mod print;
 pub mod provenance;
 mod rewrite;
+mod size;
 mod spelling;
 mod symbol;
 mod ty;
@@ -28,6 +29,7 @@ pub use module::{
 };
 pub use print::print;
 pub use rewrite::{Rewriter, use_counts};
+pub use size::{Factor, SizeId, Sizes, Term};
 pub use symbol::{Symbol, Symbols};
-pub use ty::{Dim, Dims, TensorType, Type, TypeId, Types};
+pub use ty::{Dim, Dims, SCALAR, Size, TensorType, Type, TypeId, Types};
 pub use verify::{OpRules, verify};

@@ -1,8 +1,8 @@
 //! Modules and what they are made of.
 
 use super::{
-    Attribute, Attributes, Constant, ConstantId, Data, Element, Location, LocationId, Symbol, Symbols,
-    TensorType, Type, TypeId, Types,
+    Attribute, Attributes, Constant, ConstantId, Data, Element, Location, LocationId, Size, Sizes, Symbol,
+    Symbols, TensorType, Type, TypeId, Types,
 };
 use crate::source::Span;
 use rustc_hash::FxHashMap;
@@ -173,6 +173,8 @@ pub struct Module {
     pub symbols: Symbols,
     /// Types.
     pub types: Types,
+    /// Sizes that are expressions.
+    pub sizes: Sizes,
     functions: Vec<Function>,
     function_index: FxHashMap<Symbol, FunctionId>,
     ops: Vec<Op>,
@@ -202,6 +204,7 @@ impl Module {
             top_level: Vec::new(),
             symbols: Symbols::default(),
             types,
+            sizes: Sizes::default(),
             functions: Vec::new(),
             function_index: FxHashMap::default(),
             ops: Vec::new(),
@@ -521,8 +524,8 @@ impl Module {
         }
     }
 
-    /// The handle of the tensor type of known sizes.
-    pub fn tensor_of(&mut self, element: Element, sizes: &[i64]) -> TypeId {
+    /// The handle of the tensor type of these sizes.
+    pub fn tensor_of<S: Size>(&mut self, element: Element, sizes: &[S]) -> TypeId {
         self.types.intern(Type::Tensor(TensorType::of(element, sizes)))
     }
 }

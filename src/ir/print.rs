@@ -357,6 +357,19 @@ impl Printer<'_> {
                 }
                 self.out.push('>');
             }
+            Attribute::Sizes(sizes) => {
+                // An expression is a string, as arrays of attributes have no other place for it.
+                self.out.push('[');
+                for (index, &size) in sizes.iter().enumerate() {
+                    self.out.push_str(if index == 0 { "" } else { ", " });
+                    let text = self.module.sizes.spell(&self.module.symbols, size);
+                    let _ = match size {
+                        Dim::Known(_) => write!(self.out, "{text}"),
+                        _ => write!(self.out, "\"{text}\""),
+                    };
+                }
+                self.out.push(']');
+            }
             Attribute::Floats(element, values) => {
                 let _ = write!(self.out, "array<{}", element.name().unwrap_or("f64"));
                 for (index, &value) in values.iter().enumerate() {

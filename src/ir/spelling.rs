@@ -55,7 +55,7 @@ impl Module {
         for dim in &tensor.dims {
             let _ = match dim {
                 Dim::Known(size) => write!(out, "{size}x"),
-                Dim::Dynamic => write!(out, "?x"),
+                Dim::Symbolic(_) | Dim::Dynamic => write!(out, "?x"),
             };
         }
         out.push_str(self.spell_element(tensor.element));

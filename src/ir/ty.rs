@@ -1,6 +1,6 @@
 //! Types of values, interned per module.
 
-use super::{Element, Symbol};
+use super::{Element, SizeId, Symbol};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
@@ -9,12 +9,20 @@ use smallvec::SmallVec;
 pub struct TypeId(pub(super) u32);
 
 /// The size of one dimension of a tensor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Dim {
     /// A number of elements.
     Known(i64),
-    /// `?`: not known before the model runs.
+    /// An expression of [`Sizes`](super::Sizes), which has its value when the model runs.
+    Symbolic(SizeId),
+    /// `?`: nothing is known of it, as the text says nothing.
     Dynamic,
+}
+
+impl From<i64> for Dim {
+    fn from(size: i64) -> Self {
+        Dim::Known(size)
+    }
 }
 
 impl Dim {
@@ -22,10 +30,18 @@ impl Dim {
     pub fn known(self) -> Option<i64> {
         match self {
             Dim::Known(size) => Some(size),
-            Dim::Dynamic => None,
+            Dim::Symbolic(_) | Dim::Dynamic => None,
         }
     }
 }
+
+/// A number, or a size that may be an expression: what code takes that works for both.
+pub trait Size: Copy + Into<Dim> {}
+
+impl<S: Copy + Into<Dim>> Size for S {}
+
+/// The sizes of a scalar, which has no dimension.
+pub const SCALAR: &[Dim] = &[];
 
 /// The sizes of a tensor's dimensions.
 pub type Dims = SmallVec<[Dim; 4]>;
@@ -42,9 +58,9 @@ pub struct TensorType {
 }
 
 impl TensorType {
-    /// A tensor type of known sizes without an encoding.
-    pub fn of(element: Element, sizes: &[i64]) -> Self {
-        Self { element, dims: sizes.iter().map(|&size| Dim::Known(size)).collect(), encoding: None }
+    /// A tensor type of these sizes without an encoding.
+    pub fn of<S: Size>(element: Element, sizes: &[S]) -> Self {
+        Self { element, dims: sizes.iter().map(|&size| size.into()).collect(), encoding: None }
     }
 
     /// Number of dimensions.
@@ -65,6 +81,11 @@ impl TensorType {
     /// Whether all sizes are known.
     pub fn is_static(&self) -> bool {
         self.dims.iter().all(|dim| dim.known().is_some())
+    }
+
+    /// Whether all sizes are numbers or expressions.
+    pub fn is_sized(&self) -> bool {
+        !self.dims.contains(&Dim::Dynamic)
     }
 }
 

@@ -103,7 +103,14 @@ impl<'a> Emitter<'_, 'a> {
         let tensor = self.module.tensor(value).ok_or_else(|| EmitError::ForeignType(name.clone()))?;
         let elem_type = data_type(tensor.element).ok_or_else(|| EmitError::ForeignType(name.clone()))?;
         let dimension = |dim: &Dim| tensor_shape_proto::Dimension {
-            value: dim.known().map(tensor_shape_proto::dimension::Value::DimValue),
+            value: match dim {
+                Dim::Known(size) => Some(tensor_shape_proto::dimension::Value::DimValue(*size)),
+                Dim::Symbolic(_) => {
+                    let expression = self.module.sizes.spell(&self.module.symbols, *dim);
+                    Some(tensor_shape_proto::dimension::Value::DimParam(expression))
+                }
+                Dim::Dynamic => None,
+            },
             ..Default::default()
         };
         let shape = TensorShapeProto { dim: tensor.dims.iter().map(dimension).collect() };

@@ -1,7 +1,7 @@
 //! Control flow: `while`, `case` and `if`.
 
 use super::{Elements, Lower, Lowered, Refusal, Row, noted, row, scan};
-use crate::ir::{Element, OpId, RegionId, ValueId};
+use crate::ir::{Dim, Element, OpId, RegionId, SCALAR, ValueId};
 
 /// Control flow carries whatever its regions can compute.
 const CARRIED: Elements = Elements::PLAIN.or(Elements::FLOAT8).or(Elements::COMPLEX);
@@ -123,7 +123,7 @@ fn rounds(cx: &mut Lower, count: &Count, inits: &[ValueId]) -> ValueId {
     let start = cx.cast(inits[count.counter], Element::I64);
     // ONNX Runtime makes no round for a negative number.
     let rounds = cx.elementwise("Sub", &[limit, start]);
-    cx.reshape(rounds, &[])
+    cx.reshape(rounds, SCALAR)
 }
 
 /// Whether the loop counts: its condition compares a counter with a limit that no round changes, and each round adds
@@ -263,7 +263,7 @@ fn case(cx: &mut Lower, op: OpId) -> Lowered {
     let (zero, limit) = (cx.integer(Element::I32, 0), cx.integer(Element::I32, last as i64));
     let negative = cx.elementwise_to("Less", &[index, zero], Element::Bool);
     let bounded = cx.elementwise("Min", &[index, limit]);
-    let index = cx.node("Where", &[negative, limit, bounded]).out(Element::I32, &[]);
+    let index = cx.node("Where", &[negative, limit, bounded]).out(Element::I32, SCALAR);
     Ok(search(cx, index, &branches, 0, &types)?.into_iter().collect())
 }
 
@@ -313,8 +313,8 @@ fn branch(
     otherwise: impl FnOnce(&mut Lower) -> Result<Vec<ValueId>, Refusal>,
 ) -> Result<Vec<ValueId>, Refusal> {
     // Both are lowered even when the first is refused, so that all is reported.
-    let then = cx.graph(&[], |cx, _| then(cx));
-    let otherwise = cx.graph(&[], |cx, _| otherwise(cx));
+    let then = cx.graph::<Dim>(&[], |cx, _| then(cx));
+    let otherwise = cx.graph::<Dim>(&[], |cx, _| otherwise(cx));
     let (then, otherwise) = (then?, otherwise?);
     if types.is_empty() {
         return Ok(Vec::new());

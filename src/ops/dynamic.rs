@@ -1,23 +1,55 @@
-//! Ops whose sizes are operands.
+//! Sizes as values, and ops whose sizes are operands.
 //!
-//! Where these are numbers, the `shapes` pass has made them the ops whose sizes are attributes. What is left has a size
-//! that is known only when the model runs.
+//! The `shapes` pass has made the latter the ops whose sizes are attributes, wherever it knows a number or an expression
+//! for them. What is left breaks a rule, or takes from data what must be known before.
 
-use super::{Elements, Lower, Lowered, Refusal, Row, noted};
-use crate::ir::OpId;
+use super::size::{Origin, Part};
+use super::{Elements, Lower, Lowered, Refusal, Row, Values, noted};
+use crate::ir::{Attribute, Definition, OpId};
 
-const NOTE: &str = "where the sizes are numbers, or become numbers by `--dim`";
+const NOTE: &str = "the `shapes` pass makes it the op whose sizes are attributes";
+const ANY: Elements = Elements::PLAIN.or(Elements::FLOAT8).or(Elements::NIBBLE);
 
 pub(super) const ROWS: &[Row] = &[
+    noted("hlo2onnx.size", ANY, define, "says where a symbolic size has its value from"),
     noted("stablehlo.dynamic_broadcast_in_dim", Elements::PLAIN, unknown, NOTE),
     noted("stablehlo.dynamic_gather", Elements::PLAIN, unknown, NOTE),
     noted("stablehlo.dynamic_iota", Elements::PLAIN, unknown, NOTE),
     noted("stablehlo.dynamic_pad", Elements::PLAIN, unknown, NOTE),
     noted("stablehlo.dynamic_reshape", Elements::PLAIN, unknown, NOTE),
-    noted("stablehlo.get_dimension_size", Elements::PLAIN, unknown, NOTE),
+    noted("stablehlo.get_dimension_size", ANY, get_dimension_size, "a constant, or Shape"),
     noted("stablehlo.real_dynamic_slice", Elements::PLAIN, unknown, NOTE),
 ];
 
 fn unknown(cx: &mut Lower, op: OpId) -> Lowered {
     Err(Refusal::Dynamic(format!("what `{}` gives", cx.module.op_name(op))))
+}
+
+/// Notes where a symbol has its value from. Nothing is emitted before a size is asked for.
+fn define(cx: &mut Lower, op: OpId) -> Lowered {
+    let Some(name) = cx.module.attribute(op, "symbol").and_then(Attribute::as_str).map(str::to_owned) else {
+        return Err(Refusal::Missing("symbol"));
+    };
+    let name = cx.module.symbols.intern(&name);
+    let position = |index: i64| {
+        usize::try_from(index).map_err(|_| Refusal::Attribute { name: "dimension", why: "negative".into() })
+    };
+    let part = match cx.module.attribute(op, "element").and_then(Attribute::as_integer) {
+        Some(index) => Part::Element(position(index)?),
+        None => Part::Dimension(position(cx.int(op, "dimension")?)?),
+    };
+    let value = cx.full(op, 0)?;
+    let is_argument =
+        matches!(cx.module.value(value).definition, Definition::Argument(..)) && !cx.is_nested();
+    cx.origins.insert(name, Origin { value, part, is_argument });
+    Ok(Values::default())
+}
+
+fn get_dimension_size(cx: &mut Lower, op: OpId) -> Lowered {
+    let axis = cx.int(op, "dimension")?;
+    let dims = cx.operand_dims(op, 0)?;
+    let size = usize::try_from(axis).ok().and_then(|axis| dims.get(axis).copied());
+    let size = size.ok_or_else(|| Refusal::Attribute { name: "dimension", why: "no dimension".into() })?;
+    let (element, _) = cx.result_dims(op, 0)?;
+    Ok(cx.size_scalar(size, element).into())
 }

@@ -7,7 +7,7 @@
 use super::index::{Count, strides};
 use super::scatter::{Rows, Write};
 use super::{Combiner, Elements, Lower, Lowered, Refusal, Row, noted};
-use crate::ir::{Element, OpId, ValueId};
+use crate::ir::{Element, OpId, SCALAR, ValueId};
 
 pub(super) const ROWS: &[Row] = &[
     noted(
@@ -155,7 +155,7 @@ impl Lower<'_> {
             return Start::Known(0);
         }
         let value = self.int64(value);
-        let value = self.reshape(value, &[]);
+        let value = self.reshape(value, SCALAR);
         if let Some(&[start]) = self.known_integers(value).as_deref() {
             return Start::Known(start.clamp(0, limit));
         }

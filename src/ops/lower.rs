@@ -3,16 +3,20 @@
 //! A lowered value may be smaller than the type that the text gives it: a `broadcast_in_dim` is not materialised
 //! where ONNX broadcasts by itself. Such a value has size 1 where its type has more, or lacks leading dimensions.
 //! [`Lower::operand`] gives it as it is, for ops that broadcast; [`Lower::full`] expands it, once, for the others.
+//!
+//! Sizes are numbers or expressions ([`Dim`]). A lowering that works for both asks for [`Lower::dims`]; one that asks
+//! for the numbers ([`Lower::sizes`]) of a value that has none is refused, whatever it goes on to emit.
 
-use super::{Elements, Refusal, Values, find, target};
+use super::{Elements, Refusal, Values, find, size::Origin, target};
 use crate::diagnostic::{Diagnostic, Diagnostics, catalogue};
 use crate::ir::{
-    Attribute, BlockId, Constant, Data, Element, LocationId, Module, NewOp, OpId, OpSpan, RegionId,
-    TensorType, ValueId, provenance,
+    Attribute, BlockId, Constant, Data, Dim, Dims, Element, LocationId, Module, NewOp, OpId, OpSpan,
+    RegionId, Size, Symbol, TensorType, TypeId, ValueId, provenance,
 };
 use crate::source::Source;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::{SmallVec, smallvec};
+use std::cell::Cell;
 use std::sync::Arc;
 
 /// What the user asked of the lowering.
@@ -39,9 +43,23 @@ pub struct Lower<'a> {
     lowered: Vec<Option<ValueId>>,
     pending: Vec<OpId>,
     prelude: Vec<OpId>,
-    constants: FxHashMap<(crate::ir::TypeId, Vec<u8>), ValueId>,
-    /// Expansions that were made, innermost block last: a value of a nested block is not seen outside of it.
-    expanded: Vec<FxHashMap<(ValueId, Vec<i64>), ValueId>>,
+    constants: FxHashMap<(TypeId, Vec<u8>), ValueId>,
+    /// What was made for one op and serves others, innermost block last: a value of a nested block is not seen
+    /// outside of it.
+    pub(super) scopes: Vec<Scope>,
+    /// Where symbols of sizes have their values from.
+    pub(super) origins: FxHashMap<Symbol, Origin>,
+    /// Whether the op that is being lowered asked for a number where there is an expression.
+    asked: Cell<bool>,
+}
+
+/// What was made within a block.
+#[derive(Default)]
+pub(super) struct Scope {
+    /// Values that were expanded to all of their elements.
+    pub(super) expanded: FxHashMap<(ValueId, Dims), ValueId>,
+    /// Lists of sizes that are computed.
+    pub(super) shapes: FxHashMap<Dims, ValueId>,
 }
 
 impl<'a> Lower<'a> {
@@ -65,7 +83,9 @@ impl<'a> Lower<'a> {
             pending: Vec::new(),
             prelude: Vec::new(),
             constants: FxHashMap::default(),
-            expanded: vec![FxHashMap::default()],
+            scopes: vec![Scope::default()],
+            origins: FxHashMap::default(),
+            asked: Cell::new(false),
         }
     }
 
@@ -105,9 +125,13 @@ impl<'a> Lower<'a> {
             return;
         }
         let outer = self.current.replace(op);
+        let outer_asked = self.asked.replace(false);
         let lowered = self.check(op).and_then(|lowering| lowering(self, op));
         let lowered = lowered.and_then(|values| self.refused_opset().map(|()| values));
         self.too_low = None;
+        let asked = self.asked.replace(outer_asked);
+        let lowered =
+            lowered.and_then(|values| if asked { Err(Refusal::dynamic(self, op)) } else { Ok(values) });
         match lowered {
             Ok(Values(values)) => {
                 let results = self.module.op(op).results.clone();
@@ -137,8 +161,8 @@ impl<'a> Lower<'a> {
                 let name = self.module.spell_element(tensor.element).to_owned();
                 return Err(Refusal::Type(name));
             }
-            if !tensor.is_static() {
-                return Err(Refusal::Dynamic(format!("a dimension of `{}`", self.module.op_name(op))));
+            if !tensor.is_sized() {
+                return Err(Refusal::dynamic(self, op));
             }
         }
         Ok(row.lower)
@@ -226,11 +250,11 @@ impl<'a> Lower<'a> {
     /// As [`Lower::operand`].
     pub fn full(&mut self, op: OpId, index: usize) -> Result<ValueId, Refusal> {
         let value = self.operand(op, index)?;
-        let Some(sizes) = self.module.tensor(self.module.op(op).operands[index]).and_then(TensorType::sizes)
-        else {
+        let Some(tensor) = self.module.tensor(self.module.op(op).operands[index]) else {
             return Ok(value);
         };
-        Ok(self.broadcast_to(value, &sizes))
+        let dims = tensor.dims.clone();
+        Ok(self.broadcast_to(value, &dims))
     }
 
     /// All operands in full.
@@ -268,6 +292,23 @@ impl<'a> Lower<'a> {
         self.module.tensor(result).ok_or_else(|| Refusal::form(format!("result {index} is no tensor")))
     }
 
+    /// The sizes that the text gives an operand, numbers or expressions.
+    ///
+    /// # Errors
+    /// When it is no tensor.
+    pub fn operand_dims(&self, op: OpId, index: usize) -> Result<Dims, Refusal> {
+        Ok(self.operand_type(op, index)?.dims.clone())
+    }
+
+    /// The element type and sizes of a result, numbers or expressions.
+    ///
+    /// # Errors
+    /// When it is no tensor.
+    pub fn result_dims(&self, op: OpId, index: usize) -> Result<(Element, Dims), Refusal> {
+        let ty = self.result_type(op, index)?;
+        Ok((ty.element, ty.dims.clone()))
+    }
+
     /// The element type and sizes of a result.
     ///
     /// # Errors
@@ -283,9 +324,24 @@ impl<'a> Lower<'a> {
         self.module.tensor(value).map_or(Element::Bool, |tensor| tensor.element)
     }
 
-    /// The sizes of a lowered value, which are all known.
+    /// The sizes of a lowered value, numbers or expressions.
+    pub fn dims(&self, value: ValueId) -> Dims {
+        self.module.tensor(value).map(|tensor| tensor.dims.clone()).unwrap_or_default()
+    }
+
+    /// The sizes of a lowered value as numbers. Where one is an expression, the op is refused, and what is given
+    /// here stands in until then.
     pub fn sizes(&self, value: ValueId) -> Vec<i64> {
-        self.module.tensor(value).and_then(TensorType::sizes).unwrap_or_default()
+        let Some(tensor) = self.module.tensor(value) else { return Vec::new() };
+        tensor.dims.iter().map(|&dim| self.number(dim)).collect()
+    }
+
+    /// A size as a number. Where it is an expression, the op is refused, and what is given here stands in until then.
+    pub fn number(&self, dim: Dim) -> i64 {
+        dim.known().unwrap_or_else(|| {
+            self.asked.set(true);
+            1
+        })
     }
 
     /// Number of dimensions of a lowered value.
@@ -324,6 +380,17 @@ impl<'a> Lower<'a> {
     /// When it is missing or no list of integers.
     pub fn ints(&self, op: OpId, name: &'static str) -> Result<Vec<i64>, Refusal> {
         self.optional_ints(op, name)?.ok_or(Refusal::Missing(name))
+    }
+
+    /// A list of integers, some of which may be expressions.
+    ///
+    /// # Errors
+    /// When it is missing or no list of integers.
+    pub fn size_list(&self, op: OpId, name: &'static str) -> Result<Dims, Refusal> {
+        match self.module.attribute(op, name) {
+            Some(Attribute::Sizes(sizes)) => Ok(sizes.clone()),
+            _ => Ok(self.ints(op, name)?.into_iter().map(Dim::Known).collect()),
+        }
     }
 
     /// A list of integers in a field of a struct attribute; an absent field is an empty list.
@@ -388,6 +455,20 @@ impl<'a> Lower<'a> {
 
     // Nested blocks.
 
+    /// Whether a graph of a Loop, If or Scan is being built.
+    pub(super) fn is_nested(&self) -> bool {
+        self.scopes.len() > 1
+    }
+
+    /// Builds ops that all blocks see, before all others.
+    pub(super) fn before_all<T>(&mut self, build: impl FnOnce(&mut Self) -> T) -> T {
+        let outer = std::mem::take(&mut self.pending);
+        let built = build(self);
+        let mut ops = std::mem::replace(&mut self.pending, outer);
+        self.prelude.append(&mut ops);
+        built
+    }
+
     /// Builds the graph of a Loop, If or Scan: `build` gets the new block's arguments, of the given types, and
     /// gives the values that the graph returns.
     ///
@@ -395,9 +476,9 @@ impl<'a> Lower<'a> {
     ///
     /// # Errors
     /// What `build` refuses.
-    pub fn graph(
+    pub fn graph<S: Size>(
         &mut self,
-        arguments: &[(Element, Vec<i64>)],
+        arguments: &[(Element, Vec<S>)],
         build: impl FnOnce(&mut Self, &[ValueId]) -> Result<Vec<ValueId>, Refusal>,
     ) -> Result<RegionId, Refusal> {
         let region = self.module.add_region();
@@ -408,9 +489,9 @@ impl<'a> Lower<'a> {
             values.push(self.module.add_argument(block, ty));
         }
         let outer = std::mem::take(&mut self.pending);
-        self.expanded.push(FxHashMap::default());
+        self.scopes.push(Scope::default());
         let results = build(self, &values);
-        self.expanded.pop();
+        self.scopes.pop();
         let ops = match results {
             Ok(results) => {
                 let returned = self.own_values(results);
@@ -466,58 +547,7 @@ impl<'a> Lower<'a> {
         }
         self.ops(block, "stablehlo.return")
     }
-
-    // Broadcasting.
-
-    /// The value expanded to these sizes, which it broadcasts to.
-    pub fn broadcast_to(&mut self, value: ValueId, sizes: &[i64]) -> ValueId {
-        if self.sizes(value) == sizes {
-            return value;
-        }
-        let key = (value, sizes.to_vec());
-        if let Some(&known) = self.expanded.iter().rev().find_map(|scope| scope.get(&key)) {
-            return known;
-        }
-        let expanded = self.expand(value, sizes);
-        if let Some(scope) = self.expanded.last_mut() {
-            scope.insert(key, expanded);
-        }
-        expanded
-    }
-
-    fn expand(&mut self, value: ValueId, sizes: &[i64]) -> ValueId {
-        let count: i64 = sizes.iter().product();
-        let same = |sizes: &[i64]| sizes.iter().copied().filter(|&size| size != 1).collect::<Vec<_>>();
-        if same(&self.sizes(value)) == same(sizes) {
-            return self.reshape(value, sizes);
-        }
-        // A small constant is shorter than the op that would compute it.
-        if count <= SMALL
-            && self.sizes(value).iter().product::<i64>() == 1
-            && let Some(constant) = self.module.constant_of(value)
-        {
-            let element = self.element(value);
-            let bytes =
-                self.module.constant(constant).data.bytes(self.source, 1, element.bytes()).into_owned();
-            return self.constant(element, sizes, &bytes.repeat(count as usize));
-        }
-        if sizes.contains(&0) {
-            // ONNX Runtime takes an Expand to a size of 0 for one that does nothing, and removes it.
-            let value = self.ranked(value, 1);
-            let mut limits = self.sizes(value);
-            limits[0] = 0;
-            let (starts, steps) = (vec![0; limits.len()], vec![1; limits.len()]);
-            let nothing = self.slice(value, &starts, &limits, &steps);
-            return self.reshape(nothing, sizes);
-        }
-        let element = self.element(value);
-        let shape = self.int64s(sizes);
-        self.node("Expand", &[value, shape]).out(element, sizes)
-    }
 }
 
 /// Element types that the inputs and outputs of a model can have.
 pub const BOUNDARY: Elements = Elements::PLAIN.or(Elements::FLOAT8).or(Elements::NIBBLE);
-
-/// Constants of up to this many elements are written out rather than computed.
-const SMALL: i64 = 256;

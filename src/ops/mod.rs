@@ -7,6 +7,7 @@
 pub mod fold;
 pub mod rules;
 
+mod broadcast;
 mod call;
 mod constant;
 mod control;
@@ -36,12 +37,13 @@ mod region;
 mod scan;
 mod scatter;
 mod shape;
+mod size;
 mod sort;
 mod special;
 mod target;
 mod window;
 
-pub use constant::integer_limits;
+pub use constant::{integer_bytes, integer_limits};
 pub use elements::Elements;
 pub use lower::{BOUNDARY, Lower, Settings};
 pub use node::Node;

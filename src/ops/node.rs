@@ -1,7 +1,7 @@
 //! Emits one ONNX op.
 
 use super::{Lower, Refusal, target};
-use crate::ir::{Attribute, Attributes, Element, NewOp, OpId, RegionId, Type, TypeId, ValueId};
+use crate::ir::{Attribute, Attributes, Element, NewOp, OpId, RegionId, Size, Type, TypeId, ValueId};
 use smallvec::SmallVec;
 
 /// An ONNX op in the making; one of the finishing methods adds it.
@@ -68,7 +68,7 @@ impl Node<'_, '_> {
     }
 
     /// Adds the op with one result of this element type and these sizes.
-    pub fn out(self, element: Element, sizes: &[i64]) -> ValueId {
+    pub fn out<S: Size>(self, element: Element, sizes: &[S]) -> ValueId {
         let ty = self.cx.module.tensor_of(element, sizes);
         self.of(ty)
     }
@@ -89,7 +89,7 @@ impl Node<'_, '_> {
     }
 
     /// Adds the op with several results.
-    pub fn outs(self, results: &[(Element, Vec<i64>)]) -> Vec<ValueId> {
+    pub fn outs<S: Size>(self, results: &[(Element, Vec<S>)]) -> Vec<ValueId> {
         let types: Vec<TypeId> =
             results.iter().map(|(element, sizes)| self.cx.module.tensor_of(*element, sizes)).collect();
         self.of_types(&types)

@@ -6,7 +6,7 @@
 
 use super::formula::Term;
 use super::{Elements, Lower, Lowered, Refusal, Row, noted};
-use crate::ir::{Element, OpId, ValueId};
+use crate::ir::{Element, OpId, SCALAR, ValueId};
 
 pub(super) const ROWS: &[Row] = &[noted(
     "stablehlo.rng_bit_generator",
@@ -94,7 +94,7 @@ fn threefry_halves(cx: &mut Lower, key: ValueId, counter: ValueId, sizes: &[i64]
     let (state, [first, second]) = threefry(cx, key, counter, blocks);
     let bits = match axis {
         Some(axis) => interleaved(cx, &[first, second], axis, sizes),
-        None => cx.reshape(first, &[]),
+        None => cx.reshape(first, SCALAR),
     };
     (state, bits)
 }

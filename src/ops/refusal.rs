@@ -65,6 +65,11 @@ impl Refusal {
         Refusal::Form(why.into())
     }
 
+    /// An op that is lowered only where its sizes are numbers.
+    pub fn dynamic(cx: &super::Lower, op: crate::ir::OpId) -> Self {
+        Refusal::Dynamic(format!("a dimension of `{}`", cx.module.op_name(op)))
+    }
+
     /// The diagnostic, unless one has been made already.
     pub fn diagnostic(&self, op: &str, at: Span, opset: u32) -> Option<Diagnostic> {
         Some(match self {

@@ -1,7 +1,7 @@
 //! Ops that arrange elements: constants, broadcasts, reshapes, transposes, slices, pads.
 
 use super::{Elements, Lower, Lowered, Refusal, Row, noted, row};
-use crate::ir::{Attribute, Constant, Data, OpId, ValueId};
+use crate::ir::{Attribute, Constant, Data, Dim, Dims, OpId, ValueId};
 use std::sync::Arc;
 
 const MOVED: Elements = Elements::PLAIN.or(Elements::FLOAT8).or(Elements::NIBBLE);
@@ -40,34 +40,39 @@ fn constant(cx: &mut Lower, op: OpId) -> Lowered {
 
 fn broadcast_in_dim(cx: &mut Lower, op: OpId) -> Lowered {
     let dims = cx.ints(op, "broadcast_dimensions")?;
-    let (_, sizes) = cx.result(op, 0)?;
-    let operand_rank = cx.operand_type(op, 0)?.rank();
+    let (_, sizes) = cx.result_dims(op, 0)?;
+    let declared = cx.operand_dims(op, 0)?;
     let operand = cx.operand(op, 0)?;
-    if sizes.contains(&0) {
-        let operand = cx.ranked(operand, operand_rank);
-        let own = cx.sizes(operand);
-        let mut aligned = vec![1; sizes.len()];
+    // An operand's size that is no number may be 1, and then only ONNX Runtime can tell whether it is repeated.
+    let unsure = dims.iter().zip(&declared).any(|(&dim, &own)| {
+        let whole = sizes[dim as usize];
+        own != whole && own.known().is_none()
+    });
+    if unsure || sizes.contains(&Dim::Known(0)) {
+        let operand = cx.ranked(operand, declared.len());
+        let own = cx.dims(operand);
+        let mut aligned: Dims = std::iter::repeat_n(Dim::Known(1), sizes.len()).collect();
         dims.iter().zip(own).for_each(|(&dim, size)| aligned[dim as usize] = size);
+        let operand = cx.in_order(operand, &dims);
         let aligned = cx.reshape(operand, &aligned);
         return Ok(cx.broadcast_to(aligned, &sizes).into());
     }
     if cx.rank(operand) == 0 {
         return Ok(operand.into());
     }
-    let operand = cx.ranked(operand, operand_rank);
-    let mut order: Vec<i64> = (0..dims.len() as i64).collect();
-    order.sort_by_key(|&index| dims[index as usize]);
-    let sorted = cx.transpose(operand, &order);
-    let own = cx.sizes(sorted);
-    let mut aligned = vec![1; sizes.len()];
-    order.iter().zip(own).for_each(|(&index, size)| aligned[dims[index as usize] as usize] = size);
+    let operand = cx.ranked(operand, declared.len());
+    let own = cx.dims(operand);
+    let mut aligned: Dims = std::iter::repeat_n(Dim::Known(1), sizes.len()).collect();
+    dims.iter().zip(own).for_each(|(&dim, size)| aligned[dim as usize] = size);
+    let sorted = cx.in_order(operand, &dims);
     Ok(cx.aligned(sorted, &aligned).into())
 }
 
 fn reshape(cx: &mut Lower, op: OpId) -> Lowered {
-    let (_, sizes) = cx.result(op, 0)?;
-    let declared = cx.operand_sizes(op, 0)?;
-    let compact = |sizes: &[i64]| sizes.iter().copied().filter(|&size| size != 1).collect::<Vec<_>>();
+    let (_, sizes) = cx.result_dims(op, 0)?;
+    let declared = cx.operand_dims(op, 0)?;
+    let one = Dim::Known(1);
+    let compact = |dims: &[Dim]| dims.iter().copied().filter(|&dim| dim != one).collect::<Dims>();
     if compact(&declared) != compact(&sizes) {
         let operand = cx.full(op, 0)?;
         return Ok(cx.reshape(operand, &sizes).into());
@@ -78,10 +83,10 @@ fn reshape(cx: &mut Lower, op: OpId) -> Lowered {
         return Ok(operand.into());
     }
     let operand = cx.ranked(operand, declared.len());
-    let own = cx.sizes(operand);
-    let mut kept = own.into_iter().zip(&declared).filter(|&(_, &size)| size != 1).map(|(own, _)| own);
-    let sizes: Vec<i64> =
-        sizes.iter().map(|&size| if size == 1 { 1 } else { kept.next().unwrap_or(size) }).collect();
+    let own = cx.dims(operand);
+    let mut kept = own.into_iter().zip(&declared).filter(|&(_, &size)| size != one).map(|(own, _)| own);
+    let sizes: Dims =
+        sizes.iter().map(|&size| if size == one { one } else { kept.next().unwrap_or(size) }).collect();
     Ok(cx.aligned(operand, &sizes).into())
 }
 
@@ -96,8 +101,8 @@ fn transpose(cx: &mut Lower, op: OpId) -> Lowered {
 }
 
 fn slice(cx: &mut Lower, op: OpId) -> Lowered {
-    let (starts, limits, steps) =
-        (cx.ints(op, "start_indices")?, cx.ints(op, "limit_indices")?, cx.ints(op, "strides")?);
+    let (starts, limits) = (cx.size_list(op, "start_indices")?, cx.size_list(op, "limit_indices")?);
+    let steps = cx.ints(op, "strides")?;
     let operand = cx.full(op, 0)?;
     Ok(cx.slice(operand, &starts, &limits, &steps).into())
 }
@@ -112,26 +117,26 @@ fn concatenate(cx: &mut Lower, op: OpId) -> Lowered {
     let axis = cx.int(op, "dimension")? as usize;
     let mut operands = cx.fulls(op)?;
     // An operand without elements adds nothing, but one must be left.
-    let (element, sizes) = cx.result(op, 0)?;
-    operands.retain(|&operand| cx.sizes(operand)[axis] != 0);
+    let empty = operands[0];
+    operands.retain(|&operand| cx.dims(operand)[axis] != Dim::Known(0));
     if operands.is_empty() {
-        return Ok(cx.constant(element, &sizes, &[]).into());
+        return Ok(empty.into());
     }
     Ok(cx.concat(&operands, axis).into())
 }
 
 fn iota(cx: &mut Lower, op: OpId) -> Lowered {
     let axis = cx.int(op, "iota_dimension")? as usize;
-    let (element, sizes) = cx.result(op, 0)?;
+    let (element, sizes) = cx.result_dims(op, 0)?;
     let count = cx.iota(element, sizes.len(), axis, sizes[axis]);
-    let value = if sizes.contains(&0) { cx.broadcast_to(count, &sizes) } else { count };
+    let value = if sizes.contains(&Dim::Known(0)) { cx.broadcast_to(count, &sizes) } else { count };
     Ok(value.into())
 }
 
 /// Interior padding of `n` puts `n` elements between each two: the dimension is split into `[size, 1]`, the inner
 /// one padded to `1 + n`, the two joined again, and the `n` elements behind the last cut off.
 fn pad(cx: &mut Lower, op: OpId) -> Lowered {
-    let (low, high) = (cx.ints(op, "edge_padding_low")?, cx.ints(op, "edge_padding_high")?);
+    let (low, high) = (cx.size_list(op, "edge_padding_low")?, cx.size_list(op, "edge_padding_high")?);
     let interior = cx.ints(op, "interior_padding")?;
     let (operand, padding) = (cx.full(op, 0)?, cx.full(op, 1)?);
     let spread = cx.spread(operand, &interior, padding);
@@ -139,11 +144,18 @@ fn pad(cx: &mut Lower, op: OpId) -> Lowered {
 }
 
 impl Lower<'_> {
+    /// The value with its dimensions in the order of the dimensions that they become.
+    fn in_order(&mut self, value: ValueId, dims: &[i64]) -> ValueId {
+        let mut order: Vec<i64> = (0..dims.len() as i64).collect();
+        order.sort_by_key(|&index| dims[index as usize]);
+        self.transpose(value, &order)
+    }
+
     /// A value that broadcasts as one of these sizes does, which differ from its own in dimensions of size 1 only.
     /// Leading ones need no op, as ONNX aligns shapes at their ends.
-    fn aligned(&mut self, value: ValueId, sizes: &[i64]) -> ValueId {
-        let leading = |sizes: &[i64]| sizes.iter().take_while(|&&size| size == 1).count();
-        let own = self.sizes(value);
+    fn aligned(&mut self, value: ValueId, sizes: &[Dim]) -> ValueId {
+        let leading = |dims: &[Dim]| dims.iter().take_while(|&&dim| dim == Dim::Known(1)).count();
+        let own = self.dims(value);
         let wanted = &sizes[leading(sizes)..];
         if own.len() <= sizes.len() && own[leading(&own)..] == *wanted {
             return value;
@@ -153,13 +165,14 @@ impl Lower<'_> {
 
     /// The value with its elements in reverse order along these dimensions.
     pub fn reverse(&mut self, value: ValueId, dimensions: &[i64]) -> ValueId {
-        let mut starts = vec![0; self.rank(value)];
-        let mut limits = self.sizes(value);
+        let mut limits = self.dims(value);
+        let mut starts: Dims = std::iter::repeat_n(Dim::Known(0), limits.len()).collect();
         let mut steps = vec![1; starts.len()];
         for &dimension in dimensions {
             let axis = dimension as usize;
-            if limits[axis] > 1 {
-                (starts[axis], limits[axis], steps[axis]) = (limits[axis] - 1, -1, -1);
+            if !matches!(limits[axis], Dim::Known(0 | 1)) {
+                starts[axis] = self.module.sizes.subtract(limits[axis], Dim::Known(1));
+                (limits[axis], steps[axis]) = (Dim::Known(-1), -1);
             }
         }
         self.slice(value, &starts, &limits, &steps)
@@ -169,21 +182,21 @@ impl Lower<'_> {
     pub fn spread(&mut self, value: ValueId, interior: &[i64], padding: ValueId) -> ValueId {
         let mut value = value;
         for (axis, &amount) in interior.iter().enumerate() {
-            let sizes = self.sizes(value);
-            if amount == 0 || sizes[axis] <= 1 {
+            let dims = self.dims(value);
+            if amount == 0 || matches!(dims[axis], Dim::Known(0 | 1)) {
                 continue;
             }
-            let mut split = sizes.clone();
-            split.insert(axis + 1, 1);
+            let mut split = dims.clone();
+            split.insert(axis + 1, Dim::Known(1));
             let apart = self.reshape(value, &split);
             let mut high = vec![0; split.len()];
             high[axis + 1] = amount;
             let padded = self.pad(apart, &vec![0; split.len()], &high, padding);
-            let mut joined = sizes.clone();
-            joined[axis] = sizes[axis] * (1 + amount);
+            let mut joined = dims.clone();
+            joined[axis] = self.module.sizes.multiply(dims[axis], Dim::Known(1 + amount));
             let joined_value = self.reshape(padded, &joined);
             let mut limits = joined.clone();
-            limits[axis] -= amount;
+            limits[axis] = self.module.sizes.subtract(joined[axis], Dim::Known(amount));
             value = self.slice(joined_value, &vec![0; joined.len()], &limits, &vec![1; joined.len()]);
         }
         value

@@ -67,7 +67,7 @@ const COMPLEX: Pass = Pass {
 pub const PIPELINE: &[Pass] = &[
     Pass {
         name: "specialize",
-        about: "symbolic dimensions become the numbers that are given for them, and arguments get their names",
+        about: "symbolic dimensions get their names, or the numbers given for them, and arguments their names",
         run: specialize::run,
     },
     Pass {
@@ -87,7 +87,7 @@ pub const PIPELINE: &[Pass] = &[
     },
     Pass {
         name: "shapes",
-        about: "shape arithmetic becomes numbers, and known sizes flow through all types",
+        about: "shape arithmetic becomes numbers and expressions, which flow through all types",
         run: shapes::run,
     },
     CANONICALIZE,

@@ -1,9 +1,10 @@
-//! Symbolic dimensions become the numbers that the user gives for them (`--dim b=8`).
+//! Symbolic dimensions get their names, or the numbers that the user gives for them (`--dim b=8`).
 //!
 //! `jax.export` prints a symbolic dimension as `?` in the arguments' types. The names stand in the wrapped function's
 //! arguments (`jax.global_constant = "b"`), which the entry calls with `get_dimension_size` of its own arguments; what
-//! else is known of the other dimensions is asserted (`shape_assertion` of a comparison that says EQ). It takes the
-//! module before calls are inlined, and changes the types of the entry's arguments only: `shapes` lets the numbers flow.
+//! else is known of the other dimensions is asserted (`shape_assertion` of a comparison that says EQ or GE). It takes
+//! the module before calls are inlined, and changes the types of the entry's arguments only: `shapes` lets the sizes
+//! flow.
 //!
 //! The names of the arguments stand in the wrapped function as well; the entry's arguments take them over.
 
@@ -23,20 +24,31 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     let Some(entry) = entry(module) else { return };
     let Some(block) = module.entry_block(module.function(entry).body) else { return };
     take_over_names(module, entry, block);
-    if cx.dims.is_empty() {
-        return;
-    }
     let named = named_dimensions(module, block);
     for (name, size) in cx.dims {
         match named.get(name.as_str()) {
-            Some(&place) => set(module, entry, block, place, *size),
+            Some(&place) => set(module, entry, block, place, Dim::Known(*size)),
             None => {
                 let near = nearest(name, named.keys().map(String::as_str));
                 cx.diagnostics.push(catalogue::UnknownDimension { name, nearest: near });
             }
         }
     }
-    // Each number can make an assertion say another.
+    settle(module, entry, block);
+    for (name, &(argument, axis)) in &named {
+        if module.tensor(argument).is_some_and(|ty| ty.dims[axis] == Dim::Dynamic) {
+            let name = module.symbols.intern(name);
+            module.sizes.at_least(name, 0);
+            let symbol = module.sizes.symbol(name);
+            set(module, entry, block, (argument, axis), symbol);
+        }
+    }
+    assert_bounds(module, block);
+    settle(module, entry, block);
+}
+
+/// Lets the sizes of arguments be what assertions say. Each size can make an assertion say another.
+fn settle(module: &mut Module, entry: FunctionId, block: BlockId) {
     while let Some((place, size)) = asserted(module, block) {
         set(module, entry, block, place, size);
     }
@@ -102,50 +114,70 @@ fn dimension(module: &Module, value: ValueId) -> Option<Place> {
     }
 }
 
-/// A dimension that is not known yet and that an assertion says is a known number.
-fn asserted(module: &Module, block: BlockId) -> Option<(Place, i64)> {
+/// The operands of the comparisons of that direction that a block asserts.
+fn assertions(module: &Module, block: BlockId, direction: &str) -> Vec<(ValueId, ValueId)> {
     let asserts = |&&op: &&OpId| {
         let target = module.attribute(op, "call_target_name").and_then(Attribute::as_str);
         target == Some("shape_assertion")
     };
-    module.block(block).ops.iter().filter(asserts).find_map(|&op| {
+    let compared = |&op: &OpId| {
         let compare = module.defining_op(*module.op(op).operands.first()?)?;
-        if module.op_name(compare) != "stablehlo.compare"
-            || module.word(module.attribute(compare, "comparison_direction")?) != Some("EQ")
-        {
-            return None;
-        }
         let &[left, right] = module.op(compare).operands.as_slice() else { return None };
+        let found = module.word(module.attribute(compare, "comparison_direction")?);
+        (module.op_name(compare) == "stablehlo.compare" && found == Some(direction)).then_some((left, right))
+    };
+    module.block(block).ops.iter().filter(asserts).filter_map(compared).collect()
+}
+
+/// A dimension of which nothing is known yet and that an assertion says is a number or an expression.
+fn asserted(module: &Module, block: BlockId) -> Option<(Place, Dim)> {
+    assertions(module, block, "EQ").into_iter().find_map(|(left, right)| {
         [(left, right), (right, left)].into_iter().find_map(|(unknown, known)| {
             let place = dimension(module, unknown)?;
-            let open = module.tensor(place.0)?.dims[place.1].known().is_none();
-            Some((place, number(module, known, DEPTH)?)).filter(|_| open)
+            let open = module.tensor(place.0)?.dims[place.1] == Dim::Dynamic;
+            let size = size(module, known, DEPTH);
+            (open && size != Dim::Dynamic).then_some((place, size))
         })
     })
 }
 
-/// The number that a scalar of shape arithmetic is.
-fn number(module: &Module, value: ValueId, depth: usize) -> Option<i64> {
-    if let Some(constant) = module.constant_of(value) {
-        return module.constant_integers(constant)?.first().copied();
-    }
-    if let Some((argument, axis)) = dimension(module, value) {
-        return module.tensor(argument)?.dims[axis].known();
-    }
-    let op = module.defining_op(value)?;
-    let operand = |index: usize| number(module, *module.op(op).operands.get(index)?, depth.checked_sub(1)?);
-    match module.op_name(op) {
-        "stablehlo.add" => operand(0)?.checked_add(operand(1)?),
-        "stablehlo.subtract" => operand(0)?.checked_sub(operand(1)?),
-        "stablehlo.multiply" => operand(0)?.checked_mul(operand(1)?),
-        "stablehlo.convert" | "stablehlo.reshape" => operand(0),
-        _ => None,
+/// Notes what symbols are asserted to be at least.
+fn assert_bounds(module: &Module, block: BlockId) {
+    for (value, least) in assertions(module, block, "GE") {
+        let (value, least) = (size(module, value, DEPTH), size(module, least, DEPTH));
+        if let (Some(symbol), Some(least)) = (module.sizes.as_symbol(value), least.known()) {
+            module.sizes.at_least(symbol, least);
+        }
     }
 }
 
-fn set(module: &mut Module, entry: FunctionId, block: BlockId, (argument, axis): Place, size: i64) {
+/// The size that a scalar of shape arithmetic is.
+fn size(module: &Module, value: ValueId, depth: usize) -> Dim {
+    if let Some(constant) = module.constant_of(value) {
+        let numbers = module.constant_integers(constant).unwrap_or_default();
+        return numbers.first().map_or(Dim::Dynamic, |&number| Dim::Known(number));
+    }
+    if let Some((argument, axis)) = dimension(module, value) {
+        return module.tensor(argument).map_or(Dim::Dynamic, |ty| ty.dims[axis]);
+    }
+    let (Some(op), Some(depth)) = (module.defining_op(value), depth.checked_sub(1)) else {
+        return Dim::Dynamic;
+    };
+    let operand = |index: usize| {
+        module.op(op).operands.get(index).map_or(Dim::Dynamic, |&operand| size(module, operand, depth))
+    };
+    match module.op_name(op) {
+        "stablehlo.add" => module.sizes.add(operand(0), operand(1)),
+        "stablehlo.subtract" => module.sizes.subtract(operand(0), operand(1)),
+        "stablehlo.multiply" => module.sizes.multiply(operand(0), operand(1)),
+        "stablehlo.convert" | "stablehlo.reshape" => operand(0),
+        _ => Dim::Dynamic,
+    }
+}
+
+fn set(module: &mut Module, entry: FunctionId, block: BlockId, (argument, axis): Place, size: Dim) {
     let Some(mut tensor) = module.tensor(argument).cloned() else { return };
-    tensor.dims[axis] = Dim::Known(size);
+    tensor.dims[axis] = size;
     let ty = module.types.intern(Type::Tensor(tensor));
     module.value_mut(argument).ty = ty;
     if let Some(index) = module.block(block).arguments.iter().position(|&value| value == argument) {

@@ -7,7 +7,7 @@ use super::statement::{Body, Parts, region_of};
 use super::text::{Rule, Text};
 use crate::diagnostic::catalogue::UnknownAssembly;
 use crate::diagnostic::nearest;
-use crate::ir::{Attribute, Attributes, Element, Symbol, TensorType, Type, TypeId};
+use crate::ir::{Attribute, Attributes, Element, SCALAR, Symbol, TensorType, Type, TypeId};
 use crate::source::Span;
 use smallvec::SmallVec;
 
@@ -493,7 +493,7 @@ impl<'s> Parser<'s> {
                 return None;
             };
             let element = element.element;
-            let scalar = self.module.tensor_of(element, &[]);
+            let scalar = self.module.tensor_of(element, SCALAR);
             let argument = ("", op.span(), scalar);
             let arguments = vec![argument, argument];
             parts.regions.push(Body { region: None, arguments, applies: Some(symbol) });

@@ -2,7 +2,7 @@
 
 use super::reinterpret::ordered;
 use super::{Refusal, Term};
-use crate::ir::{Element, OpId, ValueId};
+use crate::ir::{Element, OpId, SCALAR, ValueId};
 use crate::ops::{Lower, Lowered};
 
 /// The attributes of a comparison, and the comparison.
@@ -117,7 +117,7 @@ pub(super) fn clamp(cx: &mut Lower, op: OpId) -> Lowered {
         one && (element.is_integer() || cx.known_number(value).is_some_and(|bound| !bound.is_nan()))
     };
     if scalar(low) && scalar(high) {
-        let (low, high) = (cx.reshape(low, &[]), cx.reshape(high, &[]));
+        let (low, high) = (cx.reshape(low, SCALAR), cx.reshape(high, SCALAR));
         return Ok(cx.bounded(x, low, high).into());
     }
     let raised = cx.larger(x, low);

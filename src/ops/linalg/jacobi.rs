@@ -10,7 +10,7 @@
 
 use super::householder;
 use super::matrix::Round;
-use crate::ir::{Element, ValueId};
+use crate::ir::{Element, SCALAR, ValueId};
 use crate::ops::{Lower, Refusal};
 
 /// Sweeps after which it ends in any case; ten are many.
@@ -104,7 +104,7 @@ fn scaled(cx: &mut Lower, value: ValueId) -> (ValueId, ValueId) {
 fn any_above(cx: &mut Lower, value: ValueId, limit: f64) -> ValueId {
     let above = cx.formula([value], |[value]| value.greater(limit).cast(Element::F64));
     let most = cx.reduce_along("ReduceMax", above, &[0, 1, 2]);
-    let most = cx.reshape(most, &[]);
+    let most = cx.reshape(most, SCALAR);
     cx.formula([most], |[most]| most.greater(0.0))
 }
 

@@ -16,7 +16,7 @@ impl Lower<'_> {
     pub(super) fn batched(&mut self, value: ValueId, trailing: usize) -> ValueId {
         let sizes = self.sizes(value);
         let split = sizes.len() - trailing;
-        let mut flat = vec![sizes[..split].iter().product()];
+        let mut flat: Vec<i64> = vec![sizes[..split].iter().product()];
         flat.extend(&sizes[split..]);
         self.reshape(value, &flat)
     }

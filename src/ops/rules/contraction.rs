@@ -70,8 +70,8 @@ fn ragged_dot(t: &Typing) -> Inferred {
 fn convolution(t: &Typing) -> Inferred {
     let spatial = t.operand(0)?.rank().saturating_sub(2);
     let padding = match t.module.attribute(t.op, "padding") {
-        Some(_) => t.integers_of("padding", 2 * spatial)?,
-        None => vec![0; 2 * spatial],
+        Some(_) => t.sizes_of("padding", 2 * spatial)?,
+        None => std::iter::repeat_n(Dim::Known(0), 2 * spatial).collect(),
     };
     convolved(t, Some(&padding))
 }
@@ -93,7 +93,7 @@ fn roles(t: &Typing, fields: [&'static str; 3], rank: usize) -> Result<Vec<usize
 }
 
 /// StableHLO spec, convolution, C1 to C27.
-fn convolved(t: &Typing, padding: Option<&[i64]>) -> Inferred {
+fn convolved(t: &Typing, padding: Option<&[Dim]>) -> Inferred {
     let (input, kernel, result) = (t.operand(0)?, t.operand(1)?, t.result(0)?);
     let rank = input.rank();
     if rank < 2 || kernel.rank() != rank || result.rank() != rank {
@@ -135,25 +135,24 @@ fn convolved(t: &Typing, padding: Option<&[i64]>) -> Inferred {
             return attribute(name, format!("{size} is no multiple of {groups}"));
         }
     }
-    let group = |dim: Dim, groups: i64| dim.known().map_or(Dim::Dynamic, |size| Dim::Known(size / groups));
+    let group = |dim: Dim, groups: i64| t.module.sizes.quotient(dim, Dim::Known(groups));
     if !dim_fits(group(depth, features), kernel_depth) {
         return types("the kernel's input features are not those of a group of the input");
     }
     let mut dims: Dims = std::iter::repeat_n(Dim::Dynamic, rank).collect();
     (dims[outputs[0]], dims[outputs[1]]) = (group(batch, batches), made);
     for axis in 0..spatial {
-        let sizes = (input.dims[inputs[axis + 2]].known(), kernel.dims[kernels[axis + 2]].known());
-        let (Some(padding), (Some(size), Some(window))) = (padding, sizes) else { continue };
+        let Some(padding) = padding else { continue };
         let windows = Windows {
-            window,
+            window: kernel.dims[kernels[axis + 2]],
             stride: strides[axis],
             low: padding[2 * axis],
             high: padding[2 * axis + 1],
             base_dilation: lhs_dilation[axis],
             window_dilation: rhs_dilation[axis],
         };
-        match windows.count(size) {
-            Some(count) => dims[outputs[axis + 2]] = Dim::Known(count),
+        match windows.count(t, input.dims[inputs[axis + 2]]) {
+            Some(count) => dims[outputs[axis + 2]] = count,
             None => {
                 return attribute("padding", format!("spatial dimension {axis} has no size after padding"));
             }
@@ -164,26 +163,38 @@ fn convolved(t: &Typing, padding: Option<&[i64]>) -> Inferred {
 
 /// Windows along one dimension.
 pub(super) struct Windows {
-    pub(super) window: i64,
+    pub(super) window: Dim,
     pub(super) stride: i64,
-    pub(super) low: i64,
-    pub(super) high: i64,
+    pub(super) low: Dim,
+    pub(super) high: Dim,
     pub(super) base_dilation: i64,
     pub(super) window_dilation: i64,
 }
 
 impl Windows {
     /// How many fit; `None` when the padded size is negative or does not fit a number.
-    pub(super) fn count(&self, size: i64) -> Option<i64> {
-        let dilate = |size: i64, dilation: i64| match size {
-            0 => Some(0),
-            _ => (size - 1).checked_mul(dilation)?.checked_add(1),
+    pub(super) fn count(&self, t: &Typing, size: Dim) -> Option<Dim> {
+        let sizes = &t.module.sizes;
+        let (zero, one) = (Dim::Known(0), Dim::Known(1));
+        // Nothing stays nothing, however far its elements are apart.
+        let dilate = |size: Dim, dilation: i64| match dilation {
+            1 => size,
+            _ => {
+                let apart = sizes.multiply(sizes.subtract(size, one), Dim::Known(dilation));
+                sizes.larger(sizes.add(apart, one), zero)
+            }
         };
-        let padded = dilate(size, self.base_dilation)?.checked_add(self.low)?.checked_add(self.high)?;
-        let window = dilate(self.window, self.window_dilation)?;
-        if padded < 0 {
+        let padded = sizes.sum([dilate(size, self.base_dilation), self.low, self.high]);
+        let window = dilate(self.window, self.window_dilation);
+        let is_known = |dims: &[Dim]| dims.iter().all(|dim| dim.known().is_some());
+        let is_number = is_known(&[size, self.low, self.high]);
+        if padded.known().is_some_and(|padded| padded < 0) || (is_number && !is_known(&[padded])) {
             return None;
         }
-        Some(if padded == 0 || window > padded { 0 } else { (padded - window) / self.stride + 1 })
+        if padded == zero {
+            return Some(zero);
+        }
+        let beyond = sizes.quotient(sizes.subtract(padded, window), Dim::Known(self.stride));
+        Some(sizes.larger(sizes.add(beyond, one), zero))
     }
 }

@@ -104,9 +104,9 @@ fn dynamic_pad(t: &Typing) -> Inferred {
             if interior[axis] < 0 {
                 return types(format!("the interior padding of dimension {axis} is negative"));
             }
-            let Some(size) = operand.dims[axis].known() else { continue };
-            match padded(size, low[axis], high[axis], interior[axis]) {
-                Some(size) => *dim = Dim::Known(size),
+            let edges = [Dim::Known(low[axis]), Dim::Known(high[axis])];
+            match padded(t, operand.dims[axis], edges, interior[axis]) {
+                Some(size) => *dim = size,
                 None => return types(format!("dimension {axis} has no size after padding")),
             }
         }

@@ -25,11 +25,11 @@ fn start_indices(t: &Typing, first: usize, rank: usize) -> Result<(), Violation>
     Ok(())
 }
 
-fn dynamic_slice(t: &Typing) -> Inferred {
-    let operand = t.operand(0)?;
-    start_indices(t, 1, operand.rank())?;
-    let sizes = t.integers_of("slice_sizes", operand.rank())?;
-    for (&size, whole) in sizes.iter().zip(&operand.dims) {
+/// How many elements are taken along each dimension.
+fn slice_sizes(t: &Typing, operand: &TensorType) -> Result<Dims, Violation> {
+    let sizes = t.sizes_of("slice_sizes", operand.rank())?;
+    for (size, whole) in sizes.iter().zip(&operand.dims) {
+        let Some(size) = size.known() else { continue };
         if size < 0 || whole.known().is_some_and(|whole| size > whole) {
             return attribute(
                 "slice_sizes",
@@ -37,7 +37,14 @@ fn dynamic_slice(t: &Typing) -> Inferred {
             );
         }
     }
-    one(tensor(operand.element, sizes.into_iter().map(Dim::Known)))
+    Ok(sizes)
+}
+
+fn dynamic_slice(t: &Typing) -> Inferred {
+    let operand = t.operand(0)?;
+    start_indices(t, 1, operand.rank())?;
+    let sizes = slice_sizes(t, operand)?;
+    one(tensor(operand.element, sizes))
 }
 
 fn dynamic_update_slice(t: &Typing) -> Inferred {
@@ -55,16 +62,8 @@ fn dynamic_update_slice(t: &Typing) -> Inferred {
 
 fn gather(t: &Typing) -> Inferred {
     let operand = t.operand(0)?;
-    let sizes = t.integers_of("slice_sizes", operand.rank())?;
-    for (&size, whole) in sizes.iter().zip(&operand.dims) {
-        if size < 0 || whole.known().is_some_and(|whole| size > whole) {
-            return attribute(
-                "slice_sizes",
-                format!("{size} elements cannot be taken from `{}`", t.describe(operand)),
-            );
-        }
-    }
-    gathered(t, &sizes.into_iter().map(Dim::Known).collect())
+    let sizes = slice_sizes(t, operand)?;
+    gathered(t, &sizes)
 }
 
 fn dynamic_gather(t: &Typing) -> Inferred {

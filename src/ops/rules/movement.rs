@@ -130,25 +130,27 @@ fn reverse(t: &Typing) -> Inferred {
 fn slice(t: &Typing) -> Inferred {
     let operand = t.operand(0)?;
     let rank = operand.rank();
-    let starts = t.integers_of("start_indices", rank)?;
-    let limits = t.integers_of("limit_indices", rank)?;
+    let starts = t.sizes_of("start_indices", rank)?;
+    let limits = t.sizes_of("limit_indices", rank)?;
     let strides = t.integers_of("strides", rank)?;
     let mut dims = Dims::new();
     for axis in 0..rank {
         let (start, limit, stride) = (starts[axis], limits[axis], strides[axis]);
-        if start < 0 || start > limit {
-            return attribute(
-                "start_indices",
-                format!("dimension {axis} begins at {start} and ends at {limit}"),
-            );
+        let (first, last) = (start.known(), limit.known());
+        if first.is_some_and(|first| first < 0 || last.is_some_and(|last| first > last)) {
+            let why = format!("dimension {axis} begins at {} and ends at {}", t.spell(start), t.spell(limit));
+            return attribute("start_indices", why);
         }
-        if operand.dims[axis].known().is_some_and(|size| limit > size) {
-            return attribute("limit_indices", format!("{limit} is beyond dimension {axis}"));
+        if let (Some(last), Some(size)) = (last, operand.dims[axis].known())
+            && last > size
+        {
+            return attribute("limit_indices", format!("{last} is beyond dimension {axis}"));
         }
         if stride < 1 {
             return attribute("strides", format!("{stride} is less than 1"));
         }
-        dims.push(Dim::Known((limit - start) / stride + i64::from((limit - start) % stride != 0)));
+        let sizes = &t.module.sizes;
+        dims.push(sizes.quotient_up(sizes.subtract(limit, start), Dim::Known(stride)));
     }
     one(tensor(operand.element, dims))
 }
@@ -165,15 +167,15 @@ fn concatenate(t: &Typing) -> Inferred {
             let (first, other) = (t.describe(first), t.describe(other));
             return types(format!("`{first}` and `{other}` cannot be joined at dimension {axis}"));
         }
-        let sum = dims[axis].known().zip(other.dims[axis].known());
+        let (left, right) = (dims[axis], other.dims[axis]);
+        let sum = t.module.sizes.add(left, right);
         for (dim, &own) in dims.iter_mut().zip(&other.dims) {
             *dim = super::typing::known_of(*dim, own);
         }
-        dims[axis] = match sum.map(|(left, right)| left.checked_add(right)) {
-            Some(Some(sum)) => Dim::Known(sum),
-            Some(None) => return types("the result has no size"),
-            None => Dim::Dynamic,
-        };
+        if sum == Dim::Dynamic && left.known().is_some() && right.known().is_some() {
+            return types("the result has no size");
+        }
+        dims[axis] = sum;
     }
     one(tensor(first.element, dims))
 }
@@ -183,34 +185,30 @@ fn pad(t: &Typing) -> Inferred {
     t.same_element(0, 1)?;
     t.scalar(1)?;
     let rank = operand.rank();
-    let low = t.integers_of("edge_padding_low", rank)?;
-    let high = t.integers_of("edge_padding_high", rank)?;
+    let low = t.sizes_of("edge_padding_low", rank)?;
+    let high = t.sizes_of("edge_padding_high", rank)?;
     let interior = t.integers_of("interior_padding", rank)?;
     if let Some(value) = interior.iter().find(|&&value| value < 0) {
         return attribute("interior_padding", format!("{value} is negative"));
     }
     let mut dims = Dims::new();
     for axis in 0..rank {
-        dims.push(match operand.dims[axis].known() {
-            None => Dim::Dynamic,
-            Some(size) => match padded(size, low[axis], high[axis], interior[axis]) {
-                Some(size) => Dim::Known(size),
-                None => {
-                    return attribute(
-                        "edge_padding_low",
-                        format!("dimension {axis} has no size after padding"),
-                    );
-                }
-            },
-        });
+        let Some(size) = padded(t, operand.dims[axis], [low[axis], high[axis]], interior[axis]) else {
+            return attribute("edge_padding_low", format!("dimension {axis} has no size after padding"));
+        };
+        dims.push(size);
     }
     one(tensor(operand.element, dims))
 }
 
 /// The size after padding, when it is one.
-pub(super) fn padded(size: i64, low: i64, high: i64, interior: i64) -> Option<i64> {
-    let between = (size - 1).max(0).checked_mul(interior)?;
-    size.checked_add(between)?.checked_add(low)?.checked_add(high).filter(|&size| size >= 0)
+pub(super) fn padded(t: &Typing, size: Dim, edges: [Dim; 2], interior: i64) -> Option<Dim> {
+    let sizes = &t.module.sizes;
+    let between = sizes.larger(sizes.subtract(size, Dim::Known(1)), Dim::Known(0));
+    let padded = sizes.sum([size, sizes.multiply(between, Dim::Known(interior)), edges[0], edges[1]]);
+    let numbers = [size, edges[0], edges[1]].iter().all(|dim| dim.known().is_some());
+    let fits = padded.known().map_or(!numbers, |size| size >= 0);
+    fits.then_some(padded)
 }
 
 /// The result of an op that gives a size.

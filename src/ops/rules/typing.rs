@@ -44,9 +44,13 @@ pub(super) fn fits(x: &TensorType, y: &TensorType) -> bool {
     element_fits(x.element, y.element) && dims_fit(&x.dims, &y.dims)
 }
 
-/// The size, of two that can be one, that is known.
+/// The size, of two that can be one, of which more is known.
 pub(super) fn known_of(x: Dim, y: Dim) -> Dim {
-    if x.known().is_some() { x } else { y }
+    match (x, y) {
+        (Dim::Known(_), _) | (_, Dim::Dynamic) => x,
+        (_, Dim::Known(_)) | (Dim::Dynamic, _) => y,
+        _ => x,
+    }
 }
 
 /// A tensor type without an encoding.
@@ -99,6 +103,11 @@ impl<'a> Typing<'a> {
     /// A type as the text writes it.
     pub(super) fn describe(&self, ty: &TensorType) -> String {
         self.module.spell_tensor(ty)
+    }
+
+    /// A size as a person would write it.
+    pub(super) fn spell(&self, dim: Dim) -> String {
+        self.module.sizes.spell(&self.module.symbols, dim)
     }
 
     /// An operand of rank 0.
@@ -168,6 +177,17 @@ impl<'a> Typing<'a> {
             return Ok(values);
         }
         attribute(name, format!("{length} numbers are expected, found {}", values.len()))
+    }
+
+    /// A list of that many integers, some of which may be expressions.
+    pub(super) fn sizes_of(&self, name: &'static str, length: usize) -> Result<Dims, Violation> {
+        let Some(Attribute::Sizes(sizes)) = self.module.attribute(self.op, name) else {
+            return Ok(self.integers_of(name, length)?.into_iter().map(Dim::Known).collect());
+        };
+        if sizes.len() == length {
+            return Ok(sizes.clone());
+        }
+        attribute(name, format!("{length} sizes are expected, found {}", sizes.len()))
     }
 
     /// A list of that many integers, each at least `least`; all are `default` when it is left out.

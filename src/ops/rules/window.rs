@@ -64,11 +64,10 @@ fn reduce_window(t: &Typing) -> Inferred {
     let windows = windows(t, dims.len(), "base_dilations", "window_dilations")?;
     let mut counts = Dims::new();
     for (axis, dim) in dims.iter().enumerate() {
-        counts.push(match dim.known().map(|size| windows[axis].count(size)) {
-            None => Dim::Dynamic,
-            Some(Some(count)) => Dim::Known(count),
-            Some(None) => return attribute("padding", format!("dimension {axis} has no size after padding")),
-        });
+        let Some(count) = windows[axis].count(t, *dim) else {
+            return attribute("padding", format!("dimension {axis} has no size after padding"));
+        };
+        counts.push(count);
     }
     results(t, &inputs, &counts)
 }
@@ -91,10 +90,10 @@ fn windows(
         None => vec![0; 2 * rank],
     };
     let window = |axis: usize| Windows {
-        window: sizes[axis],
+        window: Dim::Known(sizes[axis]),
         stride: strides[axis],
-        low: padding[2 * axis],
-        high: padding[2 * axis + 1],
+        low: Dim::Known(padding[2 * axis]),
+        high: Dim::Known(padding[2 * axis + 1]),
         base_dilation: base_dilations[axis],
         window_dilation: window_dilations[axis],
     };
@@ -114,15 +113,8 @@ fn select_and_scatter(t: &Typing) -> Inferred {
     } else if rank > 0 {
         return Err(Violation::Missing("window_dimensions"));
     }
-    let counts: Option<Dims> = operand
-        .dims
-        .iter()
-        .zip(&shaped)
-        .map(|(dim, windows)| match dim.known() {
-            Some(size) => windows.count(size).map(Dim::Known),
-            None => Some(Dim::Dynamic),
-        })
-        .collect();
+    let counts: Option<Dims> =
+        operand.dims.iter().zip(&shaped).map(|(&dim, windows)| windows.count(t, dim)).collect();
     let Some(counts) = counts else { return attribute("padding", "a dimension has no size after padding") };
     if !dims_fit(&counts, &source.dims) {
         return types(format!("`{}` has not one element for each window", t.describe(source)));

@@ -1,7 +1,9 @@
 //! Common subexpressions: an op that computes what another has computed before.
 
 use super::{Nesting, nesting};
-use crate::ir::{Attribute, Attributes, BlockId, ConstantId, Data, Element, Module, OpId, Symbol, TypeId};
+use crate::ir::{
+    Attribute, Attributes, BlockId, ConstantId, Data, Dim, Element, Module, OpId, Symbol, TypeId,
+};
 use rustc_hash::FxHashMap;
 
 /// Constants of more bytes are compared by where they lie and not by what they hold.
@@ -15,6 +17,7 @@ enum Piece {
     Type(TypeId),
     Element(Element),
     Constant(ConstantId),
+    Size(Dim),
 }
 
 impl From<u64> for Piece {
@@ -166,6 +169,10 @@ fn encode_attribute(module: &Module, attribute: &Attribute, out: &mut Vec<Piece>
             out.extend([dialect, kind, value].map(|&symbol| Piece::Symbol(symbol)));
         }
         Attribute::Opaque(text) => encode_bytes(17, text.as_bytes(), out),
+        Attribute::Sizes(sizes) => {
+            out.extend([18, sizes.len() as u64].map(Piece::from));
+            out.extend(sizes.iter().map(|&size| Piece::Size(size)));
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::build::integers;
 use super::values::{append, set};
 use super::{Form, Refusal, Rewrite, Row, Splitter, packed_type};
-use crate::ir::{Attribute, Data, Element, OpId, ValueId};
+use crate::ir::{Attribute, Data, Element, OpId, SCALAR, ValueId};
 use smallvec::{SmallVec, smallvec};
 
 pub(super) const ROWS: &[Row] = &[
@@ -119,7 +119,7 @@ fn zero_index(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
     let operands = &cx.module.op(op).operands;
     let is_index = |&value: &ValueId| cx.module.tensor(value).is_some_and(|t| t.element.is_integer());
     let element = operands.iter().copied().find(is_index).map_or(Element::I32, |index| cx.element(index));
-    let ty = cx.module.tensor_of(element, &[]);
+    let ty = cx.module.tensor_of(element, SCALAR);
     let zero = cx.constant(ty, Data::Splat(smallvec![0; element.bytes()]));
     cx.module.op_mut(op).operands.push(zero);
     Ok(())

@@ -5,7 +5,7 @@
 
 use super::movement::append_field;
 use super::{Refusal, Rewrite, Row, Splitter};
-use crate::ir::{BlockId, OpId, RegionId, TypeId, ValueId};
+use crate::ir::{BlockId, OpId, RegionId, SCALAR, TypeId, ValueId};
 use smallvec::{SmallVec, smallvec};
 
 pub(super) const ROWS: &[Row] = &[
@@ -101,7 +101,7 @@ fn scalar(cx: &mut Splitter, op: OpId) -> Result<TypeId, Refusal> {
     let part = cx.result_part(op, 0)?;
     let element = cx.module.tensor_type(part).map(|tensor| tensor.element);
     element
-        .map(|element| cx.module.tensor_of(element, &[]))
+        .map(|element| cx.module.tensor_of(element, SCALAR))
         .ok_or_else(|| Refusal::form("its result is no tensor"))
 }
 

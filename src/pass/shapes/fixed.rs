@@ -1,6 +1,9 @@
-//! Ops whose sizes are operands become those whose sizes are attributes, where the operands are constants.
+//! Ops whose sizes are operands become those whose sizes are attributes: numbers, expressions, or symbols for what is
+//! computed from data.
 
-use crate::ir::{Attribute, Element, Module, OpId, TensorType, ValueId};
+use super::symbols::{Origins, Part};
+use super::values::{self, Values};
+use crate::ir::{Attribute, Dim, Dims, Element, Module, OpId, Type, ValueId};
 use crate::ops::rules;
 
 /// Ops that take sizes or places from operands.
@@ -20,27 +23,47 @@ pub(super) fn is_dynamic(name: &str) -> bool {
     DYNAMIC.contains(&name)
 }
 
-/// Rewrites the op in place, when all that it takes from operands is known and so are the sizes of its result.
-pub(super) fn fix(module: &mut Module, op: OpId) {
-    // What breaks the rules is left as the text has it, for the lowering to refuse.
-    if !is_dynamic(module.op_name(op)) || rules::infer(module, op).is_none() {
+/// Rewrites the op in place, when all that it takes from operands follows from sizes.
+pub(super) fn fix(module: &mut Module, op: OpId, values: &Values) {
+    let list = |index: usize| {
+        let list = values.of(module, operand(module, op, index)?)?;
+        (!list.contains(&Dim::Dynamic)).then_some(list)
+    };
+    let fixed = form(module, op, &list);
+    rewrite(module, op, fixed);
+}
+
+/// Rewrites the op in place, with symbols for what it takes from operands that are computed from data.
+pub(super) fn fix_at_run_time(module: &mut Module, op: OpId, values: &mut Values, origins: &mut Origins) {
+    if !is_dynamic(module.op_name(op)) {
         return;
     }
-    let fixed = match module.op_name(op) {
-        "stablehlo.dynamic_broadcast_in_dim" => of_known_result(module, op, "stablehlo.broadcast_in_dim", 1),
-        "stablehlo.dynamic_reshape" => of_known_result(module, op, "stablehlo.reshape", 1),
-        "stablehlo.dynamic_iota" => of_known_result(module, op, "stablehlo.iota", 0),
-        "stablehlo.real_dynamic_slice" => real_dynamic_slice(module, op),
-        "stablehlo.dynamic_pad" => dynamic_pad(module, op),
-        "stablehlo.dynamic_gather" => dynamic_gather(module, op),
-        "stablehlo.dynamic_conv" => dynamic_conv(module, op),
-        _ => return,
-    };
+    for value in module.op(op).operands.clone().into_iter().skip(1) {
+        let Some(length) = values::length(module, value) else { continue };
+        let unknown = std::iter::repeat_n(Dim::Dynamic, length).collect();
+        let mut list = values.of(module, value).unwrap_or(unknown);
+        for (index, element) in list.iter_mut().enumerate().filter(|(_, element)| **element == Dim::Dynamic) {
+            *element = origins.add(module, value, Part::Element(index));
+        }
+        values.set(value, list);
+    }
+    fix(module, op, values);
+}
+
+fn rewrite(module: &mut Module, op: OpId, fixed: Option<Fixed>) {
     let Some(fixed) = fixed else { return };
     let name = module.symbols.intern(fixed.name);
     let added: Vec<_> =
         fixed.attributes.into_iter().map(|(key, value)| (module.symbols.intern(key), value)).collect();
     let dropped = fixed.dropped.map(|key| module.symbols.intern(key));
+    if let (Some(dims), Some(mut ty)) = (fixed.result, module.tensor(module.op(op).results[0]).cloned()) {
+        // Where the text states a number, that says more.
+        let stated = |(&own, &dim): (&Dim, &Dim)| if own.known().is_some() { own } else { dim };
+        ty.dims = ty.dims.iter().zip(&dims).map(stated).collect();
+        let ty = module.types.intern(Type::Tensor(ty));
+        let result = module.op(op).results[0];
+        module.value_mut(result).ty = ty;
+    }
     let changed = module.op_mut(op);
     changed.name = name;
     changed.operands.truncate(fixed.operands);
@@ -50,12 +73,39 @@ pub(super) fn fix(module: &mut Module, op: OpId) {
     changed.attributes.extend(added);
 }
 
+/// The elements of an operand, where they all are numbers or expressions.
+type List<'a> = dyn Fn(usize) -> Option<Dims> + 'a;
+
+/// What an op becomes whose operands say these sizes.
+fn form(module: &Module, op: OpId, list: &List) -> Option<Fixed> {
+    // What breaks the rules is left as the text has it, for the lowering to refuse.
+    if !is_dynamic(module.op_name(op)) || rules::infer(module, op).is_none() {
+        return None;
+    }
+    match module.op_name(op) {
+        "stablehlo.dynamic_broadcast_in_dim" => of_result(module, op, "stablehlo.broadcast_in_dim", 1, list),
+        "stablehlo.dynamic_reshape" => of_result(module, op, "stablehlo.reshape", 1, list),
+        "stablehlo.dynamic_iota" => of_result(module, op, "stablehlo.iota", 0, list),
+        "stablehlo.real_dynamic_slice" => real_dynamic_slice(list),
+        "stablehlo.dynamic_pad" => dynamic_pad(list),
+        "stablehlo.dynamic_gather" => {
+            Some(fixed("stablehlo.gather", 2, vec![("slice_sizes", attribute(&list(2)?))]))
+        }
+        "stablehlo.dynamic_conv" => {
+            Some(fixed("stablehlo.convolution", 2, vec![("padding", attribute(&list(2)?))]))
+        }
+        _ => None,
+    }
+}
+
 /// What becomes of an op.
 struct Fixed {
     name: &'static str,
     /// How many of its operands stay.
     operands: usize,
     attributes: Vec<(&'static str, Attribute)>,
+    /// The sizes of its result, where operands said them.
+    result: Option<Dims>,
     /// Attributes that only the dynamic op has.
     dropped: [&'static str; 2],
 }
@@ -65,61 +115,57 @@ fn fixed(name: &'static str, operands: usize, attributes: Vec<(&'static str, Att
         name,
         operands,
         attributes,
+        result: None,
         dropped: ["known_expanding_dimensions", "known_nonexpanding_dimensions"],
     }
 }
 
-fn list(values: Vec<i64>) -> Attribute {
-    Attribute::Integers(Element::I64, values.into())
+/// The attribute of sizes: as the specification has it where they are numbers.
+fn attribute(sizes: &[Dim]) -> Attribute {
+    match sizes.iter().map(|dim| dim.known()).collect::<Option<Vec<i64>>>() {
+        Some(numbers) => Attribute::Integers(Element::I64, numbers.into()),
+        None => Attribute::Sizes(Dims::from_slice(sizes)),
+    }
 }
 
 fn operand(module: &Module, op: OpId, index: usize) -> Option<ValueId> {
     module.op(op).operands.get(index).copied()
 }
 
-/// The constant that an operand is.
-fn known(module: &Module, op: OpId, index: usize) -> Option<Vec<i64>> {
-    module.constant_integers(module.constant_of(operand(module, op, index)?)?)
-}
-
-fn is_known_result(module: &Module, op: OpId) -> bool {
-    let result = module.op(op).results.first().and_then(|&result| module.tensor(result));
-    result.is_some_and(|ty| ty.is_static() && ty.encoding.is_none())
-}
-
-/// An op of which the sizes of the result say all: the operand that gives them is not asked, as giving other ones would
-/// be an error at run time.
-fn of_known_result(module: &Module, op: OpId, name: &'static str, operands: usize) -> Option<Fixed> {
+/// An op of which the sizes of the result say all. Where the text states them, the operand that gives them is not asked,
+/// as giving other ones would be an error at run time.
+fn of_result(module: &Module, op: OpId, name: &'static str, operands: usize, list: &List) -> Option<Fixed> {
+    let result = module.tensor(*module.op(op).results.first()?)?;
     let of_operand = operand(module, op, 0).and_then(|operand| module.tensor(operand));
-    let known =
-        is_known_result(module, op) && (operands == 0 || of_operand.is_some_and(TensorType::is_static));
-    known.then(|| fixed(name, operands, Vec::new()))
+    if result.encoding.is_some() || (operands > 0 && !of_operand?.is_sized()) {
+        return None;
+    }
+    let dims = if result.is_sized() { None } else { Some(list(operands)?) };
+    Some(Fixed { result: dims, ..fixed(name, operands, Vec::new()) })
 }
 
-fn real_dynamic_slice(module: &Module, op: OpId) -> Option<Fixed> {
+fn real_dynamic_slice(list: &List) -> Option<Fixed> {
+    let strides = list(3)?;
+    if strides.iter().any(|stride| stride.known().is_none()) {
+        return None;
+    }
     let attributes = vec![
-        ("start_indices", list(known(module, op, 1)?)),
-        ("limit_indices", list(known(module, op, 2)?)),
-        ("strides", list(known(module, op, 3)?)),
+        ("start_indices", attribute(&list(1)?)),
+        ("limit_indices", attribute(&list(2)?)),
+        ("strides", attribute(&strides)),
     ];
     Some(fixed("stablehlo.slice", 1, attributes))
 }
 
-fn dynamic_pad(module: &Module, op: OpId) -> Option<Fixed> {
+fn dynamic_pad(list: &List) -> Option<Fixed> {
+    let interior = list(4)?;
+    if interior.iter().any(|amount| amount.known().is_none()) {
+        return None;
+    }
     let attributes = vec![
-        ("edge_padding_low", list(known(module, op, 2)?)),
-        ("edge_padding_high", list(known(module, op, 3)?)),
-        ("interior_padding", list(known(module, op, 4)?)),
+        ("edge_padding_low", attribute(&list(2)?)),
+        ("edge_padding_high", attribute(&list(3)?)),
+        ("interior_padding", attribute(&interior)),
     ];
     Some(fixed("stablehlo.pad", 2, attributes))
-}
-
-fn dynamic_gather(module: &Module, op: OpId) -> Option<Fixed> {
-    let sizes = known(module, op, 2)?;
-    Some(fixed("stablehlo.gather", 2, vec![("slice_sizes", list(sizes))]))
-}
-
-fn dynamic_conv(module: &Module, op: OpId) -> Option<Fixed> {
-    let padding = known(module, op, 2)?;
-    Some(fixed("stablehlo.convolution", 2, vec![("padding", list(padding))]))
 }

@@ -1,40 +1,57 @@
-//! Shape arithmetic becomes numbers.
+//! Shape arithmetic becomes numbers and expressions.
 //!
-//! Takes a module whose functions have been inlined. One forward walk folds sizes that are known, turns ops whose
-//! sizes are operands into those whose sizes are attributes, and lets known sizes flow through the types of all ops
-//! behind them. What depends on a size that is known only at run time stays as it is, and is refused by the lowering.
+//! Takes a module whose functions have been inlined. One forward walk evaluates what sizes are computed from, turns ops
+//! whose sizes are operands into those whose sizes are attributes, and lets sizes flow through the types of all ops
+//! behind them. A size that follows from nothing else is a symbol, so that every dimension behind this pass is a number
+//! or an expression.
 
 mod fixed;
+mod symbols;
+mod values;
 mod window;
 
 use super::Context;
 use super::canonicalize::insert_constant;
-use crate::ir::{Dim, FunctionId, Module, OpId, RegionId, Rewriter, TensorType, Type, TypeId, ValueId};
-use crate::ops::{fold, rules};
+use crate::ir::{
+    Constant, ConstantId, Data, Dim, FunctionId, Module, OpId, RegionId, Rewriter, TensorType, Type, TypeId,
+    ValueId,
+};
+use crate::ops::{fold, integer_bytes, rules};
+use symbols::{Origins, Part};
+use values::Values;
 
 /// A branch gives its sizes to what the conditional returns only once it has been walked, so each walk reaches one more
-/// level of nested conditionals. Deeper ones keep their unknown sizes.
+/// level of nested conditionals. The results of deeper ones are symbols of their own.
 const WALKS: usize = 4;
 
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
     for function in module.functions() {
+        let body = module.function(function).body;
+        if !has_unknown_sizes(module, body) {
+            continue;
+        }
+        let mut origins = Origins::of_arguments(module, function);
         for _ in 0..WALKS {
-            if !has_unknown_sizes(module, module.function(function).body) {
-                break;
-            }
-            walk(module, cx, function);
-            if cx.diagnostics.has_errors() || !has_unknown_conditional(module, module.function(function).body)
-            {
+            walk(module, cx, function, &mut origins, false);
+            if cx.diagnostics.has_errors() || !has_unknown_conditional(module, body) {
                 break;
             }
         }
+        if !cx.diagnostics.has_errors() && has_dynamic_sizes(module, body) {
+            walk(module, cx, function, &mut origins, true);
+        }
+        origins.insert(module, function);
     }
 }
 
-fn walk(module: &mut Module, cx: &mut Context, function: FunctionId) {
+/// Walks once; the last walk makes symbols of sizes that are still unknown.
+fn walk(module: &mut Module, cx: &mut Context, function: FunctionId, origins: &mut Origins, last: bool) {
     let mut loops = Vec::new();
+    let mut values = Values::default();
     let mut visit = |rewriter: &mut Rewriter, op: OpId| {
-        if let Some(constant) = fold::fold(rewriter.module, cx.source, op, |_| false) {
+        let folded = fold::fold(rewriter.module, cx.source, op, |_| false)
+            .or_else(|| evaluated(rewriter.module, op, &mut values));
+        if let Some(constant) = folded {
             let value = insert_constant(rewriter, op, constant);
             rewriter.replace(rewriter.module.op(op).results[0], value);
             return false;
@@ -45,16 +62,50 @@ fn walk(module: &mut Module, cx: &mut Context, function: FunctionId) {
             return true;
         }
         refine(rewriter.module, op);
-        fixed::fix(rewriter.module, op);
+        fixed::fix(rewriter.module, op, &values);
         window::fix(rewriter, op);
+        fixed::fix_at_run_time(rewriter.module, op, &mut values, origins);
         // The static form says more of its result.
         refine(rewriter.module, op);
+        if last {
+            name_sizes(rewriter.module, op, origins);
+        }
         true
     };
     Rewriter::new(module).function(function, &mut visit);
     // A body that gives another size than it takes is found only now.
     loops.into_iter().for_each(|op| rules::check(module, op, cx.diagnostics));
     leave_function(module, function);
+}
+
+/// The constant that an op is whose elements follow from sizes.
+fn evaluated(module: &mut Module, op: OpId, values: &mut Values) -> Option<ConstantId> {
+    let numbers = values.visit(module, op)?;
+    if module.constant_of(module.op(op).results[0]).is_some() {
+        return None;
+    }
+    let ty = module.value_type(module.op(op).results[0]);
+    let element = module.tensor_type(ty)?.element;
+    let bytes: Vec<u8> = numbers.into_iter().flat_map(|number| integer_bytes(element, number)).collect();
+    Some(module.add_constant(Constant { ty, data: Data::Bytes(bytes.into()) }))
+}
+
+/// Sizes of results that follow from nothing become symbols.
+fn name_sizes(module: &mut Module, op: OpId, origins: &mut Origins) {
+    for result in module.op(op).results.clone() {
+        let Some(mut tensor) = module.tensor(result).filter(|ty| !ty.is_sized()).cloned() else { continue };
+        // The bound of a dimension is part of its type.
+        if tensor.encoding.is_some() {
+            continue;
+        }
+        for axis in 0..tensor.rank() {
+            if tensor.dims[axis] == Dim::Dynamic {
+                tensor.dims[axis] = origins.add(module, result, Part::Dimension(axis));
+            }
+        }
+        let ty = module.types.intern(Type::Tensor(tensor));
+        module.value_mut(result).ty = ty;
+    }
 }
 
 /// Whether any value in the region has a type with an unknown size, or any op takes its sizes from operands.
@@ -71,9 +122,19 @@ fn has_unknown_sizes(module: &Module, region: RegionId) -> bool {
     })
 }
 
+/// Whether any value in the region has a type with a size that is neither a number nor an expression.
+fn has_dynamic_sizes(module: &Module, region: RegionId) -> bool {
+    let dynamic = |&value: &ValueId| module.tensor(value).is_some_and(|ty| !ty.is_sized());
+    let blocks = &module.region(region).blocks;
+    blocks.iter().flat_map(|&block| &module.block(block).ops).any(|&op| {
+        module.op(op).results.iter().any(dynamic)
+            || module.op(op).regions.iter().any(|&region| has_dynamic_sizes(module, region))
+    })
+}
+
 /// Whether another walk could find out more.
 fn has_unknown_conditional(module: &Module, region: RegionId) -> bool {
-    let unknown = |&value: &ValueId| module.tensor(value).is_some_and(|ty| !ty.is_static());
+    let unknown = |&value: &ValueId| module.tensor(value).is_some_and(|ty| !ty.is_sized());
     let blocks = &module.region(region).blocks;
     blocks.iter().flat_map(|&block| &module.block(block).ops).any(|&op| {
         let conditional = matches!(module.op_name(op), "stablehlo.if" | "stablehlo.case");
@@ -85,7 +146,7 @@ fn has_unknown_conditional(module: &Module, region: RegionId) -> bool {
 /// Gives the results of an op the sizes that follow from its operands.
 fn refine(module: &mut Module, op: OpId) {
     let results = module.op(op).results.clone();
-    if results.iter().all(|&result| module.tensor(result).is_none_or(TensorType::is_static)) {
+    if results.iter().all(|&result| module.tensor(result).is_none_or(TensorType::is_sized)) {
         return;
     }
     match module.op_name(op) {
@@ -145,7 +206,7 @@ fn refine_conditional(module: &mut Module, op: OpId) {
 fn narrow(module: &mut Module, value: ValueId, known: &TensorType) {
     let Some(own) = module.tensor(value) else { return };
     // The bound of a dimension is part of its type, and a known size would contradict it.
-    if own.rank() != known.rank() || own.is_static() || own.encoding.is_some() {
+    if own.rank() != known.rank() || own.is_sized() || own.encoding.is_some() {
         return;
     }
     let mut narrowed = own.clone();

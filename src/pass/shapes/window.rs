@@ -1,7 +1,7 @@
 //! A slice of a known size at a place that is computed: `real_dynamic_slice(x, start, start + sizes)` is a
 //! `dynamic_slice`. JAX prints the former wherever any dimension of `x` is symbolic.
 
-use crate::ir::{Attribute, Element, NewOp, OpId, Rewriter, TensorType, Type, TypeId, ValueId};
+use crate::ir::{Attribute, Element, NewOp, OpId, Rewriter, SCALAR, TensorType, Type, TypeId, ValueId};
 use smallvec::smallvec;
 
 /// Rewrites the op in place, with the scalars of the start before it.
@@ -44,7 +44,7 @@ fn known(rewriter: &Rewriter, value: ValueId) -> Option<Vec<i64>> {
 fn scalar(rewriter: &mut Rewriter, user: OpId, from: ValueId, element: Element, index: i64) -> ValueId {
     let types = &mut rewriter.module.types;
     let one = types.intern(Type::Tensor(TensorType::of(element, &[1])));
-    let none = types.intern(Type::Tensor(TensorType::of(element, &[])));
+    let none = types.intern(Type::Tensor(TensorType::of(element, SCALAR)));
     let places =
         [("start_indices", list(&[index])), ("limit_indices", list(&[index + 1])), ("strides", list(&[1]))];
     let picked = insert(rewriter, user, "stablehlo.slice", from, one, &places);

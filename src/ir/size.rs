@@ -1,0 +1,451 @@
+//! Sizes that are known only when the model runs, as expressions.
+//!
+//! A symbolic size is a polynomial with integer coefficients over symbols (`b`) and over the roundings and bounds that
+//! a polynomial cannot say (`floordiv(b, 2)`, `max(b, t)`). Polynomials are interned in a normal form, so that equal
+//! handles are equal sizes; sizes of different handles may still be equal in a run. The spelling is that of
+//! `jax.export`'s symbolic shapes.
+
+use super::{Dim, Symbol, Symbols};
+use rustc_hash::FxHashMap;
+use smallvec::{SmallVec, smallvec};
+use std::cell::RefCell;
+
+/// Handle of a symbolic size in its module; equal handles are equal sizes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SizeId(u32);
+
+/// What a polynomial is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Factor {
+    /// A symbol.
+    Symbol(Symbol),
+    /// The quotient, rounded down. The divisor is positive.
+    Quotient(Dim, Dim),
+    /// What the rounded quotient leaves; it is not negative. The divisor is positive.
+    Remainder(Dim, Dim),
+    /// The larger one.
+    Larger(Dim, Dim),
+    /// The smaller one.
+    Smaller(Dim, Dim),
+}
+
+/// A coefficient and the factors that it multiplies, in order; a factor that is there twice is a square.
+pub type Term = (SmallVec<[Factor; 2]>, i64);
+
+/// Terms in the order of their factors, none of them zero.
+type Polynomial = SmallVec<[Term; 2]>;
+
+/// The symbolic sizes of a module.
+///
+/// It only ever grows, and a handle once given stays valid; this is why it can be shared.
+#[derive(Clone, Debug, Default)]
+pub struct Sizes {
+    table: RefCell<Table>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Table {
+    list: Vec<Polynomial>,
+    index: FxHashMap<Polynomial, SizeId>,
+    /// The least value of each symbol that has one.
+    least: FxHashMap<Symbol, i64>,
+}
+
+/// More terms than this are no size that anyone has written.
+const LARGEST_POLYNOMIAL: usize = 64;
+
+/// Bounds are followed into nested roundings so far.
+const DEPTH: usize = 8;
+
+/// The least and the greatest value, where there is one.
+type Bounds = (Option<i64>, Option<i64>);
+
+impl Sizes {
+    /// The size that a symbol names.
+    pub fn symbol(&self, name: Symbol) -> Dim {
+        self.factor(Factor::Symbol(name))
+    }
+
+    /// Notes that a symbol is never less than this.
+    pub fn at_least(&self, name: Symbol, least: i64) {
+        let mut table = self.table.borrow_mut();
+        let known = table.least.entry(name).or_insert(least);
+        *known = least.max(*known);
+    }
+
+    /// The terms whose sum a symbolic size is.
+    pub fn terms(&self, size: SizeId) -> Vec<Term> {
+        self.table.borrow().list[size.0 as usize].to_vec()
+    }
+
+    /// The symbol that a size is, and nothing else.
+    pub fn as_symbol(&self, dim: Dim) -> Option<Symbol> {
+        let Dim::Symbolic(size) = dim else { return None };
+        match self.table.borrow().list[size.0 as usize].as_slice() {
+            [(factors, 1)] => match factors[..] {
+                [Factor::Symbol(name)] => Some(name),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The sum.
+    pub fn add(&self, x: Dim, y: Dim) -> Dim {
+        match (x, y) {
+            (Dim::Known(x), Dim::Known(y)) => x.checked_add(y).map_or(Dim::Dynamic, Dim::Known),
+            (Dim::Known(0), other) | (other, Dim::Known(0)) => other,
+            _ => self.combine(x, y, |x, y| x.into_iter().chain(y).map(Some).collect()),
+        }
+    }
+
+    /// The sum of all.
+    pub fn sum(&self, all: impl IntoIterator<Item = Dim>) -> Dim {
+        all.into_iter().fold(Dim::Known(0), |sum, dim| self.add(sum, dim))
+    }
+
+    /// The product.
+    pub fn multiply(&self, x: Dim, y: Dim) -> Dim {
+        match (x, y) {
+            (Dim::Known(x), Dim::Known(y)) => x.checked_mul(y).map_or(Dim::Dynamic, Dim::Known),
+            (Dim::Known(1), other) | (other, Dim::Known(1)) => other,
+            _ => self.combine(x, y, |x, y| {
+                let pairs = x.iter().flat_map(|x| y.iter().map(move |y| (x, y)));
+                pairs
+                    .map(|((left, by), (right, times))| {
+                        let mut factors: SmallVec<[Factor; 2]> = left.iter().chain(right).copied().collect();
+                        factors.sort_unstable();
+                        Some((factors, by.checked_mul(*times)?))
+                    })
+                    .collect()
+            }),
+        }
+    }
+
+    /// The product of all.
+    pub fn product(&self, all: impl IntoIterator<Item = Dim>) -> Dim {
+        all.into_iter().fold(Dim::Known(1), |product, dim| self.multiply(product, dim))
+    }
+
+    /// The difference.
+    pub fn subtract(&self, x: Dim, y: Dim) -> Dim {
+        self.add(x, self.multiply(y, Dim::Known(-1)))
+    }
+
+    /// The quotient, rounded down; unknown when the divisor may be zero or less.
+    pub fn quotient(&self, x: Dim, y: Dim) -> Dim {
+        let Some((whole, rest)) = self.divided(x, y) else { return Dim::Dynamic };
+        if self.is_rest(rest, y) {
+            return whole;
+        }
+        self.add(whole, self.factor(Factor::Quotient(rest, y)))
+    }
+
+    /// The quotient, rounded up; unknown when the divisor may be zero or less.
+    pub fn quotient_up(&self, x: Dim, y: Dim) -> Dim {
+        let negated = self.quotient(self.multiply(x, Dim::Known(-1)), y);
+        self.multiply(negated, Dim::Known(-1))
+    }
+
+    /// What the quotient leaves, which is not negative; unknown when the divisor may be zero or less.
+    pub fn remainder(&self, x: Dim, y: Dim) -> Dim {
+        match self.divided(x, y) {
+            None => Dim::Dynamic,
+            Some((_, rest)) if self.is_rest(rest, y) => rest,
+            Some((_, rest)) => self.factor(Factor::Remainder(rest, y)),
+        }
+    }
+
+    /// Whether a number is what a division leaves.
+    fn is_rest(&self, rest: Dim, divisor: Dim) -> bool {
+        self.is_at_least(rest, 0) && self.is_at_least(self.subtract(divisor, rest), 1)
+    }
+
+    /// The larger one.
+    pub fn larger(&self, x: Dim, y: Dim) -> Dim {
+        self.chosen(x, y, Factor::Larger, |difference| difference.0.is_some_and(|low| low >= 0))
+    }
+
+    /// The smaller one.
+    pub fn smaller(&self, x: Dim, y: Dim) -> Dim {
+        self.chosen(x, y, Factor::Smaller, |difference| difference.1.is_some_and(|high| high <= 0))
+    }
+
+    /// `x` where `first` holds of the bounds of `x - y`, `y` where it holds of those of `y - x`, else the factor.
+    fn chosen(&self, x: Dim, y: Dim, factor: fn(Dim, Dim) -> Factor, first: fn(Bounds) -> bool) -> Dim {
+        if x == Dim::Dynamic || y == Dim::Dynamic {
+            return Dim::Dynamic;
+        }
+        if first(self.bounds(self.subtract(x, y))) {
+            return x;
+        }
+        if first(self.bounds(self.subtract(y, x))) {
+            return y;
+        }
+        self.factor(if x <= y { factor(x, y) } else { factor(y, x) })
+    }
+
+    /// Whether a size is never less than a number.
+    pub fn is_at_least(&self, dim: Dim, least: i64) -> bool {
+        self.bounds(dim).0.is_some_and(|low| low >= least)
+    }
+
+    /// The least and the greatest value that a size can have, as far as is known.
+    pub fn bounds(&self, dim: Dim) -> (Option<i64>, Option<i64>) {
+        self.bounds_within(dim, DEPTH)
+    }
+
+    fn bounds_within(&self, dim: Dim, depth: usize) -> Bounds {
+        let size = match dim {
+            Dim::Known(size) => return (Some(size), Some(size)),
+            Dim::Dynamic => return (None, None),
+            Dim::Symbolic(size) => size,
+        };
+        let Some(depth) = depth.checked_sub(1) else { return (None, None) };
+        let mut sum: Bounds = (Some(0), Some(0));
+        for (factors, coefficient) in self.terms(size) {
+            let mut bounds = factors.into_iter().map(|factor| self.bounds_of(factor, depth));
+            let first = bounds.next().unwrap_or((Some(1), Some(1)));
+            // Of products only those of numbers that are not negative are followed.
+            let term = bounds.fold(first, |(low, high): Bounds, factor| {
+                let low = low.zip(factor.0).filter(|&(x, y)| x >= 0 && y >= 0);
+                let high = high.zip(factor.1).filter(|_| low.is_some());
+                (low.and_then(|(x, y)| x.checked_mul(y)), high.and_then(|(x, y)| x.checked_mul(y)))
+            });
+            let scaled = |bound: Option<i64>| bound.and_then(|bound| bound.checked_mul(coefficient));
+            let (low, high) = if coefficient >= 0 { term } else { (term.1, term.0) };
+            sum.0 = sum.0.zip(scaled(low)).and_then(|(x, y)| x.checked_add(y));
+            sum.1 = sum.1.zip(scaled(high)).and_then(|(x, y)| x.checked_add(y));
+        }
+        sum
+    }
+
+    fn bounds_of(&self, factor: Factor, depth: usize) -> Bounds {
+        let of = |dim| self.bounds_within(dim, depth);
+        match factor {
+            Factor::Symbol(name) => (self.table.borrow().least.get(&name).copied(), None),
+            Factor::Quotient(x, y) => {
+                let ((low, high), (least, most)) = (of(x), of(y));
+                // The divisor is 1 or more, so a quotient is no farther from zero than the dividend.
+                let low = low.map(|low| if low < 0 { low } else { most.map_or(0, |most| low / most) });
+                let high = high.map(|high| if high < 0 { -1 } else { high / least.unwrap_or(1).max(1) });
+                (low, high)
+            }
+            Factor::Remainder(_, y) => (Some(0), of(y).1.map(|most| most - 1)),
+            Factor::Larger(x, y) => {
+                let (x, y) = (of(x), of(y));
+                (x.0.max(y.0), x.1.zip(y.1).map(|(x, y)| x.max(y)))
+            }
+            Factor::Smaller(x, y) => {
+                let (x, y) = (of(x), of(y));
+                (x.0.zip(y.0).map(|(x, y)| x.min(y)), x.1.into_iter().chain(y.1).min())
+            }
+        }
+    }
+
+    /// `(whole, rest)` with `x = whole * y + rest`: every term of `x` that `y` divides is in `whole`. Nothing when the
+    /// divisor may be zero or less.
+    fn divided(&self, x: Dim, y: Dim) -> Option<(Dim, Dim)> {
+        if !self.is_at_least(y, 1) {
+            return None;
+        }
+        let divisor = self.polynomial(y)?;
+        let mut whole = Polynomial::new();
+        let mut rest = Polynomial::new();
+        for term in self.polynomial(x)? {
+            match (divisor.as_slice(), quotient_of(&term, &divisor)) {
+                (_, Some(quotient)) => whole.push(quotient),
+                ([(none, by)], None) if none.is_empty() && term.0.is_empty() => {
+                    whole.push((SmallVec::new(), term.1.div_euclid(*by)));
+                    rest.push((SmallVec::new(), term.1.rem_euclid(*by)));
+                }
+                _ => rest.push(term),
+            }
+        }
+        Some((self.intern(whole)?, self.intern(rest)?))
+    }
+
+    fn factor(&self, factor: Factor) -> Dim {
+        let single: Polynomial = smallvec![(smallvec![factor], 1)];
+        self.intern(single).unwrap_or(Dim::Dynamic)
+    }
+
+    /// The terms of a size that is not unknown.
+    fn polynomial(&self, dim: Dim) -> Option<Polynomial> {
+        match dim {
+            Dim::Known(0) => Some(Polynomial::new()),
+            Dim::Known(size) => Some(smallvec![(SmallVec::new(), size)]),
+            Dim::Symbolic(size) => Some(self.table.borrow().list[size.0 as usize].clone()),
+            Dim::Dynamic => None,
+        }
+    }
+
+    fn combine(&self, x: Dim, y: Dim, join: impl Fn(Polynomial, Polynomial) -> Option<Polynomial>) -> Dim {
+        let joined = self.polynomial(x).zip(self.polynomial(y)).and_then(|(x, y)| join(x, y));
+        joined.and_then(|joined| self.intern(joined)).unwrap_or(Dim::Dynamic)
+    }
+
+    /// The size of any terms; nothing when a coefficient overflows or there are too many.
+    fn intern(&self, mut terms: Polynomial) -> Option<Dim> {
+        terms.sort_unstable();
+        let mut normal = Polynomial::new();
+        for (factors, coefficient) in terms {
+            match normal.last_mut() {
+                Some((last, sum)) if *last == factors => *sum = sum.checked_add(coefficient)?,
+                _ => normal.push((factors, coefficient)),
+            }
+        }
+        normal.retain(|(_, coefficient)| *coefficient != 0);
+        match normal.as_slice() {
+            [] => return Some(Dim::Known(0)),
+            [(factors, size)] if factors.is_empty() => return Some(Dim::Known(*size)),
+            all if all.len() > LARGEST_POLYNOMIAL => return None,
+            _ => {}
+        }
+        let mut table = self.table.borrow_mut();
+        if let Some(&known) = table.index.get(&normal) {
+            return Some(Dim::Symbolic(known));
+        }
+        let id = SizeId(table.list.len() as u32);
+        table.list.push(normal.clone());
+        table.index.insert(normal, id);
+        Some(Dim::Symbolic(id))
+    }
+
+    /// The size as `jax.export` writes it: `2*b + floordiv(t, 4) - 1`.
+    pub fn spell(&self, symbols: &Symbols, dim: Dim) -> String {
+        let mut text = String::new();
+        self.spell_into(&mut text, symbols, dim);
+        text
+    }
+
+    fn spell_into(&self, out: &mut String, symbols: &Symbols, dim: Dim) {
+        let size = match dim {
+            Dim::Known(size) => return out.push_str(&size.to_string()),
+            Dim::Dynamic => return out.push('?'),
+            Dim::Symbolic(size) => size,
+        };
+        let terms = self.terms(size);
+        // The numbers come last, as one writes them.
+        let (numbers, others): (Vec<_>, Vec<_>) = terms.iter().partition(|(factors, _)| factors.is_empty());
+        for (index, (factors, coefficient)) in others.into_iter().chain(numbers).enumerate() {
+            let sign = match (index, *coefficient < 0) {
+                (0, true) => "-",
+                (0, false) => "",
+                (_, true) => " - ",
+                (_, false) => " + ",
+            };
+            out.push_str(sign);
+            let amount = coefficient.unsigned_abs();
+            if amount != 1 || factors.is_empty() {
+                out.push_str(&amount.to_string());
+                out.push_str(if factors.is_empty() { "" } else { "*" });
+            }
+            for (index, &factor) in factors.iter().enumerate() {
+                out.push_str(if index > 0 { "*" } else { "" });
+                self.spell_factor(out, symbols, factor);
+            }
+        }
+    }
+
+    fn spell_factor(&self, out: &mut String, symbols: &Symbols, factor: Factor) {
+        let (name, x, y) = match factor {
+            Factor::Symbol(name) => return out.push_str(symbols.get(name)),
+            Factor::Quotient(x, y) => ("floordiv", x, y),
+            Factor::Remainder(x, y) => ("mod", x, y),
+            Factor::Larger(x, y) => ("max", x, y),
+            Factor::Smaller(x, y) => ("min", x, y),
+        };
+        out.push_str(name);
+        out.push('(');
+        self.spell_into(out, symbols, x);
+        out.push_str(", ");
+        self.spell_into(out, symbols, y);
+        out.push(')');
+    }
+}
+
+/// The term that times `divisor` is `term`; nothing when there is none, or the divisor is a sum.
+fn quotient_of(term: &Term, divisor: &Polynomial) -> Option<Term> {
+    let [(by, divisor)] = divisor.as_slice() else { return None };
+    let mut factors = term.0.clone();
+    for factor in by {
+        let found = factors.iter().position(|own| own == factor)?;
+        factors.remove(found);
+    }
+    (term.1 % divisor == 0).then_some((factors, term.1 / divisor))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Fixture {
+        sizes: Sizes,
+        symbols: Symbols,
+    }
+
+    impl Fixture {
+        fn new() -> Self {
+            Self { sizes: Sizes::default(), symbols: Symbols::default() }
+        }
+
+        fn symbol(&mut self, name: &str) -> Dim {
+            let name = self.symbols.intern(name);
+            self.sizes.at_least(name, 1);
+            self.sizes.symbol(name)
+        }
+
+        fn spell(&self, dim: Dim) -> String {
+            self.sizes.spell(&self.symbols, dim)
+        }
+    }
+
+    #[test]
+    fn sums_and_products_have_one_form() {
+        let mut f = Fixture::new();
+        let (b, t) = (f.symbol("b"), f.symbol("t"));
+        let s = &f.sizes;
+        let left = s.multiply(s.add(b, Dim::Known(1)), s.add(t, Dim::Known(2)));
+        let right = s.sum([s.multiply(b, t), s.multiply(b, Dim::Known(2)), t, Dim::Known(2)]);
+        assert_eq!(left, right);
+        assert_eq!(s.subtract(left, right), Dim::Known(0));
+        assert_eq!(f.spell(left), "2*b + b*t + t + 2");
+    }
+
+    #[test]
+    fn quotients_take_out_what_the_divisor_divides() {
+        let mut f = Fixture::new();
+        let b = f.symbol("b");
+        let s = &f.sizes;
+        let x = s.add(s.multiply(b, Dim::Known(4)), Dim::Known(3));
+        assert_eq!(s.quotient(x, Dim::Known(4)), b);
+        assert_eq!(s.remainder(x, Dim::Known(4)), Dim::Known(3));
+        assert_eq!(s.quotient(s.multiply(b, b), b), b);
+        assert_eq!(s.quotient_up(x, Dim::Known(4)), s.add(b, Dim::Known(1)));
+        let half = s.quotient(s.subtract(b, Dim::Known(3)), Dim::Known(2));
+        assert_eq!(f.spell(half), "floordiv(b + 1, 2) - 2");
+        assert_eq!(s.quotient(b, Dim::Known(0)), Dim::Dynamic);
+    }
+
+    #[test]
+    fn bounds_decide_what_is_larger() {
+        let mut f = Fixture::new();
+        let b = f.symbol("b");
+        let s = &f.sizes;
+        assert_eq!(s.larger(b, Dim::Known(1)), b);
+        assert_eq!(s.smaller(b, Dim::Known(0)), Dim::Known(0));
+        assert_eq!(s.bounds(s.quotient(b, Dim::Known(2))), (Some(0), None));
+        assert_eq!(s.bounds(s.remainder(b, Dim::Known(2))), (Some(0), Some(1)));
+        assert_eq!(s.bounds(s.quotient(s.multiply(b, Dim::Known(-1)), Dim::Known(2))), (None, Some(-1)));
+        assert_eq!(f.spell(s.larger(b, Dim::Known(3))), "max(3, b)");
+    }
+
+    #[test]
+    fn overflow_is_unknown() {
+        let mut f = Fixture::new();
+        let b = f.symbol("b");
+        let huge = f.sizes.multiply(b, Dim::Known(i64::MAX));
+        assert_eq!(f.sizes.multiply(huge, Dim::Known(2)), Dim::Dynamic);
+    }
+}

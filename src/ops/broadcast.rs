@@ -1,0 +1,75 @@
+//! Broadcasts that are made where a user needs every element.
+
+use super::Lower;
+use crate::ir::{Dim, Dims, Size, ValueId};
+
+/// Constants of up to this many elements are written out rather than computed.
+const SMALL: i64 = 256;
+
+impl Lower<'_> {
+    /// The value expanded to these sizes, which it broadcasts to.
+    pub fn broadcast_to<S: Size>(&mut self, value: ValueId, sizes: &[S]) -> ValueId {
+        let sizes: Dims = sizes.iter().map(|&size| size.into()).collect();
+        if self.dims(value) == sizes {
+            return value;
+        }
+        let key = (value, sizes);
+        if let Some(&known) = self.scopes.iter().rev().find_map(|scope| scope.expanded.get(&key)) {
+            return known;
+        }
+        let expanded = self.expand(value, &key.1);
+        if let Some(scope) = self.scopes.last_mut() {
+            scope.expanded.insert(key, expanded);
+        }
+        expanded
+    }
+
+    fn expand(&mut self, value: ValueId, dims: &[Dim]) -> ValueId {
+        let own = self.dims(value);
+        let same = |dims: &[Dim]| dims.iter().copied().filter(|&dim| dim != Dim::Known(1)).collect::<Dims>();
+        if same(&own) == same(dims) {
+            return self.reshape(value, dims);
+        }
+        if let Some(sizes) = dims.iter().map(|dim| dim.known()).collect::<Option<Vec<i64>>>()
+            && let Some(expanded) = self.expand_to_numbers(value, &sizes)
+        {
+            return expanded;
+        }
+        // A 1 keeps what the value has, so only the sizes that it lacks have to be computed.
+        let leading = dims.len().saturating_sub(own.len());
+        let kept = |axis: usize| {
+            let has = axis.checked_sub(leading).is_some_and(|own_axis| own[own_axis] == dims[axis]);
+            has && dims[axis].known().is_none()
+        };
+        let wanted: Dims =
+            (0..dims.len()).map(|axis| if kept(axis) { Dim::Known(1) } else { dims[axis] }).collect();
+        let element = self.element(value);
+        let shape = self.shape(&wanted);
+        self.node("Expand", &[value, shape]).out(element, dims)
+    }
+
+    /// The expansion where it is a constant or has no elements, which Expand is not for.
+    fn expand_to_numbers(&mut self, value: ValueId, sizes: &[i64]) -> Option<ValueId> {
+        let element = self.element(value);
+        // A small constant is shorter than the op that would compute it.
+        let count: i64 = sizes.iter().product();
+        if count <= SMALL
+            && let Some(constant) = self.module.constant_of(value)
+            && self.sizes(value).iter().product::<i64>() == 1
+        {
+            let bytes =
+                self.module.constant(constant).data.bytes(self.source, 1, element.bytes()).into_owned();
+            return Some(self.constant(element, sizes, &bytes.repeat(count as usize)));
+        }
+        if !sizes.contains(&0) {
+            return None;
+        }
+        // ONNX Runtime takes an Expand to a size of 0 for one that does nothing, and removes it.
+        let value = self.ranked(value, 1);
+        let mut limits = self.dims(value);
+        limits[0] = Dim::Known(0);
+        let (starts, steps) = (vec![0; limits.len()], vec![1; limits.len()]);
+        let nothing = self.slice(value, &starts, &limits, &steps);
+        Some(self.reshape(nothing, sizes))
+    }
+}

@@ -1,0 +1,178 @@
+//! Sizes that are computed when the model runs.
+
+use super::Lower;
+use crate::ir::{Dim, Dims, Element, Factor, SCALAR, SizeId, Symbol, ValueId};
+
+/// Where the value of a symbol comes from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Origin {
+    /// A lowered value.
+    pub(super) value: ValueId,
+    /// What of it.
+    pub(super) part: Part,
+    /// Whether the value is there before all ops.
+    pub(super) is_argument: bool,
+}
+
+/// What of a value a symbol is.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Part {
+    /// The size of a dimension.
+    Dimension(usize),
+    /// An element of a list, or the one element of a scalar.
+    Element(usize),
+}
+
+impl Lower<'_> {
+    /// A list of sizes, as ops such as Expand and Reshape take it: a constant, or computed once.
+    pub fn shape(&mut self, dims: &[Dim]) -> ValueId {
+        if let Some(numbers) = dims.iter().map(|dim| dim.known()).collect::<Option<Vec<i64>>>() {
+            return self.int64s(&numbers);
+        }
+        let key = Dims::from_slice(dims);
+        if let Some(&known) = self.scopes.iter().rev().find_map(|scope| scope.shapes.get(&key)) {
+            return known;
+        }
+        let early = dims.iter().all(|&dim| self.is_known_early(dim));
+        let list =
+            if early { self.before_all(|cx| cx.computed_shape(&key)) } else { self.computed_shape(&key) };
+        let scope = if early { self.scopes.first_mut() } else { self.scopes.last_mut() };
+        if let Some(scope) = scope {
+            scope.shapes.insert(key, list);
+        }
+        list
+    }
+
+    /// A size as a scalar of any integer element type.
+    pub fn size_scalar(&mut self, dim: Dim, element: Element) -> ValueId {
+        match dim {
+            Dim::Known(size) => self.integer(element, size),
+            _ => {
+                let list = self.shape(&[dim]);
+                let size = self.reshape(list, SCALAR);
+                self.cast(size, element)
+            }
+        }
+    }
+
+    /// Whether a size follows from the inputs of the model alone.
+    fn is_known_early(&self, dim: Dim) -> bool {
+        let Dim::Symbolic(size) = dim else { return true };
+        let terms = self.module.sizes.terms(size);
+        terms.iter().flat_map(|(factors, _)| factors).all(|&factor| match factor {
+            Factor::Symbol(name) => self.origins.get(&name).is_some_and(|origin| origin.is_argument),
+            Factor::Quotient(x, y)
+            | Factor::Remainder(x, y)
+            | Factor::Larger(x, y)
+            | Factor::Smaller(x, y) => self.is_known_early(x) && self.is_known_early(y),
+        })
+    }
+
+    fn computed_shape(&mut self, dims: &[Dim]) -> ValueId {
+        if let &[Dim::Symbolic(size)] = dims {
+            return self.computed_size(size);
+        }
+        if let Some(list) = self.shape_of_argument(dims) {
+            return list;
+        }
+        let mut parts = Vec::new();
+        let mut rest = dims;
+        while let Some((&first, behind)) = rest.split_first() {
+            let numbers = rest.iter().take_while(|dim| dim.known().is_some()).count();
+            let taken = numbers.max(1);
+            parts.push(if numbers > 0 { self.shape(&rest[..taken]) } else { self.shape(&[first]) });
+            rest = if numbers > 0 { &rest[taken..] } else { behind };
+        }
+        self.concat(&parts, 0)
+    }
+
+    /// Sizes that are those of neighbouring dimensions of one value, in order.
+    fn shape_of_argument(&mut self, dims: &[Dim]) -> Option<ValueId> {
+        let dimension = |dim: &Dim| {
+            let origin = self.origins.get(&self.module.sizes.as_symbol(*dim)?)?;
+            match origin.part {
+                Part::Dimension(axis) => Some((origin.value, axis)),
+                Part::Element(_) => None,
+            }
+        };
+        let (value, start) = dimension(dims.first()?)?;
+        let follows = |(index, dim): (usize, &Dim)| dimension(dim) == Some((value, start + index));
+        dims.iter().enumerate().all(follows).then(|| self.shape_from(value, start, start + dims.len()))
+    }
+
+    /// The sizes of the dimensions from `start` on before `end`.
+    fn shape_from(&mut self, value: ValueId, start: usize, end: usize) -> ValueId {
+        let whole = start == 0 && end == self.rank(value);
+        let node = self.node("Shape", &[value]);
+        let node = if whole { node } else { node.int("start", start as i64).int("end", end as i64) };
+        node.out(Element::I64, &[(end - start) as i64])
+    }
+
+    /// The sum of the terms, as a list of one.
+    fn computed_size(&mut self, size: SizeId) -> ValueId {
+        let mut sum: Option<ValueId> = None;
+        for (factors, coefficient) in self.module.sizes.terms(size) {
+            let mut product: Option<ValueId> = None;
+            for factor in factors {
+                let value = self.factor(factor);
+                product = Some(match product {
+                    Some(product) => self.elementwise("Mul", &[product, value]),
+                    None => value,
+                });
+            }
+            let negative = coefficient < 0 && sum.is_some();
+            let amount = if negative { coefficient.wrapping_neg() } else { coefficient };
+            let term = match product {
+                Some(product) if amount == 1 => product,
+                Some(product) => {
+                    let amount = self.int64s(&[amount]);
+                    self.elementwise("Mul", &[product, amount])
+                }
+                None => self.int64s(&[amount]),
+            };
+            sum = Some(match sum {
+                Some(sum) => self.elementwise(if negative { "Sub" } else { "Add" }, &[sum, term]),
+                None => term,
+            });
+        }
+        sum.unwrap_or_else(|| self.int64s(&[0]))
+    }
+
+    fn factor(&mut self, factor: Factor) -> ValueId {
+        let (name, x, y) = match factor {
+            Factor::Symbol(name) => return self.symbol(name),
+            // Mod takes the sign of the divisor, but Div rounds to zero.
+            Factor::Quotient(x, y) if !self.module.sizes.is_at_least(x, 0) => {
+                let (value, by) = (self.shape(&[x]), self.shape(&[y]));
+                let rest = self.elementwise("Mod", &[value, by]);
+                let whole = self.elementwise("Sub", &[value, rest]);
+                return self.elementwise("Div", &[whole, by]);
+            }
+            Factor::Quotient(x, y) => ("Div", x, y),
+            Factor::Remainder(x, y) => ("Mod", x, y),
+            Factor::Larger(x, y) => ("Max", x, y),
+            Factor::Smaller(x, y) => ("Min", x, y),
+        };
+        let (x, y) = (self.shape(&[x]), self.shape(&[y]));
+        self.elementwise(name, &[x, y])
+    }
+
+    /// The value of a symbol, as a list of one. One without an origin is a fault of the passes before.
+    fn symbol(&mut self, name: Symbol) -> ValueId {
+        let Some(&Origin { value, part, .. }) = self.origins.get(&name) else {
+            let unknown = Dim::Dynamic;
+            return self.int64s(&[self.number(unknown)]);
+        };
+        match part {
+            Part::Dimension(axis) => self.shape_from(value, axis, axis + 1),
+            Part::Element(index) => {
+                let list = if self.rank(value) == 0 {
+                    self.reshape(value, &[1])
+                } else {
+                    self.slice(value, &[index as i64], &[index as i64 + 1], &[1])
+                };
+                self.cast(list, Element::I64)
+            }
+        }
+    }
+}

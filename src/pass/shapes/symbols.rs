@@ -1,0 +1,161 @@
+//! Symbols for sizes that follow from nothing else, and the ops that say where their values come from.
+//!
+//! `hlo2onnx.size` gives a symbol the size of a dimension of its operand, or the value of one of its elements. It is
+//! made for the symbols of arguments and for sizes that are computed from data; the lowering reads it.
+
+use crate::ir::{
+    Attribute, BlockId, Definition, Dim, Element, FunctionId, LocationId, Module, NewOp, OpId, OpSpan,
+    Symbol, Type, ValueId, provenance,
+};
+use rustc_hash::FxHashMap;
+use smallvec::{SmallVec, smallvec};
+
+/// What of a value a symbol is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Part {
+    Dimension(usize),
+    Element(usize),
+}
+
+/// The symbols of a function, in the order in which they were needed.
+#[derive(Default)]
+pub(super) struct Origins {
+    list: Vec<(Symbol, ValueId, Part)>,
+    index: FxHashMap<(ValueId, Part), Dim>,
+}
+
+impl Origins {
+    /// The symbols that the dimensions of a function's arguments are; a dimension of which nothing is known gets one.
+    pub(super) fn of_arguments(module: &mut Module, function: FunctionId) -> Self {
+        let mut origins = Self::default();
+        let Some(block) = module.entry_block(module.function(function).body) else { return origins };
+        for (index, value) in module.block(block).arguments.clone().into_iter().enumerate() {
+            let Some(mut tensor) = module.tensor(value).filter(|ty| !ty.is_static()).cloned() else {
+                continue;
+            };
+            for axis in 0..tensor.rank() {
+                match tensor.dims[axis] {
+                    Dim::Known(_) => {}
+                    Dim::Dynamic => tensor.dims[axis] = origins.add(module, value, Part::Dimension(axis)),
+                    symbolic => origins.define(module, symbolic, value, axis),
+                }
+            }
+            let ty = module.types.intern(Type::Tensor(tensor));
+            module.value_mut(value).ty = ty;
+            module.function_mut(function).argument_types[index] = ty;
+        }
+        origins
+    }
+
+    fn define(&mut self, module: &Module, dim: Dim, value: ValueId, axis: usize) {
+        if let Some(symbol) = module.sizes.as_symbol(dim)
+            && !self.list.iter().any(|&(known, ..)| known == symbol)
+        {
+            self.list.push((symbol, value, Part::Dimension(axis)));
+        }
+    }
+
+    /// The symbol of a part of a value.
+    pub(super) fn add(&mut self, module: &mut Module, value: ValueId, part: Part) -> Dim {
+        if let Some(&known) = self.index.get(&(value, part)) {
+            return known;
+        }
+        let name = self.name(module, value, part);
+        if let Part::Dimension(_) = part {
+            module.sizes.at_least(name, 0);
+        }
+        let dim = module.sizes.symbol(name);
+        self.list.push((name, value, part));
+        self.index.insert((value, part), dim);
+        dim
+    }
+
+    /// A name that no other symbol has: of an argument it is made of the argument's.
+    fn name(&self, module: &mut Module, value: ValueId, part: Part) -> Symbol {
+        let argument = match module.value(value).definition {
+            Definition::Argument(block, index) => argument_name(module, block, index as usize),
+            _ => None,
+        };
+        let stem = match (argument, part) {
+            (Some(name), Part::Dimension(axis)) => format!("{name}_{axis}"),
+            (Some(name), Part::Element(_)) => name,
+            (None, _) => format!("n{}", self.list.len()),
+        };
+        let taken = |name: Symbol| self.list.iter().any(|&(known, ..)| known == name);
+        let mut name = module.symbols.intern(&stem);
+        let mut suffix = 0;
+        while taken(name) {
+            suffix += 1;
+            name = module.symbols.intern(&format!("{stem}_{suffix}"));
+        }
+        name
+    }
+
+    /// Inserts the ops that define the symbols, each behind the value that it reads.
+    pub(super) fn insert(self, module: &mut Module, function: FunctionId) {
+        let mut waiting: FxHashMap<ValueId, Vec<(Symbol, Part)>> = FxHashMap::default();
+        for (symbol, value, part) in self.list {
+            waiting.entry(value).or_default().push((symbol, part));
+        }
+        let mut regions = vec![module.function(function).body];
+        while let Some(region) = regions.pop() {
+            for block in module.region(region).blocks.clone() {
+                let arguments = module.block(block).arguments.clone();
+                let mut kept = Vec::with_capacity(module.block(block).ops.len());
+                define(module, &mut waiting, &arguments, &mut kept);
+                for op in std::mem::take(&mut module.block_mut(block).ops) {
+                    regions.extend_from_slice(&module.op(op).regions);
+                    kept.push(op);
+                    let results = module.op(op).results.clone();
+                    define(module, &mut waiting, &results, &mut kept);
+                }
+                module.block_mut(block).ops = kept;
+            }
+        }
+    }
+}
+
+/// What the program calls an argument of the entry.
+fn argument_name(module: &Module, block: BlockId, index: usize) -> Option<String> {
+    let function =
+        module.functions().find(|&id| module.entry_block(module.function(id).body) == Some(block))?;
+    let location = module.function(function).arguments.get(index)?.location;
+    let name = location.and_then(|location| provenance::own_name(module, location));
+    Some(name.map_or_else(|| format!("arg{index}"), |name| name.to_string()))
+}
+
+fn define(
+    module: &mut Module,
+    waiting: &mut FxHashMap<ValueId, Vec<(Symbol, Part)>>,
+    values: &[ValueId],
+    kept: &mut Vec<OpId>,
+) {
+    for value in values {
+        for (symbol, part) in waiting.remove(value).unwrap_or_default() {
+            kept.push(definition(module, *value, symbol, part));
+        }
+    }
+}
+
+fn definition(module: &mut Module, value: ValueId, symbol: Symbol, part: Part) -> OpId {
+    let (key, index) = match part {
+        Part::Dimension(axis) => ("dimension", axis),
+        Part::Element(index) => ("element", index),
+    };
+    let ty = module.types.intern(Type::Scalar(Element::I64));
+    let name = module.symbols.get(symbol).into();
+    let (symbol_key, key) = (module.symbols.intern("symbol"), module.symbols.intern(key));
+    let place = module.defining_op(value);
+    let (span, location) = place
+        .map_or((OpSpan::default(), LocationId::UNKNOWN), |op| (module.span(op), module.op_location(op)));
+    let new = NewOp {
+        name: module.symbols.intern("hlo2onnx.size"),
+        operands: smallvec![value],
+        result_types: SmallVec::new(),
+        attributes: vec![(symbol_key, Attribute::String(name)), (key, Attribute::Integer(index as i64, ty))],
+        regions: SmallVec::new(),
+        span,
+        location,
+    };
+    module.add_op(new)
+}

@@ -1,0 +1,174 @@
+//! What shape arithmetic gives, as numbers and expressions.
+//!
+//! Every short list of signed integers or truth values that follows from sizes and constants is evaluated element by
+//! element. An element of which nothing is known is [`Dim::Dynamic`]; truth values are 0 and 1.
+
+use crate::ir::{Dim, Dims, Element, Module, OpId, Sizes, ValueId};
+use rustc_hash::FxHashMap;
+
+/// Longer lists are no shapes.
+const LONGEST: i64 = 64;
+
+/// The evaluated values.
+#[derive(Default)]
+pub(super) struct Values {
+    known: FxHashMap<ValueId, Dims>,
+}
+
+impl Values {
+    /// The elements of a value of which something is known.
+    pub(super) fn of(&self, module: &Module, value: ValueId) -> Option<Dims> {
+        if let Some(known) = self.known.get(&value) {
+            return Some(known.clone());
+        }
+        length(module, value)?;
+        let numbers = module.constant_integers(module.constant_of(value)?)?;
+        Some(numbers.into_iter().map(Dim::Known).collect())
+    }
+
+    /// Says what the elements of a value are.
+    pub(super) fn set(&mut self, value: ValueId, elements: Dims) {
+        self.known.insert(value, elements);
+    }
+
+    /// Evaluates an op, and gives its elements when all are numbers.
+    pub(super) fn visit(&mut self, module: &Module, op: OpId) -> Option<Vec<i64>> {
+        let &[result] = module.op(op).results.as_slice() else { return None };
+        let length = length(module, result)?;
+        let elements = self.evaluate(module, op, length)?;
+        if elements.len() != length || elements.iter().all(|&element| element == Dim::Dynamic) {
+            return None;
+        }
+        let numbers = elements.iter().map(|element| element.known()).collect();
+        self.known.insert(result, elements);
+        numbers
+    }
+
+    fn evaluate(&self, module: &Module, op: OpId, length: usize) -> Option<Dims> {
+        let operands = &module.op(op).operands;
+        let operand = |index: usize| self.of(module, *operands.get(index)?);
+        let attribute = |name: &str| module.integers(module.attribute(op, name)?);
+        let sizes = &module.sizes;
+        let each = |f: &dyn Fn(&[Dim]) -> Dim| -> Option<Dims> {
+            let all: Vec<Option<Dims>> = (0..operands.len()).map(operand).collect();
+            let element = |list: &Option<Dims>, index: usize| match list {
+                Some(list) if list.len() == 1 => list[0],
+                Some(list) => list.get(index).copied().unwrap_or(Dim::Dynamic),
+                None => Dim::Dynamic,
+            };
+            let at = |index: usize| -> Vec<Dim> { all.iter().map(|list| element(list, index)).collect() };
+            Some((0..length).map(|index| f(&at(index))).collect())
+        };
+        match module.op_name(op) {
+            "stablehlo.get_dimension_size" => {
+                let axis = usize::try_from(module.attribute(op, "dimension")?.as_integer()?).ok()?;
+                Some(Dims::from_slice(&[*module.tensor(*operands.first()?)?.dims.get(axis)?]))
+            }
+            "stablehlo.convert" | "stablehlo.reshape" | "stablehlo.transpose" => operand(0),
+            "stablehlo.optimization_barrier" => operand(0),
+            "stablehlo.broadcast_in_dim" => {
+                let list = operand(0)?;
+                let single = || std::iter::repeat_n(list[0], length).collect();
+                if list.len() == 1 { Some(single()) } else { Some(list) }
+            }
+            "stablehlo.concatenate" => {
+                let mut joined = Dims::new();
+                for &operand in operands {
+                    let unknown =
+                        || std::iter::repeat_n(Dim::Dynamic, self::length(module, operand).unwrap_or(0));
+                    joined.extend(self.of(module, operand).unwrap_or_else(|| unknown().collect()));
+                }
+                Some(joined)
+            }
+            "stablehlo.slice" => {
+                let list = operand(0)?;
+                let (starts, steps) = (attribute("start_indices")?, attribute("strides")?);
+                let (&[start], &[step]) = (starts.as_slice(), steps.as_slice()) else { return None };
+                let at = |index: usize| usize::try_from(start + index as i64 * step).ok();
+                (0..length).map(|index| list.get(at(index)?).copied()).collect()
+            }
+            "stablehlo.add" => each(&|x| sizes.add(x[0], x[1])),
+            "stablehlo.subtract" => each(&|x| sizes.subtract(x[0], x[1])),
+            "stablehlo.multiply" if !is_truth(module, op) => each(&|x| sizes.multiply(x[0], x[1])),
+            "stablehlo.divide" => {
+                each(&|x| at_least_zero(sizes, x[0], |dividend| sizes.quotient(dividend, x[1])))
+            }
+            "stablehlo.remainder" => {
+                each(&|x| at_least_zero(sizes, x[0], |dividend| sizes.remainder(dividend, x[1])))
+            }
+            "stablehlo.maximum" => each(&|x| sizes.larger(x[0], x[1])),
+            "stablehlo.minimum" => each(&|x| sizes.smaller(x[0], x[1])),
+            "stablehlo.clamp" => each(&|x| sizes.smaller(sizes.larger(x[0], x[1]), x[2])),
+            "stablehlo.negate" => each(&|x| sizes.multiply(x[0], Dim::Known(-1))),
+            "stablehlo.abs" => each(&|x| at_least_zero(sizes, x[0], |x| x)),
+            "stablehlo.sign" => each(&|x| match sizes.bounds(x[0]) {
+                (Some(low), _) if low > 0 => Dim::Known(1),
+                (_, Some(high)) if high < 0 => Dim::Known(-1),
+                _ => Dim::Dynamic,
+            }),
+            "stablehlo.compare" => {
+                let direction = module.word(module.attribute(op, "comparison_direction")?)?;
+                each(&|x| compare(sizes, direction, x[0], x[1]))
+            }
+            "stablehlo.select" => each(&|x| match x[0] {
+                Dim::Known(0) => x[2],
+                Dim::Known(_) => x[1],
+                _ if x[1] == x[2] => x[1],
+                _ => Dim::Dynamic,
+            }),
+            "stablehlo.and" if is_truth(module, op) => each(&|x| truth(x, Dim::Known(0), Dim::Known(1))),
+            "stablehlo.or" if is_truth(module, op) => each(&|x| truth(x, Dim::Known(1), Dim::Known(0))),
+            "stablehlo.not" if is_truth(module, op) => each(&|x| match x[0] {
+                Dim::Known(value) => Dim::Known(1 - value),
+                _ => Dim::Dynamic,
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// Number of elements of a value that can hold sizes.
+pub(super) fn length(module: &Module, value: ValueId) -> Option<usize> {
+    let ty = module.tensor(value)?;
+    let element = matches!(ty.element, Element::I32 | Element::I64 | Element::Index | Element::Bool);
+    let count = ty.count().filter(|&count| ty.rank() <= 1 && element && (1..=LONGEST).contains(&count))?;
+    usize::try_from(count).ok()
+}
+
+fn is_truth(module: &Module, op: OpId) -> bool {
+    let result = module.op(op).results.first().and_then(|&result| module.tensor(result));
+    result.is_some_and(|ty| ty.element == Element::Bool)
+}
+
+/// StableHLO's division rounds to zero, which is down where the dividend is not negative.
+fn at_least_zero(sizes: &Sizes, x: Dim, f: impl Fn(Dim) -> Dim) -> Dim {
+    if sizes.is_at_least(x, 0) { f(x) } else { Dim::Dynamic }
+}
+
+/// A connective: one operand of `decisive` decides, and of `neutral` ones the result is neutral.
+fn truth(x: &[Dim], decisive: Dim, neutral: Dim) -> Dim {
+    if x.contains(&decisive) {
+        return decisive;
+    }
+    if x.iter().all(|&x| x == neutral) { neutral } else { Dim::Dynamic }
+}
+
+fn compare(sizes: &Sizes, direction: &str, x: Dim, y: Dim) -> Dim {
+    let (low, high) = sizes.bounds(sizes.subtract(x, y));
+    let (least, most) = (low.unwrap_or(i64::MIN), high.unwrap_or(i64::MAX));
+    let decided = |always: bool, never: bool| match (always, never) {
+        (true, _) => Dim::Known(1),
+        (_, true) => Dim::Known(0),
+        _ => Dim::Dynamic,
+    };
+    let (equal, differ) = ((least, most) == (0, 0), least > 0 || most < 0);
+    match direction {
+        "EQ" => decided(equal, differ),
+        "NE" => decided(differ, equal),
+        "LT" => decided(most < 0, least >= 0),
+        "LE" => decided(most <= 0, least > 0),
+        "GT" => decided(least > 0, most <= 0),
+        "GE" => decided(least >= 0, most < 0),
+        _ => Dim::Dynamic,
+    }
+}
