@@ -336,6 +336,11 @@ impl<'a> Lower<'a> {
         tensor.dims.iter().map(|&dim| self.number(dim)).collect()
     }
 
+    /// Number of elements of a lowered value, where all sizes are numbers.
+    pub fn count(&self, value: ValueId) -> Option<i64> {
+        self.module.tensor(value).and_then(TensorType::count)
+    }
+
     /// A size as a number. Where it is an expression, the op is refused, and what is given here stands in until then.
     pub fn number(&self, dim: Dim) -> i64 {
         dim.known().unwrap_or_else(|| {
