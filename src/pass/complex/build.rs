@@ -3,8 +3,8 @@
 use super::term::{Complex, Emit};
 use super::{Form, Splitter, part_type};
 use crate::ir::{
-    Attribute, Attributes, Constant, Data, Dim, Element, LocationId, NewOp, OpId, OpSpan, RegionId, Size,
-    TensorType, Type, TypeId, ValueId,
+    Attribute, Attributes, Constant, Data, Dim, Element, LocationId, NewOp, OpId, OpSpan, RegionId, SCALAR,
+    Size, TensorType, Type, TypeId, ValueId,
 };
 use crate::ops::Refusal;
 use smallvec::{SmallVec, smallvec};
@@ -82,8 +82,13 @@ impl Splitter<'_, '_> {
         Err(Refusal::Dynamic(format!("a dimension of `{}`", self.module.op_name(op))))
     }
 
-    /// A constant.
+    /// A constant; a splat of a type whose sizes are no numbers is a scalar that is broadcast.
     pub(super) fn constant(&mut self, ty: TypeId, data: Data) -> ValueId {
+        if let Some(tensor) = self.module.tensor_type(ty).filter(|tensor| !tensor.is_static()) {
+            let scalar = self.module.tensor_of(tensor.element, SCALAR);
+            let value = self.constant(scalar, data);
+            return self.broadcast(value, ty, 0..0);
+        }
         let constant = self.module.add_constant(Constant { ty, data });
         self.emit("stablehlo.constant", &[], ty, &[("value", Attribute::Dense(constant))])
     }

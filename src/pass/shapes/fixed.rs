@@ -1,8 +1,8 @@
 //! Ops whose sizes are operands become those whose sizes are attributes: numbers, expressions, or symbols for what is
 //! computed from data.
 
-use super::symbols::{Origins, Part};
-use super::values::{self, Values};
+use super::symbols::Origins;
+use super::values::Values;
 use crate::ir::{Attribute, Dim, Dims, Module, OpId, Type, ValueId};
 use crate::ops::rules;
 
@@ -38,16 +38,16 @@ pub(super) fn fix_at_run_time(module: &mut Module, op: OpId, values: &mut Values
     if !is_dynamic(module.op_name(op)) {
         return;
     }
-    for value in module.op(op).operands.clone().into_iter().skip(1) {
-        let Some(length) = values::length(module, value) else { continue };
-        let unknown = std::iter::repeat_n(Dim::Dynamic, length).collect();
-        let mut list = values.of(module, value).unwrap_or(unknown);
-        for (index, element) in list.iter_mut().enumerate().filter(|(_, element)| **element == Dim::Dynamic) {
-            *element = origins.add(module, value, Part::Element(index));
-        }
-        values.set(value, list);
-    }
-    fix(module, op, values);
+    let operands = module.op(op).operands.clone();
+    // All but an iota have data before what they take their sizes from.
+    let first = usize::from(operands.len() > 1);
+    let traced: Vec<Option<Dims>> = operands
+        .iter()
+        .enumerate()
+        .map(|(index, &value)| if index < first { None } else { values.trace(module, origins, value) })
+        .collect();
+    let fixed = form(module, op, &|index| traced.get(index)?.clone());
+    rewrite(module, op, fixed);
 }
 
 fn rewrite(module: &mut Module, op: OpId, fixed: Option<Fixed>) {
