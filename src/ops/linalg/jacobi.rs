@@ -117,7 +117,7 @@ pub(super) fn scaled(cx: &mut Lower, value: Matrix) -> (Matrix, Matrix) {
 }
 
 /// Whether some value, all of whose dimensions are 1 but the batch, is above a limit.
-fn any_above(cx: &mut Lower, value: Matrix, limit: f64) -> ValueId {
+pub(super) fn any_above(cx: &mut Lower, value: Matrix, limit: f64) -> ValueId {
     let above = cx.numbers([value], |[value]| value.greater(limit).cast(Element::F64));
     let most = cx.reduce_along("ReduceMax", above, &[0, 1, 2]);
     let most = cx.reshape(most.re, &[]).into();

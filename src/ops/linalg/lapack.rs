@@ -35,6 +35,9 @@ const fn routine(
 }
 
 const ROUTINES: &[Routine] = &[
+    routine("gees", "m", "mmllii", routines::gees),
+    routine("geev", "m", "llvvi", routines::geev),
+    routine("gehrd", "m", "mli", routines::gehrd),
     routine("geqrf", "m", "ml", routines::geqrf),
     routine("gesdd", "m", "mrmmi", routines::gesdd),
     routine("gesvd", "m", "mrmmi", routines::gesdd),
@@ -44,6 +47,7 @@ const ROUTINES: &[Routine] = &[
     Routine { complex: "unmqr", ..routine("ormqr", "mlm", "m", routines::ormqr) },
     routine("potrf", "m", "mi", routines::potrf),
     Routine { complex: "heevd", ..routine("syevd", "m", "mri", routines::syevd) },
+    Routine { complex: "hetrd", ..routine("sytrd", "m", "mrrli", routines::sytrd) },
     routine("trsm", "mm", "m", routines::trsm),
 ];
 

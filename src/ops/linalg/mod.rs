@@ -9,7 +9,10 @@
 //! - Refused are complex matrices, eigenvalues and singular values of more than [`jacobi::LARGEST`] columns, and
 //!   eigenvalues of matrices that are not symmetric.
 
+mod balance;
 mod cholesky;
+mod eigenvectors;
+mod hessenberg;
 mod householder;
 mod jacobi;
 mod lapack;
@@ -17,6 +20,8 @@ mod lu;
 mod matrix;
 mod number;
 mod routines;
+mod schur;
+mod standard;
 mod triangular;
 mod tridiagonal;
 

@@ -3,8 +3,9 @@
 use super::jacobi::{self, LARGEST};
 use super::lapack::{Call, letter, option};
 use super::matrix::Matrix;
+use super::schur::{self, Band, Wanted};
 use super::triangular::{self, System};
-use super::{cholesky, householder, lu, tridiagonal};
+use super::{cholesky, eigenvectors, hessenberg, householder, lu, tridiagonal};
 use crate::ir::Element;
 use crate::ops::{Lower, Lowered, Refusal};
 
@@ -171,4 +172,116 @@ pub(super) fn gtsv(cx: &mut Lower, call: &Call) -> Lowered {
     let solution = tridiagonal::solve(cx, below, middle, above, b)?;
     let x = solution.x;
     call.results(cx, &[solution.second, solution.diagonal, solution.first, x, solution.info])
+}
+
+pub(super) fn gehrd(cx: &mut Lower, call: &Call) -> Lowered {
+    let n = call.square(cx, 0)?;
+    for (name, whole) in [("low", 1), ("high", n)] {
+        if option(cx, call, name).ok_or(Refusal::Missing(name))?.as_integer() != Some(whole) {
+            let why = format!("{whole} is expected: all of the matrix");
+            return Err(Refusal::Attribute { name, why });
+        }
+    }
+    let a = call.matrix(cx, 0, Element::F64)?;
+    let batch = a.sizes(cx)[0];
+    let (form, tau) = if n > 1 { hessenberg::factor(cx, a)? } else { (a, cx.zeros(a, &[batch, 0])) };
+    let info = cx.integer_each(batch, 0);
+    call.results(cx, &[form, tau, info])
+}
+
+/// The reduction of `gehrd`, of a matrix of which one triangle is given. That of the upper one goes from the last
+/// column to the first.
+pub(super) fn sytrd(cx: &mut Lower, call: &Call) -> Lowered {
+    let lower = letter(cx, call, "uplo", "LU")? == 'L';
+    let n = call.square(cx, 0)?;
+    let operand = call.matrix(cx, 0, Element::F64)?;
+    let batch = operand.sizes(cx)[0];
+    let info = cx.integer_each(batch, 0);
+    let turned = |cx: &mut Lower, value: Matrix, axes: &[i64]| {
+        if lower { value } else { value.map(cx, |cx, part| cx.reverse(part, axes)) }
+    };
+    let a = mirrored(cx, operand, lower);
+    if n == 1 {
+        let diagonal = Matrix { im: None, ..a };
+        let (beside, tau) = (cx.zeros(diagonal, &[batch, 0]), cx.zeros(a, &[batch, 0]));
+        return call.results(cx, &[a, diagonal, beside, tau, info]);
+    }
+    let a = turned(cx, a, &[1, 2]);
+    let (form, tau) = hessenberg::factor(cx, a)?;
+    let band = Band::of(cx, form);
+    let beside = cx.range_of(band.below, 2, 1, n);
+    let (diagonal, beside) = (turned(cx, band.diagonal, &[2]), turned(cx, beside, &[2]));
+    let (form, tau) = (turned(cx, form, &[1, 2]), turned(cx, tau, &[1]));
+    let (rows, columns) = (cx.row_numbers(n), cx.column_numbers(n));
+    // LAPACK leaves the other triangle as it is.
+    let form = cx.numbers([rows, columns, form, operand], |[rows, columns, form, operand]| {
+        let other = if lower { rows.less(columns) } else { rows.greater(columns) };
+        other.select(operand, form)
+    });
+    let [diagonal, beside] = [diagonal, beside].map(|value| Matrix { im: None, ..value });
+    call.results(cx, &[form, diagonal, beside, tau, info])
+}
+
+/// Refuses more rows than the QR algorithm is good for.
+fn limit_general(call: &Call, rows: i64) -> Result<(), Refusal> {
+    if rows > schur::LARGEST {
+        return Err(Refusal::form(format!(
+            "eigenvalues of a {} matrix of {rows} rows; up to {} are supported, and more where it is symmetric \
+             (`jnp.linalg.eigh`)",
+            if call.complex { "complex" } else { "general" },
+            schur::LARGEST
+        )));
+    }
+    Ok(())
+}
+
+/// The eigenvalues as the results that they are: of real matrices two lists.
+fn eigenvalues(call: &Call, values: Matrix) -> Vec<Matrix> {
+    if call.complex { vec![values] } else { values.parts().map(Matrix::from).collect() }
+}
+
+pub(super) fn geev(cx: &mut Lower, call: &Call) -> Lowered {
+    let left = letter(cx, call, "compute_left", "NV")? == 'V';
+    let right = letter(cx, call, "compute_right", "NV")? == 'V';
+    let n = call.square(cx, 0)?;
+    limit_general(call, n)?;
+    let a = call.matrix(cx, 0, Element::F64)?;
+    let sizes = a.sizes(cx);
+    let form = schur::decompose(cx, a, if left || right { Wanted::Vectors } else { Wanted::Values })?;
+    let w = eigenvectors::values(cx, &form);
+    let mut vectors = [eigenvectors::absent(cx, &sizes, true); 2];
+    if let Some(z) = form.z {
+        if left {
+            vectors[0] = eigenvectors::left(cx, &form, z, w)?;
+        }
+        if right {
+            vectors[1] = eigenvectors::right(cx, &form, z, w)?;
+        }
+    }
+    let w = eigenvectors::unscaled(cx, &form, w);
+    let mut results = eigenvalues(call, w);
+    results.extend(vectors);
+    results.push(form.info);
+    call.results(cx, &results)
+}
+
+pub(super) fn gees(cx: &mut Lower, call: &Call) -> Lowered {
+    let wanted = if letter(cx, call, "mode", "NV")? == 'V' { Wanted::Vectors } else { Wanted::Values };
+    if letter(cx, call, "sort", "NS")? == 'S' {
+        return Err(Refusal::form("a Schur form with chosen eigenvalues first"));
+    }
+    let n = call.square(cx, 0)?;
+    limit_general(call, n)?;
+    let a = call.matrix(cx, 0, Element::F64)?;
+    let sizes = a.sizes(cx);
+    let form = schur::decompose(cx, a, wanted)?;
+    let w = eigenvectors::values(cx, &form);
+    let w = eigenvectors::unscaled(cx, &form, w);
+    let t = eigenvectors::unscaled(cx, &form, form.t);
+    let z = form.z.unwrap_or_else(|| eigenvectors::absent(cx, &sizes, call.complex));
+    let chosen = cx.integer_each(sizes[0], 0);
+    let mut results = vec![t, z];
+    results.extend(eigenvalues(call, w));
+    results.extend([chosen, form.info]);
+    call.results(cx, &results)
 }
