@@ -142,7 +142,7 @@ fn normalized(cx: &mut Lower, vectors: Matrix, w: Matrix, complex: bool) -> Matr
     let total = cx.sum_along(squares, 1);
     let vectors = cx.numbers([vectors, total], |[vectors, total]| vectors / total.sqrt());
     let largest = cx.reordered(vectors, place, 1);
-    cx.numbers([rows, place, vectors, largest, w], |[rows, place, vectors, largest, w]| {
+    let vectors = cx.numbers([rows, place, vectors, largest, w], |[rows, place, vectors, largest, w]| {
         let length = largest.magnitude();
         let phase = largest.conj() / length;
         let turned = vectors * phase;
@@ -153,7 +153,14 @@ fn normalized(cx: &mut Lower, vectors: Matrix, w: Matrix, complex: bool) -> Matr
         // LAPACK turns by less than a right angle here.
         let turned = largest.less(0.0).select(-turned, turned);
         w.im().equal(0.0).select(vectors.re(), turned)
-    })
+    });
+    if complex {
+        return vectors;
+    }
+    // Conjugate eigenvalues have conjugate vectors, to the bit.
+    let before: Vec<i64> = (0..vectors.sizes(cx)[2]).map(|column| (column - 1).max(0)).collect();
+    let before = cx.arrange(vectors, &before, 2);
+    cx.numbers([w, before, vectors], |[w, before, vectors]| w.im().less(0.0).select(before.conj(), vectors))
 }
 
 /// The eigenvalues of the matrix itself.
@@ -161,9 +168,9 @@ pub(super) fn unscaled(cx: &mut Lower, schur: &Schur, value: Matrix) -> Matrix {
     cx.numbers([value, schur.scale], |[value, scale]| value * scale)
 }
 
-/// Nothing in place of vectors that are not wanted, as many as of `sizes`.
-pub(super) fn absent(cx: &mut Lower, sizes: &[i64], complex: bool) -> Matrix {
-    let zero: Matrix = cx.scalar(Element::F64, 0.0).into();
-    let like = if complex { Matrix { re: zero.re, im: Some(zero.re) } } else { zero };
-    cx.zeros(like, sizes)
+/// The same real number everywhere, in place of vectors that are not wanted or are no question.
+pub(super) fn constant(cx: &mut Lower, sizes: &[i64], number: f64, complex: bool) -> Matrix {
+    let number = cx.scalar(Element::F64, number);
+    let value = cx.broadcast_to(number, sizes).into();
+    if complex { cx.complexified(value) } else { value }
 }

@@ -3,11 +3,14 @@
 //! ONNX has no op for any of them, so each is a `Loop` over columns, or over sweeps of rotations, whose rounds work on
 //! whole matrices and on all of a batch at once. What ONNX Runtime spends is a few passes over the matrix a column.
 //!
+//! Complex matrices come as the pass `complex` leaves them, packed, and go through the same algorithms, which are
+//! written on numbers of one part or of two ([`number`]).
+//!
 //! - Cholesky, LU and triangular systems compute in the operand's type, as LAPACK does, and in `f32` where it is
 //!   narrower.
 //! - QR, eigenvalues and singular values compute in `f64`, so that an `f32` result is off by its own rounding alone.
-//! - Refused are complex matrices, eigenvalues and singular values of more than [`jacobi::LARGEST`] columns, and
-//!   eigenvalues of matrices that are not symmetric.
+//! - Refused are eigenvalues of symmetric matrices and singular values of more than [`jacobi::LARGEST`] columns, and
+//!   eigenvalues of other matrices of more than [`schur::LARGEST`].
 
 mod balance;
 mod cholesky;

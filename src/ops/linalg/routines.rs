@@ -247,9 +247,12 @@ pub(super) fn geev(cx: &mut Lower, call: &Call) -> Lowered {
     limit_general(call, n)?;
     let a = call.matrix(cx, 0, Element::F64)?;
     let sizes = a.sizes(cx);
-    let form = schur::decompose(cx, a, if left || right { Wanted::Vectors } else { Wanted::Values })?;
+    // A number is its own eigenvalue, whose vectors are 1.
+    let wanted = if n > 1 && (left || right) { Wanted::Vectors } else { Wanted::Values };
+    let form = schur::decompose(cx, a, wanted)?;
     let w = eigenvectors::values(cx, &form);
-    let mut vectors = [eigenvectors::absent(cx, &sizes, true); 2];
+    let fill = if n == 1 { 1.0 } else { 0.0 };
+    let mut vectors = [eigenvectors::constant(cx, &sizes, fill, true); 2];
     if let Some(z) = form.z {
         if left {
             vectors[0] = eigenvectors::left(cx, &form, z, w)?;
@@ -278,7 +281,7 @@ pub(super) fn gees(cx: &mut Lower, call: &Call) -> Lowered {
     let w = eigenvectors::values(cx, &form);
     let w = eigenvectors::unscaled(cx, &form, w);
     let t = eigenvectors::unscaled(cx, &form, form.t);
-    let z = form.z.unwrap_or_else(|| eigenvectors::absent(cx, &sizes, call.complex));
+    let z = form.z.unwrap_or_else(|| eigenvectors::constant(cx, &sizes, 0.0, call.complex));
     let chosen = cx.integer_each(sizes[0], 0);
     let mut results = vec![t, z];
     results.extend(eigenvalues(call, w));

@@ -17,7 +17,7 @@ use crate::ir::Element;
 use crate::ops::{Lower, Refusal};
 
 /// Larger matrices are refused: the cost is the fourth power of the size.
-pub(super) const LARGEST: i64 = 64;
+pub(super) const LARGEST: i64 = 128;
 
 /// What is computed besides the eigenvalues.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -54,10 +54,12 @@ pub(super) fn decompose(cx: &mut Lower, a: Matrix, wanted: Wanted) -> Result<Sch
     });
     let mut basis = Basis { a, z };
     let mut unfinished = cx.integer_each(batch, 0);
-    // Two real rows are a block, which comes to its form below.
-    if n > if a.is_complex() { 1 } else { 2 } {
+    if n > 1 {
         basis = balance::permute(cx, basis)?;
         basis = reduce(cx, basis)?;
+    }
+    // Two real rows are a block, which comes to its form below.
+    if n > if a.is_complex() { 1 } else { 2 } {
         (basis, unfinished) = iterate(cx, basis)?;
     }
     if !a.is_complex() && n > 1 {
