@@ -117,6 +117,11 @@ pub(super) fn right(cx: &mut Lower, schur: &Schur, z: Matrix, w: Matrix) -> Resu
 
 /// The left vectors: those of `T^H`, which is a triangle as well when rows and columns are in reverse order.
 pub(super) fn left(cx: &mut Lower, schur: &Schur, z: Matrix, w: Matrix) -> Result<Matrix, Refusal> {
+    // `Z` with factors has an inverse that is its adjoint with their inverses.
+    let z = match schur.factors {
+        Some(factors) => cx.numbers([z, factors], |[z, factors]| z / (factors * factors)),
+        None => z,
+    };
     let (t, basis) = triangle(cx, schur.t, z);
     let adjoint = cx.adjoint(t);
     let t = adjoint.map(cx, |cx, part| cx.reverse(part, &[1, 2]));

@@ -192,6 +192,11 @@ impl Lower<'_> {
         self.broadcast_to(value, &[batch, 1, 1]).into()
     }
 
+    /// What holds always.
+    pub(super) fn truth(&mut self) -> ValueId {
+        self.integers(Element::Bool, &[], &[1])
+    }
+
     /// The diagonal as a row, `[batch, 1, min(m, n)]`.
     pub(super) fn diagonal(&mut self, value: Matrix) -> Matrix {
         let sizes = value.sizes(self);

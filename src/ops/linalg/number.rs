@@ -143,6 +143,21 @@ impl<'f> Number<'f> {
         Self::real(self.re.abs())
     }
 
+    /// The natural logarithm of a real number.
+    pub(super) fn log(self) -> Self {
+        Self::real(self.re.log())
+    }
+
+    /// The largest integer that is not greater, of a real number.
+    pub(super) fn floor(self) -> Self {
+        Self::real(self.re.floor())
+    }
+
+    /// Two to the power of a real number.
+    pub(super) fn power_of_two(self) -> Self {
+        Self::real(self.re.beside(2.0).pow(self.re))
+    }
+
     /// The greater of two real numbers, NaN if one is.
     pub(super) fn max(self, other: impl Operand<'f>) -> Self {
         Self::real(self.re.max(other.beside(self).re))

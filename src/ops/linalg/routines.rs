@@ -3,7 +3,7 @@
 use super::jacobi::{self, LARGEST};
 use super::lapack::{Call, letter, option};
 use super::matrix::Matrix;
-use super::schur::{self, Band, Wanted};
+use super::schur::{self, Balance, Band, Wanted};
 use super::triangular::{self, System};
 use super::{cholesky, eigenvectors, hessenberg, householder, lu, tridiagonal};
 use crate::ir::Element;
@@ -249,7 +249,7 @@ pub(super) fn geev(cx: &mut Lower, call: &Call) -> Lowered {
     let sizes = a.sizes(cx);
     // A number is its own eigenvalue, whose vectors are 1.
     let wanted = if n > 1 && (left || right) { Wanted::Vectors } else { Wanted::Values };
-    let form = schur::decompose(cx, a, wanted)?;
+    let form = schur::decompose(cx, a, Balance::OrderAndScale, wanted)?;
     let w = eigenvectors::values(cx, &form);
     let fill = if n == 1 { 1.0 } else { 0.0 };
     let mut vectors = [eigenvectors::constant(cx, &sizes, fill, true); 2];
@@ -277,7 +277,7 @@ pub(super) fn gees(cx: &mut Lower, call: &Call) -> Lowered {
     limit_general(call, n)?;
     let a = call.matrix(cx, 0, Element::F64)?;
     let sizes = a.sizes(cx);
-    let form = schur::decompose(cx, a, wanted)?;
+    let form = schur::decompose(cx, a, Balance::Order, wanted)?;
     let w = eigenvectors::values(cx, &form);
     let w = eigenvectors::unscaled(cx, &form, w);
     let t = eigenvectors::unscaled(cx, &form, form.t);

@@ -26,11 +26,21 @@ pub(super) enum Wanted {
     Vectors,
 }
 
+/// Whether rows and columns may get factors first, which leaves the eigenvalues alone, but is no unitary change.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Balance {
+    Order,
+    OrderAndScale,
+}
+
 /// What comes out of matrices `[batch, n, n]`.
 pub(super) struct Schur {
     /// The form, divided by `scale`.
     pub t: Matrix,
+    /// The matrices that take the form back, `A * Z = Z * T`; unitary, where rows and columns have got no factors.
     pub z: Option<Matrix>,
+    /// The factors that the rows of `z` have got, `[batch, n, 1]`.
+    pub factors: Option<Matrix>,
     /// `[batch, 1, 1]`.
     pub scale: Matrix,
     /// For each matrix, `[batch, 1, 1]`, 0, or -4 where an element was no number, or the number of rows that have not
@@ -39,7 +49,12 @@ pub(super) struct Schur {
 }
 
 /// The form of matrices of `f64`.
-pub(super) fn decompose(cx: &mut Lower, a: Matrix, wanted: Wanted) -> Result<Schur, Refusal> {
+pub(super) fn decompose(
+    cx: &mut Lower,
+    a: Matrix,
+    balance: Balance,
+    wanted: Wanted,
+) -> Result<Schur, Refusal> {
     let sizes = a.sizes(cx);
     let (batch, n) = (sizes[0], sizes[1]);
     // A number times zero is zero, which infinity and NaN are not. Such a matrix is computed as zeros.
@@ -54,8 +69,21 @@ pub(super) fn decompose(cx: &mut Lower, a: Matrix, wanted: Wanted) -> Result<Sch
     });
     let mut basis = Basis { a, z };
     let mut unfinished = cx.integer_each(batch, 0);
+    let mut factors = None;
     if n > 1 {
-        basis = balance::permute(cx, basis)?;
+        let rest;
+        (basis, rest) = balance::permute(cx, basis)?;
+        // Of two rows, factors change nothing.
+        if balance == Balance::OrderAndScale && n > 2 {
+            let (a, d) = balance::scale(cx, basis.a, rest)?;
+            if let Some(order) = basis.z {
+                let upright = standard::upright(cx, d);
+                let order = Matrix { im: None, ..order };
+                factors = Some(cx.matrix_product(order, upright));
+            }
+            let z = basis.z.map(|z| cx.numbers([z, d], |[z, d]| z * d));
+            basis = Basis { a, z };
+        }
         basis = reduce(cx, basis)?;
     }
     // Two real rows are a block, which comes to its form below.
@@ -67,7 +95,7 @@ pub(super) fn decompose(cx: &mut Lower, a: Matrix, wanted: Wanted) -> Result<Sch
     }
     let info =
         cx.numbers([zeros, unfinished], |[zeros, unfinished]| zeros.equal(0.0).select(unfinished, -4i64));
-    Ok(Schur { t: basis.a, z: basis.z, scale, info })
+    Ok(Schur { t: basis.a, z: basis.z, factors, scale, info })
 }
 
 /// The elements on and beside the diagonal, `[batch, 1, n]` each: at place `k` those of rows and columns `k - 1` and
