@@ -12,7 +12,7 @@ use super::hessenberg::{Basis, Reflector, reduce};
 use super::jacobi::{any_above, scaled};
 use super::matrix::{Matrix, Round};
 use super::number::Number;
-use super::standard;
+use super::standard::{self, earlier};
 use crate::ir::Element;
 use crate::ops::{Lower, Refusal};
 
@@ -130,6 +130,25 @@ impl Band {
     }
 }
 
+/// Where the element below the diagonal counts as zero: it is a rounding of the diagonal elements, and, as Ahues and
+/// Tisseur ask for (LAPACK Working Note 122), it does not change the eigenvalues of its two rows by more than that.
+fn small(cx: &mut Lower, band: &Band) -> Matrix {
+    cx.numbers([band.above, band.below, band.diagonal, band.before], |[above, below, diagonal, before]| {
+        let (b, c) = (above.size(), below.size());
+        let (d, gap) = (diagonal.size(), (before - diagonal).size());
+        let larger = b.max(c);
+        let smaller = b.less(c).select(b, c);
+        let wide = d.max(gap);
+        let narrow = d.less(gap).select(d, gap);
+        let sum = wide + larger;
+        let sum = sum.equal(0.0).select(1.0, sum);
+        let is_rounding = c.less_equal((d + before.size()) * f64::EPSILON);
+        let bound = (narrow * (wide / sum) * f64::EPSILON).max(NOTHING);
+        let changes_nothing = (smaller * (larger / sum)).less_equal(bound);
+        c.less_equal(NOTHING) | is_rounding & changes_nothing
+    })
+}
+
 /// The element of a row, `[batch, 1, n]`, at a place, `[batch, 1, 1]`, or the nearest that there is.
 fn at(cx: &mut Lower, row: Matrix, place: Matrix, offset: i64) -> Matrix {
     let n = row.sizes(cx)[2];
@@ -167,9 +186,7 @@ fn iterate(cx: &mut Lower, basis: Basis) -> Result<(Basis, Matrix), Refusal> {
         let Basis { a, z } = Basis::of_state(state, with_z);
         let (high, stalled) = (state[state.len() - 2], state[state.len() - 1]);
         let band = Band::of(cx, a);
-        let small = cx.numbers([band.below, band.diagonal, band.before], |[below, diagonal, before]| {
-            below.size().less_equal((diagonal.size() + before.size()) * f64::EPSILON + NOTHING)
-        });
+        let small = small(cx, &band);
         let small_rows = small.map(cx, |cx, part| cx.reshape(part, &[batch, n, 1]));
         let a = cx.numbers([rows, columns, small_rows, a], |[rows, columns, small, a]| {
             (rows.equal(columns + 1i64) & small).select(0.0, a)
@@ -183,18 +200,25 @@ fn iterate(cx: &mut Lower, basis: Basis) -> Result<(Basis, Matrix), Refusal> {
         let low = start(cx, small, high);
         let active = cx.numbers([low, high], |[low, high]| low.less(high - width));
         let window = Window { low, high, stalled };
-        let [first, second, third] =
+        let columns_by_start =
             if a.is_complex() { window.single(cx, &band) } else { window.double(cx, &band) };
+        let first_row = window.start(cx, &band, columns_by_start);
+        let [first, second, third] = columns_by_start.map(|value| at(cx, value, first_row, 0));
         let column = cx.numbers(
-            [rows, low, active, first, second, third],
-            |[rows, low, active, first, second, third]| {
-                let rest = rows.equal(low + 2i64).select(third, 0.0);
-                let rest = rows.equal(low + 1i64).select(second, rest);
-                active.select(rows.equal(low).select(first, rest), 0.0)
+            [rows, first_row, active, first, second, third],
+            |[rows, first_row, active, first, second, third]| {
+                let rest = rows.equal(first_row + 2i64).select(third, 0.0);
+                let rest = rows.equal(first_row + 1i64).select(second, rest);
+                active.select(rows.equal(first_row).select(first, rest), 0.0)
             },
         );
-        let reflector = Reflector::of(cx, column, low);
-        let basis = reflector.similar(cx, Basis { a, z });
+        let reflector = Reflector::of(cx, column, first_row);
+        let mut basis = reflector.similar(cx, Basis { a, z });
+        // In the column before, what the reflection leaves below the subdiagonal is nothing, or else the start would be
+        // another.
+        basis.a = cx.numbers([rows, columns, first_row, basis.a], |[rows, columns, first_row, a]| {
+            (columns.less(first_row) & rows.greater(columns + 1i64)).select(0.0, a)
+        });
         let basis = reduce(cx, basis)?;
         let going = cx.numbers([high], |[high]| high.cast(Element::F64));
         let going = any_above(cx, going, -0.5);
@@ -218,7 +242,30 @@ struct Window {
 }
 
 impl Window {
-    /// The first column of the matrix less its eigenvalue that is nearest to the last diagonal element, of the last
+    /// The row to start in: the last at which the element below the diagonal before it is so small, and the reflection
+    /// too, that both together are nothing; else the first. It takes what the reflection would be of in each row.
+    fn start(&self, cx: &mut Lower, band: &Band, [first, second, third]: [Matrix; 3]) -> Matrix {
+        let columns = band.diagonal.sizes(cx)[2];
+        let columns = cx.column_numbers(columns);
+        let next = earlier(cx, band.diagonal, 0.0);
+        let nothing = cx.numbers(
+            [band.below, band.before, band.diagonal, next, first, second, third],
+            |[below, before, diagonal, next, first, second, third]| {
+                let beside = diagonal.size() + next.size();
+                let beside = if first.is_complex() { beside } else { before.size() + beside };
+                let reflected = below.size() * (second.size() + third.size());
+                reflected.less_equal(first.size() * beside * f64::EPSILON)
+            },
+        );
+        let width = if first.is_complex() { 1 } else { 2 };
+        let starts = cx.numbers([columns, nothing, self.low, self.high], |[columns, nothing, low, high]| {
+            let inside = columns.greater(low) & columns.less_equal(high - width);
+            (inside & nothing).select(columns, low)
+        });
+        cx.reduce_along("ReduceMax", starts, &[2])
+    }
+
+    /// In each row, the first column of the rest of the matrix less its eigenvalue that is nearest to the last diagonal element, of the last
     /// two rows. Where that has not led to an end, LAPACK takes other numbers.
     fn single(&self, cx: &mut Lower, band: &Band) -> [Matrix; 3] {
         let (d, before) = (at(cx, band.diagonal, self.high, 0), at(cx, band.before, self.high, 0));
@@ -239,20 +286,20 @@ impl Window {
                 stalled.equal(10i64).select(at_start, stalled.equal(20i64).select(at_end, usual))
             },
         );
-        let leading = cx.numbers([first, shift], |[first, shift]| first - shift);
+        let leading = cx.numbers([band.diagonal, shift], |[diagonal, shift]| diagonal - shift);
+        let below = earlier(cx, band.below, 0.0);
         let nothing = cx.zeros(below, &below.sizes(cx));
         [leading, below, nothing]
     }
 
-    /// The first column of the product of the matrix less each of two numbers: the eigenvalues of the last two rows
+    /// In each row, the first column of the product of the rest of the matrix less each of two numbers: the eigenvalues of the last two rows
     /// when they are conjugates, and else twice the one that is nearer to the last diagonal element.
     fn double(&self, cx: &mut Lower, band: &Band) -> [Matrix; 3] {
         let (d, before) = (at(cx, band.diagonal, self.high, 0), at(cx, band.before, self.high, 0));
         let (b, c) = (at(cx, band.above, self.high, 0), at(cx, band.below, self.high, 0));
         let above_last = at(cx, band.below, self.high, -1);
-        let (first, next) = (at(cx, band.diagonal, self.low, 0), at(cx, band.diagonal, self.low, 1));
-        let (above, below) = (at(cx, band.above, self.low, 1), at(cx, band.below, self.low, 1));
-        let third = at(cx, band.below, self.low, 2);
+        let first = at(cx, band.diagonal, self.low, 0);
+        let (below, third) = (at(cx, band.below, self.low, 1), at(cx, band.below, self.low, 2));
         let last = cx.number_lists(
             [d, before, b, c, above_last, first, below, third, self.stalled],
             |[d, before, b, c, above_last, first, below, third, stalled]| {
@@ -279,8 +326,11 @@ impl Window {
             let conjugates = determinant.greater_equal(0.0);
             [conjugates.select(middle, nearer), conjugates.select(determinant, 0.0)]
         });
+        let [next, above, below] =
+            [band.diagonal, band.above, band.below].map(|value| earlier(cx, value, 0.0));
+        let third = earlier(cx, below, 0.0);
         cx.number_lists(
-            [first, next, above, below, third, centre, spread],
+            [band.diagonal, next, above, below, third, centre, spread],
             |[first, next, above, below, third, centre, spread]| {
                 let distance = first - centre;
                 [
