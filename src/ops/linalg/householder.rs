@@ -41,45 +41,76 @@ pub(super) fn factors_of(cx: &mut Lower, left: Matrix) -> Matrix {
     })
 }
 
+/// Makes column `number` zero below the diagonal, where the vector is put, and gives the factor.
+fn eliminate(cx: &mut Lower, a: Matrix, number: Matrix) -> (Matrix, Matrix) {
+    let sizes = a.sizes(cx);
+    let (rows, columns) = (cx.row_numbers(sizes[1]), cx.column_numbers(sizes[2]));
+    let column = cx.pick(a, number, 2);
+    let alpha = cx.pick(column, number, 1);
+    let squares = cx.numbers([rows, number, column], |[rows, number, column]| {
+        rows.greater(number).select(column.square(), 0.0)
+    });
+    let below = cx.sum_along(squares, 1);
+    let Reflection { beta, tau, scale } = reflection(cx, alpha, below);
+    let vector = cx.numbers([rows, number, column, scale], |[rows, number, column, scale]| {
+        let one = rows.equal(number).select(column.beside(1.0), 0.0);
+        rows.greater(number).select(column / scale, one)
+    });
+    let adjoint = cx.adjoint(vector);
+    let along = cx.matrix_product(adjoint, a);
+    let reflected =
+        cx.numbers([columns, number, tau, vector, along, a], |[columns, number, tau, vector, along, a]| {
+            a - vector * (columns.greater(number).select(along, 0.0) * tau.conj())
+        });
+    let stored = cx.numbers([rows, number, column, vector, beta], |[rows, number, column, vector, beta]| {
+        let above = rows.equal(number).select(beta, column);
+        rows.greater(number).select(vector, above)
+    });
+    let a = cx.numbers([columns, number, stored, reflected], |[columns, number, stored, reflected]| {
+        columns.equal(number).select(stored, reflected)
+    });
+    (a, tau)
+}
+
 /// What `geqrf` gives of matrices `[batch, m, n]`: `R` with the vectors below its diagonal, and the factors `tau`,
 /// `[batch, min(m, n)]`.
 pub(super) fn factor(cx: &mut Lower, a: Matrix) -> Result<(Matrix, Matrix), Refusal> {
     let sizes = a.sizes(cx);
-    let (m, n) = (sizes[1], sizes[2]);
-    let (rows, columns) = (cx.row_numbers(m), cx.column_numbers(n));
-    let results = cx.rounds(m.min(n), &[a], |cx, number, state| {
-        let a = state[0];
-        let column = cx.pick(a, number, 2);
-        let alpha = cx.pick(column, number, 1);
-        let squares = cx.numbers([rows, number, column], |[rows, number, column]| {
-            rows.greater(number).select(column.square(), 0.0)
-        });
-        let below = cx.sum_along(squares, 1);
-        let Reflection { beta, tau, scale } = reflection(cx, alpha, below);
-        let vector = cx.numbers([rows, number, column, scale], |[rows, number, column, scale]| {
-            let one = rows.equal(number).select(column.beside(1.0), 0.0);
-            rows.greater(number).select(column / scale, one)
-        });
-        let adjoint = cx.adjoint(vector);
-        let along = cx.matrix_product(adjoint, a);
-        let reflected = cx.numbers(
-            [columns, number, tau, vector, along, a],
-            |[columns, number, tau, vector, along, a]| {
-                a - vector * (columns.greater(number).select(along, 0.0) * tau.conj())
-            },
-        );
-        let stored =
-            cx.numbers([rows, number, column, vector, beta], |[rows, number, column, vector, beta]| {
-                let above = rows.equal(number).select(beta, column);
-                rows.greater(number).select(vector, above)
-            });
-        let a = cx.numbers([columns, number, stored, reflected], |[columns, number, stored, reflected]| {
-            columns.equal(number).select(stored, reflected)
-        });
+    let results = cx.rounds(sizes[1].min(sizes[2]), &[a], |cx, number, state| {
+        let (a, tau) = eliminate(cx, state[0], number);
         Ok(Round { state: vec![a], left: vec![tau] })
     })?;
     let tau = factors_of(cx, results[1]);
     Ok((results[0], tau))
+}
+
+/// What `geqp3` gives: as [`factor`], of the matrices with their columns in an order of their own, in which each is the
+/// longest of the rest, and the numbers that the columns had, from 1, `[batch, 1, n]`.
+pub(super) fn factor_with_pivots(cx: &mut Lower, a: Matrix) -> Result<(Matrix, Matrix, Matrix), Refusal> {
+    let sizes = a.sizes(cx);
+    let (batch, m, n) = (sizes[0], sizes[1], sizes[2]);
+    let (rows, columns) = (cx.row_numbers(m), cx.column_numbers(n));
+    let order = cx.numbers([columns], |[columns]| columns + 1i64);
+    let order = order.map(cx, |cx, order| cx.broadcast_to(order, &[batch, 1, n]));
+    let results = cx.rounds(m.min(n), &[a, order], |cx, number, state| {
+        let squares = cx
+            .numbers([rows, number, state[0]], |[rows, number, a]| rows.less(number).select(0.0, a.square()));
+        let squares = cx.sum_along(squares, 1);
+        let candidates = cx.numbers([columns, number, squares], |[columns, number, squares]| {
+            columns.less(number).select(-1.0, squares)
+        });
+        let place = cx.place_of_largest(candidates, 2);
+        // Among candidates that are all NaN none is the largest, and a column before would be a wrong one.
+        let exchange = cx.numbers([columns, place, number], |[columns, place, number]| {
+            let place = place.less(number).select(number, place);
+            columns.equal(place).select(number, columns.equal(number).select(place, columns))
+        });
+        let (a, order) = (cx.reordered(state[0], exchange, 2), cx.reordered(state[1], exchange, 2));
+        let (a, tau) = eliminate(cx, a, number);
+        Ok(Round { state: vec![a, order], left: vec![tau] })
+    })?;
+    let tau = factors_of(cx, results[2]);
+    Ok((results[0], results[1], tau))
 }
 
 /// `Q * C` or `Q^H * C` for the product `Q` of the reflections that `geqrf` left in `vectors` and `tau`,

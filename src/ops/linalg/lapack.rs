@@ -17,7 +17,7 @@ struct Routine {
     name: &'static str,
     /// That of its form for complex numbers, where it is another.
     complex: &'static str,
-    /// What each operand is: a matrix, `m`, or a list, `l`.
+    /// What each operand is: a matrix, `m`, a list, `l`, or a list of integers, `i`.
     operands: &'static str,
     /// What each result is: a matrix, `m`, or a list, `l`, of the routine's numbers, a list of real ones, `r`,
     /// integers, `i`, or a matrix of complex numbers in any case, `v`.
@@ -38,6 +38,7 @@ const ROUTINES: &[Routine] = &[
     routine("gees", "m", "mmllii", routines::gees),
     routine("geev", "m", "llvvi", routines::geev),
     routine("gehrd", "m", "mli", routines::gehrd),
+    routine("geqp3", "mi", "mil", routines::geqp3),
     routine("geqrf", "m", "ml", routines::geqrf),
     routine("gesdd", "m", "mrmmi", routines::gesdd),
     routine("gesvd", "m", "mrmmi", routines::gesdd),
@@ -51,10 +52,6 @@ const ROUTINES: &[Routine] = &[
     routine("trsm", "mm", "m", routines::trsm),
 ];
 
-/// Routines that are known and have no lowering, with the reason.
-const REFUSED: &[(&str, &str)] =
-    &[("geqp3", "QR with pivots has no ONNX form here; without pivots, as of `jnp.linalg.qr`, it has")];
-
 /// A call of a routine.
 pub(super) struct Call {
     pub op: OpId,
@@ -67,7 +64,7 @@ pub(super) struct Call {
 /// Lowers a call, when its target is a routine of LAPACK.
 ///
 /// # Errors
-/// When it is one of LAPACK's that has no lowering, or not in this form.
+/// When it is one of LAPACK's that has no lowering in this form.
 pub(in crate::ops) fn call(cx: &mut Lower, op: OpId, target: &str) -> Result<Option<Values>, Refusal> {
     let Some(name) = target.strip_prefix("lapack_").and_then(|name| name.strip_suffix("_ffi")) else {
         return Ok(None);
@@ -80,9 +77,6 @@ pub(in crate::ops) fn call(cx: &mut Lower, op: OpId, target: &str) -> Result<Opt
         "z" => (Element::F64, true),
         _ => return Ok(None),
     };
-    if let Some((_, why)) = REFUSED.iter().find(|(refused, _)| *refused == name) {
-        return Err(Refusal::form(*why));
-    }
     let named = |routine: &&Routine| name == if complex { routine.complex } else { routine.name };
     let Some(routine) = ROUTINES.iter().find(named) else { return Ok(None) };
     let call = Call { op, element, complex };
@@ -106,7 +100,8 @@ impl Call {
         let mut layouts = Vec::new();
         for (index, kind) in routine.operands.chars().enumerate() {
             let mut sizes = cx.operand_sizes(self.op, index)?;
-            if cx.operand_type(self.op, index)?.element != self.element
+            let element = if kind == 'i' { Element::I32 } else { self.element };
+            if cx.operand_type(self.op, index)?.element != element
                 || is_complex(kind) && sizes.pop() != Some(2)
             {
                 return Err(Refusal::form(format!("`{target}` on another element type")));

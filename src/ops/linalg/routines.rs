@@ -57,6 +57,18 @@ pub(super) fn geqrf(cx: &mut Lower, call: &Call) -> Lowered {
     call.results(cx, &[factors, tau])
 }
 
+pub(super) fn geqp3(cx: &mut Lower, call: &Call) -> Lowered {
+    call.sizes(cx, 0)?;
+    let first = cx.operand(call.op, 1)?;
+    let known = cx.known_integers(first);
+    if !known.is_some_and(|known| known.iter().all(|&number| number == 0)) {
+        return Err(Refusal::form("a QR decomposition with columns that have to come first"));
+    }
+    let a = call.matrix(cx, 0, Element::F64)?;
+    let (factors, pivots, tau) = householder::factor_with_pivots(cx, a)?;
+    call.results(cx, &[factors, pivots, tau])
+}
+
 /// The reflections of an operand and their factors, in `f64`.
 fn reflections(cx: &mut Lower, call: &Call) -> Result<(Matrix, Matrix), Refusal> {
     let (rows, columns) = call.sizes(cx, 0)?;
