@@ -1,5 +1,5 @@
 //! Linear algebra: `stablehlo.cholesky` and `stablehlo.triangular_solve` become ops of the same attributes on packed
-//! matrices, which the lowering knows (`ops::linalg`), as the products of their rounds are not those of either part.
+//! matrices, which the lowering knows (`ops::linalg`): their loops mix both parts in every round.
 
 use super::{Refusal, Rewrite, Row, Splitter, packed_type};
 use crate::ir::OpId;
