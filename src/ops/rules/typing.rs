@@ -21,7 +21,7 @@ pub(super) fn attribute<T>(name: &'static str, why: impl Into<String>) -> Result
 }
 
 /// Whether two sizes can be one.
-pub(super) fn dim_fits(x: Dim, y: Dim) -> bool {
+pub(in crate::ops) fn dim_fits(x: Dim, y: Dim) -> bool {
     match (x.known(), y.known()) {
         (Some(x), Some(y)) => x == y,
         _ => true,
