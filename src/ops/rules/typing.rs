@@ -29,7 +29,7 @@ pub(in crate::ops) fn dim_fits(x: Dim, y: Dim) -> bool {
 }
 
 /// Whether two lists of sizes can be one.
-pub(super) fn dims_fit(x: &[Dim], y: &[Dim]) -> bool {
+pub(in crate::ops) fn dims_fit(x: &[Dim], y: &[Dim]) -> bool {
     x.len() == y.len() && x.iter().zip(y).all(|(&x, &y)| dim_fits(x, y))
 }
 
