@@ -11,7 +11,7 @@ use super::{Elements, Refusal, Values, find, size::Origin, target};
 use crate::diagnostic::{Diagnostic, Diagnostics, catalogue};
 use crate::ir::{
     Attribute, BlockId, Constant, Data, Dim, Dims, Element, LocationId, Module, NewOp, OpId, OpSpan,
-    RegionId, Size, Symbol, TensorType, TypeId, ValueId, provenance,
+    RegionId, Size, Symbol, TensorType, Type, TypeId, ValueId, provenance,
 };
 use crate::source::Source;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -126,6 +126,7 @@ impl<'a> Lower<'a> {
         }
         let outer = self.current.replace(op);
         let outer_asked = self.asked.replace(false);
+        let values_before = self.module.value_count();
         let lowered = self.check(op).and_then(|lowering| lowering(self, op));
         let lowered = lowered.and_then(|values| self.refused_opset().map(|()| values));
         self.too_low = None;
@@ -137,6 +138,9 @@ impl<'a> Lower<'a> {
                 let results = self.module.op(op).results.clone();
                 debug_assert_eq!(results.len(), values.len(), "{}", self.module.op_name(op));
                 for (result, value) in results.into_iter().zip(values) {
+                    if value.index() >= values_before {
+                        self.settle_sizes(result, value);
+                    }
                     self.set(result, value);
                 }
             }
@@ -166,6 +170,25 @@ impl<'a> Lower<'a> {
             }
         }
         Ok(row.lower)
+    }
+
+    /// Gives a value that was made for a result the result's expressions, where its own say the same differently. A size
+    /// of 1 is kept, as the value may still wait for its broadcast.
+    fn settle_sizes(&mut self, result: ValueId, value: ValueId) {
+        let (Some(stated), Some(own)) = (self.module.tensor(result), self.module.tensor(value)) else {
+            return;
+        };
+        if own.is_static() || stated.rank() != own.rank() || stated.dims == own.dims {
+            return;
+        }
+        let mut settled = own.clone();
+        for (dim, &stated) in settled.dims.iter_mut().zip(&stated.dims) {
+            if dim.known().is_none() {
+                *dim = stated;
+            }
+        }
+        let ty = self.module.types.intern(Type::Tensor(settled));
+        self.module.value_mut(value).ty = ty;
     }
 
     fn set(&mut self, old: ValueId, new: ValueId) {
@@ -334,6 +357,11 @@ impl<'a> Lower<'a> {
     pub fn sizes(&self, value: ValueId) -> Vec<i64> {
         let Some(tensor) = self.module.tensor(value) else { return Vec::new() };
         tensor.dims.iter().map(|&dim| self.number(dim)).collect()
+    }
+
+    /// Number of elements of a lowered value, where all sizes are numbers.
+    pub fn count(&self, value: ValueId) -> Option<i64> {
+        self.module.tensor(value).and_then(TensorType::count)
     }
 
     /// A size as a number. Where it is an expression, the op is refused, and what is given here stands in until then.

@@ -202,13 +202,13 @@ pub(super) fn simple(cx: &mut Lower, op: OpId, name: &'static str) -> Lowered {
     Ok(cx.elementwise(name, &[operand]).into())
 }
 
-/// A formula of one operand.
 /// The imaginary part of real numbers. It broadcasts to their sizes.
 fn zero(cx: &mut Lower, op: OpId) -> Lowered {
     let element = cx.result_type(op, 0)?.element;
     Ok(cx.scalar(element, 0.0).into())
 }
 
+/// A formula of one operand.
 pub(super) fn unary(cx: &mut Lower, op: OpId, formula: impl for<'f> FnOnce(Term<'f>) -> Term<'f>) -> Lowered {
     let operand = cx.operand(op, 0)?;
     Ok(cx.formula([operand], |[x]| formula(x)).into())

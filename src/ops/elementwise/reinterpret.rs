@@ -2,7 +2,7 @@
 
 use super::bits::unsigned;
 use super::{Refusal, Term};
-use crate::ir::{Element, OpId, ValueId};
+use crate::ir::{Dim, Element, OpId, ValueId};
 use crate::ops::formula::cast;
 use crate::ops::{Lower, Lowered};
 
@@ -52,7 +52,7 @@ fn steps(x: Term<'_>, integer: Element, wide: Element, lowest: i64) -> Term<'_> 
 
 /// The same bits as another element type; between widths the last dimension holds the parts, the lowest first.
 pub(super) fn bitcast_convert(cx: &mut Lower, op: OpId) -> Lowered {
-    let (to, sizes) = cx.result(op, 0)?;
+    let (to, sizes) = cx.result_dims(op, 0)?;
     let from = cx.operand_type(op, 0)?.element;
     if from.bits() == to.bits() {
         let x = cx.operand(op, 0)?;
@@ -68,8 +68,8 @@ pub(super) fn bitcast_convert(cx: &mut Lower, op: OpId) -> Lowered {
     // 16 bits have no kernel for shifts.
     let word = if wide == Element::U16 { Element::U32 } else { wide };
     if from.bits() > to.bits() {
-        let mut single = cx.operand_sizes(op, 0)?;
-        single.push(1);
+        let mut single = cx.operand_dims(op, 0)?;
+        single.push(Dim::Known(1));
         let bits = cx.formula([x], |[x]| same_width(x, wide).cast(word));
         let bits = cx.reshape(bits, &single);
         let shifts = cx.integers(word, &[parts], &shifts);
@@ -78,7 +78,7 @@ pub(super) fn bitcast_convert(cx: &mut Lower, op: OpId) -> Lowered {
         return Ok(cx.broadcast_to(split, &sizes).into());
     }
     let bits = cx.formula([x], |[x]| same_width(x, narrow).cast(word));
-    let operand_sizes = cx.operand_sizes(op, 0)?;
+    let operand_sizes = cx.operand_dims(op, 0)?;
     let Some((_, outer)) = operand_sizes.split_last() else {
         return Err(Refusal::form("the operand has no dimension that could hold the parts"));
     };
@@ -88,7 +88,7 @@ pub(super) fn bitcast_convert(cx: &mut Lower, op: OpId) -> Lowered {
         let mut starts = vec![0; outer.len()];
         let mut limits = outer.to_vec();
         starts.push(part);
-        limits.push(part + 1);
+        limits.push(Dim::Known(part + 1));
         let column = cx.slice(bits, &starts, &limits, &vec![1; limits.len()]);
         let column = cx.reshape(column, outer);
         let column = cx.formula([column], |[x]| if shift == 0 { x } else { x.shift_left(shift) });
@@ -133,8 +133,7 @@ fn unit_interval(cx: &mut Lower, value: ValueId, to: Element) -> Option<ValueId>
     if !(right && is(bits_of_one, one) && is(amount, shift)) {
         return None;
     }
-    let sizes = cx.broadcast_sizes(&[value, fraction]);
-    if sizes != cx.sizes(fraction) {
+    if cx.broadcast_dims(&[value, fraction]) != cx.dims(fraction) {
         return None;
     }
     let bits = i32::try_from(i64::from(to.bits()) - shift).ok()?;

@@ -243,7 +243,7 @@ impl<'a, 'c> Splitter<'a, 'c> {
     fn rewrite(&mut self, op: OpId) -> Result<(), Refusal> {
         let operation = self.module.op(op);
         for &value in operation.operands.iter().chain(&operation.results) {
-            if self.module.tensor(value).is_some_and(|tensor| !tensor.is_static()) {
+            if self.module.tensor(value).is_some_and(|tensor| !tensor.is_sized()) {
                 return Err(Refusal::Dynamic(format!("a dimension of `{}`", self.module.op_name(op))));
             }
         }
