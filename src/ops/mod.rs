@@ -41,6 +41,7 @@ mod special;
 mod target;
 mod window;
 
+pub use call::{callback_name, host_callback};
 pub use constant::integer_limits;
 pub use elements::Elements;
 pub use lower::{BOUNDARY, Lower, Settings};

@@ -6,6 +6,7 @@
 mod bind;
 mod canonicalize;
 mod complex;
+mod effects;
 mod inline;
 mod legalize;
 mod lower;
@@ -91,6 +92,11 @@ pub const PIPELINE: &[Pass] = &[
         run: shapes::run,
     },
     CANONICALIZE,
+    Pass {
+        name: "effects",
+        about: "tokens and calls of Python that give nothing leave the program",
+        run: effects::run,
+    },
     COMPLEX,
     Pass { name: "lower", about: "stablehlo and chlo ops become onnx ops, or diagnostics", run: lower::run },
     Pass {

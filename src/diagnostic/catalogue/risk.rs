@@ -19,12 +19,14 @@ diagnostics! {
     /// A call back to Python was dropped.
     ///
     /// `jax.debug.print` and `jax.debug.callback` run Python on the host and give nothing back to the program. The model
-    /// has no Python, and computes the same without them. A callback whose result is used is an error instead (E0205).
+    /// has no Python, and computes the same without them. So it does without a `jax.pure_callback` or
+    /// `jax.experimental.io_callback` whose result no result of the function needs. A callback whose result is used is an
+    /// error instead (E0207).
     ///
     /// What to do: nothing, or take the call out of the function.
-    W0502 DroppedCallback<'a> { target: &'a str, at: Span }
-        => "the callback `{target}` is dropped"
-        group "{target}"
+    W0502 DroppedCallback<'a> { callback: &'a str, at: Span }
+        => "`{callback}` calls Python and is dropped"
+        group "{callback}"
         label at "not in the model";
 
     /// An argument stays an input although others of its tree were bound to weights.

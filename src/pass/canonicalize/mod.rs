@@ -18,6 +18,7 @@ use crate::ir::{
 };
 use crate::ops::fold;
 use crate::source::Source;
+pub(super) use dead::remove as remove_dead;
 use repeated::Repeated;
 use smallvec::{SmallVec, smallvec};
 
