@@ -11,6 +11,7 @@ mod identity;
 mod loops;
 mod onnx;
 mod repeated;
+mod results;
 
 use super::Context;
 use crate::ir::{
@@ -43,6 +44,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
         };
         Rewriter::new(module).function(function, &mut visit);
     }
+    results::separate(module);
     dead::remove(module);
 }
 
