@@ -8,7 +8,7 @@ use super::{Elements, Refusal, Values, find, target};
 use crate::diagnostic::{Diagnostic, Diagnostics, catalogue};
 use crate::ir::{
     Attribute, BlockId, Constant, Data, Element, LocationId, Module, NewOp, OpId, OpSpan, RegionId,
-    TensorType, ValueId, provenance,
+    TensorType, Type, ValueId, provenance,
 };
 use crate::source::Source;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -37,6 +37,8 @@ pub struct Lower<'a> {
     too_low: Option<(&'static str, u32)>,
     current: Option<OpId>,
     lowered: Vec<Option<ValueId>>,
+    /// Values that follow from one whose definition was refused.
+    doubtful: FxHashSet<ValueId>,
     pending: Vec<OpId>,
     prelude: Vec<OpId>,
     constants: FxHashMap<(crate::ir::TypeId, Vec<u8>), ValueId>,
@@ -62,6 +64,7 @@ impl<'a> Lower<'a> {
             too_low: None,
             current: None,
             lowered,
+            doubtful: FxHashSet::default(),
             pending: Vec::new(),
             prelude: Vec::new(),
             constants: FxHashMap::default(),
@@ -101,30 +104,65 @@ impl<'a> Lower<'a> {
     }
 
     fn op(&mut self, op: OpId) {
-        if self.module.op(op).operands.iter().any(|&operand| self.lowered_of(operand).is_none()) {
-            return;
+        let (mut all_stand, mut doubtful) = (true, false);
+        for operand in self.module.op(op).operands.clone() {
+            doubtful |= self.lowered_of(operand).is_none() || self.doubtful.contains(&operand);
+            all_stand &= self.stand_in(operand);
         }
         let outer = self.current.replace(op);
-        let lowered = self.check(op).and_then(|lowering| lowering(self, op));
-        let lowered = lowered.and_then(|values| self.refused_opset().map(|()| values));
+        let lowered = if all_stand || find(self.module.op_name(op)).is_none() {
+            let lowered = self.check(op).and_then(|lowering| lowering(self, op));
+            lowered.and_then(|values| self.refused_opset().map(|()| values))
+        } else {
+            Err(Refusal::Reported)
+        };
         self.too_low = None;
+        let results = self.module.op(op).results.clone();
         match lowered {
             Ok(Values(values)) => {
-                let results = self.module.op(op).results.clone();
                 debug_assert_eq!(results.len(), values.len(), "{}", self.module.op_name(op));
+                if doubtful {
+                    self.doubtful.extend(results.iter().copied());
+                }
                 for (result, value) in results.into_iter().zip(values) {
                     self.set(result, value);
                 }
             }
             Err(refusal) => {
                 let at = self.module.span(op).name;
-                if let Some(mut diagnostic) = refusal.diagnostic(self.module.op_name(op), at, self.opset) {
+                // A size that follows from what was refused is not known for that reason alone.
+                let follows = doubtful && matches!(refusal, Refusal::Dynamic(_));
+                let diagnostic = refusal.diagnostic(self.module.op_name(op), at, self.opset);
+                if let Some(mut diagnostic) = diagnostic.filter(|_| !follows) {
                     provenance::complete(self.module, self.module.op_location(op), &mut diagnostic);
                     self.diagnostics.push(diagnostic);
+                }
+                for result in results {
+                    self.stand_in(result);
                 }
             }
         }
         self.current = outer;
+    }
+
+    /// Whether something stands for a value. For one whose definition was refused that is an unknown value of its
+    /// type, so that what reads it is lowered as well, and one run reports all that is refused. Of a type that no
+    /// model has there is none: that type is what was reported.
+    fn stand_in(&mut self, value: ValueId) -> bool {
+        if self.lowered_of(value).is_some() {
+            return true;
+        }
+        let ty = self.module.value_type(value);
+        let unknown = match self.module.types.get(ty) {
+            Type::Token => self.module.absent(),
+            Type::Tensor(tensor) if BOUNDARY.contains(tensor.element) && tensor.is_static() => {
+                self.module.add_poison(ty)
+            }
+            _ => return false,
+        };
+        self.set(value, unknown);
+        self.doubtful.insert(value);
+        true
     }
 
     /// The lowering of an op whose row accepts its types.

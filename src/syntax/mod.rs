@@ -59,6 +59,8 @@ struct Parser<'s> {
     scope: Scope<'s>,
     /// The type of poison.
     none: TypeId,
+    /// The result type that a statement states whose op is not known.
+    stated: Option<TypeId>,
     types: FxHashMap<Box<str>, TypeId>,
     signatures: FxHashMap<Box<str>, Rc<Signature>>,
     locations: FxHashMap<Box<str>, LocationId>,
@@ -93,6 +95,7 @@ impl<'s> Parser<'s> {
             diagnostics: Diagnostics::new(),
             scope: Scope::default(),
             none,
+            stated: None,
             types: FxHashMap::default(),
             signatures: FxHashMap::default(),
             locations: FxHashMap::default(),
