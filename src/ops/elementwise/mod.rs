@@ -42,7 +42,7 @@ pub(super) const ROWS: &[Row] = &[
     ),
     noted(
         "stablehlo.bitcast_convert",
-        Elements::NUMERIC,
+        Elements::PLAIN,
         reinterpret::bitcast_convert,
         "BitCast for one width, shifts between widths",
     ),

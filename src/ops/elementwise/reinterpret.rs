@@ -56,12 +56,20 @@ pub(super) fn bitcast_convert(cx: &mut Lower, op: OpId) -> Lowered {
     let from = cx.operand_type(op, 0)?.element;
     if from.bits() == to.bits() {
         let x = cx.operand(op, 0)?;
+        if from == to {
+            return Ok(x.into());
+        }
         if let Some(float) = unit_interval(cx, x, to) {
             return Ok(float.into());
         }
         return Ok(cx.formula([x], |[x]| same_width(x, to)).into());
     }
     let x = cx.full(op, 0)?;
+    match (from, to) {
+        (Element::Bool, _) => return joined(cx, op, x, to),
+        (_, Element::Bool) => return split(cx, op, x),
+        _ => {}
+    }
     let (narrow, wide) = (unsigned_of(from.bits().min(to.bits())), unsigned_of(from.bits().max(to.bits())));
     let parts = i64::from(wide.bits() / narrow.bits());
     let shifts: Vec<i64> = (0..parts).map(|part| part * i64::from(narrow.bits())).collect();
@@ -96,6 +104,36 @@ pub(super) fn bitcast_convert(cx: &mut Lower, op: OpId) -> Lowered {
     }
     let whole = whole.ok_or_else(|| Refusal::form("the operand has no parts"))?;
     Ok(cx.formula([whole], |[x]| same_width(x.cast(wide), to)).into())
+}
+
+/// The number whose bits the last dimension of an `i1` tensor holds, the lowest first. No two of them are at one place,
+/// so their sum is the number; the highest of 64 is the sign of an i64.
+fn joined(cx: &mut Lower, op: OpId, x: ValueId, to: Element) -> Lowered {
+    let Some((&count, outer)) = cx.operand_sizes(op, 0)?.split_last().map(|(last, outer)| (last, outer.to_vec()))
+    else {
+        return Err(Refusal::form("the operand has no dimension that could hold the bits"));
+    };
+    let weights: Vec<i64> = (0..count).map(|bit| 1i64 << bit).collect();
+    let weights = cx.integers(Element::I64, &[count], &weights);
+    let placed = cx.formula([x, weights], |[x, weights]| x.cast(Element::I64) * weights);
+    let axes = cx.int64s(&[outer.len() as i64]);
+    let whole = cx.node("ReduceSum", &[placed, axes]).int("keepdims", 0).out(Element::I64, &outer);
+    Ok(cx.formula([whole], |[x]| same_width(x.cast(unsigned_of(to.bits())), to)).into())
+}
+
+/// The bits of a number in a last dimension of their own, the lowest first.
+fn split(cx: &mut Lower, op: OpId, x: ValueId) -> Lowered {
+    let (_, sizes) = cx.result(op, 0)?;
+    let wide = unsigned_of(cx.element(x).bits());
+    let word = if wide == Element::U16 { Element::U32 } else { wide };
+    let mut single = cx.sizes(x);
+    single.push(1);
+    let bits = cx.formula([x], |[x]| same_width(x, wide).cast(word));
+    let bits = cx.reshape(bits, &single);
+    let count = i64::from(wide.bits());
+    let shifts = cx.integers(word, &[count], &(0..count).collect::<Vec<_>>());
+    let split = cx.formula([bits, shifts], |[bits, shifts]| (bits.shift_right(shifts) & 1i64).equal(1i64));
+    Ok(cx.broadcast_to(split, &sizes).into())
 }
 
 fn unsigned_of(bits: u32) -> Element {
