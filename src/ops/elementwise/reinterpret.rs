@@ -106,19 +106,32 @@ pub(super) fn bitcast_convert(cx: &mut Lower, op: OpId) -> Lowered {
     Ok(cx.formula([whole], |[x]| same_width(x.cast(wide), to)).into())
 }
 
-/// The number whose bits the last dimension of an `i1` tensor holds, the lowest first. No two of them are at one place,
-/// so their sum is the number; the highest of 64 is the sign of an i64.
+/// The number whose bits the last dimension of an `i1` tensor holds, the lowest first. Each is put in its place, and
+/// halves are joined: ONNX Runtime sums integers of 64 bits as floats.
 fn joined(cx: &mut Lower, op: OpId, x: ValueId, to: Element) -> Lowered {
-    let Some((&count, outer)) = cx.operand_sizes(op, 0)?.split_last().map(|(last, outer)| (last, outer.to_vec()))
-    else {
+    let sizes = cx.operand_sizes(op, 0)?;
+    let Some((&count, outer)) = sizes.split_last() else {
         return Err(Refusal::form("the operand has no dimension that could hold the bits"));
     };
-    let weights: Vec<i64> = (0..count).map(|bit| 1i64 << bit).collect();
-    let weights = cx.integers(Element::I64, &[count], &weights);
-    let placed = cx.formula([x, weights], |[x, weights]| x.cast(Element::I64) * weights);
-    let axes = cx.int64s(&[outer.len() as i64]);
-    let whole = cx.node("ReduceSum", &[placed, axes]).int("keepdims", 0).out(Element::I64, &outer);
-    Ok(cx.formula([whole], |[x]| same_width(x.cast(unsigned_of(to.bits())), to)).into())
+    let wide = unsigned_of(to.bits());
+    let word = if wide == Element::U16 { Element::U32 } else { wide };
+    let places = cx.integers(word, &[count], &(0..count).collect::<Vec<_>>());
+    let mut bits = cx.formula([x, places], |[x, places]| x.cast(word).shift_left(places));
+    let (mut half, steps) = (count / 2, vec![1; sizes.len()]);
+    while half > 0 {
+        let part = |first: i64| {
+            let (mut starts, mut limits) = (vec![0; outer.len()], outer.to_vec());
+            starts.push(first);
+            limits.push(first + half);
+            (starts, limits)
+        };
+        let ((low, middle), (high, end)) = (part(0), part(half));
+        let (lower, upper) = (cx.slice(bits, &low, &middle, &steps), cx.slice(bits, &high, &end, &steps));
+        bits = cx.elementwise("BitwiseOr", &[lower, upper]);
+        half /= 2;
+    }
+    let whole = cx.reshape(bits, outer);
+    Ok(cx.formula([whole], |[x]| same_width(x.cast(wide), to)).into())
 }
 
 /// The bits of a number in a last dimension of their own, the lowest first.
