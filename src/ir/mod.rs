@@ -13,6 +13,7 @@ mod module;
 mod print;
 pub mod provenance;
 mod rewrite;
+mod small_float;
 mod spelling;
 mod symbol;
 mod ty;
@@ -28,6 +29,7 @@ pub use module::{
 };
 pub use print::print;
 pub use rewrite::{Rewriter, use_counts};
+pub use small_float::{SmallFloat, Special};
 pub use symbol::{Symbol, Symbols};
 pub use ty::{Dim, Dims, TensorType, Type, TypeId, Types};
 pub use verify::{OpRules, verify};

@@ -11,6 +11,7 @@ mod inline;
 mod legalize;
 mod lower;
 mod names;
+mod narrow;
 mod quantize;
 mod shapes;
 mod specialize;
@@ -81,6 +82,11 @@ pub const PIPELINE: &[Pass] = &[
         run: quantize::run,
     },
     Pass {
+        name: "narrow",
+        about: "floats of eight bits and fewer are computed in f32 and rounded, and held in it where ONNX lacks them",
+        run: narrow::run,
+    },
+    Pass {
         name: "shapes",
         about: "shape arithmetic becomes numbers, and known sizes flow through all types",
         run: shapes::run,
@@ -116,6 +122,11 @@ pub(crate) fn complex_ops() -> std::collections::BTreeSet<&'static str> {
     complex::covered().collect()
 }
 
+/// Whether the `narrow` pass takes an op on floats of eight bits and fewer, for the table of coverage.
+pub(crate) fn takes_narrow(name: &str) -> bool {
+    narrow::covers(name)
+}
+
 /// The pass of that name.
 pub fn find(name: &str) -> Option<&'static Pass> {
     PIPELINE.iter().find(|pass| pass.name == name)
@@ -123,7 +134,8 @@ pub fn find(name: &str) -> Option<&'static Pass> {
 
 /// Passes that leave out what they or others refused, with unknown values in its place, so that the next one can tell
 /// what it refuses as well: one run reports all of it.
-const REFUSING: &[&str] = &["quantize", "shapes", "canonicalize", "effects", "complex", "lower", "sink"];
+const REFUSING: &[&str] =
+    &["quantize", "narrow", "shapes", "canonicalize", "effects", "complex", "lower", "sink"];
 
 /// The last pass that can refuse something of the program.
 const LAST_REFUSING: &str = "legalize";

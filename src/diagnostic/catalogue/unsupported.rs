@@ -44,7 +44,7 @@ diagnostics! {
     /// An example that triggers it:
     ///
     /// ```mlir
-    /// %0 = stablehlo.add %a, %b : tensor<4xf8E3M4>
+    /// %0 = stablehlo.add %a, %b : tensor<4xi2>
     /// ```
     ///
     /// What to do: cast to a type that is covered before the op (`x.astype(jnp.float32)`) and back behind it.
