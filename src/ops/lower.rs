@@ -105,7 +105,8 @@ impl<'a> Lower<'a> {
 
     fn op(&mut self, op: OpId) {
         let (mut all_stand, mut doubtful) = (true, false);
-        for operand in self.module.op(op).operands.clone() {
+        for index in 0..self.module.op(op).operands.len() {
+            let operand = self.module.op(op).operands[index];
             doubtful |= self.lowered_of(operand).is_none() || self.doubtful.contains(&operand);
             all_stand &= self.stand_in(operand);
         }

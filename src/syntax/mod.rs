@@ -88,6 +88,8 @@ struct Parser<'s> {
 impl<'s> Parser<'s> {
     fn new(source: &'s Source) -> Self {
         let mut module = Module::new();
+        // The lowering adds about as many ops as the text has.
+        module.reserve(2 * source.scan().statements.len());
         let none = module.types.intern(Type::None);
         Self {
             source,
