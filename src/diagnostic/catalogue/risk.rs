@@ -40,4 +40,18 @@ diagnostics! {
         group ""
         label at "stays an input"
         help "give the file that has it with another `--weights`, or `--rename FROM=TO`";
+
+    /// A negative NaN has the place of a positive one.
+    ///
+    /// In the total order of floats, which `jax.lax.top_k` has, a NaN whose sign is set comes before all numbers and
+    /// another behind them. The order of the bits needs the `BitCast` of opset 26. Under a binding `--opset` below that
+    /// every NaN comes behind all numbers.
+    ///
+    /// An example that triggers it: `--opset 23` and `jax.lax.top_k` of floats.
+    ///
+    /// What to do: nothing, when the values are never NaN. Otherwise leave `--opset` out, or give `--opset 26`.
+    W0504 NanSign { at: Span }
+        => "a negative NaN has the place of a positive one"
+        label at "needs the `BitCast` of opset 26"
+        help "leave `--opset` out, or give `--opset 26`";
 }
