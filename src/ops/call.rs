@@ -74,8 +74,8 @@ fn custom_call(cx: &mut Lower, op: OpId) -> Lowered {
     if let Some((_, lower)) = CALLS.iter().find(|(other, _)| *other == target) {
         return lower(cx, op);
     }
-    if let Some(lower) = linalg::target(cx, op, &target)? {
-        return lower(cx, op);
+    if let Some(values) = linalg::call(cx, op, &target)? {
+        return Ok(values);
     }
     if target.contains("callback") && results == 0 {
         let at = cx.module.span(op).name;

@@ -78,10 +78,8 @@ fn carry(
     let parameters = parameters(cx, body)?;
     let carried: Vec<usize> =
         (0..inits.len()).filter(|&index| returned[index] != parameters[index]).collect();
-    let mut types = Vec::with_capacity(carried.len());
-    for &index in &carried {
-        types.push(cx.result(op, index)?);
-    }
+    let of_results = result_types(cx, op)?;
+    let types: Vec<_> = carried.iter().map(|&index| of_results[index].clone()).collect();
     let all = |values: &[ValueId]| {
         let mut all = inits.to_vec();
         carried.iter().zip(values).for_each(|(&index, &value)| all[index] = value);
@@ -99,6 +97,7 @@ fn carry(
     let graph = cx.graph(&arguments, |cx, values| {
         let next = cx.inline(body, &all(&values[2..]))?;
         let next: Vec<ValueId> = carried.iter().map(|&index| next[index]).collect();
+        next.iter().zip(&types).try_for_each(|(&next, (_, dims))| keeps_sizes(cx, next, dims))?;
         let mut results = match &count {
             Some(_) => vec![values[1]],
             None => cx.inline(condition, &all(&next))?,
@@ -112,6 +111,19 @@ fn carry(
     }
     let results = cx.node("Loop", &operands).region(graph).outs(&types);
     Ok(all(&results).into_iter().collect())
+}
+
+/// Refuses a value of another size than the loop carries, which the types do not tell where sizes are expressions.
+fn keeps_sizes(cx: &Lower, next: ValueId, carried: &[Dim]) -> Result<(), Refusal> {
+    let differ = |(&next, &carried): (&Dim, &Dim)| {
+        let sizes = &cx.module.sizes;
+        let (low, high) = sizes.bounds(sizes.subtract(next, carried));
+        low.is_some_and(|low| low > 0) || high.is_some_and(|high| high < 0)
+    };
+    if cx.dims(next).iter().zip(carried).any(differ) {
+        return Err(Refusal::form("a round changes the size of what the loop carries"));
+    }
+    Ok(())
 }
 
 /// The number of rounds that a counted loop makes, as `Loop` takes it.
@@ -267,7 +279,7 @@ fn case(cx: &mut Lower, op: OpId) -> Lowered {
     Ok(search(cx, index, &branches, 0, &types)?.into_iter().collect())
 }
 
-type Types = [(Element, Vec<i64>)];
+type Types = [(Element, Vec<Dim>)];
 
 /// Few branches: one comparison behind the other, the last branch without one.
 fn chain(
@@ -322,8 +334,9 @@ fn branch(
     Ok(cx.node("If", &[predicate]).region(then).region(otherwise).outs(types))
 }
 
-fn result_types(cx: &Lower, op: OpId) -> Result<Vec<(Element, Vec<i64>)>, Refusal> {
-    (0..cx.module.op(op).results.len()).map(|index| cx.result(op, index)).collect()
+fn result_types(cx: &Lower, op: OpId) -> Result<Vec<(Element, Vec<Dim>)>, Refusal> {
+    let result = |index| cx.result_dims(op, index).map(|(element, dims)| (element, dims.to_vec()));
+    (0..cx.module.op(op).results.len()).map(result).collect()
 }
 
 impl Lower<'_> {

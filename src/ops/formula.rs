@@ -88,7 +88,30 @@ impl Lower<'_> {
     }
 }
 
+impl Lower<'_> {
+    /// Lets `build` emit what it will of any number of values, and gives what it gives.
+    pub(super) fn with_terms<T>(
+        &mut self,
+        values: &[ValueId],
+        build: impl for<'f> FnOnce(&[Term<'f>]) -> T,
+    ) -> T {
+        let elements: Vec<Element> = values.iter().map(|&value| self.element(value)).collect();
+        let context = RefCell::new(&mut *self);
+        let terms: Vec<Term> = values
+            .iter()
+            .zip(elements)
+            .map(|(&value, element)| Term { context: &context, value, element })
+            .collect();
+        build(&terms)
+    }
+}
+
 impl<'f> Term<'f> {
+    /// The value that the term stands for.
+    pub(super) fn value(self) -> ValueId {
+        self.value
+    }
+
     /// The element type.
     pub(super) fn element(self) -> Element {
         self.element

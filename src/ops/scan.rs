@@ -1,8 +1,9 @@
 //! `chlo.scan`: a `Loop` over the slices of its inputs along a dimension, in which some values are carried and others
 //! are joined to the outputs.
 
+use super::rules::dim_fits;
 use super::{Lower, Lowered, Refusal};
-use crate::ir::{Element, OpId, ValueId};
+use crate::ir::{Dim, Element, OpId};
 
 pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
     let body = cx.region(op, 0)?;
@@ -18,37 +19,45 @@ pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
     let (outputs, carried) = counts("resultSegmentSizes")?;
     let mut types = Vec::with_capacity(outputs + carried);
     for index in 0..outputs + carried {
-        types.push(cx.result(op, index)?);
+        let (element, dims) = cx.result_dims(op, index)?;
+        types.push((element, dims.to_vec()));
     }
     let operands = cx.fulls(op)?;
     let (scanned, inits) = operands.split_at(inputs);
-    let lengths: Vec<i64> = scanned
+    let mut lengths = scanned
         .iter()
-        .map(|&input| cx.sizes(input)[dimension])
-        .chain(types[..outputs].iter().map(|(_, sizes)| sizes[dimension]))
-        .collect();
-    let Some(&length) = lengths.first() else { return Err(Refusal::form("nothing to scan")) };
-    if lengths.iter().any(|&other| other != length) {
+        .map(|&input| cx.dims(input)[dimension])
+        .chain(types[..outputs].iter().map(|(_, sizes)| sizes[dimension]));
+    let Some(length) = lengths.next() else { return Err(Refusal::form("nothing to scan")) };
+    if !lengths.all(|other| dim_fits(other, length)) {
         return Err(Refusal::form("inputs and outputs of different lengths"));
     }
-    if length == 0 {
-        let empty = types[..outputs].iter().map(|(element, sizes)| cx.constant(*element, sizes, &[]));
-        let empty: Vec<ValueId> = empty.collect();
-        return Ok(empty.into_iter().chain(inits.iter().copied()).collect());
+    if length == Dim::Known(0) {
+        let mut values = Vec::with_capacity(types.len());
+        for (element, sizes) in &types[..outputs] {
+            let zero = cx.integer(*element, 0);
+            values.push(cx.broadcast_to(zero, sizes));
+        }
+        return Ok(values.into_iter().chain(inits.iter().copied()).collect());
     }
-    let slice = |sizes: &[i64]| {
+    let slice = |sizes: &[Dim]| {
         let mut sizes = sizes.to_vec();
         sizes.remove(dimension);
         sizes
     };
+    let last = cx.module.sizes.subtract(length, Dim::Known(1));
+    let last = reverse.then(|| cx.size_scalar(last, Element::I64));
     let mut arguments = vec![(Element::I64, Vec::new()), (Element::Bool, Vec::new())];
     arguments.extend(types[outputs..].iter().cloned());
     let graph = cx.graph(&arguments, |cx, values| {
         let number = values[0];
-        let index = if reverse { cx.formula([number], |[number]| -number + (length - 1)) } else { number };
+        let index = match last {
+            Some(last) => cx.formula([number, last], |[number, last]| -number + last),
+            None => number,
+        };
         let mut bound = Vec::with_capacity(operands.len());
         for &input in scanned {
-            let (element, sizes) = (cx.element(input), slice(&cx.sizes(input)));
+            let (element, sizes) = (cx.element(input), slice(&cx.dims(input)));
             let node = cx.node("Gather", &[input, index]).int("axis", dimension as i64);
             bound.push(node.out(element, &sizes));
         }
@@ -61,7 +70,7 @@ pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
     for (element, sizes) in &types[..outputs] {
         results.push((*element, [vec![length], slice(sizes)].concat()));
     }
-    let mut loop_operands = vec![cx.integer(Element::I64, length), cx.absent()];
+    let mut loop_operands = vec![cx.size_scalar(length, Element::I64), cx.absent()];
     loop_operands.extend(inits);
     let results = cx.node("Loop", &loop_operands).region(graph).outs(&results);
     let (carried, joined) = results.split_at(carried);

@@ -132,8 +132,8 @@ impl Lower<'_> {
         arithmetic.steps.iter().fold(sum, |value, &step| match step {
             Step::Cast(element) if element.is_small_float() => {
                 // ONNX saturates by default; XLA's conversion gives NaN or infinity.
-                let sizes = self.sizes(value);
-                self.node("Cast", &[value]).element("to", element).int("saturate", 0).out(element, &sizes)
+                let dims = self.dims(value);
+                self.node("Cast", &[value]).element("to", element).int("saturate", 0).out(element, &dims)
             }
             Step::Cast(element) => self.cast(value, element),
             Step::Mask(bits) => {

@@ -9,8 +9,10 @@
 //! The form with the fewest transposes is taken; among equals the one that transposes the result, because the user
 //! of a result that comes in this order often transposes it back (JAX prints `probs @ v` as `(v^T probs^T)^T`).
 
-use crate::ir::ValueId;
+use crate::ir::{Dim, Dims, ValueId};
 use crate::ops::Lower;
+
+const ONE: Dim = Dim::Known(1);
 
 /// Which dimensions of two operands go together, each pair as (of the left, of the right).
 #[derive(Clone, Debug, Default)]
@@ -25,7 +27,7 @@ pub struct Pairs {
 #[derive(Clone)]
 struct Operand {
     value: ValueId,
-    sizes: Vec<i64>,
+    sizes: Dims,
     constant: bool,
     batch: Vec<usize>,
     contracting: Vec<usize>,
@@ -34,19 +36,20 @@ struct Operand {
 
 impl Operand {
     fn of(cx: &Lower, value: ValueId, batch: Vec<usize>, contracting: Vec<usize>) -> Self {
-        let sizes = cx.sizes(value);
+        let sizes = cx.dims(value);
         let free =
             (0..sizes.len()).filter(|dim| !batch.contains(dim) && !contracting.contains(dim)).collect();
         let constant = cx.known_at_load(value);
         Self { value, sizes, constant, batch, contracting, free }
     }
 
-    fn pick(&self, dims: &[usize]) -> Vec<i64> {
+    fn pick(&self, dims: &[usize]) -> Vec<Dim> {
         dims.iter().map(|&dim| self.sizes[dim]).collect()
     }
 
-    fn product(&self, dims: &[usize]) -> i64 {
-        self.pick(dims).iter().product()
+    /// Whether it is one vector for each element of the batch.
+    fn is_vector(&self) -> bool {
+        self.free.iter().all(|&dim| self.sizes[dim] == ONE)
     }
 
     /// The order of its dimensions on the left of a `MatMul`.
@@ -77,8 +80,8 @@ struct Cost {
 }
 
 /// Whether putting dimensions into this order moves elements, which dimensions of size 1 do not.
-fn moves(sizes: &[i64], order: &[usize]) -> bool {
-    let mut moved = order.iter().filter(|&&dim| sizes[dim] != 1);
+fn moves(sizes: &[Dim], order: &[usize]) -> bool {
+    let mut moved = order.iter().filter(|&&dim| sizes[dim] != ONE);
     let sorted = moved.clone().is_sorted();
     moved.next().is_some() && !sorted
 }
@@ -100,8 +103,7 @@ impl Form {
     }
 
     fn transposes_result(&self) -> bool {
-        let vector = |operand: &Operand| operand.product(&operand.free) == 1;
-        self.swapped && !vector(&self.left) && !vector(&self.right)
+        self.swapped && !self.left.is_vector() && !self.right.is_vector()
     }
 }
 
@@ -110,10 +112,10 @@ impl Lower<'_> {
     /// result are those of the batch in the order given, the others of `lhs`, the others of `rhs`.
     ///
     /// Dimensions that are not contracted may wait for their broadcast; those of the result then do, too.
-    /// Contracted dimensions are of equal sizes, and none has size 0.
+    /// Contracted dimensions are of equal sizes, and none is known to be 0.
     pub fn contract(&mut self, lhs: ValueId, rhs: ValueId, pairs: &Pairs) -> ValueId {
-        let sizes = self.sizes(lhs);
-        if pairs.contracting.iter().all(|&(dim, _)| sizes[dim] == 1) {
+        let (left, right) = (self.dims(lhs), self.dims(rhs));
+        if pairs.contracting.iter().all(|&(one, other)| left[one] == ONE && right[other] == ONE) {
             return self.outer_product(lhs, rhs, pairs);
         }
         let forms = self.forms(lhs, rhs, pairs);
@@ -139,9 +141,9 @@ impl Lower<'_> {
         let left = Operand::of(self, lhs, left_batch, left_one);
         let right = Operand::of(self, rhs, right_batch, right_one);
         let (rows, columns) = (left.pick(&left.free), right.pick(&right.free));
-        let left_shape = [&left.pick(&left.batch)[..], &rows, &vec![1; columns.len()]].concat();
+        let left_shape = [&left.pick(&left.batch)[..], &rows, &vec![ONE; columns.len()]].concat();
         // Without a batch ONNX puts the sizes of 1 in front by itself.
-        let right_ones = if right.batch.is_empty() { Vec::new() } else { vec![1; rows.len()] };
+        let right_ones = if right.batch.is_empty() { Vec::new() } else { vec![ONE; rows.len()] };
         let right_shape = [&right.pick(&right.batch)[..], &right_ones, &columns].concat();
         let left = self.arranged(&left, &left.left(), &left_shape);
         let right = self.arranged(&right, &right.left(), &right_shape);
@@ -186,27 +188,34 @@ impl Lower<'_> {
     /// The `MatMul` of a form: its dimensions are those of the batch, the free ones of the left and of the right.
     fn product(&mut self, form: &Form) -> ValueId {
         let Form { left, right, .. } = form;
-        let terms = left.product(&left.contracting);
+        let sizes = &self.module.sizes;
+        let flat = |dims: &[Dim]| sizes.product(dims.iter().copied());
+        // As many on the left as on the right, though their expressions may differ.
+        let (left_terms, right_terms) =
+            (flat(&left.pick(&left.contracting)), flat(&right.pick(&right.contracting)));
         let (left_batch, right_batch) = (left.pick(&left.batch), right.pick(&right.batch));
-        let batch: Vec<i64> = left_batch
+        // One may wait for its broadcast; otherwise both are equal, and a number says more than an expression.
+        let batch: Vec<Dim> = left_batch
             .iter()
             .zip(&right_batch)
-            .map(|(&one, &other)| if one == 1 { other } else { one })
+            .map(|(&one, &other)| [one, other].into_iter().filter(|&dim| dim != ONE).min().unwrap_or(ONE))
             .collect();
         let (rows, columns) = (left.pick(&left.free), right.pick(&right.free));
         let result = [&batch[..], &rows, &columns].concat();
 
         let (left_shape, right_shape, shape);
-        if right_batch.iter().all(|&size| size == 1) {
+        if right_batch.iter().all(|&size| size == ONE) {
             // One matrix, or vector, on the right: all dimensions on the left but the last are rows to ONNX.
-            left_shape = [&left_batch[..], &rows, &[terms]].concat();
-            let columns: Vec<i64> = flat(&columns);
-            right_shape = [&[terms], &columns[..]].concat();
+            left_shape = [&left_batch[..], &rows, &[left_terms]].concat();
+            // ONNX Runtime does not multiply what has no elements with a vector, but does with a matrix of one column.
+            let is_filled = left_shape.len() == 1 || left_shape.iter().all(|&dim| sizes.is_at_least(dim, 1));
+            let columns = if columns.is_empty() && is_filled { Vec::new() } else { vec![flat(&columns)] };
+            right_shape = [&[right_terms], &columns[..]].concat();
             shape = [&left_batch[..], &rows, &columns].concat();
         } else {
-            let (rows, columns) = (rows.iter().product(), columns.iter().product());
-            left_shape = [&left_batch[..], &[rows, terms]].concat();
-            right_shape = [&right_batch[..], &[terms, columns]].concat();
+            let (rows, columns) = (flat(&rows), flat(&columns));
+            left_shape = [&left_batch[..], &[rows, left_terms]].concat();
+            right_shape = [&right_batch[..], &[right_terms, columns]].concat();
             shape = [&batch[..], &[rows, columns]].concat();
         }
         let left_value = self.arranged(left, &left.left(), &left_shape);
@@ -217,7 +226,7 @@ impl Lower<'_> {
     }
 
     /// An operand with its dimensions in this order, then reshaped.
-    fn arranged(&mut self, operand: &Operand, order: &[usize], shape: &[i64]) -> ValueId {
+    fn arranged(&mut self, operand: &Operand, order: &[usize], shape: &[Dim]) -> ValueId {
         if !moves(&operand.sizes, order) {
             return self.reshape(operand.value, shape);
         }
@@ -225,9 +234,4 @@ impl Lower<'_> {
         let transposed = self.transpose(operand.value, &order);
         self.reshape(transposed, shape)
     }
-}
-
-/// Several dimensions as one; none stay none.
-fn flat(sizes: &[i64]) -> Vec<i64> {
-    if sizes.is_empty() { Vec::new() } else { vec![sizes.iter().product()] }
 }

@@ -12,7 +12,7 @@ pub(super) use arithmetic::Arithmetic;
 pub(super) use contraction::Pairs;
 
 use super::{Elements, Lower, Lowered, Refusal, Row, noted};
-use crate::ir::OpId;
+use crate::ir::{Dim, OpId, Sizes};
 
 /// Element types of sums of products.
 pub(super) const SUMMED: Elements = Elements::PLAIN.or(Elements::FLOAT8).or(Elements::NIBBLE);
@@ -63,19 +63,15 @@ fn zip(cx: &Lower, op: OpId, lhs: &'static str, rhs: &'static str) -> Result<Vec
 }
 
 fn lower(cx: &mut Lower, op: OpId, pairs: Pairs) -> Lowered {
-    let (left_sizes, right_sizes) = (cx.operand_sizes(op, 0)?, cx.operand_sizes(op, 1)?);
-    let (element, sizes) = cx.result(op, 0)?;
-    let expected = result_sizes(&left_sizes, &right_sizes, &pairs)?;
-    if sizes != expected {
-        return Err(Refusal::form(format!("the result should have the sizes {expected:?}")));
-    }
-    if sizes.contains(&0) {
+    let (left_sizes, right_sizes) = (cx.operand_dims(op, 0)?, cx.operand_dims(op, 1)?);
+    let (element, sizes) = cx.result_dims(op, 0)?;
+    if sizes.contains(&Dim::Known(0)) {
         // A result without elements comes from an operand without elements.
-        let empty = cx.full(op, usize::from(!left_sizes.contains(&0)))?;
+        let empty = cx.full(op, usize::from(!left_sizes.contains(&Dim::Known(0))))?;
         let empty = cx.cast(empty, element);
         return Ok(cx.reshape(empty, &sizes).into());
     }
-    let terms = pairs.contracting.iter().fold(1i64, |terms, pair| terms.saturating_mul(left_sizes[pair.0]));
+    let terms = most_terms(&cx.module.sizes, pairs.contracting.iter().map(|pair| left_sizes[pair.0]));
     let (left_element, right_element) = (cx.operand_type(op, 0)?.element, cx.operand_type(op, 1)?.element);
     let arithmetic = Arithmetic::of(left_element, right_element, element, terms)?;
     if terms == 0 {
@@ -88,7 +84,7 @@ fn lower(cx: &mut Lower, op: OpId, pairs: Pairs) -> Lowered {
     {
         // Only what is summed must be there; `MatMul` broadcasts the batch, and the rest can go on waiting.
         let ranked = cx.ranked(*value, sizes.len());
-        let mut own = cx.sizes(ranked);
+        let mut own = cx.dims(ranked);
         summed.iter().for_each(|&dim| own[dim] = sizes[dim]);
         let cast = cx.cast(ranked, arithmetic.compute);
         *value = cx.broadcast_to(cast, &own);
@@ -97,23 +93,7 @@ fn lower(cx: &mut Lower, op: OpId, pairs: Pairs) -> Lowered {
     Ok(cx.finish_sum(sums, &arithmetic).into())
 }
 
-/// The sizes that the result has (StableHLO spec, `dot_general`, C12).
-fn result_sizes(left: &[i64], right: &[i64], pairs: &Pairs) -> Result<Vec<i64>, Refusal> {
-    let (mut left_used, mut right_used) = (vec![false; left.len()], vec![false; right.len()]);
-    for &(one, other) in pairs.batch.iter().chain(&pairs.contracting) {
-        let sizes = left.get(one).zip(right.get(other));
-        if sizes.is_none_or(|(one, other)| one != other) {
-            return Err(Refusal::form(format!("dimensions {one} and {other} of the operands do not agree")));
-        }
-        if std::mem::replace(&mut left_used[one], true) || std::mem::replace(&mut right_used[other], true) {
-            return Err(Refusal::form("a dimension is named twice"));
-        }
-    }
-    let free = |sizes: &[i64], used: &[bool]| -> Vec<i64> {
-        sizes.iter().zip(used).filter(|(_, used)| !**used).map(|(&size, _)| size).collect()
-    };
-    let mut sizes: Vec<i64> = pairs.batch.iter().map(|pair| left[pair.0]).collect();
-    sizes.extend(free(left, &left_used));
-    sizes.extend(free(right, &right_used));
-    Ok(sizes)
+/// The largest number of products that a sum over these dimensions can have.
+fn most_terms(sizes: &Sizes, mut summed: impl Iterator<Item = Dim>) -> i64 {
+    summed.try_fold(1i64, |terms, dim| terms.checked_mul(sizes.bounds(dim).1?)).unwrap_or(i64::MAX)
 }

@@ -30,22 +30,46 @@ fn dot(t: &Typing) -> Inferred {
 
 /// StableHLO spec, dot_general, C1 to C12. The element type of the result is free: sums may be kept wider.
 fn dot_general(t: &Typing) -> Inferred {
-    const NAME: &str = "dot_dimension_numbers";
+    one(tensor(t.result(0)?.element, contracted(t, "dot_dimension_numbers", &[])?))
+}
+
+/// As `dot_general`. A dimension of the left operand is cut into groups; where it is summed over, each group has its
+/// sums in a first dimension of the result, and where it is a free one, the right operand has a dimension of groups.
+fn ragged_dot(t: &Typing) -> Inferred {
+    const NAME: &str = "ragged_dot_dimension_numbers";
+    t.attribute(NAME)?;
+    let (lhs, rhs, groups) = (t.operand(0)?, t.operand(1)?, t.integer_operand(2)?);
+    let Some(&count) = groups.dims.last() else { return types("the lengths of the groups are a scalar") };
+    let ragged = t.field_dimensions(NAME, "lhs_ragged_dimensions", lhs.rank())?;
+    let grouped = t.field_dimensions(NAME, "rhs_group_dimensions", rhs.rank())?;
+    if grouped.iter().any(|&dim| !dim_fits(rhs.dims[dim], count)) {
+        return types("the right operand has not as many groups as there are lengths");
+    }
+    let mut dims = contracted(t, NAME, &grouped)?;
+    let summed = t.field_dimensions(NAME, "lhs_contracting_dimensions", lhs.rank())?;
+    if ragged.iter().any(|dim| summed.contains(dim)) {
+        dims.insert(0, count);
+    }
+    one(tensor(t.result(0)?.element, dims))
+}
+
+/// The sizes of the batch, and of what is neither contracted nor `aside`, a dimension of the right operand.
+fn contracted(t: &Typing, name: &'static str, aside: &[usize]) -> Result<Dims, Violation> {
     let (lhs, rhs) = (t.operand(0)?, t.operand(1)?);
-    let side = |batching, contracting, operand: &TensorType| -> Result<_, Violation> {
-        let batching = t.field_dimensions(NAME, batching, operand.rank())?;
-        let contracting = t.field_dimensions(NAME, contracting, operand.rank())?;
+    let side = |batching, contracting, operand: &TensorType, aside: &[usize]| -> Result<_, Violation> {
+        let batching = t.field_dimensions(name, batching, operand.rank())?;
+        let contracting = t.field_dimensions(name, contracting, operand.rank())?;
         if batching.iter().any(|dim| contracting.contains(dim)) {
-            return attribute(NAME, "a dimension is both batching and contracting");
+            return attribute(name, "a dimension is both batching and contracting");
         }
-        let both: Vec<usize> = batching.iter().chain(&contracting).copied().collect();
-        Ok((batching, contracting, without(&operand.dims, &both)))
+        let taken = [&batching, &contracting, aside].concat();
+        Ok((batching, contracting, without(&operand.dims, &taken)))
     };
-    let left = side("lhs_batching_dimensions", "lhs_contracting_dimensions", lhs)?;
-    let right = side("rhs_batching_dimensions", "rhs_contracting_dimensions", rhs)?;
+    let left = side("lhs_batching_dimensions", "lhs_contracting_dimensions", lhs, &[])?;
+    let right = side("rhs_batching_dimensions", "rhs_contracting_dimensions", rhs, aside)?;
     for (kind, left, right) in [("batching", &left.0, &right.0), ("contracting", &left.1, &right.1)] {
         if left.len() != right.len() {
-            return attribute(NAME, format!("the operands differ in their number of {kind} dimensions"));
+            return attribute(name, format!("the operands differ in their number of {kind} dimensions"));
         }
         for (&left, &right) in left.iter().zip(right) {
             if !dim_fits(lhs.dims[left], rhs.dims[right]) {
@@ -54,17 +78,7 @@ fn dot_general(t: &Typing) -> Inferred {
         }
     }
     let batch = left.0.iter().map(|&dim| lhs.dims[dim]);
-    let dims: Dims = batch.chain(left.2).chain(right.2).collect();
-    one(tensor(t.result(0)?.element, dims))
-}
-
-fn ragged_dot(t: &Typing) -> Inferred {
-    t.attribute("ragged_dot_dimension_numbers")?;
-    let groups = t.integer_operand(2)?;
-    if groups.rank() == 0 || t.operand(0)?.rank() == 0 || t.operand(1)?.rank() == 0 {
-        return types("no operand may be a scalar");
-    }
-    t.stated()
+    Ok(batch.chain(left.2).chain(right.2).collect())
 }
 
 fn convolution(t: &Typing) -> Inferred {

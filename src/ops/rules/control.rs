@@ -2,7 +2,7 @@
 
 use super::typing::{Typing, attribute, fits, types};
 use super::{Count, Inferred, Rule, Violation, rule, variadic};
-use crate::ir::{Element, Type, TypeId};
+use crate::ir::{Dim, Element, Type, TypeId};
 use smallvec::SmallVec;
 
 pub(super) const RULES: &[Rule] = &[
@@ -196,5 +196,15 @@ fn scan(t: &Typing) -> Inferred {
     if carries.iter().any(|types| !all_fit(t, &all[inputs..], types)) {
         return types("the carried values differ in type");
     }
-    nothing(t)
+    let length = if inputs > 0 { t.operand(0)?.dims[dimension as usize] } else { Dim::Dynamic };
+    let joined = |index: usize| {
+        let slice = t.module.tensor_type(returned[index]).filter(|ty| ty.rank() >= dimension as usize);
+        let Some(mut joined) = slice.cloned() else {
+            return types(format!("the slices of output {index} have no room for dimension {dimension}"));
+        };
+        joined.dims.insert(dimension as usize, length);
+        Ok(joined)
+    };
+    let carried = (inputs..inputs + carried).map(|index| t.operand(index).cloned());
+    (0..outputs).map(joined).chain(carried).collect()
 }

@@ -22,6 +22,7 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use std::sync::LazyLock;
 use typing::Typing;
+pub(super) use typing::{dim_fits, dims_fit};
 
 /// What an op breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]

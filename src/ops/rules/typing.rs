@@ -21,7 +21,7 @@ pub(super) fn attribute<T>(name: &'static str, why: impl Into<String>) -> Result
 }
 
 /// Whether two sizes can be one.
-pub(super) fn dim_fits(x: Dim, y: Dim) -> bool {
+pub(in crate::ops) fn dim_fits(x: Dim, y: Dim) -> bool {
     match (x.known(), y.known()) {
         (Some(x), Some(y)) => x == y,
         _ => true,
@@ -29,7 +29,7 @@ pub(super) fn dim_fits(x: Dim, y: Dim) -> bool {
 }
 
 /// Whether two lists of sizes can be one.
-pub(super) fn dims_fit(x: &[Dim], y: &[Dim]) -> bool {
+pub(in crate::ops) fn dims_fit(x: &[Dim], y: &[Dim]) -> bool {
     x.len() == y.len() && x.iter().zip(y).all(|(&x, &y)| dim_fits(x, y))
 }
 

@@ -1,7 +1,8 @@
 //! The calls that pick the largest elements: `ApproxTopK`, made exact, and `mhlo.topk`.
 
 use super::comparator::{Key, Zeros};
-use crate::ir::{Attribute, OpId};
+use crate::ir::{Attribute, Dim, OpId};
+use crate::ops::rules::dims_fit;
 use crate::ops::{Lower, Lowered, Refusal};
 
 /// A field of the call's configuration.
@@ -42,19 +43,24 @@ pub(in crate::ops) fn approx_top_k(cx: &mut Lower, op: OpId) -> Lowered {
     if cx.operand_count(op) != 4 || cx.module.op(op).results.len() != 2 {
         return Err(Refusal::form("another number of operands or results"));
     }
-    let own = cx.operand_sizes(op, 0)?;
+    let own = cx.operand_dims(op, 0)?;
     let axis = usize::try_from(dimension).ok().filter(|&axis| axis < own.len());
-    let Some(axis) = axis.filter(|&axis| (1..=own[axis]).contains(&k)) else {
+    let Some(axis) = axis.filter(|&axis| k >= 1 && own[axis].known().is_none_or(|all| k <= all)) else {
         return Err(Refusal::Attribute { name: "top_k", why: "it does not fit the operand".into() });
     };
     let mut expected = own.clone();
-    expected[axis] = k;
-    if cx.operand_sizes(op, 1)? != own || cx.result(op, 0)?.1 != expected || cx.result(op, 1)?.1 != expected {
+    expected[axis] = Dim::Known(k);
+    let (first, second) = (cx.result_dims(op, 0)?, cx.result_dims(op, 1)?);
+    if !dims_fit(&cx.operand_dims(op, 1)?, &own)
+        || [&first, &second].iter().any(|(_, sizes)| !dims_fit(sizes, &expected))
+    {
         return Err(Refusal::form("operands and results that do not fit"));
     }
-    if own.contains(&0) {
-        let (first, second) = (cx.result(op, 0)?, cx.result(op, 1)?);
-        let results = [first, second].map(|(element, sizes)| cx.constant(element, &sizes, &[]));
+    if own.contains(&Dim::Known(0)) {
+        let results = [first, second].map(|(element, sizes)| {
+            let nothing = cx.integer(element, 0);
+            cx.broadcast_to(nothing, &sizes)
+        });
         return Ok(results.into_iter().collect());
     }
     let (values, with) = (cx.full(op, 0)?, cx.full(op, 1)?);

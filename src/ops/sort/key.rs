@@ -76,7 +76,7 @@ impl Lower<'_> {
             32 => Element::I32,
             _ => Element::I64,
         };
-        let sizes = self.sizes(value);
+        let sizes = self.dims(value);
         let bits = self.node("BitCast", &[value]).element("to", integer).out(integer, &sizes);
         let zero = self.integer(integer, 0);
         let negative = self.elementwise_to("Less", &[bits, zero], Element::Bool);

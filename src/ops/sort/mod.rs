@@ -18,8 +18,9 @@ mod key;
 
 pub(super) use approximate::{approx_top_k, mhlo_top_k};
 
+use super::rules::dims_fit;
 use super::{Elements, Lower, Lowered, Refusal, Row, Values, noted};
-use crate::ir::{Element, OpId, ValueId};
+use crate::ir::{Dim, Element, OpId, Size, ValueId};
 use comparator::{Key, Zeros, comparator};
 
 pub(super) const ROWS: &[Row] = &[
@@ -29,7 +30,7 @@ pub(super) const ROWS: &[Row] = &[
 
 fn sort(cx: &mut Lower, op: OpId) -> Lowered {
     let count = cx.operand_count(op);
-    let (_, sizes) = cx.result(op, 0)?;
+    let (_, sizes) = cx.result_dims(op, 0)?;
     let dimension = match cx.module.attribute(op, "dimension") {
         Some(_) => cx.int(op, "dimension")?,
         None => -1,
@@ -38,15 +39,10 @@ fn sort(cx: &mut Lower, op: OpId) -> Lowered {
     let axis = usize::try_from(dimension).ok().filter(|&axis| axis < sizes.len()).ok_or_else(|| {
         Refusal::Attribute { name: "dimension", why: "it is no dimension of the operands".into() }
     })?;
-    for operand in 0..count {
-        if cx.operand_sizes(op, operand)? != sizes {
-            return Err(Refusal::form("operands of different sizes"));
-        }
-    }
     let region = cx.module.op(op).regions.first().copied().ok_or_else(|| Refusal::form("no comparator"))?;
     let keys = comparator(cx, region, count)
         .ok_or_else(|| Refusal::form("a comparator that is no lexicographic order of its arguments"))?;
-    if sizes.contains(&0) || sizes[axis] == 1 {
+    if sizes.contains(&Dim::Known(0)) || sizes[axis] == Dim::Known(1) {
         return (0..count).map(|operand| cx.full(op, operand)).collect::<Result<Values, _>>();
     }
     if let ([key], 1) = (keys.as_slice(), count) {
@@ -98,20 +94,19 @@ fn top_k(cx: &mut Lower, op: OpId) -> Lowered {
 
 /// The `k` largest elements along the last dimension, and their indices.
 fn largest(cx: &mut Lower, op: OpId, k: i64) -> Lowered {
-    let (element, sizes) = cx.result(op, 0)?;
-    let (index_element, index_sizes) = cx.result(op, 1)?;
-    let own = cx.operand_sizes(op, 0)?;
-    let fits = sizes
-        .split_last()
-        .zip(own.split_last())
-        .is_some_and(|((&taken, batch), (&all, own))| taken == k && batch == own && k <= all && k >= 0);
-    if !fits || index_sizes != sizes {
+    let (element, sizes) = cx.result_dims(op, 0)?;
+    let (index_element, index_sizes) = cx.result_dims(op, 1)?;
+    let fits = cx.operand_dims(op, 0)?.split_last().is_some_and(|(&all, batch)| {
+        let taken: Vec<Dim> = batch.iter().copied().chain([Dim::Known(k)]).collect();
+        let enough = all.known().is_none_or(|all| k <= all);
+        enough && k >= 0 && dims_fit(&taken, &sizes) && dims_fit(&taken, &index_sizes)
+    });
+    if !fits {
         return Err(Refusal::Attribute { name: "k", why: "it does not fit the types".into() });
     }
-    if sizes.contains(&0) {
-        let values = cx.constant(element, &sizes, &[]);
-        let indices = cx.constant(index_element, &sizes, &[]);
-        return Ok([values, indices].into_iter().collect());
+    if sizes.contains(&Dim::Known(0)) {
+        let (none, nowhere) = (cx.integer(element, 0), cx.integer(index_element, 0));
+        return Ok([cx.broadcast_to(none, &sizes), cx.broadcast_to(nowhere, &sizes)].into_iter().collect());
     }
     let axis = sizes.len() - 1;
     let operand = cx.full(op, 0)?;
@@ -131,11 +126,11 @@ fn largest(cx: &mut Lower, op: OpId, k: i64) -> Lowered {
 
 impl Lower<'_> {
     /// The `count` first elements along an axis, by size, and their indices as `i64`.
-    fn top(&mut self, value: ValueId, axis: usize, count: i64, largest: bool) -> (ValueId, ValueId) {
-        let mut sizes = self.sizes(value);
-        sizes[axis] = count;
+    fn top(&mut self, value: ValueId, axis: usize, count: impl Size, largest: bool) -> (ValueId, ValueId) {
+        let mut sizes = self.dims(value).to_vec();
+        sizes[axis] = count.into();
         let element = self.element(value);
-        let count = self.int64s(&[count]);
+        let count = self.shape(&sizes[axis..=axis]);
         let node = self.node("TopK", &[value, count]).int("axis", axis as i64);
         let node = if largest { node } else { node.int("largest", 0) };
         let outs = node.outs(&[(element, sizes.clone()), (Element::I64, sizes)]);
@@ -144,13 +139,13 @@ impl Lower<'_> {
 
     /// The indices of the `count` first elements along an axis, by a key.
     fn first_of(&mut self, value: ValueId, key: Key, axis: usize, count: i64) -> Result<ValueId, Refusal> {
-        let all = self.sizes(value)[axis];
+        let all = self.dims(value)[axis];
         let mut ordered = self.sort_keys(value, key).into_iter().rev().peekable();
         let mut order: Option<ValueId> = None;
         while let Some((value, largest)) = ordered.next() {
             let value = order.map_or(value, |order| self.reorder(value, order, axis));
             // All but the last of several sorts have to keep every element.
-            let count = if ordered.peek().is_some() { all } else { count };
+            let count = if ordered.peek().is_some() { all } else { Dim::Known(count) };
             let step = self.top(value, axis, count, largest).1;
             order = Some(order.map_or(step, |order| self.reorder(order, step, axis)));
         }
@@ -159,7 +154,7 @@ impl Lower<'_> {
 
     /// The elements that stand at these indices along an axis.
     fn reorder(&mut self, value: ValueId, order: ValueId, axis: usize) -> ValueId {
-        let (element, sizes) = (self.element(value), self.sizes(order));
+        let (element, sizes) = (self.element(value), self.dims(order));
         self.node("GatherElements", &[value, order]).int("axis", axis as i64).out(element, &sizes)
     }
 }

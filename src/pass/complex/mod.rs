@@ -14,6 +14,7 @@ mod contraction;
 mod exponential;
 mod fourier;
 mod inverse;
+mod linear;
 mod movement;
 mod region;
 mod term;
@@ -53,6 +54,7 @@ const ROWS: &[&[Row]] = &[
     exponential::ROWS,
     fourier::ROWS,
     inverse::ROWS,
+    linear::ROWS,
     movement::ROWS,
     region::ROWS,
     values::ROWS,
