@@ -41,6 +41,8 @@ pub struct Lower<'a> {
     too_low: Option<(&'static str, u32)>,
     current: Option<OpId>,
     lowered: Vec<Option<ValueId>>,
+    /// Values that follow from one whose definition was refused.
+    doubtful: FxHashSet<ValueId>,
     pending: Vec<OpId>,
     prelude: Vec<OpId>,
     constants: FxHashMap<(TypeId, Vec<u8>), ValueId>,
@@ -80,6 +82,7 @@ impl<'a> Lower<'a> {
             too_low: None,
             current: None,
             lowered,
+            doubtful: FxHashSet::default(),
             pending: Vec::new(),
             prelude: Vec::new(),
             constants: FxHashMap::default(),
@@ -121,22 +124,32 @@ impl<'a> Lower<'a> {
     }
 
     fn op(&mut self, op: OpId) {
-        if self.module.op(op).operands.iter().any(|&operand| self.lowered_of(operand).is_none()) {
-            return;
+        let (mut all_stand, mut doubtful) = (true, false);
+        for index in 0..self.module.op(op).operands.len() {
+            let operand = self.module.op(op).operands[index];
+            doubtful |= self.lowered_of(operand).is_none() || self.doubtful.contains(&operand);
+            all_stand &= self.stand_in(operand);
         }
         let outer = self.current.replace(op);
         let outer_asked = self.asked.replace(false);
         let values_before = self.module.value_count();
-        let lowered = self.check(op).and_then(|lowering| lowering(self, op));
-        let lowered = lowered.and_then(|values| self.refused_opset().map(|()| values));
+        let lowered = if all_stand || find(self.module.op_name(op)).is_none() {
+            let lowered = self.check(op).and_then(|lowering| lowering(self, op));
+            lowered.and_then(|values| self.refused_opset().map(|()| values))
+        } else {
+            Err(Refusal::Reported)
+        };
         self.too_low = None;
         let asked = self.asked.replace(outer_asked);
         let lowered =
             lowered.and_then(|values| if asked { Err(Refusal::dynamic(self, op)) } else { Ok(values) });
+        let results = self.module.op(op).results.clone();
         match lowered {
             Ok(Values(values)) => {
-                let results = self.module.op(op).results.clone();
                 debug_assert_eq!(results.len(), values.len(), "{}", self.module.op_name(op));
+                if doubtful {
+                    self.doubtful.extend(results.iter().copied());
+                }
                 for (result, value) in results.into_iter().zip(values) {
                     if value.index() >= values_before {
                         self.settle_sizes(result, value);
@@ -146,13 +159,39 @@ impl<'a> Lower<'a> {
             }
             Err(refusal) => {
                 let at = self.module.span(op).name;
-                if let Some(mut diagnostic) = refusal.diagnostic(self.module.op_name(op), at, self.opset) {
+                // A size that follows from what was refused is not known for that reason alone.
+                let follows = doubtful && matches!(refusal, Refusal::Dynamic(_));
+                let diagnostic = refusal.diagnostic(self.module.op_name(op), at, self.opset);
+                if let Some(mut diagnostic) = diagnostic.filter(|_| !follows) {
                     provenance::complete(self.module, self.module.op_location(op), &mut diagnostic);
                     self.diagnostics.push(diagnostic);
+                }
+                for result in results {
+                    self.stand_in(result);
                 }
             }
         }
         self.current = outer;
+    }
+
+    /// Whether something stands for a value. For one whose definition was refused that is an unknown value of its
+    /// type, so that what reads it is lowered as well, and one run reports all that is refused. Of a type that no
+    /// model has there is none: that type is what was reported.
+    fn stand_in(&mut self, value: ValueId) -> bool {
+        if self.lowered_of(value).is_some() {
+            return true;
+        }
+        let ty = self.module.value_type(value);
+        let unknown = match self.module.types.get(ty) {
+            Type::Token => self.module.absent(),
+            Type::Tensor(tensor) if BOUNDARY.contains(tensor.element) && tensor.is_sized() => {
+                self.module.add_poison(ty)
+            }
+            _ => return false,
+        };
+        self.set(value, unknown);
+        self.doubtful.insert(value);
+        true
     }
 
     /// The lowering of an op whose row accepts its types.

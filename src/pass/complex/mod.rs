@@ -249,6 +249,7 @@ impl<'a, 'c> Splitter<'a, 'c> {
                 return Err(Refusal::Dynamic(format!("a dimension of `{}`", self.module.op_name(op))));
             }
         }
+        let rewrite = INDEX.get(self.module.op_name(op)).copied().ok_or_else(|| self.no_row(op))?;
         for &operand in &operation.operands {
             // The definition was refused, and has been reported.
             if self.module.is_poison(operand)
@@ -257,7 +258,6 @@ impl<'a, 'c> Splitter<'a, 'c> {
                 return Err(Refusal::Reported);
             }
         }
-        let rewrite = INDEX.get(self.module.op_name(op)).copied().ok_or_else(|| self.no_row(op))?;
         match rewrite {
             Rewrite::Unary(formula) => {
                 let operand = self.operand(op, 0)?;
