@@ -63,7 +63,7 @@ pub fn convert_observed<'a>(
     if let Some(given) = options.opset.filter(|opset| !(LOWEST_OPSET..=HIGHEST_OPSET).contains(opset)) {
         diagnostics.push(catalogue::OpsetOutOfRange { given, lowest: LOWEST_OPSET, highest: HIGHEST_OPSET });
     }
-    if diagnostics.has_errors() {
+    if !is_whole(&diagnostics) {
         return Conversion { model: None, module, bound: 0, diagnostics };
     }
     let mut cx = options.context(source, &mut diagnostics);
@@ -102,12 +102,21 @@ pub fn convert<'a>(source: &'a Source, options: &Options) -> Conversion<'a> {
 
 /// Parses a text and verifies what was parsed.
 pub fn parse(source: &Source) -> (Module, Diagnostics) {
-    let (module, mut diagnostics) = syntax::parse(source);
+    let (mut module, mut diagnostics) = syntax::parse(source);
     // What could not be read leaves gaps, which the verifier would report once more.
-    if !diagnostics.has_errors() {
+    if is_whole(&diagnostics) {
+        if diagnostics.has_errors() {
+            module.remove_unread();
+        }
         ir::verify(&module, &rules::check, &mut diagnostics);
     }
     (module, diagnostics)
+}
+
+/// Whether a text could be read but for ops whose custom forms are not known: these are not supported whatever they
+/// say, and the run goes on to what else is not.
+fn is_whole(diagnostics: &Diagnostics) -> bool {
+    diagnostics.errors().all(|error| error.code() == catalogue::UnknownAssembly::CODE)
 }
 
 /// Runs passes on a text, whatever they are, and gives the module in MLIR's text form.

@@ -28,6 +28,9 @@ pub fn coverage() -> Vec<Covered> {
             if complex.contains(row.name) && !elements.contains("complex") {
                 elements.push_str(", complex");
             }
+            if pass::takes_narrow(row.name) {
+                elements = format!("{}, f4, f6, f8", elements.trim_end_matches(", f8"));
+            }
             rows.push(Covered { family, op: row.name, elements, note: row.note });
         }
     }

@@ -128,9 +128,19 @@ impl Diagnostics {
         self.list.push(diagnostic.into());
     }
 
-    /// Whether one of them is an error: then the run ends at the end of the stage.
+    /// Whether one of them is an error: then no model is made.
     pub fn has_errors(&self) -> bool {
-        self.list.iter().any(|diagnostic| diagnostic.severity() == Severity::Error)
+        self.errors().next().is_some()
+    }
+
+    /// Number of errors.
+    pub fn error_count(&self) -> usize {
+        self.errors().count()
+    }
+
+    /// The errors in the order in which they were pushed.
+    pub fn errors(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.list.iter().filter(|diagnostic| diagnostic.severity() == Severity::Error)
     }
 
     /// Whether there are none.

@@ -68,12 +68,11 @@ impl Attribute {
         }
     }
 
-    /// The numbers and expressions of a list.
-    pub fn as_sizes(&self) -> Option<Dims> {
-        match self {
-            Attribute::Sizes(sizes) => Some(sizes.clone()),
-            Attribute::Integers(_, values) => Some(values.iter().map(|&value| Dim::Known(value)).collect()),
-            _ => None,
+    /// A list of sizes: an array, as the specification has it, where all are numbers.
+    pub fn of_sizes(sizes: &[Dim]) -> Self {
+        match sizes.iter().map(|dim| dim.known()).collect::<Option<Box<[i64]>>>() {
+            Some(numbers) => Attribute::Integers(Element::I64, numbers),
+            None => Attribute::Sizes(Dims::from_slice(sizes)),
         }
     }
 

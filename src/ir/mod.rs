@@ -14,6 +14,7 @@ mod print;
 pub mod provenance;
 mod rewrite;
 mod size;
+mod small_float;
 mod spelling;
 mod symbol;
 mod ty;
@@ -30,6 +31,7 @@ pub use module::{
 pub use print::print;
 pub use rewrite::{Rewriter, use_counts};
 pub use size::{Factor, SizeId, Sizes, Term};
+pub use small_float::{SmallFloat, Special};
 pub use symbol::{Symbol, Symbols};
 pub use ty::{Dim, Dims, SCALAR, Size, TensorType, Type, TypeId, Types};
 pub use verify::{OpRules, verify};

@@ -471,6 +471,14 @@ impl Module {
         value
     }
 
+    /// Makes room for so many more ops of one result, so that the arenas are not copied while they grow.
+    pub fn reserve(&mut self, ops: usize) {
+        self.ops.reserve(ops);
+        self.spans.reserve(ops);
+        self.op_locations.reserve(ops);
+        self.values.reserve(ops);
+    }
+
     /// Adds an op and its results to the module, but to no block.
     pub fn add_op(&mut self, new: NewOp) -> OpId {
         let id = OpId(self.ops.len() as u32);

@@ -215,7 +215,7 @@ impl Verifier<'_> {
             return;
         };
         let callee = module.function(callee);
-        if module.op(op).operands.iter().any(|&operand| module.is_poison(operand)) {
+        if module.op(op).operands.iter().any(|&operand| module.is_unread(operand)) {
             return;
         }
         let (operands, results) = (self.types(&module.op(op).operands), self.types(&module.op(op).results));

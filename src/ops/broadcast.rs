@@ -55,7 +55,7 @@ impl Lower<'_> {
         let count: i64 = sizes.iter().product();
         if count <= SMALL
             && let Some(constant) = self.module.constant_of(value)
-            && self.sizes(value).iter().product::<i64>() == 1
+            && self.count(value) == Some(1)
         {
             let bytes =
                 self.module.constant(constant).data.bytes(self.source, 1, element.bytes()).into_owned();

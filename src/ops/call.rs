@@ -2,7 +2,7 @@
 
 use super::{Elements, Lower, Lowered, Lowering, Refusal, Row, Values, find, linalg, noted, row, sort};
 use crate::diagnostic::catalogue;
-use crate::ir::{Attribute, OpId};
+use crate::ir::{Attribute, Module, OpId, provenance};
 
 /// Values are handed on, so any type will do that a model can have.
 const ANY: Elements = Elements::PLAIN.or(Elements::FLOAT8).or(Elements::COMPLEX).or(Elements::NIBBLE);
@@ -50,12 +50,51 @@ const OPS: &[(&str, &str)] = &[
 /// Custom calls with a lowering of their own.
 const CALLS: &[(&str, Lowering)] = &[("ApproxTopK", sort::approx_top_k), ("mhlo.topk", sort::mhlo_top_k)];
 
+/// Custom calls that call Python, for all platforms and in the forms of all releases of JAX.
+const HOST_CALLBACKS: &[&str] = &[
+    "xla_ffi_partitioned_python_cpu_callback",
+    "xla_ffi_partitioned_python_gpu_callback",
+    "xla_ffi_python_cpu_callback",
+    "xla_ffi_python_gpu_callback",
+    "xla_python_cpu_callback",
+    "xla_python_gpu_callback",
+];
+
+/// The primitives that JAX makes such calls from, and what the user writes for them.
+const CALLBACK_NAMES: &[(&str, &str)] = &[
+    ("debug_callback", "jax.debug.callback"),
+    ("debug_print", "jax.debug.print"),
+    ("io_callback", "jax.experimental.io_callback"),
+    ("pure_callback", "jax.pure_callback"),
+];
+
+/// The target of a custom call.
+fn target(module: &Module, op: OpId) -> Option<&str> {
+    match module.attribute(op, "call_target_name")? {
+        Attribute::String(target) => Some(target),
+        Attribute::SymbolRef(path) if path.len() == 1 => Some(module.symbols.get(path[0])),
+        _ => None,
+    }
+}
+
+/// The target of an op that calls Python.
+pub fn host_callback(module: &Module, op: OpId) -> Option<&str> {
+    if module.op_name(op) != "stablehlo.custom_call" {
+        return None;
+    }
+    target(module, op).filter(|target| HOST_CALLBACKS.contains(target))
+}
+
+/// What the user wrote for an op that calls Python, where its location tells; else the target.
+pub fn callback_name(module: &Module, op: OpId) -> String {
+    let name = provenance::own_name(module, module.op_location(op)).unwrap_or_default();
+    let primitive = name.rsplit('/').next().unwrap_or_default().trim_end_matches(':');
+    let known = CALLBACK_NAMES.iter().find(|(other, _)| *other == primitive).map(|&(_, name)| name);
+    known.or_else(|| host_callback(module, op)).unwrap_or_default().to_owned()
+}
+
 fn custom_call(cx: &mut Lower, op: OpId) -> Lowered {
-    let target = match cx.module.attribute(op, "call_target_name") {
-        Some(Attribute::String(target)) => target.to_string(),
-        Some(Attribute::SymbolRef(path)) if path.len() == 1 => cx.module.symbols.get(path[0]).to_owned(),
-        _ => return Err(Refusal::Missing("call_target_name")),
-    };
+    let target = target(cx.module, op).ok_or(Refusal::Missing("call_target_name"))?.to_owned();
     let results = cx.module.op(op).results.len();
     if target == "shape_assertion" && results == 0 {
         return Ok(Values::default());
@@ -74,13 +113,14 @@ fn custom_call(cx: &mut Lower, op: OpId) -> Lowered {
     if let Some((_, lower)) = CALLS.iter().find(|(other, _)| *other == target) {
         return lower(cx, op);
     }
-    if let Some(lower) = linalg::target(cx, op, &target)? {
-        return lower(cx, op);
+    if let Some(values) = linalg::call(cx, op, &target)? {
+        return Ok(values);
     }
-    if target.contains("callback") && results == 0 {
+    if host_callback(cx.module, op).is_some() {
+        let callback = &*callback_name(cx.module, op);
         let at = cx.module.span(op).name;
-        cx.report(catalogue::DroppedCallback { target: &target, at });
-        return Ok(Values::default());
+        cx.report(catalogue::HostCallback { callback, target: &target, at });
+        return Err(Refusal::Reported);
     }
     Err(Refusal::CustomCall(target))
 }

@@ -66,7 +66,7 @@ fn permute(cx: &mut Lower, op: OpId) -> Lowered {
     if !pairs.is_empty() {
         return identity(cx, op);
     }
-    let (element, sizes) = cx.result(op, 0)?;
+    let (element, sizes) = cx.result_dims(op, 0)?;
     let zero = cx.scalar(element, 0.0);
     Ok(cx.broadcast_to(zero, &sizes).into())
 }

@@ -4,10 +4,11 @@
 //! `clamp(0, start, shape(operand) - slice_sizes)`). A start that is known makes a `Slice` or a `Concat`; one
 //! whose window has the whole dimension is 0.
 
+use super::gather::may_equal;
 use super::index::{Count, strides};
 use super::scatter::{Rows, Write};
 use super::{Combiner, Elements, Lower, Lowered, Refusal, Row, noted};
-use crate::ir::{Element, OpId, SCALAR, ValueId};
+use crate::ir::{Dim, Dims, Element, OpId, SCALAR, ValueId};
 
 pub(super) const ROWS: &[Row] = &[
     noted(
@@ -28,15 +29,17 @@ pub(super) const ROWS: &[Row] = &[
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Start {
     /// There, which is in range.
-    Known(i64),
+    Known(Dim),
     /// At an `i64` scalar, which is in range.
     Computed(ValueId),
 }
 
 fn dynamic_slice(cx: &mut Lower, op: OpId) -> Lowered {
-    let sizes = cx.ints(op, "slice_sizes")?;
-    let limits = limits(&cx.operand_sizes(op, 0)?, &sizes)?;
-    if cx.operand_count(op) != sizes.len() + 1 || cx.result(op, 0)?.1 != sizes {
+    let sizes = cx.size_list(op, "slice_sizes")?;
+    let limits = limits(cx, &cx.operand_dims(op, 0)?, &sizes)?;
+    let (_, result) = cx.result_dims(op, 0)?;
+    let fits = result.len() == sizes.len() && result.iter().zip(&sizes).all(|(&a, &b)| may_equal(a, b));
+    if cx.operand_count(op) != sizes.len() + 1 || !fits {
         return Err(Refusal::Attribute { name: "slice_sizes", why: "it does not fit the types".into() });
     }
     let operand = cx.full(op, 0)?;
@@ -45,17 +48,17 @@ fn dynamic_slice(cx: &mut Lower, op: OpId) -> Lowered {
 }
 
 fn dynamic_update_slice(cx: &mut Lower, op: OpId) -> Lowered {
-    let (sizes, window) = (cx.operand_sizes(op, 0)?, cx.operand_sizes(op, 1)?);
-    let limits = limits(&sizes, &window)?;
+    let (sizes, window) = (cx.operand_dims(op, 0)?, cx.operand_dims(op, 1)?);
+    let limits = limits(cx, &sizes, &window)?;
     if cx.operand_count(op) != sizes.len() + 2 {
         return Err(Refusal::form("the number of starts is not the rank"));
     }
     let (operand, update) = (cx.full(op, 0)?, cx.full(op, 1)?);
-    if window.contains(&0) {
+    if window.contains(&Dim::Known(0)) {
         return Ok(operand.into());
     }
     let starts = starts(cx, op, 2, &limits)?;
-    let known: Option<Vec<i64>> = starts
+    let known: Option<Dims> = starts
         .iter()
         .map(|start| match start {
             Start::Known(start) => Some(*start),
@@ -65,21 +68,24 @@ fn dynamic_update_slice(cx: &mut Lower, op: OpId) -> Lowered {
     if let Some(known) = known {
         return Ok(replace(cx, operand, update, &known, 0).into());
     }
-    let Some(last) = (0..sizes.len()).rev().find(|&axis| limits[axis] > 0) else {
+    let Some(last) = (0..sizes.len()).rev().find(|&axis| limits[axis] != Dim::Known(0)) else {
         return Ok(update.into());
     };
     let (prefix, inner) = sizes.split_at(last + 1);
-    let strides = strides(prefix);
+    let strides = strides(&cx.module.sizes, prefix);
     let mut position = cx.integer(Element::I64, 0);
-    let mut known = 0;
+    let mut known = Dim::Known(0);
     for (start, &stride) in starts.iter().zip(&strides) {
         match *start {
-            Start::Known(start) => known += start * stride,
+            Start::Known(start) => {
+                let sizes = &cx.module.sizes;
+                known = sizes.add(known, sizes.multiply(start, stride));
+            }
             Start::Computed(start) => {
-                let stride = cx.integer(Element::I64, stride);
-                let scaled = if cx.known_integers(stride) == Some(vec![1]) {
+                let scaled = if stride == Dim::Known(1) {
                     start
                 } else {
+                    let stride = cx.size_scalar(stride, Element::I64);
                     cx.elementwise("Mul", &[start, stride])
                 };
                 let first = cx.known_integers(position) == Some(vec![0]);
@@ -87,37 +93,38 @@ fn dynamic_update_slice(cx: &mut Lower, op: OpId) -> Lowered {
             }
         }
     }
-    if known != 0 {
-        let known = cx.integer(Element::I64, known);
+    if known != Dim::Known(0) {
+        let known = cx.size_scalar(known, Element::I64);
         position = cx.elementwise("Add", &[position, known]);
     }
     let position = cx.reshape(position, &vec![1; prefix.len()]);
     let counts: Vec<(usize, Count)> = (0..=last)
-        .filter(|&axis| window[axis] != 1)
+        .filter(|&axis| window[axis] != Dim::Known(1))
         .map(|axis| (axis, Count { size: window[axis], stride: strides[axis] }))
         .collect();
     let positions = cx.add_counts(position, prefix.len(), &counts);
-    let rows = Rows { count: prefix.iter().product(), inner: inner.to_vec() };
+    let count = cx.module.sizes.product(prefix.iter().copied());
+    let rows = Rows { count, inner: Dims::from_slice(inner) };
     let write = Write { positions, updates: update, combiner: Combiner::Second, distinct: true };
     let written = cx.write_rows(operand, &rows, &write)?;
     Ok(cx.reshape(written, &sizes).into())
 }
 
 /// The operand with the window at the known starts replaced, from dimension `axis` on.
-fn replace(cx: &mut Lower, operand: ValueId, update: ValueId, starts: &[i64], axis: usize) -> ValueId {
-    let (sizes, window) = (cx.sizes(operand), cx.sizes(update));
+fn replace(cx: &mut Lower, operand: ValueId, update: ValueId, starts: &[Dim], axis: usize) -> ValueId {
+    let (sizes, window) = (cx.dims(operand), cx.dims(update));
     let Some(axis) = (axis..sizes.len()).find(|&axis| sizes[axis] != window[axis]) else {
         return update;
     };
-    let part = |cx: &mut Lower, from: i64, to: i64| {
-        let (mut low, mut high) = (vec![0; sizes.len()], sizes.clone());
+    let part = |cx: &mut Lower, from: Dim, to: Dim| {
+        let (mut low, mut high) = (zeros(sizes.len()), sizes.clone());
         (low[axis], high[axis]) = (from, to);
         cx.slice(operand, &low, &high, &vec![1; sizes.len()])
     };
-    let (start, end) = (starts[axis], starts[axis] + window[axis]);
+    let (start, end) = (starts[axis], cx.module.sizes.add(starts[axis], window[axis]));
     let mut parts = Vec::with_capacity(3);
-    if start > 0 {
-        parts.push(part(cx, 0, start));
+    if start != Dim::Known(0) {
+        parts.push(part(cx, Dim::Known(0), start));
     }
     let whole = (axis + 1..sizes.len()).all(|axis| sizes[axis] == window[axis]);
     parts.push(if whole {
@@ -126,20 +133,27 @@ fn replace(cx: &mut Lower, operand: ValueId, update: ValueId, starts: &[i64], ax
         let touched = part(cx, start, end);
         replace(cx, touched, update, starts, axis + 1)
     });
-    if end < sizes[axis] {
+    if end != sizes[axis] {
         parts.push(part(cx, end, sizes[axis]));
     }
     cx.concat(&parts, axis)
 }
 
 /// How far each start can go.
-fn limits(sizes: &[i64], window: &[i64]) -> Result<Vec<i64>, Refusal> {
-    let limits: Vec<i64> = sizes.iter().zip(window).map(|(size, window)| size - window).collect();
-    let fits = sizes.len() == window.len() && limits.iter().all(|&limit| limit >= 0);
-    if fits { Ok(limits) } else { Err(Refusal::form("the slice is larger than the operand")) }
+fn limits(cx: &Lower, sizes: &[Dim], window: &[Dim]) -> Result<Dims, Refusal> {
+    let pairs = || sizes.iter().zip(window);
+    let fits = sizes.len() == window.len() && pairs().all(|(&size, &window)| cx.may_lie_in(window, size));
+    if !fits {
+        return Err(Refusal::form("the slice is larger than the operand"));
+    }
+    Ok(pairs().map(|(&size, &window)| cx.module.sizes.subtract(size, window)).collect())
 }
 
-fn starts(cx: &mut Lower, op: OpId, first: usize, limits: &[i64]) -> Result<Vec<Start>, Refusal> {
+fn zeros(count: usize) -> Dims {
+    std::iter::repeat_n(Dim::Known(0), count).collect()
+}
+
+fn starts(cx: &mut Lower, op: OpId, first: usize, limits: &[Dim]) -> Result<Vec<Start>, Refusal> {
     let mut starts = Vec::with_capacity(limits.len());
     for (axis, &limit) in limits.iter().enumerate() {
         let value = cx.full(op, first + axis)?;
@@ -150,49 +164,52 @@ fn starts(cx: &mut Lower, op: OpId, first: usize, limits: &[i64]) -> Result<Vec<
 
 impl Lower<'_> {
     /// A scalar as the start of a window, clamped from 0 to `limit`.
-    pub(super) fn start(&mut self, value: ValueId, limit: i64) -> Start {
-        if limit == 0 {
-            return Start::Known(0);
+    pub(super) fn start(&mut self, value: ValueId, limit: Dim) -> Start {
+        if limit == Dim::Known(0) {
+            return Start::Known(limit);
         }
         let value = self.int64(value);
         let value = self.reshape(value, SCALAR);
         if let Some(&[start]) = self.known_integers(value).as_deref() {
-            return Start::Known(start.clamp(0, limit));
+            let sizes = &self.module.sizes;
+            return Start::Known(sizes.smaller(Dim::Known(start.max(0)), limit));
         }
         let range = self.range(value);
-        if range.low >= limit {
+        if limit.known().is_some_and(|limit| range.low >= limit) {
             return Start::Known(limit);
         }
         if range.high <= 0 {
-            return Start::Known(0);
+            return Start::Known(Dim::Known(0));
         }
-        if range.within(limit) {
+        if range.within(&self.module.sizes, limit) {
             return Start::Computed(value);
         }
-        let (low, high) = (self.integer(Element::I64, 0), self.integer(Element::I64, limit));
+        let (low, high) = (self.integer(Element::I64, 0), self.size_scalar(limit, Element::I64));
         Start::Computed(self.bounded(value, low, high))
     }
 
     /// The window of these sizes that starts there.
-    pub(super) fn window(&mut self, value: ValueId, starts: &[Start], sizes: &[i64]) -> ValueId {
-        let whole = self.sizes(value);
-        let (mut low, mut high) = (vec![0; whole.len()], whole.clone());
+    pub(super) fn window(&mut self, value: ValueId, starts: &[Start], sizes: &[Dim]) -> ValueId {
+        let whole = self.dims(value);
+        let (mut low, mut high) = (zeros(whole.len()), whole.clone());
         let mut computed = Vec::new();
         for (axis, &start) in starts.iter().enumerate() {
             match start {
-                Start::Known(start) => (low[axis], high[axis]) = (start, start + sizes[axis]),
+                Start::Known(start) => {
+                    (low[axis], high[axis]) = (start, self.module.sizes.add(start, sizes[axis]));
+                }
                 Start::Computed(start) => computed.push((axis, start)),
             }
         }
         let value = self.slice(value, &low, &high, &vec![1; whole.len()]);
         let element = self.element(value);
-        if sizes.contains(&0) {
-            return self.constant(element, sizes, &[]);
+        if sizes.contains(&Dim::Known(0)) {
+            return self.nothing(element, sizes);
         }
         match computed[..] {
             [] => value,
             // One index is cheaper to gather than a slice whose end has to be computed.
-            [(axis, start)] if sizes[axis] == 1 => {
+            [(axis, start)] if sizes[axis] == Dim::Known(1) => {
                 let start = self.reshape(start, &[1]);
                 self.node("Gather", &[value, start]).int("axis", axis as i64).out(element, sizes)
             }
@@ -200,9 +217,9 @@ impl Lower<'_> {
                 let parts: Vec<ValueId> =
                     computed.iter().map(|&(_, start)| self.reshape(start, &[1])).collect();
                 let from = self.concat(&parts, 0);
-                let lengths: Vec<i64> = computed.iter().map(|&(axis, _)| sizes[axis]).collect();
+                let lengths: Dims = computed.iter().map(|&(axis, _)| sizes[axis]).collect();
                 let axes: Vec<i64> = computed.iter().map(|&(axis, _)| axis as i64).collect();
-                let (lengths, axes) = (self.int64s(&lengths), self.int64s(&axes));
+                let (lengths, axes) = (self.shape(&lengths), self.int64s(&axes));
                 let to = self.elementwise("Add", &[from, lengths]);
                 self.node("Slice", &[value, from, to, axes]).out(element, sizes)
             }

@@ -15,7 +15,7 @@ const AXIS_OPERAND: u32 = 20;
 fn dft(cx: &mut Lower, op: OpId) -> Lowered {
     let axis = cx.int(op, "axis")?;
     let (inverse, onesided) = (cx.flag(op, "inverse"), cx.flag(op, "onesided"));
-    let (element, sizes) = cx.result(op, 0)?;
+    let (element, sizes) = cx.result_dims(op, 0)?;
     if !matches!(element, Element::F32 | Element::F64) {
         return Err(Refusal::Type(element.name().unwrap_or("?").to_owned()));
     }

@@ -88,7 +88,30 @@ impl Lower<'_> {
     }
 }
 
+impl Lower<'_> {
+    /// Lets `build` emit what it will of any number of values, and gives what it gives.
+    pub(super) fn with_terms<T>(
+        &mut self,
+        values: &[ValueId],
+        build: impl for<'f> FnOnce(&[Term<'f>]) -> T,
+    ) -> T {
+        let elements: Vec<Element> = values.iter().map(|&value| self.element(value)).collect();
+        let context = RefCell::new(&mut *self);
+        let terms: Vec<Term> = values
+            .iter()
+            .zip(elements)
+            .map(|(&value, element)| Term { context: &context, value, element })
+            .collect();
+        build(&terms)
+    }
+}
+
 impl<'f> Term<'f> {
+    /// The value that the term stands for.
+    pub(super) fn value(self) -> ValueId {
+        self.value
+    }
+
     /// The element type.
     pub(super) fn element(self) -> Element {
         self.element
@@ -130,7 +153,7 @@ impl<'f> Term<'f> {
             return self;
         }
         self.emit(element, |cx| {
-            let sizes = cx.sizes(self.value);
+            let sizes = cx.dims(self.value);
             cx.node("BitCast", &[self.value]).element("to", element).out(element, &sizes)
         })
     }
@@ -253,7 +276,7 @@ impl<'f> Term<'f> {
     fn shift(self, amount: impl Operand<'f>, direction: &str) -> Self {
         let amount = amount.beside(self);
         self.emit(self.element, |cx| {
-            let sizes = cx.broadcast_sizes(&[self.value, amount.value]);
+            let sizes = cx.broadcast_dims(&[self.value, amount.value]);
             let node = cx.node("BitShift", &[self.value, amount.value]);
             node.string("direction", direction).out(self.element, &sizes)
         })
@@ -263,7 +286,7 @@ impl<'f> Term<'f> {
     pub(super) fn truncated_mod(self, other: impl Operand<'f>) -> Self {
         let other = other.beside(self);
         self.emit(self.element, |cx| {
-            let sizes = cx.broadcast_sizes(&[self.value, other.value]);
+            let sizes = cx.broadcast_dims(&[self.value, other.value]);
             cx.node("Mod", &[self.value, other.value]).int("fmod", 1).out(self.element, &sizes)
         })
     }
@@ -285,10 +308,10 @@ pub(super) fn cast(cx: &mut Lower, value: ValueId, element: Element) -> ValueId 
     if cx.element(value) == element {
         return value;
     }
-    let sizes = cx.sizes(value);
-    let small = sizes.iter().product::<i64>() <= SMALL;
+    let small = cx.count(value).is_some_and(|count| count <= SMALL);
     let known = if small && element.is_integer() { cx.known_integers(value) } else { None };
     if let Some(known) = known {
+        let sizes = cx.sizes(value);
         return cx.integers(element, &sizes, &known);
     }
     cx.cast(value, element)

@@ -18,7 +18,7 @@
 
 use super::index::{Count, Starts, strides};
 use super::{Elements, Lower, Lowered, Refusal, Row, noted};
-use crate::ir::{Element, OpId, ValueId};
+use crate::ir::{Dim, Dims, Element, OpId, ValueId};
 
 pub(super) const ROWS: &[Row] = &[noted(
     "stablehlo.gather",
@@ -45,34 +45,35 @@ struct Numbers {
     batching: Vec<(usize, usize)>,
     /// The dimension of the operand that each column is for.
     map: Vec<usize>,
-    window: Vec<i64>,
+    window: Dims,
     vector_dim: i64,
 }
 
 fn gather(cx: &mut Lower, op: OpId) -> Lowered {
     let numbers = numbers(cx, op)?;
-    let (element, result) = cx.result(op, 0)?;
-    if result.contains(&0) {
-        return Ok(cx.constant(element, &result, &[]).into());
+    let (element, result) = cx.result_dims(op, 0)?;
+    if result.contains(&Dim::Known(0)) {
+        return Ok(cx.nothing(element, &result).into());
     }
     let operand = cx.full(op, 0)?;
     let starts = cx.starts(op, 1, numbers.vector_dim)?;
     let operand = still(cx, operand, &numbers);
-    let sizes = cx.sizes(operand);
+    let sizes = cx.dims(operand);
     let mut moving: Vec<(usize, usize)> =
         numbers.map.iter().enumerate().map(|(column, &dim)| (dim, column)).collect();
     moving.retain(|&(dim, _)| sizes[dim] != numbers.window[dim]);
     moving.sort_unstable();
     let columns: Vec<usize> = moving.iter().map(|&(_, column)| column).collect();
     let moving: Vec<usize> = moving.iter().map(|&(dim, _)| dim).collect();
-    let limits: Vec<i64> = moving.iter().map(|&dim| sizes[dim] - numbers.window[dim]).collect();
+    let limits: Dims =
+        moving.iter().map(|&dim| cx.module.sizes.subtract(sizes[dim], numbers.window[dim])).collect();
 
     let mut starts = cx.select_columns(&starts, &columns);
     let (value, axes) = if moving.is_empty() {
         let batch = |dim: usize| numbers.batching.iter().find(|pair| pair.0 == dim).map(|pair| pair.1);
         let axis = |dim: usize| batch(dim).map_or(Axis::Window(dim), Axis::Batch);
         (operand, (0..sizes.len()).map(axis).collect())
-    } else if starts.count() == 1 {
+    } else if starts.count(&cx.module.sizes) == Dim::Known(1) {
         (
             at_one_position(cx, operand, &starts, &moving, &numbers),
             (0..sizes.len()).map(Axis::Window).collect(),
@@ -93,9 +94,9 @@ fn numbers(cx: &Lower, op: OpId) -> Result<Numbers, Refusal> {
     let indices_batching = cx.field_ints(op, NAME, "start_indices_batching_dims")?;
     let map = cx.field_ints(op, NAME, "start_index_map")?;
     let vector_dim = cx.field_ints(op, NAME, "index_vector_dim")?.first().copied().unwrap_or(0);
-    let window = cx.ints(op, "slice_sizes")?;
-    let (operand, indices) = (cx.operand_sizes(op, 0)?, cx.operand_sizes(op, 1)?);
-    let (_, result) = cx.result(op, 0)?;
+    let window = cx.size_list(op, "slice_sizes")?;
+    let (operand, indices) = (cx.operand_dims(op, 0)?, cx.operand_dims(op, 1)?);
+    let (_, result) = cx.result_dims(op, 0)?;
 
     let dims = |numbers: &[i64], rank: usize| -> Result<Vec<usize>, Refusal> {
         let dims: Option<Vec<usize>> =
@@ -109,15 +110,15 @@ fn numbers(cx: &Lower, op: OpId) -> Result<Numbers, Refusal> {
     let map = dims(&map, operand.len())?;
     let vector_axis = usize::try_from(vector_dim).ok().filter(|&axis| axis <= indices.len());
     let vector_axis = vector_axis.ok_or_else(|| wrong("`index_vector_dim` is out of range"))?;
-    let columns = indices.get(vector_axis).copied().unwrap_or(1);
-    if window.len() != operand.len() || window.iter().zip(&operand).any(|(w, size)| w > size || *w < 0) {
+    let columns = indices.get(vector_axis).map_or(1, |&columns| cx.number(columns));
+    if window.len() != operand.len() || window.iter().zip(&operand).any(|(&w, &size)| !cx.may_lie_in(w, size))
+    {
         return Err(Refusal::Attribute { name: "slice_sizes", why: "they do not fit the operand".into() });
     }
     if columns != map.len() as i64 || operand_batching.len() != indices_batching.len() {
         return Err(wrong("the index vectors do not have the length of `start_index_map`"));
     }
-    let batch: Vec<i64> =
-        (0..indices.len()).filter(|&dim| dim != vector_axis).map(|dim| indices[dim]).collect();
+    let batch: Dims = (0..indices.len()).filter(|&dim| dim != vector_axis).map(|dim| indices[dim]).collect();
     let windows: Vec<usize> = (0..operand.len())
         .filter(|dim| !collapsed.contains(dim) && !operand_batching.contains(dim))
         .collect();
@@ -140,30 +141,36 @@ fn numbers(cx: &Lower, op: OpId) -> Result<Numbers, Refusal> {
         Axis::Batch(axis) => batch[axis],
     };
     let gone = collapsed.iter().chain(&operand_batching);
-    if layout.iter().map(size).ne(result.iter().copied()) || gone.clone().any(|&dim| window[dim] > 1) {
+    let fits = layout.iter().map(size).zip(&result).all(|(own, &size)| may_equal(own, size));
+    if !fits || gone.clone().any(|&dim| !matches!(window[dim], Dim::Known(0 | 1))) {
         return Err(wrong("they do not give the result's type"));
     }
-    if !result.contains(&0) && gone.clone().any(|&dim| window[dim] == 0) {
+    if !result.contains(&Dim::Known(0)) && gone.clone().any(|&dim| window[dim] == Dim::Known(0)) {
         return Err(wrong("a collapsed dimension is empty"));
     }
     let mut batching = Vec::new();
     for (&dim, &axis) in operand_batching.iter().zip(&indices_batching) {
         let axis = if axis > vector_axis { axis - 1 } else { axis };
-        if batch.get(axis) != Some(&operand[dim]) {
+        if !batch.get(axis).is_some_and(|&size| may_equal(size, operand[dim])) {
             return Err(wrong("batching dimensions differ in size"));
         }
-        if operand[dim] > 1 {
+        if !matches!(operand[dim], Dim::Known(0 | 1)) {
             batching.push((dim, axis));
         }
     }
     Ok(Numbers { layout, batching, map, window, vector_dim })
 }
 
+/// Whether two sizes can be the same: they are no different numbers.
+pub(super) fn may_equal(first: Dim, second: Dim) -> bool {
+    first.known().zip(second.known()).is_none_or(|(first, second)| first == second)
+}
+
 /// The operand cut to the window where it does not move.
 fn still(cx: &mut Lower, operand: ValueId, numbers: &Numbers) -> ValueId {
-    let sizes = cx.sizes(operand);
+    let sizes = cx.dims(operand);
     let moves = |dim: usize| numbers.map.contains(&dim) || numbers.batching.iter().any(|pair| pair.0 == dim);
-    let high: Vec<i64> =
+    let high: Dims =
         (0..sizes.len()).map(|dim| if moves(dim) { sizes[dim] } else { numbers.window[dim] }).collect();
     cx.slice(operand, &vec![0; sizes.len()], &high, &vec![1; sizes.len()])
 }
@@ -176,11 +183,12 @@ fn at_one_position(
     moving: &[usize],
     numbers: &Numbers,
 ) -> ValueId {
-    let sizes = cx.sizes(operand);
-    let mut at = vec![super::dynamic_slice::Start::Known(0); sizes.len()];
+    let sizes = cx.dims(operand);
+    let mut at = vec![super::dynamic_slice::Start::Known(Dim::Known(0)); sizes.len()];
     for (column, &dim) in moving.iter().enumerate() {
         let start = cx.select_columns(starts, &[column]);
-        at[dim] = cx.start(start.value, sizes[dim] - numbers.window[dim]);
+        let limit = cx.module.sizes.subtract(sizes[dim], numbers.window[dim]);
+        at[dim] = cx.start(start.value, limit);
     }
     cx.window(operand, &at, &numbers.window)
 }
@@ -192,11 +200,12 @@ fn at_positions(
     moving: &[usize],
     numbers: &Numbers,
 ) -> (ValueId, Vec<Axis>) {
-    let sizes = cx.sizes(operand);
-    let points = moving.iter().all(|&dim| numbers.window[dim] == 1);
+    let sizes = cx.dims(operand);
+    let points = moving.iter().all(|&dim| numbers.window[dim] == Dim::Known(1));
     let batched = |dim: usize| numbers.batching.iter().any(|pair| pair.0 == dim);
     if !numbers.batching.is_empty() {
-        let only = (0..sizes.len()).all(|dim| batched(dim) || moving.contains(&dim) || sizes[dim] == 1);
+        let only =
+            (0..sizes.len()).all(|dim| batched(dim) || moving.contains(&dim) || sizes[dim] == Dim::Known(1));
         return match *moving {
             [dim] if points && only => elements(cx, operand, starts, dim, numbers),
             _ => nd(cx, operand, starts, moving, numbers),
@@ -218,27 +227,27 @@ fn joined(
     moving: &[usize],
     numbers: &Numbers,
 ) -> (ValueId, Vec<Axis>) {
-    let sizes = cx.sizes(operand);
+    let sizes = cx.dims(operand);
     let (first, last) = (moving[0], moving[moving.len() - 1]);
     let joined = &sizes[first..=last];
-    let steps = strides(joined);
-    let own: Vec<i64> = moving.iter().map(|&dim| steps[dim - first]).collect();
+    let steps = strides(&cx.module.sizes, joined);
+    let own: Dims = moving.iter().map(|&dim| steps[dim - first]).collect();
     let position = cx.linear(starts, &own);
     let batch = starts.batch.len();
-    let windows: Vec<usize> = (first..=last).filter(|&dim| numbers.window[dim] != 1).collect();
+    let windows: Vec<usize> = (first..=last).filter(|&dim| numbers.window[dim] != Dim::Known(1)).collect();
     let counts: Vec<(usize, Count)> = windows
         .iter()
         .enumerate()
         .map(|(index, &dim)| (batch + index, Count { size: numbers.window[dim], stride: steps[dim - first] }))
         .collect();
     let positions = cx.add_counts(position, batch + windows.len(), &counts);
-    let mut flat = sizes[..first].to_vec();
-    flat.push(joined.iter().product());
-    flat.extend(&sizes[last + 1..]);
+    let mut flat = Dims::from_slice(&sizes[..first]);
+    flat.push(cx.module.sizes.product(joined.iter().copied()));
+    flat.extend_from_slice(&sizes[last + 1..]);
     let operand = cx.reshape(operand, &flat);
-    let mut out = sizes[..first].to_vec();
-    out.extend(cx.sizes(positions));
-    out.extend(&sizes[last + 1..]);
+    let mut out = Dims::from_slice(&sizes[..first]);
+    out.extend(cx.dims(positions));
+    out.extend_from_slice(&sizes[last + 1..]);
     let element = cx.element(operand);
     let value = cx.node("Gather", &[operand, positions]).int("axis", first as i64).out(element, &out);
     let mut axes: Vec<Axis> = (0..first).map(Axis::Window).collect();
@@ -257,15 +266,15 @@ fn elements(
     moving: usize,
     numbers: &Numbers,
 ) -> (ValueId, Vec<Axis>) {
-    let sizes = cx.sizes(operand);
+    let sizes = cx.dims(operand);
     let paired = |axis: &usize| numbers.batching.iter().any(|pair| pair.1 == *axis);
     let free: Vec<usize> = (0..starts.batch.len()).filter(|axis| !paired(axis)).collect();
-    let (mut order, mut flat, mut kept, mut place) = (Vec::new(), Vec::new(), Vec::new(), 0);
+    let (mut order, mut flat, mut kept, mut place) = (Vec::new(), Dims::new(), Dims::new(), 0);
     for (dim, &size) in sizes.iter().enumerate() {
         if dim == moving {
             place = kept.len();
             order.extend(&free);
-            flat.push(free.iter().map(|&axis| starts.batch[axis]).product());
+            flat.push(cx.module.sizes.product(free.iter().map(|&axis| starts.batch[axis])));
             kept.push(size);
         } else if let Some(&(_, axis)) = numbers.batching.iter().find(|pair| pair.0 == dim) {
             order.push(axis);
@@ -280,7 +289,7 @@ fn elements(
     let element = cx.element(operand);
     let node = cx.node("GatherElements", &[operand, positions]).int("axis", place as i64);
     let value = node.out(element, &flat);
-    let apart: Vec<i64> = order.iter().map(|&axis| starts.batch[axis]).collect();
+    let apart: Dims = order.iter().map(|&axis| starts.batch[axis]).collect();
     let value = cx.reshape(value, &apart);
     (value, order.into_iter().map(Axis::Batch).collect())
 }
@@ -293,7 +302,7 @@ fn nd(
     moving: &[usize],
     numbers: &Numbers,
 ) -> (ValueId, Vec<Axis>) {
-    let sizes = cx.sizes(operand);
+    let sizes = cx.dims(operand);
     let mut batching = numbers.batching.clone();
     batching.sort_unstable_by_key(|pair| pair.1);
     let mut order: Vec<usize> = batching.iter().map(|pair| pair.0).collect();
@@ -310,10 +319,11 @@ fn nd(
     permutation.push(starts.batch.len() as i64);
     let positions = cx.vectors(starts);
     let mut positions = cx.transpose(positions, &permutation);
-    let windows: Vec<usize> = moving.iter().copied().filter(|&dim| numbers.window[dim] > 1).collect();
+    let windows: Vec<usize> =
+        moving.iter().copied().filter(|&dim| numbers.window[dim] != Dim::Known(1)).collect();
     positions = window_vectors(cx, positions, moving, &windows, numbers);
 
-    let mut out = cx.sizes(positions);
+    let mut out = cx.dims(positions);
     out.pop();
     out.extend(rest.iter().map(|&dim| sizes[dim]));
     let element = cx.element(operand);
@@ -336,17 +346,18 @@ fn window_vectors(
     if windows.is_empty() {
         return positions;
     }
-    let sizes = cx.sizes(positions);
+    let sizes = cx.dims(positions);
     let batch = sizes.len() - 1;
-    let mut apart = sizes[..batch].to_vec();
-    apart.extend(vec![1; windows.len()]);
-    apart.push(moving.len() as i64);
+    let mut apart = Dims::from_slice(&sizes[..batch]);
+    apart.extend(windows.iter().map(|_| Dim::Known(1)));
+    apart.push(Dim::Known(moving.len() as i64));
     let mut positions = cx.reshape(positions, &apart);
     for (index, &dim) in windows.iter().enumerate() {
         let mut offset_sizes = vec![1; apart.len()];
-        offset_sizes[batch + index] = numbers.window[dim];
+        let window = cx.number(numbers.window[dim]);
+        offset_sizes[batch + index] = window;
         offset_sizes[apart.len() - 1] = moving.len() as i64;
-        let offsets: Vec<i64> = (0..numbers.window[dim])
+        let offsets: Vec<i64> = (0..window)
             .flat_map(|step| moving.iter().map(move |&other| if other == dim { step } else { 0 }))
             .collect();
         let offsets = cx.integers(Element::I64, &offset_sizes, &offsets);
@@ -355,20 +366,29 @@ fn window_vectors(
     positions
 }
 
+impl Lower<'_> {
+    /// Whether a window of this size can lie in a dimension of that one.
+    pub(super) fn may_lie_in(&self, window: Dim, size: Dim) -> bool {
+        let sizes = &self.module.sizes;
+        let negative = |dim: Dim| sizes.bounds(dim).1.is_some_and(|high| high < 0);
+        !negative(window) && !negative(sizes.subtract(size, window))
+    }
+}
+
 /// The value, whose axes are these, in the result's layout. Axes that it lacks, or that the result lacks, have
 /// size 1; axes of the positions that it lacks are broadcast to.
-fn arrange(cx: &mut Lower, value: ValueId, axes: &[Axis], numbers: &Numbers, result: &[i64]) -> ValueId {
-    let sizes = cx.sizes(value);
+fn arrange(cx: &mut Lower, value: ValueId, axes: &[Axis], numbers: &Numbers, result: &[Dim]) -> ValueId {
+    let sizes = cx.dims(value);
     let place = |axis: &Axis| numbers.layout.iter().position(|own| own == axis);
-    let kept: Vec<(usize, i64)> =
+    let kept: Vec<(usize, Dim)> =
         axes.iter().zip(&sizes).filter_map(|(axis, &size)| Some((place(axis)?, size))).collect();
-    let own: Vec<i64> = kept.iter().map(|&(_, size)| size).collect();
+    let own: Dims = kept.iter().map(|&(_, size)| size).collect();
     let value = cx.reshape(value, &own);
     let mut order: Vec<usize> = (0..kept.len()).collect();
     order.sort_by_key(|&index| kept[index].0);
     let permutation: Vec<i64> = order.iter().map(|&index| index as i64).collect();
     let value = cx.transpose(value, &permutation);
-    let mut aligned = vec![1; result.len()];
+    let mut aligned: Dims = result.iter().map(|_| Dim::Known(1)).collect();
     kept.iter().for_each(|&(place, size)| aligned[place] = size);
     let value = cx.reshape(value, &aligned);
     cx.broadcast_to(value, result)

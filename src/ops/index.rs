@@ -3,7 +3,7 @@
 
 use super::constant::integer_limits;
 use super::{Lower, Refusal};
-use crate::ir::{Element, OpId, ValueId};
+use crate::ir::{Dim, Dims, Element, OpId, Size, Sizes, ValueId};
 
 /// What is known of an integer: it is from `low` to `high`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +26,15 @@ impl Range {
     }
 
     /// Whether all of it is from 0 to `limit`.
-    pub fn within(self, limit: i64) -> bool {
-        self.low >= 0 && self.high <= limit
+    pub fn within(self, sizes: &Sizes, limit: Dim) -> bool {
+        self.low >= 0 && sizes.is_at_least(limit, self.high)
+    }
+
+    /// What is left of it between 0 and `limit`.
+    fn clamped(self, sizes: &Sizes, limit: Dim) -> Self {
+        let (low, high) = sizes.bounds(limit);
+        let (low, high) = (low.unwrap_or(0).max(0), high.unwrap_or(i64::MAX).max(0));
+        Self { low: self.low.clamp(0, low), high: self.high.clamp(0, high) }
     }
 
     fn union(self, other: Self) -> Self {
@@ -42,15 +49,15 @@ pub(super) struct Starts {
     /// The positions.
     pub value: ValueId,
     /// All sizes but the last.
-    pub batch: Vec<i64>,
+    pub batch: Dims,
     /// A range for each column.
     pub ranges: Vec<Range>,
 }
 
 impl Starts {
     /// Number of positions.
-    pub fn count(&self) -> i64 {
-        self.batch.iter().product()
+    pub fn count(&self, sizes: &Sizes) -> Dim {
+        sizes.product(self.batch.iter().copied())
     }
 }
 
@@ -58,9 +65,9 @@ impl Starts {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Count {
     /// How many.
-    pub size: i64,
+    pub size: Dim,
     /// How far apart.
-    pub stride: i64,
+    pub stride: Dim,
 }
 
 /// Constants of more elements are computed when the model runs.
@@ -77,10 +84,10 @@ impl Lower<'_> {
     /// each element is a vector of one.
     pub(super) fn starts(&mut self, op: OpId, operand: usize, vector_dim: i64) -> Result<Starts, Refusal> {
         let value = self.full(op, operand)?;
-        let sizes = self.sizes(value);
+        let sizes = self.dims(value);
         let axis = usize::try_from(vector_dim).ok().filter(|&axis| axis <= sizes.len());
         let axis = axis.ok_or_else(|| Refusal::form(format!("index_vector_dim is {vector_dim}")))?;
-        let columns = sizes.get(axis).copied().unwrap_or(1);
+        let columns = sizes.get(axis).map_or(1, |&columns| self.number(columns));
         let mut batch = sizes;
         if axis < batch.len() {
             batch.remove(axis);
@@ -99,11 +106,11 @@ impl Lower<'_> {
 
     /// The value with other sizes: what it was before its last `Reshape`, where that had them. JAX gives each
     /// index an axis of size 1 for its column, which ONNX's ops do without.
-    fn reshape_back(&mut self, value: ValueId, sizes: &[i64]) -> ValueId {
+    fn reshape_back(&mut self, value: ValueId, sizes: &[Dim]) -> ValueId {
         let reshape = self.module.defining_op(value).filter(|&op| self.module.op_name(op) == "onnx.Reshape");
         let before = reshape.map(|op| self.module.op(op).operands[0]);
         match before {
-            Some(before) if self.sizes(before) == sizes => before,
+            Some(before) if *self.dims(before) == *sizes => before,
             _ => self.reshape(value, sizes),
         }
     }
@@ -111,7 +118,7 @@ impl Lower<'_> {
     /// The positions with an axis for the columns, even where there is one.
     pub(super) fn vectors(&mut self, starts: &Starts) -> ValueId {
         let mut sizes = starts.batch.clone();
-        sizes.push(starts.ranges.len() as i64);
+        sizes.push(Dim::Known(starts.ranges.len() as i64));
         self.reshape(starts.value, &sizes)
     }
 
@@ -121,8 +128,8 @@ impl Lower<'_> {
         if element == Element::I64 {
             return value;
         }
-        let sizes = self.sizes(value);
         if let Some(known) = self.known_integers(value) {
+            let sizes = self.sizes(value);
             let high = |number: i64| if element == Element::U64 && number < 0 { i64::MAX } else { number };
             let known: Vec<i64> = known.into_iter().map(high).collect();
             return self.integers(Element::I64, &sizes, &known);
@@ -145,12 +152,12 @@ impl Lower<'_> {
         }
         let mut sizes = starts.batch.clone();
         if columns.len() > 1 {
-            sizes.push(columns.len() as i64);
+            sizes.push(Dim::Known(columns.len() as i64));
         }
         let value = if let Some(known) = self.known_integers(starts.value) {
             let rows = known.chunks_exact(all);
             let kept: Vec<i64> = rows.flat_map(|row| columns.iter().map(|&column| row[column])).collect();
-            self.integers(Element::I64, &sizes, &kept)
+            self.integers_of(&sizes, &kept)
         } else {
             let picked: Vec<i64> = columns.iter().map(|&column| column as i64).collect();
             let picked = if let [column] = picked[..] {
@@ -165,24 +172,23 @@ impl Lower<'_> {
     }
 
     /// The positions clamped from 0 to a limit for each column, where they are not known to be.
-    pub(super) fn clamp_columns(&mut self, starts: &Starts, limits: &[i64]) -> Starts {
+    pub(super) fn clamp_columns(&mut self, starts: &Starts, limits: &[Dim]) -> Starts {
         let pairs = || starts.ranges.iter().zip(limits);
-        if pairs().all(|(range, &limit)| range.within(limit)) {
+        if pairs().all(|(range, &limit)| range.within(&self.module.sizes, limit)) {
             return starts.clone();
         }
-        let ranges = pairs()
-            .map(|(range, &limit)| Range { low: range.low.clamp(0, limit), high: range.high.clamp(0, limit) })
-            .collect();
-        let sizes = self.sizes(starts.value);
-        let value = if let Some(known) = self.known_integers(starts.value) {
+        let ranges = pairs().map(|(range, &limit)| range.clamped(&self.module.sizes, limit)).collect();
+        let numbers: Option<Vec<i64>> = limits.iter().map(|limit| limit.known()).collect();
+        let value = if let (Some(known), Some(limits)) = (self.known_integers(starts.value), &numbers) {
+            let sizes = self.sizes(starts.value);
             let clamped = known.iter().zip(limits.iter().cycle());
             let clamped: Vec<i64> = clamped.map(|(&start, &limit)| start.clamp(0, limit)).collect();
             self.integers(Element::I64, &sizes, &clamped)
         } else if limits.iter().all(|&limit| limit == limits[0]) {
-            let (low, high) = (self.integer(Element::I64, 0), self.integer(Element::I64, limits[0]));
+            let (low, high) = (self.integer(Element::I64, 0), self.size_scalar(limits[0], Element::I64));
             self.bounded(starts.value, low, high)
         } else {
-            let (low, high) = (self.integer(Element::I64, 0), self.int64s(limits));
+            let (low, high) = (self.integer(Element::I64, 0), self.shape(limits));
             let raised = self.larger(starts.value, low);
             self.smaller(raised, high)
         };
@@ -190,25 +196,26 @@ impl Lower<'_> {
     }
 
     /// The sum of each position's columns times their strides, of the sizes `batch`.
-    pub(super) fn linear(&mut self, starts: &Starts, strides: &[i64]) -> ValueId {
-        if strides.iter().all(|&stride| stride == 0) {
+    pub(super) fn linear(&mut self, starts: &Starts, strides: &[Dim]) -> ValueId {
+        if strides.iter().all(|&stride| stride == Dim::Known(0)) {
             let zero = self.integer(Element::I64, 0);
             return self.broadcast_to(zero, &starts.batch);
         }
-        if let Some(known) = self.known_integers(starts.value) {
+        let numbers: Option<Vec<i64>> = strides.iter().map(|stride| stride.known()).collect();
+        if let (Some(known), Some(strides)) = (self.known_integers(starts.value), &numbers) {
             let sum = |row: &[i64]| {
                 row.iter().zip(strides).fold(0, |sum: i64, (a, b)| sum.wrapping_add(a.wrapping_mul(*b)))
             };
             let sums: Vec<i64> = known.chunks_exact(strides.len()).map(sum).collect();
-            return self.integers(Element::I64, &starts.batch, &sums);
+            return self.integers_of(&starts.batch, &sums);
         }
-        let scaled = if strides.iter().all(|&stride| stride == 1) {
+        let scaled = if strides.iter().all(|&stride| stride == Dim::Known(1)) {
             starts.value
         } else {
             let strides = if let [stride] = *strides {
-                self.integer(Element::I64, stride)
+                self.size_scalar(stride, Element::I64)
             } else {
-                self.int64s(strides)
+                self.shape(strides)
             };
             self.elementwise("Mul", &[starts.value, strides])
         };
@@ -216,7 +223,7 @@ impl Lower<'_> {
     }
 
     /// The sum over the last axis, which is not empty.
-    pub(super) fn sum_columns(&mut self, value: ValueId, batch: &[i64]) -> ValueId {
+    pub(super) fn sum_columns(&mut self, value: ValueId, batch: &[Dim]) -> ValueId {
         // ONNX Runtime sums in f64, which holds every position of a tensor that fits into memory.
         let axes = self.int64s(&[-1]);
         self.node("ReduceSum", &[value, axes]).int("keepdims", 0).out(Element::I64, batch)
@@ -224,16 +231,20 @@ impl Lower<'_> {
 
     /// Adds the counts of the given axes to `value`, which has size 1 there or lacks them (they are trailing).
     pub(super) fn add_counts(&mut self, value: ValueId, rank: usize, counts: &[(usize, Count)]) -> ValueId {
-        let mut sizes = self.sizes(value);
-        sizes.resize(rank, 1);
+        let mut sizes = self.dims(value);
+        sizes.resize(rank, Dim::Known(1));
         let mut value = self.reshape(value, &sizes);
-        let product: i64 = counts.iter().map(|(_, count)| count.size).product();
-        if product <= LARGEST_OFFSETS && !counts.is_empty() {
+        let number =
+            |&(axis, count): &(usize, Count)| Some((axis, count.size.known()?, count.stride.known()?));
+        let numbers: Option<Vec<(usize, i64, i64)>> = counts.iter().map(number).collect();
+        let product = |counts: &[(usize, i64, i64)]| counts.iter().map(|&(_, size, _)| size).product::<i64>();
+        if let Some(mut ordered) = numbers.filter(|counts| product(counts) <= LARGEST_OFFSETS)
+            && !ordered.is_empty()
+        {
             let mut offset_sizes = vec![1; rank];
             let mut offsets = vec![0i64];
-            let mut ordered = counts.to_vec();
-            ordered.sort_by_key(|&(axis, _)| axis);
-            for (axis, Count { size, stride }) in ordered {
+            ordered.sort_by_key(|&(axis, ..)| axis);
+            for (axis, size, stride) in ordered {
                 offset_sizes[axis] = size;
                 offsets = offsets
                     .iter()
@@ -244,9 +255,11 @@ impl Lower<'_> {
             return self.add_positions(value, offsets);
         }
         for &(axis, Count { size, stride }) in counts {
-            let count = self.iota(Element::I64, rank, axis, size);
-            let stride = self.integer(Element::I64, stride);
-            let offset = self.elementwise("Mul", &[count, stride]);
+            let mut offset = self.iota(Element::I64, rank, axis, size);
+            if size.known().is_some() || stride != Dim::Known(1) {
+                let stride = self.size_scalar(stride, Element::I64);
+                offset = self.elementwise("Mul", &[offset, stride]);
+            }
             value = self.add_positions(value, offset);
         }
         value
@@ -255,12 +268,18 @@ impl Lower<'_> {
     /// The sum of two `i64` values of one rank, computed here when both are small constants.
     fn add_positions(&mut self, a: ValueId, b: ValueId) -> ValueId {
         let (x, y) = (self.known_integers(a), self.known_integers(b));
-        if y.as_ref().is_some_and(|known| known.iter().all(|&number| number == 0)) {
-            let sizes = self.broadcast_sizes(&[a, b]);
-            return self.broadcast_to(a, &sizes);
+        let is_zero = |known: &Option<Vec<i64>>| {
+            known.as_ref().is_some_and(|all| all.iter().all(|&number| number == 0))
+        };
+        let dims = self.broadcast_dims(&[a, b]);
+        if is_zero(&y) {
+            return self.broadcast_to(a, &dims);
         }
-        let sizes = self.broadcast_sizes(&[a, b]);
+        if is_zero(&x) && dims == self.dims(b) {
+            return b;
+        }
         let (Some(x), Some(y)) = (x, y) else { return self.elementwise("Add", &[a, b]) };
+        let sizes = self.broadcast_sizes(&[a, b]);
         let count: i64 = sizes.iter().product();
         if count > LARGEST_FOLDED {
             return self.elementwise("Add", &[a, b]);
@@ -278,6 +297,12 @@ impl Lower<'_> {
         };
         let sums: Vec<i64> = (0..count).map(|flat| x[at(&own[0], flat)] + y[at(&own[1], flat)]).collect();
         self.integers(Element::I64, &sizes, &sums)
+    }
+
+    /// A constant of `i64` of these sizes, which are numbers.
+    fn integers_of(&mut self, sizes: &[Dim], values: &[i64]) -> ValueId {
+        let sizes: Vec<i64> = sizes.iter().map(|&size| self.number(size)).collect();
+        self.integers(Element::I64, &sizes, values)
     }
 
     /// The range of each column of an integer value, a column being an index into its last axis.
@@ -299,14 +324,14 @@ impl Lower<'_> {
         let (Some(op), Some(depth)) = (self.module.defining_op(value), depth.checked_sub(1)) else {
             return any();
         };
-        let sizes = self.sizes(value);
-        if sizes.contains(&0) {
+        let sizes = self.dims(value);
+        if sizes.contains(&Dim::Known(0)) {
             return vec![Range { low: 0, high: 0 }];
         }
-        let width = sizes.last().map_or(1, |&size| size as usize);
+        let width = sizes.last().map_or(Some(1), |size| size.known()).unwrap_or(0) as usize;
         let operands = &self.module.op(op).operands;
         let of = |index: usize| operands.get(index).map_or_else(any, |&value| self.ranges(value, depth));
-        let same_width = || self.sizes(operands[0]).last().copied() == sizes.last().copied();
+        let same_width = || self.dims(operands[0]).last() == sizes.last();
         match self.module.op_name(op) {
             "onnx.Constant" => self.constant_ranges(value, width).unwrap_or_else(any),
             "onnx.Identity" | "onnx.Expand" => of(0),
@@ -373,7 +398,7 @@ impl Lower<'_> {
         if self.element(value) == Element::U64 && known.iter().any(|&number| number < 0) {
             return None;
         }
-        let width = if width <= COLUMNS { width } else { 1 };
+        let width = if (1..=COLUMNS).contains(&width) { width } else { 1 };
         let column = |column: usize| {
             let numbers = || known.iter().skip(column).step_by(width).copied();
             Some(Range { low: numbers().min()?, high: numbers().max()? })
@@ -390,8 +415,9 @@ impl Lower<'_> {
         let parts: Vec<(usize, Vec<Range>)> = operands
             .iter()
             .map(|&part| {
-                let width = self.sizes(part).last().map_or(0, |&size| size as usize);
-                (width, self.ranges(part, depth))
+                // One without a number is wider than any that has columns of their own.
+                let width = self.dims(part).last().map_or(Some(0), |size| size.known());
+                (width.map_or(COLUMNS + 1, |width| width as usize), self.ranges(part, depth))
             })
             .collect();
         if parts.iter().map(|(width, _)| width).sum::<usize>() > COLUMNS {
@@ -451,9 +477,9 @@ impl Lower<'_> {
     fn position_range(&self, op: OpId, default: i64) -> Option<Vec<Range>> {
         let axis = self.module.attribute(op, "axis").and_then(crate::ir::Attribute::as_integer);
         let axis = axis.unwrap_or(default);
-        let sizes = self.sizes(*self.module.op(op).operands.first()?);
+        let sizes = self.dims(*self.module.op(op).operands.first()?);
         let axis = if axis < 0 { axis + sizes.len() as i64 } else { axis };
-        let size = *sizes.get(usize::try_from(axis).ok()?)?;
+        let size = self.module.sizes.bounds(*sizes.get(usize::try_from(axis).ok()?)?).1?;
         Some(vec![Range { low: 0, high: (size - 1).max(0) }])
     }
 }
@@ -463,10 +489,13 @@ fn merged(ranges: &[Range]) -> Range {
 }
 
 /// The distance between neighbours along each axis of a tensor of these sizes, its last axis lying densest.
-pub(super) fn strides(sizes: &[i64]) -> Vec<i64> {
-    let mut strides = vec![1; sizes.len()];
-    for axis in (1..sizes.len()).rev() {
-        strides[axis - 1] = strides[axis] * sizes[axis].max(1);
+pub(super) fn strides<S: Size>(sizes: &Sizes, of: &[S]) -> Dims {
+    let mut strides: Dims = std::iter::repeat_n(Dim::Known(1), of.len()).collect();
+    for axis in (1..of.len()).rev() {
+        strides[axis - 1] = match of[axis].into() {
+            Dim::Known(size) => sizes.multiply(strides[axis], Dim::Known(size.max(1))),
+            size => sizes.multiply(strides[axis], size),
+        };
     }
     strides
 }

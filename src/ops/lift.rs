@@ -2,8 +2,8 @@
 
 use super::{Lower, Refusal};
 use crate::ir::{
-    Attribute, Attributes, BlockId, Element, LocationId, Module, NewOp, OpId, OpSpan, RegionId, Symbol,
-    TypeId, ValueId,
+    Attribute, Attributes, BlockId, Dims, Element, LocationId, Module, NewOp, OpId, OpSpan, RegionId, Size,
+    Symbol, TypeId, ValueId,
 };
 use rustc_hash::FxHashMap;
 use smallvec::{SmallVec, smallvec};
@@ -74,10 +74,11 @@ impl Lower<'_> {
     ///
     /// # Errors
     /// When an op of the region does not work on each element by itself.
-    pub fn lift(&mut self, region: RegionId, sizes: &[i64]) -> Result<RegionId, Refusal> {
+    pub fn lift<S: Size>(&mut self, region: RegionId, sizes: &[S]) -> Result<RegionId, Refusal> {
         let block = self.module.entry_block(region).ok_or_else(|| Refusal::form("an empty region"))?;
         let lifted = self.module.add_region();
         let target = self.module.add_block(lifted);
+        let sizes = sizes.iter().map(|&size| size.into()).collect();
         let mut lift = Lift { module: self.module, target, sizes, values: FxHashMap::default() };
         lift.block(block)?;
         Ok(lifted)
@@ -88,7 +89,7 @@ impl Lower<'_> {
 struct Lift<'m> {
     module: &'m mut Module,
     target: BlockId,
-    sizes: &'m [i64],
+    sizes: Dims,
     values: FxHashMap<ValueId, ValueId>,
 }
 
@@ -167,7 +168,7 @@ impl Lift<'_> {
             Some(tensor) if tensor.rank() == 0 => tensor.element,
             _ => return Err(Refusal::form("a value in its region is no scalar")),
         };
-        Ok(self.module.tensor_of(element, self.sizes))
+        Ok(self.module.tensor_of(element, &self.sizes))
     }
 
     fn add(

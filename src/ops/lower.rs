@@ -11,7 +11,7 @@ use super::{Elements, Refusal, Values, find, size::Origin, target};
 use crate::diagnostic::{Diagnostic, Diagnostics, catalogue};
 use crate::ir::{
     Attribute, BlockId, Constant, Data, Dim, Dims, Element, LocationId, Module, NewOp, OpId, OpSpan,
-    RegionId, Size, Symbol, TensorType, TypeId, ValueId, provenance,
+    RegionId, Size, Symbol, TensorType, Type, TypeId, ValueId, provenance,
 };
 use crate::source::Source;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -41,6 +41,8 @@ pub struct Lower<'a> {
     too_low: Option<(&'static str, u32)>,
     current: Option<OpId>,
     lowered: Vec<Option<ValueId>>,
+    /// Values that follow from one whose definition was refused.
+    doubtful: FxHashSet<ValueId>,
     pending: Vec<OpId>,
     prelude: Vec<OpId>,
     constants: FxHashMap<(TypeId, Vec<u8>), ValueId>,
@@ -80,6 +82,7 @@ impl<'a> Lower<'a> {
             too_low: None,
             current: None,
             lowered,
+            doubtful: FxHashSet::default(),
             pending: Vec::new(),
             prelude: Vec::new(),
             constants: FxHashMap::default(),
@@ -121,34 +124,74 @@ impl<'a> Lower<'a> {
     }
 
     fn op(&mut self, op: OpId) {
-        if self.module.op(op).operands.iter().any(|&operand| self.lowered_of(operand).is_none()) {
-            return;
+        let (mut all_stand, mut doubtful) = (true, false);
+        for index in 0..self.module.op(op).operands.len() {
+            let operand = self.module.op(op).operands[index];
+            doubtful |= self.lowered_of(operand).is_none() || self.doubtful.contains(&operand);
+            all_stand &= self.stand_in(operand);
         }
         let outer = self.current.replace(op);
         let outer_asked = self.asked.replace(false);
-        let lowered = self.check(op).and_then(|lowering| lowering(self, op));
-        let lowered = lowered.and_then(|values| self.refused_opset().map(|()| values));
+        let values_before = self.module.value_count();
+        let lowered = if all_stand || find(self.module.op_name(op)).is_none() {
+            let lowered = self.check(op).and_then(|lowering| lowering(self, op));
+            lowered.and_then(|values| self.refused_opset().map(|()| values))
+        } else {
+            Err(Refusal::Reported)
+        };
         self.too_low = None;
         let asked = self.asked.replace(outer_asked);
         let lowered =
             lowered.and_then(|values| if asked { Err(Refusal::dynamic(self, op)) } else { Ok(values) });
+        let results = self.module.op(op).results.clone();
         match lowered {
             Ok(Values(values)) => {
-                let results = self.module.op(op).results.clone();
                 debug_assert_eq!(results.len(), values.len(), "{}", self.module.op_name(op));
+                if doubtful {
+                    self.doubtful.extend(results.iter().copied());
+                }
                 for (result, value) in results.into_iter().zip(values) {
+                    if value.index() >= values_before {
+                        self.settle_sizes(result, value);
+                    }
                     self.set(result, value);
                 }
             }
             Err(refusal) => {
                 let at = self.module.span(op).name;
-                if let Some(mut diagnostic) = refusal.diagnostic(self.module.op_name(op), at, self.opset) {
+                // A size that follows from what was refused is not known for that reason alone.
+                let follows = doubtful && matches!(refusal, Refusal::Dynamic(_));
+                let diagnostic = refusal.diagnostic(self.module.op_name(op), at, self.opset);
+                if let Some(mut diagnostic) = diagnostic.filter(|_| !follows) {
                     provenance::complete(self.module, self.module.op_location(op), &mut diagnostic);
                     self.diagnostics.push(diagnostic);
+                }
+                for result in results {
+                    self.stand_in(result);
                 }
             }
         }
         self.current = outer;
+    }
+
+    /// Whether something stands for a value. For one whose definition was refused that is an unknown value of its
+    /// type, so that what reads it is lowered as well, and one run reports all that is refused. Of a type that no
+    /// model has there is none: that type is what was reported.
+    fn stand_in(&mut self, value: ValueId) -> bool {
+        if self.lowered_of(value).is_some() {
+            return true;
+        }
+        let ty = self.module.value_type(value);
+        let unknown = match self.module.types.get(ty) {
+            Type::Token => self.module.absent(),
+            Type::Tensor(tensor) if BOUNDARY.contains(tensor.element) && tensor.is_sized() => {
+                self.module.add_poison(ty)
+            }
+            _ => return false,
+        };
+        self.set(value, unknown);
+        self.doubtful.insert(value);
+        true
     }
 
     /// The lowering of an op whose row accepts its types.
@@ -166,6 +209,25 @@ impl<'a> Lower<'a> {
             }
         }
         Ok(row.lower)
+    }
+
+    /// Gives a value that was made for a result the result's expressions, where its own say the same differently. A size
+    /// of 1 is kept, as the value may still wait for its broadcast.
+    fn settle_sizes(&mut self, result: ValueId, value: ValueId) {
+        let (Some(stated), Some(own)) = (self.module.tensor(result), self.module.tensor(value)) else {
+            return;
+        };
+        if own.is_static() || stated.rank() != own.rank() || stated.dims == own.dims {
+            return;
+        }
+        let mut settled = own.clone();
+        for (dim, &stated) in settled.dims.iter_mut().zip(&stated.dims) {
+            if dim.known().is_none() {
+                *dim = stated;
+            }
+        }
+        let ty = self.module.types.intern(Type::Tensor(settled));
+        self.module.value_mut(value).ty = ty;
     }
 
     fn set(&mut self, old: ValueId, new: ValueId) {
@@ -334,6 +396,11 @@ impl<'a> Lower<'a> {
     pub fn sizes(&self, value: ValueId) -> Vec<i64> {
         let Some(tensor) = self.module.tensor(value) else { return Vec::new() };
         tensor.dims.iter().map(|&dim| self.number(dim)).collect()
+    }
+
+    /// Number of elements of a lowered value, where all sizes are numbers.
+    pub fn count(&self, value: ValueId) -> Option<i64> {
+        self.module.tensor(value).and_then(TensorType::count)
     }
 
     /// A size as a number. Where it is an expression, the op is refused, and what is given here stands in until then.

@@ -43,8 +43,10 @@ mod special;
 mod target;
 mod window;
 
+pub use call::{callback_name, host_callback};
 pub use constant::{integer_bytes, integer_limits};
 pub use elements::Elements;
+pub use elementwise::{FORMAT, ROUND};
 pub use lower::{BOUNDARY, Lower, Settings};
 pub use node::Node;
 pub use refusal::{Lowered, Refusal, Values};

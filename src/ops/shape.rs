@@ -28,9 +28,14 @@ fn constant(cx: &mut Lower, op: OpId) -> Lowered {
         return Err(Refusal::Missing("value"));
     };
     let Constant { ty, data } = cx.module.constant(*id).clone();
-    let (element, sizes) = cx.result(op, 0)?;
+    let (element, dims) = cx.result_dims(op, 0)?;
+    if let Data::Splat(bytes) = &data
+        && !dims.contains(&Dim::Known(0))
+    {
+        return Ok(cx.constant(element, &[], bytes).into());
+    }
+    let (_, sizes) = cx.result(op, 0)?;
     let value = match data {
-        Data::Splat(bytes) if !sizes.contains(&0) => cx.constant(element, &[], &bytes),
         Data::Splat(_) => cx.data_constant(Constant { ty, data: Data::Bytes(Arc::from([])) }),
         Data::Bytes(bytes) if bytes.len() <= 64 => cx.constant(element, &sizes, &bytes),
         data => cx.data_constant(Constant { ty, data }),

@@ -6,10 +6,12 @@
 mod bind;
 mod canonicalize;
 mod complex;
+mod effects;
 mod inline;
 mod legalize;
 mod lower;
 mod names;
+mod narrow;
 mod quantize;
 mod shapes;
 mod specialize;
@@ -57,12 +59,6 @@ const CANONICALIZE: Pass = Pass {
     run: canonicalize::run,
 };
 
-const COMPLEX: Pass = Pass {
-    name: "complex",
-    about: "complex tensors become real ones with a trailing dimension of two",
-    run: complex::run,
-};
-
 /// The pipeline: the order is the table's.
 pub const PIPELINE: &[Pass] = &[
     Pass {
@@ -86,12 +82,26 @@ pub const PIPELINE: &[Pass] = &[
         run: quantize::run,
     },
     Pass {
+        name: "narrow",
+        about: "floats of eight bits and fewer are computed in f32 and rounded, and held in it where ONNX lacks them",
+        run: narrow::run,
+    },
+    Pass {
         name: "shapes",
         about: "shape arithmetic becomes numbers and expressions, which flow through all types",
         run: shapes::run,
     },
     CANONICALIZE,
-    COMPLEX,
+    Pass {
+        name: "effects",
+        about: "tokens and calls of Python that give nothing leave the program",
+        run: effects::run,
+    },
+    Pass {
+        name: "complex",
+        about: "complex tensors become real ones with a trailing dimension of two",
+        run: complex::run,
+    },
     Pass { name: "lower", about: "stablehlo and chlo ops become onnx ops, or diagnostics", run: lower::run },
     Pass {
         name: "sink",
@@ -112,24 +122,37 @@ pub(crate) fn complex_ops() -> std::collections::BTreeSet<&'static str> {
     complex::covered().collect()
 }
 
+/// Whether the `narrow` pass takes an op on floats of eight bits and fewer, for the table of coverage.
+pub(crate) fn takes_narrow(name: &str) -> bool {
+    narrow::covers(name)
+}
+
 /// The pass of that name.
 pub fn find(name: &str) -> Option<&'static Pass> {
     PIPELINE.iter().find(|pass| pass.name == name)
 }
 
-/// Runs passes in order, and stops behind one that reports an error. `after` sees the module behind each.
+/// Passes that leave out what they or others refused, with unknown values in its place, so that the next one can tell
+/// what it refuses as well: one run reports all of it.
+const REFUSING: &[&str] =
+    &["quantize", "narrow", "shapes", "canonicalize", "effects", "complex", "lower", "sink"];
+
+/// The last pass that can refuse something of the program.
+const LAST_REFUSING: &str = "legalize";
+
+/// Runs passes in order. Behind an error only those that could refuse more of the program run. `after` sees the module
+/// behind each.
 pub fn run(passes: &[Pass], module: &mut Module, cx: &mut Context, mut after: impl FnMut(&Pass, &Module)) {
+    let mut known = cx.diagnostics.error_count();
     for pass in passes {
         (pass.run)(module, cx);
         after(pass, module);
-        if cx.diagnostics.has_errors() {
-            // What it refuses leaves the module, so that one run reports what the lowering refuses as well.
-            if pass.name == COMPLEX.name {
-                continue;
-            }
+        let errors = cx.diagnostics.error_count();
+        if (errors > known && !REFUSING.contains(&pass.name)) || (errors > 0 && pass.name == LAST_REFUSING) {
             return;
         }
-        if cfg!(debug_assertions) && !verify(pass, module, cx.diagnostics) {
+        known = errors;
+        if cfg!(debug_assertions) && errors == 0 && !verify(pass, module, cx.diagnostics) {
             return;
         }
     }

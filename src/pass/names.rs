@@ -8,7 +8,7 @@
 
 use super::{Context, entry};
 use crate::diagnostic::{Diagnostics, catalogue};
-use crate::ir::{BlockId, FunctionId, Module, ValueId, provenance};
+use crate::ir::{BlockId, FunctionId, Module, Symbol, ValueId, provenance};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Runs the pass on the entry function: afterwards all its values have unique names.
@@ -34,31 +34,28 @@ pub fn run(module: &mut Module, cx: &mut Context) {
 }
 
 struct Names {
-    taken: FxHashSet<String>,
+    taken: FxHashSet<Symbol>,
     /// The number to try next behind a name that is taken.
-    next: FxHashMap<String, u32>,
+    next: FxHashMap<Symbol, u32>,
 }
 
 impl Names {
-    /// The name, or the name with a number behind it.
-    fn unique(&mut self, name: &str) -> String {
-        if self.taken.insert(name.to_owned()) {
-            return name.to_owned();
-        }
-        let number = self.next.entry(name.to_owned()).or_insert(0);
+    /// Gives a value the name, or the name with a number behind it.
+    fn give(&mut self, module: &mut Module, value: ValueId, name: &str) {
+        let wanted = module.symbols.intern(name);
+        let unique = if self.taken.insert(wanted) { wanted } else { self.numbered(module, wanted, name) };
+        module.value_mut(value).name = Some(unique);
+    }
+
+    fn numbered(&mut self, module: &mut Module, wanted: Symbol, name: &str) -> Symbol {
+        let number = self.next.entry(wanted).or_insert(0);
         loop {
             *number += 1;
-            let numbered = format!("{name}_{number}");
-            if self.taken.insert(numbered.clone()) {
+            let numbered = module.symbols.intern(&format!("{name}_{number}"));
+            if self.taken.insert(numbered) {
                 return numbered;
             }
         }
-    }
-
-    fn give(&mut self, module: &mut Module, value: ValueId, name: &str) {
-        let unique = self.unique(name);
-        let symbol = module.symbols.intern(&unique);
-        module.value_mut(value).name = Some(symbol);
     }
 
     /// Names the arguments; returns whether the text has names for any of them.
@@ -104,7 +101,8 @@ impl Names {
             return true;
         }
         for (&value, name) in values.iter().zip(names) {
-            if name.is_empty() || self.taken.contains(name) {
+            let taken = module.symbols.find(name).is_some_and(|name| self.taken.contains(&name));
+            if name.is_empty() || taken {
                 let why = if name.is_empty() {
                     "a name is empty".into()
                 } else {
@@ -139,11 +137,13 @@ impl Names {
                 if module.value(value).name.is_some() {
                     continue;
                 }
-                let name = match &path {
-                    Some(path) => path.clone(),
-                    None => module.op_name(op).trim_start_matches("onnx.").to_owned(),
-                };
-                self.give(module, value, &name);
+                match &path {
+                    Some(path) => self.give(module, value, path),
+                    None => {
+                        let name = module.op_name(op).trim_start_matches("onnx.").to_owned();
+                        self.give(module, value, &name);
+                    }
+                }
             }
             for region in module.op(op).regions.clone() {
                 for inner in module.region(region).blocks.clone() {

@@ -35,7 +35,10 @@ struct Clauses<'t> {
 impl<'s> Parser<'s> {
     /// An op in custom form.
     pub(super) fn custom(&mut self, name: Text<'_>, tokens: &[Token<'_>]) -> Option<Parts<'s>> {
-        let (symbol, row) = self.mnemonic(name)?;
+        let Some((symbol, row)) = self.mnemonic(name) else {
+            self.stated = self.stated_type(tokens);
+            return None;
+        };
         let mut clauses = self.collect(tokens)?;
         let mut parts = Parts {
             name: symbol,
@@ -130,6 +133,16 @@ impl<'s> Parser<'s> {
         self.clauses_of(row, &mut clauses, &mut parts)?;
         self.nothing_left(&clauses, &bound)?;
         Some(parts)
+    }
+
+    /// The one result type that an op of an unknown form states.
+    fn stated_type(&mut self, tokens: &[Token<'_>]) -> Option<TypeId> {
+        let text = tokens.iter().rev().find(|token| token.rule == Rule::signature)?.text;
+        let signature = self.signature(text)?;
+        match signature.outputs.as_ref().unwrap_or(&signature.inputs).as_slice() {
+            &[ty] if self.module.tensor_type(ty).is_some() => Some(ty),
+            _ => None,
+        }
     }
 
     fn mnemonic(&mut self, name: Text<'_>) -> Option<(Symbol, &'static Row)> {

@@ -59,6 +59,8 @@ struct Parser<'s> {
     scope: Scope<'s>,
     /// The type of poison.
     none: TypeId,
+    /// The result type that a statement states whose op is not known.
+    stated: Option<TypeId>,
     types: FxHashMap<Box<str>, TypeId>,
     signatures: FxHashMap<Box<str>, Rc<Signature>>,
     locations: FxHashMap<Box<str>, LocationId>,
@@ -86,6 +88,8 @@ struct Parser<'s> {
 impl<'s> Parser<'s> {
     fn new(source: &'s Source) -> Self {
         let mut module = Module::new();
+        // The lowering adds about as many ops as the text has.
+        module.reserve(2 * source.scan().statements.len());
         let none = module.types.intern(Type::None);
         Self {
             source,
@@ -93,6 +97,7 @@ impl<'s> Parser<'s> {
             diagnostics: Diagnostics::new(),
             scope: Scope::default(),
             none,
+            stated: None,
             types: FxHashMap::default(),
             signatures: FxHashMap::default(),
             locations: FxHashMap::default(),

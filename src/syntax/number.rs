@@ -3,7 +3,7 @@
 use super::Parser;
 use super::text::Text;
 use crate::diagnostic::catalogue::{BadLiteral, NumberOutOfRange};
-use crate::ir::Element;
+use crate::ir::{Element, SmallFloat};
 use crate::source::Span;
 use half::{bf16, f16};
 
@@ -54,7 +54,7 @@ impl Parser<'_> {
             Element::F32 | Element::TF32 => f64::from(f32::from_bits(bits as u32)),
             Element::F16 => f16::from_bits(bits as u16).to_f64(),
             Element::BF16 => bf16::from_bits(bits as u16).to_f64(),
-            _ => small_float(element).map_or(f64::NAN, |format| format.decode(bits as u32)),
+            _ => SmallFloat::of(element).map_or(f64::NAN, |format| format.decode(bits as u32)),
         })
     }
 
@@ -82,7 +82,7 @@ impl Parser<'_> {
             Element::F32 | Element::TF32 => u64::from(text.text.parse::<f32>().unwrap_or(f32::NAN).to_bits()),
             Element::F16 => u64::from(f16::from_f64(value).to_bits()),
             Element::BF16 => u64::from(bf16::from_f64(value).to_bits()),
-            _ => match small_float(element) {
+            _ => match SmallFloat::of(element) {
                 Some(format) => u64::from(format.encode(value)),
                 None => {
                     self.bad_number("not a number of this type", text);
@@ -124,91 +124,4 @@ fn parse_integer(digits: &str) -> Option<i128> {
         None => magnitude.parse(),
     };
     magnitude.ok()?.checked_mul(sign)
-}
-
-/// A floating-point format of eight bits or fewer.
-struct SmallFloat {
-    bits: u32,
-    mantissa: u32,
-    bias: i32,
-    special: Special,
-    signed: bool,
-}
-
-/// Which bit patterns are not finite numbers.
-enum Special {
-    /// As in IEEE 754: the highest exponent.
-    Ieee,
-    /// All exponent and mantissa bits set are NaN, and there are no infinities.
-    AllOnes,
-    /// Only negative zero, which is NaN.
-    NegativeZero,
-    /// All patterns are finite.
-    None,
-}
-
-/// The formats as LLVM's `APFloat` defines them.
-fn small_float(element: Element) -> Option<SmallFloat> {
-    let (bits, mantissa, bias, special) = match element {
-        Element::F4E2M1FN => (4, 1, 1, Special::None),
-        Element::F6E2M3FN => (6, 3, 1, Special::None),
-        Element::F6E3M2FN => (6, 2, 3, Special::None),
-        Element::F8E3M4 => (8, 4, 3, Special::Ieee),
-        Element::F8E4M3 => (8, 3, 7, Special::Ieee),
-        Element::F8E4M3FN => (8, 3, 7, Special::AllOnes),
-        Element::F8E4M3FNUZ => (8, 3, 8, Special::NegativeZero),
-        Element::F8E4M3B11FNUZ => (8, 3, 11, Special::NegativeZero),
-        Element::F8E5M2 => (8, 2, 15, Special::Ieee),
-        Element::F8E5M2FNUZ => (8, 2, 16, Special::NegativeZero),
-        Element::F8E8M0FNU => (8, 0, 127, Special::AllOnes),
-        _ => return None,
-    };
-    Some(SmallFloat { bits, mantissa, bias, special, signed: element != Element::F8E8M0FNU })
-}
-
-impl SmallFloat {
-    fn decode(&self, pattern: u32) -> f64 {
-        let sign_bit = if self.signed { 1 << (self.bits - 1) } else { 0 };
-        let magnitude = pattern & ((1 << self.bits) - 1) & !sign_bit;
-        let sign = if pattern & sign_bit != 0 { -1.0 } else { 1.0 };
-        let exponent = magnitude >> self.mantissa;
-        let fraction = magnitude & ((1 << self.mantissa) - 1);
-        let highest = (1 << (self.bits - u32::from(self.signed) - self.mantissa)) - 1;
-        match self.special {
-            Special::Ieee if exponent == highest && fraction == 0 => return sign * f64::INFINITY,
-            Special::Ieee if exponent == highest => return f64::NAN,
-            Special::AllOnes if exponent == highest && fraction == (1 << self.mantissa) - 1 => {
-                return f64::NAN;
-            }
-            Special::NegativeZero if magnitude == 0 && sign < 0.0 => return f64::NAN,
-            _ => {}
-        }
-        let unit = f64::from(1 << self.mantissa);
-        // A format without a sign has no zero and no subnormal numbers either.
-        if exponent == 0 && self.signed {
-            return sign * f64::from(fraction) / unit * 2f64.powi(1 - self.bias);
-        }
-        sign * (1.0 + f64::from(fraction) / unit) * 2f64.powi(exponent as i32 - self.bias)
-    }
-
-    /// The nearest pattern, to even where two are as near.
-    fn encode(&self, value: f64) -> u32 {
-        let mut best = (f64::INFINITY, 0);
-        for pattern in 0..1 << self.bits {
-            let candidate = self.decode(pattern);
-            if !candidate.is_finite()
-                || candidate.is_sign_negative() != value.is_sign_negative() && candidate != value
-            {
-                continue;
-            }
-            if candidate == 0.0 && candidate.is_sign_negative() != value.is_sign_negative() && value == 0.0 {
-                continue;
-            }
-            let distance = (candidate - value).abs();
-            if distance < best.0 || distance == best.0 && pattern & 1 == 0 {
-                best = (distance, pattern);
-            }
-        }
-        best.1
-    }
 }

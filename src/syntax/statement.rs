@@ -324,14 +324,18 @@ impl<'s> Parser<'s> {
         let span = self.statement_at(index).span;
         let bytes = self.source.bytes();
         let mut at = span.start;
+        let mut stated = self.stated.take();
         while bytes.get(at) == Some(&b'%') && at < span.end {
             let is_name =
                 |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | b'.' | b'-');
             let length = bytes[at + 1..span.end].iter().position(|byte| !is_name(byte));
             let end = length.map_or(span.end, |length| at + 1 + length);
             let name = Span::new(at, end);
-            self.define(self.source_text(name), Binding::Poison, name);
             let rest = &bytes[end..span.end];
+            // One of several results would need to know which of the types is its own.
+            let stated = stated.take().filter(|_| rest.trim_ascii_start().first() == Some(&b'='));
+            let value = stated.map(|ty| Binding::Value(self.module.add_poison(ty)));
+            self.define(self.source_text(name), value.unwrap_or(Binding::Poison), name);
             let skip = rest.iter().position(|byte| !matches!(byte, b':' | b',' | b' ' | b'0'..=b'9'));
             at = skip.map_or(span.end, |skip| end + skip);
         }

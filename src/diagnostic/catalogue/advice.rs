@@ -76,4 +76,20 @@ diagnostics! {
             let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
             format!("{count} {what} `{path}` bound to no argument: {}{more}", shown.join(", "))
         };
+
+    /// An input or output of a narrow float type has become one of f32.
+    ///
+    /// ONNX lacks this type, or no runtime computes on it. The model holds its numbers in f32, which has all of them, and
+    /// rounds where the program does, so it computes the same numbers.
+    ///
+    /// What to do: cast what goes in and what comes out:
+    ///
+    /// ```python
+    /// inputs = {"x": x.astype(np.float32)}
+    /// y = outputs[0].astype(ml_dtypes.float8_e3m4)
+    /// ```
+    A0606 NarrowAsFloat<'a> { what: &'a str, ty: &'a str, at: Span }
+        => "{what} is `{ty}` in the program and `f32` in the model"
+        group "{what}"
+        label at "holds the same numbers in `f32`";
 }

@@ -44,7 +44,7 @@ diagnostics! {
     /// An example that triggers it:
     ///
     /// ```mlir
-    /// %0 = stablehlo.add %a, %b : tensor<4xf8E3M4>
+    /// %0 = stablehlo.add %a, %b : tensor<4xi2>
     /// ```
     ///
     /// What to do: cast to a type that is covered before the op (`x.astype(jnp.float32)`) and back behind it.
@@ -72,8 +72,7 @@ diagnostics! {
 
     /// A custom call has no lowering.
     ///
-    /// A `stablehlo.custom_call` names code outside of the program: a LAPACK routine, a Pallas or Triton kernel, a
-    /// host callback. Those with a known meaning (QR, Cholesky, eigenvalues, top-k, sharding markers ...) are
+    /// A `stablehlo.custom_call` names code outside of the program: a LAPACK routine, a Pallas or Triton kernel. Those with a known meaning (QR, Cholesky, eigenvalues, top-k, sharding markers ...) are
     /// converted; `hlo2onnx ops` lists them.
     ///
     /// An example that triggers it:
@@ -107,4 +106,26 @@ diagnostics! {
         => "a program for {devices} devices is not supported"
         label at "asks for {devices} devices"
         help "lower the function on one device, without a mesh, `shard_map` or `pmap`";
+
+    /// Python is called, and the program uses what it gives.
+    ///
+    /// `jax.pure_callback` and `jax.experimental.io_callback` leave the program for a function of Python on the host. JAX
+    /// prints them as a `stablehlo.custom_call` whose number means something only in the process that printed it, so the
+    /// text does not have that function, and a model has no Python. Callbacks whose results are not used are dropped
+    /// (W0502).
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// %0 = stablehlo.custom_call @xla_ffi_python_cpu_callback(%x) : (tensor<4xf32>) -> tensor<4xf32>
+    /// ```
+    ///
+    /// What to do: compute it with `jax.numpy` inside of the function. Where it must be Python, export what is before the
+    /// call and what is behind it as two models, and call Python between them.
+    E0207 HostCallback<'a> { callback: &'a str, target: &'a str, at: Span }
+        => "`{callback}` calls Python, and its result is used"
+        group "{callback}"
+        label at "runs Python on the host"
+        note { (callback != target).then(|| format!("it is printed as the custom call `{target}`")) }
+        help "compute it with `jax.numpy`, or export what is before and behind the call as two models";
 }

@@ -9,7 +9,7 @@
 
 use super::geometry::{Axis, Geometry};
 use super::{dilated_and_cropped, inverse, order, reversed};
-use crate::ir::ValueId;
+use crate::ir::{Dim, Dims, Sizes, ValueId};
 use crate::ops::Lower;
 
 /// Lowers to `Conv` or `ConvTranspose`.
@@ -18,11 +18,11 @@ pub(super) fn lower(
     geometry: &Geometry,
     input: ValueId,
     kernel: ValueId,
-    sizes: &[i64],
+    sizes: &[Dim],
 ) -> ValueId {
     let transposed = geometry.spatial.iter().any(|axis| axis.input_dilation > 1)
-        && geometry.spatial.iter().all(|axis| axis.stride == 1 || axis.positions == 1)
-        && geometry.spatial.iter().all(is_transposed);
+        && geometry.spatial.iter().all(|axis| axis.stride == 1 || axis.positions == Dim::Known(1))
+        && geometry.spatial.iter().all(|axis| is_transposed(&cx.module.sizes, axis));
     let input = if transposed { input } else { dilated_and_cropped(cx, geometry, input) };
     let input = features_first(cx, geometry, input);
     let groups = geometry.feature_groups.max(geometry.batch_groups);
@@ -32,7 +32,7 @@ pub(super) fn lower(
             .into_iter()
             .chain(geometry.spatial.iter().map(|axis| axis.output)),
     );
-    let moved: Vec<i64> = result_order.iter().map(|&dim| sizes[dim as usize]).collect();
+    let moved: Dims = result_order.iter().map(|&dim| sizes[dim as usize]).collect();
     let sums = if transposed {
         conv_transpose(cx, geometry, input, kernel, groups, &moved)
     } else {
@@ -51,16 +51,16 @@ fn features_first(cx: &mut Lower, geometry: &Geometry, input: ValueId) -> ValueI
     }
     // The batch is split in place, which moves the dimensions behind it one further.
     let batch = geometry.input_batch;
-    let mut split = cx.sizes(input);
-    split[batch] /= groups;
-    split.insert(batch, groups);
+    let mut split = cx.dims(input);
+    split[batch] = cx.module.sizes.quotient(split[batch], Dim::Known(groups));
+    split.insert(batch, Dim::Known(groups));
     let behind = |dim: usize| if dim > batch { dim + 1 } else { dim };
     let apart = cx.reshape(input, &split);
     let order =
         order([batch + 1, batch, behind(geometry.input_feature)].into_iter().chain(spatial.map(behind)));
     let apart = cx.transpose(apart, &order);
-    let mut joined = cx.sizes(apart);
-    joined[1] *= joined[2];
+    let mut joined = cx.dims(apart);
+    joined[1] = cx.module.sizes.multiply(joined[1], joined[2]);
     joined.remove(2);
     cx.reshape(apart, &joined)
 }
@@ -71,7 +71,7 @@ fn conv(
     input: ValueId,
     kernel: ValueId,
     groups: i64,
-    sizes: &[i64],
+    sizes: &[Dim],
 ) -> ValueId {
     let axes = &geometry.spatial;
     let kernel_order = order(
@@ -81,7 +81,9 @@ fn conv(
     );
     let kernel = reversed(cx, geometry, kernel, |axis| axis.reversed);
     let kernel = cx.transpose(kernel, &kernel_order);
-    let pads = axes.iter().map(|axis| axis.low.max(0)).chain(axes.iter().map(|axis| axis.high.max(0)));
+    let padding = |axis: &Axis| axis.low.known().zip(axis.high.known()).unwrap_or((0, 0));
+    let pads =
+        axes.iter().map(|axis| padding(axis).0.max(0)).chain(axes.iter().map(|axis| padding(axis).1.max(0)));
     let (pads, element) = (pads.collect::<Vec<_>>(), cx.element(input));
     let node = cx.node("Conv", &[input, kernel]);
     let node = attributes(node, groups, &pads, axes.iter().map(|axis| axis.stride).collect());
@@ -94,13 +96,14 @@ fn conv_transpose(
     input: ValueId,
     kernel: ValueId,
     groups: i64,
-    sizes: &[i64],
+    sizes: &[Dim],
 ) -> ValueId {
     let axes = &geometry.spatial;
     let kernel = reversed(cx, geometry, kernel, |axis| !axis.reversed);
     let kernel = grouped_kernel(cx, geometry, kernel, groups);
-    let high: Vec<i64> = axes.iter().map(|axis| axis.reach() - axis.high_seen()).collect();
-    let low = axes.iter().map(|axis| axis.reach() - axis.low);
+    let high_seen = |axis: &Axis| axis.high_seen(&cx.module.sizes).unwrap_or(0);
+    let high: Vec<i64> = axes.iter().map(|axis| axis.reach() - high_seen(axis)).collect();
+    let low = axes.iter().map(|axis| axis.reach() - axis.low.known().unwrap_or(0));
     let pads: Vec<i64> = low.chain(high.iter().map(|&high| high.max(0))).collect();
     let extra: Vec<i64> = high.iter().map(|&high| (-high).max(0)).collect();
     let element = cx.element(input);
@@ -112,8 +115,9 @@ fn conv_transpose(
 
 /// Whether `ConvTranspose` can express the padding of this dimension: none beyond the full overlap before the input,
 /// and behind it as much as `output_padding`, which ONNX Runtime wants below the stride, can add.
-fn is_transposed(axis: &Axis) -> bool {
-    axis.low <= axis.reach() && axis.high_seen() - axis.reach() < axis.input_dilation
+fn is_transposed(sizes: &Sizes, axis: &Axis) -> bool {
+    let padding = axis.low.known().zip(axis.high_seen(sizes));
+    padding.is_some_and(|(low, high)| low <= axis.reach() && high - axis.reach() < axis.input_dilation)
 }
 
 /// The kernel as `[C, O / groups, ...]`: its output features are those of the groups in turn.

@@ -3,9 +3,10 @@
 
 use super::geometry::{Axis, Geometry};
 use super::{dilated_and_cropped, order, reversed, zero};
-use crate::ir::{Element, ValueId};
+use crate::ir::{Dim, Element, ValueId};
 use crate::ops::Lower;
 use crate::ops::dot::Pairs;
+use crate::ops::index::Count;
 
 /// Lowers to a product of matrices, in any element type that `MatMul` has.
 pub(super) fn lower(
@@ -13,19 +14,19 @@ pub(super) fn lower(
     geometry: &Geometry,
     input: ValueId,
     kernel: ValueId,
-    sizes: &[i64],
+    sizes: &[Dim],
 ) -> ValueId {
     let input = padded(cx, geometry, input);
     let rank = cx.rank(input);
-    let mut input_dims = Dims::of(rank);
+    let mut input_dims = Places::of(rank);
     let mut input = input;
     for axis in &geometry.spatial {
         input = windows(cx, axis, input, &mut input_dims);
     }
     let kernel = reversed(cx, geometry, kernel, |axis| axis.reversed);
     // A kernel dimension of size 1 has no counterpart in the input.
-    let mut kernel_dims = Dims::of(cx.rank(kernel));
-    let mut kernel_sizes = cx.sizes(kernel);
+    let mut kernel_dims = Places::of(cx.rank(kernel));
+    let mut kernel_sizes = cx.dims(kernel);
     for axis in geometry.spatial.iter().filter(|axis| axis.window == 1) {
         kernel_sizes.remove(kernel_dims.remove(axis.kernel));
     }
@@ -67,7 +68,9 @@ fn padded(cx: &mut Lower, geometry: &Geometry, input: ValueId) -> ValueId {
     let input = dilated_and_cropped(cx, geometry, input);
     let (mut low, mut high) = (vec![0; cx.rank(input)], vec![0; cx.rank(input)]);
     for axis in &geometry.spatial {
-        (low[axis.input], high[axis.input]) = (axis.low.max(0), axis.high.max(0));
+        if let (Some(before), Some(behind)) = (axis.low.known(), axis.high.known()) {
+            (low[axis.input], high[axis.input]) = (before.max(0), behind.max(0));
+        }
     }
     if low.iter().chain(&high).all(|&amount| amount == 0) {
         return input;
@@ -78,43 +81,51 @@ fn padded(cx: &mut Lower, geometry: &Geometry, input: ValueId) -> ValueId {
 
 /// A spatial dimension of the input as the positions of the window, followed by the positions in it unless there is
 /// one alone.
-fn windows(cx: &mut Lower, axis: &Axis, input: ValueId, dims: &mut Dims) -> ValueId {
+fn windows(cx: &mut Lower, axis: &Axis, input: ValueId, dims: &mut Places) -> ValueId {
     let at = dims.at(axis.input);
-    let mut sizes = cx.sizes(input);
+    let mut sizes = cx.dims(input);
     if axis.window == 1 {
         let (starts, mut steps) = (vec![0; sizes.len()], vec![1; sizes.len()]);
-        sizes[at] = (axis.positions - 1) * axis.stride + 1;
+        let known = &cx.module.sizes;
+        let last = known.multiply(known.subtract(axis.positions, Dim::Known(1)), Dim::Known(axis.stride));
+        sizes[at] = known.add(last, Dim::Known(1));
         steps[at] = axis.stride;
         return cx.slice(input, &starts, &sizes, &steps);
     }
-    let positions = 0..axis.positions;
-    let indices: Vec<i64> = positions
-        .flat_map(|position| {
-            (0..axis.window).map(move |inside| position * axis.stride + inside * axis.kernel_dilation)
-        })
-        .collect();
-    let indices = cx.integers(Element::I64, &[axis.positions, axis.window], &indices);
+    let indices = if let Dim::Known(positions) = axis.positions {
+        let indices: Vec<i64> = (0..positions)
+            .flat_map(|position| {
+                (0..axis.window).map(move |inside| position * axis.stride + inside * axis.kernel_dilation)
+            })
+            .collect();
+        cx.integers(Element::I64, &[positions, axis.window], &indices)
+    } else {
+        let count = |size: Dim, by: i64| Count { size, stride: Dim::Known(by) };
+        let first = cx.integer(Element::I64, 0);
+        let inside = (1, count(Dim::Known(axis.window), axis.kernel_dilation));
+        cx.add_counts(first, 2, &[(0, count(axis.positions, axis.stride)), inside])
+    };
     sizes[at] = axis.positions;
-    sizes.insert(at + 1, axis.window);
+    sizes.insert(at + 1, Dim::Known(axis.window));
     dims.insert_behind(axis.input);
     let element = cx.element(input);
     cx.node("Gather", &[input, indices]).int("axis", at as i64).out(element, &sizes)
 }
 
 /// A dimension as its groups, which stand before it, and what a group has.
-fn split(cx: &mut Lower, value: ValueId, dims: &mut Dims, dim: usize, groups: i64) -> ValueId {
+fn split(cx: &mut Lower, value: ValueId, dims: &mut Places, dim: usize, groups: i64) -> ValueId {
     let at = dims.at(dim);
-    let mut sizes = cx.sizes(value);
-    sizes[at] /= groups;
-    sizes.insert(at, groups);
+    let mut sizes = cx.dims(value);
+    sizes[at] = cx.module.sizes.quotient(sizes[at], Dim::Known(groups));
+    sizes.insert(at, Dim::Known(groups));
     dims.insert_before(dim);
     cx.reshape(value, &sizes)
 }
 
 /// Where the dimensions that a tensor had at first stand after others have come and gone.
-struct Dims(Vec<usize>);
+struct Places(Vec<usize>);
 
-impl Dims {
+impl Places {
     fn of(rank: usize) -> Self {
         Self((0..rank).collect())
     }

@@ -1,6 +1,7 @@
 //! The attributes of a convolution, read and checked.
 
-use crate::ir::OpId;
+use crate::ir::{Dim, Dims, OpId, Sizes};
+use crate::ops::gather::may_equal;
 use crate::ops::{Lower, Refusal};
 
 const DIMENSIONS: &str = "dimension_numbers";
@@ -17,17 +18,17 @@ pub(super) struct Axis {
     /// The dimension of the output.
     pub output: usize,
     /// Size in the input.
-    pub size: i64,
+    pub size: Dim,
     /// Size in the kernel.
     pub window: i64,
     /// Size in the output.
-    pub positions: i64,
+    pub positions: Dim,
     /// Steps of the window.
     pub stride: i64,
     /// Zeros before the input; negative numbers cut off.
-    pub low: i64,
+    pub low: Dim,
     /// Zeros behind the input; negative numbers cut off.
-    pub high: i64,
+    pub high: Dim,
     /// Distance of the input's elements; 1 where it has one element.
     pub input_dilation: i64,
     /// Distance of the kernel's elements; 1 where it has one element.
@@ -38,8 +39,15 @@ pub(super) struct Axis {
 
 impl Axis {
     /// Size of the input after dilation.
-    fn dilated(&self) -> i64 {
-        if self.size == 0 { 0 } else { (self.size - 1) * self.input_dilation + 1 }
+    fn dilated(&self, sizes: &Sizes) -> Dim {
+        if self.size == Dim::Known(0) {
+            return self.size;
+        }
+        let one = Dim::Known(1);
+        let apart = sizes.multiply(sizes.subtract(self.size, one), Dim::Known(self.input_dilation));
+        let dilated = sizes.add(apart, one);
+        // Nothing stays nothing, however far its elements are apart.
+        if self.input_dilation == 1 { dilated } else { sizes.larger(dilated, Dim::Known(0)) }
     }
 
     /// Distance of the kernel's first and last element.
@@ -47,13 +55,34 @@ impl Axis {
         (self.window - 1) * self.kernel_dilation
     }
 
-    /// The padding behind the input up to the last element that a window sees.
-    pub fn high_seen(&self) -> i64 {
-        (self.positions - 1) * self.stride + self.reach() + 1 - self.dilated() - self.low
+    /// The padding behind the input up to the last element that a window sees, where it is a number.
+    pub fn high_seen(&self, sizes: &Sizes) -> Option<i64> {
+        if self.stride == 1 && self.positions != Dim::Known(0) {
+            return self.high.known();
+        }
+        let last = sizes.multiply(sizes.subtract(self.positions, Dim::Known(1)), Dim::Known(self.stride));
+        let seen = sizes.add(last, Dim::Known(self.reach() + 1));
+        sizes.subtract(seen, sizes.add(self.dilated(sizes), self.low)).known()
+    }
+
+    /// Whether the padding is numbers, and so can be an attribute.
+    pub fn has_known_padding(&self) -> bool {
+        self.low.known().is_some() && self.high.known().is_some()
+    }
+
+    /// How many positions the window has.
+    fn count(&self, sizes: &Sizes) -> Dim {
+        let padded = sizes.sum([self.dilated(sizes), self.low, self.high]);
+        let window = if self.window == 0 { 0 } else { self.reach() + 1 };
+        if padded.known().is_some_and(|padded| padded <= 0) {
+            return Dim::Known(0);
+        }
+        let beyond = sizes.quotient(sizes.subtract(padded, Dim::Known(window)), Dim::Known(self.stride));
+        sizes.larger(sizes.add(beyond, Dim::Known(1)), Dim::Known(0))
     }
 }
 
-/// What a convolution does, in numbers.
+/// What a convolution does.
 #[derive(Clone, Debug)]
 pub(super) struct Geometry {
     /// The dimension of the input that is the batch.
@@ -83,9 +112,9 @@ impl Geometry {
     ///
     /// # Errors
     /// When they are not as the specification demands, or lead to other sizes than those of the result.
-    pub fn read(cx: &Lower, op: OpId, padding: Option<Vec<i64>>) -> Result<Self, Refusal> {
-        let (input, kernel) = (cx.operand_sizes(op, 0)?, cx.operand_sizes(op, 1)?);
-        let (_, output) = cx.result(op, 0)?;
+    pub fn read(cx: &Lower, op: OpId, padding: Option<Dims>) -> Result<Self, Refusal> {
+        let (input, kernel) = (cx.operand_dims(op, 0)?, cx.operand_sizes(op, 1)?);
+        let (_, output) = cx.result_dims(op, 0)?;
         let ([input_batch, input_feature], input_spatial) = dimensions(
             cx,
             op,
@@ -113,7 +142,7 @@ impl Geometry {
         let input_dilations = per_axis(cx.optional_ints(op, "lhs_dilation")?, "lhs_dilation", rank, 1)?;
         let kernel_dilations = per_axis(cx.optional_ints(op, "rhs_dilation")?, "rhs_dilation", rank, 1)?;
         let reversal = per_axis(cx.optional_ints(op, "window_reversal")?, "window_reversal", rank, 0)?;
-        let padding = per_axis(padding, "padding", 2 * rank, 0)?;
+        let padding = edges(padding, 2 * rank)?;
         for (name, values) in [
             ("window_strides", &strides),
             ("lhs_dilation", &input_dilations),
@@ -131,7 +160,8 @@ impl Geometry {
                 return Err(Refusal::Attribute { name: DIMENSIONS, why });
             };
             let (size, window, positions) = (input[own], kernel[of_kernel], output[of_output]);
-            if [size, window, positions].iter().any(|&size| size > LARGEST) {
+            let known = [size.known(), Some(window), positions.known()];
+            if known.into_iter().flatten().any(|size| size > LARGEST) {
                 return Err(Refusal::form(format!("a spatial dimension is larger than {LARGEST}")));
             }
             spatial.push(Axis {
@@ -144,7 +174,7 @@ impl Geometry {
                 stride: strides[index],
                 low: padding[2 * index],
                 high: padding[2 * index + 1],
-                input_dilation: if size > 1 { input_dilations[index] } else { 1 },
+                input_dilation: if matches!(size, Dim::Known(0 | 1)) { 1 } else { input_dilations[index] },
                 kernel_dilation: if window > 1 { kernel_dilations[index] } else { 1 },
                 reversed: reversal[index] != 0,
             });
@@ -161,39 +191,42 @@ impl Geometry {
             batch_groups: optional_int(cx, op, "batch_group_count")?,
             features: kernel[kernel_input],
         };
-        geometry.check(&input, &kernel, &output)?;
+        geometry.check(cx, &input, &kernel, &output)?;
         Ok(geometry)
     }
 
     /// Checks groups and sizes (StableHLO spec, `convolution`, C10 to C26).
-    fn check(&self, input: &[i64], kernel: &[i64], output: &[i64]) -> Result<(), Refusal> {
-        let (features, made) = (input[self.input_feature], kernel[self.kernel_output]);
+    fn check(&self, cx: &Lower, input: &[Dim], kernel: &[i64], output: &[Dim]) -> Result<(), Refusal> {
+        let sizes = &cx.module.sizes;
+        let (features, made) = (cx.number(input[self.input_feature]), kernel[self.kernel_output]);
         let batch = input[self.input_batch];
         if self.feature_groups != 1 && self.batch_groups != 1 {
             return Err(Refusal::form("both the features and the batch are in groups"));
         }
         for (name, groups, size) in [
-            ("feature_group_count", self.feature_groups, features),
-            ("feature_group_count", self.feature_groups, made),
+            ("feature_group_count", self.feature_groups, Dim::Known(features)),
+            ("feature_group_count", self.feature_groups, Dim::Known(made)),
             ("batch_group_count", self.batch_groups, batch),
-            ("batch_group_count", self.batch_groups, made),
+            ("batch_group_count", self.batch_groups, Dim::Known(made)),
         ] {
-            if groups < 1 || size % groups != 0 {
+            if groups < 1 || size.known().is_some_and(|size| size % groups != 0) {
+                let size = sizes.spell(&cx.module.symbols, size);
                 return Err(Refusal::Attribute { name, why: format!("{size} is no multiple of {groups}") });
             }
         }
         if self.features != features / self.feature_groups {
             return Err(Refusal::form("the kernel's input features are not those of a group of the input"));
         }
-        if output[self.output_batch] != batch / self.batch_groups || output[self.output_feature] != made {
+        let batch = sizes.quotient(batch, Dim::Known(self.batch_groups));
+        let fits = may_equal(output[self.output_batch], batch)
+            && may_equal(output[self.output_feature], Dim::Known(made));
+        if !fits {
             return Err(Refusal::form("the result's batch or features are not those of the operands"));
         }
         for axis in &self.spatial {
-            let padded = axis.dilated() + axis.low + axis.high;
-            let window = if axis.window == 0 { 0 } else { axis.reach() + 1 };
-            let positions =
-                if padded <= 0 || window > padded { 0 } else { (padded - window) / axis.stride + 1 };
-            if positions != axis.positions {
+            let positions = axis.count(sizes);
+            if !may_equal(positions, axis.positions) {
+                let positions = sizes.spell(&cx.module.symbols, positions);
                 let why = format!("a spatial dimension of the result should have the size {positions}");
                 return Err(Refusal::form(why));
             }
@@ -207,9 +240,10 @@ impl Geometry {
     }
 
     /// Whether no window has an element of the input, so that all sums are 0.
-    pub fn sees_only_padding(&self) -> bool {
-        let left = |axis: &Axis| axis.dilated() + axis.low.min(0) + axis.high.min(0);
-        self.terms() == 0 || self.spatial.iter().any(|axis| left(axis) <= 0)
+    pub fn sees_only_padding(&self, sizes: &Sizes) -> bool {
+        let cut = |padding: Dim| sizes.smaller(padding, Dim::Known(0));
+        let left = |axis: &Axis| sizes.sum([axis.dilated(sizes), cut(axis.low), cut(axis.high)]);
+        self.terms() == 0 || self.spatial.iter().any(|axis| left(axis).known().is_some_and(|left| left <= 0))
     }
 }
 
@@ -255,6 +289,18 @@ fn per_axis(
         return Err(Refusal::Attribute { name, why: format!("{value} is beyond {LARGEST}") });
     }
     Ok(values)
+}
+
+/// The padding before and behind each spatial dimension; left out, each is 0.
+fn edges(padding: Option<Dims>, count: usize) -> Result<Dims, Refusal> {
+    let Some(padding) = padding else {
+        return Ok(std::iter::repeat_n(Dim::Known(0), count).collect());
+    };
+    if padding.iter().all(|edge| edge.known().is_some()) || padding.len() != count {
+        let numbers = padding.iter().filter_map(|edge| edge.known()).collect();
+        return Ok(per_axis(Some(numbers), "padding", count, 0)?.into_iter().map(Dim::Known).collect());
+    }
+    Ok(padding)
 }
 
 /// An integer attribute that is 1 when it is left out.

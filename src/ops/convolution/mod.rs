@@ -17,7 +17,7 @@ mod geometry;
 
 use super::dot::{Arithmetic, SUMMED};
 use super::{Lower, Lowered, Row, noted};
-use crate::ir::{Element, OpId, ValueId};
+use crate::ir::{Dim, Dims, Element, OpId, ValueId};
 use geometry::{Axis, Geometry};
 
 pub(super) const ROWS: &[Row] = &[
@@ -31,26 +31,27 @@ pub(super) const ROWS: &[Row] = &[
 ];
 
 fn convolution(cx: &mut Lower, op: OpId) -> Lowered {
-    let padding = cx.optional_ints(op, "padding")?;
+    let is_padded = cx.module.attribute(op, "padding").is_some();
+    let padding = is_padded.then(|| cx.size_list(op, "padding")).transpose()?;
     lower(cx, op, padding)
 }
 
 fn dynamic_conv(cx: &mut Lower, op: OpId) -> Lowered {
     let padding = cx.full(op, 2)?;
     let padding = cx.static_integers(padding, "the padding")?;
-    lower(cx, op, Some(padding))
+    lower(cx, op, Some(padding.into_iter().map(Dim::Known).collect()))
 }
 
-fn lower(cx: &mut Lower, op: OpId, padding: Option<Vec<i64>>) -> Lowered {
+fn lower(cx: &mut Lower, op: OpId, padding: Option<Dims>) -> Lowered {
     let geometry = Geometry::read(cx, op, padding)?;
-    let (element, sizes) = cx.result(op, 0)?;
-    if sizes.contains(&0) {
+    let (element, sizes) = cx.result_dims(op, 0)?;
+    if sizes.contains(&Dim::Known(0)) {
         let input = cx.full(op, 0)?;
         return Ok(emptied(cx, input, element, &sizes).into());
     }
     let (input, kernel) = (cx.operand_type(op, 0)?.element, cx.operand_type(op, 1)?.element);
     let arithmetic = Arithmetic::of(input, kernel, element, geometry.terms())?;
-    if geometry.sees_only_padding() {
+    if geometry.sees_only_padding(&cx.module.sizes) {
         return Ok(cx.scalar(element, 0.0).into());
     }
     let (input, kernel) = (cx.full(op, 0)?, cx.full(op, 1)?);
@@ -69,11 +70,11 @@ fn lower(cx: &mut Lower, op: OpId, padding: Option<Vec<i64>>) -> Lowered {
 const MOST_SPATIAL_DIMENSIONS: usize = 4;
 
 /// Nothing of the input, in these sizes; `Conv` refuses an output without elements when it runs.
-fn emptied(cx: &mut Lower, input: ValueId, element: Element, sizes: &[i64]) -> ValueId {
-    let mut limits = cx.sizes(input);
+fn emptied(cx: &mut Lower, input: ValueId, element: Element, sizes: &[Dim]) -> ValueId {
+    let mut limits = cx.dims(input);
     let (starts, steps) = (vec![0; limits.len()], vec![1; limits.len()]);
-    if !limits.contains(&0) {
-        limits[0] = 0;
+    if !limits.contains(&Dim::Known(0)) {
+        limits[0] = Dim::Known(0);
     }
     let nothing = cx.slice(input, &starts, &limits, &steps);
     let nothing = cx.cast(nothing, element);
@@ -85,7 +86,8 @@ fn reversed(cx: &mut Lower, geometry: &Geometry, kernel: ValueId, which: fn(&Axi
     cx.reverse(kernel, &order(geometry.spatial.iter().filter(|axis| which(axis)).map(|axis| axis.kernel)))
 }
 
-/// The input with zeros between its elements, and without the elements that negative padding cuts off.
+/// The input with zeros between its elements, and without the elements that negative padding cuts off. Padding that
+/// is no number, and so no attribute of an ONNX op, is there already.
 fn dilated_and_cropped(cx: &mut Lower, geometry: &Geometry, input: ValueId) -> ValueId {
     let mut interior = vec![0; cx.rank(input)];
     geometry.spatial.iter().for_each(|axis| interior[axis.input] = axis.input_dilation - 1);
@@ -95,13 +97,24 @@ fn dilated_and_cropped(cx: &mut Lower, geometry: &Geometry, input: ValueId) -> V
     } else {
         input
     };
-    let mut limits = cx.sizes(spread);
+    let mut limits = cx.dims(spread);
     let (mut starts, steps) = (vec![0; limits.len()], vec![1; limits.len()]);
+    let (mut low, mut high) = (vec![Dim::Known(0); limits.len()], vec![Dim::Known(0); limits.len()]);
     for axis in &geometry.spatial {
-        starts[axis.input] = (-axis.low).max(0);
-        limits[axis.input] -= (-axis.high).max(0);
+        if let (Some(before), Some(behind)) = (axis.low.known(), axis.high.known()) {
+            starts[axis.input] = (-before).max(0);
+            let cut = Dim::Known((-behind).max(0));
+            limits[axis.input] = cx.module.sizes.subtract(limits[axis.input], cut);
+        } else {
+            (low[axis.input], high[axis.input]) = (axis.low, axis.high);
+        }
     }
-    cx.slice(spread, &starts, &limits, &steps)
+    let cut = cx.slice(spread, &starts, &limits, &steps);
+    if geometry.spatial.iter().all(Axis::has_known_padding) {
+        return cut;
+    }
+    let zero = zero(cx, input);
+    cx.pad(cut, &low, &high, zero)
 }
 
 fn zero(cx: &mut Lower, like: ValueId) -> ValueId {

@@ -113,7 +113,7 @@ pub(super) fn clamp(cx: &mut Lower, op: OpId) -> Lowered {
         return Ok(cx.formula([low, x, high], |[low, x, high]| (x | low) & high).into());
     }
     let scalar = |value: ValueId| {
-        let one = cx.sizes(value).iter().product::<i64>() == 1 && cx.rank(value) <= cx.rank(x);
+        let one = cx.count(value) == Some(1) && cx.rank(value) <= cx.rank(x);
         one && (element.is_integer() || cx.known_number(value).is_some_and(|bound| !bound.is_nan()))
     };
     if scalar(low) && scalar(high) {

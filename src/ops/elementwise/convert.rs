@@ -8,14 +8,14 @@ use crate::ops::{Lower, Lowered};
 
 pub(super) fn convert(cx: &mut Lower, op: OpId) -> Lowered {
     let x = cx.operand(op, 0)?;
-    let (to, _) = cx.result(op, 0)?;
+    let to = cx.result_type(op, 0)?.element;
     let from = cx.element(x);
     if from.is_float() && to.is_integer() {
         return Ok(truncate(cx, x, to).into());
     }
     if to.is_small_float() && from != to {
         // What is too large becomes infinity, or NaN where the type has none; ONNX would take the largest number.
-        let sizes = cx.sizes(x);
+        let sizes = cx.dims(x);
         return Ok(cx.node("Cast", &[x]).element("to", to).int("saturate", 0).out(to, &sizes).into());
     }
     Ok(cast(cx, x, to).into())

@@ -6,7 +6,7 @@ use crate::ops::{FAMILIES, Lower, Lowered};
 
 /// Lowers the body on whole tensors: each of its values gets the sizes of the operands.
 pub(super) fn map(cx: &mut Lower, op: OpId) -> Lowered {
-    let (_, sizes) = cx.result(op, 0)?;
+    let (_, sizes) = cx.result_dims(op, 0)?;
     let region = cx.module.op(op).regions.first().copied();
     let region = region.ok_or_else(|| Refusal::form("the op has no body"))?;
     let block = cx.module.entry_block(region).ok_or_else(|| Refusal::form("an empty body"))?;

@@ -5,6 +5,7 @@ mod bits;
 mod compare;
 mod convert;
 mod map;
+mod narrow;
 mod power;
 mod reinterpret;
 mod rounding;
@@ -14,6 +15,7 @@ pub(super) use arithmetic::{add, divide, maximum, minimum, multiply, remainder, 
 pub(super) use bits::{Right, bitwise_and, bitwise_or, bitwise_xor, multiply_high, shift_left, shift_right};
 pub(super) use compare::{Infinity, compare, is_infinite, select};
 pub(super) use convert::truncate;
+pub use narrow::{FORMAT, ROUND};
 pub(super) use power::power;
 pub(super) use reinterpret::next_after;
 pub(super) use transcendental::{atan2, expm1, log1p, tan};
@@ -31,6 +33,7 @@ const FLOAT_BOOL: Elements = Elements::FLOAT.or(Elements::BOOL);
 const CONVERTED: Elements = Elements::PLAIN.or(Elements::FLOAT8).or(Elements::NIBBLE);
 
 pub(super) const ROWS: &[Row] = &[
+    row(ROUND, Elements::FLOAT, narrow::round),
     noted("stablehlo.abs", Elements::NUMERIC, |cx, op| unary(cx, op, arithmetic::abs), "unsigned is its own"),
     noted("stablehlo.add", PLAIN_OR_NIBBLE, |cx, op| binary(cx, op, add), "bool: Or"),
     row("stablehlo.and", BITS.or(Elements::NIBBLE), |cx, op| binary(cx, op, bitwise_and)),
@@ -42,7 +45,7 @@ pub(super) const ROWS: &[Row] = &[
     ),
     noted(
         "stablehlo.bitcast_convert",
-        Elements::NUMERIC,
+        Elements::PLAIN,
         reinterpret::bitcast_convert,
         "BitCast for one width, shifts between widths",
     ),
@@ -202,13 +205,13 @@ pub(super) fn simple(cx: &mut Lower, op: OpId, name: &'static str) -> Lowered {
     Ok(cx.elementwise(name, &[operand]).into())
 }
 
-/// A formula of one operand.
 /// The imaginary part of real numbers. It broadcasts to their sizes.
 fn zero(cx: &mut Lower, op: OpId) -> Lowered {
     let element = cx.result_type(op, 0)?.element;
     Ok(cx.scalar(element, 0.0).into())
 }
 
+/// A formula of one operand.
 pub(super) fn unary(cx: &mut Lower, op: OpId, formula: impl for<'f> FnOnce(Term<'f>) -> Term<'f>) -> Lowered {
     let operand = cx.operand(op, 0)?;
     Ok(cx.formula([operand], |[x]| formula(x)).into())

@@ -9,7 +9,7 @@ use crate::ops::{Lower, Refusal};
 /// # Errors
 /// What the frame refuses of a loop.
 pub(in crate::ops) fn power(cx: &mut Lower, base: ValueId, exponent: ValueId) -> Result<ValueId, Refusal> {
-    let keeps_shape = cx.broadcast_sizes(&[base, exponent]) == cx.sizes(base);
+    let keeps_shape = cx.broadcast_dims(&[base, exponent]) == cx.dims(base);
     let known = cx.known_number(exponent).filter(|_| keeps_shape);
     if cx.element(base).is_integer() {
         return match known {
@@ -55,7 +55,7 @@ fn constant_power(x: Term, mut exponent: u32) -> Term {
 /// only ones whose bits it reads.
 fn integer_power(cx: &mut Lower, base: ValueId, exponent: ValueId) -> Result<ValueId, Refusal> {
     let element = cx.element(base);
-    let sizes = cx.broadcast_sizes(&[base, exponent]);
+    let sizes = cx.broadcast_dims(&[base, exponent]).to_vec();
     let bits = i64::from(element.bits()) - i64::from(element.is_signed());
     let one = cx.integer(element, 1);
     let start = cx.broadcast_to(one, &sizes);
@@ -67,9 +67,9 @@ fn integer_power(cx: &mut Lower, base: ValueId, exponent: ValueId) -> Result<Val
         (Element::Bool, Vec::new()),
         (element, sizes.clone()),
         (element, sizes.clone()),
-        (element, cx.sizes(exponent)),
+        (element, cx.dims(exponent).to_vec()),
     ];
-    let results: Vec<(Element, Vec<i64>)> = arguments[2..].to_vec();
+    let results = arguments[2..].to_vec();
     let body = cx.graph(&arguments, |cx, values| {
         let (condition, product, square, exponent) = (values[1], values[2], values[3], values[4]);
         let next = cx.formula([product, square, exponent], |[product, square, exponent]| {

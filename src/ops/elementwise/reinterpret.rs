@@ -2,7 +2,7 @@
 
 use super::bits::unsigned;
 use super::{Refusal, Term};
-use crate::ir::{Element, OpId, ValueId};
+use crate::ir::{Dim, Element, OpId, ValueId};
 use crate::ops::formula::cast;
 use crate::ops::{Lower, Lowered};
 
@@ -52,24 +52,32 @@ fn steps(x: Term<'_>, integer: Element, wide: Element, lowest: i64) -> Term<'_> 
 
 /// The same bits as another element type; between widths the last dimension holds the parts, the lowest first.
 pub(super) fn bitcast_convert(cx: &mut Lower, op: OpId) -> Lowered {
-    let (to, sizes) = cx.result(op, 0)?;
+    let (to, sizes) = cx.result_dims(op, 0)?;
     let from = cx.operand_type(op, 0)?.element;
     if from.bits() == to.bits() {
         let x = cx.operand(op, 0)?;
+        if from == to {
+            return Ok(x.into());
+        }
         if let Some(float) = unit_interval(cx, x, to) {
             return Ok(float.into());
         }
         return Ok(cx.formula([x], |[x]| same_width(x, to)).into());
     }
     let x = cx.full(op, 0)?;
+    match (from, to) {
+        (Element::Bool, _) => return joined(cx, op, x, to),
+        (_, Element::Bool) => return split(cx, op, x),
+        _ => {}
+    }
     let (narrow, wide) = (unsigned_of(from.bits().min(to.bits())), unsigned_of(from.bits().max(to.bits())));
     let parts = i64::from(wide.bits() / narrow.bits());
     let shifts: Vec<i64> = (0..parts).map(|part| part * i64::from(narrow.bits())).collect();
     // 16 bits have no kernel for shifts.
     let word = if wide == Element::U16 { Element::U32 } else { wide };
     if from.bits() > to.bits() {
-        let mut single = cx.operand_sizes(op, 0)?;
-        single.push(1);
+        let mut single = cx.operand_dims(op, 0)?;
+        single.push(Dim::Known(1));
         let bits = cx.formula([x], |[x]| same_width(x, wide).cast(word));
         let bits = cx.reshape(bits, &single);
         let shifts = cx.integers(word, &[parts], &shifts);
@@ -78,7 +86,7 @@ pub(super) fn bitcast_convert(cx: &mut Lower, op: OpId) -> Lowered {
         return Ok(cx.broadcast_to(split, &sizes).into());
     }
     let bits = cx.formula([x], |[x]| same_width(x, narrow).cast(word));
-    let operand_sizes = cx.operand_sizes(op, 0)?;
+    let operand_sizes = cx.operand_dims(op, 0)?;
     let Some((_, outer)) = operand_sizes.split_last() else {
         return Err(Refusal::form("the operand has no dimension that could hold the parts"));
     };
@@ -88,7 +96,7 @@ pub(super) fn bitcast_convert(cx: &mut Lower, op: OpId) -> Lowered {
         let mut starts = vec![0; outer.len()];
         let mut limits = outer.to_vec();
         starts.push(part);
-        limits.push(part + 1);
+        limits.push(Dim::Known(part + 1));
         let column = cx.slice(bits, &starts, &limits, &vec![1; limits.len()]);
         let column = cx.reshape(column, outer);
         let column = cx.formula([column], |[x]| if shift == 0 { x } else { x.shift_left(shift) });
@@ -96,6 +104,49 @@ pub(super) fn bitcast_convert(cx: &mut Lower, op: OpId) -> Lowered {
     }
     let whole = whole.ok_or_else(|| Refusal::form("the operand has no parts"))?;
     Ok(cx.formula([whole], |[x]| same_width(x.cast(wide), to)).into())
+}
+
+/// The number whose bits the last dimension of an `i1` tensor holds, the lowest first. Each is put in its place, and
+/// halves are joined: ONNX Runtime sums integers of 64 bits as floats.
+fn joined(cx: &mut Lower, op: OpId, x: ValueId, to: Element) -> Lowered {
+    let sizes = cx.operand_sizes(op, 0)?;
+    let Some((&count, outer)) = sizes.split_last() else {
+        return Err(Refusal::form("the operand has no dimension that could hold the bits"));
+    };
+    let wide = unsigned_of(to.bits());
+    let word = if wide == Element::U16 { Element::U32 } else { wide };
+    let places = cx.integers(word, &[count], &(0..count).collect::<Vec<_>>());
+    let mut bits = cx.formula([x, places], |[x, places]| x.cast(word).shift_left(places));
+    let (mut half, steps) = (count / 2, vec![1; sizes.len()]);
+    while half > 0 {
+        let part = |first: i64| {
+            let (mut starts, mut limits) = (vec![0; outer.len()], outer.to_vec());
+            starts.push(first);
+            limits.push(first + half);
+            (starts, limits)
+        };
+        let ((low, middle), (high, end)) = (part(0), part(half));
+        let (lower, upper) = (cx.slice(bits, &low, &middle, &steps), cx.slice(bits, &high, &end, &steps));
+        bits = cx.elementwise("BitwiseOr", &[lower, upper]);
+        half /= 2;
+    }
+    let whole = cx.reshape(bits, outer);
+    Ok(cx.formula([whole], |[x]| same_width(x.cast(wide), to)).into())
+}
+
+/// The bits of a number in a last dimension of their own, the lowest first.
+fn split(cx: &mut Lower, op: OpId, x: ValueId) -> Lowered {
+    let (_, sizes) = cx.result(op, 0)?;
+    let wide = unsigned_of(cx.element(x).bits());
+    let word = if wide == Element::U16 { Element::U32 } else { wide };
+    let mut single = cx.sizes(x);
+    single.push(1);
+    let bits = cx.formula([x], |[x]| same_width(x, wide).cast(word));
+    let bits = cx.reshape(bits, &single);
+    let count = i64::from(wide.bits());
+    let shifts = cx.integers(word, &[count], &(0..count).collect::<Vec<_>>());
+    let split = cx.formula([bits, shifts], |[bits, shifts]| (bits.shift_right(shifts) & 1i64).equal(1i64));
+    Ok(cx.broadcast_to(split, &sizes).into())
 }
 
 fn unsigned_of(bits: u32) -> Element {
@@ -133,8 +184,7 @@ fn unit_interval(cx: &mut Lower, value: ValueId, to: Element) -> Option<ValueId>
     if !(right && is(bits_of_one, one) && is(amount, shift)) {
         return None;
     }
-    let sizes = cx.broadcast_sizes(&[value, fraction]);
-    if sizes != cx.sizes(fraction) {
+    if cx.broadcast_dims(&[value, fraction]) != cx.dims(fraction) {
         return None;
     }
     let bits = i32::try_from(i64::from(to.bits()) - shift).ok()?;

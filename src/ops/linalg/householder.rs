@@ -1,92 +1,147 @@
-//! QR factors by Householder reflections, with LAPACK's signs: `H = I - tau * v * v^T`, where `v` is 1 at the diagonal
-//! and the diagonal of `R` has the opposite sign of the element that it takes the place of.
+//! QR factors by Householder reflections, with LAPACK's signs: `H = I - tau * v * v^H`, where `v` is 1 at the diagonal
+//! and the diagonal of `R` is real, with the opposite sign of the real part of the element that it takes the place of.
 
-use super::matrix::Round;
-use crate::ir::ValueId;
+use super::matrix::{Matrix, Round};
 use crate::ops::{Lower, Refusal};
+
+/// What makes the elements of a column zero below one of them, as LAPACK's `larfg`.
+pub(super) struct Reflection {
+    /// What takes the element's place, a real number.
+    pub beta: Matrix,
+    /// The factor, 0 where there is nothing to do.
+    pub tau: Matrix,
+    /// What the elements below are divided by to be those of the vector.
+    pub scale: Matrix,
+}
+
+/// Of the element, and the sum of the squares below it.
+pub(super) fn reflection(cx: &mut Lower, alpha: Matrix, below: Matrix) -> Reflection {
+    // LAPACK leaves a column alone that is zero below the diagonal, unless the element has an imaginary part.
+    let nothing = cx.numbers([alpha, below], |[alpha, below]| {
+        let zero = below.equal(0.0);
+        if alpha.is_complex() { zero & alpha.im().equal(0.0) } else { zero }
+    });
+    let beta = cx.numbers([alpha, below, nothing], |[alpha, below, nothing]| {
+        let norm = (alpha.square() + below).sqrt();
+        nothing.select(alpha.re(), alpha.less(0.0).select(norm, -norm))
+    });
+    let tau = cx
+        .numbers([alpha, beta, nothing], |[alpha, beta, nothing]| nothing.select(0.0, (beta - alpha) / beta));
+    let scale =
+        cx.numbers([alpha, beta, nothing], |[alpha, beta, nothing]| nothing.select(1.0, alpha - beta));
+    Reflection { beta, tau, scale }
+}
+
+/// The factors `[batch, count]`, of those that rounds left.
+pub(super) fn factors_of(cx: &mut Lower, left: Matrix) -> Matrix {
+    let sizes = left.sizes(cx);
+    left.map(cx, |cx, part| {
+        let part = cx.reshape(part, &sizes[..2]);
+        cx.transpose(part, &[1, 0])
+    })
+}
+
+/// Makes column `number` zero below the diagonal, where the vector is put, and gives the factor.
+fn eliminate(cx: &mut Lower, a: Matrix, number: Matrix) -> (Matrix, Matrix) {
+    let sizes = a.sizes(cx);
+    let (rows, columns) = (cx.row_numbers(sizes[1]), cx.column_numbers(sizes[2]));
+    let column = cx.pick(a, number, 2);
+    let alpha = cx.pick(column, number, 1);
+    let squares = cx.numbers([rows, number, column], |[rows, number, column]| {
+        rows.greater(number).select(column.square(), 0.0)
+    });
+    let below = cx.sum_along(squares, 1);
+    let Reflection { beta, tau, scale } = reflection(cx, alpha, below);
+    let vector = cx.numbers([rows, number, column, scale], |[rows, number, column, scale]| {
+        let one = rows.equal(number).select(column.beside(1.0), 0.0);
+        rows.greater(number).select(column / scale, one)
+    });
+    let adjoint = cx.adjoint(vector);
+    let along = cx.matrix_product(adjoint, a);
+    let reflected =
+        cx.numbers([columns, number, tau, vector, along, a], |[columns, number, tau, vector, along, a]| {
+            a - vector * (columns.greater(number).select(along, 0.0) * tau.conj())
+        });
+    let stored = cx.numbers([rows, number, column, vector, beta], |[rows, number, column, vector, beta]| {
+        let above = rows.equal(number).select(beta, column);
+        rows.greater(number).select(vector, above)
+    });
+    let a = cx.numbers([columns, number, stored, reflected], |[columns, number, stored, reflected]| {
+        columns.equal(number).select(stored, reflected)
+    });
+    (a, tau)
+}
 
 /// What `geqrf` gives of matrices `[batch, m, n]`: `R` with the vectors below its diagonal, and the factors `tau`,
 /// `[batch, min(m, n)]`.
-pub(super) fn factor(cx: &mut Lower, a: ValueId) -> Result<(ValueId, ValueId), Refusal> {
-    let sizes = cx.sizes(a);
-    let (batch, m, n) = (sizes[0], sizes[1], sizes[2]);
-    let (rows, columns) = (cx.row_numbers(m), cx.column_numbers(n));
-    let results = cx.rounds(m.min(n), &[a], |cx, number, state| {
-        let a = state[0];
-        let column = cx.pick(a, number, 2);
-        let alpha = cx.pick(column, number, 1);
-        let squares = cx.formula([rows, number, column], |[rows, number, column]| {
-            rows.greater(number).select(column * column, 0.0)
-        });
-        let below = cx.sum_along(squares, 1);
-        let beta = cx.formula([alpha, below], |[alpha, below]| {
-            let norm = (alpha * alpha + below).sqrt();
-            // LAPACK leaves a column alone that is zero below the diagonal.
-            below.equal(0.0).select(alpha, alpha.less(0.0).select(norm, -norm))
-        });
-        let tau = cx.formula([alpha, beta, below], |[alpha, beta, below]| {
-            below.equal(0.0).select(0.0, (beta - alpha) / beta)
-        });
-        let vector = cx.formula(
-            [rows, number, column, alpha, beta, below],
-            |[rows, number, column, alpha, beta, below]| {
-                let scale = below.equal(0.0).select(1.0, alpha - beta);
-                let one = rows.equal(number).select(column.beside(1.0), 0.0);
-                rows.greater(number).select(column / scale, one)
-            },
-        );
-        let transposed = cx.transposed(vector);
-        let along = cx.matrix_product(transposed, a);
-        let reflected = cx.formula(
-            [columns, number, tau, vector, along, a],
-            |[columns, number, tau, vector, along, a]| {
-                a - vector * (columns.greater(number).select(along, 0.0) * tau)
-            },
-        );
-        let stored =
-            cx.formula([rows, number, column, vector, beta], |[rows, number, column, vector, beta]| {
-                let above = rows.equal(number).select(beta, column);
-                rows.greater(number).select(vector, above)
-            });
-        let a = cx.formula([columns, number, stored, reflected], |[columns, number, stored, reflected]| {
-            columns.equal(number).select(stored, reflected)
-        });
+pub(super) fn factor(cx: &mut Lower, a: Matrix) -> Result<(Matrix, Matrix), Refusal> {
+    let sizes = a.sizes(cx);
+    let results = cx.rounds(sizes[1].min(sizes[2]), &[a], |cx, number, state| {
+        let (a, tau) = eliminate(cx, state[0], number);
         Ok(Round { state: vec![a], left: vec![tau] })
     })?;
-    let tau = cx.reshape(results[1], &[m.min(n), batch]);
-    let tau = cx.transpose(tau, &[1, 0]);
+    let tau = factors_of(cx, results[1]);
     Ok((results[0], tau))
 }
 
-/// `Q * C` or `Q^T * C` for the product `Q` of the reflections that `geqrf` left in `vectors` and `tau`,
+/// What `geqp3` gives: as [`factor`], of the matrices with their columns in an order of their own, in which each is the
+/// longest of the rest, and the numbers that the columns had, from 1, `[batch, 1, n]`.
+pub(super) fn factor_with_pivots(cx: &mut Lower, a: Matrix) -> Result<(Matrix, Matrix, Matrix), Refusal> {
+    let sizes = a.sizes(cx);
+    let (batch, m, n) = (sizes[0], sizes[1], sizes[2]);
+    let (rows, columns) = (cx.row_numbers(m), cx.column_numbers(n));
+    let order = cx.numbers([columns], |[columns]| columns + 1i64);
+    let order = order.map(cx, |cx, order| cx.broadcast_to(order, &[batch, 1, n]));
+    let results = cx.rounds(m.min(n), &[a, order], |cx, number, state| {
+        let squares = cx
+            .numbers([rows, number, state[0]], |[rows, number, a]| rows.less(number).select(0.0, a.square()));
+        let squares = cx.sum_along(squares, 1);
+        let candidates = cx.numbers([columns, number, squares], |[columns, number, squares]| {
+            columns.less(number).select(-1.0, squares)
+        });
+        let place = cx.place_of_largest(candidates, 2);
+        // Among candidates that are all NaN none is the largest, and a column before would be a wrong one.
+        let exchange = cx.numbers([columns, place, number], |[columns, place, number]| {
+            let place = place.less(number).select(number, place);
+            columns.equal(place).select(number, columns.equal(number).select(place, columns))
+        });
+        let (a, order) = (cx.reordered(state[0], exchange, 2), cx.reordered(state[1], exchange, 2));
+        let (a, tau) = eliminate(cx, a, number);
+        Ok(Round { state: vec![a, order], left: vec![tau] })
+    })?;
+    let tau = factors_of(cx, results[2]);
+    Ok((results[0], results[1], tau))
+}
+
+/// `Q * C` or `Q^H * C` for the product `Q` of the reflections that `geqrf` left in `vectors` and `tau`,
 /// `[batch, m, k]` or more columns, and `[batch, k]`.
 pub(super) fn apply(
     cx: &mut Lower,
-    vectors: ValueId,
-    tau: ValueId,
-    c: ValueId,
-    transpose: bool,
-) -> Result<ValueId, Refusal> {
-    let (batch, m) = (cx.sizes(vectors)[0], cx.sizes(vectors)[1]);
-    let count = cx.sizes(tau)[1];
+    vectors: Matrix,
+    tau: Matrix,
+    c: Matrix,
+    adjoint: bool,
+) -> Result<Matrix, Refusal> {
+    let sizes = vectors.sizes(cx);
+    let (batch, m, count) = (sizes[0], sizes[1], tau.sizes(cx)[1]);
     if count == 0 {
         return Ok(c);
     }
     let rows = cx.row_numbers(m);
-    let tau = cx.reshape(tau, &[batch, 1, count]);
+    let tau = tau.map(cx, |cx, part| cx.reshape(part, &[batch, 1, count]));
     let results = cx.rounds(count, &[c], |cx, number, state| {
         // The first reflection of the product is the last that is applied.
-        let number = if transpose { number } else { cx.formula([number], |[number]| -number + (count - 1)) };
+        let number = if adjoint { number } else { cx.numbers([number], |[number]| -number + (count - 1)) };
         let column = cx.pick(vectors, number, 2);
-        let vector = cx.formula([rows, number, column], |[rows, number, column]| {
+        let vector = cx.numbers([rows, number, column], |[rows, number, column]| {
             let one = rows.equal(number).select(column.beside(1.0), 0.0);
             rows.greater(number).select(column, one)
         });
         let factor = cx.pick(tau, number, 2);
-        let transposed = cx.transposed(vector);
-        let along = cx.matrix_product(transposed, state[0]);
-        let c = cx.formula([state[0], vector, along, factor], |[c, vector, along, factor]| {
-            c - vector * (along * factor)
+        let conjugate = cx.adjoint(vector);
+        let along = cx.matrix_product(conjugate, state[0]);
+        let c = cx.numbers([state[0], vector, along, factor], |[c, vector, along, factor]| {
+            c - vector * (along * if adjoint { factor.conj() } else { factor })
         });
         Ok(Round { state: vec![c], left: Vec::new() })
     })?;
@@ -94,14 +149,10 @@ pub(super) fn apply(
 }
 
 /// The first `columns` columns of the product of the reflections.
-pub(super) fn product(
-    cx: &mut Lower,
-    vectors: ValueId,
-    tau: ValueId,
-    columns: i64,
-) -> Result<ValueId, Refusal> {
-    let (element, sizes) = (cx.element(vectors), cx.sizes(vectors));
+pub(super) fn product(cx: &mut Lower, vectors: Matrix, tau: Matrix, columns: i64) -> Result<Matrix, Refusal> {
+    let (element, sizes) = (vectors.element(cx), vectors.sizes(cx));
     let identity = cx.identity_matrix(element, sizes[1], columns);
-    let identity = cx.broadcast_to(identity, &[sizes[0], sizes[1], columns]);
+    let identity = identity.map(cx, |cx, part| cx.broadcast_to(part, &[sizes[0], sizes[1], columns]));
+    let identity = if vectors.is_complex() { cx.complexified(identity) } else { identity };
     apply(cx, vectors, tau, identity, false)
 }

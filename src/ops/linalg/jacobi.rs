@@ -1,4 +1,4 @@
-//! Eigenvalues of symmetric matrices and singular values, by Jacobi's rotations.
+//! Eigenvalues of symmetric and Hermitian matrices and singular values, by Jacobi's rotations.
 //!
 //! A rotation of two rows and columns makes the element at their crossing zero. In each round all columns are paired
 //! and rotated at once: those of the first half with those of the second. Then they change places as in a
@@ -9,7 +9,7 @@
 //! not unique, are not.
 
 use super::householder;
-use super::matrix::Round;
+use super::matrix::{Matrix, Round};
 use crate::ir::{Element, SCALAR, ValueId};
 use crate::ops::{Lower, Refusal};
 
@@ -29,7 +29,7 @@ struct Pairing {
     /// decides must be the same for both, to the bit.
     first: Vec<i64>,
     /// 1 for the columns of the first half, -1 for the others: the sign of rotations by 45 degrees.
-    side: ValueId,
+    side: Matrix,
 }
 
 impl Pairing {
@@ -48,124 +48,128 @@ impl Pairing {
         let first = own.iter().map(|&column| place_of(column % half)).collect();
         let sides: Vec<i64> = own.iter().map(|&place| if place < half { 1 } else { -1 }).collect();
         let sides = cx.integers(Element::I64, &[1, 1, n], &sides);
-        let side = cx.cast(sides, Element::F64);
+        let side = cx.cast(sides, Element::F64).into();
         Self { own, other, first, side }
     }
 
     /// The cosines and sines with which the pairs are rotated: `own * cos - other * sin` is the new column. They are
-    /// made from the diagonal elements of the pair and the one at their crossing.
-    fn rotation(
-        &self,
-        cx: &mut Lower,
-        own: ValueId,
-        other: ValueId,
-        crossing: ValueId,
-    ) -> (ValueId, ValueId) {
-        let tangent = cx.formula([own, other, crossing, self.side], |[own, other, crossing, side]| {
+    /// made from the diagonal elements of the pair and the one at their crossing. Where it is complex, the other
+    /// column is given the phase first that makes it real.
+    fn rotation(&self, cx: &mut Lower, own: Matrix, other: Matrix, crossing: Matrix) -> (Matrix, Matrix) {
+        let length = if crossing.is_complex() {
+            cx.numbers([crossing], |[crossing]| crossing.magnitude())
+        } else {
+            crossing
+        };
+        let tangent = cx.numbers([own, other, length, self.side], |[own, other, crossing, side]| {
+            let (own, other) = (own.re(), other.re());
             let nothing = crossing.equal(0.0);
             let ratio = (other - own) / (nothing.select(1.0, crossing) * 2.0);
             let sign = ratio.greater(0.0).select(1.0, ratio.less(0.0).select(-1.0, side));
             nothing.select(0.0, sign / (ratio.abs() + (ratio * ratio + 1.0).sqrt()))
         });
-        let cosine = cx.formula([tangent], |[tangent]| 1.0 / (tangent * tangent + 1.0).sqrt());
-        let sine = cx.elementwise("Mul", &[tangent, cosine]);
+        let cosine = cx.numbers([tangent], |[tangent]| 1.0 / (tangent * tangent + 1.0).sqrt());
+        let sine = cx.numbers([tangent, cosine], |[tangent, cosine]| tangent * cosine);
+        if !crossing.is_complex() {
+            return (cosine, sine);
+        }
+        let sine = cx.numbers([sine, crossing, length], |[sine, crossing, length]| {
+            crossing.conj() / length.equal(0.0).select(1.0, length) * sine
+        });
         (cosine, sine)
     }
 
+    /// What each pair has at its crossing, which has been taken at `own` and `other`: the same for both, or for the
+    /// second one the conjugate.
+    fn shared(&self, cx: &mut Lower, crossing: Matrix) -> Matrix {
+        let crossing = cx.arrange(crossing, &self.first, 2);
+        let Some(im) = crossing.im else { return crossing };
+        let im = cx.numbers([im.into(), self.side], |[im, side]| im * side);
+        Matrix { re: crossing.re, im: Some(im.re) }
+    }
+
     /// The columns after the round.
-    fn columns(&self, cx: &mut Lower, value: ValueId, (cosine, sine): (ValueId, ValueId)) -> ValueId {
+    fn columns(&self, cx: &mut Lower, value: Matrix, (cosine, sine): (Matrix, Matrix)) -> Matrix {
         let own = cx.arrange(value, &self.own, 2);
         let other = cx.arrange(value, &self.other, 2);
-        cx.formula([own, other, cosine, sine], |[own, other, cosine, sine]| own * cosine - other * sine)
+        cx.numbers([own, other, cosine, sine], |[own, other, cosine, sine]| own * cosine - other * sine)
     }
 }
 
 /// The matrix with as many columns, and rows where it is `square`, as are even.
-fn even(cx: &mut Lower, value: ValueId, square: bool) -> ValueId {
-    let odd = cx.sizes(value)[2] % 2;
+fn even(cx: &mut Lower, value: Matrix, square: bool) -> Matrix {
+    let odd = value.sizes(cx)[2] % 2;
     let zero = cx.scalar(Element::F64, 0.0);
-    cx.pad(value, &[0; 3], &[0, if square { odd } else { 0 }, odd], zero)
+    value.map(cx, |cx, part| cx.pad(part, &[0; 3], &[0, if square { odd } else { 0 }, odd], zero))
 }
 
 /// The values divided by the largest, so that squares do not overflow, and the largest, `[batch, 1, 1]`.
-fn scaled(cx: &mut Lower, value: ValueId) -> (ValueId, ValueId) {
-    let magnitudes = cx.elementwise("Abs", &[value]);
+pub(super) fn scaled(cx: &mut Lower, value: Matrix) -> (Matrix, Matrix) {
+    let magnitudes = cx.numbers([value], |[value]| value.size());
     let largest = cx.reduce_along("ReduceMax", magnitudes, &[1, 2]);
     // ONNX Runtime's ReduceMax may pass over NaN; the sum does not.
     let sum = cx.reduce_along("ReduceSum", magnitudes, &[1, 2]);
-    let largest = cx.formula([largest, sum], |[largest, sum]| {
+    let largest = cx.numbers([largest, sum], |[largest, sum]| {
         let none = largest.equal(0.0).select(1.0, largest);
         sum.is_nan().select(sum, none)
     });
-    (cx.elementwise("Div", &[value, largest]), largest)
+    (cx.numbers([value, largest], |[value, largest]| value / largest), largest)
 }
 
 /// Whether some value, all of whose dimensions are 1 but the batch, is above a limit.
-fn any_above(cx: &mut Lower, value: ValueId, limit: f64) -> ValueId {
-    let above = cx.formula([value], |[value]| value.greater(limit).cast(Element::F64));
+pub(super) fn any_above(cx: &mut Lower, value: Matrix, limit: f64) -> ValueId {
+    let above = cx.numbers([value], |[value]| value.greater(limit).cast(Element::F64));
     let most = cx.reduce_along("ReduceMax", above, &[0, 1, 2]);
-    let most = cx.reshape(most, SCALAR);
-    cx.formula([most], |[most]| most.greater(0.0))
+    let most = cx.reshape(most.re, SCALAR).into();
+    cx.numbers([most], |[most]| most.greater(0.0)).re
 }
 
 /// Repeats sweeps as long as the last value of the state, a measure for each matrix, is above the limit.
 fn sweeps(
     cx: &mut Lower,
-    state: &[ValueId],
+    state: &[Matrix],
     limit: f64,
-    sweep: impl FnOnce(&mut Lower, &[ValueId]) -> Result<Vec<ValueId>, Refusal>,
-) -> Result<Vec<ValueId>, Refusal> {
-    let types: Vec<_> = state.iter().map(|&value| (cx.element(value), cx.sizes(value))).collect();
-    let mut arguments = vec![(Element::I64, Vec::new()), (Element::Bool, Vec::new())];
-    arguments.extend(types.iter().cloned());
+    sweep: impl FnOnce(&mut Lower, &[Matrix]) -> Result<Vec<Matrix>, Refusal>,
+) -> Result<Vec<Matrix>, Refusal> {
     let first = any_above(cx, state[state.len() - 1], limit);
-    let body = cx.graph(&arguments, |cx, values| {
-        let next = sweep(cx, &values[2..])?;
+    cx.repeat(SWEEPS, first, state, |cx, _, _, state| {
+        let next = sweep(cx, state)?;
         let again = any_above(cx, next[next.len() - 1], limit);
-        Ok([vec![again], next].concat())
-    })?;
-    let mut operands = vec![cx.integer(Element::I64, SWEEPS), first];
-    operands.extend(state);
-    Ok(cx.node("Loop", &operands).region(body).outs(&types))
+        Ok((again, Round { state: next, left: Vec::new() }))
+    })
 }
 
 /// Sorts values, `[batch, 1, n]`, and gives their places.
-fn sorted(cx: &mut Lower, values: ValueId, largest: bool) -> (ValueId, ValueId) {
-    let sizes = cx.sizes(values);
+fn sorted(cx: &mut Lower, values: Matrix, largest: bool) -> (Matrix, Matrix) {
+    let sizes = values.sizes(cx);
     let count = cx.int64s(&[sizes[2]]);
-    let node = cx.node("TopK", &[values, count]).int("axis", 2).int("largest", i64::from(largest));
+    let node = cx.node("TopK", &[values.re, count]).int("axis", 2).int("largest", i64::from(largest));
     let outs = node.outs(&[(Element::F64, sizes.clone()), (Element::I64, sizes)]);
-    (outs[0], outs[1])
-}
-
-/// The columns in this order, `[batch, 1, n]`.
-fn reordered(cx: &mut Lower, value: ValueId, order: ValueId) -> ValueId {
-    let sizes = cx.sizes(value);
-    let order = cx.broadcast_to(order, &sizes);
-    cx.node("GatherElements", &[value, order]).int("axis", 2).out(Element::F64, &sizes)
+    (outs[0].into(), outs[1].into())
 }
 
 /// 1 for each matrix, `[batch, 1, 1]`, that gave a value that is no number, as LAPACK says that it did not converge.
-pub(super) fn failed(cx: &mut Lower, values: ValueId) -> ValueId {
+pub(super) fn failed(cx: &mut Lower, values: Matrix) -> Matrix {
     // A number times zero is zero, which infinity and NaN are not.
-    let zeros = cx.formula([values], |[values]| values * 0.0);
+    let zeros = cx.numbers([values], |[values]| values * 0.0);
     let sum = cx.sum_along(zeros, 2);
-    cx.formula([sum], |[sum]| sum.equal(0.0).select(sum.beside(0.0), 1.0).cast(Element::I64))
+    cx.numbers([sum], |[sum]| sum.equal(0.0).select(sum.beside(0.0), 1.0).cast(Element::I64))
 }
 
-/// The eigenvalues, ascending, `[batch, 1, n]`, and the eigenvectors of symmetric matrices of `f64`, given in full.
+/// The eigenvalues, ascending, `[batch, 1, n]`, and the eigenvectors of symmetric or Hermitian matrices of `f64`, given in full.
 /// `precision` is the size of the elements beside the diagonal, relative to the matrix, that is small enough.
-pub(super) fn eigen(cx: &mut Lower, a: ValueId, precision: f64) -> Result<(ValueId, ValueId), Refusal> {
-    let own_sizes = cx.sizes(a);
+pub(super) fn eigen(cx: &mut Lower, a: Matrix, precision: f64) -> Result<(Matrix, Matrix), Refusal> {
+    let own_sizes = a.sizes(cx);
     let (a, scale) = scaled(cx, a);
     let a = even(cx, a, true);
-    let sizes = cx.sizes(a);
+    let sizes = a.sizes(cx);
     let (batch, n) = (sizes[0], sizes[2]);
     let pairing = Pairing::of(cx, n);
     let identity = cx.identity_matrix(Element::F64, n, n);
-    let vectors = cx.broadcast_to(identity, &sizes);
-    let beside = |cx: &mut Lower, a: ValueId| {
-        let squares = cx.formula([identity, a], |[identity, a]| identity.equal(1.0).select(0.0, a * a));
+    let vectors = cx.broadcast_to(identity.re, &sizes).into();
+    let vectors = if a.is_complex() { cx.complexified(vectors) } else { vectors };
+    let beside = |cx: &mut Lower, a: Matrix| {
+        let squares = cx.numbers([identity, a], |[identity, a]| identity.equal(1.0).select(0.0, a.square()));
         cx.reduce_along("ReduceSum", squares, &[1, 2])
     };
     let measure = beside(cx, a);
@@ -175,110 +179,107 @@ pub(super) fn eigen(cx: &mut Lower, a: ValueId, precision: f64) -> Result<(Value
     let limit = (precision * n as f64).powi(2);
     let results = sweeps(cx, &[a, vectors, measure], limit, |cx, state| {
         let rotated = cx.rounds(n - 1, &state[..2], |cx, _, state| {
-            let flat = cx.reshape(state[0], &[batch, 1, n * n]);
+            let flat = state[0].map(cx, |cx, part| cx.reshape(part, &[batch, 1, n * n]));
             let own = cx.arrange(flat, &at(&pairing.own, &pairing.own), 2);
             let other = cx.arrange(flat, &at(&pairing.other, &pairing.other), 2);
             let crossing = cx.arrange(flat, &at(&pairing.own, &pairing.other), 2);
-            let crossing = cx.arrange(crossing, &pairing.first, 2);
+            let crossing = pairing.shared(cx, crossing);
             let rotation = pairing.rotation(cx, own, other, crossing);
             let columns = pairing.columns(cx, state[0], rotation);
-            let rows = cx.transposed(columns);
+            let rows = cx.adjoint(columns);
             let a = pairing.columns(cx, rows, rotation);
             let vectors = pairing.columns(cx, state[1], rotation);
             Ok(Round { state: vec![a, vectors], left: Vec::new() })
         })?;
         // Roundings take the symmetry away, which the rotations rely on.
-        let mirrored = cx.transposed(rotated[0]);
-        let a = cx.formula([rotated[0], mirrored], |[a, mirrored]| (a + mirrored) * 0.5);
+        let mirrored = cx.adjoint(rotated[0]);
+        let a = cx.numbers([rotated[0], mirrored], |[a, mirrored]| (a + mirrored) * 0.5);
         let measure = beside(cx, a);
         Ok(vec![a, rotated[1], measure])
     })?;
     let n = own_sizes[2];
-    let diagonal = cx.formula([identity, results[0]], |[identity, a]| identity.equal(1.0).select(a, 0.0));
+    let diagonal =
+        cx.numbers([identity, results[0]], |[identity, a]| identity.equal(1.0).select(a.re(), 0.0));
     let values = cx.sum_along(diagonal, 1);
-    let values = cx.span(values, 2, 0, n);
-    let values = cx.elementwise("Mul", &[values, scale]);
-    let vectors = cx.span(results[1], 1, 0, n);
-    let vectors = cx.span(vectors, 2, 0, n);
+    let values = cx.range_of(values, 2, 0, n);
+    let values = cx.numbers([values, scale], |[values, scale]| values * scale);
+    let vectors = cx.range_of(results[1], 1, 0, n);
+    let vectors = cx.range_of(vectors, 2, 0, n);
     let (values, order) = sorted(cx, values, false);
-    Ok((values, reordered(cx, vectors, order)))
+    Ok((values, cx.reordered(vectors, order, 2)))
 }
 
 /// What the singular value decomposition gives of matrices `[batch, m, n]` of `f64`, where `m >= n`.
 pub(super) struct Singular {
     /// `[batch, 1, n]`, descending.
-    pub values: ValueId,
+    pub values: Matrix,
     /// `[batch, m, columns]`.
-    pub left: ValueId,
+    pub left: Matrix,
     /// `[batch, n, n]`, a vector a column.
-    pub right: ValueId,
+    pub right: Matrix,
 }
 
 /// The columns of `W = A * V` become orthogonal to each other; their lengths are the singular values. A QR
 /// decomposition of the sorted `W`, whose `R` is diagonal, gives the left vectors, also those of zeros.
 /// `precision` is the cosine between columns that is small enough; `columns` is the number of left vectors.
-pub(super) fn singular(
-    cx: &mut Lower,
-    a: ValueId,
-    columns: i64,
-    precision: f64,
-) -> Result<Singular, Refusal> {
-    let n = cx.sizes(a)[2];
+pub(super) fn singular(cx: &mut Lower, a: Matrix, columns: i64, precision: f64) -> Result<Singular, Refusal> {
+    let n = a.sizes(cx)[2];
     let (a, scale) = scaled(cx, a);
     let a = even(cx, a, false);
-    let sizes = cx.sizes(a);
+    let sizes = a.sizes(cx);
     let (batch, width) = (sizes[0], sizes[2]);
     let pairing = Pairing::of(cx, width);
     let identity = cx.identity_matrix(Element::F64, width, width);
-    let vectors = cx.broadcast_to(identity, &[batch, width, width]);
+    let vectors = cx.broadcast_to(identity.re, &[batch, width, width]).into();
+    let vectors = if a.is_complex() { cx.complexified(vectors) } else { vectors };
     let first = cx.scalar(Element::F64, 2.0);
-    let first = cx.broadcast_to(first, &[batch, 1, 1]);
+    let first = cx.broadcast_to(first, &[batch, 1, 1]).into();
     let nothing = cx.scalar(Element::F64, 0.0);
-    let nothing = cx.broadcast_to(nothing, &[batch, 1, 1]);
+    let nothing = cx.broadcast_to(nothing, &[batch, 1, 1]).into();
     let results = sweeps(cx, &[a, vectors, first], precision, |cx, state| {
         cx.rounds(width - 1, &[state[0], state[1], nothing], |cx, _, state| {
             let own = cx.arrange(state[0], &pairing.own, 2);
             let other = cx.arrange(state[0], &pairing.other, 2);
-            let squares = cx.elementwise("Mul", &[state[0], state[0]]);
+            let squares = cx.numbers([state[0]], |[w]| w.square());
             let squares = cx.sum_along(squares, 1);
             let own_square = cx.arrange(squares, &pairing.own, 2);
             let other_square = cx.arrange(squares, &pairing.other, 2);
-            let products = cx.elementwise("Mul", &[own, other]);
+            let products = cx.numbers([own, other], |[own, other]| own.conj() * other);
             let crossing = cx.sum_along(products, 1);
-            let crossing = cx.arrange(crossing, &pairing.first, 2);
-            let cosines = cx.formula([own_square, other_square, crossing], |[own, other, crossing]| {
+            let crossing = pairing.shared(cx, crossing);
+            let cosines = cx.numbers([own_square, other_square, crossing], |[own, other, crossing]| {
                 let lengths = own.sqrt() * other.sqrt();
-                lengths.greater(f64::MIN_POSITIVE).select(crossing.abs() / lengths, 0.0)
+                lengths.greater(f64::MIN_POSITIVE).select(crossing.magnitude() / lengths, 0.0)
             });
             let rotation = pairing.rotation(cx, own_square, other_square, crossing);
             let (cosine, sine) = rotation;
-            let w = cx.formula([own, other, cosine, sine], |[own, other, cosine, sine]| {
+            let w = cx.numbers([own, other, cosine, sine], |[own, other, cosine, sine]| {
                 own * cosine - other * sine
             });
             let vectors = pairing.columns(cx, state[1], rotation);
             let worst = cx.reduce_along("ReduceMax", cosines, &[2]);
-            let worst = cx.elementwise("Max", &[worst, state[2]]);
+            let worst = cx.numbers([worst, state[2]], |[worst, before]| worst.max(before));
             Ok(Round { state: vec![w, vectors, worst], left: Vec::new() })
         })
     })?;
-    let w = cx.span(results[0], 2, 0, n);
-    let right = cx.span(results[1], 1, 0, n);
-    let right = cx.span(right, 2, 0, n);
-    let squares = cx.elementwise("Mul", &[w, w]);
+    let w = cx.range_of(results[0], 2, 0, n);
+    let right = cx.range_of(results[1], 1, 0, n);
+    let right = cx.range_of(right, 2, 0, n);
+    let squares = cx.numbers([w], |[w]| w.square());
     let squares = cx.sum_along(squares, 1);
-    let lengths = cx.elementwise("Sqrt", &[squares]);
+    let lengths = cx.numbers([squares], |[squares]| squares.sqrt());
     let (values, order) = sorted(cx, lengths, true);
-    let (w, right) = (reordered(cx, w, order), reordered(cx, right, order));
-    let values = cx.elementwise("Mul", &[values, scale]);
+    let (w, right) = (cx.reordered(w, order, 2), cx.reordered(right, order, 2));
+    let values = cx.numbers([values, scale], |[values, scale]| values * scale);
     let (factors, tau) = householder::factor(cx, w)?;
     let left = householder::product(cx, factors, tau, columns)?;
     // R may be negative, where Q is the negative of the left vector.
-    let upper = cx.span(factors, 1, 0, n);
+    let upper = cx.range_of(factors, 1, 0, n);
     let diagonal = cx.identity_matrix(Element::F64, n, n);
-    let diagonal = cx.formula([diagonal, upper], |[diagonal, r]| diagonal.equal(1.0).select(r, 0.0));
+    let diagonal = cx.numbers([diagonal, upper], |[diagonal, r]| diagonal.equal(1.0).select(r.re(), 0.0));
     let diagonal = cx.sum_along(diagonal, 1);
     let one = cx.scalar(Element::F64, 1.0);
-    let diagonal = cx.pad(diagonal, &[0; 3], &[0, 0, columns - n], one);
-    let left = cx.formula([diagonal, left], |[diagonal, left]| diagonal.less(0.0).select(-left, left));
+    let diagonal = diagonal.map(cx, |cx, part| cx.pad(part, &[0; 3], &[0, 0, columns - n], one));
+    let left = cx.numbers([diagonal, left], |[diagonal, left]| diagonal.less(0.0).select(-left, left));
     Ok(Singular { values, left, right })
 }

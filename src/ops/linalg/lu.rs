@@ -1,47 +1,45 @@
 //! LU factors with the pivots that LAPACK's `getrf` takes: the first of the largest in each column.
 
-use super::matrix::Round;
-use crate::ir::{Element, ValueId};
+use super::matrix::{Matrix, Round};
+use crate::ir::Element;
 use crate::ops::{Lower, Refusal};
 
 /// What `getrf` gives of matrices `[batch, m, n]`.
 pub(super) struct Factors {
     /// `L` below the diagonal, whose ones are left out, and `U` from it on.
-    pub factors: ValueId,
+    pub factors: Matrix,
     /// The row that each row was exchanged with, from 1: `i32`, `[batch, min(m, n)]`.
-    pub pivots: ValueId,
+    pub pivots: Matrix,
     /// The number of the first column, from 1, with a pivot that is zero, or 0: `[batch, 1, 1]`.
-    pub info: ValueId,
+    pub info: Matrix,
 }
 
-pub(super) fn factor(cx: &mut Lower, a: ValueId) -> Result<Factors, Refusal> {
-    let sizes = cx.sizes(a);
+pub(super) fn factor(cx: &mut Lower, a: Matrix) -> Result<Factors, Refusal> {
+    let sizes = a.sizes(cx);
     let (batch, m, n) = (sizes[0], sizes[1], sizes[2]);
     let (rows, columns) = (cx.row_numbers(m), cx.column_numbers(n));
-    let fine = cx.integer(Element::I64, 0);
-    let fine = cx.broadcast_to(fine, &[batch, 1, 1]);
+    let fine = cx.integer_each(batch, 0);
     let results = cx.rounds(m.min(n), &[a, fine], |cx, number, state| {
         let (a, info) = (state[0], state[1]);
         let column = cx.pick(a, number, 2);
-        let candidates = cx.formula([rows, number, column], |[rows, number, column]| {
-            rows.less(number).select(-1.0, column.abs())
+        let candidates = cx.numbers([rows, number, column], |[rows, number, column]| {
+            rows.less(number).select(-1.0, column.size())
         });
-        let place = cx.node("ArgMax", &[candidates]).int("axis", 1).out(Element::I64, &[batch, 1, 1]);
+        let place = cx.place_of_largest(candidates, 1);
         // Among candidates that are all NaN none is the largest, and a row above would be a wrong one.
-        let place = cx.formula([place, number], |[place, number]| place.less(number).select(number, place));
+        let place = cx.numbers([place, number], |[place, number]| place.less(number).select(number, place));
         let upper = cx.pick(a, number, 1);
-        let lower = {
-            let element = cx.element(a);
-            let index = cx.reshape(place, &[batch, 1]);
-            cx.node("GatherND", &[a, index]).int("batch_dims", 1).out(element, &[batch, n])
-        };
-        let lower = cx.reshape(lower, &[batch, 1, n]);
+        let lower = a.map(cx, |cx, part| {
+            let (element, index) = (cx.element(part), cx.reshape(place.re, &[batch, 1]));
+            let row = cx.node("GatherND", &[part, index]).int("batch_dims", 1).out(element, &[batch, n]);
+            cx.reshape(row, &[batch, 1, n])
+        });
         // Row `number` from now on is `lower`, and the one it came from is `upper`.
         let pivot = cx.pick(lower, number, 2);
         let first = cx.pick(upper, number, 2);
         let exchanged =
-            cx.formula([rows, place, upper, a], |[rows, place, upper, a]| rows.equal(place).select(upper, a));
-        let multipliers = cx.formula(
+            cx.numbers([rows, place, upper, a], |[rows, place, upper, a]| rows.equal(place).select(upper, a));
+        let multipliers = cx.numbers(
             [rows, number, place, first, column, pivot],
             |[rows, number, place, first, column, pivot]| {
                 let below = rows.equal(place).select(first, column);
@@ -49,26 +47,26 @@ pub(super) fn factor(cx: &mut Lower, a: ValueId) -> Result<Factors, Refusal> {
                 rows.greater(number).select(scaled, 0.0)
             },
         );
-        let rest = cx.formula([columns, number, lower], |[columns, number, lower]| {
+        let rest = cx.numbers([columns, number, lower], |[columns, number, lower]| {
             columns.greater(number).select(lower, 0.0)
         });
         let updated =
-            cx.formula([exchanged, multipliers, rest], |[a, multipliers, rest]| a - multipliers * rest);
-        let a = cx.formula(
+            cx.numbers([exchanged, multipliers, rest], |[a, multipliers, rest]| a - multipliers * rest);
+        let a = cx.numbers(
             [rows, columns, number, lower, multipliers, updated],
             |[rows, columns, number, lower, multipliers, updated]| {
                 let kept = (rows.greater(number) & columns.equal(number)).select(multipliers, updated);
                 rows.equal(number).select(lower, kept)
             },
         );
-        let info = cx.formula([info, pivot, number], |[info, pivot, number]| {
+        let info = cx.numbers([info, pivot, number], |[info, pivot, number]| {
             (info.equal(0i64) & pivot.equal(0.0)).select(number + 1i64, info)
         });
-        let chosen = cx.formula([place], |[place]| place + 1i64);
-        let chosen = cx.reshape(chosen, &[batch]);
+        let chosen = cx.numbers([place], |[place]| place + 1i64);
+        let chosen = cx.reshape(chosen.re, &[batch]).into();
         Ok(Round { state: vec![a, info], left: vec![chosen] })
     })?;
-    let pivots = cx.transpose(results[2], &[1, 0]);
-    let pivots = cx.cast(pivots, Element::I32);
+    let pivots = cx.transpose(results[2].re, &[1, 0]);
+    let pivots = cx.cast(pivots, Element::I32).into();
     Ok(Factors { factors: results[0], pivots, info: results[1] })
 }

@@ -1,14 +1,54 @@
-//! Batches of matrices, `[batch, rows, columns]`, and loops over their columns.
+//! Batches of matrices, `[batch, rows, columns]`, real or complex, and loops over their columns.
 
 use crate::ir::{Element, ValueId};
 use crate::ops::{Lower, Refusal};
 
+/// A batch of matrices, or of what goes with them: rows, columns, and values for each matrix, which broadcast.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Matrix {
+    /// The real part, or integers or truth values.
+    pub re: ValueId,
+    /// The imaginary part, of complex matrices.
+    pub im: Option<ValueId>,
+}
+
+impl From<ValueId> for Matrix {
+    fn from(re: ValueId) -> Self {
+        Self { re, im: None }
+    }
+}
+
+impl Matrix {
+    /// The parts that there are.
+    pub(super) fn parts(self) -> impl Iterator<Item = ValueId> {
+        std::iter::once(self.re).chain(self.im)
+    }
+
+    pub(super) fn is_complex(self) -> bool {
+        self.im.is_some()
+    }
+
+    /// The same done to each part.
+    pub(super) fn map(self, cx: &mut Lower, mut change: impl FnMut(&mut Lower, ValueId) -> ValueId) -> Self {
+        Self { re: change(cx, self.re), im: self.im.map(|im| change(cx, im)) }
+    }
+
+    pub(super) fn sizes(self, cx: &Lower) -> Vec<i64> {
+        cx.sizes(self.re)
+    }
+
+    /// The element type of the parts.
+    pub(super) fn element(self, cx: &Lower) -> Element {
+        cx.element(self.re)
+    }
+}
+
 /// What a loop carries, and what it leaves behind: one value a round.
 pub(super) struct Round {
     /// The carried values for the next round.
-    pub state: Vec<ValueId>,
+    pub state: Vec<Matrix>,
     /// The values of this round.
-    pub left: Vec<ValueId>,
+    pub left: Vec<Matrix>,
 }
 
 impl Lower<'_> {
@@ -22,60 +62,148 @@ impl Lower<'_> {
     }
 
     /// The product of matrices.
-    pub(super) fn matrix_product(&mut self, left: ValueId, right: ValueId) -> ValueId {
-        let (mut sizes, columns) = (self.sizes(left), self.sizes(right)[2]);
-        sizes[2] = columns;
-        let element = self.element(left);
-        self.node("MatMul", &[left, right]).out(element, &sizes)
+    pub(super) fn matrix_product(&mut self, left: Matrix, right: Matrix) -> Matrix {
+        let mut product = |a: ValueId, b: ValueId| {
+            let (mut sizes, columns) = (self.sizes(a), self.sizes(b)[2]);
+            sizes[2] = columns;
+            let element = self.element(a);
+            self.node("MatMul", &[a, b]).out(element, &sizes)
+        };
+        let re = product(left.re, right.re);
+        match (left.im, right.im) {
+            (None, None) => Matrix { re, im: None },
+            (None, Some(im)) => Matrix { re, im: Some(product(left.re, im)) },
+            (Some(im), None) => Matrix { re, im: Some(product(im, right.re)) },
+            (Some(left_im), Some(right_im)) => {
+                let (imaginary, one) = (product(left_im, right_im), product(left.re, right_im));
+                let other = product(left_im, right.re);
+                let re = self.elementwise("Sub", &[re, imaginary]);
+                Matrix { re, im: Some(self.elementwise("Add", &[one, other])) }
+            }
+        }
     }
 
     /// The matrices transposed.
-    pub(super) fn transposed(&mut self, value: ValueId) -> ValueId {
-        self.transpose(value, &[0, 2, 1])
+    pub(super) fn transposed(&mut self, value: Matrix) -> Matrix {
+        value.map(self, |cx, part| cx.transpose(part, &[0, 2, 1]))
+    }
+
+    /// The complex conjugates.
+    pub(super) fn conjugate(&mut self, value: Matrix) -> Matrix {
+        Matrix { re: value.re, im: value.im.map(|im| self.elementwise("Neg", &[im])) }
+    }
+
+    /// The matrices transposed, and conjugate where they are complex.
+    pub(super) fn adjoint(&mut self, value: Matrix) -> Matrix {
+        let transposed = self.transposed(value);
+        self.conjugate(transposed)
+    }
+
+    /// The real matrices as complex ones.
+    pub(super) fn complexified(&mut self, value: Matrix) -> Matrix {
+        let zero = self.scalar(value.element(self), 0.0);
+        let sizes = value.sizes(self);
+        Matrix { re: value.re, im: Some(value.im.unwrap_or_else(|| self.broadcast_to(zero, &sizes))) }
     }
 
     /// The row or column of this number, with its dimension of size 1; `index` is a list of one.
-    pub(super) fn pick(&mut self, value: ValueId, index: ValueId, axis: usize) -> ValueId {
-        let (element, mut sizes) = (self.element(value), self.sizes(value));
-        sizes[axis] = 1;
-        self.node("Gather", &[value, index]).int("axis", axis as i64).out(element, &sizes)
+    pub(super) fn pick(&mut self, value: Matrix, index: Matrix, axis: usize) -> Matrix {
+        value.map(self, |cx, part| {
+            let (element, mut sizes) = (cx.element(part), cx.sizes(part));
+            sizes[axis] = 1;
+            cx.node("Gather", &[part, index.re]).int("axis", axis as i64).out(element, &sizes)
+        })
     }
 
     /// The rows or columns of these numbers.
-    pub(super) fn arrange(&mut self, value: ValueId, order: &[i64], axis: usize) -> ValueId {
-        let (element, mut sizes) = (self.element(value), self.sizes(value));
-        sizes[axis] = order.len() as i64;
-        let order = self.int64s(order);
-        self.node("Gather", &[value, order]).int("axis", axis as i64).out(element, &sizes)
+    pub(super) fn arrange(&mut self, value: Matrix, order: &[i64], axis: usize) -> Matrix {
+        let order_value = self.int64s(order);
+        value.map(self, |cx, part| {
+            let (element, mut sizes) = (cx.element(part), cx.sizes(part));
+            sizes[axis] = order.len() as i64;
+            cx.node("Gather", &[part, order_value]).int("axis", axis as i64).out(element, &sizes)
+        })
+    }
+
+    /// Some rows or columns of each matrix, by the numbers of its own: `order` is `[batch, rows, 1]` or
+    /// `[batch, 1, columns]`.
+    pub(super) fn reordered(&mut self, value: Matrix, order: Matrix, axis: usize) -> Matrix {
+        let mut sizes = value.sizes(self);
+        sizes[axis] = order.sizes(self)[axis];
+        let order = self.broadcast_to(order.re, &sizes);
+        value.map(self, |cx, part| {
+            let element = cx.element(part);
+            cx.node("GatherElements", &[part, order]).int("axis", axis as i64).out(element, &sizes)
+        })
+    }
+
+    /// A range of rows or columns.
+    pub(super) fn range_of(&mut self, value: Matrix, axis: usize, from: i64, to: i64) -> Matrix {
+        value.map(self, |cx, part| cx.span(part, axis, from, to))
     }
 
     /// The sum along a dimension, which stays with size 1.
-    pub(super) fn sum_along(&mut self, value: ValueId, axis: usize) -> ValueId {
+    pub(super) fn sum_along(&mut self, value: Matrix, axis: usize) -> Matrix {
         self.reduce_along("ReduceSum", value, &[axis as i64])
     }
 
-    /// A reduction along dimensions, which stay with size 1.
-    pub(super) fn reduce_along(&mut self, name: &'static str, value: ValueId, axes: &[i64]) -> ValueId {
-        let (element, mut sizes) = (self.element(value), self.sizes(value));
-        axes.iter().for_each(|&axis| sizes[axis as usize] = 1);
-        let axes = self.int64s(axes);
-        self.node(name, &[value, axes]).out(element, &sizes)
+    /// A reduction along dimensions, which stay with size 1; but for sums, of real matrices.
+    pub(super) fn reduce_along(&mut self, name: &'static str, value: Matrix, axes: &[i64]) -> Matrix {
+        let axes_value = self.int64s(axes);
+        value.map(self, |cx, part| {
+            let (element, mut sizes) = (cx.element(part), cx.sizes(part));
+            axes.iter().for_each(|&axis| sizes[axis as usize] = 1);
+            cx.node(name, &[part, axes_value]).out(element, &sizes)
+        })
+    }
+
+    /// The place of the largest along a dimension of real matrices, the first of several; 0 where all are NaN.
+    pub(super) fn place_of_largest(&mut self, value: Matrix, axis: usize) -> Matrix {
+        let mut sizes = value.sizes(self);
+        sizes[axis] = 1;
+        self.node("ArgMax", &[value.re]).int("axis", axis as i64).out(Element::I64, &sizes).into()
     }
 
     /// The numbers of the rows, `[1, size, 1]`.
-    pub(super) fn row_numbers(&mut self, size: i64) -> ValueId {
-        self.iota(Element::I64, 3, 1, size)
+    pub(super) fn row_numbers(&mut self, size: i64) -> Matrix {
+        self.iota(Element::I64, 3, 1, size).into()
     }
 
     /// The numbers of the columns, `[1, 1, size]`.
-    pub(super) fn column_numbers(&mut self, size: i64) -> ValueId {
-        self.iota(Element::I64, 3, 2, size)
+    pub(super) fn column_numbers(&mut self, size: i64) -> Matrix {
+        self.iota(Element::I64, 3, 2, size).into()
     }
 
     /// The matrix with ones where row and column have the same number, `[1, rows, columns]`.
-    pub(super) fn identity_matrix(&mut self, element: Element, rows: i64, columns: i64) -> ValueId {
+    pub(super) fn identity_matrix(&mut self, element: Element, rows: i64, columns: i64) -> Matrix {
         let (row, column) = (self.row_numbers(rows), self.column_numbers(columns));
-        self.formula([row, column], |[row, column]| row.equal(column).cast(element))
+        self.numbers([row, column], |[row, column]| row.equal(column).cast(element))
+    }
+
+    /// Zeros with as many parts.
+    pub(super) fn zeros(&mut self, like: Matrix, sizes: &[i64]) -> Matrix {
+        let zero = self.scalar(like.element(self), 0.0);
+        like.map(self, |cx, _| cx.broadcast_to(zero, sizes))
+    }
+
+    /// The same integer for each matrix, `[batch, 1, 1]`.
+    pub(super) fn integer_each(&mut self, batch: i64, value: i64) -> Matrix {
+        let value = self.integer(Element::I64, value);
+        self.broadcast_to(value, &[batch, 1, 1]).into()
+    }
+
+    /// What holds always.
+    pub(super) fn truth(&mut self) -> ValueId {
+        self.integers(Element::Bool, &[], &[1])
+    }
+
+    /// The diagonal as a row, `[batch, 1, min(m, n)]`.
+    pub(super) fn diagonal(&mut self, value: Matrix) -> Matrix {
+        let sizes = value.sizes(self);
+        let length = sizes[1].min(sizes[2]);
+        let flat = value.map(self, |cx, part| cx.reshape(part, &[sizes[0], 1, sizes[1] * sizes[2]]));
+        let places: Vec<i64> = (0..length).map(|index| index * (sizes[2] + 1)).collect();
+        self.arrange(flat, &places, 2)
     }
 
     /// Runs `round` so often, with the number of the round as a list of one, and gives what is carried at the end
@@ -83,23 +211,64 @@ impl Lower<'_> {
     pub(super) fn rounds(
         &mut self,
         count: i64,
-        state: &[ValueId],
-        round: impl FnOnce(&mut Self, ValueId, &[ValueId]) -> Result<Round, Refusal>,
-    ) -> Result<Vec<ValueId>, Refusal> {
+        state: &[Matrix],
+        round: impl FnOnce(&mut Self, Matrix, &[Matrix]) -> Result<Round, Refusal>,
+    ) -> Result<Vec<Matrix>, Refusal> {
+        let absent = self.absent();
+        self.repeat(count, absent, state, |cx, number, going, state| {
+            let number = cx.reshape(number, &[1]);
+            Ok((going, round(cx, number.into(), state)?))
+        })
+    }
+
+    /// Runs `round` at most so often, and as long as it holds: first what `holds` says, then what each round gives
+    /// first. `round` is given its number, whether it goes on, and what is carried.
+    pub(super) fn repeat(
+        &mut self,
+        count: i64,
+        holds: ValueId,
+        state: &[Matrix],
+        round: impl FnOnce(&mut Self, ValueId, ValueId, &[Matrix]) -> Result<(ValueId, Round), Refusal>,
+    ) -> Result<Vec<Matrix>, Refusal> {
         let mut arguments = vec![(Element::I64, Vec::new()), (Element::Bool, Vec::new())];
-        let types: Vec<_> = state.iter().map(|&value| (self.element(value), self.sizes(value))).collect();
+        let carried: Vec<ValueId> = state.iter().flat_map(|matrix| matrix.parts()).collect();
+        let types: Vec<_> = carried.iter().map(|&value| (self.element(value), self.sizes(value))).collect();
         arguments.extend(types.iter().cloned());
         let mut results = types;
+        let mut forms: Vec<bool> = state.iter().map(|matrix| matrix.is_complex()).collect();
+        let own_forms = forms.clone();
         let body = self.graph(&arguments, |cx, values| {
-            let number = cx.reshape(values[0], &[1]);
-            let next = round(cx, number, &values[2..])?;
-            for &left in &next.left {
-                results.push((cx.element(left), [vec![count], cx.sizes(left)].concat()));
+            let state = joined(&values[2..], &own_forms);
+            let (going, next) = round(cx, values[0], values[1], &state)?;
+            let mut outs = vec![going];
+            for (matrix, &complex) in next.state.iter().zip(&own_forms) {
+                // A real value may stand where a complex one is carried.
+                let matrix = if complex { cx.complexified(*matrix) } else { *matrix };
+                outs.extend(matrix.parts());
             }
-            Ok([vec![values[1]], next.state, next.left].concat())
+            for left in &next.left {
+                forms.push(left.is_complex());
+                for part in left.parts() {
+                    results.push((cx.element(part), [vec![count], cx.sizes(part)].concat()));
+                    outs.push(part);
+                }
+            }
+            Ok(outs)
         })?;
-        let mut operands = vec![self.integer(Element::I64, count), self.absent()];
-        operands.extend(state);
-        Ok(self.node("Loop", &operands).region(body).outs(&results))
+        let mut operands = vec![self.integer(Element::I64, count), holds];
+        operands.extend(carried);
+        let values = self.node("Loop", &operands).region(body).outs(&results);
+        Ok(joined(&values, &forms))
     }
+}
+
+/// Values as matrices, each of two where it is complex.
+fn joined(values: &[ValueId], complex: &[bool]) -> Vec<Matrix> {
+    let mut rest = values.iter().copied();
+    let mut matrices = Vec::with_capacity(complex.len());
+    for &complex in complex {
+        let Some(re) = rest.next() else { break };
+        matrices.push(Matrix { re, im: if complex { rest.next() } else { None } });
+    }
+    matrices
 }

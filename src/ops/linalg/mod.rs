@@ -3,35 +3,59 @@
 //! ONNX has no op for any of them, so each is a `Loop` over columns, or over sweeps of rotations, whose rounds work on
 //! whole matrices and on all of a batch at once. What ONNX Runtime spends is a few passes over the matrix a column.
 //!
+//! Complex matrices come as the pass `complex` leaves them, packed, and go through the same algorithms, which are
+//! written on numbers of one part or of two ([`number`]).
+//!
 //! - Cholesky, LU and triangular systems compute in the operand's type, as LAPACK does, and in `f32` where it is
 //!   narrower.
 //! - QR, eigenvalues and singular values compute in `f64`, so that an `f32` result is off by its own rounding alone.
-//! - Refused are complex matrices, eigenvalues and singular values of more than [`jacobi::LARGEST`] columns, and
-//!   eigenvalues of matrices that are not symmetric.
+//! - Refused are eigenvalues of symmetric matrices and singular values of more than [`jacobi::LARGEST`] columns, and
+//!   eigenvalues of other matrices of more than [`schur::LARGEST`].
 
+mod balance;
 mod cholesky;
+mod eigenvectors;
+mod hessenberg;
 mod householder;
 mod jacobi;
 mod lapack;
 mod lu;
 mod matrix;
+mod number;
+mod routines;
+mod schur;
+mod standard;
 mod triangular;
 mod tridiagonal;
 
-pub(super) use lapack::target;
+pub(super) use lapack::call;
 
 use super::{Elements, Lower, Lowered, Refusal, Row, noted};
-use crate::ir::{Element, OpId, ValueId};
+use crate::ir::{Element, OpId};
+use matrix::Matrix;
+use number::Number;
 use triangular::System;
 
 pub(super) const ROWS: &[Row] = &[
+    noted("hlo2onnx.cholesky", Elements::FLOAT, |cx, op| cholesky(cx, op, true), "of packed complex numbers"),
+    noted(
+        "hlo2onnx.triangular_solve",
+        Elements::FLOAT,
+        |cx, op| triangular_solve(cx, op, true),
+        "of packed complex numbers",
+    ),
     noted(
         "stablehlo.cholesky",
         Elements::FLOAT,
-        cholesky,
+        |cx, op| cholesky(cx, op, false),
         "Loop over columns; NaN where not positive definite",
     ),
-    noted("stablehlo.triangular_solve", Elements::FLOAT, triangular_solve, "Loop over rows"),
+    noted(
+        "stablehlo.triangular_solve",
+        Elements::FLOAT,
+        |cx, op| triangular_solve(cx, op, false),
+        "Loop over rows",
+    ),
 ];
 
 /// The element type to compute in: ONNX Runtime multiplies matrices of 16 bits with their roundings.
@@ -39,46 +63,55 @@ fn computed(element: Element) -> Element {
     if element == Element::F64 { Element::F64 } else { Element::F32 }
 }
 
-/// An operand as matrices `[batch, m, n]` of an element type.
-fn matrices(cx: &mut Lower, op: OpId, index: usize, element: Element) -> Result<ValueId, Refusal> {
+/// An operand of one of the ops as matrices `[batch, m, n]`, in the type to compute in.
+fn matrices(cx: &mut Lower, op: OpId, index: usize, complex: bool) -> Result<Matrix, Refusal> {
     let value = cx.full(op, index)?;
-    let value = cx.cast(value, element);
-    Ok(cx.batched(value, 2))
+    let value = cx.cast(value, computed(cx.element(value)));
+    let value = if complex { cx.unpacked(value) } else { value.into() };
+    Ok(value.map(cx, |cx, part| cx.batched(part, 2)))
 }
 
 /// Refuses what the type rules let pass: operands that are no matrices.
-fn demand_matrix(cx: &Lower, op: OpId, index: usize) -> Result<Vec<i64>, Refusal> {
-    let sizes = cx.operand_sizes(op, index)?;
-    if sizes.len() < 2 {
+fn demand_matrix(cx: &Lower, op: OpId, index: usize, complex: bool) -> Result<(), Refusal> {
+    if cx.operand_sizes(op, index)?.len() < 2 + usize::from(complex) {
         return Err(Refusal::form(format!("operand {index} is no matrix")));
     }
-    Ok(sizes)
+    Ok(())
 }
 
-fn cholesky(cx: &mut Lower, op: OpId) -> Lowered {
-    let lower = cx.flag(op, "lower");
+/// A matrix as the op's result.
+fn result(cx: &mut Lower, op: OpId, value: Matrix) -> Lowered {
     let (element, sizes) = cx.result(op, 0)?;
-    demand_matrix(cx, op, 0)?;
-    if sizes.contains(&0) {
+    let value = value.map(cx, |cx, part| cx.cast(part, element));
+    Ok(cx.packed(value, &sizes).into())
+}
+
+fn cholesky(cx: &mut Lower, op: OpId, complex: bool) -> Lowered {
+    let lower = cx.flag(op, "lower");
+    demand_matrix(cx, op, 0, complex)?;
+    if cx.result(op, 0)?.1.contains(&0) {
         return Ok(cx.full(op, 0)?.into());
     }
-    let a = matrices(cx, op, 0, computed(element))?;
-    let a = if lower { a } else { cx.transposed(a) };
+    let a = matrices(cx, op, 0, complex)?;
+    let a = if lower { a } else { cx.adjoint(a) };
     let (factor, info) = cholesky::factor(cx, a)?;
     // XLA gives no number of a matrix that is not positive definite.
-    let factor = cx.formula([info, factor], |[info, factor]| info.equal(0i64).select(factor, f64::NAN));
-    let factor = if lower { factor } else { cx.transposed(factor) };
-    let factor = cx.cast(factor, element);
-    Ok(cx.reshape(factor, &sizes).into())
+    let factor = cx.numbers([info, factor], |[info, factor]| {
+        let nan = factor.beside(f64::NAN);
+        let nan = if factor.is_complex() { Number::complex(nan, nan) } else { nan };
+        info.equal(0i64).select(factor, nan)
+    });
+    let factor = if lower { factor } else { cx.adjoint(factor) };
+    result(cx, op, factor)
 }
 
-fn triangular_solve(cx: &mut Lower, op: OpId) -> Lowered {
-    let transpose = match cx.module.attribute(op, "transpose_a") {
+fn triangular_solve(cx: &mut Lower, op: OpId, complex: bool) -> Lowered {
+    let (transpose, conjugate) = match cx.module.attribute(op, "transpose_a") {
         None => return Err(Refusal::Missing("transpose_a")),
         Some(_) => match cx.word(op, "transpose_a")? {
-            "NO_TRANSPOSE" => false,
-            // The adjoint of real numbers is the transpose.
-            "TRANSPOSE" | "ADJOINT" => true,
+            "NO_TRANSPOSE" => (false, false),
+            "TRANSPOSE" => (true, false),
+            "ADJOINT" => (true, true),
             other => {
                 let why = format!("{other} is no transposition");
                 return Err(Refusal::Attribute { name: "transpose_a", why });
@@ -89,17 +122,15 @@ fn triangular_solve(cx: &mut Lower, op: OpId) -> Lowered {
         left: cx.flag(op, "left_side"),
         lower: cx.flag(op, "lower"),
         transpose,
+        conjugate,
         unit: cx.flag(op, "unit_diagonal"),
     };
-    let (element, sizes) = cx.result(op, 0)?;
-    demand_matrix(cx, op, 0)?;
-    demand_matrix(cx, op, 1)?;
-    if sizes.contains(&0) {
+    demand_matrix(cx, op, 0, complex)?;
+    demand_matrix(cx, op, 1, complex)?;
+    if cx.result(op, 0)?.1.contains(&0) {
         return Ok(cx.full(op, 1)?.into());
     }
-    let a = matrices(cx, op, 0, computed(element))?;
-    let b = matrices(cx, op, 1, computed(element))?;
+    let (a, b) = (matrices(cx, op, 0, complex)?, matrices(cx, op, 1, complex)?);
     let x = triangular::solve(cx, system, a, b)?;
-    let x = cx.cast(x, element);
-    Ok(cx.reshape(x, &sizes).into())
+    result(cx, op, x)
 }

@@ -1,7 +1,6 @@
 //! Solutions of triangular systems by substitution, row by row.
 
-use super::matrix::Round;
-use crate::ir::ValueId;
+use super::matrix::{Matrix, Round};
 use crate::ops::{Lower, Refusal};
 
 /// Which system is solved: `op(A) * X = B`, or `X * op(A) = B`.
@@ -13,14 +12,16 @@ pub(super) struct System {
     pub lower: bool,
     /// Whether `op` transposes.
     pub transpose: bool,
+    /// Whether `op` takes complex conjugates.
+    pub conjugate: bool,
     /// Whether the diagonal is taken for ones, and not read.
     pub unit: bool,
 }
 
 /// `X`, of matrices `[batch, n, n]` and `[batch, n, k]`, or `[batch, k, n]` where `A` is on the right.
-pub(super) fn solve(cx: &mut Lower, system: System, a: ValueId, b: ValueId) -> Result<ValueId, Refusal> {
-    let System { left, mut lower, transpose, unit } = system;
-    let mut a = a;
+pub(super) fn solve(cx: &mut Lower, system: System, a: Matrix, b: Matrix) -> Result<Matrix, Refusal> {
+    let System { left, mut lower, transpose, conjugate, unit } = system;
+    let mut a = if conjugate { cx.conjugate(a) } else { a };
     // X * op(A) = B is op(A)^T * X^T = B^T.
     if transpose == left {
         a = cx.transposed(a);
@@ -31,29 +32,28 @@ pub(super) fn solve(cx: &mut Lower, system: System, a: ValueId, b: ValueId) -> R
     Ok(if left { x } else { cx.transposed(x) })
 }
 
-fn substitute(cx: &mut Lower, lower: bool, unit: bool, a: ValueId, b: ValueId) -> Result<ValueId, Refusal> {
-    let (element, sizes) = (cx.element(b), cx.sizes(b));
+fn substitute(cx: &mut Lower, lower: bool, unit: bool, a: Matrix, b: Matrix) -> Result<Matrix, Refusal> {
+    let sizes = b.sizes(cx);
     let n = sizes[1];
     let (rows, columns) = (cx.row_numbers(n), cx.column_numbers(n));
     // The other triangle may hold anything, even NaN.
-    let strict = cx.formula([rows, columns, a], |[rows, columns, a]| {
+    let strict = cx.numbers([rows, columns, a], |[rows, columns, a]| {
         let inside = if lower { rows.greater(columns) } else { rows.less(columns) };
         inside.select(a, 0.0)
     });
-    let zero = cx.scalar(element, 0.0);
-    let start = cx.broadcast_to(zero, &sizes);
+    let start = cx.zeros(b, &sizes);
     let results = cx.rounds(n, &[start], |cx, number, state| {
-        let number = if lower { number } else { cx.formula([number], |[number]| -number + (n - 1)) };
+        let number = if lower { number } else { cx.numbers([number], |[number]| -number + (n - 1)) };
         let factors = cx.pick(strict, number, 1);
         let known = cx.matrix_product(factors, state[0]);
         let right = cx.pick(b, number, 1);
-        let mut new = cx.elementwise("Sub", &[right, known]);
+        let mut new = cx.numbers([right, known], |[right, known]| right - known);
         if !unit {
             let row = cx.pick(a, number, 1);
             let pivot = cx.pick(row, number, 2);
-            new = cx.elementwise("Div", &[new, pivot]);
+            new = cx.numbers([new, pivot], |[new, pivot]| new / pivot);
         }
-        let x = cx.formula([rows, number, new, state[0]], |[rows, number, new, x]| {
+        let x = cx.numbers([rows, number, new, state[0]], |[rows, number, new, x]| {
             rows.equal(number).select(new, x)
         });
         Ok(Round { state: vec![x], left: Vec::new() })

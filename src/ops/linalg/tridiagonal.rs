@@ -4,103 +4,100 @@
 //! the matrix. The one of larger magnitude below the diagonal stays; the other one, less a multiple of it, is held
 //! for the next round. `U` then has two diagonals above its own, and the rows are solved from the last to the first.
 
-use super::matrix::Round;
-use crate::ir::{Element, ValueId};
+use super::householder::factors_of;
+use super::matrix::{Matrix, Round};
 use crate::ops::{Lower, Refusal};
 
 /// The solution and what `gtsv` leaves of the diagonals.
 pub(super) struct Solution {
     /// `[batch, n, k]`.
-    pub x: ValueId,
+    pub x: Matrix,
     /// The diagonal of `U`, `[batch, n]`.
-    pub diagonal: ValueId,
+    pub diagonal: Matrix,
     /// The diagonal above it, with 0 at the end.
-    pub first: ValueId,
+    pub first: Matrix,
     /// The one above that.
-    pub second: ValueId,
+    pub second: Matrix,
     /// The number of the first row, from 1, whose diagonal element is zero, or 0: `[batch, 1, 1]`.
-    pub info: ValueId,
+    pub info: Matrix,
 }
 
 /// Solves with the diagonals below, on and above the middle, `[batch, n]`; the first element below and the last one
 /// above are not read.
 pub(super) fn solve(
     cx: &mut Lower,
-    below: ValueId,
-    middle: ValueId,
-    above: ValueId,
-    b: ValueId,
+    below: Matrix,
+    middle: Matrix,
+    above: Matrix,
+    b: Matrix,
 ) -> Result<Solution, Refusal> {
-    let (element, sizes) = (cx.element(b), cx.sizes(b));
+    let (element, sizes) = (b.element(cx), b.sizes(cx));
     let (batch, n, k) = (sizes[0], sizes[1], sizes[2]);
     let zero = cx.scalar(element, 0.0);
     // Rows as [batch, n, 1], with a row of zeros behind the last.
     let mut rows = [below, middle, above, b];
     for value in &mut rows {
-        if cx.rank(*value) == 2 {
-            *value = cx.reshape(*value, &[batch, n, 1]);
+        if cx.rank(value.re) == 2 {
+            *value = value.map(cx, |cx, part| cx.reshape(part, &[batch, n, 1]));
         }
     }
     let last = cx.row_numbers(n);
-    rows[2] = cx.formula([last, rows[2]], |[row, above]| row.equal(n - 1).select(0.0, above));
+    rows[2] = cx.numbers([last, rows[2]], |[row, above]| row.equal(n - 1).select(0.0, above));
     for value in &mut rows {
-        *value = cx.pad(*value, &[0; 3], &[0, 1, 0], zero);
+        *value = value.map(cx, |cx, part| cx.pad(part, &[0; 3], &[0, 1, 0], zero));
     }
-    let first = |cx: &mut Lower, value: ValueId| cx.span(value, 1, 0, 1);
+    let first = |cx: &mut Lower, value: Matrix| cx.range_of(value, 1, 0, 1);
     let held = [first(cx, rows[1]), first(cx, rows[2]), first(cx, rows[3])];
-    let fine = cx.integer(Element::I64, 0);
-    let fine = cx.broadcast_to(fine, &[batch, 1, 1]);
+    let fine = cx.integer_each(batch, 0);
     let eliminated = cx.rounds(n, &[held[0], held[1], held[2], fine], |cx, number, state| {
         let (d, u, right, info) = (state[0], state[1], state[2], state[3]);
-        let next = cx.formula([number], |[number]| number + 1i64);
+        let next = cx.numbers([number], |[number]| number + 1i64);
         let mut rows = rows;
         rows.iter_mut().for_each(|value| *value = cx.pick(*value, next, 1));
         let [low, next_d, next_u, next_right] = rows;
-        let stays = cx.formula([d, low], |[d, low]| d.abs().greater_equal(low.abs()));
-        let factor = cx.formula([stays, d, low], |[stays, d, low]| {
+        let stays = cx.numbers([d, low], |[d, low]| d.size().greater_equal(low.size()));
+        let factor = cx.numbers([stays, d, low], |[stays, d, low]| {
             let pivot = stays.select(d, low);
             stays.select(low, d) / pivot.equal(0.0).select(1.0, pivot)
         });
-        let pivot = cx.formula([stays, d, low], |[stays, d, low]| stays.select(d, low));
-        let one = cx.formula([stays, u, next_d], |[stays, u, next_d]| stays.select(u, next_d));
-        let two = cx.formula([stays, next_u], |[stays, next_u]| stays.select(0.0, next_u));
-        let kept = cx.formula([stays, right, next_right], |[stays, a, b]| stays.select(a, b));
-        let held_d = cx.formula([stays, u, next_d, factor], |[stays, u, next_d, factor]| {
+        let pivot = cx.numbers([stays, d, low], |[stays, d, low]| stays.select(d, low));
+        let one = cx.numbers([stays, u, next_d], |[stays, u, next_d]| stays.select(u, next_d));
+        let two = cx.numbers([stays, next_u], |[stays, next_u]| stays.select(0.0, next_u));
+        let kept = cx.numbers([stays, right, next_right], |[stays, a, b]| stays.select(a, b));
+        let held_d = cx.numbers([stays, u, next_d, factor], |[stays, u, next_d, factor]| {
             stays.select(next_d - factor * u, u - factor * next_d)
         });
-        let held_u = cx.formula([stays, next_u, factor], |[stays, next_u, factor]| {
+        let held_u = cx.numbers([stays, next_u, factor], |[stays, next_u, factor]| {
             stays.select(next_u, -(factor * next_u))
         });
-        let held_right = cx.formula([stays, right, next_right, factor], |[stays, a, b, factor]| {
+        let held_right = cx.numbers([stays, right, next_right, factor], |[stays, a, b, factor]| {
             stays.select(b - factor * a, a - factor * b)
         });
-        let info = cx.formula([info, pivot, number], |[info, pivot, number]| {
+        let info = cx.numbers([info, pivot, number], |[info, pivot, number]| {
             (info.equal(0i64) & pivot.equal(0.0)).select(number + 1i64, info)
         });
         Ok(Round { state: vec![held_d, held_u, held_right, info], left: vec![pivot, one, two, kept] })
     })?;
     let [diagonal, first, second, right] = [eliminated[4], eliminated[5], eliminated[6], eliminated[7]];
-    let nothing = cx.broadcast_to(zero, &[batch, 1, k]);
+    let nothing = cx.zeros(b, &[batch, 1, k]);
     let solved = cx.rounds(n, &[nothing, nothing], |cx, number, state| {
-        let place = cx.formula([number], |[number]| -number + (n - 1));
+        let place = cx.numbers([number], |[number]| -number + (n - 1));
         let mut row = [diagonal, first, second, right];
         for value in &mut row {
-            let sizes = cx.sizes(*value)[1..].to_vec();
+            let sizes = value.sizes(cx)[1..].to_vec();
             let picked = cx.pick(*value, place, 0);
-            *value = cx.reshape(picked, &sizes);
+            *value = picked.map(cx, |cx, part| cx.reshape(part, &sizes));
         }
-        let x = cx.formula([row[0], row[1], row[2], row[3], state[0], state[1]], |[d, u, v, b, x, y]| {
+        let x = cx.numbers([row[0], row[1], row[2], row[3], state[0], state[1]], |[d, u, v, b, x, y]| {
             (b - u * x - v * y) / d
         });
         Ok(Round { state: vec![x, state[0]], left: vec![x] })
     })?;
-    let x = cx.reverse(solved[2], &[0]);
-    let x = cx.reshape(x, &[n, batch, k]);
-    let x = cx.transpose(x, &[1, 0, 2]);
-    let flat = |cx: &mut Lower, value: ValueId| {
-        let value = cx.reshape(value, &[n, batch]);
-        cx.transpose(value, &[1, 0])
-    };
-    let (diagonal, first, second) = (flat(cx, diagonal), flat(cx, first), flat(cx, second));
+    let x = solved[2].map(cx, |cx, part| {
+        let part = cx.reverse(part, &[0]);
+        let part = cx.reshape(part, &[n, batch, k]);
+        cx.transpose(part, &[1, 0, 2])
+    });
+    let [diagonal, first, second] = [diagonal, first, second].map(|value| factors_of(cx, value));
     Ok(Solution { x, diagonal, first, second, info: eliminated[3] })
 }

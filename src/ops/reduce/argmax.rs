@@ -4,7 +4,7 @@
 //! compares and selects, so it is a function of the order of its arguments: to try each order of two values, NaN
 //! included, proves what it computes, whatever its spelling.
 
-use crate::ir::{Attribute, Element, Module, OpId, RegionId, ValueId};
+use crate::ir::{Attribute, Dim, Dims, Element, Module, OpId, RegionId, ValueId};
 use crate::ops::constant::integer_limits;
 use crate::ops::region::Combiner;
 use crate::ops::{Lower, Lowered};
@@ -35,9 +35,13 @@ pub(super) fn recognise(cx: &mut Lower, op: OpId, region: RegionId, dimensions: 
     let place = [1, 0].into_iter().find(|&index| counts(cx, op, index, axis))?;
     let value = 1 - place;
     let (values, places) = (cx.operand_type(op, value).ok()?, cx.operand_type(op, place).ok()?);
-    let length = places.sizes()?[axis as usize];
     let highest = integer_limits(places.element).1;
-    if length == 0 || (highest >= 0 && length - 1 > highest) {
+    let counted = match places.dims[axis as usize] {
+        Dim::Known(length) => length > 0 && (highest < 0 || length - 1 <= highest),
+        // A length that these cannot count is none of a tensor in memory.
+        _ => places.element.bits() >= 32,
+    };
+    if !counted {
         return None;
     }
     let element = values.element;
@@ -68,9 +72,10 @@ fn counts(cx: &Lower, op: OpId, index: usize, axis: i64) -> bool {
                 };
                 value = cx.module.op(definition).operands[0];
                 // A dimension of size 1 that is repeated does not count.
-                let sizes = |value| cx.module.tensor(value).and_then(crate::ir::TensorType::sizes);
-                let (Some(inner), Some(outer)) = (sizes(value), sizes(operand)) else { return false };
-                if outer.get(axis as usize) != inner.get(own) {
+                let size = |value, axis: usize| {
+                    cx.module.tensor(value).and_then(|tensor| tensor.dims.get(axis).copied())
+                };
+                if size(operand, axis as usize) != size(value, own) {
                     return false;
                 }
                 axis = own as i64;
@@ -208,10 +213,10 @@ fn compare(module: &Module, op: OpId, a: f64, b: f64) -> Option<bool> {
 pub(super) fn lower(cx: &mut Lower, op: OpId, found: Found) -> Lowered {
     let Found { value: index, axis, choice, nan_wins } = found;
     let value = cx.full(op, index)?;
-    let (place_element, kept) = cx.result(op, 1 - index)?;
-    if kept.contains(&0) {
+    let (place_element, kept) = cx.result_dims(op, 1 - index)?;
+    if kept.contains(&Dim::Known(0)) {
         let element = cx.element(value);
-        let (values, places) = (cx.constant(element, &kept, &[]), cx.constant(place_element, &kept, &[]));
+        let (values, places) = (cx.nothing(element, &kept), cx.nothing(place_element, &kept));
         return Ok(if index == 0 { [values, places] } else { [places, values] }.into_iter().collect());
     }
     let element = cx.element(value);
@@ -243,8 +248,8 @@ pub(super) fn lower(cx: &mut Lower, op: OpId, found: Found) -> Lowered {
 }
 
 /// The sizes with the reduced dimension, of which one element is left.
-fn with_axis(kept: &[i64], axis: i64) -> Vec<i64> {
-    let mut sizes = kept.to_vec();
-    sizes.insert(axis as usize, 1);
+fn with_axis(kept: &[Dim], axis: i64) -> Dims {
+    let mut sizes = Dims::from_slice(kept);
+    sizes.insert(axis as usize, Dim::Known(1));
     sizes
 }

@@ -4,7 +4,7 @@
 //! on the CPU, except that XLA splits what is longer than 32 elements. Few elements are unrolled, many are a `Scan`.
 
 use super::{kept, pairs};
-use crate::ir::{OpId, RegionId, ValueId};
+use crate::ir::{Dim, OpId, RegionId, ValueId};
 use crate::ops::{Lower, Lowered, Refusal};
 
 /// As many elements are unrolled.
@@ -12,15 +12,15 @@ const UNROLLED: i64 = 8;
 
 pub(super) fn lower(cx: &mut Lower, op: OpId, region: RegionId, dimensions: &[i64]) -> Lowered {
     let count = pairs(cx, op)?;
-    let sizes = cx.operand_sizes(op, 0)?;
+    let sizes = cx.operand_dims(op, 0)?;
     let kept = kept(&sizes, dimensions);
     let lifted = cx.lift(region, &kept)?;
     let mut inits = Vec::with_capacity(count);
     for index in 0..count {
         inits.push(cx.operand(op, count + index)?);
     }
-    let length: i64 = dimensions.iter().map(|&dimension| sizes[dimension as usize]).product();
-    if length == 0 || kept.contains(&0) {
+    let length = cx.count_along(&sizes, dimensions);
+    if length == Dim::Known(0) || kept.contains(&Dim::Known(0)) {
         return Ok(inits.into_iter().map(|init| cx.broadcast_to(init, &kept)).collect());
     }
     let mut rows = Vec::with_capacity(count);
@@ -28,11 +28,13 @@ pub(super) fn lower(cx: &mut Lower, op: OpId, region: RegionId, dimensions: &[i6
         let value = cx.full(op, index)?;
         rows.push(cx.rows_first(value, dimensions));
     }
-    if length == 1 {
+    if length == Dim::Known(1) {
         // As XLA does, which takes the initial value for neutral.
         return Ok(rows.into_iter().map(|value| cx.reshape(value, &kept)).collect());
     }
-    if length <= UNROLLED {
+    if let Dim::Known(length) = length
+        && length <= UNROLLED
+    {
         return unroll(cx, lifted, &rows, inits, length, &kept);
     }
     scan(cx, lifted, &rows, &inits, &kept)
@@ -44,7 +46,7 @@ fn unroll(
     rows: &[ValueId],
     inits: Vec<ValueId>,
     length: i64,
-    kept: &[i64],
+    kept: &[Dim],
 ) -> Lowered {
     let mut state = inits;
     for row in 0..length {
@@ -58,7 +60,7 @@ fn unroll(
     Ok(state.into_iter().collect())
 }
 
-fn scan(cx: &mut Lower, region: RegionId, rows: &[ValueId], inits: &[ValueId], kept: &[i64]) -> Lowered {
+fn scan(cx: &mut Lower, region: RegionId, rows: &[ValueId], inits: &[ValueId], kept: &[Dim]) -> Lowered {
     let state: Vec<_> = inits.iter().map(|&init| (cx.element(init), kept.to_vec())).collect();
     let arguments: Vec<_> = state.iter().chain(&state).cloned().collect();
     let body = cx.graph(&arguments, |cx, values| cx.inline(region, values))?;

@@ -12,7 +12,7 @@ use super::constant::integer_limits;
 use super::region::Combiner;
 use super::{Elements, Lower, Lowered, Refusal, Row, noted};
 use crate::diagnostic::catalogue;
-use crate::ir::{Element, OpId, ValueId};
+use crate::ir::{Dim, Dims, Element, OpId, Size, ValueId};
 
 pub(super) const ROWS: &[Row] = &[noted(
     "stablehlo.reduce",
@@ -25,7 +25,8 @@ fn reduce(cx: &mut Lower, op: OpId) -> Lowered {
     let dimensions = cx.ints(op, "dimensions")?;
     let region = cx.region(op, 0)?;
     let count = pairs(cx, op)?;
-    if let Some(combiners) = cx.named_combiners(region) {
+    let named = cx.named_combiners(region);
+    if let Some(combiners) = named.filter(|combiners| !needs_steps(cx, op, combiners, &dimensions)) {
         let mut results = Vec::with_capacity(count);
         for (index, combiner) in combiners.into_iter().enumerate() {
             let (value, init) = (cx.full(op, index)?, cx.full(op, count + index)?);
@@ -39,7 +40,29 @@ fn reduce(cx: &mut Lower, op: OpId) -> Lowered {
     fold::lower(cx, op, region, &dimensions)
 }
 
+/// Whether an operand is combined step by step because ONNX has no such reduction, and nobody can say how many steps
+/// there are.
+fn needs_steps(cx: &Lower, op: OpId, combiners: &[Combiner], dimensions: &[i64]) -> bool {
+    let halved = |(index, &combiner): (usize, &Combiner)| {
+        cx.operand_type(op, index).is_ok_and(|ty| {
+            is_halved(combiner, ty.element) && cx.count_along(&ty.dims, dimensions).known().is_none()
+        })
+    };
+    combiners.iter().enumerate().any(halved)
+}
+
+/// Whether ONNX Runtime has no reduction that is exact.
+fn is_halved(combiner: Combiner, element: Element) -> bool {
+    let reduced = matches!(combiner, Combiner::Add | Combiner::Maximum | Combiner::Minimum);
+    element != Element::Bool && !reduced && !(element.is_float() && combiner == Combiner::Multiply)
+}
+
 impl Lower<'_> {
+    /// How many elements there are along dimensions.
+    fn count_along(&self, dims: &[Dim], dimensions: &[i64]) -> Dim {
+        self.module.sizes.product(dimensions.iter().map(|&dimension| dims[dimension as usize]))
+    }
+
     /// How a region combines each pair of its arguments, when all pairs are combined by an op.
     pub fn named_combiners(&self, region: crate::ir::RegionId) -> Option<Vec<Combiner>> {
         let combiners = self.combiners(region)?;
@@ -96,19 +119,29 @@ impl Lower<'_> {
         init: ValueId,
         op: OpId,
     ) -> ValueId {
-        let sizes = self.sizes(value);
+        let sizes = self.dims(value);
         let kept = kept(&sizes, dimensions);
-        let count: i64 = dimensions.iter().map(|&dimension| sizes[dimension as usize]).product();
-        if count == 0 {
+        let count = self.count_along(&sizes, dimensions);
+        if count == Dim::Known(0) {
             return self.broadcast_to(init, &kept);
         }
-        if kept.contains(&0) {
-            let element = self.element(value);
-            return self.constant(element, &kept, &[]);
+        if kept.contains(&Dim::Known(0)) {
+            return self.nothing(self.element(value), &kept);
         }
         let reduced = self.reduce_elements(combiner, value, dimensions, op);
-        // XLA takes the initial value for neutral, as the specification asks, where nothing is to combine.
-        if count == 1 { reduced } else { self.combine_init(combiner, init, reduced) }
+        // XLA takes the initial value for neutral, as the specification asks, where nothing is to combine. Of a size
+        // without a number nobody knows, and to combine always is what the specification allows as well.
+        if count == Dim::Known(1) { reduced } else { self.combine_init(combiner, init, reduced) }
+    }
+
+    /// A value of these sizes, one of which is 0.
+    pub fn nothing(&mut self, element: Element, sizes: &[Dim]) -> ValueId {
+        if let Some(numbers) = sizes.iter().map(|dim| dim.known()).collect::<Option<Vec<i64>>>() {
+            return self.constant(element, &numbers, &[]);
+        }
+        let nothing = self.constant(element, &[0], &[]);
+        let shape = self.shape(sizes);
+        self.node("Reshape", &[nothing, shape]).int("allowzero", 1).out(element, sizes)
     }
 
     /// The elements of `value`, of which there are some, combined along dimensions, which vanish.
@@ -119,9 +152,9 @@ impl Lower<'_> {
         dimensions: &[i64],
         op: OpId,
     ) -> ValueId {
-        let (element, sizes) = (self.element(value), self.sizes(value));
-        let count: i64 = dimensions.iter().map(|&dimension| sizes[dimension as usize]).product();
-        if count == 1 {
+        let (element, sizes) = (self.element(value), self.dims(value));
+        let count = self.count_along(&sizes, dimensions);
+        if count == Dim::Known(1) {
             return self.reshape(value, &kept(&sizes, dimensions));
         }
         if element == Element::Bool {
@@ -141,7 +174,7 @@ impl Lower<'_> {
     }
 
     fn reduction(&mut self, name: &'static str, value: ValueId, dimensions: &[i64]) -> ValueId {
-        let (element, kept) = (self.element(value), kept(&self.sizes(value), dimensions));
+        let (element, kept) = (self.element(value), kept(&self.dims(value), dimensions));
         let axes = self.int64s(dimensions);
         self.node(name, &[value, axes]).int("keepdims", 0).out(element, &kept)
     }
@@ -159,7 +192,9 @@ impl Lower<'_> {
             Combiner::And | Combiner::Multiply | Combiner::Minimum => "ReduceMin",
             _ => "ReduceMax",
         };
-        if self.opset() >= 20 {
+        // ONNX Runtime stops at a reduction of no `bool`; no bytes have the right extrema.
+        let some = self.module.sizes.is_at_least(self.count_along(&self.dims(value), dimensions), 1);
+        if self.opset() >= 20 && some {
             return self.reduction(name, value, dimensions);
         }
         let bytes = self.cast(value, Element::U8);
@@ -198,9 +233,10 @@ impl Lower<'_> {
         let ordered = self.ordered(value);
         let reduced = if self.element(ordered) == Element::I64 {
             // ONNX Runtime's own compares the lower halves of `i64` as if they were signed; its ArgMax does not.
-            let kept = kept(&self.sizes(value), dimensions);
+            let kept = kept(&self.dims(value), dimensions);
             let rows = self.rows_first(ordered, dimensions);
-            let single = [vec![1], kept.clone()].concat();
+            let mut single = kept.clone();
+            single.insert(0, Dim::Known(1));
             let name = if name == "ReduceMax" { "ArgMax" } else { "ArgMin" };
             let place = self.node(name, &[rows]).int("axis", 0).out(Element::I64, &single);
             let row = self.node("GatherElements", &[rows, place]).int("axis", 0).out(Element::I64, &single);
@@ -240,32 +276,41 @@ impl Lower<'_> {
 
     /// ONNX Runtime adds integers up in `double` and saturates. In a type that is wide enough that never shows; a
     /// product with ones has integer kernels, which wrap.
-    fn integer_sum(&mut self, value: ValueId, dimensions: &[i64], count: i64) -> ValueId {
+    fn integer_sum(&mut self, value: ValueId, dimensions: &[i64], count: Dim) -> ValueId {
         let element = self.element(value);
         let (wide, exact_bits) = match element.bits() {
-            ..=16 => (Element::I32, 31),
+            ..=16 if count.known().is_some() => (Element::I32, 31),
             _ => (Element::I64, 53),
         };
-        let count_bits = 64 - count.leading_zeros();
-        if element.bits() + count_bits <= exact_bits {
+        let count_bits = count.known().map_or(LARGEST_COUNT_BITS, |count| 64 - count.leading_zeros());
+        let bits = if count.known().is_some() { element.bits() } else { self.bits_of(value) };
+        if bits + count_bits <= exact_bits {
             let widened = self.cast(value, wide);
             let sum = self.reduction("ReduceSum", widened, dimensions);
             return self.cast(sum, element);
         }
         let native = if element.bits() < 32 { Element::I32 } else { element };
         let value = self.cast(value, native);
-        let sizes = self.sizes(value);
+        let sizes = self.dims(value);
         let kept_dimensions = rest(sizes.len(), dimensions);
         let order: Vec<i64> = kept_dimensions.iter().chain(dimensions).copied().collect();
         let moved = self.transpose(value, &order);
         let kept = kept(&sizes, dimensions);
-        let rows: i64 = kept.iter().product();
+        let (rows, single) = (self.module.sizes.product(kept.iter().copied()), Dim::Known(1));
         let matrix = self.reshape(moved, &[rows, count]);
         let one = self.integer(native, 1);
-        let ones = self.broadcast_to(one, &[count, 1]);
-        let product = self.node("MatMul", &[matrix, ones]).out(native, &[rows, 1]);
+        let ones = self.broadcast_to(one, &[count, single]);
+        let product = self.node("MatMul", &[matrix, ones]).out(native, &[rows, single]);
         let sum = self.reshape(product, &kept);
         self.cast(sum, element)
+    }
+
+    /// How many bits hold every number that an integer value can have, its sign included.
+    fn bits_of(&self, value: ValueId) -> u32 {
+        let range = self.range(value);
+        let bits = |number: i64| 64 - (if number < 0 { !number } else { number }).leading_zeros();
+        let signed = u32::from(range.low < 0);
+        self.element(value).bits().min(bits(range.low).max(bits(range.high)) + signed)
     }
 
     /// The elements along dimensions combined in pairs, and these in pairs, until one is left.
@@ -275,7 +320,7 @@ impl Lower<'_> {
         dimensions: &[i64],
         combine: impl Fn(&mut Self, ValueId, ValueId) -> ValueId,
     ) -> ValueId {
-        let kept = kept(&self.sizes(value), dimensions);
+        let kept = kept(&self.dims(value), dimensions);
         let mut value = self.rows_first(value, dimensions);
         loop {
             let count = self.sizes(value)[0];
@@ -300,29 +345,32 @@ impl Lower<'_> {
 
     /// The value with the given dimensions joined into one, which comes first.
     fn rows_first(&mut self, value: ValueId, dimensions: &[i64]) -> ValueId {
-        let sizes = self.sizes(value);
+        let sizes = self.dims(value);
         let mut order = dimensions.to_vec();
         order.sort_unstable();
         order.extend(rest(sizes.len(), dimensions));
         let moved = self.transpose(value, &order);
-        let mut rows = vec![dimensions.iter().map(|&dimension| sizes[dimension as usize]).product()];
-        rows.extend(kept(&sizes, dimensions));
+        let mut rows = kept(&sizes, dimensions);
+        rows.insert(0, self.count_along(&sizes, dimensions));
         self.reshape(moved, &rows)
     }
 
     /// The elements `from` to `to` of the first dimension.
     fn rows(&mut self, value: ValueId, from: i64, to: i64) -> ValueId {
-        let mut limits = self.sizes(value);
+        let mut limits = self.dims(value);
         let mut starts = vec![0; limits.len()];
         let steps = vec![1; limits.len()];
-        (starts[0], limits[0]) = (from, to);
+        (starts[0], limits[0]) = (from, Dim::Known(to));
         self.slice(value, &starts, &limits, &steps)
     }
 }
 
+/// No tensor has more elements than this many bits count, as far as memory goes.
+const LARGEST_COUNT_BITS: u32 = 37;
+
 /// The sizes without those of the given dimensions.
-fn kept(sizes: &[i64], dimensions: &[i64]) -> Vec<i64> {
-    rest(sizes.len(), dimensions).into_iter().map(|dimension| sizes[dimension as usize]).collect()
+fn kept<S: Size>(sizes: &[S], dimensions: &[i64]) -> Dims {
+    rest(sizes.len(), dimensions).into_iter().map(|dimension| sizes[dimension as usize].into()).collect()
 }
 
 /// The dimensions that are not given.

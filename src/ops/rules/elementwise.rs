@@ -5,6 +5,7 @@ use super::{Inferred, Rule, Violation, rule};
 use crate::ir::{Dims, Element, TensorType};
 
 pub(super) const RULES: &[Rule] = &[
+    rule(super::super::ROUND, 1, same),
     rule("chlo.acos", 1, same),
     rule("chlo.acosh", 1, same),
     rule("chlo.asin", 1, same),

@@ -105,7 +105,7 @@ pub fn check(module: &Module, op: OpId, diagnostics: &mut Diagnostics) {
     let Some(rule) = INDEX.get(module.op_name(op)) else { return };
     let operation = module.op(op);
     // A faulty definition has been reported, and what follows from it would repeat that.
-    if operation.operands.iter().any(|&operand| module.is_poison(operand)) {
+    if operation.operands.iter().any(|&operand| module.is_unread(operand)) {
         return;
     }
     let (name, at) = (rule.name, module.span(op).name);

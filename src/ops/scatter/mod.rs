@@ -16,9 +16,10 @@ mod rows;
 
 pub(super) use rows::{Rows, Write};
 
+use super::gather::may_equal;
 use super::index::{Count, Starts, strides};
 use super::{Combiner, Elements, Lower, Lowered, Refusal, Row, Values, noted};
-use crate::ir::{Element, OpId, ValueId};
+use crate::ir::{Dim, Dims, Element, OpId, ValueId};
 
 pub(super) const ROWS: &[Row] = &[noted(
     "stablehlo.scatter",
@@ -31,9 +32,9 @@ pub(super) const ROWS: &[Row] = &[noted(
 #[derive(Debug)]
 struct Numbers {
     /// Sizes of the operand.
-    sizes: Vec<i64>,
+    sizes: Dims,
     /// Sizes of the window, 1 in inserted and batching dimensions.
-    window: Vec<i64>,
+    window: Dims,
     /// For each dimension of the operand, the dimension of the updates that its window is.
     window_dims: Vec<Option<usize>>,
     /// The other dimensions of the updates.
@@ -71,8 +72,8 @@ fn scatter(cx: &mut Lower, op: OpId) -> Lowered {
         return Err(Refusal::form("the number of operands does not fit the number of results"));
     }
     let numbers = numbers(cx, op, count)?;
-    let updates = cx.operand_sizes(op, count + 1)?;
-    if updates.contains(&0) || numbers.sizes.contains(&0) {
+    let updates = cx.operand_dims(op, count + 1)?;
+    if updates.iter().chain(&numbers.sizes).any(|&size| size == Dim::Known(0)) {
         return (0..count).map(|input| cx.full(op, input)).collect::<Result<Values, _>>();
     }
     let starts = cx.starts(op, count, numbers.vector_dim)?;
@@ -94,14 +95,17 @@ fn numbers(cx: &Lower, op: OpId, inputs: usize) -> Result<Numbers, Refusal> {
     let indices_batching = cx.field_ints(op, NAME, "scatter_indices_batching_dims")?;
     let map = cx.field_ints(op, NAME, "scatter_dims_to_operand_dims")?;
     let vector_dim = cx.field_ints(op, NAME, "index_vector_dim")?.first().copied().unwrap_or(0);
-    let (sizes, indices) = (cx.operand_sizes(op, 0)?, cx.operand_sizes(op, inputs)?);
-    let updates = cx.operand_sizes(op, inputs + 1)?;
+    let (sizes, indices) = (cx.operand_dims(op, 0)?, cx.operand_dims(op, inputs)?);
+    let updates = cx.operand_dims(op, inputs + 1)?;
+    let agree = |one: &[Dim], other: &[Dim]| {
+        one.len() == other.len() && one.iter().zip(other).all(|(&one, &other)| may_equal(one, other))
+    };
     for input in 0..inputs {
-        let fits = cx.operand_sizes(op, input)? == sizes
-            && cx.operand_sizes(op, inputs + 1 + input)? == updates
-            && cx.result(op, input)?.1 == sizes
+        let fits = agree(&cx.operand_dims(op, input)?, &sizes)
+            && agree(&cx.operand_dims(op, inputs + 1 + input)?, &updates)
+            && agree(&cx.result_dims(op, input)?.1, &sizes)
             && cx.operand_type(op, input)?.element == cx.operand_type(op, inputs + 1 + input)?.element
-            && cx.operand_type(op, input)?.element == cx.result(op, input)?.0;
+            && cx.operand_type(op, input)?.element == cx.result_type(op, input)?.element;
         if !fits {
             return Err(Refusal::form("inputs, updates and results of different types"));
         }
@@ -119,13 +123,12 @@ fn numbers(cx: &Lower, op: OpId, inputs: usize) -> Result<Numbers, Refusal> {
     let map = dims(&map, sizes.len())?;
     let vector_axis = usize::try_from(vector_dim).ok().filter(|&axis| axis <= indices.len());
     let vector_axis = vector_axis.ok_or_else(|| wrong("`index_vector_dim` is out of range"))?;
-    if indices.get(vector_axis).copied().unwrap_or(1) != map.len() as i64
+    if indices.get(vector_axis).map_or(1, |&columns| cx.number(columns)) != map.len() as i64
         || operand_batching.len() != indices_batching.len()
     {
         return Err(wrong("the index vectors do not have the length of `scatter_dims_to_operand_dims`"));
     }
-    let batch: Vec<i64> =
-        (0..indices.len()).filter(|&dim| dim != vector_axis).map(|dim| indices[dim]).collect();
+    let batch: Dims = (0..indices.len()).filter(|&dim| dim != vector_axis).map(|dim| indices[dim]).collect();
     let batch_dims: Vec<usize> = (0..updates.len()).filter(|dim| !window.contains(dim)).collect();
     let mut own = window.iter().copied();
     let window_dims: Vec<Option<usize>> = (0..sizes.len())
@@ -135,20 +138,22 @@ fn numbers(cx: &Lower, op: OpId, inputs: usize) -> Result<Numbers, Refusal> {
     if own.next().is_some() || window.len() + gone != sizes.len() || !window.is_sorted() {
         return Err(wrong("`update_window_dims` do not fit the operand"));
     }
-    if batch_dims.iter().map(|&dim| updates[dim]).ne(batch.iter().copied()) {
+    let of_batch: Dims = batch_dims.iter().map(|&dim| updates[dim]).collect();
+    if !agree(&of_batch, &batch) {
         return Err(wrong("the updates do not have the sizes of the index vectors"));
     }
-    let window: Vec<i64> = window_dims.iter().map(|dim| dim.map_or(1, |dim| updates[dim])).collect();
-    if window.iter().zip(&sizes).any(|(window, size)| window > size) && !sizes.contains(&0) {
+    let window: Dims = window_dims.iter().map(|dim| dim.map_or(Dim::Known(1), |dim| updates[dim])).collect();
+    let larger = window.iter().zip(&sizes).any(|(&window, &size)| !cx.may_lie_in(window, size));
+    if larger && !sizes.contains(&Dim::Known(0)) {
         return Err(wrong("a window is larger than the operand"));
     }
     let mut batching = Vec::new();
     for (&dim, &axis) in operand_batching.iter().zip(&indices_batching) {
         let axis = if axis > vector_axis { axis - 1 } else { axis };
-        if batch.get(axis) != Some(&sizes[dim]) {
+        if !batch.get(axis).is_some_and(|&size| may_equal(size, sizes[dim])) {
             return Err(wrong("batching dimensions differ in size"));
         }
-        if sizes[dim] > 1 {
+        if !matches!(sizes[dim], Dim::Known(0 | 1)) {
             batching.push((dim, axis));
         }
     }
@@ -157,17 +162,19 @@ fn numbers(cx: &Lower, op: OpId, inputs: usize) -> Result<Numbers, Refusal> {
 
 fn plan(cx: &mut Lower, starts: &Starts, numbers: &Numbers, unique: bool) -> Plan {
     let Numbers { sizes, window, .. } = numbers;
-    let partial = |dim: usize| window[dim] < sizes[dim];
+    let partial = |dim: usize| window[dim] != sizes[dim];
     let joined = (0..sizes.len()).rev().find(|&dim| partial(dim)).map_or(0, |dim| dim + 1);
-    let rows = Rows { count: sizes[..joined].iter().product(), inner: sizes[joined..].to_vec() };
-    let steps = strides(&sizes[..joined]);
-    let limit = |dim: usize| sizes[dim] - window[dim];
-    let guarded = |column: usize| !starts.ranges[column].within(limit(numbers.map[column]));
+    let known = &cx.module.sizes;
+    let count = known.product(sizes[..joined].iter().copied());
+    let rows = Rows { count, inner: Dims::from_slice(&sizes[joined..]) };
+    let steps = strides(known, &sizes[..joined]);
+    let limit = |dim: usize| known.subtract(sizes[dim], window[dim]);
+    let guarded = |column: usize| !starts.ranges[column].within(known, limit(numbers.map[column]));
     let used: Vec<usize> =
         (0..numbers.map.len()).filter(|&column| partial(numbers.map[column]) || guarded(column)).collect();
-    let stride: Vec<i64> =
-        used.iter().map(|&column| steps.get(numbers.map[column]).copied().unwrap_or(0)).collect();
-    let limits: Vec<i64> = used.iter().map(|&column| limit(numbers.map[column])).collect();
+    let step = |column: usize| steps.get(numbers.map[column]).copied().unwrap_or(Dim::Known(0));
+    let stride: Dims = used.iter().map(|&column| step(column)).collect();
+    let limits: Dims = used.iter().map(|&column| limit(numbers.map[column])).collect();
     let guard = used.iter().any(|&column| guarded(column));
     let used = cx.select_columns(starts, &used);
     let (position, valid) =
@@ -189,17 +196,18 @@ fn plan(cx: &mut Lower, starts: &Starts, numbers: &Numbers, unique: bool) -> Pla
     let positions = cx.add_counts(position, rank, &counts);
     let valid = valid.map(|valid| {
         let mut aligned = starts.batch.clone();
-        aligned.resize(rank, 1);
+        aligned.resize(rank, Dim::Known(1));
         cx.reshape(valid, &aligned)
     });
-    let paired: i64 = numbers.batching.iter().map(|&(_, axis)| starts.batch[axis]).product();
-    let single = starts.count() == 1;
-    let distinct = unique || starts.count() == paired || all_differ(cx, positions);
+    let paired = cx.module.sizes.product(numbers.batching.iter().map(|&(_, axis)| starts.batch[axis]));
+    let count = starts.count(&cx.module.sizes);
+    let single = count == Dim::Known(1);
+    let distinct = unique || count == paired || all_differ(cx, positions);
     Plan { positions, joined, rows, valid, single, distinct }
 }
 
 /// The row of each window, the nearest for one that is not all inside of the operand, and whether it is.
-fn checked(cx: &mut Lower, starts: &Starts, limits: &[i64], stride: &[i64]) -> (ValueId, Option<ValueId>) {
+fn checked(cx: &mut Lower, starts: &Starts, limits: &[Dim], stride: &[Dim]) -> (ValueId, Option<ValueId>) {
     let clamped = cx.clamp_columns(starts, limits);
     let equal = cx.elementwise_to("Equal", &[clamped.value, starts.value], Element::Bool);
     let valid = if limits.len() == 1 {
@@ -234,9 +242,9 @@ fn write(
     let order = numbers.batch_dims.iter().copied().chain(joined.iter().chain(inner).filter_map(|dim| *dim));
     let order: Vec<i64> = order.map(|dim| dim as i64).collect();
     let updates = cx.transpose(updates, &order);
-    let mut sizes = cx.sizes(plan.positions);
+    let mut sizes = cx.dims(plan.positions);
     let rank = sizes.len();
-    sizes.extend(&plan.rows.inner);
+    sizes.extend_from_slice(&plan.rows.inner);
     let updates = cx.reshape(updates, &sizes);
     let element = cx.element(operand);
     let mut write = Write { positions: plan.positions, updates, combiner, distinct: plan.distinct };
@@ -246,14 +254,17 @@ fn write(
         return Ok(cx.reshape(written, &whole));
     };
 
-    let mut aligned = cx.sizes(valid);
-    aligned.extend(vec![1; plan.rows.inner.len()]);
-    let few = sizes.iter().product::<i64>() <= numbers.sizes.iter().product();
+    let mut aligned = cx.dims(valid);
+    aligned.extend(plan.rows.inner.iter().map(|_| Dim::Known(1)));
+    let known = &cx.module.sizes;
+    let more = known.subtract(known.product(sizes.iter().copied()), known.product(whole.iter().copied()));
+    // Of sizes without a number these may be many, and still it takes fewer ops.
+    let few = !known.is_at_least(more, 1);
     let instead = match combiner {
         Combiner::Second if plan.single => {
             let data = plan.rows.of(cx, operand);
-            let mut at = cx.sizes(plan.positions);
-            at.push(1);
+            let mut at = cx.dims(plan.positions);
+            at.push(Dim::Known(1));
             let at = cx.reshape(plan.positions, &at);
             Some(cx.node("GatherND", &[data, at]).out(element, &sizes))
         }
@@ -268,18 +279,19 @@ fn write(
         let written = cx.write_rows(operand, &plan.rows, &write)?;
         return Ok(cx.reshape(written, &whole));
     }
-    let beyond = cx.integer(Element::I64, plan.rows.count);
-    let positions = cx.sizes(plan.positions);
+    let beyond = cx.size_scalar(plan.rows.count, Element::I64);
+    let positions = cx.dims(plan.positions);
     write.positions = cx.node("Where", &[valid, plan.positions, beyond]).out(Element::I64, &positions);
     debug_assert_eq!(positions.len(), rank);
     let data = plan.rows.of(cx, operand);
     let (mut low, mut high) = (vec![0; plan.rows.inner.len() + 1], plan.rows.sizes());
     let steps = vec![1; high.len()];
-    high[0] = 1;
+    high[0] = Dim::Known(1);
     // Any row will do, and the first has the right type and sizes.
     let spare = cx.slice(data, &low, &high, &steps);
     let data = cx.concat(&[data, spare], 0);
-    let more = Rows { count: plan.rows.count + 1, inner: plan.rows.inner.clone() };
+    let count = cx.module.sizes.add(plan.rows.count, Dim::Known(1));
+    let more = Rows { count, inner: plan.rows.inner.clone() };
     let written = cx.write_rows(data, &more, &write)?;
     (low[0], high[0]) = (0, plan.rows.count);
     let kept = cx.slice(written, &low, &high, &steps);

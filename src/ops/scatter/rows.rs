@@ -4,7 +4,7 @@
 //! model: 100,000 cycles a thread and one element a cycle), and then two updates of one row race: sums lose terms.
 //! Below that it is one thread, in order. `ScatterElements` always is, but slower and with an index an element.
 
-use crate::ir::{Element, ValueId};
+use crate::ir::{Dim, Dims, Element, ValueId};
 use crate::ops::constant::integer_limits;
 use crate::ops::{Combiner, Lower, Refusal};
 
@@ -15,16 +15,16 @@ const LARGEST_IN_ORDER: i64 = 100_000;
 #[derive(Clone, Debug)]
 pub(crate) struct Rows {
     /// How many.
-    pub count: i64,
+    pub count: Dim,
     /// The sizes of one.
-    pub inner: Vec<i64>,
+    pub inner: Dims,
 }
 
 impl Rows {
     /// The sizes of the tensor of rows.
-    pub fn sizes(&self) -> Vec<i64> {
-        let mut sizes = vec![self.count];
-        sizes.extend(&self.inner);
+    pub fn sizes(&self) -> Dims {
+        let mut sizes = self.inner.clone();
+        sizes.insert(0, self.count);
         sizes
     }
 
@@ -156,19 +156,21 @@ impl Lower<'_> {
         reduction: &'static str,
         distinct: bool,
     ) -> ValueId {
-        let count: i64 = self.sizes(updates).iter().product();
+        let count = self.module.sizes.product(self.dims(updates));
+        let few = self.module.sizes.bounds(count).1.is_some_and(|count| count <= LARGEST_IN_ORDER);
         let element = self.element(data);
-        if distinct || count <= LARGEST_IN_ORDER {
-            let mut sizes = self.sizes(positions);
-            sizes.push(1);
+        if distinct || few {
+            let mut sizes = self.dims(positions);
+            sizes.push(Dim::Known(1));
             let positions = self.reshape(positions, &sizes);
             let node = self.node("ScatterND", &[data, positions, updates]);
             let node = if reduction == "none" { node } else { node.string("reduction", reduction) };
             return node.out(element, &rows.sizes());
         }
-        let width: i64 = rows.inner.iter().product();
-        let written = count / width.max(1);
-        let positions = self.reshape(positions, &[written, 1]);
+        let sizes = &self.module.sizes;
+        let width = sizes.product(rows.inner.iter().copied());
+        let written = sizes.product(self.dims(positions));
+        let positions = self.reshape(positions, &[written, Dim::Known(1)]);
         let positions = self.broadcast_to(positions, &[written, width]);
         let updates = self.reshape(updates, &[written, width]);
         let data = self.reshape(data, &[rows.count, width]);

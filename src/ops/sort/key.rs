@@ -1,6 +1,7 @@
 //! Keys by which `TopK` sorts as a comparator does.
 
 use super::comparator::{Key, Zeros};
+use crate::diagnostic::catalogue;
 use crate::ir::{Element, ValueId};
 use crate::ops::Lower;
 
@@ -23,8 +24,16 @@ impl Lower<'_> {
             Element::U64 => vec![self.signed(operand)],
             element if !element.is_float() => vec![operand],
             _ if key.zeros == Zeros::Signed && self.can_cast_bits() => vec![self.bits(operand)],
-            Element::F64 => self.number_then_nan(operand, key.zeros),
-            _ => vec![self.float_key(operand, key.zeros)],
+            element => {
+                if key.zeros == Zeros::Signed {
+                    let at = self.place().0.name;
+                    self.report(catalogue::NanSign { at });
+                }
+                match element {
+                    Element::F64 => self.number_then_nan(operand, key.zeros),
+                    _ => vec![self.float_key(operand, key.zeros)],
+                }
+            }
         };
         values.into_iter().map(|value| (value, key.descending)).collect()
     }

@@ -1,16 +1,16 @@
 //! Running totals: a window as long as the dimension, which padding lets begin, or end, at each element.
 
 use super::Window;
-use crate::ir::{Element, ValueId};
+use crate::ir::{Dim, Element, Size, ValueId};
 use crate::ops::Lower;
 use crate::ops::region::Combiner;
 
 /// The running totals, without the initial value; `None` when the window is another one.
 pub(super) fn lower(cx: &mut Lower, combiner: Combiner, value: ValueId, window: &Window) -> Option<ValueId> {
-    let sizes = cx.sizes(value);
+    let sizes = cx.dims(value);
     let mut long = (0..window.rank()).filter(|&axis| !window.is_trivial(axis));
     let (Some(axis), None) = (long.next(), long.next()) else { return None };
-    let size = sizes[axis];
+    let size = sizes[axis].known()?;
     if size < 2 || window.sizes[axis] != size {
         return None;
     }
@@ -28,7 +28,7 @@ pub(super) fn lower(cx: &mut Lower, combiner: Combiner, value: ValueId, window: 
         Combiner::Multiply if element != Element::Bool && cx.opset() >= 26 => {
             running(cx, "CumProd", value, axis, reverse)
         }
-        _ => double(cx, combiner, value, axis, reverse),
+        _ => double(cx, combiner, value, axis, size, reverse),
     })
 }
 
@@ -53,8 +53,14 @@ fn running(cx: &mut Lower, name: &'static str, value: ValueId, axis: usize, reve
 }
 
 /// Combines each element with the one at distance 1, then 2, then 4 ..., after which each has met all before it.
-fn double(cx: &mut Lower, combiner: Combiner, value: ValueId, axis: usize, reverse: bool) -> ValueId {
-    let size = cx.sizes(value)[axis];
+fn double(
+    cx: &mut Lower,
+    combiner: Combiner,
+    value: ValueId,
+    axis: usize,
+    size: i64,
+    reverse: bool,
+) -> ValueId {
     let mut value = value;
     let mut distance = 1;
     while distance < size {
@@ -75,15 +81,15 @@ fn double(cx: &mut Lower, combiner: Combiner, value: ValueId, axis: usize, rever
 
 impl Lower<'_> {
     /// The elements `from` to `to` of one dimension.
-    pub fn span(&mut self, value: ValueId, axis: usize, from: i64, to: i64) -> ValueId {
+    pub fn span<S: Size>(&mut self, value: ValueId, axis: usize, from: S, to: S) -> ValueId {
         self.strided(value, axis, from, to, 1)
     }
 
     /// The elements `from`, `from + step` ... before `to` of one dimension.
-    pub fn strided(&mut self, value: ValueId, axis: usize, from: i64, to: i64, step: i64) -> ValueId {
-        let mut limits = self.sizes(value);
-        let (mut starts, mut steps) = (vec![0; limits.len()], vec![1; limits.len()]);
-        (starts[axis], limits[axis], steps[axis]) = (from, to, step);
+    pub fn strided<S: Size>(&mut self, value: ValueId, axis: usize, from: S, to: S, step: i64) -> ValueId {
+        let mut limits = self.dims(value);
+        let (mut starts, mut steps) = (vec![Dim::Known(0); limits.len()], vec![1; limits.len()]);
+        (starts[axis], limits[axis], steps[axis]) = (from.into(), to.into(), step);
         self.slice(value, &starts, &limits, &steps)
     }
 }

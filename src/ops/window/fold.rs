@@ -4,14 +4,14 @@
 //! the padded operands. Few positions are unrolled, many are a `Loop`.
 
 use super::Window;
-use crate::ir::{Element, OpId, RegionId, ValueId};
+use crate::ir::{Dim, Dims, Element, OpId, RegionId, ValueId};
 use crate::ops::reduce::pairs;
 use crate::ops::{Lower, Lowered};
 
 /// As many positions are unrolled.
 const UNROLLED: i64 = 16;
 
-pub(super) fn lower(cx: &mut Lower, op: OpId, region: RegionId, window: &Window, out: &[i64]) -> Lowered {
+pub(super) fn lower(cx: &mut Lower, op: OpId, region: RegionId, window: &Window, out: &[Dim]) -> Lowered {
     let count = pairs(cx, op)?;
     let lifted = cx.lift(region, out)?;
     let interior: Vec<i64> = window.base.iter().map(|&base| base - 1).collect();
@@ -28,24 +28,21 @@ pub(super) fn lower(cx: &mut Lower, op: OpId, region: RegionId, window: &Window,
     repeat(cx, lifted, &padded, &inits, window, out)
 }
 
-/// How far the slice of one position reaches.
-fn reach(window: &Window, out: &[i64]) -> Vec<i64> {
-    out.iter().zip(&window.strides).map(|(&size, &stride)| (size - 1) * stride + 1).collect()
-}
-
 fn unroll(
     cx: &mut Lower,
     region: RegionId,
     padded: &[ValueId],
     inits: Vec<ValueId>,
     window: &Window,
-    out: &[i64],
+    out: &[Dim],
 ) -> Lowered {
-    let reach = reach(window, out);
+    let reach = window.reach(&cx.module.sizes, out);
     let mut state = inits;
     for number in 0..window.count() {
         let starts = window.offsets(number);
-        let limits: Vec<i64> = starts.iter().zip(&reach).map(|(start, reach)| start + reach).collect();
+        let sizes = &cx.module.sizes;
+        let limits: Dims =
+            starts.iter().zip(&reach).map(|(&start, &reach)| sizes.add(Dim::Known(start), reach)).collect();
         let mut arguments = state;
         for &value in padded {
             arguments.push(cx.slice(value, &starts, &limits, &window.strides));
@@ -61,14 +58,14 @@ fn repeat(
     padded: &[ValueId],
     inits: &[ValueId],
     window: &Window,
-    out: &[i64],
+    out: &[Dim],
 ) -> Lowered {
     let rank = window.rank() as i64;
     let table: Vec<i64> = (0..window.count()).flat_map(|number| window.offsets(number)).collect();
     let table = cx.integers(Element::I64, &[window.count(), rank], &table);
-    let (reach, strides) = (reach(window, out), window.strides.clone());
+    let (reach, strides) = (window.reach(&cx.module.sizes, out), window.strides.clone());
     let axes: Vec<i64> = (0..rank).collect();
-    let (reach, axes, strides) = (cx.int64s(&reach), cx.int64s(&axes), cx.int64s(&strides));
+    let (reach, axes, strides) = (cx.shape(&reach), cx.int64s(&axes), cx.int64s(&strides));
     let state: Vec<_> = inits.iter().map(|&init| (cx.element(init), out.to_vec())).collect();
     let mut arguments = vec![(Element::I64, Vec::new()), (Element::Bool, Vec::new())];
     arguments.extend(state.iter().cloned());

@@ -19,7 +19,7 @@ mod slices;
 use super::reduce::pairs;
 use super::region::Combiner;
 use super::{Elements, Lower, Lowered, Refusal, Row, noted};
-use crate::ir::{OpId, ValueId};
+use crate::ir::{Dim, Dims, OpId, Sizes, ValueId};
 
 pub(super) const ROWS: &[Row] = &[
     noted(
@@ -103,18 +103,27 @@ impl Window {
     fn extent(&self, axis: usize) -> i64 {
         (self.sizes[axis] - 1) * self.dilations[axis] + 1
     }
+
+    /// The distance between the first elements of the first window and of the last along each dimension, and one.
+    fn reach(&self, sizes: &Sizes, out: &[Dim]) -> Dims {
+        let reach = |(&places, &stride): (&Dim, &i64)| {
+            let last = sizes.multiply(sizes.subtract(places, Dim::Known(1)), Dim::Known(stride));
+            sizes.add(last, Dim::Known(1))
+        };
+        out.iter().zip(&self.strides).map(reach).collect()
+    }
 }
 
 fn reduce_window(cx: &mut Lower, op: OpId) -> Lowered {
     let count = pairs(cx, op)?;
     let region = cx.region(op, 0)?;
-    let (_, out) = cx.result(op, 0)?;
+    let (_, out) = cx.result_dims(op, 0)?;
     let window = Window::of(cx, op, out.len())?;
-    if out.contains(&0) {
+    if out.contains(&Dim::Known(0)) {
         return (0..count)
             .map(|index| {
-                let (element, sizes) = cx.result(op, index)?;
-                Ok(cx.constant(element, &sizes, &[]))
+                let (element, sizes) = cx.result_dims(op, index)?;
+                Ok(cx.nothing(element, &sizes))
             })
             .collect::<Result<_, _>>();
     }
@@ -140,9 +149,9 @@ fn windows(
     value: ValueId,
     neutral: ValueId,
     window: &Window,
-    out: &[i64],
+    out: &[Dim],
 ) -> ValueId {
-    if cx.sizes(value).contains(&0) {
+    if cx.dims(value).contains(&Dim::Known(0)) {
         return cx.broadcast_to(neutral, out);
     }
     if (0..window.rank()).all(|axis| window.is_trivial(axis)) {

@@ -5,7 +5,7 @@
 //! the lowest finite number where XLA begins at minus infinity: exactness is the slices' ([`super::slices`]).
 
 use super::Window;
-use crate::ir::{Element, ValueId};
+use crate::ir::{Dim, Dims, Element, Sizes, ValueId};
 use crate::ops::Lower;
 use crate::ops::region::Combiner;
 
@@ -27,7 +27,7 @@ pub(super) fn lower(
     value: ValueId,
     neutral: ValueId,
     window: &Window,
-    out: &[i64],
+    out: &[Dim],
 ) -> Option<ValueId> {
     let element = cx.element(value);
     let pool = match combiner {
@@ -36,7 +36,7 @@ pub(super) fn lower(
         Combiner::Add => Pool::Sum,
         _ => return None,
     };
-    let sizes = cx.sizes(value);
+    let sizes = cx.dims(value);
     let pooled: Vec<usize> = (0..window.rank()).filter(|&axis| !window.is_trivial(axis)).collect();
     let dilated = pooled.iter().any(|&axis| window.sizes[axis] > 1 && window.dilations[axis] > 1);
     if !element.is_float() || pooled.len() > SPATIAL || window.base.iter().any(|&base| base > 1) {
@@ -46,14 +46,17 @@ pub(super) fn lower(
         // No kernel for f64, and dilations came with opset 19.
         Pool::Sum if element == Element::F64 || (dilated && cx.opset() < 19) => return None,
         Pool::Max | Pool::Min if cx.settings.strict_nan => return None,
-        Pool::Max | Pool::Min if pooled.iter().any(|&axis| misses(window, axis, sizes[axis], out[axis])) => {
+        Pool::Max | Pool::Min
+            if pooled.iter().any(|&axis| misses(&cx.module.sizes, window, axis, sizes[axis], out[axis])) =>
+        {
             return None;
         }
         _ => {}
     }
     // A window over all there is, is a reduction.
     let whole = |&axis: &usize| {
-        window.sizes[axis] == sizes[axis] && (window.low[axis], window.high[axis]) == (0, 0) && out[axis] == 1
+        let whole = sizes[axis] == Dim::Known(window.sizes[axis]) && out[axis] == Dim::Known(1);
+        whole && (window.low[axis], window.high[axis]) == (0, 0)
     };
     if pooled.iter().all(whole) {
         return None;
@@ -72,10 +75,18 @@ pub(super) fn lower(
     Some(emit(cx, pool, value, &window, &pooled, dilated, out))
 }
 
-/// Whether some window along the dimension has no element of the operand.
-fn misses(window: &Window, axis: usize, size: i64, out: i64) -> bool {
+/// Whether some window along the dimension may have no element of the operand.
+fn misses(known: &Sizes, window: &Window, axis: usize, size: Dim, out: Dim) -> bool {
+    let (low, high, extent) = (window.low[axis], window.high[axis], window.extent(axis));
+    let (Dim::Known(size), Dim::Known(out)) = (size, out) else {
+        // Windows inside of the operand have elements. Those that reach out of it do where the padding is shorter
+        // than they are, unless dilation steps over the only element.
+        let inside = low <= 0 && high <= 0;
+        let reaches_in = low < extent && high < extent && window.dilations[axis] == 1;
+        return !(inside || reaches_in && known.is_at_least(size, 1));
+    };
     let hit = |place: i64| {
-        let first = place * window.strides[axis] - window.low[axis];
+        let first = place * window.strides[axis] - low;
         (0..window.sizes[axis]).any(|k| (0..size).contains(&(first + k * window.dilations[axis])))
     };
     !(0..out).all(hit)
@@ -88,18 +99,20 @@ fn emit(
     window: &Window,
     pooled: &[usize],
     dilated: bool,
-    out: &[i64],
+    out: &[Dim],
 ) -> ValueId {
-    let (element, sizes) = (cx.element(value), cx.sizes(value));
+    let (element, sizes) = (cx.element(value), cx.dims(value));
     let others: Vec<usize> = (0..window.rank()).filter(|axis| !pooled.contains(axis)).collect();
     let order: Vec<i64> = others.iter().chain(pooled).map(|&axis| axis as i64).collect();
     let moved = cx.transpose(value, &order);
     // Batch and channel, whatever the number of dimensions that they come from.
-    let channel = others.last().map_or(1, |&axis| sizes[axis]);
-    let batch: i64 = others.iter().rev().skip(1).map(|&axis| sizes[axis]).product();
+    let channel = others.last().map_or(Dim::Known(1), |&axis| sizes[axis]);
+    let batch = cx.module.sizes.product(others.iter().rev().skip(1).map(|&axis| sizes[axis]));
     let pick = |list: &[i64]| pooled.iter().map(|&axis| list[axis]).collect::<Vec<i64>>();
-    let shape = |spatial: Vec<i64>| [vec![batch, channel], spatial].concat();
-    let (input, output) = (shape(pick(&sizes)), shape(pick(out)));
+    let shape = |sizes: &[Dim]| -> Dims {
+        [batch, channel].into_iter().chain(pooled.iter().map(|&axis| sizes[axis])).collect()
+    };
+    let (input, output) = (shape(&sizes), shape(out));
     let mut pooling = cx.reshape(moved, &input);
     if pool == Pool::Min {
         pooling = cx.elementwise("Neg", &[pooling]);
@@ -128,7 +141,7 @@ fn emit(
             result = cx.elementwise("Mul", &[result, count]);
         }
     }
-    let apart: Vec<i64> = order.iter().map(|&axis| out[axis as usize]).collect();
+    let apart: Dims = order.iter().map(|&axis| out[axis as usize]).collect();
     let result = cx.reshape(result, &apart);
     let mut back = vec![0; order.len()];
     order.iter().enumerate().for_each(|(index, &axis)| back[axis as usize] = index as i64);

@@ -7,7 +7,7 @@
 //! the operand, where one scatter combines the elements of the source that windows share.
 
 use super::Window;
-use crate::ir::{Element, OpId, ValueId};
+use crate::ir::{Dim, Dims, Element, OpId, ValueId};
 use crate::ops::index::strides;
 use crate::ops::scatter::{Rows, Write};
 use crate::ops::{Lower, Lowered, Refusal};
@@ -43,7 +43,8 @@ pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
     let padding = cx.integer(element, 0);
     let padded = cx.pad(operand, &window.low, &window.high, padding);
     let region = cx.lift(select, &out)?;
-    let strides = strides(&sizes);
+    let strides: Vec<i64> =
+        strides(&cx.module.sizes, &sizes).into_iter().map(|stride| cx.number(stride)).collect();
     let mut chosen: Option<Chosen> = None;
     for number in 0..window.count() {
         let offsets = window.offsets(number);
@@ -79,7 +80,7 @@ pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
     let positions = cx.reshape(place, &[count]);
     let source = cx.full(op, 1)?;
     let updates = cx.reshape(source, &[count]);
-    let rows = Rows { count: sizes.iter().product(), inner: Vec::new() };
+    let rows = Rows { count: Dim::Known(sizes.iter().product()), inner: Dims::new() };
     let apart = (0..out.len()).all(|axis| window.sizes[axis] <= window.strides[axis]);
     let write = Write { positions, updates, combiner, distinct: apart };
     let result = cx.write_rows(start, &rows, &write)?;

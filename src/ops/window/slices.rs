@@ -1,7 +1,7 @@
 //! Windows of ops with a name, without a pool: strided slices combined one dimension after the other.
 
 use super::Window;
-use crate::ir::{OpId, ValueId};
+use crate::ir::{Dim, OpId, ValueId};
 use crate::ops::Lower;
 use crate::ops::region::Combiner;
 
@@ -34,21 +34,26 @@ fn along(
     window: &Window,
     axis: usize,
 ) -> ValueId {
-    let mut sizes = cx.sizes(value);
+    let mut sizes = cx.dims(value);
     let (size, stride) = (window.sizes[axis], window.strides[axis]);
-    if size == sizes[axis] && window.dilations[axis] == 1 {
+    if Dim::Known(size) == sizes[axis] && window.dilations[axis] == 1 {
         let reduced = cx.reduce_elements(combiner, value, &[axis as i64], op);
-        sizes[axis] = 1;
+        sizes[axis] = Dim::Known(1);
         return cx.reshape(reduced, &sizes);
     }
-    let out = (sizes[axis] - window.extent(axis)) / stride + 1;
+    let known = &cx.module.sizes;
+    // From the first window's first element to the last one's, which is no further than the padding lets it.
+    let beyond =
+        known.quotient(known.subtract(sizes[axis], Dim::Known(window.extent(axis))), Dim::Known(stride));
+    let reach = known.add(known.multiply(beyond, Dim::Known(stride)), Dim::Known(1));
     if size > SHORT {
         let every = double(cx, combiner, value, window, axis);
-        return cx.strided(every, axis, 0, (out - 1) * stride + 1, stride);
+        return cx.strided(every, axis, Dim::Known(0), reach, stride);
     }
     let slice = |cx: &mut Lower, position: i64| {
-        let from = position * window.dilations[axis];
-        cx.strided(value, axis, from, from + (out - 1) * stride + 1, stride)
+        let from = Dim::Known(position * window.dilations[axis]);
+        let to = cx.module.sizes.add(from, reach);
+        cx.strided(value, axis, from, to, stride)
     };
     let first = slice(cx, 0);
     (1..size).fold(first, |combined, position| {
@@ -64,10 +69,12 @@ fn double(cx: &mut Lower, combiner: Combiner, value: ValueId, window: &Window, a
     let pair = |cx: &mut Lower, first: ValueId, first_size: i64, second: ValueId| {
         // Places whose second window lies inside.
         let shift = first_size * dilation;
-        let second_places = cx.sizes(second)[axis];
-        let places = (second_places - shift).min(cx.sizes(first)[axis]);
-        let first = cx.span(first, axis, 0, places);
-        let second = cx.span(second, axis, shift, shift + places);
+        let (first_places, second_places) = (cx.dims(first)[axis], cx.dims(second)[axis]);
+        let (sizes, shift) = (&cx.module.sizes, Dim::Known(shift));
+        let places = sizes.smaller(sizes.subtract(second_places, shift), first_places);
+        let end = sizes.add(shift, places);
+        let first = cx.span(first, axis, Dim::Known(0), places);
+        let second = cx.span(second, axis, shift, end);
         cx.combine(combiner, first, second)
     };
     let mut rest = window.sizes[axis];

@@ -1,7 +1,7 @@
 //! Chains of ops that move elements become one op.
 
 use super::{integers, integers_attribute, only_operand, positions, producer};
-use crate::ir::{Attribute, Element, Module, OpId, ValueId};
+use crate::ir::{Attribute, Dim, Dims, Element, Module, OpId, ValueId};
 
 /// Rewrites the op in place to read what its operand's producer reads.
 pub(super) fn simplify(module: &mut Module, op: OpId) -> Option<()> {
@@ -14,9 +14,10 @@ pub(super) fn simplify(module: &mut Module, op: OpId) -> Option<()> {
     }
 }
 
-/// The sizes of a tensor whose sizes are all known.
-fn sizes(module: &Module, value: ValueId) -> Option<Vec<i64>> {
-    module.tensor(value).filter(|ty| ty.encoding.is_none())?.sizes()
+/// The sizes of a tensor whose sizes are all numbers or expressions.
+fn sizes(module: &Module, value: ValueId) -> Option<Dims> {
+    let ty = module.tensor(value).filter(|ty| ty.encoding.is_none() && ty.is_sized())?;
+    Some(ty.dims.clone())
 }
 
 fn result(module: &Module, op: OpId) -> Option<ValueId> {
@@ -47,11 +48,11 @@ fn reshape(module: &mut Module, op: OpId) -> Option<()> {
 }
 
 /// Where each dimension of `from` that is not 1 stands in `to`, when they differ in dimensions of size 1 alone.
-fn places_apart_from_ones(from: &[i64], to: &[i64]) -> Option<Vec<Option<usize>>> {
+fn places_apart_from_ones(from: &[Dim], to: &[Dim]) -> Option<Vec<Option<usize>>> {
     let mut places = Vec::with_capacity(from.len());
-    let mut rest = to.iter().enumerate().filter(|&(_, &size)| size != 1);
+    let mut rest = to.iter().enumerate().filter(|&(_, &size)| size != Dim::Known(1));
     for &size in from {
-        if size == 1 {
+        if size == Dim::Known(1) {
             places.push(None);
             continue;
         }
@@ -90,12 +91,12 @@ fn broadcast(module: &mut Module, op: OpId) -> Option<()> {
 }
 
 /// Where each dimension of `from` stands in `to`, when the others of `to` are 1.
-fn places_among_ones(from: &[i64], to: &[i64]) -> Option<Vec<usize>> {
+fn places_among_ones(from: &[Dim], to: &[Dim]) -> Option<Vec<usize>> {
     let mut places = Vec::with_capacity(from.len());
     for (place, &size) in to.iter().enumerate() {
         match from.get(places.len()) {
             Some(&own) if own == size => places.push(place),
-            _ if size == 1 => {}
+            _ if size == Dim::Known(1) => {}
             _ => return None,
         }
     }
@@ -114,7 +115,7 @@ fn dynamic_slice(module: &mut Module, op: OpId) -> Option<()> {
     for (&index, (&whole, &size)) in indices.iter().zip(whole.iter().zip(&slice)) {
         let unsigned = module.tensor(index)?.element == Element::U64;
         let [start] = module.constant_integers(module.constant_of(index)?)?[..] else { return None };
-        let last = whole.checked_sub(size).filter(|&last| last >= 0)?;
+        let last = whole.known()?.checked_sub(size).filter(|&last| last >= 0)?;
         starts.push(if unsigned && start < 0 { last } else { start.clamp(0, last) });
     }
     let limits = starts.iter().zip(&slice).map(|(start, size)| start + size).collect();

@@ -4,7 +4,7 @@ use crate::ir::{BlockId, Module, OpId, RegionId, use_counts};
 use crate::ops::rules;
 
 /// Removes dead ops from all functions, in one walk from the last op to the first.
-pub(super) fn remove(module: &mut Module) {
+pub(in crate::pass) fn remove(module: &mut Module) {
     let mut uses = use_counts(module);
     for function in module.functions() {
         remove_in_region(module, module.function(function).body, &mut uses);

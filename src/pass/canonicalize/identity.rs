@@ -1,7 +1,7 @@
 //! Ops that give one of their operands, or an operand of an operand.
 
 use super::{integers, only_operand, positions, producer};
-use crate::ir::{Element, Module, OpId, ValueId};
+use crate::ir::{Dim, Element, Module, OpId, ValueId};
 use crate::ops::fold::Tensor;
 use crate::source::Source;
 
@@ -60,9 +60,9 @@ fn candidate(module: &Module, source: &Source, op: OpId) -> Option<ValueId> {
             is_ascending(&positions(module, op, "broadcast_dimensions")?).then_some(x)
         }
         ("stablehlo.reverse", &[x]) => {
-            let sizes = module.tensor(x)?.sizes()?;
-            let dims = positions(module, op, "dimensions")?;
-            dims.iter().all(|&dim| sizes.get(dim).is_some_and(|&size| size <= 1)).then_some(x)
+            let sizes = &module.tensor(x)?.dims;
+            let short = |dim: Option<&Dim>| dim.is_some_and(|dim| dim.known().is_some_and(|size| size <= 1));
+            positions(module, op, "dimensions")?.into_iter().all(|dim| short(sizes.get(dim))).then_some(x)
         }
         ("stablehlo.pad", &[x, _]) => {
             let names = ["edge_padding_low", "edge_padding_high", "interior_padding"];
@@ -73,12 +73,12 @@ fn candidate(module: &Module, source: &Source, op: OpId) -> Option<ValueId> {
         ("stablehlo.concatenate", operands) => only_filled(module, operands),
         _ => None,
     };
-    value.filter(|&value| is_static_tensor(module, value))
+    value.filter(|&value| is_sized_tensor(module, value))
 }
 
-/// Equal types say that a value is the same only where all its sizes are known.
-fn is_static_tensor(module: &Module, value: ValueId) -> bool {
-    module.tensor(value).is_some_and(|ty| ty.is_static() && ty.encoding.is_none())
+/// Equal types say that a value is the same only where all its sizes are numbers or expressions.
+fn is_sized_tensor(module: &Module, value: ValueId) -> bool {
+    module.tensor(value).is_some_and(|ty| ty.is_sized() && ty.encoding.is_none())
 }
 
 /// The operand of a concatenation that has elements, when the others have none.

@@ -11,6 +11,7 @@ mod identity;
 mod loops;
 mod onnx;
 mod repeated;
+mod results;
 
 use super::Context;
 use crate::ir::{
@@ -18,6 +19,7 @@ use crate::ir::{
 };
 use crate::ops::fold;
 use crate::source::Source;
+pub(super) use dead::remove as remove_dead;
 use repeated::Repeated;
 use smallvec::{SmallVec, smallvec};
 
@@ -42,6 +44,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
         };
         Rewriter::new(module).function(function, &mut visit);
     }
+    results::separate(module);
     dead::remove(module);
 }
 

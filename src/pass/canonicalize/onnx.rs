@@ -1,7 +1,7 @@
 //! Identities and chains of ONNX ops.
 
 use super::{Simplified, conversion, integers_attribute, only_operand, positions, producer};
-use crate::ir::{Module, OpId, ValueId};
+use crate::ir::{Dim, Module, OpId, ValueId};
 
 /// What becomes of an op after lowering.
 pub(super) fn simplify(module: &mut Module, op: OpId) -> Simplified {
@@ -18,21 +18,28 @@ pub(super) fn simplify(module: &mut Module, op: OpId) -> Simplified {
     }
 }
 
-/// The first operand, when it has the type of the result and all its sizes are known.
+/// The first operand, when it has the type of the result and all its sizes are numbers or expressions.
 fn identity(module: &Module, op: OpId) -> Simplified {
     let operation = module.op(op);
     let (Some(&operand), [result]) = (operation.operands.first(), &operation.results[..]) else {
         return Simplified::No;
     };
     let is_same = module.value_type(operand) == module.value_type(*result)
-        && module.tensor(operand).is_some_and(|ty| ty.is_static());
+        && module.tensor(operand).is_some_and(|ty| ty.is_sized());
     if is_same { Simplified::To(operand) } else { Simplified::No }
 }
 
-/// A size of 0 in the shape copies the operand's own (ONNX, Reshape), which another operand would not have.
-fn has_no_copied_size(module: &Module, shape: ValueId) -> bool {
-    let sizes = module.constant_of(shape).and_then(|id| module.constant_integers(id));
-    sizes.is_some_and(|sizes| !sizes.contains(&0))
+/// Whether a Reshape can read another operand. A size of 0 in the shape copies the operand's own (ONNX, Reshape), which
+/// the other one must have too.
+fn reads_any(module: &Module, op: OpId, shape: ValueId, source: ValueId) -> bool {
+    let Some(sizes) = module.constant_of(shape).and_then(|id| module.constant_integers(id)) else {
+        return false;
+    };
+    let result = module.op(op).results.first().and_then(|&result| module.tensor(result));
+    let (Some(result), Some(source)) = (result, module.tensor(source)) else { return false };
+    let copied = sizes.iter().enumerate().filter(|&(_, &size)| size == 0);
+    let mut dims = copied.map(|(axis, _)| (source.dims.get(axis), result.dims.get(axis)));
+    dims.all(|(own, wanted)| own == wanted && own.is_some_and(|dim| matches!(dim, Dim::Symbolic(_))))
 }
 
 fn reshape(module: &mut Module, op: OpId) -> Simplified {
@@ -42,7 +49,7 @@ fn reshape(module: &mut Module, op: OpId) -> Simplified {
     let [operand, shape] = module.op(op).operands[..] else { return Simplified::No };
     let Some(inner) = producer(module, operand, "onnx.Reshape") else { return Simplified::No };
     let Some(&source) = module.op(inner).operands.first() else { return Simplified::No };
-    if !has_no_copied_size(module, shape) {
+    if !reads_any(module, op, shape, source) {
         return Simplified::No;
     }
     module.op_mut(op).operands[0] = source;

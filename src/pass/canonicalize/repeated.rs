@@ -4,10 +4,15 @@ use super::{Nesting, nesting};
 use crate::ir::{
     Attribute, Attributes, BlockId, ConstantId, Data, Dim, Element, Module, OpId, Symbol, TypeId,
 };
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxBuildHasher, FxHashMap};
+use std::hash::BuildHasher;
+use std::ops::Range;
 
 /// Constants of more bytes are compared by where they lie and not by what they hold.
 const COMPARED: usize = 1 << 12;
+
+/// Room for the pieces of an op; most have fewer.
+const PIECES: usize = 12;
 
 /// A part of what makes an op equal to another.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -31,16 +36,37 @@ impl From<u64> for Piece {
 /// An op is seen from its own block and those inside of it. When an equal op of a block that is not seen comes first,
 /// the later one takes its place: by then the walk has left the block of the first.
 pub(super) struct Repeated {
-    known: FxHashMap<Vec<Piece>, (OpId, BlockId)>,
+    /// The pieces of all known ops, in a row: an allocation for each op would cost more than the comparisons.
+    pieces: Vec<Piece>,
+    known: Vec<Known>,
+    /// The last of the known ops whose pieces have a hash.
+    last: FxHashMap<u64, u32>,
     blocks: Vec<Nesting>,
     owners: Vec<Option<BlockId>>,
     key: Vec<Piece>,
 }
 
+/// An op that later ones can be replaced by.
+struct Known {
+    pieces: Range<usize>,
+    op: OpId,
+    block: BlockId,
+    /// Another one whose pieces have the same hash.
+    before: Option<u32>,
+}
+
 impl Repeated {
     pub(super) fn new(module: &Module) -> Self {
         let (blocks, owners) = nesting(module);
-        Self { known: FxHashMap::default(), blocks, owners, key: Vec::new() }
+        let count = owners.iter().flatten().count();
+        Self {
+            pieces: Vec::with_capacity(count * PIECES),
+            known: Vec::with_capacity(count),
+            last: FxHashMap::with_capacity_and_hasher(count, FxBuildHasher),
+            blocks,
+            owners,
+            key: Vec::new(),
+        }
     }
 
     /// The op that computes the same as `op`, which stands at the place of `at`; when there is none, `op` is it from
@@ -52,13 +78,26 @@ impl Repeated {
         let block = self.owners.get(at.index()).copied().flatten()?;
         self.key.clear();
         encode(module, op, &mut self.key);
-        match self.known.get(&self.key) {
-            Some(&(known, of)) if self.encloses(of, block) => Some(known),
-            _ => {
-                self.known.insert(self.key.clone(), (op, block));
-                None
+        let hash = FxBuildHasher.hash_one(&self.key);
+        let before = self.last.get(&hash).copied();
+        let mut next = before;
+        while let Some(index) = next {
+            let known = &self.known[index as usize];
+            if self.pieces[known.pieces.clone()] == self.key[..] {
+                if self.encloses(known.block, block) {
+                    return Some(known.op);
+                }
+                let known = &mut self.known[index as usize];
+                (known.op, known.block) = (op, block);
+                return None;
             }
+            next = known.before;
         }
+        let start = self.pieces.len();
+        self.pieces.extend_from_slice(&self.key);
+        self.last.insert(hash, self.known.len() as u32);
+        self.known.push(Known { pieces: start..self.pieces.len(), op, block, before });
+        None
     }
 
     fn encloses(&self, outer: BlockId, inner: BlockId) -> bool {

@@ -3,8 +3,8 @@
 use super::term::{Complex, Emit};
 use super::{Form, Splitter, part_type};
 use crate::ir::{
-    Attribute, Attributes, Constant, Data, Dim, Element, LocationId, NewOp, OpId, OpSpan, RegionId,
-    TensorType, Type, TypeId, ValueId,
+    Attribute, Attributes, Constant, Data, Dim, Element, LocationId, NewOp, OpId, OpSpan, RegionId, SCALAR,
+    Size, TensorType, Type, TypeId, ValueId,
 };
 use crate::ops::Refusal;
 use smallvec::{SmallVec, smallvec};
@@ -52,7 +52,7 @@ impl Splitter<'_, '_> {
     }
 
     /// The type of a value with other sizes.
-    pub(super) fn resized(&mut self, value: ValueId, sizes: &[i64]) -> TypeId {
+    pub(super) fn resized<S: Size>(&mut self, value: ValueId, sizes: &[S]) -> TypeId {
         let element = self.element(value);
         self.module.tensor_of(element, sizes)
     }
@@ -62,13 +62,33 @@ impl Splitter<'_, '_> {
         self.module.tensor(value).map_or(Element::F32, |tensor| tensor.element)
     }
 
-    /// The sizes of a value, which are all known.
+    /// The sizes of a value.
+    pub(super) fn dims(&self, value: ValueId) -> Vec<Dim> {
+        self.module.tensor(value).map(|tensor| tensor.dims.to_vec()).unwrap_or_default()
+    }
+
+    /// The sizes of a value of an op that [`Complex::needs_numbers`](Self::needs_numbers) has let through.
     pub(super) fn sizes(&self, value: ValueId) -> Vec<i64> {
         self.module.tensor(value).and_then(TensorType::sizes).unwrap_or_default()
     }
 
-    /// A constant.
+    /// Refuses an op whose sizes are not all numbers.
+    pub(super) fn needs_numbers(&self, op: OpId) -> Result<(), Refusal> {
+        let operation = self.module.op(op);
+        let mut values = operation.operands.iter().chain(&operation.results);
+        if values.all(|&value| self.module.tensor(value).is_none_or(TensorType::is_static)) {
+            return Ok(());
+        }
+        Err(Refusal::Dynamic(format!("a dimension of `{}`", self.module.op_name(op))))
+    }
+
+    /// A constant; a splat of a type whose sizes are no numbers is a scalar that is broadcast.
     pub(super) fn constant(&mut self, ty: TypeId, data: Data) -> ValueId {
+        if let Some(tensor) = self.module.tensor_type(ty).filter(|tensor| !tensor.is_static()) {
+            let scalar = self.module.tensor_of(tensor.element, SCALAR);
+            let value = self.constant(scalar, data);
+            return self.broadcast(value, ty, 0..0);
+        }
         let constant = self.module.add_constant(Constant { ty, data });
         self.emit("stablehlo.constant", &[], ty, &[("value", Attribute::Dense(constant))])
     }
@@ -85,11 +105,12 @@ impl Splitter<'_, '_> {
     }
 
     /// The value with other sizes of the same product.
-    pub(super) fn reshape(&mut self, value: ValueId, sizes: &[i64]) -> ValueId {
-        if self.sizes(value) == sizes {
+    pub(super) fn reshape<S: Size>(&mut self, value: ValueId, sizes: &[S]) -> ValueId {
+        let sizes: Vec<Dim> = sizes.iter().map(|&size| size.into()).collect();
+        if self.dims(value) == sizes {
             return value;
         }
-        let ty = self.resized(value, sizes);
+        let ty = self.resized(value, &sizes);
         self.emit("stablehlo.reshape", &[value], ty, &[])
     }
 
@@ -101,14 +122,14 @@ impl Splitter<'_, '_> {
 
     /// A range of one dimension.
     pub(super) fn cut(&mut self, value: ValueId, axis: usize, start: i64, limit: i64) -> ValueId {
-        let mut sizes = self.sizes(value);
+        let mut sizes = self.dims(value);
         let mut starts = vec![0; sizes.len()];
         let mut limits = sizes.clone();
-        (starts[axis], limits[axis], sizes[axis]) = (start, limit, limit - start);
+        (starts[axis], limits[axis], sizes[axis]) = (start, Dim::Known(limit), Dim::Known(limit - start));
         let ty = self.resized(value, &sizes);
         let attributes = [
             ("start_indices", integers(&starts)),
-            ("limit_indices", integers(&limits)),
+            ("limit_indices", Attribute::of_sizes(&limits)),
             ("strides", integers(&vec![1; starts.len()])),
         ];
         self.emit("stablehlo.slice", &[value], ty, &attributes)
@@ -116,8 +137,8 @@ impl Splitter<'_, '_> {
 
     /// The values one behind the other along a dimension.
     pub(super) fn concatenate(&mut self, values: &[ValueId], axis: usize) -> ValueId {
-        let mut sizes = self.sizes(values[0]);
-        sizes[axis] = values.iter().map(|&value| self.sizes(value)[axis]).sum();
+        let mut sizes = self.dims(values[0]);
+        sizes[axis] = self.module.sizes.sum(values.iter().map(|&value| self.dims(value)[axis]));
         let ty = self.resized(values[0], &sizes);
         let dimension = self.integer(axis as i64);
         self.emit("stablehlo.concatenate", values, ty, &[("dimension", dimension)])
@@ -172,7 +193,7 @@ impl Splitter<'_, '_> {
         if let Some(part) = self.constant_part(packed, usize::from(index)) {
             return part;
         }
-        let mut sizes = self.sizes(packed);
+        let mut sizes = self.dims(packed);
         let axis = sizes.len() as i64 - 1;
         sizes.pop();
         let index_ty = self.module.tensor_of(Element::I32, &[1]);
@@ -188,24 +209,24 @@ impl Splitter<'_, '_> {
             fields.into_iter().map(|(key, value)| (self.module.symbols.intern(key), value)).collect();
         let numbers = Attribute::Struct(self.module.symbols.intern("stablehlo.gather"), fields);
         let ty = self.resized(packed, &sizes);
-        sizes.push(1);
-        let attributes = [("dimension_numbers", numbers), ("slice_sizes", integers(&sizes))];
+        sizes.push(Dim::Known(1));
+        let attributes = [("dimension_numbers", numbers), ("slice_sizes", Attribute::of_sizes(&sizes))];
         self.emit("stablehlo.gather", &[packed, index], ty, &attributes)
     }
 
     /// Two parts along a new trailing dimension.
     pub(super) fn pack(&mut self, parts: [ValueId; 2]) -> ValueId {
-        let mut sizes = self.sizes(parts[0]);
+        let mut sizes = self.dims(parts[0]);
         if let Some(packed) = self.pack_splats(parts, &sizes) {
             return packed;
         }
-        sizes.push(1);
+        sizes.push(Dim::Known(1));
         let parts = parts.map(|part| self.reshape(part, &sizes));
         self.concatenate(&parts, sizes.len() - 1)
     }
 
     /// A splat is packed as one pair, broadcast.
-    fn pack_splats(&mut self, parts: [ValueId; 2], sizes: &[i64]) -> Option<ValueId> {
+    fn pack_splats(&mut self, parts: [ValueId; 2], sizes: &[Dim]) -> Option<ValueId> {
         let splat = |part| {
             let constant = self.module.constant(self.module.constant_of(part)?);
             Some(constant.data.splat()?.to_vec())
@@ -213,7 +234,7 @@ impl Splitter<'_, '_> {
         let bytes = [splat(parts[0])?, splat(parts[1])?].concat();
         let pair_ty = self.resized(parts[0], &[2]);
         let pair = self.constant(pair_ty, Data::Bytes(Arc::from(bytes)));
-        let ty = self.resized(parts[0], &[sizes, &[2]].concat());
+        let ty = self.resized(parts[0], &[sizes, &[Dim::Known(2)]].concat());
         Some(if sizes.is_empty() { pair } else { self.broadcast(pair, ty, sizes.len()..sizes.len() + 1) })
     }
 

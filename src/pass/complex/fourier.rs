@@ -49,6 +49,7 @@ impl Method {
 const MATRIX_LIMIT: i64 = 128;
 
 fn fft(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+    cx.needs_numbers(op)?;
     let kind = cx.module.attribute(op, "fft_type").ok_or(Refusal::Missing("fft_type"))?;
     let kind = cx.module.word(kind).unwrap_or_default().to_owned();
     let lengths = cx.module.attribute(op, "fft_length").ok_or(Refusal::Missing("fft_length"))?;

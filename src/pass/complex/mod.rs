@@ -14,6 +14,7 @@ mod contraction;
 mod exponential;
 mod fourier;
 mod inverse;
+mod linear;
 mod movement;
 mod region;
 mod term;
@@ -53,6 +54,7 @@ const ROWS: &[&[Row]] = &[
     exponential::ROWS,
     fourier::ROWS,
     inverse::ROWS,
+    linear::ROWS,
     movement::ROWS,
     region::ROWS,
     values::ROWS,
@@ -243,10 +245,11 @@ impl<'a, 'c> Splitter<'a, 'c> {
     fn rewrite(&mut self, op: OpId) -> Result<(), Refusal> {
         let operation = self.module.op(op);
         for &value in operation.operands.iter().chain(&operation.results) {
-            if self.module.tensor(value).is_some_and(|tensor| !tensor.is_static()) {
+            if self.module.tensor(value).is_some_and(|tensor| !tensor.is_sized()) {
                 return Err(Refusal::Dynamic(format!("a dimension of `{}`", self.module.op_name(op))));
             }
         }
+        let rewrite = INDEX.get(self.module.op_name(op)).copied().ok_or_else(|| self.no_row(op))?;
         for &operand in &operation.operands {
             // The definition was refused, and has been reported.
             if self.module.is_poison(operand)
@@ -255,7 +258,6 @@ impl<'a, 'c> Splitter<'a, 'c> {
                 return Err(Refusal::Reported);
             }
         }
-        let rewrite = INDEX.get(self.module.op_name(op)).copied().ok_or_else(|| self.no_row(op))?;
         match rewrite {
             Rewrite::Unary(formula) => {
                 let operand = self.operand(op, 0)?;

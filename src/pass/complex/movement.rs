@@ -7,6 +7,7 @@ use crate::ir::{Attribute, Data, Element, OpId, SCALAR, ValueId};
 use smallvec::{SmallVec, smallvec};
 
 pub(super) const ROWS: &[Row] = &[
+    ("hlo2onnx.size", Rewrite::Own(size)),
     ("stablehlo.add", Rewrite::Partwise),
     ("stablehlo.broadcast_in_dim", Rewrite::Own(broadcast_in_dim)),
     ("stablehlo.concatenate", Rewrite::Partwise),
@@ -83,7 +84,7 @@ impl Splitter<'_, '_> {
 
     /// The position of the trailing dimension of an op's packed result.
     fn trailing(&self, op: OpId) -> i64 {
-        self.sizes(self.module.op(op).results[0]).len() as i64 - 1
+        self.dims(self.module.op(op).results[0]).len() as i64 - 1
     }
 }
 
@@ -97,6 +98,15 @@ fn broadcast_in_dim(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
         return cx.define_parts(op, 0, parts);
     }
     cx.partwise(op, |cx, op| append(cx, op, "broadcast_dimensions", cx.trailing(op)))
+}
+
+/// The trailing dimension comes behind all others, so a dimension keeps its place.
+fn size(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+    let operand = cx.module.op(op).operands[0];
+    let packed = cx.whole(operand)?;
+    cx.module.op_mut(op).operands[0] = packed;
+    cx.pending.push(op);
+    Ok(())
 }
 
 fn transpose(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
@@ -128,7 +138,7 @@ fn zero_index(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
 /// A predicate of all elements is one of all pairs.
 fn select(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
     let (predicate, result) = (cx.module.op(op).operands[0], cx.module.op(op).results[0]);
-    let rank = cx.sizes(predicate).len();
+    let rank = cx.dims(predicate).len();
     if rank > 0 {
         let ty = cx.module.value_type(result);
         let ty = cx.truth(ty);

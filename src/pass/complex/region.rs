@@ -53,7 +53,7 @@ fn scatter(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
     }
     fill_region(cx, op, combiner)?;
     cx.on_packed(op, |cx, op| {
-        let trailing = cx.sizes(cx.module.op(op).operands[2]).len() as i64 - 1;
+        let trailing = cx.dims(cx.module.op(op).operands[2]).len() as i64 - 1;
         append_field(cx, op, "scatter_dimension_numbers", "update_window_dims", trailing)
     })
 }

@@ -2,7 +2,7 @@
 
 use super::build::integers;
 use super::{Refusal, Rewrite, Row, Splitter, packed_type};
-use crate::ir::{Attribute, Constant, Data, Element, OpId, ValueId};
+use crate::ir::{Attribute, Constant, Data, Dim, Element, OpId, ValueId};
 use smallvec::SmallVec;
 
 pub(super) const ROWS: &[Row] = &[
@@ -134,6 +134,7 @@ fn convert(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
 
 /// The bits of the packed form are those of the complex one, so that the op is the same on it.
 fn bitcast_convert(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+    cx.needs_numbers(op)?;
     let (operand, result) = (cx.module.op(op).operands[0], cx.module.op(op).results[0]);
     let was_complex = cx.is_complex(result);
     let packed = cx.whole(operand)?;
@@ -170,7 +171,7 @@ impl Splitter<'_, '_> {
         }
         let bytes = constant.data.bytes(self.source, count, width);
         let part: Vec<u8> = bytes.chunks_exact(width).skip(index).step_by(2).flatten().copied().collect();
-        let mut sizes = self.sizes(packed);
+        let mut sizes = self.dims(packed);
         sizes.pop();
         let ty = self.resized(packed, &sizes);
         Some(self.constant(ty, Data::Bytes(part.into())))
@@ -188,6 +189,12 @@ pub(super) fn empty(cx: &mut Splitter, ty: crate::ir::TypeId) -> ValueId {
 /// Adds to a list of integers among the attributes of an op.
 pub(super) fn append(cx: &mut Splitter, op: OpId, name: &'static str, value: i64) -> Result<(), Refusal> {
     let attribute = cx.module.attribute(op, name).ok_or(Refusal::Missing(name))?;
+    if let Attribute::Sizes(sizes) = attribute {
+        let mut sizes = sizes.clone();
+        sizes.push(Dim::Known(value));
+        set(cx, op, name, Attribute::Sizes(sizes));
+        return Ok(());
+    }
     let mut values = cx
         .module
         .integers(attribute)

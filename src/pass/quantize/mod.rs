@@ -107,8 +107,11 @@ impl Quantize {
         while let Some(region) = regions.pop() {
             for &block in &module.region(region).blocks {
                 let block = module.block(block);
-                let at = module.function(function).span;
-                values.extend(block.arguments.iter().map(|&argument| (argument, at)));
+                let declared = &module.function(function).arguments;
+                let at = |index: usize| {
+                    declared.get(index).map_or(module.function(function).span, |argument| argument.span)
+                };
+                values.extend(block.arguments.iter().enumerate().map(|(index, &value)| (value, at(index))));
                 for &op in &block.ops {
                     let at = module.span(op).name;
                     values.extend(module.op(op).results.iter().map(|&result| (result, at)));
@@ -193,16 +196,13 @@ impl Quantize {
             Kind::Rearranges | Kind::Moves | Kind::Orders | Kind::Computes => self.expand(rewriter, op),
             Kind::Folds if self.agree(module, op) && !self.per_axis(module, op) => true,
             Kind::Folds => {
-                refused.push(refuse(
-                    module,
-                    op,
-                    "operands, results and regions differ in their quantized types",
-                ));
-                true
+                let why = "operands, results and regions differ in their quantized types";
+                refused.push(self.refuse(rewriter, op, why));
+                false
             }
             Kind::Unknown => {
-                refused.push(refuse(module, op, "its operands or results are quantized"));
-                true
+                refused.push(self.refuse(rewriter, op, "its operands or results are quantized"));
+                false
             }
         }
     }
@@ -319,6 +319,22 @@ impl Quantize {
         let ty = self.expressed(rewriter.module, stored);
         conversion(rewriter, op, "stablehlo.uniform_dequantize", stored, ty, text)
     }
+
+    /// The diagnostic of an op that leaves the module; unknown values stand for its results.
+    fn refuse(&mut self, rewriter: &mut Rewriter, op: OpId, why: &str) -> Diagnostic {
+        for result in rewriter.module.op(op).results.clone() {
+            let unknown = rewriter.module.add_poison(rewriter.module.value_type(result));
+            rewriter.replace(result, unknown);
+            if let Some(&text) = self.kinds.get(&result) {
+                self.kinds.insert(unknown, text);
+            }
+        }
+        let module = &*rewriter.module;
+        let (name, at) = (module.op_name(op), module.span(op).name);
+        let mut diagnostic = catalogue::UnsupportedForm { op: name, why, at }.into();
+        provenance::complete(module, module.op_location(op), &mut diagnostic);
+        diagnostic
+    }
 }
 
 /// The text of the quantized type of a tensor's elements.
@@ -358,11 +374,4 @@ fn mark(module: &mut Module, op: OpId, text: Symbol) {
     let name = module.symbols.intern(ATTRIBUTE);
     let ty = module.types.intern(Type::Opaque(text));
     module.op_mut(op).attributes.push((name, Attribute::Type(ty)));
-}
-
-fn refuse(module: &Module, op: OpId, why: &str) -> Diagnostic {
-    let (name, at) = (module.op_name(op), module.span(op).name);
-    let mut diagnostic = catalogue::UnsupportedForm { op: name, why, at }.into();
-    provenance::complete(module, module.op_location(op), &mut diagnostic);
-    diagnostic
 }

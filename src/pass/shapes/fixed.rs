@@ -1,9 +1,9 @@
 //! Ops whose sizes are operands become those whose sizes are attributes: numbers, expressions, or symbols for what is
 //! computed from data.
 
-use super::symbols::{Origins, Part};
-use super::values::{self, Values};
-use crate::ir::{Attribute, Dim, Dims, Element, Module, OpId, Type, ValueId};
+use super::symbols::Origins;
+use super::values::Values;
+use crate::ir::{Attribute, Dim, Dims, Module, OpId, Type, ValueId};
 use crate::ops::rules;
 
 /// Ops, and targets of calls, that take sizes or places from operands.
@@ -54,16 +54,16 @@ pub(super) fn fix_at_run_time(module: &mut Module, op: OpId, values: &mut Values
     if !is_dynamic(module, op) {
         return;
     }
-    for value in module.op(op).operands.clone().into_iter().skip(1) {
-        let Some(length) = values::length(module, value) else { continue };
-        let unknown = std::iter::repeat_n(Dim::Dynamic, length).collect();
-        let mut list = values.of(module, value).unwrap_or(unknown);
-        for (index, element) in list.iter_mut().enumerate().filter(|(_, element)| **element == Dim::Dynamic) {
-            *element = origins.add(module, value, Part::Element(index));
-        }
-        values.set(value, list);
-    }
-    fix(module, op, values);
+    let operands = module.op(op).operands.clone();
+    // All but an iota have data before what they take their sizes from.
+    let first = usize::from(operands.len() > 1);
+    let traced: Vec<Option<Dims>> = operands
+        .iter()
+        .enumerate()
+        .map(|(index, &value)| if index < first { None } else { values.trace(module, origins, value) })
+        .collect();
+    let fixed = form(module, op, &|index| traced.get(index)?.clone());
+    rewrite(module, op, fixed);
 }
 
 fn rewrite(module: &mut Module, op: OpId, fixed: Option<Fixed>) {
@@ -109,10 +109,10 @@ fn form(module: &Module, op: OpId, list: &List) -> Option<Fixed> {
         "stablehlo.real_dynamic_slice" => real_dynamic_slice(list),
         "stablehlo.dynamic_pad" => dynamic_pad(list),
         "stablehlo.dynamic_gather" => {
-            Some(fixed("stablehlo.gather", 2, vec![("slice_sizes", attribute(&list(2)?))]))
+            Some(fixed("stablehlo.gather", 2, vec![("slice_sizes", Attribute::of_sizes(&list(2)?))]))
         }
         "stablehlo.dynamic_conv" => {
-            Some(fixed("stablehlo.convolution", 2, vec![("padding", attribute(&list(2)?))]))
+            Some(fixed("stablehlo.convolution", 2, vec![("padding", Attribute::of_sizes(&list(2)?))]))
         }
         _ => None,
     }
@@ -137,14 +137,6 @@ fn fixed(name: &'static str, operands: usize, attributes: Vec<(&'static str, Att
         attributes,
         result: None,
         dropped: ["known_expanding_dimensions", "known_nonexpanding_dimensions"],
-    }
-}
-
-/// The attribute of sizes: as the specification has it where they are numbers.
-fn attribute(sizes: &[Dim]) -> Attribute {
-    match sizes.iter().map(|dim| dim.known()).collect::<Option<Vec<i64>>>() {
-        Some(numbers) => Attribute::Integers(Element::I64, numbers.into()),
-        None => Attribute::Sizes(Dims::from_slice(sizes)),
     }
 }
 
@@ -181,9 +173,9 @@ fn real_dynamic_slice(list: &List) -> Option<Fixed> {
         return None;
     }
     let attributes = vec![
-        ("start_indices", attribute(&list(1)?)),
-        ("limit_indices", attribute(&list(2)?)),
-        ("strides", attribute(&strides)),
+        ("start_indices", Attribute::of_sizes(&list(1)?)),
+        ("limit_indices", Attribute::of_sizes(&list(2)?)),
+        ("strides", Attribute::of_sizes(&strides)),
     ];
     Some(fixed("stablehlo.slice", 1, attributes))
 }
@@ -194,9 +186,9 @@ fn dynamic_pad(list: &List) -> Option<Fixed> {
         return None;
     }
     let attributes = vec![
-        ("edge_padding_low", attribute(&list(2)?)),
-        ("edge_padding_high", attribute(&list(3)?)),
-        ("interior_padding", attribute(&interior)),
+        ("edge_padding_low", Attribute::of_sizes(&list(2)?)),
+        ("edge_padding_high", Attribute::of_sizes(&list(3)?)),
+        ("interior_padding", Attribute::of_sizes(&interior)),
     ];
     Some(fixed("stablehlo.pad", 2, attributes))
 }

@@ -3,6 +3,7 @@
 //! Every short list of signed integers or truth values that follows from sizes and constants is evaluated element by
 //! element. An element of which nothing is known is [`Dim::Dynamic`]; truth values are 0 and 1.
 
+use super::symbols::{Origins, Part};
 use crate::ir::{Dim, Dims, Element, Module, OpId, Sizes, ValueId};
 use rustc_hash::FxHashMap;
 
@@ -10,10 +11,20 @@ use rustc_hash::FxHashMap;
 const LONGEST: i64 = 64;
 
 /// The evaluated values.
+///
+/// What follows from sizes alone is evaluated for every op, and what it decides is decided. What follows from data is
+/// traced only for the sizes that are computed from it, as its arithmetic might wrap.
 #[derive(Default)]
 pub(super) struct Values {
     known: FxHashMap<ValueId, Dims>,
+    traced: FxHashMap<ValueId, Dims>,
 }
+
+/// The elements of operands.
+type Lookup<'a> = dyn Fn(ValueId) -> Option<Dims> + 'a;
+
+/// How far sizes that are computed from data are traced.
+const DEPTH: usize = 32;
 
 impl Values {
     /// The elements of a value of which something is known.
@@ -26,16 +37,53 @@ impl Values {
         Some(numbers.into_iter().map(Dim::Known).collect())
     }
 
-    /// Says what the elements of a value are.
-    pub(super) fn set(&mut self, value: ValueId, elements: Dims) {
-        self.known.insert(value, elements);
+    /// The elements of a value that sizes are taken from, with symbols for those that are data.
+    pub(super) fn trace(
+        &mut self,
+        module: &mut Module,
+        origins: &mut Origins,
+        value: ValueId,
+    ) -> Option<Dims> {
+        self.trace_within(module, origins, value, DEPTH)
+    }
+
+    fn trace_within(
+        &mut self,
+        module: &mut Module,
+        origins: &mut Origins,
+        value: ValueId,
+        depth: usize,
+    ) -> Option<Dims> {
+        let length = length(module, value)?;
+        if let Some(known) = self.traced.get(&value) {
+            return Some(known.clone());
+        }
+        let unknown = || std::iter::repeat_n(Dim::Dynamic, length).collect();
+        let mut elements: Dims = self.of(module, value).unwrap_or_else(unknown);
+        if elements.contains(&Dim::Dynamic)
+            && let Some(op) = module.defining_op(value)
+            && let Some(depth) = depth.checked_sub(1)
+            && is_evaluated(module.op_name(op))
+        {
+            for operand in module.op(op).operands.clone() {
+                self.trace_within(module, origins, operand, depth);
+            }
+            let lookup = |value| self.traced.get(&value).cloned().or_else(|| self.of(module, value));
+            let traced = evaluate(module, op, length, &lookup);
+            elements = traced.filter(|traced| traced.len() == length).unwrap_or(elements);
+        }
+        for (index, element) in elements.iter_mut().enumerate().filter(|(_, dim)| **dim == Dim::Dynamic) {
+            *element = origins.add(module, value, Part::Element(index));
+        }
+        self.traced.insert(value, elements.clone());
+        Some(elements)
     }
 
     /// Evaluates an op, and gives its elements when all are numbers.
     pub(super) fn visit(&mut self, module: &Module, op: OpId) -> Option<Vec<i64>> {
         let &[result] = module.op(op).results.as_slice() else { return None };
         let length = length(module, result)?;
-        let elements = self.evaluate(module, op, length)?;
+        let elements = evaluate(module, op, length, &|value| self.of(module, value))?;
         if elements.len() != length || elements.iter().all(|&element| element == Dim::Dynamic) {
             return None;
         }
@@ -43,87 +91,111 @@ impl Values {
         self.known.insert(result, elements);
         numbers
     }
+}
 
-    fn evaluate(&self, module: &Module, op: OpId, length: usize) -> Option<Dims> {
-        let operands = &module.op(op).operands;
-        let operand = |index: usize| self.of(module, *operands.get(index)?);
-        let attribute = |name: &str| module.integers(module.attribute(op, name)?);
-        let sizes = &module.sizes;
-        let each = |f: &dyn Fn(&[Dim]) -> Dim| -> Option<Dims> {
-            let all: Vec<Option<Dims>> = (0..operands.len()).map(operand).collect();
-            let element = |list: &Option<Dims>, index: usize| match list {
-                Some(list) if list.len() == 1 => list[0],
-                Some(list) => list.get(index).copied().unwrap_or(Dim::Dynamic),
-                None => Dim::Dynamic,
-            };
-            let at = |index: usize| -> Vec<Dim> { all.iter().map(|list| element(list, index)).collect() };
-            Some((0..length).map(|index| f(&at(index))).collect())
+/// Ops through which sizes are traced: all that move integers or compute with them. Their truth values are not.
+fn is_evaluated(name: &str) -> bool {
+    matches!(
+        name.strip_prefix("stablehlo."),
+        Some(
+            "convert"
+                | "reshape"
+                | "transpose"
+                | "broadcast_in_dim"
+                | "concatenate"
+                | "slice"
+                | "add"
+                | "subtract"
+                | "multiply"
+                | "divide"
+                | "remainder"
+                | "maximum"
+                | "minimum"
+                | "negate"
+        )
+    )
+}
+
+/// The elements of an op's one result, [`Dim::Dynamic`] where nothing is known.
+fn evaluate(module: &Module, op: OpId, length: usize, lookup: &Lookup) -> Option<Dims> {
+    let operands = &module.op(op).operands;
+    let operand = |index: usize| lookup(*operands.get(index)?);
+    let attribute = |name: &str| module.integers(module.attribute(op, name)?);
+    let sizes = &module.sizes;
+    let each = |f: &dyn Fn(&[Dim]) -> Dim| -> Option<Dims> {
+        let all: Vec<Option<Dims>> = (0..operands.len()).map(operand).collect();
+        let element = |list: &Option<Dims>, index: usize| match list {
+            Some(list) if list.len() == 1 => list[0],
+            Some(list) => list.get(index).copied().unwrap_or(Dim::Dynamic),
+            None => Dim::Dynamic,
         };
-        match module.op_name(op) {
-            "stablehlo.get_dimension_size" => {
-                let axis = usize::try_from(module.attribute(op, "dimension")?.as_integer()?).ok()?;
-                Some(Dims::from_slice(&[*module.tensor(*operands.first()?)?.dims.get(axis)?]))
-            }
-            "stablehlo.convert" | "stablehlo.reshape" | "stablehlo.transpose" => operand(0),
-            "stablehlo.optimization_barrier" => operand(0),
-            "stablehlo.broadcast_in_dim" => {
-                let list = operand(0)?;
-                let single = || std::iter::repeat_n(list[0], length).collect();
-                if list.len() == 1 { Some(single()) } else { Some(list) }
-            }
-            "stablehlo.concatenate" => {
-                let mut joined = Dims::new();
-                for &operand in operands {
-                    let unknown =
-                        || std::iter::repeat_n(Dim::Dynamic, self::length(module, operand).unwrap_or(0));
-                    joined.extend(self.of(module, operand).unwrap_or_else(|| unknown().collect()));
-                }
-                Some(joined)
-            }
-            "stablehlo.slice" => {
-                let list = operand(0)?;
-                let (starts, steps) = (attribute("start_indices")?, attribute("strides")?);
-                let (&[start], &[step]) = (starts.as_slice(), steps.as_slice()) else { return None };
-                let at = |index: usize| usize::try_from(start + index as i64 * step).ok();
-                (0..length).map(|index| list.get(at(index)?).copied()).collect()
-            }
-            "stablehlo.add" => each(&|x| sizes.add(x[0], x[1])),
-            "stablehlo.subtract" => each(&|x| sizes.subtract(x[0], x[1])),
-            "stablehlo.multiply" if !is_truth(module, op) => each(&|x| sizes.multiply(x[0], x[1])),
-            "stablehlo.divide" => {
-                each(&|x| at_least_zero(sizes, x[0], |dividend| sizes.quotient(dividend, x[1])))
-            }
-            "stablehlo.remainder" => {
-                each(&|x| at_least_zero(sizes, x[0], |dividend| sizes.remainder(dividend, x[1])))
-            }
-            "stablehlo.maximum" => each(&|x| sizes.larger(x[0], x[1])),
-            "stablehlo.minimum" => each(&|x| sizes.smaller(x[0], x[1])),
-            "stablehlo.clamp" => each(&|x| sizes.smaller(sizes.larger(x[0], x[1]), x[2])),
-            "stablehlo.negate" => each(&|x| sizes.multiply(x[0], Dim::Known(-1))),
-            "stablehlo.abs" => each(&|x| at_least_zero(sizes, x[0], |x| x)),
-            "stablehlo.sign" => each(&|x| match sizes.bounds(x[0]) {
-                (Some(low), _) if low > 0 => Dim::Known(1),
-                (_, Some(high)) if high < 0 => Dim::Known(-1),
-                _ => Dim::Dynamic,
-            }),
-            "stablehlo.compare" => {
-                let direction = module.word(module.attribute(op, "comparison_direction")?)?;
-                each(&|x| compare(sizes, direction, x[0], x[1]))
-            }
-            "stablehlo.select" => each(&|x| match x[0] {
-                Dim::Known(0) => x[2],
-                Dim::Known(_) => x[1],
-                _ if x[1] == x[2] => x[1],
-                _ => Dim::Dynamic,
-            }),
-            "stablehlo.and" if is_truth(module, op) => each(&|x| truth(x, Dim::Known(0), Dim::Known(1))),
-            "stablehlo.or" if is_truth(module, op) => each(&|x| truth(x, Dim::Known(1), Dim::Known(0))),
-            "stablehlo.not" if is_truth(module, op) => each(&|x| match x[0] {
-                Dim::Known(value) => Dim::Known(1 - value),
-                _ => Dim::Dynamic,
-            }),
-            _ => None,
+        let at = |index: usize| -> Vec<Dim> { all.iter().map(|list| element(list, index)).collect() };
+        Some((0..length).map(|index| f(&at(index))).collect())
+    };
+    match module.op_name(op) {
+        "stablehlo.get_dimension_size" => {
+            let axis = usize::try_from(module.attribute(op, "dimension")?.as_integer()?).ok()?;
+            Some(Dims::from_slice(&[*module.tensor(*operands.first()?)?.dims.get(axis)?]))
         }
+        "stablehlo.convert" | "stablehlo.reshape" | "stablehlo.transpose" => operand(0),
+        "stablehlo.optimization_barrier" => operand(0),
+        "stablehlo.broadcast_in_dim" => {
+            let list = operand(0)?;
+            let single = || std::iter::repeat_n(list[0], length).collect();
+            if list.len() == 1 { Some(single()) } else { Some(list) }
+        }
+        "stablehlo.concatenate" => {
+            let mut joined = Dims::new();
+            for &operand in operands {
+                let unknown =
+                    || std::iter::repeat_n(Dim::Dynamic, self::length(module, operand).unwrap_or(0));
+                joined.extend(lookup(operand).unwrap_or_else(|| unknown().collect()));
+            }
+            Some(joined)
+        }
+        "stablehlo.slice" => {
+            let list = operand(0)?;
+            let (starts, steps) = (attribute("start_indices")?, attribute("strides")?);
+            let (&[start], &[step]) = (starts.as_slice(), steps.as_slice()) else { return None };
+            let at = |index: usize| usize::try_from(start + index as i64 * step).ok();
+            (0..length).map(|index| list.get(at(index)?).copied()).collect()
+        }
+        "stablehlo.add" => each(&|x| sizes.add(x[0], x[1])),
+        "stablehlo.subtract" => each(&|x| sizes.subtract(x[0], x[1])),
+        "stablehlo.multiply" if !is_truth(module, op) => each(&|x| sizes.multiply(x[0], x[1])),
+        "stablehlo.divide" => {
+            each(&|x| at_least_zero(sizes, x[0], |dividend| sizes.quotient(dividend, x[1])))
+        }
+        "stablehlo.remainder" => {
+            each(&|x| at_least_zero(sizes, x[0], |dividend| sizes.remainder(dividend, x[1])))
+        }
+        "stablehlo.maximum" => each(&|x| sizes.larger(x[0], x[1])),
+        "stablehlo.minimum" => each(&|x| sizes.smaller(x[0], x[1])),
+        "stablehlo.clamp" => each(&|x| sizes.smaller(sizes.larger(x[0], x[1]), x[2])),
+        "stablehlo.negate" => each(&|x| sizes.multiply(x[0], Dim::Known(-1))),
+        "stablehlo.abs" => each(&|x| at_least_zero(sizes, x[0], |x| x)),
+        "stablehlo.sign" => each(&|x| match sizes.bounds(x[0]) {
+            (Some(low), _) if low > 0 => Dim::Known(1),
+            (_, Some(high)) if high < 0 => Dim::Known(-1),
+            _ => Dim::Dynamic,
+        }),
+        "stablehlo.compare" => {
+            let direction = module.word(module.attribute(op, "comparison_direction")?)?;
+            each(&|x| compare(sizes, direction, x[0], x[1]))
+        }
+        "stablehlo.select" => each(&|x| match x[0] {
+            Dim::Known(0) => x[2],
+            Dim::Known(_) => x[1],
+            _ if x[1] == x[2] => x[1],
+            _ => Dim::Dynamic,
+        }),
+        "stablehlo.and" if is_truth(module, op) => each(&|x| truth(x, Dim::Known(0), Dim::Known(1))),
+        "stablehlo.or" if is_truth(module, op) => each(&|x| truth(x, Dim::Known(1), Dim::Known(0))),
+        "stablehlo.not" if is_truth(module, op) => each(&|x| match x[0] {
+            Dim::Known(value) => Dim::Known(1 - value),
+            _ => Dim::Dynamic,
+        }),
+        _ => None,
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::super::build::integers;
 use super::{Direction, Refusal, Splitter, dft};
-use crate::ir::{Data, Element, ValueId};
+use crate::ir::{Data, Element, SCALAR, ValueId};
 use std::f64::consts::PI;
 
 /// Numbers as their two parts.
@@ -77,7 +77,7 @@ fn pad(cx: &mut Splitter, packed: ValueId, axis: usize, length: i64) -> ValueId 
     let (none, mut high) = (vec![0; sizes.len()], vec![0; sizes.len()]);
     high[axis] = length - sizes[axis];
     sizes[axis] = length;
-    let scalar = cx.resized(packed, &[]);
+    let scalar = cx.resized(packed, SCALAR);
     let zero = cx.splat(scalar, 0.0);
     let ty = cx.resized(packed, &sizes);
     let attributes = [

@@ -1,0 +1,58 @@
+//! Rounding to a floating-point format of eight bits or fewer, in a wider type.
+
+use crate::ir::{Attribute, Element, OpId, SmallFloat, Special, Type};
+use crate::ops::constant::float_bytes;
+use crate::ops::{Lower, Lowered, Refusal};
+
+/// The op that rounds to a format: it takes and gives `f32` or `f64`. The pass `narrow` makes it.
+pub const ROUND: &str = "hlo2onnx.round";
+
+/// Its attribute, the element type of that format.
+pub const FORMAT: &str = "format";
+
+/// Rounds to the nearest number of the format, ties to even, as XLA's `convert` does.
+///
+/// The numbers from a power of two to the next are multiples of one step. Which step that is comes from the logarithm:
+/// where that is off, the number is so near to the power of two that it rounds to it by the steps on either side.
+pub(super) fn round(cx: &mut Lower, op: OpId) -> Lowered {
+    let format = match cx.module.attribute(op, FORMAT) {
+        Some(Attribute::Type(ty)) => match cx.module.types.get(*ty) {
+            Type::Scalar(element) => SmallFloat::of(*element),
+            _ => None,
+        },
+        _ => None,
+    };
+    let format = format.ok_or(Refusal::Missing(FORMAT))?;
+    let x = cx.operand(op, 0)?;
+    let (element, sizes) = (cx.element(x), cx.sizes(x));
+    let (lowest, highest) = format.exponents();
+    let limit = 2.0 * format.highest();
+    let magnitude = cx.formula([x], |[x]| x.is_nan().select(0.0, x.abs().min(limit)));
+    let index = cx.formula([magnitude], |[magnitude]| {
+        let exponent = (magnitude.log() * std::f64::consts::LOG2_E).floor();
+        (exponent.clip(f64::from(lowest), f64::from(highest)) - f64::from(lowest)).cast(Element::I64)
+    });
+    let steps: Vec<u8> = (lowest..=highest)
+        .flat_map(|exponent| float_bytes(element, 2f64.powi(exponent - format.mantissa as i32)))
+        .collect();
+    let steps = cx.constant(element, &[i64::from(highest - lowest) + 1], &steps);
+    let step = cx.node("Gather", &[steps, index]).int("axis", 0).out(element, &sizes);
+    let rounded = cx.formula([x, magnitude, step], |[x, magnitude, step]| {
+        let rounded = (magnitude / step).unary("Round") * step;
+        let (beyond, nan) = match format.special {
+            Special::Ieee => (f64::INFINITY, f64::NAN),
+            Special::None => (format.highest(), -0.0),
+            Special::AllOnes | Special::NegativeZero => (f64::NAN, f64::NAN),
+        };
+        let rounded = rounded.greater(format.highest()).select(beyond, rounded);
+        let signed = x.less(0.0).select(-rounded, rounded);
+        let signed = if format.special == Special::NegativeZero {
+            signed + 0.0
+        } else {
+            // Both zeros are there, and neither is less than the other.
+            x.equal(0.0).select(x, signed)
+        };
+        x.is_nan().select(nan, signed)
+    });
+    Ok(rounded.into())
+}

@@ -1,0 +1,131 @@
+//! Hessenberg forms, `A = Q * H * Q^H` with zeros below the diagonal beside the main one, by reflections, with
+//! LAPACK's signs; and what iterations on them are made of.
+
+use super::householder::{Reflection, factors_of, reflection};
+use super::matrix::{Matrix, Round};
+use crate::ops::{Lower, Refusal};
+
+/// `I - tau * v * v^H`.
+pub(super) struct Reflector {
+    /// `[batch, n, 1]`, zero above its first row.
+    pub vector: Matrix,
+    pub tau: Matrix,
+    /// What becomes of the column's element in the first row.
+    pub beta: Matrix,
+}
+
+impl Reflector {
+    /// The one that makes the elements of a column, `[batch, n, 1]`, zero below row `first`, a list of one or one for
+    /// each matrix.
+    pub(super) fn of(cx: &mut Lower, column: Matrix, first: Matrix) -> Self {
+        let rows = column.sizes(cx)[1];
+        let rows = cx.row_numbers(rows);
+        let alpha =
+            cx.numbers([rows, first, column], |[rows, first, column]| rows.equal(first).select(column, 0.0));
+        let alpha = cx.sum_along(alpha, 1);
+        let below = cx.numbers([rows, first, column], |[rows, first, column]| {
+            rows.greater(first).select(column.square(), 0.0)
+        });
+        let below = cx.sum_along(below, 1);
+        let Reflection { beta, tau, scale } = reflection(cx, alpha, below);
+        let vector = cx.numbers([rows, first, column, scale], |[rows, first, column, scale]| {
+            let one = rows.equal(first).select(column.beside(1.0), 0.0);
+            rows.greater(first).select(column / scale, one)
+        });
+        Self { vector, tau, beta }
+    }
+
+    /// The product of matrices and the reflection.
+    fn behind(&self, cx: &mut Lower, a: Matrix) -> Matrix {
+        let along = cx.matrix_product(a, self.vector);
+        let adjoint = cx.adjoint(self.vector);
+        cx.numbers([a, along, adjoint, self.tau], |[a, along, adjoint, tau]| a - along * (adjoint * tau))
+    }
+
+    /// The matrices `H^H * A * H`, and `Z * H` of those that take them back.
+    pub(super) fn similar(&self, cx: &mut Lower, basis: Basis) -> Basis {
+        let adjoint = cx.adjoint(self.vector);
+        let along = cx.matrix_product(adjoint, basis.a);
+        let a = cx.numbers([basis.a, self.vector, along, self.tau], |[a, vector, along, tau]| {
+            a - vector * (along * tau.conj())
+        });
+        Basis { a: self.behind(cx, a), z: basis.z.map(|z| self.behind(cx, z)) }
+    }
+}
+
+/// Matrices `Z^H * A * Z`, and `Z` where it is wanted.
+#[derive(Clone, Copy)]
+pub(super) struct Basis {
+    pub a: Matrix,
+    pub z: Option<Matrix>,
+}
+
+impl Basis {
+    /// Both as what a loop carries.
+    pub(super) fn state(self) -> Vec<Matrix> {
+        std::iter::once(self.a).chain(self.z).collect()
+    }
+
+    /// From what a loop carries first.
+    pub(super) fn of_state(state: &[Matrix], with_z: bool) -> Self {
+        Self { a: state[0], z: with_z.then(|| state[1]) }
+    }
+}
+
+/// Makes column `number` zero below the row behind its own.
+fn round(cx: &mut Lower, basis: Basis, number: Matrix) -> (Basis, Reflector) {
+    let sizes = basis.a.sizes(cx);
+    let (rows, columns) = (cx.row_numbers(sizes[1]), cx.column_numbers(sizes[2]));
+    let column = cx.pick(basis.a, number, 2);
+    let next = cx.numbers([number], |[number]| number + 1i64);
+    let reflector = Reflector::of(cx, column, next);
+    let new = reflector.similar(cx, basis);
+    let beta = reflector.beta;
+    let cleared = cx.numbers([rows, next, column, beta], |[rows, next, column, beta]| {
+        let inner = rows.equal(next).select(beta, column);
+        rows.greater(next).select(0.0, inner)
+    });
+    let a = cx.numbers([columns, number, cleared, new.a], |[columns, number, cleared, a]| {
+        columns.equal(number).select(cleared, a)
+    });
+    (Basis { a, ..new }, reflector)
+}
+
+/// The Hessenberg form in place of the matrices.
+pub(super) fn reduce(cx: &mut Lower, basis: Basis) -> Result<Basis, Refusal> {
+    let n = basis.a.sizes(cx)[1];
+    // The last subdiagonal element has nothing below it; a complex one is made real.
+    let count = if basis.a.is_complex() { n - 1 } else { n - 2 };
+    if count < 1 {
+        return Ok(basis);
+    }
+    let with_z = basis.z.is_some();
+    let results = cx.rounds(count, &basis.state(), |cx, number, state| {
+        let (basis, _) = round(cx, Basis::of_state(state, with_z), number);
+        Ok(Round { state: basis.state(), left: Vec::new() })
+    })?;
+    Ok(Basis::of_state(&results, with_z))
+}
+
+/// What `gehrd` gives: the form with the vectors below it, and the factors, `[batch, n - 1]`. There are two rows at
+/// least.
+pub(super) fn factor(cx: &mut Lower, a: Matrix) -> Result<(Matrix, Matrix), Refusal> {
+    let sizes = a.sizes(cx);
+    let (batch, n) = (sizes[0], sizes[1]);
+    let results = cx.rounds(n - 1, &[a], |cx, number, state| {
+        let (basis, reflector) = round(cx, Basis { a: state[0], z: None }, number);
+        Ok(Round { state: vec![basis.a], left: vec![reflector.vector, reflector.tau] })
+    })?;
+    let zero = cx.scalar(a.element(cx), 0.0);
+    let vectors = results[1].map(cx, |cx, part| {
+        let part = cx.reshape(part, &[n - 1, batch, n]);
+        let part = cx.transpose(part, &[1, 2, 0]);
+        cx.pad(part, &[0; 3], &[0, 0, 1], zero)
+    });
+    let (rows, columns) = (cx.row_numbers(n), cx.column_numbers(n));
+    let stored = cx.numbers([rows, columns, vectors, results[0]], |[rows, columns, vectors, h]| {
+        rows.greater(columns + 1i64).select(vectors, h)
+    });
+    let tau = factors_of(cx, results[2]);
+    Ok((stored, tau))
+}

@@ -1,0 +1,302 @@
+//! The routines of LAPACK, each by its algorithm, with its options.
+
+use super::jacobi::{self, LARGEST};
+use super::lapack::{Call, letter, option};
+use super::matrix::Matrix;
+use super::schur::{self, Balance, Band, Wanted};
+use super::triangular::{self, System};
+use super::{cholesky, eigenvectors, hessenberg, householder, lu, tridiagonal};
+use crate::ir::Element;
+use crate::ops::{Lower, Lowered, Refusal};
+
+pub(super) fn potrf(cx: &mut Lower, call: &Call) -> Lowered {
+    let lower = letter(cx, call, "uplo", "LU")? == 'L';
+    let n = call.square(cx, 0)?;
+    let operand = call.matrix(cx, 0, call.element)?;
+    let a = if lower { operand } else { cx.adjoint(operand) };
+    let (factor, info) = cholesky::factor(cx, a)?;
+    let (rows, columns) = (cx.row_numbers(n), cx.column_numbers(n));
+    // LAPACK leaves the other triangle as it is.
+    let factor = cx.numbers([rows, columns, factor, a], |[rows, columns, factor, a]| {
+        rows.less(columns).select(a, factor)
+    });
+    let factor = if lower { factor } else { cx.adjoint(factor) };
+    call.results(cx, &[factor, info])
+}
+
+pub(super) fn trsm(cx: &mut Lower, call: &Call) -> Lowered {
+    let operation = letter(cx, call, "trans_x", "NTC")?;
+    let system = System {
+        left: letter(cx, call, "side", "LR")? == 'L',
+        lower: letter(cx, call, "uplo", "LU")? == 'L',
+        transpose: operation != 'N',
+        conjugate: operation == 'C',
+        unit: letter(cx, call, "diag", "NU")? == 'U',
+    };
+    let n = call.square(cx, 0)?;
+    let (rows, columns) = call.sizes(cx, 1)?;
+    if n != if system.left { rows } else { columns } {
+        return Err(Refusal::form("matrices that do not fit"));
+    }
+    let (a, b) = (call.matrix(cx, 0, call.element)?, call.matrix(cx, 1, call.element)?);
+    let x = triangular::solve(cx, system, a, b)?;
+    call.results(cx, &[x])
+}
+
+pub(super) fn getrf(cx: &mut Lower, call: &Call) -> Lowered {
+    call.sizes(cx, 0)?;
+    let a = call.matrix(cx, 0, call.element)?;
+    let lu::Factors { factors, pivots, info } = lu::factor(cx, a)?;
+    call.results(cx, &[factors, pivots, info])
+}
+
+pub(super) fn geqrf(cx: &mut Lower, call: &Call) -> Lowered {
+    call.sizes(cx, 0)?;
+    let a = call.matrix(cx, 0, Element::F64)?;
+    let (factors, tau) = householder::factor(cx, a)?;
+    call.results(cx, &[factors, tau])
+}
+
+pub(super) fn geqp3(cx: &mut Lower, call: &Call) -> Lowered {
+    call.sizes(cx, 0)?;
+    let first = cx.operand(call.op, 1)?;
+    let known = cx.known_integers(first);
+    if !known.is_some_and(|known| known.iter().all(|&number| number == 0)) {
+        return Err(Refusal::form("a QR decomposition with columns that have to come first"));
+    }
+    let a = call.matrix(cx, 0, Element::F64)?;
+    let (factors, pivots, tau) = householder::factor_with_pivots(cx, a)?;
+    call.results(cx, &[factors, pivots, tau])
+}
+
+/// The reflections of an operand and their factors, in `f64`.
+fn reflections(cx: &mut Lower, call: &Call) -> Result<(Matrix, Matrix), Refusal> {
+    let (rows, columns) = call.sizes(cx, 0)?;
+    let vectors = call.matrix(cx, 0, Element::F64)?;
+    let tau = call.list(cx, 1, Element::F64)?;
+    let sizes = tau.sizes(cx);
+    if sizes[0] != vectors.sizes(cx)[0] || sizes[1] > rows.min(columns) {
+        return Err(Refusal::form("factors that do not fit"));
+    }
+    Ok((vectors, tau))
+}
+
+pub(super) fn orgqr(cx: &mut Lower, call: &Call) -> Lowered {
+    let (rows, columns) = call.sizes(cx, 0)?;
+    if columns > rows {
+        return Err(Refusal::form("more columns than rows"));
+    }
+    let (vectors, tau) = reflections(cx, call)?;
+    let q = householder::product(cx, vectors, tau, columns)?;
+    call.results(cx, &[q])
+}
+
+pub(super) fn ormqr(cx: &mut Lower, call: &Call) -> Lowered {
+    let flag = |cx: &Lower, name: &'static str| {
+        option(cx, call, name).ok_or(Refusal::Missing(name)).map(|value| value.as_bool() == Some(true))
+    };
+    // Of complex numbers, `transpose` asks for the adjoint.
+    let (left, adjoint) = (flag(cx, "left")?, flag(cx, "transpose")?);
+    let ((order, _), (rows, columns)) = (call.sizes(cx, 0)?, call.sizes(cx, 2)?);
+    if order != if left { rows } else { columns } {
+        return Err(Refusal::form("matrices that do not fit"));
+    }
+    let (vectors, tau) = reflections(cx, call)?;
+    let c = call.matrix(cx, 2, Element::F64)?;
+    // C * Q is the adjoint of Q^H * C^H.
+    let c = if left { c } else { cx.adjoint(c) };
+    let product = householder::apply(cx, vectors, tau, c, adjoint == left)?;
+    let product = if left { product } else { cx.adjoint(product) };
+    call.results(cx, &[product])
+}
+
+/// Refuses more columns than rotations are good for.
+fn limit(columns: i64) -> Result<(), Refusal> {
+    if columns > LARGEST {
+        return Err(Refusal::form(format!(
+            "a decomposition of {columns} columns; up to {LARGEST} are supported"
+        )));
+    }
+    Ok(())
+}
+
+/// How exact the decomposition has to be, relative to the matrix, for results of an element type.
+fn precision(element: Element) -> f64 {
+    if element == Element::F64 { 2.3e-16 } else { 1e-10 }
+}
+
+/// The symmetric or Hermitian matrices of which one triangle is given.
+fn mirrored(cx: &mut Lower, a: Matrix, lower: bool) -> Matrix {
+    let n = a.sizes(cx)[1];
+    let mirror = cx.adjoint(a);
+    let (rows, columns) = (cx.row_numbers(n), cx.column_numbers(n));
+    cx.numbers([rows, columns, a, mirror], |[rows, columns, a, mirror]| {
+        let other = if lower { rows.less(columns) } else { rows.greater(columns) };
+        let full = other.select(mirror, a);
+        // The diagonal of a Hermitian matrix is real, whatever is given.
+        if full.is_complex() { rows.equal(columns).select(full.re(), full) } else { full }
+    })
+}
+
+pub(super) fn syevd(cx: &mut Lower, call: &Call) -> Lowered {
+    let lower = letter(cx, call, "uplo", "LU")? == 'L';
+    letter(cx, call, "mode", "V")?;
+    limit(call.square(cx, 0)?)?;
+    let a = call.matrix(cx, 0, Element::F64)?;
+    let a = mirrored(cx, a, lower);
+    let (values, vectors) = jacobi::eigen(cx, a, precision(call.element))?;
+    let info = jacobi::failed(cx, values);
+    call.results(cx, &[vectors, values, info])
+}
+
+pub(super) fn gesdd(cx: &mut Lower, call: &Call) -> Lowered {
+    let mode = letter(cx, call, "mode", "ANS")?;
+    let (m, n) = call.sizes(cx, 0)?;
+    let (small, large) = (m.min(n), m.max(n));
+    limit(small)?;
+    let operand = call.matrix(cx, 0, Element::F64)?;
+    let wide = m < n;
+    let a = if wide { cx.adjoint(operand) } else { operand };
+    let columns = if mode == 'S' { small } else { large };
+    let svd = jacobi::singular(cx, a, columns, precision(call.element).max(1e-15))?;
+    let info = jacobi::failed(cx, svd.values);
+    // The adjoint of U * S * V^H is V * S * U^H.
+    let (mut u, v) = if wide { (svd.right, svd.left) } else { (svd.left, svd.right) };
+    let mut vt = cx.adjoint(v);
+    if mode == 'N' {
+        // Without vectors LAPACK leaves their places alone.
+        let (u_sizes, vt_sizes) = (cx.result(call.op, 2)?.1, cx.result(call.op, 3)?.1);
+        let own = |sizes: &[i64]| sizes[..sizes.len() - usize::from(call.complex)].to_vec();
+        (u, vt) = (cx.zeros(u, &own(&u_sizes)), cx.zeros(u, &own(&vt_sizes)));
+    }
+    // LAPACK destroys the operand, so any values will do for the first result.
+    call.results(cx, &[operand, svd.values, u, vt, info])
+}
+
+pub(super) fn gtsv(cx: &mut Lower, call: &Call) -> Lowered {
+    let (n, _) = call.sizes(cx, 3)?;
+    let [below, middle, above] = [0, 1, 2].map(|index| call.list(cx, index, call.element));
+    let (below, middle, above) = (below?, middle?, above?);
+    if [below, middle, above].iter().any(|diagonal| diagonal.sizes(cx)[1] != n) {
+        return Err(Refusal::form("diagonals that do not fit"));
+    }
+    let b = call.matrix(cx, 3, call.element)?;
+    let solution = tridiagonal::solve(cx, below, middle, above, b)?;
+    let x = solution.x;
+    call.results(cx, &[solution.second, solution.diagonal, solution.first, x, solution.info])
+}
+
+pub(super) fn gehrd(cx: &mut Lower, call: &Call) -> Lowered {
+    let n = call.square(cx, 0)?;
+    for (name, whole) in [("low", 1), ("high", n)] {
+        if option(cx, call, name).ok_or(Refusal::Missing(name))?.as_integer() != Some(whole) {
+            let why = format!("{whole} is expected: all of the matrix");
+            return Err(Refusal::Attribute { name, why });
+        }
+    }
+    let a = call.matrix(cx, 0, Element::F64)?;
+    let batch = a.sizes(cx)[0];
+    let (form, tau) = if n > 1 { hessenberg::factor(cx, a)? } else { (a, cx.zeros(a, &[batch, 0])) };
+    let info = cx.integer_each(batch, 0);
+    call.results(cx, &[form, tau, info])
+}
+
+/// The reduction of `gehrd`, of a matrix of which one triangle is given. That of the upper one goes from the last
+/// column to the first.
+pub(super) fn sytrd(cx: &mut Lower, call: &Call) -> Lowered {
+    let lower = letter(cx, call, "uplo", "LU")? == 'L';
+    let n = call.square(cx, 0)?;
+    let operand = call.matrix(cx, 0, Element::F64)?;
+    let batch = operand.sizes(cx)[0];
+    let info = cx.integer_each(batch, 0);
+    let turned = |cx: &mut Lower, value: Matrix, axes: &[i64]| {
+        if lower { value } else { value.map(cx, |cx, part| cx.reverse(part, axes)) }
+    };
+    let a = mirrored(cx, operand, lower);
+    if n == 1 {
+        let diagonal = Matrix { im: None, ..a };
+        let (beside, tau) = (cx.zeros(diagonal, &[batch, 0]), cx.zeros(a, &[batch, 0]));
+        return call.results(cx, &[a, diagonal, beside, tau, info]);
+    }
+    let a = turned(cx, a, &[1, 2]);
+    let (form, tau) = hessenberg::factor(cx, a)?;
+    let band = Band::of(cx, form);
+    let beside = cx.range_of(band.below, 2, 1, n);
+    let (diagonal, beside) = (turned(cx, band.diagonal, &[2]), turned(cx, beside, &[2]));
+    let (form, tau) = (turned(cx, form, &[1, 2]), turned(cx, tau, &[1]));
+    let (rows, columns) = (cx.row_numbers(n), cx.column_numbers(n));
+    // LAPACK leaves the other triangle as it is.
+    let form = cx.numbers([rows, columns, form, operand], |[rows, columns, form, operand]| {
+        let other = if lower { rows.less(columns) } else { rows.greater(columns) };
+        other.select(operand, form)
+    });
+    let [diagonal, beside] = [diagonal, beside].map(|value| Matrix { im: None, ..value });
+    call.results(cx, &[form, diagonal, beside, tau, info])
+}
+
+/// Refuses more rows than the QR algorithm is good for.
+fn limit_general(call: &Call, rows: i64) -> Result<(), Refusal> {
+    if rows > schur::LARGEST {
+        return Err(Refusal::form(format!(
+            "eigenvalues of a {} matrix of {rows} rows; up to {} are supported, and more where it is symmetric \
+             (`jnp.linalg.eigh`)",
+            if call.complex { "complex" } else { "general" },
+            schur::LARGEST
+        )));
+    }
+    Ok(())
+}
+
+/// The eigenvalues as the results that they are: of real matrices two lists.
+fn eigenvalues(call: &Call, values: Matrix) -> Vec<Matrix> {
+    if call.complex { vec![values] } else { values.parts().map(Matrix::from).collect() }
+}
+
+pub(super) fn geev(cx: &mut Lower, call: &Call) -> Lowered {
+    let left = letter(cx, call, "compute_left", "NV")? == 'V';
+    let right = letter(cx, call, "compute_right", "NV")? == 'V';
+    let n = call.square(cx, 0)?;
+    limit_general(call, n)?;
+    let a = call.matrix(cx, 0, Element::F64)?;
+    let sizes = a.sizes(cx);
+    // A number is its own eigenvalue, whose vectors are 1.
+    let wanted = if n > 1 && (left || right) { Wanted::Vectors } else { Wanted::Values };
+    let form = schur::decompose(cx, a, Balance::OrderAndScale, wanted)?;
+    let w = eigenvectors::values(cx, &form);
+    let fill = if n == 1 { 1.0 } else { 0.0 };
+    let mut vectors = [eigenvectors::constant(cx, &sizes, fill, true); 2];
+    if let Some(z) = form.z {
+        if left {
+            vectors[0] = eigenvectors::left(cx, &form, z, w)?;
+        }
+        if right {
+            vectors[1] = eigenvectors::right(cx, &form, z, w)?;
+        }
+    }
+    let w = eigenvectors::unscaled(cx, &form, w);
+    let mut results = eigenvalues(call, w);
+    results.extend(vectors);
+    results.push(form.info);
+    call.results(cx, &results)
+}
+
+pub(super) fn gees(cx: &mut Lower, call: &Call) -> Lowered {
+    let wanted = if letter(cx, call, "mode", "NV")? == 'V' { Wanted::Vectors } else { Wanted::Values };
+    if letter(cx, call, "sort", "NS")? == 'S' {
+        return Err(Refusal::form("a Schur form with chosen eigenvalues first"));
+    }
+    let n = call.square(cx, 0)?;
+    limit_general(call, n)?;
+    let a = call.matrix(cx, 0, Element::F64)?;
+    let sizes = a.sizes(cx);
+    let form = schur::decompose(cx, a, Balance::Order, wanted)?;
+    let w = eigenvectors::values(cx, &form);
+    let w = eigenvectors::unscaled(cx, &form, w);
+    let t = eigenvectors::unscaled(cx, &form, form.t);
+    let z = form.z.unwrap_or_else(|| eigenvectors::constant(cx, &sizes, 0.0, call.complex));
+    let chosen = cx.integer_each(sizes[0], 0);
+    let mut results = vec![t, z];
+    results.extend(eigenvalues(call, w));
+    results.extend([chosen, form.info]);
+    call.results(cx, &results)
+}

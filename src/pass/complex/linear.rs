@@ -1,0 +1,30 @@
+//! Linear algebra: `stablehlo.cholesky` and `stablehlo.triangular_solve` become ops of the same attributes on packed
+//! matrices, which the lowering knows (`ops::linalg`): their loops mix both parts in every round.
+
+use super::{Refusal, Rewrite, Row, Splitter, packed_type};
+use crate::ir::OpId;
+use smallvec::{SmallVec, smallvec};
+
+pub(super) const ROWS: &[Row] = &[
+    ("stablehlo.cholesky", Rewrite::Own(|cx, op| packed(cx, op, "hlo2onnx.cholesky"))),
+    ("stablehlo.triangular_solve", Rewrite::Own(|cx, op| packed(cx, op, "hlo2onnx.triangular_solve"))),
+];
+
+/// The op of this name on the packed operands.
+fn packed(cx: &mut Splitter, op: OpId, name: &str) -> Result<(), Refusal> {
+    let operands: Vec<_> = cx
+        .module
+        .op(op)
+        .operands
+        .clone()
+        .into_iter()
+        .map(|operand| cx.whole(operand))
+        .collect::<Result<_, _>>()?;
+    let result = cx.module.op(op).results.first().copied().ok_or(Refusal::Reported)?;
+    let ty = cx.module.value_type(result);
+    let ty = packed_type(cx.module, ty).ok_or_else(|| Refusal::form("its result is not complex"))?;
+    let attributes = cx.module.op(op).attributes.clone();
+    let new = cx.emit_op(name, &operands, smallvec![ty], attributes, SmallVec::new());
+    let value = cx.module.op(new).results[0];
+    cx.define_whole(op, 0, value)
+}

@@ -1,0 +1,151 @@
+//! Effects that give the program nothing leave it: tokens, and calls of Python whose results are not used.
+//!
+//! JAX threads a token through ordered effects (`jax.debug.print(..., ordered=True)`): it is an argument and a result of
+//! the function, and a value that loops carry. A model computes by its data, so a token is nothing. Dead code goes
+//! first, so that what a call of Python gives counts as used only when a result of the program needs it.
+
+use super::{Context, canonicalize, entry};
+use crate::diagnostic::{Diagnostic, catalogue};
+use crate::ir::{Block, Definition, FunctionId, Module, OpId, Type, TypeId, ValueId, provenance, use_counts};
+use crate::ops;
+use std::collections::BTreeSet;
+
+/// Runs the pass on the entry function.
+pub(super) fn run(module: &mut Module, cx: &mut Context) {
+    let Some(entry) = entry(module) else { return };
+    remove_tokens(module, entry);
+    drop_callbacks(module, cx);
+}
+
+/// Ops that hand on what they are given, or call Python: they mean the same without their tokens.
+fn is_carrier(module: &Module, op: OpId) -> bool {
+    matches!(
+        module.op_name(op),
+        "func.return"
+            | "stablehlo.case"
+            | "stablehlo.if"
+            | "stablehlo.optimization_barrier"
+            | "stablehlo.return"
+            | "stablehlo.while"
+    ) || ops::host_callback(module, op).is_some()
+}
+
+/// Ops whose only result is a token.
+fn is_source(module: &Module, op: OpId) -> bool {
+    matches!(module.op_name(op), "stablehlo.after_all" | "stablehlo.create_token")
+}
+
+fn is_token(module: &Module, value: ValueId) -> bool {
+    is_token_type(module, module.value_type(value))
+}
+
+fn is_token_type(module: &Module, ty: TypeId) -> bool {
+    *module.types.get(ty) == Type::Token
+}
+
+/// Takes the tokens out of a function, unless an op needs one that the lowering will refuse.
+fn remove_tokens(module: &mut Module, function: FunctionId) {
+    let (mut ops, mut blocks, mut regions) = (Vec::new(), Vec::new(), vec![module.function(function).body]);
+    let (mut found, mut needed) = (false, false);
+    while let Some(region) = regions.pop() {
+        for &block in &module.region(region).blocks {
+            blocks.push(block);
+            found |= module.block(block).arguments.iter().any(|&argument| is_token(module, argument));
+            for &op in &module.block(block).ops {
+                let operation = module.op(op);
+                regions.extend_from_slice(&operation.regions);
+                if operation.operands.iter().chain(&operation.results).any(|&value| is_token(module, value)) {
+                    found = true;
+                    needed |= !is_carrier(module, op) && !is_source(module, op);
+                    ops.push(op);
+                }
+            }
+        }
+    }
+    if !found || needed {
+        return;
+    }
+    for op in ops {
+        let operands = data(module, &module.op(op).operands);
+        let results = data(module, &module.op(op).results);
+        renumber(module, &results, |index| Definition::Result(op, index));
+        let operation = module.op_mut(op);
+        operation.operands = operands.into();
+        operation.results = results.into();
+    }
+    for block in blocks {
+        let arguments = data(module, &module.block(block).arguments);
+        renumber(module, &arguments, |index| Definition::Argument(block, index));
+        let mut ops = std::mem::take(&mut module.block_mut(block).ops);
+        ops.retain(|&op| !is_source(module, op));
+        *module.block_mut(block) = Block { arguments, ops };
+    }
+    remove_from_signature(module, function);
+}
+
+/// The values that are no tokens.
+fn data(module: &Module, values: &[ValueId]) -> Vec<ValueId> {
+    values.iter().copied().filter(|&value| !is_token(module, value)).collect()
+}
+
+fn renumber(module: &mut Module, values: &[ValueId], definition: impl Fn(u32) -> Definition) {
+    for (index, &value) in (0u32..).zip(values) {
+        module.value_mut(value).definition = definition(index);
+    }
+}
+
+fn remove_from_signature(module: &mut Module, id: FunctionId) {
+    let function = module.function(id);
+    let kept: Vec<usize> = (0..function.argument_types.len())
+        .filter(|&index| !is_token_type(module, function.argument_types[index]))
+        .collect();
+    let arguments = kept.iter().filter_map(|&index| function.arguments.get(index).cloned()).collect();
+    let argument_types = kept.iter().map(|&index| function.argument_types[index]).collect();
+    let results =
+        function.results.iter().filter(|result| !is_token_type(module, result.ty)).cloned().collect();
+    let function = module.function_mut(id);
+    function.arguments = arguments;
+    function.argument_types = argument_types;
+    function.results = results;
+}
+
+/// Drops the calls of Python that give nothing to the program, with a warning each.
+fn drop_callbacks(module: &mut Module, cx: &mut Context) {
+    loop {
+        let ops = module.reachable_ops();
+        let callbacks: Vec<OpId> =
+            ops.into_iter().filter(|&op| ops::host_callback(module, op).is_some()).collect();
+        if callbacks.is_empty() {
+            return;
+        }
+        let uses = use_counts(module);
+        let unused = |&op: &OpId| module.op(op).results.iter().all(|result| uses[result.index()] == 0);
+        let dropped: BTreeSet<OpId> = callbacks.into_iter().filter(unused).collect();
+        if dropped.is_empty() {
+            return;
+        }
+        for &op in &dropped {
+            let callback = &*ops::callback_name(module, op);
+            let at = module.span(op).name;
+            let mut diagnostic: Diagnostic = catalogue::DroppedCallback { callback, at }.into();
+            provenance::complete(module, module.op_location(op), &mut diagnostic);
+            cx.diagnostics.push(diagnostic);
+        }
+        remove(module, &dropped);
+        // What was computed for them alone need not be lowered, and one call may have fed another.
+        canonicalize::remove_dead(module);
+    }
+}
+
+/// Takes ops out of their blocks.
+fn remove(module: &mut Module, dropped: &BTreeSet<OpId>) {
+    let mut regions: Vec<_> = module.functions().map(|id| module.function(id).body).collect();
+    while let Some(region) = regions.pop() {
+        for block in module.region(region).blocks.clone() {
+            module.block_mut(block).ops.retain(|op| !dropped.contains(op));
+            for &op in &module.block(block).ops {
+                regions.extend_from_slice(&module.op(op).regions);
+            }
+        }
+    }
+}

@@ -1,0 +1,379 @@
+//! Floats of eight bits and fewer.
+//!
+//! ONNX Runtime computes on none of them, and ONNX lacks some. Those that it lacks, or that have no kernels to move
+//! them, are held in `f32`, which has all their numbers: an op that gives others is followed by one that rounds to the
+//! format. The others keep their type where elements are moved, and are converted round the ops that compute.
+//!
+//! An `f32` has more than twice the digits of these formats and two, so that rounding its sum, product, quotient or
+//! square root once more gives what rounding once would (Figueroa 1995).
+
+use super::Context;
+use crate::diagnostic::{Diagnostic, catalogue};
+use crate::ir::{
+    Attribute, Constant, Data, Element, FunctionId, Module, NewOp, OpId, Rewriter, SmallFloat, TensorType,
+    Type, TypeId, ValueId, provenance,
+};
+use crate::ops::{self, Elements, FORMAT, ROUND};
+use crate::source::{Source, Span};
+use rustc_hash::FxHashMap;
+use smallvec::{SmallVec, smallvec};
+use std::sync::Arc;
+
+/// Ops whose results are elements of their operands, or whose operands' values alone count.
+const EXACT: &[&str] = &[
+    "chlo.broadcast_compare",
+    "chlo.broadcast_select",
+    "func.call",
+    "func.return",
+    "stablehlo.abs",
+    "stablehlo.broadcast",
+    "stablehlo.broadcast_in_dim",
+    "stablehlo.case",
+    "stablehlo.clamp",
+    "stablehlo.compare",
+    "stablehlo.concatenate",
+    "stablehlo.constant",
+    "stablehlo.dynamic_slice",
+    "stablehlo.dynamic_update_slice",
+    "stablehlo.gather",
+    "stablehlo.if",
+    "stablehlo.is_finite",
+    "stablehlo.maximum",
+    "stablehlo.minimum",
+    "stablehlo.optimization_barrier",
+    "stablehlo.pad",
+    "stablehlo.reduce",
+    "stablehlo.reshape",
+    "stablehlo.return",
+    "stablehlo.reverse",
+    "stablehlo.select",
+    "stablehlo.slice",
+    "stablehlo.sort",
+    "stablehlo.transpose",
+    "stablehlo.while",
+];
+
+/// Ops that compute numbers, which the format may lack: the negative of zero is none of a format without that.
+const COMPUTES: &[&str] = &[
+    "chlo.broadcast_add",
+    "chlo.broadcast_divide",
+    "chlo.broadcast_multiply",
+    "chlo.broadcast_subtract",
+    "stablehlo.add",
+    "stablehlo.atan2",
+    "stablehlo.cbrt",
+    "stablehlo.ceil",
+    "stablehlo.convolution",
+    "stablehlo.cosine",
+    "stablehlo.divide",
+    "stablehlo.dot",
+    "stablehlo.dot_general",
+    "stablehlo.exponential",
+    "stablehlo.exponential_minus_one",
+    "stablehlo.floor",
+    "stablehlo.iota",
+    "stablehlo.log",
+    "stablehlo.log_plus_one",
+    "stablehlo.logistic",
+    "stablehlo.multiply",
+    "stablehlo.negate",
+    "stablehlo.power",
+    "stablehlo.remainder",
+    "stablehlo.round_nearest_afz",
+    "stablehlo.round_nearest_even",
+    "stablehlo.rsqrt",
+    "stablehlo.sign",
+    "stablehlo.sine",
+    "stablehlo.sqrt",
+    "stablehlo.subtract",
+    "stablehlo.tan",
+    "stablehlo.tanh",
+];
+
+/// Whether the pass takes an op on all narrow types.
+pub(super) fn covers(name: &str) -> bool {
+    name == "stablehlo.convert" || EXACT.contains(&name) || COMPUTES.contains(&name)
+}
+
+/// Runs the pass on all functions.
+pub(super) fn run(module: &mut Module, cx: &mut Context) {
+    for function in module.functions() {
+        let mut held = FxHashMap::default();
+        if !hold(module, function, &mut held) {
+            continue;
+        }
+        report_boundary(module, function, cx);
+        retype_boundary(module, function);
+        let mut narrow = Narrow { held, source: cx.source, refused: Vec::new() };
+        Rewriter::new(module).function(function, &mut |rewriter, op| narrow.visit(rewriter, op));
+        cx.diagnostics.extend(narrow.refused);
+    }
+}
+
+/// Whether tensors of the type are held in `f32`.
+fn is_held(element: Element) -> bool {
+    element.is_small_float() && !Elements::FLOAT8.contains(element)
+}
+
+/// The type that holds a tensor's numbers in `f32`.
+fn held_type(module: &mut Module, ty: TypeId) -> Option<(Element, TypeId)> {
+    let tensor = module.tensor_type(ty).filter(|tensor| is_held(tensor.element))?;
+    let (element, wide) = (tensor.element, TensorType { element: Element::F32, ..tensor.clone() });
+    Some((element, module.types.intern(Type::Tensor(wide))))
+}
+
+/// Gives all values of a function that are held in `f32` that type; whether it has any narrow value.
+fn hold(module: &mut Module, function: FunctionId, held: &mut FxHashMap<ValueId, Element>) -> bool {
+    let (mut values, mut regions) = (Vec::new(), vec![module.function(function).body]);
+    while let Some(region) = regions.pop() {
+        for &block in &module.region(region).blocks {
+            let block = module.block(block);
+            values.extend_from_slice(&block.arguments);
+            for &op in &block.ops {
+                values.extend_from_slice(&module.op(op).results);
+                regions.extend_from_slice(&module.op(op).regions);
+            }
+        }
+    }
+    let mut found = false;
+    for value in values {
+        found |= module.tensor(value).is_some_and(|tensor| tensor.element.is_small_float());
+        if let Some((element, wide)) = held_type(module, module.value_type(value)) {
+            held.insert(value, element);
+            module.value_mut(value).ty = wide;
+        }
+    }
+    found
+}
+
+/// Says which inputs and outputs of the model have another type than the program's.
+fn report_boundary(module: &Module, id: FunctionId, cx: &mut Context) {
+    let function = module.function(id);
+    let mut report = |what: &str, ty: TypeId, at: Span| {
+        let element = module.tensor_type(ty).map(|tensor| tensor.element).filter(|&element| is_held(element));
+        if let Some(ty) = element.and_then(Element::name) {
+            cx.diagnostics.push(catalogue::NarrowAsFloat { what, ty, at });
+        }
+    };
+    for (index, (argument, &ty)) in function.arguments.iter().zip(&function.argument_types).enumerate() {
+        report(&format!("input {index}"), ty, argument.span);
+    }
+    for (index, result) in function.results.iter().enumerate() {
+        report(&format!("output {index}"), result.ty, function.span);
+    }
+}
+
+fn retype_boundary(module: &mut Module, id: FunctionId) {
+    for index in 0..module.function(id).argument_types.len() {
+        let ty = module.function(id).argument_types[index];
+        if let Some((_, wide)) = held_type(module, ty) {
+            module.function_mut(id).argument_types[index] = wide;
+        }
+    }
+    for index in 0..module.function(id).results.len() {
+        let ty = module.function(id).results[index].ty;
+        if let Some((_, wide)) = held_type(module, ty) {
+            module.function_mut(id).results[index].ty = wide;
+        }
+    }
+}
+
+struct Narrow<'s> {
+    /// The element type that each value held in `f32` has in the program.
+    held: FxHashMap<ValueId, Element>,
+    source: &'s Source,
+    refused: Vec<Diagnostic>,
+}
+
+impl Narrow<'_> {
+    /// Rewrites an op; whether it stays.
+    fn visit(&mut self, rewriter: &mut Rewriter, op: OpId) -> bool {
+        let module = &*rewriter.module;
+        let operation = module.op(op);
+        let mut values = operation.operands.iter().chain(&operation.results);
+        let narrow = values.find_map(|value| {
+            let own = module.tensor(*value).map(|tensor| tensor.element);
+            self.held.get(value).copied().or(own.filter(|element| element.is_small_float()))
+        });
+        let Some(narrow) = narrow else { return true };
+        let name = module.op_name(op);
+        match name {
+            "stablehlo.constant" => self.constant(rewriter.module, op),
+            "stablehlo.convert" => return self.convert(rewriter, op),
+            _ if COMPUTES.contains(&name) => return self.compute(rewriter, op),
+            // What moves elements does so in any type; other ops need one that has kernels.
+            _ if EXACT.contains(&name) => {
+                let has_row = ops::find(name).is_none_or(|row| row.elements.contains(narrow));
+                if !is_held(narrow) && !has_row && operation.regions.is_empty() {
+                    return self.compute(rewriter, op);
+                }
+            }
+            _ if is_held(narrow) && ops::host_callback(module, op).is_none() => {
+                return self.refuse(rewriter, op, narrow);
+            }
+            _ => {}
+        }
+        true
+    }
+
+    /// The numbers of a constant as `f32`.
+    fn constant(&mut self, module: &mut Module, op: OpId) {
+        let result = module.op(op).results[0];
+        let Some(format) = self.held.get(&result).copied().and_then(SmallFloat::of) else { return };
+        let Some(constant) = module.constant_of(result).map(|id| module.constant(id).clone()) else { return };
+        let wide = |pattern: &u8| (format.decode(u32::from(*pattern)) as f32).to_le_bytes();
+        let data = match constant.data.splat() {
+            Some(pattern) => Data::Splat(pattern.iter().flat_map(wide).collect()),
+            None => {
+                let count = module.tensor(result).and_then(TensorType::count).unwrap_or_default();
+                let patterns = constant.data.bytes(self.source, count as usize, 1);
+                Data::Bytes(Arc::from(patterns.iter().flat_map(wide).collect::<Vec<u8>>()))
+            }
+        };
+        let id = module.add_constant(Constant { ty: module.value_type(result), data });
+        let value = module.symbols.intern("value");
+        module.op_mut(op).attributes = vec![(value, Attribute::Dense(id))];
+    }
+
+    /// A conversion rounds once, from a type that has all numbers of the operand's that are in the format's range.
+    fn convert(&mut self, rewriter: &mut Rewriter, op: OpId) -> bool {
+        let (operand, result) = (rewriter.module.op(op).operands[0], rewriter.module.op(op).results[0]);
+        let Some(&to) = self.held.get(&result) else { return true };
+        if self.held.get(&operand) == Some(&to) {
+            rewriter.replace(result, operand);
+            return false;
+        }
+        if to == Element::F8E8M0FNU {
+            return self.refuse(rewriter, op, to);
+        }
+        let from = rewriter.module.tensor(operand).map_or(Element::F32, |tensor| tensor.element);
+        let wide = if from == Element::F64 || from.bits() > 16 && from.is_integer() {
+            Element::F64
+        } else {
+            Element::F32
+        };
+        let number = converted(rewriter, op, operand, wide);
+        let rounded = rounded(rewriter, op, number, to);
+        let value = converted(rewriter, op, rounded, Element::F32);
+        rewriter.replace(result, value);
+        self.held.insert(value, to);
+        false
+    }
+
+    /// Computes in `f32`, and rounds the results that are narrow.
+    fn compute(&mut self, rewriter: &mut Rewriter, op: OpId) -> bool {
+        let operation = rewriter.module.op(op).clone();
+        let is_narrow = |module: &Module, value: ValueId| {
+            module.tensor(value).is_some_and(|tensor| tensor.element.is_small_float())
+        };
+        let exact = EXACT.contains(&rewriter.module.op_name(op));
+        let scale = operation.results.iter().any(|result| self.held.get(result) == Some(&Element::F8E8M0FNU));
+        if scale && !exact {
+            return self.refuse(rewriter, op, Element::F8E8M0FNU);
+        }
+        let mut operands: SmallVec<[ValueId; 3]> = SmallVec::new();
+        for &operand in &operation.operands {
+            let narrow = is_narrow(rewriter.module, operand);
+            operands.push(if narrow { converted(rewriter, op, operand, Element::F32) } else { operand });
+        }
+        let mut result_types: SmallVec<[TypeId; 1]> = SmallVec::new();
+        for &result in &operation.results {
+            let ty = rewriter.module.value_type(result);
+            let narrow = is_narrow(rewriter.module, result);
+            result_types.push(if narrow { with_element(rewriter.module, result, Element::F32) } else { ty });
+        }
+        let (span, location) = (rewriter.module.span(op), rewriter.module.op_location(op));
+        let computed = rewriter.insert(NewOp {
+            name: operation.name,
+            operands,
+            result_types,
+            attributes: operation.attributes,
+            regions: operation.regions,
+            span,
+            location,
+        });
+        let numbers = rewriter.module.op(computed).results.clone();
+        for (&result, number) in operation.results.iter().zip(numbers) {
+            let element = rewriter.module.tensor(result).map(|tensor| tensor.element);
+            let value = match (self.held.get(&result).copied(), element) {
+                (Some(format), _) => {
+                    let value = rounded(rewriter, op, number, format);
+                    self.held.insert(value, format);
+                    value
+                }
+                (None, Some(element)) if element.is_small_float() => converted(rewriter, op, number, element),
+                _ => number,
+            };
+            rewriter.replace(result, value);
+        }
+        false
+    }
+
+    /// Reports an op, which leaves the module; unknown values stand for its results.
+    fn refuse(&mut self, rewriter: &mut Rewriter, op: OpId, element: Element) -> bool {
+        for result in rewriter.module.op(op).results.clone() {
+            let unknown = rewriter.module.add_poison(rewriter.module.value_type(result));
+            rewriter.replace(result, unknown);
+            if let Some(&element) = self.held.get(&result) {
+                self.held.insert(unknown, element);
+            }
+        }
+        let module = &*rewriter.module;
+        let (op_name, at) = (module.op_name(op), module.span(op).name);
+        let ty = element.name().unwrap_or_default();
+        let mut diagnostic = catalogue::UnsupportedType { op: op_name, ty, at }.into();
+        provenance::complete(module, module.op_location(op), &mut diagnostic);
+        self.refused.push(diagnostic);
+        false
+    }
+}
+
+/// The type of a value with another element type.
+fn with_element(module: &mut Module, value: ValueId, element: Element) -> TypeId {
+    let ty = module.value_type(value);
+    let Some(tensor) = module.tensor_type(ty).cloned() else { return ty };
+    module.types.intern(Type::Tensor(TensorType { element, ..tensor }))
+}
+
+/// A value in another element type.
+fn converted(rewriter: &mut Rewriter, op: OpId, value: ValueId, element: Element) -> ValueId {
+    let ty = with_element(rewriter.module, value, element);
+    if ty == rewriter.module.value_type(value) {
+        return value;
+    }
+    insert(rewriter, op, "stablehlo.convert", value, ty, None)
+}
+
+/// A value rounded to a format.
+fn rounded(rewriter: &mut Rewriter, op: OpId, value: ValueId, format: Element) -> ValueId {
+    let ty = rewriter.module.value_type(value);
+    insert(rewriter, op, ROUND, value, ty, Some(format))
+}
+
+fn insert(
+    rewriter: &mut Rewriter,
+    op: OpId,
+    name: &str,
+    operand: ValueId,
+    ty: TypeId,
+    format: Option<Element>,
+) -> ValueId {
+    let (span, location) = (rewriter.module.span(op), rewriter.module.op_location(op));
+    let name = rewriter.module.symbols.intern(name);
+    let mut attributes = Vec::new();
+    if let Some(format) = format {
+        let key = rewriter.module.symbols.intern(FORMAT);
+        let ty = rewriter.module.types.intern(Type::Scalar(format));
+        attributes.push((key, Attribute::Type(ty)));
+    }
+    let new = rewriter.insert(NewOp {
+        name,
+        operands: smallvec![operand],
+        result_types: smallvec![ty],
+        attributes,
+        regions: SmallVec::new(),
+        span,
+        location,
+    });
+    rewriter.module.op(new).results[0]
+}
