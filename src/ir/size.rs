@@ -6,7 +6,7 @@
 //! `jax.export`'s symbolic shapes.
 
 use super::{Dim, Symbol, Symbols};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::{SmallVec, smallvec};
 use std::cell::RefCell;
 
@@ -87,6 +87,25 @@ impl Sizes {
                 _ => None,
             },
             _ => None,
+        }
+    }
+
+    /// Adds the symbols that a size is made of.
+    pub fn symbols(&self, dim: Dim, found: &mut FxHashSet<Symbol>) {
+        let mut pending = vec![dim];
+        while let Some(dim) = pending.pop() {
+            let Dim::Symbolic(size) = dim else { continue };
+            for factor in self.terms(size).into_iter().flat_map(|(factors, _)| factors) {
+                match factor {
+                    Factor::Symbol(name) => {
+                        found.insert(name);
+                    }
+                    Factor::Quotient(x, y)
+                    | Factor::Remainder(x, y)
+                    | Factor::Larger(x, y)
+                    | Factor::Smaller(x, y) => pending.extend([x, y]),
+                }
+            }
         }
     }
 

@@ -41,7 +41,10 @@ fn define(cx: &mut Lower, op: OpId) -> Lowered {
     let value = cx.full(op, 0)?;
     let is_argument =
         matches!(cx.module.value(value).definition, Definition::Argument(..)) && !cx.is_nested();
-    cx.origins.insert(name, Origin { value, part, is_argument });
+    if cx.origins.insert(name, Origin { value, part, is_argument }).is_some() {
+        // The body of a loop that is unrolled has its own sizes in each round.
+        cx.forget_sizes();
+    }
     Ok(Values::default())
 }
 

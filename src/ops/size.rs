@@ -55,6 +55,14 @@ impl Lower<'_> {
         }
     }
 
+    /// Forgets what was computed for symbols that have new values now.
+    pub(super) fn forget_sizes(&mut self) {
+        for scope in &mut self.scopes {
+            scope.shapes.clear();
+            scope.expanded.retain(|(_, dims), _| dims.iter().all(|dim| dim.known().is_some()));
+        }
+    }
+
     /// Whether a size follows from the inputs of the model alone.
     fn is_known_early(&self, dim: Dim) -> bool {
         let Dim::Symbolic(size) = dim else { return true };

@@ -65,7 +65,7 @@ fn walk(module: &mut Module, cx: &mut Context, function: FunctionId, origins: &m
         refine(rewriter.module, op);
         fixed::fix(rewriter.module, op, &values);
         call::fix(rewriter.module, op, &values);
-        window::fix(rewriter, op);
+        window::fix(rewriter, op, &mut values, origins);
         fixed::fix_at_run_time(rewriter.module, op, &mut values, origins);
         // The static form says more of its result.
         refine(rewriter.module, op);

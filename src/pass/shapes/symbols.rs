@@ -7,7 +7,7 @@ use crate::ir::{
     Attribute, BlockId, Definition, Dim, Element, FunctionId, LocationId, Module, NewOp, OpId, OpSpan,
     Symbol, Type, ValueId, provenance,
 };
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::{SmallVec, smallvec};
 
 /// What of a value a symbol is.
@@ -22,6 +22,9 @@ pub(super) enum Part {
 pub(super) struct Origins {
     list: Vec<(Symbol, ValueId, Part)>,
     index: FxHashMap<(ValueId, Part), Dim>,
+    taken: FxHashSet<Symbol>,
+    /// The symbols that are elements of values, and no sizes.
+    data: FxHashSet<Symbol>,
 }
 
 impl Origins {
@@ -49,7 +52,7 @@ impl Origins {
 
     fn define(&mut self, module: &Module, dim: Dim, value: ValueId, axis: usize) {
         if let Some(symbol) = module.sizes.as_symbol(dim)
-            && !self.list.iter().any(|&(known, ..)| known == symbol)
+            && self.taken.insert(symbol)
         {
             self.list.push((symbol, value, Part::Dimension(axis)));
         }
@@ -61,8 +64,11 @@ impl Origins {
             return known;
         }
         let name = self.name(module, value, part);
-        if let Part::Dimension(_) = part {
-            module.sizes.at_least(name, 0);
+        match part {
+            Part::Dimension(_) => module.sizes.at_least(name, 0),
+            Part::Element(_) => {
+                self.data.insert(name);
+            }
         }
         let dim = module.sizes.symbol(name);
         self.list.push((name, value, part));
@@ -71,7 +77,7 @@ impl Origins {
     }
 
     /// A name that no other symbol has: of an argument it is made of the argument's.
-    fn name(&self, module: &mut Module, value: ValueId, part: Part) -> Symbol {
+    fn name(&mut self, module: &mut Module, value: ValueId, part: Part) -> Symbol {
         let argument = match module.value(value).definition {
             Definition::Argument(block, index) => argument_name(module, block, index as usize),
             _ => None,
@@ -81,20 +87,27 @@ impl Origins {
             (Some(name), Part::Element(_)) => name,
             (None, _) => format!("n{}", self.list.len()),
         };
-        let taken = |name: Symbol| self.list.iter().any(|&(known, ..)| known == name);
         let mut name = module.symbols.intern(&stem);
         let mut suffix = 0;
-        while taken(name) {
+        while !self.taken.insert(name) {
             suffix += 1;
             name = module.symbols.intern(&format!("{stem}_{suffix}"));
         }
         name
     }
 
-    /// Inserts the ops that define the symbols, each behind the value that it reads.
+    /// Whether a size is an expression of sizes, and not of data.
+    pub(super) fn is_of_sizes(&self, module: &Module, size: Dim) -> bool {
+        let mut symbols = FxHashSet::default();
+        module.sizes.symbols(size, &mut symbols);
+        size != Dim::Dynamic && symbols.is_disjoint(&self.data)
+    }
+
+    /// Inserts the ops that define the symbols that are used, each behind the value that it reads.
     pub(super) fn insert(self, module: &mut Module, function: FunctionId) {
+        let used = used_symbols(module, function);
         let mut waiting: FxHashMap<ValueId, Vec<(Symbol, Part)>> = FxHashMap::default();
-        for (symbol, value, part) in self.list {
+        for (symbol, value, part) in self.list.into_iter().filter(|(symbol, ..)| used.contains(symbol)) {
             waiting.entry(value).or_default().push((symbol, part));
         }
         let mut regions = vec![module.function(function).body];
@@ -113,6 +126,34 @@ impl Origins {
             }
         }
     }
+}
+
+/// The symbols in the types and attributes of a function.
+fn used_symbols(module: &Module, function: FunctionId) -> FxHashSet<Symbol> {
+    let mut used = FxHashSet::default();
+    let mut seen = FxHashSet::default();
+    let mut regions = vec![module.function(function).body];
+    while let Some(region) = regions.pop() {
+        for &block in &module.region(region).blocks {
+            let block = module.block(block);
+            let results = block.ops.iter().flat_map(|&op| &module.op(op).results);
+            for &value in block.arguments.iter().chain(results) {
+                let ty = module.value_type(value);
+                if let Some(tensor) = module.tensor_type(ty).filter(|_| seen.insert(ty)) {
+                    tensor.dims.iter().for_each(|&dim| module.sizes.symbols(dim, &mut used));
+                }
+            }
+            for &op in &block.ops {
+                regions.extend_from_slice(&module.op(op).regions);
+                for (_, attribute) in &module.op(op).attributes {
+                    if let Attribute::Sizes(sizes) = attribute {
+                        sizes.iter().for_each(|&dim| module.sizes.symbols(dim, &mut used));
+                    }
+                }
+            }
+        }
+    }
+    used
 }
 
 /// What the program calls an argument of the entry.

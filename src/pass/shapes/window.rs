@@ -1,28 +1,39 @@
-//! A slice of a known size at a place that is computed: `real_dynamic_slice(x, start, start + sizes)` is a
-//! `dynamic_slice`. JAX prints the former wherever any dimension of `x` is symbolic.
+//! A slice at a place that is computed from data: `real_dynamic_slice(x, start, start + sizes)` is a `dynamic_slice`.
+//! JAX prints the former wherever any dimension of `x` is symbolic.
 
-use crate::ir::{Attribute, Element, NewOp, OpId, Rewriter, SCALAR, TensorType, Type, TypeId, ValueId};
+use super::symbols::Origins;
+use super::values::Values;
+use crate::ir::{
+    Attribute, Dim, Dims, Element, NewOp, OpId, Rewriter, SCALAR, TensorType, Type, TypeId, ValueId,
+};
 use smallvec::smallvec;
 
 /// Rewrites the op in place, with the scalars of the start before it.
 ///
 /// A start that is out of range is undefined in the one and clamped in the other.
-pub(super) fn fix(rewriter: &mut Rewriter, op: OpId) -> Option<()> {
-    let module = &rewriter.module;
+pub(super) fn fix(
+    rewriter: &mut Rewriter,
+    op: OpId,
+    values: &mut Values,
+    origins: &mut Origins,
+) -> Option<()> {
+    let module = &mut *rewriter.module;
     if module.op_name(op) != "stablehlo.real_dynamic_slice" {
         return None;
     }
     let &[operand, start, limit, strides] = module.op(op).operands.as_slice() else { return None };
-    if !known(rewriter, strides)?.iter().all(|&stride| stride == 1) {
+    let strides = values.of(module, strides)?;
+    let follows_from_sizes = values.of(module, start).is_some_and(|start| !start.contains(&Dim::Dynamic));
+    if follows_from_sizes || strides.iter().any(|&stride| stride != Dim::Known(1)) {
         return None;
     }
-    let sum = module.defining_op(limit).filter(|&sum| module.op_name(sum) == "stablehlo.add")?;
-    let sizes = match *module.op(sum).operands.as_slice() {
-        [left, right] if left == start => known(rewriter, right)?,
-        [left, right] if right == start => known(rewriter, left)?,
-        _ => return None,
-    };
     let element = module.tensor(start)?.element;
+    let (starts, limits) = (values.trace(module, origins, start)?, values.trace(module, origins, limit)?);
+    let sizes: Dims =
+        starts.iter().zip(&limits).map(|(&start, &limit)| module.sizes.subtract(limit, start)).collect();
+    if sizes.iter().any(|&size| !origins.is_of_sizes(module, size)) {
+        return None;
+    }
     let mut operands = smallvec![operand];
     for axis in 0..sizes.len() as i64 {
         operands.push(scalar(rewriter, op, start, element, axis));
@@ -32,12 +43,8 @@ pub(super) fn fix(rewriter: &mut Rewriter, op: OpId) -> Option<()> {
     let changed = rewriter.module.op_mut(op);
     changed.name = name;
     changed.operands = operands;
-    changed.attributes = vec![(key, list(&sizes))];
+    changed.attributes = vec![(key, Attribute::of_sizes(&sizes))];
     Some(())
-}
-
-fn known(rewriter: &Rewriter, value: ValueId) -> Option<Vec<i64>> {
-    rewriter.module.constant_integers(rewriter.module.constant_of(value)?)
 }
 
 /// One element of a list, as a scalar.
