@@ -15,12 +15,16 @@ const DYNAMIC: &[&str] = &[
     "stablehlo.dynamic_pad",
     "stablehlo.dynamic_reshape",
     RANDOM_BITS,
+    TOP_K,
     "stablehlo.real_dynamic_slice",
     "stablehlo.set_dimension_size",
 ];
 
 /// The target of the call that `rng_bit_generator` is in JAX where the sizes of its result are operands.
 const RANDOM_BITS: &str = "stablehlo.dynamic_rng_bit_generator";
+
+/// The target of the call that `top_k` is where the number of elements is an operand.
+const TOP_K: &str = "stablehlo.dynamic_top_k";
 
 /// Whether an op takes sizes or places from operands.
 pub(super) fn is_dynamic(module: &Module, op: OpId) -> bool {
@@ -95,8 +99,13 @@ type List<'a> = dyn Fn(usize) -> Option<Dims> + 'a;
 
 /// What an op becomes whose operands say these sizes.
 fn form(module: &Module, op: OpId, list: &List) -> Option<Fixed> {
-    if name(module, op) == RANDOM_BITS {
-        return random_bits(module, op, list);
+    match name(module, op) {
+        RANDOM_BITS => return random_bits(module, op, list),
+        TOP_K => {
+            let k = vec![("k", Attribute::Sizes(list(1)?))];
+            return Some(Fixed { dropped: CALL, ..fixed("chlo.top_k", 1, k) });
+        }
+        _ => {}
     }
     // What breaks the rules is left as the text has it, for the lowering to refuse.
     if !is_dynamic(module, op) || rules::infer(module, op).is_none() {
@@ -156,13 +165,16 @@ fn of_result(module: &Module, op: OpId, name: &'static str, operands: usize, lis
     Some(Fixed { result: dims, ..fixed(name, operands, Vec::new()) })
 }
 
+/// What only a call has.
+const CALL: [&str; 2] = ["call_target_name", "api_version"];
+
 /// The state, whose sizes are known, and the bits.
 fn random_bits(module: &Module, op: OpId, list: &List) -> Option<Fixed> {
     let bits = module.tensor(*module.op(op).results.get(1)?)?;
     let dims = list(1)?;
     (dims.len() == bits.rank()).then(|| Fixed {
         result: Some(dims),
-        dropped: ["call_target_name", "api_version"],
+        dropped: CALL,
         ..fixed("stablehlo.rng_bit_generator", 1, Vec::new())
     })
 }
