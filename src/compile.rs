@@ -22,6 +22,10 @@ pub struct Options {
     pub input_names: Vec<String>,
     /// Names of the outputs in order; empty leaves them to the text.
     pub output_names: Vec<String>,
+    /// Names of the inputs that are images with their channels first (NCHW) in the model; JAX has them last.
+    pub nchw_inputs: Vec<String>,
+    /// Names of the outputs that are images with their channels first (NCHW) in the model.
+    pub nchw_outputs: Vec<String>,
     /// What arguments are bound to.
     pub weights: Weights,
 }
@@ -34,6 +38,8 @@ impl Options {
             dims: &self.dims,
             input_names: &self.input_names,
             output_names: &self.output_names,
+            nchw_inputs: &self.nchw_inputs,
+            nchw_outputs: &self.nchw_outputs,
             weights: &self.weights,
             bound: 0,
             diagnostics,

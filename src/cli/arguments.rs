@@ -58,6 +58,12 @@ pub struct ConvertArguments {
     /// Names of the outputs, separated by commas
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     pub output_names: Vec<String>,
+    /// Names of image inputs that get their channels first (NCHW), separated by commas; JAX has them last
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub inputs_as_nchw: Vec<String>,
+    /// Names of image outputs that get their channels first (NCHW), separated by commas
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub outputs_as_nchw: Vec<String>,
     /// Print the module behind this pass to standard error (repeatable; `all` for each)
     #[arg(long, value_name = "PASS")]
     pub print_after: Vec<String>,

@@ -7,6 +7,7 @@ mod bind;
 mod canonicalize;
 mod complex;
 mod effects;
+mod images;
 mod inline;
 mod legalize;
 mod lower;
@@ -34,6 +35,10 @@ pub struct Context<'a> {
     pub input_names: &'a [String],
     /// Names of the outputs in order; empty leaves them to the text.
     pub output_names: &'a [String],
+    /// Names of the inputs that have their channels first.
+    pub nchw_inputs: &'a [String],
+    /// Names of the outputs that have their channels first.
+    pub nchw_outputs: &'a [String],
     /// What arguments are bound to.
     pub weights: &'a Weights,
     /// How many arguments have been bound.
@@ -112,6 +117,11 @@ pub const PIPELINE: &[Pass] = &[
         name: "legalize",
         about: "casts where the runtime has no kernel for an element type",
         run: legalize::run,
+    },
+    Pass {
+        name: "images",
+        about: "inputs and outputs that are images have their channels first, where that is asked for",
+        run: images::run,
     },
     CANONICALIZE,
     Pass { name: "names", about: "values and results get the names of the user's program", run: names::run },
