@@ -59,10 +59,6 @@ impl Elements {
             (Elements::NIBBLE, "i4"),
             (Elements::FLOAT8, "f8"),
         ];
-        WORDS
-            .iter()
-            .filter(|(set, _)| self.0 & set.0 != 0)
-            .map(|(_, word)| *word)
-            .collect()
+        WORDS.iter().filter(|(set, _)| self.0 & set.0 != 0).map(|(_, word)| *word).collect()
     }
 }

@@ -7,7 +7,7 @@
 //! Sizes are numbers or expressions ([`Dim`]). A lowering that works for both asks for [`Lower::dims`]; one that asks
 //! for the numbers ([`Lower::sizes`]) of a value that has none is refused, whatever it goes on to emit.
 
-use super::{Elements, Refusal, Values, find, size::Origin, target};
+use super::{Elements, Refusal, Values, find, index::Range, size::Origin, target};
 use crate::diagnostic::{Diagnostic, Diagnostics, catalogue};
 use crate::ir::{
     Attribute, BlockId, Constant, Data, Dim, Dims, Element, LocationId, Module, NewOp, OpId, OpSpan,
@@ -51,6 +51,8 @@ pub struct Lower<'a> {
     pub(super) scopes: Vec<Scope>,
     /// Where symbols of sizes have their values from.
     pub(super) origins: FxHashMap<Symbol, Origin>,
+    /// The ranges of values that count the rounds of a loop.
+    pub(super) counts: FxHashMap<ValueId, Range>,
     /// Whether the op that is being lowered asked for a number where there is an expression.
     asked: Cell<bool>,
 }
@@ -88,6 +90,7 @@ impl<'a> Lower<'a> {
             constants: FxHashMap::default(),
             scopes: vec![Scope::default()],
             origins: FxHashMap::default(),
+            counts: FxHashMap::default(),
             asked: Cell::new(false),
         }
     }
@@ -600,6 +603,12 @@ impl<'a> Lower<'a> {
             location,
         });
         self.pending.push(op);
+    }
+
+    /// Lowers some ops of a StableHLO block into the current one, behind what is bound to the values that they read.
+    pub(super) fn lower_ops(&mut self, bound: &[(ValueId, ValueId)], ops: &[OpId]) {
+        bound.iter().for_each(|&(old, new)| self.set(old, new));
+        ops.iter().for_each(|&op| self.op(op));
     }
 
     /// Lowers a StableHLO region into the current block, its arguments bound to the given values, and gives the

@@ -34,7 +34,6 @@ mod random;
 mod reduce;
 mod refusal;
 mod region;
-mod scan;
 mod scatter;
 mod shape;
 mod size;
