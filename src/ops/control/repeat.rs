@@ -91,7 +91,7 @@ impl While {
             .filter(|&index| returned[index] != parameters[index] && !is_written(index))
             .filter(|&index| index != count.counter)
             .collect();
-        let live = slices.live(cx, self.body, &carried)?;
+        let mut live = slices.live(cx, self.body, &carried)?;
         let numbered = live.values.contains(&argument);
         if carried.is_empty() && slices.writes.is_empty() {
             return Ok(self.results(cx, count, &[], &[]));
@@ -101,6 +101,7 @@ impl While {
         if counter {
             carried.push(count.counter);
             carried.sort_unstable();
+            live = slices.live(cx, self.body, &carried)?;
         }
         let length = match count.end {
             End::After(length) => Length::Sized(length),
