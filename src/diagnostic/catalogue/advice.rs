@@ -92,4 +92,20 @@ diagnostics! {
         => "{what} is `{ty}` in the program and `f32` in the model"
         group "{what}"
         label at "holds the same numbers in `f32`";
+
+    /// The program was exported for several platforms, and the first of them was taken.
+    ///
+    /// Such a program takes the number of the platform that it runs on as an argument, and chooses by it between forms of
+    /// an op: calls to LAPACK on a processor, kernels of another kind on an accelerator. A model has one form. The text
+    /// does not say which platforms there are: they are those that the export was made for, in that order.
+    ///
+    /// What to do: nothing, when the first one is the CPU. Otherwise say its number, or export for the CPU alone:
+    ///
+    /// ```python
+    /// jax.export.export(jax.jit(f), platforms=["cpu"])(x)
+    /// ```
+    A0607 FirstPlatform { at: Span }
+        => "the program is for several platforms, and the first one is taken"
+        label at "says which platform it runs on"
+        help "`--dim _platform_index=1` takes the second, and so on";
 }
