@@ -250,13 +250,13 @@ impl Lower<'_> {
     }
 
     /// The arguments of a region.
-    pub(super) fn parameters(&self, region: RegionId) -> Result<Vec<ValueId>, Refusal> {
+    pub(in crate::ops) fn parameters(&self, region: RegionId) -> Result<Vec<ValueId>, Refusal> {
         let block = self.module.entry_block(region).ok_or_else(|| Refusal::form("an empty region"))?;
         Ok(self.module.block(block).arguments.clone())
     }
 
     /// The values that a region returns.
-    pub(super) fn returned(&self, region: RegionId) -> Result<Vec<ValueId>, Refusal> {
+    pub(in crate::ops) fn returned(&self, region: RegionId) -> Result<Vec<ValueId>, Refusal> {
         let terminator = self.terminator(region)?;
         Ok(self.module.op(terminator).operands.to_vec())
     }

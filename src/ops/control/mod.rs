@@ -6,6 +6,8 @@ mod rounds;
 mod scan;
 mod slices;
 
+pub(super) use rounds::{Input, Length, Rounds};
+
 use super::{Elements, Lower, Lowered, Refusal, Row, noted, row};
 use crate::ir::{Dim, Element, OpId, RegionId, SCALAR, ValueId};
 

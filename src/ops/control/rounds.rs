@@ -8,11 +8,11 @@ use super::super::{Lower, Refusal};
 use crate::ir::{Dim, Element, SCALAR, ValueId};
 
 /// An element type and sizes.
-pub(super) type Type = (Element, Vec<Dim>);
+pub(in crate::ops) type Type = (Element, Vec<Dim>);
 
 /// How many rounds there are.
 #[derive(Clone, Copy)]
-pub(super) enum Length {
+pub(in crate::ops) enum Length {
     /// A size.
     Sized(Dim),
     /// An `i64` scalar; less than zero is zero.
@@ -21,7 +21,7 @@ pub(super) enum Length {
 
 /// An input that is read slice by slice.
 #[derive(Clone, Copy)]
-pub(super) struct Input {
+pub(in crate::ops) struct Input {
     /// All of it.
     pub value: ValueId,
     /// The dimension that is cut.
@@ -32,7 +32,7 @@ pub(super) struct Input {
 
 /// An output that is made slice by slice.
 #[derive(Clone)]
-pub(super) struct Output {
+pub(in crate::ops) struct Output {
     /// The type of all of it.
     pub ty: Type,
     /// The dimension that is joined.
@@ -42,7 +42,7 @@ pub(super) struct Output {
 }
 
 /// A loop in the making.
-pub(super) struct Rounds {
+pub(in crate::ops) struct Rounds {
     /// How many rounds there are.
     pub length: Length,
     /// What the first round is given.
@@ -58,7 +58,7 @@ pub(super) struct Rounds {
 }
 
 /// What the body is given.
-pub(super) struct Round<'v> {
+pub(in crate::ops) struct Round<'v> {
     /// The number of the round as `i64`, from 0, where it is asked for.
     pub number: Option<ValueId>,
     /// What the round before has handed on.
