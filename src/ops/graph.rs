@@ -2,7 +2,7 @@
 
 use super::lower::Scope;
 use super::{Lower, Refusal};
-use crate::ir::{Element, NewOp, RegionId, Size, ValueId};
+use crate::ir::{Element, NewOp, OpId, RegionId, Size, ValueId};
 use rustc_hash::FxHashSet;
 use smallvec::SmallVec;
 
@@ -85,6 +85,12 @@ impl Lower<'_> {
             location,
         });
         self.pending.push(op);
+    }
+
+    /// Lowers some ops of a StableHLO block into the current one, behind what is bound to the values that they read.
+    pub(super) fn lower_ops(&mut self, bound: &[(ValueId, ValueId)], ops: &[OpId]) {
+        bound.iter().for_each(|&(old, new)| self.set(old, new));
+        ops.iter().for_each(|&op| self.op(op));
     }
 
     /// Lowers a StableHLO region into the current block, its arguments bound to the given values, and gives the

@@ -7,7 +7,7 @@
 //! Sizes are numbers or expressions ([`Dim`]). A lowering that works for both asks for [`Lower::dims`]; one that asks
 //! for the numbers ([`Lower::sizes`]) of a value that has none is refused, whatever it goes on to emit.
 
-use super::{Elements, Refusal, Values, find, size::Origin, target};
+use super::{Elements, Refusal, Values, find, index::Range, size::Origin, target};
 use crate::diagnostic::{Diagnostic, Diagnostics, catalogue};
 use crate::ir::{
     Attribute, BlockId, Constant, Data, Dim, Dims, Element, LocationId, Module, NewOp, OpId, OpSpan, Symbol,
@@ -51,6 +51,8 @@ pub struct Lower<'a> {
     pub(super) scopes: Vec<Scope>,
     /// Where symbols of sizes have their values from.
     pub(super) origins: FxHashMap<Symbol, Origin>,
+    /// The ranges of values that count the rounds of a loop.
+    pub(super) counts: FxHashMap<ValueId, Range>,
     /// Whether the op that is being lowered asked for a number where there is an expression.
     asked: Cell<bool>,
 }
@@ -88,6 +90,7 @@ impl<'a> Lower<'a> {
             constants: FxHashMap::default(),
             scopes: vec![Scope::default()],
             origins: FxHashMap::default(),
+            counts: FxHashMap::default(),
             asked: Cell::new(false),
         }
     }
@@ -123,7 +126,7 @@ impl<'a> Lower<'a> {
         Err(Refusal::Reported)
     }
 
-    fn op(&mut self, op: OpId) {
+    pub(super) fn op(&mut self, op: OpId) {
         let (mut all_stand, mut doubtful) = (true, false);
         for index in 0..self.module.op(op).operands.len() {
             let operand = self.module.op(op).operands[index];

@@ -35,7 +35,6 @@ mod random;
 mod reduce;
 mod refusal;
 mod region;
-mod scan;
 mod scatter;
 mod shape;
 mod size;
