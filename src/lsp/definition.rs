@@ -37,7 +37,7 @@ pub(super) struct Definition {
 /// The name at an offset.
 pub(super) fn name_at(document: &Document, offset: usize) -> Option<Token> {
     let source = document.source();
-    let step = *tree::path(source.scan(), offset).last()?;
+    let step = *document.path(offset).last()?;
     let statement = tree::at(source.scan(), step.statement);
     let mut best = None;
     for token in tree::tokens(source, statement) {
@@ -58,9 +58,9 @@ pub(super) fn definition(document: &Document, token: Token) -> Option<Definition
     let source = document.source();
     let text = source.bytes().get(token.span.range())?;
     match token.kind {
-        Kind::Value => value(source, token.span),
-        Kind::Symbol => symbol(source, token.span),
-        Kind::Block => block(source, token.span),
+        Kind::Value => value(document, token.span),
+        Kind::Symbol => symbol(document, token.span),
+        Kind::Block => block(document, token.span),
         Kind::Attribute | Kind::Type => {
             let statement = document.alias(text)?;
             let start = tree::at(source.scan(), statement).span.start;
@@ -82,10 +82,11 @@ fn split(text: &[u8]) -> (&[u8], u32) {
     (&text[..hash], index.unwrap_or(u32::MAX))
 }
 
-fn value(source: &Source, used: Span) -> Option<Definition> {
+fn value(document: &Document, used: Span) -> Option<Definition> {
+    let source = document.source();
     let scan = source.scan();
     let (name, index) = split(&source.bytes()[used.range()]);
-    let path = tree::path(scan, used.start);
+    let path = document.path(used.start);
     for (depth, step) in path.iter().enumerate().rev() {
         let statement = tree::at(scan, step.statement);
         if let Some(found) = argument_of(source, step.statement, name) {
@@ -219,10 +220,11 @@ fn while_arguments(source: &Source, head: Span) -> Vec<(Span, Span)> {
     names.into_iter().map(|name| (name, next_type().unwrap_or(Span::NONE))).collect()
 }
 
-fn symbol(source: &Source, used: Span) -> Option<Definition> {
+fn symbol(document: &Document, used: Span) -> Option<Definition> {
+    let source = document.source();
     let scan = source.scan();
     let name = symbol_text(&source.bytes()[used.range()]);
-    let path = tree::path(scan, used.start);
+    let path = document.path(used.start);
     let is_outside = |step: &&Step| !tree::is_function(source, tree::at(scan, step.statement));
     // The lists up to the one in which the function stands; those within it define no symbols.
     let lists = path.iter().take_while(is_outside).count() + 1;
@@ -260,10 +262,11 @@ pub(super) fn symbol_of(source: &Source, statement: &Statement) -> Option<Span> 
     tokens.find(|token| token.kind == Kind::String).map(|token| token.span)
 }
 
-fn block(source: &Source, used: Span) -> Option<Definition> {
+fn block(document: &Document, used: Span) -> Option<Definition> {
+    let source = document.source();
     let scan = source.scan();
     let name = &source.bytes()[used.range()];
-    let step = *tree::path(scan, used.start).last()?;
+    let step = *document.path(used.start).last()?;
     tree::siblings(scan, step.list).find_map(|sibling| {
         let statement = tree::at(scan, sibling);
         let label = Tokens::new(source, statement.span).next()?;

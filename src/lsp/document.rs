@@ -5,6 +5,7 @@
 //! and never by the one that reads edits.
 
 use super::position;
+use super::tree::{Parents, Step};
 use crate::source::{Source, Span};
 use lsp_types::{Position, Range, TextDocumentContentChangeEvent, Uri};
 use ropey::Rope;
@@ -22,6 +23,7 @@ pub(super) struct Document {
     /// The text.
     pub(super) text: Rope,
     source: OnceLock<Source>,
+    parents: OnceLock<Parents>,
     aliases: OnceLock<FxHashMap<Box<[u8]>, u32>>,
     /// Whether there is a newer version, or none any more. Held while something is published for this one, so that
     /// nothing of an older version arrives behind what is said of a newer.
@@ -40,6 +42,7 @@ impl Document {
             version,
             text,
             source: OnceLock::new(),
+            parents: OnceLock::new(),
             aliases: OnceLock::new(),
             superseded: Mutex::new(false),
         }
@@ -74,6 +77,12 @@ impl Document {
             self.text.chunks().for_each(|chunk| bytes.extend_from_slice(chunk.as_bytes()));
             Source::from_bytes(self.uri.as_str(), bytes)
         })
+    }
+
+    /// The statements around an offset, outermost first.
+    pub(super) fn path(&self, offset: usize) -> Vec<Step> {
+        let scan = self.source().scan();
+        self.parents.get_or_init(|| Parents::of(scan)).path(scan, offset)
     }
 
     /// The statement that defines an alias of an attribute, a location or a type, by its name with `#` or `!`.

@@ -1,14 +1,14 @@
 //! A statement taken out of its text, with no more around it than it takes to read it.
 //!
 //! A question about one op of a large text must not wait for the whole text to be parsed. So the statement is put into
-//! a function of its own, behind the definitions of its operands and before the aliases that it names, and that small
-//! text goes through the compiler. What is missing there, such as the operands of its operands, becomes poison.
+//! a function of its own, behind the definitions of its operands and before the functions and aliases that it names, and
+//! that small text goes through the compiler. What is missing there, such as the operands of its operands, becomes poison.
 
 use super::definition::{self, Target};
 use super::document::Document;
 use super::token::{Kind, Token, Tokens};
 use super::tree;
-use crate::diagnostic::Diagnostics;
+use crate::diagnostic::{Diagnostics, catalogue};
 use crate::ir::{
     self, Argument, Definition, FunctionResult, LocationId, Module, NewOp, OpId, OpSpan, ValueId,
 };
@@ -23,12 +23,15 @@ use std::ops::ControlFlow;
 /// Aliases that a fragment takes along.
 const ALIASES: usize = 1 << 10;
 
-/// Bytes of an operand's definition, or of a statement whose operands are looked for. What is longer is a large
-/// constant or a loop of many ops.
+/// Bytes of an operand's definition, of a called function, or of a statement whose operands are looked for. What is
+/// longer is a large constant or a loop of many ops.
 const LONG: usize = 1 << 16;
 
-/// Passes that look beyond the op: they bind, inline, fold and name.
-const LEFT_OUT: [&str; 4] = ["bind", "inline", "canonicalize", "names"];
+/// Passes that look beyond the op: they bind, fold and name.
+const LEFT_OUT: [&str; 3] = ["bind", "canonicalize", "names"];
+
+/// The name of the function: whatever others there are, that of this name is the one that is converted.
+const NAME: &str = "@main";
 
 /// A statement in a text of its own.
 pub(super) struct Fragment {
@@ -48,9 +51,7 @@ impl Fragment {
         let source = document.source();
         let span = tree::at(source.scan(), statement).span;
         let operands = Operands::of(document, span);
-        let mut text = String::from("func.func @fragment(");
-        text.push_str(&operands.arguments.join(", "));
-        text.push_str(") {\n");
+        let mut text = format!("func.func {NAME}({}) {{\n", operands.arguments.join(", "));
         for &operand in &operands.statements {
             text.push_str(document.slice(tree::at(source.scan(), operand).span.range()));
             text.push('\n');
@@ -58,13 +59,17 @@ impl Fragment {
         let start = text.len();
         text.push_str(document.slice(span.range()));
         text.push_str("\n}\n");
+        for &function in &operands.functions {
+            text.push_str(document.slice(tree::at(source.scan(), function).span.range()));
+            text.push('\n');
+        }
         let fragment = Self::parsed(document, text, start)?;
         Some(Self { is_whole: operands.are_known, ..fragment })
     }
 
     /// The location that an alias stands for, which is that of the fragment's op.
     pub(super) fn of_location(document: &Document, alias: &str) -> Option<Self> {
-        let before = "func.func @fragment() {\n";
+        let before = format!("func.func {NAME}() {{\n");
         Self::parsed(document, format!("{before}func.return loc({alias})\n}}\n"), before.len())
     }
 
@@ -105,7 +110,9 @@ impl Fragment {
         // Nothing breaks it off.
         let _ = pass::run(&passes, &mut self.module, &mut cx, |_, _| ControlFlow::Continue(()));
         if let Some(error) = diagnostics.errors().next() {
-            return Some(Err(error.message.clone()));
+            // What is missing of the program makes a fragment invalid, and says nothing of the op.
+            let is_of_fragment = error.code() == catalogue::InvalidModule::CODE;
+            return (!is_of_fragment).then(|| Err(error.message.clone()));
         }
         Some(Ok(body(&ir::print(&self.module, &self.source, Some(8)))))
     }
@@ -168,6 +175,8 @@ struct Operands {
     arguments: Vec<String>,
     /// The statements that define the others, in the order of the text.
     statements: BTreeSet<u32>,
+    /// The functions that are called.
+    functions: BTreeSet<u32>,
     /// Whether every one was found.
     are_known: bool,
 }
@@ -175,7 +184,12 @@ struct Operands {
 impl Operands {
     fn of(document: &Document, span: Span) -> Self {
         let source = document.source();
-        let mut operands = Self { arguments: Vec::new(), statements: BTreeSet::new(), are_known: true };
+        let mut operands = Self {
+            arguments: Vec::new(),
+            statements: BTreeSet::new(),
+            functions: BTreeSet::new(),
+            are_known: true,
+        };
         let literals = source.literals();
         let first = literals.partition_point(|literal| literal.start < span.start);
         let inside = literals[first..].iter().take_while(|literal| literal.end <= span.end);
@@ -183,6 +197,7 @@ impl Operands {
             operands.are_known = false;
             return operands;
         }
+        operands.add_functions(document, span);
         let mut used: BTreeMap<&str, Token> = BTreeMap::new();
         for token in Tokens::new(source, span).filter(|token| token.kind == Kind::Value) {
             let text = document.slice(token.span.range());
@@ -200,6 +215,30 @@ impl Operands {
             operands.add(document, name, found.target);
         }
         operands
+    }
+
+    /// Adds the functions that are called in a span, and those that these call.
+    fn add_functions(&mut self, document: &Document, span: Span) {
+        let source = document.source();
+        let mut pending = vec![span];
+        let mut room = LONG;
+        while let Some(span) = pending.pop() {
+            for token in Tokens::new(source, span).filter(|token| token.kind == Kind::Symbol) {
+                let Some(found) = definition::definition(document, token) else { continue };
+                let Target::Symbol { statement } = found.target else { continue };
+                if self.functions.contains(&statement) {
+                    continue;
+                }
+                let function = tree::at(source.scan(), statement).span;
+                if function.len() > room || document.slice(found.name.range()) == NAME {
+                    self.are_known = false;
+                    return;
+                }
+                room -= function.len();
+                self.functions.insert(statement);
+                pending.push(function);
+            }
+        }
     }
 
     fn add(&mut self, document: &Document, name: &str, target: Target) {

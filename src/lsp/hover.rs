@@ -57,7 +57,7 @@ fn of_name(document: &Document, token: Token, options: &Options) -> Option<Strin
 /// The op whose name a token is.
 fn of_op(document: &Document, token: Token, options: &Options) -> Option<String> {
     let source = document.source();
-    let index = tree::path(source.scan(), token.span.start).last()?.statement;
+    let index = document.path(token.span.start).last()?.statement;
     let statement = tree::at(source.scan(), index);
     let (name, span) = tree::op_name(source, statement)?;
     if span.end < token.span.start || token.span.end < span.start || tree::is_function(source, statement) {
@@ -87,7 +87,15 @@ fn of_result(document: &Document, name: &str, statement: u32, index: u32, option
         return code(document.slice(span.range()));
     };
     let module = &fragment.module;
-    let mut text = code(&format!("{name} : {}", module.spell(module.value_type(value))));
+    let mut text = code(&match group(document, name, statement) {
+        // The name stands for several results, of which none is meant more than the others.
+        Some(count) => {
+            let results = module.op(fragment.op).results.iter().skip(index as usize).take(count);
+            let types = results.map(|&value| module.spell(module.value_type(value)));
+            format!("{name}:{count} : {}", types.collect::<Vec<_>>().join(", "))
+        }
+        None => format!("{name} : {}", module.spell(module.value_type(value))),
+    });
     let line = document.range(span).start.line + 1;
     // Writing to a string cannot fail, here and below.
     let _ = write!(text, "\n`{}` in line {line}\n", module.op_name(fragment.op));
@@ -96,6 +104,14 @@ fn of_result(document: &Document, name: &str, statement: u32, index: u32, option
     }
     about_op(&mut text, fragment, options);
     text
+}
+
+/// How many results a name stands for, where these are several.
+fn group(document: &Document, name: &str, statement: u32) -> Option<usize> {
+    let source = document.source();
+    let (_, count) = definition::results(source, tree::at(source.scan(), statement))
+        .find(|(span, _)| document.slice(span.range()) == name)?;
+    (count > 1).then_some(count as usize)
 }
 
 /// The note of the op's row, what it becomes, and where it comes from.
@@ -130,10 +146,11 @@ fn lowering(text: &mut String, fragment: Fragment, options: &Options) {
     match fragment.lowered(options) {
         Some(Ok(lines)) if lines.is_empty() => text.push_str("\nno op: its operand stands for it\n"),
         Some(Ok(lines)) => {
+            let (lines, without) = abridged(lines);
             let shown: Vec<String> = lines.iter().take(LISTED).map(|line| shortened(line, 200)).collect();
             text.push_str(&format!("\n```mlir\n{}\n```\n", shown.join("\n")));
             if lines.len() > LISTED {
-                let _ = write!(text, "\nand {} more lines\n", lines.len() - LISTED);
+                let _ = write!(text, "\nand {} more lines{without}\n", lines.len() - LISTED);
             }
         }
         Some(Err(why)) => {
@@ -162,8 +179,11 @@ fn argument_of_function(document: &Document, text: &mut String, statement: u32, 
 /// The user's line and the path of modules.
 fn place(text: &mut String, module: &Module, location: LocationId) {
     line(text, module, location);
-    if let Some(path) = provenance::scope(module, location) {
-        let _ = write!(text, "\n**Module**: `{path}`\n");
+    // The last name of the path is the op's own.
+    if let Some((modules, _)) =
+        provenance::scope(module, location).as_deref().and_then(|path| path.rsplit_once('/'))
+    {
+        let _ = write!(text, "\n**Module**: `{modules}`\n");
     }
 }
 
@@ -178,6 +198,27 @@ fn line(text: &mut String, module: &Module, location: LocationId) {
 
 fn code(text: &str) -> String {
     format!("```mlir\n{}\n```\n", shortened(text, QUOTED))
+}
+
+/// The lines without constants that nothing reads, and without all constants where there are many lines; with the words
+/// that say so.
+fn abridged(lines: Vec<String>) -> (Vec<String>, &'static str) {
+    let constant = |line: &str| {
+        let (name, op) = line.split_once(" = ")?;
+        (name.starts_with('%') && op.starts_with("\"onnx.Constant\"")).then(|| name.to_owned())
+    };
+    let reads = |line: &str, name: &str| {
+        line.match_indices(name).any(|(at, _)| {
+            at > 0 && !line[at + name.len()..].starts_with(|next: char| next.is_ascii_alphanumeric())
+        })
+    };
+    let is_read = |name: &str| lines.iter().any(|line| reads(line, name));
+    let used: Vec<String> =
+        lines.iter().filter(|line| constant(line).is_none_or(|name| is_read(&name))).cloned().collect();
+    if used.len() <= LISTED {
+        return (used, "");
+    }
+    (used.into_iter().filter(|line| constant(line).is_none()).collect(), ", constants not counted")
 }
 
 fn shortened(text: &str, limit: usize) -> String {

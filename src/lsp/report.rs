@@ -47,7 +47,8 @@ pub(super) fn report(
 
 fn item(document: &Document, diagnostic: &Diagnostic, presentation: &Presentation) -> lsp_types::Diagnostic {
     let mut message = diagnostic.message.clone();
-    if let Some(label) = diagnostic.labels.first().filter(|label| !label.text.is_empty()) {
+    // The place often has words of its own; some only repeat the message.
+    if let Some(label) = diagnostic.labels.first().filter(|label| !message.contains(&label.text)) {
         message.push_str(&format!("\n{}", label.text));
     }
     for note in &diagnostic.notes {

@@ -14,18 +14,57 @@ pub(super) struct Step {
     pub(super) region: Option<u32>,
 }
 
-/// The statements around an offset, outermost first.
-pub(super) fn path(scan: &Scan, offset: usize) -> Vec<Step> {
-    let mut path = Vec::new();
-    let mut list = (0, scan.statements.len() as u32);
-    while let Some(index) = siblings(scan, list).find(|&index| touches(at(scan, index).span, offset)) {
-        let region = regions(scan, at(scan, index))
-            .find(|&region| touches(scan.regions[region as usize].span, offset));
-        path.push(Step { list, statement: index, region });
-        let Some(region) = region else { break };
-        list = statements_of(&scan.regions[region as usize]);
+/// What each statement and region stands in. The scan's tree is read from the top, and a place is found from below: with
+/// many statements beside each other, reading them from the first on is too slow for a question about many places.
+pub(super) struct Parents {
+    /// The region of each statement; [`NONE`] at the top.
+    regions: Vec<u32>,
+    /// The statement of each region.
+    statements: Vec<u32>,
+}
+
+/// The parent of what stands at the top.
+const NONE: u32 = u32::MAX;
+
+impl Parents {
+    /// Reads the tree once.
+    pub(super) fn of(scan: &Scan) -> Self {
+        let mut parents =
+            Self { regions: vec![NONE; scan.statements.len()], statements: vec![NONE; scan.regions.len()] };
+        for (index, statement) in scan.statements.iter().enumerate() {
+            for region in regions(scan, statement) {
+                parents.statements[region as usize] = index as u32;
+                for child in siblings(scan, statements_of(&scan.regions[region as usize])) {
+                    parents.regions[child as usize] = region;
+                }
+            }
+        }
+        parents
     }
-    path
+
+    /// The statements around an offset, outermost first.
+    pub(super) fn path(&self, scan: &Scan, offset: usize) -> Vec<Step> {
+        let before = scan.statements.partition_point(|statement| statement.span.start <= offset);
+        // The last statement that begins before the offset, or one around it, holds the offset.
+        let mut next = before.checked_sub(1).map(|index| index as u32);
+        let mut path: Vec<Step> = Vec::new();
+        while let Some(index) = next {
+            let parent = self.regions[index as usize];
+            let statement = at(scan, index);
+            if !path.is_empty() || touches(statement.span, offset) {
+                let region = regions(scan, statement)
+                    .find(|&region| touches(scan.regions[region as usize].span, offset));
+                let list = match scan.regions.get(parent as usize) {
+                    Some(region) => statements_of(region),
+                    None => (0, scan.statements.len() as u32),
+                };
+                path.push(Step { list, statement: index, region });
+            }
+            next = self.statements.get(parent as usize).copied();
+        }
+        path.reverse();
+        path
+    }
 }
 
 /// Whether an offset lies in a span or just behind it, where a cursor still means it.
