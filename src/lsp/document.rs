@@ -148,6 +148,7 @@ impl Document {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::Document;
     use lsp_types::{Position, Range, TextDocumentContentChangeEvent};

@@ -185,6 +185,7 @@ pub(super) fn path_of(uri: &str) -> Option<PathBuf> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::{path_of, python_uri};
     use std::path::Path;

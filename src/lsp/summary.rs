@@ -117,6 +117,7 @@ fn spell(number: Number, element: Element) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::summary;
     use crate::source::Source;
