@@ -24,6 +24,8 @@ pub enum Command {
     Opt(OptArguments),
     /// List the ops that are covered
     Ops(OpsArguments),
+    /// Serve an editor: diagnostics, hovers and definitions, by the Language Server Protocol
+    Lsp(LspArguments),
     /// Say what a code means and what to do
     Explain {
         /// A code such as E0201; all are listed when it is left out
@@ -146,6 +148,16 @@ pub struct OpsArguments {
     /// Print a Markdown table
     #[arg(long)]
     pub markdown: bool,
+}
+
+/// Arguments of `lsp`.
+#[derive(Args)]
+pub struct LspArguments {
+    #[command(flatten)]
+    pub target: TargetArguments,
+    /// Talk over standard input and output, as is always done; editors say it
+    #[arg(long, hide = true)]
+    pub stdio: bool,
 }
 
 /// When large constants go to a file beside the model.

@@ -22,6 +22,7 @@ use crate::ir::{FunctionId, Module};
 use crate::ops::Settings;
 use crate::source::{Source, Span};
 use crate::weights::Weights;
+use std::ops::ControlFlow;
 
 /// What a pass may use beside the module.
 pub struct Context<'a> {
@@ -151,21 +152,27 @@ const REFUSING: &[&str] =
 const LAST_REFUSING: &str = "legalize";
 
 /// Runs passes in order. Behind an error only those that could refuse more of the program run. `after` sees the module
-/// behind each.
-pub fn run(passes: &[Pass], module: &mut Module, cx: &mut Context, mut after: impl FnMut(&Pass, &Module)) {
+/// behind each, and may break off; whether it did is the result.
+pub fn run(
+    passes: &[Pass],
+    module: &mut Module,
+    cx: &mut Context,
+    mut after: impl FnMut(&Pass, &Module) -> ControlFlow<()>,
+) -> ControlFlow<()> {
     let mut known = cx.diagnostics.error_count();
     for pass in passes {
         (pass.run)(module, cx);
-        after(pass, module);
+        after(pass, module)?;
         let errors = cx.diagnostics.error_count();
         if (errors > known && !REFUSING.contains(&pass.name)) || (errors > 0 && pass.name == LAST_REFUSING) {
-            return;
+            return ControlFlow::Continue(());
         }
         known = errors;
         if cfg!(debug_assertions) && errors == 0 && !verify(pass, module, cx.diagnostics) {
-            return;
+            return ControlFlow::Continue(());
         }
     }
+    ControlFlow::Continue(())
 }
 
 /// Whether a pass has left a valid module. What is wrong with it is the pass's fault, and not the text's.
