@@ -168,8 +168,7 @@ pub fn signature(module: &Module, values: &[ValueId]) -> String {
 }
 
 fn tensor_name(module: &Module, tensor: &TensorType) -> String {
-    let dims: Vec<String> =
-        tensor.dims.iter().map(|&dim| module.sizes.spell(&module.symbols, dim)).collect();
+    let dims: Vec<String> = tensor.dims.iter().map(|&dim| module.sizes.spell(&module.symbols, dim)).collect();
     format!("{}[{}]", tensor.element.name().unwrap_or("?"), dims.join(", "))
 }
 
