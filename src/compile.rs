@@ -69,6 +69,7 @@ pub fn convert_observed<'a>(
     let mut cx = options.context(source, &mut diagnostics);
     pass::run(PIPELINE, &mut module, &mut cx, after);
     let bound = cx.bound;
+    syntax::narrow(source, &mut diagnostics);
     let entry = pass::entry(&module);
     let model = match entry {
         Some(entry) if !diagnostics.has_errors() => match onnx::emit(&module, entry, source) {
@@ -110,6 +111,7 @@ pub fn parse(source: &Source) -> (Module, Diagnostics) {
         }
         ir::verify(&module, &rules::check, &mut diagnostics);
     }
+    syntax::narrow(source, &mut diagnostics);
     (module, diagnostics)
 }
 
@@ -125,6 +127,7 @@ pub fn optimize(source: &Source, passes: &[Pass], options: &Options) -> (String,
     if !diagnostics.has_errors() {
         let mut cx = options.context(source, &mut diagnostics);
         pass::run(passes, &mut module, &mut cx, |_, _| {});
+        syntax::narrow(source, &mut diagnostics);
     }
     (ir::print(&module, source, None), diagnostics)
 }

@@ -3,7 +3,7 @@
 use super::catalogue::*;
 use super::excerpt::Text;
 use super::render::render_text;
-use super::{Diagnostic, Diagnostics, Label, PythonFrame, Style, json};
+use super::{Diagnostic, Diagnostics, Label, Part, PythonFrame, Style, json};
 use crate::source::{Source, Span};
 use proptest::prelude::*;
 use std::time::{Duration, Instant};
@@ -417,7 +417,7 @@ proptest! {
         let mut diagnostic = undefined("%a", Span::new(1, 2));
         diagnostic.labels = spans
             .iter()
-            .map(|&(start, end)| Label { span: Span::new(start, end), text: "here".into() })
+            .map(|&(start, end)| Label { span: Span::new(start, end), text: "here".into(), part: Part::Span })
             .collect();
         let out = drawn(&text, vec![diagnostic], Style { color: false, unicode, width });
         prop_assert!(!out.contains("Failed to read") && !out.contains('\u{1b}'), "{}", out);

@@ -4,8 +4,9 @@
 //! The rules of each op are given by whoever knows them. What concerns a value whose definition was faulty is silent,
 //! as it has been reported.
 
+use super::provenance;
 use super::{Attribute, BlockId, Definition, FunctionId, Module, OpId, RegionId, Symbol, TypeId, ValueId};
-use crate::diagnostic::{Diagnostics, catalogue, nearest};
+use crate::diagnostic::{Diagnostic, Diagnostics, Part, catalogue, nearest};
 use crate::source::Span;
 use rustc_hash::FxHashMap;
 
@@ -65,7 +66,14 @@ impl Verifier<'_> {
         let Some(block) = self.module.entry_block(function.body) else { return };
         let stated = &function.argument_types;
         let found: Vec<TypeId> = self.types(&self.module.block(block).arguments);
-        self.same_types("an argument of the function", stated, &found, function.span, function.span);
+        let span = |_| function.span;
+        self.same_types(
+            "an argument of the function",
+            stated,
+            &found,
+            (function.span, |_| Part::Span),
+            &span,
+        );
         self.region(function.body, "func.func", "func.return", function.span);
         let results: Vec<TypeId> = function.results.iter().map(|result| result.ty).collect();
         for &block in &self.module.region(function.body).blocks {
@@ -73,7 +81,8 @@ impl Verifier<'_> {
             if ends(self.module.op_name(last), "func.return") {
                 let found = self.types(&self.module.op(last).operands);
                 let at = self.module.span(last).name;
-                self.same_types("a value that the function returns", &results, &found, at, function.span);
+                let what = "a value that the function returns";
+                self.same_types(what, &results, &found, (at, Part::Operand), &span);
             }
         }
     }
@@ -83,20 +92,33 @@ impl Verifier<'_> {
     }
 
     /// Reports the first pair of types that differ; a list that is shorter differs as a whole.
-    fn same_types(&mut self, what: &str, expected: &[TypeId], found: &[TypeId], at: Span, because: Span) {
+    /// `part` is the part of the op at `at` that has the type at a position.
+    fn same_types(
+        &mut self,
+        what: &str,
+        expected: &[TypeId],
+        found: &[TypeId],
+        (at, part): (Span, fn(usize) -> Part),
+        because: &dyn Fn(usize) -> Span,
+    ) {
         let list = |types: &[TypeId]| -> String {
             let all: Vec<String> = types.iter().map(|&ty| self.module.spell(ty)).collect();
             format!("({})", all.join(", "))
         };
         let pair = if expected.len() == found.len() {
-            let differ = expected.iter().zip(found).find(|&(&expected, &found)| !self.agree(expected, found));
-            differ.map(|(&expected, &found)| (self.module.spell(expected), self.module.spell(found)))
+            let mut pairs = expected.iter().zip(found);
+            let differ = pairs.position(|(&expected, &found)| !self.agree(expected, found));
+            differ.map(|index| {
+                let spelled = (self.module.spell(expected[index]), self.module.spell(found[index]));
+                (spelled, part(index), because(index))
+            })
         } else {
-            Some((list(expected), list(found)))
+            Some(((list(expected), list(found)), Part::Span, because(usize::MAX)))
         };
-        if let Some((expected, found)) = pair {
+        if let Some(((expected, found), part, because)) = pair {
             let (expected, found) = (&*expected, &*found);
-            self.diagnostics.push(catalogue::TypeMismatch { what, expected, found, at, because });
+            let mismatch = catalogue::TypeMismatch { what, expected, found, at, because };
+            self.diagnostics.push(Diagnostic::from(mismatch).at(part));
         }
     }
 
@@ -155,15 +177,19 @@ impl Verifier<'_> {
     fn op(&mut self, op: OpId, defined: &mut Vec<ValueId>) {
         let module = self.module;
         let name = module.op_name(op);
-        for &operand in &module.op(op).operands {
+        let known = self.diagnostics.len();
+        for (index, &operand) in module.op(op).operands.iter().enumerate() {
             let absent = operand == module.absent() && name.starts_with("onnx.");
             if !(self.visible[operand.index()] || absent || module.is_poison(operand)) {
-                self.not_dominated(op, operand);
+                self.not_dominated(op, index, operand);
             }
         }
         (self.rules)(module, op, self.diagnostics);
         if name == "func.call" {
             self.call(op);
+        }
+        for diagnostic in self.diagnostics.iter_mut().skip(known) {
+            provenance::complete(module, module.op_location(op), diagnostic);
         }
         for &region in &module.op(op).regions {
             self.region(region, name, terminator_of(name), module.span(op).name);
@@ -173,7 +199,7 @@ impl Verifier<'_> {
         }
     }
 
-    fn not_dominated(&mut self, op: OpId, operand: ValueId) {
+    fn not_dominated(&mut self, op: OpId, index: usize, operand: ValueId) {
         let value = self.module.value(operand);
         let definition = match value.definition {
             Definition::Result(definer, _) => self.module.span(definer).name,
@@ -186,7 +212,8 @@ impl Verifier<'_> {
             (None, Definition::Poison) => "an absent value".to_owned(),
         };
         let at = self.module.span(op).name;
-        self.diagnostics.push(catalogue::NotDominated { name: &name, at, definition });
+        let diagnostic = Diagnostic::from(catalogue::NotDominated { name: &name, at, definition });
+        self.diagnostics.push(diagnostic.at(Part::Operand(index)));
     }
 
     fn call(&mut self, op: OpId) {
@@ -220,8 +247,12 @@ impl Verifier<'_> {
         }
         let (operands, results) = (self.types(&module.op(op).operands), self.types(&module.op(op).results));
         let stated: Vec<TypeId> = callee.results.iter().map(|result| result.ty).collect();
-        self.same_types("an operand of the call", &callee.argument_types, &operands, at, callee.span);
-        self.same_types("a result of the call", &stated, &results, at, callee.span);
+        let argument =
+            |index: usize| callee.arguments.get(index).map_or(callee.span, |argument| argument.span);
+        let types = &callee.argument_types;
+        self.same_types("an operand of the call", types, &operands, (at, Part::Operand), &argument);
+        let function = |_| callee.span;
+        self.same_types("a result of the call", &stated, &results, (at, Part::ResultType), &function);
     }
 }
 

@@ -8,7 +8,7 @@
 //! square root once more gives what rounding once would (Figueroa 1995).
 
 use super::Context;
-use crate::diagnostic::{Diagnostic, catalogue};
+use crate::diagnostic::{Diagnostic, Part, catalogue};
 use crate::ir::{
     Attribute, Constant, Data, Element, FunctionId, Module, NewOp, OpId, Rewriter, SmallFloat, TensorType,
     Type, TypeId, ValueId, provenance,
@@ -321,7 +321,8 @@ impl Narrow<'_> {
         let module = &*rewriter.module;
         let (op_name, at) = (module.op_name(op), module.span(op).name);
         let ty = element.name().unwrap_or_default();
-        let mut diagnostic = catalogue::UnsupportedType { op: op_name, ty, at }.into();
+        let diagnostic: Diagnostic = catalogue::UnsupportedType { op: op_name, ty, at }.into();
+        let mut diagnostic = diagnostic.at(Part::Elements(ty.to_owned()));
         provenance::complete(module, module.op_location(op), &mut diagnostic);
         self.refused.push(diagnostic);
         false

@@ -10,6 +10,7 @@ mod clauses;
 mod forms;
 mod function;
 mod literal;
+mod locate;
 mod location;
 mod number;
 mod scope;
@@ -35,9 +36,13 @@ use std::rc::Rc;
 use text::{Cut, Frame, Hole, Rule, Text};
 use ty::Signature;
 
+pub use locate::{locate, narrow};
+
 /// Parses a text. The module holds what could be read, also when there are errors.
 pub fn parse(source: &Source) -> (Module, Diagnostics) {
     let mut parser = Parser::new(source);
+    // The lowering adds about as many ops as the text has.
+    parser.module.reserve(2 * source.scan().statements.len());
     if parser.is_text() {
         parser.report_problems();
         parser.prepare();
@@ -88,8 +93,6 @@ struct Parser<'s> {
 impl<'s> Parser<'s> {
     fn new(source: &'s Source) -> Self {
         let mut module = Module::new();
-        // The lowering adds about as many ops as the text has.
-        module.reserve(2 * source.scan().statements.len());
         let none = module.types.intern(Type::None);
         Self {
             source,

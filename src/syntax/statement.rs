@@ -5,6 +5,7 @@ use super::clauses::Token;
 use super::scope::Binding;
 use super::text::{Cut, Rule, Text};
 use crate::diagnostic::catalogue::{SyntaxError, TypeMismatch, WrongOperandCount, WrongResultCount};
+use crate::diagnostic::{Diagnostic, Part};
 use crate::ir::{Attributes, BlockId, LocationId, NewOp, OpId, OpSpan, RegionId, Symbol, TypeId, ValueId};
 use crate::source::Span;
 use smallvec::SmallVec;
@@ -182,19 +183,19 @@ impl<'s> Parser<'s> {
             return None;
         }
         let mut right = Some(());
-        for (&(value, at), &ty) in parts.operands.iter().zip(&parts.operand_types) {
+        for (index, (&(value, at), &ty)) in parts.operands.iter().zip(&parts.operand_types).enumerate() {
             if self.module.value_type(value) == ty || self.known_type(value).is_none() {
                 continue;
             }
             let (expected, found) = (self.type_text(ty), self.type_text(self.module.value_type(value)));
             let what = format!("`{}`", self.source_text(at));
-            self.diagnostics.push(TypeMismatch {
-                what: &what,
-                expected: &expected,
-                found: &found,
-                at,
-                because: heads.name,
-            });
+            let mismatch =
+                TypeMismatch { what: &what, expected: &expected, found: &found, at, because: heads.name };
+            let mut diagnostic = Diagnostic::from(mismatch);
+            if let Some(label) = diagnostic.labels.get_mut(1) {
+                label.part = Part::OperandType(index);
+            }
+            self.diagnostics.push(diagnostic);
             right = None;
         }
         right
