@@ -1,7 +1,8 @@
 //! `hlo2onnx check`: every problem of every file, and what is in it.
 
-use super::arguments::{CheckArguments, Format};
-use super::{Outcome, convert, print, report};
+use super::arguments::CheckArguments;
+use super::report::{self, Reporter};
+use super::{Outcome, convert, print};
 use hlo2onnx::ir::Module;
 use hlo2onnx::{Options, convert_observed, coverage, ops, pass};
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,12 +11,13 @@ use std::path::Path;
 
 /// Runs the command.
 pub fn run(arguments: &CheckArguments) -> Outcome {
+    let mut reporter = Reporter::new(&arguments.report);
     let mut errors = false;
     for input in &arguments.inputs {
         let source = match report::open(input) {
             Ok(source) => source,
             Err(diagnostics) => {
-                report::show_alone(&diagnostics, input, arguments.format);
+                reporter.show_alone(diagnostics, input);
                 errors = true;
                 continue;
             }
@@ -26,12 +28,13 @@ pub fn run(arguments: &CheckArguments) -> Outcome {
             counts.get_or_insert_with(|| count(module));
         });
         let counts = counts.unwrap_or_else(|| count(&conversion.module));
-        report::show(&conversion.diagnostics, &source, arguments.format);
         errors |= conversion.model.is_none();
-        if arguments.format == Format::Human {
+        reporter.show(conversion.diagnostics, &source);
+        if reporter.is_human() {
             print(&inventory(input, &counts, conversion.model.is_some().then_some(&conversion.module)));
         }
     }
+    reporter.finish();
     if errors { Outcome::Errors } else { Outcome::Done }
 }
 

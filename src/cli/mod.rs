@@ -9,6 +9,7 @@ mod explain;
 mod ops;
 mod opt;
 mod report;
+mod source_root;
 
 use arguments::{Arguments, Command};
 use clap::{CommandFactory, Parser};

@@ -5,10 +5,12 @@
 
 pub mod catalogue;
 mod excerpt;
+pub mod github;
 pub mod json;
 mod nearest;
 mod part;
 mod render;
+pub mod sarif;
 mod snippet;
 #[cfg(test)]
 mod tests;
@@ -69,6 +71,8 @@ pub struct PythonFrame {
     pub function: Option<String>,
     /// How many frames of libraries were skipped to reach the user's own line.
     pub library_frames: usize,
+    /// The libraries that these are of, the innermost first, each once.
+    pub libraries: Vec<String>,
 }
 
 /// One thing to say, with everything that any renderer needs.
