@@ -3,7 +3,7 @@
 use super::arguments::CheckArguments;
 use super::report::{self, Reporter};
 use super::{Outcome, convert, print};
-use hlo2onnx::ir::Module;
+use hlo2onnx::ir::{Module, UNREAD};
 use hlo2onnx::{Options, convert_observed, coverage, ops, pass};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -41,7 +41,7 @@ pub fn run(arguments: &CheckArguments) -> Outcome {
 /// How often each op stands in a module.
 fn count(module: &Module) -> BTreeMap<String, usize> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for op in module.reachable_ops() {
+    for op in module.reachable_ops().into_iter().filter(|&op| module.op_name(op) != UNREAD) {
         *counts.entry(module.op_name(op)).or_default() += 1;
     }
     counts.into_iter().map(|(name, count)| (name.to_owned(), count)).collect()

@@ -72,7 +72,8 @@ fn message(first: &Diagnostic, repeats: &[&Diagnostic], source: &Source) -> Stri
             .collect();
         if !places.is_empty() {
             // Writing to a string cannot fail.
-            let _ = write!(more, ", at lines {}", places.join(", "));
+            let lines = if places.len() == 1 { "line" } else { "lines" };
+            let _ = write!(more, ", at {lines} {}", places.join(", "));
         }
         lines.push(more);
     }
@@ -123,13 +124,13 @@ mod tests {
         let out = commands(&diagnostics, &source);
         let lines: Vec<&str> = out.lines().collect();
         assert_eq!(lines.len(), 3, "{out}");
-        assert!(lines[0].starts_with("::notice file=a%2Cb.mlir,title=A0601 NoLocations::"), "{out}");
+        assert!(lines[2].starts_with("::notice file=a%2Cb.mlir,title=A0601 NoLocations::"), "{out}");
         let head = "::error file=a%2Cb.mlir,line=1,endLine=1,col=1,endColumn=3,title=E0201 UnsupportedOp::`op` is not supported%0A1:1: ";
-        assert!(lines[1].starts_with(head), "{out}");
-        assert!(lines[1].contains("%0Apython: m.py:7 in f%0Anote: 100%25: a note%0Ahelp: "), "{out}");
-        assert!(lines[1].ends_with("%0Aand 1 more like this, at lines 2"), "{out}");
+        assert!(lines[0].starts_with(head), "{out}");
+        assert!(lines[0].contains("%0Apython: m.py:7 in f%0Anote: 100%25: a note%0Ahelp: "), "{out}");
+        assert!(lines[0].ends_with("%0Aand 1 more like this, at line 2"), "{out}");
         assert_eq!(
-            lines[2],
+            lines[1],
             "::notice file=m.py,line=7,col=3,title=E0201 UnsupportedOp::`op` is not supported comes from this line"
         );
     }

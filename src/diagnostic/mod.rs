@@ -175,6 +175,11 @@ impl Diagnostics {
         self.list.len()
     }
 
+    /// Takes back what was pushed behind the first `length`.
+    pub fn truncate(&mut self, length: usize) {
+        self.list.truncate(length);
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()

@@ -5,22 +5,34 @@
 //! as it has been reported.
 
 use super::provenance;
-use super::{Attribute, BlockId, Definition, FunctionId, Module, OpId, RegionId, Symbol, TypeId, ValueId};
+use super::{
+    Attribute, BlockId, Definition, FunctionId, Module, OpId, RegionId, Symbol, TypeId, UNREAD, ValueId,
+};
 use crate::diagnostic::{Diagnostic, Diagnostics, Part, catalogue, nearest};
 use crate::source::Span;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// What an op's own rules report.
 pub type OpRules<'r> = &'r dyn Fn(&Module, OpId, &mut Diagnostics);
 
+/// What a module that is not valid is wrong in.
+#[derive(Clone, Debug, Default)]
+pub struct Faults {
+    /// Ops that break a rule. Without them the module is valid, unless the structure is wrong.
+    pub ops: FxHashSet<OpId>,
+    /// Whether functions or blocks are wrong as such.
+    pub structure: bool,
+}
+
 /// Reports everything that keeps the module from being valid.
-pub fn verify(module: &Module, rules: OpRules, diagnostics: &mut Diagnostics) {
+pub fn verify(module: &Module, rules: OpRules, diagnostics: &mut Diagnostics) -> Faults {
     let visible = vec![false; module.value_count()];
-    let mut verifier = Verifier { module, rules, diagnostics, visible };
+    let mut verifier = Verifier { module, rules, diagnostics, visible, faults: Faults::default() };
     verifier.symbols();
     for function in module.functions() {
         verifier.function(function);
     }
+    verifier.faults
 }
 
 struct Verifier<'a> {
@@ -29,6 +41,7 @@ struct Verifier<'a> {
     diagnostics: &'a mut Diagnostics,
     /// By the position of a value, whether the op that is looked at may read it.
     visible: Vec<bool>,
+    faults: Faults,
 }
 
 /// The op that ends the regions of ops of a dialect.
@@ -53,7 +66,7 @@ impl Verifier<'_> {
         for id in self.module.functions() {
             let function = self.module.function(id);
             if let Some(&first) = first.get(&function.name) {
-                let name = self.module.symbols.get(function.name);
+                let name = &*format!("@{}", self.module.symbols.get(function.name));
                 self.diagnostics.push(catalogue::RedefinedSymbol { name, at: function.span, first });
                 continue;
             }
@@ -67,13 +80,9 @@ impl Verifier<'_> {
         let stated = &function.argument_types;
         let found: Vec<TypeId> = self.types(&self.module.block(block).arguments);
         let span = |_| function.span;
-        self.same_types(
-            "an argument of the function",
-            stated,
-            &found,
-            (function.span, |_| Part::Span),
-            &span,
-        );
+        let at: (Span, fn(usize) -> Part) = (function.span, |_| Part::Span);
+        let agree = self.same_types("an argument of the function", stated, &found, at, &span);
+        self.faults.structure |= !agree;
         self.region(function.body, "func.func", "func.return", function.span);
         let results: Vec<TypeId> = function.results.iter().map(|result| result.ty).collect();
         for &block in &self.module.region(function.body).blocks {
@@ -82,7 +91,9 @@ impl Verifier<'_> {
                 let found = self.types(&self.module.op(last).operands);
                 let at = self.module.span(last).name;
                 let what = "a value that the function returns";
-                self.same_types(what, &results, &found, (at, Part::Operand), &span);
+                if !self.same_types(what, &results, &found, (at, Part::Operand), &span) {
+                    self.faults.ops.insert(last);
+                }
             }
         }
     }
@@ -91,8 +102,8 @@ impl Verifier<'_> {
         values.iter().map(|&value| self.module.value_type(value)).collect()
     }
 
-    /// Reports the first pair of types that differ; a list that is shorter differs as a whole.
-    /// `part` is the part of the op at `at` that has the type at a position.
+    /// Whether two lists of types are one. The first pair that differs is reported; a list that is shorter differs as a
+    /// whole. `part` is the part of the op at `at` that has the type at a position.
     fn same_types(
         &mut self,
         what: &str,
@@ -100,7 +111,7 @@ impl Verifier<'_> {
         found: &[TypeId],
         (at, part): (Span, fn(usize) -> Part),
         because: &dyn Fn(usize) -> Span,
-    ) {
+    ) -> bool {
         let list = |types: &[TypeId]| -> String {
             let all: Vec<String> = types.iter().map(|&ty| self.module.spell(ty)).collect();
             format!("({})", all.join(", "))
@@ -115,11 +126,11 @@ impl Verifier<'_> {
         } else {
             Some(((list(expected), list(found)), Part::Span, because(usize::MAX)))
         };
-        if let Some(((expected, found), part, because)) = pair {
-            let (expected, found) = (&*expected, &*found);
-            let mismatch = catalogue::TypeMismatch { what, expected, found, at, because };
-            self.diagnostics.push(Diagnostic::from(mismatch).at(part));
-        }
+        let Some(((expected, found), part, because)) = pair else { return true };
+        let (expected, found) = (&*expected, &*found);
+        let mismatch = catalogue::TypeMismatch { what, expected, found, at, because };
+        self.diagnostics.push(Diagnostic::from(mismatch).at(part));
+        false
     }
 
     /// Whether two types are one, as far as their sizes are known.
@@ -150,9 +161,15 @@ impl Verifier<'_> {
         for &op in ops {
             self.op(op, &mut defined);
         }
+        // What could not be read may have been the end.
+        if owner == UNREAD {
+            self.hide(defined);
+            return;
+        }
         let misplaced = ops.iter().rev().skip(1).find(|&&op| ends(module.op_name(op), terminator));
         let ended = ops.last().is_some_and(|&op| ends(module.op_name(op), terminator));
         if !ended || misplaced.is_some() {
+            self.faults.structure = true;
             let (at, found) = match misplaced.or(ops.last()) {
                 Some(&op) => (module.span(op).name, Some(module.op_name(op))),
                 None => (at, None),
@@ -161,6 +178,10 @@ impl Verifier<'_> {
             let found = found.filter(|&found| !ends(found, terminator));
             self.diagnostics.push(catalogue::WrongTerminator { op: owner, expected: terminator, found, at });
         }
+        self.hide(defined);
+    }
+
+    fn hide(&mut self, defined: Vec<ValueId>) {
         for value in defined {
             self.visible[value.index()] = false;
         }
@@ -187,6 +208,9 @@ impl Verifier<'_> {
         (self.rules)(module, op, self.diagnostics);
         if name == "func.call" {
             self.call(op);
+        }
+        if self.diagnostics.len() > known {
+            self.faults.ops.insert(op);
         }
         for diagnostic in self.diagnostics.iter_mut().skip(known) {
             provenance::complete(module, module.op_location(op), diagnostic);
@@ -235,10 +259,12 @@ impl Verifier<'_> {
         };
         let Some(&name) = path.last() else { return };
         let Some(callee) = module.find_function(name) else {
-            let name = module.symbols.get(name);
-            let all = module.functions().map(|id| module.symbols.get(module.function(id).name));
-            let nearest = nearest(name, all);
-            self.diagnostics.push(catalogue::UndefinedFunction { name, nearest, at });
+            let symbol = |name: Symbol| format!("@{}", module.symbols.get(name));
+            let all: Vec<String> = module.functions().map(|id| symbol(module.function(id).name)).collect();
+            let name = &*symbol(name);
+            let nearest = nearest(name, all.iter().map(String::as_str));
+            let undefined = Diagnostic::from(catalogue::UndefinedFunction { name, nearest, at });
+            self.diagnostics.push(undefined.at(Part::attribute("callee")));
             return;
         };
         let callee = module.function(callee);

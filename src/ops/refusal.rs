@@ -1,7 +1,7 @@
 //! Why an op could not be lowered.
 
 use crate::diagnostic::{Diagnostic, Part, catalogue};
-use crate::ir::ValueId;
+use crate::ir::{UNREAD, ValueId};
 use crate::source::Span;
 use smallvec::{SmallVec, smallvec};
 
@@ -70,8 +70,11 @@ impl Refusal {
         Refusal::Dynamic(format!("a dimension of `{}`", cx.module.op_name(op)))
     }
 
-    /// The diagnostic, unless one has been made already.
+    /// The diagnostic, unless one has been made already, as of all that could not be read.
     pub fn diagnostic(&self, op: &str, at: Span, opset: u32) -> Option<Diagnostic> {
+        if op == UNREAD {
+            return None;
+        }
         Some(match self {
             Refusal::Op => catalogue::UnsupportedOp { op, at }.into(),
             Refusal::Form(why) => catalogue::UnsupportedForm { op, why, at }.into(),

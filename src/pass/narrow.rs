@@ -11,7 +11,7 @@ use super::Context;
 use crate::diagnostic::{Diagnostic, Part, catalogue};
 use crate::ir::{
     Attribute, Constant, Data, Element, FunctionId, Module, NewOp, OpId, Rewriter, SmallFloat, TensorType,
-    Type, TypeId, ValueId, provenance,
+    Type, TypeId, UNREAD, ValueId, provenance,
 };
 use crate::ops::{self, Elements, FORMAT, ROUND};
 use crate::source::{Source, Span};
@@ -324,7 +324,9 @@ impl Narrow<'_> {
         let diagnostic: Diagnostic = catalogue::UnsupportedType { op: op_name, ty, at }.into();
         let mut diagnostic = diagnostic.at(Part::Elements(ty.to_owned()));
         provenance::complete(module, module.op_location(op), &mut diagnostic);
-        self.refused.push(diagnostic);
+        if op_name != UNREAD {
+            self.refused.push(diagnostic);
+        }
         false
     }
 }

@@ -23,7 +23,7 @@ use crate::diagnostic::Diagnostics;
 use crate::diagnostic::catalogue::{
     BadLiteral, EmptyInput, NestingTooDeep, SyntaxError, UnclosedDelimiter, UnreadableText,
 };
-use crate::ir::{Attribute, LocationId, Module, OpId, Symbol, Type, TypeId};
+use crate::ir::{Attribute, LocationId, Module, Symbol, Type, TypeId};
 use crate::source::{NESTING_LIMIT, Problem, Source, Span, Statement};
 use assembly::Row;
 use rustc_hash::FxHashMap;
@@ -48,7 +48,7 @@ pub fn parse(source: &Source) -> (Module, Diagnostics) {
         parser.prepare();
         parser.top_level();
         parser.resolve_locations();
-        parser.check_symbols();
+        parser.place_faults();
     }
     (parser.module, parser.diagnostics)
 }
@@ -84,8 +84,10 @@ struct Parser<'s> {
     alias_depth: usize,
     /// Digits of the resources at the end of the file.
     resources: FxHashMap<Box<str>, Range<usize>>,
-    /// The calls of functions, which are held against the functions at the end.
-    calls: Vec<OpId>,
+    /// The locations of faulty statements, with the diagnostics about them.
+    places: Vec<(LocationId, Range<usize>)>,
+    /// Whether a region is being read whose op could not be: names of its arguments may be unknown.
+    lenient: bool,
     /// Whether the module's name and attributes have been read.
     named: bool,
 }
@@ -114,7 +116,8 @@ impl<'s> Parser<'s> {
             pending_locations: Vec::new(),
             alias_depth: 0,
             resources: FxHashMap::default(),
-            calls: Vec::new(),
+            places: Vec::new(),
+            lenient: false,
             named: false,
         }
     }

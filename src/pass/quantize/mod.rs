@@ -11,7 +11,7 @@ use super::Context;
 use crate::diagnostic::{Diagnostic, Part, catalogue};
 use crate::ir::{
     Attribute, Element, FunctionId, Module, NewOp, OpId, RegionId, Rewriter, Symbol, TensorType, Type,
-    TypeId, ValueId, provenance,
+    TypeId, UNREAD, ValueId, provenance,
 };
 use crate::ops::quantize::{ATTRIBUTE, Quantization};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -206,6 +206,7 @@ impl Quantize {
                 refused.push(self.refuse(rewriter, op, why));
                 false
             }
+            Kind::Unknown if module.op_name(op) == UNREAD => true,
             Kind::Unknown => {
                 refused.push(self.refuse(rewriter, op, "its operands or results are quantized"));
                 false
