@@ -45,7 +45,7 @@ pub fn narrow(source: &Source, diagnostics: &mut Diagnostics) {
 /// An op's statement, read for its places.
 enum Reading<'t> {
     Generic { operands: Vec<Text<'t>>, dictionaries: Vec<Text<'t>>, signature: Option<Text<'t>> },
-    Custom { row: &'static Row, clauses: Clauses<'t> },
+    Custom { row: &'static Row, clauses: Box<Clauses<'t>> },
 }
 
 /// The types of a signature on both sides of its arrow.
@@ -104,7 +104,7 @@ impl Parser<'_> {
             let rest: Tokens<'t> =
                 rest.iter().copied().filter(|token| token.rule != Rule::location).collect();
             let row = assembly::find(name.text.text)?;
-            return Some(Reading::Custom { row, clauses: self.collect(&rest)? });
+            return Some(Reading::Custom { row, clauses: Box::new(self.collect(&rest)?) });
         }
         let of = |rules: &[Rule]| -> Vec<Text<'t>> {
             rest.iter().filter(|token| rules.contains(&token.rule)).map(|token| token.text).collect()

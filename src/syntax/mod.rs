@@ -56,6 +56,10 @@ pub fn parse(source: &Source) -> (Module, Diagnostics) {
 /// Aliases of attributes and types that stand for each other deeper than this are refused.
 const ALIAS_LIMIT: usize = 64;
 
+/// Regions of ops that could not be read are read in each other up to this depth. The scan refuses what is nested too
+/// deep, and such ops are among them.
+const LENIENT_LIMIT: usize = 16;
+
 /// The state of parsing one text.
 struct Parser<'s> {
     source: &'s Source,
@@ -86,8 +90,8 @@ struct Parser<'s> {
     resources: FxHashMap<Box<str>, Range<usize>>,
     /// The locations of faulty statements, with the diagnostics about them.
     places: Vec<(LocationId, Range<usize>)>,
-    /// Whether a region is being read whose op could not be: names of its arguments may be unknown.
-    lenient: bool,
+    /// How many regions are being read whose op could not be: names of their arguments may be unknown.
+    lenient: usize,
     /// Whether the module's name and attributes have been read.
     named: bool,
 }
@@ -117,7 +121,7 @@ impl<'s> Parser<'s> {
             alias_depth: 0,
             resources: FxHashMap::default(),
             places: Vec::new(),
-            lenient: false,
+            lenient: 0,
             named: false,
         }
     }

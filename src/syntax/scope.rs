@@ -72,7 +72,7 @@ impl<'s> Parser<'s> {
             _ => None,
         };
         value.unwrap_or_else(|| {
-            if !self.lenient {
+            if self.lenient == 0 {
                 self.scope.undefined.push((text, at));
             }
             self.poison()

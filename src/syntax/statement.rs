@@ -1,9 +1,9 @@
 //! Ops, in generic and in custom form, and the regions that they own.
 
-use super::Parser;
 use super::clauses::Token;
 use super::scope::Binding;
 use super::text::{Cut, Frame, Rule, Text};
+use super::{LENIENT_LIMIT, Parser};
 use crate::diagnostic::catalogue::{SyntaxError, TypeMismatch, WrongOperandCount, WrongResultCount};
 use crate::diagnostic::{Diagnostic, Part};
 use crate::ir::{
@@ -337,12 +337,12 @@ impl<'s> Parser<'s> {
         let statement = self.statement_at(index);
         let scan = self.source.scan();
         let (mut regions, mut region) = (SmallVec::new(), statement.first_region);
-        let outer = std::mem::replace(&mut self.lenient, true);
-        while region < statement.regions_end {
+        self.lenient += 1;
+        while region < statement.regions_end && self.lenient <= LENIENT_LIMIT {
             regions.push(self.region(Body::plain(Some(region))));
             region = scan.regions[region as usize].next;
         }
-        self.lenient = outer;
+        self.lenient -= 1;
         let operands = self.named_values(index);
         let name = Span::new(statement.span.start, statement.span.start);
         self.module.add_unread(operands, regions, OpSpan { name, whole: statement.span })
