@@ -80,16 +80,21 @@ fn convert_until<'a>(
     options: &Options,
     after: impl FnMut(&Pass, &Module) -> ControlFlow<()>,
 ) -> (Conversion<'a>, ControlFlow<()>) {
-    let (mut module, mut diagnostics) = parse(source);
+    let (mut module, mut diagnostics, can_be_lowered) = read(source);
+    let read = diagnostics.error_count();
     if let Some(given) = options.opset.filter(|opset| !(LOWEST_OPSET..=HIGHEST_OPSET).contains(opset)) {
         diagnostics.push(catalogue::OpsetOutOfRange { given, lowest: LOWEST_OPSET, highest: HIGHEST_OPSET });
     }
-    if !is_whole(&diagnostics) {
+    if !can_be_lowered || diagnostics.error_count() > read {
         return (Conversion { model: None, module, bound: 0, diagnostics }, ControlFlow::Continue(()));
     }
+    // What the user says of a function that could not be read cannot be held against it.
+    let lost = Options { opset: options.opset, strict_nan: options.strict_nan, ..Options::default() };
+    let options = if module.lost.is_empty() { options } else { &lost };
     let mut cx = options.context(source, &mut diagnostics);
     let flow = pass::run(PIPELINE, &mut module, &mut cx, after);
     let bound = cx.bound;
+    syntax::narrow(source, &mut diagnostics);
     if flow.is_break() {
         return (Conversion { model: None, module, bound, diagnostics }, flow);
     }
@@ -134,21 +139,35 @@ pub fn convert<'a>(source: &'a Source, options: &Options) -> Conversion<'a> {
 
 /// Parses a text and verifies what was parsed.
 pub fn parse(source: &Source) -> (Module, Diagnostics) {
-    let (mut module, mut diagnostics) = syntax::parse(source);
-    // What could not be read leaves gaps, which the verifier would report once more.
-    if is_whole(&diagnostics) {
-        if diagnostics.has_errors() {
-            module.remove_unread();
-        }
-        ir::verify(&module, &rules::check, &mut diagnostics);
-    }
+    let (module, diagnostics, _) = read(source);
     (module, diagnostics)
 }
 
-/// Whether a text could be read but for ops whose custom forms are not known: these are not supported whatever they
-/// say, and the run goes on to what else is not.
-fn is_whole(diagnostics: &Diagnostics) -> bool {
-    diagnostics.errors().all(|error| error.code() == catalogue::UnknownAssembly::CODE)
+/// Parses a text and verifies what was parsed, and says whether what is right of it can be lowered. What is faulty has
+/// been set aside.
+fn read(source: &Source) -> (Module, Diagnostics, bool) {
+    let (mut module, mut diagnostics) = syntax::parse(source);
+    // What could not be read leaves gaps, which all stages would report once more.
+    if diagnostics.has_errors() && (module.functions().len() > 0 || !module.lost.is_empty()) {
+        let entry = match module.lost.is_empty() {
+            true => pass::entry_or_report(&module, &mut diagnostics),
+            false => pass::entry(&module).filter(|_| !is_lost(&module, "main")),
+        };
+        module.reach_all(entry);
+        module.set_aside_unread();
+    }
+    let faults = ir::verify(&module, &rules::check, &mut diagnostics);
+    if !faults.ops.is_empty() {
+        module.set_aside(&faults.ops);
+    }
+    syntax::narrow(source, &mut diagnostics);
+    let can_be_lowered = !faults.structure && module.functions().len() > 0;
+    (module, diagnostics, can_be_lowered)
+}
+
+/// Whether the head of that function could not be read.
+fn is_lost(module: &Module, name: &str) -> bool {
+    module.symbols.find(name).is_some_and(|name| module.lost.contains(&name))
 }
 
 /// Runs passes on a text, whatever they are, and gives the module in MLIR's text form.
@@ -158,6 +177,7 @@ pub fn optimize(source: &Source, passes: &[Pass], options: &Options) -> (String,
         let mut cx = options.context(source, &mut diagnostics);
         // Nothing breaks it off.
         let _ = pass::run(passes, &mut module, &mut cx, |_, _| ControlFlow::Continue(()));
+        syntax::narrow(source, &mut diagnostics);
     }
     (ir::print(&module, source, None), diagnostics)
 }

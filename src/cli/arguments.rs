@@ -69,9 +69,8 @@ pub struct ConvertArguments {
     /// Print the module behind this pass to standard error (repeatable; `all` for each)
     #[arg(long, value_name = "PASS")]
     pub print_after: Vec<String>,
-    /// Form of the diagnostics
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    pub format: Format,
+    #[command(flatten)]
+    pub report: ReportArguments,
     /// Print only problems
     #[arg(short, long)]
     pub quiet: bool,
@@ -113,6 +112,17 @@ pub struct TargetArguments {
     pub strict_nan: bool,
 }
 
+/// How diagnostics are shown.
+#[derive(Args, Clone, Default)]
+pub struct ReportArguments {
+    /// Form of the diagnostics
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub format: Format,
+    /// Look below this folder for the files of Python that are not where the text says (repeatable)
+    #[arg(long, value_name = "DIR")]
+    pub source_root: Vec<PathBuf>,
+}
+
 /// Arguments of `check`.
 #[derive(Args)]
 pub struct CheckArguments {
@@ -121,9 +131,8 @@ pub struct CheckArguments {
     pub inputs: Vec<PathBuf>,
     #[command(flatten)]
     pub target: TargetArguments,
-    /// Form of the diagnostics
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    pub format: Format,
+    #[command(flatten)]
+    pub report: ReportArguments,
 }
 
 /// Arguments of `opt`.
@@ -172,12 +181,17 @@ pub enum External {
 }
 
 /// How diagnostics are written.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// For people
+    #[default]
     Human,
-    /// As one JSON object
+    /// As one JSON object a file
     Json,
+    /// As one SARIF log, for code hosts and editors
+    Sarif,
+    /// As workflow commands of GitHub Actions
+    Github,
 }
 
 impl From<External> for hlo2onnx::onnx::file::ExternalData {

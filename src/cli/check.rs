@@ -1,8 +1,9 @@
 //! `hlo2onnx check`: every problem of every file, and what is in it.
 
-use super::arguments::{CheckArguments, Format};
-use super::{Outcome, convert, print, report};
-use hlo2onnx::ir::Module;
+use super::arguments::CheckArguments;
+use super::report::{self, Reporter};
+use super::{Outcome, convert, print};
+use hlo2onnx::ir::{Module, UNREAD};
 use hlo2onnx::{Options, convert_observed, coverage, ops, pass};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -10,12 +11,13 @@ use std::path::Path;
 
 /// Runs the command.
 pub fn run(arguments: &CheckArguments) -> Outcome {
+    let mut reporter = Reporter::new(&arguments.report);
     let mut errors = false;
     for input in &arguments.inputs {
         let source = match report::open(input) {
             Ok(source) => source,
             Err(diagnostics) => {
-                report::show_alone(&diagnostics, input, arguments.format);
+                reporter.show_alone(diagnostics, input);
                 errors = true;
                 continue;
             }
@@ -26,19 +28,20 @@ pub fn run(arguments: &CheckArguments) -> Outcome {
             counts.get_or_insert_with(|| count(module));
         });
         let counts = counts.unwrap_or_else(|| count(&conversion.module));
-        report::show(&conversion.diagnostics, &source, arguments.format);
         errors |= conversion.model.is_none();
-        if arguments.format == Format::Human {
+        reporter.show(conversion.diagnostics, &source);
+        if reporter.is_human() {
             print(&inventory(input, &counts, conversion.model.is_some().then_some(&conversion.module)));
         }
     }
+    reporter.finish();
     if errors { Outcome::Errors } else { Outcome::Done }
 }
 
 /// How often each op stands in a module.
 fn count(module: &Module) -> BTreeMap<String, usize> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for op in module.reachable_ops() {
+    for op in module.reachable_ops().into_iter().filter(|&op| module.op_name(op) != UNREAD) {
         *counts.entry(module.op_name(op)).or_default() += 1;
     }
     counts.into_iter().map(|(name, count)| (name.to_owned(), count)).collect()

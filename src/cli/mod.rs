@@ -10,6 +10,7 @@ mod lsp;
 mod ops;
 mod opt;
 mod report;
+mod source_root;
 
 use arguments::{Arguments, Command};
 use clap::{CommandFactory, Parser};

@@ -5,15 +5,19 @@
 
 pub mod catalogue;
 mod excerpt;
+pub mod github;
 pub mod json;
 mod nearest;
+mod part;
 mod render;
+pub mod sarif;
 mod snippet;
 #[cfg(test)]
 mod tests;
 
 pub use catalogue::Code;
 pub use nearest::nearest;
+pub use part::Part;
 pub use render::{PythonSources, Style, render};
 
 use crate::source::Span;
@@ -48,6 +52,8 @@ pub struct Label {
     pub span: Span,
     /// A few words; may be empty, then the place is only underlined.
     pub text: String,
+    /// What of the op at the span is meant. Once the place of it has been looked up, it is [`Part::Span`].
+    pub part: Part,
 }
 
 /// The user's own line of Python that an op comes from, resolved from the MLIR locations.
@@ -65,6 +71,8 @@ pub struct PythonFrame {
     pub function: Option<String>,
     /// How many frames of libraries were skipped to reach the user's own line.
     pub library_frames: usize,
+    /// The libraries that these are of, the innermost first, each once.
+    pub libraries: Vec<String>,
 }
 
 /// One thing to say, with everything that any renderer needs.
@@ -105,6 +113,25 @@ impl Diagnostic {
         self.labels.first().map_or(Span::NONE, |label| label.span)
     }
 
+    /// Points at a part of the op that it is about, instead of its name.
+    #[must_use]
+    pub fn at(mut self, part: Part) -> Self {
+        if let Some(label) = self.labels.first_mut() {
+            label.part = part;
+        }
+        self
+    }
+
+    /// Says something of another part of the op that it is about.
+    #[must_use]
+    pub fn beside(mut self, part: Part, text: impl Into<String>) -> Self {
+        let span = self.span();
+        if !span.is_none() {
+            self.labels.push(Label { span, text: text.into(), part });
+        }
+        self
+    }
+
     /// What the order of the text is made of.
     fn place(&self) -> (usize, Severity, Code) {
         (self.span().start, self.severity(), self.code)
@@ -141,6 +168,16 @@ impl Diagnostics {
     /// The errors in the order in which they were pushed.
     pub fn errors(&self) -> impl Iterator<Item = &Diagnostic> {
         self.list.iter().filter(|diagnostic| diagnostic.severity() == Severity::Error)
+    }
+
+    /// How many there are, repeats included.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Takes back what was pushed behind the first `length`.
+    pub fn truncate(&mut self, length: usize) {
+        self.list.truncate(length);
     }
 
     /// Whether there are none.

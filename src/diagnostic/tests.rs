@@ -3,7 +3,7 @@
 use super::catalogue::*;
 use super::excerpt::Text;
 use super::render::render_text;
-use super::{Diagnostic, Diagnostics, Label, PythonFrame, Style, json};
+use super::{Diagnostic, Diagnostics, Label, Part, PythonFrame, Style, json};
 use crate::source::{Source, Span};
 use proptest::prelude::*;
 use std::time::{Duration, Instant};
@@ -345,6 +345,7 @@ fn with_python(at: Span) -> Diagnostics {
         end_column: Some(25),
         function: Some("Block.__call__".into()),
         library_frames: 3,
+        libraries: vec!["flax".into(), "jax".into()],
     });
     diagnostic.module_path = Some("Encoder/Block_3/Dense_0".into());
     Diagnostics::from(vec![diagnostic])
@@ -368,7 +369,7 @@ error[E0101]: `%0` is not defined
    :            ^^^^^^|^^^^^^
    :                  `-- in Block.__call__
    `----
-  python: through 3 frames of libraries
+  python: through 3 frames of flax and jax
   module: Encoder/Block_3/Dense_0
 
 model.mlir: 1 error
@@ -382,7 +383,7 @@ fn the_line_of_python_is_named_when_it_cannot_be_quoted() {
     let text = Text::unscanned("model.mlir", PROGRAM.as_bytes());
     for content in [None, Some("one line".to_string())] {
         let out = render_text(&diagnostics, &text, &|_| content.clone(), Style::PLAIN);
-        let named = "\n  python: model.py:2:12 in Block.__call__, through 3 frames of libraries\n";
+        let named = "\n  python: model.py:2:12 in Block.__call__, through 3 frames of flax and jax\n";
         assert!(out.contains(named), "{out}");
     }
 }
@@ -417,7 +418,7 @@ proptest! {
         let mut diagnostic = undefined("%a", Span::new(1, 2));
         diagnostic.labels = spans
             .iter()
-            .map(|&(start, end)| Label { span: Span::new(start, end), text: "here".into() })
+            .map(|&(start, end)| Label { span: Span::new(start, end), text: "here".into(), part: Part::Span })
             .collect();
         let out = drawn(&text, vec![diagnostic], Style { color: false, unicode, width });
         prop_assert!(!out.contains("Failed to read") && !out.contains('\u{1b}'), "{}", out);
@@ -457,6 +458,7 @@ fn json_lists_every_diagnostic_with_its_places() {
             "python": {
                 "file": "model.py", "line": 2, "column": 12, "end_column": 25,
                 "function": "Block.__call__", "library_frames": 3,
+                "libraries": ["flax", "jax"],
             },
             "module_path": "Encoder/Block_3/Dense_0",
             "group": "`%0` is not defined",

@@ -11,7 +11,7 @@ use super::{Elements, Refusal, Values, find, index::Range, size::Origin, target}
 use crate::diagnostic::{Diagnostic, Diagnostics, catalogue};
 use crate::ir::{
     Attribute, BlockId, Constant, Data, Dim, Dims, Element, LocationId, Module, NewOp, OpId, OpSpan, Symbol,
-    TensorType, Type, TypeId, ValueId, provenance,
+    TensorType, Type, TypeId, UNREAD, ValueId, provenance,
 };
 use crate::source::Source;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -126,12 +126,29 @@ impl<'a> Lower<'a> {
         Err(Refusal::Reported)
     }
 
+    /// What is in the regions of an op that could not be read is lowered where it stands, only to be seen.
+    fn unread(&mut self, op: OpId) {
+        for region in self.module.op(op).regions.clone() {
+            for block in self.module.region(region).blocks.clone() {
+                for inner in self.module.block(block).ops.clone() {
+                    if !super::rules::is_terminator(self.module.op_name(inner)) {
+                        self.op(inner);
+                    }
+                }
+            }
+        }
+    }
+
     pub(super) fn op(&mut self, op: OpId) {
-        let (mut all_stand, mut doubtful) = (true, false);
+        if self.module.op_name(op) == UNREAD {
+            return self.unread(op);
+        }
+        let (mut all_stand, mut doubtful, mut unknown) = (true, false, false);
         for index in 0..self.module.op(op).operands.len() {
             let operand = self.module.op(op).operands[index];
             doubtful |= self.lowered_of(operand).is_none() || self.doubtful.contains(&operand);
             all_stand &= self.stand_in(operand);
+            unknown |= self.lowered_of(operand).is_some_and(|value| self.module.is_poison(value));
         }
         let outer = self.current.replace(op);
         let outer_asked = self.asked.replace(false);
@@ -162,8 +179,10 @@ impl<'a> Lower<'a> {
             }
             Err(refusal) => {
                 let at = self.module.span(op).name;
-                // A size that follows from what was refused is not known for that reason alone.
-                let follows = doubtful && matches!(refusal, Refusal::Dynamic(_));
+                // A size that follows from what was refused is not known for that reason alone, and a form may ask for
+                // a constant.
+                let follows = (doubtful && matches!(refusal, Refusal::Dynamic(_)))
+                    || (unknown && matches!(refusal, Refusal::Form(_)));
                 let diagnostic = refusal.diagnostic(self.module.op_name(op), at, self.opset);
                 if let Some(mut diagnostic) = diagnostic.filter(|_| !follows) {
                     provenance::complete(self.module, self.module.op_location(op), &mut diagnostic);

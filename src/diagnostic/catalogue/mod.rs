@@ -174,7 +174,11 @@ macro_rules! diagnostics {
                     let mut labels: Vec<$crate::diagnostic::Label> = Vec::new();
                     $(if !$at.is_none() {
                         let text: Option<String> = diagnostics!(@text $label);
-                        labels.push($crate::diagnostic::Label { span: $at, text: text.unwrap_or_default() });
+                        labels.push($crate::diagnostic::Label {
+                            span: $at,
+                            text: text.unwrap_or_default(),
+                            part: $crate::diagnostic::Part::Span,
+                        });
                     })*
                     let mut notes: Vec<String> = Vec::new();
                     $(notes.extend(diagnostics!(@text $note));)*
