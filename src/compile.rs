@@ -9,6 +9,9 @@ use crate::source::{Source, Span};
 use crate::syntax;
 use crate::weights::Weights;
 
+/// The ops that a program may have. The largest models that JAX prints have some 100,000.
+const MAX_OPS: u64 = 10_000_000;
+
 /// What the user can ask of a conversion.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -16,6 +19,8 @@ pub struct Options {
     pub opset: Option<u32>,
     /// Whether NaN goes through max-reductions as in XLA, at the cost of speed.
     pub strict_nan: bool,
+    /// How many ops the program may have when its calls are inlined; 10,000,000 when not given.
+    pub max_ops: Option<u64>,
     /// Numbers for symbolic dimensions, by name.
     pub dims: Vec<(String, i64)>,
     /// Names of the inputs in order; empty leaves them to the text.
@@ -31,6 +36,7 @@ impl Options {
         Context {
             source,
             settings: Settings { opset: self.opset, strict_nan: self.strict_nan },
+            max_ops: self.max_ops.unwrap_or(MAX_OPS),
             dims: &self.dims,
             input_names: &self.input_names,
             output_names: &self.output_names,
@@ -69,6 +75,10 @@ pub fn convert_observed<'a>(
     let mut cx = options.context(source, &mut diagnostics);
     pass::run(PIPELINE, &mut module, &mut cx, after);
     let bound = cx.bound;
+    if diagnostics.has_errors() && memchr::memmem::find(source.bytes(), b"loc(").is_none() {
+        // Names are given last, which tells it of texts that convert; here the lines of Python are missed.
+        diagnostics.push(catalogue::NoLocations {});
+    }
     let entry = pass::entry(&module);
     let model = match entry {
         Some(entry) if !diagnostics.has_errors() => match onnx::emit(&module, entry, source) {

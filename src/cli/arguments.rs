@@ -100,6 +100,9 @@ pub struct TargetArguments {
     /// Make a symbolic dimension a number (repeatable)
     #[arg(long = "dim", value_name = "NAME=SIZE", value_parser = dimension)]
     pub dims: Vec<(String, i64)>,
+    /// Convert programs of up to this many ops, those of a function counted at each of its calls [default: 10000000]
+    #[arg(long, value_name = "N")]
+    pub max_ops: Option<u64>,
     /// Let NaN go through max-reductions and max-pools exactly as in XLA, which is slower
     #[arg(long)]
     pub strict_nan: bool,
@@ -177,6 +180,7 @@ impl From<&TargetArguments> for hlo2onnx::Options {
         Self {
             opset: target.opset,
             strict_nan: target.strict_nan,
+            max_ops: target.max_ops,
             dims: target.dims.clone(),
             ..Self::default()
         }

@@ -154,7 +154,7 @@ fn without_a_place_there_is_only_the_message() {
     let expected = "\
 error[E0402]: cannot read `w.npz`: no such file
 
-advice[A0601]: the text has no locations, so the model has no names
+advice[A0601]: the text has no locations: names and lines of Python are not known
   help: print it with locations: `lowered.as_text(debug_info=True)`
 model.mlir: 1 error, 1 advice
 ";

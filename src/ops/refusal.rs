@@ -73,7 +73,10 @@ impl Refusal {
     /// The diagnostic, unless one has been made already.
     pub fn diagnostic(&self, op: &str, at: Span, opset: u32) -> Option<Diagnostic> {
         Some(match self {
-            Refusal::Op => catalogue::UnsupportedOp { op, at }.into(),
+            Refusal::Op => match super::misspelt(op) {
+                Some(nearest) => catalogue::UnknownOp { op, nearest, at }.into(),
+                None => catalogue::UnsupportedOp { op, at }.into(),
+            },
             Refusal::Form(why) => catalogue::UnsupportedForm { op, why, at }.into(),
             Refusal::Type(ty) => catalogue::UnsupportedType { op, ty, at }.into(),
             Refusal::Dynamic(what) => catalogue::DynamicShape { what, at }.into(),

@@ -71,6 +71,23 @@ impl Code {
         page
     }
 
+    /// The manual pages of all codes as one document, in Markdown.
+    pub fn manual() -> String {
+        let mut text = String::from(
+            "# Diagnostics\n\nEvery code that `hlo2onnx` prints, as `hlo2onnx explain CODE` explains it. The letter gives the \
+             severity:\nthere is no model after an error (E), a model that can differ from the program after a warning (W), \
+             and a right\nmodel after advice (A).\n\n| code | name | |\n| --- | --- | --- |\n",
+        );
+        for code in Code::all() {
+            let anchor = format!("{code}-{}-{}", code.name(), code.severity().as_str()).to_lowercase();
+            text.push_str(&format!("| [{code}](#{anchor}) | {} | {} |\n", code.name(), code.summary()));
+        }
+        for code in Code::all() {
+            text.push_str(&format!("\n#{}", code.explanation()));
+        }
+        text
+    }
+
     /// The code that `text` names: `E0201`, in either case, or the name of the fault.
     pub fn parse(text: &str) -> Option<Code> {
         Code::all().find(|code| code.as_str().eq_ignore_ascii_case(text) || code.name() == text)
@@ -201,6 +218,7 @@ macro_rules! diagnostics {
 
 mod advice;
 mod output;
+mod remedies;
 mod risk;
 mod structure;
 mod target;

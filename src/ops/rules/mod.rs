@@ -100,6 +100,11 @@ const RULES: &[&[Rule]] = &[
 static INDEX: LazyLock<FxHashMap<&'static str, &'static Rule>> =
     LazyLock::new(|| RULES.iter().flat_map(|rules| rules.iter()).map(|rule| (rule.name, rule)).collect());
 
+/// The names of all ops that have a rule, in the order of the tables.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    RULES.iter().flat_map(|rules| rules.iter()).map(|rule| rule.name)
+}
+
 /// Reports what an op breaks of its rule; an op without a rule breaks none.
 pub fn check(module: &Module, op: OpId, diagnostics: &mut Diagnostics) {
     let Some(rule) = INDEX.get(module.op_name(op)) else { return };
