@@ -79,7 +79,10 @@ impl Refusal {
             },
             Refusal::Form(why) => catalogue::UnsupportedForm { op, why, at }.into(),
             Refusal::Type(ty) => catalogue::UnsupportedType { op, ty, at }.into(),
-            Refusal::Dynamic(what) => catalogue::DynamicShape { what, at }.into(),
+            Refusal::Dynamic(what) if what.contains('`') => catalogue::DynamicShape { what, at }.into(),
+            Refusal::Dynamic(what) => {
+                catalogue::DynamicShape { what: &format!("{what} of `{op}`"), at }.into()
+            }
             Refusal::CustomCall(target) => catalogue::UnsupportedCustomCall { target, at }.into(),
             Refusal::Devices(devices) => catalogue::MultipleDevices { devices: *devices, at }.into(),
             Refusal::Opset { op, needs } => {

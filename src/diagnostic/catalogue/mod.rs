@@ -68,6 +68,7 @@ impl Code {
             page.push_str(line.strip_prefix(' ').unwrap_or(line));
         }
         page.push('\n');
+        page.push_str(&remedies::table(self.as_str()));
         page
     }
 
@@ -236,6 +237,12 @@ pub use unsupported::*;
 /// The help for a name that is not defined, when a similar one is.
 fn did_you_mean(nearest: Option<&str>) -> Option<String> {
     nearest.map(|name| format!("did you mean `{name}`?"))
+}
+
+/// The help where a rule of StableHLO is broken: the op's section of the specification.
+fn specification(op: &str) -> Option<String> {
+    let mnemonic = op.strip_prefix("stablehlo.")?;
+    Some(format!("the rules of the op are in https://openxla.org/stablehlo/spec#{mnemonic}"))
 }
 
 #[cfg(test)]

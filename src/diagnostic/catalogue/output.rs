@@ -155,7 +155,8 @@ diagnostics! {
     /// save_file({"Dense_0/kernel": np.zeros((2, 3), np.float32)}, "weights.safetensors")
     /// ```
     E0405 UnreadableWeights<'a> { path: &'a str, why: &'a str }
-        => "`{path}` gives no weights: {why}";
+        => "`{path}` gives no weights: {why}"
+        help "write it with `safetensors.numpy.save_file`, `numpy.savez` or `flax.serialization.to_bytes`";
 
     /// A tensor of a file of weights does not have the type of the argument that has its name.
     ///
@@ -191,7 +192,8 @@ diagnostics! {
     E0406 WeightMismatch<'a> { tensor: &'a str, path: &'a str, found: &'a str, expected: &'a str, at: Span }
         => "`{tensor}` of `{path}` is {found}, and the argument takes {expected}"
         group "{path}"
-        label at "takes {expected}";
+        label at "takes {expected}"
+        help "check that the file belongs to this text: nothing is cast, transposed or reshaped";
 
     /// An argument can be bound to weights in more than one way.
     ///
@@ -378,5 +380,7 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir --weights weights.safetensors
     /// ```
     E0411 UnusedWeightOption<'a> { option: &'a str, tensor: &'a str }
-        => "`{option}` fits the path of no tensor; one is called `{tensor}`";
+        => "`{option}` fits the path of no tensor"
+        note "one is called `{tensor}`"
+        help "give whole parts of a path, from its beginning";
 }

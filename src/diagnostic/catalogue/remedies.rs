@@ -13,7 +13,8 @@ pub(super) struct Remedy {
     pub cure: &'static str,
 }
 
-const REMEDIES: &[Remedy] = &[
+/// Ops.
+const OPS: &[Remedy] = &[
     Remedy {
         names: &["stablehlo.infeed", "stablehlo.outfeed"],
         origin: "it exchanges data with the host while the program runs; `jax.lax.infeed` and `jax.lax.outfeed` of older \
@@ -84,6 +85,10 @@ const REMEDIES: &[Remedy] = &[
         origin: "its dialect is TensorFlow's",
         cure: "convert from the JAX function that `jax2tf` was given",
     },
+];
+
+/// Targets of custom calls.
+const CALLS: &[Remedy] = &[
     Remedy {
         names: &["__gpu$xla.gpu.triton", "triton_kernel_call", "xla.gpu.triton"],
         origin: "it is a kernel in Triton; `jax.experimental.pallas` and `jax_triton` print it for GPUs",
@@ -145,7 +150,7 @@ const REMEDIES: &[Remedy] = &[
         cure: "export for the CPU, `jax.export.export(f, platforms=[\"cpu\"])`, which prints it in ordinary ops",
     },
     Remedy {
-        names: &["dynamic_*", "stablehlo.dynamic_*"],
+        names: &["dynamic_*"],
         origin: "JAX prints it for shapes that are symbolic",
         cure: "lower that part with concrete shapes, or give the size with `--dim NAME=SIZE`",
     },
@@ -153,13 +158,14 @@ const REMEDIES: &[Remedy] = &[
 
 /// What is known of an op or of the target of a custom call.
 pub(super) fn find(name: &str) -> Option<&'static Remedy> {
-    let fits = |pattern: &&str| match pattern.strip_suffix('*') {
+    let fits = |pattern: &str| match pattern.strip_suffix('*') {
         Some(beginning) => name.starts_with(beginning),
-        None => name == *pattern,
+        None => name == pattern,
     };
+    let all = || OPS.iter().chain(CALLS);
     // A whole name says more than a beginning, whatever the order.
-    let whole = REMEDIES.iter().find(|remedy| remedy.names.contains(&name));
-    whole.or_else(|| REMEDIES.iter().find(|remedy| remedy.names.iter().any(|pattern| fits(&pattern))))
+    let whole = all().find(|remedy| remedy.names.contains(&name));
+    whole.or_else(|| all().find(|remedy| remedy.names.iter().any(|pattern| fits(pattern))))
 }
 
 /// What it is for, as a note.
@@ -192,6 +198,28 @@ pub(super) fn opset_reason(op: &str) -> Option<String> {
     Some(format!("ONNX's `{op}` is for {reason}"))
 }
 
+/// What a manual page tells of single ops, custom calls or opsets behind its text; empty for most codes.
+pub(super) fn table(code: &str) -> String {
+    let rows: String = match code {
+        "E0201" => OPS.iter().map(row).collect(),
+        "E0205" => CALLS.iter().map(row).collect(),
+        "E0301" => {
+            return LATER_OPS
+                .iter()
+                .fold("\nWhat needs a later opset than 18:\n\n".to_owned(), |text, (op, reason)| {
+                    text + &format!("- `{op}`: {reason}\n")
+                });
+        }
+        _ => return String::new(),
+    };
+    format!("\nWhat is known of some, and what to do instead:\n\n{rows}")
+}
+
+fn row(remedy: &Remedy) -> String {
+    let names: Vec<String> = remedy.names.iter().map(|name| format!("`{name}`")).collect();
+    format!("- {}: {}. Instead: {}.\n", names.join(", "), remedy.origin, remedy.cure)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -206,7 +234,7 @@ mod tests {
 
     #[test]
     fn no_name_is_there_twice() {
-        let mut names: Vec<&str> = REMEDIES.iter().flat_map(|remedy| remedy.names).copied().collect();
+        let mut names: Vec<&str> = OPS.iter().chain(CALLS).flat_map(|remedy| remedy.names).copied().collect();
         let count = names.len();
         names.sort_unstable();
         names.dedup();
@@ -215,7 +243,7 @@ mod tests {
 
     #[test]
     fn a_remedy_is_a_sentence_without_its_stop() {
-        for remedy in REMEDIES {
+        for remedy in OPS.iter().chain(CALLS) {
             for text in [remedy.origin, remedy.cure] {
                 assert!(!text.ends_with('.') && !text.contains("  ") && text.len() > 20, "{text}");
             }

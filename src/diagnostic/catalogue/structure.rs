@@ -1,6 +1,6 @@
 //! E01xx: structure and types.
 
-use super::did_you_mean;
+use super::{did_you_mean, specification};
 use crate::source::Span;
 
 diagnostics! {
@@ -30,7 +30,12 @@ diagnostics! {
     E0101 UndefinedValue<'a> { name: &'a str, nearest: Option<&'a str>, at: Span }
         => "`{name}` is not defined"
         label at "not defined in this scope"
-        help { did_you_mean(nearest) };
+        help {
+            // The numbers of values are all near each other.
+            let numbered = name.trim_start_matches('%').bytes().all(|byte| byte.is_ascii_digit() || byte == b'#');
+            did_you_mean(nearest.filter(|_| !numbered))
+                .or_else(|| Some("the line that defines it may be missing, or stand in another region".into()))
+        };
 
     /// A name is given to two values.
     ///
@@ -61,7 +66,8 @@ diagnostics! {
     E0102 RedefinedValue<'a> { name: &'a str, at: Span, first: Span }
         => "`{name}` is defined twice"
         label at "defined again here"
-        label first "first defined here";
+        label first "first defined here"
+        help "rename one of them, and its uses";
 
     /// Two types differ that must be the same.
     ///
@@ -89,7 +95,8 @@ diagnostics! {
     E0103 TypeMismatch<'a> { what: &'a str, expected: &'a str, found: &'a str, at: Span, because: Span }
         => "{what} has the type `{found}`, expected `{expected}`"
         label at "this is `{found}`"
-        label because "`{expected}` because of this";
+        label because "`{expected}` because of this"
+        help "correct the type that is wrong; where JAX printed the text, look for a line that was edited or lost";
 
     /// An op has more or fewer operands than it takes.
     ///
@@ -113,9 +120,13 @@ diagnostics! {
     /// }
     /// ```
     E0104 WrongOperandCount<'a> { op: &'a str, expected: &'a str, found: usize, at: Span }
-        => "`{op}` takes {expected} operands, found {found}"
+        => {
+            let noun = if expected == "1" { "operand" } else { "operands" };
+            format!("`{op}` takes {expected} {noun}, found {found}")
+        }
         group "{op}"
-        label at "{expected} expected";
+        label at "{expected} expected"
+        help { specification(op) };
 
     /// An op has more or fewer results than it gives.
     ///
@@ -139,9 +150,13 @@ diagnostics! {
     /// }
     /// ```
     E0105 WrongResultCount<'a> { op: &'a str, expected: &'a str, found: usize, at: Span }
-        => "`{op}` gives {expected} results, found {found}"
+        => {
+            let noun = if expected == "1" { "result" } else { "results" };
+            format!("`{op}` gives {expected} {noun}, found {found}")
+        }
         group "{op}"
-        label at "{expected} expected";
+        label at "{expected} expected"
+        help { specification(op) };
 
     /// A block does not end with the op that must end it.
     ///
@@ -174,7 +189,8 @@ diagnostics! {
             }
         }
         group "{op} {expected}"
-        label at "`{expected}` expected here";
+        label at "`{expected}` expected here"
+        help "end the block with `{expected}`; a line may be missing";
 
     /// A function is called and not defined.
     ///
@@ -209,7 +225,10 @@ diagnostics! {
     E0107 UndefinedFunction<'a> { name: &'a str, nearest: Option<&'a str>, at: Span }
         => "the function `{name}` is not defined"
         label at "no function of this module"
-        help { did_you_mean(nearest) };
+        help {
+            did_you_mean(nearest)
+                .or_else(|| Some("give the whole module: JAX prints the functions that are called behind `@main`".into()))
+        };
 
     /// A function calls itself, directly or through others.
     ///
@@ -276,7 +295,8 @@ diagnostics! {
     E0109 InvalidAttribute<'a> { op: &'a str, attribute: &'a str, why: &'a str, at: Span }
         => "the attribute `{attribute}` of `{op}` is not valid: {why}"
         group "{op} {attribute}"
-        label at "{why}";
+        label at "{why}"
+        help { specification(op) };
 
     /// An op lacks an attribute that it must have.
     ///
@@ -302,7 +322,8 @@ diagnostics! {
     E0110 MissingAttribute<'a> { op: &'a str, attribute: &'a str, at: Span }
         => "`{op}` has no attribute `{attribute}`"
         group "{op} {attribute}"
-        label at "`{attribute}` is missing";
+        label at "`{attribute}` is missing"
+        help { specification(op) };
 
     /// The types of an op's operands and results do not go together.
     ///
@@ -332,7 +353,8 @@ diagnostics! {
     E0111 InvalidType<'a> { op: &'a str, why: &'a str, at: Span }
         => "the types of `{op}` do not fit: {why}"
         group "{op}"
-        label at "{why}";
+        label at "{why}"
+        help { specification(op) };
 
     /// A value is used before its definition, or outside of the region that defines it.
     ///
@@ -363,7 +385,8 @@ diagnostics! {
     E0112 NotDominated<'a> { name: &'a str, at: Span, definition: Span }
         => "`{name}` is used where its definition does not reach"
         label at "used here"
-        label definition "defined here";
+        label definition "defined here"
+        help "move the definition up, or return the value from its region";
 
     /// No function of the module is the one to convert.
     ///
@@ -447,7 +470,8 @@ diagnostics! {
     E0114 RedefinedSymbol<'a> { name: &'a str, at: Span, first: Span }
         => "the symbol `{name}` is defined twice"
         label at "defined again here"
-        label first "first defined here";
+        label first "first defined here"
+        help "rename one of them; two texts that were joined into one are the usual cause";
 
     /// A pass left a module that is not valid.
     ///

@@ -61,7 +61,11 @@ diagnostics! {
     /// ```
     E0002 SyntaxError<'a> { expected: &'a str, found: &'a str, at: Span }
         => "expected {expected}, found {found}"
-        label at "expected {expected}";
+        label at {
+            // A list of all that could stand there is in the message already.
+            Some(if expected.len() <= 40 { format!("expected {expected}") } else { "not expected here".into() })
+        }
+        help "correct an edited line; for one that JAX printed, print the generic form: `print_generic_op_form=True`";
 
     /// A bracket or a quote is opened and never closed.
     ///
@@ -116,7 +120,8 @@ diagnostics! {
     /// ```
     E0004 NestingTooDeep { limit: usize, at: Span }
         => "nested more than {limit} levels deep"
-        label at "this level is one too many";
+        label at "this level is one too many"
+        help "close what is opened; for a tower of `lax.cond` write `lax.switch`";
 
     /// There is no function to convert.
     ///
@@ -176,7 +181,8 @@ diagnostics! {
     E0006 BadLiteral<'a> { why: &'a str, at: Span, ty_at: Span }
         => "malformed literal: {why}"
         label at "{why}"
-        label ty_at "the type asks for this";
+        label ty_at "the type asks for this"
+        help "correct the literal or its type; when JAX printed it, it was cut off or elided (`large_elements_limit=None`)";
 
     /// A number is larger than its type, or than the compiler can hold.
     ///
@@ -201,7 +207,8 @@ diagnostics! {
     /// ```
     E0007 NumberOutOfRange<'a> { number: &'a str, ty: &'a str, at: Span }
         => "`{number}` does not fit in {ty}"
-        label at "out of range";
+        label at "out of range"
+        help "correct the number, or the type";
 
     /// An alias is used and not defined.
     ///

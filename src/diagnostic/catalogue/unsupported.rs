@@ -103,10 +103,20 @@ diagnostics! {
     /// }
     /// ```
     E0203 UnsupportedType<'a> { op: &'a str, ty: &'a str, at: Span }
-        => "`{op}` on `{ty}` is not supported"
+        => {
+            match op {
+                "func.func" => format!("an argument of `{ty}` is not supported"),
+                _ => format!("`{op}` on `{ty}` is not supported"),
+            }
+        }
         group "{op} {ty}"
         label at "`{ty}`"
-        help "cast to another type before the op, as `x.astype(jnp.float32)`";
+        help {
+            Some(match op {
+                "func.func" => "take the argument in another type, as `jnp.float32` or `jnp.int8`".into(),
+                _ => "cast to another type before the op, as `x.astype(jnp.float32)`".into(),
+            })
+        };
 
     /// A size must be known, and is not.
     ///
@@ -137,6 +147,7 @@ diagnostics! {
         => "the size of {what} is not known, and an unknown size is not supported here"
         group "{what}"
         label at "must be a number"
+        note { what.split('`').nth(1).and_then(remedies::origin) }
         help "fix the dimension: `--dim NAME=SIZE`, or lower the function with a concrete shape";
 
     /// A custom call has no lowering.
