@@ -239,6 +239,14 @@ fn did_you_mean(nearest: Option<&str>) -> Option<String> {
     nearest.map(|name| format!("did you mean `{name}`?"))
 }
 
+/// Whether two names differ in their numbers only: the numbers of values and aliases are all near each other, so that
+/// nearness says nothing.
+fn numbered_alike(name: &str, other: &str) -> bool {
+    let stem = |name: &str| name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '#').len();
+    let (a, b) = (stem(name), stem(other));
+    a < name.len() && b < other.len() && name[..a] == other[..b]
+}
+
 /// The help where a rule of StableHLO is broken: the op's section of the specification.
 fn specification(op: &str) -> Option<String> {
     let mnemonic = op.strip_prefix("stablehlo.")?;

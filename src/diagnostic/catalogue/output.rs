@@ -29,7 +29,8 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir --output model.onnx
     /// ```
     E0401 CannotWrite<'a> { path: &'a str, why: &'a str }
-        => "cannot write `{path}`: {why}";
+        => "cannot write `{path}`: {why}"
+        help "give another path with `--output`: its folder must exist, be writable and have room";
 
     /// A file cannot be read.
     ///

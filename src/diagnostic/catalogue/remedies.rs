@@ -142,7 +142,7 @@ const CALLS: &[Remedy] = &[
     Remedy {
         names: &["ducc_fft*", "dynamic_ducc_fft"],
         origin: "it is an FFT of an older release of JAX for the CPU; `jax.numpy.fft` prints it",
-        cure: "lower with a release of JAX since 0.4.31, which prints `stablehlo.fft`",
+        cure: "lower with a current release of JAX, which prints `stablehlo.fft`",
     },
     Remedy {
         names: &["cu_threefry2x32*", "hip_threefry2x32*"],

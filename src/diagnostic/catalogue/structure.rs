@@ -1,6 +1,6 @@
 //! E01xx: structure and types.
 
-use super::{did_you_mean, specification};
+use super::{did_you_mean, numbered_alike, specification};
 use crate::source::Span;
 
 diagnostics! {
@@ -31,9 +31,7 @@ diagnostics! {
         => "`{name}` is not defined"
         label at "not defined in this scope"
         help {
-            // The numbers of values are all near each other.
-            let numbered = name.trim_start_matches('%').bytes().all(|byte| byte.is_ascii_digit() || byte == b'#');
-            did_you_mean(nearest.filter(|_| !numbered))
+            did_you_mean(nearest.filter(|near| !numbered_alike(name, near)))
                 .or_else(|| Some("the line that defines it may be missing, or stand in another region".into()))
         };
 
@@ -492,4 +490,34 @@ diagnostics! {
         group "{pass}"
         label at "made from this"
         help "print the module before it with `hlo2onnx opt --passes`";
+
+    /// A tensor is larger than any machine can hold.
+    ///
+    /// Its number of elements, or of bytes, is above 2^63 - 1, the largest that ONNX and all runtimes count to. A size
+    /// that was computed wrongly is the usual cause, as a product of sizes that wraps round.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4294967296x4294967296x4xf32> {
+    ///   %0 = stablehlo.broadcast_in_dim %x, dims = [2] : (tensor<4xf32>) -> tensor<4294967296x4294967296x4xf32>
+    ///   return %0 : tensor<4294967296x4294967296x4xf32>
+    /// }
+    /// ```
+    ///
+    /// What to do: correct the size. A program that JAX ran has no such tensor.
+    ///
+    /// Mended:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<42x42x4xf32> {
+    ///   %0 = stablehlo.broadcast_in_dim %x, dims = [2] : (tensor<4xf32>) -> tensor<42x42x4xf32>
+    ///   return %0 : tensor<42x42x4xf32>
+    /// }
+    /// ```
+    E0116 TensorTooLarge<'a> { ty: &'a str, at: Span }
+        => "`{ty}` is larger than any machine can hold"
+        group "{ty}"
+        label at "more than 2^63 - 1 bytes"
+        help "correct the size: a program that JAX ran has no such tensor";
 }

@@ -1,6 +1,6 @@
 //! E00xx: the text itself.
 
-use super::did_you_mean;
+use super::{did_you_mean, numbered_alike};
 use crate::source::Span;
 
 diagnostics! {
@@ -239,7 +239,7 @@ diagnostics! {
     E0008 UndefinedAlias<'a> { name: &'a str, nearest: Option<&'a str>, at: Span }
         => "the alias `{name}` is not defined"
         label at "no line defines it"
-        help { did_you_mean(nearest).or_else(|| Some("give the whole text: aliases stand at its beginning and end".into())) };
+        help { did_you_mean(nearest.filter(|near| !numbered_alike(name, near))).or_else(|| Some("give the whole text: aliases stand at its beginning and end".into())) };
 
     /// An op is written in a custom form that the parser does not know.
     ///

@@ -73,7 +73,11 @@ fn contracted(t: &Typing, name: &'static str, aside: &[usize]) -> Result<Dims, V
         }
         for (&left, &right) in left.iter().zip(right) {
             if !dim_fits(lhs.dims[left], rhs.dims[right]) {
-                return types(format!("the {kind} dimensions {left} and {right} differ in size"));
+                let (first, second) = (t.spell(lhs.dims[left]), t.spell(rhs.dims[right]));
+                return types(format!(
+                    "the {kind} dimensions differ in size: dimension {left} of the first operand is {first}, and \
+                     dimension {right} of the second is {second}"
+                ));
             }
         }
     }

@@ -33,6 +33,8 @@ enum Violation {
     Attribute(&'static str, String),
     /// Types that do not go together.
     Types(String),
+    /// A type whose bytes are more than can be counted.
+    TooLarge(String),
 }
 
 /// The types of the results, or nothing where the rule does not say.
@@ -135,6 +137,7 @@ fn diagnostic(module: &Module, op: OpId, violation: &Violation) -> Diagnostic {
         Violation::Missing(attribute) => catalogue::MissingAttribute { op, attribute, at }.into(),
         Violation::Attribute(attribute, why) => catalogue::InvalidAttribute { op, attribute, why, at }.into(),
         Violation::Types(why) => catalogue::InvalidType { op, why, at }.into(),
+        Violation::TooLarge(ty) => catalogue::TensorTooLarge { ty, at }.into(),
     }
 }
 
@@ -143,8 +146,12 @@ fn broken(module: &Module, op: OpId, rule: &Rule) -> Result<(), Violation> {
     let values = module.op(op).operands.iter().chain(&module.op(op).results);
     for ty in values.filter_map(|&value| module.tensor(value)) {
         let negative = ty.dims.iter().any(|dim| dim.known().is_some_and(|size| size < 0));
-        if negative || (ty.is_static() && ty.count().is_none()) {
-            return Err(Violation::Types(format!("`{}` has no size", typing.describe(ty))));
+        if negative {
+            return Err(Violation::Types(format!("`{}` has a negative size", typing.describe(ty))));
+        }
+        let width = i64::try_from(ty.element.bytes()).unwrap_or(i64::MAX);
+        if ty.is_static() && ty.count().and_then(|count| count.checked_mul(width)).is_none() {
+            return Err(Violation::TooLarge(typing.describe(ty)));
         }
     }
     let inferred = (rule.infer)(&typing)?;
