@@ -12,6 +12,9 @@ use crate::weights::Weights;
 /// The ops that a program may have. The largest models that JAX prints have some 100,000.
 const MAX_OPS: u64 = 10_000_000;
 
+/// The bytes that folded constants may take. Those of JAX's programs take some thousands: shapes and indices.
+const MAX_FOLDED: u64 = 1 << 30;
+
 /// What the user can ask of a conversion.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -21,6 +24,8 @@ pub struct Options {
     pub strict_nan: bool,
     /// How many ops the program may have when its calls are inlined; 10,000,000 when not given.
     pub max_ops: Option<u64>,
+    /// How many bytes the constants may take that are computed from others; 1 GiB when not given.
+    pub max_folded: Option<u64>,
     /// Numbers for symbolic dimensions, by name.
     pub dims: Vec<(String, i64)>,
     /// Names of the inputs in order; empty leaves them to the text.
@@ -37,6 +42,8 @@ impl Options {
             source,
             settings: Settings { opset: self.opset, strict_nan: self.strict_nan },
             max_ops: self.max_ops.unwrap_or(MAX_OPS),
+            max_folded: self.max_folded.unwrap_or(MAX_FOLDED),
+            folded: 0,
             dims: &self.dims,
             input_names: &self.input_names,
             output_names: &self.output_names,

@@ -103,6 +103,9 @@ pub struct TargetArguments {
     /// Convert programs of up to this many ops, those of a function counted at each of its calls [default: 10000000]
     #[arg(long, value_name = "N")]
     pub max_ops: Option<u64>,
+    /// Let constants that are computed from others take up to this many bytes [default: 1073741824]
+    #[arg(long, value_name = "BYTES")]
+    pub max_folded: Option<u64>,
     /// Let NaN go through max-reductions and max-pools exactly as in XLA, which is slower
     #[arg(long)]
     pub strict_nan: bool,
@@ -181,6 +184,7 @@ impl From<&TargetArguments> for hlo2onnx::Options {
             opset: target.opset,
             strict_nan: target.strict_nan,
             max_ops: target.max_ops,
+            max_folded: target.max_folded,
             dims: target.dims.clone(),
             ..Self::default()
         }

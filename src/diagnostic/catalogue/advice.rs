@@ -197,4 +197,37 @@ diagnostics! {
         => "{what} is `{ty}` in the program and `f32` in the model"
         group "{what}"
         label at "holds the same numbers in `f32`";
+
+    /// Constants are no longer computed ahead.
+    ///
+    /// What a program computes from constants alone is computed by the compiler, where the model does not grow by it.
+    /// The constants that were made so take more memory than the limit, so the rest is left to the runtime. The model is
+    /// right, and does more when it runs. A form that needs a number for a size can be refused where the number would
+    /// have been computed.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xi32>) -> tensor<4xi32> {
+    ///   %0 = stablehlo.constant dense<[1, 2, 3, 4]> : tensor<4xi32>
+    ///   %1 = stablehlo.multiply %0, %0 : tensor<4xi32>
+    ///   %2 = stablehlo.add %x, %1 : tensor<4xi32>
+    ///   return %2 : tensor<4xi32>
+    /// }
+    /// ```
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --max-folded 8
+    /// ```
+    ///
+    /// What to do: nothing, or raise the limit with `--max-folded BYTES`.
+    ///
+    /// Mended:
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir
+    /// ```
+    A0607 FoldingStopped { limit: u64 }
+        => "constants that are computed ahead take more than {limit} bytes; the rest is left to the runtime"
+        help "raise the limit with `--max-folded BYTES`";
 }
