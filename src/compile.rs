@@ -1,6 +1,6 @@
 //! From a text to a model: the stages one after the other.
 
-use crate::diagnostic::{Diagnostics, catalogue};
+use crate::diagnostic::{Diagnostic, Diagnostics, catalogue};
 use crate::ir::{self, Module};
 use crate::onnx::{self, file::Model};
 use crate::ops::{HIGHEST_OPSET, LOWEST_OPSET, Settings, rules};
@@ -82,8 +82,10 @@ pub fn convert_observed<'a>(
     let mut cx = options.context(source, &mut diagnostics);
     pass::run(PIPELINE, &mut module, &mut cx, after);
     let bound = cx.bound;
-    if diagnostics.has_errors() && memchr::memmem::find(source.bytes(), b"loc(").is_none() {
-        // Names are given last, which tells it of texts that convert; here the lines of Python are missed.
+    let of_python =
+        |error: &Diagnostic| ["E02", "E03"].iter().any(|range| error.code().as_str().starts_with(range));
+    if diagnostics.errors().any(of_python) && memchr::memmem::find(source.bytes(), b"loc(").is_none() {
+        // The pass that gives names says so of texts that convert; here the lines of Python are missed.
         diagnostics.push(catalogue::NoLocations {});
     }
     let entry = pass::entry(&module);

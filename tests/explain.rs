@@ -35,7 +35,7 @@ fn a_mistyped_code_gets_the_nearest() {
     for (typed, meant) in [("E0021", "E0001"), ("E020", "E0201"), ("e99", "")] {
         let (status, _, error) = run(&["explain", typed]);
         assert_eq!(status, Some(2));
-        assert!(error.contains("did you mean") == !meant.is_empty() && error.contains(meant), "{error}");
+        assert!(error.contains("did you mean") != meant.is_empty() && error.contains(meant), "{error}");
     }
     let (_, _, error) = run(&["explain", "unsuportedop"]);
     assert!(error.contains("did you mean E0201 (UnsupportedOp)?"), "{error}");

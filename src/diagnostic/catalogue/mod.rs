@@ -320,7 +320,7 @@ mod tests {
         assert_eq!(diagnostic.message, "`stablehlo.infeed` is not supported");
         assert_eq!(diagnostic.group, "stablehlo.infeed");
         assert_eq!(diagnostic.span(), Span::new(3, 9));
-        assert!(diagnostic.help.is_some() && diagnostic.notes.is_empty());
+        assert!(diagnostic.help.is_some() && diagnostic.notes.len() == 1);
     }
 
     #[test]
