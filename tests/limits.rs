@@ -221,7 +221,7 @@ fn folded_constants_are_limited() {
     assert_eq!(nodes(None), (1, vec![]));
     let (more, codes) = nodes(Some(100));
     assert!(more > 1, "{more}");
-    assert_eq!(codes, ["A0607"]);
+    assert_eq!(codes, ["A0608"]);
 }
 
 #[test]

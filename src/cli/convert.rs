@@ -50,6 +50,8 @@ pub fn run(arguments: &ConvertArguments) -> Outcome {
     let options = Options {
         input_names: arguments.input_names.clone(),
         output_names: arguments.output_names.clone(),
+        nchw_inputs: arguments.inputs_as_nchw.clone(),
+        nchw_outputs: arguments.outputs_as_nchw.clone(),
         weights: Weights {
             files,
             prefix: weights_prefix.clone(),
@@ -161,7 +163,7 @@ pub fn signature(module: &Module, values: &[ValueId]) -> String {
     let one = |&value: &ValueId| {
         let name = module.value(value).name.map_or("?", |name| module.symbols.get(name));
         match module.types.get(module.value_type(value)) {
-            Type::Tensor(tensor) => format!("{name}: {}", tensor_name(tensor)),
+            Type::Tensor(tensor) => format!("{name}: {}", tensor_name(module, tensor)),
             _ => name.to_owned(),
         }
     };
@@ -172,12 +174,8 @@ pub fn signature(module: &Module, values: &[ValueId]) -> String {
     shown.join(", ")
 }
 
-fn tensor_name(tensor: &TensorType) -> String {
-    let dims: Vec<String> = tensor
-        .dims
-        .iter()
-        .map(|dim| dim.known().map_or_else(|| "?".to_owned(), |size| size.to_string()))
-        .collect();
+fn tensor_name(module: &Module, tensor: &TensorType) -> String {
+    let dims: Vec<String> = tensor.dims.iter().map(|&dim| module.sizes.spell(&module.symbols, dim)).collect();
     format!("{}[{}]", tensor.element.name().unwrap_or("?"), dims.join(", "))
 }
 

@@ -6,7 +6,7 @@ use hlo2onnx::diagnostic::{Diagnostics, Style, catalogue, json, render};
 use hlo2onnx::source::Source;
 use hlo2onnx::weights::{self, WeightsFile};
 use std::env;
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
 /// Opens a text; `-` is standard input.
@@ -15,8 +15,7 @@ use std::path::{Path, PathBuf};
 /// A diagnostic that says why it cannot be read.
 pub fn open(path: &Path) -> Result<Source, Diagnostics> {
     let source = if path == Path::new("-") {
-        let mut bytes = Vec::new();
-        io::stdin().lock().read_to_end(&mut bytes).map(|_| Source::from_bytes("<stdin>", bytes))
+        Source::read("<stdin>", io::stdin().lock())
     } else if path.is_dir() {
         Err(io::ErrorKind::IsADirectory.into())
     } else {

@@ -171,8 +171,10 @@ impl Lower<'_> {
         let value = self.int64(value);
         let value = self.reshape(value, SCALAR);
         if let Some(&[start]) = self.known_integers(value).as_deref() {
+            // No window is larger than the operand, so that the limit is no less than 0.
+            let start = Dim::Known(start.max(0));
             let sizes = &self.module.sizes;
-            return Start::Known(sizes.smaller(Dim::Known(start.max(0)), limit));
+            return Start::Known(if start == Dim::Known(0) { start } else { sizes.smaller(start, limit) });
         }
         let range = self.range(value);
         if limit.known().is_some_and(|limit| range.low >= limit) {

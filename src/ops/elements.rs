@@ -49,7 +49,7 @@ impl Elements {
     }
 
     /// The set in words, for the table of coverage.
-    pub fn describe(self) -> String {
+    pub fn words(self) -> Vec<&'static str> {
         const WORDS: &[(Elements, &str)] = &[
             (Elements::BOOL, "bool"),
             (Elements::SIGNED, "signed"),
@@ -59,11 +59,6 @@ impl Elements {
             (Elements::NIBBLE, "i4"),
             (Elements::FLOAT8, "f8"),
         ];
-        WORDS
-            .iter()
-            .filter(|(set, _)| self.0 & set.0 != 0)
-            .map(|(_, word)| *word)
-            .collect::<Vec<_>>()
-            .join(", ")
+        WORDS.iter().filter(|(set, _)| self.0 & set.0 != 0).map(|(_, word)| *word).collect()
     }
 }

@@ -212,7 +212,11 @@ fn at_positions(
         };
     }
     let lead = moving.iter().enumerate().all(|(index, &dim)| index == dim);
-    if points && lead && moving.len() > 1 {
+    // Vectors need no strides, which would have to be computed.
+    let inner = &sizes[moving[0] + 1..=moving[moving.len() - 1]];
+    let strided = inner.iter().any(|size| size.known().is_none())
+        && moving.iter().all(|&dim| numbers.window[dim].known().is_some());
+    if (points || strided) && lead && moving.len() > 1 {
         return nd(cx, operand, starts, moving, numbers);
     }
     joined(cx, operand, starts, moving, numbers)
@@ -278,7 +282,7 @@ fn elements(
             kept.push(size);
         } else if let Some(&(_, axis)) = numbers.batching.iter().find(|pair| pair.0 == dim) {
             order.push(axis);
-            flat.push(size);
+            flat.push(starts.batch[axis]);
             kept.push(size);
         }
     }

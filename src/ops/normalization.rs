@@ -3,7 +3,7 @@
 //! JAX prints these as their parts; other producers of StableHLO print the ops.
 
 use super::{Elements, Lower, Lowered, Refusal, Row, noted};
-use crate::ir::{Attribute, OpId, ValueId};
+use crate::ir::{Attribute, Dim, Dims, OpId, ValueId};
 
 pub(super) const ROWS: &[Row] = &[
     noted(
@@ -29,14 +29,14 @@ pub(super) const ROWS: &[Row] = &[
 /// The operand of a batch normalization and its attributes.
 struct Normalization {
     operand: ValueId,
-    sizes: Vec<i64>,
+    sizes: Dims,
     feature: usize,
     epsilon: f64,
 }
 
 impl Normalization {
     fn read(cx: &mut Lower, op: OpId) -> Result<Self, Refusal> {
-        let sizes = cx.operand_sizes(op, 0)?;
+        let sizes = cx.operand_dims(op, 0)?;
         let feature = cx.int(op, "feature_index")?;
         let feature = usize::try_from(feature).ok().filter(|&feature| feature < sizes.len());
         let why = || format!("the operand has {} dimensions", sizes.len());
@@ -46,31 +46,29 @@ impl Normalization {
             Some(_) => return Err(Refusal::Attribute { name: "epsilon", why: "a float is expected".into() }),
             None => return Err(Refusal::Missing("epsilon")),
         };
-        for index in 1..cx.operand_count(op) {
-            let own = cx.operand_sizes(op, index)?;
-            let gradient = index == 4 && cx.module.op_name(op) == "stablehlo.batch_norm_grad";
-            if gradient && own != sizes || !gradient && own != [sizes[feature]] {
-                return Err(Refusal::form(format!("operand {index} has the sizes {own:?}")));
-            }
-        }
         Ok(Self { operand: cx.full(op, 0)?, sizes, feature, epsilon })
     }
 
     /// A value of one element a feature, so that it broadcasts to the operand.
     fn spread(&self, cx: &mut Lower, op: OpId, index: usize) -> Result<ValueId, Refusal> {
         let value = cx.full(op, index)?;
-        Ok(cx.reshape(value, &self.spread_sizes()))
+        let features = cx.dims(value)[0];
+        Ok(cx.reshape(value, &self.spread_sizes(features)))
     }
 
-    fn spread_sizes(&self) -> Vec<i64> {
-        let mut sizes = vec![1; self.sizes.len() - self.feature];
-        sizes[0] = self.sizes[self.feature];
-        sizes
+    fn spread_sizes(&self, features: Dim) -> Dims {
+        let ones = self.sizes.len() - self.feature - 1;
+        std::iter::once(features).chain(std::iter::repeat_n(Dim::Known(1), ones)).collect()
     }
 
     /// Elements of one feature.
-    fn count(&self) -> i64 {
-        self.sizes.iter().enumerate().filter(|&(dim, _)| dim != self.feature).map(|(_, &size)| size).product()
+    fn count(&self, cx: &Lower) -> Dim {
+        let others = (0..self.sizes.len()).filter(|&dim| dim != self.feature);
+        cx.module.sizes.product(others.map(|dim| self.sizes[dim]))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.sizes.contains(&Dim::Known(0))
     }
 
     /// A reduction over all dimensions but the features', which spreads to the operand.
@@ -78,15 +76,28 @@ impl Normalization {
         let axes: Vec<i64> =
             (0..self.sizes.len()).filter(|&dim| dim != self.feature).map(|dim| dim as i64).collect();
         let element = cx.element(value);
-        let spread = self.spread_sizes();
+        let spread = self.spread_sizes(self.sizes[self.feature]);
         if axes.is_empty() {
             return cx.reshape(value, &spread);
         }
-        let mut kept = vec![1; self.sizes.len()];
+        let mut kept = vec![Dim::Known(1); self.sizes.len()];
         kept[self.feature] = self.sizes[self.feature];
         let axes = cx.int64s(&axes);
         let reduced = cx.node(name, &[value, axes]).out(element, &kept);
         cx.reshape(reduced, &spread)
+    }
+
+    /// The mean over all dimensions but the features', which is NaN where there is nothing.
+    fn mean(&self, cx: &mut Lower, value: ValueId) -> ValueId {
+        let count = self.count(cx);
+        if cx.module.sizes.is_at_least(count, 1) {
+            return self.reduce(cx, "ReduceMean", value);
+        }
+        // ONNX Runtime's ReduceMean of nothing is 0.
+        let sum = self.reduce(cx, "ReduceSum", value);
+        let element = cx.element(value);
+        let count = cx.size_scalar(count, element);
+        cx.elementwise("Div", &[sum, count])
     }
 
     /// `sqrt(variance + epsilon)`.
@@ -118,7 +129,7 @@ struct Parts {
 fn batch_norm_inference(cx: &mut Lower, op: OpId) -> Lowered {
     let norm = Normalization::read(cx, op)?;
     // ONNX counts the features in dimension 1. Elsewhere a transpose would cost more than the arithmetic.
-    if norm.feature == 1 && !norm.sizes.contains(&0) {
+    if norm.feature == 1 && !norm.is_empty() {
         let mut operands = vec![norm.operand];
         for index in 1..5 {
             operands.push(cx.full(op, index)?);
@@ -137,18 +148,18 @@ fn batch_norm_inference(cx: &mut Lower, op: OpId) -> Lowered {
 
 fn batch_norm_training(cx: &mut Lower, op: OpId) -> Lowered {
     let norm = Normalization::read(cx, op)?;
-    let (element, features) = cx.result(op, 1)?;
-    if norm.count() == 0 || norm.sizes.contains(&0) {
-        // The mean of nothing is 0 / 0, where ONNX Runtime's ReduceMean gives 0.
+    let (element, features) = cx.result_dims(op, 1)?;
+    if norm.is_empty() {
+        // The mean of nothing is 0 / 0.
         let nan = cx.scalar(element, f64::NAN);
-        let empty = cx.constant(element, &norm.sizes, &[]);
+        let empty = cx.broadcast_to(nan, &norm.sizes);
         let statistic = cx.broadcast_to(nan, &features);
         return Ok([empty, statistic, statistic].into_iter().collect());
     }
-    let mean = norm.reduce(cx, "ReduceMean", norm.operand);
+    let mean = norm.mean(cx, norm.operand);
     let centered = cx.elementwise("Sub", &[norm.operand, mean]);
     let squares = cx.elementwise("Mul", &[centered, centered]);
-    let variance = norm.reduce(cx, "ReduceMean", squares);
+    let variance = norm.mean(cx, squares);
     let parts = Parts { scale: norm.spread(cx, op, 1)?, offset: norm.spread(cx, op, 2)?, mean, variance };
     let output = norm.apply(cx, parts);
     let (mean, variance) = (cx.reshape(mean, &features), cx.reshape(variance, &features));
@@ -161,10 +172,10 @@ fn batch_norm_training(cx: &mut Lower, op: OpId) -> Lowered {
 /// `grad_offset = sum(g)`.
 fn batch_norm_grad(cx: &mut Lower, op: OpId) -> Lowered {
     let norm = Normalization::read(cx, op)?;
-    let (element, features) = cx.result(op, 1)?;
-    if norm.sizes.contains(&0) {
+    let (element, features) = cx.result_dims(op, 1)?;
+    if norm.is_empty() {
         let zero = cx.scalar(element, 0.0);
-        let empty = cx.constant(element, &norm.sizes, &[]);
+        let empty = cx.broadcast_to(zero, &norm.sizes);
         return Ok([empty, zero, zero].into_iter().collect());
     }
     let (scale, mean) = (norm.spread(cx, op, 1)?, norm.spread(cx, op, 2)?);
@@ -175,7 +186,10 @@ fn batch_norm_grad(cx: &mut Lower, op: OpId) -> Lowered {
     let products = cx.elementwise("Mul", &[grad, centered]);
     let product = norm.reduce(cx, "ReduceSum", products);
 
-    let count = cx.scalar(element, norm.count() as f64);
+    let count = match norm.count(cx) {
+        Dim::Known(count) => cx.scalar(element, count as f64),
+        count => cx.size_scalar(count, element),
+    };
     let epsilon = cx.scalar(element, norm.epsilon);
     let raised = cx.elementwise("Add", &[variance, epsilon]);
     let share = cx.elementwise("Div", &[product, raised]);

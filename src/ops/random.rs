@@ -6,7 +6,7 @@
 
 use super::formula::Term;
 use super::{Elements, Lower, Lowered, Refusal, Row, noted};
-use crate::ir::{Element, OpId, SCALAR, ValueId};
+use crate::ir::{Dim, Dims, Element, OpId, SCALAR, Sizes, ValueId};
 
 pub(super) const ROWS: &[Row] = &[noted(
     "stablehlo.rng_bit_generator",
@@ -30,9 +30,10 @@ fn rng_bit_generator(cx: &mut Lower, op: OpId) -> Lowered {
         )));
     }
     let state = cx.full(op, 0)?;
-    let (element, sizes) = cx.result(op, 1)?;
-    if sizes.contains(&0) {
-        let nothing = cx.constant(element, &sizes, &[]);
+    let (element, sizes) = cx.result_dims(op, 1)?;
+    if sizes.contains(&Dim::Known(0)) {
+        let nothing = cx.integer(element, 0);
+        let nothing = cx.broadcast_to(nothing, &sizes);
         return Ok([state, nothing].into_iter().collect());
     }
     let words: Vec<ValueId> = (0..words[0]).map(|word| cx.slice(state, &[word], &[word + 1], &[1])).collect();
@@ -46,7 +47,7 @@ fn rng_bit_generator(cx: &mut Lower, op: OpId) -> Lowered {
             (state, bits)
         }
         (_, &[key, counter]) if wide => threefry_words(cx, key, counter, &sizes),
-        (_, &[key, counter]) => threefry_halves(cx, key, counter, &sizes),
+        (_, &[key, counter]) => threefry_halves(cx, key, counter, &sizes)?,
         _ => return Err(Refusal::form("the state is no key with a counter")),
     };
     let state = cx.concat(&state, 0);
@@ -67,52 +68,75 @@ fn joined<'f>([low, high]: [Term<'f>; 2]) -> Term<'f> {
 
 /// Joins values on a new dimension behind dimension `axis`, so that their elements take turns along it, and cuts off
 /// what the sizes do not have.
-fn interleaved(cx: &mut Lower, values: &[ValueId], axis: usize, sizes: &[i64]) -> ValueId {
-    let parts = values.len() as i64;
+fn interleaved(cx: &mut Lower, values: &[ValueId], axis: usize, sizes: &[Dim]) -> ValueId {
+    let parts = Dim::Known(values.len() as i64);
     let mut apart = sizes.to_vec();
-    apart[axis] = (sizes[axis] + parts - 1) / parts;
-    apart.insert(axis + 1, 1);
+    apart[axis] = cx.module.sizes.quotient_up(sizes[axis], parts);
+    let mut whole = apart.clone();
+    whole[axis] = cx.module.sizes.multiply(apart[axis], parts);
+    apart.insert(axis + 1, Dim::Known(1));
     let values: Vec<ValueId> = values.iter().map(|&value| cx.reshape(value, &apart)).collect();
     let together = cx.concat(&values, axis + 1);
-    let mut whole = sizes.to_vec();
-    whole[axis] = apart[axis] * parts;
     let together = cx.reshape(together, &whole);
     cx.slice(together, &vec![0; sizes.len()], sizes, &vec![1; sizes.len()])
 }
 
 // ThreeFry.
 
-/// 32 bits for each element: a block gives two, which are neighbours along the first even dimension, or else along
-/// the longest.
-fn threefry_halves(cx: &mut Lower, key: ValueId, counter: ValueId, sizes: &[i64]) -> (Vec<ValueId>, ValueId) {
-    let longest = || (0..sizes.len()).rev().max_by_key(|&axis| sizes[axis]);
-    let axis = (0..sizes.len()).find(|&axis| sizes[axis] % 2 == 0).or_else(longest);
-    let blocks = match axis {
-        Some(axis) => sizes.iter().product::<i64>() / sizes[axis] * ((sizes[axis] + 1) / 2),
-        None => 1,
-    };
-    let (state, [first, second]) = threefry(cx, key, counter, blocks);
-    let bits = match axis {
-        Some(axis) => interleaved(cx, &[first, second], axis, sizes),
-        None => cx.reshape(first, SCALAR),
-    };
-    (state, bits)
+/// 32 bits for each element: a block gives two, which are neighbours along a dimension.
+fn threefry_halves(
+    cx: &mut Lower,
+    key: ValueId,
+    counter: ValueId,
+    sizes: &[Dim],
+) -> Result<(Vec<ValueId>, ValueId), Refusal> {
+    if sizes.is_empty() {
+        let (state, [first, _]) = threefry(cx, key, counter, Dim::Known(1));
+        return Ok((state, cx.reshape(first, SCALAR)));
+    }
+    let axis = halved(&cx.module.sizes, sizes)
+        .ok_or_else(|| Refusal::Dynamic("the first dimension that may be even".into()))?;
+    let mut blocks = Dims::from_slice(sizes);
+    blocks[axis] = cx.module.sizes.quotient_up(sizes[axis], Dim::Known(2));
+    let blocks = cx.module.sizes.product(blocks);
+    let (state, halves) = threefry(cx, key, counter, blocks);
+    Ok((state, interleaved(cx, &halves, axis, sizes)))
+}
+
+/// The dimension along which both words of a block are neighbours: the first even one, or else the longest. Nothing
+/// when which one it is depends on the run.
+fn halved(sizes: &Sizes, dims: &[Dim]) -> Option<usize> {
+    let mut longer = (0..dims.len()).filter(|&axis| dims[axis] != Dim::Known(1));
+    if let (Some(axis), None) = (longer.next(), longer.next()) {
+        return Some(axis);
+    }
+    for (axis, &dim) in dims.iter().enumerate() {
+        match sizes.remainder(dim, Dim::Known(2)) {
+            Dim::Known(0) => return Some(axis),
+            Dim::Known(_) => {}
+            _ => return None,
+        }
+    }
+    let numbers = dims.iter().map(|dim| dim.known()).collect::<Option<Vec<i64>>>()?;
+    (0..numbers.len()).rev().max_by_key(|&axis| numbers[axis])
 }
 
 /// 64 bits for each element, which a block gives.
-fn threefry_words(cx: &mut Lower, key: ValueId, counter: ValueId, sizes: &[i64]) -> (Vec<ValueId>, ValueId) {
-    let (state, words) = threefry(cx, key, counter, sizes.iter().product());
+fn threefry_words(cx: &mut Lower, key: ValueId, counter: ValueId, sizes: &[Dim]) -> (Vec<ValueId>, ValueId) {
+    let blocks = cx.module.sizes.product(sizes.iter().copied());
+    let (state, words) = threefry(cx, key, counter, blocks);
     let bits = cx.formula(words, joined);
     (state, cx.reshape(bits, sizes))
 }
 
 /// The new state, and two words for each of so many blocks.
-fn threefry(cx: &mut Lower, key: ValueId, counter: ValueId, blocks: i64) -> (Vec<ValueId>, [ValueId; 2]) {
+fn threefry(cx: &mut Lower, key: ValueId, counter: ValueId, blocks: Dim) -> (Vec<ValueId>, [ValueId; 2]) {
     let positions = cx.iota(Element::U64, 1, 0, blocks);
     let words = cx.formulas([key, counter, positions], |[key, counter, positions]| {
         threefry2x32(halves(counter + positions), halves(key))
     });
-    let behind = cx.formula([counter], |[counter]| counter + blocks);
+    let blocks = cx.size_scalar(blocks, Element::U64);
+    let behind = cx.elementwise("Add", &[counter, blocks]);
     (vec![key, behind], words)
 }
 
@@ -142,18 +166,19 @@ fn philox_bits(
     key: ValueId,
     counter: [ValueId; 2],
     wide: bool,
-    sizes: &[i64],
+    sizes: &[Dim],
 ) -> (Vec<ValueId>, ValueId) {
-    let count: i64 = sizes.iter().product();
-    let words = if wide { 2 * count } else { count };
-    let blocks = (words + 3) / 4;
+    let count = cx.module.sizes.product(sizes.iter().copied());
+    let blocks = cx.module.sizes.quotient_up(count, Dim::Known(if wide { 2 } else { 4 }));
     let positions = cx.iota(Element::U64, 1, 0, blocks);
     let words = cx.formulas([key, counter[0], counter[1], positions], |[key, low, high, positions]| {
         let [low, high] = advanced([low, high], positions);
         let ([a, b], [c, d]) = (halves(low), halves(high));
         philox4x32([a, b, c, d], halves(key))
     });
-    let [low, high] = cx.formulas(counter, |[low, high]| advanced([low, high], low.beside(blocks)));
+    let blocks = cx.size_scalar(blocks, Element::U64);
+    let [low, high] =
+        cx.formulas([counter[0], counter[1], blocks], |[low, high, blocks]| advanced([low, high], blocks));
     let flat = if wide {
         let words = cx.formulas(words, |[a, b, c, d]| [joined([a, b]), joined([c, d])]);
         interleaved(cx, &words, 0, &[count])

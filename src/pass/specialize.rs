@@ -8,9 +8,13 @@
 //!
 //! The names of the arguments stand in the wrapped function as well; the entry's arguments take them over.
 
-use super::{Context, entry};
+use super::{Context, bind, entry};
 use crate::diagnostic::{catalogue, nearest};
-use crate::ir::{Attribute, BlockId, Definition, Dim, FunctionId, Module, OpId, Type, ValueId, provenance};
+use crate::ir::{
+    Argument, Attribute, BlockId, Constant, Data, Definition, Dim, FunctionId, Module, OpId, Type, ValueId,
+    provenance,
+};
+use crate::ops::integer_bytes;
 use std::collections::BTreeMap;
 
 /// A dimension of an argument of the entry.
@@ -24,8 +28,9 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     let Some(entry) = entry(module) else { return };
     let Some(block) = module.entry_block(module.function(entry).body) else { return };
     take_over_names(module, entry, block);
+    choose_platform(module, entry, block, cx);
     let named = named_dimensions(module, block);
-    for (name, size) in cx.dims {
+    for (name, size) in cx.dims.iter().filter(|(name, _)| name != PLATFORM) {
         match named.get(name.as_str()) {
             Some(&place) => set(module, entry, block, place, Dim::Known(*size)),
             None => {
@@ -45,6 +50,33 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     }
     assert_bounds(module, block);
     settle(module, entry, block);
+}
+
+/// The name of the argument that says for which of its platforms an export runs.
+const PLATFORM: &str = "_platform_index";
+
+/// An export for several platforms takes the number of the one it runs on as an argument, which becomes a constant: the
+/// first platform, unless `--dim _platform_index=N` says another. The text does not say which they are.
+fn choose_platform(module: &mut Module, entry: FunctionId, block: BlockId, cx: &mut Context) {
+    let is_platform = |argument: &Argument| {
+        let mut attributes = argument.attributes.iter();
+        attributes.any(|(key, value)| {
+            module.symbols.get(*key) == "jax.global_constant" && value.as_str() == Some(PLATFORM)
+        })
+    };
+    let Some(index) = module.function(entry).arguments.iter().position(is_platform) else { return };
+    let given = cx.dims.iter().find(|(name, _)| name == PLATFORM).map(|&(_, number)| number);
+    if given.is_none() {
+        let at = module.function(entry).arguments[index].span;
+        cx.diagnostics.push(catalogue::FirstPlatform { at });
+    }
+    let ty = module.value_type(module.block(block).arguments[index]);
+    let Some(element) = module.tensor_type(ty).filter(|ty| ty.rank() == 0).map(|ty| ty.element) else {
+        return;
+    };
+    let bytes = integer_bytes(element, given.unwrap_or(0));
+    let constant = Constant { ty, data: Data::Bytes(bytes.as_slice().into()) };
+    bind::replace(module, entry, block, vec![(index, constant, PLATFORM.to_owned())]);
 }
 
 /// Lets the sizes of arguments be what assertions say. Each size can make an assertion say another.

@@ -23,11 +23,18 @@ impl Mapping {
     /// # Errors
     /// When the file cannot be opened or mapped.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let file = File::open(path)?;
+        Self::of(&File::open(path)?)
+    }
+
+    /// Maps an open file.
+    ///
+    /// # Errors
+    /// When it cannot be mapped.
+    pub fn of(file: &File) -> io::Result<Self> {
         // SAFETY: the map is private and read-only; a file that another process changes while we read it can
         // give wrong bytes, which its reader treats as it treats any bytes, but is never written through.
         #[allow(unsafe_code)]
-        let map = unsafe { memmap2::Mmap::map(&file)? };
+        let map = unsafe { memmap2::Mmap::map(file)? };
         Ok(Self(Bytes::Mapped(map)))
     }
 

@@ -2,6 +2,7 @@
 
 mod digits;
 mod mapping;
+mod packed;
 mod scan;
 mod span;
 
@@ -9,7 +10,9 @@ pub use mapping::{Mapping, Pieces};
 pub use scan::{NESTING_LIMIT, Problem, Region, Scan, Statement};
 pub use span::Span;
 
-use std::io;
+use packed::Packing;
+use std::fs::File;
+use std::io::{self, Read, Seek};
 use std::ops::Range;
 use std::path::Path;
 
@@ -21,12 +24,32 @@ pub struct Source {
 }
 
 impl Source {
-    /// Maps the file at `path`.
+    /// Maps the file at `path`. A file that gzip or Zstandard has compressed is decompressed into a temporary one first,
+    /// and so is one that cannot be mapped, such as a pipe.
     ///
     /// # Errors
-    /// When the file cannot be opened or mapped.
+    /// When the file cannot be opened, decompressed or mapped.
     pub fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self::new(path.display().to_string(), Mapping::open(path)?))
+        let name = path.display().to_string();
+        let mut file = File::open(path)?;
+        if !file.metadata()?.is_file() {
+            return Self::read(name, file);
+        }
+        let mut head = [0; 4];
+        let length = file.read(&mut head)?;
+        file.rewind()?;
+        match Packing::of(&head[..length]) {
+            Some(_) => Self::read(name, file),
+            None => Ok(Self::new(name, Mapping::of(&file)?)),
+        }
+    }
+
+    /// Takes the text of a stream, which may be compressed; `name` is shown in diagnostics.
+    ///
+    /// # Errors
+    /// When the stream cannot be read or decompressed, or there is no room for its text in the temporary folder.
+    pub fn read(name: impl Into<String>, stream: impl Read) -> io::Result<Self> {
+        Ok(Self::new(name.into(), Mapping::of(&packed::spool(stream)?)?))
     }
 
     /// Takes a text that is already in memory; `name` is shown in diagnostics.

@@ -198,6 +198,45 @@ diagnostics! {
         group "{what}"
         label at "holds the same numbers in `f32`";
 
+    /// The program was exported for several platforms, and the first of them was taken.
+    ///
+    /// Such a program takes the number of the platform that it runs on as an argument, and chooses by it between forms of
+    /// an op: calls to LAPACK on a processor, kernels of another kind on an accelerator. A model has one form. The text
+    /// does not say which platforms there are: they are those that the export was made for, in that order.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// module @jit_f attributes {jax.uses_shape_polymorphism = false} {
+    ///   func.func public @main(%p: tensor<i32> {jax.global_constant = "_platform_index"}, %x: tensor<4xf32>) -> tensor<4xf32> {
+    ///     %0 = "stablehlo.case"(%p) ({
+    ///       %1 = stablehlo.sine %x : tensor<4xf32>
+    ///       stablehlo.return %1 : tensor<4xf32>
+    ///     }, {
+    ///       %1 = stablehlo.cosine %x : tensor<4xf32>
+    ///       stablehlo.return %1 : tensor<4xf32>
+    ///     }) : (tensor<i32>) -> tensor<4xf32>
+    ///     return %0 : tensor<4xf32>
+    ///   }
+    /// }
+    /// ```
+    ///
+    /// What to do: nothing, when the first one is the CPU. Otherwise say its number, or export for the CPU alone:
+    ///
+    /// ```python
+    /// jax.export.export(jax.jit(f), platforms=["cpu"])(x)
+    /// ```
+    ///
+    /// Mended:
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --dim _platform_index=0
+    /// ```
+    A0607 FirstPlatform { at: Span }
+        => "the program is for several platforms, and the first one is taken"
+        label at "says which platform it runs on"
+        help "`--dim _platform_index=1` takes the second, and so on";
+
     /// Constants are no longer computed ahead.
     ///
     /// What a program computes from constants alone is computed by the compiler, where the model does not grow by it.
@@ -227,7 +266,7 @@ diagnostics! {
     /// ```console
     /// $ hlo2onnx convert model.mlir
     /// ```
-    A0607 FoldingStopped { limit: u64 }
+    A0608 FoldingStopped { limit: u64 }
         => "constants that are computed ahead take more than {limit} bytes; the rest is left to the runtime"
         help "raise the limit with `--max-folded BYTES`";
 }

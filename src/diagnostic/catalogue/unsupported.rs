@@ -43,17 +43,14 @@ diagnostics! {
     /// An attribute, a region or a combination of types asks for something that the lowering does not do. The message
     /// says what. Nothing is approximated: a form that would give other numbers is refused.
     ///
-    /// An example that triggers it (the region is not a sum, product, minimum or maximum):
+    /// An example that triggers it (a number of a device, in a module that does not say how many there are):
     ///
     /// ```mlir
-    /// func.func public @main(%x: tensor<4xf32>, %i: tensor<1x1xi32>, %u: tensor<1xf32>) -> tensor<4xf32> {
-    ///   %0 = "stablehlo.scatter"(%x, %i, %u) <{scatter_dimension_numbers = #stablehlo.scatter<
-    ///     inserted_window_dims = [0], scatter_dims_to_operand_dims = [0], index_vector_dim = 1>}> ({
-    ///   ^bb0(%a: tensor<f32>, %b: tensor<f32>):
-    ///     %1 = stablehlo.power %a, %b : tensor<f32>
-    ///     stablehlo.return %1 : tensor<f32>
-    ///   }) : (tensor<4xf32>, tensor<1x1xi32>, tensor<1xf32>) -> tensor<4xf32>
-    ///   return %0 : tensor<4xf32>
+    /// module @jit_f {
+    ///   func.func public @main() -> tensor<ui32> {
+    ///     %0 = stablehlo.replica_id : tensor<ui32>
+    ///     return %0 : tensor<ui32>
+    ///   }
     /// }
     /// ```
     ///
@@ -62,14 +59,11 @@ diagnostics! {
     /// Mended:
     ///
     /// ```mlir
-    /// func.func public @main(%x: tensor<4xf32>, %i: tensor<1x1xi32>, %u: tensor<1xf32>) -> tensor<4xf32> {
-    ///   %0 = "stablehlo.scatter"(%x, %i, %u) <{scatter_dimension_numbers = #stablehlo.scatter<
-    ///     inserted_window_dims = [0], scatter_dims_to_operand_dims = [0], index_vector_dim = 1>}> ({
-    ///   ^bb0(%a: tensor<f32>, %b: tensor<f32>):
-    ///     %1 = stablehlo.add %a, %b : tensor<f32>
-    ///     stablehlo.return %1 : tensor<f32>
-    ///   }) : (tensor<4xf32>, tensor<1x1xi32>, tensor<1xf32>) -> tensor<4xf32>
-    ///   return %0 : tensor<4xf32>
+    /// module @jit_f attributes {mhlo.num_partitions = 1 : i32, mhlo.num_replicas = 1 : i32} {
+    ///   func.func public @main() -> tensor<ui32> {
+    ///     %0 = stablehlo.replica_id : tensor<ui32>
+    ///     return %0 : tensor<ui32>
+    ///   }
     /// }
     /// ```
     E0202 UnsupportedForm<'a> { op: &'a str, why: &'a str, at: Span }

@@ -9,7 +9,7 @@
 
 use super::hessenberg::Basis;
 use super::jacobi::any_above;
-use super::matrix::{Matrix, Round};
+use super::matrix::{Matrix, Round, of_batch};
 use crate::ir::Element;
 use crate::ops::{Lower, Refusal};
 
@@ -23,9 +23,9 @@ enum Alone {
 /// The matrices in that order, and the columns of `z` in the same, and the numbers of the first and of the last row
 /// of the rest, `[batch, 1, 1]`.
 pub(super) fn permute(cx: &mut Lower, basis: Basis) -> Result<(Basis, [Matrix; 2]), Refusal> {
-    let sizes = basis.a.sizes(cx);
-    let low = cx.integer_each(sizes[0], 0);
-    let high = cx.integer_each(sizes[0], sizes[1] - 1);
+    let (batch, n, _) = basis.a.extents(cx);
+    let low = cx.integer_each(batch, 0);
+    let high = cx.integer_each(batch, n - 1);
     let (basis, high) = search(cx, basis, low, high, Alone::Row)?;
     let (basis, low) = search(cx, basis, low, high, Alone::Column)?;
     Ok((basis, [low, high]))
@@ -43,12 +43,11 @@ pub(super) fn scale(
     a: Matrix,
     [low, high]: [Matrix; 2],
 ) -> Result<(Matrix, Matrix), Refusal> {
-    let sizes = a.sizes(cx);
-    let (batch, n) = (sizes[0], sizes[1]);
+    let (batch, n, _) = a.extents(cx);
     let (rows, columns) = (cx.row_numbers(n), cx.column_numbers(n));
     let one = cx.scalar(Element::F64, 1.0);
-    let ones = cx.broadcast_to(one, &[batch, 1, n]).into();
-    let nothing = cx.zeros(ones, &[batch, 1, 1]);
+    let ones = cx.broadcast_to(one, &of_batch(batch, &[1, n])).into();
+    let nothing = cx.zeros(ones, &of_batch(batch, &[1, 1]));
     let yes = cx.truth();
     let results = cx.repeat(PASSES, yes, &[a, ones], |cx, _, _, state| {
         let passed = cx.rounds(n, &[state[0], state[1], nothing], |cx, number, state| {
@@ -106,8 +105,7 @@ fn search(
     high: Matrix,
     alone: Alone,
 ) -> Result<(Basis, Matrix), Refusal> {
-    let sizes = basis.a.sizes(cx);
-    let (batch, n) = (sizes[0], sizes[1]);
+    let (batch, n, _) = basis.a.extents(cx);
     let (rows, columns) = (cx.row_numbers(n), cx.column_numbers(n));
     let with_z = basis.z.is_some();
     let moving = if alone == Alone::Row { high } else { low };
@@ -139,7 +137,7 @@ fn search(
         let order = cx.numbers([columns, place, moving], |[columns, place, moving]| {
             columns.equal(place).select(moving, columns.equal(moving).select(place, columns))
         });
-        let row_order = order.map(cx, |cx, order| cx.reshape(order, &[batch, n, 1]));
+        let row_order = order.map(cx, |cx, order| cx.reshape(order, &of_batch(batch, &[n, 1])));
         let a = cx.reordered(basis.a, row_order, 1);
         let a = cx.reordered(a, order, 2);
         let z = basis.z.map(|z| cx.reordered(z, order, 2));

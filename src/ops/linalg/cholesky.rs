@@ -10,11 +10,10 @@ use crate::ops::{Lower, Refusal};
 /// `L` with zeros above its diagonal, and for each matrix, `[batch, 1, 1]`, the number of the first column, from 1,
 /// at which it is not positive definite, or 0.
 pub(super) fn factor(cx: &mut Lower, a: Matrix) -> Result<(Matrix, Matrix), Refusal> {
-    let sizes = a.sizes(cx);
-    let n = sizes[1];
+    let (batch, n, _) = a.extents(cx);
     let (rows, columns) = (cx.row_numbers(n), cx.column_numbers(n));
-    let start = cx.zeros(a, &sizes);
-    let fine = cx.integer_each(sizes[0], 0);
+    let start = cx.zeros(a, &a.dims(cx));
+    let fine = cx.integer_each(batch, 0);
     let results = cx.rounds(n, &[start, fine], |cx, number, state| {
         let (l, info) = (state[0], state[1]);
         let row = cx.pick(l, number, 1);

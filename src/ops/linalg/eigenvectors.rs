@@ -7,7 +7,7 @@
 use super::matrix::{Matrix, Round};
 use super::schur::{Band, Schur};
 use super::standard::{earlier, upright};
-use crate::ir::Element;
+use crate::ir::{Dim, Element};
 use crate::ops::{Lower, Refusal};
 
 /// The eigenvalues of a form, `[batch, 1, n]`, of the scaled matrix: real and imaginary parts, exact conjugates one
@@ -17,7 +17,7 @@ pub(super) fn values(cx: &mut Lower, schur: &Schur) -> Matrix {
     if diagonal.is_complex() {
         return diagonal;
     }
-    if diagonal.sizes(cx)[2] == 1 {
+    if diagonal.size(cx, 2) == 1 {
         return cx.complexified(diagonal);
     }
     let band = Band::of(cx, schur.t);
@@ -40,7 +40,7 @@ fn triangle(cx: &mut Lower, t: Matrix, z: Matrix) -> (Matrix, Matrix) {
     if t.is_complex() {
         return (t, z);
     }
-    let n = t.sizes(cx)[1];
+    let n = t.size(cx, 1);
     if n == 1 {
         return (cx.complexified(t), cx.complexified(z));
     }
@@ -75,10 +75,9 @@ fn triangle(cx: &mut Lower, t: Matrix, z: Matrix) -> (Matrix, Matrix) {
 /// The vectors of triangles, a column each, of any length but 0. Only what is above the diagonal is read, and the
 /// eigenvalues `w` stand for what is on it.
 fn substitute(cx: &mut Lower, t: Matrix, w: Matrix) -> Result<Matrix, Refusal> {
-    let sizes = t.sizes(cx);
-    let n = sizes[1];
+    let n = t.size(cx, 1);
     let (rows, columns) = (cx.row_numbers(n), cx.column_numbers(n));
-    let start = cx.zeros(t, &sizes);
+    let start = cx.zeros(t, &t.dims(cx));
     let results = cx.rounds(n, &[start], |cx, number, state| {
         let number = cx.numbers([number], |[number]| -number + (n - 1));
         let row = cx.pick(t, number, 1);
@@ -135,7 +134,7 @@ pub(super) fn left(cx: &mut Lower, schur: &Schur, z: Matrix, w: Matrix) -> Resul
 
 /// The vectors with length 1. Those of real eigenvalues of real matrices are real; the largest element of any other is.
 fn normalized(cx: &mut Lower, vectors: Matrix, w: Matrix, complex: bool) -> Matrix {
-    let rows = vectors.sizes(cx)[1];
+    let rows = vectors.size(cx, 1);
     let rows = cx.row_numbers(rows);
     let vectors = if complex {
         vectors
@@ -163,7 +162,7 @@ fn normalized(cx: &mut Lower, vectors: Matrix, w: Matrix, complex: bool) -> Matr
         return vectors;
     }
     // Conjugate eigenvalues have conjugate vectors, to the bit.
-    let before: Vec<i64> = (0..vectors.sizes(cx)[2]).map(|column| (column - 1).max(0)).collect();
+    let before: Vec<i64> = (0..vectors.size(cx, 2)).map(|column| (column - 1).max(0)).collect();
     let before = cx.arrange(vectors, &before, 2);
     cx.numbers([w, before, vectors], |[w, before, vectors]| w.im().less(0.0).select(before.conj(), vectors))
 }
@@ -174,7 +173,7 @@ pub(super) fn unscaled(cx: &mut Lower, schur: &Schur, value: Matrix) -> Matrix {
 }
 
 /// The same real number everywhere, in place of vectors that are not wanted or are no question.
-pub(super) fn constant(cx: &mut Lower, sizes: &[i64], number: f64, complex: bool) -> Matrix {
+pub(super) fn constant(cx: &mut Lower, sizes: &[Dim], number: f64, complex: bool) -> Matrix {
     let number = cx.scalar(Element::F64, number);
     let value = cx.broadcast_to(number, sizes).into();
     if complex { cx.complexified(value) } else { value }

@@ -3,6 +3,7 @@
 
 use super::householder::{Reflection, factors_of, reflection};
 use super::matrix::{Matrix, Round};
+use crate::ir::Dim;
 use crate::ops::{Lower, Refusal};
 
 /// `I - tau * v * v^H`.
@@ -18,7 +19,7 @@ impl Reflector {
     /// The one that makes the elements of a column, `[batch, n, 1]`, zero below row `first`, a list of one or one for
     /// each matrix.
     pub(super) fn of(cx: &mut Lower, column: Matrix, first: Matrix) -> Self {
-        let rows = column.sizes(cx)[1];
+        let rows = column.size(cx, 1);
         let rows = cx.row_numbers(rows);
         let alpha =
             cx.numbers([rows, first, column], |[rows, first, column]| rows.equal(first).select(column, 0.0));
@@ -74,8 +75,8 @@ impl Basis {
 
 /// Makes column `number` zero below the row behind its own.
 fn round(cx: &mut Lower, basis: Basis, number: Matrix) -> (Basis, Reflector) {
-    let sizes = basis.a.sizes(cx);
-    let (rows, columns) = (cx.row_numbers(sizes[1]), cx.column_numbers(sizes[2]));
+    let (_, m, n) = basis.a.extents(cx);
+    let (rows, columns) = (cx.row_numbers(m), cx.column_numbers(n));
     let column = cx.pick(basis.a, number, 2);
     let next = cx.numbers([number], |[number]| number + 1i64);
     let reflector = Reflector::of(cx, column, next);
@@ -93,7 +94,7 @@ fn round(cx: &mut Lower, basis: Basis, number: Matrix) -> (Basis, Reflector) {
 
 /// The Hessenberg form in place of the matrices.
 pub(super) fn reduce(cx: &mut Lower, basis: Basis) -> Result<Basis, Refusal> {
-    let n = basis.a.sizes(cx)[1];
+    let n = basis.a.size(cx, 1);
     // The last subdiagonal element has nothing below it; a complex one is made real.
     let count = if basis.a.is_complex() { n - 1 } else { n - 2 };
     if count < 1 {
@@ -110,15 +111,14 @@ pub(super) fn reduce(cx: &mut Lower, basis: Basis) -> Result<Basis, Refusal> {
 /// What `gehrd` gives: the form with the vectors below it, and the factors, `[batch, n - 1]`. There are two rows at
 /// least.
 pub(super) fn factor(cx: &mut Lower, a: Matrix) -> Result<(Matrix, Matrix), Refusal> {
-    let sizes = a.sizes(cx);
-    let (batch, n) = (sizes[0], sizes[1]);
+    let (batch, n, _) = a.extents(cx);
     let results = cx.rounds(n - 1, &[a], |cx, number, state| {
         let (basis, reflector) = round(cx, Basis { a: state[0], z: None }, number);
         Ok(Round { state: vec![basis.a], left: vec![reflector.vector, reflector.tau] })
     })?;
     let zero = cx.scalar(a.element(cx), 0.0);
     let vectors = results[1].map(cx, |cx, part| {
-        let part = cx.reshape(part, &[n - 1, batch, n]);
+        let part = cx.reshape(part, &[Dim::Known(n - 1), batch, Dim::Known(n)]);
         let part = cx.transpose(part, &[1, 2, 0]);
         cx.pad(part, &[0; 3], &[0, 0, 1], zero)
     });

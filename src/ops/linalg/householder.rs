@@ -1,7 +1,7 @@
 //! QR factors by Householder reflections, with LAPACK's signs: `H = I - tau * v * v^H`, where `v` is 1 at the diagonal
 //! and the diagonal of `R` is real, with the opposite sign of the real part of the element that it takes the place of.
 
-use super::matrix::{Matrix, Round};
+use super::matrix::{Matrix, Round, of_batch};
 use crate::ops::{Lower, Refusal};
 
 /// What makes the elements of a column zero below one of them, as LAPACK's `larfg`.
@@ -34,7 +34,7 @@ pub(super) fn reflection(cx: &mut Lower, alpha: Matrix, below: Matrix) -> Reflec
 
 /// The factors `[batch, count]`, of those that rounds left.
 pub(super) fn factors_of(cx: &mut Lower, left: Matrix) -> Matrix {
-    let sizes = left.sizes(cx);
+    let sizes = left.dims(cx);
     left.map(cx, |cx, part| {
         let part = cx.reshape(part, &sizes[..2]);
         cx.transpose(part, &[1, 0])
@@ -43,8 +43,8 @@ pub(super) fn factors_of(cx: &mut Lower, left: Matrix) -> Matrix {
 
 /// Makes column `number` zero below the diagonal, where the vector is put, and gives the factor.
 fn eliminate(cx: &mut Lower, a: Matrix, number: Matrix) -> (Matrix, Matrix) {
-    let sizes = a.sizes(cx);
-    let (rows, columns) = (cx.row_numbers(sizes[1]), cx.column_numbers(sizes[2]));
+    let (_, m, n) = a.extents(cx);
+    let (rows, columns) = (cx.row_numbers(m), cx.column_numbers(n));
     let column = cx.pick(a, number, 2);
     let alpha = cx.pick(column, number, 1);
     let squares = cx.numbers([rows, number, column], |[rows, number, column]| {
@@ -75,8 +75,8 @@ fn eliminate(cx: &mut Lower, a: Matrix, number: Matrix) -> (Matrix, Matrix) {
 /// What `geqrf` gives of matrices `[batch, m, n]`: `R` with the vectors below its diagonal, and the factors `tau`,
 /// `[batch, min(m, n)]`.
 pub(super) fn factor(cx: &mut Lower, a: Matrix) -> Result<(Matrix, Matrix), Refusal> {
-    let sizes = a.sizes(cx);
-    let results = cx.rounds(sizes[1].min(sizes[2]), &[a], |cx, number, state| {
+    let (_, m, n) = a.extents(cx);
+    let results = cx.rounds(m.min(n), &[a], |cx, number, state| {
         let (a, tau) = eliminate(cx, state[0], number);
         Ok(Round { state: vec![a], left: vec![tau] })
     })?;
@@ -87,11 +87,10 @@ pub(super) fn factor(cx: &mut Lower, a: Matrix) -> Result<(Matrix, Matrix), Refu
 /// What `geqp3` gives: as [`factor`], of the matrices with their columns in an order of their own, in which each is the
 /// longest of the rest, and the numbers that the columns had, from 1, `[batch, 1, n]`.
 pub(super) fn factor_with_pivots(cx: &mut Lower, a: Matrix) -> Result<(Matrix, Matrix, Matrix), Refusal> {
-    let sizes = a.sizes(cx);
-    let (batch, m, n) = (sizes[0], sizes[1], sizes[2]);
+    let (batch, m, n) = a.extents(cx);
     let (rows, columns) = (cx.row_numbers(m), cx.column_numbers(n));
     let order = cx.numbers([columns], |[columns]| columns + 1i64);
-    let order = order.map(cx, |cx, order| cx.broadcast_to(order, &[batch, 1, n]));
+    let order = order.map(cx, |cx, order| cx.broadcast_to(order, &of_batch(batch, &[1, n])));
     let results = cx.rounds(m.min(n), &[a, order], |cx, number, state| {
         let squares = cx
             .numbers([rows, number, state[0]], |[rows, number, a]| rows.less(number).select(0.0, a.square()));
@@ -122,13 +121,13 @@ pub(super) fn apply(
     c: Matrix,
     adjoint: bool,
 ) -> Result<Matrix, Refusal> {
-    let sizes = vectors.sizes(cx);
-    let (batch, m, count) = (sizes[0], sizes[1], tau.sizes(cx)[1]);
+    let (batch, m, _) = vectors.extents(cx);
+    let count = tau.size(cx, 1);
     if count == 0 {
         return Ok(c);
     }
     let rows = cx.row_numbers(m);
-    let tau = tau.map(cx, |cx, part| cx.reshape(part, &[batch, 1, count]));
+    let tau = tau.map(cx, |cx, part| cx.reshape(part, &of_batch(batch, &[1, count])));
     let results = cx.rounds(count, &[c], |cx, number, state| {
         // The first reflection of the product is the last that is applied.
         let number = if adjoint { number } else { cx.numbers([number], |[number]| -number + (count - 1)) };
@@ -150,9 +149,9 @@ pub(super) fn apply(
 
 /// The first `columns` columns of the product of the reflections.
 pub(super) fn product(cx: &mut Lower, vectors: Matrix, tau: Matrix, columns: i64) -> Result<Matrix, Refusal> {
-    let (element, sizes) = (vectors.element(cx), vectors.sizes(cx));
-    let identity = cx.identity_matrix(element, sizes[1], columns);
-    let identity = identity.map(cx, |cx, part| cx.broadcast_to(part, &[sizes[0], sizes[1], columns]));
+    let (element, (batch, m, _)) = (vectors.element(cx), vectors.extents(cx));
+    let identity = cx.identity_matrix(element, m, columns);
+    let identity = identity.map(cx, |cx, part| cx.broadcast_to(part, &of_batch(batch, &[m, columns])));
     let identity = if vectors.is_complex() { cx.complexified(identity) } else { identity };
     apply(cx, vectors, tau, identity, false)
 }

@@ -9,7 +9,7 @@
 //! not unique, are not.
 
 use super::householder;
-use super::matrix::{Matrix, Round};
+use super::matrix::{Matrix, Round, of_batch};
 use crate::ir::{Element, SCALAR, ValueId};
 use crate::ops::{Lower, Refusal};
 
@@ -98,7 +98,7 @@ impl Pairing {
 
 /// The matrix with as many columns, and rows where it is `square`, as are even.
 fn even(cx: &mut Lower, value: Matrix, square: bool) -> Matrix {
-    let odd = value.sizes(cx)[2] % 2;
+    let odd = value.size(cx, 2) % 2;
     let zero = cx.scalar(Element::F64, 0.0);
     value.map(cx, |cx, part| cx.pad(part, &[0; 3], &[0, if square { odd } else { 0 }, odd], zero))
 }
@@ -141,8 +141,8 @@ fn sweeps(
 
 /// Sorts values, `[batch, 1, n]`, and gives their places.
 fn sorted(cx: &mut Lower, values: Matrix, largest: bool) -> (Matrix, Matrix) {
-    let sizes = values.sizes(cx);
-    let count = cx.int64s(&[sizes[2]]);
+    let sizes = values.dims(cx).to_vec();
+    let count = cx.shape(&sizes[2..]);
     let node = cx.node("TopK", &[values.re, count]).int("axis", 2).int("largest", i64::from(largest));
     let outs = node.outs(&[(Element::F64, sizes.clone()), (Element::I64, sizes)]);
     (outs[0].into(), outs[1].into())
@@ -159,14 +159,13 @@ pub(super) fn failed(cx: &mut Lower, values: Matrix) -> Matrix {
 /// The eigenvalues, ascending, `[batch, 1, n]`, and the eigenvectors of symmetric or Hermitian matrices of `f64`, given in full.
 /// `precision` is the size of the elements beside the diagonal, relative to the matrix, that is small enough.
 pub(super) fn eigen(cx: &mut Lower, a: Matrix, precision: f64) -> Result<(Matrix, Matrix), Refusal> {
-    let own_sizes = a.sizes(cx);
+    let own = a.size(cx, 2);
     let (a, scale) = scaled(cx, a);
     let a = even(cx, a, true);
-    let sizes = a.sizes(cx);
-    let (batch, n) = (sizes[0], sizes[2]);
+    let (batch, _, n) = a.extents(cx);
     let pairing = Pairing::of(cx, n);
     let identity = cx.identity_matrix(Element::F64, n, n);
-    let vectors = cx.broadcast_to(identity.re, &sizes).into();
+    let vectors = cx.broadcast_to(identity.re, &of_batch(batch, &[n, n])).into();
     let vectors = if a.is_complex() { cx.complexified(vectors) } else { vectors };
     let beside = |cx: &mut Lower, a: Matrix| {
         let squares = cx.numbers([identity, a], |[identity, a]| identity.equal(1.0).select(0.0, a.square()));
@@ -179,7 +178,7 @@ pub(super) fn eigen(cx: &mut Lower, a: Matrix, precision: f64) -> Result<(Matrix
     let limit = (precision * n as f64).powi(2);
     let results = sweeps(cx, &[a, vectors, measure], limit, |cx, state| {
         let rotated = cx.rounds(n - 1, &state[..2], |cx, _, state| {
-            let flat = state[0].map(cx, |cx, part| cx.reshape(part, &[batch, 1, n * n]));
+            let flat = state[0].map(cx, |cx, part| cx.reshape(part, &of_batch(batch, &[1, n * n])));
             let own = cx.arrange(flat, &at(&pairing.own, &pairing.own), 2);
             let other = cx.arrange(flat, &at(&pairing.other, &pairing.other), 2);
             let crossing = cx.arrange(flat, &at(&pairing.own, &pairing.other), 2);
@@ -197,7 +196,7 @@ pub(super) fn eigen(cx: &mut Lower, a: Matrix, precision: f64) -> Result<(Matrix
         let measure = beside(cx, a);
         Ok(vec![a, rotated[1], measure])
     })?;
-    let n = own_sizes[2];
+    let n = own;
     let diagonal =
         cx.numbers([identity, results[0]], |[identity, a]| identity.equal(1.0).select(a.re(), 0.0));
     let values = cx.sum_along(diagonal, 1);
@@ -223,19 +222,18 @@ pub(super) struct Singular {
 /// decomposition of the sorted `W`, whose `R` is diagonal, gives the left vectors, also those of zeros.
 /// `precision` is the cosine between columns that is small enough; `columns` is the number of left vectors.
 pub(super) fn singular(cx: &mut Lower, a: Matrix, columns: i64, precision: f64) -> Result<Singular, Refusal> {
-    let n = a.sizes(cx)[2];
+    let n = a.size(cx, 2);
     let (a, scale) = scaled(cx, a);
     let a = even(cx, a, false);
-    let sizes = a.sizes(cx);
-    let (batch, width) = (sizes[0], sizes[2]);
+    let (batch, _, width) = a.extents(cx);
     let pairing = Pairing::of(cx, width);
     let identity = cx.identity_matrix(Element::F64, width, width);
-    let vectors = cx.broadcast_to(identity.re, &[batch, width, width]).into();
+    let vectors = cx.broadcast_to(identity.re, &of_batch(batch, &[width, width])).into();
     let vectors = if a.is_complex() { cx.complexified(vectors) } else { vectors };
     let first = cx.scalar(Element::F64, 2.0);
-    let first = cx.broadcast_to(first, &[batch, 1, 1]).into();
+    let first = cx.broadcast_to(first, &of_batch(batch, &[1, 1])).into();
     let nothing = cx.scalar(Element::F64, 0.0);
-    let nothing = cx.broadcast_to(nothing, &[batch, 1, 1]).into();
+    let nothing = cx.broadcast_to(nothing, &of_batch(batch, &[1, 1])).into();
     let results = sweeps(cx, &[a, vectors, first], precision, |cx, state| {
         cx.rounds(width - 1, &[state[0], state[1], nothing], |cx, _, state| {
             let own = cx.arrange(state[0], &pairing.own, 2);

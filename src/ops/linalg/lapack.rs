@@ -8,7 +8,8 @@
 
 use super::matrix::Matrix;
 use super::routines;
-use crate::ir::{Attribute, Element, OpId, ValueId};
+use crate::ir::{Attribute, Dim, Dims, Element, OpId, ValueId};
+use crate::ops::rules::{dim_fits, dims_fit};
 use crate::ops::{Lower, Lowered, Refusal, Values};
 
 /// A routine of LAPACK.
@@ -96,13 +97,13 @@ impl Call {
         {
             return Err(Refusal::form(format!("`{target}` with another number of operands or results")));
         }
-        let mut batch: Option<Vec<i64>> = None;
+        let mut batch: Option<Dims> = None;
         let mut layouts = Vec::new();
         for (index, kind) in routine.operands.chars().enumerate() {
-            let mut sizes = cx.operand_sizes(self.op, index)?;
+            let mut sizes = cx.operand_dims(self.op, index)?;
             let element = if kind == 'i' { Element::I32 } else { self.element };
             if cx.operand_type(self.op, index)?.element != element
-                || is_complex(kind) && sizes.pop() != Some(2)
+                || is_complex(kind) && sizes.pop() != Some(Dim::Known(2))
             {
                 return Err(Refusal::form(format!("`{target}` on another element type")));
             }
@@ -111,7 +112,7 @@ impl Call {
             let rest =
                 sizes.len().checked_sub(own).ok_or_else(|| Refusal::form("operands of too low a rank"))?;
             sizes.truncate(rest);
-            if batch.get_or_insert_with(|| sizes.clone()) != &sizes {
+            if !dims_fit(batch.get_or_insert_with(|| sizes.clone()), &sizes) {
                 return Err(Refusal::form("operands of different batches"));
             }
         }
@@ -125,8 +126,8 @@ impl Call {
     }
 
     /// The sizes of an operand, without the trailing dimension of the parts.
-    fn operand_sizes(&self, cx: &Lower, index: usize) -> Result<Vec<i64>, Refusal> {
-        let mut sizes = cx.operand_sizes(self.op, index)?;
+    fn operand_sizes(&self, cx: &Lower, index: usize) -> Result<Dims, Refusal> {
+        let mut sizes = cx.operand_dims(self.op, index)?;
         if self.complex {
             sizes.pop();
         }
@@ -136,11 +137,11 @@ impl Call {
     /// The sizes of the matrices of an operand, none of which is empty.
     pub(super) fn sizes(&self, cx: &Lower, index: usize) -> Result<(i64, i64), Refusal> {
         let sizes = self.operand_sizes(cx, index)?;
-        if sizes.contains(&0) {
+        if sizes.contains(&Dim::Known(0)) {
             return Err(Refusal::form("an empty matrix"));
         }
         match sizes[..] {
-            [.., rows, columns] => Ok((rows, columns)),
+            [.., rows, columns] => Ok((cx.number(rows), cx.number(columns))),
             _ => Err(Refusal::form(format!("operand {index} is no matrix"))),
         }
     }
@@ -181,10 +182,11 @@ impl Call {
     pub(super) fn results(&self, cx: &mut Lower, values: &[Matrix]) -> Lowered {
         let mut results = Values::default();
         for (index, &value) in values.iter().enumerate() {
-            let (element, sizes) = cx.result(self.op, index)?;
+            let (element, sizes) = cx.result_dims(self.op, index)?;
             let value = value.map(cx, |cx, part| cx.cast(part, element));
-            let count: i64 = value.parts().map(|part| cx.sizes(part).iter().product::<i64>()).sum();
-            if count != sizes.iter().product::<i64>() {
+            let product = |sizes: Dims| cx.module.sizes.product(sizes);
+            let count = cx.module.sizes.sum(value.parts().map(|part| product(cx.dims(part))));
+            if !dim_fits(count, product(sizes.clone())) {
                 return Err(Refusal::form(format!("result {index} has sizes that do not fit")));
             }
             results.0.push(cx.packed(value, &sizes));
@@ -196,7 +198,7 @@ impl Call {
 impl Lower<'_> {
     /// The parts of a packed value.
     pub(super) fn unpacked(&mut self, value: ValueId) -> Matrix {
-        let (element, mut sizes) = (self.element(value), self.sizes(value));
+        let (element, mut sizes) = (self.element(value), self.dims(value));
         sizes.pop();
         let axis = sizes.len() as i64;
         let [re, im] = [0, 1].map(|index| {
@@ -207,11 +209,11 @@ impl Lower<'_> {
     }
 
     /// A value of these sizes: of a complex one they end with a two for its parts.
-    pub(super) fn packed(&mut self, value: Matrix, sizes: &[i64]) -> ValueId {
+    pub(super) fn packed(&mut self, value: Matrix, sizes: &[Dim]) -> ValueId {
         let Some(im) = value.im else { return self.reshape(value.re, sizes) };
         let mut part_sizes = sizes.to_vec();
         part_sizes.pop();
-        part_sizes.push(1);
+        part_sizes.push(Dim::Known(1));
         let parts = [value.re, im].map(|part| self.reshape(part, &part_sizes));
         self.concat(&parts, sizes.len() - 1)
     }

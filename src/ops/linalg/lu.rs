@@ -1,6 +1,6 @@
 //! LU factors with the pivots that LAPACK's `getrf` takes: the first of the largest in each column.
 
-use super::matrix::{Matrix, Round};
+use super::matrix::{Matrix, Round, of_batch};
 use crate::ir::Element;
 use crate::ops::{Lower, Refusal};
 
@@ -15,8 +15,7 @@ pub(super) struct Factors {
 }
 
 pub(super) fn factor(cx: &mut Lower, a: Matrix) -> Result<Factors, Refusal> {
-    let sizes = a.sizes(cx);
-    let (batch, m, n) = (sizes[0], sizes[1], sizes[2]);
+    let (batch, m, n) = a.extents(cx);
     let (rows, columns) = (cx.row_numbers(m), cx.column_numbers(n));
     let fine = cx.integer_each(batch, 0);
     let results = cx.rounds(m.min(n), &[a, fine], |cx, number, state| {
@@ -30,9 +29,10 @@ pub(super) fn factor(cx: &mut Lower, a: Matrix) -> Result<Factors, Refusal> {
         let place = cx.numbers([place, number], |[place, number]| place.less(number).select(number, place));
         let upper = cx.pick(a, number, 1);
         let lower = a.map(cx, |cx, part| {
-            let (element, index) = (cx.element(part), cx.reshape(place.re, &[batch, 1]));
-            let row = cx.node("GatherND", &[part, index]).int("batch_dims", 1).out(element, &[batch, n]);
-            cx.reshape(row, &[batch, 1, n])
+            let (element, index) = (cx.element(part), cx.reshape(place.re, &of_batch(batch, &[1])));
+            let row =
+                cx.node("GatherND", &[part, index]).int("batch_dims", 1).out(element, &of_batch(batch, &[n]));
+            cx.reshape(row, &of_batch(batch, &[1, n]))
         });
         // Row `number` from now on is `lower`, and the one it came from is `upper`.
         let pivot = cx.pick(lower, number, 2);

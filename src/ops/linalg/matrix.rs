@@ -1,6 +1,6 @@
 //! Batches of matrices, `[batch, rows, columns]`, real or complex, and loops over their columns.
 
-use crate::ir::{Element, ValueId};
+use crate::ir::{Dim, Dims, Element, Size, ValueId};
 use crate::ops::{Lower, Refusal};
 
 /// A batch of matrices, or of what goes with them: rows, columns, and values for each matrix, which broadcast.
@@ -33,14 +33,29 @@ impl Matrix {
         Self { re: change(cx, self.re), im: self.im.map(|im| change(cx, im)) }
     }
 
-    pub(super) fn sizes(self, cx: &Lower) -> Vec<i64> {
-        cx.sizes(self.re)
+    pub(super) fn dims(self, cx: &Lower) -> Dims {
+        cx.dims(self.re)
+    }
+
+    /// A size that has to be a number, as those of rows and columns.
+    pub(super) fn size(self, cx: &Lower, axis: usize) -> i64 {
+        cx.number(self.dims(cx)[axis])
+    }
+
+    /// How many matrices there are, which may be an expression, and the numbers of their rows and columns.
+    pub(super) fn extents(self, cx: &Lower) -> (Dim, i64, i64) {
+        (self.dims(cx)[0], self.size(cx, 1), self.size(cx, 2))
     }
 
     /// The element type of the parts.
     pub(super) fn element(self, cx: &Lower) -> Element {
         cx.element(self.re)
     }
+}
+
+/// The sizes of a batch and of what is in it.
+pub(super) fn of_batch(batch: Dim, own: &[i64]) -> Dims {
+    std::iter::once(batch).chain(own.iter().map(|&size| Dim::Known(size))).collect()
 }
 
 /// What a loop carries, and what it leaves behind: one value a round.
@@ -54,17 +69,17 @@ pub(super) struct Round {
 impl Lower<'_> {
     /// The value with one batch dimension in place of all but the last `trailing` ones.
     pub(super) fn batched(&mut self, value: ValueId, trailing: usize) -> ValueId {
-        let sizes = self.sizes(value);
-        let split = sizes.len() - trailing;
-        let mut flat: Vec<i64> = vec![sizes[..split].iter().product()];
-        flat.extend(&sizes[split..]);
+        let sizes = self.dims(value);
+        let (batch, own) = sizes.split_at(sizes.len() - trailing);
+        let batch = self.module.sizes.product(batch.iter().copied());
+        let flat: Dims = std::iter::once(batch).chain(own.iter().copied()).collect();
         self.reshape(value, &flat)
     }
 
     /// The product of matrices.
     pub(super) fn matrix_product(&mut self, left: Matrix, right: Matrix) -> Matrix {
         let mut product = |a: ValueId, b: ValueId| {
-            let (mut sizes, columns) = (self.sizes(a), self.sizes(b)[2]);
+            let (mut sizes, columns) = (self.dims(a), self.dims(b)[2]);
             sizes[2] = columns;
             let element = self.element(a);
             self.node("MatMul", &[a, b]).out(element, &sizes)
@@ -102,15 +117,15 @@ impl Lower<'_> {
     /// The real matrices as complex ones.
     pub(super) fn complexified(&mut self, value: Matrix) -> Matrix {
         let zero = self.scalar(value.element(self), 0.0);
-        let sizes = value.sizes(self);
+        let sizes = value.dims(self);
         Matrix { re: value.re, im: Some(value.im.unwrap_or_else(|| self.broadcast_to(zero, &sizes))) }
     }
 
     /// The row or column of this number, with its dimension of size 1; `index` is a list of one.
     pub(super) fn pick(&mut self, value: Matrix, index: Matrix, axis: usize) -> Matrix {
         value.map(self, |cx, part| {
-            let (element, mut sizes) = (cx.element(part), cx.sizes(part));
-            sizes[axis] = 1;
+            let (element, mut sizes) = (cx.element(part), cx.dims(part));
+            sizes[axis] = Dim::Known(1);
             cx.node("Gather", &[part, index.re]).int("axis", axis as i64).out(element, &sizes)
         })
     }
@@ -119,8 +134,8 @@ impl Lower<'_> {
     pub(super) fn arrange(&mut self, value: Matrix, order: &[i64], axis: usize) -> Matrix {
         let order_value = self.int64s(order);
         value.map(self, |cx, part| {
-            let (element, mut sizes) = (cx.element(part), cx.sizes(part));
-            sizes[axis] = order.len() as i64;
+            let (element, mut sizes) = (cx.element(part), cx.dims(part));
+            sizes[axis] = Dim::Known(order.len() as i64);
             cx.node("Gather", &[part, order_value]).int("axis", axis as i64).out(element, &sizes)
         })
     }
@@ -128,8 +143,8 @@ impl Lower<'_> {
     /// Some rows or columns of each matrix, by the numbers of its own: `order` is `[batch, rows, 1]` or
     /// `[batch, 1, columns]`.
     pub(super) fn reordered(&mut self, value: Matrix, order: Matrix, axis: usize) -> Matrix {
-        let mut sizes = value.sizes(self);
-        sizes[axis] = order.sizes(self)[axis];
+        let mut sizes = value.dims(self);
+        sizes[axis] = order.dims(self)[axis];
         let order = self.broadcast_to(order.re, &sizes);
         value.map(self, |cx, part| {
             let element = cx.element(part);
@@ -151,16 +166,16 @@ impl Lower<'_> {
     pub(super) fn reduce_along(&mut self, name: &'static str, value: Matrix, axes: &[i64]) -> Matrix {
         let axes_value = self.int64s(axes);
         value.map(self, |cx, part| {
-            let (element, mut sizes) = (cx.element(part), cx.sizes(part));
-            axes.iter().for_each(|&axis| sizes[axis as usize] = 1);
+            let (element, mut sizes) = (cx.element(part), cx.dims(part));
+            axes.iter().for_each(|&axis| sizes[axis as usize] = Dim::Known(1));
             cx.node(name, &[part, axes_value]).out(element, &sizes)
         })
     }
 
     /// The place of the largest along a dimension of real matrices, the first of several; 0 where all are NaN.
     pub(super) fn place_of_largest(&mut self, value: Matrix, axis: usize) -> Matrix {
-        let mut sizes = value.sizes(self);
-        sizes[axis] = 1;
+        let mut sizes = value.dims(self);
+        sizes[axis] = Dim::Known(1);
         self.node("ArgMax", &[value.re]).int("axis", axis as i64).out(Element::I64, &sizes).into()
     }
 
@@ -181,15 +196,15 @@ impl Lower<'_> {
     }
 
     /// Zeros with as many parts.
-    pub(super) fn zeros(&mut self, like: Matrix, sizes: &[i64]) -> Matrix {
+    pub(super) fn zeros<S: Size>(&mut self, like: Matrix, sizes: &[S]) -> Matrix {
         let zero = self.scalar(like.element(self), 0.0);
         like.map(self, |cx, _| cx.broadcast_to(zero, sizes))
     }
 
     /// The same integer for each matrix, `[batch, 1, 1]`.
-    pub(super) fn integer_each(&mut self, batch: i64, value: i64) -> Matrix {
+    pub(super) fn integer_each(&mut self, batch: Dim, value: i64) -> Matrix {
         let value = self.integer(Element::I64, value);
-        self.broadcast_to(value, &[batch, 1, 1]).into()
+        self.broadcast_to(value, &of_batch(batch, &[1, 1])).into()
     }
 
     /// What holds always.
@@ -199,10 +214,9 @@ impl Lower<'_> {
 
     /// The diagonal as a row, `[batch, 1, min(m, n)]`.
     pub(super) fn diagonal(&mut self, value: Matrix) -> Matrix {
-        let sizes = value.sizes(self);
-        let length = sizes[1].min(sizes[2]);
-        let flat = value.map(self, |cx, part| cx.reshape(part, &[sizes[0], 1, sizes[1] * sizes[2]]));
-        let places: Vec<i64> = (0..length).map(|index| index * (sizes[2] + 1)).collect();
+        let (batch, m, n) = value.extents(self);
+        let flat = value.map(self, |cx, part| cx.reshape(part, &of_batch(batch, &[1, m * n])));
+        let places: Vec<i64> = (0..m.min(n)).map(|index| index * (n + 1)).collect();
         self.arrange(flat, &places, 2)
     }
 
@@ -232,7 +246,8 @@ impl Lower<'_> {
     ) -> Result<Vec<Matrix>, Refusal> {
         let mut arguments = vec![(Element::I64, Vec::new()), (Element::Bool, Vec::new())];
         let carried: Vec<ValueId> = state.iter().flat_map(|matrix| matrix.parts()).collect();
-        let types: Vec<_> = carried.iter().map(|&value| (self.element(value), self.sizes(value))).collect();
+        let types: Vec<_> =
+            carried.iter().map(|&value| (self.element(value), self.dims(value).to_vec())).collect();
         arguments.extend(types.iter().cloned());
         let mut results = types;
         let mut forms: Vec<bool> = state.iter().map(|matrix| matrix.is_complex()).collect();
@@ -249,7 +264,7 @@ impl Lower<'_> {
             for left in &next.left {
                 forms.push(left.is_complex());
                 for part in left.parts() {
-                    results.push((cx.element(part), [vec![count], cx.sizes(part)].concat()));
+                    results.push((cx.element(part), [&[Dim::Known(count)], &cx.dims(part)[..]].concat()));
                     outs.push(part);
                 }
             }

@@ -31,7 +31,7 @@ mod tridiagonal;
 pub(super) use lapack::call;
 
 use super::{Elements, Lower, Lowered, Refusal, Row, noted};
-use crate::ir::{Element, OpId};
+use crate::ir::{Dim, Element, OpId};
 use matrix::Matrix;
 use number::Number;
 use triangular::System;
@@ -73,7 +73,7 @@ fn matrices(cx: &mut Lower, op: OpId, index: usize, complex: bool) -> Result<Mat
 
 /// Refuses what the type rules let pass: operands that are no matrices.
 fn demand_matrix(cx: &Lower, op: OpId, index: usize, complex: bool) -> Result<(), Refusal> {
-    if cx.operand_sizes(op, index)?.len() < 2 + usize::from(complex) {
+    if cx.operand_dims(op, index)?.len() < 2 + usize::from(complex) {
         return Err(Refusal::form(format!("operand {index} is no matrix")));
     }
     Ok(())
@@ -81,7 +81,7 @@ fn demand_matrix(cx: &Lower, op: OpId, index: usize, complex: bool) -> Result<()
 
 /// A matrix as the op's result.
 fn result(cx: &mut Lower, op: OpId, value: Matrix) -> Lowered {
-    let (element, sizes) = cx.result(op, 0)?;
+    let (element, sizes) = cx.result_dims(op, 0)?;
     let value = value.map(cx, |cx, part| cx.cast(part, element));
     Ok(cx.packed(value, &sizes).into())
 }
@@ -89,7 +89,7 @@ fn result(cx: &mut Lower, op: OpId, value: Matrix) -> Lowered {
 fn cholesky(cx: &mut Lower, op: OpId, complex: bool) -> Lowered {
     let lower = cx.flag(op, "lower");
     demand_matrix(cx, op, 0, complex)?;
-    if cx.result(op, 0)?.1.contains(&0) {
+    if cx.result_dims(op, 0)?.1.contains(&Dim::Known(0)) {
         return Ok(cx.full(op, 0)?.into());
     }
     let a = matrices(cx, op, 0, complex)?;
@@ -127,7 +127,7 @@ fn triangular_solve(cx: &mut Lower, op: OpId, complex: bool) -> Lowered {
     };
     demand_matrix(cx, op, 0, complex)?;
     demand_matrix(cx, op, 1, complex)?;
-    if cx.result(op, 0)?.1.contains(&0) {
+    if cx.result_dims(op, 0)?.1.contains(&Dim::Known(0)) {
         return Ok(cx.full(op, 1)?.into());
     }
     let (a, b) = (matrices(cx, op, 0, complex)?, matrices(cx, op, 1, complex)?);

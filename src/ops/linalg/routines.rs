@@ -2,11 +2,11 @@
 
 use super::jacobi::{self, LARGEST};
 use super::lapack::{Call, letter, option};
-use super::matrix::Matrix;
+use super::matrix::{Matrix, of_batch};
 use super::schur::{self, Balance, Band, Wanted};
 use super::triangular::{self, System};
 use super::{cholesky, eigenvectors, hessenberg, householder, lu, tridiagonal};
-use crate::ir::Element;
+use crate::ir::{Dim, Element};
 use crate::ops::{Lower, Lowered, Refusal};
 
 pub(super) fn potrf(cx: &mut Lower, call: &Call) -> Lowered {
@@ -74,8 +74,7 @@ fn reflections(cx: &mut Lower, call: &Call) -> Result<(Matrix, Matrix), Refusal>
     let (rows, columns) = call.sizes(cx, 0)?;
     let vectors = call.matrix(cx, 0, Element::F64)?;
     let tau = call.list(cx, 1, Element::F64)?;
-    let sizes = tau.sizes(cx);
-    if sizes[0] != vectors.sizes(cx)[0] || sizes[1] > rows.min(columns) {
+    if tau.size(cx, 1) > rows.min(columns) {
         return Err(Refusal::form("factors that do not fit"));
     }
     Ok((vectors, tau))
@@ -127,7 +126,7 @@ fn precision(element: Element) -> f64 {
 
 /// The symmetric or Hermitian matrices of which one triangle is given.
 fn mirrored(cx: &mut Lower, a: Matrix, lower: bool) -> Matrix {
-    let n = a.sizes(cx)[1];
+    let n = a.size(cx, 1);
     let mirror = cx.adjoint(a);
     let (rows, columns) = (cx.row_numbers(n), cx.column_numbers(n));
     cx.numbers([rows, columns, a, mirror], |[rows, columns, a, mirror]| {
@@ -165,8 +164,8 @@ pub(super) fn gesdd(cx: &mut Lower, call: &Call) -> Lowered {
     let mut vt = cx.adjoint(v);
     if mode == 'N' {
         // Without vectors LAPACK leaves their places alone.
-        let (u_sizes, vt_sizes) = (cx.result(call.op, 2)?.1, cx.result(call.op, 3)?.1);
-        let own = |sizes: &[i64]| sizes[..sizes.len() - usize::from(call.complex)].to_vec();
+        let (u_sizes, vt_sizes) = (cx.result_dims(call.op, 2)?.1, cx.result_dims(call.op, 3)?.1);
+        let own = |sizes: &[Dim]| sizes[..sizes.len() - usize::from(call.complex)].to_vec();
         (u, vt) = (cx.zeros(u, &own(&u_sizes)), cx.zeros(u, &own(&vt_sizes)));
     }
     // LAPACK destroys the operand, so any values will do for the first result.
@@ -177,7 +176,7 @@ pub(super) fn gtsv(cx: &mut Lower, call: &Call) -> Lowered {
     let (n, _) = call.sizes(cx, 3)?;
     let [below, middle, above] = [0, 1, 2].map(|index| call.list(cx, index, call.element));
     let (below, middle, above) = (below?, middle?, above?);
-    if [below, middle, above].iter().any(|diagonal| diagonal.sizes(cx)[1] != n) {
+    if [below, middle, above].iter().any(|diagonal| diagonal.size(cx, 1) != n) {
         return Err(Refusal::form("diagonals that do not fit"));
     }
     let b = call.matrix(cx, 3, call.element)?;
@@ -195,8 +194,9 @@ pub(super) fn gehrd(cx: &mut Lower, call: &Call) -> Lowered {
         }
     }
     let a = call.matrix(cx, 0, Element::F64)?;
-    let batch = a.sizes(cx)[0];
-    let (form, tau) = if n > 1 { hessenberg::factor(cx, a)? } else { (a, cx.zeros(a, &[batch, 0])) };
+    let batch = a.dims(cx)[0];
+    let (form, tau) =
+        if n > 1 { hessenberg::factor(cx, a)? } else { (a, cx.zeros(a, &of_batch(batch, &[0]))) };
     let info = cx.integer_each(batch, 0);
     call.results(cx, &[form, tau, info])
 }
@@ -207,7 +207,7 @@ pub(super) fn sytrd(cx: &mut Lower, call: &Call) -> Lowered {
     let lower = letter(cx, call, "uplo", "LU")? == 'L';
     let n = call.square(cx, 0)?;
     let operand = call.matrix(cx, 0, Element::F64)?;
-    let batch = operand.sizes(cx)[0];
+    let batch = operand.dims(cx)[0];
     let info = cx.integer_each(batch, 0);
     let turned = |cx: &mut Lower, value: Matrix, axes: &[i64]| {
         if lower { value } else { value.map(cx, |cx, part| cx.reverse(part, axes)) }
@@ -215,7 +215,7 @@ pub(super) fn sytrd(cx: &mut Lower, call: &Call) -> Lowered {
     let a = mirrored(cx, operand, lower);
     if n == 1 {
         let diagonal = Matrix { im: None, ..a };
-        let (beside, tau) = (cx.zeros(diagonal, &[batch, 0]), cx.zeros(a, &[batch, 0]));
+        let (beside, tau) = (cx.zeros(diagonal, &of_batch(batch, &[0])), cx.zeros(a, &of_batch(batch, &[0])));
         return call.results(cx, &[a, diagonal, beside, tau, info]);
     }
     let a = turned(cx, a, &[1, 2]);
@@ -258,7 +258,7 @@ pub(super) fn geev(cx: &mut Lower, call: &Call) -> Lowered {
     let n = call.square(cx, 0)?;
     limit_general(call, n)?;
     let a = call.matrix(cx, 0, Element::F64)?;
-    let sizes = a.sizes(cx);
+    let sizes = a.dims(cx);
     // A number is its own eigenvalue, whose vectors are 1.
     let wanted = if n > 1 && (left || right) { Wanted::Vectors } else { Wanted::Values };
     let form = schur::decompose(cx, a, Balance::OrderAndScale, wanted)?;
@@ -288,7 +288,7 @@ pub(super) fn gees(cx: &mut Lower, call: &Call) -> Lowered {
     let n = call.square(cx, 0)?;
     limit_general(call, n)?;
     let a = call.matrix(cx, 0, Element::F64)?;
-    let sizes = a.sizes(cx);
+    let sizes = a.dims(cx);
     let form = schur::decompose(cx, a, Balance::Order, wanted)?;
     let w = eigenvectors::values(cx, &form);
     let w = eigenvectors::unscaled(cx, &form, w);

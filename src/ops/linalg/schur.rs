@@ -10,7 +10,7 @@
 use super::balance;
 use super::hessenberg::{Basis, Reflector, reduce};
 use super::jacobi::{any_above, scaled};
-use super::matrix::{Matrix, Round};
+use super::matrix::{Matrix, Round, of_batch};
 use super::number::Number;
 use super::standard::{self, earlier};
 use crate::ir::Element;
@@ -55,8 +55,7 @@ pub(super) fn decompose(
     balance: Balance,
     wanted: Wanted,
 ) -> Result<Schur, Refusal> {
-    let sizes = a.sizes(cx);
-    let (batch, n) = (sizes[0], sizes[1]);
+    let (batch, n, _) = a.extents(cx);
     // A number times zero is zero, which infinity and NaN are not. Such a matrix is computed as zeros.
     let zeros = cx.numbers([a], |[a]| a.size() * 0.0);
     let zeros = cx.reduce_along("ReduceSum", zeros, &[1, 2]);
@@ -64,7 +63,7 @@ pub(super) fn decompose(
     let (a, scale) = scaled(cx, a);
     let identity = cx.identity_matrix(Element::F64, n, n);
     let z = (wanted == Wanted::Vectors).then(|| {
-        let z = identity.map(cx, |cx, part| cx.broadcast_to(part, &sizes));
+        let z = identity.map(cx, |cx, part| cx.broadcast_to(part, &of_batch(batch, &[n, n])));
         if a.is_complex() { cx.complexified(z) } else { z }
     });
     let mut basis = Basis { a, z };
@@ -112,10 +111,9 @@ pub(super) struct Band {
 
 impl Band {
     pub(super) fn of(cx: &mut Lower, a: Matrix) -> Self {
-        let sizes = a.sizes(cx);
-        let n = sizes[1];
+        let (batch, n, _) = a.extents(cx);
         let zero = cx.scalar(Element::F64, 0.0);
-        let flat = a.map(cx, |cx, part| cx.reshape(part, &[sizes[0], 1, n * n]));
+        let flat = a.map(cx, |cx, part| cx.reshape(part, &of_batch(batch, &[1, n * n])));
         let mut at = |first: i64, count: i64, low: i64| {
             let places: Vec<i64> = (0..count).map(|index| first + index * (n + 1)).collect();
             let values = cx.arrange(flat, &places, 2);
@@ -151,7 +149,7 @@ fn small(cx: &mut Lower, band: &Band) -> Matrix {
 
 /// The element of a row, `[batch, 1, n]`, at a place, `[batch, 1, 1]`, or the nearest that there is.
 fn at(cx: &mut Lower, row: Matrix, place: Matrix, offset: i64) -> Matrix {
-    let n = row.sizes(cx)[2];
+    let n = row.size(cx, 2);
     let place = cx.numbers([place], |[place]| {
         let place = (place + offset).max(0i64);
         place.less(n - 1).select(place, n - 1)
@@ -161,7 +159,7 @@ fn at(cx: &mut Lower, row: Matrix, place: Matrix, offset: i64) -> Matrix {
 
 /// The last of the places up to `high` at which the element below the diagonal is small.
 fn start(cx: &mut Lower, small: Matrix, high: Matrix) -> Matrix {
-    let n = small.sizes(cx)[2];
+    let n = small.size(cx, 2);
     let places = cx.column_numbers(n);
     let starts = cx.numbers([places, small, high], |[places, small, high]| {
         (small & places.less_equal(high)).select(places, 0i64)
@@ -171,8 +169,7 @@ fn start(cx: &mut Lower, small: Matrix, high: Matrix) -> Matrix {
 
 /// The rounds, and for each matrix how many rows have not come to an end.
 fn iterate(cx: &mut Lower, basis: Basis) -> Result<(Basis, Matrix), Refusal> {
-    let sizes = basis.a.sizes(cx);
-    let (batch, n) = (sizes[0], sizes[1]);
+    let (batch, n, _) = basis.a.extents(cx);
     let (rows, columns) = (cx.row_numbers(n), cx.column_numbers(n));
     let with_z = basis.z.is_some();
     // Real matrices leave blocks of two rows.
@@ -187,7 +184,7 @@ fn iterate(cx: &mut Lower, basis: Basis) -> Result<(Basis, Matrix), Refusal> {
         let (high, stalled) = (state[state.len() - 2], state[state.len() - 1]);
         let band = Band::of(cx, a);
         let small = small(cx, &band);
-        let small_rows = small.map(cx, |cx, part| cx.reshape(part, &[batch, n, 1]));
+        let small_rows = small.map(cx, |cx, part| cx.reshape(part, &of_batch(batch, &[n, 1])));
         let a = cx.numbers([rows, columns, small_rows, a], |[rows, columns, small, a]| {
             (rows.equal(columns + 1i64) & small).select(0.0, a)
         });
@@ -245,7 +242,7 @@ impl Window {
     /// The row to start in: the last at which the element below the diagonal before it is so small, and the reflection
     /// too, that both together are nothing; else the first. It takes what the reflection would be of in each row.
     fn start(&self, cx: &mut Lower, band: &Band, [first, second, third]: [Matrix; 3]) -> Matrix {
-        let columns = band.diagonal.sizes(cx)[2];
+        let columns = band.diagonal.size(cx, 2);
         let columns = cx.column_numbers(columns);
         let next = earlier(cx, band.diagonal, 0.0);
         let nothing = cx.numbers(
@@ -288,7 +285,7 @@ impl Window {
         );
         let leading = cx.numbers([band.diagonal, shift], |[diagonal, shift]| diagonal - shift);
         let below = earlier(cx, band.below, 0.0);
-        let nothing = cx.zeros(below, &below.sizes(cx));
+        let nothing = cx.zeros(below, &below.dims(cx));
         [leading, below, nothing]
     }
 

@@ -2,7 +2,7 @@
 //! where its eigenvalues are real, and else equal diagonal elements with elements of opposite signs beside them.
 
 use super::hessenberg::Basis;
-use super::matrix::Matrix;
+use super::matrix::{Matrix, of_batch};
 use super::number::Number;
 use super::schur::Band;
 use crate::ops::Lower;
@@ -87,7 +87,7 @@ fn standardized<'f>([a, b, c, d]: [Number<'f>; 4]) -> [Number<'f>; 6] {
 
 /// A row `[batch, 1, n]` with each element one place earlier, and the number at the end.
 pub(super) fn earlier(cx: &mut Lower, row: Matrix, last: f64) -> Matrix {
-    let n = row.sizes(cx)[2];
+    let n = row.size(cx, 2);
     let last = cx.scalar(row.element(cx), last);
     let rest = cx.range_of(row, 2, 1, n);
     rest.map(cx, |cx, part| cx.pad(part, &[0; 3], &[0, 0, 1], last))
@@ -95,14 +95,14 @@ pub(super) fn earlier(cx: &mut Lower, row: Matrix, last: f64) -> Matrix {
 
 /// A row as a column.
 pub(super) fn upright(cx: &mut Lower, row: Matrix) -> Matrix {
-    let sizes = row.sizes(cx);
-    row.map(cx, |cx, part| cx.reshape(part, &[sizes[0], sizes[2], 1]))
+    let (batch, _, n) = row.extents(cx);
+    row.map(cx, |cx, part| cx.reshape(part, &of_batch(batch, &[n, 1])))
 }
 
 /// The form with all its blocks as they should be. No two of them have a row in common, so that one product rotates
 /// them all.
 pub(super) fn blocks(cx: &mut Lower, basis: Basis) -> Basis {
-    let n = basis.a.sizes(cx)[1];
+    let n = basis.a.size(cx, 1);
     let (rows, columns) = (cx.row_numbers(n), cx.column_numbers(n));
     let band = Band::of(cx, basis.a);
     let [cosine, sine, a, b, c, d] =

@@ -33,15 +33,14 @@ pub(super) fn solve(cx: &mut Lower, system: System, a: Matrix, b: Matrix) -> Res
 }
 
 fn substitute(cx: &mut Lower, lower: bool, unit: bool, a: Matrix, b: Matrix) -> Result<Matrix, Refusal> {
-    let sizes = b.sizes(cx);
-    let n = sizes[1];
+    let n = b.size(cx, 1);
     let (rows, columns) = (cx.row_numbers(n), cx.column_numbers(n));
     // The other triangle may hold anything, even NaN.
     let strict = cx.numbers([rows, columns, a], |[rows, columns, a]| {
         let inside = if lower { rows.greater(columns) } else { rows.less(columns) };
         inside.select(a, 0.0)
     });
-    let start = cx.zeros(b, &sizes);
+    let start = cx.zeros(b, &b.dims(cx));
     let results = cx.rounds(n, &[start], |cx, number, state| {
         let number = if lower { number } else { cx.numbers([number], |[number]| -number + (n - 1)) };
         let factors = cx.pick(strict, number, 1);

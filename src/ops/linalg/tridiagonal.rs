@@ -5,7 +5,8 @@
 //! for the next round. `U` then has two diagonals above its own, and the rows are solved from the last to the first.
 
 use super::householder::factors_of;
-use super::matrix::{Matrix, Round};
+use super::matrix::{Matrix, Round, of_batch};
+use crate::ir::Dim;
 use crate::ops::{Lower, Refusal};
 
 /// The solution and what `gtsv` leaves of the diagonals.
@@ -31,14 +32,13 @@ pub(super) fn solve(
     above: Matrix,
     b: Matrix,
 ) -> Result<Solution, Refusal> {
-    let (element, sizes) = (b.element(cx), b.sizes(cx));
-    let (batch, n, k) = (sizes[0], sizes[1], sizes[2]);
+    let (element, (batch, n, k)) = (b.element(cx), b.extents(cx));
     let zero = cx.scalar(element, 0.0);
     // Rows as [batch, n, 1], with a row of zeros behind the last.
     let mut rows = [below, middle, above, b];
     for value in &mut rows {
         if cx.rank(value.re) == 2 {
-            *value = value.map(cx, |cx, part| cx.reshape(part, &[batch, n, 1]));
+            *value = value.map(cx, |cx, part| cx.reshape(part, &of_batch(batch, &[n, 1])));
         }
     }
     let last = cx.row_numbers(n);
@@ -79,12 +79,12 @@ pub(super) fn solve(
         Ok(Round { state: vec![held_d, held_u, held_right, info], left: vec![pivot, one, two, kept] })
     })?;
     let [diagonal, first, second, right] = [eliminated[4], eliminated[5], eliminated[6], eliminated[7]];
-    let nothing = cx.zeros(b, &[batch, 1, k]);
+    let nothing = cx.zeros(b, &of_batch(batch, &[1, k]));
     let solved = cx.rounds(n, &[nothing, nothing], |cx, number, state| {
         let place = cx.numbers([number], |[number]| -number + (n - 1));
         let mut row = [diagonal, first, second, right];
         for value in &mut row {
-            let sizes = value.sizes(cx)[1..].to_vec();
+            let sizes = value.dims(cx)[1..].to_vec();
             let picked = cx.pick(*value, place, 0);
             *value = picked.map(cx, |cx, part| cx.reshape(part, &sizes));
         }
@@ -95,7 +95,7 @@ pub(super) fn solve(
     })?;
     let x = solved[2].map(cx, |cx, part| {
         let part = cx.reverse(part, &[0]);
-        let part = cx.reshape(part, &[n, batch, k]);
+        let part = cx.reshape(part, &[Dim::Known(n), batch, Dim::Known(k)]);
         cx.transpose(part, &[1, 0, 2])
     });
     let [diagonal, first, second] = [diagonal, first, second].map(|value| factors_of(cx, value));

@@ -38,7 +38,7 @@ pub(super) fn recognise(cx: &mut Lower, op: OpId, region: RegionId, dimensions: 
     let highest = integer_limits(places.element).1;
     let counted = match places.dims[axis as usize] {
         Dim::Known(length) => length > 0 && (highest < 0 || length - 1 <= highest),
-        // A length that these cannot count is none of a tensor in memory.
+        // Places that 32 bits do not count wrap in the program, too.
         _ => places.element.bits() >= 32,
     };
     if !counted {

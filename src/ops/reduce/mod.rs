@@ -323,7 +323,7 @@ impl Lower<'_> {
         let kept = kept(&self.dims(value), dimensions);
         let mut value = self.rows_first(value, dimensions);
         loop {
-            let count = self.sizes(value)[0];
+            let count = self.number(self.dims(value)[0]);
             if count == 1 {
                 return self.reshape(value, &kept);
             }

@@ -2,7 +2,7 @@
 
 use super::typing::{Typing, attribute, dim_fits, dims_fit, one, tensor, types};
 use super::{Count, Inferred, Rule, rule, variadic};
-use crate::ir::{Dim, Element, TensorType};
+use crate::ir::{Attribute, Dim, Element, TensorType};
 use smallvec::smallvec;
 
 pub(super) const RULES: &[Rule] = &[
@@ -134,13 +134,18 @@ fn rng_bit_generator(t: &Typing) -> Inferred {
 /// The greatest `k` along the last dimension, and where they stand.
 fn top_k(t: &Typing) -> Inferred {
     let operand = t.operand(0)?;
-    let k = t.integer("k")?;
+    let k = match t.attribute("k")? {
+        Attribute::Sizes(_) => t.sizes_of("k", 1)?[0],
+        _ => Dim::Known(t.integer("k")?),
+    };
     let mut dims = operand.dims.clone();
     let Some(last) = dims.last_mut() else { return types("the operand must have a dimension") };
-    if k < 0 || last.known().is_some_and(|size| k > size) {
-        return attribute("k", format!("{k} elements cannot be taken from `{}`", t.describe(operand)));
+    let size = last.known().unwrap_or(i64::MAX);
+    if k.known().is_some_and(|k| !(0..=size).contains(&k)) {
+        let (k, operand) = (t.spell(k), t.describe(operand));
+        return attribute("k", format!("{k} elements cannot be taken from `{operand}`"));
     }
-    *last = Dim::Known(k);
+    *last = k;
     let indices = t.result(1)?.element;
     if !indices.is_integer() {
         return types("the second result must hold integers");

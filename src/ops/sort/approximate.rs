@@ -64,7 +64,8 @@ pub(in crate::ops) fn approx_top_k(cx: &mut Lower, op: OpId) -> Lowered {
         return Ok(results.into_iter().collect());
     }
     let (values, with) = (cx.full(op, 0)?, cx.full(op, 1)?);
-    let order = cx.first_of(values, Key { operand: 0, descending, zeros: Zeros::Equal }, axis, k)?;
+    let order =
+        cx.first_of(values, Key { operand: 0, descending, zeros: Zeros::Equal }, axis, Dim::Known(k))?;
     let picked = cx.reorder(values, order, axis);
     let with = if super::counts_along(cx, op, 1, axis) {
         let element = cx.operand_type(op, 1)?.element;
@@ -86,5 +87,5 @@ pub(in crate::ops) fn mhlo_top_k(cx: &mut Lower, op: OpId) -> Lowered {
     if !largest {
         return Err(Refusal::form("the smallest elements"));
     }
-    super::largest(cx, op, k)
+    super::largest(cx, op, Dim::Known(k))
 }

@@ -2,10 +2,12 @@
 //!
 //! A comparator of `n` operands has the arguments `a0, b0, a1, b1, ...`. Read are `compare LT|GT` of one pair, and
 //! the lexicographic `or(lt(a0, b0), and(eq(a0, b0), rest))`. JAX makes floats canonical before it compares them in
-//! the total order: zeros become +0 and NaN becomes one positive NaN, by selects. Anything else is not read.
+//! the total order: zeros become +0 and NaN becomes one positive NaN, by selects. The total order may be spelt out as
+//! that of integers. Anything else is not read.
 
 use crate::ir::{Definition, RegionId, ValueId};
 use crate::ops::Lower;
+use crate::ops::constant::number as number_of;
 
 /// One key of a comparator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,6 +141,9 @@ impl Reader<'_, '_> {
         if let Some(index) = self.arguments.iter().position(|&argument| argument == value) {
             return Some(Argument { index, zero: false, nan: false });
         }
+        if let Some(ordered) = self.ordered_bits(value) {
+            return Some(ordered);
+        }
         let &[condition, constant, otherwise] = self.op(value, "stablehlo.select")? else { return None };
         let (direction, _, a, b) = self.compare(condition)?;
         let inner = self.argument(otherwise)?;
@@ -153,6 +158,42 @@ impl Reader<'_, '_> {
             }
             _ => None,
         }
+    }
+
+    /// A canonical argument as the integer that has its place in the total order: its bits, and where they are negative,
+    /// the largest integer less its unsigned bits.
+    fn ordered_bits(&self, value: ValueId) -> Option<Argument> {
+        let &[is_negative, turned, canonical] = self.op(value, "stablehlo.select")? else { return None };
+        let ("LT", _, tested, zero) = self.compare(is_negative)? else { return None };
+        let &[is_nan, nan, number] = self.op(canonical, "stablehlo.select")? else { return None };
+        let ("NE", _, left, right) = self.compare(is_nan)? else { return None };
+        let &[is_zero, none, bits] = self.op(number, "stablehlo.select")? else { return None };
+        let ("EQ", _, compared, float_zero) = self.compare(is_zero)? else { return None };
+        let &[difference] = self.op(turned, "stablehlo.bitcast_convert")? else { return None };
+        let &[largest, unsigned] = self.op(difference, "stablehlo.subtract")? else { return None };
+        let &[argument] = self.op(bits, "stablehlo.bitcast_convert")? else { return None };
+        let &[other] = self.op(unsigned, "stablehlo.bitcast_convert")? else { return None };
+        let index = self.arguments.iter().position(|&own| own == argument)?;
+
+        let element = self.cx.element(argument);
+        let (signed, unsigned) = (self.cx.element(bits), self.cx.element(unsigned));
+        let is_whole = element.is_float()
+            && signed.is_signed()
+            && unsigned.is_unsigned()
+            && [signed, unsigned].iter().all(|integer| integer.bits() == element.bits());
+        let integer = |value: ValueId| match self.cx.known_integers(value)?[..] {
+            [number] => Some(number),
+            _ => None,
+        };
+        let nan = integer(nan).filter(|&nan| nan > 0)?;
+        let fits = is_whole
+            && tested == canonical
+            && [left, right, compared, other] == [argument; 4]
+            && self.cx.known_number(float_zero) == Some(0.0)
+            && (integer(zero), integer(none)) == (Some(0), Some(0))
+            && integer(largest) == Some(i64::MAX >> (64 - element.bits()))
+            && number_of(element, &nan.to_le_bytes()[..element.bytes()]).is_some_and(f64::is_nan);
+        fits.then_some(Argument { index, zero: true, nan: true })
     }
 }
 

@@ -9,18 +9,19 @@
 //! which needs the `BitCast` of opset 26. Under a binding opset without it the `f64` key gets 1e-300 of the sign of
 //! its reciprocal, which no number but zero notices; there a negative NaN is taken for a positive one.
 //!
-//! Several keys are sorted one after the other, the last one first. Refused are comparators that are no
-//! lexicographic order of their arguments; see [`comparator`].
+//! Several keys are sorted one after the other, the last one first. Where a comparator is no lexicographic order of
+//! its arguments (see [`comparator`]), every pair is compared: see [`pairs`].
 
 mod approximate;
 mod comparator;
 mod key;
+mod pairs;
 
 pub(super) use approximate::{approx_top_k, mhlo_top_k};
 
 use super::rules::dims_fit;
 use super::{Elements, Lower, Lowered, Refusal, Row, Values, noted};
-use crate::ir::{Dim, Element, OpId, Size, ValueId};
+use crate::ir::{Attribute, Dim, Element, OpId, Size, ValueId};
 use comparator::{Key, Zeros, comparator};
 
 pub(super) const ROWS: &[Row] = &[
@@ -40,11 +41,14 @@ fn sort(cx: &mut Lower, op: OpId) -> Lowered {
         Refusal::Attribute { name: "dimension", why: "it is no dimension of the operands".into() }
     })?;
     let region = cx.module.op(op).regions.first().copied().ok_or_else(|| Refusal::form("no comparator"))?;
-    let keys = comparator(cx, region, count)
-        .ok_or_else(|| Refusal::form("a comparator that is no lexicographic order of its arguments"))?;
     if sizes.contains(&Dim::Known(0)) || sizes[axis] == Dim::Known(1) {
         return (0..count).map(|operand| cx.full(op, operand)).collect::<Result<Values, _>>();
     }
+    let Some(keys) = comparator(cx, region, count) else {
+        let operands = cx.fulls(op)?;
+        let order = pairs::order(cx, region, &operands, axis)?;
+        return Ok(operands.iter().map(|&operand| cx.reorder(operand, order, axis)).collect());
+    };
     if let ([key], 1) = (keys.as_slice(), count) {
         let operand = cx.full(op, 0)?;
         let ordered = cx.sort_keys(operand, *key);
@@ -88,18 +92,23 @@ fn counts_along(cx: &Lower, op: OpId, operand: usize, axis: usize) -> bool {
 }
 
 fn top_k(cx: &mut Lower, op: OpId) -> Lowered {
-    let k = cx.int(op, "k")?;
+    let k = match cx.module.attribute(op, "k") {
+        Some(Attribute::Sizes(k)) if k.len() == 1 => k[0],
+        _ => Dim::Known(cx.int(op, "k")?),
+    };
     largest(cx, op, k)
 }
 
 /// The `k` largest elements along the last dimension, and their indices.
-fn largest(cx: &mut Lower, op: OpId, k: i64) -> Lowered {
+fn largest(cx: &mut Lower, op: OpId, k: Dim) -> Lowered {
     let (element, sizes) = cx.result_dims(op, 0)?;
     let (index_element, index_sizes) = cx.result_dims(op, 1)?;
     let fits = cx.operand_dims(op, 0)?.split_last().is_some_and(|(&all, batch)| {
-        let taken: Vec<Dim> = batch.iter().copied().chain([Dim::Known(k)]).collect();
-        let enough = all.known().is_none_or(|all| k <= all);
-        enough && k >= 0 && dims_fit(&taken, &sizes) && dims_fit(&taken, &index_sizes)
+        let taken: Vec<Dim> = batch.iter().copied().chain([k]).collect();
+        let range = 0..=all.known().unwrap_or(i64::MAX);
+        k.known().is_none_or(|k| range.contains(&k))
+            && dims_fit(&taken, &sizes)
+            && dims_fit(&taken, &index_sizes)
     });
     if !fits {
         return Err(Refusal::Attribute { name: "k", why: "it does not fit the types".into() });
@@ -138,14 +147,14 @@ impl Lower<'_> {
     }
 
     /// The indices of the `count` first elements along an axis, by a key.
-    fn first_of(&mut self, value: ValueId, key: Key, axis: usize, count: i64) -> Result<ValueId, Refusal> {
+    fn first_of(&mut self, value: ValueId, key: Key, axis: usize, count: Dim) -> Result<ValueId, Refusal> {
         let all = self.dims(value)[axis];
         let mut ordered = self.sort_keys(value, key).into_iter().rev().peekable();
         let mut order: Option<ValueId> = None;
         while let Some((value, largest)) = ordered.next() {
             let value = order.map_or(value, |order| self.reorder(value, order, axis));
             // All but the last of several sorts have to keep every element.
-            let count = if ordered.peek().is_some() { all } else { Dim::Known(count) };
+            let count = if ordered.peek().is_some() { all } else { count };
             let step = self.top(value, axis, count, largest).1;
             order = Some(order.map_or(step, |order| self.reorder(order, step, axis)));
         }

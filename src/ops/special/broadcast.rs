@@ -1,7 +1,7 @@
 //! Binary ops that broadcast their operands by themselves.
 
 use super::{Lower, Lowered, OpId, Refusal, elementwise};
-use crate::ir::ValueId;
+use crate::ir::{Dim, ValueId};
 use crate::ops::formula::Term;
 
 /// The operands, their dimensions where ONNX's broadcasting expects them.
@@ -11,7 +11,7 @@ use crate::ops::formula::Term;
 pub(super) fn operands(cx: &mut Lower, op: OpId) -> Result<(ValueId, ValueId), Refusal> {
     let (mut lhs, mut rhs) = (cx.operand(op, 0)?, cx.operand(op, 1)?);
     let Some(dimensions) = cx.optional_ints(op, "broadcast_dimensions")? else { return Ok((lhs, rhs)) };
-    let (lhs_sizes, rhs_sizes) = (cx.operand_sizes(op, 0)?, cx.operand_sizes(op, 1)?);
+    let (lhs_sizes, rhs_sizes) = (cx.operand_dims(op, 0)?, cx.operand_dims(op, 1)?);
     if lhs_sizes.len() == rhs_sizes.len() {
         return Ok((lhs, rhs));
     }
@@ -30,7 +30,7 @@ pub(super) fn operands(cx: &mut Lower, op: OpId) -> Result<(ValueId, ValueId), R
         dimensions.iter().zip(rank - own.len()..).all(|(&dimension, last)| dimension == last as i64);
     if !trailing {
         let full = cx.full(op, index)?;
-        let mut sizes = vec![1; rank];
+        let mut sizes = vec![Dim::Known(1); rank];
         for (&dimension, &size) in dimensions.iter().zip(&own) {
             sizes[dimension as usize] = size;
         }

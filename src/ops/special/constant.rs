@@ -1,7 +1,7 @@
 //! Constants in CHLO.
 
 use super::{Lower, Lowered, OpId, Refusal};
-use crate::ir::{Attribute, Data};
+use crate::ir::{Attribute, Data, Dim};
 
 /// `chlo.constant`, as `stablehlo.constant`; a splat stays one element.
 pub(super) fn constant(cx: &mut Lower, op: OpId) -> Lowered {
@@ -19,7 +19,7 @@ pub(super) fn constant(cx: &mut Lower, op: OpId) -> Lowered {
 
 /// `chlo.constant_like`: one number with the shape of the operand, which ONNX broadcasts.
 pub(super) fn constant_like(cx: &mut Lower, op: OpId) -> Lowered {
-    let (element, sizes) = cx.result(op, 0)?;
+    let (element, sizes) = cx.result_dims(op, 0)?;
     let number = match cx.module.attribute(op, "value") {
         Some(Attribute::Integer(number, _)) => {
             let number = *number;
@@ -32,5 +32,5 @@ pub(super) fn constant_like(cx: &mut Lower, op: OpId) -> Lowered {
         }
         None => return Err(Refusal::Missing("value")),
     };
-    Ok(if sizes.contains(&0) { cx.broadcast_to(number, &sizes) } else { number }.into())
+    Ok(if sizes.contains(&Dim::Known(0)) { cx.broadcast_to(number, &sizes) } else { number }.into())
 }

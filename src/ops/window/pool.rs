@@ -105,9 +105,11 @@ fn emit(
     let others: Vec<usize> = (0..window.rank()).filter(|axis| !pooled.contains(axis)).collect();
     let order: Vec<i64> = others.iter().chain(pooled).map(|&axis| axis as i64).collect();
     let moved = cx.transpose(value, &order);
-    // Batch and channel, whatever the number of dimensions that they come from.
-    let channel = others.last().map_or(Dim::Known(1), |&axis| sizes[axis]);
-    let batch = cx.module.sizes.product(others.iter().rev().skip(1).map(|&axis| sizes[axis]));
+    // Batch and channel, whatever the number of dimensions that they come from. A channel that is no number would
+    // have to be computed beside the batch, and ONNX Runtime refuses one of size 0.
+    let apart = others.split_last().filter(|(last, _)| sizes[**last].known().is_some());
+    let (channel, batch) = apart.map_or((Dim::Known(1), &others[..]), |(&last, rest)| (sizes[last], rest));
+    let batch = cx.module.sizes.product(batch.iter().map(|&axis| sizes[axis]));
     let pick = |list: &[i64]| pooled.iter().map(|&axis| list[axis]).collect::<Vec<i64>>();
     let shape = |sizes: &[Dim]| -> Dims {
         [batch, channel].into_iter().chain(pooled.iter().map(|&axis| sizes[axis])).collect()

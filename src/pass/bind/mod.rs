@@ -184,7 +184,7 @@ fn is_splat(tensor: &Tensor, width: usize) -> bool {
 }
 
 /// Puts the constants in the place of their arguments; each has the argument's position and its name in the model.
-fn replace(
+pub(super) fn replace(
     module: &mut Module,
     function: FunctionId,
     block: BlockId,

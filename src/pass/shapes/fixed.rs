@@ -6,7 +6,7 @@ use super::values::Values;
 use crate::ir::{Attribute, Dim, Dims, Module, OpId, Type, ValueId};
 use crate::ops::rules;
 
-/// Ops that take sizes or places from operands.
+/// Ops, and targets of calls, that take sizes or places from operands.
 const DYNAMIC: &[&str] = &[
     "stablehlo.dynamic_broadcast_in_dim",
     "stablehlo.dynamic_conv",
@@ -14,13 +14,33 @@ const DYNAMIC: &[&str] = &[
     "stablehlo.dynamic_iota",
     "stablehlo.dynamic_pad",
     "stablehlo.dynamic_reshape",
+    RANDOM_BITS,
+    TOP_K,
     "stablehlo.real_dynamic_slice",
     "stablehlo.set_dimension_size",
 ];
 
-/// Whether ops of that name take sizes or places from operands.
-pub(super) fn is_dynamic(name: &str) -> bool {
-    DYNAMIC.contains(&name)
+/// The target of the call that `rng_bit_generator` is in JAX where the sizes of its result are operands.
+const RANDOM_BITS: &str = "stablehlo.dynamic_rng_bit_generator";
+
+/// The target of the call that `top_k` is where the number of elements is an operand.
+const TOP_K: &str = "stablehlo.dynamic_top_k";
+
+/// Whether an op takes sizes or places from operands.
+pub(super) fn is_dynamic(module: &Module, op: OpId) -> bool {
+    DYNAMIC.contains(&name(module, op))
+}
+
+/// The name of an op, or of what it calls.
+fn name(module: &Module, op: OpId) -> &str {
+    match module.op_name(op) {
+        "stablehlo.custom_call" => match module.attribute(op, "call_target_name") {
+            Some(Attribute::String(target)) => target,
+            Some(Attribute::SymbolRef(path)) if path.len() == 1 => module.symbols.get(path[0]),
+            _ => "",
+        },
+        name => name,
+    }
 }
 
 /// Rewrites the op in place, when all that it takes from operands follows from sizes.
@@ -35,7 +55,7 @@ pub(super) fn fix(module: &mut Module, op: OpId, values: &Values) {
 
 /// Rewrites the op in place, with symbols for what it takes from operands that are computed from data.
 pub(super) fn fix_at_run_time(module: &mut Module, op: OpId, values: &mut Values, origins: &mut Origins) {
-    if !is_dynamic(module.op_name(op)) {
+    if !is_dynamic(module, op) {
         return;
     }
     let operands = module.op(op).operands.clone();
@@ -56,12 +76,13 @@ fn rewrite(module: &mut Module, op: OpId, fixed: Option<Fixed>) {
     let added: Vec<_> =
         fixed.attributes.into_iter().map(|(key, value)| (module.symbols.intern(key), value)).collect();
     let dropped = fixed.dropped.map(|key| module.symbols.intern(key));
-    if let (Some(dims), Some(mut ty)) = (fixed.result, module.tensor(module.op(op).results[0]).cloned()) {
+    let result = module.op(op).results.last().copied();
+    let ty = result.and_then(|result| module.tensor(result)).cloned();
+    if let (Some(dims), Some(result), Some(mut ty)) = (fixed.result, result, ty) {
         // Where the text states a number, that says more.
         let stated = |(&own, &dim): (&Dim, &Dim)| if own.known().is_some() { own } else { dim };
         ty.dims = ty.dims.iter().zip(&dims).map(stated).collect();
         let ty = module.types.intern(Type::Tensor(ty));
-        let result = module.op(op).results[0];
         module.value_mut(result).ty = ty;
     }
     let changed = module.op_mut(op);
@@ -78,8 +99,16 @@ type List<'a> = dyn Fn(usize) -> Option<Dims> + 'a;
 
 /// What an op becomes whose operands say these sizes.
 fn form(module: &Module, op: OpId, list: &List) -> Option<Fixed> {
+    match name(module, op) {
+        RANDOM_BITS => return random_bits(module, op, list),
+        TOP_K => {
+            let k = vec![("k", Attribute::Sizes(list(1)?))];
+            return Some(Fixed { dropped: CALL, ..fixed("chlo.top_k", 1, k) });
+        }
+        _ => {}
+    }
     // What breaks the rules is left as the text has it, for the lowering to refuse.
-    if !is_dynamic(module.op_name(op)) || rules::infer(module, op).is_none() {
+    if !is_dynamic(module, op) || rules::infer(module, op).is_none() {
         return None;
     }
     match module.op_name(op) {
@@ -104,7 +133,7 @@ struct Fixed {
     /// How many of its operands stay.
     operands: usize,
     attributes: Vec<(&'static str, Attribute)>,
-    /// The sizes of its result, where operands said them.
+    /// The sizes of its last result, where operands said them.
     result: Option<Dims>,
     /// Attributes that only the dynamic op has.
     dropped: [&'static str; 2],
@@ -134,6 +163,20 @@ fn of_result(module: &Module, op: OpId, name: &'static str, operands: usize, lis
     }
     let dims = if result.is_sized() { None } else { Some(list(operands)?) };
     Some(Fixed { result: dims, ..fixed(name, operands, Vec::new()) })
+}
+
+/// What only a call has.
+const CALL: [&str; 2] = ["call_target_name", "api_version"];
+
+/// The state, whose sizes are known, and the bits.
+fn random_bits(module: &Module, op: OpId, list: &List) -> Option<Fixed> {
+    let bits = module.tensor(*module.op(op).results.get(1)?)?;
+    let dims = list(1)?;
+    (dims.len() == bits.rank()).then(|| Fixed {
+        result: Some(dims),
+        dropped: CALL,
+        ..fixed("stablehlo.rng_bit_generator", 1, Vec::new())
+    })
 }
 
 fn real_dynamic_slice(list: &List) -> Option<Fixed> {

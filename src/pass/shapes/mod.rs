@@ -5,6 +5,7 @@
 //! behind them. A size that follows from nothing else is a symbol, so that every dimension behind this pass is a number
 //! or an expression.
 
+mod call;
 mod fixed;
 mod symbols;
 mod values;
@@ -63,6 +64,7 @@ fn walk(module: &mut Module, cx: &mut Context, function: FunctionId, origins: &m
         }
         refine(rewriter.module, op);
         fixed::fix(rewriter.module, op, &values);
+        call::fix(rewriter.module, op, &values);
         window::fix(rewriter, op, &mut values, origins);
         fixed::fix_at_run_time(rewriter.module, op, &mut values, origins);
         // The static form says more of its result.
@@ -115,7 +117,7 @@ fn has_unknown_sizes(module: &Module, region: RegionId) -> bool {
         let block = module.block(block);
         block.arguments.iter().any(unknown)
             || block.ops.iter().any(|&op| {
-                fixed::is_dynamic(module.op_name(op))
+                fixed::is_dynamic(module, op)
                     || module.op(op).results.iter().any(unknown)
                     || module.op(op).regions.iter().any(|&region| has_unknown_sizes(module, region))
             })

@@ -1,7 +1,7 @@
 //! What shape arithmetic gives, as numbers and expressions.
 //!
-//! Every short list of signed integers or truth values that follows from sizes and constants is evaluated element by
-//! element. An element of which nothing is known is [`Dim::Dynamic`]; truth values are 0 and 1.
+//! Every short list, or matrix row by row, of signed integers or truth values that follows from sizes and constants is
+//! evaluated element by element. An element of which nothing is known is [`Dim::Dynamic`]; truth values are 0 and 1.
 
 use super::symbols::{Origins, Part};
 use crate::ir::{Dim, Dims, Element, Module, OpId, Sizes, ValueId};
@@ -72,6 +72,10 @@ impl Values {
             let traced = evaluate(module, op, length, &lookup);
             elements = traced.filter(|traced| traced.len() == length).unwrap_or(elements);
         }
+        // An element of a list can be named, and one of a matrix, which pads a convolution, not.
+        if elements.contains(&Dim::Dynamic) && module.tensor(value)?.rank() > 1 {
+            return None;
+        }
         for (index, element) in elements.iter_mut().enumerate().filter(|(_, dim)| **dim == Dim::Dynamic) {
             *element = origins.add(module, value, Part::Element(index));
         }
@@ -137,14 +141,23 @@ fn evaluate(module: &Module, op: OpId, length: usize, lookup: &Lookup) -> Option
             let axis = usize::try_from(module.attribute(op, "dimension")?.as_integer()?).ok()?;
             Some(Dims::from_slice(&[*module.tensor(*operands.first()?)?.dims.get(axis)?]))
         }
-        "stablehlo.convert" | "stablehlo.reshape" | "stablehlo.transpose" => operand(0),
+        "stablehlo.convert" | "stablehlo.reshape" => operand(0),
+        "stablehlo.transpose" => {
+            operand(0).filter(|_| attribute("permutation").is_some_and(|order| order.is_sorted()))
+        }
         "stablehlo.optimization_barrier" => operand(0),
         "stablehlo.broadcast_in_dim" => {
             let list = operand(0)?;
             let single = || std::iter::repeat_n(list[0], length).collect();
-            if list.len() == 1 { Some(single()) } else { Some(list) }
+            if list.len() == 1 {
+                return Some(single());
+            }
+            Some(list).filter(|_| attribute("broadcast_dimensions").is_some_and(|order| order.is_sorted()))
         }
         "stablehlo.concatenate" => {
+            if module.attribute(op, "dimension")?.as_integer() != Some(0) {
+                return None;
+            }
             let mut joined = Dims::new();
             for &operand in operands {
                 let unknown =
@@ -203,7 +216,7 @@ fn evaluate(module: &Module, op: OpId, length: usize, lookup: &Lookup) -> Option
 pub(super) fn length(module: &Module, value: ValueId) -> Option<usize> {
     let ty = module.tensor(value)?;
     let element = matches!(ty.element, Element::I32 | Element::I64 | Element::Index | Element::Bool);
-    let count = ty.count().filter(|&count| ty.rank() <= 1 && element && (1..=LONGEST).contains(&count))?;
+    let count = ty.count().filter(|&count| ty.rank() <= 2 && element && (1..=LONGEST).contains(&count))?;
     usize::try_from(count).ok()
 }
 

@@ -4,7 +4,7 @@
 use super::symbols::Origins;
 use super::values::Values;
 use crate::ir::{
-    Attribute, Dim, Dims, Element, NewOp, OpId, Rewriter, SCALAR, TensorType, Type, TypeId, ValueId,
+    Attribute, Dim, Dims, Element, Module, NewOp, OpId, Rewriter, SCALAR, TensorType, Type, TypeId, ValueId,
 };
 use smallvec::smallvec;
 
@@ -34,6 +34,7 @@ pub(super) fn fix(
     if sizes.iter().any(|&size| !origins.is_of_sizes(module, size)) {
         return None;
     }
+    let start = unclamped(module, values, operand, start, &sizes).unwrap_or(start);
     let mut operands = smallvec![operand];
     for axis in 0..sizes.len() as i64 {
         operands.push(scalar(rewriter, op, start, element, axis));
@@ -47,15 +48,47 @@ pub(super) fn fix(
     Some(())
 }
 
+/// The start before it was clamped to where the window is inside of the operand, which a `dynamic_slice` does itself.
+fn unclamped(
+    module: &Module,
+    values: &Values,
+    operand: ValueId,
+    start: ValueId,
+    sizes: &[Dim],
+) -> Option<ValueId> {
+    let clamp = module.defining_op(start).filter(|&op| module.op_name(op) == "stablehlo.clamp")?;
+    let &[low, start, high] = module.op(clamp).operands.as_slice() else { return None };
+    let dims = &module.tensor(operand)?.dims;
+    let (low, high) = (values.of(module, low)?, values.of(module, high)?);
+    let furthest = dims.iter().zip(sizes).map(|(&dim, &size)| module.sizes.subtract(dim, size));
+    let is_same = low.iter().all(|&low| low == Dim::Known(0)) && furthest.eq(high);
+    is_same.then_some(start)
+}
+
 /// One element of a list, as a scalar.
 fn scalar(rewriter: &mut Rewriter, user: OpId, from: ValueId, element: Element, index: i64) -> ValueId {
+    let part = part(rewriter.module, from, index);
     let types = &mut rewriter.module.types;
     let one = types.intern(Type::Tensor(TensorType::of(element, &[1])));
     let none = types.intern(Type::Tensor(TensorType::of(element, SCALAR)));
+    if let Some(part) = part {
+        return insert(rewriter, user, "stablehlo.reshape", part, none, &[]);
+    }
     let places =
         [("start_indices", list(&[index])), ("limit_indices", list(&[index + 1])), ("strides", list(&[1]))];
     let picked = insert(rewriter, user, "stablehlo.slice", from, one, &places);
     insert(rewriter, user, "stablehlo.reshape", picked, none, &[])
+}
+
+/// The list of one that is this element of a list put together from such.
+fn part(module: &Module, list: ValueId, index: i64) -> Option<ValueId> {
+    let op = module.defining_op(list).filter(|&op| module.op_name(op) == "stablehlo.concatenate")?;
+    let parts = &module.op(op).operands;
+    let single = |&part: &ValueId| module.tensor(part).is_some_and(|ty| ty.count() == Some(1));
+    if !parts.iter().all(single) {
+        return None;
+    }
+    parts.get(usize::try_from(index).ok()?).copied()
 }
 
 fn insert(

@@ -1,0 +1,98 @@
+//! Compressed texts, and texts that come through a pipe: spooled into a file that nobody else sees.
+//!
+//! The stages behind want all bytes at once, and a text may be larger than the memory. The file has no name, so that
+//! nothing is left of it, however the process ends.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek, Write};
+
+/// How a stream is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Packing {
+    /// RFC 1952.
+    Gzip,
+    /// RFC 8878.
+    Zstandard,
+}
+
+impl Packing {
+    /// The compression that the first bytes of a file are the sign of. No text begins with them.
+    pub(super) fn of(head: &[u8]) -> Option<Self> {
+        match head {
+            [0x1F, 0x8B, ..] => Some(Packing::Gzip),
+            [0x28, 0xB5, 0x2F, 0xFD, ..] => Some(Packing::Zstandard),
+            _ => None,
+        }
+    }
+}
+
+/// The text of a stream in a file without a name, decompressed where it is compressed.
+///
+/// # Errors
+/// When the stream cannot be read or decompressed, or there is no room for its text.
+pub(super) fn spool(stream: impl Read) -> io::Result<File> {
+    let mut stream = BufReader::with_capacity(1 << 16, stream);
+    let mut file = tempfile::tempfile()?;
+    match Packing::of(stream.fill_buf()?) {
+        None => io::copy(&mut stream, &mut file)?,
+        Some(Packing::Gzip) => io::copy(&mut flate2::bufread::MultiGzDecoder::new(stream), &mut file)?,
+        Some(Packing::Zstandard) => unpack_frames(stream, &mut file)?,
+    };
+    file.flush()?;
+    file.rewind()?;
+    Ok(file)
+}
+
+/// All frames of a Zstandard stream; a file may have several, one behind the other.
+fn unpack_frames(mut stream: impl BufRead, file: &mut File) -> io::Result<u64> {
+    let mut written = 0;
+    while !stream.fill_buf()?.is_empty() {
+        let mut frame = ruzstd::decoding::StreamingDecoder::new(&mut stream)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        written += io::copy(&mut frame, file)?;
+    }
+    Ok(written)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unpacked(bytes: &[u8]) -> io::Result<String> {
+        let mut text = String::new();
+        spool(bytes)?.read_to_string(&mut text)?;
+        Ok(text)
+    }
+
+    fn gzip(text: &str) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(text.as_bytes()).and_then(|()| encoder.finish()).expect("memory takes all bytes")
+    }
+
+    fn zstandard(text: &str) -> Vec<u8> {
+        ruzstd::encoding::compress_to_vec(text.as_bytes(), ruzstd::encoding::CompressionLevel::Fastest)
+    }
+
+    #[test]
+    fn streams_become_their_text() {
+        let text = "module {}\n".repeat(20_000);
+        assert_eq!(unpacked(text.as_bytes()).expect("plain"), text);
+        assert_eq!(unpacked(&gzip(&text)).expect("gzip"), text);
+        assert_eq!(unpacked(&zstandard(&text)).expect("zstd"), text);
+        assert_eq!(unpacked(&[]).expect("nothing"), "");
+    }
+
+    #[test]
+    fn members_and_frames_follow_each_other() {
+        assert_eq!(unpacked(&[gzip("mod"), gzip("ule {}")].concat()).expect("gzip"), "module {}");
+        assert_eq!(unpacked(&[zstandard("mod"), zstandard("ule {}")].concat()).expect("zstd"), "module {}");
+    }
+
+    #[test]
+    fn a_stream_that_breaks_off_is_an_error() {
+        let text = "module {}\n".repeat(1000);
+        let (gzip, zstandard) = (gzip(&text), zstandard(&text));
+        assert!(unpacked(&gzip[..gzip.len() / 2]).is_err());
+        assert!(unpacked(&zstandard[..zstandard.len() / 2]).is_err());
+    }
+}
