@@ -1,6 +1,6 @@
 //! From a text to a model: the stages one after the other.
 
-use crate::diagnostic::{Diagnostics, catalogue};
+use crate::diagnostic::{Diagnostic, Diagnostics, catalogue};
 use crate::ir::{self, Module};
 use crate::onnx::{self, file::Model};
 use crate::ops::{HIGHEST_OPSET, LOWEST_OPSET, Settings, rules};
@@ -10,6 +10,12 @@ use crate::syntax;
 use crate::weights::Weights;
 use std::ops::ControlFlow;
 
+/// The ops that a program may have. The largest models that JAX prints have some 100,000.
+const MAX_OPS: u64 = 10_000_000;
+
+/// The bytes that folded constants may take. Those of JAX's programs take some thousands: shapes and indices.
+const MAX_FOLDED: u64 = 1 << 30;
+
 /// What the user can ask of a conversion.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -17,6 +23,10 @@ pub struct Options {
     pub opset: Option<u32>,
     /// Whether NaN goes through max-reductions as in XLA, at the cost of speed.
     pub strict_nan: bool,
+    /// How many ops the program may have when its calls are inlined; 10,000,000 when not given.
+    pub max_ops: Option<u64>,
+    /// How many bytes the constants may take that are computed from others; 1 GiB when not given.
+    pub max_folded: Option<u64>,
     /// Numbers for symbolic dimensions, by name.
     pub dims: Vec<(String, i64)>,
     /// Names of the inputs in order; empty leaves them to the text.
@@ -36,6 +46,9 @@ impl Options {
         Context {
             source,
             settings: Settings { opset: self.opset, strict_nan: self.strict_nan },
+            max_ops: self.max_ops.unwrap_or(MAX_OPS),
+            max_folded: self.max_folded.unwrap_or(MAX_FOLDED),
+            folded: 0,
             dims: &self.dims,
             input_names: &self.input_names,
             output_names: &self.output_names,
@@ -95,6 +108,12 @@ fn convert_until<'a>(
     let flow = pass::run(PIPELINE, &mut module, &mut cx, after);
     let bound = cx.bound;
     syntax::narrow(source, &mut diagnostics);
+    let of_python =
+        |error: &Diagnostic| ["E02", "E03"].iter().any(|range| error.code().as_str().starts_with(range));
+    if diagnostics.errors().any(of_python) && memchr::memmem::find(source.bytes(), b"loc(").is_none() {
+        // The pass that gives names says so of texts that convert; here the lines of Python are missed.
+        diagnostics.push(catalogue::NoLocations {});
+    }
     if flow.is_break() {
         return (Conversion { model: None, module, bound, diagnostics }, flow);
     }

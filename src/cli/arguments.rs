@@ -107,6 +107,12 @@ pub struct TargetArguments {
     /// Make a symbolic dimension a number (repeatable)
     #[arg(long = "dim", value_name = "NAME=SIZE", value_parser = dimension)]
     pub dims: Vec<(String, i64)>,
+    /// Convert programs of up to this many ops, those of a function counted at each of its calls [default: 10000000]
+    #[arg(long, value_name = "N")]
+    pub max_ops: Option<u64>,
+    /// Let constants that are computed from others take up to this many bytes [default: 1073741824]
+    #[arg(long, value_name = "BYTES")]
+    pub max_folded: Option<u64>,
     /// Let NaN go through max-reductions and max-pools exactly as in XLA, which is slower
     #[arg(long)]
     pub strict_nan: bool,
@@ -209,6 +215,8 @@ impl From<&TargetArguments> for hlo2onnx::Options {
         Self {
             opset: target.opset,
             strict_nan: target.strict_nan,
+            max_ops: target.max_ops,
+            max_folded: target.max_folded,
             dims: target.dims.clone(),
             ..Self::default()
         }

@@ -104,8 +104,13 @@ fn cannot_write(path: &Path, error: &WriteError, reporter: &mut Reporter) -> Out
     match *error {
         WriteError::TooLarge { bytes, limit } => diagnostics.push(catalogue::ModelTooLarge { bytes, limit }),
         _ => {
-            let (path, why) = (path.display().to_string(), error.to_string());
-            diagnostics.push(catalogue::CannotWrite { path: &path, why: &why });
+            // The message says already which file it is.
+            let why = match error {
+                WriteError::Write { source, .. } | WriteError::Stream { source } => source.to_string(),
+                WriteError::Payload { source, .. } => format!("{error}: {source}"),
+                _ => error.to_string(),
+            };
+            diagnostics.push(catalogue::CannotWrite { path: &path.display().to_string(), why: &why });
         }
     }
     reporter.show_alone(diagnostics, path);

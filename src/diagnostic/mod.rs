@@ -134,7 +134,9 @@ impl Diagnostic {
 
     /// What the order of the text is made of.
     fn place(&self) -> (usize, Severity, Code) {
-        (self.span().start, self.severity(), self.code)
+        // Advice about the whole text must not stand before what is wrong with it.
+        let last = self.severity() == Severity::Advice && self.labels.is_empty();
+        (if last { usize::MAX } else { self.span().start }, self.severity(), self.code)
     }
 }
 
@@ -195,7 +197,7 @@ impl Diagnostics {
         self.list.iter_mut()
     }
 
-    /// Each distinct one once, in the order of the text; those without a place come first.
+    /// Each distinct one once, in the order of the text; those without a place come first, and advice without one last.
     ///
     /// The same fault is found twice when a function was inlined at two calls.
     pub fn sorted(&self) -> Vec<&Diagnostic> {

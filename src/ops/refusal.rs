@@ -76,13 +76,18 @@ impl Refusal {
             return None;
         }
         Some(match self {
-            Refusal::Op => catalogue::UnsupportedOp { op, at }.into(),
+            Refusal::Op => match super::misspelt(op) {
+                Some(nearest) => catalogue::UnknownOp { op, nearest, at }.into(),
+                None => catalogue::UnsupportedOp { op, at }.into(),
+            },
             Refusal::Form(why) => catalogue::UnsupportedForm { op, why, at }.into(),
             Refusal::Type(ty) => {
                 let diagnostic: Diagnostic = catalogue::UnsupportedType { op, ty, at }.into();
                 diagnostic.at(Part::Elements(ty.clone()))
             }
             Refusal::Dynamic(what) => {
+                let of_op = format!("{what} of `{op}`");
+                let what = if what.contains('`') { what } else { &of_op };
                 let diagnostic: Diagnostic = catalogue::DynamicShape { what, at }.into();
                 diagnostic.at(Part::UnknownSize)
             }

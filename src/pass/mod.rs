@@ -30,6 +30,12 @@ pub struct Context<'a> {
     pub source: &'a Source,
     /// What the user asked for.
     pub settings: Settings,
+    /// How many ops the program may have when its calls are inlined.
+    pub max_ops: u64,
+    /// How many bytes the constants may take that are computed from others.
+    pub max_folded: u64,
+    /// How many bytes they take by now.
+    pub folded: u64,
     /// Numbers for symbolic dimensions, by name.
     pub dims: &'a [(String, i64)],
     /// Names of the inputs in order; empty leaves them to the text.

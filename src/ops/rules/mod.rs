@@ -43,6 +43,8 @@ enum Kind {
     Attribute(&'static str),
     /// Types that do not go together.
     Types,
+    /// A type whose bytes are more than can be counted.
+    TooLarge,
 }
 
 impl Violation {
@@ -140,6 +142,11 @@ const RULES: &[&[Rule]] = &[
 static INDEX: LazyLock<FxHashMap<&'static str, &'static Rule>> =
     LazyLock::new(|| RULES.iter().flat_map(|rules| rules.iter()).map(|rule| (rule.name, rule)).collect());
 
+/// The names of all ops that have a rule, in the order of the tables.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    RULES.iter().flat_map(|rules| rules.iter()).map(|rule| rule.name)
+}
+
 /// Reports what an op breaks of its rule; an op without a rule breaks none.
 pub fn check(module: &Module, op: OpId, diagnostics: &mut Diagnostics) {
     let Some(rule) = INDEX.get(module.op_name(op)) else { return };
@@ -171,6 +178,7 @@ fn diagnostic(module: &Module, op: OpId, violation: Violation) -> Diagnostic {
         Kind::Missing(attribute) => catalogue::MissingAttribute { op, attribute, at }.into(),
         Kind::Attribute(attribute) => catalogue::InvalidAttribute { op, attribute, why, at }.into(),
         Kind::Types => catalogue::InvalidType { op, why, at }.into(),
+        Kind::TooLarge => catalogue::TensorTooLarge { ty: why, at }.into(),
     };
     let mut parts = violation.parts.into_iter();
     if let Some((part, text)) = parts.next()
@@ -191,9 +199,15 @@ fn broken(module: &Module, op: OpId, rule: &Rule) -> Result<(), Violation> {
     for (part, &value) in values {
         let Some(ty) = module.tensor(value) else { continue };
         let negative = ty.dims.iter().any(|dim| dim.known().is_some_and(|size| size < 0));
-        if negative || (ty.is_static() && ty.count().is_none()) {
-            let why = format!("`{}` has no size", typing.describe(ty));
-            return Err(Violation::types(why).showing(part, "it has no size"));
+        if negative {
+            let why = format!("`{}` has a negative size", typing.describe(ty));
+            return Err(Violation::types(why).showing(part, "it has a negative size"));
+        }
+        let width = i64::try_from(ty.element.bytes()).unwrap_or(i64::MAX);
+        if ty.is_static() && ty.count().and_then(|count| count.checked_mul(width)).is_none() {
+            let why = typing.describe(ty);
+            let violation = Violation { kind: Kind::TooLarge, why, parts: Vec::new() };
+            return Err(violation.showing(part, "it has more bytes than can be counted"));
         }
     }
     let inferred = (rule.infer)(&typing)?;
