@@ -101,7 +101,7 @@ fn value(document: &Document, used: Span) -> Option<Definition> {
         };
         for sibling in tree::siblings(scan, step.list) {
             let found = match source.bytes()[tree::at(scan, sibling).span.start] {
-                b'%' => result_of(source, sibling, name, index),
+                b'%' if may_define(source, sibling, name) => result_of(source, sibling, name, index),
                 b'^' => argument_of(source, sibling, name),
                 _ => None,
             };
@@ -111,6 +111,13 @@ fn value(document: &Document, used: Span) -> Option<Definition> {
         }
     }
     None
+}
+
+/// Whether a statement that begins with `%` can define a name: nearly all read `%other = `, which a glance tells.
+fn may_define(source: &Source, index: u32, name: &[u8]) -> bool {
+    let text = &source.bytes()[tree::at(source.scan(), index).span.range()];
+    let first = 1 + text[1..].iter().take_while(|&&byte| !ends_name(Some(byte))).count();
+    text[..first] == *name || text[first..].iter().find(|byte| **byte != b' ') != Some(&b'=')
 }
 
 /// The result of that name of a statement that begins with `%`: `%0 = `, `%0:2 = ` or `%a, %b:2 = `.
