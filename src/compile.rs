@@ -8,6 +8,7 @@ use crate::pass::{self, Context, PIPELINE, Pass};
 use crate::source::{Source, Span};
 use crate::syntax;
 use crate::weights::Weights;
+use std::ops::ControlFlow;
 
 /// What the user can ask of a conversion.
 #[derive(Clone, Debug, Default)]
@@ -22,18 +23,24 @@ pub struct Options {
     pub input_names: Vec<String>,
     /// Names of the outputs in order; empty leaves them to the text.
     pub output_names: Vec<String>,
+    /// Names of the inputs that are images with their channels first (NCHW) in the model; JAX has them last.
+    pub nchw_inputs: Vec<String>,
+    /// Names of the outputs that are images with their channels first (NCHW) in the model.
+    pub nchw_outputs: Vec<String>,
     /// What arguments are bound to.
     pub weights: Weights,
 }
 
 impl Options {
-    fn context<'a>(&'a self, source: &'a Source, diagnostics: &'a mut Diagnostics) -> Context<'a> {
+    pub(crate) fn context<'a>(&'a self, source: &'a Source, diagnostics: &'a mut Diagnostics) -> Context<'a> {
         Context {
             source,
             settings: Settings { opset: self.opset, strict_nan: self.strict_nan },
             dims: &self.dims,
             input_names: &self.input_names,
             output_names: &self.output_names,
+            nchw_inputs: &self.nchw_inputs,
+            nchw_outputs: &self.nchw_outputs,
             weights: &self.weights,
             bound: 0,
             diagnostics,
@@ -57,18 +64,35 @@ pub struct Conversion<'a> {
 pub fn convert_observed<'a>(
     source: &'a Source,
     options: &Options,
-    after: impl FnMut(&Pass, &Module),
+    mut after: impl FnMut(&Pass, &Module),
 ) -> Conversion<'a> {
+    let observe = |pass: &Pass, module: &Module| {
+        after(pass, module);
+        ControlFlow::Continue(())
+    };
+    convert_until(source, options, observe).0
+}
+
+/// Converts a text until `after`, which sees the module behind each pass, breaks off. Whether it did comes with what
+/// there is by then.
+fn convert_until<'a>(
+    source: &'a Source,
+    options: &Options,
+    after: impl FnMut(&Pass, &Module) -> ControlFlow<()>,
+) -> (Conversion<'a>, ControlFlow<()>) {
     let (mut module, mut diagnostics) = parse(source);
     if let Some(given) = options.opset.filter(|opset| !(LOWEST_OPSET..=HIGHEST_OPSET).contains(opset)) {
         diagnostics.push(catalogue::OpsetOutOfRange { given, lowest: LOWEST_OPSET, highest: HIGHEST_OPSET });
     }
     if !is_whole(&diagnostics) {
-        return Conversion { model: None, module, bound: 0, diagnostics };
+        return (Conversion { model: None, module, bound: 0, diagnostics }, ControlFlow::Continue(()));
     }
     let mut cx = options.context(source, &mut diagnostics);
-    pass::run(PIPELINE, &mut module, &mut cx, after);
+    let flow = pass::run(PIPELINE, &mut module, &mut cx, after);
     let bound = cx.bound;
+    if flow.is_break() {
+        return (Conversion { model: None, module, bound, diagnostics }, flow);
+    }
     let entry = pass::entry(&module);
     let model = match entry {
         Some(entry) if !diagnostics.has_errors() => match onnx::emit(&module, entry, source) {
@@ -81,7 +105,15 @@ pub fn convert_observed<'a>(
         },
         _ => None,
     };
-    Conversion { model, module, bound, diagnostics }
+    (Conversion { model, module, bound, diagnostics }, flow)
+}
+
+/// What a conversion would have to say, for a caller that may lose interest: `None` as soon as `is_stale` holds, which
+/// is asked between the stages.
+pub(crate) fn check(source: &Source, options: &Options, is_stale: impl Fn() -> bool) -> Option<Diagnostics> {
+    let flow = || if is_stale() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+    let (conversion, flow) = convert_until(source, options, |_, _| flow());
+    flow.is_continue().then_some(conversion.diagnostics)
 }
 
 /// Converts a text.
@@ -124,7 +156,8 @@ pub fn optimize(source: &Source, passes: &[Pass], options: &Options) -> (String,
     let (mut module, mut diagnostics) = parse(source);
     if !diagnostics.has_errors() {
         let mut cx = options.context(source, &mut diagnostics);
-        pass::run(passes, &mut module, &mut cx, |_, _| {});
+        // Nothing breaks it off.
+        let _ = pass::run(passes, &mut module, &mut cx, |_, _| ControlFlow::Continue(()));
     }
     (ir::print(&module, source, None), diagnostics)
 }

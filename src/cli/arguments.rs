@@ -24,6 +24,8 @@ pub enum Command {
     Opt(OptArguments),
     /// List the ops that are covered
     Ops(OpsArguments),
+    /// Serve an editor: diagnostics, hovers and definitions, by the Language Server Protocol
+    Lsp(LspArguments),
     /// Say what a code means and what to do
     Explain {
         /// A code such as E0201; all are listed when it is left out
@@ -58,6 +60,12 @@ pub struct ConvertArguments {
     /// Names of the outputs, separated by commas
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     pub output_names: Vec<String>,
+    /// Names of image inputs that get their channels first (NCHW), separated by commas; JAX has them last
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub inputs_as_nchw: Vec<String>,
+    /// Names of image outputs that get their channels first (NCHW), separated by commas
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub outputs_as_nchw: Vec<String>,
     /// Print the module behind this pass to standard error (repeatable; `all` for each)
     #[arg(long, value_name = "PASS")]
     pub print_after: Vec<String>,
@@ -140,6 +148,16 @@ pub struct OpsArguments {
     /// Print a Markdown table
     #[arg(long)]
     pub markdown: bool,
+}
+
+/// Arguments of `lsp`.
+#[derive(Args)]
+pub struct LspArguments {
+    #[command(flatten)]
+    pub target: TargetArguments,
+    /// Talk over standard input and output, as is always done; editors say it
+    #[arg(long, hide = true)]
+    pub stdio: bool,
 }
 
 /// When large constants go to a file beside the model.

@@ -50,6 +50,8 @@ pub fn run(arguments: &ConvertArguments) -> Outcome {
     let options = Options {
         input_names: arguments.input_names.clone(),
         output_names: arguments.output_names.clone(),
+        nchw_inputs: arguments.inputs_as_nchw.clone(),
+        nchw_outputs: arguments.outputs_as_nchw.clone(),
         weights: Weights {
             files,
             prefix: weights_prefix.clone(),

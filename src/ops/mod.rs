@@ -22,6 +22,7 @@ mod extremum;
 mod fft;
 mod formula;
 mod gather;
+mod graph;
 mod index;
 mod lift;
 mod linalg;
