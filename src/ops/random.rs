@@ -3,6 +3,9 @@
 //!
 //! A state is a key followed by a counter. Each element's counter is that of the state plus the element's position
 //! among the blocks that are generated, and the new state's counter is behind the last of them.
+//!
+//! Results of floats are refused: what they hold is not defined. XLA's CPU gives integers in their place, and goes on
+//! computing with these as integers.
 
 use super::formula::Term;
 use super::{Elements, Lower, Lowered, Refusal, Row, noted};

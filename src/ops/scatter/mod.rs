@@ -27,7 +27,7 @@ pub(super) const ROWS: &[Row] = &[noted(
     "stablehlo.scatter",
     Elements::PLAIN,
     scatter,
-    "ScatterND of rows; windows that are not all in range are dropped as XLA does",
+    "ScatterND of rows, window by window for other regions; windows not all in range are dropped as XLA does",
 )];
 
 /// The dimension numbers, checked against the types.

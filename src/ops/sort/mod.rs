@@ -25,7 +25,12 @@ use crate::ir::{Attribute, Dim, Element, OpId, Size, ValueId};
 use comparator::{Key, Zeros, comparator};
 
 pub(super) const ROWS: &[Row] = &[
-    noted("stablehlo.sort", Elements::PLAIN, sort, "TopK by a key in which NaN has its place"),
+    noted(
+        "stablehlo.sort",
+        Elements::PLAIN,
+        sort,
+        "TopK by a key in which NaN has its place, or by comparing all pairs",
+    ),
     noted("chlo.top_k", Elements::PLAIN, top_k, "TopK by the bits of a float, in the total order"),
 ];
 
