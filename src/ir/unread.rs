@@ -6,7 +6,7 @@
 
 use super::{
     Attribute, Attributes, BlockId, Function, FunctionId, LocationId, Module, NewOp, OpId, OpSpan, RegionId,
-    Rewriter, Symbol, TypeId, ValueId,
+    Rewriter, Symbol, Type, TypeId, ValueId,
 };
 use rustc_hash::FxHashSet;
 use smallvec::SmallVec;
@@ -33,7 +33,9 @@ impl Module {
         span: OpSpan,
     ) -> OpId {
         let name = self.symbols.intern(UNREAD);
-        let (result_types, attributes) = (SmallVec::new(), Attributes::new());
+        // Those who look at the op that defines or reads a value may count on a first result.
+        let none = self.types.intern(Type::None);
+        let (result_types, attributes) = (SmallVec::from_slice(&[none]), Attributes::new());
         let location = LocationId::UNKNOWN;
         self.add_op(NewOp { name, operands, result_types, attributes, regions, span, location })
     }
@@ -232,5 +234,4 @@ fn unread(rewriter: &mut Rewriter, op: OpId) {
     operation.name = name;
     operation.operands = known;
     operation.attributes.clear();
-    operation.results.clear();
 }

@@ -139,6 +139,14 @@ impl<'a> Lower<'a> {
         }
     }
 
+    /// Whether a block of the op's own regions has something in it that could not be read.
+    fn holds_unread(&self, op: OpId) -> bool {
+        let blocks = self.module.op(op).regions.iter().flat_map(|&region| &self.module.region(region).blocks);
+        blocks
+            .flat_map(|&block| &self.module.block(block).ops)
+            .any(|&inner| self.module.op_name(inner) == UNREAD)
+    }
+
     pub(super) fn op(&mut self, op: OpId) {
         if self.module.op_name(op) == UNREAD {
             return self.unread(op);
@@ -182,7 +190,7 @@ impl<'a> Lower<'a> {
                 // A size that follows from what was refused is not known for that reason alone, and a form may ask for
                 // a constant.
                 let follows = (doubtful && matches!(refusal, Refusal::Dynamic(_)))
-                    || (unknown && matches!(refusal, Refusal::Form(_)));
+                    || ((unknown || self.holds_unread(op)) && matches!(refusal, Refusal::Form(_)));
                 let diagnostic = refusal.diagnostic(self.module.op_name(op), at, self.opset);
                 if let Some(mut diagnostic) = diagnostic.filter(|_| !follows) {
                     provenance::complete(self.module, self.module.op_location(op), &mut diagnostic);
