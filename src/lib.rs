@@ -11,6 +11,7 @@ pub mod ir;
 pub mod onnx;
 pub mod ops;
 pub mod pass;
+pub mod report;
 pub mod source;
 pub mod syntax;
 pub mod weights;

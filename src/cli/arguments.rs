@@ -116,6 +116,9 @@ pub struct CheckArguments {
     /// Form of the diagnostics
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub format: Format,
+    /// Write the report as a page for a browser, which needs no other file
+    #[arg(long, value_name = "REPORT.html")]
+    pub html: Option<PathBuf>,
 }
 
 /// Arguments of `opt`.

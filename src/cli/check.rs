@@ -1,73 +1,54 @@
 //! `hlo2onnx check`: every problem of every file, and what is in it.
 
 use super::arguments::{CheckArguments, Format};
-use super::{Outcome, convert, print, report};
-use hlo2onnx::ir::Module;
-use hlo2onnx::{Options, convert_observed, coverage, ops, pass};
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
-use std::path::Path;
+use super::{Outcome, print, report};
+use hlo2onnx::Options;
+use hlo2onnx::report::{self as reports, FileReport, Report, Verdict};
+use hlo2onnx::source::Source;
 
 /// Runs the command.
 pub fn run(arguments: &CheckArguments) -> Outcome {
-    let mut errors = false;
+    let options = Options::from(&arguments.target);
+    let python = |path: &str| std::fs::read_to_string(path).ok();
+    let mut files: Vec<FileReport> = Vec::with_capacity(arguments.inputs.len());
     for input in &arguments.inputs {
-        let source = match report::open(input) {
-            Ok(source) => source,
+        let report = match report::open(input) {
+            Ok(source) => {
+                let (report, diagnostics) = reports::check(&source, &options, &python);
+                if arguments.format == Format::Human {
+                    report::show(&diagnostics, &source, arguments.format);
+                }
+                report
+            }
             Err(diagnostics) => {
-                report::show_alone(&diagnostics, input, arguments.format);
-                errors = true;
-                continue;
+                let source = Source::from_bytes(input.display().to_string(), Vec::new());
+                if arguments.format == Format::Human {
+                    report::show(&diagnostics, &source, arguments.format);
+                }
+                reports::alone(&source, &diagnostics, &python)
             }
         };
-        // The first pass leaves the ops as the text has them; without any pass the module is the text's.
-        let mut counts = None;
-        let conversion = convert_observed(&source, &Options::from(&arguments.target), |_, module| {
-            counts.get_or_insert_with(|| count(module));
-        });
-        let counts = counts.unwrap_or_else(|| count(&conversion.module));
-        report::show(&conversion.diagnostics, &source, arguments.format);
-        errors |= conversion.model.is_none();
         if arguments.format == Format::Human {
-            print(&inventory(input, &counts, conversion.model.is_some().then_some(&conversion.module)));
+            print(&reports::text::file(&report));
+        }
+        files.push(report);
+    }
+    let all = Report::new(files);
+    match arguments.format {
+        Format::Human if all.files.len() > 1 => print(&reports::text::summary(&all.summary)),
+        Format::Human => {}
+        Format::Json => {
+            // The report is plain data, which always serialises.
+            print(&format!("{}\n", serde_json::to_string_pretty(&all).unwrap_or_default()));
         }
     }
-    if errors { Outcome::Errors } else { Outcome::Done }
-}
-
-/// How often each op stands in a module.
-fn count(module: &Module) -> BTreeMap<String, usize> {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for op in module.reachable_ops() {
-        *counts.entry(module.op_name(op)).or_default() += 1;
+    if let Some(path) = &arguments.html
+        && let Err(error) = std::fs::write(path, reports::html::page(&all))
+    {
+        // The JSON on standard output is one object, whatever becomes of the page.
+        report::cannot_write(path, &error.to_string(), Format::Human);
+        return Outcome::Errors;
     }
-    counts.into_iter().map(|(name, count)| (name.to_owned(), count)).collect()
-}
-
-/// The ops of the text with their counts, and the signature of the model where there is one.
-fn inventory(path: &Path, counts: &BTreeMap<String, usize>, converted: Option<&Module>) -> String {
-    let mut text = String::new();
-    // Writing to a string cannot fail.
-    let _ = writeln!(
-        text,
-        "{}: {}",
-        path.display(),
-        if converted.is_some() { "converts" } else { "does not convert" }
-    );
-    if let Some(module) = converted {
-        let block = pass::entry(module).and_then(|entry| module.entry_block(module.function(entry).body));
-        if let Some(block) = block.map(|block| module.block(block)) {
-            let results = block.ops.last().map(|&op| module.op(op).operands.to_vec()).unwrap_or_default();
-            let _ = writeln!(text, "  inputs   {}", convert::signature(module, &block.arguments));
-            let _ = writeln!(text, "  outputs  {}", convert::signature(module, &results));
-        }
-    }
-    let covered: BTreeSet<&str> = coverage().iter().map(|row| row.op).collect();
-    let mut rows: Vec<(&str, usize)> = counts.iter().map(|(name, &count)| (name.as_str(), count)).collect();
-    rows.sort_by_key(|&(name, count)| (std::cmp::Reverse(count), name));
-    for (name, count) in rows {
-        let mark = if covered.contains(name) || ops::is_structural(name) { "" } else { "  not supported" };
-        let _ = writeln!(text, "  {count:>7}  {name}{mark}");
-    }
-    text
+    let refused = all.files.iter().any(|file| file.verdict == Verdict::Refused);
+    if refused { Outcome::Errors } else { Outcome::Done }
 }

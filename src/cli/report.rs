@@ -71,6 +71,13 @@ pub fn show_alone(diagnostics: &Diagnostics, name: &Path, format: Format) {
     show(diagnostics, &Source::from_bytes(name.display().to_string(), Vec::new()), format);
 }
 
+/// Shows that an output cannot be written.
+pub fn cannot_write(path: &Path, why: &str, format: Format) {
+    let mut diagnostics = Diagnostics::new();
+    diagnostics.push(catalogue::CannotWrite { path: &path.display().to_string(), why });
+    show_alone(&diagnostics, path, format);
+}
+
 fn style() -> Style {
     let terminal = io::stderr().is_terminal();
     let plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());

@@ -7,6 +7,7 @@ pub mod catalogue;
 mod excerpt;
 pub mod json;
 mod nearest;
+mod quote;
 mod render;
 mod snippet;
 #[cfg(test)]
@@ -14,6 +15,7 @@ mod tests;
 
 pub use catalogue::Code;
 pub use nearest::nearest;
+pub use quote::{Quote, QuotedLine, QuotedMark, one_line, quote, quote_python};
 pub use render::{PythonSources, Style, render};
 
 use crate::source::Span;
