@@ -1,12 +1,16 @@
 //! What a text holds: its ops, with the nodes that they become, its signature, and its weights.
 
 use super::tensor::{self, Origin, Tensor, Weight};
+use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::ir::{Attribute, ConstantId, Data, Definition, Element, Module, OpId, ValueId, provenance};
 use crate::source::Source;
 use crate::{coverage, ops};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Ops before a place among which the one round it is looked for.
+const NEIGHBOURS: usize = 64;
 
 /// Nodes of one kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -26,6 +30,8 @@ pub struct SourceOp {
     pub count: usize,
     /// Whether some form of it can be converted.
     pub supported: bool,
+    /// How many of them an error points at.
+    pub refused: usize,
     /// The nodes that come from ops of this name, most frequent first. An op that was folded or joined with an equal
     /// one leaves none, and one of a function that is called twice leaves twice as many.
     pub becomes: Vec<NodeCount>,
@@ -43,12 +49,13 @@ pub(super) struct Contents {
     pub op_modules: BTreeMap<String, usize>,
     ops: BTreeMap<String, Seen>,
     /// The ops by the offset of their names in the text, which passes hand on.
-    places: FxHashMap<usize, Place>,
+    places: BTreeMap<usize, Place>,
 }
 
 #[derive(Default)]
 struct Seen {
     count: usize,
+    refused: usize,
     becomes: BTreeMap<String, usize>,
 }
 
@@ -56,6 +63,8 @@ struct Place {
     op: String,
     /// The element type of the first result.
     element: Option<Element>,
+    /// Where its statement ends.
+    end: usize,
 }
 
 impl Contents {
@@ -74,7 +83,9 @@ impl Contents {
             }
             let element =
                 module.op(op).results.first().and_then(|&result| module.tensor(result)).map(|ty| ty.element);
-            contents.places.insert(module.span(op).name.start, Place { op: name.to_owned(), element });
+            let span = module.span(op);
+            let place = Place { op: name.to_owned(), element, end: span.whole.end };
+            contents.places.insert(span.name.start, place);
             if let Some(path) = module_of(module, op) {
                 *contents.op_modules.entry(path).or_default() += 1;
             }
@@ -137,6 +148,21 @@ impl Contents {
         }
     }
 
+    /// Counts the ops that errors point at.
+    pub fn add_errors(&mut self, diagnostics: &Diagnostics) {
+        let mut refused = BTreeSet::new();
+        for span in diagnostics.errors().map(Diagnostic::span).filter(|span| !span.is_none()) {
+            // The innermost op round the place; ops beside it that end before it are few.
+            let mut before = self.places.range(..=span.start).rev().take(NEIGHBOURS);
+            if let Some((&start, place)) = before.find(|(_, place)| place.end >= span.end)
+                && refused.insert(start)
+                && let Some(seen) = self.ops.get_mut(&place.op)
+            {
+                seen.refused += 1;
+            }
+        }
+    }
+
     /// Adds the nodes of a converted module to the ops that they come from. Gives the types of floats of 16 bits on
     /// which ops of the text are computed in a wider type, with the number of these ops.
     pub fn add_nodes(&mut self, module: &Module) -> Vec<(String, usize)> {
@@ -169,14 +195,14 @@ impl Contents {
             coverage().into_iter().map(|row| (row.op, row.note)).collect();
         let mut rows: Vec<SourceOp> = std::mem::take(&mut self.ops)
             .into_iter()
-            .map(|(op, Seen { count, becomes })| {
+            .map(|(op, Seen { count, refused, becomes })| {
                 let mut becomes: Vec<NodeCount> =
                     becomes.into_iter().map(|(op, count)| NodeCount { op, count }).collect();
                 becomes
                     .sort_by(|left, right| right.count.cmp(&left.count).then_with(|| left.op.cmp(&right.op)));
                 let note = covered.get(op.as_str()).copied();
                 let supported = note.is_some() || ops::is_structural(&op);
-                SourceOp { op, count, supported, becomes, note: note.unwrap_or_default() }
+                SourceOp { op, count, supported, refused, becomes, note: note.unwrap_or_default() }
             })
             .collect();
         rows.sort_by(|left, right| right.count.cmp(&left.count).then_with(|| left.op.cmp(&right.op)));
@@ -193,10 +219,12 @@ fn widens(module: &Module, cast: OpId, element: Element) -> bool {
         && matches!(of(&op.results), Some(Element::F32 | Element::F64))
 }
 
-/// The path of the module that an op belongs to.
+/// The path of the module that an op belongs to. Subscripts of `einsum` stand in paths as well, and are no modules.
 fn module_of(module: &Module, op: OpId) -> Option<String> {
     let scope = provenance::scope(module, module.op_location(op))?;
-    scope.rsplit_once('/').map(|(modules, _)| modules.to_owned())
+    let (modules, _) = scope.rsplit_once('/')?;
+    let parts: Vec<&str> = modules.split('/').filter(|part| !part.contains("->")).collect();
+    (!parts.is_empty()).then(|| parts.join("/"))
 }
 
 /// The constant of an op, when it is a tensor with elements that differ: a splat is as likely a number of the program as

@@ -127,6 +127,7 @@ pub fn check(source: &Source, options: &Options, python: &PythonSources<'_>) -> 
         contents.get_or_insert_with(|| Contents::of(module, source));
     });
     let mut contents = contents.unwrap_or_else(|| Contents::of(&module, source));
+    contents.add_errors(&diagnostics);
     let mut report = alone(source, &diagnostics, python);
     if model.is_some() {
         report.nodes =

@@ -42,10 +42,10 @@ pub fn file(report: &FileReport) -> String {
     }
     let width = report.source_ops.iter().map(|op| op.op.chars().count()).max().unwrap_or(0).min(40);
     for op in &report.source_ops {
-        let becomes = match (op.supported, op.becomes.is_empty()) {
+        let becomes = match (op.supported, op.refused) {
             (false, _) => "not supported".to_owned(),
-            (true, true) => String::new(),
-            (true, false) => kinds(&op.becomes),
+            (true, 0) => kinds(&op.becomes),
+            (true, refused) => format!("{refused} refused"),
         };
         let name = one_line(&op.op, NAME);
         let line = format!("  {:>7}  {name:<width$}  {becomes}", op.count);

@@ -1,7 +1,7 @@
 //! One file: what it takes and gives, in what it differs, its ops and its modules.
 
 use super::escape::{escape, sentence};
-use super::{bar, modules, verdict_words};
+use super::{bar, base_name, folder, modules, verdict_words};
 use crate::report::text::{grouped, size};
 use crate::report::{FileReport, NodeCount, SourceOp, Tensor};
 use std::fmt::Write;
@@ -19,9 +19,10 @@ const BECOMES: usize = 8;
 pub(super) fn section(file: &FileReport, index: usize, open: bool) -> String {
     let (class, words) = verdict_words(file.verdict);
     let mut out = format!(
-        "<details class=\"file\" id=\"file{index}\"{}>\n<summary><h2>{}</h2> <span class=\"verdict {class}\">{words}</span></summary>\n",
+        "<details class=\"file\" id=\"file{index}\"{}>\n<summary><h2>{}{}</h2> <span class=\"verdict {class}\">{words}</span></summary>\n",
         if open { " open" } else { "" },
-        escape(&file.file, 200)
+        folder(&file.file),
+        escape(base_name(&file.file), 200)
     );
     if !file.differences.is_empty() {
         out.push_str("<h3>Where the model can differ</h3>\n<ul class=\"differences\">\n");
@@ -101,7 +102,7 @@ fn inventory(out: &mut String, file: &FileReport) {
          <td></td><th scope=\"col\">{becomes}</th></tr></thead>\n<tbody>\n"
     );
     for op in file.source_ops.iter().take(KINDS) {
-        row(out, op, most);
+        row(out, op, most, converted);
     }
     if let Some(rest) = file.source_ops.get(KINDS..).filter(|rest| !rest.is_empty()) {
         let count: usize = rest.iter().map(|op| op.count).sum();
@@ -115,14 +116,15 @@ fn inventory(out: &mut String, file: &FileReport) {
     out.push_str("</tbody></table>\n");
 }
 
-fn row(out: &mut String, op: &SourceOp, most: u64) {
-    let (class, becomes) = match op.supported {
-        true => ("op", kinds(&op.becomes)),
-        false => ("op missing", "<span class=\"missing\">not supported</span>".to_owned()),
-    };
-    let note = match op.note {
-        "" => String::new(),
-        note => format!(" <span class=\"lowering\">{}</span>", escape(note, 300)),
+fn row(out: &mut String, op: &SourceOp, most: u64, converted: bool) {
+    let (class, becomes) = match (op.supported, op.refused) {
+        (false, _) => ("op missing", "<span class=\"missing\">not supported</span>".to_owned()),
+        (true, 0) if !converted => ("op", String::new()),
+        (true, 0) if op.becomes.is_empty() => ("op", "<span class=\"gone\">–</span>".to_owned()),
+        (true, 0) => ("op", kinds(&op.becomes)),
+        (true, refused) => {
+            ("op missing", format!("<span class=\"missing\">{} refused</span>", grouped(refused as u64)))
+        }
     };
     // The dialect is the same nearly everywhere and steps back.
     let name = match op.op.split_once('.') {
@@ -133,7 +135,7 @@ fn row(out: &mut String, op: &SourceOp, most: u64) {
     };
     let _ = writeln!(
         out,
-        "<tr class=\"{class}\"><th scope=\"row\">{name}</th><td class=\"n\">{}</td><td class=\"chart\">{}</td><td class=\"becomes\">{becomes}{note}</td></tr>",
+        "<tr class=\"{class}\"><th scope=\"row\">{name}</th><td class=\"n\">{}</td><td class=\"chart\">{}</td><td class=\"becomes\">{becomes}</td></tr>",
         grouped(op.count as u64),
         bar(op.count as u64, most, "fill")
     );

@@ -96,6 +96,14 @@ fn base_name(path: &str) -> &str {
     path.rsplit(['/', '\\']).next().unwrap_or(path)
 }
 
+/// The folders of a file, set back behind its name.
+fn folder(path: &str) -> String {
+    match &path[..path.len() - base_name(path).len()] {
+        "" => String::new(),
+        folder => format!("<span class=\"folder\">{}</span>", escape(folder, 120)),
+    }
+}
+
 /// The class and the words of a verdict.
 fn verdict_words(verdict: Verdict) -> (&'static str, &'static str) {
     match verdict {
@@ -137,7 +145,7 @@ fn head(out: &mut String, report: &Report) {
             let _ = writeln!(out, "<p class=\"path\">{}</p>", escape(&only.file, 300));
         }
         _ => {
-            let _ = writeln!(out, "<p class=\"path\">{}</p>", escape(&verdicts(summary), 300));
+            let _ = writeln!(out, "<p class=\"tally\">{}</p>", escape(&verdicts(summary), 300));
             share(out, report);
         }
     }
@@ -195,10 +203,11 @@ fn overview(out: &mut String, report: &Report) {
         let ops: usize = file.source_ops.iter().map(|op| op.count).sum();
         let nodes: usize = file.nodes.iter().map(|node| node.count).sum();
         let row = format!(
-            "<tr><th scope=\"row\"><a href=\"#file{index}\">{}</a></th><td><span class=\"verdict {class}\">{words}</span></td>\
+            "<tr><th scope=\"row\">{}<a href=\"#file{index}\">{}</a></th><td><span class=\"verdict {class}\">{words}</span></td>\
              <td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>\
              <td class=\"n\">{}</td><td class=\"n\">{}</td></tr>\n",
-            escape(&file.file, 120),
+            folder(&file.file),
+            escape(base_name(&file.file), 120),
             file.counts.error,
             file.counts.warning,
             grouped(ops as u64),

@@ -22,7 +22,11 @@ pub(super) fn tree(out: &mut String, file: &FileReport) {
         return;
     }
     let whole = file.parameters.max(1);
-    out.push_str("<h3>Modules and weights</h3>\n<div class=\"tree\">\n");
+    out.push_str(
+        "<h3>Modules and weights</h3>\n<div class=\"tree\">\n<div class=\"head\" aria-hidden=\"true\">\
+         <span>Module</span><span class=\"figure\">Parameters</span><span class=\"figure\">Size</span>\
+         <span class=\"figure\">Ops</span></div>\n",
+    );
     let mut open = 0;
     let mut weights_left = ALL_WEIGHTS;
     let shown = file.modules.len().min(MODULES);
@@ -74,7 +78,7 @@ fn line(row: &ModuleRow, whole: u64) -> String {
     };
     format!(
         "<span class=\"name\">{name}</span>{}<span class=\"figure\">{parameters}</span>\
-         <span class=\"figure\">{size}</span><span class=\"figure ops-of\">{ops}</span>",
+         <span class=\"figure\">{size}</span><span class=\"figure\">{ops}</span>",
         bar(row.parameters, whole, "fill")
     )
 }

@@ -1,7 +1,7 @@
 //! The problems of all files, with the lines that they point at.
 
 use super::escape::{escape, markup, sentence};
-use super::{BUDGET, Budget, base_name};
+use super::{BUDGET, Budget};
 use crate::diagnostic::{PythonFrame, Quote, QuotedLine, Severity};
 use crate::report::text::grouped;
 use crate::report::{Problem, Report};
@@ -63,7 +63,11 @@ fn filters(out: &mut String, listed: &[(&str, &Problem)]) {
          <fieldset><legend>Show</legend>\n",
     );
     for severity in [Severity::Error, Severity::Warning, Severity::Advice] {
-        let count = listed.iter().filter(|(_, problem)| problem.severity == severity).count();
+        let count: usize = listed
+            .iter()
+            .filter(|(_, problem)| problem.severity == severity)
+            .map(|(_, problem)| problem.count)
+            .sum();
         if count > 0 {
             let word = severity.as_str();
             let plural = if severity == Severity::Advice { "advice" } else { &format!("{word}s") };
@@ -96,7 +100,8 @@ fn article(file: &str, problem: &Problem) -> String {
     }
     out.push_str("</p></header>\n");
     for part in &problem.quotes {
-        figure(&mut out, part, "text", base_name(&part.name), None);
+        let line = part.lines.first().map_or(0, |line| line.number);
+        figure(&mut out, part, "text", &format!("line {line}"), None);
     }
     if let Some(frame) = &problem.frame {
         python(&mut out, frame, problem.python.as_ref());
