@@ -54,7 +54,7 @@ fn page(texts: &[&str]) -> String {
 
 fn fixture(path: &str) -> String {
     let path = format!("{}/fixtures/{path}", env!("CARGO_MANIFEST_DIR"));
-    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+    fs::read_to_string(path).expect("the fixture is there")
 }
 
 fn run(arguments: &[&str]) -> Output {
@@ -254,8 +254,7 @@ fn assert_well_formed(page: &str) {
     let mut rest = page.strip_prefix("<!DOCTYPE html>").expect("the page begins with its type");
     while let Some(start) = rest.find('<') {
         assert!(!rest[..start].contains('>'), "a stray `>` before {}", cut(&rest[start..]));
-        let end =
-            start + rest[start..].find('>').unwrap_or_else(|| panic!("no end of {}", cut(&rest[start..])));
+        let end = start + rest[start..].find('>').expect("a tag ends");
         let tag = &rest[start + 1..end];
         rest = &rest[end + 1..];
         if let Some(name) = tag.strip_prefix('/') {

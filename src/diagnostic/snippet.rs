@@ -138,10 +138,7 @@ impl Mark {
 
     /// The user's own line of Python in the text of its file; `None` when it has no such line.
     pub(super) fn python(text: &Text<'_>, frame: &PythonFrame, cut: Cut) -> Option<Self> {
-        let Some(line) = (frame.line as usize).checked_sub(1).filter(|&line| line < text.line_starts.len())
-        else {
-            return None;
-        };
+        let line = (frame.line as usize).checked_sub(1).filter(|&line| line < text.line_starts.len())?;
         let bytes = text.line(line);
         let column = |column: u32| (bytes.start + (column as usize).saturating_sub(1)).min(bytes.end);
         let span = match (frame.column, frame.end_column) {

@@ -112,7 +112,7 @@ impl Contents {
         self.weights.splice(0..0, weights);
     }
 
-    /// Adds constants, each named for the op that reads it first, in whose module it belongs.
+    /// Adds constants, each named for its line and the op that reads it first, in whose module it belongs.
     fn add_constants(
         &mut self,
         module: &Module,
@@ -136,7 +136,9 @@ impl Contents {
             let reader = reader.filter(|&reader| reader != op);
             let line = source.line_column(module.span(op).name.start).0;
             let name = match reader.map(|reader| module.op_name(reader)) {
-                Some(reader) => format!("{} at line {line}", reader.rsplit('.').next().unwrap_or(reader)),
+                Some(reader) => {
+                    format!("constant at line {line}, for {}", reader.rsplit('.').next().unwrap_or(reader))
+                }
                 None => format!("constant at line {line}"),
             };
             let path = module_of(module, op).or_else(|| module_of(module, reader?));

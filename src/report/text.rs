@@ -58,7 +58,7 @@ pub fn file(report: &FileReport) -> String {
 pub fn summary(summary: &Summary) -> String {
     let mut text = format!("{} files: {}", summary.files, verdicts(summary));
     let (parameters, size) = (grouped(summary.parameters), bytes(summary.weight_bytes));
-    let _ = write!(text, "; {parameters} parameters, {size}\n");
+    let _ = writeln!(text, "; {parameters} parameters, {size}");
     for op in summary.source_ops.iter().filter(|op| !op.supported) {
         let files = if op.files == 1 { "file" } else { "files" };
         let _ = writeln!(
