@@ -1,6 +1,6 @@
 //! From a text to a model: the stages one after the other.
 
-use crate::diagnostic::{Diagnostics, catalogue};
+use crate::diagnostic::{Diagnostic, Diagnostics, catalogue};
 use crate::ir::{self, Module};
 use crate::onnx::{self, file::Model};
 use crate::ops::{HIGHEST_OPSET, LOWEST_OPSET, Settings, rules};
@@ -8,6 +8,13 @@ use crate::pass::{self, Context, PIPELINE, Pass};
 use crate::source::{Source, Span};
 use crate::syntax;
 use crate::weights::Weights;
+use std::ops::ControlFlow;
+
+/// The ops that a program may have. The largest models that JAX prints have some 100,000.
+const MAX_OPS: u64 = 10_000_000;
+
+/// The bytes that folded constants may take. Those of JAX's programs take some thousands: shapes and indices.
+const MAX_FOLDED: u64 = 1 << 30;
 
 /// What the user can ask of a conversion.
 #[derive(Clone, Debug, Default)]
@@ -16,24 +23,37 @@ pub struct Options {
     pub opset: Option<u32>,
     /// Whether NaN goes through max-reductions as in XLA, at the cost of speed.
     pub strict_nan: bool,
+    /// How many ops the program may have when its calls are inlined; 10,000,000 when not given.
+    pub max_ops: Option<u64>,
+    /// How many bytes the constants may take that are computed from others; 1 GiB when not given.
+    pub max_folded: Option<u64>,
     /// Numbers for symbolic dimensions, by name.
     pub dims: Vec<(String, i64)>,
     /// Names of the inputs in order; empty leaves them to the text.
     pub input_names: Vec<String>,
     /// Names of the outputs in order; empty leaves them to the text.
     pub output_names: Vec<String>,
+    /// Names of the inputs that are images with their channels first (NCHW) in the model; JAX has them last.
+    pub nchw_inputs: Vec<String>,
+    /// Names of the outputs that are images with their channels first (NCHW) in the model.
+    pub nchw_outputs: Vec<String>,
     /// What arguments are bound to.
     pub weights: Weights,
 }
 
 impl Options {
-    fn context<'a>(&'a self, source: &'a Source, diagnostics: &'a mut Diagnostics) -> Context<'a> {
+    pub(crate) fn context<'a>(&'a self, source: &'a Source, diagnostics: &'a mut Diagnostics) -> Context<'a> {
         Context {
             source,
             settings: Settings { opset: self.opset, strict_nan: self.strict_nan },
+            max_ops: self.max_ops.unwrap_or(MAX_OPS),
+            max_folded: self.max_folded.unwrap_or(MAX_FOLDED),
+            folded: 0,
             dims: &self.dims,
             input_names: &self.input_names,
             output_names: &self.output_names,
+            nchw_inputs: &self.nchw_inputs,
+            nchw_outputs: &self.nchw_outputs,
             weights: &self.weights,
             bound: 0,
             diagnostics,
@@ -57,18 +77,46 @@ pub struct Conversion<'a> {
 pub fn convert_observed<'a>(
     source: &'a Source,
     options: &Options,
-    after: impl FnMut(&Pass, &Module),
+    mut after: impl FnMut(&Pass, &Module),
 ) -> Conversion<'a> {
-    let (mut module, mut diagnostics) = parse(source);
+    let observe = |pass: &Pass, module: &Module| {
+        after(pass, module);
+        ControlFlow::Continue(())
+    };
+    convert_until(source, options, observe).0
+}
+
+/// Converts a text until `after`, which sees the module behind each pass, breaks off. Whether it did comes with what
+/// there is by then.
+fn convert_until<'a>(
+    source: &'a Source,
+    options: &Options,
+    after: impl FnMut(&Pass, &Module) -> ControlFlow<()>,
+) -> (Conversion<'a>, ControlFlow<()>) {
+    let (mut module, mut diagnostics, can_be_lowered) = read(source);
+    let read = diagnostics.error_count();
     if let Some(given) = options.opset.filter(|opset| !(LOWEST_OPSET..=HIGHEST_OPSET).contains(opset)) {
         diagnostics.push(catalogue::OpsetOutOfRange { given, lowest: LOWEST_OPSET, highest: HIGHEST_OPSET });
     }
-    if !is_whole(&diagnostics) {
-        return Conversion { model: None, module, bound: 0, diagnostics };
+    if !can_be_lowered || diagnostics.error_count() > read {
+        return (Conversion { model: None, module, bound: 0, diagnostics }, ControlFlow::Continue(()));
     }
+    // What the user says of a function that could not be read cannot be held against it.
+    let lost = Options { opset: options.opset, strict_nan: options.strict_nan, ..Options::default() };
+    let options = if module.lost.is_empty() { options } else { &lost };
     let mut cx = options.context(source, &mut diagnostics);
-    pass::run(PIPELINE, &mut module, &mut cx, after);
+    let flow = pass::run(PIPELINE, &mut module, &mut cx, after);
     let bound = cx.bound;
+    syntax::narrow(source, &mut diagnostics);
+    let of_python =
+        |error: &Diagnostic| ["E02", "E03"].iter().any(|range| error.code().as_str().starts_with(range));
+    if diagnostics.errors().any(of_python) && memchr::memmem::find(source.bytes(), b"loc(").is_none() {
+        // The pass that gives names says so of texts that convert; here the lines of Python are missed.
+        diagnostics.push(catalogue::NoLocations {});
+    }
+    if flow.is_break() {
+        return (Conversion { model: None, module, bound, diagnostics }, flow);
+    }
     let entry = pass::entry(&module);
     let model = match entry {
         Some(entry) if !diagnostics.has_errors() => match onnx::emit(&module, entry, source) {
@@ -81,7 +129,15 @@ pub fn convert_observed<'a>(
         },
         _ => None,
     };
-    Conversion { model, module, bound, diagnostics }
+    (Conversion { model, module, bound, diagnostics }, flow)
+}
+
+/// What a conversion would have to say, for a caller that may lose interest: `None` as soon as `is_stale` holds, which
+/// is asked between the stages.
+pub(crate) fn check(source: &Source, options: &Options, is_stale: impl Fn() -> bool) -> Option<Diagnostics> {
+    let flow = || if is_stale() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+    let (conversion, flow) = convert_until(source, options, |_, _| flow());
+    flow.is_continue().then_some(conversion.diagnostics)
 }
 
 /// Converts a text.
@@ -102,21 +158,35 @@ pub fn convert<'a>(source: &'a Source, options: &Options) -> Conversion<'a> {
 
 /// Parses a text and verifies what was parsed.
 pub fn parse(source: &Source) -> (Module, Diagnostics) {
-    let (mut module, mut diagnostics) = syntax::parse(source);
-    // What could not be read leaves gaps, which the verifier would report once more.
-    if is_whole(&diagnostics) {
-        if diagnostics.has_errors() {
-            module.remove_unread();
-        }
-        ir::verify(&module, &rules::check, &mut diagnostics);
-    }
+    let (module, diagnostics, _) = read(source);
     (module, diagnostics)
 }
 
-/// Whether a text could be read but for ops whose custom forms are not known: these are not supported whatever they
-/// say, and the run goes on to what else is not.
-fn is_whole(diagnostics: &Diagnostics) -> bool {
-    diagnostics.errors().all(|error| error.code() == catalogue::UnknownAssembly::CODE)
+/// Parses a text and verifies what was parsed, and says whether what is right of it can be lowered. What is faulty has
+/// been set aside.
+fn read(source: &Source) -> (Module, Diagnostics, bool) {
+    let (mut module, mut diagnostics) = syntax::parse(source);
+    // What could not be read leaves gaps, which all stages would report once more.
+    if diagnostics.has_errors() && (module.functions().len() > 0 || !module.lost.is_empty()) {
+        let entry = match module.lost.is_empty() {
+            true => pass::entry_or_report(&module, &mut diagnostics),
+            false => pass::entry(&module).filter(|_| !is_lost(&module, "main")),
+        };
+        module.reach_all(entry);
+        module.set_aside_unread();
+    }
+    let faults = ir::verify(&module, &rules::check, &mut diagnostics);
+    if !faults.ops.is_empty() {
+        module.set_aside(&faults.ops);
+    }
+    syntax::narrow(source, &mut diagnostics);
+    let can_be_lowered = !faults.structure && module.functions().len() > 0;
+    (module, diagnostics, can_be_lowered)
+}
+
+/// Whether the head of that function could not be read.
+fn is_lost(module: &Module, name: &str) -> bool {
+    module.symbols.find(name).is_some_and(|name| module.lost.contains(&name))
 }
 
 /// Runs passes on a text, whatever they are, and gives the module in MLIR's text form.
@@ -124,7 +194,9 @@ pub fn optimize(source: &Source, passes: &[Pass], options: &Options) -> (String,
     let (mut module, mut diagnostics) = parse(source);
     if !diagnostics.has_errors() {
         let mut cx = options.context(source, &mut diagnostics);
-        pass::run(passes, &mut module, &mut cx, |_, _| {});
+        // Nothing breaks it off.
+        let _ = pass::run(passes, &mut module, &mut cx, |_, _| ControlFlow::Continue(()));
+        syntax::narrow(source, &mut diagnostics);
     }
     (ir::print(&module, source, None), diagnostics)
 }

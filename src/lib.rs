@@ -8,6 +8,7 @@ mod compile;
 mod coverage;
 pub mod diagnostic;
 pub mod ir;
+pub mod lsp;
 pub mod onnx;
 pub mod ops;
 pub mod pass;

@@ -1,8 +1,8 @@
 //! `hlo2onnx check`: the schema of its JSON, its text, and the structure of its page.
 
+use hlo2onnx::Options;
 use hlo2onnx::report::{self, FileReport, Report, Verdict, html};
 use hlo2onnx::source::Source;
-use hlo2onnx::{Options, diagnostic::Diagnostics};
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -41,7 +41,9 @@ const HOSTILE: &str = r#"module {
 
 fn check_named(name: &str, text: &str, options: &Options) -> FileReport {
     let source = Source::from_bytes(name, text.into());
-    report::check(&source, options, &|_| None).0
+    let (mut report, diagnostics) = report::check(&source, options);
+    report.diagnose(&diagnostics, &source, &|_| None);
+    report
 }
 
 fn check(text: &str) -> FileReport {
@@ -240,9 +242,9 @@ fn the_same_texts_give_the_same_page() {
 }
 
 #[test]
-fn a_report_of_no_text_has_its_diagnostics() {
+fn what_cannot_be_read_is_refused() {
     let source = Source::from_bytes("gone.mlir", Vec::new());
-    let report = report::alone(&source, &Diagnostics::new(), &|_| None);
+    let report = report::alone(&source);
     assert_eq!((report.verdict, report.problems.len()), (Verdict::Refused, 0));
 }
 

@@ -1,7 +1,7 @@
 //! Converts the models of `fixtures/models` and compares what ONNX Runtime computes with what JAX computed.
 //!
-//! `fixtures/models/make.py` describes and makes the files: each `model*.mlir` of a folder runs on the same
-//! `io.safetensors`. The `args` form takes the weights, in JAX's order, before the inputs, and runs once more for each
+//! `fixtures/models/make.py` describes and makes the files: each `model*.mlir` of a folder runs on each of its
+//! `io*.safetensors`, of which programs with symbolic sizes have several. The `args` form takes the weights, in JAX's order, before the inputs, and runs once more for each
 //! `weights.*` of the folder with its arguments bound to that file.
 
 mod support;
@@ -77,14 +77,41 @@ fn check(path: &Path, weights: Option<PathBuf>) -> Result<(), String> {
     let model = compiled.model.ok_or("there is neither a model nor an error")?;
     graph_text::print(&model, false)?;
 
-    let io = read(&path.with_file_name("io.safetensors"))?;
-    let mut inputs = Vec::new();
+    let mut variables = Vec::new();
     if path.file_name().is_some_and(|name| name == "model.args.mlir") && !bound {
-        inputs = tensors(&read(&path.with_file_name("weights.safetensors"))?)?;
+        variables = tensors(&read(&path.with_file_name("weights.safetensors"))?)?;
     }
-    inputs.extend(numbered(&io, "in")?);
-    let expected = numbered(&io, "out")?;
-    let outputs = runtime::run(&model, &inputs)?;
+    let runs = runs(path)?;
+    if runs.is_empty() {
+        return Err("there is no io*.safetensors beside the text".into());
+    }
+    for run in runs {
+        check_run(&model, &variables, &read(&run)?).map_err(|error| format!("{}: {error}", run.display()))?;
+    }
+    Ok(())
+}
+
+/// The files of inputs and outputs beside a text, sorted.
+fn runs(path: &Path) -> Result<Vec<PathBuf>, String> {
+    let folder = path.parent().ok_or("the text lies in no folder")?;
+    let entries = fs::read_dir(folder).map_err(|error| error.to_string())?;
+    let mut runs = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|error| error.to_string())?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with("io.") && name.ends_with(".safetensors") {
+            runs.push(path);
+        }
+    }
+    runs.sort();
+    Ok(runs)
+}
+
+fn check_run(model: &[u8], variables: &[Tensor], io: &[u8]) -> Result<(), String> {
+    let mut inputs = variables.to_vec();
+    inputs.extend(numbered(io, "in")?);
+    let expected = numbered(io, "out")?;
+    let outputs = runtime::run(model, &inputs)?;
     if outputs.len() != expected.len() {
         return Err(format!("the model has {} outputs, expected {}", outputs.len(), expected.len()));
     }

@@ -1,5 +1,6 @@
-//! Broken versions of real exports: a byte changed, a line dropped, doubled or swapped. None makes the compiler panic,
-//! none takes long, and a model that comes out all the same loads in ONNX Runtime.
+//! Broken versions of real exports, and of fixtures of what exports seldom have: a byte changed, a line dropped, doubled
+//! or swapped, a number replaced. None makes the compiler panic, none takes long, and a model that comes out all the
+//! same loads in ONNX Runtime.
 //!
 //! `HLO2ONNX_MUTATIONS=1000 cargo test --test mutations` makes more of them than the usual run.
 
@@ -31,11 +32,16 @@ impl Numbers {
     }
 }
 
-fn texts() -> Vec<(String, String)> {
+/// The fixtures of ops with regions, or whose types or sizes are of a special kind.
+const FAMILIES: [&str; 8] =
+    ["complex", "control", "dynamic", "linalg", "narrow", "quantize", "scatter", "sort"];
+
+/// The exported models.
+fn models() -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/models");
     let mut texts = Vec::new();
     for model in fs::read_dir(folder).expect("the models are there").flatten() {
-        for form in ["model.mlir", "model.debug.mlir", "model.args.mlir"] {
+        for form in ["model.mlir", "model.debug.mlir", "model.args.mlir", "model.symbolic.mlir"] {
             let path = model.path().join(form);
             if let Ok(text) = fs::read_to_string(&path) {
                 texts.push((format!("{}/{form}", model.file_name().to_string_lossy()), text));
@@ -46,10 +52,31 @@ fn texts() -> Vec<(String, String)> {
     texts
 }
 
+/// The cases of the fixtures, each alone and without the expectations behind it.
+fn cases() -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/ops");
+    let mut texts = Vec::new();
+    for family in FAMILIES {
+        let files = fs::read_dir(folder.join(family)).expect("the family is there").flatten();
+        for path in files.map(|file| file.path()).filter(|path| path.extension().is_some_and(|e| e == "mlir"))
+        {
+            let name = format!("{family}/{}", path.file_name().unwrap_or_default().to_string_lossy());
+            let text = fs::read_to_string(&path).expect("a fixture is a text");
+            for (index, case) in text.split("// -----\n").enumerate() {
+                let lines: Vec<&str> = case.lines().filter(|line| !line.starts_with("//")).collect();
+                texts.push((format!("{name}, case {index}"), lines.join("\n")));
+            }
+        }
+    }
+    texts.sort();
+    texts
+}
+
 fn mutate(text: &str, numbers: &mut Numbers) -> String {
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     let line = numbers.below(lines.len());
-    match numbers.below(8) {
+    match numbers.below(10) {
+        8 | 9 => lines[line] = replace_number(&lines[line], numbers),
         0 => drop(lines.remove(line)),
         1 => lines.insert(line, lines[line].clone()),
         2 => {
@@ -69,15 +96,40 @@ fn mutate(text: &str, numbers: &mut Numbers) -> String {
     lines.join("\n")
 }
 
+/// The line with one of its numbers replaced by one at the borders of what sizes, places and elements can be.
+fn replace_number(line: &str, numbers: &mut Numbers) -> String {
+    const BORDERS: [&str; 10] = [
+        "0",
+        "1",
+        "2",
+        "-1",
+        "255",
+        "65536",
+        "2147483647",
+        "-2147483648",
+        "9223372036854775807",
+        "18446744073709551616",
+    ];
+    let starts: Vec<usize> = line
+        .char_indices()
+        .filter(|&(at, c)| c.is_ascii_digit() && !line[..at].ends_with(|c: char| c.is_ascii_digit()))
+        .map(|(at, _)| at)
+        .collect();
+    let Some(&start) = starts.get(numbers.below(starts.len())) else { return line.to_owned() };
+    let rest = line[start..].trim_start_matches(|c: char| c.is_ascii_digit());
+    format!("{}{}{rest}", &line[..start], BORDERS[numbers.below(BORDERS.len())])
+}
+
 #[test]
 fn mutated_exports() {
     let count =
         std::env::var("HLO2ONNX_MUTATIONS").ok().and_then(|count| count.parse().ok()).unwrap_or(USUAL);
-    let texts = texts();
-    assert!(!texts.is_empty());
+    let sources = [models(), cases()];
+    assert!(sources.iter().all(|texts| !texts.is_empty()));
     let (mut converted, mut failures) = (0, Vec::new());
     for number in 0..count {
-        let (name, text) = &texts[number % texts.len()];
+        let texts = &sources[number % sources.len()];
+        let (name, text) = &texts[number / sources.len() % texts.len()];
         let mutated = mutate(text, &mut Numbers(number as u64));
         let name = format!("{name}, mutation {number}");
         let started = Instant::now();

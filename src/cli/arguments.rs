@@ -24,6 +24,8 @@ pub enum Command {
     Opt(OptArguments),
     /// List the ops that are covered
     Ops(OpsArguments),
+    /// Serve an editor: diagnostics, hovers and definitions, by the Language Server Protocol
+    Lsp(LspArguments),
     /// Say what a code means and what to do
     Explain {
         /// A code such as E0201; all are listed when it is left out
@@ -58,12 +60,17 @@ pub struct ConvertArguments {
     /// Names of the outputs, separated by commas
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     pub output_names: Vec<String>,
+    /// Names of image inputs that get their channels first (NCHW), separated by commas; JAX has them last
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub inputs_as_nchw: Vec<String>,
+    /// Names of image outputs that get their channels first (NCHW), separated by commas
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub outputs_as_nchw: Vec<String>,
     /// Print the module behind this pass to standard error (repeatable; `all` for each)
     #[arg(long, value_name = "PASS")]
     pub print_after: Vec<String>,
-    /// Form of the diagnostics
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    pub format: Format,
+    #[command(flatten)]
+    pub report: ReportArguments,
     /// Print only problems
     #[arg(short, long)]
     pub quiet: bool,
@@ -100,9 +107,26 @@ pub struct TargetArguments {
     /// Make a symbolic dimension a number (repeatable)
     #[arg(long = "dim", value_name = "NAME=SIZE", value_parser = dimension)]
     pub dims: Vec<(String, i64)>,
+    /// Convert programs of up to this many ops, those of a function counted at each of its calls [default: 10000000]
+    #[arg(long, value_name = "N")]
+    pub max_ops: Option<u64>,
+    /// Let constants that are computed from others take up to this many bytes [default: 1073741824]
+    #[arg(long, value_name = "BYTES")]
+    pub max_folded: Option<u64>,
     /// Let NaN go through max-reductions and max-pools exactly as in XLA, which is slower
     #[arg(long)]
     pub strict_nan: bool,
+}
+
+/// How diagnostics are shown.
+#[derive(Args, Clone, Default)]
+pub struct ReportArguments {
+    /// Form of the diagnostics
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub format: Format,
+    /// Look below this folder for the files of Python that are not where the text says (repeatable)
+    #[arg(long, value_name = "DIR")]
+    pub source_root: Vec<PathBuf>,
 }
 
 /// Arguments of `check`.
@@ -113,9 +137,8 @@ pub struct CheckArguments {
     pub inputs: Vec<PathBuf>,
     #[command(flatten)]
     pub target: TargetArguments,
-    /// Form of the diagnostics
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    pub format: Format,
+    #[command(flatten)]
+    pub report: ReportArguments,
     /// Write the report as a page for a browser, which needs no other file
     #[arg(long, value_name = "REPORT.html")]
     pub html: Option<PathBuf>,
@@ -145,6 +168,16 @@ pub struct OpsArguments {
     pub markdown: bool,
 }
 
+/// Arguments of `lsp`.
+#[derive(Args)]
+pub struct LspArguments {
+    #[command(flatten)]
+    pub target: TargetArguments,
+    /// Talk over standard input and output, as is always done; editors say it
+    #[arg(long, hide = true)]
+    pub stdio: bool,
+}
+
 /// When large constants go to a file beside the model.
 #[derive(Clone, Copy, ValueEnum)]
 pub enum External {
@@ -157,12 +190,17 @@ pub enum External {
 }
 
 /// How diagnostics are written.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// For people
+    #[default]
     Human,
-    /// As one JSON object
+    /// As one JSON object a file
     Json,
+    /// As one SARIF log, for code hosts and editors
+    Sarif,
+    /// As workflow commands of GitHub Actions
+    Github,
 }
 
 impl From<External> for hlo2onnx::onnx::file::ExternalData {
@@ -180,6 +218,8 @@ impl From<&TargetArguments> for hlo2onnx::Options {
         Self {
             opset: target.opset,
             strict_nan: target.strict_nan,
+            max_ops: target.max_ops,
+            max_folded: target.max_folded,
             dims: target.dims.clone(),
             ..Self::default()
         }

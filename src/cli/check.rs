@@ -1,54 +1,65 @@
 //! `hlo2onnx check`: every problem of every file, and what is in it.
 
-use super::arguments::{CheckArguments, Format};
-use super::{Outcome, print, report};
+use super::arguments::{CheckArguments, Format, ReportArguments};
+use super::report::{self, Reporter};
+use super::{Outcome, print, source_root};
 use hlo2onnx::Options;
+use hlo2onnx::diagnostic::{Diagnostics, catalogue};
 use hlo2onnx::report::{self as reports, FileReport, Report, Verdict};
 use hlo2onnx::source::Source;
+use std::path::Path;
 
 /// Runs the command.
 pub fn run(arguments: &CheckArguments) -> Outcome {
     let options = Options::from(&arguments.target);
+    let format = arguments.report.format;
+    let mut reporter = Reporter::new(&arguments.report);
     let python = |path: &str| std::fs::read_to_string(path).ok();
     let mut files: Vec<FileReport> = Vec::with_capacity(arguments.inputs.len());
     for input in &arguments.inputs {
-        let report = match report::open(input) {
+        let (source, (mut file, mut diagnostics)) = match report::open(input) {
             Ok(source) => {
-                let (report, diagnostics) = reports::check(&source, &options, &python);
-                if arguments.format == Format::Human {
-                    report::show(&diagnostics, &source, arguments.format);
-                }
-                report
+                let checked = reports::check(&source, &options);
+                (source, checked)
             }
             Err(diagnostics) => {
                 let source = Source::from_bytes(input.display().to_string(), Vec::new());
-                if arguments.format == Format::Human {
-                    report::show(&diagnostics, &source, arguments.format);
-                }
-                reports::alone(&source, &diagnostics, &python)
+                let file = reports::alone(&source);
+                (source, (file, diagnostics))
             }
         };
-        if arguments.format == Format::Human {
-            print(&reports::text::file(&report));
+        source_root::resolve(&mut diagnostics, &arguments.report.source_root);
+        file.diagnose(&diagnostics, &source, &python);
+        // In JSON the diagnostics are part of the one report.
+        if format != Format::Json {
+            reporter.show(diagnostics, &source);
         }
-        files.push(report);
+        if format == Format::Human {
+            print(&reports::text::file(&file));
+        }
+        files.push(file);
     }
+    reporter.finish();
     let all = Report::new(files);
-    match arguments.format {
+    match format {
         Format::Human if all.files.len() > 1 => print(&reports::text::summary(&all.summary)),
-        Format::Human => {}
-        Format::Json => {
-            // The report is plain data, which always serialises.
-            print(&format!("{}\n", serde_json::to_string_pretty(&all).unwrap_or_default()));
-        }
+        // The report is plain data, which always serialises.
+        Format::Json => print(&format!("{}\n", serde_json::to_string_pretty(&all).unwrap_or_default())),
+        _ => {}
     }
     if let Some(path) = &arguments.html
         && let Err(error) = std::fs::write(path, reports::html::page(&all))
     {
-        // The JSON on standard output is one object, whatever becomes of the page.
-        report::cannot_write(path, &error.to_string(), Format::Human);
+        cannot_write(path, &error.to_string());
         return Outcome::Errors;
     }
     let refused = all.files.iter().any(|file| file.verdict == Verdict::Refused);
     if refused { Outcome::Errors } else { Outcome::Done }
+}
+
+/// Says on standard error that the page cannot be written: what stands on standard output is whole by then.
+fn cannot_write(path: &Path, why: &str) {
+    let mut diagnostics = Diagnostics::new();
+    diagnostics.push(catalogue::CannotWrite { path: &path.display().to_string(), why });
+    Reporter::new(&ReportArguments::default()).show_alone(diagnostics, path);
 }

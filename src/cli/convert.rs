@@ -1,7 +1,8 @@
 //! `hlo2onnx convert`.
 
-use super::arguments::{ConvertArguments, Format, WeightsArguments};
-use super::{Outcome, print, report, say};
+use super::arguments::{ConvertArguments, WeightsArguments};
+use super::report::{self, Reporter};
+use super::{Outcome, print, say};
 use hlo2onnx::diagnostic::{Diagnostics, catalogue};
 use hlo2onnx::ir::{self, Module, TensorType, Type, ValueId};
 use hlo2onnx::onnx::file::{Destination, Model, WriteError, Written, write_stream};
@@ -16,6 +17,17 @@ use std::time::{Duration, Instant};
 
 /// Runs the command.
 pub fn run(arguments: &ConvertArguments) -> Outcome {
+    let to_stdout = arguments.output.as_deref() == Some(Path::new("-"));
+    let mut reporter = match to_stdout {
+        true => Reporter::beside_output(&arguments.report),
+        false => Reporter::new(&arguments.report),
+    };
+    let outcome = run_reporting(arguments, &mut reporter);
+    reporter.finish();
+    outcome
+}
+
+fn run_reporting(arguments: &ConvertArguments, reporter: &mut Reporter) -> Outcome {
     for name in &arguments.print_after {
         if name != "all" && pass::find(name).is_none() {
             return Outcome::Usage(super::opt::unknown_pass(name));
@@ -30,12 +42,12 @@ pub fn run(arguments: &ConvertArguments) -> Outcome {
     let destination = match (to_stdout, Destination::new(&output, &inputs)) {
         (true, _) => None,
         (false, Ok(destination)) => Some(destination),
-        (false, Err(error)) => return cannot_write(&output, &error, arguments.format),
+        (false, Err(error)) => return cannot_write(&output, &error, reporter),
     };
     let source = match report::open(&arguments.input) {
         Ok(source) => source,
         Err(diagnostics) => {
-            report::show_alone(&diagnostics, &arguments.input, arguments.format);
+            reporter.show_alone(diagnostics, &arguments.input);
             return Outcome::Errors;
         }
     };
@@ -43,13 +55,15 @@ pub fn run(arguments: &ConvertArguments) -> Outcome {
     let files = match report::open_weights(weights) {
         Ok(files) => files,
         Err(diagnostics) => {
-            report::show(&diagnostics, &source, arguments.format);
+            reporter.show(diagnostics, &source);
             return Outcome::Errors;
         }
     };
     let options = Options {
         input_names: arguments.input_names.clone(),
         output_names: arguments.output_names.clone(),
+        nchw_inputs: arguments.inputs_as_nchw.clone(),
+        nchw_outputs: arguments.outputs_as_nchw.clone(),
         weights: Weights {
             files,
             prefix: weights_prefix.clone(),
@@ -64,7 +78,7 @@ pub fn run(arguments: &ConvertArguments) -> Outcome {
                 say(&format!("// after {}\n{}", pass.name, ir::print(module, &source, Some(32))));
             }
         });
-    report::show(&diagnostics, &source, arguments.format);
+    reporter.show(diagnostics, &source);
     let Some(model) = model else { return Outcome::Errors };
     let bar = progress(&model);
     let mut advance = |bytes| bar.set_position(bytes);
@@ -75,26 +89,31 @@ pub fn run(arguments: &ConvertArguments) -> Outcome {
     bar.finish_and_clear();
     match written {
         Ok(written) => {
-            if !arguments.quiet && !to_stdout && arguments.format == Format::Human {
+            if !arguments.quiet && !to_stdout && reporter.is_human() {
                 let bound = (!options.weights.files.is_empty()).then_some(bound);
                 print(&summary(&module, bound, &output, &written, started.elapsed()));
             }
             Outcome::Done
         }
-        Err(error) => cannot_write(&output, &error, arguments.format),
+        Err(error) => cannot_write(&output, &error, reporter),
     }
 }
 
-fn cannot_write(path: &Path, error: &WriteError, format: Format) -> Outcome {
+fn cannot_write(path: &Path, error: &WriteError, reporter: &mut Reporter) -> Outcome {
     let mut diagnostics = Diagnostics::new();
     match *error {
         WriteError::TooLarge { bytes, limit } => diagnostics.push(catalogue::ModelTooLarge { bytes, limit }),
         _ => {
-            let (path, why) = (path.display().to_string(), error.to_string());
-            diagnostics.push(catalogue::CannotWrite { path: &path, why: &why });
+            // The message says already which file it is.
+            let why = match error {
+                WriteError::Write { source, .. } | WriteError::Stream { source } => source.to_string(),
+                WriteError::Payload { source, .. } => format!("{error}: {source}"),
+                _ => error.to_string(),
+            };
+            diagnostics.push(catalogue::CannotWrite { path: &path.display().to_string(), why: &why });
         }
     }
-    report::show_alone(&diagnostics, path, format);
+    reporter.show_alone(diagnostics, path);
     Outcome::Errors
 }
 
@@ -168,8 +187,7 @@ pub fn signature(module: &Module, values: &[ValueId]) -> String {
 }
 
 fn tensor_name(module: &Module, tensor: &TensorType) -> String {
-    let dims: Vec<String> =
-        tensor.dims.iter().map(|&dim| module.sizes.spell(&module.symbols, dim)).collect();
+    let dims: Vec<String> = tensor.dims.iter().map(|&dim| module.sizes.spell(&module.symbols, dim)).collect();
     format!("{}[{}]", tensor.element.name().unwrap_or("?"), dims.join(", "))
 }
 

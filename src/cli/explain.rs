@@ -16,9 +16,19 @@ pub fn run(code: Option<&str>) -> Outcome {
             print(&code.explanation());
             Outcome::Done
         }
-        None => Outcome::Usage(match nearest(&name.to_uppercase(), Code::all().map(|code| code.as_str())) {
-            Some(near) => format!("there is no code `{name}`; did you mean {near}?"),
+        None => Outcome::Usage(match near(name) {
+            Some(code) => format!("there is no code `{name}`; did you mean {code} ({})?", code.name()),
             None => format!("there is no code `{name}`; `hlo2onnx explain` lists them"),
         }),
     }
+}
+
+/// The code that was meant, by its number or by the name of its fault in any case.
+fn near(name: &str) -> Option<Code> {
+    if let Some(code) = nearest(&name.to_uppercase(), Code::all().map(|code| code.as_str())) {
+        return Code::parse(code);
+    }
+    let names: Vec<String> = Code::all().map(|code| code.name().to_lowercase()).collect();
+    let near = nearest(&name.to_lowercase(), names.iter().map(String::as_str))?;
+    Code::all().find(|code| code.name().eq_ignore_ascii_case(near))
 }

@@ -6,9 +6,11 @@ mod arguments;
 mod check;
 mod convert;
 mod explain;
+mod lsp;
 mod ops;
 mod opt;
 mod report;
+mod source_root;
 
 use arguments::{Arguments, Command};
 use clap::{CommandFactory, Parser};
@@ -33,6 +35,7 @@ pub fn run() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Opt(arguments) => opt::run(&arguments),
         Command::Ops(arguments) => ops::run(&arguments),
+        Command::Lsp(arguments) => lsp::run(&arguments),
         Command::Explain { code } => explain::run(code.as_deref()),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "hlo2onnx", &mut io::stdout());

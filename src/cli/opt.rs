@@ -1,7 +1,8 @@
 //! `hlo2onnx opt`.
 
-use super::arguments::{Format, OptArguments};
-use super::{Outcome, print, report};
+use super::arguments::{OptArguments, ReportArguments};
+use super::report::{self, Reporter};
+use super::{Outcome, print};
 use hlo2onnx::diagnostic::nearest;
 use hlo2onnx::pass::{self, PIPELINE};
 use hlo2onnx::{Options, optimize};
@@ -15,16 +16,18 @@ pub fn run(arguments: &OptArguments) -> Outcome {
             None => return Outcome::Usage(unknown_pass(name)),
         }
     }
+    let mut reporter = Reporter::new(&ReportArguments::default());
     let source = match report::open(&arguments.input) {
         Ok(source) => source,
         Err(diagnostics) => {
-            report::show_alone(&diagnostics, &arguments.input, Format::Human);
+            reporter.show_alone(diagnostics, &arguments.input);
             return Outcome::Errors;
         }
     };
     let (text, diagnostics) = optimize(&source, &passes, &Options::from(&arguments.target));
-    report::show(&diagnostics, &source, Format::Human);
-    if diagnostics.has_errors() {
+    let failed = diagnostics.has_errors();
+    reporter.show(diagnostics, &source);
+    if failed {
         return Outcome::Errors;
     }
     print(&text);

@@ -1,10 +1,11 @@
 //! Reads inputs and shows diagnostics.
 
-use super::arguments::Format;
-use super::{print, say};
-use hlo2onnx::diagnostic::{Diagnostics, Style, catalogue, json, render};
+use super::arguments::{Format, ReportArguments};
+use super::{print, say, source_root};
+use hlo2onnx::diagnostic::{Diagnostics, Style, catalogue, github, json, render, sarif};
 use hlo2onnx::source::Source;
 use hlo2onnx::weights::{self, WeightsFile};
+use serde::Serialize;
 use std::env;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -50,32 +51,66 @@ pub fn open_weights(paths: &[PathBuf]) -> Result<Vec<WeightsFile>, Diagnostics> 
     if diagnostics.is_empty() { Ok(files) } else { Err(diagnostics) }
 }
 
-/// Shows diagnostics on standard error, or as JSON on standard output.
-pub fn show(diagnostics: &Diagnostics, source: &Source, format: Format) {
-    match format {
-        Format::Human => {
-            let read = |path: &str| std::fs::read_to_string(path).ok();
-            say(&render(diagnostics, source, &read, style()));
-        }
-        Format::Json => {
-            // The report is plain data, which always serialises.
-            let text = serde_json::to_string_pretty(&json::report(diagnostics, source)).unwrap_or_default();
-            print(&text);
-            print("\n");
+/// Shows the diagnostics of a run in the form that was asked for: for people on standard error, else on standard output.
+pub struct Reporter {
+    arguments: ReportArguments,
+    /// A SARIF log is one document for all files.
+    log: sarif::Log,
+    /// Where a model goes to standard output, nothing else does.
+    output_taken: bool,
+}
+
+impl Reporter {
+    /// A reporter that has shown nothing.
+    pub fn new(arguments: &ReportArguments) -> Self {
+        Self { arguments: arguments.clone(), log: sarif::Log::new(), output_taken: false }
+    }
+
+    /// A reporter of a run whose standard output is a model.
+    pub fn beside_output(arguments: &ReportArguments) -> Self {
+        Self { output_taken: true, ..Self::new(arguments) }
+    }
+
+    /// Whether what is shown is for people.
+    pub fn is_human(&self) -> bool {
+        self.arguments.format == Format::Human
+    }
+
+    /// Shows what there is to say about one text.
+    pub fn show(&mut self, mut diagnostics: Diagnostics, source: &Source) {
+        source_root::resolve(&mut diagnostics, &self.arguments.source_root);
+        match self.arguments.format {
+            Format::Human => {
+                let read = |path: &str| std::fs::read_to_string(path).ok();
+                say(&render(&diagnostics, source, &read, style()));
+            }
+            Format::Json => self.document(&json::report(&diagnostics, source)),
+            Format::Sarif => self.log.add(&diagnostics, source),
+            Format::Github => self.write(&github::commands(&diagnostics, source)),
         }
     }
-}
 
-/// Shows diagnostics that no text goes with.
-pub fn show_alone(diagnostics: &Diagnostics, name: &Path, format: Format) {
-    show(diagnostics, &Source::from_bytes(name.display().to_string(), Vec::new()), format);
-}
+    /// Shows diagnostics that no text goes with.
+    pub fn show_alone(&mut self, diagnostics: Diagnostics, name: &Path) {
+        self.show(diagnostics, &Source::from_bytes(name.display().to_string(), Vec::new()));
+    }
 
-/// Shows that an output cannot be written.
-pub fn cannot_write(path: &Path, why: &str, format: Format) {
-    let mut diagnostics = Diagnostics::new();
-    diagnostics.push(catalogue::CannotWrite { path: &path.display().to_string(), why });
-    show_alone(&diagnostics, path, format);
+    /// Writes what belongs to no one file.
+    pub fn finish(&self) {
+        if self.arguments.format == Format::Sarif {
+            self.document(&self.log);
+        }
+    }
+
+    fn document(&self, document: &impl Serialize) {
+        // The report is plain data, which always serialises.
+        let text = serde_json::to_string_pretty(document).unwrap_or_default();
+        self.write(&format!("{text}\n"));
+    }
+
+    fn write(&self, text: &str) {
+        if self.output_taken { say(text) } else { print(text) }
+    }
 }
 
 fn style() -> Style {

@@ -27,7 +27,7 @@
 //!       "notes": [],
 //!       "python": {
 //!         "file": "model.py", "line": 42, "column": 13, "end_column": 30,
-//!         "function": "Block.__call__", "library_frames": 3
+//!         "function": "Block.__call__", "library_frames": 3, "libraries": ["flax"]
 //!       },
 //!       "module_path": "Encoder/Block_3/Dense_0",
 //!       "group": "stablehlo.infeed",
@@ -97,6 +97,7 @@ struct Frame<'a> {
     end_column: Option<u32>,
     function: Option<&'a str>,
     library_frames: usize,
+    libraries: &'a [String],
 }
 
 /// Gathers what is to be written; `serde_json` writes it.
@@ -161,5 +162,6 @@ fn frame(frame: &PythonFrame) -> Frame<'_> {
         end_column: frame.end_column,
         function: frame.function.as_deref(),
         library_frames: frame.library_frames,
+        libraries: &frame.libraries,
     }
 }

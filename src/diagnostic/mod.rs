@@ -5,16 +5,20 @@
 
 pub mod catalogue;
 mod excerpt;
+pub mod github;
 pub mod json;
 mod nearest;
+mod part;
 mod quote;
 mod render;
+pub mod sarif;
 mod snippet;
 #[cfg(test)]
 mod tests;
 
 pub use catalogue::Code;
 pub use nearest::nearest;
+pub use part::Part;
 pub use quote::{Quote, QuotedLine, QuotedMark, one_line, quote, quote_python};
 pub use render::{PythonSources, Style, render};
 
@@ -50,6 +54,8 @@ pub struct Label {
     pub span: Span,
     /// A few words; may be empty, then the place is only underlined.
     pub text: String,
+    /// What of the op at the span is meant. Once the place of it has been looked up, it is [`Part::Span`].
+    pub part: Part,
 }
 
 /// The user's own line of Python that an op comes from, resolved from the MLIR locations.
@@ -67,6 +73,8 @@ pub struct PythonFrame {
     pub function: Option<String>,
     /// How many frames of libraries were skipped to reach the user's own line.
     pub library_frames: usize,
+    /// The libraries that these are of, the innermost first, each once.
+    pub libraries: Vec<String>,
 }
 
 /// One thing to say, with everything that any renderer needs.
@@ -107,9 +115,30 @@ impl Diagnostic {
         self.labels.first().map_or(Span::NONE, |label| label.span)
     }
 
+    /// Points at a part of the op that it is about, instead of its name.
+    #[must_use]
+    pub fn at(mut self, part: Part) -> Self {
+        if let Some(label) = self.labels.first_mut() {
+            label.part = part;
+        }
+        self
+    }
+
+    /// Says something of another part of the op that it is about.
+    #[must_use]
+    pub fn beside(mut self, part: Part, text: impl Into<String>) -> Self {
+        let span = self.span();
+        if !span.is_none() {
+            self.labels.push(Label { span, text: text.into(), part });
+        }
+        self
+    }
+
     /// What the order of the text is made of.
     fn place(&self) -> (usize, Severity, Code) {
-        (self.span().start, self.severity(), self.code)
+        // Advice about the whole text must not stand before what is wrong with it.
+        let last = self.severity() == Severity::Advice && self.labels.is_empty();
+        (if last { usize::MAX } else { self.span().start }, self.severity(), self.code)
     }
 }
 
@@ -145,6 +174,16 @@ impl Diagnostics {
         self.list.iter().filter(|diagnostic| diagnostic.severity() == Severity::Error)
     }
 
+    /// How many there are, repeats included.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Takes back what was pushed behind the first `length`.
+    pub fn truncate(&mut self, length: usize) {
+        self.list.truncate(length);
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
@@ -160,7 +199,7 @@ impl Diagnostics {
         self.list.iter_mut()
     }
 
-    /// Each distinct one once, in the order of the text; those without a place come first.
+    /// Each distinct one once, in the order of the text; those without a place come first, and advice without one last.
     ///
     /// The same fault is found twice when a function was inlined at two calls.
     pub fn sorted(&self) -> Vec<&Diagnostic> {

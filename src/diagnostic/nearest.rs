@@ -3,10 +3,11 @@
 /// The candidate that is nearest to `name`, when one is near enough to be what was meant.
 ///
 /// Near enough is an edit distance (insertion, deletion, substitution, transposition of neighbours) of at
-/// most a third of the name. Of several at the same distance the first one is taken.
+/// most a third of the name, and of at most four: long names that are built of the same words are near each other and
+/// are not misspellings. Of several at the same distance the first one is taken.
 pub fn nearest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let name: Vec<char> = name.chars().collect();
-    let limit = (name.len() / 3).max(1);
+    let limit = (name.len() / 3).clamp(1, 4);
     let mut best: Option<(usize, &'c str)> = None;
     for candidate in candidates {
         let limit = best.map_or(limit, |(distance, _)| distance - 1);

@@ -261,10 +261,14 @@ impl Renderer<'_> {
                 text.push_str(&format!(" in {function}"));
             }
         }
-        match frame.library_frames {
-            0 => {}
-            1 => text.push_str(", through 1 frame of a library"),
-            count => text.push_str(&format!(", through {count} frames of libraries")),
+        if frame.library_frames > 0 {
+            let frames = if frame.library_frames == 1 { "frame" } else { "frames" };
+            let libraries = match frame.libraries.as_slice() {
+                [] => "libraries".to_owned(),
+                [one] => one.clone(),
+                [first @ .., last] => format!("{} and {last}", first.join(", ")),
+            };
+            text.push_str(&format!(", through {} {frames} of {libraries}", frame.library_frames));
         }
         let text = text.trim_start_matches(", ");
         if !text.is_empty() {

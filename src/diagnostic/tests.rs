@@ -3,7 +3,7 @@
 use super::catalogue::*;
 use super::excerpt::Text;
 use super::render::render_text;
-use super::{Diagnostic, Diagnostics, Label, PythonFrame, Style, json};
+use super::{Diagnostic, Diagnostics, Label, Part, PythonFrame, Style, json};
 use crate::source::{Source, Span};
 use proptest::prelude::*;
 use std::time::{Duration, Instant};
@@ -56,7 +56,9 @@ error[E0201]: `stablehlo.infeed` is not supported
    :          ^^^^^^^^^|^^^^^^^^
    :                   `-- no lowering for this op
    `----
-  help: `hlo2onnx ops` lists what is covered; `hlo2onnx explain E0201` says what to do
+  note: it exchanges data with the host while the program runs; `jax.lax.infeed` and
+        `jax.lax.outfeed` of older releases print it
+  help: take what is fed as an argument of the function, and return what is sent out
 
 model.mlir: 1 error
 "#;
@@ -77,6 +79,7 @@ error[E0102]: `%0` is defined twice
    :     ^|
    :      `-- first defined here
    `----
+  help: rename one of them, and its uses
 
 model.mlir: 1 error
 "#;
@@ -104,6 +107,7 @@ error[E0112]: `%1` is used where its definition does not reach
    :                           ^|
    :                            `-- defined here
    `----
+  help: move the definition up, or return the value from its region
 
 model.mlir: 1 error
 "#;
@@ -121,6 +125,7 @@ error[E0101]: `main` is not defined
    :   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^|^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
    :                                  `-- not defined in this scope (up to line 10)
    `----
+  help: the line that defines it may be missing, or stand in another region
 
 model.mlir: 1 error
 "#;
@@ -154,7 +159,7 @@ fn without_a_place_there_is_only_the_message() {
     let expected = "\
 error[E0402]: cannot read `w.npz`: no such file
 
-advice[A0601]: the text has no locations, so the model has no names
+advice[A0601]: the text has no locations: names and lines of Python are not known
   help: print it with locations: `lowered.as_text(debug_info=True)`
 model.mlir: 1 error, 1 advice
 ";
@@ -219,6 +224,7 @@ error[E0102]: `%bad` is defined twice
    :            |                                                   `-- defined again here
    :            `-- first defined here
    `----
+  help: rename one of them, and its uses
 
 model.mlir: 1 error
 "#;
@@ -256,7 +262,7 @@ error[E0008]: the alias `#loc7` is not defined
    :                                                                                 ^^|^^
    :                                                                                   `-- no line defines it
    `----
-  help: did you mean `#loc1`?
+  help: give the whole text: aliases stand at its beginning and end
 
 model.mlir: 1 error
 "#;
@@ -268,7 +274,7 @@ error[E0008]: the alias `#loc7` is not defined
    ·                                                                ──┬──
    ·                                                                  ╰── no line defines it
    ╰────
-  help: did you mean `#loc1`?
+  help: give the whole text: aliases stand at its beginning and end
 
 model.mlir: 1 error
 "#;
@@ -292,6 +298,8 @@ error[E0006]: malformed literal: `Z` is not a hexadecimal digit
    :                  |                                                         `-- the type asks for this
    :                  `-- `Z` is not a hexadecimal digit
    `----
+  help: correct the literal or its type; when JAX printed it, it was cut off or elided
+        (`large_elements_limit=None`)
 
 model.mlir: 1 error
 "#;
@@ -309,6 +317,8 @@ error[E0103]: the operand has the type `i32`, expected `f32`
    :       |          `-- this is `i32`
    :       `-- `f32` because of this
    `----
+  help: correct the type that is wrong; where JAX printed the text, look for a line that was edited
+        or lost
 
 model.mlir: 1 error
 "#;
@@ -345,6 +355,7 @@ fn with_python(at: Span) -> Diagnostics {
         end_column: Some(25),
         function: Some("Block.__call__".into()),
         library_frames: 3,
+        libraries: vec!["flax".into(), "jax".into()],
     });
     diagnostic.module_path = Some("Encoder/Block_3/Dense_0".into());
     Diagnostics::from(vec![diagnostic])
@@ -368,8 +379,9 @@ error[E0101]: `%0` is not defined
    :            ^^^^^^|^^^^^^
    :                  `-- in Block.__call__
    `----
-  python: through 3 frames of libraries
+  python: through 3 frames of flax and jax
   module: Encoder/Block_3/Dense_0
+  help: the line that defines it may be missing, or stand in another region
 
 model.mlir: 1 error
 "#;
@@ -382,7 +394,7 @@ fn the_line_of_python_is_named_when_it_cannot_be_quoted() {
     let text = Text::unscanned("model.mlir", PROGRAM.as_bytes());
     for content in [None, Some("one line".to_string())] {
         let out = render_text(&diagnostics, &text, &|_| content.clone(), Style::PLAIN);
-        let named = "\n  python: model.py:2:12 in Block.__call__, through 3 frames of libraries\n";
+        let named = "\n  python: model.py:2:12 in Block.__call__, through 3 frames of flax and jax\n";
         assert!(out.contains(named), "{out}");
     }
 }
@@ -417,7 +429,7 @@ proptest! {
         let mut diagnostic = undefined("%a", Span::new(1, 2));
         diagnostic.labels = spans
             .iter()
-            .map(|&(start, end)| Label { span: Span::new(start, end), text: "here".into() })
+            .map(|&(start, end)| Label { span: Span::new(start, end), text: "here".into(), part: Part::Span })
             .collect();
         let out = drawn(&text, vec![diagnostic], Style { color: false, unicode, width });
         prop_assert!(!out.contains("Failed to read") && !out.contains('\u{1b}'), "{}", out);
@@ -437,10 +449,10 @@ fn json_lists_every_diagnostic_with_its_places() {
     assert_eq!(value["file"], "model.mlir");
     assert_eq!(value["counts"], serde_json::json!({ "error": 3, "warning": 0, "advice": 1 }));
     let codes: Vec<_> = (0..4).map(|index| value["diagnostics"][index]["code"].as_str()).collect();
-    assert_eq!(codes, [Some("A0601"), Some("E0201"), Some("E0101"), Some("E0101")]);
-    assert_eq!(value["diagnostics"][3]["python"], serde_json::Value::Null);
+    assert_eq!(codes, [Some("E0201"), Some("E0101"), Some("E0101"), Some("A0601")]);
+    assert_eq!(value["diagnostics"][2]["python"], serde_json::Value::Null);
     assert_eq!(
-        value["diagnostics"][2],
+        value["diagnostics"][1],
         serde_json::json!({
             "code": "E0101",
             "name": "UndefinedValue",
@@ -452,11 +464,12 @@ fn json_lists_every_diagnostic_with_its_places() {
                 "line": 1, "column": 10, "offset": 9,
                 "end_line": 1, "end_column": 12, "end_offset": 11,
             }],
-            "help": null,
+            "help": "the line that defines it may be missing, or stand in another region",
             "notes": [],
             "python": {
                 "file": "model.py", "line": 2, "column": 12, "end_column": 25,
                 "function": "Block.__call__", "library_frames": 3,
+                "libraries": ["flax", "jax"],
             },
             "module_path": "Encoder/Block_3/Dense_0",
             "group": "`%0` is not defined",

@@ -18,6 +18,7 @@ mod small_float;
 mod spelling;
 mod symbol;
 mod ty;
+mod unread;
 mod verify;
 
 pub use attribute::{Attribute, Attributes};
@@ -34,4 +35,5 @@ pub use size::{Factor, SizeId, Sizes, Term};
 pub use small_float::{SmallFloat, Special};
 pub use symbol::{Symbol, Symbols};
 pub use ty::{Dim, Dims, SCALAR, Size, TensorType, Type, TypeId, Types};
-pub use verify::{OpRules, verify};
+pub use unread::UNREAD;
+pub use verify::{Faults, OpRules, verify};

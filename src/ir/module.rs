@@ -169,6 +169,8 @@ pub struct Module {
     pub attributes: Attributes,
     /// Ops that stand beside the functions (`sdy.mesh` ...).
     pub top_level: Vec<OpId>,
+    /// Names of functions that the text has and whose heads could not be read.
+    pub lost: Vec<Symbol>,
     /// Names.
     pub symbols: Symbols,
     /// Types.
@@ -202,6 +204,7 @@ impl Module {
             name: None,
             attributes: Vec::new(),
             top_level: Vec::new(),
+            lost: Vec::new(),
             symbols: Symbols::default(),
             types,
             sizes: Sizes::default(),

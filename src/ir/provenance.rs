@@ -17,9 +17,15 @@ const LIBRARIES: &[&str] =
 /// The innermost line of Python that is not within a library, or else the innermost line.
 pub fn python_frame(module: &Module, location: LocationId) -> Option<PythonFrame> {
     let frames = frames(module, location);
-    let own = frames.iter().position(|frame| !is_library(&frame.file));
-    let mut frame = frames.into_iter().nth(own.unwrap_or(0))?;
-    frame.library_frames = own.unwrap_or(0);
+    let own = frames.iter().position(|frame| library(&frame.file).is_none()).unwrap_or(0);
+    let mut libraries: Vec<String> = Vec::new();
+    for name in frames.iter().take(own).filter_map(|frame| library(&frame.file)) {
+        if !libraries.contains(&name) {
+            libraries.push(name);
+        }
+    }
+    let mut frame = frames.into_iter().nth(own)?;
+    (frame.library_frames, frame.libraries) = (own, libraries);
     Some(frame)
 }
 
@@ -80,6 +86,7 @@ fn frames(module: &Module, location: LocationId) -> Vec<PythonFrame> {
                 end_column: (start.0 == end.0 && end.1 > start.1).then_some(end.1),
                 function: function.take(),
                 library_frames: 0,
+                libraries: Vec::new(),
             }),
             Location::Unknown | Location::Opaque(_) => {}
         }
@@ -88,13 +95,15 @@ fn frames(module: &Module, location: LocationId) -> Vec<PythonFrame> {
     frames
 }
 
-fn is_library(file: &str) -> bool {
+/// The library that a file is of, unless it is the user's.
+fn library(file: &str) -> Option<String> {
     let file = file.replace('\\', "/");
-    let package = file.rsplit_once("site-packages/").or_else(|| file.rsplit_once("dist-packages/"));
-    let named = |path: &str| {
-        LIBRARIES.iter().any(|library| path.strip_prefix(library).is_some_and(|rest| rest.starts_with('/')))
-    };
-    package.is_some_and(|(_, path)| named(path)) || file.starts_with("<frozen")
+    if file.starts_with("<frozen") {
+        return Some("python".to_owned());
+    }
+    let (_, path) = file.rsplit_once("site-packages/").or_else(|| file.rsplit_once("dist-packages/"))?;
+    let (package, _) = path.split_once('/')?;
+    LIBRARIES.contains(&package).then(|| package.to_owned())
 }
 
 /// The names along the calls that lead to an op, outermost last.

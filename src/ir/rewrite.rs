@@ -117,42 +117,4 @@ impl Module {
     pub fn is_poison(&self, value: ValueId) -> bool {
         value != self.absent() && self.value(value).definition == Definition::Poison
     }
-
-    /// Whether nothing is known of a value, not even its type: its definition could not be read.
-    pub fn is_unread(&self, value: ValueId) -> bool {
-        self.is_poison(value) && self.tensor(value).is_none()
-    }
-
-    /// Removes the ops that read what could not be read. Unknown values of the stated types stand for their results, so
-    /// that what follows is looked at all the same.
-    pub fn remove_unread(&mut self) {
-        for function in self.functions() {
-            let results: Vec<_> = self.function(function).results.iter().map(|result| result.ty).collect();
-            Rewriter::new(self).function(function, &mut |rewriter, op| {
-                let module = &mut *rewriter.module;
-                let operation = module.op(op);
-                if module.op_name(op) == "func.return" {
-                    for (index, operand) in operation.operands.clone().into_iter().enumerate() {
-                        if let Some(&ty) = results.get(index).filter(|_| module.is_unread(operand)) {
-                            module.op_mut(op).operands[index] = module.add_poison(ty);
-                        }
-                    }
-                    return true;
-                }
-                let returned = operation.regions.iter().filter_map(|&region| {
-                    let block = module.entry_block(region)?;
-                    Some(&module.op(*module.block(block).ops.last()?).operands)
-                });
-                let mut read = operation.operands.iter().chain(returned.flatten());
-                if !read.any(|&value| module.is_unread(value)) {
-                    return true;
-                }
-                for result in operation.results.clone() {
-                    let unknown = rewriter.module.add_poison(rewriter.module.value_type(result));
-                    rewriter.replace(result, unknown);
-                }
-                false
-            });
-        }
-    }
 }

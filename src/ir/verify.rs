@@ -4,22 +4,35 @@
 //! The rules of each op are given by whoever knows them. What concerns a value whose definition was faulty is silent,
 //! as it has been reported.
 
-use super::{Attribute, BlockId, Definition, FunctionId, Module, OpId, RegionId, Symbol, TypeId, ValueId};
-use crate::diagnostic::{Diagnostics, catalogue, nearest};
+use super::provenance;
+use super::{
+    Attribute, BlockId, Definition, FunctionId, Module, OpId, RegionId, Symbol, TypeId, UNREAD, ValueId,
+};
+use crate::diagnostic::{Diagnostic, Diagnostics, Part, catalogue, nearest};
 use crate::source::Span;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// What an op's own rules report.
 pub type OpRules<'r> = &'r dyn Fn(&Module, OpId, &mut Diagnostics);
 
+/// What a module that is not valid is wrong in.
+#[derive(Clone, Debug, Default)]
+pub struct Faults {
+    /// Ops that break a rule. Without them the module is valid, unless the structure is wrong.
+    pub ops: FxHashSet<OpId>,
+    /// Whether functions or blocks are wrong as such.
+    pub structure: bool,
+}
+
 /// Reports everything that keeps the module from being valid.
-pub fn verify(module: &Module, rules: OpRules, diagnostics: &mut Diagnostics) {
+pub fn verify(module: &Module, rules: OpRules, diagnostics: &mut Diagnostics) -> Faults {
     let visible = vec![false; module.value_count()];
-    let mut verifier = Verifier { module, rules, diagnostics, visible };
+    let mut verifier = Verifier { module, rules, diagnostics, visible, faults: Faults::default() };
     verifier.symbols();
     for function in module.functions() {
         verifier.function(function);
     }
+    verifier.faults
 }
 
 struct Verifier<'a> {
@@ -28,6 +41,7 @@ struct Verifier<'a> {
     diagnostics: &'a mut Diagnostics,
     /// By the position of a value, whether the op that is looked at may read it.
     visible: Vec<bool>,
+    faults: Faults,
 }
 
 /// The op that ends the regions of ops of a dialect.
@@ -52,7 +66,7 @@ impl Verifier<'_> {
         for id in self.module.functions() {
             let function = self.module.function(id);
             if let Some(&first) = first.get(&function.name) {
-                let name = self.module.symbols.get(function.name);
+                let name = &*format!("@{}", self.module.symbols.get(function.name));
                 self.diagnostics.push(catalogue::RedefinedSymbol { name, at: function.span, first });
                 continue;
             }
@@ -65,7 +79,10 @@ impl Verifier<'_> {
         let Some(block) = self.module.entry_block(function.body) else { return };
         let stated = &function.argument_types;
         let found: Vec<TypeId> = self.types(&self.module.block(block).arguments);
-        self.same_types("an argument of the function", stated, &found, function.span, function.span);
+        let span = |_| function.span;
+        let at: (Span, fn(usize) -> Part) = (function.span, |_| Part::Span);
+        let agree = self.same_types("an argument of the function", stated, &found, at, &span);
+        self.faults.structure |= !agree;
         self.region(function.body, "func.func", "func.return", function.span);
         let results: Vec<TypeId> = function.results.iter().map(|result| result.ty).collect();
         for &block in &self.module.region(function.body).blocks {
@@ -73,7 +90,10 @@ impl Verifier<'_> {
             if ends(self.module.op_name(last), "func.return") {
                 let found = self.types(&self.module.op(last).operands);
                 let at = self.module.span(last).name;
-                self.same_types("a value that the function returns", &results, &found, at, function.span);
+                let what = "a value that the function returns";
+                if !self.same_types(what, &results, &found, (at, Part::Operand), &span) {
+                    self.faults.ops.insert(last);
+                }
             }
         }
     }
@@ -82,22 +102,35 @@ impl Verifier<'_> {
         values.iter().map(|&value| self.module.value_type(value)).collect()
     }
 
-    /// Reports the first pair of types that differ; a list that is shorter differs as a whole.
-    fn same_types(&mut self, what: &str, expected: &[TypeId], found: &[TypeId], at: Span, because: Span) {
+    /// Whether two lists of types are one. The first pair that differs is reported; a list that is shorter differs as a
+    /// whole. `part` is the part of the op at `at` that has the type at a position.
+    fn same_types(
+        &mut self,
+        what: &str,
+        expected: &[TypeId],
+        found: &[TypeId],
+        (at, part): (Span, fn(usize) -> Part),
+        because: &dyn Fn(usize) -> Span,
+    ) -> bool {
         let list = |types: &[TypeId]| -> String {
             let all: Vec<String> = types.iter().map(|&ty| self.module.spell(ty)).collect();
             format!("({})", all.join(", "))
         };
         let pair = if expected.len() == found.len() {
-            let differ = expected.iter().zip(found).find(|&(&expected, &found)| !self.agree(expected, found));
-            differ.map(|(&expected, &found)| (self.module.spell(expected), self.module.spell(found)))
+            let mut pairs = expected.iter().zip(found);
+            let differ = pairs.position(|(&expected, &found)| !self.agree(expected, found));
+            differ.map(|index| {
+                let spelled = (self.module.spell(expected[index]), self.module.spell(found[index]));
+                (spelled, part(index), because(index))
+            })
         } else {
-            Some((list(expected), list(found)))
+            Some(((list(expected), list(found)), Part::Span, because(usize::MAX)))
         };
-        if let Some((expected, found)) = pair {
-            let (expected, found) = (&*expected, &*found);
-            self.diagnostics.push(catalogue::TypeMismatch { what, expected, found, at, because });
-        }
+        let Some(((expected, found), part, because)) = pair else { return true };
+        let (expected, found) = (&*expected, &*found);
+        let mismatch = catalogue::TypeMismatch { what, expected, found, at, because };
+        self.diagnostics.push(Diagnostic::from(mismatch).at(part));
+        false
     }
 
     /// Whether two types are one, as far as their sizes are known.
@@ -128,9 +161,15 @@ impl Verifier<'_> {
         for &op in ops {
             self.op(op, &mut defined);
         }
+        // What could not be read may have been the end.
+        if owner == UNREAD {
+            self.hide(defined);
+            return;
+        }
         let misplaced = ops.iter().rev().skip(1).find(|&&op| ends(module.op_name(op), terminator));
         let ended = ops.last().is_some_and(|&op| ends(module.op_name(op), terminator));
         if !ended || misplaced.is_some() {
+            self.faults.structure = true;
             let (at, found) = match misplaced.or(ops.last()) {
                 Some(&op) => (module.span(op).name, Some(module.op_name(op))),
                 None => (at, None),
@@ -139,6 +178,10 @@ impl Verifier<'_> {
             let found = found.filter(|&found| !ends(found, terminator));
             self.diagnostics.push(catalogue::WrongTerminator { op: owner, expected: terminator, found, at });
         }
+        self.hide(defined);
+    }
+
+    fn hide(&mut self, defined: Vec<ValueId>) {
         for value in defined {
             self.visible[value.index()] = false;
         }
@@ -155,15 +198,22 @@ impl Verifier<'_> {
     fn op(&mut self, op: OpId, defined: &mut Vec<ValueId>) {
         let module = self.module;
         let name = module.op_name(op);
-        for &operand in &module.op(op).operands {
+        let known = self.diagnostics.len();
+        for (index, &operand) in module.op(op).operands.iter().enumerate() {
             let absent = operand == module.absent() && name.starts_with("onnx.");
             if !(self.visible[operand.index()] || absent || module.is_poison(operand)) {
-                self.not_dominated(op, operand);
+                self.not_dominated(op, index, operand);
             }
         }
         (self.rules)(module, op, self.diagnostics);
         if name == "func.call" {
             self.call(op);
+        }
+        if self.diagnostics.len() > known {
+            self.faults.ops.insert(op);
+        }
+        for diagnostic in self.diagnostics.iter_mut().skip(known) {
+            provenance::complete(module, module.op_location(op), diagnostic);
         }
         for &region in &module.op(op).regions {
             self.region(region, name, terminator_of(name), module.span(op).name);
@@ -173,7 +223,7 @@ impl Verifier<'_> {
         }
     }
 
-    fn not_dominated(&mut self, op: OpId, operand: ValueId) {
+    fn not_dominated(&mut self, op: OpId, index: usize, operand: ValueId) {
         let value = self.module.value(operand);
         let definition = match value.definition {
             Definition::Result(definer, _) => self.module.span(definer).name,
@@ -186,7 +236,8 @@ impl Verifier<'_> {
             (None, Definition::Poison) => "an absent value".to_owned(),
         };
         let at = self.module.span(op).name;
-        self.diagnostics.push(catalogue::NotDominated { name: &name, at, definition });
+        let diagnostic = Diagnostic::from(catalogue::NotDominated { name: &name, at, definition });
+        self.diagnostics.push(diagnostic.at(Part::Operand(index)));
     }
 
     fn call(&mut self, op: OpId) {
@@ -208,10 +259,12 @@ impl Verifier<'_> {
         };
         let Some(&name) = path.last() else { return };
         let Some(callee) = module.find_function(name) else {
-            let name = module.symbols.get(name);
-            let all = module.functions().map(|id| module.symbols.get(module.function(id).name));
-            let nearest = nearest(name, all);
-            self.diagnostics.push(catalogue::UndefinedFunction { name, nearest, at });
+            let symbol = |name: Symbol| format!("@{}", module.symbols.get(name));
+            let all: Vec<String> = module.functions().map(|id| symbol(module.function(id).name)).collect();
+            let name = &*symbol(name);
+            let nearest = nearest(name, all.iter().map(String::as_str));
+            let undefined = Diagnostic::from(catalogue::UndefinedFunction { name, nearest, at });
+            self.diagnostics.push(undefined.at(Part::attribute("callee")));
             return;
         };
         let callee = module.function(callee);
@@ -220,8 +273,12 @@ impl Verifier<'_> {
         }
         let (operands, results) = (self.types(&module.op(op).operands), self.types(&module.op(op).results));
         let stated: Vec<TypeId> = callee.results.iter().map(|result| result.ty).collect();
-        self.same_types("an operand of the call", &callee.argument_types, &operands, at, callee.span);
-        self.same_types("a result of the call", &stated, &results, at, callee.span);
+        let argument =
+            |index: usize| callee.arguments.get(index).map_or(callee.span, |argument| argument.span);
+        let types = &callee.argument_types;
+        self.same_types("an operand of the call", types, &operands, (at, Part::Operand), &argument);
+        let function = |_| callee.span;
+        self.same_types("a result of the call", &stated, &results, (at, Part::ResultType), &function);
     }
 }
 

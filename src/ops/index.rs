@@ -106,7 +106,7 @@ impl Lower<'_> {
 
     /// The value with other sizes: what it was before its last `Reshape`, where that had them. JAX gives each
     /// index an axis of size 1 for its column, which ONNX's ops do without.
-    fn reshape_back(&mut self, value: ValueId, sizes: &[Dim]) -> ValueId {
+    pub(super) fn reshape_back(&mut self, value: ValueId, sizes: &[Dim]) -> ValueId {
         let reshape = self.module.defining_op(value).filter(|&op| self.module.op_name(op) == "onnx.Reshape");
         let before = reshape.map(|op| self.module.op(op).operands[0]);
         match before {
@@ -134,12 +134,30 @@ impl Lower<'_> {
             let known: Vec<i64> = known.into_iter().map(high).collect();
             return self.integers(Element::I64, &sizes, &known);
         }
+        if let Some(wide) = self.before_cast(value) {
+            return wide;
+        }
         let mut value = value;
         if element == Element::U64 {
             let highest = self.integer(Element::U64, i64::MAX);
             value = self.smaller(value, highest);
         }
         self.cast(value, Element::I64)
+    }
+
+    /// The `i64` that was cast to this integer, where it has lost nothing.
+    fn before_cast(&self, value: ValueId) -> Option<ValueId> {
+        let cast = self.module.defining_op(value).filter(|&op| self.module.op_name(op) == "onnx.Cast")?;
+        let before = self.module.op(cast).operands[0];
+        let own = Range::of(self.element(value));
+        let range = (self.element(before) == Element::I64).then(|| self.range(before))?;
+        (own != Range::ALL && range.low >= own.low && range.high <= own.high).then_some(before)
+    }
+
+    /// Notes that a value counts from 0, and stays below a size.
+    pub(super) fn counts(&mut self, value: ValueId, size: Dim) {
+        let high = self.module.sizes.bounds(size).1.map_or(i64::MAX, |size| (size - 1).max(0));
+        self.counts.insert(value, Range { low: 0, high });
     }
 
     /// The positions with these columns only.
@@ -321,6 +339,9 @@ impl Lower<'_> {
     fn ranges(&self, value: ValueId, depth: usize) -> Vec<Range> {
         let element = self.element(value);
         let any = || vec![Range::of(element)];
+        if let Some(&range) = self.counts.get(&value) {
+            return vec![range];
+        }
         let (Some(op), Some(depth)) = (self.module.defining_op(value), depth.checked_sub(1)) else {
             return any();
         };
@@ -374,6 +395,16 @@ impl Lower<'_> {
                 let own = Range::of(element);
                 self.zip(operands, depth, |a, b| {
                     let ends = (a.low.checked_add(b.low), a.high.checked_add(b.high));
+                    match ends {
+                        (Some(low), Some(high)) if low >= own.low && high <= own.high => Range { low, high },
+                        _ => own,
+                    }
+                })
+            }
+            "onnx.Sub" if element != Element::U64 => {
+                let own = Range::of(element);
+                self.zip(operands, depth, |a, b| {
+                    let ends = (a.low.checked_sub(b.high), a.high.checked_sub(b.low));
                     match ends {
                         (Some(low), Some(high)) if low >= own.low && high <= own.high => Range { low, high },
                         _ => own,

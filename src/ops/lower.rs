@@ -7,11 +7,11 @@
 //! Sizes are numbers or expressions ([`Dim`]). A lowering that works for both asks for [`Lower::dims`]; one that asks
 //! for the numbers ([`Lower::sizes`]) of a value that has none is refused, whatever it goes on to emit.
 
-use super::{Elements, Refusal, Values, find, size::Origin, target};
+use super::{Elements, Refusal, Values, find, index::Range, size::Origin, target};
 use crate::diagnostic::{Diagnostic, Diagnostics, catalogue};
 use crate::ir::{
-    Attribute, BlockId, Constant, Data, Dim, Dims, Element, LocationId, Module, NewOp, OpId, OpSpan,
-    RegionId, Size, Symbol, TensorType, Type, TypeId, ValueId, provenance,
+    Attribute, BlockId, Constant, Data, Dim, Dims, Element, LocationId, Module, NewOp, OpId, OpSpan, Symbol,
+    TensorType, Type, TypeId, UNREAD, ValueId, provenance,
 };
 use crate::source::Source;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -43,14 +43,16 @@ pub struct Lower<'a> {
     lowered: Vec<Option<ValueId>>,
     /// Values that follow from one whose definition was refused.
     doubtful: FxHashSet<ValueId>,
-    pending: Vec<OpId>,
-    prelude: Vec<OpId>,
+    pub(super) pending: Vec<OpId>,
+    pub(super) prelude: Vec<OpId>,
     constants: FxHashMap<(TypeId, Vec<u8>), ValueId>,
     /// What was made for one op and serves others, innermost block last: a value of a nested block is not seen
     /// outside of it.
     pub(super) scopes: Vec<Scope>,
     /// Where symbols of sizes have their values from.
     pub(super) origins: FxHashMap<Symbol, Origin>,
+    /// The ranges of values that count the rounds of a loop.
+    pub(super) counts: FxHashMap<ValueId, Range>,
     /// Whether the op that is being lowered asked for a number where there is an expression.
     asked: Cell<bool>,
 }
@@ -88,6 +90,7 @@ impl<'a> Lower<'a> {
             constants: FxHashMap::default(),
             scopes: vec![Scope::default()],
             origins: FxHashMap::default(),
+            counts: FxHashMap::default(),
             asked: Cell::new(false),
         }
     }
@@ -113,7 +116,7 @@ impl<'a> Lower<'a> {
     }
 
     /// Lowers the ops of a block into the current one, and gives the full values that its terminator returns.
-    fn ops(&mut self, block: BlockId, terminator: &str) -> Result<Vec<ValueId>, Refusal> {
+    pub(super) fn ops(&mut self, block: BlockId, terminator: &str) -> Result<Vec<ValueId>, Refusal> {
         for op in self.module.block(block).ops.clone() {
             if self.module.op_name(op) == terminator {
                 return self.fulls(op);
@@ -123,12 +126,29 @@ impl<'a> Lower<'a> {
         Err(Refusal::Reported)
     }
 
-    fn op(&mut self, op: OpId) {
-        let (mut all_stand, mut doubtful) = (true, false);
+    /// What is in the regions of an op that could not be read is lowered where it stands, only to be seen.
+    fn unread(&mut self, op: OpId) {
+        for region in self.module.op(op).regions.clone() {
+            for block in self.module.region(region).blocks.clone() {
+                for inner in self.module.block(block).ops.clone() {
+                    if !super::rules::is_terminator(self.module.op_name(inner)) {
+                        self.op(inner);
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn op(&mut self, op: OpId) {
+        if self.module.op_name(op) == UNREAD {
+            return self.unread(op);
+        }
+        let (mut all_stand, mut doubtful, mut unknown) = (true, false, false);
         for index in 0..self.module.op(op).operands.len() {
             let operand = self.module.op(op).operands[index];
             doubtful |= self.lowered_of(operand).is_none() || self.doubtful.contains(&operand);
             all_stand &= self.stand_in(operand);
+            unknown |= self.lowered_of(operand).is_some_and(|value| self.module.is_poison(value));
         }
         let outer = self.current.replace(op);
         let outer_asked = self.asked.replace(false);
@@ -159,8 +179,10 @@ impl<'a> Lower<'a> {
             }
             Err(refusal) => {
                 let at = self.module.span(op).name;
-                // A size that follows from what was refused is not known for that reason alone.
-                let follows = doubtful && matches!(refusal, Refusal::Dynamic(_));
+                // A size that follows from what was refused is not known for that reason alone, and a form may ask for
+                // a constant.
+                let follows = (doubtful && matches!(refusal, Refusal::Dynamic(_)))
+                    || (unknown && matches!(refusal, Refusal::Form(_)));
                 let diagnostic = refusal.diagnostic(self.module.op_name(op), at, self.opset);
                 if let Some(mut diagnostic) = diagnostic.filter(|_| !follows) {
                     provenance::complete(self.module, self.module.op_location(op), &mut diagnostic);
@@ -230,7 +252,7 @@ impl<'a> Lower<'a> {
         self.module.value_mut(value).ty = ty;
     }
 
-    fn set(&mut self, old: ValueId, new: ValueId) {
+    pub(super) fn set(&mut self, old: ValueId, new: ValueId) {
         if self.lowered.len() <= old.index() {
             self.lowered.resize(self.module.value_count(), None);
         }
@@ -518,101 +540,6 @@ impl<'a> Lower<'a> {
         });
         self.prelude.push(op);
         self.module.op(op).results[0]
-    }
-
-    // Nested blocks.
-
-    /// Whether a graph of a Loop, If or Scan is being built.
-    pub(super) fn is_nested(&self) -> bool {
-        self.scopes.len() > 1
-    }
-
-    /// Builds ops that all blocks see, before all others.
-    pub(super) fn before_all<T>(&mut self, build: impl FnOnce(&mut Self) -> T) -> T {
-        let outer = std::mem::take(&mut self.pending);
-        let built = build(self);
-        let mut ops = std::mem::replace(&mut self.pending, outer);
-        self.prelude.append(&mut ops);
-        built
-    }
-
-    /// Builds the graph of a Loop, If or Scan: `build` gets the new block's arguments, of the given types, and
-    /// gives the values that the graph returns.
-    ///
-    /// ONNX Runtime refuses a graph whose output is a value from outside, so such values pass through Identity.
-    ///
-    /// # Errors
-    /// What `build` refuses.
-    pub fn graph<S: Size>(
-        &mut self,
-        arguments: &[(Element, Vec<S>)],
-        build: impl FnOnce(&mut Self, &[ValueId]) -> Result<Vec<ValueId>, Refusal>,
-    ) -> Result<RegionId, Refusal> {
-        let region = self.module.add_region();
-        let block = self.module.add_block(region);
-        let mut values = Vec::with_capacity(arguments.len());
-        for (element, sizes) in arguments {
-            let ty = self.module.tensor_of(*element, sizes);
-            values.push(self.module.add_argument(block, ty));
-        }
-        let outer = std::mem::take(&mut self.pending);
-        self.scopes.push(Scope::default());
-        let results = build(self, &values);
-        self.scopes.pop();
-        let ops = match results {
-            Ok(results) => {
-                let returned = self.own_values(results);
-                self.terminate(returned);
-                Ok(std::mem::replace(&mut self.pending, outer))
-            }
-            Err(refusal) => {
-                self.pending = outer;
-                Err(refusal)
-            }
-        };
-        self.module.block_mut(block).ops = ops?;
-        Ok(region)
-    }
-
-    /// The values that the current graph returns: each computed in it, and no two the same. Readers of ONNX refuse
-    /// or rename outputs that are inputs, initializers, other outputs, or values from outside of a subgraph.
-    fn own_values(&mut self, results: Vec<ValueId>) -> SmallVec<[ValueId; 3]> {
-        let inside: FxHashSet<ValueId> =
-            self.pending.iter().flat_map(|&op| self.module.op(op).results.iter().copied()).collect();
-        let mut returned: SmallVec<[ValueId; 3]> = SmallVec::new();
-        for result in results {
-            let own = inside.contains(&result) && !returned.contains(&result);
-            returned.push(if own { result } else { self.node("Identity", &[result]).like(result) });
-        }
-        returned
-    }
-
-    fn terminate(&mut self, operands: SmallVec<[ValueId; 3]>) {
-        let name = self.module.symbols.intern("onnx.return");
-        let (span, location) = self.place();
-        let op = self.module.add_op(NewOp {
-            name,
-            operands,
-            result_types: SmallVec::new(),
-            attributes: Vec::new(),
-            regions: SmallVec::new(),
-            span,
-            location,
-        });
-        self.pending.push(op);
-    }
-
-    /// Lowers a StableHLO region into the current block, its arguments bound to the given values, and gives the
-    /// full values that it returns. What cannot be lowered inside has been reported.
-    ///
-    /// # Errors
-    /// When something inside was refused.
-    pub fn inline(&mut self, region: RegionId, arguments: &[ValueId]) -> Result<Vec<ValueId>, Refusal> {
-        let block = self.module.entry_block(region).ok_or_else(|| Refusal::form("an empty region"))?;
-        for (parameter, &argument) in self.module.block(block).arguments.clone().into_iter().zip(arguments) {
-            self.set(parameter, argument);
-        }
-        self.ops(block, "stablehlo.return")
     }
 }
 

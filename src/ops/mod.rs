@@ -22,6 +22,7 @@ mod extremum;
 mod fft;
 mod formula;
 mod gather;
+mod graph;
 mod index;
 mod lift;
 mod linalg;
@@ -34,7 +35,6 @@ mod random;
 mod reduce;
 mod refusal;
 mod region;
-mod scan;
 mod scatter;
 mod shape;
 mod size;
@@ -53,6 +53,7 @@ pub use refusal::{Lowered, Refusal, Values};
 pub use region::Combiner;
 pub use target::{DEFAULT_OPSET, HIGHEST_OPSET, LOWEST_OPSET};
 
+use crate::diagnostic::nearest;
 use crate::ir::OpId;
 use rustc_hash::FxHashMap;
 use std::sync::LazyLock;
@@ -113,6 +114,21 @@ static INDEX: LazyLock<FxHashMap<&'static str, &'static Row>> =
 /// The row of the op of that name.
 pub fn find(name: &str) -> Option<&'static Row> {
     INDEX.get(name).copied()
+}
+
+/// The op that a name was meant for: of its own dialect, or of the one whose name is near.
+///
+/// Nothing for a name that StableHLO or CHLO has, and nothing for an op of another dialect.
+pub fn misspelt(name: &str) -> Option<&'static str> {
+    let (dialect, mnemonic) = name.split_once('.')?;
+    let dialect = nearest(dialect, ["stablehlo", "chlo"])?;
+    let rows = FAMILIES.iter().flat_map(|(_, rows)| rows.iter()).map(|row| row.name);
+    let known: Vec<(&str, &str)> = rows
+        .chain(rules::names())
+        .filter_map(|known| Some((known.strip_prefix(dialect)?.strip_prefix('.')?, known)))
+        .collect();
+    let near = nearest(mnemonic, known.iter().map(|&(mnemonic, _)| mnemonic))?;
+    known.into_iter().find(|&(mnemonic, known)| mnemonic == near && known != name).map(|(_, known)| known)
 }
 
 /// Whether an op has no row because passes or other ops' lowerings take it.

@@ -22,13 +22,18 @@ impl Lower<'_> {
             let ty = self.module.tensor_of(element, &wanted);
             return self.data_constant(Constant { ty, data });
         }
-        let shape = match self.pattern(&own, &wanted) {
+        let pattern = self.pattern(&own, &wanted);
+        // Without `allowzero` a zero in the shape means "as in the input", which a computed one never does.
+        let may_be_zero = match pattern {
+            Some(_) => wanted.contains(&Dim::Known(0)),
+            None => !wanted.iter().all(|&dim| self.module.sizes.is_at_least(dim, 1)),
+        };
+        let shape = match pattern {
             Some(pattern) => self.int64s(&pattern),
             None => self.shape(&wanted),
         };
         let node = self.node("Reshape", &[value, shape]);
-        // Without `allowzero` a zero in the shape means "as in the input".
-        let node = if wanted.contains(&Dim::Known(0)) { node.int("allowzero", 1) } else { node };
+        let node = if may_be_zero { node.int("allowzero", 1) } else { node };
         node.out(element, &wanted)
     }
 

@@ -44,6 +44,11 @@ impl Node<'_, '_> {
         self.set(name, Attribute::Integers(Element::I64, values.into()))
     }
 
+    /// Sets a list of integers where one is not 0, which is what they are without it.
+    pub fn optional(self, name: &str, values: &[i64]) -> Self {
+        if values.iter().all(|&value| value == 0) { self } else { self.ints(name, values) }
+    }
+
     /// Sets a float attribute.
     pub fn float(self, name: &str, value: f32) -> Self {
         let ty = self.cx.module.types.intern(Type::Scalar(Element::F32));

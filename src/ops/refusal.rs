@@ -1,7 +1,7 @@
 //! Why an op could not be lowered.
 
-use crate::diagnostic::{Diagnostic, catalogue};
-use crate::ir::ValueId;
+use crate::diagnostic::{Diagnostic, Part, catalogue};
+use crate::ir::{UNREAD, ValueId};
 use crate::source::Span;
 use smallvec::{SmallVec, smallvec};
 
@@ -70,13 +70,27 @@ impl Refusal {
         Refusal::Dynamic(format!("a dimension of `{}`", cx.module.op_name(op)))
     }
 
-    /// The diagnostic, unless one has been made already.
+    /// The diagnostic, unless one has been made already, as of all that could not be read.
     pub fn diagnostic(&self, op: &str, at: Span, opset: u32) -> Option<Diagnostic> {
+        if op == UNREAD {
+            return None;
+        }
         Some(match self {
-            Refusal::Op => catalogue::UnsupportedOp { op, at }.into(),
+            Refusal::Op => match super::misspelt(op) {
+                Some(nearest) => catalogue::UnknownOp { op, nearest, at }.into(),
+                None => catalogue::UnsupportedOp { op, at }.into(),
+            },
             Refusal::Form(why) => catalogue::UnsupportedForm { op, why, at }.into(),
-            Refusal::Type(ty) => catalogue::UnsupportedType { op, ty, at }.into(),
-            Refusal::Dynamic(what) => catalogue::DynamicShape { what, at }.into(),
+            Refusal::Type(ty) => {
+                let diagnostic: Diagnostic = catalogue::UnsupportedType { op, ty, at }.into();
+                diagnostic.at(Part::Elements(ty.clone()))
+            }
+            Refusal::Dynamic(what) => {
+                let of_op = format!("{what} of `{op}`");
+                let what = if what.contains('`') { what } else { &of_op };
+                let diagnostic: Diagnostic = catalogue::DynamicShape { what, at }.into();
+                diagnostic.at(Part::UnknownSize)
+            }
             Refusal::CustomCall(target) => catalogue::UnsupportedCustomCall { target, at }.into(),
             Refusal::Devices(devices) => catalogue::MultipleDevices { devices: *devices, at }.into(),
             Refusal::Opset { op, needs } => {
@@ -84,7 +98,9 @@ impl Refusal {
             }
             Refusal::Missing(attribute) => catalogue::MissingAttribute { op, attribute, at }.into(),
             Refusal::Attribute { name, why } => {
-                catalogue::InvalidAttribute { op, attribute: name, why, at }.into()
+                let diagnostic: Diagnostic =
+                    catalogue::InvalidAttribute { op, attribute: name, why, at }.into();
+                diagnostic.at(Part::attribute(name))
             }
             Refusal::Reported => return None,
         })

@@ -18,6 +18,9 @@ pub fn run(module: &mut Module, cx: &mut Context) {
     let Some(entry) = entry_or_report(module, cx.diagnostics) else { return };
     name_composites(module);
     let Some(order) = callees_first(module, entry, cx) else { return };
+    if !within_limit(module, &order, cx) {
+        return;
+    }
     for function in order {
         inline_into(module, function);
     }
@@ -108,6 +111,26 @@ fn callees_first(module: &Module, entry: FunctionId, cx: &mut Context) -> Option
         }
     }
     Some(order)
+}
+
+/// Whether the ops of the program, those of a function at each of its calls, are few enough; reports when not. Few
+/// lines of functions that each call the next one twice stand for more ops than there is memory.
+fn within_limit(module: &Module, order: &[FunctionId], cx: &mut Context) -> bool {
+    let mut counts: FxHashMap<FunctionId, u64> = FxHashMap::default();
+    for &function in order {
+        let ops = ops_within(module, vec![module.function(function).body]);
+        let called = ops.iter().filter_map(|&op| counts.get(&callee(module, op)?)).copied();
+        counts.insert(function, called.fold(ops.len() as u64, u64::saturating_add));
+    }
+    let Some(entry) = order.last().copied() else { return true };
+    let count = counts.get(&entry).copied().unwrap_or_default();
+    if count <= cx.max_ops {
+        return true;
+    }
+    let shown = if count == u64::MAX { "more than 2^64".to_owned() } else { count.to_string() };
+    let (function, at) = (module.symbols.get(module.function(entry).name), module.function(entry).span);
+    cx.diagnostics.push(catalogue::TooManyOps { count: &shown, limit: cx.max_ops, function, at });
+    false
 }
 
 /// Replaces the calls in one function; what they call holds no calls any more.

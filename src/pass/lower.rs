@@ -1,7 +1,7 @@
 //! Every `stablehlo` and `chlo` op becomes `onnx` ops, or a diagnostic. All ops are tried.
 
 use super::{Context, entry_or_report};
-use crate::diagnostic::catalogue;
+use crate::diagnostic::{Diagnostic, Part, catalogue};
 use crate::ir::{Attribute, Element, FunctionId, Module, Type};
 use crate::ops::{BOUNDARY, Lower};
 
@@ -28,6 +28,8 @@ fn report_foreign_arguments(module: &Module, entry: FunctionId, cx: &mut Context
             Type::Tensor(tensor) => module.spell_element(tensor.element).to_owned(),
             _ => module.spell(ty),
         };
-        cx.diagnostics.push(catalogue::UnsupportedType { op: "func.func", ty: &name, at: argument.span });
+        let diagnostic: Diagnostic =
+            catalogue::UnsupportedType { op: "func.func", ty: &name, at: argument.span }.into();
+        cx.diagnostics.push(diagnostic.at(Part::Elements(name)));
     }
 }

@@ -7,6 +7,7 @@ mod bind;
 mod canonicalize;
 mod complex;
 mod effects;
+mod images;
 mod inline;
 mod legalize;
 mod lower;
@@ -23,6 +24,7 @@ use crate::ir::{FunctionId, Module};
 use crate::ops::Settings;
 use crate::source::{Source, Span};
 use crate::weights::Weights;
+use std::ops::ControlFlow;
 
 /// What a pass may use beside the module.
 pub struct Context<'a> {
@@ -30,12 +32,22 @@ pub struct Context<'a> {
     pub source: &'a Source,
     /// What the user asked for.
     pub settings: Settings,
+    /// How many ops the program may have when its calls are inlined.
+    pub max_ops: u64,
+    /// How many bytes the constants may take that are computed from others.
+    pub max_folded: u64,
+    /// How many bytes they take by now.
+    pub folded: u64,
     /// Numbers for symbolic dimensions, by name.
     pub dims: &'a [(String, i64)],
     /// Names of the inputs in order; empty leaves them to the text.
     pub input_names: &'a [String],
     /// Names of the outputs in order; empty leaves them to the text.
     pub output_names: &'a [String],
+    /// Names of the inputs that have their channels first.
+    pub nchw_inputs: &'a [String],
+    /// Names of the outputs that have their channels first.
+    pub nchw_outputs: &'a [String],
     /// What arguments are bound to.
     pub weights: &'a Weights,
     /// How many arguments have been bound.
@@ -115,6 +127,11 @@ pub const PIPELINE: &[Pass] = &[
         about: "casts where the runtime has no kernel for an element type",
         run: legalize::run,
     },
+    Pass {
+        name: "images",
+        about: "inputs and outputs that are images have their channels first, where that is asked for",
+        run: images::run,
+    },
     CANONICALIZE,
     Pass { name: "names", about: "values and results get the names of the user's program", run: names::run },
 ];
@@ -143,21 +160,27 @@ const REFUSING: &[&str] =
 const LAST_REFUSING: &str = "legalize";
 
 /// Runs passes in order. Behind an error only those that could refuse more of the program run. `after` sees the module
-/// behind each.
-pub fn run(passes: &[Pass], module: &mut Module, cx: &mut Context, mut after: impl FnMut(&Pass, &Module)) {
+/// behind each, and may break off; whether it did is the result.
+pub fn run(
+    passes: &[Pass],
+    module: &mut Module,
+    cx: &mut Context,
+    mut after: impl FnMut(&Pass, &Module) -> ControlFlow<()>,
+) -> ControlFlow<()> {
     let mut known = cx.diagnostics.error_count();
     for pass in passes {
         (pass.run)(module, cx);
-        after(pass, module);
+        after(pass, module)?;
         let errors = cx.diagnostics.error_count();
         if (errors > known && !REFUSING.contains(&pass.name)) || (errors > 0 && pass.name == LAST_REFUSING) {
-            return;
+            return ControlFlow::Continue(());
         }
         known = errors;
         if cfg!(debug_assertions) && errors == 0 && !verify(pass, module, cx.diagnostics) {
-            return;
+            return ControlFlow::Continue(());
         }
     }
+    ControlFlow::Continue(())
 }
 
 /// Whether a pass has left a valid module. What is wrong with it is the pass's fault, and not the text's.

@@ -8,7 +8,7 @@
 
 use super::{Context, entry};
 use crate::diagnostic::{Diagnostics, catalogue};
-use crate::ir::{BlockId, FunctionId, Module, Symbol, ValueId, provenance};
+use crate::ir::{BlockId, FunctionId, FunctionResult, Module, Symbol, ValueId, provenance};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Runs the pass on the entry function: afterwards all its values have unique names.
@@ -60,23 +60,7 @@ impl Names {
 
     /// Names the arguments; returns whether the text has names for any of them.
     fn arguments(&mut self, module: &mut Module, function: FunctionId, block: BlockId) -> bool {
-        let mut paths: Vec<Option<Path>> = Vec::new();
-        for argument in &module.function(function).arguments {
-            let name = argument.location.and_then(|location| provenance::own_name(module, location));
-            paths.push(name.and_then(Path::parse));
-        }
-        let named = paths.iter().any(Option::is_some);
-        // The first key says enough unless two arguments differ in their root only.
-        let mut short: FxHashMap<String, usize> = FxHashMap::default();
-        for path in paths.iter().flatten() {
-            *short.entry(path.short()).or_default() += 1;
-        }
-        let name = |(index, path): (usize, &Option<Path>)| match path {
-            Some(path) if short.get(&path.short()) == Some(&1) => path.short(),
-            Some(path) => path.long(),
-            None => format!("arg{index}"),
-        };
-        let names: Vec<String> = paths.iter().enumerate().map(name).collect();
+        let (names, named) = inputs(module, function);
         for (value, name) in module.block(block).arguments.clone().into_iter().zip(names) {
             self.give(module, value, &name);
         }
@@ -116,14 +100,7 @@ impl Names {
     }
 
     fn results(&mut self, module: &mut Module, function: FunctionId, operands: &[ValueId]) {
-        for (index, &value) in operands.iter().enumerate() {
-            let info = module.function(function).results.get(index).and_then(|result| {
-                let mut attributes = result.attributes.iter();
-                let (_, value) =
-                    attributes.find(|(name, _)| module.symbols.get(*name) == "jax.result_info")?;
-                Path::parse(value.as_str()?)
-            });
-            let name = info.map_or_else(|| format!("result{index}"), |path| path.short());
+        for (&value, name) in operands.iter().zip(outputs(module, function)) {
             self.give(module, value, &name);
         }
     }
@@ -159,6 +136,37 @@ impl Names {
             }
         }
     }
+}
+
+/// The names of a function's arguments, and whether the text has any.
+pub(super) fn inputs(module: &Module, function: FunctionId) -> (Vec<String>, bool) {
+    let mut paths: Vec<Option<Path>> = Vec::new();
+    for argument in &module.function(function).arguments {
+        let name = argument.location.and_then(|location| provenance::own_name(module, location));
+        paths.push(name.and_then(Path::parse));
+    }
+    // The first key says enough unless two arguments differ in their root only.
+    let mut short: FxHashMap<String, usize> = FxHashMap::default();
+    for path in paths.iter().flatten() {
+        *short.entry(path.short()).or_default() += 1;
+    }
+    let name = |(index, path): (usize, &Option<Path>)| match path {
+        Some(path) if short.get(&path.short()) == Some(&1) => path.short(),
+        Some(path) => path.long(),
+        None => format!("arg{index}"),
+    };
+    (paths.iter().enumerate().map(name).collect(), paths.iter().any(Option::is_some))
+}
+
+/// The names of a function's results.
+pub(super) fn outputs(module: &Module, function: FunctionId) -> Vec<String> {
+    let path = |result: &FunctionResult| {
+        let mut attributes = result.attributes.iter();
+        let (_, value) = attributes.find(|(name, _)| module.symbols.get(*name) == "jax.result_info")?;
+        Path::parse(value.as_str()?).map(|path| path.short())
+    };
+    let results = module.function(function).results.iter().enumerate();
+    results.map(|(index, result)| path(result).unwrap_or_else(|| format!("result{index}"))).collect()
 }
 
 /// A place in a tree of arguments or results: `variables['params']['Dense_0']['kernel']`, `args[0].x`.

@@ -8,10 +8,10 @@
 //! square root once more gives what rounding once would (Figueroa 1995).
 
 use super::Context;
-use crate::diagnostic::{Diagnostic, catalogue};
+use crate::diagnostic::{Diagnostic, Part, catalogue};
 use crate::ir::{
     Attribute, Constant, Data, Element, FunctionId, Module, NewOp, OpId, Rewriter, SmallFloat, TensorType,
-    Type, TypeId, ValueId, provenance,
+    Type, TypeId, UNREAD, ValueId, provenance,
 };
 use crate::ops::{self, Elements, FORMAT, ROUND};
 use crate::source::{Source, Span};
@@ -321,9 +321,12 @@ impl Narrow<'_> {
         let module = &*rewriter.module;
         let (op_name, at) = (module.op_name(op), module.span(op).name);
         let ty = element.name().unwrap_or_default();
-        let mut diagnostic = catalogue::UnsupportedType { op: op_name, ty, at }.into();
+        let diagnostic: Diagnostic = catalogue::UnsupportedType { op: op_name, ty, at }.into();
+        let mut diagnostic = diagnostic.at(Part::Elements(ty.to_owned()));
         provenance::complete(module, module.op_location(op), &mut diagnostic);
-        self.refused.push(diagnostic);
+        if op_name != UNREAD {
+            self.refused.push(diagnostic);
+        }
         false
     }
 }

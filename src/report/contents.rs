@@ -2,7 +2,9 @@
 
 use super::tensor::{self, Origin, Tensor, Weight};
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::ir::{Attribute, ConstantId, Data, Definition, Element, Module, OpId, ValueId, provenance};
+use crate::ir::{
+    Attribute, ConstantId, Data, Definition, Element, Module, OpId, UNREAD, ValueId, provenance,
+};
 use crate::source::Source;
 use crate::{coverage, ops};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -75,6 +77,9 @@ impl Contents {
         let mut constants = Vec::new();
         for &op in &ops {
             let name = module.op_name(op);
+            if name == UNREAD {
+                continue;
+            }
             match contents.ops.get_mut(name) {
                 Some(seen) => seen.count += 1,
                 None => {

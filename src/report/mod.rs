@@ -116,10 +116,9 @@ impl Report {
     }
 }
 
-/// Converts a text without writing a model, and reports on it. `python` gives the files that locations name.
-///
-/// The diagnostics are given beside the report, for other renderers.
-pub fn check(source: &Source, options: &Options, python: &PythonSources<'_>) -> (FileReport, Diagnostics) {
+/// Converts a text without writing a model, and reports on it. The diagnostics stand beside the report, so that they
+/// can be completed before [`FileReport::diagnose`] takes them in.
+pub fn check(source: &Source, options: &Options) -> (FileReport, Diagnostics) {
     // The first pass leaves the ops as the text has them and gives symbolic sizes their names; where the text cannot be
     // read no pass runs, and the module is what could be read of it.
     let mut contents = None;
@@ -128,7 +127,7 @@ pub fn check(source: &Source, options: &Options, python: &PythonSources<'_>) -> 
     });
     let mut contents = contents.unwrap_or_else(|| Contents::of(&module, source));
     contents.add_errors(&diagnostics);
-    let mut report = alone(source, &diagnostics, python);
+    let mut report = alone(source);
     if model.is_some() {
         report.nodes =
             onnx::inventory(&module).into_iter().map(|(op, count)| NodeCount { op, count }).collect();
@@ -147,18 +146,13 @@ pub fn check(source: &Source, options: &Options, python: &PythonSources<'_>) -> 
     (report, diagnostics)
 }
 
-/// The report on a text of which there are only diagnostics, such as a file that cannot be read.
-pub fn alone(source: &Source, diagnostics: &Diagnostics, python: &PythonSources<'_>) -> FileReport {
-    let problems = problem::problems(diagnostics, source, python);
-    let mut counts = Counts::default();
-    for problem in &problems {
-        *counts.of_mut(problem.severity) += problem.count;
-    }
+/// The report on a text of which nothing is known, such as a file that cannot be read.
+pub fn alone(source: &Source) -> FileReport {
     FileReport {
         file: source.name().to_owned(),
         verdict: Verdict::Refused,
         opset: None,
-        counts,
+        counts: Counts::default(),
         differences: Vec::new(),
         inputs: Vec::new(),
         outputs: Vec::new(),
@@ -168,9 +162,21 @@ pub fn alone(source: &Source, diagnostics: &Diagnostics, python: &PythonSources<
         source_ops: Vec::new(),
         nodes: Vec::new(),
         modules: Vec::new(),
-        // The report is plain data, which always serialises.
-        diagnostics: serde_json::to_value(json::report(diagnostics, source)).unwrap_or_default(),
-        problems,
+        diagnostics: serde_json::Value::Null,
+        problems: Vec::new(),
+    }
+}
+
+impl FileReport {
+    /// Takes in the diagnostics of the text. `python` gives the content of the files that their frames name.
+    pub fn diagnose(&mut self, diagnostics: &Diagnostics, source: &Source, python: &PythonSources<'_>) {
+        // The diagnostics are plain data, which always serialises.
+        self.diagnostics = serde_json::to_value(json::report(diagnostics, source)).unwrap_or_default();
+        self.problems = problem::problems(diagnostics, source, python);
+        self.counts = Counts::default();
+        for problem in &self.problems {
+            *self.counts.of_mut(problem.severity) += problem.count;
+        }
     }
 }
 

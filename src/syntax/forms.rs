@@ -13,23 +13,23 @@ use smallvec::SmallVec;
 
 /// The clauses of an op, sorted by what they look like.
 #[derive(Default)]
-struct Clauses<'t> {
-    values: SmallVec<[Text<'t>; 3]>,
+pub(super) struct Clauses<'t> {
+    pub values: SmallVec<[Text<'t>; 3]>,
     /// The initial values of a reduction or a scan.
-    inits: SmallVec<[Text<'t>; 1]>,
+    pub inits: SmallVec<[Text<'t>; 1]>,
     /// `%name = %value` of a `while`.
-    bound: SmallVec<[(Text<'t>, Text<'t>); 1]>,
+    pub bound: SmallVec<[(Text<'t>, Text<'t>); 1]>,
     /// `%name: type`, with the number of its parenthesis.
-    parameters: Vec<(usize, Text<'t>, Text<'t>)>,
-    words: SmallVec<[Text<'t>; 2]>,
-    named: SmallVec<[(Text<'t>, Text<'t>); 2]>,
-    symbol: Option<Text<'t>>,
-    string: Option<Text<'t>>,
-    brackets: Option<Text<'t>>,
-    angled: Option<Text<'t>>,
-    dictionary: Option<Text<'t>>,
-    regions: SmallVec<[Text<'t>; 2]>,
-    signature: Option<Text<'t>>,
+    pub parameters: Vec<(usize, Text<'t>, Text<'t>)>,
+    pub words: SmallVec<[Text<'t>; 2]>,
+    pub named: SmallVec<[(Text<'t>, Text<'t>); 2]>,
+    pub symbol: Option<Text<'t>>,
+    pub string: Option<Text<'t>>,
+    pub brackets: Option<Text<'t>>,
+    pub angled: Option<Text<'t>>,
+    pub dictionary: Option<Text<'t>>,
+    pub regions: SmallVec<[Text<'t>; 2]>,
+    pub signature: Option<Text<'t>>,
 }
 
 impl<'s> Parser<'s> {
@@ -166,7 +166,7 @@ impl<'s> Parser<'s> {
     }
 
     /// Sorts the tokens behind the op's name.
-    fn collect<'t>(&mut self, tokens: &[Token<'t>]) -> Option<Clauses<'t>> {
+    pub(super) fn collect<'t>(&mut self, tokens: &[Token<'t>]) -> Option<Clauses<'t>> {
         let mut clauses = Clauses::default();
         let (mut group, mut in_inits) = (0, false);
         let mut rest = tokens.iter().copied().peekable();

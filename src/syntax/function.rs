@@ -3,10 +3,9 @@
 use super::Parser;
 use super::statement::region_of;
 use super::text::{Rule, Text};
-use crate::diagnostic::catalogue::{RedefinedSymbol, SyntaxError, UndefinedFunction};
-use crate::diagnostic::nearest;
+use crate::diagnostic::catalogue::{RedefinedSymbol, SyntaxError};
 use crate::ir::{
-    Argument, Attribute, Attributes, Function, FunctionResult, LocationId, OpId, Symbol, Type, TypeId,
+    Argument, Attribute, Attributes, Function, FunctionResult, LocationId, Symbol, Type, TypeId,
 };
 use crate::source::Span;
 use pest::iterators::Pair;
@@ -118,7 +117,11 @@ impl<'s> Parser<'s> {
     fn items_of_faulty(&mut self, index: u32) {
         let statement = self.statement_at(index);
         let mut region = statement.first_region;
-        let is_module = self.source.bytes()[statement.span.range()].starts_with(b"module");
+        let bytes = &self.source.bytes()[statement.span.range()];
+        if bytes.starts_with(b"func") {
+            self.lost_function(index);
+        }
+        let is_module = bytes.starts_with(b"module");
         while is_module && region < statement.regions_end {
             let here = self.source.scan().regions[region as usize];
             self.items(here.first, here.end);
@@ -234,7 +237,7 @@ impl<'s> Parser<'s> {
             span,
             location,
         };
-        self.add_function(function);
+        self.module.add_function(function);
         self.scope = super::Scope::default();
         self.blocks(body, region, None);
         self.finish_scope();
@@ -259,7 +262,34 @@ impl<'s> Parser<'s> {
         }
     }
 
-    fn function_item(&mut self, index: u32) -> Option<()> {
+    fn function_item(&mut self, index: u32) {
+        if self.function(index).is_none() {
+            self.lost_function(index);
+        }
+    }
+
+    /// Reads the body of a function whose head could not be read.
+    fn lost_function(&mut self, index: u32) {
+        let statement = self.statement_at(index);
+        let scan = self.source.scan();
+        let head = statement.span.start..match statement.first_region < statement.regions_end {
+            true => scan.regions[statement.first_region as usize].span.start,
+            false => statement.span.end,
+        };
+        let head = self.source_text(Span::from(head));
+        if let Some(at) = head.find('@') {
+            let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '$' | '.' | '-');
+            let name = head[at + 1..].split(|c| !is_name(c)).next().unwrap_or_default();
+            let name = self.module.symbols.intern(name);
+            self.module.lost.push(name);
+        }
+        self.scope = super::Scope::default();
+        let op = self.unread(index);
+        self.module.top_level.push(op);
+        self.finish_scope();
+    }
+
+    fn function(&mut self, index: u32) -> Option<()> {
         let frame = self.frame(index)?;
         let text = frame.whole();
         let pairs = self.run(Rule::function, text)?;
@@ -298,7 +328,7 @@ impl<'s> Parser<'s> {
             arguments.push(Argument { attributes, location, span });
         }
         let unnamed = arguments.len() != named.len();
-        self.add_function(Function {
+        self.module.add_function(Function {
             name,
             public,
             body: region,
@@ -309,7 +339,7 @@ impl<'s> Parser<'s> {
             span,
             location,
         });
-        let body = body?;
+        let Some(body) = body else { return Some(()) };
         if unnamed {
             self.lacks("a name for each argument", span);
             return None;
@@ -340,44 +370,5 @@ impl<'s> Parser<'s> {
         }
         let span = name.map_or(whole, |(_, span)| span);
         Some(Parameter { name, ty: ty?, attributes, location, span })
-    }
-
-    fn add_function(&mut self, function: Function) {
-        if let Some(first) = self.module.find_function(function.name) {
-            let name = format!("@{}", self.module.symbols.get(function.name));
-            let first = self.module.function(first).span;
-            self.diagnostics.push(RedefinedSymbol { name: &name, at: function.span, first });
-        }
-        self.module.add_function(function);
-    }
-
-    /// Holds calls against the functions of the module.
-    pub(super) fn check_symbols(&mut self) {
-        let mut missing: Vec<(Symbol, OpId)> = Vec::new();
-        for &op in &self.calls {
-            if let Some(Attribute::SymbolRef(path)) = self.module.attribute(op, "callee")
-                && let Some(&name) = path.last()
-                && self.module.find_function(name).is_none()
-            {
-                missing.push((name, op));
-            }
-        }
-        if missing.is_empty() || self.diagnostics.has_errors() {
-            return;
-        }
-        let names: Vec<String> = self
-            .module
-            .functions()
-            .map(|id| format!("@{}", self.module.symbols.get(self.module.function(id).name)))
-            .collect();
-        for (name, op) in missing {
-            let name = format!("@{}", self.module.symbols.get(name));
-            let near = nearest(&name, names.iter().map(String::as_str));
-            self.diagnostics.push(UndefinedFunction {
-                name: &name,
-                nearest: near,
-                at: self.module.span(op).name,
-            });
-        }
     }
 }

@@ -29,7 +29,7 @@ impl Parser<'_> {
         let tensor = self.module.tensor_type(ty).cloned();
         let Some((tensor, count)) = tensor.and_then(|tensor| Some((tensor.clone(), count_of(&tensor)?)))
         else {
-            self.bad_literal("its type is no tensor of known sizes", at, ty_at);
+            self.bad_literal("its type is no tensor with a number of elements", at, ty_at);
             return None;
         };
         if tensor.element.bits() == 0 {
@@ -215,7 +215,7 @@ impl Parser<'_> {
         let tensor = self.module.tensor_type(ty).cloned();
         let Some((tensor, count)) = tensor.and_then(|tensor| Some((tensor.clone(), count_of(&tensor)?)))
         else {
-            self.bad_literal("its type is no tensor of known sizes", key.span(), ty_at);
+            self.bad_literal("its type is no tensor with a number of elements", key.span(), ty_at);
             return None;
         };
         if digits.len() < 8 {

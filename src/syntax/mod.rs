@@ -10,6 +10,7 @@ mod clauses;
 mod forms;
 mod function;
 mod literal;
+mod locate;
 mod location;
 mod number;
 mod scope;
@@ -22,7 +23,7 @@ use crate::diagnostic::Diagnostics;
 use crate::diagnostic::catalogue::{
     BadLiteral, EmptyInput, NestingTooDeep, SyntaxError, UnclosedDelimiter, UnreadableText,
 };
-use crate::ir::{Attribute, LocationId, Module, OpId, Symbol, Type, TypeId};
+use crate::ir::{Attribute, LocationId, Module, Symbol, Type, TypeId};
 use crate::source::{NESTING_LIMIT, Problem, Source, Span, Statement};
 use assembly::Row;
 use rustc_hash::FxHashMap;
@@ -35,21 +36,29 @@ use std::rc::Rc;
 use text::{Cut, Frame, Hole, Rule, Text};
 use ty::Signature;
 
+pub use locate::{locate, narrow};
+
 /// Parses a text. The module holds what could be read, also when there are errors.
 pub fn parse(source: &Source) -> (Module, Diagnostics) {
     let mut parser = Parser::new(source);
+    // The lowering adds about as many ops as the text has.
+    parser.module.reserve(2 * source.scan().statements.len());
     if parser.is_text() {
         parser.report_problems();
         parser.prepare();
         parser.top_level();
         parser.resolve_locations();
-        parser.check_symbols();
+        parser.place_faults();
     }
     (parser.module, parser.diagnostics)
 }
 
 /// Aliases of attributes and types that stand for each other deeper than this are refused.
 const ALIAS_LIMIT: usize = 64;
+
+/// Regions of ops that could not be read are read in each other up to this depth. The scan refuses what is nested too
+/// deep, and such ops are among them.
+const LENIENT_LIMIT: usize = 16;
 
 /// The state of parsing one text.
 struct Parser<'s> {
@@ -79,8 +88,10 @@ struct Parser<'s> {
     alias_depth: usize,
     /// Digits of the resources at the end of the file.
     resources: FxHashMap<Box<str>, Range<usize>>,
-    /// The calls of functions, which are held against the functions at the end.
-    calls: Vec<OpId>,
+    /// The locations of faulty statements, with the diagnostics about them.
+    places: Vec<(LocationId, Range<usize>)>,
+    /// How many regions are being read whose op could not be: names of their arguments may be unknown.
+    lenient: usize,
     /// Whether the module's name and attributes have been read.
     named: bool,
 }
@@ -88,8 +99,6 @@ struct Parser<'s> {
 impl<'s> Parser<'s> {
     fn new(source: &'s Source) -> Self {
         let mut module = Module::new();
-        // The lowering adds about as many ops as the text has.
-        module.reserve(2 * source.scan().statements.len());
         let none = module.types.intern(Type::None);
         Self {
             source,
@@ -111,7 +120,8 @@ impl<'s> Parser<'s> {
             pending_locations: Vec::new(),
             alias_depth: 0,
             resources: FxHashMap::default(),
-            calls: Vec::new(),
+            places: Vec::new(),
+            lenient: 0,
             named: false,
         }
     }

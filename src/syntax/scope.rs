@@ -6,6 +6,7 @@ use crate::diagnostic::nearest;
 use crate::ir::{OpId, TypeId, ValueId};
 use crate::source::Span;
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 
 /// What a name stands for.
 #[derive(Clone, Copy)]
@@ -71,9 +72,23 @@ impl<'s> Parser<'s> {
             _ => None,
         };
         value.unwrap_or_else(|| {
-            self.scope.undefined.push((text, at));
+            if self.lenient == 0 {
+                self.scope.undefined.push((text, at));
+            }
             self.poison()
         })
+    }
+
+    /// The values that a name stands for.
+    pub(super) fn values_named(&self, name: &str) -> SmallVec<[ValueId; 1]> {
+        match self.scope.names.get(name) {
+            Some((Binding::Value(value), _)) => SmallVec::from_slice(&[*value]),
+            Some((Binding::Results { op, first, count }, _)) => {
+                let results = self.module.op(*op).results.iter().copied();
+                results.skip(*first as usize).take(*count as usize).collect()
+            }
+            _ => SmallVec::new(),
+        }
     }
 
     fn poison(&mut self) -> ValueId {

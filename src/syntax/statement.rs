@@ -1,11 +1,14 @@
 //! Ops, in generic and in custom form, and the regions that they own.
 
-use super::Parser;
 use super::clauses::Token;
 use super::scope::Binding;
-use super::text::{Cut, Rule, Text};
+use super::text::{Cut, Frame, Rule, Text};
+use super::{LENIENT_LIMIT, Parser};
 use crate::diagnostic::catalogue::{SyntaxError, TypeMismatch, WrongOperandCount, WrongResultCount};
-use crate::ir::{Attributes, BlockId, LocationId, NewOp, OpId, OpSpan, RegionId, Symbol, TypeId, ValueId};
+use crate::diagnostic::{Diagnostic, Part};
+use crate::ir::{
+    Attributes, BlockId, LocationId, NewOp, OpId, OpSpan, RegionId, Symbol, TypeId, ValueId, provenance,
+};
 use crate::source::Span;
 use smallvec::SmallVec;
 
@@ -51,11 +54,17 @@ impl<'s> Parser<'s> {
     /// Parses one op and puts it at the end of a block. What is faulty is reported, and its results are poison.
     pub(super) fn operation(&mut self, index: u32, block: Option<BlockId>) -> Option<OpId> {
         let statement = self.statement_at(index);
+        let known = self.diagnostics.len();
         let read = if statement.faulty { None } else { self.read(index, statement.span) };
         // The regions are parsed with as little as possible on the stack: they nest.
         let op = read.and_then(|(parts, heads)| self.finish(parts, heads));
         let Some(op) = op else {
+            self.place_of_faults(index, known);
+            let op = self.unread(index);
             self.poison_results(index);
+            if let Some(block) = block {
+                self.module.block_mut(block).ops.push(op);
+            }
             return None;
         };
         if let Some(block) = block {
@@ -159,9 +168,6 @@ impl<'s> Parser<'s> {
             span: OpSpan { name: heads.name, whole: heads.whole },
             location: heads.location,
         });
-        if self.module.op_name(op) == "func.call" {
-            self.calls.push(op);
-        }
         for (name, span, first, count) in results {
             let binding = match count {
                 1 => Binding::Value(self.module.op(op).results[first as usize]),
@@ -182,19 +188,25 @@ impl<'s> Parser<'s> {
             return None;
         }
         let mut right = Some(());
-        for (&(value, at), &ty) in parts.operands.iter().zip(&parts.operand_types) {
+        for (&(value, _), &ty) in parts.operands.iter().zip(&parts.operand_types) {
+            // Each use of what could not be read is a value of its own, of the type that the use states.
+            if self.module.is_unread(value) {
+                self.module.value_mut(value).ty = ty;
+            }
+        }
+        for (index, (&(value, at), &ty)) in parts.operands.iter().zip(&parts.operand_types).enumerate() {
             if self.module.value_type(value) == ty || self.known_type(value).is_none() {
                 continue;
             }
             let (expected, found) = (self.type_text(ty), self.type_text(self.module.value_type(value)));
             let what = format!("`{}`", self.source_text(at));
-            self.diagnostics.push(TypeMismatch {
-                what: &what,
-                expected: &expected,
-                found: &found,
-                at,
-                because: heads.name,
-            });
+            let mismatch =
+                TypeMismatch { what: &what, expected: &expected, found: &found, at, because: heads.name };
+            let mut diagnostic = Diagnostic::from(mismatch);
+            if let Some(label) = diagnostic.labels.get_mut(1) {
+                label.part = Part::OperandType(index);
+            }
+            self.diagnostics.push(diagnostic);
             right = None;
         }
         right
@@ -317,6 +329,74 @@ impl<'s> Parser<'s> {
             self.module.add_op(NewOp { name, operands, result_types, attributes, regions, span, location });
         self.module.block_mut(block).ops.push(op);
         op
+    }
+
+    /// What stands for a statement that could not be parsed: it reads the values that the statement names, and has the
+    /// regions that can be read.
+    pub(super) fn unread(&mut self, index: u32) -> OpId {
+        let statement = self.statement_at(index);
+        let scan = self.source.scan();
+        let (mut regions, mut region) = (SmallVec::new(), statement.first_region);
+        self.lenient += 1;
+        while region < statement.regions_end && self.lenient <= LENIENT_LIMIT {
+            regions.push(self.region(Body::plain(Some(region))));
+            region = scan.regions[region as usize].next;
+        }
+        self.lenient -= 1;
+        let operands = self.named_values(index);
+        let name = Span::new(statement.span.start, statement.span.start);
+        self.module.add_unread(operands, regions, OpSpan { name, whole: statement.span })
+    }
+
+    /// The values that a statement names before its first region.
+    fn named_values(&self, index: u32) -> SmallVec<[ValueId; 3]> {
+        const LONGEST: usize = 1 << 16;
+        let statement = self.statement_at(index);
+        let scan = self.source.scan();
+        let mut span = statement.span;
+        if statement.first_region < statement.regions_end {
+            span.end = scan.regions[statement.first_region as usize].span.start;
+        }
+        span.end = span.end.min(span.start + LONGEST);
+        let bytes = &self.source.bytes()[span.range()];
+        let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | b'.' | b'-');
+        let mut values = SmallVec::new();
+        for at in memchr::memchr_iter(b'%', bytes) {
+            let length = bytes[at + 1..].iter().position(|byte| !is_name(byte));
+            let end = length.map_or(bytes.len(), |length| at + 1 + length);
+            let name = self.source_text(Span::new(span.start + at, span.start + end));
+            values.extend(self.values_named(name).into_iter().filter(|&value| !self.module.is_poison(value)));
+        }
+        values
+    }
+
+    /// Remembers the location of a statement for what has been reported of it.
+    fn place_of_faults(&mut self, index: u32, known: usize) {
+        let reported = known..self.diagnostics.len();
+        let span = self.statement_at(index).span;
+        let bytes = &self.source.bytes()[span.range()];
+        let tail = &bytes[bytes.len().saturating_sub(1 << 12)..];
+        let Some(at) = memchr::memmem::rfind(tail, b"loc(") else { return };
+        let start = span.end - tail.len() + at;
+        let length = tail[at..].iter().position(|&byte| byte == b'\n').unwrap_or(tail.len() - at);
+        let text = self.source_text(Span::new(start, start + length)).trim_end();
+        if reported.is_empty() || !text.ends_with(')') {
+            return;
+        }
+        let frame = Frame { text: text.into(), start, end: start + text.len(), holes: SmallVec::new() };
+        let location = self.location(frame.whole());
+        // What may be wrong with the location itself is not the fault of the statement.
+        self.diagnostics.truncate(reported.end);
+        self.places.push((location, reported));
+    }
+
+    /// Completes what has been reported of faulty statements with where they come from.
+    pub(super) fn place_faults(&mut self) {
+        for (location, reported) in std::mem::take(&mut self.places) {
+            for diagnostic in self.diagnostics.iter_mut().skip(reported.start).take(reported.len()) {
+                provenance::complete(&self.module, location, diagnostic);
+            }
+        }
     }
 
     /// Defines the results of a statement that could not be parsed, so that their uses stay silent.

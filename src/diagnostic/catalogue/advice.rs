@@ -10,8 +10,11 @@ diagnostics! {
     ///
     /// An example that triggers it:
     ///
-    /// ```python
-    /// text = jax.jit(f).lower(x).as_text()
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = stablehlo.abs %x : tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
     /// ```
     ///
     /// What to do: print the text with its locations.
@@ -19,15 +22,39 @@ diagnostics! {
     /// ```python
     /// text = jax.jit(f).lower(x).as_text(debug_info=True)
     /// ```
+    ///
+    /// Mended:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32> loc("x")) -> tensor<4xf32> {
+    ///   %0 = stablehlo.abs %x : tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
+    /// ```
     A0601 NoLocations {}
-        => "the text has no locations, so the model has no names"
+        => "the text has no locations: names and lines of Python are not known"
         help "print it with locations: `lowered.as_text(debug_info=True)`";
 
     /// The opset was raised to what an op needs.
     ///
     /// The default opset is one that most runtimes read. This op has its ONNX counterpart only in a later one.
     ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xi32> {
+    ///   %0 = stablehlo.bitcast_convert %x : (tensor<4xf32>) -> tensor<4xi32>
+    ///   return %0 : tensor<4xi32>
+    /// }
+    /// ```
+    ///
     /// What to do: nothing, when the runtime reads that opset. `--opset N` makes it an error instead.
+    ///
+    /// Mended:
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --opset 26
+    /// ```
     A0602 OpsetRaised<'a> { op: &'a str, to: u32, at: Span }
         => "the opset was raised to {to} for `{op}`"
         group "{op}"
@@ -38,11 +65,30 @@ diagnostics! {
     /// ONNX's ops do not compute on complex numbers. A complex tensor is a real one with a trailing dimension of two: the
     /// real and the imaginary part.
     ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xcomplex<f32>>) -> tensor<4xcomplex<f32>> {
+    ///   %0 = stablehlo.add %x, %x : tensor<4xcomplex<f32>>
+    ///   return %0 : tensor<4xcomplex<f32>>
+    /// }
+    /// ```
+    ///
     /// What to do: give and take such tensors:
     ///
     /// ```python
     /// real = np.stack([z.real, z.imag], axis=-1)
     /// z = real[..., 0] + 1j * real[..., 1]
+    /// ```
+    ///
+    /// Mended:
+    ///
+    /// ```mlir
+    /// func.func public @main(%re: tensor<4xf32>, %im: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %z = stablehlo.complex %re, %im : tensor<4xcomplex<f32>>
+    ///   %0 = stablehlo.abs %z : (tensor<4xcomplex<f32>>) -> tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
     /// ```
     A0603 ComplexAsReal<'a> { what: &'a str, at: Span }
         => "{what} is complex in the program and real in the model"
@@ -54,7 +100,24 @@ diagnostics! {
     /// XLA's maximum and minimum give NaN when an operand is NaN; the fast kernels of the runtime can give the other
     /// operand. The exact form costs much in reductions and pooling, so the fast form is the default.
     ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<f32> {
+    ///   %low = stablehlo.constant dense<0xFF800000> : tensor<f32>
+    ///   %0 = stablehlo.reduce(%x init: %low) applies stablehlo.maximum across dimensions = [0]
+    ///     : (tensor<4xf32>, tensor<f32>) -> tensor<f32>
+    ///   return %0 : tensor<f32>
+    /// }
+    /// ```
+    ///
     /// What to do: nothing, when the values are never NaN. Otherwise `--strict-nan` gives the exact form.
+    ///
+    /// Mended:
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --strict-nan
+    /// ```
     A0604 NanNotPropagated<'a> { op: &'a str, at: Span }
         => "`{op}` may not propagate NaN"
         group "{op}"
@@ -66,7 +129,31 @@ diagnostics! {
     /// JAX leaves arguments out of the text that the program does not use, and checkpoints hold more than the variables,
     /// such as the state of an optimizer.
     ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%kernel: tensor<2x3xf32> loc("params['Dense_0']['kernel']"), %x: tensor<4x2xf32> loc("x")) -> tensor<4x3xf32> {
+    ///   %0 = stablehlo.dot_general %x, %kernel, contracting_dims = [1] x [0]
+    ///     : (tensor<4x2xf32>, tensor<2x3xf32>) -> tensor<4x3xf32>
+    ///   return %0 : tensor<4x3xf32>
+    /// }
+    /// ```
+    ///
+    /// ```python
+    /// save_file({"Dense_0/kernel": np.zeros((2, 3), np.float32), "opt_state/count": np.zeros(1, np.float32)}, "weights.safetensors")
+    /// ```
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --weights weights.safetensors
+    /// ```
+    ///
     /// What to do: nothing, when the program has no use for them.
+    ///
+    /// Mended:
+    ///
+    /// ```python
+    /// save_file({"Dense_0/kernel": np.zeros((2, 3), np.float32)}, "weights.safetensors")
+    /// ```
     A0605 UnusedWeights<'a> { path: &'a str, names: &'a [&'a str] }
         => {
             const SHOWN: usize = 4;
@@ -82,11 +169,29 @@ diagnostics! {
     /// ONNX lacks this type, or no runtime computes on it. The model holds its numbers in f32, which has all of them, and
     /// rounds where the program does, so it computes the same numbers.
     ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf8E3M4>) -> tensor<4xf32> {
+    ///   %0 = stablehlo.convert %x : (tensor<4xf8E3M4>) -> tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
+    /// ```
+    ///
     /// What to do: cast what goes in and what comes out:
     ///
     /// ```python
     /// inputs = {"x": x.astype(np.float32)}
     /// y = outputs[0].astype(ml_dtypes.float8_e3m4)
+    /// ```
+    ///
+    /// Mended:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = stablehlo.abs %x : tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
     /// ```
     A0606 NarrowAsFloat<'a> { what: &'a str, ty: &'a str, at: Span }
         => "{what} is `{ty}` in the program and `f32` in the model"
@@ -99,13 +204,69 @@ diagnostics! {
     /// an op: calls to LAPACK on a processor, kernels of another kind on an accelerator. A model has one form. The text
     /// does not say which platforms there are: they are those that the export was made for, in that order.
     ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// module @jit_f attributes {jax.uses_shape_polymorphism = false} {
+    ///   func.func public @main(%p: tensor<i32> {jax.global_constant = "_platform_index"}, %x: tensor<4xf32>) -> tensor<4xf32> {
+    ///     %0 = "stablehlo.case"(%p) ({
+    ///       %1 = stablehlo.sine %x : tensor<4xf32>
+    ///       stablehlo.return %1 : tensor<4xf32>
+    ///     }, {
+    ///       %1 = stablehlo.cosine %x : tensor<4xf32>
+    ///       stablehlo.return %1 : tensor<4xf32>
+    ///     }) : (tensor<i32>) -> tensor<4xf32>
+    ///     return %0 : tensor<4xf32>
+    ///   }
+    /// }
+    /// ```
+    ///
     /// What to do: nothing, when the first one is the CPU. Otherwise say its number, or export for the CPU alone:
     ///
     /// ```python
     /// jax.export.export(jax.jit(f), platforms=["cpu"])(x)
     /// ```
+    ///
+    /// Mended:
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --dim _platform_index=0
+    /// ```
     A0607 FirstPlatform { at: Span }
         => "the program is for several platforms, and the first one is taken"
         label at "says which platform it runs on"
         help "`--dim _platform_index=1` takes the second, and so on";
+
+    /// Constants are no longer computed ahead.
+    ///
+    /// What a program computes from constants alone is computed by the compiler, where the model does not grow by it.
+    /// The constants that were made so take more memory than the limit, so the rest is left to the runtime. The model is
+    /// right, and does more when it runs. A form that needs a number for a size can be refused where the number would
+    /// have been computed.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xi32>) -> tensor<4xi32> {
+    ///   %0 = stablehlo.constant dense<[1, 2, 3, 4]> : tensor<4xi32>
+    ///   %1 = stablehlo.multiply %0, %0 : tensor<4xi32>
+    ///   %2 = stablehlo.add %x, %1 : tensor<4xi32>
+    ///   return %2 : tensor<4xi32>
+    /// }
+    /// ```
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --max-folded 8
+    /// ```
+    ///
+    /// What to do: nothing, or raise the limit with `--max-folded BYTES`.
+    ///
+    /// Mended:
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir
+    /// ```
+    A0608 FoldingStopped { limit: u64 }
+        => "constants that are computed ahead take more than {limit} bytes; the rest is left to the runtime"
+        help "raise the limit with `--max-folded BYTES`";
 }

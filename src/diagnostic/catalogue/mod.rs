@@ -68,7 +68,25 @@ impl Code {
             page.push_str(line.strip_prefix(' ').unwrap_or(line));
         }
         page.push('\n');
+        page.push_str(&remedies::table(self.as_str()));
         page
+    }
+
+    /// The manual pages of all codes as one document, in Markdown.
+    pub fn manual() -> String {
+        let mut text = String::from(
+            "# Diagnostics\n\nEvery code that `hlo2onnx` prints, as `hlo2onnx explain CODE` explains it. The letter gives the \
+             severity:\nthere is no model after an error (E), a model that can differ from the program after a warning (W), \
+             and a right\nmodel after advice (A).\n\n| code | name | |\n| --- | --- | --- |\n",
+        );
+        for code in Code::all() {
+            let anchor = format!("{code}-{}-{}", code.name(), code.severity().as_str()).to_lowercase();
+            text.push_str(&format!("| [{code}](#{anchor}) | {} | {} |\n", code.name(), code.summary()));
+        }
+        for code in Code::all() {
+            text.push_str(&format!("\n#{}", code.explanation()));
+        }
+        text
     }
 
     /// The code that `text` names: `E0201`, in either case, or the name of the fault.
@@ -174,7 +192,11 @@ macro_rules! diagnostics {
                     let mut labels: Vec<$crate::diagnostic::Label> = Vec::new();
                     $(if !$at.is_none() {
                         let text: Option<String> = diagnostics!(@text $label);
-                        labels.push($crate::diagnostic::Label { span: $at, text: text.unwrap_or_default() });
+                        labels.push($crate::diagnostic::Label {
+                            span: $at,
+                            text: text.unwrap_or_default(),
+                            part: $crate::diagnostic::Part::Span,
+                        });
                     })*
                     let mut notes: Vec<String> = Vec::new();
                     $(notes.extend(diagnostics!(@text $note));)*
@@ -201,6 +223,7 @@ macro_rules! diagnostics {
 
 mod advice;
 mod output;
+mod remedies;
 mod risk;
 mod structure;
 mod target;
@@ -218,6 +241,20 @@ pub use unsupported::*;
 /// The help for a name that is not defined, when a similar one is.
 fn did_you_mean(nearest: Option<&str>) -> Option<String> {
     nearest.map(|name| format!("did you mean `{name}`?"))
+}
+
+/// Whether two names differ in their numbers only: the numbers of values and aliases are all near each other, so that
+/// nearness says nothing.
+fn numbered_alike(name: &str, other: &str) -> bool {
+    let stem = |name: &str| name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '#').len();
+    let (a, b) = (stem(name), stem(other));
+    a < name.len() && b < other.len() && name[..a] == other[..b]
+}
+
+/// The help where a rule of StableHLO is broken: the op's section of the specification.
+fn specification(op: &str) -> Option<String> {
+    let mnemonic = op.strip_prefix("stablehlo.")?;
+    Some(format!("the rules of the op are in https://openxla.org/stablehlo/spec#{mnemonic}"))
 }
 
 #[cfg(test)]
@@ -287,7 +324,7 @@ mod tests {
         assert_eq!(diagnostic.message, "`stablehlo.infeed` is not supported");
         assert_eq!(diagnostic.group, "stablehlo.infeed");
         assert_eq!(diagnostic.span(), Span::new(3, 9));
-        assert!(diagnostic.help.is_some() && diagnostic.notes.is_empty());
+        assert!(diagnostic.help.is_some() && diagnostic.notes.len() == 1);
     }
 
     #[test]

@@ -8,13 +8,52 @@ diagnostics! {
     /// The model is written to a file beside its destination and renamed at the end, so that a failed run leaves no
     /// half-written model. The folder must exist, be writable, and have room for the model.
     ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = stablehlo.abs %x : tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
+    /// ```
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --output missing/model.onnx
+    /// ```
+    ///
     /// What to do: the message gives the reason of the operating system.
+    ///
+    /// Mended:
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --output model.onnx
+    /// ```
     E0401 CannotWrite<'a> { path: &'a str, why: &'a str }
-        => "cannot write `{path}`: {why}";
+        => "cannot write `{path}`: {why}"
+        help "give another path with `--output`: its folder must exist, be writable and have room";
 
     /// A file cannot be read.
     ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = stablehlo.abs %x : tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
+    /// ```
+    ///
+    /// ```console
+    /// $ hlo2onnx convert modle.mlir
+    /// ```
+    ///
     /// What to do: the message gives the reason of the operating system, or what is wrong with the file's content.
+    ///
+    /// Mended:
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir
+    /// ```
     E0402 CannotRead<'a> { path: &'a str, why: &'a str }
         => "cannot read `{path}`: {why}";
 
@@ -23,8 +62,31 @@ diagnostics! {
     /// Readers of protocol buffers accept less than 2 GiB. Initializers go to an external data file by themselves when
     /// they are too large; `--external-data never` forbids it.
     ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%w: tensor<600000000xf32> loc("w"), %i: tensor<i32> loc("i")) -> tensor<4xf32> {
+    ///   %0 = stablehlo.dynamic_slice %w, %i, sizes = [4] : (tensor<600000000xf32>, tensor<i32>) -> tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
+    /// ```
+    ///
+    /// ```python
+    /// save_file({"w": np.arange(600000000, dtype=np.float32)}, "weights.safetensors")
+    /// ```
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --weights weights.safetensors --external-data never
+    /// ```
+    ///
     /// What to do: leave the option out, or give `--external-data always`. When the graph itself is that large, without
     /// any weights, convert it in parts.
+    ///
+    /// Mended:
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --weights weights.safetensors --external-data auto
+    /// ```
     E0403 ModelTooLarge { bytes: u64, limit: u64 }
         => "the model takes {bytes} bytes, and one file can hold {limit}"
         help "let the weights go to a file of their own: `--external-data auto`";
@@ -34,9 +96,26 @@ diagnostics! {
     /// `--input-names` and `--output-names` give one name for each, in their order, and no name twice; the other options
     /// that name an input or output must name one that is there.
     ///
-    /// An example that triggers it: `--input-names a,a` for a function of two inputs.
+    /// An example that triggers it (two inputs with one name):
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>, %y: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = stablehlo.add %x, %y : tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
+    /// ```
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --input-names a,a
+    /// ```
     ///
     /// What to do: `hlo2onnx check MODEL.mlir` prints the inputs and outputs.
+    ///
+    /// Mended:
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --input-names a,b
+    /// ```
     E0404 NameMismatch<'a> { option: &'a str, why: &'a str }
         => "`{option}` does not fit the function: {why}"
         help "`hlo2onnx check MODEL.mlir` prints the inputs and outputs";
@@ -46,14 +125,39 @@ diagnostics! {
     /// It is none of safetensors, npz and what `flax.serialization.to_bytes` writes, or it is damaged: it is cut off,
     /// its header does not fit its length, tensors overlap, or sizes and bytes do not agree.
     ///
+    /// An example that triggers it (the file is no safetensors):
+    ///
+    /// ```mlir
+    /// func.func public @main(%kernel: tensor<2x3xf32> loc("params['Dense_0']['kernel']"), %x: tensor<4x2xf32> loc("x")) -> tensor<4x3xf32> {
+    ///   %0 = stablehlo.dot_general %x, %kernel, contracting_dims = [1] x [0]
+    ///     : (tensor<4x2xf32>, tensor<2x3xf32>) -> tensor<4x3xf32>
+    ///   return %0 : tensor<4x3xf32>
+    /// }
+    /// ```
+    ///
+    /// ```python
+    /// open("weights.safetensors", "w").write("no weights")
+    /// ```
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --weights weights.safetensors
+    /// ```
+    ///
     /// What to do: write it anew. The message says what is wrong with it.
     ///
     /// ```python
     /// flat = flax.traverse_util.flatten_dict(variables, sep="/")
     /// safetensors.numpy.save_file({path: np.asarray(x) for path, x in flat.items()}, "weights.safetensors")
     /// ```
+    ///
+    /// Mended:
+    ///
+    /// ```python
+    /// save_file({"Dense_0/kernel": np.zeros((2, 3), np.float32)}, "weights.safetensors")
+    /// ```
     E0405 UnreadableWeights<'a> { path: &'a str, why: &'a str }
-        => "`{path}` gives no weights: {why}";
+        => "`{path}` gives no weights: {why}"
+        help "write it with `safetensors.numpy.save_file`, `numpy.savez` or `flax.serialization.to_bytes`";
 
     /// A tensor of a file of weights does not have the type of the argument that has its name.
     ///
@@ -61,11 +165,36 @@ diagnostics! {
     /// for what they are meant to be: `uint16` and void of two bytes in an npz, which has no bf16, for bf16; and a list of
     /// one, which `numpy.ascontiguousarray` makes of a scalar, for a scalar.
     ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%kernel: tensor<2x3xf32> loc("params['Dense_0']['kernel']"), %x: tensor<4x2xf32> loc("x")) -> tensor<4x3xf32> {
+    ///   %0 = stablehlo.dot_general %x, %kernel, contracting_dims = [1] x [0]
+    ///     : (tensor<4x2xf32>, tensor<2x3xf32>) -> tensor<4x3xf32>
+    ///   return %0 : tensor<4x3xf32>
+    /// }
+    /// ```
+    ///
+    /// ```python
+    /// save_file({"Dense_0/kernel": np.zeros((3, 2), np.float32)}, "weights.safetensors")
+    /// ```
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --weights weights.safetensors
+    /// ```
+    ///
     /// What to do: check that the file belongs to this text. Save the tensor in the type that the program takes.
+    ///
+    /// Mended:
+    ///
+    /// ```python
+    /// save_file({"Dense_0/kernel": np.zeros((2, 3), np.float32)}, "weights.safetensors")
+    /// ```
     E0406 WeightMismatch<'a> { tensor: &'a str, path: &'a str, found: &'a str, expected: &'a str, at: Span }
         => "`{tensor}` of `{path}` is {found}, and the argument takes {expected}"
         group "{path}"
-        label at "takes {expected}";
+        label at "takes {expected}"
+        help "check that the file belongs to this text: nothing is cast, transposed or reshaped";
 
     /// An argument can be bound to weights in more than one way.
     ///
@@ -73,8 +202,33 @@ diagnostics! {
     /// else `params/Dense_0/kernel`, else `Dense_0/kernel`, with `/` or `.` between the parts. Two files may have that
     /// tensor, or two arguments may be left with one tensor when their paths differ only in their beginning.
     ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%kernel: tensor<2x3xf32> loc("params['Dense_0']['kernel']"), %x: tensor<4x2xf32> loc("x")) -> tensor<4x3xf32> {
+    ///   %0 = stablehlo.dot_general %x, %kernel, contracting_dims = [1] x [0]
+    ///     : (tensor<4x2xf32>, tensor<2x3xf32>) -> tensor<4x3xf32>
+    ///   return %0 : tensor<4x3xf32>
+    /// }
+    /// ```
+    ///
+    /// ```python
+    /// save_file({"Dense_0/kernel": np.zeros((2, 3), np.float32)}, "old.safetensors")
+    /// save_file({"Dense_0/kernel": np.zeros((2, 3), np.float32)}, "new.safetensors")
+    /// ```
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --weights old.safetensors --weights new.safetensors
+    /// ```
+    ///
     /// What to do: `--weights-prefix P` takes only the tensors below `P`; `--rename FROM=TO` changes the beginning of
     /// their paths. Or save the tensors under their whole paths.
+    ///
+    /// Mended:
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --weights new.safetensors
+    /// ```
     E0407 AmbiguousWeight<'a> { argument: &'a str, why: &'a str, at: Span }
         => "the weights of `{argument}` are not clear: {why}"
         label at "can be bound in several ways"
@@ -85,6 +239,24 @@ diagnostics! {
     /// Weights are bound to arguments by their paths, which are in JAX's locations, and this text was printed without
     /// them.
     ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%kernel: tensor<2x3xf32>, %x: tensor<4x2xf32>) -> tensor<4x3xf32> {
+    ///   %0 = stablehlo.dot_general %x, %kernel, contracting_dims = [1] x [0]
+    ///     : (tensor<4x2xf32>, tensor<2x3xf32>) -> tensor<4x3xf32>
+    ///   return %0 : tensor<4x3xf32>
+    /// }
+    /// ```
+    ///
+    /// ```python
+    /// save_file({"Dense_0/kernel": np.zeros((2, 3), np.float32)}, "weights.safetensors")
+    /// ```
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --weights weights.safetensors
+    /// ```
+    ///
     /// What to do: print the text with its locations.
     ///
     /// ```python
@@ -93,6 +265,16 @@ diagnostics! {
     ///
     /// When that is not possible, `--weights-by-order` binds the tensors to the first arguments: in the order of the
     /// files, and within a file sorted by path, part by part, as JAX sorts dictionaries.
+    ///
+    /// Mended:
+    ///
+    /// ```mlir
+    /// func.func public @main(%kernel: tensor<2x3xf32> loc("params['Dense_0']['kernel']"), %x: tensor<4x2xf32> loc("x")) -> tensor<4x3xf32> {
+    ///   %0 = stablehlo.dot_general %x, %kernel, contracting_dims = [1] x [0]
+    ///     : (tensor<4x2xf32>, tensor<2x3xf32>) -> tensor<4x3xf32>
+    ///   return %0 : tensor<4x3xf32>
+    /// }
+    /// ```
     E0408 NoWeightNames {}
         => "the arguments have no names to bind weights by"
         help "print the text with locations, `lowered.as_text(debug_info=True)`, or give `--weights-by-order`";
@@ -102,7 +284,31 @@ diagnostics! {
     /// An argument `variables['params']['Dense_0']['kernel']` is bound to the tensor `variables/params/Dense_0/kernel`,
     /// else `params/Dense_0/kernel`, else `Dense_0/kernel`, with `/` or `.` between the parts.
     ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%kernel: tensor<2x3xf32> loc("params['Dense_0']['kernel']"), %x: tensor<4x2xf32> loc("x")) -> tensor<4x3xf32> {
+    ///   %0 = stablehlo.dot_general %x, %kernel, contracting_dims = [1] x [0]
+    ///     : (tensor<4x2xf32>, tensor<2x3xf32>) -> tensor<4x3xf32>
+    ///   return %0 : tensor<4x3xf32>
+    /// }
+    /// ```
+    ///
+    /// ```python
+    /// save_file({"old/weight": np.zeros((2, 3), np.float32)}, "weights.safetensors")
+    /// ```
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --weights weights.safetensors
+    /// ```
+    ///
     /// What to do: `--weights-prefix P` takes `P` off the paths in the file; `--rename FROM=TO` changes their beginning.
+    ///
+    /// Mended:
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --weights weights.safetensors --rename old/weight=Dense_0/kernel
+    /// ```
     E0409 NoWeightFits<'a> { tensor: &'a str, argument: &'a str, at: Span }
         => "no tensor of the weights has the path of an argument"
         label at "this argument is `{argument}`"
@@ -114,7 +320,31 @@ diagnostics! {
     /// `--weights-by-order` binds every tensor to an argument. JAX leaves arguments out of the text that the program
     /// does not use, so that the order alone cannot tell which are there.
     ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%kernel: tensor<2x3xf32> loc("params['Dense_0']['kernel']"), %x: tensor<4x2xf32> loc("x")) -> tensor<4x3xf32> {
+    ///   %0 = stablehlo.dot_general %x, %kernel, contracting_dims = [1] x [0]
+    ///     : (tensor<4x2xf32>, tensor<2x3xf32>) -> tensor<4x3xf32>
+    ///   return %0 : tensor<4x3xf32>
+    /// }
+    /// ```
+    ///
+    /// ```python
+    /// save_file({"a": np.zeros((2, 3), np.float32), "b": np.zeros((4, 2), np.float32), "c": np.zeros(4, np.float32)}, "weights.safetensors")
+    /// ```
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --weights weights.safetensors --weights-by-order
+    /// ```
+    ///
     /// What to do: print the text with its locations and leave `--weights-by-order` out.
+    ///
+    /// Mended:
+    ///
+    /// ```python
+    /// save_file({"a": np.zeros((2, 3), np.float32)}, "weights.safetensors")
+    /// ```
     E0410 TooManyWeights { tensors: usize, arguments: usize }
         => "`--weights-by-order` has {tensors} tensors for {arguments} arguments"
         help "print the text with locations: `lowered.as_text(debug_info=True)`";
@@ -125,9 +355,33 @@ diagnostics! {
     /// `--rename FROM=TO` then replaces the parts `FROM` at the beginning of a path by `TO`, which may be empty; of several
     /// the first that fits counts.
     ///
-    /// An example that triggers it: `--weights-prefix target` for a file whose paths all begin with `params`.
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%kernel: tensor<2x3xf32> loc("params['Dense_0']['kernel']"), %x: tensor<4x2xf32> loc("x")) -> tensor<4x3xf32> {
+    ///   %0 = stablehlo.dot_general %x, %kernel, contracting_dims = [1] x [0]
+    ///     : (tensor<4x2xf32>, tensor<2x3xf32>) -> tensor<4x3xf32>
+    ///   return %0 : tensor<4x3xf32>
+    /// }
+    /// ```
+    ///
+    /// ```python
+    /// save_file({"params/Dense_0/kernel": np.zeros((2, 3), np.float32)}, "weights.safetensors")
+    /// ```
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --weights weights.safetensors --weights-prefix target
+    /// ```
     ///
     /// What to do: compare it with the path in the message. Only whole parts count: `Dense` is no beginning of `Dense_0`.
+    ///
+    /// Mended:
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --weights weights.safetensors
+    /// ```
     E0411 UnusedWeightOption<'a> { option: &'a str, tensor: &'a str }
-        => "`{option}` fits the path of no tensor; one is called `{tensor}`";
+        => "`{option}` fits the path of no tensor"
+        note "one is called `{tensor}`"
+        help "give whole parts of a path, from its beginning";
 }

@@ -8,9 +8,29 @@ diagnostics! {
     /// ONNX Runtime has no kernel for this op on this type, and no wider type either. The result is computed in the type
     /// that the message names and cast back.
     ///
-    /// An example that triggers it: an op on `f64` whose only kernel is for `f32`.
+    /// An example that triggers it (an op of ONNX by its name, since every op of StableHLO has an exact form on `f64`):
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf64>) -> tensor<4xf64> {
+    ///   %0 = "onnx.Erf"(%x) : (tensor<4xf64>) -> tensor<4xf64>
+    ///   return %0 : tensor<4xf64>
+    /// }
+    /// ```
+    ///
+    /// ```console
+    /// $ hlo2onnx opt model.mlir --passes legalize
+    /// ```
     ///
     /// What to do: nothing, when that precision is enough. Otherwise keep the op out of the exported function.
+    ///
+    /// Mended:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = "onnx.Erf"(%x) : (tensor<4xf32>) -> tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
+    /// ```
     W0501 ReducedPrecision<'a> { op: &'a str, ty: &'a str, via: &'a str, at: Span }
         => "`{op}` on `{ty}` is computed in `{via}`"
         group "{op} {ty} {via}"
@@ -23,7 +43,26 @@ diagnostics! {
     /// `jax.experimental.io_callback` whose result no result of the function needs. A callback whose result is used is an
     /// error instead (E0207).
     ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   stablehlo.custom_call @xla_ffi_python_cpu_callback(%x) {has_side_effect = true} : (tensor<4xf32>) -> ()
+    ///   %0 = stablehlo.abs %x : tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
+    /// ```
+    ///
     /// What to do: nothing, or take the call out of the function.
+    ///
+    /// Mended:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = stablehlo.abs %x : tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
+    /// ```
     W0502 DroppedCallback<'a> { callback: &'a str, at: Span }
         => "`{callback}` calls Python and is dropped"
         group "{callback}"
@@ -33,8 +72,34 @@ diagnostics! {
     ///
     /// The files have no tensor of its path, so the model takes it as an input.
     ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%kernel: tensor<2x3xf32> loc("params['Dense_0']['kernel']"),
+    ///     %bias: tensor<4x3xf32> loc("params['Dense_0']['bias']"), %x: tensor<4x2xf32> loc("x")) -> tensor<4x3xf32> {
+    ///   %0 = stablehlo.dot_general %x, %kernel, contracting_dims = [1] x [0]
+    ///     : (tensor<4x2xf32>, tensor<2x3xf32>) -> tensor<4x3xf32>
+    ///   %1 = stablehlo.add %0, %bias : tensor<4x3xf32>
+    ///   return %1 : tensor<4x3xf32>
+    /// }
+    /// ```
+    ///
+    /// ```python
+    /// save_file({"Dense_0/kernel": np.zeros((2, 3), np.float32)}, "weights.safetensors")
+    /// ```
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --weights weights.safetensors
+    /// ```
+    ///
     /// What to do: nothing, when it is meant to be one. Otherwise give the file that has it with another `--weights`, or fit
     /// the paths with `--rename FROM=TO`.
+    ///
+    /// Mended:
+    ///
+    /// ```python
+    /// save_file({"Dense_0/kernel": np.zeros((2, 3), np.float32), "Dense_0/bias": np.zeros((4, 3), np.float32)}, "weights.safetensors")
+    /// ```
     W0503 UnboundWeight<'a> { argument: &'a str, at: Span }
         => "no tensor is called `{argument}`"
         group ""
@@ -47,9 +112,26 @@ diagnostics! {
     /// another behind them. The order of the bits needs the `BitCast` of opset 26. Under a binding `--opset` below that
     /// every NaN comes behind all numbers.
     ///
-    /// An example that triggers it: `--opset 23` and `jax.lax.top_k` of floats.
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<6xf32>) -> (tensor<4xf32>, tensor<4xi32>) {
+    ///   %0, %1 = chlo.top_k(%x, k = 4) : tensor<6xf32> -> (tensor<4xf32>, tensor<4xi32>)
+    ///   return %0, %1 : tensor<4xf32>, tensor<4xi32>
+    /// }
+    /// ```
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --opset 23
+    /// ```
     ///
     /// What to do: nothing, when the values are never NaN. Otherwise leave `--opset` out, or give `--opset 26`.
+    ///
+    /// Mended:
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --opset 26
+    /// ```
     W0504 NanSign { at: Span }
         => "a negative NaN has the place of a positive one"
         label at "needs the `BitCast` of opset 26"

@@ -1,6 +1,6 @@
 //! E01xx: structure and types.
 
-use super::did_you_mean;
+use super::{did_you_mean, numbered_alike, specification};
 use crate::source::Span;
 
 diagnostics! {
@@ -11,16 +11,29 @@ diagnostics! {
     /// An example that triggers it:
     ///
     /// ```mlir
-    /// func.func public @main(%arg0: tensor<4xf32>) -> tensor<4xf32> {
-    ///   return %arg1 : tensor<4xf32>
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = stablehlo.add %x, %y : tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
     /// }
     /// ```
     ///
     /// What to do: correct the name. A text that JAX printed has no such use, unless lines were taken out of it.
+    ///
+    /// Mended:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>, %y: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = stablehlo.add %x, %y : tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
+    /// ```
     E0101 UndefinedValue<'a> { name: &'a str, nearest: Option<&'a str>, at: Span }
         => "`{name}` is not defined"
         label at "not defined in this scope"
-        help { did_you_mean(nearest) };
+        help {
+            did_you_mean(nearest.filter(|near| !numbered_alike(name, near)))
+                .or_else(|| Some("the line that defines it may be missing, or stand in another region".into()))
+        };
 
     /// A name is given to two values.
     ///
@@ -30,15 +43,29 @@ diagnostics! {
     /// An example that triggers it:
     ///
     /// ```mlir
-    /// %0 = stablehlo.abs %arg0 : tensor<4xf32>
-    /// %0 = stablehlo.negate %arg0 : tensor<4xf32>
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = stablehlo.abs %x : tensor<4xf32>
+    ///   %0 = stablehlo.negate %x : tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
     /// ```
     ///
     /// What to do: rename one of them.
+    ///
+    /// Mended:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = stablehlo.abs %x : tensor<4xf32>
+    ///   %1 = stablehlo.negate %0 : tensor<4xf32>
+    ///   return %1 : tensor<4xf32>
+    /// }
+    /// ```
     E0102 RedefinedValue<'a> { name: &'a str, at: Span, first: Span }
         => "`{name}` is defined twice"
         label at "defined again here"
-        label first "first defined here";
+        label first "first defined here"
+        help "rename one of them, and its uses";
 
     /// Two types differ that must be the same.
     ///
@@ -47,43 +74,87 @@ diagnostics! {
     /// An example that triggers it:
     ///
     /// ```mlir
-    /// func.func public @main(%arg0: tensor<4xf32>) -> tensor<4xf32> {
-    ///   %0 = stablehlo.abs %arg0 : tensor<5xf32>
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<5xf32> {
+    ///   %0 = stablehlo.abs %x : tensor<5xf32>
+    ///   return %0 : tensor<5xf32>
+    /// }
     /// ```
     ///
     /// What to do: correct the type that is wrong. The second label shows where the other one was stated.
+    ///
+    /// Mended:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = stablehlo.abs %x : tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
+    /// ```
     E0103 TypeMismatch<'a> { what: &'a str, expected: &'a str, found: &'a str, at: Span, because: Span }
         => "{what} has the type `{found}`, expected `{expected}`"
         label at "this is `{found}`"
-        label because "`{expected}` because of this";
+        label because "`{expected}` because of this"
+        help "correct the type that is wrong; where JAX printed the text, look for a line that was edited or lost";
 
     /// An op has more or fewer operands than it takes.
     ///
     /// An example that triggers it:
     ///
     /// ```mlir
-    /// %0 = "stablehlo.add"(%a) : (tensor<4xf32>) -> tensor<4xf32>
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = "stablehlo.add"(%x) : (tensor<4xf32>) -> tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
     /// ```
     ///
     /// What to do: look the op up in the StableHLO specification.
+    ///
+    /// Mended:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = "stablehlo.add"(%x, %x) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
+    /// ```
     E0104 WrongOperandCount<'a> { op: &'a str, expected: &'a str, found: usize, at: Span }
-        => "`{op}` takes {expected} operands, found {found}"
+        => {
+            let noun = if expected == "1" { "operand" } else { "operands" };
+            format!("`{op}` takes {expected} {noun}, found {found}")
+        }
         group "{op}"
-        label at "{expected} expected";
+        label at "{expected} expected"
+        help { specification(op) };
 
     /// An op has more or fewer results than it gives.
     ///
-    /// An example that triggers it:
+    /// An example that triggers it (`abs` has one result):
     ///
     /// ```mlir
-    /// %0:2 = stablehlo.abs %a : tensor<4xf32>
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0:2 = "stablehlo.abs"(%x) : (tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>)
+    ///   return %0#0 : tensor<4xf32>
+    /// }
     /// ```
     ///
     /// What to do: look the op up in the StableHLO specification.
+    ///
+    /// Mended:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = "stablehlo.abs"(%x) : (tensor<4xf32>) -> tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
+    /// ```
     E0105 WrongResultCount<'a> { op: &'a str, expected: &'a str, found: usize, at: Span }
-        => "`{op}` gives {expected} results, found {found}"
+        => {
+            let noun = if expected == "1" { "result" } else { "results" };
+            format!("`{op}` gives {expected} {noun}, found {found}")
+        }
         group "{op}"
-        label at "{expected} expected";
+        label at "{expected} expected"
+        help { specification(op) };
 
     /// A block does not end with the op that must end it.
     ///
@@ -93,12 +164,21 @@ diagnostics! {
     /// An example that triggers it:
     ///
     /// ```mlir
-    /// func.func public @main(%arg0: tensor<4xf32>) -> tensor<4xf32> {
-    ///   %0 = stablehlo.abs %arg0 : tensor<4xf32>
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = stablehlo.abs %x : tensor<4xf32>
     /// }
     /// ```
     ///
     /// What to do: end the block with the op that the message names.
+    ///
+    /// Mended:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = stablehlo.abs %x : tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
+    /// ```
     E0106 WrongTerminator<'a> { op: &'a str, expected: &'a str, found: Option<&'a str>, at: Span }
         => {
             match found {
@@ -107,7 +187,8 @@ diagnostics! {
             }
         }
         group "{op} {expected}"
-        label at "`{expected}` expected here";
+        label at "`{expected}` expected here"
+        help "end the block with `{expected}`; a line may be missing";
 
     /// A function is called and not defined.
     ///
@@ -117,15 +198,35 @@ diagnostics! {
     /// An example that triggers it:
     ///
     /// ```mlir
-    /// %0 = call @relu(%arg0) : (tensor<4xf32>) -> tensor<4xf32>
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = call @relu(%x) : (tensor<4xf32>) -> tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
     /// ```
     ///
     /// What to do: give the whole module. JAX prints the functions that `jit` inside `jit` makes as private functions
     /// behind `@main`.
+    ///
+    /// Mended:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = call @relu(%x) : (tensor<4xf32>) -> tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
+    /// func.func private @relu(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = stablehlo.constant dense<0.0> : tensor<4xf32>
+    ///   %1 = stablehlo.maximum %x, %0 : tensor<4xf32>
+    ///   return %1 : tensor<4xf32>
+    /// }
+    /// ```
     E0107 UndefinedFunction<'a> { name: &'a str, nearest: Option<&'a str>, at: Span }
         => "the function `{name}` is not defined"
         label at "no function of this module"
-        help { did_you_mean(nearest) };
+        help {
+            did_you_mean(nearest)
+                .or_else(|| Some("give the whole module: JAX prints the functions that are called behind `@main`".into()))
+        };
 
     /// A function calls itself, directly or through others.
     ///
@@ -134,13 +235,31 @@ diagnostics! {
     /// An example that triggers it:
     ///
     /// ```mlir
-    /// func.func private @f(%arg0: tensor<f32>) -> tensor<f32> {
-    ///   %0 = call @f(%arg0) : (tensor<f32>) -> tensor<f32>
-    ///   return %0 : tensor<f32>
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = call @relu(%x) : (tensor<4xf32>) -> tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
+    /// func.func private @relu(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = call @relu(%x) : (tensor<4xf32>) -> tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
     /// }
     /// ```
     ///
     /// What to do: use `jax.lax.while_loop` or `jax.lax.scan`.
+    ///
+    /// Mended:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = call @relu(%x) : (tensor<4xf32>) -> tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
+    /// func.func private @relu(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = stablehlo.constant dense<0.0> : tensor<4xf32>
+    ///   %1 = stablehlo.maximum %x, %0 : tensor<4xf32>
+    ///   return %1 : tensor<4xf32>
+    /// }
+    /// ```
     E0108 RecursiveCall<'a> { name: &'a str, at: Span, definition: Span }
         => "the function `{name}` calls itself"
         group "{name}"
@@ -155,46 +274,85 @@ diagnostics! {
     /// An example that triggers it (the operand has two dimensions):
     ///
     /// ```mlir
-    /// %0 = stablehlo.transpose %arg0, dims = [0, 2] : (tensor<2x3xf32>) -> tensor<2x3xf32>
+    /// func.func public @main(%x: tensor<2x3xf32>) -> tensor<2x3xf32> {
+    ///   %0 = stablehlo.transpose %x, dims = [0, 2] : (tensor<2x3xf32>) -> tensor<2x3xf32>
+    ///   return %0 : tensor<2x3xf32>
+    /// }
     /// ```
     ///
     /// What to do: correct the value. When JAX printed it, its StableHLO is newer than the one known here.
+    ///
+    /// Mended:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<2x3xf32>) -> tensor<3x2xf32> {
+    ///   %0 = stablehlo.transpose %x, dims = [1, 0] : (tensor<2x3xf32>) -> tensor<3x2xf32>
+    ///   return %0 : tensor<3x2xf32>
+    /// }
+    /// ```
     E0109 InvalidAttribute<'a> { op: &'a str, attribute: &'a str, why: &'a str, at: Span }
         => "the attribute `{attribute}` of `{op}` is not valid: {why}"
         group "{op} {attribute}"
-        label at "{why}";
+        label at "{why}"
+        help { specification(op) };
 
     /// An op lacks an attribute that it must have.
     ///
     /// An example that triggers it:
     ///
     /// ```mlir
-    /// %0 = "stablehlo.iota"() : () -> tensor<4xi32>
+    /// func.func public @main() -> tensor<4xi32> {
+    ///   %0 = "stablehlo.iota"() : () -> tensor<4xi32>
+    ///   return %0 : tensor<4xi32>
+    /// }
     /// ```
     ///
     /// What to do: add the attribute. The StableHLO specification lists those of each op.
+    ///
+    /// Mended:
+    ///
+    /// ```mlir
+    /// func.func public @main() -> tensor<4xi32> {
+    ///   %0 = "stablehlo.iota"() <{iota_dimension = 0 : i64}> : () -> tensor<4xi32>
+    ///   return %0 : tensor<4xi32>
+    /// }
+    /// ```
     E0110 MissingAttribute<'a> { op: &'a str, attribute: &'a str, at: Span }
         => "`{op}` has no attribute `{attribute}`"
         group "{op} {attribute}"
-        label at "`{attribute}` is missing";
+        label at "`{attribute}` is missing"
+        help { specification(op) };
 
     /// The types of an op's operands and results do not go together.
     ///
     /// The rules are those of the StableHLO specification: elementwise ops have operands and results of one shape,
     /// a reshape keeps the number of elements, a contraction's dimensions are as long as each other.
     ///
-    /// An example that triggers it:
+    /// An example that triggers it (six elements are not seven):
     ///
     /// ```mlir
-    /// %0 = stablehlo.reshape %arg0 : (tensor<2x3xf32>) -> tensor<7xf32>
+    /// func.func public @main(%x: tensor<2x3xf32>) -> tensor<7xf32> {
+    ///   %0 = stablehlo.reshape %x : (tensor<2x3xf32>) -> tensor<7xf32>
+    ///   return %0 : tensor<7xf32>
+    /// }
     /// ```
     ///
     /// What to do: correct the types. A text that JAX printed has been verified, so it breaks no rule unless it was
     /// edited.
+    ///
+    /// Mended:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<2x3xf32>) -> tensor<6xf32> {
+    ///   %0 = stablehlo.reshape %x : (tensor<2x3xf32>) -> tensor<6xf32>
+    ///   return %0 : tensor<6xf32>
+    /// }
+    /// ```
     E0111 InvalidType<'a> { op: &'a str, why: &'a str, at: Span }
         => "the types of `{op}` do not fit: {why}"
         group "{op}"
-        label at "{why}";
+        label at "{why}"
+        help { specification(op) };
 
     /// A value is used before its definition, or outside of the region that defines it.
     ///
@@ -204,15 +362,29 @@ diagnostics! {
     /// An example that triggers it:
     ///
     /// ```mlir
-    /// %0 = stablehlo.abs %1 : tensor<4xf32>
-    /// %1 = stablehlo.negate %arg0 : tensor<4xf32>
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = stablehlo.abs %1 : tensor<4xf32>
+    ///   %1 = stablehlo.negate %x : tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
     /// ```
     ///
     /// What to do: move the definition up, or return the value from the region.
+    ///
+    /// Mended:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %1 = stablehlo.negate %x : tensor<4xf32>
+    ///   %0 = stablehlo.abs %1 : tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
+    /// ```
     E0112 NotDominated<'a> { name: &'a str, at: Span, definition: Span }
         => "`{name}` is used where its definition does not reach"
         label at "used here"
-        label definition "defined here";
+        label definition "defined here"
+        help "move the definition up, or return the value from its region";
 
     /// No function of the module is the one to convert.
     ///
@@ -222,11 +394,26 @@ diagnostics! {
     /// An example that triggers it:
     ///
     /// ```mlir
-    /// func.func public @encode(%arg0: tensor<4xf32>) -> tensor<4xf32> { return %arg0 : tensor<4xf32> }
-    /// func.func public @decode(%arg0: tensor<4xf32>) -> tensor<4xf32> { return %arg0 : tensor<4xf32> }
+    /// func.func public @encode(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   return %x : tensor<4xf32>
+    /// }
+    /// func.func public @decode(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   return %x : tensor<4xf32>
+    /// }
     /// ```
     ///
     /// What to do: name the function to convert `@main`, or make the others private.
+    ///
+    /// Mended:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   return %x : tensor<4xf32>
+    /// }
+    /// func.func public @decode(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   return %x : tensor<4xf32>
+    /// }
+    /// ```
     E0113 NoEntryFunction<'a> { candidates: &'a [&'a str], at: Span }
         => "no function is the one to convert"
         label at "neither `@main` nor the only public function"
@@ -247,20 +434,54 @@ diagnostics! {
     /// An example that triggers it:
     ///
     /// ```mlir
-    /// func.func private @f(%arg0: tensor<f32>) -> tensor<f32> { return %arg0 : tensor<f32> }
-    /// func.func private @f(%arg0: tensor<i32>) -> tensor<i32> { return %arg0 : tensor<i32> }
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = call @relu(%x) : (tensor<4xf32>) -> tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
+    /// func.func private @relu(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = stablehlo.constant dense<0.0> : tensor<4xf32>
+    ///   %1 = stablehlo.maximum %x, %0 : tensor<4xf32>
+    ///   return %1 : tensor<4xf32>
+    /// }
+    /// func.func private @relu(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = stablehlo.constant dense<0.0> : tensor<4xf32>
+    ///   %1 = stablehlo.maximum %x, %0 : tensor<4xf32>
+    ///   return %1 : tensor<4xf32>
+    /// }
     /// ```
     ///
     /// What to do: rename one of them; two texts that were joined into one are the usual cause.
+    ///
+    /// Mended:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = call @relu(%x) : (tensor<4xf32>) -> tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
+    /// func.func private @relu(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = stablehlo.constant dense<0.0> : tensor<4xf32>
+    ///   %1 = stablehlo.maximum %x, %0 : tensor<4xf32>
+    ///   return %1 : tensor<4xf32>
+    /// }
+    /// ```
     E0114 RedefinedSymbol<'a> { name: &'a str, at: Span, first: Span }
         => "the symbol `{name}` is defined twice"
         label at "defined again here"
-        label first "first defined here";
+        label first "first defined here"
+        help "rename one of them; two texts that were joined into one are the usual cause";
 
     /// A pass left a module that is not valid.
     ///
     /// The verifier runs after each pass in debug builds and under `hlo2onnx opt`. What it finds is a fault of the
-    /// pass and not of the text. No model is written.
+    /// pass and not of the text. No model is written. No text is known that triggers it; were a pass to forget the
+    /// `return` of this one, it would:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   return %x : tensor<4xf32>
+    /// }
+    /// ```
     ///
     /// What to do: `hlo2onnx opt MODEL.mlir --passes ...` with the passes up to the named one prints the module to
     /// look at.
@@ -269,4 +490,34 @@ diagnostics! {
         group "{pass}"
         label at "made from this"
         help "print the module before it with `hlo2onnx opt --passes`";
+
+    /// A tensor is larger than any machine can hold.
+    ///
+    /// Its number of elements, or of bytes, is above 2^63 - 1, the largest that ONNX and all runtimes count to. A size
+    /// that was computed wrongly is the usual cause, as a product of sizes that wraps round.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4294967296x4294967296x4xf32> {
+    ///   %0 = stablehlo.broadcast_in_dim %x, dims = [2] : (tensor<4xf32>) -> tensor<4294967296x4294967296x4xf32>
+    ///   return %0 : tensor<4294967296x4294967296x4xf32>
+    /// }
+    /// ```
+    ///
+    /// What to do: correct the size. A program that JAX ran has no such tensor.
+    ///
+    /// Mended:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<42x42x4xf32> {
+    ///   %0 = stablehlo.broadcast_in_dim %x, dims = [2] : (tensor<4xf32>) -> tensor<42x42x4xf32>
+    ///   return %0 : tensor<42x42x4xf32>
+    /// }
+    /// ```
+    E0116 TensorTooLarge<'a> { ty: &'a str, at: Span }
+        => "`{ty}` is larger than any machine can hold"
+        group "{ty}"
+        label at "more than 2^63 - 1 bytes"
+        help "correct the size: a program that JAX ran has no such tensor";
 }

@@ -1,6 +1,6 @@
 //! E00xx: the text itself.
 
-use super::did_you_mean;
+use super::{did_you_mean, numbered_alike};
 use crate::source::Span;
 
 diagnostics! {
@@ -9,14 +9,16 @@ diagnostics! {
     /// The compiler reads MLIR as text in UTF-8. MLIR bytecode, a StableHLO portable artifact
     /// (`jax.export` serializes to one), a protocol buffer or a compressed file is none of these.
     ///
-    /// An example that triggers it:
+    /// An example that triggers it (bytecode):
     ///
     /// ```python
     /// exported = jax.export.export(jax.jit(f))(x)
-    /// open("model.mlir", "wb").write(exported.mlir_module_serialized)   # bytecode
+    /// open("model.mlir", "wb").write(exported.mlir_module_serialized)
     /// ```
     ///
     /// What to do: write the text instead.
+    ///
+    /// Mended:
     ///
     /// ```python
     /// open("model.mlir", "w").write(exported.mlir_module())
@@ -32,10 +34,13 @@ diagnostics! {
     /// the custom assembly forms of `func`, `stablehlo` and `chlo`. It goes on at the next statement, so that
     /// one run finds every such place.
     ///
-    /// An example that triggers it (the type behind the colon is missing):
+    /// An example that triggers it (an operand is missing):
     ///
     /// ```mlir
-    /// %0 = stablehlo.add %a, %b :
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = stablehlo.add %x, : tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
     /// ```
     ///
     /// What to do: when the text was edited by hand, correct it. When JAX printed it, an op has a custom form
@@ -45,23 +50,46 @@ diagnostics! {
     /// module = jax.jit(f).lower(x).compiler_ir("stablehlo")
     /// module.operation.print(file=open("model.mlir", "w"), print_generic_op_form=True, enable_debug_info=True)
     /// ```
+    ///
+    /// Mended:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = stablehlo.add %x, %x : tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
+    /// ```
     E0002 SyntaxError<'a> { expected: &'a str, found: &'a str, at: Span }
         => "expected {expected}, found {found}"
-        label at "expected {expected}";
+        label at {
+            // A list of all that could stand there is in the message already.
+            Some(if expected.len() <= 40 { format!("expected {expected}") } else { "not expected here".into() })
+        }
+        help "correct an edited line; for one that JAX printed, print the generic form: `print_generic_op_form=True`";
 
     /// A bracket or a quote is opened and never closed.
     ///
     /// The text ends, or the enclosing bracket closes, while a `{`, `(`, `[`, `<` or `"` is open. Most often the
     /// file was cut off: a full disk, an interrupted copy.
     ///
-    /// An example that triggers it:
+    /// An example that triggers it (the last `}` is missing):
     ///
     /// ```mlir
-    /// func.func public @main(%arg0: tensor<4xf32>) -> tensor<4xf32> {
-    ///   return %arg0 : tensor<4xf32>
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = stablehlo.abs %x : tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
     /// ```
     ///
     /// What to do: write the text again and compare the sizes of the files.
+    ///
+    /// Mended:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = stablehlo.abs %x : tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
+    /// ```
     E0003 UnclosedDelimiter<'a> { delimiter: &'a str, at: Span, end: Span }
         => "`{delimiter}` is never closed"
         label at "opened here"
@@ -73,17 +101,51 @@ diagnostics! {
     /// The depth is limited so that no text can exhaust the stack. JAX's programs stay far below it: a level is a
     /// loop in a loop, a tuple in a tuple.
     ///
+    /// An example that triggers it:
+    ///
+    /// ```python
+    /// open("model.mlir", "w").write("func.func @main(%x: " + "tuple<" * 200 + "tensor<f32>" + ">" * 200 + ")")
+    /// ```
+    ///
     /// What to do: when a program generated the text, close what it opens. When a tower of nested `lax.cond` calls
     /// made it, use `lax.switch`.
+    ///
+    /// Mended:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<f32>) -> tensor<f32> {
+    ///   %0 = stablehlo.abs %x : tensor<f32>
+    ///   return %0 : tensor<f32>
+    /// }
+    /// ```
     E0004 NestingTooDeep { limit: usize, at: Span }
         => "nested more than {limit} levels deep"
-        label at "this level is one too many";
+        label at "this level is one too many"
+        help "close what is opened; for a tower of `lax.cond` write `lax.switch`";
 
     /// There is no function to convert.
     ///
     /// The text is empty, or it holds modules and comments only. A model is made from a `func.func`.
     ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// module @jit_f {
+    /// }
+    /// ```
+    ///
     /// What to do: see that the file is the one that was written, and that it was closed before it was read.
+    ///
+    /// Mended:
+    ///
+    /// ```mlir
+    /// module @jit_f {
+    ///   func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///     %0 = stablehlo.abs %x : tensor<4xf32>
+    ///     return %0 : tensor<4xf32>
+    ///   }
+    /// }
+    /// ```
     E0005 EmptyInput { at: Span }
         => "the text has no function to convert"
         label at "nothing in here is a function"
@@ -98,29 +160,55 @@ diagnostics! {
     /// An example that triggers it (three elements for a tensor of four):
     ///
     /// ```mlir
-    /// %c = stablehlo.constant dense<[1.0, 2.0, 3.0]> : tensor<4xf32>
+    /// func.func public @main() -> tensor<4xf32> {
+    ///   %0 = stablehlo.constant dense<[1.0, 2.0, 3.0]> : tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
     /// ```
     ///
     /// What to do: nothing that JAX prints is like this. When the text was edited, correct it; otherwise the file was
     /// damaged, or elided by MLIR's `--mlir-elide-elementsattrs-if-larger`: print it in full
     /// (`large_elements_limit=None`).
+    ///
+    /// Mended:
+    ///
+    /// ```mlir
+    /// func.func public @main() -> tensor<4xf32> {
+    ///   %0 = stablehlo.constant dense<[1.0, 2.0, 3.0, 4.0]> : tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
+    /// ```
     E0006 BadLiteral<'a> { why: &'a str, at: Span, ty_at: Span }
         => "malformed literal: {why}"
         label at "{why}"
-        label ty_at "the type asks for this";
+        label ty_at "the type asks for this"
+        help "correct the literal or its type; when JAX printed it, it was cut off or elided (`large_elements_limit=None`)";
 
     /// A number is larger than its type, or than the compiler can hold.
     ///
     /// An example that triggers it:
     ///
     /// ```mlir
-    /// %c = stablehlo.constant dense<300> : tensor<ui8>
+    /// func.func public @main() -> tensor<ui8> {
+    ///   %0 = stablehlo.constant dense<300> : tensor<ui8>
+    ///   return %0 : tensor<ui8>
+    /// }
     /// ```
     ///
     /// What to do: correct the number, or the type.
+    ///
+    /// Mended:
+    ///
+    /// ```mlir
+    /// func.func public @main() -> tensor<ui8> {
+    ///   %0 = stablehlo.constant dense<255> : tensor<ui8>
+    ///   return %0 : tensor<ui8>
+    /// }
+    /// ```
     E0007 NumberOutOfRange<'a> { number: &'a str, ty: &'a str, at: Span }
         => "`{number}` does not fit in {ty}"
-        label at "out of range";
+        label at "out of range"
+        help "correct the number, or the type";
 
     /// An alias is used and not defined.
     ///
@@ -130,15 +218,28 @@ diagnostics! {
     /// An example that triggers it:
     ///
     /// ```mlir
-    /// %0 = stablehlo.abs %arg0 : tensor<4xf32> loc(#loc7)
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = stablehlo.abs %x : tensor<4xf32> loc(#loc7)
+    ///   return %0 : tensor<4xf32>
+    /// }
     /// ```
     ///
     /// What to do: give the whole text. Aliases stand at the beginning and the end of the file and are lost when a
     /// function is cut out of it.
+    ///
+    /// Mended:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = stablehlo.abs %x : tensor<4xf32> loc(#loc7)
+    ///   return %0 : tensor<4xf32>
+    /// }
+    /// #loc7 = loc("model.py":3:8)
+    /// ```
     E0008 UndefinedAlias<'a> { name: &'a str, nearest: Option<&'a str>, at: Span }
         => "the alias `{name}` is not defined"
         label at "no line defines it"
-        help { did_you_mean(nearest).or_else(|| Some("give the whole text: aliases stand at its beginning and end".into())) };
+        help { did_you_mean(nearest.filter(|near| !numbered_alike(name, near))).or_else(|| Some("give the whole text: aliases stand at its beginning and end".into())) };
 
     /// An op is written in a custom form that the parser does not know.
     ///
@@ -148,7 +249,10 @@ diagnostics! {
     /// An example that triggers it:
     ///
     /// ```mlir
-    /// %0 = mhlo.erf %arg0 : tensor<4xf32>
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = mhlo.erf %x : tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
     /// ```
     ///
     /// What to do: check the op's name, and print the text in generic form:
@@ -156,6 +260,15 @@ diagnostics! {
     /// ```python
     /// module = jax.jit(f).lower(x).compiler_ir("stablehlo")
     /// module.operation.print(file=open("model.mlir", "w"), print_generic_op_form=True, enable_debug_info=True)
+    /// ```
+    ///
+    /// Mended:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = chlo.erf %x : tensor<4xf32> -> tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
     /// ```
     E0009 UnknownAssembly<'a> { op: &'a str, nearest: Option<&'a str>, at: Span }
         => "the custom form of `{op}` is not known"

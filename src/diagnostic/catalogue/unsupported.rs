@@ -1,5 +1,6 @@
 //! E02xx: programs that are right and cannot be converted.
 
+use super::remedies;
 use crate::source::Span;
 
 diagnostics! {
@@ -11,31 +12,66 @@ diagnostics! {
     /// An example that triggers it:
     ///
     /// ```mlir
-    /// %0 = "stablehlo.infeed"(%token) : (!stablehlo.token) -> (tensor<4xf32>, !stablehlo.token)
+    /// func.func public @main() -> tensor<4xf32> {
+    ///   %t = stablehlo.create_token : !stablehlo.token
+    ///   %0:2 = "stablehlo.infeed"(%t) : (!stablehlo.token) -> (tensor<4xf32>, !stablehlo.token)
+    ///   %1 = stablehlo.abs %0#0 : tensor<4xf32>
+    ///   return %1 : tensor<4xf32>
+    /// }
     /// ```
     ///
     /// What to do: `hlo2onnx ops` lists what is covered. Write the line of Python, which is shown where the text has
     /// locations, with functions that are covered, or keep that part out of the exported function.
+    ///
+    /// Mended:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = stablehlo.abs %x : tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
+    /// ```
     E0201 UnsupportedOp<'a> { op: &'a str, at: Span }
         => "`{op}` is not supported"
         group "{op}"
         label at "no lowering for this op"
-        help "`hlo2onnx ops` lists what is covered; `hlo2onnx explain E0201` says what to do";
+        note { remedies::origin(op) }
+        help { remedies::cure(op).or_else(|| Some("`hlo2onnx ops` lists what is covered; `hlo2onnx explain E0201` says what to do".into())) };
 
     /// An op is supported, and not in this form.
     ///
     /// An attribute, a region or a combination of types asks for something that the lowering does not do. The message
     /// says what. Nothing is approximated: a form that would give other numbers is refused.
     ///
-    /// An example that triggers it: a `stablehlo.reduce` whose region is not a plain sum, product, minimum, maximum,
-    /// and, or.
+    /// An example that triggers it (a number of a device, in a module that does not say how many there are):
+    ///
+    /// ```mlir
+    /// module @jit_f {
+    ///   func.func public @main() -> tensor<ui32> {
+    ///     %0 = stablehlo.replica_id : tensor<ui32>
+    ///     return %0 : tensor<ui32>
+    ///   }
+    /// }
+    /// ```
     ///
     /// What to do: write the line of Python, which is shown where the text has locations, in the more usual way.
+    ///
+    /// Mended:
+    ///
+    /// ```mlir
+    /// module @jit_f attributes {mhlo.num_partitions = 1 : i32, mhlo.num_replicas = 1 : i32} {
+    ///   func.func public @main() -> tensor<ui32> {
+    ///     %0 = stablehlo.replica_id : tensor<ui32>
+    ///     return %0 : tensor<ui32>
+    ///   }
+    /// }
+    /// ```
     E0202 UnsupportedForm<'a> { op: &'a str, why: &'a str, at: Span }
         => "this form of `{op}` is not supported: {why}"
         group "{op} {why}"
         label at "{why}"
-        help "`hlo2onnx ops` says which forms are covered";
+        note { remedies::origin(op) }
+        help { remedies::cure(op).or_else(|| Some("write it in a more usual way; `hlo2onnx ops` says which forms are covered".into())) };
 
     /// An op is supported, and not on this element type.
     ///
@@ -44,15 +80,37 @@ diagnostics! {
     /// An example that triggers it:
     ///
     /// ```mlir
-    /// %0 = stablehlo.add %a, %b : tensor<4xi2>
+    /// func.func public @main(%x: tensor<4xi2>) -> tensor<4xi2> {
+    ///   %0 = stablehlo.add %x, %x : tensor<4xi2>
+    ///   return %0 : tensor<4xi2>
+    /// }
     /// ```
     ///
     /// What to do: cast to a type that is covered before the op (`x.astype(jnp.float32)`) and back behind it.
+    ///
+    /// Mended:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xi8>) -> tensor<4xi8> {
+    ///   %0 = stablehlo.add %x, %x : tensor<4xi8>
+    ///   return %0 : tensor<4xi8>
+    /// }
+    /// ```
     E0203 UnsupportedType<'a> { op: &'a str, ty: &'a str, at: Span }
-        => "`{op}` on `{ty}` is not supported"
+        => {
+            match op {
+                "func.func" => format!("an argument of `{ty}` is not supported"),
+                _ => format!("`{op}` on `{ty}` is not supported"),
+            }
+        }
         group "{op} {ty}"
         label at "`{ty}`"
-        help "cast to another type before the op, as `x.astype(jnp.float32)`";
+        help {
+            Some(match op {
+                "func.func" => "take the argument in another type, as `jnp.float32` or `jnp.int8`".into(),
+                _ => "cast to another type before the op, as `x.astype(jnp.float32)`".into(),
+            })
+        };
 
     /// A size must be known, and is not.
     ///
@@ -60,14 +118,30 @@ diagnostics! {
     /// symbolic dimensions. Here one is needed that depends on the values of the inputs, or that the op wants as a
     /// number.
     ///
-    /// An example that triggers it: a sort over a symbolic dimension with a stable order given by a comparator that
-    /// the runtime cannot express.
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<?x?xf32>) -> tensor<?x?xf32> {
+    ///   %0 = stablehlo.cholesky %x, lower = true : tensor<?x?xf32>
+    ///   return %0 : tensor<?x?xf32>
+    /// }
+    /// ```
     ///
     /// What to do: fix the dimension, with `--dim b=8` or by lowering with a concrete shape.
+    ///
+    /// Mended:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<3x3xf32>) -> tensor<3x3xf32> {
+    ///   %0 = stablehlo.cholesky %x, lower = true : tensor<3x3xf32>
+    ///   return %0 : tensor<3x3xf32>
+    /// }
+    /// ```
     E0204 DynamicShape<'a> { what: &'a str, at: Span }
         => "the size of {what} is not known, and an unknown size is not supported here"
         group "{what}"
         label at "must be a number"
+        note { what.split('`').nth(1).and_then(remedies::origin) }
         help "fix the dimension: `--dim NAME=SIZE`, or lower the function with a concrete shape";
 
     /// A custom call has no lowering.
@@ -78,16 +152,29 @@ diagnostics! {
     /// An example that triggers it:
     ///
     /// ```mlir
-    /// %0 = stablehlo.custom_call @my_kernel(%arg0) : (tensor<4xf32>) -> tensor<4xf32>
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = stablehlo.custom_call @my_kernel(%x) : (tensor<4xf32>) -> tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
     /// ```
     ///
     /// What to do: switch the kernel off for the export (attention implementations have an option
     /// `implementation="xla"`), or lower for the CPU: `jax.export.export(f, platforms=["cpu"])`.
+    ///
+    /// Mended:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = stablehlo.logistic %x : tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
+    /// ```
     E0205 UnsupportedCustomCall<'a> { target: &'a str, at: Span }
         => "the custom call `{target}` is not supported"
         group "{target}"
         label at "code outside of the program"
-        help "switch the kernel off, or export for the CPU: `jax.export.export(f, platforms=[\"cpu\"])`";
+        note { remedies::origin(target) }
+        help { remedies::cure(target).or_else(|| Some("switch the kernel off, or export for the CPU: `jax.export.export(f, platforms=[\"cpu\"])`".into())) };
 
     /// The program runs on several devices.
     ///
@@ -97,11 +184,27 @@ diagnostics! {
     /// An example that triggers it:
     ///
     /// ```mlir
-    /// module @jit_f attributes {mhlo.num_partitions = 8 : i32} { ... }
+    /// module @jit_f attributes {mhlo.num_partitions = 1 : i32, mhlo.num_replicas = 4 : i32} {
+    ///   func.func public @main() -> tensor<ui32> {
+    ///     %0 = stablehlo.replica_id : tensor<ui32>
+    ///     return %0 : tensor<ui32>
+    ///   }
+    /// }
     /// ```
     ///
     /// What to do: lower on one device: inputs and weights without a sharding (`jax.device_put(x, jax.devices()[0])`),
     /// and no mesh, `shard_map` or `pmap` in the function.
+    ///
+    /// Mended:
+    ///
+    /// ```mlir
+    /// module @jit_f attributes {mhlo.num_partitions = 1 : i32, mhlo.num_replicas = 1 : i32} {
+    ///   func.func public @main() -> tensor<ui32> {
+    ///     %0 = stablehlo.replica_id : tensor<ui32>
+    ///     return %0 : tensor<ui32>
+    ///   }
+    /// }
+    /// ```
     E0206 MultipleDevices { devices: usize, at: Span }
         => "a program for {devices} devices is not supported"
         label at "asks for {devices} devices"
@@ -117,15 +220,57 @@ diagnostics! {
     /// An example that triggers it:
     ///
     /// ```mlir
-    /// %0 = stablehlo.custom_call @xla_ffi_python_cpu_callback(%x) : (tensor<4xf32>) -> tensor<4xf32>
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = stablehlo.custom_call @xla_ffi_python_cpu_callback(%x) : (tensor<4xf32>) -> tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
     /// ```
     ///
     /// What to do: compute it with `jax.numpy` inside of the function. Where it must be Python, export what is before the
     /// call and what is behind it as two models, and call Python between them.
+    ///
+    /// Mended:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = stablehlo.sine %x : tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
+    /// ```
     E0207 HostCallback<'a> { callback: &'a str, target: &'a str, at: Span }
         => "`{callback}` calls Python, and its result is used"
         group "{callback}"
         label at "runs Python on the host"
         note { (callback != target).then(|| format!("it is printed as the custom call `{target}`")) }
         help "compute it with `jax.numpy`, or export what is before and behind the call as two models";
+
+    /// No dialect has an op of this name.
+    ///
+    /// Ops of `stablehlo` and `chlo` are known by name, those that have no lowering too (these are E0201). This name is
+    /// none of them, and is near to one: it is misspelt, or the op was renamed between releases of StableHLO.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = "stablehlo.multipy"(%x, %x) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
+    /// ```
+    ///
+    /// What to do: write the name that the message gives.
+    ///
+    /// Mended:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = "stablehlo.multiply"(%x, %x) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
+    /// ```
+    E0208 UnknownOp<'a> { op: &'a str, nearest: &'a str, at: Span }
+        => "there is no op `{op}`"
+        group "{op}"
+        label at "not an op of its dialect"
+        help "did you mean `{nearest}`?";
 }

@@ -74,41 +74,105 @@ pub(super) fn open_stream(path: &Path) -> Result<File, WriteError> {
     OpenOptions::new().write(true).open(path).map_err(|source| cannot_write(path, source))
 }
 
-/// A file that is written under another name, and takes its own only when it is complete. Dropped before that, it
-/// leaves nothing behind.
+/// A file that takes its name only when it is complete. Dropped before that, it leaves nothing behind; killed before
+/// that, nothing where the file system has files without names, and else a file `.hlo2onnx-*.tmp`.
 pub(super) struct Pending {
-    file: NamedTempFile,
+    file: Scratch,
     target: PathBuf,
+}
+
+enum Scratch {
+    /// Without a name, so that it is gone with the process, however that ends.
+    #[cfg(target_os = "linux")]
+    Unnamed(File),
+    /// Under a name of its own in the directory of the target.
+    Named(NamedTempFile),
 }
 
 impl Pending {
     /// Starts a file of `len` bytes in the directory of `target`, so that the rename stays within a file system.
     pub(super) fn create(target: &Path, len: u64) -> Result<Self, WriteError> {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".hlo2onnx-").suffix(".tmp");
-        // What `File::create` asks for, from which the system takes the umask; a temporary file asks for 0600.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let file = builder.tempfile_in(parent(target)).map_err(|source| cannot_write(target, source))?;
+        let file = scratch(parent(target)).map_err(|source| cannot_write(target, source))?;
+        let mut pending = Self { file, target: target.to_owned() };
         if existing_permissions(target)?.is_some() {
-            reserve(file.as_file(), len).map_err(|source| cannot_write(target, source))?;
+            reserve(pending.file(), len).map_err(|source| cannot_write(target, source))?;
         }
-        Ok(Self { file, target: target.to_owned() })
+        Ok(pending)
     }
 
     pub(super) fn file(&mut self) -> &mut File {
-        self.file.as_file_mut()
+        match &mut self.file {
+            #[cfg(target_os = "linux")]
+            Scratch::Unnamed(file) => file,
+            Scratch::Named(file) => file.as_file_mut(),
+        }
     }
 
     /// Gives the file its name, in place of any older file, whose permissions it keeps.
-    pub(super) fn persist(self) -> Result<(), WriteError> {
-        let Self { file, target } = self;
-        if let Some(permissions) = existing_permissions(&target)? {
-            file.as_file().set_permissions(permissions).map_err(|source| cannot_write(&target, source))?;
+    pub(super) fn persist(mut self) -> Result<(), WriteError> {
+        if let Some(permissions) = existing_permissions(&self.target)? {
+            let set = self.file().set_permissions(permissions);
+            set.map_err(|source| cannot_write(&self.target, source))?;
         }
-        file.persist(&target).map_err(|error| cannot_write(&target, error.error))?;
-        Ok(())
+        let Self { file, target } = self;
+        let named = match file {
+            #[cfg(target_os = "linux")]
+            Scratch::Unnamed(file) => {
+                // No call replaces a file by one without a name, so it gets one for the moment of the rename.
+                let named = builder().make_in(parent(&target), |name| link(&file, name));
+                named.and_then(|named| named.persist(&target).map_err(|error| error.error))
+            }
+            Scratch::Named(file) => file.persist(&target).map(drop).map_err(|error| error.error),
+        };
+        named.map_err(|source| cannot_write(&target, source))
     }
+}
+
+fn builder() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".hlo2onnx-").suffix(".tmp");
+    builder
+}
+
+/// What `File::create` asks for, from which the system takes the umask; a temporary file asks for 0600.
+#[cfg(unix)]
+const NEW_FILE: u32 = 0o666;
+
+fn scratch(directory: &Path) -> io::Result<Scratch> {
+    #[cfg(target_os = "linux")]
+    if let Some(file) = unnamed(directory) {
+        return Ok(Scratch::Unnamed(file));
+    }
+    let mut builder = builder();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(NEW_FILE));
+    builder.tempfile_in(directory).map(Scratch::Named)
+}
+
+/// A file without a name, where the file system has such files, and where it can get one later.
+#[cfg(target_os = "linux")]
+fn unnamed(directory: &Path) -> Option<File> {
+    use rustix::fs::{Mode, OFlags, open};
+
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    let file = File::from(open(directory, flags, Mode::from_raw_mode(NEW_FILE)).ok()?);
+    descriptor(&file).exists().then_some(file)
+}
+
+/// The path by which the process reaches a file without a name.
+#[cfg(target_os = "linux")]
+fn descriptor(file: &File) -> PathBuf {
+    use std::os::fd::AsRawFd;
+
+    PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
+}
+
+/// Gives a name to a file without one (open(2), `O_TMPFILE`).
+#[cfg(target_os = "linux")]
+fn link(file: &File, name: &Path) -> io::Result<()> {
+    use rustix::fs::{AtFlags, CWD, linkat};
+
+    linkat(CWD, descriptor(file), CWD, name, AtFlags::SYMLINK_FOLLOW).map_err(io::Error::from)
 }
 
 /// Sets room aside for a file that will replace another.

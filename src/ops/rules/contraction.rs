@@ -2,6 +2,7 @@
 
 use super::typing::{Typing, attribute, dim_fits, one, tensor, types, without};
 use super::{Inferred, Rule, Violation, rule};
+use crate::diagnostic::Part;
 use crate::ir::{Dim, Dims, TensorType};
 
 pub(super) const RULES: &[Rule] = &[
@@ -19,11 +20,11 @@ fn dot(t: &Typing) -> Inferred {
     let (lhs, rhs) = (t.operand(0)?, t.operand(1)?);
     let (Some((&inner, outer)), Some((&first, rest))) = (lhs.dims.split_last(), rhs.dims.split_first())
     else {
-        return types("the operands must be vectors or matrices");
+        return Err(t.disagreeing(0, 1, "the operands must be vectors or matrices"));
     };
     if outer.len() > 1 || rest.len() > 1 || !dim_fits(inner, first) {
-        let (lhs, rhs) = (t.describe(lhs), t.describe(rhs));
-        return types(format!("`{lhs}` and `{rhs}` cannot be multiplied"));
+        let why = format!("`{}` and `{}` cannot be multiplied", t.describe(lhs), t.describe(rhs));
+        return Err(t.disagreeing(0, 1, why));
     }
     one(tensor(t.result(0)?.element, outer.iter().chain(rest).copied()))
 }
@@ -43,7 +44,7 @@ fn ragged_dot(t: &Typing) -> Inferred {
     let ragged = t.field_dimensions(NAME, "lhs_ragged_dimensions", lhs.rank())?;
     let grouped = t.field_dimensions(NAME, "rhs_group_dimensions", rhs.rank())?;
     if grouped.iter().any(|&dim| !dim_fits(rhs.dims[dim], count)) {
-        return types("the right operand has not as many groups as there are lengths");
+        return Err(t.disagreeing(1, 2, "the right operand has not as many groups as there are lengths"));
     }
     let mut dims = contracted(t, NAME, &grouped)?;
     let summed = t.field_dimensions(NAME, "lhs_contracting_dimensions", lhs.rank())?;
@@ -69,11 +70,20 @@ fn contracted(t: &Typing, name: &'static str, aside: &[usize]) -> Result<Dims, V
     let right = side("rhs_batching_dimensions", "rhs_contracting_dimensions", rhs, aside)?;
     for (kind, left, right) in [("batching", &left.0, &right.0), ("contracting", &left.1, &right.1)] {
         if left.len() != right.len() {
-            return attribute(name, format!("the operands differ in their number of {kind} dimensions"));
+            let why = format!("the operands differ in their number of {kind} dimensions");
+            let field =
+                if kind == "batching" { "lhs_batching_dimensions" } else { "lhs_contracting_dimensions" };
+            return Err(Violation::attribute(name, why).within(|part| part.field(field)));
         }
         for (&left, &right) in left.iter().zip(right) {
             if !dim_fits(lhs.dims[left], rhs.dims[right]) {
-                return types(format!("the {kind} dimensions {left} and {right} differ in size"));
+                let say = |ty: &TensorType, dim: usize| {
+                    format!("dimension {dim} of this is {}", t.spell(ty.dims[dim]))
+                };
+                let why = format!("the {kind} dimensions {left} and {right} differ in size");
+                return Err(Violation::types(why)
+                    .showing(Part::OperandType(1), say(rhs, right))
+                    .showing(Part::OperandType(0), say(lhs, left)));
             }
         }
     }
@@ -111,7 +121,11 @@ fn convolved(t: &Typing, padding: Option<&[Dim]>) -> Inferred {
     let (input, kernel, result) = (t.operand(0)?, t.operand(1)?, t.result(0)?);
     let rank = input.rank();
     if rank < 2 || kernel.rank() != rank || result.rank() != rank {
-        return types("the operands and the result must have one rank of at least 2");
+        let say = |ty: &TensorType| format!("this has {} dimensions", ty.rank());
+        return Err(Violation::types("the operands and the result must have one rank of at least 2")
+            .showing(Part::OperandType(1), say(kernel))
+            .showing(Part::OperandType(0), say(input))
+            .showing(Part::ResultType(0), say(result)));
     }
     let inputs =
         roles(t, ["input_batch_dimension", "input_feature_dimension", "input_spatial_dimensions"], rank)?;
@@ -151,7 +165,12 @@ fn convolved(t: &Typing, padding: Option<&[Dim]>) -> Inferred {
     }
     let group = |dim: Dim, groups: i64| t.module.sizes.quotient(dim, Dim::Known(groups));
     if !dim_fits(group(depth, features), kernel_depth) {
-        return types("the kernel's input features are not those of a group of the input");
+        let say =
+            |ty: &TensorType, dim: usize| format!("dimension {dim} of this is {}", t.spell(ty.dims[dim]));
+        let why = "the kernel's input features are not those of a group of the input";
+        return Err(Violation::types(why)
+            .showing(Part::OperandType(1), say(kernel, kernels[0]))
+            .showing(Part::OperandType(0), say(input, inputs[1])));
     }
     let mut dims: Dims = std::iter::repeat_n(Dim::Dynamic, rank).collect();
     (dims[outputs[0]], dims[outputs[1]]) = (group(batch, batches), made);

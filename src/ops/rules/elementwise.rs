@@ -2,6 +2,7 @@
 
 use super::typing::{Typing, dims_fit, known_of, one, tensor, types};
 use super::{Inferred, Rule, Violation, rule};
+use crate::diagnostic::Part;
 use crate::ir::{Dims, Element, TensorType};
 
 pub(super) const RULES: &[Rule] = &[
@@ -105,14 +106,23 @@ pub(super) const RULES: &[Rule] = &[
 fn common(t: &Typing, operands: &[&TensorType]) -> Result<Dims, Violation> {
     let Some((first, rest)) = operands.split_first() else { return Ok(Dims::new()) };
     let mut dims = first.dims.clone();
-    for other in rest {
+    for (index, other) in rest.iter().enumerate() {
         if !dims_fit(&dims, &other.dims) {
             let (first, other) = (t.describe(first), t.describe(other));
-            return types(format!("the operands differ in shape: `{first}` and `{other}`"));
+            let why = format!("the operands differ in shape: `{first}` and `{other}`");
+            return Err(match (place(t, operands[0]), place(t, operands[index + 1])) {
+                (Some(x), Some(y)) => t.disagreeing(x, y, why),
+                _ => Violation::types(why),
+            });
         }
         dims.iter_mut().zip(&other.dims).for_each(|(dim, &other)| *dim = known_of(*dim, other));
     }
     Ok(dims)
+}
+
+/// Which operand a type has been taken from.
+fn place(t: &Typing, ty: &TensorType) -> Option<usize> {
+    (0..t.operand_count()).find(|&index| t.operand(index).is_ok_and(|own| std::ptr::eq(own, ty)))
 }
 
 /// All operands and the result have one type.
@@ -162,7 +172,7 @@ fn select(t: &Typing) -> Inferred {
     t.same_element(1, 2)?;
     let (predicate, on_true, on_false) = (t.operand(0)?, t.operand(1)?, t.operand(2)?);
     if predicate.element != Element::Bool {
-        return types(format!("operand 0 is `{}`, but must hold i1", t.describe(predicate)));
+        return Err(t.wrong_operand(0, predicate, "hold i1"));
     }
     let mut operands = vec![on_true, on_false];
     // A predicate of rank 0 chooses for all elements (StableHLO spec, select, C1).
@@ -196,9 +206,12 @@ fn reduce_precision(t: &Typing) -> Inferred {
 fn broadcasting(t: &Typing) -> Inferred {
     let result = t.result(0)?;
     let explicit = t.module.attribute(t.op, "broadcast_dimensions").is_some();
-    for operand in t.operands()? {
+    for (index, operand) in t.operands()?.into_iter().enumerate() {
+        let say = |ty: &TensorType| format!("this has {} dimensions", ty.rank());
         if operand.rank() > result.rank() {
-            return types("an operand has more dimensions than the result");
+            return Err(Violation::types("an operand has more dimensions than the result")
+                .showing(Part::OperandType(index), say(operand))
+                .showing(Part::ResultType(0), say(result)));
         }
         if explicit && operand.rank() < result.rank() {
             t.dimensions("broadcast_dimensions", result.rank())?;
@@ -209,11 +222,9 @@ fn broadcasting(t: &Typing) -> Inferred {
             own.known().is_none_or(|own| own == 1 || whole.known().is_none_or(|whole| own == whole))
         });
         if !fits {
-            return types(format!(
-                "`{}` does not broadcast to `{}`",
-                t.describe(operand),
-                t.describe(result)
-            ));
+            let (from, to) = (t.describe(operand), t.describe(result));
+            return Err(Violation::types(format!("`{from}` does not broadcast to `{to}`"))
+                .showing(Part::OperandType(index), format!("this does not broadcast to `{to}`")));
         }
     }
     one(result.clone())

@@ -2,6 +2,7 @@
 
 use super::typing::{Typing, attribute, dim_fits, distinct, one, tensor, types, without};
 use super::{Count, Inferred, Rule, Violation, rule, variadic};
+use crate::diagnostic::Part;
 use crate::ir::{Dim, Dims, TensorType};
 
 pub(super) const RULES: &[Rule] = &[
@@ -28,13 +29,13 @@ fn start_indices(t: &Typing, first: usize, rank: usize) -> Result<(), Violation>
 /// How many elements are taken along each dimension.
 fn slice_sizes(t: &Typing, operand: &TensorType) -> Result<Dims, Violation> {
     let sizes = t.sizes_of("slice_sizes", operand.rank())?;
-    for (size, whole) in sizes.iter().zip(&operand.dims) {
+    for (axis, (size, whole)) in sizes.iter().zip(&operand.dims).enumerate() {
         let Some(size) = size.known() else { continue };
         if size < 0 || whole.known().is_some_and(|whole| size > whole) {
-            return attribute(
-                "slice_sizes",
-                format!("{size} elements cannot be taken from `{}`", t.describe(operand)),
-            );
+            let why = format!("{size} elements cannot be taken from `{}`", t.describe(operand));
+            return Err(Violation::attribute("slice_sizes", why)
+                .within(|part| part.item(axis))
+                .showing(Part::OperandType(0), format!("dimension {axis} of this is {}", t.spell(*whole))));
         }
     }
     Ok(sizes)
@@ -54,8 +55,8 @@ fn dynamic_update_slice(t: &Typing) -> Inferred {
     let larger =
         |(own, whole): (&Dim, &Dim)| own.known().zip(whole.known()).is_some_and(|(own, whole)| own > whole);
     if update.rank() != operand.rank() || update.dims.iter().zip(&operand.dims).any(larger) {
-        let (update, operand) = (t.describe(update), t.describe(operand));
-        return types(format!("`{update}` does not fit into `{operand}`"));
+        let why = format!("`{}` does not fit into `{}`", t.describe(update), t.describe(operand));
+        return Err(t.disagreeing(0, 1, why));
     }
     one(tensor(operand.element, operand.dims.clone()))
 }

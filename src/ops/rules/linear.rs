@@ -1,7 +1,8 @@
 //! Rules of linear algebra, transforms, normalisation, random numbers and selection.
 
 use super::typing::{Typing, attribute, dim_fits, dims_fit, one, tensor, types};
-use super::{Count, Inferred, Rule, rule, variadic};
+use super::{Count, Inferred, Rule, Violation, rule, variadic};
+use crate::diagnostic::Part;
 use crate::ir::{Attribute, Dim, Element, TensorType};
 use smallvec::smallvec;
 
@@ -18,10 +19,11 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 /// Demands that the last two dimensions are there and of one size.
-fn square(t: &Typing, ty: &TensorType) -> Result<(), super::Violation> {
+fn square(t: &Typing, ty: &TensorType) -> Result<(), Violation> {
     match ty.dims[..] {
         [.., rows, columns] if dim_fits(rows, columns) => Ok(()),
-        _ => types(format!("`{}` holds no square matrices", t.describe(ty))),
+        _ => Err(Violation::types(format!("`{}` holds no square matrices", t.describe(ty)))
+            .showing(Part::OperandType(0), "these are no square matrices")),
     }
 }
 
@@ -66,7 +68,11 @@ fn fft(t: &Typing) -> Inferred {
         ("RFFT", Element::F32) => Element::C64,
         ("RFFT", Element::F64) => Element::C128,
         ("IRFFT", Element::C64 | Element::C128) => operand.element.part(),
-        _ => return types(format!("{kind} does not take `{}`", t.describe(operand))),
+        _ => {
+            let why = format!("{kind} does not take `{}`", t.describe(operand));
+            let label = format!("{kind} does not take these elements");
+            return Err(Violation::types(why).showing(Part::OperandType(0), label));
+        }
     };
     let mut dims = operand.dims.clone();
     let first = operand.rank() - lengths.len();

@@ -16,7 +16,7 @@ mod movement;
 mod typing;
 mod window;
 
-use crate::diagnostic::{Diagnostic, Diagnostics, catalogue};
+use crate::diagnostic::{Diagnostic, Diagnostics, Part, catalogue};
 use crate::ir::{Module, OpId, TensorType};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -26,13 +26,55 @@ pub(super) use typing::{dim_fits, dims_fit};
 
 /// What an op breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Violation {
+struct Violation {
+    kind: Kind,
+    /// What is wrong, in words.
+    why: String,
+    /// The parts of the op that show it, and what is to be said of each; none where the whole op does.
+    parts: Vec<(Part, String)>,
+}
+
+/// What a violation is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
     /// An attribute that is missing.
     Missing(&'static str),
     /// An attribute with a value that is not allowed.
-    Attribute(&'static str, String),
+    Attribute(&'static str),
     /// Types that do not go together.
-    Types(String),
+    Types,
+    /// A type whose bytes are more than can be counted.
+    TooLarge,
+}
+
+impl Violation {
+    fn missing(name: &'static str) -> Self {
+        Self { kind: Kind::Missing(name), why: String::new(), parts: Vec::new() }
+    }
+
+    fn attribute(name: &'static str, why: impl Into<String>) -> Self {
+        let why = why.into();
+        let parts = vec![(Part::attribute(name), why.clone())];
+        Self { kind: Kind::Attribute(name), why, parts }
+    }
+
+    fn types(why: impl Into<String>) -> Self {
+        Self { kind: Kind::Types, why: why.into(), parts: Vec::new() }
+    }
+
+    /// Says of a part of the op what it has to do with it; the first part is where a reader looks first.
+    fn showing(mut self, part: Part, text: impl Into<String>) -> Self {
+        self.parts.push((part, text.into()));
+        self
+    }
+
+    /// The same violation by an element of the attribute's list, or by a field of it.
+    fn within(mut self, narrow: impl FnOnce(Part) -> Part) -> Self {
+        if let Some((part, _)) = self.parts.first_mut() {
+            *part = narrow(std::mem::take(part));
+        }
+        self
+    }
 }
 
 /// The types of the results, or nothing where the rule does not say.
@@ -100,6 +142,11 @@ const RULES: &[&[Rule]] = &[
 static INDEX: LazyLock<FxHashMap<&'static str, &'static Rule>> =
     LazyLock::new(|| RULES.iter().flat_map(|rules| rules.iter()).map(|rule| (rule.name, rule)).collect());
 
+/// The names of all ops that have a rule, in the order of the tables.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    RULES.iter().flat_map(|rules| rules.iter()).map(|rule| rule.name)
+}
+
 /// Reports what an op breaks of its rule; an op without a rule breaks none.
 pub fn check(module: &Module, op: OpId, diagnostics: &mut Diagnostics) {
     let Some(rule) = INDEX.get(module.op_name(op)) else { return };
@@ -120,26 +167,47 @@ pub fn check(module: &Module, op: OpId, diagnostics: &mut Diagnostics) {
         return;
     }
     if let Err(violation) = broken(module, op, rule) {
-        diagnostics.push(diagnostic(module, op, &violation));
+        diagnostics.push(diagnostic(module, op, violation));
     }
 }
 
-fn diagnostic(module: &Module, op: OpId, violation: &Violation) -> Diagnostic {
+fn diagnostic(module: &Module, op: OpId, violation: Violation) -> Diagnostic {
     let (op, at) = (module.op_name(op), module.span(op).name);
-    match violation {
-        Violation::Missing(attribute) => catalogue::MissingAttribute { op, attribute, at }.into(),
-        Violation::Attribute(attribute, why) => catalogue::InvalidAttribute { op, attribute, why, at }.into(),
-        Violation::Types(why) => catalogue::InvalidType { op, why, at }.into(),
+    let why = &*violation.why;
+    let mut diagnostic: Diagnostic = match violation.kind {
+        Kind::Missing(attribute) => catalogue::MissingAttribute { op, attribute, at }.into(),
+        Kind::Attribute(attribute) => catalogue::InvalidAttribute { op, attribute, why, at }.into(),
+        Kind::Types => catalogue::InvalidType { op, why, at }.into(),
+        Kind::TooLarge => catalogue::TensorTooLarge { ty: why, at }.into(),
+    };
+    let mut parts = violation.parts.into_iter();
+    if let Some((part, text)) = parts.next()
+        && let Some(first) = diagnostic.labels.first_mut()
+    {
+        (first.part, first.text) = (part, text);
     }
+    parts.fold(diagnostic, |diagnostic, (part, text)| diagnostic.beside(part, text))
 }
 
 fn broken(module: &Module, op: OpId, rule: &Rule) -> Result<(), Violation> {
     let typing = Typing { module, op };
-    let values = module.op(op).operands.iter().chain(&module.op(op).results);
-    for ty in values.filter_map(|&value| module.tensor(value)) {
+    let operands = module.op(op).operands.iter().enumerate();
+    let results = module.op(op).results.iter().enumerate();
+    let values = operands
+        .map(|(index, value)| (Part::OperandType(index), value))
+        .chain(results.map(|(index, value)| (Part::ResultType(index), value)));
+    for (part, &value) in values {
+        let Some(ty) = module.tensor(value) else { continue };
         let negative = ty.dims.iter().any(|dim| dim.known().is_some_and(|size| size < 0));
-        if negative || (ty.is_static() && ty.count().is_none()) {
-            return Err(Violation::Types(format!("`{}` has no size", typing.describe(ty))));
+        if negative {
+            let why = format!("`{}` has a negative size", typing.describe(ty));
+            return Err(Violation::types(why).showing(part, "it has a negative size"));
+        }
+        let width = i64::try_from(ty.element.bytes()).unwrap_or(i64::MAX);
+        if ty.is_static() && ty.count().and_then(|count| count.checked_mul(width)).is_none() {
+            let why = typing.describe(ty);
+            let violation = Violation { kind: Kind::TooLarge, why, parts: Vec::new() };
+            return Err(violation.showing(part, "it has more bytes than can be counted"));
         }
     }
     let inferred = (rule.infer)(&typing)?;
@@ -147,9 +215,9 @@ fn broken(module: &Module, op: OpId, rule: &Rule) -> Result<(), Violation> {
         let found = typing.result(index)?;
         if !typing::fits(expected, found) {
             let (expected, found) = (typing.describe(expected), typing.describe(found));
-            return Err(Violation::Types(format!(
-                "the result is `{found}`, but `{expected}` follows from the operands"
-            )));
+            let why = format!("the result is `{found}`, but `{expected}` follows from the operands");
+            let label = format!("`{expected}` follows from the operands");
+            return Err(Violation::types(why).showing(Part::ResultType(index), label));
         }
     }
     Ok(())

@@ -1,7 +1,8 @@
 //! Rules of ops that make and arrange elements.
 
 use super::typing::{Typing, attribute, dim_fits, dims_fit, element_fits, one, tensor, types};
-use super::{Count, Inferred, Rule, rule, variadic};
+use super::{Count, Inferred, Rule, Violation, rule, variadic};
+use crate::diagnostic::Part;
 use crate::ir::{Attribute, Dim, Dims, Element};
 
 pub(super) const RULES: &[Rule] = &[
@@ -46,7 +47,11 @@ fn reshape(t: &Typing) -> Inferred {
     let counts = operand.count().zip(result.count());
     if counts.is_some_and(|(from, to)| from != to) {
         let (from, to) = (t.describe(operand), t.describe(result));
-        return types(format!("`{from}` and `{to}` differ in their number of elements"));
+        let why = format!("`{from}` and `{to}` differ in their number of elements");
+        let (count, wanted) = counts.unwrap_or_default();
+        return Err(Violation::types(why)
+            .showing(Part::ResultType(0), format!("this has {wanted} elements"))
+            .showing(Part::OperandType(0), format!("this has {count} elements")));
     }
     one(tensor(operand.element, result.dims.clone()))
 }
@@ -94,18 +99,22 @@ fn broadcast_in_dim(t: &Typing) -> Inferred {
 
 /// Demands that `broadcast_dimensions` has a dimension of the result for each of operand 0, of its size unless that
 /// is 1.
-pub(super) fn broadcasts(t: &Typing, rank: usize) -> Result<(), super::Violation> {
+pub(super) fn broadcasts(t: &Typing, rank: usize) -> Result<(), Violation> {
     const NAME: &str = "broadcast_dimensions";
     let (operand, result) = (t.operand(0)?, t.result(0)?);
     let dims = t.dimensions(NAME, rank)?;
     if dims.len() != operand.rank() {
-        return attribute(NAME, format!("{} dimensions are expected, found {}", operand.rank(), dims.len()));
+        return Err(t.one_each(NAME, dims.len(), 0, operand.rank()));
     }
-    for (&dim, own) in dims.iter().zip(&operand.dims) {
+    for (axis, (&dim, own)) in dims.iter().zip(&operand.dims).enumerate() {
         let whole = result.dims[dim].known();
         if own.known().is_some_and(|own| own != 1 && whole.is_some_and(|whole| own != whole)) {
             let (from, to) = (t.describe(operand), t.describe(result));
-            return types(format!("`{from}` does not broadcast to `{to}`: dimension {dim} differs"));
+            let say = |axis: usize, size: Dim| format!("dimension {axis} of this is {}", t.spell(size));
+            let why = format!("`{from}` does not broadcast to `{to}`: dimension {dim} differs");
+            return Err(Violation::types(why)
+                .showing(Part::OperandType(0), say(axis, *own))
+                .showing(Part::ResultType(0), say(dim, result.dims[dim])));
         }
     }
     Ok(())
@@ -115,8 +124,7 @@ fn transpose(t: &Typing) -> Inferred {
     let operand = t.operand(0)?;
     let permutation = t.dimensions("permutation", operand.rank())?;
     if permutation.len() != operand.rank() {
-        let why = format!("{} dimensions are expected, found {}", operand.rank(), permutation.len());
-        return attribute("permutation", why);
+        return Err(t.one_each("permutation", permutation.len(), 0, operand.rank()));
     }
     one(tensor(operand.element, permutation.iter().map(|&dim| operand.dims[dim])))
 }
@@ -139,15 +147,19 @@ fn slice(t: &Typing) -> Inferred {
         let (first, last) = (start.known(), limit.known());
         if first.is_some_and(|first| first < 0 || last.is_some_and(|last| first > last)) {
             let why = format!("dimension {axis} begins at {} and ends at {}", t.spell(start), t.spell(limit));
-            return attribute("start_indices", why);
+            return Err(Violation::attribute("start_indices", why).within(|part| part.item(axis)));
         }
         if let (Some(last), Some(size)) = (last, operand.dims[axis].known())
             && last > size
         {
-            return attribute("limit_indices", format!("{last} is beyond dimension {axis}"));
+            let why = format!("{last} is beyond dimension {axis}");
+            return Err(Violation::attribute("limit_indices", why)
+                .within(|part| part.item(axis))
+                .showing(Part::OperandType(0), format!("dimension {axis} of this is {size}")));
         }
         if stride < 1 {
-            return attribute("strides", format!("{stride} is less than 1"));
+            let why = format!("{stride} is less than 1");
+            return Err(Violation::attribute("strides", why).within(|part| part.item(axis)));
         }
         let sizes = &t.module.sizes;
         dims.push(sizes.quotient_up(sizes.subtract(limit, start), Dim::Known(stride)));
@@ -160,12 +172,13 @@ fn concatenate(t: &Typing) -> Inferred {
     let Some((first, rest)) = operands.split_first() else { return t.stated() };
     let axis = t.dimension("dimension", first.rank())?;
     let mut dims = first.dims.clone();
-    for other in rest {
+    for (index, other) in rest.iter().enumerate() {
         let mut expected = dims.clone();
         expected[axis] = Dim::Dynamic;
         if !element_fits(first.element, other.element) || !dims_fit(&expected, &other.dims) {
             let (first, other) = (t.describe(first), t.describe(other));
-            return types(format!("`{first}` and `{other}` cannot be joined at dimension {axis}"));
+            let why = format!("`{first}` and `{other}` cannot be joined at dimension {axis}");
+            return Err(t.disagreeing(0, index + 1, why));
         }
         let (left, right) = (dims[axis], other.dims[axis]);
         let sum = t.module.sizes.add(left, right);
@@ -188,8 +201,9 @@ fn pad(t: &Typing) -> Inferred {
     let low = t.sizes_of("edge_padding_low", rank)?;
     let high = t.sizes_of("edge_padding_high", rank)?;
     let interior = t.integers_of("interior_padding", rank)?;
-    if let Some(value) = interior.iter().find(|&&value| value < 0) {
-        return attribute("interior_padding", format!("{value} is negative"));
+    if let Some(index) = interior.iter().position(|&value| value < 0) {
+        let why = format!("{} is negative", interior[index]);
+        return Err(Violation::attribute("interior_padding", why).within(|part| part.item(index)));
     }
     let mut dims = Dims::new();
     for axis in 0..rank {

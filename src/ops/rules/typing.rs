@@ -1,6 +1,7 @@
 //! What rules ask of an op.
 
 use super::{Inferred, Violation};
+use crate::diagnostic::Part;
 use crate::ir::{Attribute, Dim, Dims, Element, Module, OpId, TensorType, TypeId, ValueId};
 use smallvec::smallvec;
 
@@ -12,12 +13,12 @@ pub(super) struct Typing<'a> {
 
 /// A violation by types.
 pub(super) fn types<T>(why: impl Into<String>) -> Result<T, Violation> {
-    Err(Violation::Types(why.into()))
+    Err(Violation::types(why))
 }
 
 /// A violation by an attribute.
 pub(super) fn attribute<T>(name: &'static str, why: impl Into<String>) -> Result<T, Violation> {
-    Err(Violation::Attribute(name, why.into()))
+    Err(Violation::attribute(name, why))
 }
 
 /// Whether two sizes can be one.
@@ -74,13 +75,16 @@ impl<'a> Typing<'a> {
 
     pub(super) fn operand_value(&self, index: usize) -> Result<ValueId, Violation> {
         let operand = self.module.op(self.op).operands.get(index).copied();
-        operand.ok_or_else(|| Violation::Types(format!("there is no operand {index}")))
+        operand.ok_or_else(|| Violation::types(format!("there is no operand {index}")))
     }
 
     /// The type of an operand.
     pub(super) fn operand(&self, index: usize) -> Result<&'a TensorType, Violation> {
         let ty = self.module.tensor(self.operand_value(index)?);
-        ty.ok_or_else(|| Violation::Types(format!("operand {index} is no tensor")))
+        ty.ok_or_else(|| {
+            Violation::types(format!("operand {index} is no tensor"))
+                .showing(Part::OperandType(index), "this is no tensor")
+        })
     }
 
     /// The types of all operands.
@@ -92,7 +96,10 @@ impl<'a> Typing<'a> {
     pub(super) fn result(&self, index: usize) -> Result<&'a TensorType, Violation> {
         let result = self.module.op(self.op).results.get(index).copied();
         let ty = result.and_then(|result| self.module.tensor(result));
-        ty.ok_or_else(|| Violation::Types(format!("result {index} is no tensor")))
+        ty.ok_or_else(|| {
+            Violation::types(format!("result {index} is no tensor"))
+                .showing(Part::ResultType(index), "this is no tensor")
+        })
     }
 
     /// All results as the text has them.
@@ -116,7 +123,7 @@ impl<'a> Typing<'a> {
         if ty.rank() == 0 {
             return Ok(ty);
         }
-        types(format!("operand {index} is `{}`, but must be a scalar", self.describe(ty)))
+        Err(self.wrong_operand(index, ty, "be a scalar"))
     }
 
     /// An operand that holds integers.
@@ -125,7 +132,7 @@ impl<'a> Typing<'a> {
         if ty.element.is_integer() || ty.element == Element::Index {
             return Ok(ty);
         }
-        types(format!("operand {index} is `{}`, but must hold integers", self.describe(ty)))
+        Err(self.wrong_operand(index, ty, "hold integers"))
     }
 
     /// An operand that is a list of integers, of that length when it is known.
@@ -134,7 +141,22 @@ impl<'a> Typing<'a> {
         if ty.rank() == 1 && dim_fits(ty.dims[0], Dim::Known(length as i64)) {
             return Ok(());
         }
-        types(format!("operand {index} is `{}`, but must be a list of {length} integers", self.describe(ty)))
+        Err(self.wrong_operand(index, ty, &format!("be a list of {length} integers")))
+    }
+
+    /// The violation by the type of one operand.
+    pub(super) fn wrong_operand(&self, index: usize, ty: &TensorType, must: &str) -> Violation {
+        Violation::types(format!("operand {index} is `{}`, but must {must}", self.describe(ty)))
+            .showing(Part::OperandType(index), format!("this must {must}"))
+    }
+
+    /// The violation by the types of two operands, of which the second is the one to look at.
+    pub(super) fn disagreeing(&self, x: usize, y: usize, why: impl Into<String>) -> Violation {
+        let say = |index: usize| {
+            let ty = self.operand(index).map(|ty| self.describe(ty));
+            ty.map_or_else(|_| String::new(), |ty| format!("operand {index} is `{ty}`"))
+        };
+        Violation::types(why).showing(Part::OperandType(y), say(y)).showing(Part::OperandType(x), say(x))
     }
 
     /// Demands that two operands have one element type.
@@ -144,19 +166,20 @@ impl<'a> Typing<'a> {
             return Ok(());
         }
         let (left, right) = (self.describe(left), self.describe(right));
-        types(format!("operands {x} and {y} differ in their element type: `{left}` and `{right}`"))
+        let why = format!("operands {x} and {y} differ in their element type: `{left}` and `{right}`");
+        Err(self.disagreeing(x, y, why))
     }
 
     // Attributes.
 
     pub(super) fn attribute(&self, name: &'static str) -> Result<&'a Attribute, Violation> {
-        self.module.attribute(self.op, name).ok_or(Violation::Missing(name))
+        self.module.attribute(self.op, name).ok_or_else(|| Violation::missing(name))
     }
 
     /// An integer.
     pub(super) fn integer(&self, name: &'static str) -> Result<i64, Violation> {
         let value = self.attribute(name)?.as_integer();
-        value.ok_or_else(|| Violation::Attribute(name, "an integer is expected".into()))
+        value.ok_or_else(|| Violation::attribute(name, "an integer is expected"))
     }
 
     /// An integer that may be left out.
@@ -167,7 +190,7 @@ impl<'a> Typing<'a> {
     /// A list of integers.
     pub(super) fn integers(&self, name: &'static str) -> Result<Vec<i64>, Violation> {
         let values = self.module.integers(self.attribute(name)?);
-        values.ok_or_else(|| Violation::Attribute(name, "a list of integers is expected".into()))
+        values.ok_or_else(|| Violation::attribute(name, "a list of integers is expected"))
     }
 
     /// A list of that many integers.
@@ -202,8 +225,9 @@ impl<'a> Typing<'a> {
             return Ok(vec![default; length]);
         }
         let values = self.integers_of(name, length)?;
-        match values.iter().find(|&&value| value < least) {
-            Some(value) => attribute(name, format!("{value} is less than {least}")),
+        match values.iter().position(|&value| value < least) {
+            Some(index) => Err(Violation::attribute(name, format!("{} is less than {least}", values[index]))
+                .within(|part| part.item(index))),
             None => Ok(values),
         }
     }
@@ -234,7 +258,7 @@ impl<'a> Typing<'a> {
     pub(super) fn field_integers(&self, name: &'static str, field: &str) -> Result<Vec<i64>, Violation> {
         let Some(value) = self.module.field(self.attribute(name)?, field) else { return Ok(Vec::new()) };
         let values = self.module.integers(value);
-        values.ok_or_else(|| Violation::Attribute(name, format!("`{field}` is no list of integers")))
+        values.ok_or_else(|| Violation::attribute(name, format!("`{field}` is no list of integers")))
     }
 
     /// The integer in a field of a struct attribute; 0 when it is absent, as the text leaves zeros out.
@@ -253,6 +277,19 @@ impl<'a> Typing<'a> {
             Some(word) => Ok(word),
             None => attribute(name, format!("one of {} is expected", words.join(", "))),
         }
+    }
+
+    /// The violation by a list with a number for each dimension of an operand, which has not as many.
+    pub(super) fn one_each(&self, name: &'static str, found: usize, index: usize, rank: usize) -> Violation {
+        let numbers =
+            if found == 1 { "this has 1 number".to_owned() } else { format!("this has {found} numbers") };
+        let dimensions =
+            if rank == 1 { "this has 1 dimension".to_owned() } else { format!("this has {rank} dimensions") };
+        let mut violation =
+            Violation::attribute(name, format!("{rank} dimensions are expected, found {found}"))
+                .showing(Part::OperandType(index), dimensions);
+        violation.parts[0].1 = numbers;
+        violation
     }
 
     // Regions.
@@ -311,10 +348,8 @@ impl<'a> Typing<'a> {
 }
 
 fn in_field(violation: Violation, field: &str) -> Violation {
-    match violation {
-        Violation::Attribute(name, why) => Violation::Attribute(name, format!("`{field}`: {why}")),
-        other => other,
-    }
+    let why = format!("`{field}`: {}", violation.why);
+    Violation { why, ..violation }.within(|part| part.field(field))
 }
 
 pub(super) fn in_range(name: &'static str, value: i64, rank: usize) -> Result<usize, Violation> {
@@ -327,10 +362,12 @@ pub(super) fn in_range(name: &'static str, value: i64, rank: usize) -> Result<us
 pub(super) fn distinct(name: &'static str, values: &[i64], rank: usize) -> Result<Vec<usize>, Violation> {
     let mut seen = vec![false; rank];
     let mut dims = Vec::with_capacity(values.len());
-    for &value in values {
-        let dim = in_range(name, value, rank)?;
+    for (index, &value) in values.iter().enumerate() {
+        let dim =
+            in_range(name, value, rank).map_err(|violation| violation.within(|part| part.item(index)))?;
         if std::mem::replace(&mut seen[dim], true) {
-            return attribute(name, format!("{value} is named twice"));
+            let twice = Violation::attribute(name, format!("{value} is named twice"));
+            return Err(twice.within(|part| part.item(index)));
         }
         dims.push(dim);
     }

@@ -31,10 +31,11 @@ fn inputs<'a>(t: &Typing<'a>) -> Result<(Vec<&'a TensorType>, Dims), Violation> 
 fn common(t: &Typing, inputs: &[&TensorType]) -> Result<Dims, Violation> {
     let Some((first, rest)) = inputs.split_first() else { return types("there is no input") };
     let mut dims = first.dims.clone();
-    for other in rest {
+    for (index, other) in rest.iter().enumerate() {
         if !dims_fit(&dims, &other.dims) {
             let (first, other) = (t.describe(first), t.describe(other));
-            return types(format!("the inputs differ in shape: `{first}` and `{other}`"));
+            let why = format!("the inputs differ in shape: `{first}` and `{other}`");
+            return Err(t.disagreeing(0, index + 1, why));
         }
         dims.iter_mut().zip(&other.dims).for_each(|(dim, &other)| *dim = known_of(*dim, other));
     }
@@ -111,13 +112,14 @@ fn select_and_scatter(t: &Typing) -> Inferred {
     if t.module.attribute(t.op, "window_dimensions").is_some() {
         shaped = windows(t, rank, "base_dilations", "window_dilations")?;
     } else if rank > 0 {
-        return Err(Violation::Missing("window_dimensions"));
+        return Err(Violation::missing("window_dimensions"));
     }
     let counts: Option<Dims> =
         operand.dims.iter().zip(&shaped).map(|(&dim, windows)| windows.count(t, dim)).collect();
     let Some(counts) = counts else { return attribute("padding", "a dimension has no size after padding") };
     if !dims_fit(&counts, &source.dims) {
-        return types(format!("`{}` has not one element for each window", t.describe(source)));
+        let why = format!("`{}` has not one element for each window", t.describe(source));
+        return Err(t.disagreeing(0, 1, why));
     }
     t.regions(2)?;
     t.combines(1, 1)?;

@@ -9,9 +9,11 @@
 //! * one window: it becomes what is there;
 //! * otherwise: the operand gets one row more, which takes them and is cut off again.
 //!
-//! Refused are regions that are no single [`Combiner`] of each input with its update, and bitwise ones on
-//! integers, for which ONNX has no reduction.
+//! Regions that are no single [`Combiner`] of each input with its update, and bitwise ones on integers, for which
+//! ONNX has no reduction, are computed window by window: see [`general`]. Refused are those that do not work on each
+//! element by itself.
 
+mod general;
 mod rows;
 
 pub(super) use rows::{Rows, Write};
@@ -63,11 +65,7 @@ struct Plan {
 
 fn scatter(cx: &mut Lower, op: OpId) -> Lowered {
     let count = cx.module.op(op).results.len();
-    let region = cx.module.op(op).regions.first().copied();
-    let combiners = region.and_then(|region| cx.combiners(region)).filter(|all| all.len() == count);
-    let combiners = combiners.ok_or_else(|| {
-        Refusal::form("an update computation that is no sum, product, minimum, maximum or replacement")
-    })?;
+    let region = cx.region(op, 0)?;
     if cx.operand_count(op) != 2 * count + 1 {
         return Err(Refusal::form("the number of operands does not fit the number of results"));
     }
@@ -78,12 +76,24 @@ fn scatter(cx: &mut Lower, op: OpId) -> Lowered {
     }
     let starts = cx.starts(op, count, numbers.vector_dim)?;
     let plan = plan(cx, &starts, &numbers, cx.flag(op, "unique_indices"));
+    let combiners = cx.combiners(region).filter(|all| all.len() == count);
+    let Some(combiners) = combiners.filter(|all| have_reductions(cx, op, all)) else {
+        return general::scatter(cx, op, region, &plan, &numbers);
+    };
     let mut results = Vec::with_capacity(count);
     for (input, &combiner) in combiners.iter().enumerate() {
         let (operand, updates) = (cx.full(op, input)?, cx.full(op, count + 1 + input)?);
         results.push(write(cx, operand, updates, combiner, &plan, &numbers)?);
     }
     Ok(results.into_iter().collect())
+}
+
+/// Whether ONNX can combine the inputs like this.
+fn have_reductions(cx: &Lower, op: OpId, combiners: &[Combiner]) -> bool {
+    combiners.iter().enumerate().all(|(input, combiner)| {
+        let bitwise = matches!(combiner, Combiner::And | Combiner::Or | Combiner::Xor);
+        !bitwise || cx.operand_type(op, input).is_ok_and(|ty| ty.element == Element::Bool)
+    })
 }
 
 fn numbers(cx: &Lower, op: OpId, inputs: usize) -> Result<Numbers, Refusal> {
@@ -230,6 +240,20 @@ fn all_differ(cx: &Lower, positions: ValueId) -> bool {
     known.len() == count
 }
 
+impl Plan {
+    /// The updates as rows for the positions.
+    fn updates(&self, cx: &mut Lower, updates: ValueId, numbers: &Numbers) -> ValueId {
+        let (joined, inner) = numbers.window_dims.split_at(self.joined);
+        let order = numbers.batch_dims.iter().copied();
+        let order = order.chain(joined.iter().chain(inner).filter_map(|dim| *dim));
+        let order: Vec<i64> = order.map(|dim| dim as i64).collect();
+        let updates = cx.transpose(updates, &order);
+        let mut sizes = cx.dims(self.positions);
+        sizes.extend_from_slice(&self.rows.inner);
+        cx.reshape(updates, &sizes)
+    }
+}
+
 fn write(
     cx: &mut Lower,
     operand: ValueId,
@@ -238,14 +262,9 @@ fn write(
     plan: &Plan,
     numbers: &Numbers,
 ) -> Result<ValueId, Refusal> {
-    let (joined, inner) = numbers.window_dims.split_at(plan.joined);
-    let order = numbers.batch_dims.iter().copied().chain(joined.iter().chain(inner).filter_map(|dim| *dim));
-    let order: Vec<i64> = order.map(|dim| dim as i64).collect();
-    let updates = cx.transpose(updates, &order);
-    let mut sizes = cx.dims(plan.positions);
-    let rank = sizes.len();
-    sizes.extend_from_slice(&plan.rows.inner);
-    let updates = cx.reshape(updates, &sizes);
+    let updates = plan.updates(cx, updates, numbers);
+    let sizes = cx.dims(updates);
+    let rank = cx.rank(plan.positions);
     let element = cx.element(operand);
     let mut write = Write { positions: plan.positions, updates, combiner, distinct: plan.distinct };
     let whole = numbers.sizes.clone();

@@ -9,12 +9,13 @@
 //! which needs the `BitCast` of opset 26. Under a binding opset without it the `f64` key gets 1e-300 of the sign of
 //! its reciprocal, which no number but zero notices; there a negative NaN is taken for a positive one.
 //!
-//! Several keys are sorted one after the other, the last one first. Refused are comparators that are no
-//! lexicographic order of their arguments; see [`comparator`].
+//! Several keys are sorted one after the other, the last one first. Where a comparator is no lexicographic order of
+//! its arguments (see [`comparator`]), every pair is compared: see [`pairs`].
 
 mod approximate;
 mod comparator;
 mod key;
+mod pairs;
 
 pub(super) use approximate::{approx_top_k, mhlo_top_k};
 
@@ -40,11 +41,14 @@ fn sort(cx: &mut Lower, op: OpId) -> Lowered {
         Refusal::Attribute { name: "dimension", why: "it is no dimension of the operands".into() }
     })?;
     let region = cx.module.op(op).regions.first().copied().ok_or_else(|| Refusal::form("no comparator"))?;
-    let keys = comparator(cx, region, count)
-        .ok_or_else(|| Refusal::form("a comparator that is no lexicographic order of its arguments"))?;
     if sizes.contains(&Dim::Known(0)) || sizes[axis] == Dim::Known(1) {
         return (0..count).map(|operand| cx.full(op, operand)).collect::<Result<Values, _>>();
     }
+    let Some(keys) = comparator(cx, region, count) else {
+        let operands = cx.fulls(op)?;
+        let order = pairs::order(cx, region, &operands, axis)?;
+        return Ok(operands.iter().map(|&operand| cx.reorder(operand, order, axis)).collect());
+    };
     if let ([key], 1) = (keys.as_slice(), count) {
         let operand = cx.full(op, 0)?;
         let ordered = cx.sort_keys(operand, *key);

@@ -14,14 +14,16 @@ mod repeated;
 mod results;
 
 use super::Context;
+use crate::diagnostic::catalogue;
 use crate::ir::{
-    Attribute, BlockId, ConstantId, Module, NewOp, OpId, RegionId, Rewriter, ValueId, use_counts,
+    Attribute, BlockId, ConstantId, Data, Module, NewOp, OpId, RegionId, Rewriter, ValueId, use_counts,
 };
 use crate::ops::fold;
 use crate::source::Source;
 pub(super) use dead::remove as remove_dead;
 use repeated::Repeated;
 use smallvec::{SmallVec, smallvec};
+use std::cell::Cell;
 
 /// What a rule makes of an op.
 enum Simplified {
@@ -37,15 +39,45 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     let uses = use_counts(module);
     let returned = returned_by_graphs(module);
     let mut repeated = Repeated::new(module);
+    let folded = Folded { bytes: Cell::new(cx.folded), limit: cx.max_folded, stopped: Cell::new(false) };
     for function in module.functions() {
         let mut visit = |rewriter: &mut Rewriter, op: OpId| {
-            let visitor = Visitor { source: cx.source, uses: &uses, returned: &returned };
+            let visitor = Visitor { source: cx.source, uses: &uses, returned: &returned, folded: &folded };
             visitor.visit(rewriter, op, &mut repeated)
         };
         Rewriter::new(module).function(function, &mut visit);
     }
     results::separate(module);
     dead::remove(module);
+    // The passes that canonicalize share one limit, and the first that reaches it says so.
+    if folded.stopped.get() && cx.folded <= cx.max_folded {
+        cx.diagnostics.push(catalogue::FoldingStopped { limit: cx.max_folded });
+        cx.folded = u64::MAX;
+    } else {
+        cx.folded = folded.bytes.get();
+    }
+}
+
+/// What the constants take that were computed.
+struct Folded {
+    bytes: Cell<u64>,
+    limit: u64,
+    stopped: Cell<bool>,
+}
+
+impl Folded {
+    /// Whether a constant may be added.
+    fn add(&self, data: &Data) -> bool {
+        // Other data is shared with the text, or is one element.
+        let Data::Bytes(bytes) = data else { return true };
+        let total = self.bytes.get().saturating_add(bytes.len() as u64);
+        if total > self.limit {
+            self.stopped.set(true);
+            return false;
+        }
+        self.bytes.set(total);
+        true
+    }
 }
 
 /// By the position of a value, whether a nested ONNX graph returns it.
@@ -72,6 +104,7 @@ struct Visitor<'a> {
     source: &'a Source,
     uses: &'a [u32],
     returned: &'a [bool],
+    folded: &'a Folded,
 }
 
 impl Visitor<'_> {
@@ -122,9 +155,14 @@ impl Visitor<'_> {
     }
 
     fn fold(&self, module: &mut Module, op: OpId) -> Option<ConstantId> {
-        fold::fold(module, self.source, op, |operand| {
+        // What was computed in vain would be computed again for each op that follows.
+        if self.folded.stopped.get() {
+            return None;
+        }
+        let constant = fold::fold(module, self.source, op, |operand| {
             self.uses.get(operand.index()).is_none_or(|&uses| uses <= 1)
-        })
+        })?;
+        self.folded.add(&module.constant(constant).data).then_some(constant)
     }
 
     fn simplify(&self, module: &mut Module, op: OpId) -> Simplified {

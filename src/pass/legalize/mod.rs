@@ -9,8 +9,8 @@
 mod kernels;
 
 use super::Context;
-use crate::diagnostic::catalogue;
-use crate::ir::{Attribute, BlockId, Element, Module, NewOp, OpId, Type, TypeId, ValueId};
+use crate::diagnostic::{Diagnostic, Part, catalogue};
+use crate::ir::{Attribute, BlockId, Element, Module, NewOp, OpId, Type, TypeId, ValueId, provenance};
 use kernels::{KERNELS, Kernel, Widening};
 use rustc_hash::FxHashMap;
 use smallvec::{SmallVec, smallvec};
@@ -134,22 +134,11 @@ impl Legalize<'_, '_> {
             return (moves && has(wide)).then_some(plan);
         }
         let Some(&wide) = kernels::wider(element).iter().find(|&&wide| has(wide)) else {
-            let op_name = self.module.op_name(op);
-            let at = self.module.span(op).name;
-            self.cx.diagnostics.push(catalogue::UnsupportedType {
-                op: op_name,
-                ty: element.name().unwrap_or("?"),
-                at,
-            });
+            self.refuse(op, element);
             return None;
         };
         if element == Element::U64 && kernel.widening == Widening::Computes {
-            let at = self.module.span(op).name;
-            self.cx.diagnostics.push(catalogue::UnsupportedType {
-                op: self.module.op_name(op),
-                ty: "ui64",
-                at,
-            });
+            self.refuse(op, element);
             return None;
         }
         if element == Element::F64 {
@@ -162,6 +151,16 @@ impl Legalize<'_, '_> {
             });
         }
         Some(Plan { element, wide, widening: kernel.widening, main: kernel.main })
+    }
+
+    /// Reports an op that no kernel computes on these elements, nor on any that hold them.
+    fn refuse(&mut self, op: OpId, element: Element) {
+        let (name, at) = (self.module.op_name(op), self.module.span(op).name);
+        let ty = element.name().unwrap_or("?");
+        let diagnostic: Diagnostic = catalogue::UnsupportedType { op: name, ty, at }.into();
+        let mut diagnostic = diagnostic.at(Part::Elements(ty.to_owned()));
+        provenance::complete(self.module, self.module.op_location(op), &mut diagnostic);
+        self.cx.diagnostics.push(diagnostic);
     }
 
     /// Leaves an op as it is, on narrow operands.

@@ -8,10 +8,10 @@
 pub(super) mod sink;
 
 use super::Context;
-use crate::diagnostic::{Diagnostic, catalogue};
+use crate::diagnostic::{Diagnostic, Part, catalogue};
 use crate::ir::{
     Attribute, Element, FunctionId, Module, NewOp, OpId, RegionId, Rewriter, Symbol, TensorType, Type,
-    TypeId, ValueId, provenance,
+    TypeId, UNREAD, ValueId, provenance,
 };
 use crate::ops::quantize::{ATTRIBUTE, Quantization};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -123,9 +123,15 @@ impl Quantize {
             let ty = module.value_type(value);
             if let Some(text) = quantized(module, ty) {
                 if self.read(module, text).is_none() && self.reported.insert(text) {
-                    let op = module.defining_op(value).map_or("func.func", |op| module.op_name(op));
+                    let definition = module.defining_op(value);
+                    let op = definition.map_or("func.func", |op| module.op_name(op));
                     let ty = module.symbols.get(text);
-                    cx.diagnostics.push(catalogue::UnsupportedType { op, ty, at });
+                    let diagnostic: Diagnostic = catalogue::UnsupportedType { op, ty, at }.into();
+                    let mut diagnostic = diagnostic.at(Part::Elements(ty.to_owned()));
+                    if let Some(op) = definition {
+                        provenance::complete(module, module.op_location(op), &mut diagnostic);
+                    }
+                    cx.diagnostics.push(diagnostic);
                 }
                 self.kinds.insert(value, text);
             }
@@ -200,6 +206,7 @@ impl Quantize {
                 refused.push(self.refuse(rewriter, op, why));
                 false
             }
+            Kind::Unknown if module.op_name(op) == UNREAD => true,
             Kind::Unknown => {
                 refused.push(self.refuse(rewriter, op, "its operands or results are quantized"));
                 false

@@ -3,6 +3,7 @@
 //! `hlo2onnx.size` gives a symbol the size of a dimension of its operand, or the value of one of its elements. It is
 //! made for the symbols of arguments and for sizes that are computed from data; the lowering reads it.
 
+use super::super::names::Path;
 use crate::ir::{
     Attribute, BlockId, Definition, Dim, Element, FunctionId, LocationId, Module, NewOp, OpId, OpSpan,
     Symbol, Type, ValueId, provenance,
@@ -161,8 +162,10 @@ fn argument_name(module: &Module, block: BlockId, index: usize) -> Option<String
     let function =
         module.functions().find(|&id| module.entry_block(module.function(id).body) == Some(block))?;
     let location = module.function(function).arguments.get(index)?.location;
-    let name = location.and_then(|location| provenance::own_name(module, location));
-    Some(name.map_or_else(|| format!("arg{index}"), |name| name.to_string()))
+    let path = location.and_then(|location| Path::parse(provenance::own_name(module, location)?));
+    // A name of a dimension is an identifier, as those of `jax.export` are.
+    let name = path.map(|path| path.short().replace(|c: char| !c.is_ascii_alphanumeric(), "_"));
+    Some(name.unwrap_or_else(|| format!("arg{index}")))
 }
 
 fn define(

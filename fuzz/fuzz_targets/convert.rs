@@ -1,0 +1,28 @@
+//! Any bytes, through the whole conversion: it gives a model that can be encoded, or an error of the text and not of a
+//! pass.
+
+#![no_main]
+
+use hlo2onnx::onnx::file::encode;
+use hlo2onnx::source::Source;
+use hlo2onnx::{Options, convert};
+use libfuzzer_sys::fuzz_target;
+
+/// A short text can name a constant of any size, and writing it out tells nothing.
+const LONGEST_PAYLOAD: u64 = 1 << 24;
+
+fuzz_target!(|bytes: &[u8]| {
+    let source = Source::from_bytes("fuzz.mlir", bytes.to_vec());
+    let conversion = convert(&source, &Options::default());
+    for diagnostic in &conversion.diagnostics {
+        let code = diagnostic.code();
+        assert_ne!(code.as_str(), "E0115", "a pass left an invalid module: {}", diagnostic.message);
+    }
+    match conversion.model {
+        Some(model) if model.payload_len() <= LONGEST_PAYLOAD => {
+            encode(&model).expect("a small model has room in one file");
+        }
+        Some(_) => {}
+        None => assert!(conversion.diagnostics.has_errors(), "neither a model nor an error"),
+    }
+});

@@ -1,0 +1,22 @@
+//! `hlo2onnx lsp`: the language server over standard input and output.
+
+use super::arguments::LspArguments;
+use super::{Outcome, say};
+use hlo2onnx::{Options, lsp};
+use lsp_server::Connection;
+
+/// Runs the command.
+pub fn run(arguments: &LspArguments) -> Outcome {
+    let (connection, threads) = Connection::stdio();
+    let served = lsp::serve(&connection, &Options::from(&arguments.target));
+    // The writer ends when nothing can be sent any more.
+    drop(connection);
+    let written = threads.join();
+    match served.map_err(|error| error.to_string()).and(written.map_err(|error| error.to_string())) {
+        Ok(()) => Outcome::Done,
+        Err(why) => {
+            say(&format!("error: {why}\n"));
+            Outcome::Errors
+        }
+    }
+}

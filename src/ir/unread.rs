@@ -1,0 +1,236 @@
+//! What stands for the parts of a text that could not be read, so that all the rest is looked at in the same run.
+//!
+//! A statement that could not be read becomes an op [`UNREAD`] that reads the values which the statement names, so that
+//! what only it reads is not dead. Its results are poison: values of unknown definition, and of the type that their
+//! users state. Nothing that is said of such an op or such a value would be news, so whoever meets one is silent.
+
+use super::{
+    Attribute, Attributes, BlockId, Function, FunctionId, LocationId, Module, NewOp, OpId, OpSpan, RegionId,
+    Rewriter, Symbol, TypeId, ValueId,
+};
+use rustc_hash::FxHashSet;
+use smallvec::SmallVec;
+
+/// The name of ops that stand for what could not be read.
+pub const UNREAD: &str = "builtin.unread";
+
+/// Ops that end a function's block or a region's.
+fn is_terminator(name: &str) -> bool {
+    matches!(name, "func.return" | "stablehlo.return" | "sdy.return")
+}
+
+impl Module {
+    /// Whether nothing is known of a value, not even its type: its definition could not be read.
+    pub fn is_unread(&self, value: ValueId) -> bool {
+        self.is_poison(value) && self.tensor(value).is_none()
+    }
+
+    /// Adds an op to no block that stands for what could not be read.
+    pub fn add_unread(
+        &mut self,
+        operands: SmallVec<[ValueId; 3]>,
+        regions: SmallVec<[RegionId; 1]>,
+        span: OpSpan,
+    ) -> OpId {
+        let name = self.symbols.intern(UNREAD);
+        let (result_types, attributes) = (SmallVec::new(), Attributes::new());
+        let location = LocationId::UNKNOWN;
+        self.add_op(NewOp { name, operands, result_types, attributes, regions, span, location })
+    }
+
+    /// Makes a module with unread parts one whose other parts can be verified.
+    ///
+    /// Functions end with a terminator. Ops that cannot be what they are without an unread part, since they read a value
+    /// without a type, lack the end of a region, or call a function that was lost, are unread as well: unknown values of
+    /// the stated types stand for their results, so that what follows is looked at all the same.
+    pub fn set_aside_unread(&mut self) {
+        self.set_aside(&FxHashSet::default());
+    }
+
+    /// Makes a module of which these ops break a rule one whose other ops can be lowered: they have been reported, and
+    /// mean no more than what could not be read.
+    pub fn set_aside(&mut self, faulty: &FxHashSet<OpId>) {
+        for function in self.functions() {
+            self.end_function(function);
+            let results: Vec<_> = self.function(function).results.iter().map(|result| result.ty).collect();
+            Rewriter::new(self).function(function, &mut |rewriter, op| {
+                let is_faulty = faulty.contains(&op);
+                if rewriter.module.op_name(op) == "func.return" {
+                    if is_faulty {
+                        let values = results.iter().map(|&ty| rewriter.module.add_poison(ty)).collect();
+                        rewriter.module.op_mut(op).operands = values;
+                    }
+                    type_operands(rewriter.module, op, &results);
+                } else if is_faulty || is_damaged(rewriter.module, op) {
+                    unread(rewriter, op);
+                }
+                true
+            });
+        }
+    }
+
+    /// Lets a function whose terminator could not be read return unknown values.
+    fn end_function(&mut self, function: FunctionId) {
+        let Some(block) = self.entry_block(self.function(function).body) else { return };
+        let Some(&last) = self.block(block).ops.last() else { return };
+        if self.op_name(last) != UNREAD {
+            return;
+        }
+        let types: Vec<TypeId> = self.function(function).results.iter().map(|result| result.ty).collect();
+        let values: Vec<ValueId> = types.into_iter().map(|ty| self.add_poison(ty)).collect();
+        self.return_from(block, &values, self.span(last));
+    }
+
+    fn return_from(&mut self, block: BlockId, values: &[ValueId], span: OpSpan) {
+        let name = self.symbols.intern("func.return");
+        let op = self.add_op(NewOp {
+            name,
+            operands: values.iter().copied().collect(),
+            result_types: SmallVec::new(),
+            attributes: Attributes::new(),
+            regions: SmallVec::new(),
+            span,
+            location: LocationId::UNKNOWN,
+        });
+        self.block_mut(block).ops.push(op);
+    }
+
+    /// Lets the entry call the functions that nothing calls, and hold what stands beside the functions: what would have
+    /// used them could not be read. Without an entry, as it could not be read itself, one is made. Gives whether it was.
+    pub fn reach_all(&mut self, entry: Option<FunctionId>) -> bool {
+        let called = self.called();
+        let roots: Vec<FunctionId> = self
+            .functions()
+            .filter(|&id| {
+                let function = self.function(id);
+                let private = !function.public || entry.is_none();
+                let has_body = self.entry_block(function.body).is_some();
+                private && has_body && Some(id) != entry && !called.contains(&function.name)
+            })
+            .collect();
+        let unread = self.symbols.find(UNREAD);
+        let (beside, kept) =
+            std::mem::take(&mut self.top_level).into_iter().partition(|&op| Some(self.op(op).name) == unread);
+        self.top_level = kept;
+        let mut added: Vec<OpId> = beside;
+        for root in roots {
+            added.extend(self.call_of(root));
+        }
+        let block = match entry.and_then(|entry| self.entry_block(self.function(entry).body)) {
+            Some(block) => block,
+            None => self.add_entry(),
+        };
+        let end = self.block(block).ops.len().saturating_sub(1);
+        self.block_mut(block).ops.splice(end..end, added);
+        entry.is_none()
+    }
+
+    /// The functions that something refers to.
+    fn called(&self) -> FxHashSet<Symbol> {
+        let mut called = FxHashSet::default();
+        let mut visit = |attribute: &Attribute| {
+            if let Attribute::SymbolRef(path) = attribute {
+                called.extend(path.last().copied());
+            }
+        };
+        for op in self.reachable_ops() {
+            for (_, attribute) in &self.op(op).attributes {
+                match attribute {
+                    Attribute::Array(items) => items.iter().for_each(&mut visit),
+                    attribute => visit(attribute),
+                }
+            }
+        }
+        called
+    }
+
+    /// A call of a function with unknown arguments, and what keeps its results from being dead.
+    fn call_of(&mut self, function: FunctionId) -> [OpId; 2] {
+        let Function { name, argument_types, results, span, location, .. } = self.function(function).clone();
+        let operands = argument_types.iter().map(|&ty| self.add_poison(ty)).collect();
+        let span = OpSpan { name: span, whole: span };
+        let callee = self.symbols.intern("callee");
+        let call = self.symbols.intern("func.call");
+        let call = self.add_op(NewOp {
+            name: call,
+            operands,
+            result_types: results.iter().map(|result| result.ty).collect(),
+            attributes: vec![(callee, Attribute::SymbolRef(vec![name].into()))],
+            regions: SmallVec::new(),
+            span,
+            location,
+        });
+        let results = self.op(call).results.iter().copied().collect();
+        [call, self.add_unread(results, SmallVec::new(), span)]
+    }
+
+    fn add_entry(&mut self) -> BlockId {
+        let (name, body) = (self.symbols.intern("main"), self.add_region());
+        let block = self.add_block(body);
+        self.return_from(block, &[], OpSpan::default());
+        self.add_function(Function {
+            name,
+            public: true,
+            body,
+            arguments: Vec::new(),
+            argument_types: Vec::new(),
+            results: Vec::new(),
+            attributes: Attributes::new(),
+            span: OpSpan::default().name,
+            location: LocationId::UNKNOWN,
+        });
+        block
+    }
+}
+
+/// Gives unread operands the types that they have where they are returned.
+fn type_operands(module: &mut Module, op: OpId, types: &[TypeId]) {
+    for (index, operand) in module.op(op).operands.clone().into_iter().enumerate() {
+        if let Some(&ty) = types.get(index).filter(|_| module.is_unread(operand)) {
+            module.op_mut(op).operands[index] = module.add_poison(ty);
+        }
+    }
+}
+
+fn is_damaged(module: &Module, op: OpId) -> bool {
+    let operation = module.op(op);
+    if module.op_name(op) == UNREAD {
+        return false;
+    }
+    if operation.operands.iter().any(|&operand| module.is_unread(operand)) {
+        return true;
+    }
+    let lost = operation.attributes.iter().any(|(_, attribute)| match attribute {
+        Attribute::SymbolRef(path) => path.last().is_some_and(|name| module.lost.contains(name)),
+        _ => false,
+    });
+    let ends_badly = |&region: &RegionId| {
+        let Some(block) = module.entry_block(region) else { return false };
+        module.block(block).ops.last().is_some_and(|&last| {
+            let name = module.op_name(last);
+            let unread = |&value: &ValueId| module.is_unread(value);
+            name == UNREAD || (is_terminator(name) && module.op(last).operands.iter().any(unread))
+        })
+    };
+    lost || operation.regions.iter().any(ends_badly)
+}
+
+/// Makes an op one that stands for what could not be read; what is in its regions stays.
+fn unread(rewriter: &mut Rewriter, op: OpId) {
+    if is_terminator(rewriter.module.op_name(op)) {
+        return;
+    }
+    for result in rewriter.module.op(op).results.clone() {
+        let unknown = rewriter.module.add_poison(rewriter.module.value_type(result));
+        rewriter.replace(result, unknown);
+    }
+    let module = &mut *rewriter.module;
+    let name = module.symbols.intern(UNREAD);
+    let known =
+        module.op(op).operands.iter().copied().filter(|&operand| !module.is_unread(operand)).collect();
+    let operation = module.op_mut(op);
+    operation.name = name;
+    operation.operands = known;
+    operation.attributes.clear();
+    operation.results.clear();
+}

@@ -1,0 +1,285 @@
+//! A language server for StableHLO text.
+//!
+//! Three threads share the work. The one that reads messages only edits ropes, so that it keeps up with the keys in a
+//! text of any size. One answers questions, in their order, each of the version of the text that it was asked of. One
+//! [checks](check) what has rested, and stops between two passes when the text has changed. Bytes and scan of a
+//! version are made once, by whichever of the two needs them first.
+//!
+//! It takes a connection and does no I/O of its own.
+
+mod check;
+mod definition;
+mod document;
+mod fragment;
+mod hover;
+mod position;
+mod report;
+mod summary;
+mod symbols;
+mod token;
+mod tree;
+
+mod question;
+
+use crate::Options;
+use check::Job;
+use document::Document;
+use lsp_server::{Connection, ErrorCode, Message, Notification, ProtocolError, Request, RequestId, Response};
+use lsp_types::notification::{
+    Cancel, DidChangeTextDocument, DidCloseTextDocument, DidOpenTextDocument, DidSaveTextDocument,
+    LogMessage, Notification as _, PublishDiagnostics,
+};
+use lsp_types::{
+    CancelParams, DidChangeTextDocumentParams, DidCloseTextDocumentParams, DidOpenTextDocumentParams,
+    DidSaveTextDocumentParams, HoverProviderCapability, InitializeParams, LogMessageParams, MessageType,
+    NumberOrString, OneOf, PublishDiagnosticsParams, ServerCapabilities, TextDocumentSyncCapability,
+    TextDocumentSyncKind, TextDocumentSyncOptions, TextDocumentSyncSaveOptions, Uri,
+};
+use question::{Ask, Cancelled};
+use report::Presentation;
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, PoisonError};
+use std::thread;
+
+/// Sends a message to the client.
+type Outbox = dyn Fn(Message) -> io::Result<()> + Send + Sync;
+
+/// Why a server ended otherwise than by the client's wish.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The client did not keep to the order of the protocol.
+    #[error(transparent)]
+    Protocol(#[from] ProtocolError),
+    /// What the client said of itself cannot be read.
+    #[error("the parameters of `initialize` cannot be read: {0}")]
+    Parameters(#[from] serde_json::Error),
+    /// A thread could not be started, or the client cannot be written to.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The client went away without saying so.
+    #[error("the client has gone away without `exit`")]
+    Gone,
+    /// One of the server's threads ended by a fault of its own.
+    #[error("the server's thread has ended by a fault")]
+    Fault,
+}
+
+/// Serves a client until it says `exit`.
+///
+/// # Errors
+/// See [`Error`].
+pub fn serve(connection: &Connection, options: &Options) -> Result<(), Error> {
+    let (id, parameters) = connection.initialize_start()?;
+    let parameters: InitializeParams = serde_json::from_value(parameters)?;
+    let abilities = serde_json::json!({
+        "capabilities": capabilities(),
+        "serverInfo": { "name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION") },
+    });
+    connection.initialize_finish(id, abilities)?;
+    let sender = connection.sender.clone();
+    let send = move |message| sender.send(message).map_err(|_| io::ErrorKind::BrokenPipe.into());
+    let (send, cancelled): (&Outbox, _) = (&send, Cancelled::default());
+    let presentation = presentation(&parameters);
+    let is_nested = is_nested(&parameters);
+    let ((jobs, received_jobs), (asks, received_asks)) = (mpsc::channel(), mpsc::channel());
+    thread::scope(|scope| {
+        let (presentation, cancelled) = (&presentation, &cancelled);
+        let checks = thread::Builder::new()
+            .name("check".into())
+            .spawn_scoped(scope, move || check::run(&received_jobs, options, presentation, send))?;
+        let answers = thread::Builder::new().name("answer".into()).spawn_scoped(scope, move || {
+            question::run(&received_asks, options, is_nested, cancelled, send)
+        })?;
+        // The channels end with the server, and with them the threads.
+        let served = Server { connection, send, jobs, asks, cancelled, documents: BTreeMap::new() }.run();
+        for thread in [checks, answers] {
+            thread.join().map_err(|_| Error::Fault)??;
+        }
+        served
+    })
+}
+
+/// What the server can do.
+fn capabilities() -> ServerCapabilities {
+    ServerCapabilities {
+        text_document_sync: Some(TextDocumentSyncCapability::Options(TextDocumentSyncOptions {
+            open_close: Some(true),
+            change: Some(TextDocumentSyncKind::INCREMENTAL),
+            save: Some(TextDocumentSyncSaveOptions::Supported(true)),
+            ..TextDocumentSyncOptions::default()
+        })),
+        hover_provider: Some(HoverProviderCapability::Simple(true)),
+        definition_provider: Some(OneOf::Left(true)),
+        references_provider: Some(OneOf::Left(true)),
+        document_symbol_provider: Some(OneOf::Left(true)),
+        ..ServerCapabilities::default()
+    }
+}
+
+fn presentation(parameters: &InitializeParams) -> Presentation {
+    let text = parameters.capabilities.text_document.as_ref();
+    let published = text.and_then(|text| text.publish_diagnostics.as_ref());
+    let folder = parameters.workspace_folders.iter().flatten().next().map(|folder| &folder.uri);
+    // Clients of before workspace folders say the one folder here.
+    #[allow(deprecated)]
+    let root = folder.or(parameters.root_uri.as_ref());
+    Presentation {
+        related: published.and_then(|published| published.related_information).unwrap_or(false),
+        root: root.and_then(|root| report::path_of(root.as_str())),
+    }
+}
+
+/// Whether the client takes an outline as a tree.
+fn is_nested(parameters: &InitializeParams) -> bool {
+    let text = parameters.capabilities.text_document.as_ref();
+    let symbols = text.and_then(|text| text.document_symbol.as_ref());
+    symbols.and_then(|symbols| symbols.hierarchical_document_symbol_support).unwrap_or(false)
+}
+
+/// The thread that reads.
+struct Server<'a> {
+    connection: &'a Connection,
+    send: &'a Outbox,
+    jobs: Sender<Job>,
+    asks: Sender<Ask>,
+    cancelled: &'a Cancelled,
+    documents: BTreeMap<String, Arc<Document>>,
+}
+
+impl Server<'_> {
+    fn run(mut self) -> Result<(), Error> {
+        for message in &self.connection.receiver {
+            match message {
+                Message::Request(request) => {
+                    if self.connection.handle_shutdown(&request)? {
+                        self.close_all();
+                        return Ok(());
+                    }
+                    self.request(request)?;
+                }
+                Message::Notification(notification) => self.notification(notification)?,
+                // The server asks nothing.
+                Message::Response(_) => {}
+            }
+        }
+        self.close_all();
+        Err(Error::Gone)
+    }
+
+    /// Nothing more is to be said of any text, so that the threads end soon.
+    fn close_all(&self) {
+        self.documents.values().for_each(|document| document.supersede());
+    }
+
+    fn request(&mut self, request: Request) -> Result<(), Error> {
+        let id = request.id.clone();
+        let answer = match Ask::read(request, |uri| self.documents.get(uri.as_str()).cloned()) {
+            Ok(ask) => {
+                self.asks.send(ask).map_err(|_| Error::Fault)?;
+                return Ok(());
+            }
+            Err((code, why)) => Response::new_err(id, code as i32, why),
+        };
+        Ok((self.send)(answer.into())?)
+    }
+
+    fn notification(&mut self, notification: Notification) -> Result<(), Error> {
+        let method = notification.method.clone();
+        let done = match method.as_str() {
+            DidOpenTextDocument::METHOD => read(notification).and_then(|parameters| self.open(parameters)),
+            DidChangeTextDocument::METHOD => {
+                read(notification).and_then(|parameters| self.change(parameters))
+            }
+            DidSaveTextDocument::METHOD => read(notification).and_then(|parameters| self.save(&parameters)),
+            DidCloseTextDocument::METHOD => read(notification).and_then(|parameters| self.close(parameters)),
+            Cancel::METHOD => read(notification).map(|parameters| self.cancel(parameters)),
+            // What is optional or not known may be passed over.
+            _ => return Ok(()),
+        };
+        match done {
+            Ok(()) => Ok(()),
+            Err(Failure::Client(why)) => self.log(format!("{method}: {why}")),
+            Err(Failure::Server(error)) => Err(error),
+        }
+    }
+
+    fn open(&mut self, parameters: DidOpenTextDocumentParams) -> Result<(), Failure> {
+        let item = parameters.text_document;
+        self.replace(Document::new(item.uri, item.version, &item.text), false)
+    }
+
+    fn change(&mut self, parameters: DidChangeTextDocumentParams) -> Result<(), Failure> {
+        let version = parameters.text_document.version;
+        let edited =
+            self.document(&parameters.text_document.uri)?.edited(version, parameters.content_changes);
+        let edited = edited.map_err(|error| Failure::Client(error.to_string()))?;
+        self.replace(edited, true)
+    }
+
+    fn save(&mut self, parameters: &DidSaveTextDocumentParams) -> Result<(), Failure> {
+        let document = Arc::clone(self.document(&parameters.text_document.uri)?);
+        self.check(document, false)
+    }
+
+    fn close(&mut self, parameters: DidCloseTextDocumentParams) -> Result<(), Failure> {
+        let uri = parameters.text_document.uri;
+        if let Some(document) = self.documents.remove(uri.as_str()) {
+            document.supersede();
+        }
+        let none = PublishDiagnosticsParams { uri, diagnostics: Vec::new(), version: None };
+        self.notify::<PublishDiagnostics>(none).map_err(Failure::Server)
+    }
+
+    fn cancel(&self, parameters: CancelParams) {
+        let id = match parameters.id {
+            NumberOrString::Number(number) => RequestId::from(number),
+            NumberOrString::String(text) => RequestId::from(text),
+        };
+        self.cancelled.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
+    }
+
+    fn document(&self, uri: &Uri) -> Result<&Arc<Document>, Failure> {
+        let document = self.documents.get(uri.as_str());
+        document.ok_or_else(|| Failure::Client(format!("`{}` is not open", uri.as_str())))
+    }
+
+    fn replace(&mut self, document: Document, is_edit: bool) -> Result<(), Failure> {
+        let document = Arc::new(document);
+        let before = self.documents.insert(document.uri.as_str().to_owned(), Arc::clone(&document));
+        if let Some(before) = before {
+            before.supersede();
+        }
+        self.check(document, is_edit)
+    }
+
+    fn check(&self, document: Arc<Document>, is_edit: bool) -> Result<(), Failure> {
+        self.jobs.send(Job { document, is_edit }).map_err(|_| Failure::Server(Error::Fault))
+    }
+
+    fn log(&self, message: String) -> Result<(), Error> {
+        self.notify::<LogMessage>(LogMessageParams { typ: MessageType::ERROR, message })
+    }
+
+    fn notify<N: lsp_types::notification::Notification>(&self, parameters: N::Params) -> Result<(), Error> {
+        let notification = Notification::new(N::METHOD.into(), parameters);
+        Ok((self.send)(notification.into())?)
+    }
+}
+
+/// Why a notification came to nothing.
+enum Failure {
+    /// It makes no sense, which the client's log is told.
+    Client(String),
+    /// The server cannot go on.
+    Server(Error),
+}
+
+fn read<P: DeserializeOwned>(notification: Notification) -> Result<P, Failure> {
+    serde_json::from_value(notification.params).map_err(|error| Failure::Client(error.to_string()))
+}
+
+/// What goes wrong with a request, as its answer says it.
+type Refused = (ErrorCode, String);

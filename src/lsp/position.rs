@@ -1,0 +1,123 @@
+//! Positions of the protocol and offsets of bytes.
+//!
+//! The protocol counts lines from 0 and columns in units of UTF-16; the compiler counts bytes from the start of the
+//! text. The rope answers both ways in logarithmic time, also within a line of many megabytes.
+
+use crate::source::Span;
+use lsp_types::{Position, Range};
+use ropey::Rope;
+
+/// The character (an index of the rope) at a position. What lies behind the end of a line is the line's end, and what
+/// lies behind the text the text's end, as the protocol wants it.
+pub(super) fn character(text: &Rope, position: Position) -> usize {
+    let line = position.line as usize;
+    if line >= text.len_lines() {
+        return text.len_chars();
+    }
+    let start = text.line_to_char(line);
+    let end = line_end(text, line);
+    let unit = text.char_to_utf16_cu(start) + position.character as usize;
+    let last = text.char_to_utf16_cu(end);
+    // Within a surrogate pair the rope gives the pair's character.
+    text.utf16_cu_to_char(unit.min(last))
+}
+
+/// The offset of the byte at a position.
+pub(super) fn offset(text: &Rope, position: Position) -> usize {
+    text.char_to_byte(character(text, position))
+}
+
+/// The position of an offset; one within a character is that of the character.
+pub(super) fn position(text: &Rope, offset: usize) -> Position {
+    position_of_character(text, text.byte_to_char(offset.min(text.len_bytes())))
+}
+
+/// The range of a span.
+pub(super) fn range(text: &Rope, span: Span) -> Range {
+    let end = span.end.clamp(span.start, text.len_bytes().max(span.start));
+    let mut last = text.byte_to_char(end.min(text.len_bytes()));
+    // A span that ends within a character covers it.
+    if text.char_to_byte(last) < end && last < text.len_chars() {
+        last += 1;
+    }
+    Range { start: position(text, span.start), end: position_of_character(text, last) }
+}
+
+fn position_of_character(text: &Rope, character: usize) -> Position {
+    let line = text.char_to_line(character);
+    let column = text.char_to_utf16_cu(character) - text.char_to_utf16_cu(text.line_to_char(line));
+    // The protocol's numbers have 32 bits; a text beyond them is clamped and not wrapped.
+    let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+    Position { line: number(line), character: number(column) }
+}
+
+/// The character behind the last of a line, its line break not counted.
+fn line_end(text: &Rope, line: usize) -> usize {
+    if line + 1 >= text.len_lines() {
+        return text.len_chars();
+    }
+    let next = text.line_to_char(line + 1);
+    let is = |index: usize, wanted: char| text.get_char(index) == Some(wanted);
+    let start = text.line_to_char(line);
+    let breaks = if next >= start + 2 && is(next - 1, '\n') && is(next - 2, '\r') { 2 } else { 1 };
+    next - breaks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{character, offset, position, range};
+    use crate::source::Span;
+    use lsp_types::Position;
+    use ropey::Rope;
+
+    fn at(line: u32, character: u32) -> Position {
+        Position { line, character }
+    }
+
+    #[test]
+    fn columns_count_units_of_utf_16() {
+        // Two, three and four bytes; the last takes two units. A tab is one unit.
+        let text = Rope::from_str("\té漢😀x\ny");
+        assert_eq!(position(&text, 0), at(0, 0));
+        assert_eq!(position(&text, 1), at(0, 1));
+        assert_eq!(position(&text, 3), at(0, 2));
+        assert_eq!(position(&text, 6), at(0, 3));
+        assert_eq!(position(&text, 10), at(0, 5));
+        assert_eq!(position(&text, 12), at(1, 0));
+        for offset_of_character in [0, 1, 3, 6, 10, 11, 12, 13] {
+            assert_eq!(offset(&text, position(&text, offset_of_character)), offset_of_character);
+        }
+    }
+
+    #[test]
+    fn within_a_surrogate_pair_is_its_character() {
+        let text = Rope::from_str("😀x");
+        assert_eq!(character(&text, at(0, 1)), 0);
+        assert_eq!(character(&text, at(0, 2)), 1);
+    }
+
+    #[test]
+    fn columns_end_with_the_line_and_lines_with_the_text() {
+        for (text, end) in [("ab\ncd", 2), ("ab\r\ncd", 2), ("ab\rcd", 2)] {
+            let text = Rope::from_str(text);
+            assert_eq!(offset(&text, at(0, 99)), end);
+            assert_eq!(offset(&text, at(1, 99)), text.len_bytes());
+            assert_eq!(offset(&text, at(7, 0)), text.len_bytes());
+        }
+        assert_eq!(offset(&Rope::new(), at(0, 3)), 0);
+    }
+
+    #[test]
+    fn span_that_ends_within_a_character_covers_it() {
+        let text = Rope::from_str("a漢b");
+        let range = range(&text, Span::new(1, 2));
+        assert_eq!((range.start, range.end), (at(0, 1), at(0, 2)));
+    }
+
+    #[test]
+    fn span_behind_the_text_is_its_end() {
+        let text = Rope::from_str("ab");
+        let range = range(&text, Span::new(2, 9));
+        assert_eq!((range.start, range.end), (at(0, 2), at(0, 2)));
+    }
+}

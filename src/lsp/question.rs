@@ -1,0 +1,187 @@
+//! The thread that answers questions about a text.
+
+use super::document::Document;
+use super::{Outbox, Refused, definition, hover, symbols};
+use crate::Options;
+use crate::source::Span;
+use lsp_server::{ErrorCode, Request, RequestId, Response};
+use lsp_types::request::{DocumentSymbolRequest, GotoDefinition, HoverRequest, References, Request as _};
+use lsp_types::{
+    DocumentSymbol, DocumentSymbolParams, DocumentSymbolResponse, GotoDefinitionParams,
+    GotoDefinitionResponse, Hover, HoverContents, HoverParams, Location, MarkupContent, MarkupKind, Position,
+    ReferenceParams, SymbolInformation, TextDocumentPositionParams, Uri,
+};
+use rustc_hash::FxHashSet;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::io;
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Requests that the client no longer waits for.
+pub(super) type Cancelled = Mutex<FxHashSet<RequestId>>;
+
+/// A question about one version of a text.
+pub(super) struct Ask {
+    id: RequestId,
+    document: Arc<Document>,
+    about: About,
+}
+
+enum About {
+    Hover(Position),
+    Definition(Position),
+    References { position: Position, with_declaration: bool },
+    Symbols,
+}
+
+impl Ask {
+    /// Reads a request; `find` gives the newest version of a text.
+    ///
+    /// # Errors
+    /// With what the answer has to say, when the request is not known, not right, or about a text that is not open.
+    pub(super) fn read(
+        request: Request,
+        find: impl Fn(&Uri) -> Option<Arc<Document>>,
+    ) -> Result<Self, Refused> {
+        let id = request.id;
+        let (uri, about) = match request.method.as_str() {
+            HoverRequest::METHOD => {
+                let parameters: HoverParams = parameters(request.params)?;
+                let (uri, position) = place(parameters.text_document_position_params);
+                (uri, About::Hover(position))
+            }
+            GotoDefinition::METHOD => {
+                let parameters: GotoDefinitionParams = parameters(request.params)?;
+                let (uri, position) = place(parameters.text_document_position_params);
+                (uri, About::Definition(position))
+            }
+            References::METHOD => {
+                let parameters: ReferenceParams = parameters(request.params)?;
+                let (uri, position) = place(parameters.text_document_position);
+                let with_declaration = parameters.context.include_declaration;
+                (uri, About::References { position, with_declaration })
+            }
+            DocumentSymbolRequest::METHOD => {
+                let parameters: DocumentSymbolParams = parameters(request.params)?;
+                (parameters.text_document.uri, About::Symbols)
+            }
+            method => return Err((ErrorCode::MethodNotFound, format!("`{method}` is not supported"))),
+        };
+        match find(&uri) {
+            Some(document) => Ok(Self { id, document, about }),
+            None => Err((ErrorCode::InvalidParams, format!("`{}` is not open", uri.as_str()))),
+        }
+    }
+}
+
+fn parameters<P: DeserializeOwned>(value: serde_json::Value) -> Result<P, Refused> {
+    serde_json::from_value(value).map_err(|error| (ErrorCode::InvalidParams, error.to_string()))
+}
+
+fn place(parameters: TextDocumentPositionParams) -> (Uri, Position) {
+    (parameters.text_document.uri, parameters.position)
+}
+
+/// Answers questions in their order until there are no more to come.
+///
+/// # Errors
+/// When the client cannot be written to.
+pub(super) fn run(
+    asks: &Receiver<Ask>,
+    options: &Options,
+    is_nested: bool,
+    cancelled: &Cancelled,
+    send: &Outbox,
+) -> io::Result<()> {
+    for ask in asks {
+        let id = ask.id.clone();
+        let is_cancelled = || cancelled.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        let answer = if is_cancelled() {
+            Err((ErrorCode::RequestCanceled, "the request was cancelled".to_owned()))
+        } else if ask.document.is_superseded() {
+            Err((ErrorCode::ContentModified, "the text has changed since".to_owned()))
+        } else {
+            answer(&ask, options, is_nested)
+        };
+        // A cancellation that came too late is forgotten.
+        is_cancelled();
+        send(match answer {
+            Ok(value) => Response::new_ok(id.clone(), value).into(),
+            Err((code, why)) => Response::new_err(id.clone(), code as i32, why).into(),
+        })?;
+    }
+    Ok(())
+}
+
+fn answer(ask: &Ask, options: &Options, is_nested: bool) -> Result<serde_json::Value, Refused> {
+    let document = &*ask.document;
+    match ask.about {
+        About::Hover(position) => value(hover_at(document, position, options)),
+        About::Definition(position) => value(definition_at(document, position)),
+        About::References { position, with_declaration } => {
+            value(references_at(document, position, with_declaration))
+        }
+        About::Symbols => value(outline(document, is_nested)),
+    }
+}
+
+fn value(answer: impl Serialize) -> Result<serde_json::Value, Refused> {
+    serde_json::to_value(answer).map_err(|error| (ErrorCode::InternalError, error.to_string()))
+}
+
+fn hover_at(document: &Document, position: Position, options: &Options) -> Option<Hover> {
+    let (value, span) = hover::hover(document, document.offset(position), options)?;
+    let contents = HoverContents::Markup(MarkupContent { kind: MarkupKind::Markdown, value });
+    Some(Hover { contents, range: Some(document.range(span)) })
+}
+
+fn definition_at(document: &Document, position: Position) -> Option<GotoDefinitionResponse> {
+    let token = definition::name_at(document, document.offset(position))?;
+    let found = definition::definition(document, token)?;
+    Some(GotoDefinitionResponse::Scalar(location(document, found.name)))
+}
+
+fn references_at(document: &Document, position: Position, with_declaration: bool) -> Option<Vec<Location>> {
+    let token = definition::name_at(document, document.offset(position))?;
+    let declared = definition::definition(document, token)?.name;
+    let mut found = definition::references(document, token);
+    found.retain(|&span| with_declaration || span != declared);
+    Some(found.into_iter().map(|span| location(document, span)).collect())
+}
+
+fn outline(document: &Document, is_nested: bool) -> DocumentSymbolResponse {
+    let symbols = symbols::symbols(document);
+    if is_nested {
+        return DocumentSymbolResponse::Nested(symbols);
+    }
+    let mut flat = Vec::new();
+    flatten(document, symbols, None, &mut flat);
+    DocumentSymbolResponse::Flat(flat)
+}
+
+/// A tree as a list, for clients of before the tree. Its depth is that of the regions.
+fn flatten(
+    document: &Document,
+    symbols: Vec<DocumentSymbol>,
+    container: Option<&str>,
+    flat: &mut Vec<SymbolInformation>,
+) {
+    for symbol in symbols {
+        // The field is deprecated, and the struct has no other way to be made.
+        #[allow(deprecated)]
+        flat.push(SymbolInformation {
+            name: symbol.name.clone(),
+            kind: symbol.kind,
+            tags: None,
+            deprecated: None,
+            location: Location { uri: document.uri.clone(), range: symbol.range },
+            container_name: container.map(str::to_owned),
+        });
+        flatten(document, symbol.children.unwrap_or_default(), Some(&symbol.name), flat);
+    }
+}
+
+fn location(document: &Document, span: Span) -> Location {
+    Location { uri: document.uri.clone(), range: document.range(span) }
+}

@@ -1,0 +1,209 @@
+//! The names in a text, and what stands between them.
+//!
+//! It reads bytes of any kind, also of a text with errors, and gives no more than the editor's questions need: names
+//! with their spans, words, strings and marks. The digits of large literals are stepped over.
+
+use crate::source::{Source, Span};
+
+/// What a token is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// `%0`, `%0#1`.
+    Value,
+    /// `@main`, `@"a name"`.
+    Symbol,
+    /// `#loc3`, `#map`, and the names of attributes such as `#stablehlo.conv`.
+    Attribute,
+    /// `!alias`, and the names of types such as `!stablehlo.token`.
+    Type,
+    /// `^bb0`.
+    Block,
+    /// `stablehlo.add`, `tensor`, `2x3xf32`, `7`.
+    Word,
+    /// `"..."`.
+    String,
+    /// Any other byte.
+    Mark(u8),
+}
+
+/// A token with its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Token {
+    pub(super) kind: Kind,
+    pub(super) span: Span,
+}
+
+/// The tokens of a part of a text.
+pub(super) struct Tokens<'a> {
+    source: &'a Source,
+    at: usize,
+    end: usize,
+}
+
+impl<'a> Tokens<'a> {
+    /// The tokens of a span, which must not begin within one.
+    pub(super) fn new(source: &'a Source, span: Span) -> Self {
+        Self { source, at: span.start, end: span.end.min(source.bytes().len()) }
+    }
+
+    fn bytes(&self) -> &'a [u8] {
+        &self.source.bytes()[..self.end]
+    }
+
+    /// The offset behind the bytes from `at` on that are part of a name.
+    fn name_end(&self, at: usize, extra: &[u8]) -> usize {
+        let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_' || extra.contains(byte);
+        let rest = &self.bytes()[at.min(self.end)..];
+        at + rest.iter().position(|byte| !is_name(byte)).unwrap_or(rest.len())
+    }
+
+    /// The offset behind the string whose quote stands at `open`; an unfinished one ends with its line.
+    fn string_end(&self, open: usize) -> usize {
+        let literals = self.source.literals();
+        let next = literals.partition_point(|literal| literal.start <= open);
+        let lifted = literals.get(next).filter(|literal| literal.start == open + 3);
+        let mut at = lifted.map_or(open + 1, |literal| literal.end);
+        while let Some(found) =
+            memchr::memchr3(b'"', b'\\', b'\n', self.bytes().get(at..).unwrap_or_default())
+        {
+            at += found;
+            match self.bytes()[at] {
+                b'"' => return at + 1,
+                b'\n' => return at,
+                // The escaped byte is skipped, but never the end of the line.
+                _ if self.bytes().get(at + 1) == Some(&b'\n') => return at + 1,
+                _ => at += 2,
+            }
+        }
+        self.end
+    }
+
+    fn value_end(&self, at: usize) -> usize {
+        let end = self.name_end(at + 1, b"$.-");
+        if self.bytes().get(end) != Some(&b'#') {
+            return end;
+        }
+        let digits = self.bytes()[end + 1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        if digits == 0 { end } else { end + 1 + digits }
+    }
+}
+
+impl Iterator for Tokens<'_> {
+    type Item = Token;
+
+    fn next(&mut self) -> Option<Token> {
+        let bytes = self.bytes();
+        loop {
+            let byte = *bytes.get(self.at)?;
+            if byte.is_ascii_whitespace() {
+                self.at += 1;
+            } else if byte == b'/' && bytes.get(self.at + 1) == Some(&b'/') {
+                self.at += memchr::memchr(b'\n', &bytes[self.at..]).unwrap_or(bytes.len() - self.at);
+            } else {
+                break;
+            }
+        }
+        let (start, byte) = (self.at, bytes[self.at]);
+        let (kind, end) = match byte {
+            b'%' => (Kind::Value, self.value_end(start)),
+            b'@' if bytes.get(start + 1) == Some(&b'"') => (Kind::Symbol, self.string_end(start + 1)),
+            b'@' => (Kind::Symbol, self.name_end(start + 1, b"$.-")),
+            b'#' => (Kind::Attribute, self.name_end(start + 1, b"$.")),
+            b'!' => (Kind::Type, self.name_end(start + 1, b"$.")),
+            b'^' => (Kind::Block, self.name_end(start + 1, b"$.-")),
+            b'"' => (Kind::String, self.string_end(start)),
+            _ => match self.name_end(start, b"$.") {
+                end if end > start => (Kind::Word, end),
+                _ => (Kind::Mark(byte), start + 1),
+            },
+        };
+        // A mark of a name without a name is a mark as any other.
+        let lone = end == start + 1 && matches!(byte, b'%' | b'@' | b'#' | b'!' | b'^');
+        self.at = end;
+        Some(Token { kind: if lone { Kind::Mark(byte) } else { kind }, span: Span::new(start, end) })
+    }
+}
+
+/// The span of the type that stands at `at`: up to a comma, a closing bracket, or a space at its own level.
+pub(super) fn type_span(source: &Source, at: usize, end: usize) -> Span {
+    let bytes = &source.bytes()[..end.min(source.bytes().len())];
+    let start =
+        at + bytes[at.min(bytes.len())..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+    let (mut depth, mut last) = (0usize, start);
+    while let Some(&byte) = bytes.get(last) {
+        match byte {
+            b'<' | b'(' | b'[' => depth += 1,
+            b'>' if last > 0 && bytes[last - 1] == b'-' => {}
+            b'>' | b')' | b']' if depth > 0 => depth -= 1,
+            b'>' | b')' | b']' | b',' | b'{' if depth == 0 => break,
+            byte if depth == 0 && byte.is_ascii_whitespace() => break,
+            _ => {}
+        }
+        last += 1;
+    }
+    Span::new(start, last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Kind, Tokens, type_span};
+    use crate::source::{Source, Span};
+
+    fn tokens(text: &str) -> Vec<(Kind, String)> {
+        let source = Source::from_bytes("test", text.into());
+        Tokens::new(&source, Span::new(0, text.len()))
+            .map(|token| (token.kind, text[token.span.range()].to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn names_have_their_marks() {
+        let found = tokens("%0#1 %a-b @main @\"a b\" #loc3 !t ^bb0 2xf32");
+        let kinds = [
+            Kind::Value,
+            Kind::Value,
+            Kind::Symbol,
+            Kind::Symbol,
+            Kind::Attribute,
+            Kind::Type,
+            Kind::Block,
+            Kind::Word,
+        ];
+        assert_eq!(found.iter().map(|(kind, _)| *kind).collect::<Vec<_>>(), kinds);
+        let texts: Vec<&str> = found.iter().map(|(_, text)| text.as_str()).collect();
+        assert_eq!(texts, ["%0#1", "%a-b", "@main", "@\"a b\"", "#loc3", "!t", "^bb0", "2xf32"]);
+    }
+
+    #[test]
+    fn strings_and_comments_hold_no_names() {
+        let found = tokens("\"%0 \\\" @f\" // %1\n% #");
+        assert_eq!(found.len(), 3, "{found:?}");
+        assert_eq!(found[0].0, Kind::String);
+        assert_eq!((found[1].0, found[2].0), (Kind::Mark(b'%'), Kind::Mark(b'#')));
+    }
+
+    #[test]
+    fn large_literal_is_one_string() {
+        let text = format!("dense<\"0x{}\"> %1", "AB".repeat(100));
+        assert_eq!(tokens(&text).len(), 5);
+    }
+
+    #[test]
+    fn unfinished_string_ends_with_its_line() {
+        assert_eq!(tokens("\"abc\\\n%1 \"x").len(), 3);
+        assert_eq!(tokens("@\"").len(), 1);
+    }
+
+    #[test]
+    fn type_ends_at_its_own_level() {
+        for (text, ty) in [
+            (" tensor<4xf32, #e<1>>, %b", "tensor<4xf32, #e<1>>"),
+            ("tuple<i1, f32>)", "tuple<i1, f32>"),
+            ("!stablehlo.token loc(x)", "!stablehlo.token"),
+            ("", ""),
+        ] {
+            let source = Source::from_bytes("test", text.into());
+            assert_eq!(&text[type_span(&source, 0, text.len()).range()], ty);
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! Loops that count: `i = start; while (i < limit) i += 1`.
+
+use super::super::{Lower, Refusal};
+use crate::ir::{Dim, Element, OpId, RegionId, ValueId};
+
+/// A loop that counts.
+pub(super) struct Count {
+    /// Which of the carried values counts.
+    pub counter: usize,
+    /// The element type of the counter.
+    pub element: Element,
+    /// What it counts from, where that is known.
+    pub start: Option<i64>,
+    /// How often the loop runs.
+    pub end: End,
+}
+
+/// How often a loop that counts runs.
+#[derive(Clone, Copy)]
+pub(super) enum End {
+    /// So often.
+    After(Dim),
+    /// Until the counter reaches a lowered value from outside, which is of the counter's type.
+    At(ValueId),
+}
+
+impl Count {
+    /// The number of rounds, or `most`.
+    pub fn length_or(&self, most: i64) -> Dim {
+        self.length().unwrap_or(Dim::Known(most))
+    }
+
+    /// The number of rounds, where it is a size.
+    pub fn length(&self) -> Option<Dim> {
+        match self.end {
+            End::After(length) => Some(length),
+            End::At(_) => None,
+        }
+    }
+}
+
+/// A scalar integer in terms of the number of the round, which is counted from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// The same in all rounds.
+    Fixed(Dim),
+    /// The number of the round, and so much more.
+    Forward(Dim),
+    /// What is left of this when the number of the round is taken away.
+    Backward(Dim),
+}
+
+/// How far a place is traced back.
+pub(super) const DEPTH: usize = 16;
+
+/// Whether a `while` counts: its condition compares a counter with a limit that no round changes, and each round adds
+/// one to the counter.
+pub(super) fn counted(
+    cx: &mut Lower,
+    op: OpId,
+    condition: RegionId,
+    body: RegionId,
+) -> Result<Option<Count>, Refusal> {
+    let tested = cx.returned(condition)?;
+    let Some(compare) = tested.first().and_then(|&value| cx.module.defining_op(value)) else {
+        return Ok(None);
+    };
+    if cx.module.op_name(compare) != "stablehlo.compare" || cx.word(compare, "comparison_direction")? != "LT"
+    {
+        return Ok(None);
+    }
+    let &[tested, limit] = cx.module.op(compare).operands.as_slice() else { return Ok(None) };
+    let (outer, inner) = (cx.parameters(condition)?, cx.parameters(body)?);
+    let Some(counter) = outer.iter().position(|&parameter| parameter == tested) else { return Ok(None) };
+    let returned = cx.returned(body)?;
+    if returned.len() != inner.len() || !adds_one(cx, returned[counter], inner[counter]) {
+        return Ok(None);
+    }
+    let limit = match outer.iter().position(|&parameter| parameter == limit) {
+        Some(index) if returned[index] == inner[index] => cx.module.op(op).operands[index],
+        Some(_) => return Ok(None),
+        None => limit,
+    };
+    let Some(element) = cx.module.tensor(limit).map(|tensor| tensor.element) else { return Ok(None) };
+    let start = match cx.known_integers(cx.operand(op, counter)?).as_deref() {
+        Some(&[start]) => Some(start),
+        _ => None,
+    };
+    let last = cx.at_round(limit, None, DEPTH).filter(|last| {
+        // The symbols of sizes that the condition computes have no value outside.
+        matches!(last, Place::Fixed(Dim::Known(_))) || !has_sizes(cx, condition)
+    });
+    if let (Some(start), Some(Place::Fixed(last))) = (start, last) {
+        // The order of ui64 is not that of i64.
+        let fits = element != Element::U64 || (start >= 0 && cx.module.sizes.is_at_least(last, 0));
+        let rounds = match last {
+            Dim::Known(last) => last.checked_sub(start).map(|rounds| Dim::Known(rounds.max(0))),
+            _ => {
+                let sizes = &cx.module.sizes;
+                Some(sizes.larger(Dim::Known(0), sizes.subtract(last, Dim::Known(start))))
+            }
+        };
+        let count = |length| Count { counter, element, start: Some(start), end: End::After(length) };
+        return Ok(rounds.filter(|_| fits).map(count));
+    }
+    // The distance of what is only known when the model runs must fit.
+    if !element.is_integer() || element.bits() > 32 {
+        return Ok(None);
+    }
+    let limit = match last {
+        Some(Place::Fixed(Dim::Known(last))) => cx.integer(element, last),
+        _ if is_inside(cx, limit, condition) => return Ok(None),
+        _ => cx.lowered_of(limit).ok_or(Refusal::Reported)?,
+    };
+    Ok(Some(Count { counter, element, start, end: End::At(limit) }))
+}
+
+/// Whether an op of the region itself defines the value.
+fn is_inside(cx: &Lower, value: ValueId, region: RegionId) -> bool {
+    let Some(op) = cx.module.defining_op(value) else { return false };
+    cx.module.region(region).blocks.iter().any(|&block| cx.module.block(block).ops.contains(&op))
+}
+
+/// Whether ops of the region define symbols of sizes.
+fn has_sizes(cx: &Lower, region: RegionId) -> bool {
+    let is_size = |&op: &OpId| cx.module.op_name(op) == "hlo2onnx.size";
+    cx.module.region(region).blocks.iter().any(|&block| cx.module.block(block).ops.iter().any(is_size))
+}
+
+/// Whether a value is another one and one.
+fn adds_one(cx: &Lower, sum: ValueId, value: ValueId) -> bool {
+    let Some(add) = cx.module.defining_op(sum) else { return false };
+    let operands = &cx.module.op(add).operands;
+    if cx.module.op_name(add) != "stablehlo.add"
+        || !cx.module.tensor(value).is_some_and(|ty| ty.element.is_integer())
+    {
+        return false;
+    }
+    let is_one = |value: ValueId| {
+        cx.module
+            .constant_of(value)
+            .and_then(|id| cx.module.constant_integers(id))
+            .is_some_and(|all| all == [1])
+    };
+    (operands[0] == value && is_one(operands[1])) || (operands[1] == value && is_one(operands[0]))
+}
+
+/// The counter of a loop, as its body sees it, and where its rounds take it.
+#[derive(Clone, Copy)]
+pub(super) struct Counter {
+    /// The argument of the body.
+    pub argument: ValueId,
+    /// Its value in the first round.
+    pub start: i64,
+    /// The number of rounds.
+    pub length: Dim,
+}
+
+impl Lower<'_> {
+    /// An integer scalar of the body of a loop, or of what is around it, in terms of the number of the round.
+    ///
+    /// It is followed modulo the counter's range only, so that it is right where it lies within that range.
+    pub(super) fn at_round(&self, value: ValueId, counter: Option<Counter>, depth: usize) -> Option<Place> {
+        let depth = depth.checked_sub(1)?;
+        if let Some(counter) = counter.filter(|counter| counter.argument == value) {
+            return Some(Place::Forward(Dim::Known(counter.start)));
+        }
+        let ty = self.module.tensor(value).filter(|ty| ty.count() == Some(1) && ty.element.is_integer())?;
+        if let Some(constant) = self.module.constant_of(value) {
+            return match self.module.constant_integers(constant)?.as_slice() {
+                &[number] => Some(Place::Fixed(Dim::Known(number))),
+                _ => None,
+            };
+        }
+        let op = self.module.defining_op(value)?;
+        let operands = &self.module.op(op).operands;
+        let of = |index: usize| self.at_round(*operands.get(index)?, counter, depth);
+        let sizes = &self.module.sizes;
+        match self.module.op_name(op) {
+            "stablehlo.get_dimension_size" => {
+                let axis = self.module.attribute(op, "dimension")?.as_integer()?;
+                let dims = &self.module.tensor(operands[0])?.dims;
+                dims.get(usize::try_from(axis).ok()?).copied().map(Place::Fixed)
+            }
+            "stablehlo.reshape" => of(0),
+            // What has been computed in fewer bits may have wrapped there.
+            "stablehlo.convert" if ty.element.bits() >= 32 && self.is_leaf(operands[0], counter) => of(0),
+            "stablehlo.add" => match (of(0)?, of(1)?) {
+                (Place::Fixed(a), Place::Fixed(b)) => Some(Place::Fixed(sizes.add(a, b))),
+                (Place::Forward(a), Place::Fixed(b)) | (Place::Fixed(a), Place::Forward(b)) => {
+                    Some(Place::Forward(sizes.add(a, b)))
+                }
+                (Place::Backward(a), Place::Fixed(b)) | (Place::Fixed(a), Place::Backward(b)) => {
+                    Some(Place::Backward(sizes.add(a, b)))
+                }
+                _ => None,
+            },
+            "stablehlo.subtract" => match (of(0)?, of(1)?) {
+                (Place::Fixed(a), Place::Fixed(b)) => Some(Place::Fixed(sizes.subtract(a, b))),
+                (Place::Forward(a), Place::Fixed(b)) => Some(Place::Forward(sizes.subtract(a, b))),
+                (Place::Backward(a), Place::Fixed(b)) => Some(Place::Backward(sizes.subtract(a, b))),
+                (Place::Fixed(a), Place::Forward(b)) => Some(Place::Backward(sizes.subtract(a, b))),
+                (Place::Fixed(a), Place::Backward(b)) => Some(Place::Forward(sizes.subtract(a, b))),
+                _ => None,
+            },
+            "stablehlo.multiply" => match (of(0)?, of(1)?) {
+                (Place::Fixed(a), Place::Fixed(b)) => Some(Place::Fixed(sizes.multiply(a, b))),
+                _ => None,
+            },
+            // An index counts from the end where it is negative, which none is here.
+            "stablehlo.select" => {
+                let place = of(2)?;
+                self.tells_negative(operands[0], place, counter, depth).then_some(place)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a comparison tells that a place is negative, which it is in no round.
+    fn tells_negative(&self, value: ValueId, place: Place, counter: Option<Counter>, depth: usize) -> bool {
+        let tests_place = || {
+            let compare = self.module.defining_op(value)?;
+            let is_less = self.module.op_name(compare) == "stablehlo.compare"
+                && self.word(compare, "comparison_direction").ok()? == "LT";
+            let operands = &self.module.op(compare).operands;
+            let tested = self.at_round(operands[0], counter, depth)?;
+            let limit = self.at_round(operands[1], None, depth)?;
+            Some(is_less && tested == place && limit == Place::Fixed(Dim::Known(0)))
+        };
+        if tests_place() != Some(true) {
+            return false;
+        }
+        let sizes = &self.module.sizes;
+        match (place, counter) {
+            (Place::Fixed(least) | Place::Forward(least), _) => sizes.is_at_least(least, 0),
+            (Place::Backward(first), Some(counter)) => {
+                sizes.is_at_least(sizes.subtract(first, counter.length), -1)
+            }
+            (Place::Backward(_), None) => false,
+        }
+    }
+
+    /// Whether a value is a number, a size or the counter, and not computed from those.
+    fn is_leaf(&self, value: ValueId, counter: Option<Counter>) -> bool {
+        let is_size = |op: OpId| {
+            matches!(self.module.op_name(op), "stablehlo.get_dimension_size" | "stablehlo.constant")
+        };
+        counter.is_some_and(|counter| counter.argument == value)
+            || self.module.defining_op(value).is_some_and(is_size)
+    }
+
+    /// The arguments of a region.
+    pub(in crate::ops) fn parameters(&self, region: RegionId) -> Result<Vec<ValueId>, Refusal> {
+        let block = self.module.entry_block(region).ok_or_else(|| Refusal::form("an empty region"))?;
+        Ok(self.module.block(block).arguments.clone())
+    }
+
+    /// The values that a region returns.
+    pub(in crate::ops) fn returned(&self, region: RegionId) -> Result<Vec<ValueId>, Refusal> {
+        let terminator = self.terminator(region)?;
+        Ok(self.module.op(terminator).operands.to_vec())
+    }
+
+    /// The last op of a region.
+    pub(super) fn terminator(&self, region: RegionId) -> Result<OpId, Refusal> {
+        let block = self.module.entry_block(region).ok_or_else(|| Refusal::form("an empty region"))?;
+        let last = self.module.block(block).ops.last().copied();
+        last.ok_or_else(|| Refusal::form("an empty region"))
+    }
+}

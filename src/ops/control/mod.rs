@@ -1,0 +1,136 @@
+//! Control flow: `while`, `case`, `if` and `scan`.
+
+mod count;
+mod repeat;
+mod rounds;
+mod scan;
+mod slices;
+
+pub(super) use rounds::{Input, Length, Rounds};
+
+use super::{Elements, Lower, Lowered, Refusal, Row, noted, row};
+use crate::ir::{Dim, Element, OpId, RegionId, SCALAR, ValueId};
+
+/// Control flow carries whatever its regions can compute.
+const CARRIED: Elements = Elements::PLAIN.or(Elements::FLOAT8).or(Elements::COMPLEX);
+
+pub(super) const ROWS: &[Row] = &[
+    noted("chlo.scan", CARRIED, scan::lower, "Scan; Loop where there may be no slice"),
+    noted("stablehlo.case", CARRIED, case, "nested Ifs; an index out of range takes the last branch"),
+    row("stablehlo.if", CARRIED, conditional),
+    noted(
+        "stablehlo.while",
+        CARRIED,
+        repeat::lower,
+        "Loop, or Scan where each round reads a slice; unrolled when it runs a few times over few ops",
+    ),
+];
+
+fn conditional(cx: &mut Lower, op: OpId) -> Lowered {
+    let predicate = cx.full(op, 0)?;
+    let (then, otherwise) = (cx.region(op, 0)?, cx.region(op, 1)?);
+    match cx.known_integers(predicate).as_deref() {
+        Some([0]) => Ok(cx.inline(otherwise, &[])?.into_iter().collect()),
+        Some([_]) => Ok(cx.inline(then, &[])?.into_iter().collect()),
+        _ => {
+            let types = result_types(cx, op)?;
+            branch(cx, predicate, &types, |cx| cx.inline(then, &[]), |cx| cx.inline(otherwise, &[]))
+                .map(|values| values.into_iter().collect())
+        }
+    }
+}
+
+fn case(cx: &mut Lower, op: OpId) -> Lowered {
+    let branches = cx.module.op(op).regions.to_vec();
+    let last = branches.len().checked_sub(1).ok_or_else(|| Refusal::form("no branches"))?;
+    let index = cx.full(op, 0)?;
+    if let Some(&[known]) = cx.known_integers(index).as_deref() {
+        let taken = usize::try_from(known).map_or(last, |known| known.min(last));
+        return Ok(cx.inline(branches[taken], &[])?.into_iter().collect());
+    }
+    if last == 0 {
+        return Ok(cx.inline(branches[0], &[])?.into_iter().collect());
+    }
+    let types = result_types(cx, op)?;
+    // JAX makes the index of a condition from its truth value.
+    let convert = cx.module.defining_op(cx.module.op(op).operands[0]);
+    let converted = convert.filter(|&convert| {
+        cx.module.op_name(convert) == "stablehlo.convert"
+            && cx.operand_type(convert, 0).is_ok_and(|ty| ty.element == Element::Bool)
+    });
+    if let (Some(convert), 1) = (converted, last) {
+        let predicate = cx.full(convert, 0)?;
+        let (then, otherwise) = (branches[1], branches[0]);
+        return branch(cx, predicate, &types, |cx| cx.inline(then, &[]), |cx| cx.inline(otherwise, &[]))
+            .map(|values| values.into_iter().collect());
+    }
+    if last < 3 {
+        return Ok(chain(cx, index, &branches, 0, &types)?.into_iter().collect());
+    }
+    // Every number out of range stands for the last branch, so that halves can be told apart by the order.
+    let (zero, limit) = (cx.integer(Element::I32, 0), cx.integer(Element::I32, last as i64));
+    let negative = cx.elementwise_to("Less", &[index, zero], Element::Bool);
+    let bounded = cx.elementwise("Min", &[index, limit]);
+    let index = cx.node("Where", &[negative, limit, bounded]).out(Element::I32, SCALAR);
+    Ok(search(cx, index, &branches, 0, &types)?.into_iter().collect())
+}
+
+type Types = [(Element, Vec<Dim>)];
+
+/// Few branches: one comparison behind the other, the last branch without one.
+fn chain(
+    cx: &mut Lower,
+    index: ValueId,
+    branches: &[RegionId],
+    first: i64,
+    types: &Types,
+) -> Result<Vec<ValueId>, Refusal> {
+    let [taken, rest @ ..] = branches else { return Err(Refusal::form("no branches")) };
+    if rest.is_empty() {
+        return cx.inline(*taken, &[]);
+    }
+    let number = cx.integer(Element::I32, first);
+    let is_first = cx.elementwise_to("Equal", &[index, number], Element::Bool);
+    branch(cx, is_first, types, |cx| cx.inline(*taken, &[]), |cx| chain(cx, index, rest, first + 1, types))
+}
+
+/// Many branches: halves, down to one.
+fn search(
+    cx: &mut Lower,
+    index: ValueId,
+    branches: &[RegionId],
+    first: i64,
+    types: &Types,
+) -> Result<Vec<ValueId>, Refusal> {
+    if let [taken] = branches {
+        return cx.inline(*taken, &[]);
+    }
+    let (lower, upper) = branches.split_at(branches.len() / 2);
+    let middle = first + lower.len() as i64;
+    let number = cx.integer(Element::I32, middle);
+    let is_lower = cx.elementwise_to("Less", &[index, number], Element::Bool);
+    let then = |cx: &mut Lower| search(cx, index, lower, first, types);
+    branch(cx, is_lower, types, then, |cx| search(cx, index, upper, middle, types))
+}
+
+fn branch(
+    cx: &mut Lower,
+    predicate: ValueId,
+    types: &Types,
+    then: impl FnOnce(&mut Lower) -> Result<Vec<ValueId>, Refusal>,
+    otherwise: impl FnOnce(&mut Lower) -> Result<Vec<ValueId>, Refusal>,
+) -> Result<Vec<ValueId>, Refusal> {
+    // Both are lowered even when the first is refused, so that all is reported.
+    let then = cx.graph::<Dim>(&[], |cx, _| then(cx));
+    let otherwise = cx.graph::<Dim>(&[], |cx, _| otherwise(cx));
+    let (then, otherwise) = (then?, otherwise?);
+    if types.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(cx.node("If", &[predicate]).region(then).region(otherwise).outs(types))
+}
+
+fn result_types(cx: &Lower, op: OpId) -> Result<Vec<(Element, Vec<Dim>)>, Refusal> {
+    let result = |index| cx.result_dims(op, index).map(|(element, dims)| (element, dims.to_vec()));
+    (0..cx.module.op(op).results.len()).map(result).collect()
+}

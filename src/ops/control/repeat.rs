@@ -1,0 +1,250 @@
+//! `while`: a `Loop`, or a `Scan` where the loop counts and reads slices; unrolled when it makes few rounds.
+
+use super::super::{Lower, Lowered, Refusal, integer_limits};
+use super::count::{Count, Counter, End, counted};
+use super::result_types;
+use super::rounds::{Input, Length, Output, Rounds, can_be_joined};
+use super::slices::{Slices, Write};
+use crate::ir::{Dim, Element, OpId, RegionId, ValueId};
+
+/// A loop of at most so many rounds is unrolled ...
+const UNROLLED_ROUNDS: i64 = 8;
+/// ... if that makes no more than so many ops.
+const UNROLLED_OPS: usize = 600;
+
+/// A `while` that is being lowered.
+struct While {
+    op: OpId,
+    condition: RegionId,
+    body: RegionId,
+    /// What the first round is given.
+    inits: Vec<ValueId>,
+}
+
+pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
+    let (condition, body) = (cx.region(op, 0)?, cx.region(op, 1)?);
+    let inits = (0..cx.operand_count(op)).map(|index| cx.operand(op, index)).collect::<Result<_, _>>()?;
+    let it = While { op, condition, body, inits };
+    let Some(count) = counted(cx, op, condition, body)? else { return it.until(cx) };
+    if let (Some(start), Some(Dim::Known(rounds))) = (count.start, count.length()) {
+        let size = cx.size(body);
+        if rounds <= 1 || (rounds <= UNROLLED_ROUNDS && rounds as usize * size <= UNROLLED_OPS) {
+            return it.unroll(cx, &count, start, rounds);
+        }
+    }
+    it.rounds(cx, &count)
+}
+
+impl While {
+    fn unroll(self, cx: &mut Lower, count: &Count, start: i64, rounds: i64) -> Lowered {
+        let counter = count.counter;
+        let argument = cx.parameters(self.body)?[counter];
+        let length = Dim::Known(rounds);
+        let mut slices = Slices::of(cx, self.body, Counter { argument, start, length })?;
+        // Where the counter is known, so are the slices that it picks.
+        slices.reads.clear();
+        let written: Vec<usize> = slices.writes.iter().map(|write| write.carried).collect();
+        let kept: Vec<usize> = (0..self.inits.len()).filter(|index| !written.contains(index)).collect();
+        let live = slices.live(cx, self.body, &kept)?;
+        let (parameters, terminator) = (cx.parameters(self.body)?, cx.terminator(self.body)?);
+        let mut state = self.inits;
+        let mut rows = vec![Vec::new(); written.len()];
+        for round in 0..rounds {
+            let bound: Vec<(ValueId, ValueId)> =
+                kept.iter().map(|&index| (parameters[index], state[index])).collect();
+            cx.lower_ops(&bound, &live.ops);
+            for (rows, write) in rows.iter_mut().zip(&slices.writes) {
+                rows.push(cx.full(write.op, 1)?);
+            }
+            let next = kept.iter().map(|&index| cx.full(terminator, index)).collect::<Result<Vec<_>, _>>()?;
+            kept.iter().zip(next).for_each(|(&index, value)| state[index] = value);
+            // What the counter is in the next round is known.
+            state[counter] = cx.integer(count.element, start + round + 1);
+        }
+        for (mut rows, write) in rows.into_iter().zip(&slices.writes) {
+            if write.backward {
+                rows.reverse();
+            }
+            if !rows.is_empty() {
+                state[write.carried] = cx.concat(&rows, 0);
+            }
+        }
+        Ok(state.into_iter().collect())
+    }
+
+    /// A loop that counts.
+    fn rounds(self, cx: &mut Lower, count: &Count) -> Lowered {
+        let (parameters, returned) = (cx.parameters(self.body)?, cx.returned(self.body)?);
+        let types = result_types(cx, self.op)?;
+        let argument = parameters[count.counter];
+        let slices = match (count.start, count.length()) {
+            (Some(start), Some(length)) => {
+                let mut slices = Slices::of(cx, self.body, Counter { argument, start, length })?;
+                slices.writes.retain(|write| can_be_joined(cx, length, &types[write.carried].1[1..]));
+                slices
+            }
+            _ => Slices::default(),
+        };
+        let is_written = |index: usize| slices.writes.iter().any(|write| write.carried == index);
+        // A value that each round hands on as it is, is the same outside.
+        let mut carried: Vec<usize> = (0..self.inits.len())
+            .filter(|&index| returned[index] != parameters[index] && !is_written(index))
+            .filter(|&index| index != count.counter)
+            .collect();
+        let mut live = slices.live(cx, self.body, &carried)?;
+        let numbered = live.values.contains(&argument);
+        if carried.is_empty() && slices.writes.is_empty() {
+            return Ok(self.results(cx, count, &[], &[]));
+        }
+        // `Loop` counts from 0.
+        let counter = numbered && count.start != Some(0);
+        if counter {
+            carried.push(count.counter);
+            carried.sort_unstable();
+            live = slices.live(cx, self.body, &carried)?;
+        }
+        let length = match count.end {
+            End::After(length) => Length::Sized(length),
+            End::At(limit) => Length::Computed(cx.distance(self.inits[count.counter], limit)),
+        };
+        let mut inputs = Vec::with_capacity(slices.reads.len());
+        for read in &slices.reads {
+            inputs.push(Input { value: cx.full(read.op, 0)?, axis: 0, backward: read.backward });
+        }
+        let output =
+            |write: &Write| Output { ty: types[write.carried].clone(), axis: 0, backward: write.backward };
+        let rounds = Rounds {
+            length,
+            inits: carried.iter().map(|&index| self.inits[index]).collect(),
+            carried: carried.iter().map(|&index| types[index].clone()).collect(),
+            inputs,
+            outputs: slices.writes.iter().map(output).collect(),
+            numbered,
+        };
+        let terminator = cx.terminator(self.body)?;
+        let (handed_on, joined) = rounds.emit(cx, |cx, round| {
+            let mut bound: Vec<(ValueId, ValueId)> =
+                parameters.iter().copied().zip(self.inits.clone()).collect();
+            carried.iter().zip(round.carried).for_each(|(&index, &value)| bound[index].1 = value);
+            if let Some(number) = round.number.filter(|_| !counter) {
+                // It stays below the limit, which is of the counter's type.
+                let most = match count.element.bits() {
+                    0..=32 => integer_limits(count.element).1,
+                    _ => i64::MAX,
+                };
+                cx.counts(number, cx.module.sizes.smaller(Dim::Known(most), count.length_or(most)));
+                bound[count.counter].1 = cx.cast(number, count.element);
+            }
+            for (read, &slice) in slices.reads.iter().zip(round.slices) {
+                let (_, dims) = cx.result_dims(read.op, 0)?;
+                bound.push((cx.module.op(read.op).results[0], cx.reshape(slice, &dims)));
+            }
+            cx.lower_ops(&bound, &live.ops);
+            let mut next = Vec::with_capacity(carried.len());
+            for &index in &carried {
+                let value = cx.full(terminator, index)?;
+                keeps_sizes(cx, value, &types[index].1)?;
+                next.push(value);
+            }
+            let mut rows = Vec::with_capacity(slices.writes.len());
+            for write in &slices.writes {
+                let row = cx.full(write.op, 1)?;
+                rows.push(cx.reshape_back(row, &types[write.carried].1[1..]));
+            }
+            Ok((next, rows))
+        })?;
+        let joined = slices.writes.iter().map(|write| write.carried).zip(joined);
+        let known: Vec<(usize, ValueId)> = carried.iter().copied().zip(handed_on).chain(joined).collect();
+        Ok(self.results(cx, count, &known, &carried))
+    }
+
+    /// The results of a loop that counts: those that are known, the last value of the counter, and what no round
+    /// changes.
+    fn results(
+        &self,
+        cx: &mut Lower,
+        count: &Count,
+        known: &[(usize, ValueId)],
+        carried: &[usize],
+    ) -> super::super::Values {
+        let mut results = self.inits.clone();
+        known.iter().for_each(|&(index, value)| results[index] = value);
+        if !carried.contains(&count.counter) {
+            let start = results[count.counter];
+            results[count.counter] = match (count.end, count.start) {
+                (End::After(length), Some(start)) => {
+                    let last = cx.module.sizes.add(Dim::Known(start), length);
+                    cx.size_scalar(last, count.element)
+                }
+                (End::After(length), None) => {
+                    let rounds = cx.size_scalar(length, count.element);
+                    cx.elementwise("Add", &[start, rounds])
+                }
+                (End::At(limit), _) => cx.larger(start, limit),
+            };
+        }
+        results.into_iter().collect()
+    }
+
+    /// A loop whose condition has to be computed.
+    fn until(self, cx: &mut Lower) -> Lowered {
+        // A value that each round hands on as it is, is the same outside.
+        let (parameters, returned) = (cx.parameters(self.body)?, cx.returned(self.body)?);
+        let carried: Vec<usize> =
+            (0..self.inits.len()).filter(|&index| returned[index] != parameters[index]).collect();
+        let of_results = result_types(cx, self.op)?;
+        let types: Vec<_> = carried.iter().map(|&index| of_results[index].clone()).collect();
+        let all = |values: &[ValueId]| {
+            let mut all = self.inits.clone();
+            carried.iter().zip(values).for_each(|(&index, &value)| all[index] = value);
+            all
+        };
+        let first = cx.inline(self.condition, &self.inits)?;
+        let first = *first.first().ok_or_else(|| Refusal::form("a condition without a result"))?;
+        let mut arguments = vec![(Element::I64, Vec::new()), (Element::Bool, Vec::new())];
+        arguments.extend(types.iter().cloned());
+        let graph = cx.graph(&arguments, |cx, values| {
+            let next = cx.inline(self.body, &all(&values[2..]))?;
+            let next: Vec<ValueId> = carried.iter().map(|&index| next[index]).collect();
+            next.iter().zip(&types).try_for_each(|(&next, (_, dims))| keeps_sizes(cx, next, dims))?;
+            let mut results = cx.inline(self.condition, &all(&next))?;
+            results.extend(next);
+            Ok(results)
+        })?;
+        let mut operands = vec![cx.absent(), first];
+        for (&index, (_, sizes)) in carried.iter().zip(&types) {
+            operands.push(cx.broadcast_to(self.inits[index], sizes));
+        }
+        let results = cx.node("Loop", &operands).region(graph).outs(&types);
+        Ok(all(&results).into_iter().collect())
+    }
+}
+
+/// Refuses a value of another size than the loop carries, which the types do not tell where sizes are expressions.
+fn keeps_sizes(cx: &Lower, next: ValueId, carried: &[Dim]) -> Result<(), Refusal> {
+    let differ = |(&next, &carried): (&Dim, &Dim)| {
+        let sizes = &cx.module.sizes;
+        let (low, high) = sizes.bounds(sizes.subtract(next, carried));
+        low.is_some_and(|low| low > 0) || high.is_some_and(|high| high < 0)
+    };
+    if cx.dims(next).iter().zip(carried).any(differ) {
+        return Err(Refusal::form("a round changes the size of what the loop carries"));
+    }
+    Ok(())
+}
+
+impl Lower<'_> {
+    /// The number of ops in a region, at any depth.
+    fn size(&self, region: RegionId) -> usize {
+        let (mut count, mut open) = (0, vec![region]);
+        while let Some(region) = open.pop() {
+            for &block in &self.module.region(region).blocks {
+                for &op in &self.module.block(block).ops {
+                    count += 1;
+                    open.extend_from_slice(&self.module.op(op).regions);
+                }
+            }
+        }
+        count
+    }
+}

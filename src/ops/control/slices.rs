@@ -1,0 +1,175 @@
+//! What the body of a counted loop reads and writes one slice of in each round: JAX's `scan` prints its inputs and
+//! outputs as `dynamic_slice` and `dynamic_update_slice` at the counter.
+
+use super::super::{Lower, Refusal, rules};
+use super::count::{Counter, DEPTH, Place};
+use crate::ir::{BlockId, Dim, OpId, RegionId, ValueId};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+/// A `dynamic_slice` of a value from outside, which takes its slices in order, each once.
+#[derive(Clone, Copy)]
+pub(super) struct Read {
+    /// The op.
+    pub op: OpId,
+    /// Whether it begins with the last slice.
+    pub backward: bool,
+}
+
+/// A `dynamic_update_slice` of a carried value, which writes its slices in order, each once, and nothing reads the
+/// value but this. What the value holds before the loop is therefore lost.
+#[derive(Clone, Copy)]
+pub(super) struct Write {
+    /// The op.
+    pub op: OpId,
+    /// Which of the carried values it is.
+    pub carried: usize,
+    /// Whether it begins with the last slice.
+    pub backward: bool,
+}
+
+/// The slices of a loop's body, and what is left of the body without them.
+#[derive(Default)]
+pub(super) struct Slices {
+    /// What it reads.
+    pub reads: Vec<Read>,
+    /// What it writes.
+    pub writes: Vec<Write>,
+}
+
+/// What a body computes.
+pub(super) struct Live {
+    /// The ops that are needed, in their order.
+    pub ops: Vec<OpId>,
+    /// The values that are needed.
+    pub values: FxHashSet<ValueId>,
+}
+
+impl Slices {
+    /// The slices of a body whose counter is known.
+    ///
+    /// # Errors
+    /// When the body is empty.
+    pub fn of(cx: &Lower, body: RegionId, counter: Counter) -> Result<Self, Refusal> {
+        let block = block(cx, body)?;
+        let (parameters, returned) = (cx.parameters(body)?, cx.returned(body)?);
+        let mut inside = Inside::default();
+        inside.block(cx, block);
+        let mut slices = Self::default();
+        for &op in &cx.module.block(block).ops {
+            match cx.module.op_name(op) {
+                "stablehlo.dynamic_slice" if !inside.defined.contains(&cx.module.op(op).operands[0]) => {
+                    let read = backward(cx, op, cx.module.op(op).results[0], 1, counter);
+                    slices.reads.extend(read.map(|backward| Read { op, backward }));
+                }
+                "stablehlo.dynamic_update_slice" => {
+                    let (target, result) = (cx.module.op(op).operands[0], cx.module.op(op).results[0]);
+                    let carried = parameters.iter().position(|&parameter| parameter == target);
+                    let Some(carried) = carried.filter(|&carried| returned.get(carried) == Some(&result))
+                    else {
+                        continue;
+                    };
+                    if inside.uses(target) != 1 || inside.uses(result) != 1 {
+                        continue;
+                    }
+                    let written = backward(cx, op, cx.module.op(op).operands[1], 2, counter);
+                    slices.writes.extend(written.map(|backward| Write { op, carried, backward }));
+                }
+                _ => {}
+            }
+        }
+        Ok(slices)
+    }
+
+    /// What of the body the values need that it returns at the positions `carried`, and the slices that it writes,
+    /// where those that it reads are given.
+    ///
+    /// # Errors
+    /// When the body is empty.
+    pub fn live(&self, cx: &Lower, body: RegionId, carried: &[usize]) -> Result<Live, Refusal> {
+        let block = block(cx, body)?;
+        let returned = cx.returned(body)?;
+        let given: FxHashSet<OpId> =
+            self.reads.iter().map(|read| read.op).chain(self.writes.iter().map(|write| write.op)).collect();
+        let mut values: FxHashSet<ValueId> = carried.iter().map(|&index| returned[index]).collect();
+        values.extend(self.writes.iter().map(|write| cx.module.op(write.op).operands[1]));
+        let mut ops = Vec::new();
+        let all = &cx.module.block(block).ops;
+        for &op in all[..all.len().saturating_sub(1)].iter().rev() {
+            let is_needed = cx.module.op(op).results.iter().any(|result| values.contains(result));
+            if given.contains(&op) || !(is_needed || acts(cx, op)) {
+                continue;
+            }
+            let mut inside = Inside::default();
+            inside.op(cx, op);
+            values.extend(inside.used.into_keys().filter(|value| !inside.defined.contains(value)));
+            ops.push(op);
+        }
+        ops.reverse();
+        Ok(Live { ops, values })
+    }
+}
+
+/// Whether an op at the counter takes each slice along the first dimension once, and if so, whether from the last one.
+/// `window` is what it reads or writes, and the starts are its operands from `first` on.
+fn backward(cx: &Lower, op: OpId, window: ValueId, first: usize, counter: Counter) -> Option<bool> {
+    let operands = &cx.module.op(op).operands;
+    let (all, window) = (&cx.module.tensor(operands[0])?.dims, &cx.module.tensor(window)?.dims);
+    // A start is clamped to 0 where the window has all of a dimension.
+    let is_slice = all.len() == window.len()
+        && *window.first()? == Dim::Known(1)
+        && window[1..] == all[1..]
+        && all[0] == counter.length;
+    let place = cx.at_round(*operands.get(first)?, Some(counter), DEPTH).filter(|_| is_slice)?;
+    let last = cx.module.sizes.subtract(counter.length, Dim::Known(1));
+    match place {
+        Place::Forward(Dim::Known(0)) => Some(false),
+        Place::Backward(place) if place == last => Some(true),
+        _ => None,
+    }
+}
+
+fn block(cx: &Lower, region: RegionId) -> Result<BlockId, Refusal> {
+    cx.module.entry_block(region).ok_or_else(|| Refusal::form("an empty region"))
+}
+
+/// Whether an op, or one inside of it, is there for more than its results.
+fn acts(cx: &Lower, op: OpId) -> bool {
+    let name = cx.module.op_name(op);
+    let own = !rules::is_pure(cx.module, op) && !rules::is_terminator(name);
+    own || cx.module.op(op).regions.iter().any(|&region| {
+        cx.module
+            .region(region)
+            .blocks
+            .iter()
+            .any(|&block| cx.module.block(block).ops.iter().any(|&op| acts(cx, op)))
+    })
+}
+
+/// What is defined and used in a block, at any depth.
+#[derive(Default)]
+struct Inside {
+    defined: FxHashSet<ValueId>,
+    used: FxHashMap<ValueId, usize>,
+}
+
+impl Inside {
+    fn block(&mut self, cx: &Lower, block: BlockId) {
+        self.defined.extend(cx.module.block(block).arguments.iter().copied());
+        cx.module.block(block).ops.iter().for_each(|&op| self.op(cx, op));
+    }
+
+    fn op(&mut self, cx: &Lower, op: OpId) {
+        let operation = cx.module.op(op);
+        self.defined.extend(operation.results.iter().copied());
+        for &operand in &operation.operands {
+            *self.used.entry(operand).or_default() += 1;
+        }
+        for &region in &operation.regions {
+            cx.module.region(region).blocks.iter().for_each(|&block| self.block(cx, block));
+        }
+    }
+
+    fn uses(&self, value: ValueId) -> usize {
+        self.used.get(&value).copied().unwrap_or(0)
+    }
+}

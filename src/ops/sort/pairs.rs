@@ -1,0 +1,67 @@
+//! Sorting by a comparator of any form: each pair of elements is compared, and an element's place is the number of
+//! those before it.
+
+use crate::ir::{Element, RegionId, ValueId};
+use crate::ops::{Lower, Refusal};
+
+/// Pairs are compared up to this many.
+const MOST_PAIRS: i64 = 1 << 22;
+
+/// The indices of the elements along `axis` in their order, of the operands' sizes.
+///
+/// Of two elements the later one comes first where the comparator says that it is before the other one, as in the
+/// stable sorts that move elements past their neighbours. Where a comparator is no strict weak order the program has no
+/// one meaning; here every element still is there once, as the places are sorted themselves.
+///
+/// # Errors
+/// When a size is not known or there are too many pairs, and when the comparator does not work on each pair by itself.
+pub(super) fn order(
+    cx: &mut Lower,
+    region: RegionId,
+    operands: &[ValueId],
+    axis: usize,
+) -> Result<ValueId, Refusal> {
+    let Some(&first) = operands.first() else { return Err(Refusal::form("no operands")) };
+    if cx.parameters(region)?.len() != 2 * operands.len() {
+        return Err(Refusal::form("a comparator that does not fit the number of operands"));
+    }
+    let sizes = cx.sizes(first);
+    let (rank, size) = (sizes.len(), sizes[axis]);
+    let pairs = sizes.iter().try_fold(size, |pairs, &size| pairs.checked_mul(size));
+    if pairs.is_none_or(|pairs| pairs > MOST_PAIRS) {
+        return Err(Refusal::form(format!(
+            "a comparator that is no lexicographic order of its arguments, and more than {MOST_PAIRS} pairs to compare"
+        )));
+    }
+    let last: Vec<i64> = (0..rank).filter(|&dim| dim != axis).chain([axis]).map(|dim| dim as i64).collect();
+    let mut moved: Vec<i64> = last.iter().map(|&dim| sizes[dim as usize]).collect();
+    let (mut rows, mut columns) = (moved.clone(), moved.clone());
+    rows.push(1);
+    columns.insert(rank - 1, 1);
+    let mut arguments = Vec::with_capacity(2 * operands.len());
+    for &operand in operands {
+        let operand = cx.transpose(operand, &last);
+        arguments.extend([cx.reshape(operand, &rows), cx.reshape(operand, &columns)]);
+    }
+    moved.push(size);
+    let lifted = cx.lift(region, &moved)?;
+    let before = cx.inline(lifted, &arguments)?;
+    let &[before] = before.as_slice() else { return Err(Refusal::form("a comparator without one result")) };
+    moved.pop();
+    // What is kept is whether the later element of a pair, which has the row, passes the earlier one.
+    let below = cx.integer(Element::I64, -1);
+    let passes = cx.node("Trilu", &[before, below]).int("upper", 0).like(before);
+    let passes = cx.cast(passes, Element::I64);
+    let count = |cx: &mut Lower, axis: i64| {
+        let axes = cx.int64s(&[axis]);
+        cx.node("ReduceSum", &[passes, axes]).int("keepdims", 0).out(Element::I64, &moved)
+    };
+    let (passed, passed_by) = (count(cx, -1), count(cx, -2));
+    let own = cx.iota(Element::I64, 1, 0, size);
+    let place = cx.elementwise("Sub", &[own, passed]);
+    let place = cx.elementwise("Add", &[place, passed_by]);
+    let (_, order) = cx.top(place, rank - 1, size, false);
+    let mut back: Vec<i64> = (0..rank as i64 - 1).collect();
+    back.insert(axis, rank as i64 - 1);
+    Ok(cx.transpose(order, &back))
+}

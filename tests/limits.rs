@@ -1,0 +1,279 @@
+//! Texts that ask for more than there is, or that lie: each is refused by a code, in no time and little memory.
+
+#![allow(clippy::panic, reason = "a test fails by panicking")]
+
+use std::time::{Duration, Instant};
+
+use hlo2onnx::source::Source;
+use hlo2onnx::{Options, convert};
+
+/// Far above what any of these texts takes, and far below what a text that is carried out takes.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The codes of the errors, in the order of the text, each once; none means that there is a model.
+fn errors(text: &str, options: &Options) -> Vec<String> {
+    let source = Source::from_bytes("limits.mlir", text.as_bytes().to_vec());
+    let started = Instant::now();
+    let conversion = convert(&source, options);
+    assert!(started.elapsed() < PATIENCE, "took {:?}:\n{text:.400}", started.elapsed());
+    let mut codes: Vec<String> =
+        conversion.diagnostics.errors().map(|error| error.code().as_str().to_owned()).collect();
+    codes.dedup();
+    assert_eq!(conversion.model.is_none(), !codes.is_empty(), "{text:.400}");
+    codes
+}
+
+/// A function of these arguments that returns `%0`.
+fn function(arguments: &str, ops: &str, result: &str) -> String {
+    format!("func.func public @main({arguments}) -> {result} {{\n  {ops}\n  return %0 : {result}\n}}\n")
+}
+
+fn expect(cases: &[(&str, String)]) {
+    for (code, text) in cases {
+        let codes = errors(text, &Options::default());
+        let expected: Vec<String> = (!code.is_empty()).then(|| (*code).to_owned()).into_iter().collect();
+        assert_eq!(codes, expected, "{text:.600}");
+    }
+}
+
+const WIDE: &str = "tensor<4294967296x4294967296xf32>";
+
+#[test]
+fn sizes_whose_product_overflows() {
+    let most = i64::MAX;
+    expect(&[
+        ("E0116", function(&format!("%x: {WIDE}"), &format!("%0 = stablehlo.abs %x : {WIDE}"), WIDE)),
+        (
+            "E0116",
+            function(
+                "%x: tensor<f32>",
+                &format!("%0 = stablehlo.broadcast_in_dim %x, dims = [] : (tensor<f32>) -> {WIDE}"),
+                WIDE,
+            ),
+        ),
+        // The elements can be counted, and their bytes cannot.
+        (
+            "E0116",
+            function(
+                "%x: tensor<f32>",
+                &format!(
+                    "%0 = stablehlo.broadcast_in_dim %x, dims = [] : (tensor<f32>) -> tensor<{most}xf32>"
+                ),
+                &format!("tensor<{most}xf32>"),
+            ),
+        ),
+        (
+            "E0116",
+            function(
+                &format!("%x: {WIDE}"),
+                &format!("%0 = stablehlo.reshape %x : ({WIDE}) -> tensor<0xf32>"),
+                "tensor<0xf32>",
+            ),
+        ),
+        (
+            "E0007",
+            function(
+                "%x: tensor<99999999999999999999xf32>",
+                "%0 = stablehlo.abs %x : tensor<99999999999999999999xf32>",
+                "tensor<99999999999999999999xf32>",
+            ),
+        ),
+        (
+            "E0109",
+            function(
+                "%x: tensor<4xf32>, %c: tensor<f32>",
+                &format!(
+                    "%0 = stablehlo.pad %x, %c, low = [{most}], high = [{most}], interior = [0] : \
+                 (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>"
+                ),
+                "tensor<4xf32>",
+            ),
+        ),
+        (
+            "E0109",
+            function(
+                "%x: tensor<4xf32>",
+                &format!("%0 = stablehlo.slice %x [0:{most}:{most}] : (tensor<4xf32>) -> tensor<4xf32>"),
+                "tensor<4xf32>",
+            ),
+        ),
+        (
+            "E0111",
+            function(
+                "%x: tensor<6000000000000000000xi8>",
+                "%0 = stablehlo.concatenate %x, %x, dim = 0 : (tensor<6000000000000000000xi8>, \
+             tensor<6000000000000000000xi8>) -> tensor<4xi8>",
+                "tensor<4xi8>",
+            ),
+        ),
+    ]);
+}
+
+/// What is large and can be said in a few words is, so that nothing is made of that size here.
+#[test]
+fn large_sizes_take_no_memory() {
+    expect(&[
+        (
+            "",
+            function(
+                "",
+                "%0 = stablehlo.iota dim = 0 : tensor<4000000000000xi32>",
+                "tensor<4000000000000xi32>",
+            ),
+        ),
+        (
+            "",
+            function(
+                "",
+                "%1 = stablehlo.iota dim = 0 : tensor<3000000000xi32>\n  \
+             %0 = stablehlo.add %1, %1 : tensor<3000000000xi32>",
+                "tensor<3000000000xi32>",
+            ),
+        ),
+        (
+            "",
+            function(
+                "",
+                "%0 = stablehlo.constant dense<1.0> : tensor<3000000000xf32>",
+                "tensor<3000000000xf32>",
+            ),
+        ),
+    ]);
+}
+
+#[test]
+fn literals_of_another_length_than_their_type() {
+    let constant = |literal: &str, ty: &str| {
+        function("", &format!("%0 = stablehlo.constant dense<{literal}> : {ty}"), ty)
+    };
+    expect(&[
+        ("E0006", constant("0.0", WIDE)),
+        ("E0006", constant("\"0x00\"", "tensor<9223372036854775807xf32>")),
+        ("E0006", constant("\"0x000000000000\"", "tensor<2xf32>")),
+        ("E0006", constant("\"0x000000000000000000\"", "tensor<2xf32>")),
+        ("E0006", constant("[1.0, 2.0, 3.0]", "tensor<2xf32>")),
+        ("E0006", constant("[[1.0], [2.0]]", "tensor<2xf32>")),
+        ("E0006", constant("[[1.0, 2.0], [3.0]]", "tensor<2x2xf32>")),
+        ("E0006", constant("\"0x0000000\"", "tensor<1xf32>")),
+        ("E0006", constant("[]", "tensor<1xf32>")),
+    ]);
+}
+
+#[test]
+fn nesting_is_limited_whatever_nests() {
+    let towers = [
+        format!("func.func @main(%x: {}tensor<f32>{})", "tuple<".repeat(5000), ">".repeat(5000)),
+        "(".repeat(100_000),
+        format!("func.func @main() attributes {{a = {}1{}}}", "[".repeat(5000), "]".repeat(5000)),
+        "module {\n".repeat(5000),
+        format!("#loc = {}\"f\"{}", "loc(".repeat(5000), ")".repeat(5000)),
+    ];
+    for tower in towers {
+        let codes = errors(&tower, &Options::default());
+        assert!(codes.contains(&"E0004".to_owned()), "{codes:?}: {tower:.80}");
+    }
+}
+
+/// Functions that each call the next one twice: `2^(count + 1) - 1` calls and as many ops as the last one has.
+fn doubling(count: usize) -> String {
+    let call = |function: usize, of: &str| format!("call @f{function}({of}) : (tensor<f32>) -> tensor<f32>");
+    let mut text = function("%x: tensor<f32>", &format!("%0 = {}", call(0, "%x")), "tensor<f32>");
+    for index in 0..count {
+        text += &format!(
+            "func.func private @f{index}(%x: tensor<f32>) -> tensor<f32> {{\n  %0 = {}\n  %1 = {}\n  return %1 : tensor<f32>\n}}\n",
+            call(index + 1, "%x"),
+            call(index + 1, "%0")
+        );
+    }
+    text + &format!(
+        "func.func private @f{count}(%x: tensor<f32>) -> tensor<f32> {{\n  %0 = stablehlo.sine %x : tensor<f32>\n  \
+         return %0 : tensor<f32>\n}}\n"
+    )
+}
+
+#[test]
+fn calls_that_multiply_are_counted_before_they_are_inlined() {
+    assert_eq!(errors(&doubling(3), &Options::default()), [] as [&str; 0]);
+    assert_eq!(errors(&doubling(40), &Options::default()), ["E0304"]);
+    // More than a number of 64 bits holds.
+    assert_eq!(errors(&doubling(100), &Options::default()), ["E0304"]);
+    let limited = |max_ops| Options { max_ops: Some(max_ops), ..Options::default() };
+    let text = function("%x: tensor<f32>", "%0 = stablehlo.sine %x : tensor<f32>", "tensor<f32>");
+    assert_eq!(errors(&text, &limited(2)), [] as [&str; 0]);
+    assert_eq!(errors(&text, &limited(1)), ["E0304"]);
+}
+
+/// The limit leaves ops to the runtime, and says so once.
+#[test]
+fn folded_constants_are_limited() {
+    let ops = "%1 = stablehlo.iota dim = 0 : tensor<64xi32>\n  %2 = stablehlo.multiply %1, %1 : tensor<64xi32>\n  \
+               %3 = stablehlo.add %2, %1 : tensor<64xi32>\n  %0 = stablehlo.add %3, %x : tensor<64xi32>";
+    let text = function("%x: tensor<64xi32> loc(\"x\")", ops, "tensor<64xi32>");
+    let nodes = |max_folded| {
+        let source = Source::from_bytes("limits.mlir", text.clone().into_bytes());
+        let conversion = convert(&source, &Options { max_folded, ..Options::default() });
+        assert!(conversion.model.is_some());
+        let codes: Vec<&str> =
+            conversion.diagnostics.iter().map(|diagnostic| diagnostic.code().as_str()).collect();
+        let nodes: usize = hlo2onnx::onnx::inventory(&conversion.module).iter().map(|(_, count)| count).sum();
+        (nodes, codes)
+    };
+    assert_eq!(nodes(None), (1, vec![]));
+    let (more, codes) = nodes(Some(100));
+    assert!(more > 1, "{more}");
+    assert_eq!(codes, ["A0608"]);
+}
+
+#[test]
+fn types_that_lie() {
+    let relu = "func.func private @f(%x: tensor<4xf32>) -> tensor<4xf32> {\n  return %x : tensor<4xf32>\n}\n";
+    let body = |ty: &str| {
+        format!(
+            "%0 = stablehlo.while(%c = %x) : tensor<4xf32>\n  cond {{\n    %t = stablehlo.constant dense<true> : tensor<i1>\n    \
+             stablehlo.return %t : tensor<i1>\n  }} do {{\n    %1 = stablehlo.constant dense<0.0> : {ty}\n    \
+             stablehlo.return %1 : {ty}\n  }}"
+        )
+    };
+    let four = |ops: &str| function("%x: tensor<4xf32>", ops, "tensor<4xf32>");
+    expect(&[
+        // A use that states another type than the value has.
+        ("E0103", four("%0 = stablehlo.abs %x : tensor<5xf32>")),
+        // A call that states another signature than the function has.
+        (
+            "E0103",
+            four(
+                "%1 = call @f(%x) : (tensor<4xf32>) -> tensor<5xf32>\n  %0 = stablehlo.abs %x : tensor<4xf32>",
+            ) + relu,
+        ),
+        // A function that returns something else than it says.
+        (
+            "E0103",
+            "func.func public @main(%x: tensor<4xf32>) -> tensor<5xf32> {\n  return %x : tensor<4xf32>\n}\n"
+                .into(),
+        ),
+        // A result of another type than the rule of the op gives.
+        (
+            "E0111",
+            four(
+                "%1 = \"stablehlo.abs\"(%x) : (tensor<4xf32>) -> tensor<5xf32>\n  %0 = stablehlo.abs %x : tensor<4xf32>",
+            ),
+        ),
+        (
+            "E0111",
+            four(
+                "%1 = \"stablehlo.abs\"(%x) : (tensor<4xf32>) -> tensor<4xi32>\n  %0 = stablehlo.abs %x : tensor<4xf32>",
+            ),
+        ),
+        (
+            "E0111",
+            four(
+                "%1 = stablehlo.reshape %x : (tensor<4xf32>) -> tensor<5xf32>\n  %0 = stablehlo.abs %x : tensor<4xf32>",
+            ),
+        ),
+        // A region that gives something else than its op takes.
+        ("E0111", four(&body("tensor<5xf32>"))),
+        ("", four(&body("tensor<4xf32>"))),
+        // A negative size.
+        ("E0002", four("%0 = stablehlo.abs %x : tensor<-4xf32>")),
+    ]);
+}
