@@ -12,6 +12,7 @@ pub mod lsp;
 pub mod onnx;
 pub mod ops;
 pub mod pass;
+pub mod report;
 pub mod source;
 pub mod syntax;
 pub mod weights;

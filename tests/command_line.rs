@@ -82,7 +82,7 @@ fn a_file_of_that_name_deeper_down_is_found() {
 #[test]
 fn json_names_the_same_places() {
     let folder = folder();
-    let output = run(folder.path(), &["check", "model.mlir", "--format", "json", "--source-root", "src"]);
+    let output = run(folder.path(), &["convert", "model.mlir", "--format", "json", "--source-root", "src"]);
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(report["schema"], 1);
     let fault = report["diagnostics"].as_array().expect("a list").iter().find(|item| item["code"] == "E0201");

@@ -139,6 +139,9 @@ pub struct CheckArguments {
     pub target: TargetArguments,
     #[command(flatten)]
     pub report: ReportArguments,
+    /// Write the report as a page for a browser, which needs no other file
+    #[arg(long, value_name = "REPORT.html")]
+    pub html: Option<PathBuf>,
 }
 
 /// Arguments of `opt`.

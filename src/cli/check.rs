@@ -1,76 +1,65 @@
 //! `hlo2onnx check`: every problem of every file, and what is in it.
 
-use super::arguments::CheckArguments;
+use super::arguments::{CheckArguments, Format, ReportArguments};
 use super::report::{self, Reporter};
-use super::{Outcome, convert, print};
-use hlo2onnx::ir::{Module, UNREAD};
-use hlo2onnx::{Options, convert_observed, coverage, ops, pass};
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
+use super::{Outcome, print, source_root};
+use hlo2onnx::Options;
+use hlo2onnx::diagnostic::{Diagnostics, catalogue};
+use hlo2onnx::report::{self as reports, FileReport, Report, Verdict};
+use hlo2onnx::source::Source;
 use std::path::Path;
 
 /// Runs the command.
 pub fn run(arguments: &CheckArguments) -> Outcome {
+    let options = Options::from(&arguments.target);
+    let format = arguments.report.format;
     let mut reporter = Reporter::new(&arguments.report);
-    let mut errors = false;
+    let python = |path: &str| std::fs::read_to_string(path).ok();
+    let mut files: Vec<FileReport> = Vec::with_capacity(arguments.inputs.len());
     for input in &arguments.inputs {
-        let source = match report::open(input) {
-            Ok(source) => source,
+        let (source, (mut file, mut diagnostics)) = match report::open(input) {
+            Ok(source) => {
+                let checked = reports::check(&source, &options);
+                (source, checked)
+            }
             Err(diagnostics) => {
-                reporter.show_alone(diagnostics, input);
-                errors = true;
-                continue;
+                let source = Source::from_bytes(input.display().to_string(), Vec::new());
+                let file = reports::alone(&source);
+                (source, (file, diagnostics))
             }
         };
-        // The first pass leaves the ops as the text has them; without any pass the module is the text's.
-        let mut counts = None;
-        let conversion = convert_observed(&source, &Options::from(&arguments.target), |_, module| {
-            counts.get_or_insert_with(|| count(module));
-        });
-        let counts = counts.unwrap_or_else(|| count(&conversion.module));
-        errors |= conversion.model.is_none();
-        reporter.show(conversion.diagnostics, &source);
-        if reporter.is_human() {
-            print(&inventory(input, &counts, conversion.model.is_some().then_some(&conversion.module)));
+        source_root::resolve(&mut diagnostics, &arguments.report.source_root);
+        file.diagnose(&diagnostics, &source, &python);
+        // In JSON the diagnostics are part of the one report.
+        if format != Format::Json {
+            reporter.show(diagnostics, &source);
         }
+        if format == Format::Human {
+            print(&reports::text::file(&file));
+        }
+        files.push(file);
     }
     reporter.finish();
-    if errors { Outcome::Errors } else { Outcome::Done }
+    let all = Report::new(files);
+    match format {
+        Format::Human if all.files.len() > 1 => print(&reports::text::summary(&all.summary)),
+        // The report is plain data, which always serialises.
+        Format::Json => print(&format!("{}\n", serde_json::to_string_pretty(&all).unwrap_or_default())),
+        _ => {}
+    }
+    if let Some(path) = &arguments.html
+        && let Err(error) = std::fs::write(path, reports::html::page(&all))
+    {
+        cannot_write(path, &error.to_string());
+        return Outcome::Errors;
+    }
+    let refused = all.files.iter().any(|file| file.verdict == Verdict::Refused);
+    if refused { Outcome::Errors } else { Outcome::Done }
 }
 
-/// How often each op stands in a module.
-fn count(module: &Module) -> BTreeMap<String, usize> {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for op in module.reachable_ops().into_iter().filter(|&op| module.op_name(op) != UNREAD) {
-        *counts.entry(module.op_name(op)).or_default() += 1;
-    }
-    counts.into_iter().map(|(name, count)| (name.to_owned(), count)).collect()
-}
-
-/// The ops of the text with their counts, and the signature of the model where there is one.
-fn inventory(path: &Path, counts: &BTreeMap<String, usize>, converted: Option<&Module>) -> String {
-    let mut text = String::new();
-    // Writing to a string cannot fail.
-    let _ = writeln!(
-        text,
-        "{}: {}",
-        path.display(),
-        if converted.is_some() { "converts" } else { "does not convert" }
-    );
-    if let Some(module) = converted {
-        let block = pass::entry(module).and_then(|entry| module.entry_block(module.function(entry).body));
-        if let Some(block) = block.map(|block| module.block(block)) {
-            let results = block.ops.last().map(|&op| module.op(op).operands.to_vec()).unwrap_or_default();
-            let _ = writeln!(text, "  inputs   {}", convert::signature(module, &block.arguments));
-            let _ = writeln!(text, "  outputs  {}", convert::signature(module, &results));
-        }
-    }
-    let covered: BTreeSet<&str> = coverage().iter().map(|row| row.op).collect();
-    let mut rows: Vec<(&str, usize)> = counts.iter().map(|(name, &count)| (name.as_str(), count)).collect();
-    rows.sort_by_key(|&(name, count)| (std::cmp::Reverse(count), name));
-    for (name, count) in rows {
-        let mark = if covered.contains(name) || ops::is_structural(name) { "" } else { "  not supported" };
-        let _ = writeln!(text, "  {count:>7}  {name}{mark}");
-    }
-    text
+/// Says on standard error that the page cannot be written: what stands on standard output is whole by then.
+fn cannot_write(path: &Path, why: &str) {
+    let mut diagnostics = Diagnostics::new();
+    diagnostics.push(catalogue::CannotWrite { path: &path.display().to_string(), why });
+    Reporter::new(&ReportArguments::default()).show_alone(diagnostics, path);
 }

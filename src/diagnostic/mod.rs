@@ -9,6 +9,7 @@ pub mod github;
 pub mod json;
 mod nearest;
 mod part;
+mod quote;
 mod render;
 pub mod sarif;
 mod snippet;
@@ -18,6 +19,7 @@ mod tests;
 pub use catalogue::Code;
 pub use nearest::nearest;
 pub use part::Part;
+pub use quote::{Quote, QuotedLine, QuotedMark, one_line, quote, quote_python};
 pub use render::{PythonSources, Style, render};
 
 use crate::source::Span;

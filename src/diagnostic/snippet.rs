@@ -44,11 +44,11 @@ impl Window {
 }
 
 /// A label on one line.
-struct Mark {
-    line: usize,
-    span: Span,
-    text: String,
-    primary: bool,
+pub(super) struct Mark {
+    pub line: usize,
+    pub span: Span,
+    pub text: String,
+    pub primary: bool,
 }
 
 impl Snippets {
@@ -64,17 +64,8 @@ impl Snippets {
 
     /// Adds the places of a diagnostic; the first is the primary one and is shown first.
     pub fn add_labels(&mut self, text: &Text<'_>, labels: &[Label], cut: Cut) {
-        let mut marks: Vec<Mark> = labels
-            .iter()
-            .take(LABELS)
-            .enumerate()
-            .map(|(index, label)| Mark::new(text, label.span, &label.text, index == 0, cut))
-            .collect();
-        marks.sort_by_key(|mark| (mark.line, mark.span));
-        let mut runs: Vec<&[Mark]> =
-            marks.chunk_by(|left, right| right.line - left.line <= JOINED_LINES + 1).collect();
-        runs.sort_by_key(|run| !run.iter().any(|mark| mark.primary));
-        for run in runs {
+        let marks = Mark::all(text, labels, cut);
+        for run in runs(&marks) {
             self.add_window(text, run, cut);
         }
     }
@@ -82,28 +73,8 @@ impl Snippets {
     /// Adds the user's own line of Python; false when the content has no such line.
     pub fn add_python(&mut self, frame: &PythonFrame, content: &str, cut: Cut) -> bool {
         let text = Text::unscanned(&frame.file, content.as_bytes());
-        let Some(line) = (frame.line as usize).checked_sub(1).filter(|&line| line < text.line_starts.len())
-        else {
-            return false;
-        };
-        let bytes = text.line(line);
-        let column = |column: u32| (bytes.start + (column as usize).saturating_sub(1)).min(bytes.end);
-        let span = match (frame.column, frame.end_column) {
-            (0, _) => {
-                let shown = &content.as_bytes()[bytes.clone()];
-                Span::new(
-                    bytes.end - shown.trim_ascii_start().len(),
-                    bytes.start + shown.trim_ascii_end().len(),
-                )
-            }
-            (start, Some(end)) if end > start => Span::new(column(start), column(end)),
-            (start, _) => Span::new(column(start), column(start)),
-        };
-        let label = match &frame.function {
-            Some(function) => format!("in {function}"),
-            None => String::new(),
-        };
-        self.add_window(&text, &[Mark::new(&text, span, &label, false, cut)], cut);
+        let Some(mark) = Mark::python(&text, frame, cut) else { return false };
+        self.add_window(&text, &[mark], cut);
         true
     }
 
@@ -144,7 +115,50 @@ impl Snippets {
     }
 }
 
+/// The marks that are shown together, the primary one's first.
+pub(super) fn runs(marks: &[Mark]) -> Vec<&[Mark]> {
+    let mut runs: Vec<&[Mark]> =
+        marks.chunk_by(|left, right| right.line - left.line <= JOINED_LINES + 1).collect();
+    runs.sort_by_key(|run| !run.iter().any(|mark| mark.primary));
+    runs
+}
+
 impl Mark {
+    /// The marks of the first labels, in the order of the text.
+    pub(super) fn all(text: &Text<'_>, labels: &[Label], cut: Cut) -> Vec<Self> {
+        let mut marks: Vec<Mark> = labels
+            .iter()
+            .take(LABELS)
+            .enumerate()
+            .map(|(index, label)| Mark::new(text, label.span, &label.text, index == 0, cut))
+            .collect();
+        marks.sort_by_key(|mark| (mark.line, mark.span));
+        marks
+    }
+
+    /// The user's own line of Python in the text of its file; `None` when it has no such line.
+    pub(super) fn python(text: &Text<'_>, frame: &PythonFrame, cut: Cut) -> Option<Self> {
+        let line = (frame.line as usize).checked_sub(1).filter(|&line| line < text.line_starts.len())?;
+        let bytes = text.line(line);
+        let column = |column: u32| (bytes.start + (column as usize).saturating_sub(1)).min(bytes.end);
+        let span = match (frame.column, frame.end_column) {
+            (0, _) => {
+                let shown = &text.bytes[bytes.clone()];
+                Span::new(
+                    bytes.end - shown.trim_ascii_start().len(),
+                    bytes.start + shown.trim_ascii_end().len(),
+                )
+            }
+            (start, Some(end)) if end > start => Span::new(column(start), column(end)),
+            (start, _) => Span::new(column(start), column(start)),
+        };
+        let label = match &frame.function {
+            Some(function) => format!("in {function}"),
+            None => String::new(),
+        };
+        Some(Mark::new(text, span, &label, false, cut))
+    }
+
     /// A label, cut to the line that it starts on.
     fn new(text: &Text<'_>, span: Span, label: &str, primary: bool, cut: Cut) -> Self {
         let line = text.line_of(span.start.min(text.bytes.len()));

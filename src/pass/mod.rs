@@ -17,6 +17,8 @@ mod quantize;
 mod shapes;
 mod specialize;
 
+pub(crate) use names::Path as TreePath;
+
 use crate::diagnostic::{Diagnostics, catalogue};
 use crate::ir::{FunctionId, Module};
 use crate::ops::Settings;

@@ -170,16 +170,16 @@ pub(super) fn outputs(module: &Module, function: FunctionId) -> Vec<String> {
 }
 
 /// A place in a tree of arguments or results: `variables['params']['Dense_0']['kernel']`, `args[0].x`.
-pub(super) struct Path<'t> {
+pub(crate) struct Path<'t> {
     /// The parameter of the function; empty where the location leaves it out.
-    pub(super) root: &'t str,
+    pub(crate) root: &'t str,
     /// Keys, indices and attributes below it.
-    pub(super) keys: Vec<&'t str>,
+    pub(crate) keys: Vec<&'t str>,
 }
 
 impl<'t> Path<'t> {
     /// `None` for what is no such place.
-    pub(super) fn parse(text: &'t str) -> Option<Self> {
+    pub(crate) fn parse(text: &'t str) -> Option<Self> {
         let end = text.find(['[', '.']).unwrap_or(text.len());
         let (root, mut rest) = text.split_at(end);
         let identifier = |text: &str| {
@@ -209,7 +209,7 @@ impl<'t> Path<'t> {
     }
 
     /// Without the root, where a key says more than a number.
-    pub(super) fn short(&self) -> String {
+    pub(crate) fn short(&self) -> String {
         match self.keys.first() {
             Some(first) if !first.bytes().all(|byte| byte.is_ascii_digit()) => self.keys.join("/"),
             _ => self.long(),

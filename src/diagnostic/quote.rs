@@ -1,0 +1,77 @@
+//! The lines that a diagnostic points at, as data: what a renderer needs that does not draw with miette.
+
+use super::excerpt::{Cut, Text};
+use super::snippet::{Mark, runs, showable_text};
+use super::{Label, PythonFrame};
+use crate::source::Source;
+use std::ops::Range;
+
+/// What stands for parts left out.
+const ELLIPSIS: &str = "…";
+
+/// Lines of one text that are shown together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quote {
+    /// The name of the text.
+    pub name: String,
+    /// The lines, in order.
+    pub lines: Vec<QuotedLine>,
+}
+
+/// One line, cut to a width, with large literals elided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuotedLine {
+    /// Its number, from 1.
+    pub number: usize,
+    /// What is shown of it.
+    pub text: String,
+    /// The places in it, by their start.
+    pub marks: Vec<QuotedMark>,
+}
+
+/// A place in a quoted line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuotedMark {
+    /// Its bytes in the line's shown text; may be empty.
+    pub range: Range<usize>,
+    /// What is said of it; may be empty.
+    pub label: String,
+    /// Whether it is the primary place of its diagnostic.
+    pub primary: bool,
+}
+
+/// The lines that labels stand on, those of the first label first, at most `columns` columns wide.
+pub fn quote(labels: &[Label], source: &Source, columns: usize) -> Vec<Quote> {
+    let (text, cut) = (Text::of(source), Cut { columns, ellipsis: ELLIPSIS });
+    let marks = Mark::all(&text, labels, cut);
+    runs(&marks).into_iter().map(|run| window(&text, run, cut)).collect()
+}
+
+/// The user's own line of Python in the content of its file; `None` when it has no such line.
+pub fn quote_python(frame: &PythonFrame, content: &str, columns: usize) -> Option<Quote> {
+    let (text, cut) = (Text::unscanned(&frame.file, content.as_bytes()), Cut { columns, ellipsis: ELLIPSIS });
+    let mark = Mark::python(&text, frame, cut)?;
+    Some(window(&text, &[mark], cut))
+}
+
+/// `text` in one line of at most `limit` characters, without those that a reader would not see.
+pub fn one_line(text: &str, limit: usize) -> String {
+    showable_text(text, limit, ELLIPSIS)
+}
+
+fn window(text: &Text<'_>, marks: &[Mark], cut: Cut) -> Quote {
+    let first = marks.first().map_or(0, |mark| mark.line);
+    let last = marks.last().map_or(first, |mark| mark.line);
+    let line = |line: usize| {
+        let here: Vec<&Mark> = marks.iter().filter(|mark| mark.line == line).collect();
+        let ranges: Vec<Range<usize>> = here.iter().map(|mark| mark.span.range()).collect();
+        let excerpt = text.excerpt(text.line(line), &ranges, cut);
+        let marks = here.iter().zip(ranges).map(|(mark, range)| QuotedMark {
+            range: excerpt.locate(range),
+            label: mark.text.clone(),
+            primary: mark.primary,
+        });
+        QuotedLine { number: line + 1, marks: marks.collect(), text: excerpt.shown.clone() }
+    };
+    Quote { name: one_line(text.name, usize::MAX), lines: (first..=last).map(line).collect() }
+}

@@ -1,0 +1,224 @@
+//! What a text holds and what becomes of it: the data behind `hlo2onnx check`.
+//!
+//! [`check`] converts a text without writing a model and gives a [`FileReport`]: its problems, its inputs, outputs and
+//! weights with their sizes, its ops with the nodes that they become, its tree of modules, and in what the model would
+//! differ from the program. [`text`] and [`html`] draw reports; [`Report`] is the schema of `--format json`, which
+//! `docs/check.md` describes.
+
+mod contents;
+pub mod html;
+mod modules;
+mod problem;
+mod summary;
+mod tensor;
+pub mod text;
+
+pub use contents::{NodeCount, SourceOp};
+pub use modules::ModuleRow;
+pub use problem::Problem;
+pub use summary::{OpTotal, Summary};
+pub use tensor::{Origin, Size, Tensor, Weight};
+
+use crate::diagnostic::{Code, Diagnostics, PythonSources, Severity, catalogue, json};
+use crate::ir::Module;
+use crate::onnx;
+use crate::source::Source;
+use crate::{Conversion, Options, convert_observed};
+use contents::Contents;
+use serde::Serialize;
+
+/// The version of the schema of [`Report`].
+pub const SCHEMA: u32 = 1;
+
+/// Whether and how a text converts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// There is a model, and nothing is known in which it differs from the program but the rounding of kernels.
+    Exact,
+    /// There is a model, and it can differ from the program in ways that are named.
+    Approximate,
+    /// There is no model.
+    Refused,
+}
+
+/// A way in which the model can differ from the program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// What kind of difference: `nan`, `precision`, or `excess_precision`.
+    pub kind: &'static str,
+    /// One sentence, in lower case and without a full stop.
+    pub message: String,
+    /// How many ops it concerns.
+    pub ops: usize,
+}
+
+/// How many distinct diagnostics there are of each severity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[allow(missing_docs)]
+pub struct Counts {
+    pub error: usize,
+    pub warning: usize,
+    pub advice: usize,
+}
+
+/// Everything about one text.
+#[derive(Clone, Debug, Serialize)]
+pub struct FileReport {
+    /// The name of the text.
+    pub file: String,
+    /// Whether and how it converts.
+    pub verdict: Verdict,
+    /// The opset of the model.
+    pub opset: Option<i64>,
+    /// How many diagnostics there are.
+    pub counts: Counts,
+    /// In what the model can differ from the program.
+    pub differences: Vec<Difference>,
+    /// The inputs of the model, or of the program where there is no model, without those that are weights.
+    pub inputs: Vec<Tensor>,
+    /// The outputs.
+    pub outputs: Vec<Tensor>,
+    /// The weights: arguments of a collection of variables, and constants of the text with elements that differ.
+    pub weights: Vec<Weight>,
+    /// Number of elements of all weights.
+    pub parameters: u64,
+    /// Bytes of all weights.
+    pub weight_bytes: u64,
+    /// The ops of the text, most frequent first.
+    pub source_ops: Vec<SourceOp>,
+    /// The nodes of the model, most frequent first.
+    pub nodes: Vec<NodeCount>,
+    /// The tree of modules, each before those below it.
+    pub modules: Vec<ModuleRow>,
+    /// The diagnostics, as [`json`] gives them.
+    pub diagnostics: serde_json::Value,
+    /// The diagnostics by fault, ready to be drawn.
+    #[serde(skip)]
+    pub problems: Vec<Problem>,
+}
+
+/// All texts of one run: the schema of `check --format json`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// See [`SCHEMA`].
+    pub schema: u32,
+    /// All files together.
+    pub summary: Summary,
+    /// The files in the order in which they were given.
+    pub files: Vec<FileReport>,
+}
+
+impl Report {
+    /// Files and their summary.
+    pub fn new(files: Vec<FileReport>) -> Self {
+        Self { schema: SCHEMA, summary: Summary::of(&files), files }
+    }
+}
+
+/// Converts a text without writing a model, and reports on it. The diagnostics stand beside the report, so that they
+/// can be completed before [`FileReport::diagnose`] takes them in.
+pub fn check(source: &Source, options: &Options) -> (FileReport, Diagnostics) {
+    // The first pass leaves the ops as the text has them and gives symbolic sizes their names; where the text cannot be
+    // read no pass runs, and the module is what could be read of it.
+    let mut contents = None;
+    let Conversion { model, module, diagnostics, .. } = convert_observed(source, options, |_, module| {
+        contents.get_or_insert_with(|| Contents::of(module, source));
+    });
+    let mut contents = contents.unwrap_or_else(|| Contents::of(&module, source));
+    contents.add_errors(&diagnostics);
+    let mut report = alone(source);
+    if model.is_some() {
+        report.nodes =
+            onnx::inventory(&module).into_iter().map(|(op, count)| NodeCount { op, count }).collect();
+        report.opset = opset(&module);
+        let widened = contents.add_nodes(&module);
+        report.differences = differences(&diagnostics, widened);
+        report.verdict = if report.differences.is_empty() { Verdict::Exact } else { Verdict::Approximate };
+        // The model's names are better than those of the text, and its complex tensors are real.
+        contents.take_signature(&module);
+    }
+    report.modules = modules::rows(&contents.op_modules, &contents.weights);
+    report.parameters = contents.weights.iter().filter_map(|weight| weight.tensor.size.elements).sum();
+    report.weight_bytes = contents.weights.iter().filter_map(|weight| weight.tensor.size.bytes).sum();
+    report.source_ops = contents.rows();
+    (report.inputs, report.outputs, report.weights) = (contents.inputs, contents.outputs, contents.weights);
+    (report, diagnostics)
+}
+
+/// The report on a text of which nothing is known, such as a file that cannot be read.
+pub fn alone(source: &Source) -> FileReport {
+    FileReport {
+        file: source.name().to_owned(),
+        verdict: Verdict::Refused,
+        opset: None,
+        counts: Counts::default(),
+        differences: Vec::new(),
+        inputs: Vec::new(),
+        outputs: Vec::new(),
+        weights: Vec::new(),
+        parameters: 0,
+        weight_bytes: 0,
+        source_ops: Vec::new(),
+        nodes: Vec::new(),
+        modules: Vec::new(),
+        diagnostics: serde_json::Value::Null,
+        problems: Vec::new(),
+    }
+}
+
+impl FileReport {
+    /// Takes in the diagnostics of the text. `python` gives the content of the files that their frames name.
+    pub fn diagnose(&mut self, diagnostics: &Diagnostics, source: &Source, python: &PythonSources<'_>) {
+        // The diagnostics are plain data, which always serialises.
+        self.diagnostics = serde_json::to_value(json::report(diagnostics, source)).unwrap_or_default();
+        self.problems = problem::problems(diagnostics, source, python);
+        self.counts = Counts::default();
+        for problem in &self.problems {
+            *self.counts.of_mut(problem.severity) += problem.count;
+        }
+    }
+}
+
+impl Counts {
+    fn of_mut(&mut self, severity: Severity) -> &mut usize {
+        match severity {
+            Severity::Error => &mut self.error,
+            Severity::Warning => &mut self.warning,
+            Severity::Advice => &mut self.advice,
+        }
+    }
+}
+
+/// The opset that a converted module has as an attribute.
+fn opset(module: &Module) -> Option<i64> {
+    let mut attributes = module.attributes.iter();
+    attributes
+        .find(|(name, _)| module.symbols.get(*name) == "onnx.opset")
+        .and_then(|(_, value)| value.as_integer())
+}
+
+/// Diagnostics that say that numbers can differ, with the kind of the difference.
+const DIFFERENCES: &[(Code, &str)] = &[
+    (catalogue::NanNotPropagated::CODE, "nan"),
+    (catalogue::NanSign::CODE, "nan"),
+    (catalogue::ReducedPrecision::CODE, "precision"),
+];
+
+/// What the diagnostics say of differences, and what widened regions add.
+fn differences(diagnostics: &Diagnostics, widened: Vec<(String, usize)>) -> Vec<Difference> {
+    let mut found = Vec::new();
+    for group in diagnostics.grouped() {
+        let Some(first) = group.first() else { continue };
+        let Some(&(_, kind)) = DIFFERENCES.iter().find(|(code, _)| *code == first.code()) else { continue };
+        found.push(Difference { kind, message: first.message.clone(), ops: group.len() });
+    }
+    for (element, ops) in widened {
+        let message = format!(
+            "ops on `{element}` are computed in a wider type, and roundings between them are left out, as XLA's excess \
+             precision allows"
+        );
+        found.push(Difference { kind: "excess_precision", message, ops });
+    }
+    found
+}
