@@ -2,12 +2,10 @@
 
 Every case of a fixture is one input of `syntax` and `convert`; a file of weights is one of `weights`, and some texts,
 compressed, are those of `packed`. Inputs longer than MOST_BYTES (4096) are left out: short ones are mutated faster.
-What libFuzzer found beside them is kept in fuzz/seeds, and is copied too.
 """
 
 import gzip
 import hashlib
-import shutil
 import sys
 from pathlib import Path
 
@@ -32,8 +30,6 @@ def save(target: str, inputs: list[bytes], most: int) -> None:
     for data in inputs:
         if 0 < len(data) <= most:
             (folder / hashlib.sha1(data).hexdigest()).write_bytes(data)
-    if (FUZZ / "seeds" / target).is_dir():
-        shutil.copytree(FUZZ / "seeds" / target, folder, dirs_exist_ok=True)
     print(target, len(list(folder.iterdir())))
 
 
