@@ -17,6 +17,7 @@ use smallvec::SmallVec;
 pub fn run(module: &mut Module, cx: &mut Context) {
     let Some(entry) = entry_or_report(module, cx.diagnostics) else { return };
     name_composites(module);
+    take_in_reducers(module);
     let Some(order) = callees_first(module, entry, cx) else { return };
     if !within_limit(module, &order, cx) {
         return;
@@ -48,6 +49,42 @@ fn name_composites(module: &mut Module) {
         let op = module.op_mut(id);
         op.name = name;
         op.attributes = attributes;
+    }
+}
+
+/// A `reduce_window` that takes its sizes from operands is a call in JAX, which names the function of its region; the
+/// region is made of that, as no function but the entry stays.
+fn take_in_reducers(module: &mut Module) {
+    for id in module.reachable_ops() {
+        let target = module.attribute(id, "call_target_name").and_then(Attribute::as_str);
+        if module.op_name(id) != "stablehlo.custom_call" || target != Some("stablehlo.dynamic_reduce_window")
+        {
+            continue;
+        }
+        let reducer = match module.attribute(id, "called_computations") {
+            Some(Attribute::Array(called)) => match called.as_ref() {
+                [Attribute::SymbolRef(path)] if path.len() == 1 => module.find_function(path[0]),
+                _ => None,
+            },
+            _ => None,
+        };
+        let Some(body) = reducer.map(|reducer| module.function(reducer).body) else { continue };
+        let Some(block) = module.entry_block(body) else { continue };
+        let Some(&last) = module.block(block).ops.last() else { continue };
+        if module.op_name(last) != "func.return" {
+            continue;
+        }
+        let mut copier = Copier { values: FxHashMap::default(), call: LocationId::UNKNOWN };
+        let region = copier.region(module, body);
+        let terminator = module.entry_block(region).and_then(|block| module.block(block).ops.last().copied());
+        if let Some(terminator) = terminator {
+            let name = module.symbols.intern("stablehlo.return");
+            module.op_mut(terminator).name = name;
+        }
+        let key = module.symbols.intern("called_computations");
+        let op = module.op_mut(id);
+        op.regions.push(region);
+        op.attributes.retain(|(name, _)| *name != key);
     }
 }
 

@@ -79,22 +79,23 @@ fn windows(
     base: &'static str,
     dilations: &'static str,
 ) -> Result<Vec<Windows>, Violation> {
-    let sizes = t.integers_of("window_dimensions", rank)?;
-    if let Some(size) = sizes.iter().find(|&&size| size < 1) {
+    // JAX's running totals over a symbolic dimension have a window as long as that.
+    let sizes = t.sizes_of("window_dimensions", rank)?;
+    if let Some(size) = sizes.iter().filter_map(|size| size.known()).find(|&size| size < 1) {
         return attribute("window_dimensions", format!("{size} is less than 1"));
     }
     let strides = t.integers_or("window_strides", rank, 1, 1)?;
     let base_dilations = t.integers_or(base, rank, 1, 1)?;
     let window_dilations = t.integers_or(dilations, rank, 1, 1)?;
     let padding = match t.module.attribute(t.op, "padding") {
-        Some(_) => t.integers_of("padding", 2 * rank)?,
-        None => vec![0; 2 * rank],
+        Some(_) => t.sizes_of("padding", 2 * rank)?,
+        None => std::iter::repeat_n(Dim::Known(0), 2 * rank).collect(),
     };
     let window = |axis: usize| Windows {
-        window: Dim::Known(sizes[axis]),
+        window: sizes[axis],
         stride: strides[axis],
-        low: Dim::Known(padding[2 * axis]),
-        high: Dim::Known(padding[2 * axis + 1]),
+        low: padding[2 * axis],
+        high: padding[2 * axis + 1],
         base_dilation: base_dilations[axis],
         window_dilation: window_dilations[axis],
     };

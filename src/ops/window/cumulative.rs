@@ -1,9 +1,9 @@
 //! Running totals: a window as long as the dimension, which padding lets begin, or end, at each element.
 
 use super::Window;
-use crate::ir::{Dim, Element, Size, ValueId};
-use crate::ops::Lower;
+use crate::ir::{Dim, Element, OpId, RegionId, Size, ValueId};
 use crate::ops::region::Combiner;
+use crate::ops::{Lower, Lowered, Refusal};
 
 /// The running totals, without the initial value; `None` when the window is another one.
 pub(super) fn lower(cx: &mut Lower, combiner: Combiner, value: ValueId, window: &Window) -> Option<ValueId> {
@@ -30,6 +30,44 @@ pub(super) fn lower(cx: &mut Lower, combiner: Combiner, value: ValueId, window: 
         }
         _ => double(cx, combiner, value, axis, size, reverse),
     })
+}
+
+/// The running totals along a dimension of symbolic size, which a window of symbolic size has to be.
+pub(super) fn symbolic(cx: &mut Lower, op: OpId, region: RegionId) -> Lowered {
+    let other = || Refusal::form("a window of symbolic size that is not a running sum");
+    let sizes = cx.size_list(op, "window_dimensions")?;
+    let padding = cx.size_list(op, "padding")?;
+    for name in ["window_strides", "base_dilations", "window_dilations"] {
+        if cx.optional_ints(op, name)?.is_some_and(|all| all.iter().any(|&number| number != 1)) {
+            return Err(other());
+        }
+    }
+    let dims = cx.operand_dims(op, 0)?;
+    let mut long = (0..sizes.len()).filter(|&axis| sizes[axis] != Dim::Known(1));
+    let (Some(axis), None) = (long.next(), long.next()) else { return Err(other()) };
+    if dims.len() != sizes.len() || padding.len() != 2 * dims.len() || sizes[axis] != dims[axis] {
+        return Err(other());
+    }
+    let (zero, rest) = (Dim::Known(0), cx.module.sizes.subtract(dims[axis], Dim::Known(1)));
+    let around = (0..padding.len()).filter(|&place| place / 2 != axis);
+    if around.into_iter().any(|place| padding[place] != zero) {
+        return Err(other());
+    }
+    let reverse = match (padding[2 * axis], padding[2 * axis + 1]) {
+        (low, high) if (low, high) == (rest, zero) => false,
+        (low, high) if (low, high) == (zero, rest) => true,
+        _ => return Err(other()),
+    };
+    let combiners = cx.named_combiners(region).ok_or_else(other)?;
+    let &[combiner] = combiners.as_slice() else { return Err(other()) };
+    let (value, init) = (cx.full(op, 0)?, cx.full(op, 1)?);
+    let boolean = cx.element(value) == Element::Bool;
+    let total = match combiner {
+        Combiner::Add if !boolean => sum(cx, value, axis, reverse),
+        Combiner::Multiply if !boolean && cx.opset() >= 26 => running(cx, "CumProd", value, axis, reverse),
+        _ => return Err(other()),
+    };
+    Ok(cx.combine_init(combiner, init, total).into())
 }
 
 /// `CumSum` has kernels for `i32` and `i64`, which wrap, as do the casts round it.

@@ -6,6 +6,7 @@
 //! The two differ only for initial values that are not neutral.
 //!
 //! - A window as long as the dimension, padded on one side, is a running total: `CumSum`, or a doubling scan.
+//!   Along a symbolic dimension it is the only window that JAX prints with a size that is no number.
 //! - Windows of float maxima, minima and sums are `MaxPool` and `AveragePool`.
 //! - Other named ops combine strided slices, one dimension after the other.
 //! - Other regions on scalars combine one strided slice for each position in the window, in their order.
@@ -118,6 +119,10 @@ fn reduce_window(cx: &mut Lower, op: OpId) -> Lowered {
     let count = pairs(cx, op)?;
     let region = cx.region(op, 0)?;
     let (_, out) = cx.result_dims(op, 0)?;
+    let is_symbolic = |sizes: Dims| sizes.iter().any(|size| size.known().is_none());
+    if is_symbolic(cx.size_list(op, "window_dimensions")?) {
+        return cumulative::symbolic(cx, op, region);
+    }
     let window = Window::of(cx, op, out.len())?;
     if out.contains(&Dim::Known(0)) {
         return (0..count)

@@ -15,6 +15,7 @@ const DYNAMIC: &[&str] = &[
     "stablehlo.dynamic_pad",
     "stablehlo.dynamic_reshape",
     RANDOM_BITS,
+    REDUCE_WINDOW,
     TOP_K,
     "stablehlo.real_dynamic_slice",
     "stablehlo.set_dimension_size",
@@ -22,6 +23,9 @@ const DYNAMIC: &[&str] = &[
 
 /// The target of the call that `rng_bit_generator` is in JAX where the sizes of its result are operands.
 const RANDOM_BITS: &str = "stablehlo.dynamic_rng_bit_generator";
+
+/// The target of the call that `reduce_window` is where any of its sizes are operands.
+const REDUCE_WINDOW: &str = "stablehlo.dynamic_reduce_window";
 
 /// The target of the call that `top_k` is where the number of elements is an operand.
 const TOP_K: &str = "stablehlo.dynamic_top_k";
@@ -101,6 +105,7 @@ type List<'a> = dyn Fn(usize) -> Option<Dims> + 'a;
 fn form(module: &Module, op: OpId, list: &List) -> Option<Fixed> {
     match name(module, op) {
         RANDOM_BITS => return random_bits(module, op, list),
+        REDUCE_WINDOW => return reduce_window(module, op, list),
         TOP_K => {
             let k = vec![("k", Attribute::Sizes(list(1)?))];
             return Some(Fixed { dropped: CALL, ..fixed("chlo.top_k", 1, k) });
@@ -177,6 +182,19 @@ fn random_bits(module: &Module, op: OpId, list: &List) -> Option<Fixed> {
         dropped: CALL,
         ..fixed("stablehlo.rng_bit_generator", 1, Vec::new())
     })
+}
+
+/// One operand and its initial value; the `inline` pass has given the call its region.
+fn reduce_window(module: &Module, op: OpId, list: &List) -> Option<Fixed> {
+    const LISTS: [&str; 5] =
+        ["window_dimensions", "window_strides", "base_dilations", "window_dilations", "padding"];
+    let call = module.op(op);
+    if call.operands.len() != 2 + LISTS.len() || call.regions.len() != 1 {
+        return None;
+    }
+    let attribute = |(index, name)| Some((name, Attribute::of_sizes(&list(2 + index)?)));
+    let attributes = LISTS.into_iter().enumerate().map(attribute).collect::<Option<Vec<_>>>()?;
+    Some(Fixed { dropped: CALL, ..fixed("stablehlo.reduce_window", 2, attributes) })
 }
 
 fn real_dynamic_slice(list: &List) -> Option<Fixed> {
