@@ -51,7 +51,7 @@ fn the_line_of_python_is_found_below_the_source_root() {
         let output = run(folder.path(), &[command, "model.mlir", "--source-root", "src"]);
         assert_eq!(output.status.code(), Some(1));
         let text = utf8(&output.stderr);
-        assert!(text.contains("[src/pkg/model.py:3:11]"), "{text}");
+        assert!(text.contains("[src/pkg/model.py:3:12]"), "{text}");
         assert!(text.contains("return x + infeed(x)"), "{text}");
         assert!(text.contains("in Net.__call__"), "{text}");
         assert!(text.contains("python: through 1 frame of flax"), "{text}");
@@ -63,7 +63,7 @@ fn the_line_of_python_is_found_below_the_source_root() {
     let text = utf8(&output.stderr);
     assert!(
         text.contains(
-            "python: /elsewhere/project/pkg/model.py:3:11 in Net.__call__, through 1 frame of flax"
+            "python: /elsewhere/project/pkg/model.py:3:12 in Net.__call__, through 1 frame of flax"
         )
     );
 }
@@ -74,7 +74,7 @@ fn a_file_of_that_name_deeper_down_is_found() {
     let output = run(folder.path(), &["check", "model.mlir", "--source-root", "."]);
     let text = utf8(&output.stderr);
     assert!(
-        text.contains("src/pkg/model.py:3:11]"),
+        text.contains("src/pkg/model.py:3:12]"),
         "the longest suffix counts, not the nearest file: {text}"
     );
 }
@@ -120,7 +120,7 @@ fn github_commands_are_lines() {
         "::error file=model.mlir,line=9,endLine=9,col=11,endColumn=24,title=E0201 UnsupportedOp::"
     ));
     assert!(
-        text.contains("::notice file=src/pkg/model.py,line=3,col=11,title=E0201 UnsupportedOp::"),
+        text.contains("::notice file=src/pkg/model.py,line=3,col=12,title=E0201 UnsupportedOp::"),
         "{text}"
     );
 }

@@ -369,7 +369,7 @@ fn diagnostics_follow_the_text() {
     assert_eq!(covered(FAULTY, &fault["range"]).0, 3);
     let python = &fault["relatedInformation"][0];
     assert_eq!(python["location"]["uri"], "file:///program/net.py");
-    assert_eq!(python["location"]["range"]["start"], json!({ "line": 6, "character": 3 }));
+    assert_eq!(python["location"]["range"]["start"], json!({ "line": 6, "character": 4 }));
     assert!(python["message"].as_str().unwrap().contains("`Net`"), "{python}");
 
     // An edit mends it, behind a comment of wide characters on the same line; saving says it again.

@@ -17,7 +17,7 @@ pub struct Arguments {
 #[derive(Subcommand)]
 pub enum Command {
     /// Convert a StableHLO text to an ONNX model
-    Convert(ConvertArguments),
+    Convert(Box<ConvertArguments>),
     /// Report every problem of every file and what is in it; writes no model
     Check(CheckArguments),
     /// Print the module after some passes

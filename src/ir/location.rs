@@ -20,7 +20,7 @@ pub enum Location {
     File {
         /// The file's name as Python knew it.
         file: Symbol,
-        /// Line and column of the first character, from 1.
+        /// Line, from 1, and column of the first character: JAX prints those of Python, which count from 0.
         start: (u32, u32),
         /// Line and column of the last.
         end: (u32, u32),

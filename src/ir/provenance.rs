@@ -82,8 +82,9 @@ fn frames(module: &Module, location: LocationId) -> Vec<PythonFrame> {
             Location::File { file, start, end } => frames.push(PythonFrame {
                 file: module.symbols.get(*file).to_owned(),
                 line: start.0,
-                column: start.1,
-                end_column: (start.0 == end.0 && end.1 > start.1).then_some(end.1),
+                // JAX prints Python's columns, which count from 0.
+                column: start.1.saturating_add(1),
+                end_column: (start.0 == end.0 && end.1 > start.1).then_some(end.1.saturating_add(1)),
                 function: function.take(),
                 library_frames: 0,
                 libraries: Vec::new(),

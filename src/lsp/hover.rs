@@ -6,7 +6,7 @@ use super::fragment::Fragment;
 use super::summary;
 use super::token::{Kind, Token};
 use super::tree;
-use crate::ir::{LocationId, Module, ValueId, provenance};
+use crate::ir::{LocationId, Module, UNREAD, ValueId, provenance};
 use crate::source::Span;
 use crate::{Options, ops};
 use std::fmt::Write;
@@ -78,7 +78,8 @@ fn of_result(document: &Document, name: &str, statement: u32, index: u32, option
     let source = document.source();
     let span = tree::at(source.scan(), statement).span;
     let fragment = Fragment::of(document, statement);
-    let value = fragment.and_then(|fragment| {
+    let read = fragment.filter(|fragment| fragment.module.op_name(fragment.op) != UNREAD);
+    let value = read.and_then(|fragment| {
         let value = *fragment.module.op(fragment.op).results.get(index as usize)?;
         Some((fragment, value))
     });
