@@ -27,7 +27,7 @@ pub(super) const ROWS: &[Row] = &[
         convolution,
         "Conv or ConvTranspose; a MatMul of gathered windows where these lack the element type",
     ),
-    noted("stablehlo.dynamic_conv", SUMMED, dynamic_conv, "as convolution, when the padding is a constant"),
+    noted("stablehlo.dynamic_conv", SUMMED, dynamic_conv, "the `shapes` pass makes it a convolution"),
 ];
 
 fn convolution(cx: &mut Lower, op: OpId) -> Lowered {
