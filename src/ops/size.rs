@@ -77,8 +77,11 @@ impl Lower<'_> {
     }
 
     fn computed_shape(&mut self, dims: &[Dim]) -> ValueId {
-        if let &[Dim::Symbolic(size)] = dims {
-            return self.computed_size(size);
+        match *dims {
+            [Dim::Symbolic(size)] => return self.computed_size(size),
+            // Nothing is known of it, and so the op is refused.
+            [unknown] => return self.int64s(&[self.number(unknown)]),
+            _ => {}
         }
         if let Some(list) = self.shape_of_argument(dims) {
             return list;

@@ -26,6 +26,8 @@ use values::Values;
 const WALKS: usize = 4;
 
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
+    // What was wrong before is no reason to leave sizes unknown, which would be reported as well.
+    let before = cx.diagnostics.error_count();
     for function in module.functions() {
         let body = module.function(function).body;
         if !has_unknown_sizes(module, body) {
@@ -34,11 +36,11 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
         let mut origins = Origins::of_arguments(module, function);
         for _ in 0..WALKS {
             walk(module, cx, function, &mut origins, false);
-            if cx.diagnostics.has_errors() || !has_unknown_conditional(module, body) {
+            if cx.diagnostics.error_count() > before || !has_unknown_conditional(module, body) {
                 break;
             }
         }
-        if !cx.diagnostics.has_errors() && has_dynamic_sizes(module, body) {
+        if cx.diagnostics.error_count() == before && has_dynamic_sizes(module, body) {
             walk(module, cx, function, &mut origins, true);
         }
         origins.insert(module, function);
