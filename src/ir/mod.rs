@@ -20,6 +20,7 @@ mod symbol;
 mod ty;
 mod unread;
 mod verify;
+mod walk;
 
 pub use attribute::{Attribute, Attributes};
 pub use constant::{Constant, ConstantId, Data};

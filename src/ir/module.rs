@@ -418,21 +418,6 @@ impl Module {
         }
     }
 
-    /// The ops of all functions at any depth, those of one block in order.
-    pub fn reachable_ops(&self) -> Vec<OpId> {
-        let mut regions: Vec<RegionId> = self.functions.iter().map(|function| function.body).collect();
-        let mut found = Vec::new();
-        while let Some(region) = regions.pop() {
-            for &block in &self.region(region).blocks {
-                for &op in &self.block(block).ops {
-                    found.push(op);
-                    regions.extend_from_slice(&self.op(op).regions);
-                }
-            }
-        }
-        found
-    }
-
     // Building.
 
     /// Adds a function; one of the same name that came before stays the one that is found.

@@ -1,6 +1,7 @@
 //! Rewriting a function in one forward walk.
 
-use super::{BlockId, Definition, FunctionId, Module, NewOp, OpId, RegionId, ValueId};
+use super::{BlockId, Definition, FunctionId, Module, NewOp, Op, OpId, RegionId, TypeId, ValueId};
+use smallvec::SmallVec;
 
 /// Rewrites functions op by op in dominance order.
 ///
@@ -66,6 +67,19 @@ impl<'m> Rewriter<'m> {
         op
     }
 
+    /// Inserts before an op the same one on other operands and with results of other types. The regions are those of
+    /// the op, which has to leave.
+    pub fn insert_as(
+        &mut self,
+        op: OpId,
+        operands: SmallVec<[ValueId; 3]>,
+        result_types: SmallVec<[TypeId; 1]>,
+    ) -> OpId {
+        let Op { name, attributes, regions, .. } = self.module.op(op).clone();
+        let (span, location) = (self.module.span(op), self.module.op_location(op));
+        self.insert(NewOp { name, operands, result_types, attributes, regions, span, location })
+    }
+
     /// Inserts an op that is in no block yet before the visited one.
     pub fn insert_existing(&mut self, op: OpId) {
         self.pending.push(op);
@@ -96,18 +110,8 @@ impl<'m> Rewriter<'m> {
 /// How often each value is read, by the position of the value; only ops that a block holds count.
 pub fn use_counts(module: &Module) -> Vec<u32> {
     let mut counts = vec![0u32; module.value_count()];
-    for function in module.functions() {
-        let mut regions = vec![module.function(function).body];
-        while let Some(region) = regions.pop() {
-            for &block in &module.region(region).blocks {
-                for &op in &module.block(block).ops {
-                    for operand in &module.op(op).operands {
-                        counts[operand.index()] += 1;
-                    }
-                    regions.extend_from_slice(&module.op(op).regions);
-                }
-            }
-        }
+    for op in module.reachable_ops() {
+        module.op(op).operands.iter().for_each(|operand| counts[operand.index()] += 1);
     }
     counts
 }

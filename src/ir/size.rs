@@ -46,16 +46,36 @@ pub struct Sizes {
 #[derive(Clone, Debug, Default)]
 struct Table {
     list: Vec<Polynomial>,
+    /// How many symbols and operations each is written with.
+    weights: Vec<usize>,
     index: FxHashMap<Polynomial, SizeId>,
     /// The least value of each symbol that has one.
     least: FxHashMap<Symbol, i64>,
 }
 
-/// More terms than this are no size that anyone has written.
-const LARGEST_POLYNOMIAL: usize = 64;
+/// A size that is written with more symbols and operations is no size that anyone has written. It bounds how deep
+/// roundings nest, and what spelling or computing a size can cost.
+const HEAVIEST: usize = 256;
 
 /// Bounds are followed into nested roundings so far.
 const DEPTH: usize = 8;
+
+impl Table {
+    fn weight(&self, factors: &[Factor]) -> usize {
+        let of = |dim: Dim| match dim {
+            Dim::Symbolic(size) => self.weights[size.0 as usize],
+            _ => 1,
+        };
+        let one = |&factor: &Factor| match factor {
+            Factor::Symbol(_) => 1,
+            Factor::Quotient(x, y)
+            | Factor::Remainder(x, y)
+            | Factor::Larger(x, y)
+            | Factor::Smaller(x, y) => 1 + of(x) + of(y),
+        };
+        factors.iter().map(one).sum()
+    }
+}
 
 /// The least and the greatest value, where there is one.
 type Bounds = (Option<i64>, Option<i64>);
@@ -304,7 +324,7 @@ impl Sizes {
         joined.and_then(|joined| self.intern(joined)).unwrap_or(Dim::Dynamic)
     }
 
-    /// The size of any terms; nothing when a coefficient overflows or there are too many.
+    /// The size of any terms; nothing when a coefficient overflows or it is too heavy.
     fn intern(&self, mut terms: Polynomial) -> Option<Dim> {
         terms.sort_unstable();
         let mut normal = Polynomial::new();
@@ -318,13 +338,17 @@ impl Sizes {
         match normal.as_slice() {
             [] => return Some(Dim::Known(0)),
             [(factors, size)] if factors.is_empty() => return Some(Dim::Known(*size)),
-            all if all.len() > LARGEST_POLYNOMIAL => return None,
             _ => {}
         }
         let mut table = self.table.borrow_mut();
         if let Some(&known) = table.index.get(&normal) {
             return Some(Dim::Symbolic(known));
         }
+        let weight = normal.iter().map(|(factors, _)| 1 + table.weight(factors)).sum();
+        if weight > HEAVIEST {
+            return None;
+        }
+        table.weights.push(weight);
         let id = SizeId(table.list.len() as u32);
         table.list.push(normal.clone());
         table.index.insert(normal, id);
@@ -458,6 +482,18 @@ mod tests {
         assert_eq!(s.bounds(s.remainder(b, Dim::Known(2))), (Some(0), Some(1)));
         assert_eq!(s.bounds(s.quotient(s.multiply(b, Dim::Known(-1)), Dim::Known(2))), (None, Some(-1)));
         assert_eq!(f.spell(s.larger(b, Dim::Known(3))), "max(3, b)");
+    }
+
+    #[test]
+    fn what_nests_without_end_is_unknown() {
+        let mut f = Fixture::new();
+        let (b, t) = (f.symbol("b"), f.symbol("t"));
+        let s = &f.sizes;
+        let mut size = b;
+        for _ in 0..10_000 {
+            size = s.larger(s.quotient(s.multiply(size, size), Dim::Known(3)), t);
+        }
+        assert_eq!(size, Dim::Dynamic);
     }
 
     #[test]

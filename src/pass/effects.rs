@@ -6,7 +6,7 @@
 
 use super::{Context, canonicalize, entry};
 use crate::diagnostic::{Diagnostic, catalogue};
-use crate::ir::{Block, Definition, FunctionId, Module, OpId, Type, TypeId, ValueId, provenance, use_counts};
+use crate::ir::{Block, BlockId, Definition, FunctionId, Module, OpId, Type, TypeId, ValueId, provenance, use_counts};
 use crate::ops;
 use std::collections::BTreeSet;
 
@@ -45,20 +45,17 @@ fn is_token_type(module: &Module, ty: TypeId) -> bool {
 
 /// Takes the tokens out of a function, unless an op needs one that the lowering will refuse.
 fn remove_tokens(module: &mut Module, function: FunctionId) {
-    let (mut ops, mut blocks, mut regions) = (Vec::new(), Vec::new(), vec![module.function(function).body]);
+    let blocks: Vec<BlockId> = module.blocks_within([module.function(function).body]).collect();
+    let mut ops = Vec::new();
     let (mut found, mut needed) = (false, false);
-    while let Some(region) = regions.pop() {
-        for &block in &module.region(region).blocks {
-            blocks.push(block);
-            found |= module.block(block).arguments.iter().any(|&argument| is_token(module, argument));
-            for &op in &module.block(block).ops {
-                let operation = module.op(op);
-                regions.extend_from_slice(&operation.regions);
-                if operation.operands.iter().chain(&operation.results).any(|&value| is_token(module, value)) {
-                    found = true;
-                    needed |= !is_carrier(module, op) && !is_source(module, op);
-                    ops.push(op);
-                }
+    for &block in &blocks {
+        found |= module.block(block).arguments.iter().any(|&argument| is_token(module, argument));
+        for &op in &module.block(block).ops {
+            let operation = module.op(op);
+            if operation.operands.iter().chain(&operation.results).any(|&value| is_token(module, value)) {
+                found = true;
+                needed |= !is_carrier(module, op) && !is_source(module, op);
+                ops.push(op);
             }
         }
     }
@@ -139,13 +136,9 @@ fn drop_callbacks(module: &mut Module, cx: &mut Context) {
 
 /// Takes ops out of their blocks.
 fn remove(module: &mut Module, dropped: &BTreeSet<OpId>) {
-    let mut regions: Vec<_> = module.functions().map(|id| module.function(id).body).collect();
-    while let Some(region) = regions.pop() {
-        for block in module.region(region).blocks.clone() {
-            module.block_mut(block).ops.retain(|op| !dropped.contains(op));
-            for &op in &module.block(block).ops {
-                regions.extend_from_slice(&module.op(op).regions);
-            }
-        }
+    let bodies = module.functions().map(|id| module.function(id).body);
+    let blocks: Vec<BlockId> = module.blocks_within(bodies).collect();
+    for block in blocks {
+        module.block_mut(block).ops.retain(|op| !dropped.contains(op));
     }
 }

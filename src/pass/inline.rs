@@ -88,20 +88,6 @@ fn take_in_reducers(module: &mut Module) {
     }
 }
 
-/// The ops in regions, at any depth.
-fn ops_within(module: &Module, mut regions: Vec<RegionId>) -> Vec<OpId> {
-    let mut found = Vec::new();
-    while let Some(region) = regions.pop() {
-        for &block in &module.region(region).blocks {
-            for &op in &module.block(block).ops {
-                found.push(op);
-                regions.extend_from_slice(&module.op(op).regions);
-            }
-        }
-    }
-    found
-}
-
 /// The function that an op calls.
 fn callee(module: &Module, op: OpId) -> Option<FunctionId> {
     let attribute = match module.op_name(op) {
@@ -118,8 +104,8 @@ fn callee(module: &Module, op: OpId) -> Option<FunctionId> {
 /// The functions that `entry` needs, each behind those that it calls; `None` when one calls itself.
 fn callees_first(module: &Module, entry: FunctionId, cx: &mut Context) -> Option<Vec<FunctionId>> {
     let calls = |function: FunctionId| -> Vec<(OpId, FunctionId)> {
-        let mut calls: Vec<_> = ops_within(module, vec![module.function(function).body])
-            .into_iter()
+        let mut calls: Vec<_> = module
+            .ops_within([module.function(function).body])
             .filter_map(|op| Some((op, callee(module, op)?)))
             .collect();
         calls.sort_by_key(|&(op, _)| op);
@@ -155,7 +141,7 @@ fn callees_first(module: &Module, entry: FunctionId, cx: &mut Context) -> Option
 fn within_limit(module: &Module, order: &[FunctionId], cx: &mut Context) -> bool {
     let mut counts: FxHashMap<FunctionId, u64> = FxHashMap::default();
     for &function in order {
-        let ops = ops_within(module, vec![module.function(function).body]);
+        let ops: Vec<OpId> = module.ops_within([module.function(function).body]).collect();
         let called = ops.iter().filter_map(|&op| counts.get(&callee(module, op)?)).copied();
         counts.insert(function, called.fold(ops.len() as u64, u64::saturating_add));
     }

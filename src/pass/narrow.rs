@@ -124,16 +124,11 @@ fn held_type(module: &mut Module, ty: TypeId) -> Option<(Element, TypeId)> {
 
 /// Gives all values of a function that are held in `f32` that type; whether it has any narrow value.
 fn hold(module: &mut Module, function: FunctionId, held: &mut FxHashMap<ValueId, Element>) -> bool {
-    let (mut values, mut regions) = (Vec::new(), vec![module.function(function).body]);
-    while let Some(region) = regions.pop() {
-        for &block in &module.region(region).blocks {
-            let block = module.block(block);
-            values.extend_from_slice(&block.arguments);
-            for &op in &block.ops {
-                values.extend_from_slice(&module.op(op).results);
-                regions.extend_from_slice(&module.op(op).regions);
-            }
-        }
+    let mut values = Vec::new();
+    for block in module.blocks_within([module.function(function).body]) {
+        let block = module.block(block);
+        values.extend_from_slice(&block.arguments);
+        block.ops.iter().for_each(|&op| values.extend_from_slice(&module.op(op).results));
     }
     let mut found = false;
     for value in values {
@@ -262,38 +257,29 @@ impl Narrow<'_> {
 
     /// Computes in `f32`, and rounds the results that are narrow.
     fn compute(&mut self, rewriter: &mut Rewriter, op: OpId) -> bool {
-        let operation = rewriter.module.op(op).clone();
+        let results = rewriter.module.op(op).results.clone();
         let is_narrow = |module: &Module, value: ValueId| {
             module.tensor(value).is_some_and(|tensor| tensor.element.is_small_float())
         };
         let exact = EXACT.contains(&rewriter.module.op_name(op));
-        let scale = operation.results.iter().any(|result| self.held.get(result) == Some(&Element::F8E8M0FNU));
+        let scale = results.iter().any(|result| self.held.get(result) == Some(&Element::F8E8M0FNU));
         if scale && !exact {
             return self.refuse(rewriter, op, Element::F8E8M0FNU);
         }
         let mut operands: SmallVec<[ValueId; 3]> = SmallVec::new();
-        for &operand in &operation.operands {
+        for operand in rewriter.module.op(op).operands.clone() {
             let narrow = is_narrow(rewriter.module, operand);
             operands.push(if narrow { converted(rewriter, op, operand, Element::F32) } else { operand });
         }
         let mut result_types: SmallVec<[TypeId; 1]> = SmallVec::new();
-        for &result in &operation.results {
+        for &result in &results {
             let ty = rewriter.module.value_type(result);
             let narrow = is_narrow(rewriter.module, result);
             result_types.push(if narrow { with_element(rewriter.module, result, Element::F32) } else { ty });
         }
-        let (span, location) = (rewriter.module.span(op), rewriter.module.op_location(op));
-        let computed = rewriter.insert(NewOp {
-            name: operation.name,
-            operands,
-            result_types,
-            attributes: operation.attributes,
-            regions: operation.regions,
-            span,
-            location,
-        });
+        let computed = rewriter.insert_as(op, operands, result_types);
         let numbers = rewriter.module.op(computed).results.clone();
-        for (&result, number) in operation.results.iter().zip(numbers) {
+        for (&result, number) in results.iter().zip(numbers) {
             let element = rewriter.module.tensor(result).map(|tensor| tensor.element);
             let value = match (self.held.get(&result).copied(), element) {
                 (Some(format), _) => {

@@ -86,15 +86,9 @@ impl Folded {
 /// replaced by another.
 fn returned_by_graphs(module: &Module) -> Vec<bool> {
     let mut returned = vec![false; module.value_count()];
-    let mut regions: Vec<RegionId> = module.functions().map(|id| module.function(id).body).collect();
-    while let Some(region) = regions.pop() {
-        for &block in &module.region(region).blocks {
-            for &op in &module.block(block).ops {
-                regions.extend_from_slice(&module.op(op).regions);
-                if module.op_name(op) == "onnx.return" {
-                    module.op(op).operands.iter().for_each(|operand| returned[operand.index()] = true);
-                }
-            }
+    for op in module.reachable_ops() {
+        if module.op_name(op) == "onnx.return" {
+            module.op(op).operands.iter().for_each(|operand| returned[operand.index()] = true);
         }
     }
     returned

@@ -89,22 +89,13 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
 fn is_concerned(module: &Module, function: FunctionId) -> bool {
     let is_complex =
         |&value: &ValueId| module.tensor(value).is_some_and(|tensor| tensor.element.is_complex());
-    let mut regions = vec![module.function(function).body];
-    while let Some(region) = regions.pop() {
-        for &block in &module.region(region).blocks {
-            let block = module.block(block);
-            if block.arguments.iter().any(is_complex) {
-                return true;
-            }
-            for &op in &block.ops {
-                if module.op(op).results.iter().any(is_complex) || module.op_name(op) == "stablehlo.fft" {
-                    return true;
-                }
-                regions.extend_from_slice(&module.op(op).regions);
-            }
-        }
-    }
-    false
+    let is_complex_op = |&op: &OpId| {
+        module.op(op).results.iter().any(is_complex) || module.op_name(op) == "stablehlo.fft"
+    };
+    module.blocks_within([module.function(function).body]).any(|block| {
+        let block = module.block(block);
+        block.arguments.iter().any(is_complex) || block.ops.iter().any(is_complex_op)
+    })
 }
 
 /// Says which inputs and outputs of the model have another type than the program's.

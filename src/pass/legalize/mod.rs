@@ -98,16 +98,11 @@ impl Legalize<'_, '_> {
 
     /// A graph may capture values; those that exist only wide are made before it, where all its blocks see them.
     fn captured(&mut self, region: crate::ir::RegionId) {
-        let mut regions = vec![region];
-        while let Some(region) = regions.pop() {
-            for block in self.module.region(region).blocks.clone() {
-                for op in self.module.block(block).ops.clone() {
-                    for operand in self.module.op(op).operands.clone() {
-                        if matches!(self.narrowed.get(&operand), Some(Narrow::From(_))) {
-                            self.narrow(operand, op);
-                        }
-                    }
-                    regions.extend_from_slice(&self.module.op(op).regions);
+        let ops: Vec<OpId> = self.module.ops_within([region]).collect();
+        for op in ops {
+            for operand in self.module.op(op).operands.clone() {
+                if matches!(self.narrowed.get(&operand), Some(Narrow::From(_))) {
+                    self.narrow(operand, op);
                 }
             }
         }

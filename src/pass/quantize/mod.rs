@@ -103,20 +103,16 @@ impl Quantize {
     /// Gives all values their storage types.
     fn store(&mut self, module: &mut Module, function: FunctionId, cx: &mut Context) {
         let mut values = Vec::new();
-        let mut regions = vec![module.function(function).body];
-        while let Some(region) = regions.pop() {
-            for &block in &module.region(region).blocks {
-                let block = module.block(block);
-                let declared = &module.function(function).arguments;
-                let at = |index: usize| {
-                    declared.get(index).map_or(module.function(function).span, |argument| argument.span)
-                };
-                values.extend(block.arguments.iter().enumerate().map(|(index, &value)| (value, at(index))));
-                for &op in &block.ops {
-                    let at = module.span(op).name;
-                    values.extend(module.op(op).results.iter().map(|&result| (result, at)));
-                    regions.extend_from_slice(&module.op(op).regions);
-                }
+        for block in module.blocks_within([module.function(function).body]) {
+            let block = module.block(block);
+            let declared = &module.function(function).arguments;
+            let at = |index: usize| {
+                declared.get(index).map_or(module.function(function).span, |argument| argument.span)
+            };
+            values.extend(block.arguments.iter().enumerate().map(|(index, &value)| (value, at(index))));
+            for &op in &block.ops {
+                let at = module.span(op).name;
+                values.extend(module.op(op).results.iter().map(|&result| (result, at)));
             }
         }
         for (value, at) in values {
@@ -281,22 +277,10 @@ impl Quantize {
             let quantized = self.kinds.contains_key(&operand);
             operands.push(if quantized { self.dequantized(rewriter, op, operand) } else { operand });
         }
-        let operation = rewriter.module.op(op).clone();
-        let result_types = operation.results.iter().map(|&result| self.expressed(rewriter.module, result));
-        let result_types: SmallVec<[TypeId; 1]> = result_types.collect();
-        let (span, location) = (rewriter.module.span(op), rewriter.module.op_location(op));
-        let computed = rewriter.insert(NewOp {
-            name: operation.name,
-            operands,
-            result_types,
-            attributes: operation.attributes,
-            regions: operation.regions,
-            span,
-            location,
-        });
-        for (result, number) in
-            operation.results.into_iter().zip(rewriter.module.op(computed).results.clone())
-        {
+        let results = rewriter.module.op(op).results.clone();
+        let result_types = results.iter().map(|&result| self.expressed(rewriter.module, result)).collect();
+        let computed = rewriter.insert_as(op, operands, result_types);
+        for (result, number) in results.into_iter().zip(rewriter.module.op(computed).results.clone()) {
             let Some(&text) = self.kinds.get(&result) else {
                 rewriter.replace(result, number);
                 continue;

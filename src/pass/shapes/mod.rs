@@ -40,7 +40,8 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
                 break;
             }
         }
-        if cx.diagnostics.error_count() == before && has_dynamic_sizes(module, body) {
+        if cx.diagnostics.error_count() == before
+            && module.ops_within([body]).any(|op| is_dynamic(module, op)) {
             walk(module, cx, function, &mut origins, true);
         }
         origins.insert(module, function);
@@ -115,36 +116,23 @@ fn name_sizes(module: &mut Module, op: OpId, origins: &mut Origins) {
 /// Whether any value in the region has a type with an unknown size, or any op takes its sizes from operands.
 fn has_unknown_sizes(module: &Module, region: RegionId) -> bool {
     let unknown = |&value: &ValueId| module.tensor(value).is_some_and(|ty| !ty.is_static());
-    module.region(region).blocks.iter().any(|&block| {
+    module.blocks_within([region]).any(|block| {
         let block = module.block(block);
-        block.arguments.iter().any(unknown)
-            || block.ops.iter().any(|&op| {
-                fixed::is_dynamic(module, op)
-                    || module.op(op).results.iter().any(unknown)
-                    || module.op(op).regions.iter().any(|&region| has_unknown_sizes(module, region))
-            })
+        let is_unknown =
+            |&op: &OpId| fixed::is_dynamic(module, op) || module.op(op).results.iter().any(unknown);
+        block.arguments.iter().any(unknown) || block.ops.iter().any(is_unknown)
     })
 }
 
-/// Whether any value in the region has a type with a size that is neither a number nor an expression.
-fn has_dynamic_sizes(module: &Module, region: RegionId) -> bool {
-    let dynamic = |&value: &ValueId| module.tensor(value).is_some_and(|ty| !ty.is_sized());
-    let blocks = &module.region(region).blocks;
-    blocks.iter().flat_map(|&block| &module.block(block).ops).any(|&op| {
-        module.op(op).results.iter().any(dynamic)
-            || module.op(op).regions.iter().any(|&region| has_dynamic_sizes(module, region))
-    })
+/// Whether an op has a result with a size that is neither a number nor an expression.
+fn is_dynamic(module: &Module, op: OpId) -> bool {
+    module.op(op).results.iter().any(|&value| module.tensor(value).is_some_and(|ty| !ty.is_sized()))
 }
 
 /// Whether another walk could find out more.
 fn has_unknown_conditional(module: &Module, region: RegionId) -> bool {
-    let unknown = |&value: &ValueId| module.tensor(value).is_some_and(|ty| !ty.is_sized());
-    let blocks = &module.region(region).blocks;
-    blocks.iter().flat_map(|&block| &module.block(block).ops).any(|&op| {
-        let conditional = matches!(module.op_name(op), "stablehlo.if" | "stablehlo.case");
-        conditional && module.op(op).results.iter().any(unknown)
-            || module.op(op).regions.iter().any(|&region| has_unknown_conditional(module, region))
-    })
+    let conditional = |op: OpId| matches!(module.op_name(op), "stablehlo.if" | "stablehlo.case");
+    module.ops_within([region]).any(|op| conditional(op) && is_dynamic(module, op))
 }
 
 /// Gives the results of an op the sizes that follow from its operands.

@@ -33,15 +33,19 @@ impl Origins {
     pub(super) fn of_arguments(module: &mut Module, function: FunctionId) -> Self {
         let mut origins = Self::default();
         let Some(block) = module.entry_block(module.function(function).body) else { return origins };
-        for (index, value) in module.block(block).arguments.clone().into_iter().enumerate() {
+        let arguments = module.block(block).arguments.clone();
+        // The names that the program gives come first, so that no name made here is one of them.
+        for &value in &arguments {
+            let dims = module.tensor(value).map(|tensor| tensor.dims.clone()).unwrap_or_default();
+            dims.into_iter().enumerate().for_each(|(axis, dim)| origins.define(module, dim, value, axis));
+        }
+        for (index, value) in arguments.into_iter().enumerate() {
             let Some(mut tensor) = module.tensor(value).filter(|ty| !ty.is_static()).cloned() else {
                 continue;
             };
             for axis in 0..tensor.rank() {
-                match tensor.dims[axis] {
-                    Dim::Known(_) => {}
-                    Dim::Dynamic => tensor.dims[axis] = origins.add(module, value, Part::Dimension(axis)),
-                    symbolic => origins.define(module, symbolic, value, axis),
+                if tensor.dims[axis] == Dim::Dynamic {
+                    tensor.dims[axis] = origins.add(module, value, Part::Dimension(axis));
                 }
             }
             let ty = module.types.intern(Type::Tensor(tensor));
@@ -111,20 +115,20 @@ impl Origins {
         for (symbol, value, part) in self.list.into_iter().filter(|(symbol, ..)| used.contains(symbol)) {
             waiting.entry(value).or_default().push((symbol, part));
         }
-        let mut regions = vec![module.function(function).body];
-        while let Some(region) = regions.pop() {
-            for block in module.region(region).blocks.clone() {
-                let arguments = module.block(block).arguments.clone();
-                let mut kept = Vec::with_capacity(module.block(block).ops.len());
-                define(module, &mut waiting, &arguments, &mut kept);
-                for op in std::mem::take(&mut module.block_mut(block).ops) {
-                    regions.extend_from_slice(&module.op(op).regions);
-                    kept.push(op);
-                    let results = module.op(op).results.clone();
-                    define(module, &mut waiting, &results, &mut kept);
-                }
-                module.block_mut(block).ops = kept;
+        if waiting.is_empty() {
+            return;
+        }
+        let blocks: Vec<BlockId> = module.blocks_within([module.function(function).body]).collect();
+        for block in blocks {
+            let arguments = module.block(block).arguments.clone();
+            let mut kept = Vec::with_capacity(module.block(block).ops.len());
+            define(module, &mut waiting, &arguments, &mut kept);
+            for op in std::mem::take(&mut module.block_mut(block).ops) {
+                kept.push(op);
+                let results = module.op(op).results.clone();
+                define(module, &mut waiting, &results, &mut kept);
             }
+            module.block_mut(block).ops = kept;
         }
     }
 }
@@ -133,24 +137,18 @@ impl Origins {
 fn used_symbols(module: &Module, function: FunctionId) -> FxHashSet<Symbol> {
     let mut used = FxHashSet::default();
     let mut seen = FxHashSet::default();
-    let mut regions = vec![module.function(function).body];
-    while let Some(region) = regions.pop() {
-        for &block in &module.region(region).blocks {
-            let block = module.block(block);
-            let results = block.ops.iter().flat_map(|&op| &module.op(op).results);
-            for &value in block.arguments.iter().chain(results) {
-                let ty = module.value_type(value);
-                if let Some(tensor) = module.tensor_type(ty).filter(|_| seen.insert(ty)) {
-                    tensor.dims.iter().for_each(|&dim| module.sizes.symbols(dim, &mut used));
-                }
+    for block in module.blocks_within([module.function(function).body]) {
+        let block = module.block(block);
+        let results = block.ops.iter().flat_map(|&op| &module.op(op).results);
+        for &value in block.arguments.iter().chain(results) {
+            let ty = module.value_type(value);
+            if let Some(tensor) = module.tensor_type(ty).filter(|_| seen.insert(ty)) {
+                tensor.dims.iter().for_each(|&dim| module.sizes.symbols(dim, &mut used));
             }
-            for &op in &block.ops {
-                regions.extend_from_slice(&module.op(op).regions);
-                for (_, attribute) in &module.op(op).attributes {
-                    if let Attribute::Sizes(sizes) = attribute {
-                        sizes.iter().for_each(|&dim| module.sizes.symbols(dim, &mut used));
-                    }
-                }
+        }
+        for (_, attribute) in block.ops.iter().flat_map(|&op| &module.op(op).attributes) {
+            if let Attribute::Sizes(sizes) = attribute {
+                sizes.iter().for_each(|&dim| module.sizes.symbols(dim, &mut used));
             }
         }
     }

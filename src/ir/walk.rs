@@ -1,0 +1,44 @@
+//! The blocks and ops of regions, at any depth.
+
+use super::{BlockId, Module, OpId, RegionId};
+use std::slice;
+
+/// The blocks of regions and of the regions of their ops; see [`Module::blocks_within`].
+pub struct Blocks<'m> {
+    module: &'m Module,
+    regions: Vec<RegionId>,
+    current: slice::Iter<'m, BlockId>,
+}
+
+impl Iterator for Blocks<'_> {
+    type Item = BlockId;
+
+    fn next(&mut self) -> Option<BlockId> {
+        loop {
+            if let Some(&block) = self.current.next() {
+                for &op in &self.module.block(block).ops {
+                    self.regions.extend_from_slice(&self.module.op(op).regions);
+                }
+                return Some(block);
+            }
+            self.current = self.module.region(self.regions.pop()?).blocks.iter();
+        }
+    }
+}
+
+impl Module {
+    /// The blocks of these regions, and those of the regions of their ops; a block comes before those within it.
+    pub fn blocks_within(&self, regions: impl IntoIterator<Item = RegionId>) -> Blocks<'_> {
+        Blocks { module: self, regions: regions.into_iter().collect(), current: [].iter() }
+    }
+
+    /// The ops of these regions at any depth, those of one block in order; an op comes before those within it.
+    pub fn ops_within(&self, regions: impl IntoIterator<Item = RegionId>) -> impl Iterator<Item = OpId> {
+        self.blocks_within(regions).flat_map(|block| self.block(block).ops.iter().copied())
+    }
+
+    /// The ops of all functions at any depth, those of one block in order.
+    pub fn reachable_ops(&self) -> Vec<OpId> {
+        self.ops_within(self.functions().map(|id| self.function(id).body)).collect()
+    }
+}
