@@ -110,7 +110,7 @@ fn convert_until<'a>(
     syntax::narrow(source, &mut diagnostics);
     let of_python =
         |error: &Diagnostic| ["E02", "E03"].iter().any(|range| error.code().as_str().starts_with(range));
-    if diagnostics.errors().any(of_python) && memchr::memmem::find(source.bytes(), b"loc(").is_none() {
+    if diagnostics.errors().any(of_python) && module.location_count() == 1 {
         // The pass that gives names says so of texts that convert; here the lines of Python are missed.
         diagnostics.push(catalogue::NoLocations {});
     }

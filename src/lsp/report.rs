@@ -198,7 +198,7 @@ mod tests {
         };
         assert_eq!(uri("/a b/é.py", None).as_deref(), Some("file:///a%20b/%C3%A9.py"));
         assert_eq!(uri("m.py", None).as_deref(), Some("file:///models/m.py"));
-        assert_eq!(uri("p/m.py", Some("/work/")).as_deref(), Some("file:///work/p/m.py"));
+        assert_eq!(uri("p/m.py", Some("/program/")).as_deref(), Some("file:///program/p/m.py"));
         assert_eq!(uri("C:\\x\\m.py", None).as_deref(), Some("file:///C%3A/x/m.py"));
         assert_eq!(uri("<string>", None), None);
     }

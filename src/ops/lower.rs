@@ -147,6 +147,13 @@ impl<'a> Lower<'a> {
             .any(|&inner| self.module.op_name(inner) == UNREAD)
     }
 
+    /// Whether the op's own regions read a value that follows from one whose definition was refused.
+    fn captures_doubtful(&self, op: OpId) -> bool {
+        let regions = self.module.op(op).regions.iter().copied();
+        let mut operands = self.module.ops_within(regions).flat_map(|inner| &self.module.op(inner).operands);
+        operands.any(|operand| self.doubtful.contains(operand))
+    }
+
     pub(super) fn op(&mut self, op: OpId) {
         if self.module.op_name(op) == UNREAD {
             return self.unread(op);
@@ -189,7 +196,8 @@ impl<'a> Lower<'a> {
                 let at = self.module.span(op).name;
                 // A size that follows from what was refused is not known for that reason alone, and a form may ask for
                 // a constant.
-                let follows = (doubtful && matches!(refusal, Refusal::Dynamic(_)))
+                let follows = (matches!(refusal, Refusal::Dynamic(_))
+                    && (doubtful || self.captures_doubtful(op)))
                     || ((unknown || self.holds_unread(op)) && matches!(refusal, Refusal::Form(_)));
                 let diagnostic = refusal.diagnostic(self.module.op_name(op), at, self.opset);
                 if let Some(mut diagnostic) = diagnostic.filter(|_| !follows) {

@@ -6,7 +6,9 @@
 
 use super::{Context, canonicalize, entry};
 use crate::diagnostic::{Diagnostic, catalogue};
-use crate::ir::{Block, BlockId, Definition, FunctionId, Module, OpId, Type, TypeId, ValueId, provenance, use_counts};
+use crate::ir::{
+    Block, BlockId, Definition, FunctionId, Module, OpId, Type, TypeId, ValueId, provenance, use_counts,
+};
 use crate::ops;
 use std::collections::BTreeSet;
 

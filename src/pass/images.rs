@@ -6,7 +6,10 @@
 use super::names;
 use super::{Context, entry};
 use crate::diagnostic::{catalogue, nearest};
-use crate::ir::{Attribute, BlockId, Definition, Dims, Element, Module, NewOp, OpId, Type, ValueId};
+use crate::ir::{
+    Attribute, BlockId, Definition, Dims, Element, FunctionId, LocationId, Module, NewOp, OpId, TensorType,
+    Type, ValueId,
+};
 use smallvec::{SmallVec, smallvec};
 
 /// Dimensions of an NCHW image in the order of NHWC.
@@ -22,14 +25,14 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     let given = cx.input_names;
     let known = if given.len() == arguments.len() { given.to_vec() } else { names::inputs(module, entry).0 };
     for index in places("--inputs-as-nchw", module, &arguments, &known, cx.nchw_inputs, cx) {
-        input(module, block, index);
+        input(module, entry, block, index);
     }
     let Some(&last) = module.block(block).ops.last() else { return };
     let results = module.op(last).operands.to_vec();
     let given = cx.output_names;
     let known = if given.len() == results.len() { given.to_vec() } else { names::outputs(module, entry) };
     for index in places("--outputs-as-nchw", module, &results, &known, cx.nchw_outputs, cx) {
-        output(module, block, last, index);
+        output(module, entry, block, index);
     }
 }
 
@@ -54,8 +57,11 @@ fn places(
             (Some(_), Some(rank)) => format!("`{name}` has {rank} dimensions, and an image has 4"),
             _ => {
                 let near = nearest(name, known.iter().map(String::as_str));
-                let near = near.map_or_else(|| known.join(", "), |near| format!("did you mean `{near}`?"));
-                format!("there is no `{name}`: {near}")
+                let all = || format!("`{}`", known.join("`, `"));
+                match near {
+                    Some(near) => format!("there is no `{name}`: did you mean `{near}`?"),
+                    None => format!("there is no `{name}`; there are {}", all()),
+                }
             }
         };
         cx.diagnostics.push(catalogue::NameMismatch { option, why: &why });
@@ -64,7 +70,7 @@ fn places(
 }
 
 /// The argument becomes the result of a Transpose of a new one, so that its uses need no change.
-fn input(module: &mut Module, block: BlockId, index: usize) {
+fn input(module: &mut Module, entry: FunctionId, block: BlockId, index: usize) {
     let image = module.block(block).arguments[index];
     let Some(dims) = permuted(module, image, TO_NCHW) else { return };
     let element = module.tensor(image).map_or(Element::F32, |tensor| tensor.element);
@@ -78,21 +84,18 @@ fn input(module: &mut Module, block: BlockId, index: usize) {
     arguments[index] = argument;
     module.value_mut(argument).definition = Definition::Argument(block, index as u32);
     module.block_mut(block).ops.insert(0, op);
-    if let Some(entry) = entry(module) {
-        module.function_mut(entry).argument_types[index] = ty;
-    }
+    module.function_mut(entry).argument_types[index] = ty;
 }
 
-fn output(module: &mut Module, block: BlockId, last: OpId, index: usize) {
+fn output(module: &mut Module, entry: FunctionId, block: BlockId, index: usize) {
+    let Some(&last) = module.block(block).ops.last() else { return };
     let image = module.op(last).operands[index];
     let op = transpose(module, image, image, TO_NCHW);
     let transposed = module.op(op).results[0];
     let ops = &mut module.block_mut(block).ops;
     ops.insert(ops.len() - 1, op);
     module.op_mut(last).operands[index] = transposed;
-    if let Some(entry) = entry(module) {
-        module.function_mut(entry).results[index].ty = module.value_type(transposed);
-    }
+    module.function_mut(entry).results[index].ty = module.value_type(transposed);
 }
 
 fn permuted(module: &Module, value: ValueId, order: [i64; 4]) -> Option<Dims> {
@@ -104,7 +107,7 @@ fn permuted(module: &Module, value: ValueId, order: [i64; 4]) -> Option<Dims> {
 fn transpose(module: &mut Module, operand: ValueId, image: ValueId, order: [i64; 4]) -> OpId {
     let element = module.tensor(image).map_or(Element::F32, |tensor| tensor.element);
     let dims = permuted(module, operand, order).unwrap_or_default();
-    let ty = module.types.intern(Type::Tensor(crate::ir::TensorType::of(element, &dims)));
+    let ty = module.types.intern(Type::Tensor(TensorType::of(element, &dims)));
     let (name, key) = (module.symbols.intern("onnx.Transpose"), module.symbols.intern("perm"));
     let place = module.defining_op(image);
     let new = NewOp {
@@ -114,7 +117,7 @@ fn transpose(module: &mut Module, operand: ValueId, image: ValueId, order: [i64;
         attributes: vec![(key, Attribute::Integers(Element::I64, order.into()))],
         regions: SmallVec::new(),
         span: place.map(|op| module.span(op)).unwrap_or_default(),
-        location: place.map_or(crate::ir::LocationId::UNKNOWN, |op| module.op_location(op)),
+        location: place.map_or(LocationId::UNKNOWN, |op| module.op_location(op)),
     };
     module.add_op(new)
 }

@@ -8,6 +8,7 @@
 //!
 //! The names of the arguments stand in the wrapped function as well; the entry's arguments take them over.
 
+use super::shapes::Values;
 use super::{Context, bind, entry};
 use crate::diagnostic::{catalogue, nearest};
 use crate::ir::{
@@ -20,8 +21,8 @@ use std::collections::BTreeMap;
 /// A dimension of an argument of the entry.
 type Place = (ValueId, usize);
 
-/// Sums of sums are followed so far.
-const DEPTH: usize = 32;
+/// Each size can make an assertion say another; JAX asserts them in such an order that one round nearly always serves.
+const ROUNDS: usize = 8;
 
 /// Runs the pass.
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
@@ -41,7 +42,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     }
     settle(module, entry, block);
     for (name, &(argument, axis)) in &named {
-        if module.tensor(argument).is_some_and(|ty| ty.dims[axis] == Dim::Dynamic) {
+        if is_open(module, (argument, axis)) {
             let name = module.symbols.intern(name);
             module.sizes.at_least(name, 0);
             let symbol = module.sizes.symbol(name);
@@ -79,11 +80,24 @@ fn choose_platform(module: &mut Module, entry: FunctionId, block: BlockId, cx: &
     bind::replace(module, entry, block, vec![(index, constant, PLATFORM.to_owned())]);
 }
 
-/// Lets the sizes of arguments be what assertions say. Each size can make an assertion say another.
+/// Lets the sizes of arguments be what assertions say.
 fn settle(module: &mut Module, entry: FunctionId, block: BlockId) {
-    while let Some((place, size)) = asserted(module, block) {
-        set(module, entry, block, place, size);
+    for _ in 0..ROUNDS {
+        let found = asserted(module, block, &Values::of_block(module, block));
+        if found.is_empty() {
+            return;
+        }
+        for (place, size) in found {
+            if is_open(module, place) {
+                set(module, entry, block, place, size);
+            }
+        }
     }
+}
+
+/// Whether nothing is known of a dimension yet.
+fn is_open(module: &Module, (argument, axis): Place) -> bool {
+    module.tensor(argument).is_some_and(|ty| ty.dims[axis] == Dim::Dynamic)
 }
 
 /// The calls in a block with what they call.
@@ -133,17 +147,16 @@ fn named_dimensions(module: &Module, block: BlockId) -> BTreeMap<String, Place> 
 
 /// The dimension of an argument that a value is the size of.
 fn dimension(module: &Module, value: ValueId) -> Option<Place> {
-    let op = module.defining_op(value)?;
-    let &operand = module.op(op).operands.first()?;
-    match module.op_name(op) {
-        "stablehlo.get_dimension_size" => {
-            let argument = matches!(module.value(operand).definition, Definition::Argument(..));
-            let axis = usize::try_from(module.attribute(op, "dimension")?.as_integer()?).ok()?;
-            (argument && axis < module.tensor(operand)?.rank()).then_some((operand, axis))
-        }
-        "stablehlo.convert" | "stablehlo.reshape" => dimension(module, operand),
-        _ => None,
+    let mut op = module.defining_op(value)?;
+    while matches!(module.op_name(op), "stablehlo.convert" | "stablehlo.reshape") {
+        op = module.defining_op(*module.op(op).operands.first()?)?;
     }
+    let &operand = module.op(op).operands.first()?;
+    let axis = usize::try_from(module.attribute(op, "dimension")?.as_integer()?).ok()?;
+    let is_size = module.op_name(op) == "stablehlo.get_dimension_size"
+        && matches!(module.value(operand).definition, Definition::Argument(..))
+        && axis < module.tensor(operand)?.rank();
+    is_size.then_some((operand, axis))
 }
 
 /// The operands of the comparisons of that direction that a block asserts.
@@ -161,22 +174,22 @@ fn assertions(module: &Module, block: BlockId, direction: &str) -> Vec<(ValueId,
     module.block(block).ops.iter().filter(asserts).filter_map(compared).collect()
 }
 
-/// A dimension of which nothing is known yet and that an assertion says is a number or an expression.
-fn asserted(module: &Module, block: BlockId) -> Option<(Place, Dim)> {
-    assertions(module, block, "EQ").into_iter().find_map(|(left, right)| {
-        [(left, right), (right, left)].into_iter().find_map(|(unknown, known)| {
-            let place = dimension(module, unknown)?;
-            let open = module.tensor(place.0)?.dims[place.1] == Dim::Dynamic;
-            let size = size(module, known, DEPTH);
-            (open && size != Dim::Dynamic).then_some((place, size))
-        })
-    })
+/// The dimensions of which nothing is known yet and that an assertion says are a number or an expression.
+fn asserted(module: &Module, block: BlockId, values: &Values) -> Vec<(Place, Dim)> {
+    let sides = |(left, right)| [(left, right), (right, left)];
+    let found = |(unknown, known)| {
+        let place = dimension(module, unknown).filter(|&place| is_open(module, place))?;
+        let size = size(module, values, known);
+        (size != Dim::Dynamic).then_some((place, size))
+    };
+    assertions(module, block, "EQ").into_iter().flat_map(sides).filter_map(found).collect()
 }
 
 /// Notes what symbols are asserted to be at least.
 fn assert_bounds(module: &Module, block: BlockId) {
+    let values = Values::of_block(module, block);
     for (value, least) in assertions(module, block, "GE") {
-        let (value, least) = (size(module, value, DEPTH), size(module, least, DEPTH));
+        let (value, least) = (size(module, &values, value), size(module, &values, least));
         if let (Some(symbol), Some(least)) = (module.sizes.as_symbol(value), least.known()) {
             module.sizes.at_least(symbol, least);
         }
@@ -184,27 +197,8 @@ fn assert_bounds(module: &Module, block: BlockId) {
 }
 
 /// The size that a scalar of shape arithmetic is.
-fn size(module: &Module, value: ValueId, depth: usize) -> Dim {
-    if let Some(constant) = module.constant_of(value) {
-        let numbers = module.constant_integers(constant).unwrap_or_default();
-        return numbers.first().map_or(Dim::Dynamic, |&number| Dim::Known(number));
-    }
-    if let Some((argument, axis)) = dimension(module, value) {
-        return module.tensor(argument).map_or(Dim::Dynamic, |ty| ty.dims[axis]);
-    }
-    let (Some(op), Some(depth)) = (module.defining_op(value), depth.checked_sub(1)) else {
-        return Dim::Dynamic;
-    };
-    let operand = |index: usize| {
-        module.op(op).operands.get(index).map_or(Dim::Dynamic, |&operand| size(module, operand, depth))
-    };
-    match module.op_name(op) {
-        "stablehlo.add" => module.sizes.add(operand(0), operand(1)),
-        "stablehlo.subtract" => module.sizes.subtract(operand(0), operand(1)),
-        "stablehlo.multiply" => module.sizes.multiply(operand(0), operand(1)),
-        "stablehlo.convert" | "stablehlo.reshape" => operand(0),
-        _ => Dim::Dynamic,
-    }
+fn size(module: &Module, values: &Values, value: ValueId) -> Dim {
+    values.of(module, value).and_then(|elements| elements.first().copied()).unwrap_or(Dim::Dynamic)
 }
 
 fn set(module: &mut Module, entry: FunctionId, block: BlockId, (argument, axis): Place, size: Dim) {

@@ -1,39 +1,20 @@
 //! Hessenberg forms, `A = Q * H * Q^H` with zeros below the diagonal beside the main one, by reflections, with
 //! LAPACK's signs; and what iterations on them are made of.
 
-use super::householder::{Reflection, factors_of, reflection};
+use super::householder::{Reflector, factors_of};
 use super::matrix::{Matrix, Round};
 use crate::ir::Dim;
 use crate::ops::{Lower, Refusal};
 
-/// `I - tau * v * v^H`.
-pub(super) struct Reflector {
-    /// `[batch, n, 1]`, zero above its first row.
-    pub vector: Matrix,
-    pub tau: Matrix,
-    /// What becomes of the column's element in the first row.
-    pub beta: Matrix,
-}
-
 impl Reflector {
-    /// The one that makes the elements of a column, `[batch, n, 1]`, zero below row `first`, a list of one or one for
-    /// each matrix.
-    pub(super) fn of(cx: &mut Lower, column: Matrix, first: Matrix) -> Self {
+    /// The one for a column and a row that may differ from matrix to matrix, so that its element is found by a sum.
+    pub(super) fn below(cx: &mut Lower, column: Matrix, first: Matrix) -> Self {
         let rows = column.size(cx, 1);
         let rows = cx.row_numbers(rows);
         let alpha =
             cx.numbers([rows, first, column], |[rows, first, column]| rows.equal(first).select(column, 0.0));
         let alpha = cx.sum_along(alpha, 1);
-        let below = cx.numbers([rows, first, column], |[rows, first, column]| {
-            rows.greater(first).select(column.square(), 0.0)
-        });
-        let below = cx.sum_along(below, 1);
-        let Reflection { beta, tau, scale } = reflection(cx, alpha, below);
-        let vector = cx.numbers([rows, first, column, scale], |[rows, first, column, scale]| {
-            let one = rows.equal(first).select(column.beside(1.0), 0.0);
-            rows.greater(first).select(column / scale, one)
-        });
-        Self { vector, tau, beta }
+        Self::of(cx, column, first, alpha)
     }
 
     /// The product of matrices and the reflection.
@@ -79,7 +60,7 @@ fn round(cx: &mut Lower, basis: Basis, number: Matrix) -> (Basis, Reflector) {
     let (rows, columns) = (cx.row_numbers(m), cx.column_numbers(n));
     let column = cx.pick(basis.a, number, 2);
     let next = cx.numbers([number], |[number]| number + 1i64);
-    let reflector = Reflector::of(cx, column, next);
+    let reflector = Reflector::below(cx, column, next);
     let new = reflector.similar(cx, basis);
     let beta = reflector.beta;
     let cleared = cx.numbers([rows, next, column, beta], |[rows, next, column, beta]| {

@@ -32,6 +32,34 @@ pub(super) fn reflection(cx: &mut Lower, alpha: Matrix, below: Matrix) -> Reflec
     Reflection { beta, tau, scale }
 }
 
+/// `I - tau * v * v^H`.
+pub(super) struct Reflector {
+    /// `[batch, m, 1]`, zero above its first row.
+    pub vector: Matrix,
+    pub tau: Matrix,
+    /// What becomes of the column's element in the first row.
+    pub beta: Matrix,
+}
+
+impl Reflector {
+    /// The one that makes the elements of a column, `[batch, m, 1]`, zero below row `first`, a list of one or one for
+    /// each matrix, in which the column has `alpha`.
+    pub(super) fn of(cx: &mut Lower, column: Matrix, first: Matrix, alpha: Matrix) -> Self {
+        let rows = column.size(cx, 1);
+        let rows = cx.row_numbers(rows);
+        let squares = cx.numbers([rows, first, column], |[rows, first, column]| {
+            rows.greater(first).select(column.square(), 0.0)
+        });
+        let below = cx.sum_along(squares, 1);
+        let Reflection { beta, tau, scale } = reflection(cx, alpha, below);
+        let vector = cx.numbers([rows, first, column, scale], |[rows, first, column, scale]| {
+            let one = rows.equal(first).select(column.beside(1.0), 0.0);
+            rows.greater(first).select(column / scale, one)
+        });
+        Self { vector, tau, beta }
+    }
+}
+
 /// The factors `[batch, count]`, of those that rounds left.
 pub(super) fn factors_of(cx: &mut Lower, left: Matrix) -> Matrix {
     let sizes = left.dims(cx);
@@ -47,15 +75,7 @@ fn eliminate(cx: &mut Lower, a: Matrix, number: Matrix) -> (Matrix, Matrix) {
     let (rows, columns) = (cx.row_numbers(m), cx.column_numbers(n));
     let column = cx.pick(a, number, 2);
     let alpha = cx.pick(column, number, 1);
-    let squares = cx.numbers([rows, number, column], |[rows, number, column]| {
-        rows.greater(number).select(column.square(), 0.0)
-    });
-    let below = cx.sum_along(squares, 1);
-    let Reflection { beta, tau, scale } = reflection(cx, alpha, below);
-    let vector = cx.numbers([rows, number, column, scale], |[rows, number, column, scale]| {
-        let one = rows.equal(number).select(column.beside(1.0), 0.0);
-        rows.greater(number).select(column / scale, one)
-    });
+    let Reflector { vector, tau, beta } = Reflector::of(cx, column, number, alpha);
     let adjoint = cx.adjoint(vector);
     let along = cx.matrix_product(adjoint, a);
     let reflected =

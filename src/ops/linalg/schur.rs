@@ -8,7 +8,8 @@
 //! It is computed in `f64`. Rounding errors are relative to the largest element of the matrix.
 
 use super::balance;
-use super::hessenberg::{Basis, Reflector, reduce};
+use super::hessenberg::{Basis, reduce};
+use super::householder::Reflector;
 use super::jacobi::{any_above, scaled};
 use super::matrix::{Matrix, Round, of_batch};
 use super::number::Number;
@@ -209,7 +210,7 @@ fn iterate(cx: &mut Lower, basis: Basis) -> Result<(Basis, Matrix), Refusal> {
                 active.select(rows.equal(first_row).select(first, rest), 0.0)
             },
         );
-        let reflector = Reflector::of(cx, column, first_row);
+        let reflector = Reflector::below(cx, column, first_row);
         let mut basis = reflector.similar(cx, Basis { a, z });
         // In the column before, what the reflection leaves below the subdiagonal is nothing, or else the start would be
         // another.

@@ -89,9 +89,8 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
 fn is_concerned(module: &Module, function: FunctionId) -> bool {
     let is_complex =
         |&value: &ValueId| module.tensor(value).is_some_and(|tensor| tensor.element.is_complex());
-    let is_complex_op = |&op: &OpId| {
-        module.op(op).results.iter().any(is_complex) || module.op_name(op) == "stablehlo.fft"
-    };
+    let is_complex_op =
+        |&op: &OpId| module.op(op).results.iter().any(is_complex) || module.op_name(op) == "stablehlo.fft";
     module.blocks_within([module.function(function).body]).any(|block| {
         let block = module.block(block);
         block.arguments.iter().any(is_complex) || block.ops.iter().any(is_complex_op)

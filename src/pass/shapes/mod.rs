@@ -19,7 +19,7 @@ use crate::ir::{
 };
 use crate::ops::{fold, integer_bytes, rules};
 use symbols::{Origins, Part};
-use values::Values;
+pub(super) use values::Values;
 
 /// A branch gives its sizes to what the conditional returns only once it has been walked, so each walk reaches one more
 /// level of nested conditionals. The results of deeper ones are symbols of their own.
@@ -41,7 +41,8 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
             }
         }
         if cx.diagnostics.error_count() == before
-            && module.ops_within([body]).any(|op| is_dynamic(module, op)) {
+            && module.ops_within([body]).any(|op| is_dynamic(module, op))
+        {
             walk(module, cx, function, &mut origins, true);
         }
         origins.insert(module, function);

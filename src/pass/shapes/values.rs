@@ -4,7 +4,7 @@
 //! evaluated element by element. An element of which nothing is known is [`Dim::Dynamic`]; truth values are 0 and 1.
 
 use super::symbols::{Origins, Part};
-use crate::ir::{Dim, Dims, Element, Module, OpId, Sizes, ValueId};
+use crate::ir::{BlockId, Dim, Dims, Element, Module, OpId, Sizes, ValueId};
 use rustc_hash::FxHashMap;
 
 /// Longer lists are no shapes.
@@ -15,7 +15,7 @@ const LONGEST: i64 = 64;
 /// What follows from sizes alone is evaluated for every op, and what it decides is decided. What follows from data is
 /// traced only for the sizes that are computed from it, as its arithmetic might wrap.
 #[derive(Default)]
-pub(super) struct Values {
+pub(in crate::pass) struct Values {
     known: FxHashMap<ValueId, Dims>,
     traced: FxHashMap<ValueId, Dims>,
 }
@@ -27,8 +27,17 @@ type Lookup<'a> = dyn Fn(ValueId) -> Option<Dims> + 'a;
 const DEPTH: usize = 32;
 
 impl Values {
+    /// The values of a block, by the sizes that the types have now.
+    pub(in crate::pass) fn of_block(module: &Module, block: BlockId) -> Self {
+        let mut values = Self::default();
+        for &op in &module.block(block).ops {
+            values.visit(module, op);
+        }
+        values
+    }
+
     /// The elements of a value of which something is known.
-    pub(super) fn of(&self, module: &Module, value: ValueId) -> Option<Dims> {
+    pub(in crate::pass) fn of(&self, module: &Module, value: ValueId) -> Option<Dims> {
         if let Some(known) = self.known.get(&value) {
             return Some(known.clone());
         }
