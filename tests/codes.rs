@@ -2,7 +2,7 @@
 //! does not, and what is printed stands in `fixtures/errors/codes`, as text and as JSON.
 //!
 //! An example is made of what a reader would do. A block of `mlir` is written to `model.mlir`; of a block of `python`
-//! the lines that write files are understood (`save_file({...}, "F")`, `open("F", "w").write("...")`); a block of
+//! the lines that write files and make folders are understood (`save_file({...}, "F")`, `open("F", "w").write("...")`); a block of
 //! `console` is run, and without one `hlo2onnx convert model.mlir`. The blocks behind `Mended:` replace those before.
 //! `BLESS=1 cargo test --test codes` writes what is printed, and docs/errors.md.
 
@@ -123,6 +123,9 @@ fn python(line: &str, at: &Path) -> Result<(), String> {
         let (tensors, file) = rest.split_once("}, ").ok_or("a file is expected")?;
         return save(tensors, &at.join(quoted(file)));
     }
+    if let Some(folder) = line.strip_prefix("os.makedirs(") {
+        return fs::create_dir_all(at.join(quoted(folder))).map_err(text);
+    }
     let Some(rest) = line.strip_prefix("open(") else { return Ok(()) };
     let (_, content) = rest.split_once(".write(").ok_or("a write is expected")?;
     let path = at.join(quoted(rest));
@@ -159,7 +162,9 @@ fn save(tensors: &str, path: &Path) -> Result<(), String> {
         let entry = serde_json::json!({ "dtype": "F32", "shape": sizes, "data_offsets": [start, end] });
         header.insert(name.to_owned(), entry);
     }
-    let header = serde_json::Value::Object(header).to_string();
+    let mut header = serde_json::Value::Object(header).to_string();
+    // As the library does it, so that the elements stand at multiples of their size.
+    header += &" ".repeat(header.len().next_multiple_of(8) - header.len());
     let write = || -> std::io::Result<()> {
         let mut file = File::create(path)?;
         file.write_all(&(header.len() as u64).to_le_bytes())?;

@@ -1,8 +1,9 @@
 //! Converts the models of `fixtures/models` and compares what ONNX Runtime computes with what JAX computed.
 //!
 //! `fixtures/models/make.py` describes and makes the files: each `model*.mlir` of a folder runs on each of its
-//! `io*.safetensors`, of which programs with symbolic sizes have several. The `args` form takes the weights, in JAX's order, before the inputs, and runs once more for each
-//! `weights.*` of the folder with its arguments bound to that file.
+//! `io*.safetensors`, of which programs with symbolic sizes have several. The `args` form takes the weights, in JAX's
+//! order, before the inputs; it runs once more for each `weights.*` of the folder with its arguments bound to that file,
+//! and once as a model that refers to `weights.safetensors`.
 
 mod support;
 
@@ -10,6 +11,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use hlo2onnx::Options;
+use hlo2onnx::onnx::file::{self, ExternalData};
+use hlo2onnx::source::Source;
+use hlo2onnx::weights::{Weights, WeightsFile};
 use libtest_mimic::{Arguments, Failed, Trial};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use support::compare::{Tolerance, compare};
@@ -41,6 +46,11 @@ fn trials(folder: &Path, path: PathBuf) -> Vec<Trial> {
         Trial::test(format!("{name} with {file}"), move || check(&path, Some(weights)).map_err(Failed::from))
     });
     let mut trials: Vec<Trial> = bound.collect();
+    if is_args {
+        let path = path.clone();
+        let name = format!("{name} that refers to weights.safetensors");
+        trials.push(Trial::test(name, move || refer(&path).map_err(Failed::from)));
+    }
     trials.push(Trial::test(name, move || check(&path, None).map_err(Failed::from)));
     trials
 }
@@ -91,6 +101,32 @@ fn check(path: &Path, weights: Option<PathBuf>) -> Result<(), String> {
     Ok(())
 }
 
+/// Converts to a file that refers to the file of weights.
+fn refer(path: &Path) -> Result<(), String> {
+    let text = |error: &dyn std::error::Error| error.to_string();
+    let folder = tempfile::tempdir().map_err(|error| text(&error))?;
+    let weights = folder.path().join("weights.safetensors");
+    fs::copy(path.with_file_name("weights.safetensors"), &weights).map_err(|error| text(&error))?;
+    let files = vec![WeightsFile::open(&weights).map_err(|error| text(&error))?];
+    let weights = Weights { files, ..Weights::default() };
+    let source = Source::open(path).map_err(|error| text(&error))?;
+    let converted = hlo2onnx::convert(&source, &Options { weights, ..Options::default() });
+    let model = converted.model.ok_or("there is no model")?;
+
+    let output = folder.path().join("model.onnx");
+    let written =
+        file::write(&model, &output, ExternalData::Reference, &mut |_| {}).map_err(|error| text(&error))?;
+    if (written.referenced_bytes > 0) != model.is_referable() || written.external_path.is_some() {
+        return Err(format!("{written:?}"));
+    }
+    for run in runs(path)? {
+        let io = fs::read(&run).map_err(|error| text(&error))?;
+        let outputs = runtime::run_file(&output, &numbered(&io, "in")?)?;
+        check_outputs(&outputs, &numbered(&io, "out")?)?;
+    }
+    Ok(())
+}
+
 /// The files of inputs and outputs beside a text, sorted.
 fn runs(path: &Path) -> Result<Vec<PathBuf>, String> {
     let folder = path.parent().ok_or("the text lies in no folder")?;
@@ -111,11 +147,14 @@ fn check_run(model: &[u8], variables: &[Tensor], io: &[u8]) -> Result<(), String
     let mut inputs = variables.to_vec();
     inputs.extend(numbered(io, "in")?);
     let expected = numbered(io, "out")?;
-    let outputs = runtime::run(model, &inputs)?;
+    check_outputs(&runtime::run(model, &inputs)?, &expected)
+}
+
+fn check_outputs(outputs: &[Tensor], expected: &[Tensor]) -> Result<(), String> {
     if outputs.len() != expected.len() {
         return Err(format!("the model has {} outputs, expected {}", outputs.len(), expected.len()));
     }
-    for (i, (actual, expected)) in outputs.iter().zip(&expected).enumerate() {
+    for (i, (actual, expected)) in outputs.iter().zip(expected).enumerate() {
         compare(actual, expected, Tolerance::of_model(expected))
             .map_err(|error| format!("output {i} {error}"))?;
     }

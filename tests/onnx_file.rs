@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -88,6 +88,27 @@ fn messages() -> ModelProto {
     }
 }
 
+/// Bytes that lie in a file.
+struct Stored {
+    path: PathBuf,
+    offset: u64,
+    bytes: Vec<u8>,
+}
+
+impl Payload for Stored {
+    fn len(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<()> {
+        self.bytes.read_at(offset, into)
+    }
+
+    fn place(&self) -> Option<(&Path, u64)> {
+        Some((&self.path, self.offset))
+    }
+}
+
 fn bytes_of(len: u64) -> Vec<u8> {
     (0..len).map(|index| (index * 7 + index / 251) as u8).collect()
 }
@@ -134,7 +155,7 @@ fn embedded_data_decodes() {
     let path = folder.path().join("model.onnx");
     let written = write_quietly(&model(), &path, ExternalData::Auto).unwrap();
     let bytes = fs::read(&path).unwrap();
-    assert_eq!(written, Written { bytes: bytes.len() as u64, external_bytes: 0, external_path: None });
+    assert_eq!(written, Written { bytes: bytes.len() as u64, ..Written::default() });
     assert_eq!(names_in(folder.path()), ["model.onnx"]);
 
     let decoded = onnx_protobuf::ModelProto::parse_from_bytes(&bytes).unwrap();
@@ -184,6 +205,43 @@ fn embedded_data_is_what_prost_would_have_held() {
     let bytes = encode(&model()).unwrap();
     assert_eq!(bytes.len(), expected.encoded_len());
     assert!(ModelProto::decode(bytes.as_slice()).unwrap() == expected);
+}
+
+#[test]
+fn what_lies_in_a_file_is_referred_to() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("weights")).unwrap();
+    let store = folder.path().join("weights").join("all.bin");
+    fs::write(&store, bytes_of(64)).unwrap();
+    let stored = |name, path: &Path| {
+        initializer(name, 8, Stored { path: path.to_owned(), offset: 16, bytes: bytes_of(48)[16..].to_vec() })
+    };
+    let model = |path: &Path| Model::new(messages(), vec![stored("stored", path), floats("held", 100)]);
+
+    let (path, mut seen) = (folder.path().join("model.onnx"), Vec::new());
+    let written =
+        write(&model(&store), &path, ExternalData::Reference, &mut |bytes| seen.push(bytes)).unwrap();
+    assert_eq!((written.referenced_bytes, &written.referenced), (32, &vec![store.clone()]));
+    assert_eq!((written.external_bytes, written.external_path), (0, None));
+    assert_eq!(seen.last(), Some(&432));
+    assert_eq!(names_in(folder.path()), ["model.onnx", "weights"]);
+    let decoded = onnx_protobuf::ModelProto::parse_from_bytes(&fs::read(&path).unwrap()).unwrap();
+    let [_, stored_tensor, held] = decoded.graph.initializer.as_slice() else { panic!("three initializers") };
+    let entries: Vec<_> =
+        stored_tensor.external_data.iter().map(|entry| format!("{}={}", entry.key, entry.value)).collect();
+    assert_eq!(entries, ["location=weights/all.bin", "offset=16", "length=32"]);
+    assert!(stored_tensor.raw_data.is_empty());
+    assert_eq!(held.raw_data, bytes_of(400));
+
+    // Only files of the model's own folder can be referred to; with any other mode the bytes are copied.
+    let elsewhere = folder.path().join("weights").join("model.onnx");
+    let far = folder.path().join("far.bin");
+    fs::write(&far, bytes_of(64)).unwrap();
+    let error = write_quietly(&model(&far), &elsewhere, ExternalData::Reference).unwrap_err();
+    assert!(matches!(error, WriteError::Elsewhere { path, .. } if path == far));
+    assert_eq!(names_in(&folder.path().join("weights")), ["all.bin"]);
+    let written = write_quietly(&model(&far), &elsewhere, ExternalData::Auto).unwrap();
+    assert_eq!((written.referenced_bytes, written.referenced), (0, Vec::new()));
 }
 
 #[test]

@@ -179,7 +179,7 @@ pub struct LspArguments {
 }
 
 /// When large constants go to a file beside the model.
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum External {
     /// When the model would be too large for one file
     Auto,
@@ -187,6 +187,8 @@ pub enum External {
     Always,
     /// Never; a model of more than 2 GiB is an error
     Never,
+    /// What `--weights` gives stays in its files, which must lie beside the model or below
+    Reference,
 }
 
 /// How diagnostics are written.
@@ -209,6 +211,7 @@ impl From<External> for hlo2onnx::onnx::file::ExternalData {
             External::Auto => Self::Auto,
             External::Always => Self::Always,
             External::Never => Self::Never,
+            External::Reference => Self::Reference,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `hlo2onnx convert`.
 
-use super::arguments::{ConvertArguments, WeightsArguments};
+use super::arguments::{ConvertArguments, External, WeightsArguments};
 use super::report::{self, Reporter};
 use super::{Outcome, print, say};
 use hlo2onnx::diagnostic::{Diagnostics, catalogue};
@@ -72,12 +72,16 @@ fn run_reporting(arguments: &ConvertArguments, reporter: &mut Reporter) -> Outco
         },
         ..Options::from(&arguments.target)
     };
-    let Conversion { model, module, bound, diagnostics } =
+    let Conversion { model, module, bound, mut diagnostics } =
         convert_observed(&source, &options, |pass, module| {
             if arguments.print_after.iter().any(|name| name == "all" || name == pass.name) {
                 say(&format!("// after {}\n{}", pass.name, ir::print(module, &source, Some(32))));
             }
         });
+    let referable = model.as_ref().is_none_or(Model::is_referable);
+    if arguments.external_data == External::Reference && !referable {
+        diagnostics.push(catalogue::NothingReferenced {});
+    }
     reporter.show(diagnostics, &source);
     let Some(model) = model else { return Outcome::Errors };
     let bar = progress(&model);
@@ -103,6 +107,10 @@ fn cannot_write(path: &Path, error: &WriteError, reporter: &mut Reporter) -> Out
     let mut diagnostics = Diagnostics::new();
     match *error {
         WriteError::TooLarge { bytes, limit } => diagnostics.push(catalogue::ModelTooLarge { bytes, limit }),
+        WriteError::Elsewhere { path: ref weights, .. } => {
+            let (weights, model) = (weights.display().to_string(), path.display().to_string());
+            diagnostics.push(catalogue::WeightsElsewhere { weights: &weights, model: &model });
+        }
         _ => {
             // The message says already which file it is.
             let why = match error {
@@ -160,11 +168,15 @@ fn summary(
     let kinds: Vec<String> = nodes.iter().map(|(name, count)| format!("{count} {name}")).collect();
     let _ = writeln!(text, "  {:<11}{total}: {}", "nodes", kinds.join(", "));
     let _ = writeln!(text, "  {:<11}{}", "parameters", hlo2onnx::onnx::parameters(module));
-    let external = match &written.external_path {
-        Some(path) => format!(", and {} in {}", bytes(written.external_bytes), path.display()),
-        None => String::new(),
-    };
-    let _ = writeln!(text, "  {:<11}{}{external}", "size", bytes(written.bytes));
+    let mut size = bytes(written.bytes);
+    if let Some(path) = &written.external_path {
+        let _ = write!(size, ", and {} in {}", bytes(written.external_bytes), path.display());
+    }
+    if !written.referenced.is_empty() {
+        let files: Vec<String> = written.referenced.iter().map(|path| path.display().to_string()).collect();
+        let _ = write!(size, ", and {} that stay in {}", bytes(written.referenced_bytes), files.join(", "));
+    }
+    let _ = writeln!(text, "  {:<11}{size}", "size");
     let _ = writeln!(text, "  {:<11}{:.1} ms", "time", elapsed.as_secs_f64() * 1e3);
     text
 }

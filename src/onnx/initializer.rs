@@ -8,6 +8,7 @@ use crate::ir::{Data, Element};
 use crate::source::Source;
 use std::io;
 use std::ops::Range;
+use std::path::Path;
 
 /// The elements of one constant in the layout of `TensorProto.raw_data`: the constant's own, but that elements of
 /// four bits lie in pairs, lower half first.
@@ -109,6 +110,16 @@ impl Payload for Elements<'_> {
             *slot = pair[0] & 15 | pair.get(1).map_or(0, |high| high << 4);
         }
         Ok(())
+    }
+
+    fn place(&self) -> Option<(&Path, u64)> {
+        match &self.data {
+            // A reader that maps the file reads elements at their own alignment.
+            Data::Mapped(pieces) if !self.nibbles => {
+                pieces.place().filter(|(_, offset)| offset % self.width as u64 == 0)
+            }
+            _ => None,
+        }
     }
 }
 

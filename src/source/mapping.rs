@@ -6,11 +6,14 @@ use std::fmt;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The bytes of a file, mapped, or bytes in memory.
-pub struct Mapping(Bytes);
+pub struct Mapping {
+    bytes: Bytes,
+    path: Option<PathBuf>,
+}
 
 enum Bytes {
     Owned(Vec<u8>),
@@ -23,7 +26,7 @@ impl Mapping {
     /// # Errors
     /// When the file cannot be opened or mapped.
     pub fn open(path: &Path) -> io::Result<Self> {
-        Self::of(&File::open(path)?)
+        Ok(Self { path: Some(path.to_owned()), ..Self::of(&File::open(path)?)? })
     }
 
     /// Maps an open file.
@@ -35,17 +38,22 @@ impl Mapping {
         // give wrong bytes, which its reader treats as it treats any bytes, but is never written through.
         #[allow(unsafe_code)]
         let map = unsafe { memmap2::Mmap::map(file)? };
-        Ok(Self(Bytes::Mapped(map)))
+        Ok(Self { bytes: Bytes::Mapped(map), path: None })
     }
 
     /// Takes bytes that are already in memory.
     pub fn from_bytes(bytes: Vec<u8>) -> Self {
-        Self(Bytes::Owned(bytes))
+        Self { bytes: Bytes::Owned(bytes), path: None }
+    }
+
+    /// The file by the path that it was opened with; none for bytes in memory, and for a file that was open already.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
     }
 
     /// All bytes.
     pub fn bytes(&self) -> &[u8] {
-        match &self.0 {
+        match &self.bytes {
             Bytes::Owned(bytes) => bytes,
             Bytes::Mapped(map) => map,
         }
@@ -53,7 +61,7 @@ impl Mapping {
 
     /// Says that these bytes will not be read again soon, so that a mapped file's pages need not stay in memory.
     pub fn release(&self, range: Range<usize>) {
-        if let Bytes::Mapped(map) = &self.0 {
+        if let Bytes::Mapped(map) = &self.bytes {
             give_back(map, range);
         }
     }
@@ -110,6 +118,12 @@ impl Pieces {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The file that the bytes lie in, in one piece, and the offset of the first.
+    pub fn place(&self) -> Option<(&Path, u64)> {
+        let [range] = self.ranges.as_slice() else { return None };
+        Some((self.mapping.path()?, range.start as u64))
     }
 
     /// All bytes.

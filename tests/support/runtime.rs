@@ -1,10 +1,12 @@
 //! Runs a model with ONNX Runtime on the CPU.
 
 use std::fmt::Debug;
+use std::path::Path;
 use std::sync::{Mutex, OnceLock};
 
 use half::{bf16, f16};
 use ort::environment::Environment;
+use ort::session::builder::SessionBuilder;
 use ort::session::{Session, SessionInputValue};
 use ort::value::{DynValue, PrimitiveTensorElementType, Tensor as OrtTensor, TensorElementType};
 
@@ -13,7 +15,18 @@ use super::value::{Element, Tensor};
 
 /// The outputs, in the model's order, of the model with these inputs in its order.
 pub fn run(model: &[u8], inputs: &[Tensor]) -> Result<Vec<Tensor>, String> {
-    let mut session = load(model).map_err(|error| format!("ONNX Runtime refuses the model: {error}"))?;
+    outputs(load(model), inputs)
+}
+
+/// The outputs of the model of a file, which may refer to other files.
+pub fn run_file(path: &Path, inputs: &[Tensor]) -> Result<Vec<Tensor>, String> {
+    let load =
+        |mut builder: SessionBuilder| builder.commit_from_file(path).map_err(|error| error.to_string());
+    outputs(session(load), inputs)
+}
+
+fn outputs(session: Result<Session, String>, inputs: &[Tensor]) -> Result<Vec<Tensor>, String> {
+    let mut session = session.map_err(|error| format!("ONNX Runtime refuses the model: {error}"))?;
     if session.inputs().len() != inputs.len() {
         let names: Vec<&str> = session.inputs().iter().map(|input| input.name()).collect();
         return Err(format!("the model has {} inputs ({names:?}), given {}", names.len(), inputs.len()));
@@ -40,13 +53,16 @@ fn environment() -> Result<&'static Environment, String> {
 
 /// A session of the model.
 pub fn load(model: &[u8]) -> Result<Session, String> {
+    session(|mut builder| builder.commit_from_memory(model).map_err(|error| error.to_string()))
+}
+
+fn session(load: impl FnOnce(SessionBuilder) -> Result<Session, String>) -> Result<Session, String> {
     // ONNX Runtime registers its schemas while it reads its first model; sessions are made one at a time.
     static LOADING: Mutex<()> = Mutex::new(());
     let environment = environment()?;
     let _one = LOADING.lock().map_err(|error| error.to_string())?;
     let builder = Session::builder(environment).map_err(|error| error.to_string())?;
-    let mut builder = builder.with_intra_threads(1).map_err(|error| error.to_string())?;
-    builder.commit_from_memory(model).map_err(|error| error.to_string())
+    load(builder.with_intra_threads(1).map_err(|error| error.to_string())?)
 }
 
 /// A Rust type whose values ONNX Runtime holds, and its little-endian bytes.

@@ -384,4 +384,40 @@ diagnostics! {
         => "`{option}` fits the path of no tensor"
         note "one is called `{tensor}`"
         help "give whole parts of a path, from its beginning";
+
+    /// Weights were to stay in their file, and the model cannot refer to it.
+    ///
+    /// With `--external-data reference` the model has the offsets of its weights in the file that `--weights` names, and
+    /// no copy of them. A model may refer only to files in its own folder and below: ONNX Runtime refuses all others, also
+    /// behind a symbolic link, as a model could read any file with them.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%scale: tensor<512xf32> loc("params['scale']"), %x: tensor<512xf32> loc("x")) -> tensor<512xf32> {
+    ///   %0 = stablehlo.multiply %x, %scale : tensor<512xf32>
+    ///   return %0 : tensor<512xf32>
+    /// }
+    /// ```
+    ///
+    /// ```python
+    /// os.makedirs("deploy", exist_ok=True)
+    /// save_file({"scale": np.arange(512, dtype=np.float32)}, "weights.safetensors")
+    /// ```
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --weights weights.safetensors --external-data reference --output deploy/model.onnx
+    /// ```
+    ///
+    /// What to do: write the model into the folder of the weights, or copy them with `--external-data always`.
+    ///
+    /// Mended:
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --weights weights.safetensors --external-data reference --output model.onnx
+    /// ```
+    E0412 WeightsElsewhere<'a> { weights: &'a str, model: &'a str }
+        => "`{model}` cannot refer to `{weights}`, which is not in its folder"
+        note "ONNX Runtime reads data from the folder of the model only"
+        help "write the model beside the weights with `--output`, or copy them with `--external-data always`";
 }

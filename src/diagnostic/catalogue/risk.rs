@@ -136,4 +136,35 @@ diagnostics! {
         => "a negative NaN has the place of a positive one"
         label at "needs the `BitCast` of opset 26"
         help "leave `--opset` out, or give `--opset 26`";
+
+    /// No data stayed in the files of weights.
+    ///
+    /// `--external-data reference` lets tensors stay where `--weights` found them. A file that is compressed, a tensor
+    /// whose offset is no multiple of its element's size, elements of four bits, and literals of the text are copied all
+    /// the same.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32> loc("x")) -> tensor<4xf32> {
+    ///   %0 = stablehlo.abs %x : tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
+    /// ```
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --external-data reference
+    /// ```
+    ///
+    /// What to do: nothing, when the model may hold the data. Otherwise give `--weights` a file of safetensors, or an npz
+    /// of `numpy.savez`, which does not compress.
+    ///
+    /// Mended:
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir
+    /// ```
+    W0505 NothingReferenced {}
+        => "`--external-data reference` left no data in a file of weights"
+        help "give `--weights` a file of safetensors";
 }

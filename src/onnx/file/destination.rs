@@ -242,7 +242,8 @@ fn resolve_new(path: &Path) -> Result<PathBuf, WriteError> {
     }
 }
 
-fn parent(path: &Path) -> &Path {
+/// The directory of a file.
+pub(super) fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

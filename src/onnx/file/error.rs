@@ -44,6 +44,14 @@ pub enum WriteError {
         /// The device or pipe.
         path: PathBuf,
     },
+    /// Data was to stay in a file that the model cannot refer to.
+    #[error("`{}` is not below `{}`, where the model goes", path.display(), directory.display())]
+    Elsewhere {
+        /// The file that holds the data.
+        path: PathBuf,
+        /// The directory of the model.
+        directory: PathBuf,
+    },
     /// The model is longer than readers of protobuf accept.
     #[error("the model file would be {bytes} bytes long, and protobuf readers accept at most {limit}")]
     TooLarge {

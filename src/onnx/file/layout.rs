@@ -4,6 +4,8 @@
 //! before the first of them is read. Everything else is encoded by prost.
 
 use prost::Message as _;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use super::image::Image;
 use super::{Initializer, Model, WriteError};
@@ -39,7 +41,12 @@ struct Tensor<'m, 'a> {
 #[derive(Clone, Copy)]
 enum Place {
     Embedded,
-    External { offset: u64 },
+    /// In the external data file.
+    External {
+        offset: u64,
+    },
+    /// In a file that was there before.
+    Referenced,
 }
 
 impl<'m, 'a> Layout<'m, 'a> {
@@ -54,26 +61,56 @@ impl<'m, 'a> Layout<'m, 'a> {
         Ok(Self { model: model.proto.encode_to_vec(), graph: model.graph.encode_to_vec(), tensors })
     }
 
-    /// Moves the payloads to the external data file that the model calls `location`.
+    /// Leaves the payloads that lie in files below `directory` where they are, and gives the files, each once.
+    ///
+    /// ONNX Runtime and ONNX's checker refuse data that lies elsewhere: a model could read any file with it.
+    pub(super) fn refer(&mut self, directory: &Path) -> Result<Vec<PathBuf>, WriteError> {
+        let mut files = Vec::new();
+        let mut known: Option<(PathBuf, String)> = None;
+        for tensor in self.tensors.iter_mut().filter(|tensor| tensor.len > 0) {
+            let Some((path, offset)) = tensor.initializer.payload.place() else { continue };
+            // The tensors of a file come one behind the other.
+            let location = match known.take().filter(|(known, _)| known == path) {
+                Some((_, location)) => location,
+                None => relative(path, directory)?,
+            };
+            if !files.iter().any(|file| file == path) {
+                files.push(path.to_owned());
+            }
+            tensor.refer(&location, offset);
+            tensor.place = Place::Referenced;
+            known = Some((path.to_owned(), location));
+        }
+        Ok(files)
+    }
+
+    /// The bytes of the payloads that are in the model file.
+    pub(super) fn embedded(&self) -> u64 {
+        self.in_place(|place| matches!(place, Place::Embedded))
+    }
+
+    /// The bytes of the payloads that stay in files that were there before.
+    pub(super) fn referenced(&self) -> u64 {
+        self.in_place(|place| matches!(place, Place::Referenced))
+    }
+
+    fn in_place(&self, is: impl Fn(Place) -> bool) -> u64 {
+        let there = self.tensors.iter().filter(|tensor| is(tensor.place));
+        there.map(|tensor| tensor.len).fold(0, u64::saturating_add)
+    }
+
+    /// Moves the payloads that are in the model file to the external data file that the model calls `location`.
     pub(super) fn move_out(&mut self, location: &str) -> Result<(), WriteError> {
         let mut end: u64 = 0;
         // An empty range of a file cannot be mapped, and costs nothing where it is.
-        for tensor in self.tensors.iter_mut().filter(|tensor| tensor.len > 0) {
+        let embedded = |tensor: &&mut Tensor| tensor.len > 0 && matches!(tensor.place, Place::Embedded);
+        for tensor in self.tensors.iter_mut().filter(embedded) {
             let offset = end.checked_next_multiple_of(ALIGNMENT);
             let range = offset.and_then(|offset| Some((offset, offset.checked_add(tensor.len)?)));
             let (offset, range_end) = range.ok_or_else(|| too_large(u64::MAX))?;
             end = range_end;
             tensor.place = Place::External { offset };
-            tensor.message = TensorProto {
-                data_location: Some(DataLocation::External.into()),
-                external_data: vec![
-                    entry("location", location.to_owned()),
-                    entry("offset", offset.to_string()),
-                    entry("length", tensor.len.to_string()),
-                ],
-                ..tensor_message(tensor.initializer)
-            }
-            .encode_to_vec();
+            tensor.refer(location, offset);
         }
         Ok(())
     }
@@ -128,13 +165,37 @@ impl<'m, 'a> Layout<'m, 'a> {
 }
 
 impl Tensor<'_, '_> {
+    /// Lets the message say that the data is in another file.
+    fn refer(&mut self, location: &str, offset: u64) {
+        self.message = TensorProto {
+            data_location: Some(DataLocation::External.into()),
+            external_data: vec![
+                entry("location", location.to_owned()),
+                entry("offset", offset.to_string()),
+                entry("length", self.len.to_string()),
+            ],
+            ..tensor_message(self.initializer)
+        }
+        .encode_to_vec();
+    }
+
     fn message_len(&self) -> u64 {
         let raw_data = match self.place {
             Place::Embedded => delimited_len(TENSOR_RAW_DATA, self.len),
-            Place::External { .. } => 0,
+            Place::External { .. } | Place::Referenced => 0,
         };
         (self.message.len() as u64).saturating_add(raw_data)
     }
+}
+
+/// What a model in `directory`, whose links are resolved, calls a file.
+fn relative(path: &Path, directory: &Path) -> Result<String, WriteError> {
+    let elsewhere = || WriteError::Elsewhere { path: path.to_owned(), directory: directory.to_owned() };
+    let file = fs::canonicalize(path).map_err(|_| elsewhere())?;
+    let below = file.strip_prefix(directory).map_err(|_| elsewhere())?;
+    // ONNX writes paths in the way of POSIX, whatever the system.
+    let parts: Option<Vec<&str>> = below.iter().map(|part| part.to_str()).collect();
+    parts.map(|parts| parts.join("/")).ok_or_else(|| WriteError::FileName { path: file.clone() })
 }
 
 /// The message of an initializer without its data.

@@ -18,7 +18,7 @@ pub use payload::Payload;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use self::destination::{Kind, Pending, open_stream};
+use self::destination::{Kind, Pending, open_stream, parent};
 use self::layout::{Layout, MESSAGE_LIMIT};
 use self::pieces::{Progress, write_file, write_in_order};
 use super::proto::tensor_proto::DataType;
@@ -60,6 +60,11 @@ impl<'a> Model<'a> {
     pub fn payload_len(&self) -> u64 {
         self.initializers.iter().map(|initializer| initializer.payload.len()).fold(0, u64::saturating_add)
     }
+
+    /// Whether [`ExternalData::Reference`] finds anything that lies in a file already.
+    pub fn is_referable(&self) -> bool {
+        self.initializers.iter().any(|initializer| initializer.payload.place().is_some())
+    }
 }
 
 /// Whether large initializers go to a file of their own.
@@ -72,10 +77,12 @@ pub enum ExternalData {
     Always,
     /// Never: a model that is too long for one file is refused.
     Never,
+    /// As [`Auto`](Self::Auto), but what lies in a file already, as it is, stays there, and the model refers to it.
+    Reference,
 }
 
 /// What was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Written {
     /// The length of the model file.
     pub bytes: u64,
@@ -83,6 +90,10 @@ pub struct Written {
     pub external_bytes: u64,
     /// The external data file, if there is one.
     pub external_path: Option<PathBuf>,
+    /// How many bytes of data stayed in files that were there before.
+    pub referenced_bytes: u64,
+    /// Those files.
+    pub referenced: Vec<PathBuf>,
 }
 
 /// Writes `model` to the file `path`, as `Destination::write` does.
@@ -138,7 +149,7 @@ impl Destination {
     ) -> Result<Written, WriteError> {
         let path = match &self.kind {
             Kind::File(path) => path,
-            Kind::Stream(path) if external == ExternalData::Always => {
+            Kind::Stream(path) if matches!(external, ExternalData::Always | ExternalData::Reference) => {
                 return Err(WriteError::NoDataFile { path: path.clone() });
             }
             Kind::Stream(path) => {
@@ -148,13 +159,19 @@ impl Destination {
         };
         let progress = &mut Progress::new(progress);
         let mut layout = Layout::new(model)?;
-        if !goes_external(model, &layout, external) {
+        let referenced = match external {
+            ExternalData::Reference => layout.refer(parent(path))?,
+            _ => Vec::new(),
+        };
+        let referenced_bytes = layout.referenced();
+        progress.skip(referenced_bytes);
+        if !goes_external(&layout, external) {
             layout.check_len()?;
             let image = layout.model_image();
             let mut file = Pending::create(path, image.len())?;
             let bytes = write_file(&image, file.file(), path, progress)?;
             file.persist()?;
-            return Ok(Written { bytes, external_bytes: 0, external_path: None });
+            return Ok(Written { bytes, referenced_bytes, referenced, ..Written::default() });
         }
 
         let (location, data_path) = self.data_file(path)?;
@@ -167,17 +184,20 @@ impl Destination {
         let bytes = write_file(&image, file.file(), path, progress)?;
         data.persist()?;
         file.persist()?;
-        Ok(Written { bytes, external_bytes, external_path: Some(data_path) })
+        let external_path = Some(data_path);
+        Ok(Written { bytes, external_bytes, external_path, referenced_bytes, referenced })
     }
 }
 
-fn goes_external(model: &Model, embedded: &Layout, external: ExternalData) -> bool {
-    let payload = model.payload_len();
+fn goes_external(layout: &Layout, external: ExternalData) -> bool {
+    let payload = layout.embedded();
     match external {
         // Empty payloads stay in the model file.
         ExternalData::Always => payload > 0,
         ExternalData::Never => false,
-        ExternalData::Auto => payload > EXTERNAL_THRESHOLD || payload > 0 && embedded.len() > MESSAGE_LIMIT,
+        ExternalData::Auto | ExternalData::Reference => {
+            payload > EXTERNAL_THRESHOLD || payload > 0 && layout.len() > MESSAGE_LIMIT
+        }
     }
 }
 
@@ -190,5 +210,5 @@ fn write_whole(
     let layout = Layout::new(model)?;
     layout.check_len()?;
     let bytes = write_in_order(&layout.model_image(), out, path, &mut Progress::new(progress))?;
-    Ok(Written { bytes, external_bytes: 0, external_path: None })
+    Ok(Written { bytes, ..Written::default() })
 }

@@ -1,6 +1,7 @@
 //! The bytes of large initializers.
 
 use std::io;
+use std::path::Path;
 
 /// The bytes of one large initializer, read in pieces, by several threads at once, while the file is written.
 #[allow(clippy::len_without_is_empty, reason = "nobody asks")]
@@ -14,6 +15,11 @@ pub trait Payload: Sync {
     /// # Errors
     /// When the bytes cannot be produced.
     fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<()>;
+
+    /// The file that holds the bytes as they are, and the offset of the first, where there is such a file.
+    fn place(&self) -> Option<(&Path, u64)> {
+        None
+    }
 }
 
 impl Payload for &[u8] {

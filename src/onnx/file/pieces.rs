@@ -30,6 +30,12 @@ impl<'p> Progress<'p> {
         }
     }
 
+    /// Takes payload bytes that need not be written.
+    pub(super) fn skip(&mut self, bytes: u64) {
+        self.reached(bytes);
+        self.before += bytes;
+    }
+
     fn finish_file(&mut self, image: &Image) {
         self.reached(image.payload_len());
         self.before += image.payload_len();

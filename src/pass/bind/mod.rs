@@ -164,7 +164,7 @@ fn data(tensor: &Tensor, element: Element) -> Data {
     if !pieces.is_empty() && is_splat(tensor, width) {
         return Data::Splat(pieces.read(0..width).iter().copied().collect());
     }
-    if pieces.len() <= SMALL {
+    if pieces.len() < SMALL {
         return Data::Bytes(pieces.bytes().into());
     }
     Data::Mapped(pieces.clone())

@@ -18,7 +18,7 @@ use crate::diagnostic::catalogue;
 use crate::ir::{
     Attribute, BlockId, ConstantId, Data, Module, NewOp, OpId, RegionId, Rewriter, ValueId, use_counts,
 };
-use crate::ops::fold;
+use crate::ops::fold::{self, Fold};
 use crate::source::Source;
 pub(super) use dead::remove as remove_dead;
 use repeated::Repeated;
@@ -111,7 +111,8 @@ impl Visitor<'_> {
         let fixed = rewriter.module.op(op).results.iter().any(|result| self.is_returned(*result));
         loop {
             if let Some(constant) = self.fold(rewriter.module, op) {
-                let constant = constant_op(rewriter.module, op, constant);
+                let origin = origin(rewriter.module, op);
+                let constant = constant_op(rewriter.module, origin, constant);
                 let value = match repeated.find_or_add(rewriter.module, constant, op) {
                     Some(known) => rewriter.module.op(known).results[0],
                     None => {
@@ -171,6 +172,13 @@ impl Visitor<'_> {
             None => conversion::simplify(module, op),
         }
     }
+}
+
+/// The op whose place a folded constant has, and so its name: weights in another shape are the same weights.
+fn origin(module: &Module, op: OpId) -> OpId {
+    let shares = matches!(fold::folder(module.op_name(op)), Some(Fold::Shares));
+    let operand = only_operand(module, op).filter(|_| shares);
+    operand.and_then(|operand| module.defining_op(operand)).unwrap_or(op)
 }
 
 /// Inserts a constant in the place of the visited op and gives its value.
