@@ -65,8 +65,12 @@ impl<'a> Elements<'a> {
                 if positions.end > pieces.len() {
                     return Err(io::ErrorKind::UnexpectedEof.into());
                 }
+                let is_last = positions.end == pieces.len();
                 into.copy_from_slice(&pieces.read(positions.clone()));
                 pieces.release(positions);
+                if is_last {
+                    pieces.forget();
+                }
             }
             Data::Source(digits) => self.decode(digits, start, into)?,
             Data::SourceBits(digits) => {
@@ -84,10 +88,14 @@ impl<'a> Elements<'a> {
     /// Fills `into` with the bytes that `digits` say, from byte `start` on.
     fn decode(&self, digits: &Range<usize>, start: usize, into: &mut [u8]) -> io::Result<()> {
         let range = digits.start + 2 * start..digits.start + 2 * (start + into.len());
-        let digits = self.source.bytes().get(range.clone()).ok_or(io::ErrorKind::UnexpectedEof)?;
-        faster_hex::hex_decode(digits, into)
+        let read = self.source.bytes().get(range.clone()).ok_or(io::ErrorKind::UnexpectedEof)?;
+        faster_hex::hex_decode(read, into)
             .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "a literal has a digit that is none"))?;
+        let is_last = range.end == digits.end;
         self.source.release(range);
+        if is_last {
+            self.source.forget(digits.clone());
+        }
         Ok(())
     }
 }

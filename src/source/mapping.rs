@@ -59,8 +59,18 @@ impl Mapping {
         }
     }
 
-    /// Says that these bytes will not be read again soon, so that a mapped file's pages need not stay in memory.
+    /// Says that a reader that goes forward has read these bytes, so that a mapped file's pages need not stay in
+    /// memory. They do not go at once; where it ends, [`forget`](Self::forget) gives back what is left.
     pub fn release(&self, range: Range<usize>) {
+        if let Bytes::Mapped(map) = &self.bytes
+            && let Some(behind) = behind(&range)
+        {
+            give_back(map, behind);
+        }
+    }
+
+    /// Gives the pages of a range back at once. The system may have mapped megabytes for one byte of them.
+    pub fn forget(&self, range: Range<usize>) {
         if let Bytes::Mapped(map) = &self.bytes {
             give_back(map, range);
         }
@@ -73,21 +83,27 @@ impl fmt::Debug for Mapping {
     }
 }
 
-/// Lets the system drop the pages of a range that was read; the next reading maps them again.
+/// What can be given back when a range has been read.
 ///
-/// A range gives nothing back until it leaves a window, and then the whole window: readers go forward, and each call
-/// interrupts the other threads, which cost a third of a conversion when every piece was given back by itself.
+/// That is nothing until the range leaves a window: each call interrupts the other threads, which cost a third of a
+/// conversion when every piece was given back by itself. Then it is some windows behind the one that was left, which
+/// another thread may still read; those before it may have been read again by one that was late.
+fn behind(range: &Range<usize>) -> Option<Range<usize>> {
+    const WINDOW: usize = 8 << 20;
+    const LATE: usize = 16;
+
+    let (left, entered) = (range.start / WINDOW, range.end / WINDOW);
+    (left < entered).then(|| left.saturating_sub(LATE) * WINDOW..(entered - 1) * WINDOW)
+}
+
+/// Lets the system drop the pages of a range; the next reading maps them again.
 #[cfg(target_os = "linux")]
 fn give_back(map: &memmap2::Mmap, range: Range<usize>) {
-    const WINDOW: usize = 16 << 20;
-
-    let (start, end) = (range.start / WINDOW * WINDOW, range.end / WINDOW * WINDOW);
-    if start < end {
-        // SAFETY: the mapping is of a file, private and never written through, so that dropped pages come back
-        // with the same contents. Failing only costs memory.
-        #[allow(unsafe_code)]
-        let _ = unsafe { map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, start, end - start) };
-    }
+    // SAFETY: the mapping is of a file, private and never written through, so that dropped pages come back with the
+    // same contents. Failing only costs memory.
+    #[allow(unsafe_code)]
+    let _ =
+        unsafe { map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, range.start, range.len()) };
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -145,6 +161,11 @@ impl Pieces {
     /// Says that the bytes at these positions will not be read again soon; see [`Mapping::release`].
     pub fn release(&self, positions: Range<usize>) {
         self.parts(positions).for_each(|range| self.mapping.release(range));
+    }
+
+    /// Gives the pages back at once; see [`Mapping::forget`].
+    pub fn forget(&self) {
+        self.ranges.iter().for_each(|range| self.mapping.forget(range.clone()));
     }
 
     /// The parts of the mapping behind these positions.

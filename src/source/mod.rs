@@ -92,6 +92,11 @@ impl Source {
         self.mapping.release(range);
     }
 
+    /// Gives the pages of a range back at once; see [`Mapping::forget`].
+    pub fn forget(&self, range: Range<usize>) {
+        self.mapping.forget(range);
+    }
+
     /// The line (from 1) and column (from 1, in bytes) of an offset.
     pub fn line_column(&self, offset: usize) -> (usize, usize) {
         let line = self.scan.line_starts.partition_point(|&start| start <= offset).max(1);

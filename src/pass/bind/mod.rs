@@ -167,6 +167,7 @@ fn data(tensor: &Tensor, element: Element) -> Data {
     if pieces.len() < SMALL {
         return Data::Bytes(pieces.bytes().into());
     }
+    pieces.forget();
     Data::Mapped(pieces.clone())
 }
 
