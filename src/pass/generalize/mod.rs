@@ -38,17 +38,19 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
         return;
     }
     let Some(entry) = entry(module) else { return };
+    let Some(block) = module.entry_block(module.function(entry).body) else { return };
     let before = cx.diagnostics.error_count();
     let requests = request::resolve(module, entry, cx);
     // What nothing reads mixes no rows.
     canonicalize::remove_dead(module);
-    copies::separate(module, entry);
+    copies::separate(module, entry, requests.iter().any(|request| request.size == 1));
     let graph = Graph::new(module, entry);
     let mut found = Vec::new();
     for request in requests {
         let mut rows = Rows::new(module, &graph, cx.source, request.size);
         request.places.iter().for_each(|place| rows.begin(place.value, place.axis));
         rows.spread();
+        rows.demand_known_places(block);
         for (op, why) in &rows.obstacles {
             cx.diagnostics.push(obstacle(module, &request, *op, why));
         }

@@ -80,10 +80,10 @@ fn broadcast_in_dim(view: &View, slot: Slot, mark: Mark) -> Partners {
     let (Some(own), Some(whole)) = (own, whole) else { return nowhere() };
     let sizes = (view.size(Slot::Operand(0), own), view.size(Slot::Result(0), whole));
     match (slot, sizes) {
-        (_, (Some(from), Some(to))) if from == to => {
-            only(opposite(slot), mark.at(if matches!(slot, Slot::Operand(_)) { whole } else { own }))
-        }
+        // One row may be the same for all; where it is not, it says so itself.
         (Slot::Result(_), (Some(1), Some(_))) => nowhere(),
+        (Slot::Operand(_), (Some(from), Some(to))) if from == to => only(Slot::Result(0), mark.at(whole)),
+        (Slot::Result(_), (Some(from), Some(to))) if from == to => only(Slot::Operand(0), mark.at(own)),
         _ => obstacle("the one row is repeated"),
     }
 }
@@ -141,13 +141,19 @@ fn reshape(view: &View, slot: Slot, mark: Mark) -> Partners {
         };
     }
     // One row is in any dimension. It is taken to be in one of its own, the same of those that there are in its place.
-    let alone: Vec<Mark> = found.filter(|mark| mark.is_alone()).collect();
+    let found: Vec<Mark> = found.collect();
+    let mut alone = found.iter().filter(|mark| mark.is_alone());
     let index = (0..mark.axis).rev().take_while(|&axis| own[axis] == 1).count();
-    match (alone.get(index).or(alone.last()), slot) {
+    let same = if mark.is_alone() { alone.clone().nth(index).or(alone.next_back()) } else { alone.next() };
+    let merged = || found.iter().find(|mark| mark.left == 1).or(found.first());
+    match (same, slot) {
         (Some(&mark), _) => only(other, mark),
-        // The dimension is made here.
+        // The dimension is made here; where it is not, the operand says so itself.
         (None, Slot::Result(_)) => nowhere(),
-        (None, Slot::Operand(_)) => obstacle("the dimension is left out, or merged with others"),
+        (None, Slot::Operand(_)) => match merged() {
+            Some(&mark) => only(other, mark),
+            None => obstacle("the rows are taken apart"),
+        },
     }
 }
 

@@ -105,6 +105,25 @@ impl<'a> Rows<'a> {
         }
     }
 
+    /// One row says nothing of where many would be in a dimension that holds more. Within the program every reading is right
+    /// that all ops agree on, but what it takes and gives has one that its users know.
+    pub(super) fn demand_known_places(&mut self, block: BlockId) {
+        if self.rows > 1 {
+            return;
+        }
+        let block = self.module.block(block);
+        let returned = block.ops.last().map(|&last| self.module.op(last).operands.iter());
+        for &value in block.arguments.iter().chain(returned.into_iter().flatten()) {
+            let is_merged = self.marks.get(&value).is_some_and(|mark| !mark.is_alone());
+            let users = self.graph.users.get(&value).and_then(|users| users.first().copied());
+            let op = self.module.defining_op(value).or(users);
+            if let Some(op) = op.filter(|&op| is_merged && self.refused.insert(op)) {
+                self.obstacles
+                    .push((op, "the dimension of one row is left out, or merged with others".into()));
+            }
+        }
+    }
+
     fn visit(&mut self, op: OpId) -> Result<(), Obstacle> {
         if let Some(classes) = control::classes(self.module, op) {
             for class in classes {
