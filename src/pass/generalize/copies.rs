@@ -10,8 +10,8 @@ use rustc_hash::FxHashSet;
 use smallvec::{SmallVec, smallvec};
 
 /// Copies what fills a tensor so that it has one use, and, where `of_one` row, lets ops read a broadcast of what follows
-/// from constants.
-pub(super) fn separate(module: &mut Module, function: FunctionId, of_one: bool) {
+/// from constants. What follows from constants is the result.
+pub(super) fn separate(module: &mut Module, function: FunctionId, of_one: bool) -> FxHashSet<ValueId> {
     let mut used: FxHashSet<ValueId> = FxHashSet::default();
     let mut constant: FxHashSet<ValueId> = FxHashSet::default();
     let mut visit = |rewriter: &mut Rewriter, op: OpId| {
@@ -43,6 +43,7 @@ pub(super) fn separate(module: &mut Module, function: FunctionId, of_one: bool) 
         true
     };
     Rewriter::new(module).function(function, &mut visit);
+    constant
 }
 
 /// Whether what an op gives follows from constants.

@@ -43,11 +43,11 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     let requests = request::resolve(module, entry, cx);
     // What nothing reads mixes no rows.
     canonicalize::remove_dead(module);
-    copies::separate(module, entry, requests.iter().any(|request| request.size == 1));
+    let constant = copies::separate(module, entry, requests.iter().any(|request| request.size == 1));
     let graph = Graph::new(module, entry);
     let mut found = Vec::new();
     for request in requests {
-        let mut rows = Rows::new(module, &graph, cx.source, request.size);
+        let mut rows = Rows::new(module, &graph, &constant, cx.source, request.size);
         request.places.iter().for_each(|place| rows.begin(place.value, place.axis));
         rows.spread();
         rows.demand_known_places(block);

@@ -80,8 +80,7 @@ fn broadcast_in_dim(view: &View, slot: Slot, mark: Mark) -> Partners {
     let (Some(own), Some(whole)) = (own, whole) else { return nowhere() };
     let sizes = (view.size(Slot::Operand(0), own), view.size(Slot::Result(0), whole));
     match (slot, sizes) {
-        // One row may be the same for all; where it is not, it says so itself.
-        (Slot::Result(_), (Some(1), Some(_))) => nowhere(),
+        (Slot::Result(_), (Some(1), Some(to))) if to > 1 || view.is_constant(Slot::Operand(0)) => nowhere(),
         (Slot::Operand(_), (Some(from), Some(to))) if from == to => only(Slot::Result(0), mark.at(whole)),
         (Slot::Result(_), (Some(from), Some(to))) if from == to => only(Slot::Operand(0), mark.at(own)),
         _ => obstacle("the one row is repeated"),

@@ -61,6 +61,8 @@ pub(super) struct Rows<'a> {
     module: &'a Module,
     graph: &'a Graph,
     source: &'a Source,
+    /// What follows from constants alone.
+    constant: &'a FxHashSet<ValueId>,
     /// How many rows there are.
     rows: i64,
     pub(super) marks: BTreeMap<ValueId, Mark>,
@@ -72,11 +74,18 @@ pub(super) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    pub(super) fn new(module: &'a Module, graph: &'a Graph, source: &'a Source, rows: i64) -> Self {
+    pub(super) fn new(
+        module: &'a Module,
+        graph: &'a Graph,
+        constant: &'a FxHashSet<ValueId>,
+        source: &'a Source,
+        rows: i64,
+    ) -> Self {
         Self {
             module,
             graph,
             source,
+            constant,
             rows,
             marks: BTreeMap::new(),
             obstacles: Vec::new(),
@@ -118,8 +127,11 @@ impl<'a> Rows<'a> {
             let users = self.graph.users.get(&value).and_then(|users| users.first().copied());
             let op = self.module.defining_op(value).or(users);
             if let Some(op) = op.filter(|&op| is_merged && self.refused.insert(op)) {
-                self.obstacles
-                    .push((op, "the dimension of one row is left out, or merged with others".into()));
+                self.obstacles.push((
+                    op,
+                    "with one row its dimension is left out here, or merged, and two rows would tell which"
+                        .into(),
+                ));
             }
         }
     }
@@ -157,7 +169,14 @@ impl<'a> Rows<'a> {
     }
 
     fn view(&self, op: OpId) -> View<'_> {
-        View { module: self.module, op, source: self.source, rows: self.rows, marks: &self.marks }
+        View {
+            module: self.module,
+            op,
+            source: self.source,
+            rows: self.rows,
+            constant: self.constant,
+            marks: &self.marks,
+        }
     }
 
     /// Whether an op has been reported before, or calls Python and leaves the program with what it gives.

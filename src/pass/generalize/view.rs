@@ -5,6 +5,7 @@ use super::{calls, contraction, index, movement, reduction};
 use crate::ir::{Attribute, Module, OpId, TensorType, ValueId};
 use crate::ops::rules;
 use crate::source::Source;
+use rustc_hash::FxHashSet;
 use std::collections::BTreeMap;
 
 /// The relation of an op: where else it has the rows that it has in one place, or why they do not stay apart.
@@ -43,6 +44,8 @@ pub(super) struct View<'a> {
     pub(super) source: &'a Source,
     /// How many rows there are.
     pub(super) rows: i64,
+    /// What follows from constants alone, and so is the same for all rows.
+    pub(super) constant: &'a FxHashSet<ValueId>,
     /// Where rows have been found so far.
     pub(super) marks: &'a BTreeMap<ValueId, Mark>,
 }
@@ -91,6 +94,11 @@ impl<'a> View<'a> {
     /// Where the rows of an operand or result have been found.
     pub(super) fn mark(&self, slot: Slot) -> Option<Mark> {
         self.marks.get(&self.value(slot)?).copied()
+    }
+
+    /// Whether an operand or result follows from constants alone.
+    pub(super) fn is_constant(&self, slot: Slot) -> bool {
+        self.value(slot).is_some_and(|value| self.constant.contains(&value))
     }
 
     pub(super) fn attribute(&self, name: &str) -> Option<&'a Attribute> {
