@@ -10,6 +10,7 @@ use crate::ir::{
 use crate::pass::canonicalize::insert_constant;
 use rustc_hash::FxHashSet;
 use smallvec::{SmallVec, smallvec};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// The sizes of the values that have any rows.
@@ -32,9 +33,10 @@ pub(super) fn sizes(module: &Module, found: &[(Request, BTreeMap<ValueId, Mark>)
         }
     }
     let mut all = SizesOf::new();
+    let mut clash: Option<Clash> = None;
     for ((value, axis), mut factors) in places {
         let Some(tensor) = module.tensor(value) else { continue };
-        factors.sort_by_key(|(_, mark)| mark.left);
+        factors.sort_by_key(|(_, mark)| (mark.left, Reverse(mark.right)));
         // Of each, its rows are within one element of those before.
         let (mut size, mut within) = (Dim::Known(1), 1);
         let mut last: Option<(usize, Mark)> = None;
@@ -42,7 +44,10 @@ pub(super) fn sizes(module: &Module, found: &[(Request, BTreeMap<ValueId, Mark>)
             let rows = found[index].0.size;
             let apart = last.is_none_or(|(_, other)| (other.left, other.right) != (mark.left, mark.right));
             if let Some((first, _)) = last.filter(|_| !apart || mark.left % within != 0) {
-                return Err(Clash { value, first, second: index });
+                // An op says more than an argument that it is tied to.
+                if clash.as_ref().is_none_or(|clash| module.defining_op(clash.value).is_none()) {
+                    clash = Some(Clash { value, first, second: index });
+                }
             }
             size = module.sizes.multiply(size, Dim::Known(mark.left / within));
             size = module.sizes.multiply(size, module.sizes.symbol(found[index].0.symbol));
@@ -52,7 +57,7 @@ pub(super) fn sizes(module: &Module, found: &[(Request, BTreeMap<ValueId, Mark>)
         size = module.sizes.multiply(size, Dim::Known(right));
         all.entry(value).or_insert_with(|| tensor.dims.clone())[axis] = size;
     }
-    Ok(all)
+    clash.map_or(Ok(all), Err)
 }
 
 /// Changes the types of values, and the ops that say their sizes.
