@@ -86,6 +86,44 @@ fn each_row_is_what_the_static_model_gives_for_it() {
     assert_ne!(first[..6], first[6..]);
 }
 
+/// Each row is read and written at a place of its own, as `x[jnp.arange(2), i]` and `x.at[jnp.arange(2), i].add(1)` print it.
+const OWN: &str = r#"
+func.func public @main(%arg0: tensor<2x3xf32>, %arg1: tensor<2xi32>) -> (tensor<2xf32>, tensor<2x3xf32>) {
+  %rows = stablehlo.iota dim = 0 : tensor<2xi32>
+  %c = stablehlo.constant dense<0> : tensor<i32>
+  %0 = stablehlo.broadcast_in_dim %c, dims = [] : (tensor<i32>) -> tensor<2xi32>
+  %1 = stablehlo.compare LT, %rows, %0, SIGNED : (tensor<2xi32>, tensor<2xi32>) -> tensor<2xi1>
+  %2 = stablehlo.constant dense<2> : tensor<2xi32>
+  %3 = stablehlo.add %rows, %2 : tensor<2xi32>
+  %4 = stablehlo.select %1, %3, %rows : tensor<2xi1>, tensor<2xi32>
+  %5 = stablehlo.broadcast_in_dim %4, dims = [0] : (tensor<2xi32>) -> tensor<2x1xi32>
+  %6 = stablehlo.reshape %arg1 : (tensor<2xi32>) -> tensor<2x1xi32>
+  %7 = stablehlo.concatenate %5, %6, dim = 1 : (tensor<2x1xi32>, tensor<2x1xi32>) -> tensor<2x2xi32>
+  %8 = "stablehlo.gather"(%arg0, %7) <{dimension_numbers = #stablehlo.gather<collapsed_slice_dims = [0, 1], start_index_map = [0, 1], index_vector_dim = 1>, indices_are_sorted = false, slice_sizes = array<i64: 1, 1>}> : (tensor<2x3xf32>, tensor<2x2xi32>) -> tensor<2xf32>
+  %one = stablehlo.constant dense<1.0> : tensor<2xf32>
+  %9 = "stablehlo.scatter"(%arg0, %7, %one) <{indices_are_sorted = false, scatter_dimension_numbers = #stablehlo.scatter<inserted_window_dims = [0, 1], scatter_dims_to_operand_dims = [0, 1], index_vector_dim = 1>, unique_indices = false}> ({
+  ^bb0(%a: tensor<f32>, %b: tensor<f32>):
+    %sum = stablehlo.add %a, %b : tensor<f32>
+    stablehlo.return %sum : tensor<f32>
+  }) : (tensor<2x3xf32>, tensor<2x2xi32>, tensor<2xf32>) -> tensor<2x3xf32>
+  return %8, %9 : tensor<2xf32>, tensor<2x3xf32>
+}
+"#;
+
+#[test]
+fn places_of_each_row_itself_are_a_batch() {
+    let fixed = model(OWN, &[], &[]).expect("it converts");
+    let dynamic = model(OWN, &["arg0:0=batch"], &[]).expect("its rows stay apart");
+    for model in [&fixed, &dynamic] {
+        let found = run(model, &["f32[2,3] 1 2 3 4 5 6", "i32[2] 2 0"]);
+        assert_eq!(numbers(&found[0]), [3.0, 4.0]);
+        assert_eq!(numbers(&found[1]), [1.0, 2.0, 4.0, 5.0, 5.0, 6.0]);
+    }
+    let found = run(&dynamic, &["f32[3,3] 1 2 3 4 5 6 7 8 9", "i32[3] 1 1 2"]);
+    assert_eq!(numbers(&found[0]), [2.0, 5.0, 9.0]);
+    assert_eq!(numbers(&found[1]), [1.0, 3.0, 3.0, 4.0, 6.0, 6.0, 7.0, 8.0, 10.0]);
+}
+
 #[test]
 fn no_rows_give_none() {
     let dynamic = model(TEXT, &["x:0=batch"], &[]).expect("its rows stay apart");

@@ -19,6 +19,7 @@ mod copies;
 mod index;
 mod mark;
 mod movement;
+mod own;
 mod reduction;
 mod request;
 mod rows;
@@ -41,6 +42,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     let Some(block) = module.entry_block(module.function(entry).body) else { return };
     let before = cx.diagnostics.error_count();
     let requests = request::resolve(module, entry, cx);
+    own::batch(module, entry);
     // What nothing reads mixes no rows.
     canonicalize::remove_dead(module);
     let constant = copies::separate(module, entry, requests.iter().any(|request| request.size == 1));
