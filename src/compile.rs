@@ -4,7 +4,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, catalogue};
 use crate::ir::{self, Module};
 use crate::onnx::{self, file::Model};
 use crate::ops::{HIGHEST_OPSET, LOWEST_OPSET, Settings, rules};
-use crate::pass::{self, Context, PIPELINE, Pass};
+use crate::pass::{self, Context, DynamicDimension, PIPELINE, Pass};
 use crate::source::{Source, Span};
 use crate::syntax;
 use crate::weights::Weights;
@@ -29,6 +29,9 @@ pub struct Options {
     pub max_folded: Option<u64>,
     /// Numbers for symbolic dimensions, by name.
     pub dims: Vec<(String, i64)>,
+    /// Dimensions of inputs that are numbers in the text and are to be dynamic in the model. It is an error when the program
+    /// does not compute each row along them from that row alone.
+    pub dynamic: Vec<DynamicDimension>,
     /// Names of the inputs in order; empty leaves them to the text.
     pub input_names: Vec<String>,
     /// Names of the outputs in order; empty leaves them to the text.
@@ -50,6 +53,7 @@ impl Options {
             max_folded: self.max_folded.unwrap_or(MAX_FOLDED),
             folded: 0,
             dims: &self.dims,
+            dynamic: &self.dynamic,
             input_names: &self.input_names,
             output_names: &self.output_names,
             nchw_inputs: &self.nchw_inputs,

@@ -137,3 +137,40 @@ fn a_model_on_standard_output_is_alone_there() {
         assert_eq!(output.stdout, plain.stdout, "{format}");
     }
 }
+
+#[test]
+fn a_dynamic_dimension_of_another_form_is_an_error_of_the_command_line() {
+    let folder = folder();
+    for option in ["x", "x:0", "x=batch", "x:a=batch", "x:0=2b"] {
+        let output = run(folder.path(), &["convert", "model.mlir", "--dynamic", option]);
+        assert_eq!(output.status.code(), Some(2), "{option}");
+        assert!(utf8(&output.stderr).contains("--dynamic <INPUT:DIM=NAME>"), "{output:?}");
+    }
+}
+
+#[test]
+fn what_mixes_rows_is_shown_with_its_line_of_python() {
+    let folder = folder();
+    let text = r##"
+module {
+  func.func public @main(%arg0: tensor<2x3xf32> loc("x")) -> tensor<2x3xf32> {
+    %0 = stablehlo.reverse %arg0, dims = [0] : tensor<2x3xf32> loc(#loc3)
+    return %0 : tensor<2x3xf32>
+  }
+}
+#loc2 = loc("pkg/model.py":3:11 to :24)
+#loc3 = loc("jit(apply)/Net/rev"(#loc2))
+"##;
+    fs::write(folder.path().join("rows.mlir"), text).expect("it is written");
+    for command in ["check", "convert"] {
+        let output =
+            run(folder.path(), &[command, "rows.mlir", "--dynamic", "x:0=batch", "--source-root", "src"]);
+        assert_eq!(output.status.code(), Some(1));
+        let text = utf8(&output.stderr);
+        assert!(text.contains("[src/pkg/model.py:3:12]"), "{text}");
+        assert!(text.contains("its dimension 0 is asked for"), "{text}");
+    }
+    let output = run(folder.path(), &["opt", "rows.mlir", "--passes", "generalize", "--dynamic", "x:1=n"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(utf8(&output.stdout).contains("tensor<2x?xf32>"), "{output:?}");
+}

@@ -25,6 +25,9 @@ use support::{graph_text, runtime};
 /// The files of weights that a model can have.
 const WEIGHTS: [&str; 4] = ["weights.safetensors", "weights.npz", "weights.deflated.npz", "weights.msgpack"];
 
+/// The model that sorts along its batch, so that this cannot be dynamic.
+const MIXED: &str = "ranking";
+
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/models");
@@ -50,6 +53,12 @@ fn trials(folder: &Path, path: PathBuf) -> Vec<Trial> {
         let path = path.clone();
         let name = format!("{name} that refers to weights.safetensors");
         trials.push(Trial::test(name, move || refer(&path).map_err(Failed::from)));
+    }
+    if path.file_name().is_some_and(|name| name == "model.mlir") && !name.starts_with(MIXED) {
+        let path = path.clone();
+        trials.push(Trial::test(format!("{name} of any batch"), move || {
+            check_rows(&path).map_err(Failed::from)
+        }));
     }
     trials.push(Trial::test(name, move || check(&path, None).map_err(Failed::from)));
     trials
@@ -125,6 +134,51 @@ fn refer(path: &Path) -> Result<(), String> {
         check_outputs(&outputs, &numbered(&io, "out")?)?;
     }
     Ok(())
+}
+
+/// Makes the batch of a static program dynamic: the model must give for each row what JAX gave for it, however many there
+/// are, and have as many nodes as the static one.
+fn check_rows(path: &Path) -> Result<(), String> {
+    let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
+    let convert = |dynamic: Vec<String>| {
+        let settings = Settings { dynamic, ..Settings::default() };
+        let compiled = compile(&path.display().to_string(), &text, &settings)?;
+        compiled.model.ok_or_else(|| format!("the model does not convert: {:#?}", compiled.findings))
+    };
+    let (dynamic, fixed) = (convert(vec!["arg0:0=batch".to_owned()])?, convert(Vec::new())?);
+    // The line of a constant begins with its type.
+    let is_node = |line: &&str| line.split_once(" = ").is_some_and(|(name, _)| !name.trim().contains(' '));
+    let nodes =
+        |model: &[u8]| Ok::<_, String>(graph_text::print(model, false)?.lines().filter(is_node).count());
+    // Rows of a constant beside those of the input are made for as many as there are.
+    let made = if path.parent().is_some_and(|folder| folder.ends_with("jnp_shape")) { 3 } else { 0 };
+    if nodes(&dynamic)? != nodes(&fixed)? + made {
+        return Err(format!("it has another number of nodes:\n{}", graph_text::print(&dynamic, false)?));
+    }
+    for run in runs(path)? {
+        let io = fs::read(&run).map_err(|error| error.to_string())?;
+        let (inputs, outputs) = (numbered(&io, "in")?, numbered(&io, "out")?);
+        let rows = inputs.first().map_or(0, |input| input.dims[0]);
+        let many: Vec<usize> = (0..2 * rows + 1).rev().map(|row| row % rows).collect();
+        for chosen in [&[rows - 1][..], &many] {
+            let inputs: Vec<Tensor> = inputs.iter().map(|input| rows_of(input, chosen)).collect();
+            let found = runtime::run(&dynamic, &inputs)?;
+            for (i, (actual, expected)) in found.iter().zip(&outputs).enumerate() {
+                let expected = rows_of(expected, chosen);
+                compare(actual, &expected, Tolerance::of_model(&expected))
+                    .map_err(|error| format!("{} rows: output {i} {error}", chosen.len()))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The chosen rows of a tensor.
+fn rows_of(tensor: &Tensor, chosen: &[usize]) -> Tensor {
+    let size = tensor.bytes.len() / tensor.dims[0];
+    let bytes = chosen.iter().flat_map(|row| tensor.bytes[row * size..][..size].iter().copied()).collect();
+    let dims = [&[chosen.len()], &tensor.dims[1..]].concat();
+    Tensor { element: tensor.element, dims, bytes }
 }
 
 /// The files of inputs and outputs beside a text, sorted.

@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use hlo2onnx::pass::DynamicDimension;
 use std::path::PathBuf;
 
 /// Compiles StableHLO text, as JAX prints it, to ONNX.
@@ -107,6 +108,9 @@ pub struct TargetArguments {
     /// Make a symbolic dimension a number (repeatable)
     #[arg(long = "dim", value_name = "NAME=SIZE", value_parser = dimension)]
     pub dims: Vec<(String, i64)>,
+    /// Make a dimension of an input dynamic, where each row along it is computed by itself (repeatable)
+    #[arg(long, value_name = "INPUT:DIM=NAME")]
+    pub dynamic: Vec<DynamicDimension>,
     /// Convert programs of up to this many ops, those of a function counted at each of its calls [default: 10000000]
     #[arg(long, value_name = "N")]
     pub max_ops: Option<u64>,
@@ -224,6 +228,7 @@ impl From<&TargetArguments> for hlo2onnx::Options {
             max_ops: target.max_ops,
             max_folded: target.max_folded,
             dims: target.dims.clone(),
+            dynamic: target.dynamic.clone(),
             ..Self::default()
         }
     }

@@ -69,7 +69,7 @@ const CALLBACK_NAMES: &[(&str, &str)] = &[
 ];
 
 /// The target of a custom call.
-fn target(module: &Module, op: OpId) -> Option<&str> {
+pub fn call_target(module: &Module, op: OpId) -> Option<&str> {
     match module.attribute(op, "call_target_name")? {
         Attribute::String(target) => Some(target),
         Attribute::SymbolRef(path) if path.len() == 1 => Some(module.symbols.get(path[0])),
@@ -77,12 +77,17 @@ fn target(module: &Module, op: OpId) -> Option<&str> {
     }
 }
 
+/// Whether a custom call hands its operand on, or is an op on each element.
+pub fn is_elementwise_call(target: &str) -> bool {
+    PLACEMENTS.contains(&target) || OPS.iter().any(|(other, _)| *other == target)
+}
+
 /// The target of an op that calls Python.
 pub fn host_callback(module: &Module, op: OpId) -> Option<&str> {
     if module.op_name(op) != "stablehlo.custom_call" {
         return None;
     }
-    target(module, op).filter(|target| HOST_CALLBACKS.contains(target))
+    call_target(module, op).filter(|target| HOST_CALLBACKS.contains(target))
 }
 
 /// What the user wrote for an op that calls Python, where its location tells; else the target.
@@ -94,7 +99,7 @@ pub fn callback_name(module: &Module, op: OpId) -> String {
 }
 
 fn custom_call(cx: &mut Lower, op: OpId) -> Lowered {
-    let target = target(cx.module, op).ok_or(Refusal::Missing("call_target_name"))?.to_owned();
+    let target = call_target(cx.module, op).ok_or(Refusal::Missing("call_target_name"))?.to_owned();
     let results = cx.module.op(op).results.len();
     if target == "shape_assertion" && results == 0 {
         return Ok(Values::default());

@@ -43,7 +43,7 @@ mod special;
 mod target;
 mod window;
 
-pub use call::{callback_name, host_callback};
+pub use call::{call_target, callback_name, host_callback, is_elementwise_call};
 pub use constant::{integer_bytes, integer_limits};
 pub use elements::Elements;
 pub use elementwise::{FORMAT, ROUND};

@@ -7,6 +7,7 @@ mod bind;
 mod canonicalize;
 mod complex;
 mod effects;
+mod generalize;
 mod images;
 mod inline;
 mod legalize;
@@ -17,6 +18,7 @@ mod quantize;
 mod shapes;
 mod specialize;
 
+pub use generalize::DynamicDimension;
 pub(crate) use names::Path as TreePath;
 
 use crate::diagnostic::{Diagnostics, catalogue};
@@ -40,6 +42,8 @@ pub struct Context<'a> {
     pub folded: u64,
     /// Numbers for symbolic dimensions, by name.
     pub dims: &'a [(String, i64)],
+    /// Dimensions of inputs that are to be dynamic.
+    pub dynamic: &'a [DynamicDimension],
     /// Names of the inputs in order; empty leaves them to the text.
     pub input_names: &'a [String],
     /// Names of the outputs in order; empty leaves them to the text.
@@ -101,6 +105,11 @@ pub const PIPELINE: &[Pass] = &[
         run: narrow::run,
     },
     Pass {
+        name: "generalize",
+        about: "dimensions of a static program become symbols, where that is asked for and rows stay apart",
+        run: generalize::run,
+    },
+    Pass {
         name: "shapes",
         about: "shape arithmetic becomes numbers and expressions, which flow through all types",
         run: shapes::run,
@@ -154,7 +163,7 @@ pub fn find(name: &str) -> Option<&'static Pass> {
 /// Passes that leave out what they or others refused, with unknown values in its place, so that the next one can tell
 /// what it refuses as well: one run reports all of it.
 const REFUSING: &[&str] =
-    &["quantize", "narrow", "shapes", "canonicalize", "effects", "complex", "lower", "sink"];
+    &["quantize", "narrow", "generalize", "shapes", "canonicalize", "effects", "complex", "lower", "sink"];
 
 /// The last pass that can refuse something of the program.
 const LAST_REFUSING: &str = "legalize";

@@ -17,6 +17,9 @@ const BLOCK_STARTS: [&str; 2] = ["// graph ", "// after:"];
 pub struct Header {
     /// The opset to convert to; the compiler's own choice without it.
     pub opset: Option<u32>,
+    /// Dimensions of inputs that are to be dynamic: `x:0=batch`.
+    #[serde(default)]
+    pub dynamic: Vec<String>,
     pub rtol: Option<f64>,
     pub atol: Option<f64>,
     /// The parts of the test of an op; both when it is not given.

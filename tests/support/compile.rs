@@ -13,6 +13,8 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     pub opset: Option<u32>,
+    /// Dimensions that are to be dynamic: `x:0=batch`.
+    pub dynamic: Vec<String>,
     /// Files to bind arguments to.
     pub weights: Vec<PathBuf>,
 }
@@ -73,7 +75,8 @@ fn options(settings: &Settings) -> Result<Options, String> {
         |path: &PathBuf| WeightsFile::open(path).map_err(|error| format!("{}: {error}", path.display()));
     let files = settings.weights.iter().map(open).collect::<Result<_, _>>()?;
     let weights = Weights { files, ..Weights::default() };
-    Ok(Options { opset: settings.opset, weights, ..Options::default() })
+    let dynamic = settings.dynamic.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
+    Ok(Options { opset: settings.opset, weights, dynamic, ..Options::default() })
 }
 
 fn findings(diagnostics: &Diagnostics) -> Vec<Finding> {

@@ -135,4 +135,47 @@ diagnostics! {
         => "`{function}` stands for {count} ops, and the limit is {limit}"
         label at "with the functions that it calls"
         help "raise the limit with `--max-ops N`, or repeat with `jax.lax.scan`";
+
+    /// A dimension cannot be dynamic, as the program mixes its rows or tells them apart.
+    ///
+    /// `--dynamic INPUT:DIM=NAME` makes a dimension of a program that was lowered with concrete shapes dynamic. The text
+    /// does not say what the program would be for another size, so it is done only where one reading is left: each row of
+    /// the results is computed from the same row of the input, and all rows in the same way. Each op that does otherwise
+    /// is reported: a sum over the rows, a part of them, a constant with a row for each.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<8x4xf32>) -> tensor<8x4xf32> {
+    ///   %bias = stablehlo.constant dense<[[1.0], [2.0], [3.0], [4.0], [5.0], [6.0], [7.0], [8.0]]> : tensor<8x1xf32>
+    ///   %0 = stablehlo.broadcast_in_dim %bias, dims = [0, 1] : (tensor<8x1xf32>) -> tensor<8x4xf32>
+    ///   %1 = stablehlo.add %x, %0 : tensor<8x4xf32>
+    ///   return %1 : tensor<8x4xf32>
+    /// }
+    /// ```
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --dynamic arg0:0=batch
+    /// ```
+    ///
+    /// What to do: export with a symbolic dimension, `jax.export.export(f)(jax.ShapeDtypeStruct(jax.export.symbolic_shape("batch,
+    /// 4"), x.dtype))`, which says what the program is for every size. Or let the program treat the rows alike: a batch
+    /// normalisation in inference, and no size of the batch among its constants.
+    ///
+    /// Mended:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<8x4xf32>) -> tensor<8x4xf32> {
+    ///   %bias = stablehlo.constant dense<[1.0, 2.0, 3.0, 4.0]> : tensor<4xf32>
+    ///   %0 = stablehlo.broadcast_in_dim %bias, dims = [1] : (tensor<4xf32>) -> tensor<8x4xf32>
+    ///   %1 = stablehlo.add %x, %0 : tensor<8x4xf32>
+    ///   return %1 : tensor<8x4xf32>
+    /// }
+    /// ```
+    E0305 MixedRows<'a> { name: &'a str, argument: &'a str, axis: usize, why: &'a str, op: &'a str, at: Span, argument_at: Span }
+        => "dimension {axis} of `{argument}` cannot be the dynamic `{name}`: {why}"
+        group "{name} {op}: {why}"
+        label at "{why}"
+        label argument_at "its dimension {axis} is asked for"
+        help "export the function with `jax.export.symbolic_shape`, which says what it is for every size";
 }

@@ -1,0 +1,101 @@
+//! What the rows of one use say nothing of gets a value of its own for each use.
+//!
+//! `zeros((8, 8))` may be eight rows for one op, and weights for another. And what follows from constants alone is the same
+//! for all rows, so that where there is one row, it need not become many before the op that meets it with rows.
+//! `canonicalize` takes back what was not needed.
+
+use crate::ir::{Attribute, Dim, Element, FunctionId, Module, NewOp, OpId, Rewriter, ValueId};
+use crate::ops::rules;
+use rustc_hash::FxHashSet;
+use smallvec::{SmallVec, smallvec};
+
+/// Copies what fills a tensor so that it has one use, and, where `of_one` row, lets ops read a broadcast of what follows
+/// from constants. What follows from constants is the result.
+pub(super) fn separate(module: &mut Module, function: FunctionId, of_one: bool) -> FxHashSet<ValueId> {
+    let mut used: FxHashSet<ValueId> = FxHashSet::default();
+    let mut constant: FxHashSet<ValueId> = FxHashSet::default();
+    let mut visit = |rewriter: &mut Rewriter, op: OpId| {
+        let is_constant = follows(rewriter.module, op, &constant);
+        if is_constant {
+            constant.extend(rewriter.module.op(op).results.iter().copied());
+        }
+        for index in 0..rewriter.module.op(op).operands.len() {
+            let operand = rewriter.module.op(op).operands[index];
+            let Some(source) = rewriter.module.defining_op(operand) else { continue };
+            let new = if fills(rewriter.module, source) {
+                if used.insert(operand) {
+                    continue;
+                }
+                let copy = copy(rewriter, source);
+                constant.extend(constant.contains(&operand).then_some(copy));
+                copy
+            } else if of_one
+                && !is_constant
+                && constant.contains(&operand)
+                && has_one_row(rewriter.module, operand)
+            {
+                broadcast(rewriter, source, operand)
+            } else {
+                continue;
+            };
+            rewriter.module.op_mut(op).operands[index] = new;
+        }
+        true
+    };
+    Rewriter::new(module).function(function, &mut visit);
+    constant
+}
+
+/// Whether what an op gives follows from constants.
+fn follows(module: &Module, op: OpId, constant: &FxHashSet<ValueId>) -> bool {
+    let operation = module.op(op);
+    operation.regions.is_empty()
+        && !operation.results.is_empty()
+        && module.op_name(op) != "stablehlo.custom_call"
+        && rules::is_pure(module, op)
+        && operation.operands.iter().all(|operand| constant.contains(operand))
+}
+
+fn has_one_row(module: &Module, value: ValueId) -> bool {
+    module.tensor(value).is_some_and(|ty| ty.dims.contains(&Dim::Known(1)))
+}
+
+/// Whether an op gives a constant, or a scalar for all elements.
+fn fills(module: &Module, op: OpId) -> bool {
+    let rank = |value: Option<&ValueId>| value.and_then(|&value| module.tensor(value)).map(|ty| ty.rank());
+    let operation = module.op(op);
+    match module.op_name(op) {
+        "stablehlo.constant" => rank(operation.results.first()) > Some(0),
+        "stablehlo.broadcast_in_dim" => rank(operation.operands.first()) == Some(0),
+        _ => false,
+    }
+}
+
+fn copy(rewriter: &mut Rewriter, op: OpId) -> ValueId {
+    let operands = rewriter.module.op(op).operands.clone();
+    let types =
+        rewriter.module.op(op).results.iter().map(|&result| rewriter.module.value_type(result)).collect();
+    let copy = rewriter.insert_as(op, operands, types);
+    rewriter.module.op(copy).results[0]
+}
+
+/// A broadcast of a value, which an op defines, to its own type.
+fn broadcast(rewriter: &mut Rewriter, source: OpId, value: ValueId) -> ValueId {
+    let module = &mut *rewriter.module;
+    let ty = module.value_type(value);
+    let axes = (0..module.tensor(value).map_or(0, |ty| ty.rank()) as i64).collect();
+    let new = NewOp {
+        name: module.symbols.intern("stablehlo.broadcast_in_dim"),
+        operands: smallvec![value],
+        result_types: smallvec![ty],
+        attributes: vec![(
+            module.symbols.intern("broadcast_dimensions"),
+            Attribute::Integers(Element::I64, axes),
+        )],
+        regions: SmallVec::new(),
+        span: module.span(source),
+        location: module.op_location(source),
+    };
+    let op = rewriter.insert(new);
+    rewriter.module.op(op).results[0]
+}

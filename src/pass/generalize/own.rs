@@ -1,0 +1,210 @@
+//! What reads or writes in each row at a place of its own says so: `x[jnp.arange(n), i]` is a gather at places that begin
+//! with the number of the row, and becomes one with a batch.
+//!
+//! It is the same program, as each of the n rows is there. Without the numbers it is one for any number of rows.
+
+use crate::ir::{
+    Attribute, Attributes, Dim, Element, FunctionId, Module, OpId, Rewriter, TensorType, Type, ValueId,
+};
+use smallvec::smallvec;
+
+/// The names of an op's dimension numbers.
+struct Names {
+    numbers: &'static str,
+    /// The dimensions of the tensor that windows lack.
+    dropped: &'static str,
+    map: &'static str,
+    batching: &'static str,
+    index_batching: &'static str,
+}
+
+const GATHER: Names = Names {
+    numbers: "dimension_numbers",
+    dropped: "collapsed_slice_dims",
+    map: "start_index_map",
+    batching: "operand_batching_dims",
+    index_batching: "start_indices_batching_dims",
+};
+
+const SCATTER: Names = Names {
+    numbers: "scatter_dimension_numbers",
+    dropped: "inserted_window_dims",
+    map: "scatter_dims_to_operand_dims",
+    batching: "input_batching_dims",
+    index_batching: "scatter_indices_batching_dims",
+};
+
+/// Rewrites the gathers and scatters of a function.
+pub(super) fn batch(module: &mut Module, function: FunctionId) {
+    let mut visit = |rewriter: &mut Rewriter, op: OpId| {
+        let (names, indices) = match rewriter.module.op_name(op) {
+            "stablehlo.gather" => (GATHER, 1),
+            "stablehlo.scatter" => (SCATTER, rewriter.module.op(op).results.len()),
+            _ => return true,
+        };
+        // Each round takes one column of the places out.
+        while let Some(found) = find(rewriter.module, op, &names, indices) {
+            rewrite(rewriter, op, &names, indices, found);
+        }
+        true
+    };
+    Rewriter::new(module).function(function, &mut visit);
+}
+
+/// A column of places that is the number of the row.
+struct Found {
+    /// Its position among the operands of the concatenation.
+    column: usize,
+    /// The dimension of the tensor that it is for.
+    own: usize,
+    /// The dimension of the places along which it counts.
+    axis: usize,
+}
+
+fn list(module: &Module, op: OpId, names: &Names, field: &str) -> Vec<i64> {
+    let numbers = module.attribute(op, names.numbers).and_then(|numbers| module.field(numbers, field));
+    numbers.and_then(|list| module.integers(list)).unwrap_or_default()
+}
+
+fn find(module: &Module, op: OpId, names: &Names, indices: usize) -> Option<Found> {
+    let operands = &module.op(op).operands;
+    let places = module.defining_op(*operands.get(indices)?)?;
+    let vector = list(module, op, names, "index_vector_dim").first().copied().unwrap_or(0);
+    if !matches!(module.attribute(op, names.numbers), Some(Attribute::Struct(..)))
+        || module.op_name(places) != "stablehlo.concatenate"
+        || module.attribute(places, "dimension")?.as_integer() != Some(vector)
+    {
+        return None;
+    }
+    let vector = usize::try_from(vector).ok()?;
+    let columns = &module.op(places).operands;
+    let (map, dropped) = (list(module, op, names, names.map), list(module, op, names, names.dropped));
+    let taken = list(module, op, names, names.index_batching);
+    let sizes = module.tensor(operands[0])?.sizes()?;
+    let is_single =
+        |&column: &ValueId| module.tensor(column).is_some_and(|ty| ty.dims[vector].known() == Some(1));
+    if columns.len() < 2 || columns.len() != map.len() || !columns.iter().all(is_single) {
+        return None;
+    }
+    columns.iter().zip(&map).enumerate().find_map(|(column, (&value, own))| {
+        let size = *sizes.get(usize::try_from(*own).ok()?)?;
+        let ty = module.tensor(value)?;
+        let counts = |&axis: &usize| {
+            axis != vector
+                && !taken.contains(&(axis as i64))
+                && ty.dims[axis].known() == Some(size)
+                && is_numbered(module, value, axis)
+        };
+        let axis = (0..ty.rank()).find(counts).filter(|_| dropped.contains(own))?;
+        Some(Found { column, own: usize::try_from(*own).ok()?, axis })
+    })
+}
+
+/// Whether each element of a value is its index along a dimension of more than one element.
+fn is_numbered(module: &Module, mut value: ValueId, mut axis: usize) -> bool {
+    loop {
+        let wide = |ty: &&TensorType| ty.element.is_integer() && ty.element.bits() >= 32;
+        let (Some(op), Some(ty)) = (module.defining_op(value), module.tensor(value).filter(wide)) else {
+            return false;
+        };
+        let operands = &module.op(op).operands;
+        let attribute = |name: &str| module.attribute(op, name).and_then(|list| module.integers(list));
+        let Some(size) = ty.dims[axis].known().filter(|&size| size > 1) else { return false };
+        match module.op_name(op) {
+            "stablehlo.iota" => return attribute("iota_dimension").is_some_and(|list| list == [axis as i64]),
+            "stablehlo.convert" => value = operands[0],
+            "stablehlo.broadcast_in_dim" => {
+                let dimensions = attribute("broadcast_dimensions").unwrap_or_default();
+                let own = dimensions.iter().position(|&own| own == axis as i64);
+                let of_operand = module.tensor(operands[0]);
+                let Some(own) = own.filter(|&own| {
+                    of_operand.is_some_and(|ty| ty.dims.get(own).and_then(|dim| dim.known()) == Some(size))
+                }) else {
+                    return false;
+                };
+                (value, axis) = (operands[0], own);
+            }
+            "stablehlo.reshape" => {
+                let others = |ty: &TensorType| ty.count() == Some(size);
+                let Some(from) = module.tensor(operands[0]).filter(|from| others(from) && others(ty)) else {
+                    return false;
+                };
+                let Some(own) = from.dims.iter().position(|dim| dim.known() == Some(size)) else {
+                    return false;
+                };
+                (value, axis) = (operands[0], own);
+            }
+            // JAX lets negative places count from the end, which none of these are.
+            "stablehlo.select" if is_negative(module, operands[0], axis) => value = operands[2],
+            _ => return false,
+        }
+    }
+}
+
+/// Whether a value says of numbers of rows that they are less than zero.
+fn is_negative(module: &Module, value: ValueId, axis: usize) -> bool {
+    let Some(op) = module.defining_op(value).filter(|&op| module.op_name(op) == "stablehlo.compare") else {
+        return false;
+    };
+    let &[left, right] = module.op(op).operands.as_slice() else { return false };
+    let direction = module.attribute(op, "comparison_direction").and_then(|word| module.word(word));
+    let mut zero = right;
+    while let Some(op) =
+        module.defining_op(zero).filter(|&op| module.op_name(op) == "stablehlo.broadcast_in_dim")
+    {
+        zero = module.op(op).operands[0];
+    }
+    let zeros = module.constant_of(zero).and_then(|constant| module.constant_integers(constant));
+    direction == Some("LT")
+        && zeros.is_some_and(|zeros| zeros.iter().all(|&zero| zero == 0))
+        && is_numbered(module, left, axis)
+}
+
+fn rewrite(rewriter: &mut Rewriter, op: OpId, names: &Names, indices: usize, found: Found) {
+    let module = &mut *rewriter.module;
+    let of = |module: &Module, field: &str| list(module, op, names, field);
+    let mut map = of(module, names.map);
+    map.remove(found.column);
+    let dropped: Vec<i64> =
+        of(module, names.dropped).into_iter().filter(|&axis| axis != found.own as i64).collect();
+    let (batching, index_batching) = (of(module, names.batching), of(module, names.index_batching));
+    let mut pairs: Vec<(i64, i64)> = batching.into_iter().zip(index_batching).collect();
+    pairs.push((found.own as i64, found.axis as i64));
+    pairs.sort_unstable();
+    let (batching, index_batching) = pairs.into_iter().unzip();
+    let changed = [
+        (names.map, map),
+        (names.dropped, dropped),
+        (names.batching, batching),
+        (names.index_batching, index_batching),
+    ];
+    let fields: Attributes = changed
+        .into_iter()
+        .map(|(name, list)| (module.symbols.intern(name), Attribute::Integers(Element::I64, list.into())))
+        .collect();
+    let key = module.symbols.intern(names.numbers);
+    for (name, attribute) in &mut module.op_mut(op).attributes {
+        if let Attribute::Struct(_, own) = attribute
+            && *name == key
+        {
+            own.retain(|(name, _)| fields.iter().all(|(other, _)| other != name));
+            own.extend(fields.iter().cloned());
+        }
+    }
+    let Some(places) = module.defining_op(module.op(op).operands[indices]) else { return };
+    let mut columns = module.op(places).operands.clone();
+    columns.remove(found.column);
+    let left = match columns.as_slice() {
+        &[column] => column,
+        _ => {
+            let vector = module.attribute(places, "dimension").and_then(Attribute::as_integer).unwrap_or(0);
+            let ty = module.tensor(module.op(places).results[0]).cloned();
+            let Some(mut ty) = ty else { return };
+            ty.dims[vector as usize] = Dim::Known(columns.len() as i64);
+            let ty = module.types.intern(Type::Tensor(ty));
+            let joined = rewriter.insert_as(places, columns, smallvec![ty]);
+            rewriter.module.op(joined).results[0]
+        }
+    };
+    rewriter.module.op_mut(op).operands[indices] = left;
+}
