@@ -35,7 +35,7 @@ pub fn python_frame(module: &Module, location: LocationId) -> Option<PythonFrame
 /// An op of a private function has the path within that function; the path of the call goes before it.
 pub fn scope(module: &Module, location: LocationId) -> Option<String> {
     let mut path: Vec<&str> = Vec::new();
-    for name in call_names(module, location).into_iter().rev() {
+    for (name, _) in call_names(module, location).into_iter().rev() {
         for part in name.split('/').filter(|part| !part.is_empty() && !is_transform(part)) {
             if path.last() != Some(&part) {
                 path.push(part);
@@ -107,19 +107,103 @@ fn library(file: &str) -> Option<String> {
     LIBRARIES.contains(&package).then(|| package.to_owned())
 }
 
-/// The names along the calls that lead to an op, outermost last.
-fn call_names(module: &Module, location: LocationId) -> Vec<&str> {
-    let (mut names, mut current) = (Vec::new(), location);
+/// A module, or a function that JAX calls, that an op is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scope<'m> {
+    /// `Dense_0`, or `silu` of `jit(silu)`.
+    pub name: &'m str,
+    /// Of a function, the location of its call.
+    pub call: Option<LocationId>,
+}
+
+/// The modules and functions that an op is in, outermost first, and the name of its primitive.
+///
+/// They are what a path says of the user's program: neither the program itself, which is the `jit` that a path begins
+/// with, nor what JAX makes of loops, branches and recomputations, nor the formula of an einsum.
+pub fn scopes(module: &Module, location: LocationId) -> (Vec<Scope<'_>>, &str) {
+    let mut scopes: Vec<Scope> = Vec::new();
+    let mut primitive = "";
+    let names = call_names(module, location);
+    for (index, &(name, location)) in names.iter().enumerate().rev() {
+        let outermost = index + 1 == names.len();
+        let parts: Vec<&str> = name.split('/').filter(|part| !part.is_empty()).collect();
+        for (position, &part) in parts.iter().enumerate() {
+            let (before, after) = (position.checked_sub(1).map(|at| parts[at]), parts.get(position + 1).copied());
+            let called = part.strip_prefix("jit(").and_then(|rest| rest.strip_suffix(')'));
+            let scope = match (called, after) {
+                (Some(_), _) if outermost && position == 0 => continue,
+                (Some(called), Some(_)) => Scope { name: called, call: Some(LocationId::UNKNOWN) },
+                // The path of a call ends with what is called.
+                (Some(called), None) if index > 0 => Scope { name: called, call: Some(location) },
+                (_, None) => {
+                    primitive = part;
+                    continue;
+                }
+                (None, Some(after)) if is_structure(before, part, after) => continue,
+                (None, Some(_)) => Scope { name: part, call: None },
+            };
+            if !is_scope_name(scope.name) {
+                continue;
+            }
+            if let Some(last) = scopes.last_mut()
+                && last.call.is_none()
+                && scope.call.is_none()
+                && module_of(last.name) == scope.name
+            {
+                *last = scope;
+                continue;
+            }
+            scopes.push(scope);
+        }
+    }
+    (scopes, primitive)
+}
+
+/// The module of `Embed_0.attend`: Flax puts a method behind it that is not `__call__`.
+fn module_of(name: &str) -> &str {
+    name.split_once('.').map_or(name, |(module, _)| module)
+}
+
+/// Whether names of modules and functions look like this, and formulas of an einsum do not: identifiers, with dots
+/// between them.
+fn is_scope_name(name: &str) -> bool {
+    name.split('.').all(|word| {
+        word.bytes().next().is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
+            && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    })
+}
+
+/// Whether a part of a path stands for what JAX makes of a program: `while/body`, `cond/branch_0_fun`, `checkpoint`.
+fn is_structure(before: Option<&str>, part: &str, after: &str) -> bool {
+    const STRUCTURE: &[&str] = &[
+        "checkpoint",
+        "closed_call",
+        "core_call",
+        "custom_jvp_call",
+        "custom_vjp_call",
+        "eval_jaxpr",
+        "jit",
+        "pjit",
+        "remat",
+        "rematted_computation",
+        "while",
+    ];
+    let is_branch = |part: &str| part.starts_with("branch_") && part.ends_with("_fun");
+    match part {
+        "body" => before == Some("while"),
+        "cond" => before == Some("while") || is_branch(after),
+        _ => STRUCTURE.contains(&part) || (is_branch(part) && before == Some("cond")),
+    }
+}
+
+/// The names along the calls that lead to an op and where they stand, outermost last.
+fn call_names(module: &Module, location: LocationId) -> Vec<(&str, LocationId)> {
+    let (mut names, mut pending) = (Vec::new(), vec![location]);
     for _ in 0..MOST_STEPS {
+        let Some(current) = pending.pop() else { break };
         match module.location(current) {
-            Location::CallSite { callee, caller } => {
-                names.extend(own_name(module, *callee));
-                current = *caller;
-            }
-            _ => {
-                names.extend(own_name(module, current));
-                break;
-            }
+            Location::CallSite { callee, caller } => pending.extend([*caller, *callee]),
+            _ => names.extend(own_name(module, current).map(|name| (name, current))),
         }
     }
     names

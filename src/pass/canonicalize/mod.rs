@@ -22,6 +22,7 @@ use crate::ops::fold;
 use crate::source::Source;
 pub(super) use dead::remove as remove_dead;
 use repeated::Repeated;
+pub(super) use repeated::{Piece, encode_attributes};
 use smallvec::{SmallVec, smallvec};
 use std::cell::Cell;
 

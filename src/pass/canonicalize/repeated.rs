@@ -16,7 +16,7 @@ const PIECES: usize = 12;
 
 /// A part of what makes an op equal to another.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Piece {
+pub(in crate::pass) enum Piece {
     Number(u64),
     Symbol(Symbol),
     Type(TypeId),
@@ -143,7 +143,7 @@ fn push_number(number: usize, out: &mut Vec<Piece>) {
     out.push(Piece::Number(number as u64));
 }
 
-fn encode_attributes(module: &Module, attributes: &Attributes, out: &mut Vec<Piece>) {
+pub(in crate::pass) fn encode_attributes(module: &Module, attributes: &Attributes, out: &mut Vec<Piece>) {
     push_number(attributes.len(), out);
     for (name, value) in attributes {
         out.push(Piece::Symbol(*name));
