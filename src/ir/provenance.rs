@@ -128,7 +128,8 @@ pub fn scopes(module: &Module, location: LocationId) -> (Vec<Scope<'_>>, &str) {
         let outermost = index + 1 == names.len();
         let parts: Vec<&str> = name.split('/').filter(|part| !part.is_empty()).collect();
         for (position, &part) in parts.iter().enumerate() {
-            let (before, after) = (position.checked_sub(1).map(|at| parts[at]), parts.get(position + 1).copied());
+            let (before, after) =
+                (position.checked_sub(1).map(|at| parts[at]), parts.get(position + 1).copied());
             let called = part.strip_prefix("jit(").and_then(|rest| rest.strip_suffix(')'));
             let scope = match (called, after) {
                 (Some(_), _) if outermost && position == 0 => continue,
@@ -160,7 +161,7 @@ pub fn scopes(module: &Module, location: LocationId) -> (Vec<Scope<'_>>, &str) {
 }
 
 /// The module of `Embed_0.attend`: Flax puts a method behind it that is not `__call__`.
-fn module_of(name: &str) -> &str {
+pub fn module_of(name: &str) -> &str {
     name.split_once('.').map_or(name, |(module, _)| module)
 }
 

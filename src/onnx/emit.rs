@@ -1,8 +1,8 @@
 //! `onnx.*` ops become ONNX's messages.
 
 use super::element::data_type;
-use super::function::{self, DOMAIN};
 use super::file::{Initializer, Model, Payload};
+use super::function::{self, DOMAIN};
 use super::initializer::{Elements, small_tensor};
 use super::proto::attribute_proto::AttributeType;
 use super::proto::{

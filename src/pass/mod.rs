@@ -14,6 +14,7 @@ mod legalize;
 mod lower;
 mod names;
 mod narrow;
+mod paths;
 mod quantize;
 mod shapes;
 mod specialize;

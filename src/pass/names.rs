@@ -8,9 +8,7 @@
 
 use super::{Context, entry};
 use crate::diagnostic::{Diagnostics, catalogue};
-use crate::ir::{
-    Attribute, BlockId, FunctionId, FunctionResult, Module, OpId, Symbol, ValueId, provenance,
-};
+use crate::ir::{Attribute, BlockId, FunctionId, FunctionResult, Module, OpId, Symbol, ValueId, provenance};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Runs the pass on the entry function: afterwards all its values have unique names.
@@ -49,7 +47,8 @@ fn name_functions(module: &mut Module, mut calls: Vec<OpId>) {
         let Some(block) = module.entry_block(module.function(function).body) else { continue };
         let path = provenance::own_name(module, module.function(function).location).unwrap_or_default();
         let mut names = Names::new(path.split('/').filter(|part| !part.is_empty()).count());
-        let own = provenance::scopes(module, module.op_location(call)).1.to_owned();
+        let own = provenance::scopes(module, module.op_location(call)).1;
+        let own = provenance::module_of(own).to_owned();
         let arguments = module.block(block).arguments.clone();
         for (argument, operand) in arguments.into_iter().zip(module.op(call).operands.clone()) {
             let name = parameter(module, operand, &own);

@@ -39,7 +39,7 @@ enum Simplified {
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
     let uses = use_counts(module);
     let returned = returned_by_graphs(module);
-    let mut repeated = Repeated::new(module);
+    let mut repeated = Repeated::new(module, cx.keep_functions);
     let folded = Folded { bytes: Cell::new(cx.folded), limit: cx.max_folded, stopped: Cell::new(false) };
     for function in module.functions() {
         let mut visit = |rewriter: &mut Rewriter, op: OpId| {

@@ -4,6 +4,7 @@ use super::{Nesting, nesting};
 use crate::ir::{
     Attribute, Attributes, BlockId, ConstantId, Data, Dim, Element, Module, OpId, Symbol, TypeId,
 };
+use crate::pass::paths::Paths;
 use rustc_hash::{FxBuildHasher, FxHashMap};
 use std::hash::BuildHasher;
 use std::ops::Range;
@@ -44,6 +45,9 @@ pub(super) struct Repeated {
     blocks: Vec<Nesting>,
     owners: Vec<Option<BlockId>>,
     key: Vec<Piece>,
+    /// The modules that ops are in, where an op of another one is none that can be replaced by: a module computes what
+    /// its ops say, so that its function is that of its like.
+    modules: Option<Paths>,
 }
 
 /// An op that later ones can be replaced by.
@@ -56,7 +60,7 @@ struct Known {
 }
 
 impl Repeated {
-    pub(super) fn new(module: &Module) -> Self {
+    pub(super) fn new(module: &Module, within_modules: bool) -> Self {
         let (blocks, owners) = nesting(module);
         let count = owners.iter().flatten().count();
         Self {
@@ -66,6 +70,7 @@ impl Repeated {
             blocks,
             owners,
             key: Vec::new(),
+            modules: within_modules.then(Paths::new),
         }
     }
 
@@ -77,6 +82,11 @@ impl Repeated {
         }
         let block = self.owners.get(at.index()).copied().flatten()?;
         self.key.clear();
+        if let Some(modules) = &mut self.modules
+            && module.constant_of(module.op(op).results[0]).is_none()
+        {
+            push_number(modules.of(module, op).index(), &mut self.key);
+        }
         encode(module, op, &mut self.key);
         let hash = FxBuildHasher.hash_one(&self.key);
         let before = self.last.get(&hash).copied();

@@ -10,15 +10,14 @@
 //! runtime looks at them before it runs.
 
 mod outline;
-mod paths;
 mod schedule;
 mod share;
 
+use super::paths::{PathId, Paths};
 use super::{Context, canonicalize, entry};
 use crate::diagnostic::catalogue;
 use crate::ir::{Attribute, BlockId, Data, Element, Module, OpId, ValueId};
 use outline::Outliner;
-use paths::{PathId, Paths};
 use rustc_hash::FxHashSet;
 
 /// Lists of more integers are data, and no sizes or axes.
@@ -33,14 +32,12 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     let Some(block) = module.entry_block(module.function(function).body) else { return };
     // The functions that come are private, so that this one stays the one to convert.
     module.function_mut(function).public = true;
-    let paths = Paths::new(module);
-    if !paths.is_empty() {
-        hoist_constants(module, block);
-        let small = small_constants(module, block);
-        let prefix = whole_program(module, block, &paths);
-        Outliner::new(module, paths, small).block(block, prefix);
-        canonicalize::remove_dead(module);
-    }
+    let mut paths = Paths::new();
+    hoist_constants(module, block);
+    let small = small_constants(module, block);
+    let prefix = whole_program(module, block, &mut paths);
+    Outliner::new(module, paths, small).block(block, prefix);
+    canonicalize::remove_dead(module);
     if module.functions().len() == 1 {
         cx.diagnostics.push(catalogue::NoModules {});
     }
@@ -49,7 +46,8 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
 /// Moves the constants of nested graphs to the front of the entry, where a function finds all of them; one that a graph
 /// returns has to be the graph's own.
 fn hoist_constants(module: &mut Module, entry: BlockId) {
-    let regions: Vec<_> = module.block(entry).ops.iter().flat_map(|&op| module.op(op).regions.clone()).collect();
+    let regions: Vec<_> =
+        module.block(entry).ops.iter().flat_map(|&op| module.op(op).regions.clone()).collect();
     let nested: Vec<BlockId> = module.blocks_within(regions).collect();
     let (mut constants, mut rest): (Vec<OpId>, Vec<OpId>) =
         module.block(entry).ops.iter().partition(|&&op| module.op_name(op) == "onnx.Constant");
@@ -86,11 +84,12 @@ fn is_small(module: &Module, value: ValueId) -> bool {
 
 /// The innermost module that all ops of the program are in: it is the graph itself, as a graph of a single call would
 /// show nothing.
-fn whole_program(module: &Module, entry: BlockId, paths: &Paths) -> PathId {
-    let ops: Vec<OpId> = module.block(entry).ops.iter().copied().filter(|&op| is_node(module, op)).collect();
+fn whole_program(module: &Module, entry: BlockId, paths: &mut Paths) -> PathId {
+    let ops = module.block(entry).ops.iter().filter(|&&op| is_node(module, op));
+    let innermost: Vec<PathId> = ops.map(|&op| paths.of(module, op)).collect();
     let mut prefix = PathId::ROOT;
     loop {
-        let mut inner = ops.iter().map(|&op| paths.within(paths.of(op), prefix));
+        let mut inner = innermost.iter().map(|&path| paths.within(path, prefix));
         let Some(Some(first)) = inner.next() else { return prefix };
         if inner.any(|path| path != Some(first)) {
             return prefix;

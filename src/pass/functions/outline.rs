@@ -1,13 +1,13 @@
 //! Runs of ops of one module leave their block and become functions.
 
 use super::callee;
-use super::paths::{PathId, Paths};
 use super::schedule::{Graph, schedule};
 use super::share::Shared;
 use crate::ir::{
     BlockId, Definition, Function, FunctionResult, Location, LocationId, Module, NewOp, OpId, OpSpan,
     RegionId, TypeId, ValueId,
 };
+use crate::pass::paths::{PathId, Paths};
 use crate::source::Span;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
@@ -69,7 +69,7 @@ impl<'m> Outliner<'m> {
     }
 
     /// Puts the ops of a block in an order in which those of a module follow each other.
-    fn arrange(&self, ops: Vec<OpId>, terminator: OpId, outer: PathId) -> Vec<Item> {
+    fn arrange(&mut self, ops: Vec<OpId>, terminator: OpId, outer: PathId) -> Vec<Item> {
         let mut definitions: FxHashMap<ValueId, u32> = FxHashMap::default();
         for (index, &op) in ops.iter().enumerate() {
             definitions.extend(self.module.op(op).results.iter().map(|&result| (result, index as u32)));
@@ -77,7 +77,8 @@ impl<'m> Outliner<'m> {
         let (mut numbers, mut modules) = (FxHashMap::default(), Vec::new());
         let mut graph = Graph { groups: Vec::new(), group_count: 0, reads: Vec::new() };
         for &op in &ops {
-            let group = self.paths.within(self.paths.of(op), outer).map(|path| {
+            let path = self.paths.of(self.module, op);
+            let group = self.paths.within(path, outer).map(|path| {
                 *numbers.entry(path).or_insert_with(|| {
                     modules.push(path);
                     modules.len() as u32 - 1
@@ -174,8 +175,7 @@ impl<'m> Outliner<'m> {
         let types = |module: &Module, values: &[ValueId]| -> Vec<TypeId> {
             values.iter().map(|&value| module.value_type(value)).collect()
         };
-        let (argument_types, result_types) =
-            (types(self.module, &inputs), types(self.module, &run.outputs));
+        let (argument_types, result_types) = (types(self.module, &inputs), types(self.module, &run.outputs));
         let name = self.module.symbols.intern("func.call");
         let call = self.module.add_op(NewOp {
             name,
@@ -216,7 +216,7 @@ impl<'m> Outliner<'m> {
         self.block(block, run.path);
         self.own_constants(body, block);
 
-        let class = self.paths.class(self.module, run.path);
+        let class = self.paths.class(run.path);
         let name = self.shared.find_or_add(self.module, &class, |name| Function {
             name,
             public: false,
@@ -235,7 +235,7 @@ impl<'m> Outliner<'m> {
 
     /// Where a function and its calls come from: the path of the module.
     fn location(&mut self, path: PathId) -> LocationId {
-        let spelled = self.paths.spell(self.module, path);
+        let spelled = self.paths.spell(path);
         let name = self.module.symbols.intern(&spelled);
         self.module.add_location(Location::Name(name, LocationId::UNKNOWN))
     }
@@ -298,7 +298,7 @@ impl<'m> Outliner<'m> {
                     attributes: original.attributes,
                     regions: SmallVec::new(),
                     span: self.module.span(constant),
-                    location: self.module.op_location(constant),
+                    location: self.module.op_location(op),
                 });
                 replaced.insert(value, self.module.op(copy).results[0]);
                 constants.push(copy);

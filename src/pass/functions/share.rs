@@ -41,7 +41,8 @@ impl Shared {
     ) -> Symbol {
         let class = module.symbols.intern(class);
         let mut function = make(class);
-        let mut key = Encoder { module, numbers: FxHashMap::default(), values: Vec::new(), pieces: Vec::new() };
+        let mut key =
+            Encoder { module, numbers: FxHashMap::default(), values: Vec::new(), pieces: Vec::new() };
         key.pieces.push(Piece::Symbol(class));
         key.region(function.body);
         let (pieces, values) = (key.pieces, key.values);
@@ -80,7 +81,8 @@ fn retype(module: &mut Module, id: FunctionId) {
         values.iter().map(|&value| module.value_type(value)).collect()
     };
     let arguments = types(&module.block(block).arguments);
-    let results = module.block(block).ops.last().map(|&op| types(&module.op(op).operands)).unwrap_or_default();
+    let results =
+        module.block(block).ops.last().map(|&op| types(&module.op(op).operands)).unwrap_or_default();
     let function = module.function_mut(id);
     function.argument_types = arguments;
     for (result, ty) in function.results.iter_mut().zip(results) {
