@@ -160,6 +160,44 @@ pub fn scopes(module: &Module, location: LocationId) -> (Vec<Scope<'_>>, &str) {
     (scopes, primitive)
 }
 
+/// The place in the program that an op comes from, without those that lead to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Point<'m> {
+    /// The path of the outermost call, or of the op, and the innermost line of Python below it.
+    outermost: (&'m str, &'m Location),
+    /// The same of the op within what is called.
+    own: Option<(&'m str, &'m Location)>,
+}
+
+/// Where an op comes from. One that is reached again, such as the first op of a layer that is applied twice, has an
+/// equal point. `None` where the text does not say it.
+pub fn point(module: &Module, location: LocationId) -> Option<Point<'_>> {
+    let (mut outermost, mut own) = (location, location);
+    for _ in 0..MOST_STEPS {
+        let Location::CallSite { caller, .. } = module.location(outermost) else { break };
+        outermost = *caller;
+    }
+    for _ in 0..MOST_STEPS {
+        let Location::CallSite { callee, .. } = module.location(own) else { break };
+        own = *callee;
+    }
+    let outermost = named_line(module, outermost).filter(|(name, line)| {
+        // Frames have names as well, but no path.
+        name.contains('/') && **line != Location::Unknown
+    })?;
+    Some(Point { outermost, own: named_line(module, own) })
+}
+
+/// The name that a location gives, and the innermost frame below it.
+fn named_line(module: &Module, location: LocationId) -> Option<(&str, &Location)> {
+    let Location::Name(name, child) = module.location(location) else { return None };
+    let frames = std::iter::successors(Some(*child), |&frame| match module.location(frame) {
+        Location::CallSite { callee, .. } => Some(*callee),
+        _ => None,
+    });
+    Some((module.symbols.get(*name), module.location(frames.take(MOST_STEPS).last()?)))
+}
+
 /// The module of `Embed_0.attend`: Flax puts a method behind it that is not `__call__`.
 pub fn module_of(name: &str) -> &str {
     name.split_once('.').map_or(name, |(module, _)| module)

@@ -15,6 +15,8 @@ pub struct Settings {
     pub opset: Option<u32>,
     /// Files to bind arguments to.
     pub weights: Vec<PathBuf>,
+    /// Whether modules become functions.
+    pub keep_functions: bool,
 }
 
 /// A model, if there is one, and everything that the compiler had to say.
@@ -73,7 +75,8 @@ fn options(settings: &Settings) -> Result<Options, String> {
         |path: &PathBuf| WeightsFile::open(path).map_err(|error| format!("{}: {error}", path.display()));
     let files = settings.weights.iter().map(open).collect::<Result<_, _>>()?;
     let weights = Weights { files, ..Weights::default() };
-    Ok(Options { opset: settings.opset, weights, ..Options::default() })
+    let (opset, keep_functions) = (settings.opset, settings.keep_functions);
+    Ok(Options { opset, keep_functions, weights, ..Options::default() })
 }
 
 fn findings(diagnostics: &Diagnostics) -> Vec<Finding> {

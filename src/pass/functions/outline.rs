@@ -7,7 +7,7 @@ use crate::ir::{
     BlockId, Definition, Function, FunctionResult, Location, LocationId, Module, NewOp, OpId, OpSpan,
     RegionId, TypeId, ValueId,
 };
-use crate::pass::paths::{PathId, Paths};
+use crate::pass::paths::{PathId, Paths, times};
 use crate::source::Span;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
@@ -76,10 +76,17 @@ impl<'m> Outliner<'m> {
         }
         let (mut numbers, mut modules) = (FxHashMap::default(), Vec::new());
         let mut graph = Graph { groups: Vec::new(), group_count: 0, reads: Vec::new() };
-        for &op in &ops {
-            let path = self.paths.of(self.module, op);
-            let group = self.paths.within(path, outer).map(|path| {
-                *numbers.entry(path).or_insert_with(|| {
+        let within: Vec<Option<PathId>> = ops
+            .iter()
+            .map(|&op| {
+                let path = self.paths.of(self.module, op);
+                self.paths.within(path, outer)
+            })
+            .collect();
+        let times = times(self.module, &ops, &within);
+        for (index, &op) in ops.iter().enumerate() {
+            let group = within[index].map(|path| {
+                *numbers.entry((path, times[index])).or_insert_with(|| {
                     modules.push(path);
                     modules.len() as u32 - 1
                 })

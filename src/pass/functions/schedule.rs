@@ -41,8 +41,8 @@ pub(super) fn schedule(graph: &Graph) -> Vec<u32> {
             }
         }
     }
-    for op in 0..count {
-        if pending[op] == 0 {
+    for (op, &reads) in pending.iter().enumerate() {
+        if reads == 0 {
             queue.push(op as u32);
         }
     }

@@ -1,10 +1,13 @@
 //! The modules that ops are in, as a tree.
 
+mod times;
+
 use crate::ir::provenance::{self, Scope};
 use crate::ir::{LocationId, Module, OpId};
 use rustc_hash::{FxBuildHasher, FxHashMap};
 use smallvec::SmallVec;
 use std::hash::BuildHasher;
+pub(in crate::pass) use times::times;
 
 /// Modules nested deeper belong to the one at this depth. Functions of functions are walked recursively, here and in
 /// every reader of the model; the models of JAX have some ten levels.
@@ -12,16 +15,16 @@ const DEEPEST: usize = 32;
 
 /// Handle of a module: a place in the tree of all paths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct PathId(u32);
+pub(in crate::pass) struct PathId(u32);
 
 impl PathId {
     /// Its position among the paths.
-    pub(super) fn index(self) -> usize {
+    pub(in crate::pass) fn index(self) -> usize {
         self.0 as usize
     }
 
     /// The path of the program itself.
-    pub(super) const ROOT: PathId = PathId(0);
+    pub(in crate::pass) const ROOT: PathId = PathId(0);
 }
 
 struct Node {
@@ -33,7 +36,7 @@ struct Node {
 }
 
 /// The paths of locations, as far as they have been asked for.
-pub(super) struct Paths {
+pub(in crate::pass) struct Paths {
     nodes: Vec<Node>,
     /// By the hash of its name and call and the path around it, the paths of that hash.
     children: FxHashMap<u64, SmallVec<[PathId; 1]>>,
@@ -41,13 +44,13 @@ pub(super) struct Paths {
 }
 
 impl Paths {
-    pub(super) fn new() -> Self {
+    pub(in crate::pass) fn new() -> Self {
         let root = Node { parent: PathId::ROOT, depth: 0, name: "".into(), call: None };
         Self { nodes: vec![root], children: FxHashMap::default(), known: FxHashMap::default() }
     }
 
     /// The path of an op; that of the program for one which no location places.
-    pub(super) fn of(&mut self, module: &Module, op: OpId) -> PathId {
+    pub(in crate::pass) fn of(&mut self, module: &Module, op: OpId) -> PathId {
         let location = module.op_location(op);
         if let Some(&path) = self.known.get(&location) {
             return path;
@@ -80,7 +83,7 @@ impl Paths {
     }
 
     /// The module directly within `outer` that `path` lies in, when it lies in one.
-    pub(super) fn within(&self, path: PathId, outer: PathId) -> Option<PathId> {
+    pub(in crate::pass) fn within(&self, path: PathId, outer: PathId) -> Option<PathId> {
         let depth = self.node(outer).depth;
         if self.node(path).depth <= depth {
             return None;
@@ -93,12 +96,12 @@ impl Paths {
     }
 
     /// Whether it is a function that JAX calls, and no module.
-    pub(super) fn is_called(&self, path: PathId) -> bool {
+    pub(in crate::pass) fn is_called(&self, path: PathId) -> bool {
         self.node(path).call.is_some()
     }
 
     /// The path in full: `Model/Block_0/Dense_1`.
-    pub(super) fn spell(&self, path: PathId) -> String {
+    pub(in crate::pass) fn spell(&self, path: PathId) -> String {
         let (mut names, mut current) = (Vec::new(), path);
         while current != PathId::ROOT {
             names.push(&*self.node(current).name);
@@ -110,7 +113,7 @@ impl Paths {
 
     /// What a function is called that the module becomes: `Dense` for `Dense_0`, `Embed_attend` for `Embed_3.attend`,
     /// an identifier, as ONNX wants it.
-    pub(super) fn class(&self, path: PathId) -> String {
+    pub(in crate::pass) fn class(&self, path: PathId) -> String {
         let (name, called) = (&*self.node(path).name, self.is_called(path));
         let (first, rest) = name.split_at(name.find('.').unwrap_or(name.len()));
         let class = match first.rsplit_once('_') {
