@@ -59,20 +59,16 @@ fn name_functions(module: &mut Module, mut calls: Vec<OpId>) {
 }
 
 /// What a function calls the argument that is this value at a call: for a weight, its path below that of the module
-/// whose name is `own`.
+/// whose name is `own`; for another argument or constant, the last part of its path that says something.
 fn parameter(module: &Module, value: ValueId, own: &str) -> String {
-    let Some(name) = module.value(value).name.map(|name| module.symbols.get(name)) else { return "x".into() };
-    let is_constant = match module.defining_op(value) {
-        Some(op) if module.op_name(op) != "onnx.Constant" => return "x".into(),
-        definition => definition.is_some(),
-    };
-    let parts: Vec<&str> = name.split('/').collect();
+    let is_computed = module.defining_op(value).is_some_and(|op| module.op_name(op) != "onnx.Constant");
+    let Some(name) = module.value(value).name.filter(|_| !is_computed) else { return "x".to_owned() };
+    let parts: Vec<&str> = module.symbols.get(name).split('/').collect();
     let last = parts.len() - 1;
     let below = match parts.iter().rposition(|&part| part == own) {
         Some(position) => last.min(position + 1),
-        // A constant of another module; the name of an argument says something as a whole only.
-        None if is_constant => last,
-        None => 0,
+        None if parts[last].bytes().all(|byte| byte.is_ascii_digit()) => 0,
+        None => last,
     };
     parts[below..].join("/")
 }
