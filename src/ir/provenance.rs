@@ -253,3 +253,50 @@ fn is_transform(part: &str) -> bool {
     const TRANSFORMS: &[&str] = &["jit", "pjit", "jvp", "vmap", "transpose", "remat", "checkpoint", "pmap"];
     part.split_once('(').is_some_and(|(name, rest)| rest.ends_with(')') && TRANSFORMS.contains(&name))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Location, LocationId, Module, scopes};
+
+    fn named(module: &mut Module, name: &str) -> LocationId {
+        let name = module.symbols.intern(name);
+        module.add_location(Location::Name(name, LocationId::UNKNOWN))
+    }
+
+    /// The scopes of an op at the innermost of some names, of which each calls the one before it.
+    fn path(names: &[&str]) -> String {
+        let mut module = Module::new();
+        let mut location = named(&mut module, names[0]);
+        for name in &names[1..] {
+            let caller = named(&mut module, name);
+            location = module.add_location(Location::CallSite { callee: location, caller });
+        }
+        let (scopes, primitive) = scopes(&module, location);
+        let names: Vec<&str> = scopes.iter().map(|scope| scope.name).collect();
+        format!("{} {primitive}", names.join("/")).trim_start().to_owned()
+    }
+
+    #[test]
+    fn modules_are_told_from_what_jax_makes() {
+        assert_eq!(path(&["jit(apply)/M/Dense_0/dot_general"]), "M/Dense_0 dot_general");
+        assert_eq!(path(&["jit(apply)/M/attn_0/attn_0/add"]), "M/attn_0 add");
+        assert_eq!(path(&["jit(apply)/M/...qhd,...khd->...hqk/dot_general"]), "M dot_general");
+        assert_eq!(path(&["jit(apply)/M/while/body/closed_call/Cell_0/if/add"]), "M/Cell_0/if add");
+        assert_eq!(path(&["jit(f)/M/cond/branch_1_fun/body/mul"]), "M/body mul");
+        assert_eq!(path(&["jit(f)/M.<lambda>/M/Cell_0.scan_fn/Cell_0/add"]), "M/Cell_0 add");
+        assert_eq!(path(&["jit(f)/M/wte.attend/dot_general"]), "M/wte.attend dot_general");
+        assert_eq!(path(&["jit(f)/transpose(jvp(M))/Dense_0/mul"]), "Dense_0 mul");
+        assert_eq!(path(&["jit(f)/sin"]), "sin");
+        assert_eq!(path(&["dot"]), "dot");
+    }
+
+    #[test]
+    fn calls_go_before_what_is_called() {
+        assert_eq!(path(&["neg", "jit(f)/M/jit(silu)"]), "M/silu neg");
+        assert_eq!(path(&["select_n", "jit(_where)", "jit(f)/M/jit(_take)"]), "M/_take/_where select_n");
+        assert_eq!(
+            path(&["layer/Dense_0/add", "while/body/closed_call", "jit(f)/M/while"]),
+            "M/layer/Dense_0 add"
+        );
+    }
+}

@@ -36,11 +36,11 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     hoist_constants(module, block);
     let small = small_constants(module, block);
     let prefix = whole_program(module, block, &mut paths);
-    Outliner::new(module, paths, small).block(block, prefix);
-    canonicalize::remove_dead(module);
-    if module.functions().len() == 1 {
+    if paths.is_empty() {
         cx.diagnostics.push(catalogue::NoModules {});
     }
+    Outliner::new(module, paths, small).block(block, prefix);
+    canonicalize::remove_dead(module);
 }
 
 /// Moves the constants of nested graphs to the front of the entry, where a function finds all of them; one that a graph
