@@ -40,6 +40,8 @@ pub struct Options {
     pub nchw_inputs: Vec<String>,
     /// Names of the outputs that are images with their channels first (NCHW) in the model.
     pub nchw_outputs: Vec<String>,
+    /// Whether modules of the program become functions of the model, as far as locations tell them; else all is inlined.
+    pub keep_functions: bool,
     /// What arguments are bound to.
     pub weights: Weights,
 }
@@ -58,6 +60,7 @@ impl Options {
             output_names: &self.output_names,
             nchw_inputs: &self.nchw_inputs,
             nchw_outputs: &self.nchw_outputs,
+            keep_functions: self.keep_functions,
             weights: &self.weights,
             bound: 0,
             diagnostics,

@@ -2,7 +2,8 @@
 //!
 //! A file holds cases, separated by lines `// -----`. A case is StableHLO text, and its name is that of its function
 //! (the `public` one, else the first that is not private). The first lines of a file may be a TOML header in `//!`
-//! comments: `opset`, `dynamic = ["x:0=batch"]`, `rtol`, `atol`, `test = ["graph", "run"]`, `pass`, `node_names`, `values = "hand"`.
+//! comments: `opset`, `dynamic = ["x:0=batch"]`, `keep_functions`, `rtol`, `atol`, `test = ["graph", "run"]`, `pass`,
+//! `node_names`, `values = "hand"`.
 //!
 //! **fixtures/ops/FAMILY/\*.mlir**: the model runs on the `in:` values and must give the `out:` values, and its graph
 //! must be the one that is printed behind them. Any error diagnostic fails.
@@ -110,7 +111,8 @@ fn collect(folder: &Path, paths: &mut Vec<PathBuf>) -> Result<(), String> {
 }
 
 fn settings(file: &FixtureFile) -> Settings {
-    Settings { opset: file.header.opset, dynamic: file.header.dynamic.clone(), ..Settings::default() }
+    let (opset, keep_functions) = (file.header.opset, file.header.keep_functions);
+    Settings { opset, dynamic: file.header.dynamic.clone(), keep_functions, ..Settings::default() }
 }
 
 fn compile_case(file: &FixtureFile, text: &str) -> Result<Compiled, String> {

@@ -3,7 +3,8 @@
 //! `fixtures/models/make.py` describes and makes the files: each `model*.mlir` of a folder runs on each of its
 //! `io*.safetensors`, of which programs with symbolic sizes have several. The `args` form takes the weights, in JAX's
 //! order, before the inputs; it runs once more for each `weights.*` of the folder with its arguments bound to that file,
-//! and once as a model that refers to `weights.safetensors`.
+//! and once as a model that refers to `weights.safetensors`. A text with locations runs once more with its
+//! modules as functions.
 
 mod support;
 
@@ -46,7 +47,8 @@ fn trials(folder: &Path, path: PathBuf) -> Vec<Trial> {
         WEIGHTS.map(|file| path.with_file_name(file)).into_iter().filter(|file| is_args && file.exists());
     let bound = forms.map(|weights| {
         let (path, file) = (path.clone(), weights.file_name().unwrap_or_default().display().to_string());
-        Trial::test(format!("{name} with {file}"), move || check(&path, Some(weights)).map_err(Failed::from))
+        let settings = Settings { weights: vec![weights], ..Settings::default() };
+        Trial::test(format!("{name} with {file}"), move || check(&path, &settings).map_err(Failed::from))
     });
     let mut trials: Vec<Trial> = bound.collect();
     if is_args {
@@ -60,7 +62,12 @@ fn trials(folder: &Path, path: PathBuf) -> Vec<Trial> {
             check_rows(&path).map_err(Failed::from)
         }));
     }
-    trials.push(Trial::test(name, move || check(&path, None).map_err(Failed::from)));
+    if fs::read_to_string(&path).is_ok_and(|text| text.contains("loc(\"jit(")) {
+        let (path, name) = (path.clone(), format!("{name} with functions"));
+        let settings = Settings { keep_functions: true, ..Settings::default() };
+        trials.push(Trial::test(name, move || check(&path, &settings).map_err(Failed::from)));
+    }
+    trials.push(Trial::test(name, move || check(&path, &Settings::default()).map_err(Failed::from)));
     trials
 }
 
@@ -83,12 +90,11 @@ fn texts(folder: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(paths)
 }
 
-fn check(path: &Path, weights: Option<PathBuf>) -> Result<(), String> {
+fn check(path: &Path, settings: &Settings) -> Result<(), String> {
     let read = |path: &Path| fs::read(path).map_err(|error| format!("{}: {error}", path.display()));
     let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
-    let bound = weights.is_some();
-    let settings = Settings { weights: weights.into_iter().collect(), ..Settings::default() };
-    let compiled = compile(&path.display().to_string(), &text, &settings)?;
+    let bound = !settings.weights.is_empty();
+    let compiled = compile(&path.display().to_string(), &text, settings)?;
     let errors: Vec<&Finding> = compiled.findings.iter().filter(|finding| finding.is_error()).collect();
     if !errors.is_empty() {
         return Err(format!("the model does not convert: {errors:#?}"));

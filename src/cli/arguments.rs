@@ -120,6 +120,9 @@ pub struct TargetArguments {
     /// Let NaN go through max-reductions and max-pools exactly as in XLA, which is slower
     #[arg(long)]
     pub strict_nan: bool,
+    /// Keep the modules of the program as functions of the model, one for those that are equal; needs locations
+    #[arg(long)]
+    pub keep_functions: bool,
 }
 
 /// How diagnostics are shown.
@@ -225,6 +228,7 @@ impl From<&TargetArguments> for hlo2onnx::Options {
         Self {
             opset: target.opset,
             strict_nan: target.strict_nan,
+            keep_functions: target.keep_functions,
             max_ops: target.max_ops,
             max_folded: target.max_folded,
             dims: target.dims.clone(),

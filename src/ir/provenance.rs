@@ -35,7 +35,7 @@ pub fn python_frame(module: &Module, location: LocationId) -> Option<PythonFrame
 /// An op of a private function has the path within that function; the path of the call goes before it.
 pub fn scope(module: &Module, location: LocationId) -> Option<String> {
     let mut path: Vec<&str> = Vec::new();
-    for name in call_names(module, location).into_iter().rev() {
+    for (name, _) in call_names(module, location).into_iter().rev() {
         for part in name.split('/').filter(|part| !part.is_empty() && !is_transform(part)) {
             if path.last() != Some(&part) {
                 path.push(part);
@@ -107,19 +107,142 @@ fn library(file: &str) -> Option<String> {
     LIBRARIES.contains(&package).then(|| package.to_owned())
 }
 
-/// The names along the calls that lead to an op, outermost last.
-fn call_names(module: &Module, location: LocationId) -> Vec<&str> {
-    let (mut names, mut current) = (Vec::new(), location);
+/// A module, or a function that JAX calls, that an op is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scope<'m> {
+    /// `Dense_0`, or `silu` of `jit(silu)`.
+    pub name: &'m str,
+    /// Of a function, the location of its call.
+    pub call: Option<LocationId>,
+}
+
+/// The modules and functions that an op is in, outermost first, and the name of its primitive.
+///
+/// They are what a path says of the user's program: neither the program itself, which is the `jit` that a path begins
+/// with, nor what JAX makes of loops, branches and recomputations, nor the formula of an einsum.
+pub fn scopes(module: &Module, location: LocationId) -> (Vec<Scope<'_>>, &str) {
+    let mut scopes: Vec<Scope> = Vec::new();
+    let mut primitive = "";
+    let names = call_names(module, location);
+    for (index, &(name, location)) in names.iter().enumerate().rev() {
+        let outermost = index + 1 == names.len();
+        let parts: Vec<&str> = name.split('/').filter(|part| !part.is_empty()).collect();
+        for (position, &part) in parts.iter().enumerate() {
+            let (before, after) =
+                (position.checked_sub(1).map(|at| parts[at]), parts.get(position + 1).copied());
+            let called = part.strip_prefix("jit(").and_then(|rest| rest.strip_suffix(')'));
+            let scope = match (called, after) {
+                (Some(_), _) if outermost && position == 0 => continue,
+                (Some(called), Some(_)) => Scope { name: called, call: Some(LocationId::UNKNOWN) },
+                // The path of a call ends with what is called.
+                (Some(called), None) if index > 0 => Scope { name: called, call: Some(location) },
+                (_, None) => {
+                    primitive = part;
+                    continue;
+                }
+                (None, Some(after)) if is_structure(before, part, after) => continue,
+                (None, Some(_)) => Scope { name: part, call: None },
+            };
+            if !is_scope_name(scope.name) {
+                continue;
+            }
+            if let Some(last) = scopes.last_mut()
+                && last.call.is_none()
+                && scope.call.is_none()
+                && module_of(last.name) == scope.name
+            {
+                *last = scope;
+                continue;
+            }
+            scopes.push(scope);
+        }
+    }
+    (scopes, primitive)
+}
+
+/// The place in the program that an op comes from, without those that lead to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Point<'m> {
+    /// The path of the outermost call, or of the op, and the innermost line of Python below it.
+    outermost: (&'m str, &'m Location),
+    /// The same of the op within what is called.
+    own: Option<(&'m str, &'m Location)>,
+}
+
+/// Where an op comes from. One that is reached again, such as the first op of a layer that is applied twice, has an
+/// equal point. `None` where the text does not say it.
+pub fn point(module: &Module, location: LocationId) -> Option<Point<'_>> {
+    let (mut outermost, mut own) = (location, location);
     for _ in 0..MOST_STEPS {
+        let Location::CallSite { caller, .. } = module.location(outermost) else { break };
+        outermost = *caller;
+    }
+    for _ in 0..MOST_STEPS {
+        let Location::CallSite { callee, .. } = module.location(own) else { break };
+        own = *callee;
+    }
+    let outermost = named_line(module, outermost).filter(|(name, line)| {
+        // Frames have names as well, but no path.
+        name.contains('/') && **line != Location::Unknown
+    })?;
+    Some(Point { outermost, own: named_line(module, own) })
+}
+
+/// The name that a location gives, and the innermost frame below it.
+fn named_line(module: &Module, location: LocationId) -> Option<(&str, &Location)> {
+    let Location::Name(name, child) = module.location(location) else { return None };
+    let frames = std::iter::successors(Some(*child), |&frame| match module.location(frame) {
+        Location::CallSite { callee, .. } => Some(*callee),
+        _ => None,
+    });
+    Some((module.symbols.get(*name), module.location(frames.take(MOST_STEPS).last()?)))
+}
+
+/// The module of `Embed_0.attend`: Flax puts a method behind it that is not `__call__`.
+pub fn module_of(name: &str) -> &str {
+    name.split_once('.').map_or(name, |(module, _)| module)
+}
+
+/// Whether names of modules and functions look like this, and formulas of an einsum do not: identifiers, with dots
+/// between them.
+fn is_scope_name(name: &str) -> bool {
+    name.split('.').all(|word| {
+        word.bytes().next().is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
+            && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    })
+}
+
+/// Whether a part of a path stands for what JAX makes of a program: `while/body`, `cond/branch_0_fun`, `checkpoint`.
+fn is_structure(before: Option<&str>, part: &str, after: &str) -> bool {
+    const STRUCTURE: &[&str] = &[
+        "checkpoint",
+        "closed_call",
+        "core_call",
+        "custom_jvp_call",
+        "custom_vjp_call",
+        "eval_jaxpr",
+        "jit",
+        "pjit",
+        "remat",
+        "rematted_computation",
+        "while",
+    ];
+    let is_branch = |part: &str| part.starts_with("branch_") && part.ends_with("_fun");
+    match part {
+        "body" => before == Some("while"),
+        "cond" => before == Some("while") || is_branch(after),
+        _ => STRUCTURE.contains(&part) || (is_branch(part) && before == Some("cond")),
+    }
+}
+
+/// The names along the calls that lead to an op and where they stand, outermost last.
+fn call_names(module: &Module, location: LocationId) -> Vec<(&str, LocationId)> {
+    let (mut names, mut pending) = (Vec::new(), vec![location]);
+    for _ in 0..MOST_STEPS {
+        let Some(current) = pending.pop() else { break };
         match module.location(current) {
-            Location::CallSite { callee, caller } => {
-                names.extend(own_name(module, *callee));
-                current = *caller;
-            }
-            _ => {
-                names.extend(own_name(module, current));
-                break;
-            }
+            Location::CallSite { callee, caller } => pending.extend([*caller, *callee]),
+            _ => names.extend(own_name(module, current).map(|name| (name, current))),
         }
     }
     names
@@ -129,4 +252,51 @@ fn call_names(module: &Module, location: LocationId) -> Vec<&str> {
 fn is_transform(part: &str) -> bool {
     const TRANSFORMS: &[&str] = &["jit", "pjit", "jvp", "vmap", "transpose", "remat", "checkpoint", "pmap"];
     part.split_once('(').is_some_and(|(name, rest)| rest.ends_with(')') && TRANSFORMS.contains(&name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Location, LocationId, Module, scopes};
+
+    fn named(module: &mut Module, name: &str) -> LocationId {
+        let name = module.symbols.intern(name);
+        module.add_location(Location::Name(name, LocationId::UNKNOWN))
+    }
+
+    /// The scopes of an op at the innermost of some names, of which each calls the one before it.
+    fn path(names: &[&str]) -> String {
+        let mut module = Module::new();
+        let mut location = named(&mut module, names[0]);
+        for name in &names[1..] {
+            let caller = named(&mut module, name);
+            location = module.add_location(Location::CallSite { callee: location, caller });
+        }
+        let (scopes, primitive) = scopes(&module, location);
+        let names: Vec<&str> = scopes.iter().map(|scope| scope.name).collect();
+        format!("{} {primitive}", names.join("/")).trim_start().to_owned()
+    }
+
+    #[test]
+    fn modules_are_told_from_what_jax_makes() {
+        assert_eq!(path(&["jit(apply)/M/Dense_0/dot_general"]), "M/Dense_0 dot_general");
+        assert_eq!(path(&["jit(apply)/M/attn_0/attn_0/add"]), "M/attn_0 add");
+        assert_eq!(path(&["jit(apply)/M/...qhd,...khd->...hqk/dot_general"]), "M dot_general");
+        assert_eq!(path(&["jit(apply)/M/while/body/closed_call/Cell_0/if/add"]), "M/Cell_0/if add");
+        assert_eq!(path(&["jit(f)/M/cond/branch_1_fun/body/mul"]), "M/body mul");
+        assert_eq!(path(&["jit(f)/M.<lambda>/M/Cell_0.scan_fn/Cell_0/add"]), "M/Cell_0 add");
+        assert_eq!(path(&["jit(f)/M/wte.attend/dot_general"]), "M/wte.attend dot_general");
+        assert_eq!(path(&["jit(f)/transpose(jvp(M))/Dense_0/mul"]), "Dense_0 mul");
+        assert_eq!(path(&["jit(f)/sin"]), "sin");
+        assert_eq!(path(&["dot"]), "dot");
+    }
+
+    #[test]
+    fn calls_go_before_what_is_called() {
+        assert_eq!(path(&["neg", "jit(f)/M/jit(silu)"]), "M/silu neg");
+        assert_eq!(path(&["select_n", "jit(_where)", "jit(f)/M/jit(_take)"]), "M/_take/_where select_n");
+        assert_eq!(
+            path(&["layer/Dense_0/add", "while/body/closed_call", "jit(f)/M/while"]),
+            "M/layer/Dense_0 add"
+        );
+    }
 }

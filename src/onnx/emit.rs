@@ -2,6 +2,7 @@
 
 use super::element::data_type;
 use super::file::{Initializer, Model, Payload};
+use super::function::{self, DOMAIN};
 use super::initializer::{Elements, small_tensor};
 use super::proto::attribute_proto::AttributeType;
 use super::proto::{
@@ -43,28 +44,41 @@ pub fn emit<'a>(module: &Module, entry: FunctionId, source: &'a Source) -> Resul
         .and_then(|(_, value)| value.as_integer())
         .ok_or(EmitError::NoOpset)?;
     let function = module.function(entry);
-    let mut emitter = Emitter { module, source, large: Vec::new() };
+    let mut emitter = Emitter { module, source, large: Vec::new(), in_function: false };
     let block = module.entry_block(function.body);
     let name = module.name.unwrap_or(function.name);
     let graph = match block {
         Some(block) => emitter.graph(block, module.symbols.get(name))?,
         None => GraphProto::default(),
     };
+    let functions = function::all(&mut emitter, entry, opset)?;
+    let mut imports = vec![import("", opset)];
+    if !functions.is_empty() {
+        imports.push(import(DOMAIN, function::VERSION));
+    }
     let proto = ModelProto {
         ir_version: Some(super::ir_version(opset as u32)),
         producer_name: Some(env!("CARGO_PKG_NAME").into()),
         producer_version: Some(env!("CARGO_PKG_VERSION").into()),
-        opset_import: vec![OperatorSetIdProto { domain: Some(String::new()), version: Some(opset) }],
+        opset_import: imports,
         graph: Some(graph),
+        functions,
         ..Default::default()
     };
     Ok(Model::new(proto, emitter.large))
 }
 
-struct Emitter<'m, 'a> {
-    module: &'m Module,
+/// The version of the operators of a domain that is relied on.
+pub(super) fn import(domain: &str, version: i64) -> OperatorSetIdProto {
+    OperatorSetIdProto { domain: Some(domain.into()), version: Some(version) }
+}
+
+pub(super) struct Emitter<'m, 'a> {
+    pub(super) module: &'m Module,
     source: &'a Source,
     large: Vec<Initializer<'a>>,
+    /// Whether constants are nodes, as a function has no initializers.
+    pub(super) in_function: bool,
 }
 
 impl<'a> Emitter<'_, 'a> {
@@ -76,7 +90,7 @@ impl<'a> Emitter<'_, 'a> {
         }
         for &op in &module.block(block).ops {
             match module.op_name(op) {
-                "onnx.Constant" => self.constant(op, &mut graph)?,
+                "onnx.Constant" if !self.in_function => self.constant(op, &mut graph)?,
                 "onnx.return" | "func.return" => {
                     for &result in &module.op(op).operands {
                         graph.output.push(self.value_info(result)?);
@@ -88,7 +102,7 @@ impl<'a> Emitter<'_, 'a> {
         Ok(graph)
     }
 
-    fn name(&self, value: ValueId) -> String {
+    pub(super) fn name(&self, value: ValueId) -> String {
         if value == self.module.absent() {
             return String::new();
         }
@@ -144,10 +158,13 @@ impl<'a> Emitter<'_, 'a> {
             .ok_or_else(|| EmitError::ForeignType(name.to_owned()))
     }
 
-    fn node(&mut self, id: OpId) -> Result<NodeProto, EmitError> {
+    pub(super) fn node(&mut self, id: OpId) -> Result<NodeProto, EmitError> {
         let module = self.module;
         let op = module.op(id);
         let full = module.op_name(id);
+        if let Some(callee) = function::callee(module, id) {
+            return Ok(self.call(id, callee));
+        }
         let op_type = full.strip_prefix("onnx.").ok_or_else(|| EmitError::ForeignOp(full.to_owned()))?;
         let mut input: Vec<String> = op.operands.iter().map(|&operand| self.name(operand)).collect();
         // Operands left out at the end are simply not there.

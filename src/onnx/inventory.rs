@@ -1,13 +1,17 @@
 //! What is in a module of `onnx.*` ops.
 
+use super::function::callee;
 use crate::ir::Module;
 use std::collections::BTreeMap;
 
-/// The nodes by kind, most frequent first, those of subgraphs included.
+/// The nodes by kind, most frequent first, those of subgraphs included. A call is a node of its function's name, and
+/// the nodes of a function count once, however often it is called.
 pub fn inventory(module: &Module) -> Vec<(String, usize)> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for op in module.reachable_ops() {
-        if let Some(name) = module.op_name(op).strip_prefix("onnx.")
+        if let Some(callee) = callee(module, op) {
+            *counts.entry(module.symbols.get(module.function(callee).name)).or_default() += 1;
+        } else if let Some(name) = module.op_name(op).strip_prefix("onnx.")
             && !matches!(name, "Constant" | "return")
         {
             *counts.entry(name).or_default() += 1;

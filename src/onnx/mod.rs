@@ -6,6 +6,7 @@
 mod element;
 mod emit;
 pub mod file;
+mod function;
 mod initializer;
 mod inventory;
 

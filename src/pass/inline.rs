@@ -169,7 +169,10 @@ fn inline_into(module: &mut Module, function: FunctionId) {
         if arguments.len() != call.operands.len() {
             return true;
         }
-        let mut copier = Copier { values: FxHashMap::default(), call: rewriter.module.op_location(op) };
+        // Calls on one line of Python share a location; a copy of it tells the ops of one call from those of another.
+        let location = rewriter.module.location(rewriter.module.op_location(op)).clone();
+        let location = rewriter.module.add_location(location);
+        let mut copier = Copier { values: FxHashMap::default(), call: location };
         copier.values.extend(arguments.into_iter().zip(call.operands.iter().copied()));
         let ops = rewriter.module.block(body).ops.clone();
         let Some((&terminator, ops)) = ops.split_last() else { return true };

@@ -7,6 +7,7 @@ mod bind;
 mod canonicalize;
 mod complex;
 mod effects;
+mod functions;
 mod generalize;
 mod images;
 mod inline;
@@ -14,6 +15,7 @@ mod legalize;
 mod lower;
 mod names;
 mod narrow;
+mod paths;
 mod quantize;
 mod shapes;
 mod specialize;
@@ -52,6 +54,8 @@ pub struct Context<'a> {
     pub nchw_inputs: &'a [String],
     /// Names of the outputs that have their channels first.
     pub nchw_outputs: &'a [String],
+    /// Whether modules become functions of the model.
+    pub keep_functions: bool,
     /// What arguments are bound to.
     pub weights: &'a Weights,
     /// How many arguments have been bound.
@@ -142,6 +146,11 @@ pub const PIPELINE: &[Pass] = &[
         run: images::run,
     },
     CANONICALIZE,
+    Pass {
+        name: "functions",
+        about: "modules become functions, equal ones the same, where that is asked for",
+        run: functions::run,
+    },
     Pass { name: "names", about: "values and results get the names of the user's program", run: names::run },
 ];
 

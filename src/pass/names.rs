@@ -8,14 +8,14 @@
 
 use super::{Context, entry};
 use crate::diagnostic::{Diagnostics, catalogue};
-use crate::ir::{BlockId, FunctionId, FunctionResult, Module, Symbol, ValueId, provenance};
+use crate::ir::{Attribute, BlockId, FunctionId, FunctionResult, Module, OpId, Symbol, ValueId, provenance};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Runs the pass on the entry function: afterwards all its values have unique names.
 pub fn run(module: &mut Module, cx: &mut Context) {
     let Some(entry) = entry(module) else { return };
     let Some(block) = module.entry_block(module.function(entry).body) else { return };
-    let mut names = Names { taken: FxHashSet::default(), next: FxHashMap::default() };
+    let mut names = Names::new(0);
     let arguments = module.block(block).arguments.clone();
     let results =
         module.block(block).ops.last().map(|&op| module.op(op).operands.to_vec()).unwrap_or_default();
@@ -27,19 +27,77 @@ pub fn run(module: &mut Module, cx: &mut Context) {
     if !names.given("--output-names", module, &results, cx.output_names, cx.diagnostics) {
         names.results(module, entry, &results);
     }
-    names.block(module, block);
+    let calls = names.block(module, block);
+    name_functions(module, calls);
     if !named && !module.block(block).arguments.is_empty() {
         cx.diagnostics.push(catalogue::NoLocations {});
     }
 }
 
+/// Names the values of functions, given calls whose operands have names. The first call of a function counts.
+fn name_functions(module: &mut Module, mut calls: Vec<OpId>) {
+    let mut done: FxHashSet<FunctionId> = FxHashSet::default();
+    calls.reverse();
+    while let Some(call) = calls.pop() {
+        let callee = match module.attribute(call, "callee") {
+            Some(Attribute::SymbolRef(path)) => path.last().and_then(|&name| module.find_function(name)),
+            _ => None,
+        };
+        let Some(function) = callee.filter(|&function| done.insert(function)) else { continue };
+        let Some(block) = module.entry_block(module.function(function).body) else { continue };
+        let path = provenance::own_name(module, module.function(function).location).unwrap_or_default();
+        let mut names = Names::new(path.split('/').filter(|part| !part.is_empty()).count());
+        let own = provenance::scopes(module, module.op_location(call)).1;
+        let own = provenance::module_of(own).to_owned();
+        let arguments = module.block(block).arguments.clone();
+        for (argument, operand) in arguments.into_iter().zip(module.op(call).operands.clone()) {
+            let name = parameter(module, operand, &own);
+            names.give(module, argument, &name);
+        }
+        calls.extend(names.block(module, block).into_iter().rev());
+    }
+}
+
+/// What a function calls the argument that is this value at a call: for a weight, its path below that of the module
+/// whose name is `own`; for another argument or constant, the last part of its path that says something.
+fn parameter(module: &Module, value: ValueId, own: &str) -> String {
+    let is_computed = module.defining_op(value).is_some_and(|op| module.op_name(op) != "onnx.Constant");
+    let Some(name) = module.value(value).name.filter(|_| !is_computed) else { return "x".to_owned() };
+    let parts: Vec<&str> = module.symbols.get(name).split('/').collect();
+    let last = parts.len() - 1;
+    let below = match parts.iter().rposition(|&part| part == own) {
+        Some(position) => last.min(position + 1),
+        None if parts[last].bytes().all(|byte| byte.is_ascii_digit()) => 0,
+        None => last,
+    };
+    parts[below..].join("/")
+}
+
 struct Names {
+    /// How many modules the function is within, whose names are left out.
+    depth: usize,
     taken: FxHashSet<Symbol>,
     /// The number to try next behind a name that is taken.
     next: FxHashMap<Symbol, u32>,
 }
 
 impl Names {
+    fn new(depth: usize) -> Self {
+        Self { depth, taken: FxHashSet::default(), next: FxHashMap::default() }
+    }
+
+    /// The path of an op from the module on whose function it is in.
+    fn path(&self, module: &Module, op: OpId) -> Option<String> {
+        let location = module.op_location(op);
+        if self.depth == 0 {
+            return provenance::scope(module, location);
+        }
+        let (scopes, primitive) = provenance::scopes(module, location);
+        let modules = scopes.iter().skip(self.depth).map(|scope| scope.name);
+        let parts: Vec<&str> = modules.chain([primitive]).filter(|part| !part.is_empty()).collect();
+        (!parts.is_empty()).then(|| parts.join("/"))
+    }
+
     /// Gives a value the name, or the name with a number behind it.
     fn give(&mut self, module: &mut Module, value: ValueId, name: &str) {
         let wanted = module.symbols.intern(name);
@@ -105,11 +163,15 @@ impl Names {
         }
     }
 
-    /// Names what the ops of a block, and of the graphs in it, define.
-    fn block(&mut self, module: &mut Module, block: BlockId) {
+    /// Names what the ops of a block, and of the graphs in it, define; returns the calls among them.
+    fn block(&mut self, module: &mut Module, block: BlockId) -> Vec<OpId> {
+        let mut calls = Vec::new();
         for op in module.block(block).ops.clone() {
             let results = module.op(op).results.clone();
-            let path = provenance::scope(module, module.op_location(op));
+            let path = self.path(module, op);
+            if module.op_name(op) == "func.call" {
+                calls.push(op);
+            }
             for &value in &results {
                 if module.value(value).name.is_some() {
                     continue;
@@ -131,10 +193,11 @@ impl Names {
                         );
                         self.give(module, argument, &name);
                     }
-                    self.block(module, inner);
+                    calls.extend(self.block(module, inner));
                 }
             }
         }
+        calls
     }
 }
 

@@ -29,6 +29,9 @@ pub struct Header {
     /// Whether the graph shows the names of its nodes.
     #[serde(default)]
     pub node_names: bool,
+    /// Whether modules become functions.
+    #[serde(default)]
+    pub keep_functions: bool,
     /// Who made the `out:` lines: read by `fixtures/values.py`.
     #[serde(default)]
     pub values: Values,

@@ -17,6 +17,8 @@ pub struct Settings {
     pub dynamic: Vec<String>,
     /// Files to bind arguments to.
     pub weights: Vec<PathBuf>,
+    /// Whether modules become functions.
+    pub keep_functions: bool,
 }
 
 /// A model, if there is one, and everything that the compiler had to say.
@@ -76,7 +78,8 @@ fn options(settings: &Settings) -> Result<Options, String> {
     let files = settings.weights.iter().map(open).collect::<Result<_, _>>()?;
     let weights = Weights { files, ..Weights::default() };
     let dynamic = settings.dynamic.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
-    Ok(Options { opset: settings.opset, weights, dynamic, ..Options::default() })
+    let (opset, keep_functions) = (settings.opset, settings.keep_functions);
+    Ok(Options { opset, keep_functions, weights, dynamic, ..Options::default() })
 }
 
 fn findings(diagnostics: &Diagnostics) -> Vec<Finding> {

@@ -269,4 +269,42 @@ diagnostics! {
     A0608 FoldingStopped { limit: u64 }
         => "constants that are computed ahead take more than {limit} bytes; the rest is left to the runtime"
         help "raise the limit with `--max-folded BYTES`";
+
+    /// There was no module to keep as a function.
+    ///
+    /// StableHLO has no modules: they are in the paths of JAX's locations, as in
+    /// `loc("jit(apply)/Model/Dense_0/dot_general")`. Without such a path, an op belongs to no module, and the model is
+    /// the same as without `--keep-functions`. A module that is the whole program is the graph itself.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = stablehlo.abs %x : tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
+    /// ```
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --keep-functions
+    /// ```
+    ///
+    /// What to do: print the text with its locations.
+    ///
+    /// ```python
+    /// text = jax.jit(model.apply).lower(variables, x).as_text(debug_info=True)
+    /// ```
+    ///
+    /// Mended:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32> loc("x")) -> tensor<4xf32> {
+    ///   %0 = stablehlo.abs %x : tensor<4xf32> loc("jit(apply)/Model/Rectifier_0/abs")
+    ///   %1 = stablehlo.sine %0 : tensor<4xf32> loc("jit(apply)/Model/sin")
+    ///   return %1 : tensor<4xf32>
+    /// }
+    /// ```
+    A0609 NoModules {}
+        => "no function was kept: no location says which module an op is of"
+        help "print the text with locations: `lowered.as_text(debug_info=True)`";
 }

@@ -22,6 +22,7 @@ use crate::ops::fold::{self, Fold};
 use crate::source::Source;
 pub(super) use dead::remove as remove_dead;
 use repeated::Repeated;
+pub(super) use repeated::{Piece, encode_attributes};
 use smallvec::{SmallVec, smallvec};
 use std::cell::Cell;
 
@@ -38,7 +39,7 @@ enum Simplified {
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
     let uses = use_counts(module);
     let returned = returned_by_graphs(module);
-    let mut repeated = Repeated::new(module);
+    let mut repeated = Repeated::new(module, cx.keep_functions);
     let folded = Folded { bytes: Cell::new(cx.folded), limit: cx.max_folded, stopped: Cell::new(false) };
     for function in module.functions() {
         let mut visit = |rewriter: &mut Rewriter, op: OpId| {

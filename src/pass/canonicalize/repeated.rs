@@ -4,6 +4,7 @@ use super::{Nesting, nesting};
 use crate::ir::{
     Attribute, Attributes, BlockId, ConstantId, Data, Dim, Element, Module, OpId, Symbol, TypeId,
 };
+use crate::pass::paths::{Paths, times};
 use rustc_hash::{FxBuildHasher, FxHashMap};
 use std::hash::BuildHasher;
 use std::ops::Range;
@@ -16,7 +17,7 @@ const PIECES: usize = 12;
 
 /// A part of what makes an op equal to another.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Piece {
+pub(in crate::pass) enum Piece {
     Number(u64),
     Symbol(Symbol),
     Type(TypeId),
@@ -44,6 +45,9 @@ pub(super) struct Repeated {
     blocks: Vec<Nesting>,
     owners: Vec<Option<BlockId>>,
     key: Vec<Piece>,
+    /// By the position of an op, the module that it is in and which time that is applied, where only an op of the same
+    /// can be replaced by: a module computes what its ops say, so that its function is that of its like.
+    modules: Option<Vec<(usize, u32)>>,
 }
 
 /// An op that later ones can be replaced by.
@@ -56,7 +60,7 @@ struct Known {
 }
 
 impl Repeated {
-    pub(super) fn new(module: &Module) -> Self {
+    pub(super) fn new(module: &Module, within_modules: bool) -> Self {
         let (blocks, owners) = nesting(module);
         let count = owners.iter().flatten().count();
         Self {
@@ -66,6 +70,7 @@ impl Repeated {
             blocks,
             owners,
             key: Vec::new(),
+            modules: within_modules.then(|| modules(module)),
         }
     }
 
@@ -77,6 +82,13 @@ impl Repeated {
         }
         let block = self.owners.get(at.index()).copied().flatten()?;
         self.key.clear();
+        if let Some(modules) = &self.modules
+            && module.constant_of(module.op(op).results[0]).is_none()
+        {
+            let (path, time) = modules.get(at.index()).copied().unwrap_or_default();
+            push_number(path, &mut self.key);
+            push_number(time as usize, &mut self.key);
+        }
         encode(module, op, &mut self.key);
         let hash = FxBuildHasher.hash_one(&self.key);
         let before = self.last.get(&hash).copied();
@@ -104,6 +116,25 @@ impl Repeated {
         let (outer, inner) = (self.blocks[outer.index()], self.blocks[inner.index()]);
         outer.first <= inner.first && inner.first < outer.last
     }
+}
+
+/// By the position of an op, the module that it is in and which time that is applied.
+fn modules(module: &Module) -> Vec<(usize, u32)> {
+    let (mut paths, mut modules) = (Paths::new(), vec![(0, 0); module.op_count()]);
+    for block in module.blocks_within(module.functions().map(|id| module.function(id).body)) {
+        let ops = &module.block(block).ops;
+        let within: Vec<_> = ops
+            .iter()
+            .map(|&op| {
+                let is_constant = module.op(op).operands.is_empty() && module.op(op).regions.is_empty();
+                (!is_constant).then(|| paths.of(module, op))
+            })
+            .collect();
+        for ((&op, path), time) in ops.iter().zip(&within).zip(times(module, ops, &within)) {
+            modules[op.index()] = (path.map_or(0, |path| path.index()), time);
+        }
+    }
+    modules
 }
 
 /// Ops that give something else each time, or that are there for more than their results.
@@ -143,7 +174,7 @@ fn push_number(number: usize, out: &mut Vec<Piece>) {
     out.push(Piece::Number(number as u64));
 }
 
-fn encode_attributes(module: &Module, attributes: &Attributes, out: &mut Vec<Piece>) {
+pub(in crate::pass) fn encode_attributes(module: &Module, attributes: &Attributes, out: &mut Vec<Piece>) {
     push_number(attributes.len(), out);
     for (name, value) in attributes {
         out.push(Piece::Symbol(*name));

@@ -1,0 +1,322 @@
+//! Runs of ops of one module leave their block and become functions.
+
+use super::callee;
+use super::schedule::{Graph, schedule};
+use super::share::Shared;
+use crate::ir::{
+    BlockId, Definition, Function, FunctionResult, Location, LocationId, Module, NewOp, OpId, OpSpan,
+    RegionId, TypeId, ValueId,
+};
+use crate::pass::paths::{PathId, Paths, times};
+use crate::source::Span;
+use rustc_hash::{FxHashMap, FxHashSet};
+use smallvec::SmallVec;
+
+/// Makes functions of a program's modules.
+pub(super) struct Outliner<'m> {
+    module: &'m mut Module,
+    paths: Paths,
+    /// The constants that functions hold themselves.
+    small: FxHashSet<ValueId>,
+    shared: Shared,
+}
+
+/// Ops of one module that follow each other.
+struct Run {
+    path: PathId,
+    ops: Vec<OpId>,
+    /// Those of their results that others read.
+    outputs: Vec<ValueId>,
+}
+
+/// What stands in a block in its new order.
+enum Item {
+    Op(OpId),
+    Run(Run),
+}
+
+impl<'m> Outliner<'m> {
+    pub(super) fn new(module: &'m mut Module, paths: Paths, small: FxHashSet<ValueId>) -> Self {
+        let shared = Shared::new(module);
+        Self { module, paths, small, shared }
+    }
+
+    /// Lets the modules directly within `outer` that a block has ops of become functions, and so on within these, and in
+    /// the graphs of the block's ops. The recursion is bounded by the depth of paths and by that of regions.
+    pub(super) fn block(&mut self, block: BlockId, outer: PathId) {
+        let ops = std::mem::take(&mut self.module.block_mut(block).ops);
+        let (mut placed, mut ops): (Vec<OpId>, Vec<OpId>) =
+            ops.into_iter().partition(|&op| self.module.op_name(op) == "onnx.Constant");
+        let Some(terminator) = ops.pop() else {
+            self.module.block_mut(block).ops = placed;
+            return;
+        };
+        for item in self.arrange(ops, terminator, outer) {
+            match item {
+                Item::Run(run) => placed.push(self.call(run)),
+                Item::Op(op) => {
+                    for region in self.module.op(op).regions.clone() {
+                        for inner in self.module.region(region).blocks.clone() {
+                            self.block(inner, outer);
+                        }
+                    }
+                    placed.push(op);
+                }
+            }
+        }
+        placed.push(terminator);
+        self.module.block_mut(block).ops = placed;
+    }
+
+    /// Puts the ops of a block in an order in which those of a module follow each other.
+    fn arrange(&mut self, ops: Vec<OpId>, terminator: OpId, outer: PathId) -> Vec<Item> {
+        let mut definitions: FxHashMap<ValueId, u32> = FxHashMap::default();
+        for (index, &op) in ops.iter().enumerate() {
+            definitions.extend(self.module.op(op).results.iter().map(|&result| (result, index as u32)));
+        }
+        let (mut numbers, mut modules) = (FxHashMap::default(), Vec::new());
+        let mut graph = Graph { groups: Vec::new(), group_count: 0, reads: Vec::new() };
+        let within: Vec<Option<PathId>> = ops
+            .iter()
+            .map(|&op| {
+                let path = self.paths.of(self.module, op);
+                self.paths.within(path, outer)
+            })
+            .collect();
+        let times = times(self.module, &ops, &within);
+        for (index, &op) in ops.iter().enumerate() {
+            let group = within[index].map(|path| {
+                *numbers.entry((path, times[index])).or_insert_with(|| {
+                    modules.push(path);
+                    modules.len() as u32 - 1
+                })
+            });
+            graph.groups.push(group);
+            let mut reads: Vec<u32> =
+                self.read_by(op).iter().filter_map(|value| definitions.get(value).copied()).collect();
+            reads.sort_unstable();
+            reads.dedup();
+            graph.reads.push(reads);
+        }
+        graph.group_count = modules.len();
+        let order = schedule(&graph);
+
+        // By the position of an op, the run that it is in.
+        let mut run_of: Vec<Option<usize>> = vec![None; ops.len()];
+        let (mut runs, mut current): (Vec<Vec<u32>>, Option<u32>) = (Vec::new(), None);
+        for &op in &order {
+            let group = graph.groups[op as usize];
+            if group.is_some() && group != current {
+                runs.push(Vec::new());
+            }
+            if group.is_some()
+                && let Some(run) = runs.last_mut()
+            {
+                run.push(op);
+                run_of[op as usize] = Some(runs.len() - 1);
+            }
+            current = group;
+        }
+        let mut read_outside: FxHashSet<ValueId> = FxHashSet::default();
+        let readers = ops.iter().enumerate().map(|(index, &op)| (op, run_of[index]));
+        for (op, reader) in readers.chain([(terminator, None)]) {
+            for value in self.read_by(op) {
+                let definer = definitions.get(&value).and_then(|&index| run_of[index as usize]);
+                if definer.is_some() && definer != reader {
+                    read_outside.insert(value);
+                }
+            }
+        }
+
+        let (mut items, mut begun) = (Vec::new(), 0);
+        for &index in &order {
+            let (op, Some(run)) = (ops[index as usize], run_of[index as usize]) else {
+                items.push(Item::Op(ops[index as usize]));
+                continue;
+            };
+            if run < begun {
+                continue;
+            }
+            begun = run + 1;
+            let path = graph.groups[index as usize].map_or(outer, |group| modules[group as usize]);
+            // A function of JAX's that has become one op, such as `relu`, says no more than the op.
+            if runs[run].len() == 1 && self.paths.is_called(path) {
+                items.push(Item::Op(op));
+                continue;
+            }
+            let members: Vec<OpId> = runs[run].iter().map(|&index| ops[index as usize]).collect();
+            let results = members.iter().flat_map(|&op| self.module.op(op).results.iter().copied());
+            let outputs = results.filter(|value| read_outside.contains(value)).collect();
+            items.push(Item::Run(Run { path, ops: members, outputs }));
+        }
+        items
+    }
+
+    /// The values that an op reads, or that the graphs in it read from outside of them.
+    fn read_by(&self, op: OpId) -> SmallVec<[ValueId; 4]> {
+        let module = &*self.module;
+        let operation = module.op(op);
+        let mut values: SmallVec<[ValueId; 4]> = operation.operands.iter().copied().collect();
+        if !operation.regions.is_empty() {
+            let regions = || operation.regions.iter().copied();
+            let mut own: FxHashSet<ValueId> = FxHashSet::default();
+            for block in module.blocks_within(regions()) {
+                own.extend(&module.block(block).arguments);
+            }
+            for inner in module.ops_within(regions()) {
+                own.extend(&module.op(inner).results);
+            }
+            for inner in module.ops_within(regions()) {
+                values.extend(module.op(inner).operands.iter().copied().filter(|value| !own.contains(value)));
+            }
+        }
+        values
+    }
+
+    /// Makes a run of ops a function, unless there is an equal one, and gives its call.
+    ///
+    /// The results of the run become those of the call, so that nothing outside of it changes.
+    fn call(&mut self, run: Run) -> OpId {
+        let location = self.location(run.path);
+        let inputs = self.inputs(&run);
+        let types = |module: &Module, values: &[ValueId]| -> Vec<TypeId> {
+            values.iter().map(|&value| module.value_type(value)).collect()
+        };
+        let (argument_types, result_types) = (types(self.module, &inputs), types(self.module, &run.outputs));
+        let name = self.module.symbols.intern("func.call");
+        let call = self.module.add_op(NewOp {
+            name,
+            operands: inputs.iter().copied().collect(),
+            result_types: result_types.iter().copied().collect(),
+            attributes: Vec::new(),
+            regions: SmallVec::new(),
+            span: OpSpan::default(),
+            location,
+        });
+
+        let body = self.module.add_region();
+        let block = self.module.add_block(body);
+        let mut replaced: FxHashMap<ValueId, ValueId> = FxHashMap::default();
+        for (&input, &ty) in inputs.iter().zip(&argument_types) {
+            let argument = self.module.add_argument(block, ty);
+            replaced.insert(input, argument);
+        }
+        let inner = self.module.op(call).results.clone();
+        for (index, (&output, &inner)) in run.outputs.iter().zip(&inner).enumerate() {
+            self.exchange(output, inner, call, index);
+            replaced.insert(output, inner);
+        }
+        for &op in &run.ops {
+            self.replace_within(op, &replaced);
+        }
+        let name = self.module.symbols.intern("func.return");
+        let terminator = self.module.add_op(NewOp {
+            name,
+            operands: inner.into_iter().collect(),
+            result_types: SmallVec::new(),
+            attributes: Vec::new(),
+            regions: SmallVec::new(),
+            span: OpSpan::default(),
+            location: LocationId::UNKNOWN,
+        });
+        self.module.block_mut(block).ops = run.ops.into_iter().chain([terminator]).collect();
+        self.block(block, run.path);
+        self.own_constants(body, block);
+
+        let class = self.paths.class(run.path);
+        let name = self.shared.find_or_add(self.module, &class, |name| Function {
+            name,
+            public: false,
+            body,
+            arguments: vec![Default::default(); argument_types.len()],
+            argument_types,
+            results: result_types.iter().map(|&ty| FunctionResult { ty, attributes: Vec::new() }).collect(),
+            attributes: Vec::new(),
+            span: Span::NONE,
+            location,
+        });
+        let key = self.module.symbols.intern("callee");
+        self.module.op_mut(call).attributes.push((key, callee(name)));
+        call
+    }
+
+    /// Where a function and its calls come from: the path of the module.
+    fn location(&mut self, path: PathId) -> LocationId {
+        let spelled = self.paths.spell(path);
+        let name = self.module.symbols.intern(&spelled);
+        self.module.add_location(Location::Name(name, LocationId::UNKNOWN))
+    }
+
+    /// The values from outside of a run that it reads, in the order of their first use, but for constants that every
+    /// function holds itself.
+    fn inputs(&self, run: &Run) -> Vec<ValueId> {
+        let mut known: FxHashSet<ValueId> = [self.module.absent()].into_iter().collect();
+        for &op in &run.ops {
+            known.extend(&self.module.op(op).results);
+        }
+        let mut inputs = Vec::new();
+        for &op in &run.ops {
+            for value in self.read_by(op) {
+                if !self.small.contains(&value) && known.insert(value) {
+                    inputs.push(value);
+                }
+            }
+        }
+        inputs
+    }
+
+    /// Lets an op within a function define `inner` instead of `output`, which the call defines from now on.
+    fn exchange(&mut self, output: ValueId, inner: ValueId, call: OpId, index: usize) {
+        let definition = self.module.value(output).definition;
+        if let Definition::Result(op, position) = definition {
+            self.module.op_mut(op).results[position as usize] = inner;
+        }
+        self.module.op_mut(call).results[index] = output;
+        self.module.value_mut(inner).definition = definition;
+        self.module.value_mut(output).definition = Definition::Result(call, index as u32);
+    }
+
+    /// Replaces what an op, and the ops of its graphs, read.
+    fn replace_within(&mut self, op: OpId, replaced: &FxHashMap<ValueId, ValueId>) {
+        let regions: SmallVec<[RegionId; 1]> = self.module.op(op).regions.clone();
+        let inner: Vec<OpId> = self.module.ops_within(regions).collect();
+        for op in inner.into_iter().chain([op]) {
+            for operand in &mut self.module.op_mut(op).operands {
+                *operand = replaced.get(operand).copied().unwrap_or(*operand);
+            }
+        }
+    }
+
+    /// Gives a function constants of its own for those of the program that it reads.
+    fn own_constants(&mut self, body: RegionId, block: BlockId) {
+        let ops: Vec<OpId> = self.module.ops_within([body]).collect();
+        let (mut replaced, mut constants) = (FxHashMap::default(), Vec::new());
+        for &op in &ops {
+            for value in self.module.op(op).operands.clone() {
+                if !self.small.contains(&value) || replaced.contains_key(&value) {
+                    continue;
+                }
+                let Some(constant) = self.module.defining_op(value) else { continue };
+                let original = self.module.op(constant).clone();
+                let copy = self.module.add_op(NewOp {
+                    name: original.name,
+                    operands: SmallVec::new(),
+                    result_types: [self.module.value_type(value)].into_iter().collect(),
+                    attributes: original.attributes,
+                    regions: SmallVec::new(),
+                    span: self.module.span(constant),
+                    location: self.module.op_location(op),
+                });
+                replaced.insert(value, self.module.op(copy).results[0]);
+                constants.push(copy);
+            }
+        }
+        for op in ops {
+            for operand in &mut self.module.op_mut(op).operands {
+                *operand = replaced.get(operand).copied().unwrap_or(*operand);
+            }
+        }
+        constants.append(&mut self.module.block_mut(block).ops);
+        self.module.block_mut(block).ops = constants;
+    }
+}

@@ -1,0 +1,137 @@
+//! The modules that ops are in, as a tree.
+
+mod times;
+
+use crate::ir::provenance::{self, Scope};
+use crate::ir::{LocationId, Module, OpId};
+use rustc_hash::{FxBuildHasher, FxHashMap};
+use smallvec::SmallVec;
+use std::hash::BuildHasher;
+pub(in crate::pass) use times::times;
+
+/// Modules nested deeper belong to the one at this depth. Functions of functions are walked recursively, here and in
+/// every reader of the model; the models of JAX have some ten levels.
+const DEEPEST: usize = 32;
+
+/// Handle of a module: a place in the tree of all paths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(in crate::pass) struct PathId(u32);
+
+impl PathId {
+    /// Its position among the paths.
+    pub(in crate::pass) fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    /// The path of the program itself.
+    pub(in crate::pass) const ROOT: PathId = PathId(0);
+}
+
+struct Node {
+    parent: PathId,
+    depth: u32,
+    name: Box<str>,
+    /// Of a function that JAX calls, where; `None` of a module.
+    call: Option<LocationId>,
+}
+
+/// The paths of locations, as far as they have been asked for.
+pub(in crate::pass) struct Paths {
+    nodes: Vec<Node>,
+    /// By the hash of its name and call and the path around it, the paths of that hash.
+    children: FxHashMap<u64, SmallVec<[PathId; 1]>>,
+    known: FxHashMap<LocationId, PathId>,
+}
+
+impl Paths {
+    pub(in crate::pass) fn new() -> Self {
+        let root = Node { parent: PathId::ROOT, depth: 0, name: "".into(), call: None };
+        Self { nodes: vec![root], children: FxHashMap::default(), known: FxHashMap::default() }
+    }
+
+    /// Whether no location asked for so far is in a module.
+    pub(in crate::pass) fn is_empty(&self) -> bool {
+        self.nodes.len() == 1
+    }
+
+    /// The path of an op; that of the program for one which no location places.
+    pub(in crate::pass) fn of(&mut self, module: &Module, op: OpId) -> PathId {
+        let location = module.op_location(op);
+        if let Some(&path) = self.known.get(&location) {
+            return path;
+        }
+        let mut path = PathId::ROOT;
+        for scope in provenance::scopes(module, location).0.into_iter().take(DEEPEST) {
+            path = self.child(path, scope);
+        }
+        self.known.insert(location, path);
+        path
+    }
+
+    fn child(&mut self, parent: PathId, scope: Scope) -> PathId {
+        let hash = FxBuildHasher.hash_one((parent, scope.name, scope.call));
+        let known = self.children.entry(hash).or_default();
+        let is_it =
+            |node: &Node| node.parent == parent && *node.name == *scope.name && node.call == scope.call;
+        if let Some(&path) = known.iter().find(|path| is_it(&self.nodes[path.0 as usize])) {
+            return path;
+        }
+        let depth = self.nodes[parent.0 as usize].depth + 1;
+        let path = PathId(self.nodes.len() as u32);
+        self.nodes.push(Node { parent, depth, name: scope.name.into(), call: scope.call });
+        known.push(path);
+        path
+    }
+
+    fn node(&self, path: PathId) -> &Node {
+        &self.nodes[path.0 as usize]
+    }
+
+    /// The module directly within `outer` that `path` lies in, when it lies in one.
+    pub(in crate::pass) fn within(&self, path: PathId, outer: PathId) -> Option<PathId> {
+        let depth = self.node(outer).depth;
+        if self.node(path).depth <= depth {
+            return None;
+        }
+        let mut inner = path;
+        while self.node(inner).depth > depth + 1 {
+            inner = self.node(inner).parent;
+        }
+        (self.node(inner).parent == outer).then_some(inner)
+    }
+
+    /// Whether it is a function that JAX calls, and no module.
+    pub(in crate::pass) fn is_called(&self, path: PathId) -> bool {
+        self.node(path).call.is_some()
+    }
+
+    /// The path in full: `Model/Block_0/Dense_1`.
+    pub(in crate::pass) fn spell(&self, path: PathId) -> String {
+        let (mut names, mut current) = (Vec::new(), path);
+        while current != PathId::ROOT {
+            names.push(&*self.node(current).name);
+            current = self.node(current).parent;
+        }
+        names.reverse();
+        names.join("/")
+    }
+
+    /// What a function is called that the module becomes: `Dense` for `Dense_0`, `Embed_attend` for `Embed_3.attend`,
+    /// an identifier, as ONNX wants it.
+    pub(in crate::pass) fn class(&self, path: PathId) -> String {
+        let (name, called) = (&*self.node(path).name, self.is_called(path));
+        let (first, rest) = name.split_at(name.find('.').unwrap_or(name.len()));
+        let class = match first.rsplit_once('_') {
+            Some((class, number))
+                if !called
+                    && !class.is_empty()
+                    && !number.is_empty()
+                    && number.bytes().all(|byte| byte.is_ascii_digit()) =>
+            {
+                class
+            }
+            _ => first,
+        };
+        format!("{class}{}", rest.replace('.', "_"))
+    }
+}

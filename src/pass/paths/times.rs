@@ -1,0 +1,58 @@
+//! How often a module is applied.
+//!
+//! A layer that is called twice, for two inputs or on its own result, has one path in all of its ops. It begins anew
+//! where its first op comes again, given that all times consist of the same ops of the same lines: other modules do
+//! the same thing twice within one call.
+
+use super::PathId;
+use crate::ir::provenance::{self, Point};
+use crate::ir::{Module, OpId, Symbol};
+use rustc_hash::FxHashMap;
+
+/// What an op is, and where in the program it comes from.
+type Step<'m> = (Symbol, Option<Point<'m>>);
+
+/// The ops of one module in the order of the text.
+#[derive(Default)]
+struct Applied<'m> {
+    steps: Vec<Step<'m>>,
+    /// Where the steps of each time begin.
+    begins: Vec<usize>,
+}
+
+impl<'m> Applied<'m> {
+    fn push(&mut self, step: Step<'m>) {
+        let again = match (self.steps.first(), self.steps.last()) {
+            (Some(first), Some(last)) => step.1.is_some() && step.1 == first.1 && last.1 != first.1,
+            _ => true,
+        };
+        if again {
+            self.begins.push(self.steps.len());
+        }
+        self.steps.push(step);
+    }
+
+    /// Which time each step belongs to.
+    fn times(&self) -> impl Iterator<Item = u32> {
+        let length = self.begins.get(1).copied().unwrap_or(self.steps.len()).max(1);
+        let same = self.begins.iter().enumerate().all(|(time, &begin)| begin == time * length)
+            && self.steps.len() == self.begins.len() * length
+            && self.steps.chunks(length).all(|steps| *steps == self.steps[..length]);
+        (0..self.steps.len()).map(move |step| if same { (step / length) as u32 } else { 0 })
+    }
+}
+
+/// By the position of an op, which time its module is applied, among ops of a block of which `within` says the modules.
+pub(in crate::pass) fn times(module: &Module, ops: &[OpId], within: &[Option<PathId>]) -> Vec<u32> {
+    let mut modules: FxHashMap<PathId, Applied> = FxHashMap::default();
+    for (&op, path) in ops.iter().zip(within) {
+        if let Some(path) = path {
+            let point = provenance::point(module, module.op_location(op));
+            modules.entry(*path).or_default().push((module.op(op).name, point));
+        }
+    }
+    let mut iterators: FxHashMap<PathId, _> =
+        modules.iter().map(|(&path, applied)| (path, applied.times())).collect();
+    let next = |path: &Option<PathId>| path.and_then(|path| iterators.get_mut(&path)?.next());
+    within.iter().map(next).map(Option::unwrap_or_default).collect()
+}

@@ -1,0 +1,117 @@
+//! `--keep-functions`: modules are functions of the model, and equal ones are one. What such models compute is compared
+//! with JAX in `tests/models.rs`.
+
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use onnx_protobuf::attribute_proto::AttributeType;
+use onnx_protobuf::{Message, ModelProto, NodeProto};
+use std::collections::{BTreeMap, BTreeSet};
+use support::compile::{Settings, compile};
+
+const DOMAIN: &str = "hlo2onnx.modules";
+
+fn convert(form: &str, keep_functions: bool) -> ModelProto {
+    let path = format!("{}/fixtures/models/blocks/{form}", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(&path).unwrap();
+    let settings = Settings { keep_functions, ..Settings::default() };
+    let compiled = compile(form, &text, &settings).unwrap();
+    ModelProto::parse_from_bytes(&compiled.model.expect("the model converts")).unwrap()
+}
+
+/// All nodes, those of subgraphs included.
+fn all<'a>(nodes: &'a [NodeProto], into: &mut Vec<&'a NodeProto>) {
+    for node in nodes {
+        into.push(node);
+        for attribute in &node.attribute {
+            if attribute.type_.enum_value() == Ok(AttributeType::GRAPH) {
+                all(&attribute.g.node, into);
+            }
+        }
+    }
+}
+
+/// How often nodes call each function.
+fn calls(nodes: &[NodeProto]) -> BTreeMap<&str, usize> {
+    let (mut found, mut calls) = (Vec::new(), BTreeMap::new());
+    all(nodes, &mut found);
+    for node in found.into_iter().filter(|node| node.domain == DOMAIN) {
+        *calls.entry(node.op_type.as_str()).or_default() += 1;
+    }
+    calls
+}
+
+#[test]
+fn equal_modules_are_one_function() {
+    for form in ["model.debug.mlir", "model.args.mlir"] {
+        let model = convert(form, true);
+        let graph = calls(&model.graph.node);
+        // Three blocks with weights of their own, and one that is applied three times.
+        assert_eq!((graph["Block"], graph["shared"]), (3, 3), "{form}: {graph:?}");
+        // The module in the body of the scan is called there.
+        assert_eq!(graph["ScanScannedBlock"], 1, "{form}: {graph:?}");
+        let function = |name: &str| model.functions.iter().find(|function| function.name == name).unwrap();
+        let block = calls(&function("Block").node);
+        let expected = [("Dense", 2), ("LayerNorm", 2), ("MultiHeadDotProductAttention", 1), ("silu", 1)];
+        assert_eq!(block, BTreeMap::from(expected), "{form}");
+        let attention = calls(&function("MultiHeadDotProductAttention").node);
+        assert_eq!(attention.keys().copied().collect::<Vec<_>>(), ["_where", "key", "out", "query", "value"]);
+        // Blocks differ in their weights, which are what the calls give them.
+        let (first, rest) = {
+            let blocks: Vec<_> = model.graph.node.iter().filter(|node| node.op_type == "Block").collect();
+            (blocks[0].input.clone(), blocks[1].input.clone())
+        };
+        assert!(first.iter().filter(|&name| rest.contains(name)).count() <= 2, "{first:?} {rest:?}");
+    }
+}
+
+#[test]
+fn functions_stand_for_themselves() {
+    let model = convert("model.args.mlir", true);
+    let imported = |domain: &str| model.opset_import.iter().any(|import| import.domain == domain);
+    assert!(imported("") && imported(DOMAIN));
+    assert!(model.ir_version >= 8, "functions came with IR 8");
+    let known: BTreeSet<&str> = model.functions.iter().map(|function| function.name.as_str()).collect();
+    assert_eq!(known.len(), model.functions.len(), "two functions have one name");
+    for function in &model.functions {
+        assert_eq!(function.domain, DOMAIN);
+        let called = calls(&function.node);
+        assert!(called.keys().all(|name| known.contains(name)), "{}: {called:?}", function.name);
+        let imports = function.opset_import.iter().any(|import| import.domain == DOMAIN);
+        assert_eq!(imports, !called.is_empty(), "{}", function.name);
+        // Every value is an input or comes before, and none is defined twice.
+        let mut defined: BTreeSet<&str> = function.input.iter().map(String::as_str).collect();
+        assert_eq!(defined.len(), function.input.len(), "{}", function.name);
+        for node in &function.node {
+            for input in node.input.iter().filter(|input| !input.is_empty()) {
+                assert!(defined.contains(input.as_str()), "{}: `{input}` is not defined", function.name);
+            }
+            for output in &node.output {
+                assert!(defined.insert(output), "{}: `{output}` is defined twice", function.name);
+            }
+        }
+        assert!(function.output.iter().all(|output| defined.contains(output.as_str())), "{}", function.name);
+    }
+}
+
+#[test]
+fn everything_is_inlined_unless_asked_for() {
+    let model = convert("model.args.mlir", false);
+    assert!(model.functions.is_empty());
+    assert_eq!(model.opset_import.len(), 1);
+    assert!(calls(&model.graph.node).is_empty());
+}
+
+#[test]
+fn texts_without_paths_have_no_functions() {
+    let text = "func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+      %0 = stablehlo.abs %x : tensor<4xf32>
+      return %0 : tensor<4xf32>
+    }";
+    let settings = Settings { keep_functions: true, ..Settings::default() };
+    let compiled = compile("test", text, &settings).unwrap();
+    let codes: Vec<&str> = compiled.findings.iter().map(|finding| finding.code.as_str()).collect();
+    assert_eq!(codes, ["A0601", "A0609"]);
+    assert!(compiled.model.is_some());
+}
