@@ -42,6 +42,8 @@ pub struct Options {
     pub nchw_outputs: Vec<String>,
     /// Whether modules of the program become functions of the model, as far as locations tell them; else all is inlined.
     pub keep_functions: bool,
+    /// Whether each node has the line of Python and the path of modules that it comes from.
+    pub debug_info: bool,
     /// What arguments are bound to.
     pub weights: Weights,
 }
@@ -63,6 +65,7 @@ impl Options {
             keep_functions: self.keep_functions,
             weights: &self.weights,
             bound: 0,
+            halted: false,
             diagnostics,
         }
     }
@@ -126,14 +129,16 @@ fn convert_until<'a>(
     }
     let entry = pass::entry(&module);
     let model = match entry {
-        Some(entry) if !diagnostics.has_errors() => match onnx::emit(&module, entry, source) {
-            Ok(model) => Some(model),
-            Err(error) => {
-                let why = error.to_string();
-                diagnostics.push(catalogue::InvalidModule { pass: "emit", why: &why, at: Span::NONE });
-                None
+        Some(entry) if !diagnostics.has_errors() => {
+            match onnx::emit(&module, entry, source, options.debug_info) {
+                Ok(model) => Some(model),
+                Err(error) => {
+                    let why = error.to_string();
+                    diagnostics.push(catalogue::InvalidModule { pass: "emit", why: &why, at: Span::NONE });
+                    None
+                }
             }
-        },
+        }
         _ => None,
     };
     (Conversion { model, module, bound, diagnostics }, flow)

@@ -67,6 +67,9 @@ pub struct ConvertArguments {
     /// Names of image outputs that get their channels first (NCHW), separated by commas
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     pub outputs_as_nchw: Vec<String>,
+    /// Let each node of the model have its line of Python and path of modules, for viewers and profilers
+    #[arg(long)]
+    pub debug_info: bool,
     /// Print the module behind this pass to standard error (repeatable; `all` for each)
     #[arg(long, value_name = "PASS")]
     pub print_after: Vec<String>,

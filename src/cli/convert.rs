@@ -62,6 +62,7 @@ fn run_reporting(arguments: &ConvertArguments, reporter: &mut Reporter) -> Outco
     let options = Options {
         input_names: arguments.input_names.clone(),
         output_names: arguments.output_names.clone(),
+        debug_info: arguments.debug_info,
         nchw_inputs: arguments.inputs_as_nchw.clone(),
         nchw_outputs: arguments.outputs_as_nchw.clone(),
         weights: Weights {

@@ -24,6 +24,7 @@ pub use render::{PythonSources, Style, render};
 
 use crate::source::Span;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 /// How much a diagnostic weighs. It follows from the letter of the code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -75,6 +76,20 @@ pub struct PythonFrame {
     pub library_frames: usize,
     /// The libraries that these are of, the innermost first, each once.
     pub libraries: Vec<String>,
+}
+
+/// As tools that open files understand it: `model.py:12:8 in Block.__call__`.
+impl fmt::Display for PythonFrame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)?;
+        if self.column > 0 {
+            write!(f, ":{}", self.column)?;
+        }
+        match &self.function {
+            Some(function) => write!(f, " in {function}"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// One thing to say, with everything that any renderer needs.

@@ -253,13 +253,7 @@ impl Renderer<'_> {
     fn frame(&mut self, frame: &PythonFrame, quoted: bool) {
         let mut text = String::new();
         if !quoted {
-            text.push_str(&format!("{}:{}", frame.file, frame.line));
-            if frame.column > 0 {
-                text.push_str(&format!(":{}", frame.column));
-            }
-            if let Some(function) = &frame.function {
-                text.push_str(&format!(" in {function}"));
-            }
+            text.push_str(&frame.to_string());
         }
         if frame.library_frames > 0 {
             let frames = if frame.library_frames == 1 { "frame" } else { "frames" };

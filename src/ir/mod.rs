@@ -11,6 +11,7 @@ mod element;
 mod location;
 mod module;
 mod print;
+mod promise;
 pub mod provenance;
 mod rewrite;
 mod size;
@@ -31,6 +32,7 @@ pub use module::{
     OpSpan, Region, RegionId, Value, ValueId,
 };
 pub use print::print;
+pub use promise::Promise;
 pub use rewrite::{Rewriter, use_counts};
 pub use size::{Factor, SizeId, Sizes, Term};
 pub use small_float::{SmallFloat, Special};

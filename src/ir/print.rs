@@ -123,7 +123,9 @@ impl Printer<'_> {
             self.dictionary(&function.attributes);
         }
         if let Some(block) = block {
-            self.out.push_str(" {\n");
+            self.out.push_str(" {");
+            self.sizes(function.argument_types.iter().copied());
+            self.out.push('\n');
             self.ops(block, 2, &mut counter);
             self.out.push_str("  }");
         }
@@ -190,7 +192,21 @@ impl Printer<'_> {
         }
         self.out.push(')');
         self.trailing_location(self.module.op_location(id));
+        self.sizes(op.results.iter().map(|&value| self.module.value_type(value)));
         self.out.push('\n');
+    }
+
+    /// The sizes that stand as `?` in types, in a comment at the end of the line.
+    fn sizes(&mut self, types: impl Iterator<Item = TypeId>) {
+        let module = self.module;
+        let spell = |&dim: &Dim| module.sizes.spell(&module.symbols, dim);
+        let symbolic = types.filter_map(|ty| module.tensor_type(ty)).filter(|tensor| tensor.is_symbolic());
+        let lists: Vec<String> = symbolic
+            .map(|tensor| format!("[{}]", tensor.dims.iter().map(spell).collect::<Vec<_>>().join(", ")))
+            .collect();
+        if !lists.is_empty() {
+            let _ = write!(self.out, "  // {}", lists.join(", "));
+        }
     }
 
     fn region(&mut self, region: RegionId, depth: usize, counter: &mut Counter) {

@@ -5,6 +5,7 @@
 //! handles are equal sizes; sizes of different handles may still be equal in a run. The spelling is that of
 //! `jax.export`'s symbolic shapes.
 
+use super::promise::{Promise, Rule};
 use super::{Dim, Symbol, Symbols};
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::{SmallVec, smallvec};
@@ -33,24 +34,27 @@ pub enum Factor {
 pub type Term = (SmallVec<[Factor; 2]>, i64);
 
 /// Terms in the order of their factors, none of them zero.
-type Polynomial = SmallVec<[Term; 2]>;
+pub(super) type Polynomial = SmallVec<[Term; 2]>;
 
 /// The symbolic sizes of a module.
 ///
 /// It only ever grows, and a handle once given stays valid; this is why it can be shared.
 #[derive(Clone, Debug, Default)]
 pub struct Sizes {
-    table: RefCell<Table>,
+    pub(super) table: RefCell<Table>,
 }
 
 #[derive(Clone, Debug, Default)]
-struct Table {
+pub(super) struct Table {
     list: Vec<Polynomial>,
     /// How many symbols and operations each is written with.
     weights: Vec<usize>,
     index: FxHashMap<Polynomial, SizeId>,
-    /// The least value of each symbol that has one.
-    least: FxHashMap<Symbol, i64>,
+    /// The least and the greatest value of each symbol that has one.
+    pub(super) least: FxHashMap<Symbol, i64>,
+    pub(super) most: FxHashMap<Symbol, i64>,
+    pub(super) promises: Vec<Promise>,
+    pub(super) rules: Vec<Rule>,
 }
 
 /// A size that is written with more symbols and operations is no size that anyone has written. It bounds how deep
@@ -262,7 +266,10 @@ impl Sizes {
     fn bounds_of(&self, factor: Factor, depth: usize) -> Bounds {
         let of = |dim| self.bounds_within(dim, depth);
         match factor {
-            Factor::Symbol(name) => (self.table.borrow().least.get(&name).copied(), None),
+            Factor::Symbol(name) => {
+                let table = self.table.borrow();
+                (table.least.get(&name).copied(), table.most.get(&name).copied())
+            }
             Factor::Quotient(x, y) => {
                 let ((low, high), (least, most)) = (of(x), of(y));
                 // The divisor is 1 or more, so a quotient is no farther from zero than the dividend.
@@ -310,7 +317,7 @@ impl Sizes {
     }
 
     /// The terms of a size that is not unknown.
-    fn polynomial(&self, dim: Dim) -> Option<Polynomial> {
+    pub(super) fn polynomial(&self, dim: Dim) -> Option<Polynomial> {
         match dim {
             Dim::Known(0) => Some(Polynomial::new()),
             Dim::Known(size) => Some(smallvec![(SmallVec::new(), size)]),
@@ -325,7 +332,8 @@ impl Sizes {
     }
 
     /// The size of any terms; nothing when a coefficient overflows or it is too heavy.
-    fn intern(&self, mut terms: Polynomial) -> Option<Dim> {
+    fn intern(&self, terms: Polynomial) -> Option<Dim> {
+        let mut terms = self.as_promised(terms)?;
         terms.sort_unstable();
         let mut normal = Polynomial::new();
         for (factors, coefficient) in terms {
@@ -368,7 +376,10 @@ impl Sizes {
             Dim::Dynamic => return out.push('?'),
             Dim::Symbolic(size) => size,
         };
-        let terms = self.terms(size);
+        self.spell_terms(out, symbols, &self.terms(size));
+    }
+
+    pub(super) fn spell_terms(&self, out: &mut String, symbols: &Symbols, terms: &[Term]) {
         // The numbers come last, as one writes them.
         let (numbers, others): (Vec<_>, Vec<_>) = terms.iter().partition(|(factors, _)| factors.is_empty());
         for (index, (factors, coefficient)) in others.into_iter().chain(numbers).enumerate() {

@@ -83,6 +83,11 @@ impl TensorType {
         self.dims.iter().all(|dim| dim.known().is_some())
     }
 
+    /// Whether any size is an expression.
+    pub fn is_symbolic(&self) -> bool {
+        self.dims.iter().any(|dim| matches!(dim, Dim::Symbolic(_)))
+    }
+
     /// Whether all sizes are numbers or expressions.
     pub fn is_sized(&self) -> bool {
         !self.dims.contains(&Dim::Dynamic)

@@ -4,10 +4,11 @@ use super::element::data_type;
 use super::file::{Initializer, Model, Payload};
 use super::function::{self, DOMAIN};
 use super::initializer::{Elements, small_tensor};
+use super::metadata;
 use super::proto::attribute_proto::AttributeType;
 use super::proto::{
-    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto,
-    TypeProto, ValueInfoProto, tensor_shape_proto, type_proto,
+    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto,
+    TensorProto, TensorShapeProto, TypeProto, ValueInfoProto, tensor_shape_proto, type_proto,
 };
 use crate::ir::{Attribute, BlockId, ConstantId, Dim, FunctionId, Module, OpId, RegionId, Type, ValueId};
 use crate::source::Source;
@@ -32,11 +33,17 @@ pub enum EmitError {
     NoOpset,
 }
 
-/// The model of a function whose ops are all `onnx.*`, and whose values all have unique names.
+/// The model of a function whose ops are all `onnx.*`, and whose values all have unique names. With `debug_info` each node
+/// has the line of Python and the path of modules that it comes from.
 ///
 /// # Errors
 /// When something in the module has no ONNX form.
-pub fn emit<'a>(module: &Module, entry: FunctionId, source: &'a Source) -> Result<Model<'a>, EmitError> {
+pub fn emit<'a>(
+    module: &Module,
+    entry: FunctionId,
+    source: &'a Source,
+    debug_info: bool,
+) -> Result<Model<'a>, EmitError> {
     let opset = module
         .attributes
         .iter()
@@ -44,7 +51,7 @@ pub fn emit<'a>(module: &Module, entry: FunctionId, source: &'a Source) -> Resul
         .and_then(|(_, value)| value.as_integer())
         .ok_or(EmitError::NoOpset)?;
     let function = module.function(entry);
-    let mut emitter = Emitter { module, source, large: Vec::new(), in_function: false };
+    let mut emitter = Emitter { module, source, large: Vec::new(), in_function: false, debug_info };
     let block = module.entry_block(function.body);
     let name = module.name.unwrap_or(function.name);
     let graph = match block {
@@ -63,6 +70,7 @@ pub fn emit<'a>(module: &Module, entry: FunctionId, source: &'a Source) -> Resul
         opset_import: imports,
         graph: Some(graph),
         functions,
+        metadata_props: metadata::of_model(module),
         ..Default::default()
     };
     Ok(Model::new(proto, emitter.large))
@@ -79,6 +87,7 @@ pub(super) struct Emitter<'m, 'a> {
     large: Vec<Initializer<'a>>,
     /// Whether constants are nodes, as a function has no initializers.
     pub(super) in_function: bool,
+    debug_info: bool,
 }
 
 impl<'a> Emitter<'_, 'a> {
@@ -190,8 +199,14 @@ impl<'a> Emitter<'_, 'a> {
             input,
             output,
             attribute,
+            metadata_props: self.metadata(id),
             ..Default::default()
         })
+    }
+
+    /// Where a node comes from, where that is asked for.
+    pub(super) fn metadata(&self, op: OpId) -> Vec<StringStringEntryProto> {
+        if self.debug_info { metadata::of_node(self.module, op) } else { Vec::new() }
     }
 
     fn subgraph(&mut self, name: &str, region: RegionId) -> Result<AttributeProto, EmitError> {

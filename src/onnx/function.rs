@@ -82,6 +82,7 @@ impl Emitter<'_, '_> {
             domain: Some(DOMAIN.into()),
             input: module.op(op).operands.iter().map(|&operand| self.name(operand)).collect(),
             output,
+            metadata_props: self.metadata(op),
             ..Default::default()
         }
     }

@@ -9,6 +9,7 @@ pub mod file;
 mod function;
 mod initializer;
 mod inventory;
+mod metadata;
 
 pub use element::{data_type, ir_version};
 pub use emit::{EmitError, emit};

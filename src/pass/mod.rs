@@ -60,6 +60,8 @@ pub struct Context<'a> {
     pub weights: &'a Weights,
     /// How many arguments have been bound.
     pub bound: usize,
+    /// Whether an error makes all that could be said of the program beyond it a consequence.
+    pub halted: bool,
     /// Where problems go.
     pub diagnostics: &'a mut Diagnostics,
 }
@@ -190,6 +192,9 @@ pub fn run(
         (pass.run)(module, cx);
         after(pass, module)?;
         let errors = cx.diagnostics.error_count();
+        if cx.halted {
+            return ControlFlow::Continue(());
+        }
         if (errors > known && !REFUSING.contains(&pass.name)) || (errors > 0 && pass.name == LAST_REFUSING) {
             return ControlFlow::Continue(());
         }

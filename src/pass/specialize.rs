@@ -49,7 +49,6 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
             set(module, entry, block, (argument, axis), symbol);
         }
     }
-    assert_bounds(module, block);
     settle(module, entry, block);
 }
 
@@ -137,6 +136,8 @@ fn named_dimensions(module: &Module, block: BlockId) -> BTreeMap<String, Place> 
             let mut attributes = argument.attributes.iter();
             let name = attributes.find(|(key, _)| module.symbols.get(*key) == "jax.global_constant");
             let name = name.and_then(|(_, value)| value.as_str());
+            // The functions that JAX computes sizes with have the attribute without a name.
+            let name = name.filter(|name| !name.is_empty());
             if let (Some(name), Some(place)) = (name, dimension(module, operand)) {
                 named.insert(name.to_owned(), place);
             }
@@ -183,17 +184,6 @@ fn asserted(module: &Module, block: BlockId, values: &Values) -> Vec<(Place, Dim
         (size != Dim::Dynamic).then_some((place, size))
     };
     assertions(module, block, "EQ").into_iter().flat_map(sides).filter_map(found).collect()
-}
-
-/// Notes what symbols are asserted to be at least.
-fn assert_bounds(module: &Module, block: BlockId) {
-    let values = Values::of_block(module, block);
-    for (value, least) in assertions(module, block, "GE") {
-        let (value, least) = (size(module, &values, value), size(module, &values, least));
-        if let (Some(symbol), Some(least)) = (module.sizes.as_symbol(value), least.known()) {
-            module.sizes.at_least(symbol, least);
-        }
-    }
 }
 
 /// The size that a scalar of shape arithmetic is.

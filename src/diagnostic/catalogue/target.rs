@@ -178,4 +178,42 @@ diagnostics! {
         label at "{why}"
         label argument_at "its dimension {axis} is asked for"
         help "export the function with `jax.export.symbolic_shape`, which says what it is for every size";
+
+    /// Sizes are not what the program asserts of them.
+    ///
+    /// An export with symbolic dimensions asserts what it was made for: the constraints that `symbolic_shape` was given,
+    /// and how dimensions are related. The sizes that `--dim` gives, or that the types of the arguments have, break one of
+    /// them. JAX would refuse to call the function with such arguments.
+    ///
+    /// An example that triggers it (`b` is 4 at least):
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<?xf32>) -> tensor<?xf32> {
+    ///   %four = stablehlo.constant dense<4> : tensor<i32>
+    ///   %0 = stablehlo.get_dimension_size %x, dim = 0 : (tensor<?xf32>) -> tensor<i32>
+    ///   %1 = stablehlo.compare GE, %0, %four, SIGNED : (tensor<i32>, tensor<i32>) -> tensor<i1>
+    ///   stablehlo.custom_call @shape_assertion(%1, %0) {api_version = 2 : i32, error_message = "Expected b >= 4, but found {0}", has_side_effect = true} : (tensor<i1>, tensor<i32>) -> ()
+    ///   %2 = call @wrapped(%0, %x) : (tensor<i32>, tensor<?xf32>) -> tensor<?xf32>
+    ///   return %2 : tensor<?xf32>
+    /// }
+    /// func.func private @wrapped(%b: tensor<i32> {jax.global_constant = "b"}, %x: tensor<?xf32>) -> tensor<?xf32> {
+    ///   return %x : tensor<?xf32>
+    /// }
+    /// ```
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --dim b=2
+    /// ```
+    ///
+    /// What to do: give sizes that fit, or export the function with other constraints.
+    ///
+    /// Mended:
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --dim b=8
+    /// ```
+    E0306 BrokenAssertion<'a> { why: &'a str, at: Span }
+        => "the sizes are not what the program asserts: {why}"
+        label at "asserted here"
+        help "give `--dim` other sizes, or export with other constraints";
 }

@@ -7,6 +7,7 @@
 
 mod call;
 mod fixed;
+mod promises;
 mod symbols;
 mod values;
 mod window;
@@ -30,12 +31,15 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     let before = cx.diagnostics.error_count();
     for function in module.functions() {
         let body = module.function(function).body;
-        if !has_unknown_sizes(module, body) {
+        if !needs_walk(module, body) {
             continue;
         }
         let mut origins = Origins::of_arguments(module, function);
         for _ in 0..WALKS {
             walk(module, cx, function, &mut origins, false);
+            if cx.halted {
+                return;
+            }
             if cx.diagnostics.error_count() > before || !has_unknown_conditional(module, body) {
                 break;
             }
@@ -66,6 +70,7 @@ fn walk(module: &mut Module, cx: &mut Context, function: FunctionId, origins: &m
             loops.push(op);
             return true;
         }
+        promises::note(rewriter.module, op, &values, cx);
         refine(rewriter.module, op);
         fixed::fix(rewriter.module, op, &values);
         call::fix(rewriter.module, op, &values);
@@ -114,13 +119,17 @@ fn name_sizes(module: &mut Module, op: OpId, origins: &mut Origins) {
     }
 }
 
-/// Whether any value in the region has a type with an unknown size, or any op takes its sizes from operands.
-fn has_unknown_sizes(module: &Module, region: RegionId) -> bool {
+/// Whether any value in the region has a type with an unknown size, or any op takes its sizes from operands or asserts
+/// something of them.
+fn needs_walk(module: &Module, region: RegionId) -> bool {
     let unknown = |&value: &ValueId| module.tensor(value).is_some_and(|ty| !ty.is_static());
     module.blocks_within([region]).any(|block| {
         let block = module.block(block);
-        let is_unknown =
-            |&op: &OpId| fixed::is_dynamic(module, op) || module.op(op).results.iter().any(unknown);
+        let is_unknown = |&op: &OpId| {
+            fixed::is_dynamic(module, op)
+                || promises::is_assertion(module, op)
+                || module.op(op).results.iter().any(unknown)
+        };
         block.arguments.iter().any(unknown) || block.ops.iter().any(is_unknown)
     })
 }

@@ -46,6 +46,11 @@ impl Values {
         Some(numbers.into_iter().map(Dim::Known).collect())
     }
 
+    /// The number that a scalar is, where it is one.
+    pub(super) fn number(&self, module: &Module, value: ValueId) -> Option<i64> {
+        self.of(module, value)?.first()?.known()
+    }
+
     /// The elements of a value that sizes are taken from, with symbols for those that are data.
     pub(super) fn trace(
         &mut self,

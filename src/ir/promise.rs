@@ -1,0 +1,209 @@
+//! What a program promises of its symbolic sizes.
+//!
+//! `jax.export` asserts the constraints that its user gave (`b >= 4`, `mod(t, 8) == 0`) and those that follow from the
+//! names of dimensions. They decide comparisons, replace roundings by what they are equal to, and are written into the
+//! model for those who run it.
+
+use super::size::{Factor, Polynomial, Sizes, Term};
+use super::{Dim, Symbol, Symbols};
+
+/// A statement about a difference of sizes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Promise {
+    /// It is zero.
+    Zero(Dim),
+    /// It is zero or more.
+    NotNegative(Dim),
+}
+
+/// So many times a rounding or bound are these terms, none of which has it as a factor.
+#[derive(Clone, Debug)]
+pub(super) struct Rule {
+    factor: Factor,
+    times: i64,
+    terms: Polynomial,
+}
+
+/// Rules can lead from one to another, and in a circle.
+const ROUNDS: usize = 8;
+
+impl Sizes {
+    /// Notes a promise, and uses it from now on.
+    pub fn promise(&self, promise: Promise) {
+        let (Promise::Zero(difference) | Promise::NotNegative(difference)) = promise;
+        let Dim::Symbolic(size) = difference else { return };
+        let terms = self.terms(size);
+        let mut table = self.table.borrow_mut();
+        if table.promises.contains(&promise) {
+            return;
+        }
+        table.promises.push(promise);
+        match promise {
+            Promise::Zero(_) => table.rules.extend(rule(&terms)),
+            Promise::NotNegative(_) => match bound(&terms) {
+                Some((name, Bound::Least(least))) => {
+                    let known = table.least.entry(name).or_insert(least);
+                    *known = least.max(*known);
+                }
+                Some((name, Bound::Most(most))) => {
+                    let known = table.most.entry(name).or_insert(most);
+                    *known = most.min(*known);
+                }
+                None => {}
+            },
+        }
+    }
+
+    /// The promises in the order in which they were noted, as one writes them: `t <= 128`, `8*floordiv(t, 8) == t`.
+    /// Bounds of a symbol that others make needless are left out.
+    pub fn promises(&self, symbols: &Symbols) -> Vec<String> {
+        let promises = self.table.borrow().promises.clone();
+        let tells = |promise: &Promise| {
+            let Promise::NotNegative(difference) = promise else { return true };
+            let table = self.table.borrow();
+            match self.polynomial(*difference).and_then(|terms| bound(&terms)) {
+                Some((name, Bound::Least(least))) => table.least.get(&name) == Some(&least),
+                Some((name, Bound::Most(most))) => table.most.get(&name) == Some(&most),
+                None => true,
+            }
+        };
+        promises.into_iter().filter(tells).map(|promise| self.spell_promise(symbols, promise)).collect()
+    }
+
+    fn spell_promise(&self, symbols: &Symbols, promise: Promise) -> String {
+        let (difference, relation, turned) = match promise {
+            Promise::Zero(difference) => (difference, "==", "=="),
+            Promise::NotNegative(difference) => (difference, ">=", "<="),
+        };
+        let terms = self.polynomial(difference).unwrap_or_default();
+        let (left, mut right): (Vec<Term>, Vec<Term>) =
+            terms.into_iter().partition(|&(_, coefficient)| coefficient > 0);
+        right.iter_mut().for_each(|(_, coefficient)| *coefficient = coefficient.saturating_neg());
+        let spell = |terms: &[Term]| {
+            let mut text = String::new();
+            self.spell_terms(&mut text, symbols, terms);
+            if text.is_empty() { "0".to_owned() } else { text }
+        };
+        if left.iter().all(|(factors, _)| factors.is_empty()) {
+            return format!("{} {turned} {}", spell(&right), spell(&left));
+        }
+        format!("{} {relation} {}", spell(&left), spell(&right))
+    }
+
+    /// The terms with what the rules say in the place of factors; nothing when a coefficient overflows.
+    pub(super) fn as_promised(&self, mut terms: Polynomial) -> Option<Polynomial> {
+        let table = self.table.borrow();
+        for _ in 0..ROUNDS {
+            let found = terms.iter().enumerate().find_map(|(index, term)| {
+                let rule = table
+                    .rules
+                    .iter()
+                    .find(|rule| term.1 % rule.times == 0 && term.0.contains(&rule.factor))?;
+                Some((index, rule))
+            });
+            let Some((index, rule)) = found else { break };
+            let (mut others, coefficient) = terms.remove(index);
+            let place = others.iter().position(|factor| *factor == rule.factor)?;
+            others.remove(place);
+            for (factors, times) in &rule.terms {
+                let mut factors: Term = (factors.iter().chain(&others).copied().collect(), 0);
+                factors.0.sort_unstable();
+                factors.1 = (coefficient / rule.times).checked_mul(*times)?;
+                terms.push(factors);
+            }
+        }
+        Some(terms)
+    }
+}
+
+/// The rule of terms whose sum is zero: a rounding or bound is the rest.
+fn rule(terms: &[Term]) -> Option<Rule> {
+    let single = |(factors, _): &Term| match factors[..] {
+        [Factor::Symbol(_)] => None,
+        [factor] => Some(factor),
+        _ => None,
+    };
+    let (index, factor) = terms.iter().enumerate().find_map(|(index, term)| Some((index, single(term)?)))?;
+    let sign = terms[index].1.signum();
+    let others = terms.iter().enumerate().filter(|&(other, _)| other != index);
+    let rest: Option<Polynomial> = others
+        .map(|(_, (factors, coefficient))| {
+            let free = !factors.contains(&factor);
+            free.then(|| Some((factors.clone(), coefficient.checked_mul(-sign)?)))?
+        })
+        .collect();
+    Some(Rule { factor, times: terms[index].1.checked_abs()?, terms: rest? })
+}
+
+enum Bound {
+    Least(i64),
+    Most(i64),
+}
+
+/// The bound of a symbol that `times * symbol + number >= 0` is.
+fn bound(terms: &[Term]) -> Option<(Symbol, Bound)> {
+    let (mut symbol, mut number) = (None, 0);
+    for (factors, coefficient) in terms {
+        match factors[..] {
+            [] => number = *coefficient,
+            [Factor::Symbol(name)] if symbol.is_none() => symbol = Some((name, *coefficient)),
+            _ => return None,
+        }
+    }
+    let (name, times) = symbol?;
+    let whole = number.div_euclid(times.checked_abs()?);
+    Some((name, if times > 0 { Bound::Least(whole.checked_neg()?) } else { Bound::Most(whole) }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Promise;
+    use crate::ir::{Dim, Sizes, Symbols};
+
+    #[test]
+    fn what_is_promised_is_used_and_spelt() {
+        let (sizes, mut symbols) = (Sizes::default(), Symbols::default());
+        let [b, t] = ["b", "t"].map(|name| {
+            let name = symbols.intern(name);
+            sizes.at_least(name, 1);
+            sizes.symbol(name)
+        });
+        let number = Dim::Known;
+        let eighth = sizes.quotient(t, number(8));
+        let whole = sizes.multiply(eighth, number(8));
+        let rest = sizes.remainder(t, number(8));
+        sizes.promise(Promise::NotNegative(sizes.subtract(b, number(1))));
+        sizes.promise(Promise::NotNegative(sizes.subtract(b, number(4))));
+        sizes.promise(Promise::Zero(sizes.subtract(whole, t)));
+        sizes.promise(Promise::Zero(rest));
+        sizes.promise(Promise::NotNegative(sizes.subtract(number(128), t)));
+        sizes.promise(Promise::NotNegative(sizes.subtract(sizes.multiply(t, number(3)), number(7))));
+        sizes.promise(Promise::NotNegative(sizes.subtract(t, sizes.multiply(b, number(2)))));
+        assert_eq!(
+            sizes.promises(&symbols),
+            ["b >= 4", "8*floordiv(t, 8) == t", "mod(t, 8) == 0", "t <= 128", "3*t >= 7", "t >= 2*b"]
+        );
+
+        assert_eq!(
+            sizes.multiply(b, sizes.multiply(eighth, number(24))),
+            sizes.multiply(sizes.multiply(b, t), number(3))
+        );
+        assert_eq!(sizes.remainder(t, number(8)), number(0));
+        assert_eq!(sizes.bounds(t), (Some(3), Some(128)));
+        assert_eq!(sizes.larger(b, number(4)), b);
+        // Four of them are no number of t.
+        assert_eq!(sizes.spell(&symbols, sizes.multiply(eighth, number(4))), "4*floordiv(t, 8)");
+    }
+
+    #[test]
+    fn rules_in_a_circle_come_to_an_end() {
+        let (sizes, mut symbols) = (Sizes::default(), Symbols::default());
+        let name = symbols.intern("t");
+        sizes.at_least(name, 1);
+        let t = sizes.symbol(name);
+        let (half, third) = (sizes.quotient(t, Dim::Known(2)), sizes.quotient(t, Dim::Known(3)));
+        sizes.promise(Promise::Zero(sizes.subtract(half, sizes.multiply(third, Dim::Known(2)))));
+        sizes.promise(Promise::Zero(sizes.subtract(third, sizes.add(half, Dim::Known(1)))));
+        assert_ne!(sizes.add(half, third), Dim::Dynamic);
+    }
+}

@@ -1,0 +1,29 @@
+//! What the model says of the program that it was made from, in `metadata_props`.
+
+use super::proto::StringStringEntryProto;
+use crate::ir::{Module, OpId, provenance};
+
+/// What the program promises of its symbolic sizes: a reader cannot check it, and should not break it.
+const CONSTRAINTS: &str = "hlo2onnx.constraints";
+/// The line of Python that a node comes from.
+const PYTHON: &str = "hlo2onnx.python";
+/// The path of modules and the primitive that a node comes from.
+const SCOPE: &str = "hlo2onnx.scope";
+
+/// What there is to say of the whole model.
+pub(super) fn of_model(module: &Module) -> Vec<StringStringEntryProto> {
+    let promises = module.sizes.promises(&module.symbols);
+    if promises.is_empty() { Vec::new() } else { vec![entry(CONSTRAINTS, promises.join("; "))] }
+}
+
+/// Where an op comes from, as far as its location tells.
+pub(super) fn of_node(module: &Module, op: OpId) -> Vec<StringStringEntryProto> {
+    let location = module.op_location(op);
+    let python = provenance::python_frame(module, location).map(|frame| entry(PYTHON, frame.to_string()));
+    let scope = provenance::scope(module, location).map(|scope| entry(SCOPE, scope));
+    python.into_iter().chain(scope).collect()
+}
+
+fn entry(key: &str, value: String) -> StringStringEntryProto {
+    StringStringEntryProto { key: Some(key.to_owned()), value: Some(value) }
+}

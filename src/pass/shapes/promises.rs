@@ -1,0 +1,65 @@
+//! What the program asserts of its sizes (`shape_assertion` of a comparison) is known of them from then on.
+
+use super::values::Values;
+use crate::diagnostic::{Diagnostic, catalogue};
+use crate::ir::{Dim, Module, OpId, Promise, ValueId, provenance};
+use crate::ops::call_target;
+use crate::pass::Context;
+
+/// Notes what an op asserts, or reports that it does not hold.
+pub(super) fn note(module: &Module, op: OpId, values: &Values, cx: &mut Context) {
+    if !is_assertion(module, op) {
+        return;
+    }
+    let Some(&asserted) = module.op(op).operands.first() else { return };
+    if let Some(promise) = promise(module, asserted, values) {
+        module.sizes.promise(promise);
+    }
+    // One that is decided is a constant.
+    if values.number(module, asserted) == Some(0) {
+        let why = message(module, op, values);
+        let at = module.span(op).whole;
+        let mut diagnostic: Diagnostic = catalogue::BrokenAssertion { why: &why, at }.into();
+        provenance::complete(module, module.op_location(op), &mut diagnostic);
+        cx.diagnostics.push(diagnostic);
+        cx.halted = true;
+    }
+}
+
+/// Whether an op asserts something of sizes.
+pub(super) fn is_assertion(module: &Module, op: OpId) -> bool {
+    call_target(module, op) == Some("shape_assertion")
+}
+
+/// What a comparison that holds says.
+fn promise(module: &Module, comparison: ValueId, values: &Values) -> Option<Promise> {
+    let compare = module.defining_op(comparison)?;
+    let &[left, right] = module.op(compare).operands.as_slice() else { return None };
+    let direction = module.word(module.attribute(compare, "comparison_direction")?)?;
+    let size = |value| values.of(module, value)?.first().copied();
+    let (left, right) = (size(left)?, size(right)?);
+    let sizes = &module.sizes;
+    let more = |left, right, by| sizes.subtract(sizes.subtract(left, right), Dim::Known(by));
+    match direction {
+        "EQ" => Some(Promise::Zero(more(left, right, 0))),
+        "GE" => Some(Promise::NotNegative(more(left, right, 0))),
+        "GT" => Some(Promise::NotNegative(more(left, right, 1))),
+        "LE" => Some(Promise::NotNegative(more(right, left, 0))),
+        "LT" => Some(Promise::NotNegative(more(right, left, 1))),
+        _ => None,
+    }
+}
+
+/// JAX's message, in which `{0}` is the first operand behind the one that is asserted.
+fn message(module: &Module, op: OpId, values: &Values) -> String {
+    let text = module.attribute(op, "error_message").and_then(|message| message.as_str()).unwrap_or_default();
+    // What follows is the list of all specifications.
+    let (first, _) = text.split_once(" Using the following").unwrap_or((text, ""));
+    let mut message = first.trim().trim_end_matches('.').to_owned();
+    for (index, &operand) in module.op(op).operands.iter().skip(1).enumerate() {
+        if let Some(number) = values.number(module, operand) {
+            message = message.replace(&format!("{{{index}}}"), &number.to_string());
+        }
+    }
+    message
+}
