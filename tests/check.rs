@@ -166,6 +166,24 @@ fn the_text_ends_with_all_files_together() {
 }
 
 #[test]
+fn weights_are_held_against_the_arguments() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/models/transformer");
+    let (text, weights) = (format!("{folder}/model.args.mlir"), format!("{folder}/weights.safetensors"));
+    let bound = run(&["check", &text, "--weights", &weights]);
+    let said = String::from_utf8_lossy(&bound.stdout);
+    assert!(bound.status.success() && said.contains("inputs     args/0: i32[2, 7] ("), "{said}");
+    // Another file has none of them.
+    let other = format!("{folder}/io.safetensors");
+    let unbound = run(&["check", &text, "--weights", &other]);
+    assert_eq!(unbound.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&unbound.stderr).contains("E0409"));
+    let missing = run(&["check", &text, "--weights", "nowhere.npz"]);
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&missing.stderr).contains("E0402"));
+    assert!(missing.stdout.is_empty());
+}
+
+#[test]
 fn the_page_is_written_where_it_is_asked_for() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let path = folder.path().join("report.html");

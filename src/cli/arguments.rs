@@ -148,6 +148,8 @@ pub struct CheckArguments {
     #[command(flatten)]
     pub target: TargetArguments,
     #[command(flatten)]
+    pub weights: WeightsArguments,
+    #[command(flatten)]
     pub report: ReportArguments,
     /// Write the report as a page for a browser, which needs no other file
     #[arg(long, value_name = "REPORT.html")]

@@ -7,13 +7,22 @@ use hlo2onnx::Options;
 use hlo2onnx::diagnostic::{Diagnostics, catalogue};
 use hlo2onnx::report::{self as reports, FileReport, Report, Verdict};
 use hlo2onnx::source::Source;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Runs the command.
 pub fn run(arguments: &CheckArguments) -> Outcome {
-    let options = Options::from(&arguments.target);
     let format = arguments.report.format;
     let mut reporter = Reporter::new(&arguments.report);
+    let weights = match report::open_weights(&arguments.weights) {
+        Ok(weights) => weights,
+        Err(diagnostics) => {
+            let first = arguments.weights.weights.first();
+            reporter.show_alone(diagnostics, first.map_or(Path::new(""), PathBuf::as_path));
+            reporter.finish();
+            return Outcome::Errors;
+        }
+    };
+    let options = Options { weights, ..Options::from(&arguments.target) };
     let python = |path: &str| std::fs::read_to_string(path).ok();
     let mut files: Vec<FileReport> = Vec::with_capacity(arguments.inputs.len());
     for input in &arguments.inputs {

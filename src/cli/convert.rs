@@ -1,12 +1,11 @@
 //! `hlo2onnx convert`.
 
-use super::arguments::{ConvertArguments, External, WeightsArguments};
+use super::arguments::{ConvertArguments, External};
 use super::report::{self, Reporter};
 use super::{Outcome, print, say};
 use hlo2onnx::diagnostic::{Diagnostics, catalogue};
 use hlo2onnx::ir::{self, Module, TensorType, Type, ValueId};
 use hlo2onnx::onnx::file::{Destination, Model, WriteError, Written, write_stream};
-use hlo2onnx::weights::Weights;
 use hlo2onnx::{Conversion, Options, convert_observed, pass};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fmt::Write;
@@ -51,9 +50,8 @@ fn run_reporting(arguments: &ConvertArguments, reporter: &mut Reporter) -> Outco
             return Outcome::Errors;
         }
     };
-    let WeightsArguments { weights, weights_prefix, rename, weights_by_order } = &arguments.weights;
-    let files = match report::open_weights(weights) {
-        Ok(files) => files,
+    let weights = match report::open_weights(&arguments.weights) {
+        Ok(weights) => weights,
         Err(diagnostics) => {
             reporter.show(diagnostics, &source);
             return Outcome::Errors;
@@ -65,12 +63,7 @@ fn run_reporting(arguments: &ConvertArguments, reporter: &mut Reporter) -> Outco
         debug_info: arguments.debug_info,
         nchw_inputs: arguments.inputs_as_nchw.clone(),
         nchw_outputs: arguments.outputs_as_nchw.clone(),
-        weights: Weights {
-            files,
-            prefix: weights_prefix.clone(),
-            renames: rename.clone(),
-            by_order: *weights_by_order,
-        },
+        weights,
         ..Options::from(&arguments.target)
     };
     let Conversion { model, module, bound, mut diagnostics } =

@@ -1,14 +1,14 @@
 //! Reads inputs and shows diagnostics.
 
-use super::arguments::{Format, ReportArguments};
+use super::arguments::{Format, ReportArguments, WeightsArguments};
 use super::{print, say, source_root};
 use hlo2onnx::diagnostic::{Diagnostics, Style, catalogue, github, json, render, sarif};
 use hlo2onnx::source::Source;
-use hlo2onnx::weights::{self, WeightsFile};
+use hlo2onnx::weights::{self, Weights, WeightsFile};
 use serde::Serialize;
 use std::env;
 use std::io::{self, IsTerminal};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Opens a text; `-` is standard input.
 ///
@@ -34,9 +34,9 @@ pub fn open(path: &Path) -> Result<Source, Diagnostics> {
 ///
 /// # Errors
 /// A diagnostic for each that gives none.
-pub fn open_weights(paths: &[PathBuf]) -> Result<Vec<WeightsFile>, Diagnostics> {
+pub fn open_weights(arguments: &WeightsArguments) -> Result<Weights, Diagnostics> {
     let (mut files, mut diagnostics) = (Vec::new(), Diagnostics::new());
-    for path in paths {
+    for path in &arguments.weights {
         let shown = path.display().to_string();
         match WeightsFile::open(path) {
             Ok(file) => files.push(file),
@@ -48,7 +48,15 @@ pub fn open_weights(paths: &[PathBuf]) -> Result<Vec<WeightsFile>, Diagnostics> 
             }
         }
     }
-    if diagnostics.is_empty() { Ok(files) } else { Err(diagnostics) }
+    if !diagnostics.is_empty() {
+        return Err(diagnostics);
+    }
+    Ok(Weights {
+        files,
+        prefix: arguments.weights_prefix.clone(),
+        renames: arguments.rename.clone(),
+        by_order: arguments.weights_by_order,
+    })
 }
 
 /// Shows the diagnostics of a run in the form that was asked for: for people on standard error, else on standard output.
