@@ -2,7 +2,7 @@
 //!
 //! What takes all rows takes them wherever it is told to begin, as such a place is moved to where there are as many.
 
-use super::mark::{Mark, Partners, Slot, nowhere, obstacle, only};
+use super::mark::{Mark, Partners, Slot, obstacle, only};
 use super::view::{Relation, View, axes};
 use crate::ir::{Module, OpId, TensorType};
 use smallvec::SmallVec;
@@ -162,5 +162,5 @@ fn scatter(view: &View, slot: Slot, mark: Mark) -> Partners {
     if whole.is_none() || view.size(update, window) != whole {
         return obstacle(WRITTEN);
     }
-    if count == 0 { nowhere() } else { Ok(all(own, window)) }
+    Ok(all(own, window))
 }
