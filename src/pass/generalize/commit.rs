@@ -4,8 +4,8 @@ use super::index;
 use super::mark::Mark;
 use super::request::Request;
 use crate::ir::{
-    Attribute, Constant, Data, Dim, Dims, Element, FunctionId, Module, NewOp, OpId, Rewriter, TensorType,
-    Type, TypeId, ValueId,
+    Attribute, Constant, Data, Dim, Dims, Element, FunctionId, Module, NewOp, OpId, Rewriter, SCALAR,
+    TensorType, Type, TypeId, ValueId,
 };
 use crate::pass::canonicalize::insert_constant;
 use rustc_hash::FxHashSet;
@@ -212,7 +212,7 @@ fn fill(rewriter: &mut Rewriter, op: OpId, result: ValueId, dims: &Dims) -> bool
         _ => None,
     };
     if let Some(element) = splat {
-        let ty = module.tensor_of(old.element, crate::ir::SCALAR);
+        let ty = module.tensor_of(old.element, SCALAR);
         let id = module.add_constant(Constant { ty, data: Data::Splat(element) });
         let scalar = insert_constant(rewriter, op, id);
         return spread(rewriter, op, scalar, &[], result, dims);
@@ -283,8 +283,8 @@ fn spread(
     true
 }
 
-/// Inserts an op on one operand in the place of another.
-fn insert<const N: usize>(
+/// Inserts an op on one operand, which stands where another one does in the text.
+pub(super) fn insert<const N: usize>(
     rewriter: &mut Rewriter,
     op: OpId,
     name: &str,
