@@ -277,3 +277,26 @@ fn types_that_lie() {
         ("E0002", four("%0 = stablehlo.abs %x : tensor<-4xf32>")),
     ]);
 }
+
+#[test]
+fn places_behind_a_chain_of_selects() {
+    let links: String = (0..500)
+        .map(|link| {
+            format!(
+                "%c{link} = stablehlo.compare LT, %s{link}, %z : (tensor<4x1xi32>, tensor<4x1xi32>) -> tensor<4x1xi1>\n  \
+                 %s{} = stablehlo.select %c{link}, %z, %s{link} : tensor<4x1xi1>, tensor<4x1xi32>\n  ",
+                link + 1
+            )
+        })
+        .collect();
+    let ops = format!(
+        "%z = stablehlo.constant dense<0> : tensor<4x1xi32>\n  %s0 = stablehlo.iota dim = 0 : tensor<4x1xi32>\n  {links}\
+         %p = stablehlo.concatenate %s500, %i, dim = 1 : (tensor<4x1xi32>, tensor<4x1xi32>) -> tensor<4x2xi32>\n  \
+         %0 = \"stablehlo.gather\"(%x, %p) <{{dimension_numbers = #stablehlo.gather<collapsed_slice_dims = [0, 1], \
+         start_index_map = [0, 1], index_vector_dim = 1>, indices_are_sorted = false, slice_sizes = array<i64: 1, 1>}}> : \
+         (tensor<4x3xf32>, tensor<4x2xi32>) -> tensor<4xf32>"
+    );
+    let text = function("%x: tensor<4x3xf32>, %i: tensor<4x1xi32>", &ops, "tensor<4xf32>");
+    let dynamic = vec!["arg0:0=batch".parse().expect("the option is of its form")];
+    assert!(errors(&text, &Options { dynamic, ..Options::default() }).is_empty());
+}

@@ -1,6 +1,6 @@
 //! Broken versions of real exports, and of fixtures of what exports seldom have: a byte changed, a line dropped, doubled
 //! or swapped, a number replaced. None makes the compiler panic, none takes long, and a model that comes out all the
-//! same loads in ONNX Runtime.
+//! same loads in ONNX Runtime. Each is converted as it is, and with the first dimension of its first input dynamic.
 //!
 //! `HLO2ONNX_MUTATIONS=1000 cargo test --test mutations` makes more of them than the usual run.
 
@@ -11,7 +11,8 @@ use std::panic::catch_unwind;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use support::compile::{Settings, compile};
+use onnx_protobuf::{Message, ModelProto};
+use support::compile::{Finding, Settings, compile};
 use support::runtime;
 
 /// How many are made of all texts together when nothing asks for more.
@@ -120,6 +121,44 @@ fn replace_number(line: &str, numbers: &mut Numbers) -> String {
     format!("{}{}{rest}", &line[..start], BORDERS[numbers.below(BORDERS.len())])
 }
 
+/// The model of a text, if there is one. What is wrong with it, or with how it came to be, is a failure.
+fn convert(name: &str, text: &str, settings: &Settings, failures: &mut Vec<String>) -> Option<Vec<u8>> {
+    let started = Instant::now();
+    let Ok(outcome) = catch_unwind(|| compile(name, text, settings)) else {
+        failures.push(format!("{name}: panics"));
+        return None;
+    };
+    if started.elapsed() > LONGEST {
+        failures.push(format!("{name}: takes {:?}", started.elapsed()));
+    }
+    let compiled = match outcome {
+        Ok(compiled) => compiled,
+        Err(error) => {
+            failures.push(format!("{name}: {error}"));
+            return None;
+        }
+    };
+    if let Some(fault) = compiled.findings.iter().find(|finding| finding.code == "E0115") {
+        failures.push(format!("{name}: {}", fault.message));
+    }
+    let Some(model) = compiled.model else {
+        if !compiled.findings.iter().any(Finding::is_error) {
+            failures.push(format!("{name}: neither a model nor an error"));
+        }
+        return None;
+    };
+    if let Err(error) = runtime::load(&model) {
+        failures.push(format!("{name}: {error}"));
+    }
+    Some(model)
+}
+
+/// What a model calls its first input.
+fn first_input(model: &[u8]) -> Option<String> {
+    let model = ModelProto::parse_from_bytes(model).ok()?;
+    model.graph.input.first().map(|input| input.name.clone())
+}
+
 #[test]
 fn mutated_exports() {
     let count =
@@ -132,33 +171,13 @@ fn mutated_exports() {
         let (name, text) = &texts[number / sources.len() % texts.len()];
         let mutated = mutate(text, &mut Numbers(number as u64));
         let name = format!("{name}, mutation {number}");
-        let started = Instant::now();
-        let Ok(outcome) = catch_unwind(|| compile(&name, &mutated, &Settings::default())) else {
-            failures.push(format!("{name}: panics"));
-            continue;
-        };
-        if started.elapsed() > LONGEST {
-            failures.push(format!("{name}: takes {:?}", started.elapsed()));
-        }
-        match outcome {
-            Err(error) => failures.push(format!("{name}: {error}")),
-            Ok(compiled) => {
-                let errors = compiled.findings.iter().filter(|finding| finding.is_error()).count();
-                if let Some(fault) = compiled.findings.iter().find(|finding| finding.code == "E0115") {
-                    failures.push(format!("{name}: {}", fault.message));
-                }
-                match compiled.model {
-                    None if errors == 0 => failures.push(format!("{name}: neither a model nor an error")),
-                    None => {}
-                    Some(model) => {
-                        converted += 1;
-                        if let Err(error) = runtime::load(&model) {
-                            failures.push(format!("{name}: {error}"));
-                        }
-                    }
-                }
-            }
-        }
+        let fixed = convert(&name, &mutated, &Settings::default(), &mut failures);
+        converted += usize::from(fixed.is_some());
+        // The name of the first input follows from the text where there is no model.
+        let input = fixed.and_then(|model| first_input(&model)).unwrap_or_else(|| "arg0".to_owned());
+        let dynamic = vec![format!("{input}:0=rows")];
+        let settings = Settings { dynamic, ..Settings::default() };
+        convert(&format!("{name}, {input} dynamic"), &mutated, &settings, &mut failures);
     }
     assert!(failures.is_empty(), "{} of {count}:\n{}", failures.len(), failures.join("\n"));
     assert!(converted > 0, "no mutation left a text that converts");

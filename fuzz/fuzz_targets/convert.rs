@@ -4,6 +4,7 @@
 #![no_main]
 
 use hlo2onnx::onnx::file::encode;
+use hlo2onnx::pass::DynamicDimension;
 use hlo2onnx::source::Source;
 use hlo2onnx::{Options, convert};
 use libfuzzer_sys::fuzz_target;
@@ -13,7 +14,15 @@ const LONGEST_PAYLOAD: u64 = 1 << 24;
 
 fuzz_target!(|bytes: &[u8]| {
     let source = Source::from_bytes("fuzz.mlir", bytes.to_vec());
-    let conversion = convert(&source, &Options::default());
+    // As it is, and with the first dimension of the first argument dynamic.
+    let dynamic = DynamicDimension { input: "arg0".to_owned(), axis: 0, name: "rows".to_owned() };
+    for dynamic in [vec![], vec![dynamic]] {
+        check(&source, &Options { dynamic, ..Options::default() });
+    }
+});
+
+fn check(source: &Source, options: &Options) {
+    let conversion = convert(source, options);
     for diagnostic in &conversion.diagnostics {
         let code = diagnostic.code();
         assert_ne!(code.as_str(), "E0115", "a pass left an invalid module: {}", diagnostic.message);
@@ -25,4 +34,4 @@ fuzz_target!(|bytes: &[u8]| {
         Some(_) => {}
         None => assert!(conversion.diagnostics.has_errors(), "neither a model nor an error"),
     }
-});
+}

@@ -207,9 +207,10 @@ impl Lower<'_> {
         if right_batch.iter().all(|&size| size == ONE) {
             // One matrix, or vector, on the right: all dimensions on the left but the last are rows to ONNX.
             left_shape = [&left_batch[..], &rows, &[left_terms]].concat();
-            // ONNX Runtime does not multiply what has no elements with a vector, but does with a matrix of one column.
-            let is_filled = left_shape.len() == 1 || left_shape.iter().all(|&dim| sizes.is_at_least(dim, 1));
-            let columns = if columns.is_empty() && is_filled { Vec::new() } else { vec![flat(&columns)] };
+            // ONNX Runtime multiplies a matrix with a vector wrongly where it takes a transpose of the matrix into its
+            // FusedMatMul, and not at all where the matrix has no elements; both are right for a matrix of one column.
+            let columns =
+                if columns.is_empty() && left_shape.len() == 1 { Vec::new() } else { vec![flat(&columns)] };
             right_shape = [&[right_terms], &columns[..]].concat();
             shape = [&left_batch[..], &rows, &columns].concat();
         } else {

@@ -15,9 +15,13 @@ use super::build::integers;
 use super::contraction::is_zero;
 use super::values::empty;
 use super::{Refusal, Rewrite, Row, Splitter, packed_type};
-use crate::ir::{Attribute, OpId, ValueId};
+use crate::ir::{Attribute, Dim, OpId, ValueId};
 
 pub(super) const ROWS: &[Row] = &[("stablehlo.fft", Rewrite::Own(fft))];
+
+/// The trailing dimension of real and of complex elements.
+const ONE: Dim = Dim::Known(1);
+const TWO: Dim = Dim::Known(2);
 
 /// Which transform it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -49,20 +53,25 @@ impl Method {
 const MATRIX_LIMIT: i64 = 128;
 
 fn fft(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
-    cx.needs_numbers(op)?;
     let kind = cx.module.attribute(op, "fft_type").ok_or(Refusal::Missing("fft_type"))?;
     let kind = cx.module.word(kind).unwrap_or_default().to_owned();
     let lengths = cx.module.attribute(op, "fft_length").ok_or(Refusal::Missing("fft_length"))?;
     let lengths = cx.module.integers(lengths).unwrap_or_default();
     let (operand, result) = (cx.module.op(op).operands[0], cx.module.op(op).results[0]);
     let ty = cx.module.value_type(result);
-    let rank = cx.sizes(result).len();
+    let (of_operand, of_result) = (cx.dims(operand), cx.dims(result));
+    let rank = of_result.len();
     let Some(first) = rank.checked_sub(lengths.len()).filter(|_| !lengths.is_empty()) else {
         return Err(Refusal::form("its lengths do not fit the operand"));
     };
+    // The dimensions before those that are transformed may be of any size.
+    if [&of_operand, &of_result].iter().any(|dims| dims[first..].iter().any(|dim| dim.known().is_none())) {
+        return Err(Refusal::Dynamic("a dimension that `stablehlo.fft` transforms".to_owned()));
+    }
     let axes: Vec<(usize, i64)> = (first..rank).zip(lengths).collect();
     let (&(last, length), outer) = axes.split_last().ok_or(Refusal::Missing("fft_length"))?;
-    if cx.sizes(result).contains(&0) {
+    if of_result.contains(&Dim::Known(0)) {
+        cx.needs_numbers(op)?;
         let packed = packed_type(cx.module, ty);
         let value = empty(cx, packed.unwrap_or(ty));
         return if packed.is_some() { cx.define_whole(op, 0, value) } else { cx.define_real(op, 0, value) };
@@ -77,7 +86,7 @@ fn fft(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
             cx.define_whole(op, 0, value)
         }
         "RFFT" => {
-            let sizes = [cx.sizes(operand), vec![1]].concat();
+            let sizes = [&of_operand[..], &[ONE]].concat();
             let real = cx.reshape(operand, &sizes);
             let mut value = half_spectrum(cx, real, last, length)?;
             for &(axis, length) in outer.iter().rev() {
@@ -91,7 +100,7 @@ fn fft(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
                 value = transform(cx, value, axis, length, Direction::Inverse)?;
             }
             let real = real_signal(cx, value, last, length)?;
-            let mut sizes = cx.sizes(real);
+            let mut sizes = cx.dims(real);
             sizes.pop();
             let value = cx.reshape(real, &sizes);
             cx.define_real(op, 0, value)
@@ -105,7 +114,7 @@ fn spectrum_or_signal(cx: &mut Splitter, operand: ValueId) -> Result<ValueId, Re
     let parts = cx.forms.get(&operand).and_then(|form| form.parts);
     match parts {
         Some([re, im]) if is_zero(cx, im) => {
-            let sizes = [cx.sizes(re), vec![1]].concat();
+            let sizes = [&cx.dims(re)[..], &[ONE]].concat();
             Ok(cx.reshape(re, &sizes))
         }
         _ => cx.whole(operand),
@@ -120,19 +129,19 @@ fn transform(
     length: i64,
     direction: Direction,
 ) -> Result<ValueId, Refusal> {
-    let mut sizes = cx.sizes(value);
+    let mut sizes = cx.dims(value);
     let trailing = sizes.len() - 1;
     // One element is its own transform.
-    if length == 1 && sizes[trailing] == 2 {
+    if length == 1 && sizes[trailing] == TWO {
         return Ok(value);
     }
     match Method::of(length) {
         Method::Radix2 => {
-            sizes[trailing] = 2;
+            sizes[trailing] = TWO;
             Ok(dft(cx, value, axis, &sizes, direction, false))
         }
-        Method::Matrix => Ok(matrix::transform(cx, value, axis, direction)),
-        Method::Chirp => chirp::transform(cx, value, axis, direction),
+        Method::Matrix => Ok(matrix::transform(cx, value, axis, length, direction)),
+        Method::Chirp => chirp::transform(cx, value, axis, length, direction),
     }
 }
 
@@ -141,14 +150,14 @@ fn half_spectrum(cx: &mut Splitter, real: ValueId, axis: usize, length: i64) -> 
     let half = length / 2 + 1;
     match Method::of(length) {
         Method::Radix2 => {
-            let mut sizes = cx.sizes(real);
+            let mut sizes = cx.dims(real);
             let trailing = sizes.len() - 1;
-            (sizes[axis], sizes[trailing]) = (half, 2);
+            (sizes[axis], sizes[trailing]) = (Dim::Known(half), TWO);
             Ok(dft(cx, real, axis, &sizes, Direction::Forward, true))
         }
-        Method::Matrix => Ok(matrix::half_spectrum(cx, real, axis)),
+        Method::Matrix => Ok(matrix::half_spectrum(cx, real, axis, length)),
         Method::Chirp => {
-            let spectrum = chirp::transform(cx, real, axis, Direction::Forward)?;
+            let spectrum = chirp::transform(cx, real, axis, length, Direction::Forward)?;
             Ok(cx.cut(spectrum, axis, 0, half))
         }
     }
@@ -156,7 +165,7 @@ fn half_spectrum(cx: &mut Splitter, real: ValueId, axis: usize, length: i64) -> 
 
 /// The real signal, with a trailing dimension of one, behind one half of its spectrum.
 fn real_signal(cx: &mut Splitter, half: ValueId, axis: usize, length: i64) -> Result<ValueId, Refusal> {
-    let mut sizes = cx.sizes(half);
+    let mut sizes = cx.dims(half);
     let trailing = sizes.len() - 1;
     let method = Method::of(length);
     if length == 1 {
@@ -166,7 +175,7 @@ fn real_signal(cx: &mut Splitter, half: ValueId, axis: usize, length: i64) -> Re
         return Ok(matrix::real_signal(cx, half, axis, length));
     }
     if method == Method::Radix2 && cx.opset >= ONE_SIDED_INVERSE {
-        (sizes[axis], sizes[trailing]) = (length, 1);
+        (sizes[axis], sizes[trailing]) = (Dim::Known(length), ONE);
         return Ok(dft(cx, half, axis, &sizes, Direction::Inverse, true));
     }
     let spectrum = mirror(cx, half, axis, length);
@@ -180,7 +189,7 @@ const ONE_SIDED_INVERSE: u32 = 20;
 /// The whole spectrum of a real signal: behind the one half its mirror image, conjugate, without its first element and,
 /// for an even length, its last.
 fn mirror(cx: &mut Splitter, half: ValueId, axis: usize, length: i64) -> ValueId {
-    let trailing = cx.sizes(half).len() - 1;
+    let trailing = cx.dims(half).len() - 1;
     let inner = cx.cut(half, axis, 1, (length + 1) / 2);
     let ty = cx.module.value_type(inner);
     let reversed = cx.emit("stablehlo.reverse", &[inner], ty, &[("dimensions", integers(&[axis as i64]))]);
@@ -196,7 +205,7 @@ fn dft(
     cx: &mut Splitter,
     value: ValueId,
     axis: usize,
-    sizes: &[i64],
+    sizes: &[Dim],
     direction: Direction,
     onesided: bool,
 ) -> ValueId {

@@ -4,8 +4,8 @@ use super::index;
 use super::mark::Mark;
 use super::request::Request;
 use crate::ir::{
-    Attribute, Constant, Data, Dim, Dims, Element, FunctionId, Module, NewOp, OpId, Rewriter, TensorType,
-    Type, TypeId, ValueId,
+    Attribute, Constant, Data, Dim, Dims, Element, FunctionId, Module, NewOp, OpId, Rewriter, SCALAR,
+    TensorType, Type, TypeId, ValueId,
 };
 use crate::pass::canonicalize::insert_constant;
 use rustc_hash::FxHashSet;
@@ -25,7 +25,12 @@ pub(super) struct Clash {
 }
 
 /// The sizes that the requests give to values, by where each has found its rows.
-pub(super) fn sizes(module: &Module, found: &[(Request, BTreeMap<ValueId, Mark>)]) -> Result<SizesOf, Clash> {
+pub(super) fn sizes(
+    module: &Module,
+    function: FunctionId,
+    found: &[(Request, BTreeMap<ValueId, Mark>)],
+) -> Result<SizesOf, Clash> {
+    keep_order(module, function, found)?;
     let mut places: BTreeMap<(ValueId, usize), Vec<(usize, Mark)>> = BTreeMap::new();
     for (request, (_, marks)) in found.iter().enumerate() {
         for (&value, &mark) in marks {
@@ -36,7 +41,7 @@ pub(super) fn sizes(module: &Module, found: &[(Request, BTreeMap<ValueId, Mark>)
     let mut clash: Option<Clash> = None;
     for ((value, axis), mut factors) in places {
         let Some(tensor) = module.tensor(value) else { continue };
-        factors.sort_by_key(|(_, mark)| (mark.left, Reverse(mark.right)));
+        factors.sort_by_key(|(_, mark)| place(mark));
         // Of each, its rows are within one element of those before.
         let (mut size, mut within) = (Dim::Known(1), 1);
         let mut last: Option<(usize, Mark)> = None;
@@ -58,6 +63,40 @@ pub(super) fn sizes(module: &Module, found: &[(Request, BTreeMap<ValueId, Mark>)
         all.entry(value).or_insert_with(|| tensor.dims.clone())[axis] = size;
     }
     clash.map_or(Ok(all), Err)
+}
+
+/// Orders the rows of a value's requests from the outermost to the innermost.
+fn place(mark: &Mark) -> (usize, i64, Reverse<i64>) {
+    (mark.axis, mark.left, Reverse(mark.right))
+}
+
+/// A reshape keeps its elements in their order, and so the rows of several requests. Each request by itself takes the sizes
+/// of the others for numbers; where two of these are 1, it cannot see which of the two comes first.
+fn keep_order(
+    module: &Module,
+    function: FunctionId,
+    found: &[(Request, BTreeMap<ValueId, Mark>)],
+) -> Result<(), Clash> {
+    if found.len() < 2 {
+        return Ok(());
+    }
+    for op in module.ops_within([module.function(function).body]) {
+        if module.op_name(op) != "stablehlo.reshape" {
+            continue;
+        }
+        let operation = module.op(op);
+        let (Some(operand), Some(&result)) = (operation.operands.first(), operation.results.first()) else {
+            continue;
+        };
+        let mut pairs: Vec<_> = (0..found.len())
+            .filter_map(|index| Some((index, *found[index].1.get(operand)?, *found[index].1.get(&result)?)))
+            .collect();
+        pairs.sort_by_key(|(_, own, _)| place(own));
+        if let Some(pair) = pairs.windows(2).find(|pair| place(&pair[0].2) > place(&pair[1].2)) {
+            return Err(Clash { value: result, first: pair[0].0, second: pair[1].0 });
+        }
+    }
+    Ok(())
 }
 
 /// Changes the types of values, and the ops that say their sizes.
@@ -173,7 +212,7 @@ fn fill(rewriter: &mut Rewriter, op: OpId, result: ValueId, dims: &Dims) -> bool
         _ => None,
     };
     if let Some(element) = splat {
-        let ty = module.tensor_of(old.element, crate::ir::SCALAR);
+        let ty = module.tensor_of(old.element, SCALAR);
         let id = module.add_constant(Constant { ty, data: Data::Splat(element) });
         let scalar = insert_constant(rewriter, op, id);
         return spread(rewriter, op, scalar, &[], result, dims);
@@ -244,8 +283,8 @@ fn spread(
     true
 }
 
-/// Inserts an op on one operand in the place of another.
-fn insert<const N: usize>(
+/// Inserts an op on one operand, which stands where another one does in the text.
+pub(super) fn insert<const N: usize>(
     rewriter: &mut Rewriter,
     op: OpId,
     name: &str,

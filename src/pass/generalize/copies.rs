@@ -4,10 +4,10 @@
 //! for all rows, so that where there is one row, it need not become many before the op that meets it with rows.
 //! `canonicalize` takes back what was not needed.
 
-use crate::ir::{Attribute, Dim, Element, FunctionId, Module, NewOp, OpId, Rewriter, ValueId};
+use super::commit::insert;
+use crate::ir::{Attribute, Dim, Element, FunctionId, Module, OpId, Rewriter, ValueId};
 use crate::ops::rules;
 use rustc_hash::FxHashSet;
-use smallvec::{SmallVec, smallvec};
 
 /// Copies what fills a tensor so that it has one use, and, where `of_one` row, lets ops read a broadcast of what follows
 /// from constants. What follows from constants is the result.
@@ -81,21 +81,9 @@ fn copy(rewriter: &mut Rewriter, op: OpId) -> ValueId {
 
 /// A broadcast of a value, which an op defines, to its own type.
 fn broadcast(rewriter: &mut Rewriter, source: OpId, value: ValueId) -> ValueId {
-    let module = &mut *rewriter.module;
+    let module = &*rewriter.module;
     let ty = module.value_type(value);
     let axes = (0..module.tensor(value).map_or(0, |ty| ty.rank()) as i64).collect();
-    let new = NewOp {
-        name: module.symbols.intern("stablehlo.broadcast_in_dim"),
-        operands: smallvec![value],
-        result_types: smallvec![ty],
-        attributes: vec![(
-            module.symbols.intern("broadcast_dimensions"),
-            Attribute::Integers(Element::I64, axes),
-        )],
-        regions: SmallVec::new(),
-        span: module.span(source),
-        location: module.op_location(source),
-    };
-    let op = rewriter.insert(new);
-    rewriter.module.op(op).results[0]
+    let attributes = [("broadcast_dimensions", Attribute::Integers(Element::I64, axes))];
+    insert(rewriter, source, "stablehlo.broadcast_in_dim", value, ty, attributes)
 }

@@ -2,9 +2,10 @@
 //!
 //! What takes all rows takes them wherever it is told to begin, as such a place is moved to where there are as many.
 
-use super::mark::{Mark, Partners, Slot, nowhere, obstacle, only};
-use super::view::{Relation, View, axes};
-use crate::ir::{Module, OpId, TensorType};
+use super::mark::{Mark, Partners, Slot, obstacle, only};
+use super::movement::opposite;
+use super::view::{Relation, View, field_axes, field_axis};
+use crate::ir::{Module, OpId, TensorType, ValueId};
 use smallvec::SmallVec;
 
 /// The relation of an op of this family.
@@ -26,7 +27,7 @@ fn dynamic_slice(view: &View, slot: Slot, mark: Mark) -> Partners {
     if whole.is_none() || view.size(Slot::Result(0), mark.axis) != whole {
         return obstacle(SOME);
     }
-    only(super::movement::opposite(slot), mark)
+    only(opposite(slot), mark)
 }
 
 fn dynamic_update_slice(view: &View, _: Slot, mark: Mark) -> Partners {
@@ -53,16 +54,46 @@ struct Indexing {
 }
 
 impl Indexing {
-    /// Reads the dimension numbers, whose names `fields` has: the batching dimensions of the tensor and of the indices, the
-    /// dimensions that windows lack, and those that they have.
-    fn of(view: &View, name: &str, fields: [&str; 4], indices: Slot, windows: Slot) -> Self {
+    /// Reads the dimension numbers of a gather.
+    fn of_gather(module: &Module, op: OpId) -> Self {
+        const FIELDS: [&str; 4] =
+            ["operand_batching_dims", "start_indices_batching_dims", "collapsed_slice_dims", "offset_dims"];
+        let windows = module.op(op).results.first();
+        Self::of(module, op, "dimension_numbers", FIELDS, 1, windows)
+    }
+
+    /// Reads the dimension numbers of a scatter with so many inputs.
+    fn of_scatter(module: &Module, op: OpId, inputs: usize) -> Self {
+        const FIELDS: [&str; 4] = [
+            "input_batching_dims",
+            "scatter_indices_batching_dims",
+            "inserted_window_dims",
+            "update_window_dims",
+        ];
+        let windows = module.op(op).operands.get(inputs + 1);
+        Self::of(module, op, "scatter_dimension_numbers", FIELDS, inputs, windows)
+    }
+
+    /// The fields are the batching dimensions of the tensor and of the indices, the dimensions that windows lack, and
+    /// those that they have.
+    fn of(
+        module: &Module,
+        op: OpId,
+        name: &str,
+        fields: [&str; 4],
+        indices: usize,
+        windows: Option<&ValueId>,
+    ) -> Self {
         let [tensor_batching, index_batching, dropped, kept] =
-            fields.map(|field| view.field_axes(name, field));
-        let vector = view.field_axis(name, "index_vector_dim");
-        let gone: Vec<usize> = dropped.iter().chain(&tensor_batching).copied().collect();
-        let own = others(view.rank(Slot::Operand(0)), &gone);
-        let free = others(view.rank(windows), &kept);
-        let places = others(view.rank(indices), &[vector]);
+            fields.map(|field| field_axes(module, op, name, field));
+        let vector = field_axis(module, op, name, "index_vector_dim");
+        let operands = &module.op(op).operands;
+        let rank = |value: Option<&ValueId>| {
+            value.and_then(|&value| module.tensor(value)).map_or(0, TensorType::rank)
+        };
+        let own = others(rank(operands.first()), &[&dropped[..], &tensor_batching].concat());
+        let free = others(rank(windows), &kept);
+        let places = others(rank(operands.get(indices)), &[vector]);
         Self {
             batching: tensor_batching.into_iter().zip(index_batching).collect(),
             windows: own.into_iter().zip(kept).collect(),
@@ -81,23 +112,14 @@ impl Indexing {
     }
 }
 
-/// The fields of the dimension numbers of a gather.
-const GATHER: [&str; 4] =
-    ["operand_batching_dims", "start_indices_batching_dims", "collapsed_slice_dims", "offset_dims"];
-
 /// The dimensions of a gather's operand that its windows have, each with that of the result.
 pub(super) fn windows(module: &Module, op: OpId) -> Vec<(usize, usize)> {
-    let numbers = module.attribute(op, "dimension_numbers");
-    let field = |name: &str| axes(numbers.and_then(|numbers| module.integers(module.field(numbers, name)?)));
-    let gone = [field(GATHER[0]), field(GATHER[2])].concat();
-    let operand = module.op(op).operands.first().and_then(|&operand| module.tensor(operand));
-    let own = others(operand.map_or(0, TensorType::rank), &gone);
-    own.into_iter().zip(field(GATHER[3])).collect()
+    Indexing::of_gather(module, op).windows
 }
 
 fn gather(view: &View, slot: Slot, mark: Mark) -> Partners {
     let (indices, result) = (Slot::Operand(1), Slot::Result(0));
-    let indexing = Indexing::of(view, "dimension_numbers", GATHER, indices, result);
+    let indexing = Indexing::of_gather(view.module, view.op);
     let of_indices = match slot {
         Slot::Operand(0) => indexing.batching.iter().find(|pair| pair.0 == mark.axis).map(|pair| pair.1),
         Slot::Operand(_) => Some(mark.axis),
@@ -123,15 +145,9 @@ fn gather(view: &View, slot: Slot, mark: Mark) -> Partners {
 }
 
 fn scatter(view: &View, slot: Slot, mark: Mark) -> Partners {
-    const FIELDS: [&str; 4] = [
-        "input_batching_dims",
-        "scatter_indices_batching_dims",
-        "inserted_window_dims",
-        "update_window_dims",
-    ];
     let count = view.result_count();
     let (indices, update) = (Slot::Operand(count), Slot::Operand(count + 1));
-    let indexing = Indexing::of(view, "scatter_dimension_numbers", FIELDS, indices, update);
+    let indexing = Indexing::of_scatter(view.module, view.op, count);
     let all = |own: usize, updated: usize| -> SmallVec<[(Slot, Mark); 4]> {
         let inputs = (0..count).flat_map(|index| [Slot::Operand(index), Slot::Result(index)]);
         let updates = (0..count).map(|index| (Slot::Operand(count + 1 + index), mark.at(updated)));
@@ -162,5 +178,5 @@ fn scatter(view: &View, slot: Slot, mark: Mark) -> Partners {
     if whole.is_none() || view.size(update, window) != whole {
         return obstacle(WRITTEN);
     }
-    if count == 0 { nowhere() } else { Ok(all(own, window)) }
+    Ok(all(own, window))
 }

@@ -35,7 +35,7 @@ impl Mark {
 }
 
 /// An operand or a result of an op.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Slot {
     Operand(usize),
     Result(usize),

@@ -61,7 +61,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     if cx.diagnostics.error_count() > before {
         return;
     }
-    let sizes = match commit::sizes(module, &found) {
+    let sizes = match commit::sizes(module, entry, &found) {
         Ok(sizes) => sizes,
         Err(clash) => {
             let (first, second) = (&found[clash.first].0, &found[clash.second].0);

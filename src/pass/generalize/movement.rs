@@ -144,15 +144,13 @@ fn reshape(view: &View, slot: Slot, mark: Mark) -> Partners {
     let mut alone = found.iter().filter(|mark| mark.is_alone());
     let index = (0..mark.axis).rev().take_while(|&axis| own[axis] == 1).count();
     let same = if mark.is_alone() { alone.clone().nth(index).or(alone.next_back()) } else { alone.next() };
-    let merged = || found.iter().find(|mark| mark.left == 1).or(found.first());
-    match (same, slot) {
-        (Some(&mark), _) => only(other, mark),
-        // The dimension is made here; where it is not, the operand says so itself.
-        (None, Slot::Result(_)) => nowhere(),
-        (None, Slot::Operand(_)) => match merged() {
-            Some(&mark) => only(other, mark),
-            None => obstacle("the rows are taken apart"),
-        },
+    // A dimension of the result that has nothing but rows is made here; where it is not, the operand says so itself.
+    if same.is_none() && matches!(slot, Slot::Result(_)) && mark.is_alone() {
+        return nowhere();
+    }
+    match same.or(found.iter().find(|mark| mark.left == 1)).or(found.first()) {
+        Some(&mark) => only(other, mark),
+        None => obstacle("the rows are taken apart"),
     }
 }
 
@@ -196,10 +194,10 @@ fn pad(view: &View, slot: Slot, mark: Mark) -> Partners {
 }
 
 fn concatenate(view: &View, _: Slot, mark: Mark) -> Partners {
-    if view.operand_count() > 1 && view.integer("dimension") != Some(mark.axis as i64) {
-        return Ok(view.slots().map(|slot| (slot, mark)).collect());
+    if view.integer("dimension") == Some(mark.axis as i64) {
+        return obstacle("other rows are put behind the rows");
     }
-    obstacle("other rows are put behind the rows")
+    Ok(view.slots().map(|slot| (slot, mark)).collect())
 }
 
 /// Wider elements take the last dimension in, which narrower ones have more.

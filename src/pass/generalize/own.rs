@@ -6,6 +6,7 @@
 use crate::ir::{
     Attribute, Attributes, Dim, Element, FunctionId, Module, OpId, Rewriter, TensorType, Type, ValueId,
 };
+use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::smallvec;
 
 /// The names of an op's dimension numbers.
@@ -36,14 +37,16 @@ const SCATTER: Names = Names {
 
 /// Rewrites the gathers and scatters of a function.
 pub(super) fn batch(module: &mut Module, function: FunctionId) {
+    let mut numbers = Numbers::default();
     let mut visit = |rewriter: &mut Rewriter, op: OpId| {
+        numbers.note(rewriter.module, op);
         let (names, indices) = match rewriter.module.op_name(op) {
             "stablehlo.gather" => (GATHER, 1),
             "stablehlo.scatter" => (SCATTER, rewriter.module.op(op).results.len()),
             _ => return true,
         };
         // Each round takes one column of the places out.
-        while let Some(found) = find(rewriter.module, op, &names, indices) {
+        while let Some(found) = find(rewriter.module, op, &names, indices, &numbers) {
             rewrite(rewriter, op, &names, indices, found);
         }
         true
@@ -66,7 +69,7 @@ fn list(module: &Module, op: OpId, names: &Names, field: &str) -> Vec<i64> {
     numbers.and_then(|list| module.integers(list)).unwrap_or_default()
 }
 
-fn find(module: &Module, op: OpId, names: &Names, indices: usize) -> Option<Found> {
+fn find(module: &Module, op: OpId, names: &Names, indices: usize, numbers: &Numbers) -> Option<Found> {
     let operands = &module.op(op).operands;
     let places = module.defining_op(*operands.get(indices)?)?;
     let vector = list(module, op, names, "index_vector_dim").first().copied().unwrap_or(0);
@@ -88,76 +91,85 @@ fn find(module: &Module, op: OpId, names: &Names, indices: usize) -> Option<Foun
     }
     columns.iter().zip(&map).enumerate().find_map(|(column, (&value, own))| {
         let size = *sizes.get(usize::try_from(*own).ok()?)?;
-        let ty = module.tensor(value)?;
-        let counts = |&axis: &usize| {
-            axis != vector
-                && !taken.contains(&(axis as i64))
-                && ty.dims[axis].known() == Some(size)
-                && is_numbered(module, value, axis)
-        };
-        let axis = (0..ty.rank()).find(counts).filter(|_| dropped.contains(own))?;
+        let axis = *numbers.along.get(&value)?;
+        let counts = module.tensor(value)?.dims[axis].known() == Some(size);
+        if axis == vector || taken.contains(&(axis as i64)) || !counts || !dropped.contains(own) {
+            return None;
+        }
         Some(Found { column, own: usize::try_from(*own).ok()?, axis })
     })
 }
 
-/// Whether each element of a value is its index along a dimension of more than one element.
-fn is_numbered(module: &Module, mut value: ValueId, mut axis: usize) -> bool {
-    loop {
-        let wide = |ty: &&TensorType| ty.element.is_integer() && ty.element.bits() >= 32;
-        let (Some(op), Some(ty)) = (module.defining_op(value), module.tensor(value).filter(wide)) else {
-            return false;
-        };
-        let operands = &module.op(op).operands;
-        let attribute = |name: &str| module.attribute(op, name).and_then(|list| module.integers(list));
-        let Some(size) = ty.dims[axis].known().filter(|&size| size > 1) else { return false };
-        match module.op_name(op) {
-            "stablehlo.iota" => return attribute("iota_dimension").is_some_and(|list| list == [axis as i64]),
-            "stablehlo.convert" => value = operands[0],
-            "stablehlo.broadcast_in_dim" => {
-                let dimensions = attribute("broadcast_dimensions").unwrap_or_default();
-                let own = dimensions.iter().position(|&own| own == axis as i64);
-                let of_operand = module.tensor(operands[0]);
-                let Some(own) = own.filter(|&own| {
-                    of_operand.is_some_and(|ty| ty.dims.get(own).and_then(|dim| dim.known()) == Some(size))
-                }) else {
-                    return false;
-                };
-                (value, axis) = (operands[0], own);
-            }
-            "stablehlo.reshape" => {
-                let others = |ty: &TensorType| ty.count() == Some(size);
-                let Some(from) = module.tensor(operands[0]).filter(|from| others(from) && others(ty)) else {
-                    return false;
-                };
-                let Some(own) = from.dims.iter().position(|dim| dim.known() == Some(size)) else {
-                    return false;
-                };
-                (value, axis) = (operands[0], own);
-            }
-            // JAX lets negative places count from the end, which none of these are.
-            "stablehlo.select" if is_negative(module, operands[0], axis) => value = operands[2],
-            _ => return false,
-        }
-    }
+/// What is known of the elements of integers, found in one forward walk.
+#[derive(Default)]
+struct Numbers {
+    /// The dimension, of more than one element, along which each element is its index.
+    along: FxHashMap<ValueId, usize>,
+    /// Nothing but zeros.
+    zero: FxHashSet<ValueId>,
+    /// Nothing but `false`: whether numbers of rows are less than zero.
+    never: FxHashSet<ValueId>,
 }
 
-/// Whether a value says of numbers of rows that they are less than zero.
-fn is_negative(module: &Module, value: ValueId, axis: usize) -> bool {
-    let Some(op) = module.defining_op(value).filter(|&op| module.op_name(op) == "stablehlo.compare") else {
-        return false;
-    };
-    let &[left, right] = module.op(op).operands.as_slice() else { return false };
-    let direction = module.attribute(op, "comparison_direction").and_then(|word| module.word(word));
-    let mut zero = right;
-    while let Some(op) =
-        module.defining_op(zero).filter(|&op| module.op_name(op) == "stablehlo.broadcast_in_dim")
-    {
-        zero = module.op(op).operands[0];
+impl Numbers {
+    /// Notes what an op gives, whose operands have been noted.
+    fn note(&mut self, module: &Module, op: OpId) {
+        let Some(&result) = module.op(op).results.first() else { return };
+        let operands = &module.op(op).operands;
+        let first = operands.first();
+        match module.op_name(op) {
+            "stablehlo.constant" => {
+                let splat = module.constant_of(result).and_then(|id| module.constant(id).data.splat());
+                if splat.is_some_and(|bytes| bytes.iter().all(|&byte| byte == 0)) {
+                    self.zero.insert(result);
+                }
+            }
+            "stablehlo.broadcast_in_dim" if first.is_some_and(|value| self.zero.contains(value)) => {
+                self.zero.insert(result);
+            }
+            "stablehlo.compare" => {
+                let direction =
+                    module.attribute(op, "comparison_direction").and_then(|word| module.word(word));
+                let [left, right] = operands[..] else { return };
+                if direction == Some("LT") && self.along.contains_key(&left) && self.zero.contains(&right) {
+                    self.never.insert(result);
+                }
+            }
+            _ => {
+                // A narrow integer has no room for the numbers of many rows.
+                let is_wide = |ty: &&TensorType| ty.element.is_integer() && ty.element.bits() >= 32;
+                let ty = module.tensor(result).filter(is_wide);
+                let axis = ty.and_then(|ty| self.axis(module, op, ty));
+                self.along.extend(axis.map(|axis| (result, axis)));
+            }
+        }
     }
-    let zeros = module.constant_of(zero).and_then(|constant| module.constant_integers(constant));
-    direction == Some("LT")
-        && zeros.is_some_and(|zeros| zeros.iter().all(|&zero| zero == 0))
-        && is_numbered(module, left, axis)
+
+    /// The dimension along which each element of an op's result, of this type, is its index.
+    fn axis(&self, module: &Module, op: OpId, ty: &TensorType) -> Option<usize> {
+        let operands = &module.op(op).operands;
+        let list = |name: &str| module.integers(module.attribute(op, name)?);
+        let of = |index: usize| self.along.get(operands.get(index)?).copied();
+        let axis = match module.op_name(op) {
+            "stablehlo.iota" => usize::try_from(*list("iota_dimension")?.first()?).ok()?,
+            "stablehlo.convert" => of(0)?,
+            "stablehlo.broadcast_in_dim" => {
+                usize::try_from(*list("broadcast_dimensions")?.get(of(0)?)?).ok()?
+            }
+            "stablehlo.reshape" => {
+                let size = module.tensor(operands[0])?.dims[of(0)?];
+                let axis = ty.dims.iter().position(|&dim| dim == size)?;
+                // All other dimensions are of one element, before and behind.
+                let is_vector =
+                    |value: ValueId| module.tensor(value).and_then(TensorType::count) == size.known();
+                (is_vector(operands[0]) && ty.count() == size.known()).then_some(axis)?
+            }
+            // JAX lets negative places count from the end, which none of these are.
+            "stablehlo.select" if self.never.contains(&operands[0]) => of(2)?,
+            _ => return None,
+        };
+        ty.dims.get(axis)?.known().filter(|&size| size > 1).map(|_| axis)
+    }
 }
 
 fn rewrite(rewriter: &mut Rewriter, op: OpId, names: &Names, indices: usize, found: Found) {

@@ -3,7 +3,7 @@
 use super::control;
 use super::mark::{Mark, Obstacle, Slot};
 use super::view::{View, relation};
-use crate::ir::{BlockId, Definition, FunctionId, Module, OpId, ValueId};
+use crate::ir::{BlockId, Definition, FunctionId, Module, OpId, UNREAD, ValueId};
 use crate::ops::{self, rules};
 use crate::source::Source;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -149,23 +149,42 @@ impl<'a> Rows<'a> {
         if self.is_silent(op) {
             return Ok(());
         }
+        if self.has_rows_inside(op) {
+            return Err("the rows are in what its region takes or gives".into());
+        }
         let view = self.view(op);
-        let marked: Vec<(Slot, Mark)> =
-            view.slots().filter_map(|slot| Some((slot, view.mark(slot)?))).collect();
+        let marked: Vec<Slot> = view.slots().filter(|&slot| view.mark(slot).is_some()).collect();
         if marked.is_empty() {
             return Ok(());
         }
         let Some(relation) = relation(&view) else {
             return Err("nothing is known of what the op does with rows".into());
         };
-        for (slot, mark) in marked {
-            for (other, mark) in relation(&self.view(op), slot, mark)? {
+        // What one place has been found to go with says nothing new.
+        let mut settled = FxHashSet::default();
+        for slot in marked {
+            let view = self.view(op);
+            let Some(mark) = view.mark(slot).filter(|_| !settled.contains(&slot)) else { continue };
+            let partners = relation(&view, slot, mark)?;
+            for (other, mark) in partners {
                 if let Some(value) = self.view(op).value(other) {
                     self.tie(value, mark)?;
                 }
+                settled.insert(other);
             }
         }
         Ok(())
+    }
+
+    /// Whether a region of an op takes or gives values with rows. Ops that hand values on are related to those of their
+    /// regions ([`control`]); all others have regions on scalars, or ones of which nothing is known.
+    fn has_rows_inside(&self, op: OpId) -> bool {
+        let regions = self.module.op(op).regions.iter();
+        let blocks = regions.flat_map(|&region| &self.module.region(region).blocks);
+        blocks.map(|&block| self.module.block(block)).any(|block| {
+            let returned = block.ops.last().into_iter().flat_map(|&last| &self.module.op(last).operands);
+            block.arguments.iter().chain(returned).any(|value| self.marks.contains_key(value))
+        })
     }
 
     fn view(&self, op: OpId) -> View<'_> {
@@ -182,8 +201,8 @@ impl<'a> Rows<'a> {
     /// Whether an op has been reported before, or calls Python and leaves the program with what it gives.
     fn is_silent(&self, op: OpId) -> bool {
         let operation = self.module.op(op);
-        let unread =
-            operation.operands.iter().chain(&operation.results).any(|&value| self.module.is_unread(value));
+        let unread = self.module.op_name(op) == UNREAD
+            || operation.operands.iter().any(|&operand| self.module.is_unread(operand));
         let unused = || {
             let mut results =
                 operation.results.iter().filter(|&&result| self.module.tensor(result).is_some());

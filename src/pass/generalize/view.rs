@@ -126,19 +126,29 @@ impl<'a> View<'a> {
         axes(self.integers(name))
     }
 
-    /// The dimensions that a field of a struct attribute lists, which is left out where there are none.
+    /// The dimensions that a field of a struct attribute lists.
     pub(super) fn field_axes(&self, name: &str, field: &str) -> Vec<usize> {
-        let list = self.attribute(name).and_then(|attribute| self.module.field(attribute, field));
-        axes(list.and_then(|list| self.module.integers(list)))
+        field_axes(self.module, self.op, name, field)
     }
 
-    /// The dimension that a field of a struct attribute names; 0 where it is left out, as zeros are.
+    /// The dimension that a field of a struct attribute names.
     pub(super) fn field_axis(&self, name: &str, field: &str) -> usize {
-        self.field_axes(name, field).first().copied().unwrap_or(0)
+        field_axis(self.module, self.op, name, field)
     }
 }
 
+/// The dimensions that a field of an op's struct attribute lists, which is left out where there are none.
+pub(super) fn field_axes(module: &Module, op: OpId, name: &str, field: &str) -> Vec<usize> {
+    let list = module.attribute(op, name).and_then(|attribute| module.field(attribute, field));
+    axes(list.and_then(|list| module.integers(list)))
+}
+
+/// The dimension that a field of an op's struct attribute names; 0 where it is left out, as zeros are.
+pub(super) fn field_axis(module: &Module, op: OpId, name: &str, field: &str) -> usize {
+    field_axes(module, op, name, field).first().copied().unwrap_or(0)
+}
+
 /// A list of dimensions; none where there is no list.
-pub(super) fn axes(list: Option<Vec<i64>>) -> Vec<usize> {
+fn axes(list: Option<Vec<i64>>) -> Vec<usize> {
     list.unwrap_or_default().into_iter().filter_map(|axis| usize::try_from(axis).ok()).collect()
 }

@@ -4,8 +4,8 @@
 //! convolution, which transforms of a power of two compute.
 
 use super::super::build::integers;
-use super::{Direction, Refusal, Splitter, dft};
-use crate::ir::{Data, Element, SCALAR, ValueId};
+use super::{Direction, ONE, Refusal, Splitter, TWO, dft};
+use crate::ir::{Data, Dim, Element, SCALAR, ValueId};
 use std::f64::consts::PI;
 
 /// Numbers as their two parts.
@@ -16,11 +16,12 @@ pub(super) fn transform(
     cx: &mut Splitter,
     value: ValueId,
     axis: usize,
+    length: i64,
     direction: Direction,
 ) -> Result<ValueId, Refusal> {
-    let mut sizes = cx.sizes(value);
+    let mut sizes = cx.dims(value);
     let trailing = sizes.len() - 1;
-    let (length, parts) = (sizes[axis], sizes[trailing]);
+    let is_real = sizes[trailing] == ONE;
     let padded = usize::try_from(2 * length - 1).map_or(1, usize::next_power_of_two);
     let (sign, scale) = match direction {
         Direction::Forward => (-1.0, 1.0),
@@ -40,8 +41,8 @@ pub(super) fn transform(
     radix2(&mut kernel);
 
     let last: Pairs = chirp.iter().map(|&[re, im]| [re * scale, im * scale]).collect();
-    sizes[trailing] = 2;
-    let signal = if parts == 1 {
+    sizes[trailing] = TWO;
+    let signal = if is_real {
         let chirp = along(cx, value, chirp.iter().flatten().copied(), [length, 2], &sizes, axis);
         let ty = cx.module.value_type(chirp);
         let signal = cx.broadcast(value, ty, 0..sizes.len());
@@ -49,8 +50,8 @@ pub(super) fn transform(
     } else {
         rotate(cx, value, &chirp, axis)
     };
-    let signal = pad(cx, signal, axis, padded as i64);
-    sizes[axis] = padded as i64;
+    let signal = pad(cx, signal, axis, padded as i64 - length);
+    sizes[axis] = Dim::Known(padded as i64);
     let spectrum = dft(cx, signal, axis, &sizes, Direction::Forward, false);
     let spectrum = rotate(cx, spectrum, &kernel, axis);
     let convolved = dft(cx, spectrum, axis, &sizes, Direction::Inverse, false);
@@ -60,7 +61,7 @@ pub(super) fn transform(
 
 /// The products of packed elements along an axis with known numbers: `(x, y) a + (y, x) (-b, b)`.
 fn rotate(cx: &mut Splitter, value: ValueId, numbers: &Pairs, axis: usize) -> ValueId {
-    let (ty, sizes) = (cx.module.value_type(value), cx.sizes(value));
+    let (ty, sizes) = (cx.module.value_type(value), cx.dims(value));
     let count = numbers.len() as i64;
     let re = along(cx, value, numbers.iter().map(|&[re, _]| re), [count, 1], &sizes, axis);
     let im = along(cx, value, numbers.iter().flat_map(|&[_, im]| [-im, im]), [count, 2], &sizes, axis);
@@ -71,12 +72,12 @@ fn rotate(cx: &mut Splitter, value: ValueId, numbers: &Pairs, axis: usize) -> Va
     cx.emit("stablehlo.add", &[straight, crossed], ty, &[])
 }
 
-/// A packed value with zeros behind it along an axis.
-fn pad(cx: &mut Splitter, packed: ValueId, axis: usize, length: i64) -> ValueId {
-    let mut sizes = cx.sizes(packed);
+/// A packed value with so many zeros behind it along an axis.
+fn pad(cx: &mut Splitter, packed: ValueId, axis: usize, zeros: i64) -> ValueId {
+    let mut sizes = cx.dims(packed);
     let (none, mut high) = (vec![0; sizes.len()], vec![0; sizes.len()]);
-    high[axis] = length - sizes[axis];
-    sizes[axis] = length;
+    high[axis] = zeros;
+    sizes[axis] = cx.module.sizes.add(sizes[axis], Dim::Known(zeros));
     let scalar = cx.resized(packed, SCALAR);
     let zero = cx.splat(scalar, 0.0);
     let ty = cx.resized(packed, &sizes);
@@ -95,7 +96,7 @@ fn along(
     like: ValueId,
     numbers: impl Iterator<Item = f64>,
     own: [i64; 2],
-    sizes: &[i64],
+    sizes: &[Dim],
     axis: usize,
 ) -> ValueId {
     let bytes: Vec<u8> = if cx.element(like) == Element::F64 {

@@ -1,14 +1,19 @@
 //! Short transforms as products with a real matrix, which takes and gives both parts at once.
 
 use super::super::build::integers;
-use super::{Direction, Splitter};
-use crate::ir::{Attribute, Data, Element, ValueId};
+use super::{Direction, ONE, Splitter};
+use crate::ir::{Attribute, Data, Dim, Element, ValueId};
 use std::f64::consts::TAU;
 
 /// The transform of all elements of an axis, real or complex.
-pub(super) fn transform(cx: &mut Splitter, value: ValueId, axis: usize, direction: Direction) -> ValueId {
-    let sizes = cx.sizes(value);
-    let (length, parts) = (sizes[axis], sizes[sizes.len() - 1]);
+pub(super) fn transform(
+    cx: &mut Splitter,
+    value: ValueId,
+    axis: usize,
+    length: i64,
+    direction: Direction,
+) -> ValueId {
+    let parts = if cx.dims(value).last() == Some(&ONE) { 1 } else { 2 };
     let (sign, scale) = match direction {
         Direction::Forward => (-1.0, 1.0),
         Direction::Inverse => (1.0, 1.0 / length as f64),
@@ -27,8 +32,7 @@ pub(super) fn transform(cx: &mut Splitter, value: ValueId, axis: usize, directio
 }
 
 /// One half of the spectrum of a real signal.
-pub(super) fn half_spectrum(cx: &mut Splitter, real: ValueId, axis: usize) -> ValueId {
-    let length = cx.sizes(real)[axis];
+pub(super) fn half_spectrum(cx: &mut Splitter, real: ValueId, axis: usize, length: i64) -> ValueId {
     let entry = |[from, _, to, result]: [i64; 4]| {
         let (sin, cos) = angle(from, to, length).sin_cos();
         if result == 0 { cos } else { -sin }
@@ -79,11 +83,11 @@ fn multiply(
     }
     let ty = cx.resized(value, &[rows, parts, columns, results]);
     let matrix = cx.constant(ty, Data::Bytes(bytes.into()));
-    let sizes = cx.sizes(value);
+    let sizes = cx.dims(value);
     let trailing = sizes.len() - 1;
-    let mut product_sizes: Vec<i64> =
+    let mut product_sizes: Vec<Dim> =
         (0..trailing).filter(|&other| other != axis).map(|other| sizes[other]).collect();
-    product_sizes.extend([columns, results]);
+    product_sizes.extend([columns, results].map(Dim::Known));
     let fields = [
         ("lhs_batching_dimensions", integers(&[])),
         ("rhs_batching_dimensions", integers(&[])),
@@ -102,7 +106,7 @@ fn multiply(
     let mut order: Vec<i64> = (0..trailing as i64 - 1).collect();
     order.insert(axis, trailing as i64 - 1);
     order.push(trailing as i64);
-    let sizes: Vec<i64> = order.iter().map(|&from| product_sizes[from as usize]).collect();
+    let sizes: Vec<Dim> = order.iter().map(|&from| product_sizes[from as usize]).collect();
     let ty = cx.resized(value, &sizes);
     cx.emit("stablehlo.transpose", &[product], ty, &[("permutation", integers(&order))])
 }
