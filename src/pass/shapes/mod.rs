@@ -15,8 +15,8 @@ mod window;
 use super::Context;
 use super::canonicalize::insert_constant;
 use crate::ir::{
-    Constant, ConstantId, Data, Dim, FunctionId, Module, OpId, RegionId, Rewriter, TensorType, Type, TypeId,
-    ValueId,
+    self, Constant, ConstantId, Data, Dim, FunctionId, Module, OpId, RegionId, Rewriter, TensorType, Type,
+    TypeId, ValueId,
 };
 use crate::ops::{fold, integer_bytes, rules};
 use symbols::{Origins, Part};
@@ -27,35 +27,40 @@ pub(super) use values::Values;
 const WALKS: usize = 4;
 
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
-    // What was wrong before is no reason to leave sizes unknown, which would be reported as well.
     let before = cx.diagnostics.error_count();
+    let mut walked = false;
     for function in module.functions() {
         let body = module.function(function).body;
         if !needs_walk(module, body) {
             continue;
         }
+        walked = true;
         let mut origins = Origins::of_arguments(module, function);
         for _ in 0..WALKS {
             walk(module, cx, function, &mut origins, false);
             if cx.halted {
                 return;
             }
-            if cx.diagnostics.error_count() > before || !has_unknown_conditional(module, body) {
+            if !has_unknown_conditional(module, body) {
                 break;
             }
         }
-        if cx.diagnostics.error_count() == before
-            && module.ops_within([body]).any(|op| is_dynamic(module, op))
-        {
+        if module.ops_within([body]).any(|op| is_dynamic(module, op)) {
             walk(module, cx, function, &mut origins, true);
         }
         origins.insert(module, function);
+    }
+    // Sizes that fit no op, and lists of them that break a rule, are found only now.
+    if walked && cx.diagnostics.error_count() == before {
+        let faults = ir::verify(module, &rules::check, cx.diagnostics);
+        if !faults.ops.is_empty() {
+            module.set_aside(&faults.ops);
+        }
     }
 }
 
 /// Walks once; the last walk makes symbols of sizes that are still unknown.
 fn walk(module: &mut Module, cx: &mut Context, function: FunctionId, origins: &mut Origins, last: bool) {
-    let mut loops = Vec::new();
     let mut values = Values::default();
     let mut visit = |rewriter: &mut Rewriter, op: OpId| {
         let folded = fold::fold(rewriter.module, cx.source, op, |_| false)
@@ -67,7 +72,6 @@ fn walk(module: &mut Module, cx: &mut Context, function: FunctionId, origins: &m
         }
         if rewriter.module.op_name(op) == "stablehlo.while" {
             refine_loop(rewriter.module, op);
-            loops.push(op);
             return true;
         }
         promises::note(rewriter.module, op, &values, cx);
@@ -84,8 +88,6 @@ fn walk(module: &mut Module, cx: &mut Context, function: FunctionId, origins: &m
         true
     };
     Rewriter::new(module).function(function, &mut visit);
-    // A body that gives another size than it takes is found only now.
-    loops.into_iter().for_each(|op| rules::check(module, op, cx.diagnostics));
     leave_function(module, function);
 }
 
