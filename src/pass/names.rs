@@ -63,8 +63,8 @@ fn name_functions(module: &mut Module, mut calls: Vec<OpId>) {
 fn parameter(module: &Module, value: ValueId, own: &str) -> String {
     let is_computed = module.defining_op(value).is_some_and(|op| module.op_name(op) != "onnx.Constant");
     let Some(name) = module.value(value).name.filter(|_| !is_computed) else { return "x".to_owned() };
-    let parts: Vec<&str> = module.symbols.get(name).split('/').collect();
-    let last = parts.len() - 1;
+    let parts: Vec<&str> = module.symbols.get(name).split('/').filter(|part| !part.is_empty()).collect();
+    let Some(last) = parts.len().checked_sub(1) else { return "x".to_owned() };
     let below = match parts.iter().rposition(|&part| part == own) {
         Some(position) => last.min(position + 1),
         None if parts[last].bytes().all(|byte| byte.is_ascii_digit()) => 0,

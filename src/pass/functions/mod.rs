@@ -9,6 +9,7 @@
 //! of functions and stay in the main graph. Scalars and lists of sizes are constants within the function, since the
 //! runtime looks at them before it runs.
 
+mod groups;
 mod outline;
 mod schedule;
 mod share;
@@ -16,7 +17,7 @@ mod share;
 use super::paths::{PathId, Paths};
 use super::{Context, canonicalize, entry};
 use crate::diagnostic::catalogue;
-use crate::ir::{Attribute, BlockId, Data, Element, Module, OpId, ValueId};
+use crate::ir::{BlockId, Data, Element, Module, OpId, ValueId};
 use outline::Outliner;
 use rustc_hash::FxHashSet;
 
@@ -36,10 +37,10 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     hoist_constants(module, block);
     let small = small_constants(module, block);
     let prefix = whole_program(module, block, &mut paths);
-    if paths.is_empty() {
+    Outliner::new(module, paths, small).block(block, prefix);
+    if module.functions().len() == 1 {
         cx.diagnostics.push(catalogue::NoModules {});
     }
-    Outliner::new(module, paths, small).block(block, prefix);
     canonicalize::remove_dead(module);
 }
 
@@ -101,9 +102,4 @@ fn whole_program(module: &Module, entry: BlockId, paths: &mut Paths) -> PathId {
 /// Whether an op becomes a node: constants are none, and what ends a block.
 fn is_node(module: &Module, op: OpId) -> bool {
     !matches!(module.op_name(op), "onnx.Constant" | "onnx.return" | "func.return")
-}
-
-/// The function that an op calls, as an attribute.
-fn callee(name: crate::ir::Symbol) -> Attribute {
-    Attribute::SymbolRef(Box::new([name]))
 }
