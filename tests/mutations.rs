@@ -130,10 +130,12 @@ fn mutated_exports() {
     for number in 0..count {
         let texts = &sources[number % sources.len()];
         let (name, text) = &texts[number / sources.len() % texts.len()];
-        let mutated = mutate(text, &mut Numbers(number as u64));
+        let mut numbers = Numbers(number as u64);
+        let mutated = mutate(text, &mut numbers);
+        let settings = Settings { keep_functions: numbers.below(2) == 1, ..Settings::default() };
         let name = format!("{name}, mutation {number}");
         let started = Instant::now();
-        let Ok(outcome) = catch_unwind(|| compile(&name, &mutated, &Settings::default())) else {
+        let Ok(outcome) = catch_unwind(|| compile(&name, &mutated, &settings)) else {
             failures.push(format!("{name}: panics"));
             continue;
         };

@@ -8,7 +8,7 @@
 
 use super::{Context, entry};
 use crate::diagnostic::{Diagnostics, catalogue};
-use crate::ir::{Attribute, BlockId, FunctionId, FunctionResult, Module, OpId, Symbol, ValueId, provenance};
+use crate::ir::{BlockId, FunctionId, FunctionResult, Module, OpId, Symbol, ValueId, provenance};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Runs the pass on the entry function: afterwards all its values have unique names.
@@ -39,11 +39,7 @@ fn name_functions(module: &mut Module, mut calls: Vec<OpId>) {
     let mut done: FxHashSet<FunctionId> = FxHashSet::default();
     calls.reverse();
     while let Some(call) = calls.pop() {
-        let callee = match module.attribute(call, "callee") {
-            Some(Attribute::SymbolRef(path)) => path.last().and_then(|&name| module.find_function(name)),
-            _ => None,
-        };
-        let Some(function) = callee.filter(|&function| done.insert(function)) else { continue };
+        let Some(function) = module.callee(call).filter(|&function| done.insert(function)) else { continue };
         let Some(block) = module.entry_block(module.function(function).body) else { continue };
         let path = provenance::own_name(module, module.function(function).location).unwrap_or_default();
         let mut names = Names::new(path.split('/').filter(|part| !part.is_empty()).count());
