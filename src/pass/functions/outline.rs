@@ -26,6 +26,8 @@ pub(super) struct Outliner<'m> {
 struct Run {
     path: PathId,
     ops: Vec<OpId>,
+    /// What they read from outside, in the order of the first use, but for constants that functions hold themselves.
+    inputs: Vec<ValueId>,
     /// Those of their results that others read.
     outputs: Vec<ValueId>,
 }
@@ -63,7 +65,7 @@ impl<'m> Outliner<'m> {
     fn place(&mut self, ops: &[OpId], results: &[ValueId], outer: PathId, placed: &mut Vec<OpId>) {
         for item in self.arrange(ops, results, outer) {
             match item {
-                Item::Run(run) if self.says_no_more(&run) => {
+                Item::Run(run) if self.says_no_more(&run) || self.hands_narrow_on(&run) => {
                     self.place(&run.ops, &run.outputs, run.path, placed);
                 }
                 Item::Run(run) => placed.push(self.call(run)),
@@ -87,6 +89,29 @@ impl<'m> Outliner<'m> {
         self.paths.is_called(run.path)
             && run.ops.iter().filter(computes).count() < 2
             && !run.ops.iter().any(has_regions)
+    }
+
+    /// Whether a run would only hand an argument of few bits on to functions in it. ONNX Runtime (1.31) takes from the
+    /// nodes of a function which types an argument may have, and where there are calls alone, it knows none of these.
+    fn hands_narrow_on(&mut self, run: &Run) -> bool {
+        let is_narrow = |&value: &ValueId| {
+            let element = self.module.tensor(value).map(|tensor| tensor.element);
+            element
+                .is_some_and(|element| element.is_small_float() || element.is_integer() && element.bits() < 8)
+        };
+        let mut narrow: FxHashSet<ValueId> = run.inputs.iter().copied().filter(is_narrow).collect();
+        if narrow.is_empty() {
+            return false;
+        }
+        for &op in &run.ops {
+            let path = self.paths.of(self.module, op);
+            if self.paths.within(path, run.path).is_none() {
+                self.module.op(op).operands.iter().for_each(|operand| {
+                    narrow.remove(operand);
+                });
+            }
+        }
+        !narrow.is_empty()
     }
 
     /// Puts the ops of a block in an order in which those of a module follow each other.
@@ -117,7 +142,8 @@ impl<'m> Outliner<'m> {
             };
             let results = ops.iter().flat_map(|&op| self.module.op(op).results.iter().copied());
             let outputs = results.filter(|value| read_outside.contains(value)).collect();
-            vec![Item::Run(Run { path: paths[group as usize], ops, outputs })]
+            let inputs = self.inputs(&ops);
+            vec![Item::Run(Run { path: paths[group as usize], ops, inputs, outputs })]
         };
         runs.iter().flat_map(item).collect()
     }
@@ -164,15 +190,15 @@ impl<'m> Outliner<'m> {
     /// The results of the run become those of the call, so that nothing outside of it changes.
     fn call(&mut self, run: Run) -> OpId {
         let location = self.location(run.path);
-        let inputs = self.inputs(&run);
         let types = |module: &Module, values: &[ValueId]| -> Vec<TypeId> {
             values.iter().map(|&value| module.value_type(value)).collect()
         };
-        let (argument_types, result_types) = (types(self.module, &inputs), types(self.module, &run.outputs));
+        let (argument_types, result_types) =
+            (types(self.module, &run.inputs), types(self.module, &run.outputs));
         let name = self.module.symbols.intern("func.call");
         let call = self.module.add_op(NewOp {
             name,
-            operands: inputs.iter().copied().collect(),
+            operands: run.inputs.iter().copied().collect(),
             result_types: result_types.iter().copied().collect(),
             attributes: Vec::new(),
             regions: SmallVec::new(),
@@ -183,7 +209,7 @@ impl<'m> Outliner<'m> {
         let body = self.module.add_region();
         let block = self.module.add_block(body);
         let mut replaced: FxHashMap<ValueId, ValueId> = FxHashMap::default();
-        for (&input, &ty) in inputs.iter().zip(&argument_types) {
+        for (&input, &ty) in run.inputs.iter().zip(&argument_types) {
             let argument = self.module.add_argument(block, ty);
             replaced.insert(input, argument);
         }
@@ -233,15 +259,14 @@ impl<'m> Outliner<'m> {
         self.module.add_location(Location::Name(name, LocationId::UNKNOWN))
     }
 
-    /// The values from outside of a run that it reads, in the order of their first use, but for constants that every
-    /// function holds itself.
-    fn inputs(&self, run: &Run) -> Vec<ValueId> {
+    /// The values that ops read and none of them gives, but for constants that functions hold themselves.
+    fn inputs(&self, ops: &[OpId]) -> Vec<ValueId> {
         let mut known: FxHashSet<ValueId> = [self.module.absent()].into_iter().collect();
-        for &op in &run.ops {
+        for &op in ops {
             known.extend(&self.module.op(op).results);
         }
         let mut inputs = Vec::new();
-        for &op in &run.ops {
+        for &op in ops {
             for value in self.read_by(op) {
                 if !self.small.contains(&value) && known.insert(value) {
                     inputs.push(value);
