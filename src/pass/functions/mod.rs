@@ -17,7 +17,7 @@ mod share;
 use super::paths::{PathId, Paths};
 use super::{Context, canonicalize, entry};
 use crate::diagnostic::catalogue;
-use crate::ir::{BlockId, Data, Element, Module, OpId, ValueId};
+use crate::ir::{BlockId, Data, Element, Module, OpId, ValueId, provenance};
 use outline::Outliner;
 use rustc_hash::FxHashSet;
 
@@ -83,11 +83,11 @@ fn is_small(module: &Module, value: ValueId) -> bool {
     ty.rank() == 0 || (is_list && matches!(ty.element, Element::I32 | Element::I64))
 }
 
-/// The innermost module that all ops of the program are in: it is the graph itself, as a graph of a single call would
-/// show nothing.
+/// The innermost module that all ops with a place in the program are in: it is the graph itself, as a graph of a single
+/// call would show nothing.
 fn whole_program(module: &Module, entry: BlockId, paths: &mut Paths) -> PathId {
-    let ops = module.block(entry).ops.iter().filter(|&&op| is_node(module, op));
-    let innermost: Vec<PathId> = ops.map(|&op| paths.of(module, op)).collect();
+    let ops = module.block(entry).ops.iter().copied().filter(|&op| is_placed(module, op));
+    let innermost: Vec<PathId> = ops.map(|op| paths.of(module, op)).collect();
     let mut prefix = PathId::ROOT;
     loop {
         let mut inner = innermost.iter().map(|&path| paths.within(path, prefix));
@@ -99,7 +99,8 @@ fn whole_program(module: &Module, entry: BlockId, paths: &mut Paths) -> PathId {
     }
 }
 
-/// Whether an op becomes a node: constants are none, and what ends a block.
-fn is_node(module: &Module, op: OpId) -> bool {
-    !matches!(module.op_name(op), "onnx.Constant" | "onnx.return" | "func.return")
+/// Whether an op becomes a node, which constants do not and what ends a block, and has a place in the program.
+fn is_placed(module: &Module, op: OpId) -> bool {
+    !matches!(module.op_name(op), "onnx.Constant" | "func.return")
+        && provenance::has_path(module, module.op_location(op))
 }
