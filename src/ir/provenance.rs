@@ -130,8 +130,7 @@ pub fn scopes(module: &Module, location: LocationId) -> (Vec<Scope<'_>>, &str) {
         for (position, &part) in parts.iter().enumerate() {
             let (before, after) =
                 (position.checked_sub(1).map(|at| parts[at]), parts.get(position + 1).copied());
-            let called = part.strip_prefix("jit(").and_then(|rest| rest.strip_suffix(')'));
-            let scope = match (called, after) {
+            let scope = match (called(part), after) {
                 (Some(_), _) if outermost && position == 0 => continue,
                 (Some(called), Some(_)) => Scope { name: called, call: Some(LocationId::UNKNOWN) },
                 // The path of a call ends with what is called, or with the module that calls; a name alone is a
@@ -262,8 +261,23 @@ fn call_names(module: &Module, location: LocationId) -> Vec<(&str, LocationId)> 
 
 /// `jit(f)`, `jvp(f)`, `vmap(...)`: a transformation and no module of the user's.
 fn is_transform(part: &str) -> bool {
+    transformed(part).is_some()
+}
+
+/// A transformation, and what it is one of.
+fn transformed(part: &str) -> Option<(&str, &str)> {
     const TRANSFORMS: &[&str] = &["jit", "pjit", "jvp", "vmap", "transpose", "remat", "checkpoint", "pmap"];
-    part.split_once('(').is_some_and(|(name, rest)| rest.ends_with(')') && TRANSFORMS.contains(&name))
+    let (name, rest) = part.split_once('(')?;
+    Some((name, rest.strip_suffix(')')?)).filter(|_| TRANSFORMS.contains(&name))
+}
+
+/// The function of `jit(silu)`, or of `transpose(jvp(jit(silu)))`.
+fn called(part: &str) -> Option<&str> {
+    let (mut name, mut inner) = transformed(part)?;
+    while name != "jit" {
+        (name, inner) = transformed(inner)?;
+    }
+    Some(inner)
 }
 
 #[cfg(test)]
@@ -306,6 +320,8 @@ mod tests {
     fn calls_go_before_what_is_called() {
         assert_eq!(path(&["neg", "jit(f)/M/jit(silu)"]), "M/silu neg");
         assert_eq!(path(&["select_n", "jit(_where)", "jit(f)/M/jit(_take)"]), "M/_take/_where select_n");
+        assert_eq!(path(&["max", "jit(f)/M/vmap(jit(relu))"]), "M/relu max");
+        assert_eq!(path(&["mul", "jit(f)/M/transpose(jvp(jit(silu)))"]), "M/silu mul");
         // JAX's own functions, such as `argmax`, are called from the module.
         assert_eq!(path(&["reduce", "jit(f)/M"]), "M reduce");
         assert_eq!(path(&["reduce", "jit(f)/M/while/body"]), "M reduce");
