@@ -69,9 +69,14 @@ fn equal_modules_are_one_function() {
 #[test]
 fn functions_stand_for_themselves() {
     let model = convert("model.args.mlir", true);
+    assert!(model.ir_version >= 8, "functions came with IR 8");
+    assert_well_formed(&model);
+}
+
+/// What ONNX says of functions: they are named once, import what they use, and see only their own values.
+fn assert_well_formed(model: &ModelProto) {
     let imported = |domain: &str| model.opset_import.iter().any(|import| import.domain == domain);
     assert!(imported("") && imported(DOMAIN));
-    assert!(model.ir_version >= 8, "functions came with IR 8");
     let known: BTreeSet<&str> = model.functions.iter().map(|function| function.name.as_str()).collect();
     assert_eq!(known.len(), model.functions.len(), "two functions have one name");
     for function in &model.functions {
@@ -91,6 +96,7 @@ fn functions_stand_for_themselves() {
                 assert!(defined.insert(output), "{}: `{output}` is defined twice", function.name);
             }
         }
+        assert!(!defined.contains(""), "{}: a value has no name", function.name);
         assert!(function.output.iter().all(|output| defined.contains(output.as_str())), "{}", function.name);
     }
 }
@@ -103,15 +109,71 @@ fn everything_is_inlined_unless_asked_for() {
     assert!(calls(&model.graph.node).is_empty());
 }
 
-#[test]
-fn texts_without_paths_have_no_functions() {
-    let text = "func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
-      %0 = stablehlo.abs %x : tensor<4xf32>
-      return %0 : tensor<4xf32>
-    }";
+/// The model of a text, and the codes of what is said about it.
+fn convert_text(text: &str) -> (ModelProto, Vec<String>) {
     let settings = Settings { keep_functions: true, ..Settings::default() };
     let compiled = compile("test", text, &settings).unwrap();
-    let codes: Vec<&str> = compiled.findings.iter().map(|finding| finding.code.as_str()).collect();
+    let codes = compiled.findings.iter().map(|finding| finding.code.as_str().to_owned()).collect();
+    (ModelProto::parse_from_bytes(&compiled.model.expect("the text converts")).unwrap(), codes)
+}
+
+#[test]
+fn texts_without_paths_have_no_functions() {
+    let (model, codes) = convert_text(
+        "func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+           %0 = stablehlo.abs %x : tensor<4xf32>
+           return %0 : tensor<4xf32>
+         }",
+    );
     assert_eq!(codes, ["A0601", "A0609"]);
-    assert!(compiled.model.is_some());
+    assert!(model.functions.is_empty());
+}
+
+#[test]
+fn one_module_that_is_the_program_is_no_function() {
+    let (model, codes) = convert_text(
+        r#"func.func public @main(%x: tensor<4xf32> loc("x")) -> tensor<4xf32> {
+             %0 = stablehlo.abs %x : tensor<4xf32> loc("jit(apply)/Model/abs")
+             %1 = stablehlo.sine %0 : tensor<4xf32> loc("jit(apply)/Model/sin")
+             return %1 : tensor<4xf32>
+           }"#,
+    );
+    assert_eq!(codes, ["A0609"]);
+    assert!(model.functions.is_empty());
+}
+
+#[test]
+fn modules_in_loops_only_are_functions() {
+    let (model, codes) = convert_text(
+        r#"func.func @main(%n: tensor<i32> loc("n"), %x: tensor<4xf32> loc("x")) -> tensor<4xf32> {
+             %one = stablehlo.constant dense<1> : tensor<i32>
+             %zero = stablehlo.constant dense<0> : tensor<i32>
+             %0:2 = stablehlo.while(%i = %n, %a = %x) : tensor<i32>, tensor<4xf32>
+               cond {
+                 %1 = stablehlo.compare GT, %i, %zero : (tensor<i32>, tensor<i32>) -> tensor<i1> loc("jit(f)/while/cond/gt")
+                 stablehlo.return %1 : tensor<i1>
+               } do {
+                 %1 = stablehlo.sine %a : tensor<4xf32> loc("jit(f)/while/body/Cell_0/sin")
+                 %2 = stablehlo.subtract %i, %one : tensor<i32> loc("jit(f)/while/body/sub")
+                 stablehlo.return %2, %1 : tensor<i32>, tensor<4xf32>
+               } loc("jit(f)/while")
+             return %0#1 : tensor<4xf32>
+           }"#,
+    );
+    assert_eq!(codes, Vec::<String>::new());
+    assert_eq!(calls(&model.graph.node), BTreeMap::from([("Cell", 1)]));
+}
+
+#[test]
+fn arguments_of_functions_have_names() {
+    // The last key of a path may be empty, and so may all of a path that lie below a module.
+    let (model, _) = convert_text(
+        r#"func.func @main(%x: tensor<4xf32> loc("x"), %w: tensor<4xf32> loc("v['params']['A_0']['']")) -> tensor<4xf32> {
+             %0 = stablehlo.add %x, %w : tensor<4xf32> loc("jit(f)/Model/A_0/add")
+             %1 = stablehlo.sine %0 : tensor<4xf32> loc("jit(f)/Model/sin")
+             return %1 : tensor<4xf32>
+           }"#,
+    );
+    assert_eq!(model.functions.len(), 1);
+    assert_well_formed(&model);
 }

@@ -169,14 +169,16 @@ fn mutated_exports() {
     for number in 0..count {
         let texts = &sources[number % sources.len()];
         let (name, text) = &texts[number / sources.len() % texts.len()];
-        let mutated = mutate(text, &mut Numbers(number as u64));
+        let mut numbers = Numbers(number as u64);
+        let mutated = mutate(text, &mut numbers);
+        let settings = Settings { keep_functions: numbers.below(2) == 1, ..Settings::default() };
         let name = format!("{name}, mutation {number}");
-        let fixed = convert(&name, &mutated, &Settings::default(), &mut failures);
+        let fixed = convert(&name, &mutated, &settings, &mut failures);
         converted += usize::from(fixed.is_some());
         // The name of the first input follows from the text where there is no model.
         let input = fixed.and_then(|model| first_input(&model)).unwrap_or_else(|| "arg0".to_owned());
         let dynamic = vec![format!("{input}:0=rows")];
-        let settings = Settings { dynamic, ..Settings::default() };
+        let settings = Settings { dynamic, ..settings };
         convert(&format!("{name}, {input} dynamic"), &mutated, &settings, &mut failures);
     }
     assert!(failures.is_empty(), "{} of {count}:\n{}", failures.len(), failures.join("\n"));

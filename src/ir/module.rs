@@ -364,6 +364,19 @@ impl Module {
         find(self, &self.op(op).attributes, name)
     }
 
+    /// The function that an attribute of an op names.
+    pub fn named_function(&self, op: OpId, attribute: &str) -> Option<FunctionId> {
+        match self.attribute(op, attribute)? {
+            Attribute::SymbolRef(path) if path.len() == 1 => self.find_function(path[0]),
+            _ => None,
+        }
+    }
+
+    /// The function that a `func.call` calls.
+    pub fn callee(&self, op: OpId) -> Option<FunctionId> {
+        if self.op_name(op) == "func.call" { self.named_function(op, "callee") } else { None }
+    }
+
     /// The field of a struct attribute or dictionary, when it has it.
     pub fn field<'a>(&'a self, attribute: &'a Attribute, name: &str) -> Option<&'a Attribute> {
         find(self, attribute.fields()?, name)

@@ -130,12 +130,17 @@ pub fn scopes(module: &Module, location: LocationId) -> (Vec<Scope<'_>>, &str) {
         for (position, &part) in parts.iter().enumerate() {
             let (before, after) =
                 (position.checked_sub(1).map(|at| parts[at]), parts.get(position + 1).copied());
-            let called = part.strip_prefix("jit(").and_then(|rest| rest.strip_suffix(')'));
-            let scope = match (called, after) {
+            let scope = match (called(part), after) {
                 (Some(_), _) if outermost && position == 0 => continue,
                 (Some(called), Some(_)) => Scope { name: called, call: Some(LocationId::UNKNOWN) },
-                // The path of a call ends with what is called.
+                // The path of a call ends with what is called, or with the module that calls; a name alone is a
+                // primitive.
                 (Some(called), None) if index > 0 => Scope { name: called, call: Some(location) },
+                (None, None)
+                    if index > 0 && before.is_some() && part != "cond" && !is_structure(before, part, "") =>
+                {
+                    Scope { name: part, call: None }
+                }
                 (_, None) => {
                     primitive = part;
                     continue;
@@ -167,6 +172,12 @@ pub struct Point<'m> {
     outermost: (&'m str, &'m Location),
     /// The same of the op within what is called.
     own: Option<(&'m str, &'m Location)>,
+}
+
+/// Whether a location says where in the program an op is, be it in a module or not. Casts at the borders of a program
+/// and sizes of its inputs are nowhere in it.
+pub fn has_path(module: &Module, location: LocationId) -> bool {
+    call_names(module, location).iter().any(|(name, _)| name.contains('/'))
 }
 
 /// Where an op comes from. One that is reached again, such as the first op of a layer that is applied twice, has an
@@ -250,8 +261,23 @@ fn call_names(module: &Module, location: LocationId) -> Vec<(&str, LocationId)> 
 
 /// `jit(f)`, `jvp(f)`, `vmap(...)`: a transformation and no module of the user's.
 fn is_transform(part: &str) -> bool {
+    transformed(part).is_some()
+}
+
+/// A transformation, and what it is one of.
+fn transformed(part: &str) -> Option<(&str, &str)> {
     const TRANSFORMS: &[&str] = &["jit", "pjit", "jvp", "vmap", "transpose", "remat", "checkpoint", "pmap"];
-    part.split_once('(').is_some_and(|(name, rest)| rest.ends_with(')') && TRANSFORMS.contains(&name))
+    let (name, rest) = part.split_once('(')?;
+    Some((name, rest.strip_suffix(')')?)).filter(|_| TRANSFORMS.contains(&name))
+}
+
+/// The function of `jit(silu)`, or of `transpose(jvp(jit(silu)))`.
+fn called(part: &str) -> Option<&str> {
+    let (mut name, mut inner) = transformed(part)?;
+    while name != "jit" {
+        (name, inner) = transformed(inner)?;
+    }
+    Some(inner)
 }
 
 #[cfg(test)]
@@ -294,6 +320,12 @@ mod tests {
     fn calls_go_before_what_is_called() {
         assert_eq!(path(&["neg", "jit(f)/M/jit(silu)"]), "M/silu neg");
         assert_eq!(path(&["select_n", "jit(_where)", "jit(f)/M/jit(_take)"]), "M/_take/_where select_n");
+        assert_eq!(path(&["max", "jit(f)/M/vmap(jit(relu))"]), "M/relu max");
+        assert_eq!(path(&["mul", "jit(f)/M/transpose(jvp(jit(silu)))"]), "M/silu mul");
+        // JAX's own functions, such as `argmax`, are called from the module.
+        assert_eq!(path(&["reduce", "jit(f)/M"]), "M reduce");
+        assert_eq!(path(&["reduce", "jit(f)/M/while/body"]), "M reduce");
+        assert_eq!(path(&["while", "cholesky", "jit(f)/M/jit(cholesky)"]), "M/cholesky while");
         assert_eq!(
             path(&["layer/Dense_0/add", "while/body/closed_call", "jit(f)/M/while"]),
             "M/layer/Dense_0 add"

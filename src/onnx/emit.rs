@@ -171,7 +171,7 @@ impl<'a> Emitter<'_, 'a> {
         let module = self.module;
         let op = module.op(id);
         let full = module.op_name(id);
-        if let Some(callee) = function::callee(module, id) {
+        if let Some(callee) = module.callee(id) {
             return Ok(self.call(id, callee));
         }
         let op_type = full.strip_prefix("onnx.").ok_or_else(|| EmitError::ForeignOp(full.to_owned()))?;

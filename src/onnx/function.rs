@@ -5,24 +5,13 @@
 
 use super::emit::{EmitError, Emitter, import};
 use super::proto::{FunctionProto, NodeProto};
-use crate::ir::{Attribute, FunctionId, Module, OpId, RegionId};
+use crate::ir::{FunctionId, OpId, RegionId};
 
 /// The domain of the functions. That of the operators is taken, and a runtime looks for no kernel in this one.
 pub(super) const DOMAIN: &str = "hlo2onnx.modules";
 
 /// The version of the domain: a model brings its functions along, so there is one.
 pub(super) const VERSION: i64 = 1;
-
-/// The function that an op calls.
-pub(super) fn callee(module: &Module, op: OpId) -> Option<FunctionId> {
-    if module.op_name(op) != "func.call" {
-        return None;
-    }
-    match module.attribute(op, "callee") {
-        Some(Attribute::SymbolRef(path)) if path.len() == 1 => module.find_function(path[0]),
-        _ => None,
-    }
-}
 
 /// The functions that are called from `entry`, directly or through others, in the order of the module.
 pub(super) fn all(
@@ -34,7 +23,7 @@ pub(super) fn all(
     let mut reached = vec![false; module.functions().len()];
     let mut pending: Vec<RegionId> = vec![module.function(entry).body];
     while let Some(region) = pending.pop() {
-        for callee in module.ops_within([region]).filter_map(|op| callee(module, op)) {
+        for callee in module.ops_within([region]).filter_map(|op| module.callee(op)) {
             if !std::mem::replace(&mut reached[callee.index()], true) {
                 pending.push(module.function(callee).body);
             }
@@ -65,7 +54,7 @@ impl Emitter<'_, '_> {
                 proto.node.push(self.node(op)?);
             }
         }
-        if module.ops_within([function.body]).any(|op| callee(module, op).is_some()) {
+        if module.ops_within([function.body]).any(|op| module.callee(op).is_some()) {
             proto.opset_import.push(import(DOMAIN, VERSION));
         }
         Ok(proto)

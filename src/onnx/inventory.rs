@@ -1,6 +1,5 @@
 //! What is in a module of `onnx.*` ops.
 
-use super::function::callee;
 use crate::ir::Module;
 use std::collections::BTreeMap;
 
@@ -9,7 +8,7 @@ use std::collections::BTreeMap;
 pub fn inventory(module: &Module) -> Vec<(String, usize)> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for op in module.reachable_ops() {
-        if let Some(callee) = callee(module, op) {
+        if let Some(callee) = module.callee(op) {
             *counts.entry(module.symbols.get(module.function(callee).name)).or_default() += 1;
         } else if let Some(name) = module.op_name(op).strip_prefix("onnx.")
             && !matches!(name, "Constant" | "return")

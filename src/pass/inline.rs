@@ -88,16 +88,11 @@ fn take_in_reducers(module: &mut Module) {
     }
 }
 
-/// The function that an op calls.
+/// The function whose ops an op stands for.
 fn callee(module: &Module, op: OpId) -> Option<FunctionId> {
-    let attribute = match module.op_name(op) {
-        "func.call" => "callee",
-        "stablehlo.composite" => "decomposition",
-        _ => return None,
-    };
-    match module.attribute(op, attribute) {
-        Some(Attribute::SymbolRef(path)) if path.len() == 1 => module.find_function(path[0]),
-        _ => None,
+    match module.op_name(op) {
+        "stablehlo.composite" => module.named_function(op, "decomposition"),
+        _ => module.callee(op),
     }
 }
 

@@ -8,7 +8,7 @@
 
 use super::{Context, entry};
 use crate::diagnostic::{Diagnostics, catalogue};
-use crate::ir::{Attribute, BlockId, FunctionId, FunctionResult, Module, OpId, Symbol, ValueId, provenance};
+use crate::ir::{BlockId, FunctionId, FunctionResult, Module, OpId, Symbol, ValueId, provenance};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Runs the pass on the entry function: afterwards all its values have unique names.
@@ -39,11 +39,7 @@ fn name_functions(module: &mut Module, mut calls: Vec<OpId>) {
     let mut done: FxHashSet<FunctionId> = FxHashSet::default();
     calls.reverse();
     while let Some(call) = calls.pop() {
-        let callee = match module.attribute(call, "callee") {
-            Some(Attribute::SymbolRef(path)) => path.last().and_then(|&name| module.find_function(name)),
-            _ => None,
-        };
-        let Some(function) = callee.filter(|&function| done.insert(function)) else { continue };
+        let Some(function) = module.callee(call).filter(|&function| done.insert(function)) else { continue };
         let Some(block) = module.entry_block(module.function(function).body) else { continue };
         let path = provenance::own_name(module, module.function(function).location).unwrap_or_default();
         let mut names = Names::new(path.split('/').filter(|part| !part.is_empty()).count());
@@ -63,8 +59,8 @@ fn name_functions(module: &mut Module, mut calls: Vec<OpId>) {
 fn parameter(module: &Module, value: ValueId, own: &str) -> String {
     let is_computed = module.defining_op(value).is_some_and(|op| module.op_name(op) != "onnx.Constant");
     let Some(name) = module.value(value).name.filter(|_| !is_computed) else { return "x".to_owned() };
-    let parts: Vec<&str> = module.symbols.get(name).split('/').collect();
-    let last = parts.len() - 1;
+    let parts: Vec<&str> = module.symbols.get(name).split('/').filter(|part| !part.is_empty()).collect();
+    let Some(last) = parts.len().checked_sub(1) else { return "x".to_owned() };
     let below = match parts.iter().rposition(|&part| part == own) {
         Some(position) => last.min(position + 1),
         None if parts[last].bytes().all(|byte| byte.is_ascii_digit()) => 0,

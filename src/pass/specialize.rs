@@ -101,11 +101,7 @@ fn is_open(module: &Module, (argument, axis): Place) -> bool {
 
 /// The calls in a block with what they call.
 fn calls(module: &Module, block: BlockId) -> Vec<(OpId, FunctionId)> {
-    let callee = |op: OpId| match module.attribute(op, "callee")? {
-        Attribute::SymbolRef(path) => module.find_function(*path.first()?),
-        _ => None,
-    };
-    module.block(block).ops.iter().filter_map(|&op| Some((op, callee(op)?))).collect()
+    module.block(block).ops.iter().filter_map(|&op| Some((op, module.callee(op)?))).collect()
 }
 
 /// An argument without a name that is handed on to a function takes the name of that function's argument.

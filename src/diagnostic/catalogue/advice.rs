@@ -274,7 +274,8 @@ diagnostics! {
     ///
     /// StableHLO has no modules: they are in the paths of JAX's locations, as in
     /// `loc("jit(apply)/Model/Dense_0/dot_general")`. Without such a path, an op belongs to no module, and the model is
-    /// the same as without `--keep-functions`. A module that is the whole program is the graph itself.
+    /// the same as without `--keep-functions`. A module that is the whole program is the graph itself, and a function of
+    /// JAX that is hardly more than one op, such as `relu`, stays that op.
     ///
     /// An example that triggers it:
     ///
@@ -305,6 +306,6 @@ diagnostics! {
     /// }
     /// ```
     A0609 NoModules {}
-        => "no function was kept: no location says which module an op is of"
-        help "print the text with locations: `lowered.as_text(debug_info=True)`";
+        => "no function was kept: no location is within a module of the program"
+        help "modules are in locations: `lowered.as_text(debug_info=True)` prints them";
 }

@@ -9,6 +9,7 @@
 //! of functions and stay in the main graph. Scalars and lists of sizes are constants within the function, since the
 //! runtime looks at them before it runs.
 
+mod groups;
 mod outline;
 mod schedule;
 mod share;
@@ -16,7 +17,7 @@ mod share;
 use super::paths::{PathId, Paths};
 use super::{Context, canonicalize, entry};
 use crate::diagnostic::catalogue;
-use crate::ir::{Attribute, BlockId, Data, Element, Module, OpId, ValueId};
+use crate::ir::{BlockId, Data, Element, Module, OpId, ValueId, provenance};
 use outline::Outliner;
 use rustc_hash::FxHashSet;
 
@@ -36,10 +37,10 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     hoist_constants(module, block);
     let small = small_constants(module, block);
     let prefix = whole_program(module, block, &mut paths);
-    if paths.is_empty() {
+    Outliner::new(module, paths, small).block(block, prefix);
+    if module.functions().len() == 1 {
         cx.diagnostics.push(catalogue::NoModules {});
     }
-    Outliner::new(module, paths, small).block(block, prefix);
     canonicalize::remove_dead(module);
 }
 
@@ -82,11 +83,11 @@ fn is_small(module: &Module, value: ValueId) -> bool {
     ty.rank() == 0 || (is_list && matches!(ty.element, Element::I32 | Element::I64))
 }
 
-/// The innermost module that all ops of the program are in: it is the graph itself, as a graph of a single call would
-/// show nothing.
+/// The innermost module that all ops with a place in the program are in: it is the graph itself, as a graph of a single
+/// call would show nothing.
 fn whole_program(module: &Module, entry: BlockId, paths: &mut Paths) -> PathId {
-    let ops = module.block(entry).ops.iter().filter(|&&op| is_node(module, op));
-    let innermost: Vec<PathId> = ops.map(|&op| paths.of(module, op)).collect();
+    let ops = module.block(entry).ops.iter().copied().filter(|&op| is_placed(module, op));
+    let innermost: Vec<PathId> = ops.map(|op| paths.of(module, op)).collect();
     let mut prefix = PathId::ROOT;
     loop {
         let mut inner = innermost.iter().map(|&path| paths.within(path, prefix));
@@ -98,12 +99,8 @@ fn whole_program(module: &Module, entry: BlockId, paths: &mut Paths) -> PathId {
     }
 }
 
-/// Whether an op becomes a node: constants are none, and what ends a block.
-fn is_node(module: &Module, op: OpId) -> bool {
-    !matches!(module.op_name(op), "onnx.Constant" | "onnx.return" | "func.return")
-}
-
-/// The function that an op calls, as an attribute.
-fn callee(name: crate::ir::Symbol) -> Attribute {
-    Attribute::SymbolRef(Box::new([name]))
+/// Whether an op becomes a node, which constants do not and what ends a block, and has a place in the program.
+fn is_placed(module: &Module, op: OpId) -> bool {
+    !matches!(module.op_name(op), "onnx.Constant" | "func.return")
+        && provenance::has_path(module, module.op_location(op))
 }

@@ -1,13 +1,14 @@
 //! Runs of ops of one module leave their block and become functions.
 
-use super::callee;
+use super::groups::{Groups, groups};
 use super::schedule::{Graph, schedule};
 use super::share::Shared;
 use crate::ir::{
-    BlockId, Definition, Function, FunctionResult, Location, LocationId, Module, NewOp, OpId, OpSpan,
-    RegionId, TypeId, ValueId,
+    Attribute, BlockId, Definition, Function, FunctionResult, Location, LocationId, Module, NewOp, OpId,
+    OpSpan, RegionId, TypeId, ValueId,
 };
-use crate::pass::paths::{PathId, Paths, times};
+use crate::pass::legalize::is_movement;
+use crate::pass::paths::{PathId, Paths};
 use crate::source::Span;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
@@ -25,6 +26,8 @@ pub(super) struct Outliner<'m> {
 struct Run {
     path: PathId,
     ops: Vec<OpId>,
+    /// What they read from outside, in the order of the first use, but for constants that functions hold themselves.
+    inputs: Vec<ValueId>,
     /// Those of their results that others read.
     outputs: Vec<ValueId>,
 }
@@ -51,8 +54,20 @@ impl<'m> Outliner<'m> {
             self.module.block_mut(block).ops = placed;
             return;
         };
-        for item in self.arrange(ops, terminator, outer) {
+        let results = self.module.op(terminator).operands.to_vec();
+        self.place(&ops, &results, outer, &mut placed);
+        placed.push(terminator);
+        self.module.block_mut(block).ops = placed;
+    }
+
+    /// Places the calls of the modules directly within `outer` that ops are in, and the ops that are in none. `results`
+    /// are what is read behind the ops.
+    fn place(&mut self, ops: &[OpId], results: &[ValueId], outer: PathId, placed: &mut Vec<OpId>) {
+        for item in self.arrange(ops, results, outer) {
             match item {
+                Item::Run(run) if self.says_no_more(&run) || self.hands_narrow_on(&run) => {
+                    self.place(&run.ops, &run.outputs, run.path, placed);
+                }
                 Item::Run(run) => placed.push(self.call(run)),
                 Item::Op(op) => {
                     for region in self.module.op(op).regions.clone() {
@@ -64,92 +79,89 @@ impl<'m> Outliner<'m> {
                 }
             }
         }
-        placed.push(terminator);
-        self.module.block_mut(block).ops = placed;
+    }
+
+    /// Whether a run is of a function of JAX's that says no more than its ops, such as `relu`, or the
+    /// `dynamic_index_in_dim` of a scan: one op computes something, or none. A module in it is kept all the same.
+    fn says_no_more(&self, run: &Run) -> bool {
+        let computes = |&&op: &&OpId| !is_movement(self.module, op);
+        let has_regions = |&op: &OpId| !self.module.op(op).regions.is_empty();
+        self.paths.is_called(run.path)
+            && run.ops.iter().filter(computes).count() < 2
+            && !run.ops.iter().any(has_regions)
+    }
+
+    /// Whether a run would only hand an argument of few bits on to functions in it. ONNX Runtime (1.31) takes from the
+    /// nodes of a function which types an argument may have, and where there are calls alone, it knows none of these.
+    fn hands_narrow_on(&mut self, run: &Run) -> bool {
+        let is_narrow = |&value: &ValueId| {
+            let element = self.module.tensor(value).map(|tensor| tensor.element);
+            element
+                .is_some_and(|element| element.is_small_float() || element.is_integer() && element.bits() < 8)
+        };
+        let mut narrow: FxHashSet<ValueId> = run.inputs.iter().copied().filter(is_narrow).collect();
+        if narrow.is_empty() {
+            return false;
+        }
+        for &op in &run.ops {
+            let path = self.paths.of(self.module, op);
+            if self.paths.within(path, run.path).is_none() {
+                self.module.op(op).operands.iter().for_each(|operand| {
+                    narrow.remove(operand);
+                });
+            }
+        }
+        !narrow.is_empty()
     }
 
     /// Puts the ops of a block in an order in which those of a module follow each other.
-    fn arrange(&mut self, ops: Vec<OpId>, terminator: OpId, outer: PathId) -> Vec<Item> {
-        let mut definitions: FxHashMap<ValueId, u32> = FxHashMap::default();
-        for (index, &op) in ops.iter().enumerate() {
-            definitions.extend(self.module.op(op).results.iter().map(|&result| (result, index as u32)));
+    fn arrange(&mut self, ops: &[OpId], results: &[ValueId], outer: PathId) -> Vec<Item> {
+        let Groups { of, paths } = groups(self.module, &mut self.paths, ops, outer);
+        let order = schedule(&Graph { groups: &of, group_count: paths.len(), reads: self.reads(ops) });
+        let group = |&position: &u32| of[position as usize];
+        let runs: Vec<&[u32]> = order.chunk_by(|x, y| group(x).is_some() && group(x) == group(y)).collect();
+        let members = |run: &[u32]| run.iter().map(|&position| ops[position as usize]).collect::<Vec<_>>();
+
+        let mut run_of: FxHashMap<ValueId, usize> = FxHashMap::default();
+        for (index, run) in runs.iter().enumerate() {
+            for op in members(run) {
+                run_of.extend(self.module.op(op).results.iter().map(|&result| (result, index)));
+            }
         }
-        let (mut numbers, mut modules) = (FxHashMap::default(), Vec::new());
-        let mut graph = Graph { groups: Vec::new(), group_count: 0, reads: Vec::new() };
-        let within: Vec<Option<PathId>> = ops
-            .iter()
-            .map(|&op| {
-                let path = self.paths.of(self.module, op);
-                self.paths.within(path, outer)
-            })
-            .collect();
-        let times = times(self.module, &ops, &within);
-        for (index, &op) in ops.iter().enumerate() {
-            let group = within[index].map(|path| {
-                *numbers.entry((path, times[index])).or_insert_with(|| {
-                    modules.push(path);
-                    modules.len() as u32 - 1
-                })
-            });
-            graph.groups.push(group);
+        let mut read_outside: FxHashSet<ValueId> = results.iter().copied().collect();
+        for (index, run) in runs.iter().enumerate() {
+            for op in members(run) {
+                let reads = self.read_by(op).into_iter();
+                read_outside.extend(reads.filter(|value| run_of.get(value).is_some_and(|&run| run != index)));
+            }
+        }
+        let item = |run: &&[u32]| {
+            let ops = members(run);
+            let Some(group) = run.first().and_then(group) else {
+                return ops.into_iter().map(Item::Op).collect();
+            };
+            let results = ops.iter().flat_map(|&op| self.module.op(op).results.iter().copied());
+            let outputs = results.filter(|value| read_outside.contains(value)).collect();
+            let inputs = self.inputs(&ops);
+            vec![Item::Run(Run { path: paths[group as usize], ops, inputs, outputs })]
+        };
+        runs.iter().flat_map(item).collect()
+    }
+
+    /// By the position of an op, those of the ops whose results it reads, once each.
+    fn reads(&self, ops: &[OpId]) -> Vec<Vec<u32>> {
+        let mut definitions: FxHashMap<ValueId, u32> = FxHashMap::default();
+        for (&op, position) in ops.iter().zip(0..) {
+            definitions.extend(self.module.op(op).results.iter().map(|&result| (result, position)));
+        }
+        let reads = |&op: &OpId| {
             let mut reads: Vec<u32> =
                 self.read_by(op).iter().filter_map(|value| definitions.get(value).copied()).collect();
             reads.sort_unstable();
             reads.dedup();
-            graph.reads.push(reads);
-        }
-        graph.group_count = modules.len();
-        let order = schedule(&graph);
-
-        // By the position of an op, the run that it is in.
-        let mut run_of: Vec<Option<usize>> = vec![None; ops.len()];
-        let (mut runs, mut current): (Vec<Vec<u32>>, Option<u32>) = (Vec::new(), None);
-        for &op in &order {
-            let group = graph.groups[op as usize];
-            if group.is_some() && group != current {
-                runs.push(Vec::new());
-            }
-            if group.is_some()
-                && let Some(run) = runs.last_mut()
-            {
-                run.push(op);
-                run_of[op as usize] = Some(runs.len() - 1);
-            }
-            current = group;
-        }
-        let mut read_outside: FxHashSet<ValueId> = FxHashSet::default();
-        let readers = ops.iter().enumerate().map(|(index, &op)| (op, run_of[index]));
-        for (op, reader) in readers.chain([(terminator, None)]) {
-            for value in self.read_by(op) {
-                let definer = definitions.get(&value).and_then(|&index| run_of[index as usize]);
-                if definer.is_some() && definer != reader {
-                    read_outside.insert(value);
-                }
-            }
-        }
-
-        let (mut items, mut begun) = (Vec::new(), 0);
-        for &index in &order {
-            let (op, Some(run)) = (ops[index as usize], run_of[index as usize]) else {
-                items.push(Item::Op(ops[index as usize]));
-                continue;
-            };
-            if run < begun {
-                continue;
-            }
-            begun = run + 1;
-            let path = graph.groups[index as usize].map_or(outer, |group| modules[group as usize]);
-            // A function of JAX's that has become one op, such as `relu`, says no more than the op.
-            if runs[run].len() == 1 && self.paths.is_called(path) {
-                items.push(Item::Op(op));
-                continue;
-            }
-            let members: Vec<OpId> = runs[run].iter().map(|&index| ops[index as usize]).collect();
-            let results = members.iter().flat_map(|&op| self.module.op(op).results.iter().copied());
-            let outputs = results.filter(|value| read_outside.contains(value)).collect();
-            items.push(Item::Run(Run { path, ops: members, outputs }));
-        }
-        items
+            reads
+        };
+        ops.iter().map(reads).collect()
     }
 
     /// The values that an op reads, or that the graphs in it read from outside of them.
@@ -178,15 +190,15 @@ impl<'m> Outliner<'m> {
     /// The results of the run become those of the call, so that nothing outside of it changes.
     fn call(&mut self, run: Run) -> OpId {
         let location = self.location(run.path);
-        let inputs = self.inputs(&run);
         let types = |module: &Module, values: &[ValueId]| -> Vec<TypeId> {
             values.iter().map(|&value| module.value_type(value)).collect()
         };
-        let (argument_types, result_types) = (types(self.module, &inputs), types(self.module, &run.outputs));
+        let (argument_types, result_types) =
+            (types(self.module, &run.inputs), types(self.module, &run.outputs));
         let name = self.module.symbols.intern("func.call");
         let call = self.module.add_op(NewOp {
             name,
-            operands: inputs.iter().copied().collect(),
+            operands: run.inputs.iter().copied().collect(),
             result_types: result_types.iter().copied().collect(),
             attributes: Vec::new(),
             regions: SmallVec::new(),
@@ -197,7 +209,7 @@ impl<'m> Outliner<'m> {
         let body = self.module.add_region();
         let block = self.module.add_block(body);
         let mut replaced: FxHashMap<ValueId, ValueId> = FxHashMap::default();
-        for (&input, &ty) in inputs.iter().zip(&argument_types) {
+        for (&input, &ty) in run.inputs.iter().zip(&argument_types) {
             let argument = self.module.add_argument(block, ty);
             replaced.insert(input, argument);
         }
@@ -236,7 +248,7 @@ impl<'m> Outliner<'m> {
             location,
         });
         let key = self.module.symbols.intern("callee");
-        self.module.op_mut(call).attributes.push((key, callee(name)));
+        self.module.op_mut(call).attributes.push((key, Attribute::SymbolRef(Box::new([name]))));
         call
     }
 
@@ -247,15 +259,14 @@ impl<'m> Outliner<'m> {
         self.module.add_location(Location::Name(name, LocationId::UNKNOWN))
     }
 
-    /// The values from outside of a run that it reads, in the order of their first use, but for constants that every
-    /// function holds itself.
-    fn inputs(&self, run: &Run) -> Vec<ValueId> {
+    /// The values that ops read and none of them gives, but for constants that functions hold themselves.
+    fn inputs(&self, ops: &[OpId]) -> Vec<ValueId> {
         let mut known: FxHashSet<ValueId> = [self.module.absent()].into_iter().collect();
-        for &op in &run.ops {
+        for &op in ops {
             known.extend(&self.module.op(op).results);
         }
         let mut inputs = Vec::new();
-        for &op in &run.ops {
+        for &op in ops {
             for value in self.read_by(op) {
                 if !self.small.contains(&value) && known.insert(value) {
                     inputs.push(value);

@@ -4,9 +4,9 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 /// The ops of a block, by their positions in it.
-pub(super) struct Graph {
+pub(super) struct Graph<'a> {
     /// The module that each op is in, by a number of its own; `None` for an op of the enclosing module itself.
-    pub(super) groups: Vec<Option<u32>>,
+    pub(super) groups: &'a [Option<u32>],
     /// Number of modules.
     pub(super) group_count: usize,
     /// The earlier ops that each op reads results of, once each.
@@ -21,7 +21,7 @@ pub(super) struct Graph {
 pub(super) fn schedule(graph: &Graph) -> Vec<u32> {
     let count = graph.groups.len();
     let mut queue = Queue {
-        groups: &graph.groups,
+        groups: graph.groups,
         own: BinaryHeap::new(),
         ready: BinaryHeap::new(),
         closed: BinaryHeap::new(),

@@ -36,6 +36,24 @@ pub fn run(module: &mut Module, cx: &mut Context) {
     }
 }
 
+/// What is known of the kernels of an op.
+fn kernel(module: &Module, op: OpId) -> Option<&'static Kernel> {
+    let name = module.op_name(op).strip_prefix("onnx.")?;
+    let reduction =
+        module.attribute(op, "reduction").and_then(Attribute::as_str).filter(|kind| *kind != "none");
+    match reduction {
+        Some(kind) => INDEX.get(format!("{name}#{kind}").as_str()),
+        None => INDEX.get(name),
+    }
+    .copied()
+}
+
+/// Whether an op computes nothing: it moves elements, or casts them.
+pub(super) fn is_movement(module: &Module, op: OpId) -> bool {
+    module.op_name(op) == "onnx.Cast"
+        || kernel(module, op).is_some_and(|kernel| kernel.widening == Widening::Moves)
+}
+
 struct Legalize<'p, 'a> {
     module: &'p mut Module,
     cx: &'p mut Context<'a>,
@@ -110,13 +128,7 @@ impl Legalize<'_, '_> {
 
     /// The element type that the op lacks a kernel for, the one to compute in, and what that does.
     fn plan(&mut self, op: OpId) -> Option<Plan> {
-        let name = self.module.op_name(op).strip_prefix("onnx.")?;
-        let reduction =
-            self.module.attribute(op, "reduction").and_then(Attribute::as_str).filter(|kind| *kind != "none");
-        let kernel = match reduction {
-            Some(kind) => INDEX.get(format!("{name}#{kind}").as_str()),
-            None => INDEX.get(name),
-        }?;
+        let kernel = kernel(self.module, op)?;
         let main = self.module.op(op).operands.get(kernel.main).copied()?;
         let element = self.module.tensor(main)?.element;
         let has = |element: Element| kernel.elements.iter().any(|set| set.contains(&element));

@@ -49,11 +49,6 @@ impl Paths {
         Self { nodes: vec![root], children: FxHashMap::default(), known: FxHashMap::default() }
     }
 
-    /// Whether no location asked for so far is in a module.
-    pub(in crate::pass) fn is_empty(&self) -> bool {
-        self.nodes.len() == 1
-    }
-
     /// The path of an op; that of the program for one which no location places.
     pub(in crate::pass) fn of(&mut self, module: &Module, op: OpId) -> PathId {
         let location = module.op_location(op);
