@@ -167,4 +167,44 @@ diagnostics! {
     W0505 NothingReferenced {}
         => "`--external-data reference` left no data in a file of weights"
         help "give `--weights` a file of safetensors";
+
+    /// A constant may have been computed from a number of rows that becomes dynamic.
+    ///
+    /// With `--dynamic x:0=batch` each row is computed as in the export, for any number of them. Where Python computed with
+    /// that number, as `x / len(x)` does, the export has a constant, which stays what it is. This constant is the number
+    /// of rows, or one divided by it, and meets values that have rows. It may as well be a coincidence.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<8x4xf32>) -> tensor<8x4xf32> {
+    ///   %eight = stablehlo.constant dense<8.0> : tensor<f32>
+    ///   %0 = stablehlo.broadcast_in_dim %eight, dims = [] : (tensor<f32>) -> tensor<8x4xf32>
+    ///   %1 = stablehlo.divide %x, %0 : tensor<8x4xf32>
+    ///   return %1 : tensor<8x4xf32>
+    /// }
+    /// ```
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --dynamic arg0:0=batch
+    /// ```
+    ///
+    /// What to do: look at the line of Python. An export with a number of rows that is no other number of the program, such
+    /// as 7, has the same constants where they do not follow from it.
+    ///
+    /// Mended:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<7x4xf32>) -> tensor<7x4xf32> {
+    ///   %eight = stablehlo.constant dense<8.0> : tensor<f32>
+    ///   %0 = stablehlo.broadcast_in_dim %eight, dims = [] : (tensor<f32>) -> tensor<7x4xf32>
+    ///   %1 = stablehlo.divide %x, %0 : tensor<7x4xf32>
+    ///   return %1 : tensor<7x4xf32>
+    /// }
+    /// ```
+    W0506 SuspectConstant<'a> { number: &'a str, rows: i64, name: &'a str, at: Span }
+        => "the constant {number} may follow from the {rows} rows of the export, and stays what it is for any `{name}`"
+        group "{name} {number}"
+        label at "computes with {number}"
+        help "look at the line of Python, or export with a number of rows that is no other number, such as 7";
 }

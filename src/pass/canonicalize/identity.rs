@@ -92,10 +92,10 @@ fn only_filled(module: &Module, operands: &[ValueId]) -> Option<ValueId> {
 }
 
 /// The element type and bits of a constant whose elements are all one.
-type Known = (Element, i64);
+pub(in crate::pass) type Known = (Element, i64);
 
 /// The one element that a value has everywhere. To sizes that are expressions a constant is broadcast.
-fn scalar(module: &Module, source: &Source, value: ValueId) -> Option<Known> {
+pub(in crate::pass) fn scalar(module: &Module, source: &Source, value: ValueId) -> Option<Known> {
     let spread = producer(module, value, "stablehlo.broadcast_in_dim");
     let value = spread.and_then(|op| module.op(op).operands.first().copied()).unwrap_or(value);
     let id = module.constant_of(value)?;

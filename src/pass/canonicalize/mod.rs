@@ -7,7 +7,7 @@
 mod compose;
 mod conversion;
 mod dead;
-mod identity;
+pub(super) mod identity;
 mod loops;
 mod onnx;
 mod repeated;

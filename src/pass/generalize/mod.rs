@@ -23,6 +23,7 @@ mod own;
 mod reduction;
 mod request;
 mod rows;
+mod suspects;
 mod view;
 
 pub use request::DynamicDimension;
@@ -83,6 +84,9 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
             return;
         }
     };
+    for (request, marks) in &found {
+        suspects::report(module, entry, request, marks, cx);
+    }
     commit::apply(module, entry, &sizes);
 }
 
