@@ -69,10 +69,13 @@ impl Mapping {
         }
     }
 
-    /// Gives the pages of a range back at once. The system may have mapped megabytes for one byte of them.
+    /// Gives the pages of a range back at once, and those beside it: for one byte the system may have mapped a huge page.
     pub fn forget(&self, range: Range<usize>) {
+        const HUGE_PAGE: usize = 2 << 20;
+
         if let Bytes::Mapped(map) = &self.bytes {
-            give_back(map, range);
+            let end = range.end.saturating_add(HUGE_PAGE).min(map.len());
+            give_back(map, range.start.saturating_sub(HUGE_PAGE)..end);
         }
     }
 }
