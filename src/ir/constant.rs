@@ -43,17 +43,22 @@ impl Data {
     pub fn bytes<'a>(&'a self, source: &Source, count: usize, width: usize) -> Cow<'a, [u8]> {
         match self {
             Data::Bytes(bytes) => Cow::Borrowed(bytes),
-            Data::Mapped(pieces) => pieces.bytes(),
+            Data::Mapped(pieces) => {
+                pieces.leave();
+                pieces.bytes()
+            }
             Data::Splat(element) => Cow::Owned(element.repeat(count)),
             Data::Source(digits) => {
                 let mut bytes = vec![0; count * width];
                 // A failure leaves zeros; see above.
                 let _ = faster_hex::hex_decode(&source.bytes()[digits.clone()], &mut bytes);
+                source.leave(digits.clone());
                 Cow::Owned(bytes)
             }
             Data::SourceBits(digits) => {
                 let mut packed = vec![0; count.div_ceil(8)];
                 let _ = faster_hex::hex_decode(&source.bytes()[digits.clone()], &mut packed);
+                source.leave(digits.clone());
                 Cow::Owned((0..count).map(|index| packed[index / 8] >> (index % 8) & 1).collect())
             }
         }

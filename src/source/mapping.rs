@@ -7,12 +7,14 @@ use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The bytes of a file, mapped, or bytes in memory.
 pub struct Mapping {
     bytes: Bytes,
     path: Option<PathBuf>,
+    /// What [`leave`](Self::leave) was told of and has not given back, and what lies between.
+    left: Mutex<Range<usize>>,
 }
 
 enum Bytes {
@@ -38,12 +40,12 @@ impl Mapping {
         // give wrong bytes, which its reader treats as it treats any bytes, but is never written through.
         #[allow(unsafe_code)]
         let map = unsafe { memmap2::Mmap::map(file)? };
-        Ok(Self { bytes: Bytes::Mapped(map), path: None })
+        Ok(Self { bytes: Bytes::Mapped(map), path: None, left: Mutex::default() })
     }
 
     /// Takes bytes that are already in memory.
     pub fn from_bytes(bytes: Vec<u8>) -> Self {
-        Self { bytes: Bytes::Owned(bytes), path: None }
+        Self { bytes: Bytes::Owned(bytes), path: None, left: Mutex::default() }
     }
 
     /// The file by the path that it was opened with; none for bytes in memory, and for a file that was open already.
@@ -66,6 +68,22 @@ impl Mapping {
             && let Some(behind) = behind(&range)
         {
             give_back(map, behind);
+        }
+    }
+
+    /// Says that a reader that jumps has read these bytes. It takes few, but for each the system may have mapped a huge
+    /// page; they go when it has come some way.
+    pub fn leave(&self, range: Range<usize>) {
+        const STRIDE: usize = 8 << 20;
+
+        // A range cannot be left half changed.
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = left.start.min(range.start)..left.end.max(range.end);
+        if all.len() > STRIDE {
+            self.forget(all);
+            *left = range;
+        } else {
+            *left = all;
         }
     }
 
@@ -164,6 +182,11 @@ impl Pieces {
     /// Says that the bytes at these positions will not be read again soon; see [`Mapping::release`].
     pub fn release(&self, positions: Range<usize>) {
         self.parts(positions).for_each(|range| self.mapping.release(range));
+    }
+
+    /// Says that a reader that jumps has read some of the bytes; see [`Mapping::leave`].
+    pub fn leave(&self) {
+        self.ranges.iter().for_each(|range| self.mapping.leave(range.clone()));
     }
 
     /// Gives the pages back at once; see [`Mapping::forget`].

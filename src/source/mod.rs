@@ -92,6 +92,11 @@ impl Source {
         self.mapping.release(range);
     }
 
+    /// Says that a reader that jumps has read these bytes; see [`Mapping::leave`].
+    pub fn leave(&self, range: Range<usize>) {
+        self.mapping.leave(range);
+    }
+
     /// Gives the pages of a range back at once; see [`Mapping::forget`].
     pub fn forget(&self, range: Range<usize>) {
         self.mapping.forget(range);

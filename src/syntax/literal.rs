@@ -182,10 +182,7 @@ impl Parser<'_> {
             return None;
         }
         if found > 64 {
-            // Its beginning was read with the statement. Of a small one there are no other pages.
-            if found > 1 << 20 {
-                self.source.forget(digits.clone());
-            }
+            self.source.leave(digits.clone());
             return Some(Data::Source(digits));
         }
         let mut bytes = vec![0; found];

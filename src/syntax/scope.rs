@@ -7,6 +7,7 @@ use crate::ir::{OpId, TypeId, ValueId};
 use crate::source::Span;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
+use smol_str::SmolStr;
 
 /// What a name stands for.
 #[derive(Clone, Copy)]
@@ -19,14 +20,14 @@ pub(super) enum Binding {
     Poison,
 }
 
-/// The names of one function.
+/// The names of one function. Copies of them: to compare a name in the text would map a page beside each literal anew.
 #[derive(Default)]
 pub(super) struct Scope<'s> {
-    names: FxHashMap<&'s str, (Binding, Span)>,
+    names: FxHashMap<SmolStr, (Binding, Span)>,
     /// Names in the order of their definition, to take those of a region back.
-    order: Vec<&'s str>,
+    order: Vec<SmolStr>,
     /// Names whose region has ended.
-    departed: FxHashMap<&'s str, Span>,
+    departed: FxHashMap<SmolStr, Span>,
     /// Uses of names that were not defined when they were read.
     undefined: Vec<(&'s str, Span)>,
 }
@@ -40,7 +41,7 @@ impl<'s> Parser<'s> {
     /// Ends a region: its names are out of reach.
     pub(super) fn leave(&mut self, mark: usize) {
         for name in self.scope.order.drain(mark..) {
-            if let Some((_, span)) = self.scope.names.remove(name) {
+            if let Some((_, span)) = self.scope.names.remove(&name) {
                 self.scope.departed.insert(name, span);
             }
         }
@@ -52,7 +53,8 @@ impl<'s> Parser<'s> {
             self.diagnostics.push(RedefinedValue { name, at, first });
             return;
         }
-        self.scope.names.insert(name, (binding, at));
+        let name = SmolStr::new(name);
+        self.scope.names.insert(name.clone(), (binding, at));
         self.scope.order.push(name);
     }
 
@@ -114,7 +116,7 @@ impl<'s> Parser<'s> {
                     self.diagnostics.push(NotDominated { name, at, definition });
                 }
                 _ => {
-                    let near = nearest(name, scope.order.iter().copied());
+                    let near = nearest(name, scope.order.iter().map(SmolStr::as_str));
                     self.diagnostics.push(UndefinedValue { name, nearest: near, at });
                 }
             }

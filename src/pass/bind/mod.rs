@@ -161,14 +161,15 @@ fn type_name(ty: &TensorType) -> String {
 /// The elements in the smallest form: fresh biases and scales are splats, as they are where JAX prints constants.
 fn data(tensor: &Tensor, element: Element) -> Data {
     let (pieces, width) = (&tensor.data, element.bytes());
-    if !pieces.is_empty() && is_splat(tensor, width) {
-        return Data::Splat(pieces.read(0..width).iter().copied().collect());
-    }
-    if pieces.len() < SMALL {
-        return Data::Bytes(pieces.bytes().into());
-    }
-    pieces.forget();
-    Data::Mapped(pieces.clone())
+    let data = if !pieces.is_empty() && is_splat(tensor, width) {
+        Data::Splat(pieces.read(0..width).iter().copied().collect())
+    } else if pieces.len() < SMALL {
+        Data::Bytes(pieces.bytes().into())
+    } else {
+        Data::Mapped(pieces.clone())
+    };
+    pieces.leave();
+    data
 }
 
 /// Whether all elements have the same bits. That few are is seen at their first two elements.
