@@ -253,6 +253,7 @@ fn call_names(module: &Module, location: LocationId) -> Vec<(&str, LocationId)> 
         let Some(current) = pending.pop() else { break };
         match module.location(current) {
             Location::CallSite { callee, caller } => pending.extend([*caller, *callee]),
+            Location::Fused(_, parts) => pending.extend(parts.first()),
             _ => names.extend(own_name(module, current).map(|name| (name, current))),
         }
     }

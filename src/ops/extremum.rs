@@ -10,6 +10,13 @@ use crate::ir::{Element, ValueId};
 impl Lower<'_> {
     /// The larger of two values, which broadcast; NaN if one is.
     pub fn larger(&mut self, first: ValueId, second: ValueId) -> ValueId {
+        // ONNX Runtime fuses Relu with what is before it, and Max with nothing.
+        for (value, bound) in [(first, second), (second, first)] {
+            let scalar = self.count(bound) == Some(1) && self.rank(bound) <= self.rank(value);
+            if scalar && self.element(value).is_float() && self.known_number(bound) == Some(0.0) {
+                return self.node("Relu", &[value]).like(value);
+            }
+        }
         if self.are_ordered(&[first, second]) {
             return self.elementwise("Max", &[first, second]);
         }

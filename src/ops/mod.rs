@@ -21,6 +21,7 @@ mod elementwise;
 mod extremum;
 mod fft;
 mod formula;
+mod fused;
 mod gather;
 mod graph;
 mod index;
@@ -50,7 +51,7 @@ pub use elementwise::{FORMAT, ROUND};
 pub use lower::{BOUNDARY, Lower, Settings};
 pub use node::Node;
 pub use refusal::{Lowered, Refusal, Values};
-pub use region::Combiner;
+pub use region::{Combiner, combiners};
 pub use target::{DEFAULT_OPSET, HIGHEST_OPSET, LOWEST_OPSET};
 
 use crate::diagnostic::nearest;
@@ -95,6 +96,7 @@ pub const FAMILIES: &[(&str, &[Row])] = &[
     ("dynamic_slice", dynamic_slice::ROWS),
     ("elementwise", elementwise::ROWS),
     ("fft", fft::ROWS),
+    ("fused", fused::ROWS),
     ("gather", gather::ROWS),
     ("linalg", linalg::ROWS),
     ("normalization", normalization::ROWS),

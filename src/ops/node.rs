@@ -141,6 +141,11 @@ impl Lower<'_> {
         }
     }
 
+    /// Whether the opset that is written has an ONNX op.
+    pub fn has(&self, op: &str) -> bool {
+        target::since(op) <= self.opset()
+    }
+
     /// Refuses unless the opset has, or can be raised to have, an ONNX op or one of its later forms.
     ///
     /// # Errors

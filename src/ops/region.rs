@@ -1,7 +1,7 @@
 //! What the region of a reduction or a scatter computes.
 
 use super::Lower;
-use crate::ir::{Definition, RegionId, ValueId};
+use crate::ir::{Definition, Module, RegionId, ValueId};
 
 /// How a region combines the value that is there with the one that comes.
 ///
@@ -38,42 +38,46 @@ impl Lower<'_> {
         }
     }
 
-    /// How a region of `2n` arguments and `n` results combines them, when result `i` depends on arguments `i` and
-    /// `n + i` alone, by one of the [`Combiner`]s.
+    /// How a region combines its pairs of arguments; see [`combiners`].
     pub fn combiners(&self, region: RegionId) -> Option<Vec<Combiner>> {
-        let block = self.module.block(self.module.entry_block(region)?);
-        let terminator = *block.ops.last()?;
-        let results = &self.module.op(terminator).operands;
-        if self.module.op_name(terminator) != "stablehlo.return" || block.arguments.len() != 2 * results.len()
-        {
-            return None;
-        }
-        let (first, second) = block.arguments.split_at(results.len());
-        let pairs = first.iter().zip(second);
-        results.iter().zip(pairs).map(|(&result, (&a, &b))| self.combination(result, a, b)).collect()
+        combiners(self.module, region)
     }
+}
 
-    /// How `result` combines `a` and `b`.
-    fn combination(&self, result: ValueId, a: ValueId, b: ValueId) -> Option<Combiner> {
-        if result == a {
-            return Some(Combiner::First);
-        }
-        if result == b {
-            return Some(Combiner::Second);
-        }
-        let Definition::Result(op, 0) = self.module.value(result).definition else { return None };
-        let combiner = match self.module.op_name(op) {
-            "stablehlo.add" => Combiner::Add,
-            "stablehlo.multiply" => Combiner::Multiply,
-            "stablehlo.minimum" => Combiner::Minimum,
-            "stablehlo.maximum" => Combiner::Maximum,
-            "stablehlo.and" => Combiner::And,
-            "stablehlo.or" => Combiner::Or,
-            "stablehlo.xor" => Combiner::Xor,
-            _ => return None,
-        };
-        // All of them commute.
-        let operands = self.module.op(op).operands.as_slice();
-        (operands == [a, b] || operands == [b, a]).then_some(combiner)
+/// How a region of `2n` arguments and `n` results combines them, when result `i` depends on arguments `i` and `n + i`
+/// alone, by one of the [`Combiner`]s.
+pub fn combiners(module: &Module, region: RegionId) -> Option<Vec<Combiner>> {
+    let block = module.block(module.entry_block(region)?);
+    let terminator = *block.ops.last()?;
+    let results = &module.op(terminator).operands;
+    if module.op_name(terminator) != "stablehlo.return" || block.arguments.len() != 2 * results.len() {
+        return None;
     }
+    let (first, second) = block.arguments.split_at(results.len());
+    let pairs = first.iter().zip(second);
+    results.iter().zip(pairs).map(|(&result, (&a, &b))| combination(module, result, a, b)).collect()
+}
+
+/// How `result` combines `a` and `b`.
+fn combination(module: &Module, result: ValueId, a: ValueId, b: ValueId) -> Option<Combiner> {
+    if result == a {
+        return Some(Combiner::First);
+    }
+    if result == b {
+        return Some(Combiner::Second);
+    }
+    let Definition::Result(op, 0) = module.value(result).definition else { return None };
+    let combiner = match module.op_name(op) {
+        "stablehlo.add" => Combiner::Add,
+        "stablehlo.multiply" => Combiner::Multiply,
+        "stablehlo.minimum" => Combiner::Minimum,
+        "stablehlo.maximum" => Combiner::Maximum,
+        "stablehlo.and" => Combiner::And,
+        "stablehlo.or" => Combiner::Or,
+        "stablehlo.xor" => Combiner::Xor,
+        _ => return None,
+    };
+    // All of them commute.
+    let operands = module.op(op).operands.as_slice();
+    (operands == [a, b] || operands == [b, a]).then_some(combiner)
 }

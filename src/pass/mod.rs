@@ -8,6 +8,7 @@ mod canonicalize;
 mod complex;
 mod effects;
 mod functions;
+mod fuse;
 mod generalize;
 mod images;
 mod inline;
@@ -130,6 +131,11 @@ pub const PIPELINE: &[Pass] = &[
         name: "complex",
         about: "complex tensors become real ones with a trailing dimension of two",
         run: complex::run,
+    },
+    Pass {
+        name: "fuse",
+        about: "patterns that JAX and Flax print become one op that has a kernel",
+        run: fuse::run,
     },
     Pass { name: "lower", about: "stablehlo and chlo ops become onnx ops, or diagnostics", run: lower::run },
     Pass {

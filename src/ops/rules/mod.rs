@@ -10,6 +10,7 @@ mod contraction;
 mod control;
 mod dynamic;
 mod elementwise;
+mod fused;
 mod index;
 mod linear;
 mod movement;
@@ -133,6 +134,7 @@ const RULES: &[&[Rule]] = &[
     control::RULES,
     dynamic::RULES,
     elementwise::RULES,
+    fused::RULES,
     index::RULES,
     linear::RULES,
     movement::RULES,

@@ -1,0 +1,101 @@
+//! The ops that the pass `fuse` makes of patterns.
+//!
+//! They mean what their patterns do. Where the opset lacks the ONNX op they become their parts again.
+
+use super::constant::float_bytes;
+use super::{Elements, Lower, Lowered, Row, noted, row};
+use crate::ir::{Attribute, Constant, Data, Dim, OpId, ValueId};
+use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI};
+
+pub(super) const ROWS: &[Row] = &[
+    noted("hlo2onnx.gelu", Elements::FLOAT, gelu, "its parts below opset 20"),
+    noted("hlo2onnx.layer_norm", Elements::FLOAT, layer_norm, "the scale is no option in ONNX"),
+    row("hlo2onnx.leaky_relu", Elements::FLOAT, leaky_relu),
+    row("hlo2onnx.log_softmax", Elements::FLOAT, |cx, op| along_axis(cx, op, "LogSoftmax")),
+    noted("hlo2onnx.rms_norm", Elements::FLOAT, rms_norm, "its parts below opset 23"),
+    row("hlo2onnx.softmax", Elements::FLOAT, |cx, op| along_axis(cx, op, "Softmax")),
+];
+
+/// The operand in full: where it waits for its broadcast, one element stands for several of a row.
+fn along_axis(cx: &mut Lower, op: OpId, name: &'static str) -> Lowered {
+    let axis = cx.int(op, "axis")?;
+    let x = cx.full(op, 0)?;
+    Ok(cx.node(name, &[x]).int("axis", axis).like(x).into())
+}
+
+fn float(cx: &Lower, op: OpId, name: &str) -> f64 {
+    match cx.module.attribute(op, name) {
+        Some(Attribute::Float(value, _)) => *value,
+        _ => 0.0,
+    }
+}
+
+fn leaky_relu(cx: &mut Lower, op: OpId) -> Lowered {
+    let (x, alpha) = (cx.operand(op, 0)?, float(cx, op, "alpha"));
+    Ok(cx.node("LeakyRelu", &[x]).float("alpha", alpha as f32).like(x).into())
+}
+
+fn gelu(cx: &mut Lower, op: OpId) -> Lowered {
+    let (x, approximate) = (cx.operand(op, 0)?, cx.int(op, "approximate")? != 0);
+    if cx.has("Gelu") {
+        let node = cx.node("Gelu", &[x]);
+        let node = if approximate { node.string("approximate", "tanh") } else { node };
+        return Ok(node.like(x).into());
+    }
+    let parts = cx.formula([x], |[x]| {
+        let odd = if approximate {
+            let cube = x * x * x;
+            ((x + cube * 0.044715) * FRAC_2_PI.sqrt()).unary("Tanh")
+        } else {
+            (x * FRAC_1_SQRT_2).unary("Erf")
+        };
+        x * 0.5 * (odd + 1.0)
+    });
+    Ok(parts.into())
+}
+
+/// Scale and offset have the sizes of a row.
+fn layer_norm(cx: &mut Lower, op: OpId) -> Lowered {
+    let (axis, epsilon) = (cx.int(op, "axis")?, float(cx, op, "epsilon"));
+    let mut operands = cx.fulls(op)?;
+    if operands.len() == 1 {
+        operands.push(ones(cx, operands[0], axis));
+    }
+    let node = cx.node("LayerNormalization", &operands).int("axis", axis);
+    Ok(node.float("epsilon", epsilon as f32).like(operands[0]).into())
+}
+
+fn rms_norm(cx: &mut Lower, op: OpId) -> Lowered {
+    let (axis, epsilon) = (cx.int(op, "axis")?, float(cx, op, "epsilon"));
+    let mut operands = cx.fulls(op)?;
+    let x = operands[0];
+    if cx.has("RMSNormalization") {
+        if operands.len() == 1 {
+            operands.push(ones(cx, x, axis));
+        }
+        let node = cx.node("RMSNormalization", &operands).int("axis", axis);
+        return Ok(node.float("epsilon", epsilon as f32).like(x).into());
+    }
+    // ONNX Runtime makes one kernel of these.
+    let (element, mut kept) = (cx.element(x), cx.dims(x));
+    let axes: Vec<i64> = (axis..kept.len() as i64).collect();
+    kept.iter_mut().skip(axis as usize).for_each(|dim| *dim = Dim::Known(1));
+    let squares = cx.elementwise("Mul", &[x, x]);
+    let axes = cx.int64s(&axes);
+    let mean = cx.node("ReduceMean", &[squares, axes]).out(element, &kept);
+    let deviation = cx.formula([mean], |[mean]| (mean + epsilon).unary("Sqrt"));
+    let normal = cx.elementwise("Div", &[x, deviation]);
+    Ok(match operands[1..] {
+        [scale] => cx.elementwise("Mul", &[normal, scale]),
+        _ => normal,
+    }
+    .into())
+}
+
+/// A scale that changes nothing. The sizes of a row are numbers, as its mean was a division by one.
+fn ones(cx: &mut Lower, x: ValueId, axis: i64) -> ValueId {
+    let (element, dims) = (cx.element(x), cx.dims(x));
+    let sizes: Vec<i64> = dims[axis as usize..].iter().map(|&dim| cx.number(dim)).collect();
+    let ty = cx.module.tensor_of(element, &sizes);
+    cx.data_constant(Constant { ty, data: Data::Splat(float_bytes(element, 1.0).into()) })
+}

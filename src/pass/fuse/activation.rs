@@ -1,0 +1,136 @@
+//! Activation functions.
+
+use super::pattern::Pattern;
+use super::{Fused, Rule};
+use crate::ir::{Element, OpId, ValueId};
+use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI};
+
+pub(super) const RULES: &[Rule] = &[
+    Rule { absolute: true, ..Rule::new("stablehlo.divide", logistic) },
+    Rule::new("stablehlo.minimum", clamp),
+    Rule::new("stablehlo.maximum", clamp_above),
+    Rule::new("stablehlo.select", leaky_relu),
+    Rule { absolute: true, ..Rule::new("stablehlo.multiply", gelu) },
+];
+
+/// Element types for which ONNX Runtime has kernels of all activation functions, or of their parts.
+const SINGLE: &[Element] = &[Element::F32, Element::F16, Element::BF16];
+const FLOATS: &[Element] = &[Element::F64, Element::F32, Element::F16, Element::BF16];
+
+/// `1 / (1 + exp(-x))`, which is how `jax.nn.sigmoid` is printed.
+fn logistic(p: &mut Pattern, op: OpId) -> Option<Fused> {
+    let [one, sum] = p.operands_of(op)?;
+    if !p.is(one, 1.0) || !p.is_of(sum, FLOATS) {
+        return None;
+    }
+    let addends = p.operands(sum, "stablehlo.add")?;
+    p.either(addends, |p, one, power| {
+        let [negated] = p.is(one, 1.0).then(|| p.operands(power, "stablehlo.exponential"))??;
+        let [x] = p.operands(negated, "stablehlo.negate")?;
+        Some(Fused::new("stablehlo.logistic", &[x]))
+    })
+}
+
+/// `minimum(high, maximum(low, x))`.
+fn clamp(p: &mut Pattern, op: OpId) -> Option<Fused> {
+    bounded(p, op, "stablehlo.maximum", |outer, inner| inner <= outer)
+        .map(|(outer, inner, x)| Fused::new("stablehlo.clamp", &[inner, x, outer]))
+}
+
+/// `maximum(low, minimum(high, x))`.
+fn clamp_above(p: &mut Pattern, op: OpId) -> Option<Fused> {
+    bounded(p, op, "stablehlo.minimum", |outer, inner| outer <= inner)
+        .map(|(outer, inner, x)| Fused::new("stablehlo.clamp", &[outer, x, inner]))
+}
+
+/// The bound of this op, that of the op of that name below it, and what lies between them.
+fn bounded(
+    p: &mut Pattern,
+    op: OpId,
+    below: &str,
+    ordered: fn(f64, f64) -> bool,
+) -> Option<(ValueId, ValueId, ValueId)> {
+    let operands = p.operands_of(op)?;
+    if !p.is_of(operands[0], FLOATS) {
+        return None;
+    }
+    p.either(operands, |p, outer, value| {
+        let outer_bound = p.number(outer)?;
+        let operands = p.operands(value, below)?;
+        p.either(operands, |p, inner, x| {
+            let inner_bound = p.number(inner)?;
+            ordered(outer_bound, inner_bound).then_some((outer, inner, x))
+        })
+    })
+}
+
+/// `select(x >= 0, x, slope * x)`.
+fn leaky_relu(p: &mut Pattern, op: OpId) -> Option<Fused> {
+    let [predicate, x, scaled] = p.operands_of(op)?;
+    if !p.is_of(x, SINGLE) {
+        return None;
+    }
+    let [compared, zero] = p.operands(predicate, "stablehlo.compare")?;
+    let direction = p.word(predicate, "comparison_direction")?;
+    if compared != x || p.number(zero) != Some(0.0) || !matches!(direction, "GE" | "GT") {
+        return None;
+    }
+    let factors = p.operands(scaled, "stablehlo.multiply")?;
+    let slope = p.either(factors, |p, slope, own| (own == x).then(|| p.number(slope))?)?;
+    slope.is_finite().then(|| Fused::new("hlo2onnx.leaky_relu", &[x]).float("alpha", slope))
+}
+
+/// `x / 2 * (1 + erf(x / sqrt(2)))`, which JAX prints as `x / 2 * erfc(-x / sqrt(2))`, or the approximation of it by
+/// `x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3)))` (Hendrycks and Gimpel, "Gaussian Error Linear Units").
+fn gelu(p: &mut Pattern, op: OpId) -> Option<Fused> {
+    let [first, second] = p.operands_of(op)?;
+    if !p.is_of(first, SINGLE) {
+        return None;
+    }
+    let (first, second) = (p.factors(first)?, p.factors(second)?);
+    let number = first.0 * second.0;
+    let factors: Vec<ValueId> = first.1.into_iter().chain(second.1).collect();
+    let factors = <[ValueId; 2]>::try_from(factors).ok()?;
+    if !p.is_near(number, 0.5, factors[0]) {
+        return None;
+    }
+    p.either(factors, |p, x, twice| {
+        if let Some([argument]) = p.operands(twice, "chlo.erfc") {
+            return is_multiple(p, argument, -FRAC_1_SQRT_2, x).then(|| exact(x));
+        }
+        let addends = p.operands(twice, "stablehlo.add")?;
+        p.either(addends, |p, one, odd| {
+            if !p.is(one, 1.0) {
+                return None;
+            }
+            if let Some([argument]) = p.operands(odd, "chlo.erf") {
+                return is_multiple(p, argument, FRAC_1_SQRT_2, x).then(|| exact(x));
+            }
+            let [argument] = p.operands(odd, "stablehlo.tanh")?;
+            is_tanh_argument(p, argument, x).then(|| Fused::new("hlo2onnx.gelu", &[x]).int("approximate", 1))
+        })
+    })
+}
+
+fn exact(x: ValueId) -> Fused {
+    Fused::new("hlo2onnx.gelu", &[x]).int("approximate", 0)
+}
+
+/// Whether a value is that number times `x`.
+fn is_multiple(p: &mut Pattern, value: ValueId, number: f64, x: ValueId) -> bool {
+    p.factors(value).is_some_and(|(found, factors)| p.is_near(found, number, x) && factors[..] == [x])
+}
+
+/// Whether a value is `sqrt(2 / pi) * (x + 0.044715 * x^3)`.
+fn is_tanh_argument(p: &mut Pattern, value: ValueId, x: ValueId) -> bool {
+    let read = |p: &mut Pattern| {
+        let (number, factors) = p.factors(value)?;
+        let [sum] = factors[..] else { return None };
+        let addends = p.is_near(number, FRAC_2_PI.sqrt(), x).then(|| p.operands(sum, "stablehlo.add"))??;
+        p.either(addends, |p, own, cube| {
+            let (number, factors) = (own == x).then(|| p.factors(cube))??;
+            (p.is_near(number, 0.044715, x) && factors[..] == [x, x, x]).then_some(())
+        })
+    };
+    p.attempt(read).is_some()
+}

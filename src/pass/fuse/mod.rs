@@ -1,0 +1,178 @@
+//! Patterns that JAX and Flax print become one op, which ONNX has a kernel for.
+//!
+//! A rule reads a program backwards from the op that its pattern ends in, and gives the op that stands for all of it.
+//! It may take the result to be as exact as XLA's rather than the same bits. A pattern whose inner values something
+//! else reads is left as it is: they would be computed beside the new op. To add a rule, add its row to the table of
+//! its family, and to `fixtures/ops/fused` a program in which it fires and one in which it nearly does.
+
+mod activation;
+mod normalization;
+mod pattern;
+mod softmax;
+
+use super::Context;
+use crate::ir::{
+    Attribute, BlockId, Element, Location, Module, NewOp, OpId, Rewriter, Type, ValueId, use_counts,
+};
+use pattern::Pattern;
+use rustc_hash::{FxHashMap, FxHashSet};
+use smallvec::{SmallVec, smallvec};
+use std::sync::LazyLock;
+
+/// One pattern.
+struct Rule {
+    /// The op that it ends in.
+    root: &'static str,
+    /// Reads it.
+    read: fn(&mut Pattern, OpId) -> Option<Fused>,
+    /// Whether the kernel's results near zero have an error that is small beside one, but not beside them.
+    absolute: bool,
+}
+
+impl Rule {
+    const fn new(root: &'static str, read: fn(&mut Pattern, OpId) -> Option<Fused>) -> Self {
+        Self { root, read, absolute: false }
+    }
+}
+
+/// The op that stands for a pattern; its result is that of the pattern's last op.
+struct Fused {
+    name: &'static str,
+    operands: SmallVec<[ValueId; 3]>,
+    attributes: SmallVec<[(&'static str, Number); 2]>,
+}
+
+/// An attribute of a fused op.
+enum Number {
+    Int(i64),
+    Float(f64),
+}
+
+impl Fused {
+    fn new(name: &'static str, operands: &[ValueId]) -> Self {
+        Self { name, operands: SmallVec::from_slice(operands), attributes: SmallVec::new() }
+    }
+
+    fn int(mut self, name: &'static str, value: usize) -> Self {
+        self.attributes.push((name, Number::Int(value as i64)));
+        self
+    }
+
+    fn float(mut self, name: &'static str, value: f64) -> Self {
+        self.attributes.push((name, Number::Float(value)));
+        self
+    }
+}
+
+/// The rules by the op that they end in. The first that reads the program wins.
+static RULES: LazyLock<FxHashMap<&'static str, Vec<&'static Rule>>> = LazyLock::new(|| {
+    let mut rules: FxHashMap<&str, Vec<&Rule>> = FxHashMap::default();
+    for rule in [activation::RULES, softmax::RULES, normalization::RULES].into_iter().flatten() {
+        rules.entry(rule.root).or_default().push(rule);
+    }
+    rules
+});
+
+/// Runs the pass on all functions.
+pub(super) fn run(module: &mut Module, cx: &mut Context) {
+    let mut uses = use_counts(module);
+    let magnified = magnified(module);
+    let mut replaced = FxHashSet::default();
+    for function in module.functions() {
+        let mut visit = |rewriter: &mut Rewriter, op: OpId| {
+            let Some((fused, inside)) = find(rewriter.module, cx, &uses, &magnified, op) else { return true };
+            let new = add(rewriter, op, fused, &inside);
+            replaced.extend(inside);
+            let (old, new) = (rewriter.module.op(op).results[0], rewriter.module.op(new).results[0]);
+            uses.resize(rewriter.module.value_count(), 0);
+            uses[new.index()] = uses[old.index()];
+            rewriter.replace(old, new);
+            false
+        };
+        Rewriter::new(module).function(function, &mut visit);
+    }
+    // Other dead code is left to be tried by the lowering.
+    let blocks: Vec<BlockId> = module
+        .functions()
+        .flat_map(|function| module.blocks_within([module.function(function).body]))
+        .collect();
+    for block in blocks {
+        module.block_mut(block).ops.retain(|op| !replaced.contains(op));
+    }
+}
+
+/// The values whose logarithm is taken or that something is divided by: what is lost of them near zero becomes large.
+fn magnified(module: &Module) -> FxHashSet<ValueId> {
+    let magnifies = |op: OpId| match (module.op_name(op), &module.op(op).operands[..]) {
+        ("stablehlo.log" | "stablehlo.rsqrt", &[x]) | ("stablehlo.divide", &[_, x]) => Some(x),
+        _ => None,
+    };
+    module.reachable_ops().into_iter().filter_map(magnifies).collect()
+}
+
+/// What stands for the pattern that ends in an op, and the other ops of the pattern.
+fn find(
+    module: &Module,
+    cx: &Context,
+    uses: &[u32],
+    magnified: &FxHashSet<ValueId>,
+    op: OpId,
+) -> Option<(Fused, Vec<OpId>)> {
+    RULES.get(module.op_name(op))?.iter().find_map(|rule| {
+        let mut pattern = Pattern::new(module, cx.source);
+        if rule.absolute && module.op(op).results.iter().any(|result| magnified.contains(result)) {
+            return None;
+        }
+        let fused = (rule.read)(&mut pattern, op)?;
+        let inside = pattern.into_inside();
+        let outside = |&operand: &ValueId| module.defining_op(operand).is_none_or(|op| !inside.contains(&op));
+        let closed = fused.operands.iter().all(outside) && is_closed(module, uses, op, &inside);
+        closed.then_some((fused, inside))
+    })
+}
+
+/// Whether nothing but the pattern reads what is inside of it.
+fn is_closed(module: &Module, uses: &[u32], root: OpId, inside: &[OpId]) -> bool {
+    let reads = |value: ValueId| -> u32 {
+        let ops = inside.iter().chain([&root]);
+        ops.map(|&op| module.op(op).operands.iter().filter(|&&operand| operand == value).count() as u32).sum()
+    };
+    inside.iter().all(|&op| {
+        let results = &module.op(op).results;
+        results.iter().all(|&result| uses.get(result.index()).is_some_and(|&uses| uses == reads(result)))
+    })
+}
+
+/// Adds the op in the place of the last one of its pattern; it comes from all of them.
+fn add(rewriter: &mut Rewriter, root: OpId, fused: Fused, inside: &[OpId]) -> OpId {
+    let module = &mut *rewriter.module;
+    let attributes = fused.attributes.into_iter().map(|(name, value)| {
+        let value = match value {
+            Number::Int(value) => Attribute::Integer(value, module.types.intern(Type::Scalar(Element::I64))),
+            Number::Float(value) => Attribute::Float(value, module.types.intern(Type::Scalar(Element::F64))),
+        };
+        (module.symbols.intern(name), value)
+    });
+    let attributes = attributes.collect();
+    let mut places = vec![module.op_location(root)];
+    for &op in inside {
+        let place = module.op_location(op);
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    }
+    let location = match places[..] {
+        [place] => place,
+        _ => module.add_location(Location::Fused(None, places)),
+    };
+    let new = NewOp {
+        name: module.symbols.intern(fused.name),
+        operands: fused.operands,
+        result_types: smallvec![module.value_type(module.op(root).results[0])],
+        attributes,
+        regions: SmallVec::new(),
+        span: module.span(root),
+        location,
+    };
+    rewriter.insert(new)
+}

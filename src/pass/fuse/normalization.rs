@@ -1,0 +1,161 @@
+//! Normalization of each row by its own mean and variance.
+
+use super::pattern::{Pattern, Rows};
+use super::{Fused, Rule};
+use crate::ir::{OpId, ValueId};
+
+pub(super) const RULES: &[Rule] = &[
+    Rule::new("stablehlo.multiply", layer_norm),
+    Rule::new("stablehlo.divide", layer_norm_by_deviation),
+    Rule::new("stablehlo.multiply", rms_norm),
+    Rule::new("stablehlo.multiply", scaled),
+    Rule::new("stablehlo.add", with_offset),
+];
+
+const LAYER_NORM: &str = "hlo2onnx.layer_norm";
+const RMS_NORM: &str = "hlo2onnx.rms_norm";
+
+/// `(x - mean(x)) / sqrt(variance(x) + epsilon) * scale`, the scale or none.
+///
+/// Flax takes the variance for `max(0, mean(x^2) - mean(x)^2)`, which cancels where the mean is large; the kernel's is
+/// the mean of `(x - mean(x))^2`, and more exact.
+fn layer_norm(p: &mut Pattern, op: OpId) -> Option<Fused> {
+    let factors = p.operands_of(op)?;
+    p.either(factors, |p, centered, factor| {
+        let (x, rows) = centered_rows(p, centered)?;
+        let (scale, inverse) = scale_and_row(p, factor, &rows)?;
+        let (variance, epsilon) = inverse_deviation(p, inverse, &rows)?;
+        is_variance(p, variance, x, &rows).then(|| norm(LAYER_NORM, x, scale, &rows, epsilon))
+    })
+}
+
+/// The same as a quotient.
+fn layer_norm_by_deviation(p: &mut Pattern, op: OpId) -> Option<Fused> {
+    let [centered, deviation] = p.operands_of(op)?;
+    let (x, rows) = centered_rows(p, centered)?;
+    let deviation = p.row(deviation, &rows)?;
+    let [raised] = p.operands(deviation, "stablehlo.sqrt")?;
+    let (variance, epsilon) = raised_variance(p, raised, &rows)?;
+    is_variance(p, variance, x, &rows).then(|| norm(LAYER_NORM, x, None, &rows, epsilon))
+}
+
+/// `x / sqrt(mean(x^2) + epsilon) * scale`, the scale or none.
+fn rms_norm(p: &mut Pattern, op: OpId) -> Option<Fused> {
+    let factors = p.operands_of(op)?;
+    p.either(factors, |p, x, factor| {
+        let rows = p.rows_below(factor, x).filter(Rows::are_last)?;
+        let (scale, inverse) = scale_and_row(p, factor, &rows)?;
+        let (mean, epsilon) = inverse_deviation(p, inverse, &rows)?;
+        let square = p.mean(mean, &rows)?;
+        (p.squared(square)? == x).then(|| norm(RMS_NORM, x, scale, &rows, epsilon))
+    })
+}
+
+/// A norm without a scale, times a scale.
+fn scaled(p: &mut Pattern, op: OpId) -> Option<Fused> {
+    let factors = p.operands_of(op)?;
+    p.either(factors, |p, value, scale| {
+        let name = [LAYER_NORM, RMS_NORM].into_iter().find(|name| p.defining(value, name).is_some())?;
+        let [x] = p.operands(value, name)?;
+        widened(p, value, name, &[x], scale)
+    })
+}
+
+/// A layer norm with a scale, and an offset.
+fn with_offset(p: &mut Pattern, op: OpId) -> Option<Fused> {
+    let addends = p.operands_of(op)?;
+    p.either(addends, |p, value, offset| {
+        let [x, scale] = p.operands(value, LAYER_NORM)?;
+        widened(p, value, LAYER_NORM, &[x, scale], offset)
+    })
+}
+
+/// The norm that gives `value` with one more operand, which has a value for each element of a row.
+fn widened(
+    p: &mut Pattern,
+    value: ValueId,
+    name: &'static str,
+    operands: &[ValueId],
+    parameter: ValueId,
+) -> Option<Fused> {
+    let op = p.defining(value, name)?;
+    let (axis, epsilon) = (p.attribute(op, "axis")? as usize, p.attribute(op, "epsilon")?);
+    let dims = p.tensor(value)?.dims.clone();
+    let rows = Rows { axes: (axis..dims.len()).collect(), dims };
+    let parameter = p.along(parameter, &rows)?;
+    let operands: Vec<ValueId> = operands.iter().copied().chain([parameter]).collect();
+    Some(Fused::new(name, &operands).int("axis", axis).float("epsilon", epsilon))
+}
+
+fn norm(name: &'static str, x: ValueId, scale: Option<ValueId>, rows: &Rows, epsilon: f64) -> Fused {
+    let operands: Vec<ValueId> = [x].into_iter().chain(scale).collect();
+    Fused::new(name, &operands).int("axis", rows.dims.len() - rows.axes.len()).float("epsilon", epsilon)
+}
+
+/// `x` and its rows, of `x - mean(x)` with the rows in the last dimensions.
+fn centered_rows(p: &mut Pattern, centered: ValueId) -> Option<(ValueId, Rows)> {
+    let [x, mean] = p.operands(centered, "stablehlo.subtract")?;
+    let rows = p.rows_below(mean, x).filter(Rows::are_last)?;
+    (p.mean(mean, &rows)? == x).then_some((x, rows))
+}
+
+/// A factor that is the same along a row, with a scale for each element of a row or none.
+fn scale_and_row(p: &mut Pattern, factor: ValueId, rows: &Rows) -> Option<(Option<ValueId>, ValueId)> {
+    let both = p.attempt(|p| {
+        let factors = p.operands(factor, "stablehlo.multiply")?;
+        p.either(factors, |p, inverse, scale| {
+            let scale = p.along(scale, rows)?;
+            Some((Some(scale), p.row(inverse, rows)?))
+        })
+    });
+    both.or_else(|| Some((None, p.row(factor, rows)?)))
+}
+
+/// The variance and the epsilon of `1 / sqrt(variance + epsilon)`.
+fn inverse_deviation(p: &mut Pattern, inverse: ValueId, rows: &Rows) -> Option<(ValueId, f64)> {
+    let raised = match p.operands(inverse, "stablehlo.rsqrt") {
+        Some([raised]) => raised,
+        None => {
+            let [one, deviation] = p.operands(inverse, "stablehlo.divide")?;
+            let deviation = p.is(one, 1.0).then(|| p.row(deviation, rows))??;
+            let [raised] = p.operands(deviation, "stablehlo.sqrt")?;
+            raised
+        }
+    };
+    raised_variance(p, raised, rows)
+}
+
+/// The variance and the epsilon of their sum.
+fn raised_variance(p: &mut Pattern, raised: ValueId, rows: &Rows) -> Option<(ValueId, f64)> {
+    let raised = p.row(raised, rows)?;
+    let addends = p.operands(raised, "stablehlo.add")?;
+    p.either(addends, |p, variance, epsilon| {
+        let epsilon = p.number(epsilon).filter(|&epsilon| epsilon >= 0.0)?;
+        Some((p.row(variance, rows)?, epsilon))
+    })
+}
+
+/// Whether a value is the variance of `x` along the rows: `mean((x - mean(x))^2)`, or `mean(x^2) - mean(x)^2`, which
+/// Flax keeps from being negative.
+fn is_variance(p: &mut Pattern, value: ValueId, x: ValueId, rows: &Rows) -> bool {
+    let two_passes = |p: &mut Pattern| {
+        let square = p.mean(value, rows)?;
+        let centered = p.squared(square)?;
+        let [own, mean] = p.operands(centered, "stablehlo.subtract")?;
+        (own == x && p.mean(mean, rows)? == x).then_some(())
+    };
+    let one_pass = |p: &mut Pattern| {
+        let bounded = p.attempt(|p| {
+            let operands = p.operands(value, "stablehlo.maximum")?;
+            p.either(operands, |p, zero, difference| (p.number(zero)? == 0.0).then_some(difference))
+        });
+        let difference = p.row(bounded.unwrap_or(value), rows)?;
+        let [of_squares, of_mean] = p.operands(difference, "stablehlo.subtract")?;
+        let square = p.mean(of_squares, rows)?;
+        let squares = p.squared(square)? == x;
+        let of_mean = p.row(of_mean, rows)?;
+        let mean = p.squared(of_mean)?;
+        (squares && p.mean(mean, rows)? == x).then_some(())
+    };
+    p.attempt(two_passes).or_else(|| p.attempt(one_pass)).is_some()
+}

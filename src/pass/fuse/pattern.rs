@@ -1,0 +1,274 @@
+//! Reading a program backwards from the op that a pattern ends in.
+
+use super::super::canonicalize::identity::scalar;
+use crate::ir::{Attribute, Dim, Dims, Element, Module, OpId, TensorType, ValueId};
+use crate::ops::{Combiner, combiners, fold};
+use crate::source::Source;
+use smallvec::SmallVec;
+
+/// Products and sums of more parts than these are not taken apart, which bounds the cost of a chain of them.
+const MOST_FACTORS: usize = 8;
+
+/// A program under reading, and the ops of it that the pattern has come through.
+pub(super) struct Pattern<'m> {
+    module: &'m Module,
+    source: &'m Source,
+    inside: Vec<OpId>,
+}
+
+/// The dimensions of a tensor along which a row of it lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Rows {
+    /// Sizes of the tensor.
+    pub dims: Dims,
+    /// Dimensions of a row, in ascending order.
+    pub axes: Vec<usize>,
+}
+
+impl Rows {
+    /// Number of elements of a row.
+    pub fn count(&self) -> Option<i64> {
+        self.axes.iter().try_fold(1i64, |count, &axis| count.checked_mul(self.dims[axis].known()?))
+    }
+
+    /// Whether the rows lie along the last dimensions.
+    pub fn are_last(&self) -> bool {
+        self.axes.iter().copied().eq(self.dims.len() - self.axes.len()..self.dims.len())
+    }
+
+    fn others(&self) -> impl Iterator<Item = usize> {
+        (0..self.dims.len()).filter(|axis| !self.axes.contains(axis))
+    }
+}
+
+impl<'m> Pattern<'m> {
+    /// A pattern that has come through nothing.
+    pub fn new(module: &'m Module, source: &'m Source) -> Self {
+        Self { module, source, inside: Vec::new() }
+    }
+
+    /// The ops that the pattern has come through, each once.
+    pub fn into_inside(mut self) -> Vec<OpId> {
+        self.inside.sort_unstable();
+        self.inside.dedup();
+        self.inside
+    }
+
+    /// The operands of an op.
+    pub fn operands_of<const N: usize>(&self, op: OpId) -> Option<[ValueId; N]> {
+        <[ValueId; N]>::try_from(&self.module.op(op).operands[..]).ok()
+    }
+
+    /// The operands of the op of that name that defines a value.
+    pub fn operands<const N: usize>(&mut self, value: ValueId, name: &str) -> Option<[ValueId; N]> {
+        let op = self.defining(value, name)?;
+        let operands = self.operands_of(op)?;
+        self.inside.push(op);
+        Some(operands)
+    }
+
+    /// The op of that name that defines a value, which the pattern does not come through by that.
+    pub fn defining(&self, value: ValueId, name: &str) -> Option<OpId> {
+        self.module.defining_op(value).filter(|&op| self.module.op_name(op) == name)
+    }
+
+    /// What `read` finds; what it came through without finding it is forgotten.
+    pub fn attempt<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
+        let mark = self.inside.len();
+        let found = read(self);
+        if found.is_none() {
+            self.inside.truncate(mark);
+        }
+        found
+    }
+
+    /// What `read` finds with the values in this order, or the other way round.
+    pub fn either<T>(
+        &mut self,
+        [first, second]: [ValueId; 2],
+        mut read: impl FnMut(&mut Self, ValueId, ValueId) -> Option<T>,
+    ) -> Option<T> {
+        self.attempt(|p| read(p, first, second)).or_else(|| self.attempt(|p| read(p, second, first)))
+    }
+
+    /// The type of a tensor.
+    pub fn tensor(&self, value: ValueId) -> Option<&'m TensorType> {
+        self.module.tensor(value)
+    }
+
+    /// Whether the elements have one of these types.
+    pub fn is_of(&self, value: ValueId, elements: &[Element]) -> bool {
+        self.tensor(value).is_some_and(|ty| elements.contains(&ty.element))
+    }
+
+    /// The one number that a float tensor has everywhere.
+    pub fn number(&self, value: ValueId) -> Option<f64> {
+        let (element, bits) = scalar(self.module, self.source, value)?;
+        fold::float(element, bits)
+    }
+
+    /// Whether a float tensor has this number everywhere.
+    pub fn is(&self, value: ValueId, number: f64) -> bool {
+        self.number(value).is_some_and(|found| self.is_near(found, number, value))
+    }
+
+    /// Whether two numbers are the same when they are rounded to the type of a value, and the last digit may be wrong.
+    pub fn is_near(&self, found: f64, expected: f64, value: ValueId) -> bool {
+        let digits = match self.tensor(value).map(|ty| ty.element) {
+            Some(Element::BF16) => 8,
+            Some(Element::F16) => 11,
+            _ => 24,
+        };
+        (found - expected).abs() <= expected.abs() * 4.0 * 0.5f64.powi(digits)
+    }
+
+    /// The word of an enumeration attribute of the op that defines a value.
+    pub fn word(&self, value: ValueId, name: &str) -> Option<&'m str> {
+        let op = self.module.defining_op(value)?;
+        self.module.word(self.module.attribute(op, name)?)
+    }
+
+    /// The square root of a square: `chlo.square`, or a product of equal factors.
+    pub fn squared(&mut self, value: ValueId) -> Option<ValueId> {
+        if let Some([x]) = self.operands(value, "chlo.square") {
+            return Some(x);
+        }
+        let [x, y] = self.operands(value, "stablehlo.multiply")?;
+        (x == y).then_some(x)
+    }
+
+    /// A product taken apart, negations and divisions by numbers included: the number in it, and its other factors.
+    pub fn factors(&mut self, value: ValueId) -> Option<(f64, SmallVec<[ValueId; 4]>)> {
+        let (mut number, mut factors) = (1.0, SmallVec::new());
+        let mut pending: SmallVec<[ValueId; 4]> = SmallVec::from_slice(&[value]);
+        while let Some(value) = pending.pop() {
+            if factors.len() + pending.len() > MOST_FACTORS {
+                return None;
+            }
+            if let Some(found) = self.number(value) {
+                number *= found;
+            } else if let Some([x]) = self.operands(value, "stablehlo.negate") {
+                number = -number;
+                pending.push(x);
+            } else if let Some([x]) = self.operands(value, "chlo.square") {
+                pending.extend([x, x]);
+            } else if let Some([x, y]) = self.operands(value, "stablehlo.multiply") {
+                pending.extend([y, x]);
+            } else if let Some((x, divisor)) = self.attempt(|p| {
+                let [x, y] = p.operands(value, "stablehlo.divide")?;
+                Some((x, p.number(y)?))
+            }) {
+                number /= divisor;
+                pending.push(x);
+            } else {
+                factors.push(value);
+            }
+        }
+        Some((number, factors))
+    }
+
+    /// The rows of `full` along which a reduction goes that a value comes from. Nothing is said of what lies between.
+    pub fn rows_below(&self, value: ValueId, full: ValueId) -> Option<Rows> {
+        let dims = self.tensor(full).filter(|ty| ty.is_sized())?.dims.clone();
+        let mut pending: SmallVec<[ValueId; 8]> = SmallVec::from_slice(&[value]);
+        for _ in 0..2 * MOST_FACTORS {
+            let Some(op) = self.module.defining_op(pending.pop()?) else { continue };
+            if self.module.op_name(op) == "stablehlo.reduce" {
+                let axes = self.positions(op, "dimensions")?;
+                let inside = axes.iter().all(|&axis| axis < dims.len());
+                return (axes.is_sorted() && inside).then_some(Rows { dims, axes });
+            }
+            // The first operand comes first.
+            pending.extend(self.module.op(op).operands.iter().rev().copied());
+        }
+        None
+    }
+
+    /// A value that is the same all along a row, without what gives it the size of the row: it has the dimensions of
+    /// the tensor without those of a row, or with size 1 in their place.
+    pub fn row(&mut self, value: ValueId, rows: &Rows) -> Option<ValueId> {
+        let mut value = value;
+        loop {
+            let below = self.attempt(|p| {
+                let inner = match p.operands(value, "stablehlo.broadcast_in_dim") {
+                    Some([inner]) => {
+                        let to = p.positions(p.module.defining_op(value)?, "broadcast_dimensions")?;
+                        let kept = to.iter().copied().eq(rows.others());
+                        let all = to.iter().copied().eq(0..rows.dims.len());
+                        (kept || all).then_some(inner)?
+                    }
+                    None => p.operands::<1>(value, "stablehlo.reshape")?[0],
+                };
+                p.is_row(inner, rows).then_some(inner)
+            });
+            let Some(below) = below else { return self.is_row(value, rows).then_some(value) };
+            value = below;
+        }
+    }
+
+    fn is_row(&self, value: ValueId, rows: &Rows) -> bool {
+        let Some(ty) = self.tensor(value) else { return false };
+        let without = || rows.others().map(|axis| rows.dims[axis]);
+        let ones = (0..rows.dims.len())
+            .map(|axis| if rows.axes.contains(&axis) { Dim::Known(1) } else { rows.dims[axis] });
+        ty.dims.iter().copied().eq(without()) || ty.dims.iter().copied().eq(ones)
+    }
+
+    /// What is combined along the rows.
+    pub fn reduced(&mut self, value: ValueId, combiner: Combiner, rows: &Rows) -> Option<ValueId> {
+        let value = self.row(value, rows)?;
+        self.attempt(|p| {
+            let [full, init] = p.operands(value, "stablehlo.reduce")?;
+            let op = p.module.defining_op(value)?;
+            let neutral = match combiner {
+                Combiner::Add => 0.0,
+                Combiner::Maximum => f64::NEG_INFINITY,
+                _ => return None,
+            };
+            let same = p.positions(op, "dimensions")? == rows.axes
+                && p.number(init) == Some(neutral)
+                && combiners(p.module, *p.module.op(op).regions.first()?)?.as_slice() == [combiner]
+                && p.tensor(full)?.dims[..] == rows.dims[..];
+            same.then_some(full)
+        })
+    }
+
+    /// What the mean is of along the rows.
+    pub fn mean(&mut self, value: ValueId, rows: &Rows) -> Option<ValueId> {
+        let count = rows.count()? as f64;
+        let value = self.row(value, rows)?;
+        self.attempt(|p| {
+            let sum = if let Some([sum, divisor]) = p.operands(value, "stablehlo.divide") {
+                p.is(divisor, count).then_some(sum)?
+            } else {
+                let operands = p.operands(value, "stablehlo.multiply")?;
+                p.either(operands, |p, sum, factor| p.is(factor, 1.0 / count).then_some(sum))?
+            };
+            p.reduced(sum, Combiner::Add, rows)
+        })
+    }
+
+    /// A value for each element of a row, without what gives it the dimensions of the tensor.
+    pub fn along(&mut self, value: ValueId, rows: &Rows) -> Option<ValueId> {
+        self.attempt(|p| {
+            let [inner] = p.operands(value, "stablehlo.broadcast_in_dim")?;
+            let to = p.positions(p.module.defining_op(value)?, "broadcast_dimensions")?;
+            let sizes = rows.axes.iter().map(|&axis| rows.dims[axis]);
+            (to == rows.axes && p.tensor(inner)?.dims.iter().copied().eq(sizes)).then_some(inner)
+        })
+    }
+
+    fn positions(&self, op: OpId, name: &str) -> Option<Vec<usize>> {
+        let values = self.module.integers(self.module.attribute(op, name)?)?;
+        values.into_iter().map(|value| usize::try_from(value).ok()).collect()
+    }
+
+    /// A number among the attributes of an op.
+    pub fn attribute(&self, op: OpId, name: &str) -> Option<f64> {
+        match self.module.attribute(op, name)? {
+            Attribute::Float(value, _) => Some(*value),
+            Attribute::Integer(value, _) => Some(*value as f64),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Softmax and its logarithm.
+
+use super::pattern::{Pattern, Rows};
+use super::{Fused, Rule};
+use crate::ir::{OpId, ValueId};
+use crate::ops::Combiner;
+
+pub(super) const RULES: &[Rule] =
+    &[Rule::new("stablehlo.divide", softmax), Rule::new("stablehlo.subtract", log_softmax)];
+
+/// `exp(x - max(x)) / sum(exp(x - max(x)))` along one dimension.
+fn softmax(p: &mut Pattern, op: OpId) -> Option<Fused> {
+    let [powers, sum] = p.operands_of(op)?;
+    let rows = p.rows_below(sum, powers)?;
+    if summed(p, sum, &rows)? != powers {
+        return None;
+    }
+    let [shifted] = p.operands(powers, "stablehlo.exponential")?;
+    fused(p, "hlo2onnx.softmax", shifted, &rows)
+}
+
+/// `x - max(x) - log(sum(exp(x - max(x))))` along one dimension.
+fn log_softmax(p: &mut Pattern, op: OpId) -> Option<Fused> {
+    let [shifted, logarithm] = p.operands_of(op)?;
+    let rows = p.rows_below(logarithm, shifted)?;
+    let logarithm = p.row(logarithm, &rows)?;
+    let [sum] = p.operands(logarithm, "stablehlo.log")?;
+    let powers = summed(p, sum, &rows)?;
+    let [exponent] = p.operands(powers, "stablehlo.exponential")?;
+    (exponent == shifted).then(|| fused(p, "hlo2onnx.log_softmax", shifted, &rows))?
+}
+
+/// What is summed along the rows, in a wider type where JAX does so.
+fn summed(p: &mut Pattern, sum: ValueId, rows: &Rows) -> Option<ValueId> {
+    let sum = p.row(sum, rows)?;
+    let Some([wide]) = p.operands(sum, "stablehlo.convert") else {
+        return p.reduced(sum, Combiner::Add, rows);
+    };
+    let wide = p.reduced(wide, Combiner::Add, rows)?;
+    let [narrow] = p.operands(wide, "stablehlo.convert")?;
+    (p.tensor(narrow)?.element == p.tensor(sum)?.element).then_some(narrow)
+}
+
+/// The op on what `shifted` is without the largest element of each row.
+fn fused(p: &mut Pattern, name: &'static str, shifted: ValueId, rows: &Rows) -> Option<Fused> {
+    let [axis] = rows.axes[..] else { return None };
+    let [x, largest] = p.operands(shifted, "stablehlo.subtract")?;
+    (p.reduced(largest, Combiner::Maximum, rows)? == x).then(|| Fused::new(name, &[x]).int("axis", axis))
+}
