@@ -3,7 +3,7 @@
 //! They mean what their patterns do. Where the opset lacks the ONNX op they become their parts again.
 
 use super::constant::float_bytes;
-use super::{Elements, Lower, Lowered, Row, noted, row};
+use super::{Elements, Lower, Lowered, Refusal, Row, noted, row};
 use crate::ir::{Attribute, Constant, Data, Dim, OpId, ValueId};
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI};
 
@@ -54,10 +54,19 @@ fn gelu(cx: &mut Lower, op: OpId) -> Lowered {
     Ok(parts.into())
 }
 
-/// Scale and offset have the sizes of a row.
+/// What is normalized, and a scale and an offset of the sizes of a row.
+fn norm_operands(cx: &mut Lower, op: OpId, axis: i64) -> Result<Vec<ValueId>, Refusal> {
+    let mut operands = cx.fulls(op)?;
+    let row = cx.dims(operands[0])[axis as usize..].to_vec();
+    for parameter in &mut operands[1..] {
+        *parameter = cx.reshape(*parameter, &row);
+    }
+    Ok(operands)
+}
+
 fn layer_norm(cx: &mut Lower, op: OpId) -> Lowered {
     let (axis, epsilon) = (cx.int(op, "axis")?, float(cx, op, "epsilon"));
-    let mut operands = cx.fulls(op)?;
+    let mut operands = norm_operands(cx, op, axis)?;
     if operands.len() == 1 {
         operands.push(ones(cx, operands[0], axis));
     }
@@ -67,7 +76,7 @@ fn layer_norm(cx: &mut Lower, op: OpId) -> Lowered {
 
 fn rms_norm(cx: &mut Lower, op: OpId) -> Lowered {
     let (axis, epsilon) = (cx.int(op, "axis")?, float(cx, op, "epsilon"));
-    let mut operands = cx.fulls(op)?;
+    let mut operands = norm_operands(cx, op, axis)?;
     let x = operands[0];
     if cx.has("RMSNormalization") {
         if operands.len() == 1 {

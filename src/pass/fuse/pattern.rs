@@ -248,13 +248,18 @@ impl<'m> Pattern<'m> {
         })
     }
 
-    /// A value for each element of a row, without what gives it the dimensions of the tensor.
+    /// A value for each element of a row, without what gives it the size of the tensor: it has the dimensions of a row,
+    /// or size 1 in the others.
     pub fn along(&mut self, value: ValueId, rows: &Rows) -> Option<ValueId> {
         self.attempt(|p| {
             let [inner] = p.operands(value, "stablehlo.broadcast_in_dim")?;
             let to = p.positions(p.module.defining_op(value)?, "broadcast_dimensions")?;
-            let sizes = rows.axes.iter().map(|&axis| rows.dims[axis]);
-            (to == rows.axes && p.tensor(inner)?.dims.iter().copied().eq(sizes)).then_some(inner)
+            let dims = &p.tensor(inner)?.dims;
+            let fits = |(&axis, &dim): (&usize, &Dim)| {
+                if rows.axes.contains(&axis) { dim == rows.dims[axis] } else { dim == Dim::Known(1) }
+            };
+            let all = rows.axes.iter().all(|axis| to.contains(axis));
+            (all && to.is_sorted() && to.iter().zip(dims).all(fits)).then_some(inner)
         })
     }
 
