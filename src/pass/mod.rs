@@ -12,6 +12,7 @@ mod fuse;
 mod generalize;
 mod images;
 mod inline;
+mod layout;
 mod legalize;
 mod lower;
 mod names;
@@ -153,6 +154,7 @@ pub const PIPELINE: &[Pass] = &[
         about: "inputs and outputs that are images have their channels first, where that is asked for",
         run: images::run,
     },
+    Pass { name: "layout", about: "transposes move towards each other and cancel", run: layout::run },
     CANONICALIZE,
     Pass {
         name: "functions",

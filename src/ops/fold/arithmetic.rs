@@ -31,6 +31,7 @@ pub(super) const FOLDS: &[(&str, Fold)] = &[
         "stablehlo.round_nearest_even",
         Fold::Computes(|cx| unary(cx, no_integer, |x| Some(x.round_ties_even()))),
     ),
+    ("stablehlo.rsqrt", Fold::Computes(reciprocal_root)),
     ("stablehlo.shift_left", Fold::Computes(|cx| binary(cx, shift_left, no_floats))),
     ("stablehlo.shift_right_arithmetic", Fold::Computes(|cx| binary(cx, shift_arithmetic, no_floats))),
     ("stablehlo.shift_right_logical", Fold::Computes(|cx| binary(cx, shift_logical, no_floats))),
@@ -50,6 +51,16 @@ pub(super) fn map(cx: &Folding, f: impl Fn(i64) -> Option<i64>) -> Option<Tensor
     cx.allow(operand.bits.len())?;
     let bits = operand.bits.iter().map(|&bits| f(bits)).collect::<Option<Vec<_>>>()?;
     Tensor::from_elements(element, operand.sizes.clone(), bits)
+}
+
+/// The reciprocal of the root, both rounded, as the kernels compute it: in `f64`, and in `f32` for all other types.
+fn reciprocal_root(cx: &Folding) -> Option<Tensor> {
+    let element = cx.operands.first()?.element;
+    if element != cx.result.element || !is_computed_float(element) {
+        return None;
+    }
+    let rounded = |number: f64| if element == Element::F64 { number } else { f64::from(number as f32) };
+    map(cx, |x| float_bits(element, rounded(1.0 / rounded(float(element, x)?.sqrt()))))
 }
 
 /// Applies a function of bits to each two elements at the same place.

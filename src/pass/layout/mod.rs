@@ -1,0 +1,159 @@
+//! Transposes move towards each other and cancel.
+//!
+//! ONNX's convolutions and pools have the channels before rows and columns, and JAX's behind them, so the lowering puts
+//! a Transpose on either side of each. Such a Transpose waits while what follows does not care for the order of
+//! dimensions, or can be told of another one, until a Transpose back ends it. Only Transposes move that are fewer, by
+//! their elements, when they have moved. ONNX Runtime does much of this when it loads a model; other runtimes do not,
+//! and it fuses what then stands beside a convolution.
+
+mod plan;
+mod transparent;
+
+use super::Context;
+use crate::ir::{
+    Attribute, BlockId, Constant, Data, Dim, Element, Module, NewOp, OpId, Rewriter, Type, TypeId, ValueId,
+};
+use plan::{Plan, plan, read};
+use rustc_hash::FxHashMap;
+use smallvec::{SmallVec, smallvec};
+use transparent::{Operand, Order, Step, is_ascending};
+
+/// Runs the pass on the entry function.
+pub(super) fn run(module: &mut Module, _: &mut Context) {
+    let Some(entry) = super::entry(module) else { return };
+    let Some(block) = module.entry_block(module.function(entry).body) else { return };
+    let plan = plan(module, block);
+    if !plan.waiting.is_empty() {
+        apply(module, block, plan);
+    }
+}
+
+/// A value in the order of another one.
+#[derive(Clone)]
+struct Base {
+    value: ValueId,
+    order: Order,
+}
+
+fn apply(module: &mut Module, block: BlockId, mut plan: Plan) {
+    let mut bases: FxHashMap<ValueId, Base> = FxHashMap::default();
+    let mut visit = |rewriter: &mut Rewriter, op: OpId| {
+        if let Some(order) = plan.waiting.remove(&op) {
+            let (operand, result) = (rewriter.module.op(op).operands[0], rewriter.module.op(op).results[0]);
+            let value = bases.get(&operand).map_or(operand, |base| base.value);
+            bases.insert(result, Base { value, order });
+            return false;
+        }
+        if let Some(step) = plan.steps.remove(&op) {
+            let result = rewriter.module.op(op).results[0];
+            let base = take(rewriter, op, step, &bases);
+            bases.insert(result, base);
+            return false;
+        }
+        for value in read(rewriter.module, op) {
+            if let Some(base) = bases.get(&value).cloned() {
+                let ordered = in_order(rewriter, value, &base);
+                bases.insert(ordered, base);
+                for operand in &mut rewriter.module.op_mut(op).operands {
+                    if *operand == value {
+                        *operand = ordered;
+                    }
+                }
+            }
+        }
+        true
+    };
+    Rewriter::new(module).block(block, &mut visit);
+}
+
+/// The op without the Transposes of its operands.
+fn take(rewriter: &mut Rewriter, op: OpId, step: Step, bases: &FxHashMap<ValueId, Base>) -> Base {
+    let mut operands = SmallVec::new();
+    for (index, operand) in step.operands.into_iter().enumerate() {
+        let value = rewriter.module.op(op).operands[index];
+        operands.push(match operand {
+            Operand::Base => bases.get(&value).map_or(value, |base| base.value),
+            Operand::Same => value,
+            Operand::Reshaped(dims) => reshaped(rewriter, op, value, &dims),
+            Operand::Axes(axes) => integers(rewriter, op, &axes),
+        });
+    }
+    let module = &mut *rewriter.module;
+    let result = module.op(op).results[0];
+    let element = module.tensor(result).map_or(Element::F32, |ty| ty.element);
+    let ty = module.tensor_of(element, &step.dims);
+    if let Some((name, axis)) = step.axis {
+        let (key, ty) = (module.symbols.intern(name), module.types.intern(Type::Scalar(Element::I64)));
+        let attributes = &mut module.op_mut(op).attributes;
+        attributes.retain(|(other, _)| *other != key);
+        attributes.push((key, Attribute::Integer(axis, ty)));
+    }
+    let new = rewriter.insert_as(op, operands, smallvec![ty]);
+    Base { value: rewriter.module.op(new).results[0], order: step.order }
+}
+
+/// The value in its own order, from here on for all that reads it.
+fn in_order(rewriter: &mut Rewriter, value: ValueId, base: &Base) -> ValueId {
+    let ordered = if is_ascending(&base.order) {
+        base.value
+    } else {
+        let order: Vec<i64> = base.order.iter().map(|&from| from as i64).collect();
+        let ty = rewriter.module.value_type(value);
+        let attributes = vec![("perm", Attribute::Integers(Element::I64, order.into()))];
+        match rewriter.module.defining_op(value) {
+            Some(origin) => insert(rewriter, origin, "onnx.Transpose", smallvec![base.value], ty, attributes),
+            None => return value,
+        }
+    };
+    rewriter.replace(value, ordered);
+    ordered
+}
+
+/// An operand of an op with other sizes. A constant has the same elements then.
+fn reshaped(rewriter: &mut Rewriter, op: OpId, value: ValueId, dims: &[Dim]) -> ValueId {
+    let element = rewriter.module.tensor(value).map_or(Element::F32, |ty| ty.element);
+    let ty = rewriter.module.tensor_of(element, dims);
+    let constant = rewriter.module.constant_of(value).map(|id| rewriter.module.constant(id).data.clone());
+    if let (Some(data), Some(origin)) = (constant, rewriter.module.defining_op(value)) {
+        let constant = rewriter.module.add_constant(Constant { ty, data });
+        let attributes = vec![("value", Attribute::Dense(constant))];
+        return insert(rewriter, origin, "onnx.Constant", SmallVec::new(), ty, attributes);
+    }
+    let sizes: Vec<i64> = dims.iter().map(|dim| dim.known().unwrap_or(-1)).collect();
+    let shape = integers(rewriter, op, &sizes);
+    insert(rewriter, op, "onnx.Reshape", smallvec![value, shape], ty, Vec::new())
+}
+
+/// A list of `i64`.
+fn integers(rewriter: &mut Rewriter, origin: OpId, values: &[i64]) -> ValueId {
+    let ty = rewriter.module.tensor_of(Element::I64, &[values.len() as i64]);
+    let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    let constant = rewriter.module.add_constant(Constant { ty, data: Data::Bytes(bytes.into()) });
+    let attributes = vec![("value", Attribute::Dense(constant))];
+    insert(rewriter, origin, "onnx.Constant", SmallVec::new(), ty, attributes)
+}
+
+/// Inserts an op with one result; it comes from where `origin` does.
+fn insert(
+    rewriter: &mut Rewriter,
+    origin: OpId,
+    name: &str,
+    operands: SmallVec<[ValueId; 3]>,
+    ty: TypeId,
+    attributes: Vec<(&str, Attribute)>,
+) -> ValueId {
+    let module = &mut *rewriter.module;
+    let attributes =
+        attributes.into_iter().map(|(name, value)| (module.symbols.intern(name), value)).collect();
+    let new = NewOp {
+        name: module.symbols.intern(name),
+        operands,
+        result_types: smallvec![ty],
+        attributes,
+        regions: SmallVec::new(),
+        span: module.span(origin),
+        location: module.op_location(origin),
+    };
+    let op = rewriter.insert(new);
+    rewriter.module.op(op).results[0]
+}

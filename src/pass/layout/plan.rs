@@ -1,0 +1,139 @@
+//! Which Transposes are moved: those that together become fewer.
+
+use super::transparent::{Order, Step, is_ascending, joined, order_of, step};
+use crate::ir::{BlockId, Dim, Module, OpId, ValueId};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+/// What a size counts for that is not known before the model runs.
+const UNKNOWN_SIZE: u64 = 64;
+
+/// What becomes of the ops of a block.
+#[derive(Default)]
+pub(super) struct Plan {
+    /// Transposes that wait: their results are read in the order of their operands where that can be.
+    pub waiting: FxHashMap<OpId, Order>,
+    /// Ops that read operands without their Transposes.
+    pub steps: FxHashMap<OpId, Step>,
+}
+
+/// A value that is another one in another order.
+struct Pending {
+    order: Order,
+    group: usize,
+}
+
+/// Transposes that are moved together, or none of them.
+#[derive(Default)]
+struct Groups {
+    /// The group that one has become part of, or itself.
+    parents: Vec<usize>,
+    /// Elements that are transposed no more, less those that are transposed anew.
+    gains: Vec<i64>,
+}
+
+impl Groups {
+    fn add(&mut self) -> usize {
+        self.parents.push(self.parents.len());
+        self.gains.push(0);
+        self.parents.len() - 1
+    }
+
+    fn find(&mut self, mut group: usize) -> usize {
+        while self.parents[group] != group {
+            self.parents[group] = self.parents[self.parents[group]];
+            group = self.parents[group];
+        }
+        group
+    }
+
+    fn join(&mut self, first: usize, second: usize) -> usize {
+        let (first, second) = (self.find(first), self.find(second));
+        if first != second {
+            self.parents[second] = first;
+            self.gains[first] += self.gains[second];
+        }
+        first
+    }
+
+    fn gain(&mut self, group: usize, elements: i64) {
+        let group = self.find(group);
+        self.gains[group] += elements;
+    }
+}
+
+/// Makes the plan of a block; blocks within its ops keep their Transposes.
+pub(super) fn plan(module: &Module, block: BlockId) -> Plan {
+    let (mut groups, mut plan) = (Groups::default(), Plan::default());
+    let mut pending: FxHashMap<ValueId, Pending> = FxHashMap::default();
+    let mut done: FxHashSet<ValueId> = FxHashSet::default();
+    let mut owners: FxHashMap<OpId, usize> = FxHashMap::default();
+    for &op in &module.block(block).ops {
+        if let Some((order, group)) = waiting(module, op, &pending, &mut groups) {
+            let result = module.op(op).results[0];
+            groups.gain(group, elements(module, result));
+            owners.insert(op, group);
+            pending.insert(result, Pending { order: order.clone(), group });
+            plan.waiting.insert(op, order);
+            continue;
+        }
+        let order = |value: ValueId| pending.get(&value).map(|pending| pending.order.clone());
+        if let Some(step) = step(module, op, order) {
+            let of = module.op(op).operands.iter().filter_map(|operand| Some(pending.get(operand)?.group));
+            let Some(group) = of.collect::<Vec<_>>().into_iter().reduce(|a, b| groups.join(a, b)) else {
+                continue;
+            };
+            owners.insert(op, group);
+            pending.insert(module.op(op).results[0], Pending { order: step.order.clone(), group });
+            plan.steps.insert(op, step);
+            continue;
+        }
+        for value in read(module, op) {
+            if let Some(pending) = pending.get(&value)
+                && !is_ascending(&pending.order)
+                && done.insert(value)
+            {
+                groups.gain(pending.group, -elements(module, value));
+            }
+        }
+    }
+    let mut pays = |op: &OpId| {
+        let group = groups.find(owners[op]);
+        groups.gains[group] > 0
+    };
+    plan.waiting.retain(|op, _| pays(op));
+    plan.steps.retain(|op, _| pays(op));
+    plan
+}
+
+/// The order in which a Transpose waits, and its group. One of a constant does not: the runtime does it once.
+fn waiting(
+    module: &Module,
+    op: OpId,
+    pending: &FxHashMap<ValueId, Pending>,
+    groups: &mut Groups,
+) -> Option<(Order, usize)> {
+    if module.op_name(op) != "onnx.Transpose" {
+        return None;
+    }
+    let &[operand] = &module.op(op).operands[..] else { return None };
+    let order = order_of(module, op)?;
+    match pending.get(&operand) {
+        Some(pending) => Some((joined(&pending.order, &order)?, pending.group)),
+        None => module.constant_of(operand).is_none().then(|| (order, groups.add())),
+    }
+}
+
+/// All values that an op reads, those that ops within it read included.
+pub(super) fn read(module: &Module, op: OpId) -> Vec<ValueId> {
+    let operation = module.op(op);
+    let within = module.ops_within(operation.regions.iter().copied());
+    let inner = within.flat_map(|inner| module.op(inner).operands.iter().copied());
+    operation.operands.iter().copied().chain(inner).collect()
+}
+
+fn elements(module: &Module, value: ValueId) -> i64 {
+    let dims = module.tensor(value).map(|ty| ty.dims.clone()).unwrap_or_default();
+    let size = |dim: &Dim| dim.known().map_or(UNKNOWN_SIZE, |size| size.max(1) as u64);
+    let count = dims.iter().map(size).fold(1u64, u64::saturating_mul);
+    i64::try_from(count >> 8).unwrap_or(i64::MAX >> 8).clamp(1, i64::MAX >> 24)
+}

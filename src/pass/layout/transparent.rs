@@ -1,0 +1,209 @@
+//! Which ops a Transpose can be moved behind, and what becomes of them before it.
+
+use crate::ir::{Attribute, Dim, Dims, Module, OpId, ValueId};
+use smallvec::SmallVec;
+
+/// The order of dimensions: dimension `i` of a permuted tensor is dimension `order[i]` of the other one.
+pub(super) type Order = SmallVec<[usize; 6]>;
+
+/// How an op goes through its dimensions.
+enum Kind {
+    /// Element by element, where operands broadcast.
+    Elementwise,
+    /// Along the one dimension that this attribute names.
+    Along(&'static str),
+    /// Along the dimensions in its second operand, which vanish or are kept with size 1.
+    Reduction,
+}
+
+const ELEMENTWISE: &[&str] = &[
+    "Abs",
+    "Add",
+    "And",
+    "Cast",
+    "Ceil",
+    "Clip",
+    "Cos",
+    "Div",
+    "Elu",
+    "Equal",
+    "Erf",
+    "Exp",
+    "Floor",
+    "Gelu",
+    "Greater",
+    "GreaterOrEqual",
+    "IsInf",
+    "IsNaN",
+    "LeakyRelu",
+    "Less",
+    "LessOrEqual",
+    "Log",
+    "Max",
+    "Min",
+    "Mod",
+    "Mul",
+    "Neg",
+    "Not",
+    "Or",
+    "Pow",
+    "Reciprocal",
+    "Relu",
+    "Round",
+    "Sigmoid",
+    "Sign",
+    "Sin",
+    "Sqrt",
+    "Sub",
+    "Tan",
+    "Tanh",
+    "Where",
+    "Xor",
+];
+const REDUCTIONS: &[&str] = &["ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum"];
+
+fn kind(name: &str) -> Option<Kind> {
+    let name = name.strip_prefix("onnx.")?;
+    match name {
+        "Concat" | "LogSoftmax" | "Softmax" => Some(Kind::Along("axis")),
+        _ if ELEMENTWISE.contains(&name) => Some(Kind::Elementwise),
+        _ if REDUCTIONS.contains(&name) => Some(Kind::Reduction),
+        _ => None,
+    }
+}
+
+/// What an op is before the Transpose that was before it.
+pub(super) struct Step {
+    /// What becomes of each operand.
+    pub operands: Vec<Operand>,
+    /// The dimension that it goes along, by the name of the attribute.
+    pub axis: Option<(&'static str, i64)>,
+    /// The order of the result's dimensions among those of the new one, and the sizes of that.
+    pub order: Order,
+    /// Sizes of the new result.
+    pub dims: Dims,
+}
+
+/// What becomes of an operand.
+pub(super) enum Operand {
+    /// It is read without its Transpose.
+    Base,
+    /// It stays, as it broadcasts in either order.
+    Same,
+    /// It gets these sizes.
+    Reshaped(Dims),
+    /// It becomes a list of these axes.
+    Axes(Vec<i64>),
+}
+
+/// What an op is when those of its operands that have an order are read without their Transposes; `None` where they
+/// must be transposed for it.
+pub(super) fn step(module: &Module, op: OpId, order: impl Fn(ValueId) -> Option<Order>) -> Option<Step> {
+    let kind = kind(module.op_name(op))?;
+    let operation = module.op(op);
+    let [result] = operation.results[..] else { return None };
+    let common = operation.operands.iter().find_map(|&operand| order(operand))?;
+    let agrees = |&operand: &ValueId| order(operand).is_none_or(|order| order == common);
+    if !operation.operands.iter().all(agrees) {
+        return None;
+    }
+    let is_based = |operand: ValueId| order(operand).is_some();
+    let dims = &module.tensor(result)?.dims;
+    match kind {
+        Kind::Elementwise => {
+            let operands = operation.operands.iter().map(|&operand| {
+                if is_based(operand) {
+                    return (module.tensor(operand)?.rank() == dims.len()).then_some(Operand::Base);
+                }
+                beside(module, operand, &common)
+            });
+            let operands = operands.collect::<Option<Vec<Operand>>>()?;
+            Some(Step { operands, axis: None, dims: unpermuted(dims, &common)?, order: common })
+        }
+        Kind::Along(name) => {
+            if !operation.operands.iter().all(|&operand| is_based(operand)) {
+                return None;
+            }
+            let axis = axis(module.attribute(op, name)?.as_integer()?, dims.len())?;
+            let operands = operation.operands.iter().map(|_| Operand::Base).collect();
+            let axis = Some((name, common[axis] as i64));
+            Some(Step { operands, axis, dims: unpermuted(dims, &common)?, order: common })
+        }
+        Kind::Reduction => {
+            let [_, axes] = operation.operands[..] else { return None };
+            let axes = module.constant_integers(module.constant_of(axes)?)?;
+            let axes: Option<Vec<usize>> = axes.into_iter().map(|value| axis(value, common.len())).collect();
+            let axes = axes.filter(|axes| !axes.is_empty())?;
+            let mut moved: Vec<i64> = axes.iter().map(|&axis| common[axis] as i64).collect();
+            moved.sort_unstable();
+            let keeps = module.attribute(op, "keepdims").and_then(Attribute::as_integer) != Some(0);
+            let order = if keeps { common } else { remaining(&common, &axes) };
+            let operands = vec![Operand::Base, Operand::Axes(moved)];
+            Some(Step { operands, axis: None, dims: unpermuted(dims, &order)?, order })
+        }
+    }
+}
+
+/// An operand that has no order beside those that have one: its dimensions of more than one element must keep theirs.
+fn beside(module: &Module, operand: ValueId, order: &Order) -> Option<Operand> {
+    if operand == module.absent() {
+        return Some(Operand::Same);
+    }
+    let own = &module.tensor(operand)?.dims;
+    let first = order.len().checked_sub(own.len())?;
+    let mut dims: Dims = order.iter().map(|_| Dim::Known(1)).collect();
+    let mut last = None;
+    for (index, &dim) in own.iter().enumerate().filter(|(_, dim)| **dim != Dim::Known(1)) {
+        let to = order[first + index];
+        if last.is_some_and(|last| to < last) {
+            return None;
+        }
+        dims[to] = dim;
+        last = Some(to);
+    }
+    // A Reshape says a size that is not known as what is left, and takes 0 for another.
+    let unknown = own.iter().filter(|dim| dim.known().is_none()).count();
+    if unknown > 1 || own.contains(&Dim::Known(0)) {
+        return None;
+    }
+    let same = last.is_none() || dims.ends_with(own) && dims[..first].iter().all(|&dim| dim == Dim::Known(1));
+    Some(if same { Operand::Same } else { Operand::Reshaped(dims) })
+}
+
+/// The sizes before a Transpose to these.
+fn unpermuted(dims: &[Dim], order: &Order) -> Option<Dims> {
+    if dims.len() != order.len() {
+        return None;
+    }
+    let mut before: Dims = dims.iter().copied().collect();
+    order.iter().zip(dims).for_each(|(&from, &dim)| before[from] = dim);
+    Some(before)
+}
+
+/// The order of the dimensions that are left when some vanish on both sides.
+fn remaining(order: &Order, axes: &[usize]) -> Order {
+    let kept: Vec<usize> =
+        (0..order.len()).filter(|axis| !axes.contains(axis)).map(|axis| order[axis]).collect();
+    kept.iter().map(|from| kept.iter().filter(|other| *other < from).count()).collect()
+}
+
+fn axis(value: i64, rank: usize) -> Option<usize> {
+    let value = if value < 0 { value + rank as i64 } else { value };
+    usize::try_from(value).ok().filter(|&axis| axis < rank)
+}
+
+/// Whether an order is that of the dimensions themselves.
+pub(super) fn is_ascending(order: &Order) -> bool {
+    order.iter().copied().eq(0..order.len())
+}
+
+/// The order of a Transpose.
+pub(super) fn order_of(module: &Module, op: OpId) -> Option<Order> {
+    let values = module.integers(module.attribute(op, "perm")?)?;
+    values.into_iter().map(|value| usize::try_from(value).ok()).collect()
+}
+
+/// The order of a Transpose behind one of the order `first`.
+pub(super) fn joined(first: &Order, second: &Order) -> Option<Order> {
+    second.iter().map(|&axis| first.get(axis).copied()).collect()
+}
