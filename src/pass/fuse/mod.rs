@@ -6,18 +6,20 @@
 //! its family, and to `fixtures/ops/fused` a program in which it fires and one in which it nearly does.
 
 mod activation;
+mod affine;
 mod normalization;
 mod pattern;
 mod softmax;
 
 use super::Context;
 use crate::ir::{
-    Attribute, BlockId, Element, Location, Module, NewOp, OpId, Rewriter, Type, ValueId, use_counts,
+    Attribute, BlockId, Constant, Data, Element, Location, LocationId, Module, NewOp, OpId, OpSpan, Rewriter,
+    Type, TypeId, ValueId, use_counts,
 };
 use pattern::Pattern;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::{SmallVec, smallvec};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 /// One pattern.
 struct Rule {
@@ -38,28 +40,57 @@ impl Rule {
 /// The op that stands for a pattern; its result is that of the pattern's last op.
 struct Fused {
     name: &'static str,
-    operands: SmallVec<[ValueId; 3]>,
-    attributes: SmallVec<[(&'static str, Number); 2]>,
+    operands: SmallVec<[Operand; 3]>,
+    attributes: SmallVec<[(&'static str, Field); 2]>,
+}
+
+/// An operand of a fused op.
+enum Operand {
+    /// A value of the program.
+    Value(ValueId),
+    /// The result of another op, of the type of a value.
+    Made(Box<Fused>, ValueId),
+    /// A constant of these elements, of the type of a value.
+    Constant(Arc<[u8]>, ValueId),
 }
 
 /// An attribute of a fused op.
-enum Number {
+enum Field {
     Int(i64),
     Float(f64),
+    Positions(Vec<usize>),
 }
 
 impl Fused {
     fn new(name: &'static str, operands: &[ValueId]) -> Self {
-        Self { name, operands: SmallVec::from_slice(operands), attributes: SmallVec::new() }
+        Self::of(name, operands.iter().map(|&operand| Operand::Value(operand)))
+    }
+
+    fn of(name: &'static str, operands: impl IntoIterator<Item = Operand>) -> Self {
+        Self { name, operands: operands.into_iter().collect(), attributes: SmallVec::new() }
+    }
+
+    fn positions(mut self, name: &'static str, values: &[usize]) -> Self {
+        self.attributes.push((name, Field::Positions(values.to_vec())));
+        self
+    }
+
+    /// Whether all values of the program that it reads are such.
+    fn reads_only(&self, is: &dyn Fn(ValueId) -> bool) -> bool {
+        self.operands.iter().all(|operand| match operand {
+            Operand::Value(value) => is(*value),
+            Operand::Made(made, _) => made.reads_only(is),
+            Operand::Constant(..) => true,
+        })
     }
 
     fn int(mut self, name: &'static str, value: usize) -> Self {
-        self.attributes.push((name, Number::Int(value as i64)));
+        self.attributes.push((name, Field::Int(value as i64)));
         self
     }
 
     fn float(mut self, name: &'static str, value: f64) -> Self {
-        self.attributes.push((name, Number::Float(value)));
+        self.attributes.push((name, Field::Float(value)));
         self
     }
 }
@@ -67,7 +98,8 @@ impl Fused {
 /// The rules by the op that they end in. The first that reads the program wins.
 static RULES: LazyLock<FxHashMap<&'static str, Vec<&'static Rule>>> = LazyLock::new(|| {
     let mut rules: FxHashMap<&str, Vec<&Rule>> = FxHashMap::default();
-    for rule in [activation::RULES, softmax::RULES, normalization::RULES].into_iter().flatten() {
+    for rule in [activation::RULES, softmax::RULES, normalization::RULES, affine::RULES].into_iter().flatten()
+    {
         rules.entry(rule.root).or_default().push(rule);
     }
     rules
@@ -125,8 +157,8 @@ fn find(
         }
         let fused = (rule.read)(&mut pattern, op)?;
         let inside = pattern.into_inside();
-        let outside = |&operand: &ValueId| module.defining_op(operand).is_none_or(|op| !inside.contains(&op));
-        let closed = fused.operands.iter().all(outside) && is_closed(module, uses, op, &inside);
+        let outside = |operand: ValueId| module.defining_op(operand).is_none_or(|op| !inside.contains(&op));
+        let closed = fused.reads_only(&outside) && is_closed(module, uses, op, &inside);
         closed.then_some((fused, inside))
     })
 }
@@ -146,14 +178,6 @@ fn is_closed(module: &Module, uses: &[u32], root: OpId, inside: &[OpId]) -> bool
 /// Adds the op in the place of the last one of its pattern; it comes from all of them.
 fn add(rewriter: &mut Rewriter, root: OpId, fused: Fused, inside: &[OpId]) -> OpId {
     let module = &mut *rewriter.module;
-    let attributes = fused.attributes.into_iter().map(|(name, value)| {
-        let value = match value {
-            Number::Int(value) => Attribute::Integer(value, module.types.intern(Type::Scalar(Element::I64))),
-            Number::Float(value) => Attribute::Float(value, module.types.intern(Type::Scalar(Element::F64))),
-        };
-        (module.symbols.intern(name), value)
-    });
-    let attributes = attributes.collect();
     let mut places = vec![module.op_location(root)];
     for &op in inside {
         let place = module.op_location(op);
@@ -165,14 +189,71 @@ fn add(rewriter: &mut Rewriter, root: OpId, fused: Fused, inside: &[OpId]) -> Op
         [place] => place,
         _ => module.add_location(Location::Fused(None, places)),
     };
-    let new = NewOp {
-        name: module.symbols.intern(fused.name),
-        operands: fused.operands,
-        result_types: smallvec![module.value_type(module.op(root).results[0])],
+    let (ty, span) = (module.value_type(module.op(root).results[0]), module.span(root));
+    make(rewriter, fused, ty, span, location)
+}
+
+/// Adds an op behind those that it is computed from.
+fn make(rewriter: &mut Rewriter, fused: Fused, ty: TypeId, span: OpSpan, location: LocationId) -> OpId {
+    let mut operands = SmallVec::new();
+    for operand in fused.operands {
+        operands.push(match operand {
+            Operand::Value(value) => value,
+            Operand::Made(made, like) => {
+                let ty = rewriter.module.value_type(like);
+                let op = make(rewriter, *made, ty, span, location);
+                rewriter.module.op(op).results[0]
+            }
+            Operand::Constant(bytes, like) => {
+                let ty = rewriter.module.value_type(like);
+                // It is named after the constant in whose place it is.
+                let origin = rewriter.module.defining_op(like);
+                let location = origin.map_or(location, |op| rewriter.module.op_location(op));
+                let constant = rewriter.module.add_constant(Constant { ty, data: Data::Bytes(bytes) });
+                let value = [("value", Attribute::Dense(constant))];
+                let op = insert(rewriter, "stablehlo.constant", SmallVec::new(), value, ty, span, location);
+                rewriter.module.op(op).results[0]
+            }
+        });
+    }
+    let types = &mut rewriter.module.types;
+    let attributes: Vec<(&'static str, Attribute)> = fused
+        .attributes
+        .into_iter()
+        .map(|(name, field)| {
+            let value = match field {
+                Field::Int(value) => Attribute::Integer(value, types.intern(Type::Scalar(Element::I64))),
+                Field::Float(value) => Attribute::Float(value, types.intern(Type::Scalar(Element::F64))),
+                Field::Positions(values) => {
+                    Attribute::Integers(Element::I64, values.into_iter().map(|value| value as i64).collect())
+                }
+            };
+            (name, value)
+        })
+        .collect();
+    insert(rewriter, fused.name, operands, attributes, ty, span, location)
+}
+
+fn insert(
+    rewriter: &mut Rewriter,
+    name: &str,
+    operands: SmallVec<[ValueId; 3]>,
+    attributes: impl IntoIterator<Item = (&'static str, Attribute)>,
+    ty: TypeId,
+    span: OpSpan,
+    location: LocationId,
+) -> OpId {
+    let symbols = &mut rewriter.module.symbols;
+    let attributes = attributes.into_iter().map(|(name, value)| (symbols.intern(name), value)).collect();
+    let name = symbols.intern(name);
+    let result_types = smallvec![ty];
+    rewriter.insert(NewOp {
+        name,
+        operands,
+        result_types,
         attributes,
         regions: SmallVec::new(),
-        span: module.span(root),
+        span,
         location,
-    };
-    rewriter.insert(new)
+    })
 }

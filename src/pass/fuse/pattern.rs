@@ -263,6 +263,20 @@ impl<'m> Pattern<'m> {
         })
     }
 
+    /// A constant that is spread over a tensor, and the dimensions of the tensor that it has.
+    pub fn spread_constant(&self, value: ValueId) -> Option<(ValueId, Vec<usize>)> {
+        let op = self.defining(value, "stablehlo.broadcast_in_dim")?;
+        let [inner] = self.operands_of(op)?;
+        self.module.constant_of(inner)?;
+        Some((inner, self.positions(op, "broadcast_dimensions")?))
+    }
+
+    /// The elements of a constant of floats that is not large, in their order.
+    pub fn floats(&self, value: ValueId) -> Option<Vec<f64>> {
+        let tensor = fold::Tensor::read(self.module, self.source, self.module.constant_of(value)?)?;
+        tensor.view()?.iter().map(|&bits| fold::float(tensor.element, bits)).collect()
+    }
+
     fn positions(&self, op: OpId, name: &str) -> Option<Vec<usize>> {
         let values = self.module.integers(self.module.attribute(op, name)?)?;
         values.into_iter().map(|value| usize::try_from(value).ok()).collect()

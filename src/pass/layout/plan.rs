@@ -1,4 +1,5 @@
-//! Which Transposes are moved: those that together become fewer.
+//! Which Transposes are moved: those that together become fewer, or as many and no longer part a convolution from what is
+//! fused with it.
 
 use super::transparent::{Order, Step, is_ascending, joined, order_of, step};
 use crate::ir::{BlockId, Dim, Module, OpId, ValueId};
@@ -29,12 +30,15 @@ struct Groups {
     parents: Vec<usize>,
     /// Elements that are transposed no more, less those that are transposed anew.
     gains: Vec<i64>,
+    /// Whether one is of a convolution, which runtimes fuse with what stands behind it.
+    convolved: Vec<bool>,
 }
 
 impl Groups {
-    fn add(&mut self) -> usize {
+    fn add(&mut self, convolved: bool) -> usize {
         self.parents.push(self.parents.len());
         self.gains.push(0);
+        self.convolved.push(convolved);
         self.parents.len() - 1
     }
 
@@ -51,6 +55,7 @@ impl Groups {
         if first != second {
             self.parents[second] = first;
             self.gains[first] += self.gains[second];
+            self.convolved[first] |= self.convolved[second];
         }
         first
     }
@@ -98,7 +103,7 @@ pub(super) fn plan(module: &Module, block: BlockId) -> Plan {
     }
     let mut pays = |op: &OpId| {
         let group = groups.find(owners[op]);
-        groups.gains[group] > 0
+        groups.gains[group] > 0 || (groups.gains[group] == 0 && groups.convolved[group])
     };
     plan.waiting.retain(|op, _| pays(op));
     plan.steps.retain(|op, _| pays(op));
@@ -119,7 +124,12 @@ fn waiting(
     let order = order_of(module, op)?;
     match pending.get(&operand) {
         Some(pending) => Some((joined(&pending.order, &order)?, pending.group)),
-        None => module.constant_of(operand).is_none().then(|| (order, groups.add())),
+        None if module.constant_of(operand).is_some() => None,
+        None => {
+            let producer = module.defining_op(operand).map(|op| module.op_name(op));
+            let convolved = matches!(producer, Some("onnx.Conv" | "onnx.ConvTranspose"));
+            Some((order, groups.add(convolved)))
+        }
     }
 }
 

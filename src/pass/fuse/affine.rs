@@ -1,0 +1,48 @@
+//! Scales and offsets of what a layer with weights gives.
+
+use super::pattern::Pattern;
+use super::{Fused, Operand, Rule};
+use crate::ir::{Element, OpId, ValueId};
+
+pub(super) const RULES: &[Rule] = &[Rule::new("stablehlo.add", affine)];
+
+/// `(x - mean) * factor + offset` of constants becomes `x * factor + (offset - mean * factor)`, which a runtime folds into
+/// the weights of the convolution or matrix product that `x` is. This is what a batch norm is printed as.
+///
+/// Of anything else `x - mean` may be small beside `x`, and what is multiplied first loses its digits.
+fn affine(p: &mut Pattern, op: OpId) -> Option<Fused> {
+    let addends = p.operands_of(op)?;
+    if !p.is_of(addends[0], &[Element::F32]) {
+        return None;
+    }
+    p.either(addends, |p, product, offset| {
+        let (b, dims) = p.spread_constant(offset)?;
+        let factors = p.operands(product, "stablehlo.multiply")?;
+        p.either(factors, |p, centered, factor| {
+            let (f, of_factor) = p.spread_constant(factor)?;
+            let [x, mean] = p.operands(centered, "stablehlo.subtract")?;
+            let (m, of_mean) = p.spread_constant(mean)?;
+            let alike = dims == of_factor
+                && dims == of_mean
+                && p.tensor(b)? == p.tensor(f)?
+                && p.tensor(b)? == p.tensor(m)?;
+            (alike && is_weighted(p, x)).then_some(())?;
+            let (b_elements, f_elements, m_elements) = (p.floats(b)?, p.floats(f)?, p.floats(m)?);
+            let elements = b_elements.iter().zip(f_elements).zip(m_elements);
+            let bytes: Vec<u8> =
+                elements.flat_map(|((b, f), m)| ((b - m * f) as f32).to_le_bytes()).collect();
+            let spread = Fused::of("stablehlo.broadcast_in_dim", [Operand::Constant(bytes.into(), b)])
+                .positions("broadcast_dimensions", &dims);
+            let scaled = Fused::new("stablehlo.multiply", &[x, factor]);
+            let operands = [Operand::Made(scaled.into(), x), Operand::Made(spread.into(), offset)];
+            Some(Fused::of("stablehlo.add", operands))
+        })
+    })
+}
+
+/// Whether a value is what a convolution or matrix product gives, in its own type or a wider one.
+fn is_weighted(p: &Pattern, x: ValueId) -> bool {
+    let converted = p.defining(x, "stablehlo.convert").and_then(|op| p.operands_of::<1>(op));
+    let x = converted.map_or(x, |[x]| x);
+    ["stablehlo.convolution", "stablehlo.dot_general"].into_iter().any(|name| p.defining(x, name).is_some())
+}
