@@ -243,6 +243,11 @@ impl Module {
         self.ops.len()
     }
 
+    /// The ops that were added since there were `count`.
+    pub fn ops_since(&self, count: usize) -> impl Iterator<Item = OpId> + use<> {
+        (count..self.ops.len()).map(|index| OpId(index as u32))
+    }
+
     /// Number of values that the module ever had, the bound of their handles.
     pub fn value_count(&self) -> usize {
         self.values.len()

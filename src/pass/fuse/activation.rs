@@ -95,7 +95,10 @@ fn gelu(p: &mut Pattern, op: OpId) -> Option<Fused> {
         return None;
     }
     p.either(factors, |p, x, twice| {
-        if let Some([argument]) = p.operands(twice, "chlo.erfc") {
+        let wide = p.attempt(|p| p.operands(twice, "stablehlo.convert")).map_or(twice, |[wide]| wide);
+        if let Some([argument]) = p.operands(wide, "chlo.erfc") {
+            let narrow = p.attempt(|p| p.operands(argument, "stablehlo.convert"));
+            let argument = narrow.map_or(argument, |[narrow]| narrow);
             return is_multiple(p, argument, -FRAC_1_SQRT_2, x).then(|| exact(x));
         }
         let addends = p.operands(twice, "stablehlo.add")?;

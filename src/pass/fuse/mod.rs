@@ -7,6 +7,7 @@
 
 mod activation;
 mod affine;
+mod error;
 mod normalization;
 mod pattern;
 mod softmax;
@@ -98,7 +99,9 @@ impl Fused {
 /// The rules by the op that they end in. The first that reads the program wins.
 static RULES: LazyLock<FxHashMap<&'static str, Vec<&'static Rule>>> = LazyLock::new(|| {
     let mut rules: FxHashMap<&str, Vec<&Rule>> = FxHashMap::default();
-    for rule in [activation::RULES, softmax::RULES, normalization::RULES, affine::RULES].into_iter().flatten()
+    for rule in [activation::RULES, softmax::RULES, normalization::RULES, affine::RULES, error::RULES]
+        .into_iter()
+        .flatten()
     {
         rules.entry(rule.root).or_default().push(rule);
     }
@@ -113,10 +116,11 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     for function in module.functions() {
         let mut visit = |rewriter: &mut Rewriter, op: OpId| {
             let Some((fused, inside)) = find(rewriter.module, cx, &uses, &magnified, op) else { return true };
+            let count = rewriter.module.op_count();
             let new = add(rewriter, op, fused, &inside);
+            recount(rewriter.module, &mut uses, inside.iter().copied().chain([op]), count);
             replaced.extend(inside);
             let (old, new) = (rewriter.module.op(op).results[0], rewriter.module.op(new).results[0]);
-            uses.resize(rewriter.module.value_count(), 0);
             uses[new.index()] = uses[old.index()];
             rewriter.replace(old, new);
             false
@@ -140,6 +144,18 @@ fn magnified(module: &Module) -> FxHashSet<ValueId> {
         _ => None,
     };
     module.reachable_ops().into_iter().filter_map(magnifies).collect()
+}
+
+/// Takes the uses by ops that go from the counts, and adds those by the ops that came since there were
+/// `count`.
+fn recount(module: &Module, uses: &mut Vec<u32>, gone: impl Iterator<Item = OpId>, count: usize) {
+    uses.resize(module.value_count(), 0);
+    for op in gone {
+        module.op(op).operands.iter().for_each(|operand| uses[operand.index()] -= 1);
+    }
+    for op in module.ops_since(count) {
+        module.op(op).operands.iter().for_each(|operand| uses[operand.index()] += 1);
+    }
 }
 
 /// What stands for the pattern that ends in an op, and the other ops of the pattern.

@@ -176,7 +176,7 @@ impl<'m> Pattern<'m> {
             if self.module.op_name(op) == "stablehlo.reduce" {
                 let axes = self.positions(op, "dimensions")?;
                 let inside = axes.iter().all(|&axis| axis < dims.len());
-                return (axes.is_sorted() && inside).then_some(Rows { dims, axes });
+                return (axes.is_sorted() && inside && !axes.is_empty()).then_some(Rows { dims, axes });
             }
             // The first operand comes first.
             pending.extend(self.module.op(op).operands.iter().rev().copied());
@@ -235,7 +235,7 @@ impl<'m> Pattern<'m> {
 
     /// What the mean is of along the rows.
     pub fn mean(&mut self, value: ValueId, rows: &Rows) -> Option<ValueId> {
-        let count = rows.count()? as f64;
+        let count = rows.count().filter(|&count| count > 0)? as f64;
         let value = self.row(value, rows)?;
         self.attempt(|p| {
             let sum = if let Some([sum, divisor]) = p.operands(value, "stablehlo.divide") {
