@@ -4,11 +4,17 @@
 
 use super::constant::float_bytes;
 use super::{Elements, Lower, Lowered, Refusal, Row, noted, row};
-use crate::ir::{Attribute, Constant, Data, Dim, OpId, ValueId};
+use crate::ir::{Attribute, Constant, Data, Dim, Element, OpId, ValueId};
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI};
 
 pub(super) const ROWS: &[Row] = &[
     noted("hlo2onnx.gelu", Elements::FLOAT, gelu, "its parts below opset 20"),
+    noted(
+        "hlo2onnx.group_norm",
+        Elements::FLOAT,
+        group_norm,
+        "InstanceNormalization of groups: ONNX Runtime takes GroupNormalization apart into slower ops",
+    ),
     noted("hlo2onnx.layer_norm", Elements::FLOAT, layer_norm, "the scale is no option in ONNX"),
     row("hlo2onnx.leaky_relu", Elements::FLOAT, leaky_relu),
     row("hlo2onnx.log_softmax", Elements::FLOAT, |cx, op| along_axis(cx, op, "LogSoftmax")),
@@ -99,6 +105,50 @@ fn rms_norm(cx: &mut Lower, op: OpId) -> Lowered {
         _ => normal,
     }
     .into())
+}
+
+/// What is normalized has its channels last, and ONNX's has them second.
+fn group_norm(cx: &mut Lower, op: OpId) -> Lowered {
+    let (groups, epsilon) = (cx.int(op, "groups")?, float(cx, op, "epsilon"));
+    let operands = cx.fulls(op)?;
+    let (element, dims) = (cx.element(operands[0]), cx.dims(operands[0]));
+    let rank = dims.len() as i64;
+    let channels = cx.number(dims[dims.len() - 1]);
+    let first: Vec<i64> = [0, rank - 1].into_iter().chain(1..rank - 1).collect();
+    let last: Vec<i64> = [0].into_iter().chain(2..rank).chain([1]).collect();
+    let image = cx.transpose(operands[0], &first);
+    let parameters: Vec<ValueId> =
+        operands[1..].iter().map(|&parameter| cx.reshape(parameter, &[channels])).collect();
+    if groups == channels {
+        let scale = parameters.first().copied().unwrap_or_else(|| splat(cx, element, channels, 1.0));
+        let offset = parameters.get(1).copied().unwrap_or_else(|| splat(cx, element, channels, 0.0));
+        let normal = instance_norm(cx, [image, scale, offset], epsilon);
+        return Ok(cx.transpose(normal, &last).into());
+    }
+    let whole = cx.dims(image);
+    let size = cx.module.sizes.product(whole[1..].iter().copied());
+    let size = cx.number(size) / groups.max(1);
+    let rows = cx.reshape(image, &[whole[0], Dim::Known(groups), Dim::Known(size)]);
+    let (one, zero) = (splat(cx, element, groups, 1.0), splat(cx, element, groups, 0.0));
+    let normal = instance_norm(cx, [rows, one, zero], epsilon);
+    let mut normal = cx.reshape(normal, &whole);
+    for (name, parameter) in ["Mul", "Add"].into_iter().zip(parameters) {
+        let sizes: Vec<i64> = [channels].into_iter().chain((2..rank).map(|_| 1)).collect();
+        let parameter = cx.reshape(parameter, &sizes);
+        normal = cx.elementwise(name, &[normal, parameter]);
+    }
+    Ok(cx.transpose(normal, &last).into())
+}
+
+fn instance_norm(cx: &mut Lower, operands: [ValueId; 3], epsilon: f64) -> ValueId {
+    let node = cx.node("InstanceNormalization", &operands).float("epsilon", epsilon as f32);
+    node.like(operands[0])
+}
+
+/// So many elements that are all one number.
+fn splat(cx: &mut Lower, element: Element, count: i64, number: f64) -> ValueId {
+    let ty = cx.module.tensor_of(element, &[count]);
+    cx.data_constant(Constant { ty, data: Data::Splat(float_bytes(element, number).into()) })
 }
 
 /// A scale that changes nothing. The sizes of a row are numbers, as its mean was a division by one.

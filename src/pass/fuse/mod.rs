@@ -8,6 +8,7 @@
 mod activation;
 mod affine;
 mod error;
+mod group;
 mod normalization;
 mod pattern;
 mod softmax;
@@ -99,9 +100,10 @@ impl Fused {
 /// The rules by the op that they end in. The first that reads the program wins.
 static RULES: LazyLock<FxHashMap<&'static str, Vec<&'static Rule>>> = LazyLock::new(|| {
     let mut rules: FxHashMap<&str, Vec<&Rule>> = FxHashMap::default();
-    for rule in [activation::RULES, softmax::RULES, normalization::RULES, affine::RULES, error::RULES]
-        .into_iter()
-        .flatten()
+    for rule in
+        [activation::RULES, softmax::RULES, normalization::RULES, group::RULES, affine::RULES, error::RULES]
+            .into_iter()
+            .flatten()
     {
         rules.entry(rule.root).or_default().push(rule);
     }

@@ -112,7 +112,7 @@ fn scale_and_row(p: &mut Pattern, factor: ValueId, rows: &Rows) -> Option<(Optio
 }
 
 /// The variance and the epsilon of `1 / sqrt(variance + epsilon)`.
-fn inverse_deviation(p: &mut Pattern, inverse: ValueId, rows: &Rows) -> Option<(ValueId, f64)> {
+pub(super) fn inverse_deviation(p: &mut Pattern, inverse: ValueId, rows: &Rows) -> Option<(ValueId, f64)> {
     let raised = match p.operands(inverse, "stablehlo.rsqrt") {
         Some([raised]) => raised,
         None => {
@@ -137,7 +137,7 @@ fn raised_variance(p: &mut Pattern, raised: ValueId, rows: &Rows) -> Option<(Val
 
 /// Whether a value is the variance of `x` along the rows: `mean((x - mean(x))^2)`, or `mean(x^2) - mean(x)^2`, which
 /// Flax keeps from being negative.
-fn is_variance(p: &mut Pattern, value: ValueId, x: ValueId, rows: &Rows) -> bool {
+pub(super) fn is_variance(p: &mut Pattern, value: ValueId, x: ValueId, rows: &Rows) -> bool {
     let two_passes = |p: &mut Pattern| {
         let square = p.mean(value, rows)?;
         let centered = p.squared(square)?;

@@ -263,6 +263,29 @@ impl<'m> Pattern<'m> {
         })
     }
 
+    /// A value for each of so many channels, without what gives it the size of a tensor whose channels are last.
+    pub fn of_channels(&mut self, value: ValueId, count: i64) -> Option<ValueId> {
+        let is_last = |dims: &[Dim]| {
+            let (last, others) = dims.split_last()?;
+            (*last == Dim::Known(count) && others.iter().all(|&dim| dim == Dim::Known(1))).then_some(())
+        };
+        let mut value = value;
+        loop {
+            let below = self.attempt(|p| {
+                if let Some([inner]) = p.operands(value, "stablehlo.reshape") {
+                    is_last(&p.tensor(inner)?.dims)?;
+                    return is_last(&p.tensor(value)?.dims).map(|()| inner);
+                }
+                let [inner] = p.operands(value, "stablehlo.broadcast_in_dim")?;
+                is_last(&p.tensor(inner)?.dims)?;
+                let to = p.positions(p.module.defining_op(value)?, "broadcast_dimensions")?;
+                (to.last()? + 1 == p.tensor(value)?.dims.len()).then_some(inner)
+            });
+            let Some(below) = below else { return is_last(&self.tensor(value)?.dims).map(|()| value) };
+            value = below;
+        }
+    }
+
     /// A constant that is spread over a tensor, and the dimensions of the tensor that it has.
     pub fn spread_constant(&self, value: ValueId) -> Option<(ValueId, Vec<usize>)> {
         let op = self.defining(value, "stablehlo.broadcast_in_dim")?;

@@ -92,6 +92,7 @@ pub const KERNELS: &[Kernel] = &[
     kernel("Greater", ALL, Selects),
     kernel("GreaterOrEqual", ALL, Selects),
     kernel("Identity", &[FLOATS, BF, FLOAT8, BYTES, SHORTS, I32_64, U32_64, BOOL], Moves),
+    kernel("InstanceNormalization", &[SINGLE], Computes),
     kernel("IsInf", &[FLOATS, BF, FLOAT8], Selects),
     kernel("IsNaN", &[FLOATS, BF, FLOAT8], Selects),
     kernel("LayerNormalization", &[FLOATS], Computes),

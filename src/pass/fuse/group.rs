@@ -1,0 +1,102 @@
+//! Normalization of groups of channels over an image, whose channels are last.
+
+use super::normalization::{inverse_deviation, is_variance};
+use super::pattern::{Pattern, Rows};
+use super::{Fused, Rule};
+use crate::ir::{Dim, Element, OpId, ValueId};
+
+pub(super) const RULES: &[Rule] =
+    &[Rule::new("stablehlo.multiply", group_norm), Rule::new("stablehlo.add", with_offset)];
+
+const GROUP_NORM: &str = "hlo2onnx.group_norm";
+
+/// `(x - mean(x)) / sqrt(variance(x) + epsilon) * scale`, the scale or none, where mean and variance are those of a group
+/// of channels in one image (Wu and He, "Group Normalization"), or of each channel.
+fn group_norm(p: &mut Pattern, op: OpId) -> Option<Fused> {
+    let factors = p.operands_of(op)?;
+    p.either(factors, |p, centered, factor| {
+        let [x, mean] = p.operands(centered, "stablehlo.subtract")?;
+        let rows = p.is_of(x, &[Element::F32]).then(|| images(p, x))??;
+        let mean = p.row(mean, &rows)?;
+        let (scale, inverse) = scale_and_row(p, factor, &rows)?;
+        let (variance, epsilon) = inverse_deviation(p, inverse, &rows)?;
+        let of_groups = p.attempt(|p| {
+            let (mean, groups) = ungrouped(p, mean, &rows)?;
+            let (variance, same) = ungrouped(p, variance, &rows)?;
+            let rows = grouped(&rows, groups)?;
+            let own = p.mean(mean, &rows)?;
+            let [whole] = p.operands(own, "stablehlo.reshape")?;
+            let found = groups == same && whole == x && is_variance(p, variance, own, &rows);
+            found.then_some(groups)
+        });
+        let groups = of_groups.or_else(|| {
+            let of_channels = p.mean(mean, &rows)? == x && is_variance(p, variance, x, &rows);
+            of_channels.then(|| channels(&rows))?
+        })?;
+        let operands: Vec<ValueId> = [x].into_iter().chain(scale).collect();
+        Some(Fused::new(GROUP_NORM, &operands).int("groups", groups as usize).float("epsilon", epsilon))
+    })
+}
+
+/// A group norm with a scale, and an offset.
+fn with_offset(p: &mut Pattern, op: OpId) -> Option<Fused> {
+    let addends = p.operands_of(op)?;
+    p.either(addends, |p, value, offset| {
+        let norm = p.defining(value, GROUP_NORM)?;
+        let [x, scale] = p.operands(value, GROUP_NORM)?;
+        let rows = images(p, x)?;
+        let offset = p.of_channels(offset, channels(&rows)?)?;
+        let (groups, epsilon) = (p.attribute(norm, "groups")? as usize, p.attribute(norm, "epsilon")?);
+        Some(Fused::new(GROUP_NORM, &[x, scale, offset]).int("groups", groups).float("epsilon", epsilon))
+    })
+}
+
+/// The rows that go through all of an image but its channels.
+fn images(p: &Pattern, x: ValueId) -> Option<Rows> {
+    let dims = p.tensor(x)?.dims.clone();
+    (dims.len() >= 3).then(|| Rows { axes: (1..dims.len() - 1).collect(), dims })
+}
+
+fn channels(rows: &Rows) -> Option<i64> {
+    rows.dims.last()?.known()
+}
+
+/// The rows of the tensor whose channels are taken apart into groups.
+fn grouped(rows: &Rows, groups: i64) -> Option<Rows> {
+    let channels = channels(rows)?;
+    if groups <= 0 || channels % groups != 0 {
+        return None;
+    }
+    let rank = rows.dims.len();
+    let mut dims = rows.dims.clone();
+    dims[rank - 1] = Dim::Known(groups);
+    dims.push(Dim::Known(channels / groups));
+    Some(Rows { axes: (1..rank - 1).chain([rank]).collect(), dims })
+}
+
+/// A value for each group that each of its channels has, and how many groups there are.
+fn ungrouped(p: &mut Pattern, value: ValueId, rows: &Rows) -> Option<(ValueId, i64)> {
+    let [spread] = p.operands(value, "stablehlo.reshape")?;
+    let [of_groups] = p.operands(spread, "stablehlo.broadcast_in_dim")?;
+    let (spread, own) = (&p.tensor(spread)?.dims, &p.tensor(of_groups)?.dims);
+    let (&[batch, groups, members], &[of_batch, of_group]) = (&spread[..], &own[..]) else { return None };
+    let groups = groups.known()?;
+    let fits = batch == rows.dims[0]
+        && of_batch == batch
+        && of_group == Dim::Known(groups)
+        && members.known()?.checked_mul(groups) == channels(rows);
+    fits.then_some((of_groups, groups))
+}
+
+/// A factor that is the same all over a channel of an image, with a scale for each channel or none.
+fn scale_and_row(p: &mut Pattern, factor: ValueId, rows: &Rows) -> Option<(Option<ValueId>, ValueId)> {
+    let factor = p.attempt(|p| p.row(factor, rows)).unwrap_or(factor);
+    let both = p.attempt(|p| {
+        let factors = p.operands(factor, "stablehlo.multiply")?;
+        p.either(factors, |p, inverse, scale| {
+            let scale = p.of_channels(scale, channels(rows)?)?;
+            Some((Some(scale), p.row(inverse, rows)?))
+        })
+    });
+    both.or_else(|| Some((None, p.row(factor, rows)?)))
+}
