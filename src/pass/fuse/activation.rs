@@ -83,56 +83,64 @@ fn leaky_relu(p: &mut Pattern, op: OpId) -> Option<Fused> {
 /// `x / 2 * (1 + erf(x / sqrt(2)))`, which JAX prints as `x / 2 * erfc(-x / sqrt(2))`, or the approximation of it by
 /// `x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3)))` (Hendrycks and Gimpel, "Gaussian Error Linear Units").
 fn gelu(p: &mut Pattern, op: OpId) -> Option<Fused> {
-    let [first, second] = p.operands_of(op)?;
-    if !p.is_of(first, SINGLE) {
+    let factors = p.operands_of(op)?;
+    if !p.is_of(factors[0], SINGLE) {
         return None;
     }
-    let (first, second) = (p.factors(first)?, p.factors(second)?);
-    let number = first.0 * second.0;
-    let factors: Vec<ValueId> = first.1.into_iter().chain(second.1).collect();
-    let factors = <[ValueId; 2]>::try_from(factors).ok()?;
-    if !p.is_near(number, 0.5, factors[0]) {
-        return None;
-    }
-    p.either(factors, |p, x, twice| {
-        let wide = p.attempt(|p| p.operands(twice, "stablehlo.convert")).map_or(twice, |[wide]| wide);
-        if let Some([argument]) = p.operands(wide, "chlo.erfc") {
-            let narrow = p.attempt(|p| p.operands(argument, "stablehlo.convert"));
-            let argument = narrow.map_or(argument, |[narrow]| narrow);
-            return is_multiple(p, argument, -FRAC_1_SQRT_2, x).then(|| exact(x));
-        }
-        let addends = p.operands(twice, "stablehlo.add")?;
-        p.either(addends, |p, one, odd| {
-            if !p.is(one, 1.0) {
-                return None;
-            }
-            if let Some([argument]) = p.operands(odd, "chlo.erf") {
-                return is_multiple(p, argument, FRAC_1_SQRT_2, x).then(|| exact(x));
-            }
-            let [argument] = p.operands(odd, "stablehlo.tanh")?;
-            is_tanh_argument(p, argument, x).then(|| Fused::new("hlo2onnx.gelu", &[x]).int("approximate", 1))
+    let halved = p.attempt(|p| {
+        p.either(factors, |p, number, product| {
+            Some((p.number(number)?, p.operands(product, "stablehlo.multiply")?))
+        })
+    });
+    let (number, factors) = halved.unwrap_or((1.0, factors));
+    p.either(factors, |p, own, other| {
+        let (times, twice) = p.scaled(other);
+        p.divisors(own).into_iter().find_map(|x| {
+            p.attempt(|p| {
+                let half = number * times * p.multiple(own, x)?;
+                p.is_near(half, 0.5, x).then(|| twice_share(p, twice, x))?
+            })
         })
     })
 }
 
-fn exact(x: ValueId) -> Fused {
-    Fused::new("hlo2onnx.gelu", &[x]).int("approximate", 0)
-}
-
-/// Whether a value is that number times `x`.
-fn is_multiple(p: &mut Pattern, value: ValueId, number: f64, x: ValueId) -> bool {
-    p.factors(value).is_some_and(|(found, factors)| p.is_near(found, number, x) && factors[..] == [x])
+/// The op for an `x` that is multiplied by half of this.
+fn twice_share(p: &mut Pattern, twice: ValueId, x: ValueId) -> Option<Fused> {
+    let exact = || Fused::new("hlo2onnx.gelu", &[x]).int("approximate", 0);
+    let wide = p.attempt(|p| p.operands(twice, "stablehlo.convert")).map_or(twice, |[wide]| wide);
+    if let Some([argument]) = p.operands(wide, "chlo.erfc") {
+        let narrow = p.attempt(|p| p.operands(argument, "stablehlo.convert"));
+        let argument = narrow.map_or(argument, |[narrow]| narrow);
+        let number = p.multiple(argument, x)?;
+        return p.is_near(number, -FRAC_1_SQRT_2, x).then(exact);
+    }
+    let addends = p.operands(twice, "stablehlo.add")?;
+    p.either(addends, |p, one, odd| {
+        if !p.is(one, 1.0) {
+            return None;
+        }
+        if let Some([argument]) = p.operands(odd, "chlo.erf") {
+            let number = p.multiple(argument, x)?;
+            return p.is_near(number, FRAC_1_SQRT_2, x).then(exact);
+        }
+        let [argument] = p.operands(odd, "stablehlo.tanh")?;
+        let approximate = || Fused::new("hlo2onnx.gelu", &[x]).int("approximate", 1);
+        is_tanh_argument(p, argument, x).then(approximate)
+    })
 }
 
 /// Whether a value is `sqrt(2 / pi) * (x + 0.044715 * x^3)`.
 fn is_tanh_argument(p: &mut Pattern, value: ValueId, x: ValueId) -> bool {
     let read = |p: &mut Pattern| {
-        let (number, factors) = p.factors(value)?;
-        let [sum] = factors[..] else { return None };
+        let (number, sum) = p.scaled(value);
         let addends = p.is_near(number, FRAC_2_PI.sqrt(), x).then(|| p.operands(sum, "stablehlo.add"))??;
-        p.either(addends, |p, own, cube| {
-            let (number, factors) = (own == x).then(|| p.factors(cube))??;
-            (p.is_near(number, 0.044715, x) && factors[..] == [x, x, x]).then_some(())
+        p.either(addends, |p, own, scaled| {
+            let (number, cube) = (own == x).then(|| p.scaled(scaled))?;
+            let factors =
+                p.is_near(number, 0.044715, x).then(|| p.operands(cube, "stablehlo.multiply"))??;
+            p.either(factors, |p, square, last| {
+                (last == x && p.attempt(|p| p.squared(square))? == x).then_some(())
+            })
         })
     };
     p.attempt(read).is_some()

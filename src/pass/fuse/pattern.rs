@@ -6,7 +6,7 @@ use crate::ops::{Combiner, combiners, fold};
 use crate::source::Source;
 use smallvec::SmallVec;
 
-/// Products and sums of more parts than these are not taken apart, which bounds the cost of a chain of them.
+/// No more numbers than these are taken from a product, which bounds the cost of a chain of them.
 const MOST_FACTORS: usize = 8;
 
 /// A program under reading, and the ops of it that the pattern has come through.
@@ -137,34 +137,52 @@ impl<'m> Pattern<'m> {
         (x == y).then_some(x)
     }
 
-    /// A product taken apart, negations and divisions by numbers included: the number in it, and its other factors.
-    pub fn factors(&mut self, value: ValueId) -> Option<(f64, SmallVec<[ValueId; 4]>)> {
-        let (mut number, mut factors) = (1.0, SmallVec::new());
-        let mut pending: SmallVec<[ValueId; 4]> = SmallVec::from_slice(&[value]);
-        while let Some(value) = pending.pop() {
-            if factors.len() + pending.len() > MOST_FACTORS {
-                return None;
-            }
-            if let Some(found) = self.number(value) {
-                number *= found;
-            } else if let Some([x]) = self.operands(value, "stablehlo.negate") {
-                number = -number;
-                pending.push(x);
-            } else if let Some([x]) = self.operands(value, "chlo.square") {
-                pending.extend([x, x]);
-            } else if let Some([x, y]) = self.operands(value, "stablehlo.multiply") {
-                pending.extend([y, x]);
-            } else if let Some((x, divisor)) = self.attempt(|p| {
-                let [x, y] = p.operands(value, "stablehlo.divide")?;
-                Some((x, p.number(y)?))
-            }) {
-                number /= divisor;
-                pending.push(x);
-            } else {
-                factors.push(value);
-            }
+    /// A value without the numbers that it is multiplied or divided by, and their product.
+    pub fn scaled(&mut self, value: ValueId) -> (f64, ValueId) {
+        let (mut number, mut value) = (1.0, value);
+        for _ in 0..MOST_FACTORS {
+            let Some((factor, rest)) = self.attempt(|p| p.scale(value)) else { break };
+            (number, value) = (number * factor, rest);
         }
-        Some((number, factors))
+        (number, value)
+    }
+
+    /// The values that a value is a multiple of, itself among them. The pattern does not come through what is between.
+    pub fn divisors(&mut self, value: ValueId) -> SmallVec<[ValueId; 4]> {
+        let mark = self.inside.len();
+        let mut all: SmallVec<[ValueId; 4]> = SmallVec::from_slice(&[value]);
+        while all.len() <= MOST_FACTORS
+            && let Some((_, rest)) = self.scale(all[all.len() - 1])
+        {
+            all.push(rest);
+        }
+        self.inside.truncate(mark);
+        all
+    }
+
+    /// The number that `of` is multiplied by in a value.
+    pub fn multiple(&mut self, value: ValueId, of: ValueId) -> Option<f64> {
+        let (mut number, mut value) = (1.0, value);
+        for _ in 0..MOST_FACTORS {
+            if value == of {
+                return Some(number);
+            }
+            let (factor, rest) = self.scale(value)?;
+            (number, value) = (number * factor, rest);
+        }
+        None
+    }
+
+    /// The outermost number that a value is multiplied by, and what is.
+    fn scale(&mut self, value: ValueId) -> Option<(f64, ValueId)> {
+        if let Some([x]) = self.operands(value, "stablehlo.negate") {
+            return Some((-1.0, x));
+        }
+        if let Some([x, divisor]) = self.operands(value, "stablehlo.divide") {
+            return Some((1.0 / self.number(divisor)?, x));
+        }
+        let factors = self.operands(value, "stablehlo.multiply")?;
+        self.either(factors, |p, number, x| Some((p.number(number)?, x)))
     }
 
     /// The rows of `full` along which a reduction goes that a value comes from. Nothing is said of what lies between.
