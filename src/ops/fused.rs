@@ -24,9 +24,17 @@ pub(super) const ROWS: &[Row] = &[
 
 /// The operand in full: where it waits for its broadcast, one element stands for several of a row.
 fn along_axis(cx: &mut Lower, op: OpId, name: &'static str) -> Lowered {
-    let axis = cx.int(op, "axis")?;
+    let axis = axis(cx, op)?;
     let x = cx.full(op, 0)?;
     Ok(cx.node(name, &[x]).int("axis", axis).like(x).into())
+}
+
+/// The attribute `axis`, which is one of the operand's dimensions.
+fn axis(cx: &Lower, op: OpId) -> Result<i64, Refusal> {
+    let (axis, rank) = (cx.int(op, "axis")?, cx.operand_type(op, 0)?.rank());
+    let inside = usize::try_from(axis).is_ok_and(|axis| axis < rank);
+    let why = || format!("{axis} is no dimension of an operand of {rank}");
+    if inside { Ok(axis) } else { Err(Refusal::Attribute { name: "axis", why: why() }) }
 }
 
 fn float(cx: &Lower, op: OpId, name: &str) -> f64 {
@@ -64,14 +72,18 @@ fn gelu(cx: &mut Lower, op: OpId) -> Lowered {
 fn norm_operands(cx: &mut Lower, op: OpId, axis: i64) -> Result<Vec<ValueId>, Refusal> {
     let mut operands = cx.fulls(op)?;
     let row = cx.dims(operands[0])[axis as usize..].to_vec();
+    let count = row.iter().try_fold(1i64, |count, dim| count.checked_mul(dim.known()?));
     for parameter in &mut operands[1..] {
+        if cx.count(*parameter) != count {
+            return Err(Refusal::form("a parameter has not the elements of a row"));
+        }
         *parameter = cx.reshape(*parameter, &row);
     }
     Ok(operands)
 }
 
 fn layer_norm(cx: &mut Lower, op: OpId) -> Lowered {
-    let (axis, epsilon) = (cx.int(op, "axis")?, float(cx, op, "epsilon"));
+    let (axis, epsilon) = (axis(cx, op)?, float(cx, op, "epsilon"));
     let mut operands = norm_operands(cx, op, axis)?;
     if operands.len() == 1 {
         operands.push(ones(cx, operands[0], axis));
@@ -81,7 +93,7 @@ fn layer_norm(cx: &mut Lower, op: OpId) -> Lowered {
 }
 
 fn rms_norm(cx: &mut Lower, op: OpId) -> Lowered {
-    let (axis, epsilon) = (cx.int(op, "axis")?, float(cx, op, "epsilon"));
+    let (axis, epsilon) = (axis(cx, op)?, float(cx, op, "epsilon"));
     let mut operands = norm_operands(cx, op, axis)?;
     let x = operands[0];
     if cx.has("RMSNormalization") {
@@ -112,10 +124,16 @@ fn group_norm(cx: &mut Lower, op: OpId) -> Lowered {
     let (groups, epsilon) = (cx.int(op, "groups")?, float(cx, op, "epsilon"));
     let operands = cx.fulls(op)?;
     let (element, dims) = (cx.element(operands[0]), cx.dims(operands[0]));
+    if dims.len() < 3 || groups < 1 {
+        return Err(Refusal::form("no image whose channels are in groups"));
+    }
     let rank = dims.len() as i64;
     let channels = cx.number(dims[dims.len() - 1]);
     let first: Vec<i64> = [0, rank - 1].into_iter().chain(1..rank - 1).collect();
     let last: Vec<i64> = [0].into_iter().chain(2..rank).chain([1]).collect();
+    if operands[1..].iter().any(|&parameter| cx.count(parameter) != Some(channels)) {
+        return Err(Refusal::form("a parameter has not one element for each channel"));
+    }
     let image = cx.transpose(operands[0], &first);
     let parameters: Vec<ValueId> =
         operands[1..].iter().map(|&parameter| cx.reshape(parameter, &[channels])).collect();
@@ -127,7 +145,7 @@ fn group_norm(cx: &mut Lower, op: OpId) -> Lowered {
     }
     let whole = cx.dims(image);
     let size = cx.module.sizes.product(whole[1..].iter().copied());
-    let size = cx.number(size) / groups.max(1);
+    let size = cx.number(size) / groups;
     let rows = cx.reshape(image, &[whole[0], Dim::Known(groups), Dim::Known(size)]);
     let (one, zero) = (splat(cx, element, groups, 1.0), splat(cx, element, groups, 0.0));
     let normal = instance_norm(cx, [rows, one, zero], epsilon);

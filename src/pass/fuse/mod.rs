@@ -168,6 +168,7 @@ fn find(
     magnified: &FxHashSet<ValueId>,
     op: OpId,
 ) -> Option<(Fused, Vec<OpId>)> {
+    let [_] = module.op(op).results[..] else { return None };
     RULES.get(module.op_name(op))?.iter().find_map(|rule| {
         let mut pattern = Pattern::new(module, cx.source);
         if rule.absolute && module.op(op).results.iter().any(|result| magnified.contains(result)) {

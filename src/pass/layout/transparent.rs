@@ -103,7 +103,10 @@ pub(super) fn step(module: &Module, op: OpId, order: impl Fn(ValueId) -> Option<
     let operation = module.op(op);
     let [result] = operation.results[..] else { return None };
     let common = operation.operands.iter().find_map(|&operand| order(operand))?;
-    let agrees = |&operand: &ValueId| order(operand).is_none_or(|order| order == common);
+    let rank = |operand: ValueId| module.tensor(operand).map(|ty| ty.rank());
+    let agrees = |&operand: &ValueId| {
+        order(operand).is_none_or(|order| order == common && rank(operand) == Some(common.len()))
+    };
     if !operation.operands.iter().all(agrees) {
         return None;
     }
@@ -124,7 +127,7 @@ pub(super) fn step(module: &Module, op: OpId, order: impl Fn(ValueId) -> Option<
             if !operation.operands.iter().all(|&operand| is_based(operand)) {
                 return None;
             }
-            let axis = axis(module.attribute(op, name)?.as_integer()?, dims.len())?;
+            let axis = axis(module.attribute(op, name)?.as_integer()?, common.len())?;
             let operands = operation.operands.iter().map(|_| Operand::Base).collect();
             let axis = Some((name, common[axis] as i64));
             Some(Step { operands, axis, dims: unpermuted(dims, &common)?, order: common })
@@ -197,10 +200,16 @@ pub(super) fn is_ascending(order: &Order) -> bool {
     order.iter().copied().eq(0..order.len())
 }
 
-/// The order of a Transpose.
+/// The order of a Transpose, in which each dimension of its operand is once.
 pub(super) fn order_of(module: &Module, op: OpId) -> Option<Order> {
     let values = module.integers(module.attribute(op, "perm")?)?;
-    values.into_iter().map(|value| usize::try_from(value).ok()).collect()
+    let order = values.into_iter().map(|value| usize::try_from(value).ok()).collect::<Option<Order>>()?;
+    let operation = module.op(op);
+    let ([_], [_]) = (&operation.operands[..], &operation.results[..]) else { return None };
+    let ranks = operation.operands.iter().chain(&operation.results);
+    let fits = ranks.copied().all(|value| module.tensor(value).is_some_and(|ty| ty.rank() == order.len()));
+    let complete = (0..order.len()).all(|axis| order.contains(&axis));
+    (fits && complete).then_some(order)
 }
 
 /// The order of a Transpose behind one of the order `first`.
