@@ -243,6 +243,11 @@ impl Module {
         self.ops.len()
     }
 
+    /// Where an op stands in the text, and what it comes from.
+    pub fn place(&self, op: OpId) -> (OpSpan, LocationId) {
+        (self.span(op), self.op_location(op))
+    }
+
     /// The ops that were added since there were `count`.
     pub fn ops_since(&self, count: usize) -> impl Iterator<Item = OpId> + use<> {
         (count..self.ops.len()).map(|index| OpId(index as u32))

@@ -1,6 +1,9 @@
 //! Rewriting a function in one forward walk.
 
-use super::{BlockId, Definition, FunctionId, Module, NewOp, Op, OpId, RegionId, TypeId, ValueId};
+use super::{
+    Attribute, BlockId, Definition, FunctionId, LocationId, Module, NewOp, Op, OpId, OpSpan, RegionId,
+    TypeId, ValueId,
+};
 use smallvec::SmallVec;
 
 /// Rewrites functions op by op in dominance order.
@@ -65,6 +68,30 @@ impl<'m> Rewriter<'m> {
         let op = self.module.add_op(new);
         self.pending.push(op);
         op
+    }
+
+    /// Inserts an op with one result, made for another one or for several, and gives the result.
+    pub fn insert_at(
+        &mut self,
+        (span, location): (OpSpan, LocationId),
+        name: &str,
+        operands: &[ValueId],
+        ty: TypeId,
+        attributes: impl IntoIterator<Item = (&'static str, Attribute)>,
+    ) -> ValueId {
+        let symbols = &mut self.module.symbols;
+        let attributes = attributes.into_iter().map(|(key, value)| (symbols.intern(key), value)).collect();
+        let name = symbols.intern(name);
+        let op = self.insert(NewOp {
+            name,
+            operands: SmallVec::from_slice(operands),
+            result_types: SmallVec::from_slice(&[ty]),
+            attributes,
+            regions: SmallVec::new(),
+            span,
+            location,
+        });
+        self.module.op(op).results[0]
     }
 
     /// Inserts before an op the same one on other operands and with results of other types. The regions are those of

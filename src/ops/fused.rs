@@ -4,7 +4,7 @@
 
 use super::constant::float_bytes;
 use super::{Elements, Lower, Lowered, Refusal, Row, noted, row};
-use crate::ir::{Attribute, Constant, Data, Dim, Element, OpId, ValueId};
+use crate::ir::{Constant, Data, Dim, Element, OpId, ValueId};
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI};
 
 pub(super) const ROWS: &[Row] = &[
@@ -37,15 +37,8 @@ fn axis(cx: &Lower, op: OpId) -> Result<i64, Refusal> {
     if inside { Ok(axis) } else { Err(Refusal::Attribute { name: "axis", why: why() }) }
 }
 
-fn float(cx: &Lower, op: OpId, name: &str) -> f64 {
-    match cx.module.attribute(op, name) {
-        Some(Attribute::Float(value, _)) => *value,
-        _ => 0.0,
-    }
-}
-
 fn leaky_relu(cx: &mut Lower, op: OpId) -> Lowered {
-    let (x, alpha) = (cx.operand(op, 0)?, float(cx, op, "alpha"));
+    let (x, alpha) = (cx.operand(op, 0)?, cx.float(op, "alpha")?);
     Ok(cx.node("LeakyRelu", &[x]).float("alpha", alpha as f32).like(x).into())
 }
 
@@ -83,7 +76,7 @@ fn norm_operands(cx: &mut Lower, op: OpId, axis: i64) -> Result<Vec<ValueId>, Re
 }
 
 fn layer_norm(cx: &mut Lower, op: OpId) -> Lowered {
-    let (axis, epsilon) = (axis(cx, op)?, float(cx, op, "epsilon"));
+    let (axis, epsilon) = (axis(cx, op)?, cx.float(op, "epsilon")?);
     let mut operands = norm_operands(cx, op, axis)?;
     if operands.len() == 1 {
         operands.push(ones(cx, operands[0], axis));
@@ -93,7 +86,7 @@ fn layer_norm(cx: &mut Lower, op: OpId) -> Lowered {
 }
 
 fn rms_norm(cx: &mut Lower, op: OpId) -> Lowered {
-    let (axis, epsilon) = (axis(cx, op)?, float(cx, op, "epsilon"));
+    let (axis, epsilon) = (axis(cx, op)?, cx.float(op, "epsilon")?);
     let mut operands = norm_operands(cx, op, axis)?;
     let x = operands[0];
     if cx.has("RMSNormalization") {
@@ -121,7 +114,7 @@ fn rms_norm(cx: &mut Lower, op: OpId) -> Lowered {
 
 /// What is normalized has its channels last, and ONNX's has them second.
 fn group_norm(cx: &mut Lower, op: OpId) -> Lowered {
-    let (groups, epsilon) = (cx.int(op, "groups")?, float(cx, op, "epsilon"));
+    let (groups, epsilon) = (cx.int(op, "groups")?, cx.float(op, "epsilon")?);
     let operands = cx.fulls(op)?;
     let (element, dims) = (cx.element(operands[0]), cx.dims(operands[0]));
     if dims.len() < 3 || groups < 1 {
@@ -138,8 +131,8 @@ fn group_norm(cx: &mut Lower, op: OpId) -> Lowered {
     let parameters: Vec<ValueId> =
         operands[1..].iter().map(|&parameter| cx.reshape(parameter, &[channels])).collect();
     if groups == channels {
-        let scale = parameters.first().copied().unwrap_or_else(|| splat(cx, element, channels, 1.0));
-        let offset = parameters.get(1).copied().unwrap_or_else(|| splat(cx, element, channels, 0.0));
+        let scale = parameters.first().copied().unwrap_or_else(|| splat(cx, element, &[channels], 1.0));
+        let offset = parameters.get(1).copied().unwrap_or_else(|| splat(cx, element, &[channels], 0.0));
         let normal = instance_norm(cx, [image, scale, offset], epsilon);
         return Ok(cx.transpose(normal, &last).into());
     }
@@ -147,7 +140,7 @@ fn group_norm(cx: &mut Lower, op: OpId) -> Lowered {
     let size = cx.module.sizes.product(whole[1..].iter().copied());
     let size = cx.number(size) / groups;
     let rows = cx.reshape(image, &[whole[0], Dim::Known(groups), Dim::Known(size)]);
-    let (one, zero) = (splat(cx, element, groups, 1.0), splat(cx, element, groups, 0.0));
+    let (one, zero) = (splat(cx, element, &[groups], 1.0), splat(cx, element, &[groups], 0.0));
     let normal = instance_norm(cx, [rows, one, zero], epsilon);
     let mut normal = cx.reshape(normal, &whole);
     for (name, parameter) in ["Mul", "Add"].into_iter().zip(parameters) {
@@ -163,9 +156,9 @@ fn instance_norm(cx: &mut Lower, operands: [ValueId; 3], epsilon: f64) -> ValueI
     node.like(operands[0])
 }
 
-/// So many elements that are all one number.
-fn splat(cx: &mut Lower, element: Element, count: i64, number: f64) -> ValueId {
-    let ty = cx.module.tensor_of(element, &[count]);
+/// Elements that are all one number.
+fn splat(cx: &mut Lower, element: Element, sizes: &[i64], number: f64) -> ValueId {
+    let ty = cx.module.tensor_of(element, sizes);
     cx.data_constant(Constant { ty, data: Data::Splat(float_bytes(element, number).into()) })
 }
 
@@ -173,6 +166,5 @@ fn splat(cx: &mut Lower, element: Element, count: i64, number: f64) -> ValueId {
 fn ones(cx: &mut Lower, x: ValueId, axis: i64) -> ValueId {
     let (element, dims) = (cx.element(x), cx.dims(x));
     let sizes: Vec<i64> = dims[axis as usize..].iter().map(|&dim| cx.number(dim)).collect();
-    let ty = cx.module.tensor_of(element, &sizes);
-    cx.data_constant(Constant { ty, data: Data::Splat(float_bytes(element, 1.0).into()) })
+    splat(cx, element, &sizes, 1.0)
 }

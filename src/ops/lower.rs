@@ -467,6 +467,17 @@ impl<'a> Lower<'a> {
             .ok_or_else(|| Refusal::Attribute { name, why: "an integer is expected".into() })
     }
 
+    /// A float attribute.
+    ///
+    /// # Errors
+    /// When it is missing or no float.
+    pub fn float(&self, op: OpId, name: &'static str) -> Result<f64, Refusal> {
+        match self.module.attribute(op, name).ok_or(Refusal::Missing(name))? {
+            Attribute::Float(value, _) => Ok(*value),
+            _ => Err(Refusal::Attribute { name, why: "a float is expected".into() }),
+        }
+    }
+
     /// A list of integers, when the attribute is there.
     ///
     /// # Errors

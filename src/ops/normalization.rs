@@ -3,7 +3,7 @@
 //! JAX prints these as their parts; other producers of StableHLO print the ops.
 
 use super::{Elements, Lower, Lowered, Refusal, Row, noted};
-use crate::ir::{Attribute, Dim, Dims, OpId, ValueId};
+use crate::ir::{Dim, Dims, OpId, ValueId};
 
 pub(super) const ROWS: &[Row] = &[
     noted(
@@ -41,11 +41,7 @@ impl Normalization {
         let feature = usize::try_from(feature).ok().filter(|&feature| feature < sizes.len());
         let why = || format!("the operand has {} dimensions", sizes.len());
         let feature = feature.ok_or_else(|| Refusal::Attribute { name: "feature_index", why: why() })?;
-        let epsilon = match cx.module.attribute(op, "epsilon") {
-            Some(Attribute::Float(epsilon, _)) => *epsilon,
-            Some(_) => return Err(Refusal::Attribute { name: "epsilon", why: "a float is expected".into() }),
-            None => return Err(Refusal::Missing("epsilon")),
-        };
+        let epsilon = cx.float(op, "epsilon")?;
         Ok(Self { operand: cx.full(op, 0)?, sizes, feature, epsilon })
     }
 

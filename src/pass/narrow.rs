@@ -10,13 +10,13 @@
 use super::Context;
 use crate::diagnostic::{Diagnostic, Part, catalogue};
 use crate::ir::{
-    Attribute, Constant, Data, Element, FunctionId, Module, NewOp, OpId, Rewriter, SmallFloat, TensorType,
-    Type, TypeId, UNREAD, ValueId, provenance,
+    Attribute, Constant, Data, Element, FunctionId, Module, OpId, Rewriter, SmallFloat, TensorType, Type,
+    TypeId, UNREAD, ValueId, provenance,
 };
 use crate::ops::{self, Elements, FORMAT, ROUND};
 use crate::source::{Source, Span};
 use rustc_hash::FxHashMap;
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// Ops whose results are elements of their operands, or whose operands' values alone count.
@@ -347,22 +347,9 @@ fn insert(
     ty: TypeId,
     format: Option<Element>,
 ) -> ValueId {
-    let (span, location) = (rewriter.module.span(op), rewriter.module.op_location(op));
-    let name = rewriter.module.symbols.intern(name);
-    let mut attributes = Vec::new();
-    if let Some(format) = format {
-        let key = rewriter.module.symbols.intern(FORMAT);
+    let attribute = format.map(|format| {
         let ty = rewriter.module.types.intern(Type::Scalar(format));
-        attributes.push((key, Attribute::Type(ty)));
-    }
-    let new = rewriter.insert(NewOp {
-        name,
-        operands: smallvec![operand],
-        result_types: smallvec![ty],
-        attributes,
-        regions: SmallVec::new(),
-        span,
-        location,
+        (FORMAT, Attribute::Type(ty))
     });
-    rewriter.module.op(new).results[0]
+    rewriter.insert_at(rewriter.module.place(op), name, &[operand], ty, attribute)
 }

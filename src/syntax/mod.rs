@@ -50,7 +50,7 @@ pub fn parse(source: &Source) -> (Module, Diagnostics) {
         parser.resolve_locations();
         parser.place_faults();
     }
-    // Passes read none of it, and diagnostics little.
+    // Passes read literals alone, each in its time, and diagnostics little.
     source.forget(0..source.bytes().len());
     (parser.module, parser.diagnostics)
 }

@@ -134,7 +134,8 @@ fn absorbing(
     [x, y].into_iter().find(|&operand| known(operand).is_some_and(is))
 }
 
-fn is_ascending(positions: &[usize]) -> bool {
+/// Whether a list of dimensions is that of all of them in their order.
+pub(in crate::pass) fn is_ascending(positions: &[usize]) -> bool {
     positions.iter().copied().eq(0..positions.len())
 }
 

@@ -9,7 +9,7 @@ mod conversion;
 mod dead;
 pub(super) mod identity;
 mod loops;
-mod onnx;
+pub(super) mod onnx;
 mod repeated;
 mod results;
 
@@ -205,7 +205,7 @@ fn constant_op(module: &mut Module, op: OpId, constant: ConstantId) -> OpId {
 }
 
 /// The op of that name that defines the operand.
-fn producer(module: &Module, value: ValueId, name: &str) -> Option<OpId> {
+pub(super) fn producer(module: &Module, value: ValueId, name: &str) -> Option<OpId> {
     module.defining_op(value).filter(|&op| module.op_name(op) == name)
 }
 
@@ -223,7 +223,7 @@ fn integers(module: &Module, op: OpId, name: &str) -> Option<Vec<i64>> {
 }
 
 /// A list of axes among the attributes.
-fn positions(module: &Module, op: OpId, name: &str) -> Option<Vec<usize>> {
+pub(super) fn positions(module: &Module, op: OpId, name: &str) -> Option<Vec<usize>> {
     integers(module, op, name)?.into_iter().map(|value| usize::try_from(value).ok()).collect()
 }
 

@@ -1,5 +1,6 @@
 //! Identities and chains of ONNX ops.
 
+use super::identity::is_ascending;
 use super::{Simplified, conversion, integers_attribute, only_operand, positions, producer};
 use crate::ir::{Dim, Module, OpId, ValueId};
 
@@ -58,14 +59,13 @@ fn reshape(module: &mut Module, op: OpId) -> Simplified {
 
 fn transpose(module: &mut Module, op: OpId) -> Simplified {
     let Some(second) = positions(module, op, "perm") else { return Simplified::No };
-    if second.iter().copied().eq(0..second.len()) {
+    if is_ascending(&second) {
         return identity(module, op);
     }
     let joined = only_operand(module, op).and_then(|operand| {
         let inner = producer(module, operand, "onnx.Transpose")?;
         let first = positions(module, inner, "perm")?;
-        let both: Option<Vec<usize>> = second.iter().map(|&axis| first.get(axis).copied()).collect();
-        Some((only_operand(module, inner)?, both?))
+        Some((only_operand(module, inner)?, joined(&first, &second)?))
     });
     let Some((source, both)) = joined else { return Simplified::No };
     let name = module.symbols.intern("perm");
@@ -74,4 +74,9 @@ fn transpose(module: &mut Module, op: OpId) -> Simplified {
     changed.attributes.retain(|(key, _)| *key != name);
     changed.attributes.push((name, integers_attribute(both)));
     Simplified::Changed
+}
+
+/// The order of dimensions behind two Transposes.
+pub(in crate::pass) fn joined(first: &[usize], second: &[usize]) -> Option<Vec<usize>> {
+    second.iter().map(|&axis| first.get(axis).copied()).collect()
 }

@@ -1,6 +1,6 @@
 //! Normalization of groups of channels over an image, whose channels are last.
 
-use super::normalization::{inverse_deviation, is_variance};
+use super::normalization::{inverse_deviation, is_variance, scale_and_row};
 use super::pattern::{Pattern, Rows};
 use super::{Fused, Rule};
 use crate::ir::{Dim, Element, OpId, ValueId};
@@ -18,7 +18,8 @@ fn group_norm(p: &mut Pattern, op: OpId) -> Option<Fused> {
         let [x, mean] = p.operands(centered, "stablehlo.subtract")?;
         let rows = p.is_of(x, &[Element::F32]).then(|| images(p, x))??;
         let mean = p.row(mean, &rows)?;
-        let (scale, inverse) = scale_and_row(p, factor, &rows)?;
+        let count = channels(&rows)?;
+        let (scale, inverse) = scale_and_row(p, factor, &rows, |p, scale| p.of_channels(scale, count))?;
         let (variance, epsilon) = inverse_deviation(p, inverse, &rows)?;
         let of_groups = p.attempt(|p| {
             let (mean, groups) = ungrouped(p, mean, &rows)?;
@@ -31,7 +32,7 @@ fn group_norm(p: &mut Pattern, op: OpId) -> Option<Fused> {
         });
         let groups = of_groups.or_else(|| {
             let of_channels = p.mean(mean, &rows)? == x && is_variance(p, variance, x, &rows);
-            of_channels.then(|| channels(&rows))?
+            of_channels.then_some(count)
         })?;
         let operands: Vec<ValueId> = [x].into_iter().chain(scale).collect();
         Some(Fused::new(GROUP_NORM, &operands).int("groups", groups as usize).float("epsilon", epsilon))
@@ -46,7 +47,7 @@ fn with_offset(p: &mut Pattern, op: OpId) -> Option<Fused> {
         let [x, scale] = p.operands(value, GROUP_NORM)?;
         let rows = images(p, x)?;
         let offset = p.of_channels(offset, channels(&rows)?)?;
-        let (groups, epsilon) = (p.attribute(norm, "groups")? as usize, p.attribute(norm, "epsilon")?);
+        let (groups, epsilon) = (p.integer(norm, "groups")?, p.float(norm, "epsilon")?);
         Some(Fused::new(GROUP_NORM, &[x, scale, offset]).int("groups", groups).float("epsilon", epsilon))
     })
 }
@@ -86,17 +87,4 @@ fn ungrouped(p: &mut Pattern, value: ValueId, rows: &Rows) -> Option<(ValueId, i
         && of_group == Dim::Known(groups)
         && members.known()?.checked_mul(groups) == channels(rows);
     fits.then_some((of_groups, groups))
-}
-
-/// A factor that is the same all over a channel of an image, with a scale for each channel or none.
-fn scale_and_row(p: &mut Pattern, factor: ValueId, rows: &Rows) -> Option<(Option<ValueId>, ValueId)> {
-    let factor = p.attempt(|p| p.row(factor, rows)).unwrap_or(factor);
-    let both = p.attempt(|p| {
-        let factors = p.operands(factor, "stablehlo.multiply")?;
-        p.either(factors, |p, inverse, scale| {
-            let scale = p.of_channels(scale, channels(rows)?)?;
-            Some((Some(scale), p.row(inverse, rows)?))
-        })
-    });
-    both.or_else(|| Some((None, p.row(factor, rows)?)))
 }

@@ -15,12 +15,12 @@ mod softmax;
 
 use super::Context;
 use crate::ir::{
-    Attribute, BlockId, Constant, Data, Element, Location, LocationId, Module, NewOp, OpId, OpSpan, Rewriter,
-    Type, TypeId, ValueId, use_counts,
+    Attribute, BlockId, Constant, Data, Element, Location, LocationId, Module, OpId, OpSpan, Rewriter, Type,
+    TypeId, ValueId, use_counts,
 };
 use pattern::Pattern;
 use rustc_hash::{FxHashMap, FxHashSet};
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 use std::sync::{Arc, LazyLock};
 
 /// One pattern.
@@ -122,12 +122,15 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
             let new = add(rewriter, op, fused, &inside);
             recount(rewriter.module, &mut uses, inside.iter().copied().chain([op]), count);
             replaced.extend(inside);
-            let (old, new) = (rewriter.module.op(op).results[0], rewriter.module.op(new).results[0]);
+            let old = rewriter.module.op(op).results[0];
             uses[new.index()] = uses[old.index()];
             rewriter.replace(old, new);
             false
         };
         Rewriter::new(module).function(function, &mut visit);
+    }
+    if replaced.is_empty() {
+        return;
     }
     // Other dead code is left to be tried by the lowering.
     let blocks: Vec<BlockId> = module
@@ -168,10 +171,10 @@ fn find(
     magnified: &FxHashSet<ValueId>,
     op: OpId,
 ) -> Option<(Fused, Vec<OpId>)> {
-    let [_] = module.op(op).results[..] else { return None };
+    let [result] = module.op(op).results[..] else { return None };
     RULES.get(module.op_name(op))?.iter().find_map(|rule| {
         let mut pattern = Pattern::new(module, cx.source);
-        if rule.absolute && module.op(op).results.iter().any(|result| magnified.contains(result)) {
+        if rule.absolute && magnified.contains(&result) {
             return None;
         }
         let fused = (rule.read)(&mut pattern, op)?;
@@ -195,7 +198,7 @@ fn is_closed(module: &Module, uses: &[u32], root: OpId, inside: &[OpId]) -> bool
 }
 
 /// Adds the op in the place of the last one of its pattern; it comes from all of them.
-fn add(rewriter: &mut Rewriter, root: OpId, fused: Fused, inside: &[OpId]) -> OpId {
+fn add(rewriter: &mut Rewriter, root: OpId, fused: Fused, inside: &[OpId]) -> ValueId {
     let module = &mut *rewriter.module;
     let mut places = vec![module.op_location(root)];
     for &op in inside {
@@ -209,29 +212,27 @@ fn add(rewriter: &mut Rewriter, root: OpId, fused: Fused, inside: &[OpId]) -> Op
         _ => module.add_location(Location::Fused(None, places)),
     };
     let (ty, span) = (module.value_type(module.op(root).results[0]), module.span(root));
-    make(rewriter, fused, ty, span, location)
+    make(rewriter, fused, ty, (span, location))
 }
 
 /// Adds an op behind those that it is computed from.
-fn make(rewriter: &mut Rewriter, fused: Fused, ty: TypeId, span: OpSpan, location: LocationId) -> OpId {
-    let mut operands = SmallVec::new();
+fn make(rewriter: &mut Rewriter, fused: Fused, ty: TypeId, place: (OpSpan, LocationId)) -> ValueId {
+    let mut operands: SmallVec<[ValueId; 3]> = SmallVec::new();
     for operand in fused.operands {
         operands.push(match operand {
             Operand::Value(value) => value,
             Operand::Made(made, like) => {
                 let ty = rewriter.module.value_type(like);
-                let op = make(rewriter, *made, ty, span, location);
-                rewriter.module.op(op).results[0]
+                make(rewriter, *made, ty, place)
             }
             Operand::Constant(bytes, like) => {
                 let ty = rewriter.module.value_type(like);
                 // It is named after the constant in whose place it is.
                 let origin = rewriter.module.defining_op(like);
-                let location = origin.map_or(location, |op| rewriter.module.op_location(op));
+                let place = origin.map_or(place, |op| (place.0, rewriter.module.op_location(op)));
                 let constant = rewriter.module.add_constant(Constant { ty, data: Data::Bytes(bytes) });
                 let value = [("value", Attribute::Dense(constant))];
-                let op = insert(rewriter, "stablehlo.constant", SmallVec::new(), value, ty, span, location);
-                rewriter.module.op(op).results[0]
+                rewriter.insert_at(place, "stablehlo.constant", &[], ty, value)
             }
         });
     }
@@ -250,29 +251,5 @@ fn make(rewriter: &mut Rewriter, fused: Fused, ty: TypeId, span: OpSpan, locatio
             (name, value)
         })
         .collect();
-    insert(rewriter, fused.name, operands, attributes, ty, span, location)
-}
-
-fn insert(
-    rewriter: &mut Rewriter,
-    name: &str,
-    operands: SmallVec<[ValueId; 3]>,
-    attributes: impl IntoIterator<Item = (&'static str, Attribute)>,
-    ty: TypeId,
-    span: OpSpan,
-    location: LocationId,
-) -> OpId {
-    let symbols = &mut rewriter.module.symbols;
-    let attributes = attributes.into_iter().map(|(name, value)| (symbols.intern(name), value)).collect();
-    let name = symbols.intern(name);
-    let result_types = smallvec![ty];
-    rewriter.insert(NewOp {
-        name,
-        operands,
-        result_types,
-        attributes,
-        regions: SmallVec::new(),
-        span,
-        location,
-    })
+    rewriter.insert_at(place, fused.name, &operands, ty, attributes)
 }

@@ -23,7 +23,7 @@ fn layer_norm(p: &mut Pattern, op: OpId) -> Option<Fused> {
     let factors = p.operands_of(op)?;
     p.either(factors, |p, centered, factor| {
         let (x, rows) = centered_rows(p, centered)?;
-        let (scale, inverse) = scale_and_row(p, factor, &rows)?;
+        let (scale, inverse) = scale_and_row(p, factor, &rows, |p, scale| p.along(scale, &rows))?;
         let (variance, epsilon) = inverse_deviation(p, inverse, &rows)?;
         is_variance(p, variance, x, &rows).then(|| norm(LAYER_NORM, x, scale, &rows, epsilon))
     })
@@ -44,7 +44,7 @@ fn rms_norm(p: &mut Pattern, op: OpId) -> Option<Fused> {
     let factors = p.operands_of(op)?;
     p.either(factors, |p, x, factor| {
         let rows = p.rows_below(factor, x).filter(Rows::are_last)?;
-        let (scale, inverse) = scale_and_row(p, factor, &rows)?;
+        let (scale, inverse) = scale_and_row(p, factor, &rows, |p, scale| p.along(scale, &rows))?;
         let (mean, epsilon) = inverse_deviation(p, inverse, &rows)?;
         let square = p.mean(mean, &rows)?;
         (p.squared(square)? == x).then(|| norm(RMS_NORM, x, scale, &rows, epsilon))
@@ -79,7 +79,7 @@ fn widened(
     parameter: ValueId,
 ) -> Option<Fused> {
     let op = p.defining(value, name)?;
-    let (axis, epsilon) = (p.attribute(op, "axis")? as usize, p.attribute(op, "epsilon")?);
+    let (axis, epsilon) = (p.integer(op, "axis")?, p.float(op, "epsilon")?);
     let dims = p.tensor(value)?.dims.clone();
     let rows = Rows { axes: (axis..dims.len()).collect(), dims };
     let parameter = p.along(parameter, &rows)?;
@@ -99,12 +99,18 @@ fn centered_rows(p: &mut Pattern, centered: ValueId) -> Option<(ValueId, Rows)> 
     (p.mean(mean, &rows)? == x).then_some((x, rows))
 }
 
-/// A factor that is the same along a row, with a scale for each element of a row or none.
-fn scale_and_row(p: &mut Pattern, factor: ValueId, rows: &Rows) -> Option<(Option<ValueId>, ValueId)> {
+/// A factor that is the same along a row, with a scale that `parameter` finds, or none.
+pub(super) fn scale_and_row(
+    p: &mut Pattern,
+    factor: ValueId,
+    rows: &Rows,
+    parameter: impl Fn(&mut Pattern, ValueId) -> Option<ValueId>,
+) -> Option<(Option<ValueId>, ValueId)> {
+    let factor = p.attempt(|p| p.row(factor, rows)).unwrap_or(factor);
     let both = p.attempt(|p| {
         let factors = p.operands(factor, "stablehlo.multiply")?;
         p.either(factors, |p, inverse, scale| {
-            let scale = p.along(scale, rows)?;
+            let scale = parameter(p, scale)?;
             Some((Some(scale), p.row(inverse, rows)?))
         })
     });

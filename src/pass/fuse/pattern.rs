@@ -1,8 +1,8 @@
 //! Reading a program backwards from the op that a pattern ends in.
 
-use super::super::canonicalize::identity::scalar;
 use crate::ir::{Attribute, Dim, Dims, Element, Module, OpId, TensorType, ValueId};
 use crate::ops::{Combiner, combiners, fold};
+use crate::pass::canonicalize::{identity::scalar, positions, producer};
 use crate::source::Source;
 use smallvec::SmallVec;
 
@@ -69,7 +69,7 @@ impl<'m> Pattern<'m> {
 
     /// The op of that name that defines a value, which the pattern does not come through by that.
     pub fn defining(&self, value: ValueId, name: &str) -> Option<OpId> {
-        self.module.defining_op(value).filter(|&op| self.module.op_name(op) == name)
+        producer(self.module, value, name)
     }
 
     /// What `read` finds; what it came through without finding it is forgotten.
@@ -192,7 +192,7 @@ impl<'m> Pattern<'m> {
         for _ in 0..2 * MOST_FACTORS {
             let Some(op) = self.module.defining_op(pending.pop()?) else { continue };
             if self.module.op_name(op) == "stablehlo.reduce" {
-                let axes = self.positions(op, "dimensions")?;
+                let axes = positions(self.module, op, "dimensions")?;
                 let inside = axes.iter().all(|&axis| axis < dims.len());
                 return (axes.is_sorted() && inside && !axes.is_empty()).then_some(Rows { dims, axes });
             }
@@ -210,7 +210,7 @@ impl<'m> Pattern<'m> {
             let below = self.attempt(|p| {
                 let inner = match p.operands(value, "stablehlo.broadcast_in_dim") {
                     Some([inner]) => {
-                        let to = p.positions(p.module.defining_op(value)?, "broadcast_dimensions")?;
+                        let to = positions(p.module, p.module.defining_op(value)?, "broadcast_dimensions")?;
                         let kept = to.iter().copied().eq(rows.others());
                         let all = to.iter().copied().eq(0..rows.dims.len());
                         (kept || all).then_some(inner)?
@@ -243,7 +243,7 @@ impl<'m> Pattern<'m> {
                 Combiner::Maximum => f64::NEG_INFINITY,
                 _ => return None,
             };
-            let same = p.positions(op, "dimensions")? == rows.axes
+            let same = positions(p.module, op, "dimensions")? == rows.axes
                 && p.number(init) == Some(neutral)
                 && combiners(p.module, *p.module.op(op).regions.first()?)?.as_slice() == [combiner]
                 && p.tensor(full)?.dims[..] == rows.dims[..];
@@ -271,7 +271,7 @@ impl<'m> Pattern<'m> {
     pub fn along(&mut self, value: ValueId, rows: &Rows) -> Option<ValueId> {
         self.attempt(|p| {
             let [inner] = p.operands(value, "stablehlo.broadcast_in_dim")?;
-            let to = p.positions(p.module.defining_op(value)?, "broadcast_dimensions")?;
+            let to = positions(p.module, p.module.defining_op(value)?, "broadcast_dimensions")?;
             let dims = &p.tensor(inner)?.dims;
             let fits = |(&axis, &dim): (&usize, &Dim)| {
                 if rows.axes.contains(&axis) { dim == rows.dims[axis] } else { dim == Dim::Known(1) }
@@ -296,7 +296,7 @@ impl<'m> Pattern<'m> {
                 }
                 let [inner] = p.operands(value, "stablehlo.broadcast_in_dim")?;
                 is_last(&p.tensor(inner)?.dims)?;
-                let to = p.positions(p.module.defining_op(value)?, "broadcast_dimensions")?;
+                let to = positions(p.module, p.module.defining_op(value)?, "broadcast_dimensions")?;
                 (to.last()? + 1 == p.tensor(value)?.dims.len()).then_some(inner)
             });
             let Some(below) = below else { return is_last(&self.tensor(value)?.dims).map(|()| value) };
@@ -309,7 +309,7 @@ impl<'m> Pattern<'m> {
         let op = self.defining(value, "stablehlo.broadcast_in_dim")?;
         let [inner] = self.operands_of(op)?;
         self.module.constant_of(inner)?;
-        Some((inner, self.positions(op, "broadcast_dimensions")?))
+        Some((inner, positions(self.module, op, "broadcast_dimensions")?))
     }
 
     /// The elements of a constant of floats that is not large, in their order.
@@ -318,16 +318,15 @@ impl<'m> Pattern<'m> {
         tensor.view()?.iter().map(|&bits| fold::float(tensor.element, bits)).collect()
     }
 
-    fn positions(&self, op: OpId, name: &str) -> Option<Vec<usize>> {
-        let values = self.module.integers(self.module.attribute(op, name)?)?;
-        values.into_iter().map(|value| usize::try_from(value).ok()).collect()
+    /// A number of things, or a dimension, among the attributes of an op.
+    pub fn integer(&self, op: OpId, name: &str) -> Option<usize> {
+        usize::try_from(self.module.attribute(op, name)?.as_integer()?).ok()
     }
 
-    /// A number among the attributes of an op.
-    pub fn attribute(&self, op: OpId, name: &str) -> Option<f64> {
+    /// A float among the attributes of an op.
+    pub fn float(&self, op: OpId, name: &str) -> Option<f64> {
         match self.module.attribute(op, name)? {
             Attribute::Float(value, _) => Some(*value),
-            Attribute::Integer(value, _) => Some(*value as f64),
             _ => None,
         }
     }

@@ -4,12 +4,11 @@ use super::index;
 use super::mark::Mark;
 use super::request::Request;
 use crate::ir::{
-    Attribute, Constant, Data, Dim, Dims, Element, FunctionId, Module, NewOp, OpId, Rewriter, SCALAR,
-    TensorType, Type, TypeId, ValueId,
+    Attribute, Constant, Data, Dim, Dims, Element, FunctionId, Module, OpId, Rewriter, SCALAR, TensorType,
+    Type, TypeId, ValueId,
 };
 use crate::pass::canonicalize::insert_constant;
 use rustc_hash::FxHashSet;
-use smallvec::{SmallVec, smallvec};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -232,7 +231,7 @@ fn first(rewriter: &mut Rewriter, op: OpId, whole: ValueId, old: &TensorType, si
     let list = |number: i64| Attribute::Integers(Element::I64, vec![number; sizes.len()].into());
     let attributes =
         [("start_indices", list(0)), ("limit_indices", Attribute::of_sizes(sizes)), ("strides", list(1))];
-    insert(rewriter, op, "stablehlo.slice", whole, ty, attributes)
+    rewriter.insert_at(rewriter.module.place(op), "stablehlo.slice", &[whole], ty, attributes)
 }
 
 /// A reshape that makes the dimension of the rows, of which there is one, becomes a broadcast; gives whether it was one.
@@ -262,7 +261,7 @@ fn insert_rows(
     let mut one = dims.clone();
     made.into_iter().for_each(|axis| one[axis] = Dim::Known(1));
     let ty = module.tensor_of(element, &one);
-    let row = insert(rewriter, op, "stablehlo.reshape", operand, ty, []);
+    let row = rewriter.insert_at(rewriter.module.place(op), "stablehlo.reshape", &[operand], ty, []);
     let axes: Vec<i64> = (0..dims.len() as i64).collect();
     spread(rewriter, op, row, &axes, result, dims)
 }
@@ -278,31 +277,8 @@ fn spread(
 ) -> bool {
     let ty = with_sizes(rewriter.module, result, dims);
     let attributes = [("broadcast_dimensions", Attribute::Integers(Element::I64, axes.into()))];
-    let value = insert(rewriter, op, "stablehlo.broadcast_in_dim", value, ty, attributes);
+    let value =
+        rewriter.insert_at(rewriter.module.place(op), "stablehlo.broadcast_in_dim", &[value], ty, attributes);
     rewriter.replace(result, value);
     true
-}
-
-/// Inserts an op on one operand, which stands where another one does in the text.
-pub(super) fn insert<const N: usize>(
-    rewriter: &mut Rewriter,
-    op: OpId,
-    name: &str,
-    operand: ValueId,
-    ty: TypeId,
-    attributes: [(&str, Attribute); N],
-) -> ValueId {
-    let module = &mut *rewriter.module;
-    let attributes = attributes.into_iter().map(|(key, value)| (module.symbols.intern(key), value)).collect();
-    let new = NewOp {
-        name: module.symbols.intern(name),
-        operands: smallvec![operand],
-        result_types: smallvec![ty],
-        attributes,
-        regions: SmallVec::new(),
-        span: module.span(op),
-        location: module.op_location(op),
-    };
-    let op = rewriter.insert(new);
-    rewriter.module.op(op).results[0]
 }

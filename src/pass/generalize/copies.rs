@@ -4,7 +4,6 @@
 //! for all rows, so that where there is one row, it need not become many before the op that meets it with rows.
 //! `canonicalize` takes back what was not needed.
 
-use super::commit::insert;
 use crate::ir::{Attribute, Dim, Element, FunctionId, Module, OpId, Rewriter, ValueId};
 use crate::ops::rules;
 use rustc_hash::FxHashSet;
@@ -85,5 +84,5 @@ fn broadcast(rewriter: &mut Rewriter, source: OpId, value: ValueId) -> ValueId {
     let ty = module.value_type(value);
     let axes = (0..module.tensor(value).map_or(0, |ty| ty.rank()) as i64).collect();
     let attributes = [("broadcast_dimensions", Attribute::Integers(Element::I64, axes))];
-    insert(rewriter, source, "stablehlo.broadcast_in_dim", value, ty, attributes)
+    rewriter.insert_at(module.place(source), "stablehlo.broadcast_in_dim", &[value], ty, attributes)
 }

@@ -10,13 +10,12 @@ mod plan;
 mod transparent;
 
 use super::Context;
-use crate::ir::{
-    Attribute, BlockId, Constant, Data, Dim, Element, Module, NewOp, OpId, Rewriter, Type, TypeId, ValueId,
-};
+use super::canonicalize::identity::is_ascending;
+use crate::ir::{Attribute, BlockId, Constant, Data, Dim, Element, Module, OpId, Rewriter, Type, ValueId};
 use plan::{Plan, plan, read};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::{SmallVec, smallvec};
-use transparent::{Operand, Order, Step, is_ascending};
+use transparent::{Operand, Order, Step};
 
 /// Runs the pass on the entry function.
 pub(super) fn run(module: &mut Module, _: &mut Context) {
@@ -37,7 +36,12 @@ struct Base {
 
 fn apply(module: &mut Module, block: BlockId, mut plan: Plan) {
     let mut bases: FxHashMap<ValueId, Base> = FxHashMap::default();
+    let own: FxHashSet<OpId> = module.block(block).ops.iter().copied().collect();
     let mut visit = |rewriter: &mut Rewriter, op: OpId| {
+        // What ops within another one read was put in order before that.
+        if !own.contains(&op) {
+            return true;
+        }
         if let Some(order) = plan.waiting.remove(&op) {
             let (operand, result) = (rewriter.module.op(op).operands[0], rewriter.module.op(op).results[0]);
             let value = bases.get(&operand).map_or(operand, |base| base.value);
@@ -99,9 +103,15 @@ fn in_order(rewriter: &mut Rewriter, value: ValueId, base: &Base) -> ValueId {
     } else {
         let order: Vec<i64> = base.order.iter().map(|&from| from as i64).collect();
         let ty = rewriter.module.value_type(value);
-        let attributes = vec![("perm", Attribute::Integers(Element::I64, order.into()))];
+        let attributes = [("perm", Attribute::Integers(Element::I64, order.into()))];
         match rewriter.module.defining_op(value) {
-            Some(origin) => insert(rewriter, origin, "onnx.Transpose", smallvec![base.value], ty, attributes),
+            Some(origin) => rewriter.insert_at(
+                rewriter.module.place(origin),
+                "onnx.Transpose",
+                &[base.value],
+                ty,
+                attributes,
+            ),
             None => return value,
         }
     };
@@ -116,12 +126,12 @@ fn reshaped(rewriter: &mut Rewriter, op: OpId, value: ValueId, dims: &[Dim]) -> 
     let constant = rewriter.module.constant_of(value).map(|id| rewriter.module.constant(id).data.clone());
     if let (Some(data), Some(origin)) = (constant, rewriter.module.defining_op(value)) {
         let constant = rewriter.module.add_constant(Constant { ty, data });
-        let attributes = vec![("value", Attribute::Dense(constant))];
-        return insert(rewriter, origin, "onnx.Constant", SmallVec::new(), ty, attributes);
+        let attributes = [("value", Attribute::Dense(constant))];
+        return rewriter.insert_at(rewriter.module.place(origin), "onnx.Constant", &[], ty, attributes);
     }
     let sizes: Vec<i64> = dims.iter().map(|dim| dim.known().unwrap_or(-1)).collect();
     let shape = integers(rewriter, op, &sizes);
-    insert(rewriter, op, "onnx.Reshape", smallvec![value, shape], ty, Vec::new())
+    rewriter.insert_at(rewriter.module.place(op), "onnx.Reshape", &[value, shape], ty, [])
 }
 
 /// A list of `i64`.
@@ -129,31 +139,6 @@ fn integers(rewriter: &mut Rewriter, origin: OpId, values: &[i64]) -> ValueId {
     let ty = rewriter.module.tensor_of(Element::I64, &[values.len() as i64]);
     let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
     let constant = rewriter.module.add_constant(Constant { ty, data: Data::Bytes(bytes.into()) });
-    let attributes = vec![("value", Attribute::Dense(constant))];
-    insert(rewriter, origin, "onnx.Constant", SmallVec::new(), ty, attributes)
-}
-
-/// Inserts an op with one result; it comes from where `origin` does.
-fn insert(
-    rewriter: &mut Rewriter,
-    origin: OpId,
-    name: &str,
-    operands: SmallVec<[ValueId; 3]>,
-    ty: TypeId,
-    attributes: Vec<(&str, Attribute)>,
-) -> ValueId {
-    let module = &mut *rewriter.module;
-    let attributes =
-        attributes.into_iter().map(|(name, value)| (module.symbols.intern(name), value)).collect();
-    let new = NewOp {
-        name: module.symbols.intern(name),
-        operands,
-        result_types: smallvec![ty],
-        attributes,
-        regions: SmallVec::new(),
-        span: module.span(origin),
-        location: module.op_location(origin),
-    };
-    let op = rewriter.insert(new);
-    rewriter.module.op(op).results[0]
+    let attributes = [("value", Attribute::Dense(constant))];
+    rewriter.insert_at(rewriter.module.place(origin), "onnx.Constant", &[], ty, attributes)
 }

@@ -1,8 +1,9 @@
 //! Which Transposes are moved: those that together become fewer, or as many and no longer part a convolution from what is
 //! fused with it.
 
-use super::transparent::{Order, Step, is_ascending, joined, order_of, step};
+use super::transparent::{Order, Step, order_of, step};
 use crate::ir::{BlockId, Dim, Module, OpId, ValueId};
+use crate::pass::canonicalize::{identity::is_ascending, onnx::joined};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// What a size counts for that is not known before the model runs.
@@ -123,7 +124,7 @@ fn waiting(
     let &[operand] = &module.op(op).operands[..] else { return None };
     let order = order_of(module, op)?;
     match pending.get(&operand) {
-        Some(pending) => Some((joined(&pending.order, &order)?, pending.group)),
+        Some(pending) => Some((joined(&pending.order, &order)?.into(), pending.group)),
         None if module.constant_of(operand).is_some() => None,
         None => {
             let producer = module.defining_op(operand).map(|op| module.op_name(op));

@@ -1,6 +1,7 @@
 //! Which ops a Transpose can be moved behind, and what becomes of them before it.
 
 use crate::ir::{Attribute, Dim, Dims, Module, OpId, ValueId};
+use crate::pass::canonicalize::positions;
 use smallvec::SmallVec;
 
 /// The order of dimensions: dimension `i` of a permuted tensor is dimension `order[i]` of the other one.
@@ -195,24 +196,13 @@ fn axis(value: i64, rank: usize) -> Option<usize> {
     usize::try_from(value).ok().filter(|&axis| axis < rank)
 }
 
-/// Whether an order is that of the dimensions themselves.
-pub(super) fn is_ascending(order: &Order) -> bool {
-    order.iter().copied().eq(0..order.len())
-}
-
 /// The order of a Transpose, in which each dimension of its operand is once.
 pub(super) fn order_of(module: &Module, op: OpId) -> Option<Order> {
-    let values = module.integers(module.attribute(op, "perm")?)?;
-    let order = values.into_iter().map(|value| usize::try_from(value).ok()).collect::<Option<Order>>()?;
+    let order = Order::from_vec(positions(module, op, "perm")?);
     let operation = module.op(op);
     let ([_], [_]) = (&operation.operands[..], &operation.results[..]) else { return None };
     let ranks = operation.operands.iter().chain(&operation.results);
     let fits = ranks.copied().all(|value| module.tensor(value).is_some_and(|ty| ty.rank() == order.len()));
     let complete = (0..order.len()).all(|axis| order.contains(&axis));
     (fits && complete).then_some(order)
-}
-
-/// The order of a Transpose behind one of the order `first`.
-pub(super) fn joined(first: &Order, second: &Order) -> Option<Order> {
-    second.iter().map(|&axis| first.get(axis).copied()).collect()
 }

@@ -3,9 +3,7 @@
 
 use super::symbols::Origins;
 use super::values::Values;
-use crate::ir::{
-    Attribute, Dim, Dims, Element, Module, NewOp, OpId, Rewriter, SCALAR, TensorType, Type, TypeId, ValueId,
-};
+use crate::ir::{Attribute, Dim, Dims, Element, Module, OpId, Rewriter, SCALAR, TensorType, Type, ValueId};
 use smallvec::smallvec;
 
 /// Rewrites the op in place, with the scalars of the start before it.
@@ -72,12 +70,12 @@ fn scalar(rewriter: &mut Rewriter, user: OpId, from: ValueId, element: Element, 
     let one = types.intern(Type::Tensor(TensorType::of(element, &[1])));
     let none = types.intern(Type::Tensor(TensorType::of(element, SCALAR)));
     if let Some(part) = part {
-        return insert(rewriter, user, "stablehlo.reshape", part, none, &[]);
+        return rewriter.insert_at(rewriter.module.place(user), "stablehlo.reshape", &[part], none, []);
     }
     let places =
         [("start_indices", list(&[index])), ("limit_indices", list(&[index + 1])), ("strides", list(&[1]))];
-    let picked = insert(rewriter, user, "stablehlo.slice", from, one, &places);
-    insert(rewriter, user, "stablehlo.reshape", picked, none, &[])
+    let picked = rewriter.insert_at(rewriter.module.place(user), "stablehlo.slice", &[from], one, places);
+    rewriter.insert_at(rewriter.module.place(user), "stablehlo.reshape", &[picked], none, [])
 }
 
 /// The list of one that is this element of a list put together from such.
@@ -89,30 +87,6 @@ fn part(module: &Module, list: ValueId, index: i64) -> Option<ValueId> {
         return None;
     }
     parts.get(usize::try_from(index).ok()?).copied()
-}
-
-fn insert(
-    rewriter: &mut Rewriter,
-    user: OpId,
-    name: &str,
-    operand: ValueId,
-    ty: TypeId,
-    attributes: &[(&str, Attribute)],
-) -> ValueId {
-    let module = &mut rewriter.module;
-    let attributes =
-        attributes.iter().map(|(key, value)| (module.symbols.intern(key), value.clone())).collect();
-    let new = NewOp {
-        name: module.symbols.intern(name),
-        operands: smallvec![operand],
-        result_types: smallvec![ty],
-        attributes,
-        regions: smallvec![],
-        span: module.span(user),
-        location: module.op_location(user),
-    };
-    let op = rewriter.insert(new);
-    rewriter.module.op(op).results[0]
 }
 
 fn list(values: &[i64]) -> Attribute {
