@@ -203,6 +203,63 @@ fn calls_that_multiply_are_counted_before_they_are_inlined() {
     assert_eq!(errors(&text, &limited(1)), ["E0304"]);
 }
 
+/// Functions that each call the next one, in `body` at `CALL`.
+fn chain(count: usize, body: &str) -> String {
+    let call = |function: usize, of: &str| format!("call @f{function}({of}) : (tensor<f32>) -> tensor<f32>");
+    let mut text = function("%x: tensor<f32>", &format!("%0 = {}", call(0, "%x")), "tensor<f32>");
+    for index in 0..count {
+        text += &format!("func.func private @f{index}(%x: tensor<f32>) -> tensor<f32> {{\n  ");
+        text += &body.replace("CALL", &call(index + 1, "%x"));
+        text += "\n  return %0 : tensor<f32>\n}\n";
+    }
+    text + &format!(
+        "func.func private @f{count}(%x: tensor<f32>) -> tensor<f32> {{\n  %0 = stablehlo.sine %x : tensor<f32>\n  \
+         return %0 : tensor<f32>\n}}\n"
+    )
+}
+
+/// A level of nesting that holds a call.
+const BRANCH: &str = "%z = stablehlo.constant dense<0.0> : tensor<f32>\n  \
+    %c = stablehlo.compare LT, %x, %z : (tensor<f32>, tensor<f32>) -> tensor<i1>\n  \
+    %0 = \"stablehlo.if\"(%c) ({\n  %1 = CALL\n  stablehlo.return %1 : tensor<f32>\n  }, {\n  \
+    stablehlo.return %x : tensor<f32>\n  }) : (tensor<i1>) -> tensor<f32>";
+
+/// The regions of a program are as deep as those of its functions together. This thread has 2 MB of stack.
+#[test]
+fn nesting_adds_up_through_calls() {
+    assert_eq!(errors(&chain(120, BRANCH), &Options::default()), [] as [&str; 0]);
+    assert_eq!(errors(&chain(130, BRANCH), &Options::default()), ["E0004"]);
+    assert_eq!(errors(&chain(5000, BRANCH), &Options::default()), ["E0004"]);
+    let composite = BRANCH.replace(
+        "CALL",
+        "stablehlo.composite \"a.b\" %x {decomposition = @NEXT} : (tensor<f32>) -> tensor<f32>",
+    );
+    let mut text = chain(130, &composite);
+    for index in 0..130 {
+        text = text.replacen("@NEXT", &format!("@f{}", index + 1), 1);
+    }
+    assert_eq!(errors(&text, &Options::default()), ["E0004"]);
+}
+
+/// A chain of calls makes as many ops and locations as it has lines, whichever side of the calls the ops are on.
+#[test]
+fn chains_of_calls_cost_their_ops() {
+    const COUNT: usize = 4000;
+    for body in [
+        "%1 = stablehlo.sine %x : tensor<f32>\n  %0 = CALL",
+        "%1 = CALL\n  %0 = stablehlo.sine %1 : tensor<f32>",
+        "%0 = CALL",
+    ] {
+        let source = Source::from_bytes("limits.mlir", chain(COUNT, body).into_bytes());
+        let started = Instant::now();
+        let conversion = convert(&source, &Options::default());
+        assert!(started.elapsed() < PATIENCE, "took {:?}:\n{body}", started.elapsed());
+        assert!(conversion.model.is_some(), "{body}");
+        assert!(conversion.module.op_count() < 10 * COUNT, "{} ops:\n{body}", conversion.module.op_count());
+        assert!(conversion.module.location_count() < 10 * COUNT, "{body}");
+    }
+}
+
 /// The limit leaves ops to the runtime, and says so once.
 #[test]
 fn folded_constants_are_limited() {

@@ -273,6 +273,11 @@ impl Module {
         self.op_locations[id.index()]
     }
 
+    /// Lets the op come from another place in the user's program.
+    pub fn set_op_location(&mut self, id: OpId, location: LocationId) {
+        self.op_locations[id.index()] = location;
+    }
+
     /// The value behind a handle.
     pub fn value(&self, id: ValueId) -> &Value {
         &self.values[id.index()]

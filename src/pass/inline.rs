@@ -7,9 +7,10 @@
 use super::{Context, entry_or_report};
 use crate::diagnostic::catalogue;
 use crate::ir::{
-    Attribute, BlockId, FunctionId, Location, LocationId, Module, NewOp, OpId, RegionId, Rewriter, ValueId,
+    Attribute, BlockId, FunctionId, Location, LocationId, Module, NewOp, OpId, RegionId, ValueId,
 };
 use crate::ops;
+use crate::source::NESTING_LIMIT;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 
@@ -19,12 +20,12 @@ pub fn run(module: &mut Module, cx: &mut Context) {
     name_composites(module);
     take_in_reducers(module);
     let Some(order) = callees_first(module, entry, cx) else { return };
-    if !within_limit(module, &order, cx) {
+    if !within_depth(module, &order, cx) || !within_limit(module, &order, cx) {
         return;
     }
-    for function in order {
-        inline_into(module, function);
-    }
+    let body = module.function(entry).body;
+    let copies = copies(module, &order);
+    Inliner { module, copies, replaced: Vec::new() }.region(body);
     let name = module.function(entry).name;
     module.retain_functions(|function| function.name == name);
 }
@@ -151,40 +152,157 @@ fn within_limit(module: &Module, order: &[FunctionId], cx: &mut Context) -> bool
     false
 }
 
-/// Replaces the calls in one function; what they call holds no calls any more.
-fn inline_into(module: &mut Module, function: FunctionId) {
-    let mut rewriter = Rewriter::new(module);
-    rewriter.function(function, &mut |rewriter, op| {
-        let Some(callee) = callee(rewriter.module, op) else { return true };
-        let Some(body) = rewriter.module.entry_block(rewriter.module.function(callee).body) else {
-            return true;
-        };
-        let call = rewriter.module.op(op).clone();
-        let arguments = rewriter.module.block(body).arguments.clone();
-        if arguments.len() != call.operands.len() {
-            return true;
+/// Whether regions stay within the depth that the scan allows when each call holds what it calls; reports the call that
+/// leads beyond it when not. All passes that follow rely on that depth.
+fn within_depth(module: &Module, order: &[FunctionId], cx: &mut Context) -> bool {
+    let mut depths: FxHashMap<FunctionId, usize> = FxHashMap::default();
+    for &function in order {
+        let (mut deepest, mut pending) = (1, vec![(module.function(function).body, 1)]);
+        while let Some((region, depth)) = pending.pop() {
+            deepest = deepest.max(depth);
+            for &op in module.region(region).blocks.iter().flat_map(|&block| &module.block(block).ops) {
+                pending.extend(module.op(op).regions.iter().map(|&region| (region, depth + 1)));
+                let Some(&called) = callee(module, op).and_then(|callee| depths.get(&callee)) else {
+                    continue;
+                };
+                // The body of what is called takes the place of the call, in the region of the call.
+                deepest = deepest.max(depth + called - 1);
+                if deepest > NESTING_LIMIT {
+                    let at = module.span(op).name;
+                    cx.diagnostics.push(catalogue::NestingTooDeep { limit: NESTING_LIMIT, at });
+                    return false;
+                }
+            }
+        }
+        depths.insert(function, deepest);
+    }
+    true
+}
+
+/// How often the ops of each function are in the program when calls are inlined.
+fn copies(module: &Module, order: &[FunctionId]) -> FxHashMap<FunctionId, u64> {
+    let mut copies: FxHashMap<FunctionId, u64> = order.last().map(|&entry| (entry, 1)).into_iter().collect();
+    for function in order.iter().rev() {
+        let own = copies.get(function).copied().unwrap_or_default();
+        for op in module.ops_within([module.function(*function).body]) {
+            if let Some(callee) = callee(module, op) {
+                let count = copies.entry(callee).or_default();
+                *count = count.saturating_add(own);
+            }
+        }
+    }
+    copies
+}
+
+/// Replaces calls, from the entry inwards: each op comes to its final place at once, so that a chain of calls costs no
+/// more than its ops.
+struct Inliner<'m> {
+    module: &'m mut Module,
+    /// How often each function is still to be inlined. The last call takes the ops of the function themselves.
+    copies: FxHashMap<FunctionId, u64>,
+    /// What the results of calls and the arguments of functions that were moved are.
+    replaced: Vec<Option<ValueId>>,
+}
+
+impl Inliner<'_> {
+    fn region(&mut self, region: RegionId) {
+        for block in self.module.region(region).blocks.clone() {
+            let mut pending = std::mem::take(&mut self.module.block_mut(block).ops);
+            let mut done = Vec::with_capacity(pending.len());
+            pending.reverse();
+            while let Some(op) = pending.pop() {
+                for index in 0..self.module.op(op).operands.len() {
+                    let operand = self.module.op(op).operands[index];
+                    self.module.op_mut(op).operands[index] = self.resolve(operand);
+                }
+                if let Some(ops) = self.called(op) {
+                    pending.extend(ops.into_iter().rev());
+                    continue;
+                }
+                for region in self.module.op(op).regions.clone() {
+                    self.region(region);
+                }
+                done.push(op);
+            }
+            self.module.block_mut(block).ops = done;
+        }
+    }
+
+    /// The ops that take the place of a call; `None` where the op is not a call that can be replaced.
+    fn called(&mut self, call: OpId) -> Option<Vec<OpId>> {
+        let callee = callee(self.module, call)?;
+        let body = self.module.function(callee).body;
+        let block = self.module.entry_block(body)?;
+        let arguments = self.module.block(block).arguments.clone();
+        let terminator = *self.module.block(block).ops.last()?;
+        let (operands, results) =
+            (self.module.op(call).operands.clone(), self.module.op(call).results.clone());
+        let returned = self.module.op(terminator).operands.clone();
+        if arguments.len() != operands.len() || returned.len() != results.len() {
+            return None;
         }
         // Calls on one line of Python share a location; a copy of it tells the ops of one call from those of another.
-        let location = rewriter.module.location(rewriter.module.op_location(op)).clone();
-        let location = rewriter.module.add_location(location);
+        let location = self.module.location(self.module.op_location(call)).clone();
+        let location = self.module.add_location(location);
+        let last = self.copies.get_mut(&callee).is_some_and(|copies| {
+            *copies = copies.saturating_sub(1);
+            *copies == 0
+        });
+        if last {
+            for (argument, operand) in arguments.into_iter().zip(operands) {
+                self.replace(argument, operand);
+            }
+            let moved: Vec<OpId> = self.module.ops_within([body]).collect();
+            for op in moved {
+                let place = location_of_copy(self.module, op, location);
+                self.module.set_op_location(op, place);
+            }
+            let mut ops = std::mem::take(&mut self.module.block_mut(block).ops);
+            ops.pop();
+            for (result, value) in results.into_iter().zip(returned) {
+                self.replace(result, value);
+            }
+            return Some(ops);
+        }
         let mut copier = Copier { values: FxHashMap::default(), call: location };
-        copier.values.extend(arguments.into_iter().zip(call.operands.iter().copied()));
-        let ops = rewriter.module.block(body).ops.clone();
-        let Some((&terminator, ops)) = ops.split_last() else { return true };
-        let returned = rewriter.module.op(terminator).operands.clone();
-        if returned.len() != call.results.len() {
-            return true;
+        copier.values.extend(arguments.into_iter().zip(operands));
+        let mut ops = self.module.block(block).ops.clone();
+        ops.pop();
+        let ops = ops.into_iter().map(|op| copier.op(self.module, op)).collect();
+        for (result, value) in results.into_iter().zip(returned) {
+            self.replace(result, copier.value(value));
         }
-        for &inner in ops {
-            let copy = copier.op(rewriter.module, inner);
-            rewriter.insert_existing(copy);
+        Some(ops)
+    }
+
+    fn replace(&mut self, old: ValueId, new: ValueId) {
+        if self.replaced.len() <= old.index() {
+            self.replaced.resize(self.module.value_count(), None);
         }
-        for (result, value) in call.results.iter().zip(returned) {
-            let value = copier.value(value);
-            rewriter.replace(*result, value);
+        if old != new {
+            self.replaced[old.index()] = Some(new);
+            if self.module.value(new).name.is_none() {
+                self.module.value_mut(new).name = self.module.value(old).name;
+            }
         }
-        false
-    });
+    }
+
+    /// The value that is read where the text reads `value`. Each step on the way is shortened, as a result may come
+    /// through any number of calls.
+    fn resolve(&mut self, value: ValueId) -> ValueId {
+        let next =
+            |replaced: &[Option<ValueId>], value: ValueId| replaced.get(value.index()).copied().flatten();
+        let mut last = value;
+        while let Some(next) = next(&self.replaced, last) {
+            last = next;
+        }
+        let mut step = value;
+        while let Some(next) = next(&self.replaced, step).filter(|&next| next != last) {
+            self.replaced[step.index()] = Some(last);
+            step = next;
+        }
+        last
+    }
 }
 
 /// Copies ops from a function to the place of a call.
@@ -202,7 +320,7 @@ impl Copier {
         let op = module.op(id).clone();
         let operands = op.operands.iter().map(|&operand| self.value(operand)).collect();
         let result_types = op.results.iter().map(|&result| module.value_type(result)).collect();
-        let location = self.location(module, id);
+        let location = location_of_copy(module, id, self.call);
         let regions: SmallVec<[RegionId; 1]> =
             op.regions.iter().map(|&region| self.region(module, region)).collect();
         let span = module.span(id);
@@ -242,16 +360,16 @@ impl Copier {
             module.block_mut(copy).ops.push(op);
         }
     }
+}
 
-    /// Where the copy comes from: the place in the function, called from the place of the call.
-    fn location(&self, module: &mut Module, op: OpId) -> LocationId {
-        let callee = module.op_location(op);
-        if self.call == LocationId::UNKNOWN {
-            return callee;
-        }
-        if callee == LocationId::UNKNOWN {
-            return self.call;
-        }
-        module.add_location(Location::CallSite { callee, caller: self.call })
+/// Where an op comes from that a call brings: the place in the function, called from the place of the call.
+fn location_of_copy(module: &mut Module, op: OpId, call: LocationId) -> LocationId {
+    let callee = module.op_location(op);
+    if call == LocationId::UNKNOWN {
+        return callee;
     }
+    if callee == LocationId::UNKNOWN {
+        return call;
+    }
+    module.add_location(Location::CallSite { callee, caller: call })
 }

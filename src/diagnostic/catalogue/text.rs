@@ -99,7 +99,7 @@ diagnostics! {
     /// Regions, types or attributes are nested deeper than the parser goes.
     ///
     /// The depth is limited so that no text can exhaust the stack. JAX's programs stay far below it: a level is a
-    /// loop in a loop, a tuple in a tuple.
+    /// loop in a loop, a tuple in a tuple. Calls are inlined, so the levels of a function count at each of its calls.
     ///
     /// An example that triggers it:
     ///
