@@ -1,6 +1,7 @@
 //! The text to compile: its bytes, its name, and what one scan over the bytes finds.
 
 mod digits;
+mod lookahead;
 mod mapping;
 mod packed;
 mod scan;
@@ -9,6 +10,8 @@ mod span;
 pub use mapping::{Mapping, Pieces};
 pub use scan::{NESTING_LIMIT, Problem, Region, Scan, Statement};
 pub use span::Span;
+
+pub(crate) use lookahead::skip_space;
 
 use packed::Packing;
 use std::fs::File;

@@ -4,7 +4,7 @@
 //! of (a bracket that never closes, an unfinished string) becomes a [`Problem`], and the statement in which it
 //! stands is marked as faulty so that nobody reports it a second time.
 
-use super::{Span, digits};
+use super::{Span, digits, lookahead};
 use std::ops::Range;
 
 /// Strings of at least this many hexadecimal digits are lifted out of the text.
@@ -14,10 +14,6 @@ const LARGE_LITERAL: usize = 64;
 ///
 /// The parser recurses once a level, so this bounds its stack.
 pub const NESTING_LIMIT: usize = 128;
-
-/// Words that continue the statement of the line before when they begin a line.
-const CONTINUATIONS: [&[u8]; 8] =
-    [b"cond", b"do", b"reducer", b"attributes", b"inits", b"applies", b"across", b"loc"];
 
 /// What one pass over the bytes finds.
 #[derive(Debug, Default)]
@@ -47,6 +43,9 @@ pub struct Statement {
     pub next: u32,
     /// Whether a [`Problem`] was found in it outside its regions.
     pub faulty: bool,
+    /// Whether its spaces may not be where MLIR prints them: it goes over several lines, has comments, or spaces
+    /// within what MLIR prints as one word.
+    pub loose: bool,
 }
 
 /// The text between the braces of a region.
@@ -112,6 +111,8 @@ pub(super) fn scan(bytes: &[u8], release: &(dyn Fn(Range<usize>) + Sync)) -> Sca
         current: None,
         last: 0,
         fresh_line: true,
+        typed: false,
+        spaced: false,
         too_deep: false,
     };
     scanner.run();
@@ -133,6 +134,10 @@ struct Scanner<'a> {
     last: usize,
     /// Whether nothing but space stands before the current byte on its line.
     fresh_line: bool,
+    /// Whether the types of the current statement have begun: what can follow them is little.
+    typed: bool,
+    /// Whether there is a line break, a tab or a comment before the current byte.
+    spaced: bool,
     /// Whether the nesting limit was passed and reported.
     too_deep: bool,
 }
@@ -140,7 +145,10 @@ struct Scanner<'a> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Class {
     Plain,
+    /// The first byte of a name; what ends before it need not be followed by a space.
+    Sigil,
     Space,
+    Tab,
     Newline,
     Quote,
     Slash,
@@ -153,8 +161,12 @@ enum Class {
 const CLASSES: [Class; 256] = {
     let mut classes = [Class::Plain; 256];
     classes[b' ' as usize] = Class::Space;
-    classes[b'\t' as usize] = Class::Space;
+    classes[b'\t' as usize] = Class::Tab;
     classes[b'\r' as usize] = Class::Space;
+    classes[b'%' as usize] = Class::Sigil;
+    classes[b'^' as usize] = Class::Sigil;
+    classes[b'#' as usize] = Class::Sigil;
+    classes[b'!' as usize] = Class::Sigil;
     classes[b'\n' as usize] = Class::Newline;
     classes[b'"' as usize] = Class::Quote;
     classes[b'/' as usize] = Class::Slash;
@@ -174,27 +186,37 @@ impl Scanner<'_> {
     fn run(&mut self) {
         let mut at = 0;
         while let Some(&byte) = self.bytes.get(at) {
-            match CLASSES[usize::from(byte)] {
+            let class = CLASSES[usize::from(byte)];
+            match class {
                 Class::Space => {
                     at += 1;
+                    continue;
+                }
+                Class::Tab => {
+                    at += 1;
+                    self.spaced = true;
                     continue;
                 }
                 Class::Newline => {
                     at += 1;
                     self.scan.line_starts.push(at);
-                    self.fresh_line = true;
+                    (self.fresh_line, self.spaced) = (true, true);
                     continue;
                 }
                 Class::Slash if self.bytes.get(at + 1) == Some(&b'/') => {
                     at = memchr::memchr(b'\n', &self.bytes[at..]).map_or(self.bytes.len(), |n| at + n);
+                    self.spaced = true;
                     continue;
                 }
                 _ => {}
             }
-            if self.fresh_line || self.current.is_none() {
-                self.enter(at);
+            if self.begins_statement(at) {
+                self.begin_statement(at);
+            } else if self.spaced {
+                self.mark_loose();
             }
-            at = match CLASSES[usize::from(byte)] {
+            (self.fresh_line, self.spaced) = (false, false);
+            at = match class {
                 Class::Quote => self.string(at),
                 Class::Open => self.open(at),
                 Class::Close => self.close(at),
@@ -206,20 +228,9 @@ impl Scanner<'_> {
         self.finish();
     }
 
-    /// Looks at the first token of a line, or of a region: it may begin a statement.
-    fn enter(&mut self, at: usize) {
-        self.fresh_line = false;
-        if CLASSES[usize::from(self.bytes[at])] == Class::Close && self.brackets == 0 {
-            return;
-        }
+    fn begin_statement(&mut self, at: usize) {
         if self.brackets > 0 {
-            if !self.defines_results(at) {
-                return;
-            }
-            // A result definition never stands within brackets: the brackets of the line before are unclosed.
             self.abandon_brackets(at);
-        } else if self.current.is_some() && !self.begins_statement(at) {
-            return;
         }
         self.end_statement();
         let index = self.scan.statements.len() as u32;
@@ -230,8 +241,10 @@ impl Scanner<'_> {
             regions_end: first_region,
             next: index + 1,
             faulty: false,
+            loose: false,
         });
         self.current = Some(index);
+        self.typed = false;
     }
 
     fn end_statement(&mut self) {
@@ -243,68 +256,104 @@ impl Scanner<'_> {
         statement.regions_end = regions_end;
     }
 
+    /// Whether the token at `at` is the first of a statement.
+    ///
+    /// At the start of a line, and after the types of an op, less will do than elsewhere: an op whose name is misspelt,
+    /// or a statement after one that lacks its end, shall be a statement of its own.
     fn begins_statement(&self, at: usize) -> bool {
-        let continues = match self.bytes[self.last] {
-            b',' | b'=' | b':' | b'(' => true,
+        let byte = self.bytes[at];
+        if self.brackets > 0 {
+            // A result definition never stands within brackets: the brackets of the line before are unclosed.
+            return self.fresh_line && byte == b'%' && lookahead::defines_results(self.bytes, at);
+        }
+        if self.current.is_none() {
+            return CLASSES[usize::from(byte)] != Class::Close;
+        }
+        let last = self.bytes[self.last];
+        let continues = match last {
+            b',' | b'=' | b':' | b'(' | b'@' => true,
             b'>' => self.last > 0 && self.bytes[self.last - 1] == b'-',
             _ => false,
         };
-        match self.bytes[at] {
+        match byte {
             // A definition begins a statement whatever the line before is missing.
-            b'%' => !continues || self.defines_results(at),
-            b'"' | b'^' | b'#' | b'!' => !continues,
+            b'%' if self.fresh_line && lookahead::defines_results(self.bytes, at) => true,
+            b'_' | b'"' | b'#' | b'!' | b'%' | b'^' | b'a'..=b'z' | b'A'..=b'Z' if continues => false,
+            b'%' => self.fresh_line && self.typed || lookahead::defines_results(self.bytes, at),
+            b'"' => self.fresh_line && self.typed || lookahead::is_generic_name(self.bytes, at),
+            // Elsewhere it is a successor, as in `cf.br ^bb1`.
+            b'^' => self.fresh_line || self.typed || last == b')',
+            b'#' | b'!' => self.fresh_line && self.typed || lookahead::defines_alias(self.bytes, at),
+            b'_' | b'a'..=b'z' | b'A'..=b'Z' => {
+                let word = lookahead::word(self.bytes, at);
+                lookahead::is_op_name(word) && !self.follows(b"applies")
+                    || self.fresh_line && self.typed && !lookahead::continues(word)
+            }
             b'{' => self.bytes[at..].starts_with(b"{-#"),
-            b'_' | b'a'..=b'z' | b'A'..=b'Z' => !continues && !CONTINUATIONS.contains(&self.word(at)),
             _ => false,
         }
     }
 
-    /// Whether the line at `at` reads `%name =`, `%name:2 =` or `%a, %b =`.
-    fn defines_results(&self, at: usize) -> bool {
-        if self.bytes[at] != b'%' {
-            return false;
-        }
-        // `%iterArg = %0` of a `while` is the one place where a `=` follows a value within brackets.
-        let open = self.frames.iter().rev().find_map(|frame| match frame {
-            Frame::Bracket { at, .. } => Some(*at),
-            Frame::Region { .. } => None,
-        });
-        if open.is_some_and(|open| self.bytes[..open].ends_with(b"while")) {
-            return false;
-        }
-        let line = &self.bytes[at..];
-        let end = line.iter().position(|byte| {
-            !matches!(byte, b'%' | b'_' | b':' | b',' | b' ' | b'$' | b'.' | b'-')
-                && !byte.is_ascii_alphanumeric()
-        });
-        end.is_some_and(|end| line[end] == b'=' && line.get(end + 1) == Some(&b' '))
+    /// Whether the token before is this word.
+    fn follows(&self, word: &[u8]) -> bool {
+        self.bytes[..=self.last].ends_with(word)
     }
 
-    fn word(&self, at: usize) -> &[u8] {
-        let rest = &self.bytes[at..];
-        let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | b'.');
-        let end = rest.iter().position(|byte| !is_word(byte)).unwrap_or(rest.len());
-        &rest[..end]
+    /// Says that spaces of the current statement, or of the one around the current region, are not MLIR's.
+    fn mark_loose(&mut self) {
+        if let Some(index) = self.current {
+            self.scan.statements[index as usize].loose = true;
+        }
+    }
+
+    /// Whether there is a space before the byte at `at`.
+    fn is_apart(&self, at: usize) -> bool {
+        at > 0 && self.bytes[at - 1] == b' '
     }
 
     fn plain(&mut self, mut at: usize) -> usize {
+        // The number of a result apart from its name: `%0 #1`.
+        if self.bytes[at] == b'#'
+            && self.is_apart(at)
+            && self.bytes.get(at + 1).is_some_and(u8::is_ascii_digit)
+        {
+            self.mark_loose();
+        }
         at += 1;
         while self.bytes.get(at).is_some_and(|&byte| CLASSES[usize::from(byte)] == Class::Plain) {
             at += 1;
         }
         self.last = at - 1;
+        if self.bytes[at - 1] == b'-' && self.bytes.get(at) == Some(&b' ') {
+            self.mark_loose();
+        }
         at
     }
 
-    /// A block label ends at its colon; anywhere else a colon is a byte as any other.
+    /// A block label ends at its colon; the colon of an op begins its types.
     fn colon(&mut self, at: usize) -> usize {
         self.last = at;
-        let label = self.brackets == 0
-            && self
-                .current
-                .is_some_and(|index| self.bytes[self.scan.statements[index as usize].span.start] == b'^');
-        if label {
+        let next = self.bytes.get(at + 1);
+        let apart = self.is_apart(at);
+        if apart && next == Some(&b':') || next == Some(&b' ') && self.bytes[..at].ends_with(b":") {
+            self.mark_loose();
+        }
+        if self.brackets > 0 {
+            return at + 1;
+        }
+        let Some(index) = self.current else { return at + 1 };
+        if self.bytes[self.scan.statements[index as usize].span.start] == b'^' {
             self.end_statement();
+            return at + 1;
+        }
+        let after = lookahead::skip_space(self.bytes, at + 1);
+        if self.bytes.get(after).is_some_and(u8::is_ascii_digit) {
+            // The number of results in `%0:2`.
+            if apart || after != at + 1 {
+                self.mark_loose();
+            }
+        } else {
+            self.typed = true;
         }
         at + 1
     }
@@ -319,10 +368,17 @@ impl Scanner<'_> {
     }
 
     fn open(&mut self, at: usize) -> usize {
+        let before = self.bytes[self.last];
         self.last = at;
-        if self.bytes[at] == b'{' && self.may_be_region() && self.is_region(at) {
+        if self.bytes[at] == b'{' && self.may_be_region() && lookahead::is_region(self.bytes, at) {
             self.open_region(at);
             return at + 1;
+        }
+        // As in `tensor <4xf32>` and `loc ("x")`.
+        if self.is_apart(at)
+            && (self.bytes[at] == b'<' && before != b'=' || self.bytes[at] == b'(' && before == b'c')
+        {
+            self.mark_loose();
         }
         self.frames.push(Frame::Bracket { open: self.bytes[at], at });
         self.brackets += 1;
@@ -348,40 +404,6 @@ impl Scanner<'_> {
             (0, _) => true,
             (1, Some(Frame::Bracket { open, .. })) => *open == b'(',
             _ => false,
-        }
-    }
-
-    /// Tells a region from an attribute dictionary by what follows the brace.
-    fn is_region(&self, brace: usize) -> bool {
-        let at = self.skip_space(brace + 1);
-        match self.bytes.get(at) {
-            None | Some(b'%' | b'^') => true,
-            Some(b'"') => {
-                let end = memchr::memchr2(b'"', b'\n', &self.bytes[at + 1..])
-                    .map_or(self.bytes.len(), |n| at + n + 2);
-                self.bytes.get(self.skip_space(end)) == Some(&b'(')
-            }
-            Some(byte) if byte.is_ascii_alphabetic() || *byte == b'_' => {
-                let word = self.word(at);
-                match self.bytes.get(self.skip_space(at + word.len())) {
-                    Some(b'=' | b',' | b':') => false,
-                    Some(b'}') => word == b"return" || word.ends_with(b".return"),
-                    _ => true,
-                }
-            }
-            Some(_) => false,
-        }
-    }
-
-    fn skip_space(&self, mut at: usize) -> usize {
-        loop {
-            match self.bytes.get(at) {
-                Some(b' ' | b'\t' | b'\r' | b'\n') => at += 1,
-                Some(b'/') if self.bytes.get(at + 1) == Some(&b'/') => {
-                    at = memchr::memchr(b'\n', &self.bytes[at..]).map_or(self.bytes.len(), |n| at + n);
-                }
-                _ => return at,
-            }
         }
     }
 
@@ -416,6 +438,8 @@ impl Scanner<'_> {
         self.regions -= 1;
         self.brackets =
             self.frames.iter().rev().take_while(|frame| matches!(frame, Frame::Bracket { .. })).count();
+        // In generic form the types follow the parenthesis around the regions.
+        self.typed = self.brackets == 0;
     }
 
     fn close(&mut self, at: usize) -> usize {

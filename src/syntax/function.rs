@@ -7,7 +7,7 @@ use crate::diagnostic::catalogue::{RedefinedSymbol, SyntaxError};
 use crate::ir::{
     Argument, Attribute, Attributes, Function, FunctionResult, LocationId, Symbol, Type, TypeId,
 };
-use crate::source::Span;
+use crate::source::{Span, skip_space};
 use pest::iterators::Pair;
 
 /// An argument of a function or block.
@@ -36,11 +36,10 @@ impl<'s> Parser<'s> {
     }
 
     fn alias(&mut self, index: u32, bytes: &'s [u8], start: usize) {
-        let length = bytes.iter().position(|byte| matches!(byte, b'=' | b' ' | b'\t' | b'\n')).unwrap_or(0);
+        let is_end = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'=' | b'/');
+        let length = bytes.iter().position(is_end).unwrap_or(0);
         let name = std::str::from_utf8(&bytes[..length]).unwrap_or_default();
-        let rest = &bytes[length..];
-        let next = rest.iter().find(|byte| !byte.is_ascii_whitespace());
-        if name.len() < 2 || next != Some(&b'=') {
+        if name.len() < 2 || bytes.get(skip_space(bytes, length)) != Some(&b'=') {
             let at = Span::new(start, start + length.max(1));
             self.diagnostics.push(SyntaxError { expected: "an op", found: "an attribute", at });
             return;

@@ -209,7 +209,7 @@ impl Parser<'_> {
 
     /// The constant of a resource.
     pub(super) fn resource_of(&mut self, key: Text<'_>, ty: TypeId, ty_at: Span) -> Option<Attribute> {
-        let Some(digits) = self.resources.get(key.text).cloned() else {
+        let Some(digits) = self.resources.get(key.text.trim()).cloned() else {
             self.bad_literal("the resource is not in the file", key.span(), Span::NONE);
             return None;
         };

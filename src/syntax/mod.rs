@@ -15,6 +15,7 @@ mod location;
 mod number;
 mod scope;
 mod shape;
+mod spaces;
 mod statement;
 mod text;
 mod ty;
@@ -67,7 +68,7 @@ struct Parser<'s> {
     source: &'s Source,
     module: Module,
     diagnostics: Diagnostics,
-    scope: Scope<'s>,
+    scope: Scope,
     /// The type of poison.
     none: TypeId,
     /// The result type that a statement states whose op is not known.
@@ -183,7 +184,7 @@ impl<'s> Parser<'s> {
         self.source.scan().statements[index as usize]
     }
 
-    /// The text of a statement without its regions and large literals. Bytes that are no text are reported.
+    /// The text of a statement without its regions and large literals, and with MLIR's spaces. Bytes that are no text are reported.
     fn frame(&mut self, index: u32) -> Option<Frame<'s>> {
         let statement = self.statement_at(index);
         let scan = self.source.scan();
@@ -195,7 +196,7 @@ impl<'s> Parser<'s> {
             scan.literals[first..].iter().take_while(|literal| literal.end <= span.end).peekable();
         if statement.first_region == statement.regions_end && literals.peek().is_none() {
             let text = self.utf8(&bytes[span.range()], span.start)?;
-            return Some(Frame { text: Cow::Borrowed(text), start: span.start, end: span.end, holes });
+            return Some(self.framed(statement, Cow::Borrowed(text), holes));
         }
         let mut cuts: Vec<(Span, Cut)> = Vec::new();
         let mut region = statement.first_region;
@@ -226,7 +227,16 @@ impl<'s> Parser<'s> {
         if at >= span.end && holes.last().is_some_and(|hole| matches!(hole.cut, Cut::Region(_))) {
             text.push('}');
         }
-        Some(Frame { text: Cow::Owned(text), start: span.start, end: span.end, holes })
+        Some(self.framed(statement, Cow::Owned(text), holes))
+    }
+
+    fn framed(&self, statement: Statement, text: Cow<'s, str>, holes: SmallVec<[Hole; 2]>) -> Frame<'s> {
+        let Span { start, end } = statement.span;
+        let mut frame = Frame { text, start, end, holes, gaps: Vec::new() };
+        if statement.loose {
+            spaces::tighten(&mut frame);
+        }
+        frame
     }
 
     fn utf8(&mut self, bytes: &'s [u8], start: usize) -> Option<&'s str> {

@@ -22,14 +22,14 @@ pub(super) enum Binding {
 
 /// The names of one function. Copies of them: to compare a name in the text would map a page beside each literal anew.
 #[derive(Default)]
-pub(super) struct Scope<'s> {
+pub(super) struct Scope {
     names: FxHashMap<SmolStr, (Binding, Span)>,
     /// Names in the order of their definition, to take those of a region back.
     order: Vec<SmolStr>,
     /// Names whose region has ended.
     departed: FxHashMap<SmolStr, Span>,
     /// Uses of names that were not defined when they were read.
-    undefined: Vec<(&'s str, Span)>,
+    undefined: Vec<(SmolStr, Span)>,
 }
 
 impl<'s> Parser<'s> {
@@ -59,7 +59,7 @@ impl<'s> Parser<'s> {
     }
 
     /// The value of a use such as `%0` or `%0#1`; what is not defined becomes poison.
-    pub(super) fn lookup(&mut self, text: &'s str, at: Span) -> ValueId {
+    pub(super) fn lookup(&mut self, text: &str, at: Span) -> ValueId {
         let (name, index) = match text.split_once('#') {
             Some((name, index)) => (name, index.parse().unwrap_or(u32::MAX)),
             None => (text, 0),
@@ -75,7 +75,7 @@ impl<'s> Parser<'s> {
         };
         value.unwrap_or_else(|| {
             if self.lenient == 0 {
-                self.scope.undefined.push((text, at));
+                self.scope.undefined.push((text.into(), at));
             }
             self.poison()
         })
@@ -101,14 +101,15 @@ impl<'s> Parser<'s> {
     /// Ends a function: now it is known which undefined names are defined elsewhere.
     pub(super) fn finish_scope(&mut self) {
         let mut scope = std::mem::take(&mut self.scope);
-        let mut reported: Vec<&str> = Vec::new();
+        let mut reported: Vec<SmolStr> = Vec::new();
         let mut undefined = std::mem::take(&mut scope.undefined);
         undefined.sort_by_key(|(_, at)| at.start);
         for (name, at) in undefined {
             if reported.contains(&name) || reported.len() > 100 {
                 continue;
             }
-            reported.push(name);
+            reported.push(name.clone());
+            let name = name.as_str();
             let base = name.split('#').next().unwrap_or(name);
             let defined = scope.names.get(base).map(|(_, span)| *span).or(scope.departed.get(base).copied());
             match defined {

@@ -3,13 +3,13 @@
 use super::clauses::Token;
 use super::scope::Binding;
 use super::text::{Cut, Frame, Rule, Text};
-use super::{LENIENT_LIMIT, Parser};
+use super::{LENIENT_LIMIT, Parser, spaces};
 use crate::diagnostic::catalogue::{SyntaxError, TypeMismatch, WrongOperandCount, WrongResultCount};
 use crate::diagnostic::{Diagnostic, Part};
 use crate::ir::{
     Attributes, BlockId, LocationId, NewOp, OpId, OpSpan, RegionId, Symbol, TypeId, ValueId, provenance,
 };
-use crate::source::Span;
+use crate::source::{Span, skip_space};
 use smallvec::SmallVec;
 
 /// An op as both of its forms give it.
@@ -44,7 +44,10 @@ type ResultNames<'s> = SmallVec<[(&'s str, Span, u32, u32); 1]>;
 
 /// Where the words of a statement are.
 struct Heads<'s> {
-    results: SmallVec<[(&'s str, Span); 1]>,
+    /// The names of the results, each with how many it names.
+    results: SmallVec<[(&'s str, Span, u32); 1]>,
+    /// The first of them, with its count.
+    first: Span,
     name: Span,
     whole: Span,
     location: LocationId,
@@ -79,16 +82,22 @@ impl<'s> Parser<'s> {
         let frame = self.frame(index)?;
         let text = frame.whole();
         let mut tokens = self.tokens(text)?;
-        let mut heads =
-            Heads { results: SmallVec::new(), name: Span::NONE, whole, location: LocationId::UNKNOWN };
+        let (results, first) =
+            (SmallVec::new(), tokens.first().map_or(Span::NONE, |first| first.text.span()));
+        let mut heads = Heads { results, first, name: Span::NONE, whole, location: LocationId::UNKNOWN };
         if let Some(last) = tokens.last().copied().filter(|last| last.rule == Rule::location) {
             heads.location = self.location(last.text);
             tokens.pop();
         }
         let head = tokens.iter().position(|token| token.rule != Rule::result)?;
         for token in &tokens[..head] {
-            let span = token.text.span();
-            heads.results.push((self.source_text(span), span));
+            let text = token.text.text;
+            let (name, count) = match text.split_once(':') {
+                Some((name, count)) => (name, count.parse().unwrap_or(u32::MAX)),
+                None => (text, 1),
+            };
+            let span = token.text.part(0..name.len()).span();
+            heads.results.push((self.source_text(span), span, count));
         }
         let name = tokens[head].text;
         heads.name = name.span();
@@ -145,7 +154,7 @@ impl<'s> Parser<'s> {
     /// The value of an operand.
     pub(super) fn operand(&mut self, text: Text<'_>) -> (ValueId, Span) {
         let span = text.span();
-        (self.lookup(self.source_text(span), span), span)
+        (self.lookup(text.text, span), span)
     }
 
     fn finish(&mut self, mut parts: Parts<'s>, heads: Heads<'s>) -> Option<OpId> {
@@ -216,18 +225,14 @@ impl<'s> Parser<'s> {
     fn check_results(&mut self, parts: &Parts<'s>, heads: &Heads<'s>) -> Option<ResultNames<'s>> {
         let mut names = SmallVec::new();
         let mut total: u32 = 0;
-        for &(text, span) in &heads.results {
-            let (name, count) = match text.split_once(':') {
-                Some((name, count)) => (name, count.trim().parse().unwrap_or(u32::MAX)),
-                None => (text, 1),
-            };
-            names.push((name, Span::new(span.start, span.start + name.len()), total, count));
+        for &(name, span, count) in &heads.results {
+            names.push((name, span, total, count));
             total = total.saturating_add(count);
         }
         if total as usize != parts.result_types.len() && total != 0 {
             let op = self.module.symbols.get(parts.name).to_owned();
             let expected = parts.result_types.len().to_string();
-            let at = heads.results.first().map_or(heads.name, |(_, span)| *span);
+            let at = if heads.results.is_empty() { heads.name } else { heads.first };
             self.diagnostics.push(WrongResultCount {
                 op: &op,
                 expected: &expected,
@@ -378,12 +383,13 @@ impl<'s> Parser<'s> {
         let tail = &bytes[bytes.len().saturating_sub(1 << 12)..];
         let Some(at) = memchr::memmem::rfind(tail, b"loc(") else { return };
         let start = span.end - tail.len() + at;
-        let length = tail[at..].iter().position(|&byte| byte == b'\n').unwrap_or(tail.len() - at);
-        let text = self.source_text(Span::new(start, start + length)).trim_end();
+        let text = self.source_text(Span::new(start, span.end));
         if reported.is_empty() || !text.ends_with(')') {
             return;
         }
-        let frame = Frame { text: text.into(), start, end: start + text.len(), holes: SmallVec::new() };
+        let (holes, gaps) = (SmallVec::new(), Vec::new());
+        let mut frame = Frame { text: text.into(), start, end: span.end, holes, gaps };
+        spaces::tighten(&mut frame);
         let location = self.location(frame.whole());
         // What may be wrong with the location itself is not the fault of the statement.
         self.diagnostics.truncate(reported.end);
@@ -411,13 +417,15 @@ impl<'s> Parser<'s> {
             let length = bytes[at + 1..span.end].iter().position(|byte| !is_name(byte));
             let end = length.map_or(span.end, |length| at + 1 + length);
             let name = Span::new(at, end);
-            let rest = &bytes[end..span.end];
+            let mut next = skip_space(bytes, end);
             // One of several results would need to know which of the types is its own.
-            let stated = stated.take().filter(|_| rest.trim_ascii_start().first() == Some(&b'='));
+            let stated = stated.take().filter(|_| bytes.get(next) == Some(&b'='));
             let value = stated.map(|ty| Binding::Value(self.module.add_poison(ty)));
             self.define(self.source_text(name), value.unwrap_or(Binding::Poison), name);
-            let skip = rest.iter().position(|byte| !matches!(byte, b':' | b',' | b' ' | b'0'..=b'9'));
-            at = skip.map_or(span.end, |skip| end + skip);
+            while next < span.end && matches!(bytes[next], b':' | b',' | b'0'..=b'9') {
+                next = skip_space(bytes, next + 1);
+            }
+            at = next;
         }
     }
 

@@ -37,15 +37,23 @@ pub(super) struct Hole {
 pub(super) struct Frame<'s> {
     pub text: Cow<'s, str>,
     pub start: usize,
-    /// Offset in the file behind the statement.
+    /// Offset in the file after the statement.
     pub end: usize,
     pub holes: SmallVec<[Hole; 2]>,
+    /// Offsets in the text before which bytes were left out, with how many bytes all holes and spaces up to there have.
+    /// Empty where no spaces were left out: then the holes say all.
+    pub gaps: Vec<(usize, usize)>,
 }
 
 impl Frame<'_> {
     /// Offset in the file of an offset in the text.
     fn to_file(&self, at: usize) -> usize {
-        let cut: usize = self.holes.iter().take_while(|hole| hole.at <= at).map(|hole| hole.length).sum();
+        let cut: usize = if self.gaps.is_empty() {
+            self.holes.iter().take_while(|hole| hole.at <= at).map(|hole| hole.length).sum()
+        } else {
+            let before = self.gaps.partition_point(|&(gap, _)| gap <= at);
+            before.checked_sub(1).map_or(0, |last| self.gaps[last].1)
+        };
         (self.start + at + cut).min(self.end)
     }
 
