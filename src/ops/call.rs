@@ -1,35 +1,30 @@
 //! Calls out of the program, and ops that only order others or hold values together.
 
-use super::{Elements, Lower, Lowered, Lowering, Refusal, Row, Values, find, linalg, noted, row, sort};
+use super::expand::{Expand, Expanded};
+use super::{Elements, Lower, Lowered, Lowering, Refusal, Row, Values};
+use super::{distributed, find, linalg, noted, row, sort};
 use crate::diagnostic::catalogue;
 use crate::ir::{Attribute, Module, OpId, provenance};
 
 /// Values are handed on, so any type will do that a model can have.
-const ANY: Elements = Elements::PLAIN.or(Elements::FLOAT8).or(Elements::COMPLEX).or(Elements::NIBBLE);
+pub(super) const ANY: Elements =
+    Elements::PLAIN.or(Elements::FLOAT8).or(Elements::COMPLEX).or(Elements::NIBBLE);
 
 pub(super) const ROWS: &[Row] = &[
     noted("stablehlo.after_all", ANY, token, "a model computes by its data, so a token is nothing"),
     noted("stablehlo.create_token", ANY, token, "a model computes by its data, so a token is nothing"),
-    noted(
-        "stablehlo.custom_call",
-        ANY,
-        custom_call,
-        "the targets that mean nothing on one device, or have an op",
-    ),
+    Row {
+        expand: Some(placement),
+        ..noted(
+            "stablehlo.custom_call",
+            ANY,
+            custom_call,
+            "the targets that mean nothing on one device, or have an op",
+        )
+    },
     noted("stablehlo.get_tuple_element", ANY, get_tuple_element, "of a tuple that the program makes itself"),
     noted("stablehlo.optimization_barrier", ANY, identity, "its operands"),
     row("stablehlo.tuple", ANY, tuple),
-];
-
-/// Custom calls that place values on devices or in memories.
-const PLACEMENTS: &[&str] = &[
-    "LayoutConstraint",
-    "MoveToDevice",
-    "MoveToHost",
-    "SPMDFullToShardShape",
-    "SPMDShardToFullShape",
-    "Sharding",
-    "annotate_device_placement",
 ];
 
 /// Custom calls that are ops by another name.
@@ -77,9 +72,9 @@ pub fn call_target(module: &Module, op: OpId) -> Option<&str> {
     }
 }
 
-/// Whether a custom call hands its operand on, or is an op on each element.
+/// Whether a custom call is an op on each element.
 pub fn is_elementwise_call(target: &str) -> bool {
-    PLACEMENTS.contains(&target) || OPS.iter().any(|(other, _)| *other == target)
+    OPS.iter().any(|(other, _)| *other == target)
 }
 
 /// The target of an op that calls Python.
@@ -98,14 +93,19 @@ pub fn callback_name(module: &Module, op: OpId) -> String {
     known.or_else(|| host_callback(module, op)).unwrap_or_default().to_owned()
 }
 
+/// A call that only places values leaves the program.
+fn placement(cx: &mut Expand) -> Expanded {
+    match call_target(cx.module(), cx.op) {
+        Some(target) if distributed::is_placement(target) => distributed::placement(cx),
+        _ => Ok(None),
+    }
+}
+
 fn custom_call(cx: &mut Lower, op: OpId) -> Lowered {
     let target = call_target(cx.module, op).ok_or(Refusal::Missing("call_target_name"))?.to_owned();
     let results = cx.module.op(op).results.len();
     if target == "shape_assertion" && results == 0 {
         return Ok(Values::default());
-    }
-    if PLACEMENTS.contains(&target.as_str()) {
-        return identity(cx, op);
     }
     if let Some(&(_, name)) = OPS.iter().find(|(other, _)| *other == target) {
         let Some(row) = find(name) else { return Err(Refusal::CustomCall(target)) };
@@ -131,7 +131,7 @@ fn custom_call(cx: &mut Lower, op: OpId) -> Lowered {
 }
 
 /// The operands for the results, which must be of their types.
-pub(super) fn identity(cx: &mut Lower, op: OpId) -> Lowered {
+fn identity(cx: &mut Lower, op: OpId) -> Lowered {
     let operation = cx.module.op(op).clone();
     let types = |values: &[crate::ir::ValueId]| {
         values.iter().map(|&value| cx.module.value_type(value)).collect::<Vec<_>>()

@@ -1,72 +1,321 @@
-//! Ops for programs on several devices, in programs on one.
+//! Ops for programs on several devices, in a model, which has one.
 //!
-//! A collective among one device gives each operand back. A program for several, by the module's attributes or by
-//! the groups that a collective names, is refused.
+//! A sharding says where the parts of a value lie. It leaves the value as it is on any number of devices, and so leaves
+//! the program. What computes with the parts, or exchanges them, is the identity among one device. Among several it is
+//! refused: groups of devices that a collective names, manual axes of a mesh, the shape of one part.
 
-use super::call::identity;
-use super::{Elements, Lower, Lowered, Refusal, Row, noted};
-use crate::ir::{Element, OpId};
+use super::expand::{Expand, Expanded};
+use super::{Elements, Refusal, Row, call, expanded};
+use crate::ir::{Attribute, Module, OpId, Rewriter};
 
 const MOVED: Elements = Elements::PLAIN.or(Elements::COMPLEX);
+const ANY: Elements = call::ANY;
+
+const SHARDING: &str = "a sharding leaves the value as it is";
+const COLLECTIVE: &str = "identity among one device";
 
 pub(super) const ROWS: &[Row] = &[
-    noted("stablehlo.all_gather", MOVED, collective, "identity among one device"),
-    noted("stablehlo.all_reduce", MOVED, collective, "identity among one device"),
-    noted("stablehlo.all_to_all", MOVED, collective, "identity among one device"),
-    noted("stablehlo.collective_broadcast", MOVED, collective, "identity among one device"),
-    noted("stablehlo.collective_permute", MOVED, permute, "identity or zeros on one device"),
-    noted("stablehlo.partition_id", MOVED, id, "0 on one device"),
-    noted("stablehlo.reduce_scatter", MOVED, collective, "identity among one device"),
-    noted("stablehlo.replica_id", MOVED, id, "0 on one device"),
+    expanded("sdy.all_gather", ANY, resharding, COLLECTIVE),
+    expanded("sdy.all_reduce", ANY, resharding, COLLECTIVE),
+    expanded("sdy.all_slice", ANY, resharding, COLLECTIVE),
+    expanded("sdy.all_to_all", ANY, resharding, COLLECTIVE),
+    expanded("sdy.collective_permute", ANY, resharding, COLLECTIVE),
+    expanded("sdy.constant", ANY, constant, ""),
+    expanded("sdy.data_flow_edge", ANY, annotation, SHARDING),
+    expanded("sdy.propagation_barrier", ANY, annotation, SHARDING),
+    expanded("sdy.reduce_scatter", ANY, resharding, COLLECTIVE),
+    expanded("sdy.replicated_to_unreduced", ANY, resharding, COLLECTIVE),
+    expanded("sdy.reshard", ANY, annotation, SHARDING),
+    expanded("sdy.sharded_to_unreduced", ANY, resharding, COLLECTIVE),
+    expanded("sdy.sharding_constraint", ANY, annotation, SHARDING),
+    expanded("sdy.sharding_group", ANY, annotation, SHARDING),
+    expanded("stablehlo.all_gather", MOVED, collective, COLLECTIVE),
+    expanded("stablehlo.all_reduce", MOVED, collective, COLLECTIVE),
+    expanded("stablehlo.all_to_all", MOVED, collective, COLLECTIVE),
+    expanded("stablehlo.collective_broadcast", MOVED, collective, COLLECTIVE),
+    expanded("stablehlo.collective_permute", MOVED, permute, "identity or zeros on one device"),
+    expanded("stablehlo.cross-replica-sum", MOVED, collective, COLLECTIVE),
+    expanded("stablehlo.partition_id", MOVED, id, "0 on one device"),
+    expanded("stablehlo.reduce_scatter", MOVED, collective, COLLECTIVE),
+    expanded("stablehlo.replica_id", MOVED, id, "0 on one device"),
 ];
 
-/// The numbers of partitions and replicas, where the module says them.
-fn devices(cx: &Lower) -> [Option<usize>; 2] {
+/// Custom calls that place values on devices or in memories, beside all of `xla.sdy`.
+const PLACEMENTS: &[&str] = &[
+    "LayoutConstraint",
+    "MoveToDevice",
+    "MoveToHost",
+    "SPMDFullToShardShape",
+    "SPMDShardToFullShape",
+    "Sharding",
+    "annotate_device_placement",
+];
+
+/// Whether a custom call only places its operands.
+pub(super) fn is_placement(target: &str) -> bool {
+    PLACEMENTS.contains(&target) || target.starts_with("xla.sdy.")
+}
+
+/// A custom call that places its operands: the operands. Further ones, as many as `indices_of_shape_operands` names, are
+/// the sizes of the results.
+pub(super) fn placement(cx: &mut Expand) -> Expanded {
+    let op = cx.module().op(cx.op);
+    let sizes = op.operands.iter().zip(&op.results).all(|(&operand, &result)| {
+        let (operand, result) = (cx.module().tensor(operand), cx.module().tensor(result));
+        operand.zip(result).is_none_or(|(operand, result)| operand.dims == result.dims)
+    });
+    if !sizes {
+        return Err(several(cx.module(), None));
+    }
+    cx.operands_as_results()
+}
+
+/// The numbers of partitions and replicas, where the module has them.
+fn devices(module: &Module) -> [Option<usize>; 2] {
     ["mhlo.num_partitions", "mhlo.num_replicas"].map(|name| {
-        let found = cx.module.attributes.iter().find(|(key, _)| cx.module.symbols.get(*key) == name);
+        let found = module.attributes.iter().find(|(key, _)| module.symbols.get(*key) == name);
         found.and_then(|(_, value)| value.as_integer()).and_then(|number| usize::try_from(number).ok())
     })
 }
 
-/// Refuses a module for more than one device.
-fn one_device(cx: &Lower) -> Result<(), Refusal> {
-    match devices(cx).iter().flatten().fold(1, |product: usize, &number| product.saturating_mul(number)) {
-        1 => Ok(()),
-        devices => Err(Refusal::Devices(devices)),
+/// The number of devices that the module runs on; 1 where it does not have it.
+fn device_count(module: &Module) -> usize {
+    devices(module).iter().flatten().fold(1, |product: usize, &number| product.saturating_mul(number))
+}
+
+/// The refusal of what several devices compute, as many as the mesh or the module has.
+fn several(module: &Module, mesh: Option<&Mesh>) -> Refusal {
+    let devices = mesh.map_or(device_count(module), Mesh::devices);
+    Refusal::Devices { devices, mesh: mesh.map(Mesh::describe).or_else(|| only_mesh(module)) }
+}
+
+/// The description of the mesh of several devices, where the module has one.
+fn only_mesh(module: &Module) -> Option<String> {
+    let mut meshes = module.top_level.iter().filter_map(|&op| Mesh::defined(module, op));
+    let mesh = meshes.find(|mesh| mesh.devices() > 1)?;
+    meshes.all(|other| other.devices() == 1).then(|| mesh.describe())
+}
+
+/// A mesh of devices.
+struct Mesh {
+    name: String,
+    axes: Vec<(String, usize)>,
+}
+
+impl Mesh {
+    /// The mesh that an op defines.
+    fn defined(module: &Module, op: OpId) -> Option<Self> {
+        if module.op_name(op) != "sdy.mesh" {
+            return None;
+        }
+        let name = module.attribute(op, "sym_name").and_then(Attribute::as_str)?.to_owned();
+        let Some(Attribute::Opaque(text)) = module.attribute(op, "mesh") else { return None };
+        Some(Self { name, axes: axes(text) })
+    }
+
+    /// The mesh that a sharding is on.
+    fn of(module: &Module, sharding: &str) -> Option<Self> {
+        if let Some((_, text)) = sharding.split_once("mesh<") {
+            return Some(Self { name: String::new(), axes: axes(text) });
+        }
+        let (_, rest) = sharding.split_once('@')?;
+        let name = match rest.strip_prefix('"') {
+            Some(quoted) => quoted.split('"').next()?,
+            None => rest.split(|next: char| !(next.is_alphanumeric() || "_$.-".contains(next))).next()?,
+        };
+        let mut meshes = module.top_level.iter().filter_map(|&op| Self::defined(module, op));
+        meshes.find(|mesh| mesh.name == name)
+    }
+
+    fn devices(&self) -> usize {
+        self.axes.iter().fold(1, |product: usize, &(_, size)| product.saturating_mul(size))
+    }
+
+    fn describe(&self) -> String {
+        let axes: Vec<String> = self.axes.iter().map(|(name, size)| format!("`{name}` = {size}")).collect();
+        let name = if self.name.is_empty() { String::new() } else { format!(" `@{}`", self.name) };
+        format!("the mesh{name} has the axes {}", axes.join(", "))
     }
 }
 
-/// The number of this device, which is the first, where the module says that there is no other.
-fn id(cx: &mut Lower, _: OpId) -> Lowered {
-    one_device(cx)?;
-    if devices(cx).contains(&None) {
+/// The axes in the text of a mesh, `<["a"=2, "b"=4], device_ids=[0, 1]>`.
+fn axes(mesh: &str) -> Vec<(String, usize)> {
+    let list = mesh.split_once('[').map_or("", |(_, rest)| rest.split(']').next().unwrap_or_default());
+    let axis = |text: &str| {
+        let (name, size) = text.rsplit_once('=')?;
+        Some((name.trim().trim_matches('"').to_owned(), size.trim().parse().ok()?))
+    };
+    list.split(',').filter_map(axis).collect()
+}
+
+/// The text of an attribute of `sdy`, which the parser leaves as it is.
+fn text<'m>(module: &'m Module, op: OpId, name: &str) -> Option<&'m str> {
+    match module.attribute(op, name)? {
+        Attribute::Opaque(text) => Some(text),
+        _ => None,
+    }
+}
+
+/// Refuses a manual computation that several devices take part in: its body is on parts of the values.
+///
+/// # Errors
+/// When they do, or when the mesh is not known.
+pub fn check_manual(module: &Module, op: OpId) -> Result<(), Refusal> {
+    let shardings = ["in_shardings", "out_shardings"];
+    let mesh = shardings.iter().find_map(|name| Mesh::of(module, text(module, op, name)?));
+    let manual = text(module, op, "manual_axes").unwrap_or_default();
+    let Some(mesh) = mesh else {
+        return if device_count(module) == 1 { Ok(()) } else { Err(several(module, None)) };
+    };
+    let is_manual = |axis: &str| manual.split('"').any(|word| word == axis);
+    if mesh.axes.iter().any(|(axis, size)| *size > 1 && is_manual(axis)) {
+        return Err(several(module, Some(&mesh)));
+    }
+    Ok(())
+}
+
+/// Puts the ops of manual computations and named ones in their places. What [`check_manual`] refuses stays, and is
+/// returned with its refusal.
+pub fn inline_computations(rewriter: &mut Rewriter) -> Vec<(OpId, Refusal)> {
+    let bodies = rewriter.module.functions().map(|id| rewriter.module.function(id).body);
+    let blocks: Vec<_> = rewriter.module.blocks_within(bodies).collect();
+    let mut refused = Vec::new();
+    for block in blocks {
+        let is_computation = |module: &Module, op: OpId| {
+            matches!(module.op_name(op), "sdy.manual_computation" | "sdy.named_computation")
+        };
+        if !rewriter.module.block(block).ops.iter().any(|&op| is_computation(rewriter.module, op)) {
+            continue;
+        }
+        let mut ops = std::mem::take(&mut rewriter.module.block_mut(block).ops);
+        ops.reverse();
+        let mut kept = Vec::with_capacity(ops.len());
+        while let Some(op) = ops.pop() {
+            if !is_computation(rewriter.module, op) {
+                kept.push(op);
+                continue;
+            }
+            match body_in_place(rewriter, op) {
+                Ok(body) => ops.extend(body.into_iter().rev()),
+                Err(refusal) => {
+                    refused.push((op, refusal));
+                    kept.push(op);
+                }
+            }
+        }
+        rewriter.module.block_mut(block).ops = kept;
+    }
+    refused
+}
+
+/// The ops of a computation's body, which read the operands, and whose values are the results.
+fn body_in_place(rewriter: &mut Rewriter, op: OpId) -> Result<Vec<OpId>, Refusal> {
+    let module = &*rewriter.module;
+    if module.op_name(op) == "sdy.manual_computation" {
+        check_manual(module, op)?;
+    }
+    let operation = module.op(op).clone();
+    let block = operation.regions.first().and_then(|&region| module.entry_block(region));
+    let block = block.ok_or_else(|| Refusal::form("its body is empty"))?;
+    let arguments = module.block(block).arguments.clone();
+    let mut ops = module.block(block).ops.clone();
+    let end = ops.pop().filter(|&end| module.op_name(end) == "sdy.return");
+    let returned = end.map(|end| module.op(end).operands.to_vec()).unwrap_or_default();
+    let same = |from: &[_], to: &[_]| {
+        from.len() == to.len()
+            && from.iter().zip(to).all(|(&from, &to)| module.value_type(from) == module.value_type(to))
+    };
+    if !same(&operation.operands, &arguments) || !same(&returned, &operation.results) {
+        return Err(Refusal::form("its body is not on the values that it takes"));
+    }
+    for (&argument, &operand) in arguments.iter().zip(&operation.operands) {
+        rewriter.replace(argument, operand);
+    }
+    for (&result, &value) in operation.results.iter().zip(&returned) {
+        rewriter.replace(result, value);
+    }
+    Ok(ops)
+}
+
+fn annotation(cx: &mut Expand) -> Expanded {
+    cx.operands_as_results()
+}
+
+/// A collective of Shardy takes a value from one sharding to another.
+fn resharding(cx: &mut Expand) -> Expanded {
+    let mesh = text(cx.module(), cx.op, "out_sharding").and_then(|text| Mesh::of(cx.module(), text));
+    match mesh {
+        Some(mesh) if mesh.devices() > 1 => Err(several(cx.module(), Some(&mesh))),
+        None if device_count(cx.module()) > 1 => Err(several(cx.module(), None)),
+        _ => cx.operands_as_results(),
+    }
+}
+
+fn constant(cx: &mut Expand) -> Expanded {
+    let value = cx.module().attribute(cx.op, "value").cloned().ok_or(Refusal::Missing("value"))?;
+    cx.becomes("stablehlo.constant", &[], [("value", value)])
+}
+
+/// The number of this device, which is the first, where the module has no other.
+fn id(cx: &mut Expand) -> Expanded {
+    if device_count(cx.module()) > 1 {
+        return Err(several(cx.module(), None));
+    }
+    if devices(cx.module()).contains(&None) {
         return Err(Refusal::form("the module does not say on how many devices it runs"));
     }
-    Ok(cx.integer(Element::U32, 0).into())
+    zeros(cx)
 }
 
-fn collective(cx: &mut Lower, op: OpId) -> Lowered {
-    one_device(cx)?;
-    let groups = cx.ints(op, "replica_groups")?;
-    // No groups at all stand for one of all devices.
+fn zeros(cx: &mut Expand) -> Expanded {
+    let ty = cx.result()?;
+    Ok(Some(cx.splat(ty, 0)?.into()))
+}
+
+/// Groups of one device each exchange nothing, on however many devices. No groups at all stand for one of all devices.
+fn collective(cx: &mut Expand) -> Expanded {
+    let groups = cx.ints("replica_groups")?;
     let devices = groups.iter().filter(|&&device| device >= 0).count();
-    if groups.iter().any(|&device| device > 0) {
-        return Err(Refusal::Devices(devices));
+    // Without global numbers, each group is one of replicas with all of their partitions.
+    let global = match cx.module().op_name(cx.op) {
+        "stablehlo.all_gather" | "stablehlo.all_reduce" | "stablehlo.reduce_scatter" => {
+            cx.module().attribute(cx.op, "use_global_device_ids").is_some()
+        }
+        _ => true,
+    };
+    let alone = global
+        && match cx.module().attribute(cx.op, "replica_groups") {
+            Some(Attribute::Dense(id)) => {
+                let ty = cx.module().tensor_type(cx.module().constant(*id).ty);
+                ty.is_some_and(|ty| ty.rank() == 2 && ty.dims[1].known() == Some(1))
+            }
+            _ => false,
+        };
+    if devices > 1 && !alone {
+        return Err(match device_count(cx.module()) {
+            1 => Refusal::Devices { devices, mesh: None },
+            _ => several(cx.module(), None),
+        });
     }
-    identity(cx, op)
+    if !alone && device_count(cx.module()) > 1 {
+        return Err(several(cx.module(), None));
+    }
+    cx.operands_as_results()
 }
 
 /// What no pair sends here is zero.
-fn permute(cx: &mut Lower, op: OpId) -> Lowered {
-    one_device(cx)?;
-    let pairs = cx.ints(op, "source_target_pairs")?;
-    if let Some(&highest) = pairs.iter().max().filter(|&&device| device > 0) {
-        return Err(Refusal::Devices(usize::try_from(highest).unwrap_or(usize::MAX).saturating_add(1)));
+fn permute(cx: &mut Expand) -> Expanded {
+    let pairs = cx.ints("source_target_pairs")?;
+    let stays = pairs.chunks(2).all(|pair| pair.first() == pair.last());
+    if stays && pairs.contains(&0) {
+        return cx.operands_as_results();
     }
-    if !pairs.is_empty() {
-        return identity(cx, op);
+    if device_count(cx.module()) > 1 {
+        return Err(several(cx.module(), None));
     }
-    let (element, sizes) = cx.result_dims(op, 0)?;
-    let zero = cx.scalar(element, 0.0);
-    Ok(cx.broadcast_to(zero, &sizes).into())
+    if let Some(&highest) = pairs.iter().max() {
+        let devices = usize::try_from(highest).unwrap_or(usize::MAX).saturating_add(1);
+        return Err(Refusal::Devices { devices, mesh: None });
+    }
+    zeros(cx)
 }

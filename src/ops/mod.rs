@@ -18,6 +18,7 @@ mod dynamic;
 mod dynamic_slice;
 mod elements;
 mod elementwise;
+mod expand;
 mod extremum;
 mod fft;
 mod formula;
@@ -46,8 +47,10 @@ mod window;
 
 pub use call::{call_target, callback_name, host_callback, is_elementwise_call};
 pub use constant::{integer_bytes, integer_limits};
+pub use distributed::inline_computations;
 pub use elements::Elements;
 pub use elementwise::{FORMAT, ROUND};
+pub use expand::{Expand, Expanded, Expansion};
 pub use lower::{BOUNDARY, Lower, Settings};
 pub use node::Node;
 pub use refusal::{Lowered, Refusal, Values};
@@ -71,18 +74,30 @@ pub struct Row {
     pub elements: Elements,
     /// Emits its ONNX form.
     pub lower: Lowering,
+    /// Makes other ops of it before all that; of those that this leaves, none are lowered unless `lower` does.
+    pub expand: Option<Expansion>,
     /// Why the lowering is not the obvious one; empty where it is.
     pub note: &'static str,
 }
 
 /// A row without a note.
 const fn row(name: &'static str, elements: Elements, lower: Lowering) -> Row {
-    Row { name, elements, lower, note: "" }
+    noted(name, elements, lower, "")
 }
 
 /// A row with a note.
 const fn noted(name: &'static str, elements: Elements, lower: Lowering, note: &'static str) -> Row {
-    Row { name, elements, lower, note }
+    Row { name, elements, lower, expand: None, note }
+}
+
+/// A row of an op that becomes other ops of StableHLO.
+const fn expanded(name: &'static str, elements: Elements, expand: Expansion, note: &'static str) -> Row {
+    Row { name, elements, lower: not_expanded, expand: Some(expand), note }
+}
+
+/// No op comes here whose expansion was tried: it has left the program, or was refused.
+fn not_expanded(_: &mut Lower, _: OpId) -> Lowered {
+    Err(Refusal::form("it has to become other ops first, by the pass `normalize`"))
 }
 
 /// The families with their tables.

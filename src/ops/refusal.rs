@@ -38,7 +38,12 @@ pub enum Refusal {
     /// A custom call to a target that has no ONNX meaning.
     CustomCall(String),
     /// The program runs on several devices.
-    Devices(usize),
+    Devices {
+        /// How many.
+        devices: usize,
+        /// The mesh that they are, described in a clause.
+        mesh: Option<String>,
+    },
     /// The binding opset lacks this ONNX op.
     Opset {
         /// The ONNX op.
@@ -92,7 +97,9 @@ impl Refusal {
                 diagnostic.at(Part::UnknownSize)
             }
             Refusal::CustomCall(target) => catalogue::UnsupportedCustomCall { target, at }.into(),
-            Refusal::Devices(devices) => catalogue::MultipleDevices { devices: *devices, at }.into(),
+            Refusal::Devices { devices, mesh } => {
+                catalogue::MultipleDevices { devices: *devices, mesh: mesh.as_deref(), at }.into()
+            }
             Refusal::Opset { op, needs } => {
                 catalogue::OpsetTooLow { op, needs: *needs, given: opset, at }.into()
             }

@@ -17,6 +17,7 @@ mod legalize;
 mod lower;
 mod names;
 mod narrow;
+mod normalize;
 mod paths;
 mod quantize;
 mod shapes;
@@ -87,6 +88,11 @@ const CANONICALIZE: Pass = Pass {
 
 /// The pipeline: the order is the table's.
 pub const PIPELINE: &[Pass] = &[
+    Pass {
+        name: "normalize",
+        about: "other dialects, older forms and shardings become StableHLO for one device",
+        run: normalize::run,
+    },
     Pass {
         name: "specialize",
         about: "symbolic dimensions get their names, or the numbers given for them, and arguments their names",
@@ -181,8 +187,18 @@ pub fn find(name: &str) -> Option<&'static Pass> {
 
 /// Passes that leave out what they or others refused, with unknown values in its place, so that the next one can tell
 /// what it refuses as well: one run reports all of it.
-const REFUSING: &[&str] =
-    &["quantize", "narrow", "generalize", "shapes", "canonicalize", "effects", "complex", "lower", "sink"];
+const REFUSING: &[&str] = &[
+    "normalize",
+    "quantize",
+    "narrow",
+    "generalize",
+    "shapes",
+    "canonicalize",
+    "effects",
+    "complex",
+    "lower",
+    "sink",
+];
 
 /// The last pass that can refuse something of the program.
 const LAST_REFUSING: &str = "legalize";

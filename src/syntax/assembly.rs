@@ -43,6 +43,8 @@ pub(super) enum Types {
 pub(super) enum Form {
     /// Operands, words and named clauses.
     Plain,
+    /// The axes of a mesh before the operand, and the sharding of the result.
+    Axes,
     Call,
     Composite,
     Constant,
@@ -73,6 +75,14 @@ const fn named(op: &'static str, types: Types, named: &'static [(&'static str, &
 }
 
 const PRECISION: (&str, &str, Kind) = ("precision", "precision_config", Kind::Words("precision"));
+
+const OUT_SHARDING: &[(&str, &str, Kind)] =
+    &[("out_sharding", "out_sharding", Kind::Opaque("#sdy.sharding"))];
+
+/// A collective of Shardy.
+const fn collective(op: &'static str) -> Row {
+    Row { op, types: Same, form: Form::Axes, named: OUT_SHARDING, words: &[] }
+}
 
 use Types::{Arrow, Complex, Each, Operands, Result, Same, Select};
 
@@ -130,12 +140,28 @@ const ROWS: &[Row] = &[
     formed("func.call", Arrow, Form::Call),
     row("func.return", Operands),
     row("return", Operands),
+    collective("sdy.all_gather"),
+    collective("sdy.all_reduce"),
+    collective("sdy.all_slice"),
+    collective("sdy.all_to_all"),
+    collective("sdy.collective_permute"),
+    formed("sdy.constant", Result, Form::Constant),
+    named("sdy.data_flow_edge", Same, &[("sharding", "sharding", Kind::Opaque("#sdy.sharding"))]),
     formed("sdy.manual_computation", Arrow, Form::ManualComputation),
     formed("sdy.mesh", Arrow, Form::Mesh),
-    row("sdy.propagation_barrier", Same),
+    formed("sdy.named_computation", Arrow, Form::ManualComputation),
+    named(
+        "sdy.propagation_barrier",
+        Same,
+        &[("allowed_direction", "allowed_direction", Kind::Opaque("#sdy.propagation_direction"))],
+    ),
+    collective("sdy.reduce_scatter"),
+    collective("sdy.replicated_to_unreduced"),
     formed("sdy.reshard", Same, Form::Sharding),
     row("sdy.return", Operands),
+    collective("sdy.sharded_to_unreduced"),
     formed("sdy.sharding_constraint", Same, Form::Sharding),
+    named("sdy.sharding_group", Operands, &[("group_id", "group_id", Kind::Integer)]),
     row("stablehlo.abs", Same),
     row("stablehlo.add", Same),
     row("stablehlo.after_all", Same),

@@ -28,6 +28,8 @@ pub(super) enum Kind {
     Words(&'static str),
     /// Any attribute in its usual form.
     Plain,
+    /// `out_sharding=<@mesh, [{}]>` as an opaque attribute whose text begins so.
+    Opaque(&'static str),
 }
 
 impl<'s> Parser<'s> {
@@ -55,6 +57,7 @@ impl<'s> Parser<'s> {
                 Attribute::Array(items?.into())
             }
             Kind::Plain => self.lone_attribute(text)?,
+            Kind::Opaque(beginning) => Attribute::Opaque(format!("{beginning}{}", text.text).into()),
         };
         if text.is_complete() && !matches!(attribute, Attribute::Dense(_)) {
             self.clauses.entry(kind).or_default().insert(text.text.into(), attribute.clone());

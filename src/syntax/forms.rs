@@ -48,6 +48,16 @@ impl<'s> Parser<'s> {
             attributes: Attributes::new(),
             regions: SmallVec::new(),
         };
+        if row.form == Form::Axes {
+            let axes = clauses.dictionary.take().or(clauses.brackets.take());
+            if let Some(axes) = axes {
+                self.set(
+                    &mut parts.attributes,
+                    "axes",
+                    Attribute::Opaque(format!("#sdy<{}>", axes.text).into()),
+                );
+            }
+        }
         if let Some(dictionary) = clauses.dictionary.take() {
             parts.attributes = self.dictionary(dictionary)?;
         }
@@ -64,7 +74,7 @@ impl<'s> Parser<'s> {
         }
         self.types_of(row, name, clauses.signature.take(), &mut parts)?;
         match row.form {
-            Form::Plain => {}
+            Form::Plain | Form::Axes => {}
             Form::Call => {
                 let symbol = self.need(clauses.symbol.take(), "a function such as `@f`", name)?;
                 let callee = self.symbol_reference(symbol)?;
@@ -583,6 +593,9 @@ impl<'s> Parser<'s> {
                 _ => format!("#sdy<{}{}>", key.text, value.text),
             };
             self.set(&mut parts.attributes, key.text, Attribute::Opaque(text.into()));
+        }
+        if let Some(name) = clauses.angled.take() {
+            self.set(&mut parts.attributes, "name", Attribute::Opaque(name.text.into()));
         }
         let mut arguments = Vec::new();
         for (_, argument, ty) in std::mem::take(&mut clauses.parameters) {

@@ -178,37 +178,52 @@ diagnostics! {
 
     /// The program runs on several devices.
     ///
-    /// An ONNX model runs on one device: collectives (`all_reduce`, `all_gather` ...) and a partition count above one
-    /// have no meaning there. Sharding markers alone are harmless and are dropped.
+    /// An ONNX model runs on one device. A program whose ops see one device's part of a value (`shard_map`, `pmap`), or
+    /// exchange values with other devices (`all_reduce`, `all_gather` ...), computes something else there. It is reported
+    /// once. Shardings of arguments, results and other values (`with_sharding_constraint`, logical axes of Flax) do not
+    /// change what is computed: they leave the program, on any number of devices.
     ///
     /// An example that triggers it:
     ///
     /// ```mlir
-    /// module @jit_f attributes {mhlo.num_partitions = 1 : i32, mhlo.num_replicas = 4 : i32} {
-    ///   func.func public @main() -> tensor<ui32> {
-    ///     %0 = stablehlo.replica_id : tensor<ui32>
-    ///     return %0 : tensor<ui32>
+    /// module @jit_f attributes {mhlo.num_partitions = 4 : i32, mhlo.num_replicas = 1 : i32} {
+    ///   sdy.mesh @mesh = <["data"=4]>
+    ///   func.func public @main(%x: tensor<8xf32>) -> tensor<8xf32> {
+    ///     %0 = sdy.manual_computation(%x) in_shardings=[<@mesh, [{"data"}]>] out_shardings=[<@mesh, [{"data"}]>] manual_axes={"data"} (%part: tensor<2xf32>) {
+    ///       %1 = stablehlo.reverse %part, dims = [0] : tensor<2xf32>
+    ///       sdy.return %1 : tensor<2xf32>
+    ///     } : (tensor<8xf32>) -> tensor<8xf32>
+    ///     return %0 : tensor<8xf32>
     ///   }
     /// }
     /// ```
     ///
-    /// What to do: lower on one device: inputs and weights without a sharding (`jax.device_put(x, jax.devices()[0])`),
-    /// and no mesh, `shard_map` or `pmap` in the function.
+    /// What to do: lower on one device: without `shard_map` or `pmap` in the function, or on a mesh of one device.
     ///
     /// Mended:
     ///
     /// ```mlir
     /// module @jit_f attributes {mhlo.num_partitions = 1 : i32, mhlo.num_replicas = 1 : i32} {
-    ///   func.func public @main() -> tensor<ui32> {
-    ///     %0 = stablehlo.replica_id : tensor<ui32>
-    ///     return %0 : tensor<ui32>
+    ///   sdy.mesh @mesh = <["data"=1]>
+    ///   func.func public @main(%x: tensor<8xf32>) -> tensor<8xf32> {
+    ///     %0 = sdy.manual_computation(%x) in_shardings=[<@mesh, [{"data"}]>] out_shardings=[<@mesh, [{"data"}]>] manual_axes={"data"} (%part: tensor<8xf32>) {
+    ///       %1 = stablehlo.reverse %part, dims = [0] : tensor<8xf32>
+    ///       sdy.return %1 : tensor<8xf32>
+    ///     } : (tensor<8xf32>) -> tensor<8xf32>
+    ///     return %0 : tensor<8xf32>
     ///   }
     /// }
     /// ```
-    E0206 MultipleDevices { devices: usize, at: Span }
-        => "a program for {devices} devices is not supported"
-        label at "asks for {devices} devices"
-        help "lower the function on one device, without a mesh, `shard_map` or `pmap`";
+    E0206 MultipleDevices<'a> { devices: usize, mesh: Option<&'a str>, at: Span }
+        => {
+            let number = if devices > 1 { devices.to_string() } else { "several".to_owned() };
+            let mesh = mesh.map(|mesh| format!(": {mesh}")).unwrap_or_default();
+            format!("a program for {number} devices is not supported{mesh}")
+        }
+        group "several devices"
+        label at "computes with one device's part of a value"
+        help "lower the function on one device: without `shard_map` or `pmap`, or on a mesh of one device, \
+              `jax.make_mesh((1,), (\"x\",))`";
 
     /// Python is called, and the program uses what it gives.
     ///

@@ -1,0 +1,132 @@
+//! Ops that become other StableHLO ops, of which they are an older or a longer form, before any pass looks at the program.
+
+use super::constant::integer_bytes;
+use super::{Refusal, Values};
+use crate::ir::{Attribute, Constant, Data, Module, OpId, Rewriter, TensorType, TypeId, ValueId};
+
+/// The values that stand for an op's results; `None` where the op stays as it is.
+pub type Expanded = Result<Option<Values>, Refusal>;
+
+/// Rewrites one op as other ops of StableHLO, whose values have the types of its results.
+pub type Expansion = fn(&mut Expand) -> Expanded;
+
+/// An op that is rewritten.
+pub struct Expand<'r, 'm> {
+    /// Takes the new ops.
+    pub rewriter: &'r mut Rewriter<'m>,
+    /// The op.
+    pub op: OpId,
+}
+
+impl Expand<'_, '_> {
+    /// The module.
+    pub fn module(&self) -> &Module {
+        self.rewriter.module
+    }
+
+    /// An operand.
+    ///
+    /// # Errors
+    /// When there are fewer.
+    pub fn operand(&self, index: usize) -> Result<ValueId, Refusal> {
+        let operand = self.module().op(self.op).operands.get(index).copied();
+        operand.ok_or_else(|| Refusal::form(format!("operand {index} is missing")))
+    }
+
+    /// The type of an operand, which must be a tensor.
+    ///
+    /// # Errors
+    /// When it is not one.
+    pub fn operand_type(&self, index: usize) -> Result<TensorType, Refusal> {
+        let ty = self.module().tensor(self.operand(index)?).cloned();
+        ty.ok_or_else(|| Refusal::form(format!("operand {index} is not a tensor")))
+    }
+
+    /// The type of the first result.
+    ///
+    /// # Errors
+    /// When there is none, or it is not a tensor.
+    pub fn result_type(&self) -> Result<TensorType, Refusal> {
+        let result =
+            self.module().op(self.op).results.first().and_then(|&result| self.module().tensor(result));
+        result.cloned().ok_or_else(|| Refusal::form("the result is not a tensor"))
+    }
+
+    /// The handle of the type of the first result.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn result(&self) -> Result<TypeId, Refusal> {
+        let result = self.module().op(self.op).results.first().copied();
+        result.map(|result| self.module().value_type(result)).ok_or_else(|| Refusal::form("it has no result"))
+    }
+
+    /// An attribute that is a list of integers.
+    ///
+    /// # Errors
+    /// When it is missing or not such a list.
+    pub fn ints(&self, name: &'static str) -> Result<Vec<i64>, Refusal> {
+        let attribute = self.module().attribute(self.op, name).ok_or(Refusal::Missing(name))?;
+        let why = || Refusal::Attribute { name, why: "a list of integers is expected".into() };
+        self.module().integers(attribute).ok_or_else(why)
+    }
+
+    /// Inserts an op with one result.
+    pub fn emit(
+        &mut self,
+        name: &str,
+        operands: &[ValueId],
+        ty: TypeId,
+        attributes: impl IntoIterator<Item = (&'static str, Attribute)>,
+    ) -> ValueId {
+        let place = self.rewriter.module.place(self.op);
+        self.rewriter.insert_at(place, name, operands, ty, attributes)
+    }
+
+    /// Inserts an op whose result stands for that of the op.
+    ///
+    /// # Errors
+    /// When the op has no result.
+    pub fn becomes(
+        &mut self,
+        name: &str,
+        operands: &[ValueId],
+        attributes: impl IntoIterator<Item = (&'static str, Attribute)>,
+    ) -> Expanded {
+        let ty = self.result()?;
+        Ok(Some(self.emit(name, operands, ty, attributes).into()))
+    }
+
+    /// Inserts a constant whose elements are all one number.
+    ///
+    /// # Errors
+    /// When the type is not that of a tensor of known sizes.
+    pub fn splat(&mut self, ty: TypeId, value: i64) -> Result<ValueId, Refusal> {
+        let tensor = self.module().tensor_type(ty).filter(|tensor| tensor.is_static());
+        let element = tensor.map(|tensor| tensor.element).ok_or_else(|| self.dynamic())?;
+        let data = Data::Splat(integer_bytes(element, value).into());
+        let constant = self.rewriter.module.add_constant(Constant { ty, data });
+        Ok(self.emit("stablehlo.constant", &[], ty, [("value", Attribute::Dense(constant))]))
+    }
+
+    /// The refusal of sizes that are not known.
+    pub fn dynamic(&self) -> Refusal {
+        Refusal::Dynamic(format!("a dimension of `{}`", self.module().op_name(self.op)))
+    }
+
+    /// The first operands for the results, which must be of their types.
+    ///
+    /// # Errors
+    /// When they are not.
+    pub fn operands_as_results(&mut self) -> Expanded {
+        let op = self.module().op(self.op);
+        let count = op.results.len();
+        let types = |values: &[ValueId]| -> Vec<TypeId> {
+            values.iter().map(|&value| self.module().value_type(value)).collect()
+        };
+        if op.operands.len() < count || types(&op.operands[..count]) != types(&op.results) {
+            return Err(Refusal::form("its results are not of its operands' types"));
+        }
+        Ok(Some(op.operands[..count].iter().copied().collect()))
+    }
+}

@@ -1,0 +1,65 @@
+//! Other forms of ops become StableHLO's: what older programs, front ends and partitioners print, and what means nothing
+//! on one device.
+//!
+//! It comes first, so that no other pass and no lowering has to know these forms. The rows of [`ops::FAMILIES`] that have
+//! an expansion are the table.
+
+use super::Context;
+use crate::diagnostic::Diagnostic;
+use crate::ir::{Module, OpId, Rewriter, provenance};
+use crate::ops::{self, Expand, Refusal, Values};
+use rustc_hash::FxHashSet;
+
+/// Runs the pass on all functions.
+pub(super) fn run(module: &mut Module, cx: &mut Context) {
+    let mut rewriter = Rewriter::new(module);
+    let mut refused = ops::inline_computations(&mut rewriter);
+    let within: FxHashSet<OpId> = refused.iter().map(|&(op, _)| op).collect();
+    for function in rewriter.module.functions() {
+        rewriter.function(function, &mut |rewriter, op| {
+            let name = rewriter.module.op_name(op);
+            let Some(expand) = ops::find(name).and_then(|row| row.expand) else { return true };
+            match expand(&mut Expand { rewriter, op }) {
+                Ok(None) => true,
+                Ok(Some(Values(values))) => {
+                    let results = rewriter.module.op(op).results.clone();
+                    debug_assert_eq!(results.len(), values.len(), "{}", rewriter.module.op_name(op));
+                    results
+                        .into_iter()
+                        .zip(values)
+                        .for_each(|(result, value)| rewriter.replace(result, value));
+                    false
+                }
+                Err(refusal) => {
+                    refused.push((op, refusal));
+                    true
+                }
+            }
+        });
+    }
+    report(module, &refused, &within, cx);
+}
+
+/// Reports what was refused, and sets it aside. That the program is one for several devices is reported once, and what is
+/// within a refused computation is not reported beside it.
+fn report(module: &mut Module, refused: &[(OpId, Refusal)], within: &FxHashSet<OpId>, cx: &mut Context) {
+    if refused.is_empty() {
+        return;
+    }
+    let regions = within.iter().flat_map(|&op| module.op(op).regions.clone());
+    let inner: FxHashSet<OpId> = module.ops_within(regions).collect();
+    let mut several = false;
+    for (op, refusal) in refused.iter().filter(|(op, _)| !inner.contains(op)) {
+        let devices = matches!(refusal, Refusal::Devices { .. });
+        if devices && several {
+            continue;
+        }
+        several |= devices;
+        let (name, at) = (module.op_name(*op), module.span(*op).name);
+        let Some(mut diagnostic): Option<Diagnostic> = refusal.diagnostic(name, at, 0) else { continue };
+        provenance::complete(module, module.op_location(*op), &mut diagnostic);
+        cx.diagnostics.push(diagnostic);
+    }
+    let faulty = refused.iter().map(|&(op, _)| op).collect();
+    module.set_aside(&faulty);
+}
