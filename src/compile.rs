@@ -44,6 +44,9 @@ pub struct Options {
     pub keep_functions: bool,
     /// Whether each node has the line of Python and the path of modules that it comes from.
     pub debug_info: bool,
+    /// Whether the model is to refer to the files of weights (`onnx::file::ExternalData::Reference`), so that weights
+    /// keep the order of their elements.
+    pub references_weights: bool,
     /// What arguments are bound to.
     pub weights: Weights,
 }
@@ -63,6 +66,7 @@ impl Options {
             nchw_inputs: &self.nchw_inputs,
             nchw_outputs: &self.nchw_outputs,
             keep_functions: self.keep_functions,
+            references_weights: self.references_weights,
             weights: &self.weights,
             bound: 0,
             halted: false,

@@ -58,6 +58,7 @@ fn run_reporting(arguments: &ConvertArguments, reporter: &mut Reporter) -> Outco
         }
     };
     let options = Options {
+        references_weights: arguments.external_data == External::Reference,
         input_names: arguments.input_names.clone(),
         output_names: arguments.output_names.clone(),
         debug_info: arguments.debug_info,

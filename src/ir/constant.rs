@@ -1,6 +1,6 @@
 //! Constants: tensors known at compile time, which are never copied before the model is written.
 
-use super::TypeId;
+use super::{Element, TypeId};
 use crate::source::{Pieces, Source};
 use smallvec::SmallVec;
 use std::borrow::Cow;
@@ -34,6 +34,153 @@ pub enum Data {
     SourceBits(Range<usize>),
     /// Bytes of a file of weights.
     Mapped(Pieces),
+    /// The elements of other data, in another order.
+    View(Arc<View>),
+}
+
+/// The elements of other data in another order, and a factor for each of them. They are put in order while the model is
+/// written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct View {
+    /// What is read: no splat, and no view.
+    pub base: Data,
+    /// Bytes of an element.
+    pub width: usize,
+    /// Where the first element lies, counted in elements.
+    pub offset: usize,
+    /// The sizes, outermost first.
+    pub sizes: Vec<usize>,
+    /// How far the next element along each dimension lies behind, counted in elements.
+    pub strides: Vec<isize>,
+    /// What the elements are multiplied by, if anything.
+    pub factors: Option<Factors>,
+}
+
+/// A factor for each position along a dimension, of elements in row-major order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Factors {
+    /// The type of the elements, which are floats.
+    pub element: Element,
+    /// The factors.
+    pub values: Arc<[f64]>,
+    /// How many elements in a row have the same one; behind the last factor the first comes again.
+    pub repeats: usize,
+}
+
+impl View {
+    /// All elements of other data in row-major order.
+    pub fn of(base: Data, width: usize, sizes: &[usize]) -> Self {
+        if let Data::View(view) = &base
+            && view.sizes == sizes
+        {
+            return View::clone(view);
+        }
+        let mut strides = vec![1; sizes.len()];
+        for axis in (1..sizes.len()).rev() {
+            strides[axis - 1] = strides[axis] * sizes[axis] as isize;
+        }
+        Self { base, width, offset: 0, sizes: sizes.to_vec(), strides, factors: None }
+    }
+
+    /// Number of elements.
+    pub fn count(&self) -> usize {
+        self.sizes.iter().product()
+    }
+
+    /// The elements in their order, from those of the base.
+    fn arranged(&self, base: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![0; self.count() * self.width];
+        let whole: Vec<Range<usize>> = self.sizes.iter().map(|&size| 0..size).collect();
+        self.walk(&whole, |from, to, step, count| {
+            for index in 0..count {
+                let from = (from + index) * self.width;
+                let to = (to as isize + step * index as isize) as usize * self.width;
+                let (Some(read), Some(slot)) =
+                    (base.get(from..from + self.width), bytes.get_mut(to..to + self.width))
+                else {
+                    return;
+                };
+                slot.copy_from_slice(read);
+            }
+        });
+        self.multiply(0, &mut bytes);
+        bytes
+    }
+
+    /// Walks over the elements of a box in the order in which they lie in the base. `run` takes where some lie one behind
+    /// the other in the base, where the first goes in the box, how far apart they go there, and how many they are.
+    pub fn walk(&self, within: &[Range<usize>], mut run: impl FnMut(usize, usize, isize, usize)) {
+        if within.iter().any(Range::is_empty) {
+            return;
+        }
+        // By axis: the number of positions, and the steps in the base and in the box; steps in the base are made
+        // positive.
+        let (mut from, mut to, mut inner) = (self.offset as isize, 0isize, 1isize);
+        let mut axes: Vec<(usize, isize, isize)> = Vec::with_capacity(within.len());
+        for (range, &stride) in within.iter().zip(&self.strides).rev() {
+            let count = range.len();
+            from += range.start as isize * stride;
+            if count > 1 {
+                let last = count as isize - 1;
+                if stride < 0 {
+                    from += stride * last;
+                    to += inner * last;
+                    axes.push((count, -stride, -inner));
+                } else {
+                    axes.push((count, stride, inner));
+                }
+            }
+            inner *= count as isize;
+        }
+        axes.sort_by_key(|&(_, stride, _)| std::cmp::Reverse(stride));
+        let (count, step) = match axes.last() {
+            Some(&(count, 1, step)) => {
+                axes.pop();
+                (count, step)
+            }
+            _ => (1, 0),
+        };
+        let mut at = vec![0usize; axes.len()];
+        loop {
+            run(from as usize, to as usize, step, count);
+            let mut axis = axes.len();
+            loop {
+                let Some(next) = axis.checked_sub(1) else { return };
+                axis = next;
+                let (count, stride, step) = axes[axis];
+                at[axis] += 1;
+                (from, to) = (from + stride, to + step);
+                if at[axis] < count {
+                    break;
+                }
+                at[axis] = 0;
+                (from, to) = (from - stride * count as isize, to - step * count as isize);
+            }
+        }
+    }
+
+    /// Multiplies the elements from number `first` on.
+    pub fn multiply(&self, first: usize, bytes: &mut [u8]) {
+        let Some(Factors { element, values, repeats }) = &self.factors else { return };
+        for (index, slot) in (first..).zip(bytes.chunks_exact_mut(self.width)) {
+            let factor = values[index / repeats % values.len()];
+            match element {
+                Element::F32 => {
+                    let number = f32::from_le_bytes([slot[0], slot[1], slot[2], slot[3]]);
+                    slot.copy_from_slice(&((f64::from(number) * factor) as f32).to_le_bytes());
+                }
+                Element::F16 => {
+                    let number = half::f16::from_le_bytes([slot[0], slot[1]]).to_f64();
+                    slot.copy_from_slice(&half::f16::from_f64(number * factor).to_le_bytes());
+                }
+                Element::BF16 => {
+                    let number = half::bf16::from_le_bytes([slot[0], slot[1]]).to_f64();
+                    slot.copy_from_slice(&half::bf16::from_f64(number * factor).to_le_bytes());
+                }
+                _ => {}
+            }
+        }
+    }
 }
 
 impl Data {
@@ -48,6 +195,7 @@ impl Data {
                 pieces.bytes()
             }
             Data::Splat(element) => Cow::Owned(element.repeat(count)),
+            Data::View(view) => Cow::Owned(view.arranged(&view.base.bytes(source, count, width))),
             Data::Source(digits) => {
                 let mut bytes = vec![0; count * width];
                 // A failure leaves zeros; see above.

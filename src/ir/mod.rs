@@ -24,7 +24,7 @@ mod verify;
 mod walk;
 
 pub use attribute::{Attribute, Attributes};
-pub use constant::{Constant, ConstantId, Data};
+pub use constant::{Constant, ConstantId, Data, Factors, View};
 pub use element::Element;
 pub use location::{Location, LocationId};
 pub use module::{

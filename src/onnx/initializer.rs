@@ -1,5 +1,6 @@
 //! Constants as ONNX's raw data, which is made piece by piece while the file is written.
 
+use super::blocks::Blocks;
 use super::element::data_type;
 use super::file::Payload;
 use super::proto::TensorProto;
@@ -20,6 +21,7 @@ pub struct Elements<'a> {
     count: usize,
     width: usize,
     nibbles: bool,
+    blocks: Blocks,
 }
 
 impl<'a> Elements<'a> {
@@ -36,6 +38,7 @@ impl<'a> Elements<'a> {
             count,
             width: element.bytes(),
             nibbles: element.bits() == 4,
+            blocks: Blocks::default(),
         })
     }
 
@@ -72,6 +75,7 @@ impl<'a> Elements<'a> {
                     pieces.forget();
                 }
             }
+            Data::View(view) => self.blocks.read(self.source, view, start, into)?,
             Data::Source(digits) => self.decode(digits, start, into)?,
             Data::SourceBits(digits) => {
                 let first = start / 8;

@@ -3,6 +3,7 @@
 //! `proto` is what ONNX's schema declares; `file` writes a model and lets large initializers go from where they
 //! are to the disk without passing through memory. Neither knows of StableHLO or of the compiler's own IR.
 
+mod blocks;
 mod element;
 mod emit;
 pub mod file;

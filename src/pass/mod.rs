@@ -59,6 +59,8 @@ pub struct Context<'a> {
     pub nchw_outputs: &'a [String],
     /// Whether modules become functions of the model.
     pub keep_functions: bool,
+    /// Whether weights stay in their files, and the model refers to them.
+    pub references_weights: bool,
     /// What arguments are bound to.
     pub weights: &'a Weights,
     /// How many arguments have been bound.

@@ -7,6 +7,7 @@ use crate::ir::Element;
 use std::cmp::Ordering;
 
 pub(super) const FOLDS: &[(&str, Fold)] = &[
+    ("onnx.Cast", Fold::Computes(convert)),
     ("stablehlo.clamp", Fold::Computes(clamp)),
     ("stablehlo.compare", Fold::Computes(compare)),
     ("stablehlo.convert", Fold::Computes(convert)),

@@ -9,16 +9,19 @@ mod compare;
 mod index;
 mod movement;
 mod number;
+mod program;
 mod reduce;
 mod tensor;
 
 pub(crate) use number::float;
+pub use program::evaluate;
 pub use tensor::Tensor;
 
 use crate::ir::{Constant, ConstantId, Module, OpId, TensorType, ValueId};
 use crate::source::Source;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
+use std::cell::Cell;
 use std::sync::LazyLock;
 
 /// Results of up to this many elements are written out even where no operand dies for them.
@@ -48,6 +51,10 @@ pub struct Folding<'a> {
     /// The type of its result, whose sizes are known.
     pub result: TensorType,
     limit: usize,
+    /// Whether counts and broadcasts are written out, as what is computed from them may be small.
+    spreads: bool,
+    /// Elements that were visited beyond those of the operands and the result.
+    work: Cell<usize>,
 }
 
 impl Folding<'_> {
@@ -113,7 +120,8 @@ pub fn fold(
         module.op(op).operands.iter().map(|&operand| module.constant_of(operand)).collect();
     let (operands, evaluate) = match fold {
         Fold::Shares => {
-            let [constant] = constants?[..] else { return None };
+            // The others say the shape, which the result's type has.
+            let constant = *constants?.first()?;
             let data = shared(module, constant, &result)?;
             return Some(module.add_constant(Constant { ty, data }));
         }
@@ -124,7 +132,8 @@ pub fn fold(
     };
     let dying = module.op(op).operands.iter().zip(&operands).filter(|&(&operand, _)| dies(operand));
     let dying: usize = dying.map(|(_, tensor)| tensor.bits.len()).sum();
-    let folding = Folding { module, op, operands, result, limit: SMALL.max(dying.min(READ)) };
+    let limit = SMALL.max(dying.min(READ));
+    let folding = Folding { module, op, operands, result, limit, spreads: false, work: Cell::new(0) };
     let tensor = evaluate(&folding)?;
     // An op whose types lie is the business of the type rules.
     let expected = (folding.result.element, folding.sizes()?);

@@ -8,7 +8,14 @@ use ndarray::{ArrayD, Axis, IxDyn, Slice};
 /// An iota has no operand that dies for it, so only one that is shorter than the op that counts is written out.
 const COUNTED: usize = 256;
 
+/// An Expand of a constant is written out up to this many bytes: where one is left, its user needs every element.
+const EXPANDED: usize = 1 << 16;
+
 pub(super) const FOLDS: &[(&str, Fold)] = &[
+    ("onnx.Expand", Fold::Computes(expand)),
+    ("onnx.Reshape", Fold::Shares),
+    ("onnx.Squeeze", Fold::Shares),
+    ("onnx.Unsqueeze", Fold::Shares),
     ("stablehlo.bitcast_convert", Fold::Shares),
     ("stablehlo.broadcast_in_dim", Fold::Computes(broadcast_in_dim)),
     ("stablehlo.concatenate", Fold::Computes(concatenate)),
@@ -21,7 +28,7 @@ pub(super) const FOLDS: &[(&str, Fold)] = &[
     ("stablehlo.transpose", Fold::Computes(transpose)),
 ];
 
-/// Only a broadcast that adds no element, as ONNX broadcasts by itself where the elements are used.
+/// By itself only a broadcast that adds no element, as ONNX broadcasts where the elements are used.
 fn broadcast_in_dim(cx: &Folding) -> Option<Tensor> {
     let [operand] = &cx.operands[..] else { return None };
     let sizes = cx.sizes()?;
@@ -29,20 +36,33 @@ fn broadcast_in_dim(cx: &Folding) -> Option<Tensor> {
         return Some(Tensor::splat(operand.element, sizes, operand.scalar()?));
     }
     let dims = cx.positions("broadcast_dimensions")?;
-    if dims.len() != operand.sizes.len() || shape_count(&sizes)? != operand.bits.len() {
+    let count = shape_count(&sizes)?;
+    if dims.len() != operand.sizes.len() || (count != operand.bits.len() && !cx.spreads) {
         return None;
     }
-    cx.allow(operand.bits.len())?;
+    cx.allow(count)?;
     let mut order: Vec<usize> = (0..dims.len()).collect();
     order.sort_by_key(|&axis| dims[axis]);
     let mut aligned = vec![1; sizes.len()];
     for (&dim, &size) in dims.iter().zip(&operand.sizes) {
         *aligned.get_mut(dim)? = size;
     }
-    if aligned != sizes {
+    let ordered: Vec<i64> = operand.view()?.permuted_axes(IxDyn(&order)).iter().copied().collect();
+    let array = ArrayD::from_shape_vec(IxDyn(&aligned), ordered).ok()?;
+    let bits = array.broadcast(IxDyn(&sizes))?.iter().copied().collect();
+    Tensor::from_elements(operand.element, sizes, bits)
+}
+
+fn expand(cx: &Folding) -> Option<Tensor> {
+    let operand = cx.operands.first()?;
+    let sizes = cx.sizes()?;
+    if shape_count(&sizes)?.checked_mul(operand.element.bytes())? > EXPANDED {
         return None;
     }
-    let bits: Vec<i64> = operand.view()?.permuted_axes(IxDyn(&order)).iter().copied().collect();
+    if operand.is_splat() {
+        return Some(Tensor::splat(operand.element, sizes, operand.scalar()?));
+    }
+    let bits = operand.bits.broadcast(IxDyn(&sizes))?.iter().copied().collect();
     Tensor::from_elements(operand.element, sizes, bits)
 }
 
@@ -161,10 +181,11 @@ fn iota(cx: &Folding) -> Option<Tensor> {
     }
     let count = shape_count(&sizes)?;
     if !(element.is_integer() || element == Element::Index || super::number::is_computed_float(element))
-        || count > COUNTED
+        || (count > COUNTED && !cx.spreads)
     {
         return None;
     }
+    cx.allow(count)?;
     let bits = |index: usize| {
         super::number::float_bits(element, index as f64)
             .unwrap_or_else(|| super::number::wrap(element, index as i64))

@@ -1,18 +1,25 @@
-//! Folds reductions whose result does not depend on the order of the elements.
+//! Folds reductions and products of matrices.
+//!
+//! Integers wrap in any order. Sums of floats are taken in `f64` and rounded once, which is as exact as any order in
+//! the type itself; sums in `f64` depend on the order, which is the runtime's, and stay.
 
 use super::compare::shape_count;
-use super::number::{integer, wrap};
+use super::number::{float, float_bits, integer, wrap};
 use super::{Fold, Folding, Tensor};
 use crate::ir::{Definition, Element};
-use ndarray::Axis;
+use ndarray::{ArrayD, Axis, IxDyn};
 
-pub(super) const FOLDS: &[(&str, Fold)] = &[("stablehlo.reduce", Fold::Computes(reduce))];
+pub(super) const FOLDS: &[(&str, Fold)] =
+    &[("stablehlo.dot_general", Fold::Computes(dot_general)), ("stablehlo.reduce", Fold::Computes(reduce))];
 
-/// One operand, and a body of one integer op on its two arguments. Sums of floats depend on the order in which they
-/// are taken, which is the runtime's.
+/// One operand, and a body of one op on its two arguments.
 fn reduce(cx: &Folding) -> Option<Tensor> {
     let [operand, initial] = &cx.operands[..] else { return None };
     let element = operand.element;
+    cx.work.set(shape_count(&operand.sizes)?);
+    if is_summed(element) {
+        return reduce_floats(cx, operand, initial);
+    }
     if !(element.is_integer() || element == Element::Bool) || initial.element != element {
         return None;
     }
@@ -49,6 +56,108 @@ fn reduce(cx: &Folding) -> Option<Tensor> {
         return None;
     }
     Some(Tensor::from_array(element, array))
+}
+
+/// Whether sums of these are taken in a wider type.
+fn is_summed(element: Element) -> bool {
+    matches!(element, Element::F32 | Element::F16 | Element::BF16)
+}
+
+/// A sum or an extremum; a NaN in it is not folded.
+fn reduce_floats(cx: &Folding, operand: &Tensor, initial: &Tensor) -> Option<Tensor> {
+    let element = operand.element;
+    let combine: fn(f64, f64) -> Option<f64> = match body(cx)? {
+        "stablehlo.add" => |x, y| Some(x + y),
+        "stablehlo.maximum" => super::arithmetic::float_maximum,
+        "stablehlo.minimum" => super::arithmetic::float_minimum,
+        _ => return None,
+    };
+    let sizes = cx.sizes()?;
+    cx.allow(shape_count(&sizes)?)?;
+    if initial.element != element || shape_count(&operand.sizes)? > super::READ {
+        return None;
+    }
+    let dims = cx.positions("dimensions")?;
+    let kept: Vec<usize> = (0..operand.sizes.len()).filter(|axis| !dims.contains(axis)).collect();
+    let mut sums = ArrayD::from_elem(IxDyn(&sizes), float(element, initial.scalar()?)?);
+    for (place, &bits) in operand.view()?.indexed_iter() {
+        let at: Vec<usize> = kept.iter().map(|&axis| place[axis]).collect();
+        let sum = sums.get_mut(IxDyn(&at))?;
+        *sum = combine(*sum, float(element, bits)?)?;
+    }
+    let bits: Option<Vec<i64>> = sums.iter().map(|&sum| float_bits(element, sum)).collect();
+    Tensor::from_elements(element, sizes, bits?)
+}
+
+/// The product of matrices, of which the result has batch dimensions, then what is left of the left operand, then of
+/// the right one.
+fn dot_general(cx: &Folding) -> Option<Tensor> {
+    let [lhs, rhs] = &cx.operands[..] else { return None };
+    let element = cx.result.element;
+    if lhs.element != element || rhs.element != element || !(element.is_integer() || is_summed(element)) {
+        return None;
+    }
+    let numbers = cx.module.attribute(cx.op, "dot_dimension_numbers")?;
+    let field = |name| match cx.module.field(numbers, name) {
+        Some(value) => super::positions(&cx.module.integers(value)?),
+        None => Some(Vec::new()),
+    };
+    let (left_batch, left) = (field("lhs_batching_dimensions")?, field("lhs_contracting_dimensions")?);
+    let (right_batch, right) = (field("rhs_batching_dimensions")?, field("rhs_contracting_dimensions")?);
+    let free = |rank: usize, batch: &[usize], summed: &[usize]| -> Vec<usize> {
+        (0..rank).filter(|axis| !batch.contains(axis) && !summed.contains(axis)).collect()
+    };
+    let left_free = free(lhs.sizes.len(), &left_batch, &left);
+    let right_free = free(rhs.sizes.len(), &right_batch, &right);
+    let count = |axes: &[usize], sizes: &[usize]| {
+        axes.iter().try_fold(1usize, |count, &axis| count.checked_mul(*sizes.get(axis)?))
+    };
+    let terms = count(&left, &lhs.sizes)?;
+    let (batches, rows, columns) =
+        (count(&left_batch, &lhs.sizes)?, count(&left_free, &lhs.sizes)?, count(&right_free, &rhs.sizes)?);
+    if count(&right, &rhs.sizes)? != terms || count(&right_batch, &rhs.sizes)? != batches {
+        return None;
+    }
+    let sizes = cx.sizes()?;
+    cx.allow(shape_count(&sizes)?)?;
+    let work = shape_count(&sizes)?.checked_mul(terms).filter(|&work| work <= MOST_PRODUCTS)?;
+    cx.work.set(work);
+    // As `[batch, row, term]` and `[batch, column, term]`.
+    let arranged = |tensor: &Tensor, axes: [&[usize]; 3]| -> Option<Vec<i64>> {
+        let order = axes.concat();
+        let mut sorted = order.clone();
+        sorted.sort_unstable();
+        if !sorted.into_iter().eq(0..tensor.sizes.len()) {
+            return None;
+        }
+        Some(tensor.view()?.permuted_axes(IxDyn(&order)).iter().copied().collect())
+    };
+    let lhs = arranged(lhs, [&left_batch, &left_free, &left])?;
+    let rhs = arranged(rhs, [&right_batch, &right_free, &right])?;
+    let mut bits = Vec::with_capacity(batches * rows * columns);
+    for batch in 0..batches {
+        for row in 0..rows {
+            let row = &lhs[(batch * rows + row) * terms..][..terms];
+            for column in 0..columns {
+                let column = &rhs[(batch * columns + column) * terms..][..terms];
+                bits.push(product(element, row, column)?);
+            }
+        }
+    }
+    Tensor::from_elements(element, sizes, bits)
+}
+
+/// More products than these are left to the runtime.
+const MOST_PRODUCTS: usize = 1 << 22;
+
+/// The sum of the products of two lists.
+fn product(element: Element, row: &[i64], column: &[i64]) -> Option<i64> {
+    let mut pairs = row.iter().zip(column);
+    if element.is_integer() {
+        return Some(wrap(element, pairs.fold(0i64, |sum, (&x, &y)| sum.wrapping_add(x.wrapping_mul(y)))));
+    }
+    let sum = pairs.try_fold(0.0, |sum, (&x, &y)| Some(sum + float(element, x)? * float(element, y)?));
+    float_bits(element, sum?)
 }
 
 /// The element that changes nothing; the reduction's own start is taken in once, at the end.

@@ -3,7 +3,7 @@
 use super::{READ, number::wrap};
 use crate::ir::{ConstantId, Data, Element, Module, TensorType};
 use crate::source::Source;
-use ndarray::{ArrayD, ArrayViewD, IxDyn};
+use ndarray::{ArcArray, ArrayD, ArrayViewD, Axis, IxDyn, Slice};
 use smallvec::SmallVec;
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ pub struct Tensor {
     /// Sizes, outermost first.
     pub sizes: Vec<usize>,
     /// The elements in the shape of `sizes`; a splat has shape `[]` whatever its sizes.
-    pub bits: ArrayD<i64>,
+    pub bits: ArcArray<i64, IxDyn>,
 }
 
 /// The sizes of a type; `None` when one is unknown or none at all.
@@ -34,21 +34,28 @@ pub(super) fn sizes(ty: &TensorType) -> Option<Vec<usize>> {
     sizes.filter(|sizes| product(sizes).is_some())
 }
 
+/// The bits of an element from its bytes, lowest first.
+fn decode(element: Element, bytes: &[u8]) -> i64 {
+    let mut wide = [0; 8];
+    wide[..bytes.len()].copy_from_slice(bytes);
+    wrap(element, i64::from_le_bytes(wide))
+}
+
 impl Tensor {
     /// A tensor whose elements are all the one given.
     pub fn splat(element: Element, sizes: Vec<usize>, bits: i64) -> Self {
-        Self { element, sizes, bits: ArrayD::from_elem(IxDyn(&[]), wrap(element, bits)) }
+        Self { element, sizes, bits: ArcArray::from_elem(IxDyn(&[]), wrap(element, bits)) }
     }
 
     /// A tensor of these elements in row-major order; `None` when they are not as many as the sizes say.
     pub fn from_elements(element: Element, sizes: Vec<usize>, bits: Vec<i64>) -> Option<Self> {
-        let bits = ArrayD::from_shape_vec(IxDyn(&sizes), bits).ok()?;
+        let bits = ArcArray::from_shape_vec(IxDyn(&sizes), bits).ok()?;
         Some(Self { element, sizes, bits })
     }
 
     /// Takes an array in the order that its axes have now.
     pub fn from_array(element: Element, bits: ArrayD<i64>) -> Self {
-        Self { element, sizes: bits.shape().to_vec(), bits }
+        Self { element, sizes: bits.shape().to_vec(), bits: bits.into_shared() }
     }
 
     /// Whether it is kept as one element.
@@ -75,17 +82,58 @@ impl Tensor {
         if !(1..=8).contains(&width) || ty.encoding.is_some() {
             return None;
         }
-        let decode = |bytes: &[u8]| {
-            let mut wide = [0; 8];
-            wide[..width].copy_from_slice(&bytes[..width]);
-            wrap(element, i64::from_le_bytes(wide))
-        };
         if let Some(bytes) = constant.data.splat() {
-            return (bytes.len() == width).then(|| Self::splat(element, sizes, decode(bytes)));
+            return (bytes.len() == width).then(|| Self::splat(element, sizes, decode(element, bytes)));
         }
         let count = usize::try_from(ty.count()?).ok().filter(|&count| count <= READ)?;
         let bytes = constant.data.bytes(source, count, width);
-        Self::from_elements(element, sizes, bytes.chunks_exact(width).map(decode).collect())
+        Self::from_bytes(element, sizes, &bytes)
+    }
+
+    /// The same elements in their order as a tensor of another type, whose elements may have another width.
+    pub(super) fn shared(&self, ty: &TensorType) -> Option<Self> {
+        let (element, sizes) = (ty.element, sizes(ty)?);
+        let same_bytes = self.element == element || (self.element.bits() % 8 == 0 && element.bits() % 8 == 0);
+        if !same_bytes || !(1..=8).contains(&element.bytes()) {
+            return None;
+        }
+        if self.is_splat() {
+            let bits = self.scalar().filter(|_| self.element.bytes() == element.bytes())?;
+            return Some(Self::splat(element, sizes, bits));
+        }
+        if self.element == element {
+            return Self::from_elements(element, sizes, self.bits.iter().copied().collect());
+        }
+        let Data::Bytes(bytes) = self.data() else { return None };
+        Self::from_bytes(element, sizes, &bytes)
+    }
+
+    fn from_bytes(element: Element, sizes: Vec<usize>, bytes: &[u8]) -> Option<Self> {
+        let width = element.bytes();
+        Self::from_elements(
+            element,
+            sizes,
+            bytes.chunks_exact(width).map(|one| decode(element, one)).collect(),
+        )
+    }
+
+    /// The same with one element where all along a dimension are equal; the sizes stay, and those of the array are
+    /// the ones to broadcast from.
+    pub(super) fn narrowed(&self) -> Self {
+        let mut bits = self.bits.view();
+        for axis in (0..bits.ndim()).map(Axis) {
+            let repeats = bits.len_of(axis) > 1 && {
+                let first = bits.index_axis(axis, 0);
+                bits.axis_iter(axis).skip(1).all(|other| other == first)
+            };
+            if repeats {
+                bits.slice_axis_inplace(axis, Slice::from(..1));
+            }
+        }
+        if let (1, Some(&one)) = (bits.len(), bits.first()) {
+            return Self::splat(self.element, self.sizes.clone(), one);
+        }
+        Self { element: self.element, sizes: self.sizes.clone(), bits: bits.to_owned().into_shared() }
     }
 
     /// The elements as a constant's data.

@@ -2,7 +2,8 @@
 //!
 //! Takes any dialect at any stage. One forward walk sees each op with its operands already replaced and folds it,
 //! simplifies it, or finds it computed before; one backward walk removes what nothing reads. Every rewrite gives the
-//! same bits, but for those of a NaN, and none makes the model larger.
+//! same bits, but for those of a NaN and the last digits of a transcendental function of constants, and none makes the
+//! model larger by more than a constant of bounded size for each value (`fold::evaluate`).
 
 mod compose;
 mod conversion;
@@ -10,19 +11,23 @@ mod dead;
 pub(super) mod identity;
 mod loops;
 pub(super) mod onnx;
+mod rearrange;
 mod repeated;
 mod results;
 
 use super::Context;
 use crate::diagnostic::catalogue;
 use crate::ir::{
-    Attribute, BlockId, ConstantId, Data, Module, NewOp, OpId, RegionId, Rewriter, ValueId, use_counts,
+    Attribute, BlockId, Constant, ConstantId, Data, Module, NewOp, OpId, RegionId, Rewriter, ValueId,
+    use_counts,
 };
-use crate::ops::fold::{self, Fold};
+use crate::ops::fold::{self, Fold, Tensor};
 use crate::source::Source;
 pub(super) use dead::remove as remove_dead;
+use rearrange::Arranging;
 use repeated::Repeated;
 pub(super) use repeated::{Piece, encode_attributes};
+use rustc_hash::FxHashMap;
 use smallvec::{SmallVec, smallvec};
 use std::cell::Cell;
 
@@ -39,11 +44,22 @@ enum Simplified {
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
     let uses = use_counts(module);
     let returned = returned_by_graphs(module);
+    let arranging = Arranging::new(module, &uses, cx.references_weights);
     let mut repeated = Repeated::new(module, cx.keep_functions);
+    let mut evaluated = fold::evaluate(module, cx.source);
     let folded = Folded { bytes: Cell::new(cx.folded), limit: cx.max_folded, stopped: Cell::new(false) };
     for function in module.functions() {
         let mut visit = |rewriter: &mut Rewriter, op: OpId| {
-            let visitor = Visitor { source: cx.source, uses: &uses, returned: &returned, folded: &folded };
+            let visitor = Visitor {
+                source: cx.source,
+                uses: &uses,
+                returned: &returned,
+                arranging: &arranging,
+                folded: &folded,
+            };
+            if visitor.become_constants(rewriter, op, &mut evaluated, &mut repeated) {
+                return false;
+            }
             visitor.visit(rewriter, op, &mut repeated)
         };
         Rewriter::new(module).function(function, &mut visit);
@@ -99,6 +115,7 @@ struct Visitor<'a> {
     source: &'a Source,
     uses: &'a [u32],
     returned: &'a [bool],
+    arranging: &'a Arranging,
     folded: &'a Folded,
 }
 
@@ -112,15 +129,7 @@ impl Visitor<'_> {
         let fixed = rewriter.module.op(op).results.iter().any(|result| self.is_returned(*result));
         loop {
             if let Some(constant) = self.fold(rewriter.module, op) {
-                let origin = origin(rewriter.module, op);
-                let constant = constant_op(rewriter.module, origin, constant);
-                let value = match repeated.find_or_add(rewriter.module, constant, op) {
-                    Some(known) => rewriter.module.op(known).results[0],
-                    None => {
-                        rewriter.insert_existing(constant);
-                        rewriter.module.op(constant).results[0]
-                    }
-                };
+                let value = shared_constant(rewriter, op, constant, repeated);
                 rewriter.replace(rewriter.module.op(op).results[0], value);
                 return false;
             }
@@ -146,11 +155,54 @@ impl Visitor<'_> {
         false
     }
 
+    /// Whether the results of an op are constants from here on.
+    fn become_constants(
+        &self,
+        rewriter: &mut Rewriter,
+        op: OpId,
+        evaluated: &mut FxHashMap<ValueId, Tensor>,
+        repeated: &mut Repeated,
+    ) -> bool {
+        let results = rewriter.module.op(op).results.clone();
+        let tensors: Option<SmallVec<[Tensor; 1]>> =
+            results.iter().map(|result| evaluated.remove(result)).collect();
+        let Some(tensors) = tensors.filter(|tensors| !tensors.is_empty()) else { return false };
+        if results.iter().any(|&result| self.is_returned(result)) || self.folded.stopped.get() {
+            return false;
+        }
+        let data: SmallVec<[Data; 1]> = tensors.iter().map(Tensor::data).collect();
+        if !data.iter().all(|data| self.folded.add(data)) {
+            return false;
+        }
+        for ((&result, tensor), data) in results.iter().zip(tensors).zip(data) {
+            let full = rewriter.module.value_type(result);
+            let narrow = !tensor.is_splat() && tensor.bits.shape() != tensor.sizes;
+            let ty = if narrow {
+                let sizes: Vec<i64> = tensor.bits.shape().iter().map(|&size| size as i64).collect();
+                rewriter.module.tensor_of(tensor.element, &sizes)
+            } else {
+                full
+            };
+            let constant = rewriter.module.add_constant(Constant { ty, data });
+            let mut value = shared_constant(rewriter, op, constant, repeated);
+            if narrow {
+                let dims = integers_attribute(0..tensor.sizes.len());
+                let (place, name) = (rewriter.module.place(op), "stablehlo.broadcast_in_dim");
+                value = rewriter.insert_at(place, name, &[value], full, [("broadcast_dimensions", dims)]);
+            }
+            rewriter.replace(result, value);
+        }
+        true
+    }
+
     fn is_returned(&self, value: ValueId) -> bool {
         self.returned.get(value.index()).copied().unwrap_or(false)
     }
 
     fn fold(&self, module: &mut Module, op: OpId) -> Option<ConstantId> {
+        if matches!(module.op_name(op), "onnx.Transpose" | "onnx.Slice") {
+            return self.arranging.fold(module, op);
+        }
         // What was computed in vain would be computed again for each op that follows.
         if self.folded.stopped.get() {
             return None;
@@ -175,11 +227,30 @@ impl Visitor<'_> {
     }
 }
 
-/// The op whose place a folded constant has, and so its name: weights in another shape are the same weights.
+/// The op whose place a folded constant has, and so its name: weights in another shape or order are the same weights.
 fn origin(module: &Module, op: OpId) -> OpId {
-    let shares = matches!(fold::folder(module.op_name(op)), Some(Fold::Shares));
-    let operand = only_operand(module, op).filter(|_| shares);
+    let name = module.op_name(op);
+    let shares = matches!(fold::folder(name), Some(Fold::Shares)) || name == "onnx.Transpose";
+    let operand = module.op(op).operands.first().copied().filter(|_| shares);
     operand.and_then(|operand| module.defining_op(operand)).unwrap_or(op)
+}
+
+/// A constant in the place of the visited op, or an equal one that is there.
+fn shared_constant(
+    rewriter: &mut Rewriter,
+    op: OpId,
+    constant: ConstantId,
+    repeated: &mut Repeated,
+) -> ValueId {
+    let origin = origin(rewriter.module, op);
+    let constant = constant_op(rewriter.module, origin, constant);
+    match repeated.find_or_add(rewriter.module, constant, op) {
+        Some(known) => rewriter.module.op(known).results[0],
+        None => {
+            rewriter.insert_existing(constant);
+            rewriter.module.op(constant).results[0]
+        }
+    }
 }
 
 /// Inserts a constant in the place of the visited op and gives its value.
@@ -191,7 +262,9 @@ pub(super) fn insert_constant(rewriter: &mut Rewriter, op: OpId, constant: Const
 
 /// A `stablehlo.constant` in the place of an op, in no block yet.
 fn constant_op(module: &mut Module, op: OpId, constant: ConstantId) -> OpId {
-    let (name, key) = (module.symbols.intern("stablehlo.constant"), module.symbols.intern("value"));
+    let is_lowered = module.op_name(op).starts_with("onnx.");
+    let name = if is_lowered { "onnx.Constant" } else { "stablehlo.constant" };
+    let (name, key) = (module.symbols.intern(name), module.symbols.intern("value"));
     let ty = module.constant(constant).ty;
     module.add_op(NewOp {
         name,

@@ -218,17 +218,7 @@ fn encode_attribute(module: &Module, attribute: &Attribute, out: &mut Vec<Piece>
         Attribute::Dense(id) => {
             let constant = module.constant(*id);
             out.push(Piece::Type(constant.ty));
-            match &constant.data {
-                Data::Splat(bytes) => encode_bytes(11, bytes, out),
-                Data::Bytes(bytes) if bytes.len() <= COMPARED => encode_bytes(12, bytes, out),
-                Data::Bytes(_) | Data::Mapped(_) => out.push(Piece::Constant(*id)),
-                Data::Source(range) => {
-                    out.extend([13, range.start as u64, range.end as u64].map(Piece::from));
-                }
-                Data::SourceBits(range) => {
-                    out.extend([14, range.start as u64, range.end as u64].map(Piece::from));
-                }
-            }
+            encode_data(*id, &constant.data, out);
         }
         Attribute::Struct(name, fields) => {
             out.extend([Piece::Number(15), Piece::Symbol(*name)]);
@@ -243,6 +233,24 @@ fn encode_attribute(module: &Module, attribute: &Attribute, out: &mut Vec<Piece>
             out.extend([18, sizes.len() as u64].map(Piece::from));
             out.extend(sizes.iter().map(|&size| Piece::Size(size)));
         }
+    }
+}
+
+fn encode_data(id: ConstantId, data: &Data, out: &mut Vec<Piece>) {
+    match data {
+        Data::Splat(bytes) => encode_bytes(11, bytes, out),
+        Data::Bytes(bytes) if bytes.len() <= COMPARED => encode_bytes(12, bytes, out),
+        Data::Source(range) => out.extend([13, range.start as u64, range.end as u64].map(Piece::from)),
+        Data::SourceBits(range) => {
+            out.extend([14, range.start as u64, range.end as u64].map(Piece::from));
+        }
+        Data::View(view) if view.factors.is_none() => {
+            out.extend([19, view.offset as u64, view.sizes.len() as u64].map(Piece::from));
+            out.extend(view.sizes.iter().map(|&size| Piece::from(size as u64)));
+            out.extend(view.strides.iter().map(|&stride| Piece::from(stride as u64)));
+            encode_data(id, &view.base, out);
+        }
+        Data::Bytes(_) | Data::Mapped(_) | Data::View(_) => out.push(Piece::Constant(id)),
     }
 }
 

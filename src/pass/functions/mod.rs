@@ -76,7 +76,11 @@ fn small_constants(module: &Module, entry: BlockId) -> FxHashSet<ValueId> {
 fn is_small(module: &Module, value: ValueId) -> bool {
     let Some(constant) = module.constant_of(value).map(|id| module.constant(id)) else { return false };
     let Some(ty) = module.tensor_type(constant.ty) else { return false };
-    if matches!(constant.data, Data::Mapped(_)) {
+    let data = match &constant.data {
+        Data::View(view) => &view.base,
+        data => data,
+    };
+    if matches!(data, Data::Mapped(_)) {
         return false;
     }
     let is_list = ty.rank() == 1 && ty.count().is_some_and(|count| count <= LONGEST_LIST);

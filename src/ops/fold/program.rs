@@ -1,0 +1,261 @@
+//! Evaluates the parts of a program that depend on constants alone, loops and branches included.
+//!
+//! All of such a part is evaluated before it is decided which of its values become constants: those that the rest of
+//! the program reads. So a mask may be small where the counts and broadcasts that it comes from are not.
+
+use super::{Fold, Folding, Tensor, folder, tensor};
+use crate::ir::{Module, OpId, RegionId, ValueId};
+use crate::ops::rules;
+use crate::source::Source;
+use rustc_hash::{FxHashMap, FxHashSet};
+use smallvec::SmallVec;
+use std::cell::Cell;
+
+/// A value of more elements is not evaluated.
+const LARGEST: usize = 1 << 18;
+/// What all evaluations of a module may cost, counted in elements that are read or written: some tenths of a second.
+const MOST_WORK: usize = 1 << 24;
+/// How many elements may be held at a time, of 8 bytes each.
+const MOST_HELD: usize = 1 << 22;
+/// A constant of more bytes than these is not written into the model: what computes it is shorter.
+const MOST_BYTES: usize = 1 << 18;
+/// A count of more elements stays the op that counts.
+const COUNTED: usize = 256;
+
+type Results = SmallVec<[Tensor; 1]>;
+
+/// Values by their handles. A value inside of a loop has another tensor in each round.
+type Values = FxHashMap<ValueId, Tensor>;
+
+struct Evaluator<'a> {
+    module: &'a Module,
+    source: &'a Source,
+    known: Values,
+    work: usize,
+    held: usize,
+}
+
+/// The values that become constants: those that depend on constants alone and that something else reads.
+pub fn evaluate(module: &Module, source: &Source) -> FxHashMap<ValueId, Tensor> {
+    let mut evaluator = Evaluator { module, source, known: Values::default(), work: 0, held: 0 };
+    let mut evaluated = FxHashSet::default();
+    for op in module.reachable_ops() {
+        if is_constant(module, op) {
+            continue;
+        }
+        let Some(results) = evaluator.op(op, None) else { continue };
+        evaluated.insert(op);
+        for (&value, tensor) in module.op(op).results.iter().zip(results) {
+            evaluator.hold(value, tensor);
+        }
+    }
+    let mut frontier = Frontier { module, evaluated, values: evaluator.known, read: FxHashSet::default() };
+    let mut kept = FxHashMap::default();
+    for function in module.functions() {
+        frontier.region(module.function(function).body, &mut kept);
+    }
+    kept
+}
+
+fn is_constant(module: &Module, op: OpId) -> bool {
+    matches!(module.op_name(op), "stablehlo.constant" | "onnx.Constant")
+}
+
+impl Evaluator<'_> {
+    fn hold(&mut self, value: ValueId, tensor: Tensor) {
+        self.held += tensor.bits.len();
+        self.known.insert(value, tensor);
+    }
+
+    /// Goes on while the work is not too much.
+    fn charge(&mut self, elements: usize) -> Option<()> {
+        self.work = self.work.saturating_add(elements.max(1));
+        (self.work <= MOST_WORK && self.held <= MOST_HELD).then_some(())
+    }
+
+    fn is_known(&self, value: ValueId, locals: Option<&Values>) -> bool {
+        locals.is_some_and(|locals| locals.contains_key(&value))
+            || self.known.contains_key(&value)
+            || self.module.constant_of(value).is_some()
+    }
+
+    fn value(&mut self, value: ValueId, locals: Option<&Values>) -> Option<Tensor> {
+        if let Some(tensor) = locals.and_then(|locals| locals.get(&value)) {
+            return Some(tensor.clone());
+        }
+        if let Some(tensor) = self.known.get(&value) {
+            return Some(tensor.clone());
+        }
+        let tensor = Tensor::read(self.module, self.source, self.module.constant_of(value)?)?;
+        self.hold(value, tensor.clone());
+        Some(tensor)
+    }
+
+    fn values(&mut self, values: &[ValueId], locals: Option<&Values>) -> Option<SmallVec<[Tensor; 3]>> {
+        if !values.iter().all(|&value| self.is_known(value, locals)) {
+            return None;
+        }
+        values.iter().map(|&value| self.value(value, locals)).collect()
+    }
+
+    /// The results of an op, in a loop or branch with the values of that.
+    fn op(&mut self, op: OpId, mut locals: Option<&mut Values>) -> Option<Results> {
+        let module = self.module;
+        let name = module.op_name(op);
+        if matches!(name, "stablehlo.while" | "stablehlo.if" | "stablehlo.case") {
+            let operands = self.values(&module.op(op).operands, locals.as_deref())?;
+            let mut own = Values::default();
+            let locals = locals.as_deref_mut().unwrap_or(&mut own);
+            return match name {
+                "stablehlo.while" => self.repeat(op, operands, locals),
+                _ => self.branch(op, &operands, locals),
+            };
+        }
+        let fold = folder(name)?;
+        let [result] = module.op(op).results[..] else { return None };
+        let ty = module.tensor(result).filter(|ty| ty.encoding.is_none() && ty.is_static())?;
+        let operands = match fold {
+            Fold::Infers(_) => SmallVec::new(),
+            _ => self.values(&module.op(op).operands, locals.as_deref())?,
+        };
+        let read: usize = operands.iter().map(|tensor| tensor.bits.len()).sum();
+        self.charge(read)?;
+        let cx = Folding {
+            module,
+            op,
+            operands,
+            result: ty.clone(),
+            limit: LARGEST,
+            spreads: true,
+            work: Cell::new(0),
+        };
+        let tensor = match fold {
+            Fold::Shares => cx.operands.first()?.shared(ty)?,
+            Fold::Computes(evaluate) | Fold::Infers(evaluate) => evaluate(&cx)?,
+        };
+        self.charge(tensor.bits.len().saturating_add(cx.work.get()))?;
+        let fits = tensor.element == ty.element && tensor.sizes == tensor::sizes(ty)?;
+        fits.then(|| SmallVec::from_iter([tensor]))
+    }
+
+    fn repeat(&mut self, op: OpId, operands: SmallVec<[Tensor; 3]>, locals: &mut Values) -> Option<Results> {
+        let [condition, body] = self.module.op(op).regions[..] else { return None };
+        let mut state: Results = operands.into_iter().collect();
+        loop {
+            self.charge(1)?;
+            let goes_on = self.region(condition, &state, locals)?;
+            let [goes_on] = &goes_on[..] else { return None };
+            if goes_on.scalar()? == 0 {
+                return Some(state);
+            }
+            state = self.region(body, &state, locals)?;
+        }
+    }
+
+    /// The branch that an index chooses, the last one for all others, or a truth value: the first for true.
+    fn branch(&mut self, op: OpId, operands: &[Tensor], locals: &mut Values) -> Option<Results> {
+        let [chosen] = operands else { return None };
+        let regions = &self.module.op(op).regions;
+        let index = match self.module.op_name(op) {
+            "stablehlo.if" => usize::from(chosen.scalar()? == 0),
+            _ => {
+                let last = regions.len().checked_sub(1)?;
+                usize::try_from(chosen.scalar()?).map_or(last, |index| index.min(last))
+            }
+        };
+        self.region(*regions.get(index)?, &[], locals)
+    }
+
+    /// What a region of one block returns for these arguments.
+    fn region(&mut self, region: RegionId, arguments: &[Tensor], locals: &mut Values) -> Option<Results> {
+        let module = self.module;
+        let [block] = module.region(region).blocks[..] else { return None };
+        let block = module.block(block);
+        if block.arguments.len() != arguments.len() {
+            return None;
+        }
+        locals.extend(block.arguments.iter().copied().zip(arguments.iter().cloned()));
+        for &op in &block.ops {
+            if rules::is_terminator(module.op_name(op)) {
+                return Some(self.values(&module.op(op).operands, Some(locals))?.into_iter().collect());
+            }
+            if !is_constant(module, op) {
+                let results = self.op(op, Some(locals))?;
+                locals.extend(module.op(op).results.iter().copied().zip(results));
+            }
+        }
+        None
+    }
+}
+
+/// Finds the evaluated values that ops read which are not evaluated, from the last op to the first.
+struct Frontier<'a> {
+    module: &'a Module,
+    evaluated: FxHashSet<OpId>,
+    values: Values,
+    read: FxHashSet<ValueId>,
+}
+
+impl Frontier<'_> {
+    // Regions nest no deeper than `source::NESTING_LIMIT`.
+    fn region(&mut self, region: RegionId, kept: &mut FxHashMap<ValueId, Tensor>) {
+        let module = self.module;
+        for &block in module.region(region).blocks.iter().rev() {
+            for &op in module.block(block).ops.iter().rev() {
+                self.op(op, kept);
+            }
+        }
+    }
+
+    fn op(&mut self, op: OpId, kept: &mut FxHashMap<ValueId, Tensor>) {
+        let operation = self.module.op(op);
+        if self.evaluated.contains(&op) {
+            if !operation.results.iter().any(|result| self.read.contains(result)) {
+                return;
+            }
+            if let Some(tensors) = self.tensors(op) {
+                kept.extend(operation.results.iter().copied().zip(tensors));
+                return;
+            }
+        }
+        self.read.extend(operation.operands.iter().copied());
+        operation.regions.iter().for_each(|&region| self.region(region, kept));
+    }
+
+    /// The results, where they are to be constants.
+    fn tensors(&self, op: OpId) -> Option<Results> {
+        let results = &self.module.op(op).results;
+        if matches!(folder(self.module.op_name(op)), Some(Fold::Shares)) {
+            // It can have the bytes of its operand, which are in the model anyway.
+            return None;
+        }
+        let mut tensors: Results =
+            results.iter().filter_map(|result| self.values.get(result).cloned()).collect();
+        let largest = match self.module.op_name(op) {
+            // ONNX broadcasts where the elements are used.
+            "stablehlo.broadcast_in_dim" => 1,
+            "stablehlo.iota" => COUNTED,
+            _ => LARGEST,
+        };
+        for tensor in &mut tensors {
+            let elements = tensor.bits.len();
+            if elements > largest && !self.adds_no_element(op, elements) {
+                return None;
+            }
+            if elements > super::SMALL {
+                *tensor = tensor.narrowed();
+            }
+            if tensor.bits.len().saturating_mul(tensor.element.bytes()) > MOST_BYTES {
+                return None;
+            }
+        }
+        (tensors.len() == results.len()).then_some(tensors)
+    }
+
+    fn adds_no_element(&self, op: OpId, elements: usize) -> bool {
+        let operand = self.module.op(op).operands.first();
+        operand
+            .and_then(|operand| self.values.get(operand))
+            .is_some_and(|tensor| tensor.bits.len() == elements)
+    }
+}
