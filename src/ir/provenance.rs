@@ -11,8 +11,23 @@ use crate::diagnostic::{Diagnostic, PythonFrame};
 const MOST_STEPS: usize = 256;
 
 /// Folders of packages whose frames are not the user's.
-const LIBRARIES: &[&str] =
-    &["jax", "jaxlib", "flax", "optax", "haiku", "equinox", "chex", "orbax", "einops", "numpy"];
+const LIBRARIES: &[&str] = &[
+    "chex",
+    "diffrax",
+    "distrax",
+    "einops",
+    "equinox",
+    "flax",
+    "haiku",
+    "jax",
+    "jaxlib",
+    "lineax",
+    "numpy",
+    "optax",
+    "optimistix",
+    "orbax",
+    "tensorflow_probability",
+];
 
 /// The innermost line of Python that is not within a library, or else the innermost line.
 pub fn python_frame(module: &Module, location: LocationId) -> Option<PythonFrame> {
@@ -94,6 +109,11 @@ fn frames(module: &Module, location: LocationId) -> Vec<PythonFrame> {
         function = None;
     }
     frames
+}
+
+/// Whether the innermost frame is in a file whose path ends so.
+pub fn is_in_file(module: &Module, location: LocationId, path: &str) -> bool {
+    frames(module, location).first().is_some_and(|frame| frame.file.replace('\\', "/").ends_with(path))
 }
 
 /// The library that a file is of, unless it is the user's.

@@ -1,7 +1,7 @@
 //! Rewriting a function in one forward walk.
 
 use super::{
-    Attribute, BlockId, Definition, FunctionId, LocationId, Module, NewOp, Op, OpId, OpSpan, RegionId,
+    Attribute, Block, BlockId, Definition, FunctionId, LocationId, Module, NewOp, Op, OpId, OpSpan, RegionId,
     TypeId, ValueId,
 };
 use smallvec::SmallVec;
@@ -51,6 +51,36 @@ impl<'m> Rewriter<'m> {
             self.pending.push(op);
         }
         self.module.block_mut(block).ops = std::mem::replace(&mut self.pending, outer);
+    }
+
+    /// Puts blocks in the places of ops, in all functions: `body` returns for an op the block whose ops stand for it. The
+    /// op's operands are the block's arguments, if it has any, and what its terminator reads are the op's results. The
+    /// walk that follows settles who reads them.
+    pub fn splice(&mut self, body: &mut dyn FnMut(&Module, OpId) -> Option<BlockId>) {
+        let bodies = self.module.functions().map(|id| self.module.function(id).body);
+        let blocks: Vec<BlockId> = self.module.blocks_within(bodies).collect();
+        for block in blocks {
+            let mut pending = std::mem::take(&mut self.module.block_mut(block).ops);
+            pending.reverse();
+            let mut ops = Vec::with_capacity(pending.len());
+            while let Some(op) = pending.pop() {
+                let Some(inner) = body(self.module, op) else {
+                    ops.push(op);
+                    continue;
+                };
+                let Block { arguments, ops: mut spliced } = self.module.block(inner).clone();
+                let outer = self.module.op(op).clone();
+                let returned =
+                    spliced.pop().map(|end| self.module.op(end).operands.clone()).unwrap_or_default();
+                arguments
+                    .iter()
+                    .zip(&outer.operands)
+                    .for_each(|(&argument, &value)| self.replace(argument, value));
+                outer.results.iter().zip(&returned).for_each(|(&result, &value)| self.replace(result, value));
+                pending.extend(spliced.into_iter().rev());
+            }
+            self.module.block_mut(block).ops = ops;
+        }
     }
 
     fn resolve_operands(&mut self, op: OpId) {

@@ -63,6 +63,12 @@ const CALLBACK_NAMES: &[(&str, &str)] = &[
     ("pure_callback", "jax.pure_callback"),
 ];
 
+/// The attribute of a call of Python that has what the user wrote for it, where the primitive does not tell.
+pub const CALLBACK: &str = "hlo2onnx.callback";
+
+/// The check of equinox, which diffrax, lineax and optimistix make as well.
+pub const ERROR_IF: &str = "equinox.error_if";
+
 /// The target of a custom call.
 pub fn call_target(module: &Module, op: OpId) -> Option<&str> {
     match module.attribute(op, "call_target_name")? {
@@ -87,6 +93,9 @@ pub fn host_callback(module: &Module, op: OpId) -> Option<&str> {
 
 /// What the user wrote for an op that calls Python, where its location tells; else the target.
 pub fn callback_name(module: &Module, op: OpId) -> String {
+    if let Some(name) = module.attribute(op, CALLBACK).and_then(Attribute::as_str) {
+        return name.to_owned();
+    }
     let name = provenance::own_name(module, module.op_location(op)).unwrap_or_default();
     let primitive = name.rsplit('/').next().unwrap_or_default().trim_end_matches(':');
     let known = CALLBACK_NAMES.iter().find(|(other, _)| *other == primitive).map(|&(_, name)| name);

@@ -6,7 +6,7 @@
 
 use super::expand::{Expand, Expanded};
 use super::{Elements, Refusal, Row, call, expanded};
-use crate::ir::{Attribute, Module, OpId, Rewriter};
+use crate::ir::{Attribute, BlockId, Module, OpId, Rewriter, ValueId};
 
 const MOVED: Elements = Elements::PLAIN.or(Elements::COMPLEX);
 const ANY: Elements = call::ANY;
@@ -157,10 +157,7 @@ fn text<'m>(module: &'m Module, op: OpId, name: &str) -> Option<&'m str> {
 }
 
 /// Refuses a manual computation that several devices take part in: its body is on parts of the values.
-///
-/// # Errors
-/// When they do, or when the mesh is not known.
-pub fn check_manual(module: &Module, op: OpId) -> Result<(), Refusal> {
+fn check_manual(module: &Module, op: OpId) -> Result<(), Refusal> {
     let shardings = ["in_shardings", "out_shardings"];
     let mesh = shardings.iter().find_map(|name| Mesh::of(module, text(module, op, name)?));
     let manual = text(module, op, "manual_axes").unwrap_or_default();
@@ -174,67 +171,39 @@ pub fn check_manual(module: &Module, op: OpId) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Puts the ops of manual computations and named ones in their places. What [`check_manual`] refuses stays, and is
-/// returned with its refusal.
+/// Puts the ops of manual computations and named ones in their places. What is refused stays, and is returned with its
+/// refusal.
 pub fn inline_computations(rewriter: &mut Rewriter) -> Vec<(OpId, Refusal)> {
-    let bodies = rewriter.module.functions().map(|id| rewriter.module.function(id).body);
-    let blocks: Vec<_> = rewriter.module.blocks_within(bodies).collect();
     let mut refused = Vec::new();
-    for block in blocks {
-        let is_computation = |module: &Module, op: OpId| {
-            matches!(module.op_name(op), "sdy.manual_computation" | "sdy.named_computation")
-        };
-        if !rewriter.module.block(block).ops.iter().any(|&op| is_computation(rewriter.module, op)) {
-            continue;
+    rewriter.splice(&mut |module, op| match computation(module, op)? {
+        Ok(block) => Some(block),
+        Err(refusal) => {
+            refused.push((op, refusal));
+            None
         }
-        let mut ops = std::mem::take(&mut rewriter.module.block_mut(block).ops);
-        ops.reverse();
-        let mut kept = Vec::with_capacity(ops.len());
-        while let Some(op) = ops.pop() {
-            if !is_computation(rewriter.module, op) {
-                kept.push(op);
-                continue;
-            }
-            match body_in_place(rewriter, op) {
-                Ok(body) => ops.extend(body.into_iter().rev()),
-                Err(refusal) => {
-                    refused.push((op, refusal));
-                    kept.push(op);
-                }
-            }
-        }
-        rewriter.module.block_mut(block).ops = kept;
-    }
+    });
     refused
 }
 
-/// The ops of a computation's body, which read the operands, and whose values are the results.
-fn body_in_place(rewriter: &mut Rewriter, op: OpId) -> Result<Vec<OpId>, Refusal> {
-    let module = &*rewriter.module;
-    if module.op_name(op) == "sdy.manual_computation" {
-        check_manual(module, op)?;
+/// The body of a computation, which must be on the values that it takes.
+fn computation(module: &Module, op: OpId) -> Option<Result<BlockId, Refusal>> {
+    match module.op_name(op) {
+        "sdy.manual_computation" => match check_manual(module, op) {
+            Ok(()) => {}
+            Err(refusal) => return Some(Err(refusal)),
+        },
+        "sdy.named_computation" => {}
+        _ => return None,
     }
-    let operation = module.op(op).clone();
-    let block = operation.regions.first().and_then(|&region| module.entry_block(region));
-    let block = block.ok_or_else(|| Refusal::form("its body is empty"))?;
-    let arguments = module.block(block).arguments.clone();
-    let mut ops = module.block(block).ops.clone();
-    let end = ops.pop().filter(|&end| module.op_name(end) == "sdy.return");
-    let returned = end.map(|end| module.op(end).operands.to_vec()).unwrap_or_default();
-    let same = |from: &[_], to: &[_]| {
-        from.len() == to.len()
-            && from.iter().zip(to).all(|(&from, &to)| module.value_type(from) == module.value_type(to))
-    };
-    if !same(&operation.operands, &arguments) || !same(&returned, &operation.results) {
-        return Err(Refusal::form("its body is not on the values that it takes"));
-    }
-    for (&argument, &operand) in arguments.iter().zip(&operation.operands) {
-        rewriter.replace(argument, operand);
-    }
-    for (&result, &value) in operation.results.iter().zip(&returned) {
-        rewriter.replace(result, value);
-    }
-    Ok(ops)
+    let operation = module.op(op);
+    let types =
+        |values: &[ValueId]| -> Vec<_> { values.iter().map(|&value| module.value_type(value)).collect() };
+    let block = operation.regions.first().and_then(|&region| module.entry_block(region)).filter(|&block| {
+        let end = module.block(block).ops.last().filter(|&&end| module.op_name(end) == "sdy.return");
+        types(&module.block(block).arguments) == types(&operation.operands)
+            && end.is_some_and(|&end| types(&module.op(end).operands) == types(&operation.results))
+    });
+    Some(block.ok_or_else(|| Refusal::form("its body is not on the values that it takes")))
 }
 
 fn annotation(cx: &mut Expand) -> Expanded {

@@ -45,7 +45,7 @@ mod special;
 mod target;
 mod window;
 
-pub use call::{call_target, callback_name, host_callback, is_elementwise_call};
+pub use call::{CALLBACK, ERROR_IF, call_target, callback_name, host_callback, is_elementwise_call};
 pub use constant::{integer_bytes, integer_limits};
 pub use distributed::inline_computations;
 pub use elements::Elements;

@@ -5,6 +5,7 @@
 
 mod bind;
 mod canonicalize;
+mod checks;
 mod complex;
 mod effects;
 mod functions;
@@ -110,6 +111,7 @@ pub const PIPELINE: &[Pass] = &[
         about: "calls and composites become the ops of their functions",
         run: inline::run,
     },
+    Pass { name: "checks", about: "checks that only raise leave the program", run: checks::run },
     Pass {
         name: "quantize",
         about: "quantized tensors become the integers that they store, and their arithmetic that of floats",

@@ -4,7 +4,7 @@
 //! It comes first, so that no other pass and no lowering has to know these forms. The rows of [`ops::FAMILIES`] that have
 //! an expansion are the table.
 
-use super::Context;
+use super::{Context, checks};
 use crate::diagnostic::Diagnostic;
 use crate::ir::{Module, OpId, Rewriter, provenance};
 use crate::ops::{self, Expand, Refusal, Values};
@@ -12,6 +12,7 @@ use rustc_hash::FxHashSet;
 
 /// Runs the pass on all functions.
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
+    checks::mark(module);
     let mut rewriter = Rewriter::new(module);
     let mut refused = ops::inline_computations(&mut rewriter);
     let within: FxHashSet<OpId> = refused.iter().map(|&(op, _)| op).collect();

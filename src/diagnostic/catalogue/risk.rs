@@ -40,8 +40,9 @@ diagnostics! {
     ///
     /// `jax.debug.print` and `jax.debug.callback` run Python on the host and give nothing back to the program. The model
     /// has no Python, and computes the same without them. So it does without a `jax.pure_callback` or
-    /// `jax.experimental.io_callback` whose result no result of the function needs. A callback whose result is used is an
-    /// error instead (E0207).
+    /// `jax.experimental.io_callback` whose result no result of the function needs, and without a check that only raises:
+    /// `equinox.error_if`, which diffrax, lineax and optimistix call, returns its argument in the model, whether the check
+    /// holds or not. A callback whose result is used is an error instead (E0207).
     ///
     /// An example that triggers it:
     ///
@@ -53,7 +54,8 @@ diagnostics! {
     /// }
     /// ```
     ///
-    /// What to do: nothing, or take the call out of the function.
+    /// What to do: nothing, or take the call out of the function. For results that are NaN where a check of equinox does not
+    /// hold, set `EQX_ON_ERROR=nan` before Python starts.
     ///
     /// Mended:
     ///

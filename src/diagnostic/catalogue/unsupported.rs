@@ -257,7 +257,12 @@ diagnostics! {
         group "{callback}"
         label at "runs Python on the host"
         note { (callback != target).then(|| format!("it is printed as the custom call `{target}`")) }
-        help "compute it with `jax.numpy`, or export what is before and behind the call as two models";
+        help {
+            Some(match callback {
+                "equinox.error_if" => "set `EQX_ON_ERROR=nan` or `off` before Python starts, or give `throw=False` to the solver",
+                _ => "compute it with `jax.numpy`, or export what is before and after the call as two models",
+            }.into())
+        };
 
     /// No dialect has an op of this name.
     ///

@@ -1,0 +1,74 @@
+//! Checks that only raise leave the program.
+//!
+//! `equinox.error_if(x, pred, msg)` is a `case` that returns `x` in one branch, and calls Python in the other, which raises
+//! and returns nothing. The model has no Python: it takes the first branch, whatever `pred` is. Text without locations
+//! names the check by its function, so [`mark`] comes before calls are inlined; the line of the user's program is known
+//! afterwards.
+
+use super::Context;
+use crate::diagnostic::{Diagnostic, catalogue};
+use crate::ir::{Attribute, BlockId, Module, OpId, Rewriter, provenance};
+use crate::ops;
+
+/// The function that equinox's checks are in, which are `error_if` and `branched_error_if`, and its file.
+const FUNCTION: &str = "branched_error_if_impl";
+const FILE: &str = "equinox/_errors.py";
+
+/// Writes on the calls of Python that are part of a check which function of the user's program it is.
+pub(super) fn mark(module: &mut Module) {
+    for function in module.functions() {
+        let name = module.symbols.get(module.function(function).name);
+        let number = name.strip_prefix(FUNCTION).map(|rest| rest.trim_start_matches('_'));
+        let named = number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()));
+        let ops: Vec<OpId> = module.ops_within([module.function(function).body]).collect();
+        for op in ops.into_iter().filter(|&op| ops::host_callback(module, op).is_some()).collect::<Vec<_>>() {
+            if named || provenance::is_in_file(module, module.op_location(op), FILE) {
+                let key = module.symbols.intern(ops::CALLBACK);
+                module.op_mut(op).attributes.push((key, Attribute::String(ops::ERROR_IF.into())));
+            }
+        }
+    }
+}
+
+/// Runs the pass.
+pub(super) fn run(module: &mut Module, cx: &mut Context) {
+    let mut checks = Vec::new();
+    let mut rewriter = Rewriter::new(module);
+    rewriter.splice(&mut |module, op| {
+        let passes = passing_branch(module, op)?;
+        checks.push(op);
+        Some(passes)
+    });
+    if checks.is_empty() {
+        return;
+    }
+    for function in rewriter.module.functions() {
+        rewriter.function(function, &mut |_, _| true);
+    }
+    for op in checks {
+        let at = module.span(op).name;
+        let mut diagnostic: Diagnostic = catalogue::DroppedCallback { callback: ops::ERROR_IF, at }.into();
+        provenance::complete(module, module.op_location(op), &mut diagnostic);
+        cx.diagnostics.push(diagnostic);
+    }
+}
+
+/// The branch of a check that does not raise.
+fn passing_branch(module: &Module, op: OpId) -> Option<BlockId> {
+    let (&[first, second], "stablehlo.case" | "stablehlo.if") = (&*module.op(op).regions, module.op_name(op))
+    else {
+        return None;
+    };
+    let calls = |region| {
+        let calls = module.ops_within([region]).filter(|&op| ops::host_callback(module, op).is_some());
+        calls.map(|op| ops::callback_name(module, op) == ops::ERROR_IF).collect::<Vec<bool>>()
+    };
+    let (first_calls, second_calls) = (calls(first), calls(second));
+    let raises = |calls: &[bool]| !calls.is_empty() && calls.iter().all(|&check| check);
+    let passes = match (raises(&first_calls), raises(&second_calls)) {
+        (true, false) if second_calls.is_empty() => second,
+        (false, true) if first_calls.is_empty() => first,
+        _ => return None,
+    };
+    module.entry_block(passes)
+}
