@@ -1,8 +1,8 @@
 //! Rewriting a function in one forward walk.
 
 use super::{
-    Attribute, Block, BlockId, Definition, FunctionId, LocationId, Module, NewOp, Op, OpId, OpSpan, RegionId,
-    TypeId, ValueId,
+    Attribute, Block, BlockId, Constant, Data, Definition, Element, FunctionId, LocationId, Module, NewOp, Op, OpId,
+    OpSpan, RegionId, TypeId, ValueId,
 };
 use smallvec::SmallVec;
 
@@ -122,6 +122,25 @@ impl<'m> Rewriter<'m> {
             location,
         });
         self.module.op(op).results[0]
+    }
+
+    /// Inserts a constant of these bytes for the lowered ops of a place.
+    pub fn insert_constant(
+        &mut self,
+        place: (OpSpan, LocationId),
+        element: Element,
+        sizes: &[i64],
+        bytes: Vec<u8>,
+    ) -> ValueId {
+        let ty = self.module.tensor_of(element, sizes);
+        let constant = self.module.add_constant(Constant { ty, data: Data::Bytes(bytes.into()) });
+        self.insert_at(place, "onnx.Constant", &[], ty, [("value", Attribute::Dense(constant))])
+    }
+
+    /// Inserts a list of `i64`, as shapes and axes are.
+    pub fn insert_integers(&mut self, place: (OpSpan, LocationId), values: &[i64]) -> ValueId {
+        let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.insert_constant(place, Element::I64, &[values.len() as i64], bytes)
     }
 
     /// Inserts before an op the same one on other operands and with results of other types. The regions are those of

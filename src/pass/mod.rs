@@ -23,6 +23,7 @@ mod paths;
 mod quantize;
 mod shapes;
 mod specialize;
+mod split_sums;
 
 pub use generalize::DynamicDimension;
 pub(crate) use names::Path as TreePath;
@@ -165,6 +166,11 @@ pub const PIPELINE: &[Pass] = &[
         run: images::run,
     },
     Pass { name: "layout", about: "transposes move towards each other and cancel", run: layout::run },
+    Pass {
+        name: "split_sums",
+        about: "long sums of floats become sums of shorter ones",
+        run: split_sums::run,
+    },
     CANONICALIZE,
     Pass {
         name: "functions",

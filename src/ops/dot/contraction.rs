@@ -9,10 +9,13 @@
 //! The form with the fewest transposes is taken; among equals the one that transposes the result, because the user
 //! of a result that comes in this order often transposes it back (JAX prints `probs @ v` as `(v^T probs^T)^T`).
 
-use crate::ir::{Dim, Dims, ValueId};
+use crate::ir::{Dim, Dims, Element, ValueId};
 use crate::ops::Lower;
 
 const ONE: Dim = Dim::Known(1);
+
+/// Vectors of as many elements are long.
+const LONG: i64 = 2048;
 
 /// Which dimensions of two operands go together, each pair as (of the left, of the right).
 #[derive(Clone, Debug, Default)]
@@ -118,6 +121,9 @@ impl Lower<'_> {
         if pairs.contracting.iter().all(|&(one, other)| left[one] == ONE && right[other] == ONE) {
             return self.outer_product(lhs, rhs, pairs);
         }
+        if let Some(sums) = self.long_vectors(lhs, rhs, pairs) {
+            return sums;
+        }
         let forms = self.forms(lhs, rhs, pairs);
         let Some(form) = forms.into_iter().min_by_key(Form::cost) else { return lhs };
         let batch = form.left.batch.len();
@@ -132,6 +138,33 @@ impl Lower<'_> {
             .map(|dim| dim as i64)
             .collect();
         self.transpose(sums, &order)
+    }
+
+    /// The products of vectors that may be long, one for each element of the batch; `None` for others. ONNX Runtime's
+    /// `MatMul` adds them one by one, and takes three times as long.
+    fn long_vectors(&mut self, lhs: ValueId, rhs: ValueId, pairs: &Pairs) -> Option<ValueId> {
+        let terms = pairs.contracting.iter().map(|pair| self.dims(lhs)[pair.0]);
+        let terms = self.module.sizes.product(terms);
+        let is_short = self.module.sizes.bounds(terms).1.is_some_and(|most| most < LONG);
+        if is_short || !matches!(self.element(lhs), Element::F32 | Element::F16 | Element::BF16) {
+            return None;
+        }
+        let (left_batch, right_batch) = pairs.batch.iter().copied().unzip();
+        let (left_terms, right_terms) = pairs.contracting.iter().copied().unzip();
+        let left = Operand::of(self, lhs, left_batch, left_terms);
+        let right = Operand::of(self, rhs, right_batch, right_terms);
+        if !left.is_vector() || !right.is_vector() {
+            return None;
+        }
+        let ones = vec![ONE; left.free.len() + right.free.len()];
+        let [left, right] = [left, right].map(|operand| {
+            let shape = [&operand.pick(&operand.batch)[..], &[terms]].concat();
+            self.arranged(&operand, &operand.left(), &shape)
+        });
+        let products = self.elementwise("Mul", &[left, right]);
+        let sums = self.reduction("ReduceSum", products, &[pairs.batch.len() as i64]);
+        let result = [&self.dims(sums)[..], &ones].concat();
+        Some(self.reshape(sums, &result))
     }
 
     /// Sums of one product each: what is left of the operands is multiplied with each other by broadcasting.

@@ -173,7 +173,8 @@ impl Lower<'_> {
         }
     }
 
-    fn reduction(&mut self, name: &'static str, value: ValueId, dimensions: &[i64]) -> ValueId {
+    /// One of ONNX's reductions along dimensions, which vanish.
+    pub(super) fn reduction(&mut self, name: &'static str, value: ValueId, dimensions: &[i64]) -> ValueId {
         let (element, kept) = (self.element(value), kept(&self.dims(value), dimensions));
         let axes = self.int64s(dimensions);
         self.node(name, &[value, axes]).int("keepdims", 0).out(element, &kept)

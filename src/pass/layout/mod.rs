@@ -11,7 +11,7 @@ mod transparent;
 
 use super::Context;
 use super::canonicalize::identity::is_ascending;
-use crate::ir::{Attribute, BlockId, Constant, Data, Dim, Element, Module, OpId, Rewriter, Type, ValueId};
+use crate::ir::{Attribute, BlockId, Constant, Dim, Element, Module, OpId, Rewriter, Type, ValueId};
 use plan::{Plan, plan, read};
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::{SmallVec, smallvec};
@@ -79,7 +79,7 @@ fn take(rewriter: &mut Rewriter, op: OpId, step: Step, bases: &FxHashMap<ValueId
             Operand::Base => bases.get(&value).map_or(value, |base| base.value),
             Operand::Same => value,
             Operand::Reshaped(dims) => reshaped(rewriter, op, value, &dims),
-            Operand::Axes(axes) => integers(rewriter, op, &axes),
+            Operand::Axes(axes) => rewriter.insert_integers(rewriter.module.place(op), &axes),
         });
     }
     let module = &mut *rewriter.module;
@@ -130,15 +130,6 @@ fn reshaped(rewriter: &mut Rewriter, op: OpId, value: ValueId, dims: &[Dim]) -> 
         return rewriter.insert_at(rewriter.module.place(origin), "onnx.Constant", &[], ty, attributes);
     }
     let sizes: Vec<i64> = dims.iter().map(|dim| dim.known().unwrap_or(-1)).collect();
-    let shape = integers(rewriter, op, &sizes);
+    let shape = rewriter.insert_integers(rewriter.module.place(op), &sizes);
     rewriter.insert_at(rewriter.module.place(op), "onnx.Reshape", &[value, shape], ty, [])
-}
-
-/// A list of `i64`.
-fn integers(rewriter: &mut Rewriter, origin: OpId, values: &[i64]) -> ValueId {
-    let ty = rewriter.module.tensor_of(Element::I64, &[values.len() as i64]);
-    let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-    let constant = rewriter.module.add_constant(Constant { ty, data: Data::Bytes(bytes.into()) });
-    let attributes = [("value", Attribute::Dense(constant))];
-    rewriter.insert_at(rewriter.module.place(origin), "onnx.Constant", &[], ty, attributes)
 }

@@ -1,0 +1,441 @@
+//! Long sums and means of floats are added up in stages.
+//!
+//! ONNX Runtime's reductions add one element after the other: along the last dimensions in one register of a processor,
+//! along others in one number for each result. The error grows with the number of elements, and is systematic where they
+//! are alike: the sum of 100,000 numbers near 1000 along the first dimension is off by 4e-4, where XLA, which adds in
+//! stages, is off by 5e-8. Here each stage adds blocks of the elements, whose number divides theirs, until few are left.
+//! That takes no longer than one reduction, as only views change between the stages.
+//!
+//! Where no block divides the number, the rest is cut off and added by itself, which copies the elements and is therefore
+//! left to longer sums. Along a symbolic dimension the blocks are counted when the model runs. Of several
+//! dimensions, one of which is symbolic, one is summed after the other: none of them is long in an image.
+//!
+//! The pass comes after `layout`, which moves Transposes through reductions and not through views.
+
+use super::Context;
+use crate::ir::{Attribute, Dim, Dims, Element, Module, OpId, Rewriter, Sizes, Type, ValueId};
+
+/// Sums of up to as many elements are right to 1e-6 along the last dimensions, where several are added at once.
+const LAST: Limits = Limits { long: 4096, few: 4096, uneven: 131_072, block: 1024, blocks: 256..=4096 };
+/// As [`LAST`], along other dimensions.
+const OTHER: Limits = Limits { long: 512, few: 128, uneven: 2048, block: 64, blocks: 24..=192 };
+/// Kernels are slower on longer rows, as their results leave the nearest cache.
+const LONGEST_ROW: i64 = 16384;
+/// The fewest elements for which a view pays that spares ONNX Runtime a slow kernel.
+const MANY: i64 = 4096;
+
+/// How sums along some dimensions are split.
+struct Limits {
+    /// Longer ones are split where a block divides them,
+    long: i64,
+    /// until so few elements are left,
+    few: i64,
+    /// and longer ones than this where none does.
+    uneven: i64,
+    /// How many elements a block should have.
+    block: i64,
+    /// How many it may have.
+    blocks: std::ops::RangeInclusive<i64>,
+}
+
+impl Limits {
+    fn of(inner: Dim) -> &'static Self {
+        if inner == Dim::Known(1) { &LAST } else { &OTHER }
+    }
+
+    /// The size of blocks that divides the number of elements that are left of a sum, next to the one that is wanted.
+    fn next_block(&self, whole: i64, count: i64) -> Option<i64> {
+        if whole <= self.long || count <= self.few {
+            return None;
+        }
+        let distance = |block: &i64| (*block).max(self.block) * 1000 / (*block).min(self.block);
+        self.blocks.clone().filter(|block| count % block == 0).min_by_key(distance)
+    }
+}
+
+/// Runs the pass.
+pub(super) fn run(module: &mut Module, _: &mut Context) {
+    for function in module.functions() {
+        Rewriter::new(module).function(function, &mut |rewriter, op| visit(rewriter, op).is_none());
+    }
+}
+
+/// A reduction that may be split.
+struct Sum {
+    op: OpId,
+    value: ValueId,
+    result: ValueId,
+    dims: Dims,
+    /// The dimensions that are reduced.
+    all_axes: Vec<i64>,
+    /// Those of more than one element, in ascending order.
+    axes: Vec<usize>,
+    keepdims: bool,
+    is_mean: bool,
+}
+
+impl Sum {
+    fn read(module: &Module, op: OpId) -> Option<Self> {
+        let (name, operation) = (module.op_name(op), module.op(op));
+        let (value, result) = (*operation.operands.first()?, *operation.results.first()?);
+        let tensor = module.tensor(value).filter(|tensor| tensor.element == Element::F32)?;
+        let dims: Dims = tensor.dims.iter().copied().collect();
+        let is_pool = name == "onnx.GlobalAveragePool";
+        let is_mean = match name {
+            "onnx.ReduceSum" => false,
+            "onnx.ReduceMean" | "onnx.GlobalAveragePool" => true,
+            _ => return None,
+        };
+        let axes: Vec<i64> = if is_pool {
+            (2..dims.len() as i64).collect()
+        } else {
+            module.constant_integers(module.constant_of(*operation.operands.get(1)?)?)?
+        };
+        let rank = dims.len() as i64;
+        let axes = axes.into_iter().map(|axis| if axis < 0 { axis + rank } else { axis });
+        let all_axes: Vec<i64> = axes.filter(|axis| (0..rank).contains(axis)).collect();
+        let mut axes: Vec<usize> = all_axes.iter().map(|&axis| axis as usize).collect();
+        axes.retain(|&axis| dims[axis] != Dim::Known(1));
+        axes.sort_unstable();
+        let keepdims = is_pool || module.attribute(op, "keepdims").and_then(Attribute::as_integer) != Some(0);
+        Some(Self { op, value, result, dims, all_axes, axes, keepdims, is_mean })
+    }
+
+    /// The dimensions of more than one element, adjacent ones as one of which both or neither are reduced. Those that are
+    /// reduced have numbers, and one other at most has none, which a Reshape can leave to the runtime.
+    fn runs(&self, sizes: &Sizes) -> Option<Vec<Run>> {
+        let unknown = |dim: &&Dim| dim.known().is_none();
+        if self.axes.iter().any(|&axis| unknown(&&self.dims[axis]))
+            || self.dims.iter().filter(unknown).count() > 1
+        {
+            return None;
+        }
+        let mut runs: Vec<Run> = Vec::new();
+        for (axis, &size) in self.dims.iter().enumerate().filter(|(_, dim)| **dim != Dim::Known(1)) {
+            let reduced = self.axes.contains(&axis);
+            match runs.last_mut() {
+                Some(last) if last.reduced == reduced => last.size = sizes.multiply(last.size, size),
+                _ => runs.push(Run { size, reduced }),
+            }
+        }
+        Some(runs)
+    }
+
+    /// The dimension of more than one element that comes first.
+    fn first(&self) -> Option<usize> {
+        (0..self.dims.len()).find(|&axis| self.dims[axis] != Dim::Known(1))
+    }
+
+    /// The one that comes last.
+    fn last(&self) -> Option<usize> {
+        (0..self.dims.len()).rev().find(|&axis| self.dims[axis] != Dim::Known(1))
+    }
+
+    /// Whether ONNX Runtime has only a slow kernel for it: first a dimension of one element that stays, then those that
+    /// are reduced, and others.
+    fn is_slow(&self) -> bool {
+        let first = self.first().filter(|first| *first > 0 && self.axes.contains(first));
+        first.is_some() && self.last().is_some_and(|last| !self.axes.contains(&last))
+    }
+}
+
+/// Dimensions in a row.
+#[derive(Clone, Copy)]
+struct Run {
+    size: Dim,
+    reduced: bool,
+}
+
+/// The middle one of three dimensions is summed along.
+#[derive(Clone, Copy)]
+struct Middle {
+    outer: Dim,
+    count: i64,
+    inner: Dim,
+}
+
+/// Replaces a reduction by stages, where it is long.
+fn visit(rewriter: &mut Rewriter, op: OpId) -> Option<()> {
+    let sum = Sum::read(rewriter.module, op).filter(|sum| !sum.axes.is_empty())?;
+    let value = match sum.runs(&rewriter.module.sizes) {
+        Some(runs) => in_views(rewriter, &sum, &runs)?,
+        None => by_dimension(rewriter, &sum)?,
+    };
+    rewriter.replace(sum.result, value);
+    Some(())
+}
+
+/// The stages of a sum along dimensions whose sizes are numbers.
+fn in_views(rewriter: &mut Rewriter, sum: &Sum, runs: &[Run]) -> Option<ValueId> {
+    let sizes = &rewriter.module.sizes;
+    let mut middles = Vec::new();
+    let mut inner = Dim::Known(1);
+    for (index, run) in runs.iter().enumerate().rev() {
+        if run.reduced {
+            let outer = sizes.product(runs[..index].iter().map(|run| run.size));
+            middles.push(Middle { outer, count: run.size.known()?, inner });
+        } else {
+            inner = sizes.multiply(inner, run.size);
+        }
+    }
+    let count: i64 = middles.iter().map(|middle| middle.count).product();
+    let is_long = middles.iter().any(|middle| middle.count > Limits::of(middle.inner).long)
+        || middles.len() > 1 && count > LAST.long;
+    let total = sizes.product(runs.iter().map(|run| run.size));
+    let is_slow = sum.is_slow() && total.known().is_some_and(|total| total >= MANY);
+    if total == Dim::Known(0) || !(is_long || is_slow) {
+        return None;
+    }
+    // The mean is that of the means of blocks, where all are of one size.
+    let is_even = middles.iter().all(Middle::is_even);
+    let name = if sum.is_mean && is_even { "onnx.ReduceMean" } else { "onnx.ReduceSum" };
+    let mut stages = Stages { rewriter, sum, name };
+    let value = middles.iter().fold(sum.value, |value, &middle| stages.middle(value, middle));
+    let dims = stages.rewriter.module.tensor(sum.result)?.dims.clone();
+    let value = stages.view(value, &dims);
+    if sum.is_mean && !is_even {
+        let count = stages.float(count as f64);
+        return Some(stages.node("onnx.Div", &[value, count], &dims));
+    }
+    Some(value)
+}
+
+impl Middle {
+    /// Whether no rest needs to be cut off.
+    fn is_even(&self) -> bool {
+        let limits = Limits::of(self.inner);
+        let mut count = self.count;
+        while let Some(block) = limits.next_block(self.count, count) {
+            count /= block;
+        }
+        count <= limits.uneven
+    }
+}
+
+/// Where the ops of a sum go.
+struct Stages<'s, 'r, 'm> {
+    rewriter: &'r mut Rewriter<'m>,
+    sum: &'s Sum,
+    name: &'static str,
+}
+
+impl Stages<'_, '_, '_> {
+    /// The sums along the middle one of three dimensions, which vanishes.
+    fn middle(&mut self, mut value: ValueId, middle: Middle) -> ValueId {
+        let Middle { outer, mut count, inner } = middle;
+        let limits = Limits::of(inner);
+        while let Some(block) = limits.next_block(middle.count, count) {
+            let blocks = count / block;
+            // Blocks beside each other are rows of more elements.
+            let beside = match inner {
+                Dim::Known(1) => 1,
+                Dim::Known(inner) => {
+                    (1..=LONGEST_ROW / inner).rev().find(|beside| blocks % beside == 0).unwrap_or(1)
+                }
+                _ => 1,
+            };
+            let sizes = &self.rewriter.module.sizes;
+            let outer = sizes.multiply(outer, Dim::Known(blocks / beside));
+            let inner = sizes.multiply(inner, Dim::Known(beside));
+            value = self.reduce(value, Middle { outer, count: block, inner });
+            count = blocks;
+        }
+        let left = Middle { outer, count, inner };
+        if count > limits.uneven { self.uneven(value, left, limits.block) } else { self.reduce(value, left) }
+    }
+
+    /// As [`Stages::middle`], where no block divides the number of elements.
+    fn uneven(&mut self, value: ValueId, middle: Middle, block: i64) -> ValueId {
+        let Middle { outer, count, inner } = middle;
+        let whole = count - count % block;
+        let value = self.view(value, &[outer, Dim::Known(count), inner]);
+        let [first, rest] = [(0, whole), (whole, count)].map(|(from, to)| {
+            let operands = [value, self.integers(&[from]), self.integers(&[to]), self.integers(&[1])];
+            self.node("onnx.Slice", &operands, &[outer, Dim::Known(to - from), inner])
+        });
+        let first = self.middle(first, Middle { count: whole, ..middle });
+        let rest = self.reduce(rest, Middle { count: count - whole, ..middle });
+        let [first, rest] = [first, rest].map(|part| self.view(part, &[outer, inner]));
+        self.node("onnx.Add", &[first, rest], &[outer, inner])
+    }
+
+    /// One reduction along the middle one of three dimensions.
+    fn reduce(&mut self, value: ValueId, Middle { outer, count, inner }: Middle) -> ValueId {
+        let mut dims: Vec<Dim> = [outer, Dim::Known(count), inner].to_vec();
+        dims.retain(|&dim| dim != Dim::Known(1));
+        let axis = usize::from(outer != Dim::Known(1));
+        if count == 1 {
+            return self.view(value, &dims);
+        }
+        let value = self.view(value, &dims);
+        dims.remove(axis);
+        self.reduction(value, axis, &dims, false)
+    }
+
+    fn reduction(&mut self, value: ValueId, axis: usize, dims: &[Dim], keepdims: bool) -> ValueId {
+        let axes = self.integers(&[axis as i64]);
+        self.typed(self.name, &[value, axes], Element::F32, dims, &[("keepdims", i64::from(keepdims))])
+    }
+
+    /// The value with other sizes, one of which at most is symbolic.
+    fn view(&mut self, value: ValueId, dims: &[Dim]) -> ValueId {
+        if self.rewriter.module.tensor(value).is_some_and(|tensor| tensor.dims[..] == *dims) {
+            return value;
+        }
+        let sizes: Vec<i64> = dims.iter().map(|dim| dim.known().unwrap_or(-1)).collect();
+        let shape = self.integers(&sizes);
+        self.node("onnx.Reshape", &[value, shape], dims)
+    }
+
+    fn node(&mut self, name: &'static str, operands: &[ValueId], dims: &[Dim]) -> ValueId {
+        self.typed(name, operands, Element::F32, dims, &[])
+    }
+
+    fn size_node(
+        &mut self,
+        name: &'static str,
+        operands: &[ValueId],
+        attributes: &[(&'static str, i64)],
+    ) -> ValueId {
+        self.typed(name, operands, Element::I64, &[Dim::Known(1)], attributes)
+    }
+
+    fn typed(
+        &mut self,
+        name: &'static str,
+        operands: &[ValueId],
+        element: Element,
+        dims: &[Dim],
+        attributes: &[(&'static str, i64)],
+    ) -> ValueId {
+        let module = &mut *self.rewriter.module;
+        let ty = module.tensor_of(element, dims);
+        let integer = module.types.intern(Type::Scalar(Element::I64));
+        let attributes = attributes.iter().map(|&(name, value)| (name, Attribute::Integer(value, integer)));
+        let place = module.place(self.sum.op);
+        self.rewriter.insert_at(place, name, operands, ty, attributes)
+    }
+
+    fn integers(&mut self, values: &[i64]) -> ValueId {
+        let place = self.rewriter.module.place(self.sum.op);
+        self.rewriter.insert_integers(place, values)
+    }
+
+    fn float(&mut self, value: f64) -> ValueId {
+        let place = self.rewriter.module.place(self.sum.op);
+        self.rewriter.insert_constant(place, Element::F32, &[], (value as f32).to_le_bytes().to_vec())
+    }
+
+    /// The sums of the blocks along a symbolic dimension, and what is left over, along that dimension.
+    fn blocks(&mut self, value: ValueId, dims: &[Dim], axis: usize, block: i64) -> ValueId {
+        let (rank, along) = (dims.len(), axis as i64);
+        let place = axis + usize::from(axis + 1 == rank);
+        let size = self.size_node("onnx.Shape", &[value], &[("start", along), ("end", along + 1)]);
+        let block_size = self.integers(&[block]);
+        let rest = self.size_node("onnx.Mod", &[size, block_size], &[]);
+        let whole = self.size_node("onnx.Sub", &[size, rest], &[]);
+        let [zero, end, axes] = [0, i64::MAX, along].map(|number| self.integers(&[number]));
+
+        let sizes = &self.rewriter.module.sizes;
+        let count = sizes.quotient(dims[axis], Dim::Known(block));
+        let rest = sizes.remainder(dims[axis], Dim::Known(block));
+        let even = sizes.multiply(count, Dim::Known(block));
+        let with = |size: Dim| -> Vec<Dim> {
+            let mut dims = dims.to_vec();
+            dims[axis] = size;
+            dims
+        };
+        let all = sizes.add(count, rest);
+        let (even, count, rest, all) = (with(even), with(count), with(rest), with(all));
+
+        let first = self.node("onnx.Slice", &[value, zero, whole, axes], &even);
+        let left = self.node("onnx.Slice", &[value, whole, end, axes], &rest);
+        // Along the last dimension blocks are of neighbours, so that a processor adds several at once.
+        let mut split = count.clone();
+        split.insert(place, Dim::Known(block));
+        let is_only =
+            |dims: &[Dim]| dims.iter().enumerate().all(|(other, dim)| other == axis || dim.known() > Some(0));
+        let split = if is_only(dims) {
+            self.view(first, &split)
+        } else {
+            let shape = self.shape_with(value, axis, [whole, block_size]);
+            self.typed("onnx.Reshape", &[first, shape], Element::F32, &split, &[("allowzero", 1)])
+        };
+        self.name = "onnx.ReduceSum";
+        let sums = self.reduction(split, place, &count, false);
+        let sums = self.typed("onnx.Concat", &[sums, left], Element::F32, &all, &[("axis", along)]);
+        if !self.sum.is_mean {
+            return sums;
+        }
+        let float = self.rewriter.module.types.intern(Type::Scalar(Element::F32));
+        let ty = self.rewriter.module.tensor_of(Element::F32, &[Dim::Known(1)]);
+        let place = self.rewriter.module.place(self.sum.op);
+        let number =
+            self.rewriter.insert_at(place, "onnx.Cast", &[size], ty, [("to", Attribute::Type(float))]);
+        self.node("onnx.Div", &[sums, number], &all)
+    }
+}
+
+impl Stages<'_, '_, '_> {
+    /// The sizes of a value with a dimension in blocks.
+    fn shape_with(&mut self, value: ValueId, axis: usize, [whole, block]: [ValueId; 2]) -> ValueId {
+        let rank = self.rewriter.module.tensor(value).map_or(0, |tensor| tensor.rank());
+        let number = self.size_node("onnx.Div", &[whole, block], &[]);
+        let mut part = |from: usize, to: usize| {
+            let list = [Dim::Known((to - from) as i64)];
+            let ends = [("start", from as i64), ("end", to as i64)];
+            (from < to).then(|| self.typed("onnx.Shape", &[value], Element::I64, &list, &ends))
+        };
+        let (before, behind) = (part(0, axis), part(axis + 1, rank));
+        let middle = if behind.is_none() { [number, block] } else { [block, number] };
+        let parts: Vec<ValueId> = before.into_iter().chain(middle).chain(behind).collect();
+        let list = [Dim::Known(rank as i64 + 1)];
+        self.typed("onnx.Concat", &parts, Element::I64, &list, &[("axis", 0)])
+    }
+}
+
+/// A sum along dimensions of which one or another is symbolic, or that are beside symbolic ones: one after the other,
+/// with size 1 until the last is done, or in blocks along the only one.
+fn by_dimension(rewriter: &mut Rewriter, sum: &Sum) -> Option<ValueId> {
+    let most = |axis: usize| rewriter.module.sizes.bounds(sum.dims[axis]).1;
+    let is_last = sum.last().is_some_and(|last| sum.axes.contains(&last));
+    let limits = if is_last { &LAST } else { &OTHER };
+    let count = sum.axes.iter().try_fold(1i64, |count, &axis| count.checked_mul(most(axis)?));
+    if count.is_some_and(|count| count <= limits.long) {
+        return None;
+    }
+    let mut order = sum.axes.clone();
+    if is_last {
+        order.reverse();
+    }
+    let name = if sum.is_mean { "onnx.ReduceMean" } else { "onnx.ReduceSum" };
+    // Dimensions of one element before those that are reduced would make the kernels slow.
+    let unknown = sum.dims.iter().filter(|dim| dim.known().is_none()).count();
+    let ones = if sum.is_slow() && unknown == 1 { sum.first()? } else { 0 };
+    let mut stages = Stages { rewriter, sum, name };
+    let mut dims = sum.dims[ones..].to_vec();
+    let mut value = if ones > 0 { stages.view(sum.value, &dims) } else { sum.value };
+    if let [axis] = order[..] {
+        value = stages.blocks(value, &dims, axis - ones, 4 * limits.block);
+    }
+    let last = order.pop()?;
+    for axis in order {
+        dims[axis - ones] = Dim::Known(1);
+        value = stages.reduction(value, axis - ones, &dims, true);
+    }
+    let result = stages.rewriter.module.tensor(sum.result)?.dims.to_vec();
+    if sum.keepdims && ones == 0 {
+        return Some(stages.reduction(value, last, &result, true));
+    }
+    let axes: Vec<i64> =
+        sum.all_axes.iter().map(|axis| axis - ones as i64).filter(|&axis| axis >= 0).collect();
+    let mut kept = dims;
+    let mut index = 0;
+    kept.retain(|_| {
+        index += 1;
+        !axes.contains(&(index - 1))
+    });
+    let axes = stages.integers(&axes);
+    let value = stages.typed(stages.name, &[value, axes], Element::F32, &kept, &[("keepdims", 0)]);
+    Some(if ones > 0 { stages.view(value, &result) } else { value })
+}
