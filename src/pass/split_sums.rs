@@ -326,7 +326,7 @@ impl Stages<'_, '_, '_> {
         self.rewriter.insert_constant(place, Element::F32, &[], (value as f32).to_le_bytes().to_vec())
     }
 
-    /// The sums of the blocks along a symbolic dimension, and what is left over, along that dimension.
+    /// The sums of the blocks along a symbolic dimension, and of what is left over, along that dimension.
     fn blocks(&mut self, value: ValueId, dims: &[Dim], axis: usize, block: i64) -> ValueId {
         let (rank, along) = (dims.len(), axis as i64);
         let place = axis + usize::from(axis + 1 == rank);
@@ -345,8 +345,9 @@ impl Stages<'_, '_, '_> {
             dims[axis] = size;
             dims
         };
-        let all = sizes.add(count, rest);
-        let (even, count, rest, all) = (with(even), with(count), with(rest), with(all));
+        let all = sizes.add(count, Dim::Known(1));
+        let (even, count, rest, all, single) =
+            (with(even), with(count), with(rest), with(all), with(Dim::Known(1)));
 
         let first = self.node("onnx.Slice", &[value, zero, whole, axes], &even);
         let left = self.node("onnx.Slice", &[value, whole, end, axes], &rest);
@@ -363,6 +364,8 @@ impl Stages<'_, '_, '_> {
         };
         self.name = "onnx.ReduceSum";
         let sums = self.reduction(split, place, &count, false);
+        // What is left is summed by itself: beside sums of blocks its elements would be rounded to those.
+        let left = self.reduction(left, axis, &single, true);
         let sums = self.typed("onnx.Concat", &[sums, left], Element::F32, &all, &[("axis", along)]);
         if !self.sum.is_mean {
             return sums;

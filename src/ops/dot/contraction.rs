@@ -158,6 +158,7 @@ impl Lower<'_> {
         }
         let ones = vec![ONE; left.free.len() + right.free.len()];
         let [left, right] = [left, right].map(|operand| {
+            let terms = self.module.sizes.product(operand.pick(&operand.contracting));
             let shape = [&operand.pick(&operand.batch)[..], &[terms]].concat();
             self.arranged(&operand, &operand.left(), &shape)
         });

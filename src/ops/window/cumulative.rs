@@ -5,6 +5,11 @@ use crate::ir::{Dim, Element, OpId, RegionId, Size, ValueId};
 use crate::ops::region::Combiner;
 use crate::ops::{Lower, Lowered, Refusal};
 
+/// Running sums of more floats go through blocks,
+const LONG: i64 = 4096;
+/// of this size.
+const BLOCK: i64 = 256;
+
 /// The running totals, without the initial value; `None` when the window is another one.
 pub(super) fn lower(cx: &mut Lower, combiner: Combiner, value: ValueId, window: &Window) -> Option<ValueId> {
     let sizes = cx.dims(value);
@@ -79,8 +84,43 @@ fn sum(cx: &mut Lower, value: ValueId, axis: usize, reverse: bool) -> ValueId {
         other => other,
     };
     let widened = cx.cast(value, wide);
-    let total = running(cx, "CumSum", widened, axis, reverse);
+    let is_short = cx.module.sizes.bounds(cx.dims(value)[axis]).1.is_some_and(|most| most <= LONG);
+    let adds_up_errors = matches!(element, Element::F32 | Element::F16 | Element::BF16) && !is_short;
+    let total = if adds_up_errors {
+        in_blocks(cx, widened, axis, reverse)
+    } else {
+        running(cx, "CumSum", widened, axis, reverse)
+    };
     cx.cast(total, element)
+}
+
+/// `CumSum` adds one element after the other, and the error grows with their number. Here it runs through blocks, and
+/// the totals of the blocks before are added to each.
+fn in_blocks(cx: &mut Lower, value: ValueId, axis: usize, reverse: bool) -> ValueId {
+    let (element, dims) = (cx.element(value), cx.dims(value));
+    let (size, block) = (dims[axis], Dim::Known(BLOCK));
+    let blocks = cx.module.sizes.quotient_up(size, block);
+    let whole = cx.module.sizes.multiply(blocks, block);
+    let mut padding = vec![Dim::Known(0); dims.len()];
+    let none = padding.clone();
+    padding[axis] = cx.module.sizes.subtract(whole, size);
+    let zero = cx.scalar(element, 0.0);
+    let padded = cx.pad(value, &none, &padding, zero);
+    let (mut even, mut split) = (dims.clone(), dims);
+    even[axis] = whole;
+    split[axis] = block;
+    split.insert(axis, blocks);
+    let split = cx.reshape(padded, &split);
+    let within = running(cx, "CumSum", split, axis + 1, reverse);
+    let end = if reverse { 0 } else { BLOCK - 1 };
+    let totals = cx.span(within, axis + 1, end, end + 1);
+    let place = cx.integer(Element::I64, axis as i64);
+    let node = cx.node("CumSum", &[totals, place]).int("exclusive", 1);
+    let node = if reverse { node.int("reverse", 1) } else { node };
+    let before = node.like(totals);
+    let sums = cx.elementwise("Add", &[within, before]);
+    let sums = cx.reshape(sums, &even);
+    cx.span(sums, axis, Dim::Known(0), size)
 }
 
 fn running(cx: &mut Lower, name: &'static str, value: ValueId, axis: usize, reverse: bool) -> ValueId {

@@ -12,6 +12,9 @@ use crate::ops::region::Combiner;
 /// ONNX Runtime pools over one to three dimensions.
 const SPATIAL: usize = 3;
 
+/// Longer sums are made from shorter ones.
+const LONG_SUM: i64 = 1024;
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Pool {
     Max,
@@ -43,8 +46,11 @@ pub(super) fn lower(
         return None;
     }
     match pool {
-        // No kernel for f64, and dilations came with opset 19.
-        Pool::Sum if element == Element::F64 || (dilated && cx.opset() < 19) => return None,
+        // No kernel for f64, and dilations came with opset 19. The kernel adds one element after the other, and its error
+        // grows with their number.
+        Pool::Sum if element == Element::F64 || (dilated && cx.opset() < 19) || window.count() > LONG_SUM => {
+            return None;
+        }
         Pool::Max | Pool::Min if cx.settings.strict_nan => return None,
         Pool::Max | Pool::Min
             if pooled.iter().any(|&axis| misses(&cx.module.sizes, window, axis, sizes[axis], out[axis])) =>

@@ -2,7 +2,7 @@
 
 use super::pattern::{Pattern, Rows};
 use super::{Fused, Rule};
-use crate::ir::{OpId, ValueId};
+use crate::ir::{Element, OpId, ValueId};
 
 pub(super) const RULES: &[Rule] = &[
     Rule::new("stablehlo.multiply", layer_norm),
@@ -14,6 +14,8 @@ pub(super) const RULES: &[Rule] = &[
 
 const LAYER_NORM: &str = "hlo2onnx.layer_norm";
 const RMS_NORM: &str = "hlo2onnx.rms_norm";
+/// Longer rows are normalized by their parts where the kernel would add up one element after the other.
+const LONGEST_ROW: i64 = 65_536;
 
 /// `(x - mean(x)) / sqrt(variance(x) + epsilon) * scale`, the scale or none.
 ///
@@ -25,7 +27,7 @@ fn layer_norm(p: &mut Pattern, op: OpId) -> Option<Fused> {
         let (x, rows) = centered_rows(p, centered)?;
         let (scale, inverse) = scale_and_row(p, factor, &rows, |p, scale| p.along(scale, &rows))?;
         let (variance, epsilon) = inverse_deviation(p, inverse, &rows)?;
-        is_variance(p, variance, x, &rows).then(|| norm(LAYER_NORM, x, scale, &rows, epsilon))
+        is_variance(p, variance, x, &rows).then(|| norm(p, LAYER_NORM, x, scale, &rows, epsilon))?
     })
 }
 
@@ -36,7 +38,7 @@ fn layer_norm_by_deviation(p: &mut Pattern, op: OpId) -> Option<Fused> {
     let deviation = p.row(deviation, &rows)?;
     let [raised] = p.operands(deviation, "stablehlo.sqrt")?;
     let (variance, epsilon) = raised_variance(p, raised, &rows)?;
-    is_variance(p, variance, x, &rows).then(|| norm(LAYER_NORM, x, None, &rows, epsilon))
+    is_variance(p, variance, x, &rows).then(|| norm(p, LAYER_NORM, x, None, &rows, epsilon))?
 }
 
 /// `x / sqrt(mean(x^2) + epsilon) * scale`, the scale or none.
@@ -47,7 +49,13 @@ fn rms_norm(p: &mut Pattern, op: OpId) -> Option<Fused> {
         let (scale, inverse) = scale_and_row(p, factor, &rows, |p, scale| p.along(scale, &rows))?;
         let (mean, epsilon) = inverse_deviation(p, inverse, &rows)?;
         let square = p.mean(mean, &rows)?;
-        (p.squared(square)? == x).then(|| norm(RMS_NORM, x, scale, &rows, epsilon))
+        // The kernel adds one element after the other.
+        let mut sizes = rows.axes.iter().map(|&axis| rows.dims[axis].known());
+        let count = sizes.try_fold(1i64, |count, size| count.checked_mul(size?));
+        if count.is_some_and(|count| count > LONGEST_ROW) {
+            return None;
+        }
+        (p.squared(square)? == x).then(|| norm(p, RMS_NORM, x, scale, &rows, epsilon))?
     })
 }
 
@@ -87,9 +95,21 @@ fn widened(
     Some(Fused::new(name, &operands).int("axis", axis).float("epsilon", epsilon))
 }
 
-fn norm(name: &'static str, x: ValueId, scale: Option<ValueId>, rows: &Rows, epsilon: f64) -> Fused {
+/// The norm, whose epsilon ONNX has in `f32`: in `f64` it must be the same number.
+fn norm(
+    p: &Pattern,
+    name: &'static str,
+    x: ValueId,
+    scale: Option<ValueId>,
+    rows: &Rows,
+    epsilon: f64,
+) -> Option<Fused> {
+    if p.is_of(x, &[Element::F64]) && f64::from(epsilon as f32) != epsilon {
+        return None;
+    }
     let operands: Vec<ValueId> = [x].into_iter().chain(scale).collect();
-    Fused::new(name, &operands).int("axis", rows.dims.len() - rows.axes.len()).float("epsilon", epsilon)
+    let axis = rows.dims.len() - rows.axes.len();
+    Some(Fused::new(name, &operands).int("axis", axis).float("epsilon", epsilon))
 }
 
 /// `x` and its rows, of `x - mean(x)` with the rows in the last dimensions.
