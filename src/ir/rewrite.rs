@@ -1,8 +1,8 @@
 //! Rewriting a function in one forward walk.
 
 use super::{
-    Attribute, Block, BlockId, Constant, Data, Definition, Element, FunctionId, LocationId, Module, NewOp, Op, OpId,
-    OpSpan, RegionId, TypeId, ValueId,
+    Attribute, Block, BlockId, Constant, Data, Definition, Element, FunctionId, LocationId, Module, NewOp,
+    Op, OpId, OpSpan, RegionId, TypeId, ValueId,
 };
 use smallvec::SmallVec;
 
