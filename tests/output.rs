@@ -131,7 +131,7 @@ fn errors_in_the_text_leave_an_older_output() {
     let folder = Folder::new(&[]);
     fs::write(folder.path().join("model.mlir"), MODEL.replace("abs", "abz")).unwrap();
     let folder = Folder { before: contents(folder.path()), ..folder };
-    folder.assert_refused(&["model.mlir", "-o", "older.onnx"], "E0009", "stablehlo.abz");
+    folder.assert_refused(&["model.mlir", "-o", "older.onnx"], "E0208", "stablehlo.abz");
 }
 
 #[cfg(target_os = "linux")]

@@ -268,7 +268,7 @@ fn a_fault_is_found_where_it_is_and_once() {
         ("%0 = stablehlo.constant dense<[1.0, 2.0]> : tensor<3xf32>", &[("E0006", "[1.0, 2.0]")]),
         ("%0 = stablehlo.constant dense<256> : tensor<ui8>", &[("E0007", "256")]),
         ("%0 = stablehlo.abs %arg0 : tensor<4xf32> loc(#loc3)", &[("E0008", "#loc3")]),
-        ("%0 = stablehlo.abz %arg0 : tensor<4xf32>", &[("E0009", "stablehlo.abz")]),
+        ("%0 = stablehlo.abz %arg0 : tensor<4xf32>", &[("E0208", "stablehlo.abz")]),
         ("%0:2 = stablehlo.abs %arg0 : tensor<4xf32>", &[("E0105", "%0:2")]),
         (
             "%0 = stablehlo.abs %1 : tensor<4xf32>\n%1 = stablehlo.abs %arg0 : tensor<4xf32>",
@@ -284,7 +284,7 @@ fn a_fault_is_found_where_it_is_and_once() {
              reducer(%a: tensor<f32>, %b: tensor<f32>) {\n%1 = stablehlo.ad %a, %b : tensor<f32>\n\
              %2 = stablehlo.add %1, %z : tensor<f32>\nstablehlo.return %2 : tensor<f32>\n}\n\
              %3 = stablehlo.abs %a : tensor<f32>",
-            &[("E0009", "stablehlo.ad"), ("E0101", "%z"), ("E0112", "%a")],
+            &[("E0208", "stablehlo.ad"), ("E0101", "%z"), ("E0112", "%a")],
         ),
     ];
     for (body, expected) in cases {

@@ -17,7 +17,7 @@ mod snippet;
 mod tests;
 
 pub use catalogue::Code;
-pub use nearest::nearest;
+pub use nearest::{nearest, nearest_op};
 pub use part::Part;
 pub use quote::{Quote, QuotedLine, QuotedMark, one_line, quote, quote_python};
 pub use render::{PythonSources, Style, render};

@@ -20,6 +20,26 @@ pub fn nearest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) ->
     best.map(|(_, candidate)| candidate)
 }
 
+/// The op that a misspelt name was meant for: one that another dialect has, or one with a near name in the dialect that is
+/// nearest.
+pub fn nearest_op<'c>(name: &str, ops: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+    let (dialect, mnemonic) = name.split_once('.')?;
+    let known: Vec<(&str, &str, &'c str)> = ops
+        .into_iter()
+        .filter_map(|op| op.split_once('.').map(|(dialect, mnemonic)| (dialect, mnemonic, op)))
+        .collect();
+    if known.iter().any(|&(.., op)| op == name) {
+        return None;
+    }
+    let near = nearest(dialect, known.iter().map(|&(dialect, ..)| dialect))?;
+    if let Some((.., op)) = known.iter().find(|(_, other, _)| *other == mnemonic) {
+        return Some(op);
+    }
+    let known = || known.iter().filter(|(dialect, ..)| *dialect == near);
+    let mnemonic = nearest(mnemonic, known().map(|(_, mnemonic, _)| *mnemonic))?;
+    known().find(|(_, other, _)| *other == mnemonic).map(|(.., op)| *op)
+}
+
 /// The edit distance (optimal string alignment), or nothing when it is above the limit.
 fn distance(name: &[char], candidate: &str, limit: usize) -> Option<usize> {
     // Names in hostile texts can be megabytes long; the length alone rules most candidates out.
@@ -52,7 +72,7 @@ fn distance(name: &[char], candidate: &str, limit: usize) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::nearest;
+    use super::{nearest, nearest_op};
 
     const OPS: [&str; 5] =
         ["stablehlo.add", "stablehlo.and", "stablehlo.dot_general", "stablehlo.tanh", "stablehlo.tan"];
@@ -60,6 +80,16 @@ mod tests {
     #[test]
     fn one_letter_off() {
         assert_eq!(nearest("stablehlo.dot_genral", OPS), Some("stablehlo.dot_general"));
+    }
+
+    #[test]
+    fn an_op_of_another_dialect() {
+        const OPS: [&str; 4] = ["chlo.sinh", "stablehlo.add", "stablehlo.sine", "sdy.mesh"];
+        assert_eq!(nearest_op("stablehlo.sinh", OPS), Some("chlo.sinh"));
+        assert_eq!(nearest_op("stablehlo.ad", OPS), Some("stablehlo.add"));
+        assert_eq!(nearest_op("stablehl.add", OPS), Some("stablehlo.add"));
+        assert_eq!(nearest_op("stablehlo.add", OPS), None);
+        assert_eq!(nearest_op("shape.add", OPS), None);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::{
     RegionId, Symbol, TensorType, Type, TypeId, ValueId,
 };
 use crate::source::Source;
+use rustc_hash::FxHashSet;
 use std::fmt::Write;
 
 /// Prints the whole module.
@@ -401,7 +402,10 @@ impl Printer<'_> {
                 self.ty(constant.ty);
             }
             Attribute::Struct(name, fields) => {
-                let _ = write!(self.out, "#{}<", self.module.symbols.get(*name));
+                let name = self.module.symbols.get(*name);
+                let _ = write!(self.out, "#{name}<");
+                // Without the word MLIR reads `[b, f, 0]x[o, i, 0]->[b, f, 0]`.
+                self.out.push_str(if name.ends_with(".conv") { "raw " } else { "" });
                 self.entries(fields);
                 self.out.push('>');
             }
@@ -543,12 +547,25 @@ impl Printer<'_> {
     }
 
     fn location_definitions(&mut self) {
-        let mut next = 0;
-        while let Some(&id) = self.locations.get(next) {
-            next += 1;
-            let _ = write!(self.out, "#loc{} = loc(", id.0);
-            self.location(id);
-            self.out.push_str(")\n");
+        // MLIR reads aliases that an alias refers to only where they are defined before it.
+        let mut stack: Vec<(LocationId, bool)> = self.locations.iter().rev().map(|&id| (id, false)).collect();
+        let mut seen = FxHashSet::default();
+        while let Some((id, read)) = stack.pop() {
+            if read {
+                let _ = write!(self.out, "#loc{} = loc(", id.0);
+                self.location(id);
+                self.out.push_str(")\n");
+            } else if id != LocationId::UNKNOWN && seen.insert(id) {
+                stack.push((id, true));
+                match self.module.location(id) {
+                    Location::Name(_, child) => stack.push((*child, false)),
+                    Location::CallSite { callee, caller } => {
+                        stack.extend([(*caller, false), (*callee, false)])
+                    }
+                    Location::Fused(_, parts) => stack.extend(parts.iter().rev().map(|&part| (part, false))),
+                    _ => {}
+                }
+            }
         }
     }
 

@@ -57,7 +57,7 @@ pub use refusal::{Lowered, Refusal, Values};
 pub use region::{Combiner, combiners};
 pub use target::{DEFAULT_OPSET, HIGHEST_OPSET, LOWEST_OPSET};
 
-use crate::diagnostic::nearest;
+use crate::diagnostic::nearest_op;
 use crate::ir::OpId;
 use rustc_hash::FxHashMap;
 use std::sync::LazyLock;
@@ -133,19 +133,13 @@ pub fn find(name: &str) -> Option<&'static Row> {
     INDEX.get(name).copied()
 }
 
-/// The op that a name was meant for: of its own dialect, or of the one whose name is near.
-///
-/// Nothing for a name that StableHLO or CHLO has, and nothing for an op of another dialect.
+/// The op that a misspelt name was meant for. Nothing for a name that StableHLO or CHLO has, and nothing for an op of
+/// another dialect.
 pub fn misspelt(name: &str) -> Option<&'static str> {
-    let (dialect, mnemonic) = name.split_once('.')?;
-    let dialect = nearest(dialect, ["stablehlo", "chlo"])?;
-    let rows = FAMILIES.iter().flat_map(|(_, rows)| rows.iter()).map(|row| row.name);
-    let known: Vec<(&str, &str)> = rows
-        .chain(rules::names())
-        .filter_map(|known| Some((known.strip_prefix(dialect)?.strip_prefix('.')?, known)))
-        .collect();
-    let near = nearest(mnemonic, known.iter().map(|&(mnemonic, _)| mnemonic))?;
-    known.into_iter().find(|&(mnemonic, known)| mnemonic == near && known != name).map(|(_, known)| known)
+    let known =
+        || FAMILIES.iter().flat_map(|(_, rows)| rows.iter()).map(|row| row.name).chain(rules::names());
+    let of_dialect = |op: &&str| op.starts_with("stablehlo.") || op.starts_with("chlo.");
+    nearest_op(name, known().filter(of_dialect))
 }
 
 /// Whether an op has no row because passes or other ops' lowerings take it.

@@ -88,6 +88,33 @@ use Types::{Arrow, Complex, Each, Operands, Result, Same, Select};
 
 /// The ops, sorted by name.
 const ROWS: &[Row] = &[
+    row("arith.addf", Same),
+    row("arith.addi", Same),
+    row("arith.andi", Same),
+    formed("arith.constant", Result, Form::Constant),
+    row("arith.divf", Same),
+    row("arith.divsi", Same),
+    row("arith.divui", Same),
+    row("arith.maximumf", Same),
+    row("arith.maxsi", Same),
+    row("arith.maxui", Same),
+    row("arith.minimumf", Same),
+    row("arith.minsi", Same),
+    row("arith.minui", Same),
+    row("arith.mulf", Same),
+    row("arith.muli", Same),
+    row("arith.negf", Same),
+    row("arith.ori", Same),
+    row("arith.remf", Same),
+    row("arith.remsi", Same),
+    row("arith.remui", Same),
+    row("arith.select", Select),
+    row("arith.shli", Same),
+    row("arith.shrsi", Same),
+    row("arith.shrui", Same),
+    row("arith.subf", Same),
+    row("arith.subi", Same),
+    row("arith.xori", Same),
     formed("call", Arrow, Form::Call),
     row("chlo.acos", Same),
     row("chlo.acosh", Same),
@@ -168,7 +195,7 @@ const ROWS: &[Row] = &[
     row("stablehlo.and", Same),
     row("stablehlo.atan2", Same),
     row("stablehlo.bitcast_convert", Arrow),
-    row("stablehlo.broadcast", Arrow),
+    named("stablehlo.broadcast", Arrow, &[("sizes", "broadcast_sizes", Kind::Integers)]),
     named("stablehlo.broadcast_in_dim", Arrow, &[("dims", "broadcast_dimensions", Kind::Integers)]),
     row("stablehlo.cbrt", Same),
     row("stablehlo.ceil", Same),
@@ -275,7 +302,12 @@ const ROWS: &[Row] = &[
 ];
 
 /// The row of an op.
+///
+/// MHLO's ops are written as those of StableHLO and CHLO that they became.
 pub(super) fn find(op: &str) -> Option<&'static Row> {
+    if let Some(mnemonic) = op.strip_prefix("mhlo.") {
+        return find(&format!("stablehlo.{mnemonic}")).or_else(|| find(&format!("chlo.{mnemonic}")));
+    }
     ROWS.binary_search_by(|row| row.op.cmp(op)).ok().map(|index| &ROWS[index])
 }
 

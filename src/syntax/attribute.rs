@@ -2,11 +2,12 @@
 
 use super::Parser;
 use super::text::{Rule, Text};
-use crate::diagnostic::catalogue::{BadLiteral, UndefinedAlias};
+use crate::diagnostic::catalogue::{BadLiteral, DuplicateAttribute, UndefinedAlias};
 use crate::diagnostic::nearest;
 use crate::ir::{Attribute, Attributes, Element, Symbol, Type, TypeId};
 use crate::source::Span;
 use pest::iterators::Pair;
+use rustc_hash::FxHashMap;
 
 impl Parser<'_> {
     /// The entries of a dictionary, in braces or as properties in `<{...}>`.
@@ -75,9 +76,12 @@ impl Parser<'_> {
 
     fn entries(&mut self, text: Text<'_>, pair: Pair<'_, Rule>) -> Option<Attributes> {
         let mut entries = Attributes::new();
+        let mut names = FxHashMap::default();
         for entry in pair.into_inner() {
             let mut inner = entry.into_inner();
-            let name = self.name(text.of(&inner.next()?))?;
+            let key = text.of(&inner.next()?);
+            let name = self.name(key)?;
+            self.once(&mut names, name, key)?;
             let value = match inner.next() {
                 Some(value) => self.attribute(text, value)?,
                 None => Attribute::Unit,
@@ -87,8 +91,21 @@ impl Parser<'_> {
         Some(entries)
     }
 
+    /// Reports a name that was seen before.
+    pub(super) fn once<'t>(
+        &mut self,
+        seen: &mut FxHashMap<Symbol, Text<'t>>,
+        name: Symbol,
+        at: Text<'t>,
+    ) -> Option<()> {
+        let Some(first) = seen.insert(name, at) else { return Some(()) };
+        let name = self.module.symbols.get(name).to_owned();
+        self.diagnostics.push(DuplicateAttribute { name: &name, at: at.span(), first: first.span() });
+        None
+    }
+
     /// An attribute's name, bare or in quotes.
-    fn name(&mut self, text: Text<'_>) -> Option<Symbol> {
+    pub(super) fn name(&mut self, text: Text<'_>) -> Option<Symbol> {
         if text.text.starts_with('"') {
             let name = self.unescape(text)?;
             return Some(self.module.symbols.intern(&name));
@@ -118,39 +135,7 @@ impl Parser<'_> {
         self.name(text.part(1..text.text.len()))
     }
 
-    /// `#stablehlo.dot<lhs_contracting_dimensions = [1]>`; those of dialects that are not known stay text.
-    fn structure(&mut self, text: Text<'_>, pair: Pair<'_, Rule>) -> Option<Attribute> {
-        let whole = text.of(&pair);
-        if !["#stablehlo.", "#chlo.", "#mhlo."].iter().any(|dialect| whole.text.starts_with(dialect)) {
-            return Some(Attribute::Opaque(whole.text.into()));
-        }
-        let mut inner = pair.into_inner();
-        let name = self.module.symbols.intern(&inner.next()?.as_str()[1..]);
-        let mut fields = Attributes::new();
-        for field in inner {
-            fields.push(self.field(text, field)?);
-        }
-        Some(Attribute::Struct(name, fields))
-    }
-
-    /// A field of a struct; a list of numbers in it is one of integers.
-    pub(super) fn field(&mut self, text: Text<'_>, pair: Pair<'_, Rule>) -> Option<(Symbol, Attribute)> {
-        let mut inner = pair.into_inner();
-        let name = self.name(text.of(&inner.next()?))?;
-        let value = self.attribute(text, inner.next()?)?;
-        Some((name, integers_of(value)))
-    }
-
-    /// An attribute in the syntax of its dialect; that of a convolution's dimensions is known.
-    fn opaque(&mut self, text: Text<'_>) -> Option<Attribute> {
-        if let Some(rest) = text.text.strip_prefix("#stablehlo.conv<") {
-            let start = text.text.len() - rest.len();
-            return self.convolution_dimensions(text.part(start..text.text.len() - 1));
-        }
-        Some(Attribute::Opaque(text.text.into()))
-    }
-
-    fn attribute_alias(&mut self, text: Text<'_>) -> Option<Attribute> {
+    pub(super) fn attribute_alias(&mut self, text: Text<'_>) -> Option<Attribute> {
         let Some(&definition) = self.aliases.get(text.text) else {
             let near = nearest(text.text, self.alias_names());
             self.diagnostics.push(UndefinedAlias { name: text.text, nearest: near, at: text.span() });

@@ -142,17 +142,6 @@ impl<'s> Parser<'s> {
         Some((self.clause(Kind::Integers, left)?, self.clause(Kind::Integers, right)?))
     }
 
-    /// The fields of `{a = 1, b = [2]}` or `<a = 1>`, with the place of each value.
-    pub(super) fn fields(&mut self, rule: Rule, text: Text<'_>) -> Option<Attributes> {
-        let mut fields = Attributes::new();
-        for pair in self.run(rule, text)? {
-            if pair.as_rule() == Rule::field {
-                fields.push(self.field(text, pair)?);
-            }
-        }
-        Some(fields)
-    }
-
     /// The dimension numbers of a convolution from `[b, 0, 1, f]x[0, 1, i, o]->[b, 0, 1, f]`, or from its fields.
     pub(super) fn convolution_dimensions(&mut self, text: Text<'_>) -> Option<Attribute> {
         let name = self.module.symbols.intern("stablehlo.conv");

@@ -5,11 +5,14 @@ use super::assembly::{self, Form, Row, Types};
 use super::clauses::{Kind, Token};
 use super::statement::{Body, Parts, region_of};
 use super::text::{Rule, Text};
-use crate::diagnostic::catalogue::UnknownAssembly;
-use crate::diagnostic::nearest;
+use crate::diagnostic::catalogue::{DuplicateAttribute, UnknownAssembly, UnknownOp, UnsupportedOp};
+use crate::diagnostic::{nearest, nearest_op};
 use crate::ir::{Attribute, Attributes, Element, SCALAR, Symbol, TensorType, Type, TypeId};
 use crate::source::Span;
 use smallvec::SmallVec;
+
+/// The dialects whose ops are known.
+const DIALECTS: [&str; 4] = ["chlo", "func", "sdy", "stablehlo"];
 
 /// The clauses of an op, sorted by what they look like.
 #[derive(Default)]
@@ -28,6 +31,8 @@ pub(super) struct Clauses<'t> {
     pub brackets: Option<Text<'t>>,
     pub angled: Option<Text<'t>>,
     pub dictionary: Option<Text<'t>>,
+    /// The alias of an attribute.
+    pub alias: Option<Text<'t>>,
     pub regions: SmallVec<[Text<'t>; 2]>,
     pub signature: Option<Text<'t>>,
 }
@@ -36,7 +41,11 @@ impl<'s> Parser<'s> {
     /// An op in custom form.
     pub(super) fn custom(&mut self, name: Text<'_>, tokens: &[Token<'_>]) -> Option<Parts<'s>> {
         let Some((symbol, row)) = self.mnemonic(name) else {
-            self.stated = self.stated_type(tokens);
+            // What stands for types in another dialect may mean something else.
+            let dialect = name.text.split('.').next().unwrap_or_default();
+            if nearest(dialect, DIALECTS).is_some() {
+                self.stated = self.stated_type(tokens);
+            }
             return None;
         };
         let mut clauses = self.collect(tokens)?;
@@ -72,7 +81,12 @@ impl<'s> Parser<'s> {
         for value in clauses.inits.drain(..) {
             parts.operands.push(self.operand(value));
         }
-        self.types_of(row, name, clauses.signature.take(), &mut parts)?;
+        if name.text == "arith.constant" && !clauses.words.iter().any(|word| word.text.starts_with("dense")) {
+            // A scalar, which StableHLO does not have.
+            self.diagnostics.push(UnsupportedOp { op: name.text, at: name.span() });
+            return None;
+        }
+        self.types_of(row, name, clauses.signature.take(), clauses.alias.is_some(), &mut parts)?;
         match row.form {
             Form::Plain | Form::Axes => {}
             Form::Call => {
@@ -160,12 +174,11 @@ impl<'s> Parser<'s> {
             return Some(known);
         }
         let Some(row) = assembly::find(name.text) else {
-            let nearest = nearest(name.text, assembly::names());
-            self.diagnostics.push(UnknownAssembly { op: name.text, nearest, at: name.span() });
+            self.unknown_op(name.text, name.span());
             return None;
         };
         // Within a function the dialect may be left out.
-        let full = match row.op {
+        let full = match name.text {
             "call" => "func.call",
             "return" => "func.return",
             op => op,
@@ -175,7 +188,19 @@ impl<'s> Parser<'s> {
         Some(known)
     }
 
-    /// Sorts the tokens behind the op's name.
+    /// Reports an op whose custom form is not known.
+    pub(super) fn unknown_op(&mut self, op: &str, at: Span) {
+        let dialect = op.split_once('.').map_or("func", |(dialect, _)| dialect);
+        if let Some(nearest) = nearest_op(op, assembly::names()) {
+            self.diagnostics.push(UnknownOp { op, nearest, at });
+        } else if DIALECTS.contains(&dialect) {
+            self.diagnostics.push(UnknownAssembly { op, at });
+        } else {
+            self.diagnostics.push(UnsupportedOp { op, at });
+        }
+    }
+
+    /// Sorts the tokens after the op's name.
     pub(super) fn collect<'t>(&mut self, tokens: &[Token<'t>]) -> Option<Clauses<'t>> {
         let mut clauses = Clauses::default();
         let (mut group, mut in_inits) = (0, false);
@@ -209,6 +234,13 @@ impl<'s> Parser<'s> {
                 Rule::word => {
                     if let Some(value) = follows(Rule::raw) {
                         rest.next();
+                        if let Some(&(first, _)) =
+                            clauses.named.iter().find(|(name, _)| name.text == text.text)
+                        {
+                            let (at, first) = (text.span(), first.span());
+                            self.diagnostics.push(DuplicateAttribute { name: text.text, at, first });
+                            return None;
+                        }
                         clauses.named.push((text, value));
                     } else if text.text == "inits" {
                         in_inits = true;
@@ -246,6 +278,7 @@ impl<'s> Parser<'s> {
                 Rule::string => &mut clauses.string,
                 Rule::brackets => &mut clauses.brackets,
                 Rule::angled => &mut clauses.angled,
+                Rule::hash => &mut clauses.alias,
                 Rule::braces => &mut clauses.dictionary,
                 Rule::signature => &mut clauses.signature,
                 _ => {
@@ -309,7 +342,7 @@ impl<'s> Parser<'s> {
 
     /// Refuses clauses that the op's form has no use for.
     fn nothing_left(&mut self, clauses: &Clauses<'_>, bound: &[(Text<'_>, Text<'_>)]) -> Option<()> {
-        let lone = [clauses.symbol, clauses.string, clauses.brackets, clauses.angled];
+        let lone = [clauses.symbol, clauses.string, clauses.brackets, clauses.angled, clauses.alias];
         let left = lone.into_iter().flatten().next();
         let left = left.or(clauses.regions.first().map(|braces| braces.part(0..1)));
         let left = left.or(clauses.parameters.first().map(|(_, name, _)| *name));
@@ -326,11 +359,18 @@ impl<'s> Parser<'s> {
         row: &Row,
         name: Text<'_>,
         text: Option<Text<'_>>,
+        alias: bool,
         parts: &mut Parts<'s>,
     ) -> Option<()> {
         let Some(text) = text else {
-            // `return` without values, and ops that are declarations.
-            if parts.operands.is_empty() && matches!(row.types, Types::Operands) || row.form == Form::Mesh {
+            // `return` and `while` without values, and ops that are declarations.
+            let untyped = match row.form {
+                Form::Mesh => true,
+                // An alias has its type.
+                Form::Constant => alias,
+                _ => parts.operands.is_empty() && matches!(row.types, Types::Operands | Types::Each),
+            };
+            if untyped {
                 return Some(());
             }
             self.lacks("`:` and the types", name.span());
@@ -404,6 +444,23 @@ impl<'s> Parser<'s> {
     }
 
     fn constant(&mut self, name: Text<'_>, clauses: &mut Clauses<'_>, parts: &mut Parts<'s>) -> Option<()> {
+        if let Some(alias) = clauses.alias.take() {
+            let value = self.attribute_alias(alias)?;
+            let Attribute::Dense(constant) = value else {
+                self.expected("the alias of a literal such as `dense<0>`", alias);
+                return None;
+            };
+            if parts.result_types.is_empty() {
+                parts.result_types.push(self.module.constant(constant).ty);
+            }
+            self.set(&mut parts.attributes, "value", value);
+            return Some(());
+        }
+        // `stablehlo.constant() {value = dense<0> : tensor<i32>} : () -> tensor<i32>`
+        let symbols = &self.module.symbols;
+        if clauses.words.is_empty() && parts.attributes.iter().any(|(key, _)| symbols.get(*key) == "value") {
+            return Some(());
+        }
         let literal = self.need(clauses.words.pop(), "a literal such as `dense<0>`", name)?;
         let &[ty] = parts.result_types.as_slice() else {
             self.lacks("one type", name.span());
@@ -554,6 +611,7 @@ impl<'s> Parser<'s> {
             self.lacks("a result for each initial value", name.span());
             return None;
         };
+        clauses.words.retain(|word| word.text != "attributes");
         for (key, value) in std::mem::take(&mut clauses.named) {
             let kind = if key.text == "dimension" { Kind::Integer } else { Kind::Plain };
             let value = self.clause(kind, value)?;

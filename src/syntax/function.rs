@@ -1,4 +1,4 @@
-//! What stands at the top level: the module, its functions, aliases and resources.
+//! Functions, aliases and resources.
 
 use super::Parser;
 use super::statement::region_of;
@@ -69,134 +69,14 @@ impl<'s> Parser<'s> {
         }
     }
 
-    /// Parses everything that is not an alias.
-    pub(super) fn top_level(&mut self) {
-        let end = self.source.scan().statements.len() as u32;
-        self.items(0, end);
-        if self.module.functions().len() == 0 && !self.diagnostics.has_errors() {
-            self.report_empty();
-        }
-    }
-
-    /// Parses the statements of the file or of a module. Modules in modules are rare and share one list of
-    /// functions; the depth of the recursion is the depth of regions, which the scan bounds.
-    fn items(&mut self, first: u32, end: u32) {
-        let mut index = first;
-        while index < end {
-            let statement = self.statement_at(index);
-            let bytes = &self.source.bytes()[statement.span.range()];
-            let starts = |word: &str| {
-                bytes.strip_prefix(word.as_bytes()).is_some_and(|rest| {
-                    !rest
-                        .first()
-                        .is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'))
-                })
-            };
-            match bytes.first() {
-                Some(b'#' | b'!' | b'{') => {}
-                _ if statement.faulty => {
-                    // The head of the item has been reported; what its regions hold is still read.
-                    self.items_of_faulty(index);
-                }
-                _ if starts("module") || starts("builtin.module") => self.module_item(index),
-                _ if starts("func.func") || starts("func") => {
-                    self.function_item(index);
-                }
-                _ if starts("\"builtin.module\"") || starts("\"func.func\"") => self.generic_item(index),
-                _ => {
-                    let op = self.operation(index, None);
-                    self.module.top_level.extend(op);
-                    self.finish_scope();
-                }
-            }
-            index = statement.next;
-        }
-    }
-
-    fn items_of_faulty(&mut self, index: u32) {
-        let statement = self.statement_at(index);
-        let mut region = statement.first_region;
-        let bytes = &self.source.bytes()[statement.span.range()];
-        if bytes.starts_with(b"func") {
-            self.lost_function(index);
-        }
-        let is_module = bytes.starts_with(b"module");
-        while is_module && region < statement.regions_end {
-            let here = self.source.scan().regions[region as usize];
-            self.items(here.first, here.end);
-            region = here.next;
-        }
-    }
-
-    fn module_item(&mut self, index: u32) {
-        let statement = self.statement_at(index);
-        if let Some(frame) = self.frame(index) {
-            let text = frame.whole();
-            let pairs = self.run(Rule::module, text);
-            for pair in pairs.into_iter().flatten() {
-                let part = text.of(&pair);
-                match pair.as_rule() {
-                    Rule::symbol if !self.named => self.module.name = self.symbol_name(part),
-                    Rule::attributes if !self.named => {
-                        self.module.attributes = self.dictionary(part).unwrap_or_default();
-                    }
-                    _ => {}
-                }
-            }
-        }
-        self.named = true;
-        self.items_of(statement.first_region, statement.regions_end);
-    }
-
-    fn items_of(&mut self, mut region: u32, end: u32) {
-        while region < end {
-            let here = self.source.scan().regions[region as usize];
-            self.items(here.first, here.end);
-            region = here.next;
-        }
-    }
-
-    /// `"builtin.module"` and `"func.func"` in generic form.
-    fn generic_item(&mut self, index: u32) {
-        let statement = self.statement_at(index);
-        let Some(frame) = self.frame(index) else { return };
-        let text = frame.whole();
-        let Some(pairs) = self.run(Rule::operation, text) else { return };
-        let mut attributes = Attributes::new();
-        let (mut name, mut region, mut location) = (Span::NONE, None, LocationId::UNKNOWN);
-        for pair in pairs {
-            let part = text.of(&pair);
-            match pair.as_rule() {
-                Rule::quoted_name => name = part.span(),
-                Rule::properties | Rule::braces => {
-                    attributes.extend(self.dictionary(part).unwrap_or_default())
-                }
-                Rule::region => region = region_of(part),
-                Rule::location => location = self.location(part),
-                _ => {}
-            }
-        }
-        if frame.text.starts_with("\"builtin.module\"") {
-            let symbol = self.take_string(&mut attributes, "sym_name");
-            if !self.named {
-                self.module.name = symbol;
-                self.module.attributes = attributes;
-            }
-            self.named = true;
-            self.items_of(statement.first_region, statement.regions_end);
-            return;
-        }
-        self.generic_function(attributes, region, name, location);
-    }
-
-    fn generic_function(
+    pub(super) fn generic_function(
         &mut self,
         mut attributes: Attributes,
         region: Option<u32>,
         span: Span,
         location: LocationId,
     ) {
-        let name = self.take_string(&mut attributes, "sym_name");
+        let name = self.take_string(&mut attributes, "sym_name").map(|name| self.symbol_in_module(name));
         let visibility = self.take_string(&mut attributes, "sym_visibility");
         let ty = self.take_attribute(&mut attributes, "function_type");
         let (arguments, results) = match ty {
@@ -219,13 +99,17 @@ impl<'s> Parser<'s> {
         };
         let public = visibility.is_none_or(|word| self.module.symbols.get(word) != "private");
         let body = self.module.add_region();
+        let mut places = self.label_arguments(region).into_iter();
         let function = Function {
             name,
             public,
             body,
             arguments: arguments
                 .iter()
-                .map(|_| Argument { attributes: entries(of_arguments.next()), location: None, span })
+                .map(|_| {
+                    let (span, location) = places.next().unwrap_or((span, None));
+                    Argument { attributes: entries(of_arguments.next()), location, span }
+                })
                 .collect(),
             argument_types: arguments.clone(),
             results: results
@@ -248,27 +132,52 @@ impl<'s> Parser<'s> {
         }
     }
 
+    /// The places and locations of the arguments of the first block of a region.
+    fn label_arguments(&mut self, region: Option<u32>) -> Vec<(Span, Option<LocationId>)> {
+        let scan = self.source.scan();
+        let first = region.map(|region| scan.regions[region as usize].first);
+        let Some(first) = first.filter(|&first| {
+            let statement = scan.statements.get(first as usize);
+            statement.is_some_and(|statement| self.source.bytes()[statement.span.start] == b'^')
+        }) else {
+            return Vec::new();
+        };
+        let known = self.diagnostics.len();
+        let Some(frame) = self.frame(first) else { return Vec::new() };
+        let text = frame.whole();
+        let mut places = Vec::new();
+        for pair in self.run(Rule::label, text).into_iter().flatten() {
+            if pair.as_rule() == Rule::parameter {
+                let parameter = self.parameter(text, pair);
+                places.extend(parameter.map(|parameter| (parameter.span, parameter.location)));
+            }
+        }
+        // The label is read once more as a part of the body, and then its faults are reported.
+        self.diagnostics.truncate(known);
+        places
+    }
+
     fn take_attribute(&mut self, attributes: &mut Attributes, name: &str) -> Option<Attribute> {
         let symbols = &self.module.symbols;
         let index = attributes.iter().position(|(key, _)| symbols.get(*key) == name)?;
         Some(attributes.remove(index).1)
     }
 
-    fn take_string(&mut self, attributes: &mut Attributes, name: &str) -> Option<Symbol> {
+    pub(super) fn take_string(&mut self, attributes: &mut Attributes, name: &str) -> Option<Symbol> {
         match self.take_attribute(attributes, name)? {
             Attribute::String(text) => Some(self.module.symbols.intern(&text)),
             _ => None,
         }
     }
 
-    fn function_item(&mut self, index: u32) {
+    pub(super) fn function_item(&mut self, index: u32) {
         if self.function(index).is_none() {
             self.lost_function(index);
         }
     }
 
     /// Reads the body of a function whose head could not be read.
-    fn lost_function(&mut self, index: u32) {
+    pub(super) fn lost_function(&mut self, index: u32) {
         let statement = self.statement_at(index);
         let scan = self.source.scan();
         let head = statement.span.start..match statement.first_region < statement.regions_end {
@@ -280,6 +189,7 @@ impl<'s> Parser<'s> {
             let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '$' | '.' | '-');
             let name = head[at + 1..].split(|c| !is_name(c)).next().unwrap_or_default();
             let name = self.module.symbols.intern(name);
+            let name = self.symbol_in_module(name);
             self.module.lost.push(name);
         }
         self.scope = super::Scope::default();
@@ -301,7 +211,10 @@ impl<'s> Parser<'s> {
             let part = text.of(&pair);
             match pair.as_rule() {
                 Rule::visibility => public = part.text == "public",
-                Rule::symbol => name = Some((self.symbol_name(part)?, part.span())),
+                Rule::symbol => {
+                    let symbol = self.symbol_name(part)?;
+                    name = Some((self.symbol_in_module(symbol), part.span()));
+                }
                 Rule::parameter => {
                     let parameter = self.parameter(text, pair)?;
                     parameters.push(parameter);

@@ -210,7 +210,11 @@ impl Parser<'_> {
     /// The constant of a resource.
     pub(super) fn resource_of(&mut self, key: Text<'_>, ty: TypeId, ty_at: Span) -> Option<Attribute> {
         let Some(digits) = self.resources.get(key.text.trim()).cloned() else {
-            self.bad_literal("the resource is not in the file", key.span(), Span::NONE);
+            let why = match key.text.trim() {
+                "__elided__" => "its elements were left out when the text was printed",
+                _ => "the resource is not in the file",
+            };
+            self.bad_literal(why, key.span(), Span::NONE);
             return None;
         };
         let tensor = self.module.tensor_type(ty).cloned();

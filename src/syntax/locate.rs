@@ -5,6 +5,7 @@
 
 use super::Parser;
 use super::assembly::{self, Form, Row, Types};
+use super::clauses::Token;
 use super::forms::Clauses;
 use super::shape::Tokens;
 use super::text::{Rule, Text};
@@ -97,7 +98,25 @@ impl Parser<'_> {
         None
     }
 
-    fn reading<'t>(&mut self, tokens: &Tokens<'t>) -> Option<Reading<'t>> {
+    /// Where an op in a statement of these tokens, from the first on, has an attribute of that name.
+    pub(super) fn places_of_attribute(&mut self, tokens: &[Token<'_>], name: &str) -> Vec<Span> {
+        let mut places = Vec::new();
+        match self.reading(tokens) {
+            Some(Reading::Generic { dictionaries, .. }) => {
+                for dictionary in dictionaries {
+                    places.extend(self.entry(dictionary, name));
+                }
+            }
+            Some(Reading::Custom { row, clauses }) => {
+                places.extend(self.clause_of(row, &clauses, name, None, None));
+                places.extend(clauses.dictionary.and_then(|dictionary| self.entry(dictionary, name)));
+            }
+            None => {}
+        }
+        places.iter().map(Text::span).collect()
+    }
+
+    fn reading<'t>(&mut self, tokens: &[Token<'t>]) -> Option<Reading<'t>> {
         let head = tokens.iter().position(|token| token.rule != Rule::result)?;
         let (name, rest) = (tokens[head], &tokens[head + 1..]);
         if name.rule != Rule::quoted_name {

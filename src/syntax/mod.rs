@@ -12,11 +12,13 @@ mod function;
 mod literal;
 mod locate;
 mod location;
+mod modules;
 mod number;
 mod scope;
 mod shape;
 mod spaces;
 mod statement;
+mod structure;
 mod text;
 mod ty;
 
@@ -95,6 +97,8 @@ struct Parser<'s> {
     places: Vec<(LocationId, Range<usize>)>,
     /// How many regions are being read whose op could not be: names of their arguments may be unknown.
     lenient: usize,
+    /// What the names of functions of the current module have before them.
+    module_prefix: String,
     /// Whether the module's name and attributes have been read.
     named: bool,
 }
@@ -125,6 +129,7 @@ impl<'s> Parser<'s> {
             resources: FxHashMap::default(),
             places: Vec::new(),
             lenient: 0,
+            module_prefix: String::new(),
             named: false,
         }
     }

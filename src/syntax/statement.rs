@@ -1,10 +1,13 @@
 //! Ops, in generic and in custom form, and the regions that they own.
 
+use super::assembly;
 use super::clauses::Token;
 use super::scope::Binding;
 use super::text::{Cut, Frame, Rule, Text};
 use super::{LENIENT_LIMIT, Parser, spaces};
-use crate::diagnostic::catalogue::{SyntaxError, TypeMismatch, WrongOperandCount, WrongResultCount};
+use crate::diagnostic::catalogue::{
+    DuplicateAttribute, SyntaxError, TypeMismatch, WrongOperandCount, WrongResultCount,
+};
 use crate::diagnostic::{Diagnostic, Part};
 use crate::ir::{
     Attributes, BlockId, LocationId, NewOp, OpId, OpSpan, RegionId, Symbol, TypeId, ValueId, provenance,
@@ -81,7 +84,17 @@ impl<'s> Parser<'s> {
     fn read(&mut self, index: u32, whole: Span) -> Option<(Parts<'s>, Heads<'s>)> {
         let frame = self.frame(index)?;
         let text = frame.whole();
-        let mut tokens = self.tokens(text)?;
+        let known = self.diagnostics.len();
+        let Some(mut tokens) = self.tokens(text) else {
+            // What the grammar does not have is no fault of the text where the op is of a dialect that is not known.
+            let is_unknown =
+                |name: &Text<'_>| name.text.starts_with("arith.") || assembly::find(name.text).is_none();
+            if let Some(name) = op_name(text).filter(is_unknown) {
+                self.diagnostics.truncate(known);
+                self.unknown_op(name.text, name.span());
+            }
+            return None;
+        };
         let (results, first) =
             (SmallVec::new(), tokens.first().map_or(Span::NONE, |first| first.text.span()));
         let mut heads = Heads { results, first, name: Span::NONE, whole, location: LocationId::UNKNOWN };
@@ -108,7 +121,27 @@ impl<'s> Parser<'s> {
         } else {
             self.custom(name, rest)?
         };
+        self.check_attributes(&parts.attributes, &tokens, &heads)?;
         Some((parts, heads))
+    }
+
+    /// Reports an attribute that an op has twice: in its properties, its dictionary or a clause of its form.
+    fn check_attributes(
+        &mut self,
+        attributes: &Attributes,
+        tokens: &[Token<'_>],
+        heads: &Heads<'s>,
+    ) -> Option<()> {
+        let mut names: SmallVec<[Symbol; 16]> = attributes.iter().map(|(name, _)| *name).collect();
+        names.sort_unstable();
+        let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) else { return Some(()) };
+        let name = self.module.symbols.get(twice[0]).to_owned();
+        let mut places = self.places_of_attribute(tokens, &name);
+        places.sort_by_key(|place| place.start);
+        let at = places.get(1).copied().unwrap_or(heads.name);
+        let first = places.first().copied().unwrap_or(Span::NONE);
+        self.diagnostics.push(DuplicateAttribute { name: &name, at, first });
+        None
     }
 
     fn generic(&mut self, name: &str, tokens: &[Token<'_>]) -> Option<Parts<'s>> {
@@ -160,6 +193,7 @@ impl<'s> Parser<'s> {
     fn finish(&mut self, mut parts: Parts<'s>, heads: Heads<'s>) -> Option<OpId> {
         self.check_operands(&parts, &heads)?;
         let results = self.check_results(&parts, &heads)?;
+        self.resolve_callees(&mut parts.attributes);
         let mut regions: SmallVec<[RegionId; 1]> = SmallVec::new();
         for body in parts.regions.drain(..) {
             regions.push(self.region(body));
@@ -439,6 +473,18 @@ impl<'s> Parser<'s> {
     pub(super) fn lacks(&mut self, expected: &str, at: Span) {
         self.diagnostics.push(SyntaxError { expected, found: "none", at });
     }
+}
+
+/// The name of an op in custom form.
+fn op_name<'t>(text: Text<'t>) -> Option<Text<'t>> {
+    let mut start = 0;
+    if text.text.starts_with('%') {
+        start = text.text.find('=')? + 1;
+        start += text.text[start..].len() - text.text[start..].trim_start().len();
+    }
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '$' | '.');
+    let length = text.text[start..].find(|c| !is_name(c)).unwrap_or(text.text.len() - start);
+    (length > 0).then(|| text.part(start..start + length))
 }
 
 /// The region that stands within braces.

@@ -117,6 +117,20 @@ impl Parser<'_> {
         if text.text.starts_with("!quant.") {
             return Some(Element::Quantized(self.module.symbols.intern(text.text)));
         }
+        if text.text.starts_with('!') {
+            let ty = self.type_alias(text)?;
+            let element = match *self.module.types.get(ty) {
+                Type::Scalar(element) => Some(element),
+                Type::Opaque(name) if self.module.symbols.get(name).starts_with("!quant.") => {
+                    Some(Element::Quantized(name))
+                }
+                _ => None,
+            };
+            if element.is_none() {
+                self.expected("the alias of an element type", text);
+            }
+            return element;
+        }
         let compact: String = text.text.chars().filter(|character| !character.is_whitespace()).collect();
         let element = Element::from_name(&compact);
         if element.is_none() {

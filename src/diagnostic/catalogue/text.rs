@@ -244,13 +244,13 @@ diagnostics! {
     /// An op is written in a custom form that the parser does not know.
     ///
     /// MLIR's generic form, `"dialect.op"(%a) <{attribute = 1}> : (type) -> type`, is read for any op. The custom
-    /// form, without the quotes, is different for each op; it is known for `func`, `stablehlo` and `chlo`.
+    /// form, without the quotes, is different for each op; it is known for most ops of `func`, `stablehlo` and `chlo`.
     ///
     /// An example that triggers it:
     ///
     /// ```mlir
     /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
-    ///   %0 = mhlo.erf %x : tensor<4xf32>
+    ///   %0 = stablehlo.einsum %x, %x, config = "i,i->i" : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
     ///   return %0 : tensor<4xf32>
     /// }
     /// ```
@@ -266,13 +266,43 @@ diagnostics! {
     ///
     /// ```mlir
     /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
-    ///   %0 = chlo.erf %x : tensor<4xf32> -> tensor<4xf32>
+    ///   %0 = stablehlo.multiply %x, %x : tensor<4xf32>
     ///   return %0 : tensor<4xf32>
     /// }
     /// ```
-    E0009 UnknownAssembly<'a> { op: &'a str, nearest: Option<&'a str>, at: Span }
+    E0009 UnknownAssembly<'a> { op: &'a str, at: Span }
         => "the custom form of `{op}` is not known"
         group "{op}"
-        label at "not an op of `func`, `stablehlo` or `chlo`"
-        help { did_you_mean(nearest).or_else(|| Some("print the text in generic form (`print_generic_op_form=True`)".into())) };
+        label at "not in a form that is known"
+        help "print the text in generic form (`print_generic_op_form=True`)";
+
+    /// An attribute has two values.
+    ///
+    /// A dictionary, or an op with its properties, its attributes and the clauses of its custom form, names each attribute
+    /// once. MLIR refuses a text in which one has two values, as nothing tells which of them counts.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = "stablehlo.reverse"(%x) <{dimensions = array<i64: 0>, dimensions = array<i64>}> : (tensor<4xf32>) -> tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
+    /// ```
+    ///
+    /// What to do: delete one of the two.
+    ///
+    /// Mended:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = "stablehlo.reverse"(%x) <{dimensions = array<i64: 0>}> : (tensor<4xf32>) -> tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
+    /// ```
+    E0010 DuplicateAttribute<'a> { name: &'a str, at: Span, first: Span }
+        => "the attribute `{name}` is written twice"
+        label at "written again"
+        label first "first written here"
+        help "delete one of the two";
 }
