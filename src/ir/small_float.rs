@@ -55,9 +55,10 @@ impl SmallFloat {
         (1 - self.bias, highest - reserved - self.bias)
     }
 
-    /// The highest finite number of a format whose highest fraction is one.
+    /// The highest finite number. Where the pattern of all ones is NaN, the fraction below it is the highest.
     pub fn highest(&self) -> f64 {
-        (2.0 - 2f64.powi(-(self.mantissa as i32))) * 2f64.powi(self.exponents().1)
+        let steps = if self.special == Special::AllOnes && self.mantissa > 0 { 2.0 } else { 1.0 };
+        (2.0 - steps * 2f64.powi(-(self.mantissa as i32))) * 2f64.powi(self.exponents().1)
     }
 
     /// The number of a bit pattern.

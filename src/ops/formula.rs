@@ -234,6 +234,10 @@ impl<'f> Term<'f> {
 
     /// -1, 0 or 1.
     pub(super) fn sign(self) -> Self {
+        // ONNX Runtime reads the lower half of an `i64` only.
+        if self.element == Element::I64 {
+            return self.greater(0i64).cast(Element::I64) - self.less(0i64).cast(Element::I64);
+        }
         self.unary("Sign")
     }
 

@@ -3,7 +3,8 @@
 //! They mean what their patterns do. Where the opset lacks the ONNX op they become their parts again.
 
 use super::constant::float_bytes;
-use super::{Elements, Lower, Lowered, Refusal, Row, noted, row};
+use super::{Elements, Lower, Lowered, Refusal, Row, elementwise, noted, row};
+use crate::diagnostic::catalogue;
 use crate::ir::{Constant, Data, Dim, Element, OpId, ValueId};
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI};
 
@@ -19,8 +20,25 @@ pub(super) const ROWS: &[Row] = &[
     row("hlo2onnx.leaky_relu", Elements::FLOAT, leaky_relu),
     row("hlo2onnx.log_softmax", Elements::FLOAT, |cx, op| along_axis(cx, op, "LogSoftmax")),
     noted("hlo2onnx.rms_norm", Elements::FLOAT, rms_norm, "its parts below opset 23"),
+    noted(
+        "hlo2onnx.sign_bit",
+        Elements::FLOAT.or(Elements::BOOL),
+        sign_bit,
+        "x < 0 or 1 / x < 0 below opset 26, which has BitCast",
+    ),
     row("hlo2onnx.softmax", Elements::FLOAT, |cx, op| along_axis(cx, op, "Softmax")),
 ];
+
+/// Whether the sign bit is set. Below the opset of `BitCast` a NaN has none.
+fn sign_bit(cx: &mut Lower, op: OpId) -> Lowered {
+    let x = cx.operand(op, 0)?;
+    if cx.has("BitCast") {
+        return Ok(cx.formula([x], elementwise::bits_are_negative).into());
+    }
+    let at = cx.place().0.name;
+    cx.report(catalogue::NanSign { at });
+    Ok(cx.formula([x], |[x]| x.less(0.0) | x.reciprocal().less(0.0)).into())
+}
 
 /// The operand in full: where it waits for its broadcast, one element stands for several of a row.
 fn along_axis(cx: &mut Lower, op: OpId, name: &'static str) -> Lowered {

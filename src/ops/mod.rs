@@ -46,7 +46,7 @@ mod target;
 mod window;
 
 pub use call::{CALLBACK, ERROR_IF, call_target, callback_name, host_callback, is_elementwise_call};
-pub use constant::{integer_bytes, integer_limits};
+pub use constant::{float_bytes, integer_bytes, integer_limits, number};
 pub use distributed::inline_computations;
 pub use elements::Elements;
 pub use elementwise::{FORMAT, ROUND};

@@ -22,6 +22,7 @@ mod normalize;
 mod paths;
 mod quantize;
 mod shapes;
+mod signed_zeros;
 mod specialize;
 mod split_sums;
 
@@ -154,6 +155,11 @@ pub const PIPELINE: &[Pass] = &[
         name: "sink",
         about: "elements move as the integers that quantized tensors store",
         run: quantize::sink::run,
+    },
+    Pass {
+        name: "signed_zeros",
+        about: "selections keep the sign of zeros where something reads it",
+        run: signed_zeros::run,
     },
     Pass {
         name: "legalize",

@@ -49,7 +49,8 @@ impl Element {
         Self::ALL.iter().find(|row| row.0 == self).map_or(("?", 1), |row| (row.1, row.2))
     }
 
-    fn parse(name: &str) -> Option<Self> {
+    /// The type of that name.
+    pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|row| row.1 == name).map(|row| row.0)
     }
 

@@ -111,8 +111,8 @@ diagnostics! {
     /// A negative NaN has the place of a positive one.
     ///
     /// In the total order of floats, which `jax.lax.top_k` has, a NaN whose sign is set comes before all numbers and
-    /// another behind them. The order of the bits needs the `BitCast` of opset 26. Under a binding `--opset` below that
-    /// every NaN comes behind all numbers.
+    /// another after them. The order of the bits, and the sign bit of a NaN, need the `BitCast` of opset 26. Below that
+    /// opset every NaN comes after all numbers, and counts as positive.
     ///
     /// An example that triggers it:
     ///
@@ -124,10 +124,10 @@ diagnostics! {
     /// ```
     ///
     /// ```console
-    /// $ hlo2onnx convert model.mlir --opset 23
+    /// $ hlo2onnx convert model.mlir
     /// ```
     ///
-    /// What to do: nothing, when the values are never NaN. Otherwise leave `--opset` out, or give `--opset 26`.
+    /// What to do: nothing, when the values are never NaN. Otherwise give `--opset 26`.
     ///
     /// Mended:
     ///
@@ -137,7 +137,7 @@ diagnostics! {
     W0504 NanSign { at: Span }
         => "a negative NaN has the place of a positive one"
         label at "needs the `BitCast` of opset 26"
-        help "leave `--opset` out, or give `--opset 26`";
+        help "give `--opset 26` when a value may be NaN";
 
     /// No data stayed in the files of weights.
     ///

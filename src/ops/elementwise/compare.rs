@@ -1,5 +1,6 @@
 //! Comparisons, selection, bounds.
 
+use super::canonical;
 use super::reinterpret::ordered;
 use super::{Refusal, Term};
 use crate::ir::{Element, OpId, SCALAR, ValueId};
@@ -30,8 +31,11 @@ pub(in crate::ops) fn compare(
         None => false,
     };
     let element = cx.element(lhs);
+    let operands = &cx.module.op(op).operands;
+    let canonical = total && operands.iter().all(|&operand| canonical::is_canonical(cx, operand));
     Ok(cx.formula([lhs, rhs], |[a, b]| match element {
         Element::Bool => direction.of_bools(a, b),
+        float if canonical && float.is_float() => direction.of_canonical(a, b),
         float if total && float.is_float() => direction.of_numbers(ordered(a), ordered(b)),
         _ => direction.of_numbers(a, b),
     }))
@@ -57,7 +61,7 @@ impl Direction {
             "GT" => Self::Greater,
             "GE" => Self::GreaterOrEqual,
             other => {
-                let why = format!("`{other}` is no direction");
+                let why = format!("`{other}` is not a direction");
                 return Err(Refusal::Attribute { name: "comparison_direction", why });
             }
         })
@@ -72,6 +76,20 @@ impl Direction {
             Self::LessOrEqual => a.less_equal(b),
             Self::Greater => a.greater(b),
             Self::GreaterOrEqual => a.greater_equal(b),
+        }
+    }
+
+    /// In the total order of numbers among which there is one zero, and one NaN after all others.
+    fn of_canonical<'f>(self, a: Term<'f>, b: Term<'f>) -> Term<'f> {
+        let less = |a: Term<'f>, b: Term<'f>| a.less(b) | (!a.is_nan() & b.is_nan());
+        let equal = || a.equal(b) | (a.is_nan() & b.is_nan());
+        match self {
+            Self::Equal => equal(),
+            Self::NotEqual => !equal(),
+            Self::Less => less(a, b),
+            Self::LessOrEqual => !less(b, a),
+            Self::Greater => less(b, a),
+            Self::GreaterOrEqual => !less(a, b),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::Term;
 use super::formula::cast;
-use crate::ir::{Element, OpId, ValueId};
+use crate::ir::{Element, OpId, SmallFloat, ValueId};
 use crate::ops::constant::integer_limits;
 use crate::ops::{Lower, Lowered};
 
@@ -15,10 +15,28 @@ pub(super) fn convert(cx: &mut Lower, op: OpId) -> Lowered {
     }
     if to.is_small_float() && from != to {
         // What is too large becomes infinity, or NaN where the type has none; ONNX would take the largest number.
+        let x = if from.is_float() { within(cx, x, to) } else { x };
         let sizes = cx.dims(x);
         return Ok(cx.node("Cast", &[x]).element("to", to).int("saturate", 0).out(to, &sizes).into());
     }
     Ok(cast(cx, x, to).into())
+}
+
+/// ONNX Runtime rounds wrongly beyond the largest number of a type of eight bits: here what rounds to that number
+/// becomes it, and what does not becomes an infinity.
+fn within(cx: &mut Lower, x: ValueId, to: Element) -> ValueId {
+    let Some(format) = SmallFloat::of(to) else { return x };
+    let highest = format.highest();
+    let (_, exponent) = format.exponents();
+    // The number half a step beyond the largest one rounds to the even one of its neighbours.
+    let step = 2f64.powi(exponent - format.mantissa as i32);
+    let (limit, is_even) = (highest + step / 2.0, (highest / step) % 2.0 == 0.0);
+    cx.formula([x], |[x]| {
+        let wide = if matches!(x.element(), Element::F32 | Element::F64) { x } else { x.cast(Element::F32) };
+        let magnitude = wide.abs();
+        let inside = if is_even { magnitude.less_equal(limit) } else { magnitude.less(limit) };
+        inside.select(wide.clip(-highest, highest), wide * f64::INFINITY)
+    })
 }
 
 /// Floats towards zero; XLA takes the nearest number of the type for those out of range, and 0 for NaN, while

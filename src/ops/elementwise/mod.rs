@@ -2,6 +2,7 @@
 
 mod arithmetic;
 mod bits;
+mod canonical;
 mod compare;
 mod convert;
 mod map;
@@ -17,7 +18,7 @@ pub(super) use compare::{Infinity, compare, is_infinite, select};
 pub(super) use convert::truncate;
 pub use narrow::{FORMAT, ROUND};
 pub(super) use power::power;
-pub(super) use reinterpret::next_after;
+pub(super) use reinterpret::{bits_are_negative, next_after};
 pub(super) use transcendental::{atan2, expm1, log1p, tan};
 
 use super::formula::{self, Term};
@@ -61,7 +62,7 @@ pub(super) const ROWS: &[Row] = &[
         "stablehlo.compare",
         Elements::PLAIN,
         compare::lower,
-        "NE is Not(Equal), total order compares bits",
+        "NE is Not(Equal), total order compares bits unless zeros and NaN are canonical",
     ),
     noted(
         "stablehlo.convert",
@@ -80,7 +81,7 @@ pub(super) const ROWS: &[Row] = &[
         "stablehlo.divide",
         Elements::NUMERIC,
         |cx, op| binary(cx, op, divide),
-        "integers: ONNX Runtime fails on x / 0 and dies of MIN / -1",
+        "integers: ONNX Runtime fails on x / 0 and crashes on MIN / -1",
     ),
     row("stablehlo.exponential", Elements::FLOAT, |cx, op| simple(cx, op, "Exp")),
     noted(

@@ -26,28 +26,49 @@ pub(super) fn ordered(x: Term) -> Term {
     bits.less(0i64).select(bits ^ magnitude, bits)
 }
 
+/// Whether the sign bit is set, by a `BitCast`.
+pub(in crate::ops) fn bits_are_negative<'f>([x]: [Term<'f>; 1]) -> Term<'f> {
+    x.bit_cast(signed_of(x.element())).less(0i64)
+}
+
 /// The next float after `x` towards `y`.
 pub(in crate::ops) fn next_after(cx: &mut Lower, x: ValueId, y: ValueId) -> ValueId {
     let element = cx.element(x);
-    let integer = signed_of(element);
-    // Numbers whose steps are those of the floats; both zeros are 0, and 16 bits are computed in 32.
-    let wide = if integer == Element::I16 { Element::I32 } else { integer };
-    let sign = 1i64 << (element.bits() - 1);
-    let lowest = sign.wrapping_neg();
+    let format = Format::of(element);
     cx.formula([x, y], |[x, y]| {
-        let (a, b) = (steps(x, integer, wide, lowest), steps(y, integer, wide, lowest));
-        let moved = a + b.greater(a).cast(wide) - b.less(a).cast(wide);
-        let bits = moved.less(0i64).select(moved.beside(lowest) - moved, moved);
-        let next = bits.cast(integer).bit_cast(element);
-        let next = x.equal(y).select(y, next);
+        let (start, end) = (x.cast(Element::F64), y.cast(Element::F64));
+        let direction = end.greater(start).cast(Element::F64) - end.less(start).cast(Element::F64);
+        let next = match element {
+            Element::F64 => beyond(start, direction),
+            _ => neighbour(start, direction, format),
+        };
+        let next = start.equal(end).select(end, next).cast(element);
         (x.is_nan() | y.is_nan()).select(f64::NAN, next)
     })
 }
 
-/// The float as the number of steps from zero.
-fn steps(x: Term<'_>, integer: Element, wide: Element, lowest: i64) -> Term<'_> {
-    let bits = x.bit_cast(integer).cast(wide);
-    bits.less(0i64).select(bits.beside(lowest) - bits, bits)
+/// What rounds to the next number of a format narrower than `f64`: a step of more than half and less than one and a
+/// half of the distance to it. An infinity counts as the power of two where it begins.
+fn neighbour<'f>(x: Term<'f>, direction: Term<'f>, format: Format) -> Term<'f> {
+    let beyond = 2f64.powi((format.bias() + 1) as i32);
+    let smallest = 2f64.powi((1 - format.bias() - format.mantissa) as i32);
+    let x = x.clip(-beyond, beyond);
+    let step = (x.abs() * (1.25 * 2f64.powi(-(format.mantissa as i32) - 1))).max(0.75 * smallest);
+    x + direction * step
+}
+
+/// The next `f64`: the sum with a step of more than half the distance rounds to it. Small numbers are scaled, where
+/// a step would round itself, and an infinity becomes the largest number by no step.
+fn beyond<'f>(x: Term<'f>, direction: Term<'f>) -> Term<'f> {
+    let (scale, smallest) = (2f64.powi(100), f64::from_bits(1));
+    let is_small = x.abs().less(2f64.powi(-900));
+    let number = is_small.select(x * scale, x.clip(f64::MIN, f64::MAX));
+    let step = (number.abs() * (1.25 * 2f64.powi(-53))).max(smallest * scale);
+    let step = x.abs().equal(f64::INFINITY).select(0.0, step);
+    let next = number + direction * step;
+    // The zero beside the smallest number has its sign.
+    let small = next.equal(0.0).select(x * 0.0, next * (1.0 / scale));
+    is_small.select(small, next)
 }
 
 /// The same bits as another element type; between widths the last dimension holds the parts, the lowest first.

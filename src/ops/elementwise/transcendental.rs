@@ -18,7 +18,7 @@ const LINEAR: f64 = 1e-8;
 pub(in crate::ops) fn log1p(x: Term) -> Term {
     if !is_f64(x) {
         let wide = (x.cast(Element::F64) + 1.0).log().cast(x.element());
-        return x.abs().less(LINEAR).select(x, wide);
+        return x.abs().greater_equal(LINEAR).select(wide, x);
     }
     // The factor takes back what rounding did to the sum (D. Goldberg, "What Every Computer Scientist Should Know
     // About Floating-Point Arithmetic", theorem 4). It is 0 / 0 where nothing is left of `x`, and at infinity.
@@ -32,11 +32,11 @@ pub(in crate::ops) fn log1p(x: Term) -> Term {
 pub(in crate::ops) fn expm1(x: Term) -> Term {
     if !is_f64(x) {
         let wide = (x.cast(Element::F64).exp() - 1.0).cast(x.element());
-        return x.abs().less(LINEAR).select(x, wide);
+        return x.abs().greater_equal(LINEAR).select(wide, x);
     }
     let tanh = (x * 0.5).unary("Tanh");
     let small = tanh * 2.0 / (1.0 - tanh);
-    x.abs().less(0.5).select(small, x.exp() - 1.0)
+    x.abs().greater_equal(0.5).select(x.exp() - 1.0, small)
 }
 
 /// The cube root.
@@ -77,8 +77,9 @@ pub(in crate::ops) fn atan2<'f>(y: Term<'f>, x: Term<'f>) -> Term<'f> {
     let (x, y) = (zero.select(unit, part(x)), part(y));
     let near = angle(y.cast(Element::F32), x.cast(Element::F32)).cast(Element::F64);
     let (cos, sin) = (near.cos(), near.sin());
-    let correction = (y * cos - x * sin) / (x * cos + y * sin);
-    near + correction
+    // The difference is +0 where the angle is zero, and so leaves its sign.
+    let correction = (x * sin - y * cos) / (x * cos + y * sin);
+    near - correction
 }
 
 /// [`atan2`] of `f32`.

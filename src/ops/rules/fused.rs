@@ -1,7 +1,8 @@
 //! Rules of the ops that the pass `fuse` makes.
 
-use super::typing::{Typing, one};
+use super::typing::{Typing, one, tensor};
 use super::{Count, Inferred, Rule, rule, variadic};
+use crate::ir::Element;
 
 pub(super) const RULES: &[Rule] = &[
     rule("hlo2onnx.gelu", 1, first),
@@ -10,8 +11,14 @@ pub(super) const RULES: &[Rule] = &[
     rule("hlo2onnx.leaky_relu", 1, first),
     rule("hlo2onnx.log_softmax", 1, first),
     variadic("hlo2onnx.rms_norm", 1, Count::Exactly(1), first),
+    rule("hlo2onnx.sign_bit", 1, truths),
     rule("hlo2onnx.softmax", 1, first),
 ];
+
+/// The result has a truth value for each element.
+fn truths(t: &Typing) -> Inferred {
+    one(tensor(Element::Bool, t.operand(0)?.dims.clone()))
+}
 
 /// The result has the type of the first operand.
 fn first(t: &Typing) -> Inferred {

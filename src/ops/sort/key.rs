@@ -38,9 +38,9 @@ impl Lower<'_> {
         values.into_iter().map(|value| (value, key.descending)).collect()
     }
 
-    /// Whether the opset has, or can be raised to have, `BitCast`.
+    /// Whether the opset has `BitCast`; it is not raised for it, as few runtimes read that opset.
     fn can_cast_bits(&self) -> bool {
-        self.settings.opset.is_none_or(|opset| opset >= BIT_CAST)
+        self.opset() >= BIT_CAST
     }
 
     /// An `ui64` as the `i64` that has its place in the order.

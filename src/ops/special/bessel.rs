@@ -74,7 +74,8 @@ pub(super) fn i1e(x: Term) -> Term {
     let beyond = magnitude.max(8.0);
     let large = chebyshev(32.0 / beyond - 2.0, &LARGE[skip(LARGE.len(), 7)..]) / beyond.sqrt();
     let size = magnitude.less_equal(8.0).select(small, large);
-    x.less(0.0).select(-size, size)
+    // Zero keeps its sign.
+    size * x.sign()
 }
 
 /// A Chebyshev series by Clenshaw's recurrence in twice the variable, its constant term halved.

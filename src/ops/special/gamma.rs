@@ -31,7 +31,7 @@ pub(super) fn lgamma(x: Term) -> Term {
 }
 
 /// `log gamma(z + 1) = log(2 pi) / 2 + (z + 1/2) log t - t + log a`, with `t = z + g + 1/2` and the series `a`.
-pub(super) fn wide_lgamma(x: Term) -> Term {
+fn wide_lgamma(x: Term) -> Term {
     let (reflect, z) = reflected(x);
     let mut series = x.beside(CONSTANT);
     for (index, &term) in TERMS.iter().enumerate() {
@@ -60,7 +60,7 @@ pub(super) fn digamma(x: Term) -> Term {
 }
 
 /// `log t + a' / a - g / t`, the derivative of what [`wide_lgamma`] computes.
-pub(super) fn wide_digamma(x: Term) -> Term {
+fn wide_digamma(x: Term) -> Term {
     let (reflect, z) = reflected(x);
     let mut series = x.beside(CONSTANT);
     let mut slope = x.beside(0.0);

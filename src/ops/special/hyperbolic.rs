@@ -10,9 +10,9 @@ fn has_kernel(x: Term) -> bool {
     x.element() != Element::F64
 }
 
-/// With the sign of `x`.
+/// With the sign of `x`, where a zero `x` has the magnitude zero.
 fn with_sign<'f>(magnitude: Term<'f>, x: Term<'f>) -> Term<'f> {
-    x.less(0.0).select(-magnitude, magnitude)
+    magnitude * x.sign()
 }
 
 /// The hyperbolic sine.

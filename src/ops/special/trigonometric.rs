@@ -24,7 +24,8 @@ pub(super) fn atan(x: Term) -> Term {
     let x = x.clip(-1e17, 1e17);
     let start = near(x, "Atan");
     let (sin, cos) = (start.sin(), start.cos());
-    start + (x * cos - sin) / (x * sin + cos)
+    // The difference is +0 at both zeros, and so leaves the sign of `start`.
+    start - (sin - x * cos) / (x * sin + cos)
 }
 
 /// The arc sine.
@@ -33,7 +34,8 @@ pub(super) fn asin(x: Term) -> Term {
         return x.unary("Asin");
     }
     let start = near(x, "Asin");
-    start + small(x * start.cos() - leg(x) * start.sin())
+    // As in `atan`.
+    start - small(leg(x) * start.sin() - x * start.cos())
 }
 
 /// The arc cosine.

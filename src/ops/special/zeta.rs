@@ -1,7 +1,6 @@
 //! The Hurwitz zeta function and the derivatives of digamma.
 
-use super::gamma::{wide_digamma, wide_lgamma};
-use crate::ir::Element;
+use super::gamma::{digamma, lgamma};
 use crate::ops::formula::Term;
 
 /// Terms that are summed one by one.
@@ -23,14 +22,10 @@ const BERNOULLI: [f64; 12] = [
     12.0,
 ];
 
-/// `sum over k >= 0 of 1 / (q + k)^x`.
+/// `sum over k >= 0 of 1 / (q + k)^x`: the first terms, and the rest by Euler and Maclaurin's formula (F. Johansson,
+/// "Rigorous high-precision computation of the Hurwitz zeta function and its derivatives", 2015, formula 5). It is
+/// computed in the type of its operands, as XLA does, so that it overflows where XLA's does.
 pub(super) fn zeta<'f>(x: Term<'f>, q: Term<'f>) -> Term<'f> {
-    wide_zeta(x.cast(Element::F64), q.cast(Element::F64)).cast(x.element())
-}
-
-/// The first terms, and the rest by Euler and Maclaurin's formula (F. Johansson, "Rigorous high-precision computation
-/// of the Hurwitz zeta function and its derivatives", 2015, formula 5).
-fn wide_zeta<'f>(x: Term<'f>, q: Term<'f>) -> Term<'f> {
     let minus_x = -x;
     let mut sum = q.pow(minus_x);
     for index in 1..SUMMED {
@@ -47,8 +42,7 @@ fn wide_zeta<'f>(x: Term<'f>, q: Term<'f>) -> Term<'f> {
         tail = (tail + 1.0 / term) * inverse_square * ((x + high) * (x + (high - 1.0)));
     }
     let rest = last * (x / end * (tail + 1.0 / BERNOULLI[11]) + 0.5);
-    // Terms so small that they are lost have no correction, and could make one of 0 * inf.
-    let value = last.equal(0.0).select(sum, sum + integral + rest);
+    let value = sum + integral + rest;
     let value = x.less(1.0).select(f64::NAN, value);
     // Left of zero the powers need an integer, and each pole is an infinity of one sign for even ones only.
     let left = q.less_equal(0.0);
@@ -60,14 +54,12 @@ fn wide_zeta<'f>(x: Term<'f>, q: Term<'f>) -> Term<'f> {
     x.equal(1.0).select(f64::INFINITY, value)
 }
 
-/// The `n`th derivative of digamma: `(-1)^(n + 1) n! zeta(n + 1, x)`; NaN where `n` is no natural number.
+/// The `n`th derivative of digamma: `(-1)^(n + 1) n! zeta(n + 1, x)`; NaN where `n` is not a natural number.
 pub(super) fn polygamma<'f>(n: Term<'f>, x: Term<'f>) -> Term<'f> {
-    let element = x.element();
-    let (n, x) = (n.cast(Element::F64), x.cast(Element::F64));
     let sign = n.truncated_mod(2.0) * 2.0 - 1.0;
     let next = n + 1.0;
-    let value = sign * wide_lgamma(next).exp() * wide_zeta(next, x);
-    let value = n.equal(0.0).select(wide_digamma(x), value);
+    let value = sign * lgamma(next).exp() * zeta(next, x);
+    let value = n.equal(0.0).select(digamma(x), value);
     let natural = n.equal(n.floor()) & n.greater_equal(0.0);
-    natural.select(value, f64::NAN).cast(element)
+    natural.select(value, f64::NAN)
 }

@@ -9,6 +9,7 @@ pub(super) const ROWS: &[Row] = &[
     ("chlo.conj", Rewrite::Unary(|z| z.conj())),
     ("chlo.square", Rewrite::Unary(square)),
     ("stablehlo.abs", Rewrite::Measure(|z| z.abs())),
+    ("stablehlo.atan2", Rewrite::Binary(atan2)),
     ("stablehlo.compare", Rewrite::Own(compare)),
     ("stablehlo.divide", Rewrite::Binary(|a, b| a.over(b))),
     ("stablehlo.maximum", Rewrite::Binary(maximum)),
@@ -112,9 +113,16 @@ impl<'f> Complex<'f> {
     }
 }
 
+/// The difference of the squares is that of XLA's product: +0 where they are equal.
 fn square(z: Complex) -> Complex {
     let twice = z.re * z.im;
-    Complex { re: (z.re - z.im) * (z.re + z.im), im: twice + twice }
+    Complex { re: z.re * z.re - z.im * z.im, im: twice + twice }
+}
+
+/// `-i log((x + iy) / √(x² + y²))`, which for real numbers is the angle.
+fn atan2<'f>(y: Complex<'f>, x: Complex<'f>) -> Complex<'f> {
+    let size = (x * x + y * y).sqrt();
+    (x + y.times_i()).over(size).log().times_minus_i()
 }
 
 /// The number of the same direction and magnitude 1; zero stays zero, and NaN in one part is NaN in both.

@@ -24,13 +24,17 @@ fn contract(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
         Some(cx.module.op(new).results[0])
     };
     let (ac, bd) = (product(cx, a, c), product(cx, b, d));
-    let (ad, bc) = (product(cx, a, d), product(cx, b, c));
     let re = match (ac, bd) {
         (Some(ac), Some(bd)) => cx.emit("stablehlo.subtract", &[ac, bd], ty, &[]),
         (Some(ac), None) => ac,
         (None, Some(bd)) => cx.emit("stablehlo.negate", &[bd], ty, &[]),
         (None, None) => cx.splat(ty, 0.0),
     };
+    // A real result is the real part of the complex one.
+    if !cx.is_complex(cx.module.op(op).results[0]) {
+        return cx.define_real(op, 0, re);
+    }
+    let (ad, bc) = (product(cx, a, d), product(cx, b, c));
     let im = match (ad, bc) {
         (Some(ad), Some(bc)) => cx.emit("stablehlo.add", &[ad, bc], ty, &[]),
         (Some(one), None) | (None, Some(one)) => one,

@@ -8,37 +8,39 @@ pub(super) const ROWS: &[Row] = &[
     ("chlo.sinh", Rewrite::Unary(sinh)),
     ("chlo.tan", Rewrite::Unary(tan)),
     ("stablehlo.cbrt", Rewrite::Unary(cbrt)),
-    ("stablehlo.cosine", Rewrite::Unary(|z| cosh(z.times_i()))),
+    ("stablehlo.cosine", Rewrite::Unary(cos)),
     ("stablehlo.exponential", Rewrite::Unary(exp)),
     ("stablehlo.exponential_minus_one", Rewrite::Unary(expm1)),
-    ("stablehlo.log", Rewrite::Unary(log)),
+    ("stablehlo.log", Rewrite::Unary(|z| z.log())),
     ("stablehlo.log_plus_one", Rewrite::Unary(log1p)),
     ("stablehlo.logistic", Rewrite::Unary(logistic)),
     ("stablehlo.power", Rewrite::Binary(power)),
     ("stablehlo.rsqrt", Rewrite::Unary(rsqrt)),
-    ("stablehlo.sine", Rewrite::Unary(|z| sinh(z.times_i()).times_minus_i())),
+    ("stablehlo.sine", Rewrite::Unary(sin)),
     ("stablehlo.sqrt", Rewrite::Unary(|z| z.sqrt())),
     ("stablehlo.tan", Rewrite::Unary(tan)),
     ("stablehlo.tanh", Rewrite::Unary(tanh)),
 ];
 
-/// The product, which is zero where the second factor is zero, infinity times zero included: how a real number stays
+/// The product, which is +0 where the second factor is zero, infinity times zero included: how a real number stays
 /// real.
 fn zero_or<'f>(factor: Real<'f>, zero: Real<'f>) -> Real<'f> {
-    zero.equal(0.0).select(zero, factor * zero)
+    zero.equal(0.0).select(zero.beside(0.0), factor * zero)
 }
 
 /// `e^x (cos y + i sin y)`; in two factors of `e^(x/2)`, as `e^x` may overflow where the product does not.
 fn exp(z: Complex) -> Complex {
     let half = (z.re * 0.5).exp();
     let (sin, cos) = (z.im.sin(), z.im.cos());
-    Complex { re: (cos * half) * half, im: zero_or(half, zero_or(half, sin)) }
+    let im = sin.equal(0.0).select(sin.beside(0.0), (sin * half) * half);
+    Complex { re: (cos * half) * half, im }
 }
 
 /// `e^x cos y - 1 = (e^x - 1) cos y - 2 sin²(y/2)`, which does not cancel near zero.
 fn expm1(z: Complex) -> Complex {
     let half = (z.im * 0.5).sin();
-    let re = z.re.expm1() * z.im.cos() - half * half * 2.0;
+    // Both zeros give +0, as 1 - 1 does in XLA.
+    let re = 0.0 - (half * half * 2.0 - z.re.expm1() * z.im.cos());
     Complex { re, im: zero_or(z.re.exp(), z.im.sin()) }
 }
 
@@ -46,10 +48,6 @@ fn expm1(z: Complex) -> Complex {
 fn log_abs(z: Complex) -> Real {
     let (large, ratio) = z.scale();
     large.log() + (ratio * ratio).log1p() * 0.5
-}
-
-fn log(z: Complex) -> Complex {
-    Complex { re: log_abs(z), im: z.angle() }
 }
 
 /// Near zero `|1 + z|² - 1 = x (2 + x) + y²`, which keeps the digits that `1 + x` loses.
@@ -65,6 +63,10 @@ fn logistic(z: Complex) -> Complex {
 }
 
 impl<'f> Complex<'f> {
+    pub(super) fn log(self) -> Self {
+        Complex { re: log_abs(self), im: self.angle() }
+    }
+
     /// `w = √((|x| + |z|) / 2)` is the larger part, and `y / 2w` the other.
     pub(super) fn sqrt(self) -> Self {
         let (x, y) = (self.re, self.im);
@@ -80,13 +82,17 @@ impl<'f> Complex<'f> {
     }
 }
 
-/// `1 / √z = conj(√z) / |z|`; infinity where `z` is zero.
+/// `1 / √z = conj(√z) / |z|`; infinity where `z` is zero. The imaginary part has the other sign than that of `z`, of
+/// which minus zero is one.
 fn rsqrt(z: Complex) -> Complex {
-    let (root, size) = (z.sqrt().conj(), z.abs());
-    let quotient = Complex { re: root.re / size, im: root.im / size };
+    let (root, size) = (z.sqrt(), z.abs());
+    let is_below = z.im.less(0.0) | (1.0 / z.im).less(0.0);
+    let opposite = |magnitude| is_below.select(magnitude, -magnitude);
+    let quotient = Complex { re: root.re / size, im: opposite(root.im.abs() / size) };
     let infinite = Complex { re: size.beside(f64::INFINITY), im: size.beside(f64::NAN) };
     let quotient = size.equal(0.0).choose(infinite, quotient);
-    size.is_infinite().choose(z.beside(0.0), quotient)
+    let zero = z.re.beside(0.0);
+    size.is_infinite().choose(Complex { re: zero, im: opposite(zero) }, quotient)
 }
 
 fn polar<'f>(size: Real<'f>, angle: Real<'f>) -> Complex<'f> {
@@ -98,31 +104,47 @@ fn cbrt(z: Complex) -> Complex {
 }
 
 /// `a^b = |a|^c e^(-dθ) (cos φ + i sin φ)` with `b = c + di`, `θ = arg a` and `φ = cθ + d log |a|`. Zero to the power of
-/// a positive real number is zero, and to the power of zero one.
+/// a positive real number is zero, and to the power of zero one; one is one to any power.
 fn power<'f>(a: Complex<'f>, b: Complex<'f>) -> Complex<'f> {
     let (size, angle) = (a.abs(), a.angle());
     let is_zero = size.equal(0.0);
-    let by_zero = b.re.equal(0.0) & b.im.equal(0.0);
+    let is_one = b.re.equal(0.0) & b.im.equal(0.0);
     let general = if b.im.known() == Some(0.0) {
         polar(size.pow(b.re), b.re * angle)
     } else {
         polar(size.pow(b.re) * (-(b.im * angle)).exp(), b.re * angle + b.im * log_abs(a))
     };
-    let zero = a.beside(0.0);
+    let (zero, one) = (a.beside(0.0), a.beside(1.0));
+    let is_one = is_one | (a.re.equal(1.0) & a.im.equal(0.0));
     let general = (is_zero & b.re.greater(0.0) & b.im.equal(0.0)).choose(zero, general);
-    by_zero.choose(a.beside(1.0), general)
+    is_one.choose(one, general)
+}
+
+/// The value with +0 for both zeros, as a difference of exponentials has it, by which XLA computes hyperbolic sines.
+/// ONNX Runtime takes a sum with zero for the other term.
+fn unsigned_zero(x: Real) -> Real {
+    0.0 - (0.0 - x)
 }
 
 fn sinh(z: Complex) -> Complex {
     let (sin, cos) = (z.im.sin(), z.im.cos());
-    Complex { re: zero_or(cos, z.re.unary("chlo.sinh")), im: zero_or(z.re.unary("chlo.cosh"), sin) }
+    Complex { re: cos * unsigned_zero(z.re.unary("chlo.sinh")), im: zero_or(z.re.unary("chlo.cosh"), sin) }
 }
 
 fn cosh(z: Complex) -> Complex {
     let (sin, cos) = (z.im.sin(), z.im.cos());
-    let sinh = z.re.unary("chlo.sinh");
-    let im = z.re.equal(0.0).select(z.re * sin, zero_or(sinh, sin));
+    let im = unsigned_zero(zero_or(z.re.unary("chlo.sinh"), sin));
     Complex { re: z.re.unary("chlo.cosh") * cos, im }
+}
+
+fn sin(z: Complex) -> Complex {
+    let (sin, cos) = (z.re.sin(), z.re.cos());
+    Complex { re: sin * z.im.unary("chlo.cosh"), im: cos * unsigned_zero(z.im.unary("chlo.sinh")) }
+}
+
+fn cos(z: Complex) -> Complex {
+    let (sin, cos) = (z.re.sin(), z.re.cos());
+    Complex { re: cos * z.im.unary("chlo.cosh"), im: sin * (0.0 - z.im.unary("chlo.sinh")) }
 }
 
 /// With `e = e^(-2|x|)` and `m = 1 - e`:
@@ -132,11 +154,12 @@ fn tanh(z: Complex) -> Complex {
     let (e, m) = (twice.exp(), -twice.expm1());
     let (sin, cos) = (z.im.sin(), z.im.cos());
     let bottom = m * m + e * 4.0 * cos * cos;
-    let re = (m * (e + 1.0) / bottom).with_sign_of(z.re);
+    let re = m * (e + 1.0) / bottom * z.re.sign();
     let im = e * 4.0 * sin * cos / bottom;
-    // At an infinite real part the imaginary one has no say.
+    let im = z.im.equal(0.0).select(z.im.beside(0.0), im);
+    // At an infinite real part an imaginary one that is not a number or infinite does not count.
     let is_infinite = z.re.is_infinite();
-    let im = is_infinite.select(z.im.beside(0.0), im);
+    let im = (is_infinite & !z.im.abs().less(f64::INFINITY)).select(z.im.beside(0.0), im);
     let re = is_infinite.select(z.re.sign(), re);
     Complex { re, im }
 }

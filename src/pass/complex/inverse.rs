@@ -62,7 +62,7 @@ fn acosh(z: Complex) -> Complex {
     let above = Complex { re: z.re + 1.0, im: z.im }.sqrt();
     let re = asinh(real_product(below.conj(), above));
     let value = Complex { re, im: below.im.atan2(above.re) * 2.0 };
-    let infinite = Complex { re: z.re.beside(f64::INFINITY), im: z.angle() };
+    let infinite = Complex { re: z.re.beside(f64::INFINITY), im: z.im.abs().atan2(z.re).with_sign_of(z.im) };
     (z.re.is_infinite() | z.im.is_infinite()).choose(infinite, value)
 }
 

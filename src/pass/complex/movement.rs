@@ -192,7 +192,9 @@ fn pad(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
             append(cx, op, "interior_padding", 0)
         });
     }
-    cx.partwise(op, |_, _| Err(Refusal::form("a padding value that is no constant")))
+    // The parts are padded apart, each with its own number.
+    cx.parts(operand)?;
+    cx.partwise(op, |_, _| Err(Refusal::form("its operand has no parts")))
 }
 
 impl Splitter<'_, '_> {

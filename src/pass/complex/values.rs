@@ -6,6 +6,7 @@ use crate::ir::{Attribute, Constant, Data, Dim, Element, OpId, ValueId};
 use smallvec::SmallVec;
 
 pub(super) const ROWS: &[Row] = &[
+    ("chlo.broadcast_complex", Rewrite::Own(broadcast_complex)),
     ("chlo.constant", Rewrite::Own(constant)),
     ("func.return", Rewrite::Own(terminator)),
     ("stablehlo.bitcast_convert", Rewrite::Own(bitcast_convert)),
@@ -84,6 +85,29 @@ fn complex(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
         [re, im] => cx.define_parts(op, 0, [re, im]),
         _ => Err(Refusal::form("a complex number has two parts")),
     }
+}
+
+/// The last dimensions of a shorter part meet those of the other, unless `broadcast_dimensions` names them.
+fn broadcast_complex(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+    let ty = cx.result_part(op, 0)?;
+    let rank = cx.module.tensor_type(ty).map_or(0, |tensor| tensor.rank());
+    let named = cx.module.attribute(op, "broadcast_dimensions");
+    let named = named.and_then(|named| cx.module.integers(named));
+    let &[re, im] = &cx.module.op(op).operands[..] else {
+        return Err(Refusal::form("a complex number has two parts"));
+    };
+    let parts = [re, im].map(|part| {
+        if cx.module.value_type(part) == ty {
+            return part;
+        }
+        let own = cx.dims(part).len();
+        let axes: Vec<i64> = match &named {
+            Some(named) if own < rank && named.len() == own => named.clone(),
+            _ => (rank - own..rank).map(|axis| axis as i64).collect(),
+        };
+        cx.emit("stablehlo.broadcast_in_dim", &[part], ty, &[("broadcast_dimensions", integers(&axes))])
+    });
+    cx.define_parts(op, 0, parts)
 }
 
 fn part(cx: &mut Splitter, op: OpId, index: usize) -> Result<(), Refusal> {

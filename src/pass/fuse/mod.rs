@@ -11,6 +11,7 @@ mod error;
 mod group;
 mod normalization;
 mod pattern;
+mod sign;
 mod softmax;
 
 use super::Context;
@@ -100,10 +101,17 @@ impl Fused {
 /// The rules by the op that they end in. The first that reads the program wins.
 static RULES: LazyLock<FxHashMap<&'static str, Vec<&'static Rule>>> = LazyLock::new(|| {
     let mut rules: FxHashMap<&str, Vec<&Rule>> = FxHashMap::default();
-    for rule in
-        [activation::RULES, softmax::RULES, normalization::RULES, group::RULES, affine::RULES, error::RULES]
-            .into_iter()
-            .flatten()
+    for rule in [
+        activation::RULES,
+        softmax::RULES,
+        normalization::RULES,
+        group::RULES,
+        affine::RULES,
+        error::RULES,
+        sign::RULES,
+    ]
+    .into_iter()
+    .flatten()
     {
         rules.entry(rule.root).or_default().push(rule);
     }

@@ -54,6 +54,11 @@ impl<'m> Pattern<'m> {
         self.inside
     }
 
+    /// The one result of an op.
+    pub fn result_of(&self, op: OpId) -> Option<ValueId> {
+        self.module.op(op).results.first().copied()
+    }
+
     /// The operands of an op.
     pub fn operands_of<const N: usize>(&self, op: OpId) -> Option<[ValueId; N]> {
         <[ValueId; N]>::try_from(&self.module.op(op).operands[..]).ok()

@@ -1,0 +1,119 @@
+//! Floats with one zero and one NaN.
+//!
+//! JAX makes floats canonical before it compares them in the total order: `select(x == 0, 0, x)` leaves +0 alone, and
+//! `select(x != x, NaN, x)` a positive NaN. Their order needs no bits.
+
+use crate::ir::{Module, OpId, ValueId};
+use crate::ops::Lower;
+use crate::ops::constant::number;
+
+/// Constants of more elements are not looked at.
+const LARGE: i64 = 1 << 20;
+/// Selects and moves that are looked through.
+const DEPTH: usize = 16;
+
+/// Ops whose results are elements of their first operand.
+const MOVES: &[&str] = &[
+    "stablehlo.broadcast_in_dim",
+    "stablehlo.dynamic_slice",
+    "stablehlo.gather",
+    "stablehlo.optimization_barrier",
+    "stablehlo.reshape",
+    "stablehlo.reverse",
+    "stablehlo.slice",
+    "stablehlo.transpose",
+];
+
+/// Whether a value of the program has no -0 and no NaN but the positive one.
+pub(super) fn is_canonical(cx: &Lower, value: ValueId) -> bool {
+    let (mut zero, mut nan, mut value) = (false, false, value);
+    // What was tested has to be what is selected in the end.
+    let mut tested = Vec::new();
+    for _ in 0..DEPTH {
+        if zero && nan {
+            return tested.iter().all(|&tested| leads_to(cx.module, value, tested));
+        }
+        if tested.is_empty() && is_canonical_constant(cx, value) {
+            return true;
+        }
+        let Some(op) = cx.module.defining_op(value) else { return false };
+        let operands = &cx.module.op(op).operands;
+        match (cx.module.op_name(op), &operands[..]) {
+            ("stablehlo.select", &[predicate, constant, other]) => {
+                let Some(test) = test_of(cx, predicate, constant) else { return false };
+                match test {
+                    Test::Zero(of) => {
+                        zero = true;
+                        tested.push(of);
+                    }
+                    Test::Nan(of) => {
+                        nan = true;
+                        tested.push(of);
+                    }
+                }
+                value = other;
+            }
+            (name, &[operand, ..]) if MOVES.contains(&name) && tested.is_empty() => value = operand,
+            _ => return false,
+        }
+    }
+    false
+}
+
+enum Test {
+    Zero(ValueId),
+    Nan(ValueId),
+}
+
+/// What a predicate tests, where the constant is what is selected for it.
+fn test_of(cx: &Lower, predicate: ValueId, constant: ValueId) -> Option<Test> {
+    let op = named(cx.module, predicate, "stablehlo.compare")?;
+    let &[left, right] = &cx.module.op(op).operands[..] else { return None };
+    let selected = known(cx, constant)?;
+    match cx.word(op, "comparison_direction").ok()? {
+        "EQ" if selected.to_bits() == 0 && known(cx, right) == Some(0.0) => Some(Test::Zero(left)),
+        "NE" if selected.is_nan() && selected.is_sign_positive() && left == right => Some(Test::Nan(left)),
+        _ => None,
+    }
+}
+
+/// Whether a value is the tested one, or the tested one is this value after its own select.
+fn leads_to(module: &Module, value: ValueId, mut tested: ValueId) -> bool {
+    for _ in 0..3 {
+        if tested == value {
+            return true;
+        }
+        let Some(op) = named(module, tested, "stablehlo.select") else { return false };
+        tested = module.op(op).operands[2];
+    }
+    false
+}
+
+fn named(module: &Module, value: ValueId, name: &str) -> Option<OpId> {
+    module.defining_op(value).filter(|&op| module.op_name(op) == name)
+}
+
+/// The number that all elements of a constant are.
+fn known(cx: &Lower, mut value: ValueId) -> Option<f64> {
+    while let Some(op) = named(cx.module, value, "stablehlo.broadcast_in_dim") {
+        value = *cx.module.op(op).operands.first()?;
+    }
+    cx.known_number(value)
+}
+
+fn is_canonical_constant(cx: &Lower, value: ValueId) -> bool {
+    let Some(constant) = cx.module.constant_of(value).map(|id| cx.module.constant(id)) else { return false };
+    let Some(ty) = cx.module.tensor_type(constant.ty) else { return false };
+    let is_canonical = |bytes: &[u8]| {
+        number(ty.element, bytes)
+            .is_some_and(|number| !((number == 0.0 || number.is_nan()) && number.is_sign_negative()))
+    };
+    match (constant.data.splat(), ty.count()) {
+        (Some(element), _) => is_canonical(element),
+        (None, Some(count)) if count <= LARGE => {
+            let width = ty.element.bytes();
+            constant.data.bytes(cx.source, count as usize, width).chunks_exact(width).all(is_canonical)
+        }
+        _ => false,
+    }
+}

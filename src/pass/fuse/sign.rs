@@ -1,0 +1,23 @@
+//! The sign bit of a float, which JAX reads by a bit cast: `signbit`, and `copysign` made of it.
+
+use super::pattern::Pattern;
+use super::{Fused, Rule};
+use crate::ir::OpId;
+
+pub(super) const RULES: &[Rule] = &[Rule::new("stablehlo.compare", sign_bit)];
+
+/// `shift_right(bitcast(x), width - 1) != 0`.
+fn sign_bit(p: &mut Pattern, op: OpId) -> Option<Fused> {
+    let [shifted, zero] = p.operands_of(op)?;
+    let result = p.result_of(op)?;
+    let is_not_zero = p.word(result, "comparison_direction")? == "NE" && p.number(zero)? == 0.0;
+    let shift = |p: &mut Pattern, name: &str| p.attempt(|p| p.operands(shifted, name));
+    let [bits, amount] = is_not_zero.then(|| {
+        shift(p, "stablehlo.shift_right_arithmetic").or_else(|| shift(p, "stablehlo.shift_right_logical"))
+    })??;
+    let [x] = p.operands(bits, "stablehlo.bitcast_convert")?;
+    let (float, integer) = (p.tensor(x)?.element, p.tensor(bits)?.element);
+    let is_top = p.number(amount)? == f64::from(float.bits()) - 1.0;
+    let fits = is_top && float.is_float() && integer.is_integer() && float.bits() == integer.bits();
+    fits.then(|| Fused::new("hlo2onnx.sign_bit", &[x]))
+}

@@ -1,0 +1,189 @@
+//! `Where` keeps the sign of zeros where something reads it.
+//!
+//! ONNX Runtime's kernel computes `x = p ? yes : 0` and `y = p ? 0 : no`, and then `x != 0 ? x : y`. So it turns a -0
+//! in `yes` into 0. It keeps one in `no`, unless `y` is one number for a row of `x`. `Sign` turns -0 into 0, too.
+//!
+//! The arm that may be -0 becomes the second one. Where both may be, the result is the product
+//! `(p ? yes : 1) * (p ? 1 : no)`, which is exact: it took 2.4 times the time of one `Where`. Nothing changes where no
+//! arm can be -0, and where nothing reads the sign: a mask before a softmax or a matrix product stays as it is.
+
+mod flow;
+
+use super::Context;
+use crate::ir::{Attribute, Dim, Element, Module, OpId, Rewriter, Type, TypeId, ValueId};
+use crate::source::Source;
+use flow::Flow;
+
+/// Runs the pass on all functions.
+pub(super) fn run(module: &mut Module, cx: &mut Context) {
+    let is_concerned = |&op: &OpId| {
+        matches!(module.op_name(op), "onnx.Where" | "onnx.Sign")
+            && module.tensor(module.op(op).results[0]).is_some_and(|tensor| tensor.element.is_float())
+    };
+    if !module.reachable_ops().iter().any(is_concerned) {
+        return;
+    }
+    let flow = Flow::of(module, cx.source);
+    for function in module.functions() {
+        Rewriter::new(module).function(function, &mut |rewriter, op| match rewriter.module.op_name(op) {
+            "onnx.Where" => select(rewriter, op, &flow, cx.source),
+            "onnx.Sign" => sign(rewriter, op, &flow),
+            _ => true,
+        });
+    }
+}
+
+/// `Where`, in the form that keeps what is read. Whether the op stays.
+fn select(rewriter: &mut Rewriter, op: OpId, flow: &Flow, source: &Source) -> bool {
+    let result = rewriter.module.op(op).results[0];
+    let [mut predicate, mut yes, mut no] = rewriter.module.op(op).operands[..] else { return true };
+    if !flow.is_read(result) {
+        return true;
+    }
+    // ONNX Runtime fuses Not into Where, and so exchanges the arms.
+    let mut changed = false;
+    while let Some(negated) = negated(rewriter.module, predicate) {
+        (predicate, yes, no) = (negated, no, yes);
+        changed = true;
+    }
+    let module = &*rewriter.module;
+    let of_yes = flow.may_be_negative(yes) && !flow::excludes_zero(module, source, predicate, yes, true);
+    let of_no = flow.may_be_negative(no) && !flow::excludes_zero(module, source, predicate, no, false);
+    let form = match (of_yes, of_no) {
+        (false, false) => return true,
+        (false, true) if keeps_second(module, predicate, yes, no) => None,
+        (true, false) if keeps_second(module, predicate, no, yes) => Some(true),
+        _ => Some(false),
+    };
+    let ty = rewriter.module.value_type(result);
+    let place = rewriter.module.place(op);
+    let emit = |rewriter: &mut Rewriter, name: &str, operands: &[ValueId], ty: TypeId| {
+        rewriter.insert_at(place, name, operands, ty, [])
+    };
+    let value = match form {
+        None if !changed => return true,
+        None => emit(rewriter, "onnx.Where", &[predicate, yes, no], ty),
+        Some(swapped) => {
+            let inverse = inverse(rewriter, op, predicate);
+            if swapped {
+                emit(rewriter, "onnx.Where", &[inverse, no, yes], ty)
+            } else {
+                let one = one(rewriter, op, ty);
+                let (first, second) =
+                    (joined_type(rewriter, predicate, yes), joined_type(rewriter, predicate, no));
+                let first = emit(rewriter, "onnx.Where", &[inverse, one, yes], first);
+                let second = emit(rewriter, "onnx.Where", &[predicate, one, no], second);
+                emit(rewriter, "onnx.Mul", &[first, second], ty)
+            }
+        }
+    };
+    rewriter.replace(result, value);
+    false
+}
+
+/// `Sign`, which of a zero is that zero. Whether the op stays.
+fn sign(rewriter: &mut Rewriter, op: OpId, flow: &Flow) -> bool {
+    let (operand, result) = (rewriter.module.op(op).operands[0], rewriter.module.op(op).results[0]);
+    if !(flow.is_read(result) && flow.may_be_negative(operand)) {
+        return true;
+    }
+    let place = rewriter.module.place(op);
+    let ty = rewriter.module.value_type(result);
+    let sign = rewriter.insert_at(place, "onnx.Sign", &[operand], ty, []);
+    let to = Attribute::Type(rewriter.module.types.intern(Type::Scalar(Element::Bool)));
+    let truth = with_element(rewriter.module, ty, Element::Bool);
+    let is_not_zero = rewriter.insert_at(place, "onnx.Cast", &[sign], truth, [("to", to)]);
+    let value = rewriter.insert_at(place, "onnx.Where", &[is_not_zero, sign, operand], ty, []);
+    rewriter.replace(result, value);
+    false
+}
+
+/// The operand of the `Not` that makes a predicate.
+fn negated(module: &Module, predicate: ValueId) -> Option<ValueId> {
+    let op = module.defining_op(predicate).filter(|&op| module.op_name(op) == "onnx.Not")?;
+    module.op(op).operands.first().copied()
+}
+
+/// The inverse of a predicate, by an op that ONNX Runtime does not fuse into `Where`. A comparison of integers has one of
+/// its own, which often leaves the first without a use.
+fn inverse(rewriter: &mut Rewriter, op: OpId, predicate: ValueId) -> ValueId {
+    let place = rewriter.module.place(op);
+    if let Some((name, operands)) = opposite(rewriter.module, predicate) {
+        let ty = rewriter.module.value_type(predicate);
+        return rewriter.insert_at(place, name, &operands, ty, []);
+    }
+    let truth = rewriter.module.tensor_of::<i64>(Element::Bool, &[]);
+    let truth = constant(rewriter, op, truth, &[1]);
+    let ty = rewriter.module.value_type(predicate);
+    rewriter.insert_at(place, "onnx.Xor", &[predicate, truth], ty, [])
+}
+
+/// The comparison of integers that holds where a predicate does not.
+fn opposite(module: &Module, predicate: ValueId) -> Option<(&'static str, [ValueId; 2])> {
+    let op = module.defining_op(predicate)?;
+    let [left, right] = module.op(op).operands[..] else { return None };
+    let name = match module.op_name(op) {
+        "onnx.Greater" => "onnx.LessOrEqual",
+        "onnx.GreaterOrEqual" => "onnx.Less",
+        "onnx.Less" => "onnx.GreaterOrEqual",
+        "onnx.LessOrEqual" => "onnx.Greater",
+        _ => return None,
+    };
+    let is_integer = module.tensor(left).is_some_and(|tensor| tensor.element.is_integer());
+    is_integer.then_some((name, [left, right]))
+}
+
+fn one(rewriter: &mut Rewriter, op: OpId, like: TypeId) -> ValueId {
+    let element = rewriter.module.tensor_type(like).map_or(Element::F32, |tensor| tensor.element);
+    let ty = rewriter.module.tensor_of::<i64>(element, &[]);
+    constant(rewriter, op, ty, &crate::ops::float_bytes(element, 1.0))
+}
+
+fn constant(rewriter: &mut Rewriter, op: OpId, ty: TypeId, bytes: &[u8]) -> ValueId {
+    let data = crate::ir::Data::Bytes(std::sync::Arc::from(bytes));
+    let id = rewriter.module.add_constant(crate::ir::Constant { ty, data });
+    let place = rewriter.module.place(op);
+    rewriter.insert_at(place, "onnx.Constant", &[], ty, [("value", Attribute::Dense(id))])
+}
+
+/// The type of a value of the second one's elements that two values broadcast to.
+fn joined_type(rewriter: &mut Rewriter, first: ValueId, second: ValueId) -> TypeId {
+    let dims = joined_dims(rewriter.module, &[first, second]);
+    let element = rewriter.module.tensor(second).map_or(Element::F32, |tensor| tensor.element);
+    rewriter.module.tensor_of(element, &dims)
+}
+
+fn with_element(module: &mut Module, ty: TypeId, element: Element) -> TypeId {
+    let dims = module.tensor_type(ty).map(|tensor| tensor.dims.to_vec()).unwrap_or_default();
+    module.tensor_of(element, &dims)
+}
+
+/// The sizes that values broadcast to.
+fn joined_dims(module: &Module, values: &[ValueId]) -> Vec<Dim> {
+    let all = || values.iter().filter_map(|&value| module.tensor(value)).map(|tensor| &tensor.dims);
+    let rank = all().map(|dims| dims.len()).max().unwrap_or(0);
+    let size = |axis: usize| {
+        let own = all().filter_map(|dims| (axis + dims.len()).checked_sub(rank).map(|own| dims[own]));
+        own.filter(|&dim| dim != Dim::Known(1)).min().unwrap_or(Dim::Known(1))
+    };
+    (0..rank).map(size).collect()
+}
+
+/// Whether the kernel keeps -0 of the second arm: its selection has all elements of the result, or in the innermost
+/// dimension that is not 1.
+fn keeps_second(module: &Module, predicate: ValueId, first: ValueId, second: ValueId) -> bool {
+    let all = joined_dims(module, &[predicate, first, second]);
+    let own = joined_dims(module, &[predicate, second]);
+    let leading = all.len() - own.len();
+    let at = |axis: usize| axis.checked_sub(leading).map_or(Dim::Known(1), |axis| own[axis]);
+    // The sizes of 1 do not count, and a symbol may be 1.
+    for axis in (0..all.len()).rev() {
+        match all[axis] {
+            Dim::Known(1) => {}
+            Dim::Known(_) => return at(axis) == all[axis],
+            _ if at(axis) != all[axis] => return false,
+            _ => {}
+        }
+    }
+    true
+}
