@@ -25,7 +25,8 @@
 //! `bf16[2] nan -inf`, `complex<f32>[1] (1.0,-2.0)`. Instead of its elements an input may have a generator:
 //! `f32[2,3] range` (0, 1, 2, ...), `f32[64] uniform(SEED)` (between -1 and 1; integers -8 to 7, unsigned 0 to 15) or
 //! `uniform(SEED,LOW,HIGH)`. An `in:` after an `out:` starts another run of the same model. The `out:` lines are made
-//! by XLA: `python fixtures/values.py FILE` writes them, after the inputs or in place of empty `// out:` lines.
+//! by XLA: `python fixtures/values.py FILE` writes them, after the inputs or in place of empty `// out:` lines. Of a
+//! program that XLA cannot run on a CPU they are those of a private function `@twin`.
 //!
 //! **fixtures/errors/CODE.mlir** or **CODE_NAME.mlir**: each diagnostic is marked under the line it is about, see
 //! [`support::annotation`]; missing and extra ones fail. Advice counts only in files of an advice code.

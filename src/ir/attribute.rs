@@ -5,6 +5,9 @@ use super::{ConstantId, Dim, Dims, Element, Symbol, TypeId};
 /// A named list of attributes in the order of the text.
 pub type Attributes = Vec<(Symbol, Attribute)>;
 
+/// The attribute of a custom call that lists the operands that were complex before complex numbers became pairs.
+pub const PACKED_OPERANDS: &str = "packed_operands";
+
 /// The value of an attribute.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Attribute {
@@ -18,6 +21,8 @@ pub enum Attribute {
     Float(f64, TypeId),
     /// A quoted string, unescaped.
     String(Box<str>),
+    /// A quoted string whose bytes are not UTF-8.
+    Bytes(Box<[u8]>),
     /// A type.
     Type(TypeId),
     /// `@outer::@inner`, outermost first.
@@ -80,6 +85,15 @@ impl Attribute {
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Attribute::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The bytes of a string.
+    pub fn as_bytes(&self) -> Option<&[u8]> {
+        match self {
+            Attribute::String(text) => Some(text.as_bytes()),
+            Attribute::Bytes(bytes) => Some(bytes),
             _ => None,
         }
     }

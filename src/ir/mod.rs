@@ -23,7 +23,7 @@ mod unread;
 mod verify;
 mod walk;
 
-pub use attribute::{Attribute, Attributes};
+pub use attribute::{Attribute, Attributes, PACKED_OPERANDS};
 pub use constant::{Constant, ConstantId, Data, Factors, View};
 pub use element::Element;
 pub use location::{Location, LocationId};

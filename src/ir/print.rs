@@ -342,6 +342,13 @@ impl Printer<'_> {
                 self.ty(*ty);
             }
             Attribute::String(text) => self.string(text),
+            Attribute::Bytes(bytes) => {
+                self.out.push('"');
+                bytes.iter().for_each(|byte| {
+                    let _ = write!(self.out, "\\{byte:02X}");
+                });
+                self.out.push('"');
+            }
             Attribute::Type(ty) => self.ty(*ty),
             Attribute::SymbolRef(path) => {
                 for (index, &part) in path.iter().enumerate() {

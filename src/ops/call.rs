@@ -2,7 +2,7 @@
 
 use super::expand::{Expand, Expanded};
 use super::{Elements, Lower, Lowered, Lowering, Refusal, Row, Values};
-use super::{distributed, find, linalg, noted, row, sort};
+use super::{distributed, find, linalg, noted, random, row, sort};
 use crate::diagnostic::catalogue;
 use crate::ir::{Attribute, Module, OpId, provenance};
 
@@ -80,7 +80,7 @@ pub fn call_target(module: &Module, op: OpId) -> Option<&str> {
 
 /// Whether a custom call is an op on each element.
 pub fn is_elementwise_call(target: &str) -> bool {
-    OPS.iter().any(|(other, _)| *other == target)
+    random::CALLS.contains(&target) || OPS.iter().any(|(other, _)| *other == target)
 }
 
 /// The target of an op that calls Python.
@@ -126,6 +126,9 @@ fn custom_call(cx: &mut Lower, op: OpId) -> Lowered {
     }
     if let Some((_, lower)) = CALLS.iter().find(|(other, _)| *other == target) {
         return lower(cx, op);
+    }
+    if random::CALLS.contains(&target.as_str()) {
+        return random::threefry_call(cx, op);
     }
     if let Some(values) = linalg::call(cx, op, &target)? {
         return Ok(values);

@@ -51,6 +51,7 @@ pub use distributed::inline_computations;
 pub use elements::Elements;
 pub use elementwise::{FORMAT, ROUND};
 pub use expand::{Expand, Expanded, Expansion};
+pub use linalg::is_batched_routine;
 pub use lower::{BOUNDARY, Lower, Settings};
 pub use node::Node;
 pub use refusal::{Lowered, Refusal, Values};

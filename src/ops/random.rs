@@ -143,6 +143,30 @@ fn threefry(cx: &mut Lower, key: ValueId, counter: ValueId, blocks: Dim) -> (Vec
     (vec![key, behind], words)
 }
 
+/// The calls in which JAX has the generator on GPUs. A release before had the number of elements in a struct or, of an
+/// unknown number, in a fifth operand.
+pub(super) const CALLS: &[&str] =
+    &["cu_threefry2x32", "cu_threefry2x32_ffi", "hip_threefry2x32", "hip_threefry2x32_ffi"];
+
+/// Two words for each element, of two words of the key and two of the counter for each.
+pub(super) fn threefry_call(cx: &mut Lower, op: OpId) -> Lowered {
+    let (operands, results) = (cx.operand_count(op), cx.module.op(op).results.len());
+    if !(4..=5).contains(&operands) || results != 2 {
+        return Err(Refusal::form(format!("{operands} operands and {results} results of this generator")));
+    }
+    let mut words = [cx.absent(); 4];
+    for (index, word) in words.iter_mut().enumerate() {
+        let element = cx.operand_type(op, index)?.element;
+        if element != Element::U32 {
+            return Err(Refusal::Type(element.name().unwrap_or("?").to_owned()));
+        }
+        *word = cx.operand(op, index)?;
+    }
+    let words = cx
+        .formulas(words, |[key, other_key, counter, other]| threefry2x32([counter, other], [key, other_key]));
+    Ok(words.into_iter().collect())
+}
+
 /// By how many bits a round rotates; eight rounds, then the same again.
 const ROTATIONS: [[i64; 4]; 2] = [[13, 15, 26, 6], [17, 29, 16, 24]];
 

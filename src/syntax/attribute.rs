@@ -41,7 +41,10 @@ impl Parser<'_> {
         let attribute = match pair.as_rule() {
             Rule::text => {
                 let string = pair.into_inner().next()?;
-                Attribute::String(self.unescape(text.of(&string))?.into())
+                match String::from_utf8(self.unescape_bytes(text.of(&string))?) {
+                    Ok(text) => Attribute::String(text.into()),
+                    Err(error) => Attribute::Bytes(error.into_bytes().into()),
+                }
             }
             Rule::number => self.number(text, pair)?,
             Rule::array => {
@@ -207,11 +210,19 @@ impl Parser<'_> {
         self.module.types.intern(Type::Scalar(element))
     }
 
-    /// The contents of a string with its quotes.
+    /// The contents of a string with its quotes, which is a name.
     pub(super) fn unescape(&mut self, text: Text<'_>) -> Option<String> {
+        let bytes = self.unescape_bytes(text)?;
+        Some(
+            String::from_utf8(bytes)
+                .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
+        )
+    }
+
+    fn unescape_bytes(&mut self, text: Text<'_>) -> Option<Vec<u8>> {
         let inner = &text.text[1..text.text.len() - 1];
         if !inner.contains('\\') {
-            return Some(inner.to_owned());
+            return Some(inner.as_bytes().to_vec());
         }
         let mut bytes = Vec::with_capacity(inner.len());
         let mut rest = inner.bytes();
@@ -235,8 +246,7 @@ impl Parser<'_> {
             };
             bytes.push(unescaped);
         }
-        // Escaped bytes need not be text; they are only names here.
-        Some(String::from_utf8_lossy(&bytes).into_owned())
+        Some(bytes)
     }
 }
 

@@ -1,14 +1,13 @@
-//! The calls to LAPACK that JAX prints for the CPU: `lapack_spotrf_ffi` and so on, `s` for `f32`, `d` for `f64`, `c` and
-//! `z` for complex numbers of them.
+//! Calls of routines of LAPACK, by whichever library and convention ([`super::library`]).
 //!
-//! Matrices are the last two dimensions, the others a batch. A layout that has the rows densest is how LAPACK wants
-//! the bytes and says nothing of the values; any other layout of a matrix would have LAPACK read the transpose, and is
-//! refused. Options are characters in the backend's configuration. Complex values come packed, as the pass `complex`
-//! leaves them, with a trailing dimension of two that the layouts do not count.
+//! Matrices are the last two dimensions, the others a batch. A routine reads and writes matrices with the rows densest,
+//! and JAX states that layout; a matrix in any other layout is the routine's transposed. Complex values come packed, as
+//! the pass `complex` leaves them, with a trailing dimension of two that the layouts do not count.
 
+use super::library::{self, Convention, Spelled};
 use super::matrix::Matrix;
-use super::routines;
-use crate::ir::{Attribute, Dim, Dims, Element, OpId, ValueId};
+use super::{routines, updates};
+use crate::ir::{Attribute, Dim, Dims, Element, OpId, PACKED_OPERANDS, ValueId};
 use crate::ops::rules::{dim_fits, dims_fit};
 use crate::ops::{Lower, Lowered, Refusal, Values};
 
@@ -18,10 +17,11 @@ struct Routine {
     name: &'static str,
     /// That of its form for complex numbers, where it is another.
     complex: &'static str,
-    /// What each operand is: a matrix, `m`, a list, `l`, or a list of integers, `i`.
+    /// What each operand is: a matrix, `m`, a matrix that is in rows, `n`, a list, `l`, a list of integers, `i`, or a
+    /// number, `s`.
     operands: &'static str,
-    /// What each result is: a matrix, `m`, or a list, `l`, of the routine's numbers, a list of real ones, `r`,
-    /// integers, `i`, or a matrix of complex numbers in any case, `v`.
+    /// What each result is: a matrix, `m` or `n`, or a list, `l`, of the routine's numbers, a list of real ones, `r`,
+    /// integers, `i`, a matrix of complex numbers in any case, `v`, or a list of them, `w`.
     results: &'static str,
     lower: fn(&mut Lower, &Call) -> Lowered,
 }
@@ -36,6 +36,7 @@ const fn routine(
 }
 
 const ROUTINES: &[Routine] = &[
+    routine("cholesky_update", "nl", "nl", updates::cholesky_update),
     routine("gees", "m", "mmllii", routines::gees),
     routine("geev", "m", "llvvi", routines::geev),
     routine("gehrd", "m", "mli", routines::gehrd),
@@ -43,15 +44,56 @@ const ROUTINES: &[Routine] = &[
     routine("geqrf", "m", "ml", routines::geqrf),
     routine("gesdd", "m", "mrmmi", routines::gesdd),
     routine("gesvd", "m", "mrmmi", routines::gesdd),
+    routine("gesvdj", "m", "mrmmi", routines::gesvdj),
     routine("getrf", "m", "mii", routines::getrf),
     routine("gtsv", "lllm", "lllmi", routines::gtsv),
+    routine("lu", "m", "mii", routines::lu),
+    routine("lu_pivots_to_permutation", "i", "i", routines::lu_pivots_to_permutation),
     Routine { complex: "ungqr", ..routine("orgqr", "ml", "m", routines::orgqr) },
     Routine { complex: "unmqr", ..routine("ormqr", "mlm", "m", routines::ormqr) },
+    routine("packed_geev", "m", "mwmmi", routines::packed_geev),
     routine("potrf", "m", "mi", routines::potrf),
     Routine { complex: "heevd", ..routine("syevd", "m", "mri", routines::syevd) },
     Routine { complex: "hetrd", ..routine("sytrd", "m", "mrrli", routines::sytrd) },
+    routine("syrk", "nnss", "n", updates::syrk),
     routine("trsm", "mm", "m", routines::trsm),
 ];
+
+/// The name of a routine, of which its name or that of its form for complex numbers is given.
+pub(super) fn routine_named(name: &str, complex: bool) -> Option<&'static str> {
+    let named = |routine: &&Routine| name == if complex { routine.complex } else { routine.name };
+    ROUTINES.iter().find(named).map(|routine| routine.name)
+}
+
+/// Whether the target of a call is a routine on matrices whose operands and results all have the batch of the first
+/// operand.
+pub fn is_batched_routine(target: &str) -> bool {
+    [false, true].iter().any(|&complex| {
+        let spelled = library::resolve(target, false, complex);
+        let routine = spelled.filter(|spelled| spelled.convention != Convention::Scalars);
+        let routine = routine.and_then(|spelled| ROUTINES.iter().find(|other| other.name == spelled.routine));
+        routine
+            .is_some_and(|routine| "mn".contains(&routine.operands[..1]) && !routine.operands.contains('s'))
+    })
+}
+
+/// An operand or a result of the routine in a call.
+#[derive(Clone, Copy)]
+struct Slot {
+    /// Its place among those of the call.
+    index: usize,
+    /// Whether the routine's matrix is the transposed one.
+    transposed: bool,
+}
+
+/// What a result of a call is.
+#[derive(Clone, Copy)]
+enum Source {
+    /// A result of the routine, of this number.
+    Routine(usize, Slot),
+    /// A status that is never set, or memory that the routine worked in.
+    Zeros,
+}
 
 /// A call of a routine.
 pub(super) struct Call {
@@ -60,6 +102,11 @@ pub(super) struct Call {
     pub element: Element,
     /// Whether the routine is on complex numbers.
     pub complex: bool,
+    spelled: Spelled,
+    operands: Vec<Slot>,
+    results: Vec<Source>,
+    /// The operand by which the right sides of a triangular system are multiplied.
+    factor: Option<usize>,
 }
 
 /// Lowers a call, when its target is a routine of LAPACK.
@@ -67,48 +114,89 @@ pub(super) struct Call {
 /// # Errors
 /// When it is one of LAPACK's that has no lowering in this form.
 pub(in crate::ops) fn call(cx: &mut Lower, op: OpId, target: &str) -> Result<Option<Values>, Refusal> {
-    let Some(name) = target.strip_prefix("lapack_").and_then(|name| name.strip_suffix("_ffi")) else {
+    let packed = cx.module.attribute(op, PACKED_OPERANDS).and_then(|packed| cx.module.integers(packed));
+    let complex = packed.is_some_and(|packed| !packed.is_empty());
+    let Some(spelled) = library::resolve(target, library::has_struct(cx.module, op), complex) else {
         return Ok(None);
     };
-    let Some((letter, name)) = name.split_at_checked(1) else { return Ok(None) };
-    let (element, complex) = match letter {
-        "s" => (Element::F32, false),
-        "d" => (Element::F64, false),
-        "c" => (Element::F32, true),
-        "z" => (Element::F64, true),
-        _ => return Ok(None),
+    let Some(routine) = ROUTINES.iter().find(|routine| routine.name == spelled.routine) else {
+        return Ok(None);
     };
-    let named = |routine: &&Routine| name == if complex { routine.complex } else { routine.name };
-    let Some(routine) = ROUTINES.iter().find(named) else { return Ok(None) };
-    let call = Call { op, element, complex };
-    call.check(cx, routine, target)?;
+    let call = Call::read(cx, op, spelled, routine, complex, target)?;
     (routine.lower)(cx, &call).map(Some)
 }
 
 impl Call {
-    /// Refuses operands and results that are not the routine's.
-    fn check(&self, cx: &Lower, routine: &Routine, target: &str) -> Result<(), Refusal> {
-        let is_complex = |kind: char| kind == 'v' || self.complex && (kind == 'm' || kind == 'l');
+    /// The call of a routine, whose operands and results are checked.
+    fn read(
+        cx: &Lower,
+        op: OpId,
+        spelled: Spelled,
+        routine: &Routine,
+        complex: bool,
+        target: &str,
+    ) -> Result<Self, Refusal> {
+        let is_complex = |kind: char| "vw".contains(kind) || complex && "mnls".contains(kind);
         // The real and the imaginary parts of eigenvalues are one result.
-        let joined = self.complex && matches!(routine.name, "gees" | "geev");
-        let results = routine.results.replacen("ll", if joined { "l" } else { "ll" }, 1);
-        if cx.operand_count(self.op) != routine.operands.len()
-            || cx.module.op(self.op).results.len() != results.len()
+        let joined = complex && matches!(routine.name, "gees" | "geev");
+        let kinds = routine.results.replacen("ll", if joined { "l" } else { "ll" }, 1);
+        let (operand_count, result_count) = (cx.operand_count(op), cx.module.op(op).results.len());
+        let wrong =
+            || Refusal::form(format!("`{target}` with {operand_count} operands and {result_count} results"));
+        // Scalars lead, and a scalar behind the matrices is the number of matrices, or a factor.
+        let rank = |index: usize| cx.operand_type(op, index).map(|ty| ty.rank());
+        let mut first = 0;
+        if spelled.convention == Convention::Scalars {
+            while first < operand_count
+                && cx.operand_type(op, first)?.element.is_integer()
+                && rank(first)? == 0
+            {
+                first += 1;
+            }
+        }
+        let mut factor = None;
+        if routine.name == "trsm" && spelled.convention == Convention::Scalars {
+            factor = Some(first);
+            first += 1;
+        }
+        let behind = first + routine.operands.len();
+        if routine.name == "trsm" && factor.is_none() && operand_count == behind + 1 {
+            factor = Some(behind);
+        } else if operand_count != behind
+            && !(spelled.convention == Convention::Descriptor
+                && operand_count == behind + 1
+                && rank(behind)? <= 1)
         {
-            return Err(Refusal::form(format!("`{target}` with another number of operands or results")));
+            return Err(wrong());
+        }
+        let element = cx.operand_type(op, first)?.element;
+        let of_letter = match spelled.letter {
+            Some('s') => (Element::F32, false),
+            Some('d') => (Element::F64, false),
+            Some('c') => (Element::F32, true),
+            Some('z') => (Element::F64, true),
+            _ => (element, complex),
+        };
+        let other_element = || Refusal::form(format!("`{target}` on another element type"));
+        let known = matches!(element, Element::F32 | Element::F64) || routine.operands.starts_with('i');
+        if of_letter != (element, complex) || !known {
+            return Err(other_element());
         }
         let mut batch: Option<Dims> = None;
-        let mut layouts = Vec::new();
-        for (index, kind) in routine.operands.chars().enumerate() {
-            let mut sizes = cx.operand_dims(self.op, index)?;
-            let element = if kind == 'i' { Element::I32 } else { self.element };
-            if cx.operand_type(self.op, index)?.element != element
+        let mut kinds_of = Vec::new();
+        for (index, kind) in (first..).zip(routine.operands.chars()) {
+            let mut sizes = cx.operand_dims(op, index)?;
+            let wanted = if kind == 'i' { Element::I32 } else { element };
+            if cx.operand_type(op, index)?.element != wanted
                 || is_complex(kind) && sizes.pop() != Some(Dim::Known(2))
             {
-                return Err(Refusal::form(format!("`{target}` on another element type")));
+                return Err(other_element());
             }
-            layouts.push((kind, sizes.len()));
-            let own = if kind == 'm' { 2 } else { 1 };
+            kinds_of.push((kind, sizes.len()));
+            if kind == 's' {
+                continue;
+            }
+            let own = if "mn".contains(kind) { 2 } else { 1 };
             let rest =
                 sizes.len().checked_sub(own).ok_or_else(|| Refusal::form("operands of too low a rank"))?;
             sizes.truncate(rest);
@@ -116,20 +204,90 @@ impl Call {
                 return Err(Refusal::form("operands of different batches"));
             }
         }
-        check_layouts(cx, self.op, "operand_layouts", &layouts)?;
-        layouts.clear();
-        for (index, kind) in results.chars().enumerate() {
-            let rank = cx.result_type(self.op, index)?.rank();
-            layouts.push((kind, if is_complex(kind) { rank.saturating_sub(1) } else { rank }));
+        let logical = spelled.convention == Convention::Words;
+        let layouts = Layouts { cx, op, logical };
+        let operands = layouts.slots("operand_layouts", first, &kinds_of)?;
+        let pattern: Vec<char> = match spelled.results {
+            "" => (0..kinds.len() as u32).filter_map(|index| char::from_digit(index, 10)).collect(),
+            pattern => pattern.chars().collect(),
+        };
+        let older = matches!(spelled.convention, Convention::Scalars | Convention::Descriptor);
+        if result_count < pattern.len() || result_count > pattern.len() && !older {
+            return Err(wrong());
         }
-        check_layouts(cx, self.op, "result_layouts", &layouts)
+        kinds_of.clear();
+        let mut numbers = Vec::new();
+        for index in 0..result_count {
+            let rank = cx.result_type(op, index)?.rank();
+            let number = pattern.get(index).and_then(|char| char.to_digit(10)).map(|number| number as usize);
+            let kind = number.and_then(|number| kinds.chars().nth(number)).unwrap_or('.');
+            kinds_of.push((kind, if is_complex(kind) { rank.saturating_sub(1) } else { rank }));
+            numbers.push(number);
+        }
+        let slots = layouts.slots("result_layouts", 0, &kinds_of)?;
+        let results = numbers.into_iter().zip(slots);
+        let results = results
+            .map(|(number, slot)| number.map_or(Source::Zeros, |number| Source::Routine(number, slot)));
+        let results = results.collect();
+        Ok(Self { op, element, complex, spelled, operands, results, factor })
+    }
+
+    /// The option of this name, as LAPACK has it.
+    ///
+    /// # Errors
+    /// When the call does not have it.
+    pub(super) fn number(&self, cx: &Lower, name: &'static str) -> Result<i64, Refusal> {
+        self.spelled.option(cx, self.op, name)?.ok_or(Refusal::Missing(name))
+    }
+
+    /// The same; nothing where the call does not have it.
+    pub(super) fn optional(&self, cx: &Lower, name: &'static str) -> Result<Option<i64>, Refusal> {
+        self.spelled.option(cx, self.op, name)
+    }
+
+    /// An option that is one of these characters.
+    pub(super) fn letter(&self, cx: &Lower, name: &'static str, allowed: &str) -> Result<char, Refusal> {
+        let letter = u8::try_from(self.number(cx, name)?).ok().map(char::from);
+        letter.filter(|&letter| allowed.contains(letter)).ok_or_else(|| Refusal::Attribute {
+            name,
+            why: format!("one of the characters {allowed} is expected"),
+        })
+    }
+
+    /// The operand by which right sides are multiplied, a number, unless it is 1.
+    pub(super) fn factor(&self, cx: &mut Lower) -> Result<Option<Matrix>, Refusal> {
+        let Some(index) = self.factor else { return Ok(None) };
+        let value = cx.operand(self.op, index)?;
+        if !self.complex && cx.known_number(value) == Some(1.0) {
+            return Ok(None);
+        }
+        self.scalar(cx, index).map(Some)
+    }
+
+    /// An operand of the call that is a number, `[1, 1, 1]`.
+    pub(super) fn scalar(&self, cx: &mut Lower, index: usize) -> Result<Matrix, Refusal> {
+        let value = cx.full(self.op, index)?;
+        let value: Matrix = if self.complex { cx.unpacked(value) } else { value.into() };
+        if cx.count(value.re) != Some(1) {
+            return Err(Refusal::form("a factor that is not a number"));
+        }
+        Ok(value.map(cx, |cx, part| cx.reshape(part, &[1, 1, 1])))
+    }
+
+    /// An operand.
+    pub(super) fn operand(&self, cx: &mut Lower, index: usize) -> Result<ValueId, Refusal> {
+        cx.operand(self.op, self.operands[index].index)
     }
 
     /// The sizes of an operand, without the trailing dimension of the parts.
     fn operand_sizes(&self, cx: &Lower, index: usize) -> Result<Dims, Refusal> {
-        let mut sizes = cx.operand_dims(self.op, index)?;
+        let slot = self.operands[index];
+        let mut sizes = cx.operand_dims(self.op, slot.index)?;
         if self.complex {
             sizes.pop();
+        }
+        if let (true, [.., rows, columns]) = (slot.transposed, &mut sizes[..]) {
+            std::mem::swap(rows, columns);
         }
         Ok(sizes)
     }
@@ -172,17 +330,31 @@ impl Call {
         element: Element,
         trailing: usize,
     ) -> Result<Matrix, Refusal> {
+        let Slot { index, transposed } = self.operands[index];
         let value = cx.full(self.op, index)?;
         let value = cx.cast(value, element);
         let value: Matrix = if self.complex { cx.unpacked(value) } else { value.into() };
-        Ok(value.map(cx, |cx, part| cx.batched(part, trailing)))
+        let value = value.map(cx, |cx, part| cx.batched(part, trailing));
+        Ok(if transposed { cx.transposed(value) } else { value })
     }
 
-    /// The values in the sizes and element types of the results.
+    /// The routine's results in the sizes and element types of the call's.
     pub(super) fn results(&self, cx: &mut Lower, values: &[Matrix]) -> Lowered {
         let mut results = Values::default();
-        for (index, &value) in values.iter().enumerate() {
+        for (index, &source) in self.results.iter().enumerate() {
             let (element, sizes) = cx.result_dims(self.op, index)?;
+            let (value, slot) = match source {
+                Source::Routine(number, slot) => match values.get(number) {
+                    Some(&value) => (value, slot),
+                    None => return Err(Refusal::form(format!("result {index}, which has no meaning here"))),
+                },
+                Source::Zeros => {
+                    let zero = cx.constant(element, &[], &vec![0; element.bytes()]);
+                    results.0.push(cx.broadcast_to(zero, &sizes));
+                    continue;
+                }
+            };
+            let value = if slot.transposed { cx.transposed(value) } else { value };
             let value = value.map(cx, |cx, part| cx.cast(part, element));
             let product = |sizes: Dims| cx.module.sizes.product(sizes);
             let count = cx.module.sizes.sum(value.parts().map(|part| product(cx.dims(part))));
@@ -192,6 +364,71 @@ impl Call {
             results.0.push(cx.packed(value, &sizes));
         }
         Ok(results)
+    }
+
+    /// The sizes of the result of the call that is this one of the routine's, without that of the parts.
+    pub(super) fn result_sizes(&self, cx: &Lower, number: usize) -> Result<Dims, Refusal> {
+        let place = |source: &Source| matches!(source, Source::Routine(other, _) if *other == number);
+        let index = self.results.iter().position(place).unwrap_or_default();
+        let mut sizes = cx.result_dims(self.op, index)?.1;
+        if self.complex {
+            sizes.pop();
+        }
+        Ok(sizes)
+    }
+}
+
+/// The layouts of the operands or results of a call.
+struct Layouts<'l, 'a> {
+    cx: &'l Lower<'a>,
+    op: OpId,
+    /// Whether the call has none, and its matrices are what they are.
+    logical: bool,
+}
+
+impl Layouts<'_, '_> {
+    /// The slots of values of these kinds and ranks, of which the first is value `first` of the call.
+    fn slots(
+        &self,
+        name: &'static str,
+        first: usize,
+        values: &[(char, usize)],
+    ) -> Result<Vec<Slot>, Refusal> {
+        let layouts = match self.cx.module.attribute(self.op, name) {
+            None => None,
+            Some(Attribute::Array(layouts)) if layouts.len() >= first + values.len() => {
+                Some(&layouts[first..])
+            }
+            Some(Attribute::Array(_)) => {
+                return Err(Refusal::Attribute { name, why: "a layout for each value is expected".into() });
+            }
+            Some(_) => return Err(Refusal::Attribute { name, why: "a list of layouts is expected".into() }),
+        };
+        let mut slots = Vec::new();
+        for (index, &(kind, rank)) in values.iter().enumerate() {
+            let is_matrix = matches!(kind, 'm' | 'v') && rank >= 2;
+            let plain: Vec<i64> = (0..rank as i64).rev().collect();
+            let mut expected = plain.clone();
+            if is_matrix {
+                expected.swap(0, 1);
+            }
+            let layout = match layouts {
+                // Values are in rows unless something else is stated.
+                None => {
+                    if self.logical {
+                        expected.clone()
+                    } else {
+                        plain.clone()
+                    }
+                }
+                Some(layouts) => self.cx.module.integers(&layouts[index]).unwrap_or_default(),
+            };
+            if kind != '.' && layout != expected && layout != plain {
+                return Err(Refusal::Attribute { name, why: format!("{expected:?} is expected") });
+            }
+            slots.push(Slot { index: first + index, transposed: is_matrix && layout != expected });
+        }
+        Ok(slots)
     }
 }
 
@@ -217,43 +454,4 @@ impl Lower<'_> {
         let parts = [value.re, im].map(|part| self.reshape(part, &part_sizes));
         self.concat(&parts, sizes.len() - 1)
     }
-}
-
-/// Matrices have their rows densest, everything else the last dimension.
-fn check_layouts(cx: &Lower, op: OpId, name: &'static str, values: &[(char, usize)]) -> Result<(), Refusal> {
-    let Some(attribute) = cx.module.attribute(op, name) else {
-        return Err(Refusal::form(format!("no `{name}`, so that LAPACK reads the transpose")));
-    };
-    let Attribute::Array(layouts) = attribute else {
-        return Err(Refusal::Attribute { name, why: "a list of layouts is expected".into() });
-    };
-    if layouts.len() != values.len() {
-        return Err(Refusal::Attribute { name, why: "a layout for each value is expected".into() });
-    }
-    for (layout, &(kind, rank)) in layouts.iter().zip(values) {
-        let mut expected: Vec<i64> = (0..rank as i64).rev().collect();
-        if matches!(kind, 'm' | 'v') && rank >= 2 {
-            expected.swap(0, 1);
-        }
-        if cx.module.integers(layout).as_deref() != Some(expected.as_slice()) {
-            return Err(Refusal::Attribute { name, why: format!("{expected:?} is expected") });
-        }
-    }
-    Ok(())
-}
-
-/// A field of the backend's configuration.
-pub(super) fn option<'m>(cx: &'m Lower, call: &Call, name: &str) -> Option<&'m Attribute> {
-    let of = |key: &str| cx.module.attribute(call.op, key).and_then(|config| cx.module.field(config, name));
-    of("mhlo.backend_config").or_else(|| of("backend_config"))
-}
-
-/// An option that is one of these characters.
-pub(super) fn letter(cx: &Lower, call: &Call, name: &'static str, allowed: &str) -> Result<char, Refusal> {
-    let value = option(cx, call, name).ok_or(Refusal::Missing(name))?.as_integer();
-    let letter = value.and_then(|value| u8::try_from(value).ok()).map(char::from);
-    letter.filter(|&letter| allowed.contains(letter)).ok_or_else(|| Refusal::Attribute {
-        name,
-        why: format!("one of the characters {allowed} is expected"),
-    })
 }

@@ -70,3 +70,26 @@ pub(super) fn factor(cx: &mut Lower, a: Matrix) -> Result<Factors, Refusal> {
     let pivots = cx.cast(pivots, Element::I32).into();
     Ok(Factors { factors: results[0], pivots, info: results[1] })
 }
+
+/// The order of `rows` rows after the exchanges that `pivots`, `[batch, k]` from 0, tell of: `[batch, 1, rows]`.
+pub(super) fn permutation(cx: &mut Lower, pivots: Matrix, rows: i64) -> Result<Matrix, Refusal> {
+    let (batch, count) = (pivots.dims(cx)[0], pivots.size(cx, 1));
+    let pivots = pivots.map(cx, |cx, part| {
+        let part = cx.cast(part, Element::I64);
+        cx.reshape(part, &of_batch(batch, &[1, count]))
+    });
+    let columns = cx.column_numbers(rows);
+    let order = columns.map(cx, |cx, order| cx.broadcast_to(order, &of_batch(batch, &[1, rows])));
+    let results = cx.rounds(count, &[order], |cx, number, state| {
+        let place = cx.pick(pivots, number, 2);
+        let exchange = cx.numbers([columns, place, number], |[columns, place, number]| {
+            // A row that is not there is read as the last one, as JAX does on a CPU.
+            let last = place.beside(rows - 1);
+            let read = last.less(place).select(last, place);
+            columns.equal(place).select(number, columns.equal(number).select(read, columns))
+        });
+        let order = cx.reordered(state[0], exchange, 2);
+        Ok(Round { state: vec![order], left: Vec::new() })
+    })?;
+    Ok(results[0])
+}

@@ -1,4 +1,5 @@
-//! Linear algebra: decompositions and triangular systems, as ops and as the calls to LAPACK that JAX prints.
+//! Linear algebra: decompositions and triangular systems, as ops and as the calls of libraries that JAX prints for
+//! CPUs, GPUs, and TPUs.
 //!
 //! ONNX has no op for any of them, so each is a `Loop` over columns, or over sweeps of rotations, whose rounds work on
 //! whole matrices and on all of a batch at once. What ONNX Runtime spends is a few passes over the matrix a column.
@@ -19,6 +20,7 @@ mod hessenberg;
 mod householder;
 mod jacobi;
 mod lapack;
+mod library;
 mod lu;
 mod matrix;
 mod number;
@@ -27,8 +29,10 @@ mod schur;
 mod standard;
 mod triangular;
 mod tridiagonal;
+mod updates;
 
 pub(super) use lapack::call;
+pub use lapack::is_batched_routine;
 
 use super::{Elements, Lower, Lowered, Refusal, Row, noted};
 use crate::ir::{Dim, Element, OpId};

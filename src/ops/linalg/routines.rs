@@ -1,7 +1,7 @@
 //! The routines of LAPACK, each by its algorithm, with its options.
 
 use super::jacobi::{self, LARGEST};
-use super::lapack::{Call, letter, option};
+use super::lapack::Call;
 use super::matrix::{Matrix, of_batch};
 use super::schur::{self, Balance, Band, Wanted};
 use super::triangular::{self, System};
@@ -10,7 +10,7 @@ use crate::ir::{Dim, Element};
 use crate::ops::{Lower, Lowered, Refusal};
 
 pub(super) fn potrf(cx: &mut Lower, call: &Call) -> Lowered {
-    let lower = letter(cx, call, "uplo", "LU")? == 'L';
+    let lower = call.letter(cx, "uplo", "LU")? == 'L';
     let n = call.square(cx, 0)?;
     let operand = call.matrix(cx, 0, call.element)?;
     let a = if lower { operand } else { cx.adjoint(operand) };
@@ -25,20 +25,23 @@ pub(super) fn potrf(cx: &mut Lower, call: &Call) -> Lowered {
 }
 
 pub(super) fn trsm(cx: &mut Lower, call: &Call) -> Lowered {
-    let operation = letter(cx, call, "trans_x", "NTC")?;
+    let operation = call.letter(cx, "trans_x", "NTC")?;
     let system = System {
-        left: letter(cx, call, "side", "LR")? == 'L',
-        lower: letter(cx, call, "uplo", "LU")? == 'L',
+        left: call.letter(cx, "side", "LR")? == 'L',
+        lower: call.letter(cx, "uplo", "LU")? == 'L',
         transpose: operation != 'N',
         conjugate: operation == 'C',
-        unit: letter(cx, call, "diag", "NU")? == 'U',
+        unit: call.letter(cx, "diag", "NU")? == 'U',
     };
     let n = call.square(cx, 0)?;
     let (rows, columns) = call.sizes(cx, 1)?;
     if n != if system.left { rows } else { columns } {
         return Err(Refusal::form("matrices that do not fit"));
     }
-    let (a, b) = (call.matrix(cx, 0, call.element)?, call.matrix(cx, 1, call.element)?);
+    let (a, mut b) = (call.matrix(cx, 0, call.element)?, call.matrix(cx, 1, call.element)?);
+    if let Some(factor) = call.factor(cx)? {
+        b = cx.numbers([b, factor], |[b, factor]| b * factor);
+    }
     let x = triangular::solve(cx, system, a, b)?;
     call.results(cx, &[x])
 }
@@ -50,6 +53,25 @@ pub(super) fn getrf(cx: &mut Lower, call: &Call) -> Lowered {
     call.results(cx, &[factors, pivots, info])
 }
 
+/// Factors with the places of the rows exchanged, from 0, and the rows in their final order, as a TPU's.
+pub(super) fn lu(cx: &mut Lower, call: &Call) -> Lowered {
+    let (rows, _) = call.sizes(cx, 0)?;
+    let a = call.matrix(cx, 0, call.element)?;
+    let lu::Factors { factors, pivots, .. } = lu::factor(cx, a)?;
+    let pivots = cx.numbers([pivots], |[pivots]| pivots - 1i64);
+    let order = lu::permutation(cx, pivots, rows)?;
+    call.results(cx, &[factors, pivots, order])
+}
+
+pub(super) fn lu_pivots_to_permutation(cx: &mut Lower, call: &Call) -> Lowered {
+    let Some(Dim::Known(rows)) = cx.result_dims(call.op, 0)?.1.last().copied() else {
+        return Err(Refusal::form("an unknown number of rows"));
+    };
+    let pivots = call.list(cx, 0, Element::I32)?;
+    let order = lu::permutation(cx, pivots, rows)?;
+    call.results(cx, &[order])
+}
+
 pub(super) fn geqrf(cx: &mut Lower, call: &Call) -> Lowered {
     call.sizes(cx, 0)?;
     let a = call.matrix(cx, 0, Element::F64)?;
@@ -59,7 +81,7 @@ pub(super) fn geqrf(cx: &mut Lower, call: &Call) -> Lowered {
 
 pub(super) fn geqp3(cx: &mut Lower, call: &Call) -> Lowered {
     call.sizes(cx, 0)?;
-    let first = cx.operand(call.op, 1)?;
+    let first = call.operand(cx, 1)?;
     let known = cx.known_integers(first);
     if !known.is_some_and(|known| known.iter().all(|&number| number == 0)) {
         return Err(Refusal::form("a QR decomposition with columns that have to come first"));
@@ -91,11 +113,8 @@ pub(super) fn orgqr(cx: &mut Lower, call: &Call) -> Lowered {
 }
 
 pub(super) fn ormqr(cx: &mut Lower, call: &Call) -> Lowered {
-    let flag = |cx: &Lower, name: &'static str| {
-        option(cx, call, name).ok_or(Refusal::Missing(name)).map(|value| value.as_bool() == Some(true))
-    };
     // Of complex numbers, `transpose` asks for the adjoint.
-    let (left, adjoint) = (flag(cx, "left")?, flag(cx, "transpose")?);
+    let (left, adjoint) = (call.number(cx, "left")? != 0, call.number(cx, "transpose")? != 0);
     let ((order, _), (rows, columns)) = (call.sizes(cx, 0)?, call.sizes(cx, 2)?);
     if order != if left { rows } else { columns } {
         return Err(Refusal::form("matrices that do not fit"));
@@ -138,8 +157,10 @@ fn mirrored(cx: &mut Lower, a: Matrix, lower: bool) -> Matrix {
 }
 
 pub(super) fn syevd(cx: &mut Lower, call: &Call) -> Lowered {
-    let lower = letter(cx, call, "uplo", "LU")? == 'L';
-    letter(cx, call, "mode", "V")?;
+    let lower = call.letter(cx, "uplo", "LU")? == 'L';
+    if call.optional(cx, "mode")?.is_some() {
+        call.letter(cx, "mode", "V")?;
+    }
     limit(call.square(cx, 0)?)?;
     let a = call.matrix(cx, 0, Element::F64)?;
     let a = mirrored(cx, a, lower);
@@ -148,8 +169,20 @@ pub(super) fn syevd(cx: &mut Lower, call: &Call) -> Lowered {
     call.results(cx, &[vectors, values, info])
 }
 
-pub(super) fn gesdd(cx: &mut Lower, call: &Call) -> Lowered {
-    let mode = letter(cx, call, "mode", "ANS")?;
+/// What is wanted of a singular value decomposition: all vectors, `A`, as many as there are values, `S`, or none, `N`.
+fn svd_mode(cx: &Lower, call: &Call) -> Result<char, Refusal> {
+    if call.optional(cx, "mode")?.is_some() {
+        return call.letter(cx, "mode", "ANS");
+    }
+    Ok(match (call.number(cx, "compute_uv")?, call.number(cx, "full_matrices")?) {
+        (0, _) => 'N',
+        (_, 0) => 'S',
+        _ => 'A',
+    })
+}
+
+/// The operand, the singular values, `U`, `V`, and whether it failed.
+fn svd(cx: &mut Lower, call: &Call, mode: char) -> Result<[Matrix; 5], Refusal> {
     let (m, n) = call.sizes(cx, 0)?;
     let (small, large) = (m.min(n), m.max(n));
     limit(small)?;
@@ -160,16 +193,38 @@ pub(super) fn gesdd(cx: &mut Lower, call: &Call) -> Lowered {
     let svd = jacobi::singular(cx, a, columns, precision(call.element).max(1e-15))?;
     let info = jacobi::failed(cx, svd.values);
     // The adjoint of U * S * V^H is V * S * U^H.
-    let (mut u, v) = if wide { (svd.right, svd.left) } else { (svd.left, svd.right) };
-    let mut vt = cx.adjoint(v);
+    let (u, v) = if wide { (svd.right, svd.left) } else { (svd.left, svd.right) };
+    Ok([operand, svd.values, u, v, info])
+}
+
+/// The results of a decomposition whose third and fourth are the vectors.
+fn svd_results(
+    cx: &mut Lower,
+    call: &Call,
+    mode: char,
+    [operand, values, mut u, mut v, info]: [Matrix; 5],
+) -> Lowered {
     if mode == 'N' {
-        // Without vectors LAPACK leaves their places alone.
-        let (u_sizes, vt_sizes) = (cx.result_dims(call.op, 2)?.1, cx.result_dims(call.op, 3)?.1);
-        let own = |sizes: &[Dim]| sizes[..sizes.len() - usize::from(call.complex)].to_vec();
-        (u, vt) = (cx.zeros(u, &own(&u_sizes)), cx.zeros(u, &own(&vt_sizes)));
+        // Without vectors their places are left alone.
+        let (u_sizes, v_sizes) = (call.result_sizes(cx, 2)?, call.result_sizes(cx, 3)?);
+        (u, v) = (cx.zeros(u, &u_sizes), cx.zeros(v, &v_sizes));
     }
-    // LAPACK destroys the operand, so any values will do for the first result.
-    call.results(cx, &[operand, svd.values, u, vt, info])
+    // The operand is destroyed, so any values will do for the first result.
+    call.results(cx, &[operand, values, u, v, info])
+}
+
+pub(super) fn gesdd(cx: &mut Lower, call: &Call) -> Lowered {
+    let mode = svd_mode(cx, call)?;
+    let [operand, values, u, v, info] = svd(cx, call, mode)?;
+    let vt = cx.adjoint(v);
+    svd_results(cx, call, mode, [operand, values, u, vt, info])
+}
+
+/// As `gesdd`, with `V` and not its adjoint, as the routines of GPUs by rotations and by polar decomposition have it.
+pub(super) fn gesvdj(cx: &mut Lower, call: &Call) -> Lowered {
+    let mode = svd_mode(cx, call)?;
+    let results = svd(cx, call, mode)?;
+    svd_results(cx, call, mode, results)
 }
 
 pub(super) fn gtsv(cx: &mut Lower, call: &Call) -> Lowered {
@@ -188,7 +243,7 @@ pub(super) fn gtsv(cx: &mut Lower, call: &Call) -> Lowered {
 pub(super) fn gehrd(cx: &mut Lower, call: &Call) -> Lowered {
     let n = call.square(cx, 0)?;
     for (name, whole) in [("low", 1), ("high", n)] {
-        if option(cx, call, name).ok_or(Refusal::Missing(name))?.as_integer() != Some(whole) {
+        if call.number(cx, name)? != whole {
             let why = format!("{whole} is expected: all of the matrix");
             return Err(Refusal::Attribute { name, why });
         }
@@ -204,7 +259,7 @@ pub(super) fn gehrd(cx: &mut Lower, call: &Call) -> Lowered {
 /// The reduction of `gehrd`, of a matrix of which one triangle is given. That of the upper one goes from the last
 /// column to the first.
 pub(super) fn sytrd(cx: &mut Lower, call: &Call) -> Lowered {
-    let lower = letter(cx, call, "uplo", "LU")? == 'L';
+    let lower = call.letter(cx, "uplo", "LU")? == 'L';
     let n = call.square(cx, 0)?;
     let operand = call.matrix(cx, 0, Element::F64)?;
     let batch = operand.dims(cx)[0];
@@ -252,9 +307,10 @@ fn eigenvalues(call: &Call, values: Matrix) -> Vec<Matrix> {
     if call.complex { vec![values] } else { values.parts().map(Matrix::from).collect() }
 }
 
-pub(super) fn geev(cx: &mut Lower, call: &Call) -> Lowered {
-    let left = letter(cx, call, "compute_left", "NV")? == 'V';
-    let right = letter(cx, call, "compute_right", "NV")? == 'V';
+/// Eigenvalues, left and right eigenvectors, and whether it failed.
+fn eigen(cx: &mut Lower, call: &Call) -> Result<[Matrix; 4], Refusal> {
+    let left = call.letter(cx, "compute_left", "NV")? == 'V';
+    let right = call.letter(cx, "compute_right", "NV")? == 'V';
     let n = call.square(cx, 0)?;
     limit_general(call, n)?;
     let a = call.matrix(cx, 0, Element::F64)?;
@@ -274,15 +330,39 @@ pub(super) fn geev(cx: &mut Lower, call: &Call) -> Lowered {
         }
     }
     let w = eigenvectors::unscaled(cx, &form, w);
+    Ok([w, vectors[0], vectors[1], form.info])
+}
+
+pub(super) fn geev(cx: &mut Lower, call: &Call) -> Lowered {
+    let [w, left, right, info] = eigen(cx, call)?;
     let mut results = eigenvalues(call, w);
-    results.extend(vectors);
-    results.push(form.info);
+    results.extend([left, right, info]);
     call.results(cx, &results)
 }
 
+/// As `geev`, with complex eigenvalues, and eigenvectors of real matrices in real ones: of a pair of conjugates the
+/// real part and then the imaginary part of the first.
+pub(super) fn packed_geev(cx: &mut Lower, call: &Call) -> Lowered {
+    let [w, left, right, info] = eigen(cx, call)?;
+    let operand = call.matrix(cx, 0, call.element)?;
+    let w = cx.complexified(w);
+    let mut vectors = [left, right];
+    if !call.complex {
+        let sign = w.im.map_or(w, Matrix::from);
+        let sign = sign.map(cx, |cx, part| {
+            let sizes = cx.dims(part);
+            cx.reshape(part, &[sizes[0], Dim::Known(1), sizes[sizes.len() - 1]])
+        });
+        vectors = vectors.map(|vectors| {
+            cx.numbers([sign, vectors], |[sign, vectors]| sign.less(0.0).select(-vectors.im(), vectors.re()))
+        });
+    }
+    call.results(cx, &[operand, w, vectors[0], vectors[1], info])
+}
+
 pub(super) fn gees(cx: &mut Lower, call: &Call) -> Lowered {
-    let wanted = if letter(cx, call, "mode", "NV")? == 'V' { Wanted::Vectors } else { Wanted::Values };
-    if letter(cx, call, "sort", "NS")? == 'S' {
+    let wanted = if call.letter(cx, "mode", "NV")? == 'V' { Wanted::Vectors } else { Wanted::Values };
+    if call.letter(cx, "sort", "NS")? == 'S' {
         return Err(Refusal::form("a Schur form with chosen eigenvalues first"));
     }
     let n = call.square(cx, 0)?;

@@ -194,6 +194,7 @@ fn encode_attribute(module: &Module, attribute: &Attribute, out: &mut Vec<Piece>
             out.extend([Piece::Number(3), Piece::Number(value.to_bits()), Piece::Type(*ty)]);
         }
         Attribute::String(text) => encode_bytes(4, text.as_bytes(), out),
+        Attribute::Bytes(bytes) => encode_bytes(4, bytes, out),
         Attribute::Type(ty) => out.extend([Piece::Number(5), Piece::Type(*ty)]),
         Attribute::SymbolRef(path) => {
             out.extend([6, path.len() as u64].map(Piece::from));

@@ -2,7 +2,7 @@
 
 use super::build::integers;
 use super::{Refusal, Rewrite, Row, Splitter, packed_type};
-use crate::ir::{Attribute, Constant, Data, Dim, Element, OpId, ValueId};
+use crate::ir::{Attribute, Constant, Data, Dim, Element, OpId, PACKED_OPERANDS, ValueId};
 use smallvec::SmallVec;
 
 pub(super) const ROWS: &[Row] = &[
@@ -15,7 +15,7 @@ pub(super) const ROWS: &[Row] = &[
     ("stablehlo.constant", Rewrite::Own(constant)),
     ("stablehlo.convert", Rewrite::Own(convert)),
     // What is called decides what it takes: tensors with a trailing dimension of two.
-    ("stablehlo.custom_call", Rewrite::Own(carry)),
+    ("stablehlo.custom_call", Rewrite::Own(call)),
     ("stablehlo.if", Rewrite::Own(carry)),
     ("stablehlo.imag", Rewrite::Own(|cx, op| part(cx, op, 1))),
     ("stablehlo.iota", Rewrite::Own(iota)),
@@ -37,6 +37,21 @@ fn carry(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
         cx.make_whole(result);
     }
     Ok(())
+}
+
+/// Keeps a call, and which of its operands were complex: a real one may end with a dimension of two, too.
+fn call(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+    let operands = cx.module.op(op).operands.clone();
+    let packed: Vec<i64> = (0i64..)
+        .zip(&operands)
+        .filter(|(_, operand)| cx.is_complex(**operand))
+        .map(|(index, _)| index)
+        .collect();
+    if !packed.is_empty() {
+        let name = cx.module.symbols.intern(PACKED_OPERANDS);
+        cx.module.op_mut(op).attributes.push((name, Attribute::Integers(Element::I64, packed.into())));
+    }
+    carry(cx, op)
 }
 
 /// Returns packed values, or parts where the region's op has been given parts.

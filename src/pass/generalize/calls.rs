@@ -16,15 +16,13 @@ pub(super) fn relation(view: &View) -> Option<Relation> {
     }
     match target {
         "mhlo.topk" => Some(|view, slot, mark| leading(view, slot, mark, 1, "the rows are sorted")),
-        // Its first operand is a list, and no matrix.
-        "lapack_sgtsv_ffi" | "lapack_dgtsv_ffi" | "lapack_cgtsv_ffi" | "lapack_zgtsv_ffi" => None,
-        _ => target.strip_prefix("lapack_")?.strip_suffix("_ffi").map(|_| lapack as Relation),
+        _ => ops::is_batched_routine(target).then_some(routine as Relation),
     }
 }
 
 /// A routine on matrices: the dimensions before those of the first operand's are a batch, which all that it takes and
 /// gives has.
-fn lapack(view: &View, _: Slot, mark: Mark) -> Partners {
+fn routine(view: &View, _: Slot, mark: Mark) -> Partners {
     let batch = view.rank(Slot::Operand(0)).saturating_sub(2);
     if mark.axis >= batch || view.slots().any(|slot| view.rank(slot) < batch) {
         return obstacle(MATRIX);
