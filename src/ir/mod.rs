@@ -13,6 +13,7 @@ mod module;
 mod print;
 mod promise;
 pub mod provenance;
+mod quotient;
 mod rewrite;
 mod size;
 mod small_float;

@@ -33,6 +33,9 @@ impl Sizes {
         let (Promise::Zero(difference) | Promise::NotNegative(difference)) = promise;
         let Dim::Symbolic(size) = difference else { return };
         let terms = self.terms(size);
+        if matches!(promise, Promise::Zero(_)) {
+            self.note_multiple(&terms);
+        }
         let mut table = self.table.borrow_mut();
         if table.promises.contains(&promise) {
             return;

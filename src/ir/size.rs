@@ -3,7 +3,7 @@
 //! A symbolic size is a polynomial with integer coefficients over symbols (`b`) and over the roundings and bounds that
 //! a polynomial cannot say (`floordiv(b, 2)`, `max(b, t)`). Polynomials are interned in a normal form, so that equal
 //! handles are equal sizes; sizes of different handles may still be equal in a run. The spelling is that of
-//! `jax.export`'s symbolic shapes.
+//! `jax.export`'s symbolic shapes, with `ceildiv` for quotients that are rounded up.
 
 use super::promise::{Promise, Rule};
 use super::{Dim, Symbol, Symbols};
@@ -53,6 +53,8 @@ pub(super) struct Table {
     /// The least and the greatest value of each symbol that has one.
     pub(super) least: FxHashMap<Symbol, i64>,
     pub(super) most: FxHashMap<Symbol, i64>,
+    /// Numbers that divide symbols.
+    pub(super) multiples: FxHashMap<Symbol, i64>,
     pub(super) promises: Vec<Promise>,
     pub(super) rules: Vec<Rule>,
 }
@@ -82,7 +84,7 @@ impl Table {
 }
 
 /// The least and the greatest value, where there is one.
-type Bounds = (Option<i64>, Option<i64>);
+pub(super) type Bounds = (Option<i64>, Option<i64>);
 
 impl Sizes {
     /// The size that a symbol names.
@@ -175,35 +177,6 @@ impl Sizes {
         self.add(x, self.multiply(y, Dim::Known(-1)))
     }
 
-    /// The quotient, rounded down; unknown when the divisor may be zero or less.
-    pub fn quotient(&self, x: Dim, y: Dim) -> Dim {
-        let Some((whole, rest)) = self.divided(x, y) else { return Dim::Dynamic };
-        if self.is_rest(rest, y) {
-            return whole;
-        }
-        self.add(whole, self.factor(Factor::Quotient(rest, y)))
-    }
-
-    /// The quotient, rounded up; unknown when the divisor may be zero or less.
-    pub fn quotient_up(&self, x: Dim, y: Dim) -> Dim {
-        let negated = self.quotient(self.multiply(x, Dim::Known(-1)), y);
-        self.multiply(negated, Dim::Known(-1))
-    }
-
-    /// What the quotient leaves, which is not negative; unknown when the divisor may be zero or less.
-    pub fn remainder(&self, x: Dim, y: Dim) -> Dim {
-        match self.divided(x, y) {
-            None => Dim::Dynamic,
-            Some((_, rest)) if self.is_rest(rest, y) => rest,
-            Some((_, rest)) => self.factor(Factor::Remainder(rest, y)),
-        }
-    }
-
-    /// Whether a number is what a division leaves.
-    fn is_rest(&self, rest: Dim, divisor: Dim) -> bool {
-        self.is_at_least(rest, 0) && self.is_at_least(self.subtract(divisor, rest), 1)
-    }
-
     /// The larger one.
     pub fn larger(&self, x: Dim, y: Dim) -> Dim {
         self.chosen(x, y, Factor::Larger, |difference| difference.0.is_some_and(|low| low >= 0))
@@ -228,6 +201,11 @@ impl Sizes {
         self.factor(if x <= y { factor(x, y) } else { factor(y, x) })
     }
 
+    /// Whether two sizes are the same in every run, as far as is known.
+    pub fn are_equal(&self, x: Dim, y: Dim) -> bool {
+        x != Dim::Dynamic && (x == y || self.bounds(self.subtract(x, y)) == (Some(0), Some(0)))
+    }
+
     /// Whether a size is never less than a number.
     pub fn is_at_least(&self, dim: Dim, least: i64) -> bool {
         self.bounds(dim).0.is_some_and(|low| low >= least)
@@ -245,9 +223,20 @@ impl Sizes {
             Dim::Symbolic(size) => size,
         };
         let Some(depth) = depth.checked_sub(1) else { return (None, None) };
+        let terms = self.terms(size);
+        let own = self.bounds_of_sum(&terms, depth);
+        if own.0.is_some() && own.0 == own.1 {
+            return own;
+        }
+        let (low, high) = self.bounds_of_unrounded(&terms, depth);
+        (own.0.into_iter().chain(low).max(), own.1.into_iter().chain(high).min())
+    }
+
+    /// The bounds of a sum by the bounds of each of its terms.
+    pub(super) fn bounds_of_sum(&self, terms: &[Term], depth: usize) -> Bounds {
         let mut sum: Bounds = (Some(0), Some(0));
-        for (factors, coefficient) in self.terms(size) {
-            let mut bounds = factors.into_iter().map(|factor| self.bounds_of(factor, depth));
+        for (factors, coefficient) in terms {
+            let mut bounds = factors.iter().map(|&factor| self.bounds_of(factor, depth));
             let first = bounds.next().unwrap_or((Some(1), Some(1)));
             // Of products only those of numbers that are not negative are followed.
             let term = bounds.fold(first, |(low, high): Bounds, factor| {
@@ -255,8 +244,8 @@ impl Sizes {
                 let high = high.zip(factor.1).filter(|_| low.is_some());
                 (low.and_then(|(x, y)| x.checked_mul(y)), high.and_then(|(x, y)| x.checked_mul(y)))
             });
-            let scaled = |bound: Option<i64>| bound.and_then(|bound| bound.checked_mul(coefficient));
-            let (low, high) = if coefficient >= 0 { term } else { (term.1, term.0) };
+            let scaled = |bound: Option<i64>| bound.and_then(|bound| bound.checked_mul(*coefficient));
+            let (low, high) = if *coefficient >= 0 { term } else { (term.1, term.0) };
             sum.0 = sum.0.zip(scaled(low)).and_then(|(x, y)| x.checked_add(y));
             sum.1 = sum.1.zip(scaled(high)).and_then(|(x, y)| x.checked_add(y));
         }
@@ -289,29 +278,7 @@ impl Sizes {
         }
     }
 
-    /// `(whole, rest)` with `x = whole * y + rest`: every term of `x` that `y` divides is in `whole`. Nothing when the
-    /// divisor may be zero or less.
-    fn divided(&self, x: Dim, y: Dim) -> Option<(Dim, Dim)> {
-        if !self.is_at_least(y, 1) {
-            return None;
-        }
-        let divisor = self.polynomial(y)?;
-        let mut whole = Polynomial::new();
-        let mut rest = Polynomial::new();
-        for term in self.polynomial(x)? {
-            match (divisor.as_slice(), quotient_of(&term, &divisor)) {
-                (_, Some(quotient)) => whole.push(quotient),
-                ([(none, by)], None) if none.is_empty() && term.0.is_empty() => {
-                    whole.push((SmallVec::new(), term.1.div_euclid(*by)));
-                    rest.push((SmallVec::new(), term.1.rem_euclid(*by)));
-                }
-                _ => rest.push(term),
-            }
-        }
-        Some((self.intern(whole)?, self.intern(rest)?))
-    }
-
-    fn factor(&self, factor: Factor) -> Dim {
+    pub(super) fn factor(&self, factor: Factor) -> Dim {
         let single: Polynomial = smallvec![(smallvec![factor], 1)];
         self.intern(single).unwrap_or(Dim::Dynamic)
     }
@@ -332,8 +299,8 @@ impl Sizes {
     }
 
     /// The size of any terms; nothing when a coefficient overflows or it is too heavy.
-    fn intern(&self, terms: Polynomial) -> Option<Dim> {
-        let mut terms = self.as_promised(terms)?;
+    pub(super) fn intern(&self, terms: Polynomial) -> Option<Dim> {
+        let mut terms = self.without_exact_quotients(self.as_promised(terms)?)?;
         terms.sort_unstable();
         let mut normal = Polynomial::new();
         for (factors, coefficient) in terms {
@@ -405,7 +372,10 @@ impl Sizes {
     fn spell_factor(&self, out: &mut String, symbols: &Symbols, factor: Factor) {
         let (name, x, y) = match factor {
             Factor::Symbol(name) => return out.push_str(symbols.get(name)),
-            Factor::Quotient(x, y) => ("floordiv", x, y),
+            Factor::Quotient(x, y) => match self.rounded_up(x, y) {
+                Some(x) => ("ceildiv", x, y),
+                None => ("floordiv", x, y),
+            },
             Factor::Remainder(x, y) => ("mod", x, y),
             Factor::Larger(x, y) => ("max", x, y),
             Factor::Smaller(x, y) => ("min", x, y),
@@ -417,17 +387,6 @@ impl Sizes {
         self.spell_into(out, symbols, y);
         out.push(')');
     }
-}
-
-/// The term that times `divisor` is `term`; nothing when there is none, or the divisor is a sum.
-fn quotient_of(term: &Term, divisor: &Polynomial) -> Option<Term> {
-    let [(by, divisor)] = divisor.as_slice() else { return None };
-    let mut factors = term.0.clone();
-    for factor in by {
-        let found = factors.iter().position(|own| own == factor)?;
-        factors.remove(found);
-    }
-    (term.1 % divisor == 0).then_some((factors, term.1 / divisor))
 }
 
 #[cfg(test)]
@@ -478,7 +437,7 @@ mod tests {
         assert_eq!(s.quotient(s.multiply(b, b), b), b);
         assert_eq!(s.quotient_up(x, Dim::Known(4)), s.add(b, Dim::Known(1)));
         let half = s.quotient(s.subtract(b, Dim::Known(3)), Dim::Known(2));
-        assert_eq!(f.spell(half), "floordiv(b + 1, 2) - 2");
+        assert_eq!(f.spell(half), "ceildiv(b, 2) - 2");
         assert_eq!(s.quotient(b, Dim::Known(0)), Dim::Dynamic);
     }
 

@@ -5,7 +5,7 @@
 
 use super::size::{Origin, Part};
 use super::{Elements, Lower, Lowered, Refusal, Row, Values, noted};
-use crate::ir::{Attribute, Definition, OpId};
+use crate::ir::{Attribute, Definition, Dim, OpId};
 
 const NOTE: &str = "the `shapes` pass makes it the op whose sizes are attributes";
 const ANY: Elements = Elements::PLAIN.or(Elements::FLOAT8).or(Elements::NIBBLE);
@@ -38,10 +38,15 @@ fn define(cx: &mut Lower, op: OpId) -> Lowered {
         Some(index) => Part::Element(position(index)?),
         None => Part::Dimension(position(cx.int(op, "dimension")?)?),
     };
+    let times = if cx.module.attribute(op, "times").is_some() { cx.int(op, "times")? } else { 1 };
+    let plus = match cx.module.attribute(op, "plus") {
+        Some(_) => cx.size_list(op, "plus")?.first().copied().unwrap_or(Dim::Known(0)),
+        None => Dim::Known(0),
+    };
     let value = cx.full(op, 0)?;
     let is_argument =
         matches!(cx.module.value(value).definition, Definition::Argument(..)) && !cx.is_nested();
-    if cx.origins.insert(name, Origin { value, part, is_argument }).is_some() {
+    if cx.origins.insert(name, Origin { value, part, is_argument, times, plus }).is_some() {
         // The body of a loop that is unrolled has its own sizes in each round.
         cx.forget_sizes();
     }

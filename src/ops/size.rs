@@ -2,6 +2,7 @@
 
 use super::Lower;
 use crate::ir::{Dim, Dims, Element, Factor, SCALAR, SizeId, Symbol, ValueId};
+use rustc_hash::FxHashSet;
 
 /// Where the value of a symbol comes from.
 #[derive(Clone, Copy, Debug)]
@@ -12,6 +13,10 @@ pub(super) struct Origin {
     pub(super) part: Part,
     /// Whether the value is there before all ops.
     pub(super) is_argument: bool,
+    /// How many times the symbol is in the part.
+    pub(super) times: i64,
+    /// What the part is more than that.
+    pub(super) plus: Dim,
 }
 
 /// What of a value a symbol is.
@@ -77,14 +82,14 @@ impl Lower<'_> {
     }
 
     fn computed_shape(&mut self, dims: &[Dim]) -> ValueId {
+        if let Some(list) = self.shape_of_argument(dims) {
+            return list;
+        }
         match *dims {
             [Dim::Symbolic(size)] => return self.computed_size(size),
             // Nothing is known of it, and so the op is refused.
             [unknown] => return self.int64s(&[self.number(unknown)]),
             _ => {}
-        }
-        if let Some(list) = self.shape_of_argument(dims) {
-            return list;
         }
         let mut parts = Vec::new();
         let mut rest = dims;
@@ -99,16 +104,29 @@ impl Lower<'_> {
 
     /// Sizes that are those of neighbouring dimensions of one value, in order.
     fn shape_of_argument(&mut self, dims: &[Dim]) -> Option<ValueId> {
-        let dimension = |dim: &Dim| {
-            let origin = self.origins.get(&self.module.sizes.as_symbol(*dim)?)?;
-            match origin.part {
-                Part::Dimension(axis) => Some((origin.value, axis)),
-                Part::Element(_) => None,
-            }
+        let dimension = |dim: Dim| {
+            // A dimension that is `8*h` says what `h` is, and is read as it is.
+            let mut found = FxHashSet::default();
+            self.module.sizes.symbols(dim, &mut found);
+            let mut symbols: Vec<Symbol> = found.into_iter().collect();
+            symbols.sort_unstable();
+            symbols.iter().find_map(|symbol| {
+                let origin = self.origins.get(symbol)?;
+                match origin.part {
+                    Part::Dimension(axis) if self.whole(*symbol, origin) == dim => Some((origin.value, axis)),
+                    _ => None,
+                }
+            })
         };
-        let (value, start) = dimension(dims.first()?)?;
-        let follows = |(index, dim): (usize, &Dim)| dimension(dim) == Some((value, start + index));
+        let (value, start) = dimension(*dims.first()?)?;
+        let follows = |(index, dim): (usize, &Dim)| dimension(*dim) == Some((value, start + index));
         dims.iter().enumerate().all(follows).then(|| self.shape_from(value, start, start + dims.len()))
+    }
+
+    /// The part that a symbol has its value from, as a size.
+    fn whole(&self, symbol: Symbol, origin: &Origin) -> Dim {
+        let sizes = &self.module.sizes;
+        sizes.add(sizes.multiply(sizes.symbol(symbol), Dim::Known(origin.times)), origin.plus)
     }
 
     /// The sizes of the dimensions from `start` on before `end`.
@@ -170,12 +188,23 @@ impl Lower<'_> {
 
     /// The value of a symbol, as a list of one. One without an origin is a fault of the passes before.
     fn symbol(&mut self, name: Symbol) -> ValueId {
-        let Some(&Origin { value, part, .. }) = self.origins.get(&name) else {
+        let Some(&Origin { value, part, times, plus, .. }) = self.origins.get(&name) else {
             let unknown = Dim::Dynamic;
             return self.int64s(&[self.number(unknown)]);
         };
         match part {
-            Part::Dimension(axis) => self.shape_from(value, axis, axis + 1),
+            Part::Dimension(axis) => {
+                let mut size = self.shape_from(value, axis, axis + 1);
+                if plus != Dim::Known(0) {
+                    let plus = self.shape(&[plus]);
+                    size = self.elementwise("Sub", &[size, plus]);
+                }
+                if times != 1 {
+                    let times = self.int64s(&[times]);
+                    size = self.elementwise("Div", &[size, times]);
+                }
+                size
+            }
             Part::Element(index) => {
                 let list = if self.rank(value) == 0 {
                     self.reshape(value, &[1])

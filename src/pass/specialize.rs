@@ -1,8 +1,8 @@
 //! Symbolic dimensions get their names, or the numbers that the user gives for them (`--dim b=8`).
 //!
 //! `jax.export` prints a symbolic dimension as `?` in the arguments' types. The names stand in the wrapped function's
-//! arguments (`jax.global_constant = "b"`), which the entry calls with `get_dimension_size` of its own arguments; what
-//! else is known of the other dimensions is asserted (`shape_assertion` of a comparison that says EQ or GE). It takes
+//! arguments (`jax.global_constant = "b"`), which the entry calls with `get_dimension_size` of its own arguments, or
+//! with what follows from it where a dimension is `8*b + 4`; what is known of the other dimensions is asserted (`shape_assertion` of a comparison that says EQ or GE). It takes
 //! the module before calls are inlined, and changes the types of the entry's arguments only: `shapes` lets the sizes
 //! flow.
 //!
@@ -12,10 +12,11 @@ use super::shapes::Values;
 use super::{Context, bind, entry};
 use crate::diagnostic::{catalogue, nearest};
 use crate::ir::{
-    Argument, Attribute, BlockId, Constant, Data, Definition, Dim, FunctionId, Module, OpId, Type, ValueId,
-    provenance,
+    Argument, Attribute, BlockId, Constant, Data, Definition, Dim, Factor, FunctionId, Module, OpId, Symbol,
+    Term, Type, ValueId, provenance,
 };
 use crate::ops::integer_bytes;
+use rustc_hash::FxHashSet;
 use std::collections::BTreeMap;
 
 /// A dimension of an argument of the entry.
@@ -30,26 +31,127 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     let Some(block) = module.entry_block(module.function(entry).body) else { return };
     take_over_names(module, entry, block);
     choose_platform(module, entry, block, cx);
-    let named = named_dimensions(module, block);
-    for (name, size) in cx.dims.iter().filter(|(name, _)| name != PLATFORM) {
-        match named.get(name.as_str()) {
-            Some(&place) => set(module, entry, block, place, Dim::Known(*size)),
-            None => {
-                let near = nearest(name, named.keys().map(String::as_str));
-                cx.diagnostics.push(catalogue::UnknownDimension { name, nearest: near });
-            }
+    let mut open = Open::of(module, entry, block);
+    let names = names(module, block);
+    for (name, _) in cx.dims.iter().filter(|(name, _)| name != PLATFORM) {
+        if !names.iter().any(|(own, _)| own == name) {
+            let near = nearest(name, names.iter().map(|(name, _)| name.as_str()));
+            cx.diagnostics.push(catalogue::UnknownDimension { name, nearest: near });
         }
     }
-    settle(module, entry, block);
-    for (name, &(argument, axis)) in &named {
-        if is_open(module, (argument, axis)) {
+    // A name is the size of a dimension, or follows from it and from other names: `b` of a dimension `2*b + t`.
+    loop {
+        settle(module, &mut open);
+        let values = Values::of_block(module, block);
+        let solved = names.iter().find_map(|(name, value)| {
+            let (place, size) = solve(module, &open, &values, size(module, &values, *value))?;
+            Some((name, place, size))
+        });
+        let Some((name, place, solution)) = solved else { break };
+        let given = cx.dims.iter().find(|(own, _)| own == name).map(|&(_, size)| Dim::Known(size));
+        let named = given.unwrap_or_else(|| {
             let name = module.symbols.intern(name);
             module.sizes.at_least(name, 0);
-            let symbol = module.sizes.symbol(name);
-            set(module, entry, block, (argument, axis), symbol);
+            module.sizes.symbol(name)
+        });
+        let times = module.sizes.multiply(named, Dim::Known(solution.times));
+        open.set(module, place, module.sizes.add(times, solution.plus));
+    }
+    open.close(module);
+}
+
+/// The dimensions of the entry's arguments of which nothing is known yet, each with a symbol for the time being.
+struct Open {
+    entry: FunctionId,
+    block: BlockId,
+    symbols: BTreeMap<Symbol, Place>,
+}
+
+impl Open {
+    fn of(module: &mut Module, entry: FunctionId, block: BlockId) -> Self {
+        let mut open = Self { entry, block, symbols: BTreeMap::new() };
+        for (index, value) in module.block(block).arguments.clone().into_iter().enumerate() {
+            let Some(tensor) = module.tensor(value).filter(|ty| ty.encoding.is_none()).cloned() else {
+                continue;
+            };
+            for (axis, _) in tensor.dims.iter().enumerate().filter(|(_, dim)| **dim == Dim::Dynamic) {
+                // No name of a dimension has a question mark.
+                let symbol = module.symbols.intern(&format!("?{index}.{axis}"));
+                module.sizes.at_least(symbol, 0);
+                set(module, entry, block, (value, axis), module.sizes.symbol(symbol));
+                open.symbols.insert(symbol, (value, axis));
+            }
+        }
+        open
+    }
+
+    fn set(&mut self, module: &mut Module, place: Place, size: Dim) {
+        self.symbols.retain(|_, open| *open != place);
+        set(module, self.entry, self.block, place, size);
+    }
+
+    /// The dimension whose size a size is.
+    fn place(&self, module: &Module, size: Dim) -> Option<Place> {
+        self.symbols.get(&module.sizes.as_symbol(size)?).copied()
+    }
+
+    /// Whether a size is made of names alone.
+    fn is_named(&self, module: &Module, size: Dim) -> bool {
+        let mut found = FxHashSet::default();
+        module.sizes.symbols(size, &mut found);
+        size != Dim::Dynamic && found.iter().all(|name| !self.symbols.contains_key(name))
+    }
+
+    /// What is still not known is unknown again.
+    fn close(self, module: &mut Module) {
+        for &place in self.symbols.values() {
+            set(module, self.entry, self.block, place, Dim::Dynamic);
         }
     }
-    settle(module, entry, block);
+}
+
+/// A dimension as a name: `times * name + plus`.
+struct Solution {
+    times: i64,
+    plus: Dim,
+}
+
+/// The dimension that a name follows from, where that is the only one which is not known. JAX computes a name as
+/// `floordiv(dimension - plus, times)`, and asserts that nothing is left.
+fn solve(module: &Module, open: &Open, values: &Values, name: Dim) -> Option<(Place, Solution)> {
+    let sizes = &module.sizes;
+    let (times, multiple) = dividend(module, open, values, name)?;
+    let mut found = FxHashSet::default();
+    sizes.symbols(multiple, &mut found);
+    let mut unknown = found.iter().filter_map(|symbol| Some((*symbol, *open.symbols.get(symbol)?)));
+    let (symbol, place) = unknown.next().filter(|_| unknown.next().is_none())?;
+    let rest = sizes.subtract(multiple, sizes.symbol(symbol));
+    open.is_named(module, rest)
+        .then(|| (place, Solution { times, plus: sizes.multiply(rest, Dim::Known(-1)) }))
+}
+
+/// A number, and what a name is when it is multiplied with it.
+fn dividend(module: &Module, open: &Open, values: &Values, name: Dim) -> Option<(i64, Dim)> {
+    let sizes = &module.sizes;
+    let Dim::Symbolic(id) = name else { return None };
+    let quotient = |(factors, by): Term| match factors[..] {
+        [Factor::Quotient(x, Dim::Known(divisor))] if by.abs() == 1 && !open.is_named(module, x) => {
+            Some((x, divisor, by))
+        }
+        _ => None,
+    };
+    let Some((x, divisor, by)) = sizes.terms(id).into_iter().find_map(quotient) else {
+        return Some((1, name));
+    };
+    let rounded = sizes.multiply(sizes.quotient(x, Dim::Known(divisor)), Dim::Known(by));
+    // In its normal form, a quotient of what is taken away from something is rounded up.
+    let x = if by > 0 { x } else { sizes.subtract(Dim::Known(divisor - 1), x) };
+    let left = sizes.remainder(x, Dim::Known(divisor));
+    let is_exact = assertions(module, open.block, "EQ").into_iter().any(|(rest, zero)| {
+        size(module, values, rest) == left && size(module, values, zero) == Dim::Known(0)
+    });
+    let others = sizes.multiply(sizes.subtract(name, rounded), Dim::Known(divisor));
+    is_exact.then(|| (divisor, sizes.add(others, x)))
 }
 
 /// The name of the argument that says for which of its platforms an export runs.
@@ -80,23 +182,16 @@ fn choose_platform(module: &mut Module, entry: FunctionId, block: BlockId, cx: &
 }
 
 /// Lets the sizes of arguments be what assertions say.
-fn settle(module: &mut Module, entry: FunctionId, block: BlockId) {
+fn settle(module: &mut Module, open: &mut Open) {
     for _ in 0..ROUNDS {
-        let found = asserted(module, block, &Values::of_block(module, block));
+        let found = asserted(module, open, &Values::of_block(module, open.block));
         if found.is_empty() {
             return;
         }
         for (place, size) in found {
-            if is_open(module, place) {
-                set(module, entry, block, place, size);
-            }
+            open.set(module, place, size);
         }
     }
-}
-
-/// Whether nothing is known of a dimension yet.
-fn is_open(module: &Module, (argument, axis): Place) -> bool {
-    module.tensor(argument).is_some_and(|ty| ty.dims[axis] == Dim::Dynamic)
 }
 
 /// The calls in a block with what they call.
@@ -124,8 +219,8 @@ fn take_over_names(module: &mut Module, entry: FunctionId, block: BlockId) {
     }
 }
 
-/// The names of symbolic dimensions, each with a dimension that it is the size of.
-fn named_dimensions(module: &Module, block: BlockId) -> BTreeMap<String, Place> {
+/// The names of symbolic dimensions, each with what it is computed as.
+fn names(module: &Module, block: BlockId) -> Vec<(String, ValueId)> {
     let mut named = BTreeMap::new();
     for (call, callee) in calls(module, block) {
         for (argument, &operand) in module.function(callee).arguments.iter().zip(&module.op(call).operands) {
@@ -134,26 +229,12 @@ fn named_dimensions(module: &Module, block: BlockId) -> BTreeMap<String, Place> 
             let name = name.and_then(|(_, value)| value.as_str());
             // The functions that JAX computes sizes with have the attribute without a name.
             let name = name.filter(|name| !name.is_empty());
-            if let (Some(name), Some(place)) = (name, dimension(module, operand)) {
-                named.insert(name.to_owned(), place);
+            if let Some(name) = name {
+                named.entry(name.to_owned()).or_insert(operand);
             }
         }
     }
-    named
-}
-
-/// The dimension of an argument that a value is the size of.
-fn dimension(module: &Module, value: ValueId) -> Option<Place> {
-    let mut op = module.defining_op(value)?;
-    while matches!(module.op_name(op), "stablehlo.convert" | "stablehlo.reshape") {
-        op = module.defining_op(*module.op(op).operands.first()?)?;
-    }
-    let &operand = module.op(op).operands.first()?;
-    let axis = usize::try_from(module.attribute(op, "dimension")?.as_integer()?).ok()?;
-    let is_size = module.op_name(op) == "stablehlo.get_dimension_size"
-        && matches!(module.value(operand).definition, Definition::Argument(..))
-        && axis < module.tensor(operand)?.rank();
-    is_size.then_some((operand, axis))
+    named.into_iter().collect()
 }
 
 /// The operands of the comparisons of that direction that a block asserts.
@@ -172,14 +253,14 @@ fn assertions(module: &Module, block: BlockId, direction: &str) -> Vec<(ValueId,
 }
 
 /// The dimensions of which nothing is known yet and that an assertion says are a number or an expression.
-fn asserted(module: &Module, block: BlockId, values: &Values) -> Vec<(Place, Dim)> {
+fn asserted(module: &Module, open: &Open, values: &Values) -> Vec<(Place, Dim)> {
     let sides = |(left, right)| [(left, right), (right, left)];
     let found = |(unknown, known)| {
-        let place = dimension(module, unknown).filter(|&place| is_open(module, place))?;
+        let place = open.place(module, size(module, values, unknown))?;
         let size = size(module, values, known);
-        (size != Dim::Dynamic).then_some((place, size))
+        open.is_named(module, size).then_some((place, size))
     };
-    assertions(module, block, "EQ").into_iter().flat_map(sides).filter_map(found).collect()
+    assertions(module, open.block, "EQ").into_iter().flat_map(sides).filter_map(found).collect()
 }
 
 /// The size that a scalar of shape arithmetic is.

@@ -7,6 +7,7 @@
 
 mod call;
 mod fixed;
+mod floored;
 mod promises;
 mod symbols;
 mod values;

@@ -1,12 +1,13 @@
 //! Symbols for sizes that follow from nothing else, and the ops that say where their values come from.
 //!
 //! `hlo2onnx.size` gives a symbol the size of a dimension of its operand, or the value of one of its elements. It is
-//! made for the symbols of arguments and for sizes that are computed from data; the lowering reads it.
+//! made for the symbols of arguments and for sizes that are computed from data; the lowering reads it. The dimension may
+//! be `times` the symbol and `plus`, where a program names `h` and takes `8*h + 4`.
 
 use super::super::names::Path;
 use crate::ir::{
-    Attribute, BlockId, Definition, Dim, Element, FunctionId, LocationId, Module, NewOp, OpId, OpSpan,
-    Symbol, Type, ValueId, provenance,
+    Attribute, BlockId, Definition, Dim, Element, Factor, FunctionId, LocationId, Module, NewOp, OpId,
+    OpSpan, Symbol, Type, ValueId, provenance,
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::{SmallVec, smallvec};
@@ -18,10 +19,25 @@ pub(super) enum Part {
     Element(usize),
 }
 
+/// A symbol and where its value comes from: the part is `times` the symbol and `plus`.
+struct Origin {
+    symbol: Symbol,
+    value: ValueId,
+    part: Part,
+    times: i64,
+    plus: Dim,
+}
+
+impl Origin {
+    fn plain(symbol: Symbol, value: ValueId, part: Part) -> Self {
+        Self { symbol, value, part, times: 1, plus: Dim::Known(0) }
+    }
+}
+
 /// The symbols of a function, in the order in which they were needed.
 #[derive(Default)]
 pub(super) struct Origins {
-    list: Vec<(Symbol, ValueId, Part)>,
+    list: Vec<Origin>,
     index: FxHashMap<(ValueId, Part), Dim>,
     taken: FxHashSet<Symbol>,
     /// The symbols that are elements of values, and no sizes.
@@ -39,6 +55,7 @@ impl Origins {
             let dims = module.tensor(value).map(|tensor| tensor.dims.clone()).unwrap_or_default();
             dims.into_iter().enumerate().for_each(|(axis, dim)| origins.define(module, dim, value, axis));
         }
+        origins.define_derived(module, &arguments);
         for (index, value) in arguments.into_iter().enumerate() {
             let Some(mut tensor) = module.tensor(value).filter(|ty| !ty.is_static()).cloned() else {
                 continue;
@@ -59,8 +76,54 @@ impl Origins {
         if let Some(symbol) = module.sizes.as_symbol(dim)
             && self.taken.insert(symbol)
         {
-            self.list.push((symbol, value, Part::Dimension(axis)));
+            self.list.push(Origin::plain(symbol, value, Part::Dimension(axis)));
         }
+    }
+
+    /// Symbols that are no dimension of their own, and follow from one that is `8*h + b` and from others.
+    fn define_derived(&mut self, module: &Module, arguments: &[ValueId]) {
+        let derived = |&value: &ValueId| {
+            let dims = module.tensor(value).map(|tensor| tensor.dims.clone()).unwrap_or_default();
+            let symbolic = dims.into_iter().enumerate().filter(|(_, dim)| dim.known().is_none());
+            symbolic
+                .filter(|&(_, dim)| module.sizes.as_symbol(dim).is_none())
+                .map(move |(axis, dim)| (value, axis, dim))
+        };
+        let mut pending: Vec<_> = arguments.iter().flat_map(derived).collect();
+        loop {
+            let before = pending.len();
+            pending.retain(|&(value, axis, dim)| {
+                let Some(open) = self.open_symbol(module, dim) else { return true };
+                if let Some((symbol, times, plus)) = open {
+                    self.taken.insert(symbol);
+                    self.list.push(Origin { symbol, value, part: Part::Dimension(axis), times, plus });
+                }
+                false
+            });
+            if pending.len() == before {
+                return;
+            }
+        }
+    }
+
+    /// The symbol of a size that is not defined yet, with its factor and what is added; `Some(None)` when all are defined,
+    /// and `None` when more than one is not.
+    fn open_symbol(&self, module: &Module, dim: Dim) -> Option<Option<(Symbol, i64, Dim)>> {
+        let Dim::Symbolic(size) = dim else { return Some(None) };
+        let mut found = FxHashSet::default();
+        module.sizes.symbols(dim, &mut found);
+        let mut open = found.into_iter().filter(|symbol| !self.taken.contains(symbol));
+        let Some(symbol) = open.next() else { return Some(None) };
+        if open.next().is_some() {
+            return None;
+        }
+        let terms = module.sizes.terms(size);
+        let own = terms.iter().find(|(factors, _)| factors[..] == [Factor::Symbol(symbol)])?;
+        let sizes = &module.sizes;
+        let plus = sizes.subtract(dim, sizes.multiply(sizes.symbol(symbol), Dim::Known(own.1)));
+        let mut left = FxHashSet::default();
+        sizes.symbols(plus, &mut left);
+        (own.1 > 0 && !left.contains(&symbol)).then_some(Some((symbol, own.1, plus)))
     }
 
     /// The symbol of a part of a value.
@@ -76,7 +139,7 @@ impl Origins {
             }
         }
         let dim = module.sizes.symbol(name);
-        self.list.push((name, value, part));
+        self.list.push(Origin::plain(name, value, part));
         self.index.insert((value, part), dim);
         dim
     }
@@ -110,10 +173,16 @@ impl Origins {
 
     /// Inserts the ops that define the symbols that are used, each behind the value that it reads.
     pub(super) fn insert(self, module: &mut Module, function: FunctionId) {
-        let used = used_symbols(module, function);
-        let mut waiting: FxHashMap<ValueId, Vec<(Symbol, Part)>> = FxHashMap::default();
-        for (symbol, value, part) in self.list.into_iter().filter(|(symbol, ..)| used.contains(symbol)) {
-            waiting.entry(value).or_default().push((symbol, part));
+        let mut used = used_symbols(module, function);
+        // What a symbol follows from was found before it.
+        for origin in
+            self.list.iter().rev().filter(|origin| used.contains(&origin.symbol)).collect::<Vec<_>>()
+        {
+            module.sizes.symbols(origin.plus, &mut used);
+        }
+        let mut waiting: FxHashMap<ValueId, Vec<Origin>> = FxHashMap::default();
+        for origin in self.list.into_iter().filter(|origin| used.contains(&origin.symbol)) {
+            waiting.entry(origin.value).or_default().push(origin);
         }
         if waiting.is_empty() {
             return;
@@ -168,33 +237,39 @@ fn argument_name(module: &Module, block: BlockId, index: usize) -> Option<String
 
 fn define(
     module: &mut Module,
-    waiting: &mut FxHashMap<ValueId, Vec<(Symbol, Part)>>,
+    waiting: &mut FxHashMap<ValueId, Vec<Origin>>,
     values: &[ValueId],
     kept: &mut Vec<OpId>,
 ) {
     for value in values {
-        for (symbol, part) in waiting.remove(value).unwrap_or_default() {
-            kept.push(definition(module, *value, symbol, part));
+        for origin in waiting.remove(value).unwrap_or_default() {
+            kept.push(definition(module, &origin));
         }
     }
 }
 
-fn definition(module: &mut Module, value: ValueId, symbol: Symbol, part: Part) -> OpId {
-    let (key, index) = match part {
+fn definition(module: &mut Module, origin: &Origin) -> OpId {
+    let (key, index) = match origin.part {
         Part::Dimension(axis) => ("dimension", axis),
         Part::Element(index) => ("element", index),
     };
     let ty = module.types.intern(Type::Scalar(Element::I64));
-    let name = module.symbols.get(symbol).into();
-    let (symbol_key, key) = (module.symbols.intern("symbol"), module.symbols.intern(key));
-    let place = module.defining_op(value);
+    let name = module.symbols.get(origin.symbol).into();
+    let mut attributes =
+        vec![("symbol", Attribute::String(name)), (key, Attribute::Integer(index as i64, ty))];
+    if (origin.times, origin.plus) != (1, Dim::Known(0)) {
+        attributes.push(("times", Attribute::Integer(origin.times, ty)));
+        attributes.push(("plus", Attribute::of_sizes(&[origin.plus])));
+    }
+    let attributes = attributes.into_iter().map(|(key, value)| (module.symbols.intern(key), value)).collect();
+    let place = module.defining_op(origin.value);
     let (span, location) = place
         .map_or((OpSpan::default(), LocationId::UNKNOWN), |op| (module.span(op), module.op_location(op)));
     let new = NewOp {
         name: module.symbols.intern("hlo2onnx.size"),
-        operands: smallvec![value],
+        operands: smallvec![origin.value],
         result_types: SmallVec::new(),
-        attributes: vec![(symbol_key, Attribute::String(name)), (key, Attribute::Integer(index as i64, ty))],
+        attributes,
         regions: SmallVec::new(),
         span,
         location,

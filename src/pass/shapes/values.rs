@@ -3,8 +3,9 @@
 //! Every short list, or matrix row by row, of signed integers or truth values that follows from sizes and constants is
 //! evaluated element by element. An element of which nothing is known is [`Dim::Dynamic`]; truth values are 0 and 1.
 
+use super::floored::{Floored, Reader};
 use super::symbols::{Origins, Part};
-use crate::ir::{BlockId, Dim, Dims, Element, Module, OpId, Sizes, ValueId};
+use crate::ir::{BlockId, Dim, Dims, Element, FunctionId, Module, OpId, Sizes, ValueId};
 use rustc_hash::FxHashMap;
 
 /// Longer lists are no shapes.
@@ -18,6 +19,8 @@ const LONGEST: i64 = 64;
 pub(in crate::pass) struct Values {
     known: FxHashMap<ValueId, Dims>,
     traced: FxHashMap<ValueId, Dims>,
+    /// What the arguments of the functions are whose calls are being evaluated.
+    passed: FxHashMap<ValueId, ValueId>,
 }
 
 /// The elements of operands.
@@ -26,14 +29,62 @@ type Lookup<'a> = dyn Fn(ValueId) -> Option<Dims> + 'a;
 /// How far sizes that are computed from data are traced.
 const DEPTH: usize = 32;
 
+/// How deep calls of functions on scalars are evaluated: JAX's `divmod` calls `floor_divide`, and that `_where`.
+const CALLS: usize = 4;
+
+/// JAX's functions on sizes are short.
+const LONGEST_FUNCTION: usize = 32;
+
 impl Values {
-    /// The values of a block, by the sizes that the types have now.
+    /// The values of a block whose calls are not inlined, by the sizes that the types have now.
     pub(in crate::pass) fn of_block(module: &Module, block: BlockId) -> Self {
         let mut values = Self::default();
-        for &op in &module.block(block).ops {
-            values.visit(module, op);
-        }
+        values.visit_block(module, block, CALLS);
         values
+    }
+
+    fn visit_block(&mut self, module: &Module, block: BlockId, depth: usize) {
+        for &op in &module.block(block).ops {
+            match module.callee(op) {
+                Some(callee) => _ = self.call(module, op, callee, depth),
+                None => _ = self.visit(module, op),
+            }
+        }
+    }
+
+    /// Evaluates a call of a function on scalars.
+    fn call(&mut self, module: &Module, op: OpId, callee: FunctionId, depth: usize) -> Option<()> {
+        let depth = depth.checked_sub(1)?;
+        let block = module.entry_block(module.function(callee).body)?;
+        let (arguments, ops) = (&module.block(block).arguments, &module.block(block).ops);
+        let call = module.op(op);
+        let is_scalar = |&value: &ValueId| module.tensor(value).is_some_and(|ty| ty.rank() == 0);
+        let fits = arguments.len() == call.operands.len() && ops.len() <= LONGEST_FUNCTION;
+        if !fits || !call.operands.iter().chain(&call.results).all(is_scalar) {
+            return None;
+        }
+        let inside = ops.iter().flat_map(|&op| &module.op(op).results);
+        inside.for_each(|value| _ = self.known.remove(value));
+        for (&argument, &operand) in arguments.iter().zip(&call.operands) {
+            self.known.remove(&argument);
+            if let Some(known) = self.of(module, operand) {
+                self.known.insert(argument, known);
+            }
+            self.passed.insert(argument, self.source(operand));
+        }
+        self.visit_block(module, block, depth);
+        let returned = &module.op(*ops.last()?).operands;
+        for (&result, &value) in call.results.iter().zip(returned) {
+            if let Some(known) = self.of(module, value) {
+                self.known.insert(result, known);
+            }
+        }
+        Some(())
+    }
+
+    /// The value itself, or what it is in the caller.
+    fn source(&self, value: ValueId) -> ValueId {
+        self.passed.get(&value).copied().unwrap_or(value)
     }
 
     /// The elements of a value of which something is known.
@@ -83,7 +134,7 @@ impl Values {
                 self.trace_within(module, origins, operand, depth);
             }
             let lookup = |value| self.traced.get(&value).cloned().or_else(|| self.of(module, value));
-            let traced = evaluate(module, op, length, &lookup);
+            let traced = evaluate(module, op, length, &lookup, &|value| self.source(value));
             elements = traced.filter(|traced| traced.len() == length).unwrap_or(elements);
         }
         // An element of a list can be named, and one of a matrix, which pads a convolution, not.
@@ -101,7 +152,8 @@ impl Values {
     pub(super) fn visit(&mut self, module: &Module, op: OpId) -> Option<Vec<i64>> {
         let &[result] = module.op(op).results.as_slice() else { return None };
         let length = length(module, result)?;
-        let elements = evaluate(module, op, length, &|value| self.of(module, value))?;
+        let lookup = |value| self.of(module, value);
+        let elements = evaluate(module, op, length, &lookup, &|value| self.source(value))?;
         if elements.len() != length || elements.iter().all(|&element| element == Dim::Dynamic) {
             return None;
         }
@@ -135,7 +187,13 @@ fn is_evaluated(name: &str) -> bool {
 }
 
 /// The elements of an op's one result, [`Dim::Dynamic`] where nothing is known.
-fn evaluate(module: &Module, op: OpId, length: usize, lookup: &Lookup) -> Option<Dims> {
+fn evaluate(
+    module: &Module,
+    op: OpId,
+    length: usize,
+    lookup: &Lookup,
+    source: &dyn Fn(ValueId) -> ValueId,
+) -> Option<Dims> {
     let operands = &module.op(op).operands;
     let operand = |index: usize| lookup(*operands.get(index)?);
     let attribute = |name: &str| module.integers(module.attribute(op, name)?);
@@ -190,17 +248,13 @@ fn evaluate(module: &Module, op: OpId, length: usize, lookup: &Lookup) -> Option
         "stablehlo.add" => each(&|x| sizes.add(x[0], x[1])),
         "stablehlo.subtract" => each(&|x| sizes.subtract(x[0], x[1])),
         "stablehlo.multiply" if !is_truth(module, op) => each(&|x| sizes.multiply(x[0], x[1])),
-        "stablehlo.divide" => {
-            each(&|x| at_least_zero(sizes, x[0], |dividend| sizes.quotient(dividend, x[1])))
-        }
-        "stablehlo.remainder" => {
-            each(&|x| at_least_zero(sizes, x[0], |dividend| sizes.remainder(dividend, x[1])))
-        }
+        "stablehlo.divide" => each(&|x| to_zero(sizes, x[0], |dividend| sizes.quotient(dividend, x[1]))),
+        "stablehlo.remainder" => each(&|x| to_zero(sizes, x[0], |dividend| sizes.remainder(dividend, x[1]))),
         "stablehlo.maximum" => each(&|x| sizes.larger(x[0], x[1])),
         "stablehlo.minimum" => each(&|x| sizes.smaller(x[0], x[1])),
         "stablehlo.clamp" => each(&|x| sizes.smaller(sizes.larger(x[0], x[1]), x[2])),
         "stablehlo.negate" => each(&|x| sizes.multiply(x[0], Dim::Known(-1))),
-        "stablehlo.abs" => each(&|x| at_least_zero(sizes, x[0], |x| x)),
+        "stablehlo.abs" => each(&|x| sizes.larger(x[0], sizes.multiply(x[0], Dim::Known(-1)))),
         "stablehlo.sign" => each(&|x| match sizes.bounds(x[0]) {
             (Some(low), _) if low > 0 => Dim::Known(1),
             (_, Some(high)) if high < 0 => Dim::Known(-1),
@@ -210,12 +264,25 @@ fn evaluate(module: &Module, op: OpId, length: usize, lookup: &Lookup) -> Option
             let direction = module.word(module.attribute(op, "comparison_direction")?)?;
             each(&|x| compare(sizes, direction, x[0], x[1]))
         }
-        "stablehlo.select" => each(&|x| match x[0] {
-            Dim::Known(0) => x[2],
-            Dim::Known(_) => x[1],
-            _ if x[1] == x[2] => x[1],
-            _ => Dim::Dynamic,
-        }),
+        "stablehlo.select" => {
+            let chosen = each(&|x| match x[0] {
+                Dim::Known(0) => x[2],
+                Dim::Known(_) => x[1],
+                _ if x[1] == x[2] => x[1],
+                _ => Dim::Dynamic,
+            })?;
+            if !chosen.contains(&Dim::Dynamic) {
+                return Some(chosen);
+            }
+            let Some((floored, x, y)) = (Reader { module, lookup, source }).read(op) else {
+                return Some(chosen);
+            };
+            let divided = |(&x, &y): (&Dim, &Dim)| match floored {
+                Floored::Quotient => sizes.quotient(x, y),
+                Floored::Remainder => sizes.remainder(x, y),
+            };
+            Some(lookup(x)?.iter().zip(&lookup(y)?).map(divided).collect())
+        }
         "stablehlo.and" if is_truth(module, op) => each(&|x| truth(x, Dim::Known(0), Dim::Known(1))),
         "stablehlo.or" if is_truth(module, op) => each(&|x| truth(x, Dim::Known(1), Dim::Known(0))),
         "stablehlo.not" if is_truth(module, op) => each(&|x| match x[0] {
@@ -239,9 +306,14 @@ fn is_truth(module: &Module, op: OpId) -> bool {
     result.is_some_and(|ty| ty.element == Element::Bool)
 }
 
-/// StableHLO's division rounds to zero, which is down where the dividend is not negative.
-fn at_least_zero(sizes: &Sizes, x: Dim, f: impl Fn(Dim) -> Dim) -> Dim {
-    if sizes.is_at_least(x, 0) { f(x) } else { Dim::Dynamic }
+/// StableHLO's division rounds to zero: down where the dividend is not negative, up where it is not positive.
+fn to_zero(sizes: &Sizes, x: Dim, f: impl Fn(Dim) -> Dim) -> Dim {
+    let negated = |x| sizes.multiply(x, Dim::Known(-1));
+    match sizes.bounds(x) {
+        (Some(low), _) if low >= 0 => f(x),
+        (_, Some(high)) if high <= 0 => negated(f(negated(x))),
+        _ => Dim::Dynamic,
+    }
 }
 
 /// A connective: one operand of `decisive` decides, and of `neutral` ones the result is neutral.

@@ -1,0 +1,130 @@
+//! Division that rounds down, as JAX prints it: the division of StableHLO, which rounds to zero, and a correction where
+//! the signs differ and something is left.
+//!
+//! `floor_divide(x, y)` is `select(sign(x) != sign(y) and rem(x, y) != 0, x / y - 1, x / y)`, and `remainder(x, y)` is
+//! `select((rem(x, y) < 0) != (y < 0) and rem(x, y) != 0, rem(x, y) + y, rem(x, y))`.
+
+use crate::ir::{Dim, Dims, Module, OpId, ValueId};
+
+/// Which of both.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Floored {
+    Quotient,
+    Remainder,
+}
+
+/// What is known where the pattern is read.
+pub(super) struct Reader<'a> {
+    pub(super) module: &'a Module,
+    /// The elements of a value.
+    pub(super) lookup: &'a dyn Fn(ValueId) -> Option<Dims>,
+    /// The value that an argument of a called function is.
+    pub(super) source: &'a dyn Fn(ValueId) -> ValueId,
+}
+
+impl Reader<'_> {
+    /// The dividend and the divisor, which is 1 or more, of a `select` that rounds down.
+    pub(super) fn read(&self, select: OpId) -> Option<(Floored, ValueId, ValueId)> {
+        let &[condition, corrected, plain] = self.module.op(select).operands.as_slice() else { return None };
+        let (name, operands) = self.definition(plain)?;
+        let &[x, y] = operands else { return None };
+        if !(self.lookup)(y)?.iter().all(|&y| self.module.sizes.is_at_least(y, 1)) {
+            return None;
+        }
+        let all = self.conjunction(condition);
+        let (left, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|&part| self.is_left(part, x, y));
+        if left.is_empty() {
+            return None;
+        }
+        match name {
+            "stablehlo.divide" => {
+                let is_corrected = self.is_sum(corrected, "stablehlo.subtract", plain, 1)
+                    || self.is_sum(corrected, "stablehlo.add", plain, -1);
+                // Where the dividend is never positive, something is left only where it is negative.
+                let mut fits =
+                    others.iter().all(|&part| self.differ_in_sign(part, x, y) || self.is_always(part, 1));
+                fits &= !others.iter().all(|&part| self.is_always(part, 1)) || self.is_never_positive(x);
+                (is_corrected && fits).then_some((Floored::Quotient, x, y))
+            }
+            "stablehlo.remainder" => {
+                let sum = self.operands(corrected, "stablehlo.add")?;
+                let is_corrected = (self.is_same(sum[0], plain) && self.is_same(sum[1], y))
+                    || (self.is_same(sum[1], plain) && self.is_same(sum[0], y));
+                let fits = !others.is_empty() && others.iter().all(|&part| self.is_negative(part, plain));
+                (is_corrected && fits).then_some((Floored::Remainder, x, y))
+            }
+            _ => None,
+        }
+    }
+
+    fn definition(&self, value: ValueId) -> Option<(&str, &[ValueId])> {
+        let op = self.module.defining_op((self.source)(value))?;
+        Some((self.module.op_name(op), self.module.op(op).operands.as_slice()))
+    }
+
+    /// The two operands of the op of that name that a value is.
+    fn operands(&self, value: ValueId, name: &str) -> Option<[ValueId; 2]> {
+        let (own, operands) = self.definition(value)?;
+        (own == name).then(|| operands.try_into().ok())?
+    }
+
+    /// The operands of the comparison in that direction that a value is.
+    fn compared(&self, value: ValueId, direction: &str) -> Option<[ValueId; 2]> {
+        let operands = self.operands(value, "stablehlo.compare")?;
+        let op = self.module.defining_op((self.source)(value))?;
+        let own = self.module.word(self.module.attribute(op, "comparison_direction")?);
+        (own == Some(direction)).then_some(operands)
+    }
+
+    /// The parts of a condition that all must hold.
+    fn conjunction(&self, condition: ValueId) -> Vec<ValueId> {
+        self.operands(condition, "stablehlo.and").map_or_else(|| vec![condition], Vec::from)
+    }
+
+    fn is_same(&self, x: ValueId, y: ValueId) -> bool {
+        let known = |value| (self.lookup)(value).filter(|all| !all.contains(&Dim::Dynamic));
+        (self.source)(x) == (self.source)(y) || known(x).is_some_and(|x| Some(x) == known(y))
+    }
+
+    fn is_always(&self, value: ValueId, number: i64) -> bool {
+        (self.lookup)(value).is_some_and(|all| all.iter().all(|&dim| dim == Dim::Known(number)))
+    }
+
+    fn is_never_positive(&self, x: ValueId) -> bool {
+        let is = |&dim: &Dim| self.module.sizes.bounds(dim).1.is_some_and(|most| most <= 0);
+        (self.lookup)(x).is_some_and(|all| all.iter().all(is))
+    }
+
+    /// Whether a condition is that something is left.
+    fn is_left(&self, condition: ValueId, x: ValueId, y: ValueId) -> bool {
+        let Some([rest, zero]) = self.compared(condition, "NE") else { return false };
+        let of = self.operands(rest, "stablehlo.remainder");
+        self.is_always(zero, 0) && of.is_some_and(|of| self.is_same(of[0], x) && self.is_same(of[1], y))
+    }
+
+    /// Whether a condition is that the dividend has another sign than the divisor, which is positive.
+    fn differ_in_sign(&self, condition: ValueId, x: ValueId, y: ValueId) -> bool {
+        let Some([left, right]) = self.compared(condition, "NE") else { return false };
+        let is_sign = |value: ValueId, of: ValueId| match self.definition(value) {
+            Some(("stablehlo.sign", &[own])) => self.is_same(own, of),
+            _ => false,
+        };
+        is_sign(left, x) && (is_sign(right, y) || self.is_always(right, 1))
+    }
+
+    /// Whether a condition is that what is left is negative, or is so where the divisor is not.
+    fn is_negative(&self, condition: ValueId, rest: ValueId) -> bool {
+        let is_less = |value| {
+            let compared = self.compared(value, "LT");
+            compared.is_some_and(|[left, zero]| self.is_same(left, rest) && self.is_always(zero, 0))
+        };
+        let differs = self.compared(condition, "NE");
+        is_less(condition) || differs.is_some_and(|[left, right]| is_less(left) && self.is_always(right, 0))
+    }
+
+    /// Whether a value is the op of another one and a number.
+    fn is_sum(&self, value: ValueId, name: &str, of: ValueId, number: i64) -> bool {
+        self.operands(value, name)
+            .is_some_and(|[left, right]| self.is_same(left, of) && self.is_always(right, number))
+    }
+}
