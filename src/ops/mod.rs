@@ -32,6 +32,7 @@ mod lower;
 mod movement;
 mod node;
 mod normalization;
+mod padding;
 pub mod quantize;
 mod random;
 mod reduce;

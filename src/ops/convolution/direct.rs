@@ -23,7 +23,9 @@ pub(super) fn lower(
     let transposed = geometry.spatial.iter().any(|axis| axis.input_dilation > 1)
         && geometry.spatial.iter().all(|axis| axis.stride == 1 || axis.positions == Dim::Known(1))
         && geometry.spatial.iter().all(|axis| is_transposed(&cx.module.sizes, axis));
-    let input = if transposed { input } else { dilated_and_cropped(cx, geometry, input) };
+    let same = geometry.auto_pad(&cx.module.sizes);
+    let as_it_is = transposed || same.is_some();
+    let input = if as_it_is { input } else { dilated_and_cropped(cx, geometry, input) };
     let input = features_first(cx, geometry, input);
     let groups = geometry.feature_groups.max(geometry.batch_groups);
 
@@ -36,7 +38,7 @@ pub(super) fn lower(
     let sums = if transposed {
         conv_transpose(cx, geometry, input, kernel, groups, &moved)
     } else {
-        conv(cx, geometry, input, kernel, groups, &moved)
+        conv(cx, geometry, input, kernel, groups, same, &moved)
     };
     cx.transpose(sums, &inverse(&result_order))
 }
@@ -71,6 +73,7 @@ fn conv(
     input: ValueId,
     kernel: ValueId,
     groups: i64,
+    same: Option<&'static str>,
     sizes: &[Dim],
 ) -> ValueId {
     let axes = &geometry.spatial;
@@ -84,8 +87,12 @@ fn conv(
     let padding = |axis: &Axis| axis.low.known().zip(axis.high.known()).unwrap_or((0, 0));
     let pads =
         axes.iter().map(|axis| padding(axis).0.max(0)).chain(axes.iter().map(|axis| padding(axis).1.max(0)));
-    let (pads, element) = (pads.collect::<Vec<_>>(), cx.element(input));
-    let node = cx.node("Conv", &[input, kernel]);
+    let (mut pads, element) = (pads.collect::<Vec<_>>(), cx.element(input));
+    let mut node = cx.node("Conv", &[input, kernel]);
+    if let Some(same) = same {
+        node = node.string("auto_pad", same);
+        pads.clear();
+    }
     let node = attributes(node, groups, &pads, axes.iter().map(|axis| axis.stride).collect());
     dilations(node, axes).out(element, sizes)
 }

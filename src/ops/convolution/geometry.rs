@@ -2,6 +2,7 @@
 
 use crate::ir::{Dim, Dims, OpId, Sizes};
 use crate::ops::gather::may_equal;
+use crate::ops::padding::{self, Along};
 use crate::ops::{Lower, Refusal};
 
 const DIMENSIONS: &str = "dimension_numbers";
@@ -68,6 +69,19 @@ impl Axis {
     /// Whether the padding is numbers, and so can be an attribute.
     pub fn has_known_padding(&self) -> bool {
         self.low.known().is_some() && self.high.known().is_some()
+    }
+
+    /// The window and its padding, unless either operand is dilated.
+    fn along(&self) -> Option<Along> {
+        let is_plain = self.input_dilation == 1 && self.kernel_dilation == 1;
+        is_plain.then_some(Along {
+            size: self.size,
+            places: self.positions,
+            window: self.window,
+            stride: self.stride,
+            low: self.low,
+            high: self.high,
+        })
     }
 
     /// How many positions the window has.
@@ -237,6 +251,12 @@ impl Geometry {
     /// Number of products in each sum.
     pub fn terms(&self) -> i64 {
         self.spatial.iter().fold(self.features, |terms, axis| terms.saturating_mul(axis.window))
+    }
+
+    /// The `auto_pad` of ONNX that the padding is, where it is not numbers.
+    pub fn auto_pad(&self, sizes: &Sizes) -> Option<&'static str> {
+        let axes = self.spatial.iter().map(Axis::along).collect::<Option<Vec<_>>>()?;
+        padding::auto_pad(sizes, &axes)
     }
 
     /// Whether no window has an element of the input, so that all sums are 0.

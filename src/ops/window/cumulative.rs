@@ -23,8 +23,8 @@ pub(super) fn lower(cx: &mut Lower, combiner: Combiner, value: ValueId, window: 
         return None;
     }
     let reverse = match (window.low[axis], window.high[axis]) {
-        (low, 0) if low == size - 1 => false,
-        (0, high) if high == size - 1 => true,
+        (Dim::Known(low), Dim::Known(0)) if low == size - 1 => false,
+        (Dim::Known(0), Dim::Known(high)) if high == size - 1 => true,
         _ => return None,
     };
     let element = cx.element(value);

@@ -44,8 +44,8 @@ struct Window {
     strides: Vec<i64>,
     base: Vec<i64>,
     dilations: Vec<i64>,
-    low: Vec<i64>,
-    high: Vec<i64>,
+    low: Dims,
+    high: Dims,
 }
 
 impl Window {
@@ -58,7 +58,10 @@ impl Window {
             }
             Ok(values)
         };
-        let padding = cx.optional_ints(op, "padding")?.unwrap_or_else(|| vec![0; 2 * rank]);
+        let padding = match cx.module.attribute(op, "padding") {
+            Some(_) => cx.size_list(op, "padding")?,
+            None => std::iter::repeat_n(Dim::Known(0), 2 * rank).collect(),
+        };
         if padding.len() != 2 * rank {
             let why = "two numbers for each dimension are expected".into();
             return Err(Refusal::Attribute { name: "padding", why });
@@ -78,6 +81,22 @@ impl Window {
         self.sizes.len()
     }
 
+    /// Whether the padding is numbers.
+    fn is_padded_by_numbers(&self) -> bool {
+        self.low.iter().chain(&self.high).all(|amount| amount.known().is_some())
+    }
+
+    /// The padding before the operand, where it is numbers.
+    fn low(&self, axis: usize) -> i64 {
+        self.low[axis].known().unwrap_or(0)
+    }
+
+    /// The window over an operand that has been padded.
+    fn without_padding(&self) -> Self {
+        let none: Dims = self.low.iter().map(|_| Dim::Known(0)).collect();
+        Self { low: none.clone(), high: none, ..self.clone() }
+    }
+
     /// Number of positions in the window.
     fn count(&self) -> i64 {
         self.sizes.iter().product()
@@ -86,7 +105,8 @@ impl Window {
     /// Whether the dimension passes through as it is.
     fn is_trivial(&self, axis: usize) -> bool {
         let padding = (self.low[axis], self.high[axis]);
-        (self.sizes[axis], self.strides[axis], self.base[axis], padding) == (1, 1, 1, (0, 0))
+        (self.sizes[axis], self.strides[axis], self.base[axis], padding)
+            == (1, 1, 1, (Dim::Known(0), Dim::Known(0)))
     }
 
     /// Where the window's element of this number, in row-major order, lies relative to its first.
@@ -161,6 +181,11 @@ fn windows(
     }
     if (0..window.rank()).all(|axis| window.is_trivial(axis)) {
         return value;
+    }
+    // What is not a number cannot be the padding of a pool, unless the pool computes it.
+    if !window.is_padded_by_numbers() && pool::auto_pad(cx, value, window, out).is_none() {
+        let padded = cx.pad(value, &window.low, &window.high, neutral);
+        return windows(cx, op, combiner, padded, neutral, &window.without_padding(), out);
     }
     cumulative::lower(cx, combiner, value, window)
         .or_else(|| pool::lower(cx, op, combiner, value, neutral, window, out))

@@ -7,6 +7,7 @@
 use super::Window;
 use crate::ir::{Dim, Dims, Element, Sizes, ValueId};
 use crate::ops::Lower;
+use crate::ops::padding::{self, Along};
 use crate::ops::region::Combiner;
 
 /// ONNX Runtime pools over one to three dimensions.
@@ -45,6 +46,7 @@ pub(super) fn lower(
     if !element.is_float() || pooled.len() > SPATIAL || window.base.iter().any(|&base| base > 1) {
         return None;
     }
+    let same = auto_pad(cx, value, window, out);
     match pool {
         // No kernel for f64, and dilations came with opset 19. The kernel adds one element after the other, and its error
         // grows with their number.
@@ -53,7 +55,10 @@ pub(super) fn lower(
         }
         Pool::Max | Pool::Min if cx.settings.strict_nan => return None,
         Pool::Max | Pool::Min
-            if pooled.iter().any(|&axis| misses(&cx.module.sizes, window, axis, sizes[axis], out[axis])) =>
+            if same.is_none()
+                && pooled
+                    .iter()
+                    .any(|&axis| misses(&cx.module.sizes, window, axis, sizes[axis], out[axis])) =>
         {
             return None;
         }
@@ -62,18 +67,20 @@ pub(super) fn lower(
     // A window over all there is, is a reduction.
     let whole = |&axis: &usize| {
         let whole = sizes[axis] == Dim::Known(window.sizes[axis]) && out[axis] == Dim::Known(1);
-        whole && (window.low[axis], window.high[axis]) == (0, 0)
+        whole && (window.low[axis], window.high[axis]) == (Dim::Known(0), Dim::Known(0))
     };
     if pooled.iter().all(whole) {
         return None;
     }
     let mut window = window.clone();
     let mut value = value;
-    let fits = |axis: usize, amount: i64| (0..window.sizes[axis]).contains(&amount);
+    let fits = |axis: usize, amount: Dim| {
+        amount.known().is_some_and(|amount| (0..window.sizes[axis]).contains(&amount))
+    };
     let narrow = pooled.iter().all(|&axis| fits(axis, window.low[axis]) && fits(axis, window.high[axis]));
-    if !narrow {
+    if !narrow && same.is_none() {
         value = cx.pad(value, &window.low, &window.high, neutral);
-        (window.low, window.high) = (vec![0; window.rank()], vec![0; window.rank()]);
+        window = window.without_padding();
     }
     if pool != Pool::Sum {
         cx.report_nan(op);
@@ -81,9 +88,27 @@ pub(super) fn lower(
     Some(emit(cx, pool, value, &window, &pooled, dilated, out))
 }
 
+/// The padding that the pool computes, where it is not numbers.
+pub(super) fn auto_pad(cx: &Lower, value: ValueId, window: &Window, out: &[Dim]) -> Option<&'static str> {
+    let sizes = cx.dims(value);
+    let pooled: Vec<usize> = (0..window.rank()).filter(|&axis| !window.is_trivial(axis)).collect();
+    let along = |&axis: &usize| Along {
+        size: sizes[axis],
+        places: out[axis],
+        window: window.sizes[axis],
+        stride: window.strides[axis],
+        low: window.low[axis],
+        high: window.high[axis],
+    };
+    let is_plain = |&axis: &usize| window.extent(axis) == window.sizes[axis] && window.base[axis] == 1;
+    let axes: Vec<Along> = pooled.iter().map(along).collect();
+    pooled.iter().all(is_plain).then(|| padding::auto_pad(&cx.module.sizes, &axes))?
+}
+
 /// Whether some window along the dimension may have no element of the operand.
 fn misses(known: &Sizes, window: &Window, axis: usize, size: Dim, out: Dim) -> bool {
-    let (low, high, extent) = (window.low[axis], window.high[axis], window.extent(axis));
+    let (Dim::Known(low), Dim::Known(high)) = (window.low[axis], window.high[axis]) else { return true };
+    let extent = window.extent(axis);
     let (Dim::Known(size), Dim::Known(out)) = (size, out) else {
         // Windows inside of the operand have elements. Those that reach out of it do where the padding is shorter
         // than they are, unless dilation steps over the only element.
@@ -126,12 +151,20 @@ fn emit(
         pooling = cx.elementwise("Neg", &[pooling]);
     }
     let name = if pool == Pool::Sum { "AveragePool" } else { "MaxPool" };
+    let same = auto_pad(cx, value, window, out);
     let mut node = cx.node(name, &[pooling]).ints("kernel_shape", &pick(&window.sizes));
     if pick(&window.strides).iter().any(|&stride| stride != 1) {
         node = node.ints("strides", &pick(&window.strides));
     }
-    let pads = [pick(&window.low), pick(&window.high)].concat();
-    if pads.iter().any(|&amount| amount != 0) {
+    let numbers =
+        |list: &[Dim]| -> Vec<i64> { pooled.iter().filter_map(|&axis| list[axis].known()).collect() };
+    let pads = [numbers(&window.low), numbers(&window.high)].concat();
+    if let Some(same) = same {
+        node = node.string("auto_pad", same);
+        if pool == Pool::Sum {
+            node = node.int("count_include_pad", 1);
+        }
+    } else if pads.iter().any(|&amount| amount != 0) {
         node = node.ints("pads", &pads);
         if pool == Pool::Sum {
             node = node.int("count_include_pad", 1);

@@ -28,6 +28,9 @@ pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
     if window.base.iter().chain(&window.dilations).any(|&dilation| dilation != 1) {
         return Err(Refusal::form("a dilated window"));
     }
+    if !window.is_padded_by_numbers() {
+        return Err(Refusal::Dynamic("the padding of a window".into()));
+    }
     if window.count() > LARGEST {
         let why = format!("a window of {} positions; up to {LARGEST} are supported", window.count());
         return Err(Refusal::form(why));
@@ -68,7 +71,7 @@ pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
     let mut place = chosen.distance;
     for axis in 0..out.len() {
         let step = window.strides[axis] * strides[axis];
-        let first = -window.low[axis] * strides[axis];
+        let first = -window.low(axis) * strides[axis];
         let steps: Vec<i64> = (0..out[axis]).map(|index| first + index * step).collect();
         let mut along = vec![1; out.len()];
         along[axis] = out[axis];
@@ -127,7 +130,7 @@ impl Chosen {
 fn inside(cx: &mut Lower, window: &Window, offsets: &[i64], sizes: &[i64], out: &[i64]) -> Option<ValueId> {
     let mut all: Option<ValueId> = None;
     for axis in 0..sizes.len() {
-        let place = |index: i64| index * window.strides[axis] + offsets[axis] - window.low[axis];
+        let place = |index: i64| index * window.strides[axis] + offsets[axis] - window.low(axis);
         let inside: Vec<i64> =
             (0..out[axis]).map(|index| i64::from((0..sizes[axis]).contains(&place(index)))).collect();
         if inside.iter().all(|&inside| inside == 1) {
@@ -148,7 +151,7 @@ impl Window {
     /// Whether every window along the dimension has an element of the operand.
     fn covers(&self, axis: usize, size: i64, out: i64) -> bool {
         (0..out).all(|index| {
-            let first = index * self.strides[axis] - self.low[axis];
+            let first = index * self.strides[axis] - self.low(axis);
             first < size && first + self.sizes[axis] > 0
         })
     }

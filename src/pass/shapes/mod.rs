@@ -68,7 +68,9 @@ fn walk(module: &mut Module, cx: &mut Context, function: FunctionId, origins: &m
             .or_else(|| evaluated(rewriter.module, op, &mut values));
         if let Some(constant) = folded {
             let value = insert_constant(rewriter, op, constant);
-            rewriter.replace(rewriter.module.op(op).results[0], value);
+            let result = rewriter.module.op(op).results[0];
+            values.folded(value, result);
+            rewriter.replace(result, value);
             return false;
         }
         if rewriter.module.op_name(op) == "stablehlo.while" {

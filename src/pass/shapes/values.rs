@@ -19,8 +19,8 @@ const LONGEST: i64 = 64;
 pub(in crate::pass) struct Values {
     known: FxHashMap<ValueId, Dims>,
     traced: FxHashMap<ValueId, Dims>,
-    /// What the arguments of the functions are whose calls are being evaluated.
-    passed: FxHashMap<ValueId, ValueId>,
+    /// What the arguments of functions are whose calls are being evaluated, and what constants were computed by.
+    sources: FxHashMap<ValueId, ValueId>,
 }
 
 /// The elements of operands.
@@ -70,7 +70,7 @@ impl Values {
             if let Some(known) = self.of(module, operand) {
                 self.known.insert(argument, known);
             }
-            self.passed.insert(argument, self.source(operand));
+            self.sources.insert(argument, self.source(operand));
         }
         self.visit_block(module, block, depth);
         let returned = &module.op(*ops.last()?).operands;
@@ -82,9 +82,14 @@ impl Values {
         Some(())
     }
 
-    /// The value itself, or what it is in the caller.
+    /// Notes which result a constant stands for, as a part of a pattern may be decided before the whole is read.
+    pub(super) fn folded(&mut self, constant: ValueId, result: ValueId) {
+        self.sources.insert(constant, result);
+    }
+
+    /// The value itself, or what it is in the caller or was before it was folded.
     fn source(&self, value: ValueId) -> ValueId {
-        self.passed.get(&value).copied().unwrap_or(value)
+        self.sources.get(&value).copied().unwrap_or(value)
     }
 
     /// The elements of a value of which something is known.
@@ -227,7 +232,10 @@ fn evaluate(
             Some(list).filter(|_| attribute("broadcast_dimensions").is_some_and(|order| order.is_sorted()))
         }
         "stablehlo.concatenate" => {
-            if module.attribute(op, "dimension")?.as_integer() != Some(0) {
+            // The elements of the operands follow each other where every dimension before is 1.
+            let axis = usize::try_from(module.attribute(op, "dimension")?.as_integer()?).ok()?;
+            let joined = module.tensor(*module.op(op).results.first()?)?;
+            if joined.dims.iter().take(axis).any(|&dim| dim != Dim::Known(1)) {
                 return None;
             }
             let mut joined = Dims::new();

@@ -1,0 +1,44 @@
+//! Padding of windows that ONNX computes itself (`auto_pad`), as it must where sizes are not numbers.
+//!
+//! XLA's `SAME` has `ceil(size / stride)` places, and puts the larger half of what is missing after the elements
+//! (`SAME_UPPER`) or before them (`SAME_LOWER`). ONNX Runtime computes it for windows that are at least as long as the
+//! stride; where one is dilated, its Conv refuses `auto_pad` and its pools take the window as if it were not.
+
+use crate::ir::{Dim, Sizes};
+
+/// A window along one dimension.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Along {
+    pub(super) size: Dim,
+    pub(super) places: Dim,
+    pub(super) window: i64,
+    pub(super) stride: i64,
+    pub(super) low: Dim,
+    pub(super) high: Dim,
+}
+
+/// The `auto_pad` that is the padding of all dimensions, where numbers do not say it.
+pub(super) fn auto_pad(sizes: &Sizes, axes: &[Along]) -> Option<&'static str> {
+    if axes.iter().all(|axis| axis.low.known().is_some() && axis.high.known().is_some()) {
+        return None;
+    }
+    let all = |upper: bool| axes.iter().all(|axis| is_same(sizes, axis, upper));
+    if all(true) {
+        return Some("SAME_UPPER");
+    }
+    all(false).then_some("SAME_LOWER")
+}
+
+fn is_same(sizes: &Sizes, axis: &Along, upper: bool) -> bool {
+    let number = Dim::Known;
+    let places = sizes.quotient_up(axis.size, number(axis.stride));
+    let last = sizes.multiply(sizes.subtract(places, number(1)), number(axis.stride));
+    let missing = sizes.subtract(sizes.add(last, number(axis.window)), axis.size);
+    let half = sizes.quotient(missing, number(2));
+    let other = sizes.subtract(missing, half);
+    let (low, high) = if upper { (half, other) } else { (other, half) };
+    axis.window >= axis.stride
+        && sizes.are_equal(places, axis.places)
+        && sizes.are_equal(low, axis.low)
+        && sizes.are_equal(high, axis.high)
+}
