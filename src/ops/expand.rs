@@ -2,7 +2,11 @@
 
 use super::constant::integer_bytes;
 use super::{Refusal, Values};
-use crate::ir::{Attribute, Constant, Data, Module, OpId, Rewriter, TensorType, TypeId, ValueId};
+use crate::ir::{
+    Attribute, Constant, Data, Dim, Element, Module, NewOp, OpId, Rewriter, SCALAR, TensorType, TypeId,
+    ValueId,
+};
+use smallvec::{SmallVec, smallvec};
 
 /// The values that stand for an op's results; `None` where the op stays as it is.
 pub type Expanded = Result<Option<Values>, Refusal>;
@@ -107,6 +111,54 @@ impl Expand<'_, '_> {
         let data = Data::Splat(integer_bytes(element, value).into());
         let constant = self.rewriter.module.add_constant(Constant { ty, data });
         Ok(self.emit("stablehlo.constant", &[], ty, [("value", Attribute::Dense(constant))]))
+    }
+
+    /// Inserts the sum of a value along some of its dimensions.
+    ///
+    /// # Errors
+    /// When the value is not a tensor.
+    pub fn sum(&mut self, value: ValueId, axes: &[usize]) -> Result<ValueId, Refusal> {
+        let tensor = self.module().tensor(value).cloned();
+        let tensor = tensor.ok_or_else(|| Refusal::form("a sum of what is not a tensor"))?;
+        let kept = (0..tensor.rank()).filter(|axis| !axes.contains(axis)).map(|axis| tensor.dims[axis]);
+        let dims: Vec<Dim> = kept.collect();
+        let module = &mut *self.rewriter.module;
+        let (scalar, ty) =
+            (module.tensor_of(tensor.element, SCALAR), module.tensor_of(tensor.element, &dims));
+        let region = module.add_region();
+        let block = module.add_block(region);
+        let arguments = [module.add_argument(block, scalar), module.add_argument(block, scalar)];
+        let (span, location) = module.place(self.op);
+        let mut inner = |name: &str, operands: &[ValueId], types: &[TypeId]| {
+            let name = module.symbols.intern(name);
+            let op = module.add_op(NewOp {
+                name,
+                operands: operands.iter().copied().collect(),
+                result_types: types.iter().copied().collect(),
+                attributes: Vec::new(),
+                regions: SmallVec::new(),
+                span,
+                location,
+            });
+            module.block_mut(block).ops.push(op);
+            module.op(op).results.first().copied()
+        };
+        let sum = inner("stablehlo.add", &arguments, &[scalar]);
+        inner("stablehlo.return", sum.as_slice(), &[]);
+        let zero = self.splat(scalar, 0)?;
+        let name = self.rewriter.module.symbols.intern("stablehlo.reduce");
+        let key = self.rewriter.module.symbols.intern("dimensions");
+        let dimensions = Attribute::Integers(Element::I64, axes.iter().map(|&axis| axis as i64).collect());
+        let op = self.rewriter.insert(NewOp {
+            name,
+            operands: smallvec![value, zero],
+            result_types: smallvec![ty],
+            attributes: vec![(key, dimensions)],
+            regions: smallvec![region],
+            span,
+            location,
+        });
+        Ok(self.module().op(op).results[0])
     }
 
     /// The refusal of sizes that are not known.

@@ -26,6 +26,7 @@ mod fused;
 mod gather;
 mod graph;
 mod index;
+mod legacy;
 mod lift;
 mod linalg;
 mod lower;
@@ -115,6 +116,7 @@ pub const FAMILIES: &[(&str, &[Row])] = &[
     ("fft", fft::ROWS),
     ("fused", fused::ROWS),
     ("gather", gather::ROWS),
+    ("legacy", legacy::ROWS),
     ("linalg", linalg::ROWS),
     ("normalization", normalization::ROWS),
     ("quantize", quantize::ROWS),

@@ -4,6 +4,7 @@
 //! form only. The forms of several releases stand side by side: a row takes any of its clauses in any order.
 
 use super::clauses::Kind;
+use std::borrow::Cow;
 
 /// One op in custom form.
 #[derive(Debug)]
@@ -59,6 +60,7 @@ pub(super) enum Form {
     Scan,
     Sharding,
     Slice,
+    Trace,
     While,
 }
 
@@ -166,6 +168,8 @@ const ROWS: &[Row] = &[
     row("chlo.zeta", Same),
     formed("func.call", Arrow, Form::Call),
     row("func.return", Operands),
+    row("mhlo.add_dependency", Arrow),
+    row("mhlo.copy", Same),
     row("return", Operands),
     collective("sdy.all_gather"),
     collective("sdy.all_reduce"),
@@ -227,6 +231,7 @@ const ROWS: &[Row] = &[
     row("stablehlo.dynamic_reshape", Arrow),
     named("stablehlo.dynamic_slice", Arrow, &[("sizes", "slice_sizes", Kind::Integers)]),
     row("stablehlo.dynamic_update_slice", Arrow),
+    named("stablehlo.einsum", Arrow, &[("config", "einsum_config", Kind::Plain)]),
     row("stablehlo.exponential", Same),
     row("stablehlo.exponential_minus_one", Same),
     named(
@@ -292,7 +297,7 @@ const ROWS: &[Row] = &[
     row("stablehlo.subtract", Same),
     row("stablehlo.tan", Same),
     row("stablehlo.tanh", Same),
-    row("stablehlo.trace", Operands),
+    formed("stablehlo.trace", Operands, Form::Trace),
     named("stablehlo.transpose", Arrow, &[("dims", "permutation", Kind::Integers)]),
     row("stablehlo.tuple", Result),
     row("stablehlo.uniform_dequantize", Same),
@@ -301,13 +306,53 @@ const ROWS: &[Row] = &[
     row("stablehlo.xor", Same),
 ];
 
-/// The row of an op.
-///
-/// MHLO's ops are written as those of StableHLO and CHLO that they became.
-pub(super) fn find(op: &str) -> Option<&'static Row> {
-    if let Some(mnemonic) = op.strip_prefix("mhlo.") {
-        return find(&format!("stablehlo.{mnemonic}")).or_else(|| find(&format!("chlo.{mnemonic}")));
+/// The ops of CHLO that were MHLO's.
+const MHLO_OF_CHLO: &[(&str, &str)] = &[
+    ("mhlo.acos", "chlo.acos"),
+    ("mhlo.acosh", "chlo.acosh"),
+    ("mhlo.asin", "chlo.asin"),
+    ("mhlo.asinh", "chlo.asinh"),
+    ("mhlo.atan", "chlo.atan"),
+    ("mhlo.atanh", "chlo.atanh"),
+    ("mhlo.cosh", "chlo.cosh"),
+    ("mhlo.erf", "chlo.erf"),
+    ("mhlo.erf_inv", "chlo.erf_inv"),
+    ("mhlo.mulhi", "chlo.mulhi"),
+    ("mhlo.ragged_dot", "chlo.ragged_dot"),
+    ("mhlo.scan", "chlo.scan"),
+    ("mhlo.sinh", "chlo.sinh"),
+    ("mhlo.topk", "chlo.top_k"),
+];
+
+/// The ops of MHLO that no other dialect has.
+const MHLO_ALONE: &[&str] = &[
+    "mhlo.add_dependency",
+    "mhlo.async_done",
+    "mhlo.async_start",
+    "mhlo.async_update",
+    "mhlo.bitcast",
+    "mhlo.copy",
+    "mhlo.domain",
+    "mhlo.fusion",
+    "mhlo.minimum_broadcast_shapes",
+    "mhlo.sparse_dot",
+    "mhlo.stochastic_convert",
+    "mhlo.xla.rng_get_and_update_state",
+];
+
+/// The op that a name of MHLO is in the dialects that came after it; any other name as it is.
+pub(super) fn current_name(op: &str) -> Cow<'_, str> {
+    match op.strip_prefix("mhlo.") {
+        Some(name) if !MHLO_ALONE.contains(&op) => match MHLO_OF_CHLO.iter().find(|(old, _)| *old == op) {
+            Some(&(_, new)) => Cow::Borrowed(new),
+            None => Cow::Owned(format!("stablehlo.{name}")),
+        },
+        _ => Cow::Borrowed(op),
     }
+}
+
+/// The row of an op.
+pub(super) fn find(op: &str) -> Option<&'static Row> {
     ROWS.binary_search_by(|row| row.op.cmp(op)).ok().map(|index| &ROWS[index])
 }
 

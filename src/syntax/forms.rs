@@ -144,6 +144,11 @@ impl<'s> Parser<'s> {
                     parts.regions.push(Body { region, arguments: arguments.clone(), applies: None });
                 }
             }
+            Form::Trace => {
+                let string = self.need(clauses.string.take(), "a tag", name)?;
+                let tag = self.unescape(string)?;
+                self.set(&mut parts.attributes, "tag", Attribute::String(tag.into()));
+            }
             Form::Scan => self.scan(name, &mut clauses, &mut parts, inits)?,
             Form::Mesh => self.mesh(name, &mut clauses, &mut parts)?,
             Form::Sharding => {
@@ -173,12 +178,13 @@ impl<'s> Parser<'s> {
         if let Some(&known) = self.mnemonics.get(name.text) {
             return Some(known);
         }
-        let Some(row) = assembly::find(name.text) else {
+        let current = assembly::current_name(name.text);
+        let Some(row) = assembly::find(&current) else {
             self.unknown_op(name.text, name.span());
             return None;
         };
         // Within a function the dialect may be left out.
-        let full = match name.text {
+        let full = match &*current {
             "call" => "func.call",
             "return" => "func.return",
             op => op,
@@ -653,7 +659,8 @@ impl<'s> Parser<'s> {
             self.set(&mut parts.attributes, key.text, Attribute::Opaque(text.into()));
         }
         if let Some(name) = clauses.angled.take() {
-            self.set(&mut parts.attributes, "name", Attribute::Opaque(name.text.into()));
+            let name = name.text.trim_matches(['<', '>', '"']);
+            self.set(&mut parts.attributes, "name", Attribute::String(name.into()));
         }
         let mut arguments = Vec::new();
         for (_, argument, ty) in std::mem::take(&mut clauses.parameters) {

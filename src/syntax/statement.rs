@@ -146,7 +146,7 @@ impl<'s> Parser<'s> {
 
     fn generic(&mut self, name: &str, tokens: &[Token<'_>]) -> Option<Parts<'s>> {
         let mut parts = Parts {
-            name: self.module.symbols.intern(name),
+            name: self.module.symbols.intern(&assembly::current_name(name)),
             operands: SmallVec::new(),
             operand_types: SmallVec::new(),
             result_types: SmallVec::new(),

@@ -66,8 +66,7 @@ const OPS: &[Remedy] = &[
     Remedy {
         names: &["sdy.*", "xla.sdy.*"],
         origin: "it says how values lie on a mesh of devices; `jax.jit` prints it for arguments with a sharding",
-        cure: "lower on one device (`jax.device_put(x, jax.devices()[0])`), or with \
-               `jax.config.update(\"jax_use_shardy_partitioner\", False)`",
+        cure: "lower the function on one device, without a mesh",
     },
     Remedy {
         names: &["stablehlo.async_start", "stablehlo.async_done"],
@@ -75,8 +74,13 @@ const OPS: &[Remedy] = &[
         cure: "give the text as JAX lowers it, `jax.jit(f).lower(x).as_text()`, and not what was compiled",
     },
     Remedy {
-        names: &["mhlo.*", "vhlo.*"],
-        origin: "its dialect is one that compilers use inside; `lowered.as_text(dialect=\"mhlo\")` of older releases prints it",
+        names: &["mhlo.*"],
+        origin: "StableHLO has no such op; XLA's own passes print it. The other ops of MHLO are read as StableHLO's",
+        cure: "print StableHLO, `jax.jit(f).lower(x).as_text()`, and not what was optimized",
+    },
+    Remedy {
+        names: &["vhlo.*"],
+        origin: "its dialect is that of portable artifacts",
         cure: "print StableHLO, `jax.jit(f).lower(x).as_text()`; a portable artifact becomes text with \
                `stablehlo-translate --deserialize`",
     },

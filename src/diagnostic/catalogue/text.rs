@@ -250,7 +250,7 @@ diagnostics! {
     ///
     /// ```mlir
     /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
-    ///   %0 = stablehlo.einsum %x, %x, config = "i,i->i" : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    ///   %0 = stablehlo.map %x, %x : tensor<4xf32>
     ///   return %0 : tensor<4xf32>
     /// }
     /// ```

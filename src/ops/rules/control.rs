@@ -10,6 +10,8 @@ pub(super) const RULES: &[Rule] = &[
     variadic("stablehlo.after_all", 0, Count::Exactly(1), nothing),
     rule("stablehlo.case", 1, case).with_results(Count::AtLeast(0)),
     variadic("stablehlo.composite", 0, Count::AtLeast(0), composite),
+    variadic("mhlo.add_dependency", 1, Count::Exactly(1), nothing),
+    rule("mhlo.copy", 1, nothing),
     rule("stablehlo.create_token", 0, nothing),
     variadic("stablehlo.custom_call", 0, Count::AtLeast(0), custom_call),
     rule("stablehlo.get_tuple_element", 1, get_tuple_element),

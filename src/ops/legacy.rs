@@ -1,0 +1,227 @@
+//! Ops that StableHLO keeps for older programs, and MHLO's that StableHLO lacks, as the ops that replaced them.
+
+use super::expand::{Expand, Expanded};
+use super::{Elements, Refusal, Row, call, expanded};
+use crate::ir::{Attribute, Attributes, Dim, Element, ValueId};
+
+const NUMBERS: Elements = Elements::PLAIN.or(Elements::COMPLEX);
+
+pub(super) const ROWS: &[Row] = &[
+    expanded("chlo.broadcast_complex", Elements::FLOAT, broadcast_complex, ""),
+    expanded("chlo.conj", Elements::PLAIN, conj, "of real numbers: the operand"),
+    expanded("mhlo.add_dependency", call::ANY, operands, "ONNX orders nodes by data flow"),
+    expanded("mhlo.copy", call::ANY, operands, ""),
+    expanded("stablehlo.broadcast", call::ANY, broadcast, "`broadcast_in_dim`"),
+    expanded("stablehlo.einsum", NUMBERS, einsum, "`reduce` and `dot_general`"),
+    expanded("stablehlo.torch_index_select", NUMBERS, torch_index_select, "`gather`"),
+    expanded("stablehlo.trace", call::ANY, operands, "a message while the program runs"),
+    expanded("stablehlo.unary_einsum", NUMBERS, unary_einsum, "`reduce` and `transpose`"),
+];
+
+fn positions(values: impl IntoIterator<Item = usize>) -> Attribute {
+    Attribute::Integers(Element::I64, values.into_iter().map(|value| value as i64).collect())
+}
+
+fn operands(cx: &mut Expand) -> Expanded {
+    cx.operands_as_results()
+}
+
+fn conj(cx: &mut Expand) -> Expanded {
+    if cx.operand_type(0)?.element.is_complex() { Ok(None) } else { cx.operands_as_results() }
+}
+
+/// The operands, each broadcast to the sizes of the result, as `chlo.broadcast_add` does.
+fn broadcast_complex(cx: &mut Expand) -> Expanded {
+    let result = cx.result_type()?;
+    let mut parts = Vec::new();
+    for index in 0..2 {
+        let operand = cx.operand_type(index)?;
+        if operand.dims == result.dims {
+            parts.push(cx.operand(index)?);
+            continue;
+        }
+        if !result.is_static() || operand.rank() > result.rank() {
+            return Err(cx.dynamic());
+        }
+        let leading = result.rank() - operand.rank();
+        let dims = match cx.module().attribute(cx.op, "broadcast_dimensions") {
+            Some(_) if leading > 0 => cx.ints("broadcast_dimensions")?,
+            _ => (leading..result.rank()).map(|axis| axis as i64).collect(),
+        };
+        let ty = cx.rewriter.module.tensor_of(operand.element, &result.dims);
+        let dims = Attribute::Integers(Element::I64, dims.into());
+        let operand = cx.operand(index)?;
+        parts.push(cx.emit("stablehlo.broadcast_in_dim", &[operand], ty, [("broadcast_dimensions", dims)]));
+    }
+    cx.becomes("stablehlo.complex", &parts, [])
+}
+
+/// New dimensions before those of the operand.
+fn broadcast(cx: &mut Expand) -> Expanded {
+    let (operand, result) = (cx.operand_type(0)?, cx.result_type()?);
+    if !result.is_static() {
+        return Err(cx.dynamic());
+    }
+    let dims = positions(result.rank() - operand.rank()..result.rank());
+    let operand = cx.operand(0)?;
+    cx.becomes("stablehlo.broadcast_in_dim", &[operand], [("broadcast_dimensions", dims)])
+}
+
+/// The rows of an operand along `dim` that a tensor of indices names, apart for each of the leading `batch_dims`.
+fn torch_index_select(cx: &mut Expand) -> Expanded {
+    let number = |name: &'static str| {
+        let value = cx.module().attribute(cx.op, name).ok_or(Refusal::Missing(name))?.as_integer();
+        let why = || Refusal::Attribute { name, why: "a dimension is expected".into() };
+        value.and_then(|value| usize::try_from(value).ok()).ok_or_else(why)
+    };
+    let (dim, batch) = (number("dim")?, number("batch_dims")?);
+    let (operand, index) = (cx.operand_type(0)?, cx.operand_type(1)?);
+    let result = cx.result_type()?;
+    if dim >= operand.rank() || batch > dim || batch > index.rank() {
+        return Err(Refusal::form("`dim` and `batch_dims` do not fit its operands"));
+    }
+    let expected = [&operand.dims[..dim], &index.dims[batch..], &operand.dims[dim + 1..]].concat();
+    if !super::rules::dims_fit(&expected, &result.dims) || operand.dims[..batch] != index.dims[..batch] {
+        return Err(Refusal::form("its result does not follow from its operands"));
+    }
+    let Some(mut sizes) = operand.sizes() else { return Err(cx.dynamic()) };
+    sizes[..batch].fill(1);
+    sizes[dim] = 1;
+    let names = index.rank() - batch;
+    let fields: [(&str, Attribute); 5] = [
+        ("collapsed_slice_dims", positions([dim])),
+        ("offset_dims", positions((batch..dim).chain(dim + names..result.rank()))),
+        ("operand_batching_dims", positions(0..batch)),
+        ("start_index_map", positions([dim])),
+        ("start_indices_batching_dims", positions(0..batch)),
+    ];
+    let integer = cx.rewriter.module.types.intern(crate::ir::Type::Scalar(Element::I64));
+    let symbols = &mut cx.rewriter.module.symbols;
+    let mut fields: Attributes =
+        fields.into_iter().map(|(key, value)| (symbols.intern(key), value)).collect();
+    fields.push((symbols.intern("index_vector_dim"), Attribute::Integer(index.rank() as i64, integer)));
+    let dimension_numbers = Attribute::Struct(symbols.intern("stablehlo.gather"), fields);
+    let (operand, index) = (cx.operand(0)?, cx.operand(1)?);
+    let sizes = Attribute::Integers(Element::I64, sizes.into());
+    cx.becomes(
+        "stablehlo.gather",
+        &[operand, index],
+        [("dimension_numbers", dimension_numbers), ("slice_sizes", sizes)],
+    )
+}
+
+/// A value with a label for each of its dimensions.
+struct Labelled {
+    value: ValueId,
+    labels: Vec<char>,
+}
+
+/// The operands with their labels, and those of the result, by `einsum_config`.
+fn labelled(cx: &Expand, count: usize) -> Result<(Vec<Labelled>, Vec<char>), Refusal> {
+    const NAME: &str = "einsum_config";
+    let config = cx.module().attribute(cx.op, NAME).ok_or(Refusal::Missing(NAME))?;
+    let config: String = config.as_str().unwrap_or_default().split_whitespace().collect();
+    let why = |why: &str| Refusal::Attribute { name: NAME, why: why.to_owned() };
+    let (inputs, output) = config.split_once("->").ok_or_else(|| why("`->` is expected"))?;
+    let inputs: Vec<Vec<char>> = inputs.split(',').map(|labels| labels.chars().collect()).collect();
+    let output: Vec<char> = output.chars().collect();
+    let is_plain = |labels: &[char]| {
+        let distinct = labels.iter().enumerate().all(|(index, label)| !labels[..index].contains(label));
+        distinct && labels.iter().all(|label| label.is_ascii_alphabetic())
+    };
+    if inputs.len() != count || !output.iter().all(|label| inputs.iter().any(|input| input.contains(label))) {
+        return Err(why("it does not fit the operands"));
+    }
+    if !inputs.iter().chain([&output]).all(|labels| is_plain(labels)) {
+        return Err(Refusal::form("an ellipsis, or a label twice in one operand"));
+    }
+    let mut operands = Vec::new();
+    let mut sizes: Vec<(char, Dim)> = Vec::new();
+    for (index, labels) in inputs.into_iter().enumerate() {
+        let dims = cx.operand_type(index)?.dims;
+        if dims.len() != labels.len() {
+            return Err(why("it does not fit the operands"));
+        }
+        for (&label, &dim) in labels.iter().zip(&dims) {
+            match sizes.iter().find(|(other, _)| *other == label) {
+                Some(&(_, other)) if !super::rules::dims_fit(&[other], &[dim]) => {
+                    return Err(why("one label has two sizes"));
+                }
+                Some(_) => {}
+                None => sizes.push((label, dim)),
+            }
+        }
+        operands.push(Labelled { value: cx.operand(index)?, labels });
+    }
+    let size =
+        |label: &char| sizes.iter().find(|(other, _)| other == label).map_or(Dim::Dynamic, |&(_, dim)| dim);
+    let expected: Vec<Dim> = output.iter().map(size).collect();
+    if !super::rules::dims_fit(&expected, &cx.result_type()?.dims) {
+        return Err(why("the result does not follow from it"));
+    }
+    Ok((operands, output))
+}
+
+impl Labelled {
+    /// The sum along the labels that are not kept.
+    fn summed(self, cx: &mut Expand, keep: impl Fn(char) -> bool) -> Result<Self, Refusal> {
+        let axes: Vec<usize> = (0..self.labels.len()).filter(|&axis| !keep(self.labels[axis])).collect();
+        if axes.is_empty() {
+            return Ok(self);
+        }
+        let value = cx.sum(self.value, &axes)?;
+        Ok(Self { value, labels: self.labels.into_iter().filter(|&label| keep(label)).collect() })
+    }
+
+    /// The dimensions in the order of the result.
+    fn ordered(self, cx: &mut Expand, output: &[char]) -> Expanded {
+        let order = output.iter().filter_map(|label| self.labels.iter().position(|other| other == label));
+        cx.becomes("stablehlo.transpose", &[self.value], [("permutation", positions(order))])
+    }
+}
+
+fn unary_einsum(cx: &mut Expand) -> Expanded {
+    let (mut operands, output) = labelled(cx, 1)?;
+    let Some(operand) = operands.pop() else { return Ok(None) };
+    operand.summed(cx, |label| output.contains(&label))?.ordered(cx, &output)
+}
+
+fn einsum(cx: &mut Expand) -> Expanded {
+    let (mut operands, output) = labelled(cx, 2)?;
+    let (Some(right), Some(left)) = (operands.pop(), operands.pop()) else { return Ok(None) };
+    let (left_labels, right_labels) = (left.labels.clone(), right.labels.clone());
+    let left = left.summed(cx, |label| output.contains(&label) || right_labels.contains(&label))?;
+    let right = right.summed(cx, |label| output.contains(&label) || left_labels.contains(&label))?;
+    let shared = |of: &Labelled, batching: bool| -> Vec<usize> {
+        let both = left.labels.iter().filter(|label| right.labels.contains(label));
+        both.filter(|label| output.contains(label) == batching)
+            .filter_map(|label| of.labels.iter().position(|other| other == label))
+            .collect()
+    };
+    let lists = [
+        ("lhs_batching_dimensions", shared(&left, true)),
+        ("rhs_batching_dimensions", shared(&right, true)),
+        ("lhs_contracting_dimensions", shared(&left, false)),
+        ("rhs_contracting_dimensions", shared(&right, false)),
+    ];
+    let free = |of: &Labelled, other: &Labelled| -> Vec<char> {
+        of.labels.iter().copied().filter(|label| !other.labels.contains(label)).collect()
+    };
+    let batch: Vec<char> = lists[0].1.iter().map(|&axis| left.labels[axis]).collect();
+    let labels = [batch, free(&left, &right), free(&right, &left)].concat();
+    let result = cx.result_type()?;
+    let dims: Vec<Dim> = labels
+        .iter()
+        .filter_map(|label| output.iter().position(|other| other == label))
+        .map(|axis| result.dims[axis])
+        .collect();
+    let ty = cx.rewriter.module.tensor_of(result.element, &dims);
+    let symbols = &mut cx.rewriter.module.symbols;
+    let fields = lists.into_iter().map(|(key, axes)| (symbols.intern(key), positions(axes))).collect();
+    let mut attributes =
+        vec![("dot_dimension_numbers", Attribute::Struct(symbols.intern("stablehlo.dot"), fields))];
+    let precision = cx.module().attribute(cx.op, "precision_config").cloned();
+    attributes.extend(precision.map(|precision| ("precision_config", precision)));
+    let value = cx.emit("stablehlo.dot_general", &[left.value, right.value], ty, attributes);
+    Labelled { value, labels }.ordered(cx, &output)
+}
