@@ -71,15 +71,51 @@ impl View {
     /// All elements of other data in row-major order.
     pub fn of(base: Data, width: usize, sizes: &[usize]) -> Self {
         if let Data::View(view) = &base
-            && view.sizes == sizes
+            && let Some(view) = view.reshaped(sizes)
         {
-            return View::clone(view);
+            return view;
         }
         let mut strides = vec![1; sizes.len()];
         for axis in (1..sizes.len()).rev() {
             strides[axis - 1] = strides[axis] * sizes[axis] as isize;
         }
         Self { base, width, offset: 0, sizes: sizes.to_vec(), strides, factors: None }
+    }
+
+    /// The same elements in row-major order in other sizes, where each of these has a stride.
+    fn reshaped(&self, sizes: &[usize]) -> Option<Self> {
+        let (mut own, mut strides) = (0, vec![0isize; sizes.len()]);
+        let mut next = 0;
+        while next < sizes.len() {
+            // The fewest dimensions of either that have as many elements as those of the other.
+            let (first, begin) = (next, own);
+            let (mut count, mut others) = (sizes[next], *self.sizes.get(own).unwrap_or(&1));
+            (next, own) = (next + 1, own + 1);
+            while count != others {
+                if count < others {
+                    count *= sizes.get(next)?;
+                    next += 1;
+                } else {
+                    others *= self.sizes.get(own)?;
+                    own += 1;
+                }
+            }
+            let joined: Vec<usize> =
+                (begin..own.min(self.sizes.len())).filter(|&axis| self.sizes[axis] != 1).collect();
+            let adjacent = |pair: &[usize]| {
+                self.strides[pair[0]] == self.strides[pair[1]] * self.sizes[pair[1]] as isize
+            };
+            if !joined.windows(2).all(adjacent) {
+                return None;
+            }
+            let mut stride = joined.last().map_or(0, |&axis| self.strides[axis]);
+            for axis in (first..next).rev() {
+                strides[axis] = stride;
+                stride *= sizes[axis] as isize;
+            }
+        }
+        // What is left has one element in each dimension, as both have as many elements.
+        Some(Self { sizes: sizes.to_vec(), strides, ..self.clone() })
     }
 
     /// Number of elements.

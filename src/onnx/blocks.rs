@@ -9,8 +9,9 @@ use std::io;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Bytes of a block.
-const BLOCK: usize = 8 << 20;
+/// Bytes of a block. For each block the whole base is walked through, so few large ones are faster, and
+/// two of them must fit into memory.
+const BLOCK: usize = 12 << 20;
 /// Blocks that are held: while one thread takes the last pieces of one, another may take the first of the next.
 const HELD: usize = 2;
 
@@ -22,7 +23,7 @@ pub(super) struct Blocks {
 
 #[derive(Default)]
 struct State {
-    held: Vec<(usize, Arc<[u8]>)>,
+    held: Vec<(usize, Arc<Vec<u8>>)>,
     /// How many bytes have been read: with the last of them the blocks go.
     read: usize,
 }
@@ -121,7 +122,7 @@ impl Blocks {
         cut: &Cut,
         number: usize,
         elements: Range<usize>,
-    ) -> io::Result<Arc<[u8]>> {
+    ) -> io::Result<Arc<Vec<u8>>> {
         // The others that want the block wait for it.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, block)) = state.held.iter().find(|(held, _)| *held == number) {
@@ -130,7 +131,7 @@ impl Blocks {
         if state.held.len() >= HELD {
             state.held.remove(0);
         }
-        let block: Arc<[u8]> = arranged(source, view, cut, &elements)?.into();
+        let block = Arc::new(arranged(source, view, cut, &elements)?);
         state.held.push((number, Arc::clone(&block)));
         Ok(block)
     }

@@ -3,6 +3,7 @@
 //! A pass takes a module and leaves one that means the same. The table is the pipeline; the command line, the
 //! tests and the documentation read the same table.
 
+mod absorb;
 mod bind;
 mod canonicalize;
 mod checks;
@@ -21,6 +22,7 @@ mod narrow;
 mod normalize;
 mod paths;
 mod quantize;
+mod reductions;
 mod shapes;
 mod signed_zeros;
 mod specialize;
@@ -167,6 +169,11 @@ pub const PIPELINE: &[Pass] = &[
         run: legalize::run,
     },
     Pass {
+        name: "reductions",
+        about: "sums become means, and reductions keep the dimensions that a Reshape would give back",
+        run: reductions::run,
+    },
+    Pass {
         name: "images",
         about: "inputs and outputs that are images have their channels first, where that is asked for",
         run: images::run,
@@ -178,6 +185,11 @@ pub const PIPELINE: &[Pass] = &[
         run: split_sums::run,
     },
     CANONICALIZE,
+    Pass {
+        name: "absorb",
+        about: "biases and batch norms become part of the convolution before them",
+        run: absorb::run,
+    },
     Pass {
         name: "functions",
         about: "modules become functions, equal ones the same, where that is asked for",

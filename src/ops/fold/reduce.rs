@@ -9,8 +9,11 @@ use super::{Fold, Folding, Tensor};
 use crate::ir::{Definition, Element};
 use ndarray::{ArrayD, Axis, IxDyn};
 
-pub(super) const FOLDS: &[(&str, Fold)] =
-    &[("stablehlo.dot_general", Fold::Computes(dot_general)), ("stablehlo.reduce", Fold::Computes(reduce))];
+pub(super) const FOLDS: &[(&str, Fold)] = &[
+    ("stablehlo.dot_general", Fold::Computes(dot_general)),
+    ("stablehlo.reduce", Fold::Computes(reduce)),
+    ("stablehlo.reduce_window", Fold::Computes(reduce_window)),
+];
 
 /// One operand, and a body of one op on its two arguments.
 fn reduce(cx: &Folding) -> Option<Tensor> {
@@ -87,6 +90,86 @@ fn reduce_floats(cx: &Folding, operand: &Tensor, initial: &Tensor) -> Option<Ten
     }
     let bits: Option<Vec<i64>> = sums.iter().map(|&sum| float_bits(element, sum)).collect();
     Tensor::from_elements(element, sizes, bits?)
+}
+
+/// The sums or extrema of windows; padding is the initial value, which changes nothing.
+fn reduce_window(cx: &Folding) -> Option<Tensor> {
+    let [operand, initial] = &cx.operands[..] else { return None };
+    let element = operand.element;
+    let rank = operand.sizes.len();
+    let list = |name: &str, number: i64| match cx.module.attribute(cx.op, name) {
+        Some(value) => cx.module.integers(value).filter(|list| list.len() == rank),
+        None => Some(vec![number; rank]),
+    };
+    let (window, strides) = (cx.integers("window_dimensions")?, list("window_strides", 1)?);
+    let (base, dilations) = (list("base_dilations", 1)?, list("window_dilations", 1)?);
+    let padding = match cx.module.attribute(cx.op, "padding") {
+        Some(value) => cx.module.integers(value)?,
+        None => vec![0; 2 * rank],
+    };
+    let sizes = cx.sizes()?;
+    let positive = [&window, &strides, &base, &dilations];
+    if padding.len() != 2 * rank
+        || sizes.len() != rank
+        || positive.iter().any(|list| list.len() != rank || list.iter().any(|&number| number < 1))
+        || initial.element != element
+    {
+        return None;
+    }
+    let count = window.iter().try_fold(1usize, |count, &size| count.checked_mul(size as usize))?;
+    let work = shape_count(&sizes)?.checked_mul(count).filter(|&work| work <= MOST_PRODUCTS)?;
+    cx.allow(shape_count(&sizes)?)?;
+    cx.work.set(work);
+    let name = body(cx)?;
+    let is_integer = element.is_integer();
+    let combine = |x: i64, y: i64| -> Option<i64> {
+        if is_integer {
+            let (x, y) = (integer(element, x), integer(element, y));
+            return Some(match name {
+                "stablehlo.add" => wrap(element, (x + y) as i64),
+                "stablehlo.maximum" => x.max(y) as i64,
+                "stablehlo.minimum" => x.min(y) as i64,
+                _ => return None,
+            });
+        }
+        let (x, y) = (f64::from_bits(x as u64), f64::from_bits(y as u64));
+        let combined = match name {
+            "stablehlo.add" => x + y,
+            "stablehlo.maximum" => super::arithmetic::float_maximum(x, y)?,
+            "stablehlo.minimum" => super::arithmetic::float_minimum(x, y)?,
+            _ => return None,
+        };
+        Some(combined.to_bits() as i64)
+    };
+    if !is_integer && !is_summed(element) {
+        return None;
+    }
+    // Floats are combined as `f64`.
+    let taken =
+        |bits: i64| if is_integer { Some(bits) } else { Some(float(element, bits)?.to_bits() as i64) };
+    let start = taken(initial.scalar()?)?;
+    let view = operand.view()?;
+    let mut result = Vec::with_capacity(shape_count(&sizes)?);
+    let inner: Vec<usize> = window.iter().map(|&size| size as usize).collect();
+    for place in ndarray::indices(IxDyn(&sizes)) {
+        let mut all = start;
+        'window: for offset in ndarray::indices(IxDyn(&inner)) {
+            let mut at = Vec::with_capacity(rank);
+            for axis in 0..rank {
+                let position = (place[axis] as i64).checked_mul(strides[axis])?
+                    + (offset[axis] as i64).checked_mul(dilations[axis])?
+                    - padding[2 * axis];
+                let index = position.div_euclid(base[axis]);
+                if position.rem_euclid(base[axis]) != 0 || !(0..operand.sizes[axis] as i64).contains(&index) {
+                    continue 'window;
+                }
+                at.push(index as usize);
+            }
+            all = combine(all, taken(*view.get(IxDyn(&at))?)?)?;
+        }
+        result.push(if is_integer { all } else { float_bits(element, f64::from_bits(all as u64))? });
+    }
+    Tensor::from_elements(element, sizes, result)
 }
 
 /// The product of matrices, of which the result has batch dimensions, then what is left of the left operand, then of

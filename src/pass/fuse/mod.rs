@@ -19,6 +19,7 @@ use crate::ir::{
     Attribute, BlockId, Constant, Data, Element, Location, LocationId, Module, OpId, OpSpan, Rewriter, Type,
     TypeId, ValueId, use_counts,
 };
+use crate::ops::float_bytes;
 use pattern::Pattern;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
@@ -55,6 +56,8 @@ enum Operand {
     Made(Box<Fused>, ValueId),
     /// A constant of these elements, of the type of a value.
     Constant(Arc<[u8]>, ValueId),
+    /// A constant that has this number everywhere, in these sizes.
+    Filled(f64, Element, Vec<i64>),
 }
 
 /// An attribute of a fused op.
@@ -83,7 +86,7 @@ impl Fused {
         self.operands.iter().all(|operand| match operand {
             Operand::Value(value) => is(*value),
             Operand::Made(made, _) => made.reads_only(is),
-            Operand::Constant(..) => true,
+            Operand::Constant(..) | Operand::Filled(..) => true,
         })
     }
 
@@ -232,6 +235,13 @@ fn make(rewriter: &mut Rewriter, fused: Fused, ty: TypeId, place: (OpSpan, Locat
             Operand::Made(made, like) => {
                 let ty = rewriter.module.value_type(like);
                 make(rewriter, *made, ty, place)
+            }
+            Operand::Filled(number, element, sizes) => {
+                let ty = rewriter.module.tensor_of(element, &sizes);
+                let data = Data::Splat(float_bytes(element, number).into());
+                let constant = rewriter.module.add_constant(Constant { ty, data });
+                let value = [("value", Attribute::Dense(constant))];
+                rewriter.insert_at(place, "stablehlo.constant", &[], ty, value)
             }
             Operand::Constant(bytes, like) => {
                 let ty = rewriter.module.value_type(like);

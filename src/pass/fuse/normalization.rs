@@ -1,13 +1,16 @@
 //! Normalization of each row by its own mean and variance.
 
 use super::pattern::{Pattern, Rows};
-use super::{Fused, Rule};
+use super::{Fused, Operand, Rule};
 use crate::ir::{Element, OpId, ValueId};
 
 pub(super) const RULES: &[Rule] = &[
     Rule::new("stablehlo.multiply", layer_norm),
     Rule::new("stablehlo.divide", layer_norm_by_deviation),
+    Rule::new("stablehlo.add", layer_norm_of_parts),
     Rule::new("stablehlo.multiply", rms_norm),
+    Rule::new("stablehlo.divide", rms_norm_by_deviation),
+    Rule::new("stablehlo.multiply", scaled_before),
     Rule::new("stablehlo.multiply", scaled),
     Rule::new("stablehlo.add", with_offset),
 ];
@@ -27,7 +30,8 @@ fn layer_norm(p: &mut Pattern, op: OpId) -> Option<Fused> {
         let (x, rows) = centered_rows(p, centered)?;
         let (scale, inverse) = scale_and_row(p, factor, &rows, |p, scale| p.along(scale, &rows))?;
         let (variance, epsilon) = inverse_deviation(p, inverse, &rows)?;
-        is_variance(p, variance, x, &rows).then(|| norm(p, LAYER_NORM, x, scale, &rows, epsilon))?
+        let operands: Vec<ValueId> = [x].into_iter().chain(scale).collect();
+        is_variance(p, variance, x, &rows).then(|| norm(p, LAYER_NORM, &operands, &rows, epsilon))?
     })
 }
 
@@ -38,7 +42,7 @@ fn layer_norm_by_deviation(p: &mut Pattern, op: OpId) -> Option<Fused> {
     let deviation = p.row(deviation, &rows)?;
     let [raised] = p.operands(deviation, "stablehlo.sqrt")?;
     let (variance, epsilon) = raised_variance(p, raised, &rows)?;
-    is_variance(p, variance, x, &rows).then(|| norm(p, LAYER_NORM, x, None, &rows, epsilon))?
+    is_variance(p, variance, x, &rows).then(|| norm(p, LAYER_NORM, &[x], &rows, epsilon))?
 }
 
 /// `x / sqrt(mean(x^2) + epsilon) * scale`, the scale or none.
@@ -49,14 +53,67 @@ fn rms_norm(p: &mut Pattern, op: OpId) -> Option<Fused> {
         let (scale, inverse) = scale_and_row(p, factor, &rows, |p, scale| p.along(scale, &rows))?;
         let (mean, epsilon) = inverse_deviation(p, inverse, &rows)?;
         let square = p.mean(mean, &rows)?;
-        // The kernel adds one element after the other.
-        let mut sizes = rows.axes.iter().map(|&axis| rows.dims[axis].known());
-        let count = sizes.try_fold(1i64, |count, size| count.checked_mul(size?));
-        if count.is_some_and(|count| count > LONGEST_ROW) {
-            return None;
-        }
-        (p.squared(square)? == x).then(|| norm(p, RMS_NORM, x, scale, &rows, epsilon))?
+        let operands: Vec<ValueId> = [x].into_iter().chain(scale).collect();
+        (p.squared(square)? == x).then(|| norm(p, RMS_NORM, &operands, &rows, epsilon))?
     })
+}
+
+/// The same as a quotient.
+fn rms_norm_by_deviation(p: &mut Pattern, op: OpId) -> Option<Fused> {
+    let [x, deviation] = p.operands_of(op)?;
+    let rows = p.rows_below(deviation, x).filter(Rows::are_last)?;
+    let deviation = p.row_or_full(deviation, &rows)?;
+    let [raised] = p.operands(deviation, "stablehlo.sqrt")?;
+    let (mean, epsilon) = raised_variance(p, raised, &rows)?;
+    let square = p.mean(mean, &rows)?;
+    (p.squared(square)? == x).then(|| norm(p, RMS_NORM, &[x], &rows, epsilon))?
+}
+
+/// `x * scale / sqrt(mean(x^2) + epsilon)`.
+fn scaled_before(p: &mut Pattern, op: OpId) -> Option<Fused> {
+    let factors = p.operands_of(op)?;
+    p.either(factors, |p, product, inverse| {
+        let rows = p.rows_below(inverse, product).filter(Rows::are_last)?;
+        let (mean, epsilon) = inverse_deviation(p, inverse, &rows)?;
+        let square = p.mean(mean, &rows)?;
+        let x = p.squared(square)?;
+        let factors = p.operands(product, "stablehlo.multiply")?;
+        p.either(factors, |p, own, scale| {
+            let scale = (own == x).then(|| p.along(scale, &rows))??;
+            norm(p, RMS_NORM, &[x, scale], &rows, epsilon)
+        })
+    })
+}
+
+/// `x * factor + (offset - mean(x) * factor)`, where the factor is `scale / sqrt(variance(x) + epsilon)`.
+fn layer_norm_of_parts(p: &mut Pattern, op: OpId) -> Option<Fused> {
+    let addends = p.operands_of(op)?;
+    p.either(addends, |p, product, rest| {
+        let factors = p.operands(product, "stablehlo.multiply")?;
+        p.either(factors, |p, x, factor| {
+            let rows = p.rows_below(factor, x).filter(Rows::are_last)?;
+            let (scale, inverse) = scale_and_row(p, factor, &rows, |p, scale| p.along(scale, &rows))?;
+            let (variance, epsilon) = inverse_deviation(p, inverse, &rows)?;
+            if !is_variance(p, variance, x, &rows) {
+                return None;
+            }
+            let (shift, offset) = shift_and_offset(p, rest)?;
+            let shifts = p.operands(shift, "stablehlo.multiply")?;
+            let negated = p.either(shifts, |p, mean, own| {
+                let mean = (own == factor).then(|| p.row(mean, &rows))??;
+                let [mean] = p.operands(mean, "stablehlo.negate")?;
+                p.mean(mean, &rows)
+            })?;
+            let operands = [Operand::Value(x), Operand::Value(scale?), parameter(p, offset, &rows)?];
+            (negated == x).then(|| norm_of(p, LAYER_NORM, operands.into(), &rows, epsilon))?
+        })
+    })
+}
+
+/// What is multiplied and what is not, of a sum.
+fn shift_and_offset(p: &mut Pattern, sum: ValueId) -> Option<(ValueId, ValueId)> {
+    let addends = p.operands(sum, "stablehlo.add")?;
+    p.either(addends, |p, shift, offset| p.defining(shift, "stablehlo.multiply").map(|_| (shift, offset)))
 }
 
 /// A norm without a scale, times a scale.
@@ -65,17 +122,38 @@ fn scaled(p: &mut Pattern, op: OpId) -> Option<Fused> {
     p.either(factors, |p, value, scale| {
         let name = [LAYER_NORM, RMS_NORM].into_iter().find(|name| p.defining(value, name).is_some())?;
         let [x] = p.operands(value, name)?;
-        widened(p, value, name, &[x], scale)
+        widened(p, value, name, vec![Operand::Value(x)], scale)
     })
 }
 
-/// A layer norm with a scale, and an offset.
+/// A layer norm and an offset.
 fn with_offset(p: &mut Pattern, op: OpId) -> Option<Fused> {
     let addends = p.operands_of(op)?;
     p.either(addends, |p, value, offset| {
+        if let Some([x]) = p.operands(value, LAYER_NORM) {
+            let ones = filled(p, value, 1.0)?;
+            return widened(p, value, LAYER_NORM, vec![Operand::Value(x), ones], offset);
+        }
         let [x, scale] = p.operands(value, LAYER_NORM)?;
-        widened(p, value, LAYER_NORM, &[x, scale], offset)
+        widened(p, value, LAYER_NORM, vec![Operand::Value(x), Operand::Value(scale)], offset)
     })
+}
+
+/// A number for each element of a row of a norm.
+fn filled(p: &Pattern, norm: ValueId, number: f64) -> Option<Operand> {
+    let axis = p.integer(p.defining(norm, LAYER_NORM)?, "axis")?;
+    let ty = p.tensor(norm)?;
+    let sizes = ty.dims.get(axis..)?.iter().map(|dim| dim.known()).collect::<Option<_>>()?;
+    Some(Operand::Filled(number, ty.element, sizes))
+}
+
+/// A value for each element of a row, which may be one number.
+fn parameter(p: &mut Pattern, value: ValueId, rows: &Rows) -> Option<Operand> {
+    if let Some(value) = p.along(value, rows) {
+        return Some(Operand::Value(value));
+    }
+    let sizes = rows.axes.iter().map(|&axis| rows.dims[axis].known()).collect::<Option<_>>()?;
+    Some(Operand::Filled(p.number(value)?, p.tensor(value)?.element, sizes))
 }
 
 /// The norm that gives `value` with one more operand, which has a value for each element of a row.
@@ -83,33 +161,41 @@ fn widened(
     p: &mut Pattern,
     value: ValueId,
     name: &'static str,
-    operands: &[ValueId],
-    parameter: ValueId,
+    mut operands: Vec<Operand>,
+    last: ValueId,
 ) -> Option<Fused> {
     let op = p.defining(value, name)?;
     let (axis, epsilon) = (p.integer(op, "axis")?, p.float(op, "epsilon")?);
     let dims = p.tensor(value)?.dims.clone();
     let rows = Rows { axes: (axis..dims.len()).collect(), dims };
-    let parameter = p.along(parameter, &rows)?;
-    let operands: Vec<ValueId> = operands.iter().copied().chain([parameter]).collect();
-    Some(Fused::new(name, &operands).int("axis", axis).float("epsilon", epsilon))
+    operands.push(parameter(p, last, &rows)?);
+    Some(Fused::of(name, operands).int("axis", axis).float("epsilon", epsilon))
 }
 
-/// The norm, whose epsilon ONNX has in `f32`: in `f64` it must be the same number.
-fn norm(
+/// The norm of rows.
+fn norm(p: &Pattern, name: &'static str, operands: &[ValueId], rows: &Rows, epsilon: f64) -> Option<Fused> {
+    let operands = operands.iter().map(|&operand| Operand::Value(operand)).collect();
+    norm_of(p, name, operands, rows, epsilon)
+}
+
+/// The norm of rows, whose epsilon ONNX has in `f32`: in `f64` it must be the same number.
+fn norm_of(
     p: &Pattern,
     name: &'static str,
-    x: ValueId,
-    scale: Option<ValueId>,
+    operands: Vec<Operand>,
     rows: &Rows,
     epsilon: f64,
 ) -> Option<Fused> {
-    if p.is_of(x, &[Element::F64]) && f64::from(epsilon as f32) != epsilon {
+    let Some(&Operand::Value(x)) = operands.first() else { return None };
+    // The kernel adds one element after the other.
+    let mut sizes = rows.axes.iter().map(|&axis| rows.dims[axis].known());
+    let count = sizes.try_fold(1i64, |count, size| count.checked_mul(size?));
+    if name == RMS_NORM && count.is_some_and(|count| count > LONGEST_ROW) {
         return None;
     }
-    let operands: Vec<ValueId> = [x].into_iter().chain(scale).collect();
+    let is_rounded = p.is_of(x, &[Element::F64]) && f64::from(epsilon as f32) != epsilon;
     let axis = rows.dims.len() - rows.axes.len();
-    Some(Fused::new(name, &operands).int("axis", axis).float("epsilon", epsilon))
+    (!is_rounded).then(|| Fused::of(name, operands).int("axis", axis).float("epsilon", epsilon))
 }
 
 /// `x` and its rows, of `x - mean(x)` with the rows in the last dimensions.
@@ -134,7 +220,7 @@ pub(super) fn scale_and_row(
             Some((Some(scale), p.row(inverse, rows)?))
         })
     });
-    both.or_else(|| Some((None, p.row(factor, rows)?)))
+    both.or_else(|| Some((None, p.row_or_full(factor, rows)?)))
 }
 
 /// The variance and the epsilon of `1 / sqrt(variance + epsilon)`.
@@ -153,7 +239,7 @@ pub(super) fn inverse_deviation(p: &mut Pattern, inverse: ValueId, rows: &Rows) 
 
 /// The variance and the epsilon of their sum.
 fn raised_variance(p: &mut Pattern, raised: ValueId, rows: &Rows) -> Option<(ValueId, f64)> {
-    let raised = p.row(raised, rows)?;
+    let raised = p.row_or_full(raised, rows)?;
     let addends = p.operands(raised, "stablehlo.add")?;
     p.either(addends, |p, variance, epsilon| {
         let epsilon = p.number(epsilon).filter(|&epsilon| epsilon >= 0.0)?;
@@ -161,21 +247,23 @@ fn raised_variance(p: &mut Pattern, raised: ValueId, rows: &Rows) -> Option<(Val
     })
 }
 
-/// Whether a value is the variance of `x` along the rows: `mean((x - mean(x))^2)`, or `mean(x^2) - mean(x)^2`, which
-/// Flax keeps from being negative.
+/// Whether a value is the variance of `x` along the rows: `mean((x - mean(x))^2)`, or `mean(x^2) - mean(x)^2`; Flax and
+/// Equinox keep it from being negative.
 pub(super) fn is_variance(p: &mut Pattern, value: ValueId, x: ValueId, rows: &Rows) -> bool {
+    let unbounded = p.attempt(|p| {
+        let operands = p.operands(value, "stablehlo.maximum")?;
+        p.either(operands, |p, zero, variance| (p.number(zero)? == 0.0).then_some(variance))
+    });
+    let value = unbounded.unwrap_or(value);
     let two_passes = |p: &mut Pattern| {
+        let value = p.row(value, rows)?;
         let square = p.mean(value, rows)?;
         let centered = p.squared(square)?;
         let [own, mean] = p.operands(centered, "stablehlo.subtract")?;
         (own == x && p.mean(mean, rows)? == x).then_some(())
     };
     let one_pass = |p: &mut Pattern| {
-        let bounded = p.attempt(|p| {
-            let operands = p.operands(value, "stablehlo.maximum")?;
-            p.either(operands, |p, zero, difference| (p.number(zero)? == 0.0).then_some(difference))
-        });
-        let difference = p.row(bounded.unwrap_or(value), rows)?;
+        let difference = p.row(value, rows)?;
         let [of_squares, of_mean] = p.operands(difference, "stablehlo.subtract")?;
         let square = p.mean(of_squares, rows)?;
         let squares = p.squared(square)? == x;

@@ -229,6 +229,12 @@ impl<'m> Pattern<'m> {
         }
     }
 
+    /// A value that is the same all along a row, which may be computed for each element of it.
+    pub fn row_or_full(&mut self, value: ValueId, rows: &Rows) -> Option<ValueId> {
+        let full = self.tensor(value).is_some_and(|ty| ty.dims == rows.dims);
+        self.attempt(|p| p.row(value, rows)).or(full.then_some(value))
+    }
+
     fn is_row(&self, value: ValueId, rows: &Rows) -> bool {
         let Some(ty) = self.tensor(value) else { return false };
         let without = || rows.others().map(|axis| rows.dims[axis]);
@@ -321,6 +327,11 @@ impl<'m> Pattern<'m> {
     pub fn floats(&self, value: ValueId) -> Option<Vec<f64>> {
         let tensor = fold::Tensor::read(self.module, self.source, self.module.constant_of(value)?)?;
         tensor.view()?.iter().map(|&bits| fold::float(tensor.element, bits)).collect()
+    }
+
+    /// The order of dimensions of a Transpose.
+    pub fn permutation(&self, op: OpId) -> Option<Vec<usize>> {
+        positions(self.module, op, "permutation")
     }
 
     /// A number of things, or a dimension, among the attributes of an op.

@@ -45,5 +45,29 @@ fn summed(p: &mut Pattern, sum: ValueId, rows: &Rows) -> Option<ValueId> {
 fn fused(p: &mut Pattern, name: &'static str, shifted: ValueId, rows: &Rows) -> Option<Fused> {
     let [axis] = rows.axes[..] else { return None };
     let [x, largest] = p.operands(shifted, "stablehlo.subtract")?;
-    (p.reduced(largest, Combiner::Maximum, rows)? == x).then(|| Fused::new(name, &[x]).int("axis", axis))
+    let of_rows = p.attempt(|p| (p.reduced(largest, Combiner::Maximum, rows)? == x).then_some(()));
+    let found = of_rows.or_else(|| is_largest_before_transpose(p, largest, x, axis, rows));
+    found.map(|()| Fused::new(name, &[x]).int("axis", axis))
+}
+
+/// Whether the largest elements of rows were found before a Transpose, as `jax.nn.dot_product_attention` prints it:
+/// `x` is the Transpose of what they are of.
+fn is_largest_before_transpose(
+    p: &mut Pattern,
+    largest: ValueId,
+    x: ValueId,
+    axis: usize,
+    rows: &Rows,
+) -> Option<()> {
+    let transpose = p.defining(x, "stablehlo.transpose")?;
+    let [inner] = p.operands_of(transpose)?;
+    let order = p.permutation(transpose)?;
+    let row = p.row(largest, rows)?;
+    let [reduced] = p.operands(row, "stablehlo.transpose")?;
+    let outer = p.permutation(p.defining(row, "stablehlo.transpose")?)?;
+    let from = *order.get(axis)?;
+    let dims = p.tensor(inner)?.dims.clone();
+    let inner_rows = Rows { dims, axes: vec![from] };
+    let kept = order.iter().filter(|&&other| other != from).map(|&other| other - usize::from(other > from));
+    (kept.eq(outer) && p.reduced(reduced, Combiner::Maximum, &inner_rows)? == inner).then_some(())
 }

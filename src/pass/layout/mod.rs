@@ -104,7 +104,12 @@ fn in_order(rewriter: &mut Rewriter, value: ValueId, base: &Base) -> ValueId {
         let order: Vec<i64> = base.order.iter().map(|&from| from as i64).collect();
         let ty = rewriter.module.value_type(value);
         let attributes = [("perm", Attribute::Integers(Element::I64, order.into()))];
+        let dims = rewriter.module.tensor(value).map(|ty| ty.dims.clone()).unwrap_or_default();
         match rewriter.module.defining_op(value) {
+            // A Reshape copies nothing.
+            Some(origin) if plan::moves_ones(&dims, &base.order) => {
+                reshaped(rewriter, origin, base.value, &dims)
+            }
             Some(origin) => rewriter.insert_at(
                 rewriter.module.place(origin),
                 "onnx.Transpose",

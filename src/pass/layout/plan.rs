@@ -76,7 +76,9 @@ pub(super) fn plan(module: &Module, block: BlockId) -> Plan {
     for &op in &module.block(block).ops {
         if let Some((order, group)) = waiting(module, op, &pending, &mut groups) {
             let result = module.op(op).results[0];
-            groups.gain(group, elements(module, result));
+            // A Reshape copies nothing.
+            let copied = module.op_name(op) == "onnx.Transpose";
+            groups.gain(group, if copied { elements(module, result) } else { 0 });
             owners.insert(op, group);
             pending.insert(result, Pending { order: order.clone(), group });
             plan.waiting.insert(op, order);
@@ -98,7 +100,9 @@ pub(super) fn plan(module: &Module, block: BlockId) -> Plan {
                 && !is_ascending(&pending.order)
                 && done.insert(value)
             {
-                groups.gain(pending.group, -elements(module, value));
+                let dims = module.tensor(value).map(|ty| ty.dims.clone()).unwrap_or_default();
+                let copied = !moves_ones(&dims, &pending.order);
+                groups.gain(pending.group, if copied { -elements(module, value) } else { 0 });
             }
         }
     }
@@ -118,10 +122,7 @@ fn waiting(
     pending: &FxHashMap<ValueId, Pending>,
     groups: &mut Groups,
 ) -> Option<(Order, usize)> {
-    if module.op_name(op) != "onnx.Transpose" {
-        return None;
-    }
-    let &[operand] = &module.op(op).operands[..] else { return None };
+    let &operand = module.op(op).operands.first()?;
     let order = order_of(module, op)?;
     match pending.get(&operand) {
         Some(pending) => Some((joined(&pending.order, &order)?.into(), pending.group)),
@@ -140,6 +141,14 @@ pub(super) fn read(module: &Module, op: OpId) -> Vec<ValueId> {
     let within = module.ops_within(operation.regions.iter().copied());
     let inner = within.flat_map(|inner| module.op(inner).operands.iter().copied());
     operation.operands.iter().copied().chain(inner).collect()
+}
+
+/// Whether a Transpose in this order, to these sizes, moves dimensions of size 1 alone, so that a Reshape does it.
+pub(super) fn moves_ones(dims: &[Dim], order: &Order) -> bool {
+    let others = order.iter().zip(dims).filter(|(_, dim)| **dim != Dim::Known(1)).map(|(&from, _)| from);
+    let unknown = dims.iter().filter(|dim| dim.known().is_none()).count();
+    // A Reshape says a size that is not known as what is left, and takes 0 for another.
+    unknown <= 1 && !dims.contains(&Dim::Known(0)) && others.is_sorted()
 }
 
 fn elements(module: &Module, value: ValueId) -> i64 {

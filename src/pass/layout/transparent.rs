@@ -191,13 +191,41 @@ fn remaining(order: &Order, axes: &[usize]) -> Order {
     kept.iter().map(|from| kept.iter().filter(|other| *other < from).count()).collect()
 }
 
+/// The order in which a Reshape has the dimensions of its operand, where those that are not 1 stay in their order.
+fn moved_ones(module: &Module, op: OpId) -> Option<Order> {
+    let &operand = module.op(op).operands.first()?;
+    let [result] = module.op(op).results[..] else { return None };
+    let (before, after) = (&module.tensor(operand)?.dims, &module.tensor(result)?.dims);
+    let places = |dims: &Dims, ones: bool| -> Vec<usize> {
+        (0..dims.len()).filter(|&axis| (dims[axis] == Dim::Known(1)) == ones).collect()
+    };
+    let (from, to) = (places(before, false), places(after, false));
+    let is_sized = |dim: &Dim| matches!(dim, Dim::Known(_) | Dim::Symbolic(_));
+    let same = before.len() == after.len()
+        && from.len() == to.len()
+        && from.iter().zip(&to).all(|(&from, &to)| before[from] == after[to] && is_sized(&before[from]));
+    if !same || before == after {
+        return None;
+    }
+    let mut order: Order = SmallVec::from_elem(0, before.len());
+    let ones = places(before, true).into_iter().zip(places(after, true));
+    from.into_iter().zip(to).chain(ones).for_each(|(from, to)| order[to] = from);
+    Some(order)
+}
+
 fn axis(value: i64, rank: usize) -> Option<usize> {
     let value = if value < 0 { value + rank as i64 } else { value };
     usize::try_from(value).ok().filter(|&axis| axis < rank)
 }
 
-/// The order of a Transpose, in which each dimension of its operand is once.
+/// The order of a Transpose, in which each dimension of its operand is once. A Reshape may be one that moves dimensions
+/// of size 1.
 pub(super) fn order_of(module: &Module, op: OpId) -> Option<Order> {
+    match module.op_name(op) {
+        "onnx.Reshape" => return moved_ones(module, op),
+        "onnx.Transpose" => {}
+        _ => return None,
+    }
     let order = Order::from_vec(positions(module, op, "perm")?);
     let operation = module.op(op);
     let ([_], [_]) = (&operation.operands[..], &operation.results[..]) else { return None };

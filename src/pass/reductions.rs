@@ -1,0 +1,260 @@
+//! Sums of rows and windows become means, and reductions keep the dimensions that a Reshape would give back.
+//!
+//! A sum that is taken in stages is no longer divided by the number of its own elements, and stays as it is.
+
+use super::Context;
+use super::canonicalize::{positions, producer};
+use crate::ir::{Attribute, Dim, Module, NewOp, OpId, Rewriter, Type, ValueId, use_counts};
+use crate::ops::fold::{Tensor, float};
+use crate::source::Source;
+use smallvec::smallvec;
+
+/// Runs the pass on all functions.
+pub(super) fn run(module: &mut Module, cx: &mut Context) {
+    let mut uses = use_counts(module);
+    for function in module.functions() {
+        let mut visit = |rewriter: &mut Rewriter, op: OpId| {
+            let new = match rewriter.module.op_name(op) {
+                "onnx.Reshape" => kept(rewriter, op, &uses),
+                "onnx.Div" | "onnx.Mul" => {
+                    let of_rows = mean(rewriter, cx.source, op, &uses);
+                    of_rows.or_else(|| average(rewriter, cx.source, op, &uses))
+                }
+                _ => None,
+            };
+            let Some(new) = new else { return true };
+            let old = rewriter.module.op(op).results[0];
+            uses.resize(rewriter.module.value_count(), 0);
+            uses[new.index()] = uses[old.index()];
+            rewriter.replace(old, new);
+            false
+        };
+        Rewriter::new(module).function(function, &mut visit);
+    }
+    super::canonicalize::remove_dead(module);
+}
+
+/// The axes of a reduction with that name, which nothing else reads and whose axes are constants.
+fn axes(module: &Module, uses: &[u32], op: OpId) -> Option<Vec<usize>> {
+    let [x, axes] = module.op(op).operands[..] else { return None };
+    let [result] = module.op(op).results[..] else { return None };
+    if uses.get(result.index()) != Some(&1) {
+        return None;
+    }
+    let rank = module.tensor(x)?.rank() as i64;
+    let axes = module.constant_integers(module.constant_of(axes)?)?;
+    let inside = |axis: i64| usize::try_from(if axis < 0 { axis + rank } else { axis }).ok();
+    let axes: Vec<usize> = axes.into_iter().map(inside).collect::<Option<_>>()?;
+    (!axes.is_empty() && axes.iter().all(|&axis| (axis as i64) < rank)).then_some(axes)
+}
+
+fn keeps(module: &Module, op: OpId) -> bool {
+    module.attribute(op, "keepdims").and_then(Attribute::as_integer) != Some(0)
+}
+
+const REDUCTIONS: &[&str] =
+    &["onnx.ReduceMax", "onnx.ReduceMean", "onnx.ReduceMin", "onnx.ReduceProd", "onnx.ReduceSum"];
+
+/// The reduction with the dimensions that a Reshape gives back.
+fn kept(rewriter: &mut Rewriter, op: OpId, uses: &[u32]) -> Option<ValueId> {
+    let module = &*rewriter.module;
+    let [reduced, _] = module.op(op).operands[..] else { return None };
+    let reduction = module.defining_op(reduced).filter(|&op| REDUCTIONS.contains(&module.op_name(op)))?;
+    let axes = axes(module, uses, reduction).filter(|_| !keeps(module, reduction))?;
+    let [x, list] = module.op(reduction).operands[..] else { return None };
+    let whole = &module.tensor(x)?.dims;
+    let ty = module.value_type(module.op(op).results[0]);
+    let ones = (0..whole.len()).map(|axis| if axes.contains(&axis) { Dim::Known(1) } else { whole[axis] });
+    if !module.tensor_type(ty)?.dims.iter().copied().eq(ones) {
+        return None;
+    }
+    let name = module.op_name(reduction).to_owned();
+    Some(reduction_of(rewriter, reduction, &name, [x, list], ty, true))
+}
+
+/// The mean that a sum divided by the number of its elements is.
+fn mean(rewriter: &mut Rewriter, source: &Source, op: OpId, uses: &[u32]) -> Option<ValueId> {
+    let module = &*rewriter.module;
+    let [x, y] = module.op(op).operands[..] else { return None };
+    let divides = module.op_name(op) == "onnx.Div";
+    let pairs = [(x, y), (y, x)];
+    pairs.into_iter().take(if divides { 1 } else { 2 }).find_map(|(sum, number)| {
+        let module = &*rewriter.module;
+        let reduction = producer(module, sum, "onnx.ReduceSum")?;
+        let axes = axes(module, uses, reduction)?;
+        let ty = module.value_type(module.op(op).results[0]);
+        let [inner, list] = module.op(reduction).operands[..] else { return None };
+        let dims = &module.tensor(inner)?.dims;
+        let count = axes.iter().try_fold(1i64, |count, &axis| count.checked_mul(dims[axis].known()?))?;
+        let tensor = constant(module, source, number)?;
+        let number = float(tensor.element, tensor.scalar()?)?;
+        let divisor = if divides { number } else { 1.0 / number };
+        let close = (divisor - count as f64).abs() <= count as f64 * 2e-7;
+        if !close || count == 0 || ty != module.value_type(sum) {
+            return None;
+        }
+        let keeps = keeps(module, reduction);
+        Some(reduction_of(rewriter, op, "onnx.ReduceMean", [inner, list], ty, keeps))
+    })
+}
+
+/// The elements of a constant, which may be about to be cast to a wider type.
+fn constant(module: &Module, source: &Source, value: ValueId) -> Option<Tensor> {
+    let cast = producer(module, value, "onnx.Cast");
+    let inner = cast.map_or(value, |op| module.op(op).operands[0]);
+    let tensor = Tensor::read(module, source, module.constant_of(inner)?)?;
+    let wide = module.tensor(value)?.element;
+    let is_exact = wide == tensor.element || (wide.is_float() && wide.bits() > tensor.element.bits());
+    (is_exact && tensor.element.is_float()).then_some(tensor)
+}
+
+/// The mean of windows, which the lowering has multiplied by the number of their elements, divided by that again: by the
+/// elements of all windows, or by those that are not padding.
+fn average(rewriter: &mut Rewriter, source: &Source, op: OpId, uses: &[u32]) -> Option<ValueId> {
+    let module = &*rewriter.module;
+    let [divided, divisor] = module.op(op).operands[..] else { return None };
+    let result = module.op(op).results[0];
+    let alone = |value: ValueId| uses.get(value.index()) == Some(&1);
+    if module.op_name(op) != "onnx.Div"
+        || module.value_type(divided) != module.value_type(result)
+        || !alone(divided)
+    {
+        return None;
+    }
+    let rank = module.tensor(divided)?.rank();
+    let transpose = producer(module, divided, "onnx.Transpose");
+    let order = transpose.map_or_else(|| Some((0..rank).collect()), |op| positions(module, op, "perm"))?;
+    let sum = transpose.map_or(divided, |op| module.op(op).operands[0]);
+    let [mean, count] = module.op(producer(module, sum, "onnx.Mul").filter(|_| alone(sum))?).operands[..]
+    else {
+        return None;
+    };
+    let pool = producer(module, mean, "onnx.AveragePool").filter(|_| alone(mean))?;
+    let windows = Windows::read(module, pool)?;
+    let number = |value: ValueId| {
+        let tensor = constant(module, source, value)?;
+        Some((tensor.scalar().and_then(|bits| float(tensor.element, bits)), tensor))
+    };
+    let (Some(count), _) = number(count)? else { return None };
+    let (one, divisors) = number(divisor)?;
+    let pads = if one == Some(count) {
+        true
+    } else {
+        windows.are_counted(module, mean, &order, &divisors)?;
+        false
+    };
+    let ty = module.value_type(mean);
+    let new = if pads {
+        mean
+    } else {
+        let operands = module.op(pool).operands.clone();
+        let key = rewriter.module.symbols.intern("count_include_pad");
+        let new = rewriter.insert_as(pool, operands, smallvec![ty]);
+        rewriter.module.op_mut(new).attributes.retain(|(name, _)| *name != key);
+        rewriter.module.op(new).results[0]
+    };
+    let Some(transpose) = transpose else { return Some(new) };
+    let order = rewriter.module.attribute(transpose, "perm")?.clone();
+    let (place, ty) = (rewriter.module.place(op), rewriter.module.value_type(result));
+    Some(rewriter.insert_at(place, "onnx.Transpose", &[new], ty, [("perm", order)]))
+}
+
+/// The windows of a pool along its spatial dimensions.
+struct Windows {
+    sizes: Vec<i64>,
+    strides: Vec<i64>,
+    dilations: Vec<i64>,
+    low: Vec<i64>,
+    /// Sizes of what is pooled.
+    whole: Vec<i64>,
+}
+
+impl Windows {
+    fn read(module: &Module, pool: OpId) -> Option<Self> {
+        let list = |name: &str| module.integers(module.attribute(pool, name)?);
+        let sizes = list("kernel_shape")?;
+        let each = |name: &str, number: i64| list(name).unwrap_or_else(|| vec![number; sizes.len()]);
+        let pads = list("pads").unwrap_or_else(|| vec![0; 2 * sizes.len()]);
+        let dims = &module.tensor(*module.op(pool).operands.first()?)?.dims;
+        let whole: Vec<i64> = dims.get(2..)?.iter().map(|dim| dim.known()).collect::<Option<_>>()?;
+        let (strides, dilations) = (each("strides", 1), each("dilations", 1));
+        let low = pads.get(..sizes.len())?.to_vec();
+        let fits = [strides.len(), dilations.len(), whole.len()].iter().all(|&count| count == sizes.len());
+        fits.then_some(Self { sizes, strides, dilations, low, whole })
+    }
+
+    /// How many elements of a window are not padding.
+    fn count(&self, axis: usize, position: i64) -> i64 {
+        let first = position * self.strides[axis] - self.low[axis];
+        let inside = |k: &i64| (0..self.whole[axis]).contains(&(first + k * self.dilations[axis]));
+        (0..self.sizes[axis]).filter(inside).count() as i64
+    }
+
+    /// Whether divisors are the numbers of elements that are not padding. Dimension `i` of what is divided is
+    /// dimension `order[i]` of the pool's result.
+    fn are_counted(
+        &self,
+        module: &Module,
+        result: ValueId,
+        order: &[usize],
+        divisors: &Tensor,
+    ) -> Option<()> {
+        let dims = &module.tensor(result)?.dims;
+        let sizes = if divisors.is_splat() { &[][..] } else { divisors.bits.shape() };
+        let first = order.len().checked_sub(sizes.len())?;
+        let mut counts = Vec::with_capacity(order.len());
+        for (index, &dim) in order.iter().enumerate() {
+            let own = index.checked_sub(first).map_or(1, |index| sizes[index]);
+            counts.push(match dim.checked_sub(2) {
+                None => vec![1; own],
+                Some(axis) => {
+                    let all: Vec<i64> =
+                        (0..dims[dim].known()?).map(|position| self.count(axis, position)).collect();
+                    let same = all.iter().all(|count| *count == all[0]);
+                    match own {
+                        1 if same => vec![*all.first()?],
+                        own if own == all.len() => all,
+                        _ => return None,
+                    }
+                }
+            });
+        }
+        let expected = |place: &dyn Fn(usize) -> usize| {
+            counts.iter().enumerate().map(|(axis, counts)| counts[place(axis)]).product::<i64>() as f64
+        };
+        let is = |bits: i64, count: f64| float(divisors.element, bits) == Some(count);
+        let fits = if divisors.is_splat() {
+            is(divisors.scalar()?, expected(&|_| 0))
+        } else {
+            divisors.bits.indexed_iter().all(|(place, &bits)| {
+                is(bits, expected(&|axis| axis.checked_sub(first).map_or(0, |axis| place[axis])))
+            })
+        };
+        fits.then_some(())
+    }
+}
+
+/// A reduction in the place of an op.
+fn reduction_of(
+    rewriter: &mut Rewriter,
+    origin: OpId,
+    name: &str,
+    operands: [ValueId; 2],
+    ty: crate::ir::TypeId,
+    keeps: bool,
+) -> ValueId {
+    let module = &mut *rewriter.module;
+    let (name, key) = (module.symbols.intern(name), module.symbols.intern("keepdims"));
+    let number = module.types.intern(Type::Scalar(crate::ir::Element::I64));
+    let (span, location) = module.place(origin);
+    let op = rewriter.insert(NewOp {
+        name,
+        operands: smallvec![operands[0], operands[1]],
+        result_types: smallvec![ty],
+        attributes: vec![(key, Attribute::Integer(i64::from(keeps), number))],
+        regions: smallvec![],
+        span,
+        location,
+    });
+    rewriter.module.op(op).results[0]
+}
