@@ -30,6 +30,7 @@ mod legacy;
 mod lift;
 mod linalg;
 mod lower;
+mod mixed;
 mod movement;
 mod node;
 mod normalization;
@@ -118,6 +119,7 @@ pub const FAMILIES: &[(&str, &[Row])] = &[
     ("gather", gather::ROWS),
     ("legacy", legacy::ROWS),
     ("linalg", linalg::ROWS),
+    ("mixed", mixed::ROWS),
     ("normalization", normalization::ROWS),
     ("quantize", quantize::ROWS),
     ("random", random::ROWS),

@@ -27,6 +27,7 @@ mod shapes;
 mod signed_zeros;
 mod specialize;
 mod split_sums;
+mod tuples;
 
 pub use generalize::DynamicDimension;
 pub(crate) use names::Path as TreePath;

@@ -4,7 +4,7 @@
 //! It comes first, so that no other pass and no lowering has to know these forms. The rows of [`ops::FAMILIES`] that have
 //! an expansion are the table.
 
-use super::{Context, checks};
+use super::{Context, checks, tuples};
 use crate::diagnostic::Diagnostic;
 use crate::ir::{Module, OpId, Rewriter, provenance};
 use crate::ops::{self, Expand, Refusal, Values};
@@ -13,11 +13,17 @@ use rustc_hash::FxHashSet;
 /// Runs the pass on all functions.
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
     checks::mark(module);
+    tuples::flatten(module);
+    end_functions(module);
     let mut rewriter = Rewriter::new(module);
     let mut refused = ops::inline_computations(&mut rewriter);
     let within: FxHashSet<OpId> = refused.iter().map(|&(op, _)| op).collect();
     for function in rewriter.module.functions() {
         rewriter.function(function, &mut |rewriter, op| {
+            if let Some(refusal) = call_of_declaration(rewriter.module, op) {
+                refused.push((op, refusal));
+                return true;
+            }
             let name = rewriter.module.op_name(op);
             let Some(expand) = ops::find(name).and_then(|row| row.expand) else { return true };
             match expand(&mut Expand { rewriter, op }) {
@@ -39,6 +45,28 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
         });
     }
     report(module, &refused, &within, cx);
+}
+
+/// Functions that end as regions do, with `stablehlo.return`, end as functions.
+fn end_functions(module: &mut Module) {
+    let name = module.symbols.intern("func.return");
+    for function in module.functions() {
+        for block in module.region(module.function(function).body).blocks.clone() {
+            if let Some(&last) = module.block(block).ops.last()
+                && module.op_name(last) == "stablehlo.return"
+            {
+                module.op_mut(last).name = name;
+            }
+        }
+    }
+}
+
+/// The refusal of a call whose function the text only declares.
+fn call_of_declaration(module: &Module, op: OpId) -> Option<Refusal> {
+    let function = module.function(module.callee(op)?);
+    let name = module.symbols.get(function.name);
+    let why = || Refusal::form(format!("`@{name}` is declared only: the text has no body of it"));
+    module.entry_block(function.body).is_none().then(why)
 }
 
 /// Reports what was refused, and sets it aside. That the program is one for several devices is reported once, and what is

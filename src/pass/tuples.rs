@@ -1,0 +1,152 @@
+//! Tuples become their elements: what takes or returns a tuple takes or returns each element instead.
+//!
+//! XLA's programs of one result, and those of older front ends, have them. A model has no value that holds others.
+
+use crate::ir::{
+    Attribute, BlockId, Definition, FunctionId, FunctionResult, Module, NewOp, Op, OpId, Type, TypeId,
+    ValueId,
+};
+use rustc_hash::FxHashMap;
+
+/// Takes the tuples out of all functions, where there are any.
+pub(super) fn flatten(module: &mut Module) {
+    let is_tuple = |&value: &ValueId| matches!(module.types.get(module.value_type(value)), Type::Tuple(_));
+    let bodies = module.functions().map(|id| module.function(id).body);
+    let found = module.blocks_within(bodies).any(|block| {
+        let block = module.block(block);
+        block.arguments.iter().any(is_tuple)
+            || block.ops.iter().any(|&op| module.op(op).results.iter().any(is_tuple))
+    });
+    if !found {
+        return;
+    }
+    for function in module.functions() {
+        let body = module.function(function).body;
+        let mut flatten = Flatten { module, parts: FxHashMap::default() };
+        let blocks: Vec<BlockId> = flatten.module.blocks_within([body]).collect();
+        blocks.into_iter().for_each(|block| flatten.block(block));
+        flatten.signature(function);
+    }
+}
+
+struct Flatten<'m> {
+    module: &'m mut Module,
+    /// What stands for values that were tuples or came from one.
+    parts: FxHashMap<ValueId, Vec<ValueId>>,
+}
+
+impl Flatten<'_> {
+    /// The types of a type's elements, at any depth.
+    fn leaves(&self, ty: TypeId) -> Vec<TypeId> {
+        let (mut leaves, mut pending) = (Vec::new(), vec![ty]);
+        while let Some(ty) = pending.pop() {
+            match self.module.types.get(ty) {
+                Type::Tuple(inner) => pending.extend(inner.iter().rev()),
+                _ => leaves.push(ty),
+            }
+        }
+        leaves
+    }
+
+    fn is_tuple(&self, value: ValueId) -> bool {
+        matches!(self.module.types.get(self.module.value_type(value)), Type::Tuple(_))
+    }
+
+    /// The values that stand for a value. Unknown ones stand for the elements of a tuple that could not be read.
+    fn values(&mut self, value: ValueId) -> Vec<ValueId> {
+        if let Some(parts) = self.parts.get(&value) {
+            return parts.clone();
+        }
+        if !self.is_tuple(value) {
+            return vec![value];
+        }
+        let types = self.leaves(self.module.value_type(value));
+        types.into_iter().map(|ty| self.module.add_poison(ty)).collect()
+    }
+
+    fn block(&mut self, block: BlockId) {
+        let arguments = std::mem::take(&mut self.module.block_mut(block).arguments);
+        for argument in arguments {
+            if self.is_tuple(argument) {
+                let types = self.leaves(self.module.value_type(argument));
+                let parts = types.into_iter().map(|ty| self.module.add_argument(block, ty)).collect();
+                self.parts.insert(argument, parts);
+            } else {
+                let index = self.module.block(block).arguments.len() as u32;
+                self.module.value_mut(argument).definition = Definition::Argument(block, index);
+                self.module.block_mut(block).arguments.push(argument);
+            }
+        }
+        let ops = std::mem::take(&mut self.module.block_mut(block).ops);
+        let ops = ops.into_iter().filter_map(|op| self.op(op)).collect();
+        self.module.block_mut(block).ops = ops;
+    }
+
+    /// The op that stays in the place of an op, if any.
+    fn op(&mut self, op: OpId) -> Option<OpId> {
+        let Op { name, operands, results, attributes, regions } = self.module.op(op).clone();
+        let flat: Vec<Vec<ValueId>> = operands.iter().map(|&operand| self.values(operand)).collect();
+        match (self.module.op_name(op), &results[..], &operands[..]) {
+            ("stablehlo.tuple", &[result], _) => {
+                self.parts.insert(result, flat.concat());
+                return None;
+            }
+            ("stablehlo.get_tuple_element", &[result], &[tuple]) => {
+                let index = self.module.attribute(op, "index").and_then(Attribute::as_integer);
+                let Type::Tuple(inner) = self.module.types.get(self.module.value_type(tuple)).clone() else {
+                    return Some(op);
+                };
+                // A rule holds the index to the elements.
+                let index = index.and_then(|index| usize::try_from(index).ok()).unwrap_or(0).min(inner.len());
+                let before: usize = inner[..index].iter().map(|&ty| self.leaves(ty).len()).sum();
+                let count = self.leaves(self.module.value_type(result)).len();
+                let parts = flat.concat().into_iter().skip(before).take(count).collect();
+                self.parts.insert(result, parts);
+                return None;
+            }
+            _ => {}
+        }
+        let operands = flat.concat().into_iter().collect();
+        if !results.iter().any(|&result| self.is_tuple(result)) {
+            self.module.op_mut(op).operands = operands;
+            return Some(op);
+        }
+        let types: Vec<Vec<TypeId>> =
+            results.iter().map(|&result| self.leaves(self.module.value_type(result))).collect();
+        let (span, location) = self.module.place(op);
+        let result_types = types.concat().into_iter().collect();
+        let new =
+            self.module.add_op(NewOp { name, operands, result_types, attributes, regions, span, location });
+        let mut values = self.module.op(new).results.clone().into_iter();
+        for (result, types) in results.into_iter().zip(types) {
+            let parts = values.by_ref().take(types.len()).collect();
+            self.parts.insert(result, parts);
+        }
+        Some(new)
+    }
+
+    /// An argument or result that was a tuple is one for each element, without the attributes that name the whole.
+    fn signature(&mut self, id: FunctionId) {
+        let function = self.module.function(id).clone();
+        let (mut arguments, mut argument_types) = (Vec::new(), Vec::new());
+        for (index, &ty) in function.argument_types.iter().enumerate() {
+            let leaves = self.leaves(ty);
+            let mut argument = function.arguments.get(index).cloned().unwrap_or_default();
+            if leaves != [ty] {
+                (argument.attributes, argument.location) = (Vec::new(), None);
+            }
+            arguments.extend(std::iter::repeat_n(argument, leaves.len()));
+            argument_types.extend(leaves);
+        }
+        let results = function.results.iter().flat_map(|result| {
+            let leaves = self.leaves(result.ty);
+            let whole = leaves == [result.ty];
+            let attributes = if whole { result.attributes.clone() } else { Vec::new() };
+            leaves.into_iter().map(move |ty| FunctionResult { ty, attributes: attributes.clone() })
+        });
+        let results = results.collect();
+        let function = self.module.function_mut(id);
+        (function.arguments, function.argument_types, function.results) =
+            (arguments, argument_types, results);
+    }
+}
