@@ -93,7 +93,8 @@ impl Tensor {
     /// The same elements in their order as a tensor of another type, whose elements may have another width.
     pub(super) fn shared(&self, ty: &TensorType) -> Option<Self> {
         let (element, sizes) = (ty.element, sizes(ty)?);
-        let same_bytes = self.element == element || (self.element.bits() % 8 == 0 && element.bits() % 8 == 0);
+        let same_bytes = self.element == element
+            || (self.element.bits().is_multiple_of(8) && element.bits().is_multiple_of(8));
         if !same_bytes || !(1..=8).contains(&element.bytes()) {
             return None;
         }

@@ -56,7 +56,7 @@ impl Arranging {
                 let identity: Vec<usize> = (0..sizes.len()).collect();
                 let mut sorted = order.clone();
                 sorted.sort_unstable();
-                (sorted == identity).then(|| Arrange::Transpose(order))?
+                (sorted == identity).then_some(Arrange::Transpose(order))?
             }
             "onnx.Slice" => Arrange::Reverse(reversed(module, op, &sizes)?),
             _ => return None,
