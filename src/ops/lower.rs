@@ -176,8 +176,13 @@ impl<'a> Lower<'a> {
         };
         self.too_low = None;
         let asked = self.asked.replace(outer_asked);
-        let lowered =
-            lowered.and_then(|values| if asked { Err(Refusal::dynamic(self, op)) } else { Ok(values) });
+        // What was found wrong with a number that is not known may not be.
+        let lowered = match lowered {
+            Ok(_) | Err(Refusal::Form(_) | Refusal::Attribute { .. }) if asked => {
+                Err(Refusal::dynamic(self, op))
+            }
+            other => other,
+        };
         let results = self.module.op(op).results.clone();
         match lowered {
             Ok(Values(values)) => {

@@ -72,7 +72,10 @@ impl Refusal {
 
     /// An op that is lowered only where its sizes are numbers.
     pub fn dynamic(cx: &super::Lower, op: crate::ir::OpId) -> Self {
-        Refusal::Dynamic(format!("a dimension of `{}`", cx.module.op_name(op)))
+        // Where a symbol has its value from is the result of an op of the program.
+        let of_operand = || cx.module.defining_op(*cx.module.op(op).operands.first()?);
+        let named = if cx.module.op_name(op) == "hlo2onnx.size" { of_operand().unwrap_or(op) } else { op };
+        Refusal::Dynamic(format!("a dimension of `{}`", cx.module.op_name(named)))
     }
 
     /// The diagnostic, unless one has been made already, as of all that could not be read.

@@ -3,7 +3,7 @@
 use super::typing::{Typing, dims_fit, known_of, one, tensor, types};
 use super::{Inferred, Rule, Violation, rule};
 use crate::diagnostic::Part;
-use crate::ir::{Dims, Element, TensorType};
+use crate::ir::{Dim, Dims, Element, TensorType};
 
 pub(super) const RULES: &[Rule] = &[
     rule(super::super::ROUND, 1, same),
@@ -227,5 +227,26 @@ fn broadcasting(t: &Typing) -> Inferred {
                 .showing(Part::OperandType(index), format!("this does not broadcast to `{to}`")));
         }
     }
-    one(result.clone())
+    let mut known = result.clone();
+    let all = t.operands()?;
+    if !explicit || all.iter().all(|operand| operand.rank() == known.rank()) {
+        let rank = known.rank();
+        for (axis, dim) in known.dims.iter_mut().enumerate().filter(|(_, dim)| **dim == Dim::Dynamic) {
+            let own = |operand: &&TensorType| {
+                Some(operand.dims[(axis + operand.rank()).checked_sub(rank)?])
+                    .filter(|&dim| dim != Dim::Known(1))
+            };
+            let mut sizes = all.iter().filter_map(own);
+            let Some(first) = sizes.next() else {
+                *dim = Dim::Known(1);
+                continue;
+            };
+            // A number other than 1 is the size of the result; a size that is not a number may be 1.
+            let others: Vec<Dim> = sizes.collect();
+            let number = others.iter().chain([&first]).find(|dim| dim.known().is_some());
+            let same = others.iter().all(|&other| other == first).then_some(first);
+            *dim = number.copied().or(same).unwrap_or(Dim::Dynamic);
+        }
+    }
+    one(known)
 }

@@ -104,5 +104,29 @@ fn obstacle(module: &Module, request: &Request, op: OpId, why: &str) -> Diagnost
     }
     .into();
     provenance::complete(module, module.op_location(op), &mut diagnostic);
+    if why == reduction::REDUCED
+        && let Some(help) = remedy(diagnostic.module_path.as_deref())
+    {
+        diagnostic.help = Some(help.to_owned());
+    }
     diagnostic
+}
+
+/// What to do where rows are reduced to one: a batch norm does it in training alone.
+fn remedy(module_path: Option<&str>) -> Option<&'static str> {
+    let is_batch_norm = |name: &str| {
+        let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+        name.to_ascii_lowercase().starts_with("batchnorm")
+    };
+    match module_path {
+        Some(path) if path.split(['/', '.']).any(is_batch_norm) => Some(
+            "the batch norm takes statistics of the batch, as in training; export it with its running ones: \
+             `use_running_average=True` in Flax, `is_training=False` in Haiku, `eqx.nn.inference_mode` in Equinox",
+        ),
+        Some(_) => None,
+        None => Some(
+            "export the function with `jax.export.symbolic_shape`, which says what it is for every size; where it is a \
+             batch norm in training, use its running statistics (`use_running_average=True` in Flax)",
+        ),
+    }
 }

@@ -48,6 +48,9 @@ fn streams(view: &View) -> impl Iterator<Item = Slot> + use<> {
     (0..view.result_count()).flat_map(|index| [Slot::Operand(index), Slot::Result(index)])
 }
 
+/// Why a reduction keeps its rows from being dynamic.
+pub(super) const REDUCED: &str = "the rows are reduced to one";
+
 fn reduce(view: &View, slot: Slot, mark: Mark) -> Partners {
     let dimensions = view.axes("dimensions");
     let rank = view.rank(Slot::Operand(0));
@@ -56,7 +59,7 @@ fn reduce(view: &View, slot: Slot, mark: Mark) -> Partners {
         Slot::Operand(_) => kept.iter().position(|&axis| axis == mark.axis).map(|result| (mark.axis, result)),
         Slot::Result(_) => kept.get(mark.axis).map(|&axis| (axis, mark.axis)),
     };
-    let Some((own, result)) = pair else { return obstacle("the rows are reduced to one") };
+    let Some((own, result)) = pair else { return obstacle(REDUCED) };
     let place = |slot| match slot {
         Slot::Operand(_) => (slot, mark.at(own)),
         Slot::Result(_) => (slot, mark.at(result)),
