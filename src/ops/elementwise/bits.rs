@@ -52,9 +52,20 @@ fn as_unsigned(x: Term) -> Term {
     x.cast(unsigned(x.element()))
 }
 
+/// Whether a constant shifts all bits out: its amounts are the width and more, for which ONNX defines no result. A
+/// negative amount is a large one.
+fn shifts_all(cx: &Lower, amount: ValueId, element: Element) -> bool {
+    let width = i64::from(element.bits());
+    let beyond = |&amount: &i64| !(0..width).contains(&amount);
+    cx.known_integers(amount).is_some_and(|amounts| !amounts.is_empty() && amounts.iter().all(beyond))
+}
+
 /// Amounts of the width and more shift all bits out, and a negative amount is a large one.
 pub(in crate::ops) fn shift_left(cx: &mut Lower, lhs: ValueId, rhs: ValueId) -> ValueId {
     let element = cx.element(lhs);
+    if shifts_all(cx, rhs, element) {
+        return cx.integer(element, 0);
+    }
     cx.formula([lhs, rhs], |[x, amount]| {
         let amount = as_unsigned(amount).cast(shifted(element));
         x.cast(shifted(element)).shift_left(amount).cast(element)
@@ -74,6 +85,14 @@ pub(in crate::ops) enum Right {
 pub(in crate::ops) fn shift_right(cx: &mut Lower, lhs: ValueId, rhs: ValueId, kind: Right) -> ValueId {
     let element = cx.element(lhs);
     let by_sign = kind == Right::Arithmetic;
+    let rhs = match (shifts_all(cx, rhs, element), by_sign) {
+        (true, false) => return cx.integer(element, 0),
+        (true, true) => {
+            let amount_element = cx.element(rhs);
+            cx.integer(amount_element, i64::from(element.bits()) - 1)
+        }
+        (false, _) => rhs,
+    };
     cx.formula([lhs, rhs], |[x, amount]| {
         let amount = as_unsigned(amount).cast(shifted(element));
         let logical = |x| as_unsigned(x).cast(shifted(element)).shift_right(amount).cast(element);

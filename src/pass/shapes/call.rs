@@ -12,7 +12,12 @@ pub(super) fn fix(module: &mut Module, op: OpId, values: &Values) -> Option<()> 
     let indices = module.integers(module.attribute(op, "indices_of_shape_operands")?)?;
     let indices: Vec<usize> = indices.into_iter().map(usize::try_from).collect::<Result<_, _>>().ok()?;
     let (operands, results) = (module.op(op).operands.clone(), module.op(op).results.clone());
-    let shapes = indices.iter().map(|&index| values.of(module, *operands.get(index)?));
+    let shapes = indices.iter().map(|&index| {
+        let shape = *operands.get(index)?;
+        // A scalar's list of sizes is empty.
+        let is_empty = module.tensor(shape).and_then(|ty| ty.count()) == Some(0);
+        if is_empty { Some(Dims::new()) } else { values.of(module, shape) }
+    });
     let shapes = shapes.collect::<Option<Vec<Dims>>>()?;
     let rank = |&result: &ValueId| module.tensor(result).map(|ty| ty.rank());
     if !results.iter().map(rank).eq(shapes.iter().map(|shape| Some(shape.len()))) {
