@@ -55,6 +55,12 @@ impl Lower<'_> {
         self.constant(element, &[], &integer_bytes(element, value))
     }
 
+    /// The condition of a `Loop` that makes all its rounds. ONNX lets it be left out, but its reference evaluator takes
+    /// a condition that is left out for false.
+    pub fn always(&mut self) -> ValueId {
+        self.integer(Element::Bool, 1)
+    }
+
     /// A list of `i64`, as shapes and axes are.
     pub fn int64s(&mut self, values: &[i64]) -> ValueId {
         let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();

@@ -94,9 +94,7 @@ impl Rounds {
                 Length::Sized(length) => cx.size_scalar(length, Element::I64),
                 Length::Computed(rounds) => rounds,
             };
-            // An operand that is left out at the end is none, and ONNX Runtime wants two.
-            let go_on =
-                if self.inits.is_empty() { cx.constant(Element::Bool, &[], &[1]) } else { cx.absent() };
+            let go_on = cx.always();
             operands.extend([rounds, go_on]);
         }
         for (&init, (_, sizes)) in self.inits.iter().zip(&self.carried) {

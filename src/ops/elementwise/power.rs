@@ -61,7 +61,7 @@ fn integer_power(cx: &mut Lower, base: ValueId, exponent: ValueId) -> Result<Val
     let start = cx.broadcast_to(one, &sizes);
     let base_all = cx.broadcast_to(base, &sizes);
     let count = cx.integer(Element::I64, bits);
-    let go_on = cx.integer(Element::Bool, 1);
+    let go_on = cx.always();
     let arguments = [
         (Element::I64, Vec::new()),
         (Element::Bool, Vec::new()),

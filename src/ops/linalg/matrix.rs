@@ -228,8 +228,8 @@ impl Lower<'_> {
         state: &[Matrix],
         round: impl FnOnce(&mut Self, Matrix, &[Matrix]) -> Result<Round, Refusal>,
     ) -> Result<Vec<Matrix>, Refusal> {
-        let absent = self.absent();
-        self.repeat(count, absent, state, |cx, number, going, state| {
+        let always = self.always();
+        self.repeat(count, always, state, |cx, number, going, state| {
             let number = cx.reshape(number, &[1]);
             Ok((going, round(cx, number.into(), state)?))
         })

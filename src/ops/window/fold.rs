@@ -81,7 +81,7 @@ fn repeat(
         results.extend(cx.inline(region, &combined)?);
         Ok(results)
     })?;
-    let mut operands = vec![cx.integer(Element::I64, window.count()), cx.absent()];
+    let mut operands = vec![cx.integer(Element::I64, window.count()), cx.always()];
     operands.extend(inits.iter().map(|&init| cx.broadcast_to(init, out)));
     Ok(cx.node("Loop", &operands).region(body).outs(&state).into_iter().collect())
 }
