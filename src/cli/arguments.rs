@@ -3,6 +3,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use hlo2onnx::pass::DynamicDimension;
+use hlo2onnx::source::Limit;
 use std::path::PathBuf;
 
 /// Compiles StableHLO text, as JAX prints it, to ONNX.
@@ -49,6 +50,8 @@ pub struct ConvertArguments {
     #[arg(short, long, value_name = "OUT.onnx")]
     pub output: Option<PathBuf>,
     #[command(flatten)]
+    pub reading: InputArguments,
+    #[command(flatten)]
     pub target: TargetArguments,
     #[command(flatten)]
     pub weights: WeightsArguments,
@@ -75,9 +78,23 @@ pub struct ConvertArguments {
     pub print_after: Vec<String>,
     #[command(flatten)]
     pub report: ReportArguments,
-    /// Print only problems
-    #[arg(short, long)]
-    pub quiet: bool,
+    #[command(flatten)]
+    pub strict: StrictArguments,
+}
+
+/// What is read.
+#[derive(Args, Clone, Copy, Default)]
+pub struct InputArguments {
+    /// Read up to this many bytes of an input [default: 4 GiB of what is decompressed or comes through a pipe]
+    #[arg(long, value_name = "BYTES")]
+    pub max_input_bytes: Option<u64>,
+}
+
+impl InputArguments {
+    /// How many bytes are read.
+    pub fn limit(self) -> Limit {
+        Limit(self.max_input_bytes)
+    }
 }
 
 /// What the arguments of the function are bound to.
@@ -137,6 +154,42 @@ pub struct ReportArguments {
     /// Look below this folder for the files of Python that are not where the text says (repeatable)
     #[arg(long, value_name = "DIR")]
     pub source_root: Vec<PathBuf>,
+    /// Whether diagnostics have colors
+    #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub color: Color,
+    /// Print errors and warnings only
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// What counts as an error besides errors.
+#[derive(Args, Clone, Copy, Default)]
+pub struct StrictArguments {
+    /// Let warnings be errors: there is no model where there is one
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub deny: Option<Deny>,
+    /// Let it be an error that an argument of a tree that weights were given for stays an input
+    #[arg(long, requires = "weights")]
+    pub require_weights: bool,
+}
+
+/// What can be denied.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Deny {
+    /// All warnings
+    Warnings,
+}
+
+/// When colors are used.
+#[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless the environment asks for something else
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
 }
 
 /// Arguments of `check`.
@@ -146,11 +199,15 @@ pub struct CheckArguments {
     #[arg(required = true, value_name = "MODEL.mlir")]
     pub inputs: Vec<PathBuf>,
     #[command(flatten)]
+    pub reading: InputArguments,
+    #[command(flatten)]
     pub target: TargetArguments,
     #[command(flatten)]
     pub weights: WeightsArguments,
     #[command(flatten)]
     pub report: ReportArguments,
+    #[command(flatten)]
+    pub strict: StrictArguments,
     /// Write the report as a page for a browser, which needs no other file
     #[arg(long, value_name = "REPORT.html")]
     pub html: Option<PathBuf>,
@@ -165,6 +222,8 @@ pub struct OptArguments {
     /// Passes to run, in this order, separated by commas [default: none, which prints the text in generic form]
     #[arg(long, value_delimiter = ',', value_name = "PASSES")]
     pub passes: Vec<String>,
+    #[command(flatten)]
+    pub reading: InputArguments,
     #[command(flatten)]
     pub target: TargetArguments,
 }

@@ -2,7 +2,7 @@
 
 use super::arguments::{CheckArguments, Format, ReportArguments};
 use super::report::{self, Reporter};
-use super::{Outcome, print, source_root};
+use super::{Outcome, print, say, source_root};
 use hlo2onnx::Options;
 use hlo2onnx::diagnostic::{Diagnostics, catalogue};
 use hlo2onnx::report::{self as reports, FileReport, Report, Verdict};
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 pub fn run(arguments: &CheckArguments) -> Outcome {
     let format = arguments.report.format;
     let mut reporter = Reporter::new(&arguments.report);
-    let weights = match report::open_weights(&arguments.weights) {
+    let weights = match report::open_weights(&arguments.weights, arguments.reading.limit()) {
         Ok(weights) => weights,
         Err(diagnostics) => {
             let first = arguments.weights.weights.first();
@@ -24,9 +24,10 @@ pub fn run(arguments: &CheckArguments) -> Outcome {
     };
     let options = Options { weights, ..Options::from(&arguments.target) };
     let python = |path: &str| std::fs::read_to_string(path).ok();
+    let mut denied: Vec<String> = Vec::new();
     let mut files: Vec<FileReport> = Vec::with_capacity(arguments.inputs.len());
     for input in &arguments.inputs {
-        let (source, (mut file, mut diagnostics)) = match report::open(input) {
+        let (source, (mut file, mut diagnostics)) = match report::open(input, arguments.reading.limit()) {
             Ok(source) => {
                 let checked = reports::check(&source, &options);
                 (source, checked)
@@ -39,11 +40,12 @@ pub fn run(arguments: &CheckArguments) -> Outcome {
         };
         source_root::resolve(&mut diagnostics, &arguments.report.source_root);
         file.diagnose(&diagnostics, &source, &python);
+        denied.extend(report::denied(arguments.strict, &diagnostics));
         // In JSON the diagnostics are part of the one report.
         if format != Format::Json {
             reporter.show(diagnostics, &source);
         }
-        if format == Format::Human {
+        if format == Format::Human && !arguments.report.quiet {
             print(&reports::text::file(&file));
         }
         files.push(file);
@@ -51,6 +53,7 @@ pub fn run(arguments: &CheckArguments) -> Outcome {
     reporter.finish();
     let all = Report::new(files);
     match format {
+        Format::Human if arguments.report.quiet => {}
         Format::Human if all.files.len() > 1 => print(&reports::text::summary(&all.summary)),
         // The report is plain data, which always serialises.
         Format::Json => print(&format!("{}\n", serde_json::to_string_pretty(&all).unwrap_or_default())),
@@ -62,8 +65,11 @@ pub fn run(arguments: &CheckArguments) -> Outcome {
         cannot_write(path, &error.to_string());
         return Outcome::Errors;
     }
+    for denied in &denied {
+        say(&format!("error: {denied}\n"));
+    }
     let refused = all.files.iter().any(|file| file.verdict == Verdict::Refused);
-    if refused { Outcome::Errors } else { Outcome::Done }
+    if refused || !denied.is_empty() { Outcome::Errors } else { Outcome::Done }
 }
 
 /// Says on standard error that the page cannot be written: what stands on standard output is whole by then.

@@ -2,14 +2,14 @@
 
 use super::arguments::{ConvertArguments, External};
 use super::report::{self, Reporter};
-use super::{Outcome, print, say};
+use super::{Outcome, print, say, terminal};
 use hlo2onnx::diagnostic::{Diagnostics, catalogue};
 use hlo2onnx::ir::{self, Module, TensorType, Type, ValueId};
 use hlo2onnx::onnx::file::{Destination, Model, WriteError, Written, write_stream};
 use hlo2onnx::{Conversion, Options, convert_observed, pass};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fmt::Write;
-use std::io::{self, IsTerminal};
+use std::io;
 use std::iter;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -34,6 +34,11 @@ fn run_reporting(arguments: &ConvertArguments, reporter: &mut Reporter) -> Outco
     }
     let started = Instant::now();
     let to_stdout = arguments.output.as_deref() == Some(Path::new("-"));
+    if to_stdout && matches!(arguments.external_data, External::Always | External::Reference) {
+        return Outcome::Usage(
+            "external data lies beside a file of the model: give a path with `--output`".into(),
+        );
+    }
     let output = arguments.output.clone().unwrap_or_else(|| default_output(&arguments.input));
     // A destination that cannot be written is told before the work, not behind it.
     let inputs: Vec<&Path> =
@@ -43,14 +48,14 @@ fn run_reporting(arguments: &ConvertArguments, reporter: &mut Reporter) -> Outco
         (false, Ok(destination)) => Some(destination),
         (false, Err(error)) => return cannot_write(&output, &error, reporter),
     };
-    let source = match report::open(&arguments.input) {
+    let source = match report::open(&arguments.input, arguments.reading.limit()) {
         Ok(source) => source,
         Err(diagnostics) => {
             reporter.show_alone(diagnostics, &arguments.input);
             return Outcome::Errors;
         }
     };
-    let weights = match report::open_weights(&arguments.weights) {
+    let weights = match report::open_weights(&arguments.weights, arguments.reading.limit()) {
         Ok(weights) => weights,
         Err(diagnostics) => {
             reporter.show(diagnostics, &source);
@@ -77,8 +82,14 @@ fn run_reporting(arguments: &ConvertArguments, reporter: &mut Reporter) -> Outco
     if arguments.external_data == External::Reference && !referable {
         diagnostics.push(catalogue::NothingReferenced {});
     }
+    let denied = report::denied(arguments.strict, &diagnostics);
+    let unbound = diagnostics.iter().filter(|diagnostic| report::is_unbound(diagnostic)).count();
     reporter.show(diagnostics, &source);
     let Some(model) = model else { return Outcome::Errors };
+    if let Some(denied) = denied {
+        say(&format!("error: {denied}\n"));
+        return Outcome::Errors;
+    }
     let bar = progress(&model);
     let mut advance = |bytes| bar.set_position(bytes);
     let written = match &destination {
@@ -88,12 +99,14 @@ fn run_reporting(arguments: &ConvertArguments, reporter: &mut Reporter) -> Outco
     bar.finish_and_clear();
     match written {
         Ok(written) => {
-            if !arguments.quiet && !to_stdout && reporter.is_human() {
-                let bound = (!options.weights.files.is_empty()).then_some(bound);
+            if !reporter.is_quiet() && !to_stdout && reporter.is_human() {
+                let bound = (!options.weights.files.is_empty()).then_some((bound, unbound));
                 print(&summary(&module, bound, &output, &written, started.elapsed()));
             }
             Outcome::Done
         }
+        // A reader that has gone away wants no more.
+        Err(WriteError::Stream { source }) if source.kind() == io::ErrorKind::BrokenPipe => Outcome::Done,
         Err(error) => cannot_write(&output, &error, reporter),
     }
 }
@@ -101,6 +114,12 @@ fn run_reporting(arguments: &ConvertArguments, reporter: &mut Reporter) -> Outco
 fn cannot_write(path: &Path, error: &WriteError, reporter: &mut Reporter) -> Outcome {
     let mut diagnostics = Diagnostics::new();
     match *error {
+        WriteError::TooLarge { bytes, limit } if path == Path::new("-") => {
+            let why = format!(
+                "the model takes {bytes} bytes, one file can hold {limit}, and external data needs a file"
+            );
+            diagnostics.push(catalogue::CannotWrite { path: "-", why: &why });
+        }
         WriteError::TooLarge { bytes, limit } => diagnostics.push(catalogue::ModelTooLarge { bytes, limit }),
         WriteError::Elsewhere { path: ref weights, .. } => {
             let (weights, model) = (weights.display().to_string(), path.display().to_string());
@@ -120,14 +139,22 @@ fn cannot_write(path: &Path, error: &WriteError, reporter: &mut Reporter) -> Out
     Outcome::Errors
 }
 
+/// The path of the model beside its text; `model.mlir.gz` is a compressed `model.mlir`.
 fn default_output(input: &Path) -> PathBuf {
-    if input == Path::new("-") { PathBuf::from("model.onnx") } else { input.with_extension("onnx") }
+    if input == Path::new("-") {
+        return PathBuf::from("model.onnx");
+    }
+    let extension = input.extension().map(|extension| extension.to_ascii_lowercase());
+    let packed =
+        extension.is_some_and(|extension| ["gz", "gzip", "zst", "zstd"].iter().any(|own| extension == *own));
+    let text = if packed { input.with_extension("") } else { input.to_owned() };
+    text.with_extension("onnx")
 }
 
 /// A bar on a terminal, for work that takes more than a second.
 fn progress(model: &Model) -> ProgressBar {
     const SECONDS_WORTH: u64 = 1 << 30;
-    if !io::stderr().is_terminal() || model.payload_len() < SECONDS_WORTH {
+    if !terminal::is_animated() || model.payload_len() < SECONDS_WORTH {
         return ProgressBar::hidden();
     }
     let style = ProgressStyle::with_template("{bar:40} {bytes} of {total_bytes}, {eta} left")
@@ -138,7 +165,7 @@ fn progress(model: &Model) -> ProgressBar {
 /// What was written: inputs, outputs, bound arguments if weights were given, nodes by kind, parameters, bytes, time.
 fn summary(
     module: &Module,
-    bound: Option<usize>,
+    bound: Option<(usize, usize)>,
     output: &Path,
     written: &Written,
     elapsed: Duration,
@@ -152,11 +179,21 @@ fn summary(
     };
     let block = module.block(block);
     let results = block.ops.last().map(|&op| module.op(op).operands.to_vec()).unwrap_or_default();
-    for (word, values) in [("inputs", block.arguments.as_slice()), ("outputs", &results)] {
-        let _ = writeln!(text, "  {word:<11}{}", signature(module, values));
+    // The variables of a module are many, and are not what a caller gives each time.
+    let (variables, data): (Vec<ValueId>, Vec<ValueId>) =
+        block.arguments.iter().partition(|&&argument| is_variable(module, argument));
+    let mut inputs = signature(module, &data);
+    if !variables.is_empty() {
+        let join = if data.is_empty() { "" } else { ", and " };
+        let noun = if variables.len() == 1 { "variable" } else { "variables" };
+        let _ = write!(inputs, "{join}{} unbound {noun}", variables.len());
     }
-    if let Some(bound) = bound {
-        let _ = writeln!(text, "  {:<11}{bound} arguments bound", "weights");
+    for (word, shown) in [("inputs", inputs), ("outputs", signature(module, &results))] {
+        let _ = writeln!(text, "  {word:<11}{shown}");
+    }
+    if let Some((bound, unbound)) = bound {
+        let of = if unbound > 0 { format!(" of {}", bound + unbound) } else { String::new() };
+        let _ = writeln!(text, "  {:<11}{bound}{of} arguments bound", "weights");
     }
     let nodes = hlo2onnx::onnx::inventory(module);
     let total: usize = nodes.iter().map(|(_, count)| count).sum();
@@ -174,6 +211,14 @@ fn summary(
     let _ = writeln!(text, "  {:<11}{size}", "size");
     let _ = writeln!(text, "  {:<11}{:.1} ms", "time", elapsed.as_secs_f64() * 1e3);
     text
+}
+
+/// Whether an input is a variable of a module, by the collections of Flax that its path begins with.
+fn is_variable(module: &Module, input: ValueId) -> bool {
+    const COLLECTIONS: &[&str] = &["params", "batch_stats", "cache", "variables"];
+    let name = module.value(input).name.map_or("", |name| module.symbols.get(name));
+    let mut parts = name.split('/');
+    parts.next().is_some_and(|first| COLLECTIONS.contains(&first)) && parts.next().is_some()
 }
 
 /// Names and types of values, as `image: f32[1, 28, 28, 1]`; the first of many.

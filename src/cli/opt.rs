@@ -17,7 +17,7 @@ pub fn run(arguments: &OptArguments) -> Outcome {
         }
     }
     let mut reporter = Reporter::new(&ReportArguments::default());
-    let source = match report::open(&arguments.input) {
+    let source = match report::open(&arguments.input, arguments.reading.limit()) {
         Ok(source) => source,
         Err(diagnostics) => {
             reporter.show_alone(diagnostics, &arguments.input);

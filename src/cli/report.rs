@@ -1,48 +1,56 @@
 //! Reads inputs and shows diagnostics.
 
-use super::arguments::{Format, ReportArguments, WeightsArguments};
-use super::{print, say, source_root};
-use hlo2onnx::diagnostic::{Diagnostics, Style, catalogue, github, json, render, sarif};
-use hlo2onnx::source::Source;
+use super::arguments::{Deny, Format, ReportArguments, StrictArguments, WeightsArguments};
+use super::{print, say, source_root, terminal};
+use hlo2onnx::diagnostic::{Diagnostic, Diagnostics, Severity, catalogue, github, json, render, sarif};
+use hlo2onnx::source::{Limit, Source, TooLarge};
 use hlo2onnx::weights::{self, Weights, WeightsFile};
 use serde::Serialize;
-use std::env;
-use std::io::{self, IsTerminal};
+use std::io;
 use std::path::Path;
+
+/// The code of a weight that stays an input.
+const UNBOUND: &str = "W0503";
 
 /// Opens a text; `-` is standard input.
 ///
 /// # Errors
 /// A diagnostic that says why it cannot be read.
-pub fn open(path: &Path) -> Result<Source, Diagnostics> {
+pub fn open(path: &Path, limit: Limit) -> Result<Source, Diagnostics> {
     let source = if path == Path::new("-") {
-        Source::read("<stdin>", io::stdin().lock())
+        Source::read_within("<stdin>", io::stdin().lock(), limit)
     } else if path.is_dir() {
         Err(io::ErrorKind::IsADirectory.into())
     } else {
-        Source::open(path)
+        Source::open_within(path, limit)
     };
     source.map_err(|error| {
         let mut diagnostics = Diagnostics::new();
-        diagnostics
-            .push(catalogue::CannotRead { path: &path.display().to_string(), why: &error.to_string() });
+        diagnostics.push(cannot_read(path, &error));
         diagnostics
     })
+}
+
+/// Why a file cannot be read.
+fn cannot_read(path: &Path, error: &io::Error) -> Diagnostic {
+    let path = &path.display().to_string();
+    match TooLarge::of(error) {
+        Some(TooLarge { limit }) => catalogue::InputTooLarge { path, limit }.into(),
+        None => catalogue::CannotRead { path, why: &error.to_string() }.into(),
+    }
 }
 
 /// Opens files of weights.
 ///
 /// # Errors
 /// A diagnostic for each that gives none.
-pub fn open_weights(arguments: &WeightsArguments) -> Result<Weights, Diagnostics> {
+pub fn open_weights(arguments: &WeightsArguments, limit: Limit) -> Result<Weights, Diagnostics> {
     let (mut files, mut diagnostics) = (Vec::new(), Diagnostics::new());
     for path in &arguments.weights {
         let shown = path.display().to_string();
-        match WeightsFile::open(path) {
+        match WeightsFile::open_within(path, limit) {
             Ok(file) => files.push(file),
-            Err(weights::Error::Io(error)) => {
-                diagnostics.push(catalogue::CannotRead { path: &shown, why: &error.to_string() });
-            }
+            Err(weights::Error::Io(error)) => diagnostics.push(cannot_read(path, &error)),
             Err(weights::Error::Malformed(why)) => {
                 diagnostics.push(catalogue::UnreadableWeights { path: &shown, why: &why });
             }
@@ -57,6 +65,28 @@ pub fn open_weights(arguments: &WeightsArguments) -> Result<Weights, Diagnostics
         renames: arguments.rename.clone(),
         by_order: arguments.weights_by_order,
     })
+}
+
+/// Whether a diagnostic is about a weight that stays an input.
+pub fn is_unbound(diagnostic: &Diagnostic) -> bool {
+    diagnostic.code().as_str() == UNBOUND
+}
+
+/// The warnings that the user lets be errors, counted as a sentence; `None` without one.
+pub fn denied(strict: StrictArguments, diagnostics: &Diagnostics) -> Option<String> {
+    let all = diagnostics.iter().filter(|diagnostic| diagnostic.severity() == Severity::Warning).count();
+    let unbound = diagnostics.iter().filter(|diagnostic| is_unbound(diagnostic)).count();
+    let warnings =
+        |count: usize| if count == 1 { "1 warning is".to_owned() } else { format!("{count} warnings are") };
+    if strict.deny == Some(Deny::Warnings) && all > 0 {
+        return Some(format!("{} denied by `--deny warnings`", warnings(all)));
+    }
+    let inputs = if unbound == 1 {
+        "1 weight stays an input".to_owned()
+    } else {
+        format!("{unbound} weights stay inputs")
+    };
+    (strict.require_weights && unbound > 0).then(|| format!("{inputs}, and `--require-weights` was given"))
 }
 
 /// Shows the diagnostics of a run in the form that was asked for: for people on standard error, else on standard output.
@@ -84,13 +114,21 @@ impl Reporter {
         self.arguments.format == Format::Human
     }
 
+    /// Whether nothing but problems is shown.
+    pub fn is_quiet(&self) -> bool {
+        self.arguments.quiet
+    }
+
     /// Shows what there is to say about one text.
     pub fn show(&mut self, mut diagnostics: Diagnostics, source: &Source) {
         source_root::resolve(&mut diagnostics, &self.arguments.source_root);
         match self.arguments.format {
             Format::Human => {
                 let read = |path: &str| std::fs::read_to_string(path).ok();
-                say(&render(&diagnostics, source, &read, style()));
+                if self.arguments.quiet {
+                    diagnostics.retain(|diagnostic| diagnostic.severity() != Severity::Advice);
+                }
+                say(&render(&diagnostics, source, &read, terminal::style(self.arguments.color)));
             }
             Format::Json => self.document(&json::report(&diagnostics, source)),
             Format::Sarif => self.log.add(&diagnostics, source),
@@ -119,11 +157,4 @@ impl Reporter {
     fn write(&self, text: &str) {
         if self.output_taken { say(text) } else { print(text) }
     }
-}
-
-fn style() -> Style {
-    let terminal = io::stderr().is_terminal();
-    let plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let width = env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).unwrap_or(100);
-    Style { color: terminal && !plain, unicode: terminal, width }
 }

@@ -174,6 +174,11 @@ impl Diagnostics {
         self.list.push(diagnostic.into());
     }
 
+    /// Keeps those for which `keep` holds.
+    pub fn retain(&mut self, keep: impl FnMut(&Diagnostic) -> bool) {
+        self.list.retain(keep);
+    }
+
     /// Whether one of them is an error: then no model is made.
     pub fn has_errors(&self) -> bool {
         self.errors().next().is_some()

@@ -51,16 +51,20 @@ impl Style {
         }
     }
 
-    fn theme(self, heading: &str) -> GraphicalTheme {
+    fn theme(self, heading: &str, severity: Severity) -> GraphicalTheme {
         let mut characters = if self.unicode { ThemeCharacters::unicode() } else { ThemeCharacters::ascii() };
         // The code stands before the message, where a reader and a search look for it.
         characters.error = heading.to_string();
         characters.warning = heading.to_string();
         characters.advice = heading.to_string();
-        GraphicalTheme {
-            characters,
-            styles: if self.color { ThemeStyles::ansi() } else { ThemeStyles::none() },
-        }
+        let mut styles = if self.color { ThemeStyles::ansi() } else { ThemeStyles::none() };
+        // Labels have the color of the severity, whatever their order.
+        styles.highlights = vec![match severity {
+            Severity::Error => styles.error,
+            Severity::Warning => styles.warning,
+            Severity::Advice => styles.advice,
+        }];
+        GraphicalTheme { characters, styles }
     }
 }
 
@@ -161,8 +165,10 @@ impl Renderer<'_> {
             None => false,
         });
         let heading = heading(first);
-        let handler = GraphicalReportHandler::new_themed(self.style.theme(&heading))
+        let handler = GraphicalReportHandler::new_themed(self.style.theme(&heading, first.severity()))
             .with_width(self.style.width.max(40))
+            // The message is wrapped below.
+            .with_wrap_lines(false)
             .with_links(false)
             .without_syntax_highlighting()
             .tab_width(TAB_WIDTH)
@@ -174,7 +180,13 @@ impl Renderer<'_> {
             drawn = format!("{heading} {}\n", report.message);
         }
         // The heading stands at the left margin, where `grep '^error'` finds it.
-        for line in drawn.trim_start().lines() {
+        let mut lines = drawn.trim_start().lines();
+        let bar = if self.style.unicode { "  │ " } else { "  | " };
+        for line in wrapped(lines.next().unwrap_or_default(), self.style.width.max(40), bar) {
+            self.out.push_str(&line);
+            self.out.push('\n');
+        }
+        for line in lines {
             self.out.push_str(line.trim_end());
             self.out.push('\n');
         }
@@ -201,8 +213,10 @@ impl Renderer<'_> {
     fn brief(&mut self, group: &[&Diagnostic]) {
         let Some(first) = group.first() else { return };
         let line = format!("{} {}{}", heading(first), self.sentence(&first.message), self.places(group));
-        self.out.push_str(&line);
-        self.out.push('\n');
+        for line in wrapped(&line, self.style.width, "  ") {
+            self.out.push_str(&line);
+            self.out.push('\n');
+        }
         if let Some(help) = &first.help {
             self.paragraph("help", help);
         }
@@ -270,8 +284,21 @@ impl Renderer<'_> {
         }
     }
 
-    /// `, at lines 12, 40, 77 ...`
+    /// `, at model.py:12, model.py:40`, or `, at lines 12, 40, 77 ...` where no line of Python is known.
     fn places(&self, group: &[&Diagnostic]) -> String {
+        let mut frames: Vec<String> = Vec::new();
+        for frame in group.iter().filter_map(|diagnostic| diagnostic.python.as_ref()) {
+            let place = format!("{}:{}", frame.file, frame.line);
+            if !frames.contains(&place) {
+                frames.push(place);
+            }
+        }
+        if !frames.is_empty() {
+            let more =
+                if frames.len() > PLACES { format!(" {}", self.style.cut().ellipsis) } else { String::new() };
+            frames.truncate(PLACES);
+            return format!(", at {}{more}", frames.join(", "));
+        }
         let mut lines: Vec<usize> = group
             .iter()
             .filter(|diagnostic| !diagnostic.labels.is_empty())
@@ -297,24 +324,65 @@ impl Renderer<'_> {
         let label = if label.is_empty() { String::new() } else { format!("{label}: ") };
         let indent = 2 + label.chars().count();
         self.out.push_str("  ");
-        let styles = self.style.theme("").styles;
+        let styles = self.style.theme("", Severity::Advice).styles;
         self.out.push_str(&styles.help.style(&label).to_string());
-        let mut column = indent;
-        for (index, word) in text.split(' ').filter(|word| !word.is_empty()).enumerate() {
-            let width = word.chars().count();
-            if index > 0 && column + 1 + width > self.style.width {
-                self.out.push('\n');
+        let space = self.style.width.saturating_sub(indent);
+        for (index, line) in wrapped(&text, space, "").iter().enumerate() {
+            if index > 0 {
                 self.out.push_str(&" ".repeat(indent));
-                column = indent;
-            } else if index > 0 {
-                self.out.push(' ');
+            }
+            self.out.push_str(line);
+            self.out.push('\n');
+        }
+    }
+}
+
+/// The lines of a text that is wrapped at its spaces, those after the first behind `indent`. What stands between
+/// backticks, such as a path, is not broken.
+fn wrapped(text: &str, width: usize, indent: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let (mut column, mut empty) = (0, true);
+    for word in words(text) {
+        let length = columns(word);
+        if !empty && column + 1 + length > width {
+            lines.push(indent.to_owned());
+            (column, empty) = (indent.chars().count(), true);
+        }
+        if let Some(line) = lines.last_mut() {
+            if !empty {
+                line.push(' ');
                 column += 1;
             }
-            self.out.push_str(word);
-            column += width;
+            line.push_str(word);
         }
-        self.out.push('\n');
+        column += length;
+        empty = false;
     }
+    if lines == [""] { Vec::from([String::new()]) } else { lines }
+}
+
+/// The parts of a text that spaces outside of backticks separate.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let mut quoted = false;
+    // A backtick without a partner quotes nothing.
+    let paired = text.matches('`').count().is_multiple_of(2);
+    text.split(move |character| {
+        quoted ^= character == '`' && paired;
+        character == ' ' && !quoted
+    })
+    .filter(|word| !word.is_empty())
+}
+
+/// How many columns a word takes, without the escapes that color it.
+fn columns(word: &str) -> usize {
+    let mut escaped = false;
+    word.chars()
+        .filter(|&character| {
+            let shown = !escaped && character != '\u{1b}';
+            escaped = character == '\u{1b}' || (escaped && character != 'm');
+            shown
+        })
+        .count()
 }
 
 /// `error[E0201]:`

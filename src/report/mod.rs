@@ -81,6 +81,8 @@ pub struct FileReport {
     pub outputs: Vec<Tensor>,
     /// The weights: arguments of a collection of variables, and constants of the text with elements that differ.
     pub weights: Vec<Weight>,
+    /// How many arguments were bound to the tensors of files.
+    pub bound: usize,
     /// Number of elements of all weights.
     pub parameters: u64,
     /// Bytes of all weights.
@@ -122,12 +124,13 @@ pub fn check(source: &Source, options: &Options) -> (FileReport, Diagnostics) {
     // The first pass leaves the ops as the text has them and gives symbolic sizes their names; where the text cannot be
     // read no pass runs, and the module is what could be read of it.
     let mut contents = None;
-    let Conversion { model, module, diagnostics, .. } = convert_observed(source, options, |_, module| {
+    let Conversion { model, module, bound, diagnostics } = convert_observed(source, options, |_, module| {
         contents.get_or_insert_with(|| Contents::of(module, source));
     });
     let mut contents = contents.unwrap_or_else(|| Contents::of(&module, source));
     contents.add_errors(&diagnostics);
     let mut report = alone(source);
+    report.bound = bound;
     if model.is_some() {
         report.nodes =
             onnx::inventory(&module).into_iter().map(|(op, count)| NodeCount { op, count }).collect();
@@ -157,6 +160,7 @@ pub fn alone(source: &Source) -> FileReport {
         inputs: Vec::new(),
         outputs: Vec::new(),
         weights: Vec::new(),
+        bound: 0,
         parameters: 0,
         weight_bytes: 0,
         source_ops: Vec::new(),

@@ -30,9 +30,10 @@ pub fn file(report: &FileReport) -> String {
     if !report.weights.is_empty() {
         let (parameters, size) = (grouped(report.parameters), bytes(report.weight_bytes));
         let tensors = if report.weights.len() == 1 { "tensor" } else { "tensors" };
+        let bound = if report.bound > 0 { format!(", {} bound", report.bound) } else { String::new() };
         let _ = writeln!(
             text,
-            "  weights    {} {tensors}, {parameters} parameters, {size}",
+            "  weights    {} {tensors}, {parameters} parameters, {size}{bound}",
             report.weights.len()
         );
     }

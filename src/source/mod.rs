@@ -1,12 +1,14 @@
 //! The text to compile: its bytes, its name, and what one scan over the bytes finds.
 
 mod digits;
+mod limit;
 mod lookahead;
 mod mapping;
 mod packed;
 mod scan;
 mod span;
 
+pub use limit::{Limit, TooLarge};
 pub use mapping::{Mapping, Pieces};
 pub use scan::{NESTING_LIMIT, Problem, Region, Scan, Statement};
 pub use span::Span;
@@ -31,18 +33,28 @@ impl Source {
     /// and so is one that cannot be mapped, such as a pipe.
     ///
     /// # Errors
-    /// When the file cannot be opened, decompressed or mapped.
+    /// When the file cannot be opened, decompressed or mapped, or is longer than [`Limit`] lets it be.
     pub fn open(path: &Path) -> io::Result<Self> {
+        Self::open_within(path, Limit::default())
+    }
+
+    /// Does what [`open`](Self::open) does, with another limit.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open).
+    pub fn open_within(path: &Path, limit: Limit) -> io::Result<Self> {
         let name = path.display().to_string();
         let mut file = File::open(path)?;
-        if !file.metadata()?.is_file() {
-            return Self::read(name, file);
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Self::read_within(name, file, limit);
         }
         let mut head = [0; 4];
         let length = file.read(&mut head)?;
         file.rewind()?;
         match Packing::of(&head[..length]) {
-            Some(_) => Self::read(name, file),
+            Some(_) => Self::read_within(name, file, limit),
+            None if metadata.len() > limit.of_files() => Err(TooLarge { limit: limit.of_files() }.into()),
             None => Ok(Self::new(name, Mapping::of(&file)?)),
         }
     }
@@ -50,9 +62,18 @@ impl Source {
     /// Takes the text of a stream, which may be compressed; `name` is shown in diagnostics.
     ///
     /// # Errors
-    /// When the stream cannot be read or decompressed, or there is no room for its text in the temporary folder.
+    /// When the stream cannot be read or decompressed, is longer than [`Limit`] lets it be, or there is no room for its text
+    /// in the temporary folder.
     pub fn read(name: impl Into<String>, stream: impl Read) -> io::Result<Self> {
-        Ok(Self::new(name.into(), Mapping::of(&packed::spool(stream)?)?))
+        Self::read_within(name, stream, Limit::default())
+    }
+
+    /// Does what [`read`](Self::read) does, with another limit.
+    ///
+    /// # Errors
+    /// Those of [`read`](Self::read).
+    pub fn read_within(name: impl Into<String>, stream: impl Read, limit: Limit) -> io::Result<Self> {
+        Ok(Self::new(name.into(), Mapping::of(&packed::spool(stream, limit)?)?))
     }
 
     /// Takes a text that is already in memory; `name` is shown in diagnostics.

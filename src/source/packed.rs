@@ -3,6 +3,7 @@
 //! The stages behind want all bytes at once, and a text may be larger than the memory. The file has no name, so that
 //! nothing is left of it, however the process ends.
 
+use super::{Limit, TooLarge};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, Write};
 
@@ -29,27 +30,34 @@ impl Packing {
 /// The text of a stream in a file without a name, decompressed where it is compressed.
 ///
 /// # Errors
-/// When the stream cannot be read or decompressed, or there is no room for its text.
-pub(super) fn spool(stream: impl Read) -> io::Result<File> {
+/// When the stream cannot be read or decompressed, is longer than the limit, or there is no room for its text.
+pub(super) fn spool(stream: impl Read, limit: Limit) -> io::Result<File> {
     let mut stream = BufReader::with_capacity(1 << 16, stream);
     let mut file = tempfile::tempfile()?;
+    let limit = limit.of_streams();
     match Packing::of(stream.fill_buf()?) {
-        None => io::copy(&mut stream, &mut file)?,
-        Some(Packing::Gzip) => io::copy(&mut flate2::bufread::MultiGzDecoder::new(stream), &mut file)?,
-        Some(Packing::Zstandard) => unpack_frames(stream, &mut file)?,
+        None => copy(stream, &mut file, limit, limit)?,
+        Some(Packing::Gzip) => copy(flate2::bufread::MultiGzDecoder::new(stream), &mut file, limit, limit)?,
+        Some(Packing::Zstandard) => unpack_frames(stream, &mut file, limit)?,
     };
     file.flush()?;
     file.rewind()?;
     Ok(file)
 }
 
-/// All frames of a Zstandard stream; a file may have several, one behind the other.
-fn unpack_frames(mut stream: impl BufRead, file: &mut File) -> io::Result<u64> {
+/// Copies a stream that has no more than `left` bytes, and returns how many it has.
+fn copy(stream: impl Read, file: &mut File, left: u64, limit: u64) -> io::Result<u64> {
+    let copied = io::copy(&mut stream.take(left.saturating_add(1)), file)?;
+    if copied > left { Err(TooLarge { limit }.into()) } else { Ok(copied) }
+}
+
+/// All frames of a Zstandard stream, which may have several.
+fn unpack_frames(mut stream: impl BufRead, file: &mut File, limit: u64) -> io::Result<u64> {
     let mut written = 0;
     while !stream.fill_buf()?.is_empty() {
-        let mut frame = ruzstd::decoding::StreamingDecoder::new(&mut stream)
+        let frame = ruzstd::decoding::StreamingDecoder::new(&mut stream)
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-        written += io::copy(&mut frame, file)?;
+        written += copy(frame, file, limit - written, limit)?;
     }
     Ok(written)
 }
@@ -60,7 +68,7 @@ mod tests {
 
     fn unpacked(bytes: &[u8]) -> io::Result<String> {
         let mut text = String::new();
-        spool(bytes)?.read_to_string(&mut text)?;
+        spool(bytes, Limit::default())?.read_to_string(&mut text)?;
         Ok(text)
     }
 
@@ -86,6 +94,19 @@ mod tests {
     fn members_and_frames_follow_each_other() {
         assert_eq!(unpacked(&[gzip("mod"), gzip("ule {}")].concat()).expect("gzip"), "module {}");
         assert_eq!(unpacked(&[zstandard("mod"), zstandard("ule {}")].concat()).expect("zstd"), "module {}");
+    }
+
+    #[test]
+    fn a_stream_is_read_up_to_the_limit() {
+        let text = "module {}\n".repeat(20_000);
+        let two_frames = [zstandard(&text[..100_000]), zstandard(&text[100_000..])].concat();
+        for packed in [text.clone().into_bytes(), gzip(&text), zstandard(&text), two_frames] {
+            assert!(spool(packed.as_slice(), Limit(Some(200_000))).is_ok());
+            let error = spool(packed.as_slice(), Limit(Some(199_999))).expect_err("it is longer");
+            assert_eq!(TooLarge::of(&error), Some(TooLarge { limit: 199_999 }));
+        }
+        // This one has no end.
+        assert!(spool(io::repeat(b' '), Limit(Some(1 << 20))).is_err());
     }
 
     #[test]

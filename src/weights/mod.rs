@@ -5,6 +5,7 @@
 //! brought into memory. A malformed file is an [`Error`], and no range reaches out of the file.
 
 mod dtype;
+mod foreign;
 mod msgpack;
 mod npz;
 mod safetensors;
@@ -12,7 +13,7 @@ mod safetensors;
 mod tests;
 
 use crate::ir::Element;
-use crate::source::{Mapping, Pieces};
+use crate::source::{Limit, Mapping, Pieces, TooLarge};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -76,9 +77,20 @@ impl WeightsFile {
     /// Maps a file and finds its tensors. The format is told by the content.
     ///
     /// # Errors
-    /// When the file cannot be opened, is of no known format, or is malformed.
+    /// When the file cannot be opened, is of no known format, is malformed, or takes more bytes than [`Limit`] lets it.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        Self::read(path.display().to_string(), Mapping::open(path)?)
+        Self::open_within(path, Limit::default())
+    }
+
+    /// Does what [`open`](Self::open) does, with another limit.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open).
+    pub fn open_within(path: &Path, limit: Limit) -> Result<Self, Error> {
+        if path.is_dir() {
+            return Err(Error::malformed(foreign::directory(path)));
+        }
+        Self::within(path.display().to_string(), Mapping::open(path)?, limit)
     }
 
     /// Finds the tensors in bytes; `name` is shown in diagnostics.
@@ -86,14 +98,25 @@ impl WeightsFile {
     /// # Errors
     /// When they are of no known format, or malformed.
     pub fn read(name: impl Into<String>, mapping: Mapping) -> Result<Self, Error> {
+        Self::within(name, mapping, Limit::default())
+    }
+
+    fn within(name: impl Into<String>, mapping: Mapping, limit: Limit) -> Result<Self, Error> {
+        if mapping.bytes().len() as u64 > limit.of_files() {
+            return Err(Error::Io(TooLarge { limit: limit.of_files() }.into()));
+        }
         let mapping = Arc::new(mapping);
         let bytes = mapping.bytes();
         let mut tensors = match bytes {
-            [b'P', b'K', ..] => npz::tensors(&mapping)?,
+            [b'P', b'K', ..] => npz::tensors(&mapping, limit)?,
             // The header's length is far below 4 GiB, and the header is a JSON object.
             [_, _, _, _, 0, 0, 0, 0, b'{', ..] => safetensors::tensors(&mapping)?,
+            // HDF5 and pickles, which begin with a byte that a map of msgpack may begin with.
+            [0x89, b'H', b'D', b'F', ..] | [0x80, 2..=5, ..] => {
+                return Err(Error::malformed(foreign::file(bytes)));
+            }
             [0x80..=0x8f | 0xde | 0xdf, ..] => msgpack::tensors(&mapping)?,
-            _ => return Err(Error::malformed("it is neither safetensors nor npz nor Flax's msgpack")),
+            _ => return Err(Error::malformed(foreign::file(bytes))),
         };
         tensors.sort_by(|x, y| x.name.cmp(&y.name));
         if let Some(pair) = tensors.windows(2).find(|pair| pair[0].name == pair[1].name) {

@@ -3,33 +3,40 @@
 //! A member that is stored is a range of the archive; one that is deflated is brought into memory, and so is an array
 //! in Fortran's order or of big-endian numbers, which is put into ours.
 
-use super::{Error, Tensor, byte_count, dtype};
+use super::{Error, Tensor, byte_count, dtype, foreign};
 use crate::ir::Element;
-use crate::source::{Mapping, Pieces};
+use crate::source::{Limit, Mapping, Pieces, TooLarge};
 use ndarray::{ArrayView, Axis, IxDyn, ShapeBuilder};
 use std::io::{Cursor, Read};
 use std::iter;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use zip::{CompressionMethod, ZipArchive};
 
 /// The tensors of an archive.
-pub fn tensors(mapping: &Arc<Mapping>) -> Result<Vec<Tensor>, Error> {
+pub fn tensors(mapping: &Arc<Mapping>, limit: Limit) -> Result<Vec<Tensor>, Error> {
     let unreadable = |error: zip::result::ZipError| Error::malformed(format!("its zip archive: {error}"));
     let mut archive = ZipArchive::new(Cursor::new(mapping.bytes())).map_err(unreadable)?;
-    let mut tensors = Vec::new();
+    let (mut tensors, mut stored, mut inflated) = (Vec::new(), Vec::new(), 0u64);
     for index in 0..archive.len() {
         let member = archive.by_index_raw(index).map_err(unreadable)?;
         let file = member.name().map_err(unreadable)?.into_owned();
-        let name = file
-            .strip_suffix(".npy")
-            .ok_or_else(|| Error::malformed(format!("its member `{file}` is no npy file")))?;
-        let (method, size) = (member.compression(), member.size());
-        let stored = (!member.encrypted()).then(|| range(member.data_start()?, member.compressed_size()));
+        let name = file.strip_suffix(".npy").ok_or_else(|| Error::malformed(foreign::member(&file)))?;
+        let (method, size, checksum) = (member.compression(), member.size(), member.crc32());
+        let place = (!member.encrypted()).then(|| range(member.data_start()?, member.compressed_size()));
         drop(member);
-        let (mapping, content) = match (method, stored.flatten()) {
-            (CompressionMethod::Stored, Some(range)) => (Arc::clone(mapping), range),
+        let (mapping, content) = match (method, place.flatten()) {
+            (CompressionMethod::Stored, Some(range)) => {
+                stored.push((name.to_owned(), range.clone(), checksum));
+                (Arc::clone(mapping), range)
+            }
             (CompressionMethod::Deflated, Some(_)) => {
+                inflated = inflated.saturating_add(size);
+                if inflated > limit.of_streams() {
+                    return Err(Error::Io(TooLarge { limit: limit.of_streams() }.into()));
+                }
                 let member = archive.by_index(index).map_err(unreadable)?;
                 let mut bytes = Vec::new();
                 // One byte more than there should be tells a size that lies.
@@ -44,7 +51,51 @@ pub fn tensors(mapping: &Arc<Mapping>) -> Result<Vec<Tensor>, Error> {
         };
         tensors.push(tensor(name, &mapping, content)?);
     }
+    verify(mapping, &stored)?;
     Ok(tensors)
+}
+
+/// Compares the members that are stored, by their names, ranges and checksums, with the checksums of their bytes.
+///
+/// The elements are read once more when the model is written, so this costs no more than a reading ahead; it takes as
+/// many threads as can help.
+fn verify(mapping: &Mapping, stored: &[(String, Range<usize>, u32)]) -> Result<(), Error> {
+    /// With more, threads wait for the memory.
+    const MOST: usize = 4;
+    const PIECE: usize = 1 << 20;
+
+    let next = AtomicUsize::new(0);
+    let faulty = AtomicUsize::new(usize::MAX);
+    let work = || {
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some((_, range, checksum)) = stored.get(index) else { return };
+            let Some(bytes) = mapping.bytes().get(range.clone()) else { continue };
+            let mut hasher = crc32fast::Hasher::new();
+            for (number, piece) in bytes.chunks(PIECE).enumerate() {
+                hasher.update(piece);
+                let start = range.start + number * PIECE;
+                mapping.release(start..start + piece.len());
+            }
+            if hasher.finalize() != *checksum {
+                faulty.fetch_min(index, Ordering::Relaxed);
+            }
+        }
+    };
+    let threads = thread::available_parallelism().map_or(1, usize::from).min(MOST).min(stored.len());
+    thread::scope(|scope| {
+        for _ in 1..threads {
+            // Without a thread the others do its work.
+            let _ = thread::Builder::new().spawn_scoped(scope, work);
+        }
+        work();
+    });
+    match stored.get(faulty.into_inner()) {
+        Some((name, ..)) => {
+            Err(Error::malformed(format!("`{name}` is damaged: its checksum is not that of its bytes")))
+        }
+        None => Ok(()),
+    }
 }
 
 fn range(start: u64, length: u64) -> Option<Range<usize>> {

@@ -420,4 +420,35 @@ diagnostics! {
         => "`{model}` cannot refer to `{weights}`, which is not in its folder"
         note "ONNX Runtime reads data from the folder of the model only"
         help "write the model beside the weights with `--output`, or copy them with `--external-data always`";
+
+    /// An input has more bytes than are read.
+    ///
+    /// A few bytes that are compressed can stand for very many, and a pipe may never end. So of a text that is compressed
+    /// or comes through a pipe, and of a compressed file of weights, 4 GiB are read. `--max-input-bytes` changes that
+    /// limit, and also limits files of other kinds, which otherwise may have any length.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = stablehlo.abs %x : tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
+    /// ```
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --max-input-bytes 100
+    /// ```
+    ///
+    /// What to do: when the input is meant to be that large, raise the limit with `--max-input-bytes N`, or decompress the
+    /// input first.
+    ///
+    /// Mended:
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir
+    /// ```
+    E0413 InputTooLarge<'a> { path: &'a str, limit: u64 }
+        => "`{path}` has more than {limit} bytes"
+        help "raise the limit with `--max-input-bytes N`";
 }
