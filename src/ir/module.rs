@@ -425,6 +425,12 @@ impl Module {
         Some(bytes.chunks_exact(width).map(|chunk| integer_from(chunk, ty.element.is_signed())).collect())
     }
 
+    /// The opset of a module of `onnx` ops.
+    pub fn opset(&self) -> Option<u32> {
+        let opset = find(self, &self.attributes, "onnx.opset")?.as_integer()?;
+        u32::try_from(opset).ok()
+    }
+
     /// The word of an enumeration attribute (`LT` of `#stablehlo<comparison_direction LT>`).
     pub fn word<'a>(&'a self, attribute: &'a Attribute) -> Option<&'a str> {
         match attribute {

@@ -44,12 +44,7 @@ pub fn emit<'a>(
     source: &'a Source,
     debug_info: bool,
 ) -> Result<Model<'a>, EmitError> {
-    let opset = module
-        .attributes
-        .iter()
-        .find(|(name, _)| module.symbols.get(*name) == "onnx.opset")
-        .and_then(|(_, value)| value.as_integer())
-        .ok_or(EmitError::NoOpset)?;
+    let opset = module.opset().ok_or(EmitError::NoOpset)?;
     let function = module.function(entry);
     let mut emitter = Emitter { module, source, large: Vec::new(), in_function: false, debug_info };
     let block = module.entry_block(function.body);
@@ -58,13 +53,13 @@ pub fn emit<'a>(
         Some(block) => emitter.graph(block, module.symbols.get(name))?,
         None => GraphProto::default(),
     };
-    let functions = function::all(&mut emitter, entry, opset)?;
-    let mut imports = vec![import("", opset)];
+    let functions = function::all(&mut emitter, entry, i64::from(opset))?;
+    let mut imports = vec![import("", i64::from(opset))];
     if !functions.is_empty() {
         imports.push(import(DOMAIN, function::VERSION));
     }
     let proto = ModelProto {
-        ir_version: Some(super::ir_version(opset as u32)),
+        ir_version: Some(super::ir_version(opset)),
         producer_name: Some(env!("CARGO_PKG_NAME").into()),
         producer_version: Some(env!("CARGO_PKG_VERSION").into()),
         opset_import: imports,

@@ -59,7 +59,7 @@ pub use lower::{BOUNDARY, Lower, Settings};
 pub use node::Node;
 pub use refusal::{Lowered, Refusal, Values};
 pub use region::{Combiner, combiners};
-pub use target::{DEFAULT_OPSET, HIGHEST_OPSET, LOWEST_OPSET};
+pub use target::{DEFAULT_OPSET, HIGHEST_OPSET, LOWEST_OPSET, element_since};
 
 use crate::diagnostic::nearest_op;
 use crate::ir::OpId;

@@ -1,4 +1,6 @@
-//! Which opset has which ONNX op.
+//! Which opset has which ONNX op, and which element type.
+
+use crate::ir::Element;
 
 /// The opset that is written when nothing asks for another.
 pub const DEFAULT_OPSET: u32 = 23;
@@ -21,4 +23,13 @@ const SINCE: &[(&str, u32)] = &[
 /// The opset from which on an op is there.
 pub fn since(op: &str) -> u32 {
     SINCE.iter().find(|row| row.0 == op).map_or(LOWEST_OPSET, |row| row.1)
+}
+
+/// The opset from which on ONNX has tensors of an element type.
+pub fn element_since(element: Element) -> u32 {
+    match element {
+        Element::F8E4M3FN | Element::F8E4M3FNUZ | Element::F8E5M2 | Element::F8E5M2FNUZ => 19,
+        Element::I4 | Element::U4 => 21,
+        _ => LOWEST_OPSET,
+    }
 }

@@ -10,6 +10,10 @@ pub fn run(module: &mut Module, cx: &mut Context) {
     let Some(entry) = entry_or_report(module, cx.diagnostics) else { return };
     let Some(block) = module.entry_block(module.function(entry).body) else { return };
     report_foreign_arguments(module, entry, cx);
+    if module.function(entry).results.is_empty() && module.lost.is_empty() {
+        let (function, at) = (module.symbols.get(module.function(entry).name), module.function(entry).span);
+        cx.diagnostics.push(catalogue::NoOutputs { function, at });
+    }
     let mut lower = Lower::new(module, cx.source, cx.settings, cx.diagnostics);
     lower.function_block(block);
     let opset = i64::from(lower.opset());

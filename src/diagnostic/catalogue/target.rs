@@ -4,9 +4,10 @@ use super::{did_you_mean, remedies};
 use crate::source::Span;
 
 diagnostics! {
-    /// An op needs a newer opset than `--opset` allows.
+    /// An op or an element type needs a newer opset than `--opset` allows.
     ///
-    /// Without the option the opset is raised by itself to what the ops need. The option is binding.
+    /// Without the option the opset is raised by itself to what the ops need. The option is binding. Floats of eight bits
+    /// came with opset 19, integers of four bits with opset 21.
     ///
     /// An example that triggers it:
     ///
@@ -216,4 +217,33 @@ diagnostics! {
         => "the sizes are not what the program asserts: {why}"
         label at "asserted here"
         help "give `--dim` other sizes, or export with other constraints";
+
+    /// The function returns no tensor, and an ONNX graph needs an output.
+    ///
+    /// A function that is called for its side effects alone, such as `jax.debug.print`, has nothing that a model could
+    /// compute.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>) {
+    ///   %0 = stablehlo.sine %x : tensor<4xf32>
+    ///   return
+    /// }
+    /// ```
+    ///
+    /// What to do: return what the function computes.
+    ///
+    /// Mended:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = stablehlo.sine %x : tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
+    /// ```
+    E0307 NoOutputs<'a> { function: &'a str, at: Span }
+        => "`{function}` returns no tensor, and a model needs an output"
+        label at "returns no tensor"
+        help "return what the function computes";
 }

@@ -114,7 +114,10 @@ fn branch(t: &Typing) -> Inferred {
 
 fn case(t: &Typing) -> Inferred {
     t.scalar(0)?;
-    t.integer_operand(0)?;
+    let index = t.integer_operand(0)?;
+    if index.element != Element::I32 {
+        return Err(t.wrong_operand(0, index, "be an `i32`"));
+    }
     let regions = t.module.op(t.op).regions.len();
     if regions == 0 {
         return types("there is no branch");

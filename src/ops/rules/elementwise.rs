@@ -4,6 +4,7 @@ use super::typing::{Typing, dims_fit, known_of, one, tensor, types};
 use super::{Inferred, Rule, Violation, rule};
 use crate::diagnostic::Part;
 use crate::ir::{Dim, Dims, Element, TensorType};
+use crate::ops::quantize::Quantization;
 
 pub(super) const RULES: &[Rule] = &[
     rule(super::super::ROUND, 1, same),
@@ -97,8 +98,8 @@ pub(super) const RULES: &[Rule] = &[
     rule("stablehlo.subtract", 2, same),
     rule("stablehlo.tan", 1, same),
     rule("stablehlo.tanh", 1, same),
-    rule("stablehlo.uniform_dequantize", 1, shape),
-    rule("stablehlo.uniform_quantize", 1, shape),
+    rule("stablehlo.uniform_dequantize", 1, dequantized),
+    rule("stablehlo.uniform_quantize", 1, quantized),
     rule("stablehlo.xor", 2, same),
 ];
 
@@ -138,6 +139,29 @@ fn same(t: &Typing) -> Inferred {
 /// The result has the operand's shape and any element type.
 fn shape(t: &Typing) -> Inferred {
     one(tensor(t.result(0)?.element, t.operand(0)?.dims.clone()))
+}
+
+/// The result stands for elements of the operand's type.
+fn quantized(t: &Typing) -> Inferred {
+    expressed(t, t.result(0)?.element, t.operand(0)?.element)?;
+    shape(t)
+}
+
+/// The result has the type that the operand stands for.
+fn dequantized(t: &Typing) -> Inferred {
+    expressed(t, t.operand(0)?.element, t.result(0)?.element)?;
+    shape(t)
+}
+
+/// The floats that a quantized type stands for are those of the other side.
+fn expressed(t: &Typing, quantized: Element, float: Element) -> Result<(), Violation> {
+    let Element::Quantized(text) = quantized else { return Ok(()) };
+    let Some(quantization) = Quantization::parse(t.module.symbols.get(text)) else { return Ok(()) };
+    if !float.is_float() || quantization.expressed == float {
+        return Ok(());
+    }
+    let (own, other) = (quantization.expressed.name().unwrap_or("?"), float.name().unwrap_or("?"));
+    Err(Violation::types(format!("the quantized type stands for `{own}`, not for `{other}`")))
 }
 
 /// The result is whether something holds of each element.

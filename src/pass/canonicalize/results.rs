@@ -1,13 +1,13 @@
 //! The results of an ONNX model, each of which is a value of its own.
 
-use crate::ir::{BlockId, Module, NewOp, OpId, ValueId};
+use crate::ir::{Attribute, BlockId, Element, Module, NewOp, OpId, TensorType, Type, ValueId};
 use smallvec::{SmallVec, smallvec};
 
 /// Lets each result that is an argument, a constant or another result pass through an Identity: readers of ONNX refuse
 /// or rename such outputs. The rules make values one and remove Identities without a look at the results.
 pub(super) fn separate(module: &mut Module) {
     // Before the lowering there are no ONNX ops, and a function may return what it likes.
-    if !module.attributes.iter().any(|(name, _)| module.symbols.get(*name) == "onnx.opset") {
+    if module.opset().is_none() {
         return;
     }
     let entries: Vec<BlockId> =
@@ -30,14 +30,40 @@ fn separate_operands(module: &mut Module, block: BlockId, terminator: OpId) {
     module.op_mut(terminator).operands = returned;
 }
 
-/// The value as an Identity gives it, in front of the terminator.
+/// The value as an Identity in front of the terminator gives it. ONNX Runtime has none for integers of four bits, which go
+/// to eight bits and back.
 fn copy(module: &mut Module, block: BlockId, terminator: OpId, value: ValueId) -> ValueId {
-    let name = module.symbols.intern("onnx.Identity");
+    let element = module.tensor(value).map(|tensor| tensor.element);
+    let wide = match element {
+        Some(Element::I4) => Element::I8,
+        Some(Element::U4) => Element::U8,
+        _ => return insert(module, block, terminator, "onnx.Identity", value, None),
+    };
+    let wide = insert(module, block, terminator, "onnx.Cast", value, Some(wide));
+    insert(module, block, terminator, "onnx.Cast", wide, element)
+}
+
+/// Puts an op in front of the terminator, which casts to an element type where one is given.
+fn insert(
+    module: &mut Module,
+    block: BlockId,
+    terminator: OpId,
+    name: &str,
+    operand: ValueId,
+    to: Option<Element>,
+) -> ValueId {
+    let (name, mut ty) = (module.symbols.intern(name), module.value_type(operand));
+    let mut attributes = Vec::new();
+    if let Some((element, tensor)) = to.zip(module.tensor(operand).cloned()) {
+        ty = module.types.intern(Type::Tensor(TensorType { element, ..tensor }));
+        let scalar = module.types.intern(Type::Scalar(element));
+        attributes.push((module.symbols.intern("to"), Attribute::Type(scalar)));
+    }
     let op = module.add_op(NewOp {
         name,
-        operands: smallvec![value],
-        result_types: smallvec![module.value_type(value)],
-        attributes: Vec::new(),
+        operands: smallvec![operand],
+        result_types: smallvec![ty],
+        attributes,
         regions: SmallVec::new(),
         span: module.span(terminator),
         location: module.op_location(terminator),

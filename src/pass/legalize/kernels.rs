@@ -1,6 +1,7 @@
 //! Which element types ONNX Runtime's CPU kernels take, measured with ONNX Runtime 1.31 at opset 26.
 
 use crate::ir::Element::{self, *};
+use crate::ops::LOWEST_OPSET;
 
 /// The kernels of one ONNX op.
 pub struct Kernel {
@@ -131,6 +132,7 @@ pub const KERNELS: &[Kernel] = &[
     kernel("ScatterND#max", &[&[F32, F64], BYTES, SHORTS, I32_64, U32_64], Selects),
     kernel("ScatterND#min", &[&[F32, F64], BYTES, SHORTS, I32_64, U32_64], Selects),
     kernel("ScatterND#mul", &[&[F32, F64], BYTES, SHORTS, I32_64, U32_64, BOOL], Computes),
+    kernel("Shape", &[FLOATS, BF, FLOAT8, BYTES, SHORTS, I32_64, U32_64, BOOL], Moves),
     kernel("Sigmoid", &[FLOATS], Computes),
     kernel("Sign", &[FLOATS, BF, BYTES, SHORTS, I32_64, U32_64], Computes),
     kernel("Sin", &[FLOATS], Computes),
@@ -150,6 +152,26 @@ pub const KERNELS: &[Kernel] = &[
     kernel("Unsqueeze", DATA, Moves),
     Kernel { op: "Where", elements: &[FLOATS, BYTES, I32_64, &[U32]], main: 1, widening: Selects },
 ];
+
+/// Element types of rows above that an op takes only from a later opset than the lowest on: its schema lacks them before
+/// (`onnx.defs`), or ONNX Runtime has no kernel for the older version of the op. Measured at the opsets 18 to 26.
+const LATER: &[(&str, &[&[Element]], u32)] = &[
+    ("Identity", &[FLOAT8], 19),
+    ("IsInf", &[&[F16], BF, FLOAT8], 20),
+    ("IsNaN", &[BF, FLOAT8], 20),
+    ("ReduceMax", &[BOOL], 20),
+    ("ReduceMin", &[BOOL], 20),
+    ("Reshape", &[FLOAT8], 21),
+    ("Shape", &[FLOAT8], 21),
+    ("Transpose", &[FLOAT8, &[I4, U4]], 21),
+];
+
+/// The opset from which on an op takes an element type that its row has.
+pub fn since(op: &str, element: Element) -> u32 {
+    let later =
+        LATER.iter().find(|(name, sets, _)| *name == op && sets.iter().any(|set| set.contains(&element)));
+    later.map_or(LOWEST_OPSET, |&(.., since)| since)
+}
 
 /// The types to compute in instead, best first.
 pub fn wider(element: Element) -> &'static [Element] {

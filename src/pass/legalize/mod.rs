@@ -10,9 +10,13 @@ mod kernels;
 
 use super::Context;
 use crate::diagnostic::{Diagnostic, Part, catalogue};
-use crate::ir::{Attribute, BlockId, Element, Module, NewOp, OpId, Type, TypeId, ValueId, provenance};
+use crate::ir::{
+    Attribute, BlockId, Element, LocationId, Module, NewOp, OpId, Type, TypeId, ValueId, provenance,
+};
+use crate::ops::{self, DEFAULT_OPSET};
+use crate::source::Span;
 use kernels::{KERNELS, Kernel, Widening};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::{SmallVec, smallvec};
 use std::sync::LazyLock;
 
@@ -21,11 +25,14 @@ static INDEX: LazyLock<FxHashMap<&'static str, &'static Kernel>> =
 
 /// Runs the pass on all functions.
 pub fn run(module: &mut Module, cx: &mut Context) {
+    let opset = module.opset().unwrap_or(DEFAULT_OPSET);
+    report_later_elements(module, opset, cx);
     for function in module.functions() {
         if let Some(block) = module.entry_block(module.function(function).body) {
             Legalize {
                 module,
                 cx,
+                opset,
                 casts: FxHashMap::default(),
                 narrowed: FxHashMap::default(),
                 journal: Vec::new(),
@@ -33,6 +40,37 @@ pub fn run(module: &mut Module, cx: &mut Context) {
             }
             .block(block);
         }
+    }
+}
+
+/// Reports element types that a binding opset lacks, at the arguments and ops that have them.
+fn report_later_elements(module: &Module, opset: u32, cx: &mut Context) {
+    let mut found: Vec<(Element, Span, LocationId)> = Vec::new();
+    for id in module.functions() {
+        let function = module.function(id);
+        for (argument, &ty) in function.arguments.iter().zip(&function.argument_types) {
+            let location = argument.location.unwrap_or(LocationId::UNKNOWN);
+            found.extend(module.tensor_type(ty).map(|tensor| (tensor.element, argument.span, location)));
+        }
+        for op in module.ops_within([function.body]) {
+            let (at, location) = (module.span(op).name, module.op_location(op));
+            let tensors = module.op(op).results.iter().filter_map(|&result| module.tensor(result));
+            found.extend(tensors.map(|tensor| (tensor.element, at, location)));
+        }
+    }
+    found.retain(|&(element, ..)| ops::element_since(element) > opset);
+    let shown: FxHashSet<Element> =
+        found.iter().filter(|(_, at, _)| !at.is_none()).map(|found| found.0).collect();
+    let mut reported: FxHashSet<(Element, Span)> = FxHashSet::default();
+    for (element, at, location) in found {
+        // What folding made of several ops is nowhere in the text.
+        if (at.is_none() && shown.contains(&element)) || !reported.insert((element, at)) {
+            continue;
+        }
+        let (op, needs) = (element.name().unwrap_or_default(), ops::element_since(element));
+        let mut diagnostic: Diagnostic = catalogue::OpsetTooLow { op, needs, given: opset, at }.into();
+        provenance::complete(module, location, &mut diagnostic);
+        cx.diagnostics.push(diagnostic);
     }
 }
 
@@ -57,6 +95,8 @@ pub(super) fn is_movement(module: &Module, op: OpId) -> bool {
 struct Legalize<'p, 'a> {
     module: &'p mut Module,
     cx: &'p mut Context<'a>,
+    /// The opset that is written.
+    opset: u32,
     /// Values in another element type: a wide twin, or a cast that was made before.
     casts: FxHashMap<(ValueId, Element), ValueId>,
     /// Values of which only the wide twin exists so far.
@@ -131,7 +171,10 @@ impl Legalize<'_, '_> {
         let kernel = kernel(self.module, op)?;
         let main = self.module.op(op).operands.get(kernel.main).copied()?;
         let element = self.module.tensor(main)?.element;
-        let has = |element: Element| kernel.elements.iter().any(|set| set.contains(&element));
+        let has = |element: Element| {
+            kernel.elements.iter().any(|set| set.contains(&element))
+                && kernels::since(kernel.op, element) <= self.opset
+        };
         if has(element) {
             // Elements are moved wide when they are there: their narrow form might never be needed.
             let wide = kernels::wider(element).first().copied()?;
@@ -276,11 +319,17 @@ impl Legalize<'_, '_> {
         let to = self.module.symbols.intern("to");
         let scalar = self.module.types.intern(Type::Scalar(element));
         let (span, location) = (self.module.span(user), self.module.op_location(user));
+        let mut attributes = vec![(to, Attribute::Type(scalar))];
+        if element.is_small_float() {
+            // Infinity stays infinity.
+            let integer = self.module.types.intern(Type::Scalar(Element::I64));
+            attributes.push((self.module.symbols.intern("saturate"), Attribute::Integer(0, integer)));
+        }
         let cast = self.module.add_op(NewOp {
             name,
             operands: smallvec![value],
             result_types: smallvec![ty],
-            attributes: vec![(to, Attribute::Type(scalar))],
+            attributes,
             regions: SmallVec::new(),
             span,
             location,
