@@ -133,7 +133,12 @@ impl<'m> Rewriter<'m> {
         bytes: Vec<u8>,
     ) -> ValueId {
         let ty = self.module.tensor_of(element, sizes);
-        let constant = self.module.add_constant(Constant { ty, data: Data::Bytes(bytes.into()) });
+        self.insert_data(place, ty, Data::Bytes(bytes.into()))
+    }
+
+    /// Inserts a constant for the lowered ops of a place.
+    pub fn insert_data(&mut self, place: (OpSpan, LocationId), ty: TypeId, data: Data) -> ValueId {
+        let constant = self.module.add_constant(Constant { ty, data });
         self.insert_at(place, "onnx.Constant", &[], ty, [("value", Attribute::Dense(constant))])
     }
 

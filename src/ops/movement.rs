@@ -22,6 +22,10 @@ impl Lower<'_> {
             let ty = self.module.tensor_of(element, &wanted);
             return self.data_constant(Constant { ty, data });
         }
+        // A Reshape can neither say a 0 beside sizes that it copies nor find out what is left over of nothing.
+        if wanted.contains(&Dim::Known(0)) && wanted.iter().any(|dim| dim.known().is_none()) {
+            return self.nothing(element, &wanted);
+        }
         let pattern = self.pattern(&own, &wanted);
         // Without `allowzero` a zero in the shape means "as in the input", which a computed one never does.
         let may_be_zero = match pattern {

@@ -5,6 +5,7 @@
 
 mod absorb;
 mod bind;
+mod block_fusions;
 mod canonicalize;
 mod checks;
 mod complex;
@@ -190,6 +191,11 @@ pub const PIPELINE: &[Pass] = &[
         name: "absorb",
         about: "biases and batch norms become part of the convolution before them",
         run: absorb::run,
+    },
+    Pass {
+        name: "block_fusions",
+        about: "what ONNX Runtime would fuse wrongly is written differently",
+        run: block_fusions::run,
     },
     Pass {
         name: "functions",

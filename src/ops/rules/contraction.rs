@@ -205,7 +205,7 @@ pub(super) struct Windows {
 }
 
 impl Windows {
-    /// How many fit; `None` when the padded size is negative or does not fit a number.
+    /// How many fit: none where padding leaves nothing. `None` when the padded size does not fit a number.
     pub(super) fn count(&self, t: &Typing, size: Dim) -> Option<Dim> {
         let sizes = &t.module.sizes;
         let (zero, one) = (Dim::Known(0), Dim::Known(1));
@@ -221,10 +221,10 @@ impl Windows {
         let window = dilate(self.window, self.window_dilation);
         let is_known = |dims: &[Dim]| dims.iter().all(|dim| dim.known().is_some());
         let is_number = is_known(&[size, self.low, self.high]);
-        if padded.known().is_some_and(|padded| padded < 0) || (is_number && !is_known(&[padded])) {
+        if is_number && !is_known(&[padded]) {
             return None;
         }
-        if padded == zero {
+        if padded.known().is_some_and(|padded| padded <= 0) {
             return Some(zero);
         }
         let beyond = sizes.quotient(sizes.subtract(padded, window), Dim::Known(self.stride));

@@ -1,8 +1,8 @@
 //! Windows that are ONNX's pools.
 //!
 //! The dimensions that the window covers become the spatial ones, all others batch and channel. ONNX Runtime refuses
-//! padding as wide as the kernel, so such padding is a `Pad` before it. Its `MaxPool` passes over NaN, and begins at
-//! the lowest finite number where XLA begins at minus infinity: exactness is the slices' ([`super::slices`]).
+//! padding as wide as the kernel, so such padding is a `Pad` before it. Its `MaxPool` passes over NaN: exactness is the
+//! slices' ([`super::slices`]).
 
 use super::Window;
 use crate::ir::{Dim, Dims, Element, Sizes, ValueId};
@@ -72,21 +72,101 @@ pub(super) fn lower(
     if pooled.iter().all(whole) {
         return None;
     }
-    let mut window = window.clone();
-    let mut value = value;
+    // The kernels begin at the lowest finite number, but for windows over two dimensions inside of the operand.
+    let begins_finite = pool != Pool::Sum && element == Element::F32;
+    let loses_infinity = begins_finite && !(pool == Pool::Max && is_finite_below(cx, value));
+    if loses_infinity && pooled.len() == SPATIAL {
+        return None;
+    }
+    let (mut window, mut value, mut places) = (window.clone(), value, out.to_vec());
+    for &axis in pooled.iter().filter(|_| same.is_none()) {
+        reach_beyond(&cx.module.sizes, &mut window, axis, sizes[axis], &mut places[axis]);
+    }
     let fits = |axis: usize, amount: Dim| {
         amount.known().is_some_and(|amount| (0..window.sizes[axis]).contains(&amount))
     };
     let narrow = pooled.iter().all(|&axis| fits(axis, window.low[axis]) && fits(axis, window.high[axis]));
-    if !narrow && same.is_none() {
+    let none = Dim::Known(0);
+    let is_padded = pooled.iter().any(|&axis| window.low[axis] != none || window.high[axis] != none);
+    if !narrow && same.is_none() || loses_infinity && is_padded {
         value = cx.pad(value, &window.low, &window.high, neutral);
         window = window.without_padding();
     }
     if pool != Pool::Sum {
         cx.report_nan(op);
     }
-    Some(emit(cx, pool, value, &window, &pooled, dilated, out))
+    let all = if loses_infinity && pooled.len() == 1 {
+        beside_one(cx, pool, value, &window, pooled[0], dilated, &places)
+    } else {
+        emit(cx, pool, value, &window, &pooled, dilated, &places)
+    };
+    let starts = vec![0; places.len()];
+    Some(cx.slice(all, &starts, out, &vec![1; places.len()]))
 }
+
+/// Pads the end of a symbolic dimension that may be shorter than the window: there is no place for it then, and ONNX
+/// Runtime finds one, or fails. The places that come with the padding are to be cut off.
+fn reach_beyond(known: &Sizes, window: &mut Window, axis: usize, size: Dim, places: &mut Dim) {
+    let extent = window.extent(axis);
+    let padded = known.sum([size, window.low[axis], window.high[axis]]);
+    if padded.known().is_some() || known.is_at_least(padded, extent) {
+        return;
+    }
+    window.high[axis] = known.add(window.high[axis], Dim::Known(extent - 1));
+    let beyond = known.subtract(padded, Dim::Known(1));
+    *places = known.add(known.quotient(beyond, Dim::Known(window.strides[axis])), Dim::Known(1));
+}
+
+/// The pool along one dimension, as one over two of which the other has one element.
+fn beside_one(
+    cx: &mut Lower,
+    pool: Pool,
+    value: ValueId,
+    window: &Window,
+    axis: usize,
+    dilated: bool,
+    out: &[Dim],
+) -> ValueId {
+    let (mut window, mut sizes, mut places) = (window.clone(), cx.dims(value), out.to_vec());
+    sizes.insert(axis, Dim::Known(1));
+    places.insert(axis, Dim::Known(1));
+    for list in [&mut window.sizes, &mut window.strides, &mut window.base, &mut window.dilations] {
+        list.insert(axis, 1);
+    }
+    window.low.insert(axis, Dim::Known(0));
+    window.high.insert(axis, Dim::Known(0));
+    let flat = cx.reshape(value, &sizes);
+    let result = emit(cx, pool, flat, &window, &[axis, axis + 1], dilated, &places);
+    cx.reshape(result, out)
+}
+
+/// Whether a value is known to be above minus infinity everywhere: most often it comes from a ReLU.
+fn is_finite_below(cx: &Lower, value: ValueId) -> bool {
+    let mut values = vec![value];
+    let mut steps = 0;
+    while let Some(value) = values.pop() {
+        steps += 1;
+        let Some(op) = cx.module.defining_op(value).filter(|_| steps < STEPS) else { return false };
+        let operands = &cx.module.op(op).operands;
+        let is_bound =
+            |&bound: &ValueId| cx.known_number(bound).is_some_and(|bound| bound > f64::NEG_INFINITY);
+        match cx.module.op_name(op) {
+            "onnx.Relu" | "onnx.Sigmoid" | "onnx.Tanh" | "onnx.Abs" | "onnx.Exp" | "onnx.Sqrt"
+            | "onnx.Softmax" => {}
+            "onnx.Max" if operands.iter().any(is_bound) => {}
+            "onnx.Clip" if operands.get(1).is_some_and(is_bound) => {}
+            "onnx.Constant" if is_bound(&value) => {}
+            "onnx.Transpose" | "onnx.Reshape" | "onnx.Slice" | "onnx.MaxPool" => values.push(operands[0]),
+            "onnx.Pad" if operands.get(2).is_none_or(is_bound) => values.push(operands[0]),
+            "onnx.Concat" => values.extend_from_slice(operands),
+            _ => return false,
+        }
+    }
+    true
+}
+
+/// So many ops are looked through for a bound.
+const STEPS: usize = 64;
 
 /// The padding that the pool computes, where it is not numbers.
 pub(super) fn auto_pad(cx: &Lower, value: ValueId, window: &Window, out: &[Dim]) -> Option<&'static str> {

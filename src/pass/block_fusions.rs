@@ -1,0 +1,200 @@
+//! What ONNX Runtime's optimizers would change wrongly when they load the model is written so that they leave it alone.
+//!
+//! - `PadFusion` makes the zeros of a Pad the padding of the pool after it, whether they are neutral there or not, and
+//!   without a look at how wide a pool's padding may be. It leaves a Pad alone that names its axes.
+//! - `MatMulScaleFusion` makes a factor of an operand or of the result an attribute of the product, which is an `f32`
+//!   whatever the product is computed in. It takes factors of one element only.
+//! - `MatMulTransposeFusion` takes a Transpose that moves the first dimension into the matrices into the product, whose
+//!   kernel divides by zero where there is nothing. It does not see through a Reshape.
+//!
+//! The pass comes when the order of dimensions is settled.
+
+use super::Context;
+use super::canonicalize::positions;
+use crate::ir::{Attribute, Data, Dim, Dims, Element, Module, OpId, Rewriter, Type, ValueId};
+use rustc_hash::FxHashSet;
+use smallvec::SmallVec;
+
+/// Runs the pass.
+pub(super) fn run(module: &mut Module, cx: &mut Context) {
+    let found = find(module, !cx.dynamic.is_empty());
+    if found.is_empty() {
+        return;
+    }
+    for function in module.functions() {
+        Rewriter::new(module)
+            .function(function, &mut |rewriter, op| !found.contains(&op) || change(rewriter, op));
+    }
+}
+
+/// The ops that would be fused. What is symbolic may be 0 where the user made it dynamic.
+fn find(module: &Module, is_dynamic: bool) -> FxHashSet<OpId> {
+    let mut found = FxHashSet::default();
+    for op in module.reachable_ops() {
+        let operation = module.op(op);
+        match module.op_name(op) {
+            "onnx.MaxPool" | "onnx.AveragePool" => {
+                let origin = operation.operands.first().and_then(|&value| origin(module, value));
+                found.extend(origin.filter(|&pad| is_pad(module, pad)));
+            }
+            "onnx.MatMul" => {
+                let is_double = is_double(module, operation.results[0]);
+                let origins = operation.operands.iter().filter_map(|&value| origin(module, value));
+                found.extend(origins.filter(|&scale| is_double && factor(module, scale).is_some()));
+                let may_be_empty =
+                    |&dim: &Dim| !module.sizes.is_at_least(dim, 1) || is_dynamic && dim.known().is_none();
+                let is_empty =
+                    |value: ValueId| module.tensor(value).is_some_and(|ty| ty.dims.iter().any(may_be_empty));
+                let fails = |&value: &ValueId| moves_first(module, value) && is_empty(value);
+                found.extend(operation.operands.iter().any(fails).then_some(op));
+            }
+            "onnx.Mul" | "onnx.Div" if is_double(module, operation.results[0]) => {
+                let mut origins = operation.operands.iter().filter_map(|&value| origin(module, value));
+                let after_product = origins.any(|product| module.op_name(product) == "onnx.MatMul");
+                found.extend((after_product && factor(module, op).is_some()).then_some(op));
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// The op that a value comes from, ops aside that the optimizers move or remove.
+fn origin(module: &Module, value: ValueId) -> Option<OpId> {
+    let mut op = module.defining_op(value)?;
+    while matches!(module.op_name(op), "onnx.Transpose" | "onnx.Reshape" | "onnx.Cast" | "onnx.Identity") {
+        op = module.defining_op(*module.op(op).operands.first()?)?;
+    }
+    Some(op)
+}
+
+/// Whether a value is a Transpose that moves the first dimension into the matrices.
+fn moves_first(module: &Module, value: ValueId) -> bool {
+    let transpose = module.defining_op(value).filter(|&op| module.op_name(op) == "onnx.Transpose");
+    let order = transpose.and_then(|op| positions(module, op, "perm"));
+    order.is_some_and(|order| order.len() > 2 && order[order.len() - 2..].contains(&0))
+}
+
+fn is_double(module: &Module, value: ValueId) -> bool {
+    module.tensor(value).is_some_and(|tensor| tensor.element == Element::F64)
+}
+
+/// Whether an op is a Pad with zeros that does not name its axes.
+fn is_pad(module: &Module, op: OpId) -> bool {
+    let operands = &module.op(op).operands;
+    let constant = operands.get(2).and_then(|&value| module.constant_of(value));
+    let is_other = constant.is_some_and(|id| match &module.constant(id).data {
+        Data::Splat(bytes) => bytes.iter().any(|&byte| byte != 0),
+        Data::Bytes(bytes) => bytes.iter().any(|&byte| byte != 0),
+        _ => false,
+    });
+    module.op_name(op) == "onnx.Pad" && operands.len() < 4 && !is_other
+}
+
+/// The position of the operand that is a factor or divisor of one element, and no power of two: those are exact in `f32`.
+fn factor(module: &Module, op: OpId) -> Option<usize> {
+    let is_scale = |value: ValueId| {
+        let constant = module.constant_of(value).map(|id| module.constant(id));
+        let single = module.tensor(value).is_some_and(|tensor| tensor.count() == Some(1));
+        let bytes = constant.filter(|_| single).and_then(|constant| match &constant.data {
+            Data::Splat(bytes) => <[u8; 8]>::try_from(&bytes[..]).ok(),
+            Data::Bytes(bytes) => <[u8; 8]>::try_from(&bytes[..]).ok(),
+            _ => None,
+        });
+        bytes.is_some_and(|bytes| f64::from_le_bytes(bytes).to_bits() & ((1 << 52) - 1) != 0)
+    };
+    let operands = &module.op(op).operands;
+    match module.op_name(op) {
+        "onnx.Mul" => operands.iter().position(|&value| is_scale(value)),
+        "onnx.Div" => operands.get(1).is_some_and(|&value| is_scale(value)).then_some(1),
+        _ => None,
+    }
+}
+
+/// Changes an op that was found; whether it stays.
+fn change(rewriter: &mut Rewriter, op: OpId) -> bool {
+    if is_pad(rewriter.module, op) {
+        name_axes(rewriter, op);
+        return true;
+    }
+    if rewriter.module.op_name(op) == "onnx.MatMul" {
+        for index in 0..2 {
+            let value = rewriter.module.op(op).operands[index];
+            if moves_first(rewriter.module, value) {
+                let rank = rewriter.module.tensor(value).map_or(0, |tensor| tensor.rank());
+                let (place, ty) = (rewriter.module.place(op), rewriter.module.value_type(value));
+                let same = rewriter.insert_integers(place, &vec![0; rank]);
+                let view = rewriter.insert_at(place, "onnx.Reshape", &[value, same], ty, []);
+                rewriter.module.op_mut(op).operands[index] = view;
+            }
+        }
+        return true;
+    }
+    let scaled = factor(rewriter.module, op).and_then(|index| scale(rewriter, op, index));
+    scaled.is_none()
+}
+
+fn name_axes(rewriter: &mut Rewriter, op: OpId) {
+    let place = rewriter.module.place(op);
+    let operands = &rewriter.module.op(op).operands;
+    let rank = rewriter.module.tensor(operands[0]).map_or(0, |tensor| tensor.rank());
+    let axes: Vec<i64> = (0..rank as i64).collect();
+    let axes = rewriter.insert_integers(place, &axes);
+    let absent = rewriter.module.absent();
+    let operands = &mut rewriter.module.op_mut(op).operands;
+    operands.resize(3, absent);
+    operands.push(axes);
+}
+
+/// Makes a factor of several equal elements of one of a single element, and the op anew.
+fn scale(rewriter: &mut Rewriter, op: OpId, index: usize) -> Option<()> {
+    let place = rewriter.module.place(op);
+    let module = &mut *rewriter.module;
+    let mut operands = module.op(op).operands.clone();
+    let result = module.op(op).results[0];
+    let constant = module.constant_of(operands[index])?;
+    let splat: SmallVec<[u8; 16]> = match &module.constant(constant).data {
+        Data::Splat(bytes) => bytes.clone(),
+        Data::Bytes(bytes) => bytes.iter().copied().collect(),
+        _ => return None,
+    };
+    let dims: Dims = module.tensor(result)?.dims.iter().copied().collect();
+    let several = |dim: &Dim| dim.known().is_some_and(|size| size > 1);
+    let constant = |rewriter: &mut Rewriter, sizes: &[i64]| {
+        let ty = rewriter.module.tensor_of(Element::F64, sizes);
+        rewriter.insert_data(place, ty, Data::Splat(splat.clone()))
+    };
+    if let Some(axis) = dims.iter().rposition(several) {
+        let mut sizes = vec![1; dims.len() - axis];
+        sizes[0] = dims[axis].known()?;
+        operands[index] = constant(rewriter, &sizes);
+        rewriter.module.op_mut(op).operands = operands;
+        return None;
+    }
+    let integer = rewriter.module.types.intern(Type::Scalar(Element::I64));
+    let along = |axis: i64| [("axis", Attribute::Integer(axis, integer))];
+    if dims.iter().any(|dim| dim.known().is_none()) {
+        // As many as there are when the model runs.
+        let single = constant(rewriter, &[]);
+        let list = rewriter.module.tensor_of(Element::I64, &[dims.len() as i64]);
+        let of = operands.iter().enumerate().find(|&(other, _)| other != index).map(|(_, &value)| value)?;
+        let shape = rewriter.insert_at(place, "onnx.Shape", &[of], list, []);
+        let ty = rewriter.module.value_type(result);
+        operands[index] = rewriter.insert_at(place, "onnx.Expand", &[single, shape], ty, []);
+        rewriter.module.op_mut(op).operands = operands;
+        return None;
+    }
+    // One of two results, where there is one.
+    let mut sizes = vec![1; dims.len().max(1)];
+    sizes[0] = 2;
+    operands[index] = constant(rewriter, &sizes);
+    let ty = rewriter.module.tensor_of(Element::F64, &sizes);
+    let name = rewriter.module.op_name(op).to_owned();
+    let both = rewriter.insert_at(place, &name, &operands, ty, []);
+    let ty = rewriter.module.tensor_of::<i64>(Element::I64, if dims.is_empty() { &[] } else { &[1] });
+    let first = rewriter.insert_data(place, ty, Data::Splat(SmallVec::from_slice(&[0; 8])));
+    let ty = rewriter.module.value_type(result);
+    let one = rewriter.insert_at(place, "onnx.Gather", &[both, first], ty, along(0));
+    rewriter.replace(result, one);
+    Some(())
+}
