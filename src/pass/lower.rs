@@ -1,8 +1,8 @@
 //! Every `stablehlo` and `chlo` op becomes `onnx` ops, or a diagnostic. All ops are tried.
 
-use super::{Context, entry_or_report};
+use super::{Context, entry, entry_or_report};
 use crate::diagnostic::{Diagnostic, Part, catalogue};
-use crate::ir::{Attribute, Element, FunctionId, Module, Type};
+use crate::ir::{Attribute, Element, FunctionId, Module, OpId, Type};
 use crate::ops::{BOUNDARY, Lower};
 
 /// Runs the pass on the entry function.
@@ -21,6 +21,14 @@ pub fn run(module: &mut Module, cx: &mut Context) {
     let ty = module.types.intern(Type::Scalar(Element::I64));
     module.attributes.retain(|(key, _)| *key != name);
     module.attributes.push((name, Attribute::Integer(opset, ty)));
+}
+
+/// An op of the entry function that has to be lowered and was made after that.
+pub(super) fn unlowered(module: &Module) -> Option<OpId> {
+    let entry = entry(module).filter(|_| module.opset().is_some())?;
+    let is_unlowered =
+        |&op: &OpId| ["stablehlo.", "chlo."].iter().any(|dialect| module.op_name(op).starts_with(dialect));
+    module.ops_within([module.function(entry).body]).find(is_unlowered)
 }
 
 /// A tensor that ONNX cannot take is reported at the argument; what is computed from it stays silent.

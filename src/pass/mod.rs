@@ -273,7 +273,10 @@ fn verify(pass: &Pass, module: &Module, diagnostics: &mut Diagnostics) -> bool {
         let (why, at) = (&*diagnostic.message, diagnostic.span());
         diagnostics.push(catalogue::InvalidModule { pass: pass.name, why, at });
     }
-    found.is_empty()
+    let Some(op) = lower::unlowered(module).filter(|_| found.is_empty()) else { return found.is_empty() };
+    let (why, at) = (&*format!("`{}` is not an ONNX op", module.op_name(op)), module.span(op).name);
+    diagnostics.push(catalogue::InvalidModule { pass: pass.name, why, at });
+    false
 }
 
 /// The function that the model is made of: `@main`, or the only public one, or the only one.

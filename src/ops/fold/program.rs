@@ -231,6 +231,8 @@ impl Frontier<'_> {
         }
         let mut tensors: Results =
             results.iter().filter_map(|result| self.values.get(result).cloned()).collect();
+        // Broadcasting is lazy until ops are lowered. An op that reads an Expand needs every element.
+        let narrows = !self.module.op_name(op).starts_with("onnx.");
         let largest = match self.module.op_name(op) {
             // ONNX broadcasts where the elements are used.
             "stablehlo.broadcast_in_dim" => 1,
@@ -242,7 +244,7 @@ impl Frontier<'_> {
             if elements > largest && !self.adds_no_element(op, elements) {
                 return None;
             }
-            if elements > super::SMALL {
+            if narrows && elements > super::SMALL {
                 *tensor = tensor.narrowed();
             }
             if tensor.bits.len().saturating_mul(tensor.element.bytes()) > MOST_BYTES {
