@@ -14,6 +14,9 @@ impl Lower<'_> {
         if own == wanted {
             return value;
         }
+        if let Some(source) = self.reshaped(value).filter(|&source| self.dims(source) == wanted) {
+            return source;
+        }
         let element = self.element(value);
         if let Some(constant) = self.module.constant_of(value)
             && wanted.iter().all(|dim| dim.known().is_some())
@@ -39,6 +42,12 @@ impl Lower<'_> {
         let node = self.node("Reshape", &[value, shape]);
         let node = if may_be_zero { node.int("allowzero", 1) } else { node };
         node.out(element, &wanted)
+    }
+
+    /// What a Reshape has another shape of.
+    fn reshaped(&self, value: ValueId) -> Option<ValueId> {
+        let op = self.module.defining_op(value).filter(|&op| self.module.op_name(op) == "onnx.Reshape")?;
+        self.module.op(op).operands.first().copied()
     }
 
     /// The operand of a Reshape to sizes of which some are expressions, where numbers can say it: 0 is "as in the

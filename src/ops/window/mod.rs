@@ -97,6 +97,20 @@ impl Window {
         Self { low: none.clone(), high: none, ..self.clone() }
     }
 
+    /// The window along some of the dimensions.
+    fn along(&self, axes: &[usize]) -> Self {
+        let pick = |list: &[i64]| axes.iter().map(|&axis| list[axis]).collect();
+        let pick_dims = |list: &[Dim]| axes.iter().map(|&axis| list[axis]).collect();
+        Self {
+            sizes: pick(&self.sizes),
+            strides: pick(&self.strides),
+            base: pick(&self.base),
+            dilations: pick(&self.dilations),
+            low: pick_dims(&self.low),
+            high: pick_dims(&self.high),
+        }
+    }
+
     /// Number of positions in the window.
     fn count(&self) -> i64 {
         self.sizes.iter().product()

@@ -214,6 +214,18 @@ fn emit(
 ) -> ValueId {
     let (element, sizes) = (cx.element(value), cx.dims(value));
     let others: Vec<usize> = (0..window.rank()).filter(|axis| !pooled.contains(axis)).collect();
+    // Under `vmap` a dimension of size 1 stands between those of the batch and of the image. Without it the Transposes
+    // on both sides are those of an image, which cancel.
+    let spare = others.iter().copied().filter(|&axis| sizes[axis] == Dim::Known(1));
+    let spare: Vec<usize> = spare.take(others.len().saturating_sub(2)).collect();
+    if !spare.is_empty() {
+        let kept: Vec<usize> = (0..window.rank()).filter(|axis| !spare.contains(axis)).collect();
+        let pick = |sizes: &[Dim]| -> Dims { kept.iter().map(|&axis| sizes[axis]).collect() };
+        let pooled: Vec<usize> = (0..kept.len()).filter(|&index| pooled.contains(&kept[index])).collect();
+        let value = cx.reshape(value, &pick(&sizes));
+        let result = emit(cx, pool, value, &window.along(&kept), &pooled, dilated, &pick(out));
+        return cx.reshape(result, out);
+    }
     let order: Vec<i64> = others.iter().chain(pooled).map(|&axis| axis as i64).collect();
     let moved = cx.transpose(value, &order);
     // Batch and channel, whatever the number of dimensions that they come from. A channel that is no number would
