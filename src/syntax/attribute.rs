@@ -144,14 +144,21 @@ impl Parser<'_> {
             self.diagnostics.push(UndefinedAlias { name: text.text, nearest: near, at: text.span() });
             return None;
         };
-        self.nested(text.span(), |parser| {
+        if let Some(known) = self.alias_values.get(&definition) {
+            return Some(known.clone());
+        }
+        let (value, room) = self.nested(text.span(), |parser| {
             let frame = parser.frame(definition)?;
             let body = parser.alias_body(&frame, Rule::attribute_alias)?;
             if body.text.starts_with("loc(") {
-                return Some(Attribute::Opaque(body.text.into()));
+                return Some((Attribute::Opaque(body.text.into()), 0));
             }
-            parser.lone_attribute(body)
-        })
+            Some((parser.lone_attribute(body)?, SMALL_ALIAS + body.text.len()))
+        })?;
+        // Aliases that hold others twice grow with the power of their depth. What no op needs stays a name.
+        let value = if fits(&value, &mut { room }) { value } else { Attribute::Opaque(text.text.into()) };
+        self.alias_values.insert(definition, value.clone());
+        Some(value)
     }
 
     fn number(&mut self, text: Text<'_>, pair: Pair<'_, Rule>) -> Option<Attribute> {
@@ -247,6 +254,22 @@ impl Parser<'_> {
             bytes.push(unescaped);
         }
         Some(bytes)
+    }
+}
+
+/// How much more than its own text an alias may stand for.
+const SMALL_ALIAS: usize = 1024;
+
+/// Whether an attribute has no more parts than there is room for, which it takes. The scan bounds how deep it nests.
+fn fits(attribute: &Attribute, room: &mut usize) -> bool {
+    let Some(left) = room.checked_sub(1) else { return matches!(attribute, Attribute::Opaque(_)) };
+    *room = left;
+    match attribute {
+        Attribute::Array(items) => items.iter().all(|item| fits(item, room)),
+        Attribute::Dictionary(entries) | Attribute::Struct(_, entries) => {
+            entries.iter().all(|(_, value)| fits(value, room))
+        }
+        _ => true,
     }
 }
 

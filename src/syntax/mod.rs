@@ -76,6 +76,8 @@ struct Parser<'s> {
     /// The result type that a statement states whose op is not known.
     stated: Option<TypeId>,
     types: FxHashMap<Box<str>, TypeId>,
+    /// How many types a tuple or a function type is written as.
+    type_parts: FxHashMap<TypeId, usize>,
     signatures: FxHashMap<Box<str>, Rc<Signature>>,
     locations: FxHashMap<Box<str>, LocationId>,
     attributes: FxHashMap<Box<str>, Attribute>,
@@ -88,6 +90,8 @@ struct Parser<'s> {
     mnemonics: FxHashMap<&'s str, (Symbol, &'static Row)>,
     /// Statements that define aliases, by name with `#` or `!`.
     aliases: FxHashMap<&'s str, u32>,
+    /// The values of aliases of attributes, by the statements that define them.
+    alias_values: FxHashMap<u32, Attribute>,
     location_aliases: FxHashMap<&'s str, LocationId>,
     pending_locations: Vec<(LocationId, u32)>,
     alias_depth: usize,
@@ -115,6 +119,7 @@ impl<'s> Parser<'s> {
             none,
             stated: None,
             types: FxHashMap::default(),
+            type_parts: FxHashMap::default(),
             signatures: FxHashMap::default(),
             locations: FxHashMap::default(),
             attributes: FxHashMap::default(),
@@ -123,6 +128,7 @@ impl<'s> Parser<'s> {
             shape: Shape::default(),
             mnemonics: FxHashMap::default(),
             aliases: FxHashMap::default(),
+            alias_values: FxHashMap::default(),
             location_aliases: FxHashMap::default(),
             pending_locations: Vec::new(),
             alias_depth: 0,

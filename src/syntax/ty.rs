@@ -8,12 +8,16 @@ use crate::ir::{Dim, Dims, Element, TensorType, Type, TypeId};
 use pest::iterators::Pair;
 use std::rc::Rc;
 
-/// What stands behind the colon of an op.
+/// A type may be written as this many others, and as those of its own text: aliases that hold others twice grow with the
+/// power of their depth.
+const MOST_PARTS: usize = 4096;
+
+/// What follows the colon of an op.
 #[derive(Debug)]
 pub(super) struct Signature {
     /// The types before the arrow, or all of them when there is no arrow.
     pub inputs: Vec<TypeId>,
-    /// The types behind the arrow.
+    /// The types after the arrow.
     pub outputs: Option<Vec<TypeId>>,
 }
 
@@ -66,9 +70,28 @@ impl Parser<'_> {
                 _ => continue,
             };
         }
-        let id = self.module.types.intern(ty?);
+        let ty = ty?;
+        let parts = self.parts_of(&ty);
+        if parts > MOST_PARTS + text.text.len() {
+            self.expected(&format!("a type of at most {MOST_PARTS} parts"), text);
+            return None;
+        }
+        let id = self.module.types.intern(ty);
+        if parts > 1 {
+            self.type_parts.insert(id, parts);
+        }
         self.types.insert(text.text.into(), id);
         Some(id)
+    }
+
+    /// How many types a type is written as where no alias is used.
+    fn parts_of(&self, ty: &Type) -> usize {
+        let parts = |id: &TypeId| self.type_parts.get(id).copied().unwrap_or(1);
+        match ty {
+            Type::Tuple(inner) => inner.iter().map(parts).sum::<usize>() + 1,
+            Type::Function(inputs, results) => inputs.iter().chain(results).map(parts).sum::<usize>() + 1,
+            _ => 1,
+        }
     }
 
     fn inner_types(&mut self, text: Text<'_>, pair: Pair<'_, Rule>) -> Option<(Vec<TypeId>, Vec<TypeId>)> {

@@ -189,7 +189,34 @@ fn complex(t: &Typing) -> Inferred {
 fn compare(t: &Typing) -> Inferred {
     t.same_element(0, 1)?;
     t.word("comparison_direction", &["EQ", "NE", "GE", "GT", "LE", "LT"])?;
+    compare_type(t)?;
     one(tensor(Element::Bool, common(t, &t.operands()?)?))
+}
+
+/// The stated kind of a comparison is that of its elements (StableHLO spec, compare, C5). XLA refuses another one.
+fn compare_type(t: &Typing) -> Result<(), Violation> {
+    if t.attribute("compare_type").is_err() {
+        return Ok(());
+    }
+    let stated = t.word("compare_type", &["FLOAT", "TOTALORDER", "SIGNED", "UNSIGNED", "NOTYPE"])?;
+    let operand = t.operand(0)?;
+    let kinds: &[&str] = match operand.element {
+        Element::Quantized(_) | Element::Index => return Ok(()),
+        Element::Bool => &["UNSIGNED"],
+        element if element.is_complex() => &["FLOAT"],
+        element if element.is_float() => &["FLOAT", "TOTALORDER"],
+        element if element.is_unsigned() => &["UNSIGNED"],
+        _ => &["SIGNED"],
+    };
+    if stated == "NOTYPE" || kinds.contains(&stated) {
+        return Ok(());
+    }
+    let why = format!(
+        "elements of `{}` are compared as {}, not as {stated}",
+        t.describe(operand),
+        kinds.join(" or ")
+    );
+    Err(Violation::attribute("compare_type", why).showing(Part::OperandType(0), "compared"))
 }
 
 fn select(t: &Typing) -> Inferred {
