@@ -72,6 +72,68 @@ fn corpus_round_trips() {
 }
 
 /// Codes and the texts that they point at.
+/// The text with other spaces: statements over several lines and several on one, comments and tabs between tokens.
+fn respaced(text: &str, mut seed: u32) -> String {
+    let mut spaces = |of: &[&'static str]| {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        of[(seed >> 24) as usize % of.len()]
+    };
+    let (mut out, mut rest) = (String::new(), text);
+    while let Some(first) = rest.chars().next() {
+        let length = match first {
+            '"' => {
+                let mut escaped = true;
+                let end = rest.bytes().position(|byte| {
+                    let end = byte == b'"' && !escaped;
+                    escaped = byte == b'\\' && !escaped;
+                    end
+                });
+                end.map_or(rest.len(), |end| end + 1)
+            }
+            '/' if rest.starts_with("//") => {
+                rest = &rest[rest.find('\n').unwrap_or(rest.len())..];
+                continue;
+            }
+            _ => first.len_utf8(),
+        };
+        match first {
+            ' ' | '\n' => out.push_str(spaces(&[" ", " ", "\n", "\t", " // %0 = \"a\"({\n", "\r\n  "])),
+            '<' if out.ends_with("tensor") => out.push_str(spaces(&["<", " <", "\n< "])),
+            '(' if out.ends_with("loc") => out.push_str(spaces(&["(", " (", "(\n"])),
+            ',' | ')' | ']' => {
+                out.push_str(spaces(&["", "", " ", "\n"]));
+                out.push_str(&rest[..length]);
+                out.push_str(spaces(&["", "", " // )\n"]));
+            }
+            _ => out.push_str(&rest[..length]),
+        }
+        rest = &rest[length..];
+    }
+    out
+}
+
+#[test]
+fn statements_end_where_their_grammar_ends_them() {
+    let read = |name: &str, text: String| {
+        let source = Source::from_bytes(name, text.into_bytes());
+        let (module, diagnostics) = syntax::parse(&source);
+        let first = diagnostics.sorted().first().map(|first| {
+            let (line, column) = source.line_column(first.span().start);
+            format!("{name}:{line}:{column}: {} {}", first.code(), first.message)
+        });
+        assert_eq!(first, None);
+        ir::print(&module, &source, None)
+    };
+    let files = mlir_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/ops"));
+    assert!(files.len() > 100);
+    for (seed, path) in files.iter().enumerate().step_by(2) {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let name = path.display().to_string();
+        let other = respaced(&text, seed as u32);
+        assert_eq!(read(&name, text), read(&name, other), "{name}");
+    }
+}
+
 fn faults(text: &str) -> Vec<(String, String)> {
     let source = Source::from_bytes("test", text.as_bytes().to_vec());
     let (_, diagnostics) = syntax::parse(&source);

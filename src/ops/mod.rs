@@ -145,7 +145,8 @@ pub fn misspelt(name: &str) -> Option<&'static str> {
     let known =
         || FAMILIES.iter().flat_map(|(_, rows)| rows.iter()).map(|row| row.name).chain(rules::names());
     let of_dialect = |op: &&str| op.starts_with("stablehlo.") || op.starts_with("chlo.");
-    nearest_op(name, known().filter(of_dialect))
+    // MHLO is a dialect of its own.
+    if name.starts_with("mhlo.") { None } else { nearest_op(name, known().filter(of_dialect)) }
 }
 
 /// Whether an op has no row because passes or other ops' lowerings take it.

@@ -28,17 +28,22 @@ const CONTINUATIONS: [&[u8]; 16] = [
 ];
 
 /// Whether the text at `at` reads `%name =`, `%name:2 =` or `%a, %b =`, and then an op.
-pub(super) fn defines_results(bytes: &[u8], mut at: usize) -> bool {
+pub(super) fn defines_results(bytes: &[u8], at: usize) -> bool {
+    end_of_results(bytes, at).is_some()
+}
+
+/// Where the `=` after a list of results is.
+pub(super) fn end_of_results(bytes: &[u8], mut at: usize) -> Option<usize> {
     loop {
         if bytes.get(at) != Some(&b'%') {
-            return false;
+            return None;
         }
         at = skip_space(bytes, at + 1 + name(&bytes[at + 1..]).len());
         if bytes.get(at) == Some(&b':') {
             at = skip_space(bytes, at + 1);
             let digits = bytes[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
             if digits == 0 {
-                return false;
+                return None;
             }
             at = skip_space(bytes, at + digits);
         }
@@ -47,9 +52,11 @@ pub(super) fn defines_results(bytes: &[u8], mut at: usize) -> bool {
             Some(b'=') => {
                 // A `while` and a `scf.for` have `%iterArg = %0`: there no op follows.
                 let next = bytes.get(skip_space(bytes, at + 1));
-                return next.is_some_and(|byte| *byte == b'"' || *byte == b'_' || byte.is_ascii_alphabetic());
+                let op =
+                    next.is_some_and(|byte| *byte == b'"' || *byte == b'_' || byte.is_ascii_alphabetic());
+                return op.then_some(at);
             }
-            _ => return false,
+            _ => return None,
         }
     }
 }

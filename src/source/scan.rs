@@ -10,6 +10,9 @@ use std::ops::Range;
 /// Strings of at least this many hexadecimal digits are lifted out of the text.
 const LARGE_LITERAL: usize = 64;
 
+/// What some editors put before text in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
 /// The deepest nesting of brackets and regions that a statement may have; JAX's texts stay under 20.
 ///
 /// The parser recurses once a level, so this bounds its stack.
@@ -184,7 +187,7 @@ const CLASSES: [Class; 256] = {
 
 impl Scanner<'_> {
     fn run(&mut self) {
-        let mut at = 0;
+        let mut at = if self.bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
         while let Some(&byte) = self.bytes.get(at) {
             let class = CLASSES[usize::from(byte)];
             match class {
@@ -277,7 +280,9 @@ impl Scanner<'_> {
         };
         match byte {
             // A definition begins a statement whatever the line before is missing.
-            b'%' if self.fresh_line && lookahead::defines_results(self.bytes, at) => true,
+            b'%' if self.fresh_line && lookahead::defines_results(self.bytes, at) => {
+                last != b',' || !self.lists_results(at)
+            }
             b'_' | b'"' | b'#' | b'!' | b'%' | b'^' | b'a'..=b'z' | b'A'..=b'Z' if continues => false,
             b'%' => self.fresh_line && self.typed || lookahead::defines_results(self.bytes, at),
             b'"' => self.fresh_line && self.typed || lookahead::is_generic_name(self.bytes, at),
@@ -292,6 +297,12 @@ impl Scanner<'_> {
             b'{' => self.bytes[at..].starts_with(b"{-#"),
             _ => false,
         }
+    }
+
+    /// Whether the current statement has had nothing but names of results before `at`.
+    fn lists_results(&self, at: usize) -> bool {
+        let start = self.current.map_or(at, |index| self.scan.statements[index as usize].span.start);
+        lookahead::end_of_results(self.bytes, start).is_some_and(|end| at < end)
     }
 
     /// Whether the token before is this word.
@@ -566,6 +577,8 @@ impl Scanner<'_> {
         if let Some(at) = innermost {
             let open = Span::new(at, at + 1);
             self.scan.problems.push(Problem::Unclosed { open, end: Span::new(end, end) });
+            // The statement in which the text breaks off is not whole.
+            self.mark_faulty();
         }
         while let Some(frame) = self.frames.pop() {
             match frame {

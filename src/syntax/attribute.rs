@@ -2,8 +2,7 @@
 
 use super::Parser;
 use super::text::{Rule, Text};
-use crate::diagnostic::catalogue::{BadLiteral, DuplicateAttribute, UndefinedAlias};
-use crate::diagnostic::nearest;
+use crate::diagnostic::catalogue::{BadLiteral, DuplicateAttribute};
 use crate::ir::{Attribute, Attributes, Element, Symbol, Type, TypeId};
 use crate::source::Span;
 use pest::iterators::Pair;
@@ -140,8 +139,7 @@ impl Parser<'_> {
 
     pub(super) fn attribute_alias(&mut self, text: Text<'_>) -> Option<Attribute> {
         let Some(&definition) = self.aliases.get(text.text) else {
-            let near = nearest(text.text, self.alias_names());
-            self.diagnostics.push(UndefinedAlias { name: text.text, nearest: near, at: text.span() });
+            self.undefined_alias(text);
             return None;
         };
         if let Some(known) = self.alias_values.get(&definition) {

@@ -2,8 +2,7 @@
 
 use super::Parser;
 use super::text::{Rule, Text};
-use crate::diagnostic::catalogue::{NumberOutOfRange, UndefinedAlias};
-use crate::diagnostic::nearest;
+use crate::diagnostic::catalogue::NumberOutOfRange;
 use crate::ir::{Location, LocationId};
 use pest::iterators::Pair;
 
@@ -118,8 +117,7 @@ impl<'s> Parser<'s> {
             return Some(known);
         }
         let Some((&name, &definition)) = self.aliases.get_key_value(text.text) else {
-            let near = nearest(text.text, self.alias_names());
-            self.diagnostics.push(UndefinedAlias { name: text.text, nearest: near, at: text.span() });
+            self.undefined_alias(text);
             return None;
         };
         let id = self.module.add_location(Location::Fused(None, Vec::new()));

@@ -7,6 +7,7 @@
 mod assembly;
 mod attribute;
 mod clauses;
+mod format;
 mod forms;
 mod function;
 mod literal;
@@ -22,10 +23,10 @@ mod structure;
 mod text;
 mod ty;
 
-use crate::diagnostic::Diagnostics;
 use crate::diagnostic::catalogue::{
-    BadLiteral, EmptyInput, NestingTooDeep, SyntaxError, UnclosedDelimiter, UnreadableText,
+    BadLiteral, EmptyInput, NestingTooDeep, SyntaxError, UnclosedDelimiter, UndefinedAlias, UnreadableText,
 };
+use crate::diagnostic::{Diagnostics, nearest};
 use crate::ir::{Attribute, LocationId, Module, Symbol, Type, TypeId};
 use crate::source::{NESTING_LIMIT, Problem, Source, Span, Statement};
 use assembly::Row;
@@ -103,6 +104,8 @@ struct Parser<'s> {
     lenient: usize,
     /// What the names of functions of the current module have before them.
     module_prefix: String,
+    /// Whether the text breaks off: what is defined at its end is missing.
+    truncated: bool,
     /// Whether the module's name and attributes have been read.
     named: bool,
 }
@@ -136,45 +139,45 @@ impl<'s> Parser<'s> {
             places: Vec::new(),
             lenient: 0,
             module_prefix: String::new(),
+            truncated: false,
             named: false,
         }
     }
 
-    /// Whether the bytes can be a text at all; if not, that is the one thing to say about them.
+    /// Whether the bytes can be a text of StableHLO at all; if not, that is the one thing to say about them.
     fn is_text(&mut self) -> bool {
-        let bytes = self.source.bytes();
-        let head = &bytes[..bytes.len().min(1 << 14)];
-        let why = if head.starts_with(b"ML\xEFR") {
-            "it is MLIR bytecode"
-        } else if head.starts_with(b"\x1F\x8B") || head.starts_with(b"PK\x03\x04") {
-            "it is a compressed file"
-        } else if head.contains(&0) {
-            "it holds zero bytes"
-        } else {
-            return true;
-        };
-        let at =
-            head.iter().position(|byte| !byte.is_ascii_graphic() && !byte.is_ascii_whitespace()).unwrap_or(0);
-        self.diagnostics.push(UnreadableText { why, at: Span::new(at, at + 1) });
+        let Some(format::Other { why, cure, at }) = format::other(self.source.bytes()) else { return true };
+        self.diagnostics.push(UnreadableText { why, cure, at: Span::new(at, at + 1) });
         false
     }
 
     /// Reports what the scan found.
     fn report_problems(&mut self) {
         let bytes = self.source.bytes();
+        let is_end = |end: Span| end.start == bytes.len();
+        let problems = &self.source.scan().problems;
+        self.truncated =
+            problems.iter().any(|problem| matches!(problem, Problem::Unclosed { end, .. } if is_end(*end)));
         for problem in &self.source.scan().problems {
             match *problem {
                 Problem::Unclosed { open, end } => {
                     let delimiter = String::from_utf8_lossy(&bytes[open.range()]);
-                    self.diagnostics.push(UnclosedDelimiter { delimiter: &delimiter, at: open, end });
+                    let ends = is_end(end);
+                    // The end of a text has no character of its own.
+                    let end = if ends { Span::new(end.start.saturating_sub(1), end.end) } else { end };
+                    self.diagnostics.push(UnclosedDelimiter { delimiter: &delimiter, at: open, end, ends });
                 }
                 Problem::Unopened { close } => {
                     let found = format!("`{}`", String::from_utf8_lossy(&bytes[close.range()]));
                     let expected = "no closing bracket without an opening one";
                     self.diagnostics.push(SyntaxError { expected, found: &found, at: close });
                 }
+                // The text that breaks off in a string has been reported.
+                Problem::UnfinishedString { open }
+                    if self.truncated && memchr::memchr(b'\n', &bytes[open.start..]).is_none() => {}
                 Problem::UnfinishedString { open } => {
-                    self.diagnostics.push(UnclosedDelimiter { delimiter: "\"", at: open, end: Span::NONE });
+                    let end = Span::NONE;
+                    self.diagnostics.push(UnclosedDelimiter { delimiter: "\"", at: open, end, ends: false });
                 }
                 Problem::NotHexadecimal { digits } => {
                     let why = "a character that is no hexadecimal digit";
@@ -256,7 +259,7 @@ impl<'s> Parser<'s> {
             Err(error) => {
                 let at = start + error.valid_up_to();
                 let why = "a byte that is not UTF-8";
-                self.diagnostics.push(UnreadableText { why, at: Span::new(at, at + 1) });
+                self.diagnostics.push(UnreadableText { why, cure: "", at: Span::new(at, at + 1) });
                 None
             }
         }
@@ -297,6 +300,14 @@ impl<'s> Parser<'s> {
         let result = read(self);
         self.alias_depth -= 1;
         result
+    }
+
+    /// Reports an alias that no statement defines, unless the part of the text that may define it is missing.
+    fn undefined_alias(&mut self, name: Text<'_>) {
+        if !self.truncated {
+            let nearest = nearest(name.text, self.alias_names());
+            self.diagnostics.push(UndefinedAlias { name: name.text, nearest, at: name.span() });
+        }
     }
 
     /// The names of all aliases in the order of the text, for suggestions.

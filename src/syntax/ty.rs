@@ -2,10 +2,10 @@
 
 use super::Parser;
 use super::text::{Rule, Text};
-use crate::diagnostic::catalogue::{NumberOutOfRange, UndefinedAlias};
-use crate::diagnostic::nearest;
+use crate::diagnostic::catalogue::NumberOutOfRange;
 use crate::ir::{Dim, Dims, Element, TensorType, Type, TypeId};
 use pest::iterators::Pair;
+use std::borrow::Cow;
 use std::rc::Rc;
 
 /// A type may be written as this many others, and as those of its own text: aliases that hold others twice grow with the
@@ -121,7 +121,7 @@ impl Parser<'_> {
                     });
                 }
                 Rule::element_type => element = Some(self.element(part)?),
-                Rule::encoding => encoding = Some(self.module.symbols.intern(part.text)),
+                Rule::encoding => encoding = Some(self.module.symbols.intern(&spaced(part.text))),
                 _ => {}
             }
         }
@@ -138,7 +138,7 @@ impl Parser<'_> {
 
     fn element(&mut self, text: Text<'_>) -> Option<Element> {
         if text.text.starts_with("!quant.") {
-            return Some(Element::Quantized(self.module.symbols.intern(text.text)));
+            return Some(Element::Quantized(self.module.symbols.intern(&spaced(text.text))));
         }
         if text.text.starts_with('!') {
             let ty = self.type_alias(text)?;
@@ -181,13 +181,12 @@ impl Parser<'_> {
             self.expected("a type", text);
             return None;
         }
-        Some(Named::Type(Type::Opaque(self.module.symbols.intern(name))))
+        Some(Named::Type(Type::Opaque(self.module.symbols.intern(&spaced(name)))))
     }
 
     fn type_alias(&mut self, text: Text<'_>) -> Option<TypeId> {
         let Some(&definition) = self.aliases.get(text.text) else {
-            let near = nearest(text.text, self.alias_names());
-            self.diagnostics.push(UndefinedAlias { name: text.text, nearest: near, at: text.span() });
+            self.undefined_alias(text);
             return None;
         };
         self.nested(text.span(), |parser| {
@@ -196,6 +195,16 @@ impl Parser<'_> {
             parser.ty(body)
         })
     }
+}
+
+/// The text of a type with spaces after its commas alone, so that equal types are one.
+fn spaced(text: &str) -> Cow<'_, str> {
+    if text.contains('"') || !text.contains([' ', ',']) {
+        return text.into();
+    }
+    let parts: Vec<String> =
+        text.split(',').map(|part| part.chars().filter(|c| !c.is_whitespace()).collect()).collect();
+    parts.join(", ").into()
 }
 
 enum Named {

@@ -243,12 +243,13 @@ fn did_you_mean(nearest: Option<&str>) -> Option<String> {
     nearest.map(|name| format!("did you mean `{name}`?"))
 }
 
-/// Whether two names differ in their numbers only: the numbers of values and aliases are all near each other, so that
-/// nearness says nothing.
-fn numbered_alike(name: &str, other: &str) -> bool {
+/// Whether a name of a value or an alias (`%arg0`, `#map`) may have been meant by another one. Short names are all near
+/// each other, and so are names that differ in their numbers only: nearness says nothing there.
+fn may_be_meant(name: &str, other: &str) -> bool {
     let stem = |name: &str| name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '#').len();
     let (a, b) = (stem(name), stem(other));
-    a < name.len() && b < other.len() && name[..a] == other[..b]
+    let numbered = a < name.len() && b < other.len() && name[..a] == other[..b];
+    !numbered && a.min(b) > 3
 }
 
 /// The help where a rule of StableHLO is broken: the op's section of the specification.

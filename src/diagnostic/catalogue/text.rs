@@ -1,13 +1,13 @@
 //! E00xx: the text itself.
 
-use super::{did_you_mean, numbered_alike};
+use super::{did_you_mean, may_be_meant};
 use crate::source::Span;
 
 diagnostics! {
-    /// The input is not text.
+    /// The input is not StableHLO text.
     ///
-    /// The compiler reads MLIR as text in UTF-8. MLIR bytecode, a StableHLO portable artifact
-    /// (`jax.export` serializes to one), a protocol buffer or a compressed file is none of these.
+    /// The compiler reads MLIR as text in UTF-8. HLO text, a jaxpr, text in UTF-16, MLIR bytecode, a serialized
+    /// `jax.export.Exported`, an ONNX model, or a file of weights is something else.
     ///
     /// An example that triggers it (bytecode):
     ///
@@ -23,10 +23,13 @@ diagnostics! {
     /// ```python
     /// open("model.mlir", "w").write(exported.mlir_module())
     /// ```
-    E0001 UnreadableText<'a> { why: &'a str, at: Span }
-        => "the input is not text: {why}"
+    E0001 UnreadableText<'a> { why: &'a str, cure: &'a str, at: Span }
+        => "the input is not StableHLO text: {why}"
         label at "here"
-        help "write the text form: `jax.jit(f).lower(x).as_text(debug_info=True)` or `exported.mlir_module()`";
+        help {
+            let text = "write the text form: `jax.jit(f).lower(x).as_text(debug_info=True)` or `exported.mlir_module()`";
+            Some(if cure.is_empty() { text.into() } else { cure.into() })
+        };
 
     /// The text is not MLIR at this place.
     ///
@@ -90,10 +93,10 @@ diagnostics! {
     ///   return %0 : tensor<4xf32>
     /// }
     /// ```
-    E0003 UnclosedDelimiter<'a> { delimiter: &'a str, at: Span, end: Span }
+    E0003 UnclosedDelimiter<'a> { delimiter: &'a str, at: Span, end: Span, ends: bool }
         => "`{delimiter}` is never closed"
         label at "opened here"
-        label end "still open here"
+        label end { Some(if ends { "the text ends here".into() } else { "still open here".into() }) }
         help "the file may be cut off: write the text again";
 
     /// Regions, types or attributes are nested deeper than the parser goes.
@@ -239,7 +242,7 @@ diagnostics! {
     E0008 UndefinedAlias<'a> { name: &'a str, nearest: Option<&'a str>, at: Span }
         => "the alias `{name}` is not defined"
         label at "no line defines it"
-        help { did_you_mean(nearest.filter(|near| !numbered_alike(name, near))).or_else(|| Some("give the whole text: aliases stand at its beginning and end".into())) };
+        help { did_you_mean(nearest.filter(|near| may_be_meant(name, near))).or_else(|| Some("give the whole text: aliases stand at its beginning and end".into())) };
 
     /// An op is written in a custom form that the parser does not know.
     ///

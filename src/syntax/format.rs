@@ -1,0 +1,129 @@
+//! Files that are often taken for StableHLO text, and what to do instead.
+
+/// What a file is that is not StableHLO text.
+pub(super) struct Other {
+    pub why: &'static str,
+    /// What to do; empty where writing the text is.
+    pub cure: &'static str,
+    /// The first byte that shows it.
+    pub at: usize,
+}
+
+const UTF16: &str = "convert it to UTF-8: `iconv -f UTF-16 -t UTF-8 model.mlir > utf8.mlir`, or write it with \
+                     `open(\"model.mlir\", \"w\", encoding=\"utf-8\")`";
+const WEIGHTS: &str = "give the program as text, and this file with `--weights`";
+
+/// How a file begins, what it is, and what to do.
+const HEADS: &[(&[u8], &str, &str)] = &[
+    (b"\xFF\xFE", "it is UTF-16 text", UTF16),
+    (b"\xFE\xFF", "it is UTF-16 text", UTF16),
+    (
+        b"ML\xEFR",
+        "it is MLIR bytecode",
+        "write the text form: `exported.mlir_module()` instead of `exported.mlir_module_serialized`",
+    ),
+    (b"\x1F\x8B", "it is a compressed file", ""),
+    (b"\x93NUMPY", "it is a NumPy array", ""),
+    (b"\x89HDF", "it is an HDF5 file", ""),
+    (b"\x80\x02", "it is a Python pickle", ""),
+    (b"\x80\x03", "it is a Python pickle", ""),
+    (b"\x80\x04", "it is a Python pickle", ""),
+    (b"\x80\x05", "it is a Python pickle", ""),
+];
+
+/// How other texts begin, what they are, and what to do.
+const WORDS: &[(&str, &str, &str)] = &[
+    (
+        "HloModule",
+        "it is HLO text",
+        "write StableHLO text: `jax.jit(f).lower(x).as_text(debug_info=True)`, without `.compile()` and `dialect=\"hlo\"`",
+    ),
+    ("{ lambda", "it is a jaxpr", ""),
+    ("{lambda", "it is a jaxpr", ""),
+    ("let ", "it is a jaxpr", ""),
+    ("import ", "it is Python", PYTHON),
+    ("from ", "it is Python", PYTHON),
+    ("def ", "it is Python", PYTHON),
+    ("#!", "it is a script", PYTHON),
+];
+
+const PYTHON: &str = "let the script write the text: `open(\"model.mlir\", \"w\").write(jax.jit(f).lower(x).as_text(debug_info=True))`";
+
+/// What a file is, when it cannot be StableHLO text.
+pub(super) fn other(bytes: &[u8]) -> Option<Other> {
+    let head = &bytes[..bytes.len().min(1 << 14)];
+    let other = |why, cure, at| Some(Other { why, cure, at });
+    if let Some((_, why, cure)) = HEADS.iter().find(|(magic, ..)| head.starts_with(magic)) {
+        return other(*why, *cure, 0);
+    }
+    if head.starts_with(b"PK\x03\x04") {
+        return match memchr::memmem::find(head, b".npy") {
+            Some(_) => other("it is an npz file of arrays", WEIGHTS, 0),
+            None => other("it is a zip archive", "", 0),
+        };
+    }
+    let text = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head);
+    let start = crate::source::skip_space(text, 0);
+    if let Some((_, why, cure)) = WORDS.iter().find(|(word, ..)| text[start..].starts_with(word.as_bytes())) {
+        return other(*why, *cure, head.len() - text.len() + start);
+    }
+    let zero = memchr::memchr(0, head)?;
+    let printed = |byte: &u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
+    let at = head.iter().position(|byte| !printed(byte)).unwrap_or(0);
+    if is_safetensors(head) {
+        return other("it is a safetensors file of weights", WEIGHTS, at);
+    }
+    // A flat buffer with the bytecode in it.
+    let start = &bytes[..bytes.len().min(1 << 20)];
+    if memchr::memmem::find(start, b"ML\xEFR").is_some() {
+        let cure = "write its text: `jax.export.deserialize(open(F, \"rb\").read()).mlir_module()`";
+        return other("it is a serialized `jax.export.Exported`", cure, at);
+    }
+    // The version of the IR and the name of the producer.
+    if matches!(head, [8, 1..=32, 0x12 | 0x1A | 0x22 | 0x2A | 0x32 | 0x3A | 0x42, ..]) {
+        return other("it is an ONNX model", "", at);
+    }
+    // ASCII characters in UTF-16 without a mark.
+    if zero < 2 && head.len() > 3 && head[zero ^ 1] != 0 && head[zero + 2] == 0 {
+        return other("it is UTF-16 text", UTF16, at);
+    }
+    other("it holds zero bytes", "", at)
+}
+
+/// The length of the header as eight bytes, and the header in JSON.
+fn is_safetensors(head: &[u8]) -> bool {
+    let length = head.first_chunk().map(|length| u64::from_le_bytes(*length));
+    length.is_some_and(|length| length < 1 << 32) && head.get(8) == Some(&b'{')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::other;
+
+    fn why(bytes: &[u8]) -> Option<&'static str> {
+        other(bytes).map(|other| other.why)
+    }
+
+    #[test]
+    fn other_formats() {
+        assert_eq!(why(b"HloModule jit_f\n"), Some("it is HLO text"));
+        assert_eq!(why(b"\xEF\xBB\xBF { lambda ; a:f32[3]. let\n"), Some("it is a jaxpr"));
+        assert_eq!(why(b"import jax\n"), Some("it is Python"));
+        assert_eq!(why(b"\xFF\xFEm\0o\0d\0"), Some("it is UTF-16 text"));
+        assert_eq!(why(b"m\0o\0d\0u\0"), Some("it is UTF-16 text"));
+        assert_eq!(why(b"\0m\0o\0d\0u"), Some("it is UTF-16 text"));
+        assert_eq!(why(b"ML\xEFR\x0DStableHLO_v1.0.0\0"), Some("it is MLIR bytecode"));
+        assert_eq!(why(b"\x04\0\0\0 main ML\xEFR"), Some("it is a serialized `jax.export.Exported`"));
+        assert_eq!(why(b"\x80\x04\x95\0"), Some("it is a Python pickle"));
+        assert_eq!(why(b"\x10\0\0\0\0\0\0\0{\"w\":{}}"), Some("it is a safetensors file of weights"));
+        assert_eq!(why(b"PK\x03\x04\0\0w.npy"), Some("it is an npz file of arrays"));
+        assert_eq!(why(b"\x08\x0A\x12\x08hlo2onnx\0"), Some("it is an ONNX model"));
+    }
+
+    #[test]
+    fn texts() {
+        assert_eq!(why(b"module {}"), None);
+        assert_eq!(why(b"// HloModule\nfunc.func @import() { return }"), None);
+        assert_eq!(why(b""), None);
+    }
+}
