@@ -5,11 +5,10 @@ use super::statement::region_of;
 use super::text::{Rule, Text};
 use crate::diagnostic::catalogue::{RedefinedSymbol, SyntaxError};
 use crate::ir::{
-    Argument, Attribute, Attributes, BlockId, Function, FunctionResult, LocationId, Symbol, Type, TypeId,
+    Argument, Attribute, Attributes, Function, FunctionResult, LocationId, Symbol, Type, TypeId,
 };
 use crate::source::{Span, skip_space};
 use pest::iterators::Pair;
-use smallvec::SmallVec;
 
 /// An argument of a function or block.
 pub(super) struct Parameter<'s> {
@@ -124,33 +123,13 @@ impl<'s> Parser<'s> {
         self.module.add_function(function);
         self.scope = super::Scope::default();
         self.blocks(body, region, None);
-        if let Some(entry) = self.module.entry_block(body) {
-            self.check_end(entry);
-        }
+        if let Some(entry) = self.module.entry_block(body) {}
         self.finish_scope();
         let found = self.module.entry_block(body).map(|block| self.module.block(block).arguments.clone());
         let found: Option<Vec<TypeId>> =
             found.map(|values| values.iter().map(|&value| self.module.value_type(value)).collect());
         if found.is_some_and(|found| found != arguments) {
             self.lacks("the block arguments that `function_type` says", span);
-        }
-    }
-
-    /// Reports a function that ends as a region does.
-    fn check_end(&mut self, block: BlockId) {
-        let Some(&last) = self.module.block(block).ops.last() else { return };
-        let name = self.module.op_name(last);
-        if !matches!(name, "stablehlo.return" | "mhlo.return" | "sdy.return") {
-            return;
-        }
-        let found = format!("`{name}`");
-        let op = self.module.op(last);
-        let (span, operands) = (self.module.span(last), op.operands.clone());
-        let expected = "`return` at the end of a function";
-        self.diagnostics.push(SyntaxError { expected, found: &found, at: span.name });
-        let unread = self.module.add_unread(operands, SmallVec::new(), span);
-        if let Some(last) = self.module.block_mut(block).ops.last_mut() {
-            *last = unread;
         }
     }
 
