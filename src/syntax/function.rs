@@ -123,7 +123,6 @@ impl<'s> Parser<'s> {
         self.module.add_function(function);
         self.scope = super::Scope::default();
         self.blocks(body, region, None);
-        if let Some(entry) = self.module.entry_block(body) {}
         self.finish_scope();
         let found = self.module.entry_block(body).map(|block| self.module.block(block).arguments.clone());
         let found: Option<Vec<TypeId>> =
@@ -262,7 +261,6 @@ impl<'s> Parser<'s> {
         let entry = self.module.add_block(region);
         self.block_arguments(entry, &named);
         self.blocks(region, region_of(body), Some(entry));
-        self.check_end(entry);
         self.finish_scope();
         Some(())
     }
