@@ -1,8 +1,8 @@
 //! Calls out of the program, and ops that only order others or hold values together.
 
-use super::expand::{Expand, Expanded};
+use super::expand::{Expand, Expanded, Expansion};
 use super::{Elements, Lower, Lowered, Lowering, Refusal, Row, Values};
-use super::{distributed, find, linalg, noted, random, row, sort};
+use super::{distributed, find, linalg, noted, random, row, sort, sparse};
 use crate::diagnostic::catalogue;
 use crate::ir::{Attribute, Module, OpId, provenance};
 
@@ -14,7 +14,7 @@ pub(super) const ROWS: &[Row] = &[
     noted("stablehlo.after_all", ANY, token, "a model computes by its data, so a token is nothing"),
     noted("stablehlo.create_token", ANY, token, "a model computes by its data, so a token is nothing"),
     Row {
-        expand: Some(placement),
+        expand: Some(expand),
         ..noted(
             "stablehlo.custom_call",
             ANY,
@@ -41,6 +41,9 @@ const OPS: &[(&str, &str)] = &[
     ("mhlo.sinh", "chlo.sinh"),
     ("mhlo.tan", "stablehlo.tan"),
 ];
+
+/// Custom calls that become other ops before all passes.
+const EXPANSIONS: &[(&str, Expansion)] = &[("cpu_csr_sparse_dense_ffi", sparse::product)];
 
 /// Custom calls with a lowering of their own.
 const CALLS: &[(&str, Lowering)] = &[("ApproxTopK", sort::approx_top_k), ("mhlo.topk", sort::mhlo_top_k)];
@@ -102,11 +105,15 @@ pub fn callback_name(module: &Module, op: OpId) -> String {
     known.or_else(|| host_callback(module, op)).unwrap_or_default().to_owned()
 }
 
-/// A call that only places values leaves the program.
-fn placement(cx: &mut Expand) -> Expanded {
-    match call_target(cx.module(), cx.op) {
-        Some(target) if distributed::is_placement(target) => distributed::placement(cx),
-        _ => Ok(None),
+/// A call that only places values leaves the program, and some are other ops.
+fn expand(cx: &mut Expand) -> Expanded {
+    let Some(target) = call_target(cx.module(), cx.op) else { return Ok(None) };
+    if distributed::is_placement(target) {
+        return distributed::placement(cx);
+    }
+    match EXPANSIONS.iter().find(|(other, _)| *other == target) {
+        Some((_, expand)) => expand(cx),
+        None => Ok(None),
     }
 }
 

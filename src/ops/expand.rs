@@ -3,8 +3,8 @@
 use super::constant::integer_bytes;
 use super::{Refusal, Values};
 use crate::ir::{
-    Attribute, Constant, Data, Dim, Element, Module, NewOp, OpId, Rewriter, SCALAR, TensorType, TypeId,
-    ValueId,
+    Attribute, Attributes, Constant, Data, Dim, Element, Module, NewOp, OpId, Rewriter, SCALAR, TensorType,
+    Type, TypeId, ValueId,
 };
 use smallvec::{SmallVec, smallvec};
 
@@ -13,6 +13,11 @@ pub type Expanded = Result<Option<Values>, Refusal>;
 
 /// Rewrites one op as other ops of StableHLO, whose values have the types of its results.
 pub type Expansion = fn(&mut Expand) -> Expanded;
+
+/// A list of positions, sizes or dimensions.
+pub fn positions(values: impl IntoIterator<Item = usize>) -> Attribute {
+    Attribute::Integers(Element::I64, values.into_iter().map(|value| value as i64).collect())
+}
 
 /// An op that is rewritten.
 pub struct Expand<'r, 'm> {
@@ -125,6 +130,26 @@ impl Expand<'_, '_> {
         let module = &mut *self.rewriter.module;
         let (scalar, ty) =
             (module.tensor_of(tensor.element, SCALAR), module.tensor_of(tensor.element, &dims));
+        let zero = self.splat(scalar, 0)?;
+        let dimensions = positions(axes.iter().copied());
+        self.emit_sum("stablehlo.reduce", &[value, zero], ty, [("dimensions", dimensions)])
+    }
+
+    /// Inserts an op with one result and a region that adds two elements of it.
+    ///
+    /// # Errors
+    /// When the result is not a tensor.
+    pub fn emit_sum(
+        &mut self,
+        name: &str,
+        operands: &[ValueId],
+        ty: TypeId,
+        attributes: impl IntoIterator<Item = (&'static str, Attribute)>,
+    ) -> Result<ValueId, Refusal> {
+        let module = &mut *self.rewriter.module;
+        let element = module.tensor_type(ty).map(|tensor| tensor.element);
+        let element = element.ok_or_else(|| Refusal::form("a sum that is not a tensor"))?;
+        let scalar = module.tensor_of(element, SCALAR);
         let region = module.add_region();
         let block = module.add_block(region);
         let arguments = [module.add_argument(block, scalar), module.add_argument(block, scalar)];
@@ -145,20 +170,34 @@ impl Expand<'_, '_> {
         };
         let sum = inner("stablehlo.add", &arguments, &[scalar]);
         inner("stablehlo.return", sum.as_slice(), &[]);
-        let zero = self.splat(scalar, 0)?;
-        let name = self.rewriter.module.symbols.intern("stablehlo.reduce");
-        let key = self.rewriter.module.symbols.intern("dimensions");
-        let dimensions = Attribute::Integers(Element::I64, axes.iter().map(|&axis| axis as i64).collect());
+        let attributes = attributes.into_iter().map(|(key, value)| (module.symbols.intern(key), value));
+        let attributes = attributes.collect();
+        let name = self.rewriter.module.symbols.intern(name);
         let op = self.rewriter.insert(NewOp {
             name,
-            operands: smallvec![value, zero],
+            operands: SmallVec::from_slice(operands),
             result_types: smallvec![ty],
-            attributes: vec![(key, dimensions)],
+            attributes,
             regions: smallvec![region],
             span,
             location,
         });
         Ok(self.module().op(op).results[0])
+    }
+
+    /// The dimension numbers of a gather or a scatter: lists of dimensions, and the dimension of index vectors.
+    pub fn dimension_numbers(
+        &mut self,
+        name: &str,
+        lists: impl IntoIterator<Item = (&'static str, Attribute)>,
+        vector_dim: usize,
+    ) -> Attribute {
+        let integer = self.rewriter.module.types.intern(Type::Scalar(Element::I64));
+        let symbols = &mut self.rewriter.module.symbols;
+        let mut fields: Attributes =
+            lists.into_iter().map(|(key, value)| (symbols.intern(key), value)).collect();
+        fields.push((symbols.intern("index_vector_dim"), Attribute::Integer(vector_dim as i64, integer)));
+        Attribute::Struct(symbols.intern(name), fields)
     }
 
     /// The refusal of sizes that are not known.

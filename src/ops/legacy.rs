@@ -1,8 +1,8 @@
 //! Ops that StableHLO keeps for older programs, and MHLO's that StableHLO lacks, as the ops that replaced them.
 
-use super::expand::{Expand, Expanded};
+use super::expand::{Expand, Expanded, positions};
 use super::{Elements, Refusal, Row, call, expanded};
-use crate::ir::{Attribute, Attributes, Dim, Element, ValueId};
+use crate::ir::{Attribute, Dim, Element, ValueId};
 
 const NUMBERS: Elements = Elements::PLAIN.or(Elements::COMPLEX);
 
@@ -17,10 +17,6 @@ pub(super) const ROWS: &[Row] = &[
     expanded("stablehlo.trace", call::ANY, operands, "a message while the program runs"),
     expanded("stablehlo.unary_einsum", NUMBERS, unary_einsum, "`reduce` and `transpose`"),
 ];
-
-fn positions(values: impl IntoIterator<Item = usize>) -> Attribute {
-    Attribute::Integers(Element::I64, values.into_iter().map(|value| value as i64).collect())
-}
 
 fn operands(cx: &mut Expand) -> Expanded {
     cx.operands_as_results()
@@ -88,19 +84,14 @@ fn torch_index_select(cx: &mut Expand) -> Expanded {
     sizes[..batch].fill(1);
     sizes[dim] = 1;
     let names = index.rank() - batch;
-    let fields: [(&str, Attribute); 5] = [
+    let fields = [
         ("collapsed_slice_dims", positions([dim])),
         ("offset_dims", positions((batch..dim).chain(dim + names..result.rank()))),
         ("operand_batching_dims", positions(0..batch)),
         ("start_index_map", positions([dim])),
         ("start_indices_batching_dims", positions(0..batch)),
     ];
-    let integer = cx.rewriter.module.types.intern(crate::ir::Type::Scalar(Element::I64));
-    let symbols = &mut cx.rewriter.module.symbols;
-    let mut fields: Attributes =
-        fields.into_iter().map(|(key, value)| (symbols.intern(key), value)).collect();
-    fields.push((symbols.intern("index_vector_dim"), Attribute::Integer(index.rank() as i64, integer)));
-    let dimension_numbers = Attribute::Struct(symbols.intern("stablehlo.gather"), fields);
+    let dimension_numbers = cx.dimension_numbers("stablehlo.gather", fields, index.rank());
     let (operand, index) = (cx.operand(0)?, cx.operand(1)?);
     let sizes = Attribute::Integers(Element::I64, sizes.into());
     cx.becomes(

@@ -44,6 +44,7 @@ mod scatter;
 mod shape;
 mod size;
 mod sort;
+mod sparse;
 mod special;
 mod target;
 mod window;

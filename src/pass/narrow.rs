@@ -26,7 +26,6 @@ const EXACT: &[&str] = &[
     "func.call",
     "func.return",
     "stablehlo.abs",
-    "stablehlo.broadcast",
     "stablehlo.broadcast_in_dim",
     "stablehlo.case",
     "stablehlo.clamp",

@@ -431,9 +431,16 @@ impl<'s> Parser<'s> {
                 parts.result_types.push(ty);
             }
             Types::Select => {
-                let &[predicate, ty] = types.as_slice() else {
-                    self.expected("two types", text);
-                    return None;
+                let (predicate, ty) = match *types.as_slice() {
+                    [predicate, ty] => (predicate, ty),
+                    // `arith.select` leaves out the type of a predicate that is a scalar.
+                    [ty] if row.op.starts_with("arith.") => {
+                        (self.module.types.intern(Type::Scalar(Element::Bool)), ty)
+                    }
+                    _ => {
+                        self.expected("two types", text);
+                        return None;
+                    }
                 };
                 parts.operand_types.extend([predicate, ty, ty]);
                 parts.result_types.push(ty);

@@ -146,11 +146,6 @@ const CALLS: &[Remedy] = &[
         cure: "lower with a current release of JAX, which prints `stablehlo.fft`",
     },
     Remedy {
-        names: &["cpu_csr_sparse_dense_ffi", "cpu_csr_sparse_dense"],
-        origin: "it multiplies a sparse matrix of compressed rows; `jax.experimental.sparse.BCSR` prints it",
-        cure: "multiply with `matrix.to_bcoo()`, which prints ordinary ops",
-    },
-    Remedy {
         names: &["dynamic_*"],
         origin: "JAX prints it for shapes that are symbolic",
         cure: "lower that part with concrete shapes, or give the size with `--dim NAME=SIZE`",

@@ -22,7 +22,11 @@ pub(in crate::ops) fn approx_top_k(cx: &mut Lower, op: OpId) -> Lowered {
         let why = || Refusal::Attribute { name, why: "a number is expected".into() };
         config(name)?.as_integer().ok_or_else(why)
     };
-    let (dimension, k) = (number("reduction_dim")?, number("top_k")?);
+    let dimension = number("reduction_dim")?;
+    let k = match cx.module.attribute(op, "k") {
+        Some(Attribute::Sizes(k)) if k.len() == 1 => k[0],
+        _ => Dim::Known(number("top_k")?),
+    };
     if config("aggregate_to_topk")?.as_bool() != Some(true) {
         return Err(Refusal::form("candidates that are not aggregated"));
     }
@@ -44,12 +48,13 @@ pub(in crate::ops) fn approx_top_k(cx: &mut Lower, op: OpId) -> Lowered {
         return Err(Refusal::form("another number of operands or results"));
     }
     let own = cx.operand_dims(op, 0)?;
+    let fits = |all: Dim| k.known().is_none_or(|k| k >= 1 && all.known().is_none_or(|all| k <= all));
     let axis = usize::try_from(dimension).ok().filter(|&axis| axis < own.len());
-    let Some(axis) = axis.filter(|&axis| k >= 1 && own[axis].known().is_none_or(|all| k <= all)) else {
+    let Some(axis) = axis.filter(|&axis| fits(own[axis])) else {
         return Err(Refusal::Attribute { name: "top_k", why: "it does not fit the operand".into() });
     };
     let mut expected = own.clone();
-    expected[axis] = Dim::Known(k);
+    expected[axis] = k;
     let (first, second) = (cx.result_dims(op, 0)?, cx.result_dims(op, 1)?);
     if !dims_fit(&cx.operand_dims(op, 1)?, &own)
         || [&first, &second].iter().any(|(_, sizes)| !dims_fit(sizes, &expected))
@@ -64,8 +69,7 @@ pub(in crate::ops) fn approx_top_k(cx: &mut Lower, op: OpId) -> Lowered {
         return Ok(results.into_iter().collect());
     }
     let (values, with) = (cx.full(op, 0)?, cx.full(op, 1)?);
-    let order =
-        cx.first_of(values, Key { operand: 0, descending, zeros: Zeros::Equal }, axis, Dim::Known(k))?;
+    let order = cx.first_of(values, Key { operand: 0, descending, zeros: Zeros::Equal }, axis, k)?;
     let picked = cx.reorder(values, order, axis);
     let with = if super::counts_along(cx, op, 1, axis) {
         let element = cx.operand_type(op, 1)?.element;

@@ -148,17 +148,6 @@ fn rewrite(rewriter: &mut Rewriter, op: OpId, result: ValueId, dims: &Dims, size
             let Some(operand) = operand else { return true };
             return !insert_rows(rewriter, op, operand, result, dims, sizes);
         }
-        "stablehlo.broadcast" => {
-            let rank = operand.and_then(|operand| module.tensor(operand)).map_or(0, TensorType::rank);
-            let dimensions = (dims.len().saturating_sub(rank)..dims.len()).map(|axis| axis as i64).collect();
-            let (key, dropped) =
-                (module.symbols.intern("broadcast_dimensions"), module.symbols.intern("broadcast_sizes"));
-            let name = module.symbols.intern("stablehlo.broadcast_in_dim");
-            let op = module.op_mut(op);
-            op.name = name;
-            op.attributes.retain(|(key, _)| *key != dropped);
-            op.attributes.push((key, Attribute::Integers(Element::I64, dimensions)));
-        }
         "stablehlo.slice" => say(module, op, "limit_indices", each(), result, dims),
         "stablehlo.dynamic_slice" => say(module, op, "slice_sizes", each(), result, dims),
         "stablehlo.gather" => {

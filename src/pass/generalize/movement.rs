@@ -9,7 +9,6 @@ pub(super) fn relation(name: &str) -> Option<Relation> {
     Some(match name {
         "chlo.constant_like" => |_, slot, mark| only(opposite(slot), mark),
         "stablehlo.bitcast_convert" => bitcast_convert,
-        "stablehlo.broadcast" => broadcast,
         "stablehlo.broadcast_in_dim" => broadcast_in_dim,
         "stablehlo.concatenate" => concatenate,
         "stablehlo.constant" => constant,
@@ -84,18 +83,6 @@ fn broadcast_in_dim(view: &View, slot: Slot, mark: Mark) -> Partners {
         (Slot::Operand(_), (Some(from), Some(to))) if from == to => only(Slot::Result(0), mark.at(whole)),
         (Slot::Result(_), (Some(from), Some(to))) if from == to => only(Slot::Operand(0), mark.at(own)),
         _ => obstacle("the one row is repeated"),
-    }
-}
-
-/// The sizes come before those of the operand.
-fn broadcast(view: &View, slot: Slot, mark: Mark) -> Partners {
-    let Some(first) = view.integers("broadcast_sizes").map(|sizes| sizes.len()) else {
-        return obstacle("it does not say its sizes");
-    };
-    match slot {
-        Slot::Operand(_) => only(Slot::Result(0), mark.at(mark.axis + first)),
-        Slot::Result(_) if mark.axis < first => nowhere(),
-        Slot::Result(_) => only(Slot::Operand(0), mark.at(mark.axis - first)),
     }
 }
 

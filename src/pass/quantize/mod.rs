@@ -67,8 +67,7 @@ fn kind(name: &str) -> Kind {
         | "stablehlo.constant"
         | "stablehlo.bitcast_convert" => Kind::Carries,
         "stablehlo.reshape" | "stablehlo.transpose" | "stablehlo.broadcast_in_dim" => Kind::Rearranges,
-        "stablehlo.broadcast"
-        | "stablehlo.concatenate"
+        "stablehlo.concatenate"
         | "stablehlo.dynamic_slice"
         | "stablehlo.dynamic_update_slice"
         | "stablehlo.gather"

@@ -17,6 +17,7 @@ const DYNAMIC: &[&str] = &[
     RANDOM_BITS,
     REDUCE_WINDOW,
     TOP_K,
+    APPROX_TOP_K,
     "stablehlo.real_dynamic_slice",
     "stablehlo.set_dimension_size",
 ];
@@ -29,6 +30,9 @@ const REDUCE_WINDOW: &str = "stablehlo.dynamic_reduce_window";
 
 /// The target of the call that `top_k` is where the number of elements is an operand.
 const TOP_K: &str = "stablehlo.dynamic_top_k";
+
+/// The target of the call that `ApproxTopK` is where the number of elements is an operand.
+const APPROX_TOP_K: &str = "stablehlo.dynamic_approx_top_k";
 
 /// Whether an op takes sizes or places from operands.
 pub(super) fn is_dynamic(module: &Module, op: OpId) -> bool {
@@ -109,6 +113,12 @@ fn form(module: &Module, op: OpId, list: &List) -> Option<Fixed> {
         TOP_K => {
             let k = vec![("k", Attribute::Sizes(list(1)?))];
             return Some(Fixed { dropped: CALL, ..fixed("chlo.top_k", 1, k) });
+        }
+        // The operands that say the sizes of its results have left it.
+        APPROX_TOP_K if module.op(op).operands.len() == 5 => {
+            let target = Attribute::String("ApproxTopK".into());
+            let attributes = vec![("call_target_name", target), ("k", Attribute::Sizes(list(4)?))];
+            return Some(fixed("stablehlo.custom_call", 4, attributes));
         }
         _ => {}
     }

@@ -1,0 +1,82 @@
+//! Products of sparse matrices, as gathers and sums over segments.
+
+use super::Refusal;
+use super::expand::{Expand, Expanded, positions};
+use crate::ir::{Dim, Element, ValueId};
+
+/// The product of a matrix of compressed rows and a vector or a matrix: its non-zeros, the place of the first of each row
+/// with their number at the end, the columns, and the dense operand.
+///
+/// Non-zeros before the first row or after the last one are padding. They get a row that the result does not have, and
+/// `scatter` drops them.
+pub(super) fn product(cx: &mut Expand) -> Expanded {
+    let (data, starts) = (cx.operand_type(0)?, cx.operand_type(1)?);
+    let (columns, dense, result) = (cx.operand_type(2)?, cx.operand_type(3)?, cx.result_type()?);
+    let (&[count], &[ends]) = (&data.dims[..], &starts.dims[..]) else {
+        return Err(Refusal::form("its matrix has batch dimensions"));
+    };
+    let known = (count.known(), ends.known(), result.is_static() && dense.is_static());
+    let (Some(length), Some(ends), true) = known else { return Err(cx.dynamic()) };
+    let fits = columns.dims == data.dims
+        && matches!(dense.rank(), 1 | 2)
+        && result.dims.get(1..) == dense.dims.get(1..)
+        && result.dims.first() == Some(&Dim::Known(ends - 1))
+        && [data.element, dense.element].iter().all(|&element| element == result.element);
+    if !fits || !starts.element.is_integer() || !columns.element.is_integer() {
+        return Err(Refusal::form("its operands and its result do not fit"));
+    }
+    let ty = cx.result()?;
+    let zeros = cx.splat(ty, 0)?;
+    if length == 0 {
+        return Ok(Some(zeros.into()));
+    }
+    let rows = rows(cx, length, ends)?;
+
+    let product_dims = [&[count], &dense.dims[1..]].concat();
+    let product_ty = cx.rewriter.module.tensor_of(result.element, &product_dims);
+    let window: Vec<usize> = (1..dense.rank()).collect();
+    let lists = [
+        ("collapsed_slice_dims", positions([0])),
+        ("offset_dims", positions(window.iter().copied())),
+        ("start_index_map", positions([0])),
+    ];
+    let numbers = cx.dimension_numbers("stablehlo.gather", lists, 1);
+    let sizes = dense.dims.iter().skip(1).filter_map(|dim| dim.known()).map(|size| size as usize);
+    let sizes = positions([1].into_iter().chain(sizes));
+    let operands = [cx.operand(3)?, cx.operand(2)?];
+    let attributes = [("dimension_numbers", numbers), ("slice_sizes", sizes)];
+    let gathered = cx.emit("stablehlo.gather", &operands, product_ty, attributes);
+    let data = cx.operand(0)?;
+    let dims = [("broadcast_dimensions", positions([0]))];
+    let data = cx.emit("stablehlo.broadcast_in_dim", &[data], product_ty, dims);
+    let products = cx.emit("stablehlo.multiply", &[data, gathered], product_ty, []);
+    Ok(Some(scatter(cx, [zeros, rows, products], window)?.into()))
+}
+
+/// The row of each of the non-zeros: how many rows start at or before it, less one.
+fn rows(cx: &mut Expand, length: i64, ends: i64) -> Result<ValueId, Refusal> {
+    let module = &mut *cx.rewriter.module;
+    let scalar = module.tensor_of(Element::I32, crate::ir::SCALAR);
+    let [ty, ones] = [length, ends].map(|size| module.tensor_of(Element::I32, &[size]));
+    let (zeros, ones) = (cx.splat(ty, 0)?, cx.splat(ones, 1)?);
+    let starts = cx.operand(1)?;
+    let marks = scatter(cx, [zeros, starts, ones], Vec::new())?;
+    let zero = cx.splat(scalar, 0)?;
+    let (whole, before) = (length as usize, length as usize - 1);
+    let attributes = [("window_dimensions", positions([whole])), ("padding", positions([before, 0]))];
+    let begun = cx.emit_sum("stablehlo.reduce_window", &[marks, zero], ty, attributes)?;
+    let one = cx.splat(ty, 1)?;
+    Ok(cx.emit("stablehlo.subtract", &[begun, one], ty, []))
+}
+
+/// The first operand with updates added to its rows, which the second one names.
+fn scatter(cx: &mut Expand, operands: [ValueId; 3], window: Vec<usize>) -> Result<ValueId, Refusal> {
+    let lists = [
+        ("inserted_window_dims", positions([0])),
+        ("scatter_dims_to_operand_dims", positions([0])),
+        ("update_window_dims", positions(window)),
+    ];
+    let numbers = cx.dimension_numbers("stablehlo.scatter", lists, 1);
+    let ty = cx.module().value_type(operands[0]);
+    cx.emit_sum("stablehlo.scatter", &operands, ty, [("scatter_dimension_numbers", numbers)])
+}
