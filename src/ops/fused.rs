@@ -19,6 +19,7 @@ pub(super) const ROWS: &[Row] = &[
     noted("hlo2onnx.layer_norm", Elements::FLOAT, layer_norm, "the scale is no option in ONNX"),
     row("hlo2onnx.leaky_relu", Elements::FLOAT, leaky_relu),
     row("hlo2onnx.log_softmax", Elements::FLOAT, |cx, op| along_axis(cx, op, "LogSoftmax")),
+    noted("hlo2onnx.repeat", Elements::PLAIN, repeat, "Resize, which takes the nearest element"),
     noted("hlo2onnx.rms_norm", Elements::FLOAT, rms_norm, "its parts below opset 23"),
     noted(
         "hlo2onnx.sign_bit",
@@ -77,6 +78,18 @@ fn gelu(cx: &mut Lower, op: OpId) -> Lowered {
         x * 0.5 * (odd + 1.0)
     });
     Ok(parts.into())
+}
+
+/// The element at `i` is that at `i / scale`, rounded down.
+fn repeat(cx: &mut Lower, op: OpId) -> Lowered {
+    let scales = cx.ints(op, "scales")?;
+    let (x, (element, dims)) = (cx.full(op, 0)?, cx.result_dims(op, 0)?);
+    let bytes: Vec<u8> = scales.iter().flat_map(|&scale| (scale as f32).to_le_bytes()).collect();
+    let scales = cx.constant(Element::F32, &[scales.len() as i64], &bytes);
+    let absent = cx.module.absent();
+    let node = cx.node("Resize", &[x, absent, scales]).string("mode", "nearest");
+    let node = node.string("coordinate_transformation_mode", "asymmetric").string("nearest_mode", "floor");
+    Ok(node.out(element, &dims).into())
 }
 
 /// What is normalized, and a scale and an offset of the sizes of a row.

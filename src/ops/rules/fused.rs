@@ -1,8 +1,8 @@
 //! Rules of the ops that the pass `fuse` makes.
 
-use super::typing::{Typing, one, tensor};
+use super::typing::{Typing, attribute, one, tensor};
 use super::{Count, Inferred, Rule, rule, variadic};
-use crate::ir::Element;
+use crate::ir::{Dim, Element};
 
 pub(super) const RULES: &[Rule] = &[
     rule("hlo2onnx.gelu", 1, first),
@@ -10,6 +10,7 @@ pub(super) const RULES: &[Rule] = &[
     variadic("hlo2onnx.layer_norm", 1, Count::Exactly(1), first),
     rule("hlo2onnx.leaky_relu", 1, first),
     rule("hlo2onnx.log_softmax", 1, first),
+    rule("hlo2onnx.repeat", 1, repeat),
     variadic("hlo2onnx.rms_norm", 1, Count::Exactly(1), first),
     rule("hlo2onnx.sign_bit", 1, truths),
     rule("hlo2onnx.softmax", 1, first),
@@ -23,4 +24,16 @@ fn truths(t: &Typing) -> Inferred {
 /// The result has the type of the first operand.
 fn first(t: &Typing) -> Inferred {
     one(t.operand(0)?.clone())
+}
+
+/// Each dimension has its elements as many times as its scale tells.
+fn repeat(t: &Typing) -> Inferred {
+    let operand = t.operand(0)?;
+    let scales = t.integers_of("scales", operand.rank())?;
+    if scales.iter().any(|&scale| scale < 1) {
+        return attribute("scales", "a scale is 1 or more");
+    }
+    let dims = operand.dims.iter().zip(scales);
+    let sizes = dims.map(|(&dim, scale)| t.module.sizes.multiply(dim, Dim::Known(scale)));
+    one(tensor(operand.element, sizes))
 }

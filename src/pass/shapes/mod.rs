@@ -6,6 +6,7 @@
 //! or an expression.
 
 mod call;
+mod counted;
 mod fixed;
 mod floored;
 mod promises;
@@ -85,6 +86,11 @@ fn walk(module: &mut Module, cx: &mut Context, function: FunctionId, origins: &m
         fixed::fix_at_run_time(rewriter.module, op, &mut values, origins);
         // The static form says more of its result.
         refine(rewriter.module, op);
+        if let Some(value) = counted::simplify(rewriter, cx.source, op, &values) {
+            let result = rewriter.module.op(op).results[0];
+            rewriter.replace(result, value);
+            return false;
+        }
         if last {
             name_sizes(rewriter.module, op, origins);
         }

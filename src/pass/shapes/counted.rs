@@ -1,0 +1,325 @@
+//! Gathers at positions that count: `start`, `start + step`, ... is a slice, and each position several times is an image
+//! resized to its nearest elements.
+//!
+//! JAX prints a slice with a step as a gather wherever the dimension is symbolic: the positions are
+//! `start + step * iota`, reversed where the step is negative, and then so is what is gathered. `jax.image.resize`
+//! computes the nearest positions in f32: `floor((iota + 0.5) * from / to)`. Where `from` is a multiple of `to`, or `to`
+//! of `from`, these are whole numbers that count; other ratios stay a gather.
+
+use super::values::Values;
+use crate::ir::{Attribute, Dim, Dims, Element, Module, OpId, Rewriter, TensorType, Type, ValueId};
+use crate::ops::fold;
+use crate::pass::canonicalize::{identity::scalar, positions, producer};
+use crate::source::Source;
+
+/// Positions are computed in fewer steps.
+const DEPTH: usize = 16;
+
+/// Images are resized by smaller factors.
+const LARGEST_FACTOR: i64 = 32;
+
+/// The element types that ONNX Runtime has a kernel of Resize for.
+const RESIZED: &[Element] = &[Element::F16, Element::F32, Element::I8, Element::I32, Element::U8];
+
+/// What the positions along a dimension are, from the number `i` of each.
+#[derive(Clone, Copy)]
+enum Positions {
+    /// `start + step * i`.
+    Counted { start: Dim, step: i64 },
+    /// `i / times`, rounded down.
+    Repeated { times: i64 },
+}
+
+/// What reads the program where the gather is.
+struct Reader<'a> {
+    module: &'a Module,
+    source: &'a Source,
+    values: &'a Values,
+}
+
+/// The value that a gather is; it is made before the gather.
+pub(super) fn simplify(
+    rewriter: &mut Rewriter,
+    source: &Source,
+    op: OpId,
+    values: &Values,
+) -> Option<ValueId> {
+    let module = &*rewriter.module;
+    if module.op_name(op) != "stablehlo.gather" {
+        return None;
+    }
+    let (&[operand, indices], &[result]) = (&module.op(op).operands[..], &module.op(op).results[..]) else {
+        return None;
+    };
+    let axis = axis_of_gather(module, op)?;
+    let (from, to) = (module.tensor(operand)?, module.tensor(result)?);
+    let (size, count) = (*from.dims.get(axis)?, *to.dims.get(axis)?);
+    if !from.is_sized() || !to.is_sized() || (size.known().is_some() && count.known().is_some()) {
+        return None;
+    }
+    match (Reader { module, source, values }).positions(indices, DEPTH)? {
+        Positions::Counted { start, step } => {
+            let from = from.clone();
+            slice(rewriter, op, operand, from, axis, (start, step, count))
+        }
+        Positions::Repeated { times } => {
+            let fits = module.sizes.multiply(size, Dim::Known(times)) == count;
+            let resized = fits && RESIZED.contains(&from.element);
+            resized.then(|| resize(rewriter, op, operand, axis, times))?
+        }
+    }
+}
+
+/// The dimension in which a gather takes single positions, where all others are whole and stay in their order.
+fn axis_of_gather(module: &Module, op: OpId) -> Option<usize> {
+    let numbers = module.attribute(op, "dimension_numbers")?;
+    let field = |name| match module.field(numbers, name) {
+        Some(value) => module.integers(value),
+        None => Some(Vec::new()),
+    };
+    let (map, collapsed) = (field("start_index_map")?, field("collapsed_slice_dims")?);
+    let (&[axis], true) = (map.as_slice(), map == collapsed) else { return None };
+    let &[operand, indices] = &module.op(op).operands[..] else { return None };
+    let dims = &module.tensor(operand)?.dims;
+    let others: Vec<i64> = (0..dims.len() as i64).filter(|&dim| dim != axis).collect();
+    let is_plain = field("operand_batching_dims")?.is_empty() && field("offset_dims")? == others;
+    let vector = module.field(numbers, "index_vector_dim").map_or(Some(0), Attribute::as_integer)?;
+    let rank = module.tensor(indices)?.rank();
+    let window = match module.attribute(op, "slice_sizes")? {
+        Attribute::Sizes(sizes) => sizes.clone(),
+        sizes => module.integers(sizes)?.into_iter().map(Dim::Known).collect(),
+    };
+    let axis = usize::try_from(axis).ok().filter(|&axis| axis < dims.len())?;
+    let is_whole = window.len() == dims.len()
+        && (0..dims.len()).all(|dim| window[dim] == if dim == axis { Dim::Known(1) } else { dims[dim] });
+    (is_plain && is_whole && vector == 1 && (1..=2).contains(&rank)).then_some(axis)
+}
+
+/// The slice from `start` on by `step`, of a count, which is reversed where it counts down. A gather clamps its
+/// positions, so all of them must lie inside.
+fn slice(
+    rewriter: &mut Rewriter,
+    op: OpId,
+    operand: ValueId,
+    from: TensorType,
+    axis: usize,
+    (start, step, count): (Dim, i64, Dim),
+) -> Option<ValueId> {
+    let sizes = &rewriter.module.sizes;
+    let size = from.dims[axis];
+    let steps = sizes.multiply(Dim::Known(step), sizes.subtract(count, Dim::Known(1)));
+    let last = sizes.add(start, steps);
+    let (low, high) = if step > 0 { (start, last) } else { (last, start) };
+    let inside = sizes.is_at_least(low, 0) && sizes.is_at_least(sizes.subtract(size, high), 1);
+    if step == 0 || !inside || (step < 0 && !sizes.is_at_least(count, 1)) {
+        return None;
+    }
+    let up_to_end = sizes.quotient_up(sizes.subtract(size, low), Dim::Known(step.abs())) == count;
+    let limit = if up_to_end { size } else { sizes.larger(low, sizes.add(high, Dim::Known(1))) };
+    if (low, limit, step) == (Dim::Known(0), size, 1) {
+        return Some(operand);
+    }
+    let mut starts: Dims = from.dims.iter().map(|_| Dim::Known(0)).collect();
+    let (mut limits, mut strides) = (from.dims.clone(), vec![1; from.dims.len()]);
+    (starts[axis], limits[axis], strides[axis]) = (low, limit, step.abs());
+    let mut to = from;
+    to.dims[axis] = count;
+    let module = &mut *rewriter.module;
+    let (place, ty) = (module.place(op), module.types.intern(Type::Tensor(to)));
+    let attributes = [
+        ("start_indices", Attribute::of_sizes(&starts)),
+        ("limit_indices", Attribute::of_sizes(&limits)),
+        ("strides", Attribute::Integers(Element::I64, strides.into())),
+    ];
+    let sliced = rewriter.insert_at(place, "stablehlo.slice", &[operand], ty, attributes);
+    if step > 0 {
+        return Some(sliced);
+    }
+    let dimensions = [("dimensions", Attribute::Integers(Element::I64, [axis as i64].into()))];
+    Some(rewriter.insert_at(place, "stablehlo.reverse", &[sliced], ty, dimensions))
+}
+
+/// The operand with each element `times` along a dimension, together with the dimensions that it is resized along
+/// itself.
+fn resize(rewriter: &mut Rewriter, op: OpId, operand: ValueId, axis: usize, times: i64) -> Option<ValueId> {
+    let module = &*rewriter.module;
+    let inner = producer(module, operand, "hlo2onnx.repeat");
+    let (operand, mut scales) = match inner {
+        Some(inner) => {
+            let scales = module.integers(module.attribute(inner, "scales")?)?;
+            (*module.op(inner).operands.first()?, scales)
+        }
+        None => (operand, vec![1; module.tensor(operand)?.rank()]),
+    };
+    scales[axis] *= times;
+    let (place, ty) = (module.place(op), module.value_type(module.op(op).results[0]));
+    let scales = [("scales", Attribute::Integers(Element::I64, scales.into()))];
+    Some(rewriter.insert_at(place, "hlo2onnx.repeat", &[operand], ty, scales))
+}
+
+impl Reader<'_> {
+    /// The one number that a float tensor has everywhere.
+    fn number(&self, value: ValueId) -> Option<f64> {
+        let (element, bits) = scalar(self.module, self.source, value)?;
+        fold::float(element, bits)
+    }
+
+    /// The size that an integer tensor has everywhere.
+    fn size(&self, value: ValueId) -> Option<Dim> {
+        let spread = producer(self.module, value, "stablehlo.broadcast_in_dim");
+        let value = spread.map_or(value, |op| self.module.op(op).operands[0]);
+        match self.values.of(self.module, value)?[..] {
+            [size] if size != Dim::Dynamic => Some(size),
+            _ => None,
+        }
+    }
+
+    /// The size that a float tensor has everywhere.
+    fn float_size(&self, value: ValueId) -> Option<Dim> {
+        let spread = producer(self.module, value, "stablehlo.broadcast_in_dim");
+        let value = spread.map_or(value, |op| self.module.op(op).operands[0]);
+        let converted = producer(self.module, value, "stablehlo.convert");
+        if let Some(size) = converted.and_then(|op| self.size(self.module.op(op).operands[0])) {
+            return Some(size);
+        }
+        let number = self.number(value)?;
+        (number.fract() == 0.0 && number.abs() < 1e9).then_some(Dim::Known(number as i64))
+    }
+
+    /// The operands of the op of that name that defines a value.
+    fn operands<const N: usize>(&self, value: ValueId, name: &str) -> Option<[ValueId; N]> {
+        let op = producer(self.module, value, name)?;
+        <[ValueId; N]>::try_from(&self.module.op(op).operands[..]).ok()
+    }
+
+    /// How many positions a tensor has, whose other dimensions are 1.
+    fn count(&self, value: ValueId) -> Option<Dim> {
+        let dims = &self.module.tensor(value)?.dims;
+        let mut own = dims.iter().filter(|&&dim| dim != Dim::Known(1));
+        let count = own.next().copied().unwrap_or(Dim::Known(1));
+        (own.next().is_none() && count != Dim::Dynamic).then_some(count)
+    }
+
+    fn positions(&self, value: ValueId, depth: usize) -> Option<Positions> {
+        let depth = depth.checked_sub(1)?;
+        if let Some(size) = self.size(value) {
+            return Some(Positions::Counted { start: size, step: 0 });
+        }
+        // Narrower integers would wrap before a dimension ends.
+        if self.module.tensor(value)?.element.bits() < 32 {
+            return None;
+        }
+        let sizes = &self.module.sizes;
+        let op = self.module.defining_op(value)?;
+        let operands = &self.module.op(op).operands;
+        let counted = |value: ValueId| match self.positions(value, depth)? {
+            Positions::Counted { start, step } => Some((start, step)),
+            Positions::Repeated { .. } => None,
+        };
+        let (start, step) = match (self.module.op_name(op), &operands[..]) {
+            ("stablehlo.iota", []) if self.module.tensor(value)?.rank() == 1 => (Dim::Known(0), 1),
+            ("stablehlo.broadcast_in_dim", &[x]) => {
+                let is_leading = positions(self.module, op, "broadcast_dimensions")?.is_sorted();
+                let same = is_leading && self.count(x)? == self.count(value)?;
+                return same.then(|| self.positions(x, depth))?;
+            }
+            ("stablehlo.reshape", &[x]) => {
+                let same = self.count(x)? == self.count(value)?;
+                return same.then(|| self.positions(x, depth))?;
+            }
+            ("stablehlo.convert", &[x]) if self.module.tensor(x)?.element.is_float() => {
+                return self.nearest(x);
+            }
+            ("stablehlo.convert", &[x]) => return self.positions(x, depth),
+            ("stablehlo.select", &[condition, _, plain]) => {
+                let found = self.positions(plain, depth)?;
+                return (self.is_below_zero(condition, plain) && self.is_natural(found, plain))
+                    .then_some(found);
+            }
+            ("stablehlo.reverse", &[x]) => {
+                let (start, step) = counted(x)?;
+                let steps = sizes.subtract(self.count(value)?, Dim::Known(1));
+                (sizes.add(start, sizes.multiply(Dim::Known(step), steps)), -step)
+            }
+            ("stablehlo.add", &[x, y]) => {
+                let ((x, first), (y, second)) = (counted(x)?, counted(y)?);
+                (sizes.add(x, y), first.checked_add(second)?)
+            }
+            ("stablehlo.subtract", &[x, y]) => {
+                let ((x, first), (y, second)) = (counted(x)?, counted(y)?);
+                (sizes.subtract(x, y), first.checked_sub(second)?)
+            }
+            ("stablehlo.multiply", &[x, y]) => match (counted(x)?, counted(y)?) {
+                ((Dim::Known(factor), 0), (start, step)) | ((start, step), (Dim::Known(factor), 0)) => {
+                    (sizes.multiply(start, Dim::Known(factor)), step.checked_mul(factor)?)
+                }
+                _ => return None,
+            },
+            _ => return None,
+        };
+        (start != Dim::Dynamic).then_some(Positions::Counted { start, step })
+    }
+
+    /// Whether a condition is that positions are below zero.
+    fn is_below_zero(&self, condition: ValueId, of: ValueId) -> bool {
+        let Some([left, zero]) = self.operands(condition, "stablehlo.compare") else { return false };
+        let word = producer(self.module, condition, "stablehlo.compare")
+            .and_then(|op| self.module.word(self.module.attribute(op, "comparison_direction")?));
+        left == of && word == Some("LT") && self.size(zero) == Some(Dim::Known(0))
+    }
+
+    /// Whether no position is below zero.
+    fn is_natural(&self, found: Positions, value: ValueId) -> bool {
+        let sizes = &self.module.sizes;
+        let Positions::Counted { start, step } = found else { return true };
+        let last = self.count(value).map(|count| {
+            sizes.add(start, sizes.multiply(Dim::Known(step), sizes.subtract(count, Dim::Known(1))))
+        });
+        sizes.is_at_least(start, 0) && (step >= 0 || last.is_some_and(|last| sizes.is_at_least(last, 0)))
+    }
+
+    /// `floor((iota + 0.5) * from / to)`. Sizes up to 4096 are exact in f32.
+    fn nearest(&self, value: ValueId) -> Option<Positions> {
+        let [quotient] = self.operands(value, "stablehlo.floor")?;
+        let [product, to] = self.operands(quotient, "stablehlo.divide")?;
+        let [sum, from] = self.operands(product, "stablehlo.multiply")?;
+        let (from, to) = (self.float_size(from)?, self.float_size(to)?);
+        let (half, step) = self.affine(sum, DEPTH)?;
+        let is_exact = self.module.tensor(value)?.element.bits() >= 32;
+        if !is_exact || half != 0.5 || step != 1.0 || from == to {
+            return None;
+        }
+        let sizes = &self.module.sizes;
+        let is_multiple = |large: Dim, small: Dim| {
+            (2..=LARGEST_FACTOR).find(|&times| sizes.multiply(small, Dim::Known(times)) == large)
+        };
+        if let Some(times) = is_multiple(to, from) {
+            return Some(Positions::Repeated { times });
+        }
+        let step = is_multiple(from, to)?;
+        Some(Positions::Counted { start: Dim::Known(step / 2), step })
+    }
+
+    /// Floats that are `start + step * iota`.
+    fn affine(&self, value: ValueId, depth: usize) -> Option<(f64, f64)> {
+        let depth = depth.checked_sub(1)?;
+        if let Some(number) = self.number(value) {
+            return Some((number, 0.0));
+        }
+        let op = self.module.defining_op(value)?;
+        match (self.module.op_name(op), &self.module.op(op).operands[..]) {
+            ("stablehlo.iota", []) if self.module.tensor(value)?.rank() == 1 => Some((0.0, 1.0)),
+            ("stablehlo.add", &[x, y]) => {
+                let ((x, first), (y, second)) = (self.affine(x, depth)?, self.affine(y, depth)?);
+                Some((x + y, first + second))
+            }
+            ("stablehlo.multiply", &[x, y]) => match (self.affine(x, depth)?, self.affine(y, depth)?) {
+                ((factor, 0.0), (start, step)) | ((start, step), (factor, 0.0)) => {
+                    Some((start * factor, step * factor))
+                }
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
