@@ -5,7 +5,7 @@ use super::{
     Symbols, TensorType, Type, TypeId, Types,
 };
 use crate::source::Span;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 
 macro_rules! handles {
@@ -187,6 +187,7 @@ pub struct Module {
     regions: Vec<Region>,
     constants: Vec<Constant>,
     locations: Vec<Location>,
+    free_zeros: FxHashSet<OpId>,
 }
 
 impl Default for Module {
@@ -218,6 +219,7 @@ impl Module {
             regions: Vec::new(),
             constants: Vec::new(),
             locations: vec![Location::Unknown],
+            free_zeros: FxHashSet::default(),
         }
     }
 
@@ -251,6 +253,17 @@ impl Module {
     /// The ops that were added since there were `count`.
     pub fn ops_since(&self, count: usize) -> impl Iterator<Item = OpId> + use<> {
         (count..self.ops.len()).map(|index| OpId(index as u32))
+    }
+
+    /// Marks the ops that were added since there were `count`: the zeros in their results may have either sign.
+    pub fn free_zeros_since(&mut self, count: usize) {
+        let added = self.ops_since(count);
+        self.free_zeros.extend(added);
+    }
+
+    /// Whether the zeros in the results of an op may have either sign.
+    pub fn has_free_zeros(&self, op: OpId) -> bool {
+        self.free_zeros.contains(&op)
     }
 
     /// Number of values that the module ever had, the bound of their handles.

@@ -113,7 +113,7 @@ pub(super) struct Call {
 ///
 /// # Errors
 /// When it is one of LAPACK's that has no lowering in this form.
-pub(in crate::ops) fn call(cx: &mut Lower, op: OpId, target: &str) -> Result<Option<Values>, Refusal> {
+pub(super) fn call(cx: &mut Lower, op: OpId, target: &str) -> Result<Option<Values>, Refusal> {
     let packed = cx.module.attribute(op, PACKED_OPERANDS).and_then(|packed| cx.module.integers(packed));
     let complex = packed.is_some_and(|packed| !packed.is_empty());
     let Some(spelled) = library::resolve(target, library::has_struct(cx.module, op), complex) else {

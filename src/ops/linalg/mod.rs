@@ -31,36 +31,56 @@ mod triangular;
 mod tridiagonal;
 mod updates;
 
-pub(super) use lapack::call;
 pub use lapack::is_batched_routine;
 
-use super::{Elements, Lower, Lowered, Refusal, Row, noted};
+use super::{Elements, Lower, Lowered, Refusal, Row, Values, noted};
 use crate::ir::{Dim, Element, OpId};
 use matrix::Matrix;
 use number::Number;
 use triangular::System;
 
 pub(super) const ROWS: &[Row] = &[
-    noted("hlo2onnx.cholesky", Elements::FLOAT, |cx, op| cholesky(cx, op, true), "of packed complex numbers"),
+    noted(
+        "hlo2onnx.cholesky",
+        Elements::FLOAT,
+        |cx, op| with_free_zeros(cx, |cx| cholesky(cx, op, true)),
+        "of packed complex numbers",
+    ),
     noted(
         "hlo2onnx.triangular_solve",
         Elements::FLOAT,
-        |cx, op| triangular_solve(cx, op, true),
+        |cx, op| with_free_zeros(cx, |cx| triangular_solve(cx, op, true)),
         "of packed complex numbers",
     ),
     noted(
         "stablehlo.cholesky",
         Elements::FLOAT,
-        |cx, op| cholesky(cx, op, false),
+        |cx, op| with_free_zeros(cx, |cx| cholesky(cx, op, false)),
         "Loop over columns; NaN where not positive definite",
     ),
     noted(
         "stablehlo.triangular_solve",
         Elements::FLOAT,
-        |cx, op| triangular_solve(cx, op, false),
+        |cx, op| with_free_zeros(cx, |cx| triangular_solve(cx, op, false)),
         "Loop over rows",
     ),
 ];
+
+/// The results of a routine of LAPACK that a custom call asks for; see [`lapack::call`].
+///
+/// # Errors
+/// When it is one of LAPACK's that has no lowering in this form.
+pub(super) fn call(cx: &mut Lower, op: OpId, target: &str) -> Result<Option<Values>, Refusal> {
+    with_free_zeros(cx, |cx| lapack::call(cx, op, target))
+}
+
+/// Lowers to ops whose zeros may have either sign, as LAPACK promises none.
+fn with_free_zeros<T>(cx: &mut Lower, lower: impl FnOnce(&mut Lower) -> T) -> T {
+    let count = cx.module.op_count();
+    let lowered = lower(cx);
+    cx.module.free_zeros_since(count);
+    lowered
+}
 
 /// The element type to compute in: ONNX Runtime multiplies matrices of 16 bits with their roundings.
 fn computed(element: Element) -> Element {

@@ -1,11 +1,17 @@
 //! Where a negative zero can come from, and where its sign is read.
 //!
 //! The sign of a zero that a sum of many terms leaves (a matrix product, a convolution, a mean) follows from the order
-//! of its terms, which XLA does not promise. So such results are not counted as -0, and do not read the sign.
+//! of its terms, which XLA does not promise. So such results are not counted as -0, and do not read the sign. The same
+//! holds for decompositions and triangular systems, whose signs LAPACK does not promise.
+//!
+//! The results of a loop or a branch, and what a loop carries, are read where something after them, or in the body,
+//! reads them.
 
-use crate::ir::{Module, OpId, ValueId};
+use crate::ir::{Attribute, BlockId, Definition, Module, OpId, ValueId};
 use crate::ops::number;
 use crate::source::Source;
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 
 /// Constants of more elements are not looked at.
 const LARGE: i64 = 4096;
@@ -30,14 +36,23 @@ impl Flow {
             }
         }
         let mut found = Vec::new();
-        for &op in &ops {
-            for (index, &operand) in module.op(op).operands.iter().enumerate() {
-                if flow.reads(module, source, op, index) == Reads::Always {
-                    flow.note(operand, &mut found);
+        let owners = owners(module, &ops);
+        for block in module.blocks_within(module.functions().map(|id| module.function(id).body)) {
+            // What the op of a body takes, and what the body returns, is read where the arguments and the results are.
+            let ops = &module.block(block).ops;
+            let count = ops.len().saturating_sub(usize::from(owners.contains_key(&block)));
+            for &op in ops[..count].iter().filter(|&&op| module.op(op).regions.is_empty()) {
+                for (index, &operand) in module.op(op).operands.iter().enumerate() {
+                    if flow.reads(module, source, op, index) == Reads::Always {
+                        flow.note(operand, &mut found);
+                    }
                 }
             }
         }
         while let Some(value) = found.pop() {
+            for source in sources(module, &owners, value) {
+                flow.note(source, &mut found);
+            }
             let Some(op) = module.defining_op(value) else { continue };
             for (index, &operand) in module.op(op).operands.iter().enumerate() {
                 if flow.reads(module, source, op, index) == Reads::WithResult {
@@ -78,6 +93,7 @@ impl Flow {
             || operands.iter().filter(|value| is_float(value)).any(|&value| self.may_be_negative(value));
         let name = module.op_name(op).strip_prefix("onnx.").unwrap_or_default();
         match name {
+            _ if is_free(module, op) => false,
             "Constant" => match module.op(op).results.first() {
                 Some(&value) => holds_negative(module, source, value),
                 None => true,
@@ -108,6 +124,7 @@ impl Flow {
         let name = module.op_name(op).strip_prefix("onnx.").unwrap_or_default();
         let other = operands.get(1 - index.min(1)).copied();
         match name {
+            _ if is_free(module, op) => Reads::Never,
             "Abs" | "Acos" | "ArgMax" | "ArgMin" | "Cos" | "Cosh" | "Equal" | "Exp" | "Greater"
             | "GreaterOrEqual" | "IsInf" | "IsNaN" | "Less" | "LessOrEqual" | "Log" | "LogSoftmax"
             | "QuantizeLinear" | "Sigmoid" | "Softmax" => Reads::Never,
@@ -148,6 +165,60 @@ enum Reads {
     /// Where it is read of the result.
     WithResult,
     Always,
+}
+
+/// Whether the zeros in the results of an op may have either sign. Constants, and ops that move elements, may serve
+/// others, too.
+fn is_free(module: &Module, op: OpId) -> bool {
+    let name = module.op_name(op).strip_prefix("onnx.").unwrap_or_default();
+    module.has_free_zeros(op) && name != "Constant" && !MOVES.contains(&name)
+}
+
+/// The ops of loops and branches whose bodies the blocks are.
+fn owners(module: &Module, ops: &[OpId]) -> FxHashMap<BlockId, OpId> {
+    let mut owners = FxHashMap::default();
+    for &op in ops {
+        let regions = module.op(op).regions.iter();
+        let blocks = regions.flat_map(|&region| &module.region(region).blocks);
+        owners.extend(blocks.map(|&block| (block, op)));
+    }
+    owners
+}
+
+/// The values that become a result of a loop or a branch, or an argument of its body.
+fn sources(module: &Module, owners: &FxHashMap<BlockId, OpId>, value: ValueId) -> SmallVec<[ValueId; 2]> {
+    let (op, index, is_argument) = match module.value(value).definition {
+        Definition::Result(op, index) => (op, index as usize, false),
+        Definition::Argument(block, index) => match owners.get(&block) {
+            Some(&op) => (op, index as usize, true),
+            None => return SmallVec::new(),
+        },
+        Definition::Poison => return SmallVec::new(),
+    };
+    if module.op(op).regions.is_empty() || module.has_free_zeros(op) {
+        return SmallVec::new();
+    }
+    let operands = &module.op(op).operands;
+    // Where in the operands of the op, and of the terminator, the value is.
+    let (operand, returned) = match module.op_name(op) {
+        "onnx.If" => (None, Some(index)),
+        // The number of the round and the condition come before what is carried; the condition alone is returned.
+        "onnx.Loop" if is_argument => (Some(index), index.checked_sub(1)),
+        "onnx.Loop" => (Some(index + 2), Some(index + 1)),
+        _ => {
+            let slices = module.attribute(op, "num_scan_inputs").and_then(Attribute::as_integer).unwrap_or(0);
+            let is_carried = index + (slices as usize) < operands.len();
+            ((is_argument || is_carried).then_some(index), (!is_argument || is_carried).then_some(index))
+        }
+    };
+    let mut sources: SmallVec<[ValueId; 2]> =
+        operand.and_then(|index| operands.get(index)).copied().into_iter().collect();
+    if let Some(index) = returned {
+        let blocks = module.op(op).regions.iter().flat_map(|&region| &module.region(region).blocks);
+        let ends = blocks.filter_map(|&block| module.block(block).ops.last());
+        sources.extend(ends.filter_map(|&end| module.op(end).operands.get(index).copied()));
+    }
+    sources
 }
 
 /// Sums, whose zeros have no sign that is promised.
