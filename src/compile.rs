@@ -21,7 +21,7 @@ const MAX_FOLDED: u64 = 1 << 30;
 pub struct Options {
     /// The opset to write, 18 to 26. When given it is binding; else it is 23, or what an op needs.
     pub opset: Option<u32>,
-    /// Whether NaN goes through max-reductions as in XLA, at the cost of speed.
+    /// Whether NaN is treated as in XLA, at the cost of speed in max-reductions and of a later opset in total orders.
     pub strict_nan: bool,
     /// How many ops the program may have when its calls are inlined; 10,000,000 when not given.
     pub max_ops: Option<u64>,

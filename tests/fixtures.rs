@@ -2,8 +2,8 @@
 //!
 //! A file holds cases, separated by lines `// -----`. A case is StableHLO text, and its name is that of its function
 //! (the `public` one, else the first that is not private). The first lines of a file may be a TOML header in `//!`
-//! comments: `opset`, `dynamic = ["x:0=batch"]`, `keep_functions`, `rtol`, `atol`, `test = ["graph", "run"]`, `pass`,
-//! `node_names`, `values = "hand"`.
+//! comments: `opset`, `dynamic = ["x:0=batch"]`, `keep_functions`, `strict_nan`, `rtol`, `atol`,
+//! `test = ["graph", "run"]`, `pass`, `node_names`, `values = "hand"`.
 //!
 //! **fixtures/ops/FAMILY/\*.mlir**: the model runs on the `in:` values and must give the `out:` values, and its graph
 //! must be the one that is printed behind them. Any error diagnostic fails.
@@ -46,7 +46,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use support::case::{Case, FixtureFile, Part};
+use support::case::{Case, FixtureFile, Header, Part};
 use support::compare::{Tolerance, compare};
 use support::compile::{Compiled, Finding, Settings, compile, run_passes};
 use support::value::Tensor;
@@ -112,8 +112,9 @@ fn collect(folder: &Path, paths: &mut Vec<PathBuf>) -> Result<(), String> {
 }
 
 fn settings(file: &FixtureFile) -> Settings {
-    let (opset, keep_functions) = (file.header.opset, file.header.keep_functions);
-    Settings { opset, dynamic: file.header.dynamic.clone(), keep_functions, ..Settings::default() }
+    let Header { opset, keep_functions, strict_nan, .. } = file.header;
+    let dynamic = file.header.dynamic.clone();
+    Settings { opset, dynamic, keep_functions, strict_nan, ..Settings::default() }
 }
 
 fn compile_case(file: &FixtureFile, text: &str) -> Result<Compiled, String> {

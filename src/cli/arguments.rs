@@ -137,7 +137,7 @@ pub struct TargetArguments {
     /// Let constants that are computed from others take up to this many bytes [default: 1073741824]
     #[arg(long, value_name = "BYTES")]
     pub max_folded: Option<u64>,
-    /// Let NaN go through max-reductions and max-pools exactly as in XLA, which is slower
+    /// Treat NaN exactly as XLA does: max-reductions and max-pools are slower, and total orders need opset 26
     #[arg(long)]
     pub strict_nan: bool,
     /// Keep the modules of the program as functions of the model, one for those that are equal; needs locations

@@ -4,7 +4,6 @@
 
 use super::constant::float_bytes;
 use super::{Elements, Lower, Lowered, Refusal, Row, elementwise, noted, row};
-use crate::diagnostic::catalogue;
 use crate::ir::{Constant, Data, Dim, Element, OpId, ValueId};
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI};
 
@@ -30,14 +29,12 @@ pub(super) const ROWS: &[Row] = &[
     row("hlo2onnx.softmax", Elements::FLOAT, |cx, op| along_axis(cx, op, "Softmax")),
 ];
 
-/// Whether the sign bit is set. Below the opset of `BitCast` a NaN has none.
+/// Whether the sign bit is set. Without `BitCast` a NaN has none.
 fn sign_bit(cx: &mut Lower, op: OpId) -> Lowered {
     let x = cx.operand(op, 0)?;
-    if cx.has("BitCast") {
+    if cx.reads_nan_sign() {
         return Ok(cx.formula([x], elementwise::bits_are_negative).into());
     }
-    let at = cx.place().0.name;
-    cx.report(catalogue::NanSign { at });
     Ok(cx.formula([x], |[x]| x.less(0.0) | x.reciprocal().less(0.0)).into())
 }
 

@@ -24,7 +24,7 @@ use std::sync::Arc;
 pub struct Settings {
     /// The opset to write; binding when given.
     pub opset: Option<u32>,
-    /// Whether NaN goes through max-reductions as in XLA, at the cost of speed.
+    /// Whether NaN is treated as in XLA, at the cost of speed in max-reductions and of a later opset in total orders.
     pub strict_nan: bool,
 }
 
@@ -39,7 +39,7 @@ pub struct Lower<'a> {
     diagnostics: &'a mut Diagnostics,
     opset: u32,
     too_low: Option<(&'static str, u32)>,
-    current: Option<OpId>,
+    pub(super) current: Option<OpId>,
     lowered: Vec<Option<ValueId>>,
     /// Values that follow from one whose definition was refused.
     doubtful: FxHashSet<ValueId>,

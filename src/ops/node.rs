@@ -1,6 +1,7 @@
 //! Emits one ONNX op.
 
 use super::{Lower, Refusal, target};
+use crate::diagnostic::catalogue;
 use crate::ir::{Attribute, Attributes, Element, NewOp, OpId, RegionId, Size, Type, TypeId, ValueId};
 use smallvec::SmallVec;
 
@@ -144,6 +145,19 @@ impl Lower<'_> {
     /// Whether the opset that is written has an ONNX op.
     pub fn has(&self, op: &str) -> bool {
         target::since(op) <= self.opset()
+    }
+
+    /// Whether the op that is being lowered reads the sign of NaN, by `BitCast`: where the opset has that op, and under
+    /// `--strict-nan`, which raises the opset. Otherwise reports that it does not.
+    pub(super) fn reads_nan_sign(&mut self) -> bool {
+        if self.settings.strict_nan || self.has("BitCast") {
+            return true;
+        }
+        if let Some(op) = self.current {
+            let (name, at) = (self.module.op_name(op).to_owned(), self.module.span(op).name);
+            self.report(catalogue::NanSign { op: &name, at });
+        }
+        false
     }
 
     /// Refuses unless the opset has, or can be raised to have, an ONNX op or one of its later forms.

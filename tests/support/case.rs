@@ -32,6 +32,9 @@ pub struct Header {
     /// Whether modules become functions.
     #[serde(default)]
     pub keep_functions: bool,
+    /// Whether NaN is exact at the cost of speed.
+    #[serde(default)]
+    pub strict_nan: bool,
     /// Who made the `out:` lines: read by `fixtures/values.py`.
     #[serde(default)]
     pub values: Values,

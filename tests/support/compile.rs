@@ -19,6 +19,8 @@ pub struct Settings {
     pub weights: Vec<PathBuf>,
     /// Whether modules become functions.
     pub keep_functions: bool,
+    /// Whether NaN is exact at the cost of speed.
+    pub strict_nan: bool,
 }
 
 /// A model, if there is one, and everything that the compiler had to say.
@@ -78,8 +80,8 @@ fn options(settings: &Settings) -> Result<Options, String> {
     let files = settings.weights.iter().map(open).collect::<Result<_, _>>()?;
     let weights = Weights { files, ..Weights::default() };
     let dynamic = settings.dynamic.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
-    let (opset, keep_functions) = (settings.opset, settings.keep_functions);
-    Ok(Options { opset, keep_functions, weights, dynamic, ..Options::default() })
+    let Settings { opset, keep_functions, strict_nan, .. } = *settings;
+    Ok(Options { opset, keep_functions, strict_nan, weights, dynamic, ..Options::default() })
 }
 
 fn findings(diagnostics: &Diagnostics) -> Vec<Finding> {

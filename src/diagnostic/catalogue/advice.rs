@@ -308,4 +308,33 @@ diagnostics! {
     A0609 NoModules {}
         => "no function was kept: no location is within a module of the program"
         help "modules are in locations: `lowered.as_text(debug_info=True)` prints them";
+
+    /// A negative NaN counts as a positive one.
+    ///
+    /// In the total order of floats, which `jax.lax.top_k` has, a NaN whose sign is set comes before all numbers, and
+    /// another one after them. To read the sign of NaN takes the `BitCast` of opset 26, which few runtimes have. Without
+    /// it every NaN comes after all numbers. Numbers, infinities and zeros of both signs have their places in any case.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<6xf32>) -> (tensor<4xf32>, tensor<4xi32>) {
+    ///   %0, %1 = chlo.top_k(%x, k = 4) : tensor<6xf32> -> (tensor<4xf32>, tensor<4xi32>)
+    ///   return %0, %1 : tensor<4xf32>, tensor<4xi32>
+    /// }
+    /// ```
+    ///
+    /// What to do: nothing, when the values are never NaN. Otherwise `--strict-nan` gives the exact form, and raises the
+    /// opset to 26.
+    ///
+    /// Mended:
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --strict-nan
+    /// ```
+    A0610 NanSign<'a> { op: &'a str, at: Span }
+        => "`{op}` takes a negative NaN for a positive one"
+        group "{op}"
+        label at "reads the sign of NaN"
+        help "`--strict-nan` keeps the sign of NaN, and raises the opset to 26";
 }

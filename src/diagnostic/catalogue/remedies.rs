@@ -179,7 +179,8 @@ const LATER_OPS: &[(&str, &str)] = &[
     ("Attention", "attention that is recognized in the text"),
     (
         "BitCast",
-        "`bitcast_convert`, which `jax.lax.bitcast_convert_type`, `view`, `jax.random` and `top_k` print",
+        "`bitcast_convert`, which `jax.lax.bitcast_convert_type`, `view` and `jax.random` print, and the sign of NaN under \
+         `--strict-nan`",
     ),
     ("CumProd", "`jnp.cumprod`"),
     ("Gelu", "`jax.nn.gelu`"),

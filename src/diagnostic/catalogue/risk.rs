@@ -108,37 +108,6 @@ diagnostics! {
         label at "stays an input"
         help "give the file that has it with another `--weights`, or `--rename FROM=TO`";
 
-    /// A negative NaN has the place of a positive one.
-    ///
-    /// In the total order of floats, which `jax.lax.top_k` has, a NaN whose sign is set comes before all numbers and
-    /// another after them. The order of the bits, and the sign bit of a NaN, need the `BitCast` of opset 26. Below that
-    /// opset every NaN comes after all numbers, and counts as positive.
-    ///
-    /// An example that triggers it:
-    ///
-    /// ```mlir
-    /// func.func public @main(%x: tensor<6xf32>) -> (tensor<4xf32>, tensor<4xi32>) {
-    ///   %0, %1 = chlo.top_k(%x, k = 4) : tensor<6xf32> -> (tensor<4xf32>, tensor<4xi32>)
-    ///   return %0, %1 : tensor<4xf32>, tensor<4xi32>
-    /// }
-    /// ```
-    ///
-    /// ```console
-    /// $ hlo2onnx convert model.mlir
-    /// ```
-    ///
-    /// What to do: nothing, when the values are never NaN. Otherwise give `--opset 26`.
-    ///
-    /// Mended:
-    ///
-    /// ```console
-    /// $ hlo2onnx convert model.mlir --opset 26
-    /// ```
-    W0504 NanSign { at: Span }
-        => "a negative NaN has the place of a positive one"
-        label at "needs the `BitCast` of opset 26"
-        help "give `--opset 26` when a value may be NaN";
-
     /// No data stayed in the files of weights.
     ///
     /// `--external-data reference` lets tensors stay where `--weights` found them. A file that is compressed, a tensor

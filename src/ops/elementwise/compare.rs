@@ -33,10 +33,12 @@ pub(in crate::ops) fn compare(
     let element = cx.element(lhs);
     let operands = &cx.module.op(op).operands;
     let canonical = total && operands.iter().all(|&operand| canonical::is_canonical(cx, operand));
+    let total = total && element.is_float();
+    let by_bits = total && !canonical && cx.reads_nan_sign();
     Ok(cx.formula([lhs, rhs], |[a, b]| match element {
         Element::Bool => direction.of_bools(a, b),
-        float if canonical && float.is_float() => direction.of_canonical(a, b),
-        float if total && float.is_float() => direction.of_numbers(ordered(a), ordered(b)),
+        _ if by_bits => direction.of_numbers(ordered(a), ordered(b)),
+        _ if total => direction.of_total(a, b, !canonical),
         _ => direction.of_numbers(a, b),
     }))
 }
@@ -79,10 +81,17 @@ impl Direction {
         }
     }
 
-    /// In the total order of numbers among which there is one zero, and one NaN after all others.
-    fn of_canonical<'f>(self, a: Term<'f>, b: Term<'f>) -> Term<'f> {
-        let less = |a: Term<'f>, b: Term<'f>| a.less(b) | (!a.is_nan() & b.is_nan());
-        let equal = || a.equal(b) | (a.is_nan() & b.is_nan());
+    /// In the total order of numbers, with one NaN after all others. Of two zeros the reciprocals tell which is the less.
+    fn of_total<'f>(self, a: Term<'f>, b: Term<'f>, signed_zeros: bool) -> Term<'f> {
+        let less = |a: Term<'f>, b: Term<'f>| {
+            let less = a.less(b) | (!a.is_nan() & b.is_nan());
+            if signed_zeros { less | (a.equal(b) & a.reciprocal().less(b.reciprocal())) } else { less }
+        };
+        let equal = || {
+            let equal = a.equal(b);
+            let equal = if signed_zeros { equal & a.reciprocal().equal(b.reciprocal()) } else { equal };
+            equal | (a.is_nan() & b.is_nan())
+        };
         match self {
             Self::Equal => equal(),
             Self::NotEqual => !equal(),

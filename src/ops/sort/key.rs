@@ -1,12 +1,9 @@
 //! Keys by which `TopK` sorts as a comparator does.
 
 use super::comparator::{Key, Zeros};
-use crate::diagnostic::catalogue;
 use crate::ir::{Element, ValueId};
 use crate::ops::Lower;
 
-/// The opset that has `BitCast`.
-const BIT_CAST: u32 = 26;
 /// Above every finite number of the floats smaller than `f64`, and below infinity.
 const BEYOND_FINITE: f64 = 1e300;
 /// Less than half a unit in the last place of every number that such a float has, but zero.
@@ -23,24 +20,11 @@ impl Lower<'_> {
             Element::U32 => vec![self.cast(operand, Element::I64)],
             Element::U64 => vec![self.signed(operand)],
             element if !element.is_float() => vec![operand],
-            _ if key.zeros == Zeros::Signed && self.can_cast_bits() => vec![self.bits(operand)],
-            element => {
-                if key.zeros == Zeros::Signed {
-                    let at = self.place().0.name;
-                    self.report(catalogue::NanSign { at });
-                }
-                match element {
-                    Element::F64 => self.number_then_nan(operand, key.zeros),
-                    _ => vec![self.float_key(operand, key.zeros)],
-                }
-            }
+            _ if key.zeros == Zeros::Signed && self.reads_nan_sign() => vec![self.bits(operand)],
+            Element::F64 => self.number_then_nan(operand, key.zeros),
+            _ => vec![self.float_key(operand, key.zeros)],
         };
         values.into_iter().map(|value| (value, key.descending)).collect()
-    }
-
-    /// Whether the opset has `BitCast`; it is not raised for it, as few runtimes read that opset.
-    fn can_cast_bits(&self) -> bool {
-        self.opset() >= BIT_CAST
     }
 
     /// An `ui64` as the `i64` that has its place in the order.

@@ -5,9 +5,9 @@
 //! becomes 1e300, and NaN becomes infinity. `f64` itself has no such room, and is sorted twice: by its numbers, then
 //! by whether they are NaN.
 //!
-//! In the total order, which `top_k` has, the signs of zero and of NaN count. Then the key is the bits as an integer,
-//! which needs the `BitCast` of opset 26. Under a binding opset without it the `f64` key gets 1e-300 of the sign of
-//! its reciprocal, which no number but zero notices; there a negative NaN is taken for a positive one.
+//! In the total order, which `top_k` has, the signs of zero and of NaN count. Under `--strict-nan` the key is the bits as
+//! an integer, which needs the `BitCast` of opset 26. Otherwise the `f64` key gets 1e-300 of the sign of its reciprocal,
+//! which no number but zero notices; there a negative NaN is taken for a positive one.
 //!
 //! Several keys are sorted one after the other, the last one first. Where a comparator is no lexicographic order of
 //! its arguments (see [`comparator`]), every pair is compared: see [`pairs`].
