@@ -1,8 +1,9 @@
 //! The forms of diagnostics, as the command line writes them.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 /// Two unsupported ops, one of them a file of Python; an attribute and a type that are wrong.
 const TEXT: &str = r#"
@@ -19,13 +20,30 @@ module @jit_f {
 }
 "#;
 
+/// Variables of the environment that change what is printed.
+const VARIABLES: [&str; 9] = [
+    "COLUMNS",
+    "TERM",
+    "NO_COLOR",
+    "FORCE_COLOR",
+    "CLICOLOR",
+    "CLICOLOR_FORCE",
+    "LC_ALL",
+    "LC_CTYPE",
+    "LANG",
+];
+
+fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hlo2onnx"));
+    command.args(arguments).current_dir(folder);
+    for variable in VARIABLES {
+        command.env_remove(variable);
+    }
+    command
+}
+
 fn run(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_hlo2onnx"))
-        .args(arguments)
-        .current_dir(folder)
-        .env_remove("COLUMNS")
-        .output()
-        .expect("the binary runs")
+    command(folder, arguments).output().expect("the binary runs")
 }
 
 fn folder() -> tempfile::TempDir {
@@ -173,4 +191,223 @@ module {
     let output = run(folder.path(), &["opt", "rows.mlir", "--passes", "generalize", "--dynamic", "x:1=n"]);
     assert_eq!(output.status.code(), Some(0));
     assert!(utf8(&output.stdout).contains("tensor<2x?xf32>"), "{output:?}");
+}
+
+/// An input, two variables, and advice, which is that NaN may be lost.
+const NET: &str = r#"
+func.func public @main(%w: tensor<4xf32> loc("variables['params']['Dense_0']['kernel']"), %b: tensor<4xf32> loc("variables['params']['Dense_0']['bias']"), %x: tensor<4x4xf32> loc("x")) -> (tensor<4xf32> {jax.result_info = "result"}) {
+  %low = stablehlo.constant dense<0xFF800000> : tensor<f32>
+  %0 = stablehlo.reduce(%x init: %low) applies stablehlo.maximum across dimensions = [0] : (tensor<4x4xf32>, tensor<f32>) -> tensor<4xf32>
+  %1 = stablehlo.multiply %0, %w : tensor<4xf32>
+  %2 = stablehlo.add %1, %b : tensor<4xf32>
+  return %2 : tensor<4xf32>
+}
+"#;
+
+/// A folder with `net.mlir`, and files of tensors of four elements.
+fn net(files: &[(&str, &[&str])]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("net.mlir"), NET).expect("it is written");
+    for (file, names) in files {
+        let data: Vec<u8> =
+            [1.0f32, 2.0, 3.0, 4.0].iter().flat_map(|element| element.to_le_bytes()).collect();
+        let view = || safetensors::tensor::TensorView::new(safetensors::Dtype::F32, vec![4], &data);
+        let views = names.iter().map(|name| (*name, view().expect("four elements")));
+        let bytes = safetensors::serialize(views, None).expect("safetensors");
+        fs::write(folder.path().join(file), bytes).expect("it is written");
+    }
+    folder
+}
+
+/// Both streams.
+fn printed(output: &Output) -> String {
+    format!("{}{}", utf8(&output.stdout), utf8(&output.stderr))
+}
+
+/// The lines of a diagnostic together, without the frame.
+fn joined(text: &str) -> String {
+    text.split_whitespace().filter(|word| *word != "|").collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn options_decide_the_status_and_what_is_printed() {
+    let folder = net(&[
+        ("both", &["params/Dense_0/kernel", "params/Dense_0/bias"]),
+        ("one", &["params/Dense_0/kernel"]),
+        ("below", &["model/params/Dense_0/kernel", "model/params/Dense_0/bias"]),
+        ("two", &["a/Dense_0/kernel", "b/Dense_0/kernel"]),
+    ]);
+    // The arguments, the status, what is printed and what is not.
+    let cases: &[(&str, i32, &[&str], &[&str])] = &[
+        (
+            "convert",
+            0,
+            &["A0604", "inputs x: f32[4, 4]", "variables 2 inputs, which `--weights` binds"],
+            &["unbound", "params"],
+        ),
+        ("convert -q", 0, &[], &["A0604", "inputs"]),
+        ("check", 0, &["A0604"], &[]),
+        ("check -q", 0, &[], &["A0604", "x"]),
+        ("convert --weights both", 0, &["2 arguments bound"], &["variables"]),
+        ("convert --weights one", 0, &["W0503", "1 of 2 arguments bound", "variables 1 input outputs"], &[]),
+        ("convert --weights one -q", 0, &["W0503"], &["A0604"]),
+        ("convert --deny warnings", 0, &["inputs"], &["denied"]),
+        (
+            "convert --weights one --deny warnings",
+            1,
+            &["1 warning is denied by `--deny warnings`"],
+            &["inputs"],
+        ),
+        ("check --weights one --deny warnings", 1, &["1 warning is denied by `--deny warnings`"], &[]),
+        ("convert --weights one --require-weights", 1, &["1 weight stays an input"], &["inputs x"]),
+        ("check --weights one --require-weights", 1, &["1 weight stays an input"], &[]),
+        ("convert --weights both --require-weights", 0, &["2 arguments bound"], &[]),
+        ("convert --require-weights", 2, &["--weights"], &[]),
+        ("convert --weights below", 1, &["E0409", "give `--weights-prefix model`:"], &[]),
+        (
+            "convert --weights below --weights-prefix mode",
+            1,
+            &["E0411", "give `--weights-prefix model`:"],
+            &[],
+        ),
+        ("convert --weights below --weights-prefix model", 0, &["2 arguments bound"], &[]),
+        (
+            "convert --weights both --weights-prefix model",
+            1,
+            &["E0411", "leave `--weights-prefix model` out:"],
+            &[],
+        ),
+        ("convert --weights two", 1, &["E0409", "`--weights-prefix P`"], &[]),
+        ("convert --output-names x", 1, &["E0404", "`x` is the name of an input"], &["twice"]),
+        ("convert --input-names a,b,a", 1, &["E0404", "`a` is there twice"], &[]),
+        ("convert --max-input-bytes 100", 1, &["E0413", "100"], &[]),
+        ("check --max-input-bytes 100", 1, &["E0413", "100"], &[]),
+        ("convert --weights both --max-input-bytes 1000", 0, &["2 arguments bound"], &[]),
+    ];
+    for (line, status, shown, hidden) in cases {
+        let mut arguments: Vec<&str> = line.split(' ').collect();
+        arguments.insert(1, "net.mlir");
+        let output = run(folder.path(), &arguments);
+        let text = joined(&printed(&output));
+        assert_eq!(output.status.code(), Some(*status), "{line}: {text}");
+        for words in *shown {
+            assert!(text.contains(words), "{line} does not print {words:?}: {text}");
+        }
+        for words in *hidden {
+            assert!(!text.contains(words), "{line} prints {words:?}: {text}");
+        }
+        // A denied conversion writes nothing.
+        let written = folder.path().join("net.onnx");
+        assert_eq!(written.exists(), *status == 0 && line.starts_with("convert"), "{line}");
+        let _ = fs::remove_file(written);
+    }
+}
+
+#[test]
+fn colors_follow_the_option_and_the_environment() {
+    let folder = folder();
+    for (option, variables, colored) in [
+        ("auto", "", false),
+        ("always", "", true),
+        ("always", "NO_COLOR=1", true),
+        ("always", "TERM=dumb", true),
+        ("auto", "FORCE_COLOR=1", true),
+        ("auto", "FORCE_COLOR=1 NO_COLOR=1", false),
+        ("never", "FORCE_COLOR=1", false),
+        ("auto", "TERM=dumb LC_ALL=C", false),
+    ] {
+        let mut command = command(folder.path(), &["check", "model.mlir", "--color", option]);
+        command.envs(variables.split(' ').filter_map(|pair| pair.split_once('=')));
+        let output = command.output().expect("the binary runs");
+        let text = utf8(&output.stderr);
+        assert_eq!(text.contains('\u{1b}'), colored, "{option} {variables}: {text}");
+        assert!(text.is_ascii() && !utf8(&output.stdout).contains('\u{1b}'), "{option} {variables}: {text}");
+    }
+}
+
+#[test]
+fn a_compressed_text_gives_a_model_of_its_name() {
+    let folder = net(&[]);
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(NET.as_bytes()).expect("memory takes it");
+    let packed = packed.finish().expect("memory takes it");
+    fs::write(folder.path().join("net.mlir.gz"), packed).expect("it is written");
+    assert_eq!(run(folder.path(), &["convert", "net.mlir.gz"]).status.code(), Some(0));
+    let bytes = fs::read(folder.path().join("net.onnx")).expect("net.onnx is written");
+    assert_eq!(bytes, run(folder.path(), &["convert", "net.mlir", "-o", "-"]).stdout);
+    // What is decompressed counts.
+    let output = run(folder.path(), &["convert", "net.mlir.gz", "--max-input-bytes", "300"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(utf8(&output.stderr).contains("E0413"), "{output:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_closed_pipe_ends_a_command_and_a_full_disk_is_an_error() {
+    let folder = net(&[]);
+    for arguments in [&["ops"][..], &["convert", "net.mlir", "-o", "-"], &["check", "net.mlir"], &["--help"]]
+    {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let child = command(folder.path(), arguments).stdout(writer).stderr(Stdio::piped()).spawn();
+        let output = child.and_then(std::process::Child::wait_with_output).expect("the binary runs");
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {output:?}");
+        assert!(!utf8(&output.stderr).contains("error"), "{arguments:?}: {output:?}");
+
+        let full = File::options().write(true).open("/dev/full").expect("it takes nothing");
+        let output = command(folder.path(), arguments).stdout(full).output().expect("the binary runs");
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {output:?}");
+        assert!(utf8(&output.stderr).contains("No space left"), "{arguments:?}: {output:?}");
+    }
+}
+
+/// A zip archive of one stored member.
+fn stored(name: &str, bytes: &[u8]) -> Vec<u8> {
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let options = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    archive.start_file(name, options).expect("memory takes it");
+    archive.write_all(bytes).expect("memory takes it");
+    archive.finish().expect("memory takes it").into_inner()
+}
+
+#[test]
+fn files_that_are_not_weights_are_named() {
+    let folder = net(&[]);
+    let mut damaged = b"\x93NUMPY\x01\0\x76\0".to_vec();
+    let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (4,), }";
+    damaged.extend(format!("{header:<117}\n").bytes());
+    damaged.extend([1.0f32, 2.0, 3.0, 4.0].iter().flat_map(|element| element.to_le_bytes()));
+    let mut damaged = stored("Dense_0/kernel.npy", &damaged);
+    let one = damaged.windows(4).position(|bytes| bytes == 1.0f32.to_le_bytes()).expect("the first element");
+    damaged[one] ^= 1;
+    let files: &[(&str, &[u8])] = &[
+        ("its checksum is not that of its bytes", &damaged),
+        ("it is empty", b""),
+        ("it is a single npy array", b"\x93NUMPY\x01\0"),
+        ("it is an HDF5 file", b"\x89HDF\r\n\x1a\n"),
+        ("it is compressed", &[0x1f, 0x8b, 8]),
+        ("it is a pickle", &[0x80, 4, 0x95]),
+        ("it is an ONNX model", &[8, 8, 0x12, 1]),
+        ("it is an MLIR text", NET.as_bytes()),
+        ("it is a text", b"weights"),
+        ("it is not safetensors", &[0xff; 20]),
+        ("it is a checkpoint of PyTorch", &stored("archive/data.pkl", b"")),
+        ("it is a model of Keras", &stored("model.weights.h5", b"")),
+        ("its member `a` is not an npy file", &stored("a", b"a")),
+    ];
+    fs::create_dir(folder.path().join("folder")).expect("a folder");
+    let orbax = folder.path().join("orbax");
+    fs::create_dir(&orbax).expect("a folder");
+    fs::write(orbax.join("_METADATA"), "").expect("it is written");
+    let folders = [("it is a folder", "folder"), ("it is a checkpoint of Orbax", "orbax")];
+    let written = files.iter().map(|(words, bytes)| {
+        fs::write(folder.path().join("weights"), bytes).expect("it is written");
+        (*words, "weights")
+    });
+    for (words, path) in written.chain(folders) {
+        let output = run(folder.path(), &["convert", "net.mlir", "--weights", path]);
+        let text = joined(utf8(&output.stderr));
+        assert_eq!(output.status.code(), Some(1), "{words}: {text}");
+        assert!(text.contains("error[E0405]") && text.contains(words), "{words}: {text}");
+    }
 }

@@ -53,7 +53,11 @@ fn text(arguments: &[(&str, &str)]) -> String {
 }
 
 fn bind(arguments: &[(&str, &str)], weights: Weights) -> std::result::Result<Result, Failure> {
-    let source = Source::from_bytes("test.mlir", text(arguments).into());
+    bind_in(&text(arguments), weights)
+}
+
+fn bind_in(text: &str, weights: Weights) -> std::result::Result<Result, Failure> {
+    let source = Source::from_bytes("test.mlir", text.into());
     let options = Options { weights, ..Options::default() };
     let conversion = convert(&source, &options);
     let listed = conversion.diagnostics.sorted();
@@ -192,7 +196,14 @@ fn order_binds_only_when_asked() -> std::result::Result<(), Failure> {
 fn large_tensors_keep_their_bytes_and_names() -> std::result::Result<(), Failure> {
     let tensors: [(&str, &[usize]); 2] =
         [("params/Dense_0/bias", &[2]), ("params/Dense_0/kernel", &[300, 200])];
-    let result = bind(&[(KERNEL, "tensor<300x200xf32>")], of(vec![file("w", &tensors)?]))?;
+    // With an input, as an op of constants alone becomes a constant.
+    let text = format!(
+        "func.func @main(%kernel: tensor<300x200xf32> loc(\"{KERNEL}\"), %x: tensor<300x200xf32>) -> tensor<300x200xf32> {{
+  %0 = stablehlo.add %kernel, %x : tensor<300x200xf32>
+  return %0 : tensor<300x200xf32>
+}}"
+    );
+    let result = bind_in(&text, of(vec![file("w", &tensors)?]))?;
     let initializers = &result.model.graph.initializer;
     let kernel =
         initializers.iter().find(|tensor| tensor.name == "params/Dense_0/kernel").ok_or("no kernel")?;

@@ -6,6 +6,7 @@ use super::{Outcome, print, say, terminal};
 use hlo2onnx::diagnostic::{Diagnostics, catalogue};
 use hlo2onnx::ir::{self, Module, TensorType, Type, ValueId};
 use hlo2onnx::onnx::file::{Destination, Model, WriteError, Written, write_stream};
+use hlo2onnx::report::weight_module;
 use hlo2onnx::{Conversion, Options, convert_observed, pass};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fmt::Write;
@@ -40,7 +41,7 @@ fn run_reporting(arguments: &ConvertArguments, reporter: &mut Reporter) -> Outco
         );
     }
     let output = arguments.output.clone().unwrap_or_else(|| default_output(&arguments.input));
-    // A destination that cannot be written is told before the work, not behind it.
+    // A destination that cannot be written is an error before the work, not after it.
     let inputs: Vec<&Path> =
         iter::once(&arguments.input).chain(&arguments.weights.weights).map(PathBuf::as_path).collect();
     let destination = match (to_stdout, Destination::new(&output, &inputs)) {
@@ -182,15 +183,15 @@ fn summary(
     // The variables of a module are many, and are not what a caller gives each time.
     let (variables, data): (Vec<ValueId>, Vec<ValueId>) =
         block.arguments.iter().partition(|&&argument| is_variable(module, argument));
-    let mut inputs = signature(module, &data);
+    if !data.is_empty() || variables.is_empty() {
+        let _ = writeln!(text, "  {:<11}{}", "inputs", signature(module, &data));
+    }
     if !variables.is_empty() {
-        let join = if data.is_empty() { "" } else { ", and " };
-        let noun = if variables.len() == 1 { "variable" } else { "variables" };
-        let _ = write!(inputs, "{join}{} unbound {noun}", variables.len());
+        let noun = if variables.len() == 1 { "input" } else { "inputs" };
+        let remedy = if bound.is_none() { ", which `--weights` binds" } else { "" };
+        let _ = writeln!(text, "  {:<11}{} {noun}{remedy}", "variables", variables.len());
     }
-    for (word, shown) in [("inputs", inputs), ("outputs", signature(module, &results))] {
-        let _ = writeln!(text, "  {word:<11}{shown}");
-    }
+    let _ = writeln!(text, "  {:<11}{}", "outputs", signature(module, &results));
     if let Some((bound, unbound)) = bound {
         let of = if unbound > 0 { format!(" of {}", bound + unbound) } else { String::new() };
         let _ = writeln!(text, "  {:<11}{bound}{of} arguments bound", "weights");
@@ -213,12 +214,11 @@ fn summary(
     text
 }
 
-/// Whether an input is a variable of a module, by the collections of Flax that its path begins with.
+/// Whether an input is a variable of a module, by its path.
 fn is_variable(module: &Module, input: ValueId) -> bool {
-    const COLLECTIONS: &[&str] = &["params", "batch_stats", "cache", "variables"];
     let name = module.value(input).name.map_or("", |name| module.symbols.get(name));
-    let mut parts = name.split('/');
-    parts.next().is_some_and(|first| COLLECTIONS.contains(&first)) && parts.next().is_some()
+    let keys: Vec<&str> = name.split('/').collect();
+    weight_module(&keys).is_some()
 }
 
 /// Names and types of values, as `image: f32[1, 28, 28, 1]`; the first of many.

@@ -138,13 +138,16 @@ impl Names {
             diagnostics.push(catalogue::NameMismatch { option, why: &why });
             return true;
         }
-        for (&value, name) in values.iter().zip(names) {
+        for (index, (&value, name)) in values.iter().zip(names).enumerate() {
             let taken = module.symbols.find(name).is_some_and(|name| self.taken.contains(&name));
             if name.is_empty() || taken {
                 let why = if name.is_empty() {
                     "a name is empty".into()
-                } else {
+                } else if names[..index].contains(name) {
                     format!("`{name}` is there twice")
+                } else {
+                    // Inputs have their names before outputs.
+                    format!("`{name}` is the name of an input")
                 };
                 diagnostics.push(catalogue::NameMismatch { option, why: &why });
             }

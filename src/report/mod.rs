@@ -17,7 +17,7 @@ pub use contents::{NodeCount, SourceOp};
 pub use modules::ModuleRow;
 pub use problem::Problem;
 pub use summary::{OpTotal, Summary};
-pub use tensor::{Origin, Size, Tensor, Weight};
+pub use tensor::{Origin, Size, Tensor, Weight, weight_module};
 
 use crate::diagnostic::{Code, Diagnostics, PythonSources, Severity, catalogue, json};
 use crate::ir::Module;

@@ -143,10 +143,10 @@ fn given_name(module: &Module, value: ValueId) -> Option<String> {
 
 /// The module of an argument that is a weight, by its place in the tree of arguments: the keys between the collection
 /// and the tensor's own. `None` for an argument that is an input.
-pub(super) fn weight_module(keys: &[String]) -> Option<String> {
+pub fn weight_module<K: AsRef<str>>(keys: &[K]) -> Option<String> {
     // The innermost collection: `variables['params']['Dense_0']['kernel']`.
-    let collection = keys.iter().rposition(|key| COLLECTIONS.contains(&key.as_str()))?;
+    let collection = keys.iter().rposition(|key| COLLECTIONS.contains(&key.as_ref()))?;
     let below = &keys[collection + 1..];
     let (_, modules) = below.split_last()?;
-    Some(modules.join("/"))
+    Some(modules.iter().map(AsRef::as_ref).collect::<Vec<_>>().join("/"))
 }

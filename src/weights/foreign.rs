@@ -37,7 +37,7 @@ pub fn file(bytes: &[u8]) -> String {
         let what = if mlir { "an MLIR text, which is the program" } else { "a text" };
         return format!("it is {what}: expected a file of weights: {READ}");
     }
-    format!("it is neither {READ}")
+    format!("it is not {READ}")
 }
 
 /// What is wrong with a member of a zip archive that is not an npy file.
@@ -71,5 +71,7 @@ fn is_onnx(bytes: &[u8]) -> bool {
 /// Whether a file is a text, as far as its first bytes tell.
 fn is_text(bytes: &[u8]) -> bool {
     let head = &bytes[..bytes.len().min(256)];
-    head.iter().all(|&byte| byte >= b' ' || matches!(byte, b'\n' | b'\r' | b'\t'))
+    // The head may end within a character.
+    let is_utf8 = std::str::from_utf8(head).map_or_else(|error| error.error_len().is_none(), |_| true);
+    is_utf8 && head.iter().all(|&byte| byte >= b' ' || matches!(byte, b'\n' | b'\r' | b'\t'))
 }

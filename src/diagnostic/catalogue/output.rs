@@ -93,8 +93,8 @@ diagnostics! {
 
     /// Names that were given for inputs or outputs do not fit the function.
     ///
-    /// `--input-names` and `--output-names` give one name for each, in their order, and no name twice; the other options
-    /// that name an input or output must name one that is there.
+    /// `--input-names` and `--output-names` give one name for each, in their order, and no name twice. An output cannot
+    /// have the name of an input. The other options that name an input or output must name one that is there.
     ///
     /// An example that triggers it (two inputs with one name):
     ///
@@ -309,11 +309,14 @@ diagnostics! {
     /// ```console
     /// $ hlo2onnx convert model.mlir --weights weights.safetensors --rename old/weight=Dense_0/kernel
     /// ```
-    E0409 NoWeightFits<'a> { tensor: &'a str, argument: &'a str, at: Span }
+    E0409 NoWeightFits<'a> { tensor: &'a str, argument: &'a str, remedy: Option<&'a str>, at: Span }
         => "no tensor of the weights has the path of an argument"
         label at "this argument is `{argument}`"
         note "a tensor is called `{tensor}`"
-        help "`--weights-prefix P` takes `P` off the paths in the file, `--rename FROM=TO` changes their beginning";
+        help {
+            let options = "`--weights-prefix P` takes `P` off the paths in the file, `--rename FROM=TO` changes their beginning";
+            Some(remedy.unwrap_or(options).to_owned())
+        };
 
     /// There are more tensors than arguments.
     ///
@@ -380,10 +383,10 @@ diagnostics! {
     /// ```console
     /// $ hlo2onnx convert model.mlir --weights weights.safetensors
     /// ```
-    E0411 UnusedWeightOption<'a> { option: &'a str, tensor: &'a str }
+    E0411 UnusedWeightOption<'a> { option: &'a str, tensor: &'a str, remedy: Option<&'a str> }
         => "`{option}` fits the path of no tensor"
         note "one is called `{tensor}`"
-        help "give whole parts of a path, from its beginning";
+        help { Some(remedy.unwrap_or("give whole parts of a path, from its beginning").to_owned()) };
 
     /// Weights were to stay in their file, and the model cannot refer to it.
     ///

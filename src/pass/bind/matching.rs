@@ -1,9 +1,10 @@
 //! Which argument gets which tensor.
 
-use super::path::{ArgumentPath, tree_order, without_value};
+use super::path::{ArgumentPath, parts, tree_order, without_value};
 use super::{Offer, Plan};
 use crate::diagnostic::{Diagnostics, catalogue};
 use crate::source::Span;
+use crate::weights::Weights;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Gives the sorted tensors of each file to the first arguments.
@@ -29,6 +30,7 @@ struct Claim {
 
 /// Gives each argument the tensor of its path, and reports what is left on both sides.
 pub(super) fn by_path(
+    weights: &Weights,
     offers: &[Offer],
     paths: &[Option<ArgumentPath>],
     spans: &[Span],
@@ -78,12 +80,41 @@ pub(super) fn by_path(
         }
     }
     plan.sort_unstable();
-    report_left(offers, paths, spans, &plan, diagnostics);
+    report_left(weights, offers, paths, spans, &plan, diagnostics);
     plan
+}
+
+/// What to do about `--weights-prefix` so that tensors have the paths of arguments: the prefix that fits the most
+/// tensors. `None` where no prefix helps, or two help as much.
+pub(super) fn fitting_prefix(weights: &Weights, paths: &[Option<ArgumentPath>]) -> Option<String> {
+    let forms: FxHashSet<&[String]> = paths.iter().flatten().flat_map(ArgumentPath::forms).collect();
+    let mut fitting: FxHashMap<Vec<String>, usize> = FxHashMap::default();
+    for tensor in weights.files.iter().flat_map(|file| &file.tensors) {
+        let path = parts(&tensor.name);
+        let path = without_value(&path);
+        // The longest rest says the most.
+        if let Some(split) = (0..path.len()).find(|&split| forms.contains(&path[split..])) {
+            *fitting.entry(path[..split].to_vec()).or_default() += 1;
+        }
+    }
+    let most = fitting.values().copied().max()?;
+    let mut best = fitting.iter().filter(|&(_, &count)| count == most).map(|(prefix, _)| prefix);
+    let (prefix, None) = (best.next()?, best.next()) else { return None };
+    match (prefix.is_empty(), &weights.prefix) {
+        (true, Some(given)) => Some(format!(
+            "leave `--weights-prefix {given}` out: the tensors have paths of arguments without it"
+        )),
+        (true, None) => None,
+        (false, _) => Some(format!(
+            "give `--weights-prefix {}`: the paths below it are those of arguments",
+            prefix.join("/")
+        )),
+    }
 }
 
 /// Says which tensors were not bound, and which arguments of a tree that others were bound in.
 fn report_left(
+    weights: &Weights,
     offers: &[Offer],
     paths: &[Option<ArgumentPath>],
     spans: &[Span],
@@ -94,7 +125,8 @@ fn report_left(
     if let (true, Some(offer), Some((path, at))) = (plan.is_empty(), offers.first(), example) {
         if !diagnostics.has_errors() {
             let (tensor, argument) = (&*offer.tensor.name, &*path.parts.join("/"));
-            diagnostics.push(catalogue::NoWeightFits { tensor, argument, at });
+            let remedy = fitting_prefix(weights, paths);
+            diagnostics.push(catalogue::NoWeightFits { tensor, argument, remedy: remedy.as_deref(), at });
         }
         return;
     }

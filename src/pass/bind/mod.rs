@@ -41,17 +41,17 @@ pub fn run(module: &mut Module, cx: &mut Context) {
     }
     let Some(entry) = entry(module) else { return };
     let Some(block) = module.entry_block(module.function(entry).body) else { return };
-    let offers = offers(cx.weights, cx.diagnostics);
     let arguments = &module.function(entry).arguments;
     let spans: Vec<Span> = arguments.iter().map(|argument| argument.span).collect();
     let paths: Vec<Option<ArgumentPath>> = arguments
         .iter()
         .map(|argument| ArgumentPath::parse(provenance::own_name(module, argument.location?)?))
         .collect();
+    let offers = offers(cx.weights, &paths, cx.diagnostics);
     let plan = if cx.weights.by_order {
         matching::by_order(&offers, spans.len(), cx.diagnostics)
     } else {
-        matching::by_path(&offers, &paths, &spans, cx.diagnostics)
+        matching::by_path(cx.weights, &offers, &paths, &spans, cx.diagnostics)
     };
     if cx.diagnostics.has_errors() {
         return;
@@ -75,7 +75,11 @@ pub fn run(module: &mut Module, cx: &mut Context) {
 }
 
 /// The tensors that the options leave, under the paths that these give them.
-fn offers<'w>(weights: &'w Weights, diagnostics: &mut Diagnostics) -> Vec<Offer<'w>> {
+fn offers<'w>(
+    weights: &'w Weights,
+    paths: &[Option<ArgumentPath>],
+    diagnostics: &mut Diagnostics,
+) -> Vec<Offer<'w>> {
     let prefix = weights.prefix.as_deref().map(parts).unwrap_or_default();
     let renames: Vec<(Vec<String>, Vec<String>)> =
         weights.renames.iter().map(|(from, to)| (parts(from), parts(to))).collect();
@@ -97,12 +101,15 @@ fn offers<'w>(weights: &'w Weights, diagnostics: &mut Diagnostics) -> Vec<Offer<
     let Some(example) = weights.files.iter().find_map(|file| file.tensors.first()) else { return offers };
     if offers.is_empty() {
         let option = format!("--weights-prefix {}", weights.prefix.as_deref().unwrap_or_default());
-        diagnostics.push(catalogue::UnusedWeightOption { option: &option, tensor: &example.name });
+        let (tensor, remedy) = (&*example.name, matching::fitting_prefix(weights, paths));
+        let remedy = remedy.as_deref();
+        diagnostics.push(catalogue::UnusedWeightOption { option: &option, tensor, remedy });
         return offers;
     }
     for ((from, to), _) in weights.renames.iter().zip(used).filter(|(_, used)| !used) {
         let option = format!("--rename {from}={to}");
-        diagnostics.push(catalogue::UnusedWeightOption { option: &option, tensor: &offers[0].tensor.name });
+        let tensor = &*offers[0].tensor.name;
+        diagnostics.push(catalogue::UnusedWeightOption { option: &option, tensor, remedy: None });
     }
     offers
 }
