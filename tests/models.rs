@@ -125,7 +125,8 @@ fn refer(path: &Path) -> Result<(), String> {
     let files = vec![WeightsFile::open(&weights).map_err(|error| text(&error))?];
     let weights = Weights { files, ..Weights::default() };
     let source = Source::open(path).map_err(|error| text(&error))?;
-    let converted = hlo2onnx::convert(&source, &Options { weights, ..Options::default() });
+    let options = Options { weights, references_weights: true, ..Options::default() };
+    let converted = hlo2onnx::convert(&source, &options);
     let model = converted.model.ok_or("there is no model")?;
 
     let output = folder.path().join("model.onnx");
