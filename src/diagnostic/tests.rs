@@ -150,7 +150,8 @@ error[E0003]: `{` is never closed
 model.mlir: 1 error
 "#;
     let text = "module @m {\n  a";
-    let unclosed = UnclosedDelimiter { delimiter: "{", at: find(text, "{", 0), end: Span::new(15, 15) };
+    let unclosed =
+        UnclosedDelimiter { delimiter: "{", at: find(text, "{", 0), end: Span::new(15, 15), ends: false };
     assert_eq!(plain(text, vec![unclosed.into()]), &expected[1..]);
 }
 
