@@ -243,7 +243,8 @@ impl Lower<'_> {
     /// The sum over the last axis, which is not empty.
     pub(super) fn sum_columns(&mut self, value: ValueId, batch: &[Dim]) -> ValueId {
         // ONNX Runtime sums in f64, which holds every position of a tensor that fits into memory.
-        let axes = self.int64s(&[-1]);
+        // Of nothing it keeps a dimension that is counted from the end.
+        let axes = self.int64s(&[self.rank(value) as i64 - 1]);
         self.node("ReduceSum", &[value, axes]).int("keepdims", 0).out(Element::I64, batch)
     }
 

@@ -42,3 +42,15 @@ fn is_same(sizes: &Sizes, axis: &Along, upper: bool) -> bool {
         && sizes.are_equal(low, axis.low)
         && sizes.are_equal(high, axis.high)
 }
+
+/// What a symbolic dimension, of this size with its padding, lacks to be as long as a window: how many elements are to
+/// be added at its end, and how many places the window has then. The places that are added are to be cut off. `None`
+/// where the dimension is never shorter than the window. ONNX Runtime fails where there is no place.
+pub(super) fn beyond(sizes: &Sizes, padded: Dim, extent: i64, stride: i64) -> Option<(i64, Dim)> {
+    if padded.known().is_some() || sizes.is_at_least(padded, extent) {
+        return None;
+    }
+    let least = i64::from(sizes.is_at_least(padded, 1));
+    let last = sizes.subtract(padded, Dim::Known(least));
+    Some((extent - least, sizes.add(sizes.quotient(last, Dim::Known(stride)), Dim::Known(1))))
+}

@@ -5,7 +5,8 @@
 //! - `MatMulScaleFusion` makes a factor of an operand or of the result an attribute of the product, which is an `f32`
 //!   whatever the product is computed in. It takes factors of one element only.
 //! - `MatMulTransposeFusion` takes a Transpose that moves the first dimension into the matrices into the product, whose
-//!   kernel divides by zero where there is nothing. It does not see through a Reshape.
+//!   kernel divides by zero where there is nothing. It takes in a Transpose of the matrices too, and the kernel fails
+//!   where there is nothing and one operand is broadcast. It does not see through a Reshape.
 //!
 //! The pass comes when the order of dimensions is settled.
 
@@ -46,7 +47,9 @@ fn find(module: &Module, is_dynamic: bool) -> FxHashSet<OpId> {
                 let is_empty =
                     |value: ValueId| module.tensor(value).is_some_and(|ty| ty.dims.iter().any(may_be_empty));
                 let fails = |&value: &ValueId| moves_first(module, value) && is_empty(value);
-                found.extend(operation.operands.iter().any(fails).then_some(op));
+                let any_empty = operation.operands.iter().any(|&value| is_empty(value));
+                let fails_to_broadcast = any_empty && broadcasts_transposed(module, &operation.operands);
+                found.extend((operation.operands.iter().any(fails) || fails_to_broadcast).then_some(op));
             }
             "onnx.Mul" | "onnx.Div" if is_double(module, operation.results[0]) => {
                 let mut origins = operation.operands.iter().filter_map(|&value| origin(module, value));
@@ -73,6 +76,29 @@ fn moves_first(module: &Module, value: ValueId) -> bool {
     let transpose = module.defining_op(value).filter(|&op| module.op_name(op) == "onnx.Transpose");
     let order = transpose.and_then(|op| positions(module, op, "perm"));
     order.is_some_and(|order| order.len() > 2 && order[order.len() - 2..].contains(&0))
+}
+
+/// Whether a value is a Transpose of the matrices alone.
+fn swaps_last(module: &Module, value: ValueId) -> bool {
+    let transpose = module.defining_op(value).filter(|&op| module.op_name(op) == "onnx.Transpose");
+    let order = transpose.and_then(|op| positions(module, op, "perm"));
+    order.is_some_and(|order| {
+        let rank = order.len();
+        rank >= 2
+            && order[rank - 2..] == [rank - 1, rank - 2]
+            && order[..rank - 2].iter().enumerate().all(|(index, &dim)| index == dim)
+    })
+}
+
+/// Whether a product has a transposed operand and matrices that it broadcasts. One transposed matrix on the right is
+/// multiplied with all rows at once.
+fn broadcasts_transposed(module: &Module, operands: &[ValueId]) -> bool {
+    let &[left, right] = operands else { return false };
+    let matrices =
+        |value: ValueId| module.tensor(value).map(|tensor| &tensor.dims[..tensor.rank().saturating_sub(2)]);
+    let single = matrices(right).is_some_and(|dims| dims.iter().all(|&dim| dim == Dim::Known(1)));
+    let fuses = swaps_last(module, left) || swaps_last(module, right) && !single;
+    fuses && matrices(left) != matrices(right)
 }
 
 fn is_double(module: &Module, value: ValueId) -> bool {
@@ -120,7 +146,7 @@ fn change(rewriter: &mut Rewriter, op: OpId) -> bool {
     if rewriter.module.op_name(op) == "onnx.MatMul" {
         for index in 0..2 {
             let value = rewriter.module.op(op).operands[index];
-            if moves_first(rewriter.module, value) {
+            if moves_first(rewriter.module, value) || swaps_last(rewriter.module, value) {
                 let rank = rewriter.module.tensor(value).map_or(0, |tensor| tensor.rank());
                 let (place, ty) = (rewriter.module.place(op), rewriter.module.value_type(value));
                 let same = rewriter.insert_integers(place, &vec![0; rank]);

@@ -25,6 +25,16 @@ pub(super) fn lower(
         && geometry.spatial.iter().all(|axis| is_transposed(&cx.module.sizes, axis));
     let same = geometry.auto_pad(&cx.module.sizes);
     let as_it_is = transposed || same.is_some();
+    let mut padded = geometry.clone();
+    if !as_it_is {
+        for axis in &mut padded.spatial {
+            if let Some((more, positions)) = axis.beyond(&cx.module.sizes) {
+                axis.high = cx.module.sizes.add(axis.high, Dim::Known(more));
+                axis.positions = positions;
+            }
+        }
+    }
+    let geometry = &padded;
     let input = if as_it_is { input } else { dilated_and_cropped(cx, geometry, input) };
     let input = features_first(cx, geometry, input);
     let groups = geometry.feature_groups.max(geometry.batch_groups);
@@ -34,13 +44,16 @@ pub(super) fn lower(
             .into_iter()
             .chain(geometry.spatial.iter().map(|axis| axis.output)),
     );
-    let moved: Dims = result_order.iter().map(|&dim| sizes[dim as usize]).collect();
+    let mut all: Dims = sizes.iter().copied().collect();
+    geometry.spatial.iter().for_each(|axis| all[axis.output] = axis.positions);
+    let moved: Dims = result_order.iter().map(|&dim| all[dim as usize]).collect();
     let sums = if transposed {
         conv_transpose(cx, geometry, input, kernel, groups, &moved)
     } else {
         conv(cx, geometry, input, kernel, groups, same, &moved)
     };
-    cx.transpose(sums, &inverse(&result_order))
+    let sums = cx.transpose(sums, &inverse(&result_order));
+    cx.slice(sums, &vec![0; sizes.len()], sizes, &vec![1; sizes.len()])
 }
 
 /// The input as `[N, C, ...]`, with the groups of the batch, if any, among the features.
@@ -124,7 +137,9 @@ fn conv_transpose(
 /// and behind it as much as `output_padding`, which ONNX Runtime wants below the stride, can add.
 fn is_transposed(sizes: &Sizes, axis: &Axis) -> bool {
     let padding = axis.low.known().zip(axis.high_seen(sizes));
-    padding.is_some_and(|(low, high)| low <= axis.reach() && high - axis.reach() < axis.input_dilation)
+    let fits = axis.beyond(sizes).is_none();
+    padding
+        .is_some_and(|(low, high)| fits && low <= axis.reach() && high - axis.reach() < axis.input_dilation)
 }
 
 /// The kernel as `[C, O / groups, ...]`: its output features are those of the groups in turn.

@@ -84,9 +84,19 @@ impl Axis {
         })
     }
 
+    /// Size of the input after dilation and padding.
+    fn padded(&self, sizes: &Sizes) -> Dim {
+        sizes.sum([self.dilated(sizes), self.low, self.high])
+    }
+
+    /// The padding that the input lacks to be as long as the window, and the positions that the window has then.
+    pub fn beyond(&self, sizes: &Sizes) -> Option<(i64, Dim)> {
+        padding::beyond(sizes, self.padded(sizes), self.reach() + 1, self.stride)
+    }
+
     /// How many positions the window has.
     fn count(&self, sizes: &Sizes) -> Dim {
-        let padded = sizes.sum([self.dilated(sizes), self.low, self.high]);
+        let padded = self.padded(sizes);
         let window = if self.window == 0 { 0 } else { self.reach() + 1 };
         if padded.known().is_some_and(|padded| padded <= 0) {
             return Dim::Known(0);

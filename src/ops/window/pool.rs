@@ -109,12 +109,10 @@ pub(super) fn lower(
 fn reach_beyond(known: &Sizes, window: &mut Window, axis: usize, size: Dim, places: &mut Dim) {
     let extent = window.extent(axis);
     let padded = known.sum([size, window.low[axis], window.high[axis]]);
-    if padded.known().is_some() || known.is_at_least(padded, extent) {
-        return;
+    if let Some((more, all)) = padding::beyond(known, padded, extent, window.strides[axis]) {
+        window.high[axis] = known.add(window.high[axis], Dim::Known(more));
+        *places = all;
     }
-    window.high[axis] = known.add(window.high[axis], Dim::Known(extent - 1));
-    let beyond = known.subtract(padded, Dim::Known(1));
-    *places = known.add(known.quotient(beyond, Dim::Known(window.strides[axis])), Dim::Known(1));
 }
 
 /// The pool along one dimension, as one over two of which the other has one element.
