@@ -143,6 +143,11 @@ fn refer(path: &Path) -> Result<(), String> {
     Ok(())
 }
 
+/// Nodes that a model has beside those of the static one, where something depends on the number of rows: rows of a constant
+/// and masks, which are folded for a known number, a bias of zeros for each row of a norm, and a Reshape that keeps ONNX
+/// Runtime from a fusion that fails on no rows.
+const MADE: &[(&str, usize)] = &[("jnp_shape", 3), ("nnx_bridge", 1), ("recurrent", 1), ("transformer", 6)];
+
 /// Makes the batch of a static program dynamic: the model must give for each row what JAX gave for it, however many there
 /// are, and have as many nodes as the static one.
 fn check_rows(path: &Path) -> Result<(), String> {
@@ -157,8 +162,8 @@ fn check_rows(path: &Path) -> Result<(), String> {
     let is_node = |line: &&str| line.split_once(" = ").is_some_and(|(name, _)| !name.trim().contains(' '));
     let nodes =
         |model: &[u8]| Ok::<_, String>(graph_text::print(model, false)?.lines().filter(is_node).count());
-    // Rows of a constant beside those of the input are made for as many as there are.
-    let made = if path.parent().is_some_and(|folder| folder.ends_with("jnp_shape")) { 3 } else { 0 };
+    let made = MADE.iter().find(|(model, _)| path.parent().is_some_and(|folder| folder.ends_with(model)));
+    let made = made.map_or(0, |&(_, nodes)| nodes);
     if nodes(&dynamic)? != nodes(&fixed)? + made {
         return Err(format!("it has another number of nodes:\n{}", graph_text::print(&dynamic, false)?));
     }

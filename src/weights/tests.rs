@@ -166,7 +166,7 @@ fn an_npz_that_lies_is_refused() -> Outcome {
     assert!(refusal(&member(b"\x93NUMPY\x01\x00\xff\xff{".to_vec())?).contains("no npy header"));
     assert!(refusal(&member(b"\x93NUMPY\x09\x00\x01\x00{".to_vec())?).contains("no npy header"));
     let text = npz(&[("x.txt", b"x".to_vec())], CompressionMethod::Stored)?;
-    assert!(refusal(&text).contains("`x.txt` is no npy file"));
+    assert!(refusal(&text).contains("`x.txt` is not an npy file"));
     assert!(refusal(b"PK\x03\x04").contains("its zip archive"));
     Ok(())
 }
@@ -218,8 +218,15 @@ fn msgpack_that_lies_is_refused() -> Outcome {
 
 #[test]
 fn what_is_no_file_of_weights_is_refused() {
-    for bytes in [&b""[..], b"P", b"hello, world", b"\x08\0\0\0\0\0\0\0", b"\x93NUMPY\x01\x00"] {
-        assert!(refusal(bytes).contains("neither safetensors nor npz"), "{bytes:?}");
+    let cases: [(&[u8], &str); 5] = [
+        (b"", "it is empty"),
+        (b"P", "safetensors, npz, or Flax's msgpack"),
+        (b"hello, world", "it is a text"),
+        (b"\x08\0\0\0\0\0\0\0", "it is not safetensors, npz"),
+        (b"\x93NUMPY\x01\x00", "a single npy array"),
+    ];
+    for (bytes, expected) in cases {
+        assert!(refusal(bytes).contains(expected), "{bytes:?}: {}", refusal(bytes));
     }
 }
 

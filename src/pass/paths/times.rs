@@ -32,13 +32,15 @@ impl<'m> Applied<'m> {
         self.steps.push(step);
     }
 
-    /// Which time each step belongs to.
+    /// Which time each step belongs to. The first op may come again within one time, as the square of a mean does beside the
+    /// mean of squares; a time is as long as the first length of which all steps are repetitions.
     fn times(&self) -> impl Iterator<Item = u32> {
-        let length = self.begins.get(1).copied().unwrap_or(self.steps.len()).max(1);
-        let same = self.begins.iter().enumerate().all(|(time, &begin)| begin == time * length)
-            && self.steps.len() == self.begins.len() * length
-            && self.steps.chunks(length).all(|steps| *steps == self.steps[..length]);
-        (0..self.steps.len()).map(move |step| if same { (step / length) as u32 } else { 0 })
+        let repeats = |&length: &usize| {
+            self.steps.len().is_multiple_of(length)
+                && self.steps.chunks(length).all(|steps| *steps == self.steps[..length])
+        };
+        let length = self.begins.iter().copied().skip(1).find(repeats).unwrap_or(self.steps.len()).max(1);
+        (0..self.steps.len()).map(move |step| (step / length) as u32)
     }
 }
 
