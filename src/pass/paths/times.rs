@@ -23,7 +23,8 @@ struct Applied<'m> {
 impl<'m> Applied<'m> {
     fn push(&mut self, step: Step<'m>) {
         let again = match (self.steps.first(), self.steps.last()) {
-            (Some(first), Some(last)) => step.1.is_some() && step.1 == first.1 && last.1 != first.1,
+            // An op that stands for several, such as a fused one, has no line of its own.
+            (Some(first), Some(last)) => step == *first && (last.1 != first.1 || first.1.is_none()),
             _ => true,
         };
         if again {
@@ -37,6 +38,7 @@ impl<'m> Applied<'m> {
     fn times(&self) -> impl Iterator<Item = u32> {
         let repeats = |&length: &usize| {
             self.steps.len().is_multiple_of(length)
+                && self.steps[..length].iter().any(|step| step.1.is_some())
                 && self.steps.chunks(length).all(|steps| *steps == self.steps[..length])
         };
         let length = self.begins.iter().copied().skip(1).find(repeats).unwrap_or(self.steps.len()).max(1);
