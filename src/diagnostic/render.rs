@@ -284,7 +284,7 @@ impl Renderer<'_> {
         }
     }
 
-    /// `, at model.py:12, model.py:40`, or `, at lines 12, 40, 77 ...` where no line of Python is known.
+    /// `, at model.py:12, model.py:40`, or `, at lines 12, 40, 77 ...` where the Python lines are not known.
     fn places(&self, group: &[&Diagnostic]) -> String {
         let mut frames: Vec<String> = Vec::new();
         for frame in group.iter().filter_map(|diagnostic| diagnostic.python.as_ref()) {

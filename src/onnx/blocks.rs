@@ -1,7 +1,7 @@
 //! Views of constants, which are put in order block by block.
 //!
 //! A block is some megabytes of the view. Its elements may lie all over the base, and are read in the order in which
-//! they lie there, so that the pages of the file are given back behind the reader.
+//! they lie there, so that the pages of the file are released after they are read.
 
 use crate::ir::{Data, View};
 use crate::source::Source;

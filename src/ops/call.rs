@@ -66,7 +66,7 @@ const CALLBACK_NAMES: &[(&str, &str)] = &[
     ("pure_callback", "jax.pure_callback"),
 ];
 
-/// The attribute of a call of Python that has what the user wrote for it, where the primitive does not tell.
+/// The attribute of a Python callback that names what the user wrote, where the primitive does not.
 pub const CALLBACK: &str = "hlo2onnx.callback";
 
 /// The check of equinox, which diffrax, lineax and optimistix make as well.

@@ -49,7 +49,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
 struct Grown {
     /// The convolution as it was.
     conv: OpId,
-    /// The Transpose behind it.
+    /// The Transpose after it.
     transpose: Option<OpId>,
     /// The dimension of the channels in the result.
     axis: usize,
@@ -238,7 +238,7 @@ fn is_along(module: &Module, value: ValueId, grown: &Grown, channels: usize) -> 
         || (ty.dims.iter().enumerate().all(fits) && first <= grown.axis)
 }
 
-/// The convolution with its factors and its bias, and the Transpose behind it, before an op.
+/// The convolution with its factors and its bias, and the Transpose after it, inserted before an op.
 fn insert(rewriter: &mut Rewriter, grown: &Grown, op: OpId) -> Option<ValueId> {
     let conv = grown.conv;
     let operation = rewriter.module.op(conv).clone();

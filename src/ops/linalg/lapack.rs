@@ -143,7 +143,7 @@ impl Call {
         let (operand_count, result_count) = (cx.operand_count(op), cx.module.op(op).results.len());
         let wrong =
             || Refusal::form(format!("`{target}` with {operand_count} operands and {result_count} results"));
-        // Scalars lead, and a scalar behind the matrices is the number of matrices, or a factor.
+        // Scalars come first; a scalar after the matrices is the number of matrices, or a factor.
         let rank = |index: usize| cx.operand_type(op, index).map(|ty| ty.rank());
         let mut first = 0;
         if spelled.convention == Convention::Scalars {
