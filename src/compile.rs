@@ -23,6 +23,8 @@ pub struct Options {
     pub opset: Option<u32>,
     /// Whether NaN is treated as in XLA, at the cost of speed in max-reductions and of a later opset in total orders.
     pub strict_nan: bool,
+    /// The name of the model's graph; that of the text's module when not given.
+    pub model_name: Option<String>,
     /// How many ops the program may have when its calls are inlined; 10,000,000 when not given.
     pub max_ops: Option<u64>,
     /// How many bytes the constants may take that are computed from others; 1 GiB when not given.
@@ -36,9 +38,9 @@ pub struct Options {
     pub input_names: Vec<String>,
     /// Names of the outputs in order; empty leaves them to the text.
     pub output_names: Vec<String>,
-    /// Names of the inputs that are images with their channels first (NCHW) in the model; JAX has them last.
+    /// Names, or positions from 0, of the inputs that are images with their channels first (NCHW) in the model; JAX has them last.
     pub nchw_inputs: Vec<String>,
-    /// Names of the outputs that are images with their channels first (NCHW) in the model.
+    /// Names, or positions from 0, of the outputs that are images with their channels first (NCHW) in the model.
     pub nchw_outputs: Vec<String>,
     /// Whether modules of the program become functions of the model, as far as locations tell them; else all is inlined.
     pub keep_functions: bool,
@@ -131,6 +133,9 @@ fn convert_until<'a>(
     if flow.is_break() {
         return (Conversion { model: None, module, bound, diagnostics }, flow);
     }
+    if let Some(name) = &options.model_name {
+        module.name = Some(module.symbols.intern(name));
+    }
     let entry = pass::entry(&module);
     let model = match entry {
         Some(entry) if !diagnostics.has_errors() => {
@@ -150,6 +155,7 @@ fn convert_until<'a>(
 
 /// What a conversion would have to say, for a caller that may lose interest: `None` as soon as `is_stale` holds, which
 /// is asked between the stages.
+#[cfg(feature = "lsp")]
 pub(crate) fn check(source: &Source, options: &Options, is_stale: impl Fn() -> bool) -> Option<Diagnostics> {
     let flow = || if is_stale() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
     let (conversion, flow) = convert_until(source, options, |_, _| flow());
@@ -216,3 +222,10 @@ pub fn optimize(source: &Source, passes: &[Pass], options: &Options) -> (String,
     }
     (ir::print(&module, source, None), diagnostics)
 }
+
+// A server converts on one thread and writes on another.
+const _: () = {
+    const fn is_send<T: Send>() {}
+    is_send::<Conversion>();
+    is_send::<Options>();
+};

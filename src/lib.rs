@@ -4,10 +4,13 @@
 //! only `onnx.*` ops are left (what each op becomes stands in [`ops`]), and [`onnx`] writes the model. Whatever is
 //! wrong on the way is a [`diagnostic`] with its place in the text.
 
+#[cfg(feature = "cli")]
+pub mod cli;
 mod compile;
 mod coverage;
 pub mod diagnostic;
 pub mod ir;
+#[cfg(feature = "lsp")]
 pub mod lsp;
 pub mod onnx;
 pub mod ops;

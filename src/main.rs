@@ -1,9 +1,7 @@
 //! The `hlo2onnx` command line.
 
-mod cli;
-
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    cli::run()
+    ExitCode::from(hlo2onnx::cli::run(std::env::args_os()))
 }

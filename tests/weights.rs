@@ -163,7 +163,7 @@ fn a_prefix_and_renames_change_paths() -> std::result::Result<(), Failure> {
         let files = vec![file("w", &[("ema/net/w", &[2]), ("now/net/w", &[2])])?];
         let renames = renames.iter().map(|&(from, to)| (from.to_owned(), to.to_owned())).collect();
         let prefix = prefix.map(str::to_owned);
-        bind(&[("p['enc']['w']", F)], Weights { files, prefix, renames, by_order: false })
+        bind(&[("p['enc']['w']", F)], Weights { files, prefix, renames, ..Weights::default() })
     };
     assert_eq!(with(None, &[])?.codes, ["E0409"]);
     assert_eq!(with(Some("ema"), &[("net", "enc")])?.bound, 1);

@@ -2,8 +2,8 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use hlo2onnx::pass::DynamicDimension;
-use hlo2onnx::source::Limit;
+use crate::pass::DynamicDimension;
+use crate::source::Limit;
 use std::path::PathBuf;
 
 /// Compiles StableHLO text, as JAX prints it, to ONNX.
@@ -27,6 +27,7 @@ pub enum Command {
     /// List the ops that are covered
     Ops(OpsArguments),
     /// Serve an editor: diagnostics, hovers and definitions, by the Language Server Protocol
+    #[cfg(feature = "lsp")]
     Lsp(LspArguments),
     /// Say what a code means and what to do
     Explain {
@@ -64,10 +65,10 @@ pub struct ConvertArguments {
     /// Names of the outputs, separated by commas
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     pub output_names: Vec<String>,
-    /// Names of image inputs that get their channels first (NCHW), separated by commas; JAX has them last
+    /// Names or positions of image inputs that get their channels first (NCHW), separated by commas; JAX has them last
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     pub inputs_as_nchw: Vec<String>,
-    /// Names of image outputs that get their channels first (NCHW), separated by commas
+    /// Names or positions of image outputs that get their channels first (NCHW), separated by commas
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     pub outputs_as_nchw: Vec<String>,
     /// Let each node of the model have its line of Python and path of modules, for viewers and profilers
@@ -240,6 +241,7 @@ pub struct OpsArguments {
 }
 
 /// Arguments of `lsp`.
+#[cfg(feature = "lsp")]
 #[derive(Args)]
 pub struct LspArguments {
     #[command(flatten)]
@@ -276,7 +278,7 @@ pub enum Format {
     Github,
 }
 
-impl From<External> for hlo2onnx::onnx::file::ExternalData {
+impl From<External> for crate::onnx::file::ExternalData {
     fn from(external: External) -> Self {
         match external {
             External::Auto => Self::Auto,
@@ -287,7 +289,7 @@ impl From<External> for hlo2onnx::onnx::file::ExternalData {
     }
 }
 
-impl From<&TargetArguments> for hlo2onnx::Options {
+impl From<&TargetArguments> for crate::Options {
     fn from(target: &TargetArguments) -> Self {
         Self {
             opset: target.opset,

@@ -3,10 +3,10 @@
 use super::arguments::{CheckArguments, Format, ReportArguments};
 use super::report::{self, Reporter};
 use super::{Outcome, print, say, source_root};
-use hlo2onnx::Options;
-use hlo2onnx::diagnostic::{Diagnostics, catalogue};
-use hlo2onnx::report::{self as reports, FileReport, Report, Verdict};
-use hlo2onnx::source::Source;
+use crate::Options;
+use crate::diagnostic::{Diagnostics, catalogue};
+use crate::report::{self as reports, FileReport, Report, Verdict};
+use crate::source::Source;
 use std::path::{Path, PathBuf};
 
 /// Runs the command.

@@ -3,11 +3,11 @@
 use super::arguments::{ConvertArguments, External};
 use super::report::{self, Reporter};
 use super::{Outcome, print, say, terminal};
-use hlo2onnx::diagnostic::{Diagnostics, catalogue};
-use hlo2onnx::ir::{self, Module, TensorType, Type, ValueId};
-use hlo2onnx::onnx::file::{Destination, Model, WriteError, Written, write_stream};
-use hlo2onnx::report::weight_module;
-use hlo2onnx::{Conversion, Options, convert_observed, pass};
+use crate::diagnostic::{Diagnostics, catalogue};
+use crate::ir::{self, Module, TensorType, Type, ValueId};
+use crate::onnx::file::{Destination, Model, WriteError, Written, write_stream};
+use crate::report::weight_module;
+use crate::{Conversion, Options, convert_observed, pass};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fmt::Write;
 use std::io;
@@ -196,11 +196,11 @@ fn summary(
         let of = if unbound > 0 { format!(" of {}", bound + unbound) } else { String::new() };
         let _ = writeln!(text, "  {:<11}{bound}{of} arguments bound", "weights");
     }
-    let nodes = hlo2onnx::onnx::inventory(module);
+    let nodes = crate::onnx::inventory(module);
     let total: usize = nodes.iter().map(|(_, count)| count).sum();
     let kinds: Vec<String> = nodes.iter().map(|(name, count)| format!("{count} {name}")).collect();
     let _ = writeln!(text, "  {:<11}{total}: {}", "nodes", kinds.join(", "));
-    let _ = writeln!(text, "  {:<11}{}", "parameters", hlo2onnx::onnx::parameters(module));
+    let _ = writeln!(text, "  {:<11}{}", "parameters", crate::onnx::parameters(module));
     let mut size = bytes(written.bytes);
     if let Some(path) = &written.external_path {
         let _ = write!(size, ", and {} in {}", bytes(written.external_bytes), path.display());

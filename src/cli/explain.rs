@@ -1,7 +1,7 @@
 //! `hlo2onnx explain`.
 
 use super::{Outcome, print};
-use hlo2onnx::diagnostic::{Code, nearest};
+use crate::diagnostic::{Code, nearest};
 
 /// Runs the command.
 pub fn run(code: Option<&str>) -> Outcome {

@@ -2,7 +2,7 @@
 
 use super::arguments::LspArguments;
 use super::{Outcome, say};
-use hlo2onnx::{Options, lsp};
+use crate::{Options, lsp};
 use lsp_server::Connection;
 
 /// Runs the command.

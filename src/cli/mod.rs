@@ -6,6 +6,7 @@ mod arguments;
 mod check;
 mod convert;
 mod explain;
+#[cfg(feature = "lsp")]
 mod lsp;
 mod ops;
 mod opt;
@@ -16,11 +17,18 @@ mod terminal;
 use arguments::{Arguments, Command};
 use clap::{CommandFactory, Parser};
 use std::io::{self, Write};
-use std::process::ExitCode;
+use std::ffi::OsString;
 use std::sync::OnceLock;
 
+/// The exit status of a command that did what it was asked to.
+const DONE: u8 = 0;
+/// The exit status where the input has errors, or the output cannot be written.
+const ERRORS: u8 = 1;
+/// The exit status where the command line is wrong.
+const USAGE: u8 = 2;
+
 /// How a command ended.
-pub enum Outcome {
+enum Outcome {
     /// All went well.
     Done,
     /// The input has errors, which have been reported.
@@ -29,29 +37,33 @@ pub enum Outcome {
     Usage(String),
 }
 
-/// Reads the arguments and runs the command.
-pub fn run() -> ExitCode {
-    let outcome = match Arguments::try_parse() {
+/// Reads the arguments, the name of the program first, runs the command, and returns the exit status.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    let outcome = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => dispatch(arguments.command),
         // Help and the version are results.
         Err(error) if !error.use_stderr() => {
             note_failure(error.print().and_then(|()| io::stdout().flush()));
             Outcome::Done
         }
-        Err(error) => error.exit(),
+        Err(error) => {
+            // A standard error that is closed leaves nowhere to report to.
+            let _ = error.print();
+            return USAGE;
+        }
     };
     let code = match outcome {
-        Outcome::Done => ExitCode::SUCCESS,
-        Outcome::Errors => ExitCode::from(1),
+        Outcome::Done => DONE,
+        Outcome::Errors => ERRORS,
         Outcome::Usage(why) => {
             say(&format!("error: {why}\n\nFor more information, try '--help'.\n"));
-            ExitCode::from(2)
+            USAGE
         }
     };
     match FAILURE.get() {
         Some(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             say(&format!("error: cannot write to standard output: {error}\n"));
-            ExitCode::from(1)
+            ERRORS
         }
         _ => code,
     }
@@ -63,6 +75,7 @@ fn dispatch(command: Command) -> Outcome {
         Command::Check(arguments) => check::run(&arguments),
         Command::Opt(arguments) => opt::run(&arguments),
         Command::Ops(arguments) => ops::run(&arguments),
+        #[cfg(feature = "lsp")]
         Command::Lsp(arguments) => lsp::run(&arguments),
         Command::Explain { code } => explain::run(code.as_deref()),
         Command::Completions { shell } => {

@@ -2,7 +2,7 @@
 
 use super::arguments::OpsArguments;
 use super::{Outcome, print};
-use hlo2onnx::{Covered, coverage, coverage_markdown};
+use crate::{Covered, coverage, coverage_markdown};
 
 /// Runs the command.
 pub fn run(arguments: &OpsArguments) -> Outcome {

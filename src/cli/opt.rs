@@ -3,9 +3,9 @@
 use super::arguments::{OptArguments, ReportArguments};
 use super::report::{self, Reporter};
 use super::{Outcome, print};
-use hlo2onnx::diagnostic::nearest;
-use hlo2onnx::pass::{self, PIPELINE};
-use hlo2onnx::{Options, optimize};
+use crate::diagnostic::nearest;
+use crate::pass::{self, PIPELINE};
+use crate::{Options, optimize};
 
 /// Runs the command.
 pub fn run(arguments: &OptArguments) -> Outcome {

@@ -2,9 +2,9 @@
 
 use super::arguments::{Deny, Format, ReportArguments, StrictArguments, WeightsArguments};
 use super::{print, say, source_root, terminal};
-use hlo2onnx::diagnostic::{Diagnostic, Diagnostics, Severity, catalogue, github, json, render, sarif};
-use hlo2onnx::source::{Limit, Source, TooLarge};
-use hlo2onnx::weights::{self, Weights, WeightsFile};
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity, catalogue, github, json, render, sarif};
+use crate::source::{Limit, Source, TooLarge};
+use crate::weights::{self, Weights, WeightsFile};
 use serde::Serialize;
 use std::io;
 use std::path::Path;
@@ -64,6 +64,7 @@ pub fn open_weights(arguments: &WeightsArguments, limit: Limit) -> Result<Weight
         prefix: arguments.weights_prefix.clone(),
         renames: arguments.rename.clone(),
         by_order: arguments.weights_by_order,
+        ..Weights::default()
     })
 }
 

@@ -1,6 +1,6 @@
 //! Finds the user's files of Python, whose locations name where they were when the text was printed.
 
-use hlo2onnx::diagnostic::Diagnostics;
+use crate::diagnostic::Diagnostics;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! What the terminal can show.
 
 use super::arguments::Color;
-use hlo2onnx::diagnostic::Style;
+use crate::diagnostic::Style;
 use std::env;
 use std::io::{self, IsTerminal};
 

@@ -177,6 +177,8 @@ pub struct Module {
     pub types: Types,
     /// Sizes that are expressions.
     pub sizes: Sizes,
+    /// Names that weights have in the user's own tree. A constant whose location is of this name has it in the model.
+    pub weight_names: FxHashSet<Symbol>,
     functions: Vec<Function>,
     function_index: FxHashMap<Symbol, FunctionId>,
     ops: Vec<Op>,
@@ -209,6 +211,7 @@ impl Module {
             symbols: Symbols::default(),
             types,
             sizes: Sizes::default(),
+            weight_names: FxHashSet::default(),
             functions: Vec::new(),
             function_index: FxHashMap::default(),
             ops: Vec::new(),

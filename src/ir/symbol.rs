@@ -1,7 +1,7 @@
 //! Interned names.
 
 use rustc_hash::FxHashMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// Handle of a name in its module's [`Symbols`]; equal handles are equal names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -10,8 +10,8 @@ pub struct Symbol(u32);
 /// The names of a module: op names, attribute names, function names, file names of locations.
 #[derive(Clone, Debug, Default)]
 pub struct Symbols {
-    list: Vec<Rc<str>>,
-    index: FxHashMap<Rc<str>, Symbol>,
+    list: Vec<Arc<str>>,
+    index: FxHashMap<Arc<str>, Symbol>,
 }
 
 impl Symbols {
@@ -21,7 +21,7 @@ impl Symbols {
             return symbol;
         }
         let symbol = Symbol(self.list.len() as u32);
-        let name: Rc<str> = name.into();
+        let name: Arc<str> = name.into();
         self.list.push(name.clone());
         self.index.insert(name, symbol);
         symbol

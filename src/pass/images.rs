@@ -36,7 +36,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     }
 }
 
-/// The positions of the values that are named, which must be images.
+/// The positions of the values that are named, or given by their own positions; they must be images.
 fn places(
     option: &str,
     module: &Module,
@@ -47,7 +47,8 @@ fn places(
 ) -> Vec<usize> {
     let mut places = Vec::new();
     for name in wanted {
-        let found = known.iter().position(|known| known == name);
+        let position = || name.parse().ok().filter(|&index: &usize| index < known.len());
+        let found = known.iter().position(|known| known == name).or_else(position);
         let rank = found.and_then(|index| module.tensor(*values.get(index)?)).map(|tensor| tensor.rank());
         let why = match (found, rank) {
             (Some(index), Some(4)) => {

@@ -4,6 +4,7 @@
 //! tests and the documentation read the same table.
 
 mod absorb;
+mod arguments;
 mod bind;
 mod block_fusions;
 mod canonicalize;
@@ -109,13 +110,18 @@ pub const PIPELINE: &[Pass] = &[
     },
     Pass {
         name: "bind",
-        about: "arguments become the constants that files of weights give for them",
+        about: "arguments become the constants that files of weights give for them, and placeholders the arrays",
         run: bind::run,
     },
     Pass {
         name: "inline",
         about: "calls and composites become the ops of their functions",
         run: inline::run,
+    },
+    Pass {
+        name: "arguments",
+        about: "placeholders of arrays that stay out of the model become arguments",
+        run: arguments::run,
     },
     Pass { name: "checks", about: "checks that only raise leave the program", run: checks::run },
     Pass {

@@ -19,6 +19,7 @@ pub struct Mapping {
 
 enum Bytes {
     Owned(Vec<u8>),
+    Shared(Arc<dyn AsRef<[u8]> + Send + Sync>),
     Mapped(memmap2::Mmap),
 }
 
@@ -48,6 +49,11 @@ impl Mapping {
         Self { bytes: Bytes::Owned(bytes), path: None, left: Mutex::default() }
     }
 
+    /// Takes bytes that someone else holds, such as the buffer of an array; they are not copied.
+    pub fn from_shared(bytes: Arc<dyn AsRef<[u8]> + Send + Sync>) -> Self {
+        Self { bytes: Bytes::Shared(bytes), path: None, left: Mutex::default() }
+    }
+
     /// The file by the path that it was opened with; none for bytes in memory, and for a file that was open already.
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()
@@ -57,6 +63,7 @@ impl Mapping {
     pub fn bytes(&self) -> &[u8] {
         match &self.bytes {
             Bytes::Owned(bytes) => bytes,
+            Bytes::Shared(bytes) => (**bytes).as_ref(),
             Bytes::Mapped(map) => map,
         }
     }

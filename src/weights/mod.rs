@@ -29,6 +29,20 @@ pub struct Weights {
     pub renames: Vec<(String, String)>,
     /// Bind the sorted tensors to the first arguments, whatever their names.
     pub by_order: bool,
+    /// What the program's placeholders stand for.
+    pub captured: Vec<Captured>,
+    /// Ids and names of the placeholders that become inputs of the model, in the order of the inputs.
+    pub inputs: Vec<(String, String)>,
+}
+
+/// An array that the program closes over. In its place the text has a placeholder,
+/// `stablehlo.custom_call @hlo2onnx.weight() {backend_config = "ID"}`, so that no elements go through text.
+#[derive(Clone, Debug)]
+pub struct Captured {
+    /// What the placeholder calls it.
+    pub id: String,
+    /// The array; its name becomes that of the initializer.
+    pub tensor: Tensor,
 }
 
 /// The tensors of one file.
@@ -127,6 +141,25 @@ impl WeightsFile {
 }
 
 impl Tensor {
+    /// A tensor that lies in memory, with its elements in row-major order and little-endian bytes. An element narrower
+    /// than a byte takes a byte; one of `i1` is 0 or 1.
+    ///
+    /// # Errors
+    /// When there are not as many bytes as the elements take.
+    pub fn in_memory(
+        name: impl Into<String>,
+        element: Element,
+        sizes: Vec<usize>,
+        bytes: Mapping,
+    ) -> Result<Self, Error> {
+        let dtype = element.name().unwrap_or_default().to_owned();
+        let length = bytes.bytes().len();
+        let data = Pieces::new(&Arc::new(bytes), [0..length]);
+        // A range of all bytes lies within them.
+        let data = data.ok_or_else(|| Error::malformed("its bytes cannot be read"))?;
+        Self::new(name.into(), dtype, vec![element], sizes, data)
+    }
+
     /// A tensor whose bytes must be as many as its elements take.
     fn new(
         name: String,

@@ -454,4 +454,36 @@ diagnostics! {
     E0413 InputTooLarge<'a> { path: &'a str, limit: u64 }
         => "`{path}` has more than {limit} bytes"
         help "raise the limit with `--max-input-bytes N`";
+
+    /// The text has a placeholder for an array, and the array was not given.
+    ///
+    /// The Python package lowers a function so that the arrays it closes over print as
+    /// `stablehlo.custom_call @hlo2onnx.weight()`, and hands them over in memory. Such a text does not hold the weights, so
+    /// it cannot be converted by itself.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %0 = stablehlo.custom_call @hlo2onnx.weight() {backend_config = "w0"} : () -> tensor<4xf32>
+    ///   %1 = stablehlo.add %x, %0 : tensor<4xf32>
+    ///   return %1 : tensor<4xf32>
+    /// }
+    /// ```
+    ///
+    /// What to do: call `hlo2onnx.to_onnx` on the function, or print a text with the weights in it by
+    /// `jax.jit(f).lower(x).as_text()`.
+    ///
+    /// Mended:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>, %0: tensor<4xf32>) -> tensor<4xf32> {
+    ///   %1 = stablehlo.add %x, %0 : tensor<4xf32>
+    ///   return %1 : tensor<4xf32>
+    /// }
+    /// ```
+    E0414 MissingArray<'a> { id: &'a str, at: Span }
+        => "the array of the placeholder `{id}` was not given"
+        label at "stands for an array that the program closes over"
+        help "call `hlo2onnx.to_onnx` on the function, or print a text that holds its weights: `jax.jit(f).lower(x).as_text()`";
 }

@@ -122,6 +122,16 @@ pub fn write_stream(
     write_whole(model, out, None, progress)
 }
 
+/// How many bytes [`encode`] makes of `model`, so that a caller can hand a buffer of that length to [`write_stream`].
+///
+/// # Errors
+/// When a message cannot be encoded, or the model is too large for one.
+pub fn encoded_len(model: &Model) -> Result<u64, WriteError> {
+    let layout = Layout::new(model)?;
+    layout.check_len()?;
+    Ok(layout.len())
+}
+
 /// Encodes `model` in memory, with all data in it.
 ///
 /// # Errors

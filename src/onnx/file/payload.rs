@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// The bytes of one large initializer, read in pieces, by several threads at once, while the file is written.
 #[allow(clippy::len_without_is_empty, reason = "nobody asks")]
-pub trait Payload: Sync {
+pub trait Payload: Send + Sync {
     /// How many bytes there are.
     fn len(&self) -> u64;
 

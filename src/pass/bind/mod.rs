@@ -1,11 +1,14 @@
-//! Arguments of the entry function become the constants that files of weights give for them.
+//! Arguments of the entry function, and placeholders of all functions, become the constants that are given for them.
 //!
 //! It takes the module as it was parsed, and leaves the arguments that are bound out of the function. Which tensor
 //! belongs to which argument is told by their paths, or by order where the user asks for it. What is not certain is an
 //! error: two ways to bind an argument, or a tensor of another type.
 
+mod captured;
 mod matching;
 mod path;
+
+pub(super) use captured::placeholder_id;
 
 use super::{Context, entry};
 use crate::diagnostic::{Diagnostics, catalogue};
@@ -34,8 +37,9 @@ struct Offer<'w> {
 /// Which argument gets which offer, by their positions; in the order of the arguments.
 type Plan = Vec<(usize, usize)>;
 
-/// Runs the pass; nothing changes where no weights were given.
+/// Runs the pass; nothing changes where there is no placeholder and no weights were given.
 pub fn run(module: &mut Module, cx: &mut Context) {
+    captured::run(module, cx);
     if cx.weights.files.is_empty() {
         return;
     }
@@ -60,7 +64,7 @@ pub fn run(module: &mut Module, cx: &mut Context) {
     for &(argument, offer) in &plan {
         let offer = &offers[offer];
         let constant =
-            constant(module, module.block(block).arguments[argument], offer, spans[argument], cx.diagnostics);
+            constant_of(module, module.block(block).arguments[argument], offer, spans[argument], cx.diagnostics);
         let name = match &paths[argument] {
             Some(path) => path.short.clone(),
             None => offer.path.join("/"),
@@ -114,16 +118,16 @@ fn offers<'w>(
     offers
 }
 
-/// The constant that an argument becomes, or a diagnostic that says why the tensor does not fit it.
-fn constant(
+/// The constant that a value becomes, or a diagnostic that says why the tensor does not fit it.
+fn constant_of(
     module: &mut Module,
-    argument: ValueId,
+    value: ValueId,
     offer: &Offer,
     at: Span,
     diagnostics: &mut Diagnostics,
 ) -> Option<Constant> {
     let Offer { file, tensor, .. } = offer;
-    let expected = module.tensor(argument).cloned();
+    let expected = module.tensor(value).cloned();
     let element = expected.as_ref().map(|ty| ty.element);
     // `numpy.ascontiguousarray`, which many call before they save, makes a list of one out of a scalar.
     let sizes = match (&expected, &tensor.sizes[..]) {
@@ -207,6 +211,7 @@ pub(super) fn replace(
         let declared = &module.function(function).arguments[argument];
         let (span, place) = (declared.span, declared.location.unwrap_or(LocationId::UNKNOWN));
         let name = module.symbols.intern(&name);
+        module.weight_names.insert(name);
         let location = module.add_location(Location::Name(name, place));
         let ty = constant.ty;
         let attributes = vec![(key, Attribute::Dense(module.add_constant(constant)))];

@@ -1,0 +1,29 @@
+"""Compiles JAX, Flax and StableHLO programs to ONNX.
+
+    from hlo2onnx import to_onnx
+
+    model = to_onnx(lambda x: module.apply(variables, x), inputs=[("B", 28, 28, 1)])
+
+JAX, onnx and onnxruntime are imported by the calls that need them.
+"""
+
+from ._comparison import allclose
+from ._conversion import Options, check, convert, to_onnx
+from ._diagnostics import ConversionError, ConversionWarning, Diagnostic, Label, PythonFrame
+from ._functions import onnx_function
+from ._native import __version__
+
+__all__ = [
+    "ConversionError",
+    "ConversionWarning",
+    "Diagnostic",
+    "Label",
+    "Options",
+    "PythonFrame",
+    "__version__",
+    "allclose",
+    "check",
+    "convert",
+    "onnx_function",
+    "to_onnx",
+]

@@ -1,0 +1,171 @@
+"""A comparison of a model with the function that it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import _inputs
+from ._models import as_model
+
+
+def allclose(
+    fn: Any,
+    model: Any,
+    inputs: Sequence[Any],
+    input_params: Mapping[str, Any] | None = None,
+    rtol: float = 1e-3,
+    atol: float = 1e-5,
+    *,
+    variables: Any = None,
+    enable_double_precision: bool = False,
+    inputs_as_nchw: Sequence[int | str] | None = None,
+    outputs_as_nchw: Sequence[int | str] | None = None,
+) -> tuple[bool, str]:
+    """Whether ONNX Runtime gives what JAX gives, and a sentence about it.
+
+    Args:
+        fn: What was converted.
+        model: A path, the bytes of a model, or an ``onnx.ModelProto``.
+        inputs: Arrays, or shapes as in `to_onnx`, for which random numbers are taken. A symbolic size is 2.
+        input_params: As in `to_onnx`.
+        rtol: By how much results may differ, relative to them.
+        atol: By how much results may differ beside that.
+        variables: As in `to_onnx`.
+        enable_double_precision: As in `to_onnx`.
+        inputs_as_nchw: As in `to_onnx`.
+        outputs_as_nchw: As in `to_onnx`.
+    """
+    import jax
+
+    from ._conversion import precision
+
+    with precision(enable_double_precision):
+        target = as_model(fn, variables)
+        read = _inputs.read(target.signature, inputs, input_params)
+        arguments, keywords = concrete(inputs, input_params)
+        expected = target.function(*arguments, **keywords, **read.flags)
+    fed = [np.asarray(leaf) for leaf in jax.tree_util.tree_leaves((arguments, keywords))]
+    session = open_session(model)
+    names = [value.name for value in session.get_inputs()]
+    if len(names) != len(fed):
+        return False, f"the model has {len(names)} inputs, and {len(fed)} arrays were given"
+    for place in positions(inputs_as_nchw, names):
+        fed[place] = np.transpose(fed[place], (0, 3, 1, 2))
+    got = session.run(None, dict(zip(names, map(as_fed, fed))))
+    for place in positions(outputs_as_nchw, [value.name for value in session.get_outputs()]):
+        got[place] = np.transpose(got[place], (0, 2, 3, 1))
+    return compare(jax.tree_util.tree_leaves(expected), got, rtol, atol)
+
+
+def compare(expected: Sequence[Any], got: Sequence[Any], rtol: float, atol: float) -> tuple[bool, str]:
+    """Whether results agree, and the first that does not."""
+    if len(expected) != len(got):
+        return False, f"JAX returns {len(expected)} arrays, and the model {len(got)}"
+    largest = 0.0
+    for index, (wanted, found) in enumerate(zip(map(as_numbers, expected), map(as_numbers, got))):
+        if wanted.shape != found.shape:
+            return False, f"output {index} has the shape {found.shape}, and JAX's result {wanted.shape}"
+        if wanted.size == 0:
+            continue
+        with np.errstate(invalid="ignore"):
+            difference = np.abs(wanted - found)
+        difference = np.where((wanted == found) | (np.isnan(wanted) & np.isnan(found)), 0, difference)
+        largest = max(largest, float(np.max(difference)))
+        if not np.allclose(found, wanted, rtol=rtol, atol=atol, equal_nan=True):
+            worst = np.unravel_index(np.nanargmax(np.where(np.isnan(difference), np.inf, difference)), wanted.shape)
+            place = tuple(map(int, worst))
+            return False, f"output {index} differs at {place}: {found[worst]} for JAX's {wanted[worst]}"
+    return True, f"all {len(got)} outputs agree; the largest difference is {largest:.3g}"
+
+
+def as_numbers(value: Any) -> np.ndarray:
+    """An array in a type that NumPy computes in; complex numbers as two parts, as the model has them."""
+    array = np.asarray(value)
+    if np.iscomplexobj(array):
+        return np.stack([array.real, array.imag], axis=-1).astype(np.float64)
+    if array.dtype == np.bool_ or array.dtype.kind in "iu":
+        return array.astype(np.float64) if array.dtype.itemsize < 8 else array.astype(np.longdouble)
+    return array.astype(np.float64)
+
+
+def as_fed(array: np.ndarray) -> Any:
+    """An array as ONNX Runtime takes it."""
+    if np.iscomplexobj(array):
+        array = np.stack([array.real, array.imag], axis=-1)
+    return np.ascontiguousarray(array)
+
+
+def positions(places: Sequence[int | str] | None, names: Sequence[str]) -> list[int]:
+    """Positions of values that are given by position or name."""
+    return [place if isinstance(place, int) else list(names).index(place) for place in places or ()]
+
+
+def open_session(model: Any, *, optimized: bool = True) -> Any:
+    """A session of ONNX Runtime on one thread, without its messages."""
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ImportError("running a model needs the package `onnxruntime`") from error
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = 1
+    if not optimized:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    if hasattr(model, "SerializeToString"):
+        model = model.SerializeToString()
+    elif not isinstance(model, bytes):
+        model = str(model)
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def concrete(
+    inputs: Sequence[Any], params: Mapping[str, Any] | None, sizes: Mapping[str, int] | None = None, seed: int = 0
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Arrays for what a caller says of inputs: those that are given, and random ones for shapes."""
+    import jax
+    import jax.numpy as jnp
+
+    random = np.random.default_rng(seed)
+
+    def leaf(value: Any) -> Any:
+        if not _inputs.is_shape(value) and not isinstance(value, jax.ShapeDtypeStruct):
+            return jnp.asarray(value)
+        shape = value if _inputs.is_shape(value) else value.shape
+        dtype = jnp.dtype(jnp.result_type(float) if _inputs.is_shape(value) else value.dtype)
+        numbers = tuple(_size(size, sizes or {}) for size in shape)
+        if dtype == jnp.bool_:
+            return jnp.asarray(random.integers(0, 2, numbers).astype(bool))
+        if jnp.issubdtype(dtype, jnp.integer):
+            return jnp.asarray(random.integers(0, 5, numbers).astype(dtype))
+        return jnp.asarray(random.standard_normal(numbers), dtype=dtype)
+
+    def tree(value: Any) -> Any:
+        return jax.tree_util.tree_map(
+            leaf, value, is_leaf=lambda item: _inputs.is_shape(item) or _inputs.is_array(item)
+        )
+
+    keywords = {name: tree(value) for name, value in (params or {}).items() if _inputs.is_data(value)}
+    return tuple(map(tree, inputs)), keywords
+
+
+def _size(size: Any, sizes: Mapping[str, int]) -> int:
+    if isinstance(size, (int, np.integer)):
+        return int(size)
+    from jax import export
+
+    symbols = export.symbolic_shape(f"({size},)") if isinstance(size, str) else (size,)
+    text = str(symbols[0])
+    return int(eval_size(text, sizes))
+
+
+def eval_size(text: str, sizes: Mapping[str, int]) -> int:
+    """The number behind a size such as ``2*b + 1``; a name that has no number is 2."""
+    import re
+
+    names = set(re.findall(r"[A-Za-z_]\w*", text)) - {"floordiv", "mod", "max", "min"}
+    scope: dict[str, Any] = {name: sizes.get(name, 2) for name in names}
+    scope.update(floordiv=lambda x, y: x // y, mod=lambda x, y: x % y, max=max, min=min, __builtins__={})
+    return eval(text, scope)

@@ -1,0 +1,304 @@
+"""Conversions: of a function or model, and of text."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+from . import _diagnostics, _inputs, _lowering, _native
+from ._diagnostics import Diagnostic, logger
+from ._models import as_model
+
+Weights = Literal["embed", "external", "inputs"]
+ReturnMode = Literal["proto", "ir", "file", "bytes"]
+
+
+def to_onnx(
+    fn: Any,
+    inputs: Sequence[Any],
+    input_params: Mapping[str, Any] | None = None,
+    model_name: str | None = None,
+    opset: int | None = None,
+    *,
+    variables: Any = None,
+    enable_double_precision: bool = False,
+    return_mode: ReturnMode = "proto",
+    output_path: str | os.PathLike[str] | None = None,
+    inputs_as_nchw: Sequence[int | str] | None = None,
+    outputs_as_nchw: Sequence[int | str] | None = None,
+    input_names: Sequence[str] | None = None,
+    output_names: Sequence[str] | None = None,
+    dims: Mapping[str, int] | None = None,
+    dynamic: Sequence[str] | None = None,
+    weights: Weights = "embed",
+    keep_functions: bool = False,
+    debug_info: bool = False,
+    strict_nan: bool = False,
+    verify: bool = False,
+    export_mode: Literal["standard", "web"] = "standard",
+    normalization_mode: str = "auto",
+    record_primitive_calls_file: str | os.PathLike[str] | None = None,
+) -> Any:
+    """Convert a function of JAX, or a model, to ONNX.
+
+    Args:
+        fn: A function; a module of Flax Linen with ``variables``, or bound; a module of Flax NNX or Equinox; a Keras model on
+            the JAX backend; or a method of one. Arrays that it closes over become initializers.
+        inputs: An item for each positional argument: an array, a ``jax.ShapeDtypeStruct``, a shape such as
+            ``("B", 32)`` (of ``float32``), or a tree of those. A name in a shape is a symbolic size.
+        input_params: Keyword arguments. Arrays become inputs of the model; flags of Python become part of the program.
+        model_name: The name of the graph.
+        opset: The opset, 18 to 26. A number is binding; ``None`` takes the default, or what an op needs.
+        variables: The variables of a Linen module that is not bound.
+        enable_double_precision: Trace with 64-bit types.
+        return_mode: ``"proto"`` returns an ``onnx.ModelProto``, ``"ir"`` an ``onnx_ir.Model``, ``"bytes"`` the file's bytes;
+            ``"file"`` writes ``output_path`` and returns it.
+        output_path: Where the model is written; with another ``return_mode`` it is written as well.
+        inputs_as_nchw: Inputs, by position or name, that are images with their channels first in the model.
+        outputs_as_nchw: Outputs, by position or name, that are images with their channels first in the model.
+        input_names: Names of all inputs; by default those of the parameters.
+        output_names: Names of all outputs.
+        dims: Numbers for symbolic sizes: ``{"B": 8}``.
+        dynamic: Sizes that are numbers in ``inputs`` and become symbolic in the model: ``["x:0=batch"]``.
+        weights: ``"embed"`` keeps weights in the model, ``"external"`` in a file beside it, ``"inputs"`` makes them inputs.
+        keep_functions: Modules become functions of the model.
+        debug_info: Each node has its line of Python and its path of modules.
+        strict_nan: NaN is treated as in XLA, at a cost in speed.
+        verify: Compare the model with JAX, and raise ``VerificationError`` where it differs.
+        export_mode: ``"web"`` makes one file without external data.
+        normalization_mode: Accepted for scripts of jax2onnx; the compiler chooses by itself.
+        record_primitive_calls_file: Accepted for scripts of jax2onnx, with a warning.
+
+    Raises:
+        ConversionError: The program cannot be converted; it names each problem with its line of Python.
+        TypeError, ValueError: An argument is not what it must be.
+    """
+    ignored(normalization_mode, record_primitive_calls_file)
+    if return_mode not in ("proto", "ir", "file", "bytes"):
+        raise ValueError(f"return_mode is {return_mode!r}, and must be 'proto', 'ir', 'file' or 'bytes'")
+    if return_mode == "file" and output_path is None:
+        raise ValueError("return_mode='file' needs an output_path")
+    if weights not in ("embed", "external", "inputs"):
+        raise ValueError(f"weights is {weights!r}, and must be 'embed', 'external' or 'inputs'")
+    if weights == "external" and return_mode != "file":
+        raise ValueError("weights='external' needs return_mode='file': the weights lie beside a file")
+    with precision(enable_double_precision):
+        model = as_model(fn, variables)
+        read = _inputs.read(model.signature, inputs, input_params)
+        if read.flags:
+            flags = ", ".join(f"{name}={value!r}" for name, value in read.flags.items())
+            logger.info("part of the program, and not inputs of the model: %s", flags)
+        program = _lowering.lower(model.function, read, model.names)
+    options = Options(
+        model_name=model_name or model.name,
+        opset=opset,
+        strict_nan=strict_nan,
+        dims=tuple((dims or {}).items()),
+        dynamic=tuple(dynamic or ()),
+        input_names=_input_names(input_names, read, program, weights),
+        output_names=tuple(output_names or ()),
+        nchw_inputs=tuple(map(str, inputs_as_nchw or ())),
+        nchw_outputs=tuple(map(str, outputs_as_nchw or ())),
+        keep_functions=keep_functions,
+        debug_info=debug_info,
+        external_data=_external_data(weights, export_mode),
+    )
+    request = options.request()
+    if weights == "inputs":
+        request["weight_inputs"] = [(array.id, array.name) for array in program.arrays]
+    else:
+        request["arrays"] = [array.request() for array in program.arrays]
+    source = (f"<{options.model_name}>", program.text.encode())
+    model_bytes = _run(source, request, output_path if return_mode == "file" else None)
+    if verify:
+        from ._verification import verify_program
+
+        verify_program(fn, model_bytes if model_bytes is not None else output_path, inputs, input_params)
+    return _returned(model_bytes, return_mode, output_path)
+
+
+def convert(
+    source: Any,
+    *,
+    output_path: str | os.PathLike[str] | None = None,
+    return_mode: ReturnMode = "proto",
+    **options: Any,
+) -> Any:
+    """Convert a program that is lowered already.
+
+    Args:
+        source: A path; the text of a program as ``str`` or ``bytes``; a ``jax.stages.Lowered``; or a
+            ``jax.export.Exported``. A ``str`` without a line break is a path.
+        output_path: Where the model is written.
+        return_mode: As in `to_onnx`.
+        **options: The fields of `Options`.
+
+    Raises:
+        ConversionError: The program cannot be converted.
+    """
+    if return_mode == "file" and output_path is None:
+        raise ValueError("return_mode='file' needs an output_path")
+    request = Options(**options).request()
+    model = _run(_text(source), request, output_path if return_mode == "file" else None)
+    return _returned(model, return_mode, output_path)
+
+
+def check(source: Any, **options: Any) -> tuple[Diagnostic, ...]:
+    """Everything that the compiler reports about a program; no model is made.
+
+    ``source`` and ``options`` are those of `convert`.
+    """
+    document, _ = _native.check_text(_text(source), Options(**options).request())
+    return _diagnostics.parse(json.loads(document)["files"][0])
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What a conversion of text can be asked for; the names are those of the command line."""
+
+    model_name: str | None = None
+    """The name of the graph."""
+    opset: int | None = None
+    """The opset, 18 to 26. A number is binding."""
+    strict_nan: bool = False
+    """NaN is treated as in XLA, at a cost in speed."""
+    max_ops: int | None = None
+    """How many ops the program may have when its calls are inlined."""
+    max_folded: int | None = None
+    """How many bytes the constants may take that are computed from others."""
+    dims: Sequence[tuple[str, int]] | Mapping[str, int] = ()
+    """Numbers for symbolic sizes."""
+    dynamic: Sequence[str] = ()
+    """Sizes that become symbolic: ``["x:0=batch"]``."""
+    input_names: Sequence[str] = ()
+    """Names of all inputs."""
+    output_names: Sequence[str] = ()
+    """Names of all outputs."""
+    nchw_inputs: Sequence[str] = ()
+    """Inputs that are images with their channels first."""
+    nchw_outputs: Sequence[str] = ()
+    """Outputs that are images with their channels first."""
+    keep_functions: bool = False
+    """Modules become functions of the model."""
+    debug_info: bool = False
+    """Each node has its line of Python and its path of modules."""
+    external_data: str = "auto"
+    """Whether large constants go to a file beside the model: ``auto``, ``always``, ``never`` or ``reference``."""
+    weights: Sequence[str | os.PathLike[str]] = ()
+    """Files of weights that arguments are bound to."""
+    weights_prefix: str | None = None
+    """Take only the tensors whose path begins with this one, and take it off."""
+    renames: Sequence[tuple[str, str]] = ()
+    """Paths of tensors that begin with the first begin with the second instead."""
+    weights_by_order: bool = False
+    """Bind the sorted tensors to the first arguments."""
+
+    def request(self) -> dict[str, Any]:
+        """The form that the native half takes."""
+        request: dict[str, Any] = {}
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, Mapping):
+                value = list(value.items())
+            elif isinstance(value, Sequence) and not isinstance(value, str):
+                value = list(value)
+            request[field.name] = value
+        request["weights"] = [os.fspath(path) for path in self.weights]
+        request["arrays"] = []
+        request["weight_inputs"] = []
+        return request
+
+
+def ignored(normalization_mode: str, record_primitive_calls_file: Any) -> None:
+    """Report arguments of jax2onnx that change nothing here."""
+    if normalization_mode != "auto":
+        logger.info("normalization_mode=%r changes nothing: normalizations are found in the program", normalization_mode)
+    if record_primitive_calls_file is not None:
+        warnings.warn("record_primitive_calls_file writes nothing: no primitive is called", stacklevel=3)
+
+
+@contextlib.contextmanager
+def precision(double: bool) -> Iterator[None]:
+    """64-bit types while tracing, where they are asked for."""
+    if not double:
+        yield
+        return
+    import jax
+
+    before = jax.config.jax_enable_x64
+    jax.config.update("jax_enable_x64", True)
+    try:
+        yield
+    finally:
+        jax.config.update("jax_enable_x64", before)
+
+
+def _external_data(weights: Weights, export_mode: str) -> str:
+    if export_mode not in ("standard", "web"):
+        raise ValueError(f"export_mode is {export_mode!r}, and must be 'standard' or 'web'")
+    if export_mode == "web":
+        return "never"
+    return "always" if weights == "external" else "auto"
+
+
+def _input_names(
+    given: Sequence[str] | None, read: _inputs.Inputs, program: _lowering.Program, weights: Weights
+) -> tuple[str, ...]:
+    """The names of all inputs, those of weights behind the others."""
+    names = tuple(given or read.names)
+    if weights == "inputs" and len(names) == len(read.names):
+        names += tuple(array.name for array in program.arrays)
+    return names
+
+
+def _text(source: Any) -> str | tuple[str, bytes]:
+    """A path, or a name and the text itself."""
+    if isinstance(source, os.PathLike):
+        return os.fspath(source)
+    if isinstance(source, str):
+        return ("<text>", source.encode()) if "\n" in source else source
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return "<text>", bytes(source)
+    if hasattr(source, "mlir_module"):
+        return f"<{source.fun_name}>", source.mlir_module().encode()
+    if hasattr(source, "compiler_ir"):
+        module = source.compiler_ir("stablehlo")
+        return "<lowered>", module.operation.get_asm(enable_debug_info=True).encode()
+    raise TypeError(
+        f"a program is a path, text, `jax.stages.Lowered` or `jax.export.Exported`, and not `{type(source).__name__}`"
+    )
+
+
+def _run(source: Any, request: dict[str, Any], output: Any) -> bytes | None:
+    """The model as bytes, or ``None`` when it went to a file; reports what the compiler reports."""
+    converted = _native.convert_text(source, request, None if output is None else os.fspath(output))
+    # The caller of `to_onnx` or `convert` is three frames up.
+    _diagnostics.report(converted.text, _diagnostics.parse(converted.diagnostics), stacklevel=3)
+    return converted.model
+
+
+def _returned(model: bytes | None, return_mode: ReturnMode, output_path: Any) -> Any:
+    if return_mode == "file" or model is None:
+        return os.fspath(output_path)
+    if output_path is not None:
+        with open(output_path, "wb") as file:
+            file.write(model)
+    if return_mode == "bytes":
+        return model
+    try:
+        import onnx
+    except ImportError as error:
+        raise ImportError(f"return_mode={return_mode!r} needs the package `onnx`; return_mode='bytes' does not") from error
+    proto = onnx.ModelProto.FromString(model)
+    if return_mode == "proto":
+        return proto
+    try:
+        import onnx_ir
+    except ImportError as error:
+        raise ImportError("return_mode='ir' needs the package `onnx_ir`") from error
+    return onnx_ir.serde.deserialize_model(proto)

@@ -1,0 +1,61 @@
+"""Named boundaries: what a user wants to see as a function of the model."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar, overload
+
+T = TypeVar("T", bound=Callable[..., Any])
+
+
+@overload
+def onnx_function(target: T) -> T: ...
+@overload
+def onnx_function(
+    target: None = None,
+    *,
+    unique: bool = False,
+    namespace: str | None = None,
+    name: str | None = None,
+    type: str | None = None,
+) -> Callable[[T], T]: ...
+def onnx_function(
+    target: Any = None,
+    *,
+    unique: bool = False,
+    namespace: str | None = None,
+    name: str | None = None,
+    type: str | None = None,
+) -> Any:
+    """Mark a function or a class of modules as a function of the model, for ``to_onnx(..., keep_functions=True)``.
+
+    The ops of a call are named after ``type``, ``name`` or the target itself. Equal functions are one function of the model
+    by themselves, so ``unique`` and ``namespace`` of jax2onnx change nothing.
+    """
+    if target is None:
+        return functools.partial(_mark, name=type or name)
+    return _mark(target, name=type or name)
+
+
+def _mark(target: Any, *, name: str | None) -> Any:
+    if isinstance(target, builtin_type):
+        call = target.__call__
+        target.__call__ = _scoped(call, name or target.__name__)
+        return target
+    return _scoped(target, name or getattr(target, "__name__", "function"))
+
+
+def _scoped(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def scoped(*arguments: Any, **keywords: Any) -> Any:
+        import jax
+
+        with jax.named_scope(name):
+            return function(*arguments, **keywords)
+
+    return scoped
+
+
+builtin_type = type
+"""The class of classes: `onnx_function` has a parameter of that name."""

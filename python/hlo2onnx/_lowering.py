@@ -1,0 +1,196 @@
+"""From a function to StableHLO text in which large arrays are placeholders.
+
+JAX prints an array that a function closes over as a literal, which takes seconds and gigabytes for a large model. Here each
+such array becomes ``stablehlo.custom_call @hlo2onnx.weight()``, and the array itself is kept beside the text. JAX has
+no public way to do so: the handlers that print constants are replaced while a program is lowered.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import inspect
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from ._inputs import Inputs
+
+TARGET = "hlo2onnx.weight"
+"""What the placeholders call. The compiler knows this name."""
+
+_SMALLEST = 1024
+"""Arrays of fewer bytes are printed, unless they have a name in the user's tree."""
+
+_LOCK = threading.RLock()
+"""Held while JAX's handlers are replaced."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Array:
+    """An array in the place of a placeholder."""
+
+    id: str
+    name: str
+    element: str
+    """The element type as MLIR spells it."""
+    value: np.ndarray
+
+    def request(self) -> tuple[str, str, str, list[int], np.ndarray]:
+        """The form that the native half takes."""
+        flat = np.ascontiguousarray(self.value).reshape(-1)
+        return self.id, self.name, self.element, list(self.value.shape), flat.view(np.uint8)
+
+
+@dataclasses.dataclass(frozen=True)
+class Program:
+    """A program as text, with its arrays."""
+
+    text: str
+    arrays: list[Array]
+
+
+def lower(
+    function: Callable[..., Any],
+    inputs: Inputs,
+    names: Mapping[int, str],
+) -> Program:
+    """Lower ``function`` for abstract arguments, for the CPU and one device.
+
+    ``names`` has names of arrays by their ``id``.
+    """
+    import jax
+
+    found: dict[int, Array] = {}
+    with _placeholders(found, names):
+        # JAX keeps what it traced by the function; placeholders must not get into that cache.
+        jitted = jax.jit(_fresh(function, inputs), keep_unused=True)
+        if inputs.symbolic:
+            text = _export(jitted, inputs)
+        else:
+            traced = jitted.trace(*inputs.arguments, **inputs.keywords)
+            lowered = traced.lower(lowering_platforms=("cpu",))
+            text = lowered.compiler_ir("stablehlo").operation.get_asm(enable_debug_info=True)
+    return Program(text, list(found.values()))
+
+
+def _export(jitted: Any, inputs: Inputs) -> str:
+    from jax import export
+
+    check = export.DisabledSafetyCheck.custom_call(TARGET)
+    exported = export.export(jitted, platforms=["cpu"], disabled_checks=[check])
+    return exported(*inputs.arguments, **inputs.keywords).mlir_module()
+
+
+def _fresh(function: Callable[..., Any], inputs: Inputs) -> Callable[..., Any]:
+    """The function as a new object, whose signature has the names of its inputs: JAX prints them."""
+
+    def program(*arguments: Any, **keywords: Any) -> Any:
+        return function(*arguments, **keywords, **inputs.flags)
+
+    kinds = inspect.Parameter
+    names = [kinds(name, kinds.POSITIONAL_ONLY) for name in inputs.parameters if name.isidentifier()]
+    names += [kinds(name, kinds.KEYWORD_ONLY) for name in inputs.keywords]
+    if len({name.name for name in names}) == len(inputs.parameters) + len(inputs.keywords):
+        program.__signature__ = inspect.Signature(names)  # type: ignore[attr-defined]
+    program.__name__ = getattr(function, "__name__", "program")
+    return program
+
+
+@contextlib.contextmanager
+def _placeholders(found: dict[int, Array], names: Mapping[int, str]) -> Iterator[None]:
+    """Replace the handlers of constants; where this JAX has none, constants are printed as they are."""
+    try:
+        from jax._src.interpreters import mlir
+
+        handlers = mlir._constant_handlers
+    except (ImportError, AttributeError):
+        yield
+        return
+    with _LOCK, _constants_in_place():
+        before = dict(handlers)
+        for kind, handler in before.items():
+            handlers[kind] = _replacement(handler, found, names, threading.get_ident())
+        try:
+            yield
+        finally:
+            handlers.clear()
+            handlers.update(before)
+
+
+def _constants_in_place() -> contextlib.AbstractContextManager[Any]:
+    """Keep JAX from making arguments of constants, as JAX 0.7 and later may do."""
+    try:
+        from jax._src import config
+
+        return config.use_simplified_jaxpr_constants(False)
+    except (ImportError, AttributeError):
+        return contextlib.nullcontext()
+
+
+def _replacement(
+    handler: Callable[..., Any], found: dict[int, Array], names: Mapping[int, str], thread: int
+) -> Callable[..., Any]:
+    def placeholder(value: Any, *rest: Any) -> Any:
+        # Other threads may lower programs of their own.
+        if threading.get_ident() != thread:
+            return handler(value, *rest)
+        held = getattr(value, "val", value) if type(value).__name__ == "TypedNdArray" else value
+        if not _is_weight(value, held, names):
+            return handler(value, *rest)
+        array = found.get(id(held))
+        if array is None:
+            array = _array(value, held, f"w{len(found)}", names)
+            found[id(held)] = array
+        result = _custom_call(array)
+        # Old handlers return the results of an op, new ones its one result.
+        return (result,) if _returns_results() else result
+
+    return placeholder
+
+
+def _is_weight(value: Any, held: Any, names: Mapping[int, str]) -> bool:
+    import jax
+
+    if not hasattr(value, "dtype") or jax.numpy.issubdtype(value.dtype, jax.dtypes.extended):
+        return False
+    if isinstance(held, np.ndarray) and 0 in held.strides and held.size > 1:
+        # A broadcast array is printed by its few elements.
+        return False
+    return id(held) in names or getattr(held, "nbytes", 0) >= _SMALLEST
+
+
+def _array(value: Any, held: Any, id_: str, names: Mapping[int, str]) -> Array:
+    from jax._src.interpreters import mlir
+
+    element = str(mlir.dtype_to_ir_type(np.dtype(value.dtype)))
+    elements = np.asarray(held)
+    if elements.dtype != value.dtype:
+        elements = elements.astype(value.dtype)
+    return Array(id_, names.get(id(held), f"constant_{id_}"), element, elements)
+
+
+def _custom_call(array: Array) -> Any:
+    from jax._src.interpreters import mlir
+    from jax._src.lib.mlir import ir
+    from jax._src.lib.mlir.dialects import hlo
+
+    element = mlir.dtype_to_ir_type(array.value.dtype)
+    return hlo.CustomCallOp(
+        [ir.RankedTensorType.get(array.value.shape, element)],
+        [],
+        call_target_name=ir.StringAttr.get(TARGET),
+        has_side_effect=ir.BoolAttr.get(False),
+        backend_config=ir.StringAttr.get(array.id),
+        api_version=ir.IntegerAttr.get(ir.IntegerType.get_signless(32), 2),
+        called_computations=ir.ArrayAttr.get([]),
+    ).result
+
+
+def _returns_results() -> bool:
+    import jax
+
+    return jax.__version_info__ < (0, 4, 36)
+

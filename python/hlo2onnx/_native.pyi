@@ -1,0 +1,16 @@
+from collections.abc import Sequence
+from typing import Any
+
+__version__: str
+
+class Converted:
+    model: bytes | None
+    external: str | None
+    diagnostics: str
+    text: str
+
+def convert_text(
+    input: str | tuple[str, bytes], request: dict[str, Any], output: str | None = None
+) -> Converted: ...
+def check_text(input: str | tuple[str, bytes], request: dict[str, Any]) -> tuple[str, str]: ...
+def run(arguments: Sequence[str]) -> int: ...

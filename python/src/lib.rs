@@ -1,0 +1,201 @@
+//! The native half of the Python package: conversions of text, with arrays that stay where Python holds them.
+//!
+//! It turns values of Python into those of the compiler and back, and decides nothing. What the calls mean stands in the
+//! package's own modules.
+
+mod array;
+mod request;
+
+use hlo2onnx::diagnostic::{Diagnostics, Style, catalogue, json, render};
+use hlo2onnx::onnx::file::{self, Destination, Model, WriteError, Written};
+use hlo2onnx::report;
+use hlo2onnx::source::Source;
+use hlo2onnx::weights::{self, WeightsFile};
+use hlo2onnx::{Conversion, convert};
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use request::{Input, Request};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// What a conversion returned.
+#[pyclass(frozen, get_all, module = "hlo2onnx._native")]
+struct Converted {
+    /// The model as bytes; `None` where it went to a file, and where there were errors.
+    model: Option<Py<PyBytes>>,
+    /// The file beside the model that holds the large constants, if there is one.
+    external: Option<PathBuf>,
+    /// The diagnostics in the schema of `--format json`.
+    diagnostics: String,
+    /// The diagnostics as the command line prints them.
+    text: String,
+}
+
+/// Converts a text. The model goes to `output`, or into the result.
+#[pyfunction]
+#[pyo3(signature = (input, request, output = None))]
+fn convert_text(
+    py: Python<'_>,
+    input: Input,
+    request: Request,
+    output: Option<PathBuf>,
+) -> PyResult<Converted> {
+    let python = |path: &str| lines(py, path);
+    let source = match open(&input) {
+        Ok(source) => source,
+        Err((source, diagnostics)) => return Ok(refused(&diagnostics, &source, &python)),
+    };
+    let external = request.external()?;
+    let (options, files) = request.options()?;
+    let mut options = options;
+    match py.detach(|| open_weights(&files)) {
+        Ok(files) => options.weights.files = files,
+        Err(diagnostics) => return Ok(refused(&diagnostics, &source, &python)),
+    }
+    let Conversion { model, mut diagnostics, .. } = py.detach(|| convert(&source, &options));
+    let (mut bytes, mut written) = (None, Written::default());
+    if let Some(model) = &model {
+        let result = match &output {
+            Some(path) => {
+                let inputs: Vec<&Path> =
+                    input.path().into_iter().chain(files.iter().map(PathBuf::as_path)).collect();
+                py.detach(|| Destination::new(path, &inputs)?.write(model, external, &mut |_| {}))
+            }
+            None => encode(py, model)?.map(|model| {
+                bytes = Some(model.unbind());
+                Written::default()
+            }),
+        };
+        match result {
+            Ok(done) => written = done,
+            Err(error) => cannot_write(&error, output.as_deref(), &mut diagnostics),
+        }
+    }
+    if diagnostics.has_errors() {
+        bytes = None;
+    }
+    let text = render(&diagnostics, &source, &python, STYLE);
+    let diagnostics = json_of(&diagnostics, &source);
+    Ok(Converted { model: bytes, external: written.external_path, diagnostics, text })
+}
+
+/// Checks a text: the report of `hlo2onnx check --format json`, and its diagnostics as the command line prints them.
+#[pyfunction]
+fn check_text(py: Python<'_>, input: Input, request: Request) -> PyResult<(String, String)> {
+    let python = |path: &str| lines(py, path);
+    let (mut options, files) = request.options()?;
+    let opened = open(&input).and_then(|source| match open_weights(&files) {
+        Ok(files) => Ok((source, files)),
+        Err(diagnostics) => Err((source, diagnostics)),
+    });
+    let (source, (mut file, diagnostics)) = match opened {
+        Ok((source, files)) => {
+            options.weights.files = files;
+            let checked = py.detach(|| report::check(&source, &options));
+            (source, checked)
+        }
+        Err((source, diagnostics)) => {
+            let file = report::alone(&source);
+            (source, (file, diagnostics))
+        }
+    };
+    file.diagnose(&diagnostics, &source, &python);
+    let text = render(&diagnostics, &source, &python, STYLE);
+    let report = report::Report::new(vec![file]);
+    // The report is plain data, which always serialises.
+    Ok((serde_json::to_string(&report).unwrap_or_default(), text))
+}
+
+/// Runs the command line on these arguments, the name of the program first, and returns the exit status.
+#[pyfunction]
+fn run(py: Python<'_>, arguments: Vec<OsString>) -> u8 {
+    py.detach(|| hlo2onnx::cli::run(arguments))
+}
+
+/// A message of an exception is shown in terminals, notebooks and logs alike.
+const STYLE: Style = Style::PLAIN;
+
+/// The lines of a file of Python, also of the cell of a notebook.
+fn lines(py: Python<'_>, path: &str) -> Option<String> {
+    let lines = py.import("linecache").ok()?.call_method1("getlines", (path,)).ok()?;
+    let lines: Vec<String> = lines.extract().ok()?;
+    (!lines.is_empty()).then(|| lines.concat())
+}
+
+/// Opens the text, or returns an empty one of its name and why.
+fn open(input: &Input) -> Result<Source, (Source, Diagnostics)> {
+    input.open().map_err(|(path, error)| {
+        let mut diagnostics = Diagnostics::new();
+        diagnostics.push(catalogue::CannotRead { path: &path, why: &error.to_string() });
+        (Source::from_bytes(path, Vec::new()), diagnostics)
+    })
+}
+
+/// Opens files of weights, or says of each that has none why.
+fn open_weights(paths: &[PathBuf]) -> Result<Vec<WeightsFile>, Diagnostics> {
+    let (mut files, mut diagnostics) = (Vec::new(), Diagnostics::new());
+    for path in paths {
+        let shown = path.display().to_string();
+        match WeightsFile::open(path) {
+            Ok(file) => files.push(file),
+            Err(weights::Error::Io(error)) => {
+                diagnostics.push(catalogue::CannotRead { path: &shown, why: &error.to_string() });
+            }
+            Err(weights::Error::Malformed(why)) => {
+                diagnostics.push(catalogue::UnreadableWeights { path: &shown, why: &why });
+            }
+        }
+    }
+    if diagnostics.is_empty() { Ok(files) } else { Err(diagnostics) }
+}
+
+/// The model as an object of Python, which is written in place: a model can be large.
+fn encode<'py>(py: Python<'py>, model: &Model) -> PyResult<Result<Bound<'py, PyBytes>, WriteError>> {
+    let length = match file::encoded_len(model) {
+        Ok(length) => length,
+        Err(error) => return Ok(Err(error)),
+    };
+    let length = usize::try_from(length).map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
+    let mut written = Ok(Written::default());
+    let bytes = PyBytes::new_with(py, length, |mut buffer| {
+        written = py.detach(|| file::write_stream(model, &mut buffer, &mut |_| {}));
+        Ok(())
+    })?;
+    Ok(written.map(|_| bytes))
+}
+
+fn cannot_write(error: &WriteError, output: Option<&Path>, diagnostics: &mut Diagnostics) {
+    match *error {
+        WriteError::TooLarge { bytes, limit } => diagnostics.push(catalogue::ModelTooLarge { bytes, limit }),
+        _ => {
+            let path = output.map_or_else(|| "the model".into(), |path| path.display().to_string());
+            diagnostics.push(catalogue::CannotWrite { path: &path, why: &error.to_string() });
+        }
+    }
+}
+
+fn refused(
+    diagnostics: &Diagnostics,
+    source: &Source,
+    python: &dyn Fn(&str) -> Option<String>,
+) -> Converted {
+    let text = render(diagnostics, source, python, STYLE);
+    Converted { model: None, external: None, diagnostics: json_of(diagnostics, source), text }
+}
+
+fn json_of(diagnostics: &Diagnostics, source: &Source) -> String {
+    // The report is plain data, which always serialises.
+    serde_json::to_string(&json::report(diagnostics, source)).unwrap_or_default()
+}
+
+/// The native half of the package.
+#[pymodule]
+mod _native {
+    /// The version of the package and of the compiler.
+    #[pymodule_export]
+    #[allow(non_upper_case_globals, reason = "Python's name")]
+    const __version__: &str = env!("CARGO_PKG_VERSION");
+    #[pymodule_export]
+    use super::{Converted, check_text, convert_text, run};
+}
