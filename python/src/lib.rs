@@ -175,11 +175,7 @@ fn cannot_write(error: &WriteError, output: Option<&Path>, diagnostics: &mut Dia
     }
 }
 
-fn refused(
-    diagnostics: &Diagnostics,
-    source: &Source,
-    python: &dyn Fn(&str) -> Option<String>,
-) -> Converted {
+fn refused(diagnostics: &Diagnostics, source: &Source, python: &dyn Fn(&str) -> Option<String>) -> Converted {
     let text = render(diagnostics, source, python, STYLE);
     Converted { model: None, external: None, diagnostics: json_of(diagnostics, source), text }
 }

@@ -1,9 +1,9 @@
 //! What the command line accepts.
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use clap_complete::Shell;
 use crate::pass::DynamicDimension;
 use crate::source::Limit;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use std::path::PathBuf;
 
 /// Compiles StableHLO text, as JAX prints it, to ONNX.

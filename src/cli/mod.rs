@@ -16,8 +16,8 @@ mod terminal;
 
 use arguments::{Arguments, Command};
 use clap::{CommandFactory, Parser};
-use std::io::{self, Write};
 use std::ffi::OsString;
+use std::io::{self, Write};
 use std::sync::OnceLock;
 
 /// The exit status of a command that did what it was asked to.

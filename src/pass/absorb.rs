@@ -56,6 +56,8 @@ struct Grown {
     /// A factor for each channel.
     factors: Vec<f64>,
     bias: Bias,
+    /// The op of the first constant that became part of the bias, which the bias is named after.
+    named: Option<OpId>,
 }
 
 #[derive(Clone)]
@@ -103,7 +105,9 @@ impl Absorber<'_> {
                     return None;
                 }
                 let step = self.step(module, name, &grown, other)?;
-                self.after(module, grown, step)
+                let mut grown = self.after(module, grown, step)?;
+                grown.named = grown.named.or_else(|| module.defining_op(other));
+                Some(grown)
             })?;
         let value = insert(rewriter, &grown, op)?;
         let uses = self.uses.get(result.index()).copied().unwrap_or(0);
@@ -141,6 +145,7 @@ impl Absorber<'_> {
         }
         let channels =
             module.tensor(value)?.dims.get(1)?.known().and_then(|count| usize::try_from(count).ok())?;
+        let named = module.op(op).operands.get(2).and_then(|&bias| module.defining_op(bias));
         let bias = match module.op(op).operands[..] {
             [_, _] => Bias::Numbers(vec![0.0; channels]),
             [_, _, bias] => match self.numbers(module, bias, channels) {
@@ -149,7 +154,7 @@ impl Absorber<'_> {
             },
             _ => return None,
         };
-        Some(Grown { conv: op, transpose: None, axis: 1, factors: vec![1.0; channels], bias })
+        Some(Grown { conv: op, transpose: None, axis: 1, factors: vec![1.0; channels], bias, named })
     }
 
     fn step(&self, module: &Module, name: &str, grown: &Grown, other: ValueId) -> Option<Step> {
@@ -255,7 +260,7 @@ fn insert(rewriter: &mut Rewriter, grown: &Grown, op: OpId) -> Option<ValueId> {
             let bytes: Vec<u8> =
                 numbers.iter().map(|&number| rounded(element, number)).collect::<Option<Vec<_>>>()?.concat();
             let ty = rewriter.module.tensor_of(element, &[channels]);
-            constant(rewriter, op, ty, Data::Bytes(bytes.into()))
+            constant(rewriter, grown.named.unwrap_or(op), ty, Data::Bytes(bytes.into()))
         }
         &Bias::Value(value) => flat(rewriter, op, value, channels),
     };

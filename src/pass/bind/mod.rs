@@ -63,8 +63,13 @@ pub fn run(module: &mut Module, cx: &mut Context) {
     let mut constants = Vec::new();
     for &(argument, offer) in &plan {
         let offer = &offers[offer];
-        let constant =
-            constant_of(module, module.block(block).arguments[argument], offer, spans[argument], cx.diagnostics);
+        let constant = constant_of(
+            module,
+            module.block(block).arguments[argument],
+            offer,
+            spans[argument],
+            cx.diagnostics,
+        );
         let name = match &paths[argument] {
             Some(path) => path.short.clone(),
             None => offer.path.join("/"),

@@ -18,10 +18,10 @@ mod results;
 use super::Context;
 use crate::diagnostic::catalogue;
 use crate::ir::{
-    Attribute, BlockId, Constant, ConstantId, Data, Module, NewOp, OpId, RegionId, Rewriter, ValueId,
-    use_counts,
+    Attribute, BlockId, Constant, ConstantId, Data, Module, NewOp, OpId, RegionId, Rewriter, TensorType,
+    ValueId, use_counts,
 };
-use crate::ops::fold::{self, Fold, Tensor};
+use crate::ops::fold::{self, Tensor};
 use crate::source::Source;
 pub(super) use dead::remove as remove_dead;
 use rearrange::Arranging;
@@ -227,12 +227,37 @@ impl Visitor<'_> {
     }
 }
 
-/// The op whose place a folded constant has, and so its name: weights in another shape or order are the same weights.
+/// Ops whose result has the elements of their first operand, in another shape, order or type.
+const REARRANGEMENTS: &[&str] = &[
+    "onnx.Cast",
+    "onnx.Reshape",
+    "onnx.Squeeze",
+    "onnx.Transpose",
+    "onnx.Unsqueeze",
+    "stablehlo.broadcast_in_dim",
+    "stablehlo.convert",
+    "stablehlo.reshape",
+    "stablehlo.reverse",
+    "stablehlo.transpose",
+];
+
+/// The op whose place a folded constant has, and so its name: weights in another shape, order or type are the same
+/// weights.
 fn origin(module: &Module, op: OpId) -> OpId {
-    let name = module.op_name(op);
-    let shares = matches!(fold::folder(name), Some(Fold::Shares)) || name == "onnx.Transpose";
-    let operand = module.op(op).operands.first().copied().filter(|_| shares);
-    operand.and_then(|operand| module.defining_op(operand)).unwrap_or(op)
+    const LONGEST_CHAIN: usize = 8;
+
+    let mut origin = op;
+    for _ in 0..LONGEST_CHAIN {
+        if !REARRANGEMENTS.contains(&module.op_name(origin)) {
+            break;
+        }
+        let Some(&operand) = module.op(origin).operands.first() else { break };
+        let count = |value: ValueId| module.tensor(value).and_then(TensorType::count);
+        let whole = module.op(origin).results.first().is_some_and(|&result| count(result) == count(operand));
+        let Some(producer) = module.defining_op(operand).filter(|_| whole) else { break };
+        origin = producer;
+    }
+    origin
 }
 
 /// A constant in the place of the visited op, or an equal one that is there.
@@ -255,7 +280,8 @@ fn shared_constant(
 
 /// Inserts a constant in the place of the visited op and gives its value.
 pub(super) fn insert_constant(rewriter: &mut Rewriter, op: OpId, constant: ConstantId) -> ValueId {
-    let constant = constant_op(rewriter.module, op, constant);
+    let origin = origin(rewriter.module, op);
+    let constant = constant_op(rewriter.module, origin, constant);
     rewriter.insert_existing(constant);
     rewriter.module.op(constant).results[0]
 }
