@@ -3,7 +3,7 @@
 use super::Parser;
 use super::assembly::{self, Form, Row, Types};
 use super::clauses::{Kind, Token};
-use super::statement::{Body, Parts, region_of};
+use super::statement::{Body, Parts, add_missing, region_of};
 use super::text::{Rule, Text};
 use crate::diagnostic::catalogue::{DuplicateAttribute, UnknownAssembly, UnknownOp, UnsupportedOp};
 use crate::diagnostic::{nearest, nearest_op};
@@ -67,9 +67,10 @@ impl<'s> Parser<'s> {
                 );
             }
         }
-        if let Some(dictionary) = clauses.dictionary.take() {
-            parts.attributes = self.dictionary(dictionary)?;
-        }
+        let dictionary = match clauses.dictionary.take() {
+            Some(dictionary) => self.dictionary(dictionary)?,
+            None => Attributes::new(),
+        };
         for value in clauses.values.drain(..) {
             parts.operands.push(self.operand(value));
         }
@@ -105,6 +106,9 @@ impl<'s> Parser<'s> {
                 let composite = self.unescape(string)?;
                 self.set(&mut parts.attributes, "name", Attribute::String(composite.into()));
             }
+            // `stablehlo.constant() {value = dense<0> : tensor<i32>} : () -> tensor<i32>`
+            Form::Constant
+                if clauses.words.is_empty() && clauses.alias.is_none() && self.has(&dictionary, "value") => {}
             Form::Constant => self.constant(name, &mut clauses, &mut parts)?,
             Form::Convolution => self.convolution(name, &mut clauses, &mut parts)?,
             Form::DotGeneral => self.dot_general(&mut clauses, &mut parts)?,
@@ -161,6 +165,12 @@ impl<'s> Parser<'s> {
         }
         self.clauses_of(row, &mut clauses, &mut parts)?;
         self.nothing_left(&clauses, &bound)?;
+        let clauses = std::mem::replace(&mut parts.attributes, dictionary);
+        match row.form {
+            // Their forms are read by code that takes no name twice.
+            Form::Constant | Form::Reduce => parts.attributes.extend(clauses),
+            _ => add_missing(&mut parts.attributes, clauses),
+        }
         Some(parts)
     }
 
@@ -298,6 +308,10 @@ impl<'s> Parser<'s> {
             }
         }
         Some(clauses)
+    }
+
+    fn has(&self, attributes: &Attributes, name: &str) -> bool {
+        attributes.iter().any(|(key, _)| self.module.symbols.get(*key) == name)
     }
 
     fn need<'t>(&mut self, clause: Option<Text<'t>>, what: &str, name: Text<'_>) -> Option<Text<'t>> {
@@ -467,11 +481,6 @@ impl<'s> Parser<'s> {
                 parts.result_types.push(self.module.constant(constant).ty);
             }
             self.set(&mut parts.attributes, "value", value);
-            return Some(());
-        }
-        // `stablehlo.constant() {value = dense<0> : tensor<i32>} : () -> tensor<i32>`
-        let symbols = &self.module.symbols;
-        if clauses.words.is_empty() && parts.attributes.iter().any(|(key, _)| symbols.get(*key) == "value") {
             return Some(());
         }
         let literal = self.need(clauses.words.pop(), "a literal such as `dense<0>`", name)?;

@@ -4,7 +4,7 @@
 //! others, or beside functions, have the names of the modules around them before their own: `inner::f`.
 
 use super::Parser;
-use super::statement::region_of;
+use super::statement::{add_missing, region_of};
 use super::text::Rule;
 use crate::ir::{Attribute, Attributes, LocationId, Symbol};
 use crate::source::Span;
@@ -150,8 +150,10 @@ impl Parser<'_> {
                             self.module.name = name;
                         }
                     }
-                    Rule::attributes if !self.named => {
-                        self.module.attributes = self.dictionary(part).unwrap_or_default();
+                    // The outer module says what nested ones leave open.
+                    Rule::attributes => {
+                        let attributes = self.dictionary(part).unwrap_or_default();
+                        add_missing(&mut self.module.attributes, attributes);
                     }
                     _ => {}
                 }
@@ -181,7 +183,7 @@ impl Parser<'_> {
             match pair.as_rule() {
                 Rule::quoted_name => name = part.span(),
                 Rule::properties | Rule::braces => {
-                    attributes.extend(self.dictionary(part).unwrap_or_default())
+                    add_missing(&mut attributes, self.dictionary(part).unwrap_or_default());
                 }
                 Rule::region => region = region_of(part),
                 Rule::location => location = self.location(part),
@@ -192,8 +194,8 @@ impl Parser<'_> {
             let symbol = self.take_string(&mut attributes, "sym_name");
             if !self.named {
                 self.module.name = symbol;
-                self.module.attributes = attributes;
             }
+            add_missing(&mut self.module.attributes, attributes);
             self.named = true;
             self.module_body(symbol, alone, index);
             return;

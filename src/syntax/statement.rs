@@ -13,6 +13,7 @@ use crate::ir::{
     Attributes, BlockId, LocationId, NewOp, OpId, OpSpan, RegionId, Symbol, TypeId, ValueId, provenance,
 };
 use crate::source::{Span, skip_space};
+use rustc_hash::FxHashSet;
 use smallvec::SmallVec;
 
 /// An op as both of its forms give it.
@@ -125,7 +126,7 @@ impl<'s> Parser<'s> {
         Some((parts, heads))
     }
 
-    /// Reports an attribute that an op has twice: in its properties, its dictionary or a clause of its form.
+    /// Reports an attribute that an op has twice where MLIR does not take one of them.
     fn check_attributes(
         &mut self,
         attributes: &Attributes,
@@ -160,7 +161,10 @@ impl<'s> Parser<'s> {
                     self.expected("no successor: control flow between blocks is not StableHLO", token.text);
                     return None;
                 }
-                Rule::properties | Rule::braces => parts.attributes.extend(self.dictionary(token.text)?),
+                Rule::properties | Rule::braces => {
+                    let further = self.dictionary(token.text)?;
+                    add_missing(&mut parts.attributes, further);
+                }
                 Rule::region => {
                     let region = region_of(token.text);
                     if region.is_none() && !token.text.text[1..token.text.text.len() - 1].trim().is_empty() {
@@ -473,6 +477,13 @@ impl<'s> Parser<'s> {
     pub(super) fn lacks(&mut self, expected: &str, at: Span) {
         self.diagnostics.push(SyntaxError { expected, found: "none", at });
     }
+}
+
+/// Adds the attributes whose names are not there yet. MLIR takes properties before the dictionary of the generic form, and
+/// the dictionary before the clauses of a custom form.
+pub(super) fn add_missing(attributes: &mut Attributes, further: Attributes) {
+    let known: FxHashSet<Symbol> = attributes.iter().map(|(name, _)| *name).collect();
+    attributes.extend(further.into_iter().filter(|(name, _)| !known.contains(name)));
 }
 
 /// The name of an op in custom form.
