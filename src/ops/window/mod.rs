@@ -139,13 +139,20 @@ impl Window {
         (self.sizes[axis] - 1) * self.dilations[axis] + 1
     }
 
-    /// The distance between the first elements of the first window and of the last along each dimension, and one.
+    /// How far behind its start a slice ends that has one element of each window, along each dimension.
     fn reach(&self, sizes: &Sizes, out: &[Dim]) -> Dims {
-        let reach = |(&places, &stride): (&Dim, &i64)| {
-            let last = sizes.multiply(sizes.subtract(places, Dim::Known(1)), Dim::Known(stride));
-            sizes.add(last, Dim::Known(1))
-        };
-        out.iter().zip(&self.strides).map(reach).collect()
+        out.iter().zip(&self.strides).map(|(&places, &stride)| reach(sizes, places, stride)).collect()
+    }
+}
+
+/// How far behind its start a slice with a stride ends that has so many elements. Where there may be none it ends at
+/// its start: an end before the start could be below zero, and ONNX counts that from the end of the dimension. With a
+/// stride of 1 the end is a number of elements before the dimension's, and is written as such.
+fn reach(sizes: &Sizes, places: Dim, stride: i64) -> Dim {
+    match places {
+        Dim::Known(places) => Dim::Known((places - 1) * stride + 1),
+        places if stride == 1 => places,
+        places => sizes.multiply(sizes.larger(places, Dim::Known(0)), Dim::Known(stride)),
     }
 }
 
