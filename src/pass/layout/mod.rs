@@ -6,6 +6,7 @@
 //! their elements, when they have moved. ONNX Runtime does much of this when it loads a model; other runtimes do not,
 //! and it fuses what then stands beside a convolution.
 
+mod places;
 mod plan;
 mod transparent;
 
@@ -79,7 +80,12 @@ fn take(rewriter: &mut Rewriter, op: OpId, step: Step, bases: &FxHashMap<ValueId
             Operand::Base => bases.get(&value).map_or(value, |base| base.value),
             Operand::Same => value,
             Operand::Reshaped(dims) => reshaped(rewriter, op, value, &dims),
-            Operand::Axes(axes) => rewriter.insert_integers(rewriter.module.place(op), &axes),
+            Operand::Integers(values) => rewriter.insert_integers(rewriter.module.place(op), &values),
+            Operand::Floats(values) => {
+                let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+                let (place, size) = (rewriter.module.place(op), values.len() as i64);
+                rewriter.insert_constant(place, Element::F32, &[size], bytes)
+            }
         });
     }
     let module = &mut *rewriter.module;

@@ -19,7 +19,8 @@ const DEPTH: usize = 16;
 const LARGEST_FACTOR: i64 = 32;
 
 /// The element types that ONNX Runtime has a kernel of Resize for.
-const RESIZED: &[Element] = &[Element::F16, Element::F32, Element::I8, Element::I32, Element::U8];
+pub(in crate::pass) const RESIZED: &[Element] =
+    &[Element::F16, Element::F32, Element::I8, Element::I32, Element::U8];
 
 /// What the positions along a dimension are, from the number `i` of each.
 #[derive(Clone, Copy)]
@@ -71,7 +72,7 @@ pub(super) fn simplify(
 }
 
 /// The dimension in which a gather takes single positions, where all others are whole and stay in their order.
-fn axis_of_gather(module: &Module, op: OpId) -> Option<usize> {
+pub(in crate::pass) fn axis_of_gather(module: &Module, op: OpId) -> Option<usize> {
     let numbers = module.attribute(op, "dimension_numbers")?;
     let field = |name| match module.field(numbers, name) {
         Some(value) => module.integers(value),
