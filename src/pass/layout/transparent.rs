@@ -159,6 +159,13 @@ pub(super) fn step(module: &Module, op: OpId, order: impl Fn(ValueId) -> Option<
     }
 }
 
+/// What the last op of a shuffle is when the image is read without its Transpose.
+pub(super) fn shuffled(module: &Module, op: OpId, order: Order) -> Option<Step> {
+    let &[result] = &module.op(op).results[..] else { return None };
+    let dims = unpermuted(&module.tensor(result)?.dims, &order)?;
+    Some(Step { operands: Vec::new(), axis: None, dims, order })
+}
+
 /// An operand that has no order beside those that have one: its dimensions of more than one element must keep theirs.
 fn beside(module: &Module, operand: ValueId, order: &Order) -> Option<Operand> {
     if operand == module.absent() {
