@@ -335,6 +335,12 @@ impl<'m> Pattern<'m> {
         tensor.view()?.iter().map(|&bits| fold::float(tensor.element, bits)).collect()
     }
 
+    /// The elements of floats that depend on constants alone.
+    pub fn computed_floats(&self, value: ValueId) -> Option<Vec<f64>> {
+        let tensor = fold::evaluate_value(self.module, self.source, value)?;
+        tensor.view()?.iter().map(|&bits| fold::float(tensor.element, bits)).collect()
+    }
+
     /// The order of dimensions of a Transpose.
     pub fn permutation(&self, op: OpId) -> Option<Vec<usize>> {
         positions(self.module, op, "permutation")

@@ -105,9 +105,9 @@ fn resampled(p: &mut Pattern, op: OpId) -> Option<Fused> {
         (scales[first], scales[second]) = (height, width);
         return Some(Fused::new("hlo2onnx.interpolate", &[of]).positions("scales", &scales));
     }
-    let is_plain = p.is_of(of, &[Element::F32])
-        && [rows, columns].iter().all(|&matrix| p.is_of(matrix, &[Element::F32]));
-    is_plain.then(|| Fused::new("hlo2onnx.resample", &[of, rows, columns]).int("axis", first))
+    let is_plain = |&value: &ValueId| p.is_constant(value) && p.is_of(value, &[Element::F32]);
+    let are_plain = p.is_of(of, &[Element::F32]) && [rows, columns].iter().all(is_plain);
+    are_plain.then(|| Fused::new("hlo2onnx.resample", &[of, rows, columns]).int("axis", first))
 }
 
 fn products(p: &mut Pattern, op: OpId, depth: usize) -> Option<Products> {
@@ -122,8 +122,7 @@ fn products(p: &mut Pattern, op: OpId, depth: usize) -> Option<Products> {
     let [left, right] = p.operands_of(op)?;
     let [of_left, of_right] = p.contracted(op)?;
     let is_matrix = |p: &Pattern, value: ValueId, contracted: usize| {
-        let is_flat = p.tensor(value).is_some_and(|ty| ty.rank() == 2);
-        contracted == 0 && is_flat && p.is_constant(value)
+        contracted == 0 && p.tensor(value).is_some_and(|ty| ty.rank() == 2)
     };
     let is_first = is_matrix(p, left, of_left);
     let (matrix, x, axis) = match is_first {
@@ -165,7 +164,8 @@ fn factor(p: &Pattern, matrix: ValueId) -> Option<usize> {
         Element::F16 => 0.5f64.powi(10),
         _ => return None,
     };
-    let weights = p.floats(matrix)?;
+    // The weights of a large image are no constant.
+    let weights = p.floats(matrix).or_else(|| p.computed_floats(matrix))?;
     if weights.len() != from * to {
         return None;
     }
