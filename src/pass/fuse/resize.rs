@@ -154,6 +154,9 @@ fn below(p: &mut Pattern, value: ValueId, depth: usize) -> Option<Products> {
 
 /// The factor by which a matrix of weights makes a dimension larger, where a new element is that at its place between
 /// the old ones, whose centers are at halves: ONNX's `half_pixel`. A dimension of one element is repeated by it.
+///
+/// A factor that is a power of two gives exact weights. For others JAX and ONNX Runtime round the places to f32 in
+/// different ways, and what Resize computes is nearer to the true weights.
 fn factor(p: &Pattern, matrix: ValueId) -> Option<usize> {
     let ty = p.tensor(matrix)?;
     let size = |axis: usize| usize::try_from(ty.dims[axis].known()?).ok();
