@@ -24,6 +24,7 @@ mod normalize;
 mod paths;
 mod quantize;
 mod reductions;
+mod scalars;
 mod shapes;
 mod signed_zeros;
 mod specialize;

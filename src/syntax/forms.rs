@@ -29,12 +29,16 @@ pub(super) struct Clauses<'t> {
     pub symbol: Option<Text<'t>>,
     pub string: Option<Text<'t>>,
     pub brackets: Option<Text<'t>>,
+    /// Brackets after the first ones.
+    pub lists: SmallVec<[Text<'t>; 2]>,
     pub angled: Option<Text<'t>>,
     pub dictionary: Option<Text<'t>>,
     /// The alias of an attribute.
     pub alias: Option<Text<'t>>,
     pub regions: SmallVec<[Text<'t>; 2]>,
     pub signature: Option<Text<'t>>,
+    /// The types of the results, of a form without those of operands.
+    pub results: Option<Text<'t>>,
 }
 
 impl<'s> Parser<'s> {
@@ -82,14 +86,18 @@ impl<'s> Parser<'s> {
         for value in clauses.inits.drain(..) {
             parts.operands.push(self.operand(value));
         }
-        if name.text == "arith.constant" && !clauses.words.iter().any(|word| word.text.starts_with("dense")) {
-            // A scalar, which StableHLO does not have.
-            self.diagnostics.push(UnsupportedOp { op: name.text, at: name.span() });
-            return None;
+        if let Form::Mixed(form) = row.form {
+            self.mixed(form, name, &mut clauses, &mut parts)?;
+        } else if matches!(row.form, Form::Constant)
+            && clauses.signature.is_none()
+            && clauses.words.last().is_some_and(|word| matches!(word.text, "true" | "false"))
+        {
+            parts.result_types.push(self.scalar_type(Element::Bool));
+        } else {
+            self.types_of(row, name, clauses.signature.take(), clauses.alias.is_some(), &mut parts)?;
         }
-        self.types_of(row, name, clauses.signature.take(), clauses.alias.is_some(), &mut parts)?;
         match row.form {
-            Form::Plain | Form::Axes => {}
+            Form::Plain | Form::Axes | Form::Mixed(_) => {}
             Form::Call => {
                 let symbol = self.need(clauses.symbol.take(), "a function such as `@f`", name)?;
                 let callee = self.symbol_reference(symbol)?;
@@ -291,7 +299,16 @@ impl<'s> Parser<'s> {
                     clauses.regions.push(text);
                     continue;
                 }
+                Rule::number_clause => {
+                    clauses.words.push(text);
+                    continue;
+                }
+                Rule::result_list => &mut clauses.results,
                 Rule::string => &mut clauses.string,
+                Rule::brackets if clauses.brackets.is_some() => {
+                    clauses.lists.push(text);
+                    continue;
+                }
                 Rule::brackets => &mut clauses.brackets,
                 Rule::angled => &mut clauses.angled,
                 Rule::hash => &mut clauses.alias,
@@ -314,7 +331,12 @@ impl<'s> Parser<'s> {
         attributes.iter().any(|(key, _)| self.module.symbols.get(*key) == name)
     }
 
-    fn need<'t>(&mut self, clause: Option<Text<'t>>, what: &str, name: Text<'_>) -> Option<Text<'t>> {
+    pub(super) fn need<'t>(
+        &mut self,
+        clause: Option<Text<'t>>,
+        what: &str,
+        name: Text<'_>,
+    ) -> Option<Text<'t>> {
         if clause.is_none() {
             self.lacks(what, name.span());
         }
@@ -364,6 +386,7 @@ impl<'s> Parser<'s> {
     fn nothing_left(&mut self, clauses: &Clauses<'_>, bound: &[(Text<'_>, Text<'_>)]) -> Option<()> {
         let lone = [clauses.symbol, clauses.string, clauses.brackets, clauses.angled, clauses.alias];
         let left = lone.into_iter().flatten().next();
+        let left = left.or(clauses.lists.first().copied()).or(clauses.results);
         let left = left.or(clauses.regions.first().map(|braces| braces.part(0..1)));
         let left = left.or(clauses.parameters.first().map(|(_, name, _)| *name));
         if let Some(left) = left.or(bound.first().map(|(name, _)| *name)) {
@@ -488,6 +511,15 @@ impl<'s> Parser<'s> {
             self.lacks("one type", name.span());
             return None;
         };
+        if let Type::Scalar(element) = *self.module.types.get(ty) {
+            let value = match literal.text {
+                "true" | "false" => Attribute::Bool(literal.text == "true"),
+                _ if element.is_float() => Attribute::Float(self.float_value(literal, element)?, ty),
+                _ => Attribute::Integer(self.integer(literal, element)?, ty),
+            };
+            self.set(&mut parts.attributes, "value", value);
+            return Some(());
+        }
         let value = if let Some(key) = literal.text.strip_prefix("dense_resource<") {
             let start = literal.text.len() - key.len();
             self.resource_of(literal.part(start..literal.text.len() - 1), ty, Span::NONE)?

@@ -13,6 +13,7 @@ mod function;
 mod literal;
 mod locate;
 mod location;
+mod mixed;
 mod modules;
 mod number;
 mod scope;

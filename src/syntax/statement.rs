@@ -309,7 +309,12 @@ impl<'s> Parser<'s> {
         while index < scanned.end {
             let statement = self.statement_at(index);
             if self.source.bytes()[statement.span.start] == b'^' {
-                block = self.label(index, region).or(block);
+                // Without arguments, the first block of a function may have a label.
+                let unused = block.filter(|&block| {
+                    let block = self.module.block(block);
+                    block.arguments.is_empty() && block.ops.is_empty()
+                });
+                block = self.label(index, region, unused.filter(|_| index == scanned.first)).or(block);
             } else {
                 let block = *block.get_or_insert_with(|| self.module.add_block(region));
                 self.operation(index, Some(block));
@@ -318,10 +323,9 @@ impl<'s> Parser<'s> {
         }
     }
 
-    fn label(&mut self, index: u32, region: RegionId) -> Option<BlockId> {
+    fn label(&mut self, index: u32, region: RegionId, unused: Option<BlockId>) -> Option<BlockId> {
         let frame = self.frame(index)?;
         let text = frame.whole();
-        let block = self.module.add_block(region);
         let mut arguments = Vec::new();
         for pair in self.run(Rule::label, text)? {
             if pair.as_rule() == Rule::parameter {
@@ -333,6 +337,8 @@ impl<'s> Parser<'s> {
                 arguments.push((name, span, parameter.ty));
             }
         }
+        let unused = unused.filter(|_| arguments.is_empty());
+        let block = unused.unwrap_or_else(|| self.module.add_block(region));
         self.block_arguments(block, &arguments);
         Some(block)
     }
