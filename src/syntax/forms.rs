@@ -349,7 +349,7 @@ impl<'s> Parser<'s> {
         Some(clauses.named.remove(index).1)
     }
 
-    fn exactly(&mut self, clauses: &Clauses<'_>, regions: usize, name: Text<'_>) -> Option<()> {
+    pub(super) fn exactly(&mut self, clauses: &Clauses<'_>, regions: usize, name: Text<'_>) -> Option<()> {
         if clauses.regions.len() != regions {
             let expected = if regions == 1 { "one region".to_owned() } else { format!("{regions} regions") };
             self.lacks(&expected, name.span());
@@ -678,45 +678,6 @@ impl<'s> Parser<'s> {
             self.set(&mut parts.attributes, name, Attribute::Integers(Element::I32, sizes.into()));
         }
         parts.regions.extend(clauses.regions.pop().map(|braces| Body::plain(region_of(braces))));
-        Some(())
-    }
-
-    fn mesh(&mut self, name: Text<'_>, clauses: &mut Clauses<'_>, parts: &mut Parts<'s>) -> Option<()> {
-        let symbol = self.need(clauses.symbol.take(), "a name such as `@mesh`", name)?;
-        let axes = self.need(clauses.angled.take(), "the axes of the mesh", name)?;
-        let symbol = self.symbol_name(symbol)?;
-        let symbol = Attribute::String(self.module.symbols.get(symbol).into());
-        self.set(&mut parts.attributes, "sym_name", symbol);
-        let mesh = Attribute::Opaque(format!("#sdy.mesh{}", axes.text).into());
-        self.set(&mut parts.attributes, "mesh", mesh);
-        Some(())
-    }
-
-    fn manual_computation(
-        &mut self,
-        name: Text<'_>,
-        clauses: &mut Clauses<'_>,
-        parts: &mut Parts<'s>,
-    ) -> Option<()> {
-        self.exactly(clauses, 1, name)?;
-        for (key, value) in std::mem::take(&mut clauses.named) {
-            let text = match key.text {
-                "in_shardings" | "out_shardings" => format!("#sdy.sharding_per_value<{}>", value.text),
-                _ => format!("#sdy<{}{}>", key.text, value.text),
-            };
-            self.set(&mut parts.attributes, key.text, Attribute::Opaque(text.into()));
-        }
-        if let Some(name) = clauses.angled.take() {
-            let name = name.text.trim_matches(['<', '>', '"']);
-            self.set(&mut parts.attributes, "name", Attribute::String(name.into()));
-        }
-        let mut arguments = Vec::new();
-        for (_, argument, ty) in std::mem::take(&mut clauses.parameters) {
-            let span = argument.span();
-            arguments.push((self.source_text(span), span, self.ty(ty)?));
-        }
-        let region = clauses.regions.pop().and_then(region_of);
-        parts.regions.push(Body { region, arguments, applies: None });
         Some(())
     }
 }

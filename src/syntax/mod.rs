@@ -18,6 +18,7 @@ mod modules;
 mod number;
 mod scope;
 mod shape;
+mod sharding;
 mod spaces;
 mod statement;
 mod structure;
