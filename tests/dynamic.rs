@@ -163,3 +163,32 @@ fn a_dimension_that_is_symbolic_stays_so() {
     assert!(why("arg1:0=b").contains("dimension 0 of `arg1` is empty"));
     assert!(model(text, &["arg0:1=b"], &[]).is_ok());
 }
+
+/// Batch norms take statistics of the batch in training alone, so the way out is another mode of the layer.
+#[test]
+fn batch_norms_in_training_are_named() {
+    let of = |place: &str| {
+        format!(
+            "func.func @main(%x: tensor<4x3xf32>) -> tensor<3xf32> {{
+               %zero = stablehlo.constant dense<0.0> : tensor<f32>
+               %0 = stablehlo.reduce(%x init: %zero) applies stablehlo.add across dimensions = [0] : (tensor<4x3xf32>, tensor<f32>) -> tensor<3xf32>{place}
+               return %0 : tensor<3xf32>
+             }}"
+        )
+    };
+    let help = |place: &str| {
+        let source = Source::from_bytes("test", of(place).into_bytes());
+        let dynamic = vec!["arg0:0=batch".parse().expect("the option is of its form")];
+        let conversion = convert(&source, &Options { dynamic, ..Options::default() });
+        let errors: Vec<_> = conversion.diagnostics.errors().collect();
+        assert_eq!(errors.len(), 1, "{errors:#?}");
+        assert_eq!(errors[0].code().as_str(), "E0305");
+        errors[0].help.clone().unwrap_or_default()
+    };
+    for layer in ["BatchNorm_0", "batch_norm", "Encoder/BatchNorm_3"] {
+        let help = help(&format!(" loc(\"jit(apply)/Model/{layer}/reduce_sum\")"));
+        assert!(help.contains("`use_running_average=True` in Flax"), "{layer}: {help}");
+    }
+    let other = help(" loc(\"jit(apply)/Model/Pool_0/reduce_sum\")");
+    assert!(!other.contains("batch norm"), "{other}");
+}

@@ -211,3 +211,30 @@ fn large_tensors_keep_their_bytes_and_names() -> std::result::Result<(), Failure
     assert!(kernel.raw_data == expected);
     Ok(())
 }
+
+/// A model that refers to the user's file needs the order of its elements, so a Transpose stays in it.
+#[test]
+fn weights_that_stay_in_their_file_keep_their_order() -> std::result::Result<(), Failure> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("weights.safetensors");
+    let data: Vec<u8> = (0..80 * 16).flat_map(|element| (element as f32).to_le_bytes()).collect();
+    let kernel = TensorView::new(Dtype::F32, vec![16, 80], &data)?;
+    std::fs::write(&path, serialize([("kernel", kernel)], None)?)?;
+    let text = "func.func @main(%kernel: tensor<16x80xf32> loc(\"kernel\"), %x: tensor<2x80xf32> loc(\"x\")) -> tensor<2x16xf32> {
+        %0 = stablehlo.dot_general %x, %kernel, contracting_dims = [1] x [1] : (tensor<2x80xf32>, tensor<16x80xf32>) -> tensor<2x16xf32>
+        return %0 : tensor<2x16xf32>
+      }";
+    for (references_weights, transposes) in [(true, 1), (false, 0)] {
+        let source = Source::from_bytes("test.mlir", text.into());
+        let weights = of(vec![WeightsFile::open(&path)?]);
+        let conversion = convert(&source, &Options { weights, references_weights, ..Options::default() });
+        let model = conversion.model.ok_or("there is no model")?;
+        assert!(model.is_referable() == references_weights);
+        let model = ModelProto::parse_from_bytes(&encode(&model)?)?;
+        let found = model.graph.node.iter().filter(|node| node.op_type == "Transpose").count();
+        assert_eq!(found, transposes, "references: {references_weights}");
+        let [initializer] = model.graph.initializer.as_slice() else { return Err("one initializer".into()) };
+        assert_eq!(initializer.dims, if references_weights { [16, 80] } else { [80, 16] });
+    }
+    Ok(())
+}

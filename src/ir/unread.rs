@@ -16,7 +16,7 @@ pub const UNREAD: &str = "builtin.unread";
 
 /// Ops that end a function's block or a region's.
 fn is_terminator(name: &str) -> bool {
-    matches!(name, "func.return" | "stablehlo.return" | "sdy.return")
+    matches!(name, "func.return" | "stablehlo.return" | "sdy.return" | "shape.assuming_yield")
 }
 
 impl Module {

@@ -50,6 +50,7 @@ fn terminator_of(op: &str) -> &'static str {
         Some("onnx") => "onnx.return",
         Some("sdy") => "sdy.return",
         Some("func") => "func.return",
+        Some("shape") => "shape.assuming_yield",
         _ => "stablehlo.return",
     }
 }

@@ -171,7 +171,7 @@ fn check_manual(module: &Module, op: OpId) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Puts the ops of manual computations and named ones in their places. What is refused stays, and is returned with its
+/// Puts the ops of manual computations, named ones and assumptions in their places. What is refused stays, and is returned with its
 /// refusal.
 pub fn inline_computations(rewriter: &mut Rewriter) -> Vec<(OpId, Refusal)> {
     let mut refused = Vec::new();
@@ -192,15 +192,21 @@ fn computation(module: &Module, op: OpId) -> Option<Result<BlockId, Refusal>> {
             Ok(()) => {}
             Err(refusal) => return Some(Err(refusal)),
         },
-        "sdy.named_computation" => {}
+        // What must hold for the region to be computed is a check, which leaves the program.
+        "sdy.named_computation" | "shape.assuming" => {}
         _ => return None,
     }
+    let (takes_operands, terminator) = match module.op_name(op) {
+        "shape.assuming" => (false, "shape.assuming_yield"),
+        _ => (true, "sdy.return"),
+    };
     let operation = module.op(op);
     let types =
         |values: &[ValueId]| -> Vec<_> { values.iter().map(|&value| module.value_type(value)).collect() };
     let block = operation.regions.first().and_then(|&region| module.entry_block(region)).filter(|&block| {
-        let end = module.block(block).ops.last().filter(|&&end| module.op_name(end) == "sdy.return");
-        types(&module.block(block).arguments) == types(&operation.operands)
+        let end = module.block(block).ops.last().filter(|&&end| module.op_name(end) == terminator);
+        let taken = if takes_operands { types(&operation.operands) } else { Vec::new() };
+        types(&module.block(block).arguments) == taken
             && end.is_some_and(|&end| types(&module.op(end).operands) == types(&operation.results))
     });
     Some(block.ok_or_else(|| Refusal::form("its body is not on the values that it takes")))

@@ -267,12 +267,12 @@ impl<'f> Term<'f> {
         self.binary("Pow", other)
     }
 
-    /// The bits of an unsigned integer moved up; ONNX Runtime gives 0 for amounts of its width and more.
+    /// The bits of an unsigned integer moved up; ONNX defines no result for amounts of its width and more.
     pub(super) fn shift_left(self, amount: impl Operand<'f>) -> Self {
         self.shift(amount, "LEFT")
     }
 
-    /// The bits of an unsigned integer moved down; ONNX Runtime gives 0 for amounts of its width and more.
+    /// The bits of an unsigned integer moved down; ONNX defines no result for amounts of its width and more.
     pub(super) fn shift_right(self, amount: impl Operand<'f>) -> Self {
         self.shift(amount, "RIGHT")
     }

@@ -15,10 +15,17 @@ pub(super) const ROWS: &[Row] = &[
         group_norm,
         "InstanceNormalization of groups: ONNX Runtime takes GroupNormalization apart into slower ops",
     ),
+    noted("hlo2onnx.interpolate", Elements::FLOAT, interpolate, "Resize, of images"),
     noted("hlo2onnx.layer_norm", Elements::FLOAT, layer_norm, "the scale is no option in ONNX"),
     row("hlo2onnx.leaky_relu", Elements::FLOAT, leaky_relu),
     row("hlo2onnx.log_softmax", Elements::FLOAT, |cx, op| along_axis(cx, op, "LogSoftmax")),
     noted("hlo2onnx.repeat", Elements::PLAIN, repeat, "Resize, which takes the nearest element"),
+    noted(
+        "hlo2onnx.resample",
+        Elements::FLOAT,
+        resample,
+        "MatMul along two dimensions, which become the last",
+    ),
     noted("hlo2onnx.rms_norm", Elements::FLOAT, rms_norm, "its parts below opset 23"),
     noted(
         "hlo2onnx.sign_bit",
@@ -87,6 +94,56 @@ fn repeat(cx: &mut Lower, op: OpId) -> Lowered {
     let node = cx.node("Resize", &[x, absent, scales]).string("mode", "nearest");
     let node = node.string("coordinate_transformation_mode", "asymmetric").string("nearest_mode", "floor");
     Ok(node.out(element, &dims).into())
+}
+
+/// Each element is between the nearest ones. ONNX Runtime interpolates images alone: batches of rows and columns, with
+/// the channels before or after them.
+fn interpolate(cx: &mut Lower, op: OpId) -> Lowered {
+    let scales = cx.ints(op, "scales")?;
+    let (x, (element, dims)) = (cx.full(op, 0)?, cx.result_dims(op, 0)?);
+    let scaled: Vec<usize> = (0..dims.len()).filter(|&axis| scales[axis] != 1).collect();
+    let &[first, second] = &scaled[..] else { return Err(Refusal::form("no rows and columns")) };
+    if second != first + 1 {
+        return Err(Refusal::form("rows and columns that are apart"));
+    }
+    let own = cx.dims(x);
+    let is_image = dims.len() == 4 && first > 0;
+    let image = |cx: &Lower, dims: &[Dim]| {
+        let product = |dims: &[Dim]| cx.module.sizes.product(dims.iter().copied());
+        [product(&dims[..first]), dims[first], dims[second], product(&dims[second + 1..])]
+    };
+    let (read, factors, sizes) = if is_image {
+        (x, scales, dims.to_vec())
+    } else {
+        let (before, after) = (image(cx, &own), image(cx, &dims));
+        (cx.reshape(x, &before), vec![1, scales[first], scales[second], 1], after.to_vec())
+    };
+    let bytes: Vec<u8> = factors.iter().flat_map(|&scale| (scale as f32).to_le_bytes()).collect();
+    let factors = cx.constant(Element::F32, &[4], &bytes);
+    let absent = cx.module.absent();
+    let node = cx.node("Resize", &[read, absent, factors]).string("mode", "linear");
+    let node = node.string("coordinate_transformation_mode", "half_pixel");
+    let resized = node.out(element, &sizes);
+    Ok(cx.reshape(resized, &dims).into())
+}
+
+/// The dimension `axis` and the next one, each times a matrix of its elements and the new ones.
+fn resample(cx: &mut Lower, op: OpId) -> Lowered {
+    let axis = axis(cx, op)?;
+    let operands = cx.fulls(op)?;
+    let [x, rows, columns] = operands[..] else { return Err(Refusal::form("two matrices")) };
+    let (element, dims) = (cx.element(x), cx.result_dims(op, 0)?.1);
+    let rank = dims.len() as i64;
+    let last: Vec<i64> = (0..axis).chain(axis + 2..rank).chain([axis, axis + 1]).collect();
+    let back: Vec<i64> = (0..axis).chain([rank - 2, rank - 1]).chain(axis..rank - 2).collect();
+    let image = cx.transpose(x, &last);
+    let rows = cx.transpose(rows, &[1, 0]);
+    let mut sizes = cx.dims(image);
+    sizes[rank as usize - 1] = dims[axis as usize + 1];
+    let wide = cx.node("MatMul", &[image, columns]).out(element, &sizes);
+    sizes[rank as usize - 2] = dims[axis as usize];
+    let resampled = cx.node("MatMul", &[rows, wide]).out(element, &sizes);
+    Ok(cx.transpose(resampled, &back).into())
 }
 
 /// What is normalized, and a scale and an offset of the sizes of a row.

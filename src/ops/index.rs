@@ -412,6 +412,23 @@ impl Lower<'_> {
                     }
                 })
             }
+            "onnx.BitwiseAnd" => self.zip(operands, depth, |a, b| match (a.low >= 0, b.low >= 0) {
+                (true, true) => Range { low: 0, high: a.high.min(b.high) },
+                (true, false) => Range { low: 0, high: a.high },
+                (false, true) => Range { low: 0, high: b.high },
+                (false, false) => Range::of(element),
+            }),
+            "onnx.Mod" => {
+                let of_dividend =
+                    self.module.attribute(op, "fmod").is_some_and(|fmod| fmod.as_integer() == Some(1));
+                let signed = of_dividend && !element.is_unsigned();
+                self.zip(operands, depth, |a, b| match b.high.checked_sub(1) {
+                    Some(high) if b.low > 0 && element.is_integer() => {
+                        Range { low: if signed && a.low < 0 { -high } else { 0 }, high }
+                    }
+                    _ => Range::of(element),
+                })
+            }
             "onnx.Where" => match self.decided(operands[0], depth) {
                 Some(true) => of(1),
                 Some(false) => of(2),

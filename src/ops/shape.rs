@@ -114,8 +114,39 @@ fn slice(cx: &mut Lower, op: OpId) -> Lowered {
 
 fn reverse(cx: &mut Lower, op: OpId) -> Lowered {
     let reversed = cx.ints(op, "dimensions")?;
+    if let Some(sliced) = reversed_slice(cx, op, &reversed)? {
+        return Ok(sliced.into());
+    }
     let operand = cx.full(op, 0)?;
     Ok(cx.reverse(operand, &reversed).into())
+}
+
+/// A slice and its reversal, as `x[::-2]` is printed, as one slice that goes down.
+fn reversed_slice(cx: &mut Lower, op: OpId, reversed: &[i64]) -> Result<Option<ValueId>, Refusal> {
+    let operand = cx.module.op(op).operands.first().copied();
+    let slice = operand.and_then(|operand| cx.module.defining_op(operand));
+    let Some(slice) = slice.filter(|&op| cx.module.op_name(op) == "stablehlo.slice") else {
+        return Ok(None);
+    };
+    let mut starts = cx.size_list(slice, "start_indices")?;
+    let (mut limits, mut steps) = (cx.size_list(slice, "limit_indices")?, cx.ints(slice, "strides")?);
+    let (_, counts) = cx.result_dims(slice, 0)?;
+    for axis in reversed.iter().map(|&dimension| dimension as usize) {
+        let (first, step, sizes) = (starts[axis], steps[axis], &cx.module.sizes);
+        let before_first = sizes.subtract(first, Dim::Known(1));
+        let is_down_to_end = !sizes.is_at_least(before_first, 0);
+        // Nothing before the first element may be reached, and of no elements there is no last one.
+        let is_first = sizes.is_at_least(sizes.subtract(Dim::Known(step - 1), first), 0);
+        if is_down_to_end && !is_first || !sizes.is_at_least(counts[axis], 1) {
+            return Ok(None);
+        }
+        let steps_up = sizes.multiply(sizes.subtract(counts[axis], Dim::Known(1)), Dim::Known(step));
+        starts[axis] = sizes.add(first, steps_up);
+        limits[axis] = if is_down_to_end { Dim::Known(-1) } else { before_first };
+        steps[axis] = -step;
+    }
+    let operand = cx.full(slice, 0)?;
+    Ok(Some(cx.slice(operand, &starts, &limits, &steps)))
 }
 
 fn concatenate(cx: &mut Lower, op: OpId) -> Lowered {

@@ -6,9 +6,7 @@
 
 use super::{Context, canonicalize, entry};
 use crate::diagnostic::{Diagnostic, catalogue};
-use crate::ir::{
-    Block, BlockId, Definition, FunctionId, Module, OpId, Type, TypeId, ValueId, provenance, use_counts,
-};
+use crate::ir::{Block, BlockId, Definition, FunctionId, Module, OpId, Type, TypeId, ValueId, provenance};
 use crate::ops;
 use std::collections::BTreeSet;
 
@@ -110,30 +108,25 @@ fn remove_from_signature(module: &mut Module, id: FunctionId) {
 
 /// Drops the calls of Python that give nothing to the program, with a warning each.
 fn drop_callbacks(module: &mut Module, cx: &mut Context) {
-    loop {
-        let ops = module.reachable_ops();
-        let callbacks: Vec<OpId> =
-            ops.into_iter().filter(|&op| ops::host_callback(module, op).is_some()).collect();
-        if callbacks.is_empty() {
-            return;
-        }
-        let uses = use_counts(module);
-        let unused = |&op: &OpId| module.op(op).results.iter().all(|result| uses[result.index()] == 0);
-        let dropped: BTreeSet<OpId> = callbacks.into_iter().filter(unused).collect();
-        if dropped.is_empty() {
-            return;
-        }
-        for &op in &dropped {
-            let callback = &*ops::callback_name(module, op);
-            let at = module.span(op).name;
-            let mut diagnostic: Diagnostic = catalogue::DroppedCallback { callback, at }.into();
-            provenance::complete(module, module.op_location(op), &mut diagnostic);
-            cx.diagnostics.push(diagnostic);
-        }
-        remove(module, &dropped);
-        // What was computed for them alone need not be lowered, and one call may have fed another.
-        canonicalize::remove_dead(module);
+    let is_callback = |module: &Module, op: OpId| ops::host_callback(module, op).is_some();
+    let callbacks: Vec<OpId> =
+        module.reachable_ops().into_iter().filter(|&op| is_callback(module, op)).collect();
+    if callbacks.is_empty() {
+        return;
     }
+    let live = canonicalize::Liveness::new(module, is_callback);
+    let dropped: BTreeSet<OpId> = callbacks.into_iter().filter(|&op| !live.has(op)).collect();
+    for &op in &dropped {
+        let callback = &*ops::callback_name(module, op);
+        let at = module.span(op).name;
+        let mut diagnostic: Diagnostic = catalogue::DroppedCallback { callback, at }.into();
+        provenance::complete(module, module.op_location(op), &mut diagnostic);
+        cx.diagnostics.push(diagnostic);
+    }
+    // What was computed for them alone need not be lowered.
+    live.cut(module);
+    remove(module, &dropped);
+    canonicalize::remove_unused(module);
 }
 
 /// Takes ops out of their blocks.

@@ -25,6 +25,7 @@ mod normalize;
 mod paths;
 mod quantize;
 mod reductions;
+mod scalars;
 mod shapes;
 mod signed_zeros;
 mod specialize;
@@ -285,16 +286,23 @@ fn verify(pass: &Pass, module: &Module, diagnostics: &mut Diagnostics) -> bool {
     false
 }
 
-/// The function that the model is made of: `@main`, or the only public one, or the only one.
+/// The function that the model is made of: `@main` of the outer module or its only public one, else those of nested
+/// modules, else the only one of all.
 pub fn entry(module: &Module) -> Option<FunctionId> {
-    let main = module.symbols.find("main").and_then(|name| module.find_function(name));
-    let has_body = |&id: &FunctionId| module.entry_block(module.function(id).body).is_some();
-    let only = |mut candidates: Vec<FunctionId>| if candidates.len() == 1 { candidates.pop() } else { None };
-    main.filter(has_body)
-        .or_else(|| {
-            only(module.functions().filter(has_body).filter(|&id| module.function(id).public).collect())
-        })
-        .or_else(|| only(module.functions().filter(has_body).collect()))
+    let name = |id: FunctionId| module.symbols.get(module.function(id).name);
+    let is_outer = |id: FunctionId| !name(id).contains("::");
+    let is_main = |id: FunctionId| name(id).rsplit("::").next() == Some("main");
+    let is_public = |id: FunctionId| module.function(id).public;
+    let only = |wanted: &dyn Fn(FunctionId) -> bool| {
+        let has_body = |&id: &FunctionId| module.entry_block(module.function(id).body).is_some();
+        let mut found = module.functions().filter(has_body).filter(|&id| wanted(id));
+        found.next().filter(|_| found.next().is_none())
+    };
+    only(&|id| is_outer(id) && is_main(id))
+        .or_else(|| only(&|id| is_outer(id) && is_public(id)))
+        .or_else(|| only(&is_main))
+        .or_else(|| only(&is_public))
+        .or_else(|| only(&|_| true))
 }
 
 /// The entry, or a diagnostic that names the candidates.

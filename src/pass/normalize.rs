@@ -4,9 +4,9 @@
 //! It comes first, so that no other pass and no lowering has to know these forms. The rows of [`ops::FAMILIES`] that have
 //! an expansion are the table.
 
-use super::{Context, checks, tuples};
+use super::{Context, checks, scalars, tuples};
 use crate::diagnostic::Diagnostic;
-use crate::ir::{Module, OpId, Rewriter, provenance};
+use crate::ir::{Module, OpId, Rewriter, ValueId, provenance};
 use crate::ops::{self, Expand, Refusal, Values};
 use rustc_hash::FxHashSet;
 
@@ -14,9 +14,11 @@ use rustc_hash::FxHashSet;
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
     checks::mark(module);
     tuples::flatten(module);
+    scalars::become_tensors(module);
     end_functions(module);
     let mut rewriter = Rewriter::new(module);
     let mut refused = ops::inline_computations(&mut rewriter);
+    let mut unknown: FxHashSet<ValueId> = FxHashSet::default();
     let within: FxHashSet<OpId> = refused.iter().map(|&(op, _)| op).collect();
     for function in rewriter.module.functions() {
         rewriter.function(function, &mut |rewriter, op| {
@@ -26,6 +28,12 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
             }
             let name = rewriter.module.op_name(op);
             let Some(expand) = ops::find(name).and_then(|row| row.expand) else { return true };
+            // Of what was refused nothing is known.
+            if rewriter.module.op(op).operands.iter().any(|operand| unknown.contains(operand)) {
+                unknown.extend(&rewriter.module.op(op).results);
+                refused.push((op, Refusal::Reported));
+                return true;
+            }
             match expand(&mut Expand { rewriter, op }) {
                 Ok(None) => true,
                 Ok(Some(Values(values))) => {
@@ -38,6 +46,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
                     false
                 }
                 Err(refusal) => {
+                    unknown.extend(&rewriter.module.op(op).results);
                     refused.push((op, refusal));
                     true
                 }

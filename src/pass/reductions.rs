@@ -130,18 +130,21 @@ fn average(rewriter: &mut Rewriter, source: &Source, op: OpId, uses: &[u32]) -> 
         return None;
     };
     let pool = producer(module, mean, "onnx.AveragePool").filter(|_| alone(mean))?;
-    let windows = Windows::read(module, pool)?;
     let number = |value: ValueId| {
         let tensor = constant(module, source, value)?;
         Some((tensor.scalar().and_then(|bits| float(tensor.element, bits)), tensor))
     };
     let (Some(count), _) = number(count)? else { return None };
-    let (one, divisors) = number(divisor)?;
-    let pads = if one == Some(count) {
-        true
-    } else {
-        windows.are_counted(module, mean, &order, &divisors)?;
-        false
+    let pads = match number(divisor) {
+        Some((one, _)) if one == Some(count) => true,
+        Some((_, divisors)) => {
+            Windows::read(module, pool)?.are_counted(module, mean, &order, &divisors)?;
+            false
+        }
+        None => {
+            are_counted_by_pool(module, source, pool, (divisor, count), &order)?;
+            false
+        }
     };
     let ty = module.value_type(mean);
     let new = if pads {
@@ -157,6 +160,44 @@ fn average(rewriter: &mut Rewriter, source: &Source, op: OpId, uses: &[u32]) -> 
     let order = rewriter.module.attribute(transpose, "perm")?.clone();
     let (place, ty) = (rewriter.module.place(op), rewriter.module.value_type(result));
     Some(rewriter.insert_at(place, "onnx.Transpose", &[new], ty, [("perm", order)]))
+}
+
+/// Whether divisors are the same windows of ones, as they are computed where sizes are expressions. Dimension `i` of what
+/// is divided is dimension `order[i]` of the pool's result.
+fn are_counted_by_pool(
+    module: &Module,
+    source: &Source,
+    pool: OpId,
+    (divisor, count): (ValueId, f64),
+    order: &[usize],
+) -> Option<()> {
+    let is_number = |value: ValueId, number: f64| {
+        let tensor = constant(module, source, value);
+        tensor.and_then(|tensor| float(tensor.element, tensor.scalar()?)) == Some(number)
+    };
+    let dims = |value: ValueId| Some(&module.tensor(value)?.dims);
+    let places = dims(module.op(pool).results[0])?;
+    let along = |&dim: &usize| if dim < 2 { Dim::Known(1) } else { places[dim] };
+    let spatial: Vec<usize> = order.iter().copied().filter(|&dim| dim >= 2).collect();
+    if !spatial.is_sorted() || !dims(divisor)?.iter().copied().eq(order.iter().map(along)) {
+        return None;
+    }
+    let before = |value: ValueId, name: &str| {
+        let op = producer(module, value, name)?;
+        module.op(op).operands.first().copied()
+    };
+    let sum = before(divisor, "onnx.Reshape").unwrap_or(divisor);
+    let [mean, times] = module.op(producer(module, sum, "onnx.Mul")?).operands[..] else { return None };
+    let of_ones = producer(module, mean, "onnx.AveragePool")?;
+    let (own, other) = (module.op(pool), module.op(of_ones));
+    let (value, mut ones) = (*own.operands.first()?, *other.operands.first()?);
+    let same = own.attributes == other.attributes
+        && dims(value)?.get(2..) == dims(ones)?.get(2..)
+        && dims(mean)?.iter().take(2).all(|&dim| dim == Dim::Known(1));
+    while let Some(inner) = ["onnx.Reshape", "onnx.Expand"].iter().find_map(|name| before(ones, name)) {
+        ones = inner;
+    }
+    (same && is_number(times, count) && is_number(ones, 1.0)).then_some(())
 }
 
 /// The windows of a pool along its spatial dimensions.

@@ -292,7 +292,10 @@ impl Scanner<'_> {
             b'_' | b'a'..=b'z' | b'A'..=b'Z' => {
                 let word = lookahead::word(self.bytes, at);
                 lookahead::is_op_name(word) && !self.follows(b"applies")
-                    || self.fresh_line && self.typed && !lookahead::continues(word)
+                    || self.fresh_line
+                        && self.typed
+                        && !lookahead::continues(word)
+                        && ![&b" to"[..], b"\nto", b" into", b"\ninto"].iter().any(|word| self.follows(word))
             }
             b'{' => self.bytes[at..].starts_with(b"{-#"),
             _ => false,

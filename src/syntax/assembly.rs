@@ -4,6 +4,7 @@
 //! form only. The forms of several releases stand side by side: a row takes any of its clauses in any order.
 
 use super::clauses::Kind;
+use super::mixed::Mixed;
 use std::borrow::Cow;
 
 /// One op in custom form.
@@ -55,6 +56,8 @@ pub(super) enum Form {
     GetTupleElement,
     ManualComputation,
     Mesh,
+    /// One of `arith`, `tensor` and `shape`, which has its types in its own way.
+    Mixed(Mixed),
     Reduce,
     ReducePrecision,
     Scan,
@@ -86,6 +89,10 @@ const fn collective(op: &'static str) -> Row {
     Row { op, types: Same, form: Form::Axes, named: OUT_SHARDING, words: &[] }
 }
 
+const fn mixed(op: &'static str, form: Mixed) -> Row {
+    Row { op, types: Arrow, form: Form::Mixed(form), named: &[], words: &[] }
+}
+
 use Types::{Arrow, Complex, Each, Operands, Result, Same, Select};
 
 /// The ops, sorted by name.
@@ -93,10 +100,19 @@ const ROWS: &[Row] = &[
     row("arith.addf", Same),
     row("arith.addi", Same),
     row("arith.andi", Same),
+    row("arith.ceildivsi", Same),
+    mixed("arith.cmpi", Mixed::Compare),
     formed("arith.constant", Result, Form::Constant),
     row("arith.divf", Same),
     row("arith.divsi", Same),
     row("arith.divui", Same),
+    mixed("arith.extf", Mixed::Cast),
+    mixed("arith.extsi", Mixed::Cast),
+    mixed("arith.extui", Mixed::Cast),
+    row("arith.floordivsi", Same),
+    mixed("arith.fptosi", Mixed::Cast),
+    mixed("arith.index_cast", Mixed::Cast),
+    mixed("arith.index_castui", Mixed::Cast),
     row("arith.maximumf", Same),
     row("arith.maxsi", Same),
     row("arith.maxui", Same),
@@ -114,8 +130,12 @@ const ROWS: &[Row] = &[
     row("arith.shli", Same),
     row("arith.shrsi", Same),
     row("arith.shrui", Same),
+    mixed("arith.sitofp", Mixed::Cast),
     row("arith.subf", Same),
     row("arith.subi", Same),
+    mixed("arith.truncf", Mixed::Cast),
+    mixed("arith.trunci", Mixed::Cast),
+    mixed("arith.uitofp", Mixed::Cast),
     row("arith.xori", Same),
     formed("call", Arrow, Form::Call),
     row("chlo.acos", Same),
@@ -193,6 +213,21 @@ const ROWS: &[Row] = &[
     collective("sdy.sharded_to_unreduced"),
     formed("sdy.sharding_constraint", Same, Form::Sharding),
     named("sdy.sharding_group", Operands, &[("group_id", "group_id", Kind::Integer)]),
+    mixed("shape.assuming", Mixed::Assuming),
+    mixed("shape.assuming_all", Mixed::Witness),
+    row("shape.assuming_yield", Operands),
+    row("shape.broadcast", Arrow),
+    mixed("shape.const_shape", Mixed::ConstantShape),
+    mixed("shape.const_witness", Mixed::Witness),
+    mixed("shape.cstr_broadcastable", Mixed::Witness),
+    mixed("shape.cstr_eq", Mixed::Witness),
+    mixed("shape.cstr_require", Mixed::Witness),
+    mixed("shape.from_extents", Mixed::Extents),
+    row("shape.get_extent", Arrow),
+    row("shape.num_elements", Arrow),
+    row("shape.rank", Arrow),
+    row("shape.shape_of", Arrow),
+    row("shape.to_extent_tensor", Arrow),
     row("stablehlo.abs", Same),
     row("stablehlo.add", Same),
     row("stablehlo.after_all", Same),
@@ -300,10 +335,21 @@ const ROWS: &[Row] = &[
     formed("stablehlo.trace", Operands, Form::Trace),
     named("stablehlo.transpose", Arrow, &[("dims", "permutation", Kind::Integers)]),
     row("stablehlo.tuple", Result),
+    named("stablehlo.unary_einsum", Arrow, &[("config", "einsum_config", Kind::Plain)]),
     row("stablehlo.uniform_dequantize", Same),
     row("stablehlo.uniform_quantize", Same),
     formed("stablehlo.while", Each, Form::While),
     row("stablehlo.xor", Same),
+    mixed("tensor.cast", Mixed::Cast),
+    mixed("tensor.collapse_shape", Mixed::Cast),
+    mixed("tensor.dim", Mixed::Dim),
+    mixed("tensor.expand_shape", Mixed::Cast),
+    mixed("tensor.extract", Mixed::Extract),
+    mixed("tensor.extract_slice", Mixed::Slice),
+    mixed("tensor.from_elements", Mixed::Elements),
+    mixed("tensor.insert_slice", Mixed::Insert),
+    row("tensor.reshape", Arrow),
+    mixed("tensor.splat", Mixed::Elements),
 ];
 
 /// The ops of CHLO that were MHLO's.

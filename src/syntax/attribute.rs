@@ -1,6 +1,7 @@
 //! Attributes.
 
 use super::Parser;
+use super::statement::region_of;
 use super::text::{Rule, Text};
 use crate::diagnostic::catalogue::{BadLiteral, DuplicateAttribute};
 use crate::ir::{Attribute, Attributes, Element, Symbol, Type, TypeId};
@@ -11,6 +12,11 @@ use rustc_hash::FxHashMap;
 impl Parser<'_> {
     /// The entries of a dictionary, in braces or as properties in `<{...}>`.
     pub(super) fn dictionary(&mut self, text: Text<'_>) -> Option<Attributes> {
+        // What the scan took for a region has statements where names and values are expected.
+        if text.text.starts_with('{') && region_of(text).is_some() {
+            self.expected("a dictionary such as `{a = 1}`", text.part(0..1));
+            return None;
+        }
         if let Some(Attribute::Dictionary(known)) = self.attributes.get(text.text)
             && text.is_complete()
         {

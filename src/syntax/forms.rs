@@ -3,7 +3,7 @@
 use super::Parser;
 use super::assembly::{self, Form, Row, Types};
 use super::clauses::{Kind, Token};
-use super::statement::{Body, Parts, region_of};
+use super::statement::{Body, Parts, add_missing, region_of};
 use super::text::{Rule, Text};
 use crate::diagnostic::catalogue::{DuplicateAttribute, UnknownAssembly, UnknownOp, UnsupportedOp};
 use crate::diagnostic::{nearest, nearest_op};
@@ -29,12 +29,16 @@ pub(super) struct Clauses<'t> {
     pub symbol: Option<Text<'t>>,
     pub string: Option<Text<'t>>,
     pub brackets: Option<Text<'t>>,
+    /// Brackets after the first ones.
+    pub lists: SmallVec<[Text<'t>; 2]>,
     pub angled: Option<Text<'t>>,
     pub dictionary: Option<Text<'t>>,
     /// The alias of an attribute.
     pub alias: Option<Text<'t>>,
     pub regions: SmallVec<[Text<'t>; 2]>,
     pub signature: Option<Text<'t>>,
+    /// The types of the results, of a form without those of operands.
+    pub results: Option<Text<'t>>,
 }
 
 impl<'s> Parser<'s> {
@@ -67,9 +71,10 @@ impl<'s> Parser<'s> {
                 );
             }
         }
-        if let Some(dictionary) = clauses.dictionary.take() {
-            parts.attributes = self.dictionary(dictionary)?;
-        }
+        let dictionary = match clauses.dictionary.take() {
+            Some(dictionary) => self.dictionary(dictionary)?,
+            None => Attributes::new(),
+        };
         for value in clauses.values.drain(..) {
             parts.operands.push(self.operand(value));
         }
@@ -81,14 +86,18 @@ impl<'s> Parser<'s> {
         for value in clauses.inits.drain(..) {
             parts.operands.push(self.operand(value));
         }
-        if name.text == "arith.constant" && !clauses.words.iter().any(|word| word.text.starts_with("dense")) {
-            // A scalar, which StableHLO does not have.
-            self.diagnostics.push(UnsupportedOp { op: name.text, at: name.span() });
-            return None;
+        if let Form::Mixed(form) = row.form {
+            self.mixed(form, name, &mut clauses, &mut parts)?;
+        } else if matches!(row.form, Form::Constant)
+            && clauses.signature.is_none()
+            && clauses.words.last().is_some_and(|word| matches!(word.text, "true" | "false"))
+        {
+            parts.result_types.push(self.scalar_type(Element::Bool));
+        } else {
+            self.types_of(row, name, clauses.signature.take(), clauses.alias.is_some(), &mut parts)?;
         }
-        self.types_of(row, name, clauses.signature.take(), clauses.alias.is_some(), &mut parts)?;
         match row.form {
-            Form::Plain | Form::Axes => {}
+            Form::Plain | Form::Axes | Form::Mixed(_) => {}
             Form::Call => {
                 let symbol = self.need(clauses.symbol.take(), "a function such as `@f`", name)?;
                 let callee = self.symbol_reference(symbol)?;
@@ -105,6 +114,9 @@ impl<'s> Parser<'s> {
                 let composite = self.unescape(string)?;
                 self.set(&mut parts.attributes, "name", Attribute::String(composite.into()));
             }
+            // `stablehlo.constant() {value = dense<0> : tensor<i32>} : () -> tensor<i32>`
+            Form::Constant
+                if clauses.words.is_empty() && clauses.alias.is_none() && self.has(&dictionary, "value") => {}
             Form::Constant => self.constant(name, &mut clauses, &mut parts)?,
             Form::Convolution => self.convolution(name, &mut clauses, &mut parts)?,
             Form::DotGeneral => self.dot_general(&mut clauses, &mut parts)?,
@@ -161,6 +173,12 @@ impl<'s> Parser<'s> {
         }
         self.clauses_of(row, &mut clauses, &mut parts)?;
         self.nothing_left(&clauses, &bound)?;
+        let clauses = std::mem::replace(&mut parts.attributes, dictionary);
+        match row.form {
+            // Their forms are read by code that takes no name twice.
+            Form::Constant | Form::Reduce => parts.attributes.extend(clauses),
+            _ => add_missing(&mut parts.attributes, clauses),
+        }
         Some(parts)
     }
 
@@ -281,7 +299,16 @@ impl<'s> Parser<'s> {
                     clauses.regions.push(text);
                     continue;
                 }
+                Rule::number_clause => {
+                    clauses.words.push(text);
+                    continue;
+                }
+                Rule::result_list => &mut clauses.results,
                 Rule::string => &mut clauses.string,
+                Rule::brackets if clauses.brackets.is_some() => {
+                    clauses.lists.push(text);
+                    continue;
+                }
                 Rule::brackets => &mut clauses.brackets,
                 Rule::angled => &mut clauses.angled,
                 Rule::hash => &mut clauses.alias,
@@ -300,7 +327,16 @@ impl<'s> Parser<'s> {
         Some(clauses)
     }
 
-    fn need<'t>(&mut self, clause: Option<Text<'t>>, what: &str, name: Text<'_>) -> Option<Text<'t>> {
+    fn has(&self, attributes: &Attributes, name: &str) -> bool {
+        attributes.iter().any(|(key, _)| self.module.symbols.get(*key) == name)
+    }
+
+    pub(super) fn need<'t>(
+        &mut self,
+        clause: Option<Text<'t>>,
+        what: &str,
+        name: Text<'_>,
+    ) -> Option<Text<'t>> {
         if clause.is_none() {
             self.lacks(what, name.span());
         }
@@ -313,7 +349,7 @@ impl<'s> Parser<'s> {
         Some(clauses.named.remove(index).1)
     }
 
-    fn exactly(&mut self, clauses: &Clauses<'_>, regions: usize, name: Text<'_>) -> Option<()> {
+    pub(super) fn exactly(&mut self, clauses: &Clauses<'_>, regions: usize, name: Text<'_>) -> Option<()> {
         if clauses.regions.len() != regions {
             let expected = if regions == 1 { "one region".to_owned() } else { format!("{regions} regions") };
             self.lacks(&expected, name.span());
@@ -350,6 +386,7 @@ impl<'s> Parser<'s> {
     fn nothing_left(&mut self, clauses: &Clauses<'_>, bound: &[(Text<'_>, Text<'_>)]) -> Option<()> {
         let lone = [clauses.symbol, clauses.string, clauses.brackets, clauses.angled, clauses.alias];
         let left = lone.into_iter().flatten().next();
+        let left = left.or(clauses.lists.first().copied()).or(clauses.results);
         let left = left.or(clauses.regions.first().map(|braces| braces.part(0..1)));
         let left = left.or(clauses.parameters.first().map(|(_, name, _)| *name));
         if let Some(left) = left.or(bound.first().map(|(name, _)| *name)) {
@@ -469,16 +506,20 @@ impl<'s> Parser<'s> {
             self.set(&mut parts.attributes, "value", value);
             return Some(());
         }
-        // `stablehlo.constant() {value = dense<0> : tensor<i32>} : () -> tensor<i32>`
-        let symbols = &self.module.symbols;
-        if clauses.words.is_empty() && parts.attributes.iter().any(|(key, _)| symbols.get(*key) == "value") {
-            return Some(());
-        }
         let literal = self.need(clauses.words.pop(), "a literal such as `dense<0>`", name)?;
         let &[ty] = parts.result_types.as_slice() else {
             self.lacks("one type", name.span());
             return None;
         };
+        if let Type::Scalar(element) = *self.module.types.get(ty) {
+            let value = match literal.text {
+                "true" | "false" => Attribute::Bool(literal.text == "true"),
+                _ if element.is_float() => Attribute::Float(self.float_value(literal, element)?, ty),
+                _ => Attribute::Integer(self.integer(literal, element)?, ty),
+            };
+            self.set(&mut parts.attributes, "value", value);
+            return Some(());
+        }
         let value = if let Some(key) = literal.text.strip_prefix("dense_resource<") {
             let start = literal.text.len() - key.len();
             self.resource_of(literal.part(start..literal.text.len() - 1), ty, Span::NONE)?
@@ -637,45 +678,6 @@ impl<'s> Parser<'s> {
             self.set(&mut parts.attributes, name, Attribute::Integers(Element::I32, sizes.into()));
         }
         parts.regions.extend(clauses.regions.pop().map(|braces| Body::plain(region_of(braces))));
-        Some(())
-    }
-
-    fn mesh(&mut self, name: Text<'_>, clauses: &mut Clauses<'_>, parts: &mut Parts<'s>) -> Option<()> {
-        let symbol = self.need(clauses.symbol.take(), "a name such as `@mesh`", name)?;
-        let axes = self.need(clauses.angled.take(), "the axes of the mesh", name)?;
-        let symbol = self.symbol_name(symbol)?;
-        let symbol = Attribute::String(self.module.symbols.get(symbol).into());
-        self.set(&mut parts.attributes, "sym_name", symbol);
-        let mesh = Attribute::Opaque(format!("#sdy.mesh{}", axes.text).into());
-        self.set(&mut parts.attributes, "mesh", mesh);
-        Some(())
-    }
-
-    fn manual_computation(
-        &mut self,
-        name: Text<'_>,
-        clauses: &mut Clauses<'_>,
-        parts: &mut Parts<'s>,
-    ) -> Option<()> {
-        self.exactly(clauses, 1, name)?;
-        for (key, value) in std::mem::take(&mut clauses.named) {
-            let text = match key.text {
-                "in_shardings" | "out_shardings" => format!("#sdy.sharding_per_value<{}>", value.text),
-                _ => format!("#sdy<{}{}>", key.text, value.text),
-            };
-            self.set(&mut parts.attributes, key.text, Attribute::Opaque(text.into()));
-        }
-        if let Some(name) = clauses.angled.take() {
-            let name = name.text.trim_matches(['<', '>', '"']);
-            self.set(&mut parts.attributes, "name", Attribute::String(name.into()));
-        }
-        let mut arguments = Vec::new();
-        for (_, argument, ty) in std::mem::take(&mut clauses.parameters) {
-            let span = argument.span();
-            arguments.push((self.source_text(span), span, self.ty(ty)?));
-        }
-        let region = clauses.regions.pop().and_then(region_of);
-        parts.regions.push(Body { region, arguments, applies: None });
         Some(())
     }
 }

@@ -44,6 +44,15 @@ impl<'s> Parser<'s> {
             self.diagnostics.push(SyntaxError { expected: "an op", found: "an attribute", at });
             return;
         }
+        if name.contains('.') {
+            let at = Span::new(start, start + length);
+            self.diagnostics.push(SyntaxError {
+                expected: "the name of an alias, which has no `.`",
+                found: name,
+                at,
+            });
+            return;
+        }
         if let Some(first) = self.aliases.insert(name, index) {
             let at = Span::new(start, start + length);
             let first = self.statement_at(first).span;

@@ -85,8 +85,10 @@ impl<'s> Parser<'s> {
         let file = inner.next()?;
         let file = self.unescape(text.of(&file))?;
         let file = self.module.symbols.intern(&file);
-        let (line, column) = (inner.next()?, inner.next()?);
-        let start = (self.position(text.of(&line))?, self.position(text.of(&column))?);
+        let line = self.position(text.of(&inner.next()?))?;
+        // A column that is left out is 0.
+        let column = inner.next().map_or(Some(0), |column| self.position(text.of(&column)))?;
+        let start = (line, column);
         let mut end = start;
         for pair in inner {
             if pair.as_rule() == Rule::position {
@@ -99,7 +101,10 @@ impl<'s> Parser<'s> {
     }
 
     fn position(&mut self, text: Text<'_>) -> Option<u32> {
-        let number = text.text.parse().ok();
+        let number = match text.text.strip_prefix("0x") {
+            Some(digits) => u32::from_str_radix(digits, 16).ok(),
+            None => text.text.parse().ok(),
+        };
         if number.is_none() {
             self.diagnostics.push(NumberOutOfRange {
                 number: text.text,

@@ -4,7 +4,7 @@
 //! others, or beside functions, have the names of the modules around them before their own: `inner::f`.
 
 use super::Parser;
-use super::statement::region_of;
+use super::statement::{add_missing, region_of};
 use super::text::Rule;
 use crate::ir::{Attribute, Attributes, LocationId, Symbol};
 use crate::source::Span;
@@ -33,6 +33,7 @@ impl Parser<'_> {
             let starts = |word: &str| starts_with(bytes, word);
             match bytes.first() {
                 Some(b'#' | b'!' | b'{') => {}
+                Some(b'^') if !statement.faulty => self.module_label(index),
                 _ if statement.faulty => {
                     // The head of the item has been reported; what its regions hold is still read.
                     self.items_of_faulty(index);
@@ -54,6 +55,16 @@ impl Parser<'_> {
         }
     }
 
+    /// The label of the one block of a module, which has no arguments.
+    fn module_label(&mut self, index: u32) {
+        let Some(frame) = self.frame(index) else { return };
+        let text = frame.whole();
+        let Some(mut pairs) = self.run(Rule::label, text) else { return };
+        if pairs.any(|pair| pair.as_rule() == Rule::parameter) {
+            self.expected("a block without arguments in a module", text);
+        }
+    }
+
     /// Whether a list of statements is one module but for aliases and resources: then its symbols are those of the list.
     fn is_one_module(&self, first: u32, end: u32) -> bool {
         let (mut index, mut modules) = (first, 0);
@@ -61,7 +72,7 @@ impl Parser<'_> {
             let statement = self.statement_at(index);
             let bytes = &self.source.bytes()[statement.span.range()];
             match bytes.first() {
-                Some(b'#' | b'!' | b'{') => {}
+                Some(b'#' | b'!' | b'{' | b'^') => {}
                 _ if ["module", "builtin.module", "\"builtin.module\""]
                     .iter()
                     .any(|word| starts_with(bytes, word)) =>
@@ -150,8 +161,10 @@ impl Parser<'_> {
                             self.module.name = name;
                         }
                     }
-                    Rule::attributes if !self.named => {
-                        self.module.attributes = self.dictionary(part).unwrap_or_default();
+                    // The outer module says what nested ones leave open.
+                    Rule::attributes => {
+                        let attributes = self.dictionary(part).unwrap_or_default();
+                        add_missing(&mut self.module.attributes, attributes);
                     }
                     _ => {}
                 }
@@ -181,7 +194,7 @@ impl Parser<'_> {
             match pair.as_rule() {
                 Rule::quoted_name => name = part.span(),
                 Rule::properties | Rule::braces => {
-                    attributes.extend(self.dictionary(part).unwrap_or_default())
+                    add_missing(&mut attributes, self.dictionary(part).unwrap_or_default());
                 }
                 Rule::region => region = region_of(part),
                 Rule::location => location = self.location(part),
@@ -192,8 +205,8 @@ impl Parser<'_> {
             let symbol = self.take_string(&mut attributes, "sym_name");
             if !self.named {
                 self.module.name = symbol;
-                self.module.attributes = attributes;
             }
+            add_missing(&mut self.module.attributes, attributes);
             self.named = true;
             self.module_body(symbol, alone, index);
             return;

@@ -13,6 +13,7 @@ use crate::ir::{
     Attributes, BlockId, LocationId, NewOp, OpId, OpSpan, RegionId, Symbol, TypeId, ValueId, provenance,
 };
 use crate::source::{Span, skip_space};
+use rustc_hash::FxHashSet;
 use smallvec::SmallVec;
 
 /// An op as both of its forms give it.
@@ -125,7 +126,7 @@ impl<'s> Parser<'s> {
         Some((parts, heads))
     }
 
-    /// Reports an attribute that an op has twice: in its properties, its dictionary or a clause of its form.
+    /// Reports an attribute that an op has twice where MLIR does not take one of them.
     fn check_attributes(
         &mut self,
         attributes: &Attributes,
@@ -160,7 +161,10 @@ impl<'s> Parser<'s> {
                     self.expected("no successor: control flow between blocks is not StableHLO", token.text);
                     return None;
                 }
-                Rule::properties | Rule::braces => parts.attributes.extend(self.dictionary(token.text)?),
+                Rule::properties | Rule::braces => {
+                    let further = self.dictionary(token.text)?;
+                    add_missing(&mut parts.attributes, further);
+                }
                 Rule::region => {
                     let region = region_of(token.text);
                     if region.is_none() && !token.text.text[1..token.text.text.len() - 1].trim().is_empty() {
@@ -305,7 +309,12 @@ impl<'s> Parser<'s> {
         while index < scanned.end {
             let statement = self.statement_at(index);
             if self.source.bytes()[statement.span.start] == b'^' {
-                block = self.label(index, region).or(block);
+                // Without arguments, the first block of a function may have a label.
+                let unused = block.filter(|&block| {
+                    let block = self.module.block(block);
+                    block.arguments.is_empty() && block.ops.is_empty()
+                });
+                block = self.label(index, region, unused.filter(|_| index == scanned.first)).or(block);
             } else {
                 let block = *block.get_or_insert_with(|| self.module.add_block(region));
                 self.operation(index, Some(block));
@@ -314,10 +323,9 @@ impl<'s> Parser<'s> {
         }
     }
 
-    fn label(&mut self, index: u32, region: RegionId) -> Option<BlockId> {
+    fn label(&mut self, index: u32, region: RegionId, unused: Option<BlockId>) -> Option<BlockId> {
         let frame = self.frame(index)?;
         let text = frame.whole();
-        let block = self.module.add_block(region);
         let mut arguments = Vec::new();
         for pair in self.run(Rule::label, text)? {
             if pair.as_rule() == Rule::parameter {
@@ -329,6 +337,8 @@ impl<'s> Parser<'s> {
                 arguments.push((name, span, parameter.ty));
             }
         }
+        let unused = unused.filter(|_| arguments.is_empty());
+        let block = unused.unwrap_or_else(|| self.module.add_block(region));
         self.block_arguments(block, &arguments);
         Some(block)
     }
@@ -473,6 +483,13 @@ impl<'s> Parser<'s> {
     pub(super) fn lacks(&mut self, expected: &str, at: Span) {
         self.diagnostics.push(SyntaxError { expected, found: "none", at });
     }
+}
+
+/// Adds the attributes whose names are not there yet. MLIR takes properties before the dictionary of the generic form, and
+/// the dictionary before the clauses of a custom form.
+pub(super) fn add_missing(attributes: &mut Attributes, further: Attributes) {
+    let known: FxHashSet<Symbol> = attributes.iter().map(|(name, _)| *name).collect();
+    attributes.extend(further.into_iter().filter(|(name, _)| !known.contains(name)));
 }
 
 /// The name of an op in custom form.

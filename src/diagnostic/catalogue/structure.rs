@@ -388,8 +388,8 @@ diagnostics! {
 
     /// No function of the module is the one to convert.
     ///
-    /// The model is made from the function `@main`, or from the only public one. Here there are several public
-    /// functions and none is `@main`, or all are private.
+    /// The model is made from the function `@main`, or from the only public one: of the outer module, or else of the
+    /// modules in it. Here there are several public functions and none is `@main`, or all are private.
     ///
     /// An example that triggers it:
     ///

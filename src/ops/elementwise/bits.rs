@@ -2,7 +2,7 @@
 
 use super::Term;
 use super::formula::cast;
-use crate::ir::{Element, ValueId};
+use crate::ir::{Dim, Element, ValueId};
 use crate::ops::Lower;
 
 fn logical_or(
@@ -52,24 +52,67 @@ fn as_unsigned(x: Term) -> Term {
     x.cast(unsigned(x.element()))
 }
 
-/// Whether a constant shifts all bits out: its amounts are the width and more, for which ONNX defines no result. A
-/// negative amount is a large one.
-fn shifts_all(cx: &Lower, amount: ValueId, element: Element) -> bool {
-    let width = i64::from(element.bits());
-    let beyond = |&amount: &i64| !(0..width).contains(&amount);
-    cx.known_integers(amount).is_some_and(|amounts| !amounts.is_empty() && amounts.iter().all(beyond))
+/// How the amounts of a shift compare with the width. ONNX defines no result for amounts of the width and more; in
+/// StableHLO these shift all bits out, and a negative amount is a large one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Amounts {
+    /// All are known to be less.
+    Less,
+    /// None of a constant is less.
+    NotLess,
+    /// They are computed, or differ.
+    Unknown,
 }
 
-/// Amounts of the width and more shift all bits out, and a negative amount is a large one.
+impl Amounts {
+    fn of(cx: &Lower, amount: ValueId, element: Element) -> Self {
+        let width = i64::from(element.bits());
+        if cx.range(amount).within(&cx.module.sizes, Dim::Known(width - 1)) {
+            return Self::Less;
+        }
+        let beyond = |&amount: &i64| !(0..width).contains(&amount);
+        let known = cx.known_integers(amount);
+        if known.is_some_and(|amounts| amounts.iter().all(beyond)) { Self::NotLess } else { Self::Unknown }
+    }
+
+    /// The type to shift in. A word that is wider than the element has room for an amount that shifts all bits out.
+    fn word(self, element: Element) -> Element {
+        match self {
+            Self::Unknown if element.bits() < 32 => Element::U32,
+            _ => shifted(element),
+        }
+    }
+}
+
+/// Moves `bits` to `direction` in a word and gives those of an element. Amounts that are not known to be less than the
+/// width become the highest that leaves nothing in a wider word, and choose zeros in one of the same width.
+fn shift<'f>(
+    bits: Term<'f>,
+    element: Element,
+    amount: Term<'f>,
+    amounts: Amounts,
+    direction: fn(Term<'f>, Term<'f>) -> Term<'f>,
+) -> Term<'f> {
+    let word = amounts.word(element);
+    let (bits, amount) = (bits.cast(word), as_unsigned(amount).cast(word));
+    if amounts != Amounts::Unknown {
+        return direction(bits, amount).cast(element);
+    }
+    if word.bits() > element.bits() {
+        return direction(bits, amount.min(i64::from(word.bits()) - 1)).cast(element);
+    }
+    let is_less = amount.less(i64::from(element.bits()));
+    is_less.select(direction(bits, amount).cast(element), 0i64)
+}
+
+/// The bits moved up.
 pub(in crate::ops) fn shift_left(cx: &mut Lower, lhs: ValueId, rhs: ValueId) -> ValueId {
     let element = cx.element(lhs);
-    if shifts_all(cx, rhs, element) {
+    let amounts = Amounts::of(cx, rhs, element);
+    if amounts == Amounts::NotLess {
         return cx.integer(element, 0);
     }
-    cx.formula([lhs, rhs], |[x, amount]| {
-        let amount = as_unsigned(amount).cast(shifted(element));
-        x.cast(shifted(element)).shift_left(amount).cast(element)
-    })
+    cx.formula([lhs, rhs], |[x, amount]| shift(x, element, amount, amounts, Term::shift_left))
 }
 
 /// What a shift to the right fills in.
@@ -81,21 +124,25 @@ pub(in crate::ops) enum Right {
     Logical,
 }
 
-/// As [`shift_left`]; an arithmetic shift by the width and more leaves the sign.
+/// The bits moved down; an arithmetic shift by the width and more leaves the sign.
 pub(in crate::ops) fn shift_right(cx: &mut Lower, lhs: ValueId, rhs: ValueId, kind: Right) -> ValueId {
     let element = cx.element(lhs);
     let by_sign = kind == Right::Arithmetic;
-    let rhs = match (shifts_all(cx, rhs, element), by_sign) {
-        (true, false) => return cx.integer(element, 0),
-        (true, true) => {
+    let highest = i64::from(element.bits()) - 1;
+    let (rhs, amounts) = match (Amounts::of(cx, rhs, element), by_sign) {
+        (Amounts::NotLess, false) => return cx.integer(element, 0),
+        (Amounts::NotLess, true) => {
             let amount_element = cx.element(rhs);
-            cx.integer(amount_element, i64::from(element.bits()) - 1)
+            (cx.integer(amount_element, highest), Amounts::Less)
         }
-        (false, _) => rhs,
+        // The highest amount leaves the sign.
+        (Amounts::Unknown, true) if element.bits() >= 32 => {
+            (cx.formula([rhs], |[amount]| as_unsigned(amount).min(highest)), Amounts::Less)
+        }
+        (amounts, _) => (rhs, amounts),
     };
     cx.formula([lhs, rhs], |[x, amount]| {
-        let amount = as_unsigned(amount).cast(shifted(element));
-        let logical = |x| as_unsigned(x).cast(shifted(element)).shift_right(amount).cast(element);
+        let logical = |x| shift(as_unsigned(x), element, amount, amounts, Term::shift_right);
         if !by_sign {
             return logical(x);
         }

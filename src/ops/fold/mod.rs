@@ -14,7 +14,7 @@ mod reduce;
 mod tensor;
 
 pub(crate) use number::float;
-pub use program::evaluate;
+pub use program::{evaluate, evaluate_value};
 pub use tensor::Tensor;
 
 use crate::ir::{Constant, ConstantId, Module, OpId, TensorType, ValueId};

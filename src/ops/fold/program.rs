@@ -19,6 +19,8 @@ const MOST_WORK: usize = 1 << 24;
 const MOST_HELD: usize = 1 << 22;
 /// A constant of more bytes than these is not written into the model: what computes it is shorter.
 const MOST_BYTES: usize = 1 << 18;
+/// A value that is evaluated by itself is computed by no more ops.
+const MOST_OPS: usize = 64;
 /// A count of more elements stays the op that counts.
 const COUNTED: usize = 256;
 
@@ -55,6 +57,32 @@ pub fn evaluate(module: &Module, source: &Source) -> FxHashMap<ValueId, Tensor> 
         frontier.region(module.function(function).body, &mut kept);
     }
     kept
+}
+
+/// The elements of a value that depends on constants alone, however many bytes they are. It is computed by few ops.
+pub fn evaluate_value(module: &Module, source: &Source, value: ValueId) -> Option<Tensor> {
+    let (mut order, mut seen) = (Vec::new(), FxHashSet::default());
+    let mut pending = vec![(value, false)];
+    while let Some((value, is_after)) = pending.pop() {
+        let op = module.defining_op(value)?;
+        if is_after {
+            order.push(op);
+        } else if !is_constant(module, op) && seen.insert(op) {
+            if seen.len() > MOST_OPS {
+                return None;
+            }
+            pending.push((value, true));
+            pending.extend(module.op(op).operands.iter().map(|&operand| (operand, false)));
+        }
+    }
+    let mut evaluator = Evaluator { module, source, known: Values::default(), work: 0, held: 0 };
+    for op in order {
+        let results = evaluator.op(op, None)?;
+        for (&value, tensor) in module.op(op).results.iter().zip(results) {
+            evaluator.hold(value, tensor);
+        }
+    }
+    evaluator.known.remove(&value)
 }
 
 fn is_constant(module: &Module, op: OpId) -> bool {

@@ -178,7 +178,7 @@ fn convolved(t: &Typing, padding: Option<&[Dim]>) -> Inferred {
         let Some(padding) = padding else { continue };
         let windows = Windows {
             window: kernel.dims[kernels[axis + 2]],
-            stride: strides[axis],
+            stride: Dim::Known(strides[axis]),
             low: padding[2 * axis],
             high: padding[2 * axis + 1],
             base_dilation: lhs_dilation[axis],
@@ -197,7 +197,7 @@ fn convolved(t: &Typing, padding: Option<&[Dim]>) -> Inferred {
 /// Windows along one dimension.
 pub(super) struct Windows {
     pub(super) window: Dim,
-    pub(super) stride: i64,
+    pub(super) stride: Dim,
     pub(super) low: Dim,
     pub(super) high: Dim,
     pub(super) base_dilation: i64,
@@ -227,7 +227,7 @@ impl Windows {
         if padded.known().is_some_and(|padded| padded <= 0) {
             return Some(zero);
         }
-        let beyond = sizes.quotient(sizes.subtract(padded, window), Dim::Known(self.stride));
+        let beyond = sizes.quotient(sizes.subtract(padded, window), self.stride);
         Some(sizes.larger(sizes.add(beyond, one), zero))
     }
 }

@@ -186,14 +186,17 @@ fn complex(t: &Typing) -> Inferred {
     one(tensor(element, common(t, &operands)?))
 }
 
+const DIRECTIONS: &[&str] = &["EQ", "NE", "GE", "GT", "LE", "LT"];
+
 fn compare(t: &Typing) -> Inferred {
     t.same_element(0, 1)?;
-    t.word("comparison_direction", &["EQ", "NE", "GE", "GT", "LE", "LT"])?;
+    t.word("comparison_direction", DIRECTIONS)?;
     compare_type(t)?;
     one(tensor(Element::Bool, common(t, &t.operands()?)?))
 }
 
-/// The stated kind of a comparison is that of its elements (StableHLO spec, compare, C5). XLA refuses another one.
+/// The stated kind of a comparison is that of its elements (StableHLO spec, compare, C5). XLA refuses another one. Whether
+/// integers are equal does not depend on how their sign is read.
 fn compare_type(t: &Typing) -> Result<(), Violation> {
     if t.attribute("compare_type").is_err() {
         return Ok(());
@@ -202,10 +205,10 @@ fn compare_type(t: &Typing) -> Result<(), Violation> {
     let operand = t.operand(0)?;
     let kinds: &[&str] = match operand.element {
         Element::Quantized(_) | Element::Index => return Ok(()),
-        Element::Bool => &["UNSIGNED"],
         element if element.is_complex() => &["FLOAT"],
         element if element.is_float() => &["FLOAT", "TOTALORDER"],
-        element if element.is_unsigned() => &["UNSIGNED"],
+        _ if matches!(t.word("comparison_direction", DIRECTIONS)?, "EQ" | "NE") => &["SIGNED", "UNSIGNED"],
+        element if element.is_unsigned() || element == Element::Bool => &["UNSIGNED"],
         _ => &["SIGNED"],
     };
     if stated == "NOTYPE" || kinds.contains(&stated) {

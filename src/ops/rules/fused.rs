@@ -7,10 +7,12 @@ use crate::ir::{Dim, Element};
 pub(super) const RULES: &[Rule] = &[
     rule("hlo2onnx.gelu", 1, first),
     variadic("hlo2onnx.group_norm", 1, Count::Exactly(1), first),
+    rule("hlo2onnx.interpolate", 1, repeat),
     variadic("hlo2onnx.layer_norm", 1, Count::Exactly(1), first),
     rule("hlo2onnx.leaky_relu", 1, first),
     rule("hlo2onnx.log_softmax", 1, first),
     rule("hlo2onnx.repeat", 1, repeat),
+    rule("hlo2onnx.resample", 3, resample),
     variadic("hlo2onnx.rms_norm", 1, Count::Exactly(1), first),
     rule("hlo2onnx.sign_bit", 1, truths),
     rule("hlo2onnx.softmax", 1, first),
@@ -36,4 +38,22 @@ fn repeat(t: &Typing) -> Inferred {
     let dims = operand.dims.iter().zip(scales);
     let sizes = dims.map(|(&dim, scale)| t.module.sizes.multiply(dim, Dim::Known(scale)));
     one(tensor(operand.element, sizes))
+}
+
+/// Two dimensions have the sizes that their matrices make of them.
+fn resample(t: &Typing) -> Inferred {
+    let operand = t.operand(0)?;
+    let [axis] = t.integers_of("axis", 1)?[..] else { return attribute("axis", "one dimension") };
+    let mut dims = operand.dims.clone();
+    for (axis, matrix) in (axis..).zip([t.operand(1)?, t.operand(2)?]) {
+        let size = usize::try_from(axis).ok().and_then(|axis| dims.get_mut(axis));
+        let (Some(size), [from, to]) = (size, &matrix.dims[..]) else {
+            return attribute("axis", "a matrix for it and for the next dimension");
+        };
+        if size != from {
+            return attribute("axis", "the first size of its matrix");
+        }
+        *size = *to;
+    }
+    one(tensor(operand.element, dims))
 }

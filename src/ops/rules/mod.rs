@@ -243,7 +243,8 @@ pub fn is_elementwise(name: &str) -> bool {
 }
 
 /// Ops that end a block.
-const TERMINATORS: &[&str] = &["func.return", "onnx.return", "sdy.return", "stablehlo.return"];
+const TERMINATORS: &[&str] =
+    &["func.return", "onnx.return", "sdy.return", "shape.assuming_yield", "stablehlo.return"];
 
 /// Whether ops of that name end a block.
 pub fn is_terminator(name: &str) -> bool {

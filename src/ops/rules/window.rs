@@ -79,12 +79,24 @@ fn windows(
     base: &'static str,
     dilations: &'static str,
 ) -> Result<Vec<Windows>, Violation> {
-    // JAX's running totals over a symbolic dimension have a window as long as that.
-    let sizes = t.sizes_of("window_dimensions", rank)?;
-    if let Some(size) = sizes.iter().filter_map(|size| size.known()).find(|&size| size < 1) {
-        return attribute("window_dimensions", format!("{size} is less than 1"));
-    }
-    let strides = t.integers_or("window_strides", rank, 1, 1)?;
+    // JAX's running totals over a symbolic dimension have a window as long as that, and its pools over all of an image
+    // are as long and step as far.
+    let positive = |name: &'static str| -> Result<Dims, Violation> {
+        let sizes = t.sizes_of(name, rank)?;
+        match sizes.iter().position(|size| size.known().is_some_and(|size| size < 1)) {
+            Some(index) => {
+                let size = sizes[index].known().unwrap_or(0);
+                Err(Violation::attribute(name, format!("{size} is less than 1"))
+                    .within(|part| part.item(index)))
+            }
+            None => Ok(sizes),
+        }
+    };
+    let sizes = positive("window_dimensions")?;
+    let strides = match t.module.attribute(t.op, "window_strides") {
+        Some(_) => positive("window_strides")?,
+        None => std::iter::repeat_n(Dim::Known(1), rank).collect(),
+    };
     let base_dilations = t.integers_or(base, rank, 1, 1)?;
     let window_dilations = t.integers_or(dilations, rank, 1, 1)?;
     let padding = match t.module.attribute(t.op, "padding") {

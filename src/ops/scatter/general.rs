@@ -46,12 +46,19 @@ pub(super) fn scatter(cx: &mut Lower, op: OpId, region: RegionId, plan: &Plan, n
     Ok(results.into_iter().collect())
 }
 
-/// The rows and one more. Any will do, and the first has the right type and sizes.
+/// The rows and one more. Any will do: the first, or zeros where there may be no row.
 fn with_spare_row(cx: &mut Lower, data: ValueId, plan: &Plan) -> ValueId {
     let mut high = plan.rows.sizes();
     let low = vec![0; high.len()];
+    let (fewest, _) = cx.module.sizes.bounds(high[0]);
     high[0] = Dim::Known(1);
-    let spare = cx.slice(data, &low, &high, &vec![1; low.len()]);
+    let spare = if fewest.is_some_and(|fewest| fewest > 0) {
+        cx.slice(data, &low, &high, &vec![1; low.len()])
+    } else {
+        let element = cx.element(data);
+        let zero = cx.constant(element, &[], &vec![0; element.bytes()]);
+        cx.broadcast_to(zero, &high)
+    };
     cx.concat(&[data, spare], 0)
 }
 

@@ -1,17 +1,17 @@
 //! Running totals: a window as long as the dimension, which padding lets begin, or end, at each element.
 
 use super::Window;
-use crate::ir::{Dim, Element, OpId, RegionId, Size, ValueId};
+use crate::ir::{Dim, Dims, Element, Size, ValueId};
 use crate::ops::region::Combiner;
-use crate::ops::{Lower, Lowered, Refusal};
+use crate::ops::{Lower, Refusal};
 
 /// Running sums of more floats go through blocks,
 const LONG: i64 = 4096;
 /// of this size.
 const BLOCK: i64 = 256;
 
-/// The running totals, without the initial value; `None` when the window is another one.
-pub(super) fn lower(cx: &mut Lower, combiner: Combiner, value: ValueId, window: &Window) -> Option<ValueId> {
+/// The dimension that the window makes running totals along, and whether from its end; `None` when it is another one.
+pub(super) fn axis(cx: &Lower, value: ValueId, window: &Window) -> Option<(usize, bool)> {
     let sizes = cx.dims(value);
     let mut long = (0..window.rank()).filter(|&axis| !window.is_trivial(axis));
     let (Some(axis), None) = (long.next(), long.next()) else { return None };
@@ -27,52 +27,31 @@ pub(super) fn lower(cx: &mut Lower, combiner: Combiner, value: ValueId, window: 
         (Dim::Known(0), Dim::Known(high)) if high == size - 1 => true,
         _ => return None,
     };
-    let element = cx.element(value);
-    Some(match combiner {
-        Combiner::Add if element != Element::Bool => sum(cx, value, axis, reverse),
-        Combiner::Multiply if element != Element::Bool && cx.opset() >= 26 => {
-            running(cx, "CumProd", value, axis, reverse)
-        }
-        _ => double(cx, combiner, value, axis, size, reverse),
-    })
+    Some((axis, reverse))
 }
 
-/// The running totals along a dimension of symbolic size, which a window of symbolic size has to be.
-pub(super) fn symbolic(cx: &mut Lower, op: OpId, region: RegionId) -> Lowered {
-    let other = || Refusal::form("a window of symbolic size that is not a running sum");
-    let sizes = cx.size_list(op, "window_dimensions")?;
-    let padding = cx.size_list(op, "padding")?;
-    for name in ["window_strides", "base_dilations", "window_dilations"] {
-        if cx.optional_ints(op, name)?.is_some_and(|all| all.iter().any(|&number| number != 1)) {
-            return Err(other());
+/// The running totals along a dimension, from its end where they are reversed, without the initial value.
+///
+/// # Errors
+/// What [`double_in_loop`] refuses.
+pub(super) fn total(
+    cx: &mut Lower,
+    combiner: Combiner,
+    value: ValueId,
+    axis: usize,
+    reverse: bool,
+) -> Result<ValueId, Refusal> {
+    let is_boolean = cx.element(value) == Element::Bool;
+    match (combiner, cx.dims(value)[axis]) {
+        (Combiner::Add, _) if !is_boolean => Ok(sum(cx, value, axis, reverse)),
+        (Combiner::Multiply, _) if !is_boolean && cx.opset() >= 26 => {
+            Ok(running(cx, "CumProd", value, axis, reverse))
         }
+        (_, Dim::Known(size)) => Ok(double(cx, combiner, value, axis, size, reverse)),
+        _ => double_in_loop(cx, value, axis, reverse, |cx, first, second| {
+            Ok(cx.combine(combiner, first, second))
+        }),
     }
-    let dims = cx.operand_dims(op, 0)?;
-    let mut long = (0..sizes.len()).filter(|&axis| sizes[axis] != Dim::Known(1));
-    let (Some(axis), None) = (long.next(), long.next()) else { return Err(other()) };
-    if dims.len() != sizes.len() || padding.len() != 2 * dims.len() || sizes[axis] != dims[axis] {
-        return Err(other());
-    }
-    let (zero, rest) = (Dim::Known(0), cx.module.sizes.subtract(dims[axis], Dim::Known(1)));
-    let around = (0..padding.len()).filter(|&place| place / 2 != axis);
-    if around.into_iter().any(|place| padding[place] != zero) {
-        return Err(other());
-    }
-    let reverse = match (padding[2 * axis], padding[2 * axis + 1]) {
-        (low, high) if (low, high) == (rest, zero) => false,
-        (low, high) if (low, high) == (zero, rest) => true,
-        _ => return Err(other()),
-    };
-    let combiners = cx.named_combiners(region).ok_or_else(other)?;
-    let &[combiner] = combiners.as_slice() else { return Err(other()) };
-    let (value, init) = (cx.full(op, 0)?, cx.full(op, 1)?);
-    let boolean = cx.element(value) == Element::Bool;
-    let total = match combiner {
-        Combiner::Add if !boolean => sum(cx, value, axis, reverse),
-        Combiner::Multiply if !boolean && cx.opset() >= 26 => running(cx, "CumProd", value, axis, reverse),
-        _ => return Err(other()),
-    };
-    Ok(cx.combine_init(combiner, init, total).into())
 }
 
 /// `CumSum` has kernels for `i32` and `i64`, which wrap, as do the casts round it.
@@ -155,6 +134,52 @@ fn double(
         distance *= 2;
     }
     value
+}
+
+/// As [`double`], along a dimension of symbolic size: a `Loop` over the distances.
+///
+/// # Errors
+/// What `combine` refuses.
+pub(super) fn double_in_loop(
+    cx: &mut Lower,
+    value: ValueId,
+    axis: usize,
+    reverse: bool,
+    combine: impl FnOnce(&mut Lower, ValueId, ValueId) -> Result<ValueId, Refusal>,
+) -> Result<ValueId, Refusal> {
+    let (element, dims) = (cx.element(value), cx.dims(value));
+    let (size, one) = (cx.size_scalar(dims[axis], Element::I64), cx.integer(Element::I64, 1));
+    let mut places = cx.iota(Element::I64, 1, 0, dims[axis]);
+    if reverse {
+        // A place below zero is counted from the end. One that is not lies beyond it.
+        places = cx.elementwise("Sub", &[places, size]);
+    }
+    let any = cx.elementwise_to("Less", &[one, size], Element::Bool);
+    let state = [(Element::I64, Vec::new()), (element, dims.to_vec())];
+    let mut arguments = vec![(Element::I64, Vec::new()), (Element::Bool, Vec::new())];
+    arguments.extend(state.iter().cloned());
+    let body = cx.graph(&arguments, |cx, values| {
+        let (distance, value) = (values[2], values[3]);
+        let move_by = if reverse { "Add" } else { "Sub" };
+        let place = cx.elementwise(move_by, &[places, distance]);
+        // What is taken for a place outside of the dimension is any element, which is dropped.
+        let other = cx.node("Gather", &[value, place]).int("axis", axis as i64).out(element, &dims);
+        let (zero, is_inside) =
+            (cx.integer(Element::I64, 0), if reverse { "Less" } else { "GreaterOrEqual" });
+        let inside = cx.elementwise_to(is_inside, &[place, zero], Element::Bool);
+        let mut along: Dims = std::iter::repeat_n(Dim::Known(1), dims.len() - axis).collect();
+        along[0] = dims[axis];
+        let inside = cx.reshape(inside, &along);
+        let (first, second) = if reverse { (value, other) } else { (other, value) };
+        let combined = combine(cx, first, second)?;
+        let next = cx.node("Where", &[inside, combined, value]).out(element, &dims);
+        let distance = cx.elementwise("Add", &[distance, distance]);
+        let more = cx.elementwise_to("Less", &[distance, size], Element::Bool);
+        Ok(vec![more, distance, next])
+    })?;
+    let operands = [cx.absent(), any, one, value];
+    let results = cx.node("Loop", &operands).region(body).outs(&state);
+    results.get(1).copied().ok_or(Refusal::Reported)
 }
 
 impl Lower<'_> {

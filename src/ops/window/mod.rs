@@ -6,7 +6,7 @@
 //! The two differ only for initial values that are not neutral.
 //!
 //! - A window as long as the dimension, padded on one side, is a running total: `CumSum`, or a doubling scan.
-//!   Along a symbolic dimension it is the only window that JAX prints with a size that is no number.
+//! - Windows of symbolic size are reductions and running totals, else a `Loop`.
 //! - Windows of float maxima, minima and sums are `MaxPool` and `AveragePool`.
 //! - Other named ops combine strided slices, one dimension after the other.
 //! - Other regions on scalars combine one strided slice for each position in the window, in their order.
@@ -16,11 +16,12 @@ mod fold;
 mod pool;
 mod select_and_scatter;
 mod slices;
+mod symbolic;
 
 use super::reduce::pairs;
 use super::region::Combiner;
 use super::{Elements, Lower, Lowered, Refusal, Row, noted};
-use crate::ir::{Dim, Dims, OpId, Sizes, ValueId};
+use crate::ir::{Attribute, Dim, Dims, OpId, Sizes, ValueId};
 
 pub(super) const ROWS: &[Row] = &[
     noted(
@@ -139,13 +140,20 @@ impl Window {
         (self.sizes[axis] - 1) * self.dilations[axis] + 1
     }
 
-    /// The distance between the first elements of the first window and of the last along each dimension, and one.
+    /// How far behind its start a slice ends that has one element of each window, along each dimension.
     fn reach(&self, sizes: &Sizes, out: &[Dim]) -> Dims {
-        let reach = |(&places, &stride): (&Dim, &i64)| {
-            let last = sizes.multiply(sizes.subtract(places, Dim::Known(1)), Dim::Known(stride));
-            sizes.add(last, Dim::Known(1))
-        };
-        out.iter().zip(&self.strides).map(reach).collect()
+        out.iter().zip(&self.strides).map(|(&places, &stride)| reach(sizes, places, stride)).collect()
+    }
+}
+
+/// How far behind its start a slice with a stride ends that has so many elements. Where there may be none it ends at
+/// its start: an end before the start could be below zero, and ONNX counts that from the end of the dimension. With a
+/// stride of 1 the end is a number of elements before the dimension's, and is written as such.
+fn reach(sizes: &Sizes, places: Dim, stride: i64) -> Dim {
+    match places {
+        Dim::Known(places) => Dim::Known((places - 1) * stride + 1),
+        places if stride == 1 => places,
+        places => sizes.multiply(sizes.larger(places, Dim::Known(0)), Dim::Known(stride)),
     }
 }
 
@@ -153,9 +161,9 @@ fn reduce_window(cx: &mut Lower, op: OpId) -> Lowered {
     let count = pairs(cx, op)?;
     let region = cx.region(op, 0)?;
     let (_, out) = cx.result_dims(op, 0)?;
-    let is_symbolic = |sizes: Dims| sizes.iter().any(|size| size.known().is_none());
-    if is_symbolic(cx.size_list(op, "window_dimensions")?) {
-        return cumulative::symbolic(cx, op, region);
+    let is_symbolic = |name| matches!(cx.module.attribute(op, name), Some(Attribute::Sizes(_)));
+    if is_symbolic("window_dimensions") || is_symbolic("window_strides") {
+        return symbolic::lower(cx, op, region, &out);
     }
     let window = Window::of(cx, op, out.len())?;
     if out.contains(&Dim::Known(0)) {
@@ -174,7 +182,7 @@ fn reduce_window(cx: &mut Lower, op: OpId) -> Lowered {
         let (value, init) = (cx.full(op, index)?, cx.full(op, count + index)?);
         let element = cx.element(value);
         let neutral = cx.neutral(combiner, element).ok_or_else(|| Refusal::form("its region"))?;
-        let combined = windows(cx, op, combiner, value, neutral, &window, &out);
+        let combined = windows(cx, op, combiner, value, neutral, &window, &out)?;
         results.push(cx.combine_init(combiner, init, combined));
     }
     Ok(results.into_iter().collect())
@@ -189,19 +197,21 @@ fn windows(
     neutral: ValueId,
     window: &Window,
     out: &[Dim],
-) -> ValueId {
+) -> Result<ValueId, Refusal> {
     if cx.dims(value).contains(&Dim::Known(0)) {
-        return cx.broadcast_to(neutral, out);
+        return Ok(cx.broadcast_to(neutral, out));
     }
     if (0..window.rank()).all(|axis| window.is_trivial(axis)) {
-        return value;
+        return Ok(value);
     }
     // What is not a number cannot be the padding of a pool, unless the pool computes it.
     if !window.is_padded_by_numbers() && pool::auto_pad(cx, value, window, out).is_none() {
         let padded = cx.pad(value, &window.low, &window.high, neutral);
         return windows(cx, op, combiner, padded, neutral, &window.without_padding(), out);
     }
-    cumulative::lower(cx, combiner, value, window)
-        .or_else(|| pool::lower(cx, op, combiner, value, neutral, window, out))
-        .unwrap_or_else(|| slices::lower(cx, op, combiner, value, neutral, window))
+    if let Some((axis, reverse)) = cumulative::axis(cx, value, window) {
+        return cumulative::total(cx, combiner, value, axis, reverse);
+    }
+    Ok(pool::lower(cx, op, combiner, value, neutral, window, out)
+        .unwrap_or_else(|| slices::lower(cx, op, combiner, value, neutral, window)))
 }

@@ -4,11 +4,12 @@
 //! The window is gone through position by position in row-major order, each one strided slice of the padded operand.
 //! The `select` region says whether the element chosen so far stays, so ties and NaN go as in XLA; padding is never
 //! chosen. What is kept besides the element is how far it lies behind the window's start, which gives its place in
-//! the operand, where one scatter combines the elements of the source that windows share.
+//! the operand, where one scatter combines the elements of the source that windows share. Where the operand's sizes are
+//! expressions, the number of the position in the window is kept, and looked up in a table of the distances.
 
 use super::Window;
-use crate::ir::{Dim, Dims, Element, OpId, ValueId};
-use crate::ops::index::strides;
+use crate::ir::{Dim, Dims, Element, OpId, Sizes, ValueId};
+use crate::ops::index::{Count, strides};
 use crate::ops::scatter::{Rows, Write};
 use crate::ops::{Lower, Lowered, Refusal};
 
@@ -17,13 +18,14 @@ const LARGEST: i64 = 512;
 
 pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
     let (select, scatter) = (cx.region(op, 0)?, cx.region(op, 1)?);
-    let (element, sizes) = cx.result(op, 0)?;
-    let out = cx.operand_sizes(op, 1)?;
+    let (element, sizes) = cx.result_dims(op, 0)?;
+    let out = cx.operand_dims(op, 1)?;
     let init = cx.full(op, 2)?;
-    let start = cx.broadcast_to(init, &sizes);
-    if out.contains(&0) || sizes.contains(&0) {
-        return Ok(start.into());
+    if out.contains(&Dim::Known(0)) || sizes.contains(&Dim::Known(0)) {
+        return Ok(cx.broadcast_to(init, &sizes).into());
     }
+    let rows = Rows { count: cx.module.sizes.product(sizes.iter().copied()), inner: Dims::new() };
+    let start = cx.broadcast_to(init, &rows.sizes());
     let window = Window::of(cx, op, sizes.len())?;
     if window.base.iter().chain(&window.dilations).any(|&dilation| dilation != 1) {
         return Err(Refusal::form("a dilated window"));
@@ -39,24 +41,28 @@ pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
     let Some(&[combiner]) = combiners.as_deref() else {
         return Err(Refusal::form("a scatter region that is no single op"));
     };
-    if (0..sizes.len()).any(|axis| !window.covers(axis, sizes[axis], out[axis])) {
+    if (0..sizes.len()).any(|axis| !window.covers(&cx.module.sizes, axis, sizes[axis], out[axis])) {
         return Err(Refusal::form("a window that lies in the padding alone"));
     }
     let operand = cx.full(op, 0)?;
     let padding = cx.integer(element, 0);
     let padded = cx.pad(operand, &window.low, &window.high, padding);
     let region = cx.lift(select, &out)?;
-    let strides: Vec<i64> =
-        strides(&cx.module.sizes, &sizes).into_iter().map(|stride| cx.number(stride)).collect();
+    let strides = strides(&cx.module.sizes, &sizes);
+    let distances = Distances::of(cx, &window, &strides);
+    let reach = window.reach(&cx.module.sizes, &out);
     let mut chosen: Option<Chosen> = None;
     for number in 0..window.count() {
         let offsets = window.offsets(number);
-        let limits: Vec<i64> =
-            (0..out.len()).map(|axis| offsets[axis] + (out[axis] - 1) * window.strides[axis] + 1).collect();
+        let known = &cx.module.sizes;
+        let limits: Dims = offsets
+            .iter()
+            .zip(&reach)
+            .map(|(&offset, &reach)| known.add(Dim::Known(offset), reach))
+            .collect();
         let candidate = cx.slice(padded, &offsets, &limits, &window.strides);
         let inside = inside(cx, &window, &offsets, &sizes, &out);
-        let distance = offsets.iter().zip(&strides).map(|(offset, stride)| offset * stride).sum();
-        let distance = cx.integer(Element::I64, distance);
+        let distance = distances.kept(cx, number);
         chosen = Some(match chosen {
             None => Chosen { value: candidate, distance, found: inside },
             Some(chosen) => {
@@ -66,28 +72,95 @@ pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
             }
         });
     }
-    let Some(chosen) = chosen else { return Ok(start.into()) };
-    // The window's start, as the number of the element that it would be without padding.
-    let mut place = chosen.distance;
-    for axis in 0..out.len() {
-        let step = window.strides[axis] * strides[axis];
-        let first = -window.low(axis) * strides[axis];
-        let steps: Vec<i64> = (0..out[axis]).map(|index| first + index * step).collect();
-        let mut along = vec![1; out.len()];
-        along[axis] = out[axis];
-        let steps = cx.integers(Element::I64, &along, &steps);
-        place = cx.elementwise("Add", &[place, steps]);
-    }
-    let count: i64 = out.iter().product();
-    let place = cx.broadcast_to(place, &out);
+    let Some(chosen) = chosen else { return Ok(cx.reshape(start, &sizes).into()) };
+    let distance = distances.looked_up(cx, chosen.distance);
+    let place = places(cx, &window, distance, &strides, &out);
+    let count = cx.module.sizes.product(out.iter().copied());
     let positions = cx.reshape(place, &[count]);
     let source = cx.full(op, 1)?;
     let updates = cx.reshape(source, &[count]);
-    let rows = Rows { count: Dim::Known(sizes.iter().product()), inner: Dims::new() };
     let apart = (0..out.len()).all(|axis| window.sizes[axis] <= window.strides[axis]);
     let write = Write { positions, updates, combiner, distinct: apart };
     let result = cx.write_rows(start, &rows, &write)?;
     Ok(cx.reshape(result, &sizes).into())
+}
+
+/// How far the positions of a window lie behind its start in the operand.
+enum Distances {
+    Numbers(Vec<i64>),
+    /// A list of them, which the number of a position is an index into.
+    Table(ValueId),
+}
+
+impl Distances {
+    fn of(cx: &mut Lower, window: &Window, strides: &[Dim]) -> Self {
+        let offsets = (0..window.count()).map(|number| window.offsets(number));
+        let numbers: Option<Vec<i64>> = strides.iter().map(|stride| stride.known()).collect();
+        if let Some(strides) = numbers {
+            let distance = |offsets: Vec<i64>| offsets.iter().zip(&strides).map(|(a, b)| a * b).sum();
+            return Self::Numbers(offsets.map(distance).collect());
+        }
+        let axes: Vec<usize> = (0..window.rank()).filter(|&axis| window.sizes[axis] > 1).collect();
+        if axes.is_empty() {
+            return Self::Numbers(vec![0; window.count() as usize]);
+        }
+        let (rows, columns) = (window.count(), axes.len() as i64);
+        let offsets: Vec<i64> =
+            offsets.flat_map(|offsets| axes.iter().map(|&axis| offsets[axis]).collect::<Vec<_>>()).collect();
+        let offsets = cx.integers(Element::I64, &[rows, columns], &offsets);
+        let strides: Dims = axes.iter().map(|&axis| strides[axis]).collect();
+        let strides = cx.shape(&strides);
+        let products = cx.elementwise("Mul", &[offsets, strides]);
+        Self::Table(cx.sum_columns(products, &[Dim::Known(rows)]))
+    }
+
+    /// What is kept of a position.
+    fn kept(&self, cx: &mut Lower, number: i64) -> ValueId {
+        let kept = match self {
+            Self::Numbers(distances) => distances[number as usize],
+            Self::Table(_) => number,
+        };
+        cx.integer(Element::I64, kept)
+    }
+
+    fn looked_up(&self, cx: &mut Lower, kept: ValueId) -> ValueId {
+        match self {
+            Self::Numbers(_) => kept,
+            &Self::Table(table) => {
+                let dims = cx.dims(kept);
+                cx.node("Gather", &[table, kept]).int("axis", 0).out(Element::I64, &dims)
+            }
+        }
+    }
+}
+
+/// The places in the operand, as the numbers of their elements, of what lies at distances behind the windows' starts.
+fn places(cx: &mut Lower, window: &Window, distance: ValueId, strides: &[Dim], out: &[Dim]) -> ValueId {
+    let mut place = distance;
+    let mut counts = Vec::new();
+    for (axis, &stride) in strides.iter().enumerate() {
+        // The window's start is where it would be without padding.
+        let step = cx.module.sizes.multiply(stride, Dim::Known(window.strides[axis]));
+        let first = cx.module.sizes.multiply(stride, Dim::Known(-window.low(axis)));
+        let (Dim::Known(step), Dim::Known(first), Dim::Known(count)) = (step, first, out[axis]) else {
+            counts.push((axis, Count { size: out[axis], stride: step }));
+            if first != Dim::Known(0) {
+                let first = cx.size_scalar(first, Element::I64);
+                place = cx.elementwise("Add", &[place, first]);
+            }
+            continue;
+        };
+        let steps: Vec<i64> = (0..count).map(|index| first + index * step).collect();
+        let mut along = vec![1; out.len()];
+        along[axis] = count;
+        let steps = cx.integers(Element::I64, &along, &steps);
+        place = cx.elementwise("Add", &[place, steps]);
+    }
+    if !counts.is_empty() {
+        place = cx.ranked(place, out.len());
+        place = cx.add_counts(place, out.len(), &counts);
+    }
+    cx.broadcast_to(place, out)
 }
 
 /// What the windows have chosen so far.
@@ -127,18 +200,11 @@ impl Chosen {
 
 /// Where the element at these offsets in the windows is one of the operand's and no padding; nothing where it always
 /// is. The value broadcasts to the windows.
-fn inside(cx: &mut Lower, window: &Window, offsets: &[i64], sizes: &[i64], out: &[i64]) -> Option<ValueId> {
+fn inside(cx: &mut Lower, window: &Window, offsets: &[i64], sizes: &[Dim], out: &[Dim]) -> Option<ValueId> {
     let mut all: Option<ValueId> = None;
     for axis in 0..sizes.len() {
-        let place = |index: i64| index * window.strides[axis] + offsets[axis] - window.low(axis);
-        let inside: Vec<i64> =
-            (0..out[axis]).map(|index| i64::from((0..sizes[axis]).contains(&place(index)))).collect();
-        if inside.iter().all(|&inside| inside == 1) {
-            continue;
-        }
-        let mut along = vec![1; sizes.len()];
-        along[axis] = out[axis];
-        let inside = cx.integers(Element::Bool, &along, &inside);
+        let first = offsets[axis] - window.low(axis);
+        let Some(inside) = inside_along(cx, window, axis, first, sizes[axis], out) else { continue };
         all = Some(match all {
             None => inside,
             Some(others) => cx.elementwise("And", &[others, inside]),
@@ -147,12 +213,60 @@ fn inside(cx: &mut Lower, window: &Window, offsets: &[i64], sizes: &[i64], out: 
     all
 }
 
+/// Where places along a dimension are inside of it: the first one, and those that follow by the window's stride.
+fn inside_along(
+    cx: &mut Lower,
+    window: &Window,
+    axis: usize,
+    first: i64,
+    size: Dim,
+    out: &[Dim],
+) -> Option<ValueId> {
+    let stride = window.strides[axis];
+    if let (Dim::Known(size), Dim::Known(count)) = (size, out[axis]) {
+        let inside = |index: i64| i64::from((0..size).contains(&(first + index * stride)));
+        let inside: Vec<i64> = (0..count).map(inside).collect();
+        if inside.iter().all(|&inside| inside == 1) {
+            return None;
+        }
+        let mut along = vec![1; out.len()];
+        along[axis] = count;
+        return Some(cx.integers(Element::Bool, &along, &inside));
+    }
+    // Windows that nothing is added for do not reach out of the operand.
+    let is_open = |amount: Dim| amount.known().is_none_or(|amount| amount > 0);
+    let (before, after) = (is_open(window.low[axis]) && first < 0, is_open(window.high[axis]));
+    if !before && !after {
+        return None;
+    }
+    let count = cx.iota(Element::I64, out.len(), axis, out[axis]);
+    let (by, first) = (cx.integer(Element::I64, stride), cx.integer(Element::I64, first));
+    let place = cx.formula([count, by, first], |[count, by, first]| count * by + first);
+    let zero = cx.integer(Element::I64, 0);
+    let is_behind = before.then(|| cx.elementwise_to("GreaterOrEqual", &[place, zero], Element::Bool));
+    if !after {
+        return is_behind;
+    }
+    let size = cx.size_scalar(size, Element::I64);
+    let is_before = cx.elementwise_to("Less", &[place, size], Element::Bool);
+    Some(is_behind.map_or(is_before, |is_behind| cx.elementwise("And", &[is_behind, is_before])))
+}
+
 impl Window {
     /// Whether every window along the dimension has an element of the operand.
-    fn covers(&self, axis: usize, size: i64, out: i64) -> bool {
-        (0..out).all(|index| {
-            let first = index * self.strides[axis] - self.low(axis);
-            first < size && first + self.sizes[axis] > 0
-        })
+    fn covers(&self, sizes: &Sizes, axis: usize, size: Dim, out: Dim) -> bool {
+        let (low, window) = (self.low(axis), self.sizes[axis]);
+        if let (Dim::Known(size), Dim::Known(out)) = (size, out) {
+            return (0..out).all(|index| {
+                let first = index * self.strides[axis] - low;
+                first < size && first + window > 0
+            });
+        }
+        // A window that lies in an operand has elements of it, and so has one that reaches out of it by less than its
+        // own size, unless there is no element at all. Then there is no window where the padding is shorter than one.
+        let high = self.high[axis].known().unwrap_or(i64::MAX);
+        let reaches_in = || low < window && high < window;
+        let has_none = || !sizes.is_at_least(size, 1) && low + high >= window;
+        low <= 0 && high <= 0 || reaches_in() && !has_none()
     }
 }

@@ -1,6 +1,6 @@
 //! Windows of ops with a name, without a pool: strided slices combined one dimension after the other.
 
-use super::Window;
+use super::{Window, reach};
 use crate::ir::{Dim, OpId, ValueId};
 use crate::ops::Lower;
 use crate::ops::region::Combiner;
@@ -42,10 +42,9 @@ fn along(
         return cx.reshape(reduced, &sizes);
     }
     let known = &cx.module.sizes;
-    // From the first window's first element to the last one's, which is no further than the padding lets it.
     let beyond =
         known.quotient(known.subtract(sizes[axis], Dim::Known(window.extent(axis))), Dim::Known(stride));
-    let reach = known.add(known.multiply(beyond, Dim::Known(stride)), Dim::Known(1));
+    let reach = reach(known, known.add(beyond, Dim::Known(1)), stride);
     if size > SHORT {
         let every = double(cx, combiner, value, window, axis);
         return cx.strided(every, axis, Dim::Known(0), reach, stride);

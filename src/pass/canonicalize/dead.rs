@@ -1,10 +1,20 @@
-//! Dead code: ops whose results nothing reads and that do nothing else.
+//! Dead code: ops whose results nothing reads and that do nothing else, and what loops carry for themselves alone.
 
+use super::liveness::Liveness;
 use crate::ir::{BlockId, Module, OpId, RegionId, use_counts};
 use crate::ops::rules;
 
-/// Removes dead ops from all functions, in one walk from the last op to the first.
+/// Removes dead ops from all functions.
 pub(in crate::pass) fn remove(module: &mut Module) {
+    let carriers = ["stablehlo.while", "stablehlo.case", "stablehlo.if"];
+    if module.reachable_ops().iter().any(|&op| carriers.contains(&module.op_name(op))) {
+        Liveness::new(module, |_, _| false).cut(module);
+    }
+    remove_unused(module);
+}
+
+/// Removes ops whose results nothing reads from all functions, in one walk from the last op to the first.
+pub(in crate::pass) fn remove_unused(module: &mut Module) {
     let mut uses = use_counts(module);
     for function in module.functions() {
         remove_in_region(module, module.function(function).body, &mut uses);

@@ -1,17 +1,22 @@
-//! Loop-invariant arguments of `stablehlo.while`.
+//! What `stablehlo.while` carries, and what `stablehlo.case` and `stablehlo.if` give.
 
-use crate::ir::{BlockId, Definition, Module, OpId, Rewriter, ValueId};
+use crate::ir::{BlockId, Definition, Module, OpId, RegionId, Rewriter, ValueId};
+use smallvec::SmallVec;
 
 /// An argument that the body returns unchanged is the value that the loop starts with: its uses read that value, and
 /// the loop no longer carries it.
 pub(super) fn hoist_invariant(rewriter: &mut Rewriter, op: OpId) {
     while let Some(invariant) = invariant_arguments(rewriter, op) {
-        remove_arguments(rewriter, op, &invariant);
+        replace_arguments(rewriter, op, &invariant);
+        remove_arguments(rewriter.module, op, &invariant);
     }
 }
 
 /// Condition, body, and the body's terminator of a loop that has the form of the specification.
-fn parts(module: &Module, op: OpId) -> Option<(BlockId, BlockId, OpId)> {
+pub(super) fn parts(module: &Module, op: OpId) -> Option<(BlockId, BlockId, OpId)> {
+    if module.op_name(op) != "stablehlo.while" {
+        return None;
+    }
     let [condition, body] = module.op(op).regions[..] else { return None };
     let ([condition], [body]) = (&module.region(condition).blocks[..], &module.region(body).blocks[..])
     else {
@@ -50,8 +55,9 @@ fn invariant_arguments(rewriter: &Rewriter, op: OpId) -> Option<Vec<bool>> {
     found.then_some(invariant)
 }
 
-fn remove_arguments(rewriter: &mut Rewriter, op: OpId, invariant: &[bool]) {
-    let Some((condition, body, terminator)) = parts(rewriter.module, op) else { return };
+/// Lets the uses of arguments read what the loop starts with.
+fn replace_arguments(rewriter: &mut Rewriter, op: OpId, invariant: &[bool]) {
+    let Some((condition, body, _)) = parts(rewriter.module, op) else { return };
     for index in (0..invariant.len()).filter(|&index| invariant[index]) {
         let initial = rewriter.module.op(op).operands[index];
         let places = [
@@ -61,24 +67,58 @@ fn remove_arguments(rewriter: &mut Rewriter, op: OpId, invariant: &[bool]) {
         ];
         places.into_iter().for_each(|place| rewriter.replace(place, initial));
     }
-    let module = &mut *rewriter.module;
-    let varying = |values: &[ValueId]| -> Vec<ValueId> {
-        values.iter().zip(invariant).filter(|&(_, &invariant)| !invariant).map(|(&value, _)| value).collect()
-    };
+}
+
+/// Takes arguments out of a loop.
+pub(super) fn remove_arguments(module: &mut Module, op: OpId, removed: &[bool]) {
+    let Some((condition, body, terminator)) = parts(module, op) else { return };
     for block in [condition, body] {
-        let arguments = varying(&module.block(block).arguments);
+        let arguments = kept(&module.block(block).arguments, removed);
         for (index, &argument) in arguments.iter().enumerate() {
             module.value_mut(argument).definition = Definition::Argument(block, index as u32);
         }
         module.block_mut(block).arguments = arguments;
     }
-    let results = varying(&module.op(op).results);
+    let operands = kept(&module.op(op).operands, removed);
+    module.op_mut(op).operands = operands.into();
+    set_results(module, op, removed);
+    let returned = kept(&module.op(terminator).operands, removed);
+    module.op_mut(terminator).operands = returned.into();
+}
+
+/// The terminators of the branches of a `stablehlo.case` or `stablehlo.if` that has the form of the specification.
+pub(super) fn branches(module: &Module, op: OpId) -> Option<SmallVec<[OpId; 2]>> {
+    if !matches!(module.op_name(op), "stablehlo.case" | "stablehlo.if") {
+        return None;
+    }
+    let count = module.op(op).results.len();
+    let terminator = |region: &RegionId| {
+        let [block] = module.region(*region).blocks[..] else { return None };
+        let terminator = *module.block(block).ops.last()?;
+        let fits =
+            module.op_name(terminator) == "stablehlo.return" && module.op(terminator).operands.len() == count;
+        fits.then_some(terminator)
+    };
+    module.op(op).regions.iter().map(terminator).collect()
+}
+
+/// Takes results out of an op with branches.
+pub(super) fn remove_results(module: &mut Module, op: OpId, removed: &[bool]) {
+    for terminator in branches(module, op).unwrap_or_default() {
+        let returned = kept(&module.op(terminator).operands, removed);
+        module.op_mut(terminator).operands = returned.into();
+    }
+    set_results(module, op, removed);
+}
+
+fn set_results(module: &mut Module, op: OpId, removed: &[bool]) {
+    let results = kept(&module.op(op).results, removed);
     for (index, &result) in results.iter().enumerate() {
         module.value_mut(result).definition = Definition::Result(op, index as u32);
     }
-    let operands = varying(&module.op(op).operands);
-    let returned = varying(&module.op(terminator).operands);
-    module.op_mut(op).operands = operands.into();
     module.op_mut(op).results = results.into();
-    module.op_mut(terminator).operands = returned.into();
+}
+
+fn kept(values: &[ValueId], removed: &[bool]) -> Vec<ValueId> {
+    values.iter().zip(removed).filter(|&(_, &removed)| !removed).map(|(&value, _)| value).collect()
 }

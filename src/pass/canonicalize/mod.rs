@@ -9,6 +9,7 @@ mod compose;
 mod conversion;
 mod dead;
 pub(super) mod identity;
+mod liveness;
 mod loops;
 pub(super) mod onnx;
 mod rearrange;
@@ -23,7 +24,8 @@ use crate::ir::{
 };
 use crate::ops::fold::{self, Tensor};
 use crate::source::Source;
-pub(super) use dead::remove as remove_dead;
+pub(super) use dead::{remove as remove_dead, remove_unused};
+pub(super) use liveness::Liveness;
 use rearrange::Arranging;
 use repeated::Repeated;
 pub(super) use repeated::{Piece, encode_attributes};

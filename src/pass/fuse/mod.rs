@@ -11,6 +11,7 @@ mod error;
 mod group;
 mod normalization;
 mod pattern;
+mod resize;
 mod sign;
 mod softmax;
 
@@ -109,6 +110,7 @@ static RULES: LazyLock<FxHashMap<&'static str, Vec<&'static Rule>>> = LazyLock::
         softmax::RULES,
         normalization::RULES,
         group::RULES,
+        resize::RULES,
         affine::RULES,
         error::RULES,
         sign::RULES,

@@ -3,6 +3,7 @@
 use crate::ir::{Attribute, Dim, Dims, Element, Module, OpId, TensorType, ValueId};
 use crate::ops::{Combiner, combiners, fold};
 use crate::pass::canonicalize::{identity::scalar, positions, producer};
+use crate::pass::shapes::counted;
 use crate::source::Source;
 use smallvec::SmallVec;
 
@@ -75,6 +76,11 @@ impl<'m> Pattern<'m> {
     /// The op of that name that defines a value, which the pattern does not come through by that.
     pub fn defining(&self, value: ValueId, name: &str) -> Option<OpId> {
         producer(self.module, value, name)
+    }
+
+    /// The pattern comes through an op.
+    pub fn enter(&mut self, op: OpId) {
+        self.inside.push(op);
     }
 
     /// What `read` finds; what it came through without finding it is forgotten.
@@ -329,6 +335,12 @@ impl<'m> Pattern<'m> {
         tensor.view()?.iter().map(|&bits| fold::float(tensor.element, bits)).collect()
     }
 
+    /// The elements of floats that depend on constants alone.
+    pub fn computed_floats(&self, value: ValueId) -> Option<Vec<f64>> {
+        let tensor = fold::evaluate_value(self.module, self.source, value)?;
+        tensor.view()?.iter().map(|&bits| fold::float(tensor.element, bits)).collect()
+    }
+
     /// The order of dimensions of a Transpose.
     pub fn permutation(&self, op: OpId) -> Option<Vec<usize>> {
         positions(self.module, op, "permutation")
@@ -345,5 +357,50 @@ impl<'m> Pattern<'m> {
             Attribute::Float(value, _) => Some(*value),
             _ => None,
         }
+    }
+
+    /// The name of an op.
+    pub fn name(&self, op: OpId) -> &'m str {
+        self.module.op_name(op)
+    }
+
+    /// The op that defines a value.
+    pub fn origin(&self, value: ValueId) -> Option<OpId> {
+        self.module.defining_op(value)
+    }
+
+    /// Whether a value is a constant.
+    pub fn is_constant(&self, value: ValueId) -> bool {
+        self.module.constant_of(value).is_some()
+    }
+
+    /// The elements of a constant of integers that is not large.
+    pub fn integers(&self, value: ValueId) -> Option<Vec<i64>> {
+        self.module.constant_integers(self.module.constant_of(value)?)
+    }
+
+    /// A list of dimensions or other positions among the attributes of an op.
+    pub fn positions(&self, op: OpId, name: &str) -> Option<Vec<usize>> {
+        positions(self.module, op, name)
+    }
+
+    /// The dimension in which a gather takes single positions, where all others are whole and stay in their order.
+    pub fn gathered(&self, op: OpId) -> Option<usize> {
+        counted::axis_of_gather(self.module, op)
+    }
+
+    /// The dimensions that a product contracts, one of each operand, where it has no others in common.
+    pub fn contracted(&self, op: OpId) -> Option<[usize; 2]> {
+        let numbers = self.module.attribute(op, "dot_dimension_numbers")?;
+        let field = |name| match self.module.field(numbers, name) {
+            Some(value) => self.module.integers(value),
+            None => Some(Vec::new()),
+        };
+        let batching = [field("lhs_batching_dimensions")?, field("rhs_batching_dimensions")?];
+        let (left, right) = (field("lhs_contracting_dimensions")?, field("rhs_contracting_dimensions")?);
+        let (&[left], &[right], true) = (&left[..], &right[..], batching.iter().all(Vec::is_empty)) else {
+            return None;
+        };
+        Some([usize::try_from(left).ok()?, usize::try_from(right).ok()?])
     }
 }

@@ -6,7 +6,9 @@
 //! their elements, when they have moved. ONNX Runtime does much of this when it loads a model; other runtimes do not,
 //! and it fuses what then stands beside a convolution.
 
+mod places;
 mod plan;
+mod shuffle;
 mod transparent;
 
 use super::Context;
@@ -14,6 +16,7 @@ use super::canonicalize::identity::is_ascending;
 use crate::ir::{Attribute, BlockId, Constant, Dim, Element, Module, OpId, Rewriter, Type, ValueId};
 use plan::{Plan, plan, read};
 use rustc_hash::{FxHashMap, FxHashSet};
+use shuffle::Shuffle;
 use smallvec::{SmallVec, smallvec};
 use transparent::{Operand, Order, Step};
 
@@ -22,7 +25,7 @@ pub(super) fn run(module: &mut Module, _: &mut Context) {
     let Some(entry) = super::entry(module) else { return };
     let Some(block) = module.entry_block(module.function(entry).body) else { return };
     let plan = plan(module, block);
-    if !plan.waiting.is_empty() {
+    if !plan.is_empty() {
         apply(module, block, plan);
     }
 }
@@ -36,11 +39,20 @@ struct Base {
 
 fn apply(module: &mut Module, block: BlockId, mut plan: Plan) {
     let mut bases: FxHashMap<ValueId, Base> = FxHashMap::default();
+    let inside: FxHashSet<OpId> = plan.shuffles.values().flat_map(|shuffle| shuffle.inside).collect();
     let own: FxHashSet<OpId> = module.block(block).ops.iter().copied().collect();
     let mut visit = |rewriter: &mut Rewriter, op: OpId| {
         // What ops within another one read was put in order before that.
         if !own.contains(&op) {
             return true;
+        }
+        if inside.contains(&op) {
+            return false;
+        }
+        if let Some(shuffle) = plan.shuffles.remove(&op) {
+            let step = plan.steps.remove(&op);
+            shuffled(rewriter, op, &shuffle, step, &mut bases);
+            return false;
         }
         if let Some(order) = plan.waiting.remove(&op) {
             let (operand, result) = (rewriter.module.op(op).operands[0], rewriter.module.op(op).results[0]);
@@ -70,6 +82,41 @@ fn apply(module: &mut Module, block: BlockId, mut plan: Plan) {
     Rewriter::new(module).block(block, &mut visit);
 }
 
+/// One op for the three of a shuffle, on the image without its Transpose where there is a step.
+fn shuffled(
+    rewriter: &mut Rewriter,
+    op: OpId,
+    shuffle: &Shuffle,
+    step: Option<Step>,
+    bases: &mut FxHashMap<ValueId, Base>,
+) {
+    let result = rewriter.module.op(op).results[0];
+    let of = rewriter.resolve(shuffle.of);
+    let base = bases.get(&of).cloned();
+    let (image, ty) = match (&step, base) {
+        (Some(step), base) => {
+            let element = rewriter.module.tensor(result).map_or(Element::F32, |ty| ty.element);
+            (base.map_or(of, |base| base.value), rewriter.module.tensor_of(element, &step.dims))
+        }
+        (None, Some(base)) => {
+            let ordered = in_order(rewriter, of, &base);
+            bases.insert(ordered, base);
+            (ordered, rewriter.module.value_type(result))
+        }
+        (None, None) => (of, rewriter.module.value_type(result)),
+    };
+    let block = rewriter.module.types.intern(Type::Scalar(Element::I64));
+    let mut attributes = vec![("blocksize", Attribute::Integer(shuffle.block, block))];
+    attributes.extend(shuffle.mode.map(|mode| ("mode", Attribute::String(mode.into()))));
+    let new = rewriter.insert_at(rewriter.module.place(op), shuffle.name, &[image], ty, attributes);
+    match step {
+        Some(step) => {
+            bases.insert(result, Base { value: new, order: step.order });
+        }
+        None => rewriter.replace(result, new),
+    }
+}
+
 /// The op without the Transposes of its operands.
 fn take(rewriter: &mut Rewriter, op: OpId, step: Step, bases: &FxHashMap<ValueId, Base>) -> Base {
     let mut operands = SmallVec::new();
@@ -79,7 +126,12 @@ fn take(rewriter: &mut Rewriter, op: OpId, step: Step, bases: &FxHashMap<ValueId
             Operand::Base => bases.get(&value).map_or(value, |base| base.value),
             Operand::Same => value,
             Operand::Reshaped(dims) => reshaped(rewriter, op, value, &dims),
-            Operand::Axes(axes) => rewriter.insert_integers(rewriter.module.place(op), &axes),
+            Operand::Integers(values) => rewriter.insert_integers(rewriter.module.place(op), &values),
+            Operand::Floats(values) => {
+                let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+                let (place, size) = (rewriter.module.place(op), values.len() as i64);
+                rewriter.insert_constant(place, Element::F32, &[size], bytes)
+            }
         });
     }
     let module = &mut *rewriter.module;

@@ -1,13 +1,17 @@
 //! Which Transposes are moved: those that together become fewer, or as many and no longer part a convolution from what is
 //! fused with it.
 
-use super::transparent::{Order, Step, order_of, step};
-use crate::ir::{BlockId, Dim, Module, OpId, ValueId};
+use super::shuffle::{Shuffle, shuffle};
+use super::transparent::{Order, Step, order_of, shuffled, step};
+use crate::ir::{BlockId, Dim, Module, OpId, ValueId, use_counts};
 use crate::pass::canonicalize::{identity::is_ascending, onnx::joined};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// What a size counts for that is not known before the model runs.
 const UNKNOWN_SIZE: u64 = 64;
+
+/// Channels that are second become the last.
+const TO_LAST: [usize; 4] = [0, 2, 3, 1];
 
 /// What becomes of the ops of a block.
 #[derive(Default)]
@@ -16,6 +20,15 @@ pub(super) struct Plan {
     pub waiting: FxHashMap<OpId, Order>,
     /// Ops that read operands without their Transposes.
     pub steps: FxHashMap<OpId, Step>,
+    /// Ops that end a shuffle which becomes one op; those in `steps` read an image without its Transpose.
+    pub shuffles: FxHashMap<OpId, Shuffle>,
+}
+
+impl Plan {
+    /// Whether nothing changes.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.shuffles.is_empty()
+    }
 }
 
 /// A value that is another one in another order.
@@ -73,7 +86,18 @@ pub(super) fn plan(module: &Module, block: BlockId) -> Plan {
     let mut pending: FxHashMap<ValueId, Pending> = FxHashMap::default();
     let mut done: FxHashSet<ValueId> = FxHashSet::default();
     let mut owners: FxHashMap<OpId, usize> = FxHashMap::default();
+    let (mut shuffles, mut inside) = shuffles(module, block);
     for &op in &module.block(block).ops {
+        if let Some(end) = inside.get(&op) {
+            let Shuffle { of, channels_last, .. } = shuffles[end];
+            let moves = pending.get(&of).is_some_and(|pending| pending.order[..] == TO_LAST);
+            if !channels_last || moves {
+                continue;
+            }
+            for op in shuffles.remove(end).into_iter().flat_map(|shuffle| shuffle.inside) {
+                inside.remove(&op);
+            }
+        }
         if let Some((order, group)) = waiting(module, op, &pending, &mut groups) {
             let result = module.op(op).results[0];
             // A Reshape copies nothing.
@@ -82,6 +106,21 @@ pub(super) fn plan(module: &Module, block: BlockId) -> Plan {
             owners.insert(op, group);
             pending.insert(result, Pending { order: order.clone(), group });
             plan.waiting.insert(op, order);
+            continue;
+        }
+        if let Some(shuffle) = shuffles.get(&op) {
+            let of = shuffle.of;
+            if shuffle.channels_last
+                && let Some(Pending { order, group }) = pending.get(&of)
+                && let Some(step) = shuffled(module, op, order.clone())
+            {
+                let (order, group) = (order.clone(), *group);
+                owners.insert(op, group);
+                pending.insert(module.op(op).results[0], Pending { order, group });
+                plan.steps.insert(op, step);
+            } else {
+                put_in_order(module, of, &pending, &mut done, &mut groups);
+            }
             continue;
         }
         let order = |value: ValueId| pending.get(&value).map(|pending| pending.order.clone());
@@ -96,14 +135,7 @@ pub(super) fn plan(module: &Module, block: BlockId) -> Plan {
             continue;
         }
         for value in read(module, op) {
-            if let Some(pending) = pending.get(&value)
-                && !is_ascending(&pending.order)
-                && done.insert(value)
-            {
-                let dims = module.tensor(value).map(|ty| ty.dims.clone()).unwrap_or_default();
-                let copied = !moves_ones(&dims, &pending.order);
-                groups.gain(pending.group, if copied { -elements(module, value) } else { 0 });
-            }
+            put_in_order(module, value, &pending, &mut done, &mut groups);
         }
     }
     let mut pays = |op: &OpId| {
@@ -112,7 +144,46 @@ pub(super) fn plan(module: &Module, block: BlockId) -> Plan {
     };
     plan.waiting.retain(|op, _| pays(op));
     plan.steps.retain(|op, _| pays(op));
+    shuffles.retain(|op, shuffle| !shuffle.channels_last || plan.steps.contains_key(op));
+    plan.shuffles = shuffles;
     plan
+}
+
+/// The shuffles of a block by the ops that they end in, and those ops by the ones that stand before them.
+fn shuffles(module: &Module, block: BlockId) -> (FxHashMap<OpId, Shuffle>, FxHashMap<OpId, OpId>) {
+    let (mut shuffles, mut inside) = (FxHashMap::default(), FxHashMap::default());
+    let mut uses = Vec::new();
+    for &op in &module.block(block).ops {
+        if module.op_name(op) != "onnx.Reshape" {
+            continue;
+        }
+        if uses.is_empty() {
+            uses = use_counts(module);
+        }
+        if let Some(shuffle) = shuffle(module, &uses, op) {
+            inside.extend(shuffle.inside.map(|inner| (inner, op)));
+            shuffles.insert(op, shuffle);
+        }
+    }
+    (shuffles, inside)
+}
+
+/// A value that an op reads is transposed for it, if it waits for that.
+fn put_in_order(
+    module: &Module,
+    value: ValueId,
+    pending: &FxHashMap<ValueId, Pending>,
+    done: &mut FxHashSet<ValueId>,
+    groups: &mut Groups,
+) {
+    if let Some(pending) = pending.get(&value)
+        && !is_ascending(&pending.order)
+        && done.insert(value)
+    {
+        let dims = module.tensor(value).map(|ty| ty.dims.clone()).unwrap_or_default();
+        let copied = !moves_ones(&dims, &pending.order);
+        groups.gain(pending.group, if copied { -elements(module, value) } else { 0 });
+    }
 }
 
 /// The order in which a Transpose waits, and its group. One of a constant does not: the runtime does it once.

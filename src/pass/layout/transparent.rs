@@ -1,5 +1,6 @@
 //! Which ops a Transpose can be moved behind, and what becomes of them before it.
 
+use super::places;
 use crate::ir::{Attribute, Dim, Dims, Module, OpId, ValueId};
 use crate::pass::canonicalize::positions;
 use smallvec::SmallVec;
@@ -15,6 +16,8 @@ enum Kind {
     Along(&'static str),
     /// Along the dimensions in its second operand, which vanish or are kept with size 1.
     Reduction,
+    /// At places along dimensions, which its other operands name.
+    Places,
 }
 
 const ELEMENTWISE: &[&str] = &[
@@ -67,6 +70,7 @@ fn kind(name: &str) -> Option<Kind> {
     let name = name.strip_prefix("onnx.")?;
     match name {
         "Concat" | "LogSoftmax" | "Softmax" => Some(Kind::Along("axis")),
+        "Gather" | "Pad" | "Resize" | "Slice" => Some(Kind::Places),
         _ if ELEMENTWISE.contains(&name) => Some(Kind::Elementwise),
         _ if REDUCTIONS.contains(&name) => Some(Kind::Reduction),
         _ => None,
@@ -93,8 +97,10 @@ pub(super) enum Operand {
     Same,
     /// It gets these sizes.
     Reshaped(Dims),
-    /// It becomes a list of these axes.
-    Axes(Vec<i64>),
+    /// It becomes a list of these integers.
+    Integers(Vec<i64>),
+    /// It becomes a list of these floats.
+    Floats(Vec<f32>),
 }
 
 /// What an op is when those of its operands that have an order are read without their Transposes; `None` where they
@@ -142,10 +148,22 @@ pub(super) fn step(module: &Module, op: OpId, order: impl Fn(ValueId) -> Option<
             moved.sort_unstable();
             let keeps = module.attribute(op, "keepdims").and_then(Attribute::as_integer) != Some(0);
             let order = if keeps { common } else { remaining(&common, &axes) };
-            let operands = vec![Operand::Base, Operand::Axes(moved)];
+            let operands = vec![Operand::Base, Operand::Integers(moved)];
             Some(Step { operands, axis: None, dims: unpermuted(dims, &order)?, order })
         }
+        Kind::Places => {
+            let mut operands = operation.operands.iter().map(|&operand| is_based(operand));
+            let alone = operands.next() == Some(true) && !operands.any(|is_based| is_based);
+            alone.then(|| places::step(module, op, common))?
+        }
     }
+}
+
+/// What the last op of a shuffle is when the image is read without its Transpose.
+pub(super) fn shuffled(module: &Module, op: OpId, order: Order) -> Option<Step> {
+    let &[result] = &module.op(op).results[..] else { return None };
+    let dims = unpermuted(&module.tensor(result)?.dims, &order)?;
+    Some(Step { operands: Vec::new(), axis: None, dims, order })
 }
 
 /// An operand that has no order beside those that have one: its dimensions of more than one element must keep theirs.
@@ -175,7 +193,7 @@ fn beside(module: &Module, operand: ValueId, order: &Order) -> Option<Operand> {
 }
 
 /// The sizes before a Transpose to these.
-fn unpermuted(dims: &[Dim], order: &Order) -> Option<Dims> {
+pub(super) fn unpermuted(dims: &[Dim], order: &Order) -> Option<Dims> {
     if dims.len() != order.len() {
         return None;
     }
@@ -185,7 +203,7 @@ fn unpermuted(dims: &[Dim], order: &Order) -> Option<Dims> {
 }
 
 /// The order of the dimensions that are left when some vanish on both sides.
-fn remaining(order: &Order, axes: &[usize]) -> Order {
+pub(super) fn remaining(order: &Order, axes: &[usize]) -> Order {
     let kept: Vec<usize> =
         (0..order.len()).filter(|axis| !axes.contains(axis)).map(|axis| order[axis]).collect();
     kept.iter().map(|from| kept.iter().filter(|other| *other < from).count()).collect()
@@ -213,7 +231,8 @@ fn moved_ones(module: &Module, op: OpId) -> Option<Order> {
     Some(order)
 }
 
-fn axis(value: i64, rank: usize) -> Option<usize> {
+/// The dimension that a number names, which may count from the last one.
+pub(super) fn axis(value: i64, rank: usize) -> Option<usize> {
     let value = if value < 0 { value + rank as i64 } else { value };
     usize::try_from(value).ok().filter(|&axis| axis < rank)
 }

@@ -19,7 +19,8 @@ const DEPTH: usize = 16;
 const LARGEST_FACTOR: i64 = 32;
 
 /// The element types that ONNX Runtime has a kernel of Resize for.
-const RESIZED: &[Element] = &[Element::F16, Element::F32, Element::I8, Element::I32, Element::U8];
+pub(in crate::pass) const RESIZED: &[Element] =
+    &[Element::F16, Element::F32, Element::I8, Element::I32, Element::U8];
 
 /// What the positions along a dimension are, from the number `i` of each.
 #[derive(Clone, Copy)]
@@ -51,92 +52,131 @@ pub(super) fn simplify(
     let (&[operand, indices], &[result]) = (&module.op(op).operands[..], &module.op(op).results[..]) else {
         return None;
     };
-    let axis = axis_of_gather(module, op)?;
+    let axes = axes_of_gather(module, op)?;
     let (from, to) = (module.tensor(operand)?, module.tensor(result)?);
-    let (size, count) = (*from.dims.get(axis)?, *to.dims.get(axis)?);
-    if !from.is_sized() || !to.is_sized() || (size.known().is_some() && count.known().is_some()) {
+    let is_static = |&axis: &usize| from.dims[axis].known().is_some() && to.dims[axis].known().is_some();
+    if !from.is_sized() || !to.is_sized() || axes.iter().all(is_static) {
         return None;
     }
-    match (Reader { module, source, values }).positions(indices, DEPTH)? {
-        Positions::Counted { start, step } => {
-            let from = from.clone();
-            slice(rewriter, op, operand, from, axis, (start, step, count))
-        }
-        Positions::Repeated { times } => {
-            let fits = module.sizes.multiply(size, Dim::Known(times)) == count;
-            let resized = fits && RESIZED.contains(&from.element);
-            resized.then(|| resize(rewriter, op, operand, axis, times))?
-        }
+    let reader = Reader { module, source, values };
+    let counts: Dims = axes.iter().map(|&axis| to.dims[axis]).collect();
+    let found = reader.columns(indices, &counts)?;
+    if let (&[Positions::Repeated { times }], &[axis]) = (found.as_slice(), axes.as_slice()) {
+        let fits = module.sizes.multiply(from.dims[axis], Dim::Known(times)) == to.dims[axis];
+        let resized = fits && RESIZED.contains(&from.element);
+        return resized.then(|| resize(rewriter, op, operand, axis, times))?;
     }
+    let mut cut = Cut::of(from);
+    for (&axis, positions) in axes.iter().zip(found) {
+        let Positions::Counted { start, step } = positions else { return None };
+        cut.take(module, axis, start, step, to.dims[axis])?;
+    }
+    Some(cut.insert(rewriter, op, operand))
 }
 
 /// The dimension in which a gather takes single positions, where all others are whole and stay in their order.
-fn axis_of_gather(module: &Module, op: OpId) -> Option<usize> {
+pub(in crate::pass) fn axis_of_gather(module: &Module, op: OpId) -> Option<usize> {
+    match axes_of_gather(module, op)?[..] {
+        [axis] => Some(axis),
+        _ => None,
+    }
+}
+
+/// The dimensions in which a gather takes single positions, each by a dimension of the positions, where all others are
+/// whole and all stay in their order.
+fn axes_of_gather(module: &Module, op: OpId) -> Option<Vec<usize>> {
     let numbers = module.attribute(op, "dimension_numbers")?;
     let field = |name| match module.field(numbers, name) {
         Some(value) => module.integers(value),
         None => Some(Vec::new()),
     };
     let (map, collapsed) = (field("start_index_map")?, field("collapsed_slice_dims")?);
-    let (&[axis], true) = (map.as_slice(), map == collapsed) else { return None };
+    let is_in_order = !map.is_empty() && map.is_sorted() && map == collapsed;
     let &[operand, indices] = &module.op(op).operands[..] else { return None };
     let dims = &module.tensor(operand)?.dims;
-    let others: Vec<i64> = (0..dims.len() as i64).filter(|&dim| dim != axis).collect();
+    let others: Vec<i64> = (0..dims.len() as i64).filter(|dim| !map.contains(dim)).collect();
     let is_plain = field("operand_batching_dims")?.is_empty() && field("offset_dims")? == others;
     let vector = module.field(numbers, "index_vector_dim").map_or(Some(0), Attribute::as_integer)?;
     let rank = module.tensor(indices)?.rank();
+    let batch = map.len();
+    let is_batch = vector == batch as i64 && (rank == batch + 1 || (batch, rank) == (1, 1));
     let window = match module.attribute(op, "slice_sizes")? {
         Attribute::Sizes(sizes) => sizes.clone(),
         sizes => module.integers(sizes)?.into_iter().map(Dim::Known).collect(),
     };
-    let axis = usize::try_from(axis).ok().filter(|&axis| axis < dims.len())?;
+    let axes: Option<Vec<usize>> = map.iter().map(|&axis| usize::try_from(axis).ok()).collect();
+    let axes = axes.filter(|axes| axes.iter().all(|&axis| axis < dims.len()))?;
     let is_whole = window.len() == dims.len()
-        && (0..dims.len()).all(|dim| window[dim] == if dim == axis { Dim::Known(1) } else { dims[dim] });
-    (is_plain && is_whole && vector == 1 && (1..=2).contains(&rank)).then_some(axis)
+        && (0..dims.len())
+            .all(|dim| window[dim] == if axes.contains(&dim) { Dim::Known(1) } else { dims[dim] });
+    (is_in_order && is_plain && is_whole && is_batch).then_some(axes)
 }
 
-/// The slice from `start` on by `step`, of a count, which is reversed where it counts down. A gather clamps its
-/// positions, so all of them must lie inside.
-fn slice(
-    rewriter: &mut Rewriter,
-    op: OpId,
-    operand: ValueId,
+/// A slice in the making, with what is reversed after it.
+struct Cut {
     from: TensorType,
-    axis: usize,
-    (start, step, count): (Dim, i64, Dim),
-) -> Option<ValueId> {
-    let sizes = &rewriter.module.sizes;
-    let size = from.dims[axis];
-    let steps = sizes.multiply(Dim::Known(step), sizes.subtract(count, Dim::Known(1)));
-    let last = sizes.add(start, steps);
-    let (low, high) = if step > 0 { (start, last) } else { (last, start) };
-    let inside = sizes.is_at_least(low, 0) && sizes.is_at_least(sizes.subtract(size, high), 1);
-    if step == 0 || !inside || (step < 0 && !sizes.is_at_least(count, 1)) {
-        return None;
+    starts: Dims,
+    limits: Dims,
+    strides: Vec<i64>,
+    reversed: Vec<i64>,
+    to: Dims,
+}
+
+impl Cut {
+    fn of(from: &TensorType) -> Self {
+        Self {
+            starts: from.dims.iter().map(|_| Dim::Known(0)).collect(),
+            limits: from.dims.clone(),
+            strides: vec![1; from.dims.len()],
+            reversed: Vec::new(),
+            to: from.dims.clone(),
+            from: from.clone(),
+        }
     }
-    let up_to_end = sizes.quotient_up(sizes.subtract(size, low), Dim::Known(step.abs())) == count;
-    let limit = if up_to_end { size } else { sizes.larger(low, sizes.add(high, Dim::Known(1))) };
-    if (low, limit, step) == (Dim::Known(0), size, 1) {
-        return Some(operand);
+
+    /// Takes a count of elements along a dimension, from `start` on by `step`, which are reversed where they count down. A
+    /// gather clamps its positions, so all of them must lie inside.
+    fn take(&mut self, module: &Module, axis: usize, start: Dim, step: i64, count: Dim) -> Option<()> {
+        let sizes = &module.sizes;
+        let size = self.from.dims[axis];
+        let steps = sizes.multiply(Dim::Known(step), sizes.subtract(count, Dim::Known(1)));
+        let last = sizes.add(start, steps);
+        let (low, high) = if step > 0 { (start, last) } else { (last, start) };
+        let inside = sizes.is_at_least(low, 0) && sizes.is_at_least(sizes.subtract(size, high), 1);
+        if step == 0 || !inside || (step < 0 && !sizes.is_at_least(count, 1)) {
+            return None;
+        }
+        let up_to_end = sizes.quotient_up(sizes.subtract(size, low), Dim::Known(step.abs())) == count;
+        self.limits[axis] = if up_to_end { size } else { sizes.larger(low, sizes.add(high, Dim::Known(1))) };
+        (self.starts[axis], self.strides[axis], self.to[axis]) = (low, step.abs(), count);
+        if step < 0 {
+            self.reversed.push(axis as i64);
+        }
+        Some(())
     }
-    let mut starts: Dims = from.dims.iter().map(|_| Dim::Known(0)).collect();
-    let (mut limits, mut strides) = (from.dims.clone(), vec![1; from.dims.len()]);
-    (starts[axis], limits[axis], strides[axis]) = (low, limit, step.abs());
-    let mut to = from;
-    to.dims[axis] = count;
-    let module = &mut *rewriter.module;
-    let (place, ty) = (module.place(op), module.types.intern(Type::Tensor(to)));
-    let attributes = [
-        ("start_indices", Attribute::of_sizes(&starts)),
-        ("limit_indices", Attribute::of_sizes(&limits)),
-        ("strides", Attribute::Integers(Element::I64, strides.into())),
-    ];
-    let sliced = rewriter.insert_at(place, "stablehlo.slice", &[operand], ty, attributes);
-    if step > 0 {
-        return Some(sliced);
+
+    fn insert(self, rewriter: &mut Rewriter, op: OpId, operand: ValueId) -> ValueId {
+        let module = &mut *rewriter.module;
+        let is_all = self.starts.iter().all(|&start| start == Dim::Known(0))
+            && self.limits == self.from.dims
+            && self.strides.iter().all(|&stride| stride == 1);
+        let to = TensorType { dims: self.to, ..self.from };
+        let (place, ty) = (module.place(op), module.types.intern(Type::Tensor(to)));
+        let mut value = operand;
+        if !is_all {
+            let attributes = [
+                ("start_indices", Attribute::of_sizes(&self.starts)),
+                ("limit_indices", Attribute::of_sizes(&self.limits)),
+                ("strides", Attribute::Integers(Element::I64, self.strides.into())),
+            ];
+            value = rewriter.insert_at(place, "stablehlo.slice", &[value], ty, attributes);
+        }
+        if !self.reversed.is_empty() {
+            let dimensions = [("dimensions", Attribute::Integers(Element::I64, self.reversed.into()))];
+            value = rewriter.insert_at(place, "stablehlo.reverse", &[value], ty, dimensions);
+        }
+        value
     }
-    let dimensions = [("dimensions", Attribute::Integers(Element::I64, [axis as i64].into()))];
-    Some(rewriter.insert_at(place, "stablehlo.reverse", &[sliced], ty, dimensions))
 }
 
 /// The operand with each element `times` along a dimension, together with the dimensions that it is resized along
@@ -158,6 +198,28 @@ fn resize(rewriter: &mut Rewriter, op: OpId, operand: ValueId, axis: usize, time
 }
 
 impl Reader<'_> {
+    /// The positions that a gather takes along each of its dimensions, of which there are so many. Those along several
+    /// are columns, each of which follows from one dimension of the batch alone.
+    fn columns(&self, indices: ValueId, counts: &[Dim]) -> Option<Vec<Positions>> {
+        if counts.len() == 1 {
+            return Some(vec![self.positions(indices, DEPTH)?]);
+        }
+        let op = producer(self.module, indices, "stablehlo.concatenate")?;
+        let columns = &self.module.op(op).operands;
+        let last = self.module.attribute(op, "dimension").and_then(Attribute::as_integer)?;
+        if columns.len() != counts.len() || last != counts.len() as i64 {
+            return None;
+        }
+        let column = |(axis, &column): (usize, &ValueId)| {
+            let spread = producer(self.module, column, "stablehlo.broadcast_in_dim")?;
+            let along = positions(self.module, spread, "broadcast_dimensions")?;
+            let &own = self.module.op(spread).operands.first()?;
+            let is_along = *along == [axis] && self.module.tensor(own)?.dims[..] == counts[axis..=axis];
+            is_along.then(|| self.positions(own, DEPTH))?
+        };
+        columns.iter().enumerate().map(column).collect()
+    }
+
     /// The one number that a float tensor has everywhere.
     fn number(&self, value: ValueId) -> Option<f64> {
         let (element, bits) = scalar(self.module, self.source, value)?;
@@ -209,6 +271,9 @@ impl Reader<'_> {
         if self.module.tensor(value)?.element.bits() < 32 {
             return None;
         }
+        if let Some(counted) = self.listed(value) {
+            return Some(counted);
+        }
         let sizes = &self.module.sizes;
         let op = self.module.defining_op(value)?;
         let operands = &self.module.op(op).operands;
@@ -258,6 +323,16 @@ impl Reader<'_> {
             _ => return None,
         };
         (start != Dim::Dynamic).then_some(Positions::Counted { start, step })
+    }
+
+    /// Positions that are a list of numbers, as those along a dimension whose size is one.
+    fn listed(&self, value: ValueId) -> Option<Positions> {
+        let all = self.values.of(self.module, value)?;
+        let numbers: Vec<i64> = all.iter().map(|dim| dim.known()).collect::<Option<_>>()?;
+        let &[first, second, ..] = numbers.as_slice() else { return None };
+        let step = second.checked_sub(first)?;
+        let counts = numbers.windows(2).all(|pair| pair[1].checked_sub(pair[0]) == Some(step));
+        counts.then_some(Positions::Counted { start: Dim::Known(first), step })
     }
 
     /// Whether a condition is that positions are below zero.

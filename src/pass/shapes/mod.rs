@@ -6,7 +6,7 @@
 //! or an expression.
 
 mod call;
-mod counted;
+pub(in crate::pass) mod counted;
 mod fixed;
 mod floored;
 mod promises;

@@ -282,6 +282,9 @@ fn evaluate(
             if !chosen.contains(&Dim::Dynamic) {
                 return Some(chosen);
             }
+            if let Some(chosen) = chosen_of_equals(module, op, lookup, &chosen) {
+                return Some(chosen);
+            }
             let Some((floored, x, y)) = (Reader { module, lookup, source }).read(op) else {
                 return Some(chosen);
             };
@@ -299,6 +302,29 @@ fn evaluate(
         }),
         _ => None,
     }
+}
+
+/// What a selection by `x == y` gives where its arms are `y` and `x`: the latter, in both cases.
+fn chosen_of_equals(module: &Module, op: OpId, lookup: &Lookup, chosen: &Dims) -> Option<Dims> {
+    let &[condition, on_true, on_false] = module.op(op).operands.as_slice() else { return None };
+    let compare = module.defining_op(condition).filter(|&op| module.op_name(op) == "stablehlo.compare")?;
+    let &[x, y] = module.op(compare).operands.as_slice() else { return None };
+    if module.word(module.attribute(compare, "comparison_direction")?)? != "EQ" {
+        return None;
+    }
+    let lists = [lookup(x)?, lookup(y)?, lookup(on_true)?, lookup(on_false)?];
+    let element = |list: usize, index: usize| match lists[list].as_slice() {
+        [single] => *single,
+        list => list.get(index).copied().unwrap_or(Dim::Dynamic),
+    };
+    let mut found = chosen.clone();
+    for (index, dim) in found.iter_mut().enumerate().filter(|(_, dim)| **dim == Dim::Dynamic) {
+        let [x, y, on_true, on_false] = [0, 1, 2, 3].map(|list| element(list, index));
+        let known = ![x, y, on_true, on_false].contains(&Dim::Dynamic);
+        let equal = known && ((x == on_false && y == on_true) || (x == on_true && y == on_false));
+        *dim = if equal { on_false } else { Dim::Dynamic };
+    }
+    (found != *chosen).then_some(found)
 }
 
 /// Number of elements of a value that can hold sizes.

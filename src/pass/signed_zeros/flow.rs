@@ -255,6 +255,7 @@ const MOVES: &[&str] = &[
     "ReduceMin",
     "Relu",
     "Reshape",
+    "Resize",
     "Slice",
     "Split",
     "Squeeze",

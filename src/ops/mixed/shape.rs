@@ -1,0 +1,120 @@
+//! Shapes, which are lists of sizes here, and what must hold of them.
+//!
+//! A witness says that a check has passed. The program fails where one does not; the model computes what follows for the
+//! sizes that pass, and ONNX's own checks of sizes refuse the others.
+
+use super::NUMBERS;
+use crate::ir::{Element, SCALAR, ValueId};
+use crate::ops::expand::{Expand, Expanded};
+use crate::ops::{Refusal, Row, call, expanded};
+
+const CHECK: &str = "checks that only raise leave the program";
+
+pub(in crate::ops) const ROWS: &[Row] = &[
+    expanded("shape.assuming_all", call::ANY, witness, CHECK),
+    expanded("shape.broadcast", NUMBERS, broadcast, ""),
+    expanded("shape.concat", NUMBERS, concat, ""),
+    expanded("shape.const_shape", NUMBERS, const_shape, ""),
+    expanded("shape.const_witness", call::ANY, witness, CHECK),
+    expanded("shape.cstr_broadcastable", call::ANY, witness, CHECK),
+    expanded("shape.cstr_eq", call::ANY, witness, CHECK),
+    expanded("shape.cstr_require", call::ANY, witness, CHECK),
+    expanded("shape.from_extents", NUMBERS, from_extents, "`concatenate`"),
+    expanded("shape.get_extent", NUMBERS, get_extent, "`slice`"),
+    expanded("shape.num_elements", NUMBERS, num_elements, ""),
+    expanded("shape.rank", NUMBERS, rank, "a constant"),
+    expanded("shape.shape_of", call::ANY, shape_of, "`get_dimension_size`"),
+    expanded("shape.to_extent_tensor", NUMBERS, operand, ""),
+];
+
+fn operand(cx: &mut Expand) -> Expanded {
+    let value = cx.operand(0)?;
+    cx.length(value)?;
+    Ok(Some(value.into()))
+}
+
+fn shape_of(cx: &mut Expand) -> Expanded {
+    let value = cx.operand(0)?;
+    Ok(Some(cx.sizes_of(value)?.into()))
+}
+
+fn const_shape(cx: &mut Expand) -> Expanded {
+    let sizes = cx.ints("shape")?;
+    Ok(Some(cx.numbers(&sizes).into()))
+}
+
+fn from_extents(cx: &mut Expand) -> Expanded {
+    let extents = cx.module().op(cx.op).operands.to_vec();
+    Ok(Some(cx.list_of(&extents)?.into()))
+}
+
+fn rank(cx: &mut Expand) -> Expanded {
+    let value = cx.operand(0)?;
+    let length = cx.length(value)?;
+    let ty = cx.rewriter.module.tensor_of(Element::I64, SCALAR);
+    Ok(Some(cx.splat(ty, length)?.into()))
+}
+
+fn get_extent(cx: &mut Expand) -> Expanded {
+    let list = cx.operand(0)?;
+    let length = cx.length(list)?;
+    let index = cx.number(1, "the extent that it returns")?;
+    if !(0..length).contains(&index) {
+        return Err(Refusal::form("its shape has no such extent"));
+    }
+    Ok(Some(cx.element(list, index).into()))
+}
+
+fn num_elements(cx: &mut Expand) -> Expanded {
+    let list = cx.operand(0)?;
+    let length = cx.length(list)?;
+    let ty = cx.rewriter.module.tensor_of(Element::I64, SCALAR);
+    let mut product = cx.splat(ty, 1)?;
+    for index in 0..length {
+        let size = cx.element(list, index);
+        product = cx.emit("stablehlo.multiply", &[product, size], ty, []);
+    }
+    Ok(Some(product.into()))
+}
+
+fn concat(cx: &mut Expand) -> Expanded {
+    let lists = cx.module().op(cx.op).operands.to_vec();
+    let mut count = 0;
+    for &list in &lists {
+        count += cx.length(list)?;
+    }
+    Ok(Some(cx.joined(&lists, Element::I64, count).into()))
+}
+
+/// The sizes to which values of these shapes are broadcast: of two, the one that is not 1.
+fn broadcast(cx: &mut Expand) -> Expanded {
+    let lists = cx.module().op(cx.op).operands.to_vec();
+    let mut longest = 0;
+    for &list in &lists {
+        longest = longest.max(cx.length(list)?);
+    }
+    let ones = cx.numbers(&vec![1; longest as usize]);
+    let mut wide: Vec<ValueId> = Vec::new();
+    for list in lists {
+        let missing = longest - cx.length(list)?;
+        let padded = if missing > 0 {
+            let ones = cx.numbers(&vec![1; missing as usize]);
+            cx.joined(&[ones, list], Element::I64, longest)
+        } else {
+            list
+        };
+        wide.push(padded);
+    }
+    let mut joined = wide.into_iter();
+    let mut result = joined.next().ok_or_else(|| Refusal::form("it has no operands"))?;
+    for list in joined {
+        result = cx.chosen("EQ", result, ones, list, result)?;
+    }
+    Ok(Some(result.into()))
+}
+
+/// A truth that nothing reads.
+fn witness(cx: &mut Expand) -> Expanded {
+    let ty = cx.rewriter.module.tensor_of(Element::Bool, SCALAR);
+    Ok(Some(cx.splat(ty, 1)?.into()))
+}

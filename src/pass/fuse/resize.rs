@@ -1,0 +1,181 @@
+//! Images in other sizes: `jax.image.resize` and `jnp.repeat`.
+//!
+//! JAX takes the nearest elements by a gather along each dimension, whose positions are constants, and repeats elements
+//! by a broadcast and a reshape. All other methods are a product with a matrix of weights along each dimension, and a
+//! transpose that puts the dimensions back in their places.
+
+use super::pattern::Pattern;
+use super::{Fused, Rule};
+use crate::ir::{Dim, Element, OpId, ValueId};
+use crate::pass::shapes::counted::RESIZED;
+
+pub(super) const RULES: &[Rule] = &[
+    Rule::new("stablehlo.gather", repeated),
+    Rule::new("stablehlo.reshape", repeated),
+    Rule::new("stablehlo.dot_general", resampled),
+    Rule::new("stablehlo.transpose", resampled),
+];
+
+/// Rows and columns, each element several times. Along one dimension a gather or a broadcast is as fast.
+fn repeated(p: &mut Pattern, op: OpId) -> Option<Fused> {
+    let result = p.result_of(op)?;
+    let ty = p.tensor(result).filter(|ty| RESIZED.contains(&ty.element))?;
+    let mut scales = vec![1; ty.rank()];
+    let (mut axis, mut times, mut value) = repeat(p, op)?;
+    scales[axis] *= times;
+    while let Some(inner) = p.origin(value)
+        && let Some(found) = p.attempt(|p| repeat(p, inner))
+    {
+        p.enter(inner);
+        (axis, times, value) = found;
+        scales[axis] *= times;
+    }
+    image(&scales)?;
+    Some(Fused::new("hlo2onnx.repeat", &[value]).positions("scales", &scales))
+}
+
+/// The dimension along which an op repeats each element, how often, and what it repeats.
+fn repeat(p: &mut Pattern, op: OpId) -> Option<(usize, usize, ValueId)> {
+    match p.name(op) {
+        "stablehlo.gather" => {
+            let [x, indices] = p.operands_of(op)?;
+            let axis = p.gathered(op)?;
+            let size = usize::try_from(p.tensor(x)?.dims[axis].known()?).ok()?;
+            let positions = p.integers(indices)?;
+            let times = positions.len().checked_div(size).filter(|&times| times > 1)?;
+            let counts = (0..size as i64).flat_map(|position| std::iter::repeat_n(position, times));
+            positions.into_iter().eq(counts).then_some((axis, times, x))
+        }
+        "stablehlo.reshape" => {
+            let [spread] = p.operands_of(op)?;
+            let broadcast = p.defining(spread, "stablehlo.broadcast_in_dim")?;
+            let [x] = p.operands(spread, "stablehlo.broadcast_in_dim")?;
+            let kept = p.positions(broadcast, "broadcast_dimensions")?;
+            let (from, wide, to) =
+                (&p.tensor(x)?.dims, &p.tensor(spread)?.dims, &p.tensor(p.result_of(op)?)?.dims);
+            let new = (0..wide.len()).find(|axis| !kept.contains(axis))?;
+            let axis = new.checked_sub(1)?;
+            let times = usize::try_from(wide[new].known()?).ok().filter(|&times| times > 1)?;
+            let whole = |dim: Dim, times: i64| Some(Dim::Known(dim.known()?.checked_mul(times)?));
+            let fits = kept.is_sorted()
+                && wide.len() == from.len() + 1
+                && to.len() == from.len()
+                && kept.iter().zip(from).all(|(&axis, &dim)| wide[axis] == dim)
+                && (0..to.len()).all(|other| other == axis || to[other] == from[other])
+                && Some(to[axis]) == whole(from[axis], times as i64);
+            fits.then_some((axis, times, x))
+        }
+        _ => None,
+    }
+}
+
+/// The first of the two dimensions that are scaled, rows and columns, which stand next to each other in an image.
+fn image(scales: &[usize]) -> Option<usize> {
+    let scaled: Vec<usize> = (0..scales.len()).filter(|&axis| scales[axis] != 1).collect();
+    let &[first, second] = &scaled[..] else { return None };
+    ((3..=4).contains(&scales.len()) && second == first + 1).then_some(first)
+}
+
+/// Two products, and transposes before, between and after them.
+const MOST_OPS: usize = 5;
+
+/// A tensor with products along some of its dimensions.
+struct Products {
+    of: ValueId,
+    /// The dimension of `of` that each dimension was.
+    places: Vec<usize>,
+    /// Dimensions of `of`, and the matrices of their elements and the new ones.
+    matrices: Vec<(usize, ValueId)>,
+}
+
+/// An image with a product along rows and one along columns. Where their weights are those between the nearest elements
+/// it is interpolated.
+fn resampled(p: &mut Pattern, op: OpId) -> Option<Fused> {
+    let Products { of, places, mut matrices } = products(p, op, MOST_OPS)?;
+    matrices.sort_unstable_by_key(|&(axis, _)| axis);
+    let &[(first, rows), (second, columns)] = &matrices[..] else { return None };
+    if !places.iter().copied().eq(0..places.len()) || second != first + 1 {
+        return None;
+    }
+    let factors = [factor(p, rows), factor(p, columns)];
+    if let [Some(height), Some(width)] = factors
+        && p.is_of(of, &[Element::F16, Element::F32])
+    {
+        let mut scales = vec![1; places.len()];
+        (scales[first], scales[second]) = (height, width);
+        return Some(Fused::new("hlo2onnx.interpolate", &[of]).positions("scales", &scales));
+    }
+    let is_plain = |&value: &ValueId| p.is_constant(value) && p.is_of(value, &[Element::F32]);
+    let are_plain = p.is_of(of, &[Element::F32]) && [rows, columns].iter().all(is_plain);
+    are_plain.then(|| Fused::new("hlo2onnx.resample", &[of, rows, columns]).int("axis", first))
+}
+
+fn products(p: &mut Pattern, op: OpId, depth: usize) -> Option<Products> {
+    let depth = depth.checked_sub(1)?;
+    if p.name(op) == "stablehlo.transpose" {
+        let [x] = p.operands_of(op)?;
+        let order = p.permutation(op)?;
+        let inner = below(p, x, depth).filter(|inner| !inner.matrices.is_empty())?;
+        let places = order.iter().map(|&from| inner.places.get(from).copied()).collect::<Option<_>>()?;
+        return Some(Products { places, ..inner });
+    }
+    let [left, right] = p.operands_of(op)?;
+    let [of_left, of_right] = p.contracted(op)?;
+    let is_matrix = |p: &Pattern, value: ValueId, contracted: usize| {
+        contracted == 0 && p.tensor(value).is_some_and(|ty| ty.rank() == 2)
+    };
+    let is_first = is_matrix(p, left, of_left);
+    let (matrix, x, axis) = match is_first {
+        true => (left, right, of_right),
+        false => is_matrix(p, right, of_right).then_some((right, left, of_left))?,
+    };
+    let Products { of, mut places, mut matrices } = below(p, x, depth)?;
+    if !(3..=4).contains(&places.len()) || matrices.len() > 1 || axis >= places.len() {
+        return None;
+    }
+    let place = places.remove(axis);
+    places.insert(if is_first { 0 } else { places.len() }, place);
+    matrices.push((place, matrix));
+    Some(Products { of, places, matrices })
+}
+
+/// What a value is a product of, or itself.
+fn below(p: &mut Pattern, value: ValueId, depth: usize) -> Option<Products> {
+    let is_one = |&op: &OpId| matches!(p.name(op), "stablehlo.dot_general" | "stablehlo.transpose");
+    if let Some(op) = p.origin(value).filter(is_one)
+        && let Some(found) = p.attempt(|p| products(p, op, depth))
+    {
+        p.enter(op);
+        return Some(found);
+    }
+    let rank = p.tensor(value)?.rank();
+    Some(Products { of: value, places: (0..rank).collect(), matrices: Vec::new() })
+}
+
+/// The factor by which a matrix of weights makes a dimension larger, where a new element is that at its place between
+/// the old ones, whose centers are at halves: ONNX's `half_pixel`. A dimension of one element is repeated by it.
+///
+/// A factor that is a power of two gives exact weights. For others JAX and ONNX Runtime round the places to f32 in
+/// different ways, and what Resize computes is nearer to the true weights.
+fn factor(p: &Pattern, matrix: ValueId) -> Option<usize> {
+    let ty = p.tensor(matrix)?;
+    let size = |axis: usize| usize::try_from(ty.dims[axis].known()?).ok();
+    let (from, to) = (size(0)?, size(1)?);
+    let times = to.checked_div(from).filter(|times| *times > 1 && to % from == 0)?;
+    let tolerance = match ty.element {
+        Element::F32 => (from as f64 + 4.0) * f64::from(f32::EPSILON),
+        Element::F16 => 0.5f64.powi(10),
+        _ => return None,
+    };
+    // The weights of a large image are no constant.
+    let weights = p.floats(matrix).or_else(|| p.computed_floats(matrix))?;
+    if weights.len() != from * to {
+        return None;
+    }
+    let between = |row: usize, column: usize| {
+        let place = ((column as f64 + 0.5) / times as f64 - 0.5).clamp(0.0, from as f64 - 1.0);
+        (1.0 - (place - row as f64).abs()).max(0.0)
+    };
+    let fits = |(index, weight): (usize, &f64)| (weight - between(index / to, index % to)).abs() <= tolerance;
+    weights.iter().enumerate().all(fits).then_some(times)
+}

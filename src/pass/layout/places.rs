@@ -1,0 +1,85 @@
+//! Ops that name places along dimensions, when their operand is read in another order: Gather, Pad, Resize, Slice.
+
+use super::transparent::{Operand, Order, Step, axis, remaining, unpermuted};
+use crate::ir::{Attribute, Data, Dims, Module, OpId, ValueId};
+
+/// What such an op is when its first operand is read without its Transpose, which has this order.
+pub(super) fn step(module: &Module, op: OpId, order: Order) -> Option<Step> {
+    let operation = module.op(op);
+    let [result] = operation.results[..] else { return None };
+    let dims = &module.tensor(result)?.dims;
+    match module.op_name(op) {
+        "onnx.Gather" => gather(module, op, dims, order),
+        "onnx.Pad" => pad(module, &operation.operands, dims, order),
+        "onnx.Resize" => resize(module, op, dims, order),
+        "onnx.Slice" => slice(module, &operation.operands, dims, order),
+        _ => None,
+    }
+}
+
+/// One element of a dimension, which vanishes, or a list of them.
+fn gather(module: &Module, op: OpId, dims: &Dims, order: Order) -> Option<Step> {
+    let [_, indices] = module.op(op).operands[..] else { return None };
+    let axis = axis(module.attribute(op, "axis").map_or(Some(0), Attribute::as_integer)?, order.len())?;
+    let place = order[axis] as i64;
+    let order = match module.tensor(indices)?.rank() {
+        0 => remaining(&order, &[axis]),
+        1 => order,
+        _ => return None,
+    };
+    let operands = vec![Operand::Base, Operand::Same];
+    Some(Step { operands, axis: Some(("axis", place)), dims: unpermuted(dims, &order)?, order })
+}
+
+fn slice(module: &Module, operands: &[ValueId], dims: &Dims, order: Order) -> Option<Step> {
+    let [_, _, _, axes, ref steps @ ..] = operands[..] else { return None };
+    let axes = module.constant_integers(module.constant_of(axes)?)?;
+    let moved = axes.into_iter().map(|value| Some(order[axis(value, order.len())?] as i64));
+    let mut operands = vec![Operand::Base, Operand::Same, Operand::Same];
+    operands.push(Operand::Integers(moved.collect::<Option<_>>()?));
+    operands.extend(steps.iter().map(|_| Operand::Same));
+    Some(Step { operands, axis: None, dims: unpermuted(dims, &order)?, order })
+}
+
+/// The amounts before all dimensions, then those after them.
+fn pad(module: &Module, operands: &[ValueId], dims: &Dims, order: Order) -> Option<Step> {
+    let [_, pads, ref padding @ ..] = operands[..] else { return None };
+    let pads = module.constant_integers(module.constant_of(pads)?)?;
+    let rank = order.len();
+    if pads.len() != 2 * rank || padding.len() > 1 {
+        return None;
+    }
+    let mut moved = vec![0; 2 * rank];
+    for (to, &from) in order.iter().enumerate() {
+        (moved[from], moved[from + rank]) = (pads[to], pads[to + rank]);
+    }
+    let mut operands = vec![Operand::Base, Operand::Integers(moved)];
+    operands.extend(padding.iter().map(|_| Operand::Same));
+    Some(Step { operands, axis: None, dims: unpermuted(dims, &order)?, order })
+}
+
+fn resize(module: &Module, op: OpId, dims: &Dims, order: Order) -> Option<Step> {
+    let [_, region, scales] = module.op(op).operands[..] else { return None };
+    let constant = module.constant(module.constant_of(scales)?);
+    let Data::Bytes(bytes) = &constant.data else { return None };
+    if region != module.absent() || bytes.len() != 4 * order.len() || module.attribute(op, "axes").is_some() {
+        return None;
+    }
+    let mut moved = vec![1.0; order.len()];
+    for (chunk, &from) in bytes.chunks_exact(4).zip(&order) {
+        moved[from] = f32::from_le_bytes(chunk.try_into().ok()?);
+    }
+    let is_nearest =
+        matches!(module.attribute(op, "mode"), Some(Attribute::String(mode)) if &**mode == "nearest");
+    if !is_nearest && !interpolates(&moved) {
+        return None;
+    }
+    let operands = vec![Operand::Base, Operand::Same, Operand::Floats(moved)];
+    Some(Step { operands, axis: None, dims: unpermuted(dims, &order)?, order })
+}
+
+/// Whether ONNX Runtime has a kernel that interpolates images along these dimensions: rows and columns, with the
+/// channels before or after them.
+fn interpolates(scales: &[f32]) -> bool {
+    matches!(scales, [batch, first, _, last] if *batch == 1.0 && (*first == 1.0 || *last == 1.0))
+}

@@ -1,0 +1,142 @@
+//! Blocks of rows and columns that become channels, and channels that become such blocks: a Reshape, a Transpose and a
+//! Reshape are ONNX's SpaceToDepth or DepthToSpace, which have the channels before rows and columns.
+
+use crate::ir::{Dim, Element, Module, OpId, Sizes, ValueId};
+use crate::pass::canonicalize::{positions, producer};
+
+/// The element types that ONNX Runtime has kernels of both ops for.
+const ELEMENTS: &[Element] = &[Element::F32, Element::F64];
+
+/// The three ops as one.
+#[derive(Clone)]
+pub(super) struct Shuffle {
+    /// The image.
+    pub of: ValueId,
+    /// The first two ops, which nothing but the next one reads.
+    pub inside: [OpId; 2],
+    /// Whether the channels are last, and not second.
+    pub channels_last: bool,
+    /// The op for an image whose channels are second.
+    pub name: &'static str,
+    /// The rows and the columns of a block.
+    pub block: i64,
+    /// The order of blocks and channels for DepthToSpace.
+    pub mode: Option<&'static str>,
+}
+
+/// One way to print a shuffle.
+struct Form {
+    channels_last: bool,
+    name: &'static str,
+    mode: Option<&'static str>,
+    /// How many dimensions the first Reshape makes of each.
+    split: [usize; 4],
+    /// The order of the Transpose.
+    order: [usize; 6],
+    /// Of how many dimensions the second Reshape makes each.
+    merged: [usize; 4],
+    /// The dimensions of a block between the Reshapes.
+    block: [usize; 2],
+}
+
+const TO_SPACE: &str = "onnx.DepthToSpace";
+const TO_DEPTH: &str = "onnx.SpaceToDepth";
+
+const FORMS: &[Form] = &[
+    Form {
+        channels_last: true,
+        name: TO_SPACE,
+        mode: Some("DCR"),
+        split: [1, 1, 1, 3],
+        order: [0, 1, 3, 2, 4, 5],
+        merged: [1, 2, 2, 1],
+        block: [3, 4],
+    },
+    Form {
+        channels_last: true,
+        name: TO_SPACE,
+        mode: Some("CRD"),
+        split: [1, 1, 1, 3],
+        order: [0, 1, 4, 2, 5, 3],
+        merged: [1, 2, 2, 1],
+        block: [4, 5],
+    },
+    Form {
+        channels_last: true,
+        name: TO_DEPTH,
+        mode: None,
+        split: [1, 2, 2, 1],
+        order: [0, 1, 3, 2, 4, 5],
+        merged: [1, 1, 1, 3],
+        block: [2, 4],
+    },
+    Form {
+        channels_last: false,
+        name: TO_SPACE,
+        mode: Some("DCR"),
+        split: [1, 3, 1, 1],
+        order: [0, 3, 4, 1, 5, 2],
+        merged: [1, 1, 2, 2],
+        block: [1, 2],
+    },
+    Form {
+        channels_last: false,
+        name: TO_SPACE,
+        mode: Some("CRD"),
+        split: [1, 3, 1, 1],
+        order: [0, 1, 4, 2, 5, 3],
+        merged: [1, 1, 2, 2],
+        block: [2, 3],
+    },
+    Form {
+        channels_last: false,
+        name: TO_DEPTH,
+        mode: None,
+        split: [1, 1, 2, 2],
+        order: [0, 3, 5, 1, 2, 4],
+        merged: [1, 3, 1, 1],
+        block: [3, 5],
+    },
+];
+
+/// The shuffle that ends in an op. `uses` tells how often each value is read.
+pub(super) fn shuffle(module: &Module, uses: &[u32], op: OpId) -> Option<Shuffle> {
+    if module.op_name(op) != "onnx.Reshape" {
+        return None;
+    }
+    let before = |op: OpId, name: &str| {
+        let &operand = module.op(op).operands.first()?;
+        let inner = producer(module, operand, name)?;
+        (uses.get(operand.index()) == Some(&1)).then_some(inner)
+    };
+    let transpose = before(op, "onnx.Transpose")?;
+    let reshape = before(transpose, "onnx.Reshape")?;
+    let &of = module.op(reshape).operands.first()?;
+    let result = |op: OpId| module.tensor(*module.op(op).results.first()?);
+    let (from, parts, to) = (module.tensor(of)?, result(reshape)?, result(op)?);
+    let moved = result(transpose)?;
+    let order = positions(module, transpose, "perm")?;
+    let form = FORMS.iter().find(|form| {
+        order == form.order
+            && are_parts(&module.sizes, &from.dims, &parts.dims, &form.split)
+            && are_parts(&module.sizes, &to.dims, &moved.dims, &form.merged)
+            && parts.dims[form.block[0]] == parts.dims[form.block[1]]
+    })?;
+    let block = parts.dims[form.block[0]].known().filter(|&block| block > 1)?;
+    let &Form { channels_last, name, mode, .. } = form;
+    let inside = [reshape, transpose];
+    ELEMENTS.contains(&from.element).then_some(Shuffle { of, inside, channels_last, name, block, mode })
+}
+
+/// Whether each dimension is so many of the parts.
+fn are_parts(sizes: &Sizes, dims: &[Dim], parts: &[Dim], counts: &[usize]) -> bool {
+    let mut rest = parts;
+    let mut each = dims.iter().zip(counts).map(|(&dim, &count)| {
+        let (own, others) = rest.split_at_checked(count)?;
+        rest = others;
+        (dim != Dim::Dynamic && sizes.product(own.iter().copied()) == dim).then_some(())
+    });
+    dims.len() == counts.len()
+        && each.all(|part| part.is_some())
+        && parts.len() == counts.iter().sum::<usize>()
+}

@@ -1,0 +1,73 @@
+//! Numbers become tensors without dimensions, and numbers of type `index` have 64 bits.
+//!
+//! StableHLO has tensors alone. The ops of `arith`, `tensor` and `shape`, which front ends mix with it, compute sizes as
+//! numbers.
+
+use crate::ir::{Attribute, Constant, Dim, Element, Module, OpId, SCALAR, TensorType, Type, TypeId, ValueId};
+
+/// The dialects whose ops have numbers.
+const DIALECTS: [&str; 3] = ["arith.", "shape.", "tensor."];
+
+/// Changes the types of all values, where a function has ops of such a dialect.
+pub(super) fn become_tensors(module: &mut Module) {
+    let bodies: Vec<_> = module.functions().map(|id| module.function(id).body).collect();
+    let of_dialect = |op: OpId| DIALECTS.iter().any(|dialect| module.op_name(op).starts_with(dialect));
+    if !module.ops_within(bodies.iter().copied()).any(of_dialect) {
+        return;
+    }
+    let blocks: Vec<_> = module.blocks_within(bodies).collect();
+    for block in blocks {
+        let (arguments, ops) = (module.block(block).arguments.clone(), module.block(block).ops.clone());
+        arguments.into_iter().for_each(|value| convert(module, value));
+        for op in ops {
+            module.op(op).results.clone().into_iter().for_each(|value| convert(module, value));
+            convert_literal(module, op);
+        }
+    }
+    for function in module.functions() {
+        let mut types = module.function(function).argument_types.clone();
+        types.iter_mut().for_each(|ty| *ty = tensor(module, *ty));
+        module.function_mut(function).argument_types = types;
+        for index in 0..module.function(function).results.len() {
+            let ty = module.function(function).results[index].ty;
+            module.function_mut(function).results[index].ty = tensor(module, ty);
+        }
+    }
+}
+
+fn convert(module: &mut Module, value: ValueId) {
+    let ty = tensor(module, module.value_type(value));
+    module.value_mut(value).ty = ty;
+}
+
+/// The literal of a constant has the type of its result.
+fn convert_literal(module: &mut Module, op: OpId) {
+    let value = module.symbols.find("value");
+    let place = module.op(op).attributes.iter().position(|(key, _)| Some(*key) == value);
+    let Some(place) = place else { return };
+    let Attribute::Dense(id) = module.op(op).attributes[place].1 else { return };
+    let Constant { ty, data } = module.constant(id).clone();
+    let converted = tensor(module, ty);
+    if converted != ty {
+        let constant = module.add_constant(Constant { ty: converted, data });
+        module.op_mut(op).attributes[place].1 = Attribute::Dense(constant);
+    }
+}
+
+/// The type of tensors that stands for a type.
+fn tensor(module: &mut Module, ty: TypeId) -> TypeId {
+    let numbers = |element: Element| if element == Element::Index { Element::I64 } else { element };
+    match module.types.get(ty).clone() {
+        Type::Scalar(element) => module.tensor_of(numbers(element), SCALAR),
+        Type::Tensor(tensor) if tensor.element == Element::Index => {
+            module.types.intern(Type::Tensor(TensorType { element: Element::I64, ..tensor }))
+        }
+        Type::Opaque(name) => match module.symbols.get(name) {
+            "!shape.shape" => module.tensor_of(Element::I64, &[Dim::Dynamic]),
+            "!shape.size" => module.tensor_of(Element::I64, SCALAR),
+            "!shape.witness" => module.tensor_of(Element::Bool, SCALAR),
+            _ => ty,
+        },
+        _ => ty,
+    }
+}
