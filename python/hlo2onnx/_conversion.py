@@ -154,7 +154,7 @@ def check(source: Any, **options: Any) -> tuple[Diagnostic, ...]:
     ``source`` and ``options`` are those of `convert`.
     """
     document, _ = _native.check_text(_text(source), Options(**options).request())
-    return _diagnostics.parse(json.loads(document)["files"][0])
+    return _diagnostics.parse(json.loads(document)["files"][0]["diagnostics"])
 
 
 @dataclasses.dataclass(frozen=True)
