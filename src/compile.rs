@@ -7,6 +7,7 @@ use crate::ops::{HIGHEST_OPSET, LOWEST_OPSET, Settings, rules};
 use crate::pass::{self, Context, DynamicDimension, PIPELINE, Pass};
 use crate::source::{Source, Span};
 use crate::syntax;
+use crate::value_map::ValueMap;
 use crate::weights::Weights;
 use std::ops::ControlFlow;
 
@@ -15,6 +16,9 @@ const MAX_OPS: u64 = 10_000_000;
 
 /// The bytes that folded constants may take. Those of JAX's programs take some thousands: shapes and indices.
 const MAX_FOLDED: u64 = 1 << 30;
+
+/// The pass whose result is the program that the values of a model are told by: what is in it is the user's.
+const PROGRAM: &str = "arguments";
 
 /// What the user can ask of a conversion.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +55,8 @@ pub struct Options {
     pub references_weights: bool,
     /// What arguments are bound to.
     pub weights: Weights,
+    /// Whether to tell which values of the model are which values of the program.
+    pub value_map: bool,
 }
 
 impl Options {
@@ -70,6 +76,7 @@ impl Options {
             keep_functions: self.keep_functions,
             references_weights: self.references_weights,
             weights: &self.weights,
+            value_map: self.value_map,
             bound: 0,
             halted: false,
             diagnostics,
@@ -85,6 +92,8 @@ pub struct Conversion<'a> {
     pub module: Module,
     /// How many arguments were bound to weights.
     pub bound: usize,
+    /// Which values of the model are which values of the program, where that was asked for and there is a model.
+    pub values: Option<ValueMap>,
     /// Errors, warnings and advice.
     pub diagnostics: Diagnostics,
 }
@@ -107,7 +116,7 @@ pub fn convert_observed<'a>(
 fn convert_until<'a>(
     source: &'a Source,
     options: &Options,
-    after: impl FnMut(&Pass, &Module) -> ControlFlow<()>,
+    mut after: impl FnMut(&Pass, &Module) -> ControlFlow<()>,
 ) -> (Conversion<'a>, ControlFlow<()>) {
     let (mut module, mut diagnostics, can_be_lowered) = read(source);
     let read = diagnostics.error_count();
@@ -115,13 +124,22 @@ fn convert_until<'a>(
         diagnostics.push(catalogue::OpsetOutOfRange { given, lowest: LOWEST_OPSET, highest: HIGHEST_OPSET });
     }
     if !can_be_lowered || diagnostics.error_count() > read {
-        return (Conversion { model: None, module, bound: 0, diagnostics }, ControlFlow::Continue(()));
+        return (
+            Conversion { model: None, module, bound: 0, values: None, diagnostics },
+            ControlFlow::Continue(()),
+        );
     }
     // What the user says of a function that could not be read cannot be held against it.
     let lost = Options { opset: options.opset, strict_nan: options.strict_nan, ..Options::default() };
     let options = if module.lost.is_empty() { options } else { &lost };
     let mut cx = options.context(source, &mut diagnostics);
-    let flow = pass::run(PIPELINE, &mut module, &mut cx, after);
+    let mut program = None;
+    let flow = pass::run(PIPELINE, &mut module, &mut cx, |pass, module| {
+        if options.value_map && pass.name == PROGRAM {
+            program = Some(module.clone());
+        }
+        after(pass, module)
+    });
     let bound = cx.bound;
     syntax::narrow(source, &mut diagnostics);
     let of_python =
@@ -131,7 +149,7 @@ fn convert_until<'a>(
         diagnostics.push(catalogue::NoLocations {});
     }
     if flow.is_break() {
-        return (Conversion { model: None, module, bound, diagnostics }, flow);
+        return (Conversion { model: None, module, bound, values: None, diagnostics }, flow);
     }
     if let Some(name) = &options.model_name {
         module.name = Some(module.symbols.intern(name));
@@ -150,7 +168,11 @@ fn convert_until<'a>(
         }
         _ => None,
     };
-    (Conversion { model, module, bound, diagnostics }, flow)
+    let values = program
+        .filter(|_| model.is_some())
+        .zip(entry)
+        .map(|(program, entry)| ValueMap::new(program, &module, entry));
+    (Conversion { model, module, bound, values, diagnostics }, flow)
 }
 
 /// What a conversion would have to say, for a caller that may lose interest: `None` as soon as `is_stale` holds, which

@@ -18,6 +18,7 @@ pub mod pass;
 pub mod report;
 pub mod source;
 pub mod syntax;
+pub mod value_map;
 pub mod weights;
 
 pub use compile::{Conversion, Options, convert, convert_observed, optimize, parse};

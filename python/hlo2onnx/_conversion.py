@@ -211,6 +211,7 @@ class Options:
         request["weights"] = [os.fspath(path) for path in self.weights]
         request["arrays"] = []
         request["weight_inputs"] = []
+        request["value_map"] = False
         return request
 
 

@@ -5,6 +5,7 @@
 
 mod array;
 mod request;
+mod values;
 
 use hlo2onnx::diagnostic::{Diagnostics, Style, catalogue, json, render};
 use hlo2onnx::onnx::file::{self, Destination, Model, WriteError, Written};
@@ -18,6 +19,7 @@ use pyo3::types::PyBytes;
 use request::{Input, Request};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use values::Values;
 
 /// What a conversion returned.
 #[pyclass(frozen, get_all, module = "hlo2onnx._native")]
@@ -30,6 +32,8 @@ struct Converted {
     diagnostics: String,
     /// The diagnostics as the command line prints them.
     text: String,
+    /// Which values of the model are which of the program, where that was asked for and there were no errors.
+    values: Option<Py<Values>>,
 }
 
 /// Converts a text. The model goes to `output`, or into the result.
@@ -53,7 +57,7 @@ fn convert_text(
         Ok(files) => options.weights.files = files,
         Err(diagnostics) => return Ok(refused(&diagnostics, &source, &python)),
     }
-    let Conversion { model, mut diagnostics, .. } = py.detach(|| convert(&source, &options));
+    let Conversion { model, mut diagnostics, values, .. } = py.detach(|| convert(&source, &options));
     let (mut bytes, mut written) = (None, Written::default());
     if let Some(model) = &model {
         let result = match &output {
@@ -76,8 +80,12 @@ fn convert_text(
         bytes = None;
     }
     let text = render(&diagnostics, &source, &python, STYLE);
+    let failed = diagnostics.has_errors();
     let diagnostics = json_of(&diagnostics, &source);
-    Ok(Converted { model: bytes, external: written.external_path, diagnostics, text })
+    drop(model);
+    let values =
+        values.filter(|_| !failed).map(|map| Py::new(py, Values { map: map.into(), source })).transpose()?;
+    Ok(Converted { model: bytes, external: written.external_path, diagnostics, text, values })
 }
 
 /// Checks a text: the report of `hlo2onnx check --format json`, and its diagnostics as the command line prints them.
@@ -177,7 +185,7 @@ fn cannot_write(error: &WriteError, output: Option<&Path>, diagnostics: &mut Dia
 
 fn refused(diagnostics: &Diagnostics, source: &Source, python: &dyn Fn(&str) -> Option<String>) -> Converted {
     let text = render(diagnostics, source, python, STYLE);
-    Converted { model: None, external: None, diagnostics: json_of(diagnostics, source), text }
+    Converted { model: None, external: None, diagnostics: json_of(diagnostics, source), text, values: None }
 }
 
 fn json_of(diagnostics: &Diagnostics, source: &Source) -> String {
@@ -194,4 +202,6 @@ mod _native {
     const __version__: &str = env!("CARGO_PKG_VERSION");
     #[pymodule_export]
     use super::{Converted, check_text, convert_text, run};
+    #[pymodule_export]
+    use crate::values::Values;
 }

@@ -74,6 +74,7 @@ pub struct Request<'py> {
     weights_by_order: bool,
     arrays: Vec<Array<'py>>,
     weight_inputs: Vec<(String, String)>,
+    value_map: bool,
 }
 
 impl Request<'_> {
@@ -115,6 +116,7 @@ impl Request<'_> {
             keep_functions: self.keep_functions,
             debug_info: self.debug_info,
             references_weights: self.external_data == "reference",
+            value_map: self.value_map,
             weights: Weights {
                 files: Vec::new(),
                 prefix: self.weights_prefix,

@@ -73,7 +73,7 @@ fn run_reporting(arguments: &ConvertArguments, reporter: &mut Reporter) -> Outco
         weights,
         ..Options::from(&arguments.target)
     };
-    let Conversion { model, module, bound, mut diagnostics } =
+    let Conversion { model, module, bound, mut diagnostics, .. } =
         convert_observed(&source, &options, |pass, module| {
             if arguments.print_after.iter().any(|name| name == "all" || name == pass.name) {
                 say(&format!("// after {}\n{}", pass.name, ir::print(module, &source, Some(32))));

@@ -10,6 +10,7 @@ mod constant;
 mod element;
 mod location;
 mod module;
+mod origin;
 mod print;
 mod promise;
 pub mod provenance;
@@ -32,6 +33,7 @@ pub use module::{
     Argument, Block, BlockId, Definition, Function, FunctionId, FunctionResult, Module, NewOp, Op, OpId,
     OpSpan, Region, RegionId, Value, ValueId,
 };
+pub use origin::{Origin, Origins};
 pub use print::print;
 pub use promise::Promise;
 pub use rewrite::{Rewriter, use_counts};

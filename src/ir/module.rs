@@ -1,8 +1,8 @@
 //! Modules and what they are made of.
 
 use super::{
-    Attribute, Attributes, Constant, ConstantId, Data, Element, Location, LocationId, Size, Sizes, Symbol,
-    Symbols, TensorType, Type, TypeId, Types,
+    Attribute, Attributes, Constant, ConstantId, Data, Element, Location, LocationId, Origins, Size, Sizes,
+    Symbol, Symbols, TensorType, Type, TypeId, Types,
 };
 use crate::source::Span;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -179,6 +179,8 @@ pub struct Module {
     pub sizes: Sizes,
     /// Names that weights have in the user's own tree. A constant whose location is of this name has it in the model.
     pub weight_names: FxHashSet<Symbol>,
+    /// What values stand for, where that is recorded.
+    pub(super) origins: Option<Box<Origins>>,
     functions: Vec<Function>,
     function_index: FxHashMap<Symbol, FunctionId>,
     ops: Vec<Op>,
@@ -212,6 +214,7 @@ impl Module {
             types,
             sizes: Sizes::default(),
             weight_names: FxHashSet::default(),
+            origins: None,
             functions: Vec::new(),
             function_index: FxHashMap::default(),
             ops: Vec::new(),

@@ -173,6 +173,7 @@ impl<'m> Rewriter<'m> {
         }
         if old != new {
             self.replaced[old.index()] = Some(new);
+            self.module.inherit_origin(old, new);
             if self.module.value(new).name.is_none() {
                 self.module.value_mut(new).name = self.module.value(old).name;
             }

@@ -278,6 +278,7 @@ impl<'a> Lower<'a> {
             self.lowered.resize(self.module.value_count(), None);
         }
         self.lowered[old.index()] = Some(new);
+        self.module.inherit_origin(old, new);
     }
 
     /// What stands for a value of the program, once its op is lowered.
@@ -359,7 +360,9 @@ impl<'a> Lower<'a> {
             return Ok(value);
         };
         let dims = tensor.dims.clone();
-        Ok(self.broadcast_to(value, &dims))
+        let full = self.broadcast_to(value, &dims);
+        self.module.inherit_origin(self.module.op(op).operands[index], full);
+        Ok(full)
     }
 
     /// All operands in full.

@@ -9,6 +9,13 @@ use rustc_hash::FxHashMap;
 
 /// Runs the pass on the entry function; each array becomes one argument, in the order of the list.
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
+    add(module, cx);
+    if cx.value_map {
+        module.record_origins();
+    }
+}
+
+fn add(module: &mut Module, cx: &Context) {
     if cx.weights.inputs.is_empty() {
         return;
     }

@@ -72,6 +72,8 @@ pub struct Context<'a> {
     pub references_weights: bool,
     /// What arguments are bound to.
     pub weights: &'a Weights,
+    /// Whether values remember which values of the inlined program they stand for.
+    pub value_map: bool,
     /// How many arguments have been bound.
     pub bound: usize,
     /// Whether an error makes all that could be said of the program beyond it a consequence.

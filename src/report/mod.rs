@@ -124,9 +124,10 @@ pub fn check(source: &Source, options: &Options) -> (FileReport, Diagnostics) {
     // The first pass leaves the ops as the text has them and gives symbolic sizes their names; where the text cannot be
     // read no pass runs, and the module is what could be read of it.
     let mut contents = None;
-    let Conversion { model, module, bound, diagnostics } = convert_observed(source, options, |_, module| {
-        contents.get_or_insert_with(|| Contents::of(module, source));
-    });
+    let Conversion { model, module, bound, diagnostics, .. } =
+        convert_observed(source, options, |_, module| {
+            contents.get_or_insert_with(|| Contents::of(module, source));
+        });
     let mut contents = contents.unwrap_or_else(|| Contents::of(&module, source));
     contents.add_errors(&diagnostics);
     let mut report = alone(source);

@@ -57,12 +57,14 @@ fn apply(module: &mut Module, block: BlockId, mut plan: Plan) {
         if let Some(order) = plan.waiting.remove(&op) {
             let (operand, result) = (rewriter.module.op(op).operands[0], rewriter.module.op(op).results[0]);
             let value = bases.get(&operand).map_or(operand, |base| base.value);
+            rewriter.module.inherit_permuted(result, value, &order);
             bases.insert(result, Base { value, order });
             return false;
         }
         if let Some(step) = plan.steps.remove(&op) {
             let result = rewriter.module.op(op).results[0];
             let base = take(rewriter, op, step, &bases);
+            rewriter.module.inherit_permuted(result, base.value, &base.order);
             bases.insert(result, base);
             return false;
         }

@@ -256,6 +256,7 @@ impl Legalize<'_, '_> {
         let keeps = element.is_float() && !element.is_small_float() || widening != Widening::Computes;
         for (&result, twin) in old.results.iter().zip(self.module.op(new).results.clone()) {
             self.narrowed.insert(result, Narrow::From(twin));
+            self.module.inherit_origin(result, twin);
             let changed = self.module.value_type(result) != self.module.value_type(twin);
             if !changed {
                 self.narrowed.insert(result, Narrow::Is(twin));
@@ -289,6 +290,7 @@ impl Legalize<'_, '_> {
             Some(Narrow::From(twin)) => {
                 let ty = self.module.value_type(value);
                 let narrow = self.insert_cast(twin, ty, user);
+                self.module.inherit_origin(value, narrow);
                 self.module.value_mut(narrow).name = self.module.value(value).name;
                 self.narrowed.insert(value, Narrow::Is(narrow));
                 narrow

@@ -1,0 +1,224 @@
+//! Which values of a model are which values of the program, and that program as text with such values as results.
+//!
+//! The program is the module as the user wrote it, with calls inlined. Passes keep the origin of each value that they
+//! make in the place of another one; what the types of both tell is read here. A value without an origin is not mapped.
+
+mod double;
+mod program;
+
+pub use program::{Captured, Program};
+
+use crate::diagnostic::PythonFrame;
+use crate::ir::{Dim, Element, FunctionId, Module, Origin, ValueId, provenance};
+use crate::pass;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+/// How a value of the model holds a value of the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// As it is.
+    Same,
+    /// With its dimensions in another order.
+    Permuted,
+    /// With size 1, or no dimension, where the program's value has the same elements all along.
+    Broadcast,
+    /// With more or fewer dimensions of size 1.
+    Reshaped,
+    /// In an element type that holds more.
+    Widened,
+    /// Complex numbers as two parts in a last dimension.
+    Parts,
+}
+
+impl Form {
+    /// A word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Same => "same",
+            Self::Permuted => "permuted",
+            Self::Broadcast => "broadcast",
+            Self::Reshaped => "reshaped",
+            Self::Widened => "widened",
+            Self::Parts => "parts",
+        }
+    }
+}
+
+/// A value of the model that is a value of the program.
+#[derive(Clone, Debug)]
+pub struct Mapped {
+    /// Its name in the model.
+    pub onnx: String,
+    /// The value of the program.
+    pub program: ValueId,
+    /// How it holds it.
+    pub form: Form,
+    /// The element type in the model, as StableHLO spells it.
+    pub element: &'static str,
+    /// For each dimension in the model, the one of the program's value; none for a size of 1 that belongs to none. The
+    /// program's value is the same all along a dimension that is not there.
+    pub axes: Vec<Option<usize>>,
+    /// The line of Python.
+    pub python: Option<PythonFrame>,
+    /// The path of modules.
+    pub module_path: Option<String>,
+}
+
+/// The mapped values of a model, in the order of its nodes, and the program.
+#[derive(Clone, Debug)]
+pub struct ValueMap {
+    program: Module,
+    /// The values.
+    pub values: Vec<Mapped>,
+}
+
+impl ValueMap {
+    /// The map of a module that went through all passes; `program` is the module at which its origins begin.
+    pub(crate) fn new(program: Module, module: &Module, entry: FunctionId) -> Self {
+        let mut values = Vec::new();
+        if let Some(block) = module.entry_block(module.function(entry).body) {
+            let known = program_values(&program);
+            let derived = derived(module, module.block(block).ops.iter().copied().rev());
+            let results = module.block(block).ops.iter().flat_map(|&op| {
+                let is_node = module.op_name(op) != "onnx.Constant";
+                module.op(op).results.iter().copied().filter(move |_| is_node)
+            });
+            for value in module.block(block).arguments.iter().copied().chain(results) {
+                let Some(origin) = module.origin(value).or_else(|| derived.get(&value).cloned()) else {
+                    continue;
+                };
+                if known.contains(&origin.value) {
+                    values.extend(mapped(&program, module, value, &origin));
+                }
+            }
+        }
+        Self { program, values }
+    }
+}
+
+/// The values of the program's entry function that can be results of it.
+fn program_values(program: &Module) -> FxHashSet<ValueId> {
+    let block = pass::entry(program).and_then(|entry| program.entry_block(program.function(entry).body));
+    let Some(block) = block else { return FxHashSet::default() };
+    let block = program.block(block);
+    let results = block.ops.iter().flat_map(|&op| program.op(op).results.iter().copied());
+    block.arguments.iter().copied().chain(results).collect()
+}
+
+/// Origins of operands that only change their form on the way to a value with an origin. The ops come last first.
+fn derived(module: &Module, ops: impl Iterator<Item = crate::ir::OpId>) -> FxHashMap<ValueId, Origin> {
+    let mut derived: FxHashMap<ValueId, Origin> = FxHashMap::default();
+    for op in ops {
+        let (Some(&operand), &[result]) = (module.op(op).operands.first(), &module.op(op).results[..]) else {
+            continue;
+        };
+        if module.origin(operand).is_some() || derived.contains_key(&operand) {
+            continue;
+        }
+        let Some(origin) = module.origin(result).or_else(|| derived.get(&result).cloned()) else { continue };
+        let order = match module.op_name(op) {
+            // Widened values and reshapes by sizes of 1 are told by their types.
+            "onnx.Cast" | "onnx.Identity" => origin.order,
+            "onnx.Reshape" | "onnx.Unsqueeze" | "onnx.Squeeze" if origin.order.is_none() => None,
+            "onnx.Transpose" => {
+                let order = module.attribute(op, "perm").and_then(|perm| module.integers(perm));
+                let order: Option<Vec<usize>> =
+                    order.and_then(|order| order.iter().map(|&axis| usize::try_from(axis).ok()).collect());
+                let Some(order) = order else { continue };
+                match origin.order {
+                    None => Some(order.into_iter().collect()),
+                    Some(outer) => outer.iter().map(|&axis| order.get(axis).copied()).collect(),
+                }
+            }
+            _ => continue,
+        };
+        derived.insert(operand, Origin { value: origin.value, order });
+    }
+    derived
+}
+
+fn mapped(program: &Module, module: &Module, value: ValueId, origin: &Origin) -> Option<Mapped> {
+    let own = module.tensor(value)?;
+    let stated = program.tensor(origin.value)?;
+    let known = module.tensor(origin.value)?;
+    // Passes find out sizes of the program's values, and keep the rank unless they change what the value holds.
+    let sizes = if known.rank() == stated.rank() { &known.dims } else { &stated.dims };
+    let mut dims = own.dims.to_vec();
+    let is_complex = stated.element.is_complex() && own.element == stated.element.part();
+    if is_complex && (dims.pop() != Some(Dim::Known(2)) || origin.order.is_some()) {
+        return None;
+    }
+    let ordered: Vec<Dim> = match &origin.order {
+        Some(order) if order.len() == dims.len() => {
+            order.iter().map(|&axis| dims.get(axis).copied()).collect::<Option<_>>()?
+        }
+        Some(_) => return None,
+        None => dims.clone(),
+    };
+    let (mut axes, mut form) = match broadcast(&ordered, sizes) {
+        Some(axes) => {
+            let all = axes.iter().copied().eq((0..sizes.len()).map(Some));
+            (axes, if all { Form::Same } else { Form::Broadcast })
+        }
+        None => (reshaped(&ordered, sizes)?, Form::Reshaped),
+    };
+    if let Some(order) = &origin.order {
+        let mut own = vec![None; axes.len()];
+        order.iter().zip(axes).for_each(|(&to, axis)| own[to] = axis);
+        axes = own;
+        if form == Form::Same {
+            form = Form::Permuted;
+        }
+    }
+    if is_complex {
+        form = Form::Parts;
+    } else if own.element != stated.element {
+        widens(stated.element, own.element).then_some(())?;
+        if form == Form::Same {
+            form = Form::Widened;
+        }
+    }
+    let place = module.defining_op(value).map(|op| module.op_location(op));
+    Some(Mapped {
+        onnx: module.symbols.get(module.value(value).name?).to_owned(),
+        program: origin.value,
+        form,
+        element: own.element.name()?,
+        axes,
+        python: place.and_then(|place| provenance::python_frame(module, place)),
+        module_path: place.and_then(|place| provenance::scope(module, place)),
+    })
+}
+
+/// Whether a type holds all that another one holds.
+fn widens(from: Element, to: Element) -> bool {
+    let is_number =
+        |element: Element| element.is_integer() || element.is_unsigned() || element == Element::Bool;
+    (from.is_float() && to.is_float() && from.bits() <= to.bits())
+        || (is_number(from) && is_number(to) && from.bits() <= to.bits())
+        || (from == Element::F64 && to == Element::F32)
+}
+
+/// The dimensions of a value that broadcasts to these sizes.
+fn broadcast(own: &[Dim], sizes: &[Dim]) -> Option<Vec<Option<usize>>> {
+    let first = sizes.len().checked_sub(own.len())?;
+    let axis = |(index, &dim): (usize, &Dim)| match dim {
+        _ if dim == sizes[first + index] => Some(Some(first + index)),
+        Dim::Known(1) => Some(None),
+        _ => None,
+    };
+    own.iter().enumerate().map(axis).collect()
+}
+
+/// The dimensions of a value that differs by sizes of 1 alone.
+fn reshaped(own: &[Dim], sizes: &[Dim]) -> Option<Vec<Option<usize>>> {
+    let mut rest = (0..sizes.len()).filter(|&axis| sizes[axis] != Dim::Known(1));
+    let mut axes = Vec::with_capacity(own.len());
+    for &dim in own {
+        axes.push(match dim {
+            Dim::Known(1) => None,
+            _ => Some(rest.next().filter(|&axis| sizes[axis] == dim)?),
+        });
+    }
+    rest.next().is_none().then_some(axes)
+}

@@ -1,0 +1,105 @@
+//! The program as text, with values of it as results and its large arrays as arguments.
+
+use super::{ValueMap, double};
+use crate::ir::{Argument, Attribute, FunctionResult, Module, OpId, Rewriter, TypeId, ValueId, print};
+use crate::pass;
+use crate::source::Source;
+use rustc_hash::FxHashMap;
+
+/// Arrays of fewer bytes are printed.
+const SMALL: usize = 1024;
+
+/// An array of the program that is an argument of the text.
+#[derive(Clone, Debug)]
+pub struct Captured {
+    /// The element type, as StableHLO spells it.
+    pub element: String,
+    /// Its sizes.
+    pub sizes: Vec<i64>,
+    /// Its elements in row-major order; one narrower than a byte takes a byte.
+    pub bytes: Vec<u8>,
+}
+
+/// A program as text.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// The text. Its results are those of the program and then the values that were asked for, in their order.
+    pub text: String,
+    /// The arrays that are arguments behind those of the program, in the types of the program.
+    pub captured: Vec<Captured>,
+}
+
+impl ValueMap {
+    /// The program with the program's values of these mapped values, by position, as results behind its own. With
+    /// `double` all its floats are of 64 bits, those of the arguments too.
+    ///
+    /// `None` where there is no such value, or no function.
+    pub fn program(&self, source: &Source, values: &[usize], double: bool) -> Option<Program> {
+        let mut module = self.program.clone();
+        let entry = pass::entry(&module)?;
+        let name = module.function(entry).name;
+        module.retain_functions(|function| function.name == name);
+        let entry = pass::entry(&module)?;
+        let values: Vec<ValueId> =
+            values.iter().map(|&index| Some(self.values.get(index)?.program)).collect::<Option<_>>()?;
+        let block = module.entry_block(module.function(entry).body)?;
+        let last = *module.block(block).ops.last()?;
+        for value in values {
+            let ty = module.value_type(value);
+            module.op_mut(last).operands.push(value);
+            module.function_mut(entry).results.push(FunctionResult { ty, attributes: Vec::new() });
+        }
+        let captured = capture(&mut module, source)?;
+        if double {
+            double::widen(&mut module, source);
+        }
+        // The functions that are left may have other handles by now.
+        let entry = pass::entry(&module)?;
+        let name = module.symbols.intern("main");
+        module.function_mut(entry).name = name;
+        module.function_mut(entry).public = true;
+        Some(Program { text: print(&module, source, None), captured })
+    }
+}
+
+/// Makes arguments of the large constants of the entry function.
+fn capture(module: &mut Module, source: &Source) -> Option<Vec<Captured>> {
+    let entry = pass::entry(module)?;
+    let body = module.function(entry).body;
+    let block = module.entry_block(body)?;
+    let mut captured = Vec::new();
+    let mut arguments: FxHashMap<OpId, ValueId> = FxHashMap::default();
+    let ops: Vec<OpId> = module.ops_within([body]).collect();
+    for op in ops {
+        let Some((ty, array)) = large(module, source, op) else { continue };
+        captured.push(array);
+        arguments.insert(op, module.add_argument(block, ty));
+        let function = module.function_mut(entry);
+        function.arguments.push(Argument::default());
+        function.argument_types.push(ty);
+    }
+    Rewriter::new(module).function(entry, &mut |rewriter, op| {
+        let Some(&argument) = arguments.get(&op) else { return true };
+        let result = rewriter.module.op(op).results[0];
+        rewriter.replace(result, argument);
+        false
+    });
+    Some(captured)
+}
+
+fn large(module: &Module, source: &Source, op: OpId) -> Option<(TypeId, Captured)> {
+    let &[result] = &module.op(op).results[..] else { return None };
+    let Some(&Attribute::Dense(id)) = module.attribute(op, "value") else { return None };
+    if module.op_name(op) != "stablehlo.constant" {
+        return None;
+    }
+    let (constant, ty) = (module.constant(id), module.tensor(result)?);
+    let count = usize::try_from(ty.count()?).ok()?;
+    let width = ty.element.bytes();
+    if constant.data.splat().is_some() || count.saturating_mul(width) < SMALL {
+        return None;
+    }
+    let bytes = constant.data.bytes(source, count, width).into_owned();
+    let element = module.spell_element(ty.element).to_owned();
+    Some((module.value_type(result), Captured { element, sizes: ty.sizes()?, bytes }))
+}
