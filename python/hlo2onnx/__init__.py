@@ -12,6 +12,7 @@ from ._conversion import Options, check, convert, to_onnx
 from ._diagnostics import ConversionError, ConversionWarning, Diagnostic, Label, PythonFrame
 from ._functions import onnx_function
 from ._native import __version__
+from ._verification import Report, VerificationError, verify
 
 __all__ = [
     "ConversionError",
@@ -20,10 +21,13 @@ __all__ = [
     "Label",
     "Options",
     "PythonFrame",
+    "Report",
+    "VerificationError",
     "__version__",
     "allclose",
     "check",
     "convert",
     "onnx_function",
     "to_onnx",
+    "verify",
 ]

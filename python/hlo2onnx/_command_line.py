@@ -13,7 +13,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0 done, 1 the input has errors, 2 the command line is wrong."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if arguments[:1] == ["verify"]:
-        from ._verification import command_line
+        from ._verification._command import command_line
 
         return command_line(arguments[1:])
     # Python would only note an interrupt, and look at it when the command is done.

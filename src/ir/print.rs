@@ -413,7 +413,12 @@ impl Printer<'_> {
                 let _ = write!(self.out, "#{name}<");
                 // Without the word MLIR reads `[b, f, 0]x[o, i, 0]->[b, f, 0]`.
                 self.out.push_str(if name.ends_with(".conv") { "raw " } else { "" });
-                self.entries(fields);
+                for (index, (name, value)) in fields.iter().enumerate() {
+                    self.out.push_str(if index > 0 { ", " } else { "" });
+                    self.word(self.module.symbols.get(*name));
+                    self.out.push_str(" = ");
+                    self.field(value);
+                }
                 self.out.push('>');
             }
             Attribute::Enum { dialect, kind, value } => {
@@ -422,6 +427,32 @@ impl Printer<'_> {
                 let _ = write!(self.out, "#{dialect}<{kind} {value}>");
             }
             Attribute::Opaque(text) => self.out.push_str(text),
+        }
+    }
+
+    /// An attribute in a struct, whose numbers have no types.
+    fn field(&mut self, attribute: &Attribute) {
+        match attribute {
+            Attribute::Integer(value, _) => {
+                let _ = write!(self.out, "{value}");
+            }
+            Attribute::Integers(element, values) if *element != Element::Bool => {
+                self.out.push('[');
+                for (index, value) in values.iter().enumerate() {
+                    self.out.push_str(if index == 0 { "" } else { ", " });
+                    let _ = write!(self.out, "{value}");
+                }
+                self.out.push(']');
+            }
+            Attribute::Array(items) => {
+                self.out.push('[');
+                for (index, item) in items.iter().enumerate() {
+                    self.out.push_str(if index == 0 { "" } else { ", " });
+                    self.field(item);
+                }
+                self.out.push(']');
+            }
+            other => self.attribute(other),
         }
     }
 

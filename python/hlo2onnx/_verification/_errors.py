@@ -1,0 +1,185 @@
+"""How far results are off, and how far they may be.
+
+A float may be off from nearly exact results by some times what JAX itself is off from them, or by some times what
+changing the inputs in their last bit does, whichever is more. A fixed tolerance would blame the wrong side.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from ._values import is_float
+
+FACTOR = 10.0
+"""How many times as far off as JAX a model may be."""
+
+_ROUNDINGS = 16.0
+"""How many units in the last place of the largest element are always allowed: kernels are not exact."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Error:
+    """How far one result is off."""
+
+    ok: bool
+    name: str
+    why: str
+    """What is wrong, or an empty string."""
+    shape: tuple[int, ...] = ()
+    dtype: str = ""
+    absolute: float = 0.0
+    """The largest difference from nearly exact results."""
+    relative: float = 0.0
+    """The largest difference, relative to the largest element."""
+    ulps: float = 0.0
+    """The largest difference in units in the last place of its element."""
+    jax: float | None = 0.0
+    """What JAX is off from them; ``None`` where they are not known, and JAX's own results are taken for them."""
+    nudge: float = 0.0
+    """What a change of the inputs in their last bit changes."""
+    allowed: float = 0.0
+    argmax: tuple[int, int] = (0, 0)
+    """In how many rows, of how many, another element is the largest."""
+    example: tuple[tuple[int, ...], str, str] | None = None
+    """A place, the model's value there and JAX's."""
+
+    @property
+    def excess(self) -> float:
+        """How many times as far off as allowed it is."""
+        if self.ok:
+            return 0.0
+        return self.absolute / self.allowed if self.allowed and np.isfinite(self.absolute) else np.inf
+
+
+def compare(
+    name: str,
+    got: np.ndarray,
+    jax: np.ndarray,
+    exact: np.ndarray | None = None,
+    nudged: Sequence[np.ndarray] = (),
+    epsilon: float | None = None,
+) -> Error:
+    """Compare a result of the model with JAX's, with nearly exact ones, and with those for nudged inputs."""
+    if got.shape != jax.shape:
+        return Error(False, name, f"its shape is {list(got.shape)}, and JAX's {list(jax.shape)}", got.shape)
+    # Complex numbers come as two parts.
+    got, jax, exact, *nudged = (
+        None if array is None else _parts(array) for array in (got, jax, exact, *nudged)
+    )
+    if exact is not None and exact.shape != jax.shape:
+        exact = None
+    nudged = [other for other in nudged if other.shape == jax.shape]
+    if not is_float(jax.dtype) and jax.dtype.kind != "c":
+        return _compare_exactly(name, got, jax, exact, nudged)
+    return _compare_floats(name, got, jax, exact, nudged, epsilon)
+
+
+def _compare_exactly(
+    name: str, got: np.ndarray, jax: np.ndarray, exact: np.ndarray | None, nudged: Sequence[np.ndarray]
+) -> Error:
+    differs = got.astype(jax.dtype) != jax
+    # What JAX itself is not sure of does not count: a rounding decides it.
+    for other in (*nudged, *([] if exact is None else [exact])):
+        differs &= other == jax
+    if not differs.any():
+        return Error(True, name, "", got.shape, str(jax.dtype))
+    place = _first(differs)
+    why = f"{int(differs.sum())} of {differs.size} elements differ"
+    largest = float(np.max(np.abs(got.astype(np.float64) - jax.astype(np.float64))))
+    return Error(False, name, why, got.shape, str(jax.dtype), largest, example=(place, str(got[place]), str(jax[place])))
+
+
+def _compare_floats(
+    name: str,
+    got: np.ndarray,
+    jax: np.ndarray,
+    exact: np.ndarray | None,
+    nudged: Sequence[np.ndarray],
+    epsilon: float | None,
+) -> Error:
+    own_epsilon = float(_finfo(jax.dtype).eps)
+    dtype = str(jax.dtype)
+    known = exact is not None
+    limit = float(_finfo(jax.dtype).max)
+    got, jax = got.astype(np.float64), jax.astype(np.float64)
+    exact = jax if exact is None else exact.astype(np.float64)
+    others = [other.astype(np.float64) for other in nudged]
+    unsure = np.zeros(jax.shape, bool)
+    for other in others:
+        unsure |= _pattern(other) != _pattern(jax)
+    # What is not finite in one of the two may be at the border of the type.
+    unsure |= (np.abs(exact) > 0.99 * limit) & (np.isinf(got) | np.isinf(jax))
+    if known:
+        unsure |= (_pattern(exact) != _pattern(jax)) & (_pattern(got) == _pattern(exact))
+    broken = (_pattern(got) != _pattern(jax)) & ~unsure
+    finite = np.isfinite(got) & np.isfinite(jax) & np.isfinite(exact)
+    difference = np.where(finite, np.abs(np.where(finite, got, 0) - np.where(finite, exact, 0)), 0)
+    own = _largest(jax, exact, finite)
+    effect = max((_largest(other, jax, finite & np.isfinite(other)) for other in others), default=0.0)
+    scale = float(np.max(np.abs(exact), where=finite, initial=0))
+    tiny = float(_finfo(np.float32 if limit > 1e38 else np.float16).tiny)
+    allowed = FACTOR * max(own, effect) + _ROUNDINGS * max(epsilon or 0.0, own_epsilon) * scale + tiny
+    absolute = float(np.max(difference, initial=0))
+    measured = {
+        "shape": got.shape,
+        "dtype": dtype,
+        "absolute": absolute,
+        "relative": absolute / scale if scale else 0.0,
+        "ulps": _ulps(difference, exact, own_epsilon, finite),
+        "jax": own if known else None,
+        "nudge": effect,
+        "allowed": allowed,
+        "argmax": _argmax(got, jax),
+    }
+    if broken.any():
+        place = _first(broken)
+        why = f"NaN or infinity in {int(broken.sum())} of {broken.size} elements is not where JAX has it"
+        return Error(False, name, why, **measured, example=(place, str(got[place]), str(jax[place])))
+    if absolute > allowed:
+        place = _first(difference == absolute)
+        why = f"it is off by {absolute:.3g}, and {allowed:.3g} is allowed"
+        return Error(False, name, why, **measured, example=(place, str(got[place]), str(jax[place])))
+    return Error(True, name, "", **measured)
+
+
+def _parts(array: np.ndarray) -> np.ndarray:
+    return np.stack([array.real, array.imag], axis=-1) if array.dtype.kind == "c" else array
+
+
+def _finfo(dtype: np.dtype) -> np.finfo:
+    try:
+        return np.finfo(dtype)
+    except ValueError:
+        import ml_dtypes
+
+        return ml_dtypes.finfo(dtype)
+
+
+def _pattern(array: np.ndarray) -> np.ndarray:
+    """0 for a number, 1 for NaN, 2 and 3 for the infinities."""
+    return np.where(np.isnan(array), 1, np.where(array == np.inf, 2, np.where(array == -np.inf, 3, 0)))
+
+
+def _largest(one: np.ndarray, other: np.ndarray, where: np.ndarray) -> float:
+    with np.errstate(invalid="ignore"):
+        return float(np.max(np.abs(one - other), where=where, initial=0))
+
+
+def _ulps(difference: np.ndarray, exact: np.ndarray, epsilon: float, finite: np.ndarray) -> float:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        unit = np.abs(exact) * epsilon
+        return float(np.max(difference / unit, where=finite & (unit > 0), initial=0))
+
+
+def _argmax(got: np.ndarray, jax: np.ndarray) -> tuple[int, int]:
+    if got.ndim == 0 or got.shape[-1] < 2 or not got.size:
+        return 0, 0
+    rows = np.argmax(got, axis=-1) != np.argmax(jax, axis=-1)
+    return int(np.sum(rows)), int(np.size(rows))
+
+
+def _first(where: np.ndarray) -> tuple[int, ...]:
+    return tuple(int(index) for index in np.unravel_index(int(np.argmax(where)), where.shape))

@@ -1,0 +1,171 @@
+"""The first part of a model that is not what the program is.
+
+JAX's own values go into each segment of the graph between values that are known in both, so that what is off elsewhere
+does not count.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ._errors import Error, compare
+from ._report import Fault
+from ._runtime import Runner, element_type, names
+from ._values import Mapped
+
+
+@dataclasses.dataclass(frozen=True)
+class Known:
+    """A value of the model, as JAX computes it."""
+
+    jax: np.ndarray
+    exact: np.ndarray | None
+    nudged: Sequence[np.ndarray]
+    mapped: Mapped | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Segment:
+    """Nodes that compute a known value from other known ones."""
+
+    value: str
+    nodes: list[Any]
+    inputs: list[str]
+
+
+class Segments:
+    """The segments of a model."""
+
+    def __init__(self, model: Any, known: Mapping[str, Known], feeds: Mapping[str, np.ndarray]) -> None:
+        self.model = model
+        self.known = known
+        self.feeds = feeds
+        self.initializers = {tensor.name: tensor for tensor in model.graph.initializer}
+        self.producers = {
+            output: index for index, node in enumerate(model.graph.node) for output in node.output if output
+        }
+
+    def __iter__(self) -> Iterator[Segment]:
+        """All segments, in the order of the model's nodes."""
+        for node in self.model.graph.node:
+            for output in node.output:
+                if output in self.known:
+                    yield self._segment(output)
+
+    def _segment(self, value: str) -> Segment:
+        pending, found, inputs = [self.producers[value]], set(), set()
+        while pending:
+            index = pending.pop()
+            if index in found:
+                continue
+            found.add(index)
+            for name in _read(self.model.graph.node[index]):
+                if name in self.known or name in self.feeds or name in self.initializers:
+                    inputs.add(name)
+                elif name in self.producers:
+                    pending.append(self.producers[name])
+        nodes = [self.model.graph.node[index] for index in sorted(found)]
+        return Segment(value, nodes, sorted(inputs))
+
+    def check(self, segment: Segment, *, optimized: bool = True) -> Error:
+        """Run one segment on JAX's values and compare its result."""
+        known = self.known[segment.value]
+        feeds = {name: self._value(name) for name in segment.inputs if name not in self.initializers}
+        try:
+            got = Runner(self._model(segment, feeds), optimized=optimized)(feeds)[0]
+        except Exception as error:
+            return Error(False, segment.value, f"ONNX Runtime cannot run it: {_first_line(error)}")
+        return compare(segment.value, got, known.jax, known.exact, known.nudged)
+
+    def _value(self, name: str) -> np.ndarray:
+        return self.known[name].jax if name in self.known else self.feeds[name]
+
+    def _model(self, segment: Segment, feeds: Mapping[str, np.ndarray]) -> bytes:
+        import onnx
+
+        # A value that the segment reads is an input, whatever other results its node has.
+        nodes = []
+        for node in segment.nodes:
+            if any(output in feeds for output in node.output):
+                copy = onnx.NodeProto()
+                copy.CopyFrom(node)
+                for index, output in enumerate(copy.output):
+                    if output in feeds and output != segment.value:
+                        copy.output[index] = f"{output}/computed"
+                node = copy
+            nodes.append(node)
+        info = onnx.helper.make_tensor_value_info
+        result = self.known[segment.value].jax
+        graph = onnx.helper.make_graph(
+            nodes,
+            "segment",
+            [info(name, element_type(array.dtype), None) for name, array in feeds.items()],
+            [info(segment.value, element_type(result.dtype), None)],
+            [self.initializers[name] for name in segment.inputs if name in self.initializers],
+        )
+        model = onnx.helper.make_model(graph, opset_imports=self.model.opset_import, functions=self.model.functions)
+        model.ir_version = self.model.ir_version
+        return model.SerializeToString()
+
+    def first_fault(self) -> Fault | None:
+        """The first segment that differs."""
+        for segment in self:
+            error = self.check(segment)
+            if not error.ok:
+                return self._fault(segment, error)
+        return None
+
+    def _fault(self, segment: Segment, error: Error) -> Fault:
+        plain = self.check(segment, optimized=False)
+        count = len(segment.nodes)
+        what = "this node computes" if count == 1 else f"these {count} nodes compute"
+        message = f"The first part that differs: {what} `{segment.value}` from values that are right."
+        if plain.ok:
+            message += " They are right when ONNX Runtime does not optimise: its optimisation is at fault."
+        mapped = self.known[segment.value].mapped
+        return Fault(
+            nodes=tuple(names(segment.nodes)),
+            value=segment.value,
+            cause="runtime" if plain.ok else "nodes",
+            error=error,
+            message=message,
+            python=mapped and mapped.python,
+            module_path=mapped and mapped.module_path,
+            ops=tuple(node.op_type for node in segment.nodes),
+        )
+
+
+def exposed(model: Any, known: Mapping[str, Known]) -> bytes:
+    """The model with all known values as outputs behind its own, so that nothing is fused across them."""
+    import onnx
+
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    own = {output.name for output in copy.graph.output} | {value.name for value in copy.graph.input}
+    for name, value in known.items():
+        if name not in own:
+            info = onnx.helper.make_tensor_value_info(name, element_type(value.jax.dtype), None)
+            copy.graph.output.append(info)
+    return copy.SerializeToString()
+
+
+def _read(node: Any) -> set[str]:
+    """All values that a node reads, those that its graphs capture included."""
+    found = {name for name in node.input if name}
+    for attribute in node.attribute:
+        graphs = [attribute.g] if attribute.HasField("g") else attribute.graphs
+        for graph in graphs:
+            inner = set().union(*(_read(inner) for inner in graph.node)) if graph.node else set()
+            inner |= {output.name for output in graph.output}
+            own = {value.name for value in graph.input} | {tensor.name for tensor in graph.initializer}
+            own |= {output for inner_node in graph.node for output in inner_node.output}
+            found |= inner - own
+    return found
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,202 @@
+"""What a model is compared with: a function, or a program as text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import _inputs, _lowering, _native
+from .._comparison import concrete, eval_size
+from .._conversion import Options, _text, precision
+from .._models import as_model
+from ._reference import Executable
+from ._values import ValueMap, dtype_of
+
+
+class Subject:
+    """A program that JAX can run, and how it was compiled."""
+
+    values: ValueMap | None = None
+    notes: list[str]
+    symbols: list[str]
+    """Names of symbolic sizes."""
+
+    def arguments(self, sizes: Mapping[str, int], seed: int) -> list[np.ndarray]:
+        """Arrays for all arguments: the caller's own, and random ones."""
+        raise NotImplementedError
+
+    def run(self, arguments: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """JAX's results."""
+        raise NotImplementedError
+
+    def compile(self, source: Any, request: dict[str, Any]) -> None:
+        """Compile the program once more, for the map of its values."""
+        converted = _native.convert_text(source, {**request, "value_map": True}, None)
+        if converted.values is None:
+            self.notes.append("this program does not convert, so that no fault can be traced to nodes")
+        else:
+            self.values = ValueMap(converted.values)
+
+
+class FunctionSubject(Subject):
+    """A function or a model of Python."""
+
+    def __init__(
+        self,
+        target: Any,
+        inputs: Sequence[Any],
+        params: Mapping[str, Any] | None,
+        variables: Any,
+        double: bool,
+        program: _lowering.Program | None = None,
+    ) -> None:
+        self.notes = []
+        self.inputs, self.params, self.double = inputs, params, double
+        with precision(double):
+            self.model = as_model(target, variables)
+            self.read = _inputs.read(self.model.signature, inputs, params)
+            self.program = program or _lowering.lower(self.model.function, self.read, self.model.names)
+        self.symbols = sorted(set(_names(inputs)) | set(_names(list((params or {}).values()))))
+        self.weights: list[np.ndarray] = []
+
+    def request(self, options: Options, weights_are_inputs: bool) -> dict[str, Any]:
+        """What the native half is asked for."""
+        request = options.request()
+        if weights_are_inputs:
+            request["weight_inputs"] = [(array.id, array.name) for array in self.program.arrays]
+            self.weights = [np.asarray(array.value) for array in self.program.arrays]
+        else:
+            request["arrays"] = [array.request() for array in self.program.arrays]
+        return request
+
+    def arguments(self, sizes: Mapping[str, int], seed: int) -> list[np.ndarray]:
+        import jax
+
+        with precision(self.double):
+            arguments, keywords = concrete(self.inputs, self.params, sizes, seed)
+        leaves, self._tree = jax.tree_util.tree_flatten((arguments, keywords))
+        return [*map(np.asarray, leaves), *self.weights]
+
+    def run(self, arguments: Sequence[np.ndarray]) -> list[np.ndarray]:
+        import jax
+
+        own = list(arguments[: len(arguments) - len(self.weights)])
+        with precision(self.double):
+            positional, keywords = jax.tree_util.tree_unflatten(self._tree, own)
+            function = jax.jit(lambda *args, **kwargs: self.model.function(*args, **kwargs, **self.read.flags))
+            results = function(*positional, **keywords)
+        return [np.asarray(leaf) for leaf in jax.tree_util.tree_leaves(results)]
+
+
+class TextSubject(Subject):
+    """A program as text."""
+
+    def __init__(self, source: Any, inputs: Sequence[np.ndarray] | None, options: Options, model: Any) -> None:
+        self.notes = []
+        self.given = None if inputs is None else [np.asarray(array) for array in inputs]
+        text = _text(source)
+        self.compile(text, options.request())
+        self.captured: list[np.ndarray] = []
+        self.code: str | bytes
+        if isinstance(text, tuple):
+            self.code = text[1]
+        else:
+            with open(text, "rb") as file:
+                self.code = file.read()
+        if options.weights or self.code[:2] == b"\x1f\x8b" or self.code[:4] == b"\x28\xb5\x2f\xfd":
+            if self.values is None:
+                raise ValueError("the program cannot be read")
+            self.code, self.captured = self.values.program()
+            self.notes.append("JAX runs the program as the compiler reads it, with the weights that it binds")
+        self.compiled: dict[tuple[tuple[int, ...], ...], Executable] = {}
+        text = self.code if self.values is None else self.values.program()[0]
+        self.types = _argument_types(text)
+        if not self.captured and self.values is not None:
+            self.types = self.types[: len(self.types) - len(self.values.program()[1])]
+        elif self.captured:
+            self.types = self.types[: len(self.types) - len(self.captured)]
+        self.shapes = _shapes(self.types, model, self.values)
+        self.symbols = sorted({name for shape in self.shapes for name in _names([tuple(shape)])})
+
+    def arguments(self, sizes: Mapping[str, int], seed: int) -> list[np.ndarray]:
+        if self.given is not None:
+            return self.given
+        random = np.random.default_rng(seed)
+        arrays = []
+        for (element, _), shape in zip(self.types, self.shapes):
+            numbers = tuple(size if isinstance(size, int) else int(eval_size(size, sizes)) for size in shape)
+            arrays.append(_random(random, dtype_of(element), numbers))
+        return arrays
+
+    def run(self, arguments: Sequence[np.ndarray]) -> list[np.ndarray]:
+        arrays = [*arguments, *self.captured]
+        key = tuple(array.shape for array in arrays)
+        if key not in self.compiled:
+            self.compiled[key] = Executable(self.code, arrays)
+        return self.compiled[key](arrays)
+
+
+def _random(random: np.random.Generator, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
+    if dtype == np.bool_:
+        return random.integers(0, 2, shape).astype(bool)
+    if dtype.kind in "iu":
+        return random.integers(0, 5, shape).astype(dtype)
+    if dtype.kind == "c":
+        return (random.standard_normal(shape) + 1j * random.standard_normal(shape)).astype(dtype)
+    return random.standard_normal(shape).astype(np.float32 if dtype.kind == "V" else dtype).astype(dtype)
+
+
+def _argument_types(text: str | bytes) -> list[tuple[str, list[int | None]]]:
+    """The element types and sizes of a program's arguments; ``None`` for a size that is symbolic."""
+    from jax._src.interpreters import mlir
+    from jax._src.lib.mlir import ir
+
+    from ._reference import _entry
+
+    with mlir.make_ir_context(), ir.Location.unknown():
+        module = ir.Module.parse(text)
+        main = _entry([op for op in module.body.operations if op.operation.name == "func.func"])
+        types = [ir.RankedTensorType(argument) for argument in ir.FunctionType(main.type).inputs]
+        return [
+            (
+                str(of.element_type),
+                [None if of.is_dynamic_dim(axis) else of.get_dim_size(axis) for axis in range(of.rank)],
+            )
+            for of in types
+        ]
+
+
+def _shapes(
+    types: Sequence[tuple[str, list[int | None]]], model: Any, values: ValueMap | None
+) -> list[list[int | str]]:
+    """The sizes of arguments; what is symbolic has its name in the model."""
+    shapes: list[list[int | str]] = []
+    inputs = list(model.graph.input)
+    for (_, sizes), value in zip(types, inputs):
+        dims = value.type.tensor_type.shape.dim
+        mapped = values.by_name.get(value.name) if values else None
+        axes = mapped.axes if mapped else tuple(range(len(dims)))
+        named = {axis: dim.dim_param or dim.dim_value for axis, dim in zip(axes, dims)}
+        shapes.append([size if size is not None else named[axis] for axis, size in enumerate(sizes)])
+    return shapes
+
+
+def _names(value: Any) -> list[str]:
+    """Names of symbolic sizes in what a caller says of inputs."""
+    if isinstance(value, str):
+        return [name for name in re.findall(r"[A-Za-z_]\w*", value) if name not in _FUNCTIONS]
+    if isinstance(value, Mapping):
+        return [name for item in value.values() for name in _names(item)]
+    if isinstance(value, (list, tuple)):
+        return [name for item in value for name in _names(item)]
+    shape = getattr(value, "shape", ())
+    try:
+        return [name for size in shape if not isinstance(size, int) for name in _names(str(size))]
+    except TypeError:
+        return []
+
+
+_FUNCTIONS = {"floordiv", "ceildiv", "mod", "max", "min"}

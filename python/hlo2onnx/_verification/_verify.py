@@ -1,0 +1,349 @@
+"""The verdict on a model."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .._comparison import positions
+from .._conversion import Options
+from .._diagnostics import logger
+from .._lowering import Program
+from ._errors import Error, compare
+from ._reference import Executable
+from ._report import Case, Fault, Report, VerificationError
+from ._runtime import Runner
+from ._segments import Known, Segments, exposed
+from ._subject import FunctionSubject, Subject, TextSubject
+from ._values import as_double, is_float
+
+_SIZES = (2, 5, 8, 16, 3, 64)
+"""Numbers that symbolic sizes are tried with, until two of them are sizes of the program."""
+
+
+def verify(
+    fn_or_text: Any,
+    model: Any,
+    inputs: Sequence[Any] | None = None,
+    input_params: Mapping[str, Any] | None = None,
+    *,
+    variables: Any = None,
+    enable_double_precision: bool = False,
+    expected: Sequence[Any] | None = None,
+    seed: int = 0,
+    **options: Any,
+) -> Report:
+    """Compare a model with what it was converted from, as JAX computes it.
+
+    The model runs in ONNX Runtime as it is. Its results may be off from those in 64 bits by some times what JAX's own are,
+    or by some times what a change of the inputs in their last bit does. Where they differ, JAX's values go into each part
+    of the model, and the first part that differs is named.
+
+    Args:
+        fn_or_text: A function or model, as in `to_onnx`; or a program, as in `convert`.
+        model: A path, the bytes of a model, or an ``onnx.ModelProto``.
+        inputs: For a function as in `to_onnx`, where arrays are taken as they are. For a text the arrays of all inputs,
+            in the form that the program has them; random ones by default.
+        input_params: As in `to_onnx`.
+        variables: As in `to_onnx`.
+        enable_double_precision: As in `to_onnx`.
+        expected: Results that were recorded, to be taken for those of JAX.
+        seed: Of the random numbers.
+        **options: The fields of `Options` that the model was made with.
+
+    Raises:
+        ConversionError, TypeError, ValueError: An argument is not what it must be.
+    """
+    proto = load(model)
+    asked = Options(**options)
+    subject: Subject
+    if is_text(fn_or_text):
+        subject = TextSubject(fn_or_text, inputs, asked, proto)
+    else:
+        if inputs is None:
+            raise TypeError("a function needs `inputs`, as in `to_onnx`")
+        subject = FunctionSubject(fn_or_text, inputs, input_params, variables, enable_double_precision)
+        weights_are_inputs = len(proto.graph.input) > len(subject.read.names)
+        source = ("<program>", subject.program.text.encode())
+        subject.compile(source, subject.request(asked, weights_are_inputs))
+    return Verification(subject, model, proto, asked, expected, seed).report()
+
+
+def require(
+    fn: Any,
+    model: Any,
+    inputs: Sequence[Any],
+    input_params: Mapping[str, Any] | None,
+    variables: Any,
+    double: bool,
+    program: Program,
+    options: Options,
+    weights_are_inputs: bool,
+) -> None:
+    """Verify a model that was just made of a program; raises ``VerificationError`` where it differs."""
+    subject = FunctionSubject(fn, inputs, input_params, variables, double, program)
+    source = (f"<{options.model_name}>", program.text.encode())
+    subject.compile(source, subject.request(options, weights_are_inputs))
+    report = Verification(subject, model, load(model), options, None, 0).report()
+    for note in report.notes:
+        logger.info("verify: %s", note)
+    if not report.passed:
+        raise VerificationError(report)
+
+
+def is_text(target: Any) -> bool:
+    """Whether this is a program that is lowered already."""
+    kinds = (str, bytes, bytearray, memoryview, os.PathLike)
+    return isinstance(target, kinds) or hasattr(target, "mlir_module") or hasattr(target, "compiler_ir")
+
+
+def load(model: Any) -> Any:
+    """The model with all its weights."""
+    try:
+        import onnx
+    except ImportError as error:
+        raise ImportError("a verification needs the package `onnx`") from error
+    if isinstance(model, (bytes, bytearray)):
+        return onnx.ModelProto.FromString(bytes(model))
+    return model if hasattr(model, "SerializeToString") else onnx.load(os.fspath(model))
+
+
+class Verification:
+    """One model and one program."""
+
+    def __init__(
+        self, subject: Subject, model: Any, proto: Any, options: Options, expected: Sequence[Any] | None, seed: int
+    ) -> None:
+        self.subject, self.model, self.proto, self.seed = subject, model, proto, seed
+        self.expected = None if expected is None else [np.asarray(array) for array in expected]
+        self.options = options
+        self.notes = subject.notes
+        self.doubles: dict[tuple[tuple[int, ...], ...], Any] = {}
+        self.output_names = [output.name for output in proto.graph.output]
+        self.nchw = set(positions(_places(options.nchw_outputs), self.output_names))
+        dims = options.dims.items() if isinstance(options.dims, Mapping) else options.dims
+        self.fixed = dict(dims)
+
+    def report(self) -> Report:
+        """Run the model at two sizes and look for the fault where it differs."""
+        cases: list[Case] = []
+        fault: Fault | None = None
+        symbols = [name for name in self.subject.symbols if name not in self.fixed]
+        refusals: list[str] = []
+        for sizes in _sizes(symbols):
+            full = {**self.fixed, **sizes}
+            try:
+                arguments = self.subject.arguments(full, self.seed)
+                jax = self.subject.run(arguments)
+            except Exception as error:
+                # Not all numbers are sizes of the program: it may ask for multiples, or for more.
+                refusals.append(_line(error))
+                continue
+            run = Run(self, arguments, jax)
+            case = run.case(sizes)
+            cases.append(case)
+            if not case.ok:
+                fault = run.fault()
+                break
+            if len(cases) == 2 or not symbols:
+                break
+        if not cases:
+            cases.append(Case({}, (), f"JAX cannot run the program: {refusals[0]}"))
+        elif symbols and len(cases) == 1 and cases[0].ok:
+            self.notes.append("the model was run at one size only: JAX refuses the others that were tried")
+        return Report(tuple(cases), fault, tuple(dict.fromkeys(self.notes)))
+
+
+class Run:
+    """A model and a program on the same inputs."""
+
+    def __init__(self, parent: Verification, arguments: list[np.ndarray], jax: list[np.ndarray]) -> None:
+        self.parent = parent
+        self.subject, self.proto = parent.subject, parent.proto
+        self.arguments = arguments
+        self.jax = jax if parent.expected is None else parent.expected
+        self.values = parent.subject.values
+        random = np.random.default_rng(parent.seed + 1)
+        self.nudges = [[nudge(array, random) for array in arguments] for _ in range(2)]
+        self.moved = any(is_float(array.dtype) or array.dtype.kind == "c" for array in arguments)
+        self.nudged = [self.subject.run(nudged) for nudged in self.nudges] if self.moved else []
+        self.exact = self._exact()
+        narrows = any(
+            attribute.name == "to" and attribute.i == 1
+            for node in self.proto.graph.node
+            if node.op_type == "Cast"
+            for attribute in node.attribute
+        )
+        # ONNX Runtime lacks kernels for f64, which the compiler warns of.
+        self.epsilon = float(np.finfo(np.float32).eps) if narrows else None
+        self.feeds = self._feeds()
+
+    def _exact(self) -> list[np.ndarray] | None:
+        if self.values is None:
+            return None
+        try:
+            return self._program([], True)(self.arguments)
+        except Exception as error:
+            self.parent.notes.append(f"the program does not run in 64 bits, so that JAX's own error is not known: {_line(error)}")
+            return None
+
+    def _program(self, chosen: Sequence[int], double: bool) -> Callable[[Sequence[np.ndarray]], list[np.ndarray]]:
+        """The program with these values as results behind its own."""
+        assert self.values is not None
+        text, captured = self.values.program(chosen, double=double)
+        widen: Callable[[np.ndarray], np.ndarray] = as_double if double else lambda array: array
+        executable = Executable(text, [*map(widen, self.arguments), *captured])
+        return lambda arguments: executable([*map(widen, arguments), *captured])
+
+    def _feeds(self) -> dict[str, np.ndarray]:
+        feeds = {}
+        for value, array in zip(self.proto.graph.input, self.arguments):
+            mapped = self.values.by_name.get(value.name) if self.values else None
+            fed = mapped.from_program(array) if mapped else array
+            if fed is None or fed.dtype.kind == "c":
+                fed = np.stack([array.real, array.imag], axis=-1)
+            feeds[value.name] = fed
+        return feeds
+
+    def _as_output(self, index: int, array: np.ndarray) -> np.ndarray:
+        return np.transpose(array, (0, 3, 1, 2)) if index in self.parent.nchw else array
+
+    def case(self, sizes: dict[str, int]) -> Case:
+        """Run the model as it is."""
+        if len(self.proto.graph.input) != len(self.arguments):
+            inputs, arrays = len(self.proto.graph.input), len(self.arguments)
+            return Case(sizes, (), f"the model has {inputs} inputs, and the program {arrays} arguments")
+        try:
+            got = Runner(self.parent.model)(self.feeds)
+        except Exception as error:
+            return Case(sizes, (), f"ONNX Runtime cannot run the model: {_line(error)}")
+        if len(got) != len(self.jax):
+            return Case(sizes, (), f"the model has {len(got)} outputs, and the program {len(self.jax)} results")
+        return Case(sizes, tuple(self._compare(got)))
+
+    def _compare(self, got: Sequence[np.ndarray]) -> list[Error]:
+        return [
+            compare(
+                name,
+                array,
+                self._as_output(index, self.jax[index]),
+                None if self.exact is None else self._as_output(index, self.exact[index]),
+                [self._as_output(index, nudged[index]) for nudged in self.nudged],
+                self.epsilon,
+            )
+            for index, (name, array) in enumerate(zip(self.parent.output_names, got))
+        ]
+
+    def fault(self) -> Fault | None:
+        """The part of the model that is at fault."""
+        if self.values is None:
+            return None
+        try:
+            known = self._known()
+        except Exception as error:
+            self.parent.notes.append(f"the fault could not be traced: {_line(error)}")
+            return None
+        segments = Segments(self.proto, known, self.feeds)
+        found = segments.first_fault()
+        if found is None:
+            found = self._fusion(known)
+        if found is None:
+            self.parent.notes.append("no part of the model differs by itself: small differences add up")
+        return found
+
+    def _known(self) -> dict[str, Known]:
+        """All values of the model that JAX computes."""
+        assert self.values is not None
+        made = {output for node in self.proto.graph.node for output in node.output if output}
+        chosen = [mapped for mapped in self.values.values if mapped.onnx in made]
+        program = self._program([mapped.index for mapped in chosen], False)
+        count = len(self.jax)
+        jax = program(self.arguments)
+        self._check_program(jax[:count])
+        nudged = [program(nudge) for nudge in self.nudges] if self.moved else []
+        exact = None
+        if self.exact is not None:
+            exact = self._program([mapped.index for mapped in chosen], True)(self.arguments)
+        known: dict[str, Known] = {}
+        contradicted = 0
+        for place, mapped in enumerate(chosen, count):
+            value = mapped.from_program(jax[place])
+            if value is None:
+                contradicted += 1
+                continue
+            nearly = None if exact is None else mapped.from_program(exact[place], cast=False)
+            others = [mapped.from_program(other[place]) for other in nudged]
+            known[mapped.onnx] = Known(value, nearly, [other for other in others if other is not None], mapped)
+        for index, name in enumerate(self.parent.output_names):
+            if name in made and name not in known:
+                parts = lambda array: self._as_output(index, _parts(array))  # noqa: E731
+                nearly = None if exact is None else parts(exact[index])
+                known[name] = Known(parts(self.jax[index]), nearly, [parts(other[index]) for other in nudged])
+        note = f"{len(known)} of the {len(made)} values of the model are known from JAX"
+        if contradicted:
+            note += f"; {contradicted} more differ from them along a dimension that the model leaves out"
+        self.parent.notes.append(note)
+        return known
+
+    def _check_program(self, results: Sequence[np.ndarray]) -> None:
+        for index, (mine, jax) in enumerate(zip(results, self.jax)):
+            nudged = [other[index] for other in self.nudged]
+            exact = None if self.exact is None else self.exact[index]
+            error = compare(self.parent.output_names[index], mine, jax, exact, nudged)
+            if not error.ok:
+                raise ValueError(f"the program as the compiler reads it is not what JAX computes: {error.why}")
+
+    def _fusion(self, known: Mapping[str, Known]) -> Fault | None:
+        """Whether the fault goes away when ONNX Runtime fuses less."""
+        attempts = [
+            (self.parent.model, False, "does not optimise: one of its fusions is at fault"),
+            (exposed(self.proto, known), True, "has to compute all values: a fusion across them is at fault"),
+        ]
+        for model, optimized, how in attempts:
+            try:
+                got = Runner(model, optimized=optimized)(self.feeds)
+            except Exception:
+                # What cannot be run tells nothing of fusions; the report has the reason already.
+                continue
+            errors = self._compare(got[: len(self.jax)])
+            if all(error.ok for error in errors):
+                message = f"Each part of the model is right by itself, and so is the model when ONNX Runtime {how}."
+                return Fault((), "", "runtime", None, message)
+        return None
+
+
+def nudge(array: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """The array with each float changed in its last bit, up or down."""
+    if array.dtype.kind == "c":
+        return (nudge(array.real, random) + 1j * nudge(array.imag, random)).astype(array.dtype)
+    if not is_float(array.dtype):
+        return array
+    towards = np.where(random.integers(0, 2, array.shape) == 0, -np.inf, np.inf).astype(array.dtype)
+    moved = np.nextafter(array, towards)
+    # Zero often stands for nothing at all, and what is not finite stays.
+    return np.where((array == 0) | ~np.isfinite(array.astype(np.float64)), array, moved).astype(array.dtype)
+
+
+def _sizes(symbols: Sequence[str]) -> Iterator[dict[str, int]]:
+    if not symbols:
+        yield {}
+        return
+    for size in _SIZES:
+        yield {name: size + place for place, name in enumerate(symbols)}
+    for size in _SIZES:
+        yield dict.fromkeys(symbols, size)
+
+
+def _places(names: Sequence[str]) -> list[int | str]:
+    return [int(name) if name.isdigit() else name for name in names]
+
+
+def _parts(array: np.ndarray) -> np.ndarray:
+    return np.stack([array.real, array.imag], axis=-1) if array.dtype.kind == "c" else array
+
+
+def _line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
