@@ -87,6 +87,8 @@ def to_onnx(
         raise ValueError(f"weights is {weights!r}, and must be 'embed', 'external' or 'inputs'")
     if weights == "external" and return_mode != "file":
         raise ValueError("weights='external' needs return_mode='file': the weights lie beside a file")
+    if weights == "external" and export_mode == "web":
+        raise ValueError("export_mode='web' makes one file, and weights='external' two")
     with precision(enable_double_precision):
         model = as_model(fn, variables)
         read = _inputs.read(model.signature, inputs, input_params)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -30,7 +31,7 @@ class Inputs:
 def is_shape(value: Any) -> bool:
     """Whether this is a shape: a tuple of sizes, some of which may be names."""
     return isinstance(value, tuple) and all(
-        isinstance(size, (int, str)) and not isinstance(size, bool) for size in value
+        isinstance(size, (int, np.integer, str)) and not isinstance(size, bool) for size in value
     )
 
 
@@ -42,10 +43,11 @@ def is_array(value: Any) -> bool:
 class Specifier:
     """Turns what a caller says into `jax.ShapeDtypeStruct`; symbolic names mean one size each."""
 
-    def __init__(self) -> None:
+    def __init__(self, given: Any) -> None:
         from jax import export
 
-        self.scope = export.SymbolicScope()
+        # Sizes that are symbolic already belong to a scope of the caller's, and JAX does not mix scopes.
+        self.scope = _scope_of(given) or export.SymbolicScope()
         self.symbolic = False
 
     def tree(self, value: Any) -> Any:
@@ -80,7 +82,6 @@ class Specifier:
             return tuple(map(int, sizes))
         self.symbolic = True
         if not any(isinstance(size, str) for size in sizes):
-            # Sizes that are symbolic already belong to the caller's own scope.
             return tuple(sizes)
         try:
             return tuple(export.symbolic_shape(", ".join(map(str, sizes)) + ",", scope=self.scope))
@@ -94,7 +95,7 @@ def read(
     """Read ``inputs`` and ``params`` as JAX's arguments; their names come from the signature of ``function``."""
     if isinstance(inputs, (str, bytes, Mapping)) or is_array(inputs):
         raise TypeError("`inputs` must be a list with an item for each positional argument: `inputs=[x]`")
-    specifier = Specifier()
+    specifier = Specifier((inputs, params))
     arguments = tuple(specifier.tree(value) for value in inputs)
     keywords, flags = {}, {}
     for name, value in (params or {}).items():
@@ -109,7 +110,27 @@ def read(
     # JAX sorts keyword arguments by their names.
     for name in sorted(keywords):
         names.extend(_leaf_names(name, keywords[name]))
-    return Inputs(arguments, keywords, flags, positional, names, specifier.symbolic)
+    return Inputs(arguments, keywords, flags, positional, _unique(names), specifier.symbolic)
+
+
+def _unique(names: list[str]) -> list[str]:
+    """The names, with a number behind each that is there already."""
+    found: dict[str, None] = {}
+    for name in names:
+        candidates = (f"{name}_{index}" if index else name for index in itertools.count())
+        found[next(candidate for candidate in candidates if candidate not in found)] = None
+    return list(found)
+
+
+def _scope_of(given: Any) -> Any:
+    """The scope of the first symbolic size, if there is one."""
+    import jax
+
+    for leaf in jax.tree_util.tree_leaves(given, is_leaf=is_array):
+        for size in leaf.shape if is_array(leaf) else (leaf,):
+            if hasattr(size, "scope") and not isinstance(size, (int, np.integer)):
+                return size.scope
+    return None
 
 
 def is_data(value: Any) -> bool:

@@ -10,13 +10,15 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import inspect
+import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator
 from typing import Any
 
 import numpy as np
 
 from ._inputs import Inputs
+from ._names import Names, identity
 
 TARGET = "hlo2onnx.weight"
 """What the placeholders call. The compiler knows this name."""
@@ -37,6 +39,8 @@ class Array:
     element: str
     """The element type as MLIR spells it."""
     value: np.ndarray
+    held: Any
+    """The user's object, which is known by its identity as long as this lives."""
 
     def request(self) -> tuple[str, str, str, list[int], np.ndarray]:
         """The form that the native half takes."""
@@ -55,15 +59,18 @@ class Program:
 def lower(
     function: Callable[..., Any],
     inputs: Inputs,
-    names: Mapping[int, str],
+    names: Names,
 ) -> Program:
     """Lower ``function`` for abstract arguments, for the CPU and one device.
 
-    ``names`` has names of arrays by their ``id``.
+    ``names`` has names of the arrays that it closes over.
     """
     import jax
+    from jax.extend import source_info_util
 
-    found: dict[int, Array] = {}
+    # Lines of this package are not the user's.
+    source_info_util.register_exclusion(os.path.dirname(__file__))
+    found: dict[Hashable, Array] = {}
     with _placeholders(found, names):
         # JAX keeps what it traced by the function; placeholders must not get into that cache.
         jitted = jax.jit(_fresh(function, inputs), keep_unused=True)
@@ -100,7 +107,7 @@ def _fresh(function: Callable[..., Any], inputs: Inputs) -> Callable[..., Any]:
 
 
 @contextlib.contextmanager
-def _placeholders(found: dict[int, Array], names: Mapping[int, str]) -> Iterator[None]:
+def _placeholders(found: dict[Hashable, Array], names: Names) -> Iterator[None]:
     """Replace the handlers of constants; where this JAX has none, constants are printed as they are."""
     try:
         from jax._src.interpreters import mlir
@@ -116,8 +123,9 @@ def _placeholders(found: dict[int, Array], names: Mapping[int, str]) -> Iterator
         try:
             yield
         finally:
-            handlers.clear()
-            handlers.update(before)
+            # One at a time: other threads look handlers up without the lock.
+            for kind, handler in before.items():
+                handlers[kind] = handler
 
 
 def _constants_in_place() -> contextlib.AbstractContextManager[Any]:
@@ -131,7 +139,7 @@ def _constants_in_place() -> contextlib.AbstractContextManager[Any]:
 
 
 def _replacement(
-    handler: Callable[..., Any], found: dict[int, Array], names: Mapping[int, str], thread: int
+    handler: Callable[..., Any], found: dict[Hashable, Array], names: Names, thread: int
 ) -> Callable[..., Any]:
     def placeholder(value: Any, *rest: Any) -> Any:
         # Other threads may lower programs of their own.
@@ -140,10 +148,10 @@ def _replacement(
         held = getattr(value, "val", value) if type(value).__name__ == "TypedNdArray" else value
         if not _is_weight(value, held, names):
             return handler(value, *rest)
-        array = found.get(id(held))
+        array = found.get(identity(held))
         if array is None:
             array = _array(value, held, f"w{len(found)}", names)
-            found[id(held)] = array
+            found[identity(held)] = array
         result = _custom_call(array)
         # Old handlers return the results of an op, new ones its one result.
         return (result,) if _returns_results() else result
@@ -151,7 +159,7 @@ def _replacement(
     return placeholder
 
 
-def _is_weight(value: Any, held: Any, names: Mapping[int, str]) -> bool:
+def _is_weight(value: Any, held: Any, names: Names) -> bool:
     import jax
 
     if not hasattr(value, "dtype") or jax.numpy.issubdtype(value.dtype, jax.dtypes.extended):
@@ -159,17 +167,17 @@ def _is_weight(value: Any, held: Any, names: Mapping[int, str]) -> bool:
     if isinstance(held, np.ndarray) and 0 in held.strides and held.size > 1:
         # A broadcast array is printed by its few elements.
         return False
-    return id(held) in names or getattr(held, "nbytes", 0) >= _SMALLEST
+    return names.of(held) is not None or getattr(held, "nbytes", 0) >= _SMALLEST
 
 
-def _array(value: Any, held: Any, id_: str, names: Mapping[int, str]) -> Array:
+def _array(value: Any, held: Any, id_: str, names: Names) -> Array:
     from jax._src.interpreters import mlir
 
     element = str(mlir.dtype_to_ir_type(np.dtype(value.dtype)))
     elements = np.asarray(held)
     if elements.dtype != value.dtype:
         elements = elements.astype(value.dtype)
-    return Array(id_, names.get(id(held), f"constant_{id_}"), element, elements)
+    return Array(id_, names.of(held) or f"constant_{id_}", element, elements, held)
 
 
 def _custom_call(array: Array) -> Any:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import sys
 from collections.abc import Callable
 from typing import Any
 
-from ._names import names_of
+from ._names import Names, names_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,7 +18,7 @@ class Model:
     function: Callable[..., Any]
     signature: Callable[..., Any]
     """The callable whose parameters name the inputs."""
-    names: dict[int, str]
+    names: Names
     name: str | None
     """What the user calls it, where that is known."""
 
@@ -36,7 +37,10 @@ def as_model(target: Any, variables: Any = None) -> Model:
         return _nnx(nnx, module, method)
     if not callable(target):
         raise TypeError(f"an object of type `{type(target).__name__}` is neither a function nor a model")
-    return Model(target, target, names_of(("", target)), getattr(target, "__name__", type(target).__name__))
+    keras = sys.modules.get("keras")
+    # A layer's own `__call__` takes anything; what it means stands in `call`.
+    signature = target.call if keras is not None and isinstance(target, keras.Layer) else target
+    return Model(target, signature, names_of(target), getattr(target, "__name__", type(target).__name__))
 
 
 def _linen(module: Any, method: str, variables: Any) -> Model:
@@ -52,15 +56,17 @@ def _linen(module: Any, method: str, variables: Any) -> Model:
         return module.apply(variables, *arguments, **keywords, method=method)
 
     signature = getattr(module, method)
-    return Model(apply, signature, names_of(("", variables)), type(module).__name__)
+    return Model(apply, signature, names_of(variables), type(module).__name__)
 
 
 def _nnx(nnx: Any, module: Any, method: str) -> Model:
-    names = names_of(("", module))
+    names = names_of(module)
     # The program may change its state, such as the counts of a random stream, which must not reach the user's module.
     graph, state = nnx.split(module)
+    # Older releases always copy.
+    copy = {"copy": True} if "copy" in inspect.signature(nnx.merge).parameters else {}
 
     def call(*arguments: Any, **keywords: Any) -> Any:
-        return getattr(nnx.merge(graph, state, copy=True), method)(*arguments, **keywords)
+        return getattr(nnx.merge(graph, state, **copy), method)(*arguments, **keywords)
 
     return Model(call, getattr(module, method), names, type(module).__name__)

@@ -1,63 +1,127 @@
 """Names of the arrays that a function closes over: their paths in the user's own trees.
 
-Arrays are told apart by identity. The search begins at a function and follows what it can read: cells, partial
-applications, bound objects, wrapped functions, and globals that the code names. It never calls what it finds.
+Arrays are told apart by identity. The search begins at a function and follows what it can read: cells, defaults, partial
+applications, bound objects, wrapped functions, globals that the code names, and the attributes of the user's objects. It
+never calls what it finds.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+import types
+from collections.abc import Hashable, Iterator
 from typing import Any
 
 import numpy as np
 
+_LIMIT = 20_000
+"""How many objects are looked at. A function may reach a data set; its weights come first."""
 
-def names_of(*roots: tuple[str, Any]) -> dict[int, str]:
-    """Names by the ``id`` of each array that is reached from ``roots``, which are objects with names.
+_LIBRARIES = sys.stdlib_module_names | {"jax", "jaxlib", "numpy", "flax", "equinox", "keras", "optax", "hlo2onnx"}
+"""Packages whose own functions and objects hold no arrays of the user's, apart from trees."""
 
-    The first name that is found counts; the empty name adds nothing to a path.
+
+class Names:
+    """Names of arrays. It holds the arrays: their identities last only as long as they live."""
+
+    def __init__(self) -> None:
+        self._named: dict[Hashable, tuple[str, Any]] = {}
+
+    def add(self, array: Any, name: str) -> None:
+        """Name an array that has no name yet."""
+        self._named.setdefault(identity(array), (name, array))
+
+    def of(self, array: Any) -> str | None:
+        """The name of this very array."""
+        named = self._named.get(identity(array))
+        return named[0] if named else None
+
+    def values(self) -> list[str]:
+        """All names."""
+        return [name for name, _ in self._named.values()]
+
+
+def identity(array: Any) -> Hashable:
+    """What tells an array from all others that live: of NumPy's, the memory, since JAX makes views of them."""
+    if isinstance(array, np.ndarray):
+        return array.__array_interface__["data"][0], array.shape, array.strides, array.dtype
+    return id(array)
+
+
+def names_of(root: Any) -> Names:
+    """Names of the arrays that are reached from ``root``: their paths below the variable that holds them.
+
+    The first path that is found counts. Where trees of several variables have an equal path, the names of those variables
+    come first in theirs.
     """
-    names: dict[int, str] = {}
-    seen: set[int] = set()
-    pending = list(reversed(roots))
-    while pending:
-        prefix, item = pending.pop()
+    found: dict[int, tuple[tuple[str, ...], str, Any]] = {}
+    seen: dict[int, Any] = {}
+    pending: list[tuple[tuple[str, ...], tuple[str, ...], Any]] = [((), (), root)]
+    while pending and len(seen) < _LIMIT:
+        variable, path, item = pending.pop()
         if id(item) in seen:
             continue
-        seen.add(id(item))
-        for path, array in _leaves(item):
-            names.setdefault(id(array), path or prefix or "constant")
-        pending.extend(reversed(list(_reached(item))))
+        seen[id(item)] = item
+        if is_array(item):
+            name = "/".join(path) or (variable[-1] if variable else "constant")
+            found.setdefault(id(item), (variable if path else variable[:-1], name, item))
+            continue
+        # What a wrapper holds has better names than the wrapper's own tree.
+        reached = [(variable, path, inner) for inner in _wrapped(item)]
+        reached += [(variable, (*path, *below), leaf) for below, leaf in _leaves(item)]
+        reached += [((*variable, name), (), value) for name, value in _read_by_code(item)]
+        reached += [(variable, (*path, name), value) for name, value in _attributes(item)]
+        pending.extend(reversed(reached))
+    holders: dict[str, set[tuple[str, ...]]] = {}
+    for variable, name, _ in found.values():
+        holders.setdefault(name, set()).add(variable)
+    unclear = {variable for variables in holders.values() if len(variables) > 1 for variable in variables}
+    names = Names()
+    for variable, name, array in found.values():
+        names.add(array, "/".join((*variable, name)) if variable in unclear else name)
     return names
 
 
-def _reached(item: Any) -> Iterator[tuple[str, Any]]:
-    """What a callable holds, with the names that its code has for it."""
-    wrapped = _attribute(item, "__wrapped__")
-    if wrapped is not None:
-        yield "", wrapped
-    owner = _attribute(item, "__self__")
-    if owner is not None and not isinstance(owner, type(sys)):
-        yield "", owner
-    if _attribute(item, "func") is not None and _attribute(item, "keywords") is not None:
-        yield "", item.func
-        for argument in item.args:
-            yield "", argument
-        yield from item.keywords.items()
-    code = _attribute(item, "__code__")
-    if code is None:
+def _wrapped(item: Any) -> Iterator[Any]:
+    """What stands for an item: the function that it wraps, and the object that it is a method of."""
+    if isinstance(item, (types.ModuleType, type)):
         return
-    for name, cell in zip(code.co_freevars, _attribute(item, "__closure__") or ()):
+    wrapped = attribute(item, "__wrapped__")
+    if wrapped is not None:
+        yield wrapped
+    owner = attribute(item, "__self__")
+    if owner is not None and not isinstance(owner, types.ModuleType):
+        yield owner
+    if attribute(item, "func") is not None and isinstance(attribute(item, "keywords"), dict):
+        yield item.func
+        yield from item.args
+    if not _is_function(item) and not _of_library(type(item)) and callable(item):
+        yield type(item).__call__
+
+
+def _read_by_code(item: Any) -> Iterator[tuple[str, Any]]:
+    """The variables that a function reads: keywords of a partial application, cells, defaults and globals."""
+    if isinstance(item, (types.ModuleType, type)):
+        return
+    if attribute(item, "func") is not None and isinstance(attribute(item, "keywords"), dict):
+        yield from item.keywords.items()
+    code = attribute(item, "__code__")
+    if not isinstance(code, types.CodeType):
+        return
+    for name, cell in zip(code.co_freevars, attribute(item, "__closure__") or ()):
         try:
             yield name, cell.cell_contents
         except ValueError:
             # A cell that nothing was assigned to yet.
             continue
-    values = _attribute(item, "__globals__") or {}
+    defaults = attribute(item, "__defaults__") or ()
+    positional = code.co_varnames[: code.co_argcount]
+    yield from zip(positional[len(positional) - len(defaults) :], defaults)
+    yield from (attribute(item, "__kwdefaults__") or {}).items()
+    values = attribute(item, "__globals__") or {}
     for name in _global_names(code):
         value = values.get(name)
-        if value is not None and not isinstance(value, (type, type(sys))) and _is_own(value):
+        if value is not None and not (_is_function(value) and _of_library(value)):
             yield name, value
 
 
@@ -65,48 +129,89 @@ def _global_names(code: Any) -> Iterator[str]:
     """Globals that code reads, with those of the functions within it."""
     yield from code.co_names
     for constant in code.co_consts:
-        if hasattr(constant, "co_names"):
+        if isinstance(constant, types.CodeType):
             yield from _global_names(constant)
 
 
-def _is_own(value: Any) -> bool:
-    """Whether a global is the user's: a tree or an object with arrays, and no function of a library."""
-    if isinstance(value, (dict, list, tuple, np.ndarray)):
-        return True
-    module = str(_attribute(value, "__module__") or type(value).__module__)
-    return module.split(".")[0] not in ("builtins", "jax", "numpy", "flax", "functools") or _is_array(value)
-
-
-def _leaves(item: Any) -> Iterator[tuple[str, Any]]:
-    """The arrays of one object with their paths; none for an object that is not a tree."""
+def _leaves(item: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """The leaves of a tree with their paths; none for an object that is not a tree."""
     import jax
 
+    boxes = _boxes()
+    if isinstance(item, boxes):
+        leaves = jax.tree_util.tree_leaves(item)
+        # Variables of the oldest releases of NNX are not trees.
+        yield from (((), attribute(leaf, "raw_value") if leaf is item else leaf) for leaf in leaves)
+        return
     tree = _tree(item)
     if tree is None:
         return
     try:
-        leaves = jax.tree_util.tree_flatten_with_path(tree)[0]
+        found = jax.tree_util.tree_flatten_with_path(tree, is_leaf=lambda leaf: isinstance(leaf, boxes))[0]
     except Exception:
         # An object of the user's may claim to be a tree and fail; then its arrays have no names.
         return
-    for path, leaf in leaves:
-        if _is_array(leaf):
-            yield "/".join(filter(None, map(key_name, path))), leaf
+    for path, leaf in found:
+        if leaf is not item and not isinstance(leaf, (str, bytes, int, float, complex)):
+            yield tuple(filter(None, map(key_name, path))), leaf
+
+
+def _boxes() -> tuple[type, ...]:
+    """Flax's boxes around an array, which add nothing to its path."""
+    kinds = {"flax.nnx": ("Variable", "VariableState"), "flax.core.meta": ("AxisMetadata",)}
+    found = (vars(loaded(module)).get(kind) for module, names in kinds.items() if loaded(module) for kind in names)
+    return tuple(kind for kind in found if kind is not None)
 
 
 def _tree(item: Any) -> Any:
     """What of an object is a tree of arrays."""
-    nnx = _loaded("flax.nnx")
+    nnx = loaded("flax.nnx")
     if nnx is not None and isinstance(item, nnx.Module):
-        return nnx.to_pure_dict(nnx.state(item)) if hasattr(nnx, "to_pure_dict") else nnx.state(item).to_pure_dict()
-    linen = _loaded("flax.linen")
+        return nnx.state(item)
+    linen = loaded("flax.linen")
     if linen is not None and isinstance(item, linen.Module):
         return item.variables if item.scope is not None else None
-    if _loaded("keras") is not None and isinstance(item, _loaded("keras").Model):
+    keras = loaded("keras")
+    if keras is not None and isinstance(item, keras.Layer):
         return {variable.path: variable.value for variable in item.variables}
-    if callable(item) and not _is_pytree(item):
+    if isinstance(item, (types.ModuleType, type)) or _is_function(item) or not _is_pytree(item):
         return None
     return item
+
+
+def _attributes(item: Any) -> Iterator[tuple[str, Any]]:
+    """The attributes of an object of the user's that is not a tree."""
+    if isinstance(item, (types.ModuleType, type)) or _is_function(item) or _of_library(type(item)):
+        return
+    if _is_pytree(item) or _is_model(item):
+        return
+    try:
+        yield from vars(item).items()
+    except TypeError:
+        # An object without a dictionary.
+        return
+
+
+def _is_model(item: Any) -> bool:
+    """Whether a library knows the arrays of this object."""
+    nnx, linen, keras = loaded("flax.nnx"), loaded("flax.linen"), loaded("keras")
+    return (
+        (nnx is not None and isinstance(item, nnx.Module))
+        or (linen is not None and isinstance(item, linen.Module) and item.scope is not None)
+        or (keras is not None and isinstance(item, keras.Layer))
+    )
+
+
+def _is_function(item: Any) -> bool:
+    """Whether this is a function, or what ``jax.jit`` and its like make of one."""
+    if isinstance(item, (types.FunctionType, types.BuiltinFunctionType, types.MethodType)):
+        return True
+    return attribute(item, "__wrapped__") is not None
+
+
+def _of_library(item: Any) -> bool:
+    """Whether a function or class is of Python or of a library."""
+    return str(attribute(item, "__module__")).split(".")[0] in _LIBRARIES
 
 
 def _is_pytree(item: Any) -> bool:
@@ -117,19 +222,20 @@ def _is_pytree(item: Any) -> bool:
 
 def key_name(key: Any) -> str:
     """One part of a path, without the brackets and quotes that Python has for it."""
-    for attribute in ("key", "name", "idx"):
-        if hasattr(key, attribute):
-            return str(getattr(key, attribute))
+    for name in ("key", "name", "idx"):
+        if hasattr(key, name):
+            return str(getattr(key, name))
     return str(key)
 
 
-def _is_array(value: Any) -> bool:
+def is_array(value: Any) -> bool:
+    """Whether this is an array with elements."""
     import jax
 
     return isinstance(value, (np.ndarray, jax.Array))
 
 
-def _attribute(item: Any, name: str) -> Any:
+def attribute(item: Any, name: str) -> Any:
     """An attribute, or ``None``: some modules raise for any name before they are bound."""
     try:
         return getattr(item, name, None)
@@ -137,6 +243,6 @@ def _attribute(item: Any, name: str) -> Any:
         return None
 
 
-def _loaded(name: str) -> Any:
+def loaded(name: str) -> Any:
     """A module, if the user has imported it: what was not imported made none of his objects."""
     return sys.modules.get(name)
