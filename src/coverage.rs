@@ -45,7 +45,7 @@ pub fn coverage() -> Vec<Covered> {
     rows
 }
 
-/// The table of coverage in Markdown, as README.md has it.
+/// The table of coverage in Markdown, as docs/coverage.md has it.
 pub fn coverage_markdown() -> String {
     let mut text = String::from("| family | op | element types | note |\n| --- | --- | --- | --- |\n");
     for Covered { family, op, elements, note } in coverage() {

@@ -1,4 +1,4 @@
-//! Holds README.md's and ARCHITECTURE.md's generated parts to the code; `BLESS=1` writes them anew.
+//! Holds the generated parts of docs/coverage.md and ARCHITECTURE.md to the code; `BLESS=1` writes them anew.
 
 use std::{env, fs};
 
@@ -21,7 +21,7 @@ fn check(file: &str, marker: &str, expected: &str) {
 
 #[test]
 fn coverage() {
-    check("README.md", "coverage", &hlo2onnx::coverage_markdown());
+    check("docs/coverage.md", "coverage", &hlo2onnx::coverage_markdown());
 }
 
 #[test]
