@@ -1,9 +1,9 @@
-//! Holds every code of the catalogue to its manual page: the example triggers the code and no other, the mended one
+//! Holds every code of the catalogue to its manual page: the example triggers the code and no other, the fixed one
 //! does not, and what is printed stands in `fixtures/errors/codes`, as text and as JSON.
 //!
 //! An example is made of what a reader would do. A block of `mlir` is written to `model.mlir`; of a block of `python`
 //! the lines that write files and make folders are understood (`save_file({...}, "F")`, `open("F", "w").write("...")`); a block of
-//! `console` is run, and without one `hlo2onnx convert model.mlir`. The blocks behind `Mended:` replace those before.
+//! `console` is run, and without one `hlo2onnx convert model.mlir`. The blocks after `Fixed:` replace those before.
 //! `BLESS=1 cargo test --test codes` writes what is printed, and docs/errors.md.
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -24,7 +24,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 /// Advice that every text without locations gets, which examples are for brevity.
 const NO_LOCATIONS: &str = "A0601";
-/// The mended command writes more than 2 GiB.
+/// The fixed command writes more than 2 GiB.
 const TOO_LARGE_TO_MEND: &str = "E0403";
 /// A fault of a pass, which no text triggers: a pass that is broken on purpose does.
 const FAULT_OF_A_PASS: &str = "E0115";
@@ -73,13 +73,13 @@ fn blocks(page: &str) -> Vec<Block> {
     blocks
 }
 
-/// The blocks of the example, and those of the mended one.
+/// The blocks of the example, and those of the fixed one.
 fn examples(code: Code) -> Result<(Vec<Block>, Vec<Block>), String> {
     let page = code.explanation();
     let (_, page) = page.split_once("\nAn example that triggers it").ok_or("the page has no example")?;
     let (example, rest) = page.split_once("\nWhat to do: ").ok_or("the page does not say what to do")?;
-    let (_, mended) = rest.split_once("\nMended:\n").ok_or("the page has no mended example")?;
-    Ok((blocks(example), blocks(mended)))
+    let (_, fixed) = rest.split_once("\nFixed:\n").ok_or("the page has no fixed example")?;
+    Ok((blocks(example), blocks(fixed)))
 }
 
 /// What a run printed.
@@ -193,7 +193,7 @@ fn check(code: Code) -> Result<(), String> {
         let broken = Pass { name: "broken", about: "takes the terminator away", run: take_terminator };
         return by_passes(code, &blocks(&code.explanation()), &[broken]);
     }
-    let (example, mended) = examples(code)?;
+    let (example, fixed) = examples(code)?;
     let at = tempfile::tempdir().map_err(|error| error.to_string())?;
     let printed = run(&example, at.path(), &[])?;
     let mut found = codes(&printed.stderr);
@@ -222,17 +222,17 @@ fn check(code: Code) -> Result<(), String> {
         problems.extend(expect(&folder().join(format!("{code}.json")), &json.stdout).err());
     }
     if code.as_str() != TOO_LARGE_TO_MEND {
-        let printed = run(&with(example, mended), at.path(), &[])?;
+        let printed = run(&with(example, fixed), at.path(), &[])?;
         if printed.status != 0 || codes(&printed.stderr).contains(code.as_str()) {
-            problems.push(format!("the mended example is not mended:\n{}", printed.stderr));
+            problems.push(format!("the fixed example is not fixed:\n{}", printed.stderr));
         }
     }
     if problems.is_empty() { Ok(()) } else { Err(problems.join("\n")) }
 }
 
-/// The example, mended: its files stay, and its command without one in the mended blocks.
-fn with(example: Vec<Block>, mended: Vec<Block>) -> Vec<Block> {
-    example.into_iter().chain(mended).collect()
+/// The example, fixed: its files stay, and its command without one in the fixed blocks.
+fn with(example: Vec<Block>, fixed: Vec<Block>) -> Vec<Block> {
+    example.into_iter().chain(fixed).collect()
 }
 
 /// What passes say of the example, as text where no command prints it, and as JSON.

@@ -23,7 +23,7 @@ diagnostics! {
     /// text = jax.jit(f).lower(x).as_text(debug_info=True)
     /// ```
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```mlir
     /// func.func public @main(%x: tensor<4xf32> loc("x")) -> tensor<4xf32> {
@@ -50,7 +50,7 @@ diagnostics! {
     ///
     /// What to do: nothing, when the runtime reads that opset. `--opset N` makes it an error instead.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```console
     /// $ hlo2onnx convert model.mlir --opset 26
@@ -74,14 +74,14 @@ diagnostics! {
     /// }
     /// ```
     ///
-    /// What to do: give and take such tensors:
+    /// What to do: pass and read such tensors:
     ///
     /// ```python
     /// real = np.stack([z.real, z.imag], axis=-1)
     /// z = real[..., 0] + 1j * real[..., 1]
     /// ```
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```mlir
     /// func.func public @main(%re: tensor<4xf32>, %im: tensor<4xf32>) -> tensor<4xf32> {
@@ -97,8 +97,8 @@ diagnostics! {
 
     /// A NaN does not get through an op as it does in XLA.
     ///
-    /// XLA's maximum and minimum give NaN when an operand is NaN; the fast kernels of the runtime can give the other
-    /// operand. The exact form costs much in reductions and pooling, so the fast form is the default.
+    /// XLA's maximum and minimum return NaN when an operand is NaN; the fast kernels of the runtime can return the other
+    /// operand. The exact form is slow in reductions and pooling, so the fast form is the default.
     ///
     /// An example that triggers it:
     ///
@@ -111,9 +111,9 @@ diagnostics! {
     /// }
     /// ```
     ///
-    /// What to do: nothing, when the values are never NaN. Otherwise `--strict-nan` gives the exact form.
+    /// What to do: nothing, when the values are never NaN. Otherwise `--strict-nan` chooses the exact form.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```console
     /// $ hlo2onnx convert model.mlir --strict-nan
@@ -149,7 +149,7 @@ diagnostics! {
     ///
     /// What to do: nothing, when the program has no use for them.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```python
     /// save_file({"Dense_0/kernel": np.zeros((2, 3), np.float32)}, "weights.safetensors")
@@ -185,7 +185,7 @@ diagnostics! {
     /// y = outputs[0].astype(ml_dtypes.float8_e3m4)
     /// ```
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```mlir
     /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
@@ -202,7 +202,7 @@ diagnostics! {
     ///
     /// Such a program takes the number of the platform that it runs on as an argument, and chooses by it between forms of
     /// an op: calls to LAPACK on a processor, kernels of another kind on an accelerator. A model has one form. The text
-    /// does not say which platforms there are: they are those that the export was made for, in that order.
+    /// does not name the platforms: they are those that the export was made for, in that order.
     ///
     /// An example that triggers it:
     ///
@@ -221,13 +221,13 @@ diagnostics! {
     /// }
     /// ```
     ///
-    /// What to do: nothing, when the first one is the CPU. Otherwise say its number, or export for the CPU alone:
+    /// What to do: nothing, when the first one is the CPU. Otherwise pass its number, or export for the CPU alone:
     ///
     /// ```python
     /// jax.export.export(jax.jit(f), platforms=["cpu"])(x)
     /// ```
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```console
     /// $ hlo2onnx convert model.mlir --dim _platform_index=0
@@ -261,7 +261,7 @@ diagnostics! {
     ///
     /// What to do: nothing, or raise the limit with `--max-folded BYTES`.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```console
     /// $ hlo2onnx convert model.mlir
@@ -296,7 +296,7 @@ diagnostics! {
     /// text = jax.jit(model.apply).lower(variables, x).as_text(debug_info=True)
     /// ```
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```mlir
     /// func.func public @main(%x: tensor<4xf32> loc("x")) -> tensor<4xf32> {
@@ -324,10 +324,10 @@ diagnostics! {
     /// }
     /// ```
     ///
-    /// What to do: nothing, when the values are never NaN. Otherwise `--strict-nan` gives the exact form, and raises the
+    /// What to do: nothing, when the values are never NaN. Otherwise `--strict-nan` chooses the exact form, and raises the
     /// opset to 26.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```console
     /// $ hlo2onnx convert model.mlir --strict-nan

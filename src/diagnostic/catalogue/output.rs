@@ -21,9 +21,9 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir --output missing/model.onnx
     /// ```
     ///
-    /// What to do: the message gives the reason of the operating system.
+    /// What to do: the message has the reason from the operating system.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```console
     /// $ hlo2onnx convert model.mlir --output model.onnx
@@ -47,9 +47,9 @@ diagnostics! {
     /// $ hlo2onnx convert modle.mlir
     /// ```
     ///
-    /// What to do: the message gives the reason of the operating system, or what is wrong with the file's content.
+    /// What to do: the message has the reason from the operating system, or what is wrong with the file's content.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```console
     /// $ hlo2onnx convert model.mlir
@@ -79,10 +79,10 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir --weights weights.safetensors --external-data never
     /// ```
     ///
-    /// What to do: leave the option out, or give `--external-data always`. When the graph itself is that large, without
+    /// What to do: leave the option out, or pass `--external-data always`. When the graph itself is that large, without
     /// any weights, convert it in parts.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```console
     /// $ hlo2onnx convert model.mlir --weights weights.safetensors --external-data auto
@@ -93,7 +93,7 @@ diagnostics! {
 
     /// Names that were given for inputs or outputs do not fit the function.
     ///
-    /// `--input-names` and `--output-names` give one name for each, in their order, and no name twice. An output cannot
+    /// `--input-names` and `--output-names` take one name for each, in their order, and no name twice. An output cannot
     /// have the name of an input. The other options that name an input or output must name one that is there.
     ///
     /// An example that triggers it (two inputs with one name):
@@ -111,7 +111,7 @@ diagnostics! {
     ///
     /// What to do: `hlo2onnx check MODEL.mlir` prints the inputs and outputs.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```console
     /// $ hlo2onnx convert model.mlir --input-names a,b
@@ -120,12 +120,12 @@ diagnostics! {
         => "`{option}` does not fit the function: {why}"
         help "`hlo2onnx check MODEL.mlir` prints the inputs and outputs";
 
-    /// A file gives no weights.
+    /// A file of weights cannot be read.
     ///
-    /// It is none of safetensors, npz and what `flax.serialization.to_bytes` writes, or it is damaged: it is cut off,
+    /// It is not safetensors, npz or what `flax.serialization.to_bytes` writes, or it is damaged: it is cut off,
     /// its header does not fit its length, tensors overlap, or sizes and bytes do not agree.
     ///
-    /// An example that triggers it (the file is no safetensors):
+    /// An example that triggers it (the file is not safetensors):
     ///
     /// ```mlir
     /// func.func public @main(%kernel: tensor<2x3xf32> loc("params['Dense_0']['kernel']"), %x: tensor<4x2xf32> loc("x")) -> tensor<4x3xf32> {
@@ -143,14 +143,14 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir --weights weights.safetensors
     /// ```
     ///
-    /// What to do: write it anew. The message says what is wrong with it.
+    /// What to do: write it again. The message tells what is wrong with it.
     ///
     /// ```python
     /// flat = flax.traverse_util.flatten_dict(variables, sep="/")
     /// safetensors.numpy.save_file({path: np.asarray(x) for path, x in flat.items()}, "weights.safetensors")
     /// ```
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```python
     /// save_file({"Dense_0/kernel": np.zeros((2, 3), np.float32)}, "weights.safetensors")
@@ -185,7 +185,7 @@ diagnostics! {
     ///
     /// What to do: check that the file belongs to this text. Save the tensor in the type that the program takes.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```python
     /// save_file({"Dense_0/kernel": np.zeros((2, 3), np.float32)}, "weights.safetensors")
@@ -224,7 +224,7 @@ diagnostics! {
     /// What to do: `--weights-prefix P` takes only the tensors below `P`; `--rename FROM=TO` changes the beginning of
     /// their paths. Or save the tensors under their whole paths.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```console
     /// $ hlo2onnx convert model.mlir --weights new.safetensors
@@ -234,7 +234,7 @@ diagnostics! {
         label at "can be bound in several ways"
         help "`--weights-prefix P` takes only the tensors below `P`, `--rename FROM=TO` changes their paths";
 
-    /// The text does not say what the arguments are called.
+    /// The text does not have the names of the arguments.
     ///
     /// Weights are bound to arguments by their paths, which are in JAX's locations, and this text was printed without
     /// them.
@@ -266,7 +266,7 @@ diagnostics! {
     /// When that is not possible, `--weights-by-order` binds the tensors to the first arguments: in the order of the
     /// files, and within a file sorted by path, part by part, as JAX sorts dictionaries.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```mlir
     /// func.func public @main(%kernel: tensor<2x3xf32> loc("params['Dense_0']['kernel']"), %x: tensor<4x2xf32> loc("x")) -> tensor<4x3xf32> {
@@ -304,7 +304,7 @@ diagnostics! {
     ///
     /// What to do: `--weights-prefix P` takes `P` off the paths in the file; `--rename FROM=TO` changes their beginning.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```console
     /// $ hlo2onnx convert model.mlir --weights weights.safetensors --rename old/weight=Dense_0/kernel
@@ -343,7 +343,7 @@ diagnostics! {
     ///
     /// What to do: print the text with its locations and leave `--weights-by-order` out.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```python
     /// save_file({"a": np.zeros((2, 3), np.float32)}, "weights.safetensors")
@@ -352,7 +352,7 @@ diagnostics! {
         => "`--weights-by-order` has {tensors} tensors for {arguments} arguments"
         help "print the text with locations: `lowered.as_text(debug_info=True)`";
 
-    /// An option that changes the paths of weights fits none.
+    /// An option that changes the paths of weights matches none of them.
     ///
     /// `--weights-prefix P` takes the tensors whose path begins with the parts of `P`, and takes these off.
     /// `--rename FROM=TO` then replaces the parts `FROM` at the beginning of a path by `TO`, which may be empty; of several
@@ -376,9 +376,9 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir --weights weights.safetensors --weights-prefix target
     /// ```
     ///
-    /// What to do: compare it with the path in the message. Only whole parts count: `Dense` is no beginning of `Dense_0`.
+    /// What to do: compare it with the path in the message. Only whole parts count: `Dense` does not match `Dense_0`.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```console
     /// $ hlo2onnx convert model.mlir --weights weights.safetensors
@@ -392,7 +392,7 @@ diagnostics! {
     ///
     /// With `--external-data reference` the model has the offsets of its weights in the file that `--weights` names, and
     /// no copy of them. A model may refer only to files in its own folder and below: ONNX Runtime refuses all others, also
-    /// behind a symbolic link, as a model could read any file with them.
+    /// through a symbolic link, because a model could read any file with them.
     ///
     /// An example that triggers it:
     ///
@@ -414,7 +414,7 @@ diagnostics! {
     ///
     /// What to do: write the model into the folder of the weights, or copy them with `--external-data always`.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```console
     /// $ hlo2onnx convert model.mlir --weights weights.safetensors --external-data reference --output model.onnx
@@ -446,7 +446,7 @@ diagnostics! {
     /// What to do: when the input is meant to be that large, raise the limit with `--max-input-bytes N`, or decompress the
     /// input first.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```console
     /// $ hlo2onnx convert model.mlir
@@ -474,7 +474,7 @@ diagnostics! {
     /// What to do: call `hlo2onnx.to_onnx` on the function, or print a text with the weights in it by
     /// `jax.jit(f).lower(x).as_text()`.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```mlir
     /// func.func public @main(%x: tensor<4xf32>, %0: tensor<4xf32>) -> tensor<4xf32> {

@@ -23,7 +23,7 @@ diagnostics! {
     ///
     /// What to do: nothing, when that precision is enough. Otherwise keep the op out of the exported function.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```mlir
     /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
@@ -38,7 +38,7 @@ diagnostics! {
 
     /// A call back to Python was dropped.
     ///
-    /// `jax.debug.print` and `jax.debug.callback` run Python on the host and give nothing back to the program. The model
+    /// `jax.debug.print` and `jax.debug.callback` run Python on the host and return nothing to the program. The model
     /// has no Python, and computes the same without them. So it does without a `jax.pure_callback` or
     /// `jax.experimental.io_callback` whose result no result of the function needs, and without a check that only raises:
     /// `equinox.error_if`, which diffrax, lineax and optimistix call, returns its argument in the model, whether the check
@@ -57,7 +57,7 @@ diagnostics! {
     /// What to do: nothing, or take the call out of the function. For results that are NaN where a check of equinox does not
     /// hold, set `EQX_ON_ERROR=nan` before Python starts.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```mlir
     /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
@@ -94,10 +94,10 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir --weights weights.safetensors
     /// ```
     ///
-    /// What to do: nothing, when it is meant to be one. Otherwise give the file that has it with another `--weights`, or fit
+    /// What to do: nothing, when it is meant to be one. Otherwise pass the file that has it with another `--weights`, or change
     /// the paths with `--rename FROM=TO`.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```python
     /// save_file({"Dense_0/kernel": np.zeros((2, 3), np.float32), "Dense_0/bias": np.zeros((4, 3), np.float32)}, "weights.safetensors")
@@ -111,7 +111,7 @@ diagnostics! {
     /// No data stayed in the files of weights.
     ///
     /// `--external-data reference` lets tensors stay where `--weights` found them. A file that is compressed, a tensor
-    /// whose offset is no multiple of its element's size, elements of four bits, and literals of the text are copied all
+    /// whose offset is not a multiple of its element's size, elements of four bits, and literals of the text are copied all
     /// the same.
     ///
     /// An example that triggers it:
@@ -127,10 +127,10 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir --external-data reference
     /// ```
     ///
-    /// What to do: nothing, when the model may hold the data. Otherwise give `--weights` a file of safetensors, or an npz
+    /// What to do: nothing, when the model may hold the data. Otherwise pass `--weights` a safetensors file, or an npz
     /// of `numpy.savez`, which does not compress.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```console
     /// $ hlo2onnx convert model.mlir
@@ -160,10 +160,10 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir --dynamic arg0:0=batch
     /// ```
     ///
-    /// What to do: look at the line of Python. An export with a number of rows that is no other number of the program, such
+    /// What to do: look at the line of Python. An export with a number of rows that occurs nowhere else in the program, such
     /// as 7, has the same constants where they do not follow from it.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```mlir
     /// func.func public @main(%x: tensor<7x4xf32>) -> tensor<7x4xf32> {

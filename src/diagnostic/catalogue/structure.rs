@@ -19,7 +19,7 @@ diagnostics! {
     ///
     /// What to do: correct the name. A text that JAX printed has no such use, unless lines were taken out of it.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```mlir
     /// func.func public @main(%x: tensor<4xf32>, %y: tensor<4xf32>) -> tensor<4xf32> {
@@ -52,7 +52,7 @@ diagnostics! {
     ///
     /// What to do: rename one of them.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```mlir
     /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
@@ -82,7 +82,7 @@ diagnostics! {
     ///
     /// What to do: correct the type that is wrong. The second label shows where the other one was stated.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```mlir
     /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
@@ -109,7 +109,7 @@ diagnostics! {
     ///
     /// What to do: look the op up in the StableHLO specification.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```mlir
     /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
@@ -126,7 +126,7 @@ diagnostics! {
         label at "{expected} expected"
         help { specification(op) };
 
-    /// An op has more or fewer results than it gives.
+    /// An op has more or fewer results than it returns.
     ///
     /// An example that triggers it (`abs` has one result):
     ///
@@ -139,7 +139,7 @@ diagnostics! {
     ///
     /// What to do: look the op up in the StableHLO specification.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```mlir
     /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
@@ -171,7 +171,7 @@ diagnostics! {
     ///
     /// What to do: end the block with the op that the message names.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```mlir
     /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
@@ -204,10 +204,10 @@ diagnostics! {
     /// }
     /// ```
     ///
-    /// What to do: give the whole module. JAX prints the functions that `jit` inside `jit` makes as private functions
-    /// behind `@main`.
+    /// What to do: pass the whole module. JAX prints the functions that `jit` inside `jit` makes as private functions
+    /// after `@main`.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```mlir
     /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
@@ -247,7 +247,7 @@ diagnostics! {
     ///
     /// What to do: use `jax.lax.while_loop` or `jax.lax.scan`.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```mlir
     /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
@@ -282,7 +282,7 @@ diagnostics! {
     ///
     /// What to do: correct the value. When JAX printed it, its StableHLO is newer than the one known here.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```mlir
     /// func.func public @main(%x: tensor<2x3xf32>) -> tensor<3x2xf32> {
@@ -309,7 +309,7 @@ diagnostics! {
     ///
     /// What to do: add the attribute. The StableHLO specification lists those of each op.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```mlir
     /// func.func public @main() -> tensor<4xi32> {
@@ -340,7 +340,7 @@ diagnostics! {
     /// What to do: correct the types. A text that JAX printed has been verified, so it breaks no rule unless it was
     /// edited.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```mlir
     /// func.func public @main(%x: tensor<2x3xf32>) -> tensor<6xf32> {
@@ -371,7 +371,7 @@ diagnostics! {
     ///
     /// What to do: move the definition up, or return the value from the region.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```mlir
     /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
@@ -389,7 +389,7 @@ diagnostics! {
     /// No function of the module is the one to convert.
     ///
     /// The model is made from the function `@main`, or from the only public one: of the outer module, or else of the
-    /// modules in it. Here there are several public functions and none is `@main`, or all are private.
+    /// modules in it. Here there are several public functions without `@main` among them, or all functions are private.
     ///
     /// An example that triggers it:
     ///
@@ -404,7 +404,7 @@ diagnostics! {
     ///
     /// What to do: name the function to convert `@main`, or make the others private.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```mlir
     /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
@@ -452,7 +452,7 @@ diagnostics! {
     ///
     /// What to do: rename one of them; two texts that were joined into one are the usual cause.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```mlir
     /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
@@ -507,7 +507,7 @@ diagnostics! {
     ///
     /// What to do: correct the size. A program that JAX ran has no such tensor.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```mlir
     /// func.func public @main(%x: tensor<4xf32>) -> tensor<42x42x4xf32> {

@@ -22,9 +22,9 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir --opset 23
     /// ```
     ///
-    /// What to do: leave the option out, or give the opset that the message names, when the runtime can read it.
+    /// What to do: leave the option out, or pass the opset that the message names, when the runtime can read it.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```console
     /// $ hlo2onnx convert model.mlir --opset 26
@@ -54,9 +54,9 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir --opset 17
     /// ```
     ///
-    /// What to do: give an opset in the range, or leave `--opset` out.
+    /// What to do: pass an opset in the range, or leave `--opset` out.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```console
     /// $ hlo2onnx convert model.mlir
@@ -69,7 +69,7 @@ diagnostics! {
     ///
     /// `--dim NAME=SIZE` makes a symbolic dimension of a `jax.export` with shape polymorphism a number. The names are
     /// those that the Python code gave to `jax.export.symbolic_shape`; a program that was lowered with concrete shapes
-    /// has none.
+    /// does not have any.
     ///
     /// An example that triggers it:
     ///
@@ -84,9 +84,9 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir --dim batch=8
     /// ```
     ///
-    /// What to do: give a name that the program has, or leave the option out.
+    /// What to do: use a name that the program has, or leave the option out.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```console
     /// $ hlo2onnx convert model.mlir
@@ -127,7 +127,7 @@ diagnostics! {
     /// What to do: when the program is meant to be that large, raise the limit with `--max-ops N`. Otherwise let
     /// `jax.lax.scan` repeat what is repeated.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```console
     /// $ hlo2onnx convert model.mlir
@@ -137,10 +137,10 @@ diagnostics! {
         label at "with the functions that it calls"
         help "raise the limit with `--max-ops N`, or repeat with `jax.lax.scan`";
 
-    /// A dimension cannot be dynamic, as the program mixes its rows or tells them apart.
+    /// A dimension cannot be dynamic, because the program mixes its rows or tells them apart.
     ///
     /// `--dynamic INPUT:DIM=NAME` makes a dimension of a program that was lowered with concrete shapes dynamic. The text
-    /// does not say what the program would be for another size, so it is done only where one reading is left: each row of
+    /// does not show what the program would be for another size, so it is done only where one reading is left: each row of
     /// the results is computed from the same row of the input, and all rows in the same way. Each op that does otherwise
     /// is reported: a sum over the rows, a part of them, a constant with a row for each.
     ///
@@ -160,10 +160,10 @@ diagnostics! {
     /// ```
     ///
     /// What to do: export with a symbolic dimension, `jax.export.export(f)(jax.ShapeDtypeStruct(jax.export.symbolic_shape("batch,
-    /// 4"), x.dtype))`, which says what the program is for every size. Or let the program treat the rows alike: a batch
-    /// normalisation in inference, and no size of the batch among its constants.
+    /// 4"), x.dtype))`, which defines the program for every size. Or let the program treat the rows alike: a batch
+    /// normalization in inference, and no size of the batch among its constants.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```mlir
     /// func.func public @main(%x: tensor<8x4xf32>) -> tensor<8x4xf32> {
@@ -183,7 +183,7 @@ diagnostics! {
     /// Sizes are not what the program asserts of them.
     ///
     /// An export with symbolic dimensions asserts what it was made for: the constraints that `symbolic_shape` was given,
-    /// and how dimensions are related. The sizes that `--dim` gives, or that the types of the arguments have, break one of
+    /// and how dimensions are related. The sizes from `--dim`, or from the types of the arguments, break one of
     /// them. JAX would refuse to call the function with such arguments.
     ///
     /// An example that triggers it (`b` is 4 at least):
@@ -206,9 +206,9 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir --dim b=2
     /// ```
     ///
-    /// What to do: give sizes that fit, or export the function with other constraints.
+    /// What to do: use sizes that fit, or export the function with other constraints.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```console
     /// $ hlo2onnx convert model.mlir --dim b=8
@@ -234,7 +234,7 @@ diagnostics! {
     ///
     /// What to do: return what the function computes.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```mlir
     /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {

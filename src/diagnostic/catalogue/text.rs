@@ -18,7 +18,7 @@ diagnostics! {
     ///
     /// What to do: write the text instead.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```python
     /// open("model.mlir", "w").write(exported.mlir_module())
@@ -54,7 +54,7 @@ diagnostics! {
     /// module.operation.print(file=open("model.mlir", "w"), print_generic_op_form=True, enable_debug_info=True)
     /// ```
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```mlir
     /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
@@ -85,7 +85,7 @@ diagnostics! {
     ///
     /// What to do: write the text again and compare the sizes of the files.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```mlir
     /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
@@ -113,7 +113,7 @@ diagnostics! {
     /// What to do: when a program generated the text, close what it opens. When a tower of nested `lax.cond` calls
     /// made it, use `lax.switch`.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```mlir
     /// func.func public @main(%x: tensor<f32>) -> tensor<f32> {
@@ -139,7 +139,7 @@ diagnostics! {
     ///
     /// What to do: see that the file is the one that was written, and that it was closed before it was read.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```mlir
     /// module @jit_f {
@@ -173,7 +173,7 @@ diagnostics! {
     /// damaged, or elided by MLIR's `--mlir-elide-elementsattrs-if-larger`: print it in full
     /// (`large_elements_limit=None`).
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```mlir
     /// func.func public @main() -> tensor<4xf32> {
@@ -200,7 +200,7 @@ diagnostics! {
     ///
     /// What to do: correct the number, or the type.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```mlir
     /// func.func public @main() -> tensor<ui8> {
@@ -216,7 +216,7 @@ diagnostics! {
     /// An alias is used and not defined.
     ///
     /// `#name` and `!name` stand for an attribute or type that a line `#name = ...` at the top level defines,
-    /// before or behind its use.
+    /// before or after its use.
     ///
     /// An example that triggers it:
     ///
@@ -227,10 +227,10 @@ diagnostics! {
     /// }
     /// ```
     ///
-    /// What to do: give the whole text. Aliases stand at the beginning and the end of the file and are lost when a
+    /// What to do: pass the whole text. Aliases are at the beginning and the end of the file and are lost when a
     /// function is cut out of it.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```mlir
     /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
@@ -265,7 +265,7 @@ diagnostics! {
     /// module.operation.print(file=open("model.mlir", "w"), print_generic_op_form=True, enable_debug_info=True)
     /// ```
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```mlir
     /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
@@ -295,7 +295,7 @@ diagnostics! {
     ///
     /// What to do: delete one of the two.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```mlir
     /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {

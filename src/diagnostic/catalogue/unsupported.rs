@@ -23,7 +23,7 @@ diagnostics! {
     /// What to do: `hlo2onnx ops` lists what is covered. Write the line of Python, which is shown where the text has
     /// locations, with functions that are covered, or keep that part out of the exported function.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```mlir
     /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
@@ -38,12 +38,12 @@ diagnostics! {
         note { remedies::origin(op) }
         help { remedies::cure(op).or_else(|| Some("`hlo2onnx ops` lists what is covered; `hlo2onnx explain E0201` says what to do".into())) };
 
-    /// An op is supported, and not in this form.
+    /// The op is supported, but not with these attributes or operands.
     ///
     /// An attribute, a region or a combination of types asks for something that the lowering does not do. The message
-    /// says what. Nothing is approximated: a form that would give other numbers is refused.
+    /// tells which. Nothing is approximated: a form that would compute other numbers is refused.
     ///
-    /// An example that triggers it (a number of a device, in a module that does not say how many there are):
+    /// An example that triggers it (a number of a device, in a module that does not declare how many there are):
     ///
     /// ```mlir
     /// module @jit_f {
@@ -56,7 +56,7 @@ diagnostics! {
     ///
     /// What to do: write the line of Python, which is shown where the text has locations, in the more usual way.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```mlir
     /// module @jit_f attributes {mhlo.num_partitions = 1 : i32, mhlo.num_replicas = 1 : i32} {
@@ -73,7 +73,7 @@ diagnostics! {
         note { remedies::origin(op) }
         help { remedies::cure(op).or_else(|| Some("write it in a more usual way; `hlo2onnx ops` says which forms are covered".into())) };
 
-    /// An op is supported, and not on this element type.
+    /// The op is supported, but not on this element type.
     ///
     /// ONNX has no such type, or no runtime has a way to compute the op on it and no wider type holds its values.
     ///
@@ -86,9 +86,9 @@ diagnostics! {
     /// }
     /// ```
     ///
-    /// What to do: cast to a type that is covered before the op (`x.astype(jnp.float32)`) and back behind it.
+    /// What to do: cast to a type that is covered before the op (`x.astype(jnp.float32)`) and back after it.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```mlir
     /// func.func public @main(%x: tensor<4xi8>) -> tensor<4xi8> {
@@ -129,7 +129,7 @@ diagnostics! {
     ///
     /// What to do: fix the dimension, with `--dim b=8` or by lowering with a concrete shape.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```mlir
     /// func.func public @main(%x: tensor<3x3xf32>) -> tensor<3x3xf32> {
@@ -161,7 +161,7 @@ diagnostics! {
     /// What to do: switch the kernel off for the export (attention implementations have an option
     /// `implementation="xla"`), or lower for the CPU: `jax.export.export(f, platforms=["cpu"])`.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```mlir
     /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
@@ -200,7 +200,7 @@ diagnostics! {
     ///
     /// What to do: lower on one device: without `shard_map` or `pmap` in the function, or on a mesh of one device.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```mlir
     /// module @jit_f attributes {mhlo.num_partitions = 1 : i32, mhlo.num_replicas = 1 : i32} {
@@ -225,7 +225,7 @@ diagnostics! {
         help "lower the function on one device: without `shard_map` or `pmap`, or on a mesh of one device, \
               `jax.make_mesh((1,), (\"x\",))`";
 
-    /// Python is called, and the program uses what it gives.
+    /// Python is called, and the program uses the result.
     ///
     /// `jax.pure_callback` and `jax.experimental.io_callback` leave the program for a function of Python on the host. JAX
     /// prints them as a `stablehlo.custom_call` whose number means something only in the process that printed it, so the
@@ -241,10 +241,10 @@ diagnostics! {
     /// }
     /// ```
     ///
-    /// What to do: compute it with `jax.numpy` inside of the function. Where it must be Python, export what is before the
-    /// call and what is behind it as two models, and call Python between them.
+    /// What to do: compute it with `jax.numpy` inside the function. Where it must be Python, export what is before the
+    /// call and what is after it as two models, and call Python between them.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```mlir
     /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
@@ -267,7 +267,7 @@ diagnostics! {
     /// No dialect has an op of this name.
     ///
     /// Ops of `stablehlo` and `chlo` are known by name, those that have no lowering too (these are E0201). This name is
-    /// none of them, and is near to one: it is misspelt, or the op was renamed between releases of StableHLO.
+    /// not one of them, but close to one: it is misspelled, or the op was renamed between releases of StableHLO.
     ///
     /// An example that triggers it:
     ///
@@ -278,9 +278,9 @@ diagnostics! {
     /// }
     /// ```
     ///
-    /// What to do: write the name that the message gives.
+    /// What to do: use the name in the message.
     ///
-    /// Mended:
+    /// Fixed:
     ///
     /// ```mlir
     /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
