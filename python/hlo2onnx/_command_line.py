@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 
 from . import _native
@@ -16,6 +17,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from ._verification._command import command_line
 
         return command_line(arguments[1:])
+    if threading.current_thread() is not threading.main_thread():
+        return _native.run(["hlo2onnx", *arguments])
     # Python would only note an interrupt, and look at it when the command is done.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    return _native.run(["hlo2onnx", *arguments])
+    handler = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        return _native.run(["hlo2onnx", *arguments])
+    finally:
+        signal.signal(signal.SIGINT, handler)

@@ -41,23 +41,36 @@ def allclose(
     import jax
 
     from ._conversion import precision
+    from ._verification._runtime import Runner
 
     with precision(enable_double_precision):
         target = as_model(fn, variables)
         read = _inputs.read(target.signature, inputs, input_params)
         arguments, keywords = concrete(inputs, input_params)
         expected = target.function(*arguments, **keywords, **read.flags)
-    fed = [np.asarray(leaf) for leaf in jax.tree_util.tree_leaves((arguments, keywords))]
-    session = open_session(model)
-    names = [value.name for value in session.get_inputs()]
-    if len(names) != len(fed):
-        return False, f"the model has {len(names)} inputs, and {len(fed)} arrays were given"
-    for place in positions(inputs_as_nchw, names):
+    fed = [_elements(leaf) for leaf in jax.tree_util.tree_leaves((arguments, keywords))]
+    runner = Runner(model)
+    given, weights = runner.inputs[: len(fed)], runner.inputs[len(fed) :]
+    # Weights that are inputs have the names of the arrays that the function closes over.
+    held = target.names.arrays()
+    if len(given) != len(fed) or not held.keys() >= set(weights):
+        return False, f"the model has {len(runner.inputs)} inputs, and {len(fed)} arrays were given"
+    for place in positions(inputs_as_nchw, given):
         fed[place] = np.transpose(fed[place], (0, 3, 1, 2))
-    got = session.run(None, dict(zip(names, map(as_fed, fed))))
-    for place in positions(outputs_as_nchw, [value.name for value in session.get_outputs()]):
+    fed += [np.asarray(held[name]) for name in weights]
+    got = runner(dict(zip(runner.inputs, map(as_fed, fed))))
+    for place in positions(outputs_as_nchw, runner.outputs):
         got[place] = np.transpose(got[place], (0, 2, 3, 1))
     return compare(jax.tree_util.tree_leaves(expected), got, rtol, atol)
+
+
+def _elements(leaf: Any) -> np.ndarray:
+    """An array of JAX as one of NumPy; of a typed key, its data."""
+    import jax
+
+    if jax.numpy.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        leaf = jax.random.key_data(leaf)
+    return np.asarray(leaf)
 
 
 def compare(expected: Sequence[Any], got: Sequence[Any], rtol: float, atol: float) -> tuple[bool, str]:
@@ -65,7 +78,7 @@ def compare(expected: Sequence[Any], got: Sequence[Any], rtol: float, atol: floa
     if len(expected) != len(got):
         return False, f"JAX returns {len(expected)} arrays, and the model {len(got)}"
     largest = 0.0
-    for index, (wanted, found) in enumerate(zip(map(as_numbers, expected), map(as_numbers, got))):
+    for index, (wanted, found) in enumerate(zip(map(as_numbers, map(_elements, expected)), map(as_numbers, got))):
         if wanted.shape != found.shape:
             return False, f"output {index} has the shape {found.shape}, and JAX's result {wanted.shape}"
         if wanted.size == 0:

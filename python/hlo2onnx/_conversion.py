@@ -7,7 +7,7 @@ import dataclasses
 import json
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from . import _diagnostics, _inputs, _lowering, _native
@@ -226,20 +226,17 @@ def ignored(normalization_mode: str, record_primitive_calls_file: Any) -> None:
         warnings.warn("record_primitive_calls_file writes nothing: no primitive is called", stacklevel=3)
 
 
-@contextlib.contextmanager
-def precision(double: bool) -> Iterator[None]:
-    """64-bit types while tracing, where they are asked for."""
+def precision(double: bool) -> contextlib.AbstractContextManager[Any]:
+    """64-bit types in this thread while tracing, where they are asked for."""
     if not double:
-        yield
-        return
+        return contextlib.nullcontext()
     import jax
 
-    before = jax.config.jax_enable_x64
-    jax.config.update("jax_enable_x64", True)
-    try:
-        yield
-    finally:
-        jax.config.update("jax_enable_x64", before)
+    if hasattr(jax, "enable_x64"):
+        return jax.enable_x64(True)
+    from jax.experimental import enable_x64
+
+    return enable_x64(True)
 
 
 def _external_data(weights: Weights, export_mode: str) -> str:

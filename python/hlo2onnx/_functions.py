@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import collections
+import contextlib
 import functools
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, overload
 
 T = TypeVar("T", bound=Callable[..., Any])
@@ -39,6 +42,8 @@ def onnx_function(
 
 
 def _mark(target: Any, *, name: str | None) -> Any:
+    if not callable(target):
+        raise TypeError(f"an object of type `{builtin_type(target).__name__}` cannot be called, and so is not a function")
     if isinstance(target, builtin_type):
         call = target.__call__
         target.__call__ = _scoped(call, name or target.__name__)
@@ -51,10 +56,32 @@ def _scoped(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     def scoped(*arguments: Any, **keywords: Any) -> Any:
         import jax
 
-        with jax.named_scope(name):
+        calls: collections.Counter[str] | None = getattr(_trace, "calls", None)
+        if calls is None:
+            scope = name
+        else:
+            # Two calls in a row would be one scope without the number, as Flax numbers its modules.
+            scope = f"{name}_{calls[name]}"
+            calls[name] += 1
+        with jax.named_scope(scope):
             return function(*arguments, **keywords)
 
     return scoped
+
+
+_trace = threading.local()
+"""Has the calls that are counted in this thread."""
+
+
+@contextlib.contextmanager
+def counted_calls() -> Iterator[None]:
+    """Number the calls of marked functions, from 0 for each name."""
+    before = getattr(_trace, "calls", None)
+    _trace.calls = collections.Counter()
+    try:
+        yield
+    finally:
+        _trace.calls = before
 
 
 builtin_type = type

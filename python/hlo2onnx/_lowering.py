@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from ._functions import counted_calls
 from ._inputs import Inputs
 from ._names import Names, identity
 
@@ -71,7 +72,7 @@ def lower(
     # Lines of this package are not the user's.
     source_info_util.register_exclusion(os.path.dirname(__file__))
     found: dict[Hashable, Array] = {}
-    with _placeholders(found, names):
+    with _placeholders(found, names), counted_calls():
         # JAX keeps what it traced by the function; placeholders must not get into that cache.
         jitted = jax.jit(_fresh(function, inputs), keep_unused=True)
         if inputs.symbolic:

@@ -36,9 +36,9 @@ class Names:
         named = self._named.get(identity(array))
         return named[0] if named else None
 
-    def values(self) -> list[str]:
-        """All names."""
-        return [name for name, _ in self._named.values()]
+    def arrays(self) -> dict[str, Any]:
+        """The arrays by their names; of several with one name, the first."""
+        return {name: array for name, array in reversed(list(self._named.values()))}
 
 
 def identity(array: Any) -> Hashable:

@@ -40,9 +40,14 @@ def test_single_arrays_have_the_names_of_their_variables():
 
 
 def test_small_arrays():
-    scale, shift = jnp.asarray(random(1)), random(1, seed=1)
+    scale, shift = jnp.asarray(random(8)), random(8, seed=1)
     model = convert(lambda x: x * scale + shift, X)
     assert share(model, {"scale": scale, "shift": shift}) == (2, 2)
+
+
+def test_arrays_of_one_element_are_numbers():
+    scale, shift = jnp.asarray(random(1)), random(1, seed=1)
+    agree(lambda x: x * scale + shift, convert(lambda x: x * scale + shift, X), X)
 
 
 def test_scalar():

@@ -19,8 +19,10 @@ const LIBRARIES: &[&str] = &[
     "equinox",
     "flax",
     "haiku",
+    "hlo2onnx",
     "jax",
     "jaxlib",
+    "keras",
     "lineax",
     "numpy",
     "optax",
@@ -51,7 +53,7 @@ pub fn python_frame(module: &Module, location: LocationId) -> Option<PythonFrame
 pub fn scope(module: &Module, location: LocationId) -> Option<String> {
     let mut path: Vec<&str> = Vec::new();
     for (name, _) in call_names(module, location).into_iter().rev() {
-        for part in name.split('/').filter(|part| !part.is_empty() && !is_transform(part)) {
+        for part in parts(name).filter(|part| !is_transform(part)) {
             if path.last() != Some(&part) {
                 path.push(part);
             }
@@ -65,7 +67,15 @@ pub fn own_name(module: &Module, location: LocationId) -> Option<&str> {
     let mut current = location;
     for _ in 0..MOST_STEPS {
         match module.location(current) {
-            Location::Name(name, _) => return Some(module.symbols.get(*name)),
+            Location::Name(name, child) => {
+                let name = module.symbols.get(*name);
+                // JAX puts the kind of an op around its path: `loc("io_callback:"(loc("jit(f)/M/io_callback"(...))))`.
+                if name.ends_with(':') && matches!(module.location(*child), Location::Name(..)) {
+                    current = *child;
+                    continue;
+                }
+                return Some(name);
+            }
             Location::CallSite { callee, .. } => current = *callee,
             Location::Fused(_, parts) => current = *parts.first()?,
             _ => return None,
@@ -146,7 +156,7 @@ pub fn scopes(module: &Module, location: LocationId) -> (Vec<Scope<'_>>, &str) {
     let names = call_names(module, location);
     for (index, &(name, location)) in names.iter().enumerate().rev() {
         let outermost = index + 1 == names.len();
-        let parts: Vec<&str> = name.split('/').filter(|part| !part.is_empty()).collect();
+        let parts: Vec<&str> = parts(name).collect();
         for (position, &part) in parts.iter().enumerate() {
             let (before, after) =
                 (position.checked_sub(1).map(|at| parts[at]), parts.get(position + 1).copied());
@@ -280,9 +290,28 @@ fn call_names(module: &Module, location: LocationId) -> Vec<(&str, LocationId)> 
     names
 }
 
+/// The parts of a path. Old releases of JAX print the parameters of a primitive, which can have slashes:
+/// `jit(f)/M/dot_general[precision=None]`. They are left out, except those of `pjit`, which name what it calls.
+fn parts(path: &str) -> impl Iterator<Item = &str> {
+    let mut depth = 0_u32;
+    let between = move |symbol: char| {
+        match symbol {
+            '[' => depth += 1,
+            ']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        symbol == '/' && depth == 0
+    };
+    let plain = |part| match part {
+        call if str::starts_with(call, "pjit[") => call,
+        primitive => primitive.split('[').next().unwrap_or(primitive),
+    };
+    path.split(between).map(plain).filter(|part| !part.is_empty())
+}
+
 /// `jit(f)`, `jvp(f)`, `vmap(...)`: a transformation and no module of the user's.
 fn is_transform(part: &str) -> bool {
-    transformed(part).is_some()
+    transformed(part).is_some() || part.starts_with("pjit[")
 }
 
 /// A transformation, and what it is one of.
@@ -292,8 +321,11 @@ fn transformed(part: &str) -> Option<(&str, &str)> {
     Some((name, rest.strip_suffix(')')?)).filter(|_| TRANSFORMS.contains(&name))
 }
 
-/// The function of `jit(silu)`, or of `transpose(jvp(jit(silu)))`.
+/// The function of `jit(silu)`, of `transpose(jvp(jit(silu)))`, or of `pjit[... name=silu ...]`.
 fn called(part: &str) -> Option<&str> {
+    if let Some(parameters) = part.strip_prefix("pjit[") {
+        return parameters.split_ascii_whitespace().find_map(|parameter| parameter.strip_prefix("name="));
+    }
     let (mut name, mut inner) = transformed(part)?;
     while name != "jit" {
         (name, inner) = transformed(inner)?;
@@ -335,6 +367,8 @@ mod tests {
         assert_eq!(path(&["jit(f)/transpose(jvp(M))/Dense_0/mul"]), "Dense_0 mul");
         assert_eq!(path(&["jit(f)/sin"]), "sin");
         assert_eq!(path(&["dot"]), "dot");
+        assert_eq!(path(&["jit(f)/M/Dense_0/dot_general[dims=((1,), [0]) f=a/b]"]), "M/Dense_0 dot_general");
+        assert_eq!(path(&["jit(f)/M/pjit[in=(a/b,) name=silu inline=False]/neg"]), "M/silu neg");
     }
 
     #[test]

@@ -1,0 +1,126 @@
+"""``allclose`` compares a model with what it comes from."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import onnx
+import pytest
+from support import convert, random
+
+import hlo2onnx
+
+X = random(3, 8)
+WEIGHT = jnp.asarray(random(8, 5))
+
+
+def program(x):
+    return {"logits": jnp.tanh(x @ WEIGHT), "best": jnp.argmax(x, axis=1)}
+
+
+def agrees(*arguments, **options):
+    agreed, message = hlo2onnx.allclose(*arguments, **options)
+    assert agreed, message
+    return message
+
+
+@pytest.mark.parametrize("inputs", [[X], [(3, 8)], [("batch", 8)], [jax.ShapeDtypeStruct((3, 8), jnp.float32)]])
+def test_inputs(inputs):
+    model = convert(program, *inputs)
+    assert agrees(program, model, inputs).startswith("all 2 outputs agree")
+
+
+def test_forms_of_a_model(tmp_path):
+    model = convert(program, X)
+    onnx.save(model, tmp_path / "model.onnx")
+    for form in (model, model.SerializeToString(), str(tmp_path / "model.onnx"), tmp_path / "model.onnx"):
+        agrees(program, form, [X])
+
+
+def test_names_the_output_that_differs():
+    model = convert(lambda x: {**program(x), "logits": program(x)["logits"] + 0.5}, X)
+    agreed, message = hlo2onnx.allclose(program, model, [X])
+    assert not agreed
+    assert "output 1 differs at" in message
+    assert hlo2onnx.allclose(program, model, [X], atol=1.0)[0]
+
+
+def test_shapes_and_counts_that_differ():
+    model = convert(program, X)
+    assert "returns 1 arrays, and the model 2" in hlo2onnx.allclose(lambda x: x, model, [X])[1]
+    assert "has 1 inputs, and 2 arrays" in hlo2onnx.allclose(lambda x, y: x, model, [X, X])[1]
+    other = convert(lambda x: x[:1], X)
+    assert "has the shape (1, 8)" in hlo2onnx.allclose(lambda x: x, other, [X])[1]
+
+
+def test_nan_and_infinity():
+    def special(x):
+        return jnp.log(x - 1), 1 / (x * 0)
+
+    inputs = [np.asarray([0.0, 1.0, 2.0], np.float32)]
+    agrees(special, convert(special, *inputs), inputs)
+    model = convert(lambda x: (jnp.log(x), 1 / (x * 0)), *inputs)
+    assert not hlo2onnx.allclose(special, model, inputs)[0]
+
+
+@pytest.mark.parametrize("dtype", [jnp.bool_, jnp.int8, jnp.uint32, jnp.int32, jnp.float16, jnp.bfloat16])
+def test_element_types(dtype):
+    def plus(x):
+        return jnp.logical_not(x) if dtype == jnp.bool_ else x + x
+
+    inputs = [jax.ShapeDtypeStruct((4, 3), dtype)]
+    agrees(plus, convert(plus, *inputs), inputs)
+
+
+def test_complex():
+    def turn(x):
+        return x * 1j
+
+    inputs = [jnp.asarray([1 + 2j, 3 - 4j], jnp.complex64)]
+    agrees(turn, convert(turn, *inputs), inputs)
+
+
+def test_keys():
+    def sample(key):
+        return jax.random.uniform(key, (5,))
+
+    for key in (jax.random.key(3), jax.random.PRNGKey(3)):
+        agrees(sample, convert(sample, key), [key])
+
+
+def test_params_and_precision():
+    def scaled(x, *, scale, training):
+        return x * scale if not training else x
+
+    params = {"scale": np.float64(0.1), "training": False}
+    inputs = [(3, 4)]
+    model = convert(scaled, *inputs, input_params=params, enable_double_precision=True)
+    agrees(scaled, model, inputs, params, enable_double_precision=True, rtol=1e-14, atol=1e-14)
+
+
+def test_params_in_another_order():
+    def scaled(x, *, z, a):
+        return x * z - a
+
+    params = {"z": np.float32(2), "a": np.float32(3)}
+    agrees(scaled, convert(scaled, X, input_params=params), [X], params)
+
+
+def test_weights_as_inputs():
+    model = convert(program, X, weights="inputs")
+    agrees(program, model, [X])
+
+
+def test_variables():
+    import flax.linen as nn
+
+    module = nn.Dense(3)
+    variables = module.init(jax.random.key(0), X)
+    agrees(module, convert(module, X, variables=variables), [X], variables=variables)
+
+
+def test_trees():
+    def merge(batch):
+        return batch["a"] @ batch["b"]
+
+    inputs = [{"a": ("rows", 4), "b": (4, 2)}]
+    agrees(merge, convert(merge, *inputs), inputs)

@@ -1,0 +1,82 @@
+"""``onnx_function`` marks what becomes a function of the model."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+from flax import nnx
+from support import agree, convert, random
+
+import hlo2onnx
+from hlo2onnx import onnx_function
+
+X = random(2, 8)
+
+
+@onnx_function
+def squash(x):
+    return jnp.tanh(x) * 2
+
+
+@onnx_function(unique=True, namespace="mine", type="Gate")
+def gate(x):
+    return jax.nn.sigmoid(x) + 1
+
+
+@onnx_function
+class Block(nnx.Module):
+    """A block."""
+
+    def __init__(self, rngs):
+        self.linear = nnx.Linear(8, 8, rngs=rngs)
+
+    def __call__(self, x):
+        return nnx.relu(self.linear(x))
+
+
+def functions(model):
+    return [function.name for function in model.functions]
+
+
+def program(x):
+    return gate(squash(x) + 1)
+
+
+def test_functions():
+    model = convert(program, X, keep_functions=True)
+    assert set(functions(model)) == {"squash", "Gate"}
+    agree(program, model, X)
+
+
+def test_without_functions():
+    model = convert(program, X)
+    assert not model.functions
+    agree(program, model, X)
+
+
+def test_class():
+    first, second = Block(nnx.Rngs(0)), Block(nnx.Rngs(1))
+    model = convert(lambda x: second(first(x)), X, keep_functions=True)
+    # Equal code is one function, with the weights as arguments.
+    assert functions(model) == ["Block"]
+    assert len(model.graph.node) == 2
+    agree(lambda x: second(first(x)), model, X)
+
+
+def test_what_is_marked_stays_what_it_is():
+    assert squash.__name__ == "squash"
+    assert isinstance(Block, type)
+    assert Block.__doc__ == "A block."
+    assert jnp.allclose(squash(X), jnp.tanh(X) * 2)
+
+
+def test_instance():
+    block = onnx_function(Block(nnx.Rngs(0)), name="Mine")
+    model = convert(lambda x: block(x), X, keep_functions=True)
+    agree(lambda x: block(x), model, X)
+
+
+def test_what_cannot_be_marked():
+    with pytest.raises(TypeError):
+        onnx_function(3)
+    with pytest.raises(TypeError):
+        hlo2onnx.onnx_function("name")
