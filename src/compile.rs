@@ -1,15 +1,18 @@
 //! From a text to a model: the stages one after the other.
 
-use crate::diagnostic::{Diagnostic, Diagnostics, catalogue};
+use crate::diagnostic::{self, Diagnostic, Diagnostics, Style, catalogue};
 use crate::ir::{self, Module};
-use crate::onnx::{self, file::Model};
+use crate::onnx;
+use crate::onnx::file::{Destination, ExternalData, Model, WriteError, Written};
 use crate::ops::{HIGHEST_OPSET, LOWEST_OPSET, Settings, rules};
 use crate::pass::{self, Context, DynamicDimension, PIPELINE, Pass};
 use crate::source::{Source, Span};
 use crate::syntax;
 use crate::value_map::ValueMap;
 use crate::weights::Weights;
+use std::io;
 use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 
 /// The ops that a program may have. The largest models that JAX prints have some 100,000.
 const MAX_OPS: u64 = 10_000_000;
@@ -198,6 +201,55 @@ pub(crate) fn check(source: &Source, options: &Options, is_stale: impl Fn() -> b
 /// ```
 pub fn convert<'a>(source: &'a Source, options: &Options) -> Conversion<'a> {
     convert_observed(source, options, |_, _| {})
+}
+
+/// Why a file was not converted.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The text cannot be read.
+    #[error("`{path}` cannot be read", path = path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system reports.
+        source: io::Error,
+    },
+    /// The program cannot be converted.
+    #[error("{text}")]
+    Refused {
+        /// Everything that was found.
+        diagnostics: Diagnostics,
+        /// The same as the command line prints it.
+        text: String,
+    },
+    /// The model cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+/// Converts the text in a file to a model in another file, and returns what was written with warnings and advice.
+///
+/// A model of more than 1.9 GiB has its large constants in a file beside it.
+///
+/// # Errors
+/// When the text cannot be read or converted, or the model cannot be written.
+pub fn convert_file(
+    input: impl AsRef<Path>,
+    output: impl AsRef<Path>,
+    options: &Options,
+) -> Result<(Written, Diagnostics), Error> {
+    let (input, output) = (input.as_ref(), output.as_ref());
+    // A destination that cannot be written is an error before the work, not after it.
+    let destination = Destination::new(output, &[input])?;
+    let source = Source::open(input).map_err(|source| Error::Read { path: input.to_owned(), source })?;
+    let Conversion { model, diagnostics, .. } = convert(&source, options);
+    let Some(model) = model else {
+        let python = |path: &str| std::fs::read_to_string(path).ok();
+        let text = diagnostic::render(&diagnostics, &source, &python, Style::PLAIN);
+        return Err(Error::Refused { diagnostics, text });
+    };
+    let written = destination.write(&model, ExternalData::Auto, &mut |_| {})?;
+    Ok((written, diagnostics))
 }
 
 /// Parses a text and verifies what was parsed.

@@ -1,25 +1,56 @@
 //! A compiler from StableHLO text, as JAX prints it, to ONNX.
 //!
-//! [`source`] reads and scans the text, [`syntax`] parses it into the [`ir`], the passes of [`pass`] rewrite it until
-//! only `onnx.*` ops are left (what each op becomes stands in [`ops`]), and [`onnx`] writes the model. Whatever is
-//! wrong on the way is a [`diagnostic`] with its place in the text.
+//! ```
+//! use hlo2onnx::{Options, convert_file};
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let (input, output) = (folder.path().join("model.mlir"), folder.path().join("model.onnx"));
+//! # std::fs::write(&input, "func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+//! #   %0 = stablehlo.tanh %x : tensor<4xf32>
+//! #   return %0 : tensor<4xf32>
+//! # }")?;
+//! let options = Options { opset: Some(18), ..Options::default() };
+//! match convert_file(&input, &output, &options) {
+//!     Ok((written, notes)) => println!("{} bytes, {} notes", written.bytes, notes.len()),
+//!     Err(error) => eprintln!("{error}"),
+//! }
+//! # assert!(output.exists());
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! [`convert`] does the same in memory: it takes a [`source::Source`] and returns a [`Conversion`], which holds the model
+//! and every [`diagnostic`]. [`onnx::file`] writes the model, [`weights`] binds arguments to files of weights, and
+//! [`report`] describes what a text holds.
+//!
+//! Inside, [`source`] reads and scans the text, `syntax` parses it into the `ir`, the passes of `pass` rewrite it until only
+//! `onnx.*` ops are left (what each op becomes stands in `ops`), and [`onnx`] writes the model. These modules are public for
+//! the tests and tools of the project alone, and change without notice.
+//!
+//! # Features
+//!
+//! - `cli` (default): the command line, as the function [`cli::run`] and as the binary.
+//! - `lsp` (default): the language server, [`lsp`].
 
 #[cfg(feature = "cli")]
 pub mod cli;
 mod compile;
 mod coverage;
 pub mod diagnostic;
+#[doc(hidden)]
 pub mod ir;
 #[cfg(feature = "lsp")]
 pub mod lsp;
 pub mod onnx;
+#[doc(hidden)]
 pub mod ops;
+#[doc(hidden)]
 pub mod pass;
 pub mod report;
 pub mod source;
+#[doc(hidden)]
 pub mod syntax;
 pub mod value_map;
 pub mod weights;
 
-pub use compile::{Conversion, Options, convert, convert_observed, optimize, parse};
+pub use compile::{Conversion, Error, Options, convert, convert_file, convert_observed, optimize, parse};
 pub use coverage::{Covered, coverage, coverage_markdown};

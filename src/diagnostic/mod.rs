@@ -157,6 +157,19 @@ impl Diagnostic {
     }
 }
 
+/// As a line of a log: `error[E0201]: ... (model.py:12 in Block.__call__)`.
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}[{}]: {}", self.severity().as_str(), self.code.as_str(), self.message)?;
+        match &self.python {
+            Some(frame) => write!(f, " ({frame})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Diagnostic {}
+
 /// Collects what the stages of one run have to say about one text.
 #[derive(Clone, Debug, Default)]
 pub struct Diagnostics {
