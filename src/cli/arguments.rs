@@ -10,7 +10,7 @@ use std::path::PathBuf;
 #[derive(Parser)]
 #[command(name = "hlo2onnx", version, about, max_term_width = 100)]
 pub struct Arguments {
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -29,9 +29,9 @@ pub enum Command {
     /// Serve an editor: diagnostics, hovers and definitions, by the Language Server Protocol
     #[cfg(feature = "lsp")]
     Lsp(LspArguments),
-    /// Say what a code means and what to do
+    /// Explain a code: what it means and what to do
     Explain {
-        /// A code such as E0201; all are listed when it is left out
+        /// A code such as E0201; without one all are listed
         code: Option<String>,
     },
     /// Print the completions of a shell
@@ -71,10 +71,10 @@ pub struct ConvertArguments {
     /// Names or positions of image outputs that get their channels first (NCHW), separated by commas
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     pub outputs_as_nchw: Vec<String>,
-    /// Let each node of the model have its line of Python and path of modules, for viewers and profilers
+    /// Give each node of the model its Python line and module path, for viewers and profilers
     #[arg(long)]
     pub debug_info: bool,
-    /// Print the module behind this pass to standard error (repeatable; `all` for each)
+    /// Print the module after this pass to standard error (repeatable; `all` for each)
     #[arg(long, value_name = "PASS")]
     pub print_after: Vec<String>,
     #[command(flatten)]
@@ -104,13 +104,13 @@ pub struct WeightsArguments {
     /// Bind arguments to the tensors of this file, by their paths: safetensors, npz, or Flax's msgpack (repeatable)
     #[arg(long, value_name = "FILE")]
     pub weights: Vec<PathBuf>,
-    /// Take only the tensors whose path begins with this one, and take it off
+    /// Use only the tensors whose path begins with this one, and remove it from their paths
     #[arg(long, value_name = "PATH", requires = "weights")]
     pub weights_prefix: Option<String>,
-    /// Let tensors' paths that begin with FROM begin with TO; the first that fits counts (repeatable)
+    /// Replace FROM at the beginning of tensors' paths by TO; the first that matches counts (repeatable)
     #[arg(long, value_name = "FROM=TO", requires = "weights", value_parser = rename)]
     pub rename: Vec<(String, String)>,
-    /// Bind the tensors, sorted by path as JAX sorts, to the first arguments, for text that has no names
+    /// Bind the tensors, sorted by path as JAX sorts, to the first arguments, for text without names
     #[arg(long, requires = "weights")]
     pub weights_by_order: bool,
 }
@@ -129,19 +129,19 @@ pub struct TargetArguments {
     /// Make a symbolic dimension a number (repeatable)
     #[arg(long = "dim", value_name = "NAME=SIZE", value_parser = dimension)]
     pub dims: Vec<(String, i64)>,
-    /// Make a dimension of an input dynamic, where each row along it is computed by itself (repeatable)
+    /// Make a dimension of an input dynamic, if the program computes each row along it by itself (repeatable)
     #[arg(long, value_name = "INPUT:DIM=NAME")]
     pub dynamic: Vec<DynamicDimension>,
-    /// Convert programs of up to this many ops, those of a function counted at each of its calls [default: 10000000]
+    /// Convert programs of up to this many ops, where each call counts the ops of its function [default: 10000000]
     #[arg(long, value_name = "N")]
     pub max_ops: Option<u64>,
-    /// Let constants that are computed from others take up to this many bytes [default: 1073741824]
+    /// Use up to this many bytes for constants that are computed from others [default: 1073741824]
     #[arg(long, value_name = "BYTES")]
     pub max_folded: Option<u64>,
     /// Treat NaN exactly as XLA does: max-reductions and max-pools are slower, and total orders need opset 26
     #[arg(long)]
     pub strict_nan: bool,
-    /// Keep the modules of the program as functions of the model, one for those that are equal; needs locations
+    /// Keep the modules of the program as functions of the model, which equal modules share; needs locations
     #[arg(long)]
     pub keep_functions: bool,
 }
@@ -149,10 +149,10 @@ pub struct TargetArguments {
 /// How diagnostics are shown.
 #[derive(Args, Clone, Default)]
 pub struct ReportArguments {
-    /// Form of the diagnostics
+    /// Format of the diagnostics
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub format: Format,
-    /// Look below this folder for the files of Python that are not where the text says (repeatable)
+    /// Look below this folder for Python files that are not at their recorded path (repeatable)
     #[arg(long, value_name = "DIR")]
     pub source_root: Vec<PathBuf>,
     /// Whether diagnostics have colors
@@ -166,10 +166,10 @@ pub struct ReportArguments {
 /// What counts as an error besides errors.
 #[derive(Args, Clone, Copy, Default)]
 pub struct StrictArguments {
-    /// Let warnings be errors: there is no model where there is one
+    /// Treat warnings as errors: then no model is written
     #[arg(long, value_enum, value_name = "WHAT")]
     pub deny: Option<Deny>,
-    /// Let it be an error that an argument of a tree that weights were given for stays an input
+    /// Report an error if an argument of a tree that has weights stays an input
     #[arg(long, requires = "weights")]
     pub require_weights: bool,
 }
@@ -184,7 +184,7 @@ pub enum Deny {
 /// When colors are used.
 #[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Color {
-    /// On a terminal, unless the environment asks for something else
+    /// On a terminal, unless the environment asks otherwise
     #[default]
     Auto,
     /// Always
@@ -209,7 +209,7 @@ pub struct CheckArguments {
     pub report: ReportArguments,
     #[command(flatten)]
     pub strict: StrictArguments,
-    /// Write the report as a page for a browser, which needs no other file
+    /// Write the report as an HTML page, which needs no other file
     #[arg(long, value_name = "REPORT.html")]
     pub html: Option<PathBuf>,
 }
@@ -246,7 +246,7 @@ pub struct OpsArguments {
 pub struct LspArguments {
     #[command(flatten)]
     pub target: TargetArguments,
-    /// Talk over standard input and output, as is always done; editors say it
+    /// Use standard input and output; this is always so, and editors pass it
     #[arg(long, hide = true)]
     pub stdio: bool,
 }
@@ -260,7 +260,7 @@ pub enum External {
     Always,
     /// Never; a model of more than 2 GiB is an error
     Never,
-    /// What `--weights` gives stays in its files, which must lie beside the model or below
+    /// Weights of `--weights` stay in their files, which must be in the model's folder or below
     Reference,
 }
 
@@ -270,7 +270,7 @@ pub enum Format {
     /// For people
     #[default]
     Human,
-    /// As one JSON object a file
+    /// As one JSON object per file
     Json,
     /// As one SARIF log, for code hosts and editors
     Sarif,

@@ -178,7 +178,7 @@ diagnostics! {
         group "{name} {op}: {why}"
         label at "{why}"
         label argument_at "its dimension {axis} is asked for"
-        help "export the function with `jax.export.symbolic_shape`, which says what it is for every size";
+        help "lower it with a symbolic size instead: a name in `inputs` of `to_onnx`, or `jax.export.symbolic_shape`";
 
     /// Sizes are not what the program asserts of them.
     ///

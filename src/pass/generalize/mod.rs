@@ -125,8 +125,8 @@ fn remedy(module_path: Option<&str>) -> Option<&'static str> {
         ),
         Some(_) => None,
         None => Some(
-            "export the function with `jax.export.symbolic_shape`, which says what it is for every size; where it is a \
-             batch norm in training, use its running statistics (`use_running_average=True` in Flax)",
+            "lower it with a symbolic size instead: a name in `inputs` of `to_onnx`, or `jax.export.symbolic_shape`; \
+             where it is a batch norm in training, use its running statistics (`use_running_average=True` in Flax)",
         ),
     }
 }
