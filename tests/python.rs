@@ -1,0 +1,45 @@
+//! The tests of the Python package, with the oldest JAX that it takes and with the newest that the `python3` at hand does.
+//!
+//! `python/tests/matrix.py` makes an environment for each under the target folder. The first run costs what pip costs.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, io};
+
+/// The folder that cargo builds in: that of this test is `TARGET/debug/deps`.
+fn target() -> io::Result<PathBuf> {
+    let test = env::current_exe()?;
+    let target = test.ancestors().nth(3).ok_or_else(|| io::Error::other("the test is in no target folder"))?;
+    Ok(target.to_owned())
+}
+
+fn passes(release: &str) -> io::Result<()> {
+    let target = target()?;
+    let python = if cfg!(windows) { "python" } else { "python3" };
+    fs::create_dir_all(target.join("python"))?;
+    // Several runs may ask for one environment; the lock goes away with the file handle, even in a crash.
+    let lock = File::create(target.join("python").join(format!("jax-{release}.lock")))?;
+    lock.lock()?;
+    let output = Command::new(python)
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("python/tests/matrix.py"))
+        .args(["--python", python, "--jax", release, "--target-dir"])
+        .arg(&target)
+        .env("CARGO", env!("CARGO"))
+        .output()
+        .map_err(|error| io::Error::other(format!("the tests of the package need `{python}`: {error}")))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(io::Error::other(String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()))
+}
+
+#[test]
+fn the_package_works_with_the_oldest_jax() {
+    passes("0.4.30").unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[test]
+fn the_package_works_with_the_newest_jax() {
+    passes("newest").unwrap_or_else(|error| panic!("{error}"));
+}
