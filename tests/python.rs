@@ -2,6 +2,8 @@
 //!
 //! `python/tests/matrix.py` makes an environment for each under the target folder. The first run costs what pip costs.
 
+#![allow(clippy::panic, reason = "a test fails by it")]
+
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
