@@ -12,7 +12,8 @@ use std::{env, io};
 /// The folder that cargo builds in: that of this test is `TARGET/debug/deps`.
 fn target() -> io::Result<PathBuf> {
     let test = env::current_exe()?;
-    let target = test.ancestors().nth(3).ok_or_else(|| io::Error::other("the test is in no target folder"))?;
+    let target =
+        test.ancestors().nth(3).ok_or_else(|| io::Error::other("the test is in no target folder"))?;
     Ok(target.to_owned())
 }
 
