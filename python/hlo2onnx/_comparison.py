@@ -108,7 +108,7 @@ def as_fed(array: np.ndarray) -> Any:
     """An array as ONNX Runtime takes it."""
     if np.iscomplexobj(array):
         array = np.stack([array.real, array.imag], axis=-1)
-    return np.ascontiguousarray(array)
+    return np.asarray(array, order="C")
 
 
 def positions(places: Sequence[int | str] | None, names: Sequence[str]) -> list[int]:

@@ -71,6 +71,14 @@ def test_element_types(dtype):
     agrees(plus, convert(plus, *inputs), inputs)
 
 
+def test_scalars():
+    def loop(x, count):
+        return jax.lax.fori_loop(0, count, lambda _, x: x * 2, x)
+
+    inputs = [np.float32(1.5), np.int32(3)]
+    agrees(loop, convert(loop, *inputs), inputs)
+
+
 def test_complex():
     def turn(x):
         return x * 1j

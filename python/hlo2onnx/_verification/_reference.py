@@ -27,7 +27,7 @@ class Executable:
 
         # Without it JAX makes 32 bits of 64.
         with precision(True):
-            held = [jax.device_put(np.ascontiguousarray(array), self.device) for array in arrays]
+            held = [jax.device_put(np.asarray(array, order="C"), self.device) for array in arrays]
         return [np.asarray(result) for result in self._executable.execute(held)]
 
 

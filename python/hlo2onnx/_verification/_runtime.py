@@ -35,7 +35,7 @@ def element_type(dtype: Any) -> int:
 def _held(array: np.ndarray) -> Any:
     import onnxruntime
 
-    array = np.ascontiguousarray(array)
+    array = np.asarray(array, order="C")
     if array.dtype.kind != "V":
         return onnxruntime.OrtValue.ortvalue_from_numpy(array)
     # ONNX Runtime takes the bits, and the type by its number.
