@@ -123,7 +123,7 @@ def open_session(model: Any, *, optimized: bool = True) -> Any:
     except ImportError as error:
         raise ImportError("running a model needs the package `onnxruntime`") from error
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
+    options.log_severity_level = 4
     options.intra_op_num_threads = 1
     if not optimized:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL

@@ -63,12 +63,12 @@ def compare(
     epsilon: float | None = None,
 ) -> Error:
     """Compare a result of the model with JAX's, with nearly exact ones, and with those for nudged inputs."""
-    if got.shape != jax.shape:
-        return Error(False, name, f"its shape is {list(got.shape)}, and JAX's {list(jax.shape)}", got.shape)
-    # Complex numbers come as two parts.
+    # The model has complex numbers as two parts.
     got, jax, exact, *nudged = (
         None if array is None else _parts(array) for array in (got, jax, exact, *nudged)
     )
+    if got.shape != jax.shape:
+        return Error(False, name, f"its shape is {list(got.shape)}, and JAX's {list(jax.shape)}", got.shape)
     if exact is not None and exact.shape != jax.shape:
         exact = None
     nudged = [other for other in nudged if other.shape == jax.shape]
