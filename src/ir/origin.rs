@@ -11,6 +11,8 @@ pub struct Origin {
     pub value: ValueId,
     /// Where the dimensions are in another order: dimension `i` of the earlier value is dimension `order[i]`.
     pub order: Option<SmallVec<[usize; 6]>>,
+    /// Which part of the earlier value it is, where that is complex: 0 for the real one, 1 for the imaginary one.
+    pub part: Option<usize>,
 }
 
 /// The origins of values, as far as they are known.
@@ -34,7 +36,7 @@ impl Module {
             return Some(origin.clone());
         }
         let is_own = value.index() < origins.count && value != self.absent();
-        is_own.then_some(Origin { value, order: None })
+        is_own.then_some(Origin { value, order: None, part: None })
     }
 
     /// Records that `new` means what `old` means; the first origin of a value counts.
@@ -43,6 +45,16 @@ impl Module {
             && let Some(origin) = self.origin(old)
         {
             self.set_origin(new, origin);
+        }
+    }
+
+    /// Records that `new` is a part of the complex numbers of `old`.
+    pub fn inherit_part(&mut self, old: ValueId, new: ValueId, part: usize) {
+        if self.origins.is_some()
+            && let Some(origin) = self.origin(old)
+            && origin.part.is_none()
+        {
+            self.set_origin(new, Origin { part: Some(part), ..origin });
         }
     }
 
@@ -57,7 +69,7 @@ impl Module {
             Some(outer) => outer.iter().map(|&axis| order.get(axis).copied()).collect(),
         };
         if order.is_some() {
-            self.set_origin(twin, Origin { value: origin.value, order });
+            self.set_origin(twin, Origin { order, ..origin });
         }
     }
 

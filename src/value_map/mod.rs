@@ -28,6 +28,10 @@ pub enum Form {
     Widened,
     /// Complex numbers as two parts in a last dimension.
     Parts,
+    /// The real part of complex numbers.
+    Real,
+    /// The imaginary part of complex numbers.
+    Imaginary,
 }
 
 impl Form {
@@ -40,6 +44,8 @@ impl Form {
             Self::Reshaped => "reshaped",
             Self::Widened => "widened",
             Self::Parts => "parts",
+            Self::Real => "real",
+            Self::Imaginary => "imaginary",
         }
     }
 }
@@ -118,21 +124,21 @@ fn derived(module: &Module, ops: impl Iterator<Item = crate::ir::OpId>) -> FxHas
         let Some(origin) = module.origin(result).or_else(|| derived.get(&result).cloned()) else { continue };
         let order = match module.op_name(op) {
             // Widened values and reshapes by sizes of 1 are told by their types.
-            "onnx.Cast" | "onnx.Identity" => origin.order,
+            "onnx.Cast" | "onnx.Identity" => origin.order.clone(),
             "onnx.Reshape" | "onnx.Unsqueeze" | "onnx.Squeeze" if origin.order.is_none() => None,
             "onnx.Transpose" => {
                 let order = module.attribute(op, "perm").and_then(|perm| module.integers(perm));
                 let order: Option<Vec<usize>> =
                     order.and_then(|order| order.iter().map(|&axis| usize::try_from(axis).ok()).collect());
                 let Some(order) = order else { continue };
-                match origin.order {
+                match &origin.order {
                     None => Some(order.into_iter().collect()),
                     Some(outer) => outer.iter().map(|&axis| order.get(axis).copied()).collect(),
                 }
             }
             _ => continue,
         };
-        derived.insert(operand, Origin { value: origin.value, order });
+        derived.insert(operand, Origin { order, ..origin });
     }
     derived
 }
@@ -144,8 +150,12 @@ fn mapped(program: &Module, module: &Module, value: ValueId, origin: &Origin) ->
     // Passes find out sizes of the program's values, and keep the rank unless they change what the value holds.
     let sizes = if known.rank() == stated.rank() { &known.dims } else { &stated.dims };
     let mut dims = own.dims.to_vec();
-    let is_complex = stated.element.is_complex() && own.element == stated.element.part();
-    if is_complex && (dims.pop() != Some(Dim::Known(2)) || origin.order.is_some()) {
+    let holds_numbers = stated.element.is_complex() && own.element == stated.element.part();
+    if origin.part.is_some() && !holds_numbers {
+        return None;
+    }
+    let is_packed = holds_numbers && origin.part.is_none();
+    if is_packed && (dims.pop() != Some(Dim::Known(2)) || origin.order.is_some()) {
         return None;
     }
     let ordered: Vec<Dim> = match &origin.order {
@@ -170,8 +180,12 @@ fn mapped(program: &Module, module: &Module, value: ValueId, origin: &Origin) ->
             form = Form::Permuted;
         }
     }
-    if is_complex {
-        form = Form::Parts;
+    if holds_numbers {
+        form = match origin.part {
+            None => Form::Parts,
+            Some(0) => Form::Real,
+            Some(_) => Form::Imaginary,
+        };
     } else if own.element != stated.element {
         widens(stated.element, own.element).then_some(())?;
         if form == Form::Same {

@@ -1,7 +1,9 @@
 //! The program as text, with values of it as results and its large arrays as arguments.
 
 use super::{ValueMap, double};
-use crate::ir::{Argument, Attribute, FunctionResult, Module, OpId, Rewriter, TypeId, ValueId, print};
+use crate::ir::{
+    Argument, Attribute, Function, FunctionResult, Module, OpId, Rewriter, TypeId, ValueId, print,
+};
 use crate::pass;
 use crate::source::Source;
 use rustc_hash::FxHashMap;
@@ -53,11 +55,10 @@ impl ValueMap {
         if double {
             double::widen(&mut module, source);
         }
-        // The functions that are left may have other handles by now.
-        let entry = pass::entry(&module)?;
         let name = module.symbols.intern("main");
         module.function_mut(entry).name = name;
         module.function_mut(entry).public = true;
+        name_reducers(&mut module);
         Some(Program { text: print(&module, source, None), captured })
     }
 }
@@ -102,4 +103,40 @@ fn large(module: &Module, source: &Source, op: OpId) -> Option<(TypeId, Captured
     let bytes = constant.data.bytes(source, count, width).into_owned();
     let element = module.spell_element(ty.element).to_owned();
     Some((module.value_type(result), Captured { element, sizes: ty.sizes()?, bytes }))
+}
+
+/// Makes functions of the regions of calls: a call of XLA has none, and names a function instead.
+fn name_reducers(module: &mut Module) {
+    let bodies: Vec<_> = module.functions().map(|id| module.function(id).body).collect();
+    let calls: Vec<OpId> = module
+        .ops_within(bodies)
+        .filter(|&op| module.op_name(op) == "stablehlo.custom_call" && !module.op(op).regions.is_empty())
+        .collect();
+    for (index, call) in calls.into_iter().enumerate() {
+        let Some(region) = module.op_mut(call).regions.pop() else { continue };
+        let Some(block) = module.entry_block(region) else { continue };
+        let Some(&last) = module.block(block).ops.last() else { continue };
+        let (name, end) = (format!("reducer{index}"), module.symbols.intern("func.return"));
+        let name = module.symbols.intern(&name);
+        module.op_mut(last).name = end;
+        let arguments = module.block(block).arguments.clone();
+        let returned = module.op(last).operands.clone();
+        let result =
+            |&value: &ValueId| FunctionResult { ty: module.value_type(value), attributes: Vec::new() };
+        let function = Function {
+            name,
+            public: false,
+            body: region,
+            arguments: arguments.iter().map(|_| Argument::default()).collect(),
+            argument_types: arguments.iter().map(|&value| module.value_type(value)).collect(),
+            results: returned.iter().map(result).collect(),
+            attributes: Vec::new(),
+            span: module.span(call).name,
+            location: module.op_location(call),
+        };
+        module.add_function(function);
+        let key = module.symbols.intern("called_computations");
+        let called = Attribute::Array([Attribute::SymbolRef([name].into())].into());
+        module.op_mut(call).attributes.push((key, called));
+    }
 }

@@ -67,6 +67,8 @@ def _verify(asked: argparse.Namespace, dims: dict[str, int]) -> int:
         nchw_outputs=asked.outputs_as_nchw,
     )
     print(report)
+    if not report.checked:
+        return 2
     return 0 if report.passed else 1
 
 

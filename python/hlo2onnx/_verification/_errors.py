@@ -61,8 +61,13 @@ def compare(
     exact: np.ndarray | None = None,
     nudged: Sequence[np.ndarray] = (),
     epsilon: float | None = None,
+    allowed: float | None = None,
 ) -> Error:
-    """Compare a result of the model with JAX's, with nearly exact ones, and with those for nudged inputs."""
+    """Compare a result of the model with JAX's, with nearly exact ones, and with those for nudged inputs.
+
+    ``epsilon`` is that of the type that the model computes in, where it is another one; ``allowed`` is what a float may be
+    off at least.
+    """
     # The model has complex numbers as two parts.
     got, jax, exact, *nudged = (
         None if array is None else _parts(array) for array in (got, jax, exact, *nudged)
@@ -74,7 +79,7 @@ def compare(
     nudged = [other for other in nudged if other.shape == jax.shape]
     if not is_float(jax.dtype) and jax.dtype.kind != "c":
         return _compare_exactly(name, got, jax, exact, nudged)
-    return _compare_floats(name, got, jax, exact, nudged, epsilon)
+    return _compare_floats(name, got, jax, exact, nudged, epsilon, allowed or 0.0)
 
 
 def _compare_exactly(
@@ -99,6 +104,7 @@ def _compare_floats(
     exact: np.ndarray | None,
     nudged: Sequence[np.ndarray],
     epsilon: float | None,
+    least: float,
 ) -> Error:
     own_epsilon = float(_finfo(jax.dtype).eps)
     dtype = str(jax.dtype)
@@ -110,8 +116,9 @@ def _compare_floats(
     unsure = np.zeros(jax.shape, bool)
     for other in others:
         unsure |= _pattern(other) != _pattern(jax)
-    # What is not finite in one of the two may be at the border of the type.
-    unsure |= (np.abs(exact) > 0.99 * limit) & (np.isinf(got) | np.isinf(jax))
+    # At the border of the type one of the two may be infinite.
+    large = [np.abs(array) > 0.99 * limit for array in (exact, got, jax)]
+    unsure |= np.logical_and.reduce([*large, np.sign(got) == np.sign(jax)])
     if known:
         unsure |= (_pattern(exact) != _pattern(jax)) & (_pattern(got) == _pattern(exact))
     broken = (_pattern(got) != _pattern(jax)) & ~unsure
@@ -122,6 +129,7 @@ def _compare_floats(
     scale = float(np.max(np.abs(exact), where=finite, initial=0))
     tiny = float(_finfo(np.float32 if limit > 1e38 else np.float16).tiny)
     allowed = FACTOR * max(own, effect) + _ROUNDINGS * max(epsilon or 0.0, own_epsilon) * scale + tiny
+    allowed = max(allowed, least)
     absolute = float(np.max(difference, initial=0))
     measured = {
         "shape": got.shape,

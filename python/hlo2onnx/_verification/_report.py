@@ -6,6 +6,9 @@ import dataclasses
 
 from ._errors import FACTOR, Error
 
+JAX_FAILS = "JAX cannot run the program"
+"""How a problem begins that lies before the model."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Fault:
@@ -69,11 +72,17 @@ class Report:
         """Whether the model is right in all runs."""
         return all(case.ok for case in self.cases)
 
+    @property
+    def checked(self) -> bool:
+        """Whether JAX ran the program, so that the model could be compared with it."""
+        return not any(case.problem.startswith(JAX_FAILS) for case in self.cases)
+
     def __bool__(self) -> bool:
         return self.passed
 
     def __str__(self) -> str:
-        lines = ["The model agrees with JAX." if self.passed else "The model differs from JAX."]
+        verdict = "agrees with JAX" if self.passed else "differs from JAX"
+        lines = [f"The model {verdict}." if self.checked else "The model could not be compared with JAX."]
         for case in self.cases:
             if case.sizes:
                 lines.append("with " + ", ".join(f"{name} = {size}" for name, size in case.sizes.items()) + ":")

@@ -112,12 +112,8 @@ class TextSubject(Subject):
             self.code, self.captured = self.values.program()
             self.notes.append("JAX runs the program as the compiler reads it, with the weights that it binds")
         self.compiled: dict[tuple[tuple[int, ...], ...], Executable] = {}
-        text = self.code if self.values is None else self.values.program()[0]
-        self.types = _argument_types(text)
-        if not self.captured and self.values is not None:
-            self.types = self.types[: len(self.types) - len(self.values.program()[1])]
-        elif self.captured:
-            self.types = self.types[: len(self.types) - len(self.captured)]
+        self.types = _argument_types(self.code)
+        self.types = self.types[: len(self.types) - len(self.captured)]
         self.shapes = _shapes(self.types, model, self.values)
         self.symbols = sorted({name for shape in self.shapes for name in _names([tuple(shape)])})
 
@@ -156,8 +152,14 @@ def _argument_types(text: str | bytes) -> list[tuple[str, list[int | None]]]:
 
     from ._reference import _entry
 
+    import jax
+
     with mlir.make_ir_context(), ir.Location.unknown():
-        module = ir.Module.parse(text)
+        try:
+            module = ir.Module.parse(text)
+        except Exception as error:
+            # The class of this error has no public name.
+            raise ValueError(f"JAX {jax.__version__} cannot read the program: {error}") from error
         main = _entry([op for op in module.body.operations if op.operation.name == "func.func"])
         types = [ir.RankedTensorType(argument) for argument in ir.FunctionType(main.type).inputs]
         return [

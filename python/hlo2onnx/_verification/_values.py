@@ -56,6 +56,8 @@ class Mapped:
 
     def from_program(self, value: np.ndarray, *, cast: bool = True) -> np.ndarray | None:
         """The value as the model has it; ``None`` where it differs along a dimension that the model leaves out."""
+        if self.form in ("real", "imaginary"):
+            value = value.real if self.form == "real" else value.imag
         if self.form == "parts":
             value = np.stack([value.real, value.imag], axis=-1)
         axes = (*self.axes, value.ndim - 1) if self.form == "parts" else self.axes

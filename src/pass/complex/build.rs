@@ -249,6 +249,7 @@ impl Splitter<'_, '_> {
     ) -> Result<(), Refusal> {
         let result = self.module.op(op).results.get(index).copied().ok_or(Refusal::Reported)?;
         self.forms.insert(result, Form { packed: None, parts: Some(parts) });
+        parts.into_iter().enumerate().for_each(|(index, part)| self.module.inherit_part(result, part, index));
         Ok(())
     }
 
@@ -256,6 +257,7 @@ impl Splitter<'_, '_> {
     pub(super) fn define_whole(&mut self, op: OpId, index: usize, packed: ValueId) -> Result<(), Refusal> {
         let result = self.module.op(op).results.get(index).copied().ok_or(Refusal::Reported)?;
         self.forms.insert(result, Form { packed: Some(packed), parts: None });
+        self.module.inherit_origin(result, packed);
         Ok(())
     }
 
@@ -263,6 +265,7 @@ impl Splitter<'_, '_> {
     pub(super) fn define_real(&mut self, op: OpId, index: usize, value: ValueId) -> Result<(), Refusal> {
         let result = self.module.op(op).results.get(index).copied().ok_or(Refusal::Reported)?;
         self.replaced.insert(result, value);
+        self.module.inherit_origin(result, value);
         Ok(())
     }
 
