@@ -210,6 +210,8 @@ def check_right(programs: Iterator[Program], wanted: int, show: bool, places: bo
             print(f"{program.name}: {report}")
             continue
         done += 1
+        if show and done % 50 == 0:
+            print(f"{len(alarms)} of {done}, at {program.name}", file=sys.stderr, flush=True)
         imprecise += any("in 64 bits" in note for note in report.notes)
         if not report.passed:
             alarms.append(f"{program.name}:\n{report}" if show else program.name)
@@ -236,6 +238,8 @@ def check_broken(programs: Iterator[Program], wanted: int, seed: int, each: int,
         if model is None:
             continue
         taken = 0
+        if sys.stderr.isatty() or show:
+            print(f"{named} of {done} named, at {program.name}", file=sys.stderr, flush=True)
         for what, node, broken in mutations(model, random):
             if done == wanted or taken == each:
                 break

@@ -1,0 +1,91 @@
+//! The map from values of a model to values of its program.
+
+use hlo2onnx::onnx::file::write_stream;
+use hlo2onnx::source::Source;
+use hlo2onnx::value_map::{Form, ValueMap};
+use hlo2onnx::{Options, convert, parse};
+use std::fs;
+use std::path::Path;
+
+fn map(source: &Source) -> ValueMap {
+    let options = Options { value_map: true, ..Options::default() };
+    convert(source, &options).values.expect("the text converts, and a map was asked for")
+}
+
+fn source(text: &str) -> Source {
+    Source::from_bytes("program.mlir", text.into())
+}
+
+fn forms(map: &ValueMap) -> Vec<(&str, Form, Vec<Option<usize>>)> {
+    map.values.iter().map(|value| (&*value.onnx, value.form, value.axes.clone())).collect()
+}
+
+#[test]
+fn values_keep_their_origins_in_any_form() {
+    let text = source(
+        "func.func @main(%x: tensor<4xf32>, %y: tensor<3x4xbf16>) -> (tensor<3x4xf32>, tensor<3x4xbf16>) {
+           %0 = stablehlo.broadcast_in_dim %x, dims = [1] : (tensor<4xf32>) -> tensor<3x4xf32>
+           %1 = stablehlo.tanh %0 : tensor<3x4xf32>
+           %2 = stablehlo.add %y, %y : tensor<3x4xbf16>
+           return %1, %2 : tensor<3x4xf32>, tensor<3x4xbf16>
+         }",
+    );
+    let map = map(&text);
+    let both = vec![Some(0), Some(1)];
+    assert_eq!(
+        forms(&map),
+        [
+            ("arg0", Form::Same, vec![Some(0)]),
+            ("arg1", Form::Same, both.clone()),
+            ("Tanh", Form::Broadcast, vec![Some(1)]),
+            ("Add", Form::Widened, both.clone()),
+            ("result0", Form::Same, both.clone()),
+            ("result1", Form::Same, both),
+        ]
+    );
+}
+
+#[test]
+fn complex_numbers_are_known_by_their_parts() {
+    let text = source(
+        "func.func @main(%x: tensor<4xcomplex<f32>>) -> tensor<4xcomplex<f32>> {
+           %0 = stablehlo.multiply %x, %x : tensor<4xcomplex<f32>>
+           return %0 : tensor<4xcomplex<f32>>
+         }",
+    );
+    let found: Vec<Form> = map(&text).values.iter().map(|value| value.form).collect();
+    for form in [Form::Parts, Form::Real, Form::Imaginary] {
+        assert!(found.contains(&form), "{form:?} is not among {found:?}");
+    }
+}
+
+#[test]
+fn a_map_changes_no_model_and_its_program_is_text() {
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/models");
+    for name in ["cnn/model.mlir", "transformer/model.mlir", "symbolic_cnn/model.symbolic.mlir"] {
+        let text = Source::open(&models.join(name)).expect("the fixture is there");
+        let bytes = |value_map| {
+            let conversion = convert(&text, &Options { value_map, ..Options::default() });
+            assert_eq!(conversion.values.is_some(), value_map);
+            let mut bytes = Vec::new();
+            let model = conversion.model.expect("the fixture converts");
+            write_stream(&model, &mut bytes, &mut |_| {}).expect("memory can be written");
+            bytes
+        };
+        assert!(bytes(false) == bytes(true), "{name} becomes another model");
+        let map = map(&text);
+        let all: Vec<usize> = (0..map.values.len()).collect();
+        for double in [false, true] {
+            let program = map.program(&text, &all, double).expect("there are such values");
+            let (printed, own) =
+                (source(&program.text), fs::metadata(models.join(name)).map_or(0, |file| file.len()));
+            let (module, diagnostics) = parse(&printed);
+            assert!(!diagnostics.has_errors(), "{name}: {}", program.text);
+            let entry = module.functions().next().expect("the program has a function");
+            assert!(module.function(entry).results.len() > all.len());
+            assert!((program.text.len() as u64) < own * 3, "large arrays are arguments");
+            assert_eq!(program.text.contains("xf32>"), !double, "{name}");
+        }
+        assert!(map.program(&text, &[all.len()], false).is_none());
+    }
+}
