@@ -228,7 +228,7 @@ fn add(rewriter: &mut Rewriter, root: OpId, fused: Fused, inside: &[OpId]) -> Va
     make(rewriter, fused, ty, (span, location))
 }
 
-/// Adds an op behind those that it is computed from.
+/// Adds an op after those that it is computed from.
 fn make(rewriter: &mut Rewriter, fused: Fused, ty: TypeId, place: (OpSpan, LocationId)) -> ValueId {
     let mut operands: SmallVec<[ValueId; 3]> = SmallVec::new();
     for operand in fused.operands {
