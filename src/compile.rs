@@ -101,7 +101,7 @@ pub struct Conversion<'a> {
     pub diagnostics: Diagnostics,
 }
 
-/// Converts a text. `after` sees the module behind each pass.
+/// Converts a text. `after` sees the module after each pass.
 pub fn convert_observed<'a>(
     source: &'a Source,
     options: &Options,
@@ -114,7 +114,7 @@ pub fn convert_observed<'a>(
     convert_until(source, options, observe).0
 }
 
-/// Converts a text until `after`, which sees the module behind each pass, breaks off. Whether it did comes with what
+/// Converts a text until `after`, which sees the module after each pass, breaks off. Whether it did comes with what
 /// there is by then.
 fn convert_until<'a>(
     source: &'a Source,

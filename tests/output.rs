@@ -202,7 +202,12 @@ fn an_interrupt_leaves_no_temporary_file() {
     let folder = Folder::new(&[]);
     with_weights(&folder, 100_000_000);
     let before = names(folder.path());
-    for signal in [SIGINT, SIGKILL] {
+    let mut signals = vec![SIGKILL, SIGINT];
+    let mut attempts = 0;
+    while let Some(&signal) = signals.last() {
+        attempts += 1;
+        assert!(attempts < 20, "the process was never stopped while it wrote");
+        fs::write(folder.path().join("older.onnx"), "an older output").unwrap();
         let mut process = Command::new(env!("CARGO_BIN_EXE_hlo2onnx"))
             .args(["convert", "model.mlir", "--weights", "w.safetensors", "-o", "older.onnx"])
             .current_dir(folder.path())
@@ -224,19 +229,19 @@ fn an_interrupt_leaves_no_temporary_file() {
             written.any(|len| len > 0)
         };
         let started = Instant::now();
-        while !writes() {
-            assert!(process.try_wait().unwrap().is_none(), "the process ended before it was seen to write");
+        while !writes() && process.try_wait().unwrap().is_none() {
             assert!(started.elapsed() < Duration::from_secs(60), "the process does not write");
             std::thread::sleep(Duration::from_micros(200));
         }
-        let sent =
-            Command::new("kill").args([format!("-{signal}"), process.id().to_string()]).status().unwrap();
-        assert!(sent.success());
-        assert_eq!(
-            process.wait().unwrap().signal(),
-            Some(signal),
-            "the process was not stopped while it wrote"
-        );
+        // It fails where the process has ended.
+        let _ = Command::new("kill").args([format!("-{signal}"), process.id().to_string()]).status().unwrap();
+        let ended = process.wait().unwrap();
+        if ended.success() {
+            // It was done before the signal reached it; on a busy machine that takes a while.
+            continue;
+        }
+        assert_eq!(ended.signal(), Some(signal));
+        signals.pop();
         assert_eq!(fs::read(folder.path().join("older.onnx")).unwrap(), b"an older output");
         assert_eq!(names(folder.path()), before);
     }

@@ -50,7 +50,7 @@ pub struct View {
     pub offset: usize,
     /// The sizes, outermost first.
     pub sizes: Vec<usize>,
-    /// How far the next element along each dimension lies behind, counted in elements.
+    /// The distance to the next element along each dimension, counted in elements.
     pub strides: Vec<isize>,
     /// What the elements are multiplied by, if anything.
     pub factors: Option<Factors>,
@@ -63,7 +63,7 @@ pub struct Factors {
     pub element: Element,
     /// The factors.
     pub values: Arc<[f64]>,
-    /// How many elements in a row have the same one; behind the last factor the first comes again.
+    /// How many elements in a row have the same one; after the last factor the first comes again.
     pub repeats: usize,
 }
 
@@ -143,7 +143,7 @@ impl View {
         bytes
     }
 
-    /// Walks over the elements of a box in the order in which they lie in the base. `run` takes where some lie one behind
+    /// Walks over the elements of a box in the order in which they lie in the base. `run` takes where some lie one after
     /// the other in the base, where the first goes in the box, how far apart they go there, and how many they are.
     pub fn walk(&self, within: &[Range<usize>], mut run: impl FnMut(usize, usize, isize, usize)) {
         if within.iter().any(Range::is_empty) {

@@ -36,7 +36,7 @@ pub use module::{
 pub use origin::{Origin, Origins};
 pub use print::print;
 pub use promise::Promise;
-pub use rewrite::{Rewriter, use_counts};
+pub use rewrite::{Rewriter, use_counts, use_counts_by_block};
 pub use size::{Factor, SizeId, Sizes, Term};
 pub use small_float::{SmallFloat, Special};
 pub use symbol::{Symbol, Symbols};

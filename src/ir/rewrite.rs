@@ -198,6 +198,31 @@ pub fn use_counts(module: &Module) -> Vec<u32> {
     counts
 }
 
+/// The same, but that a use in another block than the definition's counts twice, so that what is computed once outside of a
+/// loop is never taken for a value of the loop's body alone. What is made of constants counts as usual.
+pub fn use_counts_by_block(module: &Module) -> Vec<u32> {
+    let mut counts = use_counts(module);
+    let mut homes: Vec<Option<BlockId>> = vec![None; module.op_count()];
+    let bodies = module.functions().map(|function| module.function(function).body);
+    let blocks: Vec<BlockId> = module.blocks_within(bodies).collect();
+    for &block in &blocks {
+        module.block(block).ops.iter().for_each(|op| homes[op.index()] = Some(block));
+    }
+    let is_constant = |value: ValueId| module.constant_of(value).is_some();
+    for &block in &blocks {
+        for &op in &module.block(block).ops {
+            for &operand in &module.op(op).operands {
+                let Some(definition) = module.defining_op(operand) else { continue };
+                let of_constants = module.op(definition).operands.iter().all(|&value| is_constant(value));
+                if homes[definition.index()] != Some(block) && !of_constants {
+                    counts[operand.index()] += 1;
+                }
+            }
+        }
+    }
+    counts
+}
+
 impl Module {
     /// Whether the definition of a value was faulty and has been reported.
     pub fn is_poison(&self, value: ValueId) -> bool {

@@ -137,11 +137,23 @@ fn resample(cx: &mut Lower, op: OpId) -> Lowered {
     let last: Vec<i64> = (0..axis).chain(axis + 2..rank).chain([axis, axis + 1]).collect();
     let back: Vec<i64> = (0..axis).chain([rank - 2, rank - 1]).chain(axis..rank - 2).collect();
     let image = cx.transpose(x, &last);
-    let rows = cx.transpose(rows, &[1, 0]);
     let mut sizes = cx.dims(image);
     sizes[rank as usize - 1] = dims[axis as usize + 1];
     let wide = cx.node("MatMul", &[image, columns]).out(element, &sizes);
+    let may_be_empty = |&dim: &Dim| cx.module.sizes.bounds(dim).0.is_none_or(|least| least < 1);
+    if sizes[..rank as usize - 2].iter().any(may_be_empty) {
+        // ONNX Runtime broadcasts no matrix on the left to no images.
+        let rows = cx.operand(op, 1)?;
+        let turned: Vec<i64> = (0..rank - 2).chain([rank - 1, rank - 2]).collect();
+        let tall = cx.transpose(wide, &turned);
+        let mut sizes = cx.dims(tall);
+        sizes[rank as usize - 1] = dims[axis as usize];
+        let resampled = cx.node("MatMul", &[tall, rows]).out(element, &sizes);
+        let back: Vec<i64> = (0..axis).chain([rank - 1, rank - 2]).chain(axis..rank - 2).collect();
+        return Ok(cx.transpose(resampled, &back).into());
+    }
     sizes[rank as usize - 2] = dims[axis as usize];
+    let rows = cx.transpose(rows, &[1, 0]);
     let resampled = cx.node("MatMul", &[rows, wide]).out(element, &sizes);
     Ok(cx.transpose(resampled, &back).into())
 }

@@ -32,7 +32,7 @@ pub struct Settings {
 pub struct Lower<'a> {
     /// The module that is lowered in place.
     pub module: &'a mut Module,
-    /// The text behind large constants.
+    /// The text that large constants are read from.
     pub source: &'a Source,
     /// What the user asked for.
     pub settings: Settings,

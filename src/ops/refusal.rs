@@ -75,7 +75,10 @@ impl Refusal {
         // Where a symbol has its value from is the result of an op of the program.
         let of_operand = || cx.module.defining_op(*cx.module.op(op).operands.first()?);
         let named = if cx.module.op_name(op) == "hlo2onnx.size" { of_operand().unwrap_or(op) } else { op };
-        Refusal::Dynamic(format!("a dimension of `{}`", cx.module.op_name(named)))
+        let name = super::call_target(cx.module, named)
+            .filter(|_| cx.module.op_name(named) == "stablehlo.custom_call")
+            .unwrap_or_else(|| cx.module.op_name(named));
+        Refusal::Dynamic(format!("a dimension of `{name}`"))
     }
 
     /// The diagnostic, unless one has been made already, as of all that could not be read.

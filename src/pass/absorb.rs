@@ -8,7 +8,8 @@ use super::canonicalize::{positions, remove_dead};
 use super::paths::Paths;
 use super::{Context, canonicalize};
 use crate::ir::{
-    Attribute, Constant, Data, Dim, Element, Factors, Module, OpId, Rewriter, ValueId, View, use_counts,
+    Attribute, Constant, Data, Dim, Element, Factors, Module, OpId, Rewriter, ValueId, View,
+    use_counts_by_block,
 };
 use crate::ops::fold::{Tensor, float};
 use crate::source::Source;
@@ -25,7 +26,7 @@ const LARGEST_FACTOR: f64 = 1048576.0;
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
     let mut absorber = Absorber {
         source: cx.source,
-        uses: use_counts(module),
+        uses: use_counts_by_block(module),
         grown: FxHashMap::default(),
         keeps_files: cx.references_weights,
         paths: cx.keep_functions.then(Paths::new),

@@ -97,7 +97,7 @@ fn callee(module: &Module, op: OpId) -> Option<FunctionId> {
     }
 }
 
-/// The functions that `entry` needs, each behind those that it calls; `None` when one calls itself.
+/// The functions that `entry` needs, each after those that it calls; `None` when one calls itself.
 fn callees_first(module: &Module, entry: FunctionId, cx: &mut Context) -> Option<Vec<FunctionId>> {
     let calls = |function: FunctionId| -> Vec<(OpId, FunctionId)> {
         let mut calls: Vec<_> = module

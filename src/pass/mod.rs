@@ -44,7 +44,7 @@ use std::ops::ControlFlow;
 
 /// What a pass may use beside the module.
 pub struct Context<'a> {
-    /// The text behind large constants.
+    /// The text that large constants are read from.
     pub source: &'a Source,
     /// What the user asked for.
     pub settings: Settings,
@@ -247,8 +247,8 @@ const REFUSING: &[&str] = &[
 /// The last pass that can refuse something of the program.
 const LAST_REFUSING: &str = "legalize";
 
-/// Runs passes in order. Behind an error only those that could refuse more of the program run. `after` sees the module
-/// behind each, and may break off; whether it did is the result.
+/// Runs passes in order. After an error only those that could refuse more of the program run. `after` sees the module
+/// after each, and may break off; whether it did is the result.
 pub fn run(
     passes: &[Pass],
     module: &mut Module,

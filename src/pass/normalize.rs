@@ -6,7 +6,7 @@
 
 use super::{Context, checks, scalars, tuples};
 use crate::diagnostic::Diagnostic;
-use crate::ir::{Module, OpId, Rewriter, ValueId, provenance};
+use crate::ir::{Dim, Module, OpId, Rewriter, ValueId, provenance};
 use crate::ops::{self, Expand, Refusal, Values};
 use rustc_hash::FxHashSet;
 
@@ -34,7 +34,8 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
                 refused.push((op, Refusal::Reported));
                 return true;
             }
-            match expand(&mut Expand { rewriter, op }) {
+            let expanded = expand(&mut Expand { rewriter, op });
+            match expanded.and_then(|values| of_its_types(rewriter.module, op, values)) {
                 Ok(None) => true,
                 Ok(Some(Values(values))) => {
                     let results = rewriter.module.op(op).results.clone();
@@ -54,6 +55,25 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
         });
     }
     report(module, &refused, &within, cx);
+}
+
+/// What an op becomes, which must be of the types that the op states.
+fn of_its_types(module: &Module, op: OpId, values: Option<Values>) -> Result<Option<Values>, Refusal> {
+    let Some(Values(found)) = &values else { return Ok(values) };
+    for (&result, &value) in module.op(op).results.iter().zip(found) {
+        let (Some(stated), Some(found)) = (module.tensor(result), module.tensor(value)) else { continue };
+        let same = |(one, other): (&Dim, &Dim)| match (one.known(), other.known()) {
+            (Some(one), Some(other)) => one == other,
+            _ => true,
+        };
+        let fits = stated.element == found.element
+            && stated.rank() == found.rank()
+            && stated.dims.iter().zip(&found.dims).all(same);
+        if !fits {
+            return Err(Refusal::form("its result is not of the type that its operands make"));
+        }
+    }
+    Ok(values)
 }
 
 /// Functions that end as regions do, with `stablehlo.return`, end as functions.

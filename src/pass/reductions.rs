@@ -4,14 +4,14 @@
 
 use super::Context;
 use super::canonicalize::{positions, producer};
-use crate::ir::{Attribute, Dim, Module, NewOp, OpId, Rewriter, Type, ValueId, use_counts};
+use crate::ir::{Attribute, Dim, Module, NewOp, OpId, Rewriter, Type, ValueId, use_counts_by_block};
 use crate::ops::fold::{Tensor, float};
 use crate::source::Source;
 use smallvec::smallvec;
 
 /// Runs the pass on all functions.
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
-    let mut uses = use_counts(module);
+    let mut uses = use_counts_by_block(module);
     for function in module.functions() {
         let mut visit = |rewriter: &mut Rewriter, op: OpId| {
             let new = match rewriter.module.op_name(op) {

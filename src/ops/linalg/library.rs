@@ -195,7 +195,7 @@ const fn descriptor(
 
 const LOWER: &[Choice] = &[at("uplo", 0, lower)];
 const LOWER_FLAG: &[Choice] = &[field("uplo", "lower", lower)];
-/// Behind the element type in a struct.
+/// After the element type in a struct.
 const FILL: &[Choice] = &[at("uplo", 1, fill)];
 const SVD: &[Choice] =
     &[field("full_matrices", "full_matrices", plain), field("compute_uv", "compute_uv", plain)];

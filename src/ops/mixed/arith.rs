@@ -66,8 +66,22 @@ fn twin(cx: &mut Expand) -> Expanded {
     let name = cx.module().op_name(cx.op);
     let Some(&(_, twin)) = TWINS.iter().find(|(other, _)| *other == name) else { return Err(Refusal::Op) };
     let operands = cx.module().op(cx.op).operands.to_vec();
+    let count = match twin {
+        "stablehlo.negate" => 1,
+        "stablehlo.select" => 3,
+        _ => 2,
+    };
+    if operands.len() != count {
+        return Err(Refusal::form(format!("it has {} operands and takes {count}", operands.len())));
+    }
     let result = cx.result_type()?;
-    for index in 0..operands.len() {
+    // The last letter tells numbers that are floats from integers; `select` takes both.
+    let floats = name.ends_with('f');
+    if twin != "stablehlo.select" && result.element.is_float() != floats {
+        let kind = if floats { "floats" } else { "integers" };
+        return Err(Refusal::form(format!("it computes {kind}")));
+    }
+    for index in 0..count {
         let operand = cx.operand_type(index)?;
         let predicate = twin == "stablehlo.select" && index == 0;
         if operand.dims != result.dims && !(predicate && operand.rank() == 0)
@@ -82,10 +96,20 @@ fn twin(cx: &mut Expand) -> Expanded {
 fn constant(cx: &mut Expand) -> Expanded {
     let value = cx.module().attribute(cx.op, "value").cloned().ok_or(Refusal::Missing("value"))?;
     let tensor = cx.result_type()?;
+    let is_float = tensor.element.is_float();
     let bytes = match value {
+        Attribute::Integer(..) | Attribute::Bool(_) if is_float => {
+            return Err(Refusal::form("its value is an integer and its result a float"));
+        }
+        Attribute::Float(..) if !is_float => {
+            return Err(Refusal::form("its value is a float and its result is not"));
+        }
         Attribute::Integer(number, _) => integer_bytes(tensor.element, number),
         Attribute::Float(number, _) => float_bytes(tensor.element, number),
         Attribute::Bool(truth) => vec![u8::from(truth)],
+        Attribute::Dense(id) if cx.module().constant(id).ty != cx.result()? => {
+            return Err(Refusal::form("its value and its result differ in type"));
+        }
         _ => return cx.becomes("stablehlo.constant", &[], [("value", value)]),
     };
     let ty = cx.result()?;
@@ -132,6 +156,21 @@ fn convert(cx: &mut Expand) -> Expanded {
     }
     if (from.element == Element::Bool) != unsigned || to.element == Element::Bool {
         return Err(Refusal::Op);
+    }
+    let name = cx.module().op_name(cx.op);
+    let (float, other) = (from.element.is_float(), to.element.is_float());
+    let (bits, wanted) = (from.element.bits(), to.element.bits());
+    let fits = match name {
+        "arith.extf" => float && other && bits <= wanted,
+        "arith.truncf" => float && other && bits >= wanted,
+        "arith.extsi" | "arith.extui" => !float && !other && bits <= wanted,
+        "arith.trunci" => !float && !other && bits >= wanted,
+        "arith.sitofp" => !float && other,
+        "arith.fptosi" => float && !other,
+        _ => !float && !other,
+    };
+    if !fits {
+        return Err(Refusal::form("its result is not of a type that it converts to"));
     }
     let operand = cx.operand(0)?;
     if from.element == to.element {

@@ -79,6 +79,9 @@ fn num_elements(cx: &mut Expand) -> Expanded {
 
 fn concat(cx: &mut Expand) -> Expanded {
     let lists = cx.module().op(cx.op).operands.to_vec();
+    if lists.is_empty() {
+        return Err(Refusal::form("it has no operands"));
+    }
     let mut count = 0;
     for &list in &lists {
         count += cx.length(list)?;

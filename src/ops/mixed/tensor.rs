@@ -52,6 +52,12 @@ fn from_elements(cx: &mut Expand) -> Expanded {
     if elements.is_empty() {
         return Err(Refusal::form("its result has no elements"));
     }
+    for index in 0..elements.len() {
+        let operand = cx.operand_type(index)?;
+        if operand.rank() != 0 || operand.element != result.element {
+            return Err(Refusal::form(format!("operand {index} is not an element of its result")));
+        }
+    }
     let list = cx.list_of(&elements)?;
     if result.rank() == 1 {
         return Ok(Some(list.into()));
@@ -60,7 +66,10 @@ fn from_elements(cx: &mut Expand) -> Expanded {
 }
 
 fn extract(cx: &mut Expand) -> Expanded {
-    let operand = cx.operand_type(0)?;
+    let (operand, result) = (cx.operand_type(0)?, cx.result_type()?);
+    if result.rank() != 0 || result.element != operand.element {
+        return Err(Refusal::form("its result is not an element of its operand"));
+    }
     let indices = cx.module().op(cx.op).operands[1..].to_vec();
     if indices.len() != operand.rank() {
         return Err(Refusal::form("it has not an index for each dimension"));

@@ -1,4 +1,4 @@
-//! Reductions whose region has no name: applied to one element behind the other, from the first to the last.
+//! Reductions whose region has no name: applied to one element after the other, from the first to the last.
 //!
 //! The specification leaves the order open, which shows where the region is not associative. This one is that of XLA
 //! on the CPU, except that XLA splits what is longer than 32 elements. Few elements are unrolled, many are a `Scan`.

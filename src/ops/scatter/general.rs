@@ -1,7 +1,7 @@
 //! Updates that a region of any form combines with what is there: it is made to work on whole windows, which are read,
 //! combined and written back. Where two updates can have one place, that is a loop over the windows, in their order.
 //!
-//! Windows that are not inside of the operand get a row of their own behind the others, which is cut off again.
+//! Windows that are not inside of the operand get a row of their own after the others, which is cut off again.
 
 use super::super::control::{Input, Length, Rounds};
 use super::{Numbers, Plan, Rows, Write};

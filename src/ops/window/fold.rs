@@ -1,4 +1,4 @@
-//! Windows whose region has no name: applied to one position in the window behind the other, in row-major order.
+//! Windows whose region has no name: applied to one position in the window after the other, in row-major order.
 //!
 //! The specification leaves the order open; this is that of XLA's CPU backend. Each position is one strided slice of
 //! the padded operands. Few positions are unrolled, many are a `Loop`.

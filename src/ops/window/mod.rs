@@ -140,13 +140,13 @@ impl Window {
         (self.sizes[axis] - 1) * self.dilations[axis] + 1
     }
 
-    /// How far behind its start a slice ends that has one element of each window, along each dimension.
+    /// How far after its start a slice ends that has one element of each window, along each dimension.
     fn reach(&self, sizes: &Sizes, out: &[Dim]) -> Dims {
         out.iter().zip(&self.strides).map(|(&places, &stride)| reach(sizes, places, stride)).collect()
     }
 }
 
-/// How far behind its start a slice with a stride ends that has so many elements. Where there may be none it ends at
+/// How far after its start a slice with a stride ends that has so many elements. Where there may be none it ends at
 /// its start: an end before the start could be below zero, and ONNX counts that from the end of the dimension. With a
 /// stride of 1 the end is a number of elements before the dimension's, and is written as such.
 fn reach(sizes: &Sizes, places: Dim, stride: i64) -> Dim {

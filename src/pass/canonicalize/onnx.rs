@@ -76,7 +76,7 @@ fn transpose(module: &mut Module, op: OpId) -> Simplified {
     Simplified::Changed
 }
 
-/// The order of dimensions behind two Transposes.
+/// The order of dimensions after two Transposes.
 pub(in crate::pass) fn joined(first: &[usize], second: &[usize]) -> Option<Vec<usize>> {
     second.iter().map(|&axis| first.get(axis).copied()).collect()
 }

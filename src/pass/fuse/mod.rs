@@ -18,7 +18,7 @@ mod softmax;
 use super::Context;
 use crate::ir::{
     Attribute, BlockId, Constant, Data, Element, Location, LocationId, Module, OpId, OpSpan, Rewriter, Type,
-    TypeId, ValueId, use_counts,
+    TypeId, ValueId, use_counts_by_block,
 };
 use crate::ops::float_bytes;
 use pattern::Pattern;
@@ -125,7 +125,7 @@ static RULES: LazyLock<FxHashMap<&'static str, Vec<&'static Rule>>> = LazyLock::
 
 /// Runs the pass on all functions.
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
-    let mut uses = use_counts(module);
+    let mut uses = use_counts_by_block(module);
     let magnified = magnified(module);
     let mut replaced = FxHashSet::default();
     for function in module.functions() {
@@ -228,7 +228,7 @@ fn add(rewriter: &mut Rewriter, root: OpId, fused: Fused, inside: &[OpId]) -> Va
     make(rewriter, fused, ty, (span, location))
 }
 
-/// Adds an op behind those that it is computed from.
+/// Adds an op after those that it is computed from.
 fn make(rewriter: &mut Rewriter, fused: Fused, ty: TypeId, place: (OpSpan, LocationId)) -> ValueId {
     let mut operands: SmallVec<[ValueId; 3]> = SmallVec::new();
     for operand in fused.operands {

@@ -167,7 +167,7 @@ fn factor(p: &Pattern, matrix: ValueId) -> Option<usize> {
         Element::F16 => 0.5f64.powi(10),
         _ => return None,
     };
-    // The weights of a large image are no constant.
+    // The weights of a large image are not a constant.
     let weights = p.floats(matrix).or_else(|| p.computed_floats(matrix))?;
     if weights.len() != from * to {
         return None;

@@ -1,6 +1,6 @@
 //! Transposes move towards each other and cancel.
 //!
-//! ONNX's convolutions and pools have the channels before rows and columns, and JAX's behind them, so the lowering puts
+//! ONNX's convolutions and pools have the channels before rows and columns, and JAX's after them, so the lowering puts
 //! a Transpose on either side of each. Such a Transpose waits while what follows does not care for the order of
 //! dimensions, or can be told of another one, until a Transpose back ends it. Only Transposes move that are fewer, by
 //! their elements, when they have moved. ONNX Runtime does much of this when it loads a model; other runtimes do not,

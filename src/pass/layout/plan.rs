@@ -44,7 +44,7 @@ struct Groups {
     parents: Vec<usize>,
     /// Elements that are transposed no more, less those that are transposed anew.
     gains: Vec<i64>,
-    /// Whether one is of a convolution, which runtimes fuse with what stands behind it.
+    /// Whether one is of a convolution, which runtimes fuse with what follows it.
     convolved: Vec<bool>,
 }
 

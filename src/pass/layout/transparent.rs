@@ -1,4 +1,4 @@
-//! Which ops a Transpose can be moved behind, and what becomes of them before it.
+//! Which ops a Transpose can move past, and what becomes of them before it.
 
 use super::places;
 use crate::ir::{Attribute, Dim, Dims, Module, OpId, ValueId};

@@ -2,7 +2,7 @@
 //!
 //! Every value of a quantized type takes its storage type, the model's inputs and outputs with it. An op that only
 //! moves elements works on them as it is. An op that computes has a `uniform_dequantize` before each quantized
-//! operand and a `uniform_quantize` behind each quantized result, which is what the StableHLO specification says it
+//! operand and a `uniform_quantize` after each quantized result, which is what the StableHLO specification says it
 //! means (`dequantize_op_quantize`). These two keep the quantized type as an attribute.
 
 pub(super) mod sink;

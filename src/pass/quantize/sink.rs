@@ -1,4 +1,4 @@
-//! Elements move as stored integers, before `DequantizeLinear` and behind `QuantizeLinear`.
+//! Elements move as stored integers, before `DequantizeLinear` and after `QuantizeLinear`.
 //!
 //! That moves fewer bytes, and brings the two next to the op that computes, which is where ONNX Runtime looks for
 //! them. It also keeps ONNX Runtime 1.31 from moving them itself: it gives the ops that it adds an `output_dtype` of

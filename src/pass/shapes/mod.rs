@@ -2,7 +2,7 @@
 //!
 //! Takes a module whose functions have been inlined. One forward walk evaluates what sizes are computed from, turns ops
 //! whose sizes are operands into those whose sizes are attributes, and lets sizes flow through the types of all ops
-//! behind them. A size that follows from nothing else is a symbol, so that every dimension behind this pass is a number
+//! after them. A size that follows from nothing else is a symbol, so that every dimension after this pass is a number
 //! or an expression.
 
 mod call;

@@ -171,7 +171,7 @@ impl Origins {
         size != Dim::Dynamic && symbols.is_disjoint(&self.data)
     }
 
-    /// Inserts the ops that define the symbols that are used, each behind the value that it reads.
+    /// Inserts the ops that define the symbols that are used, each after the value that it reads.
     pub(super) fn insert(self, module: &mut Module, function: FunctionId) {
         let mut used = used_symbols(module, function);
         // What a symbol follows from was found before it.
