@@ -48,7 +48,7 @@ fn convert_text(
     let python = |path: &str| lines(py, path);
     let source = match open(&input) {
         Ok(source) => source,
-        Err((source, diagnostics)) => return Ok(refused(&diagnostics, &source, &python)),
+        Err(unread) => return Ok(refused(&unread.diagnostics, &unread.source, &python)),
     };
     let external = request.external()?;
     let (options, files) = request.options()?;
@@ -93,20 +93,16 @@ fn convert_text(
 fn check_text(py: Python<'_>, input: Input, request: Request) -> PyResult<(String, String)> {
     let python = |path: &str| lines(py, path);
     let (mut options, files) = request.options()?;
-    let opened = open(&input).and_then(|source| match open_weights(&files) {
-        Ok(files) => Ok((source, files)),
-        Err(diagnostics) => Err((source, diagnostics)),
-    });
-    let (source, (mut file, diagnostics)) = match opened {
-        Ok((source, files)) => {
+    let (source, opened) = match open(&input) {
+        Ok(source) => (source, open_weights(&files)),
+        Err(unread) => (unread.source, Err(unread.diagnostics)),
+    };
+    let (mut file, diagnostics) = match opened {
+        Ok(files) => {
             options.weights.files = files;
-            let checked = py.detach(|| report::check(&source, &options));
-            (source, checked)
+            py.detach(|| report::check(&source, &options))
         }
-        Err((source, diagnostics)) => {
-            let file = report::alone(&source);
-            (source, (file, diagnostics))
-        }
+        Err(diagnostics) => (report::alone(&source), diagnostics),
     };
     file.diagnose(&diagnostics, &source, &python);
     let text = render(&diagnostics, &source, &python, STYLE);
@@ -131,12 +127,18 @@ fn lines(py: Python<'_>, path: &str) -> Option<String> {
     (!lines.is_empty()).then(|| lines.concat())
 }
 
-/// Opens the text, or returns an empty one of its name and why.
-fn open(input: &Input) -> Result<Source, (Source, Diagnostics)> {
+/// Why there is no text, and an empty one of the same name for reports.
+struct Unread {
+    source: Source,
+    diagnostics: Diagnostics,
+}
+
+/// Opens the text.
+fn open(input: &Input) -> Result<Source, Box<Unread>> {
     input.open().map_err(|(path, error)| {
         let mut diagnostics = Diagnostics::new();
         diagnostics.push(catalogue::CannotRead { path: &path, why: &error.to_string() });
-        (Source::from_bytes(path, Vec::new()), diagnostics)
+        Box::new(Unread { source: Source::from_bytes(path, Vec::new()), diagnostics })
     })
 }
 

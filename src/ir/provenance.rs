@@ -84,6 +84,12 @@ pub fn own_name(module: &Module, location: LocationId) -> Option<&str> {
     None
 }
 
+/// The name that a weight has in the user's own tree, whatever function it is used in.
+pub fn weight_name(module: &Module, location: LocationId) -> Option<&str> {
+    let name = own_name(module, location)?;
+    module.symbols.find(name).filter(|name| module.weight_names.contains(name)).map(|_| name)
+}
+
 /// Completes a diagnostic with the user's line and the path of modules.
 pub fn complete(module: &Module, location: LocationId, diagnostic: &mut Diagnostic) {
     diagnostic.python = python_frame(module, location);

@@ -2,7 +2,7 @@
 //!
 //! Three threads share the work. The one that reads messages only edits ropes, so that it keeps up with the keys in a
 //! text of any size. One answers questions, in their order, each of the version of the text that it was asked of. One
-//! [checks](check) what has rested, and stops between two passes when the text has changed. Bytes and scan of a
+//! checks what has rested, and stops between two passes when the text has changed. Bytes and scan of a
 //! version are made once, by whichever of the two needs them first.
 //!
 //! It takes a connection and does no I/O of its own.

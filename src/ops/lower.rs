@@ -28,7 +28,7 @@ pub struct Settings {
     pub strict_nan: bool,
 }
 
-/// The context in which ops are lowered; see the [module](self).
+/// The context in which ops are lowered; see the module.
 pub struct Lower<'a> {
     /// The module that is lowered in place.
     pub module: &'a mut Module,
@@ -555,6 +555,16 @@ impl<'a> Lower<'a> {
         let value = self.data_constant(Constant { ty, data: Data::Bytes(Arc::from(bytes)) });
         self.constants.insert((ty, bytes.to_vec()), value);
         value
+    }
+
+    /// Lets a constant with the elements of a weight have the name of that weight.
+    pub(super) fn keep_weight_name(&mut self, weight: ValueId, constant: ValueId) {
+        let ops = self.module.defining_op(weight).zip(self.module.defining_op(constant));
+        let Some((weight, constant)) = ops else { return };
+        let location = self.module.op_location(weight);
+        if provenance::weight_name(self.module, location).is_some() {
+            self.module.set_op_location(constant, location);
+        }
     }
 
     /// A constant without looking for an equal one.

@@ -23,7 +23,9 @@ impl Lower<'_> {
         {
             let data = self.module.constant(constant).data.clone();
             let ty = self.module.tensor_of(element, &wanted);
-            return self.data_constant(Constant { ty, data });
+            let reshaped = self.data_constant(Constant { ty, data });
+            self.keep_weight_name(value, reshaped);
+            return reshaped;
         }
         // A Reshape can neither say a 0 beside sizes that it copies nor find out what is left over of nothing.
         if wanted.contains(&Dim::Known(0)) && wanted.iter().any(|dim| dim.known().is_none()) {

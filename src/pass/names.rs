@@ -8,7 +8,7 @@
 
 use super::{Context, entry};
 use crate::diagnostic::{Diagnostics, catalogue};
-use crate::ir::{BlockId, FunctionId, FunctionResult, LocationId, Module, OpId, Symbol, ValueId, provenance};
+use crate::ir::{BlockId, FunctionId, FunctionResult, Module, OpId, Symbol, ValueId, provenance};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Runs the pass on the entry function: afterwards all its values have unique names.
@@ -69,12 +69,6 @@ fn parameter(module: &Module, value: ValueId, own: &str) -> String {
     parts[below..].join("/")
 }
 
-/// The name of a weight in the user's tree, whatever function it is used in.
-fn weight_name(module: &Module, location: LocationId) -> Option<&str> {
-    let name = provenance::own_name(module, location)?;
-    module.symbols.find(name).filter(|name| module.weight_names.contains(name)).map(|_| name)
-}
-
 struct Names {
     /// How many modules the function is within, whose names are left out.
     depth: usize,
@@ -92,7 +86,7 @@ impl Names {
     fn path(&self, module: &Module, op: OpId) -> Option<String> {
         let location = module.op_location(op);
         if module.op_name(op) == "onnx.Constant"
-            && let Some(name) = weight_name(module, location)
+            && let Some(name) = provenance::weight_name(module, location)
         {
             return Some(name.to_owned());
         }

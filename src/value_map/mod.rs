@@ -124,6 +124,8 @@ fn derived(module: &Module, ops: impl Iterator<Item = crate::ir::OpId>) -> FxHas
         let Some(origin) = module.origin(result).or_else(|| derived.get(&result).cloned()) else { continue };
         let order = match module.op_name(op) {
             // Widened values and reshapes by sizes of 1 are told by their types.
+            // An integer may be computed wide and wrap when it is cast, so that the wide one is another value.
+            "onnx.Cast" if !both_are_floats(module, operand, result) => continue,
             "onnx.Cast" | "onnx.Identity" => origin.order.clone(),
             "onnx.Reshape" | "onnx.Unsqueeze" | "onnx.Squeeze" if origin.order.is_none() => None,
             "onnx.Transpose" => {
@@ -141,6 +143,14 @@ fn derived(module: &Module, ops: impl Iterator<Item = crate::ir::OpId>) -> FxHas
         derived.insert(operand, Origin { order, ..origin });
     }
     derived
+}
+
+/// Whether both values are floats of 16 bits or more.
+fn both_are_floats(module: &Module, one: ValueId, other: ValueId) -> bool {
+    let is_float = |value: ValueId| {
+        module.tensor(value).is_some_and(|ty| ty.element.is_float() && ty.element.bits() >= 16)
+    };
+    is_float(one) && is_float(other)
 }
 
 fn mapped(program: &Module, module: &Module, value: ValueId, origin: &Origin) -> Option<Mapped> {

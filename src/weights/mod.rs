@@ -15,6 +15,7 @@ mod tests;
 use crate::ir::Element;
 use crate::source::{Limit, Mapping, Pieces, TooLarge};
 use std::io;
+use std::iter;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -154,7 +155,7 @@ impl Tensor {
     ) -> Result<Self, Error> {
         let dtype = element.name().unwrap_or_default().to_owned();
         let length = bytes.bytes().len();
-        let data = Pieces::new(&Arc::new(bytes), [0..length]);
+        let data = Pieces::new(&Arc::new(bytes), iter::once(0..length));
         // A range of all bytes lies within them.
         let data = data.ok_or_else(|| Error::malformed("its bytes cannot be read"))?;
         Self::new(name.into(), dtype, vec![element], sizes, data)
