@@ -29,6 +29,7 @@ def test_site_builds_without_a_warning(tmp_path: Path) -> None:
     assert "to_onnx" in (tmp_path / "api" / "index.html").read_text()
 
 
+@pytest.mark.documented_jax
 def test_picture_shows_what_is_printed(tmp_path: Path) -> None:
     pytest.importorskip("rich")
     environment = {**os.environ, "PYTHONPATH": str(Path(hlo2onnx.__file__).parents[1])}

@@ -63,6 +63,7 @@ def has_python(page: Path) -> bool:
     return any(block.kind == "python" and not block.mark.startswith("not run: ") for block in blocks(page))
 
 
+@pytest.mark.documented_jax
 @pytest.mark.parametrize("page", list(filter(has_python, PAGES)), ids=lambda page: page.name)
 def test_page(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

@@ -46,6 +46,7 @@ def node_of(model, op_type):
     return next(node for node in model.graph.node if node.op_type == op_type)
 
 
+@pytest.mark.documented_jax
 @pytest.mark.parametrize("program", list(broken.models()), ids=lambda program: program.name)
 def test_fixture_models_pass(program):
     model = program.convert()
@@ -144,6 +145,7 @@ def test_a_shifted_index_is_named():
     assert node.output[0] in report.fault.nodes, str(report)
 
 
+@pytest.mark.documented_jax
 @pytest.mark.parametrize("folder", ["cnn", "dense_bf16", "recurrent", "symbolic_transformer"])
 def test_no_part_of_a_right_model_differs(folder):
     """The map of values is right: JAX's values at its places give JAX's values at the next ones."""
