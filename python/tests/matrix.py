@@ -54,14 +54,15 @@ class Missing(Exception):
 def main() -> int:
     """Run what the command line asks for; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--jax", nargs="+", choices=[release.jax for release in RELEASES], help="only these releases")
+    choices = ["oldest", *(release.jax for release in RELEASES)]
+    parser.add_argument("--jax", nargs="+", choices=choices, help="only these; `oldest` is that of an interpreter at hand")
     parser.add_argument("--python", action="append", help="an interpreter to choose from, instead of those on PATH")
     parser.add_argument("--target-dir", type=pathlib.Path, default=ROOT / "target", help="cargo's folder")
     parser.add_argument("pytest", nargs="*", help="arguments for pytest")
     arguments = parser.parse_args()
-    wanted = [release for release in RELEASES if arguments.jax is None or release.jax in arguments.jax]
     try:
         interpreters = find_interpreters(arguments.python)
+        wanted = select(arguments.jax, interpreters)
         library = build(arguments.target_dir)
     except Missing as error:
         print(error, file=sys.stderr)
@@ -106,13 +107,28 @@ def find_interpreters(given: Sequence[str] | None) -> dict[Version, str]:
     return found
 
 
-def choose(release: Release, interpreters: dict[Version, str]) -> tuple[Version, str]:
-    """The newest interpreter that has wheels of a release."""
-    fits = [
+def select(asked: Sequence[str] | None, interpreters: dict[Version, str]) -> list[Release]:
+    """The releases that are asked for; all of them where none is."""
+    if asked is None:
+        return list(RELEASES)
+    names = set(asked)
+    if "oldest" in names:
+        names.add(next((release.jax for release in RELEASES if fitting(release, interpreters)), RELEASES[0].jax))
+    return [release for release in RELEASES if release.jax in names]
+
+
+def fitting(release: Release, interpreters: dict[Version, str]) -> list[Version]:
+    """The interpreters that have wheels of a release."""
+    return [
         version
         for version in interpreters
         if version >= release.oldest and (release.newest is None or version <= release.newest)
     ]
+
+
+def choose(release: Release, interpreters: dict[Version, str]) -> tuple[Version, str]:
+    """The newest interpreter that has wheels of a release."""
+    fits = fitting(release, interpreters)
     if not fits:
         upper = f" to {dotted(release.newest)}" if release.newest else " or newer"
         have = ", ".join(map(dotted, sorted(interpreters))) or "none"
