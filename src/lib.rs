@@ -37,6 +37,8 @@ mod compile;
 mod coverage;
 pub mod diagnostic;
 #[doc(hidden)]
+pub mod failure;
+#[doc(hidden)]
 pub mod ir;
 #[cfg(feature = "lsp")]
 pub mod lsp;

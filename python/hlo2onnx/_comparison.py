@@ -137,7 +137,7 @@ def open_session(model: Any, *, optimized: bool = True) -> Any:
 def concrete(
     inputs: Sequence[Any], params: Mapping[str, Any] | None, sizes: Mapping[str, int] | None = None, seed: int = 0
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Arrays for what a caller says of inputs: those that are given, and random ones for shapes."""
+    """Arrays for the inputs that a caller describes: those that are given, and random ones for shapes."""
     import jax
     import jax.numpy as jnp
 
@@ -175,7 +175,7 @@ def _size(size: Any, sizes: Mapping[str, int]) -> int:
 
 
 def eval_size(text: str, sizes: Mapping[str, int]) -> int:
-    """The number behind a size such as ``2*b + 1``; a name that has no number is 2."""
+    """The value of a size such as ``2*b + 1``. JAX has parsed it. A name without a number counts as 2."""
     import re
 
     names = set(re.findall(r"[A-Za-z_]\w*", text)) - {"floordiv", "mod", "max", "min"}

@@ -1,4 +1,4 @@
-"""What a caller says of inputs, as the abstract arguments that JAX traces with."""
+"""The inputs that a caller describes, as the abstract arguments that JAX traces with."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def is_array(value: Any) -> bool:
 
 
 class Specifier:
-    """Turns what a caller says into `jax.ShapeDtypeStruct`; symbolic names mean one size each."""
+    """Turns descriptions of inputs into `jax.ShapeDtypeStruct`. Each symbolic name is one size."""
 
     def __init__(self, given: Any) -> None:
         from jax import export

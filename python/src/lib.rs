@@ -7,12 +7,11 @@ mod array;
 mod request;
 mod values;
 
-use hlo2onnx::diagnostic::{Diagnostics, Style, catalogue, json, render};
+use hlo2onnx::diagnostic::{Diagnostics, Style, json, render};
 use hlo2onnx::onnx::file::{self, Destination, Model, WriteError, Written};
 use hlo2onnx::report;
-use hlo2onnx::source::Source;
-use hlo2onnx::weights::{self, WeightsFile};
-use hlo2onnx::{Conversion, convert};
+use hlo2onnx::source::{Limit, Source};
+use hlo2onnx::{Conversion, convert, failure};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -53,7 +52,7 @@ fn convert_text(
     let external = request.external()?;
     let (options, files) = request.options()?;
     let mut options = options;
-    match py.detach(|| open_weights(&files)) {
+    match py.detach(|| failure::open_weights(&files, Limit::default())) {
         Ok(files) => options.weights.files = files,
         Err(diagnostics) => return Ok(refused(&diagnostics, &source, &python)),
     }
@@ -73,7 +72,10 @@ fn convert_text(
         };
         match result {
             Ok(done) => written = done,
-            Err(error) => cannot_write(&error, output.as_deref(), &mut diagnostics),
+            Err(error) => {
+                let path = output.as_deref().unwrap_or(Path::new("the model"));
+                diagnostics.push(failure::unwritable(path, &error));
+            }
         }
     }
     if diagnostics.has_errors() {
@@ -94,7 +96,7 @@ fn check_text(py: Python<'_>, input: Input, request: Request) -> PyResult<(Strin
     let python = |path: &str| lines(py, path);
     let (mut options, files) = request.options()?;
     let (source, opened) = match open(&input) {
-        Ok(source) => (source, open_weights(&files)),
+        Ok(source) => (source, failure::open_weights(&files, Limit::default())),
         Err(unread) => (unread.source, Err(unread.diagnostics)),
     };
     let (mut file, diagnostics) = match opened {
@@ -136,28 +138,9 @@ struct Unread {
 /// Opens the text.
 fn open(input: &Input) -> Result<Source, Box<Unread>> {
     input.open().map_err(|(path, error)| {
-        let mut diagnostics = Diagnostics::new();
-        diagnostics.push(catalogue::CannotRead { path: &path, why: &error.to_string() });
+        let diagnostics = vec![failure::unreadable(&path, &error)].into();
         Box::new(Unread { source: Source::from_bytes(path, Vec::new()), diagnostics })
     })
-}
-
-/// Opens files of weights, or says of each that has none why.
-fn open_weights(paths: &[PathBuf]) -> Result<Vec<WeightsFile>, Diagnostics> {
-    let (mut files, mut diagnostics) = (Vec::new(), Diagnostics::new());
-    for path in paths {
-        let shown = path.display().to_string();
-        match WeightsFile::open(path) {
-            Ok(file) => files.push(file),
-            Err(weights::Error::Io(error)) => {
-                diagnostics.push(catalogue::CannotRead { path: &shown, why: &error.to_string() });
-            }
-            Err(weights::Error::Malformed(why)) => {
-                diagnostics.push(catalogue::UnreadableWeights { path: &shown, why: &why });
-            }
-        }
-    }
-    if diagnostics.is_empty() { Ok(files) } else { Err(diagnostics) }
 }
 
 /// The model as an object of Python, which is written in place: a model can be large.
@@ -173,16 +156,6 @@ fn encode<'py>(py: Python<'py>, model: &Model) -> PyResult<Result<Bound<'py, PyB
         Ok(())
     })?;
     Ok(written.map(|_| bytes))
-}
-
-fn cannot_write(error: &WriteError, output: Option<&Path>, diagnostics: &mut Diagnostics) {
-    match *error {
-        WriteError::TooLarge { bytes, limit } => diagnostics.push(catalogue::ModelTooLarge { bytes, limit }),
-        _ => {
-            let path = output.map_or_else(|| "the model".into(), |path| path.display().to_string());
-            diagnostics.push(catalogue::CannotWrite { path: &path, why: &error.to_string() });
-        }
-    }
 }
 
 fn refused(diagnostics: &Diagnostics, source: &Source, python: &dyn Fn(&str) -> Option<String>) -> Converted {

@@ -7,7 +7,7 @@ use crate::diagnostic::{Diagnostics, catalogue};
 use crate::ir::{self, Module, TensorType, Type, ValueId};
 use crate::onnx::file::{Destination, Model, WriteError, Written, write_stream};
 use crate::report::weight_module;
-use crate::{Conversion, Options, convert_observed, pass};
+use crate::{Conversion, Options, convert_observed, failure, pass};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fmt::Write;
 use std::io;
@@ -114,28 +114,7 @@ fn run_reporting(arguments: &ConvertArguments, reporter: &mut Reporter) -> Outco
 
 fn cannot_write(path: &Path, error: &WriteError, reporter: &mut Reporter) -> Outcome {
     let mut diagnostics = Diagnostics::new();
-    match *error {
-        WriteError::TooLarge { bytes, limit } if path == Path::new("-") => {
-            let why = format!(
-                "the model takes {bytes} bytes, one file can hold {limit}, and external data needs a file"
-            );
-            diagnostics.push(catalogue::CannotWrite { path: "-", why: &why });
-        }
-        WriteError::TooLarge { bytes, limit } => diagnostics.push(catalogue::ModelTooLarge { bytes, limit }),
-        WriteError::Elsewhere { path: ref weights, .. } => {
-            let (weights, model) = (weights.display().to_string(), path.display().to_string());
-            diagnostics.push(catalogue::WeightsElsewhere { weights: &weights, model: &model });
-        }
-        _ => {
-            // The message says already which file it is.
-            let why = match error {
-                WriteError::Write { source, .. } | WriteError::Stream { source } => source.to_string(),
-                WriteError::Payload { source, .. } => format!("{error}: {source}"),
-                _ => error.to_string(),
-            };
-            diagnostics.push(catalogue::CannotWrite { path: &path.display().to_string(), why: &why });
-        }
-    }
+    diagnostics.push(failure::unwritable(path, error));
     reporter.show_alone(diagnostics, path);
     Outcome::Errors
 }

@@ -2,9 +2,10 @@
 
 use super::arguments::{Deny, Format, ReportArguments, StrictArguments, WeightsArguments};
 use super::{print, say, source_root, terminal};
-use crate::diagnostic::{Diagnostic, Diagnostics, Severity, catalogue, github, json, render, sarif};
-use crate::source::{Limit, Source, TooLarge};
-use crate::weights::{self, Weights, WeightsFile};
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity, github, json, render, sarif};
+use crate::failure;
+use crate::source::{Limit, Source};
+use crate::weights::Weights;
 use serde::Serialize;
 use std::io;
 use std::path::Path;
@@ -26,18 +27,9 @@ pub fn open(path: &Path, limit: Limit) -> Result<Source, Diagnostics> {
     };
     source.map_err(|error| {
         let mut diagnostics = Diagnostics::new();
-        diagnostics.push(cannot_read(path, &error));
+        diagnostics.push(failure::unreadable(&path.display().to_string(), &error));
         diagnostics
     })
-}
-
-/// Why a file cannot be read.
-fn cannot_read(path: &Path, error: &io::Error) -> Diagnostic {
-    let path = &path.display().to_string();
-    match TooLarge::of(error) {
-        Some(TooLarge { limit }) => catalogue::InputTooLarge { path, limit }.into(),
-        None => catalogue::CannotRead { path, why: &error.to_string() }.into(),
-    }
 }
 
 /// Opens files of weights.
@@ -45,22 +37,8 @@ fn cannot_read(path: &Path, error: &io::Error) -> Diagnostic {
 /// # Errors
 /// A diagnostic for each that gives none.
 pub fn open_weights(arguments: &WeightsArguments, limit: Limit) -> Result<Weights, Diagnostics> {
-    let (mut files, mut diagnostics) = (Vec::new(), Diagnostics::new());
-    for path in &arguments.weights {
-        let shown = path.display().to_string();
-        match WeightsFile::open_within(path, limit) {
-            Ok(file) => files.push(file),
-            Err(weights::Error::Io(error)) => diagnostics.push(cannot_read(path, &error)),
-            Err(weights::Error::Malformed(why)) => {
-                diagnostics.push(catalogue::UnreadableWeights { path: &shown, why: &why });
-            }
-        }
-    }
-    if !diagnostics.is_empty() {
-        return Err(diagnostics);
-    }
     Ok(Weights {
-        files,
+        files: failure::open_weights(&arguments.weights, limit)?,
         prefix: arguments.weights_prefix.clone(),
         renames: arguments.rename.clone(),
         by_order: arguments.weights_by_order,

@@ -15,7 +15,7 @@ pub(super) const ROWS: &[Row] = &[
         "stablehlo.dynamic_slice",
         Elements::PLAIN,
         dynamic_slice,
-        "Slice or Gather behind a Clip of the start where it can be out of range",
+        "Slice or Gather after a Clip of the start where it can be out of range",
     ),
     noted(
         "stablehlo.dynamic_update_slice",

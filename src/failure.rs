@@ -1,0 +1,62 @@
+//! What the system refuses, as diagnostics: files that cannot be read, and models that cannot be written.
+
+use crate::diagnostic::{Diagnostic, Diagnostics, catalogue};
+use crate::onnx::file::WriteError;
+use crate::source::{Limit, TooLarge};
+use crate::weights::{self, WeightsFile};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a file cannot be read; `path` is shown.
+pub fn unreadable(path: &str, error: &io::Error) -> Diagnostic {
+    match TooLarge::of(error) {
+        Some(TooLarge { limit }) => catalogue::InputTooLarge { path, limit }.into(),
+        None => catalogue::CannotRead { path, why: &error.to_string() }.into(),
+    }
+}
+
+/// Opens files of weights.
+///
+/// # Errors
+/// A diagnostic for each that has none.
+pub fn open_weights(paths: &[PathBuf], limit: Limit) -> Result<Vec<WeightsFile>, Diagnostics> {
+    let (mut files, mut diagnostics) = (Vec::new(), Diagnostics::new());
+    for path in paths {
+        let shown = path.display().to_string();
+        match WeightsFile::open_within(path, limit) {
+            Ok(file) => files.push(file),
+            Err(weights::Error::Io(error)) => diagnostics.push(unreadable(&shown, &error)),
+            Err(weights::Error::Malformed(why)) => {
+                diagnostics.push(catalogue::UnreadableWeights { path: &shown, why: &why });
+            }
+        }
+    }
+    if diagnostics.is_empty() { Ok(files) } else { Err(diagnostics) }
+}
+
+/// Why a model cannot be written to a file; `-` is standard output.
+pub fn unwritable(path: &Path, error: &WriteError) -> Diagnostic {
+    let shown = path.display().to_string();
+    match *error {
+        WriteError::TooLarge { bytes, limit } if path == Path::new("-") => {
+            let why = format!(
+                "the model takes {bytes} bytes, one file can hold {limit}, and external data needs a file"
+            );
+            catalogue::CannotWrite { path: "-", why: &why }.into()
+        }
+        WriteError::TooLarge { bytes, limit } => catalogue::ModelTooLarge { bytes, limit }.into(),
+        WriteError::Elsewhere { path: ref weights, .. } => {
+            let weights = weights.display().to_string();
+            catalogue::WeightsElsewhere { weights: &weights, model: &shown }.into()
+        }
+        _ => {
+            // The diagnostic names the file already.
+            let why = match error {
+                WriteError::Write { source, .. } | WriteError::Stream { source } => source.to_string(),
+                WriteError::Payload { source, .. } => format!("{error}: {source}"),
+                _ => error.to_string(),
+            };
+            catalogue::CannotWrite { path: &shown, why: &why }.into()
+        }
+    }
+}
