@@ -1,9 +1,9 @@
-"""Verifies models that are right, and such with one node broken on purpose, and counts.
+"""Verifies right models, and models with one node broken on purpose, and counts the verdicts.
 
     python python/tests/broken.py [--broken 200] [--right 500] [--seed 0] [--show]
 
 Programs are those of fixtures/ops and fixtures/models. It prints how many broken models are named at the node that was
-broken, and how many right ones are taken for wrong.
+broken, and how many right ones it reports as wrong.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import dataclasses
 import re
 import sys
 import time
-import tomllib
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -59,6 +58,9 @@ class Program:
 
 def operations(pattern: str = "**/*.mlir") -> Iterator[Program]:
     """The cases of fixtures/ops whose values XLA has computed, with their own inputs."""
+    # Python 3.10, which the tests also support, lacks it.
+    import tomllib
+
     sys.path.insert(0, str(FIXTURES))
     import values
 
@@ -206,7 +208,7 @@ def check_right(programs: Iterator[Program], wanted: int, show: bool, places: bo
             alarms.append(f"{program.name}: {type(error).__name__}: {str(error).strip()[:300]}")
             continue
         if not report.checked:
-            # XLA has no such op, or the program asks for what XLA on the CPU lacks.
+            # XLA lacks the op, or XLA on the CPU does not support the program.
             print(f"{program.name}: {report}")
             continue
         done += 1
@@ -290,7 +292,7 @@ def main() -> int:
     parser.add_argument("--right", type=int, default=500)
     parser.add_argument("--each", type=int, default=3, help="broken models of one program")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--every", type=int, default=1, help="take one operation fixture of so many")
+    parser.add_argument("--every", type=int, default=1, help="take every Nth operation fixture")
     parser.add_argument("--ops", default="**/*.mlir", help="the operation fixtures")
     parser.add_argument("--places", action="store_true", help="also look for places in right models that would be named")
     parser.add_argument("--show", action="store_true", help="print the reports of what fails")

@@ -140,18 +140,18 @@ def test_warnings_have_the_caller_s_line():
 
 
 def test_conversion_warnings():
-    text = """module {
-      func.func public @main(%a: tensor<2x3xf32>) -> tensor<2x3xf32> {
-        %0 = stablehlo.custom_call @annotate(%a) {has_side_effect = true} : (tensor<2x3xf32>) -> tensor<2x3xf32>
-        return %a : tensor<2x3xf32>
-      }
-    }
-    """
-    for diagnostic in hlo2onnx.check(text):
-        if diagnostic.severity == "warning":
-            with pytest.warns(hlo2onnx.ConversionWarning) as caught:
-                hlo2onnx.convert(text)
-            assert caught[0].filename == __file__
+    def mean(x):
+        return x / len(x)
+
+    # The compiler cannot tell whether the divisor is the dynamic size.
+    lowered = jax.jit(mean).lower(X)
+    for convert_it in (
+        lambda: hlo2onnx.to_onnx(mean, [X], dynamic=["x:0=batch"]),
+        lambda: hlo2onnx.convert(lowered, dynamic=["x:0=batch"]),
+    ):
+        with pytest.warns(hlo2onnx.ConversionWarning, match="W0506") as caught:
+            convert_it()
+        assert [warning.filename for warning in caught] == [__file__]
 
 
 def test_advice_is_logged(caplog):

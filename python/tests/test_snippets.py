@@ -102,7 +102,8 @@ def run(source: str, file: Path, namespace: dict[str, object], place: str) -> st
 
 
 def matches(expected: str, printed: str, place: str) -> None:
-    """Hold what was printed to what the page shows."""
+    """Compare what was printed with what the page shows."""
+
     def pattern(line: str) -> str:
         return r"(?:.*\n)*?" if line.strip() == "..." else re.escape(line).replace(r"\.\.\.", ".*") + r"\n"
 
