@@ -56,9 +56,11 @@ def whole(model: onnx.ModelProto, arrays: dict[str, Any]) -> dict[str, str]:
 
     An array is whole where an initializer has its elements, in whatever order of dimensions.
     """
-    by_elements = {_elements(array): name for name, array in initializers(model).items()}
-    found = {path: by_elements.get(_elements(np.asarray(array))) for path, array in arrays.items()}
-    return {path: name for path, name in found.items() if name is not None}
+    by_elements: dict[Any, list[str]] = {}
+    for name, array in initializers(model).items():
+        by_elements.setdefault(_elements(array), []).append(name)
+    found = {path: by_elements.get(_elements(np.asarray(array)), []) for path, array in arrays.items()}
+    return {path: path if path in names else names[0] for path, names in found.items() if names}
 
 
 def share(model: onnx.ModelProto, arrays: dict[str, Any]) -> tuple[int, int]:

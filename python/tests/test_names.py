@@ -116,6 +116,12 @@ def test_shared_array_has_one_name():
     assert [name for name, array in initializers(model).items() if array.size == 64] == ["table"]
 
 
+def test_whole_array_has_the_first_claim_on_its_name():
+    table = jnp.asarray(random(20, 8))
+    model = convert(lambda x: (x @ table.T) @ table, X)
+    assert initializers(model)["table"].shape == table.shape
+
+
 def test_haiku_like_pair():
     params = tree(0)
     pair = (forward, {"inner": lambda x: forward(params, x)})

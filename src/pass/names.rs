@@ -8,7 +8,7 @@
 
 use super::{Context, entry};
 use crate::diagnostic::{Diagnostics, catalogue};
-use crate::ir::{BlockId, FunctionId, FunctionResult, Module, OpId, Symbol, ValueId, provenance};
+use crate::ir::{BlockId, Data, FunctionId, FunctionResult, Module, OpId, Symbol, ValueId, provenance};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Runs the pass on the entry function: afterwards all its values have unique names.
@@ -27,6 +27,7 @@ pub fn run(module: &mut Module, cx: &mut Context) {
     if !names.given("--output-names", module, &results, cx.output_names, cx.diagnostics) {
         names.results(module, entry, &results);
     }
+    names.weights(module, block);
     let calls = names.block(module, block);
     name_functions(module, calls);
     if !named && !module.block(block).arguments.is_empty() {
@@ -164,6 +165,24 @@ impl Names {
     fn results(&mut self, module: &mut Module, function: FunctionId, operands: &[ValueId]) {
         for (&value, name) in operands.iter().zip(outputs(module, function)) {
             self.give(module, value, &name);
+        }
+    }
+
+    /// Names the weights that are read as they are. A weight that is also read transposed, or in parts, is several
+    /// initializers, and the whole one has the first claim on the name.
+    fn weights(&mut self, module: &mut Module, block: BlockId) {
+        for op in module.block(block).ops.clone() {
+            let &[value] = module.op(op).results.as_slice() else { continue };
+            let is_whole = module
+                .constant_of(value)
+                .is_some_and(|constant| matches!(module.constant(constant).data, Data::Mapped(_)));
+            if !is_whole || module.value(value).name.is_some() {
+                continue;
+            }
+            let name = provenance::weight_name(module, module.op_location(op)).map(str::to_owned);
+            if let Some(name) = name {
+                self.give(module, value, &name);
+            }
         }
     }
 
