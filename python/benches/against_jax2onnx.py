@@ -94,9 +94,7 @@ def main() -> None:
 
 
 def worker(task: str, tool: str, model: str) -> Any:
-    run = subprocess.run(
-        [sys.executable, __file__, task, tool, model], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    run = subprocess.run([sys.executable, __file__, task, tool, model], capture_output=True, text=True, check=False)
     if run.returncode != 0:
         raise SystemExit(f"{task} {tool} {model}:\n{run.stderr}")
     return json.loads(run.stdout.splitlines()[-1])

@@ -1,4 +1,4 @@
-"""The console script ``hlo2onnx``: the whole command line, and ``verify``, which needs JAX."""
+"""The console script ``hlo2onnx``: the compiler's command line, and ``verify``, which needs JAX."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from . import _native
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status: 0 done, 1 the input has errors, 2 the command line is wrong."""
+    """Run the command line and return its exit status, which docs/command_line.md describes."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if arguments[:1] == ["verify"]:
         from ._verification._command import command_line
@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return command_line(arguments[1:])
     if threading.current_thread() is not threading.main_thread():
         return _native.run(["hlo2onnx", *arguments])
-    # Python would only note an interrupt, and look at it when the command is done.
+    # Python's own handler would run only after the command.
     handler = signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         return _native.run(["hlo2onnx", *arguments])

@@ -24,19 +24,28 @@ def allclose(
     inputs_as_nchw: Sequence[int | str] | None = None,
     outputs_as_nchw: Sequence[int | str] | None = None,
 ) -> tuple[bool, str]:
-    """Whether ONNX Runtime gives what JAX gives, and a sentence about it.
+    """Compare what ONNX Runtime computes with what JAX computes, within tolerances.
+
+    `verify` decides without tolerances and finds the cause of a difference.
 
     Args:
-        fn: What was converted.
+        fn: The function or model that was converted, as in `to_onnx`.
         model: A path, the bytes of a model, or an ``onnx.ModelProto``.
-        inputs: Arrays, or shapes as in `to_onnx`, for which random numbers are taken. A symbolic size is 2.
+        inputs: Arrays, or shapes as in `to_onnx`, which get random numbers. A symbolic size is 2.
         input_params: As in `to_onnx`.
-        rtol: By how much results may differ, relative to them.
-        atol: By how much results may differ beside that.
+        rtol: The relative tolerance, as in `numpy.allclose`.
+        atol: The absolute tolerance, as in `numpy.allclose`.
         variables: As in `to_onnx`.
         enable_double_precision: As in `to_onnx`.
         inputs_as_nchw: As in `to_onnx`.
         outputs_as_nchw: As in `to_onnx`.
+
+    Returns:
+        Whether all outputs agree, and a message: the largest difference, or the first output that differs.
+
+    Raises:
+        ImportError: `onnxruntime` is not installed.
+        TypeError, ValueError: An argument is not valid.
     """
     import jax
 
@@ -65,7 +74,7 @@ def allclose(
 
 
 def _elements(leaf: Any) -> np.ndarray:
-    """An array of JAX as one of NumPy; of a typed key, its data."""
+    """A JAX array as a NumPy array; of a typed key, its data."""
     import jax
 
     if jax.numpy.issubdtype(leaf.dtype, jax.dtypes.prng_key):
@@ -74,7 +83,7 @@ def _elements(leaf: Any) -> np.ndarray:
 
 
 def compare(expected: Sequence[Any], got: Sequence[Any], rtol: float, atol: float) -> tuple[bool, str]:
-    """Whether results agree, and the first that does not."""
+    """Whether results agree, and a message about the first that does not."""
     if len(expected) != len(got):
         return False, f"JAX returns {len(expected)} arrays, and the model {len(got)}"
     largest = 0.0
@@ -105,7 +114,7 @@ def as_numbers(value: Any) -> np.ndarray:
 
 
 def as_fed(array: np.ndarray) -> Any:
-    """An array as ONNX Runtime takes it."""
+    """An array in the form that ONNX Runtime accepts."""
     if np.iscomplexobj(array):
         array = np.stack([array.real, array.imag], axis=-1)
     return np.asarray(array, order="C")
@@ -117,7 +126,7 @@ def positions(places: Sequence[int | str] | None, names: Sequence[str]) -> list[
 
 
 def open_session(model: Any, *, optimized: bool = True) -> Any:
-    """A session of ONNX Runtime on one thread, without its messages."""
+    """A session of ONNX Runtime on one thread, which logs nothing."""
     try:
         import onnxruntime
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""Conversions: of a function or model, and of text."""
+"""Conversions of functions and models, and of text."""
 
 from __future__ import annotations
 
@@ -44,21 +44,22 @@ def to_onnx(
     normalization_mode: str = "auto",
     record_primitive_calls_file: str | os.PathLike[str] | None = None,
 ) -> Any:
-    """Convert a function of JAX, or a model, to ONNX.
+    """Convert a JAX function or a model to ONNX.
 
     Args:
-        fn: A function; a module of Flax Linen with ``variables``, or bound; a module of Flax NNX or Equinox; a Keras model on
-            the JAX backend; or a method of one. Arrays that it closes over become initializers.
+        fn: A function; a Flax Linen module with ``variables``, or a bound one; a Flax NNX or Equinox module; a Keras model on
+            the JAX backend; or a method of one of these. Arrays that it closes over become initializers. They must not
+            change during the conversion, because the compiler reads them in place.
         inputs: An item for each positional argument: an array, a ``jax.ShapeDtypeStruct``, a shape such as
             ``("B", 32)`` (of ``float32``), or a tree of those. A name in a shape is a symbolic size.
-        input_params: Keyword arguments. Arrays become inputs of the model; flags of Python become part of the program.
+        input_params: Keyword arguments. Arrays become inputs of the model; other Python values become part of the program.
         model_name: The name of the graph.
-        opset: The opset, 18 to 26. A number is binding; ``None`` takes the default, or what an op needs.
+        opset: The opset, 18 to 26. A number is binding; ``None`` selects 23, or a later one that an op needs.
         variables: The variables of a Linen module that is not bound.
         enable_double_precision: Trace with 64-bit types.
         return_mode: ``"proto"`` returns an ``onnx.ModelProto``, ``"ir"`` an ``onnx_ir.Model``, ``"bytes"`` the file's bytes;
             ``"file"`` writes ``output_path`` and returns it.
-        output_path: Where the model is written; with another ``return_mode`` it is written as well.
+        output_path: The file to write. Every ``return_mode`` writes it; only ``"file"`` needs it.
         inputs_as_nchw: Inputs, by position or name, that are images with their channels first in the model.
         outputs_as_nchw: Outputs, by position or name, that are images with their channels first in the model.
         input_names: Names of all inputs; by default those of the parameters.
@@ -66,23 +67,25 @@ def to_onnx(
         dims: Numbers for symbolic sizes: ``{"B": 8}``.
         dynamic: Sizes that are numbers in ``inputs`` and become symbolic in the model: ``["x:0=batch"]``.
         weights: ``"embed"`` keeps weights in the model, ``"external"`` in a file beside it, ``"inputs"`` makes them inputs.
-        keep_functions: Modules become functions of the model.
-        debug_info: Each node has its line of Python and its path of modules.
-        strict_nan: NaN is treated as in XLA, at a cost in speed.
-        verify: Compare the model with JAX, and raise ``VerificationError`` where it differs.
+        keep_functions: Keep modules and JAX functions as functions of the model.
+        debug_info: Give each node its Python line and its module path.
+        strict_nan: Treat NaN exactly as XLA does, which makes max-reductions and max-pools slower.
+        verify: Verify the model, and raise ``VerificationError`` if it differs from JAX.
         export_mode: ``"web"`` makes one file without external data.
         normalization_mode: Accepted for scripts of jax2onnx; the compiler chooses by itself.
         record_primitive_calls_file: Accepted for scripts of jax2onnx, with a warning.
 
+    Returns:
+        What ``return_mode`` selects.
+
     Raises:
-        ConversionError: The program cannot be converted; it names each problem with its line of Python.
-        TypeError, ValueError: An argument is not what it must be.
+        ConversionError: The program cannot be converted. The error names each problem with its Python line.
+        VerificationError: ``verify`` is set and the model differs from JAX.
+        ImportError: A package that ``return_mode`` or ``verify`` needs is not installed.
+        TypeError, ValueError: An argument is not valid.
     """
     ignored(normalization_mode, record_primitive_calls_file)
-    if return_mode not in ("proto", "ir", "file", "bytes"):
-        raise ValueError(f"return_mode is {return_mode!r}, and must be 'proto', 'ir', 'file' or 'bytes'")
-    if return_mode == "file" and output_path is None:
-        raise ValueError("return_mode='file' needs an output_path")
+    _check_return_mode(return_mode, output_path)
     if weights not in ("embed", "external", "inputs"):
         raise ValueError(f"weights is {weights!r}, and must be 'embed', 'external' or 'inputs'")
     if weights == "external" and return_mode != "file":
@@ -137,24 +140,36 @@ def convert(
     Args:
         source: A path; the text of a program as ``str`` or ``bytes``; a ``jax.stages.Lowered``; or a
             ``jax.export.Exported``. A ``str`` without a line break is a path.
-        output_path: Where the model is written.
+        output_path: As in `to_onnx`.
         return_mode: As in `to_onnx`.
         **options: The fields of `Options`.
 
+    Returns:
+        What ``return_mode`` selects.
+
     Raises:
         ConversionError: The program cannot be converted.
+        ImportError: A package that ``return_mode`` needs is not installed.
+        TypeError, ValueError: An argument is not valid.
     """
-    if return_mode == "file" and output_path is None:
-        raise ValueError("return_mode='file' needs an output_path")
+    _check_return_mode(return_mode, output_path)
     request = Options(**options).request()
     model = _run(_text(source), request, output_path if return_mode == "file" else None)
     return _returned(model, return_mode, output_path)
 
 
 def check(source: Any, **options: Any) -> tuple[Diagnostic, ...]:
-    """Everything that the compiler reports about a program; no model is made.
+    """Report every problem of a program, without a model.
 
-    ``source`` and ``options`` are those of `convert`.
+    Args:
+        source: As in `convert`.
+        **options: The fields of `Options`.
+
+    Returns:
+        The diagnostics in the order of the text. Errors do not raise.
+
+    Raises:
+        TypeError, ValueError: An argument is not valid.
     """
     document, _ = _native.check_text(_text(source), Options(**options).request())
     return _diagnostics.parse(json.loads(document)["files"][0]["diagnostics"])
@@ -162,18 +177,18 @@ def check(source: Any, **options: Any) -> tuple[Diagnostic, ...]:
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What a conversion of text can be asked for; the names are those of the command line."""
+    """The options of a conversion of text. Most have the names of the command line's options."""
 
     model_name: str | None = None
     """The name of the graph."""
     opset: int | None = None
     """The opset, 18 to 26. A number is binding."""
     strict_nan: bool = False
-    """NaN is treated as in XLA, at a cost in speed."""
+    """Treat NaN exactly as XLA does, which makes max-reductions and max-pools slower."""
     max_ops: int | None = None
-    """How many ops the program may have when its calls are inlined."""
+    """The limit on the ops of the program after its calls are inlined."""
     max_folded: int | None = None
-    """How many bytes the constants may take that are computed from others."""
+    """The limit on the bytes of constants that the compiler computes from others."""
     dims: Sequence[tuple[str, int]] | Mapping[str, int] = ()
     """Numbers for symbolic sizes."""
     dynamic: Sequence[str] = ()
@@ -187,22 +202,23 @@ class Options:
     nchw_outputs: Sequence[str] = ()
     """Outputs that are images with their channels first."""
     keep_functions: bool = False
-    """Modules become functions of the model."""
+    """Keep modules and JAX functions as functions of the model."""
     debug_info: bool = False
-    """Each node has its line of Python and its path of modules."""
+    """Give each node its Python line and its module path."""
     external_data: str = "auto"
-    """Whether large constants go to a file beside the model: ``auto``, ``always``, ``never`` or ``reference``."""
+    """Whether large constants go to a file beside the model: ``auto``, ``always``, ``never`` or ``reference``, which leaves
+    weights in their own file."""
     weights: Sequence[str | os.PathLike[str]] = ()
-    """Files of weights that arguments are bound to."""
+    """Files of weights to bind arguments to: safetensors, npz, or Flax's msgpack."""
     weights_prefix: str | None = None
-    """Take only the tensors whose path begins with this one, and take it off."""
+    """Use only the tensors below this path, and drop it from their paths."""
     renames: Sequence[tuple[str, str]] = ()
-    """Paths of tensors that begin with the first begin with the second instead."""
+    """Replacements of the beginning of tensors' paths; the first that matches counts."""
     weights_by_order: bool = False
-    """Bind the sorted tensors to the first arguments."""
+    """Bind the sorted tensors to the first arguments, for a text without names."""
 
     def request(self) -> dict[str, Any]:
-        """The form that the native half takes."""
+        """The form that the native half accepts."""
         request: dict[str, Any] = {}
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
@@ -219,7 +235,7 @@ class Options:
 
 
 def ignored(normalization_mode: str, record_primitive_calls_file: Any) -> None:
-    """Report arguments of jax2onnx that change nothing here."""
+    """Report jax2onnx's arguments that have no effect here."""
     if normalization_mode != "auto":
         logger.info("normalization_mode=%r changes nothing: normalizations are found in the program", normalization_mode)
     if record_primitive_calls_file is not None:
@@ -227,16 +243,23 @@ def ignored(normalization_mode: str, record_primitive_calls_file: Any) -> None:
 
 
 def precision(double: bool) -> contextlib.AbstractContextManager[Any]:
-    """64-bit types in this thread while tracing, where they are asked for."""
+    """Enable 64-bit types in this thread, if ``double`` is set."""
     if not double:
         return contextlib.nullcontext()
     import jax
 
     if hasattr(jax, "enable_x64"):
         return jax.enable_x64(True)
-    from jax.experimental import enable_x64
+    from jax.experimental import enable_x64  # type: ignore[attr-defined]
 
     return enable_x64(True)
+
+
+def _check_return_mode(return_mode: ReturnMode, output_path: Any) -> None:
+    if return_mode not in ("proto", "ir", "file", "bytes"):
+        raise ValueError(f"return_mode is {return_mode!r}, and must be 'proto', 'ir', 'file' or 'bytes'")
+    if return_mode == "file" and output_path is None:
+        raise ValueError("return_mode='file' needs an output_path")
 
 
 def _external_data(weights: Weights, export_mode: str) -> str:
@@ -250,7 +273,7 @@ def _external_data(weights: Weights, export_mode: str) -> str:
 def _input_names(
     given: Sequence[str] | None, read: _inputs.Inputs, program: _lowering.Program, weights: Weights
 ) -> tuple[str, ...]:
-    """The names of all inputs, those of weights behind the others."""
+    """The names of all inputs, those of weights after the others."""
     names = tuple(given or read.names)
     if weights == "inputs" and len(names) == len(read.names):
         names += tuple(array.name for array in program.arrays)
@@ -276,7 +299,7 @@ def _text(source: Any) -> str | tuple[str, bytes]:
 
 
 def _run(source: Any, request: dict[str, Any], output: Any) -> bytes | None:
-    """The model as bytes, or ``None`` when it went to a file; reports what the compiler reports."""
+    """Convert; returns the model as bytes, or ``None`` when it went to a file. Raises, warns of and logs diagnostics."""
     converted = _native.convert_text(source, request, None if output is None else os.fspath(output))
     # The caller of `to_onnx` or `convert` is three frames up.
     _diagnostics.report(converted.text, _diagnostics.parse(converted.diagnostics), stacklevel=3)

@@ -10,14 +10,18 @@ import warnings
 from typing import Any
 
 logger = logging.getLogger("hlo2onnx")
-"""Takes advice: what could be better about a model that is right."""
+"""Logs advice: what could be better about a correct model."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Label:
-    """A place in the text, and what is to be said about it."""
+    """A place in the text, with a message.
+
+    Lines and columns count from 1. Columns and offsets are in bytes. The end is the position after the last byte.
+    """
 
     text: str
+    """The message; it may be empty."""
     file: str
     line: int
     column: int
@@ -29,15 +33,18 @@ class Label:
 
 @dataclasses.dataclass(frozen=True)
 class PythonFrame:
-    """The user's own line that an op comes from."""
+    """The user's own Python line that an op comes from."""
 
     file: str
     line: int
     column: int | None = None
     end_column: int | None = None
     function: str | None = None
+    """The qualified name of the function, such as ``Classifier.__call__``."""
     library_frames: int = 0
+    """The number of library frames between the op and the line."""
     libraries: tuple[str, ...] = ()
+    """The names of those libraries, innermost first."""
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}"
@@ -46,23 +53,30 @@ class PythonFrame:
 
 @dataclasses.dataclass(frozen=True)
 class Diagnostic:
-    """One thing that the compiler reports. Lines and columns count from 1."""
+    """A problem, or an advice, that the compiler reports."""
 
     code: str
-    """Stable over releases, such as ``E0201``; ``hlo2onnx explain E0201`` explains it."""
+    """The stable code, such as ``E0201``; ``hlo2onnx explain E0201`` explains it."""
     name: str
+    """The name of the fault, such as ``UnsupportedOp``."""
     severity: str
     """``error``, ``warning`` or ``advice``."""
     message: str
+    """One sentence."""
     labels: tuple[Label, ...] = ()
+    """Places in the text, the primary one first."""
     help: str | None = None
+    """What to do."""
     notes: tuple[str, ...] = ()
+    """Further facts."""
     python: PythonFrame | None = None
+    """The user's own Python line, if the text has locations."""
     module_path: str | None = None
     """The path of the Flax module, such as ``Encoder/Block_3/Dense_0``."""
     group: str = ""
+    """Repeats of a fault have the same ``code`` and ``group``."""
     count: int = 1
-    """How many times the same fault was found."""
+    """The number of diagnostics in that group."""
 
     def __str__(self) -> str:
         place = f"{self.python}: " if self.python else ""
@@ -70,12 +84,12 @@ class Diagnostic:
 
 
 class ConversionError(Exception):
-    """The program cannot be converted. Its text is what the command line prints."""
+    """The program cannot be converted. The message is what the command line prints."""
 
     def __init__(self, text: str, diagnostics: tuple[Diagnostic, ...] = ()) -> None:
         super().__init__(text)
         self.diagnostics = diagnostics
-        """Everything that was found, errors first to last in the order of the program."""
+        """All diagnostics, in the order of the program."""
 
     def __str__(self) -> str:
         return str(self.args[0])
@@ -85,13 +99,13 @@ class ConversionError(Exception):
         lines = []
         for line in str(self).splitlines():
             shown = html.escape(line)
-            color = _COLORS.get(line.split("[")[0].strip(), None)
+            color = _COLORS.get(line.split("[")[0].strip())
             lines.append(f'<span style="color: {color}; font-weight: bold">{shown}</span>' if color else shown)
         return '<pre style="white-space: pre; overflow-x: auto">' + "\n".join(lines) + "</pre>"
 
 
 class ConversionWarning(UserWarning):
-    """The model can differ from the program in a way that the warning names."""
+    """The model can differ from the program, as the message explains."""
 
 
 _COLORS = {"error": "#c62828", "warning": "#9a6700", "advice": "#0969da"}
@@ -114,7 +128,7 @@ def _diagnostic(item: dict[str, Any]) -> Diagnostic:
 
 
 def report(text: str, diagnostics: tuple[Diagnostic, ...], stacklevel: int) -> None:
-    """Raise errors, warn of warnings and log advice. ``stacklevel`` counts frames, the caller of this is 1."""
+    """Raise errors, issue warnings and log advice. ``stacklevel`` counts frames; 1 is the caller of this function."""
     if any(diagnostic.severity == "error" for diagnostic in diagnostics):
         raise ConversionError(_leading(text, diagnostics), diagnostics)
     for diagnostic in diagnostics:

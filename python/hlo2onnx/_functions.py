@@ -1,4 +1,4 @@
-"""Named boundaries: what a user wants to see as a function of the model."""
+"""`onnx_function`: functions and modules that become functions of the model."""
 
 from __future__ import annotations
 
@@ -31,10 +31,20 @@ def onnx_function(
     name: str | None = None,
     type: str | None = None,
 ) -> Any:
-    """Mark a function or a class of modules as a function of the model, for ``to_onnx(..., keep_functions=True)``.
+    """Mark a function or a module class as a function of the model, for ``to_onnx(..., keep_functions=True)``.
 
-    The ops of a call are named after ``type``, ``name`` or the target itself. Equal functions are one function of the model
-    by themselves, so ``unique`` and ``namespace`` of jax2onnx change nothing.
+    Args:
+        target: The function, class or module; without it the result is a decorator.
+        unique: Accepted for scripts of jax2onnx. Equal functions always share one function of the model.
+        namespace: Accepted for scripts of jax2onnx; no effect.
+        name: The name of the function in the model; by default that of the target.
+        type: As ``name``, and it takes precedence.
+
+    Returns:
+        A function that calls the target; for a class the class itself, with a changed ``__call__``.
+
+    Raises:
+        TypeError: The target is not callable.
     """
     if target is None:
         return functools.partial(_mark, name=type or name)
@@ -46,9 +56,9 @@ def _mark(target: Any, *, name: str | None) -> Any:
         raise TypeError(f"an object of type `{builtin_type(target).__name__}` cannot be called, and so is not a function")
     if isinstance(target, builtin_type):
         call = target.__call__
-        target.__call__ = _scoped(call, name or target.__name__)
+        target.__call__ = _scoped(call, name or target.__name__)  # type: ignore[method-assign]
         return target
-    return _scoped(target, name or getattr(target, "__name__", "function"))
+    return _scoped(target, name or str(getattr(target, "__name__", "function")))
 
 
 def _scoped(function: Callable[..., Any], name: str) -> Callable[..., Any]:
@@ -70,12 +80,12 @@ def _scoped(function: Callable[..., Any], name: str) -> Callable[..., Any]:
 
 
 _trace = threading.local()
-"""Has the calls that are counted in this thread."""
+"""Holds the counts of calls in this thread."""
 
 
 @contextlib.contextmanager
 def counted_calls() -> Iterator[None]:
-    """Number the calls of marked functions, from 0 for each name."""
+    """Number the calls of marked functions from 0, separately for each name."""
     before = getattr(_trace, "calls", None)
     _trace.calls = collections.Counter()
     try:
@@ -85,4 +95,4 @@ def counted_calls() -> Iterator[None]:
 
 
 builtin_type = type
-"""The class of classes: `onnx_function` has a parameter of that name."""
+"""The builtin ``type``, which a parameter of `onnx_function` shadows."""

@@ -20,7 +20,7 @@ class Inputs:
     arguments: tuple[Any, ...]
     keywords: dict[str, Any]
     flags: dict[str, Any]
-    """Keyword arguments that are no arrays, and so become part of the program."""
+    """Keyword arguments that are not arrays, and so become part of the program."""
     parameters: list[str]
     """Names of the positional arguments."""
     names: list[str]
@@ -41,12 +41,12 @@ def is_array(value: Any) -> bool:
 
 
 class Specifier:
-    """Turns descriptions of inputs into `jax.ShapeDtypeStruct`. Each symbolic name is one size."""
+    """Turns descriptions of inputs into `jax.ShapeDtypeStruct`. Equal names are the same symbolic size."""
 
     def __init__(self, given: Any) -> None:
         from jax import export
 
-        # Sizes that are symbolic already belong to a scope of the caller's, and JAX does not mix scopes.
+        # Sizes that are already symbolic belong to the caller's scope, and JAX does not mix scopes.
         self.scope = _scope_of(given) or export.SymbolicScope()
         self.symbolic = False
 
@@ -89,9 +89,7 @@ class Specifier:
             raise ValueError(f"the shape {tuple(sizes)} cannot be read: {error}") from error
 
 
-def read(
-    function: Callable[..., Any], inputs: Sequence[Any], params: Mapping[str, Any] | None
-) -> Inputs:
+def read(function: Callable[..., Any], inputs: Sequence[Any], params: Mapping[str, Any] | None) -> Inputs:
     """Read ``inputs`` and ``params`` as JAX's arguments; their names come from the signature of ``function``."""
     if isinstance(inputs, (str, bytes, Mapping)) or is_array(inputs):
         raise TypeError("`inputs` must be a list with an item for each positional argument: `inputs=[x]`")
@@ -114,7 +112,7 @@ def read(
 
 
 def _unique(names: list[str]) -> list[str]:
-    """The names, with a number behind each that is there already."""
+    """The names, with a number after each that is already taken."""
     found: dict[str, None] = {}
     for name in names:
         candidates = (f"{name}_{index}" if index else name for index in itertools.count())
@@ -134,7 +132,7 @@ def _scope_of(given: Any) -> Any:
 
 
 def is_data(value: Any) -> bool:
-    """Whether a keyword argument is an input of the model: arrays are, flags of Python are not."""
+    """Whether a keyword argument is an input of the model: arrays are, other Python values are not."""
     import jax
 
     leaves = jax.tree_util.tree_leaves(value, is_leaf=lambda item: is_shape(item) or is_array(item))
@@ -162,7 +160,7 @@ def _leaf_names(name: str, value: Any) -> list[str]:
 
 
 def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
-    """The parameters of a callable; none where Python cannot tell them."""
+    """The parameters of a callable; none if Python does not know them."""
     try:
         return list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):

@@ -25,7 +25,7 @@ TARGET = "hlo2onnx.weight"
 """What the placeholders call. The compiler knows this name."""
 
 _SMALLEST = 1024
-"""Arrays of fewer bytes are printed, unless they have a name in the user's tree."""
+"""Arrays of fewer bytes become literals of the text, unless they have a name in the user's tree."""
 
 _LOCK = threading.RLock()
 """Held while JAX's handlers are replaced."""
@@ -33,7 +33,7 @@ _LOCK = threading.RLock()
 
 @dataclasses.dataclass(frozen=True)
 class Array:
-    """An array in the place of a placeholder."""
+    """An array that a placeholder stands for."""
 
     id: str
     name: str
@@ -41,10 +41,10 @@ class Array:
     """The element type as MLIR spells it."""
     value: np.ndarray
     held: Any
-    """The user's object, which is known by its identity as long as this lives."""
+    """The user's object. It is known by its identity, so it must live as long as this does."""
 
     def request(self) -> tuple[str, str, str, list[int], np.ndarray]:
-        """The form that the native half takes."""
+        """The form that the native half accepts."""
         flat = np.ascontiguousarray(self.value).reshape(-1)
         return self.id, self.name, self.element, list(self.value.shape), flat.view(np.uint8)
 
@@ -57,14 +57,10 @@ class Program:
     arrays: list[Array]
 
 
-def lower(
-    function: Callable[..., Any],
-    inputs: Inputs,
-    names: Names,
-) -> Program:
-    """Lower ``function`` for abstract arguments, for the CPU and one device.
+def lower(function: Callable[..., Any], inputs: Inputs, names: Names) -> Program:
+    """Lower ``function`` with abstract arguments for one CPU device.
 
-    ``names`` has names of the arrays that it closes over.
+    ``names`` names the arrays that the function closes over.
     """
     import jax
     from jax.extend import source_info_util
@@ -73,7 +69,7 @@ def lower(
     source_info_util.register_exclusion(os.path.dirname(__file__))
     found: dict[Hashable, Array] = {}
     with _placeholders(found, names), counted_calls():
-        # JAX keeps what it traced by the function; placeholders must not get into that cache.
+        # JAX caches traces by the function; placeholders must not get into that cache.
         jitted = jax.jit(_fresh(function, inputs), keep_unused=True)
         if inputs.symbolic:
             text = _export(jitted, inputs)
@@ -93,23 +89,24 @@ def _export(jitted: Any, inputs: Inputs) -> str:
 
 
 def _fresh(function: Callable[..., Any], inputs: Inputs) -> Callable[..., Any]:
-    """The function as a new object, whose signature has the names of its inputs: JAX prints them."""
+    """The function as a new object, with the input names in its signature: JAX prints them."""
 
     def program(*arguments: Any, **keywords: Any) -> Any:
         return function(*arguments, **keywords, **inputs.flags)
 
-    kinds = inspect.Parameter
-    names = [kinds(name, kinds.POSITIONAL_ONLY) for name in inputs.parameters if name.isidentifier()]
-    names += [kinds(name, kinds.KEYWORD_ONLY) for name in inputs.keywords]
-    if len({name.name for name in names}) == len(inputs.parameters) + len(inputs.keywords):
-        program.__signature__ = inspect.Signature(names)  # type: ignore[attr-defined]
+    Parameter = inspect.Parameter
+    parameters = [Parameter(name, Parameter.POSITIONAL_ONLY) for name in inputs.parameters if name.isidentifier()]
+    parameters += [Parameter(name, Parameter.KEYWORD_ONLY) for name in inputs.keywords]
+    # A signature with a name missing or twice is not valid; JAX then prints names of its own.
+    if len({parameter.name for parameter in parameters}) == len(inputs.parameters) + len(inputs.keywords):
+        program.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     program.__name__ = getattr(function, "__name__", "program")
     return program
 
 
 @contextlib.contextmanager
 def _placeholders(found: dict[Hashable, Array], names: Names) -> Iterator[None]:
-    """Replace the handlers of constants; where this JAX has none, constants are printed as they are."""
+    """Replace JAX's handlers of constants. If this JAX has none, constants become literals of the text."""
     try:
         from jax._src.interpreters import mlir
 
@@ -124,13 +121,13 @@ def _placeholders(found: dict[Hashable, Array], names: Names) -> Iterator[None]:
         try:
             yield
         finally:
-            # One at a time: other threads look handlers up without the lock.
+            # One at a time, and never an empty table: other threads look handlers up without the lock.
             for kind, handler in before.items():
                 handlers[kind] = handler
 
 
 def _constants_in_place() -> contextlib.AbstractContextManager[Any]:
-    """Keep JAX from making arguments of constants, as JAX 0.7 and later may do."""
+    """Keep JAX from turning constants into arguments, as JAX 0.7 and later may do."""
     try:
         from jax._src import config
 
@@ -143,7 +140,7 @@ def _replacement(
     handler: Callable[..., Any], found: dict[Hashable, Array], names: Names, thread: int
 ) -> Callable[..., Any]:
     def placeholder(value: Any, *rest: Any) -> Any:
-        # Other threads may lower programs of their own.
+        # Other threads may lower their own programs.
         if threading.get_ident() != thread:
             return handler(value, *rest)
         held = getattr(value, "val", value) if type(value).__name__ == "TypedNdArray" else value

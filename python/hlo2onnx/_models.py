@@ -1,4 +1,4 @@
-"""Models of Flax, Equinox and Keras as functions of their inputs, with the trees that their arrays lie in."""
+"""Models of Flax, Equinox and Keras as functions of their inputs, with the names of their arrays."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Model:
     """The callable whose parameters name the inputs."""
     names: Names
     name: str | None
-    """What the user calls it, where that is known."""
+    """The user's name for it, if it has one."""
 
 
 def as_model(target: Any, variables: Any = None) -> Model:
-    """The model behind a callable, a module of Linen, NNX or Equinox, or a method of one."""
+    """The model of a callable, of a Linen, NNX or Equinox module, or of a method of one."""
     owner = getattr(target, "__self__", None)
     method = getattr(target, "__name__", "__call__") if owner is not None else "__call__"
     module = target if owner is None else owner
@@ -38,7 +38,7 @@ def as_model(target: Any, variables: Any = None) -> Model:
     if not callable(target):
         raise TypeError(f"an object of type `{type(target).__name__}` is neither a function nor a model")
     keras = sys.modules.get("keras")
-    # A layer's own `__call__` takes anything; what it means stands in `call`.
+    # A layer's `__call__` takes any arguments; `call` has the names.
     signature = target.call if keras is not None and isinstance(target, keras.Layer) else target
     return Model(target, signature, names_of(target), getattr(target, "__name__", type(target).__name__))
 

@@ -1,6 +1,6 @@
 """Names of the arrays that a function closes over: their paths in the user's own trees.
 
-Arrays are told apart by identity. The search begins at a function and follows what it can read: cells, defaults, partial
+An array is known by its identity. The search begins at a function and follows what it can read: cells, defaults, partial
 applications, bound objects, wrapped functions, globals that the code names, and the attributes of the user's objects. It
 never calls what it finds.
 """
@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 _LIMIT = 20_000
-"""How many objects are looked at. A function may reach a data set; its weights come first."""
+"""The limit on visited objects: a function may reach a data set. Arrays that are not reached by then get no path."""
 
 _LIBRARIES = sys.stdlib_module_names | {"jax", "jaxlib", "numpy", "flax", "equinox", "keras", "optax", "hlo2onnx"}
-"""Packages whose own functions and objects hold no arrays of the user's, apart from trees."""
+"""Packages whose functions and objects hold user arrays only in trees."""
 
 
 class Names:
@@ -38,11 +38,11 @@ class Names:
 
     def arrays(self) -> dict[str, Any]:
         """The arrays by their names; of several with one name, the first."""
-        return {name: array for name, array in reversed(list(self._named.values()))}
+        return dict(reversed(list(self._named.values())))
 
 
 def identity(array: Any) -> Hashable:
-    """What tells an array from all others that live: of NumPy's, the memory, since JAX makes views of them."""
+    """A key of an array that no other live array has. That of a NumPy array is its memory, since JAX makes views of it."""
     if isinstance(array, np.ndarray):
         return array.__array_interface__["data"][0], array.shape, array.strides, array.dtype
     return id(array)
@@ -51,8 +51,8 @@ def identity(array: Any) -> Hashable:
 def names_of(root: Any) -> Names:
     """Names of the arrays that are reached from ``root``: their paths below the variable that holds them.
 
-    The first path that is found counts. Where trees of several variables have an equal path, the names of those variables
-    come first in theirs.
+    The first path that is found counts. If trees of several variables share a path, the paths begin with the names of the
+    variables.
     """
     found: dict[int, tuple[tuple[str, ...], str, Any]] = {}
     seen: dict[int, Any] = {}
@@ -149,7 +149,7 @@ def _leaves(item: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
     try:
         found = jax.tree_util.tree_flatten_with_path(tree, is_leaf=lambda leaf: isinstance(leaf, boxes))[0]
     except Exception:
-        # An object of the user's may claim to be a tree and fail; then its arrays have no names.
+        # A user's class may register as a tree and fail to flatten; then its arrays have no names.
         return
     for path, leaf in found:
         if leaf is not item and not isinstance(leaf, (str, bytes, int, float, complex)):
@@ -164,7 +164,7 @@ def _boxes() -> tuple[type, ...]:
 
 
 def _tree(item: Any) -> Any:
-    """What of an object is a tree of arrays."""
+    """The part of an object that is a tree of arrays."""
     nnx = loaded("flax.nnx")
     if nnx is not None and isinstance(item, nnx.Module):
         return nnx.state(item)
@@ -180,7 +180,7 @@ def _tree(item: Any) -> Any:
 
 
 def _attributes(item: Any) -> Iterator[tuple[str, Any]]:
-    """The attributes of an object of the user's that is not a tree."""
+    """The attributes of a user's object that is not a tree."""
     if isinstance(item, (types.ModuleType, type)) or _is_function(item) or _of_library(type(item)):
         return
     if _is_pytree(item) or _is_model(item):
@@ -210,7 +210,7 @@ def _is_function(item: Any) -> bool:
 
 
 def _of_library(item: Any) -> bool:
-    """Whether a function or class is of Python or of a library."""
+    """Whether a function or class belongs to Python or to a library."""
     return str(attribute(item, "__module__")).split(".")[0] in _LIBRARIES
 
 
@@ -221,7 +221,7 @@ def _is_pytree(item: Any) -> bool:
 
 
 def key_name(key: Any) -> str:
-    """One part of a path, without the brackets and quotes that Python has for it."""
+    """One part of a path, without Python's brackets and quotes."""
     for name in ("key", "name", "idx"):
         if hasattr(key, name):
             return str(getattr(key, name))
@@ -244,5 +244,5 @@ def attribute(item: Any, name: str) -> Any:
 
 
 def loaded(name: str) -> Any:
-    """A module, if the user has imported it: what was not imported made none of his objects."""
+    """A module, if the user has imported it: a library that was not imported made none of the objects."""
     return sys.modules.get(name)

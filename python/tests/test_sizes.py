@@ -44,5 +44,5 @@ def test_dynamic_where_rows_depend_on_each_other():
 
 
 def test_malformed_dynamic():
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="as in `x:0=batch`"):
         convert(program, X, dynamic=["x"])

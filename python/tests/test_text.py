@@ -100,6 +100,8 @@ def test_file(tmp_path):
     assert hlo2onnx.convert(TEXT, return_mode="bytes", output_path=path) == path.read_bytes()
     with pytest.raises(ValueError, match="needs an output_path"):
         hlo2onnx.convert(TEXT, return_mode="file")
+    with pytest.raises(ValueError, match="return_mode is 'text'"):
+        hlo2onnx.convert(TEXT, return_mode="text")
 
 
 def test_weights(tmp_path):
@@ -126,7 +128,7 @@ def test_what_is_missing(tmp_path):
     with pytest.raises(hlo2onnx.ConversionError, match="cannot read"):
         hlo2onnx.convert(tmp_path / "none.mlir")
     assert [item.severity for item in hlo2onnx.check(tmp_path / "none.mlir")] == ["error"]
-    with pytest.raises(hlo2onnx.ConversionError, match="none.npz"):
+    with pytest.raises(hlo2onnx.ConversionError, match=r"none\.npz"):
         hlo2onnx.convert(TEXT, weights=[tmp_path / "none.npz"])
     assert os.listdir(tmp_path) == []
 

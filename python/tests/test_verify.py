@@ -185,7 +185,7 @@ def test_a_model_of_other_inputs_is_reported():
     assert not report.passed and "the model has 2 inputs" in str(report)
 
 
-def test_a_segment_that_only_fails_optimised_is_the_runtimes(monkeypatch):
+def test_a_segment_that_only_fails_when_optimized_is_the_runtimes(monkeypatch):
     model = hlo2onnx.to_onnx(jnp.tanh, [(3,)])
     output = model.graph.output[0].name
     x = np.ones(3, np.float32)
@@ -198,7 +198,7 @@ def test_a_segment_that_only_fails_optimised_is_the_runtimes(monkeypatch):
 
     monkeypatch.setattr(Segments, "check", check)
     fault = segments.first_fault()
-    assert fault.cause == "runtime" and "optimisation is at fault" in fault.message
+    assert fault.cause == "runtime" and "optimization is at fault" in fault.message
 
 
 class TestCommand:

@@ -1,4 +1,4 @@
-"""Verification: a model is compared with JAX, and a fault is traced to nodes of the model."""
+"""Verification: compares a model with JAX, and traces a fault to nodes of the model."""
 
 from ._report import Report, VerificationError
 from ._verify import require, verify

@@ -9,27 +9,26 @@ from typing import Any
 
 import numpy as np
 
-from .._diagnostics import ConversionError
-
 
 def command_line(arguments: Sequence[str]) -> int:
-    """Run the command; returns 0 where the model agrees, 1 where it differs, 2 where it cannot be told."""
+    """Run the command; returns 0 if the model agrees, 1 if it differs, and 2 if they cannot be compared."""
     parser = argparse.ArgumentParser(
         prog="hlo2onnx verify",
         description="Compare a model with the program that it was made from, as JAX computes it.",
     )
-    parser.add_argument("program", help="the program, StableHLO as text")
-    parser.add_argument("model", help="the model, ONNX")
-    parser.add_argument("--inputs", metavar="NPZ", help="arrays for the inputs, by their names or in order; random ones by default")
-    parser.add_argument("--expected", metavar="NPZ", help="recorded outputs, taken for those of JAX; needs --inputs")
-    parser.add_argument("--weights", metavar="FILE", action="append", default=[], help="a file of weights that the model has")
-    parser.add_argument("--opset", type=int, help="the opset that the model was made for")
+    parser.add_argument("program", help="the program, a StableHLO text")
+    parser.add_argument("model", help="the ONNX model")
+    parser.add_argument("--inputs", metavar="NPZ", help="arrays for the inputs, by name or in order; random ones by default")
+    parser.add_argument("--expected", metavar="NPZ", help="recorded outputs, which replace those of JAX; needs --inputs")
+    parser.add_argument("--weights", metavar="FILE", action="append", default=[], help="a file of the model's weights (repeatable)")
+    parser.add_argument("--opset", type=int, help="the opset that the model was converted for")
     parser.add_argument("--dim", metavar="NAME=SIZE", action="append", default=[], help="a number for a symbolic size")
     parser.add_argument("--dynamic", metavar="INPUT:DIM=NAME", action="append", default=[], help="a size that was made symbolic")
     parser.add_argument("--strict-nan", action="store_true", help="the model treats NaN as in XLA")
-    parser.add_argument("--inputs-as-nchw", metavar="NAME", action="append", default=[], help="an image with its channels first in the model")
-    parser.add_argument("--outputs-as-nchw", metavar="NAME", action="append", default=[], help="an image with its channels first in the model")
-    parser.add_argument("--seed", type=int, default=0, help="of the random inputs")
+    image = "an image with its channels first in the model"
+    parser.add_argument("--inputs-as-nchw", metavar="NAME", action="append", default=[], help=image)
+    parser.add_argument("--outputs-as-nchw", metavar="NAME", action="append", default=[], help=image)
+    parser.add_argument("--seed", type=int, default=0, help="the seed of the random inputs")
     asked = parser.parse_args(list(arguments))
     if asked.expected and not asked.inputs:
         parser.error("--expected needs --inputs: they are the results for these inputs")
@@ -39,8 +38,6 @@ def command_line(arguments: Sequence[str]) -> int:
         parser.error("--dim is a name and a number: --dim batch=8")
     try:
         return _verify(asked, dims)
-    except ConversionError as error:
-        print(error, file=sys.stderr)
     except (ImportError, OSError, TypeError, ValueError) as error:
         print(f"hlo2onnx verify: {error}", file=sys.stderr)
     return 2
@@ -73,7 +70,7 @@ def _verify(asked: argparse.Namespace, dims: dict[str, int]) -> int:
 
 
 def arrays(path: str, names: Sequence[str]) -> list[np.ndarray]:
-    """The arrays of an npz in the order of these names; of other names in their own order."""
+    """The arrays of an npz in the order of ``names``, or in their own order if the names differ."""
     with np.load(path) as file:
         held: dict[str, Any] = {name: file[name] for name in file.files}
     if all(name in held for name in names):

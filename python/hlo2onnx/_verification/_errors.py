@@ -1,28 +1,30 @@
-"""How far results are off, and how far they may be.
+"""The error of results, and the error that is allowed.
 
-A float may be off from nearly exact results by some times what JAX itself is off from them, or by some times what
-changing the inputs in their last bit does, whichever is more. A fixed tolerance would blame the wrong side.
+Exact results are those of the program in 64 bits. The error of a model against them may be ten times the error of JAX, or ten
+times the effect of a change of the inputs in their last bit, whichever is larger. A fixed tolerance would blame the wrong
+side.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from ._values import is_float
 
 FACTOR = 10.0
-"""How many times as far off as JAX a model may be."""
+"""The allowed error of a model, as a multiple of the error of JAX."""
 
 _ROUNDINGS = 16.0
-"""How many units in the last place of the largest element are always allowed: kernels are not exact."""
+"""The error that is always allowed, in units in the last place of the largest element: kernels round differently."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Error:
-    """How far one result is off."""
+    """The error of one result."""
 
     ok: bool
     name: str
@@ -31,27 +33,21 @@ class Error:
     shape: tuple[int, ...] = ()
     dtype: str = ""
     absolute: float = 0.0
-    """The largest difference from nearly exact results."""
+    """The largest difference from the exact results."""
     relative: float = 0.0
     """The largest difference, relative to the largest element."""
     ulps: float = 0.0
     """The largest difference in units in the last place of its element."""
     jax: float | None = 0.0
-    """What JAX is off from them; ``None`` where they are not known, and JAX's own results are taken for them."""
+    """The error of JAX; ``None`` if the exact results are not known, and JAX's results replace them."""
     nudge: float = 0.0
-    """What a change of the inputs in their last bit changes."""
+    """The effect of a change of the inputs in their last bit."""
     allowed: float = 0.0
+    """The error that is allowed; 0 for results that must be equal."""
     argmax: tuple[int, int] = (0, 0)
-    """In how many rows, of how many, another element is the largest."""
+    """The number of rows in which another element is the largest, and the number of all rows."""
     example: tuple[tuple[int, ...], str, str] | None = None
     """A place, the model's value there and JAX's."""
-
-    @property
-    def excess(self) -> float:
-        """How many times as far off as allowed it is."""
-        if self.ok:
-            return 0.0
-        return self.absolute / self.allowed if self.allowed and np.isfinite(self.absolute) else np.inf
 
 
 def compare(
@@ -63,15 +59,21 @@ def compare(
     epsilon: float | None = None,
     allowed: float | None = None,
 ) -> Error:
-    """Compare a result of the model with JAX's, with nearly exact ones, and with those for nudged inputs.
+    """Compare a result of the model with JAX's.
 
-    ``epsilon`` is that of the type that the model computes in, where it is another one; ``allowed`` is what a float may be
-    off at least.
+    Args:
+        name: The name of the result.
+        got: The result of the model.
+        jax: The result of JAX.
+        exact: The result in 64 bits, if it is known.
+        nudged: The results of JAX for inputs that differ in their last bit.
+        epsilon: The machine epsilon of the type that the model computes in, if it is not that of the result.
+        allowed: A lower bound of the allowed error of floats.
     """
     # The model has complex numbers as two parts.
-    got, jax, exact, *nudged = (
-        None if array is None else _parts(array) for array in (got, jax, exact, *nudged)
-    )
+    got, jax = parts(got), parts(jax)
+    exact = None if exact is None else parts(exact)
+    nudged = [parts(other) for other in nudged]
     if got.shape != jax.shape:
         return Error(False, name, f"its shape is {list(got.shape)}, and JAX's {list(jax.shape)}", got.shape)
     if exact is not None and exact.shape != jax.shape:
@@ -86,7 +88,7 @@ def _compare_exactly(
     name: str, got: np.ndarray, jax: np.ndarray, exact: np.ndarray | None, nudged: Sequence[np.ndarray]
 ) -> Error:
     differs = got.astype(jax.dtype) != jax
-    # What JAX itself is not sure of does not count: a rounding decides it.
+    # An element that rounding decides in JAX itself does not count.
     for other in (*nudged, *([] if exact is None else [exact])):
         differs &= other == jax
     if not differs.any():
@@ -116,7 +118,7 @@ def _compare_floats(
     unsure = np.zeros(jax.shape, bool)
     for other in others:
         unsure |= _pattern(other) != _pattern(jax)
-    # At the border of the type one of the two may be infinite.
+    # Near the largest number of the type, one of the two may overflow.
     large = [np.abs(array) > 0.99 * limit for array in (exact, got, jax)]
     unsure |= np.logical_and.reduce([*large, np.sign(got) == np.sign(jax)])
     if known:
@@ -127,11 +129,11 @@ def _compare_floats(
     own = _largest(jax, exact, finite)
     effect = max((_largest(other, jax, finite & np.isfinite(other)) for other in others), default=0.0)
     scale = float(np.max(np.abs(exact), where=finite, initial=0))
-    tiny = float(_finfo(np.float32 if limit > 1e38 else np.float16).tiny)
+    tiny = float(np.finfo(np.float32 if limit > 1e38 else np.float16).tiny)
     allowed = FACTOR * max(own, effect) + _ROUNDINGS * max(epsilon or 0.0, own_epsilon) * scale + tiny
     allowed = max(allowed, least)
     absolute = float(np.max(difference, initial=0))
-    measured = {
+    measured: dict[str, Any] = {
         "shape": got.shape,
         "dtype": dtype,
         "absolute": absolute,
@@ -153,17 +155,19 @@ def _compare_floats(
     return Error(True, name, "", **measured)
 
 
-def _parts(array: np.ndarray) -> np.ndarray:
+def parts(array: np.ndarray) -> np.ndarray:
+    """Complex numbers as their two parts in a last dimension, as the model has them; other arrays as they are."""
     return np.stack([array.real, array.imag], axis=-1) if array.dtype.kind == "c" else array
 
 
-def _finfo(dtype: np.dtype) -> np.finfo:
+def _finfo(dtype: np.dtype) -> Any:
+    """NumPy's `finfo`, also for the types of ``ml_dtypes``."""
     try:
         return np.finfo(dtype)
     except ValueError:
         import ml_dtypes
 
-        return ml_dtypes.finfo(dtype)
+        return ml_dtypes.finfo(dtype)  # type: ignore[no-untyped-call]
 
 
 def _pattern(array: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Programs of StableHLO run by XLA on the CPU, through the jaxlib that JAX has."""
+"""Runs StableHLO programs in XLA on the CPU, through JAX's jaxlib."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Executable:
     """A compiled program."""
 
     def __init__(self, text: str | bytes, arrays: Sequence[np.ndarray]) -> None:
-        """Compile a text for arrays of these shapes, which give its symbolic sizes their numbers."""
+        """Compile a text for arrays of these shapes, which set its symbolic sizes."""
         import jax
 
         _register_libraries()
@@ -25,7 +25,7 @@ class Executable:
         """The results for these arguments."""
         import jax
 
-        # Without it JAX makes 32 bits of 64.
+        # Otherwise JAX narrows 64 bits to 32.
         with precision(True):
             held = [jax.device_put(np.asarray(array, order="C"), self.device) for array in arrays]
         return [np.asarray(result) for result in self._executable.execute(held)]
@@ -37,11 +37,14 @@ def _compile(client: Any, device: Any, code: bytes) -> Any:
     options = compiler.get_compile_options(num_replicas=1, num_partitions=1)
     if not hasattr(client, "compile_and_load"):
         return client.compile(code, options)
-    try:
-        from jax._src.lib import _jax as extension
-    except ImportError:
-        from jax._src.lib import xla_extension as extension
-    return client.compile_and_load(code, extension.DeviceList((device,)), options)
+    return client.compile_and_load(code, _extension().DeviceList((device,)), options)
+
+
+def _extension() -> Any:
+    """jaxlib's extension module, whose name depends on its version."""
+    from jax._src import lib
+
+    return lib._jax if hasattr(lib, "_jax") else lib.xla_extension  # type: ignore[attr-defined]
 
 
 def _for_shapes(text: str | bytes, arrays: Sequence[np.ndarray]) -> bytes:
@@ -69,7 +72,7 @@ def _for_shapes(text: str | bytes, arrays: Sequence[np.ndarray]) -> bytes:
             for argument, dynamic, static in zip(main.arguments, types, sized):
                 if dynamic != static:
                     argument.set_type(static)
-                    # What reads the argument goes on reading one of symbolic sizes, as calls of functions must.
+                    # The users of the argument, such as calls of functions, still need its symbolic type.
                     converted = hlo.ConvertOp(dynamic, argument)
                     argument.replace_all_uses_with(converted.result)
                     converted.operation.operands[0] = argument
@@ -78,7 +81,7 @@ def _for_shapes(text: str | bytes, arrays: Sequence[np.ndarray]) -> bytes:
 
 
 def _entry(functions: Sequence[Any]) -> Any:
-    """The function of a module that is the program: `main`, or the only one that is public, or the only one."""
+    """The entry function of a module: `main`, or the only public function, or the only function."""
 
     def word(function: Any, name: str) -> str:
         return function.attributes[name].value if name in function.attributes else ""
@@ -95,16 +98,12 @@ def _entry(functions: Sequence[Any]) -> Any:
 
 
 def _refine(code: bytes) -> bytes:
-    try:
-        from jax._src.lib import _jax as extension
-    except ImportError:
-        from jax._src.lib import xla_extension as extension
-    refine = extension.mlir.refine_polymorphic_shapes
+    refine = _extension().mlir.refine_polymorphic_shapes
     return refine(code, enable_shape_assertions=True, validate_static_shapes=True)
 
 
 def _register_libraries() -> None:
-    """LAPACK's routines are found once they are asked for."""
+    """Register LAPACK's routines with XLA: JAX does so only when it lowers a call of them."""
     try:
         from jax._src.lax import linalg
 
@@ -113,7 +112,7 @@ def _register_libraries() -> None:
         try:
             from jaxlib import lapack
 
-            lapack.initialize()
+            lapack.initialize()  # type: ignore[attr-defined]
         except (ImportError, AttributeError):
-            # Then a program that calls LAPACK fails with XLA's own message.
+            # A program that calls LAPACK then fails with XLA's own message.
             return

@@ -1,4 +1,4 @@
-"""What a verification found."""
+"""The report of a verification."""
 
 from __future__ import annotations
 
@@ -7,25 +7,28 @@ import dataclasses
 from ._errors import FACTOR, Error
 
 JAX_FAILS = "JAX cannot run the program"
-"""How a problem begins that lies before the model."""
+"""The beginning of a problem that is not one of the model."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Fault:
-    """The first part of a model that is not what the program is."""
+    """The first part of a model that differs from the program."""
 
     nodes: tuple[str, ...]
     """The names of its nodes."""
     value: str
     """The value of the model that it computes."""
     cause: str
-    """``nodes``, or ``runtime`` where ONNX Runtime is right once it does not optimise."""
+    """``nodes``, or ``runtime`` if ONNX Runtime is right without its optimizations."""
     error: Error | None
+    """The error of the value, if it was measured."""
     message: str
     python: str | None = None
+    """The user's own Python line."""
     module_path: str | None = None
+    """The path of the Flax module."""
     ops: tuple[str, ...] = ()
-    """The operators of the nodes."""
+    """The op types of the nodes."""
 
     def __str__(self) -> str:
         lines = [self.message]
@@ -50,26 +53,28 @@ class Case:
     errors: tuple[Error, ...]
     """An entry for each output."""
     problem: str = ""
-    """Why the model could not be run, or what else failed."""
+    """Why there are no errors: the model or JAX cannot run, or their results differ in number."""
 
     @property
     def ok(self) -> bool:
-        """Whether the model is right in this run."""
+        """Whether the model agrees with JAX in this run."""
         return not self.problem and all(error.ok for error in self.errors)
 
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """Whether a model is what the program is, and what was measured."""
+    """The verdict on a model, and what it is based on. A report is true if the model agrees with JAX."""
 
     cases: tuple[Case, ...]
+    """The runs, one for each choice of the symbolic sizes."""
     fault: Fault | None = None
+    """The first part of the model that differs, if it was found."""
     notes: tuple[str, ...] = ()
-    """What was not checked, and what else there is to know."""
+    """What was not checked, and other remarks."""
 
     @property
     def passed(self) -> bool:
-        """Whether the model is right in all runs."""
+        """Whether the model agrees with JAX in all runs."""
         return all(case.ok for case in self.cases)
 
     @property
@@ -97,7 +102,7 @@ class Report:
 
 
 class VerificationError(Exception):
-    """The model differs from JAX. Its text is the report."""
+    """The model differs from JAX. The message is the report, which is also an attribute."""
 
     def __init__(self, report: Report) -> None:
         super().__init__(str(report))

@@ -1,4 +1,4 @@
-"""Models run in ONNX Runtime, with element types that NumPy lacks."""
+"""Runs models in ONNX Runtime, also with element types that NumPy lacks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .._comparison import open_session
 
 
 class Runner:
-    """A session on a model."""
+    """A session of one model."""
 
     def __init__(self, model: Any, *, optimized: bool = True) -> None:
         self.session = open_session(model, optimized=optimized)
@@ -19,14 +19,14 @@ class Runner:
         self.outputs = [value.name for value in self.session.get_outputs()]
 
     def __call__(self, feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-        """All outputs for these inputs; inputs that the model lacks are left out."""
+        """All outputs for these inputs. Inputs that the model does not have are ignored."""
         held = {name: _held(feeds[name]) for name in self.inputs}
         results = self.session.run_with_ort_values(None, held)
         return [_array(result) for result in results]
 
 
 def element_type(dtype: Any) -> int:
-    """ONNX's number for a type of NumPy."""
+    """ONNX's element type for a NumPy type."""
     import onnx
 
     return int(onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
@@ -38,7 +38,7 @@ def _held(array: np.ndarray) -> Any:
     array = np.asarray(array, order="C")
     if array.dtype.kind != "V":
         return onnxruntime.OrtValue.ortvalue_from_numpy(array)
-    # ONNX Runtime takes the bits, and the type by its number.
+    # ONNX Runtime takes the bits and the number of the type.
     bits = array.view(np.dtype(f"u{array.dtype.itemsize}"))
     return onnxruntime.OrtValue.ortvalue_from_numpy_with_onnx_type(bits, element_type(array.dtype))
 
@@ -62,7 +62,7 @@ _BITS = {
 
 
 def _bits(value: Any) -> np.ndarray:
-    """The bits of elements that NumPy has no type for."""
+    """The bits of elements whose type NumPy lacks."""
     import ctypes
 
     wide = value.data_type() == "tensor(bfloat16)"
@@ -71,9 +71,14 @@ def _bits(value: Any) -> np.ndarray:
     if not count:
         return np.zeros(0, dtype)
     held = (ctypes.c_ubyte * (count * dtype.itemsize)).from_address(value.data_ptr())
-    return np.frombuffer(held, dtype).copy()
+    return np.frombuffer(memoryview(held), dtype).copy()
 
 
 def names(nodes: Sequence[Any]) -> list[str]:
-    """The names of nodes, those of their outputs where they have none."""
+    """The names of nodes, or the names of their first outputs for nodes without a name."""
     return [node.name or next(iter(node.output), "") for node in nodes]
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error: the messages of ONNX Runtime and JAX are long."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

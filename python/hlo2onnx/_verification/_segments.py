@@ -1,7 +1,7 @@
-"""The first part of a model that is not what the program is.
+"""Finds the first part of a model that differs from the program.
 
-JAX's own values go into each segment of the graph between values that are known in both, so that what is off elsewhere
-does not count.
+Known values, which the model and the program share, cut the graph into segments. Each segment runs on JAX's values, so that
+errors elsewhere do not count.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from ._errors import Error, compare
 from ._report import Fault
-from ._runtime import Runner, element_type, names
+from ._runtime import Runner, element_type, first_line, names
 from ._values import Mapped
 
 
@@ -24,7 +24,9 @@ class Known:
 
     jax: np.ndarray
     exact: np.ndarray | None
+    """The value in 64 bits, if it is known."""
     nudged: Sequence[np.ndarray]
+    """The values for inputs that differ in their last bit."""
     mapped: Mapped | None = None
 
 
@@ -78,7 +80,7 @@ class Segments:
         try:
             got = Runner(self._model(segment, feeds), optimized=optimized)(feeds)[0]
         except Exception as error:
-            return Error(False, segment.value, f"ONNX Runtime cannot run it: {_first_line(error)}")
+            return Error(False, segment.value, f"ONNX Runtime cannot run it: {first_line(error)}")
         return compare(segment.value, got, known.jax, known.exact, known.nudged)
 
     def _value(self, name: str) -> np.ndarray:
@@ -87,7 +89,7 @@ class Segments:
     def _model(self, segment: Segment, feeds: Mapping[str, np.ndarray]) -> bytes:
         import onnx
 
-        # A value that the segment reads is an input, whatever other results its node has.
+        # A node of the segment may also compute a value that the segment reads as an input; names must be unique.
         nodes = []
         for node in segment.nodes:
             if any(output in feeds for output in node.output):
@@ -125,7 +127,7 @@ class Segments:
         what = "this node computes" if count == 1 else f"these {count} nodes compute"
         message = f"The first part that differs: {what} `{segment.value}` from values that are right."
         if plain.ok:
-            message += " They are right when ONNX Runtime does not optimise: its optimisation is at fault."
+            message += " They are right when ONNX Runtime does not optimize: its optimization is at fault."
         mapped = self.known[segment.value].mapped
         return Fault(
             nodes=tuple(names(segment.nodes)),
@@ -133,14 +135,14 @@ class Segments:
             cause="runtime" if plain.ok else "nodes",
             error=error,
             message=message,
-            python=mapped and mapped.python,
-            module_path=mapped and mapped.module_path,
+            python=mapped.python if mapped else None,
+            module_path=mapped.module_path if mapped else None,
             ops=tuple(node.op_type for node in segment.nodes),
         )
 
 
 def exposed(model: Any, known: Mapping[str, Known]) -> bytes:
-    """The model with all known values as outputs behind its own, so that nothing is fused across them."""
+    """The model with all known values as outputs after its own, so that nothing is fused across them."""
     import onnx
 
     copy = onnx.ModelProto()
@@ -154,7 +156,7 @@ def exposed(model: Any, known: Mapping[str, Known]) -> bytes:
 
 
 def _read(node: Any) -> set[str]:
-    """All values that a node reads, those that its graphs capture included."""
+    """All values that a node reads, including those that its subgraphs capture."""
     found = {name for name in node.input if name}
     for attribute in node.attribute:
         graphs = [attribute.g] if attribute.HasField("g") else attribute.graphs
@@ -165,7 +167,3 @@ def _read(node: Any) -> set[str]:
             own |= {output for inner_node in graph.node for output in inner_node.output}
             found |= inner - own
     return found
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

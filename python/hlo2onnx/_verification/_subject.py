@@ -1,4 +1,4 @@
-"""What a model is compared with: a function, or a program as text."""
+"""The program that a model is compared with: a function or a text."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ from ._values import ValueMap, dtype_of
 
 
 class Subject:
-    """A program that JAX can run, and how it was compiled."""
+    """A program that JAX can run, and the map from the values of its model."""
 
     values: ValueMap | None = None
+    """The map; ``None`` for a program that does not convert."""
     notes: list[str]
+    """Remarks for the report."""
     symbols: list[str]
-    """Names of symbolic sizes."""
+    """The names of symbolic sizes."""
 
     def arguments(self, sizes: Mapping[str, int], seed: int) -> list[np.ndarray]:
-        """Arrays for all arguments: the caller's own, and random ones."""
+        """Arrays for all arguments: those that the caller gave, and random ones for the others."""
         raise NotImplementedError
 
     def run(self, arguments: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -33,7 +35,7 @@ class Subject:
         raise NotImplementedError
 
     def compile(self, source: Any, request: dict[str, Any]) -> None:
-        """Compile the program once more, for the map of its values."""
+        """Compile the program again, with the map of its values."""
         converted = _native.convert_text(source, {**request, "value_map": True}, None)
         if converted.values is None:
             self.notes.append("this program does not convert, so that no fault can be traced to nodes")
@@ -42,7 +44,7 @@ class Subject:
 
 
 class FunctionSubject(Subject):
-    """A function or a model of Python."""
+    """A Python function or model."""
 
     def __init__(
         self,
@@ -63,7 +65,7 @@ class FunctionSubject(Subject):
         self.weights: list[np.ndarray] = []
 
     def request(self, options: Options, weights_are_inputs: bool) -> dict[str, Any]:
-        """What the native half is asked for."""
+        """The request to the native half."""
         request = options.request()
         if weights_are_inputs:
             request["weight_inputs"] = [(array.id, array.name) for array in self.program.arrays]
@@ -147,18 +149,17 @@ def _random(random: np.random.Generator, dtype: np.dtype, shape: tuple[int, ...]
 
 def _argument_types(text: str | bytes) -> list[tuple[str, list[int | None]]]:
     """The element types and sizes of a program's arguments; ``None`` for a size that is symbolic."""
+    import jax
     from jax._src.interpreters import mlir
     from jax._src.lib.mlir import ir
 
     from ._reference import _entry
 
-    import jax
-
     with mlir.make_ir_context(), ir.Location.unknown():
         try:
             module = ir.Module.parse(text)
         except Exception as error:
-            # The class of this error has no public name.
+            # The class of the error is private to jaxlib.
             raise ValueError(f"JAX {jax.__version__} cannot read the program: {error}") from error
         main = _entry([op for op in module.body.operations if op.operation.name == "func.func"])
         types = [ir.RankedTensorType(argument) for argument in ir.FunctionType(main.type).inputs]
@@ -174,7 +175,7 @@ def _argument_types(text: str | bytes) -> list[tuple[str, list[int | None]]]:
 def _shapes(
     types: Sequence[tuple[str, list[int | None]]], model: Any, values: ValueMap | None
 ) -> list[list[int | str]]:
-    """The sizes of arguments; what is symbolic has its name in the model."""
+    """The sizes of arguments; symbolic ones by their names in the model."""
     shapes: list[list[int | str]] = []
     inputs = list(model.graph.input)
     for (_, sizes), value in zip(types, inputs):
@@ -187,7 +188,7 @@ def _shapes(
 
 
 def _names(value: Any) -> list[str]:
-    """Names of symbolic sizes in what a caller says of inputs."""
+    """The names of symbolic sizes in a caller's description of inputs."""
     if isinstance(value, str):
         return [name for name in re.findall(r"[A-Za-z_]\w*", value) if name not in _FUNCTIONS]
     if isinstance(value, Mapping):

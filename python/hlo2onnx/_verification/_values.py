@@ -1,4 +1,4 @@
-"""Values of the model and of the program: how one holds the other."""
+"""The map from values of the model to values of the program."""
 
 from __future__ import annotations
 
@@ -46,16 +46,23 @@ class Mapped:
     """A value of the model that is a value of the program."""
 
     index: int
+    """The position in the map."""
     onnx: str
+    """The name in the model."""
     form: str
+    """How the model holds the value: ``same``, ``permuted``, ``broadcast``, ``reshaped``, ``widened``, ``parts``, ``real`` or
+    ``imaginary``."""
     element: str
+    """The element type in the model, as StableHLO spells it."""
     axes: tuple[int | None, ...]
-    """For each dimension in the model the one of the program's value."""
+    """The dimension of the program's value for each dimension in the model; ``None`` for an added dimension of size 1."""
     python: str | None
+    """The user's own Python line."""
     module_path: str | None
+    """The path of the Flax module."""
 
     def from_program(self, value: np.ndarray, *, cast: bool = True) -> np.ndarray | None:
-        """The value as the model has it; ``None`` where it differs along a dimension that the model leaves out."""
+        """The value in the form of the model; ``None`` if it differs along a dimension that the model leaves out."""
         if self.form in ("real", "imaginary"):
             value = value.real if self.form == "real" else value.imag
         if self.form == "parts":
@@ -92,7 +99,7 @@ class ValueMap:
         self.by_name = {value.onnx: value for value in self.values}
 
     def program(self, values: Sequence[int] = (), *, double: bool = False) -> tuple[str, list[np.ndarray]]:
-        """The program with these values as results behind its own, and the arrays that are arguments behind its own."""
+        """The program with these values as additional results, and the arrays for its additional arguments."""
         text, captured = self._native.program(list(values), double)
         arrays = [_array(*array) for array in captured]
         return text, [as_double(array) for array in arrays] if double else arrays
@@ -103,13 +110,13 @@ def _array(element: str, sizes: Sequence[int], data: bytes) -> np.ndarray:
 
 
 def is_float(dtype: Any) -> bool:
-    """Whether it is a type of real floats, those of ``ml_dtypes`` included."""
+    """Whether this is a type of real floats, including those of ``ml_dtypes``."""
     dtype = np.dtype(dtype)
     return dtype.kind == "f" or (dtype.kind == "V" and "float" in dtype.name)
 
 
 def as_double(array: np.ndarray) -> np.ndarray:
-    """Floats of 16 and 32 bits as such of 64."""
+    """Floats of 16 and 32 bits widened to 64; other arrays as they are."""
     if array.dtype == np.complex64:
         return array.astype(np.complex128)
     is_wider = array.dtype.name in ("float16", "bfloat16", "float32")

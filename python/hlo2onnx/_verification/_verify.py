@@ -12,16 +12,16 @@ from .._comparison import positions
 from .._conversion import Options
 from .._diagnostics import logger
 from .._lowering import Program
-from ._errors import Error, compare
+from ._errors import Error, compare, parts
 from ._reference import Executable
 from ._report import JAX_FAILS, Case, Fault, Report, VerificationError
-from ._runtime import Runner
+from ._runtime import Runner, first_line
 from ._segments import Known, Segments, exposed
 from ._subject import FunctionSubject, Subject, TextSubject
 from ._values import as_double, is_float
 
 _SIZES = (2, 5, 8, 16, 3, 64)
-"""Numbers that symbolic sizes are tried with, until two of them are sizes of the program."""
+"""The numbers to try for symbolic sizes, until the program accepts two of them."""
 
 
 def verify(
@@ -36,26 +36,30 @@ def verify(
     seed: int = 0,
     **options: Any,
 ) -> Report:
-    """Compare a model with what it was converted from, as JAX computes it.
+    """Compare a model with its program, as JAX computes it.
 
-    The model runs in ONNX Runtime as it is. Its results may be off from those in 64 bits by some times what JAX's own are,
-    or by some times what a change of the inputs in their last bit does. Where they differ, JAX's values go into each part
-    of the model, and the first part that differs is named.
+    The model runs unchanged in ONNX Runtime. The error of its results against those in 64 bits may be ten times the error of
+    JAX, or ten times the effect of a change of the inputs in their last bit. If a result differs by more, each part of the
+    model runs on JAX's values, and the report names the first part that differs.
 
     Args:
         fn_or_text: A function or model, as in `to_onnx`; or a program, as in `convert`.
         model: A path, the bytes of a model, or an ``onnx.ModelProto``.
-        inputs: For a function as in `to_onnx`, where arrays are taken as they are. For a text the arrays of all inputs,
-            in the form that the program has them; random ones by default.
+        inputs: For a function as in `to_onnx`; arrays are used as they are, and shapes get random numbers. For a text the
+            arrays of all inputs, in the shapes of the program; random ones by default.
         input_params: As in `to_onnx`.
         variables: As in `to_onnx`.
         enable_double_precision: As in `to_onnx`.
-        expected: Results that were recorded, to be taken for those of JAX.
-        seed: Of the random numbers.
-        **options: The fields of `Options` that the model was made with.
+        expected: Recorded results, which replace those of JAX.
+        seed: The seed of the random numbers.
+        **options: The fields of `Options` that the model was converted with.
+
+    Returns:
+        The report: its ``passed`` is the verdict, and ``str`` of it explains the verdict.
 
     Raises:
-        ConversionError, TypeError, ValueError: An argument is not what it must be.
+        ImportError: ``jax``, ``onnx`` or ``onnxruntime`` is not installed.
+        OSError, TypeError, ValueError: An argument is not valid.
     """
     proto = load(model)
     asked = Options(**options)
@@ -83,7 +87,7 @@ def require(
     options: Options,
     weights_are_inputs: bool,
 ) -> None:
-    """Verify a model that was just made of a program; raises ``VerificationError`` where it differs."""
+    """Verify a model that `to_onnx` has just made; raises ``VerificationError`` if it differs."""
     subject = FunctionSubject(fn, inputs, input_params, variables, double, program)
     source = (f"<{options.model_name}>", program.text.encode())
     subject.compile(source, subject.request(options, weights_are_inputs))
@@ -95,7 +99,7 @@ def require(
 
 
 def is_text(target: Any) -> bool:
-    """Whether this is a program that is lowered already."""
+    """Whether this is a lowered program, and not a function."""
     kinds = (str, bytes, bytearray, memoryview, os.PathLike)
     return isinstance(target, kinds) or hasattr(target, "mlir_module") or hasattr(target, "compiler_ir")
 
@@ -112,7 +116,7 @@ def load(model: Any) -> Any:
 
 
 class Verification:
-    """One model and one program."""
+    """The verification of one model against one program."""
 
     def __init__(
         self, subject: Subject, model: Any, proto: Any, options: Options, expected: Sequence[Any] | None, seed: int
@@ -121,14 +125,13 @@ class Verification:
         self.expected = None if expected is None else [np.asarray(array) for array in expected]
         self.options = options
         self.notes = subject.notes
-        self.doubles: dict[tuple[tuple[int, ...], ...], Any] = {}
         self.output_names = [output.name for output in proto.graph.output]
         self.nchw = set(positions(_places(options.nchw_outputs), self.output_names))
         dims = options.dims.items() if isinstance(options.dims, Mapping) else options.dims
         self.fixed = dict(dims)
 
     def report(self) -> Report:
-        """Run the model at two sizes and look for the fault where it differs."""
+        """Run the model at two sizes, and look for the fault if it differs."""
         cases: list[Case] = []
         fault: Fault | None = None
         symbols = [name for name in self.subject.symbols if name not in self.fixed]
@@ -139,8 +142,8 @@ class Verification:
                 arguments = self.subject.arguments(full, self.seed)
                 jax = self.subject.run(arguments)
             except Exception as error:
-                # Not all numbers are sizes of the program: it may ask for multiples, or for more.
-                refusals.append(_line(error))
+                # The program may accept only some sizes, such as multiples of a number.
+                refusals.append(first_line(error))
                 continue
             run = Run(self, arguments, jax)
             case = run.case(sizes)
@@ -177,7 +180,7 @@ class Run:
             if node.op_type == "Cast"
             for attribute in node.attribute
         )
-        # ONNX Runtime lacks kernels for f64, which the compiler warns of.
+        # ONNX Runtime lacks some kernels for f64. The compiler then computes in f32, with a warning.
         self.epsilon = float(np.finfo(np.float32).eps) if narrows else None
         self.feeds = self._feeds()
 
@@ -187,11 +190,13 @@ class Run:
         try:
             return self._program([], True)(self.arguments)
         except Exception as error:
-            self.parent.notes.append(f"the program does not run in 64 bits, so that JAX's own error is not known: {_line(error)}")
+            self.parent.notes.append(
+                f"the program does not run in 64 bits, so that JAX's own error is not known: {first_line(error)}"
+            )
             return None
 
     def _program(self, chosen: Sequence[int], double: bool) -> Callable[[Sequence[np.ndarray]], list[np.ndarray]]:
-        """The program with these values as results behind its own."""
+        """The program with these values as additional results."""
         assert self.values is not None
         text, captured = self.values.program(chosen, double=double)
         widen: Callable[[np.ndarray], np.ndarray] = as_double if double else lambda array: array
@@ -219,14 +224,14 @@ class Run:
         try:
             got = Runner(self.parent.model)(self.feeds)
         except Exception as error:
-            return Case(sizes, (), f"ONNX Runtime cannot run the model: {_line(error)}")
+            return Case(sizes, (), f"ONNX Runtime cannot run the model: {first_line(error)}")
         if len(got) != len(self.jax):
             return Case(sizes, (), f"the model has {len(got)} outputs, and the program {len(self.jax)} results")
         errors = self._compare(got)
         return Case(sizes, tuple(errors if self.parent.expected is None else self._compare_expected(got, errors)))
 
     def _compare_expected(self, got: Sequence[np.ndarray], errors: Sequence[Error]) -> list[Error]:
-        """Compare with results that were recorded, as strictly as with JAX's."""
+        """Compare with recorded results, as strictly as with JAX's."""
         expected = self.parent.expected or []
         if len(expected) != len(got):
             raise ValueError(f"{len(expected)} results were recorded, and the model has {len(got)} outputs")
@@ -258,7 +263,7 @@ class Run:
         try:
             known = self.known()
         except Exception as error:
-            self.parent.notes.append(f"the fault could not be traced: {_line(error)}")
+            self.parent.notes.append(f"the fault could not be traced: {first_line(error)}")
             return None
         segments = Segments(self.proto, known, self.feeds)
         found = segments.first_fault()
@@ -271,7 +276,7 @@ class Run:
         return found
 
     def known(self) -> dict[str, Known]:
-        """All values of the model that JAX computes."""
+        """The values of the model that the program also has, as JAX computes them."""
         assert self.values is not None
         made = {output for node in self.proto.graph.node for output in node.output if output}
         chosen = [mapped for mapped in self.values.values if mapped.onnx in made]
@@ -295,9 +300,9 @@ class Run:
             known[mapped.onnx] = Known(value, nearly, [other for other in others if other is not None], mapped)
         for index, name in enumerate(self.parent.output_names):
             if name in made and name not in known:
-                parts = lambda array: self._as_output(index, _parts(array))  # noqa: E731
-                nearly = None if exact is None else parts(exact[index])
-                known[name] = Known(parts(self.jax[index]), nearly, [parts(other[index]) for other in nudged])
+                nearly = None if exact is None else self._as_output(index, parts(exact[index]))
+                moved = [self._as_output(index, parts(other[index])) for other in nudged]
+                known[name] = Known(self._as_output(index, parts(self.jax[index])), nearly, moved)
         note = f"{len(known)} of the {len(made)} values of the model are known from JAX"
         if contradicted:
             note += f"; {contradicted} more differ from them along a dimension that the model leaves out"
@@ -315,14 +320,14 @@ class Run:
     def _fusion(self, known: Mapping[str, Known]) -> Fault | None:
         """Whether the fault goes away when ONNX Runtime fuses less."""
         attempts = [
-            (self.parent.model, False, "does not optimise: one of its fusions is at fault"),
+            (self.parent.model, False, "does not optimize: one of its fusions is at fault"),
             (exposed(self.proto, known), True, "has to compute all values: a fusion across them is at fault"),
         ]
         for model, optimized, how in attempts:
             try:
                 got = Runner(model, optimized=optimized)(self.feeds)
             except Exception:
-                # What cannot be run tells nothing of fusions; the report has the reason already.
+                # A model that does not run says nothing about fusions, and the report already has the reason.
                 continue
             errors = self._compare(got[: len(self.jax)])
             if all(error.ok for error in errors):
@@ -340,7 +345,7 @@ def nudge(array: np.ndarray, random: np.random.Generator) -> np.ndarray:
     towards = np.where(random.integers(0, 2, array.shape) == 0, -np.inf, np.inf).astype(array.dtype)
     with np.errstate(over="ignore"):
         moved = np.nextafter(array, towards)
-    # Zero often stands for nothing at all, and what is not finite stays.
+    # Zeros are often masks or padding, and a nudge would change their meaning. Infinities and NaN have no neighbors.
     return np.where((array == 0) | ~np.isfinite(array.astype(np.float64)), array, moved).astype(array.dtype)
 
 
@@ -356,11 +361,3 @@ def _sizes(symbols: Sequence[str]) -> Iterator[dict[str, int]]:
 
 def _places(names: Sequence[str]) -> list[int | str]:
     return [int(name) if name.isdigit() else name for name in names]
-
-
-def _parts(array: np.ndarray) -> np.ndarray:
-    return np.stack([array.real, array.imag], axis=-1) if array.dtype.kind == "c" else array
-
-
-def _line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
