@@ -1,4 +1,4 @@
-//! Arrays of Python as bytes, without a copy.
+//! The bytes of Python's arrays, without a copy.
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -15,7 +15,7 @@ impl ArrayBytes {
     /// Takes the array by NumPy's array interface, version 3; the limited API of Python 3.10 has no buffers.
     ///
     /// # Errors
-    /// When the array is not one of `uint8` in one dimension without gaps.
+    /// When the array is not a contiguous array of `uint8` in one dimension.
     pub fn new(array: &Bound<'_, PyAny>) -> PyResult<Self> {
         let interface = array.getattr("__array_interface__")?;
         let kind: String = interface.get_item("typestr")?.extract()?;

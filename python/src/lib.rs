@@ -1,7 +1,7 @@
 //! The native half of the Python package: conversions of text, with arrays that stay where Python holds them.
 //!
-//! It turns values of Python into those of the compiler and back, and decides nothing. What the calls mean stands in the
-//! package's own modules.
+//! It translates values between Python and the compiler, and decides nothing. The package's Python modules document the
+//! calls.
 
 mod array;
 mod request;
@@ -31,7 +31,7 @@ struct Converted {
     diagnostics: String,
     /// The diagnostics as the command line prints them.
     text: String,
-    /// Which values of the model are which of the program, where that was asked for and there were no errors.
+    /// The map from values of the model to values of the program, if the request has `value_map` and there are no errors.
     values: Option<Py<Values>>,
 }
 
@@ -109,7 +109,7 @@ fn check_text(py: Python<'_>, input: Input, request: Request) -> PyResult<(Strin
     file.diagnose(&diagnostics, &source, &python);
     let text = render(&diagnostics, &source, &python, STYLE);
     let report = report::Report::new(vec![file]);
-    // The report is plain data, which always serialises.
+    // The report is plain data, which always serializes.
     Ok((serde_json::to_string(&report).unwrap_or_default(), text))
 }
 
@@ -122,14 +122,14 @@ fn run(py: Python<'_>, arguments: Vec<OsString>) -> u8 {
 /// A message of an exception is shown in terminals, notebooks and logs alike.
 const STYLE: Style = Style::PLAIN;
 
-/// The lines of a file of Python, also of the cell of a notebook.
+/// The lines of a Python file or of a notebook cell.
 fn lines(py: Python<'_>, path: &str) -> Option<String> {
     let lines = py.import("linecache").ok()?.call_method1("getlines", (path,)).ok()?;
     let lines: Vec<String> = lines.extract().ok()?;
     (!lines.is_empty()).then(|| lines.concat())
 }
 
-/// Why there is no text, and an empty one of the same name for reports.
+/// The diagnostics of a text that cannot be read, with an empty text of the same name for reports.
 struct Unread {
     source: Source,
     diagnostics: Diagnostics,
@@ -143,7 +143,7 @@ fn open(input: &Input) -> Result<Source, Box<Unread>> {
     })
 }
 
-/// The model as an object of Python, which is written in place: a model can be large.
+/// The model as Python bytes. It is encoded in place, because a model can be large.
 fn encode<'py>(py: Python<'py>, model: &Model) -> PyResult<Result<Bound<'py, PyBytes>, WriteError>> {
     let length = match file::encoded_len(model) {
         Ok(length) => length,
@@ -164,7 +164,7 @@ fn refused(diagnostics: &Diagnostics, source: &Source, python: &dyn Fn(&str) -> 
 }
 
 fn json_of(diagnostics: &Diagnostics, source: &Source) -> String {
-    // The report is plain data, which always serialises.
+    // The report is plain data, which always serializes.
     serde_json::to_string(&json::report(diagnostics, source)).unwrap_or_default()
 }
 

@@ -1,4 +1,4 @@
-//! What a call asks for.
+//! The arguments of a call.
 
 use crate::array::ArrayBytes;
 use hlo2onnx::Options;
@@ -46,7 +46,7 @@ impl Input<'_> {
     }
 }
 
-/// An array in the place of a placeholder: its id there, its name in the user's tree, the element type as MLIR spells
+/// An array that a placeholder stands for: its id there, its name in the user's tree, the element type as MLIR spells
 /// it, its sizes, and its bytes as a NumPy array of `uint8`.
 type Array<'py> = (String, String, String, Vec<usize>, Bound<'py, PyAny>);
 
@@ -81,7 +81,7 @@ impl Request<'_> {
     /// Where large constants go.
     ///
     /// # Errors
-    /// When it is none of the words of the command line.
+    /// When it is not a value of the command line's option.
     pub fn external(&self) -> PyResult<ExternalData> {
         match self.external_data.as_str() {
             "auto" => Ok(ExternalData::Auto),
@@ -97,7 +97,7 @@ impl Request<'_> {
     /// The options of the compiler, and the files of weights to open.
     ///
     /// # Errors
-    /// When an array or a dynamic dimension is not what it must be.
+    /// When an array or a dynamic dimension is not valid.
     pub fn options(self) -> PyResult<(Options, Vec<PathBuf>)> {
         let dynamic = self.dynamic.iter().map(|text| text.parse().map_err(PyValueError::new_err));
         let captured = self.arrays.into_iter().map(captured);

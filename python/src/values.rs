@@ -1,4 +1,4 @@
-//! The values of a model that are values of the program, and the program with such values as results.
+//! The map from values of a model to values of the program, and the program with mapped values as results.
 
 use hlo2onnx::source::Source;
 use hlo2onnx::value_map::{Mapped, ValueMap};
@@ -8,16 +8,16 @@ use pyo3::types::PyBytes;
 use serde_json::{Value, json};
 use std::sync::{Mutex, PoisonError};
 
-/// Which values of a model are which of the program.
+/// The map from values of a model to values of the program.
 #[pyclass(frozen, module = "hlo2onnx._native")]
 pub struct Values {
     /// The map and the program.
     pub map: Mutex<ValueMap>,
-    /// The text behind the program's constants.
+    /// The text that holds the program's constants.
     pub source: Source,
 }
 
-/// A text, and the element type, sizes and bytes of each array that is an argument behind those of the program.
+/// A text, and the element type, sizes and bytes of the array of each argument that follows those of the program.
 type Program<'py> = (String, Vec<(String, Vec<i64>, Bound<'py, PyBytes>)>);
 
 #[pymethods]
@@ -28,8 +28,8 @@ impl Values {
         Value::Array(map.values.iter().map(entry).collect()).to_string()
     }
 
-    /// The program as text with the values at these positions as results behind its own; with `double` all floats
-    /// have 64 bits.
+    /// The program as text with the values at these positions as additional results; with `double` all floats have 64
+    /// bits.
     #[pyo3(signature = (values, double = false))]
     fn program<'py>(&self, py: Python<'py>, values: Vec<usize>, double: bool) -> PyResult<Program<'py>> {
         let program = py.detach(|| {

@@ -55,7 +55,7 @@ pub fn run(arguments: &CheckArguments) -> Outcome {
     match format {
         Format::Human if arguments.report.quiet => {}
         Format::Human if all.files.len() > 1 => print(&reports::text::summary(&all.summary)),
-        // The report is plain data, which always serialises.
+        // The report is plain data, which always serializes.
         Format::Json => print(&format!("{}\n", serde_json::to_string_pretty(&all).unwrap_or_default())),
         _ => {}
     }
@@ -72,7 +72,7 @@ pub fn run(arguments: &CheckArguments) -> Outcome {
     if refused || !denied.is_empty() { Outcome::Errors } else { Outcome::Done }
 }
 
-/// Says on standard error that the page cannot be written: what stands on standard output is whole by then.
+/// Reports on standard error that the page cannot be written: the report on standard output is complete by then.
 fn cannot_write(path: &Path, why: &str) {
     let mut diagnostics = Diagnostics::new();
     diagnostics.push(catalogue::CannotWrite { path: &path.display().to_string(), why });

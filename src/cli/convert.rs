@@ -106,7 +106,7 @@ fn run_reporting(arguments: &ConvertArguments, reporter: &mut Reporter) -> Outco
             }
             Outcome::Done
         }
-        // A reader that has gone away wants no more.
+        // The reader closed the pipe, which is not an error.
         Err(WriteError::Stream { source }) if source.kind() == io::ErrorKind::BrokenPipe => Outcome::Done,
         Err(error) => cannot_write(&output, &error, reporter),
     }
@@ -159,7 +159,7 @@ fn summary(
     };
     let block = module.block(block);
     let results = block.ops.last().map(|&op| module.op(op).operands.to_vec()).unwrap_or_default();
-    // The variables of a module are many, and are not what a caller gives each time.
+    // A module has many variables, which a caller does not pass one by one.
     let (variables, data): (Vec<ValueId>, Vec<ValueId>) =
         block.arguments.iter().partition(|&&argument| is_variable(module, argument));
     if !data.is_empty() || variables.is_empty() {

@@ -9,7 +9,7 @@ use lsp_server::Connection;
 pub fn run(arguments: &LspArguments) -> Outcome {
     let (connection, threads) = Connection::stdio();
     let served = lsp::serve(&connection, &Options::from(&arguments.target));
-    // The writer ends when nothing can be sent any more.
+    // The writer thread ends when all senders are dropped.
     drop(connection);
     let written = threads.join();
     match served.map_err(|error| error.to_string()).and(written.map_err(|error| error.to_string())) {

@@ -20,7 +20,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::sync::OnceLock;
 
-/// The exit status of a command that did what it was asked to.
+/// The exit status of a command that succeeded.
 const DONE: u8 = 0;
 /// The exit status where the input has errors, or the output cannot be written.
 const ERRORS: u8 = 1;
@@ -33,7 +33,7 @@ enum Outcome {
     Done,
     /// The input has errors, which have been reported.
     Errors,
-    /// The command line asks for something that is not there.
+    /// The command line names something that does not exist.
     Usage(String),
 }
 
@@ -87,17 +87,17 @@ fn dispatch(command: Command) -> Outcome {
     }
 }
 
-/// Why standard output takes no more, once it does not.
+/// The first error of standard output, after which nothing more is written to it.
 static FAILURE: OnceLock<io::Error> = OnceLock::new();
 
 fn note_failure(written: io::Result<()>) {
     if let Err(error) = written {
-        // Only the first one counts.
+        // `set` fails after the first error, which is the one to report.
         let _ = FAILURE.set(error);
     }
 }
 
-/// Writes to standard output. What fails is reported when the command ends; a reader that has gone away is not an error.
+/// Writes to standard output. A failure is reported when the command ends; a reader that has gone away is not an error.
 fn print(text: &str) {
     if FAILURE.get().is_none() {
         let mut output = io::stdout().lock();
@@ -105,7 +105,7 @@ fn print(text: &str) {
     }
 }
 
-/// Writes to standard error, which is where a failure of it would be reported.
+/// Writes to standard error. A failure is ignored: there is nowhere else to report it.
 fn say(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }

@@ -34,7 +34,7 @@ pub fn run(arguments: &OptArguments) -> Outcome {
     Outcome::Done
 }
 
-/// What is said of a pass that is not in the table.
+/// The message about a pass that is not in the table.
 pub fn unknown_pass(name: &str) -> String {
     let names = PIPELINE.iter().map(|pass| pass.name);
     match nearest(name, names.clone()) {

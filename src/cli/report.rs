@@ -16,7 +16,7 @@ const UNBOUND: &str = "W0503";
 /// Opens a text; `-` is standard input.
 ///
 /// # Errors
-/// A diagnostic that says why it cannot be read.
+/// A diagnostic that explains why it cannot be read.
 pub fn open(path: &Path, limit: Limit) -> Result<Source, Diagnostics> {
     let source = if path == Path::new("-") {
         Source::read_within("<stdin>", io::stdin().lock(), limit)
@@ -35,7 +35,7 @@ pub fn open(path: &Path, limit: Limit) -> Result<Source, Diagnostics> {
 /// Opens files of weights.
 ///
 /// # Errors
-/// A diagnostic for each that gives none.
+/// A diagnostic for each file that cannot be read.
 pub fn open_weights(arguments: &WeightsArguments, limit: Limit) -> Result<Weights, Diagnostics> {
     Ok(Weights {
         files: failure::open_weights(&arguments.weights, limit)?,
@@ -51,7 +51,7 @@ pub fn is_unbound(diagnostic: &Diagnostic) -> bool {
     diagnostic.code().as_str() == UNBOUND
 }
 
-/// The warnings that the user lets be errors, counted as a sentence; `None` without one.
+/// A sentence that counts the warnings that the user made errors; `None` if there are none.
 pub fn denied(strict: StrictArguments, diagnostics: &Diagnostics) -> Option<String> {
     let all = diagnostics.iter().filter(|diagnostic| diagnostic.severity() == Severity::Warning).count();
     let unbound = diagnostics.iter().filter(|diagnostic| is_unbound(diagnostic)).count();
@@ -68,12 +68,12 @@ pub fn denied(strict: StrictArguments, diagnostics: &Diagnostics) -> Option<Stri
     (strict.require_weights && unbound > 0).then(|| format!("{inputs}, and `--require-weights` was given"))
 }
 
-/// Shows the diagnostics of a run in the form that was asked for: for people on standard error, else on standard output.
+/// Shows the diagnostics of a run in the selected format: for people on standard error, else on standard output.
 pub struct Reporter {
     arguments: ReportArguments,
     /// A SARIF log is one document for all files.
     log: sarif::Log,
-    /// Where a model goes to standard output, nothing else does.
+    /// Whether a model goes to standard output. Then nothing else does.
     output_taken: bool,
 }
 
@@ -98,7 +98,7 @@ impl Reporter {
         self.arguments.quiet
     }
 
-    /// Shows what there is to say about one text.
+    /// Shows the diagnostics of one text.
     pub fn show(&mut self, mut diagnostics: Diagnostics, source: &Source) {
         source_root::resolve(&mut diagnostics, &self.arguments.source_root);
         match self.arguments.format {
@@ -115,12 +115,12 @@ impl Reporter {
         }
     }
 
-    /// Shows diagnostics that no text goes with.
+    /// Shows diagnostics that belong to no text.
     pub fn show_alone(&mut self, diagnostics: Diagnostics, name: &Path) {
         self.show(diagnostics, &Source::from_bytes(name.display().to_string(), Vec::new()));
     }
 
-    /// Writes what belongs to no one file.
+    /// Writes what covers all files.
     pub fn finish(&self) {
         if self.arguments.format == Format::Sarif {
             self.document(&self.log);
@@ -128,7 +128,7 @@ impl Reporter {
     }
 
     fn document(&self, document: &impl Serialize) {
-        // The report is plain data, which always serialises.
+        // The report is plain data, which always serializes.
         let text = serde_json::to_string_pretty(document).unwrap_or_default();
         self.write(&format!("{text}\n"));
     }

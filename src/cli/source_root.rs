@@ -1,18 +1,18 @@
-//! Finds the user's files of Python, whose locations name where they were when the text was printed.
+//! Finds the user's Python files. Locations name the paths that they had when the text was printed.
 
 use crate::diagnostic::Diagnostics;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Files and folders that are looked at below one root, so that a root of `/` ends too.
+/// The limit on entries that are visited below one root, so that the search ends also for a root of `/`.
 const MOST_ENTRIES: usize = 50_000;
 
-/// Folders below this depth are not looked into.
+/// Folders below this depth are not searched.
 const MOST_DEPTH: usize = 16;
 
-/// Lets the frames of Python name files that can be read: those that are not where their location says are looked for
-/// under the roots. What is not found stays as it is.
+/// Makes Python frames name files that can be read: a file that is not at the path of its location is searched for below
+/// the roots. A frame whose file is not found does not change.
 pub fn resolve(diagnostics: &mut Diagnostics, roots: &[PathBuf]) {
     let mut found: BTreeMap<String, Option<PathBuf>> = BTreeMap::new();
     if roots.is_empty() {
@@ -27,7 +27,7 @@ pub fn resolve(diagnostics: &mut Diagnostics, roots: &[PathBuf]) {
     }
 }
 
-/// The file under the roots that has most of the trailing components of `file`; `None` when it is where it says.
+/// The file below the roots that has most of the trailing components of `file`; `None` if `file` itself exists.
 fn find(file: &str, roots: &[PathBuf]) -> Option<PathBuf> {
     if Path::new(file).is_file() {
         return None;
@@ -35,7 +35,7 @@ fn find(file: &str, roots: &[PathBuf]) -> Option<PathBuf> {
     let file = file.replace('\\', "/");
     let parts: Vec<&str> = file.split('/').filter(|part| !matches!(*part, "" | "." | "..")).collect();
     let name = *parts.last()?;
-    // A place below a root that continues the suffix needs no search.
+    // A tail of the path that exists below a root needs no search.
     for skipped in 0..parts.len() {
         for root in roots {
             let path = root.join(parts[skipped..].join("/"));
@@ -54,14 +54,14 @@ fn find(file: &str, roots: &[PathBuf]) -> Option<PathBuf> {
     best.map(|(_, path)| path)
 }
 
-/// How many components, from the last on, a path has of those.
+/// The number of trailing components that a path shares with `parts`.
 fn matching_parts(path: &Path, parts: &[&str]) -> usize {
     let own = path.iter().rev();
     own.zip(parts.iter().rev()).take_while(|(own, part)| *own == **part).count()
 }
 
-/// The files of that name below a root, those nearest to it first. Hidden folders and those of installed packages hold
-/// nothing that the user wrote.
+/// The files of that name below a root, those nearest to it first. Hidden folders and those of installed packages are
+/// skipped: they contain nothing that the user wrote.
 fn files_named(name: &str, root: &Path) -> Vec<PathBuf> {
     let (mut level, mut found, mut seen) = (vec![root.to_owned()], Vec::new(), 0);
     for _ in 0..MOST_DEPTH {

@@ -5,7 +5,7 @@ use crate::diagnostic::Style;
 use std::env;
 use std::io::{self, IsTerminal};
 
-/// Columns where neither the user nor a terminal tells them.
+/// The columns if neither the user nor a terminal sets them.
 const COLUMNS: usize = 100;
 
 /// How diagnostics are drawn on standard error.
@@ -40,7 +40,7 @@ fn is_dumb(variables: &Variables) -> bool {
     variables("TERM").is_some_and(|term| term == "dumb")
 }
 
-/// What the environment asks for (<https://no-color.org>, <https://force-color.org>, <https://bixense.com/clicolors>).
+/// Whether the environment enables colors (<https://no-color.org>, <https://force-color.org>, <https://bixense.com/clicolors>).
 fn wants_color(terminal: bool, variables: &Variables) -> bool {
     let forces = |name: &str| variables(name).is_some_and(|value| value != "0");
     if variables("NO_COLOR").is_some() {

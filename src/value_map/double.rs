@@ -1,4 +1,4 @@
-//! A program whose floats are of 64 bits, for results that are nearly exact.
+//! Widens the floats of a program to 64 bits, for nearly exact results.
 
 use crate::ir::{Attribute, Constant, Data, Element, Module, OpId, Rewriter, Type, TypeId, ValueId};
 use crate::ops::fold::{Tensor, float};
@@ -7,11 +7,11 @@ use rustc_hash::FxHashSet;
 use smallvec::SmallVec;
 use std::sync::Arc;
 
-/// Ops that depend on the bits of their operands, or on their types: they keep those.
+/// Ops that depend on the bits or the types of their operands, and so keep their types.
 const OPAQUE: [&str; 4] =
     ["stablehlo.bitcast_convert", "stablehlo.custom_call", "stablehlo.rng", "stablehlo.reduce_precision"];
 
-/// Gives all floats of a module of StableHLO 64 bits.
+/// Widens all floats of a StableHLO module to 64 bits.
 pub(super) fn widen(module: &mut Module, source: &Source) {
     let mut kept: FxHashSet<ValueId> = FxHashSet::default();
     for function in module.functions() {
@@ -87,7 +87,7 @@ fn retype(module: &mut Module, value: ValueId, kept: &FxHashSet<ValueId>) {
     }
 }
 
-/// The type with elements of 64 bits, where it has floats of fewer.
+/// The type with elements of 64 bits, if its elements are narrower floats.
 fn wide(module: &mut Module, ty: TypeId) -> Option<TypeId> {
     let tensor = module.tensor_type(ty)?;
     let element = match tensor.element {

@@ -1,7 +1,8 @@
-//! Which values of a model are which values of the program, and that program as text with such values as results.
+//! The map from values of a model to values of its program, and the program as text with mapped values as results.
 //!
-//! The program is the module as the user wrote it, with calls inlined. Passes keep the origin of each value that they
-//! make in the place of another one; what the types of both tell is read here. A value without an origin is not mapped.
+//! The program is the module as the user wrote it, with calls inlined. Passes record the origin of each value that they
+//! make in the place of another one; this module derives the form from the types of both. A value without an origin is not
+//! mapped.
 
 mod double;
 mod program;
@@ -20,7 +21,7 @@ pub enum Form {
     Same,
     /// With its dimensions in another order.
     Permuted,
-    /// With size 1, or no dimension, where the program's value has the same elements all along.
+    /// With size 1, or without the dimension, where the program's value repeats its elements.
     Broadcast,
     /// With more or fewer dimensions of size 1.
     Reshaped,
@@ -35,7 +36,7 @@ pub enum Form {
 }
 
 impl Form {
-    /// A word for it.
+    /// Its name in the map's JSON.
     pub fn name(self) -> &'static str {
         match self {
             Self::Same => "same",
@@ -57,12 +58,12 @@ pub struct Mapped {
     pub onnx: String,
     /// The value of the program.
     pub program: ValueId,
-    /// How it holds it.
+    /// How the model holds it.
     pub form: Form,
     /// The element type in the model, as StableHLO spells it.
     pub element: &'static str,
-    /// For each dimension in the model, the one of the program's value; none for a size of 1 that belongs to none. The
-    /// program's value is the same all along a dimension that is not there.
+    /// For each dimension in the model, the dimension of the program's value; `None` for an added dimension of size 1. The
+    /// program's value repeats its elements along a dimension that is missing here.
     pub axes: Vec<Option<usize>>,
     /// The line of Python.
     pub python: Option<PythonFrame>,
@@ -111,7 +112,7 @@ fn program_values(program: &Module) -> FxHashSet<ValueId> {
     block.arguments.iter().copied().chain(results).collect()
 }
 
-/// Origins of operands that only change their form on the way to a value with an origin. The ops come last first.
+/// The origins of operands that only change their form on the way to a value with an origin. `ops` is in reverse order.
 fn derived(module: &Module, ops: impl Iterator<Item = crate::ir::OpId>) -> FxHashMap<ValueId, Origin> {
     let mut derived: FxHashMap<ValueId, Origin> = FxHashMap::default();
     for op in ops {
@@ -123,8 +124,8 @@ fn derived(module: &Module, ops: impl Iterator<Item = crate::ir::OpId>) -> FxHas
         }
         let Some(origin) = module.origin(result).or_else(|| derived.get(&result).cloned()) else { continue };
         let order = match module.op_name(op) {
-            // Widened values and reshapes by sizes of 1 are told by their types.
-            // An integer may be computed wide and wrap when it is cast, so that the wide one is another value.
+            // The types show casts of floats, and reshapes that add or drop sizes of 1. An integer may be computed wide
+            // and wrap when it is cast, so the wide integer is another value.
             "onnx.Cast" if !both_are_floats(module, operand, result) => continue,
             "onnx.Cast" | "onnx.Identity" => origin.order.clone(),
             "onnx.Reshape" | "onnx.Unsqueeze" | "onnx.Squeeze" if origin.order.is_none() => None,
@@ -157,7 +158,7 @@ fn mapped(program: &Module, module: &Module, value: ValueId, origin: &Origin) ->
     let own = module.tensor(value)?;
     let stated = program.tensor(origin.value)?;
     let known = module.tensor(origin.value)?;
-    // Passes find out sizes of the program's values, and keep the rank unless they change what the value holds.
+    // Passes infer sizes of the program's values, and keep the rank unless they change what the value holds.
     let sizes = if known.rank() == stated.rank() { &known.dims } else { &stated.dims };
     let mut dims = own.dims.to_vec();
     let holds_numbers = stated.element.is_complex() && own.element == stated.element.part();
@@ -214,7 +215,8 @@ fn mapped(program: &Module, module: &Module, value: ValueId, origin: &Origin) ->
     })
 }
 
-/// Whether a type holds all that another one holds.
+/// Whether a value may be mapped across a change of its type: to one that is at least as wide, or from `f64` to `f32`, in
+/// which the compiler computes where ONNX Runtime lacks a kernel for `f64`.
 fn widens(from: Element, to: Element) -> bool {
     let is_number =
         |element: Element| element.is_integer() || element.is_unsigned() || element == Element::Bool;
@@ -223,7 +225,7 @@ fn widens(from: Element, to: Element) -> bool {
         || (from == Element::F64 && to == Element::F32)
 }
 
-/// The dimensions of a value that broadcasts to these sizes.
+/// The axes of a value that broadcasts to these sizes; `None` if it does not.
 fn broadcast(own: &[Dim], sizes: &[Dim]) -> Option<Vec<Option<usize>>> {
     let first = sizes.len().checked_sub(own.len())?;
     let axis = |(index, &dim): (usize, &Dim)| match dim {
@@ -234,7 +236,7 @@ fn broadcast(own: &[Dim], sizes: &[Dim]) -> Option<Vec<Option<usize>>> {
     own.iter().enumerate().map(axis).collect()
 }
 
-/// The dimensions of a value that differs by sizes of 1 alone.
+/// The axes of a value whose sizes differ only by dimensions of size 1; `None` if they differ otherwise.
 fn reshaped(own: &[Dim], sizes: &[Dim]) -> Option<Vec<Option<usize>>> {
     let mut rest = (0..sizes.len()).filter(|&axis| sizes[axis] != Dim::Known(1));
     let mut axes = Vec::with_capacity(own.len());

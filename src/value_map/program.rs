@@ -1,4 +1,4 @@
-//! The program as text, with values of it as results and its large arrays as arguments.
+//! The program as text, with additional values as results and its large constants as arguments.
 
 use super::{ValueMap, double};
 use crate::ir::{
@@ -8,7 +8,7 @@ use crate::pass;
 use crate::source::Source;
 use rustc_hash::FxHashMap;
 
-/// Arrays of fewer bytes are printed.
+/// Constants of fewer bytes stay in the text.
 const SMALL: usize = 1024;
 
 /// An array of the program that is an argument of the text.
@@ -25,17 +25,17 @@ pub struct Captured {
 /// A program as text.
 #[derive(Clone, Debug)]
 pub struct Program {
-    /// The text. Its results are those of the program and then the values that were asked for, in their order.
+    /// The text. Its results are those of the program, followed by the requested values in their order.
     pub text: String,
-    /// The arrays that are arguments behind those of the program, in the types of the program.
+    /// The arrays for the arguments that follow those of the program, in the types of the program.
     pub captured: Vec<Captured>,
 }
 
 impl ValueMap {
-    /// The program with the program's values of these mapped values, by position, as results behind its own. With
-    /// `double` all its floats are of 64 bits, those of the arguments too.
+    /// The program with the values at these positions of the map as additional results. With `double` all its floats have
+    /// 64 bits, also those of its arguments.
     ///
-    /// `None` where there is no such value, or no function.
+    /// `None` if a position is not in the map, or the program has no entry function.
     pub fn program(&self, source: &Source, values: &[usize], double: bool) -> Option<Program> {
         let mut module = self.program.clone();
         let entry = pass::entry(&module)?;
@@ -63,7 +63,7 @@ impl ValueMap {
     }
 }
 
-/// Makes arguments of the large constants of the entry function.
+/// Turns the large constants of the entry function into arguments.
 fn capture(module: &mut Module, source: &Source) -> Option<Vec<Captured>> {
     let entry = pass::entry(module)?;
     let body = module.function(entry).body;
@@ -105,7 +105,7 @@ fn large(module: &Module, source: &Source, op: OpId) -> Option<(TypeId, Captured
     Some((module.value_type(result), Captured { element, sizes: ty.sizes()?, bytes }))
 }
 
-/// Makes functions of the regions of calls: a call of XLA has none, and names a function instead.
+/// Turns the regions of custom calls into functions: XLA's text has no regions there, and names a function instead.
 fn name_reducers(module: &mut Module) {
     let bodies: Vec<_> = module.functions().map(|id| module.function(id).body).collect();
     let calls: Vec<OpId> = module

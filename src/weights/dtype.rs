@@ -38,17 +38,17 @@ const NAMES: &[(&str, &str, Element)] = &[
     ("float8_e8m0fnu", "F8_E8M0", Element::F8E8M0FNU),
 ];
 
-/// The element type that NumPy calls so.
+/// The element type of a NumPy name.
 pub fn of_numpy(name: &str) -> Option<Element> {
     NAMES.iter().find(|row| row.0 == name).map(|row| row.2)
 }
 
-/// The element type that safetensors calls so.
+/// The element type of a safetensors name.
 pub fn of_safetensors(name: &str) -> Option<Element> {
     NAMES.iter().find(|row| !row.1.is_empty() && row.1 == name).map(|row| row.2)
 }
 
-/// The element types that NumPy itself lacks, of so many bytes: NumPy writes them as bytes without a meaning.
+/// The element types of this width that NumPy itself lacks: NumPy writes them as raw bytes.
 pub fn foreign_to_numpy(bytes: usize) -> Vec<Element> {
     let foreign = |element: &Element| {
         *element == Element::BF16

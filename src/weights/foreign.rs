@@ -1,11 +1,11 @@
-//! What a file that is not one of weights seems to be, so that the message can name the way out.
+//! Guesses the format of a file that is not a file of weights, so that the message can name the way out.
 
 use std::path::Path;
 
-/// What is read, for files of an unknown kind.
+/// The formats that are read.
 const READ: &str = "safetensors, npz, or Flax's msgpack (`flax.serialization.to_bytes`)";
 
-/// How a tree of parameters is saved as one that is read.
+/// How to save a tree of parameters in one of them.
 const SAVE: &str =
     "save the tree with `flax.serialization.to_bytes(params)` or `safetensors.numpy.save_file`";
 

@@ -1,8 +1,8 @@
 //! Files of weights: safetensors, npz, and Flax's msgpack.
 //!
-//! A file gives a list of tensors, each with its path in the tree that was saved, its element type and its sizes. The
-//! elements stay where they are, as ranges of the mapped file; only what is compressed, or lies in another order, is
-//! brought into memory. A malformed file is an [`Error`], and no range reaches out of the file.
+//! A file is a list of tensors, each with its path in the saved tree, its element type and its sizes. The elements stay in
+//! the file, as ranges of its mapping; only compressed or reordered elements are copied into memory. A malformed file is an
+//! [`Error`], and no range exceeds the file.
 
 mod dtype;
 mod foreign;
@@ -22,25 +22,25 @@ use std::sync::Arc;
 /// What the arguments of the entry function are bound to, and how.
 #[derive(Clone, Debug, Default)]
 pub struct Weights {
-    /// The files; none binds nothing.
+    /// The files; without a file nothing is bound.
     pub files: Vec<WeightsFile>,
-    /// Take only the tensors whose path begins with this one, and take it off.
+    /// Use only the tensors below this path, and drop it from their paths.
     pub prefix: Option<String>,
-    /// Paths that begin with the first begin with the second instead; the first pair that fits counts.
+    /// Replacements of the beginning of paths; the first pair that matches counts.
     pub renames: Vec<(String, String)>,
     /// Bind the sorted tensors to the first arguments, whatever their names.
     pub by_order: bool,
-    /// What the program's placeholders stand for.
+    /// The arrays that the program's placeholders stand for.
     pub captured: Vec<Captured>,
     /// Ids and names of the placeholders that become inputs of the model, in the order of the inputs.
     pub inputs: Vec<(String, String)>,
 }
 
 /// An array that the program closes over. In its place the text has a placeholder,
-/// `stablehlo.custom_call @hlo2onnx.weight() {backend_config = "ID"}`, so that no elements go through text.
+/// `stablehlo.custom_call @hlo2onnx.weight() {backend_config = "ID"}`, so no elements pass through text.
 #[derive(Clone, Debug)]
 pub struct Captured {
-    /// What the placeholder calls it.
+    /// Its id in the placeholder.
     pub id: String,
     /// The array; its name becomes that of the initializer.
     pub tensor: Tensor,
@@ -51,7 +51,7 @@ pub struct Captured {
 pub struct WeightsFile {
     /// The file's name for diagnostics: the path as it was given.
     pub name: String,
-    /// The tensors; no two have one path.
+    /// The tensors; their paths are unique.
     pub tensors: Vec<Tensor>,
 }
 
@@ -61,17 +61,17 @@ pub struct Tensor {
     /// Its path, parts separated by `/` or `.` as the file has it.
     pub name: String,
     /// The element types that its bytes can be read as, the file's own first; none for a type that StableHLO lacks.
-    /// NumPy has no bf16, so that an npz may have it under the name of another type of two bytes.
+    /// NumPy has no bf16, so an npz may name another type of two bytes for it.
     pub elements: Vec<Element>,
     /// The file's name of its element type.
     pub dtype: String,
     /// Sizes, outermost first.
     pub sizes: Vec<usize>,
-    /// The elements in row-major order and little-endian bytes; without a meaning when `elements` is empty.
+    /// The elements in row-major order and little-endian bytes; meaningless if `elements` is empty.
     pub data: Pieces,
 }
 
-/// Why a file gives no weights.
+/// Why a file cannot be read as weights.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The system cannot read the file.
@@ -89,10 +89,10 @@ impl Error {
 }
 
 impl WeightsFile {
-    /// Maps a file and finds its tensors. The format is told by the content.
+    /// Maps a file and finds its tensors. The content determines the format.
     ///
     /// # Errors
-    /// When the file cannot be opened, is of no known format, is malformed, or takes more bytes than [`Limit`] lets it.
+    /// When the file cannot be opened, is of no known format, is malformed, or exceeds [`Limit`].
     pub fn open(path: &Path) -> Result<Self, Error> {
         Self::open_within(path, Limit::default())
     }
@@ -142,11 +142,11 @@ impl WeightsFile {
 }
 
 impl Tensor {
-    /// A tensor that lies in memory, with its elements in row-major order and little-endian bytes. An element narrower
+    /// A tensor in memory, with its elements in row-major order and little-endian bytes. An element narrower
     /// than a byte takes a byte; one of `i1` is 0 or 1.
     ///
     /// # Errors
-    /// When there are not as many bytes as the elements take.
+    /// When the number of bytes is not that of the elements.
     pub fn in_memory(
         name: impl Into<String>,
         element: Element,
@@ -161,7 +161,7 @@ impl Tensor {
         Self::new(name.into(), dtype, vec![element], sizes, data)
     }
 
-    /// A tensor whose bytes must be as many as its elements take.
+    /// A tensor; its bytes must be those of its elements in number.
     fn new(
         name: String,
         dtype: String,

@@ -1,4 +1,4 @@
-//! What `flax.serialization.to_bytes` writes: nested maps in MessagePack, with arrays as extensions.
+//! The format of `flax.serialization.to_bytes`: nested maps in MessagePack, with arrays as extensions.
 //!
 //! Extension 1 (an array) and 3 (a NumPy scalar) hold MessagePack again: the sizes, the name of the NumPy dtype, and
 //! the elements in row-major order. An array of more than 1 GiB is a map that holds its chunks.
@@ -10,7 +10,7 @@ use rmpv::decode::read_value_ref_with_max_depth;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Deeper nesting is refused, so that no walk is as deep as the file wants. A level of the tree takes two.
+/// The limit on nesting, so that a file cannot overflow the stack. A level of the tree takes two.
 const DEPTH: usize = 96;
 
 const ARRAY: i8 = 1;
@@ -39,7 +39,7 @@ struct Reader<'a> {
     tensors: Vec<Tensor>,
 }
 
-/// An array as it is packed, with the place of its elements in the file.
+/// A packed array, with the place of its elements in the file.
 struct Packed {
     sizes: Vec<usize>,
     dtype: String,
@@ -63,7 +63,7 @@ impl Reader<'_> {
                 let Packed { sizes, dtype, range } = self.packed(&path, bytes)?;
                 self.push(path, dtype, sizes, vec![range])
             }
-            // A number of Python has no element type of its own; `None` and texts are no weights.
+            // A Python number has no element type; `None` and texts are not weights.
             ValueRef::Integer(_) | ValueRef::F32(_) | ValueRef::F64(_) | ValueRef::Boolean(_) => {
                 self.push(path, "number of Python".into(), Vec::new(), Vec::new())
             }
@@ -82,7 +82,7 @@ impl Reader<'_> {
         sizes: Vec<usize>,
         ranges: Vec<Range<usize>>,
     ) -> Result<(), Error> {
-        // Flax reads the void type of two bytes as bf16, too: old versions of NumPy gave it that name.
+        // Flax reads the void type of two bytes as bf16 too: old versions of NumPy wrote that name for it.
         let element = dtype::of_numpy(if dtype == "V2" { "bfloat16" } else { &dtype });
         let data = Pieces::new(self.mapping, ranges)
             .ok_or_else(|| Error::malformed(format!("the bytes of `{name}` are not in the file")))?;
@@ -99,7 +99,7 @@ impl Reader<'_> {
         let sizes = sizes.iter().map(size).collect::<Option<_>>().ok_or_else(wrong)?;
         let dtype = text(dtype).ok_or_else(wrong)?;
         let elements = bytes(elements).ok_or_else(wrong)?;
-        // What was decoded borrows from the mapping, so that the addresses give the place.
+        // The decoded bytes borrow from the mapping, so their address gives the offset.
         let start = elements.as_ptr().addr().checked_sub(self.mapping.bytes().as_ptr().addr());
         let start = start.ok_or_else(wrong)?;
         Ok(Packed { sizes, dtype, range: start..start + elements.len() })

@@ -1,7 +1,7 @@
 //! NumPy's npz: a zip archive with an npy file for each array.
 //!
-//! A member that is stored is a range of the archive; one that is deflated is brought into memory, and so is an array
-//! in Fortran's order or of big-endian numbers, which is put into ours.
+//! A stored member is a range of the archive. A deflated member is copied into memory, and so is an array in Fortran order
+//! or of big-endian numbers, whose elements are reordered.
 
 use super::{Error, Tensor, byte_count, dtype, foreign};
 use crate::ir::Element;
@@ -39,7 +39,7 @@ pub fn tensors(mapping: &Arc<Mapping>, limit: Limit) -> Result<Vec<Tensor>, Erro
                 }
                 let member = archive.by_index(index).map_err(unreadable)?;
                 let mut bytes = Vec::new();
-                // One byte more than there should be tells a size that lies.
+                // Reading one byte more than declared detects a wrong size.
                 let read = member.take(size.saturating_add(1)).read_to_end(&mut bytes);
                 if read.map_err(|error| Error::malformed(format!("`{name}`: {error}")))? as u64 != size {
                     return Err(Error::malformed(format!("`{name}` is not as long as the archive says")));
@@ -55,12 +55,11 @@ pub fn tensors(mapping: &Arc<Mapping>, limit: Limit) -> Result<Vec<Tensor>, Erro
     Ok(tensors)
 }
 
-/// Compares the members that are stored, by their names, ranges and checksums, with the checksums of their bytes.
+/// Verifies the checksums of stored members, which are given by name, range and checksum.
 ///
-/// The elements are read once more when the model is written, so this costs no more than a reading ahead; it takes as
-/// many threads as can help.
+/// The elements are read again when the model is written, so this only reads ahead. It uses as many threads as help.
 fn verify(mapping: &Mapping, stored: &[(String, Range<usize>, u32)]) -> Result<(), Error> {
-    /// With more, threads wait for the memory.
+    /// With more threads, memory bandwidth is the limit.
     const MOST: usize = 4;
     const PIECE: usize = 1 << 20;
 
@@ -85,7 +84,7 @@ fn verify(mapping: &Mapping, stored: &[(String, Range<usize>, u32)]) -> Result<(
     let threads = thread::available_parallelism().map_or(1, usize::from).min(MOST).min(stored.len());
     thread::scope(|scope| {
         for _ in 1..threads {
-            // Without a thread the others do its work.
+            // If a thread cannot be spawned, the others do its work.
             let _ = thread::Builder::new().spawn_scoped(scope, work);
         }
         work();
@@ -103,7 +102,7 @@ fn range(start: u64, length: u64) -> Option<Range<usize>> {
     Some(start..start.checked_add(usize::try_from(length).ok()?)?)
 }
 
-/// The array of an npy file that lies in these bytes.
+/// The array of the npy file in these bytes.
 fn tensor(name: &str, mapping: &Arc<Mapping>, content: Range<usize>) -> Result<Tensor, Error> {
     let wrong = |what: &str| Error::malformed(format!("`{name}`: {what}"));
     let bytes = mapping.bytes().get(content.clone()).ok_or_else(|| wrong("it is not in the file"))?;
@@ -152,7 +151,7 @@ impl<'a> Header<'a> {
     fn parse(text: &'a str) -> Option<Self> {
         let field = |name: &str| Some(text.split_once(name)?.1.trim_start().strip_prefix(':')?.trim_start());
         let descr = field("'descr'")?;
-        // A list describes a record, which no tensor is.
+        // A list describes a record, which is not a tensor.
         let descr = descr.strip_prefix('\'').and_then(|rest| rest.split_once('\'')).map_or("record", |d| d.0);
         let fortran = field("'fortran_order'")?;
         let fortran = match (fortran.starts_with("True"), fortran.starts_with("False")) {
@@ -177,7 +176,7 @@ struct Number {
 }
 
 impl Number {
-    /// `None` for what is no number: Python objects, texts, dates, records.
+    /// `None` for everything but numbers: Python objects, texts, dates, records.
     fn parse(descr: &str) -> Option<Self> {
         let mut letters = descr.chars();
         let (order, kind) = (letters.next()?, letters.next()?);
@@ -204,24 +203,24 @@ impl Number {
         elements
     }
 
-    /// Whether the bytes of a number stand in the other order.
+    /// Whether the bytes of a number are big-endian.
     fn swapped(&self) -> bool {
         self.big_endian && self.bytes > 1 && self.kind != 'V'
     }
 
-    /// Numbers in an element, and bytes in each: a complex number is two.
+    /// The numbers in an element, and the bytes of each: a complex number is two.
     fn parts(&self) -> (usize, usize) {
         if self.kind == 'c' { (2, self.bytes / 2) } else { (1, self.bytes) }
     }
 }
 
-/// The elements in row-major order and little-endian bytes; `None` when they are not as many as the sizes say.
+/// The elements in row-major order and little-endian bytes; `None` if their number is not that of the sizes.
 fn reordered(bytes: &[u8], header: &Header, number: &Number) -> Option<Vec<u8>> {
     let (parts, width) = number.parts();
     if byte_count(&header.shape, number.bytes)? != bytes.len() {
         return None;
     }
-    // The bytes themselves are an array with two axes more, which stay innermost.
+    // The bytes are an array with two more axes, which stay innermost.
     let rank = header.shape.len();
     let mut sizes = header.shape.clone();
     let mut view = if header.fortran {

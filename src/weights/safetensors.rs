@@ -1,7 +1,7 @@
 //! Safetensors: the length of a JSON header in eight bytes, the header, and the tensors' bytes in a row.
 //!
-//! The header maps a name to `{"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}`. Offsets count from behind
-//! the header; the format allows neither overlaps nor holes.
+//! The header maps a name to `{"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}`. Offsets count from the
+//! end of the header; the format allows neither overlaps nor holes.
 
 use super::{Error, Tensor, dtype};
 use crate::source::{Mapping, Pieces};
@@ -9,7 +9,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The key of the header that holds free text and no tensor.
+/// The key of the header's free text, which is not a tensor.
 const METADATA: &str = "__metadata__";
 
 #[derive(Deserialize)]

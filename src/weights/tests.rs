@@ -1,4 +1,4 @@
-//! Files as they are written, and files that lie.
+//! Valid files, and malformed ones.
 
 use super::{Error, Tensor, WeightsFile};
 use crate::ir::Element;
@@ -145,7 +145,7 @@ fn types_that_numpy_lacks_come_under_other_names() -> Outcome {
     assert_eq!(elements("'|V2'")?, [Element::BF16]);
     assert_eq!(elements("'<f2'")?, [Element::F16]);
     assert!(array(npy("'|V1'", false, "(2,)", &[0, 0]))?.elements.contains(&Element::F8E5M2));
-    // What is no tensor is listed, and can be bound to nothing.
+    // An array that is not a tensor is listed, and cannot be bound.
     for descr in ["'|O'", "'<U1'", "'<M8[ns]'", "[('a', '<f4')]", "'<f99999999999999999999'", "'|V7'"] {
         assert!(array(npy(descr, false, "(1,)", &[0, 0]))?.elements.is_empty(), "{descr}");
     }

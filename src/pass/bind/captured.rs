@@ -1,7 +1,7 @@
-//! Placeholders become the arrays that the program closes over.
+//! Binds placeholders to the arrays that the program closes over.
 //!
 //! The Python package lowers a program so that each array prints as `stablehlo.custom_call @hlo2onnx.weight()`, whose
-//! `backend_config` names it, and hands over the arrays beside the text.
+//! `backend_config` names it, and passes the arrays beside the text.
 
 use super::{Offer, constant_of};
 use crate::diagnostic::catalogue;
@@ -11,7 +11,7 @@ use crate::pass::Context;
 use crate::weights::{Captured, WeightsFile};
 use rustc_hash::FxHashMap;
 
-/// What a placeholder calls.
+/// The target of a placeholder's call.
 const TARGET: &str = "hlo2onnx.weight";
 
 /// Puts a constant in the place of each placeholder of all functions.
@@ -29,7 +29,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
         let id = placeholder_id(module, op).unwrap_or_default();
         let at = module.span(op).name;
         if cx.weights.inputs.iter().any(|(input, _)| input == id) {
-            // Inlining brings it to the entry function first.
+            // The pass `arguments` handles it, after inlining has moved it to the entry function.
             continue;
         }
         let Some(captured) = arrays.get(id) else {
@@ -51,7 +51,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     }
 }
 
-/// What a placeholder calls its array; `None` for any other op.
+/// The id of a placeholder's array; `None` for any other op.
 pub(in crate::pass) fn placeholder_id(module: &Module, op: OpId) -> Option<&str> {
     if module.op_name(op) != "stablehlo.custom_call" || ops::call_target(module, op) != Some(TARGET) {
         return None;

@@ -1,4 +1,4 @@
-//! Which argument gets which tensor.
+//! Matches arguments with tensors.
 
 use super::path::{ArgumentPath, parts, tree_order, without_value};
 use super::{Offer, Plan};
@@ -14,21 +14,21 @@ pub(super) fn by_order(offers: &[Offer], arguments: usize, diagnostics: &mut Dia
         return Plan::new();
     }
     let mut order: Vec<usize> = (0..offers.len()).collect();
-    // The offers of a file lie together.
+    // The offers of a file are adjacent.
     for file in order.chunk_by_mut(|&x, &y| std::ptr::eq(offers[x].file, offers[y].file)) {
         file.sort_by(|&x, &y| tree_order(&offers[x].path, &offers[y].path));
     }
     order.into_iter().enumerate().collect()
 }
 
-/// How an argument finds a tensor.
+/// An argument's claim to a tensor.
 struct Claim {
     argument: usize,
-    /// Which of the argument's forms the tensor's path is: the lower, the more it says.
+    /// Which of the argument's forms equals the tensor's path: the lower, the more specific.
     form: usize,
 }
 
-/// Gives each argument the tensor of its path, and reports what is left on both sides.
+/// Gives each argument the tensor of its path, and reports the rest of both.
 pub(super) fn by_path(
     weights: &Weights,
     offers: &[Offer],
@@ -92,7 +92,7 @@ pub(super) fn fitting_prefix(weights: &Weights, paths: &[Option<ArgumentPath>]) 
     for tensor in weights.files.iter().flat_map(|file| &file.tensors) {
         let path = parts(&tensor.name);
         let path = without_value(&path);
-        // The longest rest says the most.
+        // The longest rest is the most specific.
         if let Some(split) = (0..path.len()).find(|&split| forms.contains(&path[split..])) {
             *fitting.entry(path[..split].to_vec()).or_default() += 1;
         }
@@ -112,7 +112,7 @@ pub(super) fn fitting_prefix(weights: &Weights, paths: &[Option<ArgumentPath>]) 
     }
 }
 
-/// Says which tensors were not bound, and which arguments of a tree that others were bound in.
+/// Reports the tensors that were not bound, and the unbound arguments of trees in which others were bound.
 fn report_left(
     weights: &Weights,
     offers: &[Offer],

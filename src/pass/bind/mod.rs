@@ -1,8 +1,8 @@
-//! Arguments of the entry function, and placeholders of all functions, become the constants that are given for them.
+//! Binds arguments of the entry function to tensors of files, and placeholders of all functions to arrays.
 //!
-//! It takes the module as it was parsed, and leaves the arguments that are bound out of the function. Which tensor
-//! belongs to which argument is told by their paths, or by order where the user asks for it. What is not certain is an
-//! error: two ways to bind an argument, or a tensor of another type.
+//! The pass reads the module as it was parsed, and removes the arguments that it binds. Paths decide which tensor belongs
+//! to which argument, or the order of both with `--weights-by-order`. An ambiguity is an error, and so is a tensor of
+//! another type.
 
 mod captured;
 mod matching;
@@ -24,20 +24,20 @@ use smallvec::{SmallVec, smallvec};
 /// Tensors of fewer bytes are held in memory, where they can be compared and folded.
 const SMALL: usize = 1024;
 
-/// How many bytes are looked at together.
+/// How many bytes are compared at a time.
 const PIECE: usize = 64 * 1024;
 
-/// A tensor of the files under the path that the options give it.
+/// A tensor of the files, with its path after prefix and renames.
 struct Offer<'w> {
     file: &'w WeightsFile,
     tensor: &'w Tensor,
     path: Vec<String>,
 }
 
-/// Which argument gets which offer, by their positions; in the order of the arguments.
+/// Pairs of positions of an argument and its offer, in the order of the arguments.
 type Plan = Vec<(usize, usize)>;
 
-/// Runs the pass; nothing changes where there is no placeholder and no weights were given.
+/// Runs the pass. It changes nothing if the module has no placeholders and the options have no weights.
 pub fn run(module: &mut Module, cx: &mut Context) {
     captured::run(module, cx);
     if cx.weights.files.is_empty() {
@@ -83,7 +83,7 @@ pub fn run(module: &mut Module, cx: &mut Context) {
     replace(module, entry, block, constants);
 }
 
-/// The tensors that the options leave, under the paths that these give them.
+/// The tensors below the prefix, with their renamed paths.
 fn offers<'w>(
     weights: &'w Weights,
     paths: &[Option<ArgumentPath>],
@@ -123,7 +123,7 @@ fn offers<'w>(
     offers
 }
 
-/// The constant that a value becomes, or a diagnostic that says why the tensor does not fit it.
+/// The constant that a value becomes, or a diagnostic that explains why the tensor does not fit it.
 fn constant_of(
     module: &mut Module,
     value: ValueId,
@@ -134,7 +134,7 @@ fn constant_of(
     let Offer { file, tensor, .. } = offer;
     let expected = module.tensor(value).cloned();
     let element = expected.as_ref().map(|ty| ty.element);
-    // `numpy.ascontiguousarray`, which many call before they save, makes a list of one out of a scalar.
+    // `numpy.ascontiguousarray`, which many programs call before they save, turns a scalar into an array of one element.
     let sizes = match (&expected, &tensor.sizes[..]) {
         (Some(ty), [1]) if ty.rank() == 0 => &[],
         (_, sizes) => sizes,
@@ -161,7 +161,7 @@ fn constant_of(
         diagnostics.push(catalogue::UnreadableWeights { path: &file.name, why: &why });
         return None;
     }
-    // Sizes that the text leaves open are the file's.
+    // The file sets the sizes that are dynamic in the text.
     let dims = sizes.iter().map(|&size| Dim::Known(size as i64)).collect();
     let ty = TensorType { dims, ..ty.clone() };
     Some(Constant { ty: module.types.intern(Type::Tensor(ty)), data: data(tensor, element) })
@@ -174,7 +174,7 @@ fn type_name(ty: &TensorType) -> String {
     format!("{}[{}]", ty.element.name().unwrap_or("?"), dims.join(", "))
 }
 
-/// The elements in the smallest form: fresh biases and scales are splats, as they are where JAX prints constants.
+/// The elements in the smallest form: fresh biases and scales are splats, as in the constants that JAX prints.
 fn data(tensor: &Tensor, element: Element) -> Data {
     let (pieces, width) = (&tensor.data, element.bytes());
     let data = if !pieces.is_empty() && is_splat(tensor, width) {
@@ -188,7 +188,7 @@ fn data(tensor: &Tensor, element: Element) -> Data {
     data
 }
 
-/// Whether all elements have the same bits. That few are is seen at their first two elements.
+/// Whether all elements have the same bits. The first two elements decide for most tensors.
 fn is_splat(tensor: &Tensor, width: usize) -> bool {
     let pieces = &tensor.data;
     let first = pieces.read(0..width);

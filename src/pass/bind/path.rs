@@ -35,12 +35,12 @@ pub(super) struct ArgumentPath {
     pub(super) short: String,
     /// All parts, the root's first.
     pub(super) parts: Vec<String>,
-    /// How many parts say which argument of the Python function it is: `variables`, or `args[0]`.
+    /// How many parts name the argument of the Python function: `variables`, or `args[0]`.
     pub(super) root: usize,
 }
 
 impl ArgumentPath {
-    /// `None` for a name that is no place in a tree.
+    /// `None` for a name that is not a place in a tree.
     pub(super) fn parse(name: &str) -> Option<Self> {
         let path = names::Path::parse(name)?;
         let number = |key: &&&str| key.bytes().all(|byte| byte.is_ascii_digit());
@@ -49,14 +49,14 @@ impl ArgumentPath {
         Some(Self { short: path.short(), parts: all.collect(), root })
     }
 
-    /// The paths under which a file may have it, the most telling first: whole, without the root, and without the
+    /// The paths under which a file may have it, the most specific first: whole, without the root, and without the
     /// collection below the root (`params`).
     pub(super) fn forms(&self) -> impl Iterator<Item = &[String]> {
         let parts = without_value(&self.parts);
         (0..=self.root + 1).filter_map(move |from| parts.get(from..)).filter(|form| !form.is_empty())
     }
 
-    /// The argument of the Python function that it is a part of; `None` when it is the whole of it.
+    /// The argument of the Python function that contains it; `None` if it is that whole argument.
     pub(super) fn tree(&self) -> Option<&[String]> {
         self.parts.split_at_checked(self.root).filter(|(_, below)| !below.is_empty()).map(|(root, _)| root)
     }
