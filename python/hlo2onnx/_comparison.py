@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -122,7 +123,11 @@ def as_fed(array: np.ndarray) -> Any:
 
 def positions(places: Sequence[int | str] | None, names: Sequence[str]) -> list[int]:
     """Positions of values that are given by position or name."""
-    return [place if isinstance(place, int) else list(names).index(place) for place in places or ()]
+    places = list(places or ())
+    for place in places:
+        if isinstance(place, str) and place not in names:
+            raise ValueError(f"the model has no value `{place}`; it has {', '.join(names)}")
+    return [place if isinstance(place, int) else list(names).index(place) for place in places]
 
 
 def open_session(model: Any, *, optimized: bool = True) -> Any:
@@ -184,10 +189,20 @@ def _size(size: Any, sizes: Mapping[str, int]) -> int:
 
 
 def eval_size(text: str, sizes: Mapping[str, int]) -> int:
-    """The value of a size such as ``2*b + 1``. JAX has parsed it. A name without a number counts as 2."""
-    import re
+    """The value of a size such as ``2*b + 1``, as JAX or the compiler spells it. A name without a number counts as 2."""
+    scope: dict[str, Any] = {name: sizes.get(name, 2) for name in size_names(text)}
+    return eval(text, {**scope, **_SIZE_FUNCTIONS, "__builtins__": {}})
 
-    names = set(re.findall(r"[A-Za-z_]\w*", text)) - {"floordiv", "mod", "max", "min"}
-    scope: dict[str, Any] = {name: sizes.get(name, 2) for name in names}
-    scope.update(floordiv=lambda x, y: x // y, mod=lambda x, y: x % y, max=max, min=min, __builtins__={})
-    return eval(text, scope)
+
+def size_names(text: str) -> list[str]:
+    """The names of symbolic sizes in a size."""
+    return [name for name in re.findall(r"[A-Za-z_]\w*", text) if name not in _SIZE_FUNCTIONS]
+
+
+_SIZE_FUNCTIONS: dict[str, Callable[..., int]] = {
+    "floordiv": lambda x, y: x // y,
+    "ceildiv": lambda x, y: -(-x // y),
+    "mod": lambda x, y: x % y,
+    "max": max,
+    "min": min,
+}

@@ -55,6 +55,9 @@ def _mark(target: Any, *, name: str | None) -> Any:
     if not callable(target):
         raise TypeError(f"an object of type `{builtin_type(target).__name__}` cannot be called, and so is not a function")
     if isinstance(target, builtin_type):
+        # `target.__call__` would be that of `type`, which makes instances.
+        if not any("__call__" in vars(base) for base in target.__mro__):
+            raise TypeError(f"the instances of `{target.__name__}` cannot be called, and so are not functions")
         call = target.__call__
         target.__call__ = _scoped(call, name or target.__name__)  # type: ignore[method-assign]
         return target

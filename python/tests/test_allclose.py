@@ -52,6 +52,12 @@ def test_shapes_and_counts_that_differ():
     assert "has the shape (1, 8)" in hlo2onnx.allclose(lambda x: x, other, [X])[1]
 
 
+def test_name_that_the_model_lacks():
+    model = convert(program, X)
+    with pytest.raises(ValueError, match="has no value `image`; it has x"):
+        hlo2onnx.allclose(program, model, [X], inputs_as_nchw=["image"])
+
+
 def test_nan_and_infinity():
     def special(x):
         return jnp.log(x - 1), 1 / (x * 0)

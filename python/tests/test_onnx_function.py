@@ -80,3 +80,5 @@ def test_what_cannot_be_marked():
         onnx_function(3)
     with pytest.raises(TypeError):
         hlo2onnx.onnx_function("name")
+    with pytest.raises(TypeError, match="instances of `Plain` cannot be called"):
+        onnx_function(type("Plain", (), {}))

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import onnx
 import pytest
+from jax import export
 from onnx import numpy_helper
 
 import hlo2onnx
@@ -62,6 +63,19 @@ def test_a_model_runs_at_two_sizes(network):
     assert report.passed and 0 < error.absolute <= error.allowed
     assert error.jax > 0 and error.nudge > 0
     assert "The model agrees with JAX." in str(report)
+
+
+def test_sizes_that_are_rounded_up():
+    def program(x, y):
+        return x.sum() + y * 2
+
+    size, half = export.symbolic_shape("b, floordiv(b + 1, 2)")
+    inputs = [jax.ShapeDtypeStruct((size,), jnp.float32), jax.ShapeDtypeStruct((half,), jnp.float32)]
+    exported = export.export(jax.jit(program))(*inputs)
+    model = hlo2onnx.convert(exported)
+    assert model.graph.input[1].type.tensor_type.shape.dim[0].dim_param == "ceildiv(b, 2)"
+    report = hlo2onnx.verify(exported, model)
+    assert report.passed and report.checked, str(report)
 
 
 def test_to_onnx_verifies():

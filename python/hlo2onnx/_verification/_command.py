@@ -20,7 +20,7 @@ def command_line(arguments: Sequence[str]) -> int:
     parser.add_argument("model", help="the ONNX model")
     parser.add_argument("--inputs", metavar="NPZ", help="arrays for the inputs, by name or in order; random ones by default")
     parser.add_argument("--expected", metavar="NPZ", help="recorded outputs, which replace those of JAX; needs --inputs")
-    parser.add_argument("--weights", metavar="FILE", action="append", default=[], help="a file of the model's weights (repeatable)")
+    parser.add_argument("--weights", metavar="FILE", action="append", default=[], help="a file of the model's weights")
     parser.add_argument("--opset", type=int, help="the opset that the model was converted for")
     parser.add_argument("--dim", metavar="NAME=SIZE", action="append", default=[], help="a number for a symbolic size")
     parser.add_argument("--dynamic", metavar="INPUT:DIM=NAME", action="append", default=[], help="a size that was made symbolic")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from .. import _inputs, _lowering, _native
-from .._comparison import concrete, eval_size
+from .._comparison import concrete, eval_size, size_names
 from .._conversion import Options, _text, precision
 from .._models import as_model
 from ._reference import Executable
@@ -190,7 +189,7 @@ def _shapes(
 def _names(value: Any) -> list[str]:
     """The names of symbolic sizes in a caller's description of inputs."""
     if isinstance(value, str):
-        return [name for name in re.findall(r"[A-Za-z_]\w*", value) if name not in _FUNCTIONS]
+        return size_names(value)
     if isinstance(value, Mapping):
         return [name for item in value.values() for name in _names(item)]
     if isinstance(value, (list, tuple)):
@@ -201,5 +200,3 @@ def _names(value: Any) -> list[str]:
     except TypeError:
         return []
 
-
-_FUNCTIONS = {"floordiv", "ceildiv", "mod", "max", "min"}

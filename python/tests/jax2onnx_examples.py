@@ -1,7 +1,7 @@
 """Runs the examples that jax2onnx registers with the import changed, and compares the models with JAX.
 
-    python python/tests/incumbent.py              # all of them
-    python python/tests/incumbent.py vit gpt      # those whose names contain a word
+    python python/tests/jax2onnx_examples.py              # all of them
+    python python/tests/jax2onnx_examples.py vit gpt      # those whose names contain a word
 
 It needs jax2onnx, Flax, Equinox and onnxruntime, and is not part of the tests.
 """
