@@ -101,7 +101,8 @@ def compare(expected: Sequence[Any], got: Sequence[Any], rtol: float, atol: floa
             worst = np.unravel_index(np.nanargmax(np.where(np.isnan(difference), np.inf, difference)), wanted.shape)
             place = tuple(map(int, worst))
             return False, f"output {index} differs at {place}: {found[worst]} for JAX's {wanted[worst]}"
-    return True, f"all {len(got)} outputs agree; the largest difference is {largest:.3g}"
+    outputs = "the output agrees" if len(got) == 1 else f"all {len(got)} outputs agree"
+    return True, f"{outputs}; the largest difference is {largest:.3g}"
 
 
 def as_numbers(value: Any) -> np.ndarray:
