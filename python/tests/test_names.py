@@ -129,6 +129,45 @@ def test_haiku_like_pair():
     assert share(model, paths(params)) == (4, 4)
 
 
+def test_kernels_read_in_reverse():
+    from flax import linen, nnx
+
+    x = random(2, 5, 5, 3)
+    transposed = linen.ConvTranspose(4, (3, 3), strides=(2, 2))
+    variables = transposed.init(jax.random.key(0), x)
+    model = convert(lambda x: transposed.apply(variables, x), x)
+    assert set(paths(variables)) <= set(initializers(model))
+    agree(lambda x: transposed.apply(variables, x), model, x)
+
+    module = nnx.ConvTranspose(3, 4, (3, 3), strides=(2, 2), rngs=nnx.Rngs(0))
+    assert {"kernel", "bias"} <= set(initializers(convert(module, x)))
+
+
+def test_normalized_weights_have_the_name_of_their_kernel():
+    weight, scale = jnp.asarray(random(8, 4)), jnp.asarray(random(4, seed=1))
+
+    def program(x):
+        return x @ (weight / jnp.linalg.norm(weight, axis=0) * scale)
+
+    model = convert(program, X)
+    assert initializers(model)["weight"].shape == (8, 4)
+    agree(program, model, X)
+
+
+def test_weights_of_several_have_the_name_of_none():
+    first, second = jnp.asarray(random(8, 4)), jnp.asarray(random(8, 4, seed=1))
+    model = convert(lambda x: x @ (first + second), X)
+    assert not {"first", "second"} & set(initializers(model))
+
+
+def test_weights_of_one_number_keep_their_names():
+    params = [{"w": random(8, 8, seed=seed), "b": np.zeros(8, np.float32)} for seed in (1, 2)]
+    model = convert(lambda x: forward({"layers": params}, x), X)
+    found = initializers(model)
+    assert {f"{layer}/{name}" for layer in (0, 1) for name in "wb"} <= set(found)
+    assert found["0/b"].shape == found["1/b"].shape == ()
+
+
 def test_arrays_made_in_the_program_have_no_name_of_the_user_s():
     params = tree(0)
 

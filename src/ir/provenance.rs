@@ -4,7 +4,7 @@
 //! Python calls, which is a chain of call sites, innermost first, each frame a function's name over its place in a
 //! file. Inlining puts the stack of the call behind that of the function.
 
-use super::{Location, LocationId, Module};
+use super::{Location, LocationId, Module, OpId};
 use crate::diagnostic::{Diagnostic, PythonFrame};
 
 /// Locations are a graph that the text can make deep or cyclic; longer walks give up.
@@ -84,9 +84,11 @@ pub fn own_name(module: &Module, location: LocationId) -> Option<&str> {
     None
 }
 
-/// The name that a weight has in the user's own tree, whatever function it is used in.
-pub fn weight_name(module: &Module, location: LocationId) -> Option<&str> {
-    let name = own_name(module, location)?;
+/// The name that a weight has in the user's own tree, whatever function it is used in. `None` for an op that is not a
+/// weight.
+pub fn weight_name(module: &Module, op: OpId) -> Option<&str> {
+    module.op(op).results.first().and_then(|&result| module.constant_of(result))?;
+    let name = own_name(module, module.op_location(op))?;
     module.symbols.find(name).filter(|name| module.weight_names.contains(name)).map(|_| name)
 }
 

@@ -1,7 +1,7 @@
 //! Broadcasts that are made where a user needs every element.
 
 use super::Lower;
-use crate::ir::{Dim, Dims, Size, ValueId};
+use crate::ir::{Constant, Data, Dim, Dims, Size, ValueId};
 
 /// Constants of up to this many elements are written out rather than computed.
 const SMALL: i64 = 256;
@@ -59,7 +59,14 @@ impl Lower<'_> {
         {
             let bytes =
                 self.module.constant(constant).data.bytes(self.source, 1, element.bytes()).into_owned();
-            return Some(self.constant(element, sizes, &bytes.repeat(count as usize)));
+            let bytes = bytes.repeat(count as usize);
+            if !self.is_weight(value) {
+                return Some(self.constant(element, sizes, &bytes));
+            }
+            let ty = self.module.tensor_of(element, sizes);
+            let expanded = self.data_constant(Constant { ty, data: Data::Bytes(bytes.into()) });
+            self.keep_weight_name(value, expanded);
+            return Some(expanded);
         }
         if !sizes.contains(&0) {
             return None;

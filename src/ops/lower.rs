@@ -557,13 +557,18 @@ impl<'a> Lower<'a> {
         value
     }
 
+    /// Whether a value is a weight of the user's, whose name it keeps.
+    pub(super) fn is_weight(&self, value: ValueId) -> bool {
+        let op = self.module.defining_op(value);
+        op.is_some_and(|op| provenance::weight_name(self.module, op).is_some())
+    }
+
     /// Lets a constant with the elements of a weight have the name of that weight.
     pub(super) fn keep_weight_name(&mut self, weight: ValueId, constant: ValueId) {
         let ops = self.module.defining_op(weight).zip(self.module.defining_op(constant));
         let Some((weight, constant)) = ops else { return };
-        let location = self.module.op_location(weight);
-        if provenance::weight_name(self.module, location).is_some() {
-            self.module.set_op_location(constant, location);
+        if provenance::weight_name(self.module, weight).is_some() {
+            self.module.set_op_location(constant, self.module.op_location(weight));
         }
     }
 

@@ -1,7 +1,7 @@
 //! Ops that arrange elements: constants, broadcasts, reshapes, transposes, slices, pads.
 
 use super::{Elements, Lower, Lowered, Refusal, Row, noted, row};
-use crate::ir::{Attribute, Constant, Data, Dim, Dims, OpId, ValueId};
+use crate::ir::{Attribute, Constant, Data, Dim, Dims, OpId, SCALAR, ValueId, provenance};
 use std::sync::Arc;
 
 const MOVED: Elements = Elements::PLAIN.or(Elements::FLOAT8).or(Elements::NIBBLE);
@@ -29,15 +29,21 @@ fn constant(cx: &mut Lower, op: OpId) -> Lowered {
     };
     let Constant { ty, data } = cx.module.constant(*id).clone();
     let (element, dims) = cx.result_dims(op, 0)?;
+    // A weight stays apart from constants that equal it, so that it has its own name.
+    let is_weight = provenance::weight_name(cx.module, op).is_some();
     if let Data::Splat(bytes) = &data
         && !dims.contains(&Dim::Known(0))
     {
-        return Ok(cx.constant(element, &[], bytes).into());
+        if !is_weight {
+            return Ok(cx.constant(element, &[], bytes).into());
+        }
+        let ty = cx.module.tensor_of(element, SCALAR);
+        return Ok(cx.data_constant(Constant { ty, data: Data::Bytes(bytes.as_slice().into()) }).into());
     }
     let (_, sizes) = cx.result(op, 0)?;
     let value = match data {
         Data::Splat(_) => cx.data_constant(Constant { ty, data: Data::Bytes(Arc::from([])) }),
-        Data::Bytes(bytes) if bytes.len() <= 64 => cx.constant(element, &sizes, &bytes),
+        Data::Bytes(bytes) if bytes.len() <= 64 && !is_weight => cx.constant(element, &sizes, &bytes),
         data => cx.data_constant(Constant { ty, data }),
     };
     Ok(value.into())

@@ -85,12 +85,10 @@ impl Names {
 
     /// The path of an op from the module on whose function it is in.
     fn path(&self, module: &Module, op: OpId) -> Option<String> {
-        let location = module.op_location(op);
-        if module.op_name(op) == "onnx.Constant"
-            && let Some(name) = provenance::weight_name(module, location)
-        {
+        if let Some(name) = provenance::weight_name(module, op) {
             return Some(name.to_owned());
         }
+        let location = module.op_location(op);
         if self.depth == 0 {
             return provenance::scope(module, location);
         }
@@ -179,7 +177,7 @@ impl Names {
             if !is_whole || module.value(value).name.is_some() {
                 continue;
             }
-            let name = provenance::weight_name(module, module.op_location(op)).map(str::to_owned);
+            let name = provenance::weight_name(module, op).map(str::to_owned);
             if let Some(name) = name {
                 self.give(module, value, &name);
             }

@@ -12,6 +12,7 @@ pub(super) mod identity;
 mod liveness;
 mod loops;
 pub(super) mod onnx;
+mod origin;
 mod rearrange;
 mod repeated;
 mod results;
@@ -19,8 +20,8 @@ mod results;
 use super::Context;
 use crate::diagnostic::catalogue;
 use crate::ir::{
-    Attribute, BlockId, Constant, ConstantId, Data, Module, NewOp, OpId, RegionId, Rewriter, TensorType,
-    ValueId, use_counts,
+    Attribute, BlockId, Constant, ConstantId, Data, Module, NewOp, OpId, RegionId, Rewriter, ValueId,
+    use_counts,
 };
 use crate::ops::fold::{self, Tensor};
 use crate::source::Source;
@@ -229,39 +230,6 @@ impl Visitor<'_> {
     }
 }
 
-/// Ops whose result has the elements of their first operand, in another shape, order or type.
-const REARRANGEMENTS: &[&str] = &[
-    "onnx.Cast",
-    "onnx.Reshape",
-    "onnx.Squeeze",
-    "onnx.Transpose",
-    "onnx.Unsqueeze",
-    "stablehlo.broadcast_in_dim",
-    "stablehlo.convert",
-    "stablehlo.reshape",
-    "stablehlo.reverse",
-    "stablehlo.transpose",
-];
-
-/// The op whose place a folded constant has, and so its name: weights in another shape, order or type are the same
-/// weights.
-fn origin(module: &Module, op: OpId) -> OpId {
-    const LONGEST_CHAIN: usize = 8;
-
-    let mut origin = op;
-    for _ in 0..LONGEST_CHAIN {
-        if !REARRANGEMENTS.contains(&module.op_name(origin)) {
-            break;
-        }
-        let Some(&operand) = module.op(origin).operands.first() else { break };
-        let count = |value: ValueId| module.tensor(value).and_then(TensorType::count);
-        let whole = module.op(origin).results.first().is_some_and(|&result| count(result) == count(operand));
-        let Some(producer) = module.defining_op(operand).filter(|_| whole) else { break };
-        origin = producer;
-    }
-    origin
-}
-
 /// A constant in the place of the visited op, or an equal one that is there.
 fn shared_constant(
     rewriter: &mut Rewriter,
@@ -269,7 +237,7 @@ fn shared_constant(
     constant: ConstantId,
     repeated: &mut Repeated,
 ) -> ValueId {
-    let origin = origin(rewriter.module, op);
+    let origin = origin::of(rewriter.module, op, constant);
     let constant = constant_op(rewriter.module, origin, constant);
     match repeated.find_or_add(rewriter.module, constant, op) {
         Some(known) => rewriter.module.op(known).results[0],
@@ -282,7 +250,7 @@ fn shared_constant(
 
 /// Inserts a constant in the place of the visited op and gives its value.
 pub(super) fn insert_constant(rewriter: &mut Rewriter, op: OpId, constant: ConstantId) -> ValueId {
-    let origin = origin(rewriter.module, op);
+    let origin = origin::of(rewriter.module, op, constant);
     let constant = constant_op(rewriter.module, origin, constant);
     rewriter.insert_existing(constant);
     rewriter.module.op(constant).results[0]

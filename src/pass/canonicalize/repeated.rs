@@ -2,7 +2,7 @@
 
 use super::{Nesting, nesting};
 use crate::ir::{
-    Attribute, Attributes, BlockId, ConstantId, Data, Dim, Element, Module, OpId, Symbol, TypeId,
+    Attribute, Attributes, BlockId, ConstantId, Data, Dim, Element, Module, OpId, Symbol, TypeId, provenance,
 };
 use crate::pass::paths::{Paths, times};
 use rustc_hash::{FxBuildHasher, FxHashMap};
@@ -90,6 +90,12 @@ impl Repeated {
             push_number(time as usize, &mut self.key);
         }
         encode(module, op, &mut self.key);
+        if is_small(module, op)
+            && let Some(name) = provenance::weight_name(module, op)
+            && let Some(name) = module.symbols.find(name)
+        {
+            self.key.push(Piece::Symbol(name));
+        }
         let hash = FxBuildHasher.hash_one(&self.key);
         let before = self.last.get(&hash).copied();
         let mut next = before;
@@ -158,6 +164,16 @@ fn is_shareable(module: &Module, op: OpId) -> bool {
         && !NOT_SHAREABLE.contains(&name)
         && !crate::ops::rules::is_terminator(name)
         && crate::ops::rules::is_pure(module, op)
+}
+
+/// Whether an op is a constant that the model can have more than once. Each of several equal weights then has its name.
+fn is_small(module: &Module, op: OpId) -> bool {
+    let constant = module.constant_of(module.op(op).results[0]).map(|id| &module.constant(id).data);
+    match constant {
+        Some(Data::Splat(_)) => true,
+        Some(Data::Bytes(bytes)) => bytes.len() <= COMPARED,
+        _ => false,
+    }
 }
 
 /// The op in pieces: equal ops have equal ones and others do not.

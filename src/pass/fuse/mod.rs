@@ -57,8 +57,8 @@ enum Operand {
     Made(Box<Fused>, ValueId),
     /// A constant of these elements, of the type of a value.
     Constant(Arc<[u8]>, ValueId),
-    /// A constant that has this number everywhere, in these sizes.
-    Filled(f64, Element, Vec<i64>),
+    /// A constant that has this number everywhere, in these sizes, and the constant in whose place it is, if any.
+    Filled(f64, Element, Vec<i64>, Option<ValueId>),
 }
 
 /// An attribute of a fused op.
@@ -228,6 +228,11 @@ fn add(rewriter: &mut Rewriter, root: OpId, fused: Fused, inside: &[OpId]) -> Va
     make(rewriter, fused, ty, (span, location))
 }
 
+/// The place of a constant that stands for another one, after which it is named.
+fn in_place_of(module: &Module, constant: ValueId, place: (OpSpan, LocationId)) -> (OpSpan, LocationId) {
+    module.defining_op(constant).map_or(place, |op| (place.0, module.op_location(op)))
+}
+
 /// Adds an op after those that it is computed from.
 fn make(rewriter: &mut Rewriter, fused: Fused, ty: TypeId, place: (OpSpan, LocationId)) -> ValueId {
     let mut operands: SmallVec<[ValueId; 3]> = SmallVec::new();
@@ -238,7 +243,8 @@ fn make(rewriter: &mut Rewriter, fused: Fused, ty: TypeId, place: (OpSpan, Locat
                 let ty = rewriter.module.value_type(like);
                 make(rewriter, *made, ty, place)
             }
-            Operand::Filled(number, element, sizes) => {
+            Operand::Filled(number, element, sizes, like) => {
+                let place = like.map_or(place, |like| in_place_of(rewriter.module, like, place));
                 let ty = rewriter.module.tensor_of(element, &sizes);
                 let data = Data::Splat(float_bytes(element, number).into());
                 let constant = rewriter.module.add_constant(Constant { ty, data });
@@ -247,9 +253,7 @@ fn make(rewriter: &mut Rewriter, fused: Fused, ty: TypeId, place: (OpSpan, Locat
             }
             Operand::Constant(bytes, like) => {
                 let ty = rewriter.module.value_type(like);
-                // It is named after the constant in whose place it is.
-                let origin = rewriter.module.defining_op(like);
-                let place = origin.map_or(place, |op| (place.0, rewriter.module.op_location(op)));
+                let place = in_place_of(rewriter.module, like, place);
                 let constant = rewriter.module.add_constant(Constant { ty, data: Data::Bytes(bytes) });
                 let value = [("value", Attribute::Dense(constant))];
                 rewriter.insert_at(place, "stablehlo.constant", &[], ty, value)

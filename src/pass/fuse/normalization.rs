@@ -144,7 +144,7 @@ fn filled(p: &Pattern, norm: ValueId, number: f64) -> Option<Operand> {
     let axis = p.integer(p.defining(norm, LAYER_NORM)?, "axis")?;
     let ty = p.tensor(norm)?;
     let sizes = ty.dims.get(axis..)?.iter().map(|dim| dim.known()).collect::<Option<_>>()?;
-    Some(Operand::Filled(number, ty.element, sizes))
+    Some(Operand::Filled(number, ty.element, sizes, None))
 }
 
 /// A value for each element of a row, which may be one number.
@@ -153,7 +153,7 @@ fn parameter(p: &mut Pattern, value: ValueId, rows: &Rows) -> Option<Operand> {
         return Some(Operand::Value(value));
     }
     let sizes = rows.axes.iter().map(|&axis| rows.dims[axis].known()).collect::<Option<_>>()?;
-    Some(Operand::Filled(p.number(value)?, p.tensor(value)?.element, sizes))
+    Some(Operand::Filled(p.number(value)?, p.tensor(value)?.element, sizes, Some(value)))
 }
 
 /// The norm that gives `value` with one more operand, which has a value for each element of a row.

@@ -1,0 +1,76 @@
+//! Which op a folded constant comes from: it has the place of that op, and so its name.
+
+use crate::ir::{ConstantId, Module, OpId, TensorType, ValueId, provenance};
+
+/// Longer computations of a constant are not followed to their end.
+const MOST_STEPS: usize = 32;
+
+/// Ops whose result has the elements of their first operand, in another shape, order or type.
+const REARRANGEMENTS: &[&str] = &[
+    "onnx.Cast",
+    "onnx.Reshape",
+    "onnx.Squeeze",
+    "onnx.Transpose",
+    "onnx.Unsqueeze",
+    "stablehlo.broadcast_in_dim",
+    "stablehlo.convert",
+    "stablehlo.reshape",
+    "stablehlo.reverse",
+    "stablehlo.transpose",
+];
+
+/// The op whose place a constant has that an op became: that of the one weight that it is made of, or else of what it
+/// rearranges.
+pub(super) fn of(module: &Module, op: OpId, constant: ConstantId) -> OpId {
+    let is_splat = module.constant(constant).data.splat().is_some();
+    weight(module, op, is_splat).unwrap_or_else(|| rearranged(module, op))
+}
+
+/// The one weight that a constant is made of, element by element, be it in another order or type, scaled or normalized.
+///
+/// What has fewer elements, such as the scale of a weight, does not count, unless all elements of the result are the same.
+fn weight(module: &Module, op: OpId, is_splat: bool) -> Option<OpId> {
+    let mut found: Option<(OpId, &str)> = None;
+    let (mut pending, mut steps) = (vec![op], 0);
+    while let Some(op) = pending.pop() {
+        if let Some(name) = provenance::weight_name(module, op) {
+            match found {
+                Some((_, known)) if known != name => return None,
+                _ => found = Some((op, name)),
+            }
+            continue;
+        }
+        steps += 1;
+        if steps > MOST_STEPS {
+            return None;
+        }
+        let result = module.op(op).results.first().and_then(|&result| count(module, result));
+        let operands = module.op(op).operands.iter().copied();
+        let whole = operands.filter(|&operand| is_splat || count(module, operand) == result);
+        pending.extend(whole.filter_map(|operand| module.defining_op(operand)));
+    }
+    found.map(|(op, _)| op)
+}
+
+/// The op whose elements an op has in another shape, order or type.
+fn rearranged(module: &Module, op: OpId) -> OpId {
+    let mut origin = op;
+    for _ in 0..MOST_STEPS {
+        if !REARRANGEMENTS.contains(&module.op_name(origin)) {
+            break;
+        }
+        let Some(&operand) = module.op(origin).operands.first() else { break };
+        let whole = module
+            .op(origin)
+            .results
+            .first()
+            .is_some_and(|&result| count(module, result) == count(module, operand));
+        let Some(producer) = module.defining_op(operand).filter(|_| whole) else { break };
+        origin = producer;
+    }
+    origin
+}
+
+fn count(module: &Module, value: ValueId) -> Option<i64> {
+    module.tensor(value).and_then(TensorType::count)
+}
