@@ -121,10 +121,11 @@ def to_onnx(
     source = (f"<{options.model_name}>", program.text.encode())
     model_bytes = _run(source, request, output_path if return_mode == "file" else None)
     if verify:
-        from ._verification import require
+        from ._verification import FunctionSubject, require
 
+        subject = FunctionSubject(fn, inputs, input_params, variables, enable_double_precision, program)
         made = model_bytes if model_bytes is not None else output_path
-        require(fn, made, inputs, input_params, variables, enable_double_precision, program, options, weights == "inputs")
+        require(subject, made, options, weights_are_inputs=weights == "inputs")
     return _returned(model_bytes, return_mode, output_path)
 
 

@@ -78,6 +78,26 @@ def test_sizes_that_are_rounded_up():
     assert report.passed and report.checked, str(report)
 
 
+def test_what_jax_cannot_run_is_not_compared():
+    runs = []
+
+    def program(x):
+        runs.append(x)
+        if len(runs) > 1:
+            raise RuntimeError("only once")
+        return x * 2
+
+    model = hlo2onnx.to_onnx(lambda x: x * 2, [(3,)])
+    report = hlo2onnx.verify(program, model, [(3,)])
+    assert not report.passed and not report.checked
+    assert str(report).startswith("The model could not be compared with JAX.\n  JAX cannot run the program: only once")
+
+
+def test_what_the_model_cannot_run_is_a_difference():
+    report = hlo2onnx.verify(lambda x, y: x * y, hlo2onnx.to_onnx(lambda x: x * 2, [(3,)]), [(3,), (3,)])
+    assert not report.passed and report.checked
+
+
 def test_to_onnx_verifies():
     hlo2onnx.to_onnx(NETWORK, IMAGES, variables=VARIABLES, verify=True)
     hlo2onnx.to_onnx(NETWORK, IMAGES, variables=VARIABLES, verify=True, weights="inputs")

@@ -11,10 +11,9 @@ import numpy as np
 from .._comparison import positions
 from .._conversion import Options
 from .._diagnostics import logger
-from .._lowering import Program
 from ._errors import Error, compare, parts
 from ._reference import Executable
-from ._report import JAX_FAILS, Case, Fault, Report, VerificationError
+from ._report import Case, Fault, Report, VerificationError
 from ._runtime import Runner, first_line
 from ._segments import Known, Segments, exposed
 from ._subject import FunctionSubject, Subject, TextSubject
@@ -76,20 +75,9 @@ def verify(
     return Verification(subject, model, proto, asked, expected, seed).report()
 
 
-def require(
-    fn: Any,
-    model: Any,
-    inputs: Sequence[Any],
-    input_params: Mapping[str, Any] | None,
-    variables: Any,
-    double: bool,
-    program: Program,
-    options: Options,
-    weights_are_inputs: bool,
-) -> None:
+def require(subject: FunctionSubject, model: Any, options: Options, *, weights_are_inputs: bool) -> None:
     """Verify a model that `to_onnx` has just made; raises ``VerificationError`` if it differs."""
-    subject = FunctionSubject(fn, inputs, input_params, variables, double, program)
-    source = (f"<{options.model_name}>", program.text.encode())
+    source = (f"<{options.model_name}>", subject.program.text.encode())
     subject.compile(source, subject.request(options, weights_are_inputs))
     report = Verification(subject, model, load(model), options, None, 0).report()
     for note in report.notes:
@@ -154,7 +142,7 @@ class Verification:
             if len(cases) == 2 or not symbols:
                 break
         if not cases:
-            cases.append(Case({}, (), f"{JAX_FAILS}: {refusals[0]}"))
+            cases.append(Case({}, (), f"JAX cannot run the program: {refusals[0]}", by_jax=True))
         elif symbols and len(cases) == 1 and cases[0].ok:
             self.notes.append("the model was run at one size only: JAX refuses the others that were tried")
         return Report(tuple(cases), fault, tuple(dict.fromkeys(self.notes)))
