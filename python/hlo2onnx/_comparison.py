@@ -164,11 +164,7 @@ def concrete(
         shape = value if _inputs.is_shape(value) else value.shape
         dtype = jnp.dtype(jnp.result_type(float) if _inputs.is_shape(value) else value.dtype)
         numbers = tuple(_size(size, sizes or {}) for size in shape)
-        if dtype == jnp.bool_:
-            return jnp.asarray(random.integers(0, 2, numbers).astype(bool))
-        if jnp.issubdtype(dtype, jnp.integer):
-            return jnp.asarray(random.integers(0, 5, numbers).astype(dtype))
-        return jnp.asarray(random.standard_normal(numbers), dtype=dtype)
+        return jnp.asarray(random_array(random, dtype, numbers))
 
     def tree(value: Any) -> Any:
         return jax.tree_util.tree_map(
@@ -177,6 +173,19 @@ def concrete(
 
     keywords = {name: tree(value) for name, value in (params or {}).items() if _inputs.is_data(value)}
     return tuple(map(tree, inputs)), keywords
+
+
+def random_array(random: np.random.Generator, dtype: np.dtype[Any], shape: tuple[int, ...]) -> np.ndarray:
+    """Random elements of any type that JAX has: normal floats, and small integers that are not negative."""
+    if dtype == np.bool_:
+        return random.integers(0, 2, shape).astype(bool)
+    # The types of `ml_dtypes` have one kind, and NumPy converts them from floats of 32 bits.
+    if dtype.kind in "iu" or (dtype.kind == "V" and "int" in dtype.name):
+        return random.integers(0, 2 if dtype.name in ("int2", "uint2") else 5, shape).astype(dtype)
+    if dtype.kind == "c":
+        return (random.standard_normal(shape) + 1j * random.standard_normal(shape)).astype(dtype)
+    numbers = np.asarray(random.standard_normal(shape))
+    return (numbers.astype(np.float32) if dtype.kind == "V" else numbers).astype(dtype)
 
 
 def _size(size: Any, sizes: Mapping[str, int]) -> int:

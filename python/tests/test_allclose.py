@@ -2,12 +2,14 @@
 
 import jax
 import jax.numpy as jnp
+import ml_dtypes
 import numpy as np
 import onnx
 import pytest
 from support import convert, random
 
 import hlo2onnx
+from hlo2onnx._comparison import random_array
 
 X = random(3, 8)
 WEIGHT = jnp.asarray(random(8, 5))
@@ -68,7 +70,7 @@ def test_nan_and_infinity():
     assert not hlo2onnx.allclose(special, model, inputs)[0]
 
 
-@pytest.mark.parametrize("dtype", [jnp.bool_, jnp.int8, jnp.uint32, jnp.int32, jnp.float16, jnp.bfloat16])
+@pytest.mark.parametrize("dtype", [jnp.bool_, jnp.int8, jnp.uint32, jnp.int32, jnp.float16, jnp.bfloat16, jnp.complex64])
 def test_element_types(dtype):
     def plus(x):
         return jnp.logical_not(x) if dtype == jnp.bool_ else x + x
@@ -91,6 +93,23 @@ def test_complex():
 
     inputs = [jnp.asarray([1 + 2j, 3 - 4j], jnp.complex64)]
     agrees(turn, convert(turn, *inputs), inputs)
+
+
+@pytest.mark.parametrize("name", ["complex64", "complex128"])
+def test_random_complex_numbers_have_both_parts(name):
+    array = random_array(np.random.default_rng(0), np.dtype(name), (50,))
+    assert array.dtype == name and np.all(array.real) and np.all(array.imag)
+
+
+@pytest.mark.parametrize("name", ["bool", "int8", "uint64", "uint2", "int2", "int4", "bfloat16", "float8_e4m3fn", "float16"])
+def test_random_elements(name):
+    dtype = np.dtype(name if hasattr(np, name) else getattr(ml_dtypes, name))
+    array = random_array(np.random.default_rng(0), dtype, (50,))
+    assert array.dtype == dtype and array.shape == (50,)
+    numbers = array.astype(np.float32)
+    assert len(set(numbers)) > 1 and np.all(np.isfinite(numbers))
+    assert "float" in name or set(numbers) <= {0, 1, 2, 3, 4}
+    assert random_array(np.random.default_rng(0), dtype, ()).shape == ()
 
 
 def test_keys():

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import _inputs, _lowering, _native
-from .._comparison import concrete, eval_size, size_names
+from .._comparison import concrete, eval_size, random_array, size_names
 from .._conversion import Options, _text, precision
 from .._models import as_model
 from ._reference import Executable
@@ -125,7 +125,7 @@ class TextSubject(Subject):
         arrays = []
         for (element, _), shape in zip(self.types, self.shapes):
             numbers = tuple(size if isinstance(size, int) else int(eval_size(size, sizes)) for size in shape)
-            arrays.append(_random(random, dtype_of(element), numbers))
+            arrays.append(random_array(random, dtype_of(element), numbers))
         return arrays
 
     def run(self, arguments: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -134,16 +134,6 @@ class TextSubject(Subject):
         if key not in self.compiled:
             self.compiled[key] = Executable(self.code, arrays)
         return self.compiled[key](arrays)
-
-
-def _random(random: np.random.Generator, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
-    if dtype == np.bool_:
-        return random.integers(0, 2, shape).astype(bool)
-    if dtype.kind in "iu":
-        return random.integers(0, 5, shape).astype(dtype)
-    if dtype.kind == "c":
-        return (random.standard_normal(shape) + 1j * random.standard_normal(shape)).astype(dtype)
-    return random.standard_normal(shape).astype(np.float32 if dtype.kind == "V" else dtype).astype(dtype)
 
 
 def _argument_types(text: str | bytes) -> list[tuple[str, list[int | None]]]:
