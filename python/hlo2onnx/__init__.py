@@ -8,10 +8,11 @@ JAX, onnx and onnxruntime are imported by the calls that need them.
 """
 
 from ._comparison import allclose
-from ._conversion import Options, check, convert, to_onnx
+from ._conversion import check, convert, to_onnx
 from ._diagnostics import ConversionError, ConversionWarning, Diagnostic, Label, PythonFrame
 from ._functions import onnx_function
 from ._native import __version__
+from ._options import Options
 from ._verification import Report, VerificationError, verify
 
 __all__ = [

@@ -3,21 +3,85 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from . import _diagnostics, _inputs, _lowering, _native
 from ._diagnostics import Diagnostic, logger
 from ._models import as_model
+from ._options import ExternalData, FunctionOptions, OptionFields, Options, ReturnMode, Weights
 
-Weights = Literal["embed", "external", "inputs"]
-ReturnMode = Literal["proto", "ir", "file", "bytes"]
+if TYPE_CHECKING:
+    import onnx
+    import onnx_ir
+
+    # Type checkers know this module also where it is not installed.
+    from typing_extensions import Unpack
 
 
+@overload
+def to_onnx(
+    fn: Any,
+    inputs: Sequence[Any],
+    input_params: Mapping[str, Any] | None = None,
+    model_name: str | None = None,
+    opset: int | None = None,
+    *,
+    return_mode: Literal["proto"] = "proto",
+    output_path: str | os.PathLike[str] | None = None,
+    **options: Unpack[FunctionOptions],
+) -> onnx.ModelProto: ...
+@overload
+def to_onnx(
+    fn: Any,
+    inputs: Sequence[Any],
+    input_params: Mapping[str, Any] | None = None,
+    model_name: str | None = None,
+    opset: int | None = None,
+    *,
+    return_mode: Literal["ir"],
+    output_path: str | os.PathLike[str] | None = None,
+    **options: Unpack[FunctionOptions],
+) -> onnx_ir.Model: ...
+@overload
+def to_onnx(
+    fn: Any,
+    inputs: Sequence[Any],
+    input_params: Mapping[str, Any] | None = None,
+    model_name: str | None = None,
+    opset: int | None = None,
+    *,
+    return_mode: Literal["bytes"],
+    output_path: str | os.PathLike[str] | None = None,
+    **options: Unpack[FunctionOptions],
+) -> bytes: ...
+@overload
+def to_onnx(
+    fn: Any,
+    inputs: Sequence[Any],
+    input_params: Mapping[str, Any] | None = None,
+    model_name: str | None = None,
+    opset: int | None = None,
+    *,
+    return_mode: Literal["file"],
+    output_path: str | os.PathLike[str],
+    **options: Unpack[FunctionOptions],
+) -> str: ...
+@overload
+def to_onnx(
+    fn: Any,
+    inputs: Sequence[Any],
+    input_params: Mapping[str, Any] | None = None,
+    model_name: str | None = None,
+    opset: int | None = None,
+    *,
+    return_mode: ReturnMode,
+    output_path: str | os.PathLike[str] | None = None,
+    **options: Unpack[FunctionOptions],
+) -> Any: ...
 def to_onnx(
     fn: Any,
     inputs: Sequence[Any],
@@ -113,7 +177,7 @@ def to_onnx(
         debug_info=debug_info,
         external_data=_external_data(weights, export_mode),
     )
-    request = options.request()
+    request = options._request()
     if weights == "inputs":
         request["weight_inputs"] = [(array.id, array.name) for array in program.arrays]
     else:
@@ -129,12 +193,52 @@ def to_onnx(
     return _returned(model_bytes, return_mode, output_path)
 
 
+@overload
+def convert(
+    source: Any,
+    *,
+    return_mode: Literal["proto"] = "proto",
+    output_path: str | os.PathLike[str] | None = None,
+    **options: Unpack[OptionFields],
+) -> onnx.ModelProto: ...
+@overload
+def convert(
+    source: Any,
+    *,
+    return_mode: Literal["ir"],
+    output_path: str | os.PathLike[str] | None = None,
+    **options: Unpack[OptionFields],
+) -> onnx_ir.Model: ...
+@overload
+def convert(
+    source: Any,
+    *,
+    return_mode: Literal["bytes"],
+    output_path: str | os.PathLike[str] | None = None,
+    **options: Unpack[OptionFields],
+) -> bytes: ...
+@overload
+def convert(
+    source: Any,
+    *,
+    return_mode: Literal["file"],
+    output_path: str | os.PathLike[str],
+    **options: Unpack[OptionFields],
+) -> str: ...
+@overload
+def convert(
+    source: Any,
+    *,
+    return_mode: ReturnMode,
+    output_path: str | os.PathLike[str] | None = None,
+    **options: Unpack[OptionFields],
+) -> Any: ...
 def convert(
     source: Any,
     *,
     output_path: str | os.PathLike[str] | None = None,
     return_mode: ReturnMode = "proto",
-    **options: Any,
+    **options: Unpack[OptionFields],
 ) -> Any:
     """Convert a program that is lowered already.
 
@@ -154,12 +258,12 @@ def convert(
         TypeError, ValueError: An argument is not valid.
     """
     _check_return_mode(return_mode, output_path)
-    request = Options(**options).request()
+    request = Options(**options)._request()
     model = _run(_text(source), request, output_path if return_mode == "file" else None)
     return _returned(model, return_mode, output_path)
 
 
-def check(source: Any, **options: Any) -> tuple[Diagnostic, ...]:
+def check(source: Any, **options: Unpack[OptionFields]) -> tuple[Diagnostic, ...]:
     """Report every problem of a program, without a model.
 
     Args:
@@ -172,67 +276,8 @@ def check(source: Any, **options: Any) -> tuple[Diagnostic, ...]:
     Raises:
         TypeError, ValueError: An argument is not valid.
     """
-    document, _ = _native.check_text(_text(source), Options(**options).request())
+    document, _ = _native.check_text(_text(source), Options(**options)._request())
     return _diagnostics.parse(json.loads(document)["files"][0]["diagnostics"])
-
-
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """The options of a conversion of text. Most have the names of the command line's options."""
-
-    model_name: str | None = None
-    """The name of the graph."""
-    opset: int | None = None
-    """The opset, 18 to 26. A number is binding."""
-    strict_nan: bool = False
-    """Treat NaN exactly as XLA does, which makes max-reductions and max-pools slower."""
-    max_ops: int | None = None
-    """The limit on the ops of the program after its calls are inlined."""
-    max_folded: int | None = None
-    """The limit on the bytes of constants that the compiler computes from others."""
-    dims: Sequence[tuple[str, int]] | Mapping[str, int] = ()
-    """Numbers for symbolic sizes."""
-    dynamic: Sequence[str] = ()
-    """Sizes that become symbolic: ``["x:0=batch"]``."""
-    input_names: Sequence[str] = ()
-    """Names of all inputs."""
-    output_names: Sequence[str] = ()
-    """Names of all outputs."""
-    nchw_inputs: Sequence[str] = ()
-    """Inputs that are images with their channels first."""
-    nchw_outputs: Sequence[str] = ()
-    """Outputs that are images with their channels first."""
-    keep_functions: bool = False
-    """Keep modules and JAX functions as functions of the model."""
-    debug_info: bool = False
-    """Give each node its Python line and its module path."""
-    external_data: str = "auto"
-    """Whether large constants go to a file beside the model: ``auto``, ``always``, ``never`` or ``reference``, which leaves
-    weights in their own file."""
-    weights: Sequence[str | os.PathLike[str]] = ()
-    """Files of weights to bind arguments to: safetensors, npz, or Flax's msgpack."""
-    weights_prefix: str | None = None
-    """Use only the tensors below this path, and drop it from their paths."""
-    renames: Sequence[tuple[str, str]] = ()
-    """Replacements of the beginning of tensors' paths; the first that matches counts."""
-    weights_by_order: bool = False
-    """Bind the sorted tensors to the first arguments, for a text without names."""
-
-    def request(self) -> dict[str, Any]:
-        """The form that the native half accepts."""
-        request: dict[str, Any] = {}
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, Mapping):
-                value = list(value.items())
-            elif isinstance(value, Sequence) and not isinstance(value, str):
-                value = list(value)
-            request[field.name] = value
-        request["weights"] = [os.fspath(path) for path in self.weights]
-        request["arrays"] = []
-        request["weight_inputs"] = []
-        request["value_map"] = False
-        return request
 
 
 def ignored(normalization_mode: str, record_primitive_calls_file: Any) -> None:
@@ -263,7 +308,7 @@ def _check_return_mode(return_mode: ReturnMode, output_path: Any) -> None:
         raise ValueError("return_mode='file' needs an output_path")
 
 
-def _external_data(weights: Weights, export_mode: str) -> str:
+def _external_data(weights: Weights, export_mode: str) -> ExternalData:
     if export_mode not in ("standard", "web"):
         raise ValueError(f"export_mode is {export_mode!r}, and must be 'standard' or 'web'")
     if export_mode == "web":

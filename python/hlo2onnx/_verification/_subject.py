@@ -9,8 +9,9 @@ import numpy as np
 
 from .. import _inputs, _lowering, _native
 from .._comparison import concrete, eval_size, random_array, size_names
-from .._conversion import Options, _text, precision
+from .._conversion import _text, precision
 from .._models import as_model
+from .._options import Options
 from ._reference import Executable
 from ._values import ValueMap, dtype_of
 
@@ -65,7 +66,7 @@ class FunctionSubject(Subject):
 
     def request(self, options: Options, weights_are_inputs: bool) -> dict[str, Any]:
         """The request to the native half."""
-        request = options.request()
+        request = options._request()
         if weights_are_inputs:
             request["weight_inputs"] = [(array.id, array.name) for array in self.program.arrays]
             self.weights = [np.asarray(array.value) for array in self.program.arrays]
@@ -99,7 +100,7 @@ class TextSubject(Subject):
         self.notes = []
         self.given = None if inputs is None else [np.asarray(array) for array in inputs]
         text = _text(source)
-        self.compile(text, options.request())
+        self.compile(text, options._request())
         self.captured: list[np.ndarray] = []
         self.code: str | bytes
         if isinstance(text, tuple):

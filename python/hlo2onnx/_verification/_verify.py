@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._comparison import positions
-from .._conversion import Options
 from .._diagnostics import logger
+from .._options import OptionFields, Options
 from ._errors import Error, compare, parts
 from ._reference import Executable
 from ._report import Case, Fault, Report, VerificationError
@@ -18,6 +18,9 @@ from ._runtime import Runner, first_line
 from ._segments import Known, Segments, exposed
 from ._subject import FunctionSubject, Subject, TextSubject
 from ._values import as_double, is_float
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 _SIZES = (2, 5, 8, 16, 3, 64)
 """The numbers to try for symbolic sizes, until the program accepts two of them."""
@@ -33,7 +36,7 @@ def verify(
     enable_double_precision: bool = False,
     expected: Sequence[Any] | None = None,
     seed: int = 0,
-    **options: Any,
+    **options: Unpack[OptionFields],
 ) -> Report:
     """Compare a model with its program, as JAX computes it.
 
