@@ -7,6 +7,7 @@ never calls what it finds.
 
 from __future__ import annotations
 
+import collections
 import sys
 import types
 from collections.abc import Hashable, Iterator
@@ -14,8 +15,14 @@ from typing import Any
 
 import numpy as np
 
+from ._diagnostics import logger
+
 _LIMIT = 20_000
-"""The limit on visited objects: a function may reach a data set. Arrays that are not reached by then get no path."""
+"""The limit on visited objects that are not arrays: a function may reach a data set. Arrays that are not reached by then
+get no path."""
+
+_SHARE = 2_000
+"""After so many objects of one variable, the search goes on with the others first."""
 
 _LIBRARIES = sys.stdlib_module_names | {"jax", "jaxlib", "numpy", "flax", "equinox", "keras", "optax", "hlo2onnx"}
 """Packages whose functions and objects hold user arrays only in trees."""
@@ -57,10 +64,23 @@ def names_of(root: Any) -> Names:
     found: dict[int, tuple[tuple[str, ...], str, Any]] = {}
     seen: dict[int, Any] = {}
     pending: list[tuple[tuple[str, ...], tuple[str, ...], Any]] = [((), (), root)]
-    while pending and len(seen) < _LIMIT:
-        variable, path, item = pending.pop()
+    late: collections.deque[tuple[tuple[str, ...], tuple[str, ...], Any]] = collections.deque()
+    visits: collections.Counter[tuple[str, ...]] = collections.Counter()
+    count, is_cut = 0, False
+    while pending or late:
+        is_late = not pending
+        variable, path, item = late.popleft() if is_late else pending.pop()
         if id(item) in seen:
             continue
+        if not is_array(item):
+            if visits[variable] >= _SHARE and not is_late:
+                late.append((variable, path, item))
+                continue
+            if count == _LIMIT:
+                is_cut = True
+                continue
+            count += 1
+            visits[variable] += 1
         seen[id(item)] = item
         if is_array(item):
             name = "/".join(path) or (variable[-1] if variable else "constant")
@@ -72,6 +92,14 @@ def names_of(root: Any) -> Names:
         reached += [((*variable, name), (), value) for name, value in _read_by_code(item)]
         reached += [(variable, (*path, name), value) for name, value in _attributes(item)]
         pending.extend(reversed(reached))
+    if is_cut:
+        most = "/".join(visits.most_common(1)[0][0])
+        logger.info(
+            "names: the function reaches more than %d objects, most of them from `%s`, and the search for the names of arrays "
+            "stopped there; let the function read no data set, or pass it as an input",
+            _LIMIT,
+            most,
+        )
     holders: dict[str, set[tuple[str, ...]]] = {}
     for variable, name, _ in found.values():
         holders.setdefault(name, set()).add(variable)

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from support import agree, convert, initializers, paths, random, share
 
+from hlo2onnx import _names
+
 X = random(2, 8)
 
 
@@ -54,6 +56,37 @@ def test_scalar():
     temperature = jnp.float32(0.7)
     model = convert(lambda x: x / temperature, X)
     agree(lambda x: x / temperature, model, X)
+
+
+DATA = [np.zeros(1, np.float32) for _ in range(30_000)]
+GLOBAL_WEIGHT = jnp.asarray(random(8, 8))
+
+
+def test_weights_beside_many_arrays():
+    model = convert(lambda x: x * DATA[0] @ GLOBAL_WEIGHT, X)
+    assert share(model, {"GLOBAL_WEIGHT": GLOBAL_WEIGHT}) == (1, 1)
+
+
+class Record:
+    def __init__(self):
+        self.text = "a record of a data set"
+
+
+RECORDS = [Record() for _ in range(300)]
+
+
+def test_weights_beside_many_objects(monkeypatch, caplog):
+    monkeypatch.setattr(_names, "_LIMIT", 200)
+    monkeypatch.setattr(_names, "_SHARE", 20)
+
+    def layer(x):
+        return x @ GLOBAL_WEIGHT
+
+    with caplog.at_level("INFO", logger="hlo2onnx"):
+        model = convert(lambda x: layer(x) if len(RECORDS) else x, X)
+    assert share(model, {"GLOBAL_WEIGHT": GLOBAL_WEIGHT}) == (1, 1)
+    (advice,) = [record.message for record in caplog.records if record.message.startswith("names:")]
+    assert "more than 200 objects, most of them from `RECORDS`" in advice
 
 
 def test_defaults():
