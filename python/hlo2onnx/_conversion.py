@@ -162,6 +162,8 @@ def to_onnx(
         if read.flags:
             flags = ", ".join(f"{name}={value!r}" for name, value in read.flags.items())
             logger.info("part of the program, and not inputs of the model: %s", flags)
+        if weights == "inputs":
+            _lowering.check_weight_inputs()
         program = _lowering.lower(model.function, read, model.names)
     options = Options(
         model_name=model_name or model.name,

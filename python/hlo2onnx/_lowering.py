@@ -12,11 +12,13 @@ import dataclasses
 import inspect
 import os
 import threading
+import warnings
 from collections.abc import Callable, Hashable, Iterator
 from typing import Any
 
 import numpy as np
 
+from ._diagnostics import ConversionError
 from ._functions import counted_calls
 from ._inputs import Inputs
 from ._names import Names, identity
@@ -60,13 +62,16 @@ class Program:
 def lower(function: Callable[..., Any], inputs: Inputs, names: Names) -> Program:
     """Lower ``function`` with abstract arguments for one CPU device.
 
-    ``names`` names the arrays that the function closes over.
+    ``names`` names the arrays that the function closes over. Where JAX cannot keep arrays out of the text, this warns the
+    caller two frames up.
     """
     import jax
     from jax.extend import source_info_util
 
     # Lines of this package are not the user's.
     source_info_util.register_exclusion(os.path.dirname(__file__))
+    if not has_placeholders():
+        warnings.warn(f"{_LITERALS}: the conversion takes long, and initializers lose their names", stacklevel=3)
     found: dict[Hashable, Array] = {}
     with _placeholders(found, names), counted_calls():
         # JAX caches traces by the function; placeholders must not get into that cache.
@@ -75,8 +80,9 @@ def lower(function: Callable[..., Any], inputs: Inputs, names: Names) -> Program
             text = _export(jitted, inputs)
         else:
             traced = jitted.trace(*inputs.arguments, **inputs.keywords)
-            lowered = traced.lower(lowering_platforms=("cpu",))
-            text = lowered.compiler_ir("stablehlo").operation.get_asm(enable_debug_info=True)
+            module = traced.lower(lowering_platforms=("cpu",)).compiler_ir("stablehlo")
+            _check_arguments(module)
+            text = module.operation.get_asm(enable_debug_info=True)
     return Program(text, list(found.values()))
 
 
@@ -104,14 +110,47 @@ def _fresh(function: Callable[..., Any], inputs: Inputs) -> Callable[..., Any]:
     return program
 
 
-@contextlib.contextmanager
-def _placeholders(found: dict[Hashable, Array], names: Names) -> Iterator[None]:
-    """Replace JAX's handlers of constants. If this JAX has none, constants become literals of the text."""
+def has_placeholders() -> bool:
+    """Whether this JAX keeps arrays out of the text."""
+    return _handlers() is not None
+
+
+_LITERALS = "this release of JAX writes the arrays that a function closes over into the text of the program"
+
+
+def check_weight_inputs() -> None:
+    """Raise where weights cannot become inputs."""
+    if not has_placeholders():
+        raise ConversionError(f"{_LITERALS}, so that they cannot become inputs; use an older release, or weights='embed'")
+
+
+def _check_arguments(module: Any) -> None:
+    """Raise where JAX has made arguments of arrays, as it may do where `_constants_in_place` has no effect."""
+    main = next(op for op in module.body.operations if op.operation.name == "func.func" and op.name.value == "main")
+    # In older releases the property `arg_attrs` raises where the attribute is missing, and attributes have no `get`.
+    attributes = main.attributes["arg_attrs"] if "arg_attrs" in main.attributes else ()  # noqa: SIM401
+    if any("jax.const" in of_argument for of_argument in attributes):
+        raise ConversionError(
+            "this release of JAX turns the arrays that a function closes over into arguments, and the model would lack their "
+            "elements; use an older release, or pass the arrays as inputs"
+        )
+
+
+def _handlers() -> dict[Any, Callable[..., Any]] | None:
+    """JAX's handlers of constants, if this JAX has a table of them."""
     try:
         from jax._src.interpreters import mlir
 
-        handlers = mlir._constant_handlers
+        return mlir._constant_handlers
     except (ImportError, AttributeError):
+        return None
+
+
+@contextlib.contextmanager
+def _placeholders(found: dict[Hashable, Array], names: Names) -> Iterator[None]:
+    """Replace JAX's handlers of constants. If this JAX has none, constants become literals of the text."""
+    handlers = _handlers()
+    if handlers is None:
         yield
         return
     with _LOCK, _constants_in_place():
