@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -50,34 +51,55 @@ def allclose(
     """
     import jax
 
+    from . import _lowering
     from ._conversion import precision
     from ._verification._runtime import Runner
 
-    with precision(enable_double_precision):
+    runner = Runner(model)
+    # Within a trace of the caller's, JAX would trace the function as well.
+    with precision(enable_double_precision), jax.ensure_compile_time_eval():
         target = as_model(fn, variables)
         read = _inputs.read(target.signature, inputs, input_params)
         arguments, keywords = concrete(inputs, input_params)
         expected = target.function(*arguments, **keywords, **read.flags)
-    fed = [_elements(leaf) for leaf in jax.tree_util.tree_leaves((arguments, keywords))]
-    runner = Runner(model)
-    given, weights = runner.inputs[: len(fed)], runner.inputs[len(fed) :]
-    # Weights that are inputs have the names of the arrays that the function closes over.
-    held = target.names.arrays()
-    if len(given) != len(fed) or not held.keys() >= set(weights):
+        fed = [_elements(leaf) for leaf in jax.tree_util.tree_leaves((arguments, keywords))]
+        wanted = [_elements(leaf) for leaf in jax.tree_util.tree_leaves(expected)]
+        given, weights = runner.inputs[: len(fed)], runner.inputs[len(fed) :]
+        # Weights that are inputs are arrays that the function closes over.
+        held = _lowering.lower(target.function, read, target.names).arrays if weights else []
+    by_name = {array.name: array.value for array in held}
+    if by_name.keys() >= set(weights):
+        closed = [by_name[name] for name in weights]
+    else:
+        closed = [array.value for array in held]
+    if len(given) != len(fed) or len(closed) != len(weights):
         return False, f"the model has {len(runner.inputs)} inputs, and {len(fed)} arrays were given"
-    for place in positions(inputs_as_nchw, given):
-        fed[place] = np.transpose(fed[place], (0, 3, 1, 2))
-    fed += [np.asarray(held[name]) for name in weights]
-    got = runner(dict(zip(runner.inputs, map(as_fed, fed))))
-    for place in positions(outputs_as_nchw, runner.outputs):
-        got[place] = np.transpose(got[place], (0, 2, 3, 1))
-    return compare(jax.tree_util.tree_leaves(expected), got, rtol, atol)
+    for place in positions("inputs_as_nchw", inputs_as_nchw, given):
+        fed[place] = _transposed(fed[place], (0, 3, 1, 2), f"the input `{given[place]}`")
+    fed += closed
+    try:
+        got = runner(dict(zip(runner.inputs, map(as_fed, fed))))
+    except Exception as error:
+        # ONNX Runtime has no class of its own for what it refuses.
+        return False, f"ONNX Runtime cannot run the model on these inputs: {error}"
+    for place in positions("outputs_as_nchw", outputs_as_nchw, runner.outputs):
+        got[place] = _transposed(got[place], (0, 2, 3, 1), f"the output `{runner.outputs[place]}`")
+    return compare(wanted, got, rtol, atol)
+
+
+def _transposed(array: np.ndarray, order: tuple[int, ...], what: str) -> np.ndarray:
+    if array.ndim != len(order):
+        raise ValueError(f"{what} has {array.ndim} dimensions, and an image has {len(order)}")
+    return np.transpose(array, order)
 
 
 def _elements(leaf: Any) -> np.ndarray:
-    """A JAX array as a NumPy array; of a typed key, its data."""
+    """An array or number of JAX as an array of NumPy; of a typed key, its data."""
     import jax
 
+    if not hasattr(leaf, "dtype"):
+        # A function may return a number of Python, which is an array of JAX in the model.
+        leaf = jax.numpy.asarray(leaf)
     if jax.numpy.issubdtype(leaf.dtype, jax.dtypes.prng_key):
         leaf = jax.random.key_data(leaf)
     return np.asarray(leaf)
@@ -88,7 +110,8 @@ def compare(expected: Sequence[Any], got: Sequence[Any], rtol: float, atol: floa
     if len(expected) != len(got):
         return False, f"JAX returns {len(expected)} arrays, and the model {len(got)}"
     largest = 0.0
-    for index, (wanted, found) in enumerate(zip(map(as_numbers, map(_elements, expected)), map(as_numbers, got))):
+    for index, (exact, array) in enumerate(zip(expected, got)):
+        wanted, found = as_numbers(exact), as_numbers(array)
         if wanted.shape != found.shape:
             return False, f"output {index} has the shape {found.shape}, and JAX's result {wanted.shape}"
         if wanted.size == 0:
@@ -100,7 +123,10 @@ def compare(expected: Sequence[Any], got: Sequence[Any], rtol: float, atol: floa
         if not np.allclose(found, wanted, rtol=rtol, atol=atol, equal_nan=True):
             worst = np.unravel_index(np.nanargmax(np.where(np.isnan(difference), np.inf, difference)), wanted.shape)
             place = tuple(map(int, worst))
-            return False, f"output {index} differs at {place}: {found[worst]} for JAX's {wanted[worst]}"
+            message = f"output {index} differs at {place}: {found[worst]} for JAX's {wanted[worst]}"
+            if exact.dtype.itemsize <= 2 and exact.dtype.kind in "fV":
+                message += f"; the rounding of {exact.dtype} may be that large, which `verify` measures"
+            return False, message
     outputs = "the output agrees" if len(got) == 1 else f"all {len(got)} outputs agree"
     return True, f"{outputs}; the largest difference is {largest:.3g}"
 
@@ -122,13 +148,17 @@ def as_fed(array: np.ndarray) -> Any:
     return np.asarray(array, order="C")
 
 
-def positions(places: Sequence[int | str] | None, names: Sequence[str]) -> list[int]:
+def positions(option: str, places: Sequence[int | str] | None, names: Sequence[str]) -> list[int]:
     """Positions of values that are given by position or name."""
-    places = list(places or ())
-    for place in places:
-        if isinstance(place, str) and place not in names:
-            raise ValueError(f"the model has no value `{place}`; it has {', '.join(names)}")
-    return [place if isinstance(place, int) else list(names).index(place) for place in places]
+    found = []
+    for place in places or ():
+        if place in names:
+            found.append(list(names).index(str(place)))
+        elif str(place).isdigit() and int(place) < len(names):
+            found.append(int(place))
+        else:
+            raise ValueError(f"{option}: the model has no value `{place}`; it has {', '.join(names)}")
+    return found
 
 
 def open_session(model: Any, *, optimized: bool = True) -> Any:
@@ -142,10 +172,14 @@ def open_session(model: Any, *, optimized: bool = True) -> Any:
     options.intra_op_num_threads = 1
     if not optimized:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    if hasattr(model, "SerializeToString"):
+    if hasattr(model, "graph") and hasattr(model, "SerializeToString"):
         model = model.SerializeToString()
+    elif isinstance(model, (bytearray, memoryview)):
+        model = bytes(model)
+    elif isinstance(model, (str, os.PathLike)):
+        model = os.fsdecode(model)
     elif not isinstance(model, bytes):
-        model = str(model)
+        raise TypeError(f"a model is a path, bytes or an `onnx.ModelProto`, and not `{type(model).__name__}`")
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import warnings
@@ -10,9 +11,19 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from . import _diagnostics, _inputs, _lowering, _native
+from ._arguments import one_of
 from ._diagnostics import Diagnostic, logger
 from ._models import as_model
-from ._options import ExternalData, FunctionOptions, OptionFields, Options, ReturnMode, Weights
+from ._options import (
+    ExportMode,
+    ExternalData,
+    FunctionOptions,
+    OptionFields,
+    Options,
+    ReturnMode,
+    Weights,
+    options_of,
+)
 
 if TYPE_CHECKING:
     import onnx
@@ -103,8 +114,10 @@ def to_onnx(
     keep_functions: bool = False,
     debug_info: bool = False,
     strict_nan: bool = False,
+    max_ops: int | None = None,
+    max_folded: int | None = None,
     verify: bool = False,
-    export_mode: Literal["standard", "web"] = "standard",
+    export_mode: ExportMode = "standard",
     normalization_mode: str = "auto",
     record_primitive_calls_file: str | os.PathLike[str] | None = None,
 ) -> Any:
@@ -115,8 +128,10 @@ def to_onnx(
             the JAX backend; or a method of one of these. Arrays that it closes over become initializers. They must not
             change during the conversion, because the compiler reads them in place.
         inputs: An item for each positional argument: an array, a ``jax.ShapeDtypeStruct``, a shape such as
-            ``("B", 32)`` (of ``float32``), or a tree of those. A name in a shape is a symbolic size.
-        input_params: Keyword arguments. Arrays become inputs of the model; other Python values become part of the program.
+            ``("B", 32)`` (of ``float32``), or a tree of those. A name in a shape is a symbolic size. A Python number
+            is an input of the model too; flags belong to ``input_params``.
+        input_params: Keyword arguments. Arrays become inputs of the model; other Python values, and tuples of
+            numbers, become part of the program.
         model_name: The name of the graph.
         opset: The opset, 18 to 26. A number is binding; ``None`` selects 23, or a later one that an op needs.
         variables: The variables of a Linen module that is not bound.
@@ -134,6 +149,8 @@ def to_onnx(
         keep_functions: Keep modules and JAX functions as functions of the model.
         debug_info: Give each node its Python line and its module path.
         strict_nan: Treat NaN exactly as XLA does, which makes max-reductions and max-pools slower.
+        max_ops: The limit on the ops of the program after its calls are inlined.
+        max_folded: The limit on the bytes of constants that the compiler computes from others.
         verify: Verify the model, and raise ``VerificationError`` if it differs from JAX.
         export_mode: ``"web"`` makes one file without external data.
         normalization_mode: Accepted for scripts of jax2onnx; the compiler chooses by itself.
@@ -149,13 +166,31 @@ def to_onnx(
         TypeError, ValueError: An argument is not valid.
     """
     ignored(normalization_mode, record_primitive_calls_file)
-    _check_return_mode(return_mode, output_path)
-    if weights not in ("embed", "external", "inputs"):
-        raise ValueError(f"weights is {weights!r}, and must be 'embed', 'external' or 'inputs'")
+    path = _destination(return_mode, output_path)
+    one_of("weights", weights, ("embed", "external", "inputs"))
+    one_of("export_mode", export_mode, ("standard", "web"))
     if weights == "external" and return_mode != "file":
         raise ValueError("weights='external' needs return_mode='file': the weights lie beside a file")
     if weights == "external" and export_mode == "web":
         raise ValueError("export_mode='web' makes one file, and weights='external' two")
+    options = Options(
+        model_name=model_name,
+        opset=opset,
+        strict_nan=strict_nan,
+        max_ops=max_ops,
+        max_folded=max_folded,
+        dims=dims or (),
+        dynamic=dynamic or (),
+        input_names=() if input_names is None else input_names,
+        output_names=() if output_names is None else output_names,
+        inputs_as_nchw=() if inputs_as_nchw is None else inputs_as_nchw,
+        outputs_as_nchw=() if outputs_as_nchw is None else outputs_as_nchw,
+        keep_functions=keep_functions,
+        debug_info=debug_info,
+        external_data=_external_data(weights, export_mode),
+    )
+    # What is wrong with an argument is found before the trace, which can take long.
+    options._request()
     with precision(enable_double_precision):
         model = as_model(fn, variables)
         read = _inputs.read(model.signature, inputs, input_params)
@@ -165,19 +200,10 @@ def to_onnx(
         if weights == "inputs":
             _lowering.check_weight_inputs()
         program = _lowering.lower(model.function, read, model.names)
-    options = Options(
+    options = dataclasses.replace(
+        options,
         model_name=model_name or model.name,
-        opset=opset,
-        strict_nan=strict_nan,
-        dims=tuple((dims or {}).items()),
-        dynamic=tuple(dynamic or ()),
-        input_names=_input_names(input_names, read, program, weights),
-        output_names=tuple(output_names or ()),
-        nchw_inputs=tuple(map(str, inputs_as_nchw or ())),
-        nchw_outputs=tuple(map(str, outputs_as_nchw or ())),
-        keep_functions=keep_functions,
-        debug_info=debug_info,
-        external_data=_external_data(weights, export_mode),
+        input_names=_input_names(options.input_names, read, program, weights),
     )
     request = options._request()
     if weights == "inputs":
@@ -185,14 +211,14 @@ def to_onnx(
     else:
         request["arrays"] = [array.request() for array in program.arrays]
     source = (f"<{options.model_name}>", program.text.encode())
-    model_bytes = _run(source, request, output_path if return_mode == "file" else None)
+    model_bytes = _run(source, request, path if return_mode == "file" else None)
     if verify:
         from ._verification import FunctionSubject, require
 
         subject = FunctionSubject(fn, inputs, input_params, variables, enable_double_precision, program)
-        made = model_bytes if model_bytes is not None else output_path
+        made = model_bytes if model_bytes is not None else path
         require(subject, made, options, weights_are_inputs=weights == "inputs")
-    return _returned(model_bytes, return_mode, output_path)
+    return _returned(model_bytes, return_mode, path)
 
 
 @overload
@@ -259,10 +285,12 @@ def convert(
         ImportError: A package that ``return_mode`` needs is not installed.
         TypeError, ValueError: An argument is not valid.
     """
-    _check_return_mode(return_mode, output_path)
-    request = Options(**options)._request()
-    model = _run(_text(source), request, output_path if return_mode == "file" else None)
-    return _returned(model, return_mode, output_path)
+    path = _destination(return_mode, output_path)
+    asked = options_of(options)
+    if asked.external_data == "always" and return_mode != "file":
+        raise ValueError("external_data='always' needs return_mode='file': the weights lie beside a file")
+    model = _run(_text(source), asked._request(), path if return_mode == "file" else None)
+    return _returned(model, return_mode, path)
 
 
 def check(source: Any, **options: Unpack[OptionFields]) -> tuple[Diagnostic, ...]:
@@ -278,12 +306,13 @@ def check(source: Any, **options: Unpack[OptionFields]) -> tuple[Diagnostic, ...
     Raises:
         TypeError, ValueError: An argument is not valid.
     """
-    document, _ = _native.check_text(_text(source), Options(**options)._request())
+    document, _ = _native.check_text(_text(source), options_of(options)._request())
     return _diagnostics.parse(json.loads(document)["files"][0]["diagnostics"])
 
 
 def ignored(normalization_mode: str, record_primitive_calls_file: Any) -> None:
     """Report jax2onnx's arguments that have no effect here."""
+    one_of("normalization_mode", normalization_mode, ("auto", "prefer_native", "force_decomposed"))
     if normalization_mode != "auto":
         logger.info("normalization_mode=%r changes nothing: normalizations are found in the program", normalization_mode)
     if record_primitive_calls_file is not None:
@@ -303,23 +332,26 @@ def precision(double: bool) -> contextlib.AbstractContextManager[Any]:
     return enable_x64(True)
 
 
-def _check_return_mode(return_mode: ReturnMode, output_path: Any) -> None:
-    if return_mode not in ("proto", "ir", "file", "bytes"):
-        raise ValueError(f"return_mode is {return_mode!r}, and must be 'proto', 'ir', 'file' or 'bytes'")
-    if return_mode == "file" and output_path is None:
-        raise ValueError("return_mode='file' needs an output_path")
+def _destination(return_mode: str, output_path: Any) -> str | None:
+    """The path that the model is written to, if there is one."""
+    one_of("return_mode", return_mode, ("proto", "ir", "file", "bytes"))
+    if output_path is None:
+        if return_mode == "file":
+            raise ValueError("return_mode='file' needs an output_path")
+        return None
+    if not isinstance(output_path, (str, bytes, os.PathLike)):
+        raise TypeError(f"output_path is {output_path!r}, and must be a path")
+    return os.fsdecode(output_path)
 
 
-def _external_data(weights: Weights, export_mode: str) -> ExternalData:
-    if export_mode not in ("standard", "web"):
-        raise ValueError(f"export_mode is {export_mode!r}, and must be 'standard' or 'web'")
+def _external_data(weights: Weights, export_mode: ExportMode) -> ExternalData:
     if export_mode == "web":
         return "never"
     return "always" if weights == "external" else "auto"
 
 
 def _input_names(
-    given: Sequence[str] | None, read: _inputs.Inputs, program: _lowering.Program, weights: Weights
+    given: Sequence[str], read: _inputs.Inputs, program: _lowering.Program, weights: Weights
 ) -> tuple[str, ...]:
     """The names of all inputs, those of weights after the others."""
     names = tuple(given or read.names)
@@ -341,22 +373,23 @@ def _text(source: Any) -> str | tuple[str, bytes]:
     if hasattr(source, "compiler_ir"):
         module = source.compiler_ir("stablehlo")
         return "<lowered>", module.operation.get_asm(enable_debug_info=True).encode()
+    hint = "; `to_onnx` takes a function" if callable(source) else ""
     raise TypeError(
-        f"a program is a path, text, `jax.stages.Lowered` or `jax.export.Exported`, and not `{type(source).__name__}`"
+        f"a program is a path, text, `jax.stages.Lowered` or `jax.export.Exported`, and not `{type(source).__name__}`{hint}"
     )
 
 
-def _run(source: Any, request: dict[str, Any], output: Any) -> bytes | None:
+def _run(source: Any, request: dict[str, Any], output: str | None) -> bytes | None:
     """Convert; returns the model as bytes, or ``None`` when it went to a file. Raises, warns of and logs diagnostics."""
-    converted = _native.convert_text(source, request, None if output is None else os.fspath(output))
+    converted = _native.convert_text(source, request, output)
     # The caller of `to_onnx` or `convert` is three frames up.
     _diagnostics.report(converted.text, _diagnostics.parse(converted.diagnostics), stacklevel=3)
     return converted.model
 
 
-def _returned(model: bytes | None, return_mode: ReturnMode, output_path: Any) -> Any:
+def _returned(model: bytes | None, return_mode: ReturnMode, output_path: str | None) -> Any:
     if return_mode == "file" or model is None:
-        return os.fspath(output_path)
+        return output_path
     if output_path is not None:
         with open(output_path, "wb") as file:
             file.write(model)

@@ -25,14 +25,30 @@ class Inputs:
     """Names of the positional arguments."""
     names: list[str]
     """Names of all leaves, in the order of the program's inputs."""
+    numbers: list[str]
+    """Names of the positional arguments that are plain numbers of Python, which may be meant as flags."""
     symbolic: bool
 
 
 def is_shape(value: Any) -> bool:
-    """Whether this is a shape: a tuple of sizes, some of which may be names."""
-    return isinstance(value, tuple) and all(
-        isinstance(size, (int, np.integer, str)) and not isinstance(size, bool) for size in value
-    )
+    """Whether this is a shape: a tuple or list of sizes, some of which may be names. An empty list is an empty tree."""
+    return (isinstance(value, tuple) or (isinstance(value, list) and value != [])) and all(map(_is_size, value))
+
+
+def _is_size(value: Any) -> bool:
+    return (isinstance(value, (int, np.integer, str)) and not isinstance(value, bool)) or _is_symbolic(value)
+
+
+def _is_symbolic(size: Any) -> bool:
+    """Whether this is a size of JAX's that is not a number."""
+    return hasattr(size, "scope") and not isinstance(size, (int, np.integer))
+
+
+def _lacks_size(value: Any) -> bool:
+    """Whether this is a shape with ``None`` for a size, as Keras writes one that is not fixed."""
+    if not isinstance(value, (tuple, list)) or all(size is None for size in value):
+        return False
+    return any(size is None for size in value) and all(size is None or _is_size(size) for size in value)
 
 
 def is_array(value: Any) -> bool:
@@ -54,7 +70,7 @@ class Specifier:
         """The abstract values of a tree whose leaves are arrays, structs, shapes or numbers."""
         import jax
 
-        return jax.tree_util.tree_map(self.leaf, value, is_leaf=lambda item: is_shape(item) or is_array(item))
+        return jax.tree_util.tree_map(self.leaf, value, is_leaf=_is_leaf)
 
     def leaf(self, value: Any) -> Any:
         """The abstract value of one leaf."""
@@ -64,20 +80,25 @@ class Specifier:
         if is_shape(value):
             return jax.ShapeDtypeStruct(self._sizes(value), jnp.dtype(jnp.result_type(float)))
         if is_array(value):
-            dtype = value.dtype
-            if not jnp.issubdtype(dtype, jax.dtypes.extended):
-                dtype = jax.dtypes.canonicalize_dtype(dtype)
-            return jax.ShapeDtypeStruct(self._sizes(value.shape), dtype)
+            return jax.ShapeDtypeStruct(self._sizes(value.shape), _element_type(value.dtype))
         if isinstance(value, (bool, int, float, complex, np.generic)):
             return jax.ShapeDtypeStruct((), jnp.result_type(value))
+        if _lacks_size(value):
+            named = tuple("B" if size is None else size for size in value)
+            raise TypeError(f"the shape `{value}` lacks a size; a size that is not fixed has a name: `{named}`")
         raise TypeError(
             f"an input is of type `{type(value).__name__}`; pass an array, a `jax.ShapeDtypeStruct`, a shape such as "
-            '`("B", 32)`, or a tree of those'
+            '`("B", 32)`, or a tree of those, and flags of Python by `input_params`'
         )
 
     def _sizes(self, sizes: Sequence[Any]) -> tuple[Any, ...]:
         from jax import export
 
+        for size in sizes:
+            if isinstance(size, (int, np.integer)) and not 0 <= size < 2**63:
+                raise ValueError(
+                    f"the shape {tuple(sizes)} has the size {size}; a size that is not fixed has a name, such as 'B'"
+                )
         if all(isinstance(size, (int, np.integer)) for size in sizes):
             return tuple(map(int, sizes))
         self.symbolic = True
@@ -89,10 +110,30 @@ class Specifier:
             raise ValueError(f"the shape {tuple(sizes)} cannot be read: {error}") from error
 
 
-def read(function: Callable[..., Any], inputs: Sequence[Any], params: Mapping[str, Any] | None) -> Inputs:
+def _is_leaf(value: Any) -> bool:
+    return is_shape(value) or is_array(value) or _lacks_size(value)
+
+
+def _element_type(dtype: Any) -> Any:
+    """The type that JAX has for elements of a type."""
+    import jax
+    import jax.numpy as jnp
+
+    if jnp.issubdtype(dtype, jax.dtypes.extended):
+        return dtype
+    try:
+        return jnp.zeros((), jax.dtypes.canonicalize_dtype(dtype)).dtype
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"an input has elements of type `{dtype}`, which JAX lacks; convert it, as with `x.astype('float32')`"
+        ) from error
+
+
+def read(
+    function: Callable[..., Any], inputs: Sequence[Any], params: Mapping[str, Any] | None
+) -> Inputs:
     """Read ``inputs`` and ``params`` as JAX's arguments; their names come from the signature of ``function``."""
-    if isinstance(inputs, (str, bytes, Mapping)) or is_array(inputs):
-        raise TypeError("`inputs` must be a list with an item for each positional argument: `inputs=[x]`")
+    check(inputs, params)
     specifier = Specifier((inputs, params))
     arguments = tuple(specifier.tree(value) for value in inputs)
     keywords, flags = {}, {}
@@ -108,7 +149,26 @@ def read(function: Callable[..., Any], inputs: Sequence[Any], params: Mapping[st
     # JAX sorts keyword arguments by their names.
     for name in sorted(keywords):
         names.extend(_leaf_names(name, keywords[name]))
-    return Inputs(arguments, keywords, flags, positional, _unique(names), specifier.symbolic)
+    numbers = [name for name, value in zip(positional, inputs) if isinstance(value, (bool, int, float, complex))]
+    return Inputs(arguments, keywords, flags, positional, _unique(names), numbers, specifier.symbolic)
+
+
+def check(inputs: Any, params: Any) -> None:
+    """Refuse what is not a list of positional arguments, and a mapping of those with keywords."""
+    # A list of strings holds flags, and one of numbers the arguments themselves.
+    mixed = is_shape(inputs) and len({isinstance(size, str) for size in inputs}) == 2
+    if mixed or (isinstance(inputs, tuple) and inputs != () and is_shape(inputs)):
+        raise TypeError(f"`inputs` must be a list with an item for each positional argument: `inputs=[{tuple(inputs)}]`")
+    if not isinstance(inputs, (list, tuple)):
+        raise TypeError(
+            "`inputs` must be a list with an item for each positional argument, `inputs=[x]`, and not "
+            f"`{type(inputs).__name__}`"
+        )
+    if params is not None and not isinstance(params, Mapping):
+        raise TypeError(f"`input_params` must be a mapping of keyword arguments, and not `{type(params).__name__}`")
+    for name in params or {}:
+        if not isinstance(name, str):
+            raise TypeError(f"`input_params` has the key `{name!r}`, and must have names of arguments")
 
 
 def _unique(names: list[str]) -> list[str]:
@@ -126,17 +186,24 @@ def _scope_of(given: Any) -> Any:
 
     for leaf in jax.tree_util.tree_leaves(given, is_leaf=is_array):
         for size in leaf.shape if is_array(leaf) else (leaf,):
-            if hasattr(size, "scope") and not isinstance(size, (int, np.integer)):
+            if _is_symbolic(size):
                 return size.scope
     return None
 
 
 def is_data(value: Any) -> bool:
-    """Whether a keyword argument is an input of the model: arrays are, other Python values are not."""
+    """Whether a keyword argument is an input of the model: arrays are, flags of Python are not.
+
+    A tuple of numbers is a flag, such as the axes of a sum, and one with a name is a shape.
+    """
     import jax
 
     leaves = jax.tree_util.tree_leaves(value, is_leaf=lambda item: is_shape(item) or is_array(item))
-    return bool(leaves) and all(is_array(leaf) or (is_shape(leaf) and leaf != ()) for leaf in leaves)
+    return bool(leaves) and all(is_array(leaf) or _has_name(leaf) for leaf in leaves)
+
+
+def _has_name(value: Any) -> bool:
+    return is_shape(value) and any(isinstance(size, str) or _is_symbolic(size) for size in value)
 
 
 def positional_names(function: Callable[..., Any], count: int) -> list[str]:

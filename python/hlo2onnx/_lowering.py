@@ -10,7 +10,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import inspect
+import keyword
 import os
+import re
 import threading
 import warnings
 from collections.abc import Callable, Hashable, Iterator
@@ -73,7 +75,7 @@ def lower(function: Callable[..., Any], inputs: Inputs, names: Names) -> Program
     if not has_placeholders():
         warnings.warn(f"{_LITERALS}: the conversion takes long, and initializers lose their names", stacklevel=3)
     found: dict[Hashable, Array] = {}
-    with _placeholders(found, names), counted_calls():
+    with _placeholders(found, names), counted_calls(), explained(inputs):
         # JAX caches traces by the function; placeholders must not get into that cache.
         jitted = jax.jit(_fresh(function, inputs), keep_unused=True)
         if inputs.symbolic:
@@ -82,6 +84,7 @@ def lower(function: Callable[..., Any], inputs: Inputs, names: Names) -> Program
             traced = jitted.trace(*inputs.arguments, **inputs.keywords)
             module = traced.lower(lowering_platforms=("cpu",)).compiler_ir("stablehlo")
             _check_arguments(module)
+            _check_tracers(module, len(jax.tree_util.tree_leaves((inputs.arguments, inputs.keywords))))
             text = module.operation.get_asm(enable_debug_info=True)
     return Program(text, list(found.values()))
 
@@ -100,14 +103,56 @@ def _fresh(function: Callable[..., Any], inputs: Inputs) -> Callable[..., Any]:
     def program(*arguments: Any, **keywords: Any) -> Any:
         return function(*arguments, **keywords, **inputs.flags)
 
-    Parameter = inspect.Parameter
-    parameters = [Parameter(name, Parameter.POSITIONAL_ONLY) for name in inputs.parameters if name.isidentifier()]
-    parameters += [Parameter(name, Parameter.KEYWORD_ONLY) for name in inputs.keywords]
-    # A signature with a name missing or twice is not valid; JAX then prints names of its own.
-    if len({parameter.name for parameter in parameters}) == len(inputs.parameters) + len(inputs.keywords):
-        program.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    kinds = inspect.Parameter
+    names = [kinds(name, kinds.POSITIONAL_ONLY) for name in inputs.parameters if _is_name(name)]
+    names += [kinds(name, kinds.KEYWORD_ONLY) for name in inputs.keywords if _is_name(name)]
+    if len({name.name for name in names}) == len(inputs.parameters) + len(inputs.keywords):
+        program.__signature__ = inspect.Signature(names)  # type: ignore[attr-defined]
     program.__name__ = getattr(function, "__name__", "program")
+    # JAX's errors name the place of what is wrapped.
+    program.__wrapped__ = function  # type: ignore[attr-defined]
     return program
+
+
+def _is_name(name: str) -> bool:
+    return name.isidentifier() and not keyword.iskeyword(name)
+
+
+@contextlib.contextmanager
+def explained(inputs: Inputs) -> Iterator[None]:
+    """Add to an error of the user's program what may be wrong with its inputs, where this Python has notes."""
+    try:
+        yield
+    except Exception as error:
+        if hasattr(error, "add_note"):
+            for note in _notes(error, inputs):
+                error.add_note(note)
+        raise
+
+
+def _notes(error: Exception, inputs: Inputs) -> Iterator[str]:
+    import jax
+
+    if inputs.numbers:
+        names = ", ".join(f"`{name}`" for name in inputs.numbers)
+        example = f"input_params={{{inputs.numbers[0]!r}: ...}}"
+        yield f"hlo2onnx: these inputs are numbers that the model takes: {names}. Pass a flag by its name: `{example}`"
+    if not inputs.symbolic:
+        return
+    leaves = jax.tree_util.tree_leaves((inputs.arguments, inputs.keywords))
+    words = {word for leaf in leaves for size in leaf.shape if not isinstance(size, int) for word in _words(str(size))}
+    # JAX's own classes of such sizes and of their errors have no public names.
+    told = _words(f"{type(error).__name__} {error}")
+    if told & {"InconclusiveDimensionOperation", "_DimExpr", *words}:
+        yield (
+            f"hlo2onnx: the program was traced with the symbolic sizes {', '.join(sorted(words))}. Where it needs numbers, "
+            'pass numbers and name the dimension by `dynamic=["x:0=B"]`, or tell JAX more of the sizes: '
+            '`jax.export.symbolic_shape("B", constraints=["B >= 2"])`'
+        )
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"[A-Za-z_]\w*", text)) - {"floordiv", "mod", "max", "min"}
 
 
 def has_placeholders() -> bool:
@@ -124,9 +169,23 @@ def check_weight_inputs() -> None:
         raise ConversionError(f"{_LITERALS}, so that they cannot become inputs; use an older release, or weights='embed'")
 
 
+def _main(module: Any) -> Any:
+    return next(op for op in module.body.operations if op.operation.name == "func.func" and op.name.value == "main")
+
+
+def _check_tracers(module: Any, wanted: int) -> None:
+    """Refuse a program with more arguments than the caller has inputs: JAX makes one of each tracer that it reads."""
+    found = [argument for argument in _main(module).arguments if "token" not in str(argument.type)]
+    if len(found) > wanted:
+        raise TypeError(
+            "the function reads a tracer, a value of a `jax.jit`, `jax.grad` or `jax.vmap` around it, whose elements are "
+            "not known: make it an argument of the function, or convert outside of that transformation"
+        )
+
+
 def _check_arguments(module: Any) -> None:
     """Raise where JAX has made arguments of arrays, as it may do where `_constants_in_place` has no effect."""
-    main = next(op for op in module.body.operations if op.operation.name == "func.func" and op.name.value == "main")
+    main = _main(module)
     # In older releases the property `arg_attrs` raises where the attribute is missing, and attributes have no `get`.
     attributes = main.attributes["arg_attrs"] if "arg_attrs" in main.attributes else ()  # noqa: SIM401
     if any("jax.const" in of_argument for of_argument in attributes):
@@ -166,13 +225,18 @@ def _placeholders(found: dict[Hashable, Array], names: Names) -> Iterator[None]:
 
 
 def _constants_in_place() -> contextlib.AbstractContextManager[Any]:
-    """Keep JAX from turning constants into arguments, as JAX 0.7 and later may do."""
-    try:
-        from jax._src import config
+    """Keep JAX from making arguments of constants, as JAX 0.7 and later may do, and from a warning of large ones.
 
-        return config.use_simplified_jaxpr_constants(False)
-    except (ImportError, AttributeError):
-        return contextlib.nullcontext()
+    JAX warns because it would copy them into the program, and here it does not.
+    """
+    from jax._src import config
+
+    stack = contextlib.ExitStack()
+    for name, value in (("use_simplified_jaxpr_constants", False), ("captured_constants_warn_bytes", -1)):
+        # Each came with some release.
+        if callable(setting := getattr(config, name, None)):
+            stack.enter_context(setting(value))
+    return stack
 
 
 def _replacement(

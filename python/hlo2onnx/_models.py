@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 import sys
 from collections.abc import Callable
@@ -30,17 +31,60 @@ def as_model(target: Any, variables: Any = None) -> Model:
     module = target if owner is None else owner
     linen, nnx = sys.modules.get("flax.linen"), sys.modules.get("flax.nnx")
     if linen is not None and isinstance(module, linen.Module):
-        return _linen(module, method, variables)
+        if method == "apply" and variables is not None:
+            method = "__call__"
+        # `module.apply` and `module.init` take the variables as an argument, as any function does.
+        if method == "__call__" or not hasattr(linen.Module, method):
+            return _linen(module, method, variables)
     if variables is not None:
         raise TypeError("`variables` belong to a Flax Linen module; any other function closes over its arrays")
     if nnx is not None and isinstance(module, nnx.Module):
         return _nnx(nnx, module, method)
     if not callable(target):
-        raise TypeError(f"an object of type `{type(target).__name__}` is neither a function nor a model")
-    keras = sys.modules.get("keras")
-    # A layer's `__call__` takes any arguments; `call` has the names.
-    signature = target.call if keras is not None and isinstance(target, keras.Layer) else target
-    return Model(target, signature, names_of(target), getattr(target, "__name__", type(target).__name__))
+        raise TypeError(f"an object of type `{type(target).__name__}` is neither a function nor a model{_hint(target)}")
+    return Model(target, _signature(target), names_of(target), _name(target))
+
+
+def _hint(target: Any) -> str:
+    """What to do with an object that cannot be called."""
+    if isinstance(target, (str, bytes)) or hasattr(target, "mlir_module") or hasattr(target, "compiler_ir"):
+        return "; `convert` takes a program that is lowered already"
+    if callable(getattr(target, "apply", None)):
+        return "; pass a function, such as `lambda x: transformed.apply(params, None, x)`"
+    return ""
+
+
+def _name(target: Any) -> str:
+    """The name of a function, of what it applies in part, or of a class."""
+    while isinstance(target, functools.partial):
+        target = target.func
+    return getattr(target, "__name__", type(target).__name__)
+
+
+def _signature(target: Any) -> Any:
+    """The callable whose parameters name the inputs."""
+    linen, keras = sys.modules.get("flax.linen"), sys.modules.get("keras")
+    # A layer's own `__call__` takes anything; what it means stands in `call`.
+    if keras is not None and isinstance(target, keras.Layer):
+        return target.call
+    partial = target if isinstance(target, functools.partial) else functools.partial(target)
+    module = getattr(partial.func, "__self__", None)
+    if linen is None or not isinstance(module, linen.Module) or getattr(partial.func, "__name__", "") != "apply":
+        return target
+    # So does `apply`, which takes the variables and then what the method takes.
+    method = partial.keywords.get("method") or "__call__"
+    method = getattr(module, method) if isinstance(method, str) else functools.partial(method, module)
+    taken = list(inspect.signature(method).parameters.values())
+    kinds = inspect.Parameter
+
+    def apply(*arguments: Any, **keywords: Any) -> Any:
+        return target(*arguments, **keywords)
+
+    positional = [kinds("variables", kinds.POSITIONAL_ONLY), *taken][len(partial.args) :]
+    names = {parameter.name for parameter in positional}
+    if len(names) == len(positional):
+        apply.__signature__ = inspect.Signature(positional)  # type: ignore[attr-defined]
+    return apply
 
 
 def _linen(module: Any, method: str, variables: Any) -> Model:

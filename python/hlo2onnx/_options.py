@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypedDict
 
+from . import _arguments
+
 Weights = Literal["embed", "external", "inputs"]
 ReturnMode = Literal["proto", "ir", "file", "bytes"]
+ExportMode = Literal["standard", "web"]
 ExternalData = Literal["auto", "always", "never", "reference"]
 
 
@@ -34,10 +38,10 @@ class Options:
     """Names of all inputs."""
     output_names: Sequence[str] = ()
     """Names of all outputs."""
-    nchw_inputs: Sequence[str] = ()
-    """Inputs that are images with their channels first."""
-    nchw_outputs: Sequence[str] = ()
-    """Outputs that are images with their channels first."""
+    inputs_as_nchw: Sequence[int | str] = ()
+    """Inputs, by position or name, that are images with their channels first."""
+    outputs_as_nchw: Sequence[int | str] = ()
+    """Outputs, by position or name, that are images with their channels first."""
     keep_functions: bool = False
     """Keep modules and JAX functions as functions of the model."""
     debug_info: bool = False
@@ -45,30 +49,56 @@ class Options:
     external_data: ExternalData = "auto"
     """Whether large constants go to a file beside the model: ``auto``, ``always``, ``never`` or ``reference``, which leaves
     weights in their own file."""
-    weights: Sequence[str | os.PathLike[str]] = ()
+    weights: Sequence[str | os.PathLike[str]] | str | os.PathLike[str] = ()
     """Files of weights to bind arguments to: safetensors, npz, or Flax's msgpack."""
     weights_prefix: str | None = None
     """Use only the tensors below this path, and drop it from their paths."""
-    renames: Sequence[tuple[str, str]] = ()
+    renames: Sequence[tuple[str, str]] | Mapping[str, str] = ()
     """Replacements of the beginning of tensors' paths; the first that matches counts."""
     weights_by_order: bool = False
     """Bind the sorted tensors to the first arguments, for a text without names."""
 
     def _request(self) -> dict[str, Any]:
-        """The form that the native half accepts."""
-        request: dict[str, Any] = {}
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, Mapping):
-                value = list(value.items())
-            elif isinstance(value, Sequence) and not isinstance(value, str):
-                value = list(value)
-            request[field.name] = value
-        request["weights"] = [os.fspath(path) for path in self.weights]
-        request["arrays"] = []
-        request["weight_inputs"] = []
-        request["value_map"] = False
-        return request
+        """The form that the native half accepts.
+
+        Raises:
+            TypeError, ValueError: A field is not valid.
+        """
+        paths = [self.weights] if isinstance(self.weights, (str, os.PathLike)) else self.weights
+        return {
+            "model_name": _arguments.text("model_name", self.model_name),
+            "opset": _arguments.whole("opset", self.opset, 2**32),
+            "strict_nan": _arguments.flag("strict_nan", self.strict_nan),
+            "max_ops": _arguments.whole("max_ops", self.max_ops),
+            "max_folded": _arguments.whole("max_folded", self.max_folded),
+            "dims": [(symbol, _arguments.size(symbol, size)) for symbol, size in _arguments.pairs("dims", self.dims)],
+            "dynamic": _arguments.names("dynamic", self.dynamic),
+            "input_names": _arguments.names("input_names", self.input_names),
+            "output_names": _arguments.names("output_names", self.output_names),
+            "nchw_inputs": _arguments.places("inputs_as_nchw", self.inputs_as_nchw),
+            "nchw_outputs": _arguments.places("outputs_as_nchw", self.outputs_as_nchw),
+            "keep_functions": _arguments.flag("keep_functions", self.keep_functions),
+            "debug_info": _arguments.flag("debug_info", self.debug_info),
+            "external_data": _arguments.one_of("external_data", self.external_data, ("auto", "always", "never", "reference")),
+            "weights": [_arguments.path(path) for path in _arguments.listed("weights", paths)],
+            "weights_prefix": _arguments.text("weights_prefix", self.weights_prefix),
+            "renames": [(old, _arguments.text("renames", new)) for old, new in _arguments.pairs("renames", self.renames)],
+            "weights_by_order": _arguments.flag("weights_by_order", self.weights_by_order),
+            "arrays": [],
+            "weight_inputs": [],
+            "value_map": False,
+        }
+
+
+def options_of(given: Mapping[str, Any]) -> Options:
+    """Options of these keywords."""
+    names = [field.name for field in dataclasses.fields(Options)]
+    for name in given:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, 1)
+            known = f"did you mean `{near[0]}`?" if near else f"the options are {', '.join(names)}"
+            raise TypeError(f"there is no option `{name}`; {known}")
+    return Options(**given)
 
 
 class OptionFields(TypedDict, total=False):
@@ -83,14 +113,14 @@ class OptionFields(TypedDict, total=False):
     dynamic: Sequence[str]
     input_names: Sequence[str]
     output_names: Sequence[str]
-    nchw_inputs: Sequence[str]
-    nchw_outputs: Sequence[str]
+    inputs_as_nchw: Sequence[int | str]
+    outputs_as_nchw: Sequence[int | str]
     keep_functions: bool
     debug_info: bool
     external_data: ExternalData
-    weights: Sequence[str | os.PathLike[str]]
+    weights: Sequence[str | os.PathLike[str]] | str | os.PathLike[str]
     weights_prefix: str | None
-    renames: Sequence[tuple[str, str]]
+    renames: Sequence[tuple[str, str]] | Mapping[str, str]
     weights_by_order: bool
 
 
@@ -109,7 +139,9 @@ class FunctionOptions(TypedDict, total=False):
     keep_functions: bool
     debug_info: bool
     strict_nan: bool
+    max_ops: int | None
+    max_folded: int | None
     verify: bool
-    export_mode: Literal["standard", "web"]
+    export_mode: ExportMode
     normalization_mode: str
     record_primitive_calls_file: str | os.PathLike[str] | None

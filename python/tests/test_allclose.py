@@ -34,7 +34,8 @@ def test_inputs(inputs):
 def test_forms_of_a_model(tmp_path):
     model = convert(program, X)
     onnx.save(model, tmp_path / "model.onnx")
-    for form in (model, model.SerializeToString(), str(tmp_path / "model.onnx"), tmp_path / "model.onnx"):
+    data = model.SerializeToString()
+    for form in (model, data, bytearray(data), str(tmp_path / "model.onnx"), tmp_path / "model.onnx"):
         agrees(program, form, [X])
 
 
@@ -141,6 +142,55 @@ def test_params_in_another_order():
 def test_weights_as_inputs():
     model = convert(program, X, weights="inputs")
     agrees(program, model, [X])
+
+
+@pytest.mark.parametrize("weight", [np.ones((64, 64)), [[1.0] * 64] * 64, np.arange(4096).reshape(64, 64)])
+def test_weights_as_inputs_that_have_no_name(weight):
+    def multiplied(x):
+        return x @ jnp.asarray(weight, jnp.float32)
+
+    agrees(multiplied, convert(multiplied, ("b", 64), weights="inputs"), [("b", 64)])
+
+
+def test_results_that_are_numbers():
+    def counted(x):
+        return {"x": x, "count": 3, "rate": 0.5}
+
+    agrees(counted, convert(counted, X), [X])
+
+
+def test_within_a_trace():
+    model = convert(program, X)
+
+    @jax.jit
+    def outer(x):
+        agrees(program, model, [X])
+        return x
+
+    outer(X)
+
+
+def test_inputs_that_the_model_does_not_take():
+    model = convert(program, X)
+    for given in (random(4, 8), np.ones((3, 8), np.int32)):
+        agreed, message = hlo2onnx.allclose(program, model, [given])
+        assert not agreed and message.startswith("ONNX Runtime cannot run the model on these inputs")
+    with pytest.raises(ValueError, match="outputs_as_nchw: the model has no value `7`; it has best, logits"):
+        hlo2onnx.allclose(program, model, [X], outputs_as_nchw=[7])
+    with pytest.raises(ValueError, match="the input `x` has 2 dimensions, and an image has 4"):
+        hlo2onnx.allclose(program, model, [X], inputs_as_nchw=["x"])
+
+
+def test_what_is_not_a_model():
+    for given in (None, 3, convert(program, X).graph):
+        with pytest.raises(TypeError, match="a model is a path, bytes or an `onnx.ModelProto`"):
+            hlo2onnx.allclose(program, given, [X])
+
+
+def test_narrow_types_have_a_hint():
+    model = convert(lambda x: x + 1, jax.ShapeDtypeStruct((4,), jnp.bfloat16))
+    message = hlo2onnx.allclose(lambda x: x, model, [jax.ShapeDtypeStruct((4,), jnp.bfloat16)])[1]
+    assert message.endswith("; the rounding of bfloat16 may be that large, which `verify` measures")
 
 
 def test_variables():

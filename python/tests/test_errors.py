@@ -1,5 +1,6 @@
 """What goes wrong: exceptions, warnings and advice."""
 
+import contextlib
 import linecache
 import logging
 import pickle
@@ -156,8 +157,25 @@ def test_conversion_warnings():
 
 def test_advice_is_logged(caplog):
     with caplog.at_level(logging.INFO, logger="hlo2onnx"):
-        convert(lambda x: x + 1, X, normalization_mode="primitive")
-    assert "normalization_mode='primitive' changes nothing" in caplog.text
+        convert(lambda x: x + 1, X, normalization_mode="prefer_native")
+    assert "normalization_mode='prefer_native' changes nothing" in caplog.text
+
+
+def test_tracers_of_another_trace():
+    def outer(x):
+        return hlo2onnx.to_onnx(lambda y: y + x, [X])
+
+    for transform in (jax.jit, jax.vmap):
+        with pytest.raises(TypeError, match="the function reads a tracer"):
+            transform(outer)(X)
+
+
+def test_large_constants_are_no_reason_for_a_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        setting = getattr(jax._src.config, "captured_constants_warn_bytes", None)
+        with contextlib.nullcontext() if setting is None else setting(1000):
+            convert(lambda x, w=random(4, 4000): x @ w, X)
 
 
 def test_opset_that_is_too_old():

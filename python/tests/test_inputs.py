@@ -1,6 +1,7 @@
 """What a caller may say of inputs, and the names that they get."""
 
 import collections
+import sys
 import typing
 
 import jax
@@ -36,14 +37,13 @@ def double(x):
         ((), (), 1),
         ((0, 3), (0, 3), 1),
         (("b", 5), ("b", 5), 1),
-        (["b"], None, None),
+        (["b"], ("b",), 1),
+        (["b", 5], ("b", 5), 1),
+        ([4, 5], (4, 5), 1),
+        ((*export.symbolic_shape("b"), 5), ("b", 5), 1),
     ],
 )
 def test_kinds(given, shape, element):
-    if shape is None:
-        with pytest.raises(TypeError, match="an input is of type `str`"):
-            convert(jnp.atleast_1d, given)
-        return
     model = convert(lambda x: jnp.atleast_1d(x), given)
     assert shapes(model.graph.input) == [shape]
     assert model.graph.input[0].type.tensor_type.elem_type == element
@@ -83,6 +83,79 @@ def test_bad_shape():
         hlo2onnx.to_onnx(double, X)
     with pytest.raises(TypeError, match="an input is of type `object`"):
         convert(double, object())
+    with pytest.raises(TypeError, match="flags of Python by `input_params`"):
+        convert(double, "mode")
+    with pytest.raises(TypeError, match=r"lacks a size; a size that is not fixed has a name: `\('B', 8\)`"):
+        convert(double, (None, 8))
+    for size in (-1, 2**63):
+        with pytest.raises(ValueError, match=f"has the size {size}; a size that is not fixed has a name"):
+            convert(double, (size, 8))
+
+
+@pytest.mark.parametrize("dtype", [">f4", "U1", "O", "M8[s]", "V4"])
+def test_elements_that_jax_lacks(dtype):
+    with pytest.raises(TypeError, match="which JAX lacks"):
+        convert(double, np.zeros((2, 3), dtype))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        (("B", 8), r"`inputs=\[\('B', 8\)\]`"),
+        (["B", 8], r"`inputs=\[\('B', 8\)\]`"),
+        ((3, 8), r"`inputs=\[\(3, 8\)\]`"),
+        (None, "and not `NoneType`"),
+        ({"x": (3, 8)}, "and not `dict`"),
+        ("B", "and not `str`"),
+        (iter([X]), "and not `list_iterator`"),
+    ],
+)
+def test_inputs_that_are_not_a_list(inputs, message):
+    with pytest.raises(TypeError, match=message):
+        hlo2onnx.to_onnx(double, inputs)
+
+
+def test_params_that_are_not_keywords():
+    with pytest.raises(TypeError, match="`input_params` must be a mapping"):
+        convert(double, X, input_params=[1])
+    with pytest.raises(TypeError, match="has the key `1`"):
+        convert(double, X, input_params={1: 2})
+
+
+def test_tuples_of_numbers_are_flags_and_those_with_a_name_shapes():
+    def total(x, *, axis, rows):
+        return x.sum(axis) + rows
+
+    model = convert(total, (2, 3, 4), input_params={"axis": (0, 2), "rows": ("b", 3)})
+    assert names(model.graph.input) == ["x", "rows"]
+    assert shapes(model.graph.output) == [("b", 3)]
+
+
+def test_keywords_that_are_not_names():
+    def product(**given):
+        return given["a b"] * given["class"]
+
+    model = convert(product, input_params={"a b": X, "class": X + 1})
+    assert names(model.graph.input) == ["a b", "class"]
+    np.testing.assert_allclose(run(model, X, X + 1)[0], X * (X + 1), rtol=1e-6)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="exceptions have no notes")
+def test_errors_of_a_trace_name_flags_and_symbolic_sizes():
+    def flagged(x, training):
+        return x if training else x * 2
+
+    with pytest.raises(jax.errors.TracerBoolConversionError) as raised:
+        convert(flagged, X, True)
+    assert "input_params={'training': ...}" in str(raised.value.__notes__)
+    assert f"flagged at {__file__}" in str(raised.value)
+    for program in (lambda x: sum(x[row] for row in range(x.shape[0])), lambda x: x[:4] if x.shape[0] > 3 else x):
+        with pytest.raises(Exception) as raised:
+            convert(program, ("rows", 8))
+        assert "symbolic sizes rows" in str(raised.value.__notes__)
+    with pytest.raises(ZeroDivisionError) as raised:
+        convert(lambda x: x * (1 // 0), ("rows", 8))
+    assert "hlo2onnx" not in str(getattr(raised.value, "__notes__", ""))
 
 
 class Pair(typing.NamedTuple):
@@ -196,7 +269,7 @@ def test_given_names():
     model = convert(lambda x, y: (x, y + x), X, X, input_names=["left", "right"], output_names=["first", "second"])
     assert names(model.graph.input) == ["left", "right"]
     assert names(model.graph.output) == ["first", "second"]
-    with pytest.raises(hlo2onnx.ConversionError, match="--input-names"):
+    with pytest.raises(hlo2onnx.ConversionError, match="does not fit"):
         convert(lambda x, y: x + y, X, X, input_names=["only"])
 
 

@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import pytest
 from support import agree, convert, names, paths, random, share
 
+import hlo2onnx
+
 X = random(2, 12)
 
 
@@ -149,3 +151,31 @@ def test_missing_variables(block):
         convert(module, X)
     with pytest.raises(TypeError, match="`Block` has no variables"):
         convert(module.encode, X)
+
+
+def test_apply_is_a_function_of_the_variables():
+    module = nn.Dense(3)
+    variables = module.init(jax.random.key(0), X)
+    model = convert(module.apply, variables, ("b", X.shape[1]))
+    assert names(model.graph.input) == ["variables/params/bias", "variables/params/kernel", "inputs"]
+    assert hlo2onnx.allclose(module.apply, model, [variables, X])[0]
+    assert names(convert(module.apply, X, variables=variables).graph.input) == ["inputs"]
+
+
+def test_apply_in_part_names_the_inputs_of_the_method():
+    class Coder(nn.Module):
+        def setup(self):
+            self.layer = nn.Dense(3)
+
+        def encode(self, image):
+            return self.layer(image)
+
+        def __call__(self, x):
+            return self.encode(x)
+
+    module = Coder()
+    variables = module.init(jax.random.key(0), X)
+    for method, name in ((None, "x"), ("encode", "image"), (Coder.encode, "image")):
+        model = convert(functools.partial(module.apply, variables, method=method), X)
+        assert names(model.graph.input) == [name]
+        assert model.graph.name == "apply"

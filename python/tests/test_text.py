@@ -89,7 +89,7 @@ def test_options():
     assert shapes(model.graph.input) == [("rows", 4)]
     with pytest.raises(TypeError, match="colour"):
         hlo2onnx.convert(TEXT, colour="red")
-    with pytest.raises(ValueError, match="external_data is `somewhere`"):
+    with pytest.raises(ValueError, match="external_data is 'somewhere'"):
         hlo2onnx.convert(TEXT, external_data="somewhere")
 
 

@@ -60,8 +60,8 @@ def _verify(asked: argparse.Namespace, dims: dict[str, int]) -> int:
         dims=dims,
         dynamic=asked.dynamic,
         strict_nan=asked.strict_nan,
-        nchw_inputs=asked.inputs_as_nchw,
-        nchw_outputs=asked.outputs_as_nchw,
+        inputs_as_nchw=asked.inputs_as_nchw,
+        outputs_as_nchw=asked.outputs_as_nchw,
     )
     print(report)
     if not report.checked:

@@ -10,7 +10,7 @@ import numpy as np
 
 from .._comparison import positions
 from .._diagnostics import logger
-from .._options import OptionFields, Options
+from .._options import OptionFields, Options, options_of
 from ._errors import Error, compare, parts
 from ._reference import Executable
 from ._report import Case, Fault, Report, VerificationError
@@ -64,7 +64,7 @@ def verify(
         OSError, TypeError, ValueError: An argument is not valid.
     """
     proto = load(model)
-    asked = Options(**options)
+    asked = options_of(options)
     subject: Subject
     if is_text(fn_or_text):
         subject = TextSubject(fn_or_text, inputs, asked, proto)
@@ -117,7 +117,7 @@ class Verification:
         self.options = options
         self.notes = subject.notes
         self.output_names = [output.name for output in proto.graph.output]
-        self.nchw = set(positions(_places(options.nchw_outputs), self.output_names))
+        self.nchw = set(positions("outputs_as_nchw", options.outputs_as_nchw, self.output_names))
         dims = options.dims.items() if isinstance(options.dims, Mapping) else options.dims
         self.fixed = dict(dims)
 
@@ -348,7 +348,3 @@ def _sizes(symbols: Sequence[str]) -> Iterator[dict[str, int]]:
         yield {name: size + place for place, name in enumerate(symbols)}
     for size in _SIZES:
         yield dict.fromkeys(symbols, size)
-
-
-def _places(names: Sequence[str]) -> list[int | str]:
-    return [int(name) if name.isdigit() else name for name in names]
