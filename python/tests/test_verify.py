@@ -14,7 +14,9 @@ from jax import export
 from onnx import numpy_helper
 
 import hlo2onnx
+from hlo2onnx._verification import FunctionSubject, _verify
 from hlo2onnx._verification._errors import compare
+from hlo2onnx._verification._reference import Executable
 from hlo2onnx._verification._segments import Known, Segments
 
 
@@ -100,13 +102,11 @@ def test_what_the_model_cannot_run_is_a_difference():
 
 def test_to_onnx_verifies():
     hlo2onnx.to_onnx(NETWORK, IMAGES, variables=VARIABLES, verify=True)
-    hlo2onnx.to_onnx(NETWORK, IMAGES, variables=VARIABLES, verify=True, weights="inputs")
-    hlo2onnx.to_onnx(NETWORK, IMAGES, variables=VARIABLES, verify=True, inputs_as_nchw=[0])
+    hlo2onnx.to_onnx(NETWORK, [(2, 6, 6, 3)], variables=VARIABLES, verify=True, weights="inputs")
+    hlo2onnx.to_onnx(NETWORK, [(2, 6, 6, 3)], variables=VARIABLES, verify=True, inputs_as_nchw=[0])
 
 
 def test_to_onnx_raises_for_a_model_that_differs(monkeypatch):
-    from hlo2onnx._verification import _verify
-
     def load(model):
         proto = onnx.ModelProto.FromString(model)
         node_of(proto, "Softmax").attribute[0].i = 0
@@ -140,15 +140,36 @@ def test_a_fault_has_its_line_and_module(network):
     assert "The first part that differs" in text and f"line: {__file__}" in text
 
 
+@pytest.fixture(scope="module")
+def verify_network():
+    """Verifies models of the network. JAX compiles each program of it once, and not again for each model."""
+    subject = FunctionSubject(NETWORK, IMAGES, None, VARIABLES, False)
+    subject.compile(("<program>", subject.program.text.encode()), subject.request(hlo2onnx.Options(), False))
+    compiled = {}
+
+    def executable(text, arrays):
+        key = (text, *((array.shape, array.dtype) for array in arrays))
+        if key not in compiled:
+            compiled[key] = Executable(text, arrays)
+        return compiled[key]
+
+    def verify(model):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(_verify, "Executable", executable)
+            return _verify.Verification(subject, model, model, hlo2onnx.Options(), None, 0).report()
+
+    return verify
+
+
 @pytest.mark.parametrize("change", ["another axis", "a wrong constant"])
-def test_broken_nodes_are_named(network, change):
+def test_broken_nodes_are_named(network, verify_network, change):
     named = 0
     random = np.random.default_rng(0)
     for index, node in enumerate(network.graph.node):
         model = copied(network)
         if not broken.CHANGES[change](model.graph, model.graph.node[index], random):
             continue
-        report = hlo2onnx.verify(NETWORK, model, IMAGES, variables=VARIABLES)
+        report = verify_network(model)
         if report.passed:
             continue
         assert report.fault is not None, f"{change} of {node.name}\n{report}"

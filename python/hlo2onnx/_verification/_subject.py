@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -82,14 +83,20 @@ class FunctionSubject(Subject):
         leaves, self._tree = jax.tree_util.tree_flatten((arguments, keywords))
         return [*map(np.asarray, leaves), *self.weights]
 
+    @functools.cached_property
+    def _jitted(self) -> Callable[..., Any]:
+        """The function, which JAX compiles once for each choice of sizes."""
+        import jax
+
+        return jax.jit(lambda *args, **kwargs: self.model.function(*args, **kwargs, **self.read.flags))
+
     def run(self, arguments: Sequence[np.ndarray]) -> list[np.ndarray]:
         import jax
 
         own = list(arguments[: len(arguments) - len(self.weights)])
         with precision(self.double):
             positional, keywords = jax.tree_util.tree_unflatten(self._tree, own)
-            function = jax.jit(lambda *args, **kwargs: self.model.function(*args, **kwargs, **self.read.flags))
-            results = function(*positional, **keywords)
+            results = self._jitted(*positional, **keywords)
         return [np.asarray(leaf) for leaf in jax.tree_util.tree_leaves(results)]
 
 
