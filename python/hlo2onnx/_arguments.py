@@ -41,18 +41,20 @@ def whole(name: str, value: Any, end: int = 2**64) -> int | None:
         return None
     if not isinstance(value, numbers.Integral) or isinstance(value, bool):
         raise _wrong(name, value, "a number")
-    if not 0 <= value < end:
-        raise ValueError(f"{name} is {value}, and must be a number from 0 to {end - 1}")
-    return int(value)
+    found = int(value)
+    if not 0 <= found < end:
+        raise ValueError(f"{name} is {found}, and must be a number from 0 to {end - 1}")
+    return found
 
 
 def size(symbol: str, value: Any) -> int:
     """The size that a symbol gets."""
     if not isinstance(value, numbers.Integral) or isinstance(value, bool):
         raise _wrong(f"dims[{symbol!r}]", value, "a number")
-    if not 0 <= value < 2**63:
-        raise ValueError(f"dims[{symbol!r}] is {value}, and must be a size")
-    return int(value)
+    found = int(value)
+    if not 0 <= found < 2**63:
+        raise ValueError(f"dims[{symbol!r}] is {found}, and must be a size")
+    return found
 
 
 def listed(name: str, value: Any) -> list[Any]:
