@@ -34,6 +34,14 @@ class Release:
     oldest: Version
     newest: Version | None = None
     """The newest Python that has wheels of it."""
+    documents: bool = False
+    """Whether the tests build the site, run the notebook and draw the picture as well."""
+
+    def requirements(self) -> list[str]:
+        """The packages of its environment."""
+        lines = (ROOT / "docs" / "requirements.txt").read_text().splitlines() if self.documents else []
+        documents = [line for line in lines if line and not line.startswith("#")]
+        return [*self.packages, *COMMON, *documents]
 
 
 COMMON = ("equinox", "onnx", "onnx_ir", "onnxruntime", "pytest")
@@ -43,7 +51,7 @@ RELEASES = (
     Release("0.6.2", ("jax==0.6.2", "jaxlib==0.6.2", "flax==0.10.7"), (3, 10), (3, 13)),
     Release("0.8.1", ("jax==0.8.1", "jaxlib==0.8.1", "flax==0.12.1"), (3, 11)),
     Release("0.10.2", ("jax==0.10.2", "jaxlib==0.10.2", "flax==0.12.8", "keras"), (3, 11)),
-    Release("newest", ("jax", "flax", "keras"), (3, 10)),
+    Release("newest", ("jax", "flax", "keras"), (3, 10), documents=True),
 )
 
 
@@ -144,7 +152,7 @@ def dotted(version: Version) -> str:
 def environment(release: Release, chosen: tuple[Version, str], folder: pathlib.Path) -> pathlib.Path:
     """The interpreter of the environment of a release, which is made where it is missing."""
     version, interpreter = chosen
-    packages = [*release.packages, *COMMON]
+    packages = release.requirements()
     place = folder / f"jax-{release.jax}-python-{dotted(version)}"
     python = place / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     marker = place / "packages.txt"
