@@ -68,10 +68,8 @@ def allclose(
         # Weights that are inputs are arrays that the function closes over.
         held = _lowering.lower(target.function, read, target.names).arrays if weights else []
     by_name = {array.name: array.value for array in held}
-    if by_name.keys() >= set(weights):
-        closed = [by_name[name] for name in weights]
-    else:
-        closed = [array.value for array in held]
+    are_named = by_name.keys() >= set(weights)
+    closed = [by_name[name] for name in weights] if are_named else [array.value for array in held]
     if len(given) != len(fed) or len(closed) != len(weights):
         return False, f"the model has {len(runner.inputs)} inputs, and {len(fed)} arrays were given"
     for place in positions("inputs_as_nchw", inputs_as_nchw, given):

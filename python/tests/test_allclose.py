@@ -183,7 +183,7 @@ def test_inputs_that_the_model_does_not_take():
 
 def test_what_is_not_a_model():
     for given in (None, 3, convert(program, X).graph):
-        with pytest.raises(TypeError, match="a model is a path, bytes or an `onnx.ModelProto`"):
+        with pytest.raises(TypeError, match=r"a model is a path, bytes or an `onnx\.ModelProto`"):
             hlo2onnx.allclose(program, given, [X])
 
 

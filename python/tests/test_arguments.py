@@ -57,7 +57,7 @@ def test_wrong_normalization_mode():
 
 def test_options_that_do_not_exist():
     for call in (hlo2onnx.convert, hlo2onnx.check):
-        with pytest.raises(TypeError, match="there is no option `input_name`; did you mean `input_names`?"):
+        with pytest.raises(TypeError, match=r"there is no option `input_name`; did you mean `input_names`\?"):
             call(LOWERED, input_name=["x"])
     with pytest.raises(TypeError, match="there is no option `zzz`; the options are model_name, opset"):
         hlo2onnx.verify(LOWERED, hlo2onnx.convert(LOWERED), zzz=1)
@@ -125,5 +125,5 @@ class Transformed:
 
 
 def test_pairs_of_functions_have_a_hint():
-    with pytest.raises(TypeError, match="pass a function, such as `lambda x: transformed.apply"):
+    with pytest.raises(TypeError, match=r"pass a function, such as `lambda x: transformed\.apply"):
         hlo2onnx.to_onnx(Transformed(), [X])

@@ -174,8 +174,9 @@ def test_large_constants_are_no_reason_for_a_warning():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         setting = getattr(jax._src.config, "captured_constants_warn_bytes", None)
+        weight = random(4, 4000)
         with contextlib.nullcontext() if setting is None else setting(1000):
-            convert(lambda x, w=random(4, 4000): x @ w, X)
+            convert(lambda x: x @ weight, X)
 
 
 def test_opset_that_is_too_old():
