@@ -9,6 +9,8 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, overload
 
+from ._names import loaded
+
 T = TypeVar("T", bound=Callable[..., Any])
 
 
@@ -69,6 +71,8 @@ def _scoped(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     def scoped(*arguments: Any, **keywords: Any) -> Any:
         import jax
 
+        if arguments and _is_scope(arguments[0], name):
+            return function(*arguments, **keywords)
         calls: collections.Counter[str] | None = getattr(_trace, "calls", None)
         if calls is None:
             scope = name
@@ -80,6 +84,14 @@ def _scoped(function: Callable[..., Any], name: str) -> Callable[..., Any]:
             return function(*arguments, **keywords)
 
     return scoped
+
+
+def _is_scope(item: Any, name: str) -> bool:
+    """Whether this is a Linen module of that name within another one: Flax itself has a scope for each."""
+    linen = loaded("flax.linen")
+    if linen is None or not isinstance(item, linen.Module):
+        return False
+    return item.scope is not None and bool(item.path) and builtin_type(item).__name__ == name
 
 
 _trace = threading.local()

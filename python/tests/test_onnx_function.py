@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 import pytest
-from flax import nnx
+from flax import linen, nnx
 from support import agree, convert, random
 
 import hlo2onnx
@@ -67,6 +67,67 @@ def test_what_is_marked_stays_what_it_is():
     assert isinstance(Block, type)
     assert Block.__doc__ == "A block."
     assert jnp.allclose(squash(X), jnp.tanh(X) * 2)
+
+
+def calls(graph):
+    return [node.op_type for node in graph.node]
+
+
+def body(model, name):
+    return calls(next(function for function in model.functions if function.name == name))
+
+
+def test_calls_that_are_the_whole_program():
+    weight = jnp.asarray(random(8, 8))
+    layer = onnx_function(lambda x: jnp.tanh(x @ weight), name="layer")
+    for target, name in ((lambda x: squash(squash(x)), "squash"), (lambda x: layer(layer(x)), "layer")):
+        model = convert(target, X, keep_functions=True)
+        assert (functions(model), calls(model.graph)) == ([name], [name, name])
+        agree(target, model, X)
+
+
+def test_nested():
+    @onnx_function
+    def inner(x):
+        return jnp.sin(x) + 1
+
+    @onnx_function
+    def outer(x):
+        return inner(inner(x) * 3) - 2
+
+    def target(x):
+        return outer(outer(x))
+
+    model = convert(target, X, keep_functions=True)
+    assert calls(model.graph) == ["outer", "outer"]
+    assert body(model, "outer").count("inner") == 2
+    agree(target, model, X)
+
+
+def test_linen():
+    @onnx_function
+    class Layer(linen.Module):
+        @linen.compact
+        def __call__(self, x):
+            return jnp.tanh(linen.Dense(8)(x))
+
+    class Net(linen.Module):
+        @linen.compact
+        def __call__(self, x):
+            return Layer()(Layer()(x))
+
+    variables = Net().init(jax.random.key(0), X)
+    model = convert(lambda x: Net().apply(variables, x), X, keep_functions=True)
+    assert calls(model.graph) == ["Layer", "Layer"]
+    assert set(functions(model)) == {"Dense", "Layer"}
+    agree(lambda x: Net().apply(variables, x), model, X)
+
+
+def test_symbolic_sizes():
+    model = convert(lambda x: squash(squash(x)), ("B", 8), keep_functions=True)
+    assert (functions(model), calls(model.graph)) == (["squash"], ["squash", "squash"])
+    for rows in (1, 3):
+        agree(lambda x: squash(squash(x)), model, random(rows, 8))
 
 
 def test_instance():
