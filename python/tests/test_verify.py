@@ -7,6 +7,7 @@ import broken
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import ml_dtypes
 import numpy as np
 import onnx
 import pytest
@@ -307,3 +308,22 @@ def test_messages_are_plain():
     """No message of a report has a path of this package."""
     report = hlo2onnx.verify(jnp.sin, hlo2onnx.to_onnx(jnp.cos, [(3,)]), [(3,)])
     assert not re.search(re.escape(str(Path(hlo2onnx.__file__).parent)), str(report))
+
+
+@pytest.mark.parametrize("name", ["bfloat16", "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz"])
+def test_types_that_numpy_lacks_reach_onnx_runtime(name):
+    from hlo2onnx._verification._runtime import Runner, element_type
+
+    values = np.array([1, -2, 0.5], getattr(ml_dtypes, name))
+    info = onnx.helper.make_tensor_value_info
+    node = onnx.helper.make_node
+    graph = onnx.helper.make_graph(
+        [node("Cast", ["x"], ["y"], to=onnx.TensorProto.FLOAT), node("Identity", ["x"], ["z"])],
+        "cast",
+        [info("x", element_type(values.dtype), [3])],
+        [info("y", onnx.TensorProto.FLOAT, [3]), info("z", element_type(values.dtype), [3])],
+    )
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 21)], ir_version=10)
+    wide, same = Runner(model)({"x": values})
+    assert wide.tolist() == [1, -2, 0.5]
+    assert same.dtype == values.dtype and same.tolist() == values.tolist()

@@ -36,7 +36,8 @@ def _held(array: np.ndarray) -> Any:
     import onnxruntime
 
     array = np.asarray(array, order="C")
-    if array.dtype.kind != "V":
+    # The kind of a type of `ml_dtypes` can be that of a float.
+    if array.dtype.isbuiltin != 2:
         return onnxruntime.OrtValue.ortvalue_from_numpy(array)
     # ONNX Runtime takes the bits and the number of the type.
     bits = array.view(np.dtype(f"u{array.dtype.itemsize}"))
