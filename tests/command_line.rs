@@ -411,3 +411,16 @@ fn files_that_are_not_weights_are_named() {
         assert!(text.contains("error[E0405]") && text.contains(words), "{words}: {text}");
     }
 }
+
+#[test]
+fn verify_without_python_names_the_package() {
+    let folder = folder();
+    for arguments in
+        [&["verify"][..], &["verify", "model.mlir", "model.onnx", "--inputs", "in.npz"], &["verify", "-h"]]
+    {
+        let output = run(folder.path(), arguments);
+        let text = joined(utf8(&output.stderr));
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        assert!(text.contains("part of the Python package") && text.contains("pip install"), "{text}");
+    }
+}

@@ -29,7 +29,7 @@ struct Converted {
     external: Option<PathBuf>,
     /// The diagnostics in the schema of `--format json`.
     diagnostics: String,
-    /// The diagnostics as the command line prints them.
+    /// The diagnostics as the command line prints them, with the options of Python.
     text: String,
     /// The map from values of the model to values of the program, if the request has `value_map` and there are no errors.
     values: Option<Py<Values>>,
@@ -47,14 +47,14 @@ fn convert_text(
     let python = |path: &str| lines(py, path);
     let source = match open(&input) {
         Ok(source) => source,
-        Err(unread) => return Ok(refused(&unread.diagnostics, &unread.source, &python)),
+        Err(unread) => return Ok(refused(unread.diagnostics, &unread.source, &python)),
     };
     let external = request.external()?;
     let (options, files) = request.options()?;
     let mut options = options;
     match py.detach(|| failure::open_weights(&files, Limit::default())) {
         Ok(files) => options.weights.files = files,
-        Err(diagnostics) => return Ok(refused(&diagnostics, &source, &python)),
+        Err(diagnostics) => return Ok(refused(diagnostics, &source, &python)),
     }
     let Conversion { model, mut diagnostics, values, .. } = py.detach(|| convert(&source, &options));
     let (mut bytes, mut written) = (None, Written::default());
@@ -81,6 +81,7 @@ fn convert_text(
     if diagnostics.has_errors() {
         bytes = None;
     }
+    diagnostics.spell_options_for_python();
     let text = render(&diagnostics, &source, &python, STYLE);
     let failed = diagnostics.has_errors();
     let diagnostics = json_of(&diagnostics, &source);
@@ -99,13 +100,14 @@ fn check_text(py: Python<'_>, input: Input, request: Request) -> PyResult<(Strin
         Ok(source) => (source, failure::open_weights(&files, Limit::default())),
         Err(unread) => (unread.source, Err(unread.diagnostics)),
     };
-    let (mut file, diagnostics) = match opened {
+    let (mut file, mut diagnostics) = match opened {
         Ok(files) => {
             options.weights.files = files;
             py.detach(|| report::check(&source, &options))
         }
         Err(diagnostics) => (report::alone(&source), diagnostics),
     };
+    diagnostics.spell_options_for_python();
     file.diagnose(&diagnostics, &source, &python);
     let text = render(&diagnostics, &source, &python, STYLE);
     let report = report::Report::new(vec![file]);
@@ -158,9 +160,14 @@ fn encode<'py>(py: Python<'py>, model: &Model) -> PyResult<Result<Bound<'py, PyB
     Ok(written.map(|_| bytes))
 }
 
-fn refused(diagnostics: &Diagnostics, source: &Source, python: &dyn Fn(&str) -> Option<String>) -> Converted {
-    let text = render(diagnostics, source, python, STYLE);
-    Converted { model: None, external: None, diagnostics: json_of(diagnostics, source), text, values: None }
+fn refused(
+    mut diagnostics: Diagnostics,
+    source: &Source,
+    python: &dyn Fn(&str) -> Option<String>,
+) -> Converted {
+    diagnostics.spell_options_for_python();
+    let text = render(&diagnostics, source, python, STYLE);
+    Converted { model: None, external: None, diagnostics: json_of(&diagnostics, source), text, values: None }
 }
 
 fn json_of(diagnostics: &Diagnostics, source: &Source) -> String {

@@ -183,3 +183,13 @@ def test_opset_that_is_too_old():
     error = refused(lambda x: x.astype(jnp.float8_e4m3fn).astype(jnp.float32), X, opset=18)
     assert any(item.severity == "error" for item in error.diagnostics)
     assert "opset" in str(refused(lambda x: x, X, opset=3))
+
+
+def test_options_are_those_of_python():
+    image = np.zeros((2, 3), np.float32)
+    with pytest.raises(hlo2onnx.ConversionError, match="`inputs_as_nchw=` does not fit") as caught:
+        hlo2onnx.to_onnx(lambda x: x, [image], inputs_as_nchw=["x"])
+    assert "--" not in str(caught.value)
+    assert all("--" not in diagnostic.message for diagnostic in caught.value.diagnostics)
+    found = hlo2onnx.check(jax.jit(lambda x: x + 1).lower(image), opset=3)
+    assert not any("`--" in f"{diagnostic.message} {diagnostic.help}" for diagnostic in found)

@@ -4,6 +4,7 @@ use crate::pass::DynamicDimension;
 use crate::source::Limit;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Compiles StableHLO text, as JAX prints it, to ONNX.
@@ -29,6 +30,13 @@ pub enum Command {
     /// Serve an editor: diagnostics, hovers and definitions, by the Language Server Protocol
     #[cfg(feature = "lsp")]
     Lsp(LspArguments),
+    /// Compare a model with JAX; only in the Python package
+    #[command(disable_help_flag = true)]
+    Verify {
+        /// The arguments, which the Python package reads
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Explain a code: what it means and what to do
     Explain {
         /// A code such as E0201; without one all are listed

@@ -27,6 +27,10 @@ const ERRORS: u8 = 1;
 /// The exit status where the command line is wrong.
 const USAGE: u8 = 2;
 
+/// Python's own command line runs the command, and hands over all others.
+const NO_VERIFY: &str = "`verify` is part of the Python package, because it runs JAX; this program is built without Python\n\n  \
+                         help: install the package with `pip install 'hlo2onnx[jax]'`; the same command then works";
+
 /// How a command ended.
 enum Outcome {
     /// All went well.
@@ -77,6 +81,7 @@ fn dispatch(command: Command) -> Outcome {
         Command::Ops(arguments) => ops::run(&arguments),
         #[cfg(feature = "lsp")]
         Command::Lsp(arguments) => lsp::run(&arguments),
+        Command::Verify { .. } => Outcome::Usage(NO_VERIFY.to_owned()),
         Command::Explain { code } => explain::run(code.as_deref()),
         Command::Completions { shell } => {
             let mut script = Vec::new();

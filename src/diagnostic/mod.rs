@@ -8,6 +8,7 @@ mod excerpt;
 pub mod github;
 pub mod json;
 mod nearest;
+mod option;
 mod part;
 mod quote;
 mod render;
