@@ -121,12 +121,13 @@ def _element_type(dtype: Any) -> Any:
 
     if jnp.issubdtype(dtype, jax.dtypes.extended):
         return dtype
+    lacks = f"an input has elements of type `{dtype}`, which JAX lacks; convert it, as with `x.astype('float32')`"
+    if not np.dtype(dtype).isnative:
+        raise TypeError(lacks)
     try:
         return jnp.zeros((), jax.dtypes.canonicalize_dtype(dtype)).dtype
     except (TypeError, ValueError) as error:
-        raise TypeError(
-            f"an input has elements of type `{dtype}`, which JAX lacks; convert it, as with `x.astype('float32')`"
-        ) from error
+        raise TypeError(lacks) from error
 
 
 def read(

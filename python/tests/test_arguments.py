@@ -85,13 +85,14 @@ def test_pairs_and_mappings_are_the_same():
 def test_images_have_one_name_in_all_calls():
     images = random(2, 4, 4, 3)
     lowered = jax.jit(lambda x: x + 1).lower(images)
-    options = {"inputs_as_nchw": [0], "outputs_as_nchw": ["result"]}
-    model = hlo2onnx.convert(lowered, **options, output_names=["result"])
+    options = {"inputs_as_nchw": [0], "outputs_as_nchw": [0]}
+    model = hlo2onnx.convert(lowered, **options)
     assert [dim.dim_value for dim in model.graph.output[0].type.tensor_type.shape.dim] == [2, 3, 4, 4]
     assert hlo2onnx.verify(lambda x: x + 1, model, [images], **options)
     assert hlo2onnx.allclose(lambda x: x + 1, model, [images], **options)[0]
 
 
+@pytest.mark.documented_jax
 def test_files_of_weights_are_a_list_or_one(tmp_path):
     kernel = random(8, 2)
     np.savez(tmp_path / "weights.npz", **{"params/kernel": kernel})
