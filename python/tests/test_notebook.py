@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import json
 import linecache
 import os
@@ -13,8 +15,10 @@ import pytest
 import hlo2onnx
 
 NOTEBOOK = Path(__file__).resolve().parents[2] / "docs" / "notebook.ipynb"
+HAS_KERNEL = all(importlib.util.find_spec(name) for name in ("nbformat", "nbclient", "ipykernel"))
 
 
+@pytest.mark.skipif(HAS_KERNEL, reason="the notebook runs in a kernel")
 def test_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, Any] = {"__name__": "__main__"}
@@ -30,10 +34,9 @@ def test_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "nn.softmax(scores, axis=0)" in str(error)
 
 
+@pytest.mark.skipif(not HAS_KERNEL, reason="there is no kernel")
 def test_kernel(tmp_path: Path) -> None:
-    nbformat = pytest.importorskip("nbformat")
-    nbclient = pytest.importorskip("nbclient")
-    pytest.importorskip("ipykernel")
+    nbclient, nbformat = map(importlib.import_module, ("nbclient", "nbformat"))
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     nbformat.validate(notebook)
     # The kernel finds the package where this process does.
