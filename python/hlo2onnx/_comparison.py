@@ -62,8 +62,8 @@ def allclose(
         read = _inputs.read(target.signature, inputs, input_params)
         arguments, keywords = concrete(inputs, input_params)
         expected = target.function(*arguments, **keywords, **read.flags)
-        fed = [_elements(leaf) for leaf in jax.tree_util.tree_leaves((arguments, keywords))]
-        wanted = [_elements(leaf) for leaf in jax.tree_util.tree_leaves(expected)]
+        fed = [elements(leaf) for leaf in jax.tree_util.tree_leaves((arguments, keywords))]
+        wanted = [elements(leaf) for leaf in jax.tree_util.tree_leaves(expected)]
         given, weights = runner.inputs[: len(fed)], runner.inputs[len(fed) :]
         # Weights that are inputs are arrays that the function closes over.
         held = _lowering.lower(target.function, read, target.names).arrays if weights else []
@@ -91,7 +91,7 @@ def _transposed(array: np.ndarray, order: tuple[int, ...], what: str) -> np.ndar
     return np.transpose(array, order)
 
 
-def _elements(leaf: Any) -> np.ndarray:
+def elements(leaf: Any) -> np.ndarray:
     """An array or number of JAX as an array of NumPy; of a typed key, its data."""
     import jax
 

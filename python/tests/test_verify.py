@@ -327,3 +327,12 @@ def test_types_that_numpy_lacks_reach_onnx_runtime(name):
     wide, same = Runner(model)({"x": values})
     assert wide.tolist() == [1, -2, 0.5]
     assert same.dtype == values.dtype and same.tolist() == values.tolist()
+
+
+def test_typed_keys():
+    def sample(key, x):
+        return x + jax.random.normal(key, x.shape), jax.random.split(key)[0]
+
+    inputs = [jax.random.key(3), np.ones((2, 3), np.float32)]
+    report = hlo2onnx.verify(sample, hlo2onnx.to_onnx(sample, inputs), inputs)
+    assert report, str(report)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import _inputs, _lowering, _native
-from .._comparison import concrete, eval_size, random_array, size_names
+from .._comparison import concrete, elements, eval_size, random_array, size_names
 from .._conversion import _text, precision
 from .._models import as_model
 from .._options import Options
@@ -81,7 +81,9 @@ class FunctionSubject(Subject):
         with precision(self.double):
             arguments, keywords = concrete(self.inputs, self.params, sizes, seed)
         leaves, self._tree = jax.tree_util.tree_flatten((arguments, keywords))
-        return [*map(np.asarray, leaves), *self.weights]
+        is_key = [jax.numpy.issubdtype(leaf.dtype, jax.dtypes.prng_key) for leaf in leaves]
+        self._keys = {place: jax.random.key_impl(leaf) for place, leaf in enumerate(leaves) if is_key[place]}
+        return [*map(elements, leaves), *self.weights]
 
     @functools.cached_property
     def _jitted(self) -> Callable[..., Any]:
@@ -95,9 +97,13 @@ class FunctionSubject(Subject):
 
         own = list(arguments[: len(arguments) - len(self.weights)])
         with precision(self.double):
-            positional, keywords = jax.tree_util.tree_unflatten(self._tree, own)
+            keyed = [
+                jax.random.wrap_key_data(array, impl=self._keys[place]) if place in self._keys else array
+                for place, array in enumerate(own)
+            ]
+            positional, keywords = jax.tree_util.tree_unflatten(self._tree, keyed)
             results = self._jitted(*positional, **keywords)
-        return [np.asarray(leaf) for leaf in jax.tree_util.tree_leaves(results)]
+        return [elements(leaf) for leaf in jax.tree_util.tree_leaves(results)]
 
 
 class TextSubject(Subject):
