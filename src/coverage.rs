@@ -1,5 +1,6 @@
 //! What is covered: the tables of the lowering and of the passes before it, as one.
 
+use crate::ir::Dialect;
 use crate::ops::FAMILIES;
 use crate::pass;
 use std::fmt::Write;
@@ -23,22 +24,22 @@ pub fn coverage() -> Vec<Covered> {
     let mut rows = Vec::new();
     for (family, table) in FAMILIES {
         // Ops of the compiler's own dialect are no part of a text.
-        for row in table.iter().filter(|row| !row.name.starts_with("hlo2onnx.")) {
+        for row in table.iter().filter(|row| row.name.dialect() != Dialect::Hlo2Onnx) {
             let mut words = row.elements.words();
             // What passes make of an op before it is lowered is covered as well.
-            let complex: &[&str] = if complex.contains(row.name) { &["complex"] } else { &[] };
+            let complex: &[&str] = if complex.contains(&row.name) { &["complex"] } else { &[] };
             let narrow: &[&str] = if pass::takes_narrow(row.name) { &["f4", "f6", "f8"] } else { &[] };
             for &word in complex.iter().chain(narrow) {
                 if !words.contains(&word) {
                     words.push(word);
                 }
             }
-            rows.push(Covered { family, op: row.name, elements: words.join(", "), note: row.note });
+            rows.push(Covered { family, op: row.name.text(), elements: words.join(", "), note: row.note });
         }
     }
     for &op in &complex {
         if crate::ops::find(op).is_none() && !crate::ops::is_structural(op) {
-            rows.push(Covered { family: "complex", op, elements: "complex".into(), note: "" });
+            rows.push(Covered { family: "complex", op: op.text(), elements: "complex".into(), note: "" });
         }
     }
     rows.sort_by_key(|row| (row.family, row.op));

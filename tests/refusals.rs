@@ -3,8 +3,34 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use hlo2onnx::ir::{Dialect, OpName, stablehlo};
+use hlo2onnx::ops;
 use hlo2onnx::source::Source;
-use hlo2onnx::{Options, convert};
+use hlo2onnx::{Options, convert, coverage};
+
+/// Ops of StableHLO and CHLO that nothing takes.
+const REFUSED: &[OpName] = &[
+    stablehlo::ASYNC_DONE,
+    stablehlo::ASYNC_START,
+    stablehlo::INFEED,
+    stablehlo::OUTFEED,
+    stablehlo::RECV,
+    stablehlo::RNG,
+    stablehlo::SEND,
+    stablehlo::SET_DIMENSION_SIZE,
+];
+
+/// An op that is new in the table of names gets a row as well, or is refused on purpose.
+#[test]
+fn ops_are_covered_or_refused() {
+    let covered: BTreeSet<&str> = coverage().into_iter().map(|row| row.op).collect();
+    let of_dialect = |op: &OpName| matches!(op.dialect(), Dialect::StableHlo | Dialect::Chlo);
+    let is_taken = |op: &OpName| covered.contains(op.text()) || ops::is_structural(*op);
+    let missing: Vec<&str> =
+        OpName::all().filter(of_dialect).filter(|op| !is_taken(op)).map(OpName::text).collect();
+    let refused: Vec<&str> = REFUSED.iter().map(|op| op.text()).collect();
+    assert_eq!(missing, refused);
+}
 
 #[test]
 fn faults_that_follow_each_other_are_named_once() {

@@ -1,5 +1,6 @@
 //! House rules that no compiler checks: sizes, names, the direction of imports, and what may stand in a tracked file.
 
+use hlo2onnx::ir::OpName;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -132,6 +133,35 @@ fn locations_in_models_are_relative() {
     let models = text_files().into_iter().filter(|(path, _)| path.starts_with("fixtures/models"));
     let absolute = models.filter(|(path, text)| has_extension(path, &["mlir"]) && text.contains("loc(\"/"));
     assert_none(absolute.map(|(path, _)| path.display().to_string()).collect());
+}
+
+/// Where names of ops stand as text: the table of them, messages, and what reads the text of a program.
+const SPELLS_OPS: [&str; 6] =
+    ["src/ir/dialect.rs", "src/diagnostic", "src/lsp", "src/source", "src/syntax", "src/weights"];
+/// Targets of custom calls that are spelled as ops are.
+const MOST_SPELLED: usize = 4;
+
+/// A name of an op that is a string can be misspelt, and a constant of `ir::stablehlo` cannot.
+#[test]
+fn names_of_ops_are_constants() {
+    let names: BTreeSet<&str> = OpName::all()
+        .flat_map(|op| [Some(op.text()), op.is_node().then(|| op.mnemonic())])
+        .flatten()
+        .collect();
+    let mut spelled = Vec::new();
+    for (path, text) in text_files() {
+        let is_code = path.starts_with("src") && has_extension(&path, &["rs"]) && !path.ends_with("tests.rs");
+        if !is_code || SPELLS_OPS.iter().any(|exempt| path.starts_with(exempt)) {
+            continue;
+        }
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        for (number, line) in code.lines().enumerate() {
+            let is_comment = line.trim_start().starts_with("//");
+            let words = line.split('"').filter(|word| !is_comment && names.contains(word));
+            spelled.extend(words.map(|word| format!("{}:{}: \"{word}\"", path.display(), number + 1)));
+        }
+    }
+    assert!(spelled.len() <= MOST_SPELLED, "\n{}", spelled.join("\n"));
 }
 
 #[test]

@@ -7,9 +7,11 @@
 
 mod attribute;
 mod constant;
+mod dialect;
 mod element;
 mod location;
 mod module;
+mod op_name;
 mod origin;
 mod print;
 mod promise;
@@ -27,12 +29,14 @@ mod walk;
 
 pub use attribute::{Attribute, Attributes, PACKED_OPERANDS};
 pub use constant::{Constant, ConstantId, Data, Factors, View};
+pub use dialect::{Dialect, arith, builtin, chlo, func, hlo2onnx, mhlo, onnx, sdy, shape, stablehlo, tensor};
 pub use element::Element;
 pub use location::{Location, LocationId};
 pub use module::{
     Argument, Block, BlockId, Definition, Function, FunctionId, FunctionResult, Module, NewOp, Op, OpId,
     OpSpan, Region, RegionId, Value, ValueId,
 };
+pub use op_name::OpName;
 pub use origin::{Origin, Origins};
 pub use print::print;
 pub use promise::Promise;
@@ -41,5 +45,4 @@ pub use size::{Factor, SizeId, Sizes, Term};
 pub use small_float::{SmallFloat, Special};
 pub use symbol::{Symbol, Symbols};
 pub use ty::{Dim, Dims, SCALAR, Size, TensorType, Type, TypeId, Types};
-pub use unread::UNREAD;
 pub use verify::{Faults, OpRules, verify};

@@ -1,8 +1,8 @@
 //! Modules and what they are made of.
 
 use super::{
-    Attribute, Attributes, Constant, ConstantId, Data, Element, Location, LocationId, Origins, Size, Sizes,
-    Symbol, Symbols, TensorType, Type, TypeId, Types,
+    Attribute, Attributes, Constant, ConstantId, Data, Dialect, Element, Location, LocationId, OpName,
+    Origins, Size, Sizes, Symbol, Symbols, TensorType, Type, TypeId, Types, func, onnx, stablehlo,
 };
 use crate::source::Span;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -40,7 +40,7 @@ handles! {
 #[derive(Clone, Debug)]
 pub struct Op {
     /// Its name with its dialect, such as `stablehlo.add`.
-    pub name: Symbol,
+    pub name: OpName,
     /// The values that it reads. An absent optional operand of an `onnx` op is [`Module::absent`].
     pub operands: SmallVec<[ValueId; 3]>,
     /// The values that it defines.
@@ -145,7 +145,7 @@ pub struct Function {
 #[derive(Clone, Debug)]
 pub struct NewOp {
     /// See [`Op::name`].
-    pub name: Symbol,
+    pub name: OpName,
     /// See [`Op::operands`].
     pub operands: SmallVec<[ValueId; 3]>,
     /// A type for each result.
@@ -277,9 +277,14 @@ impl Module {
         self.values.len()
     }
 
-    /// The op's name, such as `stablehlo.add`.
+    /// The text of the op's name, such as `stablehlo.add`, for messages.
     pub fn op_name(&self, id: OpId) -> &str {
-        self.symbols.get(self.op(id).name)
+        self.symbols.get(self.op(id).name.symbol())
+    }
+
+    /// The dialect of an op.
+    pub fn dialect(&self, id: OpId) -> Dialect {
+        self.symbols.dialect(self.op(id).name)
     }
 
     /// Where the op stands in the text.
@@ -408,7 +413,7 @@ impl Module {
 
     /// The function that a `func.call` calls.
     pub fn callee(&self, op: OpId) -> Option<FunctionId> {
-        if self.op_name(op) == "func.call" { self.named_function(op, "callee") } else { None }
+        if self.op(op).name == func::CALL { self.named_function(op, "callee") } else { None }
     }
 
     /// The field of a struct attribute or dictionary, when it has it.
@@ -462,7 +467,7 @@ impl Module {
     /// The constant that a value is, when an op named `stablehlo.constant` or `onnx.Constant` defines it.
     pub fn constant_of(&self, value: ValueId) -> Option<ConstantId> {
         let op = self.defining_op(value)?;
-        if !matches!(self.op_name(op), "stablehlo.constant" | "onnx.Constant") {
+        if !matches!(self.op(op).name, stablehlo::CONSTANT | onnx::CONSTANT) {
             return None;
         }
         match self.attribute(op, "value")? {

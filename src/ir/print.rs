@@ -155,7 +155,7 @@ impl Printer<'_> {
             }
             self.out.push_str(" = ");
         }
-        let _ = write!(self.out, "\"{}\"(", self.module.symbols.get(op.name));
+        let _ = write!(self.out, "\"{}\"(", self.module.symbols.get(op.name.symbol()));
         for (index, &operand) in op.operands.iter().enumerate() {
             if index > 0 {
                 self.out.push_str(", ");

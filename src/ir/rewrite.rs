@@ -2,7 +2,7 @@
 
 use super::{
     Attribute, Block, BlockId, Constant, Data, Definition, Element, FunctionId, LocationId, Module, NewOp,
-    Op, OpId, OpSpan, RegionId, TypeId, ValueId,
+    Op, OpId, OpName, OpSpan, RegionId, TypeId, ValueId, onnx,
 };
 use smallvec::SmallVec;
 
@@ -104,14 +104,13 @@ impl<'m> Rewriter<'m> {
     pub fn insert_at(
         &mut self,
         (span, location): (OpSpan, LocationId),
-        name: &str,
+        name: OpName,
         operands: &[ValueId],
         ty: TypeId,
         attributes: impl IntoIterator<Item = (&'static str, Attribute)>,
     ) -> ValueId {
         let symbols = &mut self.module.symbols;
         let attributes = attributes.into_iter().map(|(key, value)| (symbols.intern(key), value)).collect();
-        let name = symbols.intern(name);
         let op = self.insert(NewOp {
             name,
             operands: SmallVec::from_slice(operands),
@@ -139,7 +138,7 @@ impl<'m> Rewriter<'m> {
     /// Inserts a constant for the lowered ops of a place.
     pub fn insert_data(&mut self, place: (OpSpan, LocationId), ty: TypeId, data: Data) -> ValueId {
         let constant = self.module.add_constant(Constant { ty, data });
-        self.insert_at(place, "onnx.Constant", &[], ty, [("value", Attribute::Dense(constant))])
+        self.insert_at(place, onnx::CONSTANT, &[], ty, [("value", Attribute::Dense(constant))])
     }
 
     /// Inserts a list of `i64`, as shapes and axes are.

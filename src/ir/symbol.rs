@@ -1,5 +1,7 @@
 //! Interned names.
 
+use super::dialect::{Dialect, REGISTERED};
+use super::op_name::{OpName, registered};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
@@ -7,7 +9,18 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Symbol(u32);
 
-/// The names of a module: op names, attribute names, function names, file names of locations.
+impl Symbol {
+    pub(super) const fn at(index: u32) -> Self {
+        Self(index)
+    }
+
+    pub(super) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// The names of a module: op names, attribute names, function names, file names of locations. The names of registered
+/// ops are in all modules, with the same handles, and the module's own come after them.
 #[derive(Clone, Debug, Default)]
 pub struct Symbols {
     list: Vec<Arc<str>>,
@@ -17,23 +30,39 @@ pub struct Symbols {
 impl Symbols {
     /// The handle of `name`, which is added when it is new.
     pub fn intern(&mut self, name: &str) -> Symbol {
-        if let Some(&symbol) = self.index.get(name) {
+        if let Some(symbol) = self.find(name) {
             return symbol;
         }
-        let symbol = Symbol(self.list.len() as u32);
+        let symbol = Symbol::at((REGISTERED.len() + self.list.len()) as u32);
         let name: Arc<str> = name.into();
         self.list.push(name.clone());
         self.index.insert(name, symbol);
         symbol
     }
 
+    /// The handle of the op name `name`, which is added when it is new.
+    pub fn op_name(&mut self, name: &str) -> OpName {
+        OpName::new(self.intern(name))
+    }
+
     /// The handle of `name`, when the module has it.
     pub fn find(&self, name: &str) -> Option<Symbol> {
-        self.index.get(name).copied()
+        registered(name).or_else(|| self.index.get(name).copied())
     }
 
     /// The name behind a handle.
     pub fn get(&self, symbol: Symbol) -> &str {
-        &self.list[symbol.0 as usize]
+        match REGISTERED.get(symbol.index()) {
+            Some(op) => op.text,
+            None => &self.list[symbol.index() - REGISTERED.len()],
+        }
+    }
+
+    /// The dialect of an op's name.
+    pub fn dialect(&self, name: OpName) -> Dialect {
+        match name.dialect() {
+            Dialect::Other => Dialect::named(self.get(name.symbol()).split('.').next().unwrap_or_default()),
+            dialect => dialect,
+        }
     }
 }

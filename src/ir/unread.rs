@@ -1,22 +1,19 @@
 //! What stands for the parts of a text that could not be read, so that all the rest is looked at in the same run.
 //!
-//! A statement that could not be read becomes an op [`UNREAD`] that reads the values which the statement names, so that
+//! A statement that could not be read becomes an op [`builtin::UNREAD`] that reads the values which the statement names, so that
 //! what only it reads is not dead. Its results are poison: values of unknown definition, and of the type that their
 //! users state. Nothing that is said of such an op or such a value would be news, so whoever meets one is silent.
 
 use super::{
-    Attribute, Attributes, BlockId, Function, FunctionId, LocationId, Module, NewOp, OpId, OpSpan, RegionId,
-    Rewriter, Symbol, Type, TypeId, ValueId,
+    Attribute, Attributes, BlockId, Function, FunctionId, LocationId, Module, NewOp, OpId, OpName, OpSpan,
+    RegionId, Rewriter, Symbol, Type, TypeId, ValueId, builtin, func, sdy, shape, stablehlo,
 };
 use rustc_hash::FxHashSet;
 use smallvec::SmallVec;
 
-/// The name of ops that stand for what could not be read.
-pub const UNREAD: &str = "builtin.unread";
-
 /// Ops that end a function's block or a region's.
-fn is_terminator(name: &str) -> bool {
-    matches!(name, "func.return" | "stablehlo.return" | "sdy.return" | "shape.assuming_yield")
+fn is_terminator(name: OpName) -> bool {
+    matches!(name, func::RETURN | stablehlo::RETURN | sdy::RETURN | shape::ASSUMING_YIELD)
 }
 
 impl Module {
@@ -32,12 +29,19 @@ impl Module {
         regions: SmallVec<[RegionId; 1]>,
         span: OpSpan,
     ) -> OpId {
-        let name = self.symbols.intern(UNREAD);
         // Those who look at the op that defines or reads a value may count on a first result.
         let none = self.types.intern(Type::None);
         let (result_types, attributes) = (SmallVec::from_slice(&[none]), Attributes::new());
         let location = LocationId::UNKNOWN;
-        self.add_op(NewOp { name, operands, result_types, attributes, regions, span, location })
+        self.add_op(NewOp {
+            name: builtin::UNREAD,
+            operands,
+            result_types,
+            attributes,
+            regions,
+            span,
+            location,
+        })
     }
 
     /// Makes a module with unread parts one whose other parts can be verified.
@@ -57,7 +61,7 @@ impl Module {
             let results: Vec<_> = self.function(function).results.iter().map(|result| result.ty).collect();
             Rewriter::new(self).function(function, &mut |rewriter, op| {
                 let is_faulty = faulty.contains(&op);
-                if rewriter.module.op_name(op) == "func.return" {
+                if rewriter.module.op(op).name == func::RETURN {
                     if is_faulty {
                         let values = results.iter().map(|&ty| rewriter.module.add_poison(ty)).collect();
                         rewriter.module.op_mut(op).operands = values;
@@ -75,7 +79,7 @@ impl Module {
     fn end_function(&mut self, function: FunctionId) {
         let Some(block) = self.entry_block(self.function(function).body) else { return };
         let Some(&last) = self.block(block).ops.last() else { return };
-        if self.op_name(last) != UNREAD {
+        if self.op(last).name != builtin::UNREAD {
             return;
         }
         let types: Vec<TypeId> = self.function(function).results.iter().map(|result| result.ty).collect();
@@ -84,7 +88,7 @@ impl Module {
     }
 
     fn return_from(&mut self, block: BlockId, values: &[ValueId], span: OpSpan) {
-        let name = self.symbols.intern("func.return");
+        let name = func::RETURN;
         let op = self.add_op(NewOp {
             name,
             operands: values.iter().copied().collect(),
@@ -110,9 +114,9 @@ impl Module {
                 private && has_body && Some(id) != entry && !called.contains(&function.name)
             })
             .collect();
-        let unread = self.symbols.find(UNREAD);
-        let (beside, kept) =
-            std::mem::take(&mut self.top_level).into_iter().partition(|&op| Some(self.op(op).name) == unread);
+        let (beside, kept) = std::mem::take(&mut self.top_level)
+            .into_iter()
+            .partition(|&op| self.op(op).name == builtin::UNREAD);
         self.top_level = kept;
         let mut added: Vec<OpId> = beside;
         for root in roots {
@@ -152,7 +156,7 @@ impl Module {
         let operands = argument_types.iter().map(|&ty| self.add_poison(ty)).collect();
         let span = OpSpan { name: span, whole: span };
         let callee = self.symbols.intern("callee");
-        let call = self.symbols.intern("func.call");
+        let call = func::CALL;
         let call = self.add_op(NewOp {
             name: call,
             operands,
@@ -196,7 +200,7 @@ fn type_operands(module: &mut Module, op: OpId, types: &[TypeId]) {
 
 fn is_damaged(module: &Module, op: OpId) -> bool {
     let operation = module.op(op);
-    if module.op_name(op) == UNREAD {
+    if module.op(op).name == builtin::UNREAD {
         return false;
     }
     if operation.operands.iter().any(|&operand| module.is_unread(operand)) {
@@ -209,9 +213,9 @@ fn is_damaged(module: &Module, op: OpId) -> bool {
     let ends_badly = |&region: &RegionId| {
         let Some(block) = module.entry_block(region) else { return false };
         module.block(block).ops.last().is_some_and(|&last| {
-            let name = module.op_name(last);
+            let name = module.op(last).name;
             let unread = |&value: &ValueId| module.is_unread(value);
-            name == UNREAD || (is_terminator(name) && module.op(last).operands.iter().any(unread))
+            name == builtin::UNREAD || (is_terminator(name) && module.op(last).operands.iter().any(unread))
         })
     };
     lost || operation.regions.iter().any(ends_badly)
@@ -219,7 +223,7 @@ fn is_damaged(module: &Module, op: OpId) -> bool {
 
 /// Makes an op one that stands for what could not be read; what is in its regions stays.
 fn unread(rewriter: &mut Rewriter, op: OpId) {
-    if is_terminator(rewriter.module.op_name(op)) {
+    if is_terminator(rewriter.module.op(op).name) {
         return;
     }
     for result in rewriter.module.op(op).results.clone() {
@@ -227,11 +231,10 @@ fn unread(rewriter: &mut Rewriter, op: OpId) {
         rewriter.replace(result, unknown);
     }
     let module = &mut *rewriter.module;
-    let name = module.symbols.intern(UNREAD);
     let known =
         module.op(op).operands.iter().copied().filter(|&operand| !module.is_unread(operand)).collect();
     let operation = module.op_mut(op);
-    operation.name = name;
+    operation.name = builtin::UNREAD;
     operation.operands = known;
     operation.attributes.clear();
 }

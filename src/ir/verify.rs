@@ -6,7 +6,8 @@
 
 use super::provenance;
 use super::{
-    Attribute, BlockId, Definition, FunctionId, Module, OpId, RegionId, Symbol, TypeId, UNREAD, ValueId,
+    Attribute, BlockId, Definition, Dialect, FunctionId, Module, OpId, OpName, RegionId, Symbol, TypeId,
+    ValueId, builtin, func, onnx, sdy, shape, stablehlo,
 };
 use crate::diagnostic::{Diagnostic, Diagnostics, Part, catalogue, nearest};
 use crate::source::Span;
@@ -45,20 +46,20 @@ struct Verifier<'a> {
 }
 
 /// The op that ends the regions of ops of a dialect.
-fn terminator_of(op: &str) -> &'static str {
-    match op.split('.').next() {
-        Some("onnx") => "onnx.return",
-        Some("sdy") => "sdy.return",
-        Some("func") => "func.return",
-        Some("shape") => "shape.assuming_yield",
-        _ => "stablehlo.return",
+fn terminator_of(dialect: Dialect) -> OpName {
+    match dialect {
+        Dialect::Onnx => onnx::RETURN,
+        Dialect::Sdy => sdy::RETURN,
+        Dialect::Func => func::RETURN,
+        Dialect::Shape => shape::ASSUMING_YIELD,
+        _ => stablehlo::RETURN,
     }
 }
 
 /// Whether an op ends a block that `terminator` must end. JAX ends the comparators that it makes as functions, those of
 /// `approx_max_k`, with `stablehlo.return`.
-fn ends(op: &str, terminator: &str) -> bool {
-    op == terminator || (terminator == "func.return" && op == "stablehlo.return")
+fn ends(op: OpName, terminator: OpName) -> bool {
+    op == terminator || (terminator == func::RETURN && op == stablehlo::RETURN)
 }
 
 impl Verifier<'_> {
@@ -84,11 +85,11 @@ impl Verifier<'_> {
         let at: (Span, fn(usize) -> Part) = (function.span, |_| Part::Span);
         let agree = self.same_types("an argument of the function", stated, &found, at, &span);
         self.faults.structure |= !agree;
-        self.region(function.body, "func.func", "func.return", function.span);
+        self.region(function.body, func::FUNC, func::RETURN, function.span);
         let results: Vec<TypeId> = function.results.iter().map(|result| result.ty).collect();
         for &block in &self.module.region(function.body).blocks {
             let Some(&last) = self.module.block(block).ops.last() else { continue };
-            if ends(self.module.op_name(last), "func.return") {
+            if ends(self.module.op(last).name, func::RETURN) {
                 let found = self.types(&self.module.op(last).operands);
                 let at = self.module.span(last).name;
                 let what = "a value that the function returns";
@@ -146,13 +147,13 @@ impl Verifier<'_> {
     }
 
     // Recursion follows the nesting of regions, which the parser bounds.
-    fn region(&mut self, region: RegionId, owner: &str, terminator: &str, at: Span) {
+    fn region(&mut self, region: RegionId, owner: OpName, terminator: OpName, at: Span) {
         for &block in &self.module.region(region).blocks {
             self.block(block, owner, terminator, at);
         }
     }
 
-    fn block(&mut self, block: BlockId, owner: &str, terminator: &str, at: Span) {
+    fn block(&mut self, block: BlockId, owner: OpName, terminator: OpName, at: Span) {
         let module = self.module;
         let mut defined = Vec::new();
         for (index, &argument) in module.block(block).arguments.iter().enumerate() {
@@ -163,21 +164,23 @@ impl Verifier<'_> {
             self.op(op, &mut defined);
         }
         // What could not be read may have been the end.
-        if owner == UNREAD {
+        if owner == builtin::UNREAD {
             self.hide(defined);
             return;
         }
-        let misplaced = ops.iter().rev().skip(1).find(|&&op| ends(module.op_name(op), terminator));
-        let ended = ops.last().is_some_and(|&op| ends(module.op_name(op), terminator));
+        let misplaced = ops.iter().rev().skip(1).find(|&&op| ends(module.op(op).name, terminator));
+        let ended = ops.last().is_some_and(|&op| ends(module.op(op).name, terminator));
         if !ended || misplaced.is_some() {
             self.faults.structure = true;
             let (at, found) = match misplaced.or(ops.last()) {
-                Some(&op) => (module.span(op).name, Some(module.op_name(op))),
+                Some(&op) => (module.span(op).name, Some(module.op(op).name)),
                 None => (at, None),
             };
             // One that stands too early is followed by ops that belong nowhere.
             let found = found.filter(|&found| !ends(found, terminator));
-            self.diagnostics.push(catalogue::WrongTerminator { op: owner, expected: terminator, found, at });
+            let found = found.map(|found| module.symbols.get(found.symbol()));
+            let (op, expected) = (module.symbols.get(owner.symbol()), terminator.text());
+            self.diagnostics.push(catalogue::WrongTerminator { op, expected, found, at });
         }
         self.hide(defined);
     }
@@ -198,16 +201,16 @@ impl Verifier<'_> {
 
     fn op(&mut self, op: OpId, defined: &mut Vec<ValueId>) {
         let module = self.module;
-        let name = module.op_name(op);
+        let name = module.op(op).name;
         let known = self.diagnostics.len();
         for (index, &operand) in module.op(op).operands.iter().enumerate() {
-            let absent = operand == module.absent() && name.starts_with("onnx.");
+            let absent = operand == module.absent() && module.dialect(op) == Dialect::Onnx;
             if !(self.visible[operand.index()] || absent || module.is_poison(operand)) {
                 self.not_dominated(op, index, operand);
             }
         }
         (self.rules)(module, op, self.diagnostics);
-        if name == "func.call" {
+        if name == func::CALL {
             self.call(op);
         }
         if self.diagnostics.len() > known {
@@ -217,7 +220,7 @@ impl Verifier<'_> {
             provenance::complete(module, module.op_location(op), diagnostic);
         }
         for &region in &module.op(op).regions {
-            self.region(region, name, terminator_of(name), module.span(op).name);
+            self.region(region, name, terminator_of(module.dialect(op)), module.span(op).name);
         }
         for (index, &result) in module.op(op).results.iter().enumerate() {
             self.define(result, Definition::Result(op, index as u32), defined);
@@ -245,13 +248,17 @@ impl Verifier<'_> {
         let module = self.module;
         let at = module.span(op).name;
         let Some(callee) = module.attribute(op, "callee") else {
-            self.diagnostics.push(catalogue::MissingAttribute { op: "func.call", attribute: "callee", at });
+            self.diagnostics.push(catalogue::MissingAttribute {
+                op: func::CALL.text(),
+                attribute: "callee",
+                at,
+            });
             return;
         };
         let Attribute::SymbolRef(path) = callee else {
             let why = "the name of a function is expected";
             self.diagnostics.push(catalogue::InvalidAttribute {
-                op: "func.call",
+                op: func::CALL.text(),
                 attribute: "callee",
                 why,
                 at,
@@ -315,11 +322,10 @@ mod tests {
     fn add(
         module: &mut Module,
         block: BlockId,
-        name: &str,
+        name: OpName,
         operands: &[ValueId],
         results: &[TypeId],
     ) -> OpId {
-        let name = module.symbols.intern(name);
         let op = module.add_op(NewOp {
             name,
             operands: operands.iter().copied().collect(),
@@ -343,7 +349,7 @@ mod tests {
     fn returned_argument_is_valid() {
         let module = module(|module, block| {
             let argument = module.block(block).arguments[0];
-            add(module, block, "func.return", &[argument], &[]);
+            add(module, block, func::RETURN, &[argument], &[]);
         });
         assert_eq!(codes(&module), [""; 0]);
     }
@@ -353,11 +359,11 @@ mod tests {
         let module = module(|module, block| {
             let argument = module.block(block).arguments[0];
             let ty = module.value_type(argument);
-            let first = add(module, block, "stablehlo.abs", &[argument], &[ty]);
-            let second = add(module, block, "stablehlo.abs", &[argument], &[ty]);
+            let first = add(module, block, stablehlo::ABS, &[argument], &[ty]);
+            let second = add(module, block, stablehlo::ABS, &[argument], &[ty]);
             module.op_mut(first).operands[0] = module.op(second).results[0];
             let result = module.op(first).results[0];
-            add(module, block, "func.return", &[result], &[]);
+            add(module, block, func::RETURN, &[result], &[]);
         });
         assert_eq!(codes(&module), ["E0112"]);
     }
@@ -367,9 +373,9 @@ mod tests {
         let module = module(|module, block| {
             let argument = module.block(block).arguments[0];
             let other = module.tensor_of(Element::F32, &[5]);
-            let op = add(module, block, "stablehlo.slice", &[argument], &[other]);
+            let op = add(module, block, stablehlo::SLICE, &[argument], &[other]);
             let result = module.op(op).results[0];
-            add(module, block, "func.return", &[result], &[]);
+            add(module, block, func::RETURN, &[result], &[]);
         });
         assert_eq!(codes(&module), ["E0103"]);
     }
@@ -379,7 +385,7 @@ mod tests {
         let module = module(|module, block| {
             let argument = module.block(block).arguments[0];
             let ty = module.value_type(argument);
-            add(module, block, "stablehlo.abs", &[argument], &[ty]);
+            add(module, block, stablehlo::ABS, &[argument], &[ty]);
         });
         assert_eq!(codes(&module), ["E0106"]);
     }
@@ -389,7 +395,7 @@ mod tests {
         let module = module(|module, block| {
             let ty = module.value_type(module.block(block).arguments[0]);
             let poison = module.add_poison(ty);
-            add(module, block, "func.return", &[poison], &[]);
+            add(module, block, func::RETURN, &[poison], &[]);
         });
         assert_eq!(codes(&module), [""; 0]);
     }
@@ -400,13 +406,13 @@ mod tests {
             let argument = module.block(block).arguments[0];
             let ty = module.value_type(argument);
             let (region, owner) =
-                (module.add_region(), add(module, block, "stablehlo.if", &[argument], &[ty]));
+                (module.add_region(), add(module, block, stablehlo::IF, &[argument], &[ty]));
             let inner = module.add_block(region);
-            let hidden = add(module, inner, "stablehlo.abs", &[argument], &[ty]);
+            let hidden = add(module, inner, stablehlo::ABS, &[argument], &[ty]);
             let hidden = module.op(hidden).results[0];
-            add(module, inner, "stablehlo.return", &[hidden], &[]);
+            add(module, inner, stablehlo::RETURN, &[hidden], &[]);
             module.op_mut(owner).regions.push(region);
-            add(module, block, "func.return", &[hidden], &[]);
+            add(module, block, func::RETURN, &[hidden], &[]);
         });
         assert_eq!(codes(&module), ["E0112"]);
     }

@@ -10,7 +10,7 @@ use super::token::{Kind, Token, Tokens};
 use super::tree;
 use crate::diagnostic::{Diagnostics, catalogue};
 use crate::ir::{
-    self, Argument, Definition, FunctionResult, LocationId, Module, NewOp, OpId, OpSpan, ValueId,
+    self, Argument, Definition, FunctionResult, LocationId, Module, NewOp, OpId, OpSpan, ValueId, func,
 };
 use crate::pass::{self, PIPELINE, Pass};
 use crate::source::{Source, Span};
@@ -154,9 +154,8 @@ impl Fragment {
         let types: Vec<_> = results.iter().map(|&value| module.value_type(value)).collect();
         module.function_mut(function).results =
             types.into_iter().map(|ty| FunctionResult { ty, attributes: Vec::new() }).collect();
-        let name = module.symbols.intern("func.return");
         let end = module.add_op(NewOp {
-            name,
+            name: func::RETURN,
             operands: results.iter().copied().collect(),
             result_types: smallvec![],
             attributes: Vec::new(),

@@ -6,7 +6,7 @@ use super::fragment::Fragment;
 use super::summary;
 use super::token::{Kind, Token};
 use super::tree;
-use crate::ir::{LocationId, Module, UNREAD, ValueId, provenance};
+use crate::ir::{LocationId, Module, OpName, ValueId, builtin, func, provenance, stablehlo};
 use crate::source::Span;
 use crate::{Options, ops};
 use std::fmt::Write;
@@ -78,7 +78,7 @@ fn of_result(document: &Document, name: &str, statement: u32, index: u32, option
     let source = document.source();
     let span = tree::at(source.scan(), statement).span;
     let fragment = Fragment::of(document, statement);
-    let read = fragment.filter(|fragment| fragment.module.op_name(fragment.op) != UNREAD);
+    let read = fragment.filter(|fragment| fragment.module.op(fragment.op).name != builtin::UNREAD);
     let value = read.and_then(|fragment| {
         let value = *fragment.module.op(fragment.op).results.get(index as usize)?;
         Some((fragment, value))
@@ -117,15 +117,15 @@ fn group(document: &Document, name: &str, statement: u32) -> Option<usize> {
 
 /// The note of the op's row, what it becomes, and where it comes from.
 fn about_op(text: &mut String, fragment: Fragment, options: &Options) {
-    let name = fragment.module.op_name(fragment.op).to_owned();
+    let name = fragment.module.op(fragment.op).name;
     let mut origin = String::new();
     place(&mut origin, &fragment.module, fragment.location());
-    if name == "stablehlo.constant" {
+    if name == stablehlo::CONSTANT {
         text.push_str("\n**ONNX**: an initializer\n");
-    } else if ops::is_structural(&name) {
-        let _ = writeln!(text, "\n**ONNX**: {}", structural(&name));
+    } else if ops::is_structural(name) {
+        let _ = writeln!(text, "\n**ONNX**: {}", structural(name));
     } else {
-        match ops::find(&name) {
+        match ops::find(name) {
             Some(row) if !row.note.is_empty() => {
                 let _ = writeln!(text, "\n**ONNX**: {}", row.note);
             }
@@ -136,9 +136,9 @@ fn about_op(text: &mut String, fragment: Fragment, options: &Options) {
     text.push_str(&origin);
 }
 
-fn structural(name: &str) -> &'static str {
+fn structural(name: OpName) -> &'static str {
     match name {
-        "func.return" | "stablehlo.return" => "the outputs of the graph or of its region",
+        func::RETURN | stablehlo::RETURN => "the outputs of the graph or of its region",
         _ => "the ops of the called function stand in its place",
     }
 }

@@ -10,7 +10,9 @@ use super::proto::{
     AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto,
     TensorProto, TensorShapeProto, TypeProto, ValueInfoProto, tensor_shape_proto, type_proto,
 };
-use crate::ir::{Attribute, BlockId, ConstantId, Dim, FunctionId, Module, OpId, RegionId, Type, ValueId};
+use crate::ir::{
+    Attribute, BlockId, ConstantId, Dim, FunctionId, Module, OpId, RegionId, Type, ValueId, func, onnx,
+};
 use crate::source::Source;
 
 /// Constants of fewer bytes lie in the graph's message; others are streamed into the file.
@@ -93,9 +95,9 @@ impl<'a> Emitter<'_, 'a> {
             graph.input.push(self.value_info(argument)?);
         }
         for &op in &module.block(block).ops {
-            match module.op_name(op) {
-                "onnx.Constant" if !self.in_function => self.constant(op, &mut graph)?,
-                "onnx.return" | "func.return" => {
+            match module.op(op).name {
+                onnx::CONSTANT if !self.in_function => self.constant(op, &mut graph)?,
+                onnx::RETURN | func::RETURN => {
                     for &result in &module.op(op).operands {
                         graph.output.push(self.value_info(result)?);
                     }
@@ -165,11 +167,13 @@ impl<'a> Emitter<'_, 'a> {
     pub(super) fn node(&mut self, id: OpId) -> Result<NodeProto, EmitError> {
         let module = self.module;
         let op = module.op(id);
-        let full = module.op_name(id);
         if let Some(callee) = module.callee(id) {
             return Ok(self.call(id, callee));
         }
-        let op_type = full.strip_prefix("onnx.").ok_or_else(|| EmitError::ForeignOp(full.to_owned()))?;
+        if !op.name.is_onnx() {
+            return Err(EmitError::ForeignOp(module.op_name(id).to_owned()));
+        }
+        let op_type = op.name.mnemonic();
         let mut input: Vec<String> = op.operands.iter().map(|&operand| self.name(operand)).collect();
         // Operands left out at the end are simply not there.
         while input.last().is_some_and(String::is_empty) {
@@ -181,9 +185,9 @@ impl<'a> Emitter<'_, 'a> {
             attribute.push(self.attribute(module.symbols.get(*name), value)?);
         }
         for (index, &region) in op.regions.iter().enumerate() {
-            let name = match (op_type, index) {
-                ("If", 0) => "then_branch",
-                ("If", _) => "else_branch",
+            let name = match (op.name, index) {
+                (onnx::IF, 0) => "then_branch",
+                (onnx::IF, _) => "else_branch",
                 _ => "body",
             };
             attribute.push(self.subgraph(name, region)?);

@@ -5,7 +5,7 @@
 
 use super::emit::{EmitError, Emitter, import};
 use super::proto::{FunctionProto, NodeProto};
-use crate::ir::{FunctionId, OpId, RegionId};
+use crate::ir::{FunctionId, OpId, RegionId, func};
 
 /// The domain of the functions. That of the operators is taken, and a runtime looks for no kernel in this one.
 pub(super) const DOMAIN: &str = "hlo2onnx.modules";
@@ -48,7 +48,7 @@ impl Emitter<'_, '_> {
         let block = module.block(block);
         proto.input = block.arguments.iter().map(|&argument| self.name(argument)).collect();
         for &op in &block.ops {
-            if module.op_name(op) == "func.return" {
+            if module.op(op).name == func::RETURN {
                 proto.output = module.op(op).operands.iter().map(|&result| self.name(result)).collect();
             } else {
                 proto.node.push(self.node(op)?);

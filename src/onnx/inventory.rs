@@ -1,6 +1,6 @@
 //! What is in a module of `onnx.*` ops.
 
-use crate::ir::Module;
+use crate::ir::{Module, onnx};
 use std::collections::BTreeMap;
 
 /// The nodes by kind, most frequent first, those of subgraphs included. A call is a node of its function's name, and
@@ -10,10 +10,8 @@ pub fn inventory(module: &Module) -> Vec<(String, usize)> {
     for op in module.reachable_ops() {
         if let Some(callee) = module.callee(op) {
             *counts.entry(module.symbols.get(module.function(callee).name)).or_default() += 1;
-        } else if let Some(name) = module.op_name(op).strip_prefix("onnx.")
-            && !matches!(name, "Constant" | "return")
-        {
-            *counts.entry(name).or_default() += 1;
+        } else if module.op(op).name.is_node() {
+            *counts.entry(module.op(op).name.mnemonic()).or_default() += 1;
         }
     }
     let mut rows: Vec<(String, usize)> =
@@ -27,7 +25,7 @@ pub fn parameters(module: &Module) -> u64 {
     module
         .reachable_ops()
         .into_iter()
-        .filter(|&op| module.op_name(op) == "onnx.Constant")
+        .filter(|&op| module.op(op).name == onnx::CONSTANT)
         .filter_map(|op| module.tensor(module.op(op).results[0])?.count())
         .map(|count| count as u64)
         .sum()

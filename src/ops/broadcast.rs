@@ -1,7 +1,7 @@
 //! Broadcasts that are made where a user needs every element.
 
 use super::Lower;
-use crate::ir::{Constant, Data, Dim, Dims, Size, ValueId};
+use crate::ir::{Constant, Data, Dim, Dims, Size, ValueId, onnx};
 
 /// Constants of up to this many elements are written out rather than computed.
 const SMALL: i64 = 256;
@@ -45,7 +45,7 @@ impl Lower<'_> {
             (0..dims.len()).map(|axis| if kept(axis) { Dim::Known(1) } else { dims[axis] }).collect();
         let element = self.element(value);
         let shape = self.shape(&wanted);
-        self.node("Expand", &[value, shape]).out(element, dims)
+        self.node(onnx::EXPAND, &[value, shape]).out(element, dims)
     }
 
     /// The expansion where it is a constant or has no elements, which Expand is not for.

@@ -4,42 +4,42 @@ use super::expand::{Expand, Expanded, Expansion};
 use super::{Elements, Lower, Lowered, Lowering, Refusal, Row, Values};
 use super::{distributed, find, linalg, noted, random, row, sort, sparse};
 use crate::diagnostic::catalogue;
-use crate::ir::{Attribute, Module, OpId, provenance};
+use crate::ir::{Attribute, Module, OpId, OpName, chlo, mhlo, provenance, stablehlo};
 
 /// Values are handed on, so any type will do that a model can have.
 pub(super) const ANY: Elements =
     Elements::PLAIN.or(Elements::FLOAT8).or(Elements::COMPLEX).or(Elements::NIBBLE);
 
 pub(super) const ROWS: &[Row] = &[
-    noted("stablehlo.after_all", ANY, token, "a model computes by its data, so a token is nothing"),
-    noted("stablehlo.create_token", ANY, token, "a model computes by its data, so a token is nothing"),
+    noted(stablehlo::AFTER_ALL, ANY, token, "a model computes by its data, so a token is nothing"),
+    noted(stablehlo::CREATE_TOKEN, ANY, token, "a model computes by its data, so a token is nothing"),
     Row {
         expand: Some(expand),
         ..noted(
-            "stablehlo.custom_call",
+            stablehlo::CUSTOM_CALL,
             ANY,
             custom_call,
             "the targets that mean nothing on one device, or have an op",
         )
     },
-    noted("stablehlo.get_tuple_element", ANY, get_tuple_element, "of a tuple that the program makes itself"),
-    noted("stablehlo.optimization_barrier", ANY, identity, "its operands"),
-    row("stablehlo.tuple", ANY, tuple),
+    noted(stablehlo::GET_TUPLE_ELEMENT, ANY, get_tuple_element, "of a tuple that the program makes itself"),
+    noted(stablehlo::OPTIMIZATION_BARRIER, ANY, identity, "its operands"),
+    row(stablehlo::TUPLE, ANY, tuple),
 ];
 
 /// Custom calls that are ops by another name.
-const OPS: &[(&str, &str)] = &[
-    ("mhlo.acos", "chlo.acos"),
-    ("mhlo.acosh", "chlo.acosh"),
-    ("mhlo.asin", "chlo.asin"),
-    ("mhlo.asinh", "chlo.asinh"),
-    ("mhlo.atan", "chlo.atan"),
-    ("mhlo.atanh", "chlo.atanh"),
-    ("mhlo.cosh", "chlo.cosh"),
-    ("mhlo.erf", "chlo.erf"),
-    ("mhlo.erf_inv", "chlo.erf_inv"),
-    ("mhlo.sinh", "chlo.sinh"),
-    ("mhlo.tan", "stablehlo.tan"),
+const OPS: &[(OpName, OpName)] = &[
+    (mhlo::ACOS, chlo::ACOS),
+    (mhlo::ACOSH, chlo::ACOSH),
+    (mhlo::ASIN, chlo::ASIN),
+    (mhlo::ASINH, chlo::ASINH),
+    (mhlo::ATAN, chlo::ATAN),
+    (mhlo::ATANH, chlo::ATANH),
+    (mhlo::COSH, chlo::COSH),
+    (mhlo::ERF, chlo::ERF),
+    (mhlo::ERF_INV, chlo::ERF_INV),
+    (mhlo::SINH, chlo::SINH),
+    (mhlo::TAN, stablehlo::TAN),
 ];
 
 /// Custom calls that become other ops before all passes.
@@ -83,12 +83,12 @@ pub fn call_target(module: &Module, op: OpId) -> Option<&str> {
 
 /// Whether a custom call is an op on each element.
 pub fn is_elementwise_call(target: &str) -> bool {
-    random::CALLS.contains(&target) || OPS.iter().any(|(other, _)| *other == target)
+    random::CALLS.contains(&target) || OPS.iter().any(|(other, _)| other.text() == target)
 }
 
 /// The target of an op that calls Python.
 pub fn host_callback(module: &Module, op: OpId) -> Option<&str> {
-    if module.op_name(op) != "stablehlo.custom_call" {
+    if module.op(op).name != stablehlo::CUSTOM_CALL {
         return None;
     }
     call_target(module, op).filter(|target| HOST_CALLBACKS.contains(target))
@@ -123,7 +123,7 @@ fn custom_call(cx: &mut Lower, op: OpId) -> Lowered {
     if target == "shape_assertion" && results == 0 {
         return Ok(Values::default());
     }
-    if let Some(&(_, name)) = OPS.iter().find(|(other, _)| *other == target) {
+    if let Some(&(_, name)) = OPS.iter().find(|(other, _)| other.text() == target) {
         let Some(row) = find(name) else { return Err(Refusal::CustomCall(target)) };
         let element = cx.operand_type(op, 0)?.element;
         if cx.operand_count(op) != 1 || results != 1 || !row.elements.contains(element) {
@@ -173,7 +173,7 @@ fn tuple(cx: &mut Lower, _: OpId) -> Lowered {
 fn get_tuple_element(cx: &mut Lower, op: OpId) -> Lowered {
     let index = cx.int(op, "index")?;
     let operand = cx.module.op(op).operands.first().copied().ok_or(Refusal::Reported)?;
-    let tuple = cx.module.defining_op(operand).filter(|&tuple| cx.module.op_name(tuple) == "stablehlo.tuple");
+    let tuple = cx.module.defining_op(operand).filter(|&tuple| cx.module.op(tuple).name == stablehlo::TUPLE);
     let Some(tuple) = tuple else { return Err(Refusal::form("its tuple is not made by `stablehlo.tuple`")) };
     let index = usize::try_from(index).ok().filter(|&index| index < cx.operand_count(tuple));
     let why = || Refusal::Attribute { name: "index", why: "the tuple has not so many elements".into() };

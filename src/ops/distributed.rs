@@ -6,7 +6,7 @@
 
 use super::expand::{Expand, Expanded};
 use super::{Elements, Refusal, Row, call, expanded};
-use crate::ir::{Attribute, BlockId, Module, OpId, Rewriter, ValueId};
+use crate::ir::{Attribute, BlockId, Module, OpId, Rewriter, ValueId, sdy, shape, stablehlo};
 
 const MOVED: Elements = Elements::PLAIN.or(Elements::COMPLEX);
 const ANY: Elements = call::ANY;
@@ -15,29 +15,29 @@ const SHARDING: &str = "a sharding leaves the value as it is";
 const COLLECTIVE: &str = "identity among one device";
 
 pub(super) const ROWS: &[Row] = &[
-    expanded("sdy.all_gather", ANY, resharding, COLLECTIVE),
-    expanded("sdy.all_reduce", ANY, resharding, COLLECTIVE),
-    expanded("sdy.all_slice", ANY, resharding, COLLECTIVE),
-    expanded("sdy.all_to_all", ANY, resharding, COLLECTIVE),
-    expanded("sdy.collective_permute", ANY, resharding, COLLECTIVE),
-    expanded("sdy.constant", ANY, constant, ""),
-    expanded("sdy.data_flow_edge", ANY, annotation, SHARDING),
-    expanded("sdy.propagation_barrier", ANY, annotation, SHARDING),
-    expanded("sdy.reduce_scatter", ANY, resharding, COLLECTIVE),
-    expanded("sdy.replicated_to_unreduced", ANY, resharding, COLLECTIVE),
-    expanded("sdy.reshard", ANY, annotation, SHARDING),
-    expanded("sdy.sharded_to_unreduced", ANY, resharding, COLLECTIVE),
-    expanded("sdy.sharding_constraint", ANY, annotation, SHARDING),
-    expanded("sdy.sharding_group", ANY, annotation, SHARDING),
-    expanded("stablehlo.all_gather", MOVED, collective, COLLECTIVE),
-    expanded("stablehlo.all_reduce", MOVED, collective, COLLECTIVE),
-    expanded("stablehlo.all_to_all", MOVED, collective, COLLECTIVE),
-    expanded("stablehlo.collective_broadcast", MOVED, collective, COLLECTIVE),
-    expanded("stablehlo.collective_permute", MOVED, permute, "identity or zeros on one device"),
-    expanded("stablehlo.cross-replica-sum", MOVED, collective, COLLECTIVE),
-    expanded("stablehlo.partition_id", MOVED, id, "0 on one device"),
-    expanded("stablehlo.reduce_scatter", MOVED, collective, COLLECTIVE),
-    expanded("stablehlo.replica_id", MOVED, id, "0 on one device"),
+    expanded(sdy::ALL_GATHER, ANY, resharding, COLLECTIVE),
+    expanded(sdy::ALL_REDUCE, ANY, resharding, COLLECTIVE),
+    expanded(sdy::ALL_SLICE, ANY, resharding, COLLECTIVE),
+    expanded(sdy::ALL_TO_ALL, ANY, resharding, COLLECTIVE),
+    expanded(sdy::COLLECTIVE_PERMUTE, ANY, resharding, COLLECTIVE),
+    expanded(sdy::CONSTANT, ANY, constant, ""),
+    expanded(sdy::DATA_FLOW_EDGE, ANY, annotation, SHARDING),
+    expanded(sdy::PROPAGATION_BARRIER, ANY, annotation, SHARDING),
+    expanded(sdy::REDUCE_SCATTER, ANY, resharding, COLLECTIVE),
+    expanded(sdy::REPLICATED_TO_UNREDUCED, ANY, resharding, COLLECTIVE),
+    expanded(sdy::RESHARD, ANY, annotation, SHARDING),
+    expanded(sdy::SHARDED_TO_UNREDUCED, ANY, resharding, COLLECTIVE),
+    expanded(sdy::SHARDING_CONSTRAINT, ANY, annotation, SHARDING),
+    expanded(sdy::SHARDING_GROUP, ANY, annotation, SHARDING),
+    expanded(stablehlo::ALL_GATHER, MOVED, collective, COLLECTIVE),
+    expanded(stablehlo::ALL_REDUCE, MOVED, collective, COLLECTIVE),
+    expanded(stablehlo::ALL_TO_ALL, MOVED, collective, COLLECTIVE),
+    expanded(stablehlo::COLLECTIVE_BROADCAST, MOVED, collective, COLLECTIVE),
+    expanded(stablehlo::COLLECTIVE_PERMUTE, MOVED, permute, "identity or zeros on one device"),
+    expanded(stablehlo::CROSS_REPLICA_SUM, MOVED, collective, COLLECTIVE),
+    expanded(stablehlo::PARTITION_ID, MOVED, id, "0 on one device"),
+    expanded(stablehlo::REDUCE_SCATTER, MOVED, collective, COLLECTIVE),
+    expanded(stablehlo::REPLICA_ID, MOVED, id, "0 on one device"),
 ];
 
 /// Custom calls that place values on devices or in memories, beside all of `xla.sdy`.
@@ -105,7 +105,7 @@ struct Mesh {
 impl Mesh {
     /// The mesh that an op defines.
     fn defined(module: &Module, op: OpId) -> Option<Self> {
-        if module.op_name(op) != "sdy.mesh" {
+        if module.op(op).name != sdy::MESH {
             return None;
         }
         let name = module.attribute(op, "sym_name").and_then(Attribute::as_str)?.to_owned();
@@ -187,24 +187,24 @@ pub fn inline_computations(rewriter: &mut Rewriter) -> Vec<(OpId, Refusal)> {
 
 /// The body of a computation, which must be on the values that it takes.
 fn computation(module: &Module, op: OpId) -> Option<Result<BlockId, Refusal>> {
-    match module.op_name(op) {
-        "sdy.manual_computation" => match check_manual(module, op) {
+    match module.op(op).name {
+        sdy::MANUAL_COMPUTATION => match check_manual(module, op) {
             Ok(()) => {}
             Err(refusal) => return Some(Err(refusal)),
         },
         // What must hold for the region to be computed is a check, which leaves the program.
-        "sdy.named_computation" | "shape.assuming" => {}
+        sdy::NAMED_COMPUTATION | shape::ASSUMING => {}
         _ => return None,
     }
-    let (takes_operands, terminator) = match module.op_name(op) {
-        "shape.assuming" => (false, "shape.assuming_yield"),
-        _ => (true, "sdy.return"),
+    let (takes_operands, terminator) = match module.op(op).name {
+        shape::ASSUMING => (false, shape::ASSUMING_YIELD),
+        _ => (true, sdy::RETURN),
     };
     let operation = module.op(op);
     let types =
         |values: &[ValueId]| -> Vec<_> { values.iter().map(|&value| module.value_type(value)).collect() };
     let block = operation.regions.first().and_then(|&region| module.entry_block(region)).filter(|&block| {
-        let end = module.block(block).ops.last().filter(|&&end| module.op_name(end) == terminator);
+        let end = module.block(block).ops.last().filter(|&&end| module.op(end).name == terminator);
         let taken = if takes_operands { types(&operation.operands) } else { Vec::new() };
         types(&module.block(block).arguments) == taken
             && end.is_some_and(|&end| types(&module.op(end).operands) == types(&operation.results))
@@ -228,7 +228,7 @@ fn resharding(cx: &mut Expand) -> Expanded {
 
 fn constant(cx: &mut Expand) -> Expanded {
     let value = cx.module().attribute(cx.op, "value").cloned().ok_or(Refusal::Missing("value"))?;
-    cx.becomes("stablehlo.constant", &[], [("value", value)])
+    cx.becomes(stablehlo::CONSTANT, &[], [("value", value)])
 }
 
 /// The number of this device, which is the first, where the module has no other.
@@ -252,8 +252,8 @@ fn collective(cx: &mut Expand) -> Expanded {
     let groups = cx.ints("replica_groups")?;
     let devices = groups.iter().filter(|&&device| device >= 0).count();
     // Without global numbers, each group is one of replicas with all of their partitions.
-    let global = match cx.module().op_name(cx.op) {
-        "stablehlo.all_gather" | "stablehlo.all_reduce" | "stablehlo.reduce_scatter" => {
+    let global = match cx.module().op(cx.op).name {
+        stablehlo::ALL_GATHER | stablehlo::ALL_REDUCE | stablehlo::REDUCE_SCATTER => {
             cx.module().attribute(cx.op, "use_global_device_ids").is_some()
         }
         _ => true,

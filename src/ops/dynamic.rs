@@ -5,20 +5,20 @@
 
 use super::size::{Origin, Part};
 use super::{Elements, Lower, Lowered, Refusal, Row, Values, noted};
-use crate::ir::{Attribute, Definition, Dim, OpId};
+use crate::ir::{Attribute, Definition, Dim, OpId, hlo2onnx, stablehlo};
 
 const NOTE: &str = "the `shapes` pass makes it the op whose sizes are attributes";
 const ANY: Elements = Elements::PLAIN.or(Elements::FLOAT8).or(Elements::NIBBLE);
 
 pub(super) const ROWS: &[Row] = &[
-    noted("hlo2onnx.size", ANY, define, "says where a symbolic size has its value from"),
-    noted("stablehlo.dynamic_broadcast_in_dim", Elements::PLAIN, unknown, NOTE),
-    noted("stablehlo.dynamic_gather", Elements::PLAIN, unknown, NOTE),
-    noted("stablehlo.dynamic_iota", Elements::PLAIN, unknown, NOTE),
-    noted("stablehlo.dynamic_pad", Elements::PLAIN, unknown, NOTE),
-    noted("stablehlo.dynamic_reshape", Elements::PLAIN, unknown, NOTE),
-    noted("stablehlo.get_dimension_size", ANY, get_dimension_size, "a constant, or Shape"),
-    noted("stablehlo.real_dynamic_slice", Elements::PLAIN, unknown, NOTE),
+    noted(hlo2onnx::SIZE, ANY, define, "says where a symbolic size has its value from"),
+    noted(stablehlo::DYNAMIC_BROADCAST_IN_DIM, Elements::PLAIN, unknown, NOTE),
+    noted(stablehlo::DYNAMIC_GATHER, Elements::PLAIN, unknown, NOTE),
+    noted(stablehlo::DYNAMIC_IOTA, Elements::PLAIN, unknown, NOTE),
+    noted(stablehlo::DYNAMIC_PAD, Elements::PLAIN, unknown, NOTE),
+    noted(stablehlo::DYNAMIC_RESHAPE, Elements::PLAIN, unknown, NOTE),
+    noted(stablehlo::GET_DIMENSION_SIZE, ANY, get_dimension_size, "a constant, or Shape"),
+    noted(stablehlo::REAL_DYNAMIC_SLICE, Elements::PLAIN, unknown, NOTE),
 ];
 
 fn unknown(cx: &mut Lower, op: OpId) -> Lowered {

@@ -8,17 +8,17 @@ use super::gather::may_equal;
 use super::index::{Count, strides};
 use super::scatter::{Rows, Write};
 use super::{Combiner, Elements, Lower, Lowered, Refusal, Row, noted};
-use crate::ir::{Dim, Dims, Element, OpId, SCALAR, ValueId};
+use crate::ir::{Dim, Dims, Element, OpId, SCALAR, ValueId, onnx, stablehlo};
 
 pub(super) const ROWS: &[Row] = &[
     noted(
-        "stablehlo.dynamic_slice",
+        stablehlo::DYNAMIC_SLICE,
         Elements::PLAIN,
         dynamic_slice,
         "Slice or Gather after a Clip of the start where it can be out of range",
     ),
     noted(
-        "stablehlo.dynamic_update_slice",
+        stablehlo::DYNAMIC_UPDATE_SLICE,
         Elements::PLAIN,
         dynamic_update_slice,
         "Concat where the start is known, else ScatterND of whole rows, which runs in place",
@@ -86,16 +86,16 @@ fn dynamic_update_slice(cx: &mut Lower, op: OpId) -> Lowered {
                     start
                 } else {
                     let stride = cx.size_scalar(stride, Element::I64);
-                    cx.elementwise("Mul", &[start, stride])
+                    cx.elementwise(onnx::MUL, &[start, stride])
                 };
                 let first = cx.known_integers(position) == Some(vec![0]);
-                position = if first { scaled } else { cx.elementwise("Add", &[position, scaled]) };
+                position = if first { scaled } else { cx.elementwise(onnx::ADD, &[position, scaled]) };
             }
         }
     }
     if known != Dim::Known(0) {
         let known = cx.size_scalar(known, Element::I64);
-        position = cx.elementwise("Add", &[position, known]);
+        position = cx.elementwise(onnx::ADD, &[position, known]);
     }
     let position = cx.reshape(position, &vec![1; prefix.len()]);
     let counts: Vec<(usize, Count)> = (0..=last)
@@ -213,7 +213,7 @@ impl Lower<'_> {
             // One index is cheaper to gather than a slice whose end has to be computed.
             [(axis, start)] if sizes[axis] == Dim::Known(1) => {
                 let start = self.reshape(start, &[1]);
-                self.node("Gather", &[value, start]).int("axis", axis as i64).out(element, sizes)
+                self.node(onnx::GATHER, &[value, start]).int("axis", axis as i64).out(element, sizes)
             }
             _ => {
                 let parts: Vec<ValueId> =
@@ -222,8 +222,8 @@ impl Lower<'_> {
                 let lengths: Dims = computed.iter().map(|&(axis, _)| sizes[axis]).collect();
                 let axes: Vec<i64> = computed.iter().map(|&(axis, _)| axis as i64).collect();
                 let (lengths, axes) = (self.shape(&lengths), self.int64s(&axes));
-                let to = self.elementwise("Add", &[from, lengths]);
-                self.node("Slice", &[value, from, to, axes]).out(element, sizes)
+                let to = self.elementwise(onnx::ADD, &[from, lengths]);
+                self.node(onnx::SLICE, &[value, from, to, axes]).out(element, sizes)
             }
         }
     }

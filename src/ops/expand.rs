@@ -3,8 +3,8 @@
 use super::constant::integer_bytes;
 use super::{Refusal, Values};
 use crate::ir::{
-    Attribute, Attributes, Constant, Data, Dim, Element, Module, NewOp, OpId, Rewriter, SCALAR, TensorType,
-    Type, TypeId, ValueId,
+    Attribute, Attributes, Constant, Data, Dim, Element, Module, NewOp, OpId, OpName, Rewriter, SCALAR,
+    TensorType, Type, TypeId, ValueId, stablehlo,
 };
 use smallvec::{SmallVec, smallvec};
 
@@ -83,7 +83,7 @@ impl Expand<'_, '_> {
     /// Inserts an op with one result.
     pub fn emit(
         &mut self,
-        name: &str,
+        name: OpName,
         operands: &[ValueId],
         ty: TypeId,
         attributes: impl IntoIterator<Item = (&'static str, Attribute)>,
@@ -98,7 +98,7 @@ impl Expand<'_, '_> {
     /// When the op has no result.
     pub fn becomes(
         &mut self,
-        name: &str,
+        name: OpName,
         operands: &[ValueId],
         attributes: impl IntoIterator<Item = (&'static str, Attribute)>,
     ) -> Expanded {
@@ -115,7 +115,7 @@ impl Expand<'_, '_> {
         let element = tensor.map(|tensor| tensor.element).ok_or_else(|| self.dynamic())?;
         let data = Data::Splat(integer_bytes(element, value).into());
         let constant = self.rewriter.module.add_constant(Constant { ty, data });
-        Ok(self.emit("stablehlo.constant", &[], ty, [("value", Attribute::Dense(constant))]))
+        Ok(self.emit(stablehlo::CONSTANT, &[], ty, [("value", Attribute::Dense(constant))]))
     }
 
     /// Inserts the sum of a value along some of its dimensions.
@@ -132,7 +132,7 @@ impl Expand<'_, '_> {
             (module.tensor_of(tensor.element, SCALAR), module.tensor_of(tensor.element, &dims));
         let zero = self.splat(scalar, 0)?;
         let dimensions = positions(axes.iter().copied());
-        self.emit_sum("stablehlo.reduce", &[value, zero], ty, [("dimensions", dimensions)])
+        self.emit_sum(stablehlo::REDUCE, &[value, zero], ty, [("dimensions", dimensions)])
     }
 
     /// Inserts an op with one result and a region that adds two elements of it.
@@ -141,7 +141,7 @@ impl Expand<'_, '_> {
     /// When the result is not a tensor.
     pub fn emit_sum(
         &mut self,
-        name: &str,
+        name: OpName,
         operands: &[ValueId],
         ty: TypeId,
         attributes: impl IntoIterator<Item = (&'static str, Attribute)>,
@@ -154,8 +154,7 @@ impl Expand<'_, '_> {
         let block = module.add_block(region);
         let arguments = [module.add_argument(block, scalar), module.add_argument(block, scalar)];
         let (span, location) = module.place(self.op);
-        let mut inner = |name: &str, operands: &[ValueId], types: &[TypeId]| {
-            let name = module.symbols.intern(name);
+        let mut inner = |name: OpName, operands: &[ValueId], types: &[TypeId]| {
             let op = module.add_op(NewOp {
                 name,
                 operands: operands.iter().copied().collect(),
@@ -168,11 +167,10 @@ impl Expand<'_, '_> {
             module.block_mut(block).ops.push(op);
             module.op(op).results.first().copied()
         };
-        let sum = inner("stablehlo.add", &arguments, &[scalar]);
-        inner("stablehlo.return", sum.as_slice(), &[]);
+        let sum = inner(stablehlo::ADD, &arguments, &[scalar]);
+        inner(stablehlo::RETURN, sum.as_slice(), &[]);
         let attributes = attributes.into_iter().map(|(key, value)| (module.symbols.intern(key), value));
         let attributes = attributes.collect();
-        let name = self.rewriter.module.symbols.intern(name);
         let op = self.rewriter.insert(NewOp {
             name,
             operands: SmallVec::from_slice(operands),
@@ -188,7 +186,7 @@ impl Expand<'_, '_> {
     /// The dimension numbers of a gather or a scatter: lists of dimensions, and the dimension of index vectors.
     pub fn dimension_numbers(
         &mut self,
-        name: &str,
+        name: OpName,
         lists: impl IntoIterator<Item = (&'static str, Attribute)>,
         vector_dim: usize,
     ) -> Attribute {
@@ -197,7 +195,7 @@ impl Expand<'_, '_> {
         let mut fields: Attributes =
             lists.into_iter().map(|(key, value)| (symbols.intern(key), value)).collect();
         fields.push((symbols.intern("index_vector_dim"), Attribute::Integer(vector_dim as i64, integer)));
-        Attribute::Struct(symbols.intern(name), fields)
+        Attribute::Struct(name.symbol(), fields)
     }
 
     /// The refusal of sizes that are not known.

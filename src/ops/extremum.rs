@@ -5,7 +5,7 @@
 //! come. Only where all numbers fit 32 bits are they right, since then equal upper halves mean equal signs.
 
 use super::Lower;
-use crate::ir::{Element, ValueId};
+use crate::ir::{Element, ValueId, onnx};
 
 impl Lower<'_> {
     /// The larger of two values, which broadcast; NaN if one is.
@@ -14,11 +14,11 @@ impl Lower<'_> {
         for (value, bound) in [(first, second), (second, first)] {
             let scalar = self.count(bound) == Some(1) && self.rank(bound) <= self.rank(value);
             if scalar && self.element(value).is_float() && self.known_number(bound) == Some(0.0) {
-                return self.node("Relu", &[value]).like(value);
+                return self.node(onnx::RELU, &[value]).like(value);
             }
         }
         if self.are_ordered(&[first, second]) {
-            return self.elementwise("Max", &[first, second]);
+            return self.elementwise(onnx::MAX, &[first, second]);
         }
         self.formula([first, second], |[first, second]| first.less(second).select(second, first))
     }
@@ -26,7 +26,7 @@ impl Lower<'_> {
     /// The smaller of two values, which broadcast; NaN if one is.
     pub fn smaller(&mut self, first: ValueId, second: ValueId) -> ValueId {
         if self.are_ordered(&[first, second]) {
-            return self.elementwise("Min", &[first, second]);
+            return self.elementwise(onnx::MIN, &[first, second]);
         }
         self.formula([first, second], |[first, second]| second.less(first).select(second, first))
     }
@@ -35,7 +35,7 @@ impl Lower<'_> {
     /// NaN are dropped.
     pub fn bounded(&mut self, value: ValueId, low: ValueId, high: ValueId) -> ValueId {
         if self.are_ordered(&[value, low, high]) {
-            return self.node("Clip", &[value, low, high]).like(value);
+            return self.node(onnx::CLIP, &[value, low, high]).like(value);
         }
         self.formula([value, low, high], |[value, low, high]| {
             let raised = value.less(low).select(low, value);

@@ -4,10 +4,10 @@
 //! `onesided` of ONNX's `DFT`. Up to opset 19 the axis is an attribute of that, from 20 on an operand.
 
 use super::{Elements, Lower, Lowered, Refusal, Row, noted};
-use crate::ir::{Element, OpId};
+use crate::ir::{Element, OpId, hlo2onnx, onnx};
 
 pub(super) const ROWS: &[Row] =
-    &[noted("hlo2onnx.dft", Elements::FLOAT, dft, "one for each dimension of `stablehlo.fft`")];
+    &[noted(hlo2onnx::DFT, Elements::FLOAT, dft, "one for each dimension of `stablehlo.fft`")];
 
 /// The opset from which on the axis is an operand.
 const AXIS_OPERAND: u32 = 20;
@@ -23,9 +23,9 @@ fn dft(cx: &mut Lower, op: OpId) -> Lowered {
     let (axis_operand, absent) = (cx.opset() >= AXIS_OPERAND, cx.absent());
     let node = if axis_operand {
         let axis = cx.integer(Element::I64, axis);
-        cx.node("DFT", &[operand, absent, axis])
+        cx.node(onnx::DFT, &[operand, absent, axis])
     } else {
-        cx.node("DFT", &[operand]).int("axis", axis)
+        cx.node(onnx::DFT, &[operand]).int("axis", axis)
     };
     let node = node.int("inverse", i64::from(inverse)).int("onesided", i64::from(onesided));
     Ok(node.out(element, &sizes).into())

@@ -4,7 +4,7 @@
 //! each operation, in the order of evaluation. A number beside a term becomes a scalar constant of its element type.
 
 use super::Lower;
-use crate::ir::{Element, ValueId};
+use crate::ir::{Element, OpName, ValueId, onnx};
 use std::cell::RefCell;
 use std::ops::{Add, BitAnd, BitOr, BitXor, Div, Mul, Neg, Not, Sub};
 
@@ -127,17 +127,17 @@ impl<'f> Term<'f> {
     }
 
     /// An elementwise ONNX op of this one term.
-    pub(super) fn unary(self, name: &'static str) -> Self {
+    pub(super) fn unary(self, name: OpName) -> Self {
         self.emit(self.element, |cx| cx.elementwise(name, &[self.value]))
     }
 
     /// An elementwise ONNX op of this term and another operand of its type.
-    pub(super) fn binary(self, name: &'static str, other: impl Operand<'f>) -> Self {
+    pub(super) fn binary(self, name: OpName, other: impl Operand<'f>) -> Self {
         let other = other.beside(self);
         self.emit(self.element, |cx| cx.elementwise(name, &[self.value, other.value]))
     }
 
-    fn compare(self, name: &'static str, other: impl Operand<'f>) -> Self {
+    fn compare(self, name: OpName, other: impl Operand<'f>) -> Self {
         let other = other.beside(self);
         self.emit(Element::Bool, |cx| cx.elementwise_to(name, &[self.value, other.value], Element::Bool))
     }
@@ -154,38 +154,38 @@ impl<'f> Term<'f> {
         }
         self.emit(element, |cx| {
             let sizes = cx.dims(self.value);
-            cx.node("BitCast", &[self.value]).element("to", element).out(element, &sizes)
+            cx.node(onnx::BIT_CAST, &[self.value]).element("to", element).out(element, &sizes)
         })
     }
 
     /// `self < other`.
     pub(super) fn less(self, other: impl Operand<'f>) -> Self {
-        self.compare("Less", other)
+        self.compare(onnx::LESS, other)
     }
 
     /// `self >= other`.
     pub(super) fn greater_equal(self, other: impl Operand<'f>) -> Self {
-        self.compare("GreaterOrEqual", other)
+        self.compare(onnx::GREATER_OR_EQUAL, other)
     }
 
     /// `self > other`.
     pub(super) fn greater(self, other: impl Operand<'f>) -> Self {
-        self.compare("Greater", other)
+        self.compare(onnx::GREATER, other)
     }
 
     /// `self <= other`.
     pub(super) fn less_equal(self, other: impl Operand<'f>) -> Self {
-        self.compare("LessOrEqual", other)
+        self.compare(onnx::LESS_OR_EQUAL, other)
     }
 
     /// `self == other`.
     pub(super) fn equal(self, other: impl Operand<'f>) -> Self {
-        self.compare("Equal", other)
+        self.compare(onnx::EQUAL, other)
     }
 
     /// Whether the elements are NaN.
     pub(super) fn is_nan(self) -> Self {
-        self.emit(Element::Bool, |cx| cx.elementwise_to("IsNaN", &[self.value], Element::Bool))
+        self.emit(Element::Bool, |cx| cx.elementwise_to(onnx::IS_NAN, &[self.value], Element::Bool))
     }
 
     /// Of a `bool` term: `yes` where it holds and `no` elsewhere. One of them is a term.
@@ -193,43 +193,43 @@ impl<'f> Term<'f> {
         let like = yes.term().or(no.term()).unwrap_or(self);
         let (yes, no) = (yes.beside(like), no.beside(like));
         self.emit(like.element, |cx| {
-            cx.elementwise_to("Where", &[self.value, yes.value, no.value], like.element)
+            cx.elementwise_to(onnx::WHERE, &[self.value, yes.value, no.value], like.element)
         })
     }
 
     /// `|self|`.
     pub(super) fn abs(self) -> Self {
-        self.unary("Abs")
+        self.unary(onnx::ABS)
     }
 
     /// `e` to the power of `self`.
     pub(super) fn exp(self) -> Self {
-        self.unary("Exp")
+        self.unary(onnx::EXP)
     }
 
     /// The natural logarithm.
     pub(super) fn log(self) -> Self {
-        self.unary("Log")
+        self.unary(onnx::LOG)
     }
 
     /// The square root.
     pub(super) fn sqrt(self) -> Self {
-        self.unary("Sqrt")
+        self.unary(onnx::SQRT)
     }
 
     /// The largest integer that is not greater.
     pub(super) fn floor(self) -> Self {
-        self.unary("Floor")
+        self.unary(onnx::FLOOR)
     }
 
     /// The sine.
     pub(super) fn sin(self) -> Self {
-        self.unary("Sin")
+        self.unary(onnx::SIN)
     }
 
     /// The cosine.
     pub(super) fn cos(self) -> Self {
-        self.unary("Cos")
+        self.unary(onnx::COS)
     }
 
     /// -1, 0 or 1.
@@ -238,33 +238,33 @@ impl<'f> Term<'f> {
         if self.element == Element::I64 {
             return self.greater(0i64).cast(Element::I64) - self.less(0i64).cast(Element::I64);
         }
-        self.unary("Sign")
+        self.unary(onnx::SIGN)
     }
 
     /// `1 / self`.
     pub(super) fn reciprocal(self) -> Self {
-        self.unary("Reciprocal")
+        self.unary(onnx::RECIPROCAL)
     }
 
     /// The greater of two, NaN if one is.
     pub(super) fn max(self, other: impl Operand<'f>) -> Self {
-        self.binary("Max", other)
+        self.binary(onnx::MAX, other)
     }
 
     /// The smaller of two, NaN if one is.
     pub(super) fn min(self, other: impl Operand<'f>) -> Self {
-        self.binary("Min", other)
+        self.binary(onnx::MIN, other)
     }
 
     /// `self` between two bounds, NaN if it is.
     pub(super) fn clip(self, low: f64, high: f64) -> Self {
         let (low, high) = (low.beside(self), high.beside(self));
-        self.emit(self.element, |cx| cx.elementwise("Clip", &[self.value, low.value, high.value]))
+        self.emit(self.element, |cx| cx.elementwise(onnx::CLIP, &[self.value, low.value, high.value]))
     }
 
     /// `self` to the power of `other`.
     pub(super) fn pow(self, other: impl Operand<'f>) -> Self {
-        self.binary("Pow", other)
+        self.binary(onnx::POW, other)
     }
 
     /// The bits of an unsigned integer moved up; ONNX defines no result for amounts of its width and more.
@@ -281,7 +281,7 @@ impl<'f> Term<'f> {
         let amount = amount.beside(self);
         self.emit(self.element, |cx| {
             let sizes = cx.broadcast_dims(&[self.value, amount.value]);
-            let node = cx.node("BitShift", &[self.value, amount.value]);
+            let node = cx.node(onnx::BIT_SHIFT, &[self.value, amount.value]);
             node.string("direction", direction).out(self.element, &sizes)
         })
     }
@@ -291,7 +291,7 @@ impl<'f> Term<'f> {
         let other = other.beside(self);
         self.emit(self.element, |cx| {
             let sizes = cx.broadcast_dims(&[self.value, other.value]);
-            cx.node("Mod", &[self.value, other.value]).int("fmod", 1).out(self.element, &sizes)
+            cx.node(onnx::MOD, &[self.value, other.value]).int("fmod", 1).out(self.element, &sizes)
         })
     }
 
@@ -330,7 +330,7 @@ macro_rules! operators {
         impl<'f, O: Operand<'f>> $trait<O> for Term<'f> {
             type Output = Term<'f>;
             fn $method(self, other: O) -> Term<'f> {
-                let name: fn(Element) -> &'static str = $name;
+                let name: fn(Element) -> OpName = $name;
                 self.binary(name(self.element), other)
             }
         }
@@ -344,13 +344,13 @@ macro_rules! operators {
 }
 
 operators! {
-    Add add |_| "Add";
-    Sub sub |_| "Sub";
-    Mul mul |_| "Mul";
-    Div div |_| "Div";
-    BitAnd bitand |element| if element == Element::Bool { "And" } else { "BitwiseAnd" };
-    BitOr bitor |element| if element == Element::Bool { "Or" } else { "BitwiseOr" };
-    BitXor bitxor |element| if element == Element::Bool { "Xor" } else { "BitwiseXor" };
+    Add add |_| onnx::ADD;
+    Sub sub |_| onnx::SUB;
+    Mul mul |_| onnx::MUL;
+    Div div |_| onnx::DIV;
+    BitAnd bitand |element| if element == Element::Bool { onnx::AND } else { onnx::BITWISE_AND };
+    BitOr bitor |element| if element == Element::Bool { onnx::OR } else { onnx::BITWISE_OR };
+    BitXor bitxor |element| if element == Element::Bool { onnx::XOR } else { onnx::BITWISE_XOR };
 }
 
 impl<'f> Neg for Term<'f> {
@@ -360,13 +360,13 @@ impl<'f> Neg for Term<'f> {
         if self.element.is_unsigned() || self.element == Element::I16 {
             return self.beside(0i64) - self;
         }
-        self.unary("Neg")
+        self.unary(onnx::NEG)
     }
 }
 
 impl<'f> Not for Term<'f> {
     type Output = Term<'f>;
     fn not(self) -> Term<'f> {
-        self.unary(if self.element == Element::Bool { "Not" } else { "BitwiseNot" })
+        self.unary(if self.element == Element::Bool { onnx::NOT } else { onnx::BITWISE_NOT })
     }
 }

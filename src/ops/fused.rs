@@ -4,36 +4,36 @@
 
 use super::constant::float_bytes;
 use super::{Elements, Lower, Lowered, Refusal, Row, elementwise, noted, row};
-use crate::ir::{Constant, Data, Dim, Element, OpId, ValueId};
+use crate::ir::{Constant, Data, Dim, Element, OpId, OpName, ValueId, hlo2onnx, onnx};
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI};
 
 pub(super) const ROWS: &[Row] = &[
-    noted("hlo2onnx.gelu", Elements::FLOAT, gelu, "its parts below opset 20"),
+    noted(hlo2onnx::GELU, Elements::FLOAT, gelu, "its parts below opset 20"),
     noted(
-        "hlo2onnx.group_norm",
+        hlo2onnx::GROUP_NORM,
         Elements::FLOAT,
         group_norm,
         "InstanceNormalization of groups: ONNX Runtime takes GroupNormalization apart into slower ops",
     ),
-    noted("hlo2onnx.interpolate", Elements::FLOAT, interpolate, "Resize, of images"),
-    noted("hlo2onnx.layer_norm", Elements::FLOAT, layer_norm, "the scale is no option in ONNX"),
-    row("hlo2onnx.leaky_relu", Elements::FLOAT, leaky_relu),
-    row("hlo2onnx.log_softmax", Elements::FLOAT, |cx, op| along_axis(cx, op, "LogSoftmax")),
-    noted("hlo2onnx.repeat", Elements::PLAIN, repeat, "Resize, which takes the nearest element"),
+    noted(hlo2onnx::INTERPOLATE, Elements::FLOAT, interpolate, "Resize, of images"),
+    noted(hlo2onnx::LAYER_NORM, Elements::FLOAT, layer_norm, "the scale is no option in ONNX"),
+    row(hlo2onnx::LEAKY_RELU, Elements::FLOAT, leaky_relu),
+    row(hlo2onnx::LOG_SOFTMAX, Elements::FLOAT, |cx, op| along_axis(cx, op, onnx::LOG_SOFTMAX)),
+    noted(hlo2onnx::REPEAT, Elements::PLAIN, repeat, "Resize, which takes the nearest element"),
     noted(
-        "hlo2onnx.resample",
+        hlo2onnx::RESAMPLE,
         Elements::FLOAT,
         resample,
         "MatMul along two dimensions, which become the last",
     ),
-    noted("hlo2onnx.rms_norm", Elements::FLOAT, rms_norm, "its parts below opset 23"),
+    noted(hlo2onnx::RMS_NORM, Elements::FLOAT, rms_norm, "its parts below opset 23"),
     noted(
-        "hlo2onnx.sign_bit",
+        hlo2onnx::SIGN_BIT,
         Elements::FLOAT.or(Elements::BOOL),
         sign_bit,
         "x < 0 or 1 / x < 0 below opset 26, which has BitCast",
     ),
-    row("hlo2onnx.softmax", Elements::FLOAT, |cx, op| along_axis(cx, op, "Softmax")),
+    row(hlo2onnx::SOFTMAX, Elements::FLOAT, |cx, op| along_axis(cx, op, onnx::SOFTMAX)),
 ];
 
 /// Whether the sign bit is set. Without `BitCast` a NaN has none.
@@ -46,7 +46,7 @@ fn sign_bit(cx: &mut Lower, op: OpId) -> Lowered {
 }
 
 /// The operand in full: where it waits for its broadcast, one element stands for several of a row.
-fn along_axis(cx: &mut Lower, op: OpId, name: &'static str) -> Lowered {
+fn along_axis(cx: &mut Lower, op: OpId, name: OpName) -> Lowered {
     let axis = axis(cx, op)?;
     let x = cx.full(op, 0)?;
     Ok(cx.node(name, &[x]).int("axis", axis).like(x).into())
@@ -62,22 +62,22 @@ fn axis(cx: &Lower, op: OpId) -> Result<i64, Refusal> {
 
 fn leaky_relu(cx: &mut Lower, op: OpId) -> Lowered {
     let (x, alpha) = (cx.operand(op, 0)?, cx.float(op, "alpha")?);
-    Ok(cx.node("LeakyRelu", &[x]).float("alpha", alpha as f32).like(x).into())
+    Ok(cx.node(onnx::LEAKY_RELU, &[x]).float("alpha", alpha as f32).like(x).into())
 }
 
 fn gelu(cx: &mut Lower, op: OpId) -> Lowered {
     let (x, approximate) = (cx.operand(op, 0)?, cx.int(op, "approximate")? != 0);
-    if cx.has("Gelu") {
-        let node = cx.node("Gelu", &[x]);
+    if cx.has(onnx::GELU) {
+        let node = cx.node(onnx::GELU, &[x]);
         let node = if approximate { node.string("approximate", "tanh") } else { node };
         return Ok(node.like(x).into());
     }
     let parts = cx.formula([x], |[x]| {
         let odd = if approximate {
             let cube = x * x * x;
-            ((x + cube * 0.044715) * FRAC_2_PI.sqrt()).unary("Tanh")
+            ((x + cube * 0.044715) * FRAC_2_PI.sqrt()).unary(onnx::TANH)
         } else {
-            (x * FRAC_1_SQRT_2).unary("Erf")
+            (x * FRAC_1_SQRT_2).unary(onnx::ERF)
         };
         x * 0.5 * (odd + 1.0)
     });
@@ -91,7 +91,7 @@ fn repeat(cx: &mut Lower, op: OpId) -> Lowered {
     let bytes: Vec<u8> = scales.iter().flat_map(|&scale| (scale as f32).to_le_bytes()).collect();
     let scales = cx.constant(Element::F32, &[scales.len() as i64], &bytes);
     let absent = cx.module.absent();
-    let node = cx.node("Resize", &[x, absent, scales]).string("mode", "nearest");
+    let node = cx.node(onnx::RESIZE, &[x, absent, scales]).string("mode", "nearest");
     let node = node.string("coordinate_transformation_mode", "asymmetric").string("nearest_mode", "floor");
     Ok(node.out(element, &dims).into())
 }
@@ -121,7 +121,7 @@ fn interpolate(cx: &mut Lower, op: OpId) -> Lowered {
     let bytes: Vec<u8> = factors.iter().flat_map(|&scale| (scale as f32).to_le_bytes()).collect();
     let factors = cx.constant(Element::F32, &[4], &bytes);
     let absent = cx.module.absent();
-    let node = cx.node("Resize", &[read, absent, factors]).string("mode", "linear");
+    let node = cx.node(onnx::RESIZE, &[read, absent, factors]).string("mode", "linear");
     let node = node.string("coordinate_transformation_mode", "half_pixel");
     let resized = node.out(element, &sizes);
     Ok(cx.reshape(resized, &dims).into())
@@ -139,7 +139,7 @@ fn resample(cx: &mut Lower, op: OpId) -> Lowered {
     let image = cx.transpose(x, &last);
     let mut sizes = cx.dims(image);
     sizes[rank as usize - 1] = dims[axis as usize + 1];
-    let wide = cx.node("MatMul", &[image, columns]).out(element, &sizes);
+    let wide = cx.node(onnx::MAT_MUL, &[image, columns]).out(element, &sizes);
     let may_be_empty = |&dim: &Dim| cx.module.sizes.bounds(dim).0.is_none_or(|least| least < 1);
     if sizes[..rank as usize - 2].iter().any(may_be_empty) {
         // ONNX Runtime broadcasts no matrix on the left to no images.
@@ -148,13 +148,13 @@ fn resample(cx: &mut Lower, op: OpId) -> Lowered {
         let tall = cx.transpose(wide, &turned);
         let mut sizes = cx.dims(tall);
         sizes[rank as usize - 1] = dims[axis as usize];
-        let resampled = cx.node("MatMul", &[tall, rows]).out(element, &sizes);
+        let resampled = cx.node(onnx::MAT_MUL, &[tall, rows]).out(element, &sizes);
         let back: Vec<i64> = (0..axis).chain([rank - 1, rank - 2]).chain(axis..rank - 2).collect();
         return Ok(cx.transpose(resampled, &back).into());
     }
     sizes[rank as usize - 2] = dims[axis as usize];
     let rows = cx.transpose(rows, &[1, 0]);
-    let resampled = cx.node("MatMul", &[rows, wide]).out(element, &sizes);
+    let resampled = cx.node(onnx::MAT_MUL, &[rows, wide]).out(element, &sizes);
     Ok(cx.transpose(resampled, &back).into())
 }
 
@@ -178,7 +178,7 @@ fn layer_norm(cx: &mut Lower, op: OpId) -> Lowered {
     if operands.len() == 1 {
         operands.push(ones(cx, operands[0], axis));
     }
-    let node = cx.node("LayerNormalization", &operands).int("axis", axis);
+    let node = cx.node(onnx::LAYER_NORMALIZATION, &operands).int("axis", axis);
     Ok(node.float("epsilon", epsilon as f32).like(operands[0]).into())
 }
 
@@ -186,24 +186,24 @@ fn rms_norm(cx: &mut Lower, op: OpId) -> Lowered {
     let (axis, epsilon) = (axis(cx, op)?, cx.float(op, "epsilon")?);
     let mut operands = norm_operands(cx, op, axis)?;
     let x = operands[0];
-    if cx.has("RMSNormalization") {
+    if cx.has(onnx::RMS_NORMALIZATION) {
         if operands.len() == 1 {
             operands.push(ones(cx, x, axis));
         }
-        let node = cx.node("RMSNormalization", &operands).int("axis", axis);
+        let node = cx.node(onnx::RMS_NORMALIZATION, &operands).int("axis", axis);
         return Ok(node.float("epsilon", epsilon as f32).like(x).into());
     }
     // ONNX Runtime makes one kernel of these.
     let (element, mut kept) = (cx.element(x), cx.dims(x));
     let axes: Vec<i64> = (axis..kept.len() as i64).collect();
     kept.iter_mut().skip(axis as usize).for_each(|dim| *dim = Dim::Known(1));
-    let squares = cx.elementwise("Mul", &[x, x]);
+    let squares = cx.elementwise(onnx::MUL, &[x, x]);
     let axes = cx.int64s(&axes);
-    let mean = cx.node("ReduceMean", &[squares, axes]).out(element, &kept);
-    let deviation = cx.formula([mean], |[mean]| (mean + epsilon).unary("Sqrt"));
-    let normal = cx.elementwise("Div", &[x, deviation]);
+    let mean = cx.node(onnx::REDUCE_MEAN, &[squares, axes]).out(element, &kept);
+    let deviation = cx.formula([mean], |[mean]| (mean + epsilon).unary(onnx::SQRT));
+    let normal = cx.elementwise(onnx::DIV, &[x, deviation]);
     Ok(match operands[1..] {
-        [scale] => cx.elementwise("Mul", &[normal, scale]),
+        [scale] => cx.elementwise(onnx::MUL, &[normal, scale]),
         _ => normal,
     }
     .into())
@@ -240,7 +240,7 @@ fn group_norm(cx: &mut Lower, op: OpId) -> Lowered {
     let (one, zero) = (splat(cx, element, &[groups], 1.0), splat(cx, element, &[groups], 0.0));
     let normal = instance_norm(cx, [rows, one, zero], epsilon);
     let mut normal = cx.reshape(normal, &whole);
-    for (name, parameter) in ["Mul", "Add"].into_iter().zip(parameters) {
+    for (name, parameter) in [onnx::MUL, onnx::ADD].into_iter().zip(parameters) {
         let sizes: Vec<i64> = [channels].into_iter().chain((2..rank).map(|_| 1)).collect();
         let parameter = cx.reshape(parameter, &sizes);
         normal = cx.elementwise(name, &[normal, parameter]);
@@ -249,7 +249,7 @@ fn group_norm(cx: &mut Lower, op: OpId) -> Lowered {
 }
 
 fn instance_norm(cx: &mut Lower, operands: [ValueId; 3], epsilon: f64) -> ValueId {
-    let node = cx.node("InstanceNormalization", &operands).float("epsilon", epsilon as f32);
+    let node = cx.node(onnx::INSTANCE_NORMALIZATION, &operands).float("epsilon", epsilon as f32);
     node.like(operands[0])
 }
 

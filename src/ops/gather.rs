@@ -18,10 +18,10 @@
 
 use super::index::{Count, Starts, strides};
 use super::{Elements, Lower, Lowered, Refusal, Row, noted};
-use crate::ir::{Dim, Dims, Element, OpId, ValueId};
+use crate::ir::{Dim, Dims, Element, OpId, ValueId, onnx, stablehlo};
 
 pub(super) const ROWS: &[Row] = &[noted(
-    "stablehlo.gather",
+    stablehlo::GATHER,
     Elements::PLAIN,
     gather,
     "Gather, GatherND, GatherElements or Slice, by which dimensions move; positions are clamped as XLA does",
@@ -253,7 +253,7 @@ fn joined(
     out.extend(cx.dims(positions));
     out.extend_from_slice(&sizes[last + 1..]);
     let element = cx.element(operand);
-    let value = cx.node("Gather", &[operand, positions]).int("axis", first as i64).out(element, &out);
+    let value = cx.node(onnx::GATHER, &[operand, positions]).int("axis", first as i64).out(element, &out);
     let mut axes: Vec<Axis> = (0..first).map(Axis::Window).collect();
     axes.extend((0..batch).map(Axis::Batch));
     axes.extend(windows.into_iter().map(Axis::Window));
@@ -291,7 +291,7 @@ fn elements(
     let positions = cx.reshape(positions, &flat);
     let operand = cx.reshape(operand, &kept);
     let element = cx.element(operand);
-    let node = cx.node("GatherElements", &[operand, positions]).int("axis", place as i64);
+    let node = cx.node(onnx::GATHER_ELEMENTS, &[operand, positions]).int("axis", place as i64);
     let value = node.out(element, &flat);
     let apart: Dims = order.iter().map(|&axis| starts.batch[axis]).collect();
     let value = cx.reshape(value, &apart);
@@ -331,7 +331,7 @@ fn nd(
     out.pop();
     out.extend(rest.iter().map(|&dim| sizes[dim]));
     let element = cx.element(operand);
-    let node = cx.node("GatherND", &[operand, positions]);
+    let node = cx.node(onnx::GATHER_ND, &[operand, positions]);
     let node = if paired.is_empty() { node } else { node.int("batch_dims", paired.len() as i64) };
     let value = node.out(element, &out);
     let mut all: Vec<Axis> = axes.into_iter().map(Axis::Batch).collect();
@@ -365,7 +365,7 @@ fn window_vectors(
             .flat_map(|step| moving.iter().map(move |&other| if other == dim { step } else { 0 }))
             .collect();
         let offsets = cx.integers(Element::I64, &offset_sizes, &offsets);
-        positions = cx.elementwise("Add", &[positions, offsets]);
+        positions = cx.elementwise(onnx::ADD, &[positions, offsets]);
     }
     positions
 }

@@ -2,7 +2,7 @@
 
 use super::lower::Scope;
 use super::{Lower, Refusal};
-use crate::ir::{Element, NewOp, OpId, RegionId, Size, ValueId};
+use crate::ir::{Element, NewOp, OpId, RegionId, Size, ValueId, onnx, stablehlo};
 use rustc_hash::FxHashSet;
 use smallvec::SmallVec;
 
@@ -67,13 +67,13 @@ impl Lower<'_> {
         let mut returned: SmallVec<[ValueId; 3]> = SmallVec::new();
         for result in results {
             let own = inside.contains(&result) && !returned.contains(&result);
-            returned.push(if own { result } else { self.node("Identity", &[result]).like(result) });
+            returned.push(if own { result } else { self.node(onnx::IDENTITY, &[result]).like(result) });
         }
         returned
     }
 
     fn terminate(&mut self, operands: SmallVec<[ValueId; 3]>) {
-        let name = self.module.symbols.intern("onnx.return");
+        let name = onnx::RETURN;
         let (span, location) = self.place();
         let op = self.module.add_op(NewOp {
             name,
@@ -103,6 +103,6 @@ impl Lower<'_> {
         for (parameter, &argument) in self.module.block(block).arguments.clone().into_iter().zip(arguments) {
             self.set(parameter, argument);
         }
-        self.ops(block, "stablehlo.return")
+        self.ops(block, stablehlo::RETURN)
     }
 }

@@ -3,7 +3,7 @@
 
 use super::constant::integer_limits;
 use super::{Lower, Refusal};
-use crate::ir::{Dim, Dims, Element, OpId, Size, Sizes, ValueId};
+use crate::ir::{Dim, Dims, Element, OpId, Size, Sizes, ValueId, onnx};
 
 /// What is known of an integer: it is from `low` to `high`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +107,7 @@ impl Lower<'_> {
     /// The value with other sizes: what it was before its last `Reshape`, where that had them. JAX gives each
     /// index an axis of size 1 for its column, which ONNX's ops do without.
     pub(super) fn reshape_back(&mut self, value: ValueId, sizes: &[Dim]) -> ValueId {
-        let reshape = self.module.defining_op(value).filter(|&op| self.module.op_name(op) == "onnx.Reshape");
+        let reshape = self.module.defining_op(value).filter(|&op| self.module.op(op).name == onnx::RESHAPE);
         let before = reshape.map(|op| self.module.op(op).operands[0]);
         match before {
             Some(before) if *self.dims(before) == *sizes => before,
@@ -147,7 +147,7 @@ impl Lower<'_> {
 
     /// The `i64` that was cast to this integer, where it has lost nothing.
     fn before_cast(&self, value: ValueId) -> Option<ValueId> {
-        let cast = self.module.defining_op(value).filter(|&op| self.module.op_name(op) == "onnx.Cast")?;
+        let cast = self.module.defining_op(value).filter(|&op| self.module.op(op).name == onnx::CAST)?;
         let before = self.module.op(cast).operands[0];
         let own = Range::of(self.element(value));
         let range = (self.element(before) == Element::I64).then(|| self.range(before))?;
@@ -184,7 +184,7 @@ impl Lower<'_> {
                 self.int64s(&picked)
             };
             let axis = starts.batch.len() as i64;
-            self.node("Gather", &[starts.value, picked]).int("axis", axis).out(Element::I64, &sizes)
+            self.node(onnx::GATHER, &[starts.value, picked]).int("axis", axis).out(Element::I64, &sizes)
         };
         Starts { value, batch: starts.batch.clone(), ranges }
     }
@@ -235,7 +235,7 @@ impl Lower<'_> {
             } else {
                 self.shape(strides)
             };
-            self.elementwise("Mul", &[starts.value, strides])
+            self.elementwise(onnx::MUL, &[starts.value, strides])
         };
         if strides.len() == 1 { scaled } else { self.sum_columns(scaled, &starts.batch) }
     }
@@ -245,7 +245,7 @@ impl Lower<'_> {
         // ONNX Runtime sums in f64, which holds every position of a tensor that fits into memory.
         // Of nothing it keeps a dimension that is counted from the end.
         let axes = self.int64s(&[self.rank(value) as i64 - 1]);
-        self.node("ReduceSum", &[value, axes]).int("keepdims", 0).out(Element::I64, batch)
+        self.node(onnx::REDUCE_SUM, &[value, axes]).int("keepdims", 0).out(Element::I64, batch)
     }
 
     /// Adds the counts of the given axes to `value`, which has size 1 there or lacks them (they are trailing).
@@ -277,7 +277,7 @@ impl Lower<'_> {
             let mut offset = self.iota(Element::I64, rank, axis, size);
             if size.known().is_some() || stride != Dim::Known(1) {
                 let stride = self.size_scalar(stride, Element::I64);
-                offset = self.elementwise("Mul", &[offset, stride]);
+                offset = self.elementwise(onnx::MUL, &[offset, stride]);
             }
             value = self.add_positions(value, offset);
         }
@@ -297,11 +297,11 @@ impl Lower<'_> {
         if is_zero(&x) && dims == self.dims(b) {
             return b;
         }
-        let (Some(x), Some(y)) = (x, y) else { return self.elementwise("Add", &[a, b]) };
+        let (Some(x), Some(y)) = (x, y) else { return self.elementwise(onnx::ADD, &[a, b]) };
         let sizes = self.broadcast_sizes(&[a, b]);
         let count: i64 = sizes.iter().product();
         if count > LARGEST_FOLDED {
-            return self.elementwise("Add", &[a, b]);
+            return self.elementwise(onnx::ADD, &[a, b]);
         }
         let own = [self.sizes(a), self.sizes(b)];
         let at = |own: &[i64], flat: i64| {
@@ -354,17 +354,17 @@ impl Lower<'_> {
         let operands = &self.module.op(op).operands;
         let of = |index: usize| operands.get(index).map_or_else(any, |&value| self.ranges(value, depth));
         let same_width = || self.dims(operands[0]).last() == sizes.last();
-        match self.module.op_name(op) {
-            "onnx.Constant" => self.constant_ranges(value, width).unwrap_or_else(any),
-            "onnx.Identity" | "onnx.Expand" => of(0),
-            "onnx.Reshape" if same_width() => of(0),
-            "onnx.Reshape"
-            | "onnx.Transpose"
-            | "onnx.Slice"
-            | "onnx.Gather"
-            | "onnx.GatherElements"
-            | "onnx.GatherND" => vec![merged(&of(0))],
-            "onnx.Cast" => {
+        match self.module.op(op).name {
+            onnx::CONSTANT => self.constant_ranges(value, width).unwrap_or_else(any),
+            onnx::IDENTITY | onnx::EXPAND => of(0),
+            onnx::RESHAPE if same_width() => of(0),
+            onnx::RESHAPE
+            | onnx::TRANSPOSE
+            | onnx::SLICE
+            | onnx::GATHER
+            | onnx::GATHER_ELEMENTS
+            | onnx::GATHER_ND => vec![merged(&of(0))],
+            onnx::CAST => {
                 let own = Range::of(element);
                 let from = of(0);
                 let source = self.element(operands[0]);
@@ -373,14 +373,14 @@ impl Lower<'_> {
                 let wraps = element == Element::U64 || source == Element::U64;
                 if whole && !wraps && from.iter().all(fits) { from } else { any() }
             }
-            "onnx.Concat" => self.concat_ranges(op, sizes.len(), depth),
-            "onnx.Max" => {
+            onnx::CONCAT => self.concat_ranges(op, sizes.len(), depth),
+            onnx::MAX => {
                 self.zip(operands, depth, |a, b| Range { low: a.low.max(b.low), high: a.high.max(b.high) })
             }
-            "onnx.Min" => {
+            onnx::MIN => {
                 self.zip(operands, depth, |a, b| Range { low: a.low.min(b.low), high: a.high.min(b.high) })
             }
-            "onnx.Clip" => {
+            onnx::CLIP => {
                 let bound = |index: usize, or: i64| match operands.get(index) {
                     Some(&bound) if bound != self.absent() => merged(&self.ranges(bound, depth)),
                     _ => Range { low: or, high: or },
@@ -392,7 +392,7 @@ impl Lower<'_> {
                 };
                 of(0).into_iter().map(clip).collect()
             }
-            "onnx.Add" if element != Element::U64 => {
+            onnx::ADD if element != Element::U64 => {
                 let own = Range::of(element);
                 self.zip(operands, depth, |a, b| {
                     let ends = (a.low.checked_add(b.low), a.high.checked_add(b.high));
@@ -402,7 +402,7 @@ impl Lower<'_> {
                     }
                 })
             }
-            "onnx.Sub" if element != Element::U64 => {
+            onnx::SUB if element != Element::U64 => {
                 let own = Range::of(element);
                 self.zip(operands, depth, |a, b| {
                     let ends = (a.low.checked_sub(b.high), a.high.checked_sub(b.low));
@@ -412,13 +412,13 @@ impl Lower<'_> {
                     }
                 })
             }
-            "onnx.BitwiseAnd" => self.zip(operands, depth, |a, b| match (a.low >= 0, b.low >= 0) {
+            onnx::BITWISE_AND => self.zip(operands, depth, |a, b| match (a.low >= 0, b.low >= 0) {
                 (true, true) => Range { low: 0, high: a.high.min(b.high) },
                 (true, false) => Range { low: 0, high: a.high },
                 (false, true) => Range { low: 0, high: b.high },
                 (false, false) => Range::of(element),
             }),
-            "onnx.Mod" => {
+            onnx::MOD => {
                 let of_dividend =
                     self.module.attribute(op, "fmod").is_some_and(|fmod| fmod.as_integer() == Some(1));
                 let signed = of_dividend && !element.is_unsigned();
@@ -429,13 +429,13 @@ impl Lower<'_> {
                     _ => Range::of(element),
                 })
             }
-            "onnx.Where" => match self.decided(operands[0], depth) {
+            onnx::WHERE => match self.decided(operands[0], depth) {
                 Some(true) => of(1),
                 Some(false) => of(2),
                 None => self.zip(&operands[1..], depth, Range::union),
             },
-            "onnx.ArgMax" | "onnx.ArgMin" => self.position_range(op, 0).unwrap_or_else(any),
-            "onnx.TopK" if self.module.op(op).results.get(1) == Some(&value) => {
+            onnx::ARG_MAX | onnx::ARG_MIN => self.position_range(op, 0).unwrap_or_else(any),
+            onnx::TOP_K if self.module.op(op).results.get(1) == Some(&value) => {
                 self.position_range(op, -1).unwrap_or_else(any)
             }
             _ => any(),
@@ -506,9 +506,9 @@ impl Lower<'_> {
             let value = *operands.get(index)?;
             self.element(value).is_integer().then(|| merged(&self.ranges(value, depth)))
         };
-        match self.module.op_name(op) {
-            "onnx.Reshape" | "onnx.Expand" | "onnx.Transpose" => self.decided(operands[0], depth),
-            "onnx.Less" => {
+        match self.module.op(op).name {
+            onnx::RESHAPE | onnx::EXPAND | onnx::TRANSPOSE => self.decided(operands[0], depth),
+            onnx::LESS => {
                 let (a, b) = (of(0)?, of(1)?);
                 if a.low >= b.high {
                     Some(false)

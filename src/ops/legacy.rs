@@ -2,20 +2,20 @@
 
 use super::expand::{Expand, Expanded, positions};
 use super::{Elements, Refusal, Row, call, expanded};
-use crate::ir::{Attribute, Dim, Element, ValueId};
+use crate::ir::{Attribute, Dim, Element, ValueId, chlo, mhlo, stablehlo};
 
 const NUMBERS: Elements = Elements::PLAIN.or(Elements::COMPLEX);
 
 pub(super) const ROWS: &[Row] = &[
-    expanded("chlo.broadcast_complex", Elements::FLOAT, broadcast_complex, ""),
-    expanded("chlo.conj", Elements::PLAIN, conj, "of real numbers: the operand"),
-    expanded("mhlo.add_dependency", call::ANY, operands, "ONNX orders nodes by data flow"),
-    expanded("mhlo.copy", call::ANY, operands, ""),
-    expanded("stablehlo.broadcast", call::ANY, broadcast, "`broadcast_in_dim`"),
-    expanded("stablehlo.einsum", NUMBERS, einsum, "`reduce` and `dot_general`"),
-    expanded("stablehlo.torch_index_select", NUMBERS, torch_index_select, "`gather`"),
-    expanded("stablehlo.trace", call::ANY, operands, "a message while the program runs"),
-    expanded("stablehlo.unary_einsum", NUMBERS, unary_einsum, "`reduce` and `transpose`"),
+    expanded(chlo::BROADCAST_COMPLEX, Elements::FLOAT, broadcast_complex, ""),
+    expanded(chlo::CONJ, Elements::PLAIN, conj, "of real numbers: the operand"),
+    expanded(mhlo::ADD_DEPENDENCY, call::ANY, operands, "ONNX orders nodes by data flow"),
+    expanded(mhlo::COPY, call::ANY, operands, ""),
+    expanded(stablehlo::BROADCAST, call::ANY, broadcast, "`broadcast_in_dim`"),
+    expanded(stablehlo::EINSUM, NUMBERS, einsum, "`reduce` and `dot_general`"),
+    expanded(stablehlo::TORCH_INDEX_SELECT, NUMBERS, torch_index_select, "`gather`"),
+    expanded(stablehlo::TRACE, call::ANY, operands, "a message while the program runs"),
+    expanded(stablehlo::UNARY_EINSUM, NUMBERS, unary_einsum, "`reduce` and `transpose`"),
 ];
 
 fn operands(cx: &mut Expand) -> Expanded {
@@ -47,9 +47,9 @@ fn broadcast_complex(cx: &mut Expand) -> Expanded {
         let ty = cx.rewriter.module.tensor_of(operand.element, &result.dims);
         let dims = Attribute::Integers(Element::I64, dims.into());
         let operand = cx.operand(index)?;
-        parts.push(cx.emit("stablehlo.broadcast_in_dim", &[operand], ty, [("broadcast_dimensions", dims)]));
+        parts.push(cx.emit(stablehlo::BROADCAST_IN_DIM, &[operand], ty, [("broadcast_dimensions", dims)]));
     }
-    cx.becomes("stablehlo.complex", &parts, [])
+    cx.becomes(stablehlo::COMPLEX, &parts, [])
 }
 
 /// New dimensions before those of the operand.
@@ -60,7 +60,7 @@ fn broadcast(cx: &mut Expand) -> Expanded {
     }
     let dims = positions(result.rank() - operand.rank()..result.rank());
     let operand = cx.operand(0)?;
-    cx.becomes("stablehlo.broadcast_in_dim", &[operand], [("broadcast_dimensions", dims)])
+    cx.becomes(stablehlo::BROADCAST_IN_DIM, &[operand], [("broadcast_dimensions", dims)])
 }
 
 /// The rows of an operand along `dim` that a tensor of indices names, apart for each of the leading `batch_dims`.
@@ -91,11 +91,11 @@ fn torch_index_select(cx: &mut Expand) -> Expanded {
         ("start_index_map", positions([dim])),
         ("start_indices_batching_dims", positions(0..batch)),
     ];
-    let dimension_numbers = cx.dimension_numbers("stablehlo.gather", fields, index.rank());
+    let dimension_numbers = cx.dimension_numbers(stablehlo::GATHER, fields, index.rank());
     let (operand, index) = (cx.operand(0)?, cx.operand(1)?);
     let sizes = Attribute::Integers(Element::I64, sizes.into());
     cx.becomes(
-        "stablehlo.gather",
+        stablehlo::GATHER,
         &[operand, index],
         [("dimension_numbers", dimension_numbers), ("slice_sizes", sizes)],
     )
@@ -167,7 +167,7 @@ impl Labelled {
     /// The dimensions in the order of the result.
     fn ordered(self, cx: &mut Expand, output: &[char]) -> Expanded {
         let order = output.iter().filter_map(|label| self.labels.iter().position(|other| other == label));
-        cx.becomes("stablehlo.transpose", &[self.value], [("permutation", positions(order))])
+        cx.becomes(stablehlo::TRANSPOSE, &[self.value], [("permutation", positions(order))])
     }
 }
 
@@ -209,10 +209,9 @@ fn einsum(cx: &mut Expand) -> Expanded {
     let ty = cx.rewriter.module.tensor_of(result.element, &dims);
     let symbols = &mut cx.rewriter.module.symbols;
     let fields = lists.into_iter().map(|(key, axes)| (symbols.intern(key), positions(axes))).collect();
-    let mut attributes =
-        vec![("dot_dimension_numbers", Attribute::Struct(symbols.intern("stablehlo.dot"), fields))];
+    let mut attributes = vec![("dot_dimension_numbers", Attribute::Struct(stablehlo::DOT.symbol(), fields))];
     let precision = cx.module().attribute(cx.op, "precision_config").cloned();
     attributes.extend(precision.map(|precision| ("precision_config", precision)));
-    let value = cx.emit("stablehlo.dot_general", &[left.value, right.value], ty, attributes);
+    let value = cx.emit(stablehlo::DOT_GENERAL, &[left.value, right.value], ty, attributes);
     Labelled { value, labels }.ordered(cx, &output)
 }

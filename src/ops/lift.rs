@@ -2,62 +2,62 @@
 
 use super::{Lower, Refusal};
 use crate::ir::{
-    Attribute, Attributes, BlockId, Dims, Element, LocationId, Module, NewOp, OpId, OpSpan, RegionId, Size,
-    Symbol, TypeId, ValueId,
+    Attribute, Attributes, BlockId, Dialect, Dims, Element, LocationId, Module, NewOp, OpId, OpName, OpSpan,
+    RegionId, Size, TypeId, ValueId, chlo, stablehlo,
 };
 use rustc_hash::FxHashMap;
 use smallvec::{SmallVec, smallvec};
 
 /// Ops of `stablehlo` that work on each element by itself, so that a region of them on scalars is one on tensors.
-const ELEMENTWISE: &[&str] = &[
-    "abs",
-    "add",
-    "and",
-    "atan2",
-    "cbrt",
-    "ceil",
-    "clamp",
-    "compare",
-    "complex",
-    "convert",
-    "cosine",
-    "count_leading_zeros",
-    "divide",
-    "exponential",
-    "exponential_minus_one",
-    "floor",
-    "imag",
-    "is_finite",
-    "log",
-    "log_plus_one",
-    "logistic",
-    "maximum",
-    "minimum",
-    "multiply",
-    "negate",
-    "not",
-    "or",
-    "popcnt",
-    "power",
-    "real",
-    "reduce_precision",
-    "remainder",
-    "round_nearest_afz",
-    "round_nearest_even",
-    "rsqrt",
-    "select",
-    "shift_left",
-    "shift_right_arithmetic",
-    "shift_right_logical",
-    "sign",
-    "sine",
-    "sqrt",
-    "subtract",
-    "tan",
-    "tanh",
-    "uniform_dequantize",
-    "uniform_quantize",
-    "xor",
+const ELEMENTWISE: &[OpName] = &[
+    stablehlo::ABS,
+    stablehlo::ADD,
+    stablehlo::AND,
+    stablehlo::ATAN2,
+    stablehlo::CBRT,
+    stablehlo::CEIL,
+    stablehlo::CLAMP,
+    stablehlo::COMPARE,
+    stablehlo::COMPLEX,
+    stablehlo::CONVERT,
+    stablehlo::COSINE,
+    stablehlo::COUNT_LEADING_ZEROS,
+    stablehlo::DIVIDE,
+    stablehlo::EXPONENTIAL,
+    stablehlo::EXPONENTIAL_MINUS_ONE,
+    stablehlo::FLOOR,
+    stablehlo::IMAG,
+    stablehlo::IS_FINITE,
+    stablehlo::LOG,
+    stablehlo::LOG_PLUS_ONE,
+    stablehlo::LOGISTIC,
+    stablehlo::MAXIMUM,
+    stablehlo::MINIMUM,
+    stablehlo::MULTIPLY,
+    stablehlo::NEGATE,
+    stablehlo::NOT,
+    stablehlo::OR,
+    stablehlo::POPCNT,
+    stablehlo::POWER,
+    stablehlo::REAL,
+    stablehlo::REDUCE_PRECISION,
+    stablehlo::REMAINDER,
+    stablehlo::ROUND_NEAREST_AFZ,
+    stablehlo::ROUND_NEAREST_EVEN,
+    stablehlo::RSQRT,
+    stablehlo::SELECT,
+    stablehlo::SHIFT_LEFT,
+    stablehlo::SHIFT_RIGHT_ARITHMETIC,
+    stablehlo::SHIFT_RIGHT_LOGICAL,
+    stablehlo::SIGN,
+    stablehlo::SINE,
+    stablehlo::SQRT,
+    stablehlo::SUBTRACT,
+    stablehlo::TAN,
+    stablehlo::TANH,
+    stablehlo::UNIFORM_DEQUANTIZE,
+    stablehlo::UNIFORM_QUANTIZE,
+    stablehlo::XOR,
 ];
 
 impl Lower<'_> {
@@ -107,21 +107,20 @@ impl Lift<'_> {
     }
 
     fn op(&mut self, op: OpId) -> Result<(), Refusal> {
-        let name = self.module.op_name(op);
-        let elementwise = name.strip_prefix("stablehlo.").is_some_and(|name| ELEMENTWISE.contains(&name))
-            || is_elementwise_chlo(name);
+        let name = self.module.op(op).name;
+        let elementwise = ELEMENTWISE.contains(&name) || is_elementwise_chlo(name);
         let operation = self.module.op(op).clone();
         match name {
-            "stablehlo.constant" => return Ok(()),
+            stablehlo::CONSTANT => return Ok(()),
             // These have nothing to do on a scalar that stays one.
-            "stablehlo.reshape" | "stablehlo.broadcast_in_dim" if self.is_scalar(operation.results[0]) => {
+            stablehlo::RESHAPE | stablehlo::BROADCAST_IN_DIM if self.is_scalar(operation.results[0]) => {
                 let operand = self.value(operation.operands[0])?;
                 self.values.insert(operation.results[0], operand);
                 return Ok(());
             }
-            "stablehlo.return" => {}
+            stablehlo::RETURN => {}
             _ if elementwise => {}
-            other => return Err(Refusal::form(format!("`{other}` in its region"))),
+            _ => return Err(Refusal::form(format!("`{}` in its region", self.module.op_name(op)))),
         }
         let operands =
             operation.operands.iter().map(|&operand| self.value(operand)).collect::<Result<_, _>>()?;
@@ -139,7 +138,7 @@ impl Lift<'_> {
         }
         let ty = self.ty(value)?;
         let constant =
-            self.module.defining_op(value).filter(|&op| self.module.op_name(op) == "stablehlo.constant");
+            self.module.defining_op(value).filter(|&op| self.module.op(op).name == stablehlo::CONSTANT);
         let mut scalar = value;
         if let Some(op) = constant {
             let operation = self.module.op(op).clone();
@@ -147,7 +146,7 @@ impl Lift<'_> {
             let copy = self.add(op, operation.name, SmallVec::new(), types, operation.attributes);
             scalar = self.module.op(copy).results[0];
         }
-        let name = self.module.symbols.intern("stablehlo.broadcast_in_dim");
+        let name = stablehlo::BROADCAST_IN_DIM;
         let key = self.module.symbols.intern("broadcast_dimensions");
         let attributes = vec![(key, Attribute::Integers(Element::I64, [].into()))];
         let place = self.module.defining_op(value).map_or((OpSpan::default(), LocationId::UNKNOWN), |op| {
@@ -174,7 +173,7 @@ impl Lift<'_> {
     fn add(
         &mut self,
         from: OpId,
-        name: Symbol,
+        name: OpName,
         operands: SmallVec<[ValueId; 3]>,
         result_types: SmallVec<[TypeId; 1]>,
         attributes: Attributes,
@@ -185,7 +184,7 @@ impl Lift<'_> {
 
     fn add_at(
         &mut self,
-        name: Symbol,
+        name: OpName,
         operands: SmallVec<[ValueId; 3]>,
         result_types: SmallVec<[TypeId; 1]>,
         attributes: Attributes,
@@ -200,9 +199,7 @@ impl Lift<'_> {
 }
 
 /// Ops of `chlo` on scalars are elementwise, except those that look at a whole dimension.
-fn is_elementwise_chlo(name: &str) -> bool {
-    name.strip_prefix("chlo.").is_some_and(|name| {
-        !name.starts_with("dynamic")
-            && !matches!(name, "top_k" | "ragged_dot" | "scan" | "constant" | "constant_like")
-    })
+fn is_elementwise_chlo(name: OpName) -> bool {
+    name.dialect() == Dialect::Chlo
+        && !matches!(name, chlo::TOP_K | chlo::RAGGED_DOT | chlo::SCAN | chlo::CONSTANT | chlo::CONSTANT_LIKE)
 }

@@ -10,8 +10,8 @@
 use super::{Elements, Refusal, Values, find, index::Range, size::Origin, target};
 use crate::diagnostic::{Diagnostic, Diagnostics, catalogue};
 use crate::ir::{
-    Attribute, BlockId, Constant, Data, Dim, Dims, Element, LocationId, Module, NewOp, OpId, OpSpan, Symbol,
-    TensorType, Type, TypeId, UNREAD, ValueId, provenance,
+    Attribute, BlockId, Constant, Data, Dim, Dims, Element, LocationId, Module, NewOp, OpId, OpName, OpSpan,
+    Symbol, TensorType, Type, TypeId, ValueId, builtin, func, onnx, provenance,
 };
 use crate::source::Source;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -38,7 +38,7 @@ pub struct Lower<'a> {
     pub settings: Settings,
     diagnostics: &'a mut Diagnostics,
     opset: u32,
-    too_low: Option<(&'static str, u32)>,
+    too_low: Option<(OpName, u32)>,
     pub(super) current: Option<OpId>,
     lowered: Vec<Option<ValueId>>,
     /// Values that follow from one whose definition was refused.
@@ -104,7 +104,7 @@ impl<'a> Lower<'a> {
                 self.set(argument, argument);
             }
         }
-        let ops = self.ops(block, "func.return");
+        let ops = self.ops(block, func::RETURN);
         let terminator = self.module.block(block).ops.last().copied();
         if let (Ok(results), Some(terminator)) = (ops, terminator) {
             self.module.op_mut(terminator).operands = self.own_values(results);
@@ -116,9 +116,9 @@ impl<'a> Lower<'a> {
     }
 
     /// Lowers the ops of a block into the current one, and gives the full values that its terminator returns.
-    pub(super) fn ops(&mut self, block: BlockId, terminator: &str) -> Result<Vec<ValueId>, Refusal> {
+    pub(super) fn ops(&mut self, block: BlockId, terminator: OpName) -> Result<Vec<ValueId>, Refusal> {
         for op in self.module.block(block).ops.clone() {
-            if self.module.op_name(op) == terminator {
+            if self.module.op(op).name == terminator {
                 return self.fulls(op);
             }
             self.op(op);
@@ -131,7 +131,7 @@ impl<'a> Lower<'a> {
         for region in self.module.op(op).regions.clone() {
             for block in self.module.region(region).blocks.clone() {
                 for inner in self.module.block(block).ops.clone() {
-                    if !super::rules::is_terminator(self.module.op_name(inner)) {
+                    if !super::rules::is_terminator(self.module.op(inner).name) {
                         self.op(inner);
                     }
                 }
@@ -144,7 +144,7 @@ impl<'a> Lower<'a> {
         let blocks = self.module.op(op).regions.iter().flat_map(|&region| &self.module.region(region).blocks);
         blocks
             .flat_map(|&block| &self.module.block(block).ops)
-            .any(|&inner| self.module.op_name(inner) == UNREAD)
+            .any(|&inner| self.module.op(inner).name == builtin::UNREAD)
     }
 
     /// Whether the op's own regions read a value that follows from one whose definition was refused.
@@ -155,7 +155,7 @@ impl<'a> Lower<'a> {
     }
 
     pub(super) fn op(&mut self, op: OpId) {
-        if self.module.op_name(op) == UNREAD {
+        if self.module.op(op).name == builtin::UNREAD {
             return self.unread(op);
         }
         let (mut all_stand, mut doubtful, mut unknown) = (true, false, false);
@@ -168,7 +168,7 @@ impl<'a> Lower<'a> {
         let outer = self.current.replace(op);
         let outer_asked = self.asked.replace(false);
         let values_before = self.module.value_count();
-        let lowered = if all_stand || find(self.module.op_name(op)).is_none() {
+        let lowered = if all_stand || find(self.module.op(op).name).is_none() {
             let lowered = self.check(op).and_then(|lowering| lowering(self, op));
             lowered.and_then(|values| self.refused_opset().map(|()| values))
         } else {
@@ -198,13 +198,12 @@ impl<'a> Lower<'a> {
                 }
             }
             Err(refusal) => {
-                let at = self.module.span(op).name;
                 // A size that follows from what was refused is not known for that reason alone, and a form may ask for
                 // a constant.
                 let follows = (matches!(refusal, Refusal::Dynamic(_))
                     && (doubtful || self.captures_doubtful(op)))
                     || ((unknown || self.holds_unread(op)) && matches!(refusal, Refusal::Form(_)));
-                let diagnostic = refusal.diagnostic(self.module.op_name(op), at, self.opset);
+                let diagnostic = refusal.diagnostic(self.module, op, self.opset);
                 if let Some(mut diagnostic) = diagnostic.filter(|_| !follows) {
                     provenance::complete(self.module, self.module.op_location(op), &mut diagnostic);
                     self.diagnostics.push(diagnostic);
@@ -239,7 +238,7 @@ impl<'a> Lower<'a> {
 
     /// The lowering of an op whose row accepts its types.
     fn check(&self, op: OpId) -> Result<super::Lowering, Refusal> {
-        let row = find(self.module.op_name(op)).ok_or(Refusal::Op)?;
+        let row = find(self.module.op(op).name).ok_or(Refusal::Op)?;
         let operation = self.module.op(op);
         for &value in operation.operands.iter().chain(&operation.results) {
             let Some(tensor) = self.module.tensor(value) else { continue };
@@ -312,14 +311,14 @@ impl<'a> Lower<'a> {
         self.opset
     }
 
-    pub(super) fn raise(&mut self, op: &'static str, needs: u32) {
+    pub(super) fn raise(&mut self, op: OpName, needs: u32) {
         if self.settings.opset.is_some() {
             self.too_low = Some((op, needs));
             return;
         }
         self.opset = needs;
         let at = self.place().0.name;
-        self.report(catalogue::OpsetRaised { op, to: needs, at });
+        self.report(catalogue::OpsetRaised { op: op.mnemonic(), to: needs, at });
     }
 
     pub(super) fn refused_opset(&self) -> Result<(), Refusal> {
@@ -576,7 +575,7 @@ impl<'a> Lower<'a> {
     pub fn data_constant(&mut self, constant: Constant) -> ValueId {
         let ty = constant.ty;
         let id = self.module.add_constant(constant);
-        let name = self.module.symbols.intern("onnx.Constant");
+        let name = onnx::CONSTANT;
         let key = self.module.symbols.intern("value");
         let (span, location) = self.place();
         let op = self.module.add_op(NewOp {

@@ -63,7 +63,7 @@ pub use region::{Combiner, combiners};
 pub use target::{DEFAULT_OPSET, HIGHEST_OPSET, LOWEST_OPSET, element_since};
 
 use crate::diagnostic::nearest_op;
-use crate::ir::OpId;
+use crate::ir::{Dialect, OpId, OpName, func, stablehlo};
 use rustc_hash::FxHashMap;
 use std::sync::LazyLock;
 
@@ -74,7 +74,7 @@ pub type Lowering = fn(&mut Lower, OpId) -> Lowered;
 #[derive(Clone, Copy)]
 pub struct Row {
     /// The op's name with its dialect.
-    pub name: &'static str,
+    pub name: OpName,
     /// Element types that its operands and results may have.
     pub elements: Elements,
     /// Emits its ONNX form.
@@ -86,17 +86,17 @@ pub struct Row {
 }
 
 /// A row without a note.
-const fn row(name: &'static str, elements: Elements, lower: Lowering) -> Row {
+const fn row(name: OpName, elements: Elements, lower: Lowering) -> Row {
     noted(name, elements, lower, "")
 }
 
 /// A row with a note.
-const fn noted(name: &'static str, elements: Elements, lower: Lowering, note: &'static str) -> Row {
+const fn noted(name: OpName, elements: Elements, lower: Lowering, note: &'static str) -> Row {
     Row { name, elements, lower, expand: None, note }
 }
 
 /// A row of an op that becomes other ops of StableHLO.
-const fn expanded(name: &'static str, elements: Elements, expand: Expansion, note: &'static str) -> Row {
+const fn expanded(name: OpName, elements: Elements, expand: Expansion, note: &'static str) -> Row {
     Row { name, elements, lower: not_expanded, expand: Some(expand), note }
 }
 
@@ -134,25 +134,25 @@ pub const FAMILIES: &[(&str, &[Row])] = &[
     ("window", window::ROWS),
 ];
 
-static INDEX: LazyLock<FxHashMap<&'static str, &'static Row>> =
+static INDEX: LazyLock<FxHashMap<OpName, &'static Row>> =
     LazyLock::new(|| FAMILIES.iter().flat_map(|(_, rows)| rows.iter()).map(|row| (row.name, row)).collect());
 
 /// The row of the op of that name.
-pub fn find(name: &str) -> Option<&'static Row> {
-    INDEX.get(name).copied()
+pub fn find(name: OpName) -> Option<&'static Row> {
+    INDEX.get(&name).copied()
 }
 
 /// The op that a misspelt name was meant for. Nothing for a name that StableHLO or CHLO has, and nothing for an op of
 /// another dialect.
 pub fn misspelt(name: &str) -> Option<&'static str> {
-    let known =
-        || FAMILIES.iter().flat_map(|(_, rows)| rows.iter()).map(|row| row.name).chain(rules::names());
-    let of_dialect = |op: &&str| op.starts_with("stablehlo.") || op.starts_with("chlo.");
+    let rows = FAMILIES.iter().flat_map(|(_, rows)| rows.iter()).map(|row| row.name);
+    let of_dialect = |op: &OpName| matches!(op.dialect(), Dialect::StableHlo | Dialect::Chlo);
+    let known = rows.chain(rules::names()).filter(of_dialect).map(OpName::text);
     // MHLO is a dialect of its own.
-    if name.starts_with("mhlo.") { None } else { nearest_op(name, known().filter(of_dialect)) }
+    if name.starts_with("mhlo.") { None } else { nearest_op(name, known) }
 }
 
 /// Whether an op has no row because passes or other ops' lowerings take it.
-pub fn is_structural(name: &str) -> bool {
-    matches!(name, "func.call" | "func.return" | "stablehlo.return" | "stablehlo.composite")
+pub fn is_structural(name: OpName) -> bool {
+    matches!(name, func::CALL | func::RETURN | stablehlo::RETURN | stablehlo::COMPOSITE)
 }

@@ -1,7 +1,7 @@
 //! ONNX ops that move elements about, as the lowerings of all families use them.
 
 use super::Lower;
-use crate::ir::{Constant, Dim, Dims, Element, SCALAR, Size, ValueId};
+use crate::ir::{Constant, Dim, Dims, Element, OpName, SCALAR, Size, ValueId, onnx};
 
 fn dims_of<S: Size>(sizes: &[S]) -> Dims {
     sizes.iter().map(|&size| size.into()).collect()
@@ -41,14 +41,14 @@ impl Lower<'_> {
             Some(pattern) => self.int64s(&pattern),
             None => self.shape(&wanted),
         };
-        let node = self.node("Reshape", &[value, shape]);
+        let node = self.node(onnx::RESHAPE, &[value, shape]);
         let node = if may_be_zero { node.int("allowzero", 1) } else { node };
         node.out(element, &wanted)
     }
 
     /// What a Reshape has another shape of.
     fn reshaped(&self, value: ValueId) -> Option<ValueId> {
-        let op = self.module.defining_op(value).filter(|&op| self.module.op_name(op) == "onnx.Reshape")?;
+        let op = self.module.defining_op(value).filter(|&op| self.module.op(op).name == onnx::RESHAPE)?;
         self.module.op(op).operands.first().copied()
     }
 
@@ -107,7 +107,7 @@ impl Lower<'_> {
             return self.reshape(value, &moved);
         }
         let element = self.element(value);
-        self.node("Transpose", &[value]).ints("perm", permutation).out(element, &moved)
+        self.node(onnx::TRANSPOSE, &[value]).ints("perm", permutation).out(element, &moved)
     }
 
     /// The value with another element type, by ONNX's `Cast` (out-of-range floats are undefined there).
@@ -116,7 +116,7 @@ impl Lower<'_> {
             return value;
         }
         let dims = self.dims(value);
-        self.node("Cast", &[value]).element("to", element).out(element, &dims)
+        self.node(onnx::CAST, &[value]).element("to", element).out(element, &dims)
     }
 
     /// The elements `start`, `start + step`, ... before `limit` of each dimension; a negative step goes down, and
@@ -156,7 +156,7 @@ impl Lower<'_> {
         if by.iter().any(|&step| step != 1) {
             operands.push(self.int64s(&by));
         }
-        self.node("Slice", &operands).out(element, &sliced)
+        self.node(onnx::SLICE, &operands).out(element, &sliced)
     }
 
     /// How many elements a slice takes.
@@ -186,7 +186,7 @@ impl Lower<'_> {
         let mut dims = self.dims(values[0]);
         dims[axis] = self.module.sizes.sum(values.iter().map(|&value| self.dims(value)[axis]));
         let element = self.element(values[0]);
-        self.node("Concat", values).int("axis", axis as i64).out(element, &dims)
+        self.node(onnx::CONCAT, values).int("axis", axis as i64).out(element, &dims)
     }
 
     /// The value with `low` elements before and `high` behind it in each dimension, which are `padding`, a scalar;
@@ -204,7 +204,7 @@ impl Lower<'_> {
         let pads = self.shape(&pads);
         let padding = self.reshape(padding, SCALAR);
         let element = self.element(value);
-        self.node("Pad", &[value, pads, padding]).out(element, &padded)
+        self.node(onnx::PAD, &[value, pads, padding]).out(element, &padded)
     }
 
     /// `0, 1, ..., size - 1` along one dimension, with size 1 in the others.
@@ -224,19 +224,19 @@ impl Lower<'_> {
         // Range has kernels for few types, and i64 holds every number of a dimension.
         let (start, step) = (self.integer(Element::I64, 0), self.integer(Element::I64, 1));
         let limit = self.size_scalar(size, Element::I64);
-        let range = self.node("Range", &[start, limit, step]).out(Element::I64, &[size]);
+        let range = self.node(onnx::RANGE, &[start, limit, step]).out(Element::I64, &[size]);
         let range = self.cast(range, element);
         self.reshape(range, &dims)
     }
 
     /// An elementwise ONNX op on operands of one element type, which broadcast.
-    pub fn elementwise(&mut self, name: &'static str, operands: &[ValueId]) -> ValueId {
+    pub fn elementwise(&mut self, name: OpName, operands: &[ValueId]) -> ValueId {
         let element = self.element(operands[0]);
         self.elementwise_to(name, operands, element)
     }
 
     /// An elementwise ONNX op with another element type as its result, such as a comparison.
-    pub fn elementwise_to(&mut self, name: &'static str, operands: &[ValueId], element: Element) -> ValueId {
+    pub fn elementwise_to(&mut self, name: OpName, operands: &[ValueId], element: Element) -> ValueId {
         let dims = self.broadcast_dims(operands);
         self.node(name, operands).out(element, &dims)
     }

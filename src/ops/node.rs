@@ -2,21 +2,23 @@
 
 use super::{Lower, Refusal, target};
 use crate::diagnostic::catalogue;
-use crate::ir::{Attribute, Attributes, Element, NewOp, OpId, RegionId, Size, Type, TypeId, ValueId};
+use crate::ir::{
+    Attribute, Attributes, Element, NewOp, OpId, OpName, RegionId, Size, Type, TypeId, ValueId, onnx,
+};
 use smallvec::SmallVec;
 
 /// An ONNX op in the making; one of the finishing methods adds it.
 pub struct Node<'c, 'a> {
     cx: &'c mut Lower<'a>,
-    name: &'static str,
+    name: OpName,
     operands: SmallVec<[ValueId; 3]>,
     attributes: Attributes,
     regions: SmallVec<[RegionId; 1]>,
 }
 
 impl<'a> Lower<'a> {
-    /// Starts the ONNX op `name` (`Add`) on these operands; [`Lower::absent`] stands for one that is left out.
-    pub fn node<'c>(&'c mut self, name: &'static str, operands: &[ValueId]) -> Node<'c, 'a> {
+    /// Starts the ONNX op `name` on these operands; [`Lower::absent`] stands for one that is left out.
+    pub fn node<'c>(&'c mut self, name: OpName, operands: &[ValueId]) -> Node<'c, 'a> {
         Node {
             cx: self,
             name,
@@ -88,9 +90,8 @@ impl Node<'_, '_> {
     /// Adds the op with one result of this type.
     pub fn of(self, ty: TypeId) -> ValueId {
         let cx = self.cx;
-        let name = cx.module.symbols.intern(&format!("onnx.{}", self.name));
         cx.needs(self.name);
-        let op = cx.emit(name, self.operands, &[ty], self.attributes, self.regions);
+        let op = cx.emit(self.name, self.operands, &[ty], self.attributes, self.regions);
         cx.module.op(op).results[0]
     }
 
@@ -104,9 +105,8 @@ impl Node<'_, '_> {
     /// Adds the op with results of these types.
     pub fn of_types(self, types: &[TypeId]) -> Vec<ValueId> {
         let cx = self.cx;
-        let name = cx.module.symbols.intern(&format!("onnx.{}", self.name));
         cx.needs(self.name);
-        let op = cx.emit(name, self.operands, types, self.attributes, self.regions);
+        let op = cx.emit(self.name, self.operands, types, self.attributes, self.regions);
         cx.module.op(op).results.to_vec()
     }
 }
@@ -114,7 +114,7 @@ impl Node<'_, '_> {
 impl Lower<'_> {
     fn emit(
         &mut self,
-        name: crate::ir::Symbol,
+        name: OpName,
         operands: SmallVec<[ValueId; 3]>,
         types: &[TypeId],
         attributes: Attributes,
@@ -135,7 +135,7 @@ impl Lower<'_> {
     }
 
     /// Notes that an ONNX op is used: the opset rises to what it needs, unless it is binding.
-    fn needs(&mut self, op: &'static str) {
+    fn needs(&mut self, op: OpName) {
         let needs = target::since(op);
         if needs > self.opset() {
             self.raise(op, needs);
@@ -143,14 +143,14 @@ impl Lower<'_> {
     }
 
     /// Whether the opset that is written has an ONNX op.
-    pub fn has(&self, op: &str) -> bool {
+    pub fn has(&self, op: OpName) -> bool {
         target::since(op) <= self.opset()
     }
 
     /// Whether the op that is being lowered reads the sign of NaN, by `BitCast`: where the opset has that op, and under
     /// `--strict-nan`, which raises the opset. Otherwise reports that it does not.
     pub(super) fn reads_nan_sign(&mut self) -> bool {
-        if self.settings.strict_nan || self.has("BitCast") {
+        if self.settings.strict_nan || self.has(onnx::BIT_CAST) {
             return true;
         }
         if let Some(op) = self.current {
@@ -164,7 +164,7 @@ impl Lower<'_> {
     ///
     /// # Errors
     /// [`Refusal::Opset`] when the opset is binding and too low.
-    pub fn require(&mut self, op: &'static str, needs: u32) -> Result<(), Refusal> {
+    pub fn require(&mut self, op: OpName, needs: u32) -> Result<(), Refusal> {
         if needs > self.opset() {
             self.raise(op, needs);
         }

@@ -3,23 +3,23 @@
 //! JAX prints these as their parts; other producers of StableHLO print the ops.
 
 use super::{Elements, Lower, Lowered, Refusal, Row, noted};
-use crate::ir::{Dim, Dims, OpId, ValueId};
+use crate::ir::{Dim, Dims, OpId, OpName, ValueId, onnx, stablehlo};
 
 pub(super) const ROWS: &[Row] = &[
     noted(
-        "stablehlo.batch_norm_grad",
+        stablehlo::BATCH_NORM_GRAD,
         Elements::FLOAT,
         batch_norm_grad,
         "its parts: ONNX has no gradients without training",
     ),
     noted(
-        "stablehlo.batch_norm_inference",
+        stablehlo::BATCH_NORM_INFERENCE,
         Elements::FLOAT,
         batch_norm_inference,
         "its parts where the features are not dimension 1",
     ),
     noted(
-        "stablehlo.batch_norm_training",
+        stablehlo::BATCH_NORM_TRAINING,
         Elements::FLOAT,
         batch_norm_training,
         "its parts: ONNX's form gives running statistics",
@@ -68,7 +68,7 @@ impl Normalization {
     }
 
     /// A reduction over all dimensions but the features', which spreads to the operand.
-    fn reduce(&self, cx: &mut Lower, name: &'static str, value: ValueId) -> ValueId {
+    fn reduce(&self, cx: &mut Lower, name: OpName, value: ValueId) -> ValueId {
         let axes: Vec<i64> =
             (0..self.sizes.len()).filter(|&dim| dim != self.feature).map(|dim| dim as i64).collect();
         let element = cx.element(value);
@@ -87,30 +87,30 @@ impl Normalization {
     fn mean(&self, cx: &mut Lower, value: ValueId) -> ValueId {
         let count = self.count(cx);
         if cx.module.sizes.is_at_least(count, 1) {
-            return self.reduce(cx, "ReduceMean", value);
+            return self.reduce(cx, onnx::REDUCE_MEAN, value);
         }
         // ONNX Runtime's ReduceMean of nothing is 0.
-        let sum = self.reduce(cx, "ReduceSum", value);
+        let sum = self.reduce(cx, onnx::REDUCE_SUM, value);
         let element = cx.element(value);
         let count = cx.size_scalar(count, element);
-        cx.elementwise("Div", &[sum, count])
+        cx.elementwise(onnx::DIV, &[sum, count])
     }
 
     /// `sqrt(variance + epsilon)`.
     fn deviation(&self, cx: &mut Lower, variance: ValueId) -> ValueId {
         let element = cx.element(variance);
         let epsilon = cx.scalar(element, self.epsilon);
-        let raised = cx.elementwise("Add", &[variance, epsilon]);
-        cx.elementwise("Sqrt", &[raised])
+        let raised = cx.elementwise(onnx::ADD, &[variance, epsilon]);
+        cx.elementwise(onnx::SQRT, &[raised])
     }
 
     /// `(operand - mean) / deviation * scale + offset`.
     fn apply(&self, cx: &mut Lower, parts: Parts) -> ValueId {
         let deviation = self.deviation(cx, parts.variance);
-        let factor = cx.elementwise("Div", &[parts.scale, deviation]);
-        let centered = cx.elementwise("Sub", &[self.operand, parts.mean]);
-        let scaled = cx.elementwise("Mul", &[centered, factor]);
-        cx.elementwise("Add", &[scaled, parts.offset])
+        let factor = cx.elementwise(onnx::DIV, &[parts.scale, deviation]);
+        let centered = cx.elementwise(onnx::SUB, &[self.operand, parts.mean]);
+        let scaled = cx.elementwise(onnx::MUL, &[centered, factor]);
+        cx.elementwise(onnx::ADD, &[scaled, parts.offset])
     }
 }
 
@@ -130,7 +130,7 @@ fn batch_norm_inference(cx: &mut Lower, op: OpId) -> Lowered {
         for index in 1..5 {
             operands.push(cx.full(op, index)?);
         }
-        let node = cx.node("BatchNormalization", &operands).float("epsilon", norm.epsilon as f32);
+        let node = cx.node(onnx::BATCH_NORMALIZATION, &operands).float("epsilon", norm.epsilon as f32);
         return Ok(node.like(norm.operand).into());
     }
     let parts = Parts {
@@ -153,8 +153,8 @@ fn batch_norm_training(cx: &mut Lower, op: OpId) -> Lowered {
         return Ok([empty, statistic, statistic].into_iter().collect());
     }
     let mean = norm.mean(cx, norm.operand);
-    let centered = cx.elementwise("Sub", &[norm.operand, mean]);
-    let squares = cx.elementwise("Mul", &[centered, centered]);
+    let centered = cx.elementwise(onnx::SUB, &[norm.operand, mean]);
+    let squares = cx.elementwise(onnx::MUL, &[centered, centered]);
     let variance = norm.mean(cx, squares);
     let parts = Parts { scale: norm.spread(cx, op, 1)?, offset: norm.spread(cx, op, 2)?, mean, variance };
     let output = norm.apply(cx, parts);
@@ -177,26 +177,26 @@ fn batch_norm_grad(cx: &mut Lower, op: OpId) -> Lowered {
     let (scale, mean) = (norm.spread(cx, op, 1)?, norm.spread(cx, op, 2)?);
     let (variance, grad) = (norm.spread(cx, op, 3)?, cx.full(op, 4)?);
     let deviation = norm.deviation(cx, variance);
-    let centered = cx.elementwise("Sub", &[norm.operand, mean]);
-    let sum = norm.reduce(cx, "ReduceSum", grad);
-    let products = cx.elementwise("Mul", &[grad, centered]);
-    let product = norm.reduce(cx, "ReduceSum", products);
+    let centered = cx.elementwise(onnx::SUB, &[norm.operand, mean]);
+    let sum = norm.reduce(cx, onnx::REDUCE_SUM, grad);
+    let products = cx.elementwise(onnx::MUL, &[grad, centered]);
+    let product = norm.reduce(cx, onnx::REDUCE_SUM, products);
 
     let count = match norm.count(cx) {
         Dim::Known(count) => cx.scalar(element, count as f64),
         count => cx.size_scalar(count, element),
     };
     let epsilon = cx.scalar(element, norm.epsilon);
-    let raised = cx.elementwise("Add", &[variance, epsilon]);
-    let share = cx.elementwise("Div", &[product, raised]);
-    let along = cx.elementwise("Mul", &[centered, share]);
-    let counted = cx.elementwise("Mul", &[grad, count]);
-    let without_sum = cx.elementwise("Sub", &[counted, sum]);
-    let without_both = cx.elementwise("Sub", &[without_sum, along]);
-    let factor = cx.elementwise("Div", &[scale, deviation]);
-    let factor = cx.elementwise("Div", &[factor, count]);
-    let grad_operand = cx.elementwise("Mul", &[without_both, factor]);
-    let grad_scale = cx.elementwise("Div", &[product, deviation]);
+    let raised = cx.elementwise(onnx::ADD, &[variance, epsilon]);
+    let share = cx.elementwise(onnx::DIV, &[product, raised]);
+    let along = cx.elementwise(onnx::MUL, &[centered, share]);
+    let counted = cx.elementwise(onnx::MUL, &[grad, count]);
+    let without_sum = cx.elementwise(onnx::SUB, &[counted, sum]);
+    let without_both = cx.elementwise(onnx::SUB, &[without_sum, along]);
+    let factor = cx.elementwise(onnx::DIV, &[scale, deviation]);
+    let factor = cx.elementwise(onnx::DIV, &[factor, count]);
+    let grad_operand = cx.elementwise(onnx::MUL, &[without_both, factor]);
+    let grad_scale = cx.elementwise(onnx::DIV, &[product, deviation]);
     let (grad_scale, grad_offset) = (cx.reshape(grad_scale, &features), cx.reshape(sum, &features));
     Ok([grad_operand, grad_scale, grad_offset].into_iter().collect())
 }

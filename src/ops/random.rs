@@ -9,10 +9,10 @@
 
 use super::formula::Term;
 use super::{Elements, Lower, Lowered, Refusal, Row, noted};
-use crate::ir::{Dim, Dims, Element, OpId, SCALAR, Sizes, ValueId};
+use crate::ir::{Dim, Dims, Element, OpId, SCALAR, Sizes, ValueId, onnx, stablehlo};
 
 pub(super) const ROWS: &[Row] = &[noted(
-    "stablehlo.rng_bit_generator",
+    stablehlo::RNG_BIT_GENERATOR,
     Elements::INTEGER,
     rng_bit_generator,
     "ThreeFry or Philox, written out; the default is Philox, as on XLA's CPU",
@@ -139,7 +139,7 @@ fn threefry(cx: &mut Lower, key: ValueId, counter: ValueId, blocks: Dim) -> (Vec
         threefry2x32(halves(counter + positions), halves(key))
     });
     let blocks = cx.size_scalar(blocks, Element::U64);
-    let behind = cx.elementwise("Add", &[counter, blocks]);
+    let behind = cx.elementwise(onnx::ADD, &[counter, blocks]);
     (vec![key, behind], words)
 }
 

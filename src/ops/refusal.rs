@@ -1,8 +1,7 @@
 //! Why an op could not be lowered.
 
 use crate::diagnostic::{Diagnostic, Part, catalogue};
-use crate::ir::{UNREAD, ValueId};
-use crate::source::Span;
+use crate::ir::{Module, OpId, OpName, ValueId, builtin, hlo2onnx, stablehlo};
 use smallvec::{SmallVec, smallvec};
 
 /// The values that stand for an op's results, in order.
@@ -47,7 +46,7 @@ pub enum Refusal {
     /// The binding opset lacks this ONNX op.
     Opset {
         /// The ONNX op.
-        op: &'static str,
+        op: OpName,
         /// The opset that has it.
         needs: u32,
     },
@@ -71,21 +70,22 @@ impl Refusal {
     }
 
     /// An op that is lowered only where its sizes are numbers.
-    pub fn dynamic(cx: &super::Lower, op: crate::ir::OpId) -> Self {
+    pub fn dynamic(cx: &super::Lower, op: OpId) -> Self {
         // Where a symbol has its value from is the result of an op of the program.
         let of_operand = || cx.module.defining_op(*cx.module.op(op).operands.first()?);
-        let named = if cx.module.op_name(op) == "hlo2onnx.size" { of_operand().unwrap_or(op) } else { op };
+        let named = if cx.module.op(op).name == hlo2onnx::SIZE { of_operand().unwrap_or(op) } else { op };
         let name = super::call_target(cx.module, named)
-            .filter(|_| cx.module.op_name(named) == "stablehlo.custom_call")
+            .filter(|_| cx.module.op(named).name == stablehlo::CUSTOM_CALL)
             .unwrap_or_else(|| cx.module.op_name(named));
         Refusal::Dynamic(format!("a dimension of `{name}`"))
     }
 
     /// The diagnostic, unless one has been made already, as of all that could not be read.
-    pub fn diagnostic(&self, op: &str, at: Span, opset: u32) -> Option<Diagnostic> {
-        if op == UNREAD {
+    pub fn diagnostic(&self, module: &Module, op: OpId, opset: u32) -> Option<Diagnostic> {
+        if module.op(op).name == builtin::UNREAD {
             return None;
         }
+        let (op, at) = (module.op_name(op), module.span(op).name);
         Some(match self {
             Refusal::Op => match super::misspelt(op) {
                 Some(nearest) => catalogue::UnknownOp { op, nearest, at }.into(),
@@ -107,7 +107,7 @@ impl Refusal {
                 catalogue::MultipleDevices { devices: *devices, mesh: mesh.as_deref(), at }.into()
             }
             Refusal::Opset { op, needs } => {
-                catalogue::OpsetTooLow { op, needs: *needs, given: opset, at }.into()
+                catalogue::OpsetTooLow { op: op.mnemonic(), needs: *needs, given: opset, at }.into()
             }
             Refusal::Missing(attribute) => catalogue::MissingAttribute { op, attribute, at }.into(),
             Refusal::Attribute { name, why } => {

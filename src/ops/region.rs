@@ -1,7 +1,7 @@
 //! What the region of a reduction or a scatter computes.
 
 use super::Lower;
-use crate::ir::{Definition, Module, RegionId, ValueId};
+use crate::ir::{Definition, Module, RegionId, ValueId, stablehlo};
 
 /// How a region combines the value that is there with the one that comes.
 ///
@@ -50,7 +50,7 @@ pub fn combiners(module: &Module, region: RegionId) -> Option<Vec<Combiner>> {
     let block = module.block(module.entry_block(region)?);
     let terminator = *block.ops.last()?;
     let results = &module.op(terminator).operands;
-    if module.op_name(terminator) != "stablehlo.return" || block.arguments.len() != 2 * results.len() {
+    if module.op(terminator).name != stablehlo::RETURN || block.arguments.len() != 2 * results.len() {
         return None;
     }
     let (first, second) = block.arguments.split_at(results.len());
@@ -67,14 +67,14 @@ fn combination(module: &Module, result: ValueId, a: ValueId, b: ValueId) -> Opti
         return Some(Combiner::Second);
     }
     let Definition::Result(op, 0) = module.value(result).definition else { return None };
-    let combiner = match module.op_name(op) {
-        "stablehlo.add" => Combiner::Add,
-        "stablehlo.multiply" => Combiner::Multiply,
-        "stablehlo.minimum" => Combiner::Minimum,
-        "stablehlo.maximum" => Combiner::Maximum,
-        "stablehlo.and" => Combiner::And,
-        "stablehlo.or" => Combiner::Or,
-        "stablehlo.xor" => Combiner::Xor,
+    let combiner = match module.op(op).name {
+        stablehlo::ADD => Combiner::Add,
+        stablehlo::MULTIPLY => Combiner::Multiply,
+        stablehlo::MINIMUM => Combiner::Minimum,
+        stablehlo::MAXIMUM => Combiner::Maximum,
+        stablehlo::AND => Combiner::And,
+        stablehlo::OR => Combiner::Or,
+        stablehlo::XOR => Combiner::Xor,
         _ => return None,
     };
     // All of them commute.

@@ -1,26 +1,26 @@
 //! Ops that arrange elements: constants, broadcasts, reshapes, transposes, slices, pads.
 
 use super::{Elements, Lower, Lowered, Refusal, Row, noted, row};
-use crate::ir::{Attribute, Constant, Data, Dim, Dims, OpId, SCALAR, ValueId, provenance};
+use crate::ir::{Attribute, Constant, Data, Dim, Dims, OpId, SCALAR, ValueId, provenance, stablehlo};
 use std::sync::Arc;
 
 const MOVED: Elements = Elements::PLAIN.or(Elements::FLOAT8).or(Elements::NIBBLE);
 
 pub(super) const ROWS: &[Row] = &[
-    noted("stablehlo.constant", MOVED, constant, "a splat stays one element, which ONNX broadcasts"),
+    noted(stablehlo::CONSTANT, MOVED, constant, "a splat stays one element, which ONNX broadcasts"),
     noted(
-        "stablehlo.broadcast_in_dim",
+        stablehlo::BROADCAST_IN_DIM,
         Elements::PLAIN,
         broadcast_in_dim,
         "left to ONNX's own broadcasting where the users allow it",
     ),
-    row("stablehlo.concatenate", Elements::PLAIN, concatenate),
-    noted("stablehlo.iota", Elements::PLAIN, iota, "a constant when it is short, else Range"),
-    noted("stablehlo.pad", Elements::PLAIN, pad, "interior padding interleaves by Reshape, Pad, Reshape"),
-    row("stablehlo.reshape", MOVED, reshape),
-    noted("stablehlo.reverse", Elements::PLAIN, reverse, "Slice with step -1"),
-    row("stablehlo.slice", Elements::PLAIN, slice),
-    row("stablehlo.transpose", MOVED, transpose),
+    row(stablehlo::CONCATENATE, Elements::PLAIN, concatenate),
+    noted(stablehlo::IOTA, Elements::PLAIN, iota, "a constant when it is short, else Range"),
+    noted(stablehlo::PAD, Elements::PLAIN, pad, "interior padding interleaves by Reshape, Pad, Reshape"),
+    row(stablehlo::RESHAPE, MOVED, reshape),
+    noted(stablehlo::REVERSE, Elements::PLAIN, reverse, "Slice with step -1"),
+    row(stablehlo::SLICE, Elements::PLAIN, slice),
+    row(stablehlo::TRANSPOSE, MOVED, transpose),
 ];
 
 fn constant(cx: &mut Lower, op: OpId) -> Lowered {
@@ -131,7 +131,7 @@ fn reverse(cx: &mut Lower, op: OpId) -> Lowered {
 fn reversed_slice(cx: &mut Lower, op: OpId, reversed: &[i64]) -> Result<Option<ValueId>, Refusal> {
     let operand = cx.module.op(op).operands.first().copied();
     let slice = operand.and_then(|operand| cx.module.defining_op(operand));
-    let Some(slice) = slice.filter(|&op| cx.module.op_name(op) == "stablehlo.slice") else {
+    let Some(slice) = slice.filter(|&op| cx.module.op(op).name == stablehlo::SLICE) else {
         return Ok(None);
     };
     let mut starts = cx.size_list(slice, "start_indices")?;

@@ -1,7 +1,7 @@
 //! Sizes that are computed when the model runs.
 
 use super::Lower;
-use crate::ir::{Dim, Dims, Element, Factor, SCALAR, SizeId, Symbol, ValueId};
+use crate::ir::{Dim, Dims, Element, Factor, SCALAR, SizeId, Symbol, ValueId, onnx};
 use rustc_hash::FxHashSet;
 
 /// Where the value of a symbol comes from.
@@ -132,7 +132,7 @@ impl Lower<'_> {
     /// The sizes of the dimensions from `start` on before `end`.
     fn shape_from(&mut self, value: ValueId, start: usize, end: usize) -> ValueId {
         let whole = start == 0 && end == self.rank(value);
-        let node = self.node("Shape", &[value]);
+        let node = self.node(onnx::SHAPE, &[value]);
         let node = if whole { node } else { node.int("start", start as i64).int("end", end as i64) };
         node.out(Element::I64, &[(end - start) as i64])
     }
@@ -145,7 +145,7 @@ impl Lower<'_> {
             for factor in factors {
                 let value = self.factor(factor);
                 product = Some(match product {
-                    Some(product) => self.elementwise("Mul", &[product, value]),
+                    Some(product) => self.elementwise(onnx::MUL, &[product, value]),
                     None => value,
                 });
             }
@@ -155,12 +155,12 @@ impl Lower<'_> {
                 Some(product) if amount == 1 => product,
                 Some(product) => {
                     let amount = self.int64s(&[amount]);
-                    self.elementwise("Mul", &[product, amount])
+                    self.elementwise(onnx::MUL, &[product, amount])
                 }
                 None => self.int64s(&[amount]),
             };
             sum = Some(match sum {
-                Some(sum) => self.elementwise(if negative { "Sub" } else { "Add" }, &[sum, term]),
+                Some(sum) => self.elementwise(if negative { onnx::SUB } else { onnx::ADD }, &[sum, term]),
                 None => term,
             });
         }
@@ -173,14 +173,14 @@ impl Lower<'_> {
             // Mod takes the sign of the divisor, but Div rounds to zero.
             Factor::Quotient(x, y) if !self.module.sizes.is_at_least(x, 0) => {
                 let (value, by) = (self.shape(&[x]), self.shape(&[y]));
-                let rest = self.elementwise("Mod", &[value, by]);
-                let whole = self.elementwise("Sub", &[value, rest]);
-                return self.elementwise("Div", &[whole, by]);
+                let rest = self.elementwise(onnx::MOD, &[value, by]);
+                let whole = self.elementwise(onnx::SUB, &[value, rest]);
+                return self.elementwise(onnx::DIV, &[whole, by]);
             }
-            Factor::Quotient(x, y) => ("Div", x, y),
-            Factor::Remainder(x, y) => ("Mod", x, y),
-            Factor::Larger(x, y) => ("Max", x, y),
-            Factor::Smaller(x, y) => ("Min", x, y),
+            Factor::Quotient(x, y) => (onnx::DIV, x, y),
+            Factor::Remainder(x, y) => (onnx::MOD, x, y),
+            Factor::Larger(x, y) => (onnx::MAX, x, y),
+            Factor::Smaller(x, y) => (onnx::MIN, x, y),
         };
         let (x, y) = (self.shape(&[x]), self.shape(&[y]));
         self.elementwise(name, &[x, y])
@@ -197,11 +197,11 @@ impl Lower<'_> {
                 let mut size = self.shape_from(value, axis, axis + 1);
                 if plus != Dim::Known(0) {
                     let plus = self.shape(&[plus]);
-                    size = self.elementwise("Sub", &[size, plus]);
+                    size = self.elementwise(onnx::SUB, &[size, plus]);
                 }
                 if times != 1 {
                     let times = self.int64s(&[times]);
-                    size = self.elementwise("Div", &[size, times]);
+                    size = self.elementwise(onnx::DIV, &[size, times]);
                 }
                 size
             }

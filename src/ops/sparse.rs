@@ -2,7 +2,7 @@
 
 use super::Refusal;
 use super::expand::{Expand, Expanded, positions};
-use crate::ir::{Dim, Element, ValueId};
+use crate::ir::{Dim, Element, ValueId, stablehlo};
 
 /// The product of a matrix of compressed rows and a vector or a matrix: its non-zeros, the place of the first of each row
 /// with their number at the end, the columns, and the dense operand.
@@ -40,16 +40,16 @@ pub(super) fn product(cx: &mut Expand) -> Expanded {
         ("offset_dims", positions(window.iter().copied())),
         ("start_index_map", positions([0])),
     ];
-    let numbers = cx.dimension_numbers("stablehlo.gather", lists, 1);
+    let numbers = cx.dimension_numbers(stablehlo::GATHER, lists, 1);
     let sizes = dense.dims.iter().skip(1).filter_map(|dim| dim.known()).map(|size| size as usize);
     let sizes = positions([1].into_iter().chain(sizes));
     let operands = [cx.operand(3)?, cx.operand(2)?];
     let attributes = [("dimension_numbers", numbers), ("slice_sizes", sizes)];
-    let gathered = cx.emit("stablehlo.gather", &operands, product_ty, attributes);
+    let gathered = cx.emit(stablehlo::GATHER, &operands, product_ty, attributes);
     let data = cx.operand(0)?;
     let dims = [("broadcast_dimensions", positions([0]))];
-    let data = cx.emit("stablehlo.broadcast_in_dim", &[data], product_ty, dims);
-    let products = cx.emit("stablehlo.multiply", &[data, gathered], product_ty, []);
+    let data = cx.emit(stablehlo::BROADCAST_IN_DIM, &[data], product_ty, dims);
+    let products = cx.emit(stablehlo::MULTIPLY, &[data, gathered], product_ty, []);
     Ok(Some(scatter(cx, [zeros, rows, products], window)?.into()))
 }
 
@@ -64,9 +64,9 @@ fn rows(cx: &mut Expand, length: i64, ends: i64) -> Result<ValueId, Refusal> {
     let zero = cx.splat(scalar, 0)?;
     let (whole, before) = (length as usize, length as usize - 1);
     let attributes = [("window_dimensions", positions([whole])), ("padding", positions([before, 0]))];
-    let begun = cx.emit_sum("stablehlo.reduce_window", &[marks, zero], ty, attributes)?;
+    let begun = cx.emit_sum(stablehlo::REDUCE_WINDOW, &[marks, zero], ty, attributes)?;
     let one = cx.splat(ty, 1)?;
-    Ok(cx.emit("stablehlo.subtract", &[begun, one], ty, []))
+    Ok(cx.emit(stablehlo::SUBTRACT, &[begun, one], ty, []))
 }
 
 /// The first operand with updates added to its rows, which the second one names.
@@ -76,7 +76,7 @@ fn scatter(cx: &mut Expand, operands: [ValueId; 3], window: Vec<usize>) -> Resul
         ("scatter_dims_to_operand_dims", positions([0])),
         ("update_window_dims", positions(window)),
     ];
-    let numbers = cx.dimension_numbers("stablehlo.scatter", lists, 1);
+    let numbers = cx.dimension_numbers(stablehlo::SCATTER, lists, 1);
     let ty = cx.module().value_type(operands[0]);
-    cx.emit_sum("stablehlo.scatter", &operands, ty, [("scatter_dimension_numbers", numbers)])
+    cx.emit_sum(stablehlo::SCATTER, &operands, ty, [("scatter_dimension_numbers", numbers)])
 }

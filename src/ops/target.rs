@@ -1,6 +1,6 @@
 //! Which opset has which ONNX op, and which element type.
 
-use crate::ir::Element;
+use crate::ir::{Element, OpName, onnx};
 
 /// The opset that is written when nothing asks for another.
 pub const DEFAULT_OPSET: u32 = 23;
@@ -10,18 +10,18 @@ pub const LOWEST_OPSET: u32 = 18;
 pub const HIGHEST_OPSET: u32 = 26;
 
 /// ONNX ops that came, or got the form that is emitted here, after [`LOWEST_OPSET`] (ONNX `docs/Changelog.md`).
-const SINCE: &[(&str, u32)] = &[
-    ("Gelu", 20),
-    ("Attention", 23),
-    ("BitCast", 26),
-    ("CumProd", 26),
-    ("RMSNormalization", 23),
-    ("RotaryEmbedding", 23),
-    ("TensorScatter", 24),
+const SINCE: &[(OpName, u32)] = &[
+    (onnx::GELU, 20),
+    (onnx::ATTENTION, 23),
+    (onnx::BIT_CAST, 26),
+    (onnx::CUM_PROD, 26),
+    (onnx::RMS_NORMALIZATION, 23),
+    (onnx::ROTARY_EMBEDDING, 23),
+    (onnx::TENSOR_SCATTER, 24),
 ];
 
 /// The opset from which on an op is there.
-pub fn since(op: &str) -> u32 {
+pub fn since(op: OpName) -> u32 {
     SINCE.iter().find(|row| row.0 == op).map_or(LOWEST_OPSET, |row| row.1)
 }
 

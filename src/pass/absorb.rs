@@ -8,7 +8,7 @@ use super::canonicalize::{positions, remove_dead};
 use super::paths::Paths;
 use super::{Context, canonicalize};
 use crate::ir::{
-    Attribute, Constant, Data, Dim, Element, Factors, Module, OpId, Rewriter, ValueId, View,
+    Attribute, Constant, Data, Dim, Element, Factors, Module, OpId, OpName, Rewriter, ValueId, View, onnx,
     use_counts_by_block,
 };
 use crate::ops::fold::{Tensor, float};
@@ -90,13 +90,13 @@ struct Absorber<'a> {
 impl Absorber<'_> {
     fn absorb(&mut self, rewriter: &mut Rewriter, op: OpId) -> Option<()> {
         let module = &*rewriter.module;
-        let name = module.op_name(op);
-        if !matches!(name, "onnx.Add" | "onnx.Sub" | "onnx.Mul" | "onnx.Div") {
+        let name = module.op(op).name;
+        if !matches!(name, onnx::ADD | onnx::SUB | onnx::MUL | onnx::DIV) {
             return None;
         }
         let [x, y] = module.op(op).operands[..] else { return None };
         let [result] = module.op(op).results[..] else { return None };
-        let commutes = matches!(name, "onnx.Add" | "onnx.Mul");
+        let commutes = matches!(name, onnx::ADD | onnx::MUL);
         let grown =
             [(x, y), (y, x)].into_iter().take(1 + usize::from(commutes)).find_map(|(conv, other)| {
                 let grown = self.grown(module, conv)?;
@@ -134,14 +134,14 @@ impl Absorber<'_> {
             return Some(grown.clone());
         }
         let op = module.defining_op(value)?;
-        if module.op_name(op) == "onnx.Transpose" {
+        if module.op(op).name == onnx::TRANSPOSE {
             let order = positions(module, op, "perm")?;
             let inner = *module.op(op).operands.first()?;
             let grown = self.grown(module, inner).filter(|grown| grown.transpose.is_none())?;
             let axis = order.iter().position(|&from| from == 1)?;
             return Some(Grown { transpose: Some(op), axis, ..grown });
         }
-        if !matches!(module.op_name(op), "onnx.Conv" | "onnx.ConvTranspose") {
+        if !matches!(module.op(op).name, onnx::CONV | onnx::CONV_TRANSPOSE) {
             return None;
         }
         let channels =
@@ -158,18 +158,18 @@ impl Absorber<'_> {
         Some(Grown { conv: op, transpose: None, axis: 1, factors: vec![1.0; channels], bias, named })
     }
 
-    fn step(&self, module: &Module, name: &str, grown: &Grown, other: ValueId) -> Option<Step> {
+    fn step(&self, module: &Module, name: OpName, grown: &Grown, other: ValueId) -> Option<Step> {
         let channels = grown.factors.len();
         if !is_along(module, other, grown, channels) {
             return None;
         }
         let Some(numbers) = self.numbers(module, other, channels) else {
-            return (name == "onnx.Add").then_some(Step::AddValue(other));
+            return (name == onnx::ADD).then_some(Step::AddValue(other));
         };
         Some(match name {
-            "onnx.Add" => Step::Add(numbers),
-            "onnx.Sub" => Step::Add(numbers.iter().map(|number| -number).collect()),
-            "onnx.Mul" => Step::Multiply(numbers),
+            onnx::ADD => Step::Add(numbers),
+            onnx::SUB => Step::Add(numbers.iter().map(|number| -number).collect()),
+            onnx::MUL => Step::Multiply(numbers),
             _ => Step::Multiply(numbers.iter().map(|number| 1.0 / number).collect()),
         })
     }
@@ -271,7 +271,7 @@ fn insert(rewriter: &mut Rewriter, grown: &Grown, op: OpId) -> Option<ValueId> {
     let Some(transpose) = grown.transpose else { return Some(result) };
     let order = rewriter.module.attribute(transpose, "perm")?.clone();
     let ty = rewriter.module.value_type(rewriter.module.op(transpose).results[0]);
-    Some(rewriter.insert_at(place, "onnx.Transpose", &[result], ty, [("perm", order)]))
+    Some(rewriter.insert_at(place, onnx::TRANSPOSE, &[result], ty, [("perm", order)]))
 }
 
 /// A value in one dimension.
@@ -283,7 +283,7 @@ fn flat(rewriter: &mut Rewriter, op: OpId, value: ValueId, channels: i64) -> Val
     if is_flat(module, value) {
         return value;
     }
-    if let Some(reshape) = canonicalize::producer(module, value, "onnx.Reshape")
+    if let Some(reshape) = canonicalize::producer(module, value, onnx::RESHAPE)
         && let Some(&inner) = module.op(reshape).operands.first()
         && is_flat(module, inner)
     {
@@ -294,7 +294,7 @@ fn flat(rewriter: &mut Rewriter, op: OpId, value: ValueId, channels: i64) -> Val
     let shape = constant(rewriter, op, sizes, Data::Bytes(channels.to_le_bytes().as_slice().into()));
     let ty = rewriter.module.tensor_of(element, &[channels]);
     let place = rewriter.module.place(op);
-    rewriter.insert_at(place, "onnx.Reshape", &[value, shape], ty, [])
+    rewriter.insert_at(place, onnx::RESHAPE, &[value, shape], ty, [])
 }
 
 /// A kernel times the factors of the channels that it makes.
@@ -310,8 +310,8 @@ fn multiplied(rewriter: &mut Rewriter, grown: &Grown, kernel: ValueId) -> Option
         Data::Splat(element) => Data::Bytes(element.repeat(count).into()),
         data => data.clone(),
     };
-    let (values, before) = match module.op_name(grown.conv) {
-        "onnx.Conv" => (grown.factors.clone(), 1),
+    let (values, before) = match module.op(grown.conv).name {
+        onnx::CONV => (grown.factors.clone(), 1),
         // Of `[C, O / groups, ...]`, where the features that are read are in as many groups.
         _ => {
             let [read, made] = *sizes.first_chunk()?;
@@ -340,7 +340,7 @@ fn multiplied(rewriter: &mut Rewriter, grown: &Grown, kernel: ValueId) -> Option
 fn constant(rewriter: &mut Rewriter, origin: OpId, ty: crate::ir::TypeId, data: Data) -> ValueId {
     let constant = rewriter.module.add_constant(Constant { ty, data });
     let place = rewriter.module.place(origin);
-    rewriter.insert_at(place, "onnx.Constant", &[], ty, [("value", Attribute::Dense(constant))])
+    rewriter.insert_at(place, onnx::CONSTANT, &[], ty, [("value", Attribute::Dense(constant))])
 }
 
 /// The bytes of the nearest number of a type, where it is finite.

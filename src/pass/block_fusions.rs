@@ -12,7 +12,7 @@
 
 use super::Context;
 use super::canonicalize::positions;
-use crate::ir::{Attribute, Data, Dim, Dims, Element, Module, OpId, Rewriter, Type, ValueId};
+use crate::ir::{Attribute, Data, Dim, Dims, Element, Module, OpId, Rewriter, Type, ValueId, onnx};
 use rustc_hash::FxHashSet;
 use smallvec::SmallVec;
 
@@ -33,12 +33,12 @@ fn find(module: &Module, is_dynamic: bool) -> FxHashSet<OpId> {
     let mut found = FxHashSet::default();
     for op in module.reachable_ops() {
         let operation = module.op(op);
-        match module.op_name(op) {
-            "onnx.MaxPool" | "onnx.AveragePool" => {
+        match module.op(op).name {
+            onnx::MAX_POOL | onnx::AVERAGE_POOL => {
                 let origin = operation.operands.first().and_then(|&value| origin(module, value));
                 found.extend(origin.filter(|&pad| is_pad(module, pad)));
             }
-            "onnx.MatMul" => {
+            onnx::MAT_MUL => {
                 let is_double = is_double(module, operation.results[0]);
                 let origins = operation.operands.iter().filter_map(|&value| origin(module, value));
                 found.extend(origins.filter(|&scale| is_double && factor(module, scale).is_some()));
@@ -51,9 +51,9 @@ fn find(module: &Module, is_dynamic: bool) -> FxHashSet<OpId> {
                 let fails_to_broadcast = any_empty && broadcasts_transposed(module, &operation.operands);
                 found.extend((operation.operands.iter().any(fails) || fails_to_broadcast).then_some(op));
             }
-            "onnx.Mul" | "onnx.Div" if is_double(module, operation.results[0]) => {
+            onnx::MUL | onnx::DIV if is_double(module, operation.results[0]) => {
                 let mut origins = operation.operands.iter().filter_map(|&value| origin(module, value));
-                let after_product = origins.any(|product| module.op_name(product) == "onnx.MatMul");
+                let after_product = origins.any(|product| module.op(product).name == onnx::MAT_MUL);
                 found.extend((after_product && factor(module, op).is_some()).then_some(op));
             }
             _ => {}
@@ -65,7 +65,7 @@ fn find(module: &Module, is_dynamic: bool) -> FxHashSet<OpId> {
 /// The op that a value comes from, ops aside that the optimizers move or remove.
 fn origin(module: &Module, value: ValueId) -> Option<OpId> {
     let mut op = module.defining_op(value)?;
-    while matches!(module.op_name(op), "onnx.Transpose" | "onnx.Reshape" | "onnx.Cast" | "onnx.Identity") {
+    while matches!(module.op(op).name, onnx::TRANSPOSE | onnx::RESHAPE | onnx::CAST | onnx::IDENTITY) {
         op = module.defining_op(*module.op(op).operands.first()?)?;
     }
     Some(op)
@@ -73,14 +73,14 @@ fn origin(module: &Module, value: ValueId) -> Option<OpId> {
 
 /// Whether a value is a Transpose that moves the first dimension into the matrices.
 fn moves_first(module: &Module, value: ValueId) -> bool {
-    let transpose = module.defining_op(value).filter(|&op| module.op_name(op) == "onnx.Transpose");
+    let transpose = module.defining_op(value).filter(|&op| module.op(op).name == onnx::TRANSPOSE);
     let order = transpose.and_then(|op| positions(module, op, "perm"));
     order.is_some_and(|order| order.len() > 2 && order[order.len() - 2..].contains(&0))
 }
 
 /// Whether a value is a Transpose of the matrices alone.
 fn swaps_last(module: &Module, value: ValueId) -> bool {
-    let transpose = module.defining_op(value).filter(|&op| module.op_name(op) == "onnx.Transpose");
+    let transpose = module.defining_op(value).filter(|&op| module.op(op).name == onnx::TRANSPOSE);
     let order = transpose.and_then(|op| positions(module, op, "perm"));
     order.is_some_and(|order| {
         let rank = order.len();
@@ -114,7 +114,7 @@ fn is_pad(module: &Module, op: OpId) -> bool {
         Data::Bytes(bytes) => bytes.iter().any(|&byte| byte != 0),
         _ => false,
     });
-    module.op_name(op) == "onnx.Pad" && operands.len() < 4 && !is_other
+    module.op(op).name == onnx::PAD && operands.len() < 4 && !is_other
 }
 
 /// The position of the operand that is a factor or divisor of one element, and no power of two: those are exact in `f32`.
@@ -130,9 +130,9 @@ fn factor(module: &Module, op: OpId) -> Option<usize> {
         bytes.is_some_and(|bytes| f64::from_le_bytes(bytes).to_bits() & ((1 << 52) - 1) != 0)
     };
     let operands = &module.op(op).operands;
-    match module.op_name(op) {
-        "onnx.Mul" => operands.iter().position(|&value| is_scale(value)),
-        "onnx.Div" => operands.get(1).is_some_and(|&value| is_scale(value)).then_some(1),
+    match module.op(op).name {
+        onnx::MUL => operands.iter().position(|&value| is_scale(value)),
+        onnx::DIV => operands.get(1).is_some_and(|&value| is_scale(value)).then_some(1),
         _ => None,
     }
 }
@@ -143,14 +143,14 @@ fn change(rewriter: &mut Rewriter, op: OpId) -> bool {
         name_axes(rewriter, op);
         return true;
     }
-    if rewriter.module.op_name(op) == "onnx.MatMul" {
+    if rewriter.module.op(op).name == onnx::MAT_MUL {
         for index in 0..2 {
             let value = rewriter.module.op(op).operands[index];
             if moves_first(rewriter.module, value) || swaps_last(rewriter.module, value) {
                 let rank = rewriter.module.tensor(value).map_or(0, |tensor| tensor.rank());
                 let (place, ty) = (rewriter.module.place(op), rewriter.module.value_type(value));
                 let same = rewriter.insert_integers(place, &vec![0; rank]);
-                let view = rewriter.insert_at(place, "onnx.Reshape", &[value, same], ty, []);
+                let view = rewriter.insert_at(place, onnx::RESHAPE, &[value, same], ty, []);
                 rewriter.module.op_mut(op).operands[index] = view;
             }
         }
@@ -204,9 +204,9 @@ fn scale(rewriter: &mut Rewriter, op: OpId, index: usize) -> Option<()> {
         let single = constant(rewriter, &[]);
         let list = rewriter.module.tensor_of(Element::I64, &[dims.len() as i64]);
         let of = operands.iter().enumerate().find(|&(other, _)| other != index).map(|(_, &value)| value)?;
-        let shape = rewriter.insert_at(place, "onnx.Shape", &[of], list, []);
+        let shape = rewriter.insert_at(place, onnx::SHAPE, &[of], list, []);
         let ty = rewriter.module.value_type(result);
-        operands[index] = rewriter.insert_at(place, "onnx.Expand", &[single, shape], ty, []);
+        operands[index] = rewriter.insert_at(place, onnx::EXPAND, &[single, shape], ty, []);
         rewriter.module.op_mut(op).operands = operands;
         return None;
     }
@@ -215,12 +215,12 @@ fn scale(rewriter: &mut Rewriter, op: OpId, index: usize) -> Option<()> {
     sizes[0] = 2;
     operands[index] = constant(rewriter, &sizes);
     let ty = rewriter.module.tensor_of(Element::F64, &sizes);
-    let name = rewriter.module.op_name(op).to_owned();
-    let both = rewriter.insert_at(place, &name, &operands, ty, []);
+    let name = rewriter.module.op(op).name;
+    let both = rewriter.insert_at(place, name, &operands, ty, []);
     let ty = rewriter.module.tensor_of::<i64>(Element::I64, if dims.is_empty() { &[] } else { &[1] });
     let first = rewriter.insert_data(place, ty, Data::Splat(SmallVec::from_slice(&[0; 8])));
     let ty = rewriter.module.value_type(result);
-    let one = rewriter.insert_at(place, "onnx.Gather", &[both, first], ty, along(0));
+    let one = rewriter.insert_at(place, onnx::GATHER, &[both, first], ty, along(0));
     rewriter.replace(result, one);
     Some(())
 }

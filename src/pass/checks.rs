@@ -7,7 +7,7 @@
 
 use super::Context;
 use crate::diagnostic::{Diagnostic, catalogue};
-use crate::ir::{Attribute, BlockId, Module, OpId, Rewriter, provenance};
+use crate::ir::{Attribute, BlockId, Module, OpId, Rewriter, provenance, stablehlo};
 use crate::ops;
 
 /// The function that equinox's checks are in, which are `error_if` and `branched_error_if`, and its file.
@@ -55,7 +55,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
 
 /// The branch of a check that does not raise.
 fn passing_branch(module: &Module, op: OpId) -> Option<BlockId> {
-    let (&[first, second], "stablehlo.case" | "stablehlo.if") = (&*module.op(op).regions, module.op_name(op))
+    let (&[first, second], stablehlo::CASE | stablehlo::IF) = (&*module.op(op).regions, module.op(op).name)
     else {
         return None;
     };

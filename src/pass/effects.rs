@@ -6,7 +6,9 @@
 
 use super::{Context, canonicalize, entry};
 use crate::diagnostic::{Diagnostic, catalogue};
-use crate::ir::{Block, BlockId, Definition, FunctionId, Module, OpId, Type, TypeId, ValueId, provenance};
+use crate::ir::{
+    Block, BlockId, Definition, FunctionId, Module, OpId, Type, TypeId, ValueId, func, provenance, stablehlo,
+};
 use crate::ops;
 use std::collections::BTreeSet;
 
@@ -20,19 +22,19 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
 /// Ops that hand on what they are given, or call Python: they mean the same without their tokens.
 fn is_carrier(module: &Module, op: OpId) -> bool {
     matches!(
-        module.op_name(op),
-        "func.return"
-            | "stablehlo.case"
-            | "stablehlo.if"
-            | "stablehlo.optimization_barrier"
-            | "stablehlo.return"
-            | "stablehlo.while"
+        module.op(op).name,
+        func::RETURN
+            | stablehlo::CASE
+            | stablehlo::IF
+            | stablehlo::OPTIMIZATION_BARRIER
+            | stablehlo::RETURN
+            | stablehlo::WHILE
     ) || ops::host_callback(module, op).is_some()
 }
 
 /// Ops whose only result is a token.
 fn is_source(module: &Module, op: OpId) -> bool {
-    matches!(module.op_name(op), "stablehlo.after_all" | "stablehlo.create_token")
+    matches!(module.op(op).name, stablehlo::AFTER_ALL | stablehlo::CREATE_TOKEN)
 }
 
 fn is_token(module: &Module, value: ValueId) -> bool {

@@ -8,7 +8,7 @@ use super::{Context, entry};
 use crate::diagnostic::{catalogue, nearest};
 use crate::ir::{
     Attribute, BlockId, Definition, Dims, Element, FunctionId, LocationId, Module, NewOp, OpId, TensorType,
-    Type, ValueId,
+    Type, ValueId, onnx,
 };
 use smallvec::{SmallVec, smallvec};
 
@@ -109,7 +109,7 @@ fn transpose(module: &mut Module, operand: ValueId, image: ValueId, order: [i64;
     let element = module.tensor(image).map_or(Element::F32, |tensor| tensor.element);
     let dims = permuted(module, operand, order).unwrap_or_default();
     let ty = module.types.intern(Type::Tensor(TensorType::of(element, &dims)));
-    let (name, key) = (module.symbols.intern("onnx.Transpose"), module.symbols.intern("perm"));
+    let (name, key) = (onnx::TRANSPOSE, module.symbols.intern("perm"));
     let place = module.defining_op(image);
     let new = NewOp {
         name,

@@ -7,7 +7,8 @@
 use super::{Context, entry_or_report};
 use crate::diagnostic::catalogue;
 use crate::ir::{
-    Attribute, BlockId, FunctionId, Location, LocationId, Module, NewOp, OpId, RegionId, ValueId,
+    Attribute, BlockId, FunctionId, Location, LocationId, Module, NewOp, OpId, OpName, RegionId, ValueId,
+    func, stablehlo,
 };
 use crate::ops;
 use crate::source::NESTING_LIMIT;
@@ -33,22 +34,17 @@ pub fn run(module: &mut Module, cx: &mut Context) {
 /// A composite op becomes the op that it is named after, when that has a lowering.
 fn name_composites(module: &mut Module) {
     for id in module.reachable_ops() {
-        if module.op_name(id) != "stablehlo.composite" {
+        if module.op(id).name != stablehlo::COMPOSITE {
             continue;
         }
-        let Some(name) = module.attribute(id, "name").and_then(Attribute::as_str).map(str::to_owned) else {
-            continue;
-        };
-        if ops::find(&name).is_none() {
-            continue;
-        }
+        let name = module.attribute(id, "name").and_then(Attribute::as_str);
+        let Some(row) = name.and_then(OpName::of_text).and_then(ops::find) else { continue };
         let attributes = match module.attribute(id, "composite_attributes") {
             Some(Attribute::Dictionary(entries)) => entries.clone(),
             _ => Vec::new(),
         };
-        let name = module.symbols.intern(&name);
         let op = module.op_mut(id);
-        op.name = name;
+        op.name = row.name;
         op.attributes = attributes;
     }
 }
@@ -58,8 +54,7 @@ fn name_composites(module: &mut Module) {
 fn take_in_reducers(module: &mut Module) {
     for id in module.reachable_ops() {
         let target = module.attribute(id, "call_target_name").and_then(Attribute::as_str);
-        if module.op_name(id) != "stablehlo.custom_call" || target != Some("stablehlo.dynamic_reduce_window")
-        {
+        if module.op(id).name != stablehlo::CUSTOM_CALL || target != Some("stablehlo.dynamic_reduce_window") {
             continue;
         }
         let reducer = match module.attribute(id, "called_computations") {
@@ -72,14 +67,14 @@ fn take_in_reducers(module: &mut Module) {
         let Some(body) = reducer.map(|reducer| module.function(reducer).body) else { continue };
         let Some(block) = module.entry_block(body) else { continue };
         let Some(&last) = module.block(block).ops.last() else { continue };
-        if module.op_name(last) != "func.return" {
+        if module.op(last).name != func::RETURN {
             continue;
         }
         let mut copier = Copier { values: FxHashMap::default(), call: LocationId::UNKNOWN };
         let region = copier.region(module, body);
         let terminator = module.entry_block(region).and_then(|block| module.block(block).ops.last().copied());
         if let Some(terminator) = terminator {
-            let name = module.symbols.intern("stablehlo.return");
+            let name = stablehlo::RETURN;
             module.op_mut(terminator).name = name;
         }
         let key = module.symbols.intern("called_computations");
@@ -91,8 +86,8 @@ fn take_in_reducers(module: &mut Module) {
 
 /// The function whose ops an op stands for.
 fn callee(module: &Module, op: OpId) -> Option<FunctionId> {
-    match module.op_name(op) {
-        "stablehlo.composite" => module.named_function(op, "decomposition"),
+    match module.op(op).name {
+        stablehlo::COMPOSITE => module.named_function(op, "decomposition"),
         _ => module.callee(op),
     }
 }

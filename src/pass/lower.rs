@@ -2,7 +2,7 @@
 
 use super::{Context, entry, entry_or_report};
 use crate::diagnostic::{Diagnostic, Part, catalogue};
-use crate::ir::{Attribute, Element, FunctionId, Module, OpId, Type};
+use crate::ir::{Attribute, Dialect, Element, FunctionId, Module, OpId, Type, func};
 use crate::ops::{BOUNDARY, Lower};
 
 /// Runs the pass on the entry function.
@@ -26,8 +26,7 @@ pub fn run(module: &mut Module, cx: &mut Context) {
 /// An op of the entry function that has to be lowered and was made after that.
 pub(super) fn unlowered(module: &Module) -> Option<OpId> {
     let entry = entry(module).filter(|_| module.opset().is_some())?;
-    let is_unlowered =
-        |&op: &OpId| ["stablehlo.", "chlo."].iter().any(|dialect| module.op_name(op).starts_with(dialect));
+    let is_unlowered = |&op: &OpId| matches!(module.dialect(op), Dialect::StableHlo | Dialect::Chlo);
     module.ops_within([module.function(entry).body]).find(is_unlowered)
 }
 
@@ -41,7 +40,7 @@ fn report_foreign_arguments(module: &Module, entry: FunctionId, cx: &mut Context
             _ => module.spell(ty),
         };
         let diagnostic: Diagnostic =
-            catalogue::UnsupportedType { op: "func.func", ty: &name, at: argument.span }.into();
+            catalogue::UnsupportedType { op: func::FUNC.text(), ty: &name, at: argument.span }.into();
         cx.diagnostics.push(diagnostic.at(Part::Elements(name)));
     }
 }

@@ -36,7 +36,7 @@ pub use generalize::DynamicDimension;
 pub(crate) use names::Path as TreePath;
 
 use crate::diagnostic::{Diagnostics, catalogue};
-use crate::ir::{FunctionId, Module};
+use crate::ir::{FunctionId, Module, OpName};
 use crate::ops::Settings;
 use crate::source::{Source, Span};
 use crate::weights::Weights;
@@ -215,12 +215,12 @@ pub const PIPELINE: &[Pass] = &[
 ];
 
 /// The ops that the `complex` pass rewrites, for the table of coverage.
-pub(crate) fn complex_ops() -> std::collections::BTreeSet<&'static str> {
+pub(crate) fn complex_ops() -> std::collections::BTreeSet<OpName> {
     complex::covered().collect()
 }
 
 /// Whether the `narrow` pass takes an op on floats of eight bits and fewer, for the table of coverage.
-pub(crate) fn takes_narrow(name: &str) -> bool {
+pub(crate) fn takes_narrow(name: OpName) -> bool {
     narrow::covers(name)
 }
 

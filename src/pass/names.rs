@@ -8,7 +8,9 @@
 
 use super::{Context, entry};
 use crate::diagnostic::{Diagnostics, catalogue};
-use crate::ir::{BlockId, Data, FunctionId, FunctionResult, Module, OpId, Symbol, ValueId, provenance};
+use crate::ir::{
+    BlockId, Data, FunctionId, FunctionResult, Module, OpId, Symbol, ValueId, func, onnx, provenance,
+};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Runs the pass on the entry function: afterwards all its values have unique names.
@@ -58,7 +60,7 @@ fn name_functions(module: &mut Module, mut calls: Vec<OpId>) {
 /// What a function calls the argument that is this value at a call: for a weight, its path below that of the module
 /// whose name is `own`; for another argument or constant, the last part of its path that says something.
 fn parameter(module: &Module, value: ValueId, own: &str) -> String {
-    let is_computed = module.defining_op(value).is_some_and(|op| module.op_name(op) != "onnx.Constant");
+    let is_computed = module.defining_op(value).is_some_and(|op| module.op(op).name != onnx::CONSTANT);
     let Some(name) = module.value(value).name.filter(|_| !is_computed) else { return "x".to_owned() };
     let parts: Vec<&str> = module.symbols.get(name).split('/').filter(|part| !part.is_empty()).collect();
     let Some(last) = parts.len().checked_sub(1) else { return "x".to_owned() };
@@ -190,7 +192,7 @@ impl Names {
         for op in module.block(block).ops.clone() {
             let results = module.op(op).results.clone();
             let path = self.path(module, op);
-            if module.op_name(op) == "func.call" {
+            if module.op(op).name == func::CALL {
                 calls.push(op);
             }
             for &value in &results {

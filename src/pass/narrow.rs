@@ -10,8 +10,8 @@
 use super::Context;
 use crate::diagnostic::{Diagnostic, Part, catalogue};
 use crate::ir::{
-    Attribute, Constant, Data, Element, FunctionId, Module, OpId, Rewriter, SmallFloat, TensorType, Type,
-    TypeId, UNREAD, ValueId, provenance,
+    Attribute, Constant, Data, Element, FunctionId, Module, OpId, OpName, Rewriter, SmallFloat, TensorType,
+    Type, TypeId, ValueId, builtin, chlo, func, provenance, stablehlo,
 };
 use crate::ops::{self, Elements, FORMAT, ROUND};
 use crate::source::{Source, Span};
@@ -20,78 +20,78 @@ use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// Ops whose results are elements of their operands, or whose operands' values alone count.
-const EXACT: &[&str] = &[
-    "chlo.broadcast_compare",
-    "chlo.broadcast_select",
-    "func.call",
-    "func.return",
-    "stablehlo.abs",
-    "stablehlo.broadcast_in_dim",
-    "stablehlo.case",
-    "stablehlo.clamp",
-    "stablehlo.compare",
-    "stablehlo.concatenate",
-    "stablehlo.constant",
-    "stablehlo.dynamic_slice",
-    "stablehlo.dynamic_update_slice",
-    "stablehlo.gather",
-    "stablehlo.if",
-    "stablehlo.is_finite",
-    "stablehlo.maximum",
-    "stablehlo.minimum",
-    "stablehlo.optimization_barrier",
-    "stablehlo.pad",
-    "stablehlo.reduce",
-    "stablehlo.reshape",
-    "stablehlo.return",
-    "stablehlo.reverse",
-    "stablehlo.select",
-    "stablehlo.slice",
-    "stablehlo.sort",
-    "stablehlo.transpose",
-    "stablehlo.while",
+const EXACT: &[OpName] = &[
+    chlo::BROADCAST_COMPARE,
+    chlo::BROADCAST_SELECT,
+    func::CALL,
+    func::RETURN,
+    stablehlo::ABS,
+    stablehlo::BROADCAST_IN_DIM,
+    stablehlo::CASE,
+    stablehlo::CLAMP,
+    stablehlo::COMPARE,
+    stablehlo::CONCATENATE,
+    stablehlo::CONSTANT,
+    stablehlo::DYNAMIC_SLICE,
+    stablehlo::DYNAMIC_UPDATE_SLICE,
+    stablehlo::GATHER,
+    stablehlo::IF,
+    stablehlo::IS_FINITE,
+    stablehlo::MAXIMUM,
+    stablehlo::MINIMUM,
+    stablehlo::OPTIMIZATION_BARRIER,
+    stablehlo::PAD,
+    stablehlo::REDUCE,
+    stablehlo::RESHAPE,
+    stablehlo::RETURN,
+    stablehlo::REVERSE,
+    stablehlo::SELECT,
+    stablehlo::SLICE,
+    stablehlo::SORT,
+    stablehlo::TRANSPOSE,
+    stablehlo::WHILE,
 ];
 
 /// Ops that compute numbers, which the format may lack: the negative of zero is none of a format without that.
-const COMPUTES: &[&str] = &[
-    "chlo.broadcast_add",
-    "chlo.broadcast_divide",
-    "chlo.broadcast_multiply",
-    "chlo.broadcast_subtract",
-    "stablehlo.add",
-    "stablehlo.atan2",
-    "stablehlo.cbrt",
-    "stablehlo.ceil",
-    "stablehlo.convolution",
-    "stablehlo.cosine",
-    "stablehlo.divide",
-    "stablehlo.dot",
-    "stablehlo.dot_general",
-    "stablehlo.exponential",
-    "stablehlo.exponential_minus_one",
-    "stablehlo.floor",
-    "stablehlo.iota",
-    "stablehlo.log",
-    "stablehlo.log_plus_one",
-    "stablehlo.logistic",
-    "stablehlo.multiply",
-    "stablehlo.negate",
-    "stablehlo.power",
-    "stablehlo.remainder",
-    "stablehlo.round_nearest_afz",
-    "stablehlo.round_nearest_even",
-    "stablehlo.rsqrt",
-    "stablehlo.sign",
-    "stablehlo.sine",
-    "stablehlo.sqrt",
-    "stablehlo.subtract",
-    "stablehlo.tan",
-    "stablehlo.tanh",
+const COMPUTES: &[OpName] = &[
+    chlo::BROADCAST_ADD,
+    chlo::BROADCAST_DIVIDE,
+    chlo::BROADCAST_MULTIPLY,
+    chlo::BROADCAST_SUBTRACT,
+    stablehlo::ADD,
+    stablehlo::ATAN2,
+    stablehlo::CBRT,
+    stablehlo::CEIL,
+    stablehlo::CONVOLUTION,
+    stablehlo::COSINE,
+    stablehlo::DIVIDE,
+    stablehlo::DOT,
+    stablehlo::DOT_GENERAL,
+    stablehlo::EXPONENTIAL,
+    stablehlo::EXPONENTIAL_MINUS_ONE,
+    stablehlo::FLOOR,
+    stablehlo::IOTA,
+    stablehlo::LOG,
+    stablehlo::LOG_PLUS_ONE,
+    stablehlo::LOGISTIC,
+    stablehlo::MULTIPLY,
+    stablehlo::NEGATE,
+    stablehlo::POWER,
+    stablehlo::REMAINDER,
+    stablehlo::ROUND_NEAREST_AFZ,
+    stablehlo::ROUND_NEAREST_EVEN,
+    stablehlo::RSQRT,
+    stablehlo::SIGN,
+    stablehlo::SINE,
+    stablehlo::SQRT,
+    stablehlo::SUBTRACT,
+    stablehlo::TAN,
+    stablehlo::TANH,
 ];
 
 /// Whether the pass takes an op on all narrow types.
-pub(super) fn covers(name: &str) -> bool {
-    name == "stablehlo.convert" || EXACT.contains(&name) || COMPUTES.contains(&name)
+pub(super) fn covers(name: OpName) -> bool {
+    name == stablehlo::CONVERT || EXACT.contains(&name) || COMPUTES.contains(&name)
 }
 
 /// Runs the pass on all functions.
@@ -190,10 +190,10 @@ impl Narrow<'_> {
             self.held.get(value).copied().or(own.filter(|element| element.is_small_float()))
         });
         let Some(narrow) = narrow else { return true };
-        let name = module.op_name(op);
+        let name = module.op(op).name;
         match name {
-            "stablehlo.constant" => self.constant(rewriter.module, op),
-            "stablehlo.convert" => return self.convert(rewriter, op),
+            stablehlo::CONSTANT => self.constant(rewriter.module, op),
+            stablehlo::CONVERT => return self.convert(rewriter, op),
             _ if COMPUTES.contains(&name) => return self.compute(rewriter, op),
             // What moves elements does so in any type; other ops need one that has kernels.
             _ if EXACT.contains(&name) => {
@@ -260,7 +260,7 @@ impl Narrow<'_> {
         let is_narrow = |module: &Module, value: ValueId| {
             module.tensor(value).is_some_and(|tensor| tensor.element.is_small_float())
         };
-        let exact = EXACT.contains(&rewriter.module.op_name(op));
+        let exact = EXACT.contains(&rewriter.module.op(op).name);
         let scale = results.iter().any(|result| self.held.get(result) == Some(&Element::F8E8M0FNU));
         if scale && !exact {
             return self.refuse(rewriter, op, Element::F8E8M0FNU);
@@ -304,12 +304,12 @@ impl Narrow<'_> {
             }
         }
         let module = &*rewriter.module;
-        let (op_name, at) = (module.op_name(op), module.span(op).name);
+        let (name, at) = (module.op_name(op), module.span(op).name);
         let ty = element.name().unwrap_or_default();
-        let diagnostic: Diagnostic = catalogue::UnsupportedType { op: op_name, ty, at }.into();
+        let diagnostic: Diagnostic = catalogue::UnsupportedType { op: name, ty, at }.into();
         let mut diagnostic = diagnostic.at(Part::Elements(ty.to_owned()));
         provenance::complete(module, module.op_location(op), &mut diagnostic);
-        if op_name != UNREAD {
+        if module.op(op).name != builtin::UNREAD {
             self.refused.push(diagnostic);
         }
         false
@@ -329,7 +329,7 @@ fn converted(rewriter: &mut Rewriter, op: OpId, value: ValueId, element: Element
     if ty == rewriter.module.value_type(value) {
         return value;
     }
-    insert(rewriter, op, "stablehlo.convert", value, ty, None)
+    insert(rewriter, op, stablehlo::CONVERT, value, ty, None)
 }
 
 /// A value rounded to a format.
@@ -341,7 +341,7 @@ fn rounded(rewriter: &mut Rewriter, op: OpId, value: ValueId, format: Element) -
 fn insert(
     rewriter: &mut Rewriter,
     op: OpId,
-    name: &str,
+    name: OpName,
     operand: ValueId,
     ty: TypeId,
     format: Option<Element>,

@@ -6,7 +6,7 @@
 
 use super::{Context, checks, scalars, tuples};
 use crate::diagnostic::Diagnostic;
-use crate::ir::{Dim, Module, OpId, Rewriter, ValueId, provenance};
+use crate::ir::{Dim, Module, OpId, Rewriter, ValueId, func, provenance, stablehlo};
 use crate::ops::{self, Expand, Refusal, Values};
 use rustc_hash::FxHashSet;
 
@@ -26,7 +26,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
                 refused.push((op, refusal));
                 return true;
             }
-            let name = rewriter.module.op_name(op);
+            let name = rewriter.module.op(op).name;
             let Some(expand) = ops::find(name).and_then(|row| row.expand) else { return true };
             // Of what was refused nothing is known.
             if rewriter.module.op(op).operands.iter().any(|operand| unknown.contains(operand)) {
@@ -78,11 +78,11 @@ fn of_its_types(module: &Module, op: OpId, values: Option<Values>) -> Result<Opt
 
 /// Functions that end as regions do, with `stablehlo.return`, end as functions.
 fn end_functions(module: &mut Module) {
-    let name = module.symbols.intern("func.return");
+    let name = func::RETURN;
     for function in module.functions() {
         for block in module.region(module.function(function).body).blocks.clone() {
             if let Some(&last) = module.block(block).ops.last()
-                && module.op_name(last) == "stablehlo.return"
+                && module.op(last).name == stablehlo::RETURN
             {
                 module.op_mut(last).name = name;
             }
@@ -113,8 +113,7 @@ fn report(module: &mut Module, refused: &[(OpId, Refusal)], within: &FxHashSet<O
             continue;
         }
         several |= devices;
-        let (name, at) = (module.op_name(*op), module.span(*op).name);
-        let Some(mut diagnostic): Option<Diagnostic> = refusal.diagnostic(name, at, 0) else { continue };
+        let Some(mut diagnostic): Option<Diagnostic> = refusal.diagnostic(module, *op, 0) else { continue };
         provenance::complete(module, module.op_location(*op), &mut diagnostic);
         cx.diagnostics.push(diagnostic);
     }

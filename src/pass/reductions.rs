@@ -4,7 +4,9 @@
 
 use super::Context;
 use super::canonicalize::{positions, producer};
-use crate::ir::{Attribute, Dim, Module, NewOp, OpId, Rewriter, Type, ValueId, use_counts_by_block};
+use crate::ir::{
+    Attribute, Dim, Module, NewOp, OpId, OpName, Rewriter, Type, ValueId, onnx, use_counts_by_block,
+};
 use crate::ops::fold::{Tensor, float};
 use crate::source::Source;
 use smallvec::smallvec;
@@ -14,9 +16,9 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     let mut uses = use_counts_by_block(module);
     for function in module.functions() {
         let mut visit = |rewriter: &mut Rewriter, op: OpId| {
-            let new = match rewriter.module.op_name(op) {
-                "onnx.Reshape" => kept(rewriter, op, &uses),
-                "onnx.Div" | "onnx.Mul" => {
+            let new = match rewriter.module.op(op).name {
+                onnx::RESHAPE => kept(rewriter, op, &uses),
+                onnx::DIV | onnx::MUL => {
                     let of_rows = mean(rewriter, cx.source, op, &uses);
                     of_rows.or_else(|| average(rewriter, cx.source, op, &uses))
                 }
@@ -52,14 +54,14 @@ fn keeps(module: &Module, op: OpId) -> bool {
     module.attribute(op, "keepdims").and_then(Attribute::as_integer) != Some(0)
 }
 
-const REDUCTIONS: &[&str] =
-    &["onnx.ReduceMax", "onnx.ReduceMean", "onnx.ReduceMin", "onnx.ReduceProd", "onnx.ReduceSum"];
+const REDUCTIONS: &[OpName] =
+    &[onnx::REDUCE_MAX, onnx::REDUCE_MEAN, onnx::REDUCE_MIN, onnx::REDUCE_PROD, onnx::REDUCE_SUM];
 
 /// The reduction with the dimensions that a Reshape gives back.
 fn kept(rewriter: &mut Rewriter, op: OpId, uses: &[u32]) -> Option<ValueId> {
     let module = &*rewriter.module;
     let [reduced, _] = module.op(op).operands[..] else { return None };
-    let reduction = module.defining_op(reduced).filter(|&op| REDUCTIONS.contains(&module.op_name(op)))?;
+    let reduction = module.defining_op(reduced).filter(|&op| REDUCTIONS.contains(&module.op(op).name))?;
     let axes = axes(module, uses, reduction).filter(|_| !keeps(module, reduction))?;
     let [x, list] = module.op(reduction).operands[..] else { return None };
     let whole = &module.tensor(x)?.dims;
@@ -68,19 +70,19 @@ fn kept(rewriter: &mut Rewriter, op: OpId, uses: &[u32]) -> Option<ValueId> {
     if !module.tensor_type(ty)?.dims.iter().copied().eq(ones) {
         return None;
     }
-    let name = module.op_name(reduction).to_owned();
-    Some(reduction_of(rewriter, reduction, &name, [x, list], ty, true))
+    let name = module.op(reduction).name;
+    Some(reduction_of(rewriter, reduction, name, [x, list], ty, true))
 }
 
 /// The mean that a sum divided by the number of its elements is.
 fn mean(rewriter: &mut Rewriter, source: &Source, op: OpId, uses: &[u32]) -> Option<ValueId> {
     let module = &*rewriter.module;
     let [x, y] = module.op(op).operands[..] else { return None };
-    let divides = module.op_name(op) == "onnx.Div";
+    let divides = module.op(op).name == onnx::DIV;
     let pairs = [(x, y), (y, x)];
     pairs.into_iter().take(if divides { 1 } else { 2 }).find_map(|(sum, number)| {
         let module = &*rewriter.module;
-        let reduction = producer(module, sum, "onnx.ReduceSum")?;
+        let reduction = producer(module, sum, onnx::REDUCE_SUM)?;
         let axes = axes(module, uses, reduction)?;
         let ty = module.value_type(module.op(op).results[0]);
         let [inner, list] = module.op(reduction).operands[..] else { return None };
@@ -94,13 +96,13 @@ fn mean(rewriter: &mut Rewriter, source: &Source, op: OpId, uses: &[u32]) -> Opt
             return None;
         }
         let keeps = keeps(module, reduction);
-        Some(reduction_of(rewriter, op, "onnx.ReduceMean", [inner, list], ty, keeps))
+        Some(reduction_of(rewriter, op, onnx::REDUCE_MEAN, [inner, list], ty, keeps))
     })
 }
 
 /// The elements of a constant, which may be about to be cast to a wider type.
 fn constant(module: &Module, source: &Source, value: ValueId) -> Option<Tensor> {
-    let cast = producer(module, value, "onnx.Cast");
+    let cast = producer(module, value, onnx::CAST);
     let inner = cast.map_or(value, |op| module.op(op).operands[0]);
     let tensor = Tensor::read(module, source, module.constant_of(inner)?)?;
     let wide = module.tensor(value)?.element;
@@ -115,21 +117,21 @@ fn average(rewriter: &mut Rewriter, source: &Source, op: OpId, uses: &[u32]) -> 
     let [divided, divisor] = module.op(op).operands[..] else { return None };
     let result = module.op(op).results[0];
     let alone = |value: ValueId| uses.get(value.index()) == Some(&1);
-    if module.op_name(op) != "onnx.Div"
+    if module.op(op).name != onnx::DIV
         || module.value_type(divided) != module.value_type(result)
         || !alone(divided)
     {
         return None;
     }
     let rank = module.tensor(divided)?.rank();
-    let transpose = producer(module, divided, "onnx.Transpose");
+    let transpose = producer(module, divided, onnx::TRANSPOSE);
     let order = transpose.map_or_else(|| Some((0..rank).collect()), |op| positions(module, op, "perm"))?;
     let sum = transpose.map_or(divided, |op| module.op(op).operands[0]);
-    let [mean, count] = module.op(producer(module, sum, "onnx.Mul").filter(|_| alone(sum))?).operands[..]
+    let [mean, count] = module.op(producer(module, sum, onnx::MUL).filter(|_| alone(sum))?).operands[..]
     else {
         return None;
     };
-    let pool = producer(module, mean, "onnx.AveragePool").filter(|_| alone(mean))?;
+    let pool = producer(module, mean, onnx::AVERAGE_POOL).filter(|_| alone(mean))?;
     let number = |value: ValueId| {
         let tensor = constant(module, source, value)?;
         Some((tensor.scalar().and_then(|bits| float(tensor.element, bits)), tensor))
@@ -159,7 +161,7 @@ fn average(rewriter: &mut Rewriter, source: &Source, op: OpId, uses: &[u32]) -> 
     let Some(transpose) = transpose else { return Some(new) };
     let order = rewriter.module.attribute(transpose, "perm")?.clone();
     let (place, ty) = (rewriter.module.place(op), rewriter.module.value_type(result));
-    Some(rewriter.insert_at(place, "onnx.Transpose", &[new], ty, [("perm", order)]))
+    Some(rewriter.insert_at(place, onnx::TRANSPOSE, &[new], ty, [("perm", order)]))
 }
 
 /// Whether divisors are the same windows of ones, as they are computed where sizes are expressions. Dimension `i` of what
@@ -182,19 +184,19 @@ fn are_counted_by_pool(
     if !spatial.is_sorted() || !dims(divisor)?.iter().copied().eq(order.iter().map(along)) {
         return None;
     }
-    let before = |value: ValueId, name: &str| {
+    let before = |value: ValueId, name: OpName| {
         let op = producer(module, value, name)?;
         module.op(op).operands.first().copied()
     };
-    let sum = before(divisor, "onnx.Reshape").unwrap_or(divisor);
-    let [mean, times] = module.op(producer(module, sum, "onnx.Mul")?).operands[..] else { return None };
-    let of_ones = producer(module, mean, "onnx.AveragePool")?;
+    let sum = before(divisor, onnx::RESHAPE).unwrap_or(divisor);
+    let [mean, times] = module.op(producer(module, sum, onnx::MUL)?).operands[..] else { return None };
+    let of_ones = producer(module, mean, onnx::AVERAGE_POOL)?;
     let (own, other) = (module.op(pool), module.op(of_ones));
     let (value, mut ones) = (*own.operands.first()?, *other.operands.first()?);
     let same = own.attributes == other.attributes
         && dims(value)?.get(2..) == dims(ones)?.get(2..)
         && dims(mean)?.iter().take(2).all(|&dim| dim == Dim::Known(1));
-    while let Some(inner) = ["onnx.Reshape", "onnx.Expand"].iter().find_map(|name| before(ones, name)) {
+    while let Some(inner) = [onnx::RESHAPE, onnx::EXPAND].into_iter().find_map(|name| before(ones, name)) {
         ones = inner;
     }
     (same && is_number(times, count) && is_number(ones, 1.0)).then_some(())
@@ -279,13 +281,13 @@ impl Windows {
 fn reduction_of(
     rewriter: &mut Rewriter,
     origin: OpId,
-    name: &str,
+    name: OpName,
     operands: [ValueId; 2],
     ty: crate::ir::TypeId,
     keeps: bool,
 ) -> ValueId {
     let module = &mut *rewriter.module;
-    let (name, key) = (module.symbols.intern(name), module.symbols.intern("keepdims"));
+    let key = module.symbols.intern("keepdims");
     let number = module.types.intern(Type::Scalar(crate::ir::Element::I64));
     let (span, location) = module.place(origin);
     let op = rewriter.insert(NewOp {

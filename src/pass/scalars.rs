@@ -3,15 +3,17 @@
 //! StableHLO has tensors alone. The ops of `arith`, `tensor` and `shape`, which front ends mix with it, compute sizes as
 //! numbers.
 
-use crate::ir::{Attribute, Constant, Dim, Element, Module, OpId, SCALAR, TensorType, Type, TypeId, ValueId};
+use crate::ir::{
+    Attribute, Constant, Dialect, Dim, Element, Module, OpId, SCALAR, TensorType, Type, TypeId, ValueId,
+};
 
 /// The dialects whose ops have numbers.
-const DIALECTS: [&str; 3] = ["arith.", "shape.", "tensor."];
+const DIALECTS: [Dialect; 3] = [Dialect::Arith, Dialect::Shape, Dialect::Tensor];
 
 /// Changes the types of all values, where a function has ops of such a dialect.
 pub(super) fn become_tensors(module: &mut Module) {
     let bodies: Vec<_> = module.functions().map(|id| module.function(id).body).collect();
-    let of_dialect = |op: OpId| DIALECTS.iter().any(|dialect| module.op_name(op).starts_with(dialect));
+    let of_dialect = |op: OpId| DIALECTS.contains(&module.dialect(op));
     if !module.ops_within(bodies.iter().copied()).any(of_dialect) {
         return;
     }

@@ -13,7 +13,7 @@ use super::{Context, bind, entry};
 use crate::diagnostic::{catalogue, nearest};
 use crate::ir::{
     Argument, Attribute, BlockId, Constant, Data, Definition, Dim, Factor, FunctionId, Module, OpId, Symbol,
-    Term, Type, ValueId, provenance,
+    Term, Type, ValueId, provenance, stablehlo,
 };
 use crate::ops::integer_bytes;
 use rustc_hash::FxHashSet;
@@ -247,7 +247,7 @@ fn assertions(module: &Module, block: BlockId, direction: &str) -> Vec<(ValueId,
         let compare = module.defining_op(*module.op(op).operands.first()?)?;
         let &[left, right] = module.op(compare).operands.as_slice() else { return None };
         let found = module.word(module.attribute(compare, "comparison_direction")?);
-        (module.op_name(compare) == "stablehlo.compare" && found == Some(direction)).then_some((left, right))
+        (module.op(compare).name == stablehlo::COMPARE && found == Some(direction)).then_some((left, right))
     };
     module.block(block).ops.iter().filter(asserts).filter_map(compared).collect()
 }

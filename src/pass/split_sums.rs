@@ -13,7 +13,7 @@
 //! The pass comes after `layout`, which moves Transposes through reductions and not through views.
 
 use super::Context;
-use crate::ir::{Attribute, Dim, Dims, Element, Module, OpId, Rewriter, Sizes, Type, ValueId};
+use crate::ir::{Attribute, Dim, Dims, Element, Module, OpId, OpName, Rewriter, Sizes, Type, ValueId, onnx};
 
 /// Sums of up to as many elements are right to 1e-6 along the last dimensions, where several are added at once.
 const LAST: Limits = Limits { long: 4096, few: 4096, uneven: 131_072, block: 1024, blocks: 256..=4096 };
@@ -76,14 +76,14 @@ struct Sum {
 
 impl Sum {
     fn read(module: &Module, op: OpId) -> Option<Self> {
-        let (name, operation) = (module.op_name(op), module.op(op));
+        let (name, operation) = (module.op(op).name, module.op(op));
         let (value, result) = (*operation.operands.first()?, *operation.results.first()?);
         let tensor = module.tensor(value).filter(|tensor| tensor.element == Element::F32)?;
         let dims: Dims = tensor.dims.iter().copied().collect();
-        let is_pool = name == "onnx.GlobalAveragePool";
+        let is_pool = name == onnx::GLOBAL_AVERAGE_POOL;
         let is_mean = match name {
-            "onnx.ReduceSum" => false,
-            "onnx.ReduceMean" | "onnx.GlobalAveragePool" => true,
+            onnx::REDUCE_SUM => false,
+            onnx::REDUCE_MEAN | onnx::GLOBAL_AVERAGE_POOL => true,
             _ => return None,
         };
         let axes: Vec<i64> = if is_pool {
@@ -188,14 +188,14 @@ fn in_views(rewriter: &mut Rewriter, sum: &Sum, runs: &[Run]) -> Option<ValueId>
     }
     // The mean is that of the means of blocks, where all are of one size.
     let is_even = middles.iter().all(Middle::is_even);
-    let name = if sum.is_mean && is_even { "onnx.ReduceMean" } else { "onnx.ReduceSum" };
+    let name = if sum.is_mean && is_even { onnx::REDUCE_MEAN } else { onnx::REDUCE_SUM };
     let mut stages = Stages { rewriter, sum, name };
     let value = middles.iter().fold(sum.value, |value, &middle| stages.middle(value, middle));
     let dims = stages.rewriter.module.tensor(sum.result)?.dims.clone();
     let value = stages.view(value, &dims);
     if sum.is_mean && !is_even {
         let count = stages.float(count as f64);
-        return Some(stages.node("onnx.Div", &[value, count], &dims));
+        return Some(stages.node(onnx::DIV, &[value, count], &dims));
     }
     Some(value)
 }
@@ -216,7 +216,7 @@ impl Middle {
 struct Stages<'s, 'r, 'm> {
     rewriter: &'r mut Rewriter<'m>,
     sum: &'s Sum,
-    name: &'static str,
+    name: OpName,
 }
 
 impl Stages<'_, '_, '_> {
@@ -251,12 +251,12 @@ impl Stages<'_, '_, '_> {
         let value = self.view(value, &[outer, Dim::Known(count), inner]);
         let [first, rest] = [(0, whole), (whole, count)].map(|(from, to)| {
             let operands = [value, self.integers(&[from]), self.integers(&[to]), self.integers(&[1])];
-            self.node("onnx.Slice", &operands, &[outer, Dim::Known(to - from), inner])
+            self.node(onnx::SLICE, &operands, &[outer, Dim::Known(to - from), inner])
         });
         let first = self.middle(first, Middle { count: whole, ..middle });
         let rest = self.reduce(rest, Middle { count: count - whole, ..middle });
         let [first, rest] = [first, rest].map(|part| self.view(part, &[outer, inner]));
-        self.node("onnx.Add", &[first, rest], &[outer, inner])
+        self.node(onnx::ADD, &[first, rest], &[outer, inner])
     }
 
     /// One reduction along the middle one of three dimensions.
@@ -284,16 +284,16 @@ impl Stages<'_, '_, '_> {
         }
         let sizes: Vec<i64> = dims.iter().map(|dim| dim.known().unwrap_or(-1)).collect();
         let shape = self.integers(&sizes);
-        self.node("onnx.Reshape", &[value, shape], dims)
+        self.node(onnx::RESHAPE, &[value, shape], dims)
     }
 
-    fn node(&mut self, name: &'static str, operands: &[ValueId], dims: &[Dim]) -> ValueId {
+    fn node(&mut self, name: OpName, operands: &[ValueId], dims: &[Dim]) -> ValueId {
         self.typed(name, operands, Element::F32, dims, &[])
     }
 
     fn size_node(
         &mut self,
-        name: &'static str,
+        name: OpName,
         operands: &[ValueId],
         attributes: &[(&'static str, i64)],
     ) -> ValueId {
@@ -302,7 +302,7 @@ impl Stages<'_, '_, '_> {
 
     fn typed(
         &mut self,
-        name: &'static str,
+        name: OpName,
         operands: &[ValueId],
         element: Element,
         dims: &[Dim],
@@ -330,10 +330,10 @@ impl Stages<'_, '_, '_> {
     fn blocks(&mut self, value: ValueId, dims: &[Dim], axis: usize, block: i64) -> ValueId {
         let (rank, along) = (dims.len(), axis as i64);
         let place = axis + usize::from(axis + 1 == rank);
-        let size = self.size_node("onnx.Shape", &[value], &[("start", along), ("end", along + 1)]);
+        let size = self.size_node(onnx::SHAPE, &[value], &[("start", along), ("end", along + 1)]);
         let block_size = self.integers(&[block]);
-        let rest = self.size_node("onnx.Mod", &[size, block_size], &[]);
-        let whole = self.size_node("onnx.Sub", &[size, rest], &[]);
+        let rest = self.size_node(onnx::MOD, &[size, block_size], &[]);
+        let whole = self.size_node(onnx::SUB, &[size, rest], &[]);
         let [zero, end, axes] = [0, i64::MAX, along].map(|number| self.integers(&[number]));
 
         let sizes = &self.rewriter.module.sizes;
@@ -349,8 +349,8 @@ impl Stages<'_, '_, '_> {
         let (even, count, rest, all, single) =
             (with(even), with(count), with(rest), with(all), with(Dim::Known(1)));
 
-        let first = self.node("onnx.Slice", &[value, zero, whole, axes], &even);
-        let left = self.node("onnx.Slice", &[value, whole, end, axes], &rest);
+        let first = self.node(onnx::SLICE, &[value, zero, whole, axes], &even);
+        let left = self.node(onnx::SLICE, &[value, whole, end, axes], &rest);
         // Along the last dimension blocks are of neighbours, so that a processor adds several at once.
         let mut split = count.clone();
         split.insert(place, Dim::Known(block));
@@ -360,13 +360,13 @@ impl Stages<'_, '_, '_> {
             self.view(first, &split)
         } else {
             let shape = self.shape_with(value, axis, [whole, block_size]);
-            self.typed("onnx.Reshape", &[first, shape], Element::F32, &split, &[("allowzero", 1)])
+            self.typed(onnx::RESHAPE, &[first, shape], Element::F32, &split, &[("allowzero", 1)])
         };
-        self.name = "onnx.ReduceSum";
+        self.name = onnx::REDUCE_SUM;
         let sums = self.reduction(split, place, &count, false);
         // What is left is summed by itself: beside sums of blocks its elements would be rounded to those.
         let left = self.reduction(left, axis, &single, true);
-        let sums = self.typed("onnx.Concat", &[sums, left], Element::F32, &all, &[("axis", along)]);
+        let sums = self.typed(onnx::CONCAT, &[sums, left], Element::F32, &all, &[("axis", along)]);
         if !self.sum.is_mean {
             return sums;
         }
@@ -374,8 +374,8 @@ impl Stages<'_, '_, '_> {
         let ty = self.rewriter.module.tensor_of(Element::F32, &[Dim::Known(1)]);
         let place = self.rewriter.module.place(self.sum.op);
         let number =
-            self.rewriter.insert_at(place, "onnx.Cast", &[size], ty, [("to", Attribute::Type(float))]);
-        self.node("onnx.Div", &[sums, number], &all)
+            self.rewriter.insert_at(place, onnx::CAST, &[size], ty, [("to", Attribute::Type(float))]);
+        self.node(onnx::DIV, &[sums, number], &all)
     }
 }
 
@@ -383,17 +383,17 @@ impl Stages<'_, '_, '_> {
     /// The sizes of a value with a dimension in blocks.
     fn shape_with(&mut self, value: ValueId, axis: usize, [whole, block]: [ValueId; 2]) -> ValueId {
         let rank = self.rewriter.module.tensor(value).map_or(0, |tensor| tensor.rank());
-        let number = self.size_node("onnx.Div", &[whole, block], &[]);
+        let number = self.size_node(onnx::DIV, &[whole, block], &[]);
         let mut part = |from: usize, to: usize| {
             let list = [Dim::Known((to - from) as i64)];
             let ends = [("start", from as i64), ("end", to as i64)];
-            (from < to).then(|| self.typed("onnx.Shape", &[value], Element::I64, &list, &ends))
+            (from < to).then(|| self.typed(onnx::SHAPE, &[value], Element::I64, &list, &ends))
         };
         let (before, behind) = (part(0, axis), part(axis + 1, rank));
         let middle = if behind.is_none() { [number, block] } else { [block, number] };
         let parts: Vec<ValueId> = before.into_iter().chain(middle).chain(behind).collect();
         let list = [Dim::Known(rank as i64 + 1)];
-        self.typed("onnx.Concat", &parts, Element::I64, &list, &[("axis", 0)])
+        self.typed(onnx::CONCAT, &parts, Element::I64, &list, &[("axis", 0)])
     }
 }
 
@@ -411,7 +411,7 @@ fn by_dimension(rewriter: &mut Rewriter, sum: &Sum) -> Option<ValueId> {
     if is_last {
         order.reverse();
     }
-    let name = if sum.is_mean { "onnx.ReduceMean" } else { "onnx.ReduceSum" };
+    let name = if sum.is_mean { onnx::REDUCE_MEAN } else { onnx::REDUCE_SUM };
     // Dimensions of one element before those that are reduced would make the kernels slow.
     let unknown = sum.dims.iter().filter(|dim| dim.known().is_none()).count();
     let ones = if sum.is_slow() && unknown == 1 { sum.first()? } else { 0 };

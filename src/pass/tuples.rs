@@ -4,7 +4,7 @@
 
 use crate::ir::{
     Attribute, BlockId, Definition, FunctionId, FunctionResult, Module, NewOp, Op, OpId, Type, TypeId,
-    ValueId,
+    ValueId, stablehlo,
 };
 use rustc_hash::FxHashMap;
 
@@ -86,12 +86,12 @@ impl Flatten<'_> {
     fn op(&mut self, op: OpId) -> Option<OpId> {
         let Op { name, operands, results, attributes, regions } = self.module.op(op).clone();
         let flat: Vec<Vec<ValueId>> = operands.iter().map(|&operand| self.values(operand)).collect();
-        match (self.module.op_name(op), &results[..], &operands[..]) {
-            ("stablehlo.tuple", &[result], _) => {
+        match (self.module.op(op).name, &results[..], &operands[..]) {
+            (stablehlo::TUPLE, &[result], _) => {
                 self.parts.insert(result, flat.concat());
                 return None;
             }
-            ("stablehlo.get_tuple_element", &[result], &[tuple]) => {
+            (stablehlo::GET_TUPLE_ELEMENT, &[result], &[tuple]) => {
                 let index = self.module.attribute(op, "index").and_then(Attribute::as_integer);
                 let Type::Tuple(inner) = self.module.types.get(self.module.value_type(tuple)).clone() else {
                     return Some(op);

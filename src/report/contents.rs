@@ -3,7 +3,8 @@
 use super::tensor::{self, Origin, Tensor, Weight};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::ir::{
-    Attribute, ConstantId, Data, Definition, Element, Module, OpId, UNREAD, ValueId, provenance,
+    Attribute, ConstantId, Data, Definition, Element, Module, OpId, OpName, ValueId, builtin, onnx,
+    provenance, stablehlo,
 };
 use crate::source::Source;
 use crate::{coverage, ops};
@@ -76,10 +77,10 @@ impl Contents {
         let ops = module.reachable_ops();
         let mut constants = Vec::new();
         for &op in &ops {
-            let name = module.op_name(op);
-            if name == UNREAD {
+            if module.op(op).name == builtin::UNREAD {
                 continue;
             }
+            let name = module.op_name(op);
             match contents.ops.get_mut(name) {
                 Some(seen) => seen.count += 1,
                 None => {
@@ -175,19 +176,20 @@ impl Contents {
     pub fn add_nodes(&mut self, module: &Module) -> Vec<(String, usize)> {
         let mut widened: BTreeMap<Element, FxHashSet<usize>> = BTreeMap::new();
         for op in module.reachable_ops() {
-            let Some(name) = module.op_name(op).strip_prefix("onnx.") else { continue };
+            let name = module.op(op).name;
             let start = module.span(op).name.start;
             let Some(place) = self.places.get(&start) else { continue };
-            if matches!(name, "Constant" | "return") {
+            if !name.is_node() {
                 continue;
             }
-            if let Some(element) = place.element.filter(|_| name == "Cast" && place.op != "stablehlo.convert")
+            if let Some(element) =
+                place.element.filter(|_| name == onnx::CAST && place.op != stablehlo::CONVERT.text())
                 && widens(module, op, element)
             {
                 widened.entry(element).or_default().insert(start);
             }
             if let Some(seen) = self.ops.get_mut(&place.op) {
-                *seen.becomes.entry(name.to_owned()).or_default() += 1;
+                *seen.becomes.entry(name.mnemonic().to_owned()).or_default() += 1;
             }
         }
         widened
@@ -208,7 +210,7 @@ impl Contents {
                 becomes
                     .sort_by(|left, right| right.count.cmp(&left.count).then_with(|| left.op.cmp(&right.op)));
                 let note = covered.get(op.as_str()).copied();
-                let supported = note.is_some() || ops::is_structural(&op);
+                let supported = note.is_some() || OpName::of_text(&op).is_some_and(ops::is_structural);
                 SourceOp { op, count, supported, refused, becomes, note: note.unwrap_or_default() }
             })
             .collect();
@@ -237,7 +239,7 @@ fn module_of(module: &Module, op: OpId) -> Option<String> {
 /// The constant of an op, when it is a tensor with elements that differ: a splat is as likely a number of the program as
 /// a weight.
 fn constant_weight(module: &Module, op: OpId) -> Option<(OpId, ConstantId)> {
-    if module.op_name(op) != "stablehlo.constant" {
+    if module.op(op).name != stablehlo::CONSTANT {
         return None;
     }
     let Some(Attribute::Dense(id)) = module.attribute(op, "value") else { return None };

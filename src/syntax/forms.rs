@@ -7,7 +7,7 @@ use super::statement::{Body, Parts, add_missing, region_of};
 use super::text::{Rule, Text};
 use crate::diagnostic::catalogue::{DuplicateAttribute, UnknownAssembly, UnknownOp, UnsupportedOp};
 use crate::diagnostic::{nearest, nearest_op};
-use crate::ir::{Attribute, Attributes, Element, SCALAR, Symbol, TensorType, Type, TypeId};
+use crate::ir::{Attribute, Attributes, Dialect, Element, SCALAR, TensorType, Type, TypeId, stablehlo};
 use crate::source::Span;
 use smallvec::SmallVec;
 
@@ -44,7 +44,7 @@ pub(super) struct Clauses<'t> {
 impl<'s> Parser<'s> {
     /// An op in custom form.
     pub(super) fn custom(&mut self, name: Text<'_>, tokens: &[Token<'_>]) -> Option<Parts<'s>> {
-        let Some((symbol, row)) = self.mnemonic(name) else {
+        let Some(row) = self.mnemonic(name) else {
             // What stands for types in another dialect may mean something else.
             let dialect = name.text.split('.').next().unwrap_or_default();
             if nearest(dialect, DIALECTS).is_some() {
@@ -54,7 +54,7 @@ impl<'s> Parser<'s> {
         };
         let mut clauses = self.collect(tokens)?;
         let mut parts = Parts {
-            name: symbol,
+            name: row.op,
             operands: SmallVec::new(),
             operand_types: SmallVec::new(),
             result_types: SmallVec::new(),
@@ -192,7 +192,7 @@ impl<'s> Parser<'s> {
         }
     }
 
-    fn mnemonic(&mut self, name: Text<'_>) -> Option<(Symbol, &'static Row)> {
+    fn mnemonic(&mut self, name: Text<'_>) -> Option<&'static Row> {
         if let Some(&known) = self.mnemonics.get(name.text) {
             return Some(known);
         }
@@ -201,15 +201,8 @@ impl<'s> Parser<'s> {
             self.unknown_op(name.text, name.span());
             return None;
         };
-        // Within a function the dialect may be left out.
-        let full = match &*current {
-            "call" => "func.call",
-            "return" => "func.return",
-            op => op,
-        };
-        let known = (self.module.symbols.intern(full), row);
-        self.mnemonics.insert(self.source_text(name.span()), known);
-        Some(known)
+        self.mnemonics.insert(self.source_text(name.span()), row);
+        Some(row)
     }
 
     /// Reports an op whose custom form is not known.
@@ -471,7 +464,7 @@ impl<'s> Parser<'s> {
                 let (predicate, ty) = match *types.as_slice() {
                     [predicate, ty] => (predicate, ty),
                     // `arith.select` leaves out the type of a predicate that is a scalar.
-                    [ty] if row.op.starts_with("arith.") => {
+                    [ty] if row.op.dialect() == Dialect::Arith => {
                         (self.module.types.intern(Type::Scalar(Element::Bool)), ty)
                     }
                     _ => {
@@ -542,7 +535,7 @@ impl<'s> Parser<'s> {
                 }
             }
         }
-        let name = self.module.symbols.intern("stablehlo.dot");
+        let name = stablehlo::DOT.symbol();
         self.set(&mut parts.attributes, "dot_dimension_numbers", Attribute::Struct(name, fields));
         if let Some(precision) = Self::take(clauses, "precision") {
             let precision = self.clause(Kind::Words("precision"), precision)?;
@@ -620,7 +613,7 @@ impl<'s> Parser<'s> {
         if let Some(applies) = applies {
             let op = words.get(applies + 1).copied();
             let op = self.need(op, "an op to apply", name)?;
-            let symbol = self.mnemonic(op)?.0;
+            let applied = self.mnemonic(op)?.op;
             let Some(element) = parts.operand_types.first().and_then(|&ty| self.module.tensor_type(ty))
             else {
                 self.lacks("a tensor to reduce", name.span());
@@ -630,7 +623,7 @@ impl<'s> Parser<'s> {
             let scalar = self.module.tensor_of(element, SCALAR);
             let argument = ("", op.span(), scalar);
             let arguments = vec![argument, argument];
-            parts.regions.push(Body { region: None, arguments, applies: Some(symbol) });
+            parts.regions.push(Body { region: None, arguments, applies: Some(applied) });
             return Some(());
         }
         self.exactly(clauses, 1, name)?;

@@ -4,7 +4,7 @@ use super::Parser;
 use super::forms::Clauses;
 use super::statement::{Body, Parts, region_of};
 use super::text::Text;
-use crate::ir::{Attribute, Element, Type, TypeId};
+use crate::ir::{Attribute, Element, Type, TypeId, shape};
 
 /// What the form of an op is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +61,7 @@ impl<'s> Parser<'s> {
                     self.set(&mut parts.attributes, "passing", Attribute::Bool(passing.text == "true"));
                 }
                 let types = self.types_or_none(clauses)?;
-                let untyped = if name.text == "shape.assuming_all" {
+                let untyped = if name.text == shape::ASSUMING_ALL.text() {
                     self.opaque_type("!shape.witness")
                 } else {
                     self.scalar_type(Element::Bool)

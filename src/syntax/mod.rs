@@ -29,7 +29,7 @@ use crate::diagnostic::catalogue::{
     BadLiteral, EmptyInput, NestingTooDeep, SyntaxError, UnclosedDelimiter, UndefinedAlias, UnreadableText,
 };
 use crate::diagnostic::{Diagnostics, nearest};
-use crate::ir::{Attribute, LocationId, Module, Symbol, Type, TypeId};
+use crate::ir::{Attribute, LocationId, Module, Type, TypeId};
 use crate::source::{NESTING_LIMIT, Problem, Source, Span, Statement};
 use assembly::Row;
 use rustc_hash::FxHashMap;
@@ -90,7 +90,7 @@ struct Parser<'s> {
     shapes: FxHashMap<Box<str>, Rc<[Slot]>>,
     shape: Shape,
     /// Names of ops in custom form.
-    mnemonics: FxHashMap<&'s str, (Symbol, &'static Row)>,
+    mnemonics: FxHashMap<&'s str, &'static Row>,
     /// Statements that define aliases, by name with `#` or `!`.
     aliases: FxHashMap<&'s str, u32>,
     /// The values of aliases of attributes, by the statements that define them.

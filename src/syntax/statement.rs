@@ -10,7 +10,8 @@ use crate::diagnostic::catalogue::{
 };
 use crate::diagnostic::{Diagnostic, Part};
 use crate::ir::{
-    Attributes, BlockId, LocationId, NewOp, OpId, OpSpan, RegionId, Symbol, TypeId, ValueId, provenance,
+    Attributes, BlockId, LocationId, NewOp, OpId, OpName, OpSpan, RegionId, Symbol, TypeId, ValueId,
+    provenance, stablehlo,
 };
 use crate::source::{Span, skip_space};
 use rustc_hash::FxHashSet;
@@ -18,7 +19,7 @@ use smallvec::SmallVec;
 
 /// An op as both of its forms give it.
 pub(super) struct Parts<'s> {
-    pub name: Symbol,
+    pub name: OpName,
     pub operands: SmallVec<[(ValueId, Span); 3]>,
     /// The types that the text states for the operands; empty when it states none.
     pub operand_types: SmallVec<[TypeId; 3]>,
@@ -34,7 +35,7 @@ pub(super) struct Body<'s> {
     /// The arguments of its first block that the op's own form names.
     pub arguments: Vec<(&'s str, Span, TypeId)>,
     /// The op that a reduction applies, instead of statements.
-    pub applies: Option<Symbol>,
+    pub applies: Option<OpName>,
 }
 
 impl Body<'_> {
@@ -147,7 +148,7 @@ impl<'s> Parser<'s> {
 
     fn generic(&mut self, name: &str, tokens: &[Token<'_>]) -> Option<Parts<'s>> {
         let mut parts = Parts {
-            name: self.module.symbols.intern(&assembly::current_name(name)),
+            name: self.module.symbols.op_name(&assembly::current_name(name)),
             operands: SmallVec::new(),
             operand_types: SmallVec::new(),
             result_types: SmallVec::new(),
@@ -229,7 +230,7 @@ impl<'s> Parser<'s> {
     fn check_operands(&mut self, parts: &Parts<'s>, heads: &Heads<'s>) -> Option<()> {
         let (found, stated) = (parts.operands.len(), parts.operand_types.len());
         if found != stated {
-            let op = self.module.symbols.get(parts.name).to_owned();
+            let op = self.module.symbols.get(parts.name.symbol()).to_owned();
             let expected = stated.to_string();
             self.diagnostics.push(WrongOperandCount { op: &op, expected: &expected, found, at: heads.name });
             return None;
@@ -268,7 +269,7 @@ impl<'s> Parser<'s> {
             total = total.saturating_add(count);
         }
         if total as usize != parts.result_types.len() && total != 0 {
-            let op = self.module.symbols.get(parts.name).to_owned();
+            let op = self.module.symbols.get(parts.name.symbol()).to_owned();
             let expected = parts.result_types.len().to_string();
             let at = if heads.results.is_empty() { heads.name } else { heads.first };
             self.diagnostics.push(WrongResultCount {
@@ -352,7 +353,7 @@ impl<'s> Parser<'s> {
     }
 
     /// The region of a reduction that applies one op to its two scalar arguments.
-    fn applied(&mut self, region: RegionId, name: Symbol, arguments: &[(&'s str, Span, TypeId)]) {
+    fn applied(&mut self, region: RegionId, name: OpName, arguments: &[(&'s str, Span, TypeId)]) {
         let block = self.module.add_block(region);
         let operands: SmallVec<[ValueId; 3]> =
             arguments.iter().map(|&(_, _, ty)| self.module.add_argument(block, ty)).collect();
@@ -360,7 +361,7 @@ impl<'s> Parser<'s> {
         let span = OpSpan { name: at, whole: at };
         let op = self.append(block, name, operands, SmallVec::from_slice(&[ty]), span);
         let result = self.module.op(op).results[0];
-        let name = self.module.symbols.intern("stablehlo.return");
+        let name = stablehlo::RETURN;
         self.append(block, name, SmallVec::from_slice(&[result]), SmallVec::new(), span);
     }
 
@@ -368,7 +369,7 @@ impl<'s> Parser<'s> {
     fn append(
         &mut self,
         block: BlockId,
-        name: Symbol,
+        name: OpName,
         operands: SmallVec<[ValueId; 3]>,
         result_types: SmallVec<[TypeId; 1]>,
         span: OpSpan,

@@ -1,6 +1,8 @@
 //! Widens the floats of a program to 64 bits, for nearly exact results.
 
-use crate::ir::{Attribute, Constant, Data, Element, Module, OpId, Rewriter, Type, TypeId, ValueId};
+use crate::ir::{
+    Attribute, Constant, Data, Element, Module, OpId, OpName, Rewriter, Type, TypeId, ValueId, stablehlo,
+};
 use crate::ops::fold::{Tensor, float};
 use crate::source::Source;
 use rustc_hash::FxHashSet;
@@ -8,15 +10,15 @@ use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// Ops that depend on the bits or the types of their operands, and so keep their types.
-const OPAQUE: [&str; 4] =
-    ["stablehlo.bitcast_convert", "stablehlo.custom_call", "stablehlo.rng", "stablehlo.reduce_precision"];
+const OPAQUE: [OpName; 4] =
+    [stablehlo::BITCAST_CONVERT, stablehlo::CUSTOM_CALL, stablehlo::RNG, stablehlo::REDUCE_PRECISION];
 
 /// Widens all floats of a StableHLO module to 64 bits.
 pub(super) fn widen(module: &mut Module, source: &Source) {
     let mut kept: FxHashSet<ValueId> = FxHashSet::default();
     for function in module.functions() {
         Rewriter::new(module).function(function, &mut |rewriter, op| {
-            let is_opaque = OPAQUE.contains(&rewriter.module.op_name(op));
+            let is_opaque = OPAQUE.contains(&rewriter.module.op(op).name);
             if is_opaque {
                 keep(rewriter, op, &mut kept);
             }
@@ -60,7 +62,7 @@ fn keep(rewriter: &mut Rewriter, op: OpId, kept: &mut FxHashSet<ValueId>) {
             operands.push(operand);
             continue;
         }
-        let narrow = rewriter.insert_at(place, "stablehlo.convert", &[operand], ty, []);
+        let narrow = rewriter.insert_at(place, stablehlo::CONVERT, &[operand], ty, []);
         kept.insert(narrow);
         operands.push(narrow);
     }
@@ -74,7 +76,7 @@ fn keep(rewriter: &mut Rewriter, op: OpId, kept: &mut FxHashSet<ValueId>) {
             continue;
         }
         kept.insert(result);
-        let widened = rewriter.insert_at(place, "stablehlo.convert", &[result], ty, []);
+        let widened = rewriter.insert_at(place, stablehlo::CONVERT, &[result], ty, []);
         rewriter.replace(old, widened);
     }
 }

@@ -10,7 +10,7 @@ mod program;
 pub use program::{Captured, Program};
 
 use crate::diagnostic::PythonFrame;
-use crate::ir::{Dim, Element, FunctionId, Module, Origin, ValueId, provenance};
+use crate::ir::{Dim, Element, FunctionId, Module, Origin, ValueId, onnx, provenance};
 use crate::pass;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -87,7 +87,7 @@ impl ValueMap {
             let known = program_values(&program);
             let derived = derived(module, module.block(block).ops.iter().copied().rev());
             let results = module.block(block).ops.iter().flat_map(|&op| {
-                let is_node = module.op_name(op) != "onnx.Constant";
+                let is_node = module.op(op).name != onnx::CONSTANT;
                 module.op(op).results.iter().copied().filter(move |_| is_node)
             });
             for value in module.block(block).arguments.iter().copied().chain(results) {
@@ -123,13 +123,13 @@ fn derived(module: &Module, ops: impl Iterator<Item = crate::ir::OpId>) -> FxHas
             continue;
         }
         let Some(origin) = module.origin(result).or_else(|| derived.get(&result).cloned()) else { continue };
-        let order = match module.op_name(op) {
+        let order = match module.op(op).name {
             // The types show casts of floats, and reshapes that add or drop sizes of 1. An integer may be computed wide
             // and wrap when it is cast, so the wide integer is another value.
-            "onnx.Cast" if !both_are_floats(module, operand, result) => continue,
-            "onnx.Cast" | "onnx.Identity" => origin.order.clone(),
-            "onnx.Reshape" | "onnx.Unsqueeze" | "onnx.Squeeze" if origin.order.is_none() => None,
-            "onnx.Transpose" => {
+            onnx::CAST if !both_are_floats(module, operand, result) => continue,
+            onnx::CAST | onnx::IDENTITY => origin.order.clone(),
+            onnx::RESHAPE | onnx::UNSQUEEZE | onnx::SQUEEZE if origin.order.is_none() => None,
+            onnx::TRANSPOSE => {
                 let order = module.attribute(op, "perm").and_then(|perm| module.integers(perm));
                 let order: Option<Vec<usize>> =
                     order.and_then(|order| order.iter().map(|&axis| usize::try_from(axis).ok()).collect());

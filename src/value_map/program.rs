@@ -2,7 +2,8 @@
 
 use super::{ValueMap, double};
 use crate::ir::{
-    Argument, Attribute, Function, FunctionResult, Module, OpId, Rewriter, TypeId, ValueId, print,
+    Argument, Attribute, Function, FunctionResult, Module, OpId, Rewriter, TypeId, ValueId, func, print,
+    stablehlo,
 };
 use crate::pass;
 use crate::source::Source;
@@ -91,7 +92,7 @@ fn capture(module: &mut Module, source: &Source) -> Option<Vec<Captured>> {
 fn large(module: &Module, source: &Source, op: OpId) -> Option<(TypeId, Captured)> {
     let &[result] = &module.op(op).results[..] else { return None };
     let Some(&Attribute::Dense(id)) = module.attribute(op, "value") else { return None };
-    if module.op_name(op) != "stablehlo.constant" {
+    if module.op(op).name != stablehlo::CONSTANT {
         return None;
     }
     let (constant, ty) = (module.constant(id), module.tensor(result)?);
@@ -110,13 +111,13 @@ fn name_reducers(module: &mut Module) {
     let bodies: Vec<_> = module.functions().map(|id| module.function(id).body).collect();
     let calls: Vec<OpId> = module
         .ops_within(bodies)
-        .filter(|&op| module.op_name(op) == "stablehlo.custom_call" && !module.op(op).regions.is_empty())
+        .filter(|&op| module.op(op).name == stablehlo::CUSTOM_CALL && !module.op(op).regions.is_empty())
         .collect();
     for (index, call) in calls.into_iter().enumerate() {
         let Some(region) = module.op_mut(call).regions.pop() else { continue };
         let Some(block) = module.entry_block(region) else { continue };
         let Some(&last) = module.block(block).ops.last() else { continue };
-        let (name, end) = (format!("reducer{index}"), module.symbols.intern("func.return"));
+        let (name, end) = (format!("reducer{index}"), func::RETURN);
         let name = module.symbols.intern(&name);
         module.op_mut(last).name = end;
         let arguments = module.block(block).arguments.clone();

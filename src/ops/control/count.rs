@@ -1,7 +1,7 @@
 //! Loops that count: `i = start; while (i < limit) i += 1`.
 
 use super::super::{Lower, Refusal};
-use crate::ir::{Dim, Element, OpId, RegionId, ValueId};
+use crate::ir::{Dim, Element, OpId, RegionId, ValueId, hlo2onnx, stablehlo};
 
 /// A loop that counts.
 pub(super) struct Count {
@@ -65,8 +65,7 @@ pub(super) fn counted(
     let Some(compare) = tested.first().and_then(|&value| cx.module.defining_op(value)) else {
         return Ok(None);
     };
-    if cx.module.op_name(compare) != "stablehlo.compare" || cx.word(compare, "comparison_direction")? != "LT"
-    {
+    if cx.module.op(compare).name != stablehlo::COMPARE || cx.word(compare, "comparison_direction")? != "LT" {
         return Ok(None);
     }
     let &[tested, limit] = cx.module.op(compare).operands.as_slice() else { return Ok(None) };
@@ -123,7 +122,7 @@ fn is_inside(cx: &Lower, value: ValueId, region: RegionId) -> bool {
 
 /// Whether ops of the region define symbols of sizes.
 fn has_sizes(cx: &Lower, region: RegionId) -> bool {
-    let is_size = |&op: &OpId| cx.module.op_name(op) == "hlo2onnx.size";
+    let is_size = |&op: &OpId| cx.module.op(op).name == hlo2onnx::SIZE;
     cx.module.region(region).blocks.iter().any(|&block| cx.module.block(block).ops.iter().any(is_size))
 }
 
@@ -131,7 +130,7 @@ fn has_sizes(cx: &Lower, region: RegionId) -> bool {
 fn adds_one(cx: &Lower, sum: ValueId, value: ValueId) -> bool {
     let Some(add) = cx.module.defining_op(sum) else { return false };
     let operands = &cx.module.op(add).operands;
-    if cx.module.op_name(add) != "stablehlo.add"
+    if cx.module.op(add).name != stablehlo::ADD
         || !cx.module.tensor(value).is_some_and(|ty| ty.element.is_integer())
     {
         return false;
@@ -176,16 +175,16 @@ impl Lower<'_> {
         let operands = &self.module.op(op).operands;
         let of = |index: usize| self.at_round(*operands.get(index)?, counter, depth);
         let sizes = &self.module.sizes;
-        match self.module.op_name(op) {
-            "stablehlo.get_dimension_size" => {
+        match self.module.op(op).name {
+            stablehlo::GET_DIMENSION_SIZE => {
                 let axis = self.module.attribute(op, "dimension")?.as_integer()?;
                 let dims = &self.module.tensor(operands[0])?.dims;
                 dims.get(usize::try_from(axis).ok()?).copied().map(Place::Fixed)
             }
-            "stablehlo.reshape" => of(0),
+            stablehlo::RESHAPE => of(0),
             // What has been computed in fewer bits may have wrapped there.
-            "stablehlo.convert" if ty.element.bits() >= 32 && self.is_leaf(operands[0], counter) => of(0),
-            "stablehlo.add" => match (of(0)?, of(1)?) {
+            stablehlo::CONVERT if ty.element.bits() >= 32 && self.is_leaf(operands[0], counter) => of(0),
+            stablehlo::ADD => match (of(0)?, of(1)?) {
                 (Place::Fixed(a), Place::Fixed(b)) => Some(Place::Fixed(sizes.add(a, b))),
                 (Place::Forward(a), Place::Fixed(b)) | (Place::Fixed(a), Place::Forward(b)) => {
                     Some(Place::Forward(sizes.add(a, b)))
@@ -195,7 +194,7 @@ impl Lower<'_> {
                 }
                 _ => None,
             },
-            "stablehlo.subtract" => match (of(0)?, of(1)?) {
+            stablehlo::SUBTRACT => match (of(0)?, of(1)?) {
                 (Place::Fixed(a), Place::Fixed(b)) => Some(Place::Fixed(sizes.subtract(a, b))),
                 (Place::Forward(a), Place::Fixed(b)) => Some(Place::Forward(sizes.subtract(a, b))),
                 (Place::Backward(a), Place::Fixed(b)) => Some(Place::Backward(sizes.subtract(a, b))),
@@ -203,12 +202,12 @@ impl Lower<'_> {
                 (Place::Fixed(a), Place::Backward(b)) => Some(Place::Forward(sizes.subtract(a, b))),
                 _ => None,
             },
-            "stablehlo.multiply" => match (of(0)?, of(1)?) {
+            stablehlo::MULTIPLY => match (of(0)?, of(1)?) {
                 (Place::Fixed(a), Place::Fixed(b)) => Some(Place::Fixed(sizes.multiply(a, b))),
                 _ => None,
             },
             // An index counts from the end where it is negative, which none is here.
-            "stablehlo.select" => {
+            stablehlo::SELECT => {
                 let place = of(2)?;
                 self.tells_negative(operands[0], place, counter, depth).then_some(place)
             }
@@ -220,7 +219,7 @@ impl Lower<'_> {
     fn tells_negative(&self, value: ValueId, place: Place, counter: Option<Counter>, depth: usize) -> bool {
         let tests_place = || {
             let compare = self.module.defining_op(value)?;
-            let is_less = self.module.op_name(compare) == "stablehlo.compare"
+            let is_less = self.module.op(compare).name == stablehlo::COMPARE
                 && self.word(compare, "comparison_direction").ok()? == "LT";
             let operands = &self.module.op(compare).operands;
             let tested = self.at_round(operands[0], counter, depth)?;
@@ -242,9 +241,8 @@ impl Lower<'_> {
 
     /// Whether a value is a number, a size or the counter, and not computed from those.
     fn is_leaf(&self, value: ValueId, counter: Option<Counter>) -> bool {
-        let is_size = |op: OpId| {
-            matches!(self.module.op_name(op), "stablehlo.get_dimension_size" | "stablehlo.constant")
-        };
+        let is_size =
+            |op: OpId| matches!(self.module.op(op).name, stablehlo::GET_DIMENSION_SIZE | stablehlo::CONSTANT);
         counter.is_some_and(|counter| counter.argument == value)
             || self.module.defining_op(value).is_some_and(is_size)
     }

@@ -9,17 +9,17 @@ mod slices;
 pub(super) use rounds::{Input, Length, Rounds};
 
 use super::{Elements, Lower, Lowered, Refusal, Row, noted, row};
-use crate::ir::{Dim, Element, OpId, RegionId, SCALAR, ValueId};
+use crate::ir::{Dim, Element, OpId, RegionId, SCALAR, ValueId, chlo, onnx, stablehlo};
 
 /// Control flow carries whatever its regions can compute.
 const CARRIED: Elements = Elements::PLAIN.or(Elements::FLOAT8).or(Elements::COMPLEX);
 
 pub(super) const ROWS: &[Row] = &[
-    noted("chlo.scan", CARRIED, scan::lower, "Scan; Loop where there may be no slice"),
-    noted("stablehlo.case", CARRIED, case, "nested Ifs; an index out of range takes the last branch"),
-    row("stablehlo.if", CARRIED, conditional),
+    noted(chlo::SCAN, CARRIED, scan::lower, "Scan; Loop where there may be no slice"),
+    noted(stablehlo::CASE, CARRIED, case, "nested Ifs; an index out of range takes the last branch"),
+    row(stablehlo::IF, CARRIED, conditional),
     noted(
-        "stablehlo.while",
+        stablehlo::WHILE,
         CARRIED,
         repeat::lower,
         "Loop, or Scan where each round reads a slice; unrolled when it runs a few times over few ops",
@@ -55,7 +55,7 @@ fn case(cx: &mut Lower, op: OpId) -> Lowered {
     // JAX makes the index of a condition from its truth value.
     let convert = cx.module.defining_op(cx.module.op(op).operands[0]);
     let converted = convert.filter(|&convert| {
-        cx.module.op_name(convert) == "stablehlo.convert"
+        cx.module.op(convert).name == stablehlo::CONVERT
             && cx.operand_type(convert, 0).is_ok_and(|ty| ty.element == Element::Bool)
     });
     if let (Some(convert), 1) = (converted, last) {
@@ -69,9 +69,9 @@ fn case(cx: &mut Lower, op: OpId) -> Lowered {
     }
     // Every number out of range stands for the last branch, so that halves can be told apart by the order.
     let (zero, limit) = (cx.integer(Element::I32, 0), cx.integer(Element::I32, last as i64));
-    let negative = cx.elementwise_to("Less", &[index, zero], Element::Bool);
-    let bounded = cx.elementwise("Min", &[index, limit]);
-    let index = cx.node("Where", &[negative, limit, bounded]).out(Element::I32, SCALAR);
+    let negative = cx.elementwise_to(onnx::LESS, &[index, zero], Element::Bool);
+    let bounded = cx.elementwise(onnx::MIN, &[index, limit]);
+    let index = cx.node(onnx::WHERE, &[negative, limit, bounded]).out(Element::I32, SCALAR);
     Ok(search(cx, index, &branches, 0, &types)?.into_iter().collect())
 }
 
@@ -90,7 +90,7 @@ fn chain(
         return cx.inline(*taken, &[]);
     }
     let number = cx.integer(Element::I32, first);
-    let is_first = cx.elementwise_to("Equal", &[index, number], Element::Bool);
+    let is_first = cx.elementwise_to(onnx::EQUAL, &[index, number], Element::Bool);
     branch(cx, is_first, types, |cx| cx.inline(*taken, &[]), |cx| chain(cx, index, rest, first + 1, types))
 }
 
@@ -108,7 +108,7 @@ fn search(
     let (lower, upper) = branches.split_at(branches.len() / 2);
     let middle = first + lower.len() as i64;
     let number = cx.integer(Element::I32, middle);
-    let is_lower = cx.elementwise_to("Less", &[index, number], Element::Bool);
+    let is_lower = cx.elementwise_to(onnx::LESS, &[index, number], Element::Bool);
     let then = |cx: &mut Lower| search(cx, index, lower, first, types);
     branch(cx, is_lower, types, then, |cx| search(cx, index, upper, middle, types))
 }
@@ -127,7 +127,7 @@ fn branch(
     if types.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(cx.node("If", &[predicate]).region(then).region(otherwise).outs(types))
+    Ok(cx.node(onnx::IF, &[predicate]).region(then).region(otherwise).outs(types))
 }
 
 fn result_types(cx: &Lower, op: OpId) -> Result<Vec<(Element, Vec<Dim>)>, Refusal> {

@@ -5,7 +5,7 @@ use super::count::{Count, Counter, End, counted};
 use super::result_types;
 use super::rounds::{Input, Length, Output, Rounds, can_be_joined};
 use super::slices::{Slices, Write};
-use crate::ir::{Dim, Element, OpId, RegionId, ValueId};
+use crate::ir::{Dim, Element, OpId, RegionId, ValueId, onnx};
 
 /// A loop of at most so many rounds is unrolled ...
 const UNROLLED_ROUNDS: i64 = 8;
@@ -178,7 +178,7 @@ impl While {
                 }
                 (End::After(length), None) => {
                     let rounds = cx.size_scalar(length, count.element);
-                    cx.elementwise("Add", &[start, rounds])
+                    cx.elementwise(onnx::ADD, &[start, rounds])
                 }
                 (End::At(limit), _) => cx.larger(start, limit),
             };
@@ -215,7 +215,7 @@ impl While {
         for (&index, (_, sizes)) in carried.iter().zip(&types) {
             operands.push(cx.broadcast_to(self.inits[index], sizes));
         }
-        let results = cx.node("Loop", &operands).region(graph).outs(&types);
+        let results = cx.node(onnx::LOOP, &operands).region(graph).outs(&types);
         Ok(all(&results).into_iter().collect())
     }
 }

@@ -5,7 +5,7 @@
 //! Runtime has it make at least one round, and it does not tell its body the number of the round.
 
 use super::super::{Lower, Refusal};
-use crate::ir::{Dim, Element, SCALAR, ValueId};
+use crate::ir::{Dim, Element, SCALAR, ValueId, onnx};
 
 /// An element type and sizes.
 pub(in crate::ops) type Type = (Element, Vec<Dim>);
@@ -121,7 +121,7 @@ impl Rounds {
         })?;
         let mut types = self.carried;
         types.extend(self.outputs.iter().map(|output| output.ty.clone()));
-        let mut node = cx.node("Scan", &operands).int("num_scan_inputs", self.inputs.len() as i64);
+        let mut node = cx.node(onnx::SCAN, &operands).int("num_scan_inputs", self.inputs.len() as i64);
         let inputs = || self.inputs.iter().map(|input| (input.axis, input.backward));
         let outputs = || self.outputs.iter().map(|output| (output.axis, output.backward));
         let (axes, directions): (Vec<i64>, Vec<i64>) = inputs().map(numbers).unzip();
@@ -150,11 +150,11 @@ impl Rounds {
         arguments.extend(self.carried.iter().cloned());
         let graph = cx.graph(&arguments, |cx, values| {
             let (number, slices) = (values[0], Vec::with_capacity(self.inputs.len()));
-            let backward = last.map(|last| cx.elementwise("Sub", &[last, number]));
+            let backward = last.map(|last| cx.elementwise(onnx::SUB, &[last, number]));
             let slices = self.inputs.iter().fold(slices, |mut slices, input| {
                 let index = backward.filter(|_| input.backward).unwrap_or(number);
                 let (element, sizes) = cut(cx, input);
-                let node = cx.node("Gather", &[input.value, index]).int("axis", input.axis as i64);
+                let node = cx.node(onnx::GATHER, &[input.value, index]).int("axis", input.axis as i64);
                 slices.push(node.out(element, &sizes));
                 slices
             });
@@ -170,7 +170,7 @@ impl Rounds {
             sizes.insert(0, length);
             types.push((element, sizes));
         }
-        let mut results = cx.node("Loop", &operands).region(graph).outs(&types);
+        let mut results = cx.node(onnx::LOOP, &operands).region(graph).outs(&types);
         let joined = results.split_off(count);
         let mut outputs = Vec::with_capacity(joined.len());
         for (value, output) in joined.into_iter().zip(&self.outputs) {
@@ -204,7 +204,7 @@ impl Lower<'_> {
         }
         let start = self.cast(start, Element::I64);
         // ONNX Runtime makes no round for a negative number.
-        let rounds = self.elementwise("Sub", &[limit, start]);
+        let rounds = self.elementwise(onnx::SUB, &[limit, start]);
         self.reshape(rounds, SCALAR)
     }
 }

@@ -3,7 +3,7 @@
 
 use super::super::{Lower, Refusal, rules};
 use super::count::{Counter, DEPTH, Place};
-use crate::ir::{BlockId, Dim, OpId, RegionId, ValueId};
+use crate::ir::{BlockId, Dim, OpId, RegionId, ValueId, stablehlo};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// A `dynamic_slice` of a value from outside, which takes its slices in order, each once.
@@ -56,12 +56,12 @@ impl Slices {
         inside.block(cx, block);
         let mut slices = Self::default();
         for &op in &cx.module.block(block).ops {
-            match cx.module.op_name(op) {
-                "stablehlo.dynamic_slice" if !inside.defined.contains(&cx.module.op(op).operands[0]) => {
+            match cx.module.op(op).name {
+                stablehlo::DYNAMIC_SLICE if !inside.defined.contains(&cx.module.op(op).operands[0]) => {
                     let read = backward(cx, op, cx.module.op(op).results[0], 1, counter);
                     slices.reads.extend(read.map(|backward| Read { op, backward }));
                 }
-                "stablehlo.dynamic_update_slice" => {
+                stablehlo::DYNAMIC_UPDATE_SLICE => {
                     let (target, result) = (cx.module.op(op).operands[0], cx.module.op(op).results[0]);
                     let carried = parameters.iter().position(|&parameter| parameter == target);
                     let Some(carried) = carried.filter(|&carried| returned.get(carried) == Some(&result))
@@ -134,7 +134,7 @@ fn block(cx: &Lower, region: RegionId) -> Result<BlockId, Refusal> {
 
 /// Whether an op, or one inside of it, is there for more than its results.
 fn acts(cx: &Lower, op: OpId) -> bool {
-    let name = cx.module.op_name(op);
+    let name = cx.module.op(op).name;
     let own = !rules::is_pure(cx.module, op) && !rules::is_terminator(name);
     own || cx.module.op(op).regions.iter().any(|&region| {
         cx.module

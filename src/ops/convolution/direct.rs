@@ -9,7 +9,7 @@
 
 use super::geometry::{Axis, Geometry};
 use super::{dilated_and_cropped, inverse, order, reversed};
-use crate::ir::{Dim, Dims, Sizes, ValueId};
+use crate::ir::{Dim, Dims, Sizes, ValueId, onnx};
 use crate::ops::Lower;
 
 /// Lowers to `Conv` or `ConvTranspose`.
@@ -101,7 +101,7 @@ fn conv(
     let pads =
         axes.iter().map(|axis| padding(axis).0.max(0)).chain(axes.iter().map(|axis| padding(axis).1.max(0)));
     let (mut pads, element) = (pads.collect::<Vec<_>>(), cx.element(input));
-    let mut node = cx.node("Conv", &[input, kernel]);
+    let mut node = cx.node(onnx::CONV, &[input, kernel]);
     if let Some(same) = same {
         node = node.string("auto_pad", same);
         pads.clear();
@@ -127,7 +127,7 @@ fn conv_transpose(
     let pads: Vec<i64> = low.chain(high.iter().map(|&high| high.max(0))).collect();
     let extra: Vec<i64> = high.iter().map(|&high| (-high).max(0)).collect();
     let element = cx.element(input);
-    let node = cx.node("ConvTranspose", &[input, kernel]);
+    let node = cx.node(onnx::CONV_TRANSPOSE, &[input, kernel]);
     let node = attributes(node, groups, &pads, axes.iter().map(|axis| axis.input_dilation).collect());
     let node = if extra.iter().any(|&extra| extra != 0) { node.ints("output_padding", &extra) } else { node };
     dilations(node, axes).out(element, sizes)

@@ -3,7 +3,7 @@
 
 use super::geometry::{Axis, Geometry};
 use super::{dilated_and_cropped, order, reversed, zero};
-use crate::ir::{Dim, Element, ValueId};
+use crate::ir::{Dim, Element, ValueId, onnx};
 use crate::ops::Lower;
 use crate::ops::dot::Pairs;
 use crate::ops::index::Count;
@@ -109,7 +109,7 @@ fn windows(cx: &mut Lower, axis: &Axis, input: ValueId, dims: &mut Places) -> Va
     sizes.insert(at + 1, Dim::Known(axis.window));
     dims.insert_behind(axis.input);
     let element = cx.element(input);
-    cx.node("Gather", &[input, indices]).int("axis", at as i64).out(element, &sizes)
+    cx.node(onnx::GATHER, &[input, indices]).int("axis", at as i64).out(element, &sizes)
 }
 
 /// A dimension as its groups, which stand before it, and what a group has.

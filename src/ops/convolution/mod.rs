@@ -17,17 +17,17 @@ mod geometry;
 
 use super::dot::{Arithmetic, SUMMED};
 use super::{Lower, Lowered, Row, noted};
-use crate::ir::{Dim, Dims, Element, OpId, ValueId};
+use crate::ir::{Dim, Dims, Element, OpId, ValueId, stablehlo};
 use geometry::{Axis, Geometry};
 
 pub(super) const ROWS: &[Row] = &[
     noted(
-        "stablehlo.convolution",
+        stablehlo::CONVOLUTION,
         SUMMED,
         convolution,
         "Conv or ConvTranspose; a MatMul of gathered windows where these lack the element type",
     ),
-    noted("stablehlo.dynamic_conv", SUMMED, dynamic_conv, "the `shapes` pass makes it a convolution"),
+    noted(stablehlo::DYNAMIC_CONV, SUMMED, dynamic_conv, "the `shapes` pass makes it a convolution"),
 ];
 
 fn convolution(cx: &mut Lower, op: OpId) -> Lowered {

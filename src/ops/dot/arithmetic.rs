@@ -3,7 +3,7 @@
 //! Takes the element types of a `dot_general` or `convolution`; gives the one that both operands are cast to, and
 //! the casts that lead from there to the result. Integers wrap as XLA's do. Refuses sums of floats as integers.
 
-use crate::ir::{Element, ValueId};
+use crate::ir::{Element, ValueId, onnx};
 use crate::ops::{Lower, Refusal};
 
 /// Whole numbers up to this magnitude, and so sums that never exceed it, are exact in `f32`.
@@ -133,13 +133,13 @@ impl Lower<'_> {
             Step::Cast(element) if element.is_small_float() => {
                 // ONNX saturates by default; XLA's conversion gives NaN or infinity.
                 let dims = self.dims(value);
-                self.node("Cast", &[value]).element("to", element).int("saturate", 0).out(element, &dims)
+                self.node(onnx::CAST, &[value]).element("to", element).int("saturate", 0).out(element, &dims)
             }
             Step::Cast(element) => self.cast(value, element),
             Step::Mask(bits) => {
                 let element = self.element(value);
                 let mask = self.integer(element, if bits < 64 { (1 << bits) - 1 } else { -1 });
-                self.elementwise("BitwiseAnd", &[value, mask])
+                self.elementwise(onnx::BITWISE_AND, &[value, mask])
             }
         })
     }

@@ -9,7 +9,7 @@
 //! The form with the fewest transposes is taken; among equals the one that transposes the result, because the user
 //! of a result that comes in this order often transposes it back (JAX prints `probs @ v` as `(v^T probs^T)^T`).
 
-use crate::ir::{Dim, Dims, Element, ValueId};
+use crate::ir::{Dim, Dims, Element, ValueId, onnx};
 use crate::ops::Lower;
 
 const ONE: Dim = Dim::Known(1);
@@ -162,8 +162,8 @@ impl Lower<'_> {
             let shape = [&operand.pick(&operand.batch)[..], &[terms]].concat();
             self.arranged(&operand, &operand.left(), &shape)
         });
-        let products = self.elementwise("Mul", &[left, right]);
-        let sums = self.reduction("ReduceSum", products, &[pairs.batch.len() as i64]);
+        let products = self.elementwise(onnx::MUL, &[left, right]);
+        let sums = self.reduction(onnx::REDUCE_SUM, products, &[pairs.batch.len() as i64]);
         let result = [&self.dims(sums)[..], &ones].concat();
         Some(self.reshape(sums, &result))
     }
@@ -181,7 +181,7 @@ impl Lower<'_> {
         let right_shape = [&right.pick(&right.batch)[..], &right_ones, &columns].concat();
         let left = self.arranged(&left, &left.left(), &left_shape);
         let right = self.arranged(&right, &right.left(), &right_shape);
-        self.elementwise("Mul", &[left, right])
+        self.elementwise(onnx::MUL, &[left, right])
     }
 
     /// Whether ONNX Runtime computes a value when it loads the model: a constant, cast or moved about.
@@ -190,10 +190,8 @@ impl Lower<'_> {
             if self.module.constant_of(value).is_some() {
                 return true;
             }
-            if !matches!(
-                self.module.op_name(op),
-                "onnx.Cast" | "onnx.Reshape" | "onnx.Transpose" | "onnx.Slice"
-            ) {
+            if !matches!(self.module.op(op).name, onnx::CAST | onnx::RESHAPE | onnx::TRANSPOSE | onnx::SLICE)
+            {
                 return false;
             }
             value = self.module.op(op).operands[0];
@@ -256,7 +254,7 @@ impl Lower<'_> {
         let left_value = self.arranged(left, &left.left(), &left_shape);
         let right_value = self.arranged(right, &right.right(), &right_shape);
         let element = self.element(left_value);
-        let sums = self.node("MatMul", &[left_value, right_value]).out(element, &shape);
+        let sums = self.node(onnx::MAT_MUL, &[left_value, right_value]).out(element, &shape);
         self.reshape(sums, &result)
     }
 

@@ -12,21 +12,21 @@ pub(super) use arithmetic::Arithmetic;
 pub(super) use contraction::Pairs;
 
 use super::{Elements, Lower, Lowered, Refusal, Row, noted};
-use crate::ir::{Dim, OpId, Sizes};
+use crate::ir::{Dim, OpId, Sizes, chlo, stablehlo};
 
 /// Element types of sums of products.
 pub(super) const SUMMED: Elements = Elements::PLAIN.or(Elements::FLOAT8).or(Elements::NIBBLE);
 
 pub(super) const ROWS: &[Row] = &[
     noted(
-        "chlo.ragged_dot",
+        chlo::RAGGED_DOT,
         Elements::FLOAT.or(Elements::INTEGER),
         ragged::lower,
         "every row with the matrix of every group, of which its own is kept",
     ),
-    noted("stablehlo.dot", SUMMED, dot, "MatMul, in floats where that is exact for small integers"),
+    noted(stablehlo::DOT, SUMMED, dot, "MatMul, in floats where that is exact for small integers"),
     noted(
-        "stablehlo.dot_general",
+        stablehlo::DOT_GENERAL,
         SUMMED,
         dot_general,
         "MatMul with as few transposes as its operands allow, in floats where that is exact for small integers",

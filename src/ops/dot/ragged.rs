@@ -4,7 +4,7 @@
 //! group are kept: every row is multiplied with every group's matrix. Rows behind the last group are zero.
 
 use super::contraction::Pairs;
-use crate::ir::{Dim, Element, OpId, ValueId};
+use crate::ir::{Dim, Element, OpId, ValueId, onnx};
 use crate::ops::{Lower, Lowered, Refusal};
 
 const NUMBERS: &str = "ragged_dot_dimension_numbers";
@@ -56,7 +56,7 @@ fn members(cx: &mut Lower, lengths: ValueId, size: Dim) -> ValueId {
     let groups = cx.dims(lengths)[0];
     let lengths = cx.cast(lengths, Element::I64);
     let axis = cx.integer(Element::I64, 0);
-    let ends = cx.node("CumSum", &[lengths, axis]).like(lengths);
+    let ends = cx.node(onnx::CUM_SUM, &[lengths, axis]).like(lengths);
     let column = [groups, Dim::Known(1)];
     let (ends, lengths) = (cx.reshape(ends, &column), cx.reshape(lengths, &column));
     let places = cx.iota(Element::I64, 2, 1, size);
@@ -94,7 +94,7 @@ fn rows(
     let kept = cx.formula([members, products], |[members, products]| members.select(products, 0.0));
     sizes.remove(of_group);
     let axes = cx.int64s(&[of_group as i64]);
-    cx.node("ReduceSum", &[kept, axes]).int("keepdims", 0).out(element, &sizes)
+    cx.node(onnx::REDUCE_SUM, &[kept, axes]).int("keepdims", 0).out(element, &sizes)
 }
 
 /// The ragged dimension is summed over: each group has the sums over its places, in a first dimension of the result.

@@ -1,22 +1,22 @@
 //! The four operations, remainder, absolute value, extremes.
 
 use super::Term;
-use crate::ir::{Element, ValueId};
+use crate::ir::{Element, OpName, ValueId, onnx};
 use crate::ops::constant::integer_limits;
 use crate::ops::{Combiner, Lower};
 
 /// ONNX has no arithmetic on `bool`: there the logical op of the same truth table stands for it.
-fn logical_or(cx: &mut Lower, operands: [ValueId; 2], logical: &'static str, other: &'static str) -> ValueId {
+fn logical_or(cx: &mut Lower, operands: [ValueId; 2], logical: OpName, other: OpName) -> ValueId {
     let name = if cx.element(operands[0]) == Element::Bool { logical } else { other };
     cx.elementwise(name, &operands)
 }
 
 pub(in crate::ops) fn add(cx: &mut Lower, lhs: ValueId, rhs: ValueId) -> ValueId {
-    logical_or(cx, [lhs, rhs], "Or", "Add")
+    logical_or(cx, [lhs, rhs], onnx::OR, onnx::ADD)
 }
 
 pub(in crate::ops) fn multiply(cx: &mut Lower, lhs: ValueId, rhs: ValueId) -> ValueId {
-    logical_or(cx, [lhs, rhs], "And", "Mul")
+    logical_or(cx, [lhs, rhs], onnx::AND, onnx::MUL)
 }
 
 pub(in crate::ops) fn maximum(cx: &mut Lower, lhs: ValueId, rhs: ValueId) -> ValueId {
@@ -28,7 +28,7 @@ pub(in crate::ops) fn minimum(cx: &mut Lower, lhs: ValueId, rhs: ValueId) -> Val
 }
 
 pub(in crate::ops) fn subtract(cx: &mut Lower, lhs: ValueId, rhs: ValueId) -> ValueId {
-    cx.elementwise("Sub", &[lhs, rhs])
+    cx.elementwise(onnx::SUB, &[lhs, rhs])
 }
 
 pub(super) fn abs(x: Term) -> Term {
@@ -68,7 +68,7 @@ impl Divisor {
 /// XLA's integer quotients: `x / 0` has all bits set, and the lowest number by -1 is itself.
 pub(in crate::ops) fn divide(cx: &mut Lower, lhs: ValueId, rhs: ValueId) -> ValueId {
     if !cx.element(lhs).is_integer() {
-        return cx.elementwise("Div", &[lhs, rhs]);
+        return cx.elementwise(onnx::DIV, &[lhs, rhs]);
     }
     let divisor = Divisor::of(cx, lhs, rhs);
     cx.formula([lhs, rhs], |[a, b]| {
@@ -96,7 +96,7 @@ pub(in crate::ops) fn remainder(cx: &mut Lower, lhs: ValueId, rhs: ValueId) -> V
             // `fmod` goes through f64, which does not hold these; the quotient does not overflow any more.
             Element::I64 => a - a / safe * safe,
             signed if signed.is_signed() => a.truncated_mod(safe),
-            _ => a.binary("Mod", safe),
+            _ => a.binary(onnx::MOD, safe),
         };
         if divisor.may_be_zero { b.equal(0i64).select(a, rest) } else { rest }
     })

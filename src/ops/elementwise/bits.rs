@@ -2,29 +2,24 @@
 
 use super::Term;
 use super::formula::cast;
-use crate::ir::{Dim, Element, ValueId};
+use crate::ir::{Dim, Element, OpName, ValueId, onnx};
 use crate::ops::Lower;
 
-fn logical_or(
-    cx: &mut Lower,
-    operands: [ValueId; 2],
-    logical: &'static str,
-    bitwise: &'static str,
-) -> ValueId {
+fn logical_or(cx: &mut Lower, operands: [ValueId; 2], logical: OpName, bitwise: OpName) -> ValueId {
     let name = if cx.element(operands[0]) == Element::Bool { logical } else { bitwise };
     cx.elementwise(name, &operands)
 }
 
 pub(in crate::ops) fn bitwise_and(cx: &mut Lower, lhs: ValueId, rhs: ValueId) -> ValueId {
-    logical_or(cx, [lhs, rhs], "And", "BitwiseAnd")
+    logical_or(cx, [lhs, rhs], onnx::AND, onnx::BITWISE_AND)
 }
 
 pub(in crate::ops) fn bitwise_or(cx: &mut Lower, lhs: ValueId, rhs: ValueId) -> ValueId {
-    logical_or(cx, [lhs, rhs], "Or", "BitwiseOr")
+    logical_or(cx, [lhs, rhs], onnx::OR, onnx::BITWISE_OR)
 }
 
 pub(in crate::ops) fn bitwise_xor(cx: &mut Lower, lhs: ValueId, rhs: ValueId) -> ValueId {
-    logical_or(cx, [lhs, rhs], "Xor", "BitwiseXor")
+    logical_or(cx, [lhs, rhs], onnx::XOR, onnx::BITWISE_XOR)
 }
 
 /// The unsigned type of the same width.

@@ -3,7 +3,7 @@
 //! JAX makes floats canonical before it compares them in the total order: `select(x == 0, 0, x)` leaves +0 alone, and
 //! `select(x != x, NaN, x)` a positive NaN. Their order needs no bits.
 
-use crate::ir::{Module, OpId, ValueId};
+use crate::ir::{Module, OpId, OpName, ValueId, stablehlo};
 use crate::ops::Lower;
 use crate::ops::constant::number;
 
@@ -13,15 +13,15 @@ const LARGE: i64 = 1 << 20;
 const DEPTH: usize = 16;
 
 /// Ops whose results are elements of their first operand.
-const MOVES: &[&str] = &[
-    "stablehlo.broadcast_in_dim",
-    "stablehlo.dynamic_slice",
-    "stablehlo.gather",
-    "stablehlo.optimization_barrier",
-    "stablehlo.reshape",
-    "stablehlo.reverse",
-    "stablehlo.slice",
-    "stablehlo.transpose",
+const MOVES: &[OpName] = &[
+    stablehlo::BROADCAST_IN_DIM,
+    stablehlo::DYNAMIC_SLICE,
+    stablehlo::GATHER,
+    stablehlo::OPTIMIZATION_BARRIER,
+    stablehlo::RESHAPE,
+    stablehlo::REVERSE,
+    stablehlo::SLICE,
+    stablehlo::TRANSPOSE,
 ];
 
 /// Whether a value of the program has no -0 and no NaN but the positive one.
@@ -38,8 +38,8 @@ pub(super) fn is_canonical(cx: &Lower, value: ValueId) -> bool {
         }
         let Some(op) = cx.module.defining_op(value) else { return false };
         let operands = &cx.module.op(op).operands;
-        match (cx.module.op_name(op), &operands[..]) {
-            ("stablehlo.select", &[predicate, constant, other]) => {
+        match (cx.module.op(op).name, &operands[..]) {
+            (stablehlo::SELECT, &[predicate, constant, other]) => {
                 let Some(test) = test_of(cx, predicate, constant) else { return false };
                 match test {
                     Test::Zero(of) => {
@@ -67,7 +67,7 @@ enum Test {
 
 /// What a predicate tests, where the constant is what is selected for it.
 fn test_of(cx: &Lower, predicate: ValueId, constant: ValueId) -> Option<Test> {
-    let op = named(cx.module, predicate, "stablehlo.compare")?;
+    let op = named(cx.module, predicate, stablehlo::COMPARE)?;
     let &[left, right] = &cx.module.op(op).operands[..] else { return None };
     let selected = known(cx, constant)?;
     match cx.word(op, "comparison_direction").ok()? {
@@ -83,19 +83,19 @@ fn leads_to(module: &Module, value: ValueId, mut tested: ValueId) -> bool {
         if tested == value {
             return true;
         }
-        let Some(op) = named(module, tested, "stablehlo.select") else { return false };
+        let Some(op) = named(module, tested, stablehlo::SELECT) else { return false };
         tested = module.op(op).operands[2];
     }
     false
 }
 
-fn named(module: &Module, value: ValueId, name: &str) -> Option<OpId> {
-    module.defining_op(value).filter(|&op| module.op_name(op) == name)
+fn named(module: &Module, value: ValueId, name: OpName) -> Option<OpId> {
+    module.defining_op(value).filter(|&op| module.op(op).name == name)
 }
 
 /// The number that all elements of a constant are.
 fn known(cx: &Lower, mut value: ValueId) -> Option<f64> {
-    while let Some(op) = named(cx.module, value, "stablehlo.broadcast_in_dim") {
+    while let Some(op) = named(cx.module, value, stablehlo::BROADCAST_IN_DIM) {
         value = *cx.module.op(op).operands.first()?;
     }
     cx.known_number(value)

@@ -2,7 +2,7 @@
 
 use super::Term;
 use super::formula::cast;
-use crate::ir::{Element, OpId, SmallFloat, ValueId};
+use crate::ir::{Element, OpId, SmallFloat, ValueId, onnx};
 use crate::ops::constant::integer_limits;
 use crate::ops::{Lower, Lowered};
 
@@ -17,7 +17,7 @@ pub(super) fn convert(cx: &mut Lower, op: OpId) -> Lowered {
         // What is too large becomes infinity, or NaN where the type has none; ONNX would take the largest number.
         let x = if from.is_float() { within(cx, x, to) } else { x };
         let sizes = cx.dims(x);
-        return Ok(cx.node("Cast", &[x]).element("to", to).int("saturate", 0).out(to, &sizes).into());
+        return Ok(cx.node(onnx::CAST, &[x]).element("to", to).int("saturate", 0).out(to, &sizes).into());
     }
     Ok(cast(cx, x, to).into())
 }
@@ -114,8 +114,8 @@ impl Range {
             let operand = cx.module.op(op).operands.get(index).copied()?;
             cx.known_number(operand).filter(|number| !number.is_nan())
         };
-        match cx.module.op_name(op) {
-            "onnx.Cast" => {
+        match cx.module.op(op).name {
+            onnx::CAST => {
                 let from = cx.element(operand);
                 match from {
                     // A number may be rounded to the next float outside.
@@ -128,19 +128,19 @@ impl Range {
                     _ => Self::ANY,
                 }
             }
-            "onnx.Clip" => match (number(1), number(2)) {
+            onnx::CLIP => match (number(1), number(2)) {
                 (Some(low), Some(high)) if low <= high => {
                     Self { low, high, ..Self::of(cx, operand, depth - 1) }
                 }
                 _ => Self::ANY,
             },
-            "onnx.Sigmoid" => Self { low: 0.0, high: 1.0, ..Self::of(cx, operand, depth - 1) },
-            "onnx.Tanh" | "onnx.Sign" => Self { low: -1.0, high: 1.0, ..Self::of(cx, operand, depth - 1) },
-            "onnx.Floor" | "onnx.Ceil" | "onnx.Round" => {
+            onnx::SIGMOID => Self { low: 0.0, high: 1.0, ..Self::of(cx, operand, depth - 1) },
+            onnx::TANH | onnx::SIGN => Self { low: -1.0, high: 1.0, ..Self::of(cx, operand, depth - 1) },
+            onnx::FLOOR | onnx::CEIL | onnx::ROUND => {
                 let Self { low, high, nan } = Self::of(cx, operand, depth - 1);
                 Self { low: low.floor(), high: high.ceil(), nan }
             }
-            "onnx.Reshape" | "onnx.Transpose" | "onnx.Slice" | "onnx.Expand" | "onnx.Identity" => {
+            onnx::RESHAPE | onnx::TRANSPOSE | onnx::SLICE | onnx::EXPAND | onnx::IDENTITY => {
                 Self::of(cx, operand, depth - 1)
             }
             _ => Self::ANY,

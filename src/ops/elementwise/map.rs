@@ -1,7 +1,7 @@
 //! `stablehlo.map`: a function of scalars, applied to all elements.
 
 use super::Refusal;
-use crate::ir::OpId;
+use crate::ir::{OpId, OpName, stablehlo};
 use crate::ops::{FAMILIES, Lower, Lowered};
 
 /// Lowers the body on whole tensors: each of its values gets the sizes of the operands.
@@ -13,12 +13,12 @@ pub(super) fn map(cx: &mut Lower, op: OpId) -> Lowered {
     let body = cx.module.block(block).clone();
     let mut values = body.arguments;
     for inner in body.ops {
-        let name = cx.module.op_name(inner);
-        if matches!(name, "stablehlo.return" | "stablehlo.constant") {
+        let name = cx.module.op(inner).name;
+        if matches!(name, stablehlo::RETURN | stablehlo::CONSTANT) {
             continue;
         }
         if !is_elementwise(name) {
-            return Err(Refusal::form(format!("`{name}` in its body")));
+            return Err(Refusal::form(format!("`{}` in its body", cx.module.op_name(inner))));
         }
         values.extend(cx.module.op(inner).results.iter().copied());
     }
@@ -35,7 +35,7 @@ pub(super) fn map(cx: &mut Lower, op: OpId) -> Lowered {
 }
 
 /// Whether the op maps elements to elements, so that it means the same on scalars and tensors.
-fn is_elementwise(name: &str) -> bool {
+fn is_elementwise(name: OpName) -> bool {
     FAMILIES
         .iter()
         .filter(|(family, _)| matches!(*family, "elementwise" | "special"))

@@ -23,7 +23,7 @@ pub(super) use transcendental::{atan2, expm1, log1p, tan};
 
 use super::formula::{self, Term};
 use super::{Elements, Lower, Lowered, Refusal, Row, noted, row};
-use crate::ir::{Element, OpId, ValueId};
+use crate::ir::{Element, OpId, OpName, ValueId, onnx, stablehlo};
 
 const BITS: Elements = Elements::INTEGER.or(Elements::BOOL);
 
@@ -35,102 +35,102 @@ const CONVERTED: Elements = Elements::PLAIN.or(Elements::FLOAT8).or(Elements::NI
 
 pub(super) const ROWS: &[Row] = &[
     row(ROUND, Elements::FLOAT, narrow::round),
-    noted("stablehlo.abs", Elements::NUMERIC, |cx, op| unary(cx, op, arithmetic::abs), "unsigned is its own"),
-    noted("stablehlo.add", PLAIN_OR_NIBBLE, |cx, op| binary(cx, op, add), "bool: Or"),
-    row("stablehlo.and", BITS.or(Elements::NIBBLE), |cx, op| binary(cx, op, bitwise_and)),
+    noted(stablehlo::ABS, Elements::NUMERIC, |cx, op| unary(cx, op, arithmetic::abs), "unsigned is its own"),
+    noted(stablehlo::ADD, PLAIN_OR_NIBBLE, |cx, op| binary(cx, op, add), "bool: Or"),
+    row(stablehlo::AND, BITS.or(Elements::NIBBLE), |cx, op| binary(cx, op, bitwise_and)),
     noted(
-        "stablehlo.atan2",
+        stablehlo::ATAN2,
         Elements::FLOAT,
         |cx, op| precise_binary(cx, op, atan2),
         "ONNX has Atan alone: the octant is chosen by Where",
     ),
     noted(
-        "stablehlo.bitcast_convert",
+        stablehlo::BITCAST_CONVERT,
         Elements::PLAIN,
         reinterpret::bitcast_convert,
         "BitCast for one width, shifts between widths",
     ),
     noted(
-        "stablehlo.cbrt",
+        stablehlo::CBRT,
         Elements::FLOAT,
         |cx, op| precise(cx, op, transcendental::cbrt),
         "Pow in f64: a third is not an f32",
     ),
-    row("stablehlo.ceil", Elements::FLOAT, |cx, op| simple(cx, op, "Ceil")),
-    noted("stablehlo.clamp", Elements::PLAIN, compare::clamp, "Clip for scalar bounds that are not NaN"),
+    row(stablehlo::CEIL, Elements::FLOAT, |cx, op| simple(cx, op, onnx::CEIL)),
+    noted(stablehlo::CLAMP, Elements::PLAIN, compare::clamp, "Clip for scalar bounds that are not NaN"),
     noted(
-        "stablehlo.compare",
+        stablehlo::COMPARE,
         Elements::PLAIN,
         compare::lower,
         "NE is Not(Equal), total order compares bits unless zeros and NaN are canonical",
     ),
     noted(
-        "stablehlo.convert",
+        stablehlo::CONVERT,
         CONVERTED,
         convert::convert,
         "floats saturate into integers: Cast alone is undefined out of range",
     ),
-    row("stablehlo.cosine", Elements::FLOAT, |cx, op| simple(cx, op, "Cos")),
+    row(stablehlo::COSINE, Elements::FLOAT, |cx, op| simple(cx, op, onnx::COS)),
     noted(
-        "stablehlo.count_leading_zeros",
+        stablehlo::COUNT_LEADING_ZEROS,
         Elements::INTEGER,
         |cx, op| unary(cx, op, bits::count_leading_zeros),
         "from the logarithm in f64",
     ),
     noted(
-        "stablehlo.divide",
+        stablehlo::DIVIDE,
         Elements::NUMERIC,
         |cx, op| binary(cx, op, divide),
         "integers: ONNX Runtime fails on x / 0 and crashes on MIN / -1",
     ),
-    row("stablehlo.exponential", Elements::FLOAT, |cx, op| simple(cx, op, "Exp")),
+    row(stablehlo::EXPONENTIAL, Elements::FLOAT, |cx, op| simple(cx, op, onnx::EXP)),
     noted(
-        "stablehlo.exponential_minus_one",
+        stablehlo::EXPONENTIAL_MINUS_ONE,
         Elements::FLOAT,
         |cx, op| precise(cx, op, expm1),
         "without the cancellation of Exp(x) - 1",
     ),
-    row("stablehlo.floor", Elements::FLOAT, |cx, op| simple(cx, op, "Floor")),
-    noted("stablehlo.imag", Elements::FLOAT, zero, "of a real number: zero"),
+    row(stablehlo::FLOOR, Elements::FLOAT, |cx, op| simple(cx, op, onnx::FLOOR)),
+    noted(stablehlo::IMAG, Elements::FLOAT, zero, "of a real number: zero"),
     noted(
-        "stablehlo.is_finite",
+        stablehlo::IS_FINITE,
         FLOAT_BOOL,
         |cx, op| unary(cx, op, |x| x.abs().less(f64::INFINITY)),
         "|x| < inf, which NaN is not either",
     ),
-    row("stablehlo.log", Elements::FLOAT, |cx, op| simple(cx, op, "Log")),
+    row(stablehlo::LOG, Elements::FLOAT, |cx, op| simple(cx, op, onnx::LOG)),
     noted(
-        "stablehlo.log_plus_one",
+        stablehlo::LOG_PLUS_ONE,
         Elements::FLOAT,
         |cx, op| precise(cx, op, log1p),
         "without the rounding of 1 + x",
     ),
     noted(
-        "stablehlo.logistic",
+        stablehlo::LOGISTIC,
         Elements::FLOAT,
-        |cx, op| simple(cx, op, "Sigmoid"),
+        |cx, op| simple(cx, op, onnx::SIGMOID),
         "ONNX Runtime's is off by up to 4e-8, and 0 below -18",
     ),
-    noted("stablehlo.map", Elements::PLAIN, map::map, "its body on whole tensors"),
-    noted("stablehlo.maximum", PLAIN_OR_NIBBLE, |cx, op| binary(cx, op, maximum), "bool: Or"),
-    noted("stablehlo.minimum", PLAIN_OR_NIBBLE, |cx, op| binary(cx, op, minimum), "bool: And"),
-    noted("stablehlo.multiply", PLAIN_OR_NIBBLE, |cx, op| binary(cx, op, multiply), "bool: And"),
+    noted(stablehlo::MAP, Elements::PLAIN, map::map, "its body on whole tensors"),
+    noted(stablehlo::MAXIMUM, PLAIN_OR_NIBBLE, |cx, op| binary(cx, op, maximum), "bool: Or"),
+    noted(stablehlo::MINIMUM, PLAIN_OR_NIBBLE, |cx, op| binary(cx, op, minimum), "bool: And"),
+    noted(stablehlo::MULTIPLY, PLAIN_OR_NIBBLE, |cx, op| binary(cx, op, multiply), "bool: And"),
     noted(
-        "stablehlo.negate",
+        stablehlo::NEGATE,
         Elements::NUMERIC.or(Elements::NIBBLE),
         |cx, op| unary(cx, op, |x| -x),
         "unsigned: 0 - x",
     ),
-    row("stablehlo.not", BITS.or(Elements::NIBBLE), |cx, op| unary(cx, op, |x| !x)),
-    row("stablehlo.or", BITS.or(Elements::NIBBLE), |cx, op| binary(cx, op, bitwise_or)),
+    row(stablehlo::NOT, BITS.or(Elements::NIBBLE), |cx, op| unary(cx, op, |x| !x)),
+    row(stablehlo::OR, BITS.or(Elements::NIBBLE), |cx, op| binary(cx, op, bitwise_or)),
     noted(
-        "stablehlo.popcnt",
+        stablehlo::POPCNT,
         Elements::INTEGER,
         |cx, op| unary(cx, op, bits::count_ones),
         "sums of bits in parallel",
     ),
     noted(
-        "stablehlo.power",
+        stablehlo::POWER,
         Elements::NUMERIC,
         |cx, op| {
             let (base, exponent) = (cx.operand(op, 0)?, cx.operand(op, 1)?);
@@ -138,70 +138,70 @@ pub(super) const ROWS: &[Row] = &[
         },
         "integers: ONNX Runtime's Pow goes through f64, so by squaring",
     ),
-    noted("stablehlo.real", Elements::FLOAT, |cx, op| unary(cx, op, |x| x), "of a real number: itself"),
+    noted(stablehlo::REAL, Elements::FLOAT, |cx, op| unary(cx, op, |x| x), "of a real number: itself"),
     noted(
-        "stablehlo.reduce_precision",
+        stablehlo::REDUCE_PRECISION,
         Elements::FLOAT,
         reinterpret::reduce_precision,
         "through f16 and bf16, else by rounding the bits",
     ),
     noted(
-        "stablehlo.remainder",
+        stablehlo::REMAINDER,
         Elements::NUMERIC,
         |cx, op| binary(cx, op, remainder),
         "the sign of the dividend; integers guarded as in divide",
     ),
     noted(
-        "stablehlo.round_nearest_afz",
+        stablehlo::ROUND_NEAREST_AFZ,
         Elements::FLOAT,
         |cx, op| unary(cx, op, rounding::away_from_zero),
         "Round goes to even",
     ),
-    row("stablehlo.round_nearest_even", Elements::FLOAT, |cx, op| simple(cx, op, "Round")),
-    row("stablehlo.rsqrt", Elements::FLOAT, |cx, op| unary(cx, op, |x| x.sqrt().reciprocal())),
-    row("stablehlo.select", Elements::PLAIN, |cx, op| {
+    row(stablehlo::ROUND_NEAREST_EVEN, Elements::FLOAT, |cx, op| simple(cx, op, onnx::ROUND)),
+    row(stablehlo::RSQRT, Elements::FLOAT, |cx, op| unary(cx, op, |x| x.sqrt().reciprocal())),
+    row(stablehlo::SELECT, Elements::PLAIN, |cx, op| {
         let (predicate, yes, no) = (cx.operand(op, 0)?, cx.operand(op, 1)?, cx.operand(op, 2)?);
         Ok(select(cx, predicate, yes, no).into())
     }),
     noted(
-        "stablehlo.shift_left",
+        stablehlo::SHIFT_LEFT,
         Elements::INTEGER,
         |cx, op| binary(cx, op, shift_left),
         "BitShift, which has unsigned types only",
     ),
     noted(
-        "stablehlo.shift_right_arithmetic",
+        stablehlo::SHIFT_RIGHT_ARITHMETIC,
         Elements::INTEGER,
         |cx, op| binary(cx, op, |cx, x, n| shift_right(cx, x, n, Right::Arithmetic)),
         "negative numbers shift as their complement",
     ),
     noted(
-        "stablehlo.shift_right_logical",
+        stablehlo::SHIFT_RIGHT_LOGICAL,
         Elements::INTEGER,
         |cx, op| binary(cx, op, |cx, x, n| shift_right(cx, x, n, Right::Logical)),
         "BitShift, which has unsigned types only",
     ),
     noted(
-        "stablehlo.sign",
+        stablehlo::SIGN,
         Elements::NUMERIC,
         |cx, op| precise(cx, op, |x| x.sign()),
         "ONNX Runtime's is 0 for a NaN of 16 bits",
     ),
-    row("stablehlo.sine", Elements::FLOAT, |cx, op| simple(cx, op, "Sin")),
-    row("stablehlo.sqrt", Elements::FLOAT, |cx, op| simple(cx, op, "Sqrt")),
-    row("stablehlo.subtract", Elements::NUMERIC.or(Elements::NIBBLE), |cx, op| binary(cx, op, subtract)),
+    row(stablehlo::SINE, Elements::FLOAT, |cx, op| simple(cx, op, onnx::SIN)),
+    row(stablehlo::SQRT, Elements::FLOAT, |cx, op| simple(cx, op, onnx::SQRT)),
+    row(stablehlo::SUBTRACT, Elements::NUMERIC.or(Elements::NIBBLE), |cx, op| binary(cx, op, subtract)),
     noted(
-        "stablehlo.tan",
+        stablehlo::TAN,
         Elements::FLOAT,
         |cx, op| precise(cx, op, tan),
         "f64: sine by cosine, as ONNX Runtime has no kernel",
     ),
-    row("stablehlo.tanh", Elements::FLOAT, |cx, op| simple(cx, op, "Tanh")),
-    row("stablehlo.xor", BITS.or(Elements::NIBBLE), |cx, op| binary(cx, op, bitwise_xor)),
+    row(stablehlo::TANH, Elements::FLOAT, |cx, op| simple(cx, op, onnx::TANH)),
+    row(stablehlo::XOR, BITS.or(Elements::NIBBLE), |cx, op| binary(cx, op, bitwise_xor)),
 ];
 
 /// The ONNX op of one operand that has the same meaning.
-pub(super) fn simple(cx: &mut Lower, op: OpId, name: &'static str) -> Lowered {
+pub(super) fn simple(cx: &mut Lower, op: OpId, name: OpName) -> Lowered {
     let operand = cx.operand(op, 0)?;
     Ok(cx.elementwise(name, &[operand]).into())
 }

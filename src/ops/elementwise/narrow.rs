@@ -1,11 +1,11 @@
 //! Rounding to a floating-point format of eight bits or fewer, in a wider type.
 
-use crate::ir::{Attribute, Element, OpId, SmallFloat, Special, Type};
+use crate::ir::{Attribute, Element, OpId, OpName, SmallFloat, Special, Type, hlo2onnx, onnx};
 use crate::ops::constant::float_bytes;
 use crate::ops::{Lower, Lowered, Refusal};
 
 /// The op that rounds to a format: it takes and gives `f32` or `f64`. The pass `narrow` makes it.
-pub const ROUND: &str = "hlo2onnx.round";
+pub const ROUND: OpName = hlo2onnx::ROUND;
 
 /// Its attribute, the element type of that format.
 pub const FORMAT: &str = "format";
@@ -36,9 +36,9 @@ pub(super) fn round(cx: &mut Lower, op: OpId) -> Lowered {
         .flat_map(|exponent| float_bytes(element, 2f64.powi(exponent - format.mantissa as i32)))
         .collect();
     let steps = cx.constant(element, &[i64::from(highest - lowest) + 1], &steps);
-    let step = cx.node("Gather", &[steps, index]).int("axis", 0).out(element, &sizes);
+    let step = cx.node(onnx::GATHER, &[steps, index]).int("axis", 0).out(element, &sizes);
     let rounded = cx.formula([x, magnitude, step], |[x, magnitude, step]| {
-        let rounded = (magnitude / step).unary("Round") * step;
+        let rounded = (magnitude / step).unary(onnx::ROUND) * step;
         let (beyond, nan) = match format.special {
             Special::Ieee => (f64::INFINITY, f64::NAN),
             Special::None => (format.highest(), -0.0),

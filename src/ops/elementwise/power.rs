@@ -1,7 +1,7 @@
 //! Powers.
 
 use super::{Term, divide};
-use crate::ir::{Element, ValueId};
+use crate::ir::{Element, ValueId, onnx};
 use crate::ops::{Lower, Refusal};
 
 /// Floats by `Pow`, except where a product is exact and faster; integers by squaring.
@@ -29,7 +29,7 @@ pub(in crate::ops) fn power(cx: &mut Lower, base: ValueId, exponent: ValueId) ->
         Some(2.0) => cx.formula([base], |[x]| x * x),
         Some(3.0) => cx.formula([base], |[x]| x * x * x),
         Some(-1.0) => cx.formula([base], |[x]| x.reciprocal()),
-        _ => cx.elementwise("Pow", &[base, exponent]),
+        _ => cx.elementwise(onnx::POW, &[base, exponent]),
     })
 }
 
@@ -80,7 +80,7 @@ fn integer_power(cx: &mut Lower, base: ValueId, exponent: ValueId) -> Result<Val
         let rest = cx.formula([exponent], |[exponent]| exponent / 2i64);
         Ok(vec![condition, next, squared, rest])
     })?;
-    let outs = cx.node("Loop", &[count, go_on, start, base_all, exponent]).region(body).outs(&results);
+    let outs = cx.node(onnx::LOOP, &[count, go_on, start, base_all, exponent]).region(body).outs(&results);
     let power = outs[0];
     if element.is_unsigned() {
         return Ok(power);

@@ -2,7 +2,7 @@
 
 use super::bits::unsigned;
 use super::{Refusal, Term};
-use crate::ir::{Dim, Element, OpId, ValueId};
+use crate::ir::{Dim, Element, OpId, OpName, ValueId, onnx};
 use crate::ops::formula::cast;
 use crate::ops::{Lower, Lowered};
 
@@ -121,7 +121,7 @@ pub(super) fn bitcast_convert(cx: &mut Lower, op: OpId) -> Lowered {
         let column = cx.slice(bits, &starts, &limits, &vec![1; limits.len()]);
         let column = cx.reshape(column, outer);
         let column = cx.formula([column], |[x]| if shift == 0 { x } else { x.shift_left(shift) });
-        whole = Some(whole.map_or(column, |whole| cx.elementwise("BitwiseOr", &[whole, column])));
+        whole = Some(whole.map_or(column, |whole| cx.elementwise(onnx::BITWISE_OR, &[whole, column])));
     }
     let whole = whole.ok_or_else(|| Refusal::form("the operand has no parts"))?;
     Ok(cx.formula([whole], |[x]| same_width(x.cast(wide), to)).into())
@@ -148,7 +148,7 @@ fn joined(cx: &mut Lower, op: OpId, x: ValueId, to: Element) -> Lowered {
         };
         let ((low, middle), (high, end)) = (part(0), part(half));
         let (lower, upper) = (cx.slice(bits, &low, &middle, &steps), cx.slice(bits, &high, &end, &steps));
-        bits = cx.elementwise("BitwiseOr", &[lower, upper]);
+        bits = cx.elementwise(onnx::BITWISE_OR, &[lower, upper]);
         half /= 2;
     }
     let whole = cx.reshape(bits, outer);
@@ -192,13 +192,13 @@ fn unit_interval(cx: &mut Lower, value: ValueId, to: Element) -> Option<ValueId>
         (Element::U64, Element::F64) => (12, 0x3FF0_0000_0000_0000),
         _ => return None,
     };
-    let operands = |value: ValueId, name: &str| {
+    let operands = |value: ValueId, name: OpName| {
         let op = cx.module.defining_op(value)?;
         let operands = &cx.module.op(op).operands;
-        (cx.module.op_name(op) == name && operands.len() == 2).then(|| (operands[0], operands[1]))
+        (cx.module.op(op).name == name && operands.len() == 2).then(|| (operands[0], operands[1]))
     };
-    let (fraction, bits_of_one) = operands(value, "onnx.BitwiseOr")?;
-    let (_, amount) = operands(fraction, "onnx.BitShift")?;
+    let (fraction, bits_of_one) = operands(value, onnx::BITWISE_OR)?;
+    let (_, amount) = operands(fraction, onnx::BIT_SHIFT)?;
     let is = |value: ValueId, number: i64| cx.known_integers(value) == Some(vec![number]);
     let direction = cx.module.defining_op(fraction).and_then(|op| cx.module.attribute(op, "direction"));
     let right = direction.and_then(crate::ir::Attribute::as_str) == Some("RIGHT");

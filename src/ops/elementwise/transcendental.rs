@@ -4,7 +4,7 @@
 //! casts and needs no other guard; for `f64` itself the formulas avoid the cancellation.
 
 use super::Term;
-use crate::ir::Element;
+use crate::ir::{Element, onnx};
 use std::f64::consts::{FRAC_PI_2, PI};
 
 fn is_f64(x: Term) -> bool {
@@ -34,7 +34,7 @@ pub(in crate::ops) fn expm1(x: Term) -> Term {
         let wide = (x.cast(Element::F64).exp() - 1.0).cast(x.element());
         return x.abs().greater_equal(LINEAR).select(wide, x);
     }
-    let tanh = (x * 0.5).unary("Tanh");
+    let tanh = (x * 0.5).unary(onnx::TANH);
     let small = tanh * 2.0 / (1.0 - tanh);
     x.abs().greater_equal(0.5).select(x.exp() - 1.0, small)
 }
@@ -54,7 +54,7 @@ pub(super) fn cbrt(x: Term) -> Term {
 
 /// The tangent.
 pub(in crate::ops) fn tan(x: Term) -> Term {
-    if is_f64(x) { x.sin() / x.cos() } else { x.unary("Tan") }
+    if is_f64(x) { x.sin() / x.cos() } else { x.unary(onnx::TAN) }
 }
 
 /// The angle of the vector (x, y), from -pi to pi.
@@ -89,7 +89,7 @@ fn angle<'f>(y: Term<'f>, x: Term<'f>) -> Term<'f> {
     // 0 / 0 is an angle of zero, and inf / inf one of 45 degrees.
     let ratio = longer.equal(0.0).select(longer, shorter / longer);
     let ratio = shorter.equal(f64::INFINITY).select(1.0, ratio);
-    let octant = ratio.unary("Atan");
+    let octant = ratio.unary(onnx::ATAN);
     let quadrant = ay.greater(ax).select(FRAC_PI_2 - octant, octant);
     let half_plane = has_sign(x).select(PI - quadrant, quadrant);
     has_sign(y).select(-half_plane, half_plane)

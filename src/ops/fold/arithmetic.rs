@@ -2,7 +2,7 @@
 
 use super::number::{float, float_bits, integer, is_computed_float, wrap};
 use super::{Fold, Folding, Tensor};
-use crate::ir::Element;
+use crate::ir::{Element, OpName, chlo, stablehlo};
 
 /// A function of integers of the type; the result is wrapped into it.
 type Integers = fn(Element, i64, i64) -> Option<i64>;
@@ -13,49 +13,49 @@ type Floats = fn(f64, f64) -> Option<f64>;
 // Transcendental functions are computed in `f64` too, which rounded to a narrower type is the nearest number but for
 // one case in millions, and so as near as any kernel's. In `f64` they are the system's, as the kernels are.
 
-pub(super) const FOLDS: &[(&str, Fold)] = &[
-    ("chlo.square", Fold::Computes(|cx| unary(cx, |_, x| Some(x.wrapping_mul(x)), |x| Some(x * x)))),
-    ("chlo.tan", Fold::Computes(|cx| unary(cx, no_integer, |x| Some(x.tan())))),
-    ("stablehlo.abs", Fold::Computes(|cx| unary(cx, absolute, |x| Some(x.abs())))),
-    ("stablehlo.add", Fold::Computes(|cx| binary(cx, add, |x, y| Some(x + y)))),
-    ("stablehlo.and", Fold::Computes(|cx| binary(cx, |_, x, y| Some(x & y), no_floats))),
-    ("stablehlo.atan2", Fold::Computes(|cx| binary(cx, no_integers, |x, y| Some(x.atan2(y))))),
-    ("stablehlo.cbrt", Fold::Computes(|cx| unary(cx, no_integer, |x| Some(x.cbrt())))),
-    ("stablehlo.ceil", Fold::Computes(|cx| unary(cx, no_integer, |x| Some(x.ceil())))),
-    ("stablehlo.cosine", Fold::Computes(|cx| unary(cx, no_integer, |x| Some(x.cos())))),
-    ("stablehlo.count_leading_zeros", Fold::Computes(|cx| unary(cx, leading_zeros, no_float))),
-    ("stablehlo.divide", Fold::Computes(|cx| binary(cx, divide, |x, y| Some(x / y)))),
-    ("stablehlo.exponential", Fold::Computes(|cx| unary(cx, no_integer, |x| Some(x.exp())))),
-    ("stablehlo.exponential_minus_one", Fold::Computes(|cx| unary(cx, no_integer, |x| Some(x.exp_m1())))),
-    ("stablehlo.floor", Fold::Computes(|cx| unary(cx, no_integer, |x| Some(x.floor())))),
-    ("stablehlo.log", Fold::Computes(|cx| unary(cx, no_integer, |x| Some(x.ln())))),
-    ("stablehlo.log_plus_one", Fold::Computes(|cx| unary(cx, no_integer, |x| Some(x.ln_1p())))),
-    ("stablehlo.logistic", Fold::Computes(|cx| unary(cx, no_integer, |x| Some(1.0 / (1.0 + (-x).exp()))))),
-    ("stablehlo.maximum", Fold::Computes(|cx| binary(cx, maximum, float_maximum))),
-    ("stablehlo.minimum", Fold::Computes(|cx| binary(cx, minimum, float_minimum))),
-    ("stablehlo.multiply", Fold::Computes(|cx| binary(cx, multiply, |x, y| Some(x * y)))),
-    ("stablehlo.negate", Fold::Computes(|cx| unary(cx, negate, |x| Some(-x)))),
-    ("stablehlo.not", Fold::Computes(|cx| unary(cx, not, no_float))),
-    ("stablehlo.or", Fold::Computes(|cx| binary(cx, |_, x, y| Some(x | y), no_floats))),
-    ("stablehlo.popcnt", Fold::Computes(|cx| unary(cx, population, no_float))),
-    ("stablehlo.power", Fold::Computes(|cx| binary(cx, no_integers, power))),
-    ("stablehlo.remainder", Fold::Computes(|cx| binary(cx, remainder, |x, y| Some(x % y)))),
-    ("stablehlo.round_nearest_afz", Fold::Computes(|cx| unary(cx, no_integer, |x| Some(x.round())))),
+pub(super) const FOLDS: &[(OpName, Fold)] = &[
+    (chlo::SQUARE, Fold::Computes(|cx| unary(cx, |_, x| Some(x.wrapping_mul(x)), |x| Some(x * x)))),
+    (chlo::TAN, Fold::Computes(|cx| unary(cx, no_integer, |x| Some(x.tan())))),
+    (stablehlo::ABS, Fold::Computes(|cx| unary(cx, absolute, |x| Some(x.abs())))),
+    (stablehlo::ADD, Fold::Computes(|cx| binary(cx, add, |x, y| Some(x + y)))),
+    (stablehlo::AND, Fold::Computes(|cx| binary(cx, |_, x, y| Some(x & y), no_floats))),
+    (stablehlo::ATAN2, Fold::Computes(|cx| binary(cx, no_integers, |x, y| Some(x.atan2(y))))),
+    (stablehlo::CBRT, Fold::Computes(|cx| unary(cx, no_integer, |x| Some(x.cbrt())))),
+    (stablehlo::CEIL, Fold::Computes(|cx| unary(cx, no_integer, |x| Some(x.ceil())))),
+    (stablehlo::COSINE, Fold::Computes(|cx| unary(cx, no_integer, |x| Some(x.cos())))),
+    (stablehlo::COUNT_LEADING_ZEROS, Fold::Computes(|cx| unary(cx, leading_zeros, no_float))),
+    (stablehlo::DIVIDE, Fold::Computes(|cx| binary(cx, divide, |x, y| Some(x / y)))),
+    (stablehlo::EXPONENTIAL, Fold::Computes(|cx| unary(cx, no_integer, |x| Some(x.exp())))),
+    (stablehlo::EXPONENTIAL_MINUS_ONE, Fold::Computes(|cx| unary(cx, no_integer, |x| Some(x.exp_m1())))),
+    (stablehlo::FLOOR, Fold::Computes(|cx| unary(cx, no_integer, |x| Some(x.floor())))),
+    (stablehlo::LOG, Fold::Computes(|cx| unary(cx, no_integer, |x| Some(x.ln())))),
+    (stablehlo::LOG_PLUS_ONE, Fold::Computes(|cx| unary(cx, no_integer, |x| Some(x.ln_1p())))),
+    (stablehlo::LOGISTIC, Fold::Computes(|cx| unary(cx, no_integer, |x| Some(1.0 / (1.0 + (-x).exp()))))),
+    (stablehlo::MAXIMUM, Fold::Computes(|cx| binary(cx, maximum, float_maximum))),
+    (stablehlo::MINIMUM, Fold::Computes(|cx| binary(cx, minimum, float_minimum))),
+    (stablehlo::MULTIPLY, Fold::Computes(|cx| binary(cx, multiply, |x, y| Some(x * y)))),
+    (stablehlo::NEGATE, Fold::Computes(|cx| unary(cx, negate, |x| Some(-x)))),
+    (stablehlo::NOT, Fold::Computes(|cx| unary(cx, not, no_float))),
+    (stablehlo::OR, Fold::Computes(|cx| binary(cx, |_, x, y| Some(x | y), no_floats))),
+    (stablehlo::POPCNT, Fold::Computes(|cx| unary(cx, population, no_float))),
+    (stablehlo::POWER, Fold::Computes(|cx| binary(cx, no_integers, power))),
+    (stablehlo::REMAINDER, Fold::Computes(|cx| binary(cx, remainder, |x, y| Some(x % y)))),
+    (stablehlo::ROUND_NEAREST_AFZ, Fold::Computes(|cx| unary(cx, no_integer, |x| Some(x.round())))),
     (
-        "stablehlo.round_nearest_even",
+        stablehlo::ROUND_NEAREST_EVEN,
         Fold::Computes(|cx| unary(cx, no_integer, |x| Some(x.round_ties_even()))),
     ),
-    ("stablehlo.rsqrt", Fold::Computes(reciprocal_root)),
-    ("stablehlo.shift_left", Fold::Computes(|cx| binary(cx, shift_left, no_floats))),
-    ("stablehlo.shift_right_arithmetic", Fold::Computes(|cx| binary(cx, shift_arithmetic, no_floats))),
-    ("stablehlo.shift_right_logical", Fold::Computes(|cx| binary(cx, shift_logical, no_floats))),
-    ("stablehlo.sign", Fold::Computes(|cx| unary(cx, sign, float_sign))),
-    ("stablehlo.sine", Fold::Computes(|cx| unary(cx, no_integer, |x| Some(x.sin())))),
-    ("stablehlo.sqrt", Fold::Computes(|cx| unary(cx, no_integer, |x| Some(x.sqrt())))),
-    ("stablehlo.subtract", Fold::Computes(|cx| binary(cx, subtract, |x, y| Some(x - y)))),
-    ("stablehlo.tan", Fold::Computes(|cx| unary(cx, no_integer, |x| Some(x.tan())))),
-    ("stablehlo.tanh", Fold::Computes(|cx| unary(cx, no_integer, |x| Some(x.tanh())))),
-    ("stablehlo.xor", Fold::Computes(|cx| binary(cx, |_, x, y| Some(x ^ y), no_floats))),
+    (stablehlo::RSQRT, Fold::Computes(reciprocal_root)),
+    (stablehlo::SHIFT_LEFT, Fold::Computes(|cx| binary(cx, shift_left, no_floats))),
+    (stablehlo::SHIFT_RIGHT_ARITHMETIC, Fold::Computes(|cx| binary(cx, shift_arithmetic, no_floats))),
+    (stablehlo::SHIFT_RIGHT_LOGICAL, Fold::Computes(|cx| binary(cx, shift_logical, no_floats))),
+    (stablehlo::SIGN, Fold::Computes(|cx| unary(cx, sign, float_sign))),
+    (stablehlo::SINE, Fold::Computes(|cx| unary(cx, no_integer, |x| Some(x.sin())))),
+    (stablehlo::SQRT, Fold::Computes(|cx| unary(cx, no_integer, |x| Some(x.sqrt())))),
+    (stablehlo::SUBTRACT, Fold::Computes(|cx| binary(cx, subtract, |x, y| Some(x - y)))),
+    (stablehlo::TAN, Fold::Computes(|cx| unary(cx, no_integer, |x| Some(x.tan())))),
+    (stablehlo::TANH, Fold::Computes(|cx| unary(cx, no_integer, |x| Some(x.tanh())))),
+    (stablehlo::XOR, Fold::Computes(|cx| binary(cx, |_, x, y| Some(x ^ y), no_floats))),
 ];
 
 /// Applies a function of bits to each element.

@@ -3,16 +3,16 @@
 use super::arithmetic::{map, zip};
 use super::number::{float, float_bits, integer, is_computed_float, wrap};
 use super::{Fold, Folding, Tensor};
-use crate::ir::Element;
+use crate::ir::{Element, OpName, onnx, stablehlo};
 use std::cmp::Ordering;
 
-pub(super) const FOLDS: &[(&str, Fold)] = &[
-    ("onnx.Cast", Fold::Computes(convert)),
-    ("stablehlo.clamp", Fold::Computes(clamp)),
-    ("stablehlo.compare", Fold::Computes(compare)),
-    ("stablehlo.convert", Fold::Computes(convert)),
-    ("stablehlo.is_finite", Fold::Computes(is_finite)),
-    ("stablehlo.select", Fold::Computes(select)),
+pub(super) const FOLDS: &[(OpName, Fold)] = &[
+    (onnx::CAST, Fold::Computes(convert)),
+    (stablehlo::CLAMP, Fold::Computes(clamp)),
+    (stablehlo::COMPARE, Fold::Computes(compare)),
+    (stablehlo::CONVERT, Fold::Computes(convert)),
+    (stablehlo::IS_FINITE, Fold::Computes(is_finite)),
+    (stablehlo::SELECT, Fold::Computes(select)),
 ];
 
 fn compare(cx: &Folding) -> Option<Tensor> {

@@ -3,12 +3,13 @@
 use super::compare::shape_count;
 use super::number::integer;
 use super::{Fold, Folding, Tensor, positions};
+use crate::ir::{OpName, stablehlo};
 use ndarray::{ArrayD, Axis, Dimension, IxDyn, Slice};
 
-pub(super) const FOLDS: &[(&str, Fold)] = &[
-    ("stablehlo.dynamic_slice", Fold::Computes(dynamic_slice)),
-    ("stablehlo.dynamic_update_slice", Fold::Computes(dynamic_update_slice)),
-    ("stablehlo.gather", Fold::Computes(gather)),
+pub(super) const FOLDS: &[(OpName, Fold)] = &[
+    (stablehlo::DYNAMIC_SLICE, Fold::Computes(dynamic_slice)),
+    (stablehlo::DYNAMIC_UPDATE_SLICE, Fold::Computes(dynamic_update_slice)),
+    (stablehlo::GATHER, Fold::Computes(gather)),
 ];
 
 /// Where a window of `sizes` begins in `whole`: it is moved inside, as the specification asks.

@@ -17,7 +17,7 @@ pub(crate) use number::float;
 pub use program::{evaluate, evaluate_value};
 pub use tensor::Tensor;
 
-use crate::ir::{Constant, ConstantId, Module, OpId, TensorType, ValueId};
+use crate::ir::{Constant, ConstantId, Module, OpId, OpName, TensorType, ValueId};
 use crate::source::Source;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -89,15 +89,15 @@ fn positions(values: &[i64]) -> Option<Vec<usize>> {
     values.iter().map(|&value| usize::try_from(value).ok()).collect()
 }
 
-const FOLDS: &[&[(&str, Fold)]] =
+const FOLDS: &[&[(OpName, Fold)]] =
     &[arithmetic::FOLDS, compare::FOLDS, index::FOLDS, movement::FOLDS, reduce::FOLDS];
 
-static INDEX: LazyLock<FxHashMap<&'static str, Fold>> =
+static INDEX: LazyLock<FxHashMap<OpName, Fold>> =
     LazyLock::new(|| FOLDS.iter().flat_map(|folds| folds.iter().copied()).collect());
 
 /// How the op of that name is folded, when it is.
-pub fn folder(name: &str) -> Option<Fold> {
-    INDEX.get(name).copied()
+pub fn folder(name: OpName) -> Option<Fold> {
+    INDEX.get(&name).copied()
 }
 
 /// The constant that the one result of an op is, when it is known and the model does not grow by it.
@@ -109,7 +109,7 @@ pub fn fold(
     op: OpId,
     dies: impl Fn(ValueId) -> bool,
 ) -> Option<ConstantId> {
-    let fold = folder(module.op_name(op))?;
+    let fold = folder(module.op(op).name)?;
     let [value] = module.op(op).results[..] else { return None };
     let ty = module.value_type(value);
     let result = module.tensor_type(ty).filter(|result| result.encoding.is_none())?.clone();

@@ -2,7 +2,7 @@
 
 use super::compare::shape_count;
 use super::{Fold, Folding, Tensor};
-use crate::ir::Element;
+use crate::ir::{Element, OpName, onnx, stablehlo};
 use ndarray::{ArrayD, Axis, IxDyn, Slice};
 
 /// An iota has no operand that dies for it, so only one that is shorter than the op that counts is written out.
@@ -11,21 +11,21 @@ const COUNTED: usize = 256;
 /// An Expand of a constant is written out up to this many bytes: where one is left, its user needs every element.
 const EXPANDED: usize = 1 << 16;
 
-pub(super) const FOLDS: &[(&str, Fold)] = &[
-    ("onnx.Expand", Fold::Computes(expand)),
-    ("onnx.Reshape", Fold::Shares),
-    ("onnx.Squeeze", Fold::Shares),
-    ("onnx.Unsqueeze", Fold::Shares),
-    ("stablehlo.bitcast_convert", Fold::Shares),
-    ("stablehlo.broadcast_in_dim", Fold::Computes(broadcast_in_dim)),
-    ("stablehlo.concatenate", Fold::Computes(concatenate)),
-    ("stablehlo.get_dimension_size", Fold::Infers(get_dimension_size)),
-    ("stablehlo.iota", Fold::Computes(iota)),
-    ("stablehlo.pad", Fold::Computes(pad)),
-    ("stablehlo.reshape", Fold::Shares),
-    ("stablehlo.reverse", Fold::Computes(reverse)),
-    ("stablehlo.slice", Fold::Computes(slice)),
-    ("stablehlo.transpose", Fold::Computes(transpose)),
+pub(super) const FOLDS: &[(OpName, Fold)] = &[
+    (onnx::EXPAND, Fold::Computes(expand)),
+    (onnx::RESHAPE, Fold::Shares),
+    (onnx::SQUEEZE, Fold::Shares),
+    (onnx::UNSQUEEZE, Fold::Shares),
+    (stablehlo::BITCAST_CONVERT, Fold::Shares),
+    (stablehlo::BROADCAST_IN_DIM, Fold::Computes(broadcast_in_dim)),
+    (stablehlo::CONCATENATE, Fold::Computes(concatenate)),
+    (stablehlo::GET_DIMENSION_SIZE, Fold::Infers(get_dimension_size)),
+    (stablehlo::IOTA, Fold::Computes(iota)),
+    (stablehlo::PAD, Fold::Computes(pad)),
+    (stablehlo::RESHAPE, Fold::Shares),
+    (stablehlo::REVERSE, Fold::Computes(reverse)),
+    (stablehlo::SLICE, Fold::Computes(slice)),
+    (stablehlo::TRANSPOSE, Fold::Computes(transpose)),
 ];
 
 /// By itself only a broadcast that adds no element, as ONNX broadcasts where the elements are used.

@@ -4,7 +4,7 @@
 //! the program reads. So a mask may be small where the counts and broadcasts that it comes from are not.
 
 use super::{Fold, Folding, Tensor, folder, tensor};
-use crate::ir::{Module, OpId, RegionId, ValueId};
+use crate::ir::{Module, OpId, RegionId, ValueId, onnx, stablehlo};
 use crate::ops::rules;
 use crate::source::Source;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -86,7 +86,7 @@ pub fn evaluate_value(module: &Module, source: &Source, value: ValueId) -> Optio
 }
 
 fn is_constant(module: &Module, op: OpId) -> bool {
-    matches!(module.op_name(op), "stablehlo.constant" | "onnx.Constant")
+    matches!(module.op(op).name, stablehlo::CONSTANT | onnx::CONSTANT)
 }
 
 impl Evaluator<'_> {
@@ -129,13 +129,13 @@ impl Evaluator<'_> {
     /// The results of an op, in a loop or branch with the values of that.
     fn op(&mut self, op: OpId, mut locals: Option<&mut Values>) -> Option<Results> {
         let module = self.module;
-        let name = module.op_name(op);
-        if matches!(name, "stablehlo.while" | "stablehlo.if" | "stablehlo.case") {
+        let name = module.op(op).name;
+        if matches!(name, stablehlo::WHILE | stablehlo::IF | stablehlo::CASE) {
             let operands = self.values(&module.op(op).operands, locals.as_deref())?;
             let mut own = Values::default();
             let locals = locals.as_deref_mut().unwrap_or(&mut own);
             return match name {
-                "stablehlo.while" => self.repeat(op, operands, locals),
+                stablehlo::WHILE => self.repeat(op, operands, locals),
                 _ => self.branch(op, &operands, locals),
             };
         }
@@ -184,8 +184,8 @@ impl Evaluator<'_> {
     fn branch(&mut self, op: OpId, operands: &[Tensor], locals: &mut Values) -> Option<Results> {
         let [chosen] = operands else { return None };
         let regions = &self.module.op(op).regions;
-        let index = match self.module.op_name(op) {
-            "stablehlo.if" => usize::from(chosen.scalar()? == 0),
+        let index = match self.module.op(op).name {
+            stablehlo::IF => usize::from(chosen.scalar()? == 0),
             _ => {
                 let last = regions.len().checked_sub(1)?;
                 usize::try_from(chosen.scalar()?).map_or(last, |index| index.min(last))
@@ -204,7 +204,7 @@ impl Evaluator<'_> {
         }
         locals.extend(block.arguments.iter().copied().zip(arguments.iter().cloned()));
         for &op in &block.ops {
-            if rules::is_terminator(module.op_name(op)) {
+            if rules::is_terminator(module.op(op).name) {
                 return Some(self.values(&module.op(op).operands, Some(locals))?.into_iter().collect());
             }
             if !is_constant(module, op) {
@@ -253,18 +253,18 @@ impl Frontier<'_> {
     /// The results, where they are to be constants.
     fn tensors(&self, op: OpId) -> Option<Results> {
         let results = &self.module.op(op).results;
-        if matches!(folder(self.module.op_name(op)), Some(Fold::Shares)) {
+        if matches!(folder(self.module.op(op).name), Some(Fold::Shares)) {
             // It can have the bytes of its operand, which are in the model anyway.
             return None;
         }
         let mut tensors: Results =
             results.iter().filter_map(|result| self.values.get(result).cloned()).collect();
         // Broadcasting is lazy until ops are lowered. An op that reads an Expand needs every element.
-        let narrows = !self.module.op_name(op).starts_with("onnx.");
-        let largest = match self.module.op_name(op) {
+        let narrows = !self.module.op(op).name.is_onnx();
+        let largest = match self.module.op(op).name {
             // ONNX broadcasts where the elements are used.
-            "stablehlo.broadcast_in_dim" => 1,
-            "stablehlo.iota" => COUNTED,
+            stablehlo::BROADCAST_IN_DIM => 1,
+            stablehlo::IOTA => COUNTED,
             _ => LARGEST,
         };
         for tensor in &mut tensors {

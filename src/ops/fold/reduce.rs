@@ -6,13 +6,13 @@
 use super::compare::shape_count;
 use super::number::{float, float_bits, integer, wrap};
 use super::{Fold, Folding, Tensor};
-use crate::ir::{Definition, Element};
+use crate::ir::{Definition, Element, OpName, stablehlo};
 use ndarray::{ArrayD, Axis, IxDyn};
 
-pub(super) const FOLDS: &[(&str, Fold)] = &[
-    ("stablehlo.dot_general", Fold::Computes(dot_general)),
-    ("stablehlo.reduce", Fold::Computes(reduce)),
-    ("stablehlo.reduce_window", Fold::Computes(reduce_window)),
+pub(super) const FOLDS: &[(OpName, Fold)] = &[
+    (stablehlo::DOT_GENERAL, Fold::Computes(dot_general)),
+    (stablehlo::REDUCE, Fold::Computes(reduce)),
+    (stablehlo::REDUCE_WINDOW, Fold::Computes(reduce_window)),
 ];
 
 /// One operand, and a body of one op on its two arguments.
@@ -27,12 +27,12 @@ fn reduce(cx: &Folding) -> Option<Tensor> {
         return None;
     }
     let combine: fn(i128, i128) -> i128 = match body(cx)? {
-        "stablehlo.add" => |x, y| x + y,
-        "stablehlo.multiply" => i128::wrapping_mul,
-        "stablehlo.maximum" => i128::max,
-        "stablehlo.minimum" => i128::min,
-        "stablehlo.and" => |x, y| x & y,
-        "stablehlo.or" => |x, y| x | y,
+        stablehlo::ADD => |x, y| x + y,
+        stablehlo::MULTIPLY => i128::wrapping_mul,
+        stablehlo::MAXIMUM => i128::max,
+        stablehlo::MINIMUM => i128::min,
+        stablehlo::AND => |x, y| x & y,
+        stablehlo::OR => |x, y| x | y,
         _ => return None,
     };
     let mut dims = cx.positions("dimensions")?;
@@ -70,9 +70,9 @@ fn is_summed(element: Element) -> bool {
 fn reduce_floats(cx: &Folding, operand: &Tensor, initial: &Tensor) -> Option<Tensor> {
     let element = operand.element;
     let combine: fn(f64, f64) -> Option<f64> = match body(cx)? {
-        "stablehlo.add" => |x, y| Some(x + y),
-        "stablehlo.maximum" => super::arithmetic::float_maximum,
-        "stablehlo.minimum" => super::arithmetic::float_minimum,
+        stablehlo::ADD => |x, y| Some(x + y),
+        stablehlo::MAXIMUM => super::arithmetic::float_maximum,
+        stablehlo::MINIMUM => super::arithmetic::float_minimum,
         _ => return None,
     };
     let sizes = cx.sizes()?;
@@ -126,17 +126,17 @@ fn reduce_window(cx: &Folding) -> Option<Tensor> {
         if is_integer {
             let (x, y) = (integer(element, x), integer(element, y));
             return Some(match name {
-                "stablehlo.add" => wrap(element, (x + y) as i64),
-                "stablehlo.maximum" => x.max(y) as i64,
-                "stablehlo.minimum" => x.min(y) as i64,
+                stablehlo::ADD => wrap(element, (x + y) as i64),
+                stablehlo::MAXIMUM => x.max(y) as i64,
+                stablehlo::MINIMUM => x.min(y) as i64,
                 _ => return None,
             });
         }
         let (x, y) = (f64::from_bits(x as u64), f64::from_bits(y as u64));
         let combined = match name {
-            "stablehlo.add" => x + y,
-            "stablehlo.maximum" => super::arithmetic::float_maximum(x, y)?,
-            "stablehlo.minimum" => super::arithmetic::float_minimum(x, y)?,
+            stablehlo::ADD => x + y,
+            stablehlo::MAXIMUM => super::arithmetic::float_maximum(x, y)?,
+            stablehlo::MINIMUM => super::arithmetic::float_minimum(x, y)?,
             _ => return None,
         };
         Some(combined.to_bits() as i64)
@@ -244,21 +244,21 @@ fn product(element: Element, row: &[i64], column: &[i64]) -> Option<i64> {
 }
 
 /// The element that changes nothing; the reduction's own start is taken in once, at the end.
-fn neutral_start(element: Element, op: &str) -> Option<i64> {
+fn neutral_start(element: Element, op: OpName) -> Option<i64> {
     let (low, high) = crate::ops::integer_limits(element);
     Some(match op {
-        "stablehlo.add" | "stablehlo.or" => 0,
-        "stablehlo.multiply" => 1,
-        "stablehlo.maximum" => low,
-        "stablehlo.minimum" => high,
-        "stablehlo.and" if element == Element::Bool => 1,
-        "stablehlo.and" => wrap(element, -1),
+        stablehlo::ADD | stablehlo::OR => 0,
+        stablehlo::MULTIPLY => 1,
+        stablehlo::MAXIMUM => low,
+        stablehlo::MINIMUM => high,
+        stablehlo::AND if element == Element::Bool => 1,
+        stablehlo::AND => wrap(element, -1),
         _ => return None,
     })
 }
 
 /// The name of the one op of the body, when it reads both arguments and gives what the body returns.
-fn body<'a>(cx: &'a Folding) -> Option<&'a str> {
+fn body(cx: &Folding) -> Option<OpName> {
     let module = cx.module;
     let region = *module.op(cx.op).regions.first()?;
     let block = module.block(module.entry_block(region)?);
@@ -270,5 +270,5 @@ fn body<'a>(cx: &'a Folding) -> Option<&'a str> {
     let plain =
         |value| module.tensor(value).is_some_and(|ty| ty.rank() == 0 && ty.element == cx.result.element);
     let plain = plain(*x) && plain(*y) && module.value(*x).definition != Definition::Poison;
-    (reads_both && returns && plain).then(|| module.op_name(*op))
+    (reads_both && returns && plain).then(|| module.op(*op).name)
 }

@@ -3,7 +3,7 @@
 
 use super::number::{float, float_bits};
 use super::*;
-use crate::ir::{Data, Element, Rewriter};
+use crate::ir::{Data, Element, Rewriter, stablehlo};
 
 /// Folds the ops of a function's body and gives the constant that `%r`, of the type given, comes to.
 fn folded(body: &str, ty: &str) -> Option<Tensor> {
@@ -15,9 +15,8 @@ fn folded(body: &str, ty: &str) -> Option<Tensor> {
     Rewriter::new(&mut module).function(function, &mut |rewriter, op| {
         let Some(constant) = fold(rewriter.module, &source, op, |_| false) else { return true };
         let value = rewriter.module.symbols.intern("value");
-        let name = rewriter.module.symbols.intern("stablehlo.constant");
         let op = rewriter.module.op_mut(op);
-        (op.name, op.operands) = (name, SmallVec::new());
+        (op.name, op.operands) = (stablehlo::CONSTANT, SmallVec::new());
         op.attributes = vec![(value, crate::ir::Attribute::Dense(constant))];
         true
     });

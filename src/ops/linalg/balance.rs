@@ -10,7 +10,7 @@
 use super::hessenberg::Basis;
 use super::jacobi::any_above;
 use super::matrix::{Matrix, Round, of_batch};
-use crate::ir::Element;
+use crate::ir::{Element, onnx};
 use crate::ops::{Lower, Refusal};
 
 /// What is looked for.
@@ -128,7 +128,7 @@ fn search(
             let fits = fits & low.less(high);
             if alone == Alone::Row { fits.select(along, -1i64) } else { fits.select(-along, -n) }
         });
-        let found = cx.reduce_along("ReduceMax", found, &[1, 2]);
+        let found = cx.reduce_along(onnx::REDUCE_MAX, found, &[1, 2]);
         let missing = if alone == Alone::Row { -1 } else { -n };
         let there = cx.numbers([found], |[found]| !found.equal(missing));
         let place = cx.numbers([found, there, moving], |[found, there, moving]| {

@@ -10,7 +10,7 @@
 
 use super::householder;
 use super::matrix::{Matrix, Round, of_batch};
-use crate::ir::{Element, SCALAR, ValueId};
+use crate::ir::{Element, SCALAR, ValueId, onnx};
 use crate::ops::{Lower, Refusal};
 
 /// Sweeps after which it ends in any case; ten are many.
@@ -106,9 +106,9 @@ fn even(cx: &mut Lower, value: Matrix, square: bool) -> Matrix {
 /// The values divided by the largest, so that squares do not overflow, and the largest, `[batch, 1, 1]`.
 pub(super) fn scaled(cx: &mut Lower, value: Matrix) -> (Matrix, Matrix) {
     let magnitudes = cx.numbers([value], |[value]| value.size());
-    let largest = cx.reduce_along("ReduceMax", magnitudes, &[1, 2]);
+    let largest = cx.reduce_along(onnx::REDUCE_MAX, magnitudes, &[1, 2]);
     // ONNX Runtime's ReduceMax may pass over NaN; the sum does not.
-    let sum = cx.reduce_along("ReduceSum", magnitudes, &[1, 2]);
+    let sum = cx.reduce_along(onnx::REDUCE_SUM, magnitudes, &[1, 2]);
     let largest = cx.numbers([largest, sum], |[largest, sum]| {
         let none = largest.equal(0.0).select(1.0, largest);
         sum.is_nan().select(sum, none)
@@ -119,7 +119,7 @@ pub(super) fn scaled(cx: &mut Lower, value: Matrix) -> (Matrix, Matrix) {
 /// Whether some value, all of whose dimensions are 1 but the batch, is above a limit.
 pub(super) fn any_above(cx: &mut Lower, value: Matrix, limit: f64) -> ValueId {
     let above = cx.numbers([value], |[value]| value.greater(limit).cast(Element::F64));
-    let most = cx.reduce_along("ReduceMax", above, &[0, 1, 2]);
+    let most = cx.reduce_along(onnx::REDUCE_MAX, above, &[0, 1, 2]);
     let most = cx.reshape(most.re, SCALAR).into();
     cx.numbers([most], |[most]| most.greater(0.0)).re
 }
@@ -143,7 +143,7 @@ fn sweeps(
 fn sorted(cx: &mut Lower, values: Matrix, largest: bool) -> (Matrix, Matrix) {
     let sizes = values.dims(cx).to_vec();
     let count = cx.shape(&sizes[2..]);
-    let node = cx.node("TopK", &[values.re, count]).int("axis", 2).int("largest", i64::from(largest));
+    let node = cx.node(onnx::TOP_K, &[values.re, count]).int("axis", 2).int("largest", i64::from(largest));
     let outs = node.outs(&[(Element::F64, sizes.clone()), (Element::I64, sizes)]);
     (outs[0].into(), outs[1].into())
 }
@@ -169,7 +169,7 @@ pub(super) fn eigen(cx: &mut Lower, a: Matrix, precision: f64) -> Result<(Matrix
     let vectors = if a.is_complex() { cx.complexified(vectors) } else { vectors };
     let beside = |cx: &mut Lower, a: Matrix| {
         let squares = cx.numbers([identity, a], |[identity, a]| identity.equal(1.0).select(0.0, a.square()));
-        cx.reduce_along("ReduceSum", squares, &[1, 2])
+        cx.reduce_along(onnx::REDUCE_SUM, squares, &[1, 2])
     };
     let measure = beside(cx, a);
     let at = |rows: &[i64], columns: &[i64]| {
@@ -255,7 +255,7 @@ pub(super) fn singular(cx: &mut Lower, a: Matrix, columns: i64, precision: f64) 
                 own * cosine - other * sine
             });
             let vectors = pairing.columns(cx, state[1], rotation);
-            let worst = cx.reduce_along("ReduceMax", cosines, &[2]);
+            let worst = cx.reduce_along(onnx::REDUCE_MAX, cosines, &[2]);
             let worst = cx.numbers([worst, state[2]], |[worst, before]| worst.max(before));
             Ok(Round { state: vec![w, vectors, worst], left: Vec::new() })
         })

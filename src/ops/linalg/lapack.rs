@@ -7,7 +7,7 @@
 use super::library::{self, Convention, Spelled};
 use super::matrix::Matrix;
 use super::{routines, updates};
-use crate::ir::{Attribute, Dim, Dims, Element, OpId, PACKED_OPERANDS, ValueId};
+use crate::ir::{Attribute, Dim, Dims, Element, OpId, PACKED_OPERANDS, ValueId, onnx};
 use crate::ops::rules::{dim_fits, dims_fit};
 use crate::ops::{Lower, Lowered, Refusal, Values};
 
@@ -440,7 +440,7 @@ impl Lower<'_> {
         let axis = sizes.len() as i64;
         let [re, im] = [0, 1].map(|index| {
             let index = self.integer(Element::I64, index);
-            self.node("Gather", &[value, index]).int("axis", axis).out(element, &sizes)
+            self.node(onnx::GATHER, &[value, index]).int("axis", axis).out(element, &sizes)
         });
         Matrix { re, im: Some(im) }
     }

@@ -1,7 +1,7 @@
 //! LU factors with the pivots that LAPACK's `getrf` takes: the first of the largest in each column.
 
 use super::matrix::{Matrix, Round, of_batch};
-use crate::ir::Element;
+use crate::ir::{Element, onnx};
 use crate::ops::{Lower, Refusal};
 
 /// What `getrf` gives of matrices `[batch, m, n]`.
@@ -30,8 +30,10 @@ pub(super) fn factor(cx: &mut Lower, a: Matrix) -> Result<Factors, Refusal> {
         let upper = cx.pick(a, number, 1);
         let lower = a.map(cx, |cx, part| {
             let (element, index) = (cx.element(part), cx.reshape(place.re, &of_batch(batch, &[1])));
-            let row =
-                cx.node("GatherND", &[part, index]).int("batch_dims", 1).out(element, &of_batch(batch, &[n]));
+            let row = cx
+                .node(onnx::GATHER_ND, &[part, index])
+                .int("batch_dims", 1)
+                .out(element, &of_batch(batch, &[n]));
             cx.reshape(row, &of_batch(batch, &[1, n]))
         });
         // Row `number` from now on is `lower`, and the one it came from is `upper`.

@@ -1,6 +1,6 @@
 //! Batches of matrices, `[batch, rows, columns]`, real or complex, and loops over their columns.
 
-use crate::ir::{Dim, Dims, Element, Size, ValueId};
+use crate::ir::{Dim, Dims, Element, OpName, Size, ValueId, onnx};
 use crate::ops::{Lower, Refusal};
 
 /// A batch of matrices, or of what goes with them: rows, columns, and values for each matrix, which broadcast.
@@ -82,7 +82,7 @@ impl Lower<'_> {
             let (mut sizes, columns) = (self.dims(a), self.dims(b)[2]);
             sizes[2] = columns;
             let element = self.element(a);
-            self.node("MatMul", &[a, b]).out(element, &sizes)
+            self.node(onnx::MAT_MUL, &[a, b]).out(element, &sizes)
         };
         let re = product(left.re, right.re);
         match (left.im, right.im) {
@@ -92,8 +92,8 @@ impl Lower<'_> {
             (Some(left_im), Some(right_im)) => {
                 let (imaginary, one) = (product(left_im, right_im), product(left.re, right_im));
                 let other = product(left_im, right.re);
-                let re = self.elementwise("Sub", &[re, imaginary]);
-                Matrix { re, im: Some(self.elementwise("Add", &[one, other])) }
+                let re = self.elementwise(onnx::SUB, &[re, imaginary]);
+                Matrix { re, im: Some(self.elementwise(onnx::ADD, &[one, other])) }
             }
         }
     }
@@ -105,7 +105,7 @@ impl Lower<'_> {
 
     /// The complex conjugates.
     pub(super) fn conjugate(&mut self, value: Matrix) -> Matrix {
-        Matrix { re: value.re, im: value.im.map(|im| self.elementwise("Neg", &[im])) }
+        Matrix { re: value.re, im: value.im.map(|im| self.elementwise(onnx::NEG, &[im])) }
     }
 
     /// The matrices transposed, and conjugate where they are complex.
@@ -126,7 +126,7 @@ impl Lower<'_> {
         value.map(self, |cx, part| {
             let (element, mut sizes) = (cx.element(part), cx.dims(part));
             sizes[axis] = Dim::Known(1);
-            cx.node("Gather", &[part, index.re]).int("axis", axis as i64).out(element, &sizes)
+            cx.node(onnx::GATHER, &[part, index.re]).int("axis", axis as i64).out(element, &sizes)
         })
     }
 
@@ -136,7 +136,7 @@ impl Lower<'_> {
         value.map(self, |cx, part| {
             let (element, mut sizes) = (cx.element(part), cx.dims(part));
             sizes[axis] = Dim::Known(order.len() as i64);
-            cx.node("Gather", &[part, order_value]).int("axis", axis as i64).out(element, &sizes)
+            cx.node(onnx::GATHER, &[part, order_value]).int("axis", axis as i64).out(element, &sizes)
         })
     }
 
@@ -148,7 +148,7 @@ impl Lower<'_> {
         let order = self.broadcast_to(order.re, &sizes);
         value.map(self, |cx, part| {
             let element = cx.element(part);
-            cx.node("GatherElements", &[part, order]).int("axis", axis as i64).out(element, &sizes)
+            cx.node(onnx::GATHER_ELEMENTS, &[part, order]).int("axis", axis as i64).out(element, &sizes)
         })
     }
 
@@ -159,11 +159,11 @@ impl Lower<'_> {
 
     /// The sum along a dimension, which stays with size 1.
     pub(super) fn sum_along(&mut self, value: Matrix, axis: usize) -> Matrix {
-        self.reduce_along("ReduceSum", value, &[axis as i64])
+        self.reduce_along(onnx::REDUCE_SUM, value, &[axis as i64])
     }
 
     /// A reduction along dimensions, which stay with size 1; but for sums, of real matrices.
-    pub(super) fn reduce_along(&mut self, name: &'static str, value: Matrix, axes: &[i64]) -> Matrix {
+    pub(super) fn reduce_along(&mut self, name: OpName, value: Matrix, axes: &[i64]) -> Matrix {
         let axes_value = self.int64s(axes);
         value.map(self, |cx, part| {
             let (element, mut sizes) = (cx.element(part), cx.dims(part));
@@ -176,7 +176,7 @@ impl Lower<'_> {
     pub(super) fn place_of_largest(&mut self, value: Matrix, axis: usize) -> Matrix {
         let mut sizes = value.dims(self);
         sizes[axis] = Dim::Known(1);
-        self.node("ArgMax", &[value.re]).int("axis", axis as i64).out(Element::I64, &sizes).into()
+        self.node(onnx::ARG_MAX, &[value.re]).int("axis", axis as i64).out(Element::I64, &sizes).into()
     }
 
     /// The numbers of the rows, `[1, size, 1]`.
@@ -272,7 +272,7 @@ impl Lower<'_> {
         })?;
         let mut operands = vec![self.integer(Element::I64, count), holds];
         operands.extend(carried);
-        let values = self.node("Loop", &operands).region(body).outs(&results);
+        let values = self.node(onnx::LOOP, &operands).region(body).outs(&results);
         Ok(joined(&values, &forms))
     }
 }

@@ -34,32 +34,32 @@ mod updates;
 pub use lapack::is_batched_routine;
 
 use super::{Elements, Lower, Lowered, Refusal, Row, Values, noted};
-use crate::ir::{Dim, Element, OpId};
+use crate::ir::{Dim, Element, OpId, hlo2onnx, stablehlo};
 use matrix::Matrix;
 use number::Number;
 use triangular::System;
 
 pub(super) const ROWS: &[Row] = &[
     noted(
-        "hlo2onnx.cholesky",
+        hlo2onnx::CHOLESKY,
         Elements::FLOAT,
         |cx, op| with_free_zeros(cx, |cx| cholesky(cx, op, true)),
         "of packed complex numbers",
     ),
     noted(
-        "hlo2onnx.triangular_solve",
+        hlo2onnx::TRIANGULAR_SOLVE,
         Elements::FLOAT,
         |cx, op| with_free_zeros(cx, |cx| triangular_solve(cx, op, true)),
         "of packed complex numbers",
     ),
     noted(
-        "stablehlo.cholesky",
+        stablehlo::CHOLESKY,
         Elements::FLOAT,
         |cx, op| with_free_zeros(cx, |cx| cholesky(cx, op, false)),
         "Loop over columns; NaN where not positive definite",
     ),
     noted(
-        "stablehlo.triangular_solve",
+        stablehlo::TRIANGULAR_SOLVE,
         Elements::FLOAT,
         |cx, op| with_free_zeros(cx, |cx| triangular_solve(cx, op, false)),
         "Loop over rows",

@@ -14,7 +14,7 @@ use super::jacobi::{any_above, scaled};
 use super::matrix::{Matrix, Round, of_batch};
 use super::number::Number;
 use super::standard::{self, earlier};
-use crate::ir::Element;
+use crate::ir::{Element, onnx};
 use crate::ops::{Lower, Refusal};
 
 /// Larger matrices are refused: the cost is the fourth power of the size.
@@ -59,7 +59,7 @@ pub(super) fn decompose(
     let (batch, n, _) = a.extents(cx);
     // A number times zero is zero, which infinity and NaN are not. Such a matrix is computed as zeros.
     let zeros = cx.numbers([a], |[a]| a.size() * 0.0);
-    let zeros = cx.reduce_along("ReduceSum", zeros, &[1, 2]);
+    let zeros = cx.reduce_along(onnx::REDUCE_SUM, zeros, &[1, 2]);
     let a = cx.numbers([zeros, a], |[zeros, a]| zeros.equal(0.0).select(a, 0.0));
     let (a, scale) = scaled(cx, a);
     let identity = cx.identity_matrix(Element::F64, n, n);
@@ -165,7 +165,7 @@ fn start(cx: &mut Lower, small: Matrix, high: Matrix) -> Matrix {
     let starts = cx.numbers([places, small, high], |[places, small, high]| {
         (small & places.less_equal(high)).select(places, 0i64)
     });
-    cx.reduce_along("ReduceMax", starts, &[2])
+    cx.reduce_along(onnx::REDUCE_MAX, starts, &[2])
 }
 
 /// The rounds, and for each matrix how many rows have not come to an end.
@@ -260,7 +260,7 @@ impl Window {
             let inside = columns.greater(low) & columns.less_equal(high - width);
             (inside & nothing).select(columns, low)
         });
-        cx.reduce_along("ReduceMax", starts, &[2])
+        cx.reduce_along(onnx::REDUCE_MAX, starts, &[2])
     }
 
     /// In each row, the first column of the rest of the matrix less its eigenvalue that is nearest to the last diagonal element, of the last

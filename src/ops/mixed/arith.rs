@@ -1,74 +1,74 @@
 //! Arithmetic.
 
 use super::NUMBERS;
-use crate::ir::{Attribute, Constant, Data, Element};
+use crate::ir::{Attribute, Constant, Data, Element, OpName, arith, stablehlo};
 use crate::ops::expand::{Expand, Expanded};
 use crate::ops::{Refusal, Row, expanded, float_bytes, integer_bytes};
 
 /// The ops that are one op of StableHLO on the same operands. Unsigned arithmetic is not among them: `arith` has it on
 /// integers without a sign, which StableHLO takes as signed.
-const TWINS: &[(&str, &str)] = &[
-    ("arith.addf", "stablehlo.add"),
-    ("arith.addi", "stablehlo.add"),
-    ("arith.andi", "stablehlo.and"),
-    ("arith.divf", "stablehlo.divide"),
-    ("arith.divsi", "stablehlo.divide"),
-    ("arith.maximumf", "stablehlo.maximum"),
-    ("arith.maxsi", "stablehlo.maximum"),
-    ("arith.minimumf", "stablehlo.minimum"),
-    ("arith.minsi", "stablehlo.minimum"),
-    ("arith.mulf", "stablehlo.multiply"),
-    ("arith.muli", "stablehlo.multiply"),
-    ("arith.negf", "stablehlo.negate"),
-    ("arith.ori", "stablehlo.or"),
-    ("arith.remf", "stablehlo.remainder"),
-    ("arith.remsi", "stablehlo.remainder"),
-    ("arith.select", "stablehlo.select"),
-    ("arith.subf", "stablehlo.subtract"),
-    ("arith.subi", "stablehlo.subtract"),
-    ("arith.xori", "stablehlo.xor"),
+const TWINS: &[(OpName, OpName)] = &[
+    (arith::ADDF, stablehlo::ADD),
+    (arith::ADDI, stablehlo::ADD),
+    (arith::ANDI, stablehlo::AND),
+    (arith::DIVF, stablehlo::DIVIDE),
+    (arith::DIVSI, stablehlo::DIVIDE),
+    (arith::MAXIMUMF, stablehlo::MAXIMUM),
+    (arith::MAXSI, stablehlo::MAXIMUM),
+    (arith::MINIMUMF, stablehlo::MINIMUM),
+    (arith::MINSI, stablehlo::MINIMUM),
+    (arith::MULF, stablehlo::MULTIPLY),
+    (arith::MULI, stablehlo::MULTIPLY),
+    (arith::NEGF, stablehlo::NEGATE),
+    (arith::ORI, stablehlo::OR),
+    (arith::REMF, stablehlo::REMAINDER),
+    (arith::REMSI, stablehlo::REMAINDER),
+    (arith::SELECT, stablehlo::SELECT),
+    (arith::SUBF, stablehlo::SUBTRACT),
+    (arith::SUBI, stablehlo::SUBTRACT),
+    (arith::XORI, stablehlo::XOR),
 ];
 
 pub(in crate::ops) const ROWS: &[Row] = &[
-    expanded("arith.addf", NUMBERS, twin, ""),
-    expanded("arith.addi", NUMBERS, twin, ""),
-    expanded("arith.andi", NUMBERS, twin, ""),
-    expanded("arith.cmpi", NUMBERS, cmpi, ""),
-    expanded("arith.constant", NUMBERS, constant, ""),
-    expanded("arith.divf", NUMBERS, twin, ""),
-    expanded("arith.divsi", NUMBERS, twin, ""),
-    expanded("arith.extf", NUMBERS, convert, ""),
-    expanded("arith.extsi", NUMBERS, convert, ""),
-    expanded("arith.extui", NUMBERS, convert, "of truth values"),
-    expanded("arith.fptosi", NUMBERS, convert, ""),
-    expanded("arith.index_cast", NUMBERS, convert, ""),
-    expanded("arith.maximumf", NUMBERS, twin, ""),
-    expanded("arith.maxsi", NUMBERS, twin, ""),
-    expanded("arith.minimumf", NUMBERS, twin, ""),
-    expanded("arith.minsi", NUMBERS, twin, ""),
-    expanded("arith.mulf", NUMBERS, twin, ""),
-    expanded("arith.muli", NUMBERS, twin, ""),
-    expanded("arith.negf", NUMBERS, twin, ""),
-    expanded("arith.ori", NUMBERS, twin, ""),
-    expanded("arith.remf", NUMBERS, twin, ""),
-    expanded("arith.remsi", NUMBERS, twin, ""),
-    expanded("arith.select", NUMBERS, twin, ""),
-    expanded("arith.sitofp", NUMBERS, convert, ""),
-    expanded("arith.subf", NUMBERS, twin, ""),
-    expanded("arith.subi", NUMBERS, twin, ""),
-    expanded("arith.truncf", NUMBERS, convert, ""),
-    expanded("arith.trunci", NUMBERS, convert, ""),
-    expanded("arith.xori", NUMBERS, twin, ""),
+    expanded(arith::ADDF, NUMBERS, twin, ""),
+    expanded(arith::ADDI, NUMBERS, twin, ""),
+    expanded(arith::ANDI, NUMBERS, twin, ""),
+    expanded(arith::CMPI, NUMBERS, cmpi, ""),
+    expanded(arith::CONSTANT, NUMBERS, constant, ""),
+    expanded(arith::DIVF, NUMBERS, twin, ""),
+    expanded(arith::DIVSI, NUMBERS, twin, ""),
+    expanded(arith::EXTF, NUMBERS, convert, ""),
+    expanded(arith::EXTSI, NUMBERS, convert, ""),
+    expanded(arith::EXTUI, NUMBERS, convert, "of truth values"),
+    expanded(arith::FPTOSI, NUMBERS, convert, ""),
+    expanded(arith::INDEX_CAST, NUMBERS, convert, ""),
+    expanded(arith::MAXIMUMF, NUMBERS, twin, ""),
+    expanded(arith::MAXSI, NUMBERS, twin, ""),
+    expanded(arith::MINIMUMF, NUMBERS, twin, ""),
+    expanded(arith::MINSI, NUMBERS, twin, ""),
+    expanded(arith::MULF, NUMBERS, twin, ""),
+    expanded(arith::MULI, NUMBERS, twin, ""),
+    expanded(arith::NEGF, NUMBERS, twin, ""),
+    expanded(arith::ORI, NUMBERS, twin, ""),
+    expanded(arith::REMF, NUMBERS, twin, ""),
+    expanded(arith::REMSI, NUMBERS, twin, ""),
+    expanded(arith::SELECT, NUMBERS, twin, ""),
+    expanded(arith::SITOFP, NUMBERS, convert, ""),
+    expanded(arith::SUBF, NUMBERS, twin, ""),
+    expanded(arith::SUBI, NUMBERS, twin, ""),
+    expanded(arith::TRUNCF, NUMBERS, convert, ""),
+    expanded(arith::TRUNCI, NUMBERS, convert, ""),
+    expanded(arith::XORI, NUMBERS, twin, ""),
 ];
 
 /// The op of StableHLO of the same meaning, on tensors of the same types.
 fn twin(cx: &mut Expand) -> Expanded {
-    let name = cx.module().op_name(cx.op);
+    let name = cx.module().op(cx.op).name;
     let Some(&(_, twin)) = TWINS.iter().find(|(other, _)| *other == name) else { return Err(Refusal::Op) };
     let operands = cx.module().op(cx.op).operands.to_vec();
     let count = match twin {
-        "stablehlo.negate" => 1,
-        "stablehlo.select" => 3,
+        stablehlo::NEGATE => 1,
+        stablehlo::SELECT => 3,
         _ => 2,
     };
     if operands.len() != count {
@@ -76,14 +76,14 @@ fn twin(cx: &mut Expand) -> Expanded {
     }
     let result = cx.result_type()?;
     // The last letter tells numbers that are floats from integers; `select` takes both.
-    let floats = name.ends_with('f');
-    if twin != "stablehlo.select" && result.element.is_float() != floats {
+    let floats = name.text().ends_with('f');
+    if twin != stablehlo::SELECT && result.element.is_float() != floats {
         let kind = if floats { "floats" } else { "integers" };
         return Err(Refusal::form(format!("it computes {kind}")));
     }
     for index in 0..count {
         let operand = cx.operand_type(index)?;
-        let predicate = twin == "stablehlo.select" && index == 0;
+        let predicate = twin == stablehlo::SELECT && index == 0;
         if operand.dims != result.dims && !(predicate && operand.rank() == 0)
             || operand.element != result.element && !predicate
         {
@@ -110,11 +110,11 @@ fn constant(cx: &mut Expand) -> Expanded {
         Attribute::Dense(id) if cx.module().constant(id).ty != cx.result()? => {
             return Err(Refusal::form("its value and its result differ in type"));
         }
-        _ => return cx.becomes("stablehlo.constant", &[], [("value", value)]),
+        _ => return cx.becomes(stablehlo::CONSTANT, &[], [("value", value)]),
     };
     let ty = cx.result()?;
     let constant = cx.rewriter.module.add_constant(Constant { ty, data: Data::Splat(bytes.into()) });
-    cx.becomes("stablehlo.constant", &[], [("value", Attribute::Dense(constant))])
+    cx.becomes(stablehlo::CONSTANT, &[], [("value", Attribute::Dense(constant))])
 }
 
 /// The predicates of signed numbers, by their place in MLIR's enumeration. Those of unsigned ones are not among them.
@@ -150,23 +150,23 @@ fn cmpi(cx: &mut Expand) -> Expanded {
 /// without a sign, or its lowest bit for a truth value.
 fn convert(cx: &mut Expand) -> Expanded {
     let (from, to) = (cx.operand_type(0)?, cx.result_type()?);
-    let unsigned = cx.module().op_name(cx.op) == "arith.extui";
+    let unsigned = cx.module().op(cx.op).name == arith::EXTUI;
     if from.dims != to.dims {
         return Err(Refusal::form("its operand and its result differ in sizes"));
     }
     if (from.element == Element::Bool) != unsigned || to.element == Element::Bool {
         return Err(Refusal::Op);
     }
-    let name = cx.module().op_name(cx.op);
+    let name = cx.module().op(cx.op).name;
     let (float, other) = (from.element.is_float(), to.element.is_float());
     let (bits, wanted) = (from.element.bits(), to.element.bits());
     let fits = match name {
-        "arith.extf" => float && other && bits <= wanted,
-        "arith.truncf" => float && other && bits >= wanted,
-        "arith.extsi" | "arith.extui" => !float && !other && bits <= wanted,
-        "arith.trunci" => !float && !other && bits >= wanted,
-        "arith.sitofp" => !float && other,
-        "arith.fptosi" => float && !other,
+        arith::EXTF => float && other && bits <= wanted,
+        arith::TRUNCF => float && other && bits >= wanted,
+        arith::EXTSI | arith::EXTUI => !float && !other && bits <= wanted,
+        arith::TRUNCI => !float && !other && bits >= wanted,
+        arith::SITOFP => !float && other,
+        arith::FPTOSI => float && !other,
         _ => !float && !other,
     };
     if !fits {
@@ -176,5 +176,5 @@ fn convert(cx: &mut Expand) -> Expanded {
     if from.element == to.element {
         return Ok(Some(operand.into()));
     }
-    cx.becomes("stablehlo.convert", &[operand], [])
+    cx.becomes(stablehlo::CONVERT, &[operand], [])
 }

@@ -9,7 +9,7 @@ pub(super) mod tensor;
 
 use super::expand::Expand;
 use super::{Elements, Refusal};
-use crate::ir::{Attribute, Constant, Data, Dim, Element, ValueId};
+use crate::ir::{Attribute, Constant, Data, Dim, Element, OpName, ValueId, stablehlo};
 use std::sync::Arc;
 
 const NUMBERS: Elements = Elements::PLAIN;
@@ -24,13 +24,13 @@ impl Expand<'_, '_> {
         let ty = module.tensor_of(Element::I64, &[Dim::Known(numbers.len() as i64)]);
         let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
         let constant = module.add_constant(Constant { ty, data: Data::Bytes(Arc::from(bytes)) });
-        self.emit("stablehlo.constant", &[], ty, [("value", Attribute::Dense(constant))])
+        self.emit(stablehlo::CONSTANT, &[], ty, [("value", Attribute::Dense(constant))])
     }
 
     /// Inserts an op whose result has this element type and these sizes.
     fn emit_of(
         &mut self,
-        name: &str,
+        name: OpName,
         operands: &[ValueId],
         element: Element,
         dims: &[Dim],
@@ -45,8 +45,8 @@ impl Expand<'_, '_> {
         let integer = self.rewriter.module.types.intern(crate::ir::Type::Scalar(Element::I64));
         let axis = Attribute::Integer(axis as i64, integer);
         let size =
-            self.emit_of("stablehlo.get_dimension_size", &[value], Element::I32, &[], [("dimension", axis)]);
-        self.emit_of("stablehlo.convert", &[size], Element::I64, &[], [])
+            self.emit_of(stablehlo::GET_DIMENSION_SIZE, &[value], Element::I32, &[], [("dimension", axis)]);
+        self.emit_of(stablehlo::CONVERT, &[size], Element::I64, &[], [])
     }
 
     /// The list of these numbers without dimensions.
@@ -57,7 +57,7 @@ impl Expand<'_, '_> {
         let one = [Dim::Known(1)];
         let parts: Vec<ValueId> = elements
             .iter()
-            .map(|&number| self.emit_of("stablehlo.reshape", &[number], element, &one, []))
+            .map(|&number| self.emit_of(stablehlo::RESHAPE, &[number], element, &one, []))
             .collect();
         Ok(self.joined(&parts, element, parts.len() as i64))
     }
@@ -69,13 +69,7 @@ impl Expand<'_, '_> {
         }
         let integer = self.rewriter.module.types.intern(crate::ir::Type::Scalar(Element::I64));
         let dimension = Attribute::Integer(0, integer);
-        self.emit_of(
-            "stablehlo.concatenate",
-            parts,
-            element,
-            &[Dim::Known(count)],
-            [("dimension", dimension)],
-        )
+        self.emit_of(stablehlo::CONCATENATE, parts, element, &[Dim::Known(count)], [("dimension", dimension)])
     }
 
     /// The sizes of a value as a list.
@@ -102,14 +96,14 @@ impl Expand<'_, '_> {
         let attributes = [("start_indices", start), ("limit_indices", end), ("strides", 1)]
             .map(|(name, number)| (name, Attribute::Integers(Element::I64, vec![number].into())));
         let element = self.module().tensor(list).map_or(Element::I64, |ty| ty.element);
-        self.emit_of("stablehlo.slice", &[list], element, &[Dim::Known(end - start)], attributes)
+        self.emit_of(stablehlo::SLICE, &[list], element, &[Dim::Known(end - start)], attributes)
     }
 
     /// An element of a list of sizes.
     fn element(&mut self, list: ValueId, index: i64) -> ValueId {
         let element = self.module().tensor(list).map_or(Element::I64, |ty| ty.element);
         let part = self.part(list, index, index + 1);
-        self.emit_of("stablehlo.reshape", &[part], element, &[], [])
+        self.emit_of(stablehlo::RESHAPE, &[part], element, &[], [])
     }
 
     /// The number that an operand is, which must be a constant.
@@ -135,10 +129,10 @@ impl Expand<'_, '_> {
             return Err(Refusal::form("its result has not the elements of its operand"));
         }
         if to.is_static() {
-            return Ok(self.emit("stablehlo.reshape", &[value], ty, []));
+            return Ok(self.emit(stablehlo::RESHAPE, &[value], ty, []));
         }
         let sizes = sizes(self)?;
-        Ok(self.emit("stablehlo.dynamic_reshape", &[value, sizes], ty, []))
+        Ok(self.emit(stablehlo::DYNAMIC_RESHAPE, &[value, sizes], ty, []))
     }
 
     /// Which of two numbers holds, element by element.
@@ -153,13 +147,7 @@ impl Expand<'_, '_> {
         let tensor = self.module().tensor(a).cloned();
         let tensor = tensor.ok_or_else(|| Refusal::form("a number is expected"))?;
         let condition = self.compared(direction, a, b, &tensor.dims);
-        Ok(self.emit_of(
-            "stablehlo.select",
-            &[condition, on_true, on_false],
-            tensor.element,
-            &tensor.dims,
-            [],
-        ))
+        Ok(self.emit_of(stablehlo::SELECT, &[condition, on_true, on_false], tensor.element, &tensor.dims, []))
     }
 
     /// The comparison of two values of these sizes.
@@ -170,6 +158,6 @@ impl Expand<'_, '_> {
             kind: symbols.intern("comparison_direction"),
             value: symbols.intern(direction),
         };
-        self.emit_of("stablehlo.compare", &[a, b], Element::Bool, dims, [("comparison_direction", direction)])
+        self.emit_of(stablehlo::COMPARE, &[a, b], Element::Bool, dims, [("comparison_direction", direction)])
     }
 }

@@ -4,27 +4,27 @@
 //! sizes that pass, and ONNX's own checks of sizes refuse the others.
 
 use super::NUMBERS;
-use crate::ir::{Element, SCALAR, ValueId};
+use crate::ir::{Element, SCALAR, ValueId, shape, stablehlo};
 use crate::ops::expand::{Expand, Expanded};
 use crate::ops::{Refusal, Row, call, expanded};
 
 const CHECK: &str = "checks that only raise leave the program";
 
 pub(in crate::ops) const ROWS: &[Row] = &[
-    expanded("shape.assuming_all", call::ANY, witness, CHECK),
-    expanded("shape.broadcast", NUMBERS, broadcast, ""),
-    expanded("shape.concat", NUMBERS, concat, ""),
-    expanded("shape.const_shape", NUMBERS, const_shape, ""),
-    expanded("shape.const_witness", call::ANY, witness, CHECK),
-    expanded("shape.cstr_broadcastable", call::ANY, witness, CHECK),
-    expanded("shape.cstr_eq", call::ANY, witness, CHECK),
-    expanded("shape.cstr_require", call::ANY, witness, CHECK),
-    expanded("shape.from_extents", NUMBERS, from_extents, "`concatenate`"),
-    expanded("shape.get_extent", NUMBERS, get_extent, "`slice`"),
-    expanded("shape.num_elements", NUMBERS, num_elements, ""),
-    expanded("shape.rank", NUMBERS, rank, "a constant"),
-    expanded("shape.shape_of", call::ANY, shape_of, "`get_dimension_size`"),
-    expanded("shape.to_extent_tensor", NUMBERS, operand, ""),
+    expanded(shape::ASSUMING_ALL, call::ANY, witness, CHECK),
+    expanded(shape::BROADCAST, NUMBERS, broadcast, ""),
+    expanded(shape::CONCAT, NUMBERS, concat, ""),
+    expanded(shape::CONST_SHAPE, NUMBERS, const_shape, ""),
+    expanded(shape::CONST_WITNESS, call::ANY, witness, CHECK),
+    expanded(shape::CSTR_BROADCASTABLE, call::ANY, witness, CHECK),
+    expanded(shape::CSTR_EQ, call::ANY, witness, CHECK),
+    expanded(shape::CSTR_REQUIRE, call::ANY, witness, CHECK),
+    expanded(shape::FROM_EXTENTS, NUMBERS, from_extents, "`concatenate`"),
+    expanded(shape::GET_EXTENT, NUMBERS, get_extent, "`slice`"),
+    expanded(shape::NUM_ELEMENTS, NUMBERS, num_elements, ""),
+    expanded(shape::RANK, NUMBERS, rank, "a constant"),
+    expanded(shape::SHAPE_OF, call::ANY, shape_of, "`get_dimension_size`"),
+    expanded(shape::TO_EXTENT_TENSOR, NUMBERS, operand, ""),
 ];
 
 fn operand(cx: &mut Expand) -> Expanded {
@@ -72,7 +72,7 @@ fn num_elements(cx: &mut Expand) -> Expanded {
     let mut product = cx.splat(ty, 1)?;
     for index in 0..length {
         let size = cx.element(list, index);
-        product = cx.emit("stablehlo.multiply", &[product, size], ty, []);
+        product = cx.emit(stablehlo::MULTIPLY, &[product, size], ty, []);
     }
     Ok(Some(product.into()))
 }

@@ -1,21 +1,21 @@
 //! Tensors, their sizes and elements.
 
 use super::NUMBERS;
-use crate::ir::{Attribute, Dim, Dims, Element, SCALAR, ValueId};
+use crate::ir::{Attribute, Dim, Dims, Element, SCALAR, ValueId, stablehlo, tensor};
 use crate::ops::expand::{Expand, Expanded, positions};
 use crate::ops::{Refusal, Row, call, expanded};
 
 pub(in crate::ops) const ROWS: &[Row] = &[
-    expanded("tensor.cast", call::ANY, cast, "what is known of the sizes"),
-    expanded("tensor.collapse_shape", call::ANY, collapse_shape, "`reshape`"),
-    expanded("tensor.dim", call::ANY, dim, "`get_dimension_size`"),
-    expanded("tensor.expand_shape", call::ANY, expand_shape, "`reshape`"),
-    expanded("tensor.extract", NUMBERS, extract, "`slice`, or `dynamic_slice`"),
-    expanded("tensor.extract_slice", NUMBERS, extract_slice, "`slice`"),
-    expanded("tensor.from_elements", NUMBERS, from_elements, "`concatenate`"),
-    expanded("tensor.insert_slice", NUMBERS, insert_slice, "`dynamic_update_slice`"),
-    expanded("tensor.reshape", call::ANY, reshape, "`dynamic_reshape`"),
-    expanded("tensor.splat", NUMBERS, splat, "`broadcast_in_dim`"),
+    expanded(tensor::CAST, call::ANY, cast, "what is known of the sizes"),
+    expanded(tensor::COLLAPSE_SHAPE, call::ANY, collapse_shape, "`reshape`"),
+    expanded(tensor::DIM, call::ANY, dim, "`get_dimension_size`"),
+    expanded(tensor::EXPAND_SHAPE, call::ANY, expand_shape, "`reshape`"),
+    expanded(tensor::EXTRACT, NUMBERS, extract, "`slice`, or `dynamic_slice`"),
+    expanded(tensor::EXTRACT_SLICE, NUMBERS, extract_slice, "`slice`"),
+    expanded(tensor::FROM_ELEMENTS, NUMBERS, from_elements, "`concatenate`"),
+    expanded(tensor::INSERT_SLICE, NUMBERS, insert_slice, "`dynamic_update_slice`"),
+    expanded(tensor::RESHAPE, call::ANY, reshape, "`dynamic_reshape`"),
+    expanded(tensor::SPLAT, NUMBERS, splat, "`broadcast_in_dim`"),
 ];
 
 fn cast(cx: &mut Expand) -> Expanded {
@@ -62,7 +62,7 @@ fn from_elements(cx: &mut Expand) -> Expanded {
     if result.rank() == 1 {
         return Ok(Some(list.into()));
     }
-    cx.becomes("stablehlo.reshape", &[list], [])
+    cx.becomes(stablehlo::RESHAPE, &[list], [])
 }
 
 fn extract(cx: &mut Expand) -> Expanded {
@@ -92,13 +92,13 @@ fn extract(cx: &mut Expand) -> Expanded {
         let strides = vec![1; starts.len()];
         let attributes = [("start_indices", starts), ("limit_indices", limits), ("strides", strides)]
             .map(|(name, list)| (name, Attribute::Integers(Element::I64, list.into())));
-        cx.emit_of("stablehlo.slice", &[value], operand.element, &ones, attributes)
+        cx.emit_of(stablehlo::SLICE, &[value], operand.element, &ones, attributes)
     } else {
         let sizes = Attribute::Integers(Element::I64, vec![1; indices.len()].into());
         let operands: Vec<ValueId> = std::iter::once(value).chain(indices).collect();
-        cx.emit_of("stablehlo.dynamic_slice", &operands, operand.element, &ones, [("slice_sizes", sizes)])
+        cx.emit_of(stablehlo::DYNAMIC_SLICE, &operands, operand.element, &ones, [("slice_sizes", sizes)])
     };
-    cx.becomes("stablehlo.reshape", &[part], [])
+    cx.becomes(stablehlo::RESHAPE, &[part], [])
 }
 
 /// Offsets, sizes and strides, which must be numbers.
@@ -129,7 +129,7 @@ fn extract_slice(cx: &mut Expand) -> Expanded {
     let attributes = [("start_indices", offsets), ("limit_indices", limits), ("strides", strides)]
         .map(|(name, list)| (name, Attribute::Integers(Element::I64, list.into())));
     let value = cx.operand(0)?;
-    let part = cx.emit_of("stablehlo.slice", &[value], operand.element, &dims, attributes);
+    let part = cx.emit_of(stablehlo::SLICE, &[value], operand.element, &dims, attributes);
     if cx.result_type()?.dims == dims {
         return Ok(Some(part.into()));
     }
@@ -159,14 +159,14 @@ fn insert_slice(cx: &mut Expand) -> Expanded {
         return Err(Refusal::form("its operand has not as many elements as its sizes"));
     }
     if part.dims != dims {
-        value = cx.emit_of("stablehlo.reshape", &[value], part.element, &dims, []);
+        value = cx.emit_of(stablehlo::RESHAPE, &[value], part.element, &dims, []);
     }
     let scalar = cx.rewriter.module.tensor_of(Element::I64, SCALAR);
     let mut operands = vec![whole, value];
     for offset in offsets {
         operands.push(cx.splat(scalar, offset)?);
     }
-    cx.becomes("stablehlo.dynamic_update_slice", &operands, [])
+    cx.becomes(stablehlo::DYNAMIC_UPDATE_SLICE, &operands, [])
 }
 
 fn reshape(cx: &mut Expand) -> Expanded {
@@ -184,7 +184,7 @@ fn splat(cx: &mut Expand) -> Expanded {
         return Err(Refusal::form("its operand is not an element of its result"));
     }
     let operand = cx.operand(0)?;
-    cx.becomes("stablehlo.broadcast_in_dim", &[operand], [("broadcast_dimensions", positions([]))])
+    cx.becomes(stablehlo::BROADCAST_IN_DIM, &[operand], [("broadcast_dimensions", positions([]))])
 }
 
 /// Which dimensions belong together.
@@ -221,9 +221,7 @@ fn collapse_shape(cx: &mut Expand) -> Expanded {
             for &axis in group {
                 let size = cx.dimension_size(value, axis);
                 product = Some(match product {
-                    Some(product) => {
-                        cx.emit_of("stablehlo.multiply", &[product, size], Element::I64, &[], [])
-                    }
+                    Some(product) => cx.emit_of(stablehlo::MULTIPLY, &[product, size], Element::I64, &[], []),
                     None => size,
                 });
             }

@@ -10,7 +10,7 @@ pub use uniform::Quantization;
 use super::constant::{float_bytes, integer_bytes};
 use super::elementwise::truncate;
 use super::{Elements, Lower, Lowered, Refusal, Row, noted};
-use crate::ir::{Attribute, Element, OpId, ValueId};
+use crate::ir::{Attribute, Element, OpId, OpName, ValueId, onnx, stablehlo};
 
 /// The attribute that holds the quantized type behind an op on its storage type.
 pub const ATTRIBUTE: &str = "quantized_type";
@@ -19,13 +19,13 @@ const ELEMENTS: Elements = Elements::FLOAT.or(Elements::INTEGER).or(Elements::NI
 
 pub(super) const ROWS: &[Row] = &[
     noted(
-        "stablehlo.uniform_dequantize",
+        stablehlo::UNIFORM_DEQUANTIZE,
         ELEMENTS,
         dequantize,
         "DequantizeLinear to f32; its arithmetic for other floats, and for i32 beside a zero point",
     ),
     noted(
-        "stablehlo.uniform_quantize",
+        stablehlo::UNIFORM_QUANTIZE,
         ELEMENTS,
         quantize,
         "QuantizeLinear from f32; its arithmetic for other floats and where an odd zero point makes ties differ",
@@ -85,7 +85,7 @@ fn has_kernel(q: &Quantization) -> bool {
 }
 
 /// Storage types of other widths than eight bits came later.
-fn require(cx: &mut Lower, q: &Quantization, op: &'static str) -> Result<(), Refusal> {
+fn require(cx: &mut Lower, q: &Quantization, op: OpName) -> Result<(), Refusal> {
     if q.storage.bits() == 8 { Ok(()) } else { cx.require(op, 21) }
 }
 
@@ -99,13 +99,13 @@ fn dequantize(cx: &mut Lower, op: OpId) -> Lowered {
     // Of i32 ONNX Runtime takes no zero point but 0.
     if has_kernel(&q) || (q.expressed == Element::F32 && q.storage == Element::I32 && symmetric) {
         if q.storage != Element::I32 {
-            require(cx, &q, "DequantizeLinear")?;
+            require(cx, &q, onnx::DEQUANTIZE_LINEAR)?;
         }
         let mut operands = vec![stored, scale];
         if !symmetric {
             operands.push(zero_points(cx, &q, q.storage));
         }
-        let node = cx.node("DequantizeLinear", &operands);
+        let node = cx.node(onnx::DEQUANTIZE_LINEAR, &operands);
         let node = if let Some(axis) = q.axis { node.int("axis", axis) } else { node };
         return Ok(node.out(q.expressed, &sizes).into());
     }
@@ -132,14 +132,14 @@ fn quantize(cx: &mut Lower, op: OpId) -> Lowered {
     let whole = q.limits == super::integer_limits(q.storage);
     // Clip has kernels for eight bits.
     if even && has_kernel(&q) && (whole || q.storage.bits() == 8) {
-        require(cx, &q, "QuantizeLinear")?;
+        require(cx, &q, onnx::QUANTIZE_LINEAR)?;
         let number = without_nan(cx, &q, number);
         let stored = quantize_linear(cx, &q, number);
         if whole {
             return Ok(stored.into());
         }
         let (low, high) = (cx.integer(q.storage, q.limits.0), cx.integer(q.storage, q.limits.1));
-        return Ok(cx.elementwise("Clip", &[stored, low, high]).into());
+        return Ok(cx.elementwise(onnx::CLIP, &[stored, low, high]).into());
     }
     let rank = cx.rank(number);
     let scale = scales(cx, &q, q.expressed);
@@ -150,7 +150,7 @@ fn quantize(cx: &mut Lower, op: OpId) -> Lowered {
     let zero_point = aligned(cx, &q, rank, zero_point);
     let (low, high) = (q.limits.0 as f64, q.limits.1 as f64);
     let rounded = cx.formula([number, scale, zero_point], |[number, scale, zero_point]| {
-        (number / scale + zero_point).clip(low, high).unary("Round")
+        (number / scale + zero_point).clip(low, high).unary(onnx::ROUND)
     });
     Ok(truncate(cx, rounded, q.storage).into())
 }
@@ -160,7 +160,7 @@ fn quantize_linear(cx: &mut Lower, q: &Quantization, number: ValueId) -> ValueId
     // The zero point is also what tells the element type, so it is there when it is 0.
     let zero_point = zero_points(cx, q, q.storage);
     let sizes = cx.sizes(number);
-    let node = cx.node("QuantizeLinear", &[number, scale, zero_point]);
+    let node = cx.node(onnx::QUANTIZE_LINEAR, &[number, scale, zero_point]);
     let node = if let Some(axis) = q.axis { node.int("axis", axis) } else { node };
     node.out(q.storage, &sizes)
 }
@@ -187,24 +187,31 @@ fn bound(cx: &Lower, value: ValueId, depth: u32) -> Option<f64> {
     let op = cx.module.defining_op(value).filter(|_| depth > 0)?;
     let operands = &cx.module.op(op).operands;
     let of = |index: usize| bound(cx, *operands.get(index)?, depth - 1);
-    let found = match cx.module.op_name(op) {
-        "onnx.DequantizeLinear" => {
+    let found = match cx.module.op(op).name {
+        onnx::DEQUANTIZE_LINEAR => {
             let limit = 2f64.powi(cx.element(operands[0]).bits() as i32 + 1);
             limit * largest(cx, operands[1])?
         }
-        "onnx.Add" | "onnx.Sub" => of(0)? + of(1)?,
-        "onnx.Mul" => of(0)? * of(1)?,
-        "onnx.MatMul" => of(0)? * of(1)? * cx.sizes(operands[0]).last().copied().unwrap_or(1) as f64,
-        "onnx.Conv" => {
+        onnx::ADD | onnx::SUB => of(0)? + of(1)?,
+        onnx::MUL => of(0)? * of(1)?,
+        onnx::MAT_MUL => of(0)? * of(1)? * cx.sizes(operands[0]).last().copied().unwrap_or(1) as f64,
+        onnx::CONV => {
             let taps: i64 = cx.sizes(operands[1]).iter().skip(1).product();
             let bias = if operands.len() > 2 { of(2)? } else { 0.0 };
             of(0)? * of(1)? * taps as f64 + bias
         }
-        "onnx.Max" | "onnx.Min" => of(0)?.max(of(1)?),
-        "onnx.Tanh" | "onnx.Sigmoid" | "onnx.Sin" | "onnx.Cos" | "onnx.Sign" => of(0).map(|_| 1.0)?,
-        "onnx.Floor" | "onnx.Ceil" | "onnx.Round" => of(0)? + 1.0,
-        "onnx.Abs" | "onnx.Neg" | "onnx.Relu" | "onnx.Clip" | "onnx.Identity" | "onnx.Reshape"
-        | "onnx.Transpose" | "onnx.Slice" | "onnx.Expand" => of(0)?,
+        onnx::MAX | onnx::MIN => of(0)?.max(of(1)?),
+        onnx::TANH | onnx::SIGMOID | onnx::SIN | onnx::COS | onnx::SIGN => of(0).map(|_| 1.0)?,
+        onnx::FLOOR | onnx::CEIL | onnx::ROUND => of(0)? + 1.0,
+        onnx::ABS
+        | onnx::NEG
+        | onnx::RELU
+        | onnx::CLIP
+        | onnx::IDENTITY
+        | onnx::RESHAPE
+        | onnx::TRANSPOSE
+        | onnx::SLICE
+        | onnx::EXPAND => of(0)?,
         _ => return None,
     };
     // Sums in between may be larger than what they end in by no more than this.

@@ -4,7 +4,7 @@
 //! compares and selects, so it is a function of the order of its arguments: to try each order of two values, NaN
 //! included, proves what it computes, whatever its spelling.
 
-use crate::ir::{Attribute, Dim, Dims, Element, Module, OpId, RegionId, ValueId};
+use crate::ir::{Attribute, Dim, Dims, Element, Module, OpId, OpName, RegionId, ValueId, onnx, stablehlo};
 use crate::ops::constant::integer_limits;
 use crate::ops::region::Combiner;
 use crate::ops::{Lower, Lowered};
@@ -63,9 +63,9 @@ fn counts(cx: &Lower, op: OpId, index: usize, axis: i64) -> bool {
     let mut axis = axis;
     let mut value = operand;
     while let Some(definition) = cx.module.defining_op(value) {
-        match cx.module.op_name(definition) {
-            "stablehlo.iota" => return cx.int(definition, "iota_dimension").is_ok_and(|own| own == axis),
-            "stablehlo.broadcast_in_dim" => {
+        match cx.module.op(definition).name {
+            stablehlo::IOTA => return cx.int(definition, "iota_dimension").is_ok_and(|own| own == axis),
+            stablehlo::BROADCAST_IN_DIM => {
                 let Ok(dimensions) = cx.ints(definition, "broadcast_dimensions") else { return false };
                 let Some(own) = dimensions.iter().position(|&dimension| dimension == axis) else {
                     return false;
@@ -80,7 +80,7 @@ fn counts(cx: &Lower, op: OpId, index: usize, axis: i64) -> bool {
                 }
                 axis = own as i64;
             }
-            "stablehlo.constant" => {
+            stablehlo::CONSTANT => {
                 let Some(numbers) =
                     cx.module.constant_of(value).and_then(|id| cx.module.constant_integers(id))
                 else {
@@ -150,24 +150,24 @@ fn evaluate(module: &Module, region: RegionId, arguments: &[f64; 4]) -> Option<V
         let operands: Vec<f64> =
             operation.operands.iter().map(|operand| known.get(operand).copied()).collect::<Option<_>>()?;
         let truth = |truth: bool| f64::from(u8::from(truth));
-        let result = match (module.op_name(op), operands.as_slice()) {
-            ("stablehlo.return", _) => return Some(operands),
-            ("stablehlo.compare", &[a, b]) => truth(compare(module, op, a, b)?),
-            ("stablehlo.select", &[condition, a, b]) => {
+        let result = match (module.op(op).name, operands.as_slice()) {
+            (stablehlo::RETURN, _) => return Some(operands),
+            (stablehlo::COMPARE, &[a, b]) => truth(compare(module, op, a, b)?),
+            (stablehlo::SELECT, &[condition, a, b]) => {
                 if condition == 0.0 {
                     b
                 } else {
                     a
                 }
             }
-            ("stablehlo.maximum", &[a, b]) => {
+            (stablehlo::MAXIMUM, &[a, b]) => {
                 if a > b || a.is_nan() {
                     a
                 } else {
                     b
                 }
             }
-            ("stablehlo.minimum", &[a, b]) => {
+            (stablehlo::MINIMUM, &[a, b]) => {
                 if a < b || a.is_nan() {
                     a
                 } else {
@@ -175,10 +175,10 @@ fn evaluate(module: &Module, region: RegionId, arguments: &[f64; 4]) -> Option<V
                 }
             }
             (name, operands) if is_bool(module, operation.results[0]) => match (name, operands) {
-                ("stablehlo.and", &[a, b]) => truth(a != 0.0 && b != 0.0),
-                ("stablehlo.or", &[a, b]) => truth(a != 0.0 || b != 0.0),
-                ("stablehlo.xor", &[a, b]) => truth(a != b),
-                ("stablehlo.not", &[a]) => truth(a == 0.0),
+                (stablehlo::AND, &[a, b]) => truth(a != 0.0 && b != 0.0),
+                (stablehlo::OR, &[a, b]) => truth(a != 0.0 || b != 0.0),
+                (stablehlo::XOR, &[a, b]) => truth(a != b),
+                (stablehlo::NOT, &[a]) => truth(a == 0.0),
                 _ => return None,
             },
             _ => return None,
@@ -220,26 +220,27 @@ pub(super) fn lower(cx: &mut Lower, op: OpId, found: Found) -> Lowered {
         return Ok(if index == 0 { [values, places] } else { [places, values] }.into_iter().collect());
     }
     let element = cx.element(value);
-    let pick = |cx: &mut Lower, name: &'static str, operand: ValueId| {
+    let pick = |cx: &mut Lower, name: OpName, operand: ValueId| {
         let node = cx.node(name, &[operand]).int("axis", axis).int("keepdims", 1);
         let node = if choice.last { node.int("select_last_index", 1) } else { node };
         node.out(Element::I64, &with_axis(&kept, axis))
     };
     let ordered = cx.ordered(value);
-    let mut places = pick(cx, if choice.largest { "ArgMax" } else { "ArgMin" }, ordered);
+    let mut places = pick(cx, if choice.largest { onnx::ARG_MAX } else { onnx::ARG_MIN }, ordered);
     let mut sizes = with_axis(&kept, axis);
     if element.is_float() && nan_wins {
         // ONNX Runtime passes over every NaN but one that comes first.
-        let is_nan = cx.elementwise_to("IsNaN", &[value], Element::Bool);
+        let is_nan = cx.elementwise_to(onnx::IS_NAN, &[value], Element::Bool);
         let marks = cx.cast(is_nan, Element::U8);
-        let first = pick(cx, "ArgMax", marks);
-        let any = cx.node("GatherElements", &[is_nan, first]).int("axis", axis).out(Element::Bool, &sizes);
-        places = cx.node("Where", &[any, first, places]).like(places);
+        let first = pick(cx, onnx::ARG_MAX, marks);
+        let any =
+            cx.node(onnx::GATHER_ELEMENTS, &[is_nan, first]).int("axis", axis).out(Element::Bool, &sizes);
+        places = cx.node(onnx::WHERE, &[any, first, places]).like(places);
     } else if element.is_float() {
         cx.report_nan(op);
     }
     // The element at the place is the extremum, and is the NaN that won.
-    let values = cx.node("GatherElements", &[value, places]).int("axis", axis).out(element, &sizes);
+    let values = cx.node(onnx::GATHER_ELEMENTS, &[value, places]).int("axis", axis).out(element, &sizes);
     sizes.remove(axis as usize);
     let values = cx.reshape(values, &sizes);
     let places = cx.reshape(places, &sizes);

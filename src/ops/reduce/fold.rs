@@ -4,7 +4,7 @@
 //! on the CPU, except that XLA splits what is longer than 32 elements. Few elements are unrolled, many are a `Scan`.
 
 use super::{kept, pairs};
-use crate::ir::{Dim, OpId, RegionId, ValueId};
+use crate::ir::{Dim, OpId, RegionId, ValueId, onnx};
 use crate::ops::{Lower, Lowered, Refusal};
 
 /// As many elements are unrolled.
@@ -67,6 +67,6 @@ fn scan(cx: &mut Lower, region: RegionId, rows: &[ValueId], inits: &[ValueId], k
     let mut operands: Vec<ValueId> = inits.iter().map(|&init| cx.broadcast_to(init, kept)).collect();
     operands.extend_from_slice(rows);
     let inputs = i64::try_from(rows.len()).map_err(|_| Refusal::form("too many operands"))?;
-    let results = cx.node("Scan", &operands).int("num_scan_inputs", inputs).region(body).outs(&state);
+    let results = cx.node(onnx::SCAN, &operands).int("num_scan_inputs", inputs).region(body).outs(&state);
     Ok(results.into_iter().collect())
 }

@@ -12,10 +12,10 @@ use super::constant::integer_limits;
 use super::region::Combiner;
 use super::{Elements, Lower, Lowered, Refusal, Row, noted};
 use crate::diagnostic::catalogue;
-use crate::ir::{Dim, Dims, Element, OpId, Size, ValueId};
+use crate::ir::{Dim, Dims, Element, OpId, OpName, Size, ValueId, onnx, stablehlo};
 
 pub(super) const ROWS: &[Row] = &[noted(
-    "stablehlo.reduce",
+    stablehlo::REDUCE,
     Elements::PLAIN,
     reduce,
     "Reduce*, ArgMax and ArgMin; integers wrap, which ONNX Runtime's sums and products do not",
@@ -74,16 +74,16 @@ impl Lower<'_> {
     /// Two values combined element by element; they broadcast.
     pub fn combine(&mut self, combiner: Combiner, first: ValueId, second: ValueId) -> ValueId {
         let name = match (combiner, self.element(first)) {
-            (Combiner::Add | Combiner::Maximum | Combiner::Or, Element::Bool) => "Or",
-            (Combiner::Multiply | Combiner::Minimum | Combiner::And, Element::Bool) => "And",
-            (Combiner::Xor, Element::Bool) => "Xor",
-            (Combiner::Add, _) => "Add",
-            (Combiner::Multiply, _) => "Mul",
+            (Combiner::Add | Combiner::Maximum | Combiner::Or, Element::Bool) => onnx::OR,
+            (Combiner::Multiply | Combiner::Minimum | Combiner::And, Element::Bool) => onnx::AND,
+            (Combiner::Xor, Element::Bool) => onnx::XOR,
+            (Combiner::Add, _) => onnx::ADD,
+            (Combiner::Multiply, _) => onnx::MUL,
             (Combiner::Maximum, _) => return self.larger(first, second),
             (Combiner::Minimum, _) => return self.smaller(first, second),
-            (Combiner::And, _) => "BitwiseAnd",
-            (Combiner::Or, _) => "BitwiseOr",
-            (Combiner::Xor, _) => "BitwiseXor",
+            (Combiner::And, _) => onnx::BITWISE_AND,
+            (Combiner::Or, _) => onnx::BITWISE_OR,
+            (Combiner::Xor, _) => onnx::BITWISE_XOR,
             (Combiner::First, _) => return first,
             (Combiner::Second, _) => return second,
         };
@@ -141,7 +141,7 @@ impl Lower<'_> {
         }
         let nothing = self.constant(element, &[0], &[]);
         let shape = self.shape(sizes);
-        self.node("Reshape", &[nothing, shape]).int("allowzero", 1).out(element, sizes)
+        self.node(onnx::RESHAPE, &[nothing, shape]).int("allowzero", 1).out(element, sizes)
     }
 
     /// The elements of `value`, of which there are some, combined along dimensions, which vanish.
@@ -162,19 +162,19 @@ impl Lower<'_> {
         }
         let is_float = element.is_float();
         match combiner {
-            Combiner::Add if is_float => self.reduction("ReduceSum", value, dimensions),
-            Combiner::Multiply if is_float => self.reduction("ReduceProd", value, dimensions),
-            Combiner::Maximum if is_float => self.float_extremum("ReduceMax", value, dimensions, op),
-            Combiner::Minimum if is_float => self.float_extremum("ReduceMin", value, dimensions, op),
-            Combiner::Maximum => self.integer_extremum("ReduceMax", value, dimensions),
-            Combiner::Minimum => self.integer_extremum("ReduceMin", value, dimensions),
+            Combiner::Add if is_float => self.reduction(onnx::REDUCE_SUM, value, dimensions),
+            Combiner::Multiply if is_float => self.reduction(onnx::REDUCE_PROD, value, dimensions),
+            Combiner::Maximum if is_float => self.float_extremum(onnx::REDUCE_MAX, value, dimensions, op),
+            Combiner::Minimum if is_float => self.float_extremum(onnx::REDUCE_MIN, value, dimensions, op),
+            Combiner::Maximum => self.integer_extremum(onnx::REDUCE_MAX, value, dimensions),
+            Combiner::Minimum => self.integer_extremum(onnx::REDUCE_MIN, value, dimensions),
             Combiner::Add => self.integer_sum(value, dimensions, count),
             _ => self.halve(value, dimensions, |cx, first, second| cx.combine(combiner, first, second)),
         }
     }
 
     /// One of ONNX's reductions along dimensions, which vanish.
-    pub(super) fn reduction(&mut self, name: &'static str, value: ValueId, dimensions: &[i64]) -> ValueId {
+    pub(super) fn reduction(&mut self, name: OpName, value: ValueId, dimensions: &[i64]) -> ValueId {
         let (element, kept) = (self.element(value), kept(&self.dims(value), dimensions));
         let axes = self.int64s(dimensions);
         self.node(name, &[value, axes]).int("keepdims", 0).out(element, &kept)
@@ -185,13 +185,13 @@ impl Lower<'_> {
         let name = match combiner {
             Combiner::Xor => {
                 let counted = self.cast(value, Element::I64);
-                let sum = self.reduction("ReduceSum", counted, dimensions);
+                let sum = self.reduction(onnx::REDUCE_SUM, counted, dimensions);
                 let one = self.integer(Element::I64, 1);
-                let odd = self.elementwise("BitwiseAnd", &[sum, one]);
+                let odd = self.elementwise(onnx::BITWISE_AND, &[sum, one]);
                 return self.cast(odd, Element::Bool);
             }
-            Combiner::And | Combiner::Multiply | Combiner::Minimum => "ReduceMin",
-            _ => "ReduceMax",
+            Combiner::And | Combiner::Multiply | Combiner::Minimum => onnx::REDUCE_MIN,
+            _ => onnx::REDUCE_MAX,
         };
         // ONNX Runtime stops at a reduction of no `bool`; no bytes have the right extrema.
         let some = self.module.sizes.is_at_least(self.count_along(&self.dims(value), dimensions), 1);
@@ -204,22 +204,16 @@ impl Lower<'_> {
     }
 
     /// ONNX Runtime's extrema lose a NaN that is not the first element, where XLA's are NaN.
-    fn float_extremum(
-        &mut self,
-        name: &'static str,
-        value: ValueId,
-        dimensions: &[i64],
-        op: OpId,
-    ) -> ValueId {
+    fn float_extremum(&mut self, name: OpName, value: ValueId, dimensions: &[i64], op: OpId) -> ValueId {
         let extremum = self.reduction(name, value, dimensions);
         if !self.settings.strict_nan {
             self.report_nan(op);
             return extremum;
         }
-        let is_nan = self.elementwise_to("IsNaN", &[value], Element::Bool);
+        let is_nan = self.elementwise_to(onnx::IS_NAN, &[value], Element::Bool);
         let any = self.reduce_bool(Combiner::Or, is_nan, dimensions);
         let nan = self.scalar(self.element(value), f64::NAN);
-        self.node("Where", &[any, nan, extremum]).like(extremum)
+        self.node(onnx::WHERE, &[any, nan, extremum]).like(extremum)
     }
 
     /// Says that the op that is lowered loses NaN.
@@ -229,7 +223,7 @@ impl Lower<'_> {
         self.report(catalogue::NanNotPropagated { op: &name, at });
     }
 
-    fn integer_extremum(&mut self, name: &'static str, value: ValueId, dimensions: &[i64]) -> ValueId {
+    fn integer_extremum(&mut self, name: OpName, value: ValueId, dimensions: &[i64]) -> ValueId {
         let element = self.element(value);
         let ordered = self.ordered(value);
         let reduced = if self.element(ordered) == Element::I64 {
@@ -238,9 +232,10 @@ impl Lower<'_> {
             let rows = self.rows_first(ordered, dimensions);
             let mut single = kept.clone();
             single.insert(0, Dim::Known(1));
-            let name = if name == "ReduceMax" { "ArgMax" } else { "ArgMin" };
+            let name = if name == onnx::REDUCE_MAX { onnx::ARG_MAX } else { onnx::ARG_MIN };
             let place = self.node(name, &[rows]).int("axis", 0).out(Element::I64, &single);
-            let row = self.node("GatherElements", &[rows, place]).int("axis", 0).out(Element::I64, &single);
+            let row =
+                self.node(onnx::GATHER_ELEMENTS, &[rows, place]).int("axis", 0).out(Element::I64, &single);
             self.reshape(row, &kept)
         } else {
             self.reduction(name, ordered, dimensions)
@@ -272,7 +267,7 @@ impl Lower<'_> {
     fn flip_sign(&mut self, value: ValueId) -> ValueId {
         let element = self.element(value);
         let sign = self.integer(element, integer_limits(element).0);
-        self.elementwise("BitwiseXor", &[value, sign])
+        self.elementwise(onnx::BITWISE_XOR, &[value, sign])
     }
 
     /// ONNX Runtime adds integers up in `double` and saturates. In a type that is wide enough that never shows; a
@@ -287,7 +282,7 @@ impl Lower<'_> {
         let bits = if count.known().is_some() { element.bits() } else { self.bits_of(value) };
         if bits + count_bits <= exact_bits {
             let widened = self.cast(value, wide);
-            let sum = self.reduction("ReduceSum", widened, dimensions);
+            let sum = self.reduction(onnx::REDUCE_SUM, widened, dimensions);
             return self.cast(sum, element);
         }
         let native = if element.bits() < 32 { Element::I32 } else { element };
@@ -301,7 +296,7 @@ impl Lower<'_> {
         let matrix = self.reshape(moved, &[rows, count]);
         let one = self.integer(native, 1);
         let ones = self.broadcast_to(one, &[count, single]);
-        let product = self.node("MatMul", &[matrix, ones]).out(native, &[rows, single]);
+        let product = self.node(onnx::MAT_MUL, &[matrix, ones]).out(native, &[rows, single]);
         let sum = self.reshape(product, &kept);
         self.cast(sum, element)
     }

@@ -2,28 +2,29 @@
 
 use super::typing::{Typing, one};
 use super::{Count, Inferred, Rule, rule, variadic};
+use crate::ir::{sdy, stablehlo};
 
 pub(super) const RULES: &[Rule] = &[
-    rule("sdy.all_gather", 1, same),
-    rule("sdy.all_reduce", 1, same),
-    rule("sdy.all_slice", 1, same),
-    rule("sdy.all_to_all", 1, same),
-    rule("sdy.collective_permute", 1, same),
-    rule("sdy.constant", 0, |t| t.stated()),
-    rule("sdy.data_flow_edge", 1, same),
-    rule("sdy.propagation_barrier", 1, same),
-    rule("sdy.reduce_scatter", 1, same),
-    rule("sdy.replicated_to_unreduced", 1, same),
-    rule("sdy.reshard", 1, same),
-    rule("sdy.sharded_to_unreduced", 1, same),
-    rule("sdy.sharding_constraint", 1, same),
-    variadic("stablehlo.all_gather", 1, Count::AtLeast(1), gathers),
-    variadic("stablehlo.all_reduce", 1, Count::AtLeast(1), one_each),
-    variadic("stablehlo.all_to_all", 1, Count::AtLeast(1), one_each),
-    variadic("stablehlo.collective_broadcast", 1, Count::Exactly(1), one_each),
-    variadic("stablehlo.collective_permute", 1, Count::Exactly(1), one_each),
-    variadic("stablehlo.cross-replica-sum", 1, Count::Exactly(1), one_each),
-    variadic("stablehlo.reduce_scatter", 1, Count::Exactly(1), gathers),
+    rule(sdy::ALL_GATHER, 1, same),
+    rule(sdy::ALL_REDUCE, 1, same),
+    rule(sdy::ALL_SLICE, 1, same),
+    rule(sdy::ALL_TO_ALL, 1, same),
+    rule(sdy::COLLECTIVE_PERMUTE, 1, same),
+    rule(sdy::CONSTANT, 0, |t| t.stated()),
+    rule(sdy::DATA_FLOW_EDGE, 1, same),
+    rule(sdy::PROPAGATION_BARRIER, 1, same),
+    rule(sdy::REDUCE_SCATTER, 1, same),
+    rule(sdy::REPLICATED_TO_UNREDUCED, 1, same),
+    rule(sdy::RESHARD, 1, same),
+    rule(sdy::SHARDED_TO_UNREDUCED, 1, same),
+    rule(sdy::SHARDING_CONSTRAINT, 1, same),
+    variadic(stablehlo::ALL_GATHER, 1, Count::AtLeast(1), gathers),
+    variadic(stablehlo::ALL_REDUCE, 1, Count::AtLeast(1), one_each),
+    variadic(stablehlo::ALL_TO_ALL, 1, Count::AtLeast(1), one_each),
+    variadic(stablehlo::COLLECTIVE_BROADCAST, 1, Count::Exactly(1), one_each),
+    variadic(stablehlo::COLLECTIVE_PERMUTE, 1, Count::Exactly(1), one_each),
+    variadic(stablehlo::CROSS_REPLICA_SUM, 1, Count::Exactly(1), one_each),
+    variadic(stablehlo::REDUCE_SCATTER, 1, Count::Exactly(1), gathers),
 ];
 
 /// A value of Shardy is the whole, however it is sharded.
@@ -42,7 +43,7 @@ fn one_each(t: &Typing) -> Inferred {
 
 fn gathers(t: &Typing) -> Inferred {
     let attribute =
-        if t.module.op_name(t.op) == "stablehlo.all_gather" { "all_gather_dim" } else { "scatter_dimension" };
+        if t.module.op(t.op).name == stablehlo::ALL_GATHER { "all_gather_dim" } else { "scatter_dimension" };
     for operand in t.operands()? {
         t.dimension(attribute, operand.rank())?;
     }

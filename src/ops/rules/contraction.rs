@@ -3,16 +3,16 @@
 use super::typing::{Typing, attribute, dim_fits, one, tensor, types, without};
 use super::{Inferred, Rule, Violation, rule};
 use crate::diagnostic::Part;
-use crate::ir::{Dim, Dims, TensorType};
+use crate::ir::{Dim, Dims, TensorType, chlo, stablehlo};
 
 pub(super) const RULES: &[Rule] = &[
-    rule("chlo.ragged_dot", 3, ragged_dot),
-    rule("stablehlo.convolution", 2, convolution),
-    rule("stablehlo.dot", 2, dot),
-    rule("stablehlo.dot_general", 2, dot_general),
-    rule("stablehlo.dynamic_conv", 3, dynamic_conv),
-    rule("stablehlo.einsum", 2, |t| t.stated()),
-    rule("stablehlo.unary_einsum", 1, |t| t.stated()),
+    rule(chlo::RAGGED_DOT, 3, ragged_dot),
+    rule(stablehlo::CONVOLUTION, 2, convolution),
+    rule(stablehlo::DOT, 2, dot),
+    rule(stablehlo::DOT_GENERAL, 2, dot_general),
+    rule(stablehlo::DYNAMIC_CONV, 3, dynamic_conv),
+    rule(stablehlo::EINSUM, 2, |t| t.stated()),
+    rule(stablehlo::UNARY_EINSUM, 1, |t| t.stated()),
 ];
 
 /// Vectors and matrices: the last dimension of the left with the first of the right.

@@ -2,30 +2,30 @@
 
 use super::typing::{Typing, attribute, fits, types};
 use super::{Count, Inferred, Rule, Violation, rule, variadic};
-use crate::ir::{Dim, Element, Type, TypeId};
+use crate::ir::{Dim, Element, Type, TypeId, chlo, mhlo, stablehlo};
 use smallvec::SmallVec;
 
 pub(super) const RULES: &[Rule] = &[
-    variadic("chlo.scan", 0, Count::AtLeast(0), scan),
-    variadic("stablehlo.after_all", 0, Count::Exactly(1), nothing),
-    rule("stablehlo.case", 1, case).with_results(Count::AtLeast(0)),
-    variadic("stablehlo.composite", 0, Count::AtLeast(0), composite),
-    variadic("mhlo.add_dependency", 1, Count::Exactly(1), nothing),
-    rule("mhlo.copy", 1, nothing),
-    rule("stablehlo.create_token", 0, nothing),
-    variadic("stablehlo.custom_call", 0, Count::AtLeast(0), custom_call),
-    rule("stablehlo.get_tuple_element", 1, get_tuple_element),
-    rule("stablehlo.if", 1, branch).with_results(Count::AtLeast(0)),
-    variadic("stablehlo.infeed", 1, Count::AtLeast(0), nothing),
-    variadic("stablehlo.optimization_barrier", 0, Count::AtLeast(0), barrier),
-    variadic("stablehlo.outfeed", 1, Count::AtLeast(0), nothing),
-    rule("stablehlo.partition_id", 0, |t| t.stated()),
-    variadic("stablehlo.recv", 1, Count::AtLeast(0), nothing),
-    rule("stablehlo.replica_id", 0, |t| t.stated()),
-    variadic("stablehlo.send", 1, Count::AtLeast(0), nothing),
-    variadic("stablehlo.trace", 0, Count::AtLeast(0), nothing),
-    variadic("stablehlo.tuple", 0, Count::Exactly(1), tuple),
-    variadic("stablehlo.while", 0, Count::AtLeast(0), repeat),
+    variadic(chlo::SCAN, 0, Count::AtLeast(0), scan),
+    variadic(stablehlo::AFTER_ALL, 0, Count::Exactly(1), nothing),
+    rule(stablehlo::CASE, 1, case).with_results(Count::AtLeast(0)),
+    variadic(stablehlo::COMPOSITE, 0, Count::AtLeast(0), composite),
+    variadic(mhlo::ADD_DEPENDENCY, 1, Count::Exactly(1), nothing),
+    rule(mhlo::COPY, 1, nothing),
+    rule(stablehlo::CREATE_TOKEN, 0, nothing),
+    variadic(stablehlo::CUSTOM_CALL, 0, Count::AtLeast(0), custom_call),
+    rule(stablehlo::GET_TUPLE_ELEMENT, 1, get_tuple_element),
+    rule(stablehlo::IF, 1, branch).with_results(Count::AtLeast(0)),
+    variadic(stablehlo::INFEED, 1, Count::AtLeast(0), nothing),
+    variadic(stablehlo::OPTIMIZATION_BARRIER, 0, Count::AtLeast(0), barrier),
+    variadic(stablehlo::OUTFEED, 1, Count::AtLeast(0), nothing),
+    rule(stablehlo::PARTITION_ID, 0, |t| t.stated()),
+    variadic(stablehlo::RECV, 1, Count::AtLeast(0), nothing),
+    rule(stablehlo::REPLICA_ID, 0, |t| t.stated()),
+    variadic(stablehlo::SEND, 1, Count::AtLeast(0), nothing),
+    variadic(stablehlo::TRACE, 0, Count::AtLeast(0), nothing),
+    variadic(stablehlo::TUPLE, 0, Count::Exactly(1), tuple),
+    variadic(stablehlo::WHILE, 0, Count::AtLeast(0), repeat),
 ];
 
 impl Rule {

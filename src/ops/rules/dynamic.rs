@@ -3,16 +3,16 @@
 use super::movement::{broadcasts, padded, size_scalar};
 use super::typing::{Typing, one, tensor, types};
 use super::{Inferred, Rule, rule};
-use crate::ir::{Dim, Dims};
+use crate::ir::{Dim, Dims, stablehlo};
 
 pub(super) const RULES: &[Rule] = &[
-    rule("stablehlo.dynamic_broadcast_in_dim", 2, dynamic_broadcast_in_dim),
-    rule("stablehlo.dynamic_iota", 1, dynamic_iota),
-    rule("stablehlo.dynamic_pad", 5, dynamic_pad),
-    rule("stablehlo.dynamic_reshape", 2, dynamic_reshape),
-    rule("stablehlo.get_dimension_size", 1, get_dimension_size),
-    rule("stablehlo.real_dynamic_slice", 4, real_dynamic_slice),
-    rule("stablehlo.set_dimension_size", 2, set_dimension_size),
+    rule(stablehlo::DYNAMIC_BROADCAST_IN_DIM, 2, dynamic_broadcast_in_dim),
+    rule(stablehlo::DYNAMIC_IOTA, 1, dynamic_iota),
+    rule(stablehlo::DYNAMIC_PAD, 5, dynamic_pad),
+    rule(stablehlo::DYNAMIC_RESHAPE, 2, dynamic_reshape),
+    rule(stablehlo::GET_DIMENSION_SIZE, 1, get_dimension_size),
+    rule(stablehlo::REAL_DYNAMIC_SLICE, 4, real_dynamic_slice),
+    rule(stablehlo::SET_DIMENSION_SIZE, 2, set_dimension_size),
 ];
 
 /// The sizes that an operand is, when it is a constant; unknown ones otherwise.

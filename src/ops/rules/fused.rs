@@ -2,20 +2,20 @@
 
 use super::typing::{Typing, attribute, one, tensor};
 use super::{Count, Inferred, Rule, rule, variadic};
-use crate::ir::{Dim, Element};
+use crate::ir::{Dim, Element, hlo2onnx};
 
 pub(super) const RULES: &[Rule] = &[
-    rule("hlo2onnx.gelu", 1, first),
-    variadic("hlo2onnx.group_norm", 1, Count::Exactly(1), first),
-    rule("hlo2onnx.interpolate", 1, repeat),
-    variadic("hlo2onnx.layer_norm", 1, Count::Exactly(1), first),
-    rule("hlo2onnx.leaky_relu", 1, first),
-    rule("hlo2onnx.log_softmax", 1, first),
-    rule("hlo2onnx.repeat", 1, repeat),
-    rule("hlo2onnx.resample", 3, resample),
-    variadic("hlo2onnx.rms_norm", 1, Count::Exactly(1), first),
-    rule("hlo2onnx.sign_bit", 1, truths),
-    rule("hlo2onnx.softmax", 1, first),
+    rule(hlo2onnx::GELU, 1, first),
+    variadic(hlo2onnx::GROUP_NORM, 1, Count::Exactly(1), first),
+    rule(hlo2onnx::INTERPOLATE, 1, repeat),
+    variadic(hlo2onnx::LAYER_NORM, 1, Count::Exactly(1), first),
+    rule(hlo2onnx::LEAKY_RELU, 1, first),
+    rule(hlo2onnx::LOG_SOFTMAX, 1, first),
+    rule(hlo2onnx::REPEAT, 1, repeat),
+    rule(hlo2onnx::RESAMPLE, 3, resample),
+    variadic(hlo2onnx::RMS_NORM, 1, Count::Exactly(1), first),
+    rule(hlo2onnx::SIGN_BIT, 1, truths),
+    rule(hlo2onnx::SOFTMAX, 1, first),
 ];
 
 /// The result has a truth value for each element.

@@ -3,15 +3,15 @@
 use super::typing::{Typing, attribute, dim_fits, distinct, one, tensor, types, without};
 use super::{Count, Inferred, Rule, Violation, rule, variadic};
 use crate::diagnostic::Part;
-use crate::ir::{Dim, Dims, TensorType};
+use crate::ir::{Dim, Dims, TensorType, stablehlo};
 
 pub(super) const RULES: &[Rule] = &[
-    variadic("stablehlo.dynamic_slice", 1, Count::Exactly(1), dynamic_slice),
-    variadic("stablehlo.dynamic_update_slice", 2, Count::Exactly(1), dynamic_update_slice),
-    rule("stablehlo.dynamic_gather", 3, dynamic_gather),
-    rule("stablehlo.gather", 2, gather),
-    variadic("stablehlo.scatter", 3, Count::AtLeast(1), scatter),
-    rule("stablehlo.torch_index_select", 2, |t| t.stated()),
+    variadic(stablehlo::DYNAMIC_SLICE, 1, Count::Exactly(1), dynamic_slice),
+    variadic(stablehlo::DYNAMIC_UPDATE_SLICE, 2, Count::Exactly(1), dynamic_update_slice),
+    rule(stablehlo::DYNAMIC_GATHER, 3, dynamic_gather),
+    rule(stablehlo::GATHER, 2, gather),
+    variadic(stablehlo::SCATTER, 3, Count::AtLeast(1), scatter),
+    rule(stablehlo::TORCH_INDEX_SELECT, 2, |t| t.stated()),
 ];
 
 /// Demands a scalar integer for each dimension behind the given operand.

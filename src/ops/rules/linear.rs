@@ -3,19 +3,19 @@
 use super::typing::{Typing, attribute, dim_fits, dims_fit, one, tensor, types};
 use super::{Count, Inferred, Rule, Violation, rule, variadic};
 use crate::diagnostic::Part;
-use crate::ir::{Attribute, Dim, Element, TensorType};
+use crate::ir::{Attribute, Dim, Element, TensorType, chlo, stablehlo};
 use smallvec::smallvec;
 
 pub(super) const RULES: &[Rule] = &[
-    variadic("chlo.top_k", 1, Count::Exactly(2), top_k),
-    Rule { results: Count::Exactly(3), ..rule("stablehlo.batch_norm_grad", 5, batch_norm) },
-    rule("stablehlo.batch_norm_inference", 5, batch_norm),
-    Rule { results: Count::Exactly(3), ..rule("stablehlo.batch_norm_training", 3, batch_norm) },
-    rule("stablehlo.cholesky", 1, cholesky),
-    rule("stablehlo.fft", 1, fft),
-    rule("stablehlo.rng", 3, rng),
-    Rule { results: Count::Exactly(2), ..rule("stablehlo.rng_bit_generator", 1, rng_bit_generator) },
-    rule("stablehlo.triangular_solve", 2, triangular_solve),
+    variadic(chlo::TOP_K, 1, Count::Exactly(2), top_k),
+    Rule { results: Count::Exactly(3), ..rule(stablehlo::BATCH_NORM_GRAD, 5, batch_norm) },
+    rule(stablehlo::BATCH_NORM_INFERENCE, 5, batch_norm),
+    Rule { results: Count::Exactly(3), ..rule(stablehlo::BATCH_NORM_TRAINING, 3, batch_norm) },
+    rule(stablehlo::CHOLESKY, 1, cholesky),
+    rule(stablehlo::FFT, 1, fft),
+    rule(stablehlo::RNG, 3, rng),
+    Rule { results: Count::Exactly(2), ..rule(stablehlo::RNG_BIT_GENERATOR, 1, rng_bit_generator) },
+    rule(stablehlo::TRIANGULAR_SOLVE, 2, triangular_solve),
 ];
 
 /// Demands that the last two dimensions are there and of one size.

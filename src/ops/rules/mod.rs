@@ -18,7 +18,7 @@ mod typing;
 mod window;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Part, catalogue};
-use crate::ir::{Module, OpId, TensorType};
+use crate::ir::{Module, OpId, OpName, TensorType, func, onnx, sdy, shape, stablehlo};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use std::sync::LazyLock;
@@ -107,24 +107,19 @@ impl Count {
 /// The rule of one op.
 #[derive(Clone, Copy)]
 struct Rule {
-    name: &'static str,
+    name: OpName,
     operands: Count,
     results: Count,
     infer: fn(&Typing) -> Inferred,
 }
 
 /// A rule of an op with so many operands and one result.
-const fn rule(name: &'static str, operands: usize, infer: fn(&Typing) -> Inferred) -> Rule {
+const fn rule(name: OpName, operands: usize, infer: fn(&Typing) -> Inferred) -> Rule {
     Rule { name, operands: Count::Exactly(operands), results: Count::Exactly(1), infer }
 }
 
 /// A rule of an op with so many operands or more, and one result or more.
-const fn variadic(
-    name: &'static str,
-    operands: usize,
-    results: Count,
-    infer: fn(&Typing) -> Inferred,
-) -> Rule {
+const fn variadic(name: OpName, operands: usize, results: Count, infer: fn(&Typing) -> Inferred) -> Rule {
     Rule { name, operands: Count::AtLeast(operands), results, infer }
 }
 
@@ -141,23 +136,23 @@ const RULES: &[&[Rule]] = &[
     window::RULES,
 ];
 
-static INDEX: LazyLock<FxHashMap<&'static str, &'static Rule>> =
+static INDEX: LazyLock<FxHashMap<OpName, &'static Rule>> =
     LazyLock::new(|| RULES.iter().flat_map(|rules| rules.iter()).map(|rule| (rule.name, rule)).collect());
 
 /// The names of all ops that have a rule, in the order of the tables.
-pub fn names() -> impl Iterator<Item = &'static str> {
+pub fn names() -> impl Iterator<Item = OpName> {
     RULES.iter().flat_map(|rules| rules.iter()).map(|rule| rule.name)
 }
 
 /// Reports what an op breaks of its rule; an op without a rule breaks none.
 pub fn check(module: &Module, op: OpId, diagnostics: &mut Diagnostics) {
-    let Some(rule) = INDEX.get(module.op_name(op)) else { return };
+    let Some(rule) = INDEX.get(&module.op(op).name) else { return };
     let operation = module.op(op);
     // A faulty definition has been reported, and what follows from it would repeat that.
     if operation.operands.iter().any(|&operand| module.is_unread(operand)) {
         return;
     }
-    let (name, at) = (rule.name, module.span(op).name);
+    let (name, at) = (rule.name.text(), module.span(op).name);
     if !rule.operands.holds(operation.operands.len()) {
         let (expected, found) = (&*rule.operands.describe(), operation.operands.len());
         diagnostics.push(catalogue::WrongOperandCount { op: name, expected, found, at });
@@ -228,7 +223,7 @@ fn broken(module: &Module, op: OpId, rule: &Rule) -> Result<(), Violation> {
 /// The types that follow from an op's operands for its results; `None` where the op has no rule, breaks it, or the
 /// rule does not say. A size that does not follow is unknown.
 pub fn infer(module: &Module, op: OpId) -> Option<SmallVec<[TensorType; 1]>> {
-    let rule = INDEX.get(module.op_name(op))?;
+    let rule = INDEX.get(&module.op(op).name)?;
     let operation = module.op(op);
     if !rule.operands.holds(operation.operands.len()) || !rule.results.holds(operation.results.len()) {
         return None;
@@ -238,38 +233,38 @@ pub fn infer(module: &Module, op: OpId) -> Option<SmallVec<[TensorType; 1]>> {
 }
 
 /// Whether each element of an op's result is made of the same elements of its operands, and of scalars.
-pub fn is_elementwise(name: &str) -> bool {
+pub fn is_elementwise(name: OpName) -> bool {
     elementwise::RULES.iter().any(|rule| rule.name == name)
 }
 
 /// Ops that end a block.
-const TERMINATORS: &[&str] =
-    &["func.return", "onnx.return", "sdy.return", "shape.assuming_yield", "stablehlo.return"];
+const TERMINATORS: &[OpName] =
+    &[func::RETURN, onnx::RETURN, sdy::RETURN, shape::ASSUMING_YIELD, stablehlo::RETURN];
 
 /// Whether ops of that name end a block.
-pub fn is_terminator(name: &str) -> bool {
+pub fn is_terminator(name: OpName) -> bool {
     TERMINATORS.contains(&name)
 }
 
 /// Ops that do something besides giving their results.
-const EFFECTS: &[&str] = &[
-    "stablehlo.after_all",
-    "stablehlo.create_token",
-    "stablehlo.infeed",
-    "stablehlo.outfeed",
-    "stablehlo.recv",
-    "stablehlo.send",
-    "stablehlo.trace",
+const EFFECTS: &[OpName] = &[
+    stablehlo::AFTER_ALL,
+    stablehlo::CREATE_TOKEN,
+    stablehlo::INFEED,
+    stablehlo::OUTFEED,
+    stablehlo::RECV,
+    stablehlo::SEND,
+    stablehlo::TRACE,
 ];
 
 /// Whether an op is there for its results alone. Of what is not known, nothing is assumed.
 pub fn is_pure(module: &Module, op: OpId) -> bool {
-    let name = module.op_name(op);
-    if name == "stablehlo.custom_call" {
+    let name = module.op(op).name;
+    if name == stablehlo::CUSTOM_CALL {
         let effect = module.attribute(op, "has_side_effect");
         return effect.is_none_or(|effect| effect.as_bool() == Some(false));
     }
-    name.starts_with("onnx.") || (INDEX.contains_key(name) && !EFFECTS.contains(&name))
+    name.is_onnx() || (INDEX.contains_key(&name) && !EFFECTS.contains(&name))
 }
 
 #[cfg(test)]

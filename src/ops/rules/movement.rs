@@ -3,22 +3,22 @@
 use super::typing::{Typing, attribute, dim_fits, dims_fit, element_fits, one, tensor, types};
 use super::{Count, Inferred, Rule, Violation, rule, variadic};
 use crate::diagnostic::Part;
-use crate::ir::{Attribute, Dim, Dims, Element};
+use crate::ir::{Attribute, Dim, Dims, Element, chlo, stablehlo};
 
 pub(super) const RULES: &[Rule] = &[
-    rule("chlo.constant", 0, constant),
-    rule("chlo.constant_like", 1, constant_like),
-    rule("stablehlo.bitcast_convert", 1, bitcast_convert),
-    rule("stablehlo.broadcast", 1, broadcast),
-    rule("stablehlo.broadcast_in_dim", 1, broadcast_in_dim),
-    variadic("stablehlo.concatenate", 1, Count::Exactly(1), concatenate),
-    rule("stablehlo.constant", 0, constant),
-    rule("stablehlo.iota", 0, iota),
-    rule("stablehlo.pad", 2, pad),
-    rule("stablehlo.reshape", 1, reshape),
-    rule("stablehlo.reverse", 1, reverse),
-    rule("stablehlo.slice", 1, slice),
-    rule("stablehlo.transpose", 1, transpose),
+    rule(chlo::CONSTANT, 0, constant),
+    rule(chlo::CONSTANT_LIKE, 1, constant_like),
+    rule(stablehlo::BITCAST_CONVERT, 1, bitcast_convert),
+    rule(stablehlo::BROADCAST, 1, broadcast),
+    rule(stablehlo::BROADCAST_IN_DIM, 1, broadcast_in_dim),
+    variadic(stablehlo::CONCATENATE, 1, Count::Exactly(1), concatenate),
+    rule(stablehlo::CONSTANT, 0, constant),
+    rule(stablehlo::IOTA, 0, iota),
+    rule(stablehlo::PAD, 2, pad),
+    rule(stablehlo::RESHAPE, 1, reshape),
+    rule(stablehlo::REVERSE, 1, reverse),
+    rule(stablehlo::SLICE, 1, slice),
+    rule(stablehlo::TRANSPOSE, 1, transpose),
 ];
 
 fn constant(t: &Typing) -> Inferred {

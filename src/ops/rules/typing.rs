@@ -2,7 +2,7 @@
 
 use super::{Inferred, Violation};
 use crate::diagnostic::Part;
-use crate::ir::{Attribute, Dim, Dims, Element, Module, OpId, TensorType, TypeId, ValueId};
+use crate::ir::{Attribute, Dim, Dims, Element, Module, OpId, TensorType, TypeId, ValueId, stablehlo};
 use smallvec::smallvec;
 
 /// An op under a rule.
@@ -303,7 +303,7 @@ impl<'a> Typing<'a> {
             return types(format!("region {index} must have one block"));
         };
         let terminator = module.block(block).ops.last().copied();
-        let Some(terminator) = terminator.filter(|&op| module.op_name(op) == "stablehlo.return") else {
+        let Some(terminator) = terminator.filter(|&op| module.op(op).name == stablehlo::RETURN) else {
             return types(format!("region {index} does not end with `stablehlo.return`"));
         };
         let type_of = |&value: &ValueId| module.value_type(value);

@@ -3,14 +3,14 @@
 use super::contraction::Windows;
 use super::typing::{Typing, attribute, dims_fit, element_fits, known_of, tensor, types, without};
 use super::{Count, Inferred, Rule, Violation, rule, variadic};
-use crate::ir::{Dim, Dims, Element, TensorType};
+use crate::ir::{Dim, Dims, Element, TensorType, stablehlo};
 
 pub(super) const RULES: &[Rule] = &[
-    variadic("stablehlo.map", 1, Count::Exactly(1), map),
-    variadic("stablehlo.reduce", 2, Count::AtLeast(1), reduce),
-    variadic("stablehlo.reduce_window", 2, Count::AtLeast(1), reduce_window),
-    rule("stablehlo.select_and_scatter", 3, select_and_scatter),
-    variadic("stablehlo.sort", 1, Count::AtLeast(1), sort),
+    variadic(stablehlo::MAP, 1, Count::Exactly(1), map),
+    variadic(stablehlo::REDUCE, 2, Count::AtLeast(1), reduce),
+    variadic(stablehlo::REDUCE_WINDOW, 2, Count::AtLeast(1), reduce_window),
+    rule(stablehlo::SELECT_AND_SCATTER, 3, select_and_scatter),
+    variadic(stablehlo::SORT, 1, Count::AtLeast(1), sort),
 ];
 
 /// The inputs, of one shape, of an op that has an initial value for each.

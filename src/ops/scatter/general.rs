@@ -5,7 +5,7 @@
 
 use super::super::control::{Input, Length, Rounds};
 use super::{Numbers, Plan, Rows, Write};
-use crate::ir::{Dim, Dims, Element, OpId, RegionId, ValueId};
+use crate::ir::{Dim, Dims, Element, OpId, RegionId, ValueId, onnx};
 use crate::ops::{Combiner, Lower, Lowered, Refusal};
 
 /// The windows of a scatter whose region has any form.
@@ -18,7 +18,7 @@ pub(super) fn scatter(cx: &mut Lower, op: OpId, region: RegionId, plan: &Plan, n
     let mut positions = plan.positions;
     if let Some(valid) = plan.valid {
         let beyond = cx.size_scalar(rows.count, Element::I64);
-        positions = cx.node("Where", &[valid, positions, beyond]).like(positions);
+        positions = cx.node(onnx::WHERE, &[valid, positions, beyond]).like(positions);
         rows.count = cx.module.sizes.add(rows.count, Dim::Known(1));
     }
     let mut data = Vec::with_capacity(count);
@@ -77,7 +77,7 @@ fn write(
     let mut arguments = Vec::with_capacity(2 * data.len());
     for &value in data {
         let element = cx.element(value);
-        arguments.push(cx.node("Gather", &[value, positions]).int("axis", 0).out(element, &sizes));
+        arguments.push(cx.node(onnx::GATHER, &[value, positions]).int("axis", 0).out(element, &sizes));
     }
     arguments.extend_from_slice(updates);
     let combined = cx.inline(lifted, &arguments)?;

@@ -21,10 +21,10 @@ pub(super) use rows::{Rows, Write};
 use super::gather::may_equal;
 use super::index::{Count, Starts, strides};
 use super::{Combiner, Elements, Lower, Lowered, Refusal, Row, Values, noted};
-use crate::ir::{Dim, Dims, Element, OpId, ValueId};
+use crate::ir::{Dim, Dims, Element, OpId, ValueId, onnx, stablehlo};
 
 pub(super) const ROWS: &[Row] = &[noted(
-    "stablehlo.scatter",
+    stablehlo::SCATTER,
     Elements::PLAIN,
     scatter,
     "ScatterND of rows, window by window for other regions; windows not all in range are dropped as XLA does",
@@ -219,7 +219,7 @@ fn plan(cx: &mut Lower, starts: &Starts, numbers: &Numbers, unique: bool) -> Pla
 /// The row of each window, the nearest for one that is not all inside of the operand, and whether it is.
 fn checked(cx: &mut Lower, starts: &Starts, limits: &[Dim], stride: &[Dim]) -> (ValueId, Option<ValueId>) {
     let clamped = cx.clamp_columns(starts, limits);
-    let equal = cx.elementwise_to("Equal", &[clamped.value, starts.value], Element::Bool);
+    let equal = cx.elementwise_to(onnx::EQUAL, &[clamped.value, starts.value], Element::Bool);
     let valid = if limits.len() == 1 {
         equal
     } else {
@@ -227,7 +227,7 @@ fn checked(cx: &mut Lower, starts: &Starts, limits: &[Dim], stride: &[Dim]) -> (
         let held = cx.cast(equal, Element::I64);
         let held = cx.sum_columns(held, &starts.batch);
         let all = cx.integer(Element::I64, limits.len() as i64);
-        cx.elementwise_to("Equal", &[held, all], Element::Bool)
+        cx.elementwise_to(onnx::EQUAL, &[held, all], Element::Bool)
     };
     (cx.linear(&clamped, stride), Some(valid))
 }
@@ -285,14 +285,14 @@ fn write(
             let mut at = cx.dims(plan.positions);
             at.push(Dim::Known(1));
             let at = cx.reshape(plan.positions, &at);
-            Some(cx.node("GatherND", &[data, at]).out(element, &sizes))
+            Some(cx.node(onnx::GATHER_ND, &[data, at]).out(element, &sizes))
         }
         _ if few || plan.single => cx.neutral(combiner, element),
         _ => None,
     };
     if let Some(instead) = instead {
         let valid = cx.reshape(valid, &aligned);
-        write.updates = cx.node("Where", &[valid, updates, instead]).out(element, &sizes);
+        write.updates = cx.node(onnx::WHERE, &[valid, updates, instead]).out(element, &sizes);
         // A dropped window shares its rows with others, and writing what is there back must not race with them.
         write.distinct = plan.single;
         let written = cx.write_rows(operand, &plan.rows, &write)?;
@@ -300,7 +300,7 @@ fn write(
     }
     let beyond = cx.size_scalar(plan.rows.count, Element::I64);
     let positions = cx.dims(plan.positions);
-    write.positions = cx.node("Where", &[valid, plan.positions, beyond]).out(Element::I64, &positions);
+    write.positions = cx.node(onnx::WHERE, &[valid, plan.positions, beyond]).out(Element::I64, &positions);
     debug_assert_eq!(positions.len(), rank);
     let data = plan.rows.of(cx, operand);
     let (mut low, mut high) = (vec![0; plan.rows.inner.len() + 1], plan.rows.sizes());

@@ -4,7 +4,7 @@
 //! model: 100,000 cycles a thread and one element a cycle), and then two updates of one row race: sums lose terms.
 //! Below that it is one thread, in order. `ScatterElements` always is, but slower and with an index an element.
 
-use crate::ir::{Dim, Dims, Element, ValueId};
+use crate::ir::{Dim, Dims, Element, ValueId, onnx};
 use crate::ops::constant::integer_limits;
 use crate::ops::{Combiner, Lower, Refusal};
 
@@ -119,7 +119,7 @@ impl Lower<'_> {
         };
         if boolean && reduction == "add" {
             let one = self.integer(wide, 1);
-            let parity = self.elementwise("BitwiseAnd", &[scattered, one]);
+            let parity = self.elementwise(onnx::BITWISE_AND, &[scattered, one]);
             return Ok(self.cast(parity, element));
         }
         Ok(self.cast(scattered, element))
@@ -136,7 +136,7 @@ impl Lower<'_> {
         write: &Write,
     ) -> ValueId {
         let flags = |cx: &mut Self, value: ValueId| {
-            let nan = cx.elementwise_to("IsNaN", &[value], Element::Bool);
+            let nan = cx.elementwise_to(onnx::IS_NAN, &[value], Element::Bool);
             cx.cast(nan, Element::U8)
         };
         let (data, updates) = (flags(self, data), flags(self, updates));
@@ -144,7 +144,7 @@ impl Lower<'_> {
         let flags = self.cast(flags, Element::Bool);
         let element = self.element(scattered);
         let nan = self.scalar(element, f64::NAN);
-        self.node("Where", &[flags, nan, scattered]).like(scattered)
+        self.node(onnx::WHERE, &[flags, nan, scattered]).like(scattered)
     }
 
     fn scatter_rows(
@@ -163,7 +163,7 @@ impl Lower<'_> {
             let mut sizes = self.dims(positions);
             sizes.push(Dim::Known(1));
             let positions = self.reshape(positions, &sizes);
-            let node = self.node("ScatterND", &[data, positions, updates]);
+            let node = self.node(onnx::SCATTER_ND, &[data, positions, updates]);
             let node = if reduction == "none" { node } else { node.string("reduction", reduction) };
             return node.out(element, &rows.sizes());
         }
@@ -174,7 +174,7 @@ impl Lower<'_> {
         let positions = self.broadcast_to(positions, &[written, width]);
         let updates = self.reshape(updates, &[written, width]);
         let data = self.reshape(data, &[rows.count, width]);
-        let node = self.node("ScatterElements", &[data, positions, updates]).int("axis", 0);
+        let node = self.node(onnx::SCATTER_ELEMENTS, &[data, positions, updates]).int("axis", 0);
         let node = if reduction == "none" { node } else { node.string("reduction", reduction) };
         let scattered = node.out(element, &[rows.count, width]);
         self.reshape(scattered, &rows.sizes())

@@ -5,7 +5,7 @@
 //! the total order: zeros become +0 and NaN becomes one positive NaN, by selects. The total order may be spelt out as
 //! that of integers. Anything else is not read.
 
-use crate::ir::{Definition, RegionId, ValueId};
+use crate::ir::{Definition, OpName, RegionId, ValueId, stablehlo};
 use crate::ops::Lower;
 use crate::ops::constant::number as number_of;
 
@@ -44,7 +44,7 @@ pub(super) fn comparator(cx: &Lower, region: RegionId, operands: usize) -> Optio
     let block = cx.module.block(cx.module.entry_block(region)?);
     let terminator = *block.ops.last()?;
     let &[result] = cx.module.op(terminator).operands.as_slice() else { return None };
-    if cx.module.op_name(terminator) != "stablehlo.return" || block.arguments.len() != 2 * operands {
+    if cx.module.op(terminator).name != stablehlo::RETURN || block.arguments.len() != 2 * operands {
         return None;
     }
     let reader = Reader { cx, arguments: &block.arguments };
@@ -70,14 +70,14 @@ struct Reader<'a, 'b> {
 
 impl Reader<'_, '_> {
     /// The operands of the op of that name that defines a value.
-    fn op(&self, value: ValueId, name: &str) -> Option<&[ValueId]> {
+    fn op(&self, value: ValueId, name: OpName) -> Option<&[ValueId]> {
         let Definition::Result(op, 0) = self.cx.module.value(value).definition else { return None };
-        (self.cx.module.op_name(op) == name).then(|| self.cx.module.op(op).operands.as_slice())
+        (self.cx.module.op(op).name == name).then(|| self.cx.module.op(op).operands.as_slice())
     }
 
     /// The direction of a comparison, its kind and its operands.
     fn compare(&self, value: ValueId) -> Option<(&str, &str, ValueId, ValueId)> {
-        let &[a, b] = self.op(value, "stablehlo.compare")? else { return None };
+        let &[a, b] = self.op(value, stablehlo::COMPARE)? else { return None };
         let op = self.cx.module.defining_op(value)?;
         let direction = self.cx.word(op, "comparison_direction").ok()?;
         let kind = match self.cx.module.attribute(op, "compare_type") {
@@ -101,10 +101,10 @@ impl Reader<'_, '_> {
 
     /// `or(less, and(equal, rest))` in any order of operands.
     fn lexicographic(&self, value: ValueId) -> Option<(Key, ValueId)> {
-        let &[x, y] = self.op(value, "stablehlo.or")? else { return None };
+        let &[x, y] = self.op(value, stablehlo::OR)? else { return None };
         let split = |less: ValueId, tie: ValueId| {
             let key = self.less(less)?;
-            let &[p, q] = self.op(tie, "stablehlo.and")? else { return None };
+            let &[p, q] = self.op(tie, stablehlo::AND)? else { return None };
             let equal = |equal: ValueId, rest: ValueId| {
                 let (direction, kind, a, b) = self.compare(equal)?;
                 let (operand, _, zeros) = self.pair(a, b, kind)?;
@@ -144,7 +144,7 @@ impl Reader<'_, '_> {
         if let Some(ordered) = self.ordered_bits(value) {
             return Some(ordered);
         }
-        let &[condition, constant, otherwise] = self.op(value, "stablehlo.select")? else { return None };
+        let &[condition, constant, otherwise] = self.op(value, stablehlo::SELECT)? else { return None };
         let (direction, _, a, b) = self.compare(condition)?;
         let inner = self.argument(otherwise)?;
         let argument = self.arguments[inner.index];
@@ -163,16 +163,16 @@ impl Reader<'_, '_> {
     /// A canonical argument as the integer that has its place in the total order: its bits, and where they are negative,
     /// the largest integer less its unsigned bits.
     fn ordered_bits(&self, value: ValueId) -> Option<Argument> {
-        let &[is_negative, turned, canonical] = self.op(value, "stablehlo.select")? else { return None };
+        let &[is_negative, turned, canonical] = self.op(value, stablehlo::SELECT)? else { return None };
         let ("LT", _, tested, zero) = self.compare(is_negative)? else { return None };
-        let &[is_nan, nan, number] = self.op(canonical, "stablehlo.select")? else { return None };
+        let &[is_nan, nan, number] = self.op(canonical, stablehlo::SELECT)? else { return None };
         let ("NE", _, left, right) = self.compare(is_nan)? else { return None };
-        let &[is_zero, none, bits] = self.op(number, "stablehlo.select")? else { return None };
+        let &[is_zero, none, bits] = self.op(number, stablehlo::SELECT)? else { return None };
         let ("EQ", _, compared, float_zero) = self.compare(is_zero)? else { return None };
-        let &[difference] = self.op(turned, "stablehlo.bitcast_convert")? else { return None };
-        let &[largest, unsigned] = self.op(difference, "stablehlo.subtract")? else { return None };
-        let &[argument] = self.op(bits, "stablehlo.bitcast_convert")? else { return None };
-        let &[other] = self.op(unsigned, "stablehlo.bitcast_convert")? else { return None };
+        let &[difference] = self.op(turned, stablehlo::BITCAST_CONVERT)? else { return None };
+        let &[largest, unsigned] = self.op(difference, stablehlo::SUBTRACT)? else { return None };
+        let &[argument] = self.op(bits, stablehlo::BITCAST_CONVERT)? else { return None };
+        let &[other] = self.op(unsigned, stablehlo::BITCAST_CONVERT)? else { return None };
         let index = self.arguments.iter().position(|&own| own == argument)?;
 
         let element = self.cx.element(argument);

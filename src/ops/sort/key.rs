@@ -1,7 +1,7 @@
 //! Keys by which `TopK` sorts as a comparator does.
 
 use super::comparator::{Key, Zeros};
-use crate::ir::{Element, ValueId};
+use crate::ir::{Element, ValueId, onnx};
 use crate::ops::Lower;
 
 /// Above every finite number of the floats smaller than `f64`, and below infinity.
@@ -30,33 +30,33 @@ impl Lower<'_> {
     /// An `ui64` as the `i64` that has its place in the order.
     fn signed(&mut self, value: ValueId) -> ValueId {
         let half = self.integer(Element::U64, i64::MIN);
-        let moved = self.elementwise("BitwiseXor", &[value, half]);
+        let moved = self.elementwise(onnx::BITWISE_XOR, &[value, half]);
         self.cast(moved, Element::I64)
     }
 
     fn float_key(&mut self, value: ValueId, zeros: Zeros) -> ValueId {
         let mut wide = self.cast(value, Element::F64);
         if zeros == Zeros::Signed {
-            let inverse = self.elementwise("Reciprocal", &[wide]);
+            let inverse = self.elementwise(onnx::RECIPROCAL, &[wide]);
             let (low, high) =
                 (self.scalar(Element::F64, -NEXT_TO_ZERO), self.scalar(Element::F64, NEXT_TO_ZERO));
-            let side = self.node("Clip", &[inverse, low, high]).like(inverse);
-            wide = self.elementwise("Add", &[wide, side]);
+            let side = self.node(onnx::CLIP, &[inverse, low, high]).like(inverse);
+            wide = self.elementwise(onnx::ADD, &[wide, side]);
         }
         let finite = self.scalar(Element::F64, BEYOND_FINITE);
-        let finite = self.elementwise("Min", &[wide, finite]);
-        let nan = self.elementwise_to("IsNaN", &[value], Element::Bool);
+        let finite = self.elementwise(onnx::MIN, &[wide, finite]);
+        let nan = self.elementwise_to(onnx::IS_NAN, &[value], Element::Bool);
         let last = self.scalar(Element::F64, f64::INFINITY);
-        self.node("Where", &[nan, last, finite]).like(finite)
+        self.node(onnx::WHERE, &[nan, last, finite]).like(finite)
     }
 
     fn number_then_nan(&mut self, value: ValueId, zeros: Zeros) -> Vec<ValueId> {
-        let nan = self.elementwise_to("IsNaN", &[value], Element::Bool);
+        let nan = self.elementwise_to(onnx::IS_NAN, &[value], Element::Bool);
         let zero = self.scalar(Element::F64, 0.0);
-        let number = self.node("Where", &[nan, zero, value]).like(value);
+        let number = self.node(onnx::WHERE, &[nan, zero, value]).like(value);
         let mut keys = vec![self.cast(nan, Element::U8), number];
         if zeros == Zeros::Signed {
-            keys.push(self.elementwise("Reciprocal", &[number]));
+            keys.push(self.elementwise(onnx::RECIPROCAL, &[number]));
         }
         keys
     }
@@ -70,11 +70,11 @@ impl Lower<'_> {
             _ => Element::I64,
         };
         let sizes = self.dims(value);
-        let bits = self.node("BitCast", &[value]).element("to", integer).out(integer, &sizes);
+        let bits = self.node(onnx::BIT_CAST, &[value]).element("to", integer).out(integer, &sizes);
         let zero = self.integer(integer, 0);
-        let negative = self.elementwise_to("Less", &[bits, zero], Element::Bool);
+        let negative = self.elementwise_to(onnx::LESS, &[bits, zero], Element::Bool);
         let magnitude = self.integer(integer, (1i64 << (integer.bits() - 1)).wrapping_sub(1));
-        let turned = self.elementwise("BitwiseXor", &[bits, magnitude]);
-        self.node("Where", &[negative, turned, bits]).like(bits)
+        let turned = self.elementwise(onnx::BITWISE_XOR, &[bits, magnitude]);
+        self.node(onnx::WHERE, &[negative, turned, bits]).like(bits)
     }
 }

@@ -21,17 +21,17 @@ pub(super) use approximate::{approx_top_k, mhlo_top_k};
 
 use super::rules::dims_fit;
 use super::{Elements, Lower, Lowered, Refusal, Row, Values, noted};
-use crate::ir::{Attribute, Dim, Element, OpId, Size, ValueId};
+use crate::ir::{Attribute, Dim, Element, OpId, Size, ValueId, chlo, onnx, stablehlo};
 use comparator::{Key, Zeros, comparator};
 
 pub(super) const ROWS: &[Row] = &[
     noted(
-        "stablehlo.sort",
+        stablehlo::SORT,
         Elements::PLAIN,
         sort,
         "TopK by a key in which NaN has its place, or by comparing all pairs",
     ),
-    noted("chlo.top_k", Elements::PLAIN, top_k, "TopK by the bits of a float, in the total order"),
+    noted(chlo::TOP_K, Elements::PLAIN, top_k, "TopK by the bits of a float, in the total order"),
 ];
 
 fn sort(cx: &mut Lower, op: OpId) -> Lowered {
@@ -92,7 +92,7 @@ fn counts_along(cx: &Lower, op: OpId, operand: usize, axis: usize) -> bool {
     let value = cx.module.op(op).operands[operand];
     let integer = cx.module.tensor(value).is_some_and(|ty| ty.element.is_integer());
     let Some(defining) = cx.module.defining_op(value).filter(|_| integer) else { return false };
-    cx.module.op_name(defining) == "stablehlo.iota"
+    cx.module.op(defining).name == stablehlo::IOTA
         && cx.int(defining, "iota_dimension").is_ok_and(|dimension| dimension == axis as i64)
 }
 
@@ -145,7 +145,7 @@ impl Lower<'_> {
         sizes[axis] = count.into();
         let element = self.element(value);
         let count = self.shape(&sizes[axis..=axis]);
-        let node = self.node("TopK", &[value, count]).int("axis", axis as i64);
+        let node = self.node(onnx::TOP_K, &[value, count]).int("axis", axis as i64);
         let node = if largest { node } else { node.int("largest", 0) };
         let outs = node.outs(&[(element, sizes.clone()), (Element::I64, sizes)]);
         (outs[0], outs[1])
@@ -169,6 +169,6 @@ impl Lower<'_> {
     /// The elements that stand at these indices along an axis.
     fn reorder(&mut self, value: ValueId, order: ValueId, axis: usize) -> ValueId {
         let (element, sizes) = (self.element(value), self.dims(order));
-        self.node("GatherElements", &[value, order]).int("axis", axis as i64).out(element, &sizes)
+        self.node(onnx::GATHER_ELEMENTS, &[value, order]).int("axis", axis as i64).out(element, &sizes)
     }
 }

@@ -1,7 +1,7 @@
 //! Sorting by a comparator of any form: each pair of elements is compared, and an element's place is the number of
 //! those before it.
 
-use crate::ir::{Element, RegionId, ValueId};
+use crate::ir::{Element, RegionId, ValueId, onnx};
 use crate::ops::{Lower, Refusal};
 
 /// Pairs are compared up to this many.
@@ -50,16 +50,16 @@ pub(super) fn order(
     moved.pop();
     // What is kept is whether the later element of a pair, which has the row, passes the earlier one.
     let below = cx.integer(Element::I64, -1);
-    let passes = cx.node("Trilu", &[before, below]).int("upper", 0).like(before);
+    let passes = cx.node(onnx::TRILU, &[before, below]).int("upper", 0).like(before);
     let passes = cx.cast(passes, Element::I64);
     let count = |cx: &mut Lower, axis: i64| {
         let axes = cx.int64s(&[axis]);
-        cx.node("ReduceSum", &[passes, axes]).int("keepdims", 0).out(Element::I64, &moved)
+        cx.node(onnx::REDUCE_SUM, &[passes, axes]).int("keepdims", 0).out(Element::I64, &moved)
     };
     let (passed, passed_by) = (count(cx, -1), count(cx, -2));
     let own = cx.iota(Element::I64, 1, 0, size);
-    let place = cx.elementwise("Sub", &[own, passed]);
-    let place = cx.elementwise("Add", &[place, passed_by]);
+    let place = cx.elementwise(onnx::SUB, &[own, passed]);
+    let place = cx.elementwise(onnx::ADD, &[place, passed_by]);
     let (_, order) = cx.top(place, rank - 1, size, false);
     let mut back: Vec<i64> = (0..rank as i64 - 1).collect();
     back.insert(axis, rank as i64 - 1);

@@ -1,13 +1,13 @@
 //! The error function, its complement and its inverse.
 
 use super::elementwise::log1p;
-use crate::ir::Element;
+use crate::ir::{Element, onnx};
 use crate::ops::formula::Term;
 
 /// The error function.
 pub(super) fn erf(x: Term) -> Term {
     if x.element() != Element::F64 {
-        return x.unary("Erf");
+        return x.unary(onnx::ERF);
     }
     // Beyond 6.5 the complement is less than half a unit in the last place of 1.
     let magnitude = x.abs().min(6.5);

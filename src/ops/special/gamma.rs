@@ -2,7 +2,7 @@
 //! ("A Precision Approximation of the Gamma Function", SIAM J. Numer. Anal. B 1, 1964), in `f64` for all types: near
 //! the zeros at 1 and 2 the terms cancel.
 
-use crate::ir::Element;
+use crate::ir::{Element, onnx};
 use crate::ops::formula::Term;
 use std::f64::consts::PI;
 
@@ -73,7 +73,7 @@ fn wide_digamma(x: Term) -> Term {
     let t = z + (G + 0.5);
     let right = t.log() + slope / series - G / t;
     // digamma(x) = digamma(1 - x) - pi cot(pi x), where the cotangent needs the distance from an integer only.
-    let distance = x - x.unary("Round");
+    let distance = x - x.unary(onnx::ROUND);
     let angle = distance * PI;
     let left = right - PI * angle.cos() / angle.sin();
     let value = reflect.select(left, right);

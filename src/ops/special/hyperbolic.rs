@@ -2,7 +2,7 @@
 //! are made of exponentials and logarithms that do not cancel.
 
 use super::elementwise::{expm1, log1p};
-use crate::ir::Element;
+use crate::ir::{Element, onnx};
 use crate::ops::formula::Term;
 use std::f64::consts::LN_2;
 
@@ -18,7 +18,7 @@ fn with_sign<'f>(magnitude: Term<'f>, x: Term<'f>) -> Term<'f> {
 /// The hyperbolic sine.
 pub(super) fn sinh(x: Term) -> Term {
     if has_kernel(x) {
-        return x.unary("Sinh");
+        return x.unary(onnx::SINH);
     }
     let magnitude = x.abs();
     let less_one = expm1(magnitude);
@@ -32,7 +32,7 @@ pub(super) fn sinh(x: Term) -> Term {
 /// The hyperbolic cosine.
 pub(super) fn cosh(x: Term) -> Term {
     if has_kernel(x) {
-        return x.unary("Cosh");
+        return x.unary(onnx::COSH);
     }
     let root = (x.abs() * 0.5).exp();
     root * 0.5 * root + 0.5 / root / root
@@ -44,7 +44,7 @@ const LARGE: f64 = 1e9;
 /// The inverse of the hyperbolic sine.
 pub(super) fn asinh(x: Term) -> Term {
     if has_kernel(x) {
-        return x.unary("Asinh");
+        return x.unary(onnx::ASINH);
     }
     let magnitude = x.abs();
     let bounded = magnitude.min(LARGE);
@@ -57,7 +57,7 @@ pub(super) fn asinh(x: Term) -> Term {
 /// The inverse of the hyperbolic cosine; NaN below 1.
 pub(super) fn acosh(x: Term) -> Term {
     if has_kernel(x) {
-        return x.unary("Acosh");
+        return x.unary(onnx::ACOSH);
     }
     let over = x.min(LARGE) - 1.0;
     let small = log1p(over + (over * (over + 2.0)).sqrt());
@@ -68,7 +68,7 @@ pub(super) fn acosh(x: Term) -> Term {
 /// The inverse of the hyperbolic tangent; NaN beyond -1 and 1.
 pub(super) fn atanh(x: Term) -> Term {
     if has_kernel(x) {
-        return x.unary("Atanh");
+        return x.unary(onnx::ATANH);
     }
     let magnitude = x.abs();
     let half = log1p(magnitude * 2.0 / (1.0 - magnitude)) * 0.5;

@@ -2,11 +2,11 @@
 //! of the exact angle back by it: what is left is an angle of the size of the rounding of an `f32`, whose sine or
 //! tangent has a series of one or two terms. `Sin` and `Cos` have kernels for `f64`.
 
-use crate::ir::Element;
+use crate::ir::{Element, OpName, onnx};
 use crate::ops::formula::Term;
 
 /// The angle computed in `f32`, as an `f64`.
-fn near<'f>(x: Term<'f>, name: &'static str) -> Term<'f> {
+fn near<'f>(x: Term<'f>, name: OpName) -> Term<'f> {
     x.cast(Element::F32).unary(name).cast(Element::F64)
 }
 
@@ -18,11 +18,11 @@ fn small(sine: Term) -> Term {
 /// The arc tangent.
 pub(super) fn atan(x: Term) -> Term {
     if x.element() != Element::F64 {
-        return x.unary("Atan");
+        return x.unary(onnx::ATAN);
     }
     // From here on the arc tangent is a right angle to the last bit.
     let x = x.clip(-1e17, 1e17);
-    let start = near(x, "Atan");
+    let start = near(x, onnx::ATAN);
     let (sin, cos) = (start.sin(), start.cos());
     // The difference is +0 at both zeros, and so leaves the sign of `start`.
     start - (sin - x * cos) / (x * sin + cos)
@@ -31,9 +31,9 @@ pub(super) fn atan(x: Term) -> Term {
 /// The arc sine.
 pub(super) fn asin(x: Term) -> Term {
     if x.element() != Element::F64 {
-        return x.unary("Asin");
+        return x.unary(onnx::ASIN);
     }
-    let start = near(x, "Asin");
+    let start = near(x, onnx::ASIN);
     // As in `atan`.
     start - small(leg(x) * start.sin() - x * start.cos())
 }
@@ -41,9 +41,9 @@ pub(super) fn asin(x: Term) -> Term {
 /// The arc cosine.
 pub(super) fn acos(x: Term) -> Term {
     if x.element() != Element::F64 {
-        return x.unary("Acos");
+        return x.unary(onnx::ACOS);
     }
-    let start = near(x, "Acos");
+    let start = near(x, onnx::ACOS);
     start + small(leg(x) * start.cos() - x * start.sin())
 }
 

@@ -1,7 +1,7 @@
 //! Running totals: a window as long as the dimension, which padding lets begin, or end, at each element.
 
 use super::Window;
-use crate::ir::{Dim, Dims, Element, Size, ValueId};
+use crate::ir::{Dim, Dims, Element, OpName, Size, ValueId, onnx};
 use crate::ops::region::Combiner;
 use crate::ops::{Lower, Refusal};
 
@@ -45,7 +45,7 @@ pub(super) fn total(
     match (combiner, cx.dims(value)[axis]) {
         (Combiner::Add, _) if !is_boolean => Ok(sum(cx, value, axis, reverse)),
         (Combiner::Multiply, _) if !is_boolean && cx.opset() >= 26 => {
-            Ok(running(cx, "CumProd", value, axis, reverse))
+            Ok(running(cx, onnx::CUM_PROD, value, axis, reverse))
         }
         (_, Dim::Known(size)) => Ok(double(cx, combiner, value, axis, size, reverse)),
         _ => double_in_loop(cx, value, axis, reverse, |cx, first, second| {
@@ -68,7 +68,7 @@ fn sum(cx: &mut Lower, value: ValueId, axis: usize, reverse: bool) -> ValueId {
     let total = if adds_up_errors {
         in_blocks(cx, widened, axis, reverse)
     } else {
-        running(cx, "CumSum", widened, axis, reverse)
+        running(cx, onnx::CUM_SUM, widened, axis, reverse)
     };
     cx.cast(total, element)
 }
@@ -90,19 +90,19 @@ fn in_blocks(cx: &mut Lower, value: ValueId, axis: usize, reverse: bool) -> Valu
     split[axis] = block;
     split.insert(axis, blocks);
     let split = cx.reshape(padded, &split);
-    let within = running(cx, "CumSum", split, axis + 1, reverse);
+    let within = running(cx, onnx::CUM_SUM, split, axis + 1, reverse);
     let end = if reverse { 0 } else { BLOCK - 1 };
     let totals = cx.span(within, axis + 1, end, end + 1);
     let place = cx.integer(Element::I64, axis as i64);
-    let node = cx.node("CumSum", &[totals, place]).int("exclusive", 1);
+    let node = cx.node(onnx::CUM_SUM, &[totals, place]).int("exclusive", 1);
     let node = if reverse { node.int("reverse", 1) } else { node };
     let before = node.like(totals);
-    let sums = cx.elementwise("Add", &[within, before]);
+    let sums = cx.elementwise(onnx::ADD, &[within, before]);
     let sums = cx.reshape(sums, &even);
     cx.span(sums, axis, Dim::Known(0), size)
 }
 
-fn running(cx: &mut Lower, name: &'static str, value: ValueId, axis: usize, reverse: bool) -> ValueId {
+fn running(cx: &mut Lower, name: OpName, value: ValueId, axis: usize, reverse: bool) -> ValueId {
     let axis = cx.integer(Element::I64, axis as i64);
     let node = cx.node(name, &[value, axis]);
     let node = if reverse { node.int("reverse", 1) } else { node };
@@ -152,33 +152,33 @@ pub(super) fn double_in_loop(
     let mut places = cx.iota(Element::I64, 1, 0, dims[axis]);
     if reverse {
         // A place below zero is counted from the end. One that is not lies beyond it.
-        places = cx.elementwise("Sub", &[places, size]);
+        places = cx.elementwise(onnx::SUB, &[places, size]);
     }
-    let any = cx.elementwise_to("Less", &[one, size], Element::Bool);
+    let any = cx.elementwise_to(onnx::LESS, &[one, size], Element::Bool);
     let state = [(Element::I64, Vec::new()), (element, dims.to_vec())];
     let mut arguments = vec![(Element::I64, Vec::new()), (Element::Bool, Vec::new())];
     arguments.extend(state.iter().cloned());
     let body = cx.graph(&arguments, |cx, values| {
         let (distance, value) = (values[2], values[3]);
-        let move_by = if reverse { "Add" } else { "Sub" };
+        let move_by = if reverse { onnx::ADD } else { onnx::SUB };
         let place = cx.elementwise(move_by, &[places, distance]);
         // What is taken for a place outside of the dimension is any element, which is dropped.
-        let other = cx.node("Gather", &[value, place]).int("axis", axis as i64).out(element, &dims);
+        let other = cx.node(onnx::GATHER, &[value, place]).int("axis", axis as i64).out(element, &dims);
         let (zero, is_inside) =
-            (cx.integer(Element::I64, 0), if reverse { "Less" } else { "GreaterOrEqual" });
+            (cx.integer(Element::I64, 0), if reverse { onnx::LESS } else { onnx::GREATER_OR_EQUAL });
         let inside = cx.elementwise_to(is_inside, &[place, zero], Element::Bool);
         let mut along: Dims = std::iter::repeat_n(Dim::Known(1), dims.len() - axis).collect();
         along[0] = dims[axis];
         let inside = cx.reshape(inside, &along);
         let (first, second) = if reverse { (value, other) } else { (other, value) };
         let combined = combine(cx, first, second)?;
-        let next = cx.node("Where", &[inside, combined, value]).out(element, &dims);
-        let distance = cx.elementwise("Add", &[distance, distance]);
-        let more = cx.elementwise_to("Less", &[distance, size], Element::Bool);
+        let next = cx.node(onnx::WHERE, &[inside, combined, value]).out(element, &dims);
+        let distance = cx.elementwise(onnx::ADD, &[distance, distance]);
+        let more = cx.elementwise_to(onnx::LESS, &[distance, size], Element::Bool);
         Ok(vec![more, distance, next])
     })?;
     let operands = [cx.absent(), any, one, value];
-    let results = cx.node("Loop", &operands).region(body).outs(&state);
+    let results = cx.node(onnx::LOOP, &operands).region(body).outs(&state);
     results.get(1).copied().ok_or(Refusal::Reported)
 }
 

@@ -4,7 +4,7 @@
 //! the padded operands. Few positions are unrolled, many are a `Loop`.
 
 use super::Window;
-use crate::ir::{Dim, Dims, Element, OpId, RegionId, ValueId};
+use crate::ir::{Dim, Dims, Element, OpId, RegionId, ValueId, onnx};
 use crate::ops::reduce::pairs;
 use crate::ops::{Lower, Lowered};
 
@@ -70,12 +70,12 @@ fn repeat(
     let mut arguments = vec![(Element::I64, Vec::new()), (Element::Bool, Vec::new())];
     arguments.extend(state.iter().cloned());
     let body = cx.graph(&arguments, |cx, values| {
-        let starts = cx.node("Gather", &[table, values[0]]).int("axis", 0).out(Element::I64, &[rank]);
-        let limits = cx.elementwise("Add", &[starts, reach]);
+        let starts = cx.node(onnx::GATHER, &[table, values[0]]).int("axis", 0).out(Element::I64, &[rank]);
+        let limits = cx.elementwise(onnx::ADD, &[starts, reach]);
         let mut combined = values[2..].to_vec();
         for &value in padded {
             let element = cx.element(value);
-            combined.push(cx.node("Slice", &[value, starts, limits, axes, strides]).out(element, out));
+            combined.push(cx.node(onnx::SLICE, &[value, starts, limits, axes, strides]).out(element, out));
         }
         let mut results = vec![values[1]];
         results.extend(cx.inline(region, &combined)?);
@@ -83,5 +83,5 @@ fn repeat(
     })?;
     let mut operands = vec![cx.integer(Element::I64, window.count()), cx.always()];
     operands.extend(inits.iter().map(|&init| cx.broadcast_to(init, out)));
-    Ok(cx.node("Loop", &operands).region(body).outs(&state).into_iter().collect())
+    Ok(cx.node(onnx::LOOP, &operands).region(body).outs(&state).into_iter().collect())
 }

@@ -21,17 +21,17 @@ mod symbolic;
 use super::reduce::pairs;
 use super::region::Combiner;
 use super::{Elements, Lower, Lowered, Refusal, Row, noted};
-use crate::ir::{Attribute, Dim, Dims, OpId, Sizes, ValueId};
+use crate::ir::{Attribute, Dim, Dims, OpId, Sizes, ValueId, stablehlo};
 
 pub(super) const ROWS: &[Row] = &[
     noted(
-        "stablehlo.reduce_window",
+        stablehlo::REDUCE_WINDOW,
         Elements::PLAIN,
         reduce_window,
         "pools and running totals where ONNX has them, else strided slices",
     ),
     noted(
-        "stablehlo.select_and_scatter",
+        stablehlo::SELECT_AND_SCATTER,
         Elements::PLAIN,
         select_and_scatter::lower,
         "one slice a position of the window, then one scatter",

@@ -5,7 +5,7 @@
 //! slices' ([`super::slices`]).
 
 use super::Window;
-use crate::ir::{Dim, Dims, Element, Sizes, ValueId};
+use crate::ir::{Dim, Dims, Element, Sizes, ValueId, onnx};
 use crate::ops::Lower;
 use crate::ops::padding::{self, Along};
 use crate::ops::region::Combiner;
@@ -148,15 +148,14 @@ fn is_finite_below(cx: &Lower, value: ValueId) -> bool {
         let operands = &cx.module.op(op).operands;
         let is_bound =
             |&bound: &ValueId| cx.known_number(bound).is_some_and(|bound| bound > f64::NEG_INFINITY);
-        match cx.module.op_name(op) {
-            "onnx.Relu" | "onnx.Sigmoid" | "onnx.Tanh" | "onnx.Abs" | "onnx.Exp" | "onnx.Sqrt"
-            | "onnx.Softmax" => {}
-            "onnx.Max" if operands.iter().any(is_bound) => {}
-            "onnx.Clip" if operands.get(1).is_some_and(is_bound) => {}
-            "onnx.Constant" if is_bound(&value) => {}
-            "onnx.Transpose" | "onnx.Reshape" | "onnx.Slice" | "onnx.MaxPool" => values.push(operands[0]),
-            "onnx.Pad" if operands.get(2).is_none_or(is_bound) => values.push(operands[0]),
-            "onnx.Concat" => values.extend_from_slice(operands),
+        match cx.module.op(op).name {
+            onnx::RELU | onnx::SIGMOID | onnx::TANH | onnx::ABS | onnx::EXP | onnx::SQRT | onnx::SOFTMAX => {}
+            onnx::MAX if operands.iter().any(is_bound) => {}
+            onnx::CLIP if operands.get(1).is_some_and(is_bound) => {}
+            onnx::CONSTANT if is_bound(&value) => {}
+            onnx::TRANSPOSE | onnx::RESHAPE | onnx::SLICE | onnx::MAX_POOL => values.push(operands[0]),
+            onnx::PAD if operands.get(2).is_none_or(is_bound) => values.push(operands[0]),
+            onnx::CONCAT => values.extend_from_slice(operands),
             _ => return false,
         }
     }
@@ -238,9 +237,9 @@ fn emit(
     let (input, output) = (shape(&sizes), shape(out));
     let mut pooling = cx.reshape(moved, &input);
     if pool == Pool::Min {
-        pooling = cx.elementwise("Neg", &[pooling]);
+        pooling = cx.elementwise(onnx::NEG, &[pooling]);
     }
-    let name = if pool == Pool::Sum { "AveragePool" } else { "MaxPool" };
+    let name = if pool == Pool::Sum { onnx::AVERAGE_POOL } else { onnx::MAX_POOL };
     let same = auto_pad(cx, value, window, out);
     let mut node = cx.node(name, &[pooling]).ints("kernel_shape", &pick(&window.sizes));
     if pick(&window.strides).iter().any(|&stride| stride != 1) {
@@ -266,10 +265,10 @@ fn emit(
     let mut result = node.out(element, &output);
     match pool {
         Pool::Max => {}
-        Pool::Min => result = cx.elementwise("Neg", &[result]),
+        Pool::Min => result = cx.elementwise(onnx::NEG, &[result]),
         Pool::Sum => {
             let count = cx.scalar(element, window.count() as f64);
-            result = cx.elementwise("Mul", &[result, count]);
+            result = cx.elementwise(onnx::MUL, &[result, count]);
         }
     }
     let apart: Dims = order.iter().map(|&axis| out[axis as usize]).collect();

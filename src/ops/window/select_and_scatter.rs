@@ -8,7 +8,7 @@
 //! expressions, the number of the position in the window is kept, and looked up in a table of the distances.
 
 use super::Window;
-use crate::ir::{Dim, Dims, Element, OpId, Sizes, ValueId};
+use crate::ir::{Dim, Dims, Element, OpId, Sizes, ValueId, onnx};
 use crate::ops::index::{Count, strides};
 use crate::ops::scatter::{Rows, Write};
 use crate::ops::{Lower, Lowered, Refusal};
@@ -110,7 +110,7 @@ impl Distances {
         let offsets = cx.integers(Element::I64, &[rows, columns], &offsets);
         let strides: Dims = axes.iter().map(|&axis| strides[axis]).collect();
         let strides = cx.shape(&strides);
-        let products = cx.elementwise("Mul", &[offsets, strides]);
+        let products = cx.elementwise(onnx::MUL, &[offsets, strides]);
         Self::Table(cx.sum_columns(products, &[Dim::Known(rows)]))
     }
 
@@ -128,7 +128,7 @@ impl Distances {
             Self::Numbers(_) => kept,
             &Self::Table(table) => {
                 let dims = cx.dims(kept);
-                cx.node("Gather", &[table, kept]).int("axis", 0).out(Element::I64, &dims)
+                cx.node(onnx::GATHER, &[table, kept]).int("axis", 0).out(Element::I64, &dims)
             }
         }
     }
@@ -146,7 +146,7 @@ fn places(cx: &mut Lower, window: &Window, distance: ValueId, strides: &[Dim], o
             counts.push((axis, Count { size: out[axis], stride: step }));
             if first != Dim::Known(0) {
                 let first = cx.size_scalar(first, Element::I64);
-                place = cx.elementwise("Add", &[place, first]);
+                place = cx.elementwise(onnx::ADD, &[place, first]);
             }
             continue;
         };
@@ -154,7 +154,7 @@ fn places(cx: &mut Lower, window: &Window, distance: ValueId, strides: &[Dim], o
         let mut along = vec![1; out.len()];
         along[axis] = count;
         let steps = cx.integers(Element::I64, &along, &steps);
-        place = cx.elementwise("Add", &[place, steps]);
+        place = cx.elementwise(onnx::ADD, &[place, steps]);
     }
     if !counts.is_empty() {
         place = cx.ranked(place, out.len());
@@ -184,12 +184,12 @@ impl Chosen {
         // The chosen one stays where it does by the region and is one, and where the candidate is padding.
         let mut stays = stays;
         if let Some(found) = self.found {
-            stays = cx.elementwise("And", &[stays, found]);
+            stays = cx.elementwise(onnx::AND, &[stays, found]);
         }
         let mut found = None;
         if let Some(inside) = inside {
             stays = cx.formula([stays, inside], |[stays, inside]| stays | !inside);
-            found = self.found.map(|before| cx.elementwise("Or", &[before, inside]));
+            found = self.found.map(|before| cx.elementwise(onnx::OR, &[before, inside]));
         }
         let value = cx.formula([stays, self.value, value], |[stays, old, new]| stays.select(old, new));
         let distance =
@@ -207,7 +207,7 @@ fn inside(cx: &mut Lower, window: &Window, offsets: &[i64], sizes: &[Dim], out: 
         let Some(inside) = inside_along(cx, window, axis, first, sizes[axis], out) else { continue };
         all = Some(match all {
             None => inside,
-            Some(others) => cx.elementwise("And", &[others, inside]),
+            Some(others) => cx.elementwise(onnx::AND, &[others, inside]),
         });
     }
     all
@@ -243,13 +243,13 @@ fn inside_along(
     let (by, first) = (cx.integer(Element::I64, stride), cx.integer(Element::I64, first));
     let place = cx.formula([count, by, first], |[count, by, first]| count * by + first);
     let zero = cx.integer(Element::I64, 0);
-    let is_behind = before.then(|| cx.elementwise_to("GreaterOrEqual", &[place, zero], Element::Bool));
+    let is_behind = before.then(|| cx.elementwise_to(onnx::GREATER_OR_EQUAL, &[place, zero], Element::Bool));
     if !after {
         return is_behind;
     }
     let size = cx.size_scalar(size, Element::I64);
-    let is_before = cx.elementwise_to("Less", &[place, size], Element::Bool);
-    Some(is_behind.map_or(is_before, |is_behind| cx.elementwise("And", &[is_behind, is_before])))
+    let is_before = cx.elementwise_to(onnx::LESS, &[place, size], Element::Bool);
+    Some(is_behind.map_or(is_before, |is_behind| cx.elementwise(onnx::AND, &[is_behind, is_before])))
 }
 
 impl Window {

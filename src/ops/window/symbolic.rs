@@ -5,7 +5,7 @@
 //! - Any other is a `Loop` over the positions in the window, in row-major order, as in [`super::fold`].
 
 use super::{Window, cumulative, reach, windows};
-use crate::ir::{Dim, Dims, Element, OpId, RegionId, Sizes, ValueId};
+use crate::ir::{Dim, Dims, Element, OpId, RegionId, Sizes, ValueId, onnx};
 use crate::ops::reduce::pairs;
 use crate::ops::{Lower, Lowered, Refusal};
 
@@ -119,20 +119,20 @@ fn repeat(
     let state = (element, out.to_vec());
     let arguments = [(Element::I64, Vec::new()), (Element::Bool, Vec::new()), state.clone()];
     let body = cx.graph(&arguments, |cx, values| {
-        let row = cx.elementwise("Div", &[values[0], within]);
-        let mut starts = cx.elementwise("Mod", &[row, sizes]);
+        let row = cx.elementwise(onnx::DIV, &[values[0], within]);
+        let mut starts = cx.elementwise(onnx::MOD, &[row, sizes]);
         if dilations.iter().any(|&dilation| dilation != 1) {
             let dilations = cx.int64s(&dilations);
-            starts = cx.elementwise("Mul", &[starts, dilations]);
+            starts = cx.elementwise(onnx::MUL, &[starts, dilations]);
         }
-        let limits = cx.elementwise("Add", &[starts, reaches]);
-        let next = cx.node("Slice", &[padded, starts, limits, along, steps]).out(element, out);
+        let limits = cx.elementwise(onnx::ADD, &[starts, reaches]);
+        let next = cx.node(onnx::SLICE, &[padded, starts, limits, along, steps]).out(element, out);
         let mut results = vec![values[1]];
         results.extend(cx.inline(lifted, &[values[2], next])?);
         Ok(results)
     })?;
     let operands = [cx.size_scalar(count, Element::I64), cx.always(), cx.broadcast_to(init, out)];
-    let results = cx.node("Loop", &operands).region(body).outs(&[state]);
+    let results = cx.node(onnx::LOOP, &operands).region(body).outs(&[state]);
     results.first().copied().ok_or(Refusal::Reported)
 }
 

@@ -5,7 +5,7 @@
 
 use super::{Offer, constant_of};
 use crate::diagnostic::catalogue;
-use crate::ir::{Attribute, Location, Module, OpId};
+use crate::ir::{Attribute, Location, Module, OpId, stablehlo};
 use crate::ops;
 use crate::pass::Context;
 use crate::weights::{Captured, WeightsFile};
@@ -24,7 +24,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     let arrays: FxHashMap<&str, &Captured> =
         cx.weights.captured.iter().map(|captured| (&*captured.id, captured)).collect();
     let file = WeightsFile { name: "the arrays that the program closes over".into(), tensors: Vec::new() };
-    let (name, key) = (module.symbols.intern("stablehlo.constant"), module.symbols.intern("value"));
+    let (name, key) = (stablehlo::CONSTANT, module.symbols.intern("value"));
     for op in placeholders {
         let id = placeholder_id(module, op).unwrap_or_default();
         let at = module.span(op).name;
@@ -53,7 +53,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
 
 /// The id of a placeholder's array; `None` for any other op.
 pub(in crate::pass) fn placeholder_id(module: &Module, op: OpId) -> Option<&str> {
-    if module.op_name(op) != "stablehlo.custom_call" || ops::call_target(module, op) != Some(TARGET) {
+    if module.op(op).name != stablehlo::CUSTOM_CALL || ops::call_target(module, op) != Some(TARGET) {
         return None;
     }
     Some(module.attribute(op, "backend_config").and_then(Attribute::as_str).unwrap_or_default())

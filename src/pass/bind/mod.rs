@@ -14,7 +14,7 @@ use super::{Context, entry};
 use crate::diagnostic::{Diagnostics, catalogue};
 use crate::ir::{
     Attribute, BlockId, Constant, Data, Definition, Dim, Element, FunctionId, Location, LocationId, Module,
-    NewOp, OpSpan, TensorType, Type, ValueId, provenance,
+    NewOp, OpSpan, TensorType, Type, ValueId, provenance, stablehlo,
 };
 use crate::source::Span;
 use crate::weights::{Tensor, Weights, WeightsFile};
@@ -208,7 +208,7 @@ pub(super) fn replace(
     block: BlockId,
     constants: Vec<(usize, Constant, String)>,
 ) {
-    let (op_name, key) = (module.symbols.intern("stablehlo.constant"), module.symbols.intern("value"));
+    let (op_name, key) = (stablehlo::CONSTANT, module.symbols.intern("value"));
     let mut bound = vec![false; module.block(block).arguments.len()];
     let mut ops = Vec::new();
     for (argument, constant, name) in constants {

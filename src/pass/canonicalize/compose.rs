@@ -1,15 +1,15 @@
 //! Chains of ops that move elements become one op.
 
 use super::{integers, integers_attribute, only_operand, positions, producer};
-use crate::ir::{Attribute, Dim, Dims, Element, Module, OpId, ValueId};
+use crate::ir::{Attribute, Dim, Dims, Element, Module, OpId, OpName, ValueId, stablehlo};
 
 /// Rewrites the op in place to read what its operand's producer reads.
 pub(super) fn simplify(module: &mut Module, op: OpId) -> Option<()> {
-    match module.op_name(op) {
-        "stablehlo.reshape" => reshape(module, op),
-        "stablehlo.transpose" => transpose(module, op),
-        "stablehlo.broadcast_in_dim" => broadcast(module, op),
-        "stablehlo.dynamic_slice" => dynamic_slice(module, op),
+    match module.op(op).name {
+        stablehlo::RESHAPE => reshape(module, op),
+        stablehlo::TRANSPOSE => transpose(module, op),
+        stablehlo::BROADCAST_IN_DIM => broadcast(module, op),
+        stablehlo::DYNAMIC_SLICE => dynamic_slice(module, op),
         _ => None,
     }
 }
@@ -30,12 +30,12 @@ fn result(module: &Module, op: OpId) -> Option<ValueId> {
 /// A reshape of a reshape, and a reshape of a broadcast that only adds or removes dimensions of size 1.
 fn reshape(module: &mut Module, op: OpId) -> Option<()> {
     let operand = only_operand(module, op)?;
-    if let Some(inner) = producer(module, operand, "stablehlo.reshape") {
+    if let Some(inner) = producer(module, operand, stablehlo::RESHAPE) {
         let source = only_operand(module, inner)?;
         module.op_mut(op).operands[0] = source;
         return Some(());
     }
-    let inner = producer(module, operand, "stablehlo.broadcast_in_dim")?;
+    let inner = producer(module, operand, stablehlo::BROADCAST_IN_DIM)?;
     let source = only_operand(module, inner)?;
     let dims = positions(module, inner, "broadcast_dimensions")?;
     let (middle, outer) = (sizes(module, operand)?, sizes(module, result(module, op)?)?);
@@ -43,7 +43,7 @@ fn reshape(module: &mut Module, op: OpId) -> Option<()> {
     // A dimension of size 1 has no place of its own, so none of the source may go there.
     let dims: Option<Vec<usize>> = dims.iter().map(|&dim| places.get(dim).copied().flatten()).collect();
     let dims = integers_attribute(dims?);
-    become_op(module, op, "stablehlo.broadcast_in_dim", &[source], vec![("broadcast_dimensions", dims)]);
+    become_op(module, op, stablehlo::BROADCAST_IN_DIM, &[source], vec![("broadcast_dimensions", dims)]);
     Some(())
 }
 
@@ -63,13 +63,13 @@ fn places_apart_from_ones(from: &[Dim], to: &[Dim]) -> Option<Vec<Option<usize>>
 }
 
 fn transpose(module: &mut Module, op: OpId) -> Option<()> {
-    let inner = producer(module, only_operand(module, op)?, "stablehlo.transpose")?;
+    let inner = producer(module, only_operand(module, op)?, stablehlo::TRANSPOSE)?;
     let source = only_operand(module, inner)?;
     let first = positions(module, inner, "permutation")?;
     let second = positions(module, op, "permutation")?;
     let both: Option<Vec<usize>> = second.iter().map(|&axis| first.get(axis).copied()).collect();
     let both = integers_attribute(both?);
-    become_op(module, op, "stablehlo.transpose", &[source], vec![("permutation", both)]);
+    become_op(module, op, stablehlo::TRANSPOSE, &[source], vec![("permutation", both)]);
     Some(())
 }
 
@@ -77,16 +77,16 @@ fn transpose(module: &mut Module, op: OpId) -> Option<()> {
 fn broadcast(module: &mut Module, op: OpId) -> Option<()> {
     let operand = only_operand(module, op)?;
     let outer = positions(module, op, "broadcast_dimensions")?;
-    let (source, inner) = if let Some(inner) = producer(module, operand, "stablehlo.broadcast_in_dim") {
+    let (source, inner) = if let Some(inner) = producer(module, operand, stablehlo::BROADCAST_IN_DIM) {
         (only_operand(module, inner)?, positions(module, inner, "broadcast_dimensions")?)
     } else {
-        let inner = producer(module, operand, "stablehlo.reshape")?;
+        let inner = producer(module, operand, stablehlo::RESHAPE)?;
         let source = only_operand(module, inner)?;
         (source, places_among_ones(&sizes(module, source)?, &sizes(module, operand)?)?)
     };
     let dims: Option<Vec<usize>> = inner.iter().map(|&dim| outer.get(dim).copied()).collect();
     let dims = integers_attribute(dims?);
-    become_op(module, op, "stablehlo.broadcast_in_dim", &[source], vec![("broadcast_dimensions", dims)]);
+    become_op(module, op, stablehlo::BROADCAST_IN_DIM, &[source], vec![("broadcast_dimensions", dims)]);
     Some(())
 }
 
@@ -123,7 +123,7 @@ fn dynamic_slice(module: &mut Module, op: OpId) -> Option<()> {
     let steps = vec![1; whole.len()];
     let attributes =
         vec![("start_indices", list(starts)), ("limit_indices", list(limits)), ("strides", list(steps))];
-    become_op(module, op, "stablehlo.slice", &[operand], attributes);
+    become_op(module, op, stablehlo::SLICE, &[operand], attributes);
     Some(())
 }
 
@@ -132,11 +132,10 @@ fn dynamic_slice(module: &mut Module, op: OpId) -> Option<()> {
 fn become_op(
     module: &mut Module,
     op: OpId,
-    name: &str,
+    name: OpName,
     operands: &[ValueId],
     attributes: Vec<(&str, Attribute)>,
 ) {
-    let name = module.symbols.intern(name);
     let attributes = attributes.into_iter().map(|(key, value)| (module.symbols.intern(key), value)).collect();
     let changed = module.op_mut(op);
     changed.name = name;

@@ -1,18 +1,18 @@
 //! Pairs of conversions, of which the first loses nothing.
 
 use super::{Simplified, only_operand, producer};
-use crate::ir::{Element, Module, OpId, ValueId};
+use crate::ir::{Element, Module, OpId, OpName, ValueId, stablehlo};
 
 /// `convert(convert(x))` is one conversion, or none.
 pub(super) fn simplify(module: &mut Module, op: OpId) -> Simplified {
-    if module.op_name(op) != "stablehlo.convert" {
+    if module.op(op).name != stablehlo::CONVERT {
         return Simplified::No;
     }
-    join(module, op, "stablehlo.convert")
+    join(module, op, stablehlo::CONVERT)
 }
 
 /// Joins a conversion with the one that its operand comes from.
-pub(super) fn join(module: &mut Module, op: OpId, name: &str) -> Simplified {
+pub(super) fn join(module: &mut Module, op: OpId, name: OpName) -> Simplified {
     let Some(source) = source(module, op, name) else { return Simplified::No };
     if module.value_type(source) == module.value_type(module.op(op).results[0]) {
         return Simplified::To(source);
@@ -21,7 +21,7 @@ pub(super) fn join(module: &mut Module, op: OpId, name: &str) -> Simplified {
     Simplified::Changed
 }
 
-fn source(module: &Module, op: OpId, name: &str) -> Option<ValueId> {
+fn source(module: &Module, op: OpId, name: OpName) -> Option<ValueId> {
     let middle = only_operand(module, op)?;
     let source = only_operand(module, producer(module, middle, name)?)?;
     let [result] = module.op(op).results[..] else { return None };

@@ -1,13 +1,13 @@
 //! Dead code: ops whose results nothing reads and that do nothing else, and what loops carry for themselves alone.
 
 use super::liveness::Liveness;
-use crate::ir::{BlockId, Module, OpId, RegionId, use_counts};
+use crate::ir::{BlockId, Module, OpId, RegionId, stablehlo, use_counts};
 use crate::ops::rules;
 
 /// Removes dead ops from all functions.
 pub(in crate::pass) fn remove(module: &mut Module) {
-    let carriers = ["stablehlo.while", "stablehlo.case", "stablehlo.if"];
-    if module.reachable_ops().iter().any(|&op| carriers.contains(&module.op_name(op))) {
+    let carriers = [stablehlo::WHILE, stablehlo::CASE, stablehlo::IF];
+    if module.reachable_ops().iter().any(|&op| carriers.contains(&module.op(op).name)) {
         Liveness::new(module, |_, _| false).cut(module);
     }
     remove_unused(module);
@@ -46,12 +46,12 @@ fn remove_in_block(module: &mut Module, block: BlockId, uses: &mut [u32]) {
 
 /// Whether the op, and all ops inside of it, are there for their results alone.
 fn is_removable(module: &Module, op: OpId) -> bool {
-    if rules::is_terminator(module.op_name(op)) || !rules::is_pure(module, op) {
+    if rules::is_terminator(module.op(op).name) || !rules::is_pure(module, op) {
         return false;
     }
     module.op(op).regions.iter().flat_map(|&region| &module.region(region).blocks).all(|&block| {
         let ops = &module.block(block).ops;
-        ops.iter().all(|&op| rules::is_terminator(module.op_name(op)) || is_removable(module, op))
+        ops.iter().all(|&op| rules::is_terminator(module.op(op).name) || is_removable(module, op))
     })
 }
 

@@ -1,7 +1,7 @@
 //! Ops that give one of their operands, or an operand of an operand.
 
 use super::{integers, only_operand, positions, producer};
-use crate::ir::{Dim, Element, Module, OpId, ValueId};
+use crate::ir::{Dim, Element, Module, OpId, ValueId, stablehlo};
 use crate::ops::fold::Tensor;
 use crate::source::Source;
 
@@ -16,61 +16,61 @@ pub(super) fn simplify(module: &Module, source: &Source, op: OpId) -> Option<Val
 fn candidate(module: &Module, source: &Source, op: OpId) -> Option<ValueId> {
     let operands = &module.op(op).operands[..];
     let known = |value: ValueId| scalar(module, source, value);
-    let value = match (module.op_name(op), operands) {
-        ("stablehlo.add", &[x, y]) => neutral(&known, x, y, is_negative_zero),
-        ("stablehlo.subtract", &[x, y]) => known(y).filter(|&y| is_positive_zero(y)).map(|_| x),
-        ("stablehlo.multiply", &[x, y]) => {
+    let value = match (module.op(op).name, operands) {
+        (stablehlo::ADD, &[x, y]) => neutral(&known, x, y, is_negative_zero),
+        (stablehlo::SUBTRACT, &[x, y]) => known(y).filter(|&y| is_positive_zero(y)).map(|_| x),
+        (stablehlo::MULTIPLY, &[x, y]) => {
             neutral(&known, x, y, is_one).or_else(|| absorbing(&known, x, y, is_integer_zero))
         }
-        ("stablehlo.divide", &[x, y]) => known(y).filter(|&y| is_one(y)).map(|_| x),
-        ("stablehlo.and", &[x, y]) => same(x, y)
+        (stablehlo::DIVIDE, &[x, y]) => known(y).filter(|&y| is_one(y)).map(|_| x),
+        (stablehlo::AND, &[x, y]) => same(x, y)
             .or_else(|| neutral(&known, x, y, is_all_ones))
             .or_else(|| absorbing(&known, x, y, is_integer_zero)),
-        ("stablehlo.or", &[x, y]) => same(x, y)
+        (stablehlo::OR, &[x, y]) => same(x, y)
             .or_else(|| neutral(&known, x, y, is_integer_zero))
             .or_else(|| absorbing(&known, x, y, is_all_ones)),
-        ("stablehlo.xor", &[x, y]) => neutral(&known, x, y, is_integer_zero),
-        ("stablehlo.maximum", &[x, y]) => same(x, y).or_else(|| neutral(&known, x, y, is_lowest)),
-        ("stablehlo.minimum", &[x, y]) => same(x, y).or_else(|| neutral(&known, x, y, is_highest)),
+        (stablehlo::XOR, &[x, y]) => neutral(&known, x, y, is_integer_zero),
+        (stablehlo::MAXIMUM, &[x, y]) => same(x, y).or_else(|| neutral(&known, x, y, is_lowest)),
+        (stablehlo::MINIMUM, &[x, y]) => same(x, y).or_else(|| neutral(&known, x, y, is_highest)),
         (
-            "stablehlo.shift_left" | "stablehlo.shift_right_logical" | "stablehlo.shift_right_arithmetic",
+            stablehlo::SHIFT_LEFT | stablehlo::SHIFT_RIGHT_LOGICAL | stablehlo::SHIFT_RIGHT_ARITHMETIC,
             &[x, y],
         ) => known(y).filter(|&y| is_integer_zero(y)).map(|_| x),
-        ("stablehlo.negate" | "stablehlo.not", &[x]) => {
-            only_operand(module, producer(module, x, module.op_name(op))?)
+        (stablehlo::NEGATE | stablehlo::NOT, &[x]) => {
+            only_operand(module, producer(module, x, module.op(op).name)?)
         }
-        ("stablehlo.select", &[predicate, x, y]) => same(x, y).or_else(|| {
+        (stablehlo::SELECT, &[predicate, x, y]) => same(x, y).or_else(|| {
             let (_, chosen) = known(predicate)?;
             Some(if chosen != 0 { x } else { y })
         }),
-        ("stablehlo.real", &[x]) => {
-            module.op(producer(module, x, "stablehlo.complex")?).operands.first().copied()
+        (stablehlo::REAL, &[x]) => {
+            module.op(producer(module, x, stablehlo::COMPLEX)?).operands.first().copied()
         }
-        ("stablehlo.imag", &[x]) => {
-            module.op(producer(module, x, "stablehlo.complex")?).operands.get(1).copied()
+        (stablehlo::IMAG, &[x]) => {
+            module.op(producer(module, x, stablehlo::COMPLEX)?).operands.get(1).copied()
         }
         // Equal types are all there is to these; a slice of the whole begins at the first element.
-        ("stablehlo.convert" | "stablehlo.reshape" | "stablehlo.slice", &[x]) => Some(x),
-        ("stablehlo.dynamic_slice", &[x, ..]) => Some(x),
-        ("stablehlo.dynamic_update_slice", &[x, update, ..]) => {
+        (stablehlo::CONVERT | stablehlo::RESHAPE | stablehlo::SLICE, &[x]) => Some(x),
+        (stablehlo::DYNAMIC_SLICE, &[x, ..]) => Some(x),
+        (stablehlo::DYNAMIC_UPDATE_SLICE, &[x, update, ..]) => {
             (module.value_type(x) == module.value_type(update)).then_some(update)
         }
-        ("stablehlo.transpose", &[x]) => is_ascending(&positions(module, op, "permutation")?).then_some(x),
-        ("stablehlo.broadcast_in_dim", &[x]) => {
+        (stablehlo::TRANSPOSE, &[x]) => is_ascending(&positions(module, op, "permutation")?).then_some(x),
+        (stablehlo::BROADCAST_IN_DIM, &[x]) => {
             is_ascending(&positions(module, op, "broadcast_dimensions")?).then_some(x)
         }
-        ("stablehlo.reverse", &[x]) => {
+        (stablehlo::REVERSE, &[x]) => {
             let sizes = &module.tensor(x)?.dims;
             let short = |dim: Option<&Dim>| dim.is_some_and(|dim| dim.known().is_some_and(|size| size <= 1));
             positions(module, op, "dimensions")?.into_iter().all(|dim| short(sizes.get(dim))).then_some(x)
         }
-        ("stablehlo.pad", &[x, _]) => {
+        (stablehlo::PAD, &[x, _]) => {
             let names = ["edge_padding_low", "edge_padding_high", "interior_padding"];
             let nothing =
                 |name| integers(module, op, name).is_some_and(|all| all.iter().all(|&one| one == 0));
             names.into_iter().all(nothing).then_some(x)
         }
-        ("stablehlo.concatenate", operands) => only_filled(module, operands),
+        (stablehlo::CONCATENATE, operands) => only_filled(module, operands),
         _ => None,
     };
     value.filter(|&value| is_sized_tensor(module, value))
@@ -96,7 +96,7 @@ pub(in crate::pass) type Known = (Element, i64);
 
 /// The one element that a value has everywhere. To sizes that are expressions a constant is broadcast.
 pub(in crate::pass) fn scalar(module: &Module, source: &Source, value: ValueId) -> Option<Known> {
-    let spread = producer(module, value, "stablehlo.broadcast_in_dim");
+    let spread = producer(module, value, stablehlo::BROADCAST_IN_DIM);
     let value = spread.and_then(|op| module.op(op).operands.first().copied()).unwrap_or(value);
     let id = module.constant_of(value)?;
     let constant = module.constant(id);

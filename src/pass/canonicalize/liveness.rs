@@ -5,7 +5,7 @@
 //! when a place of it is that something needs: its argument of the body or of the condition, or its result.
 
 use super::loops;
-use crate::ir::{BlockId, Definition, Module, OpId, RegionId, ValueId};
+use crate::ir::{BlockId, Definition, Module, OpId, RegionId, ValueId, stablehlo};
 use crate::ops::rules;
 use rustc_hash::FxHashMap;
 
@@ -46,7 +46,7 @@ impl Liveness {
                     let blocks = &module.region(region).blocks;
                     search.owners.extend(blocks.iter().map(|&inner| (inner, (op, block))));
                 }
-                let is_terminator = rules::is_terminator(module.op_name(op));
+                let is_terminator = rules::is_terminator(module.op(op).name);
                 if !is_terminator && !rules::is_pure(module, op) && !dropped(module, op) {
                     search.effect(op, block);
                 }
@@ -69,7 +69,7 @@ impl Liveness {
             if !dead.contains(&true) {
                 continue;
             }
-            if module.op_name(op) == "stablehlo.while" {
+            if module.op(op).name == stablehlo::WHILE {
                 loops::remove_arguments(module, op, &dead);
             } else {
                 loops::remove_results(module, op, &dead);
@@ -88,7 +88,7 @@ impl Search<'_> {
             let is_live = |value: &ValueId| self.live.values[value.index()];
             let bare = |&op: &OpId| {
                 let results = &self.module.op(op).results;
-                let is_loop = self.module.op_name(op) == "stablehlo.while";
+                let is_loop = self.module.op(op).name == stablehlo::WHILE;
                 if is_loop && self.live.has(op) && !results.iter().any(is_live) {
                     results.first()
                 } else {

@@ -1,6 +1,6 @@
 //! What `stablehlo.while` carries, and what `stablehlo.case` and `stablehlo.if` give.
 
-use crate::ir::{BlockId, Definition, Module, OpId, RegionId, Rewriter, ValueId};
+use crate::ir::{BlockId, Definition, Module, OpId, RegionId, Rewriter, ValueId, stablehlo};
 use smallvec::SmallVec;
 
 /// An argument that the body returns unchanged is the value that the loop starts with: its uses read that value, and
@@ -14,7 +14,7 @@ pub(super) fn hoist_invariant(rewriter: &mut Rewriter, op: OpId) {
 
 /// Condition, body, and the body's terminator of a loop that has the form of the specification.
 pub(super) fn parts(module: &Module, op: OpId) -> Option<(BlockId, BlockId, OpId)> {
-    if module.op_name(op) != "stablehlo.while" {
+    if module.op(op).name != stablehlo::WHILE {
         return None;
     }
     let [condition, body] = module.op(op).regions[..] else { return None };
@@ -30,7 +30,7 @@ pub(super) fn parts(module: &Module, op: OpId) -> Option<(BlockId, BlockId, OpId
         module.block(*body).arguments.len(),
         module.op(terminator).operands.len(),
     ];
-    let fits = module.op_name(terminator) == "stablehlo.return" && lengths == [count; 4];
+    let fits = module.op(terminator).name == stablehlo::RETURN && lengths == [count; 4];
     fits.then_some((*condition, *body, terminator))
 }
 
@@ -88,7 +88,7 @@ pub(super) fn remove_arguments(module: &mut Module, op: OpId, removed: &[bool]) 
 
 /// The terminators of the branches of a `stablehlo.case` or `stablehlo.if` that has the form of the specification.
 pub(super) fn branches(module: &Module, op: OpId) -> Option<SmallVec<[OpId; 2]>> {
-    if !matches!(module.op_name(op), "stablehlo.case" | "stablehlo.if") {
+    if !matches!(module.op(op).name, stablehlo::CASE | stablehlo::IF) {
         return None;
     }
     let count = module.op(op).results.len();
@@ -96,7 +96,7 @@ pub(super) fn branches(module: &Module, op: OpId) -> Option<SmallVec<[OpId; 2]>>
         let [block] = module.region(*region).blocks[..] else { return None };
         let terminator = *module.block(block).ops.last()?;
         let fits =
-            module.op_name(terminator) == "stablehlo.return" && module.op(terminator).operands.len() == count;
+            module.op(terminator).name == stablehlo::RETURN && module.op(terminator).operands.len() == count;
         fits.then_some(terminator)
     };
     module.op(op).regions.iter().map(terminator).collect()

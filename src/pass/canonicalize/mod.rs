@@ -11,7 +11,7 @@ mod dead;
 pub(super) mod identity;
 mod liveness;
 mod loops;
-pub(super) mod onnx;
+pub(super) mod lowered;
 mod origin;
 mod rearrange;
 mod repeated;
@@ -20,8 +20,8 @@ mod results;
 use super::Context;
 use crate::diagnostic::catalogue;
 use crate::ir::{
-    Attribute, BlockId, Constant, ConstantId, Data, Module, NewOp, OpId, RegionId, Rewriter, ValueId,
-    use_counts,
+    Attribute, BlockId, Constant, ConstantId, Data, Module, NewOp, OpId, OpName, RegionId, Rewriter, ValueId,
+    onnx, stablehlo, use_counts,
 };
 use crate::ops::fold::{self, Tensor};
 use crate::source::Source;
@@ -107,7 +107,7 @@ impl Folded {
 fn returned_by_graphs(module: &Module) -> Vec<bool> {
     let mut returned = vec![false; module.value_count()];
     for op in module.reachable_ops() {
-        if module.op_name(op) == "onnx.return" {
+        if module.op(op).name == onnx::RETURN {
             module.op(op).operands.iter().for_each(|operand| returned[operand.index()] = true);
         }
     }
@@ -125,7 +125,7 @@ struct Visitor<'a> {
 impl Visitor<'_> {
     /// Whether the op stays.
     fn visit(&self, rewriter: &mut Rewriter, op: OpId, repeated: &mut Repeated) -> bool {
-        if rewriter.module.op_name(op) == "stablehlo.while" {
+        if rewriter.module.op(op).name == stablehlo::WHILE {
             loops::hoist_invariant(rewriter, op);
             return true;
         }
@@ -190,7 +190,7 @@ impl Visitor<'_> {
             let mut value = shared_constant(rewriter, op, constant, repeated);
             if narrow {
                 let dims = integers_attribute(0..tensor.sizes.len());
-                let (place, name) = (rewriter.module.place(op), "stablehlo.broadcast_in_dim");
+                let (place, name) = (rewriter.module.place(op), stablehlo::BROADCAST_IN_DIM);
                 value = rewriter.insert_at(place, name, &[value], full, [("broadcast_dimensions", dims)]);
             }
             rewriter.replace(result, value);
@@ -203,7 +203,7 @@ impl Visitor<'_> {
     }
 
     fn fold(&self, module: &mut Module, op: OpId) -> Option<ConstantId> {
-        if matches!(module.op_name(op), "onnx.Transpose" | "onnx.Slice") {
+        if matches!(module.op(op).name, onnx::TRANSPOSE | onnx::SLICE) {
             return self.arranging.fold(module, op);
         }
         // What was computed in vain would be computed again for each op that follows.
@@ -217,8 +217,8 @@ impl Visitor<'_> {
     }
 
     fn simplify(&self, module: &mut Module, op: OpId) -> Simplified {
-        if module.op_name(op).starts_with("onnx.") {
-            return onnx::simplify(module, op);
+        if module.op(op).name.is_onnx() {
+            return lowered::simplify(module, op);
         }
         if let Some(value) = identity::simplify(module, self.source, op) {
             return Simplified::To(value);
@@ -258,9 +258,9 @@ pub(super) fn insert_constant(rewriter: &mut Rewriter, op: OpId, constant: Const
 
 /// A `stablehlo.constant` in the place of an op, in no block yet.
 fn constant_op(module: &mut Module, op: OpId, constant: ConstantId) -> OpId {
-    let is_lowered = module.op_name(op).starts_with("onnx.");
-    let name = if is_lowered { "onnx.Constant" } else { "stablehlo.constant" };
-    let (name, key) = (module.symbols.intern(name), module.symbols.intern("value"));
+    let is_lowered = module.op(op).name.is_onnx();
+    let name = if is_lowered { onnx::CONSTANT } else { stablehlo::CONSTANT };
+    let key = module.symbols.intern("value");
     let ty = module.constant(constant).ty;
     module.add_op(NewOp {
         name,
@@ -274,8 +274,8 @@ fn constant_op(module: &mut Module, op: OpId, constant: ConstantId) -> OpId {
 }
 
 /// The op of that name that defines the operand.
-pub(super) fn producer(module: &Module, value: ValueId, name: &str) -> Option<OpId> {
-    module.defining_op(value).filter(|&op| module.op_name(op) == name)
+pub(super) fn producer(module: &Module, value: ValueId, name: OpName) -> Option<OpId> {
+    module.defining_op(value).filter(|&op| module.op(op).name == name)
 }
 
 /// The one operand of an op that has one.

@@ -1,22 +1,22 @@
 //! Which op a folded constant comes from: it has the place of that op, and so its name.
 
-use crate::ir::{ConstantId, Module, OpId, TensorType, ValueId, provenance};
+use crate::ir::{ConstantId, Module, OpId, OpName, TensorType, ValueId, onnx, provenance, stablehlo};
 
 /// Longer computations of a constant are not followed to their end.
 const MOST_STEPS: usize = 32;
 
 /// Ops whose result has the elements of their first operand, in another shape, order or type.
-const REARRANGEMENTS: &[&str] = &[
-    "onnx.Cast",
-    "onnx.Reshape",
-    "onnx.Squeeze",
-    "onnx.Transpose",
-    "onnx.Unsqueeze",
-    "stablehlo.broadcast_in_dim",
-    "stablehlo.convert",
-    "stablehlo.reshape",
-    "stablehlo.reverse",
-    "stablehlo.transpose",
+const REARRANGEMENTS: &[OpName] = &[
+    onnx::CAST,
+    onnx::RESHAPE,
+    onnx::SQUEEZE,
+    onnx::TRANSPOSE,
+    onnx::UNSQUEEZE,
+    stablehlo::BROADCAST_IN_DIM,
+    stablehlo::CONVERT,
+    stablehlo::RESHAPE,
+    stablehlo::REVERSE,
+    stablehlo::TRANSPOSE,
 ];
 
 /// The op whose place a constant has that an op became: that of the one weight that it is made of, or else of what it
@@ -56,7 +56,7 @@ fn weight(module: &Module, op: OpId, is_splat: bool) -> Option<OpId> {
 fn rearranged(module: &Module, op: OpId) -> OpId {
     let mut origin = op;
     for _ in 0..MOST_STEPS {
-        if !REARRANGEMENTS.contains(&module.op_name(origin)) {
+        if !REARRANGEMENTS.contains(&module.op(origin).name) {
             break;
         }
         let Some(&operand) = module.op(origin).operands.first() else { break };

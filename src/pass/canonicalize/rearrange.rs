@@ -1,8 +1,8 @@
 //! Transposes and reversals of constants become views of them, which are put in order while the model is written.
 
-use super::onnx::joined;
+use super::lowered::joined;
 use super::positions;
-use crate::ir::{Constant, ConstantId, Data, Module, OpId, ValueId, View};
+use crate::ir::{Constant, ConstantId, Data, Module, OpId, ValueId, View, onnx};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
 
@@ -20,8 +20,8 @@ impl Arranging {
     pub(super) fn new(module: &Module, uses: &[u32], referenced: bool) -> Self {
         let mut readers: FxHashMap<(ValueId, Option<Vec<usize>>), Vec<OpId>> = FxHashMap::default();
         for op in module.reachable_ops() {
-            if let ("onnx.Transpose" | "onnx.Slice", Some(&operand)) =
-                (module.op_name(op), module.op(op).operands.first())
+            if let (onnx::TRANSPOSE | onnx::SLICE, Some(&operand)) =
+                (module.op(op).name, module.op(op).operands.first())
             {
                 readers.entry((operand, positions(module, op, "perm"))).or_default().push(op);
             }
@@ -50,15 +50,15 @@ impl Arranging {
             return None;
         }
         let (data, width) = (constant.data.clone(), ty.element.bytes());
-        let arrange: Arrange = match module.op_name(op) {
-            "onnx.Transpose" => {
+        let arrange: Arrange = match module.op(op).name {
+            onnx::TRANSPOSE => {
                 let order = positions(module, op, "perm")?;
                 let identity: Vec<usize> = (0..sizes.len()).collect();
                 let mut sorted = order.clone();
                 sorted.sort_unstable();
                 (sorted == identity).then_some(Arrange::Transpose(order))?
             }
-            "onnx.Slice" => Arrange::Reverse(reversed(module, op, &sizes)?),
+            onnx::SLICE => Arrange::Reverse(reversed(module, op, &sizes)?),
             _ => return None,
         };
         let result = *module.op(op).results.first()?;

@@ -2,7 +2,8 @@
 
 use super::{Nesting, nesting};
 use crate::ir::{
-    Attribute, Attributes, BlockId, ConstantId, Data, Dim, Element, Module, OpId, Symbol, TypeId, provenance,
+    Attribute, Attributes, BlockId, ConstantId, Data, Dim, Element, Module, OpId, OpName, Symbol, TypeId,
+    chlo, onnx, provenance, stablehlo,
 };
 use crate::pass::paths::{Paths, times};
 use rustc_hash::{FxBuildHasher, FxHashMap};
@@ -144,21 +145,21 @@ fn modules(module: &Module) -> Vec<(usize, u32)> {
 }
 
 /// Ops that give something else each time, or that are there for more than their results.
-const NOT_SHAREABLE: &[&str] = &[
-    "chlo.scan",
-    "onnx.Bernoulli",
-    "onnx.Dropout",
-    "onnx.Multinomial",
-    "onnx.RandomNormal",
-    "onnx.RandomNormalLike",
-    "onnx.RandomUniform",
-    "onnx.RandomUniformLike",
-    "stablehlo.rng",
+const NOT_SHAREABLE: &[OpName] = &[
+    chlo::SCAN,
+    onnx::BERNOULLI,
+    onnx::DROPOUT,
+    onnx::MULTINOMIAL,
+    onnx::RANDOM_NORMAL,
+    onnx::RANDOM_NORMAL_LIKE,
+    onnx::RANDOM_UNIFORM,
+    onnx::RANDOM_UNIFORM_LIKE,
+    stablehlo::RNG,
 ];
 
 fn is_shareable(module: &Module, op: OpId) -> bool {
     let operation = module.op(op);
-    let name = module.op_name(op);
+    let name = module.op(op).name;
     operation.regions.is_empty()
         && !operation.results.is_empty()
         && !NOT_SHAREABLE.contains(&name)
@@ -179,7 +180,7 @@ fn is_small(module: &Module, op: OpId) -> bool {
 /// The op in pieces: equal ops have equal ones and others do not.
 fn encode(module: &Module, op: OpId, out: &mut Vec<Piece>) {
     let operation = module.op(op);
-    out.push(Piece::Symbol(operation.name));
+    out.push(Piece::Symbol(operation.name.symbol()));
     push_number(operation.operands.len(), out);
     operation.operands.iter().for_each(|operand| push_number(operand.index(), out));
     out.extend(operation.results.iter().map(|&result| Piece::Type(module.value_type(result))));

@@ -1,6 +1,8 @@
 //! The results of an ONNX model, each of which is a value of its own.
 
-use crate::ir::{Attribute, BlockId, Element, Module, NewOp, OpId, TensorType, Type, ValueId};
+use crate::ir::{
+    Attribute, BlockId, Element, Module, NewOp, OpId, OpName, TensorType, Type, ValueId, func, onnx,
+};
 use smallvec::{SmallVec, smallvec};
 
 /// Lets each result that is an argument, a constant or another result pass through an Identity: readers of ONNX refuse
@@ -14,7 +16,7 @@ pub(super) fn separate(module: &mut Module) {
         module.functions().filter_map(|id| module.entry_block(module.function(id).body)).collect();
     for block in entries {
         let returned = module.block(block).ops.last().copied();
-        if let Some(terminator) = returned.filter(|&op| module.op_name(op) == "func.return") {
+        if let Some(terminator) = returned.filter(|&op| module.op(op).name == func::RETURN) {
             separate_operands(module, block, terminator);
         }
     }
@@ -23,7 +25,7 @@ pub(super) fn separate(module: &mut Module) {
 fn separate_operands(module: &mut Module, block: BlockId, terminator: OpId) {
     let mut returned: SmallVec<[ValueId; 3]> = SmallVec::new();
     for operand in module.op(terminator).operands.clone() {
-        let computed = module.defining_op(operand).is_some_and(|op| module.op_name(op) != "onnx.Constant");
+        let computed = module.defining_op(operand).is_some_and(|op| module.op(op).name != onnx::CONSTANT);
         let own = module.is_poison(operand) || (computed && !returned.contains(&operand));
         returned.push(if own { operand } else { copy(module, block, terminator, operand) });
     }
@@ -37,10 +39,10 @@ fn copy(module: &mut Module, block: BlockId, terminator: OpId, value: ValueId) -
     let wide = match element {
         Some(Element::I4) => Element::I8,
         Some(Element::U4) => Element::U8,
-        _ => return insert(module, block, terminator, "onnx.Identity", value, None),
+        _ => return insert(module, block, terminator, onnx::IDENTITY, value, None),
     };
-    let wide = insert(module, block, terminator, "onnx.Cast", value, Some(wide));
-    insert(module, block, terminator, "onnx.Cast", wide, element)
+    let wide = insert(module, block, terminator, onnx::CAST, value, Some(wide));
+    insert(module, block, terminator, onnx::CAST, wide, element)
 }
 
 /// Puts an op in front of the terminator, which casts to an element type where one is given.
@@ -48,11 +50,11 @@ fn insert(
     module: &mut Module,
     block: BlockId,
     terminator: OpId,
-    name: &str,
+    name: OpName,
     operand: ValueId,
     to: Option<Element>,
 ) -> ValueId {
-    let (name, mut ty) = (module.symbols.intern(name), module.value_type(operand));
+    let mut ty = module.value_type(operand);
     let mut attributes = Vec::new();
     if let Some((element, tensor)) = to.zip(module.tensor(operand).cloned()) {
         ty = module.types.intern(Type::Tensor(TensorType { element, ..tensor }));

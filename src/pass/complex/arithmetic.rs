@@ -2,20 +2,20 @@
 
 use super::term::{Complex, Real, Truth};
 use super::{Refusal, Rewrite, Row, Splitter};
-use crate::ir::OpId;
+use crate::ir::{OpId, chlo, stablehlo};
 use std::ops::{Add, Mul, Neg};
 
 pub(super) const ROWS: &[Row] = &[
-    ("chlo.conj", Rewrite::Unary(|z| z.conj())),
-    ("chlo.square", Rewrite::Unary(square)),
-    ("stablehlo.abs", Rewrite::Measure(|z| z.abs())),
-    ("stablehlo.atan2", Rewrite::Binary(atan2)),
-    ("stablehlo.compare", Rewrite::Own(compare)),
-    ("stablehlo.divide", Rewrite::Binary(|a, b| a.over(b))),
-    ("stablehlo.maximum", Rewrite::Binary(maximum)),
-    ("stablehlo.minimum", Rewrite::Binary(minimum)),
-    ("stablehlo.multiply", Rewrite::Binary(|a, b| a * b)),
-    ("stablehlo.sign", Rewrite::Unary(sign)),
+    (chlo::CONJ, Rewrite::Unary(|z| z.conj())),
+    (chlo::SQUARE, Rewrite::Unary(square)),
+    (stablehlo::ABS, Rewrite::Measure(|z| z.abs())),
+    (stablehlo::ATAN2, Rewrite::Binary(atan2)),
+    (stablehlo::COMPARE, Rewrite::Own(compare)),
+    (stablehlo::DIVIDE, Rewrite::Binary(|a, b| a.over(b))),
+    (stablehlo::MAXIMUM, Rewrite::Binary(maximum)),
+    (stablehlo::MINIMUM, Rewrite::Binary(minimum)),
+    (stablehlo::MULTIPLY, Rewrite::Binary(|a, b| a * b)),
+    (stablehlo::SIGN, Rewrite::Unary(sign)),
 ];
 
 impl<'f> Mul for Complex<'f> {

@@ -3,8 +3,8 @@
 use super::term::{Complex, Emit};
 use super::{Form, Splitter, part_type};
 use crate::ir::{
-    Attribute, Attributes, Constant, Data, Dim, Element, LocationId, NewOp, OpId, OpSpan, RegionId, SCALAR,
-    Size, TensorType, Type, TypeId, ValueId,
+    Attribute, Attributes, Constant, Data, Dim, Element, LocationId, NewOp, OpId, OpName, OpSpan, RegionId,
+    SCALAR, Size, TensorType, Type, TypeId, ValueId, stablehlo,
 };
 use crate::ops::Refusal;
 use smallvec::{SmallVec, smallvec};
@@ -22,7 +22,7 @@ impl Splitter<'_, '_> {
     /// Adds an op with one result.
     pub(super) fn emit(
         &mut self,
-        name: &str,
+        name: OpName,
         operands: &[ValueId],
         ty: TypeId,
         attributes: &[(&str, Attribute)],
@@ -36,13 +36,12 @@ impl Splitter<'_, '_> {
     /// Adds an op.
     pub(super) fn emit_op(
         &mut self,
-        name: &str,
+        name: OpName,
         operands: &[ValueId],
         result_types: SmallVec<[TypeId; 1]>,
         attributes: Attributes,
         regions: SmallVec<[RegionId; 1]>,
     ) -> OpId {
-        let name = self.module.symbols.intern(name);
         let (span, location) = self.place();
         let operands = operands.iter().copied().collect();
         let op =
@@ -90,7 +89,7 @@ impl Splitter<'_, '_> {
             return self.broadcast(value, ty, 0..0);
         }
         let constant = self.module.add_constant(Constant { ty, data });
-        self.emit("stablehlo.constant", &[], ty, &[("value", Attribute::Dense(constant))])
+        self.emit(stablehlo::CONSTANT, &[], ty, &[("value", Attribute::Dense(constant))])
     }
 
     /// A float constant whose elements are all this number.
@@ -111,13 +110,13 @@ impl Splitter<'_, '_> {
             return value;
         }
         let ty = self.resized(value, &sizes);
-        self.emit("stablehlo.reshape", &[value], ty, &[])
+        self.emit(stablehlo::RESHAPE, &[value], ty, &[])
     }
 
     /// The value broadcast to a type, its dimensions being the first ones of the type.
     pub(super) fn broadcast(&mut self, value: ValueId, ty: TypeId, dims: std::ops::Range<usize>) -> ValueId {
         let dims = integers(&dims.map(|dim| dim as i64).collect::<Vec<_>>());
-        self.emit("stablehlo.broadcast_in_dim", &[value], ty, &[("broadcast_dimensions", dims)])
+        self.emit(stablehlo::BROADCAST_IN_DIM, &[value], ty, &[("broadcast_dimensions", dims)])
     }
 
     /// A range of one dimension.
@@ -132,7 +131,7 @@ impl Splitter<'_, '_> {
             ("limit_indices", Attribute::of_sizes(&limits)),
             ("strides", integers(&vec![1; starts.len()])),
         ];
-        self.emit("stablehlo.slice", &[value], ty, &attributes)
+        self.emit(stablehlo::SLICE, &[value], ty, &attributes)
     }
 
     /// The values one behind the other along a dimension.
@@ -141,7 +140,7 @@ impl Splitter<'_, '_> {
         sizes[axis] = self.module.sizes.sum(values.iter().map(|&value| self.dims(value)[axis]));
         let ty = self.resized(values[0], &sizes);
         let dimension = self.integer(axis as i64);
-        self.emit("stablehlo.concatenate", values, ty, &[("dimension", dimension)])
+        self.emit(stablehlo::CONCATENATE, values, ty, &[("dimension", dimension)])
     }
 
     /// An integer as an attribute.
@@ -207,11 +206,11 @@ impl Splitter<'_, '_> {
         ];
         let fields =
             fields.into_iter().map(|(key, value)| (self.module.symbols.intern(key), value)).collect();
-        let numbers = Attribute::Struct(self.module.symbols.intern("stablehlo.gather"), fields);
+        let numbers = Attribute::Struct(stablehlo::GATHER.symbol(), fields);
         let ty = self.resized(packed, &sizes);
         sizes.push(Dim::Known(1));
         let attributes = [("dimension_numbers", numbers), ("slice_sizes", Attribute::of_sizes(&sizes))];
-        self.emit("stablehlo.gather", &[packed, index], ty, &attributes)
+        self.emit(stablehlo::GATHER, &[packed, index], ty, &attributes)
     }
 
     /// Two parts along a new trailing dimension.

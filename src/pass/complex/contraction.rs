@@ -1,13 +1,13 @@
 //! Contractions: sums of products.
 
 use super::{Refusal, Rewrite, Row, Splitter};
-use crate::ir::{Data, OpId, ValueId};
+use crate::ir::{Data, OpId, ValueId, stablehlo};
 use smallvec::{SmallVec, smallvec};
 
 pub(super) const ROWS: &[Row] = &[
-    ("stablehlo.convolution", Rewrite::Own(contract)),
-    ("stablehlo.dot", Rewrite::Own(contract)),
-    ("stablehlo.dot_general", Rewrite::Own(contract)),
+    (stablehlo::CONVOLUTION, Rewrite::Own(contract)),
+    (stablehlo::DOT, Rewrite::Own(contract)),
+    (stablehlo::DOT_GENERAL, Rewrite::Own(contract)),
 ];
 
 /// `(a + bi)(c + di) = (ac - bd) + (ad + bc)i` in contractions, of which those with a part that is the constant zero are
@@ -15,19 +15,19 @@ pub(super) const ROWS: &[Row] = &[
 fn contract(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
     let ([a, b], [c, d]) = (cx.operand(op, 0)?, cx.operand(op, 1)?);
     let ty = cx.result_part(op, 0)?;
-    let (name, attributes) = (cx.module.op_name(op).to_owned(), cx.module.op(op).attributes.clone());
+    let (name, attributes) = (cx.module.op(op).name, cx.module.op(op).attributes.clone());
     let product = |cx: &mut Splitter, left: ValueId, right: ValueId| {
         if is_zero(cx, left) || is_zero(cx, right) {
             return None;
         }
-        let new = cx.emit_op(&name, &[left, right], smallvec![ty], attributes.clone(), SmallVec::new());
+        let new = cx.emit_op(name, &[left, right], smallvec![ty], attributes.clone(), SmallVec::new());
         Some(cx.module.op(new).results[0])
     };
     let (ac, bd) = (product(cx, a, c), product(cx, b, d));
     let re = match (ac, bd) {
-        (Some(ac), Some(bd)) => cx.emit("stablehlo.subtract", &[ac, bd], ty, &[]),
+        (Some(ac), Some(bd)) => cx.emit(stablehlo::SUBTRACT, &[ac, bd], ty, &[]),
         (Some(ac), None) => ac,
-        (None, Some(bd)) => cx.emit("stablehlo.negate", &[bd], ty, &[]),
+        (None, Some(bd)) => cx.emit(stablehlo::NEGATE, &[bd], ty, &[]),
         (None, None) => cx.splat(ty, 0.0),
     };
     // A real result is the real part of the complex one.
@@ -36,7 +36,7 @@ fn contract(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
     }
     let (ad, bc) = (product(cx, a, d), product(cx, b, c));
     let im = match (ad, bc) {
-        (Some(ad), Some(bc)) => cx.emit("stablehlo.add", &[ad, bc], ty, &[]),
+        (Some(ad), Some(bc)) => cx.emit(stablehlo::ADD, &[ad, bc], ty, &[]),
         (Some(one), None) | (None, Some(one)) => one,
         (None, None) => cx.splat(ty, 0.0),
     };

@@ -2,24 +2,25 @@
 
 use super::term::{Complex, Real};
 use super::{Rewrite, Row};
+use crate::ir::{chlo, stablehlo};
 
 pub(super) const ROWS: &[Row] = &[
-    ("chlo.cosh", Rewrite::Unary(cosh)),
-    ("chlo.sinh", Rewrite::Unary(sinh)),
-    ("chlo.tan", Rewrite::Unary(tan)),
-    ("stablehlo.cbrt", Rewrite::Unary(cbrt)),
-    ("stablehlo.cosine", Rewrite::Unary(cos)),
-    ("stablehlo.exponential", Rewrite::Unary(exp)),
-    ("stablehlo.exponential_minus_one", Rewrite::Unary(expm1)),
-    ("stablehlo.log", Rewrite::Unary(|z| z.log())),
-    ("stablehlo.log_plus_one", Rewrite::Unary(log1p)),
-    ("stablehlo.logistic", Rewrite::Unary(logistic)),
-    ("stablehlo.power", Rewrite::Binary(power)),
-    ("stablehlo.rsqrt", Rewrite::Unary(rsqrt)),
-    ("stablehlo.sine", Rewrite::Unary(sin)),
-    ("stablehlo.sqrt", Rewrite::Unary(|z| z.sqrt())),
-    ("stablehlo.tan", Rewrite::Unary(tan)),
-    ("stablehlo.tanh", Rewrite::Unary(tanh)),
+    (chlo::COSH, Rewrite::Unary(cosh)),
+    (chlo::SINH, Rewrite::Unary(sinh)),
+    (chlo::TAN, Rewrite::Unary(tan)),
+    (stablehlo::CBRT, Rewrite::Unary(cbrt)),
+    (stablehlo::COSINE, Rewrite::Unary(cos)),
+    (stablehlo::EXPONENTIAL, Rewrite::Unary(exp)),
+    (stablehlo::EXPONENTIAL_MINUS_ONE, Rewrite::Unary(expm1)),
+    (stablehlo::LOG, Rewrite::Unary(|z| z.log())),
+    (stablehlo::LOG_PLUS_ONE, Rewrite::Unary(log1p)),
+    (stablehlo::LOGISTIC, Rewrite::Unary(logistic)),
+    (stablehlo::POWER, Rewrite::Binary(power)),
+    (stablehlo::RSQRT, Rewrite::Unary(rsqrt)),
+    (stablehlo::SINE, Rewrite::Unary(sin)),
+    (stablehlo::SQRT, Rewrite::Unary(|z| z.sqrt())),
+    (stablehlo::TAN, Rewrite::Unary(tan)),
+    (stablehlo::TANH, Rewrite::Unary(tanh)),
 ];
 
 /// The product, which is +0 where the second factor is zero, infinity times zero included: how a real number stays
@@ -100,7 +101,7 @@ fn polar<'f>(size: Real<'f>, angle: Real<'f>) -> Complex<'f> {
 }
 
 fn cbrt(z: Complex) -> Complex {
-    polar(z.abs().unary("stablehlo.cbrt"), z.angle() * (1.0 / 3.0))
+    polar(z.abs().unary(stablehlo::CBRT), z.angle() * (1.0 / 3.0))
 }
 
 /// `a^b = |a|^c e^(-dθ) (cos φ + i sin φ)` with `b = c + di`, `θ = arg a` and `φ = cθ + d log |a|`. Zero to the power of
@@ -128,23 +129,23 @@ fn unsigned_zero(x: Real) -> Real {
 
 fn sinh(z: Complex) -> Complex {
     let (sin, cos) = (z.im.sin(), z.im.cos());
-    Complex { re: cos * unsigned_zero(z.re.unary("chlo.sinh")), im: zero_or(z.re.unary("chlo.cosh"), sin) }
+    Complex { re: cos * unsigned_zero(z.re.unary(chlo::SINH)), im: zero_or(z.re.unary(chlo::COSH), sin) }
 }
 
 fn cosh(z: Complex) -> Complex {
     let (sin, cos) = (z.im.sin(), z.im.cos());
-    let im = unsigned_zero(zero_or(z.re.unary("chlo.sinh"), sin));
-    Complex { re: z.re.unary("chlo.cosh") * cos, im }
+    let im = unsigned_zero(zero_or(z.re.unary(chlo::SINH), sin));
+    Complex { re: z.re.unary(chlo::COSH) * cos, im }
 }
 
 fn sin(z: Complex) -> Complex {
     let (sin, cos) = (z.re.sin(), z.re.cos());
-    Complex { re: sin * z.im.unary("chlo.cosh"), im: cos * unsigned_zero(z.im.unary("chlo.sinh")) }
+    Complex { re: sin * z.im.unary(chlo::COSH), im: cos * unsigned_zero(z.im.unary(chlo::SINH)) }
 }
 
 fn cos(z: Complex) -> Complex {
     let (sin, cos) = (z.re.sin(), z.re.cos());
-    Complex { re: cos * z.im.unary("chlo.cosh"), im: sin * (0.0 - z.im.unary("chlo.sinh")) }
+    Complex { re: cos * z.im.unary(chlo::COSH), im: sin * (0.0 - z.im.unary(chlo::SINH)) }
 }
 
 /// With `e = e^(-2|x|)` and `m = 1 - e`:

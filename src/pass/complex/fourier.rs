@@ -15,9 +15,9 @@ use super::build::integers;
 use super::contraction::is_zero;
 use super::values::empty;
 use super::{Refusal, Rewrite, Row, Splitter, packed_type};
-use crate::ir::{Attribute, Dim, OpId, ValueId};
+use crate::ir::{Attribute, Dim, OpId, ValueId, hlo2onnx, stablehlo};
 
-pub(super) const ROWS: &[Row] = &[("stablehlo.fft", Rewrite::Own(fft))];
+pub(super) const ROWS: &[Row] = &[(stablehlo::FFT, Rewrite::Own(fft))];
 
 /// The trailing dimension of real and of complex elements.
 const ONE: Dim = Dim::Known(1);
@@ -192,10 +192,10 @@ fn mirror(cx: &mut Splitter, half: ValueId, axis: usize, length: i64) -> ValueId
     let trailing = cx.dims(half).len() - 1;
     let inner = cx.cut(half, axis, 1, (length + 1) / 2);
     let ty = cx.module.value_type(inner);
-    let reversed = cx.emit("stablehlo.reverse", &[inner], ty, &[("dimensions", integers(&[axis as i64]))]);
+    let reversed = cx.emit(stablehlo::REVERSE, &[inner], ty, &[("dimensions", integers(&[axis as i64]))]);
     let (re, im) = (cx.cut(reversed, trailing, 0, 1), cx.cut(reversed, trailing, 1, 2));
     let ty = cx.module.value_type(im);
-    let im = cx.emit("stablehlo.negate", &[im], ty, &[]);
+    let im = cx.emit(stablehlo::NEGATE, &[im], ty, &[]);
     let conjugate = cx.concatenate(&[re, im], trailing);
     cx.concatenate(&[half, conjugate], axis)
 }
@@ -215,5 +215,5 @@ fn dft(
         ("inverse", Attribute::Bool(direction == Direction::Inverse)),
         ("onesided", Attribute::Bool(onesided)),
     ];
-    cx.emit("hlo2onnx.dft", &[value], ty, &attributes)
+    cx.emit(hlo2onnx::DFT, &[value], ty, &attributes)
 }

@@ -3,18 +3,19 @@
 
 use super::term::{Complex, Real};
 use super::{Rewrite, Row};
+use crate::ir::chlo;
 
 pub(super) const ROWS: &[Row] = &[
-    ("chlo.acos", Rewrite::Unary(acos)),
-    ("chlo.acosh", Rewrite::Unary(acosh)),
-    ("chlo.asin", Rewrite::Unary(asin)),
-    ("chlo.asinh", Rewrite::Unary(|z| asin(z.times_i()).times_minus_i())),
-    ("chlo.atan", Rewrite::Unary(|z| atanh(z.times_i()).times_minus_i())),
-    ("chlo.atanh", Rewrite::Unary(atanh)),
+    (chlo::ACOS, Rewrite::Unary(acos)),
+    (chlo::ACOSH, Rewrite::Unary(acosh)),
+    (chlo::ASIN, Rewrite::Unary(asin)),
+    (chlo::ASINH, Rewrite::Unary(|z| asin(z.times_i()).times_minus_i())),
+    (chlo::ATAN, Rewrite::Unary(|z| atanh(z.times_i()).times_minus_i())),
+    (chlo::ATANH, Rewrite::Unary(atanh)),
 ];
 
 fn asinh(x: Real) -> Real {
-    x.unary("chlo.asinh")
+    x.unary(chlo::ASINH)
 }
 
 /// The real part of a product.

@@ -2,16 +2,16 @@
 //! matrices, which the lowering knows (`ops::linalg`): their loops mix both parts in every round.
 
 use super::{Refusal, Rewrite, Row, Splitter, packed_type};
-use crate::ir::OpId;
+use crate::ir::{OpId, OpName, hlo2onnx, stablehlo};
 use smallvec::{SmallVec, smallvec};
 
 pub(super) const ROWS: &[Row] = &[
-    ("stablehlo.cholesky", Rewrite::Own(|cx, op| packed(cx, op, "hlo2onnx.cholesky"))),
-    ("stablehlo.triangular_solve", Rewrite::Own(|cx, op| packed(cx, op, "hlo2onnx.triangular_solve"))),
+    (stablehlo::CHOLESKY, Rewrite::Own(|cx, op| packed(cx, op, hlo2onnx::CHOLESKY))),
+    (stablehlo::TRIANGULAR_SOLVE, Rewrite::Own(|cx, op| packed(cx, op, hlo2onnx::TRIANGULAR_SOLVE))),
 ];
 
 /// The op of this name on the packed operands.
-fn packed(cx: &mut Splitter, op: OpId, name: &str) -> Result<(), Refusal> {
+fn packed(cx: &mut Splitter, op: OpId, name: OpName) -> Result<(), Refusal> {
     let operands: Vec<_> = cx
         .module
         .op(op)

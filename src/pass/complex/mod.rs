@@ -22,7 +22,10 @@ mod values;
 
 use super::Context;
 use crate::diagnostic::catalogue;
-use crate::ir::{BlockId, Element, FunctionId, Module, OpId, TensorType, Type, TypeId, ValueId, provenance};
+use crate::ir::{
+    BlockId, Element, FunctionId, Module, OpId, OpName, TensorType, Type, TypeId, ValueId, func, provenance,
+    stablehlo,
+};
 use crate::ops::{DEFAULT_OPSET, Refusal};
 use crate::source::Source;
 use rustc_hash::FxHashMap;
@@ -46,7 +49,7 @@ enum Rewrite {
     Own(fn(&mut Splitter, OpId) -> Result<(), Refusal>),
 }
 
-type Row = (&'static str, Rewrite);
+type Row = (OpName, Rewrite);
 
 const ROWS: &[&[Row]] = &[
     arithmetic::ROWS,
@@ -60,11 +63,11 @@ const ROWS: &[&[Row]] = &[
     values::ROWS,
 ];
 
-static INDEX: LazyLock<FxHashMap<&'static str, Rewrite>> =
+static INDEX: LazyLock<FxHashMap<OpName, Rewrite>> =
     LazyLock::new(|| ROWS.iter().flat_map(|rows| rows.iter()).copied().collect());
 
 /// The ops on complex tensors that are rewritten.
-pub(super) fn covered() -> impl Iterator<Item = &'static str> {
+pub(super) fn covered() -> impl Iterator<Item = OpName> {
     ROWS.iter().flat_map(|rows| rows.iter()).map(|row| row.0)
 }
 
@@ -90,7 +93,7 @@ fn is_concerned(module: &Module, function: FunctionId) -> bool {
     let is_complex =
         |&value: &ValueId| module.tensor(value).is_some_and(|tensor| tensor.element.is_complex());
     let is_complex_op =
-        |&op: &OpId| module.op(op).results.iter().any(is_complex) || module.op_name(op) == "stablehlo.fft";
+        |&op: &OpId| module.op(op).results.iter().any(is_complex) || module.op(op).name == stablehlo::FFT;
     module.blocks_within([module.function(function).body]).any(|block| {
         let block = module.block(block);
         block.arguments.iter().any(is_complex) || block.ops.iter().any(is_complex_op)
@@ -209,7 +212,7 @@ impl<'a, 'c> Splitter<'a, 'c> {
         let operation = self.module.op(op);
         let known = |value: &&ValueId| self.is_complex(**value);
         let concerned = operation.operands.iter().chain(&operation.results).any(|value| known(&value))
-            || self.module.op_name(op) == "stablehlo.fft";
+            || self.module.op(op).name == stablehlo::FFT;
         let outer = self.current.replace(op);
         let rewritten = if concerned { self.rewrite(op) } else { self.keep(op) };
         if let Err(refusal) = rewritten {
@@ -239,7 +242,7 @@ impl<'a, 'c> Splitter<'a, 'c> {
                 return Err(Refusal::Dynamic(format!("a dimension of `{}`", self.module.op_name(op))));
             }
         }
-        let rewrite = INDEX.get(self.module.op_name(op)).copied().ok_or_else(|| self.no_row(op))?;
+        let rewrite = INDEX.get(&self.module.op(op).name).copied().ok_or_else(|| self.no_row(op))?;
         for &operand in &operation.operands {
             // The definition was refused, and has been reported.
             if self.module.is_poison(operand)
@@ -275,7 +278,7 @@ impl<'a, 'c> Splitter<'a, 'c> {
             self.module.tensor(value).map(|tensor| tensor.element).filter(|element| element.is_complex())
         });
         let name = element.and_then(Element::name).unwrap_or("complex<f32>");
-        match crate::ops::find(self.module.op_name(op)) {
+        match crate::ops::find(self.module.op(op).name) {
             Some(_) => Refusal::Type(name.to_owned()),
             None => Refusal::Op,
         }
@@ -289,13 +292,12 @@ impl<'a, 'c> Splitter<'a, 'c> {
             let poison = self.module.add_poison(ty);
             self.replaced.insert(result, poison);
         }
-        let (name, at) = (self.module.op_name(op), self.module.span(op).name);
-        if let Some(mut diagnostic) = refusal.diagnostic(name, at, self.opset) {
+        if let Some(mut diagnostic) = refusal.diagnostic(self.module, op, self.opset) {
             provenance::complete(self.module, self.module.op_location(op), &mut diagnostic);
             self.cx.diagnostics.push(diagnostic);
         }
         // A block ends with its terminator, whatever became of what it returns.
-        if matches!(name, "func.return" | "stablehlo.return") {
+        if matches!(self.module.op(op).name, func::RETURN | stablehlo::RETURN) {
             self.pending.push(op);
         }
     }

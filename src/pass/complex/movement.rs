@@ -3,25 +3,25 @@
 use super::build::integers;
 use super::values::{append, set};
 use super::{Form, Refusal, Rewrite, Row, Splitter, packed_type};
-use crate::ir::{Attribute, Data, Element, OpId, SCALAR, ValueId};
+use crate::ir::{Attribute, Data, Element, OpId, SCALAR, ValueId, hlo2onnx, stablehlo};
 use smallvec::{SmallVec, smallvec};
 
 pub(super) const ROWS: &[Row] = &[
-    ("hlo2onnx.size", Rewrite::Own(size)),
-    ("stablehlo.add", Rewrite::Partwise),
-    ("stablehlo.broadcast_in_dim", Rewrite::Own(broadcast_in_dim)),
-    ("stablehlo.concatenate", Rewrite::Partwise),
-    ("stablehlo.dynamic_slice", Rewrite::Moved(dynamic_slice)),
-    ("stablehlo.dynamic_update_slice", Rewrite::Moved(zero_index)),
-    ("stablehlo.gather", Rewrite::Moved(gather)),
-    ("stablehlo.negate", Rewrite::Partwise),
-    ("stablehlo.pad", Rewrite::Own(pad)),
-    ("stablehlo.reshape", Rewrite::Partwise),
-    ("stablehlo.reverse", Rewrite::Partwise),
-    ("stablehlo.select", Rewrite::Moved(select)),
-    ("stablehlo.slice", Rewrite::Moved(slice)),
-    ("stablehlo.subtract", Rewrite::Partwise),
-    ("stablehlo.transpose", Rewrite::Moved(transpose)),
+    (hlo2onnx::SIZE, Rewrite::Own(size)),
+    (stablehlo::ADD, Rewrite::Partwise),
+    (stablehlo::BROADCAST_IN_DIM, Rewrite::Own(broadcast_in_dim)),
+    (stablehlo::CONCATENATE, Rewrite::Partwise),
+    (stablehlo::DYNAMIC_SLICE, Rewrite::Moved(dynamic_slice)),
+    (stablehlo::DYNAMIC_UPDATE_SLICE, Rewrite::Moved(zero_index)),
+    (stablehlo::GATHER, Rewrite::Moved(gather)),
+    (stablehlo::NEGATE, Rewrite::Partwise),
+    (stablehlo::PAD, Rewrite::Own(pad)),
+    (stablehlo::RESHAPE, Rewrite::Partwise),
+    (stablehlo::REVERSE, Rewrite::Partwise),
+    (stablehlo::SELECT, Rewrite::Moved(select)),
+    (stablehlo::SLICE, Rewrite::Moved(slice)),
+    (stablehlo::SUBTRACT, Rewrite::Partwise),
+    (stablehlo::TRANSPOSE, Rewrite::Moved(transpose)),
 ];
 
 impl Splitter<'_, '_> {
@@ -42,9 +42,9 @@ impl Splitter<'_, '_> {
         }
         let parts = self.partwise_operands(op)?;
         let ty = self.result_part(op, 0)?;
-        let (name, attributes) = (self.module.op_name(op).to_owned(), self.module.op(op).attributes.clone());
+        let (name, attributes) = (self.module.op(op).name, self.module.op(op).attributes.clone());
         let parts = parts.map(|operands| {
-            let new = self.emit_op(&name, &operands, smallvec![ty], attributes.clone(), SmallVec::new());
+            let new = self.emit_op(name, &operands, smallvec![ty], attributes.clone(), SmallVec::new());
             self.module.op(new).results[0]
         });
         self.define_parts(op, 0, parts)

@@ -5,14 +5,14 @@
 
 use super::movement::append_field;
 use super::{Refusal, Rewrite, Row, Splitter};
-use crate::ir::{BlockId, OpId, RegionId, SCALAR, TypeId, ValueId};
+use crate::ir::{BlockId, OpId, RegionId, SCALAR, TypeId, ValueId, stablehlo};
 use smallvec::{SmallVec, smallvec};
 
 pub(super) const ROWS: &[Row] = &[
-    ("stablehlo.reduce", Rewrite::Own(reduce)),
-    ("stablehlo.reduce_window", Rewrite::Own(reduce_window)),
-    ("stablehlo.scatter", Rewrite::Own(scatter)),
-    ("stablehlo.sort", Rewrite::Own(apart)),
+    (stablehlo::REDUCE, Rewrite::Own(reduce)),
+    (stablehlo::REDUCE_WINDOW, Rewrite::Own(reduce_window)),
+    (stablehlo::SCATTER, Rewrite::Own(scatter)),
+    (stablehlo::SORT, Rewrite::Own(apart)),
 ];
 
 /// What a region does that takes both parts each by itself.
@@ -72,7 +72,7 @@ fn combiner(cx: &Splitter, op: OpId) -> Option<Combiner> {
         [sum, last] => {
             let operation = cx.module.op(sum);
             let operands = operation.operands.as_slice();
-            let adds = cx.module.op_name(sum) == "stablehlo.add"
+            let adds = cx.module.op(sum).name == stablehlo::ADD
                 && (operands == [first, second] || operands == [second, first]);
             (adds && returned(last)? == operation.results[0]).then_some(Combiner::Add)
         }
@@ -88,10 +88,10 @@ fn real_region(cx: &mut Splitter, ty: TypeId, combiner: Combiner) -> RegionId {
     let second = cx.module.add_argument(block, ty);
     let outer = std::mem::take(&mut cx.pending);
     let result = match combiner {
-        Combiner::Add => cx.emit("stablehlo.add", &[first, second], ty, &[]),
+        Combiner::Add => cx.emit(stablehlo::ADD, &[first, second], ty, &[]),
         Combiner::Second => second,
     };
-    cx.emit_op("stablehlo.return", &[result], SmallVec::new(), Vec::new(), SmallVec::new());
+    cx.emit_op(stablehlo::RETURN, &[result], SmallVec::new(), Vec::new(), SmallVec::new());
     cx.module.block_mut(block).ops = std::mem::replace(&mut cx.pending, outer);
     region
 }
@@ -116,10 +116,10 @@ fn fill_region(cx: &mut Splitter, op: OpId, combiner: Combiner) -> Result<(), Re
 fn each_part(cx: &mut Splitter, op: OpId, combiner: Combiner) -> Result<(), Refusal> {
     let (scalar, ty) = (scalar(cx, op)?, cx.result_part(op, 0)?);
     let operands = cx.partwise_operands(op)?;
-    let (name, attributes) = (cx.module.op_name(op).to_owned(), cx.module.op(op).attributes.clone());
+    let (name, attributes) = (cx.module.op(op).name, cx.module.op(op).attributes.clone());
     let parts = operands.map(|operands| {
         let region = real_region(cx, scalar, combiner);
-        let new = cx.emit_op(&name, &operands, smallvec![ty], attributes.clone(), smallvec![region]);
+        let new = cx.emit_op(name, &operands, smallvec![ty], attributes.clone(), smallvec![region]);
         cx.module.op(new).results[0]
     });
     cx.define_parts(op, 0, parts)
@@ -129,7 +129,7 @@ fn each_part(cx: &mut Splitter, op: OpId, combiner: Combiner) -> Result<(), Refu
 fn apart(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
     let [region] = cx.module.op(op).regions[..] else { return Err(Refusal::form("it has no region")) };
     let block = cx.module.entry_block(region).ok_or_else(|| Refusal::form("an empty region"))?;
-    let is_sort = cx.module.op_name(op) == "stablehlo.sort";
+    let is_sort = cx.module.op(op).name == stablehlo::SORT;
     let mut operands: Vec<ValueId> = Vec::new();
     for operand in cx.module.op(op).operands.clone() {
         if cx.is_complex(operand) {
@@ -148,8 +148,8 @@ fn apart(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
     let outer = std::mem::replace(&mut cx.returns_parts, true);
     cx.block(block);
     cx.returns_parts = outer;
-    let (name, attributes) = (cx.module.op_name(op).to_owned(), cx.module.op(op).attributes.clone());
-    let new = cx.emit_op(&name, &operands, types, attributes, smallvec![region]);
+    let (name, attributes) = (cx.module.op(op).name, cx.module.op(op).attributes.clone());
+    let new = cx.emit_op(name, &operands, types, attributes, smallvec![region]);
     let mut new_results = cx.module.op(new).results.clone().into_iter();
     for index in 0..cx.module.op(op).results.len() {
         let is_complex = cx.is_complex(cx.module.op(op).results[index]);

@@ -1,14 +1,14 @@
 //! Formulas over complex numbers, written as arithmetic on terms.
 
 use super::Splitter;
-use crate::ir::{Attribute, ValueId};
+use crate::ir::{Attribute, OpName, ValueId, stablehlo};
 use std::cell::RefCell;
 use std::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
 
 /// Where the ops of a formula go.
 pub(super) trait Emit {
     /// An op whose result has the type of its first operand.
-    fn like(&self, name: &str, operands: &[ValueId]) -> ValueId;
+    fn like(&self, name: OpName, operands: &[ValueId]) -> ValueId;
     /// A number as a tensor of the type of `like`.
     fn number(&self, like: ValueId, number: f64) -> ValueId;
     /// A comparison.
@@ -20,7 +20,7 @@ pub(super) trait Emit {
 }
 
 impl Emit for RefCell<&mut Splitter<'_, '_>> {
-    fn like(&self, name: &str, operands: &[ValueId]) -> ValueId {
+    fn like(&self, name: OpName, operands: &[ValueId]) -> ValueId {
         let cx = &mut *self.borrow_mut();
         let ty = cx.module.value_type(operands[0]);
         cx.emit(name, operands, ty, &[])
@@ -45,13 +45,13 @@ impl Emit for RefCell<&mut Splitter<'_, '_>> {
             ("comparison_direction", word("comparison_direction", direction)),
             ("compare_type", word("comparison_type", "FLOAT")),
         ];
-        cx.emit("stablehlo.compare", &[left, right], ty, &attributes)
+        cx.emit(stablehlo::COMPARE, &[left, right], ty, &attributes)
     }
 
     fn select(&self, predicate: ValueId, yes: ValueId, no: ValueId) -> ValueId {
         let cx = &mut *self.borrow_mut();
         let ty = cx.module.value_type(yes);
-        cx.emit("stablehlo.select", &[predicate, yes, no], ty, &[])
+        cx.emit(stablehlo::SELECT, &[predicate, yes, no], ty, &[])
     }
 
     fn known(&self, value: ValueId) -> Option<f64> {
@@ -106,12 +106,12 @@ impl<'f> Operand<'f> for f64 {
 
 impl<'f> Real<'f> {
     /// An op of this term alone.
-    pub(super) fn unary(self, name: &str) -> Self {
+    pub(super) fn unary(self, name: OpName) -> Self {
         Self { cx: self.cx, value: self.cx.like(name, &[self.value]) }
     }
 
     /// An op of this term and another.
-    pub(super) fn binary(self, name: &str, other: impl Operand<'f>) -> Self {
+    pub(super) fn binary(self, name: OpName, other: impl Operand<'f>) -> Self {
         let other = other.beside(self);
         Self { cx: self.cx, value: self.cx.like(name, &[self.value, other.value]) }
     }
@@ -156,55 +156,55 @@ impl<'f> Real<'f> {
     }
 
     pub(super) fn abs(self) -> Self {
-        self.unary("stablehlo.abs")
+        self.unary(stablehlo::ABS)
     }
 
     pub(super) fn sign(self) -> Self {
-        self.unary("stablehlo.sign")
+        self.unary(stablehlo::SIGN)
     }
 
     pub(super) fn exp(self) -> Self {
-        self.unary("stablehlo.exponential")
+        self.unary(stablehlo::EXPONENTIAL)
     }
 
     pub(super) fn expm1(self) -> Self {
-        self.unary("stablehlo.exponential_minus_one")
+        self.unary(stablehlo::EXPONENTIAL_MINUS_ONE)
     }
 
     pub(super) fn log(self) -> Self {
-        self.unary("stablehlo.log")
+        self.unary(stablehlo::LOG)
     }
 
     pub(super) fn log1p(self) -> Self {
-        self.unary("stablehlo.log_plus_one")
+        self.unary(stablehlo::LOG_PLUS_ONE)
     }
 
     pub(super) fn sqrt(self) -> Self {
-        self.unary("stablehlo.sqrt")
+        self.unary(stablehlo::SQRT)
     }
 
     pub(super) fn sin(self) -> Self {
-        self.unary("stablehlo.sine")
+        self.unary(stablehlo::SINE)
     }
 
     pub(super) fn cos(self) -> Self {
-        self.unary("stablehlo.cosine")
+        self.unary(stablehlo::COSINE)
     }
 
     pub(super) fn max(self, other: impl Operand<'f>) -> Self {
-        self.binary("stablehlo.maximum", other)
+        self.binary(stablehlo::MAXIMUM, other)
     }
 
     pub(super) fn min(self, other: impl Operand<'f>) -> Self {
-        self.binary("stablehlo.minimum", other)
+        self.binary(stablehlo::MINIMUM, other)
     }
 
     pub(super) fn atan2(self, other: Real<'f>) -> Self {
-        self.binary("stablehlo.atan2", other)
+        self.binary(stablehlo::ATAN2, other)
     }
 
     pub(super) fn pow(self, other: Real<'f>) -> Self {
-        self.binary("stablehlo.power", other)
+        self.binary(stablehlo::POWER, other)
     }
 }
 
@@ -220,7 +220,7 @@ impl<'f> Truth<'f> {
         Complex { re: self.select(yes.re, no.re), im: self.select(yes.im, no.im) }
     }
 
-    fn binary(self, name: &str, other: Self) -> Self {
+    fn binary(self, name: OpName, other: Self) -> Self {
         Self { cx: self.cx, value: self.cx.like(name, &[self.value, other.value]) }
     }
 }
@@ -228,21 +228,21 @@ impl<'f> Truth<'f> {
 impl BitAnd for Truth<'_> {
     type Output = Self;
     fn bitand(self, other: Self) -> Self {
-        self.binary("stablehlo.and", other)
+        self.binary(stablehlo::AND, other)
     }
 }
 
 impl BitOr for Truth<'_> {
     type Output = Self;
     fn bitor(self, other: Self) -> Self {
-        self.binary("stablehlo.or", other)
+        self.binary(stablehlo::OR, other)
     }
 }
 
 impl Not for Truth<'_> {
     type Output = Self;
     fn not(self) -> Self {
-        Self { cx: self.cx, value: self.cx.like("stablehlo.not", &[self.value]) }
+        Self { cx: self.cx, value: self.cx.like(stablehlo::NOT, &[self.value]) }
     }
 }
 
@@ -274,7 +274,7 @@ impl<'f> Complex<'f> {
 
 /// The operators on two operands of which one is a real term.
 macro_rules! operators {
-    ($($trait:ident $method:ident $name:literal;)*) => {$(
+    ($($trait:ident $method:ident $name:expr;)*) => {$(
         impl<'f, O: Operand<'f>> $trait<O> for Real<'f> {
             type Output = Real<'f>;
             fn $method(self, other: O) -> Real<'f> {
@@ -291,15 +291,15 @@ macro_rules! operators {
 }
 
 operators! {
-    Add add "stablehlo.add";
-    Sub sub "stablehlo.subtract";
-    Mul mul "stablehlo.multiply";
-    Div div "stablehlo.divide";
+    Add add stablehlo::ADD;
+    Sub sub stablehlo::SUBTRACT;
+    Mul mul stablehlo::MULTIPLY;
+    Div div stablehlo::DIVIDE;
 }
 
 impl Neg for Real<'_> {
     type Output = Self;
     fn neg(self) -> Self {
-        self.unary("stablehlo.negate")
+        self.unary(stablehlo::NEGATE)
     }
 }

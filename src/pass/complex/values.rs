@@ -2,27 +2,29 @@
 
 use super::build::integers;
 use super::{Refusal, Rewrite, Row, Splitter, packed_type};
-use crate::ir::{Attribute, Constant, Data, Dim, Element, OpId, PACKED_OPERANDS, ValueId};
+use crate::ir::{
+    Attribute, Constant, Data, Dim, Element, OpId, PACKED_OPERANDS, ValueId, chlo, func, stablehlo,
+};
 use smallvec::SmallVec;
 
 pub(super) const ROWS: &[Row] = &[
-    ("chlo.broadcast_complex", Rewrite::Own(broadcast_complex)),
-    ("chlo.constant", Rewrite::Own(constant)),
-    ("func.return", Rewrite::Own(terminator)),
-    ("stablehlo.bitcast_convert", Rewrite::Own(bitcast_convert)),
-    ("stablehlo.case", Rewrite::Own(carry)),
-    ("stablehlo.complex", Rewrite::Own(complex)),
-    ("stablehlo.constant", Rewrite::Own(constant)),
-    ("stablehlo.convert", Rewrite::Own(convert)),
+    (chlo::BROADCAST_COMPLEX, Rewrite::Own(broadcast_complex)),
+    (chlo::CONSTANT, Rewrite::Own(constant)),
+    (func::RETURN, Rewrite::Own(terminator)),
+    (stablehlo::BITCAST_CONVERT, Rewrite::Own(bitcast_convert)),
+    (stablehlo::CASE, Rewrite::Own(carry)),
+    (stablehlo::COMPLEX, Rewrite::Own(complex)),
+    (stablehlo::CONSTANT, Rewrite::Own(constant)),
+    (stablehlo::CONVERT, Rewrite::Own(convert)),
     // What is called decides what it takes: tensors with a trailing dimension of two.
-    ("stablehlo.custom_call", Rewrite::Own(call)),
-    ("stablehlo.if", Rewrite::Own(carry)),
-    ("stablehlo.imag", Rewrite::Own(|cx, op| part(cx, op, 1))),
-    ("stablehlo.iota", Rewrite::Own(iota)),
-    ("stablehlo.optimization_barrier", Rewrite::Own(carry)),
-    ("stablehlo.real", Rewrite::Own(|cx, op| part(cx, op, 0))),
-    ("stablehlo.return", Rewrite::Own(terminator)),
-    ("stablehlo.while", Rewrite::Own(carry)),
+    (stablehlo::CUSTOM_CALL, Rewrite::Own(call)),
+    (stablehlo::IF, Rewrite::Own(carry)),
+    (stablehlo::IMAG, Rewrite::Own(|cx, op| part(cx, op, 1))),
+    (stablehlo::IOTA, Rewrite::Own(iota)),
+    (stablehlo::OPTIMIZATION_BARRIER, Rewrite::Own(carry)),
+    (stablehlo::REAL, Rewrite::Own(|cx, op| part(cx, op, 0))),
+    (stablehlo::RETURN, Rewrite::Own(terminator)),
+    (stablehlo::WHILE, Rewrite::Own(carry)),
 ];
 
 /// Keeps an op, with packed operands, arguments of its regions, and results.
@@ -120,7 +122,7 @@ fn broadcast_complex(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
             Some(named) if own < rank && named.len() == own => named.clone(),
             _ => (rank - own..rank).map(|axis| axis as i64).collect(),
         };
-        cx.emit("stablehlo.broadcast_in_dim", &[part], ty, &[("broadcast_dimensions", integers(&axes))])
+        cx.emit(stablehlo::BROADCAST_IN_DIM, &[part], ty, &[("broadcast_dimensions", integers(&axes))])
     });
     cx.define_parts(op, 0, parts)
 }
@@ -134,7 +136,7 @@ fn iota(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
     let ty = cx.result_part(op, 0)?;
     let dimension =
         cx.module.attribute(op, "iota_dimension").ok_or(Refusal::Missing("iota_dimension"))?.clone();
-    let re = cx.emit("stablehlo.iota", &[], ty, &[("iota_dimension", dimension)]);
+    let re = cx.emit(stablehlo::IOTA, &[], ty, &[("iota_dimension", dimension)]);
     let im = cx.splat(ty, 0.0);
     cx.define_parts(op, 0, [re, im])
 }
@@ -144,11 +146,7 @@ fn convert(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
     let ty = cx.result_part(op, 0)?;
     let (operand, result) = (cx.module.op(op).operands[0], cx.module.op(op).results[0]);
     let to = |cx: &mut Splitter, value: ValueId| {
-        if cx.module.value_type(value) == ty {
-            value
-        } else {
-            cx.emit("stablehlo.convert", &[value], ty, &[])
-        }
+        if cx.module.value_type(value) == ty { value } else { cx.emit(stablehlo::CONVERT, &[value], ty, &[]) }
     };
     if !cx.is_complex(operand) {
         let re = to(cx, operand);
@@ -194,7 +192,7 @@ fn bitcast_convert(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
     let value = if ty == cx.module.value_type(packed) {
         packed
     } else {
-        cx.emit("stablehlo.bitcast_convert", &[packed], ty, &[])
+        cx.emit(stablehlo::BITCAST_CONVERT, &[packed], ty, &[])
     };
     if was_complex { cx.define_whole(op, 0, value) } else { cx.define_real(op, 0, value) }
 }

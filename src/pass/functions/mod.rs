@@ -17,7 +17,7 @@ mod share;
 use super::paths::{PathId, Paths};
 use super::{Context, canonicalize, entry};
 use crate::diagnostic::catalogue;
-use crate::ir::{BlockId, Data, Element, Module, OpId, ValueId, provenance};
+use crate::ir::{BlockId, Data, Element, Module, OpId, ValueId, func, onnx, provenance};
 use outline::Outliner;
 use rustc_hash::FxHashSet;
 
@@ -51,12 +51,12 @@ fn hoist_constants(module: &mut Module, entry: BlockId) {
         module.block(entry).ops.iter().flat_map(|&op| module.op(op).regions.clone()).collect();
     let nested: Vec<BlockId> = module.blocks_within(regions).collect();
     let (mut constants, mut rest): (Vec<OpId>, Vec<OpId>) =
-        module.block(entry).ops.iter().partition(|&&op| module.op_name(op) == "onnx.Constant");
+        module.block(entry).ops.iter().partition(|&&op| module.op(op).name == onnx::CONSTANT);
     for block in nested {
         let Some(&terminator) = module.block(block).ops.last() else { continue };
         let returned: FxHashSet<ValueId> = module.op(terminator).operands.iter().copied().collect();
         let (moved, kept): (Vec<OpId>, Vec<OpId>) = module.block(block).ops.iter().partition(|&&op| {
-            module.op_name(op) == "onnx.Constant" && !returned.contains(&module.op(op).results[0])
+            module.op(op).name == onnx::CONSTANT && !returned.contains(&module.op(op).results[0])
         });
         constants.extend(moved);
         module.block_mut(block).ops = kept;
@@ -105,6 +105,6 @@ fn whole_program(module: &Module, entry: BlockId, paths: &mut Paths) -> PathId {
 
 /// Whether an op becomes a node, which constants do not and what ends a block, and has a place in the program.
 fn is_placed(module: &Module, op: OpId) -> bool {
-    !matches!(module.op_name(op), "onnx.Constant" | "func.return")
+    !matches!(module.op(op).name, onnx::CONSTANT | func::RETURN)
         && provenance::has_path(module, module.op_location(op))
 }

@@ -5,7 +5,7 @@ use super::schedule::{Graph, schedule};
 use super::share::Shared;
 use crate::ir::{
     Attribute, BlockId, Definition, Function, FunctionResult, Location, LocationId, Module, NewOp, OpId,
-    OpSpan, RegionId, TypeId, ValueId,
+    OpSpan, RegionId, TypeId, ValueId, func, onnx,
 };
 use crate::pass::legalize::is_movement;
 use crate::pass::paths::{PathId, Paths};
@@ -49,7 +49,7 @@ impl<'m> Outliner<'m> {
     pub(super) fn block(&mut self, block: BlockId, outer: PathId) {
         let ops = std::mem::take(&mut self.module.block_mut(block).ops);
         let (mut placed, mut ops): (Vec<OpId>, Vec<OpId>) =
-            ops.into_iter().partition(|&op| self.module.op_name(op) == "onnx.Constant");
+            ops.into_iter().partition(|&op| self.module.op(op).name == onnx::CONSTANT);
         let Some(terminator) = ops.pop() else {
             self.module.block_mut(block).ops = placed;
             return;
@@ -195,7 +195,7 @@ impl<'m> Outliner<'m> {
         };
         let (argument_types, result_types) =
             (types(self.module, &run.inputs), types(self.module, &run.outputs));
-        let name = self.module.symbols.intern("func.call");
+        let name = func::CALL;
         let call = self.module.add_op(NewOp {
             name,
             operands: run.inputs.iter().copied().collect(),
@@ -221,7 +221,7 @@ impl<'m> Outliner<'m> {
         for &op in &run.ops {
             self.replace_within(op, &replaced);
         }
-        let name = self.module.symbols.intern("func.return");
+        let name = func::RETURN;
         let terminator = self.module.add_op(NewOp {
             name,
             operands: inner.into_iter().collect(),

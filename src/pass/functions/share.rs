@@ -128,7 +128,7 @@ impl Encoder<'_> {
 
     fn op(&mut self, op: OpId) {
         let op = self.module.op(op);
-        self.pieces.push(Piece::Symbol(op.name));
+        self.pieces.push(Piece::Symbol(op.name.symbol()));
         self.number(op.operands.len());
         for operand in &op.operands {
             // Only an absent operand is defined nowhere in the function.

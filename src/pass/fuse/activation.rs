@@ -2,15 +2,15 @@
 
 use super::pattern::Pattern;
 use super::{Fused, Rule};
-use crate::ir::{Element, OpId, ValueId};
+use crate::ir::{Element, OpId, OpName, ValueId, chlo, hlo2onnx, stablehlo};
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI};
 
 pub(super) const RULES: &[Rule] = &[
-    Rule { absolute: true, ..Rule::new("stablehlo.divide", logistic) },
-    Rule::new("stablehlo.minimum", clamp),
-    Rule::new("stablehlo.maximum", clamp_above),
-    Rule::new("stablehlo.select", leaky_relu),
-    Rule { absolute: true, ..Rule::new("stablehlo.multiply", gelu) },
+    Rule { absolute: true, ..Rule::new(stablehlo::DIVIDE, logistic) },
+    Rule::new(stablehlo::MINIMUM, clamp),
+    Rule::new(stablehlo::MAXIMUM, clamp_above),
+    Rule::new(stablehlo::SELECT, leaky_relu),
+    Rule { absolute: true, ..Rule::new(stablehlo::MULTIPLY, gelu) },
 ];
 
 /// Element types for which ONNX Runtime has kernels of all activation functions, or of their parts.
@@ -23,31 +23,31 @@ fn logistic(p: &mut Pattern, op: OpId) -> Option<Fused> {
     if !p.is(one, 1.0) || !p.is_of(sum, FLOATS) {
         return None;
     }
-    let addends = p.operands(sum, "stablehlo.add")?;
+    let addends = p.operands(sum, stablehlo::ADD)?;
     p.either(addends, |p, one, power| {
-        let [negated] = p.is(one, 1.0).then(|| p.operands(power, "stablehlo.exponential"))??;
-        let [x] = p.operands(negated, "stablehlo.negate")?;
-        Some(Fused::new("stablehlo.logistic", &[x]))
+        let [negated] = p.is(one, 1.0).then(|| p.operands(power, stablehlo::EXPONENTIAL))??;
+        let [x] = p.operands(negated, stablehlo::NEGATE)?;
+        Some(Fused::new(stablehlo::LOGISTIC, &[x]))
     })
 }
 
 /// `minimum(high, maximum(low, x))`.
 fn clamp(p: &mut Pattern, op: OpId) -> Option<Fused> {
-    bounded(p, op, "stablehlo.maximum", |outer, inner| inner <= outer)
-        .map(|(outer, inner, x)| Fused::new("stablehlo.clamp", &[inner, x, outer]))
+    bounded(p, op, stablehlo::MAXIMUM, |outer, inner| inner <= outer)
+        .map(|(outer, inner, x)| Fused::new(stablehlo::CLAMP, &[inner, x, outer]))
 }
 
 /// `maximum(low, minimum(high, x))`.
 fn clamp_above(p: &mut Pattern, op: OpId) -> Option<Fused> {
-    bounded(p, op, "stablehlo.minimum", |outer, inner| outer <= inner)
-        .map(|(outer, inner, x)| Fused::new("stablehlo.clamp", &[outer, x, inner]))
+    bounded(p, op, stablehlo::MINIMUM, |outer, inner| outer <= inner)
+        .map(|(outer, inner, x)| Fused::new(stablehlo::CLAMP, &[outer, x, inner]))
 }
 
 /// The bound of this op, that of the op of that name below it, and what lies between them.
 fn bounded(
     p: &mut Pattern,
     op: OpId,
-    below: &str,
+    below: OpName,
     ordered: fn(f64, f64) -> bool,
 ) -> Option<(ValueId, ValueId, ValueId)> {
     let operands = p.operands_of(op)?;
@@ -70,14 +70,14 @@ fn leaky_relu(p: &mut Pattern, op: OpId) -> Option<Fused> {
     if !p.is_of(x, SINGLE) {
         return None;
     }
-    let [compared, zero] = p.operands(predicate, "stablehlo.compare")?;
+    let [compared, zero] = p.operands(predicate, stablehlo::COMPARE)?;
     let direction = p.word(predicate, "comparison_direction")?;
     if compared != x || p.number(zero) != Some(0.0) || !matches!(direction, "GE" | "GT") {
         return None;
     }
-    let factors = p.operands(scaled, "stablehlo.multiply")?;
+    let factors = p.operands(scaled, stablehlo::MULTIPLY)?;
     let slope = p.either(factors, |p, slope, own| (own == x).then(|| p.number(slope))?)?;
-    slope.is_finite().then(|| Fused::new("hlo2onnx.leaky_relu", &[x]).float("alpha", slope))
+    slope.is_finite().then(|| Fused::new(hlo2onnx::LEAKY_RELU, &[x]).float("alpha", slope))
 }
 
 /// `x / 2 * (1 + erf(x / sqrt(2)))`, which JAX prints as `x / 2 * erfc(-x / sqrt(2))`, or the approximation of it by
@@ -89,7 +89,7 @@ fn gelu(p: &mut Pattern, op: OpId) -> Option<Fused> {
     }
     let halved = p.attempt(|p| {
         p.either(factors, |p, number, product| {
-            Some((p.number(number)?, p.operands(product, "stablehlo.multiply")?))
+            Some((p.number(number)?, p.operands(product, stablehlo::MULTIPLY)?))
         })
     });
     let (number, factors) = halved.unwrap_or((1.0, factors));
@@ -106,25 +106,25 @@ fn gelu(p: &mut Pattern, op: OpId) -> Option<Fused> {
 
 /// The op for an `x` that is multiplied by half of this.
 fn twice_share(p: &mut Pattern, twice: ValueId, x: ValueId) -> Option<Fused> {
-    let exact = || Fused::new("hlo2onnx.gelu", &[x]).int("approximate", 0);
-    let wide = p.attempt(|p| p.operands(twice, "stablehlo.convert")).map_or(twice, |[wide]| wide);
-    if let Some([argument]) = p.operands(wide, "chlo.erfc") {
-        let narrow = p.attempt(|p| p.operands(argument, "stablehlo.convert"));
+    let exact = || Fused::new(hlo2onnx::GELU, &[x]).int("approximate", 0);
+    let wide = p.attempt(|p| p.operands(twice, stablehlo::CONVERT)).map_or(twice, |[wide]| wide);
+    if let Some([argument]) = p.operands(wide, chlo::ERFC) {
+        let narrow = p.attempt(|p| p.operands(argument, stablehlo::CONVERT));
         let argument = narrow.map_or(argument, |[narrow]| narrow);
         let number = p.multiple(argument, x)?;
         return p.is_near(number, -FRAC_1_SQRT_2, x).then(exact);
     }
-    let addends = p.operands(twice, "stablehlo.add")?;
+    let addends = p.operands(twice, stablehlo::ADD)?;
     p.either(addends, |p, one, odd| {
         if !p.is(one, 1.0) {
             return None;
         }
-        if let Some([argument]) = p.operands(odd, "chlo.erf") {
+        if let Some([argument]) = p.operands(odd, chlo::ERF) {
             let number = p.multiple(argument, x)?;
             return p.is_near(number, FRAC_1_SQRT_2, x).then(exact);
         }
-        let [argument] = p.operands(odd, "stablehlo.tanh")?;
-        let approximate = || Fused::new("hlo2onnx.gelu", &[x]).int("approximate", 1);
+        let [argument] = p.operands(odd, stablehlo::TANH)?;
+        let approximate = || Fused::new(hlo2onnx::GELU, &[x]).int("approximate", 1);
         is_tanh_argument(p, argument, x).then(approximate)
     })
 }
@@ -133,11 +133,10 @@ fn twice_share(p: &mut Pattern, twice: ValueId, x: ValueId) -> Option<Fused> {
 fn is_tanh_argument(p: &mut Pattern, value: ValueId, x: ValueId) -> bool {
     let read = |p: &mut Pattern| {
         let (number, sum) = p.scaled(value);
-        let addends = p.is_near(number, FRAC_2_PI.sqrt(), x).then(|| p.operands(sum, "stablehlo.add"))??;
+        let addends = p.is_near(number, FRAC_2_PI.sqrt(), x).then(|| p.operands(sum, stablehlo::ADD))??;
         p.either(addends, |p, own, scaled| {
             let (number, cube) = (own == x).then(|| p.scaled(scaled))?;
-            let factors =
-                p.is_near(number, 0.044715, x).then(|| p.operands(cube, "stablehlo.multiply"))??;
+            let factors = p.is_near(number, 0.044715, x).then(|| p.operands(cube, stablehlo::MULTIPLY))??;
             p.either(factors, |p, square, last| {
                 (last == x && p.attempt(|p| p.squared(square))? == x).then_some(())
             })

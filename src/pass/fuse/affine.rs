@@ -2,9 +2,9 @@
 
 use super::pattern::Pattern;
 use super::{Fused, Operand, Rule};
-use crate::ir::{Element, OpId, ValueId};
+use crate::ir::{Element, OpId, ValueId, stablehlo};
 
-pub(super) const RULES: &[Rule] = &[Rule::new("stablehlo.add", affine)];
+pub(super) const RULES: &[Rule] = &[Rule::new(stablehlo::ADD, affine)];
 
 /// `(x - mean) * factor + offset` of constants becomes `x * factor + (offset - mean * factor)`, which a runtime folds into
 /// the weights of the convolution or matrix product that `x` is. This is what a batch norm is printed as.
@@ -17,10 +17,10 @@ fn affine(p: &mut Pattern, op: OpId) -> Option<Fused> {
     }
     p.either(addends, |p, product, offset| {
         let (b, dims) = p.spread_constant(offset)?;
-        let factors = p.operands(product, "stablehlo.multiply")?;
+        let factors = p.operands(product, stablehlo::MULTIPLY)?;
         p.either(factors, |p, centered, factor| {
             let (f, of_factor) = p.spread_constant(factor)?;
-            let [x, mean] = p.operands(centered, "stablehlo.subtract")?;
+            let [x, mean] = p.operands(centered, stablehlo::SUBTRACT)?;
             let (m, of_mean) = p.spread_constant(mean)?;
             let alike = dims == of_factor
                 && dims == of_mean
@@ -31,18 +31,18 @@ fn affine(p: &mut Pattern, op: OpId) -> Option<Fused> {
             let elements = b_elements.iter().zip(f_elements).zip(m_elements);
             let bytes: Vec<u8> =
                 elements.flat_map(|((b, f), m)| ((b - m * f) as f32).to_le_bytes()).collect();
-            let spread = Fused::of("stablehlo.broadcast_in_dim", [Operand::Constant(bytes.into(), b)])
+            let spread = Fused::of(stablehlo::BROADCAST_IN_DIM, [Operand::Constant(bytes.into(), b)])
                 .positions("broadcast_dimensions", &dims);
-            let scaled = Fused::new("stablehlo.multiply", &[x, factor]);
+            let scaled = Fused::new(stablehlo::MULTIPLY, &[x, factor]);
             let operands = [Operand::Made(scaled.into(), x), Operand::Made(spread.into(), offset)];
-            Some(Fused::of("stablehlo.add", operands))
+            Some(Fused::of(stablehlo::ADD, operands))
         })
     })
 }
 
 /// Whether a value is what a convolution or matrix product gives, in its own type or a wider one.
 fn is_weighted(p: &Pattern, x: ValueId) -> bool {
-    let converted = p.defining(x, "stablehlo.convert").and_then(|op| p.operands_of::<1>(op));
+    let converted = p.defining(x, stablehlo::CONVERT).and_then(|op| p.operands_of::<1>(op));
     let x = converted.map_or(x, |[x]| x);
-    ["stablehlo.convolution", "stablehlo.dot_general"].into_iter().any(|name| p.defining(x, name).is_some())
+    [stablehlo::CONVOLUTION, stablehlo::DOT_GENERAL].into_iter().any(|name| p.defining(x, name).is_some())
 }

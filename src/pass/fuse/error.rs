@@ -2,10 +2,10 @@
 
 use super::pattern::Pattern;
 use super::{Fused, Rule};
-use crate::ir::{OpId, ValueId};
+use crate::ir::{OpId, ValueId, chlo, stablehlo};
 use std::f64::consts::FRAC_2_SQRT_PI;
 
-pub(super) const RULES: &[Rule] = &[Rule::new("stablehlo.select", erfc)];
+pub(super) const RULES: &[Rule] = &[Rule::new(stablehlo::SELECT, erfc)];
 
 // The coefficients of Cephes' `erfcf` (S. L. Moshier), which CHLO's decomposition has, highest powers first.
 
@@ -34,33 +34,33 @@ const LARGEST_EXPONENT: f64 = 88.72284;
 fn erfc(p: &mut Pattern, op: OpId) -> Option<Fused> {
     let [near, inner, outer] = p.operands_of(op)?;
     let magnitude = less(p, near, 1.0)?;
-    let [x] = p.operands(magnitude, "stablehlo.abs")?;
-    let [negative, reflected, tail] = p.operands(outer, "stablehlo.select")?;
-    let [two, same] = p.operands(reflected, "stablehlo.subtract")?;
+    let [x] = p.operands(magnitude, stablehlo::ABS)?;
+    let [negative, reflected, tail] = p.operands(outer, stablehlo::SELECT)?;
+    let [two, same] = p.operands(reflected, stablehlo::SUBTRACT)?;
     let mirrored = less(p, negative, 0.0)? == x && p.is(two, 2.0) && same == tail;
     let square = mirrored.then(|| square_of_tail(p, tail, x, magnitude))??;
-    let [one, erf] = p.operands(inner, "stablehlo.subtract")?;
-    let factors = p.is(one, 1.0).then(|| p.operands(erf, "stablehlo.multiply"))??;
+    let [one, erf] = p.operands(inner, stablehlo::SUBTRACT)?;
+    let factors = p.is(one, 1.0).then(|| p.operands(erf, stablehlo::MULTIPLY))??;
     let is_erf = |p: &mut Pattern, own: ValueId, sum: ValueId| {
         (own == x && is_polynomial(p, sum, ERF, &|_, value| value == square)).then_some(())
     };
-    p.either(factors, is_erf).map(|()| Fused::new("chlo.erfc", &[x]))
+    p.either(factors, is_erf).map(|()| Fused::new(chlo::ERFC, &[x]))
 }
 
 /// `x^2`, where a value is `exp(-x^2) * (1 / |x|) * polynomial(1 / x^2)`, or 0 where the power is none.
 fn square_of_tail(p: &mut Pattern, tail: ValueId, x: ValueId, magnitude: ValueId) -> Option<ValueId> {
-    let [vanishing, zero, value] = p.operands(tail, "stablehlo.select")?;
+    let [vanishing, zero, value] = p.operands(tail, stablehlo::SELECT)?;
     let exponent = less(p, vanishing, -LARGEST_EXPONENT)?;
-    let [square] = (p.number(zero)? == 0.0).then(|| p.operands(exponent, "stablehlo.negate"))??;
+    let [square] = (p.number(zero)? == 0.0).then(|| p.operands(exponent, stablehlo::NEGATE))??;
     let is_square = p.attempt(|p| (p.squared(square)? == x).then_some(())).is_some();
-    let factors = is_square.then(|| p.operands(value, "stablehlo.multiply"))??;
+    let factors = is_square.then(|| p.operands(value, stablehlo::MULTIPLY))??;
     p.either(factors, |p, scale, polynomial| {
-        let parts = p.operands(scale, "stablehlo.multiply")?;
+        let parts = p.operands(scale, stablehlo::MULTIPLY)?;
         p.either(parts, |p, power, inverse| {
-            let [own] = p.operands(power, "stablehlo.exponential")?;
+            let [own] = p.operands(power, stablehlo::EXPONENTIAL)?;
             (own == exponent && is_inverse(p, inverse, magnitude)).then_some(())
         })?;
-        let [is_near, near, far] = p.operands(polynomial, "stablehlo.select")?;
+        let [is_near, near, far] = p.operands(polynomial, stablehlo::SELECT)?;
         let chosen = less(p, is_near, 2.0)? == magnitude
             && is_polynomial(p, near, NEAR, &|p, value| is_inverse(p, value, square))
             && is_polynomial(p, far, FAR, &|p, value| is_inverse(p, value, square));
@@ -70,14 +70,14 @@ fn square_of_tail(p: &mut Pattern, tail: ValueId, x: ValueId, magnitude: ValueId
 
 /// What is compared with a number to be less.
 fn less(p: &mut Pattern, predicate: ValueId, number: f64) -> Option<ValueId> {
-    let [value, bound] = p.operands(predicate, "stablehlo.compare")?;
+    let [value, bound] = p.operands(predicate, stablehlo::COMPARE)?;
     (p.word(predicate, "comparison_direction")? == "LT" && p.is(bound, number)).then_some(value)
 }
 
 /// Whether a value is `1 / x`.
 fn is_inverse(p: &mut Pattern, value: ValueId, x: ValueId) -> bool {
     let read = |p: &mut Pattern| {
-        let [one, divisor] = p.operands(value, "stablehlo.divide")?;
+        let [one, divisor] = p.operands(value, stablehlo::DIVIDE)?;
         (p.is(one, 1.0) && divisor == x).then_some(())
     };
     p.attempt(read).is_some()
@@ -94,10 +94,10 @@ fn is_polynomial(
         let (&highest, lower) = coefficients.split_first()?;
         let mut value = value;
         for &coefficient in lower.iter().rev() {
-            let addends = p.operands(value, "stablehlo.add")?;
+            let addends = p.operands(value, stablehlo::ADD)?;
             let product =
                 p.either(addends, |p, product, added| p.is(added, coefficient).then_some(product))?;
-            let factors = p.operands(product, "stablehlo.multiply")?;
+            let factors = p.operands(product, stablehlo::MULTIPLY)?;
             value = p.either(factors, |p, rest, variable| is_variable(p, variable).then_some(rest))?;
         }
         p.is(value, highest).then_some(())

@@ -3,12 +3,12 @@
 use super::normalization::{inverse_deviation, is_variance, scale_and_row};
 use super::pattern::{Pattern, Rows};
 use super::{Fused, Rule};
-use crate::ir::{Dim, Element, OpId, ValueId};
+use crate::ir::{Dim, Element, OpId, OpName, ValueId, hlo2onnx, stablehlo};
 
 pub(super) const RULES: &[Rule] =
-    &[Rule::new("stablehlo.multiply", group_norm), Rule::new("stablehlo.add", with_offset)];
+    &[Rule::new(stablehlo::MULTIPLY, group_norm), Rule::new(stablehlo::ADD, with_offset)];
 
-const GROUP_NORM: &str = "hlo2onnx.group_norm";
+const GROUP_NORM: OpName = hlo2onnx::GROUP_NORM;
 /// Larger groups are normalized by their parts.
 const LONGEST_GROUP: i64 = 65_536;
 
@@ -17,7 +17,7 @@ const LONGEST_GROUP: i64 = 65_536;
 fn group_norm(p: &mut Pattern, op: OpId) -> Option<Fused> {
     let factors = p.operands_of(op)?;
     p.either(factors, |p, centered, factor| {
-        let [x, mean] = p.operands(centered, "stablehlo.subtract")?;
+        let [x, mean] = p.operands(centered, stablehlo::SUBTRACT)?;
         let rows = p.is_of(x, &[Element::F32]).then(|| images(p, x))??;
         let mean = p.row(mean, &rows)?;
         let count = channels(&rows)?;
@@ -28,7 +28,7 @@ fn group_norm(p: &mut Pattern, op: OpId) -> Option<Fused> {
             let (variance, same) = ungrouped(p, variance, &rows)?;
             let rows = grouped(&rows, groups)?;
             let own = p.mean(mean, &rows)?;
-            let [whole] = p.operands(own, "stablehlo.reshape")?;
+            let [whole] = p.operands(own, stablehlo::RESHAPE)?;
             let found = groups == same && whole == x && is_variance(p, variance, own, &rows);
             found.then_some(groups)
         });
@@ -85,8 +85,8 @@ fn grouped(rows: &Rows, groups: i64) -> Option<Rows> {
 
 /// A value for each group that each of its channels has, and how many groups there are.
 fn ungrouped(p: &mut Pattern, value: ValueId, rows: &Rows) -> Option<(ValueId, i64)> {
-    let [spread] = p.operands(value, "stablehlo.reshape")?;
-    let [of_groups] = p.operands(spread, "stablehlo.broadcast_in_dim")?;
+    let [spread] = p.operands(value, stablehlo::RESHAPE)?;
+    let [of_groups] = p.operands(spread, stablehlo::BROADCAST_IN_DIM)?;
     let (spread, own) = (&p.tensor(spread)?.dims, &p.tensor(of_groups)?.dims);
     let (&[batch, groups, members], &[of_batch, of_group]) = (&spread[..], &own[..]) else { return None };
     let groups = groups.known()?;

@@ -17,8 +17,8 @@ mod softmax;
 
 use super::Context;
 use crate::ir::{
-    Attribute, BlockId, Constant, Data, Element, Location, LocationId, Module, OpId, OpSpan, Rewriter, Type,
-    TypeId, ValueId, use_counts_by_block,
+    Attribute, BlockId, Constant, Data, Element, Location, LocationId, Module, OpId, OpName, OpSpan,
+    Rewriter, Type, TypeId, ValueId, stablehlo, use_counts_by_block,
 };
 use crate::ops::float_bytes;
 use pattern::Pattern;
@@ -29,7 +29,7 @@ use std::sync::{Arc, LazyLock};
 /// One pattern.
 struct Rule {
     /// The op that it ends in.
-    root: &'static str,
+    root: OpName,
     /// Reads it.
     read: fn(&mut Pattern, OpId) -> Option<Fused>,
     /// Whether the kernel's results near zero have an error that is small beside one, but not beside them.
@@ -37,14 +37,14 @@ struct Rule {
 }
 
 impl Rule {
-    const fn new(root: &'static str, read: fn(&mut Pattern, OpId) -> Option<Fused>) -> Self {
+    const fn new(root: OpName, read: fn(&mut Pattern, OpId) -> Option<Fused>) -> Self {
         Self { root, read, absolute: false }
     }
 }
 
 /// The op that stands for a pattern; its result is that of the pattern's last op.
 struct Fused {
-    name: &'static str,
+    name: OpName,
     operands: SmallVec<[Operand; 3]>,
     attributes: SmallVec<[(&'static str, Field); 2]>,
 }
@@ -69,11 +69,11 @@ enum Field {
 }
 
 impl Fused {
-    fn new(name: &'static str, operands: &[ValueId]) -> Self {
+    fn new(name: OpName, operands: &[ValueId]) -> Self {
         Self::of(name, operands.iter().map(|&operand| Operand::Value(operand)))
     }
 
-    fn of(name: &'static str, operands: impl IntoIterator<Item = Operand>) -> Self {
+    fn of(name: OpName, operands: impl IntoIterator<Item = Operand>) -> Self {
         Self { name, operands: operands.into_iter().collect(), attributes: SmallVec::new() }
     }
 
@@ -103,8 +103,8 @@ impl Fused {
 }
 
 /// The rules by the op that they end in. The first that reads the program wins.
-static RULES: LazyLock<FxHashMap<&'static str, Vec<&'static Rule>>> = LazyLock::new(|| {
-    let mut rules: FxHashMap<&str, Vec<&Rule>> = FxHashMap::default();
+static RULES: LazyLock<FxHashMap<OpName, Vec<&'static Rule>>> = LazyLock::new(|| {
+    let mut rules: FxHashMap<OpName, Vec<&Rule>> = FxHashMap::default();
     for rule in [
         activation::RULES,
         softmax::RULES,
@@ -157,8 +157,8 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
 
 /// The values whose logarithm is taken or that something is divided by: what is lost of them near zero becomes large.
 fn magnified(module: &Module) -> FxHashSet<ValueId> {
-    let magnifies = |op: OpId| match (module.op_name(op), &module.op(op).operands[..]) {
-        ("stablehlo.log" | "stablehlo.rsqrt", &[x]) | ("stablehlo.divide", &[_, x]) => Some(x),
+    let magnifies = |op: OpId| match (module.op(op).name, &module.op(op).operands[..]) {
+        (stablehlo::LOG | stablehlo::RSQRT, &[x]) | (stablehlo::DIVIDE, &[_, x]) => Some(x),
         _ => None,
     };
     module.reachable_ops().into_iter().filter_map(magnifies).collect()
@@ -185,7 +185,7 @@ fn find(
     op: OpId,
 ) -> Option<(Fused, Vec<OpId>)> {
     let [result] = module.op(op).results[..] else { return None };
-    RULES.get(module.op_name(op))?.iter().find_map(|rule| {
+    RULES.get(&module.op(op).name)?.iter().find_map(|rule| {
         let mut pattern = Pattern::new(module, cx.source);
         if rule.absolute && magnified.contains(&result) {
             return None;
@@ -249,14 +249,14 @@ fn make(rewriter: &mut Rewriter, fused: Fused, ty: TypeId, place: (OpSpan, Locat
                 let data = Data::Splat(float_bytes(element, number).into());
                 let constant = rewriter.module.add_constant(Constant { ty, data });
                 let value = [("value", Attribute::Dense(constant))];
-                rewriter.insert_at(place, "stablehlo.constant", &[], ty, value)
+                rewriter.insert_at(place, stablehlo::CONSTANT, &[], ty, value)
             }
             Operand::Constant(bytes, like) => {
                 let ty = rewriter.module.value_type(like);
                 let place = in_place_of(rewriter.module, like, place);
                 let constant = rewriter.module.add_constant(Constant { ty, data: Data::Bytes(bytes) });
                 let value = [("value", Attribute::Dense(constant))];
-                rewriter.insert_at(place, "stablehlo.constant", &[], ty, value)
+                rewriter.insert_at(place, stablehlo::CONSTANT, &[], ty, value)
             }
         });
     }

@@ -2,21 +2,21 @@
 
 use super::pattern::{Pattern, Rows};
 use super::{Fused, Operand, Rule};
-use crate::ir::{Element, OpId, ValueId};
+use crate::ir::{Element, OpId, OpName, ValueId, hlo2onnx, stablehlo};
 
 pub(super) const RULES: &[Rule] = &[
-    Rule::new("stablehlo.multiply", layer_norm),
-    Rule::new("stablehlo.divide", layer_norm_by_deviation),
-    Rule::new("stablehlo.add", layer_norm_of_parts),
-    Rule::new("stablehlo.multiply", rms_norm),
-    Rule::new("stablehlo.divide", rms_norm_by_deviation),
-    Rule::new("stablehlo.multiply", scaled_before),
-    Rule::new("stablehlo.multiply", scaled),
-    Rule::new("stablehlo.add", with_offset),
+    Rule::new(stablehlo::MULTIPLY, layer_norm),
+    Rule::new(stablehlo::DIVIDE, layer_norm_by_deviation),
+    Rule::new(stablehlo::ADD, layer_norm_of_parts),
+    Rule::new(stablehlo::MULTIPLY, rms_norm),
+    Rule::new(stablehlo::DIVIDE, rms_norm_by_deviation),
+    Rule::new(stablehlo::MULTIPLY, scaled_before),
+    Rule::new(stablehlo::MULTIPLY, scaled),
+    Rule::new(stablehlo::ADD, with_offset),
 ];
 
-const LAYER_NORM: &str = "hlo2onnx.layer_norm";
-const RMS_NORM: &str = "hlo2onnx.rms_norm";
+const LAYER_NORM: OpName = hlo2onnx::LAYER_NORM;
+const RMS_NORM: OpName = hlo2onnx::RMS_NORM;
 /// Longer rows are normalized by their parts where the kernel would add up one element after the other.
 const LONGEST_ROW: i64 = 65_536;
 
@@ -40,7 +40,7 @@ fn layer_norm_by_deviation(p: &mut Pattern, op: OpId) -> Option<Fused> {
     let [centered, deviation] = p.operands_of(op)?;
     let (x, rows) = centered_rows(p, centered)?;
     let deviation = p.row(deviation, &rows)?;
-    let [raised] = p.operands(deviation, "stablehlo.sqrt")?;
+    let [raised] = p.operands(deviation, stablehlo::SQRT)?;
     let (variance, epsilon) = raised_variance(p, raised, &rows)?;
     is_variance(p, variance, x, &rows).then(|| norm(p, LAYER_NORM, &[x], &rows, epsilon))?
 }
@@ -63,7 +63,7 @@ fn rms_norm_by_deviation(p: &mut Pattern, op: OpId) -> Option<Fused> {
     let [x, deviation] = p.operands_of(op)?;
     let rows = p.rows_below(deviation, x).filter(Rows::are_last)?;
     let deviation = p.row_or_full(deviation, &rows)?;
-    let [raised] = p.operands(deviation, "stablehlo.sqrt")?;
+    let [raised] = p.operands(deviation, stablehlo::SQRT)?;
     let (mean, epsilon) = raised_variance(p, raised, &rows)?;
     let square = p.mean(mean, &rows)?;
     (p.squared(square)? == x).then(|| norm(p, RMS_NORM, &[x], &rows, epsilon))?
@@ -77,7 +77,7 @@ fn scaled_before(p: &mut Pattern, op: OpId) -> Option<Fused> {
         let (mean, epsilon) = inverse_deviation(p, inverse, &rows)?;
         let square = p.mean(mean, &rows)?;
         let x = p.squared(square)?;
-        let factors = p.operands(product, "stablehlo.multiply")?;
+        let factors = p.operands(product, stablehlo::MULTIPLY)?;
         p.either(factors, |p, own, scale| {
             let scale = (own == x).then(|| p.along(scale, &rows))??;
             norm(p, RMS_NORM, &[x, scale], &rows, epsilon)
@@ -89,7 +89,7 @@ fn scaled_before(p: &mut Pattern, op: OpId) -> Option<Fused> {
 fn layer_norm_of_parts(p: &mut Pattern, op: OpId) -> Option<Fused> {
     let addends = p.operands_of(op)?;
     p.either(addends, |p, product, rest| {
-        let factors = p.operands(product, "stablehlo.multiply")?;
+        let factors = p.operands(product, stablehlo::MULTIPLY)?;
         p.either(factors, |p, x, factor| {
             let rows = p.rows_below(factor, x).filter(Rows::are_last)?;
             let (scale, inverse) = scale_and_row(p, factor, &rows, |p, scale| p.along(scale, &rows))?;
@@ -98,10 +98,10 @@ fn layer_norm_of_parts(p: &mut Pattern, op: OpId) -> Option<Fused> {
                 return None;
             }
             let (shift, offset) = shift_and_offset(p, rest)?;
-            let shifts = p.operands(shift, "stablehlo.multiply")?;
+            let shifts = p.operands(shift, stablehlo::MULTIPLY)?;
             let negated = p.either(shifts, |p, mean, own| {
                 let mean = (own == factor).then(|| p.row(mean, &rows))??;
-                let [mean] = p.operands(mean, "stablehlo.negate")?;
+                let [mean] = p.operands(mean, stablehlo::NEGATE)?;
                 p.mean(mean, &rows)
             })?;
             let operands = [Operand::Value(x), Operand::Value(scale?), parameter(p, offset, &rows)?];
@@ -112,15 +112,15 @@ fn layer_norm_of_parts(p: &mut Pattern, op: OpId) -> Option<Fused> {
 
 /// What is multiplied and what is not, of a sum.
 fn shift_and_offset(p: &mut Pattern, sum: ValueId) -> Option<(ValueId, ValueId)> {
-    let addends = p.operands(sum, "stablehlo.add")?;
-    p.either(addends, |p, shift, offset| p.defining(shift, "stablehlo.multiply").map(|_| (shift, offset)))
+    let addends = p.operands(sum, stablehlo::ADD)?;
+    p.either(addends, |p, shift, offset| p.defining(shift, stablehlo::MULTIPLY).map(|_| (shift, offset)))
 }
 
 /// A norm without a scale, times a scale.
 fn scaled(p: &mut Pattern, op: OpId) -> Option<Fused> {
     let factors = p.operands_of(op)?;
     p.either(factors, |p, value, scale| {
-        let name = [LAYER_NORM, RMS_NORM].into_iter().find(|name| p.defining(value, name).is_some())?;
+        let name = [LAYER_NORM, RMS_NORM].into_iter().find(|&name| p.defining(value, name).is_some())?;
         let [x] = p.operands(value, name)?;
         widened(p, value, name, vec![Operand::Value(x)], scale)
     })
@@ -160,7 +160,7 @@ fn parameter(p: &mut Pattern, value: ValueId, rows: &Rows) -> Option<Operand> {
 fn widened(
     p: &mut Pattern,
     value: ValueId,
-    name: &'static str,
+    name: OpName,
     mut operands: Vec<Operand>,
     last: ValueId,
 ) -> Option<Fused> {
@@ -173,19 +173,13 @@ fn widened(
 }
 
 /// The norm of rows.
-fn norm(p: &Pattern, name: &'static str, operands: &[ValueId], rows: &Rows, epsilon: f64) -> Option<Fused> {
+fn norm(p: &Pattern, name: OpName, operands: &[ValueId], rows: &Rows, epsilon: f64) -> Option<Fused> {
     let operands = operands.iter().map(|&operand| Operand::Value(operand)).collect();
     norm_of(p, name, operands, rows, epsilon)
 }
 
 /// The norm of rows, whose epsilon ONNX has in `f32`: in `f64` it must be the same number.
-fn norm_of(
-    p: &Pattern,
-    name: &'static str,
-    operands: Vec<Operand>,
-    rows: &Rows,
-    epsilon: f64,
-) -> Option<Fused> {
+fn norm_of(p: &Pattern, name: OpName, operands: Vec<Operand>, rows: &Rows, epsilon: f64) -> Option<Fused> {
     let Some(&Operand::Value(x)) = operands.first() else { return None };
     // The kernel adds one element after the other.
     let mut sizes = rows.axes.iter().map(|&axis| rows.dims[axis].known());
@@ -200,7 +194,7 @@ fn norm_of(
 
 /// `x` and its rows, of `x - mean(x)` with the rows in the last dimensions.
 fn centered_rows(p: &mut Pattern, centered: ValueId) -> Option<(ValueId, Rows)> {
-    let [x, mean] = p.operands(centered, "stablehlo.subtract")?;
+    let [x, mean] = p.operands(centered, stablehlo::SUBTRACT)?;
     let rows = p.rows_below(mean, x).filter(Rows::are_last)?;
     (p.mean(mean, &rows)? == x).then_some((x, rows))
 }
@@ -214,7 +208,7 @@ pub(super) fn scale_and_row(
 ) -> Option<(Option<ValueId>, ValueId)> {
     let factor = p.attempt(|p| p.row(factor, rows)).unwrap_or(factor);
     let both = p.attempt(|p| {
-        let factors = p.operands(factor, "stablehlo.multiply")?;
+        let factors = p.operands(factor, stablehlo::MULTIPLY)?;
         p.either(factors, |p, inverse, scale| {
             let scale = parameter(p, scale)?;
             Some((Some(scale), p.row(inverse, rows)?))
@@ -225,12 +219,12 @@ pub(super) fn scale_and_row(
 
 /// The variance and the epsilon of `1 / sqrt(variance + epsilon)`.
 pub(super) fn inverse_deviation(p: &mut Pattern, inverse: ValueId, rows: &Rows) -> Option<(ValueId, f64)> {
-    let raised = match p.operands(inverse, "stablehlo.rsqrt") {
+    let raised = match p.operands(inverse, stablehlo::RSQRT) {
         Some([raised]) => raised,
         None => {
-            let [one, deviation] = p.operands(inverse, "stablehlo.divide")?;
+            let [one, deviation] = p.operands(inverse, stablehlo::DIVIDE)?;
             let deviation = p.is(one, 1.0).then(|| p.row(deviation, rows))??;
-            let [raised] = p.operands(deviation, "stablehlo.sqrt")?;
+            let [raised] = p.operands(deviation, stablehlo::SQRT)?;
             raised
         }
     };
@@ -240,7 +234,7 @@ pub(super) fn inverse_deviation(p: &mut Pattern, inverse: ValueId, rows: &Rows) 
 /// The variance and the epsilon of their sum.
 fn raised_variance(p: &mut Pattern, raised: ValueId, rows: &Rows) -> Option<(ValueId, f64)> {
     let raised = p.row_or_full(raised, rows)?;
-    let addends = p.operands(raised, "stablehlo.add")?;
+    let addends = p.operands(raised, stablehlo::ADD)?;
     p.either(addends, |p, variance, epsilon| {
         let epsilon = p.number(epsilon).filter(|&epsilon| epsilon >= 0.0)?;
         Some((p.row(variance, rows)?, epsilon))
@@ -251,7 +245,7 @@ fn raised_variance(p: &mut Pattern, raised: ValueId, rows: &Rows) -> Option<(Val
 /// Equinox keep it from being negative.
 pub(super) fn is_variance(p: &mut Pattern, value: ValueId, x: ValueId, rows: &Rows) -> bool {
     let unbounded = p.attempt(|p| {
-        let operands = p.operands(value, "stablehlo.maximum")?;
+        let operands = p.operands(value, stablehlo::MAXIMUM)?;
         p.either(operands, |p, zero, variance| (p.number(zero)? == 0.0).then_some(variance))
     });
     let value = unbounded.unwrap_or(value);
@@ -259,12 +253,12 @@ pub(super) fn is_variance(p: &mut Pattern, value: ValueId, x: ValueId, rows: &Ro
         let value = p.row(value, rows)?;
         let square = p.mean(value, rows)?;
         let centered = p.squared(square)?;
-        let [own, mean] = p.operands(centered, "stablehlo.subtract")?;
+        let [own, mean] = p.operands(centered, stablehlo::SUBTRACT)?;
         (own == x && p.mean(mean, rows)? == x).then_some(())
     };
     let one_pass = |p: &mut Pattern| {
         let difference = p.row(value, rows)?;
-        let [of_squares, of_mean] = p.operands(difference, "stablehlo.subtract")?;
+        let [of_squares, of_mean] = p.operands(difference, stablehlo::SUBTRACT)?;
         let square = p.mean(of_squares, rows)?;
         let squares = p.squared(square)? == x;
         let of_mean = p.row(of_mean, rows)?;

@@ -1,6 +1,6 @@
 //! Reading a program backwards from the op that a pattern ends in.
 
-use crate::ir::{Attribute, Dim, Dims, Element, Module, OpId, TensorType, ValueId};
+use crate::ir::{Attribute, Dim, Dims, Element, Module, OpId, OpName, TensorType, ValueId, chlo, stablehlo};
 use crate::ops::{Combiner, combiners, fold};
 use crate::pass::canonicalize::{identity::scalar, positions, producer};
 use crate::pass::shapes::counted;
@@ -66,7 +66,7 @@ impl<'m> Pattern<'m> {
     }
 
     /// The operands of the op of that name that defines a value.
-    pub fn operands<const N: usize>(&mut self, value: ValueId, name: &str) -> Option<[ValueId; N]> {
+    pub fn operands<const N: usize>(&mut self, value: ValueId, name: OpName) -> Option<[ValueId; N]> {
         let op = self.defining(value, name)?;
         let operands = self.operands_of(op)?;
         self.inside.push(op);
@@ -74,7 +74,7 @@ impl<'m> Pattern<'m> {
     }
 
     /// The op of that name that defines a value, which the pattern does not come through by that.
-    pub fn defining(&self, value: ValueId, name: &str) -> Option<OpId> {
+    pub fn defining(&self, value: ValueId, name: OpName) -> Option<OpId> {
         producer(self.module, value, name)
     }
 
@@ -141,10 +141,10 @@ impl<'m> Pattern<'m> {
 
     /// The square root of a square: `chlo.square`, or a product of equal factors.
     pub fn squared(&mut self, value: ValueId) -> Option<ValueId> {
-        if let Some([x]) = self.operands(value, "chlo.square") {
+        if let Some([x]) = self.operands(value, chlo::SQUARE) {
             return Some(x);
         }
-        let [x, y] = self.operands(value, "stablehlo.multiply")?;
+        let [x, y] = self.operands(value, stablehlo::MULTIPLY)?;
         (x == y).then_some(x)
     }
 
@@ -186,13 +186,13 @@ impl<'m> Pattern<'m> {
 
     /// The outermost number that a value is multiplied by, and what is.
     fn scale(&mut self, value: ValueId) -> Option<(f64, ValueId)> {
-        if let Some([x]) = self.operands(value, "stablehlo.negate") {
+        if let Some([x]) = self.operands(value, stablehlo::NEGATE) {
             return Some((-1.0, x));
         }
-        if let Some([x, divisor]) = self.operands(value, "stablehlo.divide") {
+        if let Some([x, divisor]) = self.operands(value, stablehlo::DIVIDE) {
             return Some((1.0 / self.number(divisor)?, x));
         }
-        let factors = self.operands(value, "stablehlo.multiply")?;
+        let factors = self.operands(value, stablehlo::MULTIPLY)?;
         self.either(factors, |p, number, x| Some((p.number(number)?, x)))
     }
 
@@ -202,7 +202,7 @@ impl<'m> Pattern<'m> {
         let mut pending: SmallVec<[ValueId; 8]> = SmallVec::from_slice(&[value]);
         for _ in 0..2 * MOST_FACTORS {
             let Some(op) = self.module.defining_op(pending.pop()?) else { continue };
-            if self.module.op_name(op) == "stablehlo.reduce" {
+            if self.module.op(op).name == stablehlo::REDUCE {
                 let axes = positions(self.module, op, "dimensions")?;
                 let inside = axes.iter().all(|&axis| axis < dims.len());
                 return (axes.is_sorted() && inside && !axes.is_empty()).then_some(Rows { dims, axes });
@@ -219,14 +219,14 @@ impl<'m> Pattern<'m> {
         let mut value = value;
         loop {
             let below = self.attempt(|p| {
-                let inner = match p.operands(value, "stablehlo.broadcast_in_dim") {
+                let inner = match p.operands(value, stablehlo::BROADCAST_IN_DIM) {
                     Some([inner]) => {
                         let to = positions(p.module, p.module.defining_op(value)?, "broadcast_dimensions")?;
                         let kept = to.iter().copied().eq(rows.others());
                         let all = to.iter().copied().eq(0..rows.dims.len());
                         (kept || all).then_some(inner)?
                     }
-                    None => p.operands::<1>(value, "stablehlo.reshape")?[0],
+                    None => p.operands::<1>(value, stablehlo::RESHAPE)?[0],
                 };
                 p.is_row(inner, rows).then_some(inner)
             });
@@ -253,7 +253,7 @@ impl<'m> Pattern<'m> {
     pub fn reduced(&mut self, value: ValueId, combiner: Combiner, rows: &Rows) -> Option<ValueId> {
         let value = self.row(value, rows)?;
         self.attempt(|p| {
-            let [full, init] = p.operands(value, "stablehlo.reduce")?;
+            let [full, init] = p.operands(value, stablehlo::REDUCE)?;
             let op = p.module.defining_op(value)?;
             let neutral = match combiner {
                 Combiner::Add => 0.0,
@@ -273,10 +273,10 @@ impl<'m> Pattern<'m> {
         let count = rows.count().filter(|&count| count > 0)? as f64;
         let value = self.row(value, rows)?;
         self.attempt(|p| {
-            let sum = if let Some([sum, divisor]) = p.operands(value, "stablehlo.divide") {
+            let sum = if let Some([sum, divisor]) = p.operands(value, stablehlo::DIVIDE) {
                 p.is(divisor, count).then_some(sum)?
             } else {
-                let operands = p.operands(value, "stablehlo.multiply")?;
+                let operands = p.operands(value, stablehlo::MULTIPLY)?;
                 p.either(operands, |p, sum, factor| p.is(factor, 1.0 / count).then_some(sum))?
             };
             p.reduced(sum, Combiner::Add, rows)
@@ -287,7 +287,7 @@ impl<'m> Pattern<'m> {
     /// or size 1 in the others.
     pub fn along(&mut self, value: ValueId, rows: &Rows) -> Option<ValueId> {
         self.attempt(|p| {
-            let [inner] = p.operands(value, "stablehlo.broadcast_in_dim")?;
+            let [inner] = p.operands(value, stablehlo::BROADCAST_IN_DIM)?;
             let to = positions(p.module, p.module.defining_op(value)?, "broadcast_dimensions")?;
             let dims = &p.tensor(inner)?.dims;
             let fits = |(&axis, &dim): (&usize, &Dim)| {
@@ -307,11 +307,11 @@ impl<'m> Pattern<'m> {
         let mut value = value;
         loop {
             let below = self.attempt(|p| {
-                if let Some([inner]) = p.operands(value, "stablehlo.reshape") {
+                if let Some([inner]) = p.operands(value, stablehlo::RESHAPE) {
                     is_last(&p.tensor(inner)?.dims)?;
                     return is_last(&p.tensor(value)?.dims).map(|()| inner);
                 }
-                let [inner] = p.operands(value, "stablehlo.broadcast_in_dim")?;
+                let [inner] = p.operands(value, stablehlo::BROADCAST_IN_DIM)?;
                 is_last(&p.tensor(inner)?.dims)?;
                 let to = positions(p.module, p.module.defining_op(value)?, "broadcast_dimensions")?;
                 (to.last()? + 1 == p.tensor(value)?.dims.len()).then_some(inner)
@@ -323,7 +323,7 @@ impl<'m> Pattern<'m> {
 
     /// A constant that is spread over a tensor, and the dimensions of the tensor that it has.
     pub fn spread_constant(&self, value: ValueId) -> Option<(ValueId, Vec<usize>)> {
-        let op = self.defining(value, "stablehlo.broadcast_in_dim")?;
+        let op = self.defining(value, stablehlo::BROADCAST_IN_DIM)?;
         let [inner] = self.operands_of(op)?;
         self.module.constant_of(inner)?;
         Some((inner, positions(self.module, op, "broadcast_dimensions")?))
@@ -360,8 +360,8 @@ impl<'m> Pattern<'m> {
     }
 
     /// The name of an op.
-    pub fn name(&self, op: OpId) -> &'m str {
-        self.module.op_name(op)
+    pub fn name(&self, op: OpId) -> OpName {
+        self.module.op(op).name
     }
 
     /// The op that defines a value.

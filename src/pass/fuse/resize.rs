@@ -6,14 +6,14 @@
 
 use super::pattern::Pattern;
 use super::{Fused, Rule};
-use crate::ir::{Dim, Element, OpId, ValueId};
+use crate::ir::{Dim, Element, OpId, ValueId, hlo2onnx, stablehlo};
 use crate::pass::shapes::counted::RESIZED;
 
 pub(super) const RULES: &[Rule] = &[
-    Rule::new("stablehlo.gather", repeated),
-    Rule::new("stablehlo.reshape", repeated),
-    Rule::new("stablehlo.dot_general", resampled),
-    Rule::new("stablehlo.transpose", resampled),
+    Rule::new(stablehlo::GATHER, repeated),
+    Rule::new(stablehlo::RESHAPE, repeated),
+    Rule::new(stablehlo::DOT_GENERAL, resampled),
+    Rule::new(stablehlo::TRANSPOSE, resampled),
 ];
 
 /// Rows and columns, each element several times. Along one dimension a gather or a broadcast is as fast.
@@ -31,13 +31,13 @@ fn repeated(p: &mut Pattern, op: OpId) -> Option<Fused> {
         scales[axis] *= times;
     }
     image(&scales)?;
-    Some(Fused::new("hlo2onnx.repeat", &[value]).positions("scales", &scales))
+    Some(Fused::new(hlo2onnx::REPEAT, &[value]).positions("scales", &scales))
 }
 
 /// The dimension along which an op repeats each element, how often, and what it repeats.
 fn repeat(p: &mut Pattern, op: OpId) -> Option<(usize, usize, ValueId)> {
     match p.name(op) {
-        "stablehlo.gather" => {
+        stablehlo::GATHER => {
             let [x, indices] = p.operands_of(op)?;
             let axis = p.gathered(op)?;
             let size = usize::try_from(p.tensor(x)?.dims[axis].known()?).ok()?;
@@ -46,10 +46,10 @@ fn repeat(p: &mut Pattern, op: OpId) -> Option<(usize, usize, ValueId)> {
             let counts = (0..size as i64).flat_map(|position| std::iter::repeat_n(position, times));
             positions.into_iter().eq(counts).then_some((axis, times, x))
         }
-        "stablehlo.reshape" => {
+        stablehlo::RESHAPE => {
             let [spread] = p.operands_of(op)?;
-            let broadcast = p.defining(spread, "stablehlo.broadcast_in_dim")?;
-            let [x] = p.operands(spread, "stablehlo.broadcast_in_dim")?;
+            let broadcast = p.defining(spread, stablehlo::BROADCAST_IN_DIM)?;
+            let [x] = p.operands(spread, stablehlo::BROADCAST_IN_DIM)?;
             let kept = p.positions(broadcast, "broadcast_dimensions")?;
             let (from, wide, to) =
                 (&p.tensor(x)?.dims, &p.tensor(spread)?.dims, &p.tensor(p.result_of(op)?)?.dims);
@@ -103,16 +103,16 @@ fn resampled(p: &mut Pattern, op: OpId) -> Option<Fused> {
     {
         let mut scales = vec![1; places.len()];
         (scales[first], scales[second]) = (height, width);
-        return Some(Fused::new("hlo2onnx.interpolate", &[of]).positions("scales", &scales));
+        return Some(Fused::new(hlo2onnx::INTERPOLATE, &[of]).positions("scales", &scales));
     }
     let is_plain = |&value: &ValueId| p.is_constant(value) && p.is_of(value, &[Element::F32]);
     let are_plain = p.is_of(of, &[Element::F32]) && [rows, columns].iter().all(is_plain);
-    are_plain.then(|| Fused::new("hlo2onnx.resample", &[of, rows, columns]).int("axis", first))
+    are_plain.then(|| Fused::new(hlo2onnx::RESAMPLE, &[of, rows, columns]).int("axis", first))
 }
 
 fn products(p: &mut Pattern, op: OpId, depth: usize) -> Option<Products> {
     let depth = depth.checked_sub(1)?;
-    if p.name(op) == "stablehlo.transpose" {
+    if p.name(op) == stablehlo::TRANSPOSE {
         let [x] = p.operands_of(op)?;
         let order = p.permutation(op)?;
         let inner = below(p, x, depth).filter(|inner| !inner.matrices.is_empty())?;
@@ -141,7 +141,7 @@ fn products(p: &mut Pattern, op: OpId, depth: usize) -> Option<Products> {
 
 /// What a value is a product of, or itself.
 fn below(p: &mut Pattern, value: ValueId, depth: usize) -> Option<Products> {
-    let is_one = |&op: &OpId| matches!(p.name(op), "stablehlo.dot_general" | "stablehlo.transpose");
+    let is_one = |&op: &OpId| matches!(p.name(op), stablehlo::DOT_GENERAL | stablehlo::TRANSPOSE);
     if let Some(op) = p.origin(value).filter(is_one)
         && let Some(found) = p.attempt(|p| products(p, op, depth))
     {

@@ -2,11 +2,11 @@
 
 use super::pattern::{Pattern, Rows};
 use super::{Fused, Rule};
-use crate::ir::{OpId, ValueId};
+use crate::ir::{OpId, OpName, ValueId, hlo2onnx, stablehlo};
 use crate::ops::Combiner;
 
 pub(super) const RULES: &[Rule] =
-    &[Rule::new("stablehlo.divide", softmax), Rule::new("stablehlo.subtract", log_softmax)];
+    &[Rule::new(stablehlo::DIVIDE, softmax), Rule::new(stablehlo::SUBTRACT, log_softmax)];
 
 /// `exp(x - max(x)) / sum(exp(x - max(x)))` along one dimension.
 fn softmax(p: &mut Pattern, op: OpId) -> Option<Fused> {
@@ -15,8 +15,8 @@ fn softmax(p: &mut Pattern, op: OpId) -> Option<Fused> {
     if summed(p, sum, &rows)? != powers {
         return None;
     }
-    let [shifted] = p.operands(powers, "stablehlo.exponential")?;
-    fused(p, "hlo2onnx.softmax", shifted, &rows)
+    let [shifted] = p.operands(powers, stablehlo::EXPONENTIAL)?;
+    fused(p, hlo2onnx::SOFTMAX, shifted, &rows)
 }
 
 /// `x - max(x) - log(sum(exp(x - max(x))))` along one dimension.
@@ -24,27 +24,27 @@ fn log_softmax(p: &mut Pattern, op: OpId) -> Option<Fused> {
     let [shifted, logarithm] = p.operands_of(op)?;
     let rows = p.rows_below(logarithm, shifted)?;
     let logarithm = p.row(logarithm, &rows)?;
-    let [sum] = p.operands(logarithm, "stablehlo.log")?;
+    let [sum] = p.operands(logarithm, stablehlo::LOG)?;
     let powers = summed(p, sum, &rows)?;
-    let [exponent] = p.operands(powers, "stablehlo.exponential")?;
-    (exponent == shifted).then(|| fused(p, "hlo2onnx.log_softmax", shifted, &rows))?
+    let [exponent] = p.operands(powers, stablehlo::EXPONENTIAL)?;
+    (exponent == shifted).then(|| fused(p, hlo2onnx::LOG_SOFTMAX, shifted, &rows))?
 }
 
 /// What is summed along the rows, in a wider type where JAX does so.
 fn summed(p: &mut Pattern, sum: ValueId, rows: &Rows) -> Option<ValueId> {
     let sum = p.row(sum, rows)?;
-    let Some([wide]) = p.operands(sum, "stablehlo.convert") else {
+    let Some([wide]) = p.operands(sum, stablehlo::CONVERT) else {
         return p.reduced(sum, Combiner::Add, rows);
     };
     let wide = p.reduced(wide, Combiner::Add, rows)?;
-    let [narrow] = p.operands(wide, "stablehlo.convert")?;
+    let [narrow] = p.operands(wide, stablehlo::CONVERT)?;
     (p.tensor(narrow)?.element == p.tensor(sum)?.element).then_some(narrow)
 }
 
 /// The op on what `shifted` is without the largest element of each row.
-fn fused(p: &mut Pattern, name: &'static str, shifted: ValueId, rows: &Rows) -> Option<Fused> {
+fn fused(p: &mut Pattern, name: OpName, shifted: ValueId, rows: &Rows) -> Option<Fused> {
     let [axis] = rows.axes[..] else { return None };
-    let [x, largest] = p.operands(shifted, "stablehlo.subtract")?;
+    let [x, largest] = p.operands(shifted, stablehlo::SUBTRACT)?;
     let of_rows = p.attempt(|p| (p.reduced(largest, Combiner::Maximum, rows)? == x).then_some(()));
     let found = of_rows.or_else(|| is_largest_before_transpose(p, largest, x, axis, rows));
     found.map(|()| Fused::new(name, &[x]).int("axis", axis))
@@ -59,12 +59,12 @@ fn is_largest_before_transpose(
     axis: usize,
     rows: &Rows,
 ) -> Option<()> {
-    let transpose = p.defining(x, "stablehlo.transpose")?;
+    let transpose = p.defining(x, stablehlo::TRANSPOSE)?;
     let [inner] = p.operands_of(transpose)?;
     let order = p.permutation(transpose)?;
     let row = p.row(largest, rows)?;
-    let [reduced] = p.operands(row, "stablehlo.transpose")?;
-    let outer = p.permutation(p.defining(row, "stablehlo.transpose")?)?;
+    let [reduced] = p.operands(row, stablehlo::TRANSPOSE)?;
+    let outer = p.permutation(p.defining(row, stablehlo::TRANSPOSE)?)?;
     let from = *order.get(axis)?;
     let dims = p.tensor(inner)?.dims.clone();
     let inner_rows = Rows { dims, axes: vec![from] };

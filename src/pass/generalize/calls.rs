@@ -3,11 +3,12 @@
 use super::mark::{Mark, Partners, Slot, obstacle};
 use super::reduction::{MATRIX, leading};
 use super::view::{Relation, View, elementwise};
+use crate::ir::stablehlo;
 use crate::ops;
 
 /// The relation of a custom call with a known meaning.
 pub(super) fn relation(view: &View) -> Option<Relation> {
-    if view.module.op_name(view.op) != "stablehlo.custom_call" {
+    if view.module.op(view.op).name != stablehlo::CUSTOM_CALL {
         return None;
     }
     let target = ops::call_target(view.module, view.op)?;

@@ -5,7 +5,7 @@ use super::mark::Mark;
 use super::request::Request;
 use crate::ir::{
     Attribute, Constant, Data, Dim, Dims, Element, FunctionId, Module, OpId, Rewriter, SCALAR, TensorType,
-    Type, TypeId, ValueId,
+    Type, TypeId, ValueId, stablehlo,
 };
 use crate::pass::canonicalize::insert_constant;
 use rustc_hash::FxHashSet;
@@ -80,7 +80,7 @@ fn keep_order(
         return Ok(());
     }
     for op in module.ops_within([module.function(function).body]) {
-        if module.op_name(op) != "stablehlo.reshape" {
+        if module.op(op).name != stablehlo::RESHAPE {
             continue;
         }
         let operation = module.op(op);
@@ -142,15 +142,15 @@ fn rewrite(rewriter: &mut Rewriter, op: OpId, result: ValueId, dims: &Dims, size
     let module = &mut *rewriter.module;
     let operand = module.op(op).operands.first().copied();
     let each = || (0..dims.len()).map(|axis| (axis, axis));
-    match module.op_name(op) {
-        "stablehlo.constant" => return !fill(rewriter, op, result, dims),
-        "stablehlo.reshape" => {
+    match module.op(op).name {
+        stablehlo::CONSTANT => return !fill(rewriter, op, result, dims),
+        stablehlo::RESHAPE => {
             let Some(operand) = operand else { return true };
             return !insert_rows(rewriter, op, operand, result, dims, sizes);
         }
-        "stablehlo.slice" => say(module, op, "limit_indices", each(), result, dims),
-        "stablehlo.dynamic_slice" => say(module, op, "slice_sizes", each(), result, dims),
-        "stablehlo.gather" => {
+        stablehlo::SLICE => say(module, op, "limit_indices", each(), result, dims),
+        stablehlo::DYNAMIC_SLICE => say(module, op, "slice_sizes", each(), result, dims),
+        stablehlo::GATHER => {
             let windows = index::windows(module, op);
             say(module, op, "slice_sizes", windows.into_iter(), result, dims);
         }
@@ -220,7 +220,7 @@ fn first(rewriter: &mut Rewriter, op: OpId, whole: ValueId, old: &TensorType, si
     let list = |number: i64| Attribute::Integers(Element::I64, vec![number; sizes.len()].into());
     let attributes =
         [("start_indices", list(0)), ("limit_indices", Attribute::of_sizes(sizes)), ("strides", list(1))];
-    rewriter.insert_at(rewriter.module.place(op), "stablehlo.slice", &[whole], ty, attributes)
+    rewriter.insert_at(rewriter.module.place(op), stablehlo::SLICE, &[whole], ty, attributes)
 }
 
 /// A reshape that makes the dimension of the rows, of which there is one, becomes a broadcast; gives whether it was one.
@@ -250,7 +250,7 @@ fn insert_rows(
     let mut one = dims.clone();
     made.into_iter().for_each(|axis| one[axis] = Dim::Known(1));
     let ty = module.tensor_of(element, &one);
-    let row = rewriter.insert_at(rewriter.module.place(op), "stablehlo.reshape", &[operand], ty, []);
+    let row = rewriter.insert_at(rewriter.module.place(op), stablehlo::RESHAPE, &[operand], ty, []);
     let axes: Vec<i64> = (0..dims.len() as i64).collect();
     spread(rewriter, op, row, &axes, result, dims)
 }
@@ -267,7 +267,7 @@ fn spread(
     let ty = with_sizes(rewriter.module, result, dims);
     let attributes = [("broadcast_dimensions", Attribute::Integers(Element::I64, axes.into()))];
     let value =
-        rewriter.insert_at(rewriter.module.place(op), "stablehlo.broadcast_in_dim", &[value], ty, attributes);
+        rewriter.insert_at(rewriter.module.place(op), stablehlo::BROADCAST_IN_DIM, &[value], ty, attributes);
     rewriter.replace(result, value);
     true
 }

@@ -2,13 +2,14 @@
 
 use super::mark::{Mark, Partners, Slot, obstacle};
 use super::view::{Relation, View};
+use crate::ir::{OpName, stablehlo};
 
 /// The relation of an op of this family.
-pub(super) fn relation(name: &str) -> Option<Relation> {
+pub(super) fn relation(name: OpName) -> Option<Relation> {
     Some(match name {
-        "stablehlo.convolution" => convolution,
-        "stablehlo.dot" => dot,
-        "stablehlo.dot_general" => dot_general,
+        stablehlo::CONVOLUTION => convolution,
+        stablehlo::DOT => dot,
+        stablehlo::DOT_GENERAL => dot_general,
         _ => return None,
     })
 }

@@ -1,22 +1,22 @@
 //! Relations of ops that hand values on: all that is handed on as one has its rows in one place.
 
-use crate::ir::{Module, OpId, ValueId};
+use crate::ir::{Module, OpId, ValueId, stablehlo};
 
 /// The values that an op ties together, where it is one that hands values on. What a region reads from outside of it needs
 /// no tie, and what a conditional or a loop decides by is a scalar, which has no rows.
 pub(super) fn classes(module: &Module, op: OpId) -> Option<Vec<Vec<ValueId>>> {
     let operation = module.op(op);
     let mut lists: Vec<Vec<ValueId>> = vec![operation.results.to_vec()];
-    match module.op_name(op) {
-        "stablehlo.optimization_barrier" => lists.push(operation.operands.to_vec()),
-        "stablehlo.while" => {
+    match module.op(op).name {
+        stablehlo::OPTIMIZATION_BARRIER => lists.push(operation.operands.to_vec()),
+        stablehlo::WHILE => {
             lists.push(operation.operands.to_vec());
             let blocks = operation.regions.iter().filter_map(|&region| module.entry_block(region));
             lists.extend(blocks.map(|block| module.block(block).arguments.clone()));
             // The other region returns whether there is a next round.
             lists.extend(returned(module, op, 1));
         }
-        "stablehlo.if" | "stablehlo.case" => {
+        stablehlo::IF | stablehlo::CASE => {
             lists.extend((0..operation.regions.len()).filter_map(|index| returned(module, op, index)));
         }
         _ => return None,

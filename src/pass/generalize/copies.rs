@@ -4,7 +4,7 @@
 //! for all rows, so that where there is one row, it need not become many before the op that meets it with rows.
 //! `canonicalize` takes back what was not needed.
 
-use crate::ir::{Attribute, Dim, Element, FunctionId, Module, OpId, Rewriter, ValueId};
+use crate::ir::{Attribute, Dim, Element, FunctionId, Module, OpId, Rewriter, ValueId, stablehlo};
 use crate::ops::rules;
 use rustc_hash::FxHashSet;
 
@@ -50,7 +50,7 @@ fn follows(module: &Module, op: OpId, constant: &FxHashSet<ValueId>) -> bool {
     let operation = module.op(op);
     operation.regions.is_empty()
         && !operation.results.is_empty()
-        && module.op_name(op) != "stablehlo.custom_call"
+        && module.op(op).name != stablehlo::CUSTOM_CALL
         && rules::is_pure(module, op)
         && operation.operands.iter().all(|operand| constant.contains(operand))
 }
@@ -63,9 +63,9 @@ fn has_one_row(module: &Module, value: ValueId) -> bool {
 fn fills(module: &Module, op: OpId) -> bool {
     let rank = |value: Option<&ValueId>| value.and_then(|&value| module.tensor(value)).map(|ty| ty.rank());
     let operation = module.op(op);
-    match module.op_name(op) {
-        "stablehlo.constant" => rank(operation.results.first()) > Some(0),
-        "stablehlo.broadcast_in_dim" => rank(operation.operands.first()) == Some(0),
+    match module.op(op).name {
+        stablehlo::CONSTANT => rank(operation.results.first()) > Some(0),
+        stablehlo::BROADCAST_IN_DIM => rank(operation.operands.first()) == Some(0),
         _ => false,
     }
 }
@@ -84,5 +84,5 @@ fn broadcast(rewriter: &mut Rewriter, source: OpId, value: ValueId) -> ValueId {
     let ty = module.value_type(value);
     let axes = (0..module.tensor(value).map_or(0, |ty| ty.rank()) as i64).collect();
     let attributes = [("broadcast_dimensions", Attribute::Integers(Element::I64, axes))];
-    rewriter.insert_at(module.place(source), "stablehlo.broadcast_in_dim", &[value], ty, attributes)
+    rewriter.insert_at(module.place(source), stablehlo::BROADCAST_IN_DIM, &[value], ty, attributes)
 }

@@ -5,16 +5,16 @@
 use super::mark::{Mark, Partners, Slot, obstacle, only};
 use super::movement::opposite;
 use super::view::{Relation, View, field_axes, field_axis};
-use crate::ir::{Module, OpId, TensorType, ValueId};
+use crate::ir::{Module, OpId, OpName, TensorType, ValueId, stablehlo};
 use smallvec::SmallVec;
 
 /// The relation of an op of this family.
-pub(super) fn relation(name: &str) -> Option<Relation> {
+pub(super) fn relation(name: OpName) -> Option<Relation> {
     Some(match name {
-        "stablehlo.dynamic_slice" => dynamic_slice,
-        "stablehlo.dynamic_update_slice" => dynamic_update_slice,
-        "stablehlo.gather" => gather,
-        "stablehlo.scatter" => scatter,
+        stablehlo::DYNAMIC_SLICE => dynamic_slice,
+        stablehlo::DYNAMIC_UPDATE_SLICE => dynamic_update_slice,
+        stablehlo::GATHER => gather,
+        stablehlo::SCATTER => scatter,
         _ => return None,
     })
 }

@@ -2,22 +2,22 @@
 
 use super::mark::{Mark, Partners, Slot, nowhere, obstacle, only};
 use super::view::{Relation, View};
-use crate::ir::{Attribute, Data};
+use crate::ir::{Attribute, Data, OpName, chlo, stablehlo};
 
 /// The relation of an op of this family.
-pub(super) fn relation(name: &str) -> Option<Relation> {
+pub(super) fn relation(name: OpName) -> Option<Relation> {
     Some(match name {
-        "chlo.constant_like" => |_, slot, mark| only(opposite(slot), mark),
-        "stablehlo.bitcast_convert" => bitcast_convert,
-        "stablehlo.broadcast_in_dim" => broadcast_in_dim,
-        "stablehlo.concatenate" => concatenate,
-        "stablehlo.constant" => constant,
-        "stablehlo.iota" => iota,
-        "stablehlo.pad" => pad,
-        "stablehlo.reshape" => reshape,
-        "stablehlo.reverse" => reverse,
-        "stablehlo.slice" => slice,
-        "stablehlo.transpose" => transpose,
+        chlo::CONSTANT_LIKE => |_, slot, mark| only(opposite(slot), mark),
+        stablehlo::BITCAST_CONVERT => bitcast_convert,
+        stablehlo::BROADCAST_IN_DIM => broadcast_in_dim,
+        stablehlo::CONCATENATE => concatenate,
+        stablehlo::CONSTANT => constant,
+        stablehlo::IOTA => iota,
+        stablehlo::PAD => pad,
+        stablehlo::RESHAPE => reshape,
+        stablehlo::REVERSE => reverse,
+        stablehlo::SLICE => slice,
+        stablehlo::TRANSPOSE => transpose,
         _ => return None,
     })
 }

@@ -5,6 +5,7 @@
 
 use crate::ir::{
     Attribute, Attributes, Dim, Element, FunctionId, Module, OpId, Rewriter, TensorType, Type, ValueId,
+    stablehlo,
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::smallvec;
@@ -40,9 +41,9 @@ pub(super) fn batch(module: &mut Module, function: FunctionId) {
     let mut numbers = Numbers::default();
     let mut visit = |rewriter: &mut Rewriter, op: OpId| {
         numbers.note(rewriter.module, op);
-        let (names, indices) = match rewriter.module.op_name(op) {
-            "stablehlo.gather" => (GATHER, 1),
-            "stablehlo.scatter" => (SCATTER, rewriter.module.op(op).results.len()),
+        let (names, indices) = match rewriter.module.op(op).name {
+            stablehlo::GATHER => (GATHER, 1),
+            stablehlo::SCATTER => (SCATTER, rewriter.module.op(op).results.len()),
             _ => return true,
         };
         // Each round takes one column of the places out.
@@ -74,7 +75,7 @@ fn find(module: &Module, op: OpId, names: &Names, indices: usize, numbers: &Numb
     let places = module.defining_op(*operands.get(indices)?)?;
     let vector = list(module, op, names, "index_vector_dim").first().copied().unwrap_or(0);
     if !matches!(module.attribute(op, names.numbers), Some(Attribute::Struct(..)))
-        || module.op_name(places) != "stablehlo.concatenate"
+        || module.op(places).name != stablehlo::CONCATENATE
         || module.attribute(places, "dimension")?.as_integer() != Some(vector)
     {
         return None;
@@ -117,17 +118,17 @@ impl Numbers {
         let Some(&result) = module.op(op).results.first() else { return };
         let operands = &module.op(op).operands;
         let first = operands.first();
-        match module.op_name(op) {
-            "stablehlo.constant" => {
+        match module.op(op).name {
+            stablehlo::CONSTANT => {
                 let splat = module.constant_of(result).and_then(|id| module.constant(id).data.splat());
                 if splat.is_some_and(|bytes| bytes.iter().all(|&byte| byte == 0)) {
                     self.zero.insert(result);
                 }
             }
-            "stablehlo.broadcast_in_dim" if first.is_some_and(|value| self.zero.contains(value)) => {
+            stablehlo::BROADCAST_IN_DIM if first.is_some_and(|value| self.zero.contains(value)) => {
                 self.zero.insert(result);
             }
-            "stablehlo.compare" => {
+            stablehlo::COMPARE => {
                 let direction =
                     module.attribute(op, "comparison_direction").and_then(|word| module.word(word));
                 let [left, right] = operands[..] else { return };
@@ -150,13 +151,13 @@ impl Numbers {
         let operands = &module.op(op).operands;
         let list = |name: &str| module.integers(module.attribute(op, name)?);
         let of = |index: usize| self.along.get(operands.get(index)?).copied();
-        let axis = match module.op_name(op) {
-            "stablehlo.iota" => usize::try_from(*list("iota_dimension")?.first()?).ok()?,
-            "stablehlo.convert" => of(0)?,
-            "stablehlo.broadcast_in_dim" => {
+        let axis = match module.op(op).name {
+            stablehlo::IOTA => usize::try_from(*list("iota_dimension")?.first()?).ok()?,
+            stablehlo::CONVERT => of(0)?,
+            stablehlo::BROADCAST_IN_DIM => {
                 usize::try_from(*list("broadcast_dimensions")?.get(of(0)?)?).ok()?
             }
-            "stablehlo.reshape" => {
+            stablehlo::RESHAPE => {
                 let size = module.tensor(operands[0])?.dims[of(0)?];
                 let axis = ty.dims.iter().position(|&dim| dim == size)?;
                 // All other dimensions are of one element, before and behind.
@@ -165,7 +166,7 @@ impl Numbers {
                 (is_vector(operands[0]) && ty.count() == size.known()).then_some(axis)?
             }
             // JAX lets negative places count from the end, which none of these are.
-            "stablehlo.select" if self.never.contains(&operands[0]) => of(2)?,
+            stablehlo::SELECT if self.never.contains(&operands[0]) => of(2)?,
             _ => return None,
         };
         ty.dims.get(axis)?.known().filter(|&size| size > 1).map(|_| axis)

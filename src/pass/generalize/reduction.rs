@@ -2,26 +2,27 @@
 
 use super::mark::{Mark, Partners, Slot, obstacle};
 use super::view::{Relation, View, elementwise};
+use crate::ir::{OpName, chlo, stablehlo};
 
 /// The relation of an op of this family.
-pub(super) fn relation(name: &str) -> Option<Relation> {
+pub(super) fn relation(name: OpName) -> Option<Relation> {
     Some(match name {
-        "chlo.top_k" => |view, slot, mark| leading(view, slot, mark, 1, "the rows are sorted"),
-        "stablehlo.batch_norm_grad" | "stablehlo.batch_norm_training" => {
+        chlo::TOP_K => |view, slot, mark| leading(view, slot, mark, 1, "the rows are sorted"),
+        stablehlo::BATCH_NORM_GRAD | stablehlo::BATCH_NORM_TRAINING => {
             |_, _, _| obstacle("the mean and the variance are those of all rows")
         }
-        "stablehlo.batch_norm_inference" => batch_norm_inference,
-        "stablehlo.cholesky" => |view, slot, mark| leading(view, slot, mark, 2, MATRIX),
-        "stablehlo.fft" => fft,
-        "stablehlo.map" => elementwise,
-        "stablehlo.reduce" => reduce,
-        "stablehlo.reduce_window" => reduce_window,
-        "stablehlo.rng" | "stablehlo.rng_bit_generator" => {
+        stablehlo::BATCH_NORM_INFERENCE => batch_norm_inference,
+        stablehlo::CHOLESKY => |view, slot, mark| leading(view, slot, mark, 2, MATRIX),
+        stablehlo::FFT => fft,
+        stablehlo::MAP => elementwise,
+        stablehlo::REDUCE => reduce,
+        stablehlo::REDUCE_WINDOW => reduce_window,
+        stablehlo::RNG | stablehlo::RNG_BIT_GENERATOR => {
             |_, _, _| obstacle("random numbers are drawn for all rows at once")
         }
-        "stablehlo.select_and_scatter" => select_and_scatter,
-        "stablehlo.sort" => sort,
-        "stablehlo.triangular_solve" => |view, slot, mark| leading(view, slot, mark, 2, MATRIX),
+        stablehlo::SELECT_AND_SCATTER => select_and_scatter,
+        stablehlo::SORT => sort,
+        stablehlo::TRIANGULAR_SOLVE => |view, slot, mark| leading(view, slot, mark, 2, MATRIX),
         _ => return None,
     })
 }

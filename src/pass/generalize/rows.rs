@@ -3,7 +3,7 @@
 use super::control;
 use super::mark::{Mark, Obstacle, Slot};
 use super::view::{View, relation};
-use crate::ir::{BlockId, Definition, FunctionId, Module, OpId, UNREAD, ValueId};
+use crate::ir::{BlockId, Definition, FunctionId, Module, OpId, ValueId, builtin};
 use crate::ops::{self, rules};
 use crate::source::Source;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -31,7 +31,7 @@ impl Graph {
         for &block in &blocks {
             for &op in &module.block(block).ops {
                 // What a region returns is the business of the op that the region is of.
-                let is_end = rules::is_terminator(module.op_name(op));
+                let is_end = rules::is_terminator(module.op(op).name);
                 let Some(user) = (if is_end { owners.get(&block).copied() } else { Some(op) }) else {
                     continue;
                 };
@@ -201,7 +201,7 @@ impl<'a> Rows<'a> {
     /// Whether an op has been reported before, or calls Python and leaves the program with what it gives.
     fn is_silent(&self, op: OpId) -> bool {
         let operation = self.module.op(op);
-        let unread = self.module.op_name(op) == UNREAD
+        let unread = self.module.op(op).name == builtin::UNREAD
             || operation.operands.iter().any(|&operand| self.module.is_unread(operand));
         let unused = || {
             let mut results =

@@ -23,7 +23,7 @@ pub(super) fn report(
     }
     for op in module.ops_within([module.function(function).body]) {
         let operands = &module.op(op).operands;
-        if !rules::is_elementwise(module.op_name(op)) || operands.len() < 2 {
+        if !rules::is_elementwise(module.op(op).name) || operands.len() < 2 {
             continue;
         }
         let numbers = operands.iter().map(|&operand| number(module, cx, operand));

@@ -16,7 +16,7 @@ pub(super) type Relation = fn(&View, Slot, Mark) -> Partners;
 
 /// The relation of the op of that name.
 pub(super) fn relation(view: &View) -> Option<Relation> {
-    let name = view.module.op_name(view.op);
+    let name = view.module.op(view.op).name;
     if rules::is_elementwise(name) {
         return Some(elementwise);
     }

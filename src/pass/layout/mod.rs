@@ -13,7 +13,7 @@ mod transparent;
 
 use super::Context;
 use super::canonicalize::identity::is_ascending;
-use crate::ir::{Attribute, BlockId, Constant, Dim, Element, Module, OpId, Rewriter, Type, ValueId};
+use crate::ir::{Attribute, BlockId, Constant, Dim, Element, Module, OpId, Rewriter, Type, ValueId, onnx};
 use plan::{Plan, plan, read};
 use rustc_hash::{FxHashMap, FxHashSet};
 use shuffle::Shuffle;
@@ -166,7 +166,7 @@ fn in_order(rewriter: &mut Rewriter, value: ValueId, base: &Base) -> ValueId {
             }
             Some(origin) => rewriter.insert_at(
                 rewriter.module.place(origin),
-                "onnx.Transpose",
+                onnx::TRANSPOSE,
                 &[base.value],
                 ty,
                 attributes,
@@ -186,9 +186,9 @@ fn reshaped(rewriter: &mut Rewriter, op: OpId, value: ValueId, dims: &[Dim]) -> 
     if let (Some(data), Some(origin)) = (constant, rewriter.module.defining_op(value)) {
         let constant = rewriter.module.add_constant(Constant { ty, data });
         let attributes = [("value", Attribute::Dense(constant))];
-        return rewriter.insert_at(rewriter.module.place(origin), "onnx.Constant", &[], ty, attributes);
+        return rewriter.insert_at(rewriter.module.place(origin), onnx::CONSTANT, &[], ty, attributes);
     }
     let sizes: Vec<i64> = dims.iter().map(|dim| dim.known().unwrap_or(-1)).collect();
     let shape = rewriter.insert_integers(rewriter.module.place(op), &sizes);
-    rewriter.insert_at(rewriter.module.place(op), "onnx.Reshape", &[value, shape], ty, [])
+    rewriter.insert_at(rewriter.module.place(op), onnx::RESHAPE, &[value, shape], ty, [])
 }

@@ -1,18 +1,18 @@
 //! Ops that name places along dimensions, when their operand is read in another order: Gather, Pad, Resize, Slice.
 
 use super::transparent::{Operand, Order, Step, axis, remaining, unpermuted};
-use crate::ir::{Attribute, Data, Dims, Module, OpId, ValueId};
+use crate::ir::{Attribute, Data, Dims, Module, OpId, ValueId, onnx};
 
 /// What such an op is when its first operand is read without its Transpose, which has this order.
 pub(super) fn step(module: &Module, op: OpId, order: Order) -> Option<Step> {
     let operation = module.op(op);
     let [result] = operation.results[..] else { return None };
     let dims = &module.tensor(result)?.dims;
-    match module.op_name(op) {
-        "onnx.Gather" => gather(module, op, dims, order),
-        "onnx.Pad" => pad(module, &operation.operands, dims, order),
-        "onnx.Resize" => resize(module, op, dims, order),
-        "onnx.Slice" => slice(module, &operation.operands, dims, order),
+    match module.op(op).name {
+        onnx::GATHER => gather(module, op, dims, order),
+        onnx::PAD => pad(module, &operation.operands, dims, order),
+        onnx::RESIZE => resize(module, op, dims, order),
+        onnx::SLICE => slice(module, &operation.operands, dims, order),
         _ => None,
     }
 }

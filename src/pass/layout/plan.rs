@@ -3,8 +3,8 @@
 
 use super::shuffle::{Shuffle, shuffle};
 use super::transparent::{Order, Step, order_of, shuffled, step};
-use crate::ir::{BlockId, Dim, Module, OpId, ValueId, use_counts};
-use crate::pass::canonicalize::{identity::is_ascending, onnx::joined};
+use crate::ir::{BlockId, Dim, Module, OpId, ValueId, onnx, use_counts};
+use crate::pass::canonicalize::{identity::is_ascending, lowered::joined};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// What a size counts for that is not known before the model runs.
@@ -101,7 +101,7 @@ pub(super) fn plan(module: &Module, block: BlockId) -> Plan {
         if let Some((order, group)) = waiting(module, op, &pending, &mut groups) {
             let result = module.op(op).results[0];
             // A Reshape copies nothing.
-            let copied = module.op_name(op) == "onnx.Transpose";
+            let copied = module.op(op).name == onnx::TRANSPOSE;
             groups.gain(group, if copied { elements(module, result) } else { 0 });
             owners.insert(op, group);
             pending.insert(result, Pending { order: order.clone(), group });
@@ -154,7 +154,7 @@ fn shuffles(module: &Module, block: BlockId) -> (FxHashMap<OpId, Shuffle>, FxHas
     let (mut shuffles, mut inside) = (FxHashMap::default(), FxHashMap::default());
     let mut uses = Vec::new();
     for &op in &module.block(block).ops {
-        if module.op_name(op) != "onnx.Reshape" {
+        if module.op(op).name != onnx::RESHAPE {
             continue;
         }
         if uses.is_empty() {
@@ -199,8 +199,8 @@ fn waiting(
         Some(pending) => Some((joined(&pending.order, &order)?.into(), pending.group)),
         None if module.constant_of(operand).is_some() => None,
         None => {
-            let producer = module.defining_op(operand).map(|op| module.op_name(op));
-            let convolved = matches!(producer, Some("onnx.Conv" | "onnx.ConvTranspose"));
+            let producer = module.defining_op(operand).map(|op| module.op(op).name);
+            let convolved = matches!(producer, Some(onnx::CONV | onnx::CONV_TRANSPOSE));
             Some((order, groups.add(convolved)))
         }
     }

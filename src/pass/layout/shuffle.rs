@@ -1,7 +1,7 @@
 //! Blocks of rows and columns that become channels, and channels that become such blocks: a Reshape, a Transpose and a
 //! Reshape are ONNX's SpaceToDepth or DepthToSpace, which have the channels before rows and columns.
 
-use crate::ir::{Dim, Element, Module, OpId, Sizes, ValueId};
+use crate::ir::{Dim, Element, Module, OpId, OpName, Sizes, ValueId, onnx};
 use crate::pass::canonicalize::{positions, producer};
 
 /// The element types that ONNX Runtime has kernels of both ops for.
@@ -17,7 +17,7 @@ pub(super) struct Shuffle {
     /// Whether the channels are last, and not second.
     pub channels_last: bool,
     /// The op for an image whose channels are second.
-    pub name: &'static str,
+    pub name: OpName,
     /// The rows and the columns of a block.
     pub block: i64,
     /// The order of blocks and channels for DepthToSpace.
@@ -27,7 +27,7 @@ pub(super) struct Shuffle {
 /// One way to print a shuffle.
 struct Form {
     channels_last: bool,
-    name: &'static str,
+    name: OpName,
     mode: Option<&'static str>,
     /// How many dimensions the first Reshape makes of each.
     split: [usize; 4],
@@ -39,8 +39,8 @@ struct Form {
     block: [usize; 2],
 }
 
-const TO_SPACE: &str = "onnx.DepthToSpace";
-const TO_DEPTH: &str = "onnx.SpaceToDepth";
+const TO_SPACE: OpName = onnx::DEPTH_TO_SPACE;
+const TO_DEPTH: OpName = onnx::SPACE_TO_DEPTH;
 
 const FORMS: &[Form] = &[
     Form {
@@ -101,16 +101,16 @@ const FORMS: &[Form] = &[
 
 /// The shuffle that ends in an op. `uses` tells how often each value is read.
 pub(super) fn shuffle(module: &Module, uses: &[u32], op: OpId) -> Option<Shuffle> {
-    if module.op_name(op) != "onnx.Reshape" {
+    if module.op(op).name != onnx::RESHAPE {
         return None;
     }
-    let before = |op: OpId, name: &str| {
+    let before = |op: OpId, name: OpName| {
         let &operand = module.op(op).operands.first()?;
         let inner = producer(module, operand, name)?;
         (uses.get(operand.index()) == Some(&1)).then_some(inner)
     };
-    let transpose = before(op, "onnx.Transpose")?;
-    let reshape = before(transpose, "onnx.Reshape")?;
+    let transpose = before(op, onnx::TRANSPOSE)?;
+    let reshape = before(transpose, onnx::RESHAPE)?;
     let &of = module.op(reshape).operands.first()?;
     let result = |op: OpId| module.tensor(*module.op(op).results.first()?);
     let (from, parts, to) = (module.tensor(of)?, result(reshape)?, result(op)?);

@@ -1,7 +1,7 @@
 //! Which ops a Transpose can move past, and what becomes of them before it.
 
 use super::places;
-use crate::ir::{Attribute, Dim, Dims, Module, OpId, ValueId};
+use crate::ir::{Attribute, Dim, Dims, Module, OpId, OpName, ValueId, onnx};
 use crate::pass::canonicalize::positions;
 use smallvec::SmallVec;
 
@@ -20,57 +20,57 @@ enum Kind {
     Places,
 }
 
-const ELEMENTWISE: &[&str] = &[
-    "Abs",
-    "Add",
-    "And",
-    "Cast",
-    "Ceil",
-    "Clip",
-    "Cos",
-    "Div",
-    "Elu",
-    "Equal",
-    "Erf",
-    "Exp",
-    "Floor",
-    "Gelu",
-    "Greater",
-    "GreaterOrEqual",
-    "IsInf",
-    "IsNaN",
-    "LeakyRelu",
-    "Less",
-    "LessOrEqual",
-    "Log",
-    "Max",
-    "Min",
-    "Mod",
-    "Mul",
-    "Neg",
-    "Not",
-    "Or",
-    "Pow",
-    "Reciprocal",
-    "Relu",
-    "Round",
-    "Sigmoid",
-    "Sign",
-    "Sin",
-    "Sqrt",
-    "Sub",
-    "Tan",
-    "Tanh",
-    "Where",
-    "Xor",
+const ELEMENTWISE: &[OpName] = &[
+    onnx::ABS,
+    onnx::ADD,
+    onnx::AND,
+    onnx::CAST,
+    onnx::CEIL,
+    onnx::CLIP,
+    onnx::COS,
+    onnx::DIV,
+    onnx::ELU,
+    onnx::EQUAL,
+    onnx::ERF,
+    onnx::EXP,
+    onnx::FLOOR,
+    onnx::GELU,
+    onnx::GREATER,
+    onnx::GREATER_OR_EQUAL,
+    onnx::IS_INF,
+    onnx::IS_NAN,
+    onnx::LEAKY_RELU,
+    onnx::LESS,
+    onnx::LESS_OR_EQUAL,
+    onnx::LOG,
+    onnx::MAX,
+    onnx::MIN,
+    onnx::MOD,
+    onnx::MUL,
+    onnx::NEG,
+    onnx::NOT,
+    onnx::OR,
+    onnx::POW,
+    onnx::RECIPROCAL,
+    onnx::RELU,
+    onnx::ROUND,
+    onnx::SIGMOID,
+    onnx::SIGN,
+    onnx::SIN,
+    onnx::SQRT,
+    onnx::SUB,
+    onnx::TAN,
+    onnx::TANH,
+    onnx::WHERE,
+    onnx::XOR,
 ];
-const REDUCTIONS: &[&str] = &["ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum"];
+const REDUCTIONS: &[OpName] =
+    &[onnx::REDUCE_MAX, onnx::REDUCE_MEAN, onnx::REDUCE_MIN, onnx::REDUCE_PROD, onnx::REDUCE_SUM];
 
-fn kind(name: &str) -> Option<Kind> {
-    let name = name.strip_prefix("onnx.")?;
+fn kind(name: OpName) -> Option<Kind> {
     match name {
-        "Concat" | "LogSoftmax" | "Softmax" => Some(Kind::Along("axis")),
-        "Gather" | "Pad" | "Resize" | "Slice" => Some(Kind::Places),
+        onnx::CONCAT | onnx::LOG_SOFTMAX | onnx::SOFTMAX => Some(Kind::Along("axis")),
+        onnx::GATHER | onnx::PAD | onnx::RESIZE | onnx::SLICE => Some(Kind::Places),
         _ if ELEMENTWISE.contains(&name) => Some(Kind::Elementwise),
         _ if REDUCTIONS.contains(&name) => Some(Kind::Reduction),
         _ => None,
@@ -106,7 +106,7 @@ pub(super) enum Operand {
 /// What an op is when those of its operands that have an order are read without their Transposes; `None` where they
 /// must be transposed for it.
 pub(super) fn step(module: &Module, op: OpId, order: impl Fn(ValueId) -> Option<Order>) -> Option<Step> {
-    let kind = kind(module.op_name(op))?;
+    let kind = kind(module.op(op).name)?;
     let operation = module.op(op);
     let [result] = operation.results[..] else { return None };
     let common = operation.operands.iter().find_map(|&operand| order(operand))?;
@@ -240,9 +240,9 @@ pub(super) fn axis(value: i64, rank: usize) -> Option<usize> {
 /// The order of a Transpose, in which each dimension of its operand is once. A Reshape may be one that moves dimensions
 /// of size 1.
 pub(super) fn order_of(module: &Module, op: OpId) -> Option<Order> {
-    match module.op_name(op) {
-        "onnx.Reshape" => return moved_ones(module, op),
-        "onnx.Transpose" => {}
+    match module.op(op).name {
+        onnx::RESHAPE => return moved_ones(module, op),
+        onnx::TRANSPOSE => {}
         _ => return None,
     }
     let order = Order::from_vec(positions(module, op, "perm")?);

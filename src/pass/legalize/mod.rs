@@ -11,7 +11,8 @@ mod kernels;
 use super::Context;
 use crate::diagnostic::{Diagnostic, Part, catalogue};
 use crate::ir::{
-    Attribute, BlockId, Element, LocationId, Module, NewOp, OpId, Type, TypeId, ValueId, provenance,
+    Attribute, BlockId, Element, LocationId, Module, NewOp, OpId, OpName, Type, TypeId, ValueId, onnx,
+    provenance,
 };
 use crate::ops::{self, DEFAULT_OPSET};
 use crate::source::Span;
@@ -20,8 +21,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::{SmallVec, smallvec};
 use std::sync::LazyLock;
 
-static INDEX: LazyLock<FxHashMap<&'static str, &'static Kernel>> =
-    LazyLock::new(|| KERNELS.iter().map(|kernel| (kernel.op, kernel)).collect());
+static INDEX: LazyLock<FxHashMap<(OpName, &str), &'static Kernel>> =
+    LazyLock::new(|| KERNELS.iter().map(|kernel| ((kernel.op, kernel.reduction), kernel)).collect());
 
 /// Runs the pass on all functions.
 pub fn run(module: &mut Module, cx: &mut Context) {
@@ -76,19 +77,13 @@ fn report_later_elements(module: &Module, opset: u32, cx: &mut Context) {
 
 /// What is known of the kernels of an op.
 fn kernel(module: &Module, op: OpId) -> Option<&'static Kernel> {
-    let name = module.op_name(op).strip_prefix("onnx.")?;
-    let reduction =
-        module.attribute(op, "reduction").and_then(Attribute::as_str).filter(|kind| *kind != "none");
-    match reduction {
-        Some(kind) => INDEX.get(format!("{name}#{kind}").as_str()),
-        None => INDEX.get(name),
-    }
-    .copied()
+    let reduction = module.attribute(op, "reduction").and_then(Attribute::as_str);
+    INDEX.get(&(module.op(op).name, reduction.filter(|kind| *kind != "none").unwrap_or_default())).copied()
 }
 
 /// Whether an op computes nothing: it moves elements, or casts them.
 pub(super) fn is_movement(module: &Module, op: OpId) -> bool {
-    module.op_name(op) == "onnx.Cast"
+    module.op(op).name == onnx::CAST
         || kernel(module, op).is_some_and(|kernel| kernel.widening == Widening::Moves)
 }
 
@@ -145,8 +140,8 @@ impl Legalize<'_, '_> {
         for region in self.module.op(op).regions.clone() {
             self.captured(region);
         }
-        match self.module.op_name(op) {
-            "onnx.Cast" => self.cast(op),
+        match self.module.op(op).name {
+            onnx::CAST => self.cast(op),
             _ => match self.plan(op) {
                 Some(plan) => self.widen(op, plan),
                 None => self.keep(op),
@@ -317,7 +312,7 @@ impl Legalize<'_, '_> {
 
     fn insert_cast(&mut self, value: ValueId, ty: TypeId, user: OpId) -> ValueId {
         let element = self.module.tensor_type(ty).map_or(Element::F32, |tensor| tensor.element);
-        let name = self.module.symbols.intern("onnx.Cast");
+        let name = onnx::CAST;
         let to = self.module.symbols.intern("to");
         let scalar = self.module.types.intern(Type::Scalar(element));
         let (span, location) = (self.module.span(user), self.module.op_location(user));

@@ -6,11 +6,11 @@
 
 use super::PathId;
 use crate::ir::provenance::{self, Point};
-use crate::ir::{Module, OpId, Symbol};
+use crate::ir::{Module, OpId, OpName};
 use rustc_hash::FxHashMap;
 
 /// What an op is, and where in the program it comes from.
-type Step<'m> = (Symbol, Option<Point<'m>>);
+type Step<'m> = (OpName, Option<Point<'m>>);
 
 /// The ops of one module in the order of the text.
 #[derive(Default)]

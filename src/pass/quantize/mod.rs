@@ -10,8 +10,8 @@ pub(super) mod sink;
 use super::Context;
 use crate::diagnostic::{Diagnostic, Part, catalogue};
 use crate::ir::{
-    Attribute, Element, FunctionId, Module, NewOp, OpId, RegionId, Rewriter, Symbol, TensorType, Type,
-    TypeId, UNREAD, ValueId, provenance,
+    Attribute, Dialect, Element, FunctionId, Module, NewOp, OpId, OpName, RegionId, Rewriter, Symbol,
+    TensorType, Type, TypeId, ValueId, builtin, func, provenance, stablehlo,
 };
 use crate::ops::quantize::{ATTRIBUTE, Quantization};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -52,38 +52,38 @@ enum Kind {
     Unknown,
 }
 
-fn kind(name: &str) -> Kind {
+fn kind(name: OpName) -> Kind {
     match name {
-        "stablehlo.uniform_quantize" | "stablehlo.uniform_dequantize" => Kind::Conversion,
-        "func.call"
-        | "func.return"
-        | "stablehlo.return"
-        | "stablehlo.while"
-        | "stablehlo.if"
-        | "stablehlo.case"
-        | "stablehlo.optimization_barrier"
-        | "stablehlo.tuple"
-        | "stablehlo.get_tuple_element"
-        | "stablehlo.constant"
-        | "stablehlo.bitcast_convert" => Kind::Carries,
-        "stablehlo.reshape" | "stablehlo.transpose" | "stablehlo.broadcast_in_dim" => Kind::Rearranges,
-        "stablehlo.concatenate"
-        | "stablehlo.dynamic_slice"
-        | "stablehlo.dynamic_update_slice"
-        | "stablehlo.gather"
-        | "stablehlo.pad"
-        | "stablehlo.reverse"
-        | "stablehlo.select"
-        | "stablehlo.slice" => Kind::Moves,
-        "stablehlo.maximum" | "stablehlo.minimum" | "stablehlo.clamp" => Kind::Orders,
-        "stablehlo.map"
-        | "stablehlo.reduce"
-        | "stablehlo.reduce_window"
-        | "stablehlo.scatter"
-        | "stablehlo.select_and_scatter"
-        | "stablehlo.sort" => Kind::Folds,
-        "stablehlo.custom_call" | "stablehlo.composite" => Kind::Unknown,
-        _ if name.starts_with("stablehlo.") || name.starts_with("chlo.") => Kind::Computes,
+        stablehlo::UNIFORM_QUANTIZE | stablehlo::UNIFORM_DEQUANTIZE => Kind::Conversion,
+        func::CALL
+        | func::RETURN
+        | stablehlo::RETURN
+        | stablehlo::WHILE
+        | stablehlo::IF
+        | stablehlo::CASE
+        | stablehlo::OPTIMIZATION_BARRIER
+        | stablehlo::TUPLE
+        | stablehlo::GET_TUPLE_ELEMENT
+        | stablehlo::CONSTANT
+        | stablehlo::BITCAST_CONVERT => Kind::Carries,
+        stablehlo::RESHAPE | stablehlo::TRANSPOSE | stablehlo::BROADCAST_IN_DIM => Kind::Rearranges,
+        stablehlo::CONCATENATE
+        | stablehlo::DYNAMIC_SLICE
+        | stablehlo::DYNAMIC_UPDATE_SLICE
+        | stablehlo::GATHER
+        | stablehlo::PAD
+        | stablehlo::REVERSE
+        | stablehlo::SELECT
+        | stablehlo::SLICE => Kind::Moves,
+        stablehlo::MAXIMUM | stablehlo::MINIMUM | stablehlo::CLAMP => Kind::Orders,
+        stablehlo::MAP
+        | stablehlo::REDUCE
+        | stablehlo::REDUCE_WINDOW
+        | stablehlo::SCATTER
+        | stablehlo::SELECT_AND_SCATTER
+        | stablehlo::SORT => Kind::Folds,
+        stablehlo::CUSTOM_CALL | stablehlo::COMPOSITE => Kind::Unknown,
+        _ if matches!(name.dialect(), Dialect::StableHlo | Dialect::Chlo) => Kind::Computes,
         _ => Kind::Unknown,
     }
 }
@@ -119,7 +119,7 @@ impl Quantize {
             if let Some(text) = quantized(module, ty) {
                 if self.read(module, text).is_none() && self.reported.insert(text) {
                     let definition = module.defining_op(value);
-                    let op = definition.map_or("func.func", |op| module.op_name(op));
+                    let op = definition.map_or(func::FUNC.text(), |op| module.op_name(op));
                     let ty = module.symbols.get(text);
                     let diagnostic: Diagnostic = catalogue::UnsupportedType { op, ty, at }.into();
                     let mut diagnostic = diagnostic.at(Part::Elements(ty.to_owned()));
@@ -184,7 +184,7 @@ impl Quantize {
         if !touched || !all_known {
             return true;
         }
-        match kind(module.op_name(op)) {
+        match kind(module.op(op).name) {
             Kind::Conversion => self.convert(rewriter, op),
             Kind::Carries => true,
             Kind::Rearranges if self.agree(module, op) => true,
@@ -201,7 +201,7 @@ impl Quantize {
                 refused.push(self.refuse(rewriter, op, why));
                 false
             }
-            Kind::Unknown if module.op_name(op) == UNREAD => true,
+            Kind::Unknown if module.op(op).name == builtin::UNREAD => true,
             Kind::Unknown => {
                 refused.push(self.refuse(rewriter, op, "its operands or results are quantized"));
                 false
@@ -285,7 +285,7 @@ impl Quantize {
                 continue;
             };
             let ty = rewriter.module.value_type(result);
-            let stored = conversion(rewriter, op, "stablehlo.uniform_quantize", number, ty, text);
+            let stored = conversion(rewriter, op, stablehlo::UNIFORM_QUANTIZE, number, ty, text);
             self.kinds.insert(stored, text);
             rewriter.replace(result, stored);
         }
@@ -307,7 +307,7 @@ impl Quantize {
     fn dequantized(&self, rewriter: &mut Rewriter, op: OpId, stored: ValueId) -> ValueId {
         let Some(&text) = self.kinds.get(&stored) else { return stored };
         let ty = self.expressed(rewriter.module, stored);
-        conversion(rewriter, op, "stablehlo.uniform_dequantize", stored, ty, text)
+        conversion(rewriter, op, stablehlo::UNIFORM_DEQUANTIZE, stored, ty, text)
     }
 
     /// The diagnostic of an op that leaves the module; unknown values stand for its results.
@@ -339,13 +339,12 @@ fn quantized(module: &Module, ty: TypeId) -> Option<Symbol> {
 fn conversion(
     rewriter: &mut Rewriter,
     op: OpId,
-    name: &str,
+    name: OpName,
     operand: ValueId,
     ty: TypeId,
     text: Symbol,
 ) -> ValueId {
     let (span, location) = (rewriter.module.span(op), rewriter.module.op_location(op));
-    let name = rewriter.module.symbols.intern(name);
     let new = rewriter.insert(NewOp {
         name,
         operands: smallvec![operand],

@@ -5,18 +5,18 @@
 //! INT8, makes their zero points UINT8, and then refuses the model.
 
 use super::super::Context;
-use crate::ir::{Module, NewOp, OpId, Rewriter, TensorType, Type, ValueId, use_counts};
+use crate::ir::{Module, NewOp, OpId, OpName, Rewriter, TensorType, Type, ValueId, onnx, use_counts};
 use smallvec::smallvec;
 
 /// Ops that move the elements of their first operand; ONNX Runtime moves quantization across these.
-const MOVES: &[&str] = &["onnx.Reshape", "onnx.Slice", "onnx.Squeeze", "onnx.Transpose", "onnx.Unsqueeze"];
+const MOVES: &[OpName] = &[onnx::RESHAPE, onnx::SLICE, onnx::SQUEEZE, onnx::TRANSPOSE, onnx::UNSQUEEZE];
 
 /// Runs the pass on all functions.
 pub(in crate::pass) fn run(module: &mut Module, _: &mut Context) {
     let uses = use_counts(module);
     for function in module.functions() {
-        Rewriter::new(module).function(function, &mut |rewriter, op| match rewriter.module.op_name(op) {
-            "onnx.QuantizeLinear" => before_moves(rewriter, op, &uses),
+        Rewriter::new(module).function(function, &mut |rewriter, op| match rewriter.module.op(op).name {
+            onnx::QUANTIZE_LINEAR => before_moves(rewriter, op, &uses),
             name if MOVES.contains(&name) => behind_move(rewriter, op),
             _ => true,
         });
@@ -38,7 +38,7 @@ fn behind_move(rewriter: &mut Rewriter, op: OpId) -> bool {
     let Some(conversion) = module.defining_op(operand) else { return true };
     let stored = module.op(conversion).operands.first().copied();
     let Some(stored) = stored.filter(|&stored| {
-        module.op_name(conversion) == "onnx.DequantizeLinear" && is_uniform(module, conversion, stored)
+        module.op(conversion).name == onnx::DEQUANTIZE_LINEAR && is_uniform(module, conversion, stored)
     }) else {
         return true;
     };
@@ -59,7 +59,7 @@ fn before_moves(rewriter: &mut Rewriter, op: OpId, uses: &[u32]) -> bool {
     let (mut moves, mut number) = (Vec::new(), rewriter.module.op(op).operands[0]);
     while let Some(by) = rewriter.module.defining_op(number) {
         let alone = uses.get(number.index()) == Some(&1);
-        if !alone || !MOVES.contains(&rewriter.module.op_name(by)) {
+        if !alone || !MOVES.contains(&rewriter.module.op(by).name) {
             break;
         }
         moves.push(by);
@@ -92,7 +92,7 @@ fn with_element_of(module: &mut Module, sizes: ValueId, element: ValueId) -> cra
 /// Inserts an op once more, on another first operand. Its result has the sizes of `like`, and the operand's element
 /// type where the op moves elements, else that of `like`.
 fn again(rewriter: &mut Rewriter, op: OpId, operand: ValueId, like: ValueId) -> Option<ValueId> {
-    let moves = MOVES.contains(&rewriter.module.op_name(op));
+    let moves = MOVES.contains(&rewriter.module.op(op).name);
     let ty = with_element_of(rewriter.module, like, if moves { operand } else { like });
     let original = rewriter.module.op(op).clone();
     let mut operands = original.operands;

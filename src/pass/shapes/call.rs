@@ -2,11 +2,11 @@
 //! `indices_of_shape_operands` has one operand for each result.
 
 use super::values::Values;
-use crate::ir::{Attribute, Dims, Module, OpId, Type, ValueId};
+use crate::ir::{Attribute, Dims, Module, OpId, Type, ValueId, stablehlo};
 
 /// Gives the results their sizes, and drops the operands that said them.
 pub(super) fn fix(module: &mut Module, op: OpId, values: &Values) -> Option<()> {
-    if module.op_name(op) != "stablehlo.custom_call" {
+    if module.op(op).name != stablehlo::CUSTOM_CALL {
         return None;
     }
     let indices = module.integers(module.attribute(op, "indices_of_shape_operands")?)?;

@@ -7,7 +7,10 @@
 //! of `from`, these are whole numbers that count; other ratios stay a gather.
 
 use super::values::Values;
-use crate::ir::{Attribute, Dim, Dims, Element, Module, OpId, Rewriter, TensorType, Type, ValueId};
+use crate::ir::{
+    Attribute, Dim, Dims, Element, Module, OpId, OpName, Rewriter, TensorType, Type, ValueId, hlo2onnx,
+    stablehlo,
+};
 use crate::ops::fold;
 use crate::pass::canonicalize::{identity::scalar, positions, producer};
 use crate::source::Source;
@@ -46,7 +49,7 @@ pub(super) fn simplify(
     values: &Values,
 ) -> Option<ValueId> {
     let module = &*rewriter.module;
-    if module.op_name(op) != "stablehlo.gather" {
+    if module.op(op).name != stablehlo::GATHER {
         return None;
     }
     let (&[operand, indices], &[result]) = (&module.op(op).operands[..], &module.op(op).results[..]) else {
@@ -169,11 +172,11 @@ impl Cut {
                 ("limit_indices", Attribute::of_sizes(&self.limits)),
                 ("strides", Attribute::Integers(Element::I64, self.strides.into())),
             ];
-            value = rewriter.insert_at(place, "stablehlo.slice", &[value], ty, attributes);
+            value = rewriter.insert_at(place, stablehlo::SLICE, &[value], ty, attributes);
         }
         if !self.reversed.is_empty() {
             let dimensions = [("dimensions", Attribute::Integers(Element::I64, self.reversed.into()))];
-            value = rewriter.insert_at(place, "stablehlo.reverse", &[value], ty, dimensions);
+            value = rewriter.insert_at(place, stablehlo::REVERSE, &[value], ty, dimensions);
         }
         value
     }
@@ -183,7 +186,7 @@ impl Cut {
 /// itself.
 fn resize(rewriter: &mut Rewriter, op: OpId, operand: ValueId, axis: usize, times: i64) -> Option<ValueId> {
     let module = &*rewriter.module;
-    let inner = producer(module, operand, "hlo2onnx.repeat");
+    let inner = producer(module, operand, hlo2onnx::REPEAT);
     let (operand, mut scales) = match inner {
         Some(inner) => {
             let scales = module.integers(module.attribute(inner, "scales")?)?;
@@ -194,7 +197,7 @@ fn resize(rewriter: &mut Rewriter, op: OpId, operand: ValueId, axis: usize, time
     scales[axis] *= times;
     let (place, ty) = (module.place(op), module.value_type(module.op(op).results[0]));
     let scales = [("scales", Attribute::Integers(Element::I64, scales.into()))];
-    Some(rewriter.insert_at(place, "hlo2onnx.repeat", &[operand], ty, scales))
+    Some(rewriter.insert_at(place, hlo2onnx::REPEAT, &[operand], ty, scales))
 }
 
 impl Reader<'_> {
@@ -204,14 +207,14 @@ impl Reader<'_> {
         if counts.len() == 1 {
             return Some(vec![self.positions(indices, DEPTH)?]);
         }
-        let op = producer(self.module, indices, "stablehlo.concatenate")?;
+        let op = producer(self.module, indices, stablehlo::CONCATENATE)?;
         let columns = &self.module.op(op).operands;
         let last = self.module.attribute(op, "dimension").and_then(Attribute::as_integer)?;
         if columns.len() != counts.len() || last != counts.len() as i64 {
             return None;
         }
         let column = |(axis, &column): (usize, &ValueId)| {
-            let spread = producer(self.module, column, "stablehlo.broadcast_in_dim")?;
+            let spread = producer(self.module, column, stablehlo::BROADCAST_IN_DIM)?;
             let along = positions(self.module, spread, "broadcast_dimensions")?;
             let &own = self.module.op(spread).operands.first()?;
             let is_along = *along == [axis] && self.module.tensor(own)?.dims[..] == counts[axis..=axis];
@@ -228,7 +231,7 @@ impl Reader<'_> {
 
     /// The size that an integer tensor has everywhere.
     fn size(&self, value: ValueId) -> Option<Dim> {
-        let spread = producer(self.module, value, "stablehlo.broadcast_in_dim");
+        let spread = producer(self.module, value, stablehlo::BROADCAST_IN_DIM);
         let value = spread.map_or(value, |op| self.module.op(op).operands[0]);
         match self.values.of(self.module, value)?[..] {
             [size] if size != Dim::Dynamic => Some(size),
@@ -238,9 +241,9 @@ impl Reader<'_> {
 
     /// The size that a float tensor has everywhere.
     fn float_size(&self, value: ValueId) -> Option<Dim> {
-        let spread = producer(self.module, value, "stablehlo.broadcast_in_dim");
+        let spread = producer(self.module, value, stablehlo::BROADCAST_IN_DIM);
         let value = spread.map_or(value, |op| self.module.op(op).operands[0]);
-        let converted = producer(self.module, value, "stablehlo.convert");
+        let converted = producer(self.module, value, stablehlo::CONVERT);
         if let Some(size) = converted.and_then(|op| self.size(self.module.op(op).operands[0])) {
             return Some(size);
         }
@@ -249,7 +252,7 @@ impl Reader<'_> {
     }
 
     /// The operands of the op of that name that defines a value.
-    fn operands<const N: usize>(&self, value: ValueId, name: &str) -> Option<[ValueId; N]> {
+    fn operands<const N: usize>(&self, value: ValueId, name: OpName) -> Option<[ValueId; N]> {
         let op = producer(self.module, value, name)?;
         <[ValueId; N]>::try_from(&self.module.op(op).operands[..]).ok()
     }
@@ -281,40 +284,40 @@ impl Reader<'_> {
             Positions::Counted { start, step } => Some((start, step)),
             Positions::Repeated { .. } => None,
         };
-        let (start, step) = match (self.module.op_name(op), &operands[..]) {
-            ("stablehlo.iota", []) if self.module.tensor(value)?.rank() == 1 => (Dim::Known(0), 1),
-            ("stablehlo.broadcast_in_dim", &[x]) => {
+        let (start, step) = match (self.module.op(op).name, &operands[..]) {
+            (stablehlo::IOTA, []) if self.module.tensor(value)?.rank() == 1 => (Dim::Known(0), 1),
+            (stablehlo::BROADCAST_IN_DIM, &[x]) => {
                 let is_leading = positions(self.module, op, "broadcast_dimensions")?.is_sorted();
                 let same = is_leading && self.count(x)? == self.count(value)?;
                 return same.then(|| self.positions(x, depth))?;
             }
-            ("stablehlo.reshape", &[x]) => {
+            (stablehlo::RESHAPE, &[x]) => {
                 let same = self.count(x)? == self.count(value)?;
                 return same.then(|| self.positions(x, depth))?;
             }
-            ("stablehlo.convert", &[x]) if self.module.tensor(x)?.element.is_float() => {
+            (stablehlo::CONVERT, &[x]) if self.module.tensor(x)?.element.is_float() => {
                 return self.nearest(x);
             }
-            ("stablehlo.convert", &[x]) => return self.positions(x, depth),
-            ("stablehlo.select", &[condition, _, plain]) => {
+            (stablehlo::CONVERT, &[x]) => return self.positions(x, depth),
+            (stablehlo::SELECT, &[condition, _, plain]) => {
                 let found = self.positions(plain, depth)?;
                 return (self.is_below_zero(condition, plain) && self.is_natural(found, plain))
                     .then_some(found);
             }
-            ("stablehlo.reverse", &[x]) => {
+            (stablehlo::REVERSE, &[x]) => {
                 let (start, step) = counted(x)?;
                 let steps = sizes.subtract(self.count(value)?, Dim::Known(1));
                 (sizes.add(start, sizes.multiply(Dim::Known(step), steps)), -step)
             }
-            ("stablehlo.add", &[x, y]) => {
+            (stablehlo::ADD, &[x, y]) => {
                 let ((x, first), (y, second)) = (counted(x)?, counted(y)?);
                 (sizes.add(x, y), first.checked_add(second)?)
             }
-            ("stablehlo.subtract", &[x, y]) => {
+            (stablehlo::SUBTRACT, &[x, y]) => {
                 let ((x, first), (y, second)) = (counted(x)?, counted(y)?);
                 (sizes.subtract(x, y), first.checked_sub(second)?)
             }
-            ("stablehlo.multiply", &[x, y]) => match (counted(x)?, counted(y)?) {
+            (stablehlo::MULTIPLY, &[x, y]) => match (counted(x)?, counted(y)?) {
                 ((Dim::Known(factor), 0), (start, step)) | ((start, step), (Dim::Known(factor), 0)) => {
                     (sizes.multiply(start, Dim::Known(factor)), step.checked_mul(factor)?)
                 }
@@ -337,8 +340,8 @@ impl Reader<'_> {
 
     /// Whether a condition is that positions are below zero.
     fn is_below_zero(&self, condition: ValueId, of: ValueId) -> bool {
-        let Some([left, zero]) = self.operands(condition, "stablehlo.compare") else { return false };
-        let word = producer(self.module, condition, "stablehlo.compare")
+        let Some([left, zero]) = self.operands(condition, stablehlo::COMPARE) else { return false };
+        let word = producer(self.module, condition, stablehlo::COMPARE)
             .and_then(|op| self.module.word(self.module.attribute(op, "comparison_direction")?));
         left == of && word == Some("LT") && self.size(zero) == Some(Dim::Known(0))
     }
@@ -355,9 +358,9 @@ impl Reader<'_> {
 
     /// `floor((iota + 0.5) * from / to)`. Sizes up to 4096 are exact in f32.
     fn nearest(&self, value: ValueId) -> Option<Positions> {
-        let [quotient] = self.operands(value, "stablehlo.floor")?;
-        let [product, to] = self.operands(quotient, "stablehlo.divide")?;
-        let [sum, from] = self.operands(product, "stablehlo.multiply")?;
+        let [quotient] = self.operands(value, stablehlo::FLOOR)?;
+        let [product, to] = self.operands(quotient, stablehlo::DIVIDE)?;
+        let [sum, from] = self.operands(product, stablehlo::MULTIPLY)?;
         let (from, to) = (self.float_size(from)?, self.float_size(to)?);
         let (half, step) = self.affine(sum, DEPTH)?;
         let is_exact = self.module.tensor(value)?.element.bits() >= 32;
@@ -382,13 +385,13 @@ impl Reader<'_> {
             return Some((number, 0.0));
         }
         let op = self.module.defining_op(value)?;
-        match (self.module.op_name(op), &self.module.op(op).operands[..]) {
-            ("stablehlo.iota", []) if self.module.tensor(value)?.rank() == 1 => Some((0.0, 1.0)),
-            ("stablehlo.add", &[x, y]) => {
+        match (self.module.op(op).name, &self.module.op(op).operands[..]) {
+            (stablehlo::IOTA, []) if self.module.tensor(value)?.rank() == 1 => Some((0.0, 1.0)),
+            (stablehlo::ADD, &[x, y]) => {
                 let ((x, first), (y, second)) = (self.affine(x, depth)?, self.affine(y, depth)?);
                 Some((x + y, first + second))
             }
-            ("stablehlo.multiply", &[x, y]) => match (self.affine(x, depth)?, self.affine(y, depth)?) {
+            (stablehlo::MULTIPLY, &[x, y]) => match (self.affine(x, depth)?, self.affine(y, depth)?) {
                 ((factor, 0.0), (start, step)) | ((start, step), (factor, 0.0)) => {
                     Some((start * factor, step * factor))
                 }

@@ -3,23 +3,19 @@
 
 use super::symbols::Origins;
 use super::values::Values;
-use crate::ir::{Attribute, Dim, Dims, Module, OpId, Type, ValueId};
-use crate::ops::rules;
+use crate::ir::{Attribute, Dim, Dims, Module, OpId, OpName, Type, ValueId, chlo, stablehlo};
+use crate::ops::{call_target, rules};
 
-/// Ops, and targets of calls, that take sizes or places from operands.
-const DYNAMIC: &[&str] = &[
-    "stablehlo.dynamic_broadcast_in_dim",
-    "stablehlo.dynamic_conv",
-    "stablehlo.dynamic_gather",
-    "stablehlo.dynamic_iota",
-    "stablehlo.dynamic_pad",
-    "stablehlo.dynamic_reshape",
-    RANDOM_BITS,
-    REDUCE_WINDOW,
-    TOP_K,
-    APPROX_TOP_K,
-    "stablehlo.real_dynamic_slice",
-    "stablehlo.set_dimension_size",
+/// Ops that take sizes or places from operands.
+const DYNAMIC: &[OpName] = &[
+    stablehlo::DYNAMIC_BROADCAST_IN_DIM,
+    stablehlo::DYNAMIC_CONV,
+    stablehlo::DYNAMIC_GATHER,
+    stablehlo::DYNAMIC_IOTA,
+    stablehlo::DYNAMIC_PAD,
+    stablehlo::DYNAMIC_RESHAPE,
+    stablehlo::REAL_DYNAMIC_SLICE,
+    stablehlo::SET_DIMENSION_SIZE,
 ];
 
 /// The target of the call that `rng_bit_generator` is in JAX where the sizes of its result are operands.
@@ -36,19 +32,14 @@ const APPROX_TOP_K: &str = "stablehlo.dynamic_approx_top_k";
 
 /// Whether an op takes sizes or places from operands.
 pub(super) fn is_dynamic(module: &Module, op: OpId) -> bool {
-    DYNAMIC.contains(&name(module, op))
+    DYNAMIC.contains(&module.op(op).name)
+        || matches!(target(module, op), RANDOM_BITS | REDUCE_WINDOW | TOP_K | APPROX_TOP_K)
 }
 
-/// The name of an op, or of what it calls.
-fn name(module: &Module, op: OpId) -> &str {
-    match module.op_name(op) {
-        "stablehlo.custom_call" => match module.attribute(op, "call_target_name") {
-            Some(Attribute::String(target)) => target,
-            Some(Attribute::SymbolRef(path)) if path.len() == 1 => module.symbols.get(path[0]),
-            _ => "",
-        },
-        name => name,
-    }
+/// The target of a call, and nothing for another op.
+fn target(module: &Module, op: OpId) -> &str {
+    let is_call = module.op(op).name == stablehlo::CUSTOM_CALL;
+    call_target(module, op).filter(|_| is_call).unwrap_or_default()
 }
 
 /// Rewrites the op in place, when all that it takes from operands follows from sizes.
@@ -80,7 +71,6 @@ pub(super) fn fix_at_run_time(module: &mut Module, op: OpId, values: &mut Values
 
 fn rewrite(module: &mut Module, op: OpId, fixed: Option<Fixed>) {
     let Some(fixed) = fixed else { return };
-    let name = module.symbols.intern(fixed.name);
     let added: Vec<_> =
         fixed.attributes.into_iter().map(|(key, value)| (module.symbols.intern(key), value)).collect();
     let dropped = fixed.dropped.map(|key| module.symbols.intern(key));
@@ -94,7 +84,7 @@ fn rewrite(module: &mut Module, op: OpId, fixed: Option<Fixed>) {
         module.value_mut(result).ty = ty;
     }
     let changed = module.op_mut(op);
-    changed.name = name;
+    changed.name = fixed.name;
     changed.operands.truncate(fixed.operands);
     changed
         .attributes
@@ -107,18 +97,18 @@ type List<'a> = dyn Fn(usize) -> Option<Dims> + 'a;
 
 /// What an op becomes whose operands say these sizes.
 fn form(module: &Module, op: OpId, list: &List) -> Option<Fixed> {
-    match name(module, op) {
+    match target(module, op) {
         RANDOM_BITS => return random_bits(module, op, list),
         REDUCE_WINDOW => return reduce_window(module, op, list),
         TOP_K => {
             let k = vec![("k", Attribute::Sizes(list(1)?))];
-            return Some(Fixed { dropped: CALL, ..fixed("chlo.top_k", 1, k) });
+            return Some(Fixed { dropped: CALL, ..fixed(chlo::TOP_K, 1, k) });
         }
         // The operands that say the sizes of its results have left it.
         APPROX_TOP_K if module.op(op).operands.len() == 5 => {
             let target = Attribute::String("ApproxTopK".into());
             let attributes = vec![("call_target_name", target), ("k", Attribute::Sizes(list(4)?))];
-            return Some(fixed("stablehlo.custom_call", 4, attributes));
+            return Some(fixed(stablehlo::CUSTOM_CALL, 4, attributes));
         }
         _ => {}
     }
@@ -126,17 +116,17 @@ fn form(module: &Module, op: OpId, list: &List) -> Option<Fixed> {
     if !is_dynamic(module, op) || rules::infer(module, op).is_none() {
         return None;
     }
-    match module.op_name(op) {
-        "stablehlo.dynamic_broadcast_in_dim" => of_result(module, op, "stablehlo.broadcast_in_dim", 1, list),
-        "stablehlo.dynamic_reshape" => of_result(module, op, "stablehlo.reshape", 1, list),
-        "stablehlo.dynamic_iota" => of_result(module, op, "stablehlo.iota", 0, list),
-        "stablehlo.real_dynamic_slice" => real_dynamic_slice(list),
-        "stablehlo.dynamic_pad" => dynamic_pad(list),
-        "stablehlo.dynamic_gather" => {
-            Some(fixed("stablehlo.gather", 2, vec![("slice_sizes", Attribute::of_sizes(&list(2)?))]))
+    match module.op(op).name {
+        stablehlo::DYNAMIC_BROADCAST_IN_DIM => of_result(module, op, stablehlo::BROADCAST_IN_DIM, 1, list),
+        stablehlo::DYNAMIC_RESHAPE => of_result(module, op, stablehlo::RESHAPE, 1, list),
+        stablehlo::DYNAMIC_IOTA => of_result(module, op, stablehlo::IOTA, 0, list),
+        stablehlo::REAL_DYNAMIC_SLICE => real_dynamic_slice(list),
+        stablehlo::DYNAMIC_PAD => dynamic_pad(list),
+        stablehlo::DYNAMIC_GATHER => {
+            Some(fixed(stablehlo::GATHER, 2, vec![("slice_sizes", Attribute::of_sizes(&list(2)?))]))
         }
-        "stablehlo.dynamic_conv" => {
-            Some(fixed("stablehlo.convolution", 2, vec![("padding", Attribute::of_sizes(&list(2)?))]))
+        stablehlo::DYNAMIC_CONV => {
+            Some(fixed(stablehlo::CONVOLUTION, 2, vec![("padding", Attribute::of_sizes(&list(2)?))]))
         }
         _ => None,
     }
@@ -144,7 +134,7 @@ fn form(module: &Module, op: OpId, list: &List) -> Option<Fixed> {
 
 /// What becomes of an op.
 struct Fixed {
-    name: &'static str,
+    name: OpName,
     /// How many of its operands stay.
     operands: usize,
     attributes: Vec<(&'static str, Attribute)>,
@@ -154,7 +144,7 @@ struct Fixed {
     dropped: [&'static str; 2],
 }
 
-fn fixed(name: &'static str, operands: usize, attributes: Vec<(&'static str, Attribute)>) -> Fixed {
+fn fixed(name: OpName, operands: usize, attributes: Vec<(&'static str, Attribute)>) -> Fixed {
     Fixed {
         name,
         operands,
@@ -170,7 +160,7 @@ fn operand(module: &Module, op: OpId, index: usize) -> Option<ValueId> {
 
 /// An op of which the sizes of the result say all. Where the text states them, the operand that gives them is not asked,
 /// as giving other ones would be an error at run time.
-fn of_result(module: &Module, op: OpId, name: &'static str, operands: usize, list: &List) -> Option<Fixed> {
+fn of_result(module: &Module, op: OpId, name: OpName, operands: usize, list: &List) -> Option<Fixed> {
     let result = module.tensor(*module.op(op).results.first()?)?;
     let of_operand = operand(module, op, 0).and_then(|operand| module.tensor(operand));
     if result.encoding.is_some() || (operands > 0 && !of_operand?.is_sized()) {
@@ -190,7 +180,7 @@ fn random_bits(module: &Module, op: OpId, list: &List) -> Option<Fixed> {
     (dims.len() == bits.rank()).then(|| Fixed {
         result: Some(dims),
         dropped: CALL,
-        ..fixed("stablehlo.rng_bit_generator", 1, Vec::new())
+        ..fixed(stablehlo::RNG_BIT_GENERATOR, 1, Vec::new())
     })
 }
 
@@ -204,7 +194,7 @@ fn reduce_window(module: &Module, op: OpId, list: &List) -> Option<Fixed> {
     }
     let attribute = |(index, name)| Some((name, Attribute::of_sizes(&list(2 + index)?)));
     let attributes = LISTS.into_iter().enumerate().map(attribute).collect::<Option<Vec<_>>>()?;
-    Some(Fixed { dropped: CALL, ..fixed("stablehlo.reduce_window", 2, attributes) })
+    Some(Fixed { dropped: CALL, ..fixed(stablehlo::REDUCE_WINDOW, 2, attributes) })
 }
 
 fn real_dynamic_slice(list: &List) -> Option<Fixed> {
@@ -217,7 +207,7 @@ fn real_dynamic_slice(list: &List) -> Option<Fixed> {
         ("limit_indices", Attribute::of_sizes(&list(2)?)),
         ("strides", Attribute::of_sizes(&strides)),
     ];
-    Some(fixed("stablehlo.slice", 1, attributes))
+    Some(fixed(stablehlo::SLICE, 1, attributes))
 }
 
 fn dynamic_pad(list: &List) -> Option<Fixed> {
@@ -230,5 +220,5 @@ fn dynamic_pad(list: &List) -> Option<Fixed> {
         ("edge_padding_high", Attribute::of_sizes(&list(3)?)),
         ("interior_padding", Attribute::of_sizes(&interior)),
     ];
-    Some(fixed("stablehlo.pad", 2, attributes))
+    Some(fixed(stablehlo::PAD, 2, attributes))
 }

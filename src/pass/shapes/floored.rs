@@ -4,7 +4,7 @@
 //! `floor_divide(x, y)` is `select(sign(x) != sign(y) and rem(x, y) != 0, x / y - 1, x / y)`, and `remainder(x, y)` is
 //! `select((rem(x, y) < 0) != (y < 0) and rem(x, y) != 0, rem(x, y) + y, rem(x, y))`.
 
-use crate::ir::{Dim, Dims, Module, OpId, ValueId};
+use crate::ir::{Dim, Dims, Module, OpId, OpName, ValueId, stablehlo};
 
 /// Which of both.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -37,17 +37,17 @@ impl Reader<'_> {
             return None;
         }
         match name {
-            "stablehlo.divide" => {
-                let is_corrected = self.is_sum(corrected, "stablehlo.subtract", plain, 1)
-                    || self.is_sum(corrected, "stablehlo.add", plain, -1);
+            stablehlo::DIVIDE => {
+                let is_corrected = self.is_sum(corrected, stablehlo::SUBTRACT, plain, 1)
+                    || self.is_sum(corrected, stablehlo::ADD, plain, -1);
                 // Where the dividend is never positive, something is left only where it is negative.
                 let mut fits =
                     others.iter().all(|&part| self.differ_in_sign(part, x, y) || self.is_always(part, 1));
                 fits &= !others.iter().all(|&part| self.is_always(part, 1)) || self.is_never_positive(x);
                 (is_corrected && fits).then_some((Floored::Quotient, x, y))
             }
-            "stablehlo.remainder" => {
-                let sum = self.operands(corrected, "stablehlo.add")?;
+            stablehlo::REMAINDER => {
+                let sum = self.operands(corrected, stablehlo::ADD)?;
                 let is_corrected = (self.is_same(sum[0], plain) && self.is_same(sum[1], y))
                     || (self.is_same(sum[1], plain) && self.is_same(sum[0], y));
                 let fits = !others.is_empty() && others.iter().all(|&part| self.is_negative(part, plain));
@@ -57,20 +57,20 @@ impl Reader<'_> {
         }
     }
 
-    fn definition(&self, value: ValueId) -> Option<(&str, &[ValueId])> {
+    fn definition(&self, value: ValueId) -> Option<(OpName, &[ValueId])> {
         let op = self.module.defining_op((self.source)(value))?;
-        Some((self.module.op_name(op), self.module.op(op).operands.as_slice()))
+        Some((self.module.op(op).name, self.module.op(op).operands.as_slice()))
     }
 
     /// The two operands of the op of that name that a value is.
-    fn operands(&self, value: ValueId, name: &str) -> Option<[ValueId; 2]> {
+    fn operands(&self, value: ValueId, name: OpName) -> Option<[ValueId; 2]> {
         let (own, operands) = self.definition(value)?;
         (own == name).then(|| operands.try_into().ok())?
     }
 
     /// The operands of the comparison in that direction that a value is.
     fn compared(&self, value: ValueId, direction: &str) -> Option<[ValueId; 2]> {
-        let operands = self.operands(value, "stablehlo.compare")?;
+        let operands = self.operands(value, stablehlo::COMPARE)?;
         let op = self.module.defining_op((self.source)(value))?;
         let own = self.module.word(self.module.attribute(op, "comparison_direction")?);
         (own == Some(direction)).then_some(operands)
@@ -78,7 +78,7 @@ impl Reader<'_> {
 
     /// The parts of a condition that all must hold.
     fn conjunction(&self, condition: ValueId) -> Vec<ValueId> {
-        self.operands(condition, "stablehlo.and").map_or_else(|| vec![condition], Vec::from)
+        self.operands(condition, stablehlo::AND).map_or_else(|| vec![condition], Vec::from)
     }
 
     fn is_same(&self, x: ValueId, y: ValueId) -> bool {
@@ -98,7 +98,7 @@ impl Reader<'_> {
     /// Whether a condition is that something is left.
     fn is_left(&self, condition: ValueId, x: ValueId, y: ValueId) -> bool {
         let Some([rest, zero]) = self.compared(condition, "NE") else { return false };
-        let of = self.operands(rest, "stablehlo.remainder");
+        let of = self.operands(rest, stablehlo::REMAINDER);
         self.is_always(zero, 0) && of.is_some_and(|of| self.is_same(of[0], x) && self.is_same(of[1], y))
     }
 
@@ -106,7 +106,7 @@ impl Reader<'_> {
     fn differ_in_sign(&self, condition: ValueId, x: ValueId, y: ValueId) -> bool {
         let Some([left, right]) = self.compared(condition, "NE") else { return false };
         let is_sign = |value: ValueId, of: ValueId| match self.definition(value) {
-            Some(("stablehlo.sign", &[own])) => self.is_same(own, of),
+            Some((stablehlo::SIGN, &[own])) => self.is_same(own, of),
             _ => false,
         };
         is_sign(left, x) && (is_sign(right, y) || self.is_always(right, 1))
@@ -123,7 +123,7 @@ impl Reader<'_> {
     }
 
     /// Whether a value is the op of another one and a number.
-    fn is_sum(&self, value: ValueId, name: &str, of: ValueId, number: i64) -> bool {
+    fn is_sum(&self, value: ValueId, name: OpName, of: ValueId, number: i64) -> bool {
         self.operands(value, name)
             .is_some_and(|[left, right]| self.is_same(left, of) && self.is_always(right, number))
     }

@@ -18,7 +18,7 @@ use super::Context;
 use super::canonicalize::insert_constant;
 use crate::ir::{
     self, Constant, ConstantId, Data, Dim, FunctionId, Module, OpId, RegionId, Rewriter, TensorType, Type,
-    TypeId, ValueId,
+    TypeId, ValueId, stablehlo,
 };
 use crate::ops::{fold, integer_bytes, rules};
 use symbols::{Origins, Part};
@@ -74,7 +74,7 @@ fn walk(module: &mut Module, cx: &mut Context, function: FunctionId, origins: &m
             rewriter.replace(result, value);
             return false;
         }
-        if rewriter.module.op_name(op) == "stablehlo.while" {
+        if rewriter.module.op(op).name == stablehlo::WHILE {
             refine_loop(rewriter.module, op);
             return true;
         }
@@ -152,7 +152,7 @@ fn is_dynamic(module: &Module, op: OpId) -> bool {
 
 /// Whether another walk could find out more.
 fn has_unknown_conditional(module: &Module, region: RegionId) -> bool {
-    let conditional = |op: OpId| matches!(module.op_name(op), "stablehlo.if" | "stablehlo.case");
+    let conditional = |op: OpId| matches!(module.op(op).name, stablehlo::IF | stablehlo::CASE);
     module.ops_within([region]).any(|op| conditional(op) && is_dynamic(module, op))
 }
 
@@ -162,13 +162,13 @@ fn refine(module: &mut Module, op: OpId) {
     if results.iter().all(|&result| module.tensor(result).is_none_or(TensorType::is_sized)) {
         return;
     }
-    match module.op_name(op) {
-        "stablehlo.optimization_barrier" => {
+    match module.op(op).name {
+        stablehlo::OPTIMIZATION_BARRIER => {
             for (index, &result) in results.iter().enumerate() {
                 narrow_to_value(module, result, module.op(op).operands.get(index).copied());
             }
         }
-        "stablehlo.if" | "stablehlo.case" => refine_conditional(module, op),
+        stablehlo::IF | stablehlo::CASE => refine_conditional(module, op),
         _ => {
             let Some(inferred) = rules::infer(module, op) else { return };
             for (&result, ty) in results.iter().zip(&inferred) {

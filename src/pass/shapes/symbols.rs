@@ -7,7 +7,7 @@
 use super::super::names::Path;
 use crate::ir::{
     Attribute, BlockId, Definition, Dim, Element, Factor, FunctionId, LocationId, Module, NewOp, OpId,
-    OpSpan, Symbol, Type, ValueId, provenance,
+    OpSpan, Symbol, Type, ValueId, hlo2onnx, provenance,
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::{SmallVec, smallvec};
@@ -266,7 +266,7 @@ fn definition(module: &mut Module, origin: &Origin) -> OpId {
     let (span, location) = place
         .map_or((OpSpan::default(), LocationId::UNKNOWN), |op| (module.span(op), module.op_location(op)));
     let new = NewOp {
-        name: module.symbols.intern("hlo2onnx.size"),
+        name: hlo2onnx::SIZE,
         operands: smallvec![origin.value],
         result_types: SmallVec::new(),
         attributes,

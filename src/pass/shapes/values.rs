@@ -5,7 +5,7 @@
 
 use super::floored::{Floored, Reader};
 use super::symbols::{Origins, Part};
-use crate::ir::{BlockId, Dim, Dims, Element, FunctionId, Module, OpId, Sizes, ValueId};
+use crate::ir::{BlockId, Dim, Dims, Element, FunctionId, Module, OpId, OpName, Sizes, ValueId, stablehlo};
 use rustc_hash::FxHashMap;
 
 /// Longer lists are no shapes.
@@ -133,7 +133,7 @@ impl Values {
         if elements.contains(&Dim::Dynamic)
             && let Some(op) = module.defining_op(value)
             && let Some(depth) = depth.checked_sub(1)
-            && is_evaluated(module.op_name(op))
+            && is_evaluated(module.op(op).name)
         {
             for operand in module.op(op).operands.clone() {
                 self.trace_within(module, origins, operand, depth);
@@ -169,25 +169,23 @@ impl Values {
 }
 
 /// Ops through which sizes are traced: all that move integers or compute with them. Their truth values are not.
-fn is_evaluated(name: &str) -> bool {
+fn is_evaluated(name: OpName) -> bool {
     matches!(
-        name.strip_prefix("stablehlo."),
-        Some(
-            "convert"
-                | "reshape"
-                | "transpose"
-                | "broadcast_in_dim"
-                | "concatenate"
-                | "slice"
-                | "add"
-                | "subtract"
-                | "multiply"
-                | "divide"
-                | "remainder"
-                | "maximum"
-                | "minimum"
-                | "negate"
-        )
+        name,
+        stablehlo::CONVERT
+            | stablehlo::RESHAPE
+            | stablehlo::TRANSPOSE
+            | stablehlo::BROADCAST_IN_DIM
+            | stablehlo::CONCATENATE
+            | stablehlo::SLICE
+            | stablehlo::ADD
+            | stablehlo::SUBTRACT
+            | stablehlo::MULTIPLY
+            | stablehlo::DIVIDE
+            | stablehlo::REMAINDER
+            | stablehlo::MAXIMUM
+            | stablehlo::MINIMUM
+            | stablehlo::NEGATE
     )
 }
 
@@ -213,17 +211,17 @@ fn evaluate(
         let at = |index: usize| -> Vec<Dim> { all.iter().map(|list| element(list, index)).collect() };
         Some((0..length).map(|index| f(&at(index))).collect())
     };
-    match module.op_name(op) {
-        "stablehlo.get_dimension_size" => {
+    match module.op(op).name {
+        stablehlo::GET_DIMENSION_SIZE => {
             let axis = usize::try_from(module.attribute(op, "dimension")?.as_integer()?).ok()?;
             Some(Dims::from_slice(&[*module.tensor(*operands.first()?)?.dims.get(axis)?]))
         }
-        "stablehlo.convert" | "stablehlo.reshape" => operand(0),
-        "stablehlo.transpose" => {
+        stablehlo::CONVERT | stablehlo::RESHAPE => operand(0),
+        stablehlo::TRANSPOSE => {
             operand(0).filter(|_| attribute("permutation").is_some_and(|order| order.is_sorted()))
         }
-        "stablehlo.optimization_barrier" => operand(0),
-        "stablehlo.broadcast_in_dim" => {
+        stablehlo::OPTIMIZATION_BARRIER => operand(0),
+        stablehlo::BROADCAST_IN_DIM => {
             let list = operand(0)?;
             let single = || std::iter::repeat_n(list[0], length).collect();
             if list.len() == 1 {
@@ -231,7 +229,7 @@ fn evaluate(
             }
             Some(list).filter(|_| attribute("broadcast_dimensions").is_some_and(|order| order.is_sorted()))
         }
-        "stablehlo.concatenate" => {
+        stablehlo::CONCATENATE => {
             // The elements of the operands follow each other where every dimension before is 1.
             let axis = usize::try_from(module.attribute(op, "dimension")?.as_integer()?).ok()?;
             let joined = module.tensor(*module.op(op).results.first()?)?;
@@ -246,33 +244,33 @@ fn evaluate(
             }
             Some(joined)
         }
-        "stablehlo.slice" => {
+        stablehlo::SLICE => {
             let list = operand(0)?;
             let (starts, steps) = (attribute("start_indices")?, attribute("strides")?);
             let (&[start], &[step]) = (starts.as_slice(), steps.as_slice()) else { return None };
             let at = |index: usize| usize::try_from(start + index as i64 * step).ok();
             (0..length).map(|index| list.get(at(index)?).copied()).collect()
         }
-        "stablehlo.add" => each(&|x| sizes.add(x[0], x[1])),
-        "stablehlo.subtract" => each(&|x| sizes.subtract(x[0], x[1])),
-        "stablehlo.multiply" if !is_truth(module, op) => each(&|x| sizes.multiply(x[0], x[1])),
-        "stablehlo.divide" => each(&|x| to_zero(sizes, x[0], |dividend| sizes.quotient(dividend, x[1]))),
-        "stablehlo.remainder" => each(&|x| to_zero(sizes, x[0], |dividend| sizes.remainder(dividend, x[1]))),
-        "stablehlo.maximum" => each(&|x| sizes.larger(x[0], x[1])),
-        "stablehlo.minimum" => each(&|x| sizes.smaller(x[0], x[1])),
-        "stablehlo.clamp" => each(&|x| sizes.smaller(sizes.larger(x[0], x[1]), x[2])),
-        "stablehlo.negate" => each(&|x| sizes.multiply(x[0], Dim::Known(-1))),
-        "stablehlo.abs" => each(&|x| sizes.larger(x[0], sizes.multiply(x[0], Dim::Known(-1)))),
-        "stablehlo.sign" => each(&|x| match sizes.bounds(x[0]) {
+        stablehlo::ADD => each(&|x| sizes.add(x[0], x[1])),
+        stablehlo::SUBTRACT => each(&|x| sizes.subtract(x[0], x[1])),
+        stablehlo::MULTIPLY if !is_truth(module, op) => each(&|x| sizes.multiply(x[0], x[1])),
+        stablehlo::DIVIDE => each(&|x| to_zero(sizes, x[0], |dividend| sizes.quotient(dividend, x[1]))),
+        stablehlo::REMAINDER => each(&|x| to_zero(sizes, x[0], |dividend| sizes.remainder(dividend, x[1]))),
+        stablehlo::MAXIMUM => each(&|x| sizes.larger(x[0], x[1])),
+        stablehlo::MINIMUM => each(&|x| sizes.smaller(x[0], x[1])),
+        stablehlo::CLAMP => each(&|x| sizes.smaller(sizes.larger(x[0], x[1]), x[2])),
+        stablehlo::NEGATE => each(&|x| sizes.multiply(x[0], Dim::Known(-1))),
+        stablehlo::ABS => each(&|x| sizes.larger(x[0], sizes.multiply(x[0], Dim::Known(-1)))),
+        stablehlo::SIGN => each(&|x| match sizes.bounds(x[0]) {
             (Some(low), _) if low > 0 => Dim::Known(1),
             (_, Some(high)) if high < 0 => Dim::Known(-1),
             _ => Dim::Dynamic,
         }),
-        "stablehlo.compare" => {
+        stablehlo::COMPARE => {
             let direction = module.word(module.attribute(op, "comparison_direction")?)?;
             each(&|x| compare(sizes, direction, x[0], x[1]))
         }
-        "stablehlo.select" => {
+        stablehlo::SELECT => {
             let chosen = each(&|x| match x[0] {
                 Dim::Known(0) => x[2],
                 Dim::Known(_) => x[1],
@@ -294,9 +292,9 @@ fn evaluate(
             };
             Some(lookup(x)?.iter().zip(&lookup(y)?).map(divided).collect())
         }
-        "stablehlo.and" if is_truth(module, op) => each(&|x| truth(x, Dim::Known(0), Dim::Known(1))),
-        "stablehlo.or" if is_truth(module, op) => each(&|x| truth(x, Dim::Known(1), Dim::Known(0))),
-        "stablehlo.not" if is_truth(module, op) => each(&|x| match x[0] {
+        stablehlo::AND if is_truth(module, op) => each(&|x| truth(x, Dim::Known(0), Dim::Known(1))),
+        stablehlo::OR if is_truth(module, op) => each(&|x| truth(x, Dim::Known(1), Dim::Known(0))),
+        stablehlo::NOT if is_truth(module, op) => each(&|x| match x[0] {
             Dim::Known(value) => Dim::Known(1 - value),
             _ => Dim::Dynamic,
         }),
@@ -307,7 +305,7 @@ fn evaluate(
 /// What a selection by `x == y` gives where its arms are `y` and `x`: the latter, in both cases.
 fn chosen_of_equals(module: &Module, op: OpId, lookup: &Lookup, chosen: &Dims) -> Option<Dims> {
     let &[condition, on_true, on_false] = module.op(op).operands.as_slice() else { return None };
-    let compare = module.defining_op(condition).filter(|&op| module.op_name(op) == "stablehlo.compare")?;
+    let compare = module.defining_op(condition).filter(|&op| module.op(op).name == stablehlo::COMPARE)?;
     let &[x, y] = module.op(compare).operands.as_slice() else { return None };
     if module.word(module.attribute(compare, "comparison_direction")?)? != "EQ" {
         return None;

@@ -3,7 +3,9 @@
 
 use super::symbols::Origins;
 use super::values::Values;
-use crate::ir::{Attribute, Dim, Dims, Element, Module, OpId, Rewriter, SCALAR, TensorType, Type, ValueId};
+use crate::ir::{
+    Attribute, Dim, Dims, Element, Module, OpId, Rewriter, SCALAR, TensorType, Type, ValueId, stablehlo,
+};
 use smallvec::smallvec;
 
 /// Rewrites the op in place, with the scalars of the start before it.
@@ -16,7 +18,7 @@ pub(super) fn fix(
     origins: &mut Origins,
 ) -> Option<()> {
     let module = &mut *rewriter.module;
-    if module.op_name(op) != "stablehlo.real_dynamic_slice" {
+    if module.op(op).name != stablehlo::REAL_DYNAMIC_SLICE {
         return None;
     }
     let &[operand, start, limit, strides] = module.op(op).operands.as_slice() else { return None };
@@ -37,7 +39,7 @@ pub(super) fn fix(
     for axis in 0..sizes.len() as i64 {
         operands.push(scalar(rewriter, op, start, element, axis));
     }
-    let name = rewriter.module.symbols.intern("stablehlo.dynamic_slice");
+    let name = stablehlo::DYNAMIC_SLICE;
     let key = rewriter.module.symbols.intern("slice_sizes");
     let changed = rewriter.module.op_mut(op);
     changed.name = name;
@@ -54,7 +56,7 @@ fn unclamped(
     start: ValueId,
     sizes: &[Dim],
 ) -> Option<ValueId> {
-    let clamp = module.defining_op(start).filter(|&op| module.op_name(op) == "stablehlo.clamp")?;
+    let clamp = module.defining_op(start).filter(|&op| module.op(op).name == stablehlo::CLAMP)?;
     let &[low, start, high] = module.op(clamp).operands.as_slice() else { return None };
     let dims = &module.tensor(operand)?.dims;
     let (low, high) = (values.of(module, low)?, values.of(module, high)?);
@@ -70,17 +72,17 @@ fn scalar(rewriter: &mut Rewriter, user: OpId, from: ValueId, element: Element, 
     let one = types.intern(Type::Tensor(TensorType::of(element, &[1])));
     let none = types.intern(Type::Tensor(TensorType::of(element, SCALAR)));
     if let Some(part) = part {
-        return rewriter.insert_at(rewriter.module.place(user), "stablehlo.reshape", &[part], none, []);
+        return rewriter.insert_at(rewriter.module.place(user), stablehlo::RESHAPE, &[part], none, []);
     }
     let places =
         [("start_indices", list(&[index])), ("limit_indices", list(&[index + 1])), ("strides", list(&[1]))];
-    let picked = rewriter.insert_at(rewriter.module.place(user), "stablehlo.slice", &[from], one, places);
-    rewriter.insert_at(rewriter.module.place(user), "stablehlo.reshape", &[picked], none, [])
+    let picked = rewriter.insert_at(rewriter.module.place(user), stablehlo::SLICE, &[from], one, places);
+    rewriter.insert_at(rewriter.module.place(user), stablehlo::RESHAPE, &[picked], none, [])
 }
 
 /// The list of one that is this element of a list put together from such.
 fn part(module: &Module, list: ValueId, index: i64) -> Option<ValueId> {
-    let op = module.defining_op(list).filter(|&op| module.op_name(op) == "stablehlo.concatenate")?;
+    let op = module.defining_op(list).filter(|&op| module.op(op).name == stablehlo::CONCATENATE)?;
     let parts = &module.op(op).operands;
     let single = |&part: &ValueId| module.tensor(part).is_some_and(|ty| ty.count() == Some(1));
     if !parts.iter().all(single) {

@@ -7,7 +7,7 @@
 //! The results of a loop or a branch, and what a loop carries, are read where something after them, or in the body,
 //! reads them.
 
-use crate::ir::{Attribute, BlockId, Definition, Module, OpId, ValueId};
+use crate::ir::{Attribute, BlockId, Definition, Module, OpId, OpName, ValueId, onnx};
 use crate::ops::number;
 use crate::source::Source;
 use rustc_hash::FxHashMap;
@@ -91,21 +91,32 @@ impl Flow {
         }
         let any =
             || operands.iter().filter(|value| is_float(value)).any(|&value| self.may_be_negative(value));
-        let name = module.op_name(op).strip_prefix("onnx.").unwrap_or_default();
+        let name = module.op(op).name;
         match name {
             _ if is_free(module, op) => false,
-            "Constant" => match module.op(op).results.first() {
+            onnx::CONSTANT => match module.op(op).results.first() {
                 Some(&value) => holds_negative(module, source, value),
                 None => true,
             },
-            "Abs" | "Acos" | "Cos" | "Cosh" | "Exp" | "IsInf" | "IsNaN" | "Log" | "LogSoftmax"
-            | "Sigmoid" | "Softmax" => false,
+            onnx::ABS
+            | onnx::ACOS
+            | onnx::COS
+            | onnx::COSH
+            | onnx::EXP
+            | onnx::IS_INF
+            | onnx::IS_NAN
+            | onnx::LOG
+            | onnx::LOG_SOFTMAX
+            | onnx::SIGMOID
+            | onnx::SOFTMAX => false,
             _ if SUMS.contains(&name) => false,
             _ if MOVES.contains(&name) || ODD.contains(&name) => any(),
-            "Add" => operands.iter().all(|&value| self.may_be_negative(value)),
-            "Cast" => operands.first().is_none_or(|value| is_float(value) && self.may_be_negative(*value)),
-            "Sub" => operands.first().is_none_or(|&value| self.may_be_negative(value)),
-            "Mul" if operands.len() == 2 => {
+            onnx::ADD => operands.iter().all(|&value| self.may_be_negative(value)),
+            onnx::CAST => {
+                operands.first().is_none_or(|value| is_float(value) && self.may_be_negative(*value))
+            }
+            onnx::SUB => operands.first().is_none_or(|&value| self.may_be_negative(value)),
+            onnx::MUL if operands.len() == 2 => {
                 let grows = |value| constant(module, source, value).is_some_and(|number| number >= 1.0);
                 match (grows(operands[0]), grows(operands[1])) {
                     (true, _) => self.may_be_negative(operands[1]),
@@ -113,7 +124,7 @@ impl Flow {
                     _ => operands[0] != operands[1],
                 }
             }
-            "Where" => operands[1..].iter().any(|&value| self.may_be_negative(value)),
+            onnx::WHERE => operands[1..].iter().any(|&value| self.may_be_negative(value)),
             _ => true,
         }
     }
@@ -121,38 +132,65 @@ impl Flow {
     /// How the op reads the sign of a zero in an operand.
     fn reads(&self, module: &Module, source: &Source, op: OpId, index: usize) -> Reads {
         let operands = &module.op(op).operands;
-        let name = module.op_name(op).strip_prefix("onnx.").unwrap_or_default();
+        let name = module.op(op).name;
         let other = operands.get(1 - index.min(1)).copied();
         match name {
             _ if is_free(module, op) => Reads::Never,
-            "Abs" | "Acos" | "ArgMax" | "ArgMin" | "Cos" | "Cosh" | "Equal" | "Exp" | "Greater"
-            | "GreaterOrEqual" | "IsInf" | "IsNaN" | "Less" | "LessOrEqual" | "Log" | "LogSoftmax"
-            | "QuantizeLinear" | "Sigmoid" | "Softmax" => Reads::Never,
+            onnx::ABS
+            | onnx::ACOS
+            | onnx::ARG_MAX
+            | onnx::ARG_MIN
+            | onnx::COS
+            | onnx::COSH
+            | onnx::EQUAL
+            | onnx::EXP
+            | onnx::GREATER
+            | onnx::GREATER_OR_EQUAL
+            | onnx::IS_INF
+            | onnx::IS_NAN
+            | onnx::LESS
+            | onnx::LESS_OR_EQUAL
+            | onnx::LOG
+            | onnx::LOG_SOFTMAX
+            | onnx::QUANTIZE_LINEAR
+            | onnx::SIGMOID
+            | onnx::SOFTMAX => Reads::Never,
             _ if SUMS.contains(&name) => Reads::Never,
-            "Cast" => {
+            onnx::CAST => {
                 let to = module.op(op).results.first().and_then(|&result| module.tensor(result));
                 let keeps = to.is_some_and(|to| to.element.is_float());
                 if keeps { Reads::WithResult } else { Reads::Never }
             }
             // 0 + x is x but for -0, and x - 0 is x.
-            "Add" if other.is_some_and(|other| !self.may_be_negative(other)) => Reads::Never,
-            "Sub" if index == 1 && other.is_some_and(|other| !self.may_be_negative(other)) => Reads::Never,
-            "Sub" if index == 0 && other.is_some_and(|other| is_not_zero(module, source, other)) => {
+            onnx::ADD if other.is_some_and(|other| !self.may_be_negative(other)) => Reads::Never,
+            onnx::SUB if index == 1 && other.is_some_and(|other| !self.may_be_negative(other)) => {
                 Reads::Never
             }
-            "Div" if index == 1 => Reads::Always,
-            "Mod" if index == 1 => Reads::Never,
-            "Pow" if index == 1 => Reads::Never,
-            "Pow"
+            onnx::SUB if index == 0 && other.is_some_and(|other| is_not_zero(module, source, other)) => {
+                Reads::Never
+            }
+            onnx::DIV if index == 1 => Reads::Always,
+            onnx::MOD if index == 1 => Reads::Never,
+            onnx::POW if index == 1 => Reads::Never,
+            onnx::POW
                 if other
                     .and_then(|other| constant(module, source, other))
                     .is_some_and(|power| power >= 0.0) =>
             {
                 Reads::WithResult
             }
-            "Where" if index == 0 => Reads::Never,
-            "Add" | "Div" | "Elu" | "Gelu" | "LeakyRelu" | "Mod" | "Mul" | "Neg" | "ReduceProd" | "Sub"
-            | "Where" => Reads::WithResult,
+            onnx::WHERE if index == 0 => Reads::Never,
+            onnx::ADD
+            | onnx::DIV
+            | onnx::ELU
+            | onnx::GELU
+            | onnx::LEAKY_RELU
+            | onnx::MOD
+            | onnx::MUL
+            | onnx::NEG
+            | onnx::REDUCE_PROD
+            | onnx::SUB
+            | onnx::WHERE => Reads::WithResult,
             _ if MOVES.contains(&name) || ODD.contains(&name) => Reads::WithResult,
             _ => Reads::Always,
         }
@@ -170,8 +208,8 @@ enum Reads {
 /// Whether the zeros in the results of an op may have either sign. Constants, and ops that move elements, may serve
 /// others, too.
 fn is_free(module: &Module, op: OpId) -> bool {
-    let name = module.op_name(op).strip_prefix("onnx.").unwrap_or_default();
-    module.has_free_zeros(op) && name != "Constant" && !MOVES.contains(&name)
+    let name = module.op(op).name;
+    module.has_free_zeros(op) && name != onnx::CONSTANT && !MOVES.contains(&name)
 }
 
 /// The ops of loops and branches whose bodies the blocks are.
@@ -200,11 +238,11 @@ fn sources(module: &Module, owners: &FxHashMap<BlockId, OpId>, value: ValueId) -
     }
     let operands = &module.op(op).operands;
     // Where in the operands of the op, and of the terminator, the value is.
-    let (operand, returned) = match module.op_name(op) {
-        "onnx.If" => (None, Some(index)),
+    let (operand, returned) = match module.op(op).name {
+        onnx::IF => (None, Some(index)),
         // The number of the round and the condition come before what is carried; the condition alone is returned.
-        "onnx.Loop" if is_argument => (Some(index), index.checked_sub(1)),
-        "onnx.Loop" => (Some(index + 2), Some(index + 1)),
+        onnx::LOOP if is_argument => (Some(index), index.checked_sub(1)),
+        onnx::LOOP => (Some(index + 2), Some(index + 1)),
         _ => {
             let slices = module.attribute(op, "num_scan_inputs").and_then(Attribute::as_integer).unwrap_or(0);
             let is_carried = index + (slices as usize) < operands.len();
@@ -222,52 +260,64 @@ fn sources(module: &Module, owners: &FxHashMap<BlockId, OpId>, value: ValueId) -
 }
 
 /// Sums, whose zeros have no sign that is promised.
-const SUMS: &[&str] = &[
-    "Attention",
-    "AveragePool",
-    "Conv",
-    "ConvTranspose",
-    "CumSum",
-    "DFT",
-    "Gemm",
-    "GlobalAveragePool",
-    "MatMul",
-    "ReduceMean",
-    "ReduceSum",
-    "ReduceSumSquare",
+const SUMS: &[OpName] = &[
+    onnx::ATTENTION,
+    onnx::AVERAGE_POOL,
+    onnx::CONV,
+    onnx::CONV_TRANSPOSE,
+    onnx::CUM_SUM,
+    onnx::DFT,
+    onnx::GEMM,
+    onnx::GLOBAL_AVERAGE_POOL,
+    onnx::MAT_MUL,
+    onnx::REDUCE_MEAN,
+    onnx::REDUCE_SUM,
+    onnx::REDUCE_SUM_SQUARE,
 ];
 
 /// Ops whose results are elements of their operands.
-const MOVES: &[&str] = &[
-    "Clip",
-    "Concat",
-    "DepthToSpace",
-    "Expand",
-    "Gather",
-    "GatherElements",
-    "GatherND",
-    "Identity",
-    "Max",
-    "MaxPool",
-    "Min",
-    "Pad",
-    "ReduceMax",
-    "ReduceMin",
-    "Relu",
-    "Reshape",
-    "Resize",
-    "Slice",
-    "Split",
-    "Squeeze",
-    "Tile",
-    "Transpose",
-    "Trilu",
-    "Unsqueeze",
+const MOVES: &[OpName] = &[
+    onnx::CLIP,
+    onnx::CONCAT,
+    onnx::DEPTH_TO_SPACE,
+    onnx::EXPAND,
+    onnx::GATHER,
+    onnx::GATHER_ELEMENTS,
+    onnx::GATHER_ND,
+    onnx::IDENTITY,
+    onnx::MAX,
+    onnx::MAX_POOL,
+    onnx::MIN,
+    onnx::PAD,
+    onnx::REDUCE_MAX,
+    onnx::REDUCE_MIN,
+    onnx::RELU,
+    onnx::RESHAPE,
+    onnx::RESIZE,
+    onnx::SLICE,
+    onnx::SPLIT,
+    onnx::SQUEEZE,
+    onnx::TILE,
+    onnx::TRANSPOSE,
+    onnx::TRILU,
+    onnx::UNSQUEEZE,
 ];
 
 /// Functions that are -0 at -0 alone.
-const ODD: &[&str] =
-    &["Asin", "Asinh", "Atan", "Atanh", "Erf", "Floor", "Sign", "Sin", "Sinh", "Sqrt", "Tan", "Tanh"];
+const ODD: &[OpName] = &[
+    onnx::ASIN,
+    onnx::ASINH,
+    onnx::ATAN,
+    onnx::ATANH,
+    onnx::ERF,
+    onnx::FLOOR,
+    onnx::SIGN,
+    onnx::SIN,
+    onnx::SINH,
+    onnx::SQRT,
+    onnx::TAN,
+    onnx::TANH,
+];
 
 /// The number that a constant is.
 fn constant(module: &Module, source: &Source, value: ValueId) -> Option<f64> {
@@ -314,18 +364,18 @@ pub(super) fn excludes_zero(
 ) -> bool {
     let Some(op) = module.defining_op(predicate) else { return false };
     let [left, right] = module.op(op).operands[..] else { return false };
-    let name = module.op_name(op);
-    if holds && name == "onnx.And" {
+    let name = module.op(op).name;
+    if holds && name == onnx::AND {
         return [left, right].iter().any(|&part| excludes_zero(module, source, part, value, true));
     }
     let is = |value: ValueId, test: fn(f64) -> bool| constant(module, source, value).is_some_and(test);
     match (name, holds) {
-        ("onnx.Greater", true) | ("onnx.LessOrEqual", false) if left == value => is(right, |c| c >= 0.0),
-        ("onnx.Less", true) | ("onnx.GreaterOrEqual", false) if left == value => is(right, |c| c <= 0.0),
-        ("onnx.Less", true) | ("onnx.GreaterOrEqual", false) if right == value => is(left, |c| c >= 0.0),
-        ("onnx.Greater", true) | ("onnx.LessOrEqual", false) if right == value => is(left, |c| c <= 0.0),
-        ("onnx.GreaterOrEqual", true) | ("onnx.Less", false) if left == value => is(right, |c| c > 0.0),
-        ("onnx.Equal", false) => {
+        (onnx::GREATER, true) | (onnx::LESS_OR_EQUAL, false) if left == value => is(right, |c| c >= 0.0),
+        (onnx::LESS, true) | (onnx::GREATER_OR_EQUAL, false) if left == value => is(right, |c| c <= 0.0),
+        (onnx::LESS, true) | (onnx::GREATER_OR_EQUAL, false) if right == value => is(left, |c| c >= 0.0),
+        (onnx::GREATER, true) | (onnx::LESS_OR_EQUAL, false) if right == value => is(left, |c| c <= 0.0),
+        (onnx::GREATER_OR_EQUAL, true) | (onnx::LESS, false) if left == value => is(right, |c| c > 0.0),
+        (onnx::EQUAL, false) => {
             (left == value && is(right, |c| c == 0.0)) || (right == value && is(left, |c| c == 0.0))
         }
         _ => false,

@@ -12,7 +12,8 @@ mod flow;
 
 use super::Context;
 use crate::ir::{
-    Attribute, Constant, Data, Dim, Element, Module, NewOp, OpId, Rewriter, Type, TypeId, ValueId,
+    Attribute, Constant, Data, Dim, Element, Module, NewOp, OpId, OpName, Rewriter, Type, TypeId, ValueId,
+    onnx,
 };
 use crate::ops::float_bytes;
 use crate::source::Source;
@@ -23,7 +24,7 @@ use smallvec::SmallVec;
 /// Runs the pass on all functions.
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
     let is_concerned = |&op: &OpId| {
-        matches!(module.op_name(op), "onnx.Where" | "onnx.Sign")
+        matches!(module.op(op).name, onnx::WHERE | onnx::SIGN)
             && module.tensor(module.op(op).results[0]).is_some_and(|tensor| tensor.element.is_float())
     };
     if !module.reachable_ops().iter().any(is_concerned) {
@@ -32,10 +33,10 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     let flow = Flow::of(module, cx.source);
     for function in module.functions() {
         let mut constants = Constants::default();
-        Rewriter::new(module).function(function, &mut |rewriter, op| match rewriter.module.op_name(op) {
+        Rewriter::new(module).function(function, &mut |rewriter, op| match rewriter.module.op(op).name {
             _ if rewriter.module.has_free_zeros(op) => true,
-            "onnx.Where" => select(rewriter, op, &flow, cx.source, &mut constants),
-            "onnx.Sign" => sign(rewriter, op, &flow),
+            onnx::WHERE => select(rewriter, op, &flow, cx.source, &mut constants),
+            onnx::SIGN => sign(rewriter, op, &flow),
             _ => true,
         });
         if let Some(block) = module.entry_block(module.function(function).body) {
@@ -60,7 +61,7 @@ impl Constants {
             let bytes = if element == Element::Bool { vec![1] } else { float_bytes(element, 1.0).to_vec() };
             let id = module.add_constant(Constant { ty, data: Data::Bytes(bytes.into()) });
             let (span, location) = module.place(op);
-            let (name, key) = (module.symbols.intern("onnx.Constant"), module.symbols.intern("value"));
+            let (name, key) = (onnx::CONSTANT, module.symbols.intern("value"));
             let constant = module.add_op(NewOp {
                 name,
                 operands: SmallVec::new(),
@@ -106,24 +107,24 @@ fn select(
     };
     let ty = rewriter.module.value_type(result);
     let place = rewriter.module.place(op);
-    let emit = |rewriter: &mut Rewriter, name: &str, operands: &[ValueId], ty: TypeId| {
+    let emit = |rewriter: &mut Rewriter, name: OpName, operands: &[ValueId], ty: TypeId| {
         rewriter.insert_at(place, name, operands, ty, [])
     };
     let value = match form {
         None if !changed => return true,
-        None => emit(rewriter, "onnx.Where", &[predicate, yes, no], ty),
+        None => emit(rewriter, onnx::WHERE, &[predicate, yes, no], ty),
         Some(swapped) => {
             let inverse = inverse(rewriter, op, predicate, constants);
             if swapped {
-                emit(rewriter, "onnx.Where", &[inverse, no, yes], ty)
+                emit(rewriter, onnx::WHERE, &[inverse, no, yes], ty)
             } else {
                 let element = rewriter.module.tensor(result).map_or(Element::F32, |tensor| tensor.element);
                 let one = constants.one(rewriter.module, op, element);
                 let (first, second) =
                     (joined_type(rewriter, predicate, yes), joined_type(rewriter, predicate, no));
-                let first = emit(rewriter, "onnx.Where", &[inverse, one, yes], first);
-                let second = emit(rewriter, "onnx.Where", &[predicate, one, no], second);
-                emit(rewriter, "onnx.Mul", &[first, second], ty)
+                let first = emit(rewriter, onnx::WHERE, &[inverse, one, yes], first);
+                let second = emit(rewriter, onnx::WHERE, &[predicate, one, no], second);
+                emit(rewriter, onnx::MUL, &[first, second], ty)
             }
         }
     };
@@ -139,18 +140,18 @@ fn sign(rewriter: &mut Rewriter, op: OpId, flow: &Flow) -> bool {
     }
     let place = rewriter.module.place(op);
     let ty = rewriter.module.value_type(result);
-    let sign = rewriter.insert_at(place, "onnx.Sign", &[operand], ty, []);
+    let sign = rewriter.insert_at(place, onnx::SIGN, &[operand], ty, []);
     let to = Attribute::Type(rewriter.module.types.intern(Type::Scalar(Element::Bool)));
     let truth = with_element(rewriter.module, ty, Element::Bool);
-    let is_not_zero = rewriter.insert_at(place, "onnx.Cast", &[sign], truth, [("to", to)]);
-    let value = rewriter.insert_at(place, "onnx.Where", &[is_not_zero, sign, operand], ty, []);
+    let is_not_zero = rewriter.insert_at(place, onnx::CAST, &[sign], truth, [("to", to)]);
+    let value = rewriter.insert_at(place, onnx::WHERE, &[is_not_zero, sign, operand], ty, []);
     rewriter.replace(result, value);
     false
 }
 
 /// The operand of the `Not` that makes a predicate.
 fn negated(module: &Module, predicate: ValueId) -> Option<ValueId> {
-    let op = module.defining_op(predicate).filter(|&op| module.op_name(op) == "onnx.Not")?;
+    let op = module.defining_op(predicate).filter(|&op| module.op(op).name == onnx::NOT)?;
     module.op(op).operands.first().copied()
 }
 
@@ -164,18 +165,18 @@ fn inverse(rewriter: &mut Rewriter, op: OpId, predicate: ValueId, constants: &mu
     }
     let truth = constants.one(rewriter.module, op, Element::Bool);
     let ty = rewriter.module.value_type(predicate);
-    rewriter.insert_at(place, "onnx.Xor", &[predicate, truth], ty, [])
+    rewriter.insert_at(place, onnx::XOR, &[predicate, truth], ty, [])
 }
 
 /// The comparison of integers that holds where a predicate does not.
-fn opposite(module: &Module, predicate: ValueId) -> Option<(&'static str, [ValueId; 2])> {
+fn opposite(module: &Module, predicate: ValueId) -> Option<(OpName, [ValueId; 2])> {
     let op = module.defining_op(predicate)?;
     let [left, right] = module.op(op).operands[..] else { return None };
-    let name = match module.op_name(op) {
-        "onnx.Greater" => "onnx.LessOrEqual",
-        "onnx.GreaterOrEqual" => "onnx.Less",
-        "onnx.Less" => "onnx.GreaterOrEqual",
-        "onnx.LessOrEqual" => "onnx.Greater",
+    let name = match module.op(op).name {
+        onnx::GREATER => onnx::LESS_OR_EQUAL,
+        onnx::GREATER_OR_EQUAL => onnx::LESS,
+        onnx::LESS => onnx::GREATER_OR_EQUAL,
+        onnx::LESS_OR_EQUAL => onnx::GREATER,
         _ => return None,
     };
     let is_integer = module.tensor(left).is_some_and(|tensor| tensor.element.is_integer());

@@ -2,7 +2,7 @@
 
 use super::super::build::integers;
 use super::{Direction, ONE, Splitter};
-use crate::ir::{Attribute, Data, Dim, Element, ValueId};
+use crate::ir::{Attribute, Data, Dim, Element, ValueId, stablehlo};
 use std::f64::consts::TAU;
 
 /// The transform of all elements of an axis, real or complex.
@@ -95,10 +95,10 @@ fn multiply(
         ("rhs_contracting_dimensions", integers(&[0, 1])),
     ];
     let fields = fields.into_iter().map(|(key, value)| (cx.module.symbols.intern(key), value)).collect();
-    let numbers = Attribute::Struct(cx.module.symbols.intern("stablehlo.dot"), fields);
+    let numbers = Attribute::Struct(stablehlo::DOT.symbol(), fields);
     let ty = cx.resized(value, &product_sizes);
     let product =
-        cx.emit("stablehlo.dot_general", &[value, matrix], ty, &[("dot_dimension_numbers", numbers)]);
+        cx.emit(stablehlo::DOT_GENERAL, &[value, matrix], ty, &[("dot_dimension_numbers", numbers)]);
     if axis + 1 == trailing {
         return product;
     }
@@ -108,5 +108,5 @@ fn multiply(
     order.push(trailing as i64);
     let sizes: Vec<Dim> = order.iter().map(|&from| product_sizes[from as usize]).collect();
     let ty = cx.resized(value, &sizes);
-    cx.emit("stablehlo.transpose", &[product], ty, &[("permutation", integers(&order))])
+    cx.emit(stablehlo::TRANSPOSE, &[product], ty, &[("permutation", integers(&order))])
 }

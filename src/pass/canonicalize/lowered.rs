@@ -2,19 +2,19 @@
 
 use super::identity::is_ascending;
 use super::{Simplified, conversion, integers_attribute, only_operand, positions, producer};
-use crate::ir::{Dim, Module, OpId, ValueId};
+use crate::ir::{Dim, Module, OpId, ValueId, onnx};
 
 /// What becomes of an op after lowering.
 pub(super) fn simplify(module: &mut Module, op: OpId) -> Simplified {
-    match module.op_name(op) {
-        "onnx.Identity" => identity(module, op),
-        "onnx.Cast" => match identity(module, op) {
-            Simplified::No => conversion::join(module, op, "onnx.Cast"),
+    match module.op(op).name {
+        onnx::IDENTITY => identity(module, op),
+        onnx::CAST => match identity(module, op) {
+            Simplified::No => conversion::join(module, op, onnx::CAST),
             done => done,
         },
-        "onnx.Reshape" => reshape(module, op),
-        "onnx.Transpose" => transpose(module, op),
-        "onnx.Expand" => identity(module, op),
+        onnx::RESHAPE => reshape(module, op),
+        onnx::TRANSPOSE => transpose(module, op),
+        onnx::EXPAND => identity(module, op),
         _ => Simplified::No,
     }
 }
@@ -48,7 +48,7 @@ fn reshape(module: &mut Module, op: OpId) -> Simplified {
         return Simplified::To(operand);
     }
     let [operand, shape] = module.op(op).operands[..] else { return Simplified::No };
-    let Some(inner) = producer(module, operand, "onnx.Reshape") else { return Simplified::No };
+    let Some(inner) = producer(module, operand, onnx::RESHAPE) else { return Simplified::No };
     let Some(&source) = module.op(inner).operands.first() else { return Simplified::No };
     if !reads_any(module, op, shape, source) {
         return Simplified::No;
@@ -63,7 +63,7 @@ fn transpose(module: &mut Module, op: OpId) -> Simplified {
         return identity(module, op);
     }
     let joined = only_operand(module, op).and_then(|operand| {
-        let inner = producer(module, operand, "onnx.Transpose")?;
+        let inner = producer(module, operand, onnx::TRANSPOSE)?;
         let first = positions(module, inner, "perm")?;
         Some((only_operand(module, inner)?, joined(&first, &second)?))
     });

@@ -1,0 +1,134 @@
+//! Names of ops as what they are compared by: handles, of which those of the known dialects are constants.
+
+use super::dialect::{Dialect, REGISTERED, onnx};
+use super::symbol::Symbol;
+use rustc_hash::FxHashMap;
+use std::sync::LazyLock;
+
+/// The name of an op with its dialect, such as [`stablehlo::ADD`](super::stablehlo::ADD).
+///
+/// An op of a text may have any name, so there are names that no dialect's module has as a constant. Only the module
+/// that has the op knows their texts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct OpName(Symbol);
+
+/// What is known of a registered op.
+pub(super) struct Registered {
+    pub(super) text: &'static str,
+    pub(super) dialect: Dialect,
+}
+
+/// Makes, for each dialect, a module of constants, and of them all [`Dialect`] and [`REGISTERED`].
+macro_rules! dialects {
+    ($($(#[$doc:meta])* $dialect:ident as $variant:ident { $($name:ident = $text:literal;)* })*) => {
+        /// The dialect of an op.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Dialect {
+            $($(#[$doc])* $variant,)*
+            /// One that the compiler does not know.
+            Other,
+        }
+
+        impl Dialect {
+            /// The dialect of this name.
+            pub fn named(name: &str) -> Self {
+                match name {
+                    $(stringify!($dialect) => Self::$variant,)*
+                    _ => Self::Other,
+                }
+            }
+        }
+
+        /// All registered ops by their handles.
+        pub(super) static REGISTERED: &[Registered] =
+            &[$($(Registered { text: $text, dialect: Dialect::$variant },)*)*];
+
+        $($(#[$doc])* pub mod $dialect {
+            use super::{Dialect, OpName};
+
+            #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
+            enum Position { $($name,)* }
+
+            const START: u32 = super::super::op_name::first_of(Dialect::$variant);
+
+            $(
+                #[doc = concat!("`", $text, "`")]
+                pub const $name: OpName = OpName::registered(START + Position::$name as u32);
+            )*
+        })*
+    };
+}
+pub(super) use dialects;
+
+/// The position of a dialect's first op.
+pub(super) const fn first_of(dialect: Dialect) -> u32 {
+    let mut position = 0;
+    while REGISTERED[position].dialect as u8 != dialect as u8 {
+        position += 1;
+    }
+    position as u32
+}
+
+static INDEX: LazyLock<FxHashMap<&'static str, Symbol>> = LazyLock::new(|| {
+    REGISTERED.iter().enumerate().map(|(index, op)| (op.text, Symbol::at(index as u32))).collect()
+});
+
+/// The handle of a registered name.
+pub(super) fn registered(name: &str) -> Option<Symbol> {
+    // Most names that are looked up are those of attributes.
+    if name.contains('.') { INDEX.get(name).copied() } else { None }
+}
+
+impl OpName {
+    pub(super) const fn registered(index: u32) -> Self {
+        Self(Symbol::at(index))
+    }
+
+    pub(super) fn new(symbol: Symbol) -> Self {
+        Self(symbol)
+    }
+
+    /// All registered names.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..REGISTERED.len() as u32).map(Self::registered)
+    }
+
+    /// The name as one of its module's symbols.
+    pub fn symbol(self) -> Symbol {
+        self.0
+    }
+
+    fn entry(self) -> Option<&'static Registered> {
+        REGISTERED.get(self.0.index())
+    }
+
+    /// The registered name of this text.
+    pub fn of_text(text: &str) -> Option<Self> {
+        registered(text).map(Self)
+    }
+
+    /// The text of a registered name, and nothing for another one.
+    pub fn text(self) -> &'static str {
+        self.entry().map_or("", |op| op.text)
+    }
+
+    /// The text of a registered name after its dialect, such as `MatMul`.
+    pub fn mnemonic(self) -> &'static str {
+        self.text().split_once('.').map_or("", |(_, mnemonic)| mnemonic)
+    }
+
+    /// The dialect of a registered name; [`Symbols::dialect`](super::Symbols::dialect) knows that of all names.
+    pub fn dialect(self) -> Dialect {
+        self.entry().map_or(Dialect::Other, |op| op.dialect)
+    }
+
+    /// Whether this is an op of ONNX, or the end of a graph.
+    pub fn is_onnx(self) -> bool {
+        self.dialect() == Dialect::Onnx
+    }
+
+    /// Whether ops of this name are nodes of a model.
+    pub fn is_node(self) -> bool {
+        self.is_onnx() && !matches!(self, onnx::CONSTANT | onnx::RETURN)
+    }
+}
