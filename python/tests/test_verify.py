@@ -201,6 +201,22 @@ def test_a_shifted_index_is_named():
     assert node.output[0] in report.fault.nodes, str(report)
 
 
+def test_a_large_element_does_not_hide_a_fault():
+    scale = np.array([1e6, 1, 2, 3, 4, 5], np.float32)
+
+    def program(x):
+        return (jnp.tanh(x) * scale)[:, 1:]
+
+    x = np.random.default_rng(0).standard_normal((3, 6)).astype(np.float32)
+    model = copied(hlo2onnx.to_onnx(program, [x]))
+    node = node_of(model, "Mul")
+    tensor = next(tensor for tensor in model.graph.initializer if tensor.name in node.input)
+    tensor.CopyFrom(numpy_helper.from_array(np.where(scale == 3, 3.5, scale).astype(np.float32), tensor.name))
+    report = hlo2onnx.verify(program, model, [x])
+    assert not report.passed and report.fault.nodes == (node.name,)
+    assert "The part that is furthest off: this node computes" in str(report)
+
+
 @pytest.mark.documented_jax
 @pytest.mark.parametrize("folder", ["cnn", "dense_bf16", "recurrent", "symbolic_transformer"])
 def test_no_part_of_a_right_model_differs(folder):

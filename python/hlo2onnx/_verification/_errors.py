@@ -44,6 +44,9 @@ class Error:
     """The effect of a change of the inputs in their last bit."""
     allowed: float = 0.0
     """The error that is allowed; 0 for results that must be equal."""
+    excess: float = 0.0
+    """The largest difference, as a multiple of what rounding explains at its own element. It ranks the parts of a model of
+    which none differs by more than is allowed."""
     argmax: tuple[int, int] = (0, 0)
     """The number of rows in which another element is the largest, and the number of all rows."""
     example: tuple[tuple[int, ...], str, str] | None = None
@@ -96,7 +99,8 @@ def _compare_exactly(
     place = _first(differs)
     why = f"{int(differs.sum())} of {differs.size} elements differ"
     largest = float(np.max(np.abs(got.astype(np.float64) - jax.astype(np.float64))))
-    return Error(False, name, why, got.shape, str(jax.dtype), largest, example=(place, str(got[place]), str(jax[place])))
+    example = (place, str(got[place]), str(jax[place]))
+    return Error(False, name, why, got.shape, str(jax.dtype), largest, excess=np.inf, example=example)
 
 
 def _compare_floats(
@@ -133,6 +137,10 @@ def _compare_floats(
     allowed = FACTOR * max(own, effect) + _ROUNDINGS * max(epsilon or 0.0, own_epsilon) * scale + tiny
     allowed = max(allowed, least)
     absolute = float(np.max(difference, initial=0))
+    explained = max(epsilon or 0.0, own_epsilon) * np.abs(np.where(finite, exact, 0)) + tiny
+    for one, other in ((jax, exact), *((other, jax) for other in others)):
+        both = finite & np.isfinite(one)
+        explained += np.abs(np.where(both, one, 0) - np.where(both, other, 0))
     measured: dict[str, Any] = {
         "shape": got.shape,
         "dtype": dtype,
@@ -142,6 +150,7 @@ def _compare_floats(
         "jax": own if known else None,
         "nudge": effect,
         "allowed": allowed,
+        "excess": np.inf if broken.any() else float(np.max(difference / explained, initial=0)),
         "argmax": _argmax(got, jax),
     }
     if broken.any():

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ._errors import Error, compare
+from ._errors import FACTOR, Error, compare
 from ._report import Fault
 from ._runtime import Runner, element_type, first_line, names
 from ._values import Mapped
@@ -50,6 +50,7 @@ class Segments:
         self.producers = {
             output: index for index, node in enumerate(model.graph.node) for output in node.output if output
         }
+        self._checked: list[tuple[Segment, Error]] = []
 
     def __iter__(self) -> Iterator[Segment]:
         """All segments, in the order of the model's nodes."""
@@ -115,24 +116,38 @@ class Segments:
 
     def first_fault(self) -> Fault | None:
         """The first segment that differs."""
+        self._checked.clear()
         for segment in self:
             error = self.check(segment)
             if not error.ok:
-                return self._fault(segment, error)
+                plain = self.check(segment, optimized=False)
+                return self._fault(segment, error, "The first part that differs", plain.ok)
+            self._checked.append((segment, error))
         return None
 
-    def _fault(self, segment: Segment, error: Error) -> Fault:
-        plain = self.check(segment, optimized=False)
+    def furthest(self) -> Fault | None:
+        """Where `first_fault` found none, the segment that is furthest off by its own elements.
+
+        A tolerance by the largest element hides an error in small ones, and that of eight bits hides nearly all.
+        """
+        segment, error = max(self._checked, key=lambda checked: checked[1].excess, default=(None, None))
+        if segment is None or error is None or error.excess <= FACTOR:
+            return None
+        why = f"it is off by {error.excess:.3g} times what rounding explains at one of its elements"
+        message = "No part differs by more than is allowed. The part that is furthest off"
+        return self._fault(segment, dataclasses.replace(error, why=why), message, False)
+
+    def _fault(self, segment: Segment, error: Error, which: str, is_optimization: bool) -> Fault:
         count = len(segment.nodes)
         what = "this node computes" if count == 1 else f"these {count} nodes compute"
-        message = f"The first part that differs: {what} `{segment.value}` from values that are right."
-        if plain.ok:
+        message = f"{which}: {what} `{segment.value}` from values that are right."
+        if is_optimization:
             message += " They are right when ONNX Runtime does not optimize: its optimization is at fault."
         mapped = self.known[segment.value].mapped
         return Fault(
             nodes=tuple(names(segment.nodes)),
             value=segment.value,
-            cause="runtime" if plain.ok else "nodes",
+            cause="runtime" if is_optimization else "nodes",
             error=error,
             message=message,
             python=mapped.python if mapped else None,

@@ -261,7 +261,7 @@ class Run:
         if found is None and self.parent.expected is not None:
             return None
         if found is None:
-            found = self._fusion(known)
+            found = self._fusion(known) or segments.furthest()
         if found is None:
             self.parent.notes.append("no part of the model differs by itself: small differences add up")
         return found
