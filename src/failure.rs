@@ -40,7 +40,7 @@ pub fn unwritable(path: &Path, error: &WriteError) -> Diagnostic {
     match *error {
         WriteError::TooLarge { bytes, limit } if path == Path::new("-") => {
             let why = format!(
-                "the model takes {bytes} bytes, one file can hold {limit}, and external data needs a file"
+                "the model has {bytes} bytes and the limit is {limit}; pass a path so that weights can be external"
             );
             catalogue::CannotWrite { path: "-", why: &why }.into()
         }

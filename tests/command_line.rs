@@ -186,7 +186,7 @@ module {
         assert_eq!(output.status.code(), Some(1));
         let text = utf8(&output.stderr);
         assert!(text.contains("[src/pkg/model.py:3:12]"), "{text}");
-        assert!(text.contains("its dimension 0 is asked for"), "{text}");
+        assert!(text.contains("was requested for dimension 0"), "{text}");
     }
     let output = run(folder.path(), &["opt", "rows.mlir", "--passes", "generalize", "--dynamic", "x:1=n"]);
     assert_eq!(output.status.code(), Some(0));
@@ -263,23 +263,23 @@ fn options_decide_the_status_and_what_is_printed() {
         ("check --weights one --require-weights", 1, &["1 weight stays an input"], &[]),
         ("convert --weights both --require-weights", 0, &["2 arguments bound"], &[]),
         ("convert --require-weights", 2, &["--weights"], &[]),
-        ("convert --weights below", 1, &["E0409", "give `--weights-prefix model`:"], &[]),
+        ("convert --weights below", 1, &["E0409", "pass `--weights-prefix model`:"], &[]),
         (
             "convert --weights below --weights-prefix mode",
             1,
-            &["E0411", "give `--weights-prefix model`:"],
+            &["E0411", "pass `--weights-prefix model`:"],
             &[],
         ),
         ("convert --weights below --weights-prefix model", 0, &["2 arguments bound"], &[]),
         (
             "convert --weights both --weights-prefix model",
             1,
-            &["E0411", "leave `--weights-prefix model` out:"],
+            &["E0411", "remove `--weights-prefix model`:"],
             &[],
         ),
         ("convert --weights two", 1, &["E0409", "`--weights-prefix P`"], &[]),
-        ("convert --output-names x", 1, &["E0404", "`x` is the name of an input"], &["twice"]),
-        ("convert --input-names a,b,a", 1, &["E0404", "`a` is there twice"], &[]),
+        ("convert --output-names x", 1, &["E0404", "`x` is already the name of an input"], &["twice"]),
+        ("convert --input-names a,b,a", 1, &["E0404", "`a` appears twice"], &[]),
         ("convert --max-input-bytes 100", 1, &["E0413", "100"], &[]),
         ("check --max-input-bytes 100", 1, &["E0413", "100"], &[]),
         ("convert --weights both --max-input-bytes 1000", 0, &["2 arguments bound"], &[]),
@@ -381,7 +381,7 @@ fn files_that_are_not_weights_are_named() {
     let one = damaged.windows(4).position(|bytes| bytes == 1.0f32.to_le_bytes()).expect("the first element");
     damaged[one] ^= 1;
     let files: &[(&str, &[u8])] = &[
-        ("its checksum is not that of its bytes", &damaged),
+        ("its checksum does not match", &damaged),
         ("it is empty", b""),
         ("it is a single npy array", b"\x93NUMPY\x01\0"),
         ("it is an HDF5 file", b"\x89HDF\r\n\x1a\n"),
@@ -391,15 +391,15 @@ fn files_that_are_not_weights_are_named() {
         ("it is an MLIR text", NET.as_bytes()),
         ("it is a text", b"weights"),
         ("it is not safetensors", &[0xff; 20]),
-        ("it is a checkpoint of PyTorch", &stored("archive/data.pkl", b"")),
-        ("it is a model of Keras", &stored("model.weights.h5", b"")),
+        ("it is a PyTorch checkpoint", &stored("archive/data.pkl", b"")),
+        ("it is a Keras model", &stored("model.weights.h5", b"")),
         ("its member `a` is not an npy file", &stored("a", b"a")),
     ];
     fs::create_dir(folder.path().join("folder")).expect("a folder");
     let orbax = folder.path().join("orbax");
     fs::create_dir(&orbax).expect("a folder");
     fs::write(orbax.join("_METADATA"), "").expect("it is written");
-    let folders = [("it is a folder", "folder"), ("it is a checkpoint of Orbax", "orbax")];
+    let folders = [("it is a folder", "folder"), ("it is an Orbax checkpoint", "orbax")];
     let written = files.iter().map(|(words, bytes)| {
         fs::write(folder.path().join("weights"), bytes).expect("it is written");
         (*words, "weights")

@@ -136,7 +136,7 @@ fn inputs_have_the_names_of_the_model() {
     let unknown = model(TEXT, &["x:0=batch"], &["image", "valid"]);
     assert_eq!(
         unknown.expect_err("x has another name"),
-        ["E0404: `--dynamic` does not fit the function: there is no `x`; there are `image`, `valid`"]
+        ["E0404: `--dynamic` does not match the function: unknown input `x`; the inputs are `image`, `valid`"]
     );
 }
 
@@ -145,10 +145,10 @@ fn what_is_not_there_is_an_error() {
     let refused = |dynamic: &[&str]| {
         let errors = model(TEXT, dynamic, &[]).expect_err("it does not fit");
         assert_eq!(errors.len(), 1, "{errors:?}");
-        errors[0].replacen("E0404: `--dynamic` does not fit the function: ", "", 1)
+        errors[0].replacen("E0404: `--dynamic` does not match the function: ", "", 1)
     };
-    assert_eq!(refused(&["mark:0=b"]), "there is no `mark`: did you mean `mask`?");
-    assert_eq!(refused(&["mask:2=b"]), "`mask` has 2 dimensions, and no dimension 2");
+    assert_eq!(refused(&["mark:0=b"]), "unknown input `mark`: did you mean `mask`?");
+    assert_eq!(refused(&["mask:2=b"]), "`mask` has 2 dimensions, so dimension 2 does not exist");
     assert_eq!(refused(&["x:0=b", "x:1=b"]), "`b` would have two sizes, 2 and 3");
 }
 
@@ -159,8 +159,8 @@ fn a_dimension_that_is_symbolic_stays_so() {
       return %0 : tensor<?x4xf32>
     }";
     let why = |dynamic: &str| model(text, &[dynamic], &[]).expect_err("it does not fit").concat();
-    assert!(why("arg0:0=b").ends_with("dimension 0 of `arg0` is symbolic already"));
-    assert!(why("arg1:0=b").contains("dimension 0 of `arg1` is empty"));
+    assert!(why("arg0:0=b").ends_with("dimension 0 of `arg0` is already symbolic"));
+    assert!(why("arg1:0=b").contains("dimension 0 of `arg1` has size 0"));
     assert!(model(text, &["arg0:1=b"], &[]).is_ok());
 }
 

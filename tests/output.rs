@@ -71,7 +71,7 @@ fn inputs_are_not_replaced() {
     folder.assert_refused(
         &["model.mlir", "-o", "model.mlir"],
         "E0401",
-        "would replace a file that it is made from",
+        "would replace one of its inputs",
     );
     folder.assert_refused(&["model.mlir", "-o", "./model.mlir"], "E0401", "would replace");
     folder.assert_refused(&["model.mlir", "-o", "link.onnx"], "E0401", "would replace");

@@ -120,7 +120,7 @@ fn the_longer_path_wins_and_the_rest_is_reported() -> std::result::Result<(), Fa
     assert_eq!((result.bound, inputs(&result)), (1, vec!["params/Dense_0/bias", "x"]));
     assert_eq!(result.codes, ["A0605", "W0503"], "{}", result.messages);
     assert!(
-        result.messages.contains("2 tensors of `w` bound to no argument: `Dense_0/kernel`, `opt`"),
+        result.messages.contains("2 unused tensors in `w`: `Dense_0/kernel`, `opt`"),
         "{}",
         result.messages
     );

@@ -23,7 +23,7 @@ impl ArrayBytes {
         let (start, _): (usize, bool) = interface.get_item("data")?.extract()?;
         let (length,): (usize,) = interface.get_item("shape")?.extract()?;
         if kind != "|u1" || !strides.is_none() || (start == 0 && length > 0) {
-            return Err(PyValueError::new_err("the bytes of an array must be `uint8` in a row"));
+            return Err(PyValueError::new_err("the bytes of an array must be contiguous `uint8`"));
         }
         Ok(Self { _array: array.clone().unbind(), start, length })
     }

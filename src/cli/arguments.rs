@@ -124,7 +124,7 @@ pub struct WeightsArguments {
 }
 
 fn rename(text: &str) -> Result<(String, String), String> {
-    let (from, to) = text.split_once('=').ok_or("it is not of the form FROM=TO")?;
+    let (from, to) = text.split_once('=').ok_or("expected FROM=TO")?;
     if from.is_empty() { Err("FROM is empty".into()) } else { Ok((from.into(), to.into())) }
 }
 
@@ -314,7 +314,7 @@ impl From<&TargetArguments> for crate::Options {
 
 /// `NAME=SIZE`.
 fn dimension(text: &str) -> Result<(String, i64), String> {
-    let (name, size) = text.split_once('=').ok_or("a name, `=` and a size are expected, as in `b=8`")?;
+    let (name, size) = text.split_once('=').ok_or("expected a name, `=` and a size, as in `b=8`")?;
     match size.parse() {
         Ok(size) if size >= 0 && !name.is_empty() => Ok((name.to_owned(), size)),
         _ => Err(format!("`{size}` is not the size of a dimension")),

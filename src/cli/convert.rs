@@ -36,9 +36,7 @@ fn run_reporting(arguments: &ConvertArguments, reporter: &mut Reporter) -> Outco
     let started = Instant::now();
     let to_stdout = arguments.output.as_deref() == Some(Path::new("-"));
     if to_stdout && matches!(arguments.external_data, External::Always | External::Reference) {
-        return Outcome::Usage(
-            "external data lies beside a file of the model: give a path with `--output`".into(),
-        );
+        return Outcome::Usage("external data needs a model file: pass a path with `--output`".into());
     }
     let output = arguments.output.clone().unwrap_or_else(|| default_output(&arguments.input));
     // A destination that cannot be written is an error before the work, not after it.

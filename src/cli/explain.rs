@@ -17,8 +17,8 @@ pub fn run(code: Option<&str>) -> Outcome {
             Outcome::Done
         }
         None => Outcome::Usage(match near(name) {
-            Some(code) => format!("there is no code `{name}`; did you mean {code} ({})?", code.name()),
-            None => format!("there is no code `{name}`; `hlo2onnx explain` lists them"),
+            Some(code) => format!("unknown code `{name}`; did you mean {code} ({})?", code.name()),
+            None => format!("unknown code `{name}`; `hlo2onnx explain` lists all codes"),
         }),
     }
 }

@@ -38,7 +38,7 @@ pub fn run(arguments: &OptArguments) -> Outcome {
 pub fn unknown_pass(name: &str) -> String {
     let names = PIPELINE.iter().map(|pass| pass.name);
     match nearest(name, names.clone()) {
-        Some(near) => format!("there is no pass `{name}`; did you mean `{near}`?"),
-        None => format!("there is no pass `{name}`; there are {}", names.collect::<Vec<_>>().join(", ")),
+        Some(near) => format!("unknown pass `{name}`; did you mean `{near}`?"),
+        None => format!("unknown pass `{name}`; the passes are {}", names.collect::<Vec<_>>().join(", ")),
     }
 }

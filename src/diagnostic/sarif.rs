@@ -180,8 +180,8 @@ fn python(diagnostic: &Diagnostic) -> Option<Value> {
         }
     }
     let message = match &frame.function {
-        Some(function) => format!("comes from this line of Python, in {function}"),
-        None => "comes from this line of Python".to_owned(),
+        Some(function) => format!("comes from this Python line, in {function}"),
+        None => "comes from this Python line".to_owned(),
     };
     Some(json!({
         "physicalLocation": { "artifactLocation": { "uri": uri(&frame.file) }, "region": region },

@@ -57,8 +57,8 @@ error[E0201]: `stablehlo.infeed` is not supported
    :                   `-- no lowering for this op
    `----
   note: it exchanges data with the host while the program runs; `jax.lax.infeed` and
-        `jax.lax.outfeed` of older releases print it
-  help: take what is fed as an argument of the function, and return what is sent out
+        `jax.lax.outfeed` in older releases print it
+  help: take the fed values as arguments of the function, and return what is sent out
 
 model.mlir: 1 error
 "#;
@@ -97,7 +97,7 @@ fn empty_places_far_apart_keep_their_windows() {
 #[test]
 fn labels_on_near_lines_share_a_window() {
     let expected = r#"
-error[E0112]: `%1` is used where its definition does not reach
+error[E0112]: the definition of `%1` does not dominate its use
    ,-[model.mlir:3:5]
  3 |     %0 = stablehlo.abs %arg0 : tensor<4xf32>
    :     ^|
@@ -125,7 +125,7 @@ error[E0101]: `main` is not defined
    :   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^|^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
    :                                  `-- not defined in this scope (up to line 10)
    `----
-  help: the line that defines it may be missing, or stand in another region
+  help: the line that defines it may be missing or in another region
 
 model.mlir: 1 error
 "#;
@@ -145,7 +145,7 @@ error[E0003]: `{` is never closed
    :    ^
    :    `-- still open here
    `----
-  help: the file may be cut off: write the text again
+  help: the file may be truncated: write the text again
 
 model.mlir: 1 error
 "#;
@@ -160,7 +160,7 @@ fn without_a_place_there_is_only_the_message() {
     let expected = "\
 error[E0402]: cannot read `w.npz`: no such file
 
-advice[A0601]: the text has no locations: names and lines of Python are not known
+advice[A0601]: the text has no locations: Python names and lines are unknown
   help: print it with locations: `lowered.as_text(debug_info=True)`
 model.mlir: 1 error, 1 advice
 ";
@@ -179,7 +179,7 @@ error[E0201]: `stablehlo.negate` is not supported
    :          ^^^^^^^^|^^^^^^^
    :                  `-- no lowering for this op
    `----
-  help: `hlo2onnx ops` lists what is covered; `hlo2onnx explain E0201` says what to do
+  help: `hlo2onnx ops` lists the supported ops; `hlo2onnx explain E0201` tells what to do
   and 3 more like this, at lines 6, 7, 8
 
 model.mlir: 4 errors
@@ -263,7 +263,7 @@ error[E0008]: the alias `#loc7` is not defined
    :                                                                                 ^^|^^
    :                                                                                   `-- no line defines it
    `----
-  help: give the whole text: aliases stand at its beginning and end
+  help: pass the whole text: aliases are defined at its beginning and end
 
 model.mlir: 1 error
 "#;
@@ -275,7 +275,7 @@ error[E0008]: the alias `#loc7` is not defined
    ·                                                                ──┬──
    ·                                                                  ╰── no line defines it
    ╰────
-  help: give the whole text: aliases stand at its beginning and end
+  help: pass the whole text: aliases are defined at its beginning and end
 
 model.mlir: 1 error
 "#;
@@ -296,11 +296,11 @@ error[E0006]: malformed literal: `Z` is not a hexadecimal digit
    ,-[model.mlir:1:5036]
  1 | ...7E457E457E457E457E457E457E457E457E457E457E45...457E457E457E"> : tensor<1152xf32> loc(#loc7)
    :                  |                                                 ^^^^^^^^|^^^^^^^
-   :                  |                                                         `-- the type asks for this
+   :                  |                                                         `-- required by this type
    :                  `-- `Z` is not a hexadecimal digit
    `----
-  help: correct the literal or its type; when JAX printed it, it was cut off or elided
-        (`large_elements_limit=None`)
+  help: correct the literal or its type; if JAX printed it, it was truncated or elided: print with
+        `large_elements_limit=None`
 
 model.mlir: 1 error
 "#;
@@ -318,8 +318,7 @@ error[E0103]: the operand has the type `i32`, expected `f32`
    :       |          `-- this is `i32`
    :       `-- `f32` because of this
    `----
-  help: correct the type that is wrong; where JAX printed the text, look for a line that was edited
-        or lost
+  help: correct the wrong type; if JAX printed the text, look for an edited or missing line
 
 model.mlir: 1 error
 "#;
@@ -382,7 +381,7 @@ error[E0101]: `%0` is not defined
    `----
   python: through 3 frames of flax and jax
   module: Encoder/Block_3/Dense_0
-  help: the line that defines it may be missing, or stand in another region
+  help: the line that defines it may be missing or in another region
 
 model.mlir: 1 error
 "#;
@@ -465,7 +464,7 @@ fn json_lists_every_diagnostic_with_its_places() {
                 "line": 1, "column": 10, "offset": 9,
                 "end_line": 1, "end_column": 12, "end_offset": 11,
             }],
-            "help": "the line that defines it may be missing, or stand in another region",
+            "help": "the line that defines it may be missing or in another region",
             "notes": [],
             "python": {
                 "file": "model.py", "line": 2, "column": 12, "end_column": 25,

@@ -256,7 +256,7 @@ impl Verifier<'_> {
             return;
         };
         let Attribute::SymbolRef(path) = callee else {
-            let why = "the name of a function is expected";
+            let why = "expected the name of a function";
             self.diagnostics.push(catalogue::InvalidAttribute {
                 op: func::CALL.text(),
                 attribute: "callee",

@@ -60,10 +60,10 @@ pub enum Error {
     #[error(transparent)]
     Io(#[from] io::Error),
     /// The client went away without saying so.
-    #[error("the client has gone away without `exit`")]
+    #[error("the client disconnected without `exit`")]
     Gone,
     /// One of the server's threads ended by a fault of its own.
-    #[error("the server's thread has ended by a fault")]
+    #[error("the server's thread panicked")]
     Fault,
 }
 

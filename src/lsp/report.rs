@@ -108,7 +108,7 @@ fn python(
         Range { start: position(frame.column), end: position(frame.end_column.unwrap_or(frame.column)) };
     Some(DiagnosticRelatedInformation {
         location: Location { uri: python_uri(&document.uri, &frame.file, root)?, range },
-        message: format!("the line of Python{}", within(frame, module)),
+        message: format!("the Python line{}", within(frame, module)),
     })
 }
 

@@ -22,7 +22,7 @@ const SMALL: u64 = 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum EmitError {
     /// An op that is not `onnx.*` is left.
-    #[error("`{0}` is no ONNX op")]
+    #[error("`{0}` is not an ONNX op")]
     ForeignOp(String),
     /// A value has an element type that ONNX lacks, or is no tensor.
     #[error("`{0}` has a type that ONNX does not have")]

@@ -11,8 +11,8 @@ use crate::ir::{Attribute, BlockId, Module, OpId, Rewriter, ValueId, sdy, shape,
 const MOVED: Elements = Elements::PLAIN.or(Elements::COMPLEX);
 const ANY: Elements = call::ANY;
 
-const SHARDING: &str = "a sharding leaves the value as it is";
-const COLLECTIVE: &str = "identity among one device";
+const SHARDING: &str = "a sharding does not change the value";
+const COLLECTIVE: &str = "identity on one device";
 
 pub(super) const ROWS: &[Row] = &[
     expanded(sdy::ALL_GATHER, ANY, resharding, COLLECTIVE),
@@ -209,7 +209,7 @@ fn computation(module: &Module, op: OpId) -> Option<Result<BlockId, Refusal>> {
         types(&module.block(block).arguments) == taken
             && end.is_some_and(|&end| types(&module.op(end).operands) == types(&operation.results))
     });
-    Some(block.ok_or_else(|| Refusal::form("its body is not on the values that it takes")))
+    Some(block.ok_or_else(|| Refusal::form("its body does not take its operands")))
 }
 
 fn annotation(cx: &mut Expand) -> Expanded {
@@ -237,7 +237,7 @@ fn id(cx: &mut Expand) -> Expanded {
         return Err(several(cx.module(), None));
     }
     if devices(cx.module()).contains(&None) {
-        return Err(Refusal::form("the module does not say on how many devices it runs"));
+        return Err(Refusal::form("the module does not state its number of devices"));
     }
     zeros(cx)
 }

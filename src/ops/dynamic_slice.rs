@@ -40,7 +40,7 @@ fn dynamic_slice(cx: &mut Lower, op: OpId) -> Lowered {
     let (_, result) = cx.result_dims(op, 0)?;
     let fits = result.len() == sizes.len() && result.iter().zip(&sizes).all(|(&a, &b)| may_equal(a, b));
     if cx.operand_count(op) != sizes.len() + 1 || !fits {
-        return Err(Refusal::Attribute { name: "slice_sizes", why: "it does not fit the types".into() });
+        return Err(Refusal::Attribute { name: "slice_sizes", why: "it does not match the types".into() });
     }
     let operand = cx.full(op, 0)?;
     let starts = starts(cx, op, 1, &limits)?;
@@ -51,7 +51,7 @@ fn dynamic_update_slice(cx: &mut Lower, op: OpId) -> Lowered {
     let (sizes, window) = (cx.operand_dims(op, 0)?, cx.operand_dims(op, 1)?);
     let limits = limits(cx, &sizes, &window)?;
     if cx.operand_count(op) != sizes.len() + 2 {
-        return Err(Refusal::form("the number of starts is not the rank"));
+        return Err(Refusal::form("the number of start indices is not the rank"));
     }
     let (operand, update) = (cx.full(op, 0)?, cx.full(op, 1)?);
     if window.contains(&Dim::Known(0)) {

@@ -76,7 +76,7 @@ impl Expand<'_, '_> {
     /// When it is missing or not such a list.
     pub fn ints(&self, name: &'static str) -> Result<Vec<i64>, Refusal> {
         let attribute = self.module().attribute(self.op, name).ok_or(Refusal::Missing(name))?;
-        let why = || Refusal::Attribute { name, why: "a list of integers is expected".into() };
+        let why = || Refusal::Attribute { name, why: "expected a list of integers".into() };
         self.module().integers(attribute).ok_or_else(why)
     }
 
@@ -124,7 +124,7 @@ impl Expand<'_, '_> {
     /// When the value is not a tensor.
     pub fn sum(&mut self, value: ValueId, axes: &[usize]) -> Result<ValueId, Refusal> {
         let tensor = self.module().tensor(value).cloned();
-        let tensor = tensor.ok_or_else(|| Refusal::form("a sum of what is not a tensor"))?;
+        let tensor = tensor.ok_or_else(|| Refusal::form("a sum of a value that is not a tensor"))?;
         let kept = (0..tensor.rank()).filter(|axis| !axes.contains(axis)).map(|axis| tensor.dims[axis]);
         let dims: Vec<Dim> = kept.collect();
         let module = &mut *self.rewriter.module;
@@ -214,7 +214,7 @@ impl Expand<'_, '_> {
             values.iter().map(|&value| self.module().value_type(value)).collect()
         };
         if op.operands.len() < count || types(&op.operands[..count]) != types(&op.results) {
-            return Err(Refusal::form("its results are not of its operands' types"));
+            return Err(Refusal::form("its results do not have its operands' types"));
         }
         Ok(Some(op.operands[..count].iter().copied().collect()))
     }

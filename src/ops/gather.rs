@@ -24,7 +24,7 @@ pub(super) const ROWS: &[Row] = &[noted(
     stablehlo::GATHER,
     Elements::PLAIN,
     gather,
-    "Gather, GatherND, GatherElements or Slice, by which dimensions move; positions are clamped as XLA does",
+    "Gather, GatherND, GatherElements or Slice, by the indexed dimensions; indices are clamped as in XLA",
 )];
 
 /// What an axis of an intermediate result is.
@@ -113,7 +113,7 @@ fn numbers(cx: &Lower, op: OpId) -> Result<Numbers, Refusal> {
     let columns = indices.get(vector_axis).map_or(1, |&columns| cx.number(columns));
     if window.len() != operand.len() || window.iter().zip(&operand).any(|(&w, &size)| !cx.may_lie_in(w, size))
     {
-        return Err(Refusal::Attribute { name: "slice_sizes", why: "they do not fit the operand".into() });
+        return Err(Refusal::Attribute { name: "slice_sizes", why: "they do not match the operand".into() });
     }
     if columns != map.len() as i64 || operand_batching.len() != indices_batching.len() {
         return Err(wrong("the index vectors do not have the length of `start_index_map`"));
@@ -123,7 +123,7 @@ fn numbers(cx: &Lower, op: OpId) -> Result<Numbers, Refusal> {
         .filter(|dim| !collapsed.contains(dim) && !operand_batching.contains(dim))
         .collect();
     if windows.len() != offset.len() || offset.len() + batch.len() != result.len() || !offset.is_sorted() {
-        return Err(wrong("`offset_dims` do not fit the operand"));
+        return Err(wrong("`offset_dims` do not match the operand"));
     }
     let (mut windows, mut batches) = (windows.into_iter(), 0..batch.len());
     let layout: Option<Vec<Axis>> = (0..result.len())
@@ -135,7 +135,7 @@ fn numbers(cx: &Lower, op: OpId) -> Result<Numbers, Refusal> {
             }
         })
         .collect();
-    let layout = layout.ok_or_else(|| wrong("`offset_dims` do not fit the operand"))?;
+    let layout = layout.ok_or_else(|| wrong("`offset_dims` do not match the operand"))?;
     let size = |axis: &Axis| match *axis {
         Axis::Window(dim) => window[dim],
         Axis::Batch(axis) => batch[axis],
@@ -143,7 +143,7 @@ fn numbers(cx: &Lower, op: OpId) -> Result<Numbers, Refusal> {
     let gone = collapsed.iter().chain(&operand_batching);
     let fits = layout.iter().map(size).zip(&result).all(|(own, &size)| may_equal(own, size));
     if !fits || gone.clone().any(|&dim| !matches!(window[dim], Dim::Known(0 | 1))) {
-        return Err(wrong("they do not give the result's type"));
+        return Err(wrong("they do not produce the result's type"));
     }
     if !result.contains(&Dim::Known(0)) && gone.clone().any(|&dim| window[dim] == Dim::Known(0)) {
         return Err(wrong("a collapsed dimension is empty"));

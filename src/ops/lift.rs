@@ -165,7 +165,7 @@ impl Lift<'_> {
     fn ty(&mut self, value: ValueId) -> Result<TypeId, Refusal> {
         let element = match self.module.tensor(value) {
             Some(tensor) if tensor.rank() == 0 => tensor.element,
-            _ => return Err(Refusal::form("a value in its region is no scalar")),
+            _ => return Err(Refusal::form("a value in its region is not a scalar")),
         };
         Ok(self.module.tensor_of(element, &self.sizes))
     }

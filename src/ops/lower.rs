@@ -378,7 +378,7 @@ impl<'a> Lower<'a> {
     /// When it is no tensor.
     pub fn operand_type(&self, op: OpId, index: usize) -> Result<&TensorType, Refusal> {
         let operand = self.module.op(op).operands.get(index).copied().ok_or(Refusal::Reported)?;
-        self.module.tensor(operand).ok_or_else(|| Refusal::form(format!("operand {index} is no tensor")))
+        self.module.tensor(operand).ok_or_else(|| Refusal::form(format!("operand {index} is not a tensor")))
     }
 
     /// The sizes that the text gives an operand.
@@ -396,7 +396,7 @@ impl<'a> Lower<'a> {
     /// When it is no tensor.
     pub fn result_type(&self, op: OpId, index: usize) -> Result<&TensorType, Refusal> {
         let result = self.module.op(op).results.get(index).copied().ok_or(Refusal::Reported)?;
-        self.module.tensor(result).ok_or_else(|| Refusal::form(format!("result {index} is no tensor")))
+        self.module.tensor(result).ok_or_else(|| Refusal::form(format!("result {index} is not a tensor")))
     }
 
     /// The sizes that the text gives an operand, numbers or expressions.
@@ -469,9 +469,7 @@ impl<'a> Lower<'a> {
     /// When it is missing or no integer.
     pub fn int(&self, op: OpId, name: &'static str) -> Result<i64, Refusal> {
         let attribute = self.module.attribute(op, name).ok_or(Refusal::Missing(name))?;
-        attribute
-            .as_integer()
-            .ok_or_else(|| Refusal::Attribute { name, why: "an integer is expected".into() })
+        attribute.as_integer().ok_or_else(|| Refusal::Attribute { name, why: "expected an integer".into() })
     }
 
     /// A float attribute.
@@ -481,7 +479,7 @@ impl<'a> Lower<'a> {
     pub fn float(&self, op: OpId, name: &'static str) -> Result<f64, Refusal> {
         match self.module.attribute(op, name).ok_or(Refusal::Missing(name))? {
             Attribute::Float(value, _) => Ok(*value),
-            _ => Err(Refusal::Attribute { name, why: "a float is expected".into() }),
+            _ => Err(Refusal::Attribute { name, why: "expected a float".into() }),
         }
     }
 
@@ -492,9 +490,7 @@ impl<'a> Lower<'a> {
     pub fn optional_ints(&self, op: OpId, name: &'static str) -> Result<Option<Vec<i64>>, Refusal> {
         let Some(attribute) = self.module.attribute(op, name) else { return Ok(None) };
         let values = self.module.integers(attribute);
-        values
-            .map(Some)
-            .ok_or_else(|| Refusal::Attribute { name, why: "a list of integers is expected".into() })
+        values.map(Some).ok_or_else(|| Refusal::Attribute { name, why: "expected a list of integers".into() })
     }
 
     /// A list of integers.
@@ -524,7 +520,7 @@ impl<'a> Lower<'a> {
         let attribute = self.module.attribute(op, name).ok_or(Refusal::Missing(name))?;
         let Some(value) = self.module.field(attribute, field) else { return Ok(Vec::new()) };
         let values = self.module.integers(value);
-        values.ok_or_else(|| Refusal::Attribute { name, why: format!("`{field}` is no list of integers") })
+        values.ok_or_else(|| Refusal::Attribute { name, why: format!("`{field}` is not a list of integers") })
     }
 
     /// The word of an enumeration attribute, such as `LT`.
@@ -535,7 +531,7 @@ impl<'a> Lower<'a> {
         let attribute = self.module.attribute(op, name).ok_or(Refusal::Missing(name))?;
         self.module
             .word(attribute)
-            .ok_or_else(|| Refusal::Attribute { name, why: "a keyword is expected".into() })
+            .ok_or_else(|| Refusal::Attribute { name, why: "expected a keyword".into() })
     }
 
     /// A truth value; absent is false.

@@ -102,7 +102,7 @@ const fn expanded(name: OpName, elements: Elements, expand: Expansion, note: &'s
 
 /// No op comes here whose expansion was tried: it has left the program, or was refused.
 fn not_expanded(_: &mut Lower, _: OpId) -> Lowered {
-    Err(Refusal::form("it has to become other ops first, by the pass `normalize`"))
+    Err(Refusal::form("the pass `normalize` must rewrite it first"))
 }
 
 /// The families with their tables.

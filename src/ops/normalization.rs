@@ -10,19 +10,19 @@ pub(super) const ROWS: &[Row] = &[
         stablehlo::BATCH_NORM_GRAD,
         Elements::FLOAT,
         batch_norm_grad,
-        "its parts: ONNX has no gradients without training",
+        "decomposed: ONNX has gradients only for training",
     ),
     noted(
         stablehlo::BATCH_NORM_INFERENCE,
         Elements::FLOAT,
         batch_norm_inference,
-        "its parts where the features are not dimension 1",
+        "decomposed if the features are not dimension 1",
     ),
     noted(
         stablehlo::BATCH_NORM_TRAINING,
         Elements::FLOAT,
         batch_norm_training,
-        "its parts: ONNX's form gives running statistics",
+        "decomposed: ONNX's op returns running statistics",
     ),
 ];
 

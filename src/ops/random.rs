@@ -51,7 +51,7 @@ fn rng_bit_generator(cx: &mut Lower, op: OpId) -> Lowered {
         }
         (_, &[key, counter]) if wide => threefry_words(cx, key, counter, &sizes),
         (_, &[key, counter]) => threefry_halves(cx, key, counter, &sizes)?,
-        _ => return Err(Refusal::form("the state is no key with a counter")),
+        _ => return Err(Refusal::form("the state is not a key with a counter")),
     };
     let state = cx.concat(&state, 0);
     // Of narrower elements XLA takes the lower bits.
@@ -98,7 +98,7 @@ fn threefry_halves(
         return Ok((state, cx.reshape(first, SCALAR)));
     }
     let axis = halved(&cx.module.sizes, sizes)
-        .ok_or_else(|| Refusal::Dynamic("the first dimension that may be even".into()))?;
+        .ok_or_else(|| Refusal::Dynamic("the first dimension that can be even".into()))?;
     let mut blocks = Dims::from_slice(sizes);
     blocks[axis] = cx.module.sizes.quotient_up(sizes[axis], Dim::Known(2));
     let blocks = cx.module.sizes.product(blocks);

@@ -23,7 +23,7 @@ pub(super) fn product(cx: &mut Expand) -> Expanded {
         && result.dims.first() == Some(&Dim::Known(ends - 1))
         && [data.element, dense.element].iter().all(|&element| element == result.element);
     if !fits || !starts.element.is_integer() || !columns.element.is_integer() {
-        return Err(Refusal::form("its operands and its result do not fit"));
+        return Err(Refusal::form("its operands and its result do not match"));
     }
     let ty = cx.result()?;
     let zeros = cx.splat(ty, 0)?;

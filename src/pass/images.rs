@@ -55,13 +55,13 @@ fn places(
                 places.push(index);
                 continue;
             }
-            (Some(_), Some(rank)) => format!("`{name}` has {rank} dimensions, and an image has 4"),
+            (Some(_), Some(rank)) => format!("`{name}` has {rank} dimensions, but an image has 4"),
             _ => {
                 let near = nearest(name, known.iter().map(String::as_str));
                 let all = || format!("`{}`", known.join("`, `"));
                 match near {
-                    Some(near) => format!("there is no `{name}`: did you mean `{near}`?"),
-                    None => format!("there is no `{name}`; there are {}", all()),
+                    Some(near) => format!("unknown name `{name}`: did you mean `{near}`?"),
+                    None => format!("unknown name `{name}`; the names are {}", all()),
                 }
             }
         };

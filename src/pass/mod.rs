@@ -95,7 +95,7 @@ pub struct Pass {
 
 const CANONICALIZE: Pass = Pass {
     name: "canonicalize",
-    about: "folding, identities, one of equal ops, dead code",
+    about: "constant folding, identities, common subexpressions, dead code",
     run: canonicalize::run,
 };
 
@@ -108,70 +108,58 @@ pub const PIPELINE: &[Pass] = &[
     },
     Pass {
         name: "specialize",
-        about: "symbolic dimensions get their names, or the numbers given for them, and arguments their names",
+        about: "symbolic dimensions get their names or the sizes from `--dim`, and arguments their names",
         run: specialize::run,
     },
     Pass {
         name: "bind",
-        about: "arguments become the constants that files of weights give for them, and placeholders the arrays",
+        about: "arguments become constants from files of weights, and placeholders become the arrays",
         run: bind::run,
     },
-    Pass {
-        name: "inline",
-        about: "calls and composites become the ops of their functions",
-        run: inline::run,
-    },
+    Pass { name: "inline", about: "calls and composites are inlined", run: inline::run },
     Pass {
         name: "arguments",
         about: "placeholders of arrays that stay out of the model become arguments",
         run: arguments::run,
     },
-    Pass { name: "checks", about: "checks that only raise leave the program", run: checks::run },
+    Pass { name: "checks", about: "assertions are dropped", run: checks::run },
     Pass {
         name: "quantize",
-        about: "quantized tensors become the integers that they store, and their arithmetic that of floats",
+        about: "quantized tensors become their storage integers, with arithmetic in floats",
         run: quantize::run,
     },
     Pass {
         name: "narrow",
-        about: "floats of eight bits and fewer are computed in f32 and rounded, and held in it where ONNX lacks them",
+        about: "floats of at most 8 bits are computed in f32 and rounded, and stored as f32 where ONNX lacks them",
         run: narrow::run,
     },
     Pass {
         name: "generalize",
-        about: "dimensions of a static program become symbols, where that is asked for and rows stay apart",
+        about: "static dimensions become symbolic, if requested and if rows are independent",
         run: generalize::run,
     },
     Pass {
         name: "shapes",
-        about: "shape arithmetic becomes numbers and expressions, which flow through all types",
+        about: "shape arithmetic becomes numbers and expressions, propagated through all types",
         run: shapes::run,
     },
     CANONICALIZE,
-    Pass {
-        name: "effects",
-        about: "tokens and calls of Python that give nothing leave the program",
-        run: effects::run,
-    },
+    Pass { name: "effects", about: "tokens and Python calls without results are dropped", run: effects::run },
     Pass {
         name: "complex",
-        about: "complex tensors become real ones with a trailing dimension of two",
+        about: "complex tensors become real tensors with a trailing dimension of two",
         run: complex::run,
     },
-    Pass {
-        name: "fuse",
-        about: "patterns that JAX and Flax print become one op that has a kernel",
-        run: fuse::run,
-    },
+    Pass { name: "fuse", about: "patterns of JAX and Flax become one op with a kernel", run: fuse::run },
     Pass { name: "lower", about: "stablehlo and chlo ops become onnx ops, or diagnostics", run: lower::run },
     Pass {
         name: "sink",
-        about: "elements move as the integers that quantized tensors store",
+        about: "ops that only move elements work on the stored integers of quantized tensors",
         run: quantize::sink::run,
     },
     Pass {
         name: "signed_zeros",
-        about: "selections keep the sign of zeros where something reads it",
+        about: "selections keep the sign of zeros where an op reads it",
         run: signed_zeros::run,
     },
     Pass {
@@ -181,18 +169,18 @@ pub const PIPELINE: &[Pass] = &[
     },
     Pass {
         name: "reductions",
-        about: "sums become means, and reductions keep the dimensions that a Reshape would give back",
+        about: "sums become means, and reductions keep dimensions that a Reshape would restore",
         run: reductions::run,
     },
     Pass {
         name: "images",
-        about: "inputs and outputs that are images have their channels first, where that is asked for",
+        about: "image inputs and outputs become channels-first, if requested",
         run: images::run,
     },
     Pass { name: "layout", about: "transposes move towards each other and cancel", run: layout::run },
     Pass {
         name: "split_sums",
-        about: "long sums of floats become sums of shorter ones",
+        about: "long sums of floats become sums of shorter sums",
         run: split_sums::run,
     },
     CANONICALIZE,
@@ -203,15 +191,15 @@ pub const PIPELINE: &[Pass] = &[
     },
     Pass {
         name: "block_fusions",
-        about: "what ONNX Runtime would fuse wrongly is written differently",
+        about: "patterns that ONNX Runtime would fuse incorrectly are rewritten",
         run: block_fusions::run,
     },
     Pass {
         name: "functions",
-        about: "modules become functions, equal ones the same, where that is asked for",
+        about: "modules become functions, shared by equal modules, if requested",
         run: functions::run,
     },
-    Pass { name: "names", about: "values and results get the names of the user's program", run: names::run },
+    Pass { name: "names", about: "values get names from the user's program", run: names::run },
 ];
 
 /// The ops that the `complex` pass rewrites, for the table of coverage.

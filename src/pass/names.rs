@@ -140,7 +140,7 @@ impl Names {
             return false;
         }
         if names.len() != values.len() {
-            let why = format!("there are {} of them, and {} names", values.len(), names.len());
+            let why = format!("expected {} names, found {}", values.len(), names.len());
             diagnostics.push(catalogue::NameMismatch { option, why: &why });
             return true;
         }
@@ -150,10 +150,10 @@ impl Names {
                 let why = if name.is_empty() {
                     "a name is empty".into()
                 } else if names[..index].contains(name) {
-                    format!("`{name}` is there twice")
+                    format!("`{name}` appears twice")
                 } else {
                     // Inputs have their names before outputs.
-                    format!("`{name}` is the name of an input")
+                    format!("`{name}` is already the name of an input")
                 };
                 diagnostics.push(catalogue::NameMismatch { option, why: &why });
             }

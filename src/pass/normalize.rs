@@ -70,7 +70,7 @@ fn of_its_types(module: &Module, op: OpId, values: Option<Values>) -> Result<Opt
             && stated.rank() == found.rank()
             && stated.dims.iter().zip(&found.dims).all(same);
         if !fits {
-            return Err(Refusal::form("its result is not of the type that its operands make"));
+            return Err(Refusal::form("its result type does not follow from its operands"));
         }
     }
     Ok(values)
@@ -94,7 +94,7 @@ fn end_functions(module: &mut Module) {
 fn call_of_declaration(module: &Module, op: OpId) -> Option<Refusal> {
     let function = module.function(module.callee(op)?);
     let name = module.symbols.get(function.name);
-    let why = || Refusal::form(format!("`@{name}` is declared only: the text has no body of it"));
+    let why = || Refusal::form(format!("`@{name}` is only declared: it has no body"));
     module.entry_block(function.body).is_none().then(why)
 }
 

@@ -220,7 +220,7 @@ fn differences(diagnostics: &Diagnostics, widened: Vec<(String, usize)>) -> Vec<
     }
     for (element, ops) in widened {
         let message = format!(
-            "ops on `{element}` are computed in a wider type, and roundings between them are left out, as XLA's excess \
+            "ops on `{element}` are computed in a wider type, without the roundings between them, as XLA's excess \
              precision allows"
         );
         found.push(Difference { kind: "excess_precision", message, ops });

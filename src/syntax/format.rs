@@ -11,7 +11,7 @@ pub(super) struct Other {
 
 const UTF16: &str = "convert it to UTF-8: `iconv -f UTF-16 -t UTF-8 model.mlir > utf8.mlir`, or write it with \
                      `open(\"model.mlir\", \"w\", encoding=\"utf-8\")`";
-const WEIGHTS: &str = "give the program as text, and this file with `--weights`";
+const WEIGHTS: &str = "pass the program as text, and this file with `--weights`";
 
 /// How a file begins, what it is, and what to do.
 const HEADS: &[(&[u8], &str, &str)] = &[

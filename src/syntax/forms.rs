@@ -357,7 +357,7 @@ impl<'s> Parser<'s> {
             let Some((_, attribute, kind)) = row.named.iter().find(|(name, ..)| *name == key.text) else {
                 let known: Vec<String> = row.named.iter().map(|(name, ..)| format!("`{name} =`")).collect();
                 let expected =
-                    if known.is_empty() { "no such clause".to_owned() } else { known.join(" or ") };
+                    if known.is_empty() { "a clause of this op".to_owned() } else { known.join(" or ") };
                 self.expected(&expected, key);
                 return None;
             };
@@ -365,7 +365,7 @@ impl<'s> Parser<'s> {
             self.set(&mut parts.attributes, attribute, value);
         }
         if clauses.words.len() > row.words.len() {
-            self.expected("no further word", clauses.words[row.words.len()]);
+            self.expected("no more keywords", clauses.words[row.words.len()]);
             return None;
         }
         for (word, (attribute, kind)) in clauses.words.drain(..).zip(row.words) {
@@ -383,7 +383,7 @@ impl<'s> Parser<'s> {
         let left = left.or(clauses.regions.first().map(|braces| braces.part(0..1)));
         let left = left.or(clauses.parameters.first().map(|(_, name, _)| *name));
         if let Some(left) = left.or(bound.first().map(|(name, _)| *name)) {
-            self.expected("no such clause", left);
+            self.expected("a clause of this op", left);
             return None;
         }
         Some(())

@@ -137,7 +137,7 @@ impl<'s> Parser<'s> {
         let found: Option<Vec<TypeId>> =
             found.map(|values| values.iter().map(|&value| self.module.value_type(value)).collect());
         if found.is_some_and(|found| found != arguments) {
-            self.lacks("the block arguments that `function_type` says", span);
+            self.lacks("the block arguments of `function_type`", span);
         }
     }
 

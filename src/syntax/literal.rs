@@ -29,11 +29,11 @@ impl Parser<'_> {
         let tensor = self.module.tensor_type(ty).cloned();
         let Some((tensor, count)) = tensor.and_then(|tensor| Some((tensor.clone(), count_of(&tensor)?)))
         else {
-            self.bad_literal("its type is no tensor with a number of elements", at, ty_at);
+            self.bad_literal("its type is not a tensor with a static number of elements", at, ty_at);
             return None;
         };
         if tensor.element.bits() == 0 {
-            self.bad_literal("elements of this type cannot be written", at, ty_at);
+            self.bad_literal("this type has no element literals", at, ty_at);
             return None;
         }
         let data = match body {
@@ -73,7 +73,7 @@ impl Parser<'_> {
             let sizes = tensor.sizes()?;
             self.nested_list(text, body, tensor.element, &sizes, ty_at, &mut bytes)?;
             if Some(bytes.len()) != count.checked_mul(width) {
-                self.bad_literal("it has not as many elements as the type", at, ty_at);
+                self.bad_literal("it does not have the number of elements of its type", at, ty_at);
                 return None;
             }
         }
@@ -98,13 +98,13 @@ impl Parser<'_> {
         let at = text.of(&pair).span();
         if pair.as_rule() != Rule::dense_list {
             if !sizes.is_empty() {
-                self.bad_literal("it is not nested as deep as its type", at, ty_at);
+                self.bad_literal("it is nested less deeply than its type", at, ty_at);
                 return None;
             }
             return self.scalar(text, pair, element, bytes);
         }
         let Some((&size, rest)) = sizes.split_first() else {
-            self.bad_literal("it is nested deeper than its type", at, ty_at);
+            self.bad_literal("it is nested more deeply than its type", at, ty_at);
             return None;
         };
         let mut found = 0;
@@ -113,7 +113,7 @@ impl Parser<'_> {
             found += 1;
         }
         if found != size {
-            self.bad_literal(&format!("a list of {found}, where its type has {size}"), at, ty_at);
+            self.bad_literal(&format!("a list of {found}, but its type has {size}"), at, ty_at);
             return None;
         }
         Some(())
@@ -128,8 +128,11 @@ impl Parser<'_> {
     ) -> Option<()> {
         let complex = pair.as_rule() == Rule::complex;
         if complex != element.is_complex() {
-            let why =
-                if complex { "a pair for a type that is not complex" } else { "no pair for a complex type" };
+            let why = if complex {
+                "a pair, but its type is not complex"
+            } else {
+                "not a pair, but its type is complex"
+            };
             self.bad_literal(why, text.of(&pair).span(), Span::NONE);
             return None;
         }
@@ -153,7 +156,7 @@ impl Parser<'_> {
             return None;
         }
         if !string.text[3..string.text.len() - 1].bytes().all(|digit| digit.is_ascii_hexdigit()) {
-            self.bad_literal("a character that is no hexadecimal digit", span, ty_at);
+            self.bad_literal("a character that is not a hexadecimal digit", span, ty_at);
             return None;
         }
         self.digits(span.start + 3..span.end - 1, element, count, ty_at)
@@ -175,8 +178,8 @@ impl Parser<'_> {
         let splat = found == width && count > 0;
         if !splat && Some(found) != count.checked_mul(width) {
             let why = match count.checked_mul(width) {
-                Some(wanted) => format!("{found} bytes, where its type takes {wanted}"),
-                None => format!("{found} bytes, where its type takes more than there are"),
+                Some(wanted) => format!("{found} bytes, but its type takes {wanted}"),
+                None => format!("{found} bytes, but its type takes more"),
             };
             self.bad_literal(&why, span, ty_at);
             return None;
@@ -187,7 +190,7 @@ impl Parser<'_> {
         }
         let mut bytes = vec![0; found];
         if faster_hex::hex_decode(&self.source.bytes()[digits], &mut bytes).is_err() {
-            self.bad_literal("a character that is no hexadecimal digit", span, ty_at);
+            self.bad_literal("a character that is not a hexadecimal digit", span, ty_at);
             return None;
         }
         if element == Element::Bool {
@@ -211,7 +214,7 @@ impl Parser<'_> {
     pub(super) fn resource_of(&mut self, key: Text<'_>, ty: TypeId, ty_at: Span) -> Option<Attribute> {
         let Some(digits) = self.resources.get(key.text.trim()).cloned() else {
             let why = match key.text.trim() {
-                "__elided__" => "its elements were left out when the text was printed",
+                "__elided__" => "its elements were elided when the text was printed",
                 _ => "the resource is not in the file",
             };
             self.bad_literal(why, key.span(), Span::NONE);
@@ -220,7 +223,7 @@ impl Parser<'_> {
         let tensor = self.module.tensor_type(ty).cloned();
         let Some((tensor, count)) = tensor.and_then(|tensor| Some((tensor.clone(), count_of(&tensor)?)))
         else {
-            self.bad_literal("its type is no tensor with a number of elements", key.span(), ty_at);
+            self.bad_literal("its type is not a tensor with a static number of elements", key.span(), ty_at);
             return None;
         };
         if digits.len() < 8 {

@@ -171,7 +171,7 @@ impl<'s> Parser<'s> {
                 }
                 Problem::Unopened { close } => {
                     let found = format!("`{}`", String::from_utf8_lossy(&bytes[close.range()]));
-                    let expected = "no closing bracket without an opening one";
+                    let expected = "an opening bracket before the closing one";
                     self.diagnostics.push(SyntaxError { expected, found: &found, at: close });
                 }
                 // The text that breaks off in a string has been reported.
@@ -182,7 +182,7 @@ impl<'s> Parser<'s> {
                     self.diagnostics.push(UnclosedDelimiter { delimiter: "\"", at: open, end, ends: false });
                 }
                 Problem::NotHexadecimal { digits } => {
-                    let why = "a character that is no hexadecimal digit";
+                    let why = "a character that is not a hexadecimal digit";
                     let bad =
                         bytes[digits.range()].iter().position(|byte| !byte.is_ascii_hexdigit()).unwrap_or(0);
                     let at = Span::new(digits.start + bad, digits.start + bad + 1);
@@ -288,7 +288,7 @@ impl<'s> Parser<'s> {
             }
         }
         let wanted = if rule == Rule::type_alias { "a type" } else { "a location" };
-        self.expected(&format!("{wanted} behind this alias"), text);
+        self.expected(&format!("{wanted} after this alias"), text);
         None
     }
 

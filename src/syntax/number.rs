@@ -23,7 +23,7 @@ impl Parser<'_> {
             _ => (-(1 << (bits - 1))..1 << bits).contains(value),
         };
         if !(element.is_integer() || matches!(element, Element::Bool | Element::Index)) {
-            self.bad_number("a number of this type cannot be written", text);
+            self.bad_number("this type has no number literals", text);
             return None;
         }
         if text.text.contains('.') || matches!(text.text, "true" | "false") {
@@ -70,7 +70,7 @@ impl Parser<'_> {
             return bits;
         }
         if !text.text.contains(['.', 'e', 'E']) || matches!(text.text, "true" | "false") {
-            self.bad_number("not a float: it has no point", text);
+            self.bad_number("not a float: it has no decimal point", text);
             return None;
         }
         let Ok(value) = text.text.parse::<f64>() else {

@@ -26,7 +26,7 @@ pub fn file(bytes: &[u8]) -> String {
     }
     // Pickle's protocol 2 and later begin with it.
     if let [0x80, 2..=5, ..] = bytes {
-        return format!("it is a pickle, which would run code when it is read: {SAVE}");
+        return format!("it is a pickle, and loading a pickle runs code: {SAVE}");
     }
     if is_onnx(bytes) {
         return format!("it is an ONNX model: expected a file of weights: {READ}");
@@ -43,10 +43,10 @@ pub fn file(bytes: &[u8]) -> String {
 /// What is wrong with a member of a zip archive that is not an npy file.
 pub fn member(name: &str) -> String {
     if name.ends_with("data.pkl") {
-        return format!("it is a checkpoint of PyTorch, which is a pickle: {SAVE}");
+        return format!("it is a PyTorch checkpoint, which is a pickle: {SAVE}");
     }
     if name.ends_with(".keras") || name == "model.weights.h5" || name == "metadata.json" {
-        return format!("it is a model of Keras: {SAVE}");
+        return format!("it is a Keras model: {SAVE}");
     }
     format!("its member `{name}` is not an npy file")
 }
@@ -58,7 +58,7 @@ pub fn directory(path: &Path) -> String {
         .into_iter()
         .any(has)
     {
-        return format!("it is a checkpoint of Orbax: restore it in Python, and {SAVE}");
+        return format!("it is an Orbax checkpoint: restore it in Python, and {SAVE}");
     }
     format!("it is a folder: expected a file: {READ}")
 }

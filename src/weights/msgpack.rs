@@ -22,7 +22,7 @@ pub fn tensors(mapping: &Arc<Mapping>) -> Result<Vec<Tensor>, Error> {
     let mut rest = mapping.bytes();
     let tree = decode(&mut rest)?;
     if !rest.is_empty() {
-        return Err(Error::malformed("there are bytes behind its tree"));
+        return Err(Error::malformed("it has bytes after the end"));
     }
     let mut reader = Reader { mapping, tensors: Vec::new() };
     reader.tree(String::new(), &tree)?;
@@ -31,7 +31,7 @@ pub fn tensors(mapping: &Arc<Mapping>) -> Result<Vec<Tensor>, Error> {
 
 fn decode<'a>(bytes: &mut &'a [u8]) -> Result<ValueRef<'a>, Error> {
     read_value_ref_with_max_depth(bytes, DEPTH)
-        .map_err(|error| Error::malformed(format!("it is no valid MessagePack: {error}")))
+        .map_err(|error| Error::malformed(format!("it is not valid MessagePack: {error}")))
 }
 
 struct Reader<'a> {
@@ -52,7 +52,8 @@ impl Reader<'_> {
         match value {
             ValueRef::Map(entries) if find(entries, CHUNKED).is_some() => self.chunked(path, entries),
             ValueRef::Map(entries) => entries.iter().try_for_each(|(key, value)| {
-                let key = key_text(key).ok_or_else(|| Error::malformed("a key of its tree is no text"))?;
+                let key =
+                    key_text(key).ok_or_else(|| Error::malformed("a key of its tree is not a string"))?;
                 self.tree(join(&path, &key), value)
             }),
             ValueRef::Array(items) => items
@@ -65,12 +66,12 @@ impl Reader<'_> {
             }
             // A Python number has no element type; `None` and texts are not weights.
             ValueRef::Integer(_) | ValueRef::F32(_) | ValueRef::F64(_) | ValueRef::Boolean(_) => {
-                self.push(path, "number of Python".into(), Vec::new(), Vec::new())
+                self.push(path, "Python number".into(), Vec::new(), Vec::new())
             }
-            ValueRef::Ext(2, _) => self.push(path, "complex of Python".into(), Vec::new(), Vec::new()),
-            ValueRef::Ext(kind, _) => {
-                Err(Error::malformed(format!("`{path}` is an extension {kind}, which Flax does not write")))
-            }
+            ValueRef::Ext(2, _) => self.push(path, "Python complex".into(), Vec::new(), Vec::new()),
+            ValueRef::Ext(kind, _) => Err(Error::malformed(format!(
+                "`{path}` is an extension of type {kind}, which Flax does not write"
+            ))),
             ValueRef::Nil | ValueRef::String(_) | ValueRef::Binary(_) => Ok(()),
         }
     }
@@ -92,7 +93,7 @@ impl Reader<'_> {
 
     /// An array in the payload of an extension.
     fn packed(&self, path: &str, payload: &[u8]) -> Result<Packed, Error> {
-        let wrong = || Error::malformed(format!("`{path}` is no array as Flax packs it"));
+        let wrong = || Error::malformed(format!("`{path}` is not an array that Flax packed"));
         let mut rest = payload;
         let ValueRef::Array(parts) = decode(&mut rest)? else { return Err(wrong()) };
         let [ValueRef::Array(sizes), dtype, elements] = &parts[..] else { return Err(wrong()) };
@@ -107,7 +108,7 @@ impl Reader<'_> {
 
     /// `{'__msgpack_chunked_array__': True, 'shape': {'0': 2, ...}, 'chunks': {'0': array, ...}}`.
     fn chunked(&mut self, path: String, entries: &[(ValueRef, ValueRef)]) -> Result<(), Error> {
-        let wrong = || Error::malformed(format!("`{path}` is no array in chunks as Flax packs it"));
+        let wrong = || Error::malformed(format!("`{path}` is not a chunked array that Flax packed"));
         let tuple = |name| match find(entries, name) {
             Some(ValueRef::Map(items)) => {
                 (0..items.len()).map(|index| find(items, &index.to_string())).collect::<Option<Vec<_>>>()

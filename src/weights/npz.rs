@@ -17,7 +17,8 @@ use zip::{CompressionMethod, ZipArchive};
 
 /// The tensors of an archive.
 pub fn tensors(mapping: &Arc<Mapping>, limit: Limit) -> Result<Vec<Tensor>, Error> {
-    let unreadable = |error: zip::result::ZipError| Error::malformed(format!("its zip archive: {error}"));
+    let unreadable =
+        |error: zip::result::ZipError| Error::malformed(format!("its zip archive is invalid: {error}"));
     let mut archive = ZipArchive::new(Cursor::new(mapping.bytes())).map_err(unreadable)?;
     let (mut tensors, mut stored, mut inflated) = (Vec::new(), Vec::new(), 0u64);
     for index in 0..archive.len() {
@@ -42,12 +43,18 @@ pub fn tensors(mapping: &Arc<Mapping>, limit: Limit) -> Result<Vec<Tensor>, Erro
                 // Reading one byte more than declared detects a wrong size.
                 let read = member.take(size.saturating_add(1)).read_to_end(&mut bytes);
                 if read.map_err(|error| Error::malformed(format!("`{name}`: {error}")))? as u64 != size {
-                    return Err(Error::malformed(format!("`{name}` is not as long as the archive says")));
+                    return Err(Error::malformed(format!(
+                        "`{name}` does not have the size that the archive states"
+                    )));
                 }
                 let content = 0..bytes.len();
                 (Arc::new(Mapping::from_bytes(bytes)), content)
             }
-            _ => return Err(Error::malformed(format!("`{name}` is encrypted or compressed in another way"))),
+            _ => {
+                return Err(Error::malformed(format!(
+                    "`{name}` is encrypted or compressed by an unsupported method"
+                )));
+            }
         };
         tensors.push(tensor(name, &mapping, content)?);
     }
@@ -91,7 +98,7 @@ fn verify(mapping: &Mapping, stored: &[(String, Range<usize>, u32)]) -> Result<(
     });
     match stored.get(faulty.into_inner()) {
         Some((name, ..)) => {
-            Err(Error::malformed(format!("`{name}` is damaged: its checksum is not that of its bytes")))
+            Err(Error::malformed(format!("`{name}` is damaged: its checksum does not match")))
         }
         None => Ok(()),
     }
@@ -122,7 +129,7 @@ fn tensor(name: &str, mapping: &Arc<Mapping>, content: Range<usize>) -> Result<T
     } else {
         Pieces::new(mapping, iter::once(content.start + start..content.end))
     };
-    Tensor::new(name, dtype, elements, header.shape, data.ok_or_else(|| Error::malformed("it is cut off"))?)
+    Tensor::new(name, dtype, elements, header.shape, data.ok_or_else(|| Error::malformed("it is truncated"))?)
 }
 
 /// The text of the header, and where the elements begin (NumPy's NEP 1, versions 1 to 3).

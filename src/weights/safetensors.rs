@@ -22,13 +22,13 @@ struct Entry {
 /// The tensors of a file.
 pub fn tensors(mapping: &Arc<Mapping>) -> Result<Vec<Tensor>, Error> {
     let bytes = mapping.bytes();
-    let (length, rest) = bytes.split_first_chunk::<8>().ok_or_else(|| Error::malformed("it is cut off"))?;
+    let (length, rest) = bytes.split_first_chunk::<8>().ok_or_else(|| Error::malformed("it is truncated"))?;
     let header = usize::try_from(u64::from_le_bytes(*length))
         .ok()
         .and_then(|length| rest.get(..length))
         .ok_or_else(|| Error::malformed("its header is longer than the file"))?;
     let entries: BTreeMap<String, serde_json::Value> = serde_json::from_slice(header)
-        .map_err(|error| Error::malformed(format!("its header is no JSON object: {error}")))?;
+        .map_err(|error| Error::malformed(format!("its header is not a JSON object: {error}")))?;
     let start = length.len() + header.len();
 
     let mut tensors = Vec::new();
@@ -38,7 +38,7 @@ pub fn tensors(mapping: &Arc<Mapping>) -> Result<Vec<Tensor>, Error> {
             continue;
         }
         let Entry { dtype, shape, data_offsets: (from, to) } = serde_json::from_value(entry)
-            .map_err(|error| Error::malformed(format!("its entry `{name}` is wrong: {error}")))?;
+            .map_err(|error| Error::malformed(format!("its entry `{name}` is invalid: {error}")))?;
         let range = start.checked_add(from).zip(start.checked_add(to)).map(|(from, to)| from..to);
         let data = range.and_then(|range| Pieces::new(mapping, [range])).ok_or_else(|| {
             Error::malformed(format!("the bytes {from} to {to} of `{name}` are not in the file"))
@@ -57,13 +57,13 @@ pub fn tensors(mapping: &Arc<Mapping>) -> Result<Vec<Tensor>, Error> {
     let mut end = 0;
     for (from, to, name) in ranges {
         if from != end {
-            let what = if from < end { "overlaps what is before it" } else { "leaves a hole before it" };
+            let what = if from < end { "overlaps the tensor before it" } else { "has a gap before it" };
             return Err(Error::malformed(format!("`{name}` {what}")));
         }
         end = to;
     }
     if start + end != bytes.len() {
-        return Err(Error::malformed("there are bytes behind its last tensor"));
+        return Err(Error::malformed("it has bytes after the end"));
     }
     Ok(tensors)
 }

@@ -65,7 +65,7 @@ pub fn run_passes(name: &str, text: &str, passes: &str, settings: &Settings) -> 
     let source = Source::from_bytes(name, text.as_bytes().to_vec());
     let passes: Vec<Pass> = passes
         .split(',')
-        .map(|name| pass::find(name).copied().ok_or_else(|| format!("there is no pass `{name}`")))
+        .map(|name| pass::find(name).copied().ok_or_else(|| format!("unknown pass `{name}`")))
         .collect::<Result<_, _>>()?;
     let (text, diagnostics) = hlo2onnx::optimize(&source, &passes, &options(settings)?);
     match findings(&diagnostics).into_iter().find(Finding::is_error) {

@@ -5,8 +5,8 @@ use crate::source::Span;
 diagnostics! {
     /// The text has no locations.
     ///
-    /// JAX's locations hold the names of arguments and modules, and the lines of Python that each op comes from. Without
-    /// them inputs are called `arg0`, weights and nodes are numbered, and diagnostics cannot show the line of Python.
+    /// JAX's locations hold the names of arguments and modules, and the Python line of each op. Without them, inputs
+    /// are named `arg0`, weights and nodes are numbered, and diagnostics cannot show the Python line.
     ///
     /// An example that triggers it:
     ///
@@ -32,7 +32,7 @@ diagnostics! {
     /// }
     /// ```
     A0601 NoLocations {}
-        => "the text has no locations: names and lines of Python are not known"
+        => "the text has no locations: Python names and lines are unknown"
         help "print it with locations: `lowered.as_text(debug_info=True)`";
 
     /// The opset was raised to what an op needs.
@@ -60,7 +60,7 @@ diagnostics! {
         group "{op}"
         label at "needs opset {to}";
 
-    /// A complex input or output has become a real one.
+    /// A complex input or output becomes real.
     ///
     /// ONNX's ops do not compute on complex numbers. A complex tensor is a real one with a trailing dimension of two: the
     /// real and the imaginary part.
@@ -95,7 +95,7 @@ diagnostics! {
         group "{what}"
         label at "has a trailing dimension of two in the model";
 
-    /// A NaN does not get through an op as it does in XLA.
+    /// An op may not propagate NaN as XLA does.
     ///
     /// XLA's maximum and minimum return NaN when an operand is NaN; the fast kernels of the runtime can return the other
     /// operand. The exact form is slow in reductions and pooling, so the fast form is the default.
@@ -111,7 +111,7 @@ diagnostics! {
     /// }
     /// ```
     ///
-    /// What to do: nothing, when the values are never NaN. Otherwise `--strict-nan` chooses the exact form.
+    /// What to do: nothing, when the values are never NaN. Otherwise `--strict-nan` selects the exact form.
     ///
     /// Fixed:
     ///
@@ -124,10 +124,10 @@ diagnostics! {
         label at "computed in the fast form"
         help "`--strict-nan` propagates NaN as XLA does, and is slower";
 
-    /// Tensors of a file of weights were bound to no argument.
+    /// A file has weights that no argument uses.
     ///
-    /// JAX leaves arguments out of the text that the program does not use, and checkpoints hold more than the variables,
-    /// such as the state of an optimizer.
+    /// JAX omits arguments that the program does not use, and checkpoints hold more than the variables, such as the
+    /// state of an optimizer.
     ///
     /// An example that triggers it:
     ///
@@ -158,13 +158,13 @@ diagnostics! {
         => {
             const SHOWN: usize = 4;
             let (count, rest) = (names.len(), names.len().saturating_sub(SHOWN));
-            let what = if count == 1 { "tensor of" } else { "tensors of" };
+            let what = if count == 1 { "unused tensor in" } else { "unused tensors in" };
             let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
             let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
-            format!("{count} {what} `{path}` bound to no argument: {}{more}", shown.join(", "))
+            format!("{count} {what} `{path}`: {}{more}", shown.join(", "))
         };
 
-    /// An input or output of a narrow float type has become one of f32.
+    /// An input or output of a narrow float type becomes f32.
     ///
     /// ONNX lacks this type, or no runtime computes on it. The model holds its numbers in f32, which has all of them, and
     /// rounds where the program does, so it computes the same numbers.
@@ -198,11 +198,11 @@ diagnostics! {
         group "{what}"
         label at "holds the same numbers in `f32`";
 
-    /// The program was exported for several platforms, and the first of them was taken.
+    /// The program was exported for several platforms, and the model is for the first.
     ///
-    /// Such a program takes the number of the platform that it runs on as an argument, and chooses by it between forms of
-    /// an op: calls to LAPACK on a processor, kernels of another kind on an accelerator. A model has one form. The text
-    /// does not name the platforms: they are those that the export was made for, in that order.
+    /// Such a program takes the index of its platform as an argument, and selects the implementation of an op by it:
+    /// LAPACK calls on a CPU, other kernels on an accelerator. A model has one implementation. The text does not name
+    /// the platforms: they are those of the export, in its order.
     ///
     /// An example that triggers it:
     ///
@@ -221,7 +221,8 @@ diagnostics! {
     /// }
     /// ```
     ///
-    /// What to do: nothing, when the first one is the CPU. Otherwise pass its number, or export for the CPU alone:
+    /// What to do: nothing, if the first one is the CPU. Otherwise pass the index of the CPU, or export for the CPU
+    /// only:
     ///
     /// ```python
     /// jax.export.export(jax.jit(f), platforms=["cpu"])(x)
@@ -233,16 +234,15 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir --dim _platform_index=0
     /// ```
     A0607 FirstPlatform { at: Span }
-        => "the program is for several platforms, and the first one is taken"
-        label at "says which platform it runs on"
-        help "`--dim _platform_index=1` takes the second, and so on";
+        => "the program is for several platforms, and the model is for the first"
+        label at "selects the platform"
+        help "`--dim _platform_index=1` selects the second, and so on";
 
-    /// Constants are no longer computed ahead.
+    /// Constant folding stopped at its limit.
     ///
-    /// What a program computes from constants alone is computed by the compiler, where the model does not grow by it.
-    /// The constants that were made so take more memory than the limit, so the rest is left to the runtime. The model is
-    /// right, and does more when it runs. A form that needs a number for a size can be refused where the number would
-    /// have been computed.
+    /// The compiler folds ops on constants where the model does not grow by it. The folded constants take more memory
+    /// than the limit, so the runtime computes the rest. The model is correct, but does more work when it runs. An op
+    /// that needs a static size can be refused if folding would have computed that size.
     ///
     /// An example that triggers it:
     ///
@@ -267,15 +267,15 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir
     /// ```
     A0608 FoldingStopped { limit: u64 }
-        => "constants that are computed ahead take more than {limit} bytes; the rest is left to the runtime"
+        => "folded constants take more than {limit} bytes; the runtime computes the rest"
         help "raise the limit with `--max-folded BYTES`";
 
     /// There was no module to keep as a function.
     ///
     /// StableHLO has no modules: they are in the paths of JAX's locations, as in
     /// `loc("jit(apply)/Model/Dense_0/dot_general")`. Without such a path, an op belongs to no module, and the model is
-    /// the same as without `--keep-functions`. A module that is the whole program is the graph itself, and a function of
-    /// JAX that is hardly more than one op, such as `relu`, stays that op.
+    /// the same as without `--keep-functions`. A module that is the whole program is the graph itself, and a JAX
+    /// function of little more than one op, such as `relu`, is not kept.
     ///
     /// An example that triggers it:
     ///
@@ -311,9 +311,10 @@ diagnostics! {
 
     /// A negative NaN counts as a positive one.
     ///
-    /// In the total order of floats, which `jax.lax.top_k` has, a NaN whose sign is set comes before all numbers, and
-    /// another one after them. To read the sign of NaN takes the `BitCast` of opset 26, which few runtimes have. Without
-    /// it every NaN comes after all numbers. Numbers, infinities and zeros of both signs have their places in any case.
+    /// In the total order of floats, which `jax.lax.top_k` uses, a negative NaN comes before all numbers, and a
+    /// positive NaN after them. Reading the sign of a NaN needs the `BitCast` of opset 26, which few runtimes have.
+    /// Without it, every NaN comes after all numbers. Numbers, infinities and signed zeros are ordered correctly in any
+    /// case.
     ///
     /// An example that triggers it:
     ///
@@ -324,8 +325,8 @@ diagnostics! {
     /// }
     /// ```
     ///
-    /// What to do: nothing, when the values are never NaN. Otherwise `--strict-nan` chooses the exact form, and raises the
-    /// opset to 26.
+    /// What to do: nothing, when the values are never NaN. Otherwise `--strict-nan` selects the exact form, and raises
+    /// the opset to 26.
     ///
     /// Fixed:
     ///
@@ -333,7 +334,7 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir --strict-nan
     /// ```
     A0610 NanSign<'a> { op: &'a str, at: Span }
-        => "`{op}` takes a negative NaN for a positive one"
+        => "`{op}` treats a negative NaN as a positive one"
         group "{op}"
         label at "reads the sign of NaN"
         help "`--strict-nan` keeps the sign of NaN, and raises the opset to 26";

@@ -1,28 +1,28 @@
-//! The catalogue: every diagnostic there is, one entry each, sorted by code.
+//! The catalog: every diagnostic, one entry each, sorted by code.
 //!
-//! An entry gives the code, the name of the fault, the payload, and the texts; its doc comment is the manual
-//! page that `hlo2onnx explain` prints. A code is never reused and never renumbered. To add one, write the
-//! entry in the file of its range:
+//! An entry has the code, the name of the fault, the payload, and the texts; its doc comment is the manual page that
+//! `hlo2onnx explain` prints. A code is never reused and never renumbered. To add one, write the entry in the file of
+//! its range:
 //!
 //! ```text
-//! /// One line that says what the fault is.
+//! /// One line that states the fault.
 //! ///
 //! /// What it means, an example that triggers it, what to do.
 //! E0201 UnsupportedOp<'a> { op: &'a str, at: Span }
 //!     => "`{op}` is not supported"
-//!     group "{op}"                     what repeats are counted by; the message when left out
+//!     group "{op}"                     what repeats are grouped by; by default the message
 //!     label at "no lowering for this"  the first label is the primary one
 //!     note "..."
 //!     help "...";
 //! ```
 //!
-//! Texts are format strings over the payload. A label, note or help can also be a block that gives an
-//! `Option<String>`. A label whose span is [`Span::NONE`](crate::source::Span::NONE) is left out.
+//! Texts are format strings over the payload. A label, note or help can also be a block that returns an
+//! `Option<String>`. A label whose span is [`Span::NONE`](crate::source::Span::NONE) is omitted.
 
 use super::Severity;
 use std::fmt;
 
-/// What the catalogue knows about a code beside how to make the diagnostic.
+/// What the catalog knows about a code, apart from how to build the diagnostic.
 #[derive(Debug)]
 struct Entry {
     code: &'static str,
@@ -46,7 +46,7 @@ impl Code {
         self.0.name
     }
 
-    /// The severity that the letter stands for.
+    /// The severity that the letter means.
     pub const fn severity(self) -> Severity {
         match self.0.code.as_bytes() {
             [b'A', ..] => Severity::Advice,
@@ -55,7 +55,7 @@ impl Code {
         }
     }
 
-    /// One line that says what the fault is: the first of the manual page.
+    /// One line that states the fault: the first line of the manual page.
     pub fn summary(self) -> &'static str {
         self.0.doc.first().map_or("", |line| line.trim())
     }
@@ -75,9 +75,9 @@ impl Code {
     /// The manual pages of all codes as one document, in Markdown.
     pub fn manual() -> String {
         let mut text = String::from(
-            "# Diagnostics\n\nEvery code that `hlo2onnx` prints, as `hlo2onnx explain CODE` explains it. The letter gives the \
-             severity:\nthere is no model after an error (E), a model that can differ from the program after a warning (W), \
-             and a right\nmodel after advice (A).\n\n| code | name | |\n| --- | --- | --- |\n",
+            "# Diagnostics\n\nEvery code that `hlo2onnx` prints, as `hlo2onnx explain CODE` explains it. The letter is the \
+             severity:\nafter an error (E) there is no model, after a warning (W) the model can differ from the program, \
+             and after\nadvice (A) it is correct.\n\n| code | name | |\n| --- | --- | --- |\n",
         );
         for code in Code::all() {
             let anchor = format!("{code}-{}-{}", code.name(), code.severity().as_str()).to_lowercase();
@@ -244,7 +244,7 @@ fn did_you_mean(nearest: Option<&str>) -> Option<String> {
 }
 
 /// Whether a name of a value or an alias (`%arg0`, `#map`) may have been meant by another one. Short names are all near
-/// each other, and so are names that differ in their numbers only: nearness says nothing there.
+/// each other, and so are names that differ in their numbers only: similarity means nothing there.
 fn may_be_meant(name: &str, other: &str) -> bool {
     let stem = |name: &str| name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '#').len();
     let (a, b) = (stem(name), stem(other));

@@ -21,7 +21,7 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir --output missing/model.onnx
     /// ```
     ///
-    /// What to do: the message has the reason from the operating system.
+    /// What to do: the message has the reason of the operating system.
     ///
     /// Fixed:
     ///
@@ -30,7 +30,7 @@ diagnostics! {
     /// ```
     E0401 CannotWrite<'a> { path: &'a str, why: &'a str }
         => "cannot write `{path}`: {why}"
-        help "give another path with `--output`: its folder must exist, be writable and have room";
+        help "pass another path with `--output`: its folder must exist, be writable and have room";
 
     /// A file cannot be read.
     ///
@@ -47,7 +47,7 @@ diagnostics! {
     /// $ hlo2onnx convert modle.mlir
     /// ```
     ///
-    /// What to do: the message has the reason from the operating system, or what is wrong with the file's content.
+    /// What to do: the message has the reason of the operating system, or names the fault in the file.
     ///
     /// Fixed:
     ///
@@ -59,7 +59,7 @@ diagnostics! {
 
     /// The model is too large for one file.
     ///
-    /// Readers of protocol buffers accept less than 2 GiB. Initializers go to an external data file by themselves when
+    /// Readers of protocol buffers accept less than 2 GiB. Initializers go to an external data file automatically when
     /// they are too large; `--external-data never` forbids it.
     ///
     /// An example that triggers it:
@@ -79,8 +79,8 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir --weights weights.safetensors --external-data never
     /// ```
     ///
-    /// What to do: leave the option out, or pass `--external-data always`. When the graph itself is that large, without
-    /// any weights, convert it in parts.
+    /// What to do: omit the option, or pass `--external-data always`. If the graph is that large without weights,
+    /// convert it in parts.
     ///
     /// Fixed:
     ///
@@ -88,13 +88,13 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir --weights weights.safetensors --external-data auto
     /// ```
     E0403 ModelTooLarge { bytes: u64, limit: u64 }
-        => "the model takes {bytes} bytes, and one file can hold {limit}"
-        help "let the weights go to a file of their own: `--external-data auto`";
+        => "the model has {bytes} bytes, and one file can hold {limit}"
+        help "store the weights in a separate file: `--external-data auto`";
 
-    /// Names that were given for inputs or outputs do not fit the function.
+    /// Names for inputs or outputs do not match the function.
     ///
-    /// `--input-names` and `--output-names` take one name for each, in their order, and no name twice. An output cannot
-    /// have the name of an input. The other options that name an input or output must name one that is there.
+    /// `--input-names` and `--output-names` take one name for each, in order and without duplicates. An output cannot
+    /// have the name of an input. The other options that name an input or output must name one that exists.
     ///
     /// An example that triggers it (two inputs with one name):
     ///
@@ -117,13 +117,13 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir --input-names a,b
     /// ```
     E0404 NameMismatch<'a> { option: &'a str, why: &'a str }
-        => "`{option}` does not fit the function: {why}"
+        => "`{option}` does not match the function: {why}"
         help "`hlo2onnx check MODEL.mlir` prints the inputs and outputs";
 
     /// A file of weights cannot be read.
     ///
-    /// It is not safetensors, npz or what `flax.serialization.to_bytes` writes, or it is damaged: it is cut off,
-    /// its header does not fit its length, tensors overlap, or sizes and bytes do not agree.
+    /// It is not safetensors, npz or a file that `flax.serialization.to_bytes` wrote, or it is damaged: it is
+    /// truncated, its header does not match its length, tensors overlap, or sizes and bytes do not agree.
     ///
     /// An example that triggers it (the file is not safetensors):
     ///
@@ -156,14 +156,14 @@ diagnostics! {
     /// save_file({"Dense_0/kernel": np.zeros((2, 3), np.float32)}, "weights.safetensors")
     /// ```
     E0405 UnreadableWeights<'a> { path: &'a str, why: &'a str }
-        => "`{path}` gives no weights: {why}"
+        => "cannot read weights from `{path}`: {why}"
         help "write it with `safetensors.numpy.save_file`, `numpy.savez` or `flax.serialization.to_bytes`";
 
     /// A tensor of a file of weights does not have the type of the argument that has its name.
     ///
-    /// Sizes and element type must be the argument's own; nothing is cast, transposed or reshaped. Two things are taken
-    /// for what they are meant to be: `uint16` and void of two bytes in an npz, which has no bf16, for bf16; and a list of
-    /// one, which `numpy.ascontiguousarray` makes of a scalar, for a scalar.
+    /// Sizes and element type must be the argument's own; nothing is cast, transposed or reshaped. There are two
+    /// exceptions: `uint16` and two-byte void in an npz, which has no bf16, count as bf16; and an array of shape
+    /// `(1,)`, which `numpy.ascontiguousarray` makes of a scalar, counts as a scalar.
     ///
     /// An example that triggers it:
     ///
@@ -191,7 +191,7 @@ diagnostics! {
     /// save_file({"Dense_0/kernel": np.zeros((2, 3), np.float32)}, "weights.safetensors")
     /// ```
     E0406 WeightMismatch<'a> { tensor: &'a str, path: &'a str, found: &'a str, expected: &'a str, at: Span }
-        => "`{tensor}` of `{path}` is {found}, and the argument takes {expected}"
+        => "`{tensor}` of `{path}` is {found}, but the argument takes {expected}"
         group "{path}"
         label at "takes {expected}"
         help "check that the file belongs to this text: nothing is cast, transposed or reshaped";
@@ -200,7 +200,7 @@ diagnostics! {
     ///
     /// An argument `variables['params']['Dense_0']['kernel']` is bound to the tensor `variables/params/Dense_0/kernel`,
     /// else `params/Dense_0/kernel`, else `Dense_0/kernel`, with `/` or `.` between the parts. Two files may have that
-    /// tensor, or two arguments may be left with one tensor when their paths differ only in their beginning.
+    /// tensor, or two arguments whose paths differ only at the beginning may match one tensor.
     ///
     /// An example that triggers it:
     ///
@@ -230,7 +230,7 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir --weights new.safetensors
     /// ```
     E0407 AmbiguousWeight<'a> { argument: &'a str, why: &'a str, at: Span }
-        => "the weights of `{argument}` are not clear: {why}"
+        => "the weights of `{argument}` are ambiguous: {why}"
         label at "can be bound in several ways"
         help "`--weights-prefix P` takes only the tensors below `P`, `--rename FROM=TO` changes their paths";
 
@@ -277,7 +277,7 @@ diagnostics! {
     /// ```
     E0408 NoWeightNames {}
         => "the arguments have no names to bind weights by"
-        help "print the text with locations, `lowered.as_text(debug_info=True)`, or give `--weights-by-order`";
+        help "print the text with locations, `lowered.as_text(debug_info=True)`, or pass `--weights-by-order`";
 
     /// No tensor of the weights has the path of an argument.
     ///
@@ -302,7 +302,8 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir --weights weights.safetensors
     /// ```
     ///
-    /// What to do: `--weights-prefix P` takes `P` off the paths in the file; `--rename FROM=TO` changes their beginning.
+    /// What to do: `--weights-prefix P` removes `P` from the paths in the file; `--rename FROM=TO` changes their
+    /// beginning.
     ///
     /// Fixed:
     ///
@@ -312,16 +313,16 @@ diagnostics! {
     E0409 NoWeightFits<'a> { tensor: &'a str, argument: &'a str, remedy: Option<&'a str>, at: Span }
         => "no tensor of the weights has the path of an argument"
         label at "this argument is `{argument}`"
-        note "a tensor is called `{tensor}`"
+        note "one tensor is `{tensor}`"
         help {
-            let options = "`--weights-prefix P` takes `P` off the paths in the file, `--rename FROM=TO` changes their beginning";
+            let options = "`--weights-prefix P` removes `P` from the paths in the file, `--rename FROM=TO` changes their beginning";
             Some(remedy.unwrap_or(options).to_owned())
         };
 
     /// There are more tensors than arguments.
     ///
-    /// `--weights-by-order` binds every tensor to an argument. JAX leaves arguments out of the text that the program
-    /// does not use, so that the order alone cannot tell which are there.
+    /// `--weights-by-order` binds every tensor to an argument. JAX omits arguments that the program does not use, so
+    /// the order alone cannot tell which ones the text has.
     ///
     /// An example that triggers it:
     ///
@@ -341,7 +342,7 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir --weights weights.safetensors --weights-by-order
     /// ```
     ///
-    /// What to do: print the text with its locations and leave `--weights-by-order` out.
+    /// What to do: print the text with its locations and omit `--weights-by-order`.
     ///
     /// Fixed:
     ///
@@ -354,9 +355,9 @@ diagnostics! {
 
     /// An option that changes the paths of weights matches none of them.
     ///
-    /// `--weights-prefix P` takes the tensors whose path begins with the parts of `P`, and takes these off.
-    /// `--rename FROM=TO` then replaces the parts `FROM` at the beginning of a path by `TO`, which may be empty; of several
-    /// the first that fits counts.
+    /// `--weights-prefix P` selects the tensors whose path begins with the parts of `P`, and removes these. `--rename
+    /// FROM=TO` then replaces the parts `FROM` at the beginning of a path by `TO`, which may be empty; the first option
+    /// that matches applies.
     ///
     /// An example that triggers it:
     ///
@@ -384,11 +385,11 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir --weights weights.safetensors
     /// ```
     E0411 UnusedWeightOption<'a> { option: &'a str, tensor: &'a str, remedy: Option<&'a str> }
-        => "`{option}` fits the path of no tensor"
-        note "one is called `{tensor}`"
-        help { Some(remedy.unwrap_or("give whole parts of a path, from its beginning").to_owned()) };
+        => "`{option}` does not match the path of any tensor"
+        note "one tensor is `{tensor}`"
+        help { Some(remedy.unwrap_or("pass whole parts of a path, from its beginning").to_owned()) };
 
-    /// Weights were to stay in their file, and the model cannot refer to it.
+    /// The model cannot refer to the file of the weights.
     ///
     /// With `--external-data reference` the model has the offsets of its weights in the file that `--weights` names, and
     /// no copy of them. A model may refer only to files in its own folder and below: ONNX Runtime refuses all others, also
@@ -424,11 +425,11 @@ diagnostics! {
         note "ONNX Runtime reads data from the folder of the model only"
         help "write the model beside the weights with `--output`, or copy them with `--external-data always`";
 
-    /// An input has more bytes than are read.
+    /// An input is larger than the limit.
     ///
-    /// A few bytes that are compressed can stand for very many, and a pipe may never end. So of a text that is compressed
-    /// or comes through a pipe, and of a compressed file of weights, 4 GiB are read. `--max-input-bytes` changes that
-    /// limit, and also limits files of other kinds, which otherwise may have any length.
+    /// A few compressed bytes can expand to very many, and a pipe may never end. So the compiler reads at most 4 GiB of
+    /// a text that is compressed or comes through a pipe, and of a compressed file of weights. `--max-input-bytes`
+    /// changes that limit, and also limits files of other kinds, which otherwise may have any length.
     ///
     /// An example that triggers it:
     ///
@@ -455,7 +456,7 @@ diagnostics! {
         => "`{path}` has more than {limit} bytes"
         help "raise the limit with `--max-input-bytes N`";
 
-    /// The text has a placeholder for an array, and the array was not given.
+    /// The text has a placeholder for an array that is missing.
     ///
     /// The Python package lowers a function so that the arrays it closes over print as
     /// `stablehlo.custom_call @hlo2onnx.weight()`, and hands them over in memory. Such a text does not hold the weights, so
@@ -471,7 +472,7 @@ diagnostics! {
     /// }
     /// ```
     ///
-    /// What to do: call `hlo2onnx.to_onnx` on the function, or print a text with the weights in it by
+    /// What to do: call `hlo2onnx.to_onnx` on the function, or print a text with the weights in it:
     /// `jax.jit(f).lower(x).as_text()`.
     ///
     /// Fixed:
@@ -483,7 +484,7 @@ diagnostics! {
     /// }
     /// ```
     E0414 MissingArray<'a> { id: &'a str, at: Span }
-        => "the array of the placeholder `{id}` was not given"
-        label at "stands for an array that the program closes over"
+        => "the array of the placeholder `{id}` is missing"
+        label at "placeholder of an array that the program closes over"
         help "call `hlo2onnx.to_onnx` on the function, or print a text that holds its weights: `jax.jit(f).lower(x).as_text()`";
 }

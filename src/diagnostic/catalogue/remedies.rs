@@ -1,11 +1,11 @@
-//! What is behind the ops and custom calls that have no lowering, and what to write instead.
+//! The meaning of the ops and custom calls that have no lowering, and what to write instead.
 //!
 //! One row for a group of names. A message names an op as the text has it; the user wrote a function of JAX, so a row
-//! says which functions print the op, and what can be exported in their place.
+//! names the functions that print the op, and what to export in their place.
 
-/// What is known of ops that cannot be converted, or only in some forms.
+/// Ops that cannot be converted, or only in some forms.
 pub(super) struct Remedy {
-    /// Names of ops or targets of custom calls; one that ends with `*` stands for all that begin so.
+    /// Names of ops or targets of custom calls; one that ends with `*` matches all names with that prefix.
     names: &'static [&'static str],
     /// What it is for, and which functions print it.
     pub origin: &'static str,
@@ -17,18 +17,18 @@ pub(super) struct Remedy {
 const OPS: &[Remedy] = &[
     Remedy {
         names: &["stablehlo.infeed", "stablehlo.outfeed"],
-        origin: "it exchanges data with the host while the program runs; `jax.lax.infeed` and `jax.lax.outfeed` of older \
+        origin: "it exchanges data with the host while the program runs; `jax.lax.infeed` and `jax.lax.outfeed` in older \
                  releases print it",
-        cure: "take what is fed as an argument of the function, and return what is sent out",
+        cure: "take the fed values as arguments of the function, and return what is sent out",
     },
     Remedy {
         names: &["stablehlo.send", "stablehlo.recv"],
-        origin: "it exchanges data with another device or the host; callbacks on TPUs and pipelines over devices print it",
+        origin: "it exchanges data with another device or the host; callbacks on TPUs and pipeline parallelism print it",
         cure: "export for the CPU, `jax.export.export(f, platforms=[\"cpu\"])`, and on one device",
     },
     Remedy {
         names: &["stablehlo.rng"],
-        origin: "it draws from the state of the device and not from a key; `jax.lax.rng_uniform` prints it",
+        origin: "it draws from the state of the device, not from a key; `jax.lax.rng_uniform` prints it",
         cure: "draw with a key, `jax.random.uniform(key, shape)`, or take the numbers as an argument",
     },
     Remedy {
@@ -44,7 +44,7 @@ const OPS: &[Remedy] = &[
     },
     Remedy {
         names: &["stablehlo.set_dimension_size"],
-        origin: "it sets how much of a padded tensor counts; programs of XLA's dynamic padding have it, and JAX prints none",
+        origin: "it sets the valid size of a padded tensor; XLA's dynamic padding uses it, and JAX does not print it",
         cure: "keep the padding and mask it, `jnp.where(jnp.arange(n) < size, x, 0)`",
     },
     Remedy {
@@ -59,35 +59,35 @@ const OPS: &[Remedy] = &[
             "stablehlo.reduce_scatter",
             "stablehlo.replica_id",
         ],
-        origin: "it joins several devices; `jax.lax.psum`, `pmean`, `all_gather`, `ppermute` and `axis_index` print it inside \
-                 of `jax.shard_map` and `jax.pmap`",
+        origin: "it works across several devices; `jax.lax.psum`, `pmean`, `all_gather`, `ppermute` and `axis_index` print it \
+                 inside `jax.shard_map` and `jax.pmap`",
         cure: "lower the function itself, without `shard_map` or `pmap` around it; a model has one device",
     },
     Remedy {
         names: &["sdy.*", "xla.sdy.*"],
-        origin: "it says how values lie on a mesh of devices; `jax.jit` prints it for arguments with a sharding",
+        origin: "it describes how values are sharded over a mesh of devices; `jax.jit` prints it for arguments with a sharding",
         cure: "lower the function on one device, without a mesh",
     },
     Remedy {
         names: &["stablehlo.async_start", "stablehlo.async_done"],
         origin: "it runs a computation beside others; XLA's own passes print it, and JAX does not",
-        cure: "give the text as JAX lowers it, `jax.jit(f).lower(x).as_text()`, and not what was compiled",
+        cure: "pass the text as JAX lowers it, `jax.jit(f).lower(x).as_text()`, not the compiled one",
     },
     Remedy {
         names: &["mhlo.*"],
         origin: "StableHLO has no such op; XLA's own passes print it. The other ops of MHLO are read as StableHLO's",
-        cure: "print StableHLO, `jax.jit(f).lower(x).as_text()`, and not what was optimized",
+        cure: "print StableHLO, `jax.jit(f).lower(x).as_text()`, not the optimized text",
     },
     Remedy {
         names: &["vhlo.*"],
-        origin: "its dialect is that of portable artifacts",
+        origin: "VHLO is the dialect of portable artifacts",
         cure: "print StableHLO, `jax.jit(f).lower(x).as_text()`; a portable artifact becomes text with \
                `stablehlo-translate --deserialize`",
     },
     Remedy {
         names: &["tf.*", "tfl.*"],
-        origin: "its dialect is TensorFlow's",
-        cure: "convert from the JAX function that `jax2tf` was given",
+        origin: "it is an op of TensorFlow",
+        cure: "convert the JAX function that was passed to `jax2tf`",
     },
 ];
 
@@ -95,20 +95,20 @@ const OPS: &[Remedy] = &[
 const CALLS: &[Remedy] = &[
     Remedy {
         names: &["__gpu$xla.gpu.triton", "triton_kernel_call", "xla.gpu.triton"],
-        origin: "it is a kernel in Triton; `jax.experimental.pallas` and `jax_triton` print it for GPUs",
-        cure: "call the plain function in its place, and export for the CPU; attention has `implementation=\"xla\"`",
+        origin: "it is a Triton kernel; `jax.experimental.pallas` and `jax_triton` print it for GPUs",
+        cure: "call the plain JAX function instead, and export for the CPU; attention has `implementation=\"xla\"`",
     },
     Remedy {
         names: &["tpu_custom_call", "mosaic_gpu*"],
-        origin: "it is a kernel in Mosaic; `jax.experimental.pallas` prints it, and attention of `jax.experimental` for TPUs",
-        cure: "call the plain function in its place, and export for the CPU; `pallas_call(..., interpret=True)` gives \
+        origin: "it is a Mosaic kernel; `jax.experimental.pallas` prints it, and attention of `jax.experimental` on TPUs",
+        cure: "call the plain JAX function instead, and export for the CPU; `pallas_call(..., interpret=True)` prints \
                ordinary ops",
     },
     Remedy {
         names: &["__cudnn$*", "cudnn*", "__cudnn*"],
-        origin: "it is a kernel of cuDNN; `jax.nn.dot_product_attention` with `implementation=\"cudnn\"` prints it, and \
+        origin: "it is a cuDNN kernel; `jax.nn.dot_product_attention` with `implementation=\"cudnn\"` prints it, and \
                  recurrent layers of `jax.experimental.rnn`",
-        cure: "give `implementation=\"xla\"`, or `jax.experimental.rnn.lstm_ref` for `lstm`",
+        cure: "pass `implementation=\"xla\"`, or use `jax.experimental.rnn.lstm_ref` for `lstm`",
     },
     Remedy {
         names: &[
@@ -125,41 +125,41 @@ const CALLS: &[Remedy] = &[
             "magma*",
             "gpu_*",
         ],
-        origin: "it is a routine of a GPU's library; `jax.numpy.linalg` and `jax.experimental.sparse` print such calls \
+        origin: "it is a routine of a GPU library; `jax.numpy.linalg` and `jax.experimental.sparse` print such calls \
                  when they are lowered for a GPU",
-        cure: "export for the CPU, `jax.export.export(f, platforms=[\"cpu\"])`; of the libraries of GPUs the dense routines \
+        cure: "export for the CPU, `jax.export.export(f, platforms=[\"cpu\"])`; of the GPU libraries, the dense routines \
                that LAPACK has are converted",
     },
     Remedy {
         names: &["lapack_*"],
-        origin: "it is a routine of LAPACK; `jax.numpy.linalg` and `jax.scipy.linalg` print it for the CPU",
+        origin: "it is a LAPACK routine; `jax.numpy.linalg` and `jax.scipy.linalg` print it for the CPU",
         cure: "`hlo2onnx ops` lists the routines that are converted; `svd`, `qr`, `eigh`, `cholesky` and `solve` are",
     },
     Remedy {
         names: &["QrDecompositionBlock"],
-        origin: "it is a routine of TPUs; `jax.numpy.linalg` prints it when it is lowered for a TPU",
+        origin: "it is a TPU routine; `jax.numpy.linalg` prints it when it is lowered for a TPU",
         cure: "export for the CPU, `jax.export.export(f, platforms=[\"cpu\"])`",
     },
     Remedy {
         names: &["ducc_fft*", "dynamic_ducc_fft"],
-        origin: "it is an FFT of an older release of JAX for the CPU; `jax.numpy.fft` prints it",
+        origin: "it is the CPU's FFT of older JAX releases; `jax.numpy.fft` prints it",
         cure: "lower with a current release of JAX, which prints `stablehlo.fft`",
     },
     Remedy {
         names: &["dynamic_*"],
-        origin: "JAX prints it for shapes that are symbolic",
-        cure: "lower that part with concrete shapes, or give the size with `--dim NAME=SIZE`",
+        origin: "JAX prints it for symbolic shapes",
+        cure: "lower that part with concrete shapes, or set the size with `--dim NAME=SIZE`",
     },
 ];
 
-/// What is known of an op or of the target of a custom call.
+/// The row of an op or of the target of a custom call.
 pub(super) fn find(name: &str) -> Option<&'static Remedy> {
     let fits = |pattern: &str| match pattern.strip_suffix('*') {
         Some(beginning) => name.starts_with(beginning),
         None => name == pattern,
     };
     let all = || OPS.iter().chain(CALLS);
-    // A whole name says more than a beginning, whatever the order.
+    // An exact name wins over a prefix, whatever the order.
     let whole = all().find(|remedy| remedy.names.contains(&name));
     whole.or_else(|| all().find(|remedy| remedy.names.iter().any(|pattern| fits(pattern))))
 }
@@ -174,9 +174,9 @@ pub(super) fn cure(name: &str) -> Option<String> {
     find(name).map(|remedy| remedy.cure.to_owned())
 }
 
-/// The ONNX ops that came behind the lowest opset, and what needs them.
+/// The ONNX ops that came after the lowest opset, and what needs them.
 const LATER_OPS: &[(&str, &str)] = &[
-    ("Attention", "attention that is recognized in the text"),
+    ("Attention", "recognized attention"),
     (
         "BitCast",
         "`bitcast_convert`, which `jax.lax.bitcast_convert_type`, `view` and `jax.random` print, and the sign of NaN under \
@@ -192,10 +192,10 @@ const LATER_OPS: &[(&str, &str)] = &[
 /// What needs an ONNX op that came with a later opset, as a note.
 pub(super) fn opset_reason(op: &str) -> Option<String> {
     let (_, reason) = LATER_OPS.iter().find(|(name, _)| *name == op)?;
-    Some(format!("ONNX's `{op}` is for {reason}"))
+    Some(format!("the ONNX op `{op}` is used for {reason}"))
 }
 
-/// What a manual page tells of single ops, custom calls or opsets behind its text; empty for most codes.
+/// What a manual page adds about single ops, custom calls or opsets after its text; empty for most codes.
 pub(super) fn table(code: &str) -> String {
     let rows: String = match code {
         "E0201" => OPS.iter().map(row).collect(),
@@ -209,7 +209,7 @@ pub(super) fn table(code: &str) -> String {
         }
         _ => return String::new(),
     };
-    format!("\nWhat is known of some, and what to do instead:\n\n{rows}")
+    format!("\nKnown names, and what to do instead:\n\n{rows}")
 }
 
 fn row(remedy: &Remedy) -> String {

@@ -36,13 +36,13 @@ diagnostics! {
         group "{op} {ty} {via}"
         label at "loses precision here";
 
-    /// A call back to Python was dropped.
+    /// A Python callback was dropped.
     ///
     /// `jax.debug.print` and `jax.debug.callback` run Python on the host and return nothing to the program. The model
-    /// has no Python, and computes the same without them. So it does without a `jax.pure_callback` or
-    /// `jax.experimental.io_callback` whose result no result of the function needs, and without a check that only raises:
-    /// `equinox.error_if`, which diffrax, lineax and optimistix call, returns its argument in the model, whether the check
-    /// holds or not. A callback whose result is used is an error instead (E0207).
+    /// has no Python, and computes the same without them. The same holds for a `jax.pure_callback` or
+    /// `jax.experimental.io_callback` whose result no result of the function needs, and for a check that only raises:
+    /// `equinox.error_if`, which diffrax, lineax and optimistix call, returns its argument in the model, whether the
+    /// check holds or not. A callback whose result is used is an error instead (E0207).
     ///
     /// An example that triggers it:
     ///
@@ -54,8 +54,8 @@ diagnostics! {
     /// }
     /// ```
     ///
-    /// What to do: nothing, or take the call out of the function. For results that are NaN where a check of equinox does not
-    /// hold, set `EQX_ON_ERROR=nan` before Python starts.
+    /// What to do: nothing, or remove the call from the function. For NaN results where a check of equinox fails, set
+    /// `EQX_ON_ERROR=nan` before Python starts.
     ///
     /// Fixed:
     ///
@@ -94,8 +94,8 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir --weights weights.safetensors
     /// ```
     ///
-    /// What to do: nothing, when it is meant to be one. Otherwise pass the file that has it with another `--weights`, or change
-    /// the paths with `--rename FROM=TO`.
+    /// What to do: nothing, if it is meant to be an input. Otherwise pass the file that has it with another
+    /// `--weights`, or change the paths with `--rename FROM=TO`.
     ///
     /// Fixed:
     ///
@@ -103,16 +103,15 @@ diagnostics! {
     /// save_file({"Dense_0/kernel": np.zeros((2, 3), np.float32), "Dense_0/bias": np.zeros((4, 3), np.float32)}, "weights.safetensors")
     /// ```
     W0503 UnboundWeight<'a> { argument: &'a str, at: Span }
-        => "no tensor is called `{argument}`"
+        => "no tensor has the path `{argument}`"
         group ""
         label at "stays an input"
-        help "give the file that has it with another `--weights`, or `--rename FROM=TO`";
+        help "pass the file that has it with another `--weights`, or change paths with `--rename FROM=TO`";
 
-    /// No data stayed in the files of weights.
+    /// `--external-data reference` had no effect.
     ///
-    /// `--external-data reference` lets tensors stay where `--weights` found them. A file that is compressed, a tensor
-    /// whose offset is not a multiple of its element's size, elements of four bits, and literals of the text are copied all
-    /// the same.
+    /// `--external-data reference` lets tensors stay where `--weights` found them. A compressed file, a tensor whose
+    /// offset is not a multiple of its element size, 4-bit elements, and literals of the text are copied.
     ///
     /// An example that triggers it:
     ///
@@ -136,14 +135,14 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir
     /// ```
     W0505 NothingReferenced {}
-        => "`--external-data reference` left no data in a file of weights"
-        help "give `--weights` a file of safetensors";
+        => "`--external-data reference` had no effect: no data could stay in a file of weights"
+        help "pass a safetensors file to `--weights`";
 
     /// A constant may have been computed from a number of rows that becomes dynamic.
     ///
-    /// With `--dynamic x:0=batch` each row is computed as in the export, for any number of them. Where Python computed with
-    /// that number, as `x / len(x)` does, the export has a constant, which stays what it is. This constant is the number
-    /// of rows, or one divided by it, and meets values that have rows. It may as well be a coincidence.
+    /// With `--dynamic x:0=batch` each row is computed as in the export, for any number of them. Where Python computed
+    /// with that number, as `x / len(x)` does, the export has a constant, which does not change. This constant is the
+    /// number of rows, or one divided by it, and is combined with values that have rows. It may also be a coincidence.
     ///
     /// An example that triggers it:
     ///
@@ -160,8 +159,8 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir --dynamic arg0:0=batch
     /// ```
     ///
-    /// What to do: look at the line of Python. An export with a number of rows that occurs nowhere else in the program, such
-    /// as 7, has the same constants where they do not follow from it.
+    /// What to do: check the Python line. Export again with a number of rows that occurs nowhere else in the program,
+    /// such as 7: a constant that does not depend on the number of rows stays the same.
     ///
     /// Fixed:
     ///
@@ -174,8 +173,8 @@ diagnostics! {
     /// }
     /// ```
     W0506 SuspectConstant<'a> { number: &'a str, rows: i64, name: &'a str, at: Span }
-        => "the constant {number} may follow from the {rows} rows of the export, and stays what it is for any `{name}`"
+        => "the constant {number} may depend on the {rows} rows of the export, and does not change with `{name}`"
         group "{name} {number}"
         label at "computes with {number}"
-        help "look at the line of Python, or export with a number of rows that is no other number, such as 7";
+        help "check the Python line, or export with a number of rows that occurs nowhere else, such as 7";
 }

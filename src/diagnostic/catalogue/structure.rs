@@ -4,7 +4,7 @@ use super::{did_you_mean, may_be_meant, specification};
 use crate::source::Span;
 
 diagnostics! {
-    /// A value is used and not defined.
+    /// A value is used but not defined.
     ///
     /// Every `%name` is a result of an op, or an argument of a block, in the same function and in scope.
     ///
@@ -17,7 +17,7 @@ diagnostics! {
     /// }
     /// ```
     ///
-    /// What to do: correct the name. A text that JAX printed has no such use, unless lines were taken out of it.
+    /// What to do: correct the name. Text that JAX printed has no such use, unless lines were removed.
     ///
     /// Fixed:
     ///
@@ -32,13 +32,13 @@ diagnostics! {
         label at "not defined in this scope"
         help {
             did_you_mean(nearest.filter(|near| may_be_meant(name, near)))
-                .or_else(|| Some("the line that defines it may be missing, or stand in another region".into()))
+                .or_else(|| Some("the line that defines it may be missing or in another region".into()))
         };
 
-    /// A name is given to two values.
+    /// Two values have the same name.
     ///
-    /// MLIR's values are assigned once: a `%name` is defined at one place of a function. Regions that do not
-    /// enclose each other may use the same name.
+    /// MLIR is in SSA form: a function defines each `%name` once. Regions that do not enclose each other may use the
+    /// same name.
     ///
     /// An example that triggers it:
     ///
@@ -67,9 +67,10 @@ diagnostics! {
         label first "first defined here"
         help "rename one of them, and its uses";
 
-    /// Two types differ that must be the same.
+    /// Two types that must be equal differ.
     ///
-    /// A use states the type of its operand, a call that of its function, a `return` that of the signature.
+    /// The type at a use must be the type of the value, the types at a call those of the function, and the types at a
+    /// `return` those of the signature.
     ///
     /// An example that triggers it:
     ///
@@ -80,7 +81,7 @@ diagnostics! {
     /// }
     /// ```
     ///
-    /// What to do: correct the type that is wrong. The second label shows where the other one was stated.
+    /// What to do: correct the wrong type. The second label shows where the other one was stated.
     ///
     /// Fixed:
     ///
@@ -94,7 +95,7 @@ diagnostics! {
         => "{what} has the type `{found}`, expected `{expected}`"
         label at "this is `{found}`"
         label because "`{expected}` because of this"
-        help "correct the type that is wrong; where JAX printed the text, look for a line that was edited or lost";
+        help "correct the wrong type; if JAX printed the text, look for an edited or missing line";
 
     /// An op has more or fewer operands than it takes.
     ///
@@ -150,7 +151,7 @@ diagnostics! {
     E0105 WrongResultCount<'a> { op: &'a str, expected: &'a str, found: usize, at: Span }
         => {
             let noun = if expected == "1" { "result" } else { "results" };
-            format!("`{op}` gives {expected} {noun}, found {found}")
+            format!("`{op}` returns {expected} {noun}, found {found}")
         }
         group "{op}"
         label at "{expected} expected"
@@ -190,7 +191,7 @@ diagnostics! {
         label at "`{expected}` expected here"
         help "end the block with `{expected}`; a line may be missing";
 
-    /// A function is called and not defined.
+    /// A function is called but not defined.
     ///
     /// `call @f` and the attributes that name a function (`called_computations`, `decomposition`) refer to a
     /// `func.func` of the same module.
@@ -222,10 +223,10 @@ diagnostics! {
     /// ```
     E0107 UndefinedFunction<'a> { name: &'a str, nearest: Option<&'a str>, at: Span }
         => "the function `{name}` is not defined"
-        label at "no function of this module"
+        label at "not a function of this module"
         help {
             did_you_mean(nearest)
-                .or_else(|| Some("give the whole module: JAX prints the functions that are called behind `@main`".into()))
+                .or_else(|| Some("pass the whole module: JAX prints the called functions after `@main`".into()))
         };
 
     /// A function calls itself, directly or through others.
@@ -269,7 +270,7 @@ diagnostics! {
 
     /// An attribute has a value that the op does not allow.
     ///
-    /// The rules are those of the StableHLO specification, each op's constraints.
+    /// The StableHLO specification lists the constraints of each op.
     ///
     /// An example that triggers it (the operand has two dimensions):
     ///
@@ -280,7 +281,7 @@ diagnostics! {
     /// }
     /// ```
     ///
-    /// What to do: correct the value. When JAX printed it, its StableHLO is newer than the one known here.
+    /// What to do: correct the value. If JAX printed it, its StableHLO is newer than the one that this compiler knows.
     ///
     /// Fixed:
     ///
@@ -296,7 +297,7 @@ diagnostics! {
         label at "{why}"
         help { specification(op) };
 
-    /// An op lacks an attribute that it must have.
+    /// An op lacks a required attribute.
     ///
     /// An example that triggers it:
     ///
@@ -323,10 +324,10 @@ diagnostics! {
         label at "`{attribute}` is missing"
         help { specification(op) };
 
-    /// The types of an op's operands and results do not go together.
+    /// The types of an op's operands and results are inconsistent.
     ///
-    /// The rules are those of the StableHLO specification: elementwise ops have operands and results of one shape,
-    /// a reshape keeps the number of elements, a contraction's dimensions are as long as each other.
+    /// The rules are those of the StableHLO specification: elementwise ops have operands and results of one shape, a
+    /// reshape keeps the number of elements, contracting dimensions have equal sizes.
     ///
     /// An example that triggers it (six elements are not seven):
     ///
@@ -337,8 +338,7 @@ diagnostics! {
     /// }
     /// ```
     ///
-    /// What to do: correct the types. A text that JAX printed has been verified, so it breaks no rule unless it was
-    /// edited.
+    /// What to do: correct the types. JAX verifies the text that it prints, so only edited text breaks a rule.
     ///
     /// Fixed:
     ///
@@ -349,15 +349,15 @@ diagnostics! {
     /// }
     /// ```
     E0111 InvalidType<'a> { op: &'a str, why: &'a str, at: Span }
-        => "the types of `{op}` do not fit: {why}"
+        => "the types of `{op}` are not valid: {why}"
         group "{op}"
         label at "{why}"
         help { specification(op) };
 
-    /// A value is used before its definition, or outside of the region that defines it.
+    /// A value is used before its definition, or outside the region that defines it.
     ///
-    /// Ops run in the order of the text, and a region's values are not visible outside of it. What a region computes
-    /// leaves it through its terminator.
+    /// Ops run in the order of the text, and a region's values are not visible outside it. A region returns values
+    /// through its terminator.
     ///
     /// An example that triggers it:
     ///
@@ -381,12 +381,12 @@ diagnostics! {
     /// }
     /// ```
     E0112 NotDominated<'a> { name: &'a str, at: Span, definition: Span }
-        => "`{name}` is used where its definition does not reach"
+        => "the definition of `{name}` does not dominate its use"
         label at "used here"
         label definition "defined here"
         help "move the definition up, or return the value from its region";
 
-    /// No function of the module is the one to convert.
+    /// The module has no entry function.
     ///
     /// The model is made from the function `@main`, or from the only public one: of the outer module, or else of the
     /// modules in it. Here there are several public functions without `@main` among them, or all functions are private.
@@ -415,7 +415,7 @@ diagnostics! {
     /// }
     /// ```
     E0113 NoEntryFunction<'a> { candidates: &'a [&'a str], at: Span }
-        => "no function is the one to convert"
+        => "the module has no entry function"
         label at "neither `@main` nor the only public function"
         note {
             let list = |names: &[&str]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
@@ -427,7 +427,7 @@ diagnostics! {
         }
         help "name the function `@main`, or make all others private";
 
-    /// A name is given to two functions.
+    /// Two functions have the same name.
     ///
     /// The symbols of a module are unique.
     ///
@@ -450,7 +450,7 @@ diagnostics! {
     /// }
     /// ```
     ///
-    /// What to do: rename one of them; two texts that were joined into one are the usual cause.
+    /// What to do: rename one of them. The usual cause is two texts that were joined into one.
     ///
     /// Fixed:
     ///
@@ -469,13 +469,13 @@ diagnostics! {
         => "the symbol `{name}` is defined twice"
         label at "defined again here"
         label first "first defined here"
-        help "rename one of them; two texts that were joined into one are the usual cause";
+        help "rename one of them; the usual cause is two texts that were joined into one";
 
-    /// A pass left a module that is not valid.
+    /// A pass produced an invalid module.
     ///
-    /// The verifier runs after each pass in debug builds and under `hlo2onnx opt`. What it finds is a fault of the
-    /// pass and not of the text. No model is written. No text is known that triggers it; were a pass to forget the
-    /// `return` of this one, it would:
+    /// The verifier runs after each pass in debug builds and under `hlo2onnx opt`. A failure is a bug of the pass, not
+    /// of the text, and no model is written. No known text triggers it; a pass that dropped the `return` of this one
+    /// would:
     ///
     /// ```mlir
     /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
@@ -483,18 +483,18 @@ diagnostics! {
     /// }
     /// ```
     ///
-    /// What to do: `hlo2onnx opt MODEL.mlir --passes ...` with the passes up to the named one prints the module to
-    /// look at.
+    /// What to do: `hlo2onnx opt MODEL.mlir --passes ...` with the passes up to the named one prints the invalid
+    /// module.
     E0115 InvalidModule<'a> { pass: &'a str, why: &'a str, at: Span }
         => "the module is not valid after the pass `{pass}`: {why}"
         group "{pass}"
-        label at "made from this"
+        label at "comes from this"
         help "print the module before it with `hlo2onnx opt --passes`";
 
     /// A tensor is larger than any machine can hold.
     ///
-    /// Its number of elements, or of bytes, is above 2^63 - 1, the largest that ONNX and all runtimes count to. A size
-    /// that was computed wrongly is the usual cause, as a product of sizes that wraps round.
+    /// Its number of elements or bytes exceeds 2^63 - 1, the largest size that ONNX and its runtimes represent. The
+    /// usual cause is a miscomputed size, such as a product that overflows.
     ///
     /// An example that triggers it:
     ///

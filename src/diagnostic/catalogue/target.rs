@@ -6,8 +6,8 @@ use crate::source::Span;
 diagnostics! {
     /// An op or an element type needs a newer opset than `--opset` allows.
     ///
-    /// Without the option the opset is raised by itself to what the ops need. The option is binding. Floats of eight bits
-    /// came with opset 19, integers of four bits with opset 21.
+    /// Without the option, the opset is raised to what the ops need; with it, the opset is fixed. 8-bit floats came
+    /// with opset 19, 4-bit integers with opset 21.
     ///
     /// An example that triggers it:
     ///
@@ -22,7 +22,7 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir --opset 23
     /// ```
     ///
-    /// What to do: leave the option out, or pass the opset that the message names, when the runtime can read it.
+    /// What to do: omit the option, or pass the opset that the message names if the runtime can read it.
     ///
     /// Fixed:
     ///
@@ -30,16 +30,15 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir --opset 26
     /// ```
     E0301 OpsetTooLow<'a> { op: &'a str, needs: u32, given: u32, at: Span }
-        => "`{op}` needs opset {needs}, and `--opset {given}` was given"
+        => "`{op}` needs opset {needs}, but `--opset {given}` was passed"
         group "{op}"
         label at "needs opset {needs}"
         note { remedies::opset_reason(op) }
-        help "leave `--opset` out, or give `--opset {needs}`";
+        help "omit `--opset`, or pass `--opset {needs}`";
 
-    /// The opset is not one that the compiler writes.
+    /// The compiler does not write this opset.
     ///
-    /// Opsets below 18 lack the ops that the lowerings are made of; above the highest, no released runtime reads the
-    /// model.
+    /// Opsets below 18 lack ops that the lowerings use; no released runtime reads opsets above the highest.
     ///
     /// An example that triggers it:
     ///
@@ -54,7 +53,7 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir --opset 17
     /// ```
     ///
-    /// What to do: pass an opset in the range, or leave `--opset` out.
+    /// What to do: pass an opset in the range, or omit `--opset`.
     ///
     /// Fixed:
     ///
@@ -63,13 +62,13 @@ diagnostics! {
     /// ```
     E0302 OpsetOutOfRange { given: u32, lowest: u32, highest: u32 }
         => "opset {given} is not supported, only {lowest} to {highest}"
-        help "leave `--opset` out to get what the ops need";
+        help "omit `--opset` to use the one that the ops need";
 
-    /// A dimension that the program does not have was given a size.
+    /// `--dim` names a dimension that the program does not have.
     ///
-    /// `--dim NAME=SIZE` makes a symbolic dimension of a `jax.export` with shape polymorphism a number. The names are
-    /// those that the Python code gave to `jax.export.symbolic_shape`; a program that was lowered with concrete shapes
-    /// does not have any.
+    /// `--dim NAME=SIZE` replaces a symbolic dimension of a `jax.export` with shape polymorphism by a number. The names
+    /// are those that the Python code passed to `jax.export.symbolic_shape`; a program that was lowered with concrete
+    /// shapes does not have any.
     ///
     /// An example that triggers it:
     ///
@@ -84,7 +83,7 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir --dim batch=8
     /// ```
     ///
-    /// What to do: use a name that the program has, or leave the option out.
+    /// What to do: use a name that the program has, or omit the option.
     ///
     /// Fixed:
     ///
@@ -92,14 +91,14 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir
     /// ```
     E0303 UnknownDimension<'a> { name: &'a str, nearest: Option<&'a str> }
-        => "there is no symbolic dimension `{name}`"
+        => "the program has no symbolic dimension `{name}`"
         help { did_you_mean(nearest).or_else(|| Some("only dimensions that `jax.export` left symbolic have names".into())) };
 
     /// The program has more ops than the limit.
     ///
-    /// A call stands for all ops of its function, so that a short text of functions that call each other can stand for
-    /// more ops than a machine can hold. They are counted before calls are replaced by what they stand for. The limit
-    /// is 10,000,000 ops, far above what JAX prints for the largest models: a layer takes about a hundred.
+    /// Calls are inlined, so a short text of functions that call each other can expand to more ops than a machine can
+    /// hold. The ops are counted before inlining. The limit is 10,000,000 ops, far above what JAX prints for the
+    /// largest models: a layer takes about a hundred.
     ///
     /// An example that triggers it:
     ///
@@ -124,8 +123,8 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir --max-ops 3
     /// ```
     ///
-    /// What to do: when the program is meant to be that large, raise the limit with `--max-ops N`. Otherwise let
-    /// `jax.lax.scan` repeat what is repeated.
+    /// What to do: when the program is meant to be that large, raise the limit with `--max-ops N`. Otherwise write
+    /// repeated layers as a `jax.lax.scan`.
     ///
     /// Fixed:
     ///
@@ -133,16 +132,16 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir
     /// ```
     E0304 TooManyOps<'a> { count: &'a str, limit: u64, function: &'a str, at: Span }
-        => "`{function}` stands for {count} ops, and the limit is {limit}"
-        label at "with the functions that it calls"
-        help "raise the limit with `--max-ops N`, or repeat with `jax.lax.scan`";
+        => "`{function}` expands to {count} ops, and the limit is {limit}"
+        label at "including the functions that it calls"
+        help "raise the limit with `--max-ops N`, or use `jax.lax.scan`";
 
     /// A dimension cannot be dynamic, because the program mixes its rows or tells them apart.
     ///
-    /// `--dynamic INPUT:DIM=NAME` makes a dimension of a program that was lowered with concrete shapes dynamic. The text
-    /// does not show what the program would be for another size, so it is done only where one reading is left: each row of
-    /// the results is computed from the same row of the input, and all rows in the same way. Each op that does otherwise
-    /// is reported: a sum over the rows, a part of them, a constant with a row for each.
+    /// `--dynamic INPUT:DIM=NAME` makes a dimension of a program that was lowered with concrete shapes dynamic. The
+    /// text does not show what the program would be for another size, so the dimension becomes dynamic only if each row
+    /// of the results is computed from the same row of the input, and all rows in the same way. Each op that does
+    /// otherwise is reported: a sum over the rows, a slice of them, a constant with one value per row.
     ///
     /// An example that triggers it:
     ///
@@ -159,9 +158,10 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir --dynamic arg0:0=batch
     /// ```
     ///
-    /// What to do: export with a symbolic dimension, `jax.export.export(f)(jax.ShapeDtypeStruct(jax.export.symbolic_shape("batch,
-    /// 4"), x.dtype))`, which defines the program for every size. Or let the program treat the rows alike: a batch
-    /// normalization in inference, and no size of the batch among its constants.
+    /// What to do: export with a symbolic dimension,
+    /// `jax.export.export(f)(jax.ShapeDtypeStruct(jax.export.symbolic_shape("batch, 4"), x.dtype))`, which defines the
+    /// program for every size. Or make the program treat all rows alike: use batch normalization in inference mode, and
+    /// no constant that contains the batch size.
     ///
     /// Fixed:
     ///
@@ -177,16 +177,16 @@ diagnostics! {
         => "dimension {axis} of `{argument}` cannot be the dynamic `{name}`: {why}"
         group "{name} {op}: {why}"
         label at "{why}"
-        label argument_at "its dimension {axis} is asked for"
+        label argument_at "`{name}` was requested for dimension {axis}"
         help "lower it with a symbolic size instead: a name in `inputs` of `to_onnx`, or `jax.export.symbolic_shape`";
 
-    /// Sizes are not what the program asserts of them.
+    /// The sizes break an assertion of the program.
     ///
-    /// An export with symbolic dimensions asserts what it was made for: the constraints that `symbolic_shape` was given,
-    /// and how dimensions are related. The sizes from `--dim`, or from the types of the arguments, break one of
-    /// them. JAX would refuse to call the function with such arguments.
+    /// An export with symbolic dimensions asserts the constraints that were passed to `symbolic_shape`, and the
+    /// relations between dimensions. The sizes from `--dim`, or from the types of the arguments, break one of them. JAX
+    /// would refuse to call the function with such arguments.
     ///
-    /// An example that triggers it (`b` is 4 at least):
+    /// An example that triggers it (`b` is at least 4):
     ///
     /// ```mlir
     /// func.func public @main(%x: tensor<?xf32>) -> tensor<?xf32> {
@@ -214,9 +214,9 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir --dim b=8
     /// ```
     E0306 BrokenAssertion<'a> { why: &'a str, at: Span }
-        => "the sizes are not what the program asserts: {why}"
+        => "the sizes break an assertion of the program: {why}"
         label at "asserted here"
-        help "give `--dim` other sizes, or export with other constraints";
+        help "pass other sizes with `--dim`, or export with other constraints";
 
     /// The function returns no tensor, and an ONNX graph needs an output.
     ///

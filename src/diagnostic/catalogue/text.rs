@@ -6,8 +6,8 @@ use crate::source::Span;
 diagnostics! {
     /// The input is not StableHLO text.
     ///
-    /// The compiler reads MLIR as text in UTF-8. HLO text, a jaxpr, text in UTF-16, MLIR bytecode, a serialized
-    /// `jax.export.Exported`, an ONNX model, or a file of weights is something else.
+    /// The compiler reads MLIR as UTF-8 text. It does not read HLO text, a jaxpr, UTF-16 text, MLIR bytecode, a
+    /// serialized `jax.export.Exported`, an ONNX model, or a file of weights.
     ///
     /// An example that triggers it (bytecode):
     ///
@@ -31,11 +31,11 @@ diagnostics! {
             Some(if cure.is_empty() { text.into() } else { cure.into() })
         };
 
-    /// The text is not MLIR at this place.
+    /// A part of the text is not valid MLIR.
     ///
-    /// The parser knows MLIR's structure (ops in generic form, regions, types, attributes, locations) and
-    /// the custom assembly forms of `func`, `stablehlo` and `chlo`. It goes on at the next statement, so that
-    /// one run finds every such place.
+    /// The parser knows MLIR's structure (ops in generic form, regions, types, attributes, locations) and the custom
+    /// assembly forms of `func`, `stablehlo` and `chlo`. It continues at the next statement, so one run finds every
+    /// syntax error.
     ///
     /// An example that triggers it (an operand is missing):
     ///
@@ -46,8 +46,8 @@ diagnostics! {
     /// }
     /// ```
     ///
-    /// What to do: when the text was edited by hand, correct it. When JAX printed it, an op has a custom form
-    /// that the grammar does not have; print the module in generic form, which has no exceptions:
+    /// What to do: if the text was edited by hand, correct it. If JAX printed it, an op has a custom form that the
+    /// parser does not know; print the module in generic form, which the parser always reads:
     ///
     /// ```python
     /// module = jax.jit(f).lower(x).compiler_ir("stablehlo")
@@ -65,15 +65,15 @@ diagnostics! {
     E0002 SyntaxError<'a> { expected: &'a str, found: &'a str, at: Span }
         => "expected {expected}, found {found}"
         label at {
-            // A list of all that could stand there is in the message already.
+            // The message already lists everything that is allowed here.
             Some(if expected.len() <= 40 { format!("expected {expected}") } else { "not expected here".into() })
         }
-        help "correct an edited line; for one that JAX printed, print the generic form: `print_generic_op_form=True`";
+        help "if the line was edited, correct it; if JAX printed it, print the generic form: `print_generic_op_form=True`";
 
-    /// A bracket or a quote is opened and never closed.
+    /// A bracket or a quote is never closed.
     ///
-    /// The text ends, or the enclosing bracket closes, while a `{`, `(`, `[`, `<` or `"` is open. Most often the
-    /// file was cut off: a full disk, an interrupted copy.
+    /// The text ends, or the enclosing bracket closes, while a `{`, `(`, `[`, `<` or `"` is open. Usually the file was
+    /// truncated, by a full disk or an interrupted copy.
     ///
     /// An example that triggers it (the last `}` is missing):
     ///
@@ -97,12 +97,13 @@ diagnostics! {
         => "`{delimiter}` is never closed"
         label at "opened here"
         label end { Some(if ends { "the text ends here".into() } else { "still open here".into() }) }
-        help "the file may be cut off: write the text again";
+        help "the file may be truncated: write the text again";
 
-    /// Regions, types or attributes are nested deeper than the parser goes.
+    /// Regions, types or attributes are nested too deep for the parser.
     ///
-    /// The depth is limited so that no text can exhaust the stack. JAX's programs stay far below it: a level is a
-    /// loop in a loop, a tuple in a tuple. Calls are inlined, so the levels of a function count at each of its calls.
+    /// The depth is limited so that no text can exhaust the stack. JAX's programs stay far below the limit: a loop in a
+    /// loop or a tuple in a tuple adds one level. Calls are inlined, so the levels of a function count at each of its
+    /// calls.
     ///
     /// An example that triggers it:
     ///
@@ -110,8 +111,8 @@ diagnostics! {
     /// open("model.mlir", "w").write("func.func @main(%x: " + "tuple<" * 200 + "tensor<f32>" + ">" * 200 + ")")
     /// ```
     ///
-    /// What to do: when a program generated the text, close what it opens. When a tower of nested `lax.cond` calls
-    /// made it, use `lax.switch`.
+    /// What to do: if a script generated the text, make it close every bracket. If the program nests many `lax.cond`
+    /// calls, use `lax.switch`.
     ///
     /// Fixed:
     ///
@@ -123,12 +124,12 @@ diagnostics! {
     /// ```
     E0004 NestingTooDeep { limit: usize, at: Span }
         => "nested more than {limit} levels deep"
-        label at "this level is one too many"
-        help "close what is opened; for a tower of `lax.cond` write `lax.switch`";
+        label at "one level too many"
+        help "close every bracket; replace nested `lax.cond` by `lax.switch`";
 
     /// There is no function to convert.
     ///
-    /// The text is empty, or it holds modules and comments only. A model is made from a `func.func`.
+    /// The text is empty, or contains only modules and comments. A model is made from a `func.func`.
     ///
     /// An example that triggers it:
     ///
@@ -137,7 +138,7 @@ diagnostics! {
     /// }
     /// ```
     ///
-    /// What to do: see that the file is the one that was written, and that it was closed before it was read.
+    /// What to do: check that this is the right file, and that it was closed after it was written.
     ///
     /// Fixed:
     ///
@@ -151,14 +152,14 @@ diagnostics! {
     /// ```
     E0005 EmptyInput { at: Span }
         => "the text has no function to convert"
-        label at "nothing in here is a function"
+        label at "contains no function"
         help "write the text with `jax.jit(f).lower(x).as_text(debug_info=True)`";
 
-    /// A literal does not fit its type, or is not one.
+    /// A literal is malformed, or does not match its type.
     ///
-    /// The hexadecimal digits of a `dense<"0x...">` must come in pairs and be as many as the type's elements
-    /// take; a list must have as many elements as the type, nested in its shape; a string must end and hold
-    /// escapes that MLIR has.
+    /// The hexadecimal digits of a `dense<"0x...">` must come in pairs and match the size of the type; a list must have
+    /// the number of elements of the type, nested in its shape; a string must be terminated and use only MLIR's
+    /// escapes.
     ///
     /// An example that triggers it (three elements for a tensor of four):
     ///
@@ -169,9 +170,8 @@ diagnostics! {
     /// }
     /// ```
     ///
-    /// What to do: nothing that JAX prints is like this. When the text was edited, correct it; otherwise the file was
-    /// damaged, or elided by MLIR's `--mlir-elide-elementsattrs-if-larger`: print it in full
-    /// (`large_elements_limit=None`).
+    /// What to do: JAX prints no such literal. If the text was edited, correct it; otherwise the file was damaged, or
+    /// elided by MLIR's `--mlir-elide-elementsattrs-if-larger`: print it in full (`large_elements_limit=None`).
     ///
     /// Fixed:
     ///
@@ -184,8 +184,8 @@ diagnostics! {
     E0006 BadLiteral<'a> { why: &'a str, at: Span, ty_at: Span }
         => "malformed literal: {why}"
         label at "{why}"
-        label ty_at "the type asks for this"
-        help "correct the literal or its type; when JAX printed it, it was cut off or elided (`large_elements_limit=None`)";
+        label ty_at "required by this type"
+        help "correct the literal or its type; if JAX printed it, it was truncated or elided: print with `large_elements_limit=None`";
 
     /// A number is larger than its type, or than the compiler can hold.
     ///
@@ -213,10 +213,10 @@ diagnostics! {
         label at "out of range"
         help "correct the number, or the type";
 
-    /// An alias is used and not defined.
+    /// An alias is used but not defined.
     ///
-    /// `#name` and `!name` stand for an attribute or type that a line `#name = ...` at the top level defines,
-    /// before or after its use.
+    /// `#name` and `!name` refer to an attribute or type that a line `#name = ...` at the top level defines, before or
+    /// after its use.
     ///
     /// An example that triggers it:
     ///
@@ -242,9 +242,9 @@ diagnostics! {
     E0008 UndefinedAlias<'a> { name: &'a str, nearest: Option<&'a str>, at: Span }
         => "the alias `{name}` is not defined"
         label at "no line defines it"
-        help { did_you_mean(nearest.filter(|near| may_be_meant(name, near))).or_else(|| Some("give the whole text: aliases stand at its beginning and end".into())) };
+        help { did_you_mean(nearest.filter(|near| may_be_meant(name, near))).or_else(|| Some("pass the whole text: aliases are defined at its beginning and end".into())) };
 
-    /// An op is written in a custom form that the parser does not know.
+    /// The parser does not know the custom form of an op.
     ///
     /// MLIR's generic form, `"dialect.op"(%a) <{attribute = 1}> : (type) -> type`, is read for any op. The custom
     /// form, without the quotes, is different for each op; it is known for most ops of `func`, `stablehlo` and `chlo`.
@@ -276,13 +276,13 @@ diagnostics! {
     E0009 UnknownAssembly<'a> { op: &'a str, at: Span }
         => "the custom form of `{op}` is not known"
         group "{op}"
-        label at "not in a form that is known"
+        label at "unknown custom form"
         help "print the text in generic form (`print_generic_op_form=True`)";
 
     /// An attribute has two values.
     ///
-    /// A dictionary, or an op with its properties, its attributes and the clauses of its custom form, names each attribute
-    /// once. MLIR refuses a text in which one has two values, as nothing tells which of them counts.
+    /// A dictionary, or an op with its properties, its attributes and the clauses of its custom form, names each
+    /// attribute once. MLIR rejects an attribute with two values, because it is not defined which one applies.
     ///
     /// An example that triggers it:
     ///

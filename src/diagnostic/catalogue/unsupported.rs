@@ -1,4 +1,4 @@
-//! E02xx: programs that are right and cannot be converted.
+//! E02xx: valid programs that cannot be converted.
 
 use super::remedies;
 use crate::source::Span;
@@ -6,8 +6,8 @@ use crate::source::Span;
 diagnostics! {
     /// An op has no lowering to ONNX.
     ///
-    /// The text is right; this op is not mapped, or ONNX has nothing that computes it. All such ops of a text are
-    /// reported in one run, grouped by name.
+    /// The text is valid, but this op has no mapping, or ONNX cannot compute it. One run reports all such ops of a
+    /// text, grouped by name.
     ///
     /// An example that triggers it:
     ///
@@ -20,8 +20,8 @@ diagnostics! {
     /// }
     /// ```
     ///
-    /// What to do: `hlo2onnx ops` lists what is covered. Write the line of Python, which is shown where the text has
-    /// locations, with functions that are covered, or keep that part out of the exported function.
+    /// What to do: `hlo2onnx ops` lists the supported ops. Rewrite the Python line, which is shown if the text has
+    /// locations, with supported functions, or move that part out of the exported function.
     ///
     /// Fixed:
     ///
@@ -36,14 +36,14 @@ diagnostics! {
         group "{op}"
         label at "no lowering for this op"
         note { remedies::origin(op) }
-        help { remedies::cure(op).or_else(|| Some("`hlo2onnx ops` lists what is covered; `hlo2onnx explain E0201` says what to do".into())) };
+        help { remedies::cure(op).or_else(|| Some("`hlo2onnx ops` lists the supported ops; `hlo2onnx explain E0201` tells what to do".into())) };
 
     /// The op is supported, but not with these attributes or operands.
     ///
-    /// An attribute, a region or a combination of types asks for something that the lowering does not do. The message
-    /// tells which. Nothing is approximated: a form that would compute other numbers is refused.
+    /// An attribute, a region or a combination of types needs something that the lowering does not implement; the
+    /// message names it. Nothing is approximated: the compiler refuses a form whose results would differ.
     ///
-    /// An example that triggers it (a number of a device, in a module that does not declare how many there are):
+    /// An example that triggers it (a device number, in a module that does not declare its number of devices):
     ///
     /// ```mlir
     /// module @jit_f {
@@ -54,7 +54,7 @@ diagnostics! {
     /// }
     /// ```
     ///
-    /// What to do: write the line of Python, which is shown where the text has locations, in the more usual way.
+    /// What to do: rewrite the Python line, which is shown if the text has locations, in a more common form.
     ///
     /// Fixed:
     ///
@@ -71,11 +71,11 @@ diagnostics! {
         group "{op} {why}"
         label at "{why}"
         note { remedies::origin(op) }
-        help { remedies::cure(op).or_else(|| Some("write it in a more usual way; `hlo2onnx ops` says which forms are covered".into())) };
+        help { remedies::cure(op).or_else(|| Some("write it in a more common form; `hlo2onnx ops` lists the supported forms".into())) };
 
     /// The op is supported, but not on this element type.
     ///
-    /// ONNX has no such type, or no runtime has a way to compute the op on it and no wider type holds its values.
+    /// ONNX lacks the type, or no runtime computes the op on it and no wider type holds its values.
     ///
     /// An example that triggers it:
     ///
@@ -86,7 +86,7 @@ diagnostics! {
     /// }
     /// ```
     ///
-    /// What to do: cast to a type that is covered before the op (`x.astype(jnp.float32)`) and back after it.
+    /// What to do: cast to a supported type before the op (`x.astype(jnp.float32)`) and back after it.
     ///
     /// Fixed:
     ///
@@ -107,16 +107,15 @@ diagnostics! {
         label at "`{ty}`"
         help {
             Some(match op {
-                "func.func" => "take the argument in another type, as `jnp.float32` or `jnp.int8`".into(),
-                _ => "cast to another type before the op, as `x.astype(jnp.float32)`".into(),
+                "func.func" => "take the argument in another type, such as `jnp.float32` or `jnp.int8`".into(),
+                _ => "cast to another type before the op: `x.astype(jnp.float32)`".into(),
             })
         };
 
-    /// A size must be known, and is not.
+    /// A size that must be static is dynamic.
     ///
-    /// Sizes are known where the text gives them as numbers, and can be computed where they are expressions over
-    /// symbolic dimensions. Here one is needed that depends on the values of the inputs, or that the op wants as a
-    /// number.
+    /// Sizes may be numbers, or expressions over symbolic dimensions, which the model computes. Here a size depends on
+    /// the values of the inputs, or the op needs it as a number.
     ///
     /// An example that triggers it:
     ///
@@ -138,16 +137,17 @@ diagnostics! {
     /// }
     /// ```
     E0204 DynamicShape<'a> { what: &'a str, at: Span }
-        => "the size of {what} is not known, and an unknown size is not supported here"
+        => "the size of {what} is dynamic, and must be static here"
         group "{what}"
-        label at "must be a number"
+        label at "must be static"
         note { what.split('`').nth(1).and_then(remedies::origin) }
         help "fix the dimension: `--dim NAME=SIZE`, or lower the function with a concrete shape";
 
     /// A custom call has no lowering.
     ///
-    /// A `stablehlo.custom_call` names code outside of the program: a LAPACK routine, a Pallas or Triton kernel. Those with a known meaning (QR, Cholesky, eigenvalues, top-k, sharding markers ...) are
-    /// converted; `hlo2onnx ops` lists them.
+    /// A `stablehlo.custom_call` calls code outside the program: a LAPACK routine, a Pallas or Triton kernel. Calls
+    /// with a known meaning (QR, Cholesky, eigenvalues, top-k, sharding markers ...) are converted; `hlo2onnx ops`
+    /// lists them.
     ///
     /// An example that triggers it:
     ///
@@ -158,8 +158,9 @@ diagnostics! {
     /// }
     /// ```
     ///
-    /// What to do: switch the kernel off for the export (attention implementations have an option
-    /// `implementation="xla"`), or lower for the CPU: `jax.export.export(f, platforms=["cpu"])`.
+    /// What to do: replace your own call by `jax.numpy` functions, or move it out of the exported function. For a
+    /// kernel of a library, switch the kernel off (attention implementations have an option `implementation="xla"`), or
+    /// lower for the CPU: `jax.export.export(f, platforms=["cpu"])`.
     ///
     /// Fixed:
     ///
@@ -172,16 +173,16 @@ diagnostics! {
     E0205 UnsupportedCustomCall<'a> { target: &'a str, at: Span }
         => "the custom call `{target}` is not supported"
         group "{target}"
-        label at "code outside of the program"
+        label at "calls code outside the program"
         note { remedies::origin(target) }
-        help { remedies::cure(target).or_else(|| Some("switch the kernel off, or export for the CPU: `jax.export.export(f, platforms=[\"cpu\"])`".into())) };
+        help { remedies::cure(target).or_else(|| Some("replace the call by `jax.numpy` functions, or move it out of the exported function".into())) };
 
     /// The program runs on several devices.
     ///
-    /// An ONNX model runs on one device. A program whose ops see one device's part of a value (`shard_map`, `pmap`), or
-    /// exchange values with other devices (`all_reduce`, `all_gather` ...), computes something else there. It is reported
-    /// once. Shardings of arguments, results and other values (`with_sharding_constraint`, logical axes of Flax) do not
-    /// change what is computed: they leave the program, on any number of devices.
+    /// An ONNX model runs on one device. A program whose ops compute on one device's shard of a value (`shard_map`,
+    /// `pmap`), or exchange values with other devices (`all_reduce`, `all_gather` ...), would compute something else
+    /// there. It is reported once. Shardings of arguments, results and other values (`with_sharding_constraint`,
+    /// logical axes of Flax) do not change the results: they are dropped, for any number of devices.
     ///
     /// An example that triggers it:
     ///
@@ -221,16 +222,15 @@ diagnostics! {
             format!("a program for {number} devices is not supported{mesh}")
         }
         group "several devices"
-        label at "computes with one device's part of a value"
+        label at "computes on one device's shard"
         help "lower the function on one device: without `shard_map` or `pmap`, or on a mesh of one device, \
               `jax.make_mesh((1,), (\"x\",))`";
 
-    /// Python is called, and the program uses the result.
+    /// The program uses the result of a Python callback.
     ///
-    /// `jax.pure_callback` and `jax.experimental.io_callback` leave the program for a function of Python on the host. JAX
-    /// prints them as a `stablehlo.custom_call` whose number means something only in the process that printed it, so the
-    /// text does not have that function, and a model has no Python. Callbacks whose results are not used are dropped
-    /// (W0502).
+    /// `jax.pure_callback` and `jax.experimental.io_callback` call a Python function on the host. JAX prints them as a
+    /// `stablehlo.custom_call` with an id that is valid only in the process that printed it. The text does not contain
+    /// the function, and a model cannot call Python. Callbacks whose results are not used are dropped (W0502).
     ///
     /// An example that triggers it:
     ///
@@ -241,8 +241,8 @@ diagnostics! {
     /// }
     /// ```
     ///
-    /// What to do: compute it with `jax.numpy` inside the function. Where it must be Python, export what is before the
-    /// call and what is after it as two models, and call Python between them.
+    /// What to do: compute it with `jax.numpy` inside the function. If it must be Python, export the parts before and
+    /// after the call as two models, and call Python between them.
     ///
     /// Fixed:
     ///
@@ -256,17 +256,17 @@ diagnostics! {
         => "`{callback}` calls Python, and its result is used"
         group "{callback}"
         label at "runs Python on the host"
-        note { (callback != target).then(|| format!("it is printed as the custom call `{target}`")) }
+        note { (callback != target).then(|| format!("JAX prints it as the custom call `{target}`")) }
         help {
             Some(match callback {
-                "equinox.error_if" => "set `EQX_ON_ERROR=nan` or `off` before Python starts, or give `throw=False` to the solver",
-                _ => "compute it with `jax.numpy`, or export what is before and after the call as two models",
+                "equinox.error_if" => "set `EQX_ON_ERROR=nan` or `off` before Python starts, or pass `throw=False` to the solver",
+                _ => "compute it with `jax.numpy`, or export the parts before and after the call as two models",
             }.into())
         };
 
     /// No dialect has an op of this name.
     ///
-    /// Ops of `stablehlo` and `chlo` are known by name, those that have no lowering too (these are E0201). This name is
+    /// The compiler knows the names of all ops of `stablehlo` and `chlo`; one without a lowering is E0201. This name is
     /// not one of them, but close to one: it is misspelled, or the op was renamed between releases of StableHLO.
     ///
     /// An example that triggers it:
@@ -289,7 +289,7 @@ diagnostics! {
     /// }
     /// ```
     E0208 UnknownOp<'a> { op: &'a str, nearest: &'a str, at: Span }
-        => "there is no op `{op}`"
+        => "unknown op `{op}`"
         group "{op}"
         label at "not an op of its dialect"
         help "did you mean `{nearest}`?";

@@ -21,7 +21,7 @@ pub enum WriteError {
         path: PathBuf,
     },
     /// The output would replace a file that the same run reads.
-    #[error("the output `{}` would replace a file that it is made from", path.display())]
+    #[error("the output `{}` would replace one of its inputs", path.display())]
     Input {
         /// The file that is both.
         path: PathBuf,
@@ -39,13 +39,13 @@ pub enum WriteError {
         path: PathBuf,
     },
     /// External data was asked for, and the output is a device or a pipe.
-    #[error("`{}` is not a regular file: no external data file can stand beside it", path.display())]
+    #[error("`{}` is not a regular file, so it cannot have an external data file", path.display())]
     NoDataFile {
         /// The device or pipe.
         path: PathBuf,
     },
     /// Data was to stay in a file that the model cannot refer to.
-    #[error("`{}` is not below `{}`, where the model goes", path.display(), directory.display())]
+    #[error("`{}` is not below `{}`, the folder of the model", path.display(), directory.display())]
     Elsewhere {
         /// The file that holds the data.
         path: PathBuf,
@@ -53,7 +53,7 @@ pub enum WriteError {
         directory: PathBuf,
     },
     /// The model is longer than readers of protobuf accept.
-    #[error("the model file would be {bytes} bytes long, and protobuf readers accept at most {limit}")]
+    #[error("the model file would have {bytes} bytes, and protobuf readers accept at most {limit}")]
     TooLarge {
         /// The length that the model file would have.
         bytes: u64,

@@ -200,7 +200,7 @@ impl While {
             all
         };
         let first = cx.inline(self.condition, &self.inits)?;
-        let first = *first.first().ok_or_else(|| Refusal::form("a condition without a result"))?;
+        let first = *first.first().ok_or_else(|| Refusal::form("a condition that returns no value"))?;
         let mut arguments = vec![(Element::I64, Vec::new()), (Element::Bool, Vec::new())];
         arguments.extend(types.iter().cloned());
         let graph = cx.graph(&arguments, |cx, values| {
@@ -228,7 +228,7 @@ fn keeps_sizes(cx: &Lower, next: ValueId, carried: &[Dim]) -> Result<(), Refusal
         low.is_some_and(|low| low > 0) || high.is_some_and(|high| high < 0)
     };
     if cx.dims(next).iter().zip(carried).any(differ) {
-        return Err(Refusal::form("a round changes the size of what the loop carries"));
+        return Err(Refusal::form("an iteration changes the size of a carried value"));
     }
     Ok(())
 }

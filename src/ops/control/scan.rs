@@ -13,7 +13,7 @@ pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
     let counts = |name: &'static str| -> Result<(usize, usize), Refusal> {
         match cx.ints(op, name)?[..] {
             [apart, carried] => Ok((apart as usize, carried as usize)),
-            _ => Err(Refusal::Attribute { name, why: "two numbers are expected".into() }),
+            _ => Err(Refusal::Attribute { name, why: "expected two numbers".into() }),
         }
     };
     let (inputs, _) = counts("operandSegmentSizes")?;
@@ -26,7 +26,7 @@ pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
     let mut lengths = lengths.chain(types.iter().map(|(_, sizes)| sizes[axis]));
     let Some(length) = lengths.next() else { return Err(Refusal::form("nothing to scan")) };
     if !lengths.all(|other| dim_fits(other, length)) {
-        return Err(Refusal::form("inputs and outputs of different lengths"));
+        return Err(Refusal::form("inputs and outputs that differ in length"));
     }
     if length == Dim::Known(0) {
         let mut values = Vec::with_capacity(types.len() + inits.len());
@@ -38,7 +38,7 @@ pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
     }
     let slice = |sizes: &[Dim]| [&sizes[..axis], &sizes[axis + 1..]].concat();
     if !types.iter().all(|(_, sizes)| can_be_joined(cx, length, &slice(sizes))) {
-        return Err(Refusal::Dynamic("the size of a slice, of which there may be none,".into()));
+        return Err(Refusal::Dynamic("the size of a slice, when there may be no slices,".into()));
     }
     let rounds = Rounds {
         length: Length::Sized(length),

@@ -225,7 +225,7 @@ impl Geometry {
         let (features, made) = (cx.number(input[self.input_feature]), kernel[self.kernel_output]);
         let batch = input[self.input_batch];
         if self.feature_groups != 1 && self.batch_groups != 1 {
-            return Err(Refusal::form("both the features and the batch are in groups"));
+            return Err(Refusal::form("both the features and the batch have groups"));
         }
         for (name, groups, size) in [
             ("feature_group_count", self.feature_groups, Dim::Known(features)),
@@ -235,23 +235,26 @@ impl Geometry {
         ] {
             if groups < 1 || size.known().is_some_and(|size| size % groups != 0) {
                 let size = sizes.spell(&cx.module.symbols, size);
-                return Err(Refusal::Attribute { name, why: format!("{size} is no multiple of {groups}") });
+                return Err(Refusal::Attribute {
+                    name,
+                    why: format!("{size} is not a multiple of {groups}"),
+                });
             }
         }
         if self.features != features / self.feature_groups {
-            return Err(Refusal::form("the kernel's input features are not those of a group of the input"));
+            return Err(Refusal::form("the kernel's input features do not match a group of the input"));
         }
         let batch = sizes.quotient(batch, Dim::Known(self.batch_groups));
         let fits = may_equal(output[self.output_batch], batch)
             && may_equal(output[self.output_feature], Dim::Known(made));
         if !fits {
-            return Err(Refusal::form("the result's batch or features are not those of the operands"));
+            return Err(Refusal::form("the result's batch or features do not match the operands"));
         }
         for axis in &self.spatial {
             let positions = axis.count(sizes);
             if !may_equal(positions, axis.positions) {
                 let positions = sizes.spell(&cx.module.symbols, positions);
-                let why = format!("a spatial dimension of the result should have the size {positions}");
+                let why = format!("a spatial dimension of the result must have the size {positions}");
                 return Err(Refusal::form(why));
             }
         }
@@ -285,7 +288,7 @@ fn dimensions(
     rank: usize,
 ) -> Result<([usize; 2], Vec<usize>), Refusal> {
     let wrong = || {
-        let why = format!("{fields:?} do not name each of {rank} dimensions once");
+        let why = format!("{fields:?} do not name each of the {rank} dimensions once");
         Refusal::Attribute { name: DIMENSIONS, why }
     };
     let [one, other, rest] = fields;
@@ -312,11 +315,11 @@ fn per_axis(
 ) -> Result<Vec<i64>, Refusal> {
     let values = values.unwrap_or_else(|| vec![default; count]);
     if values.len() != count {
-        let why = format!("{count} numbers are expected, not {}", values.len());
+        let why = format!("expected {count} numbers, found {}", values.len());
         return Err(Refusal::Attribute { name, why });
     }
     if let Some(value) = values.iter().find(|value| value.unsigned_abs() > LARGEST as u64) {
-        return Err(Refusal::Attribute { name, why: format!("{value} is beyond {LARGEST}") });
+        return Err(Refusal::Attribute { name, why: format!("{value} is greater than {LARGEST}") });
     }
     Ok(values)
 }

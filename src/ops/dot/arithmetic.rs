@@ -44,7 +44,7 @@ impl Arithmetic {
             return Ok(Self { compute, steps: casts(compute, result) });
         }
         if [lhs, rhs].iter().any(|operand| operand.is_float()) {
-            return Err(Refusal::form("products of floats are summed to no float"));
+            return Err(Refusal::form("float products with a result that is not float"));
         }
         if result == Element::Bool {
             return match (lhs, rhs) {
@@ -53,7 +53,7 @@ impl Arithmetic {
                 (Element::Bool, Element::Bool) => {
                     Ok(Self { compute: Element::F32, steps: vec![Step::Cast(Element::Bool)] })
                 }
-                _ => Err(Refusal::form("products of integers are summed to `i1`")),
+                _ => Err(Refusal::form("integer products with an `i1` result")),
             };
         }
         let bound = magnitude(lhs)

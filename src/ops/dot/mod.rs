@@ -22,14 +22,14 @@ pub(super) const ROWS: &[Row] = &[
         chlo::RAGGED_DOT,
         Elements::FLOAT.or(Elements::INTEGER),
         ragged::lower,
-        "every row with the matrix of every group, of which its own is kept",
+        "multiplies each row by every group's matrix and keeps the matching product",
     ),
     noted(stablehlo::DOT, SUMMED, dot, "MatMul, in floats where that is exact for small integers"),
     noted(
         stablehlo::DOT_GENERAL,
         SUMMED,
         dot_general,
-        "MatMul with as few transposes as its operands allow, in floats where that is exact for small integers",
+        "MatMul with as few transposes as possible, in floats where that is exact for small integers",
     ),
 ];
 
@@ -52,12 +52,12 @@ fn zip(cx: &Lower, op: OpId, lhs: &'static str, rhs: &'static str) -> Result<Vec
     const NAME: &str = "dot_dimension_numbers";
     let (left, right) = (cx.field_ints(op, NAME, lhs)?, cx.field_ints(op, NAME, rhs)?);
     if left.len() != right.len() {
-        let why = format!("`{lhs}` and `{rhs}` are of different lengths");
+        let why = format!("`{lhs}` and `{rhs}` differ in length");
         return Err(Refusal::Attribute { name: NAME, why });
     }
     let dim = |dim: i64| {
         usize::try_from(dim)
-            .map_err(|_| Refusal::Attribute { name: NAME, why: format!("{dim} is no dimension") })
+            .map_err(|_| Refusal::Attribute { name: NAME, why: format!("{dim} is not a dimension") })
     };
     left.into_iter().zip(right).map(|(left, right)| Ok((dim(left)?, dim(right)?))).collect()
 }

@@ -18,14 +18,14 @@ pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
     let contracting = zip(field("lhs_contracting_dimensions")?, field("rhs_contracting_dimensions")?);
     let (ragged, group) = (field("lhs_ragged_dimensions")?, field("rhs_group_dimensions")?);
     let &[ragged] = ragged.as_slice() else {
-        return Err(Refusal::Attribute { name: NUMBERS, why: "one ragged dimension is expected".into() });
+        return Err(Refusal::Attribute { name: NUMBERS, why: "expected one ragged dimension".into() });
     };
     let (element, sizes) = cx.result_dims(op, 0)?;
     if !element.is_float() {
         return Err(Refusal::form("integers"));
     }
     if cx.operand_dims(op, 2)?.len() != 1 {
-        return Err(Refusal::form("groups that differ along a batch"));
+        return Err(Refusal::form("groups that differ between batches"));
     }
     let (lhs_sizes, rhs_sizes) = (cx.operand_dims(op, 0)?, cx.operand_dims(op, 1)?);
     let zero = cx.scalar(element, 0.0);
@@ -44,7 +44,7 @@ pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
         // The groups lie along the batch, which no product crosses.
         ([], false, true) => cx.contract(lhs, rhs, &pairs),
         _ => {
-            let why = "a group dimension goes with a ragged dimension of the rows alone".into();
+            let why = "a group dimension requires a ragged row dimension".into();
             return Err(Refusal::Attribute { name: NUMBERS, why });
         }
     };

@@ -8,7 +8,7 @@ use crate::ops::{FAMILIES, Lower, Lowered};
 pub(super) fn map(cx: &mut Lower, op: OpId) -> Lowered {
     let (_, sizes) = cx.result_dims(op, 0)?;
     let region = cx.module.op(op).regions.first().copied();
-    let region = region.ok_or_else(|| Refusal::form("the op has no body"))?;
+    let region = region.ok_or_else(|| Refusal::form("an op without a body"))?;
     let block = cx.module.entry_block(region).ok_or_else(|| Refusal::form("an empty body"))?;
     let body = cx.module.block(block).clone();
     let mut values = body.arguments;
@@ -24,7 +24,7 @@ pub(super) fn map(cx: &mut Lower, op: OpId) -> Lowered {
     }
     for value in values {
         let Some(element) = cx.module.tensor(value).map(|tensor| tensor.element) else {
-            return Err(Refusal::form("its body has a value that is no tensor"));
+            return Err(Refusal::form("its body has a value that is not a tensor"));
         };
         let ty = cx.module.tensor_of(element, &sizes);
         cx.module.value_mut(value).ty = ty;

@@ -197,11 +197,13 @@ impl Call {
                 continue;
             }
             let own = if "mn".contains(kind) { 2 } else { 1 };
-            let rest =
-                sizes.len().checked_sub(own).ok_or_else(|| Refusal::form("operands of too low a rank"))?;
+            let rest = sizes
+                .len()
+                .checked_sub(own)
+                .ok_or_else(|| Refusal::form("an operand whose rank is too low"))?;
             sizes.truncate(rest);
             if !dims_fit(batch.get_or_insert_with(|| sizes.clone()), &sizes) {
-                return Err(Refusal::form("operands of different batches"));
+                return Err(Refusal::form("operands with different batch dimensions"));
             }
         }
         let logical = spelled.convention == Convention::Words;
@@ -250,7 +252,7 @@ impl Call {
         let letter = u8::try_from(self.number(cx, name)?).ok().map(char::from);
         letter.filter(|&letter| allowed.contains(letter)).ok_or_else(|| Refusal::Attribute {
             name,
-            why: format!("one of the characters {allowed} is expected"),
+            why: format!("expected one of the characters {allowed}"),
         })
     }
 
@@ -300,7 +302,7 @@ impl Call {
         }
         match sizes[..] {
             [.., rows, columns] => Ok((cx.number(rows), cx.number(columns))),
-            _ => Err(Refusal::form(format!("operand {index} is no matrix"))),
+            _ => Err(Refusal::form(format!("operand {index} is not a matrix"))),
         }
     }
 
@@ -346,7 +348,7 @@ impl Call {
             let (value, slot) = match source {
                 Source::Routine(number, slot) => match values.get(number) {
                     Some(&value) => (value, slot),
-                    None => return Err(Refusal::form(format!("result {index}, which has no meaning here"))),
+                    None => return Err(Refusal::form(format!("an unexpected result {index}"))),
                 },
                 Source::Zeros => {
                     let zero = cx.constant(element, &[], &vec![0; element.bytes()]);
@@ -359,7 +361,7 @@ impl Call {
             let product = |sizes: Dims| cx.module.sizes.product(sizes);
             let count = cx.module.sizes.sum(value.parts().map(|part| product(cx.dims(part))));
             if !dim_fits(count, product(sizes.clone())) {
-                return Err(Refusal::form(format!("result {index} has sizes that do not fit")));
+                return Err(Refusal::form(format!("result {index} has the wrong sizes")));
             }
             results.0.push(cx.packed(value, &sizes));
         }
@@ -400,9 +402,9 @@ impl Layouts<'_, '_> {
                 Some(&layouts[first..])
             }
             Some(Attribute::Array(_)) => {
-                return Err(Refusal::Attribute { name, why: "a layout for each value is expected".into() });
+                return Err(Refusal::Attribute { name, why: "expected a layout for each value".into() });
             }
-            Some(_) => return Err(Refusal::Attribute { name, why: "a list of layouts is expected".into() }),
+            Some(_) => return Err(Refusal::Attribute { name, why: "expected a list of layouts".into() }),
         };
         let mut slots = Vec::new();
         for (index, &(kind, rank)) in values.iter().enumerate() {
@@ -424,7 +426,7 @@ impl Layouts<'_, '_> {
                 Some(layouts) => self.cx.module.integers(&layouts[index]).unwrap_or_default(),
             };
             if kind != '.' && layout != expected && layout != plain {
-                return Err(Refusal::Attribute { name, why: format!("{expected:?} is expected") });
+                return Err(Refusal::Attribute { name, why: format!("expected {expected:?}") });
             }
             slots.push(Slot { index: first + index, transposed: is_matrix && layout != expected });
         }

@@ -345,7 +345,7 @@ impl Spelled {
         let unreadable = |why: &str| Refusal::Attribute { name, why: why.to_owned() };
         if self.convention == Convention::Letters {
             let Some(found) = configuration(cx.module, op, Some(name)) else { return Ok(None) };
-            return found.as_integer().map(Some).ok_or_else(|| unreadable("an integer is expected"));
+            return found.as_integer().map(Some).ok_or_else(|| unreadable("expected an integer"));
         }
         let Some(choice) = self.options.iter().find(|choice| choice.name == name) else { return Ok(None) };
         let found = configuration(cx.module, op, None);
@@ -371,6 +371,6 @@ impl Spelled {
         value
             .and_then(choice.reading)
             .map(Some)
-            .ok_or_else(|| unreadable("its value in this call is not known"))
+            .ok_or_else(|| unreadable("its value in this call is unknown"))
     }
 }

@@ -98,7 +98,7 @@ fn matrices(cx: &mut Lower, op: OpId, index: usize, complex: bool) -> Result<Mat
 /// Refuses what the type rules let pass: operands that are no matrices.
 fn demand_matrix(cx: &Lower, op: OpId, index: usize, complex: bool) -> Result<(), Refusal> {
     if cx.operand_dims(op, index)?.len() < 2 + usize::from(complex) {
-        return Err(Refusal::form(format!("operand {index} is no matrix")));
+        return Err(Refusal::form(format!("operand {index} is not a matrix")));
     }
     Ok(())
 }
@@ -137,7 +137,7 @@ fn triangular_solve(cx: &mut Lower, op: OpId, complex: bool) -> Lowered {
             "TRANSPOSE" => (true, false),
             "ADJOINT" => (true, true),
             other => {
-                let why = format!("{other} is no transposition");
+                let why = format!("`{other}` is not a transposition");
                 return Err(Refusal::Attribute { name: "transpose_a", why });
             }
         },

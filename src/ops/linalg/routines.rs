@@ -36,7 +36,7 @@ pub(super) fn trsm(cx: &mut Lower, call: &Call) -> Lowered {
     let n = call.square(cx, 0)?;
     let (rows, columns) = call.sizes(cx, 1)?;
     if n != if system.left { rows } else { columns } {
-        return Err(Refusal::form("matrices that do not fit"));
+        return Err(Refusal::form("matrices with incompatible sizes"));
     }
     let (a, mut b) = (call.matrix(cx, 0, call.element)?, call.matrix(cx, 1, call.element)?);
     if let Some(factor) = call.factor(cx)? {
@@ -65,7 +65,7 @@ pub(super) fn lu(cx: &mut Lower, call: &Call) -> Lowered {
 
 pub(super) fn lu_pivots_to_permutation(cx: &mut Lower, call: &Call) -> Lowered {
     let Some(Dim::Known(rows)) = cx.result_dims(call.op, 0)?.1.last().copied() else {
-        return Err(Refusal::form("an unknown number of rows"));
+        return Err(Refusal::form("a dynamic number of rows"));
     };
     let pivots = call.list(cx, 0, Element::I32)?;
     let order = lu::permutation(cx, pivots, rows)?;
@@ -84,7 +84,7 @@ pub(super) fn geqp3(cx: &mut Lower, call: &Call) -> Lowered {
     let first = call.operand(cx, 1)?;
     let known = cx.known_integers(first);
     if !known.is_some_and(|known| known.iter().all(|&number| number == 0)) {
-        return Err(Refusal::form("a QR decomposition with columns that have to come first"));
+        return Err(Refusal::form("a QR decomposition with preselected pivot columns"));
     }
     let a = call.matrix(cx, 0, Element::F64)?;
     let (factors, pivots, tau) = householder::factor_with_pivots(cx, a)?;
@@ -97,7 +97,7 @@ fn reflections(cx: &mut Lower, call: &Call) -> Result<(Matrix, Matrix), Refusal>
     let vectors = call.matrix(cx, 0, Element::F64)?;
     let tau = call.list(cx, 1, Element::F64)?;
     if tau.size(cx, 1) > rows.min(columns) {
-        return Err(Refusal::form("factors that do not fit"));
+        return Err(Refusal::form("factors with incompatible sizes"));
     }
     Ok((vectors, tau))
 }
@@ -117,7 +117,7 @@ pub(super) fn ormqr(cx: &mut Lower, call: &Call) -> Lowered {
     let (left, adjoint) = (call.number(cx, "left")? != 0, call.number(cx, "transpose")? != 0);
     let ((order, _), (rows, columns)) = (call.sizes(cx, 0)?, call.sizes(cx, 2)?);
     if order != if left { rows } else { columns } {
-        return Err(Refusal::form("matrices that do not fit"));
+        return Err(Refusal::form("matrices with incompatible sizes"));
     }
     let (vectors, tau) = reflections(cx, call)?;
     let c = call.matrix(cx, 2, Element::F64)?;
@@ -232,7 +232,7 @@ pub(super) fn gtsv(cx: &mut Lower, call: &Call) -> Lowered {
     let [below, middle, above] = [0, 1, 2].map(|index| call.list(cx, index, call.element));
     let (below, middle, above) = (below?, middle?, above?);
     if [below, middle, above].iter().any(|diagonal| diagonal.size(cx, 1) != n) {
-        return Err(Refusal::form("diagonals that do not fit"));
+        return Err(Refusal::form("diagonals with incompatible sizes"));
     }
     let b = call.matrix(cx, 3, call.element)?;
     let solution = tridiagonal::solve(cx, below, middle, above, b)?;
@@ -244,7 +244,7 @@ pub(super) fn gehrd(cx: &mut Lower, call: &Call) -> Lowered {
     let n = call.square(cx, 0)?;
     for (name, whole) in [("low", 1), ("high", n)] {
         if call.number(cx, name)? != whole {
-            let why = format!("{whole} is expected: all of the matrix");
+            let why = format!("expected {whole}: the whole matrix");
             return Err(Refusal::Attribute { name, why });
         }
     }
@@ -363,7 +363,7 @@ pub(super) fn packed_geev(cx: &mut Lower, call: &Call) -> Lowered {
 pub(super) fn gees(cx: &mut Lower, call: &Call) -> Lowered {
     let wanted = if call.letter(cx, "mode", "NV")? == 'V' { Wanted::Vectors } else { Wanted::Values };
     if call.letter(cx, "sort", "NS")? == 'S' {
-        return Err(Refusal::form("a Schur form with chosen eigenvalues first"));
+        return Err(Refusal::form("a Schur form with sorted eigenvalues"));
     }
     let n = call.square(cx, 0)?;
     limit_general(call, n)?;

@@ -16,7 +16,7 @@ pub(super) fn syrk(cx: &mut Lower, call: &Call) -> Lowered {
     let other = cx.transposed(a);
     let (left, right) = if transpose { (other, a) } else { (a, other) };
     if left.size(cx, 1) != n {
-        return Err(Refusal::form("matrices that do not fit"));
+        return Err(Refusal::form("matrices with incompatible sizes"));
     }
     let product = cx.matrix_product(left, right);
     let (rows, columns) = (cx.row_numbers(n), cx.column_numbers(n));

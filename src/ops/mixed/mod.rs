@@ -86,7 +86,7 @@ impl Expand<'_, '_> {
     /// The number of elements of a list of sizes, which must be known.
     fn length(&self, list: ValueId) -> Result<i64, Refusal> {
         let tensor = self.module().tensor(list).filter(|ty| ty.rank() == 1);
-        let tensor = tensor.ok_or_else(|| Refusal::form("a list of sizes is expected"))?;
+        let tensor = tensor.ok_or_else(|| Refusal::form("expected a list of sizes"))?;
         let length = tensor.dims[0].known().filter(|&length| length <= LONGEST);
         length.ok_or_else(|| Refusal::Dynamic("the list of sizes".into()))
     }
@@ -126,7 +126,7 @@ impl Expand<'_, '_> {
         let (from, to) = (self.module().tensor(value).cloned(), self.result_type()?);
         let from = from.ok_or_else(|| Refusal::form("its operand is not a tensor of known rank"))?;
         if from.element != to.element || from.count().zip(to.count()).is_some_and(|(from, to)| from != to) {
-            return Err(Refusal::form("its result has not the elements of its operand"));
+            return Err(Refusal::form("its result does not have the elements of its operand"));
         }
         if to.is_static() {
             return Ok(self.emit(stablehlo::RESHAPE, &[value], ty, []));
@@ -145,7 +145,7 @@ impl Expand<'_, '_> {
         on_false: ValueId,
     ) -> Result<ValueId, Refusal> {
         let tensor = self.module().tensor(a).cloned();
-        let tensor = tensor.ok_or_else(|| Refusal::form("a number is expected"))?;
+        let tensor = tensor.ok_or_else(|| Refusal::form("expected a number"))?;
         let condition = self.compared(direction, a, b, &tensor.dims);
         Ok(self.emit_of(stablehlo::SELECT, &[condition, on_true, on_false], tensor.element, &tensor.dims, []))
     }

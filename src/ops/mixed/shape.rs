@@ -8,7 +8,7 @@ use crate::ir::{Element, SCALAR, ValueId, shape, stablehlo};
 use crate::ops::expand::{Expand, Expanded};
 use crate::ops::{Refusal, Row, call, expanded};
 
-const CHECK: &str = "checks that only raise leave the program";
+const CHECK: &str = "assertions are dropped";
 
 pub(in crate::ops) const ROWS: &[Row] = &[
     expanded(shape::ASSUMING_ALL, call::ANY, witness, CHECK),
@@ -60,7 +60,7 @@ fn get_extent(cx: &mut Expand) -> Expanded {
     let length = cx.length(list)?;
     let index = cx.number(1, "the extent that it returns")?;
     if !(0..length).contains(&index) {
-        return Err(Refusal::form("its shape has no such extent"));
+        return Err(Refusal::form("its shape has no such dimension"));
     }
     Ok(Some(cx.element(list, index).into()))
 }

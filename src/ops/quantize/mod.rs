@@ -22,13 +22,13 @@ pub(super) const ROWS: &[Row] = &[
         stablehlo::UNIFORM_DEQUANTIZE,
         ELEMENTS,
         dequantize,
-        "DequantizeLinear to f32; its arithmetic for other floats, and for i32 beside a zero point",
+        "DequantizeLinear to f32; written out for other floats, and for i32 with a zero point",
     ),
     noted(
         stablehlo::UNIFORM_QUANTIZE,
         ELEMENTS,
         quantize,
-        "QuantizeLinear from f32; its arithmetic for other floats and where an odd zero point makes ties differ",
+        "QuantizeLinear from f32; written out for other floats and where an odd zero point changes ties",
     ),
 ];
 
@@ -39,7 +39,7 @@ fn quantization(cx: &Lower, op: OpId) -> Result<Quantization, Refusal> {
     };
     Quantization::of(cx.module, *ty).ok_or_else(|| Refusal::Attribute {
         name: ATTRIBUTE,
-        why: "a uniform quantized type is expected".into(),
+        why: "expected a uniform quantized type".into(),
     })
 }
 
@@ -73,7 +73,7 @@ fn operand(cx: &mut Lower, op: OpId, q: &Quantization) -> Result<ValueId, Refusa
     let Some(axis) = q.axis else { return cx.operand(op, 0) };
     let sizes = cx.operand_sizes(op, 0)?;
     if sizes.get(axis as usize) != Some(&(q.scales.len() as i64)) {
-        let why = format!("{} scales do not fit dimension {axis}", q.scales.len());
+        let why = format!("{} scales do not match dimension {axis}", q.scales.len());
         return Err(Refusal::form(why));
     }
     cx.full(op, 0)

@@ -18,7 +18,7 @@ pub(super) const ROWS: &[Row] = &[noted(
     stablehlo::REDUCE,
     Elements::PLAIN,
     reduce,
-    "Reduce*, ArgMax and ArgMin; integers wrap, which ONNX Runtime's sums and products do not",
+    "Reduce*, ArgMax and ArgMin; integer sums and products wrap, unlike ONNX Runtime's",
 )];
 
 fn reduce(cx: &mut Lower, op: OpId) -> Lowered {

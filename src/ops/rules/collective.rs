@@ -36,7 +36,7 @@ fn same(t: &Typing) -> Inferred {
 fn one_each(t: &Typing) -> Inferred {
     t.operands()?;
     if t.operand_count() != t.result_count() {
-        return super::typing::types("as many results as operands are expected");
+        return super::typing::types("expected as many results as operands");
     }
     t.stated()
 }

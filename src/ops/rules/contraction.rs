@@ -40,11 +40,11 @@ fn ragged_dot(t: &Typing) -> Inferred {
     const NAME: &str = "ragged_dot_dimension_numbers";
     t.attribute(NAME)?;
     let (lhs, rhs, groups) = (t.operand(0)?, t.operand(1)?, t.integer_operand(2)?);
-    let Some(&count) = groups.dims.last() else { return types("the lengths of the groups are a scalar") };
+    let Some(&count) = groups.dims.last() else { return types("the group sizes are a scalar") };
     let ragged = t.field_dimensions(NAME, "lhs_ragged_dimensions", lhs.rank())?;
     let grouped = t.field_dimensions(NAME, "rhs_group_dimensions", rhs.rank())?;
     if grouped.iter().any(|&dim| !dim_fits(rhs.dims[dim], count)) {
-        return Err(t.disagreeing(1, 2, "the right operand has not as many groups as there are lengths"));
+        return Err(t.disagreeing(1, 2, "the right operand does not have one group for each length"));
     }
     let mut dims = contracted(t, NAME, &grouped)?;
     let summed = t.field_dimensions(NAME, "lhs_contracting_dimensions", lhs.rank())?;
@@ -111,7 +111,7 @@ fn roles(t: &Typing, fields: [&'static str; 3], rank: usize) -> Result<Vec<usize
     let mut all = vec![t.field_integer(NAME, fields[0])?, t.field_integer(NAME, fields[1])?];
     all.extend(t.field_integers(NAME, fields[2])?);
     if all.len() != rank {
-        return attribute(NAME, format!("{} dimensions are named of a tensor of rank {rank}", all.len()));
+        return attribute(NAME, format!("{} dimensions are named for a tensor of rank {rank}", all.len()));
     }
     super::typing::distinct(NAME, &all, rank)
 }
@@ -122,7 +122,7 @@ fn convolved(t: &Typing, padding: Option<&[Dim]>) -> Inferred {
     let rank = input.rank();
     if rank < 2 || kernel.rank() != rank || result.rank() != rank {
         let say = |ty: &TensorType| format!("this has {} dimensions", ty.rank());
-        return Err(Violation::types("the operands and the result must have one rank of at least 2")
+        return Err(Violation::types("the operands and the result must have the same rank, at least 2")
             .showing(Part::OperandType(1), say(kernel))
             .showing(Part::OperandType(0), say(input))
             .showing(Part::ResultType(0), say(result)));
@@ -149,7 +149,7 @@ fn convolved(t: &Typing, padding: Option<&[Dim]>) -> Inferred {
         }
     }
     if features > 1 && batches > 1 {
-        return attribute("batch_group_count", "either the features or the batch can be in groups");
+        return attribute("batch_group_count", "only one of the features and the batch can have groups");
     }
     let (batch, depth) = (input.dims[inputs[0]], input.dims[inputs[1]]);
     let (kernel_depth, made) = (kernel.dims[kernels[0]], kernel.dims[kernels[1]]);
@@ -160,14 +160,14 @@ fn convolved(t: &Typing, padding: Option<&[Dim]>) -> Inferred {
         ("batch_group_count", batches, made),
     ] {
         if let Some(size) = size.known().filter(|size| size % groups != 0) {
-            return attribute(name, format!("{size} is no multiple of {groups}"));
+            return attribute(name, format!("{size} is not a multiple of {groups}"));
         }
     }
     let group = |dim: Dim, groups: i64| t.module.sizes.quotient(dim, Dim::Known(groups));
     if !dim_fits(group(depth, features), kernel_depth) {
         let say =
             |ty: &TensorType, dim: usize| format!("dimension {dim} of this is {}", t.spell(ty.dims[dim]));
-        let why = "the kernel's input features are not those of a group of the input";
+        let why = "the kernel's input features do not match a group of the input";
         return Err(Violation::types(why)
             .showing(Part::OperandType(1), say(kernel, kernels[0]))
             .showing(Part::OperandType(0), say(input, inputs[1])));

@@ -81,11 +81,11 @@ fn repeat(t: &Typing) -> Inferred {
     ];
     for (found, what) in places {
         if !all_fit(t, &carried, found) {
-            return types(format!("{what} not what the loop carries"));
+            return types(format!("{what} not the carried types"));
         }
     }
     if !is_condition(t, &holds) {
-        return types("the condition does not return one `tensor<i1>`");
+        return types("the condition must return one `tensor<i1>`");
     }
     nothing(t)
 }
@@ -97,7 +97,7 @@ fn returns_results(t: &Typing, index: usize) -> Result<(), Violation> {
         return types(format!("region {index} takes arguments"));
     }
     if !all_fit(t, &returned, &result_types(t)) {
-        return types(format!("region {index} does not return what the op gives"));
+        return types(format!("region {index} does not return the op's result types"));
     }
     Ok(())
 }
@@ -120,7 +120,7 @@ fn case(t: &Typing) -> Inferred {
     }
     let regions = t.module.op(t.op).regions.len();
     if regions == 0 {
-        return types("there is no branch");
+        return types("the op has no branches");
     }
     (0..regions).try_for_each(|index| returns_results(t, index))?;
     nothing(t)
@@ -128,7 +128,7 @@ fn case(t: &Typing) -> Inferred {
 
 fn barrier(t: &Typing) -> Inferred {
     if !all_fit(t, &operand_types(t), &result_types(t)) {
-        return types("the results are not the operands");
+        return types("the results do not have the operands' types");
     }
     nothing(t)
 }
@@ -136,19 +136,19 @@ fn barrier(t: &Typing) -> Inferred {
 fn tuple(t: &Typing) -> Inferred {
     match t.module.types.get(result_types(t)[0]) {
         Type::Tuple(inner) if all_fit(t, inner, &operand_types(t)) => nothing(t),
-        _ => types("the result is not the tuple of the operands"),
+        _ => types("the result is not a tuple of the operands' types"),
     }
 }
 
 fn get_tuple_element(t: &Typing) -> Inferred {
     let Type::Tuple(inner) = t.module.types.get(operand_types(t)[0]) else {
-        return types("the operand is no tuple");
+        return types("the operand is not a tuple");
     };
     let index = t.integer("index")?;
     match usize::try_from(index).ok().and_then(|index| inner.get(index)) {
-        None => attribute("index", format!("{index} is no element of a tuple of {}", inner.len())),
+        None => attribute("index", format!("{index} is out of range for a tuple of {}", inner.len())),
         Some(&ty) if !type_fits(t, ty, result_types(t)[0]) => {
-            types("the result is not that element of the tuple")
+            types("the result does not have the type of that element")
         }
         Some(_) => nothing(t),
     }
@@ -180,12 +180,12 @@ fn scan(t: &Typing) -> Inferred {
         }
     }
     if operands[1] != results[1] {
-        return types("as many values are carried out as in");
+        return types("the numbers of carried operands and results must be equal");
     }
     let (inputs, outputs, carried) = (operands[0] as usize, results[0] as usize, operands[1] as usize);
     let (arguments, returned) = t.region(0)?;
     if arguments.len() != inputs + carried || returned.len() != outputs + carried {
-        return types("the body does not take and return a value for each that is scanned or carried");
+        return types("the body must take and return one value for each scanned or carried value");
     }
     let dimension = t.integer("dimension")?;
     for index in 0..inputs {
@@ -205,7 +205,7 @@ fn scan(t: &Typing) -> Inferred {
     let joined = |index: usize| {
         let slice = t.module.tensor_type(returned[index]).filter(|ty| ty.rank() >= dimension as usize);
         let Some(mut joined) = slice.cloned() else {
-            return types(format!("the slices of output {index} have no room for dimension {dimension}"));
+            return types(format!("the rank of output {index} is too low for dimension {dimension}"));
         };
         joined.dims.insert(dimension as usize, length);
         Ok(joined)

@@ -20,7 +20,7 @@ fn sizes_from(t: &Typing, index: usize, rank: usize) -> Result<Dims, super::Viol
     let unknown = std::iter::repeat_n(Dim::Dynamic, rank).collect();
     let Some(values) = constant(t, index, rank)? else { return Ok(unknown) };
     if values.iter().any(|&size| size < 0) {
-        return types(format!("operand {index} holds no sizes"));
+        return types(format!("operand {index} does not hold sizes"));
     }
     Ok(values.into_iter().map(Dim::Known).collect())
 }
@@ -51,7 +51,7 @@ fn dynamic_reshape(t: &Typing) -> Inferred {
     let ty = tensor(operand.element, sizes_from(t, 1, result.rank())?);
     let counts = operand.count().zip(ty.count().or(result.count()));
     if counts.is_some_and(|(from, to)| from != to) {
-        return types(format!("`{}` has another number of elements than the result", t.describe(operand)));
+        return types(format!("`{}` and the result differ in their number of elements", t.describe(operand)));
     }
     one(ty)
 }

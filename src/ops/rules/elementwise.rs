@@ -161,7 +161,7 @@ fn expressed(t: &Typing, quantized: Element, float: Element) -> Result<(), Viola
         return Ok(());
     }
     let (own, other) = (quantization.expressed.name().unwrap_or("?"), float.name().unwrap_or("?"));
-    Err(Violation::types(format!("the quantized type stands for `{own}`, not for `{other}`")))
+    Err(Violation::types(format!("the expressed type is `{own}`, not `{other}`")))
 }
 
 /// The result is whether something holds of each element.
@@ -181,7 +181,7 @@ fn complex(t: &Typing) -> Inferred {
     let element = match operands[0].element {
         Element::F32 => Element::C64,
         Element::F64 => Element::C128,
-        _ => return types("the parts of a complex number are f32 or f64"),
+        _ => return types("the parts of a complex number must be f32 or f64"),
     };
     one(tensor(element, common(t, &operands)?))
 }
@@ -214,11 +214,8 @@ fn compare_type(t: &Typing) -> Result<(), Violation> {
     if stated == "NOTYPE" || kinds.contains(&stated) {
         return Ok(());
     }
-    let why = format!(
-        "elements of `{}` are compared as {}, not as {stated}",
-        t.describe(operand),
-        kinds.join(" or ")
-    );
+    let why =
+        format!("elements of `{}` compare as {}, not as {stated}", t.describe(operand), kinds.join(" or "));
     Err(Violation::attribute("compare_type", why).showing(Part::OperandType(0), "compared"))
 }
 

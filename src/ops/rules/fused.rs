@@ -33,7 +33,7 @@ fn repeat(t: &Typing) -> Inferred {
     let operand = t.operand(0)?;
     let scales = t.integers_of("scales", operand.rank())?;
     if scales.iter().any(|&scale| scale < 1) {
-        return attribute("scales", "a scale is 1 or more");
+        return attribute("scales", "a scale must be at least 1");
     }
     let dims = operand.dims.iter().zip(scales);
     let sizes = dims.map(|(&dim, scale)| t.module.sizes.multiply(dim, Dim::Known(scale)));
@@ -43,15 +43,15 @@ fn repeat(t: &Typing) -> Inferred {
 /// Two dimensions have the sizes that their matrices make of them.
 fn resample(t: &Typing) -> Inferred {
     let operand = t.operand(0)?;
-    let [axis] = t.integers_of("axis", 1)?[..] else { return attribute("axis", "one dimension") };
+    let [axis] = t.integers_of("axis", 1)?[..] else { return attribute("axis", "expected one dimension") };
     let mut dims = operand.dims.clone();
     for (axis, matrix) in (axis..).zip([t.operand(1)?, t.operand(2)?]) {
         let size = usize::try_from(axis).ok().and_then(|axis| dims.get_mut(axis));
         let (Some(size), [from, to]) = (size, &matrix.dims[..]) else {
-            return attribute("axis", "a matrix for it and for the next dimension");
+            return attribute("axis", "it and the next dimension need a matrix each");
         };
         if size != from {
-            return attribute("axis", "the first size of its matrix");
+            return attribute("axis", "its size is not the first size of its matrix");
         }
         *size = *to;
     }

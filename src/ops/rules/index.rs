@@ -17,7 +17,7 @@ pub(super) const RULES: &[Rule] = &[
 /// Demands a scalar integer for each dimension behind the given operand.
 fn start_indices(t: &Typing, first: usize, rank: usize) -> Result<(), Violation> {
     if t.operand_count() - first != rank {
-        return types(format!("{rank} start indices are expected, found {}", t.operand_count() - first));
+        return types(format!("expected {rank} start indices, found {}", t.operand_count() - first));
     }
     for index in first..t.operand_count() {
         t.scalar(index)?;
@@ -90,23 +90,23 @@ fn indexing(
     let vector = t.field_integer(name, "index_vector_dim")?;
     let vector = usize::try_from(vector).ok().filter(|&vector| vector <= indices.rank());
     let Some(vector) = vector else {
-        return attribute(name, format!("`index_vector_dim` is no dimension of `{}`", t.describe(indices)));
+        return attribute(
+            name,
+            format!("`index_vector_dim` is not a dimension of `{}`", t.describe(indices)),
+        );
     };
     let map = t.field_dimensions(name, map, operand.rank())?;
     let batching = t.field_dimensions(name, batching, operand.rank())?;
     let index_batching = t.field_dimensions(name, index_batching, indices.rank())?;
     let length = indices.dims.get(vector).copied().unwrap_or(Dim::Known(1));
     if !dim_fits(length, Dim::Known(map.len() as i64)) {
-        return attribute(name, format!("the index vectors do not have {} elements", map.len()));
+        return attribute(name, format!("the index vectors must have {} elements", map.len()));
     }
     if batching.iter().any(|dim| map.contains(dim)) {
         return attribute(name, "a batching dimension is indexed");
     }
     if batching.len() != index_batching.len() || index_batching.contains(&vector) {
-        return attribute(
-            name,
-            "the batching dimensions of the operand and of the indices do not go together",
-        );
+        return attribute(name, "the numbers of batching dimensions of the operand and the indices differ");
     }
     for (&own, &index) in batching.iter().zip(&index_batching) {
         if !dim_fits(operand.dims[own], indices.dims[index]) {
@@ -147,7 +147,7 @@ fn gathered(t: &Typing, sizes: &Dims) -> Inferred {
     let mut gone = collapsed;
     gone.extend(batching);
     if gone.iter().any(|&dim| sizes[dim].known().is_some_and(|size| size > 1)) {
-        return attribute("slice_sizes", "a dimension that is dropped has more than one element");
+        return attribute("slice_sizes", "a collapsed dimension has more than one element");
     }
     let window = without(sizes, &gone);
     let rank = indexing.batch.len() + window.len();
@@ -168,7 +168,7 @@ fn scatter(t: &Typing) -> Inferred {
     const NAME: &str = "scatter_dimension_numbers";
     let count = (t.operand_count() - 1) / 2;
     if t.operand_count() != 2 * count + 1 || t.result_count() != count {
-        return types("as many inputs, updates and results are expected, and one tensor of indices");
+        return types("expected equal numbers of inputs, updates and results, and one tensor of indices");
     }
     let (input, indices) = (t.operand(0)?, t.integer_operand(count)?);
     let update = t.operand(count + 1)?;

@@ -22,8 +22,8 @@ pub(super) const RULES: &[Rule] = &[
 fn square(t: &Typing, ty: &TensorType) -> Result<(), Violation> {
     match ty.dims[..] {
         [.., rows, columns] if dim_fits(rows, columns) => Ok(()),
-        _ => Err(Violation::types(format!("`{}` holds no square matrices", t.describe(ty)))
-            .showing(Part::OperandType(0), "these are no square matrices")),
+        _ => Err(Violation::types(format!("`{}` does not hold square matrices", t.describe(ty)))
+            .showing(Part::OperandType(0), "these are not square matrices")),
     }
 }
 
@@ -44,7 +44,7 @@ fn triangular_solve(t: &Typing) -> Inferred {
         && dims_fit(&a.dims[..rank - 2], &b.dims[..rank - 2])
         && dim_fits(a.dims[rank - 1], b.dims[if left { rank - 2 } else { rank - 1 }]);
     if !fits {
-        return types(format!("`{}` is no right side for `{}`", t.describe(b), t.describe(a)));
+        return types(format!("`{}` is not a right-hand side for `{}`", t.describe(b), t.describe(a)));
     }
     if t.module.attribute(t.op, "transpose_a").is_some() {
         t.word("transpose_a", &["NO_TRANSPOSE", "TRANSPOSE", "ADJOINT", "TRANSPOSE_INVALID"])?;
@@ -58,7 +58,7 @@ fn fft(t: &Typing) -> Inferred {
     let kind = t.word("fft_type", &["FFT", "IFFT", "RFFT", "IRFFT"])?;
     let lengths = t.integers("fft_length")?;
     if !(1..=3).contains(&lengths.len()) || lengths.len() > operand.rank() {
-        return attribute("fft_length", format!("{} lengths do not fit the operand", lengths.len()));
+        return attribute("fft_length", format!("{} lengths do not match the operand", lengths.len()));
     }
     if let Some(length) = lengths.iter().find(|&&length| length < 0) {
         return attribute("fft_length", format!("{length} is negative"));
@@ -102,7 +102,7 @@ fn batch_norm(t: &Typing) -> Inferred {
         let vector = t.operand(index)?;
         if !dims_fit(&vector.dims, &[operand.dims[feature]]) {
             return types(format!(
-                "operand {index} is `{}`, which is not one number for each feature",
+                "operand {index} is `{}`, which does not have one element per feature",
                 t.describe(vector)
             ));
         }
@@ -132,7 +132,7 @@ fn rng_bit_generator(t: &Typing) -> Inferred {
     let state = t.operand(0)?;
     t.word("rng_algorithm", &["DEFAULT", "THREE_FRY", "PHILOX"])?;
     if state.rank() != 1 {
-        return types("the state must be a list");
+        return types("the state must have rank 1");
     }
     Ok(smallvec![state.clone(), t.result(1)?.clone()])
 }
@@ -145,7 +145,7 @@ fn top_k(t: &Typing) -> Inferred {
         _ => Dim::Known(t.integer("k")?),
     };
     let mut dims = operand.dims.clone();
-    let Some(last) = dims.last_mut() else { return types("the operand must have a dimension") };
+    let Some(last) = dims.last_mut() else { return types("the operand must not be a scalar") };
     let size = last.known().unwrap_or(i64::MAX);
     if k.known().is_some_and(|k| !(0..=size).contains(&k)) {
         let (k, operand) = (t.spell(k), t.describe(operand));

@@ -204,7 +204,7 @@ fn broken(module: &Module, op: OpId, rule: &Rule) -> Result<(), Violation> {
         if ty.is_static() && ty.count().and_then(|count| count.checked_mul(width)).is_none() {
             let why = typing.describe(ty);
             let violation = Violation { kind: Kind::TooLarge, why, parts: Vec::new() };
-            return Err(violation.showing(part, "it has more bytes than can be counted"));
+            return Err(violation.showing(part, "it has more than 2^63 - 1 bytes"));
         }
     }
     let inferred = (rule.infer)(&typing)?;

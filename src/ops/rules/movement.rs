@@ -25,9 +25,9 @@ fn constant(t: &Typing) -> Inferred {
     match t.attribute("value")? {
         Attribute::Dense(id) => match t.module.tensor_type(t.module.constant(*id).ty) {
             Some(ty) if ty.is_static() => one(ty.clone()),
-            _ => attribute("value", "a literal of known sizes is expected"),
+            _ => attribute("value", "expected a literal of static shape"),
         },
-        _ => attribute("value", "a literal is expected"),
+        _ => attribute("value", "expected a literal"),
     }
 }
 
@@ -76,7 +76,7 @@ fn bitcast_convert(t: &Typing) -> Inferred {
     }
     match dims.pop() {
         Some(last) if wide % narrow == 0 && dim_fits(last, ratio) => one(tensor(result.element, dims)),
-        _ => types(format!("`{}` has no last dimension for its wider elements", t.describe(operand))),
+        _ => types(format!("`{}` has no last dimension to merge into wider elements", t.describe(operand))),
     }
 }
 
@@ -152,7 +152,7 @@ fn slice(t: &Typing) -> Inferred {
         if let (Some(last), Some(size)) = (last, operand.dims[axis].known())
             && last > size
         {
-            let why = format!("{last} is beyond dimension {axis}");
+            let why = format!("{last} is out of range for dimension {axis}");
             return Err(Violation::attribute("limit_indices", why)
                 .within(|part| part.item(axis))
                 .showing(Part::OperandType(0), format!("dimension {axis} of this is {size}")));

@@ -75,15 +75,15 @@ impl<'a> Typing<'a> {
 
     pub(super) fn operand_value(&self, index: usize) -> Result<ValueId, Violation> {
         let operand = self.module.op(self.op).operands.get(index).copied();
-        operand.ok_or_else(|| Violation::types(format!("there is no operand {index}")))
+        operand.ok_or_else(|| Violation::types(format!("operand {index} is missing")))
     }
 
     /// The type of an operand.
     pub(super) fn operand(&self, index: usize) -> Result<&'a TensorType, Violation> {
         let ty = self.module.tensor(self.operand_value(index)?);
         ty.ok_or_else(|| {
-            Violation::types(format!("operand {index} is no tensor"))
-                .showing(Part::OperandType(index), "this is no tensor")
+            Violation::types(format!("operand {index} is not a tensor"))
+                .showing(Part::OperandType(index), "this is not a tensor")
         })
     }
 
@@ -97,8 +97,8 @@ impl<'a> Typing<'a> {
         let result = self.module.op(self.op).results.get(index).copied();
         let ty = result.and_then(|result| self.module.tensor(result));
         ty.ok_or_else(|| {
-            Violation::types(format!("result {index} is no tensor"))
-                .showing(Part::ResultType(index), "this is no tensor")
+            Violation::types(format!("result {index} is not a tensor"))
+                .showing(Part::ResultType(index), "this is not a tensor")
         })
     }
 
@@ -179,7 +179,7 @@ impl<'a> Typing<'a> {
     /// An integer.
     pub(super) fn integer(&self, name: &'static str) -> Result<i64, Violation> {
         let value = self.attribute(name)?.as_integer();
-        value.ok_or_else(|| Violation::attribute(name, "an integer is expected"))
+        value.ok_or_else(|| Violation::attribute(name, "expected an integer"))
     }
 
     /// An integer that may be left out.
@@ -190,7 +190,7 @@ impl<'a> Typing<'a> {
     /// A list of integers.
     pub(super) fn integers(&self, name: &'static str) -> Result<Vec<i64>, Violation> {
         let values = self.module.integers(self.attribute(name)?);
-        values.ok_or_else(|| Violation::attribute(name, "a list of integers is expected"))
+        values.ok_or_else(|| Violation::attribute(name, "expected a list of integers"))
     }
 
     /// A list of that many integers.
@@ -199,7 +199,7 @@ impl<'a> Typing<'a> {
         if values.len() == length {
             return Ok(values);
         }
-        attribute(name, format!("{length} numbers are expected, found {}", values.len()))
+        attribute(name, format!("expected {length} numbers, found {}", values.len()))
     }
 
     /// A list of that many integers, some of which may be expressions.
@@ -210,7 +210,7 @@ impl<'a> Typing<'a> {
         if sizes.len() == length {
             return Ok(sizes.clone());
         }
-        attribute(name, format!("{length} sizes are expected, found {}", sizes.len()))
+        attribute(name, format!("expected {length} sizes, found {}", sizes.len()))
     }
 
     /// A list of that many integers, each at least `least`; all are `default` when it is left out.
@@ -258,7 +258,7 @@ impl<'a> Typing<'a> {
     pub(super) fn field_integers(&self, name: &'static str, field: &str) -> Result<Vec<i64>, Violation> {
         let Some(value) = self.module.field(self.attribute(name)?, field) else { return Ok(Vec::new()) };
         let values = self.module.integers(value);
-        values.ok_or_else(|| Violation::attribute(name, format!("`{field}` is no list of integers")))
+        values.ok_or_else(|| Violation::attribute(name, format!("`{field}` is not a list of integers")))
     }
 
     /// The integer in a field of a struct attribute; 0 when it is absent, as the text leaves zeros out.
@@ -266,7 +266,7 @@ impl<'a> Typing<'a> {
         match self.field_integers(name, field)?[..] {
             [] => Ok(0),
             [value] => Ok(value),
-            _ => attribute(name, format!("`{field}` is no integer")),
+            _ => attribute(name, format!("`{field}` is not an integer")),
         }
     }
 
@@ -275,7 +275,7 @@ impl<'a> Typing<'a> {
         let word = self.module.word(self.attribute(name)?);
         match word.filter(|word| words.contains(word)) {
             Some(word) => Ok(word),
-            None => attribute(name, format!("one of {} is expected", words.join(", "))),
+            None => attribute(name, format!("expected one of {}", words.join(", "))),
         }
     }
 
@@ -285,9 +285,8 @@ impl<'a> Typing<'a> {
             if found == 1 { "this has 1 number".to_owned() } else { format!("this has {found} numbers") };
         let dimensions =
             if rank == 1 { "this has 1 dimension".to_owned() } else { format!("this has {rank} dimensions") };
-        let mut violation =
-            Violation::attribute(name, format!("{rank} dimensions are expected, found {found}"))
-                .showing(Part::OperandType(index), dimensions);
+        let mut violation = Violation::attribute(name, format!("expected {rank} dimensions, found {found}"))
+            .showing(Part::OperandType(index), dimensions);
         violation.parts[0].1 = numbers;
         violation
     }
@@ -298,7 +297,7 @@ impl<'a> Typing<'a> {
     pub(super) fn region(&self, index: usize) -> Result<(Vec<TypeId>, Vec<TypeId>), Violation> {
         let module = self.module;
         let region = module.op(self.op).regions.get(index).copied();
-        let Some(region) = region else { return types(format!("there is no region {index}")) };
+        let Some(region) = region else { return types(format!("region {index} is missing")) };
         let [block] = module.region(region).blocks[..] else {
             return types(format!("region {index} must have one block"));
         };
@@ -314,7 +313,7 @@ impl<'a> Typing<'a> {
     /// Demands so many regions.
     pub(super) fn regions(&self, count: usize) -> Result<(), Violation> {
         let found = self.module.op(self.op).regions.len();
-        if found == count { Ok(()) } else { types(format!("{count} regions are expected, found {found}")) }
+        if found == count { Ok(()) } else { types(format!("expected {count} regions, found {found}")) }
     }
 
     /// Demands that a region combines scalars: `count` arguments, each a scalar as its own element type says, and
@@ -355,7 +354,7 @@ fn in_field(violation: Violation, field: &str) -> Violation {
 pub(super) fn in_range(name: &'static str, value: i64, rank: usize) -> Result<usize, Violation> {
     match usize::try_from(value) {
         Ok(value) if value < rank => Ok(value),
-        _ => attribute(name, format!("{value} is no dimension of a tensor of rank {rank}")),
+        _ => attribute(name, format!("{value} is not a dimension of a tensor of rank {rank}")),
     }
 }
 

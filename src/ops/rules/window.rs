@@ -17,7 +17,7 @@ pub(super) const RULES: &[Rule] = &[
 fn inputs<'a>(t: &Typing<'a>) -> Result<(Vec<&'a TensorType>, Dims), Violation> {
     let count = t.operand_count() / 2;
     if t.operand_count() != 2 * count || t.result_count() != count {
-        return types("as many inputs, initial values and results are expected");
+        return types("expected equal numbers of inputs, initial values and results");
     }
     let inputs: Vec<&TensorType> = (0..count).map(|index| t.operand(index)).collect::<Result<_, _>>()?;
     for index in 0..count {
@@ -29,7 +29,7 @@ fn inputs<'a>(t: &Typing<'a>) -> Result<(Vec<&'a TensorType>, Dims), Violation> 
 }
 
 fn common(t: &Typing, inputs: &[&TensorType]) -> Result<Dims, Violation> {
-    let Some((first, rest)) = inputs.split_first() else { return types("there is no input") };
+    let Some((first, rest)) = inputs.split_first() else { return types("the op has no inputs") };
     let mut dims = first.dims.clone();
     for (index, other) in rest.iter().enumerate() {
         if !dims_fit(&dims, &other.dims) {
@@ -131,7 +131,7 @@ fn select_and_scatter(t: &Typing) -> Inferred {
         operand.dims.iter().zip(&shaped).map(|(&dim, windows)| windows.count(t, dim)).collect();
     let Some(counts) = counts else { return attribute("padding", "a dimension has no size after padding") };
     if !dims_fit(&counts, &source.dims) {
-        let why = format!("`{}` has not one element for each window", t.describe(source));
+        let why = format!("`{}` does not have one element for each window", t.describe(source));
         return Err(t.disagreeing(0, 1, why));
     }
     t.regions(2)?;
@@ -148,14 +148,14 @@ fn select_and_scatter(t: &Typing) -> Inferred {
 fn sort(t: &Typing) -> Inferred {
     let inputs = t.operands()?;
     if t.result_count() != inputs.len() {
-        return types("as many results as operands are expected");
+        return types("expected as many results as operands");
     }
     let dims = common(t, &inputs)?;
     // -1 is the last dimension, and what an absent attribute means.
     let dimension = t.integer_or("dimension", -1)?;
     let rank = dims.len() as i64;
     if dimension < -rank || dimension >= rank {
-        return attribute("dimension", format!("{dimension} is no dimension of a tensor of rank {rank}"));
+        return attribute("dimension", format!("{dimension} is not a dimension of a tensor of rank {rank}"));
     }
     t.regions(1)?;
     let (arguments, returned) = t.region(0)?;
@@ -165,7 +165,7 @@ fn sort(t: &Typing) -> Inferred {
     let fits = types_of.zip(pairs).all(|(argument, input)| element_fits(argument.element, input.element));
     let boolean = |ty| t.module.tensor_type(ty).is_some_and(|ty| ty.element == Element::Bool);
     if arguments.len() != 2 * inputs.len() || returned.len() != 1 || !boolean(returned[0]) || !fits {
-        return types("region 0 must take two elements of each operand and return an i1");
+        return types("region 0 must take two scalars for each operand and return an i1");
     }
     Ok(inputs.iter().map(|input| tensor(input.element, dims.iter().copied())).collect())
 }
@@ -178,7 +178,7 @@ fn map(t: &Typing) -> Inferred {
     let (arguments, returned) = t.region(0)?;
     t.scalars(0, arguments.iter().chain(&returned))?;
     if arguments.len() != inputs.len() || returned.len() != 1 {
-        return types("region 0 must take one scalar of each operand and return one");
+        return types("region 0 must take and return one scalar for each operand");
     }
     let element = t.module.tensor_type(returned[0]).map_or(Element::Bool, |ty| ty.element);
     super::typing::one(tensor(element, dims))

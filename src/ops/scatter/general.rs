@@ -12,7 +12,7 @@ use crate::ops::{Combiner, Lower, Lowered, Refusal};
 pub(super) fn scatter(cx: &mut Lower, op: OpId, region: RegionId, plan: &Plan, numbers: &Numbers) -> Lowered {
     let count = cx.module.op(op).results.len();
     if cx.parameters(region)?.len() != 2 * count || cx.returned(region)?.len() != count {
-        return Err(Refusal::form("an update computation that does not fit the number of results"));
+        return Err(Refusal::form("an update computation that does not match the number of results"));
     }
     let mut rows = plan.rows.clone();
     let mut positions = plan.positions;

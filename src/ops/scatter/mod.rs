@@ -27,7 +27,7 @@ pub(super) const ROWS: &[Row] = &[noted(
     stablehlo::SCATTER,
     Elements::PLAIN,
     scatter,
-    "ScatterND of rows, window by window for other regions; windows not all in range are dropped as XLA does",
+    "ScatterND of rows, window by window for other regions; windows partly out of range are dropped as in XLA",
 )];
 
 /// The dimension numbers, checked against the types.
@@ -67,7 +67,7 @@ fn scatter(cx: &mut Lower, op: OpId) -> Lowered {
     let count = cx.module.op(op).results.len();
     let region = cx.region(op, 0)?;
     if cx.operand_count(op) != 2 * count + 1 {
-        return Err(Refusal::form("the number of operands does not fit the number of results"));
+        return Err(Refusal::form("the number of operands does not match the number of results"));
     }
     let numbers = numbers(cx, op, count)?;
     let updates = cx.operand_dims(op, count + 1)?;
@@ -146,7 +146,7 @@ fn numbers(cx: &Lower, op: OpId, inputs: usize) -> Result<Numbers, Refusal> {
         .collect();
     let gone = window_dims.iter().filter(|dim| dim.is_none()).count();
     if own.next().is_some() || window.len() + gone != sizes.len() || !window.is_sorted() {
-        return Err(wrong("`update_window_dims` do not fit the operand"));
+        return Err(wrong("`update_window_dims` do not match the operand"));
     }
     let of_batch: Dims = batch_dims.iter().map(|&dim| updates[dim]).collect();
     if !agree(&of_batch, &batch) {

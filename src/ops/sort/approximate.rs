@@ -19,7 +19,7 @@ pub(in crate::ops) fn approx_top_k(cx: &mut Lower, op: OpId) -> Lowered {
         option(cx, op, &["mhlo.backend_config", "backend_config"], name).ok_or(Refusal::Missing(name))
     };
     let number = |name: &'static str| {
-        let why = || Refusal::Attribute { name, why: "a number is expected".into() };
+        let why = || Refusal::Attribute { name, why: "expected a number".into() };
         config(name)?.as_integer().ok_or_else(why)
     };
     let dimension = number("reduction_dim")?;
@@ -40,7 +40,7 @@ pub(in crate::ops) fn approx_top_k(cx: &mut Lower, op: OpId) -> Lowered {
                     _ => return Err(Refusal::form("a comparator that is not JAX's")),
                 }
             }
-            _ => return Err(Refusal::form("not one comparator")),
+            _ => return Err(Refusal::form("other than one comparator")),
         },
         _ => return Err(Refusal::Missing("called_computations")),
     };
@@ -51,7 +51,7 @@ pub(in crate::ops) fn approx_top_k(cx: &mut Lower, op: OpId) -> Lowered {
     let fits = |all: Dim| k.known().is_none_or(|k| k >= 1 && all.known().is_none_or(|all| k <= all));
     let axis = usize::try_from(dimension).ok().filter(|&axis| axis < own.len());
     let Some(axis) = axis.filter(|&axis| fits(own[axis])) else {
-        return Err(Refusal::Attribute { name: "top_k", why: "it does not fit the operand".into() });
+        return Err(Refusal::Attribute { name: "top_k", why: "it does not match the operand".into() });
     };
     let mut expected = own.clone();
     expected[axis] = k;
@@ -59,7 +59,7 @@ pub(in crate::ops) fn approx_top_k(cx: &mut Lower, op: OpId) -> Lowered {
     if !dims_fit(&cx.operand_dims(op, 1)?, &own)
         || [&first, &second].iter().any(|(_, sizes)| !dims_fit(sizes, &expected))
     {
-        return Err(Refusal::form("operands and results that do not fit"));
+        return Err(Refusal::form("operands and results that do not match"));
     }
     if own.contains(&Dim::Known(0)) {
         let results = [first, second].map(|(element, sizes)| {
@@ -89,7 +89,7 @@ pub(in crate::ops) fn mhlo_top_k(cx: &mut Lower, op: OpId) -> Lowered {
         return Err(Refusal::form("another number of operands or results"));
     }
     if !largest {
-        return Err(Refusal::form("the smallest elements"));
+        return Err(Refusal::form("selecting the smallest elements"));
     }
     super::largest(cx, op, Dim::Known(k))
 }

@@ -23,14 +23,14 @@ pub(super) fn order(
 ) -> Result<ValueId, Refusal> {
     let Some(&first) = operands.first() else { return Err(Refusal::form("no operands")) };
     if cx.parameters(region)?.len() != 2 * operands.len() {
-        return Err(Refusal::form("a comparator that does not fit the number of operands"));
+        return Err(Refusal::form("a comparator that does not match the number of operands"));
     }
     let sizes = cx.sizes(first);
     let (rank, size) = (sizes.len(), sizes[axis]);
     let pairs = sizes.iter().try_fold(size, |pairs, &size| pairs.checked_mul(size));
     if pairs.is_none_or(|pairs| pairs > MOST_PAIRS) {
         return Err(Refusal::form(format!(
-            "a comparator that is no lexicographic order of its arguments, and more than {MOST_PAIRS} pairs to compare"
+            "a comparator that is not a lexicographic order, with more than {MOST_PAIRS} pairs to compare"
         )));
     }
     let last: Vec<i64> = (0..rank).filter(|&dim| dim != axis).chain([axis]).map(|dim| dim as i64).collect();

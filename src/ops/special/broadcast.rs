@@ -23,7 +23,7 @@ pub(super) fn operands(cx: &mut Lower, op: OpId) -> Result<(ValueId, ValueId), R
     if dimensions.len() != own.len() || !ascending || !inside {
         return Err(Refusal::Attribute {
             name: "broadcast_dimensions",
-            why: "a dimension of the result for each dimension of the shorter operand is expected".into(),
+            why: "expected a result dimension for each dimension of the operand of lower rank".into(),
         });
     }
     let trailing =

@@ -28,7 +28,7 @@ pub(super) fn constant_like(cx: &mut Lower, op: OpId) -> Lowered {
         Some(&Attribute::Float(number, _)) => cx.scalar(element, number),
         Some(&Attribute::Bool(truth)) => cx.integer(element, i64::from(truth)),
         Some(_) => {
-            return Err(Refusal::Attribute { name: "value", why: "a number is expected".into() });
+            return Err(Refusal::Attribute { name: "value", why: "expected a number".into() });
         }
         None => return Err(Refusal::Missing("value")),
     };

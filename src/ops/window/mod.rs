@@ -28,13 +28,13 @@ pub(super) const ROWS: &[Row] = &[
         stablehlo::REDUCE_WINDOW,
         Elements::PLAIN,
         reduce_window,
-        "pools and running totals where ONNX has them, else strided slices",
+        "pooling or CumSum if possible, else strided slices",
     ),
     noted(
         stablehlo::SELECT_AND_SCATTER,
         Elements::PLAIN,
         select_and_scatter::lower,
-        "one slice a position of the window, then one scatter",
+        "one slice per window position, then one scatter",
     ),
 ];
 
@@ -54,7 +54,7 @@ impl Window {
         let list = |name: &'static str| -> Result<Vec<i64>, Refusal> {
             let values = cx.optional_ints(op, name)?.unwrap_or_else(|| vec![1; rank]);
             if values.len() != rank || values.iter().any(|&value| value < 1) {
-                let why = "a positive number for each dimension is expected".into();
+                let why = "expected a positive number for each dimension".into();
                 return Err(Refusal::Attribute { name, why });
             }
             Ok(values)
@@ -64,7 +64,7 @@ impl Window {
             None => std::iter::repeat_n(Dim::Known(0), 2 * rank).collect(),
         };
         if padding.len() != 2 * rank {
-            let why = "two numbers for each dimension are expected".into();
+            let why = "expected two numbers for each dimension".into();
             return Err(Refusal::Attribute { name: "padding", why });
         }
         cx.module.attribute(op, "window_dimensions").ok_or(Refusal::Missing("window_dimensions"))?;
@@ -181,7 +181,7 @@ fn reduce_window(cx: &mut Lower, op: OpId) -> Lowered {
     for (index, combiner) in combiners.into_iter().enumerate() {
         let (value, init) = (cx.full(op, index)?, cx.full(op, count + index)?);
         let element = cx.element(value);
-        let neutral = cx.neutral(combiner, element).ok_or_else(|| Refusal::form("its region"))?;
+        let neutral = cx.neutral(combiner, element).ok_or_else(|| Refusal::form("the reduction body"))?;
         let combined = windows(cx, op, combiner, value, neutral, &window, &out)?;
         results.push(cx.combine_init(combiner, init, combined));
     }

@@ -39,10 +39,10 @@ pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
     }
     let combiners = cx.named_combiners(scatter);
     let Some(&[combiner]) = combiners.as_deref() else {
-        return Err(Refusal::form("a scatter region that is no single op"));
+        return Err(Refusal::form("a scatter region that is not a single op"));
     };
     if (0..sizes.len()).any(|axis| !window.covers(&cx.module.sizes, axis, sizes[axis], out[axis])) {
-        return Err(Refusal::form("a window that lies in the padding alone"));
+        return Err(Refusal::form("a window that covers only padding"));
     }
     let operand = cx.full(op, 0)?;
     let padding = cx.integer(element, 0);

@@ -29,7 +29,8 @@ pub(super) fn lower(cx: &mut Lower, op: OpId, region: RegionId, out: &[Dim]) -> 
     let Some(&[combiner]) = combiners.as_deref() else {
         return of_region(cx, region, value, init, &window, out);
     };
-    let neutral = cx.neutral(combiner, cx.element(value)).ok_or_else(|| Refusal::form("its region"))?;
+    let neutral =
+        cx.neutral(combiner, cx.element(value)).ok_or_else(|| Refusal::form("the reduction body"))?;
     let mut dims = cx.dims(value);
     let mut value = value;
     let whole: Vec<usize> = (0..dims.len()).filter(|&axis| window.is_whole(axis, dims[axis])).collect();
@@ -144,7 +145,7 @@ impl Symbolic {
                 None => std::iter::repeat_n(Dim::Known(least), length).collect(),
             };
             if all.len() != length {
-                let why = format!("{length} numbers are expected");
+                let why = format!("expected {length} numbers");
                 return Err(Refusal::Attribute { name, why });
             }
             Ok(all)

@@ -57,7 +57,7 @@ pub(super) fn by_path(
                     format!("`{}` of `{}`", tensor.name, file.name)
                 };
                 let candidates: Vec<String> = candidates.iter().map(tensor).collect();
-                let why = format!("{} have its path", candidates.join(" and "));
+                let why = format!("{} match its path", candidates.join(" and "));
                 let (argument, at) = (&*path.short, spans[argument]);
                 diagnostics.push(catalogue::AmbiguousWeight { argument, why: &why, at });
             }
@@ -71,7 +71,7 @@ pub(super) fn by_path(
         for other in &rest {
             let Some(path) = &paths[other.argument] else { continue };
             let Some(sibling) = &paths[first.argument] else { continue };
-            let why = format!("`{}` fits `{}` as well", offers[index].tensor.name, sibling.parts.join("/"));
+            let why = format!("`{}` also fits `{}`", offers[index].tensor.name, sibling.parts.join("/"));
             let (argument, at) = (&*path.parts.join("/"), spans[other.argument]);
             diagnostics.push(catalogue::AmbiguousWeight { argument, why: &why, at });
         }
@@ -101,14 +101,13 @@ pub(super) fn fitting_prefix(weights: &Weights, paths: &[Option<ArgumentPath>]) 
     let mut best = fitting.iter().filter(|&(_, &count)| count == most).map(|(prefix, _)| prefix);
     let (prefix, None) = (best.next()?, best.next()) else { return None };
     match (prefix.is_empty(), &weights.prefix) {
-        (true, Some(given)) => Some(format!(
-            "leave `--weights-prefix {given}` out: the tensors have paths of arguments without it"
-        )),
+        (true, Some(given)) => {
+            Some(format!("remove `--weights-prefix {given}`: without it, the tensors' paths match arguments"))
+        }
         (true, None) => None,
-        (false, _) => Some(format!(
-            "give `--weights-prefix {}`: the paths below it are those of arguments",
-            prefix.join("/")
-        )),
+        (false, _) => {
+            Some(format!("pass `--weights-prefix {}`: the paths below it match arguments", prefix.join("/")))
+        }
     }
 }
 

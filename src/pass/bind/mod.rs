@@ -157,7 +157,7 @@ fn constant_of(
         return None;
     };
     if element == Element::Bool && tensor.data.bytes().iter().any(|&byte| byte > 1) {
-        let why = format!("`{}` holds an i1 that is neither 0 nor 1", tensor.name);
+        let why = format!("`{}` holds a bool that is neither 0 nor 1", tensor.name);
         diagnostics.push(catalogue::UnreadableWeights { path: &file.name, why: &why });
         return None;
     }

@@ -148,7 +148,7 @@ fn compare(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
     let equal = match direction.and_then(|direction| cx.module.word(direction)) {
         Some("EQ") => true,
         Some("NE") => false,
-        _ => return Err(Refusal::form("complex numbers have no order")),
+        _ => return Err(Refusal::form("complex numbers are not ordered")),
     };
     let (left, right) = (cx.operand(op, 0)?, cx.operand(op, 1)?);
     let value = cx.formula(|cx| {

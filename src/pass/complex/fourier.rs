@@ -62,7 +62,7 @@ fn fft(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
     let (of_operand, of_result) = (cx.dims(operand), cx.dims(result));
     let rank = of_result.len();
     let Some(first) = rank.checked_sub(lengths.len()).filter(|_| !lengths.is_empty()) else {
-        return Err(Refusal::form("its lengths do not fit the operand"));
+        return Err(Refusal::form("its lengths do not match the operand"));
     };
     // The dimensions before those that are transformed may be of any size.
     if [&of_operand, &of_result].iter().any(|dims| dims[first..].iter().any(|dim| dim.known().is_none())) {

@@ -102,7 +102,7 @@ fn scalar(cx: &mut Splitter, op: OpId) -> Result<TypeId, Refusal> {
     let element = cx.module.tensor_type(part).map(|tensor| tensor.element);
     element
         .map(|element| cx.module.tensor_of(element, SCALAR))
-        .ok_or_else(|| Refusal::form("its result is no tensor"))
+        .ok_or_else(|| Refusal::form("its result is not a tensor"))
 }
 
 fn fill_region(cx: &mut Splitter, op: OpId, combiner: Combiner) -> Result<(), Refusal> {

@@ -178,7 +178,7 @@ fn bitcast_convert(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
     let ty = cx.module.value_type(result);
     let ty = packed_type(cx.module, ty).unwrap_or(ty);
     let (from, from_bits) = (cx.sizes(packed), cx.element(packed).bits());
-    let to_type = cx.module.tensor_type(ty).ok_or_else(|| Refusal::form("its result is no tensor"))?;
+    let to_type = cx.module.tensor_type(ty).ok_or_else(|| Refusal::form("its result is not a tensor"))?;
     let (to, to_bits) = (to_type.sizes().unwrap_or_default(), to_type.element.bits());
     let fits = if to_bits <= from_bits {
         let split = i64::from(from_bits / to_bits.max(1));
@@ -187,7 +187,7 @@ fn bitcast_convert(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
         from == [&to[..], &[i64::from(to_bits / from_bits.max(1))]].concat()
     };
     if !fits || to_bits == 0 {
-        return Err(Refusal::form("parts of another width"));
+        return Err(Refusal::form("parts with another width"));
     }
     let value = if ty == cx.module.value_type(packed) {
         packed
@@ -235,7 +235,7 @@ pub(super) fn append(cx: &mut Splitter, op: OpId, name: &'static str, value: i64
     let mut values = cx
         .module
         .integers(attribute)
-        .ok_or_else(|| Refusal::Attribute { name, why: "a list of integers is expected".into() })?;
+        .ok_or_else(|| Refusal::Attribute { name, why: "expected a list of integers".into() })?;
     values.push(value);
     set(cx, op, name, integers(&values));
     Ok(())

@@ -14,7 +14,7 @@ pub(super) fn relation(name: OpName) -> Option<Relation> {
     })
 }
 
-const SUMMED: &str = "the rows are summed over";
+const SUMMED: &str = "the rows are summed";
 
 /// A dimension of the result of a product, and those of its operands that it is of.
 type Column = (Option<usize>, Option<usize>);
@@ -60,7 +60,7 @@ fn convolution(view: &View, slot: Slot, mark: Mark) -> Partners {
     const NAME: &str = "dimension_numbers";
     let axis = |field: &str| view.field_axis(NAME, field);
     if view.attribute("batch_group_count").is_some_and(|groups| groups.as_integer() != Some(1)) {
-        return obstacle("the rows are in groups that are summed over");
+        return obstacle("the rows are in groups that are summed");
     }
     let (input, output) = (axis("input_batch_dimension"), axis("output_batch_dimension"));
     let (made, feature) = (axis("kernel_output_feature_dimension"), axis("output_feature_dimension"));
@@ -74,7 +74,7 @@ fn convolution(view: &View, slot: Slot, mark: Mark) -> Partners {
         Slot::Result(_) if mark.axis == feature && is_whole => {
             [(Slot::Operand(1), made), (Slot::Result(0), feature)]
         }
-        _ => return obstacle("the windows or features of the convolution go over the rows"),
+        _ => return obstacle("the windows or features of the convolution span rows"),
     };
     Ok(pair.into_iter().map(|(slot, axis)| (slot, mark.at(axis))).collect())
 }

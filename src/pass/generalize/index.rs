@@ -127,7 +127,7 @@ fn gather(view: &View, slot: Slot, mark: Mark) -> Partners {
     };
     if let Some(axis) = of_indices {
         let Some(place) = indexing.place(axis) else {
-            return obstacle("the rows are the parts of one place");
+            return obstacle("the rows are the components of one index");
         };
         let batch = indexing.batch(axis).map(|own| (Slot::Operand(0), mark.at(own)));
         let both = [(indices, mark.at(axis)), (result, mark.at(place))];

@@ -66,8 +66,10 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
         Ok(sizes) => sizes,
         Err(clash) => {
             let (first, second) = (&found[clash.first].0, &found[clash.second].0);
-            let why =
-                format!("it is one dimension with `{}` here, or they cannot be told apart", second.name);
+            let why = format!(
+                "it is the same dimension as `{}` here, or the two cannot be distinguished",
+                second.name
+            );
             cx.diagnostics.push(match module.defining_op(clash.value) {
                 Some(op) => obstacle(module, first, op, &why),
                 None => catalogue::MixedRows {
@@ -126,7 +128,7 @@ fn remedy(module_path: Option<&str>) -> Option<&'static str> {
         Some(_) => None,
         None => Some(
             "lower it with a symbolic size instead: a name in `inputs` of `to_onnx`, or `jax.export.symbolic_shape`; \
-             where it is a batch norm in training, use its running statistics (`use_running_average=True` in Flax)",
+             for a batch norm in training mode, use its running statistics (`use_running_average=True` in Flax)",
         ),
     }
 }

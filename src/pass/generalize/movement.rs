@@ -37,14 +37,14 @@ const LARGEST: usize = 1 << 26;
 fn constant(view: &View, slot: Slot, mark: Mark) -> Partners {
     let id = match view.attribute("value") {
         Some(Attribute::Dense(id)) => *id,
-        _ => return obstacle("it is no literal"),
+        _ => return obstacle("it is not a literal"),
     };
     let data = &view.module.constant(id).data;
     if data.splat().is_some() || mark.is_alone() && (view.rows == 1 || has_equal_rows(view, slot, mark, data))
     {
         return nowhere();
     }
-    obstacle(format!("the constant has a row of its own for each of the {}", view.rows))
+    obstacle(format!("the constant has a different value for each of the {} rows", view.rows))
 }
 
 fn has_equal_rows(view: &View, slot: Slot, mark: Mark, data: &Data) -> bool {
@@ -82,7 +82,7 @@ fn broadcast_in_dim(view: &View, slot: Slot, mark: Mark) -> Partners {
         (Slot::Result(_), (Some(1), Some(to))) if to > 1 || view.is_constant(Slot::Operand(0)) => nowhere(),
         (Slot::Operand(_), (Some(from), Some(to))) if from == to => only(Slot::Result(0), mark.at(whole)),
         (Slot::Result(_), (Some(from), Some(to))) if from == to => only(Slot::Operand(0), mark.at(own)),
-        _ => obstacle("the one row is repeated"),
+        _ => obstacle("the single row is repeated"),
     }
 }
 
@@ -98,17 +98,13 @@ fn flat(sizes: &[i64], mark: Mark) -> Option<(i64, i64)> {
 fn reshape(view: &View, slot: Slot, mark: Mark) -> Partners {
     let other = opposite(slot);
     let (Some(own), Some(sizes)) = (view.sizes(slot), view.sizes(other)) else {
-        return obstacle("its other sizes are not known");
+        return obstacle("its other sizes are unknown");
     };
     let Some(place) = flat(&own, mark).filter(|&(left, right)| left > 0 && right > 0) else {
         return obstacle("its rows are empty");
     };
     if let Some(found) = view.mark(other) {
-        return if flat(&sizes, found) == Some(place) {
-            nowhere()
-        } else {
-            obstacle("the rows are taken apart")
-        };
+        return if flat(&sizes, found) == Some(place) { nowhere() } else { obstacle("the rows are split") };
     }
     let fits = |&mark: &Mark| {
         let whole = mark.left.checked_mul(view.rows).and_then(|size| size.checked_mul(mark.right));
@@ -123,7 +119,7 @@ fn reshape(view: &View, slot: Slot, mark: Mark) -> Partners {
     if view.rows > 1 {
         return match found.next() {
             Some(mark) => only(other, mark),
-            None => obstacle("the rows are taken apart"),
+            None => obstacle("the rows are split"),
         };
     }
     // One row is in any dimension. It is taken to be in one of its own, the same of those that there are in its place.
@@ -137,7 +133,7 @@ fn reshape(view: &View, slot: Slot, mark: Mark) -> Partners {
     }
     match same.or(found.iter().find(|mark| mark.left == 1)).or(found.first()) {
         Some(&mark) => only(other, mark),
-        None => obstacle("the rows are taken apart"),
+        None => obstacle("the rows are split"),
     }
 }
 
@@ -149,13 +145,13 @@ fn transpose(view: &View, slot: Slot, mark: Mark) -> Partners {
     };
     match axis {
         Some(axis) => only(opposite(slot), mark.at(axis)),
-        None => obstacle("it is no permutation"),
+        None => obstacle("it is not a permutation"),
     }
 }
 
 fn reverse(view: &View, slot: Slot, mark: Mark) -> Partners {
     if view.axes("dimensions").contains(&mark.axis) {
-        return obstacle("the order of the rows is reversed");
+        return obstacle("the rows are reversed");
     }
     only(opposite(slot), mark)
 }
@@ -167,22 +163,18 @@ fn slice(view: &View, slot: Slot, mark: Mark) -> Partners {
         && whole.is_some()
         && at("limit_indices") == whole
         && at("strides") == Some(1);
-    if is_whole { only(opposite(slot), mark) } else { obstacle("only some of the rows are taken") }
+    if is_whole { only(opposite(slot), mark) } else { obstacle("only some of the rows are selected") }
 }
 
 fn pad(view: &View, slot: Slot, mark: Mark) -> Partners {
     let at = |name: &str| view.integers(name)?.get(mark.axis).copied();
     let amounts = ["edge_padding_low", "edge_padding_high", "interior_padding"].map(at);
-    if amounts == [Some(0); 3] {
-        only(opposite(slot), mark)
-    } else {
-        obstacle("rows are added or taken away")
-    }
+    if amounts == [Some(0); 3] { only(opposite(slot), mark) } else { obstacle("rows are added or removed") }
 }
 
 fn concatenate(view: &View, _: Slot, mark: Mark) -> Partners {
     if view.integer("dimension") == Some(mark.axis as i64) {
-        return obstacle("other rows are put behind the rows");
+        return obstacle("other rows are appended to the rows");
     }
     Ok(view.slots().map(|slot| (slot, mark)).collect())
 }

@@ -22,19 +22,21 @@ impl FromStr for DynamicDimension {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        const FORM: &str = "an input, `:`, a dimension, `=` and a name are expected, as in `x:0=batch`";
+        const FORM: &str = "expected an input, `:`, a dimension, `=` and a name, as in `x:0=batch`";
         let (place, name) = text.rsplit_once('=').ok_or(FORM)?;
         let (input, axis) = place.rsplit_once(':').ok_or(FORM)?;
         if input.is_empty() {
             return Err(FORM.into());
         }
-        let axis = axis.parse().map_err(|_| format!("`{axis}` is not the number of a dimension, from 0"))?;
+        let axis = axis.parse().map_err(|_| format!("`{axis}` is not a dimension number (0, 1, ...)"))?;
         let mut letters = name.chars();
         let is_letter = |letter: char| letter == '_' || letter.is_ascii_alphabetic();
         let is_name = letters.next().is_some_and(is_letter)
             && letters.all(|letter| is_letter(letter) || letter.is_ascii_digit());
         if !is_name {
-            return Err(format!("`{name}` is not a name: letters, digits and `_`, a digit not first"));
+            return Err(format!(
+                "`{name}` is not a name of letters, digits and `_` that does not begin with a digit"
+            ));
         }
         Ok(Self { input: input.to_owned(), axis, name: name.to_owned() })
     }
@@ -80,7 +82,7 @@ pub(super) fn resolve(module: &mut Module, entry: FunctionId, cx: &mut Context) 
         if taken.contains(&symbol) {
             refuse(
                 cx.diagnostics,
-                &format!("the program has a symbolic dimension `{}` of its own", wanted.name),
+                &format!("the program already has a symbolic dimension `{}`", wanted.name),
             );
             continue;
         }
@@ -115,20 +117,25 @@ fn find(
     let DynamicDimension { input, axis, .. } = wanted;
     let index = known.iter().position(|known| known == input).ok_or_else(|| {
         match nearest(input, known.iter().map(String::as_str)) {
-            Some(near) => format!("there is no `{input}`: did you mean `{near}`?"),
-            None => format!("there is no `{input}`; there are `{}`", known.join("`, `")),
+            Some(near) => format!("unknown input `{input}`: did you mean `{near}`?"),
+            None => format!("unknown input `{input}`; the inputs are `{}`", known.join("`, `")),
         }
     })?;
-    let value = *arguments.get(index).ok_or_else(|| format!("there is no `{input}`"))?;
-    let tensor = module.tensor(value).ok_or_else(|| format!("`{input}` is no tensor"))?;
+    let value = *arguments.get(index).ok_or_else(|| format!("unknown input `{input}`"))?;
+    let tensor = module.tensor(value).ok_or_else(|| format!("`{input}` is not a tensor"))?;
     let size = match tensor.dims.get(*axis) {
         Some(Dim::Known(size)) => *size,
-        Some(_) => return Err(format!("dimension {axis} of `{input}` is symbolic already")),
-        None => return Err(format!("`{input}` has {} dimensions, and no dimension {axis}", tensor.rank())),
+        Some(_) => return Err(format!("dimension {axis} of `{input}` is already symbolic")),
+        None => {
+            return Err(format!(
+                "`{input}` has {} dimensions, so dimension {axis} does not exist",
+                tensor.rank()
+            ));
+        }
     };
     if size < 1 {
         return Err(format!(
-            "dimension {axis} of `{input}` is empty, so that nothing says what a row becomes"
+            "dimension {axis} of `{input}` has size 0, so the computation of a row is unknown"
         ));
     }
     let span = module.function(entry).arguments.get(index).map_or(Span::NONE, |argument| argument.span);

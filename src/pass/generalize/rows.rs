@@ -129,7 +129,7 @@ impl<'a> Rows<'a> {
             if let Some(op) = op.filter(|&op| is_merged && self.refused.insert(op)) {
                 self.obstacles.push((
                     op,
-                    "with one row its dimension is left out here, or merged, and two rows would tell which"
+                    "with one row, a dropped and a merged dimension look the same here; export with two rows"
                         .into(),
                 ));
             }
@@ -150,7 +150,7 @@ impl<'a> Rows<'a> {
             return Ok(());
         }
         if self.has_rows_inside(op) {
-            return Err("the rows are in what its region takes or gives".into());
+            return Err("its region takes or returns the rows".into());
         }
         let view = self.view(op);
         let marked: Vec<Slot> = view.slots().filter(|&slot| view.mark(slot).is_some()).collect();
@@ -158,7 +158,7 @@ impl<'a> Rows<'a> {
             return Ok(());
         }
         let Some(relation) = relation(&view) else {
-            return Err("nothing is known of what the op does with rows".into());
+            return Err("the effect of the op on rows is unknown".into());
         };
         // What one place has been found to go with says nothing new.
         let mut settled = FxHashSet::default();
@@ -217,14 +217,14 @@ impl<'a> Rows<'a> {
         match self.marks.get(&value) {
             Some(known) if *known == mark => return Ok(()),
             Some(known) if known.axis != mark.axis => {
-                return Err("each row meets all others".into());
+                return Err("each row is combined with all others".into());
             }
-            Some(_) => return Err("rows in one order meet rows in another".into()),
+            Some(_) => return Err("rows are combined with rows in another order".into()),
             None => {}
         }
         let size = mark.left.checked_mul(self.rows).and_then(|size| size.checked_mul(mark.right));
         if size.is_none() || ty.dims.get(mark.axis).and_then(|dim| dim.known()) != size {
-            return Err("the rows do not fit its sizes".into());
+            return Err("the rows do not match its sizes".into());
         }
         self.add(value, mark);
         Ok(())

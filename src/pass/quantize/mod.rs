@@ -197,7 +197,7 @@ impl Quantize {
             Kind::Rearranges | Kind::Moves | Kind::Orders | Kind::Computes => self.expand(rewriter, op),
             Kind::Folds if self.agree(module, op) && !self.per_axis(module, op) => true,
             Kind::Folds => {
-                let why = "operands, results and regions differ in their quantized types";
+                let why = "operands, results and regions have different quantized types";
                 refused.push(self.refuse(rewriter, op, why));
                 false
             }
