@@ -38,20 +38,22 @@ pub struct Options {
     pub max_folded: Option<u64>,
     /// Numbers for symbolic dimensions, by name.
     pub dims: Vec<(String, i64)>,
-    /// Dimensions of inputs that are numbers in the text and are to be dynamic in the model. It is an error when the program
-    /// does not compute each row along them from that row alone.
+    /// Dimensions of inputs that are numbers in the text and are to be dynamic in the model. It is an error when the
+    /// program does not compute each row along them from that row alone.
     pub dynamic: Vec<DynamicDimension>,
     /// Names of the inputs in order; empty leaves them to the text.
     pub input_names: Vec<String>,
     /// Names of the outputs in order; empty leaves them to the text.
     pub output_names: Vec<String>,
-    /// Names, or positions from 0, of the inputs that are images with their channels first (NCHW) in the model; JAX has them last.
+    /// Names, or positions from 0, of the inputs that are images with their channels first (NCHW) in the model; JAX has
+    /// them last.
     pub nchw_inputs: Vec<String>,
     /// Names, or positions from 0, of the outputs that are images with their channels first (NCHW) in the model.
     pub nchw_outputs: Vec<String>,
-    /// Whether modules of the program become functions of the model, as far as locations tell them; else all is inlined.
+    /// Whether modules of the program become functions of the model, as far as locations tell them; else all is
+    /// inlined.
     pub keep_functions: bool,
-    /// Whether each node has the line of Python and the path of modules that it comes from.
+    /// Whether each node has the Python line and the path of modules that it comes from.
     pub debug_info: bool,
     /// Whether the model is to refer to the files of weights (`onnx::file::ExternalData::Reference`), so that weights
     /// keep the order of their elements.
@@ -95,7 +97,7 @@ pub struct Conversion<'a> {
     pub module: Module,
     /// How many arguments were bound to weights.
     pub bound: usize,
-    /// Which values of the model are which values of the program, where that was asked for and there is a model.
+    /// Which values of the model are which values of the program, where that was requested and there is a model.
     pub values: Option<ValueMap>,
     /// Errors, warnings and advice.
     pub diagnostics: Diagnostics,
@@ -148,7 +150,7 @@ fn convert_until<'a>(
     let of_python =
         |error: &Diagnostic| ["E02", "E03"].iter().any(|range| error.code().as_str().starts_with(range));
     if diagnostics.errors().any(of_python) && module.location_count() == 1 {
-        // The pass that gives names says so of texts that convert; here the lines of Python are missed.
+        // The pass that gives names says so of texts that convert; here the Python lines are missed.
         diagnostics.push(catalogue::NoLocations {});
     }
     if flow.is_break() {
@@ -258,8 +260,8 @@ pub fn parse(source: &Source) -> (Module, Diagnostics) {
     (module, diagnostics)
 }
 
-/// Parses a text and verifies what was parsed, and says whether what is right of it can be lowered. What is faulty has
-/// been set aside.
+/// Parses a text and verifies what was parsed, and returns whether what is right of it can be lowered. What is faulty
+/// has been set aside.
 fn read(source: &Source) -> (Module, Diagnostics, bool) {
     let (mut module, mut diagnostics) = syntax::parse(source);
     // What could not be read leaves gaps, which all stages would report once more.

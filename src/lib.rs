@@ -18,13 +18,13 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! [`convert`] does the same in memory: it takes a [`source::Source`] and returns a [`Conversion`], which holds the model
-//! and every [`diagnostic`]. [`onnx::file`] writes the model, [`weights`] binds arguments to files of weights, and
-//! [`report`] describes what a text holds.
+//! [`convert`] does the same in memory: it takes a [`source::Source`] and returns a [`Conversion`], which holds the
+//! model and every [`diagnostic`]. [`onnx::file`] writes the model, [`weights`] binds arguments to files of weights,
+//! and [`report`] describes what a text holds.
 //!
-//! Inside, [`source`] reads and scans the text, `syntax` parses it into the `ir`, the passes of `pass` rewrite it until only
-//! `onnx.*` ops are left (what each op becomes stands in `ops`), and [`onnx`] writes the model. These modules are public for
-//! the tests and tools of the project alone, and change without notice.
+//! Inside, [`source`] reads and scans the text, `syntax` parses it into the `ir`, the passes of `pass` rewrite it until
+//! only `onnx.*` ops are left (what each op becomes is in `ops`), and [`onnx`] writes the model. These modules are
+//! public for the tests and tools of the project alone, and change without notice.
 //!
 //! # Features
 //!

@@ -1,4 +1,4 @@
-//! Real exports, each broken in one place: what the user reads stands beside `fixtures/errors/models/breaks.toml`.
+//! Real exports, each broken in one place: what the user reads is beside `fixtures/errors/models/breaks.toml`.
 //!
 //! Whether a message is good is for people to judge; this holds that it names the fault, the place and the cure.
 //! `BLESS=1 cargo test --test breaks` writes the texts.

@@ -1,10 +1,10 @@
 //! Holds every code of the catalogue to its manual page: the example triggers the code and no other, the fixed one
-//! does not, and what is printed stands in `fixtures/errors/codes`, as text and as JSON.
+//! does not, and what is printed is in `fixtures/errors/codes`, as text and as JSON.
 //!
 //! An example is made of what a reader would do. A block of `mlir` is written to `model.mlir`; of a block of `python`
-//! the lines that write files and make folders are understood (`save_file({...}, "F")`, `open("F", "w").write("...")`); a block of
-//! `console` is run, and without one `hlo2onnx convert model.mlir`. The blocks after `Fixed:` replace those before.
-//! `BLESS=1 cargo test --test codes` writes what is printed, and docs/errors.md.
+//! the lines that write files and make folders are understood (`save_file({...}, "F")`, `open("F", "w").write("...")`);
+//! a block of `console` is run, and without one `hlo2onnx convert model.mlir`. The blocks after `Fixed:` replace those
+//! before. `BLESS=1 cargo test --test codes` writes what is printed, and docs/errors.md.
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -115,7 +115,7 @@ fn run(blocks: &[Block], at: &Path, extra: &[&str]) -> Result<Printed, String> {
     Ok(Printed { command, status, stdout: text(output.stdout)?, stderr: text(output.stderr)? })
 }
 
-/// Does what a line of Python does, as far as it writes files.
+/// Does what a Python line does, as far as it writes files.
 fn python(line: &str, at: &Path) -> Result<(), String> {
     let text = |error: std::io::Error| error.to_string();
     let quoted = |text: &str| text.split('"').nth(1).unwrap_or_default().to_owned();
@@ -163,7 +163,7 @@ fn save(tensors: &str, path: &Path) -> Result<(), String> {
         header.insert(name.to_owned(), entry);
     }
     let mut header = serde_json::Value::Object(header).to_string();
-    // As the library does it, so that the elements stand at multiples of their size.
+    // As the library does it, so that the elements are at multiples of their size.
     header += &" ".repeat(header.len().next_multiple_of(8) - header.len());
     let write = || -> std::io::Result<()> {
         let mut file = File::create(path)?;
@@ -262,7 +262,7 @@ fn take_terminator(module: &mut Module, _: &mut Context) {
     }
 }
 
-/// No file stands there for a code that is not.
+/// No file is there for a code that is not.
 fn check_files() -> Result<(), String> {
     let known: BTreeSet<String> =
         Code::all().flat_map(|code| [format!("{code}.txt"), format!("{code}.json")]).collect();
@@ -275,7 +275,7 @@ fn check_files() -> Result<(), String> {
     Err(format!("fixtures/errors/codes has too many or too few: {:?}", there.symmetric_difference(&known)))
 }
 
-/// Compares with a file, or writes it when that is asked for.
+/// Compares with a file, or writes it if requested.
 fn expect(path: &Path, actual: &str) -> Result<(), String> {
     let expected = fs::read_to_string(path).unwrap_or_default();
     if expected == actual {

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-/// Two unsupported ops, one of them a file of Python; an attribute and a type that are wrong.
+/// Two unsupported ops, one of them a Python file; an attribute and a type that are wrong.
 const TEXT: &str = r#"
 #loc1 = loc("/elsewhere/project/pkg/model.py":3:11 to 3:22)
 #loc2 = loc("/usr/lib/python3/site-packages/flax/linen/module.py":9:1)
@@ -74,7 +74,7 @@ fn the_line_of_python_is_found_below_the_source_root() {
         assert!(text.contains("in Net.__call__"), "{text}");
         assert!(text.contains("python: through 1 frame of flax"), "{text}");
         assert!(text.contains("module: Net/Dense_0"), "{text}");
-        // Away from a terminal there is neither colour nor a frame of lines.
+        // Away from a terminal there is neither color nor a frame of lines.
         assert!(text.is_ascii() && !text.contains('\u{1b}'), "{text}");
     }
     let output = run(folder.path(), &["check", "model.mlir"]);

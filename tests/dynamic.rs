@@ -136,7 +136,9 @@ fn inputs_have_the_names_of_the_model() {
     let unknown = model(TEXT, &["x:0=batch"], &["image", "valid"]);
     assert_eq!(
         unknown.expect_err("x has another name"),
-        ["E0404: `--dynamic` does not match the function: unknown input `x`; the inputs are `image`, `valid`"]
+        [
+            "E0404: `--dynamic` does not match the function: unknown input `x`; the inputs are `image`, `valid`"
+        ]
     );
 }
 

@@ -6,7 +6,7 @@
 //! `test = ["graph", "run"]`, `pass`, `node_names`, `values = "hand"`.
 //!
 //! **fixtures/ops/FAMILY/\*.mlir**: the model runs on the `in:` values and must give the `out:` values, and its graph
-//! must be the one that is printed behind them. Any error diagnostic fails.
+//! must be the one that is printed after them. Any error diagnostic fails.
 //!
 //! ```text
 //! func.func @negative_dividend(%a: tensor<4xf32>, %b: tensor<4xf32>) -> tensor<4xf32> {
@@ -32,7 +32,7 @@
 //! [`support::annotation`]; missing and extra ones fail. Advice counts only in files of an advice code.
 //!
 //! **fixtures/passes/PASS/\*.mlir**: the header names the passes, `//! pass = "canonicalize"`, and the module after
-//! them stands behind the case in a `// after:` block.
+//! them is after the case in a `// after:` block.
 //!
 //! `BLESS=1 cargo test --test fixtures` writes the graph and `after:` blocks anew and moves carets. It never touches
 //! values, and it never changes which codes a file expects: a new error fixture starts with `// ^ E0201`.
@@ -213,7 +213,7 @@ fn expect_block(file: &FixtureFile, case: &Case, actual: &str) -> Result<(), Str
     bless(file, case, &case.text, case.with_block(actual))
 }
 
-/// Writes what the compiler says now, when that is asked for; else says how to.
+/// Writes what the compiler says now, if requested; else says how to.
 fn bless(file: &FixtureFile, case: &Case, expected: &str, actual: String) -> Result<(), String> {
     if env::var_os("BLESS").is_some_and(|value| value == "1") {
         return file.rewrite(case, actual);

@@ -166,7 +166,7 @@ fn modules_in_loops_only_are_functions() {
 
 #[test]
 fn arguments_of_functions_have_names() {
-    // The last key of a path may be empty, and so may all of a path that lie below a module.
+    // The last key of a path may be empty, and so may all of a path that are below a module.
     let (model, _) = convert_text(
         r#"func.func @main(%x: tensor<4xf32> loc("x"), %w: tensor<4xf32> loc("v['params']['A_0']['']")) -> tensor<4xf32> {
              %0 = stablehlo.add %x, %w : tensor<4xf32> loc("jit(f)/Model/A_0/add")

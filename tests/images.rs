@@ -1,4 +1,5 @@
-//! `--inputs-as-nchw` and `--outputs-as-nchw`: the model's images have their channels first, and its numbers are the same.
+//! `--inputs-as-nchw` and `--outputs-as-nchw`: the model's images have their channels first, and its numbers are the
+//! same.
 
 mod support;
 
@@ -7,7 +8,7 @@ use hlo2onnx::source::Source;
 use hlo2onnx::{Options, convert};
 use support::graph_text;
 
-/// A convolution over an image with its channels last, as Flax prints it, and the ReLU behind it.
+/// A convolution over an image with its channels last, as Flax prints it, and the ReLU after it.
 const CONVOLUTION: &str = r#"
 module {
   func.func public @main(%arg0: tensor<2x5x4x3xf32> loc("x"), %arg1: tensor<3x3x3x6xf32> loc("w")) -> (tensor<2x5x4x6xf32> {jax.result_info = "result"}) {

@@ -25,7 +25,7 @@ struct Client {
 }
 
 impl Client {
-    /// Starts a server and says what this client can do.
+    /// Starts a server and states what this client can do.
     fn new() -> Self {
         let text = json!({
             "publishDiagnostics": { "relatedInformation": true },
@@ -123,7 +123,7 @@ impl Client {
         self.wait(|message| message["method"] == "textDocument/publishDiagnostics")["params"].clone()
     }
 
-    /// A question about the place of `part` in a text, so many characters behind its start.
+    /// A question about the place of `part` in a text, so many characters after its start.
     fn at(&mut self, method: &str, text: &str, part: &str, behind: usize) -> Value {
         let place = place(text, part, behind);
         self.ask(
@@ -372,7 +372,7 @@ fn diagnostics_follow_the_text() {
     assert_eq!(python["location"]["range"]["start"], json!({ "line": 6, "character": 4 }));
     assert!(python["message"].as_str().unwrap().contains("`Net`"), "{python}");
 
-    // An edit mends it, behind a comment of wide characters on the same line; saving says it again.
+    // An edit mends it, after a comment of wide characters on the same line; saving says it again.
     let name = place(FAULTY, "\"stablehlo.infeed\"", 0);
     let end = place(FAULTY, "\"stablehlo.infeed\"", "\"stablehlo.infeed\"".len());
     client.change(2, json!([{ "range": { "start": name, "end": end }, "text": "\"stablehlo.tanh\"" }]));
@@ -497,7 +497,7 @@ fn what_makes_no_sense_is_refused_and_the_server_goes_on() {
     assert!(client.exit().success());
 }
 
-/// A text of about `bytes` bytes, nearly all of them in a constant, with some ops and locations behind it.
+/// A text of about `bytes` bytes, nearly all of them in a constant, with some ops and locations after it.
 fn large(bytes: usize) -> String {
     let count = bytes / 8;
     let mut text = format!(

@@ -1,6 +1,7 @@
-//! Broken versions of real exports, and of fixtures of what exports seldom have: a byte changed, a line dropped, doubled
-//! or swapped, a number replaced. None makes the compiler panic, none takes long, and a model that comes out all the
-//! same loads in ONNX Runtime. Each is converted as it is, and with the first dimension of its first input dynamic.
+//! Broken versions of real exports, and of fixtures of what exports seldom have: a byte changed, a line dropped,
+//! doubled or swapped, a number replaced. None makes the compiler panic, none takes long, and a model that comes out
+//! all the same loads in ONNX Runtime. Each is converted as it is, and with the first dimension of its first input
+//! dynamic.
 //!
 //! `HLO2ONNX_MUTATIONS=1000 cargo test --test mutations` makes more of them than the usual run.
 
@@ -53,7 +54,7 @@ fn models() -> Vec<(String, String)> {
     texts
 }
 
-/// The cases of the fixtures, each alone and without the expectations behind it.
+/// The cases of the fixtures, each alone and without the expectations after it.
 fn cases() -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/ops");
     let mut texts = Vec::new();

@@ -88,7 +88,7 @@ fn messages() -> ModelProto {
     }
 }
 
-/// Bytes that lie in a file.
+/// Bytes that are in a file.
 struct Stored {
     path: PathBuf,
     offset: u64,

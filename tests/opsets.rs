@@ -1,5 +1,5 @@
-//! Every fixture of an op, at every opset in which ONNX's types change: what converts loads in ONNX Runtime, which holds each
-//! node to the schema of its op and looks for a kernel.
+//! Every fixture of an op, at every opset in which ONNX's types change: what converts loads in ONNX Runtime, which
+//! holds each node to the schema of its op and looks for a kernel.
 //!
 //! `HLO2ONNX_ELEMENTS=1 cargo test --test opsets` does the same with other element types in the place of those of the
 //! fixtures.
@@ -18,11 +18,11 @@ use support::case::FixtureFile;
 use support::compile::{Finding, Settings, compile};
 use support::runtime;
 
-/// Opset 18 is the lowest; 19 brings floats of eight bits, 20 `bool` to reductions, 21 integers of four bits, and 26 is the
-/// highest.
+/// Opset 18 is the lowest; 19 brings floats of eight bits, 20 `bool` to reductions, 21 integers of four bits, and 26 is
+/// the highest.
 const OPSETS: [u32; 5] = [18, 19, 20, 21, 26];
 
-/// What stands for each element type of a fixture, when that is asked for.
+/// What replaces each element type of a fixture, if requested.
 const ELEMENTS: [(&str, &[&str]); 4] = [
     ("f32", &["bf16", "f16", "f64", "f8E4M3FN", "f8E5M2FNUZ", "f8E4M3", "f4E2M1FN"]),
     ("i32", &["i4", "i8", "i16", "i64"]),

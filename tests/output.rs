@@ -68,11 +68,7 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 #[test]
 fn inputs_are_not_replaced() {
     let folder = Folder::new(&[("link.onnx", "model.mlir"), ("model.onnx.data", "older.onnx")]);
-    folder.assert_refused(
-        &["model.mlir", "-o", "model.mlir"],
-        "E0401",
-        "would replace one of its inputs",
-    );
+    folder.assert_refused(&["model.mlir", "-o", "model.mlir"], "E0401", "would replace one of its inputs");
     folder.assert_refused(&["model.mlir", "-o", "./model.mlir"], "E0401", "would replace");
     folder.assert_refused(&["model.mlir", "-o", "link.onnx"], "E0401", "would replace");
     folder.assert_refused(&["link.onnx", "-o", "model.mlir"], "E0401", "would replace");
@@ -189,7 +185,7 @@ fn a_disk_that_fills_up_leaves_an_older_output() {
     }
 }
 
-/// A process that is stopped while it writes runs nothing that could clean up behind it.
+/// A process that is stopped while it writes runs nothing that could clean up after it.
 #[cfg(target_os = "linux")]
 #[test]
 fn an_interrupt_leaves_no_temporary_file() {
@@ -218,7 +214,7 @@ fn an_interrupt_leaves_no_temporary_file() {
             .unwrap();
         let descriptors = PathBuf::from(format!("/proc/{}/fd", process.id()));
         let canonical = folder.path().canonicalize().unwrap();
-        // A file of the folder that is open, is no input, and has some bytes already.
+        // A file of the folder that is open, is not an input, and has some bytes already.
         let writes = || {
             let open = fs::read_dir(&descriptors).into_iter().flatten().flatten();
             let mut written = open.filter_map(|entry| {

@@ -12,7 +12,7 @@ fn mlir_files(root: &Path) -> Vec<PathBuf> {
         let Ok(entries) = std::fs::read_dir(&folder) else { continue };
         for entry in entries.flatten() {
             let path = entry.path();
-            // What lies in `errors` is faulty on purpose.
+            // What is in `errors` is faulty on purpose.
             if path.is_dir() {
                 folders.extend(Some(path).filter(|path| !path.ends_with("errors")));
             } else if path.extension().is_some_and(|extension| extension == "mlir") {
@@ -318,7 +318,7 @@ fn a_fault_is_found_where_it_is_and_once() {
         ("%0 = stablehlo.abs %arg1 : tensor<4xf32>", &[("E0103", "%arg1")]),
         ("%0 = stablehlo.add %arg0 %arg0 : tensor<4xf32>", &[("E0002", "%arg0")]),
         ("%0 = stablehlo.abs %arg0 : tensor<4xf33>", &[("E0002", "f33")]),
-        // The statement behind an unfinished one is tried, and uses of the faulty result stay silent.
+        // The statement after an unfinished one is tried, and uses of the faulty result stay silent.
         ("%0 = stablehlo.abs %arg0 :\n%1 = stablehlo.abs %0 : tensor<4xf32>", &[("E0002", ":")]),
         (
             "%0 = \"stablehlo.abs\"(%arg0 : tensor<4xf32>\n%1 = stablehlo.abs %x : tensor<4xf32>",

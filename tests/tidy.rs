@@ -1,4 +1,4 @@
-//! House rules that no compiler checks: sizes, names, the direction of imports, and what may stand in a tracked file.
+//! House rules that no compiler checks: sizes, names, the direction of imports, and what may be in a tracked file.
 
 use hlo2onnx::ir::OpName;
 use std::collections::BTreeSet;

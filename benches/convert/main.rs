@@ -41,7 +41,7 @@ fn main() {
 
 /// Text with baked weights to a file, against `cp` of that file: to a new file, and in place of an older one.
 ///
-/// Both are timed as whole processes, one behind the other, so that what else the machine does meets both.
+/// Both are timed as whole processes, one after the other, so that what else the machine does meets both.
 fn weights(folder: &Path, megabytes: usize) {
     let text = folder.join(format!("weights{megabytes}.mlir"));
     if !text.exists() {

@@ -46,7 +46,7 @@ impl Input<'_> {
     }
 }
 
-/// An array that a placeholder stands for: its id there, its name in the user's tree, the element type as MLIR spells
+/// An array that a placeholder represents: its id there, its name in the user's tree, the element type as MLIR spells
 /// it, its sizes, and its bytes as a NumPy array of `uint8`.
 type Array<'py> = (String, String, String, Vec<usize>, Bound<'py, PyAny>);
 

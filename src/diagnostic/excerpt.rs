@@ -7,7 +7,7 @@ use crate::source::Source;
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// Digits that an elided literal still shows, behind its `0x`.
+/// Digits that an elided literal still shows, after its `0x`.
 const LITERAL_DIGITS: usize = 4;
 
 /// Literals of fewer digits are shown as they are.
@@ -29,7 +29,7 @@ pub(super) struct Text<'a> {
 pub(super) struct Cut {
     /// Columns to fill.
     pub columns: usize,
-    /// What stands for the parts left out.
+    /// What replaces the parts left out.
     pub ellipsis: &'static str,
 }
 
@@ -43,7 +43,7 @@ pub(super) struct Excerpt {
 }
 
 impl Excerpt {
-    /// The bytes of `shown` that stand for a range of the text.
+    /// The bytes of `shown` that represent a range of the text.
     pub fn locate(&self, range: Range<usize>) -> Range<usize> {
         let first = self.places.partition_point(|&(at, _)| at <= range.start).saturating_sub(1);
         let start = self.places.get(first).map_or(0, |&(_, shown)| shown);
@@ -67,13 +67,13 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// A text that nothing was scanned in, such as a file of Python.
+    /// A text that nothing was scanned in, such as a Python file.
     pub fn unscanned(name: &'a str, bytes: &'a [u8]) -> Self {
         let line_starts = std::iter::once(0).chain(memchr::memchr_iter(b'\n', bytes).map(|at| at + 1));
         Text { name, bytes, line_starts: line_starts.collect(), literals: &[] }
     }
 
-    /// The line, from 0, that an offset stands on.
+    /// The line, from 0, that an offset is on.
     pub fn line_of(&self, offset: usize) -> usize {
         self.line_starts.partition_point(|&start| start <= offset).saturating_sub(1)
     }
@@ -221,7 +221,7 @@ impl Walk<'_> {
         at
     }
 
-    /// The unit at an offset, and the offset behind it.
+    /// The unit at an offset, and the offset after it.
     fn forward(&self, at: usize) -> (usize, Unit) {
         let next = self.text.literals.partition_point(|literal| literal.start < at);
         if let Some(literal) =

@@ -2,7 +2,7 @@
 //! `--format github`.
 //!
 //! One command a group of repeats, as a step shows few of them: `::error file=...,line=...,col=...,title=...::message`.
-//! Where the user's own line of Python is known, a notice stands there too.
+//! Where the user's own Python line is known, a notice is there too.
 
 use super::{Diagnostic, Diagnostics, Severity};
 use crate::source::Source;
@@ -23,7 +23,7 @@ pub fn commands(diagnostics: &Diagnostics, source: &Source) -> String {
             let (end_line, end_column) = source.line_column(label.span.end);
             properties.push(("line", line.to_string()));
             properties.push(("endLine", end_line.to_string()));
-            // Columns are shown only for what stands on one line.
+            // Columns are shown only for what is on one line.
             properties.push(("col", column.to_string()));
             if end_line == line {
                 properties.push(("endColumn", end_column.to_string()));

@@ -2,7 +2,7 @@
 //!
 //! The field names are stable; a change that breaks a reader raises [`SCHEMA`]. Every diagnostic is listed, in the
 //! order of the text; repeats of one fault have the same `code` and `group`, and their number as `count`. Lines and
-//! columns count from 1, columns and offsets in bytes; ends stand behind the last byte. What is not known is `null`.
+//! columns count from 1, columns and offsets in bytes; ends are after the last byte. What is not known is `null`.
 //!
 //! ```json
 //! {

@@ -39,7 +39,7 @@ pub enum Severity {
 }
 
 impl Severity {
-    /// The word that stands for it in text and JSON.
+    /// The word that represents it in text and JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Severity::Error => "error",
@@ -60,7 +60,7 @@ pub struct Label {
     pub part: Part,
 }
 
-/// The user's own line of Python that an op comes from, resolved from the MLIR locations.
+/// The user's own Python line that an op comes from, resolved from the MLIR locations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PythonFrame {
     /// The file as the location names it.
@@ -69,9 +69,9 @@ pub struct PythonFrame {
     pub line: u32,
     /// The column, from 1; 0 when the location has none.
     pub column: u32,
-    /// The column behind the expression, from 1, where the location has a range that ends on the same line.
+    /// The column after the expression, from 1, where the location has a range that ends on the same line.
     pub end_column: Option<u32>,
-    /// The qualified name of the function that the line stands in.
+    /// The qualified name of the function that the line is in.
     pub function: Option<String>,
     /// How many frames of libraries were skipped to reach the user's own line.
     pub library_frames: usize,
@@ -152,7 +152,7 @@ impl Diagnostic {
 
     /// What the order of the text is made of.
     fn place(&self) -> (usize, Severity, Code) {
-        // Advice about the whole text must not stand before what is wrong with it.
+        // Advice about the whole text must not be before what is wrong with it.
         let last = self.severity() == Severity::Advice && self.labels.is_empty();
         (if last { usize::MAX } else { self.span().start }, self.severity(), self.code)
     }
@@ -213,7 +213,7 @@ impl Diagnostics {
         self.list.len()
     }
 
-    /// Takes back what was pushed behind the first `length`.
+    /// Takes back what was pushed after the first `length`.
     pub fn truncate(&mut self, length: usize) {
         self.list.truncate(length);
     }

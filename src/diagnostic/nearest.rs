@@ -2,7 +2,7 @@
 
 /// The candidate that is nearest to `name`, when one is near enough to be what was meant.
 ///
-/// Near enough is an edit distance (insertion, deletion, substitution, transposition of neighbours) of at
+/// Near enough is an edit distance (insertion, deletion, substitution, transposition of neighbors) of at
 /// most a third of the name, and of at most four: long names that are built of the same words are near each other and
 /// are not misspellings. Of several at the same distance the first one is taken.
 pub fn nearest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
@@ -20,8 +20,8 @@ pub fn nearest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) ->
     best.map(|(_, candidate)| candidate)
 }
 
-/// The op that a misspelt name was meant for: one that another dialect has, or one with a near name in the dialect that is
-/// nearest.
+/// The op that a misspelt name was meant for: one that another dialect has, or one with a near name in the dialect that
+/// is nearest.
 pub fn nearest_op<'c>(name: &str, ops: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let (dialect, mnemonic) = name.split_once('.')?;
     let known: Vec<(&str, &str, &'c str)> = ops

@@ -6,7 +6,7 @@ use super::{Label, PythonFrame};
 use crate::source::Source;
 use std::ops::Range;
 
-/// What stands for parts left out.
+/// What replaces parts left out.
 const ELLIPSIS: &str = "…";
 
 /// Lines of one text that are shown together.
@@ -40,14 +40,14 @@ pub struct QuotedMark {
     pub primary: bool,
 }
 
-/// The lines that labels stand on, those of the first label first, at most `columns` columns wide.
+/// The lines that labels are on, those of the first label first, at most `columns` columns wide.
 pub fn quote(labels: &[Label], source: &Source, columns: usize) -> Vec<Quote> {
     let (text, cut) = (Text::of(source), Cut { columns, ellipsis: ELLIPSIS });
     let marks = Mark::all(&text, labels, cut);
     runs(&marks).into_iter().map(|run| window(&text, run, cut)).collect()
 }
 
-/// The user's own line of Python in the content of its file; `None` when it has no such line.
+/// The user's own Python line in the content of its file; `None` when it has no such line.
 pub fn quote_python(frame: &PythonFrame, content: &str, columns: usize) -> Option<Quote> {
     let (text, cut) = (Text::unscanned(&frame.file, content.as_bytes()), Cut { columns, ellipsis: ELLIPSIS });
     let mark = Mark::python(&text, frame, cut)?;

@@ -32,7 +32,7 @@ const SENTENCE: usize = 600;
 /// How to draw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Style {
-    /// Whether to use ANSI colours.
+    /// Whether to use ANSI colors.
     pub color: bool,
     /// Whether to draw with characters beyond ASCII.
     pub unicode: bool,
@@ -41,7 +41,7 @@ pub struct Style {
 }
 
 impl Style {
-    /// For a file or a pipe: neither colours nor characters beyond ASCII.
+    /// For a file or a pipe: neither colors nor characters beyond ASCII.
     pub const PLAIN: Style = Style { color: false, unicode: false, width: 100 };
 
     fn cut(self) -> Cut {
@@ -53,7 +53,7 @@ impl Style {
 
     fn theme(self, heading: &str, severity: Severity) -> GraphicalTheme {
         let mut characters = if self.unicode { ThemeCharacters::unicode() } else { ThemeCharacters::ascii() };
-        // The code stands before the message, where a reader and a search look for it.
+        // The code is before the message, where a reader and a search look for it.
         characters.error = heading.to_string();
         characters.warning = heading.to_string();
         characters.advice = heading.to_string();
@@ -68,7 +68,7 @@ impl Style {
     }
 }
 
-/// Gives the content of a file of Python that a location names, when it can be read.
+/// Gives the content of a Python file that a location names, when it can be read.
 ///
 /// The library does no I/O for a diagnostic; the caller decides which files it is willing to open.
 pub type PythonSources<'a> = dyn Fn(&str) -> Option<String> + 'a;
@@ -179,7 +179,7 @@ impl Renderer<'_> {
             // Writing to a string does not fail; should a snippet, the message still counts.
             drawn = format!("{heading} {}\n", report.message);
         }
-        // The heading stands at the left margin, where `grep '^error'` finds it.
+        // The heading is at the left margin, where `grep '^error'` finds it.
         let mut lines = drawn.trim_start().lines();
         let bar = if self.style.unicode { "  │ " } else { "  | " };
         for line in wrapped(lines.next().unwrap_or_default(), self.style.width.max(40), bar) {
@@ -337,7 +337,7 @@ impl Renderer<'_> {
     }
 }
 
-/// The lines of a text that is wrapped at its spaces, those after the first behind `indent`. What stands between
+/// The lines of a text that is wrapped at its spaces, those after the first behind `indent`. What is between
 /// backticks, such as a path, is not broken.
 fn wrapped(text: &str, width: usize, indent: &str) -> Vec<String> {
     let mut lines = vec![String::new()];

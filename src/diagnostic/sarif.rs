@@ -2,7 +2,7 @@
 //! hosts and editors read: the form behind `--format sarif`.
 //!
 //! Every diagnostic is a result. Its location is the place in the MLIR text with the path of the Flax module as logical
-//! location; its related locations are the further labels and the user's line of Python. The rules are those entries of
+//! location; its related locations are the further labels and the user's Python line. The rules are those entries of
 //! the catalogue that occur, with their manual pages as help.
 
 use super::{Code, Diagnostic, Diagnostics, Label, Severity};

@@ -1,7 +1,7 @@
 //! The places of one diagnostic as miette reads them.
 //!
 //! miette takes a source as bytes with offsets, reads it from its first byte, and prints whole lines. So each
-//! diagnostic gets a small text of its own: windows of excerpts, laid one behind the other, with the labels moved
+//! diagnostic gets a small text of its own: windows of excerpts, laid one after the other, with the labels moved
 //! to where their bytes went. The windows know the true names, lines and columns.
 
 use super::excerpt::{Cut, Text, showable};
@@ -70,7 +70,7 @@ impl Snippets {
         }
     }
 
-    /// Adds the user's own line of Python; false when the content has no such line.
+    /// Adds the user's own Python line; false when the content has no such line.
     pub fn add_python(&mut self, frame: &PythonFrame, content: &str, cut: Cut) -> bool {
         let text = Text::unscanned(&frame.file, content.as_bytes());
         let Some(mark) = Mark::python(&text, frame, cut) else { return false };
@@ -136,7 +136,7 @@ impl Mark {
         marks
     }
 
-    /// The user's own line of Python in the text of its file; `None` when it has no such line.
+    /// The user's own Python line in the text of its file; `None` when it has no such line.
     pub(super) fn python(text: &Text<'_>, frame: &PythonFrame, cut: Cut) -> Option<Self> {
         let line = (frame.line as usize).checked_sub(1).filter(|&line| line < text.line_starts.len())?;
         let bytes = text.line(line);
@@ -189,7 +189,7 @@ pub(super) fn showable_text(text: &str, limit: usize, ellipsis: &str) -> String 
 }
 
 impl SourceCode for Snippets {
-    /// With context, the window that the span stands in; without, the true position of the label at that span. The
+    /// With context, the window that the span is in; without, the true position of the label at that span. The
     /// renderer asks for context when it prints lines, and for none when it prints the heading.
     fn read_span<'a>(
         &'a self,

@@ -46,7 +46,7 @@ pub struct View {
     pub base: Data,
     /// Bytes of an element.
     pub width: usize,
-    /// Where the first element lies, counted in elements.
+    /// Where the first element is, counted in elements.
     pub offset: usize,
     /// The sizes, outermost first.
     pub sizes: Vec<usize>,
@@ -143,8 +143,9 @@ impl View {
         bytes
     }
 
-    /// Walks over the elements of a box in the order in which they lie in the base. `run` takes where some lie one after
-    /// the other in the base, where the first goes in the box, how far apart they go there, and how many they are.
+    /// Walks over the elements of a box in the order in which they are stored in the base. `run` takes where some are
+    /// one after the other in the base, where the first goes in the box, how far apart they go there, and how many they
+    /// are.
     pub fn walk(&self, within: &[Range<usize>], mut run: impl FnMut(usize, usize, isize, usize)) {
         if within.iter().any(Range::is_empty) {
             return;

@@ -2,7 +2,7 @@
 //!
 //! A [`Module`] holds functions of ops in static single assignment form, for all dialects alike: `stablehlo`,
 //! `chlo` and `func` as they are read, `onnx` as they are written. Everything is a `u32` handle into an arena of
-//! the module; names and types are interned. Spans and locations lie beside the ops, not in them, so that passes
+//! the module; names and types are interned. Spans and locations are beside the ops, not in them, so that passes
 //! move them along without looking.
 
 mod attribute;

@@ -51,7 +51,7 @@ pub struct Op {
     pub regions: SmallVec<[RegionId; 1]>,
 }
 
-/// Where an op stands in the text.
+/// Where an op is in the text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OpSpan {
     /// The op's name, which is what a diagnostic points at.
@@ -135,7 +135,7 @@ pub struct Function {
     pub results: Vec<FunctionResult>,
     /// Its other attributes.
     pub attributes: Attributes,
-    /// Where its name stands.
+    /// Where its name is.
     pub span: Span,
     /// Its location.
     pub location: LocationId,
@@ -154,7 +154,7 @@ pub struct NewOp {
     pub attributes: Attributes,
     /// See [`Op::regions`].
     pub regions: SmallVec<[RegionId; 1]>,
-    /// Where it stands.
+    /// Where it is.
     pub span: OpSpan,
     /// Its location.
     pub location: LocationId,
@@ -167,7 +167,7 @@ pub struct Module {
     pub name: Option<Symbol>,
     /// Its attributes (`mhlo.num_partitions` ...).
     pub attributes: Attributes,
-    /// Ops that stand beside the functions (`sdy.mesh` ...).
+    /// Ops that are beside the functions (`sdy.mesh` ...).
     pub top_level: Vec<OpId>,
     /// Names of functions that the text has and whose heads could not be read.
     pub lost: Vec<Symbol>,
@@ -179,7 +179,7 @@ pub struct Module {
     pub sizes: Sizes,
     /// Names that weights have in the user's own tree. A constant whose location is of this name has it in the model.
     pub weight_names: FxHashSet<Symbol>,
-    /// What values stand for, where that is recorded.
+    /// What values represent, where that is recorded.
     pub(super) origins: Option<Box<Origins>>,
     functions: Vec<Function>,
     function_index: FxHashMap<Symbol, FunctionId>,
@@ -229,19 +229,19 @@ impl Module {
         }
     }
 
-    /// The value that stands for an absent optional operand.
+    /// The value that represents an absent optional operand.
     pub fn absent(&self) -> ValueId {
         ValueId(0)
     }
 
     // Reading.
 
-    /// The op behind a handle.
+    /// The op of a handle.
     pub fn op(&self, id: OpId) -> &Op {
         &self.ops[id.index()]
     }
 
-    /// The op behind a handle, to change.
+    /// The op of a handle, to change.
     pub fn op_mut(&mut self, id: OpId) -> &mut Op {
         &mut self.ops[id.index()]
     }
@@ -251,7 +251,7 @@ impl Module {
         self.ops.len()
     }
 
-    /// Where an op stands in the text, and what it comes from.
+    /// Where an op is in the text, and what it comes from.
     pub fn place(&self, op: OpId) -> (OpSpan, LocationId) {
         (self.span(op), self.op_location(op))
     }
@@ -287,7 +287,7 @@ impl Module {
         self.symbols.dialect(self.op(id).name)
     }
 
-    /// Where the op stands in the text.
+    /// Where the op is in the text.
     pub fn span(&self, id: OpId) -> OpSpan {
         self.spans[id.index()]
     }
@@ -302,12 +302,12 @@ impl Module {
         self.op_locations[id.index()] = location;
     }
 
-    /// The value behind a handle.
+    /// The value of a handle.
     pub fn value(&self, id: ValueId) -> &Value {
         &self.values[id.index()]
     }
 
-    /// The value behind a handle, to change.
+    /// The value of a handle, to change.
     pub fn value_mut(&mut self, id: ValueId) -> &mut Value {
         &mut self.values[id.index()]
     }
@@ -322,7 +322,7 @@ impl Module {
         self.tensor_type(self.value_type(id))
     }
 
-    /// The tensor type behind a handle, when it is one.
+    /// The tensor type of a handle, when it is one.
     pub fn tensor_type(&self, id: TypeId) -> Option<&TensorType> {
         match self.types.get(id) {
             Type::Tensor(tensor) => Some(tensor),
@@ -338,22 +338,22 @@ impl Module {
         }
     }
 
-    /// The block behind a handle.
+    /// The block of a handle.
     pub fn block(&self, id: BlockId) -> &Block {
         &self.blocks[id.index()]
     }
 
-    /// The block behind a handle, to change.
+    /// The block of a handle, to change.
     pub fn block_mut(&mut self, id: BlockId) -> &mut Block {
         &mut self.blocks[id.index()]
     }
 
-    /// The region behind a handle.
+    /// The region of a handle.
     pub fn region(&self, id: RegionId) -> &Region {
         &self.regions[id.index()]
     }
 
-    /// The region behind a handle, to change.
+    /// The region of a handle, to change.
     pub fn region_mut(&mut self, id: RegionId) -> &mut Region {
         &mut self.regions[id.index()]
     }
@@ -363,12 +363,12 @@ impl Module {
         self.region(region).blocks.first().copied()
     }
 
-    /// The constant behind a handle.
+    /// The constant of a handle.
     pub fn constant(&self, id: ConstantId) -> &Constant {
         &self.constants[id.0 as usize]
     }
 
-    /// The location behind a handle.
+    /// The location of a handle.
     pub fn location(&self, id: LocationId) -> &Location {
         &self.locations[id.0 as usize]
     }
@@ -383,12 +383,12 @@ impl Module {
         (0..self.functions.len() as u32).map(FunctionId)
     }
 
-    /// The function behind a handle.
+    /// The function of a handle.
     pub fn function(&self, id: FunctionId) -> &Function {
         &self.functions[id.index()]
     }
 
-    /// The function behind a handle, to change.
+    /// The function of a handle, to change.
     pub fn function_mut(&mut self, id: FunctionId) -> &mut Function {
         &mut self.functions[id.index()]
     }
@@ -546,7 +546,7 @@ impl Module {
         id
     }
 
-    /// A value that stands for one whose definition was faulty.
+    /// A value that represents one whose definition was faulty.
     pub fn add_poison(&mut self, ty: TypeId) -> ValueId {
         self.add_value(ty, Definition::Poison)
     }
@@ -571,7 +571,7 @@ impl Module {
         LocationId(self.locations.len() as u32 - 1)
     }
 
-    /// Replaces a location, for an alias that is defined behind its first use.
+    /// Replaces a location, for an alias that is defined after its first use.
     pub fn set_location(&mut self, id: LocationId, location: Location) {
         if id != LocationId::UNKNOWN {
             self.locations[id.0 as usize] = location;

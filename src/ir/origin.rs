@@ -1,10 +1,10 @@
-//! Which value of an earlier program a value stands for.
+//! Which value of an earlier program a value represents.
 
 use super::{Module, ValueId};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
-/// A value of the earlier program, and how its dimensions lie.
+/// A value of the earlier program, and how its dimensions map.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
     /// The value of the earlier program.
@@ -24,12 +24,12 @@ pub struct Origins {
 }
 
 impl Module {
-    /// Remembers from here on which of today's values each new value stands for.
+    /// Remembers from here on which of today's values each new value represents.
     pub fn record_origins(&mut self) {
         self.origins = Some(Box::new(Origins { count: self.value_count(), of: FxHashMap::default() }));
     }
 
-    /// What a value stands for, where that is recorded and known.
+    /// What a value represents, where that is recorded and known.
     pub fn origin(&self, value: ValueId) -> Option<Origin> {
         let origins = self.origins.as_ref()?;
         if let Some(origin) = origins.of.get(&value) {
@@ -58,7 +58,8 @@ impl Module {
         }
     }
 
-    /// Records that `old` is `twin` with its dimensions in another order: dimension `i` of `old` is dimension `order[i]`.
+    /// Records that `old` is `twin` with its dimensions in another order: dimension `i` of `old` is dimension
+    /// `order[i]`.
     pub fn inherit_permuted(&mut self, old: ValueId, twin: ValueId, order: &[usize]) {
         if self.origins.is_none() {
             return;

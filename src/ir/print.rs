@@ -563,7 +563,7 @@ impl Printer<'_> {
         self.module.spell_into(&mut self.out, id);
     }
 
-    /// Locations print as aliases, which are defined behind the module: they are a graph with much sharing, whose
+    /// Locations print as aliases, which are defined after the module: they are a graph with much sharing, whose
     /// depth is the text's.
     fn trailing_location(&mut self, id: LocationId) {
         if id != LocationId::UNKNOWN {

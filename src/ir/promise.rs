@@ -194,7 +194,7 @@ mod tests {
         assert_eq!(sizes.remainder(t, number(8)), number(0));
         assert_eq!(sizes.bounds(t), (Some(3), Some(128)));
         assert_eq!(sizes.larger(b, number(4)), b);
-        // Four of them are no number of t.
+        // Four of them are not a number of t.
         assert_eq!(sizes.spell(&symbols, sizes.multiply(eighth, number(4))), "4*floordiv(t, 8)");
     }
 

@@ -1,8 +1,8 @@
-//! Where in the user's program an op comes from: the line of Python, and the path of modules.
+//! Where in the user's program an op comes from: the Python line, and the path of modules.
 //!
 //! JAX prints for an op `loc("jit(apply)/Model/Dense_0/dot_general"(#stack))`: a path of names over the stack of
 //! Python calls, which is a chain of call sites, innermost first, each frame a function's name over its place in a
-//! file. Inlining puts the stack of the call behind that of the function.
+//! file. Inlining puts the stack of the call after that of the function.
 
 use super::{Location, LocationId, Module, OpId};
 use crate::diagnostic::{Diagnostic, PythonFrame};
@@ -31,7 +31,7 @@ const LIBRARIES: &[&str] = &[
     "tensorflow_probability",
 ];
 
-/// The innermost line of Python that is not within a library, or else the innermost line.
+/// The innermost Python line that is not within a library, or else the innermost line.
 pub fn python_frame(module: &Module, location: LocationId) -> Option<PythonFrame> {
     let frames = frames(module, location);
     let own = frames.iter().position(|frame| library(&frame.file).is_none()).unwrap_or(0);
@@ -206,7 +206,7 @@ pub fn scopes(module: &Module, location: LocationId) -> (Vec<Scope<'_>>, &str) {
 /// The place in the program that an op comes from, without those that lead to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Point<'m> {
-    /// The path of the outermost call, or of the op, and the innermost line of Python below it.
+    /// The path of the outermost call, or of the op, and the innermost Python line below it.
     outermost: (&'m str, &'m Location),
     /// The same of the op within what is called.
     own: Option<(&'m str, &'m Location)>,
@@ -247,7 +247,7 @@ fn named_line(module: &Module, location: LocationId) -> Option<(&str, &Location)
     Some((module.symbols.get(*name), module.location(frames.take(MOST_STEPS).last()?)))
 }
 
-/// The module of `Embed_0.attend`: Flax puts a method behind it that is not `__call__`.
+/// The module of `Embed_0.attend`: Flax puts a method after it that is not `__call__`.
 pub fn module_of(name: &str) -> &str {
     name.split_once('.').map_or(name, |(module, _)| module)
 }
@@ -261,7 +261,7 @@ fn is_scope_name(name: &str) -> bool {
     })
 }
 
-/// Whether a part of a path stands for what JAX makes of a program: `while/body`, `cond/branch_0_fun`, `checkpoint`.
+/// Whether a part of a path represents what JAX makes of a program: `while/body`, `cond/branch_0_fun`, `checkpoint`.
 fn is_structure(before: Option<&str>, part: &str, after: &str) -> bool {
     const STRUCTURE: &[&str] = &[
         "checkpoint",
@@ -284,7 +284,7 @@ fn is_structure(before: Option<&str>, part: &str, after: &str) -> bool {
     }
 }
 
-/// The names along the calls that lead to an op and where they stand, outermost last.
+/// The names along the calls that lead to an op and where they are, outermost last.
 fn call_names(module: &Module, location: LocationId) -> Vec<(&str, LocationId)> {
     let (mut names, mut pending) = (Vec::new(), vec![location]);
     for _ in 0..MOST_STEPS {

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 /// Rewrites functions op by op in dominance order.
 ///
 /// The visitor sees each op with its operands already replaced. It may insert ops before it, replace results by
-/// other values, change it in place, and says whether it stays. Definitions come before uses, so one walk settles
+/// other values, change it in place, and returns whether it stays. Definitions come before uses, so one walk settles
 /// all replacements.
 pub struct Rewriter<'m> {
     /// The module that is rewritten.
@@ -53,7 +53,7 @@ impl<'m> Rewriter<'m> {
         self.module.block_mut(block).ops = std::mem::replace(&mut self.pending, outer);
     }
 
-    /// Puts blocks in the places of ops, in all functions: `body` returns for an op the block whose ops stand for it. The
+    /// Replaces ops by blocks, in all functions: `body` returns for an op the block whose ops replace it. The
     /// op's operands are the block's arguments, if it has any, and what its terminator reads are the op's results. The
     /// walk that follows settles who reads them.
     pub fn splice(&mut self, body: &mut dyn FnMut(&Module, OpId) -> Option<BlockId>) {
@@ -197,8 +197,8 @@ pub fn use_counts(module: &Module) -> Vec<u32> {
     counts
 }
 
-/// The same, but that a use in another block than the definition's counts twice, so that what is computed once outside of a
-/// loop is never taken for a value of the loop's body alone. What is made of constants counts as usual.
+/// The same, but that a use in another block than the definition's counts twice, so that what is computed once outside
+/// of a loop is never taken for a value of the loop's body alone. What is made of constants counts as usual.
 pub fn use_counts_by_block(module: &Module) -> Vec<u32> {
     let mut counts = use_counts(module);
     let mut homes: Vec<Option<BlockId>> = vec![None; module.op_count()];

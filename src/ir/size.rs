@@ -59,7 +59,7 @@ pub(super) struct Table {
     pub(super) rules: Vec<Rule>,
 }
 
-/// A size that is written with more symbols and operations is no size that anyone has written. It bounds how deep
+/// A size that is written with more symbols and operations is not a size that anyone has written. It bounds how deep
 /// roundings nest, and what spelling or computing a size can cost.
 const HEAVIEST: usize = 256;
 

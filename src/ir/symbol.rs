@@ -50,7 +50,7 @@ impl Symbols {
         registered(name).or_else(|| self.index.get(name).copied())
     }
 
-    /// The name behind a handle.
+    /// The name of a handle.
     pub fn get(&self, symbol: Symbol) -> &str {
         match REGISTERED.get(symbol.index()) {
             Some(op) => op.text,

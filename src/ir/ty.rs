@@ -53,7 +53,7 @@ pub struct TensorType {
     pub element: Element,
     /// Sizes, outermost first; empty for a scalar.
     pub dims: Dims,
-    /// The encoding attribute behind the element type, as its text (`#stablehlo.bounds<?, 4>`).
+    /// The encoding attribute after the element type, as its text (`#stablehlo.bounds<?, 4>`).
     pub encoding: Option<Symbol>,
 }
 
@@ -132,7 +132,7 @@ impl Types {
         id
     }
 
-    /// The type behind a handle.
+    /// The type of a handle.
     pub fn get(&self, id: TypeId) -> &Type {
         &self.list[id.0 as usize]
     }

@@ -176,7 +176,7 @@ impl Verifier<'_> {
                 Some(&op) => (module.span(op).name, Some(module.op(op).name)),
                 None => (at, None),
             };
-            // One that stands too early is followed by ops that belong nowhere.
+            // One that is too early is followed by ops that belong nowhere.
             let found = found.filter(|&found| !ends(found, terminator));
             let found = found.map(|found| module.symbols.get(found.symbol()));
             let (op, expected) = (module.symbols.get(owner.symbol()), terminator.text());

@@ -23,7 +23,7 @@ pub(super) enum Target {
     Block,
 }
 
-/// A definition: where the name stands, and what it is.
+/// A definition: where the name is, and what it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Definition {
     /// The name where it is defined.
@@ -286,7 +286,7 @@ fn block(document: &Document, used: Span) -> Option<Definition> {
     })
 }
 
-/// Every use of what a name stands for, its definition among them, in the order of the text. All results of an op have
+/// Every use of what a name refers to, its definition among them, in the order of the text. All results of an op have
 /// one name, so `%0#1` and `%0#0` are uses of the same.
 pub(super) fn references(document: &Document, token: Token) -> Vec<Span> {
     let source = document.source();

@@ -26,7 +26,7 @@ pub(super) struct Document {
     parents: OnceLock<Parents>,
     aliases: OnceLock<FxHashMap<Box<[u8]>, u32>>,
     /// Whether there is a newer version, or none any more. Held while something is published for this one, so that
-    /// nothing of an older version arrives behind what is said of a newer.
+    /// nothing of an older version arrives after what is said of a newer.
     superseded: Mutex<bool>,
 }
 
@@ -48,7 +48,7 @@ impl Document {
         }
     }
 
-    /// The next version, by edits that stand one behind the other.
+    /// The next version, by edits that stand one after the other.
     ///
     /// # Errors
     /// When the rope refuses an edit, which takes a position that it does not have.

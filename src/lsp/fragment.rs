@@ -1,8 +1,9 @@
 //! A statement taken out of its text, with no more around it than it takes to read it.
 //!
 //! A question about one op of a large text must not wait for the whole text to be parsed. So the statement is put into
-//! a function of its own, behind the definitions of its operands and before the functions and aliases that it names, and
-//! that small text goes through the compiler. What is missing there, such as the operands of its operands, becomes poison.
+//! a function of its own, after the definitions of its operands and before the functions and aliases that it names, and
+//! that small text goes through the compiler. What is missing there, such as the operands of its operands, becomes
+//! poison.
 
 use super::definition::{self, Target};
 use super::document::Document;
@@ -67,7 +68,7 @@ impl Fragment {
         Some(Self { is_whole: operands.are_known, ..fragment })
     }
 
-    /// The location that an alias stands for, which is that of the fragment's op.
+    /// The location that an alias refers to, which is that of the fragment's op.
     pub(super) fn of_location(document: &Document, alias: &str) -> Option<Self> {
         let before = format!("func.func {NAME}() {{\n");
         Self::parsed(document, format!("{before}func.return loc({alias})\n}}\n"), before.len())
@@ -262,7 +263,7 @@ impl Operands {
     }
 }
 
-/// The place of the type of a large constant, which stands behind its last colon.
+/// The place of the type of a large constant, which is after its last colon.
 fn constant_type(source: &Source, span: Span) -> Span {
     let statement = Tokens::new(source, span);
     let (mut last, mut is_constant) = (None, false);

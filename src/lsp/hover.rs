@@ -89,7 +89,7 @@ fn of_result(document: &Document, name: &str, statement: u32, index: u32, option
     };
     let module = &fragment.module;
     let mut text = code(&match group(document, name, statement) {
-        // The name stands for several results, of which none is meant more than the others.
+        // The name refers to several results, of which none is meant more than the others.
         Some(count) => {
             let results = module.op(fragment.op).results.iter().skip(index as usize).take(count);
             let types = results.map(|&value| module.spell(module.value_type(value)));
@@ -107,7 +107,7 @@ fn of_result(document: &Document, name: &str, statement: u32, index: u32, option
     text
 }
 
-/// How many results a name stands for, where these are several.
+/// How many results a name refers to, where these are several.
 fn group(document: &Document, name: &str, statement: u32) -> Option<usize> {
     let source = document.source();
     let (_, count) = definition::results(source, tree::at(source.scan(), statement))

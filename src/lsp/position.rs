@@ -7,8 +7,8 @@ use crate::source::Span;
 use lsp_types::{Position, Range};
 use ropey::Rope;
 
-/// The character (an index of the rope) at a position. What lies behind the end of a line is the line's end, and what
-/// lies behind the text the text's end, as the protocol wants it.
+/// The character (an index of the rope) at a position. What is after the end of a line is the line's end, and what
+/// is after the text the text's end, as the protocol wants it.
 pub(super) fn character(text: &Rope, position: Position) -> usize {
     let line = position.line as usize;
     if line >= text.len_lines() {
@@ -51,7 +51,7 @@ fn position_of_character(text: &Rope, character: usize) -> Position {
     Position { line: number(line), character: number(column) }
 }
 
-/// The character behind the last of a line, its line break not counted.
+/// The character after the last of a line, its line break not counted.
 fn line_end(text: &Rope, line: usize) -> usize {
     if line + 1 >= text.len_lines() {
         return text.len_chars();

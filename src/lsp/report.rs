@@ -79,7 +79,7 @@ fn item(document: &Document, diagnostic: &Diagnostic, presentation: &Presentatio
         message.push_str(&format!("\nmodule: {module}"));
     }
     lsp_types::Diagnostic {
-        // What no text shows stands at the top of the text.
+        // What no text shows is at the top of the text.
         range: if diagnostic.span().is_none() { Range::default() } else { document.range(diagnostic.span()) },
         severity: Some(match diagnostic.severity() {
             Severity::Error => DiagnosticSeverity::ERROR,
@@ -123,7 +123,7 @@ fn within(frame: &PythonFrame, module: Option<&str>) -> String {
     text
 }
 
-/// The file of Python that a location names. One that is not absolute counts from the folder of the workspace, which
+/// The Python file that a location names. One that is not absolute counts from the folder of the workspace, which
 /// is where a program is mostly run, or else from that of the text.
 fn python_uri(document: &Uri, file: &str, root: Option<&Path>) -> Option<Uri> {
     let file = file.replace('\\', "/");
@@ -145,7 +145,7 @@ fn python_uri(document: &Uri, file: &str, root: Option<&Path>) -> Option<Uri> {
     text.parse().ok()
 }
 
-/// A path as it stands in a URI.
+/// A path as it is in a URI.
 fn encoded(path: &str) -> String {
     let mut text = String::new();
     for byte in path.bytes() {

@@ -84,7 +84,7 @@ fn each_piece(data: &Data, source: &Source, count: usize, width: usize, mut take
     }
 }
 
-/// An element from its little-endian bytes; `None` for types whose bytes are no number by themselves.
+/// An element from its little-endian bytes; `None` for types whose bytes are not a number by themselves.
 fn number(bytes: &[u8], element: Element) -> Option<Number> {
     let mut wide = [0; 8];
     wide.get_mut(..bytes.len())?.copy_from_slice(bytes);

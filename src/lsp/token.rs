@@ -1,4 +1,4 @@
-//! The names in a text, and what stands between them.
+//! The names in a text, and what is between them.
 //!
 //! It reads bytes of any kind, also of a text with errors, and gives no more than the editor's questions need: names
 //! with their spans, words, strings and marks. The digits of large literals are stepped over.
@@ -50,14 +50,14 @@ impl<'a> Tokens<'a> {
         &self.source.bytes()[..self.end]
     }
 
-    /// The offset behind the bytes from `at` on that are part of a name.
+    /// The offset after the bytes from `at` on that are part of a name.
     fn name_end(&self, at: usize, extra: &[u8]) -> usize {
         let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_' || extra.contains(byte);
         let rest = &self.bytes()[at.min(self.end)..];
         at + rest.iter().position(|byte| !is_name(byte)).unwrap_or(rest.len())
     }
 
-    /// The offset behind the string whose quote stands at `open`; an unfinished one ends with its line.
+    /// The offset after the string whose quote is at `open`; an unfinished one ends with its line.
     fn string_end(&self, open: usize) -> usize {
         let literals = self.source.literals();
         let next = literals.partition_point(|literal| literal.start <= open);
@@ -124,7 +124,7 @@ impl Iterator for Tokens<'_> {
     }
 }
 
-/// The span of the type that stands at `at`: up to a comma, a closing bracket, or a space at its own level.
+/// The span of the type that is at `at`: up to a comma, a closing bracket, or a space at its own level.
 pub(super) fn type_span(source: &Source, at: usize, end: usize) -> Span {
     let bytes = &source.bytes()[..end.min(source.bytes().len())];
     let start =

@@ -14,7 +14,7 @@ pub(super) struct Step {
     pub(super) region: Option<u32>,
 }
 
-/// What each statement and region stands in. The scan's tree is read from the top, and a place is found from below: with
+/// What each statement and region is in. The scan's tree is read from the top, and a place is found from below: with
 /// many statements beside each other, reading them from the first on is too slow for a question about many places.
 pub(super) struct Parents {
     /// The region of each statement; [`NONE`] at the top.
@@ -23,7 +23,7 @@ pub(super) struct Parents {
     statements: Vec<u32>,
 }
 
-/// The parent of what stands at the top.
+/// The parent of what is at the top.
 const NONE: u32 = u32::MAX;
 
 impl Parents {
@@ -67,12 +67,12 @@ impl Parents {
     }
 }
 
-/// Whether an offset lies in a span or just behind it, where a cursor still means it.
+/// Whether an offset is in a span or just after it, where a cursor still means it.
 fn touches(span: Span, offset: usize) -> bool {
     span.start <= offset && offset <= span.end
 }
 
-/// The statement behind an index of the scan.
+/// The statement at an index of the scan.
 pub(super) fn at(scan: &Scan, index: u32) -> &Statement {
     &scan.statements[index as usize]
 }
@@ -124,7 +124,7 @@ pub(super) fn tokens<'a>(source: &'a Source, statement: &'a Statement) -> impl I
     spans.into_iter().flat_map(|span| Tokens::new(source, span))
 }
 
-/// The name of the op of a statement with its place: the word behind its results. `None` for aliases, block labels and
+/// The name of the op of a statement with its place: the word after its results. `None` for aliases, block labels and
 /// what cannot be read.
 pub(super) fn op_name<'a>(source: &'a Source, statement: &Statement) -> Option<(&'a str, Span)> {
     let bytes = source.bytes();

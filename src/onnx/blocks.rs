@@ -1,7 +1,7 @@
 //! Views of constants, which are put in order block by block.
 //!
-//! A block is some megabytes of the view. Its elements may lie all over the base, and are read in the order in which
-//! they lie there, so that the pages of the file are released after they are read.
+//! A block is some megabytes of the view. Its elements may be all over the base, and are read in the order in which
+//! they are there, so that the pages of the file are released after they are read.
 
 use crate::ir::{Data, View};
 use crate::source::Source;
@@ -31,7 +31,7 @@ struct State {
 /// How a view is cut into blocks, each of which is a box.
 struct Cut {
     /// The dimension whose positions are shared among blocks. Those before it have one position in a block, and those
-    /// behind it all.
+    /// after it all.
     axis: usize,
     /// Positions of the dimension in a block.
     positions: usize,

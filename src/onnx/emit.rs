@@ -15,7 +15,7 @@ use crate::ir::{
 };
 use crate::source::Source;
 
-/// Constants of fewer bytes lie in the graph's message; others are streamed into the file.
+/// Constants of fewer bytes are in the graph's message; others are streamed into the file.
 const SMALL: u64 = 1024;
 
 /// Why a module cannot be written. A module that went through all passes has none of these.
@@ -24,7 +24,7 @@ pub enum EmitError {
     /// An op that is not `onnx.*` is left.
     #[error("`{0}` is not an ONNX op")]
     ForeignOp(String),
-    /// A value has an element type that ONNX lacks, or is no tensor.
+    /// A value has an element type that ONNX lacks, or is not a tensor.
     #[error("`{0}` has a type that ONNX does not have")]
     ForeignType(String),
     /// An attribute is of a kind that ONNX lacks.
@@ -35,8 +35,8 @@ pub enum EmitError {
     NoOpset,
 }
 
-/// The model of a function whose ops are all `onnx.*`, and whose values all have unique names. With `debug_info` each node
-/// has the line of Python and the path of modules that it comes from.
+/// The model of a function whose ops are all `onnx.*`, and whose values all have unique names. With `debug_info` each
+/// node has the Python line and the path of modules that it comes from.
 ///
 /// # Errors
 /// When something in the module has no ONNX form.
@@ -203,7 +203,7 @@ impl<'a> Emitter<'_, 'a> {
         })
     }
 
-    /// Where a node comes from, where that is asked for.
+    /// Where a node comes from, if requested.
     pub(super) fn metadata(&self, op: OpId) -> Vec<StringStringEntryProto> {
         if self.debug_info { metadata::of_node(self.module, op) } else { Vec::new() }
     }

@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::path::Path;
 
 /// The elements of one constant in the layout of `TensorProto.raw_data`: the constant's own, but that elements of
-/// four bits lie in pairs, lower half first.
+/// four bits are in pairs, lower half first.
 pub struct Elements<'a> {
     source: &'a Source,
     data: Data,
@@ -135,7 +135,7 @@ impl Payload for Elements<'_> {
     }
 }
 
-/// A tensor whose elements lie in the message itself.
+/// A tensor whose elements are in the message itself.
 pub fn small_tensor(name: String, elements: Elements) -> TensorProto {
     let mut raw = vec![0; elements.len() as usize];
     // This fails only where a literal has a bad digit, which the parser has refused before.
@@ -156,7 +156,7 @@ mod tests {
     use crate::source::Source;
     use std::sync::Arc;
 
-    /// What `data` gives when it is read in one go, after a comparison with what it gives in two.
+    /// What `data` gives when it is read at once, after a comparison with what it gives in two.
     fn read(element: Element, count: i64, data: Data) -> Vec<u8> {
         let source = Source::from_bytes("digits", b"\"0xA5C30F11\"".to_vec());
         let elements = Elements::new(&source, element, vec![count], data).expect("ONNX has the type");

@@ -5,7 +5,7 @@ use crate::ir::{Module, OpId, provenance};
 
 /// What the program promises of its symbolic sizes: a reader cannot check it, and should not break it.
 const CONSTRAINTS: &str = "hlo2onnx.constraints";
-/// The line of Python that a node comes from.
+/// The Python line that a node comes from.
 const PYTHON: &str = "hlo2onnx.python";
 /// The path of modules and the primitive that a node comes from.
 const SCOPE: &str = "hlo2onnx.scope";

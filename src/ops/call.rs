@@ -165,7 +165,7 @@ fn token(cx: &mut Lower, _: OpId) -> Lowered {
     Ok(cx.absent().into())
 }
 
-/// A tuple itself is no value of a model; what takes it apart finds what was put in.
+/// A tuple itself is not a value of a model; what takes it apart finds what was put in.
 fn tuple(cx: &mut Lower, _: OpId) -> Lowered {
     Ok(cx.absent().into())
 }

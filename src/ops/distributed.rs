@@ -1,6 +1,6 @@
 //! Ops for programs on several devices, in a model, which has one.
 //!
-//! A sharding says where the parts of a value lie. It leaves the value as it is on any number of devices, and so leaves
+//! A sharding says where the parts of a value are. It leaves the value as it is on any number of devices, and so leaves
 //! the program. What computes with the parts, or exchanges them, is the identity among one device. Among several it is
 //! refused: groups of devices that a collective names, manual axes of a mesh, the shape of one part.
 
@@ -56,8 +56,8 @@ pub(super) fn is_placement(target: &str) -> bool {
     PLACEMENTS.contains(&target) || target.starts_with("xla.sdy.")
 }
 
-/// A custom call that places its operands: the operands. Further ones, as many as `indices_of_shape_operands` names, are
-/// the sizes of the results.
+/// A custom call that places its operands: the operands. Further ones, as many as `indices_of_shape_operands` names,
+/// are the sizes of the results.
 pub(super) fn placement(cx: &mut Expand) -> Expanded {
     let op = cx.module().op(cx.op);
     let sizes = op.operands.iter().zip(&op.results).all(|(&operand, &result)| {
@@ -171,8 +171,8 @@ fn check_manual(module: &Module, op: OpId) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Puts the ops of manual computations, named ones and assumptions in their places. What is refused stays, and is returned with its
-/// refusal.
+/// Puts the ops of manual computations, named ones and assumptions in their places. What is refused stays, and is
+/// returned with its refusal.
 pub fn inline_computations(rewriter: &mut Rewriter) -> Vec<(OpId, Refusal)> {
     let mut refused = Vec::new();
     rewriter.splice(&mut |module, op| match computation(module, op)? {
@@ -247,7 +247,7 @@ fn zeros(cx: &mut Expand) -> Expanded {
     Ok(Some(cx.splat(ty, 0)?.into()))
 }
 
-/// Groups of one device each exchange nothing, on however many devices. No groups at all stand for one of all devices.
+/// Groups of one device each exchange nothing, on however many devices. No groups at all represent one of all devices.
 fn collective(cx: &mut Expand) -> Expanded {
     let groups = cx.ints("replica_groups")?;
     let devices = groups.iter().filter(|&&device| device >= 0).count();

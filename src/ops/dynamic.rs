@@ -1,7 +1,7 @@
 //! Sizes as values, and ops whose sizes are operands.
 //!
-//! The `shapes` pass has made the latter the ops whose sizes are attributes, wherever it knows a number or an expression
-//! for them. What is left breaks a rule, or takes from data what must be known before.
+//! The `shapes` pass has made the latter the ops whose sizes are attributes, wherever it knows a number or an
+//! expression for them. What is left breaks a rule, or takes from data what must be known before.
 
 use super::size::{Origin, Part};
 use super::{Elements, Lower, Lowered, Refusal, Row, Values, noted};
@@ -25,7 +25,7 @@ fn unknown(cx: &mut Lower, op: OpId) -> Lowered {
     Err(Refusal::Dynamic(format!("what `{}` gives", cx.module.op_name(op))))
 }
 
-/// Notes where a symbol has its value from. Nothing is emitted before a size is asked for.
+/// Notes where a symbol has its value from. Nothing is emitted before a size is requested.
 fn define(cx: &mut Lower, op: OpId) -> Lowered {
     let Some(name) = cx.module.attribute(op, "symbol").and_then(Attribute::as_str).map(str::to_owned) else {
         return Err(Refusal::Missing("symbol"));

@@ -1,4 +1,5 @@
-//! Ops that become other StableHLO ops, of which they are an older or a longer form, before any pass looks at the program.
+//! Ops that become other StableHLO ops, of which they are an older or a longer form, before any pass looks at the
+//! program.
 
 use super::constant::integer_bytes;
 use super::{Refusal, Values};
@@ -8,7 +9,7 @@ use crate::ir::{
 };
 use smallvec::{SmallVec, smallvec};
 
-/// The values that stand for an op's results; `None` where the op stays as it is.
+/// The values that replace an op's results; `None` where the op stays as it is.
 pub type Expanded = Result<Option<Values>, Refusal>;
 
 /// Rewrites one op as other ops of StableHLO, whose values have the types of its results.
@@ -92,7 +93,7 @@ impl Expand<'_, '_> {
         self.rewriter.insert_at(place, name, operands, ty, attributes)
     }
 
-    /// Inserts an op whose result stands for that of the op.
+    /// Inserts an op whose result replaces that of the op.
     ///
     /// # Errors
     /// When the op has no result.

@@ -1,6 +1,6 @@
 //! Formulas: ONNX ops written as arithmetic on terms.
 //!
-//! `x.abs().less(0.5).select(a, b * 2.0 + 1.0)` reads as the mathematics it stands for, and emits one ONNX op for
+//! `x.abs().less(0.5).select(a, b * 2.0 + 1.0)` reads as the mathematics it represents, and emits one ONNX op for
 //! each operation, in the order of evaluation. A number beside a term becomes a scalar constant of its element type.
 
 use super::Lower;
@@ -27,7 +27,7 @@ pub(super) struct Term<'f> {
     element: Element,
 }
 
-/// What can stand beside a term: another one, or a number.
+/// What can be combined with a term: another one, or a number.
 pub(super) trait Operand<'f>: Copy {
     /// The operand as a term of the same element type as `like`.
     fn beside(self, like: Term<'f>) -> Term<'f>;
@@ -107,7 +107,7 @@ impl Lower<'_> {
 }
 
 impl<'f> Term<'f> {
-    /// The value that the term stands for.
+    /// The value that the term represents.
     pub(super) fn value(self) -> ValueId {
         self.value
     }

@@ -371,7 +371,7 @@ fn window_vectors(
 }
 
 impl Lower<'_> {
-    /// Whether a window of this size can lie in a dimension of that one.
+    /// Whether a window of this size can be in a dimension of that one.
     pub(super) fn may_lie_in(&self, window: Dim, size: Dim) -> bool {
         let sizes = &self.module.sizes;
         let negative = |dim: Dim| sizes.bounds(dim).1.is_some_and(|high| high < 0);

@@ -87,7 +87,7 @@ impl Lower<'_> {
         self.pending.push(op);
     }
 
-    /// Lowers some ops of a StableHLO block into the current one, behind what is bound to the values that they read.
+    /// Lowers some ops of a StableHLO block into the current one, after what is bound to the values that they read.
     pub(super) fn lower_ops(&mut self, bound: &[(ValueId, ValueId)], ops: &[OpId]) {
         bound.iter().for_each(|&(old, new)| self.set(old, new));
         ops.iter().for_each(|&op| self.op(op));

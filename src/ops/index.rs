@@ -482,7 +482,7 @@ impl Lower<'_> {
     fn zip(&self, operands: &[ValueId], depth: usize, combine: impl Fn(Range, Range) -> Range) -> Vec<Range> {
         let all = operands.iter().map(|&operand| self.ranges(operand, depth));
         let combined = all.reduce(|a, b| {
-            // A single range stands for all columns; lists of other lengths that differ cannot be paired.
+            // A single range represents all columns; lists of other lengths that differ cannot be paired.
             let (a, b) = match (a.len(), b.len()) {
                 (left, right) if left == right => (a, b),
                 (1, right) => (vec![a[0]; right], b),
@@ -537,7 +537,7 @@ fn merged(ranges: &[Range]) -> Range {
     ranges.iter().copied().reduce(Range::union).unwrap_or(Range::ALL)
 }
 
-/// The distance between neighbours along each axis of a tensor of these sizes, its last axis lying densest.
+/// The distance between neighbors along each axis of a tensor of these sizes, its last axis lying densest.
 pub(super) fn strides<S: Size>(sizes: &Sizes, of: &[S]) -> Dims {
     let mut strides: Dims = std::iter::repeat_n(Dim::Known(1), of.len()).collect();
     for axis in (1..of.len()).rev() {

@@ -34,7 +34,7 @@ pub struct Lower<'a> {
     pub module: &'a mut Module,
     /// The text that large constants are read from.
     pub source: &'a Source,
-    /// What the user asked for.
+    /// What the user requested.
     pub settings: Settings,
     diagnostics: &'a mut Diagnostics,
     opset: u32,
@@ -126,7 +126,7 @@ impl<'a> Lower<'a> {
         Err(Refusal::Reported)
     }
 
-    /// What is in the regions of an op that could not be read is lowered where it stands, only to be seen.
+    /// What is in the regions of an op that could not be read is lowered where it is, only to be seen.
     fn unread(&mut self, op: OpId) {
         for region in self.module.op(op).regions.clone() {
             for block in self.module.region(region).blocks.clone() {
@@ -216,7 +216,7 @@ impl<'a> Lower<'a> {
         self.current = outer;
     }
 
-    /// Whether something stands for a value. For one whose definition was refused that is an unknown value of its
+    /// Whether something represents a value. For one whose definition was refused that is an unknown value of its
     /// type, so that what reads it is lowered as well, and one run reports all that is refused. Of a type that no
     /// model has there is none: that type is what was reported.
     fn stand_in(&mut self, value: ValueId) -> bool {
@@ -253,8 +253,8 @@ impl<'a> Lower<'a> {
         Ok(row.lower)
     }
 
-    /// Gives a value that was made for a result the result's expressions, where its own say the same differently. A size
-    /// of 1 is kept, as the value may still wait for its broadcast.
+    /// Gives a value that was made for a result the result's expressions, where its own say the same differently. A
+    /// size of 1 is kept, as the value may still wait for its broadcast.
     fn settle_sizes(&mut self, result: ValueId, value: ValueId) {
         let (Some(stated), Some(own)) = (self.module.tensor(result), self.module.tensor(value)) else {
             return;
@@ -280,7 +280,7 @@ impl<'a> Lower<'a> {
         self.module.inherit_origin(old, new);
     }
 
-    /// What stands for a value of the program, once its op is lowered.
+    /// What replaces a value of the program, once its op is lowered.
     pub(super) fn lowered_of(&self, old: ValueId) -> Option<ValueId> {
         self.lowered.get(old.index()).copied().flatten()
     }
@@ -290,7 +290,7 @@ impl<'a> Lower<'a> {
         self.pending.push(op);
     }
 
-    /// Where the op that is being lowered stands, for the ops made from it.
+    /// Where the op that is being lowered is, for the ops made from it.
     pub(super) fn place(&self) -> (OpSpan, LocationId) {
         self.current.map_or((OpSpan::default(), LocationId::UNKNOWN), |op| {
             (self.module.span(op), self.module.op_location(op))
@@ -330,7 +330,7 @@ impl<'a> Lower<'a> {
 
     // Operands and results.
 
-    /// The value that stands for a left-out operand of an ONNX op.
+    /// The value that represents a left-out operand of an ONNX op.
     pub fn absent(&self) -> ValueId {
         self.module.absent()
     }
@@ -375,7 +375,7 @@ impl<'a> Lower<'a> {
     /// The tensor type that the text gives an operand.
     ///
     /// # Errors
-    /// When it is no tensor.
+    /// When it is not a tensor.
     pub fn operand_type(&self, op: OpId, index: usize) -> Result<&TensorType, Refusal> {
         let operand = self.module.op(op).operands.get(index).copied().ok_or(Refusal::Reported)?;
         self.module.tensor(operand).ok_or_else(|| Refusal::form(format!("operand {index} is not a tensor")))
@@ -384,7 +384,7 @@ impl<'a> Lower<'a> {
     /// The sizes that the text gives an operand.
     ///
     /// # Errors
-    /// When it is no tensor of known sizes.
+    /// When it is not a tensor of known sizes.
     pub fn operand_sizes(&self, op: OpId, index: usize) -> Result<Vec<i64>, Refusal> {
         let sizes = self.operand_type(op, index)?.sizes();
         sizes.ok_or_else(|| Refusal::Dynamic(format!("a dimension of operand {index}")))
@@ -393,7 +393,7 @@ impl<'a> Lower<'a> {
     /// The tensor type that the text gives a result.
     ///
     /// # Errors
-    /// When it is no tensor.
+    /// When it is not a tensor.
     pub fn result_type(&self, op: OpId, index: usize) -> Result<&TensorType, Refusal> {
         let result = self.module.op(op).results.get(index).copied().ok_or(Refusal::Reported)?;
         self.module.tensor(result).ok_or_else(|| Refusal::form(format!("result {index} is not a tensor")))
@@ -402,7 +402,7 @@ impl<'a> Lower<'a> {
     /// The sizes that the text gives an operand, numbers or expressions.
     ///
     /// # Errors
-    /// When it is no tensor.
+    /// When it is not a tensor.
     pub fn operand_dims(&self, op: OpId, index: usize) -> Result<Dims, Refusal> {
         Ok(self.operand_type(op, index)?.dims.clone())
     }
@@ -410,7 +410,7 @@ impl<'a> Lower<'a> {
     /// The element type and sizes of a result, numbers or expressions.
     ///
     /// # Errors
-    /// When it is no tensor.
+    /// When it is not a tensor.
     pub fn result_dims(&self, op: OpId, index: usize) -> Result<(Element, Dims), Refusal> {
         let ty = self.result_type(op, index)?;
         Ok((ty.element, ty.dims.clone()))
@@ -419,7 +419,7 @@ impl<'a> Lower<'a> {
     /// The element type and sizes of a result.
     ///
     /// # Errors
-    /// When it is no tensor of known sizes.
+    /// When it is not a tensor of known sizes.
     pub fn result(&self, op: OpId, index: usize) -> Result<(Element, Vec<i64>), Refusal> {
         let ty = self.result_type(op, index)?;
         let sizes = ty.sizes().ok_or_else(|| Refusal::Dynamic(format!("a dimension of result {index}")))?;
@@ -515,7 +515,7 @@ impl<'a> Lower<'a> {
     /// A list of integers in a field of a struct attribute; an absent field is an empty list.
     ///
     /// # Errors
-    /// When the attribute is missing, or the field is no list of integers.
+    /// When the attribute is missing, or the field is not a list of integers.
     pub fn field_ints(&self, op: OpId, name: &'static str, field: &'static str) -> Result<Vec<i64>, Refusal> {
         let attribute = self.module.attribute(op, name).ok_or(Refusal::Missing(name))?;
         let Some(value) = self.module.field(attribute, field) else { return Ok(Vec::new()) };

@@ -178,7 +178,7 @@ impl Lower<'_> {
         }
     }
 
-    /// The values one behind the other along a dimension.
+    /// The values one after the other along a dimension.
     pub fn concat(&mut self, values: &[ValueId], axis: usize) -> ValueId {
         if let [value] = values {
             return *value;
@@ -189,7 +189,7 @@ impl Lower<'_> {
         self.node(onnx::CONCAT, values).int("axis", axis as i64).out(element, &dims)
     }
 
-    /// The value with `low` elements before and `high` behind it in each dimension, which are `padding`, a scalar;
+    /// The value with `low` elements before and `high` after it in each dimension, which are `padding`, a scalar;
     /// negative numbers cut off.
     pub fn pad<S: Size>(&mut self, value: ValueId, low: &[S], high: &[S], padding: ValueId) -> ValueId {
         let pads: Dims = low.iter().chain(high).map(|&amount| amount.into()).collect();

@@ -2,7 +2,7 @@
 //! easy as 1, 2, 3" (SC 2011), with the layout of states and results of XLA's `RngBitGeneratorExpander`.
 //!
 //! A state is a key followed by a counter. Each element's counter is that of the state plus the element's position
-//! among the blocks that are generated, and the new state's counter is behind the last of them.
+//! among the blocks that are generated, and the new state's counter is after the last of them.
 //!
 //! Results of floats are refused: what they hold is not defined. XLA's CPU gives integers in their place, and goes on
 //! computing with these as integers.
@@ -69,7 +69,7 @@ fn joined<'f>([low, high]: [Term<'f>; 2]) -> Term<'f> {
     low.cast(Element::U64) | high.cast(Element::U64).shift_left(32i64)
 }
 
-/// Joins values on a new dimension behind dimension `axis`, so that their elements take turns along it, and cuts off
+/// Joins values on a new dimension after dimension `axis`, so that their elements take turns along it, and cuts off
 /// what the sizes do not have.
 fn interleaved(cx: &mut Lower, values: &[ValueId], axis: usize, sizes: &[Dim]) -> ValueId {
     let parts = Dim::Known(values.len() as i64);
@@ -86,7 +86,7 @@ fn interleaved(cx: &mut Lower, values: &[ValueId], axis: usize, sizes: &[Dim]) -
 
 // ThreeFry.
 
-/// 32 bits for each element: a block gives two, which are neighbours along a dimension.
+/// 32 bits for each element: a block gives two, which are neighbors along a dimension.
 fn threefry_halves(
     cx: &mut Lower,
     key: ValueId,
@@ -106,7 +106,7 @@ fn threefry_halves(
     Ok((state, interleaved(cx, &halves, axis, sizes)))
 }
 
-/// The dimension along which both words of a block are neighbours: the first even one, or else the longest. Nothing
+/// The dimension along which both words of a block are neighbors: the first even one, or else the longest. Nothing
 /// when which one it is depends on the run.
 fn halved(sizes: &Sizes, dims: &[Dim]) -> Option<usize> {
     let mut longer = (0..dims.len()).filter(|&axis| dims[axis] != Dim::Known(1));

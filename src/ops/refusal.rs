@@ -4,7 +4,7 @@ use crate::diagnostic::{Diagnostic, Part, catalogue};
 use crate::ir::{Module, OpId, OpName, ValueId, builtin, hlo2onnx, stablehlo};
 use smallvec::{SmallVec, smallvec};
 
-/// The values that stand for an op's results, in order.
+/// The values that replace an op's results, in order.
 #[derive(Clone, Debug, Default)]
 pub struct Values(pub SmallVec<[ValueId; 1]>);
 

@@ -54,7 +54,7 @@ fn broadcast_in_dim(cx: &mut Lower, op: OpId) -> Lowered {
     let (_, sizes) = cx.result_dims(op, 0)?;
     let declared = cx.operand_dims(op, 0)?;
     let operand = cx.operand(op, 0)?;
-    // An operand's size that is no number may be 1, and then only ONNX Runtime can tell whether it is repeated.
+    // An operand's size that is not a number may be 1, and then only ONNX Runtime can tell whether it is repeated.
     let unsure = dims.iter().zip(&declared).any(|(&dim, &own)| {
         let whole = sizes[dim as usize];
         own != whole && own.known().is_none()
@@ -176,7 +176,7 @@ fn iota(cx: &mut Lower, op: OpId) -> Lowered {
 }
 
 /// Interior padding of `n` puts `n` elements between each two: the dimension is split into `[size, 1]`, the inner
-/// one padded to `1 + n`, the two joined again, and the `n` elements behind the last cut off.
+/// one padded to `1 + n`, the two joined again, and the `n` elements after the last cut off.
 fn pad(cx: &mut Lower, op: OpId) -> Lowered {
     let (low, high) = (cx.size_list(op, "edge_padding_low")?, cx.size_list(op, "edge_padding_high")?);
     let interior = cx.ints(op, "interior_padding")?;

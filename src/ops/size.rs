@@ -102,10 +102,10 @@ impl Lower<'_> {
         self.concat(&parts, 0)
     }
 
-    /// Sizes that are those of neighbouring dimensions of one value, in order.
+    /// Sizes that are those of neighboring dimensions of one value, in order.
     fn shape_of_argument(&mut self, dims: &[Dim]) -> Option<ValueId> {
         let dimension = |dim: Dim| {
-            // A dimension that is `8*h` says what `h` is, and is read as it is.
+            // A dimension that is `8*h` states what `h` is, and is read as it is.
             let mut found = FxHashSet::default();
             self.module.sizes.symbols(dim, &mut found);
             let mut symbols: Vec<Symbol> = found.into_iter().collect();

@@ -4,7 +4,7 @@ use crate::ir::{Element, OpName, onnx};
 
 /// The opset that is written when nothing asks for another.
 pub const DEFAULT_OPSET: u32 = 23;
-/// The lowest opset that can be asked for.
+/// The lowest opset that can be requested.
 pub const LOWEST_OPSET: u32 = 18;
 /// The highest opset, which is the highest that ONNX Runtime 1.31 reads.
 pub const HIGHEST_OPSET: u32 = 26;

@@ -1,6 +1,6 @@
-//! Placeholders whose arrays stay out of the model become arguments of the program, behind those that it has.
+//! Placeholders whose arrays stay out of the model become arguments of the program, after those that it has.
 //!
-//! It runs on an inlined program: a placeholder can stand in any function that is called.
+//! It runs on an inlined program: a placeholder can be in any function that is called.
 
 use super::bind::placeholder_id;
 use super::{Context, entry};

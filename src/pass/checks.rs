@@ -1,9 +1,9 @@
 //! Checks that only raise leave the program.
 //!
-//! `equinox.error_if(x, pred, msg)` is a `case` that returns `x` in one branch, and calls Python in the other, which raises
-//! and returns nothing. The model has no Python: it takes the first branch, whatever `pred` is. Text without locations
-//! names the check by its function, so [`mark`] comes before calls are inlined; the line of the user's program is known
-//! afterwards.
+//! `equinox.error_if(x, pred, msg)` is a `case` that returns `x` in one branch, and calls Python in the other, which
+//! raises and returns nothing. The model has no Python: it takes the first branch, whatever `pred` is. Text without
+//! locations names the check by its function, so [`mark`] comes before calls are inlined; the line of the user's
+//! program is known afterwards.
 
 use super::Context;
 use crate::diagnostic::{Diagnostic, catalogue};
@@ -14,7 +14,7 @@ use crate::ops;
 const FUNCTION: &str = "branched_error_if_impl";
 const FILE: &str = "equinox/_errors.py";
 
-/// Writes on the calls of Python that are part of a check which function of the user's program it is.
+/// Writes on the Python calls that are part of a check which function of the user's program it is.
 pub(super) fn mark(module: &mut Module) {
     for function in module.functions() {
         let name = module.symbols.get(module.function(function).name);

@@ -1,8 +1,8 @@
-//! Effects that give the program nothing leave it: tokens, and calls of Python whose results are not used.
+//! Effects that give the program nothing leave it: tokens, and Python calls whose results are not used.
 //!
-//! JAX threads a token through ordered effects (`jax.debug.print(..., ordered=True)`): it is an argument and a result of
-//! the function, and a value that loops carry. A model computes by its data, so a token is nothing. Dead code goes
-//! first, so that what a call of Python gives counts as used only when a result of the program needs it.
+//! JAX threads a token through ordered effects (`jax.debug.print(..., ordered=True)`): it is an argument and a result
+//! of the function, and a value that loops carry. A model computes by its data, so a token is nothing. Dead code goes
+//! first, so that what a Python call gives counts as used only when a result of the program needs it.
 
 use super::{Context, canonicalize, entry};
 use crate::diagnostic::{Diagnostic, catalogue};
@@ -82,7 +82,7 @@ fn remove_tokens(module: &mut Module, function: FunctionId) {
     remove_from_signature(module, function);
 }
 
-/// The values that are no tokens.
+/// The values that are not tokens.
 fn data(module: &Module, values: &[ValueId]) -> Vec<ValueId> {
     values.iter().copied().filter(|&value| !is_token(module, value)).collect()
 }
@@ -108,7 +108,7 @@ fn remove_from_signature(module: &mut Module, id: FunctionId) {
     function.results = results;
 }
 
-/// Drops the calls of Python that give nothing to the program, with a warning each.
+/// Drops the Python calls that give nothing to the program, with a warning each.
 fn drop_callbacks(module: &mut Module, cx: &mut Context) {
     let is_callback = |module: &Module, op: OpId| ops::host_callback(module, op).is_some();
     let callbacks: Vec<OpId> =

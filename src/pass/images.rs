@@ -1,7 +1,8 @@
-//! Inputs and outputs that are images have their channels before their rows and columns (NCHW), where the user asks for it.
+//! Inputs and outputs that are images have their channels before their rows and columns (NCHW), where the user asks for
+//! it.
 //!
-//! JAX's images have them last (NHWC). It takes a lowered module and puts a Transpose after such an input and before such
-//! an output; `canonicalize` joins them with those that stand round convolutions.
+//! JAX's images have them last (NHWC). It takes a lowered module and puts a Transpose after such an input and before
+//! such an output; `canonicalize` joins them with those that are round convolutions.
 
 use super::names;
 use super::{Context, entry};

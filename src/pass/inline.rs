@@ -84,7 +84,7 @@ fn take_in_reducers(module: &mut Module) {
     }
 }
 
-/// The function whose ops an op stands for.
+/// The function whose ops replace an op.
 fn callee(module: &Module, op: OpId) -> Option<FunctionId> {
     match module.op(op).name {
         stablehlo::COMPOSITE => module.named_function(op, "decomposition"),
@@ -128,7 +128,7 @@ fn callees_first(module: &Module, entry: FunctionId, cx: &mut Context) -> Option
 }
 
 /// Whether the ops of the program, those of a function at each of its calls, are few enough; reports when not. Few
-/// lines of functions that each call the next one twice stand for more ops than there is memory.
+/// lines of functions that each call the next one twice expand to more ops than there is memory.
 fn within_limit(module: &Module, order: &[FunctionId], cx: &mut Context) -> bool {
     let mut counts: FxHashMap<FunctionId, u64> = FxHashMap::default();
     for &function in order {
@@ -236,7 +236,7 @@ impl Inliner<'_> {
         if arguments.len() != operands.len() || returned.len() != results.len() {
             return None;
         }
-        // Calls on one line of Python share a location; a copy of it tells the ops of one call from those of another.
+        // Calls on one Python line share a location; a copy of it tells the ops of one call from those of another.
         let location = self.module.location(self.module.op_location(call)).clone();
         let location = self.module.add_location(location);
         let last = self.copies.get_mut(&callee).is_some_and(|copies| {

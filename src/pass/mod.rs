@@ -46,7 +46,7 @@ use std::ops::ControlFlow;
 pub struct Context<'a> {
     /// The text that large constants are read from.
     pub source: &'a Source,
-    /// What the user asked for.
+    /// What the user requested.
     pub settings: Settings,
     /// How many ops the program may have when its calls are inlined.
     pub max_ops: u64,
@@ -72,7 +72,7 @@ pub struct Context<'a> {
     pub references_weights: bool,
     /// What arguments are bound to.
     pub weights: &'a Weights,
-    /// Whether values remember which values of the inlined program they stand for.
+    /// Whether values remember which values of the inlined program they represent.
     pub value_map: bool,
     /// How many arguments have been bound.
     pub bound: usize,

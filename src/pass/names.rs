@@ -76,7 +76,7 @@ struct Names {
     /// How many modules the function is within, whose names are left out.
     depth: usize,
     taken: FxHashSet<Symbol>,
-    /// The number to try next behind a name that is taken.
+    /// The number to try next after a name that is taken.
     next: FxHashMap<Symbol, u32>,
 }
 
@@ -100,7 +100,7 @@ impl Names {
         (!parts.is_empty()).then(|| parts.join("/"))
     }
 
-    /// Gives a value the name, or the name with a number behind it.
+    /// Gives a value the name, or the name with a number after it.
     fn give(&mut self, module: &mut Module, value: ValueId, name: &str) {
         let wanted = module.symbols.intern(name);
         let unique = if self.taken.insert(wanted) { wanted } else { self.numbered(module, wanted, name) };
@@ -127,7 +127,7 @@ impl Names {
         named
     }
 
-    /// Gives the names that the user asked for; returns whether there are any.
+    /// Gives the names that the user requested; returns whether there are any.
     fn given(
         &mut self,
         option: &str,
@@ -264,7 +264,7 @@ pub(crate) struct Path<'t> {
 }
 
 impl<'t> Path<'t> {
-    /// `None` for what is no such place.
+    /// `None` for what is not such a place.
     pub(crate) fn parse(text: &'t str) -> Option<Self> {
         let end = text.find(['[', '.']).unwrap_or(text.len());
         let (root, mut rest) = text.split_at(end);

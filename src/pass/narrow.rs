@@ -294,7 +294,7 @@ impl Narrow<'_> {
         false
     }
 
-    /// Reports an op, which leaves the module; unknown values stand for its results.
+    /// Reports an op, which leaves the module; unknown values replace its results.
     fn refuse(&mut self, rewriter: &mut Rewriter, op: OpId, element: Element) -> bool {
         for result in rewriter.module.op(op).results.clone() {
             let unknown = rewriter.module.add_poison(rewriter.module.value_type(result));

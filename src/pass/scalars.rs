@@ -1,7 +1,7 @@
 //! Numbers become tensors without dimensions, and numbers of type `index` have 64 bits.
 //!
-//! StableHLO has tensors alone. The ops of `arith`, `tensor` and `shape`, which front ends mix with it, compute sizes as
-//! numbers.
+//! StableHLO has tensors alone. The ops of `arith`, `tensor` and `shape`, which front ends mix with it, compute sizes
+//! as numbers.
 
 use crate::ir::{
     Attribute, Constant, Dialect, Dim, Element, Module, OpId, SCALAR, TensorType, Type, TypeId, ValueId,
@@ -56,7 +56,7 @@ fn convert_literal(module: &mut Module, op: OpId) {
     }
 }
 
-/// The type of tensors that stands for a type.
+/// The type of tensors that represents a type.
 fn tensor(module: &mut Module, ty: TypeId) -> TypeId {
     let numbers = |element: Element| if element == Element::Index { Element::I64 } else { element };
     match module.types.get(ty).clone() {

@@ -1,12 +1,12 @@
 //! Symbolic dimensions get their names, or the numbers that the user gives for them (`--dim b=8`).
 //!
-//! `jax.export` prints a symbolic dimension as `?` in the arguments' types. The names stand in the wrapped function's
+//! `jax.export` prints a symbolic dimension as `?` in the arguments' types. The names are in the wrapped function's
 //! arguments (`jax.global_constant = "b"`), which the entry calls with `get_dimension_size` of its own arguments, or
-//! with what follows from it where a dimension is `8*b + 4`; what is known of the other dimensions is asserted (`shape_assertion` of a comparison that says EQ or GE). It takes
-//! the module before calls are inlined, and changes the types of the entry's arguments only: `shapes` lets the sizes
-//! flow.
+//! with what follows from it where a dimension is `8*b + 4`; what is known of the other dimensions is asserted
+//! (`shape_assertion` of a comparison that says EQ or GE). It takes the module before calls are inlined, and changes
+//! the types of the entry's arguments only: `shapes` lets the sizes flow.
 //!
-//! The names of the arguments stand in the wrapped function as well; the entry's arguments take them over.
+//! The names of the arguments are in the wrapped function as well; the entry's arguments take them over.
 
 use super::shapes::Values;
 use super::{Context, bind, entry};

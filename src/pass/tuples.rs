@@ -31,7 +31,7 @@ pub(super) fn flatten(module: &mut Module) {
 
 struct Flatten<'m> {
     module: &'m mut Module,
-    /// What stands for values that were tuples or came from one.
+    /// What replaces values that were tuples or came from one.
     parts: FxHashMap<ValueId, Vec<ValueId>>,
 }
 
@@ -52,7 +52,7 @@ impl Flatten<'_> {
         matches!(self.module.types.get(self.module.value_type(value)), Type::Tuple(_))
     }
 
-    /// The values that stand for a value. Unknown ones stand for the elements of a tuple that could not be read.
+    /// The values that represent a value. Unknown ones represent the elements of a tuple that could not be read.
     fn values(&mut self, value: ValueId) -> Vec<ValueId> {
         if let Some(parts) = self.parts.get(&value) {
             return parts.clone();

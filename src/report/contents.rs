@@ -29,7 +29,7 @@ pub struct NodeCount {
 pub struct SourceOp {
     /// The name with its dialect.
     pub op: String,
-    /// How often it stands in the text.
+    /// How often it is in the text.
     pub count: usize,
     /// Whether some form of it can be converted.
     pub supported: bool,
@@ -228,7 +228,7 @@ fn widens(module: &Module, cast: OpId, element: Element) -> bool {
         && matches!(of(&op.results), Some(Element::F32 | Element::F64))
 }
 
-/// The path of the module that an op belongs to. Subscripts of `einsum` stand in paths as well, and are no modules.
+/// The path of the module that an op belongs to. Subscripts of `einsum` are in paths as well, and are not modules.
 fn module_of(module: &Module, op: OpId) -> Option<String> {
     let scope = provenance::scope(module, module.op_location(op))?;
     let (modules, _) = scope.rsplit_once('/')?;
@@ -236,8 +236,8 @@ fn module_of(module: &Module, op: OpId) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join("/"))
 }
 
-/// The constant of an op, when it is a tensor with elements that differ: a splat is as likely a number of the program as
-/// a weight.
+/// The constant of an op, when it is a tensor with elements that differ: a splat is as likely a number of the program
+/// as a weight.
 fn constant_weight(module: &Module, op: OpId) -> Option<(OpId, ConstantId)> {
     if module.op(op).name != stablehlo::CONSTANT {
         return None;

@@ -118,7 +118,7 @@ impl Report {
     }
 }
 
-/// Converts a text without writing a model, and reports on it. The diagnostics stand beside the report, so that they
+/// Converts a text without writing a model, and reports on it. The diagnostics are beside the report, so that they
 /// can be completed before [`FileReport::diagnose`] takes them in.
 pub fn check(source: &Source, options: &Options) -> (FileReport, Diagnostics) {
     // The first pass leaves the ops as the text has them and gives symbolic sizes their names; where the text cannot be
@@ -175,7 +175,7 @@ pub fn alone(source: &Source) -> FileReport {
 impl FileReport {
     /// Takes in the diagnostics of the text. `python` gives the content of the files that their frames name.
     pub fn diagnose(&mut self, diagnostics: &Diagnostics, source: &Source, python: &PythonSources<'_>) {
-        // The diagnostics are plain data, which always serialises.
+        // The diagnostics are plain data, which always serializes.
         self.diagnostics = serde_json::to_value(json::report(diagnostics, source)).unwrap_or_default();
         self.problems = problem::problems(diagnostics, source, python);
         self.counts = Counts::default();
@@ -203,7 +203,7 @@ fn opset(module: &Module) -> Option<i64> {
         .and_then(|(_, value)| value.as_integer())
 }
 
-/// Diagnostics that say that numbers can differ, with the kind of the difference.
+/// Diagnostics that state that numbers can differ, with the kind of the difference.
 const DIFFERENCES: &[(Code, &str)] = &[
     (catalogue::NanNotPropagated::CODE, "nan"),
     (catalogue::NanSign::CODE, "nan"),

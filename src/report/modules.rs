@@ -75,7 +75,7 @@ fn parts(path: &str) -> Vec<&str> {
     path.split('/').take(DEEPEST).collect()
 }
 
-/// Where a weight's module stands among those of the ops.
+/// Where a weight's module is among those of the ops.
 ///
 /// Linen's variables have no part for the outermost module, which the paths of ops begin with: the weight of
 /// `Dense_0/kernel` belongs to `Model/Dense_0`.

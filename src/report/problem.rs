@@ -27,7 +27,7 @@ pub struct Problem {
     pub frame: Option<PythonFrame>,
     /// The lines of the text.
     pub quotes: Vec<Quote>,
-    /// The line of Python, where its file is there.
+    /// The Python line, where its file is there.
     pub python: Option<Quote>,
     /// How often it was found.
     pub count: usize,

@@ -41,7 +41,7 @@ pub struct Tensor {
 pub enum Origin {
     /// It is an argument of the program, and an input of the model unless it is bound.
     Argument,
-    /// It stands in the text.
+    /// It is in the text.
     Constant,
 }
 
@@ -77,7 +77,7 @@ impl Tensor {
 
 fn size(module: &Module, ty: &TensorType) -> Size {
     let bits = match ty.element {
-        // A quantized tensor stores integers; how wide they are stands in the type's text, which is not read here.
+        // A quantized tensor stores integers; how wide they are is in the type's text, which is not read here.
         Element::Quantized(_) => 0,
         element => u64::from(element.bits()),
     };

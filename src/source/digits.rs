@@ -13,7 +13,7 @@ const WINDOW: usize = 1 << 19;
 /// Memory gives a few threads all that it has.
 const THREADS: usize = 4;
 
-/// The offset of the first byte from `start` on that is no hexadecimal digit, or the end of the text. `release` is
+/// The offset of the first byte from `start` on that is not a hexadecimal digit, or the end of the text. `release` is
 /// told of ranges that will not be read again soon.
 pub(super) fn end(bytes: &[u8], start: usize, release: &(dyn Fn(Range<usize>) + Sync)) -> usize {
     let alone = start.saturating_add(WINDOW).min(bytes.len());

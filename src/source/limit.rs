@@ -7,7 +7,7 @@ const OF_STREAMS: u64 = 4 << 30;
 
 /// How many bytes of an input are read. Without a number, a file may have any length, as it is mapped. What is
 /// decompressed, or comes through a pipe, may have 4 GiB: it takes room in memory or in the temporary folder, and a few
-/// bytes may stand for very many.
+/// bytes may expand to very many.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Limit(pub Option<u64>);
 

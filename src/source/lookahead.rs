@@ -1,7 +1,7 @@
 //! What the next tokens of a text are, as far as the scan must know to find where statements and regions begin.
 //!
 //! MLIR's grammar has no mark at the end of an op: an op ends where its grammar does. What can begin a statement cannot
-//! stand in the middle of another one, and these functions tell both apart. None of them looks further than over one list
+//! are in the middle of another one, and these functions tell both apart. None of them looks further than over one list
 //! of results.
 
 /// Names of ops without a dialect. Every other name of an op has a dot, which no other word of a custom form has.

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct Mapping {
     bytes: Bytes,
     path: Option<PathBuf>,
-    /// What [`leave`](Self::leave) was told of and has not given back, and what lies between.
+    /// What [`leave`](Self::leave) was told of and has not given back, and what is between.
     left: Mutex<Range<usize>>,
 }
 
@@ -94,7 +94,8 @@ impl Mapping {
         }
     }
 
-    /// Gives the pages of a range back at once, and those beside it: for one byte the system may have mapped a huge page.
+    /// Gives the pages of a range back at once, and those beside it: for one byte the system may have mapped a huge
+    /// page.
     pub fn forget(&self, range: Range<usize>) {
         const HUGE_PAGE: usize = 2 << 20;
 
@@ -137,7 +138,7 @@ fn give_back(map: &memmap2::Mmap, range: Range<usize>) {
 #[cfg(not(target_os = "linux"))]
 fn give_back(_: &memmap2::Mmap, _: Range<usize>) {}
 
-/// Some bytes of a mapping: ranges that are read one behind the other. Nearly always there is one; a format that
+/// Some bytes of a mapping: ranges that are read one after the other. Nearly always there is one; a format that
 /// bounds the length of its items cuts a large tensor into several.
 #[derive(Clone, Debug)]
 pub struct Pieces {
@@ -146,7 +147,7 @@ pub struct Pieces {
 }
 
 impl Pieces {
-    /// `None` when a range lies outside the mapping.
+    /// `None` when a range is outside the mapping.
     pub fn new(mapping: &Arc<Mapping>, ranges: impl IntoIterator<Item = Range<usize>>) -> Option<Self> {
         let ranges: SmallVec<[Range<usize>; 1]> = ranges.into_iter().collect();
         let all = mapping.bytes();
@@ -164,7 +165,7 @@ impl Pieces {
         self.len() == 0
     }
 
-    /// The file that the bytes lie in, in one piece, and the offset of the first.
+    /// The file that the bytes are in, in one piece, and the offset of the first.
     pub fn place(&self) -> Option<(&Path, u64)> {
         let [range] = self.ranges.as_slice() else { return None };
         Some((self.mapping.path()?, range.start as u64))
@@ -175,7 +176,7 @@ impl Pieces {
         self.read(0..self.len())
     }
 
-    /// The bytes at these positions, which must be within `len`; only those that lie in several ranges are copied.
+    /// The bytes at these positions, which must be within `len`; only those that are in several ranges are copied.
     pub fn read(&self, positions: Range<usize>) -> Cow<'_, [u8]> {
         let all = self.mapping.bytes();
         let mut parts = self.parts(positions);
@@ -201,7 +202,7 @@ impl Pieces {
         self.ranges.iter().for_each(|range| self.mapping.forget(range.clone()));
     }
 
-    /// The parts of the mapping behind these positions.
+    /// The parts of the mapping at these positions.
     fn parts(&self, positions: Range<usize>) -> impl Iterator<Item = Range<usize>> {
         let mut before = 0;
         self.ranges.iter().filter_map(move |range| {

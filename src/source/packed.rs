@@ -1,6 +1,6 @@
 //! Compressed texts, and texts that come through a pipe: spooled into a file that nobody else sees.
 //!
-//! The stages behind want all bytes at once, and a text may be larger than the memory. The file has no name, so that
+//! Later stages want all bytes at once, and a text may be larger than the memory. The file has no name, so that
 //! nothing is left of it, however the process ends.
 
 use super::{Limit, TooLarge};

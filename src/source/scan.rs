@@ -36,11 +36,11 @@ pub struct Scan {
 /// An op with its regions, a block label, an alias definition, or the resources at the end of a file.
 #[derive(Clone, Copy, Debug)]
 pub struct Statement {
-    /// From its first byte to behind its last.
+    /// From its first byte to after its last.
     pub span: Span,
     /// Index of its first region.
     pub first_region: u32,
-    /// Index behind its last region, those nested in its regions included.
+    /// Index after its last region, those nested in its regions included.
     pub regions_end: u32,
     /// Index of the next statement that is not nested in this one.
     pub next: u32,
@@ -54,11 +54,11 @@ pub struct Statement {
 /// The text between the braces of a region.
 #[derive(Clone, Copy, Debug)]
 pub struct Region {
-    /// What stands between the braces.
+    /// What is between the braces.
     pub span: Span,
     /// Index of its first statement.
     pub first: u32,
-    /// Index behind its last statement, nested ones included.
+    /// Index after its last statement, nested ones included.
     pub end: u32,
     /// Index of the next region that is not nested in this one.
     pub next: u32,
@@ -84,7 +84,7 @@ pub enum Problem {
         /// The opening quote.
         open: Span,
     },
-    /// A large literal with a character that is no hexadecimal digit.
+    /// A large literal with a character that is not a hexadecimal digit.
     NotHexadecimal {
         /// The digits.
         digits: Span,
@@ -135,7 +135,7 @@ struct Scanner<'a> {
     current: Option<u32>,
     /// Offset of the last byte that is neither space nor comment.
     last: usize,
-    /// Whether nothing but space stands before the current byte on its line.
+    /// Whether nothing but space is before the current byte on its line.
     fresh_line: bool,
     /// Whether the types of the current statement have begun: what can follow them is little.
     typed: bool,
@@ -266,7 +266,7 @@ impl Scanner<'_> {
     fn begins_statement(&self, at: usize) -> bool {
         let byte = self.bytes[at];
         if self.brackets > 0 {
-            // A result definition never stands within brackets: the brackets of the line before are unclosed.
+            // A result definition is never within brackets: the brackets of the line before are unclosed.
             return self.fresh_line && byte == b'%' && lookahead::defines_results(self.bytes, at);
         }
         if self.current.is_none() {
@@ -412,7 +412,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// A region stands directly in its statement, or in the one parenthesis of the generic form.
+    /// A region is directly in its statement, or in the one parenthesis of the generic form.
     fn may_be_region(&self) -> bool {
         match (self.brackets, self.frames.last()) {
             (0, _) => true,
@@ -528,7 +528,7 @@ impl Scanner<'_> {
         self.brackets = 0;
     }
 
-    /// Reads a string whose opening quote stands at `open`, and lifts it out when it is a large literal.
+    /// Reads a string whose opening quote is at `open`, and lifts it out when it is a large literal.
     fn string(&mut self, open: usize) -> usize {
         let hexadecimal = self.bytes[open + 1..].starts_with(b"0x");
         let mut at = open + 1;

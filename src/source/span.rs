@@ -4,13 +4,13 @@ use std::ops::Range;
 
 /// A half-open range of bytes in a [`Source`](super::Source).
 ///
-/// Spans are offsets into the file as it lies on disk, so that they stay right for literals that the scan
+/// Spans are offsets into the file as it is on disk, so that they stay right for literals that the scan
 /// lifted out and for files of several gigabytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Span {
     /// Offset of the first byte.
     pub start: usize,
-    /// Offset behind the last byte.
+    /// Offset after the last byte.
     pub end: usize,
 }
 

@@ -1,7 +1,7 @@
 //! What the clauses of each op's custom form mean as attributes of its generic form.
 //!
 //! The names are those of StableHLO's and CHLO's op definitions. An op that is not in the table is read in generic
-//! form only. The forms of several releases stand side by side: a row takes any of its clauses in any order.
+//! form only. The forms of several releases are side by side: a row takes any of its clauses in any order.
 
 use super::clauses::Kind;
 use super::mixed::Mixed;

@@ -261,7 +261,7 @@ impl Parser<'_> {
     }
 }
 
-/// How much more than its own text an alias may stand for.
+/// How much more than its own text an alias may expand to.
 const SMALL_ALIAS: usize = 1024;
 
 /// Whether an attribute has no more parts than there is room for, which it takes. The scan bounds how deep it nests.

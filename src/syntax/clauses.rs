@@ -33,7 +33,7 @@ pub(super) enum Kind {
 }
 
 impl<'s> Parser<'s> {
-    /// The attribute that a clause's text stands for.
+    /// The attribute that a clause's text represents.
     pub(super) fn clause(&mut self, kind: Kind, text: Text<'_>) -> Option<Attribute> {
         if let Some(known) = self.clauses.get(&kind).and_then(|known| known.get(text.text)) {
             return Some(known.clone());

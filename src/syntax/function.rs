@@ -20,7 +20,7 @@ pub(super) struct Parameter<'s> {
 }
 
 impl<'s> Parser<'s> {
-    /// Finds alias definitions and resources, which may stand behind their uses.
+    /// Finds alias definitions and resources, which may be after their uses.
     pub(super) fn prepare(&mut self) {
         let mut index = 0;
         while index < self.source.scan().statements.len() as u32 {

@@ -17,7 +17,7 @@ impl Parser<'_> {
         self.dense_of(text, inner.pop(), ty, ty_text.span())
     }
 
-    /// The constant of what stands between the angles of `dense<...>`.
+    /// The constant of what is between the angles of `dense<...>`.
     pub(super) fn dense_of(
         &mut self,
         text: Text<'_>,
@@ -202,7 +202,7 @@ impl Parser<'_> {
         Some(Data::Bytes(bytes.into()))
     }
 
-    /// `dense_resource<key> : type`: the digits stand at the end of the file, behind four bytes of alignment.
+    /// `dense_resource<key> : type`: the digits are at the end of the file, after four bytes of alignment.
     pub(super) fn resource(&mut self, text: Text<'_>, pair: Pair<'_, Rule>) -> Option<Attribute> {
         let mut inner = pair.into_inner();
         let (key, ty_text) = (text.of(&inner.next()?), text.of(&inner.next()?));

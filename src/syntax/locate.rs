@@ -13,7 +13,7 @@ use crate::diagnostic::{Diagnostics, Label, Part};
 use crate::source::{Source, Span};
 use pest::iterators::Pair;
 
-/// The place of a part of the op whose name, or a part of it, stands at `at`; `None` where the text does not show that
+/// The place of a part of the op whose name, or a part of it, is at `at`; `None` where the text does not show that
 /// part.
 pub fn locate(source: &Source, at: Span, part: &Part) -> Option<Span> {
     Parser::new(source).locate(at, part)
@@ -60,7 +60,7 @@ impl Parser<'_> {
         if at.is_none() {
             return None;
         }
-        // Statements are sorted by their start, and those of a region come behind the name of the op that owns it.
+        // Statements are sorted by their start, and those of a region come after the name of the op that owns it.
         let statements = &self.source.scan().statements;
         let index =
             statements.partition_point(|statement| statement.span.start <= at.start).checked_sub(1)?;

@@ -115,7 +115,7 @@ impl<'s> Parser<'s> {
         number
     }
 
-    /// The location behind `#loc3`. Its definition is read later: aliases refer to each other in chains that no
+    /// The location of `#loc3`. Its definition is read later: aliases refer to each other in chains that no
     /// limit bounds.
     fn location_alias(&mut self, text: Text<'_>) -> Option<LocationId> {
         if let Some(&known) = self.location_aliases.get(text.text) {

@@ -156,7 +156,7 @@ impl<'s> Parser<'s> {
         Some(())
     }
 
-    /// A list of numbers and values: the values become operands, and `i64::MIN` stands for each, as MLIR has it.
+    /// A list of numbers and values: the values become operands, and `i64::MIN` represents each, as MLIR has it.
     fn indices(&mut self, list: Text<'_>, index: TypeId, parts: &mut Parts<'s>) -> Option<Vec<i64>> {
         let mut numbers = Vec::new();
         for item in self.list_items(list)? {

@@ -61,7 +61,7 @@ pub fn parse(source: &Source) -> (Module, Diagnostics) {
     (parser.module, parser.diagnostics)
 }
 
-/// Aliases of attributes and types that stand for each other deeper than this are refused.
+/// Aliases of attributes and types that represent each other deeper than this are refused.
 const ALIAS_LIMIT: usize = 64;
 
 /// Regions of ops that could not be read are read in each other up to this depth. The scan refuses what is nested too
@@ -195,12 +195,13 @@ impl<'s> Parser<'s> {
         }
     }
 
-    /// The statement behind an index of the scan.
+    /// The statement at an index of the scan.
     fn statement_at(&self, index: u32) -> Statement {
         self.source.scan().statements[index as usize]
     }
 
-    /// The text of a statement without its regions and large literals, and with MLIR's spaces. Bytes that are no text are reported.
+    /// The text of a statement without its regions and large literals, and with MLIR's spaces. Bytes that are not a
+    /// text are reported.
     fn frame(&mut self, index: u32) -> Option<Frame<'s>> {
         let statement = self.statement_at(index);
         let scan = self.source.scan();
@@ -278,7 +279,7 @@ impl<'s> Parser<'s> {
         let start = text.text.find('=').map_or(text.text.len(), |at| at + 1);
         let start = start + text.text[start..].len() - text.text[start..].trim_start().len();
         let body = text.part(start..text.text.len());
-        // What stands behind the `=` is left to its own rule where its kind is clear.
+        // What is after the `=` is left to its own rule where its kind is clear.
         if rule == Rule::attribute_alias || rule == Rule::location_alias && body.text.starts_with("loc(") {
             return Some(body);
         }
@@ -292,7 +293,7 @@ impl<'s> Parser<'s> {
         None
     }
 
-    /// Runs `read` on what an alias stands for, unless aliases refer to each other without end.
+    /// Runs `read` on what an alias refers to, unless aliases refer to each other without end.
     fn nested<T>(&mut self, at: Span, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
         if self.alias_depth == ALIAS_LIMIT {
             self.diagnostics.push(NestingTooDeep { limit: ALIAS_LIMIT, at });

@@ -65,7 +65,8 @@ impl Parser<'_> {
         }
     }
 
-    /// Whether a list of statements is one module but for aliases and resources: then its symbols are those of the list.
+    /// Whether a list of statements is one module but for aliases and resources: then its symbols are those of the
+    /// list.
     fn is_one_module(&self, first: u32, end: u32) -> bool {
         let (mut index, mut modules) = (first, 0);
         while index < end {
@@ -161,7 +162,7 @@ impl Parser<'_> {
                             self.module.name = name;
                         }
                     }
-                    // The outer module says what nested ones leave open.
+                    // The outer module states what nested ones leave open.
                     Rule::attributes => {
                         let attributes = self.dictionary(part).unwrap_or_default();
                         add_missing(&mut self.module.attributes, attributes);

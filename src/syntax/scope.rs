@@ -1,4 +1,4 @@
-//! Which names stand for which values where.
+//! Which names refer to which values where.
 
 use super::Parser;
 use crate::diagnostic::catalogue::{NotDominated, RedefinedValue, UndefinedValue};
@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use smol_str::SmolStr;
 
-/// What a name stands for.
+/// What a name refers to.
 #[derive(Clone, Copy)]
 pub(super) enum Binding {
     /// One value.
@@ -81,7 +81,7 @@ impl<'s> Parser<'s> {
         })
     }
 
-    /// The values that a name stands for.
+    /// The values that a name refers to.
     pub(super) fn values_named(&self, name: &str) -> SmallVec<[ValueId; 1]> {
         match self.scope.names.get(name) {
             Some((Binding::Value(value), _)) => SmallVec::from_slice(&[*value]),

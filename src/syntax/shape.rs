@@ -31,7 +31,7 @@ const MOST: usize = 1 << 14;
 #[derive(Default)]
 pub(super) struct Shape {
     text: String,
-    /// Offset in the shape behind which a name was taken out, and how many bytes all names up to it have.
+    /// Offset in the shape after which a name was taken out, and how many bytes all names up to it have.
     gaps: Vec<(usize, usize)>,
 }
 
@@ -92,7 +92,7 @@ impl Shape {
     }
 }
 
-/// Length of the name of a value behind its `%`, when it is well formed.
+/// Length of the name of a value after its `%`, when it is well formed.
 fn value_name(bytes: &[u8]) -> usize {
     let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | b'.' | b'-');
     let length = bytes.iter().position(|byte| !is_name(byte)).unwrap_or(bytes.len());

@@ -1,8 +1,8 @@
 //! Spaces and comments as MLIR prints them.
 //!
-//! Between two tokens MLIR takes any spaces and comments. The rules of the grammar, and the texts that are interned, know
-//! them where MLIR prints them. So a statement that the scan found to be loose is brought into that form first, and its
-//! frame remembers what was left out where.
+//! Between two tokens MLIR takes any spaces and comments. The rules of the grammar, and the texts that are interned,
+//! know them where MLIR prints them. So a statement that the scan found to be loose is brought into that form first,
+//! and its frame remembers what was left out where.
 
 use super::text::Frame;
 use crate::source::skip_space;
@@ -31,7 +31,7 @@ pub(super) fn tighten(frame: &mut Frame<'_>) {
         let start = at;
         at = token_end(bytes, at);
         word.see(bytes[start], writer.text.len());
-        // A cut stands within a token or after the brace that is one.
+        // A cut is within a token or after the brace that is one.
         let base = writer.text.len();
         while let Some(hole) = holes.next_if(|hole| hole.at <= at) {
             hole.at = base + (hole.at - start);

@@ -302,7 +302,7 @@ impl<'s> Parser<'s> {
         region
     }
 
-    /// Parses the blocks of a region, of which `block` is the first when it is not labelled.
+    /// Parses the blocks of a region, of which `block` is the first when it is not labeled.
     pub(super) fn blocks(&mut self, region: RegionId, scanned: Option<u32>, mut block: Option<BlockId>) {
         let Some(scanned) = scanned else { return };
         let scanned = self.source.scan().regions[scanned as usize];
@@ -381,7 +381,7 @@ impl<'s> Parser<'s> {
         op
     }
 
-    /// What stands for a statement that could not be parsed: it reads the values that the statement names, and has the
+    /// What replaces a statement that could not be parsed: it reads the values that the statement names, and has the
     /// regions that can be read.
     pub(super) fn unread(&mut self, index: u32) -> OpId {
         let statement = self.statement_at(index);
@@ -486,8 +486,8 @@ impl<'s> Parser<'s> {
     }
 }
 
-/// Adds the attributes whose names are not there yet. MLIR takes properties before the dictionary of the generic form, and
-/// the dictionary before the clauses of a custom form.
+/// Adds the attributes whose names are not there yet. MLIR takes properties before the dictionary of the generic form,
+/// and the dictionary before the clauses of a custom form.
 pub(super) fn add_missing(attributes: &mut Attributes, further: Attributes) {
     let known: FxHashSet<Symbol> = attributes.iter().map(|(name, _)| *name).collect();
     attributes.extend(further.into_iter().filter(|(name, _)| !known.contains(name)));
@@ -505,7 +505,7 @@ fn op_name<'t>(text: Text<'t>) -> Option<Text<'t>> {
     (length > 0).then(|| text.part(start..start + length))
 }
 
-/// The region that stands within braces.
+/// The region that is within braces.
 pub(super) fn region_of(braces: Text<'_>) -> Option<u32> {
     match braces.part(1..braces.text.len()).cut() {
         Some(Cut::Region(region)) => Some(*region),

@@ -82,7 +82,7 @@ impl<'t> Text<'t> {
         self.part(span.start()..span.end())
     }
 
-    /// Where it stands in the file.
+    /// Where it is in the file.
     pub fn span(&self) -> Span {
         if self.text.is_empty() {
             let at = self.frame.to_file(self.base);
@@ -125,7 +125,7 @@ impl<'s> Parser<'s> {
         }
     }
 
-    /// Reports that `expected` does not stand at `at`.
+    /// Reports that `expected` is not at `at`.
     pub(super) fn unexpected(&mut self, text: Text<'_>, at: usize, expected: &str) {
         let at = at + text.text[at..].len() - text.text[at..].trim_start().len();
         let rest = &text.text[at..];

@@ -1,8 +1,8 @@
 //! The map from values of a model to values of its program, and the program as text with mapped values as results.
 //!
 //! The program is the module as the user wrote it, with calls inlined. Passes record the origin of each value that they
-//! make in the place of another one; this module derives the form from the types of both. A value without an origin is not
-//! mapped.
+//! make in the place of another one; this module derives the form from the types of both. A value without an origin is
+//! not mapped.
 
 mod double;
 mod program;
@@ -62,10 +62,10 @@ pub struct Mapped {
     pub form: Form,
     /// The element type in the model, as StableHLO spells it.
     pub element: &'static str,
-    /// For each dimension in the model, the dimension of the program's value; `None` for an added dimension of size 1. The
-    /// program's value repeats its elements along a dimension that is missing here.
+    /// For each dimension in the model, the dimension of the program's value; `None` for an added dimension of size 1.
+    /// The program's value repeats its elements along a dimension that is missing here.
     pub axes: Vec<Option<usize>>,
-    /// The line of Python.
+    /// The Python line.
     pub python: Option<PythonFrame>,
     /// The path of modules.
     pub module_path: Option<String>,
@@ -215,8 +215,8 @@ fn mapped(program: &Module, module: &Module, value: ValueId, origin: &Origin) ->
     })
 }
 
-/// Whether a value may be mapped across a change of its type: to one that is at least as wide, or from `f64` to `f32`, in
-/// which the compiler computes where ONNX Runtime lacks a kernel for `f64`.
+/// Whether a value may be mapped across a change of its type: to one that is at least as wide, or from `f64` to `f32`,
+/// in which the compiler computes where ONNX Runtime lacks a kernel for `f64`.
 fn widens(from: Element, to: Element) -> bool {
     let is_number =
         |element: Element| element.is_integer() || element.is_unsigned() || element == Element::Bool;

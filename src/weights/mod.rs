@@ -1,8 +1,8 @@
 //! Files of weights: safetensors, npz, and Flax's msgpack.
 //!
-//! A file is a list of tensors, each with its path in the saved tree, its element type and its sizes. The elements stay in
-//! the file, as ranges of its mapping; only compressed or reordered elements are copied into memory. A malformed file is an
-//! [`Error`], and no range exceeds the file.
+//! A file is a list of tensors, each with its path in the saved tree, its element type and its sizes. The elements stay
+//! in the file, as ranges of its mapping; only compressed or reordered elements are copied into memory. A malformed
+//! file is an [`Error`], and no range exceeds the file.
 
 mod dtype;
 mod foreign;
@@ -30,7 +30,7 @@ pub struct Weights {
     pub renames: Vec<(String, String)>,
     /// Bind the sorted tensors to the first arguments, whatever their names.
     pub by_order: bool,
-    /// The arrays that the program's placeholders stand for.
+    /// The arrays that the program's placeholders represent.
     pub captured: Vec<Captured>,
     /// Ids and names of the placeholders that become inputs of the model, in the order of the inputs.
     pub inputs: Vec<(String, String)>,
@@ -156,7 +156,7 @@ impl Tensor {
         let dtype = element.name().unwrap_or_default().to_owned();
         let length = bytes.bytes().len();
         let data = Pieces::new(&Arc::new(bytes), iter::once(0..length));
-        // A range of all bytes lies within them.
+        // A range of all bytes is within them.
         let data = data.ok_or_else(|| Error::malformed("its bytes cannot be read"))?;
         Self::new(name.into(), dtype, vec![element], sizes, data)
     }

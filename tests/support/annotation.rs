@@ -1,4 +1,4 @@
-//! Diagnostics written into the text they are about: carets under the fault, and the code behind them.
+//! Diagnostics written into the text they are about: carets under the fault, and the code after them.
 //!
 //! ```text
 //!   %0 = stablehlo.fft %a, type = FFT, length = [4] : ...
@@ -6,7 +6,7 @@
 //! ```
 //!
 //! A comment cannot put carets under its own slashes: for faults there it says the columns, `//@1-9 E0001`, and
-//! `//@none A0601` stands for a diagnostic without a place.
+//! `//@none A0601` represents a diagnostic without a place.
 
 use super::compile::Finding;
 

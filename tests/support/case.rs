@@ -1,4 +1,4 @@
-//! Fixture files: the header, the cases, and the expectations behind each; see `tests/fixtures.rs` for the format.
+//! Fixture files: the header, the cases, and the expectations after each; see `tests/fixtures.rs` for the format.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -66,7 +66,7 @@ impl Header {
         toml::from_str(&header).map_err(|error| format!("in the //! header: {error}"))
     }
 
-    /// Whether a part of the test is asked for.
+    /// Whether a part of the test is requested.
     pub fn wants(&self, part: Part) -> bool {
         self.test.as_ref().is_none_or(|parts| parts.contains(&part))
     }

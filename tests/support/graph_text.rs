@@ -187,7 +187,7 @@ fn element_name(code: i32) -> String {
     }
 }
 
-/// The elements between braces; a scalar stands for itself.
+/// The elements between braces; a scalar represents itself.
 fn elements(tensor: &TensorProto) -> String {
     if !tensor.external_data.is_empty() {
         let pairs = tensor.external_data.iter().map(|pair| format!("{} = {}", pair.key, pair.value));

@@ -85,7 +85,7 @@ impl fmt::Display for Element {
     }
 }
 
-/// A tensor: its elements lie in row-major order, each in little-endian bytes.
+/// A tensor: its elements are in row-major order, each in little-endian bytes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor {
     pub element: Element,

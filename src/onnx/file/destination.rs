@@ -26,7 +26,7 @@ pub(super) enum Kind {
 
 impl Destination {
     /// Checks `path`, which must not be one of `inputs`, the files that the model is made from. A symbolic link
-    /// stands for the file that it points at.
+    /// represents the file that it points at.
     ///
     /// # Errors
     /// When no file can be written there.
@@ -228,7 +228,7 @@ fn resolve_new(path: &Path) -> Result<PathBuf, WriteError> {
     }
     let mut file = path.to_owned();
     for _ in 0..LINK_LIMIT {
-        // An error says that this is no link, which is what the loop looks for.
+        // An error states that this is not a link, which is what the loop looks for.
         let Ok(target) = fs::read_link(&file) else { break };
         file = parent(&file).join(target);
     }

@@ -14,7 +14,7 @@ pub enum WriteError {
         /// The path that names a directory.
         path: PathBuf,
     },
-    /// The directory that the output would stand in does not exist.
+    /// The directory that the output would be in does not exist.
     #[error("the directory `{}` does not exist", path.display())]
     MissingDirectory {
         /// The directory.
@@ -38,7 +38,7 @@ pub enum WriteError {
         /// The path as given.
         path: PathBuf,
     },
-    /// External data was asked for, and the output is a device or a pipe.
+    /// External data was requested, and the output is a device or a pipe.
     #[error("`{}` is not a regular file, so it cannot have an external data file", path.display())]
     NoDataFile {
         /// The device or pipe.

@@ -61,7 +61,7 @@ impl<'m, 'a> Layout<'m, 'a> {
         Ok(Self { model: model.proto.encode_to_vec(), graph: model.graph.encode_to_vec(), tensors })
     }
 
-    /// Leaves the payloads that lie in files below `directory` where they are, and gives the files, each once.
+    /// Leaves the payloads that are in files below `directory` where they are, and gives the files, each once.
     ///
     /// ONNX Runtime and ONNX's checker refuse data that lies elsewhere: a model could read any file with it.
     pub(super) fn refer(&mut self, directory: &Path) -> Result<Vec<PathBuf>, WriteError> {
@@ -69,7 +69,7 @@ impl<'m, 'a> Layout<'m, 'a> {
         let mut known: Option<(PathBuf, String)> = None;
         for tensor in self.tensors.iter_mut().filter(|tensor| tensor.len > 0) {
             let Some((path, offset)) = tensor.initializer.payload.place() else { continue };
-            // The tensors of a file come one behind the other.
+            // The tensors of a file come one after the other.
             let location = match known.take().filter(|(known, _)| known == path) {
                 Some((_, location)) => location,
                 None => relative(path, directory)?,
@@ -165,7 +165,7 @@ impl<'m, 'a> Layout<'m, 'a> {
 }
 
 impl Tensor<'_, '_> {
-    /// Lets the message say that the data is in another file.
+    /// Lets the message state that the data is in another file.
     fn refer(&mut self, location: &str, offset: u64) {
         self.message = TensorProto {
             data_location: Some(DataLocation::External.into()),

@@ -40,7 +40,7 @@ pub struct Initializer<'a> {
     pub payload: Box<dyn Payload + 'a>,
 }
 
-/// A model whose large initializers stand beside its messages.
+/// A model whose large initializers are beside its messages.
 pub struct Model<'a> {
     /// The model without its main graph.
     proto: ModelProto,
@@ -77,7 +77,7 @@ pub enum ExternalData {
     Always,
     /// Never: a model that is too long for one file is refused.
     Never,
-    /// As [`Auto`](Self::Auto), but what lies in a file already, as it is, stays there, and the model refers to it.
+    /// As [`Auto`](Self::Auto), but what is in a file already, as it is, stays there, and the model refers to it.
     Reference,
 }
 

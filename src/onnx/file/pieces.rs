@@ -42,7 +42,7 @@ impl<'p> Progress<'p> {
     }
 }
 
-/// Writes `image` to a stream; `path` is the file that it stands for, if any.
+/// Writes `image` to a stream; `path` is the file that it represents, if any.
 pub(super) fn write_in_order(
     image: &Image,
     out: &mut dyn Write,

@@ -158,7 +158,7 @@ pub(super) struct Counter {
 impl Lower<'_> {
     /// An integer scalar of the body of a loop, or of what is around it, in terms of the number of the round.
     ///
-    /// It is followed modulo the counter's range only, so that it is right where it lies within that range.
+    /// It is followed modulo the counter's range only, so that it is right where it is within that range.
     pub(super) fn at_round(&self, value: ValueId, counter: Option<Counter>, depth: usize) -> Option<Place> {
         let depth = depth.checked_sub(1)?;
         if let Some(counter) = counter.filter(|counter| counter.argument == value) {

@@ -67,7 +67,7 @@ fn case(cx: &mut Lower, op: OpId) -> Lowered {
     if last < 3 {
         return Ok(chain(cx, index, &branches, 0, &types)?.into_iter().collect());
     }
-    // Every number out of range stands for the last branch, so that halves can be told apart by the order.
+    // Every number out of range represents the last branch, so that halves can be told apart by the order.
     let (zero, limit) = (cx.integer(Element::I32, 0), cx.integer(Element::I32, last as i64));
     let negative = cx.elementwise_to(onnx::LESS, &[index, zero], Element::Bool);
     let bounded = cx.elementwise(onnx::MIN, &[index, limit]);
@@ -77,7 +77,7 @@ fn case(cx: &mut Lower, op: OpId) -> Lowered {
 
 type Types = [(Element, Vec<Dim>)];
 
-/// Few branches: one comparison behind the other, the last branch without one.
+/// Few branches: one comparison after the other, the last branch without one.
 fn chain(
     cx: &mut Lower,
     index: ValueId,

@@ -1,7 +1,7 @@
 //! The `Loop` or `Scan` of a loop that makes a number of rounds, some of whose inputs are read and some of whose
 //! outputs are made slice by slice.
 //!
-//! `Scan` is the faster one: it reads slices where they lie and writes each to its place, and counts by itself. ONNX
+//! `Scan` is the faster one: it reads slices where they are and writes each to its place, and counts by itself. ONNX
 //! Runtime has it make at least one round, and it does not tell its body the number of the round.
 
 use super::super::{Lower, Refusal};
@@ -59,7 +59,7 @@ pub(in crate::ops) struct Rounds {
 
 /// What the body is given.
 pub(in crate::ops) struct Round<'v> {
-    /// The number of the round as `i64`, from 0, where it is asked for.
+    /// The number of the round as `i64`, from 0, if requested.
     pub number: Option<ValueId>,
     /// What the round before has handed on.
     pub carried: &'v [ValueId],

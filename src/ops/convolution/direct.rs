@@ -1,7 +1,7 @@
 //! `Conv` and `ConvTranspose`: input `[N, C, ...]`, kernel `[O, I, ...]` or `[C, O, ...]`, output `[N, O, ...]`.
 //!
-//! A batch in groups becomes features in groups: `[g * n, C]` is taken as `[n, g * C]`, whose group `i` meets the kernel's
-//! share `i` of output features.
+//! A batch in groups becomes features in groups: `[g * n, C]` is taken as `[n, g * C]`, whose group `i` meets the
+//! kernel's share `i` of output features.
 //!
 //! A dilated input with windows of stride 1 is what `ConvTranspose` makes: it adds each element times the kernel to the
 //! output at distances of the dilation, so that its kernel is reversed, and its padding counts from the full overlap:
@@ -64,7 +64,7 @@ fn features_first(cx: &mut Lower, geometry: &Geometry, input: ValueId) -> ValueI
         let order = order([geometry.input_batch, geometry.input_feature].into_iter().chain(spatial));
         return cx.transpose(input, &order);
     }
-    // The batch is split in place, which moves the dimensions behind it one further.
+    // The batch is split in place, which moves the dimensions after it one further.
     let batch = geometry.input_batch;
     let mut split = cx.dims(input);
     split[batch] = cx.module.sizes.quotient(split[batch], Dim::Known(groups));
@@ -134,7 +134,7 @@ fn conv_transpose(
 }
 
 /// Whether `ConvTranspose` can express the padding of this dimension: none beyond the full overlap before the input,
-/// and behind it as much as `output_padding`, which ONNX Runtime wants below the stride, can add.
+/// and after it as much as `output_padding`, which ONNX Runtime wants below the stride, can add.
 fn is_transposed(sizes: &Sizes, axis: &Axis) -> bool {
     let padding = axis.low.known().zip(axis.high_seen(sizes));
     let fits = axis.beyond(sizes).is_none();

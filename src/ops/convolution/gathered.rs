@@ -46,7 +46,7 @@ pub(super) fn lower(
     }
     let sums = cx.contract(input, kernel, &pairs);
 
-    // The sums have the group, then the input's batch and positions as they stand there, then the kernel's features.
+    // The sums have the group, then the input's batch and positions as they are there, then the kernel's features.
     let first = pairs.batch.len();
     let mut free = vec![geometry.input_batch];
     free.extend(geometry.spatial.iter().map(|axis| axis.input));
@@ -112,7 +112,7 @@ fn windows(cx: &mut Lower, axis: &Axis, input: ValueId, dims: &mut Places) -> Va
     cx.node(onnx::GATHER, &[input, indices]).int("axis", at as i64).out(element, &sizes)
 }
 
-/// A dimension as its groups, which stand before it, and what a group has.
+/// A dimension as its groups, which are before it, and what a group has.
 fn split(cx: &mut Lower, value: ValueId, dims: &mut Places, dim: usize, groups: i64) -> ValueId {
     let at = dims.at(dim);
     let mut sizes = cx.dims(value);
@@ -122,7 +122,7 @@ fn split(cx: &mut Lower, value: ValueId, dims: &mut Places, dim: usize, groups: 
     cx.reshape(value, &sizes)
 }
 
-/// Where the dimensions that a tensor had at first stand after others have come and gone.
+/// Where the dimensions that a tensor had at first are after others have come and gone.
 struct Places(Vec<usize>);
 
 impl Places {

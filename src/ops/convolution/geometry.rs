@@ -28,7 +28,7 @@ pub(super) struct Axis {
     pub stride: i64,
     /// Zeros before the input; negative numbers cut off.
     pub low: Dim,
-    /// Zeros behind the input; negative numbers cut off.
+    /// Zeros after the input; negative numbers cut off.
     pub high: Dim,
     /// Distance of the input's elements; 1 where it has one element.
     pub input_dilation: i64,
@@ -56,7 +56,7 @@ impl Axis {
         (self.window - 1) * self.kernel_dilation
     }
 
-    /// The padding behind the input up to the last element that a window sees, where it is a number.
+    /// The padding after the input up to the last element that a window sees, where it is a number.
     pub fn high_seen(&self, sizes: &Sizes) -> Option<i64> {
         if self.stride == 1 && self.positions != Dim::Known(0) {
             return self.high.known();
@@ -324,7 +324,7 @@ fn per_axis(
     Ok(values)
 }
 
-/// The padding before and behind each spatial dimension; left out, each is 0.
+/// The padding before and after each spatial dimension; left out, each is 0.
 fn edges(padding: Option<Dims>, count: usize) -> Result<Dims, Refusal> {
     let Some(padding) = padding else {
         return Ok(std::iter::repeat_n(Dim::Known(0), count).collect());

@@ -1,8 +1,8 @@
 //! Convolutions over any number of spatial dimensions.
 //!
 //! With `x` the input after `lhs_dilation` (zeros between its elements) and `padding` (zeros round it, or elements cut
-//! off), output position `j` of a spatial dimension is the sum over kernel positions `k` and input features of
-//! `x[j * stride + k * rhs_dilation] * kernel[k]`; `window_reversal` reverses `kernel`. Features, or the batch, may be in
+//! off), output position `j` of a spatial dimension is the sum over kernel positions `k` and input features of `x[j *
+//! stride + k * rhs_dilation] * kernel[k]`; `window_reversal` reverses `kernel`. Features, or the batch, may be in
 //! groups, each with its share of the kernel's output features (StableHLO spec, `convolution`).
 //!
 //! - `Conv` and `ConvTranspose` have kernels for `f32`, and widened to it `f16` and `bf16`: see [`direct`].
@@ -87,7 +87,7 @@ fn reversed(cx: &mut Lower, geometry: &Geometry, kernel: ValueId, which: fn(&Axi
 }
 
 /// The input with zeros between its elements, and without the elements that negative padding cuts off. Padding that
-/// is no number, and so no attribute of an ONNX op, is there already.
+/// is not a number, and so no attribute of an ONNX op, is there already.
 fn dilated_and_cropped(cx: &mut Lower, geometry: &Geometry, input: ValueId) -> ValueId {
     let mut interior = vec![0; cx.rank(input)];
     geometry.spatial.iter().for_each(|axis| interior[axis.input] = axis.input_dilation - 1);

@@ -1,11 +1,11 @@
 //! Sums of products over any dimensions as `MatMul`.
 //!
 //! `MatMul` wants `[batch..., M, K]` and `[batch..., K, N]`. Operands come in any order of dimensions, with several or
-//! none in the place of M, K and N. They are transposed where their dimensions stand in another order, and reshaped
+//! none in the place of M, K and N. They are transposed where their dimensions are in another order, and reshaped
 //! where several dimensions are to be one.
 //!
-//! Four forms give the same sums: either operand may be on the left, and several contracted dimensions may stand in
-//! the order of either operand. With the right operand on the left the result is the transpose of what is asked for.
+//! Four forms give the same sums: either operand may be on the left, and several contracted dimensions may be in
+//! the order of either operand. With the right operand on the left the result is the transpose of what is requested.
 //! The form with the fewest transposes is taken; among equals the one that transposes the result, because the user
 //! of a result that comes in this order often transposes it back (JAX prints `probs @ v` as `(v^T probs^T)^T`).
 

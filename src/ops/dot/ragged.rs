@@ -1,7 +1,7 @@
 //! `chlo.ragged_dot`: products of matrices whose rows come in groups, and each group has a matrix of its own.
 //!
 //! The lengths of the groups are data, so there are as many products as the sizes allow, of which the elements of a
-//! group are kept: every row is multiplied with every group's matrix. Rows behind the last group are zero.
+//! group are kept: every row is multiplied with every group's matrix. Rows after the last group are zero.
 
 use super::contraction::Pairs;
 use crate::ir::{Dim, Element, OpId, ValueId, onnx};
@@ -41,7 +41,7 @@ pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
     let result = match (group.as_slice(), is_contracting, is_batch) {
         (&[group], false, false) => rows(cx, lhs, rhs, &pairs, (ragged, group), lengths),
         ([], true, false) => sums(cx, lhs, rhs, &pairs, ragged, lengths),
-        // The groups lie along the batch, which no product crosses.
+        // The groups are along the batch, which no product crosses.
         ([], false, true) => cx.contract(lhs, rhs, &pairs),
         _ => {
             let why = "a group dimension requires a ragged row dimension".into();

@@ -160,7 +160,7 @@ fn signed(element: Element) -> Element {
     }
 }
 
-/// Counts ones by sums of neighbouring bits, pairs, and so on, all in one word (H. S. Warren, "Hacker's Delight", 5-1).
+/// Counts ones by sums of neighboring bits, pairs, and so on, all in one word (H. S. Warren, "Hacker's Delight", 5-1).
 pub(super) fn count_ones(x: Term) -> Term {
     let element = x.element();
     let word = shifted(element);
@@ -218,7 +218,7 @@ pub(in crate::ops) fn multiply_high(cx: &mut Lower, lhs: ValueId, rhs: ValueId) 
         if !element.is_signed() {
             return high;
         }
-        // A negative factor stands for itself plus 2^64 above, which adds the other factor to the upper half.
+        // A negative factor represents itself plus 2^64 above, which adds the other factor to the upper half.
         let high = high.cast(element);
         let high = high - signed_a.less(0i64).select(signed_b, 0i64);
         high - signed_b.less(0i64).select(signed_a, 0i64)

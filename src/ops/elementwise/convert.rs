@@ -28,7 +28,7 @@ fn within(cx: &mut Lower, x: ValueId, to: Element) -> ValueId {
     let Some(format) = SmallFloat::of(to) else { return x };
     let highest = format.highest();
     let (_, exponent) = format.exponents();
-    // The number half a step beyond the largest one rounds to the even one of its neighbours.
+    // The number half a step beyond the largest one rounds to the even one of its neighbors.
     let step = 2f64.powi(exponent - format.mantissa as i32);
     let (limit, is_even) = (highest + step / 2.0, (highest / step) % 2.0 == 0.0);
     cx.formula([x], |[x]| {
@@ -56,7 +56,7 @@ pub(in crate::ops) fn truncate(cx: &mut Lower, x: ValueId, to: Element) -> Value
         if to.bits() == 64 {
             return truncate_to_64(x, to);
         }
-        // The limits of 32 bits are no f32.
+        // The limits of 32 bits are not f32 numbers.
         if to.bits() == 32 {
             x = x.cast(Element::F64);
         }
@@ -64,7 +64,7 @@ pub(in crate::ops) fn truncate(cx: &mut Lower, x: ValueId, to: Element) -> Value
     })
 }
 
-/// The limits of 64 bits are no floats: the highest number comes from a comparison.
+/// The limits of 64 bits are not floats: the highest number comes from a comparison.
 fn truncate_to_64<'f>(x: Term<'f>, to: Element) -> Term<'f> {
     let (lowest, _) = float_limits(to);
     let limit = if to == Element::U64 { 18_446_744_073_709_551_616.0 } else { -lowest };

@@ -139,7 +139,7 @@ fn concatenate(cx: &Folding) -> Option<Tensor> {
     Some(Tensor::from_array(first.element, joined))
 }
 
-/// `edge_padding_low` elements before, `edge_padding_high` behind, `interior_padding` between each two; a negative
+/// `edge_padding_low` elements before, `edge_padding_high` after, `interior_padding` between each two; a negative
 /// edge takes elements away, after the interior has been padded.
 fn pad(cx: &Folding) -> Option<Tensor> {
     let [operand, padding] = &cx.operands[..] else { return None };

@@ -59,7 +59,7 @@ fn odd_f32(value: f64) -> f32 {
         // Larger than any f32, and so than any f16 or bf16.
         return nearest;
     }
-    // Inexact with an even last bit: the neighbour on the other side of `value` is odd.
+    // Inexact with an even last bit: the neighbor on the other side of `value` is odd.
     let away = f64::from(nearest).abs() < value.abs();
     let bits = nearest.to_bits();
     if away { f32::from_bits(bits + 1) } else { f32::from_bits(bits - 1) }

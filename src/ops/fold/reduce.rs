@@ -43,7 +43,7 @@ fn reduce(cx: &Folding) -> Option<Tensor> {
     }
     let sizes = cx.sizes()?;
     cx.allow(shape_count(&sizes)?)?;
-    // A splat can stand for any number of elements, and each is visited here.
+    // A splat can represent any number of elements, and each is visited here.
     if shape_count(&operand.sizes)? > super::READ {
         return None;
     }

@@ -96,7 +96,7 @@ fn not_a_number_is_not_folded() {
 
 #[test]
 fn rounding_twice_is_rounding_once() {
-    // Just above the middle of two neighbours: rounding to f32 first would make it a tie.
+    // Just above the middle of two neighbors: rounding to f32 first would make it a tie.
     let above = 1.0 + 2f64.powi(-11) + 2f64.powi(-40);
     assert_eq!(float_bits(Element::F16, above), Some(0x3C01));
     assert_eq!(float_bits(Element::F16, 1.0 + 2f64.powi(-11)), Some(0x3C00));

@@ -1,6 +1,6 @@
 //! What is done to matrices before their eigenvalues are computed, as LAPACK's `gebal` does it.
 //!
-//! Rows and columns come in an order that shows eigenvalues that stand alone.
+//! Rows and columns come in an order that shows isolated eigenvalues.
 //! A row that is zero but for its diagonal element has an eigenvalue there; it goes last, and the search goes on in
 //! the rest. The same with columns, which go first. Zeros that a matrix has so stay zeros, and eigenvalues that can be
 //! read off stay exact.

@@ -73,7 +73,7 @@ fn triangle(cx: &mut Lower, t: Matrix, z: Matrix) -> (Matrix, Matrix) {
 }
 
 /// The vectors of triangles, a column each, of any length but 0. Only what is above the diagonal is read, and the
-/// eigenvalues `w` stand for what is on it.
+/// eigenvalues `w` represent what is on it.
 fn substitute(cx: &mut Lower, t: Matrix, w: Matrix) -> Result<Matrix, Refusal> {
     let n = t.size(cx, 1);
     let (rows, columns) = (cx.row_numbers(n), cx.column_numbers(n));

@@ -54,7 +54,7 @@ impl Basis {
     }
 }
 
-/// Makes column `number` zero below the row behind its own.
+/// Makes column `number` zero below the row after its own.
 fn round(cx: &mut Lower, basis: Basis, number: Matrix) -> (Basis, Reflector) {
     let (_, m, n) = basis.a.extents(cx);
     let (rows, columns) = (cx.row_numbers(m), cx.column_numbers(n));

@@ -148,7 +148,8 @@ fn sorted(cx: &mut Lower, values: Matrix, largest: bool) -> (Matrix, Matrix) {
     (outs[0].into(), outs[1].into())
 }
 
-/// 1 for each matrix, `[batch, 1, 1]`, that gave a value that is no number, as LAPACK says that it did not converge.
+/// 1 for each matrix, `[batch, 1, 1]`, that gave a value that is not a number, as LAPACK states that it did not
+/// converge.
 pub(super) fn failed(cx: &mut Lower, values: Matrix) -> Matrix {
     // A number times zero is zero, which infinity and NaN are not.
     let zeros = cx.numbers([values], |[values]| values * 0.0);
@@ -156,8 +157,8 @@ pub(super) fn failed(cx: &mut Lower, values: Matrix) -> Matrix {
     cx.numbers([sum], |[sum]| sum.equal(0.0).select(sum.beside(0.0), 1.0).cast(Element::I64))
 }
 
-/// The eigenvalues, ascending, `[batch, 1, n]`, and the eigenvectors of symmetric or Hermitian matrices of `f64`, given in full.
-/// `precision` is the size of the elements beside the diagonal, relative to the matrix, that is small enough.
+/// The eigenvalues, ascending, `[batch, 1, n]`, and the eigenvectors of symmetric or Hermitian matrices of `f64`, given
+/// in full. `precision` is the size of the elements beside the diagonal, relative to the matrix, that is small enough.
 pub(super) fn eigen(cx: &mut Lower, a: Matrix, precision: f64) -> Result<(Matrix, Matrix), Refusal> {
     let own = a.size(cx, 2);
     let (a, scale) = scaled(cx, a);

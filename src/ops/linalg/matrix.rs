@@ -257,7 +257,7 @@ impl Lower<'_> {
             let (going, next) = round(cx, values[0], values[1], &state)?;
             let mut outs = vec![going];
             for (matrix, &complex) in next.state.iter().zip(&own_forms) {
-                // A real value may stand where a complex one is carried.
+                // A real value may be where a complex one is carried.
                 let matrix = if complex { cx.complexified(*matrix) } else { *matrix };
                 outs.extend(matrix.parts());
             }

@@ -95,7 +95,7 @@ fn matrices(cx: &mut Lower, op: OpId, index: usize, complex: bool) -> Result<Mat
     Ok(value.map(cx, |cx, part| cx.batched(part, 2)))
 }
 
-/// Refuses what the type rules let pass: operands that are no matrices.
+/// Refuses what the type rules let pass: operands that are not matrices.
 fn demand_matrix(cx: &Lower, op: OpId, index: usize, complex: bool) -> Result<(), Refusal> {
     if cx.operand_dims(op, index)?.len() < 2 + usize::from(complex) {
         return Err(Refusal::form(format!("operand {index} is not a matrix")));

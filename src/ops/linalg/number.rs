@@ -16,7 +16,7 @@ pub(super) struct Number<'f> {
     im: Option<Term<'f>>,
 }
 
-/// What can stand beside a number: another one, or a real constant.
+/// What can be combined with a number: another one, or a real constant.
 pub(super) trait Operand<'f>: Copy {
     /// The operand as a number of the same element type as `like`.
     fn beside(self, like: Number<'f>) -> Number<'f>;

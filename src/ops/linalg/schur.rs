@@ -27,7 +27,7 @@ pub(super) enum Wanted {
     Vectors,
 }
 
-/// Whether rows and columns may get factors first, which leaves the eigenvalues alone, but is no unitary change.
+/// Whether rows and columns may get factors first, which leaves the eigenvalues alone, but is not a unitary change.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Balance {
     Order,
@@ -44,8 +44,8 @@ pub(super) struct Schur {
     pub factors: Option<Matrix>,
     /// `[batch, 1, 1]`.
     pub scale: Matrix,
-    /// For each matrix, `[batch, 1, 1]`, 0, or -4 where an element was no number, or the number of rows that have not
-    /// come to an end.
+    /// For each matrix, `[batch, 1, 1]`, 0, or -4 where an element was not a number, or the number of rows that have
+    /// not come to an end.
     pub info: Matrix,
 }
 
@@ -263,8 +263,8 @@ impl Window {
         cx.reduce_along(onnx::REDUCE_MAX, starts, &[2])
     }
 
-    /// In each row, the first column of the rest of the matrix less its eigenvalue that is nearest to the last diagonal element, of the last
-    /// two rows. Where that has not led to an end, LAPACK takes other numbers.
+    /// In each row, the first column of the rest of the matrix less its eigenvalue that is nearest to the last diagonal
+    /// element, of the last two rows. Where that has not led to an end, LAPACK takes other numbers.
     fn single(&self, cx: &mut Lower, band: &Band) -> [Matrix; 3] {
         let (d, before) = (at(cx, band.diagonal, self.high, 0), at(cx, band.before, self.high, 0));
         let (b, c) = (at(cx, band.above, self.high, 0), at(cx, band.below, self.high, 0));
@@ -290,8 +290,9 @@ impl Window {
         [leading, below, nothing]
     }
 
-    /// In each row, the first column of the product of the rest of the matrix less each of two numbers: the eigenvalues of the last two rows
-    /// when they are conjugates, and else twice the one that is nearer to the last diagonal element.
+    /// In each row, the first column of the product of the rest of the matrix less each of two numbers: the eigenvalues
+    /// of the last two rows when they are conjugates, and else twice the one that is nearer to the last diagonal
+    /// element.
     fn double(&self, cx: &mut Lower, band: &Band) -> [Matrix; 3] {
         let (d, before) = (at(cx, band.diagonal, self.high, 0), at(cx, band.before, self.high, 0));
         let (b, c) = (at(cx, band.above, self.high, 0), at(cx, band.below, self.high, 0));

@@ -33,7 +33,7 @@ fn choose<'f>(condition: Number<'f>, yes: [Number<'f>; 6], no: [Number<'f>; 6]) 
     yes.map(|yes| condition.select(yes, rest.next().unwrap_or(yes)))
 }
 
-/// Cosine and sine of the rotation of a block `[[a, b], [c, d]]`, and the block behind it; `c` is not zero.
+/// Cosine and sine of the rotation of a block `[[a, b], [c, d]]`, and the block after it; `c` is not zero.
 fn standardized<'f>([a, b, c, d]: [Number<'f>; 4]) -> [Number<'f>; 6] {
     let (zero, one) = (a.beside(0.0), a.beside(1.0));
     let exchanged = Rotated { cosine: zero, sine: one, block: [d, -c, zero, a] };

@@ -6,7 +6,7 @@ use crate::ops::{Lower, Refusal};
 /// Which system is solved: `op(A) * X = B`, or `X * op(A) = B`.
 #[derive(Clone, Copy)]
 pub(super) struct System {
-    /// Whether `A` stands left of `X`.
+    /// Whether `A` is to the left of `X`.
     pub left: bool,
     /// Whether the lower triangle of `A` is read, or else the upper one.
     pub lower: bool,

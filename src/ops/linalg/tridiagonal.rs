@@ -34,7 +34,7 @@ pub(super) fn solve(
 ) -> Result<Solution, Refusal> {
     let (element, (batch, n, k)) = (b.element(cx), b.extents(cx));
     let zero = cx.scalar(element, 0.0);
-    // Rows as [batch, n, 1], with a row of zeros behind the last.
+    // Rows as [batch, n, 1], with a row of zeros after the last.
     let mut rows = [below, middle, above, b];
     for value in &mut rows {
         if cx.rank(value.re) == 2 {

@@ -1,7 +1,7 @@
 //! Shapes, which are lists of sizes here, and what must hold of them.
 //!
-//! A witness says that a check has passed. The program fails where one does not; the model computes what follows for the
-//! sizes that pass, and ONNX's own checks of sizes refuse the others.
+//! A witness states that a check has passed. The program fails where one does not; the model computes what follows for
+//! the sizes that pass, and ONNX's own checks of sizes refuse the others.
 
 use super::NUMBERS;
 use crate::ir::{Element, SCALAR, ValueId, shape, stablehlo};

@@ -12,7 +12,7 @@ use super::elementwise::truncate;
 use super::{Elements, Lower, Lowered, Refusal, Row, noted};
 use crate::ir::{Attribute, Element, OpId, OpName, ValueId, onnx, stablehlo};
 
-/// The attribute that holds the quantized type behind an op on its storage type.
+/// The attribute that holds the quantized type of an op on its storage type.
 pub const ATTRIBUTE: &str = "quantized_type";
 
 const ELEMENTS: Elements = Elements::FLOAT.or(Elements::INTEGER).or(Elements::NIBBLE);
@@ -123,7 +123,7 @@ fn dequantize(cx: &mut Lower, op: OpId) -> Lowered {
 
 /// `round(clamp(x / scale + zero_point))`, ties to even, and 0 for NaN (StableHLO spec, uniform_quantize).
 ///
-/// `QuantizeLinear` adds the zero point behind the rounding. An even one leaves ties what they are; an odd one turns
+/// `QuantizeLinear` adds the zero point after the rounding. An even one leaves ties what they are; an odd one turns
 /// even into odd, so there the arithmetic is written out.
 fn quantize(cx: &mut Lower, op: OpId) -> Lowered {
     let q = quantization(cx, op)?;
@@ -178,7 +178,7 @@ fn without_nan(cx: &mut Lower, q: &Quantization, number: ValueId) -> ValueId {
     cx.formula([number, zero], |[number, zero]| number.is_nan().select(zero, number))
 }
 
-/// A magnitude that a value does not exceed, where the ops that compute it tell; such a value is no NaN. `depth`
+/// A magnitude that a value does not exceed, where the ops that compute it tell; such a value is not a NaN. `depth`
 /// of them are looked at.
 fn bound(cx: &Lower, value: ValueId, depth: u32) -> Option<f64> {
     if let Some(number) = cx.known_number(value) {

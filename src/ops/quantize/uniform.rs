@@ -1,6 +1,6 @@
 //! Uniform quantized types: `!quant.uniform<i8<-127:127>:f32:1, {0.1:-30, 0.5}>`.
 //!
-//! StableHLO spec, "Quantized element types": an element `q` of the storage type stands for the number
+//! StableHLO spec, "Quantized element types": an element `q` of the storage type represents the number
 //! `(q - zero_point) * scale` of the expressed type, with one scale for the tensor or one for each position along a
 //! dimension.
 
@@ -14,18 +14,18 @@ pub struct Quantization {
     pub storage: Element,
     /// The lowest and the highest integer that is stored.
     pub limits: (i64, i64),
-    /// The floats that they stand for.
+    /// The floats that they represent.
     pub expressed: Element,
     /// The dimension along which scales differ; `None` where the tensor has one.
     pub axis: Option<i64>,
     /// The scales, one without an axis.
     pub scales: Vec<f64>,
-    /// The stored integers that stand for zero, as many as scales.
+    /// The stored integers that represent zero, as many as scales.
     pub zero_points: Vec<i64>,
 }
 
 impl Quantization {
-    /// Reads the text of a type; `None` for what is no uniform quantization of integers, or has a scale for each
+    /// Reads the text of a type; `None` for what is not a uniform quantization of integers, or has a scale for each
     /// block of several dimensions.
     pub fn parse(text: &str) -> Option<Self> {
         let compact: String = text.chars().filter(|character| !character.is_whitespace()).collect();
@@ -58,7 +58,7 @@ impl Quantization {
         valid.then_some(Self { storage, limits, expressed, axis, scales, zero_points })
     }
 
-    /// The quantization behind a type that is a quantized one.
+    /// The quantization of a type that is a quantized one.
     pub fn of(module: &Module, ty: TypeId) -> Option<Self> {
         match module.types.get(ty) {
             Type::Opaque(text) | Type::Scalar(Element::Quantized(text)) => {
@@ -68,13 +68,13 @@ impl Quantization {
         }
     }
 
-    /// Whether the same stored integers stand for the same numbers in both, wherever the axis is.
+    /// Whether the same stored integers represent the same numbers in both, wherever the axis is.
     pub fn agrees(&self, other: &Self) -> bool {
         let rest = |one: &Self| (one.storage, one.limits, one.expressed, one.axis.is_some());
         rest(self) == rest(other) && self.scales == other.scales && self.zero_points == other.zero_points
     }
 
-    /// The largest magnitude of a number that it stands for.
+    /// The largest magnitude of a number that it represents.
     pub fn magnitude(&self) -> f64 {
         let (low, high) = self.limits;
         let reach =
@@ -83,7 +83,7 @@ impl Quantization {
     }
 }
 
-/// The storage type in front of the expressed type, and what is behind its colon.
+/// The storage type in front of the expressed type, and what is after its colon.
 fn storage(types: &str) -> Option<(Element, (i64, i64), &str)> {
     let end = types.find(['<', ':'])?;
     let name = &types[..end];

@@ -102,7 +102,7 @@ fn counts(cx: &Lower, op: OpId, index: usize, axis: i64) -> bool {
 
 /// What the region chooses, and whether the first NaN wins; `None` when it chooses otherwise.
 fn choice(module: &Module, region: RegionId, value: usize, element: Element) -> Option<(Choice, bool)> {
-    // Places are 0 and 1; values lie above them or below, so that a region that mixes the two does not agree. The
+    // Places are 0 and 1; values are above them or below, so that a region that mixes the two does not agree. The
     // first place is the lower one, as the reduction runs from the first element to the last.
     let bases: &[f64] = if element == Element::Bool { &[0.0] } else { &[10.0, -10.0] };
     let run = |a: f64, b: f64| -> Option<[f64; 2]> {
@@ -195,7 +195,7 @@ fn is_bool(module: &Module, value: ValueId) -> bool {
 fn compare(module: &Module, op: OpId, a: f64, b: f64) -> Option<bool> {
     let word =
         |name: &str| module.attribute(op, name).and_then(|attribute: &Attribute| module.word(attribute));
-    // The total order tells zeros and NaNs apart, which these values do not stand for.
+    // The total order tells zeros and NaNs apart, which these values do not represent.
     if word("compare_type") == Some("TOTALORDER") {
         return None;
     }

@@ -141,19 +141,19 @@ fn shape(t: &Typing) -> Inferred {
     one(tensor(t.result(0)?.element, t.operand(0)?.dims.clone()))
 }
 
-/// The result stands for elements of the operand's type.
+/// The result represents elements of the operand's type.
 fn quantized(t: &Typing) -> Inferred {
     expressed(t, t.result(0)?.element, t.operand(0)?.element)?;
     shape(t)
 }
 
-/// The result has the type that the operand stands for.
+/// The result has the type that the operand represents.
 fn dequantized(t: &Typing) -> Inferred {
     expressed(t, t.operand(0)?.element, t.result(0)?.element)?;
     shape(t)
 }
 
-/// The floats that a quantized type stands for are those of the other side.
+/// The floats that a quantized type represents are those of the other side.
 fn expressed(t: &Typing, quantized: Element, float: Element) -> Result<(), Violation> {
     let Element::Quantized(text) = quantized else { return Ok(()) };
     let Some(quantization) = Quantization::parse(t.module.symbols.get(text)) else { return Ok(()) };
@@ -195,8 +195,8 @@ fn compare(t: &Typing) -> Inferred {
     one(tensor(Element::Bool, common(t, &t.operands()?)?))
 }
 
-/// The stated kind of a comparison is that of its elements (StableHLO spec, compare, C5). XLA refuses another one. Whether
-/// integers are equal does not depend on how their sign is read.
+/// The stated kind of a comparison is that of its elements (StableHLO spec, compare, C5). XLA refuses another one.
+/// Whether integers are equal does not depend on how their sign is read.
 fn compare_type(t: &Typing) -> Result<(), Violation> {
     if t.attribute("compare_type").is_err() {
         return Ok(());

@@ -14,7 +14,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(stablehlo::TORCH_INDEX_SELECT, 2, |t| t.stated()),
 ];
 
-/// Demands a scalar integer for each dimension behind the given operand.
+/// Demands a scalar integer for each dimension after the given operand.
 fn start_indices(t: &Typing, first: usize, rank: usize) -> Result<(), Violation> {
     if t.operand_count() - first != rank {
         return types(format!("expected {rank} start indices, found {}", t.operand_count() - first));

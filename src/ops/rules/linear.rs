@@ -1,4 +1,4 @@
-//! Rules of linear algebra, transforms, normalisation, random numbers and selection.
+//! Rules of linear algebra, transforms, normalization, random numbers and selection.
 
 use super::typing::{Typing, attribute, dim_fits, dims_fit, one, tensor, types};
 use super::{Count, Inferred, Rule, Violation, rule, variadic};
@@ -137,7 +137,7 @@ fn rng_bit_generator(t: &Typing) -> Inferred {
     Ok(smallvec![state.clone(), t.result(1)?.clone()])
 }
 
-/// The greatest `k` along the last dimension, and where they stand.
+/// The greatest `k` along the last dimension, and where they are.
 fn top_k(t: &Typing) -> Inferred {
     let operand = t.operand(0)?;
     let k = match t.attribute("k")? {

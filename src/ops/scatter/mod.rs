@@ -9,7 +9,7 @@
 //! * one window: it becomes what is there;
 //! * otherwise: the operand gets one row more, which takes them and is cut off again.
 //!
-//! Regions that are no single [`Combiner`] of each input with its update, and bitwise ones on integers, for which
+//! Regions that are not a single [`Combiner`] of each input with its update, and bitwise ones on integers, for which
 //! ONNX has no reduction, are computed window by window: see [`general`]. Refused are those that do not work on each
 //! element by itself.
 

@@ -1,15 +1,15 @@
 //! `sort` and `top_k`, by ONNX's `TopK`, which is stable: among equal elements it takes the lower index first.
 //!
 //! `TopK` gives no order where there is NaN, so that floats are sorted by a key. Where all NaN are equal and the
-//! largest, as in JAX's comparators, the key is an `f64`, in which every smaller float has room to stand: infinity
+//! largest, as in JAX's comparators, the key is an `f64`, which holds every smaller float: infinity
 //! becomes 1e300, and NaN becomes infinity. `f64` itself has no such room, and is sorted twice: by its numbers, then
 //! by whether they are NaN.
 //!
-//! In the total order, which `top_k` has, the signs of zero and of NaN count. Under `--strict-nan` the key is the bits as
-//! an integer, which needs the `BitCast` of opset 26. Otherwise the `f64` key gets 1e-300 of the sign of its reciprocal,
-//! which no number but zero notices; there a negative NaN is taken for a positive one.
+//! In the total order, which `top_k` has, the signs of zero and of NaN count. Under `--strict-nan` the key is the bits
+//! as an integer, which needs the `BitCast` of opset 26. Otherwise the `f64` key gets 1e-300 of the sign of its
+//! reciprocal, which no number but zero notices; there a negative NaN is taken for a positive one.
 //!
-//! Several keys are sorted one after the other, the last one first. Where a comparator is no lexicographic order of
+//! Several keys are sorted one after the other, the last one first. Where a comparator is not a lexicographic order of
 //! its arguments (see [`comparator`]), every pair is compared: see [`pairs`].
 
 mod approximate;
@@ -166,7 +166,7 @@ impl Lower<'_> {
         order.ok_or_else(|| Refusal::form("no key"))
     }
 
-    /// The elements that stand at these indices along an axis.
+    /// The elements that are at these indices along an axis.
     fn reorder(&mut self, value: ValueId, order: ValueId, axis: usize) -> ValueId {
         let (element, sizes) = (self.element(value), self.dims(order));
         self.node(onnx::GATHER_ELEMENTS, &[value, order]).int("axis", axis as i64).out(element, &sizes)

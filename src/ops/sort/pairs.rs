@@ -9,9 +9,9 @@ const MOST_PAIRS: i64 = 1 << 22;
 
 /// The indices of the elements along `axis` in their order, of the operands' sizes.
 ///
-/// Of two elements the later one comes first where the comparator says that it is before the other one, as in the
-/// stable sorts that move elements past their neighbours. Where a comparator is no strict weak order the program has no
-/// one meaning; here every element still is there once, as the places are sorted themselves.
+/// Of two elements the later one comes first where the comparator states that it is before the other one, as in the
+/// stable sorts that move elements past their neighbors. Where a comparator is not a strict weak order the program has
+/// no one meaning; here every element still is there once, as the places are sorted themselves.
 ///
 /// # Errors
 /// When a size is not known or there are too many pairs, and when the comparator does not work on each pair by itself.

@@ -7,7 +7,7 @@ use crate::ops::formula::Term;
 /// The operands, their dimensions where ONNX's broadcasting expects them.
 ///
 /// Without `broadcast_dimensions` the last dimensions of the shorter operand meet the last ones of the other, as in
-/// ONNX; the attribute names the dimensions of the result that they stand for.
+/// ONNX; the attribute names the dimensions of the result that they represent.
 pub(super) fn operands(cx: &mut Lower, op: OpId) -> Result<(ValueId, ValueId), Refusal> {
     let (mut lhs, mut rhs) = (cx.operand(op, 0)?, cx.operand(op, 1)?);
     let Some(dimensions) = cx.optional_ints(op, "broadcast_dimensions")? else { return Ok((lhs, rhs)) };

@@ -19,7 +19,7 @@ const BITS: Elements = Elements::INTEGER.or(Elements::BOOL);
 /// Floats with a `bool` result.
 const FLOAT_BOOL: Elements = Elements::FLOAT.or(Elements::BOOL);
 
-/// Why formulas stand where ONNX has an op.
+/// Why formulas are used where ONNX has an op.
 const NO_F64: &str = "f64: a formula, as ONNX Runtime has no kernel";
 
 pub(super) const ROWS: &[Row] = &[

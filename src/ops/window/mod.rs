@@ -38,7 +38,7 @@ pub(super) const ROWS: &[Row] = &[
     ),
 ];
 
-/// How the window lies over the operand, with one entry a dimension.
+/// How the window is placed over the operand, with one entry a dimension.
 #[derive(Clone, Debug)]
 struct Window {
     sizes: Vec<i64>,
@@ -124,7 +124,7 @@ impl Window {
             == (1, 1, 1, (Dim::Known(0), Dim::Known(0)))
     }
 
-    /// Where the window's element of this number, in row-major order, lies relative to its first.
+    /// Where the window's element of this number, in row-major order, is relative to its first.
     fn offsets(&self, number: i64) -> Vec<i64> {
         let mut offsets = vec![0; self.rank()];
         let mut rest = number;

@@ -48,8 +48,8 @@ pub(super) fn lower(
     }
     let same = auto_pad(cx, value, window, out);
     match pool {
-        // No kernel for f64, and dilations came with opset 19. The kernel adds one element after the other, and its error
-        // grows with their number.
+        // No kernel for f64, and dilations came with opset 19. The kernel adds one element after the other, and its
+        // error grows with their number.
         Pool::Sum if element == Element::F64 || (dilated && cx.opset() < 19) || window.count() > LONG_SUM => {
             return None;
         }
@@ -211,7 +211,7 @@ fn emit(
 ) -> ValueId {
     let (element, sizes) = (cx.element(value), cx.dims(value));
     let others: Vec<usize> = (0..window.rank()).filter(|axis| !pooled.contains(axis)).collect();
-    // Under `vmap` a dimension of size 1 stands between those of the batch and of the image. Without it the Transposes
+    // Under `vmap` a dimension of size 1 is between those of the batch and of the image. Without it the Transposes
     // on both sides are those of an image, which cancel.
     let spare = others.iter().copied().filter(|&axis| sizes[axis] == Dim::Known(1));
     let spare: Vec<usize> = spare.take(others.len().saturating_sub(2)).collect();
@@ -225,7 +225,7 @@ fn emit(
     }
     let order: Vec<i64> = others.iter().chain(pooled).map(|&axis| axis as i64).collect();
     let moved = cx.transpose(value, &order);
-    // Batch and channel, whatever the number of dimensions that they come from. A channel that is no number would
+    // Batch and channel, whatever the number of dimensions that they come from. A channel that is not a number would
     // have to be computed beside the batch, and ONNX Runtime refuses one of size 0.
     let apart = others.split_last().filter(|(last, _)| sizes[**last].known().is_some());
     let (channel, batch) = apart.map_or((Dim::Known(1), &others[..]), |(&last, rest)| (sizes[last], rest));

@@ -2,8 +2,8 @@
 //! window's element of the source.
 //!
 //! The window is gone through position by position in row-major order, each one strided slice of the padded operand.
-//! The `select` region says whether the element chosen so far stays, so ties and NaN go as in XLA; padding is never
-//! chosen. What is kept besides the element is how far it lies after the window's start, which gives its place in
+//! The `select` region returns whether the element chosen so far stays, so ties and NaN go as in XLA; padding is never
+//! chosen. What is kept besides the element is how far it is after the window's start, which gives its place in
 //! the operand, where one scatter combines the elements of the source that windows share. Where the operand's sizes are
 //! expressions, the number of the position in the window is kept, and looked up in a table of the distances.
 
@@ -85,7 +85,7 @@ pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
     Ok(cx.reshape(result, &sizes).into())
 }
 
-/// How far the positions of a window lie after its start in the operand.
+/// How far the positions of a window are after its start in the operand.
 enum Distances {
     Numbers(Vec<i64>),
     /// A list of them, which the number of a position is an index into.
@@ -134,7 +134,7 @@ impl Distances {
     }
 }
 
-/// The places in the operand, as the numbers of their elements, of what lies at distances after the windows' starts.
+/// The places in the operand, as the numbers of their elements, of what is at distances after the windows' starts.
 fn places(cx: &mut Lower, window: &Window, distance: ValueId, strides: &[Dim], out: &[Dim]) -> ValueId {
     let mut place = distance;
     let mut counts = Vec::new();
@@ -166,7 +166,7 @@ fn places(cx: &mut Lower, window: &Window, distance: ValueId, strides: &[Dim], o
 /// What the windows have chosen so far.
 struct Chosen {
     value: ValueId,
-    /// How far after the window's start it lies in the operand.
+    /// How far after the window's start it is in the operand.
     distance: ValueId,
     /// Whether there is one; nothing where there always is.
     found: Option<ValueId>,

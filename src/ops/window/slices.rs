@@ -66,7 +66,7 @@ fn along(
 fn double(cx: &mut Lower, combiner: Combiner, value: ValueId, window: &Window, axis: usize) -> ValueId {
     let dilation = window.dilations[axis];
     let pair = |cx: &mut Lower, first: ValueId, first_size: i64, second: ValueId| {
-        // Places whose second window lies inside.
+        // Places whose second window is inside.
         let shift = first_size * dilation;
         let (first_places, second_places) = (cx.dims(first)[axis], cx.dims(second)[axis]);
         let (sizes, shift) = (&cx.module.sizes, Dim::Known(shift));

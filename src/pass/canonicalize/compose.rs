@@ -47,7 +47,7 @@ fn reshape(module: &mut Module, op: OpId) -> Option<()> {
     Some(())
 }
 
-/// Where each dimension of `from` that is not 1 stands in `to`, when they differ in dimensions of size 1 alone.
+/// Where each dimension of `from` that is not 1 is in `to`, when they differ in dimensions of size 1 alone.
 fn places_apart_from_ones(from: &[Dim], to: &[Dim]) -> Option<Vec<Option<usize>>> {
     let mut places = Vec::with_capacity(from.len());
     let mut rest = to.iter().enumerate().filter(|&(_, &size)| size != Dim::Known(1));
@@ -90,7 +90,7 @@ fn broadcast(module: &mut Module, op: OpId) -> Option<()> {
     Some(())
 }
 
-/// Where each dimension of `from` stands in `to`, when the others of `to` are 1.
+/// Where each dimension of `from` is in `to`, when the others of `to` are 1.
 fn places_among_ones(from: &[Dim], to: &[Dim]) -> Option<Vec<usize>> {
     let mut places = Vec::with_capacity(from.len());
     for (place, &size) in to.iter().enumerate() {

@@ -76,7 +76,7 @@ fn candidate(module: &Module, source: &Source, op: OpId) -> Option<ValueId> {
     value.filter(|&value| is_sized_tensor(module, value))
 }
 
-/// Equal types say that a value is the same only where all its sizes are numbers or expressions.
+/// Equal types state that a value is the same only where all its sizes are numbers or expressions.
 fn is_sized_tensor(module: &Module, value: ValueId) -> bool {
     module.tensor(value).is_some_and(|ty| ty.is_sized() && ty.encoding.is_none())
 }

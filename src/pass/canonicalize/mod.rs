@@ -301,7 +301,7 @@ fn integers_attribute(values: impl IntoIterator<Item = usize>) -> Attribute {
     Attribute::Integers(crate::ir::Element::I64, values.into_iter().map(|value| value as i64).collect())
 }
 
-/// Where blocks lie in each other: a block encloses those whose number is within its range.
+/// How blocks are nested: a block encloses those whose number is within its range.
 #[derive(Clone, Copy, Default)]
 struct Nesting {
     first: u32,

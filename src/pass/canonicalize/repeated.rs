@@ -10,7 +10,7 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 use std::hash::BuildHasher;
 use std::ops::Range;
 
-/// Constants of more bytes are compared by where they lie and not by what they hold.
+/// Constants of more bytes are compared by where they are and not by what they hold.
 const COMPARED: usize = 1 << 12;
 
 /// Room for the pieces of an op; most have fewer.
@@ -75,7 +75,7 @@ impl Repeated {
         }
     }
 
-    /// The op that computes the same as `op`, which stands at the place of `at`; when there is none, `op` is it from
+    /// The op that computes the same as `op`, which is at the place of `at`; when there is none, `op` is it from
     /// now on.
     pub(super) fn find_or_add(&mut self, module: &Module, op: OpId, at: OpId) -> Option<OpId> {
         if !is_shareable(module, op) {

@@ -12,7 +12,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 impl Splitter<'_, '_> {
-    /// Where the op that is being rewritten stands.
+    /// Where the op that is being rewritten is.
     fn place(&self) -> (OpSpan, LocationId) {
         self.current.map_or((OpSpan::default(), LocationId::UNKNOWN), |op| {
             (self.module.span(op), self.module.op_location(op))
@@ -81,7 +81,7 @@ impl Splitter<'_, '_> {
         Err(Refusal::Dynamic(format!("a dimension of `{}`", self.module.op_name(op))))
     }
 
-    /// A constant; a splat of a type whose sizes are no numbers is a scalar that is broadcast.
+    /// A constant; a splat of a type whose sizes are not numbers is a scalar that is broadcast.
     pub(super) fn constant(&mut self, ty: TypeId, data: Data) -> ValueId {
         if let Some(tensor) = self.module.tensor_type(ty).filter(|tensor| !tensor.is_static()) {
             let scalar = self.module.tensor_of(tensor.element, SCALAR);
@@ -134,7 +134,7 @@ impl Splitter<'_, '_> {
         self.emit(stablehlo::SLICE, &[value], ty, &attributes)
     }
 
-    /// The values one behind the other along a dimension.
+    /// The values one after the other along a dimension.
     pub(super) fn concatenate(&mut self, values: &[ValueId], axis: usize) -> ValueId {
         let mut sizes = self.dims(values[0]);
         sizes[axis] = self.module.sizes.sum(values.iter().map(|&value| self.dims(value)[axis]));
@@ -239,7 +239,7 @@ impl Splitter<'_, '_> {
 
     // Results.
 
-    /// Lets these parts stand for a result.
+    /// Replaces a result by these parts.
     pub(super) fn define_parts(
         &mut self,
         op: OpId,
@@ -252,7 +252,7 @@ impl Splitter<'_, '_> {
         Ok(())
     }
 
-    /// Lets a packed value stand for a result.
+    /// Replaces a result by a packed value.
     pub(super) fn define_whole(&mut self, op: OpId, index: usize, packed: ValueId) -> Result<(), Refusal> {
         let result = self.module.op(op).results.get(index).copied().ok_or(Refusal::Reported)?;
         self.forms.insert(result, Form { packed: Some(packed), parts: None });
@@ -260,7 +260,7 @@ impl Splitter<'_, '_> {
         Ok(())
     }
 
-    /// Lets a real value stand for a real result.
+    /// Replaces a real result by a real value.
     pub(super) fn define_real(&mut self, op: OpId, index: usize, value: ValueId) -> Result<(), Refusal> {
         let result = self.module.op(op).results.get(index).copied().ok_or(Refusal::Reported)?;
         self.replaced.insert(result, value);

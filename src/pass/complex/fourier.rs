@@ -163,7 +163,7 @@ fn half_spectrum(cx: &mut Splitter, real: ValueId, axis: usize, length: i64) -> 
     }
 }
 
-/// The real signal, with a trailing dimension of one, behind one half of its spectrum.
+/// The real signal, with a trailing dimension of one, of one half of its spectrum.
 fn real_signal(cx: &mut Splitter, half: ValueId, axis: usize, length: i64) -> Result<ValueId, Refusal> {
     let mut sizes = cx.dims(half);
     let trailing = sizes.len() - 1;
@@ -186,7 +186,7 @@ fn real_signal(cx: &mut Splitter, half: ValueId, axis: usize, length: i64) -> Re
 /// The opset from which on ONNX has the one-sided inverse.
 const ONE_SIDED_INVERSE: u32 = 20;
 
-/// The whole spectrum of a real signal: behind the one half its mirror image, conjugate, without its first element and,
+/// The whole spectrum of a real signal: after the one half its mirror image, conjugate, without its first element and,
 /// for an even length, its last.
 fn mirror(cx: &mut Splitter, half: ValueId, axis: usize, length: i64) -> ValueId {
     let trailing = cx.dims(half).len() - 1;

@@ -146,7 +146,7 @@ fn part_type(module: &mut Module, ty: TypeId) -> Option<TypeId> {
     Some(module.types.intern(Type::Tensor(part)))
 }
 
-/// What stands for a complex value: one of the forms at least.
+/// What replaces a complex value: one of the forms at least.
 #[derive(Clone, Copy, Debug, Default)]
 struct Form {
     packed: Option<ValueId>,
@@ -164,7 +164,7 @@ struct Splitter<'a, 'c> {
     /// Values whose other form was made in an open block, innermost last, with what stood for them before: a value of
     /// a nested block is not seen outside of it.
     made: Vec<Vec<(ValueId, Form)>>,
-    /// Real values that stand for others.
+    /// Real values that represent others.
     replaced: FxHashMap<ValueId, ValueId>,
     pending: Vec<OpId>,
     current: Option<OpId>,

@@ -100,7 +100,7 @@ fn broadcast_in_dim(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
     cx.partwise(op, |cx, op| append(cx, op, "broadcast_dimensions", cx.trailing(op)))
 }
 
-/// The trailing dimension comes behind all others, so a dimension keeps its place.
+/// The trailing dimension comes after all others, so a dimension keeps its place.
 fn size(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
     let operand = cx.module.op(op).operands[0];
     let packed = cx.whole(operand)?;

@@ -32,7 +32,7 @@ struct Run {
     outputs: Vec<ValueId>,
 }
 
-/// What stands in a block in its new order.
+/// What is in a block in its new order.
 enum Item {
     Op(OpId),
     Run(Run),
@@ -44,8 +44,8 @@ impl<'m> Outliner<'m> {
         Self { module, paths, small, shared }
     }
 
-    /// Lets the modules directly within `outer` that a block has ops of become functions, and so on within these, and in
-    /// the graphs of the block's ops. The recursion is bounded by the depth of paths and by that of regions.
+    /// Lets the modules directly within `outer` that a block has ops of become functions, and so on within these, and
+    /// in the graphs of the block's ops. The recursion is bounded by the depth of paths and by that of regions.
     pub(super) fn block(&mut self, block: BlockId, outer: PathId) {
         let ops = std::mem::take(&mut self.module.block_mut(block).ops);
         let (mut placed, mut ops): (Vec<OpId>, Vec<OpId>) =
@@ -61,7 +61,7 @@ impl<'m> Outliner<'m> {
     }
 
     /// Places the calls of the modules directly within `outer` that ops are in, and the ops that are in none. `results`
-    /// are what is read behind the ops.
+    /// are what is read after the ops.
     fn place(&mut self, ops: &[OpId], results: &[ValueId], outer: PathId, placed: &mut Vec<OpId>) {
         for item in self.arrange(ops, results, outer) {
             match item {

@@ -70,7 +70,7 @@ struct Queue<'a> {
     groups: &'a [Option<u32>],
     /// Those of no module.
     own: BinaryHeap<Reverse<u32>>,
-    /// Those of modules. An op lies in several heaps, and counts in none any more when it is done.
+    /// Those of modules. An op is in several heaps, and counts in none any more when it is done.
     ready: BinaryHeap<Reverse<u32>>,
     /// Those of modules that wait for nothing outside of them.
     closed: BinaryHeap<Reverse<u32>>,
@@ -104,7 +104,7 @@ impl Queue<'_> {
         }
     }
 
-    /// The next op behind one of the module `current`.
+    /// The next op after one of the module `current`.
     fn pop(&mut self, current: Option<u32>) -> Option<u32> {
         let next = current
             .and_then(|group| take(&mut self.members[group as usize], &self.done))

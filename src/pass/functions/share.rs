@@ -11,7 +11,7 @@ pub(super) struct Shared {
     /// By what a function is made of. Keys are equal when functions are.
     known: FxHashMap<Vec<Piece>, Known>,
     taken: FxHashSet<Symbol>,
-    /// The number to try next behind the name of a class.
+    /// The number to try next after the name of a class.
     next: FxHashMap<Symbol, u32>,
 }
 
@@ -61,7 +61,7 @@ impl Shared {
         name
     }
 
-    /// The name of the class, or the name with a number behind it.
+    /// The name of the class, or the name with a number after it.
     fn unique(&mut self, module: &mut Module, class: Symbol) -> Symbol {
         let mut name = class;
         while !self.taken.insert(name) {

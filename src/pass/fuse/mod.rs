@@ -1,6 +1,6 @@
 //! Patterns that JAX and Flax print become one op, which ONNX has a kernel for.
 //!
-//! A rule reads a program backwards from the op that its pattern ends in, and gives the op that stands for all of it.
+//! A rule reads a program backwards from the op that its pattern ends in, and returns the op that replaces all of it.
 //! It may take the result to be as exact as XLA's rather than the same bits. A pattern whose inner values something
 //! else reads is left as it is: they would be computed beside the new op. To add a rule, add its row to the table of
 //! its family, and to `fixtures/ops/fused` a program in which it fires and one in which it nearly does.
@@ -42,7 +42,7 @@ impl Rule {
     }
 }
 
-/// The op that stands for a pattern; its result is that of the pattern's last op.
+/// The op that replaces a pattern; its result is that of the pattern's last op.
 struct Fused {
     name: OpName,
     operands: SmallVec<[Operand; 3]>,
@@ -176,7 +176,7 @@ fn recount(module: &Module, uses: &mut Vec<u32>, gone: impl Iterator<Item = OpId
     }
 }
 
-/// What stands for the pattern that ends in an op, and the other ops of the pattern.
+/// What replaces the pattern that ends in an op, and the other ops of the pattern.
 fn find(
     module: &Module,
     cx: &Context,
@@ -228,7 +228,7 @@ fn add(rewriter: &mut Rewriter, root: OpId, fused: Fused, inside: &[OpId]) -> Va
     make(rewriter, fused, ty, (span, location))
 }
 
-/// The place of a constant that stands for another one, after which it is named.
+/// The place of a constant that represents another one, after which it is named.
 fn in_place_of(module: &Module, constant: ValueId, place: (OpSpan, LocationId)) -> (OpSpan, LocationId) {
     module.defining_op(constant).map_or(place, |op| (place.0, module.op_location(op)))
 }

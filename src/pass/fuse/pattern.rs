@@ -17,7 +17,7 @@ pub(super) struct Pattern<'m> {
     inside: Vec<OpId>,
 }
 
-/// The dimensions of a tensor along which a row of it lies.
+/// The dimensions of a tensor that a row of it spans.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Rows {
     /// Sizes of the tensor.
@@ -32,7 +32,7 @@ impl Rows {
         self.axes.iter().try_fold(1i64, |count, &axis| count.checked_mul(self.dims[axis].known()?))
     }
 
-    /// Whether the rows lie along the last dimensions.
+    /// Whether the rows are along the last dimensions.
     pub fn are_last(&self) -> bool {
         self.axes.iter().copied().eq(self.dims.len() - self.axes.len()..self.dims.len())
     }
@@ -196,7 +196,7 @@ impl<'m> Pattern<'m> {
         self.either(factors, |p, number, x| Some((p.number(number)?, x)))
     }
 
-    /// The rows of `full` along which a reduction goes that a value comes from. Nothing is said of what lies between.
+    /// The rows of `full` along which a reduction goes that a value comes from. Nothing is said of what is between.
     pub fn rows_below(&self, value: ValueId, full: ValueId) -> Option<Rows> {
         let dims = self.tensor(full).filter(|ty| ty.is_sized())?.dims.clone();
         let mut pending: SmallVec<[ValueId; 8]> = SmallVec::from_slice(&[value]);

@@ -69,7 +69,7 @@ fn repeat(p: &mut Pattern, op: OpId) -> Option<(usize, usize, ValueId)> {
     }
 }
 
-/// The first of the two dimensions that are scaled, rows and columns, which stand next to each other in an image.
+/// The first of the two dimensions that are scaled, rows and columns, which are next to each other in an image.
 fn image(scales: &[usize]) -> Option<usize> {
     let scaled: Vec<usize> = (0..scales.len()).filter(|&axis| scales[axis] != 1).collect();
     let &[first, second] = &scaled[..] else { return None };

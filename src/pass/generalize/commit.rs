@@ -69,8 +69,8 @@ fn place(mark: &Mark) -> (usize, i64, Reverse<i64>) {
     (mark.axis, mark.left, Reverse(mark.right))
 }
 
-/// A reshape keeps its elements in their order, and so the rows of several requests. Each request by itself takes the sizes
-/// of the others for numbers; where two of these are 1, it cannot see which of the two comes first.
+/// A reshape keeps its elements in their order, and so the rows of several requests. Each request by itself takes the
+/// sizes of the others for numbers; where two of these are 1, it cannot see which of the two comes first.
 fn keep_order(
     module: &Module,
     function: FunctionId,
@@ -137,7 +137,7 @@ fn with_sizes(module: &mut Module, value: ValueId, dims: &[Dim]) -> TypeId {
     module.types.intern(Type::Tensor(tensor))
 }
 
-/// Rewrites an op whose form says the sizes of its result; gives whether it stays.
+/// Rewrites an op whose form says the sizes of its result; returns whether it stays.
 fn rewrite(rewriter: &mut Rewriter, op: OpId, result: ValueId, dims: &Dims, sizes: &SizesOf) -> bool {
     let module = &mut *rewriter.module;
     let operand = module.op(op).operands.first().copied();
@@ -223,7 +223,8 @@ fn first(rewriter: &mut Rewriter, op: OpId, whole: ValueId, old: &TensorType, si
     rewriter.insert_at(rewriter.module.place(op), stablehlo::SLICE, &[whole], ty, attributes)
 }
 
-/// A reshape that makes the dimension of the rows, of which there is one, becomes a broadcast; gives whether it was one.
+/// A reshape that makes the dimension of the rows, of which there is one, becomes a broadcast; returns whether it was
+/// one.
 fn insert_rows(
     rewriter: &mut Rewriter,
     op: OpId,

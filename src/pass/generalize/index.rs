@@ -163,7 +163,7 @@ fn scatter(view: &View, slot: Slot, mark: Mark) -> Partners {
         _ => indexing.places.iter().find(|pair| pair.1 == mark.axis).map(|pair| pair.0),
     };
     if let Some(axis) = of_indices {
-        // Rows that are no batch of the input are written to the same one.
+        // Rows that are not a batch of the input are written to the same one.
         let (Some(own), Some(place)) = (indexing.batch(axis), indexing.place(axis)) else {
             return obstacle("all rows are written to one tensor");
         };

@@ -93,7 +93,7 @@ fn flat(sizes: &[i64], mark: Mark) -> Option<(i64, i64)> {
     Some((product(&sizes[..mark.axis], mark.left)?, product(&sizes[mark.axis + 1..], mark.right)?))
 }
 
-/// Rows stay rows in the dimension that holds all of them, and of what is before and behind them whole dimensions or a
+/// Rows stay rows in the dimension that holds all of them, and of what is before and after them whole dimensions or a
 /// part that is merged with them.
 fn reshape(view: &View, slot: Slot, mark: Mark) -> Partners {
     let other = opposite(slot);

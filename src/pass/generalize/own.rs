@@ -1,5 +1,5 @@
-//! What reads or writes in each row at a place of its own says so: `x[jnp.arange(n), i]` is a gather at places that begin
-//! with the number of the row, and becomes one with a batch.
+//! What reads or writes in each row at a place of its own says so: `x[jnp.arange(n), i]` is a gather at places that
+//! begin with the number of the row, and becomes one with a batch.
 //!
 //! It is the same program, as each of the n rows is there. Without the numbers it is one for any number of rows.
 
@@ -160,7 +160,7 @@ impl Numbers {
             stablehlo::RESHAPE => {
                 let size = module.tensor(operands[0])?.dims[of(0)?];
                 let axis = ty.dims.iter().position(|&dim| dim == size)?;
-                // All other dimensions are of one element, before and behind.
+                // All other dimensions are of one element, before and after.
                 let is_vector =
                     |value: ValueId| module.tensor(value).and_then(TensorType::count) == size.known();
                 (is_vector(operands[0]) && ty.count() == size.known()).then_some(axis)?

@@ -104,7 +104,7 @@ impl<'a> Rows<'a> {
     pub(super) fn spread(&mut self) {
         while let Some(op) = self.queue.pop_front() {
             self.queued.remove(&op);
-            // An obstacle is reported once, and what is behind it need not be as it says.
+            // An obstacle is reported once, and what follows it need not be as it says.
             if !self.refused.contains(&op)
                 && let Err(why) = self.visit(op)
             {
@@ -114,8 +114,8 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// One row says nothing of where many would be in a dimension that holds more. Within the program every reading is right
-    /// that all ops agree on, but what it takes and gives has one that its users know.
+    /// One row says nothing of where many would be in a dimension that holds more. Within the program every reading is
+    /// right that all ops agree on, but what it takes and gives has one that its users know.
     pub(super) fn demand_known_places(&mut self, block: BlockId) {
         if self.rows > 1 {
             return;

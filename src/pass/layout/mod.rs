@@ -4,7 +4,7 @@
 //! a Transpose on either side of each. Such a Transpose waits while what follows does not care for the order of
 //! dimensions, or can be told of another one, until a Transpose back ends it. Only Transposes move that are fewer, by
 //! their elements, when they have moved. ONNX Runtime does much of this when it loads a model; other runtimes do not,
-//! and it fuses what then stands beside a convolution.
+//! and it fuses what then is beside a convolution.
 
 mod places;
 mod plan;

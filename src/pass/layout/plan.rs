@@ -1,5 +1,5 @@
-//! Which Transposes are moved: those that together become fewer, or as many and no longer part a convolution from what is
-//! fused with it.
+//! Which Transposes are moved: those that together become fewer, or as many and no longer part a convolution from what
+//! is fused with it.
 
 use super::shuffle::{Shuffle, shuffle};
 use super::transparent::{Order, Step, order_of, shuffled, step};
@@ -149,7 +149,7 @@ pub(super) fn plan(module: &Module, block: BlockId) -> Plan {
     plan
 }
 
-/// The shuffles of a block by the ops that they end in, and those ops by the ones that stand before them.
+/// The shuffles of a block by the ops that they end in, and those ops by the ones that are before them.
 fn shuffles(module: &Module, block: BlockId) -> (FxHashMap<OpId, Shuffle>, FxHashMap<OpId, OpId>) {
     let (mut shuffles, mut inside) = (FxHashMap::default(), FxHashMap::default());
     let mut uses = Vec::new();

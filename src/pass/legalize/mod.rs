@@ -2,7 +2,7 @@
 //!
 //! ONNX allows more element types than ONNX Runtime has kernels for: bf16 has data movement but no arithmetic,
 //! 16-bit integers no `Max`, `bool` no `Where`. An op without a kernel is computed in a wider type. A value then
-//! has a wide twin, which later ops read directly, so that casts stand at the borders of a region and not round
+//! has a wide twin, which later ops read directly, so that casts are at the borders of a region and not round
 //! each op; the narrow value is made only where something needs it. For floats this leaves out roundings in
 //! between, as XLA's `allow_excess_precision` does; integers are narrowed at once where they could have wrapped.
 
@@ -96,7 +96,7 @@ struct Legalize<'p, 'a> {
     casts: FxHashMap<(ValueId, Element), ValueId>,
     /// Values of which only the wide twin exists so far.
     narrowed: FxHashMap<ValueId, Narrow>,
-    /// What was added to `casts`, so that a nested block's casts are forgotten behind it.
+    /// What was added to `casts`, so that a nested block's casts are forgotten after it.
     journal: Vec<(ValueId, Element)>,
     pending: Vec<OpId>,
 }

@@ -35,7 +35,7 @@ struct Node {
     call: Option<LocationId>,
 }
 
-/// The paths of locations, as far as they have been asked for.
+/// The paths of locations, as far as they have been requested.
 pub(in crate::pass) struct Paths {
     nodes: Vec<Node>,
     /// By the hash of its name and call and the path around it, the paths of that hash.
@@ -82,7 +82,7 @@ impl Paths {
         &self.nodes[path.0 as usize]
     }
 
-    /// The module directly within `outer` that `path` lies in, when it lies in one.
+    /// The module directly within `outer` that `path` is in, when it is in one.
     pub(in crate::pass) fn within(&self, path: PathId, outer: PathId) -> Option<PathId> {
         let depth = self.node(outer).depth;
         if self.node(path).depth <= depth {

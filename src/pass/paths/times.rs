@@ -23,7 +23,7 @@ struct Applied<'m> {
 impl<'m> Applied<'m> {
     fn push(&mut self, step: Step<'m>) {
         let again = match (self.steps.first(), self.steps.last()) {
-            // An op that stands for several, such as a fused one, has no line of its own.
+            // An op that represents several, such as a fused one, has no line of its own.
             (Some(first), Some(last)) => step == *first && (last.1 != first.1 || first.1.is_none()),
             _ => true,
         };
@@ -33,8 +33,8 @@ impl<'m> Applied<'m> {
         self.steps.push(step);
     }
 
-    /// Which time each step belongs to. The first op may come again within one time, as the square of a mean does beside the
-    /// mean of squares; a time is as long as the first length of which all steps are repetitions.
+    /// Which time each step belongs to. The first op may come again within one time, as the square of a mean does
+    /// beside the mean of squares; a time is as long as the first length of which all steps are repetitions.
     fn times(&self) -> impl Iterator<Item = u32> {
         let repeats = |&length: &usize| {
             self.steps.len().is_multiple_of(length)

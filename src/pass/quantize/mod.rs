@@ -223,7 +223,7 @@ impl Quantize {
             .collect()
     }
 
-    /// Whether a stored integer stands for the same number in all quantized values of an op, and no value of the
+    /// Whether a stored integer represents the same number in all quantized values of an op, and no value of the
     /// op has such numbers in another form.
     fn agree(&self, module: &Module, op: OpId) -> bool {
         let values = self.values(module, op);
@@ -240,7 +240,7 @@ impl Quantize {
         self.values(module, op).iter().any(|quantization| quantization.axis.is_some())
     }
 
-    /// Whether every stored integer comes back from the float that it stands for.
+    /// Whether every stored integer comes back from the float that it represents.
     fn is_narrow(&self, module: &Module, op: OpId) -> bool {
         let exact = |quantization: &&Quantization| {
             quantization.storage.bits() <= 8 && quantization.expressed != Element::BF16
@@ -310,7 +310,7 @@ impl Quantize {
         conversion(rewriter, op, stablehlo::UNIFORM_DEQUANTIZE, stored, ty, text)
     }
 
-    /// The diagnostic of an op that leaves the module; unknown values stand for its results.
+    /// The diagnostic of an op that leaves the module; unknown values replace its results.
     fn refuse(&mut self, rewriter: &mut Rewriter, op: OpId, why: &str) -> Diagnostic {
         for result in rewriter.module.op(op).results.clone() {
             let unknown = rewriter.module.add_poison(rewriter.module.value_type(result));

@@ -23,7 +23,7 @@ pub(in crate::pass) fn run(module: &mut Module, _: &mut Context) {
     }
 }
 
-/// Whether a conversion has one scale, so that it does not matter where the elements stand, and its stored integers
+/// Whether a conversion has one scale, so that it does not matter where the elements are, and its stored integers
 /// have kernels for moves.
 fn is_uniform(module: &Module, conversion: OpId, stored: ValueId) -> bool {
     let scale = module.op(conversion).operands.get(1).and_then(|&scale| module.tensor(scale));

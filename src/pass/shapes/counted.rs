@@ -1,10 +1,10 @@
-//! Gathers at positions that count: `start`, `start + step`, ... is a slice, and each position several times is an image
-//! resized to its nearest elements.
+//! Gathers at positions that count: `start`, `start + step`, ... is a slice, and each position several times is an
+//! image resized to its nearest elements.
 //!
-//! JAX prints a slice with a step as a gather wherever the dimension is symbolic: the positions are
-//! `start + step * iota`, reversed where the step is negative, and then so is what is gathered. `jax.image.resize`
-//! computes the nearest positions in f32: `floor((iota + 0.5) * from / to)`. Where `from` is a multiple of `to`, or `to`
-//! of `from`, these are whole numbers that count; other ratios stay a gather.
+//! JAX prints a slice with a step as a gather wherever the dimension is symbolic: the positions are `start + step *
+//! iota`, reversed where the step is negative, and then so is what is gathered. `jax.image.resize` computes the nearest
+//! positions in f32: `floor((iota + 0.5) * from / to)`. Where `from` is a multiple of `to`, or `to` of `from`, these
+//! are whole numbers that count; other ratios stay a gather.
 
 use super::values::Values;
 use crate::ir::{
@@ -137,8 +137,8 @@ impl Cut {
         }
     }
 
-    /// Takes a count of elements along a dimension, from `start` on by `step`, which are reversed where they count down. A
-    /// gather clamps its positions, so all of them must lie inside.
+    /// Takes a count of elements along a dimension, from `start` on by `step`, which are reversed where they count
+    /// down. A gather clamps its positions, so all of them must be inside.
     fn take(&mut self, module: &Module, axis: usize, start: Dim, step: i64, count: Dim) -> Option<()> {
         let sizes = &module.sizes;
         let size = self.from.dims[axis];

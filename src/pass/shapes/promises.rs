@@ -50,7 +50,7 @@ fn promise(module: &Module, comparison: ValueId, values: &Values) -> Option<Prom
     }
 }
 
-/// JAX's message, in which `{0}` is the first operand behind the one that is asserted.
+/// JAX's message, in which `{0}` is the first operand after the one that is asserted.
 fn message(module: &Module, op: OpId, values: &Values) -> String {
     let text = module.attribute(op, "error_message").and_then(|message| message.as_str()).unwrap_or_default();
     // What follows is the list of all specifications.

@@ -1,8 +1,8 @@
 //! Symbols for sizes that follow from nothing else, and the ops that say where their values come from.
 //!
 //! `hlo2onnx.size` gives a symbol the size of a dimension of its operand, or the value of one of its elements. It is
-//! made for the symbols of arguments and for sizes that are computed from data; the lowering reads it. The dimension may
-//! be `times` the symbol and `plus`, where a program names `h` and takes `8*h + 4`.
+//! made for the symbols of arguments and for sizes that are computed from data; the lowering reads it. The dimension
+//! may be `times` the symbol and `plus`, where a program names `h` and takes `8*h + 4`.
 
 use super::super::names::Path;
 use crate::ir::{
@@ -80,7 +80,7 @@ impl Origins {
         }
     }
 
-    /// Symbols that are no dimension of their own, and follow from one that is `8*h + b` and from others.
+    /// Symbols that are not a dimension of their own, and follow from one that is `8*h + b` and from others.
     fn define_derived(&mut self, module: &Module, arguments: &[ValueId]) {
         let derived = |&value: &ValueId| {
             let dims = module.tensor(value).map(|tensor| tensor.dims.clone()).unwrap_or_default();
@@ -106,8 +106,8 @@ impl Origins {
         }
     }
 
-    /// The symbol of a size that is not defined yet, with its factor and what is added; `Some(None)` when all are defined,
-    /// and `None` when more than one is not.
+    /// The symbol of a size that is not defined yet, with its factor and what is added; `Some(None)` when all are
+    /// defined, and `None` when more than one is not.
     fn open_symbol(&self, module: &Module, dim: Dim) -> Option<Option<(Symbol, i64, Dim)>> {
         let Dim::Symbolic(size) = dim else { return Some(None) };
         let mut found = FxHashSet::default();

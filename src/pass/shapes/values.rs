@@ -8,7 +8,7 @@ use super::symbols::{Origins, Part};
 use crate::ir::{BlockId, Dim, Dims, Element, FunctionId, Module, OpId, OpName, Sizes, ValueId, stablehlo};
 use rustc_hash::FxHashMap;
 
-/// Longer lists are no shapes.
+/// Longer lists are not shapes.
 const LONGEST: i64 = 64;
 
 /// The evaluated values.
@@ -82,7 +82,7 @@ impl Values {
         Some(())
     }
 
-    /// Notes which result a constant stands for, as a part of a pattern may be decided before the whole is read.
+    /// Notes which result a constant represents, as a part of a pattern may be decided before the whole is read.
     pub(super) fn folded(&mut self, constant: ValueId, result: ValueId) {
         self.sources.insert(constant, result);
     }

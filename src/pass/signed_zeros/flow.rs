@@ -64,7 +64,7 @@ impl Flow {
     }
 
     fn note(&mut self, value: ValueId, found: &mut Vec<ValueId>) {
-        // The value that stands for a left-out operand has no place.
+        // The value that represents a left-out operand has no place.
         if let Some(read @ false) = self.read.get_mut(value.index()) {
             *read = true;
             found.push(value);
@@ -354,7 +354,7 @@ fn is_not_zero(module: &Module, source: &Source, value: ValueId) -> bool {
     constant(module, source, value).is_some_and(|number| number != 0.0)
 }
 
-/// Whether a predicate that holds, or does not, says that a value is not zero: `x > 0 ? x : ...`.
+/// Whether a predicate that holds, or does not, states that a value is not zero: `x > 0 ? x : ...`.
 pub(super) fn excludes_zero(
     module: &Module,
     source: &Source,

@@ -1,4 +1,4 @@
-//! Text that comes from outside, made safe to stand in markup.
+//! Text that comes from outside, made safe for markup.
 
 use crate::diagnostic::one_line;
 use std::borrow::Cow;
@@ -29,7 +29,7 @@ pub(super) fn markup(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-/// A sentence of a diagnostic: what stands between backticks is code.
+/// A sentence of a diagnostic: what is between backticks is code.
 pub(super) fn sentence(text: &str, limit: usize) -> String {
     let shown = one_line(text, limit);
     let parts: Vec<&str> = shown.split('`').collect();

@@ -96,7 +96,7 @@ fn base_name(path: &str) -> &str {
     path.rsplit(['/', '\\']).next().unwrap_or(path)
 }
 
-/// The folders of a file, set back behind its name.
+/// The folders of a file, set back after its name.
 fn folder(path: &str) -> String {
     match &path[..path.len() - base_name(path).len()] {
         "" => String::new(),

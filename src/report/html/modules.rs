@@ -93,7 +93,7 @@ fn weights(out: &mut String, file: &FileReport, row: &ModuleRow, left: &mut usiz
     out.push_str("<ul class=\"weights\">\n");
     for weight in &own[..shown] {
         let tensor = &weight.tensor;
-        // The modules before the last part stand above.
+        // The modules before the last part are above.
         let name = tensor.name.rsplit('/').next().unwrap_or(&tensor.name);
         let parameters = tensor.size.elements.map_or_else(|| "–".to_owned(), grouped);
         let _ = writeln!(

@@ -10,7 +10,7 @@ use std::fmt::Write;
 /// Characters of a message, a note or a help that are shown.
 const SENTENCE: usize = 600;
 
-/// Columns of a tab, so that what stands below a line stands below its place.
+/// Columns of a tab, so that what is below a line is below its place.
 const TAB: &str = "    ";
 
 /// The section with its search, which shows itself when there is a script to serve it.

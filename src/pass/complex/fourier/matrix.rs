@@ -40,7 +40,7 @@ pub(super) fn half_spectrum(cx: &mut Splitter, real: ValueId, axis: usize, lengt
     multiply(cx, real, axis, [length, 1, length / 2 + 1, 2], entry)
 }
 
-/// The real signal behind one half of its spectrum, of which each element counts twice, but for the first and, for an
+/// The real signal of one half of its spectrum, of which each element counts twice, but for the first and, for an
 /// even length, the last.
 pub(super) fn real_signal(cx: &mut Splitter, half: ValueId, axis: usize, length: i64) -> ValueId {
     let entry = |[from, part, to, _]: [i64; 4]| {
@@ -102,7 +102,7 @@ fn multiply(
     if axis + 1 == trailing {
         return product;
     }
-    // The transformed axis stands behind the others.
+    // The transformed axis is after the others.
     let mut order: Vec<i64> = (0..trailing as i64 - 1).collect();
     order.insert(axis, trailing as i64 - 1);
     order.push(trailing as i64);
