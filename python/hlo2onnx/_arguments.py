@@ -29,7 +29,7 @@ def text(name: str, value: Any) -> str | None:
 
 def flag(name: str, value: Any) -> bool:
     """A truth value."""
-    # NumPy's own booleans are not those of Python.
+    # NumPy's own booleans are not Python booleans.
     if isinstance(value, bool) or type(value).__name__ == "bool":
         return bool(value)
     raise _wrong(name, value, "True or False")

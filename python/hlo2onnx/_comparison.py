@@ -96,7 +96,7 @@ def elements(leaf: Any) -> np.ndarray:
     import jax
 
     if not hasattr(leaf, "dtype"):
-        # A function may return a number of Python, which is an array of JAX in the model.
+        # A function may return a Python number, which is a JAX array in the model.
         leaf = jax.numpy.asarray(leaf)
     if jax.numpy.issubdtype(leaf.dtype, jax.dtypes.prng_key):
         leaf = jax.random.key_data(leaf)

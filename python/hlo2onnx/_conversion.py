@@ -170,7 +170,7 @@ def to_onnx(
     one_of("weights", weights, ("embed", "external", "inputs"))
     one_of("export_mode", export_mode, ("standard", "web"))
     if weights == "external" and return_mode != "file":
-        raise ValueError("weights='external' needs return_mode='file': the weights lie beside a file")
+        raise ValueError("weights='external' needs return_mode='file': the weights are stored beside a file")
     if weights == "external" and export_mode == "web":
         raise ValueError("export_mode='web' makes one file, and weights='external' two")
     options = Options(
@@ -288,7 +288,7 @@ def convert(
     path = _destination(return_mode, output_path)
     asked = options_of(options)
     if asked.external_data == "always" and return_mode != "file":
-        raise ValueError("external_data='always' needs return_mode='file': the weights lie beside a file")
+        raise ValueError("external_data='always' needs return_mode='file': the weights are stored beside a file")
     model = _run(_text(source), asked._request(), path if return_mode == "file" else None)
     return _returned(model, return_mode, path)
 

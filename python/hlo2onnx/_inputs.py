@@ -26,7 +26,7 @@ class Inputs:
     names: list[str]
     """Names of all leaves, in the order of the program's inputs."""
     numbers: list[str]
-    """Names of the positional arguments that are plain numbers of Python, which may be meant as flags."""
+    """Names of the positional arguments that are plain Python numbers, which may be meant as flags."""
     symbolic: bool
 
 
@@ -88,7 +88,7 @@ class Specifier:
             raise TypeError(f"the shape `{value}` lacks a size; a size that is not fixed has a name: `{named}`")
         raise TypeError(
             f"an input is of type `{type(value).__name__}`; pass an array, a `jax.ShapeDtypeStruct`, a shape such as "
-            '`("B", 32)`, or a tree of those, and flags of Python by `input_params`'
+            '`("B", 32)`, or a tree of those, and Python flags by `input_params`'
         )
 
     def _sizes(self, sizes: Sequence[Any]) -> tuple[Any, ...]:
@@ -193,7 +193,7 @@ def _scope_of(given: Any) -> Any:
 
 
 def is_data(value: Any) -> bool:
-    """Whether a keyword argument is an input of the model: arrays are, flags of Python are not.
+    """Whether a keyword argument is an input of the model: arrays are, Python flags are not.
 
     A tuple of numbers is a flag, such as the axes of a sum, and one with a name is a shape.
     """

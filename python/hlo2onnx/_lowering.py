@@ -37,7 +37,7 @@ _LOCK = threading.RLock()
 
 @dataclasses.dataclass(frozen=True)
 class Array:
-    """An array that a placeholder stands for."""
+    """An array that a placeholder represents."""
 
     id: str
     name: str

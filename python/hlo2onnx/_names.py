@@ -111,7 +111,7 @@ def names_of(root: Any) -> Names:
 
 
 def _wrapped(item: Any) -> Iterator[Any]:
-    """What stands for an item: the function that it wraps, and the object that it is a method of."""
+    """What replaces an item: the function that it wraps, and the object that it is a method of."""
     if isinstance(item, (types.ModuleType, type)):
         return
     wrapped = attribute(item, "__wrapped__")

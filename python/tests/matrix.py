@@ -104,7 +104,7 @@ def find_interpreters(given: Sequence[str] | None) -> dict[Version, str]:
         path = shutil.which(candidate)
         if path is None:
             if given:
-                raise Missing(f"`{candidate}` is not an interpreter of Python")
+                raise Missing(f"`{candidate}` is not a Python interpreter")
             continue
         code = "import sys; print(*sys.version_info[:2])"
         asked = subprocess.run([path, "-c", code], capture_output=True, text=True, check=False)
@@ -116,7 +116,7 @@ def find_interpreters(given: Sequence[str] | None) -> dict[Version, str]:
 
 
 def select(asked: Sequence[str] | None, interpreters: dict[Version, str]) -> list[Release]:
-    """The releases that are asked for; all of them where none is."""
+    """The requested releases, or all of them."""
     if asked is None:
         return list(RELEASES)
     names = set(asked)

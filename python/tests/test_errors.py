@@ -187,7 +187,7 @@ def test_opset_that_is_too_old():
 
 def test_options_are_those_of_python():
     image = np.zeros((2, 3), np.float32)
-    with pytest.raises(hlo2onnx.ConversionError, match="`inputs_as_nchw=` does not fit") as caught:
+    with pytest.raises(hlo2onnx.ConversionError, match="`inputs_as_nchw=` does not match") as caught:
         hlo2onnx.to_onnx(lambda x: x, [image], inputs_as_nchw=["x"])
     assert "--" not in str(caught.value)
     assert all("--" not in diagnostic.message for diagnostic in caught.value.diagnostics)

@@ -83,7 +83,7 @@ def test_bad_shape():
         hlo2onnx.to_onnx(double, X)
     with pytest.raises(TypeError, match="an input is of type `object`"):
         convert(double, object())
-    with pytest.raises(TypeError, match="flags of Python by `input_params`"):
+    with pytest.raises(TypeError, match="Python flags by `input_params`"):
         convert(double, "mode")
     with pytest.raises(TypeError, match=r"lacks a size; a size that is not fixed has a name: `\('B', 8\)`"):
         convert(double, (None, 8))
@@ -269,7 +269,7 @@ def test_given_names():
     model = convert(lambda x, y: (x, y + x), X, X, input_names=["left", "right"], output_names=["first", "second"])
     assert names(model.graph.input) == ["left", "right"]
     assert names(model.graph.output) == ["first", "second"]
-    with pytest.raises(hlo2onnx.ConversionError, match="does not fit"):
+    with pytest.raises(hlo2onnx.ConversionError, match="does not match"):
         convert(lambda x, y: x + y, X, X, input_names=["only"])
 
 

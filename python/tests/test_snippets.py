@@ -7,7 +7,7 @@ The ```python blocks of a page run in order, in one namespace and a temporary fo
 ``<!-- needs PACKAGE -->``
     The block, and what follows it in the page, runs only where the package is installed.
 ``<!-- prints -->``
-    The block is text: the block of Python above it prints that. A line ``...`` stands for any lines, and ``...`` within
+    The block is text: the Python block above it prints that. A line ``...`` matches any lines, and ``...`` within
     a line for any characters.
 """
 

@@ -400,7 +400,7 @@ fn the_line_of_python_is_named_when_it_cannot_be_quoted() {
 }
 
 #[test]
-fn colours_only_when_asked_for() {
+fn colors_only_if_requested() {
     let fault = || vec![undefined("%0", find(PROGRAM, "%0", 0))];
     let text = Text::unscanned("model.mlir", PROGRAM.as_bytes());
     let colored = drawn(&text, fault(), Style { color: true, unicode: true, width: 100 });

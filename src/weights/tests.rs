@@ -158,9 +158,9 @@ fn an_npz_that_lies_is_refused() -> Outcome {
     let wrong_size = npy("'<f4'", false, "(3,)", &[0; 8]);
     assert!(refusal(&member(wrong_size)?).contains("`x` has 8 bytes"));
     let wrong_size = npy("'<f4'", true, "(1, 3)", &[0; 8]);
-    assert!(refusal(&member(wrong_size)?).contains("its length is invalid"));
+    assert!(refusal(&member(wrong_size)?).contains("its length is wrong"));
     let overflow = npy("'<f4'", true, "(4611686018427387904, 8)", &[]);
-    assert!(refusal(&member(overflow)?).contains("its length is invalid"));
+    assert!(refusal(&member(overflow)?).contains("its length is wrong"));
     let negative = npy("'<f4'", false, "(-1,)", &[0; 4]);
     assert!(refusal(&member(negative)?).contains("cannot be read"));
     assert!(refusal(&member(b"\x93NUMPY\x01\x00\xff\xff{".to_vec())?).contains("no npy header"));
