@@ -1,8 +1,9 @@
-//! What stands for the parts of a text that could not be read, so that all the rest is looked at in the same run.
+//! What replaces the parts of a text that could not be read, so that all the rest is looked at in the same run.
 //!
-//! A statement that could not be read becomes an op [`builtin::UNREAD`] that reads the values which the statement names, so that
-//! what only it reads is not dead. Its results are poison: values of unknown definition, and of the type that their
-//! users state. Nothing that is said of such an op or such a value would be news, so whoever meets one is silent.
+//! A statement that could not be read becomes an op [`builtin::UNREAD`] that reads the values which the statement
+//! names, so that what only it reads is not dead. Its results are poison: values of unknown definition, and of the type
+//! that their users state. Nothing that is said of such an op or such a value would be news, so whoever meets one is
+//! silent.
 
 use super::{
     Attribute, Attributes, BlockId, Function, FunctionId, LocationId, Module, NewOp, OpId, OpName, OpSpan,
@@ -22,7 +23,7 @@ impl Module {
         self.is_poison(value) && self.tensor(value).is_none()
     }
 
-    /// Adds an op to no block that stands for what could not be read.
+    /// Adds an op to no block that represents what could not be read.
     pub fn add_unread(
         &mut self,
         operands: SmallVec<[ValueId; 3]>,
@@ -46,9 +47,9 @@ impl Module {
 
     /// Makes a module with unread parts one whose other parts can be verified.
     ///
-    /// Functions end with a terminator. Ops that cannot be what they are without an unread part, since they read a value
-    /// without a type, lack the end of a region, or call a function that was lost, are unread as well: unknown values of
-    /// the stated types stand for their results, so that what follows is looked at all the same.
+    /// Functions end with a terminator. Ops that cannot be what they are without an unread part, since they read a
+    /// value without a type, lack the end of a region, or call a function that was lost, are unread as well: unknown
+    /// values of the stated types replace their results, so that what follows is looked at all the same.
     pub fn set_aside_unread(&mut self) {
         self.set_aside(&FxHashSet::default());
     }
@@ -101,8 +102,9 @@ impl Module {
         self.block_mut(block).ops.push(op);
     }
 
-    /// Lets the entry call the functions that nothing calls, and hold what stands beside the functions: what would have
-    /// used them could not be read. Without an entry, as it could not be read itself, one is made. Gives whether it was.
+    /// Lets the entry call the functions that nothing calls, and hold what is beside the functions: what would have
+    /// used them could not be read. Without an entry, as it could not be read itself, one is made. Gives whether it
+    /// was.
     pub fn reach_all(&mut self, entry: Option<FunctionId>) -> bool {
         let called = self.called();
         let roots: Vec<FunctionId> = self
@@ -221,7 +223,7 @@ fn is_damaged(module: &Module, op: OpId) -> bool {
     lost || operation.regions.iter().any(ends_badly)
 }
 
-/// Makes an op one that stands for what could not be read; what is in its regions stays.
+/// Makes an op one that represents what could not be read; what is in its regions stays.
 fn unread(rewriter: &mut Rewriter, op: OpId) {
     if is_terminator(rewriter.module.op(op).name) {
         return;

@@ -139,13 +139,13 @@ fn about_op(text: &mut String, fragment: Fragment, options: &Options) {
 fn structural(name: OpName) -> &'static str {
     match name {
         func::RETURN | stablehlo::RETURN => "the outputs of the graph or of its region",
-        _ => "the ops of the called function stand in its place",
+        _ => "inlined: replaced by the ops of the called function",
     }
 }
 
 fn lowering(text: &mut String, fragment: Fragment, options: &Options) {
     match fragment.lowered(options) {
-        Some(Ok(lines)) if lines.is_empty() => text.push_str("\nno op: its operand stands for it\n"),
+        Some(Ok(lines)) if lines.is_empty() => text.push_str("\nno op: replaced by its operand\n"),
         Some(Ok(lines)) => {
             let (lines, without) = abridged(lines);
             let shown: Vec<String> = lines.iter().take(LISTED).map(|line| shortened(line, 200)).collect();

@@ -11,19 +11,19 @@ pub(super) const ANY: Elements =
     Elements::PLAIN.or(Elements::FLOAT8).or(Elements::COMPLEX).or(Elements::NIBBLE);
 
 pub(super) const ROWS: &[Row] = &[
-    noted(stablehlo::AFTER_ALL, ANY, token, "a model computes by its data, so a token is nothing"),
-    noted(stablehlo::CREATE_TOKEN, ANY, token, "a model computes by its data, so a token is nothing"),
+    noted(stablehlo::AFTER_ALL, ANY, token, "ONNX orders nodes by data flow, so tokens are dropped"),
+    noted(stablehlo::CREATE_TOKEN, ANY, token, "ONNX orders nodes by data flow, so tokens are dropped"),
     Row {
         expand: Some(expand),
         ..noted(
             stablehlo::CUSTOM_CALL,
             ANY,
             custom_call,
-            "the targets that mean nothing on one device, or have an op",
+            "targets without effect on one device, or with a lowering",
         )
     },
-    noted(stablehlo::GET_TUPLE_ELEMENT, ANY, get_tuple_element, "of a tuple that the program makes itself"),
-    noted(stablehlo::OPTIMIZATION_BARRIER, ANY, identity, "its operands"),
+    noted(stablehlo::GET_TUPLE_ELEMENT, ANY, get_tuple_element, "of a tuple that `stablehlo.tuple` makes"),
+    noted(stablehlo::OPTIMIZATION_BARRIER, ANY, identity, "returns its operands"),
     row(stablehlo::TUPLE, ANY, tuple),
 ];
 
@@ -156,7 +156,7 @@ fn identity(cx: &mut Lower, op: OpId) -> Lowered {
         values.iter().map(|&value| cx.module.value_type(value)).collect::<Vec<_>>()
     };
     if types(&operation.operands) != types(&operation.results) {
-        return Err(Refusal::form("its results are not of its operands' types"));
+        return Err(Refusal::form("its results do not have its operands' types"));
     }
     (0..operation.operands.len()).map(|index| cx.operand(op, index)).collect()
 }
@@ -174,8 +174,10 @@ fn get_tuple_element(cx: &mut Lower, op: OpId) -> Lowered {
     let index = cx.int(op, "index")?;
     let operand = cx.module.op(op).operands.first().copied().ok_or(Refusal::Reported)?;
     let tuple = cx.module.defining_op(operand).filter(|&tuple| cx.module.op(tuple).name == stablehlo::TUPLE);
-    let Some(tuple) = tuple else { return Err(Refusal::form("its tuple is not made by `stablehlo.tuple`")) };
+    let Some(tuple) = tuple else {
+        return Err(Refusal::form("its tuple does not come from `stablehlo.tuple`"));
+    };
     let index = usize::try_from(index).ok().filter(|&index| index < cx.operand_count(tuple));
-    let why = || Refusal::Attribute { name: "index", why: "the tuple has not so many elements".into() };
+    let why = || Refusal::Attribute { name: "index", why: "the tuple has too few elements".into() };
     Ok(cx.operand(tuple, index.ok_or_else(why)?)?.into())
 }

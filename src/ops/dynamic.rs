@@ -7,11 +7,11 @@ use super::size::{Origin, Part};
 use super::{Elements, Lower, Lowered, Refusal, Row, Values, noted};
 use crate::ir::{Attribute, Definition, Dim, OpId, hlo2onnx, stablehlo};
 
-const NOTE: &str = "the `shapes` pass makes it the op whose sizes are attributes";
+const NOTE: &str = "the `shapes` pass turns it into the op with static sizes";
 const ANY: Elements = Elements::PLAIN.or(Elements::FLOAT8).or(Elements::NIBBLE);
 
 pub(super) const ROWS: &[Row] = &[
-    noted(hlo2onnx::SIZE, ANY, define, "says where a symbolic size has its value from"),
+    noted(hlo2onnx::SIZE, ANY, define, "binds a symbolic size to its value"),
     noted(stablehlo::DYNAMIC_BROADCAST_IN_DIM, Elements::PLAIN, unknown, NOTE),
     noted(stablehlo::DYNAMIC_GATHER, Elements::PLAIN, unknown, NOTE),
     noted(stablehlo::DYNAMIC_IOTA, Elements::PLAIN, unknown, NOTE),
@@ -22,7 +22,7 @@ pub(super) const ROWS: &[Row] = &[
 ];
 
 fn unknown(cx: &mut Lower, op: OpId) -> Lowered {
-    Err(Refusal::Dynamic(format!("what `{}` gives", cx.module.op_name(op))))
+    Err(Refusal::Dynamic(format!("the result of `{}`", cx.module.op_name(op))))
 }
 
 /// Notes where a symbol has its value from. Nothing is emitted before a size is requested.
@@ -57,7 +57,10 @@ fn get_dimension_size(cx: &mut Lower, op: OpId) -> Lowered {
     let axis = cx.int(op, "dimension")?;
     let dims = cx.operand_dims(op, 0)?;
     let size = usize::try_from(axis).ok().and_then(|axis| dims.get(axis).copied());
-    let size = size.ok_or_else(|| Refusal::Attribute { name: "dimension", why: "no dimension".into() })?;
+    let size = size.ok_or_else(|| Refusal::Attribute {
+        name: "dimension",
+        why: "not a dimension of the operand".into(),
+    })?;
     let (element, _) = cx.result_dims(op, 0)?;
     Ok(cx.size_scalar(size, element).into())
 }

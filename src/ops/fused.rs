@@ -8,25 +8,25 @@ use crate::ir::{Constant, Data, Dim, Element, OpId, OpName, ValueId, hlo2onnx, o
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI};
 
 pub(super) const ROWS: &[Row] = &[
-    noted(hlo2onnx::GELU, Elements::FLOAT, gelu, "its parts below opset 20"),
+    noted(hlo2onnx::GELU, Elements::FLOAT, gelu, "decomposed below opset 20"),
     noted(
         hlo2onnx::GROUP_NORM,
         Elements::FLOAT,
         group_norm,
-        "InstanceNormalization of groups: ONNX Runtime takes GroupNormalization apart into slower ops",
+        "InstanceNormalization of groups: ONNX Runtime decomposes GroupNormalization into slower ops",
     ),
     noted(hlo2onnx::INTERPOLATE, Elements::FLOAT, interpolate, "Resize, of images"),
-    noted(hlo2onnx::LAYER_NORM, Elements::FLOAT, layer_norm, "the scale is no option in ONNX"),
+    noted(hlo2onnx::LAYER_NORM, Elements::FLOAT, layer_norm, "ONNX requires the scale"),
     row(hlo2onnx::LEAKY_RELU, Elements::FLOAT, leaky_relu),
     row(hlo2onnx::LOG_SOFTMAX, Elements::FLOAT, |cx, op| along_axis(cx, op, onnx::LOG_SOFTMAX)),
-    noted(hlo2onnx::REPEAT, Elements::PLAIN, repeat, "Resize, which takes the nearest element"),
+    noted(hlo2onnx::REPEAT, Elements::PLAIN, repeat, "Resize in the mode `nearest`"),
     noted(
         hlo2onnx::RESAMPLE,
         Elements::FLOAT,
         resample,
-        "MatMul along two dimensions, which become the last",
+        "MatMul along two dimensions, transposed to the end",
     ),
-    noted(hlo2onnx::RMS_NORM, Elements::FLOAT, rms_norm, "its parts below opset 23"),
+    noted(hlo2onnx::RMS_NORM, Elements::FLOAT, rms_norm, "decomposed below opset 23"),
     noted(
         hlo2onnx::SIGN_BIT,
         Elements::FLOAT.or(Elements::BOOL),
@@ -45,7 +45,7 @@ fn sign_bit(cx: &mut Lower, op: OpId) -> Lowered {
     Ok(cx.formula([x], |[x]| x.less(0.0) | x.reciprocal().less(0.0)).into())
 }
 
-/// The operand in full: where it waits for its broadcast, one element stands for several of a row.
+/// The operand in full: where it waits for its broadcast, one element represents several of a row.
 fn along_axis(cx: &mut Lower, op: OpId, name: OpName) -> Lowered {
     let axis = axis(cx, op)?;
     let x = cx.full(op, 0)?;
@@ -56,7 +56,7 @@ fn along_axis(cx: &mut Lower, op: OpId, name: OpName) -> Lowered {
 fn axis(cx: &Lower, op: OpId) -> Result<i64, Refusal> {
     let (axis, rank) = (cx.int(op, "axis")?, cx.operand_type(op, 0)?.rank());
     let inside = usize::try_from(axis).is_ok_and(|axis| axis < rank);
-    let why = || format!("{axis} is no dimension of an operand of {rank}");
+    let why = || format!("{axis} is not a dimension of an operand of rank {rank}");
     if inside { Ok(axis) } else { Err(Refusal::Attribute { name: "axis", why: why() }) }
 }
 
@@ -102,9 +102,11 @@ fn interpolate(cx: &mut Lower, op: OpId) -> Lowered {
     let scales = cx.ints(op, "scales")?;
     let (x, (element, dims)) = (cx.full(op, 0)?, cx.result_dims(op, 0)?);
     let scaled: Vec<usize> = (0..dims.len()).filter(|&axis| scales[axis] != 1).collect();
-    let &[first, second] = &scaled[..] else { return Err(Refusal::form("no rows and columns")) };
+    let &[first, second] = &scaled[..] else {
+        return Err(Refusal::form("scales for other than two dimensions"));
+    };
     if second != first + 1 {
-        return Err(Refusal::form("rows and columns that are apart"));
+        return Err(Refusal::form("scaled dimensions that are not adjacent"));
     }
     let own = cx.dims(x);
     let is_image = dims.len() == 4 && first > 0;
@@ -131,7 +133,7 @@ fn interpolate(cx: &mut Lower, op: OpId) -> Lowered {
 fn resample(cx: &mut Lower, op: OpId) -> Lowered {
     let axis = axis(cx, op)?;
     let operands = cx.fulls(op)?;
-    let [x, rows, columns] = operands[..] else { return Err(Refusal::form("two matrices")) };
+    let [x, rows, columns] = operands[..] else { return Err(Refusal::form("other than two matrices")) };
     let (element, dims) = (cx.element(x), cx.result_dims(op, 0)?.1);
     let rank = dims.len() as i64;
     let last: Vec<i64> = (0..axis).chain(axis + 2..rank).chain([axis, axis + 1]).collect();
@@ -165,7 +167,7 @@ fn norm_operands(cx: &mut Lower, op: OpId, axis: i64) -> Result<Vec<ValueId>, Re
     let count = row.iter().try_fold(1i64, |count, dim| count.checked_mul(dim.known()?));
     for parameter in &mut operands[1..] {
         if cx.count(*parameter) != count {
-            return Err(Refusal::form("a parameter has not the elements of a row"));
+            return Err(Refusal::form("a parameter does not have the elements of a row"));
         }
         *parameter = cx.reshape(*parameter, &row);
     }
@@ -215,14 +217,14 @@ fn group_norm(cx: &mut Lower, op: OpId) -> Lowered {
     let operands = cx.fulls(op)?;
     let (element, dims) = (cx.element(operands[0]), cx.dims(operands[0]));
     if dims.len() < 3 || groups < 1 {
-        return Err(Refusal::form("no image whose channels are in groups"));
+        return Err(Refusal::form("an operand of rank less than 3, or no groups"));
     }
     let rank = dims.len() as i64;
     let channels = cx.number(dims[dims.len() - 1]);
     let first: Vec<i64> = [0, rank - 1].into_iter().chain(1..rank - 1).collect();
     let last: Vec<i64> = [0].into_iter().chain(2..rank).chain([1]).collect();
     if operands[1..].iter().any(|&parameter| cx.count(parameter) != Some(channels)) {
-        return Err(Refusal::form("a parameter has not one element for each channel"));
+        return Err(Refusal::form("scale and bias need one element per channel"));
     }
     let image = cx.transpose(operands[0], &first);
     let parameters: Vec<ValueId> =

@@ -14,7 +14,7 @@ pub(super) const ROWS: &[Row] = &[
     expanded(stablehlo::BROADCAST, call::ANY, broadcast, "`broadcast_in_dim`"),
     expanded(stablehlo::EINSUM, NUMBERS, einsum, "`reduce` and `dot_general`"),
     expanded(stablehlo::TORCH_INDEX_SELECT, NUMBERS, torch_index_select, "`gather`"),
-    expanded(stablehlo::TRACE, call::ANY, operands, "a message while the program runs"),
+    expanded(stablehlo::TRACE, call::ANY, operands, "an op that only logs at run time"),
     expanded(stablehlo::UNARY_EINSUM, NUMBERS, unary_einsum, "`reduce` and `transpose`"),
 ];
 
@@ -67,18 +67,18 @@ fn broadcast(cx: &mut Expand) -> Expanded {
 fn torch_index_select(cx: &mut Expand) -> Expanded {
     let number = |name: &'static str| {
         let value = cx.module().attribute(cx.op, name).ok_or(Refusal::Missing(name))?.as_integer();
-        let why = || Refusal::Attribute { name, why: "a dimension is expected".into() };
+        let why = || Refusal::Attribute { name, why: "expected a dimension".into() };
         value.and_then(|value| usize::try_from(value).ok()).ok_or_else(why)
     };
     let (dim, batch) = (number("dim")?, number("batch_dims")?);
     let (operand, index) = (cx.operand_type(0)?, cx.operand_type(1)?);
     let result = cx.result_type()?;
     if dim >= operand.rank() || batch > dim || batch > index.rank() {
-        return Err(Refusal::form("`dim` and `batch_dims` do not fit its operands"));
+        return Err(Refusal::form("`dim` and `batch_dims` do not match its operands"));
     }
     let expected = [&operand.dims[..dim], &index.dims[batch..], &operand.dims[dim + 1..]].concat();
     if !super::rules::dims_fit(&expected, &result.dims) || operand.dims[..batch] != index.dims[..batch] {
-        return Err(Refusal::form("its result does not follow from its operands"));
+        return Err(Refusal::form("its result type does not match its operands"));
     }
     let Some(mut sizes) = operand.sizes() else { return Err(cx.dynamic()) };
     sizes[..batch].fill(1);
@@ -113,7 +113,7 @@ fn labelled(cx: &Expand, count: usize) -> Result<(Vec<Labelled>, Vec<char>), Ref
     let config = cx.module().attribute(cx.op, NAME).ok_or(Refusal::Missing(NAME))?;
     let config: String = config.as_str().unwrap_or_default().split_whitespace().collect();
     let why = |why: &str| Refusal::Attribute { name: NAME, why: why.to_owned() };
-    let (inputs, output) = config.split_once("->").ok_or_else(|| why("`->` is expected"))?;
+    let (inputs, output) = config.split_once("->").ok_or_else(|| why("expected `->`"))?;
     let inputs: Vec<Vec<char>> = inputs.split(',').map(|labels| labels.chars().collect()).collect();
     let output: Vec<char> = output.chars().collect();
     let is_plain = |labels: &[char]| {
@@ -121,17 +121,17 @@ fn labelled(cx: &Expand, count: usize) -> Result<(Vec<Labelled>, Vec<char>), Ref
         distinct && labels.iter().all(|label| label.is_ascii_alphabetic())
     };
     if inputs.len() != count || !output.iter().all(|label| inputs.iter().any(|input| input.contains(label))) {
-        return Err(why("it does not fit the operands"));
+        return Err(why("it does not match the operands"));
     }
     if !inputs.iter().chain([&output]).all(|labels| is_plain(labels)) {
-        return Err(Refusal::form("an ellipsis, or a label twice in one operand"));
+        return Err(Refusal::form("an ellipsis, or a repeated label in one operand"));
     }
     let mut operands = Vec::new();
     let mut sizes: Vec<(char, Dim)> = Vec::new();
     for (index, labels) in inputs.into_iter().enumerate() {
         let dims = cx.operand_type(index)?.dims;
         if dims.len() != labels.len() {
-            return Err(why("it does not fit the operands"));
+            return Err(why("it does not match the operands"));
         }
         for (&label, &dim) in labels.iter().zip(&dims) {
             match sizes.iter().find(|(other, _)| *other == label) {
@@ -148,7 +148,7 @@ fn labelled(cx: &Expand, count: usize) -> Result<(Vec<Labelled>, Vec<char>), Ref
         |label: &char| sizes.iter().find(|(other, _)| other == label).map_or(Dim::Dynamic, |&(_, dim)| dim);
     let expected: Vec<Dim> = output.iter().map(size).collect();
     if !super::rules::dims_fit(&expected, &cx.result_type()?.dims) {
-        return Err(why("the result does not follow from it"));
+        return Err(why("the result type does not match it"));
     }
     Ok((operands, output))
 }

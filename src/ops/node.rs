@@ -17,7 +17,7 @@ pub struct Node<'c, 'a> {
 }
 
 impl<'a> Lower<'a> {
-    /// Starts the ONNX op `name` on these operands; [`Lower::absent`] stands for one that is left out.
+    /// Starts the ONNX op `name` on these operands; [`Lower::absent`] represents one that is left out.
     pub fn node<'c>(&'c mut self, name: OpName, operands: &[ValueId]) -> Node<'c, 'a> {
         Node {
             cx: self,

@@ -7,16 +7,16 @@ use std::sync::Arc;
 const MOVED: Elements = Elements::PLAIN.or(Elements::FLOAT8).or(Elements::NIBBLE);
 
 pub(super) const ROWS: &[Row] = &[
-    noted(stablehlo::CONSTANT, MOVED, constant, "a splat stays one element, which ONNX broadcasts"),
+    noted(stablehlo::CONSTANT, MOVED, constant, "a splat stays one element, and ONNX broadcasts it"),
     noted(
         stablehlo::BROADCAST_IN_DIM,
         Elements::PLAIN,
         broadcast_in_dim,
-        "left to ONNX's own broadcasting where the users allow it",
+        "dropped where ONNX broadcasts the users' operands",
     ),
     row(stablehlo::CONCATENATE, Elements::PLAIN, concatenate),
-    noted(stablehlo::IOTA, Elements::PLAIN, iota, "a constant when it is short, else Range"),
-    noted(stablehlo::PAD, Elements::PLAIN, pad, "interior padding interleaves by Reshape, Pad, Reshape"),
+    noted(stablehlo::IOTA, Elements::PLAIN, iota, "a constant if short, else Range"),
+    noted(stablehlo::PAD, Elements::PLAIN, pad, "interior padding by Reshape, Pad, Reshape"),
     row(stablehlo::RESHAPE, MOVED, reshape),
     noted(stablehlo::REVERSE, Elements::PLAIN, reverse, "Slice with step -1"),
     row(stablehlo::SLICE, Elements::PLAIN, slice),

@@ -1,13 +1,13 @@
 //! Long sums and means of floats are added up in stages.
 //!
 //! ONNX Runtime's reductions add one element after the other: along the last dimensions in one register of a processor,
-//! along others in one number for each result. The error grows with the number of elements, and is systematic where they
-//! are alike: the sum of 100,000 numbers near 1000 along the first dimension is off by 4e-4, where XLA, which adds in
-//! stages, is off by 5e-8. Here each stage adds blocks of the elements, whose number divides theirs, until few are left.
-//! That takes no longer than one reduction, as only views change between the stages.
+//! along others in one number for each result. The error grows with the number of elements, and is systematic where
+//! they are alike: the sum of 100,000 numbers near 1000 along the first dimension is off by 4e-4, where XLA, which adds
+//! in stages, is off by 5e-8. Here each stage adds blocks of the elements, whose number divides theirs, until few are
+//! left. That takes no longer than one reduction, as only views change between the stages.
 //!
-//! Where no block divides the number, the rest is cut off and added by itself, which copies the elements and is therefore
-//! left to longer sums. Along a symbolic dimension the blocks are counted when the model runs. Of several
+//! Where no block divides the number, the rest is cut off and added by itself, which copies the elements and is
+//! therefore left to longer sums. Along a symbolic dimension the blocks are counted when the model runs. Of several
 //! dimensions, one of which is symbolic, one is summed after the other: none of them is long in an image.
 //!
 //! The pass comes after `layout`, which moves Transposes through reductions and not through views.
@@ -101,8 +101,8 @@ impl Sum {
         Some(Self { op, value, result, dims, all_axes, axes, keepdims, is_mean })
     }
 
-    /// The dimensions of more than one element, adjacent ones as one of which both or neither are reduced. Those that are
-    /// reduced have numbers, and one other at most has none, which a Reshape can leave to the runtime.
+    /// The dimensions of more than one element, adjacent ones as one of which both or neither are reduced. Those that
+    /// are reduced have numbers, and one other at most has none, which a Reshape can leave to the runtime.
     fn runs(&self, sizes: &Sizes) -> Option<Vec<Run>> {
         let unknown = |dim: &&Dim| dim.known().is_none();
         if self.axes.iter().any(|&axis| unknown(&&self.dims[axis]))
@@ -351,7 +351,7 @@ impl Stages<'_, '_, '_> {
 
         let first = self.node(onnx::SLICE, &[value, zero, whole, axes], &even);
         let left = self.node(onnx::SLICE, &[value, whole, end, axes], &rest);
-        // Along the last dimension blocks are of neighbours, so that a processor adds several at once.
+        // Along the last dimension blocks are of neighbors, so that a processor adds several at once.
         let mut split = count.clone();
         split.insert(place, Dim::Known(block));
         let is_only =

@@ -45,7 +45,7 @@ impl<'s> Parser<'s> {
     /// An op in custom form.
     pub(super) fn custom(&mut self, name: Text<'_>, tokens: &[Token<'_>]) -> Option<Parts<'s>> {
         let Some(row) = self.mnemonic(name) else {
-            // What stands for types in another dialect may mean something else.
+            // What replaces types in another dialect may mean something else.
             let dialect = name.text.split('.').next().unwrap_or_default();
             if nearest(dialect, DIALECTS).is_some() {
                 self.stated = self.stated_type(tokens);
@@ -285,7 +285,7 @@ impl<'s> Parser<'s> {
                     clauses.regions.push(text);
                     continue;
                 }
-                // An empty region looks like an empty dictionary; it stands behind the word that names it.
+                // An empty region looks like an empty dictionary; it is after the word that names it.
                 Rule::braces
                     if clauses.words.last().is_some_and(|word| matches!(word.text, "cond" | "do")) =>
                 {
@@ -389,7 +389,7 @@ impl<'s> Parser<'s> {
         Some(())
     }
 
-    /// Distributes the types behind the colon over operands and results.
+    /// Distributes the types after the colon over operands and results.
     fn types_of(
         &mut self,
         row: &Row,

@@ -15,14 +15,14 @@ use crate::ir::{Dim, Element, OpId, RegionId, SCALAR, ValueId, chlo, onnx, stabl
 const CARRIED: Elements = Elements::PLAIN.or(Elements::FLOAT8).or(Elements::COMPLEX);
 
 pub(super) const ROWS: &[Row] = &[
-    noted(chlo::SCAN, CARRIED, scan::lower, "Scan; Loop where there may be no slice"),
-    noted(stablehlo::CASE, CARRIED, case, "nested Ifs; an index out of range takes the last branch"),
+    noted(chlo::SCAN, CARRIED, scan::lower, "Scan; Loop where the number of slices may be 0"),
+    noted(stablehlo::CASE, CARRIED, case, "nested Ifs; an index out of range selects the last branch"),
     row(stablehlo::IF, CARRIED, conditional),
     noted(
         stablehlo::WHILE,
         CARRIED,
         repeat::lower,
-        "Loop, or Scan where each round reads a slice; unrolled when it runs a few times over few ops",
+        "Loop, or Scan if each iteration reads a slice; short loops over few ops are unrolled",
     ),
 ];
 

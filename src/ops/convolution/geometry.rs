@@ -319,7 +319,7 @@ fn per_axis(
         return Err(Refusal::Attribute { name, why });
     }
     if let Some(value) = values.iter().find(|value| value.unsigned_abs() > LARGEST as u64) {
-        return Err(Refusal::Attribute { name, why: format!("{value} is greater than {LARGEST}") });
+        return Err(Refusal::Attribute { name, why: format!("{value} exceeds {LARGEST} in magnitude") });
     }
     Ok(values)
 }

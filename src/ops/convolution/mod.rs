@@ -25,9 +25,9 @@ pub(super) const ROWS: &[Row] = &[
         stablehlo::CONVOLUTION,
         SUMMED,
         convolution,
-        "Conv or ConvTranspose; a MatMul of gathered windows where these lack the element type",
+        "Conv or ConvTranspose; MatMul of gathered windows for other element types",
     ),
-    noted(stablehlo::DYNAMIC_CONV, SUMMED, dynamic_conv, "the `shapes` pass makes it a convolution"),
+    noted(stablehlo::DYNAMIC_CONV, SUMMED, dynamic_conv, "the `shapes` pass turns it into a convolution"),
 ];
 
 fn convolution(cx: &mut Lower, op: OpId) -> Lowered {

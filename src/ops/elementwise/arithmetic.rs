@@ -5,7 +5,7 @@ use crate::ir::{Element, OpName, ValueId, onnx};
 use crate::ops::constant::integer_limits;
 use crate::ops::{Combiner, Lower};
 
-/// ONNX has no arithmetic on `bool`: there the logical op of the same truth table stands for it.
+/// ONNX has no arithmetic on `bool`: there the logical op of the same truth table replaces it.
 fn logical_or(cx: &mut Lower, operands: [ValueId; 2], logical: OpName, other: OpName) -> ValueId {
     let name = if cx.element(operands[0]) == Element::Bool { logical } else { other };
     cx.elementwise(name, &operands)

@@ -35,14 +35,19 @@ const CONVERTED: Elements = Elements::PLAIN.or(Elements::FLOAT8).or(Elements::NI
 
 pub(super) const ROWS: &[Row] = &[
     row(ROUND, Elements::FLOAT, narrow::round),
-    noted(stablehlo::ABS, Elements::NUMERIC, |cx, op| unary(cx, op, arithmetic::abs), "unsigned is its own"),
+    noted(
+        stablehlo::ABS,
+        Elements::NUMERIC,
+        |cx, op| unary(cx, op, arithmetic::abs),
+        "unsigned: the operand",
+    ),
     noted(stablehlo::ADD, PLAIN_OR_NIBBLE, |cx, op| binary(cx, op, add), "bool: Or"),
     row(stablehlo::AND, BITS.or(Elements::NIBBLE), |cx, op| binary(cx, op, bitwise_and)),
     noted(
         stablehlo::ATAN2,
         Elements::FLOAT,
         |cx, op| precise_binary(cx, op, atan2),
-        "ONNX has Atan alone: the octant is chosen by Where",
+        "ONNX has only Atan; Where selects the octant",
     ),
     noted(
         stablehlo::BITCAST_CONVERT,
@@ -54,7 +59,7 @@ pub(super) const ROWS: &[Row] = &[
         stablehlo::CBRT,
         Elements::FLOAT,
         |cx, op| precise(cx, op, transcendental::cbrt),
-        "Pow in f64: a third is not an f32",
+        "Pow in f64, because f32 cannot represent 1/3",
     ),
     row(stablehlo::CEIL, Elements::FLOAT, |cx, op| simple(cx, op, onnx::CEIL)),
     noted(stablehlo::CLAMP, Elements::PLAIN, compare::clamp, "Clip for scalar bounds that are not NaN"),
@@ -68,20 +73,20 @@ pub(super) const ROWS: &[Row] = &[
         stablehlo::CONVERT,
         CONVERTED,
         convert::convert,
-        "floats saturate into integers: Cast alone is undefined out of range",
+        "float to integer saturates; Cast is undefined out of range",
     ),
     row(stablehlo::COSINE, Elements::FLOAT, |cx, op| simple(cx, op, onnx::COS)),
     noted(
         stablehlo::COUNT_LEADING_ZEROS,
         Elements::INTEGER,
         |cx, op| unary(cx, op, bits::count_leading_zeros),
-        "from the logarithm in f64",
+        "from Log in f64",
     ),
     noted(
         stablehlo::DIVIDE,
         Elements::NUMERIC,
         |cx, op| binary(cx, op, divide),
-        "integers: ONNX Runtime fails on x / 0 and crashes on MIN / -1",
+        "integers: guarded, as ONNX Runtime errors on x / 0 and crashes on MIN / -1",
     ),
     row(stablehlo::EXPONENTIAL, Elements::FLOAT, |cx, op| simple(cx, op, onnx::EXP)),
     noted(
@@ -109,9 +114,9 @@ pub(super) const ROWS: &[Row] = &[
         stablehlo::LOGISTIC,
         Elements::FLOAT,
         |cx, op| simple(cx, op, onnx::SIGMOID),
-        "ONNX Runtime's is off by up to 4e-8, and 0 below -18",
+        "ONNX Runtime's Sigmoid is off by up to 4e-8, and 0 below -18",
     ),
-    noted(stablehlo::MAP, Elements::PLAIN, map::map, "its body on whole tensors"),
+    noted(stablehlo::MAP, Elements::PLAIN, map::map, "its body applied to whole tensors"),
     noted(stablehlo::MAXIMUM, PLAIN_OR_NIBBLE, |cx, op| binary(cx, op, maximum), "bool: Or"),
     noted(stablehlo::MINIMUM, PLAIN_OR_NIBBLE, |cx, op| binary(cx, op, minimum), "bool: And"),
     noted(stablehlo::MULTIPLY, PLAIN_OR_NIBBLE, |cx, op| binary(cx, op, multiply), "bool: And"),
@@ -127,7 +132,7 @@ pub(super) const ROWS: &[Row] = &[
         stablehlo::POPCNT,
         Elements::INTEGER,
         |cx, op| unary(cx, op, bits::count_ones),
-        "sums of bits in parallel",
+        "parallel bit counting",
     ),
     noted(
         stablehlo::POWER,
@@ -136,7 +141,7 @@ pub(super) const ROWS: &[Row] = &[
             let (base, exponent) = (cx.operand(op, 0)?, cx.operand(op, 1)?);
             Ok(power(cx, base, exponent)?.into())
         },
-        "integers: ONNX Runtime's Pow goes through f64, so by squaring",
+        "integers: by squaring, as ONNX Runtime's Pow computes in f64",
     ),
     noted(stablehlo::REAL, Elements::FLOAT, |cx, op| unary(cx, op, |x| x), "of a real number: itself"),
     noted(
@@ -155,7 +160,7 @@ pub(super) const ROWS: &[Row] = &[
         stablehlo::ROUND_NEAREST_AFZ,
         Elements::FLOAT,
         |cx, op| unary(cx, op, rounding::away_from_zero),
-        "Round goes to even",
+        "Round rounds to even",
     ),
     row(stablehlo::ROUND_NEAREST_EVEN, Elements::FLOAT, |cx, op| simple(cx, op, onnx::ROUND)),
     row(stablehlo::RSQRT, Elements::FLOAT, |cx, op| unary(cx, op, |x| x.sqrt().reciprocal())),
@@ -167,19 +172,19 @@ pub(super) const ROWS: &[Row] = &[
         stablehlo::SHIFT_LEFT,
         Elements::INTEGER,
         |cx, op| binary(cx, op, shift_left),
-        "BitShift, which has unsigned types only",
+        "BitShift, which is unsigned only",
     ),
     noted(
         stablehlo::SHIFT_RIGHT_ARITHMETIC,
         Elements::INTEGER,
         |cx, op| binary(cx, op, |cx, x, n| shift_right(cx, x, n, Right::Arithmetic)),
-        "negative numbers shift as their complement",
+        "negative numbers are shifted as their complement",
     ),
     noted(
         stablehlo::SHIFT_RIGHT_LOGICAL,
         Elements::INTEGER,
         |cx, op| binary(cx, op, |cx, x, n| shift_right(cx, x, n, Right::Logical)),
-        "BitShift, which has unsigned types only",
+        "BitShift, which is unsigned only",
     ),
     noted(
         stablehlo::SIGN,

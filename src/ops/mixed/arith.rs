@@ -39,7 +39,7 @@ pub(in crate::ops) const ROWS: &[Row] = &[
     expanded(arith::DIVSI, NUMBERS, twin, ""),
     expanded(arith::EXTF, NUMBERS, convert, ""),
     expanded(arith::EXTSI, NUMBERS, convert, ""),
-    expanded(arith::EXTUI, NUMBERS, convert, "of truth values"),
+    expanded(arith::EXTUI, NUMBERS, convert, "of i1"),
     expanded(arith::FPTOSI, NUMBERS, convert, ""),
     expanded(arith::INDEX_CAST, NUMBERS, convert, ""),
     expanded(arith::MAXIMUMF, NUMBERS, twin, ""),
@@ -87,7 +87,7 @@ fn twin(cx: &mut Expand) -> Expanded {
         if operand.dims != result.dims && !(predicate && operand.rank() == 0)
             || operand.element != result.element && !predicate
         {
-            return Err(Refusal::form("its operands and its result differ in type"));
+            return Err(Refusal::form("its operands and its result have different types"));
         }
     }
     cx.becomes(twin, &operands, [])
@@ -108,7 +108,7 @@ fn constant(cx: &mut Expand) -> Expanded {
         Attribute::Float(number, _) => float_bytes(tensor.element, number),
         Attribute::Bool(truth) => vec![u8::from(truth)],
         Attribute::Dense(id) if cx.module().constant(id).ty != cx.result()? => {
-            return Err(Refusal::form("its value and its result differ in type"));
+            return Err(Refusal::form("its value and its result have different types"));
         }
         _ => return cx.becomes(stablehlo::CONSTANT, &[], [("value", value)]),
     };
@@ -129,14 +129,11 @@ fn cmpi(cx: &mut Expand) -> Expanded {
         _ => None,
     };
     let Some(&(_, direction)) = found else {
-        return Err(Refusal::Attribute {
-            name: "predicate",
-            why: "numbers without a sign are compared".into(),
-        });
+        return Err(Refusal::Attribute { name: "predicate", why: "it compares unsigned numbers".into() });
     };
     let operand = cx.operand_type(0)?;
     if operand != cx.operand_type(1)? || operand.dims != cx.result_type()?.dims {
-        return Err(Refusal::form("its operands and its result differ in type"));
+        return Err(Refusal::form("its operands and its result have different types"));
     }
     // `i1` holds 0 and -1.
     if operand.element == Element::Bool && !matches!(direction, "EQ" | "NE") {
@@ -152,7 +149,7 @@ fn convert(cx: &mut Expand) -> Expanded {
     let (from, to) = (cx.operand_type(0)?, cx.result_type()?);
     let unsigned = cx.module().op(cx.op).name == arith::EXTUI;
     if from.dims != to.dims {
-        return Err(Refusal::form("its operand and its result differ in sizes"));
+        return Err(Refusal::form("its operand and its result have different sizes"));
     }
     if (from.element == Element::Bool) != unsigned || to.element == Element::Bool {
         return Err(Refusal::Op);
@@ -170,7 +167,7 @@ fn convert(cx: &mut Expand) -> Expanded {
         _ => !float && !other,
     };
     if !fits {
-        return Err(Refusal::form("its result is not of a type that it converts to"));
+        return Err(Refusal::form("its result has a type that it cannot convert to"));
     }
     let operand = cx.operand(0)?;
     if from.element == to.element {

@@ -6,7 +6,7 @@ use crate::ops::expand::{Expand, Expanded, positions};
 use crate::ops::{Refusal, Row, call, expanded};
 
 pub(in crate::ops) const ROWS: &[Row] = &[
-    expanded(tensor::CAST, call::ANY, cast, "what is known of the sizes"),
+    expanded(tensor::CAST, call::ANY, cast, "changes only the static sizes of the type"),
     expanded(tensor::COLLAPSE_SHAPE, call::ANY, collapse_shape, "`reshape`"),
     expanded(tensor::DIM, call::ANY, dim, "`get_dimension_size`"),
     expanded(tensor::EXPAND_SHAPE, call::ANY, expand_shape, "`reshape`"),
@@ -21,7 +21,7 @@ pub(in crate::ops) const ROWS: &[Row] = &[
 fn cast(cx: &mut Expand) -> Expanded {
     let (from, to) = (cx.operand_type(0)?, cx.result_type()?);
     if from.rank() != to.rank() || from.element != to.element {
-        return Err(Refusal::form("its result is of another rank or element type"));
+        return Err(Refusal::form("its result has another rank or element type"));
     }
     let operand = cx.operand(0)?;
     let narrows =
@@ -47,7 +47,7 @@ fn from_elements(cx: &mut Expand) -> Expanded {
     let elements = cx.module().op(cx.op).operands.to_vec();
     let count = result.count().ok_or_else(|| cx.dynamic())?;
     if usize::try_from(count) != Ok(elements.len()) {
-        return Err(Refusal::form("it has not as many operands as its result has elements"));
+        return Err(Refusal::form("it needs one operand for each element of its result"));
     }
     if elements.is_empty() {
         return Err(Refusal::form("its result has no elements"));
@@ -72,7 +72,7 @@ fn extract(cx: &mut Expand) -> Expanded {
     }
     let indices = cx.module().op(cx.op).operands[1..].to_vec();
     if indices.len() != operand.rank() {
-        return Err(Refusal::form("it has not an index for each dimension"));
+        return Err(Refusal::form("it needs one index for each dimension"));
     }
     let value = cx.operand(0)?;
     if operand.rank() == 0 {
@@ -86,7 +86,7 @@ fn extract(cx: &mut Expand) -> Expanded {
     let part = if let Some(starts) = known.collect::<Option<Vec<i64>>>() {
         let within = |(&start, dim): (&i64, &Dim)| start >= 0 && dim.known().is_none_or(|size| start < size);
         if !starts.iter().zip(&operand.dims).all(within) {
-            return Err(Refusal::form("an index is beyond its operand"));
+            return Err(Refusal::form("an index is out of bounds"));
         }
         let limits = starts.iter().map(|start| start.saturating_add(1)).collect::<Vec<_>>();
         let strides = vec![1; starts.len()];
@@ -114,7 +114,7 @@ fn extract_slice(cx: &mut Expand) -> Expanded {
     let operand = cx.operand_type(0)?;
     let [offsets, sizes, strides] = bounds(cx)?;
     if [&offsets, &sizes, &strides].iter().any(|list| list.len() != operand.rank()) {
-        return Err(Refusal::form("it has not an offset, a size and a stride for each dimension"));
+        return Err(Refusal::form("it needs an offset, a size and a stride for each dimension"));
     }
     let limits = offsets.iter().zip(&sizes).zip(&strides).map(|((offset, size), stride)| match size {
         0 => *offset,
@@ -123,7 +123,7 @@ fn extract_slice(cx: &mut Expand) -> Expanded {
     let limits: Vec<i64> = limits.collect();
     let within = |(&limit, dim): (&i64, &Dim)| dim.known().is_none_or(|size| limit <= size);
     if strides.contains(&0) || !limits.iter().zip(&operand.dims).all(within) {
-        return Err(Refusal::form("it reaches beyond its operand"));
+        return Err(Refusal::form("it is out of bounds"));
     }
     let dims: Dims = sizes.iter().map(|&size| Dim::Known(size)).collect();
     let attributes = [("start_indices", offsets), ("limit_indices", limits), ("strides", strides)]
@@ -143,20 +143,20 @@ fn insert_slice(cx: &mut Expand) -> Expanded {
         || sizes.len() != whole.rank()
         || strides.iter().any(|&stride| stride != 1)
     {
-        return Err(Refusal::form("it has a stride, or not an offset and a size for each dimension"));
+        return Err(Refusal::form("it needs an offset and a size for each dimension, and strides of 1"));
     }
     let fits = offsets.iter().zip(&sizes).zip(&whole.dims);
     if !fits
         .into_iter()
         .all(|((offset, size), dim)| dim.known().is_some_and(|whole| offset.saturating_add(*size) <= whole))
     {
-        return Err(Refusal::Dynamic("whether `tensor.insert_slice` stays within its operand".into()));
+        return Err(Refusal::Dynamic("the bounds of `tensor.insert_slice`".into()));
     }
     let dims: Dims = sizes.iter().map(|&size| Dim::Known(size)).collect();
     let (mut value, whole) = (cx.operand(0)?, cx.operand(1)?);
     let count = sizes.iter().try_fold(1_i64, |product, size| product.checked_mul(*size));
     if part.count().is_none() || part.count() != count {
-        return Err(Refusal::form("its operand has not as many elements as its sizes"));
+        return Err(Refusal::form("its operand does not have the number of elements of its sizes"));
     }
     if part.dims != dims {
         value = cx.emit_of(stablehlo::RESHAPE, &[value], part.element, &dims, []);
@@ -191,7 +191,7 @@ fn splat(cx: &mut Expand) -> Expanded {
 fn groups(cx: &Expand) -> Result<Vec<Vec<usize>>, Refusal> {
     const NAME: &str = "reassociation";
     let attribute = cx.module().attribute(cx.op, NAME).ok_or(Refusal::Missing(NAME))?;
-    let why = || Refusal::Attribute { name: NAME, why: "lists of dimensions are expected".into() };
+    let why = || Refusal::Attribute { name: NAME, why: "expected lists of dimensions".into() };
     let Attribute::Array(items) = attribute else {
         return if cx.module().integers(attribute).is_some_and(|list| list.is_empty()) {
             Ok(Vec::new())
@@ -211,7 +211,7 @@ fn collapse_shape(cx: &mut Expand) -> Expanded {
     let groups = groups(cx)?;
     let fits = groups.len() == result.rank() && groups.iter().flatten().all(|&axis| axis < operand.rank());
     if !fits && !groups.is_empty() {
-        return Err(Refusal::form("`reassociation` does not fit its types"));
+        return Err(Refusal::form("`reassociation` does not match its types"));
     }
     let value = cx.operand(0)?;
     let reshaped = cx.reshaped(value, |cx| {
@@ -237,7 +237,7 @@ fn expand_shape(cx: &mut Expand) -> Expanded {
     let groups = groups(cx)?;
     let fits = groups.len() == operand.rank() && groups.iter().flatten().all(|&axis| axis < result.rank());
     if !fits && !groups.is_empty() {
-        return Err(Refusal::form("`reassociation` does not fit its types"));
+        return Err(Refusal::form("`reassociation` does not match its types"));
     }
     let value = cx.operand(0)?;
     let reshaped = cx.reshaped(value, |cx| {

@@ -27,7 +27,7 @@ pub(super) const ROWS: &[Row] = &[noted(
     stablehlo::SCATTER,
     Elements::PLAIN,
     scatter,
-    "ScatterND of rows, window by window for other regions; windows partly out of range are dropped as in XLA",
+    "ScatterND of rows, window by window for other regions; windows not fully in range are dropped as in XLA",
 )];
 
 /// The dimension numbers, checked against the types.

@@ -25,12 +25,7 @@ use crate::ir::{Attribute, Dim, Element, OpId, Size, ValueId, chlo, onnx, stable
 use comparator::{Key, Zeros, comparator};
 
 pub(super) const ROWS: &[Row] = &[
-    noted(
-        stablehlo::SORT,
-        Elements::PLAIN,
-        sort,
-        "TopK by a key in which NaN has its place, or by comparing all pairs",
-    ),
+    noted(stablehlo::SORT, Elements::PLAIN, sort, "TopK of keys that order NaN, or comparing all pairs"),
     noted(chlo::TOP_K, Elements::PLAIN, top_k, "TopK by the bits of a float, in the total order"),
 ];
 
@@ -43,7 +38,7 @@ fn sort(cx: &mut Lower, op: OpId) -> Lowered {
     };
     let dimension = if dimension < 0 { dimension + sizes.len() as i64 } else { dimension };
     let axis = usize::try_from(dimension).ok().filter(|&axis| axis < sizes.len()).ok_or_else(|| {
-        Refusal::Attribute { name: "dimension", why: "it is no dimension of the operands".into() }
+        Refusal::Attribute { name: "dimension", why: "it is not a dimension of the operands".into() }
     })?;
     let region = cx.module.op(op).regions.first().copied().ok_or_else(|| Refusal::form("no comparator"))?;
     if sizes.contains(&Dim::Known(0)) || sizes[axis] == Dim::Known(1) {
@@ -116,7 +111,7 @@ fn largest(cx: &mut Lower, op: OpId, k: Dim) -> Lowered {
             && dims_fit(&taken, &index_sizes)
     });
     if !fits {
-        return Err(Refusal::Attribute { name: "k", why: "it does not fit the types".into() });
+        return Err(Refusal::Attribute { name: "k", why: "it does not match the types".into() });
     }
     if sizes.contains(&Dim::Known(0)) {
         let (none, nowhere) = (cx.integer(element, 0), cx.integer(index_element, 0));

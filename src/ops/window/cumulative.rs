@@ -151,7 +151,7 @@ pub(super) fn double_in_loop(
     let (size, one) = (cx.size_scalar(dims[axis], Element::I64), cx.integer(Element::I64, 1));
     let mut places = cx.iota(Element::I64, 1, 0, dims[axis]);
     if reverse {
-        // A place below zero is counted from the end. One that is not lies beyond it.
+        // A place below zero is counted from the end. One that is not is beyond it.
         places = cx.elementwise(onnx::SUB, &[places, size]);
     }
     let any = cx.elementwise_to(onnx::LESS, &[one, size], Element::Bool);

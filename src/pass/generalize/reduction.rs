@@ -9,7 +9,7 @@ pub(super) fn relation(name: OpName) -> Option<Relation> {
     Some(match name {
         chlo::TOP_K => |view, slot, mark| leading(view, slot, mark, 1, "the rows are sorted"),
         stablehlo::BATCH_NORM_GRAD | stablehlo::BATCH_NORM_TRAINING => {
-            |_, _, _| obstacle("the mean and the variance are those of all rows")
+            |_, _, _| obstacle("the mean and the variance are over all rows")
         }
         stablehlo::BATCH_NORM_INFERENCE => batch_norm_inference,
         stablehlo::CHOLESKY => |view, slot, mark| leading(view, slot, mark, 2, MATRIX),
@@ -28,7 +28,7 @@ pub(super) fn relation(name: OpName) -> Option<Relation> {
 }
 
 /// What is said of rows that are those of a matrix.
-pub(super) const MATRIX: &str = "the rows are those of one matrix";
+pub(super) const MATRIX: &str = "the rows are the rows of one matrix";
 
 /// An op on the last dimensions, so many of them, of operands and results of one rank.
 pub(super) fn leading(view: &View, slot: Slot, mark: Mark, last: usize, why: &'static str) -> Partners {
@@ -41,7 +41,7 @@ pub(super) fn leading(view: &View, slot: Slot, mark: Mark, last: usize, why: &'s
 
 fn fft(view: &View, slot: Slot, mark: Mark) -> Partners {
     let lengths = view.integers("fft_length").map_or(3, |lengths| lengths.len());
-    leading(view, slot, mark, lengths, "the transform goes over the rows")
+    leading(view, slot, mark, lengths, "the transform runs along the rows")
 }
 
 /// The inputs, which come before their initial values, and the results.
@@ -76,7 +76,7 @@ fn is_of_one(view: &View, axis: usize) -> bool {
         && view.element_or("padding", 2 * axis + 1, 0) == Some(0)
 }
 
-const WINDOWS: &str = "the windows go over the rows";
+const WINDOWS: &str = "the windows span rows";
 
 fn reduce_window(view: &View, _: Slot, mark: Mark) -> Partners {
     if !is_of_one(view, mark.axis) {
@@ -105,7 +105,7 @@ fn sort(view: &View, slot: Slot, mark: Mark) -> Partners {
 /// Each feature is scaled and moved by numbers of its own.
 fn batch_norm_inference(view: &View, slot: Slot, mark: Mark) -> Partners {
     let Some(feature) = view.integer("feature_index").and_then(|index| usize::try_from(index).ok()) else {
-        return obstacle("it does not say its features");
+        return obstacle("its `feature_index` is missing");
     };
     let whole = matches!(slot, Slot::Operand(0) | Slot::Result(_));
     let axis = if whole { mark.axis } else { feature };

@@ -23,7 +23,7 @@ pub struct Kernel {
 pub enum Widening {
     /// The result is one of the operands' elements, so the wide result is the true one.
     Selects,
-    /// The result may lie outside of the narrow type, where integers wrap.
+    /// The result may be outside of the narrow type, where integers wrap.
     Computes,
     /// Elements are moved only: worth doing in the wide type when the operand is there already.
     Moves,
@@ -165,8 +165,9 @@ pub const KERNELS: &[Kernel] = &[
     Kernel { main: 1, ..kernel(onnx::WHERE, &[FLOATS, BYTES, I32_64, &[U32]], Selects) },
 ];
 
-/// Element types of rows above that an op takes only from a later opset than the lowest on: its schema lacks them before
-/// (`onnx.defs`), or ONNX Runtime has no kernel for the older version of the op. Measured at the opsets 18 to 26.
+/// Element types of rows above that an op takes only from a later opset than the lowest on: its schema lacks them
+/// before (`onnx.defs`), or ONNX Runtime has no kernel for the older version of the op. Measured at the opsets 18 to
+/// 26.
 const LATER: &[(OpName, &[&[Element]], u32)] = &[
     (onnx::IDENTITY, &[FLOAT8], 19),
     (onnx::IS_INF, &[&[F16], BF, FLOAT8], 20),
