@@ -134,7 +134,7 @@ fn convert_until<'a>(
             ControlFlow::Continue(()),
         );
     }
-    // What the user says of a function that could not be read cannot be held against it.
+    // Ignore options that refer to a function that could not be parsed.
     let lost = Options { opset: options.opset, strict_nan: options.strict_nan, ..Options::default() };
     let options = if module.lost.is_empty() { options } else { &lost };
     let mut cx = options.context(source, &mut diagnostics);

@@ -26,7 +26,7 @@ pub fn coverage() -> Vec<Covered> {
         // Ops of the compiler's own dialect are no part of a text.
         for row in table.iter().filter(|row| row.name.dialect() != Dialect::Hlo2Onnx) {
             let mut words = row.elements.words();
-            // What passes make of an op before it is lowered is covered as well.
+            // What passes make of an op before it is lowered is also covered.
             let complex: &[&str] = if complex.contains(&row.name) { &["complex"] } else { &[] };
             let narrow: &[&str] = if pass::takes_narrow(row.name) { &["f4", "f6", "f8"] } else { &[] };
             for &word in complex.iter().chain(narrow) {

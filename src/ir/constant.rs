@@ -20,17 +20,17 @@ pub struct Constant {
     pub data: Data,
 }
 
-/// Elements in row-major order and little-endian bytes; a type narrower than a byte takes one byte an element,
-/// `i1` as 0 or 1, and complex elements are two parts in a row.
+/// Elements in row-major order and little-endian bytes; a type narrower than a byte takes one byte an element, `i1` as
+/// 0 or 1, and complex elements are two consecutive parts.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Data {
     /// All elements are the one given.
     Splat(SmallVec<[u8; 16]>),
-    /// All elements in a row.
+    /// All elements, contiguous.
     Bytes(Arc<[u8]>),
     /// Hexadecimal digits in the source, two for each byte.
     Source(Range<usize>),
-    /// Hexadecimal digits in the source of bits in a row, lowest first: how MLIR packs `i1`.
+    /// Hexadecimal digits in the source of contiguous bits, lowest first: how MLIR packs `i1`.
     SourceBits(Range<usize>),
     /// Bytes of a file of weights.
     Mapped(Pieces),
@@ -63,7 +63,7 @@ pub struct Factors {
     pub element: Element,
     /// The factors.
     pub values: Arc<[f64]>,
-    /// How many elements in a row have the same one; after the last factor the first comes again.
+    /// How many consecutive elements have the same one; after the last factor the first comes again.
     pub repeats: usize,
 }
 

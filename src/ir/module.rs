@@ -517,7 +517,7 @@ impl Module {
         value
     }
 
-    /// Makes room for so many more ops of one result, so that the arenas are not copied while they grow.
+    /// Makes room for this many more ops of one result, so that the arenas are not copied while they grow.
     pub fn reserve(&mut self, ops: usize) {
         self.ops.reserve(ops);
         self.spans.reserve(ops);

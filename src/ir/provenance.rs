@@ -231,7 +231,7 @@ pub fn point(module: &Module, location: LocationId) -> Option<Point<'_>> {
         own = *callee;
     }
     let outermost = named_line(module, outermost).filter(|(name, line)| {
-        // Frames have names as well, but no path.
+        // Frames also have names, but no path.
         name.contains('/') && **line != Location::Unknown
     })?;
     Some(Point { outermost, own: named_line(module, own) })

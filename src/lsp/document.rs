@@ -1,7 +1,7 @@
 //! One version of an open text.
 //!
 //! A version never changes: an edit makes the next one, which shares all of its text but the edited leaves of the rope.
-//! What takes time to find out of a text, its bytes in a row and their scan, is made by the first thread that asks,
+//! What takes time to find out of a text, its contiguous bytes and their scan, is made by the first thread that asks,
 //! and never by the one that reads edits.
 
 use super::position;

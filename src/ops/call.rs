@@ -69,7 +69,7 @@ const CALLBACK_NAMES: &[(&str, &str)] = &[
 /// The attribute of a Python callback that names what the user wrote, where the primitive does not.
 pub const CALLBACK: &str = "hlo2onnx.callback";
 
-/// The check of equinox, which diffrax, lineax and optimistix make as well.
+/// The check of equinox, which diffrax, lineax and optimistix also make.
 pub const ERROR_IF: &str = "equinox.error_if";
 
 /// The target of a custom call.

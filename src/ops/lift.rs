@@ -64,7 +64,7 @@ impl Lower<'_> {
     /// A region of an op.
     ///
     /// # Errors
-    /// When the op has not so many.
+    /// When the op has fewer.
     pub fn region(&self, op: OpId, index: usize) -> Result<RegionId, Refusal> {
         let region = self.module.op(op).regions.get(index).copied();
         region.ok_or_else(|| Refusal::form(format!("region {index} is missing")))

@@ -216,9 +216,9 @@ impl<'a> Lower<'a> {
         self.current = outer;
     }
 
-    /// Whether something represents a value. For one whose definition was refused that is an unknown value of its
-    /// type, so that what reads it is lowered as well, and one run reports all that is refused. Of a type that no
-    /// model has there is none: that type is what was reported.
+    /// Whether something represents a value. For one whose definition was refused that is an unknown value of its type,
+    /// so that what reads it is also lowered, and one run reports all that is refused. Of a type that no model has
+    /// there is none: that type is what was reported.
     fn stand_in(&mut self, value: ValueId) -> bool {
         if self.lowered_of(value).is_some() {
             return true;

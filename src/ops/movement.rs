@@ -169,7 +169,7 @@ impl Lower<'_> {
         }
     }
 
-    /// A place that is so many elements before the end of a dimension without a number, as ONNX counts it.
+    /// A place that is this many elements before the end of a dynamic dimension, as ONNX counts it.
     fn counted_from_end(&self, place: Dim, size: Dim) -> Dim {
         let back = self.module.sizes.subtract(place, size);
         match back {

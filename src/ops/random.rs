@@ -132,7 +132,7 @@ fn threefry_words(cx: &mut Lower, key: ValueId, counter: ValueId, sizes: &[Dim])
     (state, cx.reshape(bits, sizes))
 }
 
-/// The new state, and two words for each of so many blocks.
+/// The new state, and two words for each of this many blocks.
 fn threefry(cx: &mut Lower, key: ValueId, counter: ValueId, blocks: Dim) -> (Vec<ValueId>, [ValueId; 2]) {
     let positions = cx.iota(Element::U64, 1, 0, blocks);
     let words = cx.formulas([key, counter, positions], |[key, counter, positions]| {

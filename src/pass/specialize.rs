@@ -6,7 +6,7 @@
 //! (`shape_assertion` of a comparison that says EQ or GE). It takes the module before calls are inlined, and changes
 //! the types of the entry's arguments only: `shapes` lets the sizes flow.
 //!
-//! The names of the arguments are in the wrapped function as well; the entry's arguments take them over.
+//! The names of the arguments are also in the wrapped function; the entry's arguments take them over.
 
 use super::shapes::Values;
 use super::{Context, bind, entry};

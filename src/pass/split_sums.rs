@@ -139,7 +139,7 @@ impl Sum {
     }
 }
 
-/// Dimensions in a row.
+/// Consecutive dimensions.
 #[derive(Clone, Copy)]
 struct Run {
     size: Dim,

@@ -1,4 +1,4 @@
-//! Safetensors: the length of a JSON header in eight bytes, the header, and the tensors' bytes in a row.
+//! Safetensors: the length of a JSON header in eight bytes, the header, and the contiguous bytes of the tensors.
 //!
 //! The header maps a name to `{"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}`. Offsets count from the
 //! end of the header; the format allows neither overlaps nor holes.

@@ -7,9 +7,9 @@ use super::rounds::{Input, Length, Output, Rounds, can_be_joined};
 use super::slices::{Slices, Write};
 use crate::ir::{Dim, Element, OpId, RegionId, ValueId, onnx};
 
-/// A loop of at most so many rounds is unrolled ...
+/// A loop of at most this many rounds is unrolled ...
 const UNROLLED_ROUNDS: i64 = 8;
-/// ... if that makes no more than so many ops.
+/// ... if that makes at most this many ops.
 const UNROLLED_OPS: usize = 600;
 
 /// A `while` that is being lowered.

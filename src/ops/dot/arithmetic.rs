@@ -83,7 +83,7 @@ impl Arithmetic {
 /// From floats that are whole numbers within `bound` to an integer type, wrapped.
 ///
 /// A cast of a float beyond its target is undefined. Casting to a wide integer first does not help by itself: ONNX
-/// Runtime makes one cast of two in a row, even when told not to optimize. What masks the bits is between them.
+/// Runtime merges two consecutive casts, even when told not to optimize. What masks the bits is between them.
 fn wrapped(lhs: Element, rhs: Element, result: Element, bound: i128) -> Vec<Step> {
     let holds_signs = result.is_signed() || !(lhs.is_signed() || rhs.is_signed());
     let largest = (1i128 << (result.bits() - u32::from(result.is_signed()))) - 1;

@@ -62,7 +62,7 @@ impl Expand<'_, '_> {
         Ok(self.joined(&parts, element, parts.len() as i64))
     }
 
-    /// Lists after each other, which have so many elements together.
+    /// Consecutive lists, which have this many elements together.
     fn joined(&mut self, parts: &[ValueId], element: Element, count: i64) -> ValueId {
         if let &[part] = parts {
             return part;

@@ -113,12 +113,12 @@ struct Rule {
     infer: fn(&Typing) -> Inferred,
 }
 
-/// A rule of an op with so many operands and one result.
+/// A rule of an op with this many operands and one result.
 const fn rule(name: OpName, operands: usize, infer: fn(&Typing) -> Inferred) -> Rule {
     Rule { name, operands: Count::Exactly(operands), results: Count::Exactly(1), infer }
 }
 
-/// A rule of an op with so many operands or more, and one result or more.
+/// A rule of an op with at least this many operands, and at least one result.
 const fn variadic(name: OpName, operands: usize, results: Count, infer: fn(&Typing) -> Inferred) -> Rule {
     Rule { name, operands: Count::AtLeast(operands), results, infer }
 }

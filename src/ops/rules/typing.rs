@@ -310,7 +310,7 @@ impl<'a> Typing<'a> {
         Ok((arguments, module.op(terminator).operands.iter().map(type_of).collect()))
     }
 
-    /// Demands so many regions.
+    /// Demands this number of regions.
     pub(super) fn regions(&self, count: usize) -> Result<(), Violation> {
         let found = self.module.op(self.op).regions.len();
         if found == count { Ok(()) } else { types(format!("expected {count} regions, found {found}")) }

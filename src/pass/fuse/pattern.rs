@@ -298,7 +298,7 @@ impl<'m> Pattern<'m> {
         })
     }
 
-    /// A value for each of so many channels, without what gives it the size of a tensor whose channels are last.
+    /// A value for each of this many channels, without what gives it the size of a tensor whose channels are last.
     pub fn of_channels(&mut self, value: ValueId, count: i64) -> Option<ValueId> {
         let is_last = |dims: &[Dim]| {
             let (last, others) = dims.split_last()?;

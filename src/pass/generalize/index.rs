@@ -62,7 +62,7 @@ impl Indexing {
         Self::of(module, op, "dimension_numbers", FIELDS, 1, windows)
     }
 
-    /// Reads the dimension numbers of a scatter with so many inputs.
+    /// Reads the dimension numbers of a scatter with this many inputs.
     fn of_scatter(module: &Module, op: OpId, inputs: usize) -> Self {
         const FIELDS: [&str; 4] = [
             "input_batching_dims",

@@ -30,7 +30,7 @@ pub(super) fn relation(name: OpName) -> Option<Relation> {
 /// What is said of rows that are those of a matrix.
 pub(super) const MATRIX: &str = "the rows are the rows of one matrix";
 
-/// An op on the last dimensions, so many of them, of operands and results of one rank.
+/// An op on this many last dimensions of operands and results of one rank.
 pub(super) fn leading(view: &View, slot: Slot, mark: Mark, last: usize, why: &'static str) -> Partners {
     let rank = view.rank(slot);
     if mark.axis + last >= rank || view.slots().any(|other| view.rank(other) != rank) {

@@ -128,7 +128,7 @@ pub(super) fn shuffle(module: &Module, uses: &[u32], op: OpId) -> Option<Shuffle
     ELEMENTS.contains(&from.element).then_some(Shuffle { of, inside, channels_last, name, block, mode })
 }
 
-/// Whether each dimension is so many of the parts.
+/// Whether each dimension is this many of the parts.
 fn are_parts(sizes: &Sizes, dims: &[Dim], parts: &[Dim], counts: &[usize]) -> bool {
     let mut rest = parts;
     let mut each = dims.iter().zip(counts).map(|(&dim, &count)| {

@@ -72,7 +72,7 @@ fn rotate(cx: &mut Splitter, value: ValueId, numbers: &Pairs, axis: usize) -> Va
     cx.emit(stablehlo::ADD, &[straight, crossed], ty, &[])
 }
 
-/// A packed value with so many zeros after it along an axis.
+/// A packed value with this many zeros after it along an axis.
 fn pad(cx: &mut Splitter, packed: ValueId, axis: usize, zeros: i64) -> ValueId {
     let mut sizes = cx.dims(packed);
     let (none, mut high) = (vec![0; sizes.len()], vec![0; sizes.len()]);
