@@ -36,7 +36,7 @@ pub use module::{
     Argument, Block, BlockId, Definition, Function, FunctionId, FunctionResult, Module, NewOp, Op, OpId,
     OpSpan, Region, RegionId, Value, ValueId,
 };
-pub use op_name::OpName;
+pub use op_name::{Class, OpName};
 pub use origin::{Origin, Origins};
 pub use print::print;
 pub use promise::Promise;

@@ -16,11 +16,41 @@ pub struct OpName(Symbol);
 pub(super) struct Registered {
     pub(super) text: &'static str,
     pub(super) dialect: Dialect,
+    pub(super) class: Class,
+}
+
+/// What kind of op a registered one is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Each element of the results follows from the elements of the operands at its place, and from scalars.
+    Elementwise,
+    /// The results have the elements of the operands in other places.
+    Moves,
+    /// As `Moves`, with places that operands give.
+    Indexes,
+    /// Its region works on elements.
+    Combines,
+    /// Sums of products.
+    Contracts,
+    /// Its elements follow from attributes or a state.
+    Creates,
+    /// Operands give sizes or places that are attributes of another op.
+    Dynamic,
+    /// It selects what is computed, or carries values as they are.
+    Control,
+    /// It ends a block.
+    Terminates,
+    /// It does something besides computing its results.
+    Acts,
+    /// Several devices take part in it.
+    Collective,
+    /// Like no other, or not known as one of a kind.
+    Opaque,
 }
 
 /// Makes, for each dialect, a module of constants, and of them all [`Dialect`] and [`REGISTERED`].
 macro_rules! dialects {
-    ($($(#[$doc:meta])* $dialect:ident as $variant:ident { $($name:ident = $text:literal;)* })*) => {
+    ($($(#[$doc:meta])* $dialect:ident as $variant:ident { $($name:ident = $text:literal $(, $class:ident)?;)* })*) => {
         /// The dialect of an op.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Dialect {
@@ -40,8 +70,11 @@ macro_rules! dialects {
         }
 
         /// All registered ops by their handles.
-        pub(super) static REGISTERED: &[Registered] =
-            &[$($(Registered { text: $text, dialect: Dialect::$variant },)*)*];
+        pub(super) static REGISTERED: &[Registered] = &[$($(Registered {
+            text: $text,
+            dialect: Dialect::$variant,
+            class: [$(Class::$class,)? Class::Opaque][0],
+        },)*)*];
 
         $($(#[$doc])* pub mod $dialect {
             use super::{Dialect, OpName};
@@ -120,6 +153,11 @@ impl OpName {
     /// The dialect of a registered name; [`Symbols::dialect`](super::Symbols::dialect) knows that of all names.
     pub fn dialect(self) -> Dialect {
         self.entry().map_or(Dialect::Other, |op| op.dialect)
+    }
+
+    /// What kind of op this is.
+    pub fn class(self) -> Class {
+        self.entry().map_or(Class::Opaque, |op| op.class)
     }
 
     /// Whether this is an op of ONNX, or the end of a graph.

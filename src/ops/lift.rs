@@ -2,63 +2,11 @@
 
 use super::{Lower, Refusal};
 use crate::ir::{
-    Attribute, Attributes, BlockId, Dialect, Dims, Element, LocationId, Module, NewOp, OpId, OpName, OpSpan,
-    RegionId, Size, TypeId, ValueId, chlo, stablehlo,
+    Attribute, Attributes, BlockId, Class, Dims, Element, LocationId, Module, NewOp, OpId, OpName, OpSpan,
+    RegionId, Size, TypeId, ValueId, stablehlo,
 };
 use rustc_hash::FxHashMap;
 use smallvec::{SmallVec, smallvec};
-
-/// Ops of `stablehlo` that work on each element by itself, so that a region of them on scalars is one on tensors.
-const ELEMENTWISE: &[OpName] = &[
-    stablehlo::ABS,
-    stablehlo::ADD,
-    stablehlo::AND,
-    stablehlo::ATAN2,
-    stablehlo::CBRT,
-    stablehlo::CEIL,
-    stablehlo::CLAMP,
-    stablehlo::COMPARE,
-    stablehlo::COMPLEX,
-    stablehlo::CONVERT,
-    stablehlo::COSINE,
-    stablehlo::COUNT_LEADING_ZEROS,
-    stablehlo::DIVIDE,
-    stablehlo::EXPONENTIAL,
-    stablehlo::EXPONENTIAL_MINUS_ONE,
-    stablehlo::FLOOR,
-    stablehlo::IMAG,
-    stablehlo::IS_FINITE,
-    stablehlo::LOG,
-    stablehlo::LOG_PLUS_ONE,
-    stablehlo::LOGISTIC,
-    stablehlo::MAXIMUM,
-    stablehlo::MINIMUM,
-    stablehlo::MULTIPLY,
-    stablehlo::NEGATE,
-    stablehlo::NOT,
-    stablehlo::OR,
-    stablehlo::POPCNT,
-    stablehlo::POWER,
-    stablehlo::REAL,
-    stablehlo::REDUCE_PRECISION,
-    stablehlo::REMAINDER,
-    stablehlo::ROUND_NEAREST_AFZ,
-    stablehlo::ROUND_NEAREST_EVEN,
-    stablehlo::RSQRT,
-    stablehlo::SELECT,
-    stablehlo::SHIFT_LEFT,
-    stablehlo::SHIFT_RIGHT_ARITHMETIC,
-    stablehlo::SHIFT_RIGHT_LOGICAL,
-    stablehlo::SIGN,
-    stablehlo::SINE,
-    stablehlo::SQRT,
-    stablehlo::SUBTRACT,
-    stablehlo::TAN,
-    stablehlo::TANH,
-    stablehlo::UNIFORM_DEQUANTIZE,
-    stablehlo::UNIFORM_QUANTIZE,
-    stablehlo::XOR,
-];
 
 impl Lower<'_> {
     /// A region of an op.
@@ -108,7 +56,6 @@ impl Lift<'_> {
 
     fn op(&mut self, op: OpId) -> Result<(), Refusal> {
         let name = self.module.op(op).name;
-        let elementwise = ELEMENTWISE.contains(&name) || is_elementwise_chlo(name);
         let operation = self.module.op(op).clone();
         match name {
             stablehlo::CONSTANT => return Ok(()),
@@ -119,7 +66,7 @@ impl Lift<'_> {
                 return Ok(());
             }
             stablehlo::RETURN => {}
-            _ if elementwise => {}
+            _ if name.class() == Class::Elementwise => {}
             _ => return Err(Refusal::form(format!("`{}` in its region", self.module.op_name(op)))),
         }
         let operands =
@@ -196,10 +143,4 @@ impl Lift<'_> {
         self.module.block_mut(self.target).ops.push(op);
         op
     }
-}
-
-/// Ops of `chlo` on scalars are elementwise, except those that look at a whole dimension.
-fn is_elementwise_chlo(name: OpName) -> bool {
-    name.dialect() == Dialect::Chlo
-        && !matches!(name, chlo::TOP_K | chlo::RAGGED_DOT | chlo::SCAN | chlo::CONSTANT | chlo::CONSTANT_LIKE)
 }

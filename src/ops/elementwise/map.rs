@@ -1,8 +1,8 @@
 //! `stablehlo.map`: a function of scalars, applied to all elements.
 
 use super::Refusal;
-use crate::ir::{OpId, OpName, stablehlo};
-use crate::ops::{FAMILIES, Lower, Lowered};
+use crate::ir::{Class, OpId, OpName, chlo, stablehlo};
+use crate::ops::{Lower, Lowered};
 
 /// Lowers the body on whole tensors: each of its values gets the sizes of the operands.
 pub(super) fn map(cx: &mut Lower, op: OpId) -> Lowered {
@@ -34,10 +34,8 @@ pub(super) fn map(cx: &mut Lower, op: OpId) -> Lowered {
     Ok(results.into_iter().map(|result| cx.broadcast_to(result, &sizes)).collect())
 }
 
-/// Whether the op maps elements to elements, so that it means the same on scalars and tensors.
+/// Whether the op means the same on scalars and tensors.
 fn is_elementwise(name: OpName) -> bool {
-    FAMILIES
-        .iter()
-        .filter(|(family, _)| matches!(*family, "elementwise" | "special"))
-        .any(|(_, rows)| rows.iter().any(|row| row.name == name))
+    name.class() == Class::Elementwise
+        || matches!(name, chlo::CONSTANT | chlo::CONSTANT_LIKE | stablehlo::BITCAST_CONVERT | stablehlo::MAP)
 }

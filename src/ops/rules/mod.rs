@@ -232,11 +232,6 @@ pub fn infer(module: &Module, op: OpId) -> Option<SmallVec<[TensorType; 1]>> {
     (inferred.len() == operation.results.len()).then_some(inferred)
 }
 
-/// Whether each element of an op's result is made of the same elements of its operands, and of scalars.
-pub fn is_elementwise(name: OpName) -> bool {
-    elementwise::RULES.iter().any(|rule| rule.name == name)
-}
-
 /// Ops that end a block.
 const TERMINATORS: &[OpName] =
     &[func::RETURN, onnx::RETURN, sdy::RETURN, shape::ASSUMING_YIELD, stablehlo::RETURN];

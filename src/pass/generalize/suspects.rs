@@ -4,9 +4,8 @@
 use super::mark::Mark;
 use super::request::Request;
 use crate::diagnostic::{Diagnostic, catalogue};
-use crate::ir::{FunctionId, Module, ValueId, provenance};
+use crate::ir::{Class, FunctionId, Module, ValueId, provenance};
 use crate::ops::fold::float;
-use crate::ops::rules;
 use crate::pass::{Context, canonicalize};
 use std::collections::BTreeMap;
 
@@ -23,7 +22,7 @@ pub(super) fn report(
     }
     for op in module.ops_within([module.function(function).body]) {
         let operands = &module.op(op).operands;
-        if !rules::is_elementwise(module.op(op).name) || operands.len() < 2 {
+        if module.op(op).name.class() != Class::Elementwise || operands.len() < 2 {
             continue;
         }
         let numbers = operands.iter().map(|&operand| number(module, cx, operand));

@@ -2,8 +2,7 @@
 
 use super::mark::{Mark, Partners, Slot};
 use super::{calls, contraction, index, movement, reduction};
-use crate::ir::{Attribute, Module, OpId, TensorType, ValueId};
-use crate::ops::rules;
+use crate::ir::{Attribute, Class, Module, OpId, TensorType, ValueId};
 use crate::source::Source;
 use rustc_hash::FxHashSet;
 use std::collections::BTreeMap;
@@ -17,7 +16,7 @@ pub(super) type Relation = fn(&View, Slot, Mark) -> Partners;
 /// The relation of the op of that name.
 pub(super) fn relation(view: &View) -> Option<Relation> {
     let name = view.module.op(view.op).name;
-    if rules::is_elementwise(name) {
+    if name.class() == Class::Elementwise {
         return Some(elementwise);
     }
     movement::relation(name)
