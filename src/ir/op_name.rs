@@ -165,6 +165,11 @@ impl OpName {
         self.dialect() == Dialect::Onnx
     }
 
+    /// Whether ops of this name end a block.
+    pub fn is_terminator(self) -> bool {
+        self.class() == Class::Terminates
+    }
+
     /// Whether ops of this name are nodes of a model.
     pub fn is_node(self) -> bool {
         self.is_onnx() && !matches!(self, onnx::CONSTANT | onnx::RETURN)

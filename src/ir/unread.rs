@@ -6,16 +6,11 @@
 //! silent.
 
 use super::{
-    Attribute, Attributes, BlockId, Function, FunctionId, LocationId, Module, NewOp, OpId, OpName, OpSpan,
-    RegionId, Rewriter, Symbol, Type, TypeId, ValueId, builtin, func, sdy, shape, stablehlo,
+    Attribute, Attributes, BlockId, Function, FunctionId, LocationId, Module, NewOp, OpId, OpSpan, RegionId,
+    Rewriter, Symbol, Type, TypeId, ValueId, builtin, func,
 };
 use rustc_hash::FxHashSet;
 use smallvec::SmallVec;
-
-/// Ops that end a function's block or a region's.
-fn is_terminator(name: OpName) -> bool {
-    matches!(name, func::RETURN | stablehlo::RETURN | sdy::RETURN | shape::ASSUMING_YIELD)
-}
 
 impl Module {
     /// Whether nothing is known of a value, not even its type: its definition could not be read.
@@ -217,7 +212,7 @@ fn is_damaged(module: &Module, op: OpId) -> bool {
         module.block(block).ops.last().is_some_and(|&last| {
             let name = module.op(last).name;
             let unread = |&value: &ValueId| module.is_unread(value);
-            name == builtin::UNREAD || (is_terminator(name) && module.op(last).operands.iter().any(unread))
+            name == builtin::UNREAD || (name.is_terminator() && module.op(last).operands.iter().any(unread))
         })
     };
     lost || operation.regions.iter().any(ends_badly)
@@ -225,7 +220,7 @@ fn is_damaged(module: &Module, op: OpId) -> bool {
 
 /// Makes an op one that represents what could not be read; what is in its regions stays.
 fn unread(rewriter: &mut Rewriter, op: OpId) {
-    if is_terminator(rewriter.module.op(op).name) {
+    if rewriter.module.op(op).name.is_terminator() {
         return;
     }
     for result in rewriter.module.op(op).results.clone() {

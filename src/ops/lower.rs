@@ -131,7 +131,7 @@ impl<'a> Lower<'a> {
         for region in self.module.op(op).regions.clone() {
             for block in self.module.region(region).blocks.clone() {
                 for inner in self.module.block(block).ops.clone() {
-                    if !super::rules::is_terminator(self.module.op(inner).name) {
+                    if !self.module.op(inner).name.is_terminator() {
                         self.op(inner);
                     }
                 }

@@ -135,7 +135,7 @@ fn block(cx: &Lower, region: RegionId) -> Result<BlockId, Refusal> {
 /// Whether an op, or one inside of it, is there for more than its results.
 fn acts(cx: &Lower, op: OpId) -> bool {
     let name = cx.module.op(op).name;
-    let own = !rules::is_pure(cx.module, op) && !rules::is_terminator(name);
+    let own = !rules::is_pure(cx.module, op) && !name.is_terminator();
     own || cx.module.op(op).regions.iter().any(|&region| {
         cx.module
             .region(region)

@@ -5,7 +5,6 @@
 
 use super::{Fold, Folding, Tensor, folder, tensor};
 use crate::ir::{Module, OpId, RegionId, ValueId, onnx, stablehlo};
-use crate::ops::rules;
 use crate::source::Source;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
@@ -204,7 +203,7 @@ impl Evaluator<'_> {
         }
         locals.extend(block.arguments.iter().copied().zip(arguments.iter().cloned()));
         for &op in &block.ops {
-            if rules::is_terminator(module.op(op).name) {
+            if module.op(op).name.is_terminator() {
                 return Some(self.values(&module.op(op).operands, Some(locals))?.into_iter().collect());
             }
             if !is_constant(module, op) {

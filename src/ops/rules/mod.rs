@@ -18,7 +18,7 @@ mod typing;
 mod window;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Part, catalogue};
-use crate::ir::{Module, OpId, OpName, TensorType, func, onnx, sdy, shape, stablehlo};
+use crate::ir::{Class, Module, OpId, OpName, TensorType, stablehlo};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use std::sync::LazyLock;
@@ -232,26 +232,6 @@ pub fn infer(module: &Module, op: OpId) -> Option<SmallVec<[TensorType; 1]>> {
     (inferred.len() == operation.results.len()).then_some(inferred)
 }
 
-/// Ops that end a block.
-const TERMINATORS: &[OpName] =
-    &[func::RETURN, onnx::RETURN, sdy::RETURN, shape::ASSUMING_YIELD, stablehlo::RETURN];
-
-/// Whether ops of that name end a block.
-pub fn is_terminator(name: OpName) -> bool {
-    TERMINATORS.contains(&name)
-}
-
-/// Ops that do something besides giving their results.
-const EFFECTS: &[OpName] = &[
-    stablehlo::AFTER_ALL,
-    stablehlo::CREATE_TOKEN,
-    stablehlo::INFEED,
-    stablehlo::OUTFEED,
-    stablehlo::RECV,
-    stablehlo::SEND,
-    stablehlo::TRACE,
-];
-
 /// Whether an op is there for its results alone. Of what is not known, nothing is assumed.
 pub fn is_pure(module: &Module, op: OpId) -> bool {
     let name = module.op(op).name;
@@ -259,7 +239,7 @@ pub fn is_pure(module: &Module, op: OpId) -> bool {
         let effect = module.attribute(op, "has_side_effect");
         return effect.is_none_or(|effect| effect.as_bool() == Some(false));
     }
-    name.is_onnx() || (INDEX.contains_key(&name) && !EFFECTS.contains(&name))
+    name.is_onnx() || (INDEX.contains_key(&name) && name.class() != Class::Acts)
 }
 
 #[cfg(test)]

@@ -46,12 +46,12 @@ fn remove_in_block(module: &mut Module, block: BlockId, uses: &mut [u32]) {
 
 /// Whether the op, and all ops inside of it, are there for their results alone.
 fn is_removable(module: &Module, op: OpId) -> bool {
-    if rules::is_terminator(module.op(op).name) || !rules::is_pure(module, op) {
+    if module.op(op).name.is_terminator() || !rules::is_pure(module, op) {
         return false;
     }
     module.op(op).regions.iter().flat_map(|&region| &module.region(region).blocks).all(|&block| {
         let ops = &module.block(block).ops;
-        ops.iter().all(|&op| rules::is_terminator(module.op(op).name) || is_removable(module, op))
+        ops.iter().all(|&op| module.op(op).name.is_terminator() || is_removable(module, op))
     })
 }
 

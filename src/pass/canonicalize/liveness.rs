@@ -46,7 +46,7 @@ impl Liveness {
                     let blocks = &module.region(region).blocks;
                     search.owners.extend(blocks.iter().map(|&inner| (inner, (op, block))));
                 }
-                let is_terminator = rules::is_terminator(module.op(op).name);
+                let is_terminator = module.op(op).name.is_terminator();
                 if !is_terminator && !rules::is_pure(module, op) && !dropped(module, op) {
                     search.effect(op, block);
                 }

@@ -163,7 +163,7 @@ fn is_shareable(module: &Module, op: OpId) -> bool {
     operation.regions.is_empty()
         && !operation.results.is_empty()
         && !NOT_SHAREABLE.contains(&name)
-        && !crate::ops::rules::is_terminator(name)
+        && !name.is_terminator()
         && crate::ops::rules::is_pure(module, op)
 }
 

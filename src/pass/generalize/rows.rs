@@ -4,7 +4,7 @@ use super::control;
 use super::mark::{Mark, Obstacle, Slot};
 use super::view::{View, relation};
 use crate::ir::{BlockId, Definition, FunctionId, Module, OpId, ValueId, builtin};
-use crate::ops::{self, rules};
+use crate::ops;
 use crate::source::Source;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
@@ -31,7 +31,7 @@ impl Graph {
         for &block in &blocks {
             for &op in &module.block(block).ops {
                 // What a region returns is the business of the op that the region is of.
-                let is_end = rules::is_terminator(module.op(op).name);
+                let is_end = module.op(op).name.is_terminator();
                 let Some(user) = (if is_end { owners.get(&block).copied() } else { Some(op) }) else {
                     continue;
                 };

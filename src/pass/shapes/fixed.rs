@@ -3,20 +3,8 @@
 
 use super::symbols::Origins;
 use super::values::Values;
-use crate::ir::{Attribute, Dim, Dims, Module, OpId, OpName, Type, ValueId, chlo, stablehlo};
+use crate::ir::{Attribute, Class, Dim, Dims, Module, OpId, OpName, Type, ValueId, chlo, stablehlo};
 use crate::ops::{call_target, rules};
-
-/// Ops that take sizes or places from operands.
-const DYNAMIC: &[OpName] = &[
-    stablehlo::DYNAMIC_BROADCAST_IN_DIM,
-    stablehlo::DYNAMIC_CONV,
-    stablehlo::DYNAMIC_GATHER,
-    stablehlo::DYNAMIC_IOTA,
-    stablehlo::DYNAMIC_PAD,
-    stablehlo::DYNAMIC_RESHAPE,
-    stablehlo::REAL_DYNAMIC_SLICE,
-    stablehlo::SET_DIMENSION_SIZE,
-];
 
 /// The target of the call that `rng_bit_generator` is in JAX where the sizes of its result are operands.
 const RANDOM_BITS: &str = "stablehlo.dynamic_rng_bit_generator";
@@ -32,7 +20,7 @@ const APPROX_TOP_K: &str = "stablehlo.dynamic_approx_top_k";
 
 /// Whether an op takes sizes or places from operands.
 pub(super) fn is_dynamic(module: &Module, op: OpId) -> bool {
-    DYNAMIC.contains(&module.op(op).name)
+    module.op(op).name.class() == Class::Dynamic
         || matches!(target(module, op), RANDOM_BITS | REDUCE_WINDOW | TOP_K | APPROX_TOP_K)
 }
 
