@@ -10,7 +10,7 @@ pub(super) mod sink;
 use super::Context;
 use crate::diagnostic::{Diagnostic, Part, catalogue};
 use crate::ir::{
-    Attribute, Dialect, Element, FunctionId, Module, NewOp, OpId, OpName, RegionId, Rewriter, Symbol,
+    Attribute, Class, Dialect, Element, FunctionId, Module, NewOp, OpId, OpName, RegionId, Rewriter, Symbol,
     TensorType, Type, TypeId, ValueId, builtin, func, provenance, stablehlo,
 };
 use crate::ops::quantize::{ATTRIBUTE, Quantization};
@@ -54,35 +54,18 @@ enum Kind {
 
 fn kind(name: OpName) -> Kind {
     match name {
-        stablehlo::UNIFORM_QUANTIZE | stablehlo::UNIFORM_DEQUANTIZE => Kind::Conversion,
-        func::CALL
-        | func::RETURN
-        | stablehlo::RETURN
-        | stablehlo::WHILE
-        | stablehlo::IF
-        | stablehlo::CASE
-        | stablehlo::OPTIMIZATION_BARRIER
-        | stablehlo::TUPLE
-        | stablehlo::GET_TUPLE_ELEMENT
-        | stablehlo::CONSTANT
-        | stablehlo::BITCAST_CONVERT => Kind::Carries,
-        stablehlo::RESHAPE | stablehlo::TRANSPOSE | stablehlo::BROADCAST_IN_DIM => Kind::Rearranges,
-        stablehlo::CONCATENATE
-        | stablehlo::DYNAMIC_SLICE
-        | stablehlo::DYNAMIC_UPDATE_SLICE
-        | stablehlo::GATHER
-        | stablehlo::PAD
-        | stablehlo::REVERSE
-        | stablehlo::SELECT
-        | stablehlo::SLICE => Kind::Moves,
-        stablehlo::MAXIMUM | stablehlo::MINIMUM | stablehlo::CLAMP => Kind::Orders,
-        stablehlo::MAP
-        | stablehlo::REDUCE
-        | stablehlo::REDUCE_WINDOW
-        | stablehlo::SCATTER
-        | stablehlo::SELECT_AND_SCATTER
-        | stablehlo::SORT => Kind::Folds,
-        stablehlo::CUSTOM_CALL | stablehlo::COMPOSITE => Kind::Unknown,
+        stablehlo::UNIFORM_QUANTIZE | stablehlo::UNIFORM_DEQUANTIZE => return Kind::Conversion,
+        stablehlo::CONSTANT | stablehlo::BITCAST_CONVERT => return Kind::Carries,
+        stablehlo::RESHAPE | stablehlo::TRANSPOSE | stablehlo::BROADCAST_IN_DIM => return Kind::Rearranges,
+        stablehlo::SELECT => return Kind::Moves,
+        stablehlo::MAXIMUM | stablehlo::MINIMUM | stablehlo::CLAMP => return Kind::Orders,
+        stablehlo::CUSTOM_CALL | stablehlo::COMPOSITE => return Kind::Unknown,
+        _ => {}
+    }
+    match name.class() {
+        Class::Control | Class::Terminates => Kind::Carries,
+        Class::Moves | Class::Indexes => Kind::Moves,
+        Class::Combines => Kind::Folds,
         _ if matches!(name.dialect(), Dialect::StableHlo | Dialect::Chlo) => Kind::Computes,
         _ => Kind::Unknown,
     }
