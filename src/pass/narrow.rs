@@ -10,8 +10,8 @@
 use super::Context;
 use crate::diagnostic::{Diagnostic, Part, catalogue};
 use crate::ir::{
-    Attribute, Constant, Data, Element, FunctionId, Module, OpId, OpName, Rewriter, SmallFloat, TensorType,
-    Type, TypeId, ValueId, builtin, chlo, func, provenance, stablehlo,
+    Attribute, Class, Constant, Data, Element, FunctionId, Module, OpId, OpName, Rewriter, SmallFloat,
+    TensorType, Type, TypeId, ValueId, builtin, chlo, provenance, stablehlo,
 };
 use crate::ops::{self, Elements, FORMAT, ROUND};
 use crate::source::{Source, Span};
@@ -20,37 +20,24 @@ use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// Ops whose results are elements of their operands, or whose operands' values alone count.
-const EXACT: &[OpName] = &[
-    chlo::BROADCAST_COMPARE,
-    chlo::BROADCAST_SELECT,
-    func::CALL,
-    func::RETURN,
-    stablehlo::ABS,
-    stablehlo::BROADCAST_IN_DIM,
-    stablehlo::CASE,
-    stablehlo::CLAMP,
-    stablehlo::COMPARE,
-    stablehlo::CONCATENATE,
-    stablehlo::CONSTANT,
-    stablehlo::DYNAMIC_SLICE,
-    stablehlo::DYNAMIC_UPDATE_SLICE,
-    stablehlo::GATHER,
-    stablehlo::IF,
-    stablehlo::IS_FINITE,
-    stablehlo::MAXIMUM,
-    stablehlo::MINIMUM,
-    stablehlo::OPTIMIZATION_BARRIER,
-    stablehlo::PAD,
-    stablehlo::REDUCE,
-    stablehlo::RESHAPE,
-    stablehlo::RETURN,
-    stablehlo::REVERSE,
-    stablehlo::SELECT,
-    stablehlo::SLICE,
-    stablehlo::SORT,
-    stablehlo::TRANSPOSE,
-    stablehlo::WHILE,
-];
+fn is_exact(name: OpName) -> bool {
+    matches!(name.class(), Class::Moves | Class::Indexes | Class::Control | Class::Terminates)
+        || matches!(
+            name,
+            chlo::BROADCAST_COMPARE
+                | chlo::BROADCAST_SELECT
+                | stablehlo::ABS
+                | stablehlo::CLAMP
+                | stablehlo::COMPARE
+                | stablehlo::CONSTANT
+                | stablehlo::IS_FINITE
+                | stablehlo::MAXIMUM
+                | stablehlo::MINIMUM
+                | stablehlo::REDUCE
+                | stablehlo::SELECT
+                | stablehlo::SORT
+        )
+}
 
 /// Ops that compute numbers, which the format may lack: the negative of zero is none of a format without that.
 const COMPUTES: &[OpName] = &[
@@ -91,7 +78,7 @@ const COMPUTES: &[OpName] = &[
 
 /// Whether the pass takes an op on all narrow types.
 pub(super) fn covers(name: OpName) -> bool {
-    name == stablehlo::CONVERT || EXACT.contains(&name) || COMPUTES.contains(&name)
+    name == stablehlo::CONVERT || is_exact(name) || COMPUTES.contains(&name)
 }
 
 /// Runs the pass on all functions.
@@ -196,7 +183,7 @@ impl Narrow<'_> {
             stablehlo::CONVERT => return self.convert(rewriter, op),
             _ if COMPUTES.contains(&name) => return self.compute(rewriter, op),
             // What moves elements does so in any type; other ops need one that has kernels.
-            _ if EXACT.contains(&name) => {
+            _ if is_exact(name) => {
                 let has_row = ops::find(name).is_none_or(|row| row.elements.contains(narrow));
                 if !is_held(narrow) && !has_row && operation.regions.is_empty() {
                     return self.compute(rewriter, op);
@@ -260,7 +247,7 @@ impl Narrow<'_> {
         let is_narrow = |module: &Module, value: ValueId| {
             module.tensor(value).is_some_and(|tensor| tensor.element.is_small_float())
         };
-        let exact = EXACT.contains(&rewriter.module.op(op).name);
+        let exact = is_exact(rewriter.module.op(op).name);
         let scale = results.iter().any(|result| self.held.get(result) == Some(&Element::F8E8M0FNU));
         if scale && !exact {
             return self.refuse(rewriter, op, Element::F8E8M0FNU);
