@@ -306,7 +306,7 @@ def check(source: Any, **options: Unpack[OptionFields]) -> tuple[Diagnostic, ...
     Raises:
         TypeError, ValueError: An argument is not valid.
     """
-    document, _ = _native.check_text(_text(source), options_of(options)._request())
+    document = _native.check_text(_text(source), options_of(options)._request())
     return _diagnostics.parse(json.loads(document)["files"][0]["diagnostics"])
 
 

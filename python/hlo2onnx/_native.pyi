@@ -11,7 +11,6 @@ class Values:
 
 class Converted:
     model: bytes | None
-    external: str | None
     diagnostics: str
     text: str
     values: Values | None
@@ -19,5 +18,5 @@ class Converted:
 def convert_text(
     input: str | tuple[str, bytes], request: dict[str, Any], output: str | None = None
 ) -> Converted: ...
-def check_text(input: str | tuple[str, bytes], request: dict[str, Any]) -> tuple[str, str]: ...
+def check_text(input: str | tuple[str, bytes], request: dict[str, Any]) -> str: ...
 def run(arguments: Sequence[str]) -> int: ...

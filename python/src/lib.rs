@@ -8,7 +8,7 @@ mod request;
 mod values;
 
 use hlo2onnx::diagnostic::{Diagnostics, Style, json, render};
-use hlo2onnx::onnx::file::{self, Destination, Model, WriteError, Written};
+use hlo2onnx::onnx::file::{self, Destination, Model, WriteError};
 use hlo2onnx::report;
 use hlo2onnx::source::{Limit, Source};
 use hlo2onnx::{Conversion, convert, failure};
@@ -25,8 +25,6 @@ use values::Values;
 struct Converted {
     /// The model as bytes; `None` where it went to a file, and where there were errors.
     model: Option<Py<PyBytes>>,
-    /// The file beside the model that holds the large constants, if there is one.
-    external: Option<PathBuf>,
     /// The diagnostics in the schema of `--format json`.
     diagnostics: String,
     /// The diagnostics as the command line prints them, with the options of Python.
@@ -50,32 +48,25 @@ fn convert_text(
         Err(unread) => return Ok(refused(unread.diagnostics, &unread.source, &python)),
     };
     let external = request.external()?;
-    let (options, files) = request.options()?;
-    let mut options = options;
+    let (mut options, files) = request.options()?;
     match py.detach(|| failure::open_weights(&files, Limit::default())) {
         Ok(files) => options.weights.files = files,
         Err(diagnostics) => return Ok(refused(diagnostics, &source, &python)),
     }
     let Conversion { model, mut diagnostics, values, .. } = py.detach(|| convert(&source, &options));
-    let (mut bytes, mut written) = (None, Written::default());
+    let mut bytes = None;
     if let Some(model) = &model {
         let result = match &output {
             Some(path) => {
                 let inputs: Vec<&Path> =
                     input.path().into_iter().chain(files.iter().map(PathBuf::as_path)).collect();
-                py.detach(|| Destination::new(path, &inputs)?.write(model, external, &mut |_| {}))
+                py.detach(|| Destination::new(path, &inputs)?.write(model, external, &mut |_| {})).map(drop)
             }
-            None => encode(py, model)?.map(|model| {
-                bytes = Some(model.unbind());
-                Written::default()
-            }),
+            None => encode(py, model)?.map(|model| bytes = Some(model.unbind())),
         };
-        match result {
-            Ok(done) => written = done,
-            Err(error) => {
-                let path = output.as_deref().unwrap_or(Path::new("the model"));
-                diagnostics.push(failure::unwritable(path, &error));
-            }
+        if let Err(error) = result {
+            let path = output.as_deref().unwrap_or(Path::new("the model"));
+            diagnostics.push(failure::unwritable(path, &error));
         }
     }
     if diagnostics.has_errors() {
@@ -88,12 +79,12 @@ fn convert_text(
     drop(model);
     let values =
         values.filter(|_| !failed).map(|map| Py::new(py, Values { map: map.into(), source })).transpose()?;
-    Ok(Converted { model: bytes, external: written.external_path, diagnostics, text, values })
+    Ok(Converted { model: bytes, diagnostics, text, values })
 }
 
-/// Checks a text: the report of `hlo2onnx check --format json`, and its diagnostics as the command line prints them.
+/// Checks a text, and returns the report of `hlo2onnx check --format json`.
 #[pyfunction]
-fn check_text(py: Python<'_>, input: Input, request: Request) -> PyResult<(String, String)> {
+fn check_text(py: Python<'_>, input: Input, request: Request) -> PyResult<String> {
     let python = |path: &str| lines(py, path);
     let (mut options, files) = request.options()?;
     let (source, opened) = match open(&input) {
@@ -109,10 +100,9 @@ fn check_text(py: Python<'_>, input: Input, request: Request) -> PyResult<(Strin
     };
     diagnostics.spell_options_for_python();
     file.diagnose(&diagnostics, &source, &python);
-    let text = render(&diagnostics, &source, &python, STYLE);
     let report = report::Report::new(vec![file]);
     // The report is plain data, which always serializes.
-    Ok((serde_json::to_string(&report).unwrap_or_default(), text))
+    Ok(serde_json::to_string(&report).unwrap_or_default())
 }
 
 /// Runs the command line on these arguments, the name of the program first, and returns the exit status.
@@ -152,9 +142,9 @@ fn encode<'py>(py: Python<'py>, model: &Model) -> PyResult<Result<Bound<'py, PyB
         Err(error) => return Ok(Err(error)),
     };
     let length = usize::try_from(length).map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
-    let mut written = Ok(Written::default());
+    let mut written = Ok(());
     let bytes = PyBytes::new_with(py, length, |mut buffer| {
-        written = py.detach(|| file::write_stream(model, &mut buffer, &mut |_| {}));
+        written = py.detach(|| file::write_stream(model, &mut buffer, &mut |_| {})).map(drop);
         Ok(())
     })?;
     Ok(written.map(|_| bytes))
@@ -167,7 +157,7 @@ fn refused(
 ) -> Converted {
     diagnostics.spell_options_for_python();
     let text = render(&diagnostics, source, python, STYLE);
-    Converted { model: None, external: None, diagnostics: json_of(&diagnostics, source), text, values: None }
+    Converted { model: None, diagnostics: json_of(&diagnostics, source), text, values: None }
 }
 
 fn json_of(diagnostics: &Diagnostics, source: &Source) -> String {

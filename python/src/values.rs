@@ -47,7 +47,6 @@ impl Values {
 fn entry(mapped: &Mapped) -> Value {
     json!({
         "onnx": mapped.onnx,
-        "program": mapped.program.index(),
         "form": mapped.form.name(),
         "element": mapped.element,
         "axes": mapped.axes,
