@@ -175,3 +175,29 @@ impl OpName {
         self.is_onnx() && !matches!(self, onnx::CONSTANT | onnx::RETURN)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::{Symbols, stablehlo};
+
+    #[test]
+    fn names_are_of_their_dialects_and_differ() {
+        for op in OpName::all() {
+            let dialect = op.text().split('.').next().unwrap_or_default();
+            assert_eq!(op.dialect(), Dialect::named(dialect), "{}", op.text());
+            assert_eq!(OpName::of_text(op.text()), Some(op), "{}", op.text());
+        }
+        assert_eq!(stablehlo::DOT_GENERAL.text(), "stablehlo.dot_general");
+    }
+
+    #[test]
+    fn modules_know_registered_names_and_add_others() {
+        let mut symbols = Symbols::default();
+        assert_eq!(symbols.op_name("stablehlo.add"), stablehlo::ADD);
+        let (other, attribute) = (symbols.op_name("stablehlo.ad"), symbols.intern("value"));
+        assert_eq!((symbols.get(other.symbol()), symbols.get(attribute)), ("stablehlo.ad", "value"));
+        assert_eq!((other.dialect(), symbols.dialect(other)), (Dialect::Other, Dialect::StableHlo));
+        assert_eq!((symbols.find("stablehlo.ad"), symbols.find("stablehlo.a")), (Some(other.symbol()), None));
+    }
+}

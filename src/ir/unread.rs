@@ -84,9 +84,8 @@ impl Module {
     }
 
     fn return_from(&mut self, block: BlockId, values: &[ValueId], span: OpSpan) {
-        let name = func::RETURN;
         let op = self.add_op(NewOp {
-            name,
+            name: func::RETURN,
             operands: values.iter().copied().collect(),
             result_types: SmallVec::new(),
             attributes: Attributes::new(),

@@ -73,10 +73,9 @@ impl Lower<'_> {
     }
 
     fn terminate(&mut self, operands: SmallVec<[ValueId; 3]>) {
-        let name = onnx::RETURN;
         let (span, location) = self.place();
         let op = self.module.add_op(NewOp {
-            name,
+            name: onnx::RETURN,
             operands,
             result_types: SmallVec::new(),
             attributes: Vec::new(),

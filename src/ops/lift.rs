@@ -93,13 +93,13 @@ impl Lift<'_> {
             let copy = self.add(op, operation.name, SmallVec::new(), types, operation.attributes);
             scalar = self.module.op(copy).results[0];
         }
-        let name = stablehlo::BROADCAST_IN_DIM;
         let key = self.module.symbols.intern("broadcast_dimensions");
         let attributes = vec![(key, Attribute::Integers(Element::I64, [].into()))];
         let place = self.module.defining_op(value).map_or((OpSpan::default(), LocationId::UNKNOWN), |op| {
             (self.module.span(op), self.module.op_location(op))
         });
-        let copy = self.add_at(name, smallvec![scalar], smallvec![ty], attributes, place);
+        let copy =
+            self.add_at(stablehlo::BROADCAST_IN_DIM, smallvec![scalar], smallvec![ty], attributes, place);
         let lifted = self.module.op(copy).results[0];
         self.values.insert(value, lifted);
         Ok(lifted)

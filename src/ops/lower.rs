@@ -571,11 +571,10 @@ impl<'a> Lower<'a> {
     pub fn data_constant(&mut self, constant: Constant) -> ValueId {
         let ty = constant.ty;
         let id = self.module.add_constant(constant);
-        let name = onnx::CONSTANT;
         let key = self.module.symbols.intern("value");
         let (span, location) = self.place();
         let op = self.module.add_op(NewOp {
-            name,
+            name: onnx::CONSTANT,
             operands: SmallVec::new(),
             result_types: smallvec![ty],
             attributes: vec![(key, Attribute::Dense(id))],

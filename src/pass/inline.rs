@@ -74,8 +74,7 @@ fn take_in_reducers(module: &mut Module) {
         let region = copier.region(module, body);
         let terminator = module.entry_block(region).and_then(|block| module.block(block).ops.last().copied());
         if let Some(terminator) = terminator {
-            let name = stablehlo::RETURN;
-            module.op_mut(terminator).name = name;
+            module.op_mut(terminator).name = stablehlo::RETURN;
         }
         let key = module.symbols.intern("called_computations");
         let op = module.op_mut(id);

@@ -78,13 +78,12 @@ fn of_its_types(module: &Module, op: OpId, values: Option<Values>) -> Result<Opt
 
 /// Functions that end as regions do, with `stablehlo.return`, end as functions.
 fn end_functions(module: &mut Module) {
-    let name = func::RETURN;
     for function in module.functions() {
         for block in module.region(module.function(function).body).blocks.clone() {
             if let Some(&last) = module.block(block).ops.last()
                 && module.op(last).name == stablehlo::RETURN
             {
-                module.op_mut(last).name = name;
+                module.op_mut(last).name = func::RETURN;
             }
         }
     }

@@ -361,8 +361,7 @@ impl<'s> Parser<'s> {
         let span = OpSpan { name: at, whole: at };
         let op = self.append(block, name, operands, SmallVec::from_slice(&[ty]), span);
         let result = self.module.op(op).results[0];
-        let name = stablehlo::RETURN;
-        self.append(block, name, SmallVec::from_slice(&[result]), SmallVec::new(), span);
+        self.append(block, stablehlo::RETURN, SmallVec::from_slice(&[result]), SmallVec::new(), span);
     }
 
     /// Adds an op without attributes to a block.

@@ -195,9 +195,8 @@ impl<'m> Outliner<'m> {
         };
         let (argument_types, result_types) =
             (types(self.module, &run.inputs), types(self.module, &run.outputs));
-        let name = func::CALL;
         let call = self.module.add_op(NewOp {
-            name,
+            name: func::CALL,
             operands: run.inputs.iter().copied().collect(),
             result_types: result_types.iter().copied().collect(),
             attributes: Vec::new(),
@@ -221,9 +220,8 @@ impl<'m> Outliner<'m> {
         for &op in &run.ops {
             self.replace_within(op, &replaced);
         }
-        let name = func::RETURN;
         let terminator = self.module.add_op(NewOp {
-            name,
+            name: func::RETURN,
             operands: inner.into_iter().collect(),
             result_types: SmallVec::new(),
             attributes: Vec::new(),

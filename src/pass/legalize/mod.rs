@@ -312,7 +312,6 @@ impl Legalize<'_, '_> {
 
     fn insert_cast(&mut self, value: ValueId, ty: TypeId, user: OpId) -> ValueId {
         let element = self.module.tensor_type(ty).map_or(Element::F32, |tensor| tensor.element);
-        let name = onnx::CAST;
         let to = self.module.symbols.intern("to");
         let scalar = self.module.types.intern(Type::Scalar(element));
         let (span, location) = (self.module.span(user), self.module.op_location(user));
@@ -323,7 +322,7 @@ impl Legalize<'_, '_> {
             attributes.push((self.module.symbols.intern("saturate"), Attribute::Integer(0, integer)));
         }
         let cast = self.module.add_op(NewOp {
-            name,
+            name: onnx::CAST,
             operands: smallvec![value],
             result_types: smallvec![ty],
             attributes,

@@ -39,10 +39,9 @@ pub(super) fn fix(
     for axis in 0..sizes.len() as i64 {
         operands.push(scalar(rewriter, op, start, element, axis));
     }
-    let name = stablehlo::DYNAMIC_SLICE;
     let key = rewriter.module.symbols.intern("slice_sizes");
     let changed = rewriter.module.op_mut(op);
-    changed.name = name;
+    changed.name = stablehlo::DYNAMIC_SLICE;
     changed.operands = operands;
     changed.attributes = vec![(key, Attribute::of_sizes(&sizes))];
     Some(())
