@@ -127,6 +127,7 @@ def _compare_floats(
     unsure |= np.logical_and.reduce([*large, np.sign(got) == np.sign(jax)])
     if known:
         unsure |= (_pattern(exact) != _pattern(jax)) & (_pattern(got) == _pattern(exact))
+    elsewhere = (_pattern(got) != _pattern(jax)) & (_pattern(got) != _pattern(exact))
     broken = (_pattern(got) != _pattern(jax)) & ~unsure
     finite = np.isfinite(got) & np.isfinite(jax) & np.isfinite(exact)
     difference = np.where(finite, np.abs(np.where(finite, got, 0) - np.where(finite, exact, 0)), 0)
@@ -150,7 +151,7 @@ def _compare_floats(
         "jax": own if known else None,
         "nudge": effect,
         "allowed": allowed,
-        "excess": np.inf if broken.any() else float(np.max(difference / explained, initial=0)),
+        "excess": np.inf if elsewhere.any() else float(np.max(difference / explained, initial=0)),
         "argmax": _argmax(got, jax),
     }
     if broken.any():

@@ -134,6 +134,8 @@ class Segments:
         if segment is None or error is None or error.excess <= FACTOR:
             return None
         why = f"it is off by {error.excess:.3g} times what rounding explains at one of its elements"
+        if error.excess == np.inf:
+            why = "NaN or infinity is not where JAX has it"
         message = "No part differs by more than is allowed. The part that is furthest off"
         return self._fault(segment, dataclasses.replace(error, why=why), message, False)
 
