@@ -257,6 +257,22 @@ def test_a_model_of_other_inputs_is_reported():
     assert not report.passed and "the model has 2 inputs" in str(report)
 
 
+@pytest.mark.parametrize(
+    ("shape", "dtype", "found"),
+    [((3, 5), np.float32, "float[3, 5]"), ((4,), np.float32, "float[4]"), ((3, 4), np.int32, "int32[3, 4]")],
+)
+def test_inputs_that_the_model_does_not_take_are_reported(shape, dtype, found):
+    model = hlo2onnx.to_onnx(lambda x: x * 2, [("B", 4)])
+    report = hlo2onnx.verify(lambda x: x * 2, model, [np.ones(shape, dtype)])
+    assert not report.passed and report.fault is None
+    assert f"the model takes float[B, 4] as `x`, and the program {found}" in str(report)
+
+
+def test_an_empty_model_is_an_error():
+    with pytest.raises(ValueError, match="the model is empty"):
+        hlo2onnx.verify(lambda x: x, b"", [(2,)])
+
+
 def test_a_segment_that_only_fails_when_optimized_is_the_runtimes(monkeypatch):
     model = hlo2onnx.to_onnx(jnp.tanh, [(3,)])
     output = model.graph.output[0].name

@@ -32,6 +32,13 @@ def element_type(dtype: Any) -> int:
     return int(onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
 
 
+def element_name(kind: int) -> str:
+    """The name of an element type of ONNX, such as ``float``."""
+    import onnx
+
+    return str(onnx.TensorProto.DataType.Name(kind)).lower()
+
+
 def _held(array: np.ndarray) -> Any:
     import onnxruntime
 

@@ -14,7 +14,7 @@ from .._options import OptionFields, Options, options_of
 from ._errors import Error, compare, parts
 from ._reference import Executable
 from ._report import Case, Fault, Report, VerificationError
-from ._runtime import Runner, first_line
+from ._runtime import Runner, element_name, element_type, first_line
 from ._segments import Known, Segments, exposed
 from ._subject import FunctionSubject, Subject, TextSubject
 from ._values import as_double, is_float
@@ -102,8 +102,12 @@ def load(model: Any) -> Any:
     except ImportError as error:
         raise ImportError("a verification needs the package `onnx`") from error
     if isinstance(model, (bytes, bytearray)):
-        return onnx.ModelProto.FromString(bytes(model))
-    return model if hasattr(model, "SerializeToString") else onnx.load(os.fspath(model))
+        proto = onnx.ModelProto.FromString(bytes(model))
+    else:
+        proto = model if hasattr(model, "SerializeToString") else onnx.load(os.fspath(model))
+    if not proto.graph.output:
+        raise ValueError("the model is empty: its graph has no outputs")
+    return proto
 
 
 class Verification:
@@ -137,6 +141,10 @@ class Verification:
                 refusals.append(first_line(error))
                 continue
             run = Run(self, arguments, jax)
+            mismatch = run.mismatch()
+            if mismatch:
+                cases.append(Case(sizes, (), mismatch))
+                break
             case = run.case(sizes)
             cases.append(case)
             if not case.ok:
@@ -199,19 +207,32 @@ class Run:
         for value, array in zip(self.proto.graph.input, self.arguments):
             mapped = self.values.by_name.get(value.name) if self.values else None
             fed = mapped.from_program(array) if mapped else array
-            if fed is None or fed.dtype.kind == "c":
-                fed = np.stack([array.real, array.imag], axis=-1)
-            feeds[value.name] = fed
+            feeds[value.name] = parts(array if fed is None else fed)
         return feeds
 
     def _as_output(self, index: int, array: np.ndarray) -> np.ndarray:
         return np.transpose(array, (0, 3, 1, 2)) if index in self.parent.nchw else array
 
+    def mismatch(self) -> str:
+        """How the inputs of the model are not those of the program, or an empty string."""
+        inputs, arrays = len(self.proto.graph.input), len(self.arguments)
+        if inputs != arrays:
+            return f"the model has {inputs} inputs, and the program {arrays} arguments"
+        for value in self.proto.graph.input:
+            fed, taken = self.feeds[value.name], value.type.tensor_type
+            sizes = [size.dim_value if size.HasField("dim_value") else size.dim_param for size in taken.shape.dim]
+            fits = len(sizes) == fed.ndim and all(isinstance(s, str) or s == n for s, n in zip(sizes, fed.shape))
+            if not fits or element_type(fed.dtype) != taken.elem_type:
+                kinds = [element_name(kind) for kind in (taken.elem_type, element_type(fed.dtype))]
+                shapes = [", ".join(str(size) or "?" for size in shape) for shape in (sizes, fed.shape)]
+                return (
+                    f"the model takes {kinds[0]}[{shapes[0]}] as `{value.name}`, and the program {kinds[1]}[{shapes[1]}]: "
+                    "pass the inputs that the model was made for"
+                )
+        return ""
+
     def case(self, sizes: dict[str, int]) -> Case:
         """Run the model as it is."""
-        if len(self.proto.graph.input) != len(self.arguments):
-            inputs, arrays = len(self.proto.graph.input), len(self.arguments)
-            return Case(sizes, (), f"the model has {inputs} inputs, and the program {arrays} arguments")
         try:
             got = Runner(self.parent.model)(self.feeds)
         except Exception as error:
