@@ -78,7 +78,7 @@ def allclose(
     try:
         got = runner(dict(zip(runner.inputs, map(as_fed, fed))))
     except Exception as error:
-        # ONNX Runtime has no class of its own for what it refuses.
+        # ONNX Runtime raises no common class of exceptions.
         return False, f"ONNX Runtime cannot run the model on these inputs: {error}"
     for place in positions("outputs_as_nchw", outputs_as_nchw, runner.outputs):
         got[place] = _transposed(got[place], (0, 2, 3, 1), f"the output `{runner.outputs[place]}`")

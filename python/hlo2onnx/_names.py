@@ -22,7 +22,7 @@ _LIMIT = 20_000
 get no path."""
 
 _SHARE = 2_000
-"""After so many objects of one variable, the search goes on with the others first."""
+"""After this many objects of one variable, the search visits the other variables first."""
 
 _LIBRARIES = sys.stdlib_module_names | {"jax", "jaxlib", "numpy", "flax", "equinox", "keras", "optax", "hlo2onnx"}
 """Packages whose functions and objects hold user arrays only in trees."""

@@ -1,4 +1,4 @@
-//! The bytes of Python's arrays, without a copy.
+//! The bytes of Python arrays, without a copy.
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;

@@ -27,7 +27,7 @@ struct Converted {
     model: Option<Py<PyBytes>>,
     /// The diagnostics in the schema of `--format json`.
     diagnostics: String,
-    /// The diagnostics as the command line prints them, with the options of Python.
+    /// The diagnostics as the command line prints them, with options spelled as Python arguments.
     text: String,
     /// The map from values of the model to values of the program, if the request has `value_map` and there are no errors.
     values: Option<Py<Values>>,

@@ -19,7 +19,7 @@ enum Argument {
     Pairs,
 }
 
-/// The options of the command line that messages name, and the arguments of Python's functions that they are.
+/// The command-line options that messages name, and the matching Python arguments.
 const OPTIONS: &[(&str, &str, Argument)] = &[
     ("--dim", "dims", Argument::Numbers),
     ("--dynamic", "dynamic", Argument::List),
@@ -40,7 +40,7 @@ const OPTIONS: &[(&str, &str, Argument)] = &[
 ];
 
 impl Diagnostics {
-    /// Spells the options in all messages as arguments of Python's functions.
+    /// Spells the options in all messages as Python arguments.
     pub fn spell_options_for_python(&mut self) {
         self.iter_mut().for_each(Diagnostic::spell_options_for_python);
     }
@@ -58,7 +58,7 @@ impl Diagnostic {
     }
 }
 
-/// A text whose options are those of Python. An option stands alone between backticks, or with its value.
+/// The text with its options spelled as Python arguments. An option stands alone between backticks, or with its value.
 fn for_python(text: &str) -> String {
     let parts = text.split('`').enumerate().map(|(place, part)| match place % 2 {
         1 => argument(part).unwrap_or_else(|| part.to_owned()),

@@ -98,7 +98,7 @@ class FunctionSubject(Subject):
         own = list(arguments[: len(arguments) - len(self.weights)])
         with precision(self.double):
             keyed = [
-                jax.random.wrap_key_data(array, impl=self._keys[place]) if place in self._keys else array
+                jax.random.wrap_key_data(jax.numpy.asarray(array), impl=self._keys[place]) if place in self._keys else array
                 for place, array in enumerate(own)
             ]
             positional, keywords = jax.tree_util.tree_unflatten(self._tree, keyed)

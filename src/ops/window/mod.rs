@@ -146,8 +146,8 @@ impl Window {
     }
 }
 
-/// How far after its start a slice with a stride ends that has so many elements. Where there may be none it ends at
-/// its start: an end before the start could be below zero, and ONNX counts that from the end of the dimension. With a
+/// The distance from the start to the end of a slice of `places` elements with a stride. A slice that may be empty ends at
+/// its start: an end before the start could be negative, and ONNX counts that from the end of the dimension. With a
 /// stride of 1 the end is a number of elements before the dimension's, and is written as such.
 fn reach(sizes: &Sizes, places: Dim, stride: i64) -> Dim {
     match places {
