@@ -123,7 +123,7 @@ impl Client {
         self.wait(|message| message["method"] == "textDocument/publishDiagnostics")["params"].clone()
     }
 
-    /// A question about the place of `part` in a text, so many characters after its start.
+    /// A question about `part` of a text, at an offset of characters from its start.
     fn at(&mut self, method: &str, text: &str, part: &str, behind: usize) -> Value {
         let place = place(text, part, behind);
         self.ask(

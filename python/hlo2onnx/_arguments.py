@@ -7,6 +7,8 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 
 def one_of(name: str, value: Any, words: Sequence[str]) -> str:
     """The value of an argument, which must be one of these words."""
@@ -29,8 +31,7 @@ def text(name: str, value: Any) -> str | None:
 
 def flag(name: str, value: Any) -> bool:
     """A truth value."""
-    # NumPy's own booleans are not Python booleans.
-    if isinstance(value, bool) or type(value).__name__ == "bool":
+    if isinstance(value, (bool, np.bool_)):
         return bool(value)
     raise _wrong(name, value, "True or False")
 

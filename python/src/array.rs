@@ -1,4 +1,4 @@
-//! The bytes of Python arrays, without a copy.
+//! Reads Python arrays in place.
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;

@@ -4,7 +4,7 @@
 //! Python calls, which is a chain of call sites, innermost first, each frame a function's name over its place in a
 //! file. Inlining puts the stack of the call after that of the function.
 
-use super::{Location, LocationId, Module, OpId};
+use super::{Location, LocationId, Module, OpId, Symbol};
 use crate::diagnostic::{Diagnostic, PythonFrame};
 
 /// Locations are a graph that the text can make deep or cyclic; longer walks give up.
@@ -64,14 +64,19 @@ pub fn scope(module: &Module, location: LocationId) -> Option<String> {
 
 /// The name that a location gives the thing itself, not its place: an argument's path in the tree of arguments.
 pub fn own_name(module: &Module, location: LocationId) -> Option<&str> {
+    own_symbol(module, location).map(|name| module.symbols.get(name))
+}
+
+fn own_symbol(module: &Module, location: LocationId) -> Option<Symbol> {
     let mut current = location;
     for _ in 0..MOST_STEPS {
         match module.location(current) {
-            Location::Name(name, child) => {
-                let name = module.symbols.get(*name);
+            &Location::Name(name, child) => {
                 // JAX puts the kind of an op around its path: `loc("io_callback:"(loc("jit(f)/M/io_callback"(...))))`.
-                if name.ends_with(':') && matches!(module.location(*child), Location::Name(..)) {
-                    current = *child;
+                if module.symbols.get(name).ends_with(':')
+                    && matches!(module.location(child), Location::Name(..))
+                {
+                    current = child;
                     continue;
                 }
                 return Some(name);
@@ -86,10 +91,12 @@ pub fn own_name(module: &Module, location: LocationId) -> Option<&str> {
 
 /// The name that a weight has in the user's own tree, whatever function it is used in. `None` for an op that is not a
 /// weight.
-pub fn weight_name(module: &Module, op: OpId) -> Option<&str> {
+pub fn weight_name(module: &Module, op: OpId) -> Option<Symbol> {
+    if module.weight_names.is_empty() {
+        return None;
+    }
     module.op(op).results.first().and_then(|&result| module.constant_of(result))?;
-    let name = own_name(module, module.op_location(op))?;
-    module.symbols.find(name).filter(|name| module.weight_names.contains(name)).map(|_| name)
+    own_symbol(module, module.op_location(op)).filter(|name| module.weight_names.contains(name))
 }
 
 /// Completes a diagnostic with the user's line and the path of modules.

@@ -88,7 +88,7 @@ impl Names {
     /// The path of an op from the module on whose function it is in.
     fn path(&self, module: &Module, op: OpId) -> Option<String> {
         if let Some(name) = provenance::weight_name(module, op) {
-            return Some(name.to_owned());
+            return Some(module.symbols.get(name).to_owned());
         }
         let location = module.op_location(op);
         if self.depth == 0 {
@@ -179,8 +179,8 @@ impl Names {
             if !is_whole || module.value(value).name.is_some() {
                 continue;
             }
-            let name = provenance::weight_name(module, op).map(str::to_owned);
-            if let Some(name) = name {
+            if let Some(name) = provenance::weight_name(module, op) {
+                let name = module.symbols.get(name).to_owned();
                 self.give(module, value, &name);
             }
         }

@@ -130,18 +130,17 @@ def _compare_floats(
     elsewhere = (_pattern(got) != _pattern(jax)) & (_pattern(got) != _pattern(exact))
     broken = (_pattern(got) != _pattern(jax)) & ~unsure
     finite = np.isfinite(got) & np.isfinite(jax) & np.isfinite(exact)
-    difference = np.where(finite, np.abs(np.where(finite, got, 0) - np.where(finite, exact, 0)), 0)
-    own = _largest(jax, exact, finite)
-    effect = max((_largest(other, jax, finite & np.isfinite(other)) for other in others), default=0.0)
+    difference = _apart(got, exact, finite)
+    off = _apart(jax, exact, finite)
+    moved = [_apart(other, jax, finite & np.isfinite(other)) for other in others]
+    own = float(np.max(off, initial=0))
+    effect = max((float(np.max(array, initial=0)) for array in moved), default=0.0)
     scale = float(np.max(np.abs(exact), where=finite, initial=0))
     tiny = float(np.finfo(np.float32 if limit > 1e38 else np.float16).tiny)
     allowed = FACTOR * max(own, effect) + _ROUNDINGS * max(epsilon or 0.0, own_epsilon) * scale + tiny
     allowed = max(allowed, least)
     absolute = float(np.max(difference, initial=0))
-    explained = max(epsilon or 0.0, own_epsilon) * np.abs(np.where(finite, exact, 0)) + tiny
-    for one, other in ((jax, exact), *((other, jax) for other in others)):
-        both = finite & np.isfinite(one)
-        explained += np.abs(np.where(both, one, 0) - np.where(both, other, 0))
+    explained = sum(moved, off) + max(epsilon or 0.0, own_epsilon) * np.abs(np.where(finite, exact, 0)) + tiny
     measured: dict[str, Any] = {
         "shape": got.shape,
         "dtype": dtype,
@@ -185,9 +184,9 @@ def _pattern(array: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(array), 1, np.where(array == np.inf, 2, np.where(array == -np.inf, 3, 0)))
 
 
-def _largest(one: np.ndarray, other: np.ndarray, where: np.ndarray) -> float:
-    with np.errstate(invalid="ignore"):
-        return float(np.max(np.abs(one - other), where=where, initial=0))
+def _apart(one: np.ndarray, other: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """The differences of two arrays, and 0 at the other places than `where`."""
+    return np.abs(np.where(where, one, 0) - np.where(where, other, 0))
 
 
 def _ulps(difference: np.ndarray, exact: np.ndarray, epsilon: float, finite: np.ndarray) -> float:

@@ -1,6 +1,6 @@
 //! Which op a folded constant comes from: it has the place of that op, and so its name.
 
-use crate::ir::{ConstantId, Module, OpId, OpName, TensorType, ValueId, onnx, provenance, stablehlo};
+use crate::ir::{ConstantId, Module, OpId, OpName, Symbol, TensorType, ValueId, onnx, provenance, stablehlo};
 
 /// Longer computations of a constant are not followed to their end.
 const MOST_STEPS: usize = 32;
@@ -30,7 +30,10 @@ pub(super) fn of(module: &Module, op: OpId, constant: ConstantId) -> OpId {
 ///
 /// What has fewer elements, such as the scale of a weight, does not count, unless all elements of the result are the same.
 fn weight(module: &Module, op: OpId, is_splat: bool) -> Option<OpId> {
-    let mut found: Option<(OpId, &str)> = None;
+    if module.weight_names.is_empty() {
+        return None;
+    }
+    let mut found: Option<(OpId, Symbol)> = None;
     let (mut pending, mut steps) = (vec![op], 0);
     while let Some(op) = pending.pop() {
         if let Some(name) = provenance::weight_name(module, op) {

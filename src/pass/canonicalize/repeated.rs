@@ -93,7 +93,6 @@ impl Repeated {
         encode(module, op, &mut self.key);
         if is_small(module, op)
             && let Some(name) = provenance::weight_name(module, op)
-            && let Some(name) = module.symbols.find(name)
         {
             self.key.push(Piece::Symbol(name));
         }

@@ -23,7 +23,7 @@ struct Applied<'m> {
 impl<'m> Applied<'m> {
     fn push(&mut self, step: Step<'m>) {
         let again = match (self.steps.first(), self.steps.last()) {
-            // An op that represents several, such as a fused one, has no line of its own.
+            // An op that was fused from several has no single line.
             (Some(first), Some(last)) => step == *first && (last.1 != first.1 || first.1.is_none()),
             _ => true,
         };
