@@ -28,7 +28,7 @@ pub fn coverage() -> Vec<Covered> {
             let mut words = row.elements.words();
             // What passes make of an op before it is lowered is also covered.
             let complex: &[&str] = if complex.contains(&row.name) { &["complex"] } else { &[] };
-            let narrow: &[&str] = if pass::takes_narrow(row.name) { &["f4", "f6", "f8"] } else { &[] };
+            let narrow: &[&str] = if pass::takes_small_floats(row.name) { &["f4", "f6", "f8"] } else { &[] };
             for &word in complex.iter().chain(narrow) {
                 if !words.contains(&word) {
                     words.push(word);

@@ -188,7 +188,7 @@ module {
         assert!(text.contains("[src/pkg/model.py:3:12]"), "{text}");
         assert!(text.contains("was requested for dimension 0"), "{text}");
     }
-    let output = run(folder.path(), &["opt", "rows.mlir", "--passes", "generalize", "--dynamic", "x:1=n"]);
+    let output = run(folder.path(), &["opt", "rows.mlir", "--passes", "dynamic_batch", "--dynamic", "x:1=n"]);
     assert_eq!(output.status.code(), Some(0));
     assert!(utf8(&output.stdout).contains("tensor<2x?xf32>"), "{output:?}");
 }

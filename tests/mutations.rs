@@ -36,7 +36,7 @@ impl Numbers {
 
 /// The fixtures of ops with regions, or whose types or sizes are of a special kind.
 const FAMILIES: [&str; 8] =
-    ["complex", "control", "dynamic", "linalg", "narrow", "quantize", "scatter", "sort"];
+    ["complex", "control", "dynamic", "linalg", "emulate_small_floats", "quantize", "scatter", "sort"];
 
 /// The exported models.
 fn models() -> Vec<(String, String)> {

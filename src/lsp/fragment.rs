@@ -29,7 +29,7 @@ const ALIASES: usize = 1 << 10;
 const LONG: usize = 1 << 16;
 
 /// Passes that look beyond the op: they bind, fold and name.
-const LEFT_OUT: [&str; 3] = ["bind", "canonicalize", "names"];
+const LEFT_OUT: [&str; 3] = ["bind_weights", "canonicalize", "name_values"];
 
 /// The name of the function: whatever others there are, that of this name is the one that is converted.
 const NAME: &str = "@main";

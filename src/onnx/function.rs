@@ -65,7 +65,7 @@ impl Emitter<'_, '_> {
         let module = self.module;
         let output: Vec<String> = module.op(op).results.iter().map(|&result| self.name(result)).collect();
         NodeProto {
-            // The path of the module, in which `names` sees to it that no two calls have one name: ONNX Runtime refuses that.
+            // The path of the module, in which `name_values` sees to it that no two calls have one name: ONNX Runtime refuses that.
             name: output.first().cloned(),
             op_type: Some(module.symbols.get(module.function(callee).name).into()),
             domain: Some(DOMAIN.into()),

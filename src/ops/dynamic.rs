@@ -1,13 +1,13 @@
 //! Sizes as values, and ops whose sizes are operands.
 //!
-//! The `shapes` pass has made the latter the ops whose sizes are attributes, wherever it knows a number or an
+//! The `refine_shapes` pass has made the latter the ops whose sizes are attributes, wherever it knows a number or an
 //! expression for them. What is left breaks a rule, or takes from data what must be known before.
 
 use super::size::{Origin, Part};
 use super::{Elements, Lower, Lowered, Refusal, Row, Values, noted};
 use crate::ir::{Attribute, Definition, Dim, OpId, hlo2onnx, stablehlo};
 
-const NOTE: &str = "the `shapes` pass turns it into the op with static sizes";
+const NOTE: &str = "the `refine_shapes` pass turns it into the op with static sizes";
 const ANY: Elements = Elements::PLAIN.or(Elements::FLOAT8).or(Elements::NIBBLE);
 
 pub(super) const ROWS: &[Row] = &[

@@ -3,37 +3,38 @@
 //! A pass takes a module and leaves one that means the same. The table is the pipeline; the command line, the
 //! tests and the documentation read the same table.
 
-mod absorb;
-mod arguments;
-mod bind;
-mod block_fusions;
+mod bind_weights;
 mod canonicalize;
-mod checks;
 mod complex;
-mod effects;
-mod functions;
+mod conv_fusions;
+mod drop_assertions;
+mod drop_effects;
+mod dynamic_batch;
+mod emulate_small_floats;
 mod fuse;
-mod generalize;
-mod images;
 mod inline;
+mod insert_casts;
+mod io_layout;
 mod layout;
-mod legalize;
+mod lift_weights;
 mod lower;
-mod names;
-mod narrow;
+mod module_tree;
+mod name_values;
 mod normalize;
-mod paths;
-mod quantize;
-mod reductions;
+mod outline;
+mod prevent_ort_fusions;
+mod qdq_propagation;
+mod quant_to_qdq;
+mod refine_arguments;
+mod refine_shapes;
 mod scalars;
-mod shapes;
 mod signed_zeros;
-mod specialize;
-mod split_sums;
+mod simplify_reductions;
+mod tree_reduction;
 mod tuples;
 
-pub use generalize::DynamicDimension;
-pub(crate) use names::Path as TreePath;
+pub use dynamic_batch::DynamicDimension;
+pub(crate) use name_values::Path as TreePath;
 
 use crate::diagnostic::{Diagnostics, catalogue};
 use crate::ir::{FunctionId, Module, OpName};
@@ -107,44 +108,48 @@ pub const PIPELINE: &[Pass] = &[
         run: normalize::run,
     },
     Pass {
-        name: "specialize",
+        name: "refine_arguments",
         about: "symbolic dimensions get their names or the sizes from `--dim`, and arguments their names",
-        run: specialize::run,
+        run: refine_arguments::run,
     },
     Pass {
-        name: "bind",
+        name: "bind_weights",
         about: "arguments become constants from files of weights, and placeholders become the arrays",
-        run: bind::run,
+        run: bind_weights::run,
     },
     Pass { name: "inline", about: "calls and composites are inlined", run: inline::run },
     Pass {
-        name: "arguments",
+        name: "lift_weights",
         about: "placeholders of arrays that stay out of the model become arguments",
-        run: arguments::run,
+        run: lift_weights::run,
     },
-    Pass { name: "checks", about: "assertions are dropped", run: checks::run },
+    Pass { name: "drop_assertions", about: "assertions are dropped", run: drop_assertions::run },
     Pass {
-        name: "quantize",
+        name: "quant_to_qdq",
         about: "quantized tensors become their storage integers, with arithmetic in floats",
-        run: quantize::run,
+        run: quant_to_qdq::run,
     },
     Pass {
-        name: "narrow",
+        name: "emulate_small_floats",
         about: "floats of at most 8 bits are computed in f32 and rounded, and stored as f32 where ONNX lacks them",
-        run: narrow::run,
+        run: emulate_small_floats::run,
     },
     Pass {
-        name: "generalize",
+        name: "dynamic_batch",
         about: "static dimensions become symbolic, if requested and if rows are independent",
-        run: generalize::run,
+        run: dynamic_batch::run,
     },
     Pass {
-        name: "shapes",
+        name: "refine_shapes",
         about: "shape arithmetic becomes numbers and expressions, propagated through all types",
-        run: shapes::run,
+        run: refine_shapes::run,
     },
     CANONICALIZE,
-    Pass { name: "effects", about: "tokens and Python calls without results are dropped", run: effects::run },
+    Pass {
+        name: "drop_effects",
+        about: "tokens and Python calls without results are dropped",
+        run: drop_effects::run,
+    },
     Pass {
         name: "complex",
         about: "complex tensors become real tensors with a trailing dimension of two",
@@ -153,9 +158,9 @@ pub const PIPELINE: &[Pass] = &[
     Pass { name: "fuse", about: "patterns of JAX and Flax become one op with a kernel", run: fuse::run },
     Pass { name: "lower", about: "stablehlo and chlo ops become onnx ops, or diagnostics", run: lower::run },
     Pass {
-        name: "sink",
+        name: "qdq_propagation",
         about: "ops that only move elements work on the stored integers of quantized tensors",
-        run: quantize::sink::run,
+        run: qdq_propagation::run,
     },
     Pass {
         name: "signed_zeros",
@@ -163,43 +168,43 @@ pub const PIPELINE: &[Pass] = &[
         run: signed_zeros::run,
     },
     Pass {
-        name: "legalize",
+        name: "insert_casts",
         about: "casts where the runtime has no kernel for an element type",
-        run: legalize::run,
+        run: insert_casts::run,
     },
     Pass {
-        name: "reductions",
+        name: "simplify_reductions",
         about: "sums become means, and reductions keep dimensions that a Reshape would restore",
-        run: reductions::run,
+        run: simplify_reductions::run,
     },
     Pass {
-        name: "images",
+        name: "io_layout",
         about: "image inputs and outputs become channels-first, if requested",
-        run: images::run,
+        run: io_layout::run,
     },
     Pass { name: "layout", about: "transposes move towards each other and cancel", run: layout::run },
     Pass {
-        name: "split_sums",
+        name: "tree_reduction",
         about: "long sums of floats become sums of shorter sums",
-        run: split_sums::run,
+        run: tree_reduction::run,
     },
     CANONICALIZE,
     Pass {
-        name: "absorb",
+        name: "conv_fusions",
         about: "biases and batch norms become part of the convolution before them",
-        run: absorb::run,
+        run: conv_fusions::run,
     },
     Pass {
-        name: "block_fusions",
+        name: "prevent_ort_fusions",
         about: "patterns that ONNX Runtime would fuse incorrectly are rewritten",
-        run: block_fusions::run,
+        run: prevent_ort_fusions::run,
     },
     Pass {
-        name: "functions",
+        name: "outline",
         about: "modules become functions, shared by equal modules, if requested",
-        run: functions::run,
+        run: outline::run,
     },
-    Pass { name: "names", about: "values get names from the user's program", run: names::run },
+    Pass { name: "name_values", about: "values get names from the user's program", run: name_values::run },
 ];
 
 /// The ops that the `complex` pass rewrites, for the table of coverage.
@@ -207,9 +212,9 @@ pub(crate) fn complex_ops() -> std::collections::BTreeSet<OpName> {
     complex::covered().collect()
 }
 
-/// Whether the `narrow` pass takes an op on floats of eight bits and fewer, for the table of coverage.
-pub(crate) fn takes_narrow(name: OpName) -> bool {
-    narrow::covers(name)
+/// Whether the `emulate_small_floats` pass takes an op on floats of eight bits and fewer, for the table of coverage.
+pub(crate) fn takes_small_floats(name: OpName) -> bool {
+    emulate_small_floats::covers(name)
 }
 
 /// The pass of that name.
@@ -221,19 +226,19 @@ pub fn find(name: &str) -> Option<&'static Pass> {
 /// what it refuses as well: one run reports all of it.
 const REFUSING: &[&str] = &[
     "normalize",
-    "quantize",
-    "narrow",
-    "generalize",
-    "shapes",
+    "quant_to_qdq",
+    "emulate_small_floats",
+    "dynamic_batch",
+    "refine_shapes",
     "canonicalize",
-    "effects",
+    "drop_effects",
     "complex",
     "lower",
-    "sink",
+    "qdq_propagation",
 ];
 
 /// The last pass that can refuse something of the program.
-const LAST_REFUSING: &str = "legalize";
+const LAST_REFUSING: &str = "insert_casts";
 
 /// Runs passes in order. After an error only those that could refuse more of the program run. `after` sees the module
 /// after each, and may break off; whether it did is the result.

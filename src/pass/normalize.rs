@@ -4,7 +4,7 @@
 //! It comes first, so that no other pass and no lowering has to know these forms. The rows of [`ops::FAMILIES`] that have
 //! an expansion are the table.
 
-use super::{Context, checks, scalars, tuples};
+use super::{Context, drop_assertions, scalars, tuples};
 use crate::diagnostic::Diagnostic;
 use crate::ir::{Dim, Module, OpId, Rewriter, ValueId, func, provenance, stablehlo};
 use crate::ops::{self, Expand, Refusal, Values};
@@ -12,7 +12,7 @@ use rustc_hash::FxHashSet;
 
 /// Runs the pass on all functions.
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
-    checks::mark(module);
+    drop_assertions::mark(module);
     tuples::flatten(module);
     scalars::become_tensors(module);
     end_functions(module);

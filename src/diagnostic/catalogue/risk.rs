@@ -18,7 +18,7 @@ diagnostics! {
     /// ```
     ///
     /// ```console
-    /// $ hlo2onnx opt model.mlir --passes legalize
+    /// $ hlo2onnx opt model.mlir --passes insert_casts
     /// ```
     ///
     /// What to do: nothing, when that precision is enough. Otherwise keep the op out of the exported function.

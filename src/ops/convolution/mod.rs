@@ -27,7 +27,12 @@ pub(super) const ROWS: &[Row] = &[
         convolution,
         "Conv or ConvTranspose; MatMul of gathered windows for other element types",
     ),
-    noted(stablehlo::DYNAMIC_CONV, SUMMED, dynamic_conv, "the `shapes` pass turns it into a convolution"),
+    noted(
+        stablehlo::DYNAMIC_CONV,
+        SUMMED,
+        dynamic_conv,
+        "the `refine_shapes` pass turns it into a convolution",
+    ),
 ];
 
 fn convolution(cx: &mut Lower, op: OpId) -> Lowered {

@@ -4,7 +4,7 @@ use crate::ir::{Attribute, Element, OpId, OpName, SmallFloat, Special, Type, hlo
 use crate::ops::constant::float_bytes;
 use crate::ops::{Lower, Lowered, Refusal};
 
-/// The op that rounds to a format: it takes and gives `f32` or `f64`. The pass `narrow` makes it.
+/// The op that rounds to a format: it takes and gives `f32` or `f64`. The pass `emulate_small_floats` makes it.
 pub const ROUND: OpName = hlo2onnx::ROUND;
 
 /// Its attribute, the element type of that format.

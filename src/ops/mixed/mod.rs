@@ -1,6 +1,6 @@
 //! Ops of MLIR's `arith`, `tensor` and `shape`, which front ends mix with StableHLO, as StableHLO's.
 //!
-//! They compute sizes, most of the time, which the `shapes` pass then evaluates. The pass `normalize` has made numbers
+//! They compute sizes, most of the time, which the `refine_shapes` pass then evaluates. The pass `normalize` has made numbers
 //! tensors without dimensions, and those of type `index` have 64 bits.
 
 pub(super) mod arith;

@@ -1,6 +1,6 @@
 //! Identities and chains of ONNX ops.
 
-use super::identity::is_ascending;
+use super::simplify::is_ascending;
 use super::{Simplified, conversion, integers_attribute, only_operand, positions, producer};
 use crate::ir::{Dim, Module, OpId, ValueId, onnx};
 

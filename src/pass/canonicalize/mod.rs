@@ -7,15 +7,15 @@
 
 mod compose;
 mod conversion;
-mod dead;
-pub(super) mod identity;
+mod cse;
+mod dce;
 mod liveness;
 mod loops;
 pub(super) mod lowered;
 mod origin;
 mod rearrange;
-mod repeated;
 mod results;
+pub(super) mod simplify;
 
 use super::Context;
 use crate::diagnostic::catalogue;
@@ -25,11 +25,11 @@ use crate::ir::{
 };
 use crate::ops::fold::{self, Tensor};
 use crate::source::Source;
-pub(super) use dead::{remove as remove_dead, remove_unused};
+use cse::Repeated;
+pub(super) use cse::{Piece, encode_attributes};
+pub(super) use dce::{remove as remove_dead, remove_unused};
 pub(super) use liveness::Liveness;
 use rearrange::Arranging;
-use repeated::Repeated;
-pub(super) use repeated::{Piece, encode_attributes};
 use rustc_hash::FxHashMap;
 use smallvec::{SmallVec, smallvec};
 use std::cell::Cell;
@@ -68,7 +68,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
         Rewriter::new(module).function(function, &mut visit);
     }
     results::separate(module);
-    dead::remove(module);
+    dce::remove(module);
     // The passes that canonicalize share one limit, and the first that reaches it says so.
     if folded.stopped.get() && cx.folded <= cx.max_folded {
         cx.diagnostics.push(catalogue::FoldingStopped { limit: cx.max_folded });
@@ -220,7 +220,7 @@ impl Visitor<'_> {
         if module.op(op).name.is_onnx() {
             return lowered::simplify(module, op);
         }
-        if let Some(value) = identity::simplify(module, self.source, op) {
+        if let Some(value) = simplify::simplify(module, self.source, op) {
             return Simplified::To(value);
         }
         match compose::simplify(module, op) {

@@ -1,6 +1,6 @@
 //! Products, quotients, magnitudes and comparisons.
 
-use super::term::{Complex, Real, Truth};
+use super::expr::{Complex, Real, Truth};
 use super::{Refusal, Rewrite, Row, Splitter};
 use crate::ir::{OpId, chlo, stablehlo};
 use std::ops::{Add, Mul, Neg};

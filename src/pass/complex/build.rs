@@ -1,6 +1,6 @@
 //! Emits real `stablehlo` ops.
 
-use super::term::{Complex, Emit};
+use super::expr::{Complex, Emit};
 use super::{Form, Splitter, part_type};
 use crate::ir::{
     Attribute, Attributes, Constant, Data, Dim, Element, LocationId, NewOp, OpId, OpName, OpSpan, RegionId,

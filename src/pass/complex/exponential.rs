@@ -1,6 +1,6 @@
 //! Exponentials, logarithms, powers, trigonometric and hyperbolic functions.
 
-use super::term::{Complex, Real};
+use super::expr::{Complex, Real};
 use super::{Rewrite, Row};
 use crate::ir::{chlo, stablehlo};
 

@@ -1,7 +1,7 @@
 //! Inverse trigonometric and hyperbolic functions, by Kahan's formulas (Branch Cuts for Complex Elementary Functions),
 //! which neither overflow nor cancel and hold on the cuts.
 
-use super::term::{Complex, Real};
+use super::expr::{Complex, Real};
 use super::{Rewrite, Row};
 use crate::ir::chlo;
 

@@ -12,12 +12,12 @@ mod arithmetic;
 mod build;
 mod contraction;
 mod exponential;
+mod expr;
 mod fourier;
 mod inverse;
 mod linear;
 mod movement;
 mod region;
-mod term;
 mod values;
 
 use super::Context;
@@ -28,9 +28,9 @@ use crate::ir::{
 };
 use crate::ops::{DEFAULT_OPSET, Refusal};
 use crate::source::Source;
+use expr::{Complex, Real};
 use rustc_hash::FxHashMap;
 use std::sync::LazyLock;
-use term::{Complex, Real};
 
 /// How an op on complex tensors is rewritten.
 #[derive(Clone, Copy)]

@@ -2,8 +2,8 @@
 
 use crate::ir::{Attribute, Dim, Dims, Element, Module, OpId, OpName, TensorType, ValueId, chlo, stablehlo};
 use crate::ops::{Combiner, combiners, fold};
-use crate::pass::canonicalize::{identity::scalar, positions, producer};
-use crate::pass::shapes::counted;
+use crate::pass::canonicalize::{positions, producer, simplify::scalar};
+use crate::pass::refine_shapes::counted;
 use crate::source::Source;
 use smallvec::SmallVec;
 

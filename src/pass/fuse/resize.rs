@@ -7,7 +7,7 @@
 use super::pattern::Pattern;
 use super::{Fused, Rule};
 use crate::ir::{Dim, Element, OpId, ValueId, hlo2onnx, stablehlo};
-use crate::pass::shapes::counted::RESIZED;
+use crate::pass::refine_shapes::counted::RESIZED;
 
 pub(super) const RULES: &[Rule] = &[
     Rule::new(stablehlo::GATHER, repeated),

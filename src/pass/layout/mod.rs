@@ -12,7 +12,7 @@ mod shuffle;
 mod transparent;
 
 use super::Context;
-use super::canonicalize::identity::is_ascending;
+use super::canonicalize::simplify::is_ascending;
 use crate::ir::{Attribute, BlockId, Constant, Dim, Element, Module, OpId, Rewriter, Type, ValueId, onnx};
 use plan::{Plan, plan, read};
 use rustc_hash::{FxHashMap, FxHashSet};

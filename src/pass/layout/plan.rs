@@ -4,7 +4,7 @@
 use super::shuffle::{Shuffle, shuffle};
 use super::transparent::{Order, Step, order_of, shuffled, step};
 use crate::ir::{BlockId, Dim, Module, OpId, ValueId, onnx, use_counts};
-use crate::pass::canonicalize::{identity::is_ascending, lowered::joined};
+use crate::pass::canonicalize::{lowered::joined, simplify::is_ascending};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// What a size counts for that is not known before the model runs.

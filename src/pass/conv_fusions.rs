@@ -1,0 +1,361 @@
+//! Offsets and factors of channels move into the convolution before them.
+//!
+//! A bias is the third operand of `Conv` and `ConvTranspose`. A batch norm of constants is a factor and an offset for each
+//! channel: the factors go into the kernel, which is multiplied while the model is written, and the offsets into the
+//! bias. ONNX Runtime does the same when it loads a model; other runtimes do not.
+
+use super::canonicalize::{positions, remove_dead};
+use super::module_tree::Paths;
+use super::{Context, canonicalize};
+use crate::ir::{
+    Attribute, Constant, Data, Dim, Element, Factors, Module, OpId, OpName, Rewriter, ValueId, View, onnx,
+    use_counts_by_block,
+};
+use crate::ops::fold::{Tensor, float};
+use crate::source::Source;
+use rustc_hash::FxHashMap;
+use smallvec::smallvec;
+use std::sync::Arc;
+
+/// A kernel of up to this many elements may be in a model with and without its factors.
+const SMALL: usize = 1024;
+/// Factors beyond these, or below their inverses, could take the numbers of a kernel out of the range of their type.
+const LARGEST_FACTOR: f64 = 1048576.0;
+
+/// Runs the pass on all functions.
+pub(super) fn run(module: &mut Module, cx: &mut Context) {
+    let mut absorber = Absorber {
+        source: cx.source,
+        uses: use_counts_by_block(module),
+        grown: FxHashMap::default(),
+        keeps_files: cx.references_weights,
+        paths: cx.keep_functions.then(Paths::new),
+    };
+    let mut changed = false;
+    for function in module.functions() {
+        let mut visit = |rewriter: &mut Rewriter, op: OpId| {
+            let absorbed = absorber.absorb(rewriter, op).is_some();
+            changed |= absorbed;
+            !absorbed
+        };
+        Rewriter::new(module).function(function, &mut visit);
+    }
+    if changed {
+        remove_dead(module);
+    }
+}
+
+/// A convolution, and what its result is multiplied by and added to.
+#[derive(Clone)]
+struct Grown {
+    /// The convolution as it was.
+    conv: OpId,
+    /// The Transpose after it.
+    transpose: Option<OpId>,
+    /// The dimension of the channels in the result.
+    axis: usize,
+    /// A factor for each channel.
+    factors: Vec<f64>,
+    bias: Bias,
+    /// The op of the first constant that became part of the bias, which the bias is named after.
+    named: Option<OpId>,
+}
+
+#[derive(Clone)]
+enum Bias {
+    /// A number for each channel.
+    Numbers(Vec<f64>),
+    /// A value of the program.
+    Value(ValueId),
+}
+
+/// What an op does to its first operand.
+enum Step {
+    Add(Vec<f64>),
+    Multiply(Vec<f64>),
+    /// Adds a value that is not a constant.
+    AddValue(ValueId),
+}
+
+struct Absorber<'a> {
+    source: &'a Source,
+    uses: Vec<u32>,
+    /// Convolutions that have grown, by their results.
+    grown: FxHashMap<ValueId, Grown>,
+    keeps_files: bool,
+    /// Where modules become functions, those that ops are in.
+    paths: Option<Paths>,
+}
+
+impl Absorber<'_> {
+    fn absorb(&mut self, rewriter: &mut Rewriter, op: OpId) -> Option<()> {
+        let module = &*rewriter.module;
+        let name = module.op(op).name;
+        if !matches!(name, onnx::ADD | onnx::SUB | onnx::MUL | onnx::DIV) {
+            return None;
+        }
+        let [x, y] = module.op(op).operands[..] else { return None };
+        let [result] = module.op(op).results[..] else { return None };
+        let commutes = matches!(name, onnx::ADD | onnx::MUL);
+        let grown =
+            [(x, y), (y, x)].into_iter().take(1 + usize::from(commutes)).find_map(|(conv, other)| {
+                let grown = self.grown(module, conv)?;
+                if module.value_type(conv) != module.value_type(result)
+                    || self.parts_modules(module, &grown, op)
+                {
+                    return None;
+                }
+                let step = self.step(module, name, &grown, other)?;
+                let mut grown = self.after(module, grown, step)?;
+                grown.named = grown.named.or_else(|| module.defining_op(other));
+                Some(grown)
+            })?;
+        let value = insert(rewriter, &grown, op)?;
+        let uses = self.uses.get(result.index()).copied().unwrap_or(0);
+        self.uses.resize(rewriter.module.value_count(), 0);
+        self.uses[value.index()] = uses;
+        self.grown.insert(value, grown);
+        rewriter.replace(result, value);
+        Some(())
+    }
+
+    /// Whether an op is not in the module of the convolution, where modules become functions.
+    fn parts_modules(&mut self, module: &Module, grown: &Grown, op: OpId) -> bool {
+        let conv = grown.conv;
+        self.paths.as_mut().is_some_and(|paths| paths.of(module, conv) != paths.of(module, op))
+    }
+
+    /// The convolution that a value is the result of, which nothing else reads.
+    fn grown(&self, module: &Module, value: ValueId) -> Option<Grown> {
+        if self.uses.get(value.index()) != Some(&1) {
+            return None;
+        }
+        if let Some(grown) = self.grown.get(&value) {
+            return Some(grown.clone());
+        }
+        let op = module.defining_op(value)?;
+        if module.op(op).name == onnx::TRANSPOSE {
+            let order = positions(module, op, "perm")?;
+            let inner = *module.op(op).operands.first()?;
+            let grown = self.grown(module, inner).filter(|grown| grown.transpose.is_none())?;
+            let axis = order.iter().position(|&from| from == 1)?;
+            return Some(Grown { transpose: Some(op), axis, ..grown });
+        }
+        if !matches!(module.op(op).name, onnx::CONV | onnx::CONV_TRANSPOSE) {
+            return None;
+        }
+        let channels =
+            module.tensor(value)?.dims.get(1)?.known().and_then(|count| usize::try_from(count).ok())?;
+        let named = module.op(op).operands.get(2).and_then(|&bias| module.defining_op(bias));
+        let bias = match module.op(op).operands[..] {
+            [_, _] => Bias::Numbers(vec![0.0; channels]),
+            [_, _, bias] => match self.numbers(module, bias, channels) {
+                Some(numbers) => Bias::Numbers(numbers),
+                None => Bias::Value(bias),
+            },
+            _ => return None,
+        };
+        Some(Grown { conv: op, transpose: None, axis: 1, factors: vec![1.0; channels], bias, named })
+    }
+
+    fn step(&self, module: &Module, name: OpName, grown: &Grown, other: ValueId) -> Option<Step> {
+        let channels = grown.factors.len();
+        if !is_along(module, other, grown, channels) {
+            return None;
+        }
+        let Some(numbers) = self.numbers(module, other, channels) else {
+            return (name == onnx::ADD).then_some(Step::AddValue(other));
+        };
+        Some(match name {
+            onnx::ADD => Step::Add(numbers),
+            onnx::SUB => Step::Add(numbers.iter().map(|number| -number).collect()),
+            onnx::MUL => Step::Multiply(numbers),
+            _ => Step::Multiply(numbers.iter().map(|number| 1.0 / number).collect()),
+        })
+    }
+
+    /// A number for each channel, of a constant that is one number or has one for each.
+    fn numbers(&self, module: &Module, value: ValueId, channels: usize) -> Option<Vec<f64>> {
+        let tensor = Tensor::read(module, self.source, module.constant_of(value)?)?;
+        let numbers: Vec<f64> =
+            tensor.bits.iter().map(|&bits| float(tensor.element, bits)).collect::<Option<_>>()?;
+        match numbers.len() {
+            1 => Some(vec![numbers[0]; channels]),
+            count => (count == channels).then_some(numbers),
+        }
+    }
+
+    /// The convolution with one step more.
+    fn after(&self, module: &Module, mut grown: Grown, step: Step) -> Option<Grown> {
+        match (step, &mut grown.bias) {
+            (Step::Add(numbers), Bias::Numbers(bias)) => {
+                bias.iter_mut().zip(numbers).for_each(|(bias, number)| *bias += number);
+            }
+            (Step::Multiply(numbers), Bias::Numbers(bias)) => {
+                for ((factor, bias), number) in grown.factors.iter_mut().zip(bias).zip(numbers) {
+                    (*factor, *bias) = (*factor * number, *bias * number);
+                }
+                let fits = |factor: &f64| (1.0 / LARGEST_FACTOR..=LARGEST_FACTOR).contains(&factor.abs());
+                if !grown.factors.iter().all(fits) || !self.takes_factors(module, grown.conv) {
+                    return None;
+                }
+            }
+            (Step::AddValue(value), Bias::Numbers(bias)) if bias.iter().all(|&number| number == 0.0) => {
+                grown.bias = Bias::Value(value);
+            }
+            _ => return None,
+        }
+        let element = module.tensor(module.op(grown.conv).results[0])?.element;
+        let fits = |&number: &f64| rounded(element, number).is_some();
+        match &grown.bias {
+            Bias::Numbers(numbers) => numbers.iter().all(fits).then_some(grown),
+            Bias::Value(_) => Some(grown),
+        }
+    }
+
+    /// Whether a kernel can be multiplied: it is a constant that the model does not need as it is.
+    fn takes_factors(&self, module: &Module, conv: OpId) -> bool {
+        let kernel = module.op(conv).operands[1];
+        let Some(constant) = module.constant_of(kernel).map(|id| module.constant(id)) else { return false };
+        let base = match &constant.data {
+            Data::View(view) => &view.base,
+            data => data,
+        };
+        let is_file = matches!(base, Data::Mapped(pieces) if pieces.place().is_some());
+        let count = module.tensor_type(constant.ty).and_then(|ty| ty.count()).unwrap_or(i64::MAX);
+        let is_small = usize::try_from(count).is_ok_and(|count| count <= SMALL);
+        let alone = self.uses.get(kernel.index()) == Some(&1) && !(is_file && self.keeps_files);
+        is_small || (alone && constant.data.splat().is_none())
+    }
+}
+
+/// Whether a value is one number, or has one for each channel and size 1 in all other dimensions of the convolution.
+fn is_along(module: &Module, value: ValueId, grown: &Grown, channels: usize) -> bool {
+    let Some(ty) = module.tensor(value) else { return false };
+    let result = grown.transpose.unwrap_or(grown.conv);
+    let Some(rank) = module.tensor(module.op(result).results[0]).map(|ty| ty.rank()) else { return false };
+    let Some(first) = rank.checked_sub(ty.rank()) else { return false };
+    let is_one = ty.dims.iter().all(|&dim| dim == Dim::Known(1));
+    let fits = |(index, &dim): (usize, &Dim)| {
+        let own = if first + index == grown.axis { channels as i64 } else { 1 };
+        dim == Dim::Known(own)
+    };
+    (is_one && module.constant_of(value).is_some())
+        || (ty.dims.iter().enumerate().all(fits) && first <= grown.axis)
+}
+
+/// The convolution with its factors and its bias, and the Transpose after it, inserted before an op.
+fn insert(rewriter: &mut Rewriter, grown: &Grown, op: OpId) -> Option<ValueId> {
+    let conv = grown.conv;
+    let operation = rewriter.module.op(conv).clone();
+    let element = rewriter.module.tensor(operation.results[0])?.element;
+    let kernel = if grown.factors.iter().all(|&factor| factor == 1.0) {
+        operation.operands[1]
+    } else {
+        multiplied(rewriter, grown, operation.operands[1])?
+    };
+    let channels = grown.factors.len() as i64;
+    let place = rewriter.module.place(op);
+    let bias = match &grown.bias {
+        Bias::Numbers(numbers) => {
+            let bytes: Vec<u8> =
+                numbers.iter().map(|&number| rounded(element, number)).collect::<Option<Vec<_>>>()?.concat();
+            let ty = rewriter.module.tensor_of(element, &[channels]);
+            constant(rewriter, grown.named.unwrap_or(op), ty, Data::Bytes(bytes.into()))
+        }
+        &Bias::Value(value) => flat(rewriter, op, value, channels),
+    };
+    let types = smallvec![rewriter.module.value_type(operation.results[0])];
+    let new = rewriter.insert_as(conv, smallvec![operation.operands[0], kernel, bias], types);
+    let result = rewriter.module.op(new).results[0];
+    let Some(transpose) = grown.transpose else { return Some(result) };
+    let order = rewriter.module.attribute(transpose, "perm")?.clone();
+    let ty = rewriter.module.value_type(rewriter.module.op(transpose).results[0]);
+    Some(rewriter.insert_at(place, onnx::TRANSPOSE, &[result], ty, [("perm", order)]))
+}
+
+/// A value in one dimension.
+fn flat(rewriter: &mut Rewriter, op: OpId, value: ValueId, channels: i64) -> ValueId {
+    let is_flat = |module: &Module, value: ValueId| {
+        module.tensor(value).is_some_and(|ty| ty.dims[..] == [Dim::Known(channels)])
+    };
+    let module = &*rewriter.module;
+    if is_flat(module, value) {
+        return value;
+    }
+    if let Some(reshape) = canonicalize::producer(module, value, onnx::RESHAPE)
+        && let Some(&inner) = module.op(reshape).operands.first()
+        && is_flat(module, inner)
+    {
+        return inner;
+    }
+    let element = module.tensor(value).map_or(Element::F32, |ty| ty.element);
+    let sizes = rewriter.module.tensor_of(Element::I64, &[1]);
+    let shape = constant(rewriter, op, sizes, Data::Bytes(channels.to_le_bytes().as_slice().into()));
+    let ty = rewriter.module.tensor_of(element, &[channels]);
+    let place = rewriter.module.place(op);
+    rewriter.insert_at(place, onnx::RESHAPE, &[value, shape], ty, [])
+}
+
+/// A kernel times the factors of the channels that it makes.
+fn multiplied(rewriter: &mut Rewriter, grown: &Grown, kernel: ValueId) -> Option<ValueId> {
+    let module = &*rewriter.module;
+    let stored = module.constant(module.constant_of(kernel)?).clone();
+    let ty = module.tensor_type(stored.ty)?;
+    let sizes: Vec<usize> =
+        ty.sizes()?.iter().map(|&size| usize::try_from(size).ok()).collect::<Option<_>>()?;
+    let (width, element) = (ty.element.bytes(), ty.element);
+    let count: usize = sizes.iter().product();
+    let base = match &stored.data {
+        Data::Splat(element) => Data::Bytes(element.repeat(count).into()),
+        data => data.clone(),
+    };
+    let (values, before) = match module.op(grown.conv).name {
+        onnx::CONV => (grown.factors.clone(), 1),
+        // Of `[C, O / groups, ...]`, where the features that are read are in as many groups.
+        _ => {
+            let [read, made] = *sizes.first_chunk()?;
+            let groups = grown.factors.len().checked_div(made)?;
+            let per_group = read.checked_div(groups)?;
+            let channel = |index: usize| index / made / per_group * made + index % made;
+            let values = (0..read * made).map(|index| grown.factors.get(channel(index)).copied());
+            (values.collect::<Option<Vec<f64>>>()?, 2)
+        }
+    };
+    // The factors go by the order of the elements, whatever the sizes of a view.
+    let mut view = match base {
+        Data::View(view) => View::clone(&view),
+        base => View::of(base, width, &sizes),
+    };
+    if view.factors.is_some() || count == 0 {
+        return None;
+    }
+    let repeats = sizes[before..].iter().product();
+    view.factors = Some(Factors { element, values: values.into(), repeats });
+    let origin = module.defining_op(kernel)?;
+    Some(constant(rewriter, origin, stored.ty, Data::View(Arc::new(view))))
+}
+
+/// A constant in the place of an op.
+fn constant(rewriter: &mut Rewriter, origin: OpId, ty: crate::ir::TypeId, data: Data) -> ValueId {
+    let constant = rewriter.module.add_constant(Constant { ty, data });
+    let place = rewriter.module.place(origin);
+    rewriter.insert_at(place, onnx::CONSTANT, &[], ty, [("value", Attribute::Dense(constant))])
+}
+
+/// The bytes of the nearest number of a type, where it is finite.
+fn rounded(element: Element, number: f64) -> Option<Vec<u8>> {
+    let (bytes, nearest) = match element {
+        Element::F32 => ((number as f32).to_le_bytes().to_vec(), f64::from(number as f32)),
+        Element::F16 => {
+            let nearest = half::f16::from_f64(number);
+            (nearest.to_le_bytes().to_vec(), nearest.to_f64())
+        }
+        Element::BF16 => {
+            let nearest = half::bf16::from_f64(number);
+            (nearest.to_le_bytes().to_vec(), nearest.to_f64())
+        }
+        _ => return None,
+    };
+    nearest.is_finite().then_some(bytes)
+}

@@ -1,0 +1,274 @@
+//! Gives the dimensions their sizes.
+
+use super::index;
+use super::request::Request;
+use super::row_axis::Mark;
+use crate::ir::{
+    Attribute, Constant, Data, Dim, Dims, Element, FunctionId, Module, OpId, Rewriter, SCALAR, TensorType,
+    Type, TypeId, ValueId, stablehlo,
+};
+use crate::pass::canonicalize::insert_constant;
+use rustc_hash::FxHashSet;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+/// The sizes of the values that have any rows.
+pub(super) type SizesOf = BTreeMap<ValueId, Dims>;
+
+/// Two requests that are about one dimension of a value.
+pub(super) struct Clash {
+    pub(super) value: ValueId,
+    /// Positions of the requests.
+    pub(super) first: usize,
+    pub(super) second: usize,
+}
+
+/// The sizes that the requests give to values, by where each has found its rows.
+pub(super) fn sizes(
+    module: &Module,
+    function: FunctionId,
+    found: &[(Request, BTreeMap<ValueId, Mark>)],
+) -> Result<SizesOf, Clash> {
+    keep_order(module, function, found)?;
+    let mut places: BTreeMap<(ValueId, usize), Vec<(usize, Mark)>> = BTreeMap::new();
+    for (request, (_, marks)) in found.iter().enumerate() {
+        for (&value, &mark) in marks {
+            places.entry((value, mark.axis)).or_default().push((request, mark));
+        }
+    }
+    let mut all = SizesOf::new();
+    let mut clash: Option<Clash> = None;
+    for ((value, axis), mut factors) in places {
+        let Some(tensor) = module.tensor(value) else { continue };
+        factors.sort_by_key(|(_, mark)| place(mark));
+        // Of each, its rows are within one element of those before.
+        let (mut size, mut within) = (Dim::Known(1), 1);
+        let mut last: Option<(usize, Mark)> = None;
+        for &(index, mark) in &factors {
+            let rows = found[index].0.size;
+            let apart = last.is_none_or(|(_, other)| (other.left, other.right) != (mark.left, mark.right));
+            if let Some((first, _)) = last.filter(|_| !apart || mark.left % within != 0) {
+                // An op says more than an argument that it is tied to.
+                if clash.as_ref().is_none_or(|clash| module.defining_op(clash.value).is_none()) {
+                    clash = Some(Clash { value, first, second: index });
+                }
+            }
+            size = module.sizes.multiply(size, Dim::Known(mark.left / within));
+            size = module.sizes.multiply(size, module.sizes.symbol(found[index].0.symbol));
+            (within, last) = (mark.left * rows, Some((index, mark)));
+        }
+        let right = last.map_or(1, |(_, mark)| mark.right);
+        size = module.sizes.multiply(size, Dim::Known(right));
+        all.entry(value).or_insert_with(|| tensor.dims.clone())[axis] = size;
+    }
+    clash.map_or(Ok(all), Err)
+}
+
+/// Orders the rows of a value's requests from the outermost to the innermost.
+fn place(mark: &Mark) -> (usize, i64, Reverse<i64>) {
+    (mark.axis, mark.left, Reverse(mark.right))
+}
+
+/// A reshape keeps its elements in their order, and so the rows of several requests. Each request by itself takes the
+/// sizes of the others for numbers; where two of these are 1, it cannot see which of the two comes first.
+fn keep_order(
+    module: &Module,
+    function: FunctionId,
+    found: &[(Request, BTreeMap<ValueId, Mark>)],
+) -> Result<(), Clash> {
+    if found.len() < 2 {
+        return Ok(());
+    }
+    for op in module.ops_within([module.function(function).body]) {
+        if module.op(op).name != stablehlo::RESHAPE {
+            continue;
+        }
+        let operation = module.op(op);
+        let (Some(operand), Some(&result)) = (operation.operands.first(), operation.results.first()) else {
+            continue;
+        };
+        let mut pairs: Vec<_> = (0..found.len())
+            .filter_map(|index| Some((index, *found[index].1.get(operand)?, *found[index].1.get(&result)?)))
+            .collect();
+        pairs.sort_by_key(|(_, own, _)| place(own));
+        if let Some(pair) = pairs.windows(2).find(|pair| place(&pair[0].2) > place(&pair[1].2)) {
+            return Err(Clash { value: result, first: pair[0].0, second: pair[1].0 });
+        }
+    }
+    Ok(())
+}
+
+/// Changes the types of values, and the ops that say their sizes.
+pub(super) fn apply(module: &mut Module, function: FunctionId, sizes: &SizesOf) {
+    let mut visit = |rewriter: &mut Rewriter, op: OpId| match sizes_of_result(rewriter.module, sizes, op) {
+        Some((result, dims)) => rewrite(rewriter, op, result, dims, sizes),
+        None => true,
+    };
+    Rewriter::new(module).function(function, &mut visit);
+    for (&value, dims) in sizes {
+        let ty = with_sizes(module, value, dims);
+        module.value_mut(value).ty = ty;
+    }
+    sign(module, function);
+}
+
+/// The function has the types of its arguments and of what it returns.
+fn sign(module: &mut Module, function: FunctionId) {
+    let Some(block) = module.entry_block(module.function(function).body) else { return };
+    let of = |module: &Module, values: &[ValueId]| -> Vec<TypeId> {
+        values.iter().map(|&value| module.value_type(value)).collect()
+    };
+    let arguments = of(module, &module.block(block).arguments);
+    let returned = module.block(block).ops.last().map(|&last| of(module, &module.op(last).operands));
+    let function = module.function_mut(function);
+    function.argument_types = arguments;
+    let results = function.results.iter_mut().zip(returned.unwrap_or_default());
+    results.for_each(|(result, ty)| result.ty = ty);
+}
+
+fn sizes_of_result<'a>(module: &Module, sizes: &'a SizesOf, op: OpId) -> Option<(ValueId, &'a Dims)> {
+    let &result = module.op(op).results.first()?;
+    Some((result, sizes.get(&result)?))
+}
+
+fn with_sizes(module: &mut Module, value: ValueId, dims: &[Dim]) -> TypeId {
+    let Some(tensor) = module.tensor(value) else { return module.value_type(value) };
+    let tensor = TensorType { dims: dims.into(), ..tensor.clone() };
+    module.types.intern(Type::Tensor(tensor))
+}
+
+/// Rewrites an op whose form says the sizes of its result; returns whether it stays.
+fn rewrite(rewriter: &mut Rewriter, op: OpId, result: ValueId, dims: &Dims, sizes: &SizesOf) -> bool {
+    let module = &mut *rewriter.module;
+    let operand = module.op(op).operands.first().copied();
+    let each = || (0..dims.len()).map(|axis| (axis, axis));
+    match module.op(op).name {
+        stablehlo::CONSTANT => return !fill(rewriter, op, result, dims),
+        stablehlo::RESHAPE => {
+            let Some(operand) = operand else { return true };
+            return !insert_rows(rewriter, op, operand, result, dims, sizes);
+        }
+        stablehlo::SLICE => say(module, op, "limit_indices", each(), result, dims),
+        stablehlo::DYNAMIC_SLICE => say(module, op, "slice_sizes", each(), result, dims),
+        stablehlo::GATHER => {
+            let windows = index::windows(module, op);
+            say(module, op, "slice_sizes", windows.into_iter(), result, dims);
+        }
+        _ => {}
+    }
+    true
+}
+
+/// Changes a list with a number for each dimension of an operand, where the size of the result's dimension that it says
+/// has changed.
+fn say(
+    module: &mut Module,
+    op: OpId,
+    name: &str,
+    pairs: impl Iterator<Item = (usize, usize)>,
+    result: ValueId,
+    dims: &Dims,
+) {
+    let Some(old) = module.tensor(result) else { return };
+    let mut changed: Dims = match module.attribute(op, name) {
+        Some(Attribute::Sizes(sizes)) => sizes.clone(),
+        list => list
+            .and_then(|list| module.integers(list))
+            .unwrap_or_default()
+            .into_iter()
+            .map(Dim::Known)
+            .collect(),
+    };
+    for (own, axis) in pairs.filter(|&(_, axis)| old.dims[axis] != dims[axis]) {
+        if let Some(size) = changed.get_mut(own) {
+            *size = dims[axis];
+        }
+    }
+    let attributes = &module.op(op).attributes;
+    let place = attributes.iter().position(|(key, _)| module.symbols.get(*key) == name);
+    if let Some(place) = place {
+        module.op_mut(op).attributes[place].1 = Attribute::of_sizes(&changed);
+    }
+}
+
+/// A constant of equal rows becomes one row, or one element, for all.
+fn fill(rewriter: &mut Rewriter, op: OpId, result: ValueId, dims: &Dims) -> bool {
+    let module = &mut *rewriter.module;
+    let Some(old) = module.tensor(result).cloned() else { return false };
+    let splat = match module.constant_of(result).map(|id| &module.constant(id).data) {
+        Some(Data::Splat(element)) => Some(element.clone()),
+        _ => None,
+    };
+    if let Some(element) = splat {
+        let ty = module.tensor_of(old.element, SCALAR);
+        let id = module.add_constant(Constant { ty, data: Data::Splat(element) });
+        let scalar = insert_constant(rewriter, op, id);
+        return spread(rewriter, op, scalar, &[], result, dims);
+    }
+    let changed = |(old, new): (&Dim, &Dim)| if old == new { *old } else { Dim::Known(1) };
+    let one: Dims = old.dims.iter().zip(dims).map(changed).collect();
+    let Some(id) = module.constant_of(result) else { return false };
+    let whole = insert_constant(rewriter, op, id);
+    let row = if one == old.dims { whole } else { first(rewriter, op, whole, &old, &one) };
+    let axes: Vec<i64> = (0..dims.len() as i64).collect();
+    spread(rewriter, op, row, &axes, result, dims)
+}
+
+/// The first elements of a value along each dimension.
+fn first(rewriter: &mut Rewriter, op: OpId, whole: ValueId, old: &TensorType, sizes: &Dims) -> ValueId {
+    let ty = rewriter.module.tensor_of(old.element, sizes);
+    let list = |number: i64| Attribute::Integers(Element::I64, vec![number; sizes.len()].into());
+    let attributes =
+        [("start_indices", list(0)), ("limit_indices", Attribute::of_sizes(sizes)), ("strides", list(1))];
+    rewriter.insert_at(rewriter.module.place(op), stablehlo::SLICE, &[whole], ty, attributes)
+}
+
+/// A reshape that makes the dimension of the rows, of which there is one, becomes a broadcast; returns whether it was
+/// one.
+fn insert_rows(
+    rewriter: &mut Rewriter,
+    op: OpId,
+    operand: ValueId,
+    result: ValueId,
+    dims: &Dims,
+    sizes: &SizesOf,
+) -> bool {
+    let module = &mut *rewriter.module;
+    let (Some(old), Some(ty)) = (module.tensor(operand), module.tensor(result)) else { return false };
+    // Rows of an operand keep their symbols; those that the result has beside them are made here.
+    let mut known = FxHashSet::default();
+    let own = sizes.get(&operand).unwrap_or(&old.dims);
+    own.iter().for_each(|&dim| module.sizes.symbols(dim, &mut known));
+    let is_made = |axis: &usize| {
+        let symbol = module.sizes.as_symbol(dims[*axis]);
+        dims[*axis] != ty.dims[*axis] && symbol.is_some_and(|symbol| !known.contains(&symbol))
+    };
+    let made: Vec<usize> = (0..dims.len()).filter(is_made).collect();
+    if made.is_empty() {
+        return false;
+    }
+    let element = ty.element;
+    let mut one = dims.clone();
+    made.into_iter().for_each(|axis| one[axis] = Dim::Known(1));
+    let ty = module.tensor_of(element, &one);
+    let row = rewriter.insert_at(rewriter.module.place(op), stablehlo::RESHAPE, &[operand], ty, []);
+    let axes: Vec<i64> = (0..dims.len() as i64).collect();
+    spread(rewriter, op, row, &axes, result, dims)
+}
+
+/// Lets a broadcast of a value take the place of a result.
+fn spread(
+    rewriter: &mut Rewriter,
+    op: OpId,
+    value: ValueId,
+    axes: &[i64],
+    result: ValueId,
+    dims: &Dims,
+) -> bool {
+    let ty = with_sizes(rewriter.module, result, dims);
+    let attributes = [("broadcast_dimensions", Attribute::Integers(Element::I64, axes.into()))];
+    let value =
+        rewriter.insert_at(rewriter.module.place(op), stablehlo::BROADCAST_IN_DIM, &[value], ty, attributes);
+    rewriter.replace(result, value);
+    true
+}

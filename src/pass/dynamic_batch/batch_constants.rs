@@ -1,0 +1,61 @@
+//! Constants that Python may have computed from the number of rows: they are right for each row of the program, and not
+//! what it would give for another number of rows.
+
+use super::request::Request;
+use super::row_axis::Mark;
+use crate::diagnostic::{Diagnostic, catalogue};
+use crate::ir::{Class, FunctionId, Module, ValueId, provenance};
+use crate::ops::fold::float;
+use crate::pass::{Context, canonicalize};
+use std::collections::BTreeMap;
+
+/// Warns of scalars that are the number of rows, or one divided by it, and meet values with rows. One row tells nothing.
+pub(super) fn report(
+    module: &Module,
+    function: FunctionId,
+    request: &Request,
+    marks: &BTreeMap<ValueId, Mark>,
+    cx: &mut Context,
+) {
+    if request.size == 1 {
+        return;
+    }
+    for op in module.ops_within([module.function(function).body]) {
+        let operands = &module.op(op).operands;
+        if module.op(op).name.class() != Class::Elementwise || operands.len() < 2 {
+            continue;
+        }
+        let numbers = operands.iter().map(|&operand| number(module, cx, operand));
+        let numbers: Vec<Option<f64>> = numbers.collect();
+        let meets_rows = operands
+            .iter()
+            .zip(&numbers)
+            .any(|(operand, number)| number.is_none() && marks.contains_key(operand));
+        for number in
+            numbers.into_iter().flatten().filter(|&number| meets_rows && follows(number, request.size))
+        {
+            let mut diagnostic: Diagnostic = catalogue::SuspectConstant {
+                number: &number.to_string(),
+                rows: request.size,
+                name: &request.name,
+                at: module.span(op).name,
+            }
+            .into();
+            provenance::complete(module, module.op_location(op), &mut diagnostic);
+            cx.diagnostics.push(diagnostic);
+        }
+    }
+}
+
+/// The number that a value is everywhere.
+fn number(module: &Module, cx: &Context, value: ValueId) -> Option<f64> {
+    let (element, bits) = canonicalize::simplify::scalar(module, cx.source, value)?;
+    if element.is_float() { float(element, bits) } else { Some(bits as f64) }
+}
+
+/// Whether a number is that of the rows or one divided by it, to the precision of any type.
+fn follows(number: f64, rows: i64) -> bool {
+    const PRECISION: f64 = 1.0 / 256.0;
+    let rows = rows as f64;
+    number == rows || (number * rows - 1.0).abs() < PRECISION
+}

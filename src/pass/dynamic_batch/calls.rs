@@ -1,0 +1,32 @@
+//! Relations of custom calls.
+
+use super::reduction::{MATRIX, leading};
+use super::relation::{Relation, View, elementwise};
+use super::row_axis::{Mark, Partners, Slot, obstacle};
+use crate::ir::stablehlo;
+use crate::ops;
+
+/// The relation of a custom call with a known meaning.
+pub(super) fn relation(view: &View) -> Option<Relation> {
+    if view.module.op(view.op).name != stablehlo::CUSTOM_CALL {
+        return None;
+    }
+    let target = ops::call_target(view.module, view.op)?;
+    if ops::is_elementwise_call(target) {
+        return Some(elementwise);
+    }
+    match target {
+        "mhlo.topk" => Some(|view, slot, mark| leading(view, slot, mark, 1, "the rows are sorted")),
+        _ => ops::is_batched_routine(target).then_some(routine as Relation),
+    }
+}
+
+/// A routine on matrices: the dimensions before those of the first operand's are a batch, which all that it takes and
+/// gives has.
+fn routine(view: &View, _: Slot, mark: Mark) -> Partners {
+    let batch = view.rank(Slot::Operand(0)).saturating_sub(2);
+    if mark.axis >= batch || view.slots().any(|slot| view.rank(slot) < batch) {
+        return obstacle(MATRIX);
+    }
+    Ok(view.slots().map(|slot| (slot, mark)).collect())
+}

@@ -1,0 +1,134 @@
+//! Dimensions of a static program become symbols, where the user asks for it (`--dynamic x:0=batch`) and it can be proved
+//! sound.
+//!
+//! What is proved is that the program is row-wise: there is one function that gives each row of every result from the
+//! same row of the argument alone. A model for any number of rows then gives for each what the program gives for it; what
+//! Python computed from the number of rows is the same in all of them, as it is in the program.
+//!
+//! Positions of the rows spread from the argument along each op in both directions ([`rows`]), by what the op's relation
+//! says of it (the files of the families). An op that mixes rows, or tells them apart, is an obstacle, and reported. When
+//! there is none, the dimensions get their sizes ([`apply`]), and `refine_shapes` takes it from there.
+//!
+//! It takes a module whose functions have been inlined.
+
+mod apply;
+mod batch_constants;
+mod batch_gathers;
+mod calls;
+mod contraction;
+mod control;
+mod index;
+mod movement;
+mod reduction;
+mod relation;
+mod request;
+mod row_axis;
+mod rows;
+mod split_uses;
+
+pub use request::DynamicDimension;
+
+use super::{Context, canonicalize, entry};
+use crate::diagnostic::{Diagnostic, catalogue};
+use crate::ir::{Module, OpId, provenance};
+use request::Request;
+use rows::{Graph, Rows};
+
+/// Runs the pass on the entry function.
+pub(super) fn run(module: &mut Module, cx: &mut Context) {
+    if cx.dynamic.is_empty() {
+        return;
+    }
+    let Some(entry) = entry(module) else { return };
+    let Some(block) = module.entry_block(module.function(entry).body) else { return };
+    let before = cx.diagnostics.error_count();
+    let requests = request::resolve(module, entry, cx);
+    batch_gathers::batch(module, entry);
+    // What nothing reads mixes no rows.
+    canonicalize::remove_dead(module);
+    let constant = split_uses::separate(module, entry, requests.iter().any(|request| request.size == 1));
+    let graph = Graph::new(module, entry);
+    let mut found = Vec::new();
+    for request in requests {
+        let mut rows = Rows::new(module, &graph, &constant, cx.source, request.size);
+        request.places.iter().for_each(|place| rows.begin(place.value, place.axis));
+        rows.spread();
+        rows.demand_known_places(block);
+        for (op, why) in &rows.obstacles {
+            cx.diagnostics.push(obstacle(module, &request, *op, why));
+        }
+        found.push((request, rows.marks));
+    }
+    if cx.diagnostics.error_count() > before {
+        return;
+    }
+    let sizes = match apply::sizes(module, entry, &found) {
+        Ok(sizes) => sizes,
+        Err(clash) => {
+            let (first, second) = (&found[clash.first].0, &found[clash.second].0);
+            let why = format!(
+                "it is the same dimension as `{}` here, or the two cannot be distinguished",
+                second.name
+            );
+            cx.diagnostics.push(match module.defining_op(clash.value) {
+                Some(op) => obstacle(module, first, op, &why),
+                None => catalogue::MixedRows {
+                    name: &first.name,
+                    argument: &first.places[0].name,
+                    axis: first.places[0].axis,
+                    why: &why,
+                    op: "",
+                    at: first.places[0].span,
+                    argument_at: first.places[0].span,
+                }
+                .into(),
+            });
+            return;
+        }
+    };
+    for (request, marks) in &found {
+        batch_constants::report(module, entry, request, marks, cx);
+    }
+    apply::apply(module, entry, &sizes);
+}
+
+/// What keeps a dimension from being dynamic.
+fn obstacle(module: &Module, request: &Request, op: OpId, why: &str) -> Diagnostic {
+    let place = &request.places[0];
+    let mut diagnostic = catalogue::MixedRows {
+        name: &request.name,
+        argument: &place.name,
+        axis: place.axis,
+        why,
+        op: module.op_name(op),
+        at: module.span(op).name,
+        argument_at: place.span,
+    }
+    .into();
+    provenance::complete(module, module.op_location(op), &mut diagnostic);
+    if why == reduction::REDUCED
+        && let Some(help) = remedy(diagnostic.module_path.as_deref())
+    {
+        diagnostic.help = Some(help.to_owned());
+    }
+    diagnostic
+}
+
+/// What to do where rows are reduced to one: a batch norm does it in training alone.
+fn remedy(module_path: Option<&str>) -> Option<&'static str> {
+    let is_batch_norm = |name: &str| {
+        let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+        name.to_ascii_lowercase().starts_with("batchnorm")
+    };
+    match module_path {
+        Some(path) if path.split(['/', '.']).any(is_batch_norm) => Some(
+            "the batch norm takes statistics of the batch, as in training; export it with its running ones: \
+             `use_running_average=True` in Flax, `is_training=False` in Haiku, `eqx.nn.inference_mode` in Equinox",
+        ),
+        Some(_) => None,
+        None => Some(
+            "lower it with a symbolic size instead: a name in `inputs` of `to_onnx`, or `jax.export.symbolic_shape`; \
+             for a batch norm in training mode, use its running statistics (`use_running_average=True` in Flax)",
+        ),
+    }
+}

@@ -1,0 +1,153 @@
+//! What relations ask of an op.
+
+use super::row_axis::{Mark, Partners, Slot};
+use super::{calls, contraction, index, movement, reduction};
+use crate::ir::{Attribute, Class, Module, OpId, TensorType, ValueId};
+use crate::source::Source;
+use rustc_hash::FxHashSet;
+use std::collections::BTreeMap;
+
+/// The relation of an op: where else it has the rows that it has in one place, or why they do not stay apart.
+///
+/// Where an operand has them, the relation must name a result, or be an obstacle: rows that end in an op would be mixed in
+/// it.
+pub(super) type Relation = fn(&View, Slot, Mark) -> Partners;
+
+/// The relation of the op of that name.
+pub(super) fn relation(view: &View) -> Option<Relation> {
+    let name = view.module.op(view.op).name;
+    if name.class() == Class::Elementwise {
+        return Some(elementwise);
+    }
+    movement::relation(name)
+        .or_else(|| index::relation(name))
+        .or_else(|| contraction::relation(name))
+        .or_else(|| reduction::relation(name))
+        .or_else(|| calls::relation(view))
+}
+
+/// All operands and results have one shape, but for scalars, which are the same for all elements.
+pub(super) fn elementwise(view: &View, slot: Slot, mark: Mark) -> Partners {
+    let own = view.tensor(slot).map(|ty| &ty.dims);
+    let slots: Vec<Slot> = view.slots().filter(|&other| view.rank(other) > 0).collect();
+    if slots.iter().any(|&other| view.tensor(other).map(|ty| &ty.dims) != own) {
+        return Err("its operands differ in shape".into());
+    }
+    Ok(slots.into_iter().map(|other| (other, mark)).collect())
+}
+
+/// An op.
+pub(super) struct View<'a> {
+    pub(super) module: &'a Module,
+    pub(super) op: OpId,
+    pub(super) source: &'a Source,
+    /// How many rows there are.
+    pub(super) rows: i64,
+    /// What follows from constants alone, and so is the same for all rows.
+    pub(super) constant: &'a FxHashSet<ValueId>,
+    /// Where rows have been found so far.
+    pub(super) marks: &'a BTreeMap<ValueId, Mark>,
+}
+
+impl<'a> View<'a> {
+    /// The operands and the results.
+    pub(super) fn slots(&self) -> impl Iterator<Item = Slot> + use<> {
+        let operands = (0..self.operand_count()).map(Slot::Operand);
+        operands.chain((0..self.result_count()).map(Slot::Result))
+    }
+
+    pub(super) fn operand_count(&self) -> usize {
+        self.module.op(self.op).operands.len()
+    }
+
+    pub(super) fn result_count(&self) -> usize {
+        self.module.op(self.op).results.len()
+    }
+
+    pub(super) fn value(&self, slot: Slot) -> Option<ValueId> {
+        let op = self.module.op(self.op);
+        match slot {
+            Slot::Operand(index) => op.operands.get(index).copied(),
+            Slot::Result(index) => op.results.get(index).copied(),
+        }
+    }
+
+    pub(super) fn tensor(&self, slot: Slot) -> Option<&'a TensorType> {
+        self.module.tensor(self.value(slot)?)
+    }
+
+    pub(super) fn rank(&self, slot: Slot) -> usize {
+        self.tensor(slot).map_or(0, TensorType::rank)
+    }
+
+    /// The sizes of an operand or result; none where they are not all known.
+    pub(super) fn sizes(&self, slot: Slot) -> Option<Vec<i64>> {
+        self.tensor(slot)?.sizes()
+    }
+
+    /// The size of one dimension.
+    pub(super) fn size(&self, slot: Slot, axis: usize) -> Option<i64> {
+        self.tensor(slot)?.dims.get(axis)?.known()
+    }
+
+    /// Where the rows of an operand or result have been found.
+    pub(super) fn mark(&self, slot: Slot) -> Option<Mark> {
+        self.marks.get(&self.value(slot)?).copied()
+    }
+
+    /// Whether an operand or result follows from constants alone.
+    pub(super) fn is_constant(&self, slot: Slot) -> bool {
+        self.value(slot).is_some_and(|value| self.constant.contains(&value))
+    }
+
+    pub(super) fn attribute(&self, name: &str) -> Option<&'a Attribute> {
+        self.module.attribute(self.op, name)
+    }
+
+    pub(super) fn integer(&self, name: &str) -> Option<i64> {
+        self.attribute(name)?.as_integer()
+    }
+
+    pub(super) fn integers(&self, name: &str) -> Option<Vec<i64>> {
+        self.module.integers(self.attribute(name)?)
+    }
+
+    /// One element of a list; the default where there is no list.
+    pub(super) fn element_or(&self, name: &str, index: usize, default: i64) -> Option<i64> {
+        match self.attribute(name) {
+            None => Some(default),
+            Some(list) => self.module.integers(list)?.get(index).copied(),
+        }
+    }
+
+    /// The dimensions that an attribute lists; none where there is no such attribute.
+    pub(super) fn axes(&self, name: &str) -> Vec<usize> {
+        axes(self.integers(name))
+    }
+
+    /// The dimensions that a field of a struct attribute lists.
+    pub(super) fn field_axes(&self, name: &str, field: &str) -> Vec<usize> {
+        field_axes(self.module, self.op, name, field)
+    }
+
+    /// The dimension that a field of a struct attribute names.
+    pub(super) fn field_axis(&self, name: &str, field: &str) -> usize {
+        field_axis(self.module, self.op, name, field)
+    }
+}
+
+/// The dimensions that a field of an op's struct attribute lists, which is left out where there are none.
+pub(super) fn field_axes(module: &Module, op: OpId, name: &str, field: &str) -> Vec<usize> {
+    let list = module.attribute(op, name).and_then(|attribute| module.field(attribute, field));
+    axes(list.and_then(|list| module.integers(list)))
+}
+
+/// The dimension that a field of an op's struct attribute names; 0 where it is left out, as zeros are.
+pub(super) fn field_axis(module: &Module, op: OpId, name: &str, field: &str) -> usize {
+    field_axes(module, op, name, field).first().copied().unwrap_or(0)
+}
+
+/// A list of dimensions; none where there is no list.
+fn axes(list: Option<Vec<i64>>) -> Vec<usize> {
+    list.unwrap_or_default().into_iter().filter_map(|axis| usize::try_from(axis).ok()).collect()
+}

@@ -1,0 +1,176 @@
+//! Which dimensions the user asks for.
+
+use super::super::{Context, name_values};
+use crate::diagnostic::{Diagnostics, catalogue, nearest};
+use crate::ir::{Dim, FunctionId, Module, Symbol, ValueId};
+use crate::source::Span;
+use rustc_hash::FxHashSet;
+use std::str::FromStr;
+
+/// A dimension of an input that is to be dynamic: `x:0=batch`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DynamicDimension {
+    /// The input, as the model names it.
+    pub input: String,
+    /// The dimension, from 0.
+    pub axis: usize,
+    /// What the size is called.
+    pub name: String,
+}
+
+impl FromStr for DynamicDimension {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        const FORM: &str = "expected an input, `:`, a dimension, `=` and a name, as in `x:0=batch`";
+        let (place, name) = text.rsplit_once('=').ok_or(FORM)?;
+        let (input, axis) = place.rsplit_once(':').ok_or(FORM)?;
+        if input.is_empty() {
+            return Err(FORM.into());
+        }
+        let axis = axis.parse().map_err(|_| format!("`{axis}` is not a dimension number (0, 1, ...)"))?;
+        let mut letters = name.chars();
+        let is_letter = |letter: char| letter == '_' || letter.is_ascii_alphabetic();
+        let is_name = letters.next().is_some_and(is_letter)
+            && letters.all(|letter| is_letter(letter) || letter.is_ascii_digit());
+        if !is_name {
+            return Err(format!(
+                "`{name}` is not a name of letters, digits and `_` that does not begin with a digit"
+            ));
+        }
+        Ok(Self { input: input.to_owned(), axis, name: name.to_owned() })
+    }
+}
+
+/// A dimension of an argument.
+pub(super) struct Place {
+    pub(super) value: ValueId,
+    pub(super) axis: usize,
+    /// What the argument is called.
+    pub(super) name: String,
+    /// Where it is declared.
+    pub(super) span: Span,
+}
+
+/// A symbol and the dimensions that are to have its size.
+pub(super) struct Request {
+    pub(super) name: String,
+    pub(super) symbol: Symbol,
+    /// The size that they all have.
+    pub(super) size: i64,
+    /// At least one.
+    pub(super) places: Vec<Place>,
+}
+
+/// What the options ask for, one request a name. What does not fit the function is reported.
+pub(super) fn resolve(module: &mut Module, entry: FunctionId, cx: &mut Context) -> Vec<Request> {
+    let Some(block) = module.entry_block(module.function(entry).body) else { return Vec::new() };
+    let arguments = module.block(block).arguments.clone();
+    let given = cx.input_names;
+    let known =
+        if given.len() == arguments.len() { given.to_vec() } else { name_values::inputs(module, entry).0 };
+    let taken = symbols_of(module, &arguments);
+    let mut requests: Vec<Request> = Vec::new();
+    for wanted in cx.dynamic {
+        let (place, size) = match find(module, entry, wanted, &arguments, &known) {
+            Ok(found) => found,
+            Err(why) => {
+                refuse(cx.diagnostics, &why);
+                continue;
+            }
+        };
+        let symbol = module.symbols.intern(&wanted.name);
+        if taken.contains(&symbol) {
+            refuse(
+                cx.diagnostics,
+                &format!("the program already has a symbolic dimension `{}`", wanted.name),
+            );
+            continue;
+        }
+        match requests.iter_mut().find(|request| request.symbol == symbol) {
+            Some(request) if request.size != size => {
+                let Request { name, size: other, .. } = request;
+                refuse(cx.diagnostics, &format!("`{name}` would have two sizes, {other} and {size}"));
+            }
+            Some(request) => request.places.push(place),
+            None => {
+                // `jax.export` asserts the same of its symbols.
+                module.sizes.at_least(symbol, 1);
+                requests.push(Request { name: wanted.name.clone(), symbol, size, places: vec![place] });
+            }
+        }
+    }
+    requests
+}
+
+fn refuse(diagnostics: &mut Diagnostics, why: &str) {
+    diagnostics.push(catalogue::NameMismatch { option: "--dynamic", why });
+}
+
+/// The dimension and its size, or why there is none.
+fn find(
+    module: &Module,
+    entry: FunctionId,
+    wanted: &DynamicDimension,
+    arguments: &[ValueId],
+    known: &[String],
+) -> Result<(Place, i64), String> {
+    let DynamicDimension { input, axis, .. } = wanted;
+    let index = known.iter().position(|known| known == input).ok_or_else(|| {
+        match nearest(input, known.iter().map(String::as_str)) {
+            Some(near) => format!("unknown input `{input}`: did you mean `{near}`?"),
+            None => format!("unknown input `{input}`; the inputs are `{}`", known.join("`, `")),
+        }
+    })?;
+    let value = *arguments.get(index).ok_or_else(|| format!("unknown input `{input}`"))?;
+    let tensor = module.tensor(value).ok_or_else(|| format!("`{input}` is not a tensor"))?;
+    let size = match tensor.dims.get(*axis) {
+        Some(Dim::Known(size)) => *size,
+        Some(_) => return Err(format!("dimension {axis} of `{input}` is already symbolic")),
+        None => {
+            return Err(format!(
+                "`{input}` has {} dimensions, so dimension {axis} does not exist",
+                tensor.rank()
+            ));
+        }
+    };
+    if size < 1 {
+        return Err(format!(
+            "dimension {axis} of `{input}` has size 0, so the computation of a row is unknown"
+        ));
+    }
+    let span = module.function(entry).arguments.get(index).map_or(Span::NONE, |argument| argument.span);
+    Ok((Place { value, axis: *axis, name: input.clone(), span }, size))
+}
+
+/// The symbols that sizes of the arguments are made of.
+fn symbols_of(module: &Module, arguments: &[ValueId]) -> FxHashSet<Symbol> {
+    let mut found = FxHashSet::default();
+    let tensors = arguments.iter().filter_map(|&argument| module.tensor(argument));
+    tensors.flat_map(|tensor| &tensor.dims).for_each(|&dim| module.sizes.symbols(dim, &mut found));
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::DynamicDimension;
+
+    fn parsed(text: &str) -> Option<(String, usize, String)> {
+        let DynamicDimension { input, axis, name } = text.parse().ok()?;
+        Some((input, axis, name))
+    }
+
+    #[test]
+    fn an_input_may_be_any_path() {
+        assert_eq!(parsed("x:0=batch"), Some(("x".into(), 0, "batch".into())));
+        assert_eq!(parsed("state/a:b:12=n_1"), Some(("state/a:b".into(), 12, "n_1".into())));
+    }
+
+    #[test]
+    fn what_is_of_another_form_is_refused() {
+        for text in ["", "x", "x=b", "x:0", ":0=b", "x:=b", "x:-1=b", "x:0=", "x:0=1b", "x:0=a b", "x:0=b*2"]
+        {
+            assert_eq!(parsed(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! How the rows spread from an argument through a function.
+
+use super::control;
+use super::relation::{View, relation};
+use super::row_axis::{Mark, Obstacle, Slot};
+use crate::ir::{BlockId, Definition, FunctionId, Module, OpId, ValueId, builtin};
+use crate::ops;
+use crate::source::Source;
+use rustc_hash::{FxHashMap, FxHashSet};
+use smallvec::SmallVec;
+use std::collections::{BTreeMap, VecDeque};
+
+/// What reads what, and which op a block is in.
+pub(super) struct Graph {
+    users: FxHashMap<ValueId, SmallVec<[OpId; 2]>>,
+    owners: FxHashMap<BlockId, OpId>,
+}
+
+impl Graph {
+    pub(super) fn new(module: &Module, function: FunctionId) -> Self {
+        let mut owners = FxHashMap::default();
+        let blocks: Vec<BlockId> = module.blocks_within([module.function(function).body]).collect();
+        for &op in blocks.iter().flat_map(|&block| &module.block(block).ops) {
+            for &region in &module.op(op).regions {
+                module.region(region).blocks.iter().for_each(|&block| {
+                    owners.insert(block, op);
+                });
+            }
+        }
+        let mut users: FxHashMap<ValueId, SmallVec<[OpId; 2]>> = FxHashMap::default();
+        for &block in &blocks {
+            for &op in &module.block(block).ops {
+                // What a region returns is the business of the op that the region is of.
+                let is_end = module.op(op).name.is_terminator();
+                let Some(user) = (if is_end { owners.get(&block).copied() } else { Some(op) }) else {
+                    continue;
+                };
+                for &operand in &module.op(op).operands {
+                    let list = users.entry(operand).or_default();
+                    if list.last() != Some(&user) {
+                        list.push(user);
+                    }
+                }
+            }
+        }
+        Self { users, owners }
+    }
+
+    /// The op that defines a value, or in whose region it is an argument.
+    fn definer(&self, module: &Module, value: ValueId) -> Option<OpId> {
+        match module.value(value).definition {
+            Definition::Result(op, _) => Some(op),
+            Definition::Argument(block, _) => self.owners.get(&block).copied(),
+            Definition::Poison => None,
+        }
+    }
+}
+
+/// The values that have rows, and the ops that do not keep them apart.
+pub(super) struct Rows<'a> {
+    module: &'a Module,
+    graph: &'a Graph,
+    source: &'a Source,
+    /// What follows from constants alone.
+    constant: &'a FxHashSet<ValueId>,
+    /// How many rows there are.
+    rows: i64,
+    pub(super) marks: BTreeMap<ValueId, Mark>,
+    /// In the order in which they were found, one an op.
+    pub(super) obstacles: Vec<(OpId, Obstacle)>,
+    refused: FxHashSet<OpId>,
+    queue: VecDeque<OpId>,
+    queued: FxHashSet<OpId>,
+}
+
+impl<'a> Rows<'a> {
+    pub(super) fn new(
+        module: &'a Module,
+        graph: &'a Graph,
+        constant: &'a FxHashSet<ValueId>,
+        source: &'a Source,
+        rows: i64,
+    ) -> Self {
+        Self {
+            module,
+            graph,
+            source,
+            constant,
+            rows,
+            marks: BTreeMap::new(),
+            obstacles: Vec::new(),
+            refused: FxHashSet::default(),
+            queue: VecDeque::new(),
+            queued: FxHashSet::default(),
+        }
+    }
+
+    /// A dimension of an argument that is one of rows.
+    pub(super) fn begin(&mut self, argument: ValueId, axis: usize) {
+        self.add(argument, Mark::alone(axis));
+    }
+
+    /// Finds all values with rows.
+    pub(super) fn spread(&mut self) {
+        while let Some(op) = self.queue.pop_front() {
+            self.queued.remove(&op);
+            // An obstacle is reported once, and what follows it need not be as it says.
+            if !self.refused.contains(&op)
+                && let Err(why) = self.visit(op)
+            {
+                self.refused.insert(op);
+                self.obstacles.push((op, why));
+            }
+        }
+    }
+
+    /// One row says nothing of where many would be in a dimension that holds more. Within the program every reading is
+    /// right that all ops agree on, but what it takes and gives has one that its users know.
+    pub(super) fn demand_known_places(&mut self, block: BlockId) {
+        if self.rows > 1 {
+            return;
+        }
+        let block = self.module.block(block);
+        let returned = block.ops.last().map(|&last| self.module.op(last).operands.iter());
+        for &value in block.arguments.iter().chain(returned.into_iter().flatten()) {
+            let is_merged = self.marks.get(&value).is_some_and(|mark| !mark.is_alone());
+            let users = self.graph.users.get(&value).and_then(|users| users.first().copied());
+            let op = self.module.defining_op(value).or(users);
+            if let Some(op) = op.filter(|&op| is_merged && self.refused.insert(op)) {
+                self.obstacles.push((
+                    op,
+                    "with one row, a dropped and a merged dimension look the same here; export with two rows"
+                        .into(),
+                ));
+            }
+        }
+    }
+
+    fn visit(&mut self, op: OpId) -> Result<(), Obstacle> {
+        if let Some(classes) = control::classes(self.module, op) {
+            for class in classes {
+                let Some(mark) = class.iter().find_map(|value| self.marks.get(value)).copied() else {
+                    continue;
+                };
+                class.into_iter().try_for_each(|value| self.tie(value, mark))?;
+            }
+            return Ok(());
+        }
+        if self.is_silent(op) {
+            return Ok(());
+        }
+        if self.has_rows_inside(op) {
+            return Err("its region takes or returns the rows".into());
+        }
+        let view = self.view(op);
+        let marked: Vec<Slot> = view.slots().filter(|&slot| view.mark(slot).is_some()).collect();
+        if marked.is_empty() {
+            return Ok(());
+        }
+        let Some(relation) = relation(&view) else {
+            return Err("the effect of the op on rows is unknown".into());
+        };
+        // What one place has been found to go with says nothing new.
+        let mut settled = FxHashSet::default();
+        for slot in marked {
+            let view = self.view(op);
+            let Some(mark) = view.mark(slot).filter(|_| !settled.contains(&slot)) else { continue };
+            let partners = relation(&view, slot, mark)?;
+            for (other, mark) in partners {
+                if let Some(value) = self.view(op).value(other) {
+                    self.tie(value, mark)?;
+                }
+                settled.insert(other);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a region of an op takes or gives values with rows. Ops that hand values on are related to those of their
+    /// regions ([`control`]); all others have regions on scalars, or ones of which nothing is known.
+    fn has_rows_inside(&self, op: OpId) -> bool {
+        let regions = self.module.op(op).regions.iter();
+        let blocks = regions.flat_map(|&region| &self.module.region(region).blocks);
+        blocks.map(|&block| self.module.block(block)).any(|block| {
+            let returned = block.ops.last().into_iter().flat_map(|&last| &self.module.op(last).operands);
+            block.arguments.iter().chain(returned).any(|value| self.marks.contains_key(value))
+        })
+    }
+
+    fn view(&self, op: OpId) -> View<'_> {
+        View {
+            module: self.module,
+            op,
+            source: self.source,
+            rows: self.rows,
+            constant: self.constant,
+            marks: &self.marks,
+        }
+    }
+
+    /// Whether an op has been reported before, or calls Python and leaves the program with what it gives.
+    fn is_silent(&self, op: OpId) -> bool {
+        let operation = self.module.op(op);
+        let unread = self.module.op(op).name == builtin::UNREAD
+            || operation.operands.iter().any(|&operand| self.module.is_unread(operand));
+        let unused = || {
+            let mut results =
+                operation.results.iter().filter(|&&result| self.module.tensor(result).is_some());
+            results.all(|result| !self.graph.users.contains_key(result))
+        };
+        unread || ops::host_callback(self.module, op).is_some() && unused()
+    }
+
+    /// Says that a value has its rows there.
+    fn tie(&mut self, value: ValueId, mark: Mark) -> Result<(), Obstacle> {
+        let Some(ty) = self.module.tensor(value) else { return Ok(()) };
+        match self.marks.get(&value) {
+            Some(known) if *known == mark => return Ok(()),
+            Some(known) if known.axis != mark.axis => {
+                return Err("each row is combined with all others".into());
+            }
+            Some(_) => return Err("rows are combined with rows in another order".into()),
+            None => {}
+        }
+        let size = mark.left.checked_mul(self.rows).and_then(|size| size.checked_mul(mark.right));
+        if size.is_none() || ty.dims.get(mark.axis).and_then(|dim| dim.known()) != size {
+            return Err("the rows do not match its sizes".into());
+        }
+        self.add(value, mark);
+        Ok(())
+    }
+
+    fn add(&mut self, value: ValueId, mark: Mark) {
+        self.marks.insert(value, mark);
+        let users = self.graph.users.get(&value).into_iter().flatten().copied();
+        for op in users.chain(self.graph.definer(self.module, value)) {
+            if self.queued.insert(op) {
+                self.queue.push_back(op);
+            }
+        }
+    }
+}

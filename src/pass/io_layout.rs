@@ -1,0 +1,127 @@
+//! Inputs and outputs that are images have their channels before their rows and columns (NCHW), where the user asks for
+//! it.
+//!
+//! JAX's images have them last (NHWC). It takes a lowered module and puts a Transpose after such an input and before
+//! such an output; `canonicalize` joins them with those that are round convolutions.
+
+use super::name_values;
+use super::{Context, entry};
+use crate::diagnostic::{catalogue, nearest};
+use crate::ir::{
+    Attribute, BlockId, Definition, Dims, Element, FunctionId, LocationId, Module, NewOp, OpId, TensorType,
+    Type, ValueId, onnx,
+};
+use smallvec::{SmallVec, smallvec};
+
+/// Dimensions of an NCHW image in the order of NHWC.
+const TO_NHWC: [i64; 4] = [0, 2, 3, 1];
+/// Dimensions of an NHWC image in the order of NCHW.
+const TO_NCHW: [i64; 4] = [0, 3, 1, 2];
+
+/// Runs the pass.
+pub(super) fn run(module: &mut Module, cx: &mut Context) {
+    let Some(entry) = entry(module) else { return };
+    let Some(block) = module.entry_block(module.function(entry).body) else { return };
+    let arguments = module.block(block).arguments.clone();
+    let given = cx.input_names;
+    let known =
+        if given.len() == arguments.len() { given.to_vec() } else { name_values::inputs(module, entry).0 };
+    for index in places("--inputs-as-nchw", module, &arguments, &known, cx.nchw_inputs, cx) {
+        input(module, entry, block, index);
+    }
+    let Some(&last) = module.block(block).ops.last() else { return };
+    let results = module.op(last).operands.to_vec();
+    let given = cx.output_names;
+    let known =
+        if given.len() == results.len() { given.to_vec() } else { name_values::outputs(module, entry) };
+    for index in places("--outputs-as-nchw", module, &results, &known, cx.nchw_outputs, cx) {
+        output(module, entry, block, index);
+    }
+}
+
+/// The positions of the values that are named, or given by their own positions; they must be images.
+fn places(
+    option: &str,
+    module: &Module,
+    values: &[ValueId],
+    known: &[String],
+    wanted: &[String],
+    cx: &mut Context,
+) -> Vec<usize> {
+    let mut places = Vec::new();
+    for name in wanted {
+        let position = || name.parse().ok().filter(|&index: &usize| index < known.len());
+        let found = known.iter().position(|known| known == name).or_else(position);
+        let rank = found.and_then(|index| module.tensor(*values.get(index)?)).map(|tensor| tensor.rank());
+        let why = match (found, rank) {
+            (Some(index), Some(4)) => {
+                places.push(index);
+                continue;
+            }
+            (Some(_), Some(rank)) => format!("`{name}` has {rank} dimensions, but an image has 4"),
+            _ => {
+                let near = nearest(name, known.iter().map(String::as_str));
+                let all = || format!("`{}`", known.join("`, `"));
+                match near {
+                    Some(near) => format!("unknown name `{name}`: did you mean `{near}`?"),
+                    None => format!("unknown name `{name}`; the names are {}", all()),
+                }
+            }
+        };
+        cx.diagnostics.push(catalogue::NameMismatch { option, why: &why });
+    }
+    places
+}
+
+/// The argument becomes the result of a Transpose of a new one, so that its uses need no change.
+fn input(module: &mut Module, entry: FunctionId, block: BlockId, index: usize) {
+    let image = module.block(block).arguments[index];
+    let Some(dims) = permuted(module, image, TO_NCHW) else { return };
+    let element = module.tensor(image).map_or(Element::F32, |tensor| tensor.element);
+    let ty = module.tensor_of(element, &dims);
+    let argument = module.add_argument(block, ty);
+    let op = transpose(module, argument, image, TO_NHWC);
+    module.op_mut(op).results = smallvec![image];
+    module.value_mut(image).definition = Definition::Result(op, 0);
+    let arguments = &mut module.block_mut(block).arguments;
+    arguments.pop();
+    arguments[index] = argument;
+    module.value_mut(argument).definition = Definition::Argument(block, index as u32);
+    module.block_mut(block).ops.insert(0, op);
+    module.function_mut(entry).argument_types[index] = ty;
+}
+
+fn output(module: &mut Module, entry: FunctionId, block: BlockId, index: usize) {
+    let Some(&last) = module.block(block).ops.last() else { return };
+    let image = module.op(last).operands[index];
+    let op = transpose(module, image, image, TO_NCHW);
+    let transposed = module.op(op).results[0];
+    let ops = &mut module.block_mut(block).ops;
+    ops.insert(ops.len() - 1, op);
+    module.op_mut(last).operands[index] = transposed;
+    module.function_mut(entry).results[index].ty = module.value_type(transposed);
+}
+
+fn permuted(module: &Module, value: ValueId, order: [i64; 4]) -> Option<Dims> {
+    let tensor = module.tensor(value)?;
+    order.iter().map(|&from| tensor.dims.get(from as usize).copied()).collect()
+}
+
+/// A Transpose of `operand`, whose dimensions are those of `image` in another order where they are the same value.
+fn transpose(module: &mut Module, operand: ValueId, image: ValueId, order: [i64; 4]) -> OpId {
+    let element = module.tensor(image).map_or(Element::F32, |tensor| tensor.element);
+    let dims = permuted(module, operand, order).unwrap_or_default();
+    let ty = module.types.intern(Type::Tensor(TensorType::of(element, &dims)));
+    let (name, key) = (onnx::TRANSPOSE, module.symbols.intern("perm"));
+    let place = module.defining_op(image);
+    let new = NewOp {
+        name,
+        operands: smallvec![operand],
+        result_types: smallvec![ty],
+        attributes: vec![(key, Attribute::Integers(Element::I64, order.into()))],
+        regions: SmallVec::new(),
+        span: place.map(|op| module.span(op)).unwrap_or_default(),
+        location: place.map_or(LocationId::UNKNOWN, |op| module.op_location(op)),
+    };
+    module.add_op(new)
+}

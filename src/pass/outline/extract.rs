@@ -1,0 +1,331 @@
+//! Runs of ops of one module leave their block and become functions.
+
+use super::groups::{Groups, groups};
+use super::schedule::{Graph, schedule};
+use super::share::Shared;
+use crate::ir::{
+    Attribute, BlockId, Definition, Function, FunctionResult, Location, LocationId, Module, NewOp, OpId,
+    OpSpan, RegionId, TypeId, ValueId, func, onnx,
+};
+use crate::pass::insert_casts::is_movement;
+use crate::pass::module_tree::{PathId, Paths};
+use crate::source::Span;
+use rustc_hash::{FxHashMap, FxHashSet};
+use smallvec::SmallVec;
+
+/// Makes functions of a program's modules.
+pub(super) struct Outliner<'m> {
+    module: &'m mut Module,
+    paths: Paths,
+    /// The constants that functions hold themselves.
+    small: FxHashSet<ValueId>,
+    shared: Shared,
+}
+
+/// Ops of one module that follow each other.
+struct Run {
+    path: PathId,
+    ops: Vec<OpId>,
+    /// What they read from outside, in the order of the first use, but for constants that functions hold themselves.
+    inputs: Vec<ValueId>,
+    /// Those of their results that others read.
+    outputs: Vec<ValueId>,
+}
+
+/// What is in a block in its new order.
+enum Item {
+    Op(OpId),
+    Run(Run),
+}
+
+impl<'m> Outliner<'m> {
+    pub(super) fn new(module: &'m mut Module, paths: Paths, small: FxHashSet<ValueId>) -> Self {
+        let shared = Shared::new(module);
+        Self { module, paths, small, shared }
+    }
+
+    /// Lets the modules directly within `outer` that a block has ops of become functions, and so on within these, and
+    /// in the graphs of the block's ops. The recursion is bounded by the depth of paths and by that of regions.
+    pub(super) fn block(&mut self, block: BlockId, outer: PathId) {
+        let ops = std::mem::take(&mut self.module.block_mut(block).ops);
+        let (mut placed, mut ops): (Vec<OpId>, Vec<OpId>) =
+            ops.into_iter().partition(|&op| self.module.op(op).name == onnx::CONSTANT);
+        let Some(terminator) = ops.pop() else {
+            self.module.block_mut(block).ops = placed;
+            return;
+        };
+        let results = self.module.op(terminator).operands.to_vec();
+        self.place(&ops, &results, outer, &mut placed);
+        placed.push(terminator);
+        self.module.block_mut(block).ops = placed;
+    }
+
+    /// Places the calls of the modules directly within `outer` that ops are in, and the ops that are in none. `results`
+    /// are what is read after the ops.
+    fn place(&mut self, ops: &[OpId], results: &[ValueId], outer: PathId, placed: &mut Vec<OpId>) {
+        for item in self.arrange(ops, results, outer) {
+            match item {
+                Item::Run(run) if self.says_no_more(&run) || self.hands_narrow_on(&run) => {
+                    self.place(&run.ops, &run.outputs, run.path, placed);
+                }
+                Item::Run(run) => placed.push(self.call(run)),
+                Item::Op(op) => {
+                    for region in self.module.op(op).regions.clone() {
+                        for inner in self.module.region(region).blocks.clone() {
+                            self.block(inner, outer);
+                        }
+                    }
+                    placed.push(op);
+                }
+            }
+        }
+    }
+
+    /// Whether a run is of a function of JAX's that says no more than its ops, such as `relu`, or the
+    /// `dynamic_index_in_dim` of a scan: one op computes something, or none. A module in it is kept all the same.
+    fn says_no_more(&self, run: &Run) -> bool {
+        let computes = |&&op: &&OpId| !is_movement(self.module, op);
+        let has_regions = |&op: &OpId| !self.module.op(op).regions.is_empty();
+        self.paths.is_called(run.path)
+            && run.ops.iter().filter(computes).count() < 2
+            && !run.ops.iter().any(has_regions)
+    }
+
+    /// Whether a run would only hand an argument of few bits on to functions in it. ONNX Runtime (1.31) takes from the
+    /// nodes of a function which types an argument may have, and where there are calls alone, it knows none of these.
+    fn hands_narrow_on(&mut self, run: &Run) -> bool {
+        let is_narrow = |&value: &ValueId| {
+            let element = self.module.tensor(value).map(|tensor| tensor.element);
+            element
+                .is_some_and(|element| element.is_small_float() || element.is_integer() && element.bits() < 8)
+        };
+        let mut narrow: FxHashSet<ValueId> = run.inputs.iter().copied().filter(is_narrow).collect();
+        if narrow.is_empty() {
+            return false;
+        }
+        for &op in &run.ops {
+            let path = self.paths.of(self.module, op);
+            if self.paths.within(path, run.path).is_none() {
+                self.module.op(op).operands.iter().for_each(|operand| {
+                    narrow.remove(operand);
+                });
+            }
+        }
+        !narrow.is_empty()
+    }
+
+    /// Puts the ops of a block in an order in which those of a module follow each other.
+    fn arrange(&mut self, ops: &[OpId], results: &[ValueId], outer: PathId) -> Vec<Item> {
+        let Groups { of, paths } = groups(self.module, &mut self.paths, ops, outer);
+        let order = schedule(&Graph { groups: &of, group_count: paths.len(), reads: self.reads(ops) });
+        let group = |&position: &u32| of[position as usize];
+        let runs: Vec<&[u32]> = order.chunk_by(|x, y| group(x).is_some() && group(x) == group(y)).collect();
+        let members = |run: &[u32]| run.iter().map(|&position| ops[position as usize]).collect::<Vec<_>>();
+
+        let mut run_of: FxHashMap<ValueId, usize> = FxHashMap::default();
+        for (index, run) in runs.iter().enumerate() {
+            for op in members(run) {
+                run_of.extend(self.module.op(op).results.iter().map(|&result| (result, index)));
+            }
+        }
+        let mut read_outside: FxHashSet<ValueId> = results.iter().copied().collect();
+        for (index, run) in runs.iter().enumerate() {
+            for op in members(run) {
+                let reads = self.read_by(op).into_iter();
+                read_outside.extend(reads.filter(|value| run_of.get(value).is_some_and(|&run| run != index)));
+            }
+        }
+        let item = |run: &&[u32]| {
+            let ops = members(run);
+            let Some(group) = run.first().and_then(group) else {
+                return ops.into_iter().map(Item::Op).collect();
+            };
+            let results = ops.iter().flat_map(|&op| self.module.op(op).results.iter().copied());
+            let outputs = results.filter(|value| read_outside.contains(value)).collect();
+            let inputs = self.inputs(&ops);
+            vec![Item::Run(Run { path: paths[group as usize], ops, inputs, outputs })]
+        };
+        runs.iter().flat_map(item).collect()
+    }
+
+    /// By the position of an op, those of the ops whose results it reads, once each.
+    fn reads(&self, ops: &[OpId]) -> Vec<Vec<u32>> {
+        let mut definitions: FxHashMap<ValueId, u32> = FxHashMap::default();
+        for (&op, position) in ops.iter().zip(0..) {
+            definitions.extend(self.module.op(op).results.iter().map(|&result| (result, position)));
+        }
+        let reads = |&op: &OpId| {
+            let mut reads: Vec<u32> =
+                self.read_by(op).iter().filter_map(|value| definitions.get(value).copied()).collect();
+            reads.sort_unstable();
+            reads.dedup();
+            reads
+        };
+        ops.iter().map(reads).collect()
+    }
+
+    /// The values that an op reads, or that the graphs in it read from outside of them.
+    fn read_by(&self, op: OpId) -> SmallVec<[ValueId; 4]> {
+        let module = &*self.module;
+        let operation = module.op(op);
+        let mut values: SmallVec<[ValueId; 4]> = operation.operands.iter().copied().collect();
+        if !operation.regions.is_empty() {
+            let regions = || operation.regions.iter().copied();
+            let mut own: FxHashSet<ValueId> = FxHashSet::default();
+            for block in module.blocks_within(regions()) {
+                own.extend(&module.block(block).arguments);
+            }
+            for inner in module.ops_within(regions()) {
+                own.extend(&module.op(inner).results);
+            }
+            for inner in module.ops_within(regions()) {
+                values.extend(module.op(inner).operands.iter().copied().filter(|value| !own.contains(value)));
+            }
+        }
+        values
+    }
+
+    /// Makes a run of ops a function, unless there is an equal one, and gives its call.
+    ///
+    /// The results of the run become those of the call, so that nothing outside of it changes.
+    fn call(&mut self, run: Run) -> OpId {
+        let location = self.location(run.path);
+        let types = |module: &Module, values: &[ValueId]| -> Vec<TypeId> {
+            values.iter().map(|&value| module.value_type(value)).collect()
+        };
+        let (argument_types, result_types) =
+            (types(self.module, &run.inputs), types(self.module, &run.outputs));
+        let call = self.module.add_op(NewOp {
+            name: func::CALL,
+            operands: run.inputs.iter().copied().collect(),
+            result_types: result_types.iter().copied().collect(),
+            attributes: Vec::new(),
+            regions: SmallVec::new(),
+            span: OpSpan::default(),
+            location,
+        });
+
+        let body = self.module.add_region();
+        let block = self.module.add_block(body);
+        let mut replaced: FxHashMap<ValueId, ValueId> = FxHashMap::default();
+        for (&input, &ty) in run.inputs.iter().zip(&argument_types) {
+            let argument = self.module.add_argument(block, ty);
+            replaced.insert(input, argument);
+        }
+        let inner = self.module.op(call).results.clone();
+        for (index, (&output, &inner)) in run.outputs.iter().zip(&inner).enumerate() {
+            self.exchange(output, inner, call, index);
+            replaced.insert(output, inner);
+        }
+        for &op in &run.ops {
+            self.replace_within(op, &replaced);
+        }
+        let terminator = self.module.add_op(NewOp {
+            name: func::RETURN,
+            operands: inner.into_iter().collect(),
+            result_types: SmallVec::new(),
+            attributes: Vec::new(),
+            regions: SmallVec::new(),
+            span: OpSpan::default(),
+            location: LocationId::UNKNOWN,
+        });
+        self.module.block_mut(block).ops = run.ops.into_iter().chain([terminator]).collect();
+        self.block(block, run.path);
+        self.own_constants(body, block);
+
+        let class = self.paths.class(run.path);
+        let name = self.shared.find_or_add(self.module, &class, |name| Function {
+            name,
+            public: false,
+            body,
+            arguments: vec![Default::default(); argument_types.len()],
+            argument_types,
+            results: result_types.iter().map(|&ty| FunctionResult { ty, attributes: Vec::new() }).collect(),
+            attributes: Vec::new(),
+            span: Span::NONE,
+            location,
+        });
+        let key = self.module.symbols.intern("callee");
+        self.module.op_mut(call).attributes.push((key, Attribute::SymbolRef(Box::new([name]))));
+        call
+    }
+
+    /// Where a function and its calls come from: the path of the module.
+    fn location(&mut self, path: PathId) -> LocationId {
+        let spelled = self.paths.spell(path);
+        let name = self.module.symbols.intern(&spelled);
+        self.module.add_location(Location::Name(name, LocationId::UNKNOWN))
+    }
+
+    /// The values that ops read and none of them gives, but for constants that functions hold themselves.
+    fn inputs(&self, ops: &[OpId]) -> Vec<ValueId> {
+        let mut known: FxHashSet<ValueId> = [self.module.absent()].into_iter().collect();
+        for &op in ops {
+            known.extend(&self.module.op(op).results);
+        }
+        let mut inputs = Vec::new();
+        for &op in ops {
+            for value in self.read_by(op) {
+                if !self.small.contains(&value) && known.insert(value) {
+                    inputs.push(value);
+                }
+            }
+        }
+        inputs
+    }
+
+    /// Lets an op within a function define `inner` instead of `output`, which the call defines from now on.
+    fn exchange(&mut self, output: ValueId, inner: ValueId, call: OpId, index: usize) {
+        let definition = self.module.value(output).definition;
+        if let Definition::Result(op, position) = definition {
+            self.module.op_mut(op).results[position as usize] = inner;
+        }
+        self.module.op_mut(call).results[index] = output;
+        self.module.value_mut(inner).definition = definition;
+        self.module.value_mut(output).definition = Definition::Result(call, index as u32);
+    }
+
+    /// Replaces what an op, and the ops of its graphs, read.
+    fn replace_within(&mut self, op: OpId, replaced: &FxHashMap<ValueId, ValueId>) {
+        let regions: SmallVec<[RegionId; 1]> = self.module.op(op).regions.clone();
+        let inner: Vec<OpId> = self.module.ops_within(regions).collect();
+        for op in inner.into_iter().chain([op]) {
+            for operand in &mut self.module.op_mut(op).operands {
+                *operand = replaced.get(operand).copied().unwrap_or(*operand);
+            }
+        }
+    }
+
+    /// Gives a function constants of its own for those of the program that it reads.
+    fn own_constants(&mut self, body: RegionId, block: BlockId) {
+        let ops: Vec<OpId> = self.module.ops_within([body]).collect();
+        let (mut replaced, mut constants) = (FxHashMap::default(), Vec::new());
+        for &op in &ops {
+            for value in self.module.op(op).operands.clone() {
+                if !self.small.contains(&value) || replaced.contains_key(&value) {
+                    continue;
+                }
+                let Some(constant) = self.module.defining_op(value) else { continue };
+                let original = self.module.op(constant).clone();
+                let copy = self.module.add_op(NewOp {
+                    name: original.name,
+                    operands: SmallVec::new(),
+                    result_types: [self.module.value_type(value)].into_iter().collect(),
+                    attributes: original.attributes,
+                    regions: SmallVec::new(),
+                    span: self.module.span(constant),
+                    location: self.module.op_location(op),
+                });
+                replaced.insert(value, self.module.op(copy).results[0]);
+                constants.push(copy);
+            }
+        }
+        for op in ops {
+            for operand in &mut self.module.op_mut(op).operands {
+                *operand = replaced.get(operand).copied().unwrap_or(*operand);
+            }
+        }
+        constants.append(&mut self.module.block_mut(block).ops);
+        self.module.block_mut(block).ops = constants;
+    }
+}

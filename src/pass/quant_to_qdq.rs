@@ -1,0 +1,347 @@
+//! Quantized tensors become the integers that they store.
+//!
+//! Every value of a quantized type takes its storage type, the model's inputs and outputs with it. An op that only
+//! moves elements works on them as it is. An op that computes has a `uniform_dequantize` before each quantized
+//! operand and a `uniform_quantize` after each quantized result, which is what the StableHLO specification says it
+//! means (`dequantize_op_quantize`). These two keep the quantized type as an attribute.
+
+use super::Context;
+use crate::diagnostic::{Diagnostic, Part, catalogue};
+use crate::ir::{
+    Attribute, Class, Dialect, Element, FunctionId, Module, NewOp, OpId, OpName, RegionId, Rewriter, Symbol,
+    TensorType, Type, TypeId, ValueId, builtin, func, provenance, stablehlo,
+};
+use crate::ops::quantize::{ATTRIBUTE, Quantization};
+use rustc_hash::{FxHashMap, FxHashSet};
+use smallvec::{SmallVec, smallvec};
+
+/// Runs the pass on all functions.
+pub(super) fn run(module: &mut Module, cx: &mut Context) {
+    for function in module.functions() {
+        let mut pass = Quantize::default();
+        pass.store(module, function, cx);
+        if pass.kinds.is_empty() {
+            continue;
+        }
+        let mut refused = Vec::new();
+        Rewriter::new(module).function(function, &mut |rewriter, op| pass.visit(rewriter, op, &mut refused));
+        refused.into_iter().for_each(|diagnostic| cx.diagnostics.push(diagnostic));
+    }
+}
+
+/// How an op treats quantized values.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// It is one of the two conversions.
+    Conversion,
+    /// Whatever is stored goes through, each value for itself.
+    Carries,
+    /// It moves elements; where scales differ along a dimension, the dimension moves as a whole.
+    Rearranges,
+    /// It moves elements, perhaps among the positions of a dimension.
+    Moves,
+    /// Its result is one of its operands' elements, by their order.
+    Orders,
+    /// It calls its regions on elements, which are of the operands' types.
+    Folds,
+    /// It computes with the numbers.
+    Computes,
+    /// What it does is not known.
+    Unknown,
+}
+
+fn kind(name: OpName) -> Kind {
+    match name {
+        stablehlo::UNIFORM_QUANTIZE | stablehlo::UNIFORM_DEQUANTIZE => return Kind::Conversion,
+        stablehlo::CONSTANT | stablehlo::BITCAST_CONVERT => return Kind::Carries,
+        stablehlo::RESHAPE | stablehlo::TRANSPOSE | stablehlo::BROADCAST_IN_DIM => return Kind::Rearranges,
+        stablehlo::SELECT => return Kind::Moves,
+        stablehlo::MAXIMUM | stablehlo::MINIMUM | stablehlo::CLAMP => return Kind::Orders,
+        stablehlo::CUSTOM_CALL | stablehlo::COMPOSITE => return Kind::Unknown,
+        _ => {}
+    }
+    match name.class() {
+        Class::Control | Class::Terminates => Kind::Carries,
+        Class::Moves | Class::Indexes => Kind::Moves,
+        Class::Combines => Kind::Folds,
+        _ if matches!(name.dialect(), Dialect::StableHlo | Dialect::Chlo) => Kind::Computes,
+        _ => Kind::Unknown,
+    }
+}
+
+#[derive(Default)]
+struct Quantize {
+    /// The quantized type that each value of one had.
+    kinds: FxHashMap<ValueId, Symbol>,
+    /// What those types say; `None` where that is not supported.
+    parsed: FxHashMap<Symbol, Option<Quantization>>,
+    /// Unsupported types that have been reported.
+    reported: FxHashSet<Symbol>,
+}
+
+impl Quantize {
+    /// Gives all values their storage types.
+    fn store(&mut self, module: &mut Module, function: FunctionId, cx: &mut Context) {
+        let mut values = Vec::new();
+        for block in module.blocks_within([module.function(function).body]) {
+            let block = module.block(block);
+            let declared = &module.function(function).arguments;
+            let at = |index: usize| {
+                declared.get(index).map_or(module.function(function).span, |argument| argument.span)
+            };
+            values.extend(block.arguments.iter().enumerate().map(|(index, &value)| (value, at(index))));
+            for &op in &block.ops {
+                let at = module.span(op).name;
+                values.extend(module.op(op).results.iter().map(|&result| (result, at)));
+            }
+        }
+        for (value, at) in values {
+            let ty = module.value_type(value);
+            if let Some(text) = quantized(module, ty) {
+                if self.read(module, text).is_none() && self.reported.insert(text) {
+                    let definition = module.defining_op(value);
+                    let op = definition.map_or(func::FUNC.text(), |op| module.op_name(op));
+                    let ty = module.symbols.get(text);
+                    let diagnostic: Diagnostic = catalogue::UnsupportedType { op, ty, at }.into();
+                    let mut diagnostic = diagnostic.at(Part::Elements(ty.to_owned()));
+                    if let Some(op) = definition {
+                        provenance::complete(module, module.op_location(op), &mut diagnostic);
+                    }
+                    cx.diagnostics.push(diagnostic);
+                }
+                self.kinds.insert(value, text);
+            }
+            let stored = self.stored(module, ty);
+            module.value_mut(value).ty = stored;
+        }
+        let arguments: Vec<TypeId> = module.function(function).argument_types.clone();
+        let arguments = arguments.into_iter().map(|ty| self.stored(module, ty)).collect();
+        module.function_mut(function).argument_types = arguments;
+        for index in 0..module.function(function).results.len() {
+            let ty = module.function(function).results[index].ty;
+            let stored = self.stored(module, ty);
+            module.function_mut(function).results[index].ty = stored;
+        }
+    }
+
+    /// What the text of a quantized type says.
+    fn read(&mut self, module: &Module, text: Symbol) -> Option<&Quantization> {
+        let parse = || Quantization::parse(module.symbols.get(text));
+        self.parsed.entry(text).or_insert_with(parse).as_ref()
+    }
+
+    /// The type with integers in place of quantized elements. One that is not supported stays, and was reported.
+    fn stored(&mut self, module: &mut Module, ty: TypeId) -> TypeId {
+        match module.types.get(ty).clone() {
+            Type::Tensor(TensorType { element: Element::Quantized(text), dims, encoding }) => {
+                let Some(element) = self.read(module, text).map(|quantization| quantization.storage) else {
+                    return ty;
+                };
+                module.types.intern(Type::Tensor(TensorType { element, dims, encoding }))
+            }
+            Type::Tuple(parts) => {
+                let parts = parts.into_iter().map(|part| self.stored(module, part)).collect();
+                module.types.intern(Type::Tuple(parts))
+            }
+            _ => ty,
+        }
+    }
+
+    fn quantization(&self, value: ValueId) -> Option<&Quantization> {
+        self.parsed.get(self.kinds.get(&value)?)?.as_ref()
+    }
+
+    /// Rewrites an op; whether it stays.
+    fn visit(&mut self, rewriter: &mut Rewriter, op: OpId, refused: &mut Vec<Diagnostic>) -> bool {
+        let module = &*rewriter.module;
+        let operation = module.op(op);
+        let mut values = operation.operands.iter().chain(&operation.results);
+        let touched = values.any(|value| self.kinds.contains_key(value));
+        let all_known = operation
+            .operands
+            .iter()
+            .chain(&operation.results)
+            .all(|value| !self.kinds.contains_key(value) || self.quantization(*value).is_some());
+        if !touched || !all_known {
+            return true;
+        }
+        match kind(module.op(op).name) {
+            Kind::Conversion => self.convert(rewriter, op),
+            Kind::Carries => true,
+            Kind::Rearranges if self.agree(module, op) => true,
+            Kind::Moves if self.agree(module, op) && !self.per_axis(module, op) => true,
+            Kind::Orders
+                if self.agree(module, op) && !self.per_axis(module, op) && self.is_narrow(module, op) =>
+            {
+                true
+            }
+            Kind::Rearranges | Kind::Moves | Kind::Orders | Kind::Computes => self.expand(rewriter, op),
+            Kind::Folds if self.agree(module, op) && !self.per_axis(module, op) => true,
+            Kind::Folds => {
+                let why = "operands, results and regions have different quantized types";
+                refused.push(self.refuse(rewriter, op, why));
+                false
+            }
+            Kind::Unknown if module.op(op).name == builtin::UNREAD => true,
+            Kind::Unknown => {
+                refused.push(self.refuse(rewriter, op, "its operands or results are quantized"));
+                false
+            }
+        }
+    }
+
+    /// All quantized values of an op: operands, results, and arguments of its regions.
+    fn values(&self, module: &Module, op: OpId) -> Vec<&Quantization> {
+        let operation = module.op(op);
+        let blocks = operation.regions.iter().filter_map(|&region: &RegionId| module.entry_block(region));
+        let arguments = blocks.flat_map(|block| module.block(block).arguments.iter());
+        operation
+            .operands
+            .iter()
+            .chain(&operation.results)
+            .chain(arguments)
+            .filter_map(|&value| self.quantization(value))
+            .collect()
+    }
+
+    /// Whether a stored integer represents the same number in all quantized values of an op, and no value of the
+    /// op has such numbers in another form.
+    fn agree(&self, module: &Module, op: OpId) -> bool {
+        let values = self.values(module, op);
+        let operation = module.op(op);
+        let plain = |&&value: &&ValueId| {
+            let float = module.tensor(value).is_some_and(|tensor| tensor.element.is_float());
+            float && !self.kinds.contains_key(&value)
+        };
+        values.windows(2).all(|pair| pair[0].agrees(pair[1]))
+            && operation.operands.iter().chain(&operation.results).find(plain).is_none()
+    }
+
+    fn per_axis(&self, module: &Module, op: OpId) -> bool {
+        self.values(module, op).iter().any(|quantization| quantization.axis.is_some())
+    }
+
+    /// Whether every stored integer comes back from the float that it represents.
+    fn is_narrow(&self, module: &Module, op: OpId) -> bool {
+        let exact = |quantization: &&Quantization| {
+            quantization.storage.bits() <= 8 && quantization.expressed != Element::BF16
+        };
+        self.values(module, op).iter().all(exact)
+    }
+
+    /// Completes `uniform_quantize` and `uniform_dequantize` with the quantized type. Between two quantized types a
+    /// value is dequantized first.
+    fn convert(&mut self, rewriter: &mut Rewriter, op: OpId) -> bool {
+        let (operand, result) = (rewriter.module.op(op).operands[0], rewriter.module.op(op).results[0]);
+        let (from, to) = (self.kinds.get(&operand).copied(), self.kinds.get(&result).copied());
+        match (from, to) {
+            (Some(from), Some(to)) if self.parsed.get(&from) == self.parsed.get(&to) => {
+                rewriter.replace(result, operand);
+                return false;
+            }
+            (Some(_), Some(to)) => {
+                let number = self.dequantized(rewriter, op, operand);
+                rewriter.module.op_mut(op).operands[0] = number;
+                mark(rewriter.module, op, to);
+            }
+            (Some(text), None) | (None, Some(text)) => mark(rewriter.module, op, text),
+            (None, None) => {}
+        }
+        true
+    }
+
+    /// An op on numbers between conversions.
+    fn expand(&mut self, rewriter: &mut Rewriter, op: OpId) -> bool {
+        let mut operands: SmallVec<[ValueId; 3]> = SmallVec::new();
+        for operand in rewriter.module.op(op).operands.clone() {
+            let quantized = self.kinds.contains_key(&operand);
+            operands.push(if quantized { self.dequantized(rewriter, op, operand) } else { operand });
+        }
+        let results = rewriter.module.op(op).results.clone();
+        let result_types = results.iter().map(|&result| self.expressed(rewriter.module, result)).collect();
+        let computed = rewriter.insert_as(op, operands, result_types);
+        for (result, number) in results.into_iter().zip(rewriter.module.op(computed).results.clone()) {
+            let Some(&text) = self.kinds.get(&result) else {
+                rewriter.replace(result, number);
+                continue;
+            };
+            let ty = rewriter.module.value_type(result);
+            let stored = conversion(rewriter, op, stablehlo::UNIFORM_QUANTIZE, number, ty, text);
+            self.kinds.insert(stored, text);
+            rewriter.replace(result, stored);
+        }
+        false
+    }
+
+    /// The type of a value's numbers.
+    fn expressed(&self, module: &mut Module, value: ValueId) -> TypeId {
+        let ty = module.value_type(value);
+        let element = self.quantization(value).map(|quantization| quantization.expressed);
+        match (module.tensor_type(ty).cloned(), element) {
+            (Some(tensor), Some(element)) => {
+                module.types.intern(Type::Tensor(TensorType { element, ..tensor }))
+            }
+            _ => ty,
+        }
+    }
+
+    fn dequantized(&self, rewriter: &mut Rewriter, op: OpId, stored: ValueId) -> ValueId {
+        let Some(&text) = self.kinds.get(&stored) else { return stored };
+        let ty = self.expressed(rewriter.module, stored);
+        conversion(rewriter, op, stablehlo::UNIFORM_DEQUANTIZE, stored, ty, text)
+    }
+
+    /// The diagnostic of an op that leaves the module; unknown values replace its results.
+    fn refuse(&mut self, rewriter: &mut Rewriter, op: OpId, why: &str) -> Diagnostic {
+        for result in rewriter.module.op(op).results.clone() {
+            let unknown = rewriter.module.add_poison(rewriter.module.value_type(result));
+            rewriter.replace(result, unknown);
+            if let Some(&text) = self.kinds.get(&result) {
+                self.kinds.insert(unknown, text);
+            }
+        }
+        let module = &*rewriter.module;
+        let (name, at) = (module.op_name(op), module.span(op).name);
+        let mut diagnostic = catalogue::UnsupportedForm { op: name, why, at }.into();
+        provenance::complete(module, module.op_location(op), &mut diagnostic);
+        diagnostic
+    }
+}
+
+/// The text of the quantized type of a tensor's elements.
+fn quantized(module: &Module, ty: TypeId) -> Option<Symbol> {
+    match module.tensor_type(ty)?.element {
+        Element::Quantized(text) => Some(text),
+        _ => None,
+    }
+}
+
+/// Inserts a conversion for an op.
+fn conversion(
+    rewriter: &mut Rewriter,
+    op: OpId,
+    name: OpName,
+    operand: ValueId,
+    ty: TypeId,
+    text: Symbol,
+) -> ValueId {
+    let (span, location) = (rewriter.module.span(op), rewriter.module.op_location(op));
+    let new = rewriter.insert(NewOp {
+        name,
+        operands: smallvec![operand],
+        result_types: smallvec![ty],
+        attributes: Vec::new(),
+        regions: SmallVec::new(),
+        span,
+        location,
+    });
+    mark(rewriter.module, new, text);
+    rewriter.module.op(new).results[0]
+}
+
+/// Notes the quantized type at a conversion.
+fn mark(module: &mut Module, op: OpId, text: Symbol) {
+    let name = module.symbols.intern(ATTRIBUTE);
+    let ty = module.types.intern(Type::Opaque(text));
+    module.op_mut(op).attributes.push((name, Attribute::Type(ty)));
+}

@@ -1,0 +1,279 @@
+//! Symbolic dimensions get their names, or the numbers that the user gives for them (`--dim b=8`).
+//!
+//! `jax.export` prints a symbolic dimension as `?` in the arguments' types. The names are in the wrapped function's
+//! arguments (`jax.global_constant = "b"`), which the entry calls with `get_dimension_size` of its own arguments, or
+//! with what follows from it where a dimension is `8*b + 4`; what is known of the other dimensions is asserted
+//! (`shape_assertion` of a comparison that says EQ or GE). It takes the module before calls are inlined, and changes
+//! the types of the entry's arguments only: `refine_shapes` lets the sizes flow.
+//!
+//! The names of the arguments are also in the wrapped function; the entry's arguments take them over.
+
+use super::refine_shapes::Values;
+use super::{Context, bind_weights, entry};
+use crate::diagnostic::{catalogue, nearest};
+use crate::ir::{
+    Argument, Attribute, BlockId, Constant, Data, Definition, Dim, Factor, FunctionId, Module, OpId, Symbol,
+    Term, Type, ValueId, provenance, stablehlo,
+};
+use crate::ops::integer_bytes;
+use rustc_hash::FxHashSet;
+use std::collections::BTreeMap;
+
+/// A dimension of an argument of the entry.
+type Place = (ValueId, usize);
+
+/// Each size can make an assertion say another; JAX asserts them in such an order that one round nearly always serves.
+const ROUNDS: usize = 8;
+
+/// Runs the pass.
+pub(super) fn run(module: &mut Module, cx: &mut Context) {
+    let Some(entry) = entry(module) else { return };
+    let Some(block) = module.entry_block(module.function(entry).body) else { return };
+    take_over_names(module, entry, block);
+    choose_platform(module, entry, block, cx);
+    let mut open = Open::of(module, entry, block);
+    let names = names(module, block);
+    for (name, _) in cx.dims.iter().filter(|(name, _)| name != PLATFORM) {
+        if !names.iter().any(|(own, _)| own == name) {
+            let near = nearest(name, names.iter().map(|(name, _)| name.as_str()));
+            cx.diagnostics.push(catalogue::UnknownDimension { name, nearest: near });
+        }
+    }
+    // A name is the size of a dimension, or follows from it and from other names: `b` of a dimension `2*b + t`.
+    loop {
+        settle(module, &mut open);
+        let values = Values::of_block(module, block);
+        let solved = names.iter().find_map(|(name, value)| {
+            let (place, size) = solve(module, &open, &values, size(module, &values, *value))?;
+            Some((name, place, size))
+        });
+        let Some((name, place, solution)) = solved else { break };
+        let given = cx.dims.iter().find(|(own, _)| own == name).map(|&(_, size)| Dim::Known(size));
+        let named = given.unwrap_or_else(|| {
+            let name = module.symbols.intern(name);
+            module.sizes.at_least(name, 0);
+            module.sizes.symbol(name)
+        });
+        let times = module.sizes.multiply(named, Dim::Known(solution.times));
+        open.set(module, place, module.sizes.add(times, solution.plus));
+    }
+    open.close(module);
+}
+
+/// The dimensions of the entry's arguments of which nothing is known yet, each with a symbol for the time being.
+struct Open {
+    entry: FunctionId,
+    block: BlockId,
+    symbols: BTreeMap<Symbol, Place>,
+}
+
+impl Open {
+    fn of(module: &mut Module, entry: FunctionId, block: BlockId) -> Self {
+        let mut open = Self { entry, block, symbols: BTreeMap::new() };
+        for (index, value) in module.block(block).arguments.clone().into_iter().enumerate() {
+            let Some(tensor) = module.tensor(value).filter(|ty| ty.encoding.is_none()).cloned() else {
+                continue;
+            };
+            for (axis, _) in tensor.dims.iter().enumerate().filter(|(_, dim)| **dim == Dim::Dynamic) {
+                // No name of a dimension has a question mark.
+                let symbol = module.symbols.intern(&format!("?{index}.{axis}"));
+                module.sizes.at_least(symbol, 0);
+                set(module, entry, block, (value, axis), module.sizes.symbol(symbol));
+                open.symbols.insert(symbol, (value, axis));
+            }
+        }
+        open
+    }
+
+    fn set(&mut self, module: &mut Module, place: Place, size: Dim) {
+        self.symbols.retain(|_, open| *open != place);
+        set(module, self.entry, self.block, place, size);
+    }
+
+    /// The dimension whose size a size is.
+    fn place(&self, module: &Module, size: Dim) -> Option<Place> {
+        self.symbols.get(&module.sizes.as_symbol(size)?).copied()
+    }
+
+    /// Whether a size is made of names alone.
+    fn is_named(&self, module: &Module, size: Dim) -> bool {
+        let mut found = FxHashSet::default();
+        module.sizes.symbols(size, &mut found);
+        size != Dim::Dynamic && found.iter().all(|name| !self.symbols.contains_key(name))
+    }
+
+    /// What is still not known is unknown again.
+    fn close(self, module: &mut Module) {
+        for &place in self.symbols.values() {
+            set(module, self.entry, self.block, place, Dim::Dynamic);
+        }
+    }
+}
+
+/// A dimension as a name: `times * name + plus`.
+struct Solution {
+    times: i64,
+    plus: Dim,
+}
+
+/// The dimension that a name follows from, where that is the only one which is not known. JAX computes a name as
+/// `floordiv(dimension - plus, times)`, and asserts that nothing is left.
+fn solve(module: &Module, open: &Open, values: &Values, name: Dim) -> Option<(Place, Solution)> {
+    let sizes = &module.sizes;
+    let (times, multiple) = dividend(module, open, values, name)?;
+    let mut found = FxHashSet::default();
+    sizes.symbols(multiple, &mut found);
+    let mut unknown = found.iter().filter_map(|symbol| Some((*symbol, *open.symbols.get(symbol)?)));
+    let (symbol, place) = unknown.next().filter(|_| unknown.next().is_none())?;
+    let rest = sizes.subtract(multiple, sizes.symbol(symbol));
+    open.is_named(module, rest)
+        .then(|| (place, Solution { times, plus: sizes.multiply(rest, Dim::Known(-1)) }))
+}
+
+/// A number, and what a name is when it is multiplied with it.
+fn dividend(module: &Module, open: &Open, values: &Values, name: Dim) -> Option<(i64, Dim)> {
+    let sizes = &module.sizes;
+    let Dim::Symbolic(id) = name else { return None };
+    let quotient = |(factors, by): Term| match factors[..] {
+        [Factor::Quotient(x, Dim::Known(divisor))] if by.abs() == 1 && !open.is_named(module, x) => {
+            Some((x, divisor, by))
+        }
+        _ => None,
+    };
+    let Some((x, divisor, by)) = sizes.terms(id).into_iter().find_map(quotient) else {
+        return Some((1, name));
+    };
+    let rounded = sizes.multiply(sizes.quotient(x, Dim::Known(divisor)), Dim::Known(by));
+    // In its normal form, a quotient of what is taken away from something is rounded up.
+    let x = if by > 0 { x } else { sizes.subtract(Dim::Known(divisor - 1), x) };
+    let left = sizes.remainder(x, Dim::Known(divisor));
+    let is_exact = assertions(module, open.block, "EQ").into_iter().any(|(rest, zero)| {
+        size(module, values, rest) == left && size(module, values, zero) == Dim::Known(0)
+    });
+    let others = sizes.multiply(sizes.subtract(name, rounded), Dim::Known(divisor));
+    is_exact.then(|| (divisor, sizes.add(others, x)))
+}
+
+/// The name of the argument that says for which of its platforms an export runs.
+const PLATFORM: &str = "_platform_index";
+
+/// An export for several platforms takes the number of the one it runs on as an argument, which becomes a constant: the
+/// first platform, unless `--dim _platform_index=N` says another. The text does not say which they are.
+fn choose_platform(module: &mut Module, entry: FunctionId, block: BlockId, cx: &mut Context) {
+    let is_platform = |argument: &Argument| {
+        let mut attributes = argument.attributes.iter();
+        attributes.any(|(key, value)| {
+            module.symbols.get(*key) == "jax.global_constant" && value.as_str() == Some(PLATFORM)
+        })
+    };
+    let Some(index) = module.function(entry).arguments.iter().position(is_platform) else { return };
+    let given = cx.dims.iter().find(|(name, _)| name == PLATFORM).map(|&(_, number)| number);
+    if given.is_none() {
+        let at = module.function(entry).arguments[index].span;
+        cx.diagnostics.push(catalogue::FirstPlatform { at });
+    }
+    let ty = module.value_type(module.block(block).arguments[index]);
+    let Some(element) = module.tensor_type(ty).filter(|ty| ty.rank() == 0).map(|ty| ty.element) else {
+        return;
+    };
+    let bytes = integer_bytes(element, given.unwrap_or(0));
+    let constant = Constant { ty, data: Data::Bytes(bytes.as_slice().into()) };
+    bind_weights::replace(module, entry, block, vec![(index, constant, PLATFORM.to_owned())]);
+}
+
+/// Lets the sizes of arguments be what assertions say.
+fn settle(module: &mut Module, open: &mut Open) {
+    for _ in 0..ROUNDS {
+        let found = asserted(module, open, &Values::of_block(module, open.block));
+        if found.is_empty() {
+            return;
+        }
+        for (place, size) in found {
+            open.set(module, place, size);
+        }
+    }
+}
+
+/// The calls in a block with what they call.
+fn calls(module: &Module, block: BlockId) -> Vec<(OpId, FunctionId)> {
+    module.block(block).ops.iter().filter_map(|&op| Some((op, module.callee(op)?))).collect()
+}
+
+/// An argument without a name that is handed on to a function takes the name of that function's argument.
+fn take_over_names(module: &mut Module, entry: FunctionId, block: BlockId) {
+    for (call, callee) in calls(module, block) {
+        let names: Vec<_> =
+            module.function(callee).arguments.iter().map(|argument| argument.location).collect();
+        for (operand, name) in module.op(call).operands.clone().into_iter().zip(names) {
+            let Definition::Argument(owner, index) = module.value(operand).definition else { continue };
+            let own =
+                module.function(entry).arguments.get(index as usize).and_then(|argument| argument.location);
+            let unnamed = own.is_none_or(|own| provenance::own_name(module, own).is_none());
+            if owner == block
+                && unnamed
+                && let Some(argument) = module.function_mut(entry).arguments.get_mut(index as usize)
+            {
+                argument.location = name;
+            }
+        }
+    }
+}
+
+/// The names of symbolic dimensions, each with what it is computed as.
+fn names(module: &Module, block: BlockId) -> Vec<(String, ValueId)> {
+    let mut named = BTreeMap::new();
+    for (call, callee) in calls(module, block) {
+        for (argument, &operand) in module.function(callee).arguments.iter().zip(&module.op(call).operands) {
+            let mut attributes = argument.attributes.iter();
+            let name = attributes.find(|(key, _)| module.symbols.get(*key) == "jax.global_constant");
+            let name = name.and_then(|(_, value)| value.as_str());
+            // The functions that JAX computes sizes with have the attribute without a name.
+            let name = name.filter(|name| !name.is_empty());
+            if let Some(name) = name {
+                named.entry(name.to_owned()).or_insert(operand);
+            }
+        }
+    }
+    named.into_iter().collect()
+}
+
+/// The operands of the comparisons of that direction that a block asserts.
+fn assertions(module: &Module, block: BlockId, direction: &str) -> Vec<(ValueId, ValueId)> {
+    let asserts = |&&op: &&OpId| {
+        let target = module.attribute(op, "call_target_name").and_then(Attribute::as_str);
+        target == Some("shape_assertion")
+    };
+    let compared = |&op: &OpId| {
+        let compare = module.defining_op(*module.op(op).operands.first()?)?;
+        let &[left, right] = module.op(compare).operands.as_slice() else { return None };
+        let found = module.word(module.attribute(compare, "comparison_direction")?);
+        (module.op(compare).name == stablehlo::COMPARE && found == Some(direction)).then_some((left, right))
+    };
+    module.block(block).ops.iter().filter(asserts).filter_map(compared).collect()
+}
+
+/// The dimensions of which nothing is known yet and that an assertion says are a number or an expression.
+fn asserted(module: &Module, open: &Open, values: &Values) -> Vec<(Place, Dim)> {
+    let sides = |(left, right)| [(left, right), (right, left)];
+    let found = |(unknown, known)| {
+        let place = open.place(module, size(module, values, unknown))?;
+        let size = size(module, values, known);
+        open.is_named(module, size).then_some((place, size))
+    };
+    assertions(module, open.block, "EQ").into_iter().flat_map(sides).filter_map(found).collect()
+}
+
+/// The size that a scalar of shape arithmetic is.
+fn size(module: &Module, values: &Values, value: ValueId) -> Dim {
+    values.of(module, value).and_then(|elements| elements.first().copied()).unwrap_or(Dim::Dynamic)
+}
+
+fn set(module: &mut Module, entry: FunctionId, block: BlockId, (argument, axis): Place, size: Dim) {
+    let Some(mut tensor) = module.tensor(argument).cloned() else { return };
+    tensor.dims[axis] = size;
+    let ty = module.types.intern(Type::Tensor(tensor));
+    module.value_mut(argument).ty = ty;
+    if let Some(index) = module.block(block).arguments.iter().position(|&value| value == argument) {
+        module.function_mut(entry).argument_types[index] = ty;
+    }
+}

@@ -1,0 +1,278 @@
+//! Symbols for sizes that follow from nothing else, and the ops that say where their values come from.
+//!
+//! `hlo2onnx.size` gives a symbol the size of a dimension of its operand, or the value of one of its elements. It is
+//! made for the symbols of arguments and for sizes that are computed from data; the lowering reads it. The dimension
+//! may be `times` the symbol and `plus`, where a program names `h` and takes `8*h + 4`.
+
+use super::super::name_values::Path;
+use crate::ir::{
+    Attribute, BlockId, Definition, Dim, Element, Factor, FunctionId, LocationId, Module, NewOp, OpId,
+    OpSpan, Symbol, Type, ValueId, hlo2onnx, provenance,
+};
+use rustc_hash::{FxHashMap, FxHashSet};
+use smallvec::{SmallVec, smallvec};
+
+/// What of a value a symbol is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Part {
+    Dimension(usize),
+    Element(usize),
+}
+
+/// A symbol and where its value comes from: the part is `times` the symbol and `plus`.
+struct Origin {
+    symbol: Symbol,
+    value: ValueId,
+    part: Part,
+    times: i64,
+    plus: Dim,
+}
+
+impl Origin {
+    fn plain(symbol: Symbol, value: ValueId, part: Part) -> Self {
+        Self { symbol, value, part, times: 1, plus: Dim::Known(0) }
+    }
+}
+
+/// The symbols of a function, in the order in which they were needed.
+#[derive(Default)]
+pub(super) struct Origins {
+    list: Vec<Origin>,
+    index: FxHashMap<(ValueId, Part), Dim>,
+    taken: FxHashSet<Symbol>,
+    /// The symbols that are elements of values, and no sizes.
+    data: FxHashSet<Symbol>,
+}
+
+impl Origins {
+    /// The symbols that the dimensions of a function's arguments are; a dimension of which nothing is known gets one.
+    pub(super) fn of_arguments(module: &mut Module, function: FunctionId) -> Self {
+        let mut origins = Self::default();
+        let Some(block) = module.entry_block(module.function(function).body) else { return origins };
+        let arguments = module.block(block).arguments.clone();
+        // The names that the program gives come first, so that no name made here is one of them.
+        for &value in &arguments {
+            let dims = module.tensor(value).map(|tensor| tensor.dims.clone()).unwrap_or_default();
+            dims.into_iter().enumerate().for_each(|(axis, dim)| origins.define(module, dim, value, axis));
+        }
+        origins.define_derived(module, &arguments);
+        for (index, value) in arguments.into_iter().enumerate() {
+            let Some(mut tensor) = module.tensor(value).filter(|ty| !ty.is_static()).cloned() else {
+                continue;
+            };
+            for axis in 0..tensor.rank() {
+                if tensor.dims[axis] == Dim::Dynamic {
+                    tensor.dims[axis] = origins.add(module, value, Part::Dimension(axis));
+                }
+            }
+            let ty = module.types.intern(Type::Tensor(tensor));
+            module.value_mut(value).ty = ty;
+            module.function_mut(function).argument_types[index] = ty;
+        }
+        origins
+    }
+
+    fn define(&mut self, module: &Module, dim: Dim, value: ValueId, axis: usize) {
+        if let Some(symbol) = module.sizes.as_symbol(dim)
+            && self.taken.insert(symbol)
+        {
+            self.list.push(Origin::plain(symbol, value, Part::Dimension(axis)));
+        }
+    }
+
+    /// Symbols that are not a dimension of their own, and follow from one that is `8*h + b` and from others.
+    fn define_derived(&mut self, module: &Module, arguments: &[ValueId]) {
+        let derived = |&value: &ValueId| {
+            let dims = module.tensor(value).map(|tensor| tensor.dims.clone()).unwrap_or_default();
+            let symbolic = dims.into_iter().enumerate().filter(|(_, dim)| dim.known().is_none());
+            symbolic
+                .filter(|&(_, dim)| module.sizes.as_symbol(dim).is_none())
+                .map(move |(axis, dim)| (value, axis, dim))
+        };
+        let mut pending: Vec<_> = arguments.iter().flat_map(derived).collect();
+        loop {
+            let before = pending.len();
+            pending.retain(|&(value, axis, dim)| {
+                let Some(open) = self.open_symbol(module, dim) else { return true };
+                if let Some((symbol, times, plus)) = open {
+                    self.taken.insert(symbol);
+                    self.list.push(Origin { symbol, value, part: Part::Dimension(axis), times, plus });
+                }
+                false
+            });
+            if pending.len() == before {
+                return;
+            }
+        }
+    }
+
+    /// The symbol of a size that is not defined yet, with its factor and what is added; `Some(None)` when all are
+    /// defined, and `None` when more than one is not.
+    fn open_symbol(&self, module: &Module, dim: Dim) -> Option<Option<(Symbol, i64, Dim)>> {
+        let Dim::Symbolic(size) = dim else { return Some(None) };
+        let mut found = FxHashSet::default();
+        module.sizes.symbols(dim, &mut found);
+        let mut open = found.into_iter().filter(|symbol| !self.taken.contains(symbol));
+        let Some(symbol) = open.next() else { return Some(None) };
+        if open.next().is_some() {
+            return None;
+        }
+        let terms = module.sizes.terms(size);
+        let own = terms.iter().find(|(factors, _)| factors[..] == [Factor::Symbol(symbol)])?;
+        let sizes = &module.sizes;
+        let plus = sizes.subtract(dim, sizes.multiply(sizes.symbol(symbol), Dim::Known(own.1)));
+        let mut left = FxHashSet::default();
+        sizes.symbols(plus, &mut left);
+        (own.1 > 0 && !left.contains(&symbol)).then_some(Some((symbol, own.1, plus)))
+    }
+
+    /// The symbol of a part of a value.
+    pub(super) fn add(&mut self, module: &mut Module, value: ValueId, part: Part) -> Dim {
+        if let Some(&known) = self.index.get(&(value, part)) {
+            return known;
+        }
+        let name = self.name(module, value, part);
+        match part {
+            Part::Dimension(_) => module.sizes.at_least(name, 0),
+            Part::Element(_) => {
+                self.data.insert(name);
+            }
+        }
+        let dim = module.sizes.symbol(name);
+        self.list.push(Origin::plain(name, value, part));
+        self.index.insert((value, part), dim);
+        dim
+    }
+
+    /// A name that no other symbol has: of an argument it is made of the argument's.
+    fn name(&mut self, module: &mut Module, value: ValueId, part: Part) -> Symbol {
+        let argument = match module.value(value).definition {
+            Definition::Argument(block, index) => argument_name(module, block, index as usize),
+            _ => None,
+        };
+        let stem = match (argument, part) {
+            (Some(name), Part::Dimension(axis)) => format!("{name}_{axis}"),
+            (Some(name), Part::Element(_)) => name,
+            (None, _) => format!("n{}", self.list.len()),
+        };
+        let mut name = module.symbols.intern(&stem);
+        let mut suffix = 0;
+        while !self.taken.insert(name) {
+            suffix += 1;
+            name = module.symbols.intern(&format!("{stem}_{suffix}"));
+        }
+        name
+    }
+
+    /// Whether a size is an expression of sizes, and not of data.
+    pub(super) fn is_of_sizes(&self, module: &Module, size: Dim) -> bool {
+        let mut symbols = FxHashSet::default();
+        module.sizes.symbols(size, &mut symbols);
+        size != Dim::Dynamic && symbols.is_disjoint(&self.data)
+    }
+
+    /// Inserts the ops that define the symbols that are used, each after the value that it reads.
+    pub(super) fn insert(self, module: &mut Module, function: FunctionId) {
+        let mut used = used_symbols(module, function);
+        // What a symbol follows from was found before it.
+        for origin in
+            self.list.iter().rev().filter(|origin| used.contains(&origin.symbol)).collect::<Vec<_>>()
+        {
+            module.sizes.symbols(origin.plus, &mut used);
+        }
+        let mut waiting: FxHashMap<ValueId, Vec<Origin>> = FxHashMap::default();
+        for origin in self.list.into_iter().filter(|origin| used.contains(&origin.symbol)) {
+            waiting.entry(origin.value).or_default().push(origin);
+        }
+        if waiting.is_empty() {
+            return;
+        }
+        let blocks: Vec<BlockId> = module.blocks_within([module.function(function).body]).collect();
+        for block in blocks {
+            let arguments = module.block(block).arguments.clone();
+            let mut kept = Vec::with_capacity(module.block(block).ops.len());
+            define(module, &mut waiting, &arguments, &mut kept);
+            for op in std::mem::take(&mut module.block_mut(block).ops) {
+                kept.push(op);
+                let results = module.op(op).results.clone();
+                define(module, &mut waiting, &results, &mut kept);
+            }
+            module.block_mut(block).ops = kept;
+        }
+    }
+}
+
+/// The symbols in the types and attributes of a function.
+fn used_symbols(module: &Module, function: FunctionId) -> FxHashSet<Symbol> {
+    let mut used = FxHashSet::default();
+    let mut seen = FxHashSet::default();
+    for block in module.blocks_within([module.function(function).body]) {
+        let block = module.block(block);
+        let results = block.ops.iter().flat_map(|&op| &module.op(op).results);
+        for &value in block.arguments.iter().chain(results) {
+            let ty = module.value_type(value);
+            if let Some(tensor) = module.tensor_type(ty).filter(|_| seen.insert(ty)) {
+                tensor.dims.iter().for_each(|&dim| module.sizes.symbols(dim, &mut used));
+            }
+        }
+        for (_, attribute) in block.ops.iter().flat_map(|&op| &module.op(op).attributes) {
+            if let Attribute::Sizes(sizes) = attribute {
+                sizes.iter().for_each(|&dim| module.sizes.symbols(dim, &mut used));
+            }
+        }
+    }
+    used
+}
+
+/// What the program calls an argument of the entry.
+fn argument_name(module: &Module, block: BlockId, index: usize) -> Option<String> {
+    let function =
+        module.functions().find(|&id| module.entry_block(module.function(id).body) == Some(block))?;
+    let location = module.function(function).arguments.get(index)?.location;
+    let path = location.and_then(|location| Path::parse(provenance::own_name(module, location)?));
+    // A name of a dimension is an identifier, as those of `jax.export` are.
+    let name = path.map(|path| path.short().replace(|c: char| !c.is_ascii_alphanumeric(), "_"));
+    Some(name.unwrap_or_else(|| format!("arg{index}")))
+}
+
+fn define(
+    module: &mut Module,
+    waiting: &mut FxHashMap<ValueId, Vec<Origin>>,
+    values: &[ValueId],
+    kept: &mut Vec<OpId>,
+) {
+    for value in values {
+        for origin in waiting.remove(value).unwrap_or_default() {
+            kept.push(definition(module, &origin));
+        }
+    }
+}
+
+fn definition(module: &mut Module, origin: &Origin) -> OpId {
+    let (key, index) = match origin.part {
+        Part::Dimension(axis) => ("dimension", axis),
+        Part::Element(index) => ("element", index),
+    };
+    let ty = module.types.intern(Type::Scalar(Element::I64));
+    let name = module.symbols.get(origin.symbol).into();
+    let mut attributes =
+        vec![("symbol", Attribute::String(name)), (key, Attribute::Integer(index as i64, ty))];
+    if (origin.times, origin.plus) != (1, Dim::Known(0)) {
+        attributes.push(("times", Attribute::Integer(origin.times, ty)));
+        attributes.push(("plus", Attribute::of_sizes(&[origin.plus])));
+    }
+    let attributes = attributes.into_iter().map(|(key, value)| (module.symbols.intern(key), value)).collect();
+    let place = module.defining_op(origin.value);
+    let (span, location) = place
+        .map_or((OpSpan::default(), LocationId::UNKNOWN), |op| (module.span(op), module.op_location(op)));
+    let new = NewOp {
+        name: hlo2onnx::SIZE,
+        operands: smallvec![origin.value],
+        result_types: SmallVec::new(),
+        attributes,
+        regions: SmallVec::new(),
+        span,
+        location,
+    };
+    module.add_op(new)
+}
