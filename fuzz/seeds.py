@@ -1,7 +1,7 @@
 """Makes the first inputs of the fuzz targets from the fixtures: `python fuzz/seeds.py [MOST_BYTES]` fills fuzz/corpus.
 
 Every case of a fixture is one input of `syntax` and `convert`; a file of weights is one of `weights`, and some texts,
-compressed, are those of `packed`. Inputs longer than MOST_BYTES (4096) are left out: short ones are mutated faster.
+compressed, are those of `decompress`. Inputs longer than MOST_BYTES (4096) are left out: short ones are mutated faster.
 """
 
 import gzip
@@ -40,7 +40,7 @@ def main() -> None:
     save("convert", texts, most)
     weights = [path.read_bytes() for path in FIXTURES.glob("models/*/weights.*")]
     save("weights", weights, 4 * most)
-    save("packed", [gzip.compress(text, mtime=0) for text in texts[::50]], most)
+    save("decompress", [gzip.compress(text, mtime=0) for text in texts[::50]], most)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 //! From a text to a model: the stages one after the other.
 
-use crate::diagnostic::{self, Diagnostic, Diagnostics, Style, catalogue};
+use crate::diagnostic::{self, Diagnostic, Diagnostics, Style, catalog};
 use crate::ir::{self, Module};
 use crate::onnx;
 use crate::onnx::file::{Destination, ExternalData, Model, WriteError, Written};
-use crate::ops::{HIGHEST_OPSET, LOWEST_OPSET, Settings, rules};
+use crate::ops::{HIGHEST_OPSET, LOWEST_OPSET, Settings, type_inference};
 use crate::pass::{self, Context, DynamicDimension, PIPELINE, Pass};
 use crate::source::{Source, Span};
 use crate::syntax;
@@ -126,7 +126,7 @@ fn convert_until<'a>(
     let (mut module, mut diagnostics, can_be_lowered) = read(source);
     let read = diagnostics.error_count();
     if let Some(given) = options.opset.filter(|opset| !(LOWEST_OPSET..=HIGHEST_OPSET).contains(opset)) {
-        diagnostics.push(catalogue::OpsetOutOfRange { given, lowest: LOWEST_OPSET, highest: HIGHEST_OPSET });
+        diagnostics.push(catalog::OpsetOutOfRange { given, lowest: LOWEST_OPSET, highest: HIGHEST_OPSET });
     }
     if !can_be_lowered || diagnostics.error_count() > read {
         return (
@@ -146,12 +146,12 @@ fn convert_until<'a>(
         after(pass, module)
     });
     let bound = cx.bound;
-    syntax::narrow(source, &mut diagnostics);
+    syntax::resolve_labels(source, &mut diagnostics);
     let of_python =
         |error: &Diagnostic| ["E02", "E03"].iter().any(|range| error.code().as_str().starts_with(range));
     if diagnostics.errors().any(of_python) && module.location_count() == 1 {
         // The pass that gives names says so of texts that convert; here the Python lines are missed.
-        diagnostics.push(catalogue::NoLocations {});
+        diagnostics.push(catalog::NoLocations {});
     }
     if flow.is_break() {
         return (Conversion { model: None, module, bound, values: None, diagnostics }, flow);
@@ -166,7 +166,7 @@ fn convert_until<'a>(
                 Ok(model) => Some(model),
                 Err(error) => {
                     let why = error.to_string();
-                    diagnostics.push(catalogue::InvalidModule { pass: "emit", why: &why, at: Span::NONE });
+                    diagnostics.push(catalog::InvalidModule { pass: "emit", why: &why, at: Span::NONE });
                     None
                 }
             }
@@ -271,13 +271,13 @@ fn read(source: &Source) -> (Module, Diagnostics, bool) {
             false => pass::entry(&module).filter(|_| !is_lost(&module, "main")),
         };
         module.reach_all(entry);
-        module.set_aside_unread();
+        module.isolate_error_ops();
     }
-    let faults = ir::verify(&module, &rules::check, &mut diagnostics);
+    let faults = ir::verify(&module, &type_inference::check, &mut diagnostics);
     if !faults.ops.is_empty() {
         module.set_aside(&faults.ops);
     }
-    syntax::narrow(source, &mut diagnostics);
+    syntax::resolve_labels(source, &mut diagnostics);
     let can_be_lowered = !faults.structure && module.functions().len() > 0;
     (module, diagnostics, can_be_lowered)
 }
@@ -294,7 +294,7 @@ pub fn optimize(source: &Source, passes: &[Pass], options: &Options) -> (String,
         let mut cx = options.context(source, &mut diagnostics);
         // Nothing breaks it off.
         let _ = pass::run(passes, &mut module, &mut cx, |_, _| ControlFlow::Continue(()));
-        syntax::narrow(source, &mut diagnostics);
+        syntax::resolve_labels(source, &mut diagnostics);
     }
     (ir::print(&module, source, None), diagnostics)
 }

@@ -1,6 +1,6 @@
 //! What the system refuses, as diagnostics: files that cannot be read, and models that cannot be written.
 
-use crate::diagnostic::{Diagnostic, Diagnostics, catalogue};
+use crate::diagnostic::{Diagnostic, Diagnostics, catalog};
 use crate::onnx::file::WriteError;
 use crate::source::{Limit, TooLarge};
 use crate::weights::{self, WeightsFile};
@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 /// Why a file cannot be read; `path` is shown.
 pub fn unreadable(path: &str, error: &io::Error) -> Diagnostic {
     match TooLarge::of(error) {
-        Some(TooLarge { limit }) => catalogue::InputTooLarge { path, limit }.into(),
-        None => catalogue::CannotRead { path, why: &error.to_string() }.into(),
+        Some(TooLarge { limit }) => catalog::InputTooLarge { path, limit }.into(),
+        None => catalog::CannotRead { path, why: &error.to_string() }.into(),
     }
 }
 
@@ -27,7 +27,7 @@ pub fn open_weights(paths: &[PathBuf], limit: Limit) -> Result<Vec<WeightsFile>,
             Ok(file) => files.push(file),
             Err(weights::Error::Io(error)) => diagnostics.push(unreadable(&shown, &error)),
             Err(weights::Error::Malformed(why)) => {
-                diagnostics.push(catalogue::UnreadableWeights { path: &shown, why: &why });
+                diagnostics.push(catalog::UnreadableWeights { path: &shown, why: &why });
             }
         }
     }
@@ -42,12 +42,12 @@ pub fn unwritable(path: &Path, error: &WriteError) -> Diagnostic {
             let why = format!(
                 "the model has {bytes} bytes and the limit is {limit}; pass a path so that weights can be external"
             );
-            catalogue::CannotWrite { path: "-", why: &why }.into()
+            catalog::CannotWrite { path: "-", why: &why }.into()
         }
-        WriteError::TooLarge { bytes, limit } => catalogue::ModelTooLarge { bytes, limit }.into(),
+        WriteError::TooLarge { bytes, limit } => catalog::ModelTooLarge { bytes, limit }.into(),
         WriteError::Elsewhere { path: ref weights, .. } => {
             let weights = weights.display().to_string();
-            catalogue::WeightsElsewhere { weights: &weights, model: &shown }.into()
+            catalog::WeightsElsewhere { weights: &weights, model: &shown }.into()
         }
         _ => {
             // The diagnostic names the file already.
@@ -56,7 +56,7 @@ pub fn unwritable(path: &Path, error: &WriteError) -> Diagnostic {
                 WriteError::Payload { source, .. } => format!("{error}: {source}"),
                 _ => error.to_string(),
             };
-            catalogue::CannotWrite { path: &shown, why: &why }.into()
+            catalog::CannotWrite { path: &shown, why: &why }.into()
         }
     }
 }

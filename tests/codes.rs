@@ -1,4 +1,4 @@
-//! Holds every code of the catalogue to its manual page: the example triggers the code and no other, the fixed one
+//! Holds every code of the catalog to its manual page: the example triggers the code and no other, the fixed one
 //! does not, and what is printed is in `fixtures/errors/codes`, as text and as JSON.
 //!
 //! An example is made of what a reader would do. A block of `mlir` is written to `model.mlir`; of a block of `python`

@@ -4,7 +4,7 @@ use super::arguments::{CheckArguments, Format, ReportArguments};
 use super::report::{self, Reporter};
 use super::{Outcome, print, say, source_root};
 use crate::Options;
-use crate::diagnostic::{Diagnostics, catalogue};
+use crate::diagnostic::{Diagnostics, catalog};
 use crate::report::{self as reports, FileReport, Report, Verdict};
 use crate::source::Source;
 use std::path::{Path, PathBuf};
@@ -75,6 +75,6 @@ pub fn run(arguments: &CheckArguments) -> Outcome {
 /// Reports on standard error that the page cannot be written: the report on standard output is complete by then.
 fn cannot_write(path: &Path, why: &str) {
     let mut diagnostics = Diagnostics::new();
-    diagnostics.push(catalogue::CannotWrite { path: &path.display().to_string(), why });
+    diagnostics.push(catalog::CannotWrite { path: &path.display().to_string(), why });
     Reporter::new(&ReportArguments::default()).show_alone(diagnostics, path);
 }

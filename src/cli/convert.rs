@@ -3,7 +3,7 @@
 use super::arguments::{ConvertArguments, External};
 use super::report::{self, Reporter};
 use super::{Outcome, print, say, terminal};
-use crate::diagnostic::{Diagnostics, catalogue};
+use crate::diagnostic::{Diagnostics, catalog};
 use crate::ir::{self, Module, TensorType, Type, ValueId};
 use crate::onnx::file::{Destination, Model, WriteError, Written, write_stream};
 use crate::report::weight_module;
@@ -79,7 +79,7 @@ fn run_reporting(arguments: &ConvertArguments, reporter: &mut Reporter) -> Outco
         });
     let referable = model.as_ref().is_none_or(Model::is_referable);
     if arguments.external_data == External::Reference && !referable {
-        diagnostics.push(catalogue::NothingReferenced {});
+        diagnostics.push(catalog::NothingReferenced {});
     }
     let denied = report::denied(arguments.strict, &diagnostics);
     let unbound = diagnostics.iter().filter(|diagnostic| report::is_unbound(diagnostic)).count();
@@ -216,7 +216,8 @@ pub fn signature(module: &Module, values: &[ValueId]) -> String {
 }
 
 fn tensor_name(module: &Module, tensor: &TensorType) -> String {
-    let dims: Vec<String> = tensor.dims.iter().map(|&dim| module.sizes.spell(&module.symbols, dim)).collect();
+    let dims: Vec<String> =
+        tensor.dims.iter().map(|&dim| module.dim_exprs.spell(&module.symbols, dim)).collect();
     format!("{}[{}]", tensor.element.name().unwrap_or("?"), dims.join(", "))
 }
 

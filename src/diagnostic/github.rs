@@ -101,7 +101,7 @@ fn property(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::diagnostic::PythonFrame;
-    use crate::diagnostic::catalogue::{NoLocations, UnsupportedOp};
+    use crate::diagnostic::catalog::{NoLocations, UnsupportedOp};
     use crate::source::Span;
 
     #[test]

@@ -1,9 +1,9 @@
 //! What the compiler has to say about a text: made once as data, rendered at the end.
 //!
-//! Every diagnostic is an entry of the [`catalogue`]; stages push them into [`Diagnostics`] and go on. The
+//! Every diagnostic is an entry of the [`catalog`]; stages push them into [`Diagnostics`] and go on. The
 //! renderers take the same list and know nothing of the stages.
 
-pub mod catalogue;
+pub mod catalog;
 mod excerpt;
 pub mod github;
 pub mod json;
@@ -17,7 +17,7 @@ mod snippet;
 #[cfg(test)]
 mod tests;
 
-pub use catalogue::Code;
+pub use catalog::Code;
 pub use nearest::{nearest, nearest_op};
 pub use part::Part;
 pub use quote::{Quote, QuotedLine, QuotedMark, one_line, quote, quote_python};
@@ -95,7 +95,7 @@ impl fmt::Display for PythonFrame {
 
 /// One thing to say, with everything that any renderer needs.
 ///
-/// Only the [`catalogue`] makes one: `code` is private to this module.
+/// Only the [`catalog`] makes one: `code` is private to this module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
     code: Code,
@@ -183,7 +183,7 @@ impl Diagnostics {
         Self::default()
     }
 
-    /// Adds an entry of the catalogue, or a diagnostic that was made from one.
+    /// Adds an entry of the catalog, or a diagnostic that was made from one.
     pub fn push(&mut self, diagnostic: impl Into<Diagnostic>) {
         self.list.push(diagnostic.into());
     }

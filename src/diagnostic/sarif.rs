@@ -3,7 +3,7 @@
 //!
 //! Every diagnostic is a result. Its location is the place in the MLIR text with the path of the Flax module as logical
 //! location; its related locations are the further labels and the user's Python line. The rules are those entries of
-//! the catalogue that occur, with their manual pages as help.
+//! the catalog that occur, with their manual pages as help.
 
 use super::{Code, Diagnostic, Diagnostics, Label, Severity};
 use crate::source::{Source, Span};
@@ -215,7 +215,7 @@ fn uri(path: &str) -> String {
 mod tests {
     use super::*;
     use crate::diagnostic::PythonFrame;
-    use crate::diagnostic::catalogue::{NoLocations, RedefinedValue, UnsupportedOp};
+    use crate::diagnostic::catalog::{NoLocations, RedefinedValue, UnsupportedOp};
 
     fn log() -> Value {
         let text = "module {\n  é %0 \"ab\" %0\n}\n";

@@ -1,6 +1,6 @@
 //! Rendered diagnostics against the text they should give.
 
-use super::catalogue::*;
+use super::catalog::*;
 use super::excerpt::Text;
 use super::render::render_text;
 use super::{Diagnostic, Diagnostics, Label, Part, PythonFrame, Style, json};

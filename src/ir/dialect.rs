@@ -50,7 +50,7 @@ dialects! {
     /// MLIR's own ops.
     builtin as Builtin {
         MODULE = "builtin.module";
-        UNREAD = "builtin.unread";
+        ERROR = "builtin.error";
     }
 
     /// Ops of CHLO.

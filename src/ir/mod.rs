@@ -7,29 +7,31 @@
 
 mod attribute;
 mod constant;
+mod constraint;
 mod dialect;
+mod dim_expr;
 mod element;
+mod error_op;
 mod location;
 mod module;
 mod op_name;
 mod origin;
 mod print;
-mod promise;
 pub mod provenance;
 mod quotient;
 mod rewrite;
-mod size;
 mod small_float;
 mod spelling;
 mod symbol;
 mod ty;
-mod unread;
 mod verify;
 mod walk;
 
 pub use attribute::{Attribute, Attributes, PACKED_OPERANDS};
 pub use constant::{Constant, ConstantId, Data, Factors, View};
+pub use constraint::Constraint;
 pub use dialect::{Dialect, arith, builtin, chlo, func, hlo2onnx, mhlo, onnx, sdy, shape, stablehlo, tensor};
+pub use dim_expr::{DimExprId, DimExprs, Factor, Term};
 pub use element::Element;
 pub use location::{Location, LocationId};
 pub use module::{
@@ -39,9 +41,7 @@ pub use module::{
 pub use op_name::{Class, OpName};
 pub use origin::{Origin, Origins};
 pub use print::print;
-pub use promise::Promise;
 pub use rewrite::{Rewriter, use_counts, use_counts_by_block};
-pub use size::{Factor, SizeId, Sizes, Term};
 pub use small_float::{SmallFloat, Special};
 pub use symbol::{Symbol, Symbols};
 pub use ty::{Dim, Dims, SCALAR, Size, TensorType, Type, TypeId, Types};

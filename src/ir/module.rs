@@ -1,8 +1,8 @@
 //! Modules and what they are made of.
 
 use super::{
-    Attribute, Attributes, Constant, ConstantId, Data, Dialect, Element, Location, LocationId, OpName,
-    Origins, Size, Sizes, Symbol, Symbols, TensorType, Type, TypeId, Types, func, onnx, stablehlo,
+    Attribute, Attributes, Constant, ConstantId, Data, Dialect, DimExprs, Element, Location, LocationId,
+    OpName, Origins, Size, Symbol, Symbols, TensorType, Type, TypeId, Types, func, onnx, stablehlo,
 };
 use crate::source::Span;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -175,8 +175,8 @@ pub struct Module {
     pub symbols: Symbols,
     /// Types.
     pub types: Types,
-    /// Sizes that are expressions.
-    pub sizes: Sizes,
+    /// DimExprs that are expressions.
+    pub dim_exprs: DimExprs,
     /// Names that weights have in the user's own tree. A constant whose location is of this name has it in the model.
     pub weight_names: FxHashSet<Symbol>,
     /// What values represent, where that is recorded.
@@ -212,7 +212,7 @@ impl Module {
             lost: Vec::new(),
             symbols: Symbols::default(),
             types,
-            sizes: Sizes::default(),
+            dim_exprs: DimExprs::default(),
             weight_names: FxHashSet::default(),
             origins: None,
             functions: Vec::new(),

@@ -200,7 +200,7 @@ impl Printer<'_> {
     /// The sizes that stand as `?` in types, in a comment at the end of the line.
     fn sizes(&mut self, types: impl Iterator<Item = TypeId>) {
         let module = self.module;
-        let spell = |&dim: &Dim| module.sizes.spell(&module.symbols, dim);
+        let spell = |&dim: &Dim| module.dim_exprs.spell(&module.symbols, dim);
         let symbolic = types.filter_map(|ty| module.tensor_type(ty)).filter(|tensor| tensor.is_symbolic());
         let lists: Vec<String> = symbolic
             .map(|tensor| format!("[{}]", tensor.dims.iter().map(spell).collect::<Vec<_>>().join(", ")))
@@ -381,12 +381,12 @@ impl Printer<'_> {
                 }
                 self.out.push('>');
             }
-            Attribute::Sizes(sizes) => {
+            Attribute::DimExprs(sizes) => {
                 // An expression is a string, as arrays of attributes have no other place for it.
                 self.out.push('[');
                 for (index, &size) in sizes.iter().enumerate() {
                     self.out.push_str(if index == 0 { "" } else { ", " });
-                    let text = self.module.sizes.spell(&self.module.symbols, size);
+                    let text = self.module.dim_exprs.spell(&self.module.symbols, size);
                     let _ = match size {
                         Dim::Known(_) => write!(self.out, "{text}"),
                         _ => write!(self.out, "\"{text}\""),

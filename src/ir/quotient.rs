@@ -5,10 +5,10 @@
 //! first coefficient: `-floordiv(-h, 2)`, as `jax.export` prints `ceil(h / 2)`, is `floordiv(h + 1, 2)`.
 
 use super::Dim;
-use super::size::{Bounds, Factor, Polynomial, Sizes, Term};
+use super::dim_expr::{Bounds, DimExprs, Factor, Polynomial, Term};
 use smallvec::{SmallVec, smallvec};
 
-impl Sizes {
+impl DimExprs {
     /// The quotient, rounded down; unknown when the divisor may be zero or less.
     pub fn quotient(&self, x: Dim, y: Dim) -> Dim {
         let Some((whole, rest)) = self.divided(x, y) else { return Dim::Dynamic };

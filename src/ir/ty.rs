@@ -1,6 +1,6 @@
 //! Types of values, interned per module.
 
-use super::{Element, SizeId, Symbol};
+use super::{DimExprId, Element, Symbol};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
@@ -13,8 +13,8 @@ pub struct TypeId(pub(super) u32);
 pub enum Dim {
     /// A number of elements.
     Known(i64),
-    /// An expression of [`Sizes`](super::Sizes), which has its value when the model runs.
-    Symbolic(SizeId),
+    /// An expression of [`DimExprs`](super::DimExprs), which has its value when the model runs.
+    Symbolic(DimExprId),
     /// `?`: nothing is known of it, as the text says nothing.
     Dynamic,
 }
@@ -51,7 +51,7 @@ pub type Dims = SmallVec<[Dim; 4]>;
 pub struct TensorType {
     /// Type of the elements.
     pub element: Element,
-    /// Sizes, outermost first; empty for a scalar.
+    /// DimExprs, outermost first; empty for a scalar.
     pub dims: Dims,
     /// The encoding attribute after the element type, as its text (`#stablehlo.bounds<?, 4>`).
     pub encoding: Option<Symbol>,

@@ -9,7 +9,7 @@ use super::{
     Attribute, BlockId, Definition, Dialect, FunctionId, Module, OpId, OpName, RegionId, Symbol, TypeId,
     ValueId, builtin, func, onnx, sdy, shape, stablehlo,
 };
-use crate::diagnostic::{Diagnostic, Diagnostics, Part, catalogue, nearest};
+use crate::diagnostic::{Diagnostic, Diagnostics, Part, catalog, nearest};
 use crate::source::Span;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -69,7 +69,7 @@ impl Verifier<'_> {
             let function = self.module.function(id);
             if let Some(&first) = first.get(&function.name) {
                 let name = &*format!("@{}", self.module.symbols.get(function.name));
-                self.diagnostics.push(catalogue::RedefinedSymbol { name, at: function.span, first });
+                self.diagnostics.push(catalog::RedefinedSymbol { name, at: function.span, first });
                 continue;
             }
             first.insert(function.name, function.span);
@@ -130,7 +130,7 @@ impl Verifier<'_> {
         };
         let Some(((expected, found), part, because)) = pair else { return true };
         let (expected, found) = (&*expected, &*found);
-        let mismatch = catalogue::TypeMismatch { what, expected, found, at, because };
+        let mismatch = catalog::TypeMismatch { what, expected, found, at, because };
         self.diagnostics.push(Diagnostic::from(mismatch).at(part));
         false
     }
@@ -164,7 +164,7 @@ impl Verifier<'_> {
             self.op(op, &mut defined);
         }
         // What could not be read may have been the end.
-        if owner == builtin::UNREAD {
+        if owner == builtin::ERROR {
             self.hide(defined);
             return;
         }
@@ -180,7 +180,7 @@ impl Verifier<'_> {
             let found = found.filter(|&found| !ends(found, terminator));
             let found = found.map(|found| module.symbols.get(found.symbol()));
             let (op, expected) = (module.symbols.get(owner.symbol()), terminator.text());
-            self.diagnostics.push(catalogue::WrongTerminator { op, expected, found, at });
+            self.diagnostics.push(catalog::WrongTerminator { op, expected, found, at });
         }
         self.hide(defined);
     }
@@ -240,7 +240,7 @@ impl Verifier<'_> {
             (None, Definition::Poison) => "an absent value".to_owned(),
         };
         let at = self.module.span(op).name;
-        let diagnostic = Diagnostic::from(catalogue::NotDominated { name: &name, at, definition });
+        let diagnostic = Diagnostic::from(catalog::NotDominated { name: &name, at, definition });
         self.diagnostics.push(diagnostic.at(Part::Operand(index)));
     }
 
@@ -248,7 +248,7 @@ impl Verifier<'_> {
         let module = self.module;
         let at = module.span(op).name;
         let Some(callee) = module.attribute(op, "callee") else {
-            self.diagnostics.push(catalogue::MissingAttribute {
+            self.diagnostics.push(catalog::MissingAttribute {
                 op: func::CALL.text(),
                 attribute: "callee",
                 at,
@@ -257,7 +257,7 @@ impl Verifier<'_> {
         };
         let Attribute::SymbolRef(path) = callee else {
             let why = "expected the name of a function";
-            self.diagnostics.push(catalogue::InvalidAttribute {
+            self.diagnostics.push(catalog::InvalidAttribute {
                 op: func::CALL.text(),
                 attribute: "callee",
                 why,
@@ -271,12 +271,12 @@ impl Verifier<'_> {
             let all: Vec<String> = module.functions().map(|id| symbol(module.function(id).name)).collect();
             let name = &*symbol(name);
             let nearest = nearest(name, all.iter().map(String::as_str));
-            let undefined = Diagnostic::from(catalogue::UndefinedFunction { name, nearest, at });
+            let undefined = Diagnostic::from(catalog::UndefinedFunction { name, nearest, at });
             self.diagnostics.push(undefined.at(Part::attribute("callee")));
             return;
         };
         let callee = module.function(callee);
-        if module.op(op).operands.iter().any(|&operand| module.is_unread(operand)) {
+        if module.op(op).operands.iter().any(|&operand| module.is_error_value(operand)) {
             return;
         }
         let (operands, results) = (self.types(&module.op(op).operands), self.types(&module.op(op).results));

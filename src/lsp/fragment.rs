@@ -9,7 +9,7 @@ use super::definition::{self, Target};
 use super::document::Document;
 use super::token::{Kind, Token, Tokens};
 use super::tree;
-use crate::diagnostic::{Diagnostics, catalogue};
+use crate::diagnostic::{Diagnostics, catalog};
 use crate::ir::{
     self, Argument, Definition, FunctionResult, LocationId, Module, NewOp, OpId, OpSpan, ValueId, func,
 };
@@ -112,7 +112,7 @@ impl Fragment {
         let _ = pass::run(&passes, &mut self.module, &mut cx, |_, _| ControlFlow::Continue(()));
         if let Some(error) = diagnostics.errors().next() {
             // What is missing of the program makes a fragment invalid, and says nothing of the op.
-            let is_of_fragment = error.code() == catalogue::InvalidModule::CODE;
+            let is_of_fragment = error.code() == catalog::InvalidModule::CODE;
             return (!is_of_fragment).then(|| Err(error.message.clone()));
         }
         Some(Ok(body(&ir::print(&self.module, &self.source, Some(8)))))

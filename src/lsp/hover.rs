@@ -78,7 +78,7 @@ fn of_result(document: &Document, name: &str, statement: u32, index: u32, option
     let source = document.source();
     let span = tree::at(source.scan(), statement).span;
     let fragment = Fragment::of(document, statement);
-    let read = fragment.filter(|fragment| fragment.module.op(fragment.op).name != builtin::UNREAD);
+    let read = fragment.filter(|fragment| fragment.module.op(fragment.op).name != builtin::ERROR);
     let value = read.and_then(|fragment| {
         let value = *fragment.module.op(fragment.op).results.get(index as usize)?;
         Some((fragment, value))

@@ -126,7 +126,7 @@ impl<'a> Emitter<'_, 'a> {
             value: match dim {
                 Dim::Known(size) => Some(tensor_shape_proto::dimension::Value::DimValue(*size)),
                 Dim::Symbolic(_) => {
-                    let expression = self.module.sizes.spell(&self.module.symbols, *dim);
+                    let expression = self.module.dim_exprs.spell(&self.module.symbols, *dim);
                     Some(tensor_shape_proto::dimension::Value::DimParam(expression))
                 }
                 Dim::Dynamic => None,

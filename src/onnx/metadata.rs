@@ -3,7 +3,7 @@
 use super::proto::StringStringEntryProto;
 use crate::ir::{Module, OpId, provenance};
 
-/// What the program promises of its symbolic sizes: a reader cannot check it, and should not break it.
+/// What the program constraints of its symbolic sizes: a reader cannot check it, and should not break it.
 const CONSTRAINTS: &str = "hlo2onnx.constraints";
 /// The Python line that a node comes from.
 const PYTHON: &str = "hlo2onnx.python";
@@ -12,8 +12,8 @@ const SCOPE: &str = "hlo2onnx.scope";
 
 /// What there is to say of the whole model.
 pub(super) fn of_model(module: &Module) -> Vec<StringStringEntryProto> {
-    let promises = module.sizes.promises(&module.symbols);
-    if promises.is_empty() { Vec::new() } else { vec![entry(CONSTRAINTS, promises.join("; "))] }
+    let constraints = module.dim_exprs.constraints(&module.symbols);
+    if constraints.is_empty() { Vec::new() } else { vec![entry(CONSTRAINTS, constraints.join("; "))] }
 }
 
 /// Where an op comes from, as far as its location tells.

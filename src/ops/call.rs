@@ -1,9 +1,9 @@
 //! Calls out of the program, and ops that only order others or hold values together.
 
 use super::expand::{Expand, Expanded, Expansion};
-use super::{Elements, Lower, Lowered, Lowering, Refusal, Row, Values};
+use super::{Elements, Lower, LowerError, Lowered, Lowering, Row, Values};
 use super::{distributed, find, linalg, noted, random, row, sort, sparse};
-use crate::diagnostic::catalogue;
+use crate::diagnostic::catalog;
 use crate::ir::{Attribute, Module, OpId, OpName, chlo, mhlo, provenance, stablehlo};
 
 /// Values are handed on, so any type will do that a model can have.
@@ -118,16 +118,16 @@ fn expand(cx: &mut Expand) -> Expanded {
 }
 
 fn custom_call(cx: &mut Lower, op: OpId) -> Lowered {
-    let target = call_target(cx.module, op).ok_or(Refusal::Missing("call_target_name"))?.to_owned();
+    let target = call_target(cx.module, op).ok_or(LowerError::Missing("call_target_name"))?.to_owned();
     let results = cx.module.op(op).results.len();
     if target == "shape_assertion" && results == 0 {
         return Ok(Values::default());
     }
     if let Some(&(_, name)) = OPS.iter().find(|(other, _)| other.text() == target) {
-        let Some(row) = find(name) else { return Err(Refusal::CustomCall(target)) };
+        let Some(row) = find(name) else { return Err(LowerError::CustomCall(target)) };
         let element = cx.operand_type(op, 0)?.element;
         if cx.operand_count(op) != 1 || results != 1 || !row.elements.contains(element) {
-            return Err(Refusal::CustomCall(target));
+            return Err(LowerError::CustomCall(target));
         }
         return (row.lower)(cx, op);
     }
@@ -143,10 +143,10 @@ fn custom_call(cx: &mut Lower, op: OpId) -> Lowered {
     if host_callback(cx.module, op).is_some() {
         let callback = &*callback_name(cx.module, op);
         let at = cx.module.span(op).name;
-        cx.report(catalogue::HostCallback { callback, target: &target, at });
-        return Err(Refusal::Reported);
+        cx.report(catalog::HostCallback { callback, target: &target, at });
+        return Err(LowerError::Reported);
     }
-    Err(Refusal::CustomCall(target))
+    Err(LowerError::CustomCall(target))
 }
 
 /// The operands for the results, which must be of their types.
@@ -156,7 +156,7 @@ fn identity(cx: &mut Lower, op: OpId) -> Lowered {
         values.iter().map(|&value| cx.module.value_type(value)).collect::<Vec<_>>()
     };
     if types(&operation.operands) != types(&operation.results) {
-        return Err(Refusal::form("its results do not have its operands' types"));
+        return Err(LowerError::form("its results do not have its operands' types"));
     }
     (0..operation.operands.len()).map(|index| cx.operand(op, index)).collect()
 }
@@ -172,12 +172,12 @@ fn tuple(cx: &mut Lower, _: OpId) -> Lowered {
 
 fn get_tuple_element(cx: &mut Lower, op: OpId) -> Lowered {
     let index = cx.int(op, "index")?;
-    let operand = cx.module.op(op).operands.first().copied().ok_or(Refusal::Reported)?;
+    let operand = cx.module.op(op).operands.first().copied().ok_or(LowerError::Reported)?;
     let tuple = cx.module.defining_op(operand).filter(|&tuple| cx.module.op(tuple).name == stablehlo::TUPLE);
     let Some(tuple) = tuple else {
-        return Err(Refusal::form("its tuple does not come from `stablehlo.tuple`"));
+        return Err(LowerError::form("its tuple does not come from `stablehlo.tuple`"));
     };
     let index = usize::try_from(index).ok().filter(|&index| index < cx.operand_count(tuple));
-    let why = || Refusal::Attribute { name: "index", why: "the tuple has too few elements".into() };
+    let why = || LowerError::Attribute { name: "index", why: "the tuple has too few elements".into() };
     Ok(cx.operand(tuple, index.ok_or_else(why)?)?.into())
 }

@@ -1,6 +1,6 @@
 //! Numbers as constants of any element type.
 
-use super::{Lower, Refusal};
+use super::{Lower, LowerError};
 use crate::ir::{Element, ValueId};
 
 /// The bytes of `value` as an element: floats are rounded, integers wrap, complex numbers are real.
@@ -98,8 +98,8 @@ impl Lower<'_> {
     ///
     /// # Errors
     /// When it is computed at run time.
-    pub fn static_integers(&self, value: ValueId, what: &str) -> Result<Vec<i64>, Refusal> {
-        self.known_integers(value).ok_or_else(|| Refusal::Dynamic(what.to_owned()))
+    pub fn static_integers(&self, value: ValueId, what: &str) -> Result<Vec<i64>, LowerError> {
+        self.known_integers(value).ok_or_else(|| LowerError::Dynamic(what.to_owned()))
     }
 }
 

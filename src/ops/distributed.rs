@@ -5,7 +5,7 @@
 //! refused: groups of devices that a collective names, manual axes of a mesh, the shape of one part.
 
 use super::expand::{Expand, Expanded};
-use super::{Elements, Refusal, Row, call, expanded};
+use super::{Elements, LowerError, Row, call, expanded};
 use crate::ir::{Attribute, BlockId, Module, OpId, Rewriter, ValueId, sdy, shape, stablehlo};
 
 const MOVED: Elements = Elements::PLAIN.or(Elements::COMPLEX);
@@ -84,9 +84,9 @@ fn device_count(module: &Module) -> usize {
 }
 
 /// The refusal of what several devices compute, as many as the mesh or the module has.
-fn several(module: &Module, mesh: Option<&Mesh>) -> Refusal {
+fn several(module: &Module, mesh: Option<&Mesh>) -> LowerError {
     let devices = mesh.map_or(device_count(module), Mesh::devices);
-    Refusal::Devices { devices, mesh: mesh.map(Mesh::describe).or_else(|| only_mesh(module)) }
+    LowerError::Devices { devices, mesh: mesh.map(Mesh::describe).or_else(|| only_mesh(module)) }
 }
 
 /// The description of the mesh of several devices, where the module has one.
@@ -157,7 +157,7 @@ fn text<'m>(module: &'m Module, op: OpId, name: &str) -> Option<&'m str> {
 }
 
 /// Refuses a manual computation that several devices take part in: its body is on parts of the values.
-fn check_manual(module: &Module, op: OpId) -> Result<(), Refusal> {
+fn check_manual(module: &Module, op: OpId) -> Result<(), LowerError> {
     let shardings = ["in_shardings", "out_shardings"];
     let mesh = shardings.iter().find_map(|name| Mesh::of(module, text(module, op, name)?));
     let manual = text(module, op, "manual_axes").unwrap_or_default();
@@ -173,7 +173,7 @@ fn check_manual(module: &Module, op: OpId) -> Result<(), Refusal> {
 
 /// Puts the ops of manual computations, named ones and assumptions in their places. What is refused stays, and is
 /// returned with its refusal.
-pub fn inline_computations(rewriter: &mut Rewriter) -> Vec<(OpId, Refusal)> {
+pub fn inline_computations(rewriter: &mut Rewriter) -> Vec<(OpId, LowerError)> {
     let mut refused = Vec::new();
     rewriter.splice(&mut |module, op| match computation(module, op)? {
         Ok(block) => Some(block),
@@ -186,7 +186,7 @@ pub fn inline_computations(rewriter: &mut Rewriter) -> Vec<(OpId, Refusal)> {
 }
 
 /// The body of a computation, which must be on the values that it takes.
-fn computation(module: &Module, op: OpId) -> Option<Result<BlockId, Refusal>> {
+fn computation(module: &Module, op: OpId) -> Option<Result<BlockId, LowerError>> {
     match module.op(op).name {
         sdy::MANUAL_COMPUTATION => match check_manual(module, op) {
             Ok(()) => {}
@@ -209,7 +209,7 @@ fn computation(module: &Module, op: OpId) -> Option<Result<BlockId, Refusal>> {
         types(&module.block(block).arguments) == taken
             && end.is_some_and(|&end| types(&module.op(end).operands) == types(&operation.results))
     });
-    Some(block.ok_or_else(|| Refusal::form("its body does not take its operands")))
+    Some(block.ok_or_else(|| LowerError::form("its body does not take its operands")))
 }
 
 fn annotation(cx: &mut Expand) -> Expanded {
@@ -227,7 +227,7 @@ fn resharding(cx: &mut Expand) -> Expanded {
 }
 
 fn constant(cx: &mut Expand) -> Expanded {
-    let value = cx.module().attribute(cx.op, "value").cloned().ok_or(Refusal::Missing("value"))?;
+    let value = cx.module().attribute(cx.op, "value").cloned().ok_or(LowerError::Missing("value"))?;
     cx.becomes(stablehlo::CONSTANT, &[], [("value", value)])
 }
 
@@ -237,7 +237,7 @@ fn id(cx: &mut Expand) -> Expanded {
         return Err(several(cx.module(), None));
     }
     if devices(cx.module()).contains(&None) {
-        return Err(Refusal::form("the module does not state its number of devices"));
+        return Err(LowerError::form("the module does not state its number of devices"));
     }
     zeros(cx)
 }
@@ -268,7 +268,7 @@ fn collective(cx: &mut Expand) -> Expanded {
         };
     if devices > 1 && !alone {
         return Err(match device_count(cx.module()) {
-            1 => Refusal::Devices { devices, mesh: None },
+            1 => LowerError::Devices { devices, mesh: None },
             _ => several(cx.module(), None),
         });
     }
@@ -290,7 +290,7 @@ fn permute(cx: &mut Expand) -> Expanded {
     }
     if let Some(&highest) = pairs.iter().max() {
         let devices = usize::try_from(highest).unwrap_or(usize::MAX).saturating_add(1);
-        return Err(Refusal::Devices { devices, mesh: None });
+        return Err(LowerError::Devices { devices, mesh: None });
     }
     zeros(cx)
 }

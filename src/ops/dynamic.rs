@@ -1,10 +1,10 @@
-//! Sizes as values, and ops whose sizes are operands.
+//! DimExprs as values, and ops whose sizes are operands.
 //!
 //! The `refine_shapes` pass has made the latter the ops whose sizes are attributes, wherever it knows a number or an
 //! expression for them. What is left breaks a rule, or takes from data what must be known before.
 
 use super::size::{Origin, Part};
-use super::{Elements, Lower, Lowered, Refusal, Row, Values, noted};
+use super::{Elements, Lower, LowerError, Lowered, Row, Values, noted};
 use crate::ir::{Attribute, Definition, Dim, OpId, hlo2onnx, stablehlo};
 
 const NOTE: &str = "the `refine_shapes` pass turns it into the op with static sizes";
@@ -22,17 +22,18 @@ pub(super) const ROWS: &[Row] = &[
 ];
 
 fn unknown(cx: &mut Lower, op: OpId) -> Lowered {
-    Err(Refusal::Dynamic(format!("the result of `{}`", cx.module.op_name(op))))
+    Err(LowerError::Dynamic(format!("the result of `{}`", cx.module.op_name(op))))
 }
 
 /// Notes where a symbol has its value from. Nothing is emitted before a size is requested.
 fn define(cx: &mut Lower, op: OpId) -> Lowered {
     let Some(name) = cx.module.attribute(op, "symbol").and_then(Attribute::as_str).map(str::to_owned) else {
-        return Err(Refusal::Missing("symbol"));
+        return Err(LowerError::Missing("symbol"));
     };
     let name = cx.module.symbols.intern(&name);
     let position = |index: i64| {
-        usize::try_from(index).map_err(|_| Refusal::Attribute { name: "dimension", why: "negative".into() })
+        usize::try_from(index)
+            .map_err(|_| LowerError::Attribute { name: "dimension", why: "negative".into() })
     };
     let part = match cx.module.attribute(op, "element").and_then(Attribute::as_integer) {
         Some(index) => Part::Element(position(index)?),
@@ -57,7 +58,7 @@ fn get_dimension_size(cx: &mut Lower, op: OpId) -> Lowered {
     let axis = cx.int(op, "dimension")?;
     let dims = cx.operand_dims(op, 0)?;
     let size = usize::try_from(axis).ok().and_then(|axis| dims.get(axis).copied());
-    let size = size.ok_or_else(|| Refusal::Attribute {
+    let size = size.ok_or_else(|| LowerError::Attribute {
         name: "dimension",
         why: "not a dimension of the operand".into(),
     })?;

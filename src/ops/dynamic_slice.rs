@@ -5,9 +5,9 @@
 //! whose window has the whole dimension is 0.
 
 use super::gather::may_equal;
-use super::index::{Count, strides};
 use super::scatter::{Rows, Write};
-use super::{Combiner, Elements, Lower, Lowered, Refusal, Row, noted};
+use super::start_indices::{StridedAxis, strides};
+use super::{Combiner, Elements, Lower, LowerError, Lowered, Row, noted};
 use crate::ir::{Dim, Dims, Element, OpId, SCALAR, ValueId, onnx, stablehlo};
 
 pub(super) const ROWS: &[Row] = &[
@@ -40,7 +40,7 @@ fn dynamic_slice(cx: &mut Lower, op: OpId) -> Lowered {
     let (_, result) = cx.result_dims(op, 0)?;
     let fits = result.len() == sizes.len() && result.iter().zip(&sizes).all(|(&a, &b)| may_equal(a, b));
     if cx.operand_count(op) != sizes.len() + 1 || !fits {
-        return Err(Refusal::Attribute { name: "slice_sizes", why: "it does not match the types".into() });
+        return Err(LowerError::Attribute { name: "slice_sizes", why: "it does not match the types".into() });
     }
     let operand = cx.full(op, 0)?;
     let starts = starts(cx, op, 1, &limits)?;
@@ -51,7 +51,7 @@ fn dynamic_update_slice(cx: &mut Lower, op: OpId) -> Lowered {
     let (sizes, window) = (cx.operand_dims(op, 0)?, cx.operand_dims(op, 1)?);
     let limits = limits(cx, &sizes, &window)?;
     if cx.operand_count(op) != sizes.len() + 2 {
-        return Err(Refusal::form("the number of start indices is not the rank"));
+        return Err(LowerError::form("the number of start indices is not the rank"));
     }
     let (operand, update) = (cx.full(op, 0)?, cx.full(op, 1)?);
     if window.contains(&Dim::Known(0)) {
@@ -72,13 +72,13 @@ fn dynamic_update_slice(cx: &mut Lower, op: OpId) -> Lowered {
         return Ok(update.into());
     };
     let (prefix, inner) = sizes.split_at(last + 1);
-    let strides = strides(&cx.module.sizes, prefix);
+    let strides = strides(&cx.module.dim_exprs, prefix);
     let mut position = cx.integer(Element::I64, 0);
     let mut known = Dim::Known(0);
     for (start, &stride) in starts.iter().zip(&strides) {
         match *start {
             Start::Known(start) => {
-                let sizes = &cx.module.sizes;
+                let sizes = &cx.module.dim_exprs;
                 known = sizes.add(known, sizes.multiply(start, stride));
             }
             Start::Computed(start) => {
@@ -98,12 +98,12 @@ fn dynamic_update_slice(cx: &mut Lower, op: OpId) -> Lowered {
         position = cx.elementwise(onnx::ADD, &[position, known]);
     }
     let position = cx.reshape(position, &vec![1; prefix.len()]);
-    let counts: Vec<(usize, Count)> = (0..=last)
+    let counts: Vec<(usize, StridedAxis)> = (0..=last)
         .filter(|&axis| window[axis] != Dim::Known(1))
-        .map(|axis| (axis, Count { size: window[axis], stride: strides[axis] }))
+        .map(|axis| (axis, StridedAxis { size: window[axis], stride: strides[axis] }))
         .collect();
     let positions = cx.add_counts(position, prefix.len(), &counts);
-    let count = cx.module.sizes.product(prefix.iter().copied());
+    let count = cx.module.dim_exprs.product(prefix.iter().copied());
     let rows = Rows { count, inner: Dims::from_slice(inner) };
     let write = Write { positions, updates: update, combiner: Combiner::Second, distinct: true };
     let written = cx.write_rows(operand, &rows, &write)?;
@@ -121,7 +121,7 @@ fn replace(cx: &mut Lower, operand: ValueId, update: ValueId, starts: &[Dim], ax
         (low[axis], high[axis]) = (from, to);
         cx.slice(operand, &low, &high, &vec![1; sizes.len()])
     };
-    let (start, end) = (starts[axis], cx.module.sizes.add(starts[axis], window[axis]));
+    let (start, end) = (starts[axis], cx.module.dim_exprs.add(starts[axis], window[axis]));
     let mut parts = Vec::with_capacity(3);
     if start != Dim::Known(0) {
         parts.push(part(cx, Dim::Known(0), start));
@@ -140,20 +140,20 @@ fn replace(cx: &mut Lower, operand: ValueId, update: ValueId, starts: &[Dim], ax
 }
 
 /// How far each start can go.
-fn limits(cx: &Lower, sizes: &[Dim], window: &[Dim]) -> Result<Dims, Refusal> {
+fn limits(cx: &Lower, sizes: &[Dim], window: &[Dim]) -> Result<Dims, LowerError> {
     let pairs = || sizes.iter().zip(window);
     let fits = sizes.len() == window.len() && pairs().all(|(&size, &window)| cx.may_lie_in(window, size));
     if !fits {
-        return Err(Refusal::form("the slice is larger than the operand"));
+        return Err(LowerError::form("the slice is larger than the operand"));
     }
-    Ok(pairs().map(|(&size, &window)| cx.module.sizes.subtract(size, window)).collect())
+    Ok(pairs().map(|(&size, &window)| cx.module.dim_exprs.subtract(size, window)).collect())
 }
 
 fn zeros(count: usize) -> Dims {
     std::iter::repeat_n(Dim::Known(0), count).collect()
 }
 
-fn starts(cx: &mut Lower, op: OpId, first: usize, limits: &[Dim]) -> Result<Vec<Start>, Refusal> {
+fn starts(cx: &mut Lower, op: OpId, first: usize, limits: &[Dim]) -> Result<Vec<Start>, LowerError> {
     let mut starts = Vec::with_capacity(limits.len());
     for (axis, &limit) in limits.iter().enumerate() {
         let value = cx.full(op, first + axis)?;
@@ -173,7 +173,7 @@ impl Lower<'_> {
         if let Some(&[start]) = self.known_integers(value).as_deref() {
             // No window is larger than the operand, so that the limit is no less than 0.
             let start = Dim::Known(start.max(0));
-            let sizes = &self.module.sizes;
+            let sizes = &self.module.dim_exprs;
             return Start::Known(if start == Dim::Known(0) { start } else { sizes.smaller(start, limit) });
         }
         let range = self.range(value);
@@ -183,7 +183,7 @@ impl Lower<'_> {
         if range.high <= 0 {
             return Start::Known(Dim::Known(0));
         }
-        if range.within(&self.module.sizes, limit) {
+        if range.within(&self.module.dim_exprs, limit) {
             return Start::Computed(value);
         }
         let (low, high) = (self.integer(Element::I64, 0), self.size_scalar(limit, Element::I64));
@@ -198,7 +198,7 @@ impl Lower<'_> {
         for (axis, &start) in starts.iter().enumerate() {
             match start {
                 Start::Known(start) => {
-                    (low[axis], high[axis]) = (start, self.module.sizes.add(start, sizes[axis]));
+                    (low[axis], high[axis]) = (start, self.module.dim_exprs.add(start, sizes[axis]));
                 }
                 Start::Computed(start) => computed.push((axis, start)),
             }

@@ -2,7 +2,7 @@
 //! program.
 
 use super::constant::integer_bytes;
-use super::{Refusal, Values};
+use super::{LowerError, Values};
 use crate::ir::{
     Attribute, Attributes, Constant, Data, Dim, Element, Module, NewOp, OpId, OpName, Rewriter, SCALAR,
     TensorType, Type, TypeId, ValueId, stablehlo,
@@ -10,7 +10,7 @@ use crate::ir::{
 use smallvec::{SmallVec, smallvec};
 
 /// The values that replace an op's results; `None` where the op stays as it is.
-pub type Expanded = Result<Option<Values>, Refusal>;
+pub type Expanded = Result<Option<Values>, LowerError>;
 
 /// Rewrites one op as other ops of StableHLO, whose values have the types of its results.
 pub type Expansion = fn(&mut Expand) -> Expanded;
@@ -38,46 +38,48 @@ impl Expand<'_, '_> {
     ///
     /// # Errors
     /// When there are fewer.
-    pub fn operand(&self, index: usize) -> Result<ValueId, Refusal> {
+    pub fn operand(&self, index: usize) -> Result<ValueId, LowerError> {
         let operand = self.module().op(self.op).operands.get(index).copied();
-        operand.ok_or_else(|| Refusal::form(format!("operand {index} is missing")))
+        operand.ok_or_else(|| LowerError::form(format!("operand {index} is missing")))
     }
 
     /// The type of an operand, which must be a tensor.
     ///
     /// # Errors
     /// When it is not one.
-    pub fn operand_type(&self, index: usize) -> Result<TensorType, Refusal> {
+    pub fn operand_type(&self, index: usize) -> Result<TensorType, LowerError> {
         let ty = self.module().tensor(self.operand(index)?).cloned();
-        ty.ok_or_else(|| Refusal::form(format!("operand {index} is not a tensor")))
+        ty.ok_or_else(|| LowerError::form(format!("operand {index} is not a tensor")))
     }
 
     /// The type of the first result.
     ///
     /// # Errors
     /// When there is none, or it is not a tensor.
-    pub fn result_type(&self) -> Result<TensorType, Refusal> {
+    pub fn result_type(&self) -> Result<TensorType, LowerError> {
         let result =
             self.module().op(self.op).results.first().and_then(|&result| self.module().tensor(result));
-        result.cloned().ok_or_else(|| Refusal::form("the result is not a tensor"))
+        result.cloned().ok_or_else(|| LowerError::form("the result is not a tensor"))
     }
 
     /// The handle of the type of the first result.
     ///
     /// # Errors
     /// When there is none.
-    pub fn result(&self) -> Result<TypeId, Refusal> {
+    pub fn result(&self) -> Result<TypeId, LowerError> {
         let result = self.module().op(self.op).results.first().copied();
-        result.map(|result| self.module().value_type(result)).ok_or_else(|| Refusal::form("it has no result"))
+        result
+            .map(|result| self.module().value_type(result))
+            .ok_or_else(|| LowerError::form("it has no result"))
     }
 
     /// An attribute that is a list of integers.
     ///
     /// # Errors
     /// When it is missing or not such a list.
-    pub fn ints(&self, name: &'static str) -> Result<Vec<i64>, Refusal> {
-        let attribute = self.module().attribute(self.op, name).ok_or(Refusal::Missing(name))?;
-        let why = || Refusal::Attribute { name, why: "expected a list of integers".into() };
+    pub fn ints(&self, name: &'static str) -> Result<Vec<i64>, LowerError> {
+        let attribute = self.module().attribute(self.op, name).ok_or(LowerError::Missing(name))?;
+        let why = || LowerError::Attribute { name, why: "expected a list of integers".into() };
         self.module().integers(attribute).ok_or_else(why)
     }
 
@@ -111,7 +113,7 @@ impl Expand<'_, '_> {
     ///
     /// # Errors
     /// When the type is not that of a tensor of known sizes.
-    pub fn splat(&mut self, ty: TypeId, value: i64) -> Result<ValueId, Refusal> {
+    pub fn splat(&mut self, ty: TypeId, value: i64) -> Result<ValueId, LowerError> {
         let tensor = self.module().tensor_type(ty).filter(|tensor| tensor.is_static());
         let element = tensor.map(|tensor| tensor.element).ok_or_else(|| self.dynamic())?;
         let data = Data::Splat(integer_bytes(element, value).into());
@@ -123,9 +125,9 @@ impl Expand<'_, '_> {
     ///
     /// # Errors
     /// When the value is not a tensor.
-    pub fn sum(&mut self, value: ValueId, axes: &[usize]) -> Result<ValueId, Refusal> {
+    pub fn sum(&mut self, value: ValueId, axes: &[usize]) -> Result<ValueId, LowerError> {
         let tensor = self.module().tensor(value).cloned();
-        let tensor = tensor.ok_or_else(|| Refusal::form("a sum of a value that is not a tensor"))?;
+        let tensor = tensor.ok_or_else(|| LowerError::form("a sum of a value that is not a tensor"))?;
         let kept = (0..tensor.rank()).filter(|axis| !axes.contains(axis)).map(|axis| tensor.dims[axis]);
         let dims: Vec<Dim> = kept.collect();
         let module = &mut *self.rewriter.module;
@@ -146,10 +148,10 @@ impl Expand<'_, '_> {
         operands: &[ValueId],
         ty: TypeId,
         attributes: impl IntoIterator<Item = (&'static str, Attribute)>,
-    ) -> Result<ValueId, Refusal> {
+    ) -> Result<ValueId, LowerError> {
         let module = &mut *self.rewriter.module;
         let element = module.tensor_type(ty).map(|tensor| tensor.element);
-        let element = element.ok_or_else(|| Refusal::form("a sum that is not a tensor"))?;
+        let element = element.ok_or_else(|| LowerError::form("a sum that is not a tensor"))?;
         let scalar = module.tensor_of(element, SCALAR);
         let region = module.add_region();
         let block = module.add_block(region);
@@ -200,8 +202,8 @@ impl Expand<'_, '_> {
     }
 
     /// The refusal of sizes that are not known.
-    pub fn dynamic(&self) -> Refusal {
-        Refusal::Dynamic(format!("a dimension of `{}`", self.module().op_name(self.op)))
+    pub fn dynamic(&self) -> LowerError {
+        LowerError::Dynamic(format!("a dimension of `{}`", self.module().op_name(self.op)))
     }
 
     /// The first operands for the results, which must be of their types.
@@ -215,7 +217,7 @@ impl Expand<'_, '_> {
             values.iter().map(|&value| self.module().value_type(value)).collect()
         };
         if op.operands.len() < count || types(&op.operands[..count]) != types(&op.results) {
-            return Err(Refusal::form("its results do not have its operands' types"));
+            return Err(LowerError::form("its results do not have its operands' types"));
         }
         Ok(Some(op.operands[..count].iter().copied().collect()))
     }

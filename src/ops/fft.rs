@@ -3,7 +3,7 @@
 //! `hlo2onnx.dft` has a trailing dimension for the parts of each element, and the attributes `axis`, `inverse` and
 //! `onesided` of ONNX's `DFT`. Up to opset 19 the axis is an attribute of that, from 20 on an operand.
 
-use super::{Elements, Lower, Lowered, Refusal, Row, noted};
+use super::{Elements, Lower, LowerError, Lowered, Row, noted};
 use crate::ir::{Element, OpId, hlo2onnx, onnx};
 
 pub(super) const ROWS: &[Row] =
@@ -17,7 +17,7 @@ fn dft(cx: &mut Lower, op: OpId) -> Lowered {
     let (inverse, onesided) = (cx.flag(op, "inverse"), cx.flag(op, "onesided"));
     let (element, sizes) = cx.result_dims(op, 0)?;
     if !matches!(element, Element::F32 | Element::F64) {
-        return Err(Refusal::Type(element.name().unwrap_or("?").to_owned()));
+        return Err(LowerError::Type(element.name().unwrap_or("?").to_owned()));
     }
     let operand = cx.full(op, 0)?;
     let (axis_operand, absent) = (cx.opset() >= AXIS_OPERAND, cx.absent());

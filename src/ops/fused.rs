@@ -3,7 +3,7 @@
 //! They mean what their patterns do. Where the opset lacks the ONNX op they become their parts again.
 
 use super::constant::float_bytes;
-use super::{Elements, Lower, Lowered, Refusal, Row, elementwise, noted, row};
+use super::{Elements, Lower, LowerError, Lowered, Row, elementwise, noted, row};
 use crate::ir::{Constant, Data, Dim, Element, OpId, OpName, ValueId, hlo2onnx, onnx};
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI};
 
@@ -53,11 +53,11 @@ fn along_axis(cx: &mut Lower, op: OpId, name: OpName) -> Lowered {
 }
 
 /// The attribute `axis`, which is one of the operand's dimensions.
-fn axis(cx: &Lower, op: OpId) -> Result<i64, Refusal> {
+fn axis(cx: &Lower, op: OpId) -> Result<i64, LowerError> {
     let (axis, rank) = (cx.int(op, "axis")?, cx.operand_type(op, 0)?.rank());
     let inside = usize::try_from(axis).is_ok_and(|axis| axis < rank);
     let why = || format!("{axis} is not a dimension of an operand of rank {rank}");
-    if inside { Ok(axis) } else { Err(Refusal::Attribute { name: "axis", why: why() }) }
+    if inside { Ok(axis) } else { Err(LowerError::Attribute { name: "axis", why: why() }) }
 }
 
 fn leaky_relu(cx: &mut Lower, op: OpId) -> Lowered {
@@ -103,15 +103,15 @@ fn interpolate(cx: &mut Lower, op: OpId) -> Lowered {
     let (x, (element, dims)) = (cx.full(op, 0)?, cx.result_dims(op, 0)?);
     let scaled: Vec<usize> = (0..dims.len()).filter(|&axis| scales[axis] != 1).collect();
     let &[first, second] = &scaled[..] else {
-        return Err(Refusal::form("scales for other than two dimensions"));
+        return Err(LowerError::form("scales for other than two dimensions"));
     };
     if second != first + 1 {
-        return Err(Refusal::form("scaled dimensions that are not adjacent"));
+        return Err(LowerError::form("scaled dimensions that are not adjacent"));
     }
     let own = cx.dims(x);
     let is_image = dims.len() == 4 && first > 0;
     let image = |cx: &Lower, dims: &[Dim]| {
-        let product = |dims: &[Dim]| cx.module.sizes.product(dims.iter().copied());
+        let product = |dims: &[Dim]| cx.module.dim_exprs.product(dims.iter().copied());
         [product(&dims[..first]), dims[first], dims[second], product(&dims[second + 1..])]
     };
     let (read, factors, sizes) = if is_image {
@@ -133,7 +133,7 @@ fn interpolate(cx: &mut Lower, op: OpId) -> Lowered {
 fn resample(cx: &mut Lower, op: OpId) -> Lowered {
     let axis = axis(cx, op)?;
     let operands = cx.fulls(op)?;
-    let [x, rows, columns] = operands[..] else { return Err(Refusal::form("other than two matrices")) };
+    let [x, rows, columns] = operands[..] else { return Err(LowerError::form("other than two matrices")) };
     let (element, dims) = (cx.element(x), cx.result_dims(op, 0)?.1);
     let rank = dims.len() as i64;
     let last: Vec<i64> = (0..axis).chain(axis + 2..rank).chain([axis, axis + 1]).collect();
@@ -142,7 +142,7 @@ fn resample(cx: &mut Lower, op: OpId) -> Lowered {
     let mut sizes = cx.dims(image);
     sizes[rank as usize - 1] = dims[axis as usize + 1];
     let wide = cx.node(onnx::MAT_MUL, &[image, columns]).out(element, &sizes);
-    let may_be_empty = |&dim: &Dim| cx.module.sizes.bounds(dim).0.is_none_or(|least| least < 1);
+    let may_be_empty = |&dim: &Dim| cx.module.dim_exprs.bounds(dim).0.is_none_or(|least| least < 1);
     if sizes[..rank as usize - 2].iter().any(may_be_empty) {
         // ONNX Runtime broadcasts no matrix on the left to no images.
         let rows = cx.operand(op, 1)?;
@@ -161,13 +161,13 @@ fn resample(cx: &mut Lower, op: OpId) -> Lowered {
 }
 
 /// What is normalized, and a scale and an offset of the sizes of a row.
-fn norm_operands(cx: &mut Lower, op: OpId, axis: i64) -> Result<Vec<ValueId>, Refusal> {
+fn norm_operands(cx: &mut Lower, op: OpId, axis: i64) -> Result<Vec<ValueId>, LowerError> {
     let mut operands = cx.fulls(op)?;
     let row = cx.dims(operands[0])[axis as usize..].to_vec();
     let count = row.iter().try_fold(1i64, |count, dim| count.checked_mul(dim.known()?));
     for parameter in &mut operands[1..] {
         if cx.count(*parameter) != count {
-            return Err(Refusal::form("a parameter does not have the elements of a row"));
+            return Err(LowerError::form("a parameter does not have the elements of a row"));
         }
         *parameter = cx.reshape(*parameter, &row);
     }
@@ -217,14 +217,14 @@ fn group_norm(cx: &mut Lower, op: OpId) -> Lowered {
     let operands = cx.fulls(op)?;
     let (element, dims) = (cx.element(operands[0]), cx.dims(operands[0]));
     if dims.len() < 3 || groups < 1 {
-        return Err(Refusal::form("an operand of rank less than 3, or no groups"));
+        return Err(LowerError::form("an operand of rank less than 3, or no groups"));
     }
     let rank = dims.len() as i64;
     let channels = cx.number(dims[dims.len() - 1]);
     let first: Vec<i64> = [0, rank - 1].into_iter().chain(1..rank - 1).collect();
     let last: Vec<i64> = [0].into_iter().chain(2..rank).chain([1]).collect();
     if operands[1..].iter().any(|&parameter| cx.count(parameter) != Some(channels)) {
-        return Err(Refusal::form("scale and bias need one element per channel"));
+        return Err(LowerError::form("scale and bias need one element per channel"));
     }
     let image = cx.transpose(operands[0], &first);
     let parameters: Vec<ValueId> =
@@ -236,7 +236,7 @@ fn group_norm(cx: &mut Lower, op: OpId) -> Lowered {
         return Ok(cx.transpose(normal, &last).into());
     }
     let whole = cx.dims(image);
-    let size = cx.module.sizes.product(whole[1..].iter().copied());
+    let size = cx.module.dim_exprs.product(whole[1..].iter().copied());
     let size = cx.number(size) / groups;
     let rows = cx.reshape(image, &[whole[0], Dim::Known(groups), Dim::Known(size)]);
     let (one, zero) = (splat(cx, element, &[groups], 1.0), splat(cx, element, &[groups], 0.0));

@@ -16,8 +16,8 @@
 //! ONNX counts negative indices from the end and ONNX Runtime stops at others out of range, so that positions are
 //! clamped unless their range is known.
 
-use super::index::{Count, Starts, strides};
-use super::{Elements, Lower, Lowered, Refusal, Row, noted};
+use super::start_indices::{StartIndices, StridedAxis, strides};
+use super::{Elements, Lower, LowerError, Lowered, Row, noted};
 use crate::ir::{Dim, Dims, Element, OpId, ValueId, onnx, stablehlo};
 
 pub(super) const ROWS: &[Row] = &[noted(
@@ -66,14 +66,14 @@ fn gather(cx: &mut Lower, op: OpId) -> Lowered {
     let columns: Vec<usize> = moving.iter().map(|&(_, column)| column).collect();
     let moving: Vec<usize> = moving.iter().map(|&(dim, _)| dim).collect();
     let limits: Dims =
-        moving.iter().map(|&dim| cx.module.sizes.subtract(sizes[dim], numbers.window[dim])).collect();
+        moving.iter().map(|&dim| cx.module.dim_exprs.subtract(sizes[dim], numbers.window[dim])).collect();
 
     let mut starts = cx.select_columns(&starts, &columns);
     let (value, axes) = if moving.is_empty() {
         let batch = |dim: usize| numbers.batching.iter().find(|pair| pair.0 == dim).map(|pair| pair.1);
         let axis = |dim: usize| batch(dim).map_or(Axis::Window(dim), Axis::Batch);
         (operand, (0..sizes.len()).map(axis).collect())
-    } else if starts.count(&cx.module.sizes) == Dim::Known(1) {
+    } else if starts.count(&cx.module.dim_exprs) == Dim::Known(1) {
         (
             at_one_position(cx, operand, &starts, &moving, &numbers),
             (0..sizes.len()).map(Axis::Window).collect(),
@@ -85,9 +85,9 @@ fn gather(cx: &mut Lower, op: OpId) -> Lowered {
     Ok(arrange(cx, value, &axes, &numbers, &result).into())
 }
 
-fn numbers(cx: &Lower, op: OpId) -> Result<Numbers, Refusal> {
+fn numbers(cx: &Lower, op: OpId) -> Result<Numbers, LowerError> {
     const NAME: &str = "dimension_numbers";
-    let wrong = |why: &str| Refusal::Attribute { name: NAME, why: why.to_owned() };
+    let wrong = |why: &str| LowerError::Attribute { name: NAME, why: why.to_owned() };
     let offset = cx.field_ints(op, NAME, "offset_dims")?;
     let collapsed = cx.field_ints(op, NAME, "collapsed_slice_dims")?;
     let operand_batching = cx.field_ints(op, NAME, "operand_batching_dims")?;
@@ -98,7 +98,7 @@ fn numbers(cx: &Lower, op: OpId) -> Result<Numbers, Refusal> {
     let (operand, indices) = (cx.operand_dims(op, 0)?, cx.operand_dims(op, 1)?);
     let (_, result) = cx.result_dims(op, 0)?;
 
-    let dims = |numbers: &[i64], rank: usize| -> Result<Vec<usize>, Refusal> {
+    let dims = |numbers: &[i64], rank: usize| -> Result<Vec<usize>, LowerError> {
         let dims: Option<Vec<usize>> =
             numbers.iter().map(|&dim| usize::try_from(dim).ok().filter(|&dim| dim < rank)).collect();
         dims.ok_or_else(|| wrong("a dimension is out of range"))
@@ -113,7 +113,10 @@ fn numbers(cx: &Lower, op: OpId) -> Result<Numbers, Refusal> {
     let columns = indices.get(vector_axis).map_or(1, |&columns| cx.number(columns));
     if window.len() != operand.len() || window.iter().zip(&operand).any(|(&w, &size)| !cx.may_lie_in(w, size))
     {
-        return Err(Refusal::Attribute { name: "slice_sizes", why: "they do not match the operand".into() });
+        return Err(LowerError::Attribute {
+            name: "slice_sizes",
+            why: "they do not match the operand".into(),
+        });
     }
     if columns != map.len() as i64 || operand_batching.len() != indices_batching.len() {
         return Err(wrong("the index vectors do not have the length of `start_index_map`"));
@@ -179,7 +182,7 @@ fn still(cx: &mut Lower, operand: ValueId, numbers: &Numbers) -> ValueId {
 fn at_one_position(
     cx: &mut Lower,
     operand: ValueId,
-    starts: &Starts,
+    starts: &StartIndices,
     moving: &[usize],
     numbers: &Numbers,
 ) -> ValueId {
@@ -187,7 +190,7 @@ fn at_one_position(
     let mut at = vec![super::dynamic_slice::Start::Known(Dim::Known(0)); sizes.len()];
     for (column, &dim) in moving.iter().enumerate() {
         let start = cx.select_columns(starts, &[column]);
-        let limit = cx.module.sizes.subtract(sizes[dim], numbers.window[dim]);
+        let limit = cx.module.dim_exprs.subtract(sizes[dim], numbers.window[dim]);
         at[dim] = cx.start(start.value, limit);
     }
     cx.window(operand, &at, &numbers.window)
@@ -196,7 +199,7 @@ fn at_one_position(
 fn at_positions(
     cx: &mut Lower,
     operand: ValueId,
-    starts: &Starts,
+    starts: &StartIndices,
     moving: &[usize],
     numbers: &Numbers,
 ) -> (ValueId, Vec<Axis>) {
@@ -227,26 +230,28 @@ fn at_positions(
 fn joined(
     cx: &mut Lower,
     operand: ValueId,
-    starts: &Starts,
+    starts: &StartIndices,
     moving: &[usize],
     numbers: &Numbers,
 ) -> (ValueId, Vec<Axis>) {
     let sizes = cx.dims(operand);
     let (first, last) = (moving[0], moving[moving.len() - 1]);
     let joined = &sizes[first..=last];
-    let steps = strides(&cx.module.sizes, joined);
+    let steps = strides(&cx.module.dim_exprs, joined);
     let own: Dims = moving.iter().map(|&dim| steps[dim - first]).collect();
     let position = cx.linear(starts, &own);
     let batch = starts.batch.len();
     let windows: Vec<usize> = (first..=last).filter(|&dim| numbers.window[dim] != Dim::Known(1)).collect();
-    let counts: Vec<(usize, Count)> = windows
+    let counts: Vec<(usize, StridedAxis)> = windows
         .iter()
         .enumerate()
-        .map(|(index, &dim)| (batch + index, Count { size: numbers.window[dim], stride: steps[dim - first] }))
+        .map(|(index, &dim)| {
+            (batch + index, StridedAxis { size: numbers.window[dim], stride: steps[dim - first] })
+        })
         .collect();
     let positions = cx.add_counts(position, batch + windows.len(), &counts);
     let mut flat = Dims::from_slice(&sizes[..first]);
-    flat.push(cx.module.sizes.product(joined.iter().copied()));
+    flat.push(cx.module.dim_exprs.product(joined.iter().copied()));
     flat.extend_from_slice(&sizes[last + 1..]);
     let operand = cx.reshape(operand, &flat);
     let mut out = Dims::from_slice(&sizes[..first]);
@@ -266,7 +271,7 @@ fn joined(
 fn elements(
     cx: &mut Lower,
     operand: ValueId,
-    starts: &Starts,
+    starts: &StartIndices,
     moving: usize,
     numbers: &Numbers,
 ) -> (ValueId, Vec<Axis>) {
@@ -278,7 +283,7 @@ fn elements(
         if dim == moving {
             place = kept.len();
             order.extend(&free);
-            flat.push(cx.module.sizes.product(free.iter().map(|&axis| starts.batch[axis])));
+            flat.push(cx.module.dim_exprs.product(free.iter().map(|&axis| starts.batch[axis])));
             kept.push(size);
         } else if let Some(&(_, axis)) = numbers.batching.iter().find(|pair| pair.0 == dim) {
             order.push(axis);
@@ -302,7 +307,7 @@ fn elements(
 fn nd(
     cx: &mut Lower,
     operand: ValueId,
-    starts: &Starts,
+    starts: &StartIndices,
     moving: &[usize],
     numbers: &Numbers,
 ) -> (ValueId, Vec<Axis>) {
@@ -373,7 +378,7 @@ fn window_vectors(
 impl Lower<'_> {
     /// Whether a window of this size can be in a dimension of that one.
     pub(super) fn may_lie_in(&self, window: Dim, size: Dim) -> bool {
-        let sizes = &self.module.sizes;
+        let sizes = &self.module.dim_exprs;
         let negative = |dim: Dim| sizes.bounds(dim).1.is_some_and(|high| high < 0);
         !negative(window) && !negative(sizes.subtract(size, window))
     }

@@ -1,7 +1,7 @@
 //! Graphs within the graph: the bodies of Loop, If and Scan, and regions that become part of the current block.
 
 use super::lower::Scope;
-use super::{Lower, Refusal};
+use super::{Lower, LowerError};
 use crate::ir::{Element, NewOp, OpId, RegionId, Size, ValueId, onnx, stablehlo};
 use rustc_hash::FxHashSet;
 use smallvec::SmallVec;
@@ -31,8 +31,8 @@ impl Lower<'_> {
     pub fn graph<S: Size>(
         &mut self,
         arguments: &[(Element, Vec<S>)],
-        build: impl FnOnce(&mut Self, &[ValueId]) -> Result<Vec<ValueId>, Refusal>,
-    ) -> Result<RegionId, Refusal> {
+        build: impl FnOnce(&mut Self, &[ValueId]) -> Result<Vec<ValueId>, LowerError>,
+    ) -> Result<RegionId, LowerError> {
         let region = self.module.add_region();
         let block = self.module.add_block(region);
         let mut values = Vec::with_capacity(arguments.len());
@@ -97,8 +97,8 @@ impl Lower<'_> {
     ///
     /// # Errors
     /// When something inside was refused.
-    pub fn inline(&mut self, region: RegionId, arguments: &[ValueId]) -> Result<Vec<ValueId>, Refusal> {
-        let block = self.module.entry_block(region).ok_or_else(|| Refusal::form("an empty region"))?;
+    pub fn inline(&mut self, region: RegionId, arguments: &[ValueId]) -> Result<Vec<ValueId>, LowerError> {
+        let block = self.module.entry_block(region).ok_or_else(|| LowerError::form("an empty region"))?;
         for (parameter, &argument) in self.module.block(block).arguments.clone().into_iter().zip(arguments) {
             self.set(parameter, argument);
         }

@@ -1,7 +1,7 @@
 //! Ops that StableHLO keeps for older programs, and MHLO's that StableHLO lacks, as the ops that replaced them.
 
 use super::expand::{Expand, Expanded, positions};
-use super::{Elements, Refusal, Row, call, expanded};
+use super::{Elements, LowerError, Row, call, expanded};
 use crate::ir::{Attribute, Dim, Element, ValueId, chlo, mhlo, stablehlo};
 
 const NUMBERS: Elements = Elements::PLAIN.or(Elements::COMPLEX);
@@ -66,19 +66,21 @@ fn broadcast(cx: &mut Expand) -> Expanded {
 /// The rows of an operand along `dim` that a tensor of indices names, apart for each of the leading `batch_dims`.
 fn torch_index_select(cx: &mut Expand) -> Expanded {
     let number = |name: &'static str| {
-        let value = cx.module().attribute(cx.op, name).ok_or(Refusal::Missing(name))?.as_integer();
-        let why = || Refusal::Attribute { name, why: "expected a dimension".into() };
+        let value = cx.module().attribute(cx.op, name).ok_or(LowerError::Missing(name))?.as_integer();
+        let why = || LowerError::Attribute { name, why: "expected a dimension".into() };
         value.and_then(|value| usize::try_from(value).ok()).ok_or_else(why)
     };
     let (dim, batch) = (number("dim")?, number("batch_dims")?);
     let (operand, index) = (cx.operand_type(0)?, cx.operand_type(1)?);
     let result = cx.result_type()?;
     if dim >= operand.rank() || batch > dim || batch > index.rank() {
-        return Err(Refusal::form("`dim` and `batch_dims` do not match its operands"));
+        return Err(LowerError::form("`dim` and `batch_dims` do not match its operands"));
     }
     let expected = [&operand.dims[..dim], &index.dims[batch..], &operand.dims[dim + 1..]].concat();
-    if !super::rules::dims_fit(&expected, &result.dims) || operand.dims[..batch] != index.dims[..batch] {
-        return Err(Refusal::form("its result type does not match its operands"));
+    if !super::type_inference::dims_fit(&expected, &result.dims)
+        || operand.dims[..batch] != index.dims[..batch]
+    {
+        return Err(LowerError::form("its result type does not match its operands"));
     }
     let Some(mut sizes) = operand.sizes() else { return Err(cx.dynamic()) };
     sizes[..batch].fill(1);
@@ -108,11 +110,11 @@ struct Labelled {
 }
 
 /// The operands with their labels, and those of the result, by `einsum_config`.
-fn labelled(cx: &Expand, count: usize) -> Result<(Vec<Labelled>, Vec<char>), Refusal> {
+fn labelled(cx: &Expand, count: usize) -> Result<(Vec<Labelled>, Vec<char>), LowerError> {
     const NAME: &str = "einsum_config";
-    let config = cx.module().attribute(cx.op, NAME).ok_or(Refusal::Missing(NAME))?;
+    let config = cx.module().attribute(cx.op, NAME).ok_or(LowerError::Missing(NAME))?;
     let config: String = config.as_str().unwrap_or_default().split_whitespace().collect();
-    let why = |why: &str| Refusal::Attribute { name: NAME, why: why.to_owned() };
+    let why = |why: &str| LowerError::Attribute { name: NAME, why: why.to_owned() };
     let (inputs, output) = config.split_once("->").ok_or_else(|| why("expected `->`"))?;
     let inputs: Vec<Vec<char>> = inputs.split(',').map(|labels| labels.chars().collect()).collect();
     let output: Vec<char> = output.chars().collect();
@@ -124,7 +126,7 @@ fn labelled(cx: &Expand, count: usize) -> Result<(Vec<Labelled>, Vec<char>), Ref
         return Err(why("it does not match the operands"));
     }
     if !inputs.iter().chain([&output]).all(|labels| is_plain(labels)) {
-        return Err(Refusal::form("an ellipsis, or a repeated label in one operand"));
+        return Err(LowerError::form("an ellipsis, or a repeated label in one operand"));
     }
     let mut operands = Vec::new();
     let mut sizes: Vec<(char, Dim)> = Vec::new();
@@ -135,7 +137,7 @@ fn labelled(cx: &Expand, count: usize) -> Result<(Vec<Labelled>, Vec<char>), Ref
         }
         for (&label, &dim) in labels.iter().zip(&dims) {
             match sizes.iter().find(|(other, _)| *other == label) {
-                Some(&(_, other)) if !super::rules::dims_fit(&[other], &[dim]) => {
+                Some(&(_, other)) if !super::type_inference::dims_fit(&[other], &[dim]) => {
                     return Err(why("one label has two sizes"));
                 }
                 Some(_) => {}
@@ -147,7 +149,7 @@ fn labelled(cx: &Expand, count: usize) -> Result<(Vec<Labelled>, Vec<char>), Ref
     let size =
         |label: &char| sizes.iter().find(|(other, _)| other == label).map_or(Dim::Dynamic, |&(_, dim)| dim);
     let expected: Vec<Dim> = output.iter().map(size).collect();
-    if !super::rules::dims_fit(&expected, &cx.result_type()?.dims) {
+    if !super::type_inference::dims_fit(&expected, &cx.result_type()?.dims) {
         return Err(why("the result type does not match it"));
     }
     Ok((operands, output))
@@ -155,7 +157,7 @@ fn labelled(cx: &Expand, count: usize) -> Result<(Vec<Labelled>, Vec<char>), Ref
 
 impl Labelled {
     /// The sum along the labels that are not kept.
-    fn summed(self, cx: &mut Expand, keep: impl Fn(char) -> bool) -> Result<Self, Refusal> {
+    fn summed(self, cx: &mut Expand, keep: impl Fn(char) -> bool) -> Result<Self, LowerError> {
         let axes: Vec<usize> = (0..self.labels.len()).filter(|&axis| !keep(self.labels[axis])).collect();
         if axes.is_empty() {
             return Ok(self);

@@ -4,11 +4,11 @@
 //! where ONNX broadcasts by itself. Such a value has size 1 where its type has more, or lacks leading dimensions.
 //! [`Lower::operand`] gives it as it is, for ops that broadcast; [`Lower::full`] expands it, once, for the others.
 //!
-//! Sizes are numbers or expressions ([`Dim`]). A lowering that works for both asks for [`Lower::dims`]; one that asks
+//! DimExprs are numbers or expressions ([`Dim`]). A lowering that works for both asks for [`Lower::dims`]; one that asks
 //! for the numbers ([`Lower::sizes`]) of a value that has none is refused, whatever it goes on to emit.
 
-use super::{Elements, Refusal, Values, find, index::Range, size::Origin, target};
-use crate::diagnostic::{Diagnostic, Diagnostics, catalogue};
+use super::{Elements, LowerError, Values, find, size::Origin, target, value_range::ValueRange};
+use crate::diagnostic::{Diagnostic, Diagnostics, catalog};
 use crate::ir::{
     Attribute, BlockId, Constant, Data, Dim, Dims, Element, LocationId, Module, NewOp, OpId, OpName, OpSpan,
     Symbol, TensorType, Type, TypeId, ValueId, builtin, func, onnx, provenance,
@@ -52,7 +52,7 @@ pub struct Lower<'a> {
     /// Where symbols of sizes have their values from.
     pub(super) origins: FxHashMap<Symbol, Origin>,
     /// The ranges of values that count the rounds of a loop.
-    pub(super) counts: FxHashMap<ValueId, Range>,
+    pub(super) value_ranges: FxHashMap<ValueId, ValueRange>,
     /// Whether the op that is being lowered asked for a number where there is an expression.
     asked: Cell<bool>,
 }
@@ -90,7 +90,7 @@ impl<'a> Lower<'a> {
             constants: FxHashMap::default(),
             scopes: vec![Scope::default()],
             origins: FxHashMap::default(),
-            counts: FxHashMap::default(),
+            value_ranges: FxHashMap::default(),
             asked: Cell::new(false),
         }
     }
@@ -116,14 +116,14 @@ impl<'a> Lower<'a> {
     }
 
     /// Lowers the ops of a block into the current one, and gives the full values that its terminator returns.
-    pub(super) fn ops(&mut self, block: BlockId, terminator: OpName) -> Result<Vec<ValueId>, Refusal> {
+    pub(super) fn ops(&mut self, block: BlockId, terminator: OpName) -> Result<Vec<ValueId>, LowerError> {
         for op in self.module.block(block).ops.clone() {
             if self.module.op(op).name == terminator {
                 return self.fulls(op);
             }
             self.op(op);
         }
-        Err(Refusal::Reported)
+        Err(LowerError::Reported)
     }
 
     /// What is in the regions of an op that could not be read is lowered where it is, only to be seen.
@@ -140,11 +140,11 @@ impl<'a> Lower<'a> {
     }
 
     /// Whether a block of the op's own regions has something in it that could not be read.
-    fn holds_unread(&self, op: OpId) -> bool {
+    fn holds_error_op(&self, op: OpId) -> bool {
         let blocks = self.module.op(op).regions.iter().flat_map(|&region| &self.module.region(region).blocks);
         blocks
             .flat_map(|&block| &self.module.block(block).ops)
-            .any(|&inner| self.module.op(inner).name == builtin::UNREAD)
+            .any(|&inner| self.module.op(inner).name == builtin::ERROR)
     }
 
     /// Whether the op's own regions read a value that follows from one whose definition was refused.
@@ -155,7 +155,7 @@ impl<'a> Lower<'a> {
     }
 
     pub(super) fn op(&mut self, op: OpId) {
-        if self.module.op(op).name == builtin::UNREAD {
+        if self.module.op(op).name == builtin::ERROR {
             return self.unread(op);
         }
         let (mut all_stand, mut doubtful, mut unknown) = (true, false, false);
@@ -172,14 +172,14 @@ impl<'a> Lower<'a> {
             let lowered = self.check(op).and_then(|lowering| lowering(self, op));
             lowered.and_then(|values| self.refused_opset().map(|()| values))
         } else {
-            Err(Refusal::Reported)
+            Err(LowerError::Reported)
         };
         self.too_low = None;
         let asked = self.asked.replace(outer_asked);
         // What was found wrong with a number that is not known may not be.
         let lowered = match lowered {
-            Ok(_) | Err(Refusal::Form(_) | Refusal::Attribute { .. }) if asked => {
-                Err(Refusal::dynamic(self, op))
+            Ok(_) | Err(LowerError::Form(_) | LowerError::Attribute { .. }) if asked => {
+                Err(LowerError::dynamic(self, op))
             }
             other => other,
         };
@@ -200,9 +200,9 @@ impl<'a> Lower<'a> {
             Err(refusal) => {
                 // A size that follows from what was refused is not known for that reason alone, and a form may ask for
                 // a constant.
-                let follows = (matches!(refusal, Refusal::Dynamic(_))
+                let follows = (matches!(refusal, LowerError::Dynamic(_))
                     && (doubtful || self.captures_doubtful(op)))
-                    || ((unknown || self.holds_unread(op)) && matches!(refusal, Refusal::Form(_)));
+                    || ((unknown || self.holds_error_op(op)) && matches!(refusal, LowerError::Form(_)));
                 let diagnostic = refusal.diagnostic(self.module, op, self.opset);
                 if let Some(mut diagnostic) = diagnostic.filter(|_| !follows) {
                     provenance::complete(self.module, self.module.op_location(op), &mut diagnostic);
@@ -237,17 +237,17 @@ impl<'a> Lower<'a> {
     }
 
     /// The lowering of an op whose row accepts its types.
-    fn check(&self, op: OpId) -> Result<super::Lowering, Refusal> {
-        let row = find(self.module.op(op).name).ok_or(Refusal::Op)?;
+    fn check(&self, op: OpId) -> Result<super::Lowering, LowerError> {
+        let row = find(self.module.op(op).name).ok_or(LowerError::Op)?;
         let operation = self.module.op(op);
         for &value in operation.operands.iter().chain(&operation.results) {
             let Some(tensor) = self.module.tensor(value) else { continue };
             if !row.elements.contains(tensor.element) {
                 let name = self.module.spell_element(tensor.element).to_owned();
-                return Err(Refusal::Type(name));
+                return Err(LowerError::Type(name));
             }
             if !tensor.is_sized() {
-                return Err(Refusal::dynamic(self, op));
+                return Err(LowerError::dynamic(self, op));
             }
         }
         Ok(row.lower)
@@ -318,12 +318,12 @@ impl<'a> Lower<'a> {
         }
         self.opset = needs;
         let at = self.place().0.name;
-        self.report(catalogue::OpsetRaised { op: op.mnemonic(), to: needs, at });
+        self.report(catalog::OpsetRaised { op: op.mnemonic(), to: needs, at });
     }
 
-    pub(super) fn refused_opset(&self) -> Result<(), Refusal> {
+    pub(super) fn refused_opset(&self) -> Result<(), LowerError> {
         match self.too_low {
-            Some((op, needs)) => Err(Refusal::Opset { op, needs }),
+            Some((op, needs)) => Err(LowerError::Opset { op, needs }),
             None => Ok(()),
         }
     }
@@ -344,16 +344,16 @@ impl<'a> Lower<'a> {
     ///
     /// # Errors
     /// When there is no such operand, or its definition was refused.
-    pub fn operand(&self, op: OpId, index: usize) -> Result<ValueId, Refusal> {
+    pub fn operand(&self, op: OpId, index: usize) -> Result<ValueId, LowerError> {
         let operand = self.module.op(op).operands.get(index).copied();
-        operand.and_then(|operand| self.lowered_of(operand)).ok_or(Refusal::Reported)
+        operand.and_then(|operand| self.lowered_of(operand)).ok_or(LowerError::Reported)
     }
 
     /// The lowered operand with all dimensions that its type has.
     ///
     /// # Errors
     /// As [`Lower::operand`].
-    pub fn full(&mut self, op: OpId, index: usize) -> Result<ValueId, Refusal> {
+    pub fn full(&mut self, op: OpId, index: usize) -> Result<ValueId, LowerError> {
         let value = self.operand(op, index)?;
         let Some(tensor) = self.module.tensor(self.module.op(op).operands[index]) else {
             return Ok(value);
@@ -368,7 +368,7 @@ impl<'a> Lower<'a> {
     ///
     /// # Errors
     /// As [`Lower::operand`].
-    pub fn fulls(&mut self, op: OpId) -> Result<Vec<ValueId>, Refusal> {
+    pub fn fulls(&mut self, op: OpId) -> Result<Vec<ValueId>, LowerError> {
         (0..self.operand_count(op)).map(|index| self.full(op, index)).collect()
     }
 
@@ -376,34 +376,36 @@ impl<'a> Lower<'a> {
     ///
     /// # Errors
     /// When it is not a tensor.
-    pub fn operand_type(&self, op: OpId, index: usize) -> Result<&TensorType, Refusal> {
-        let operand = self.module.op(op).operands.get(index).copied().ok_or(Refusal::Reported)?;
-        self.module.tensor(operand).ok_or_else(|| Refusal::form(format!("operand {index} is not a tensor")))
+    pub fn operand_type(&self, op: OpId, index: usize) -> Result<&TensorType, LowerError> {
+        let operand = self.module.op(op).operands.get(index).copied().ok_or(LowerError::Reported)?;
+        self.module
+            .tensor(operand)
+            .ok_or_else(|| LowerError::form(format!("operand {index} is not a tensor")))
     }
 
     /// The sizes that the text gives an operand.
     ///
     /// # Errors
     /// When it is not a tensor of known sizes.
-    pub fn operand_sizes(&self, op: OpId, index: usize) -> Result<Vec<i64>, Refusal> {
+    pub fn operand_sizes(&self, op: OpId, index: usize) -> Result<Vec<i64>, LowerError> {
         let sizes = self.operand_type(op, index)?.sizes();
-        sizes.ok_or_else(|| Refusal::Dynamic(format!("a dimension of operand {index}")))
+        sizes.ok_or_else(|| LowerError::Dynamic(format!("a dimension of operand {index}")))
     }
 
     /// The tensor type that the text gives a result.
     ///
     /// # Errors
     /// When it is not a tensor.
-    pub fn result_type(&self, op: OpId, index: usize) -> Result<&TensorType, Refusal> {
-        let result = self.module.op(op).results.get(index).copied().ok_or(Refusal::Reported)?;
-        self.module.tensor(result).ok_or_else(|| Refusal::form(format!("result {index} is not a tensor")))
+    pub fn result_type(&self, op: OpId, index: usize) -> Result<&TensorType, LowerError> {
+        let result = self.module.op(op).results.get(index).copied().ok_or(LowerError::Reported)?;
+        self.module.tensor(result).ok_or_else(|| LowerError::form(format!("result {index} is not a tensor")))
     }
 
     /// The sizes that the text gives an operand, numbers or expressions.
     ///
     /// # Errors
     /// When it is not a tensor.
-    pub fn operand_dims(&self, op: OpId, index: usize) -> Result<Dims, Refusal> {
+    pub fn operand_dims(&self, op: OpId, index: usize) -> Result<Dims, LowerError> {
         Ok(self.operand_type(op, index)?.dims.clone())
     }
 
@@ -411,7 +413,7 @@ impl<'a> Lower<'a> {
     ///
     /// # Errors
     /// When it is not a tensor.
-    pub fn result_dims(&self, op: OpId, index: usize) -> Result<(Element, Dims), Refusal> {
+    pub fn result_dims(&self, op: OpId, index: usize) -> Result<(Element, Dims), LowerError> {
         let ty = self.result_type(op, index)?;
         Ok((ty.element, ty.dims.clone()))
     }
@@ -420,9 +422,10 @@ impl<'a> Lower<'a> {
     ///
     /// # Errors
     /// When it is not a tensor of known sizes.
-    pub fn result(&self, op: OpId, index: usize) -> Result<(Element, Vec<i64>), Refusal> {
+    pub fn result(&self, op: OpId, index: usize) -> Result<(Element, Vec<i64>), LowerError> {
         let ty = self.result_type(op, index)?;
-        let sizes = ty.sizes().ok_or_else(|| Refusal::Dynamic(format!("a dimension of result {index}")))?;
+        let sizes =
+            ty.sizes().ok_or_else(|| LowerError::Dynamic(format!("a dimension of result {index}")))?;
         Ok((ty.element, sizes))
     }
 
@@ -467,19 +470,21 @@ impl<'a> Lower<'a> {
     ///
     /// # Errors
     /// When it is missing or no integer.
-    pub fn int(&self, op: OpId, name: &'static str) -> Result<i64, Refusal> {
-        let attribute = self.module.attribute(op, name).ok_or(Refusal::Missing(name))?;
-        attribute.as_integer().ok_or_else(|| Refusal::Attribute { name, why: "expected an integer".into() })
+    pub fn int(&self, op: OpId, name: &'static str) -> Result<i64, LowerError> {
+        let attribute = self.module.attribute(op, name).ok_or(LowerError::Missing(name))?;
+        attribute
+            .as_integer()
+            .ok_or_else(|| LowerError::Attribute { name, why: "expected an integer".into() })
     }
 
     /// A float attribute.
     ///
     /// # Errors
     /// When it is missing or no float.
-    pub fn float(&self, op: OpId, name: &'static str) -> Result<f64, Refusal> {
-        match self.module.attribute(op, name).ok_or(Refusal::Missing(name))? {
+    pub fn float(&self, op: OpId, name: &'static str) -> Result<f64, LowerError> {
+        match self.module.attribute(op, name).ok_or(LowerError::Missing(name))? {
             Attribute::Float(value, _) => Ok(*value),
-            _ => Err(Refusal::Attribute { name, why: "expected a float".into() }),
+            _ => Err(LowerError::Attribute { name, why: "expected a float".into() }),
         }
     }
 
@@ -487,27 +492,29 @@ impl<'a> Lower<'a> {
     ///
     /// # Errors
     /// When it is there and no list of integers.
-    pub fn optional_ints(&self, op: OpId, name: &'static str) -> Result<Option<Vec<i64>>, Refusal> {
+    pub fn optional_ints(&self, op: OpId, name: &'static str) -> Result<Option<Vec<i64>>, LowerError> {
         let Some(attribute) = self.module.attribute(op, name) else { return Ok(None) };
         let values = self.module.integers(attribute);
-        values.map(Some).ok_or_else(|| Refusal::Attribute { name, why: "expected a list of integers".into() })
+        values
+            .map(Some)
+            .ok_or_else(|| LowerError::Attribute { name, why: "expected a list of integers".into() })
     }
 
     /// A list of integers.
     ///
     /// # Errors
     /// When it is missing or no list of integers.
-    pub fn ints(&self, op: OpId, name: &'static str) -> Result<Vec<i64>, Refusal> {
-        self.optional_ints(op, name)?.ok_or(Refusal::Missing(name))
+    pub fn ints(&self, op: OpId, name: &'static str) -> Result<Vec<i64>, LowerError> {
+        self.optional_ints(op, name)?.ok_or(LowerError::Missing(name))
     }
 
     /// A list of integers, some of which may be expressions.
     ///
     /// # Errors
     /// When it is missing or no list of integers.
-    pub fn size_list(&self, op: OpId, name: &'static str) -> Result<Dims, Refusal> {
+    pub fn size_list(&self, op: OpId, name: &'static str) -> Result<Dims, LowerError> {
         match self.module.attribute(op, name) {
-            Some(Attribute::Sizes(sizes)) => Ok(sizes.clone()),
+            Some(Attribute::DimExprs(sizes)) => Ok(sizes.clone()),
             _ => Ok(self.ints(op, name)?.into_iter().map(Dim::Known).collect()),
         }
     }
@@ -516,22 +523,30 @@ impl<'a> Lower<'a> {
     ///
     /// # Errors
     /// When the attribute is missing, or the field is not a list of integers.
-    pub fn field_ints(&self, op: OpId, name: &'static str, field: &'static str) -> Result<Vec<i64>, Refusal> {
-        let attribute = self.module.attribute(op, name).ok_or(Refusal::Missing(name))?;
+    pub fn field_ints(
+        &self,
+        op: OpId,
+        name: &'static str,
+        field: &'static str,
+    ) -> Result<Vec<i64>, LowerError> {
+        let attribute = self.module.attribute(op, name).ok_or(LowerError::Missing(name))?;
         let Some(value) = self.module.field(attribute, field) else { return Ok(Vec::new()) };
         let values = self.module.integers(value);
-        values.ok_or_else(|| Refusal::Attribute { name, why: format!("`{field}` is not a list of integers") })
+        values.ok_or_else(|| LowerError::Attribute {
+            name,
+            why: format!("`{field}` is not a list of integers"),
+        })
     }
 
     /// The word of an enumeration attribute, such as `LT`.
     ///
     /// # Errors
     /// When it is missing or no enumeration.
-    pub fn word(&self, op: OpId, name: &'static str) -> Result<&str, Refusal> {
-        let attribute = self.module.attribute(op, name).ok_or(Refusal::Missing(name))?;
+    pub fn word(&self, op: OpId, name: &'static str) -> Result<&str, LowerError> {
+        let attribute = self.module.attribute(op, name).ok_or(LowerError::Missing(name))?;
         self.module
             .word(attribute)
-            .ok_or_else(|| Refusal::Attribute { name, why: "expected a keyword".into() })
+            .ok_or_else(|| LowerError::Attribute { name, why: "expected a keyword".into() })
     }
 
     /// A truth value; absent is false.

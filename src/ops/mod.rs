@@ -5,7 +5,7 @@
 //! `fixtures/ops/<family>/`.
 
 pub mod fold;
-pub mod rules;
+pub mod type_inference;
 
 mod broadcast;
 mod call;
@@ -19,17 +19,16 @@ mod dynamic_slice;
 mod elements;
 mod elementwise;
 mod expand;
-mod extremum;
 mod fft;
 mod formula;
 mod fused;
 mod gather;
 mod graph;
-mod index;
 mod legacy;
-mod lift;
 mod linalg;
 mod lower;
+mod lower_error;
+mod min_max;
 mod mixed;
 mod movement;
 mod node;
@@ -38,7 +37,6 @@ mod padding;
 pub mod quantize;
 mod random;
 mod reduce;
-mod refusal;
 mod region;
 mod scatter;
 mod shape;
@@ -46,7 +44,10 @@ mod size;
 mod sort;
 mod sparse;
 mod special;
+mod start_indices;
 mod target;
+mod value_range;
+mod vectorize_region;
 mod window;
 
 pub use call::{CALLBACK, ERROR_IF, call_target, callback_name, host_callback, is_elementwise_call};
@@ -57,8 +58,8 @@ pub use elementwise::{FORMAT, ROUND};
 pub use expand::{Expand, Expanded, Expansion};
 pub use linalg::is_batched_routine;
 pub use lower::{BOUNDARY, Lower, Settings};
+pub use lower_error::{LowerError, Lowered, Values};
 pub use node::Node;
-pub use refusal::{Lowered, Refusal, Values};
 pub use region::{Combiner, combiners};
 pub use target::{DEFAULT_OPSET, HIGHEST_OPSET, LOWEST_OPSET, element_since};
 
@@ -102,7 +103,7 @@ const fn expanded(name: OpName, elements: Elements, expand: Expansion, note: &'s
 
 /// No op comes here whose expansion was tried: it has left the program, or was refused.
 fn not_expanded(_: &mut Lower, _: OpId) -> Lowered {
-    Err(Refusal::form("the pass `normalize` must rewrite it first"))
+    Err(LowerError::form("the pass `normalize` must rewrite it first"))
 }
 
 /// The families with their tables.
@@ -147,7 +148,7 @@ pub fn find(name: OpName) -> Option<&'static Row> {
 pub fn misspelt(name: &str) -> Option<&'static str> {
     let rows = FAMILIES.iter().flat_map(|(_, rows)| rows.iter()).map(|row| row.name);
     let of_dialect = |op: &OpName| matches!(op.dialect(), Dialect::StableHlo | Dialect::Chlo);
-    let known = rows.chain(rules::names()).filter(of_dialect).map(OpName::text);
+    let known = rows.chain(type_inference::names()).filter(of_dialect).map(OpName::text);
     // MHLO is a dialect of its own.
     if name.starts_with("mhlo.") { None } else { nearest_op(name, known) }
 }

@@ -35,7 +35,7 @@ impl Lower<'_> {
         // Without `allowzero` a zero in the shape means "as in the input", which a computed one never does.
         let may_be_zero = match pattern {
             Some(_) => wanted.contains(&Dim::Known(0)),
-            None => !wanted.iter().all(|&dim| self.module.sizes.is_at_least(dim, 1)),
+            None => !wanted.iter().all(|&dim| self.module.dim_exprs.is_at_least(dim, 1)),
         };
         let shape = match pattern {
             Some(pattern) => self.int64s(&pattern),
@@ -75,7 +75,7 @@ impl Lower<'_> {
             None if is_static || !has_zero => Some(pattern),
             Some((rest, false)) => {
                 let mut others = wanted.iter().enumerate().filter(|&(axis, _)| axis != rest);
-                others.all(|(_, &dim)| self.module.sizes.is_at_least(dim, 1)).then_some(pattern)
+                others.all(|(_, &dim)| self.module.dim_exprs.is_at_least(dim, 1)).then_some(pattern)
             }
             _ => None,
         }
@@ -161,7 +161,7 @@ impl Lower<'_> {
 
     /// How many elements a slice takes.
     fn sliced(&self, start: Dim, limit: Dim, step: i64) -> Dim {
-        let sizes = &self.module.sizes;
+        let sizes = &self.module.dim_exprs;
         let distance = if step > 0 { sizes.subtract(limit, start) } else { sizes.subtract(start, limit) };
         match distance {
             Dim::Known(distance) => Dim::Known((distance.max(0) + step.abs() - 1) / step.abs()),
@@ -171,7 +171,7 @@ impl Lower<'_> {
 
     /// A place that is this many elements before the end of a dynamic dimension, as ONNX counts it.
     fn counted_from_end(&self, place: Dim, size: Dim) -> Dim {
-        let back = self.module.sizes.subtract(place, size);
+        let back = self.module.dim_exprs.subtract(place, size);
         match back {
             Dim::Known(back) if back < 0 && place.known().is_none() => Dim::Known(back),
             _ => place,
@@ -184,7 +184,7 @@ impl Lower<'_> {
             return *value;
         }
         let mut dims = self.dims(values[0]);
-        dims[axis] = self.module.sizes.sum(values.iter().map(|&value| self.dims(value)[axis]));
+        dims[axis] = self.module.dim_exprs.sum(values.iter().map(|&value| self.dims(value)[axis]));
         let element = self.element(values[0]);
         self.node(onnx::CONCAT, values).int("axis", axis as i64).out(element, &dims)
     }
@@ -198,7 +198,7 @@ impl Lower<'_> {
         }
         let rank = low.len();
         let own = self.dims(value);
-        let sizes = &self.module.sizes;
+        let sizes = &self.module.dim_exprs;
         let padded: Dims =
             (0..rank).map(|axis| sizes.sum([own[axis], pads[axis], pads[axis + rank]])).collect();
         let pads = self.shape(&pads);

@@ -1,7 +1,7 @@
 //! Emits one ONNX op.
 
-use super::{Lower, Refusal, target};
-use crate::diagnostic::catalogue;
+use super::{Lower, LowerError, target};
+use crate::diagnostic::catalog;
 use crate::ir::{
     Attribute, Attributes, Element, NewOp, OpId, OpName, RegionId, Size, Type, TypeId, ValueId, onnx,
 };
@@ -155,7 +155,7 @@ impl Lower<'_> {
         }
         if let Some(op) = self.current {
             let (name, at) = (self.module.op_name(op).to_owned(), self.module.span(op).name);
-            self.report(catalogue::NanSign { op: &name, at });
+            self.report(catalog::NanSign { op: &name, at });
         }
         false
     }
@@ -163,8 +163,8 @@ impl Lower<'_> {
     /// Refuses unless the opset has, or can be raised to have, an ONNX op or one of its later forms.
     ///
     /// # Errors
-    /// [`Refusal::Opset`] when the opset is binding and too low.
-    pub fn require(&mut self, op: OpName, needs: u32) -> Result<(), Refusal> {
+    /// [`LowerError::Opset`] when the opset is binding and too low.
+    pub fn require(&mut self, op: OpName, needs: u32) -> Result<(), LowerError> {
         if needs > self.opset() {
             self.raise(op, needs);
         }

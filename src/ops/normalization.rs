@@ -2,7 +2,7 @@
 //!
 //! JAX prints these as their parts; other producers of StableHLO print the ops.
 
-use super::{Elements, Lower, Lowered, Refusal, Row, noted};
+use super::{Elements, Lower, LowerError, Lowered, Row, noted};
 use crate::ir::{Dim, Dims, OpId, OpName, ValueId, onnx, stablehlo};
 
 pub(super) const ROWS: &[Row] = &[
@@ -35,18 +35,18 @@ struct Normalization {
 }
 
 impl Normalization {
-    fn read(cx: &mut Lower, op: OpId) -> Result<Self, Refusal> {
+    fn read(cx: &mut Lower, op: OpId) -> Result<Self, LowerError> {
         let sizes = cx.operand_dims(op, 0)?;
         let feature = cx.int(op, "feature_index")?;
         let feature = usize::try_from(feature).ok().filter(|&feature| feature < sizes.len());
         let why = || format!("the operand has {} dimensions", sizes.len());
-        let feature = feature.ok_or_else(|| Refusal::Attribute { name: "feature_index", why: why() })?;
+        let feature = feature.ok_or_else(|| LowerError::Attribute { name: "feature_index", why: why() })?;
         let epsilon = cx.float(op, "epsilon")?;
         Ok(Self { operand: cx.full(op, 0)?, sizes, feature, epsilon })
     }
 
     /// A value of one element a feature, so that it broadcasts to the operand.
-    fn spread(&self, cx: &mut Lower, op: OpId, index: usize) -> Result<ValueId, Refusal> {
+    fn spread(&self, cx: &mut Lower, op: OpId, index: usize) -> Result<ValueId, LowerError> {
         let value = cx.full(op, index)?;
         let features = cx.dims(value)[0];
         Ok(cx.reshape(value, &self.spread_sizes(features)))
@@ -60,7 +60,7 @@ impl Normalization {
     /// Elements of one feature.
     fn count(&self, cx: &Lower) -> Dim {
         let others = (0..self.sizes.len()).filter(|&dim| dim != self.feature);
-        cx.module.sizes.product(others.map(|dim| self.sizes[dim]))
+        cx.module.dim_exprs.product(others.map(|dim| self.sizes[dim]))
     }
 
     fn is_empty(&self) -> bool {
@@ -86,7 +86,7 @@ impl Normalization {
     /// The mean over all dimensions but the features', which is NaN where there is nothing.
     fn mean(&self, cx: &mut Lower, value: ValueId) -> ValueId {
         let count = self.count(cx);
-        if cx.module.sizes.is_at_least(count, 1) {
+        if cx.module.dim_exprs.is_at_least(count, 1) {
             return self.reduce(cx, onnx::REDUCE_MEAN, value);
         }
         // ONNX Runtime's ReduceMean of nothing is 0.

@@ -4,7 +4,7 @@
 //! (`SAME_UPPER`) or before them (`SAME_LOWER`). ONNX Runtime computes it for windows that are at least as long as the
 //! stride; where one is dilated, its Conv refuses `auto_pad` and its pools take the window as if it were not.
 
-use crate::ir::{Dim, Sizes};
+use crate::ir::{Dim, DimExprs};
 
 /// A window along one dimension.
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +18,7 @@ pub(super) struct Along {
 }
 
 /// The `auto_pad` that is the padding of all dimensions, where numbers do not say it.
-pub(super) fn auto_pad(sizes: &Sizes, axes: &[Along]) -> Option<&'static str> {
+pub(super) fn auto_pad(sizes: &DimExprs, axes: &[Along]) -> Option<&'static str> {
     if axes.iter().all(|axis| axis.low.known().is_some() && axis.high.known().is_some()) {
         return None;
     }
@@ -29,7 +29,7 @@ pub(super) fn auto_pad(sizes: &Sizes, axes: &[Along]) -> Option<&'static str> {
     all(false).then_some("SAME_LOWER")
 }
 
-fn is_same(sizes: &Sizes, axis: &Along, upper: bool) -> bool {
+fn is_same(sizes: &DimExprs, axis: &Along, upper: bool) -> bool {
     let number = Dim::Known;
     let places = sizes.quotient_up(axis.size, number(axis.stride));
     let last = sizes.multiply(sizes.subtract(places, number(1)), number(axis.stride));
@@ -46,7 +46,7 @@ fn is_same(sizes: &Sizes, axis: &Along, upper: bool) -> bool {
 /// What a symbolic dimension, of this size with its padding, lacks to be as long as a window: how many elements are to
 /// be added at its end, and how many places the window has then. The places that are added are to be cut off. `None`
 /// where the dimension is never shorter than the window. ONNX Runtime fails where there is no place.
-pub(super) fn beyond(sizes: &Sizes, padded: Dim, extent: i64, stride: i64) -> Option<(i64, Dim)> {
+pub(super) fn beyond(sizes: &DimExprs, padded: Dim, extent: i64, stride: i64) -> Option<(i64, Dim)> {
     if padded.known().is_some() || sizes.is_at_least(padded, extent) {
         return None;
     }

@@ -8,8 +8,8 @@
 //! computing with these as integers.
 
 use super::formula::Term;
-use super::{Elements, Lower, Lowered, Refusal, Row, noted};
-use crate::ir::{Dim, Dims, Element, OpId, SCALAR, Sizes, ValueId, onnx, stablehlo};
+use super::{Elements, Lower, LowerError, Lowered, Row, noted};
+use crate::ir::{Dim, DimExprs, Dims, Element, OpId, SCALAR, ValueId, onnx, stablehlo};
 
 pub(super) const ROWS: &[Row] = &[noted(
     stablehlo::RNG_BIT_GENERATOR,
@@ -22,12 +22,12 @@ fn rng_bit_generator(cx: &mut Lower, op: OpId) -> Lowered {
     let philox = match cx.word(op, "rng_algorithm")? {
         "THREE_FRY" => false,
         "PHILOX" | "DEFAULT" => true,
-        other => return Err(Refusal::form(format!("the algorithm {other}"))),
+        other => return Err(LowerError::form(format!("the algorithm {other}"))),
     };
     let words = cx.operand_sizes(op, 0)?;
     let element = cx.operand_type(op, 0)?.element;
     if element != Element::U64 || !(words == [2] || (philox && words == [3])) {
-        return Err(Refusal::form(format!(
+        return Err(LowerError::form(format!(
             "a state of {words:?} elements of {}",
             element.name().unwrap_or("?")
         )));
@@ -51,7 +51,7 @@ fn rng_bit_generator(cx: &mut Lower, op: OpId) -> Lowered {
         }
         (_, &[key, counter]) if wide => threefry_words(cx, key, counter, &sizes),
         (_, &[key, counter]) => threefry_halves(cx, key, counter, &sizes)?,
-        _ => return Err(Refusal::form("the state is not a key with a counter")),
+        _ => return Err(LowerError::form("the state is not a key with a counter")),
     };
     let state = cx.concat(&state, 0);
     // Of narrower elements XLA takes the lower bits.
@@ -74,9 +74,9 @@ fn joined<'f>([low, high]: [Term<'f>; 2]) -> Term<'f> {
 fn interleaved(cx: &mut Lower, values: &[ValueId], axis: usize, sizes: &[Dim]) -> ValueId {
     let parts = Dim::Known(values.len() as i64);
     let mut apart = sizes.to_vec();
-    apart[axis] = cx.module.sizes.quotient_up(sizes[axis], parts);
+    apart[axis] = cx.module.dim_exprs.quotient_up(sizes[axis], parts);
     let mut whole = apart.clone();
-    whole[axis] = cx.module.sizes.multiply(apart[axis], parts);
+    whole[axis] = cx.module.dim_exprs.multiply(apart[axis], parts);
     apart.insert(axis + 1, Dim::Known(1));
     let values: Vec<ValueId> = values.iter().map(|&value| cx.reshape(value, &apart)).collect();
     let together = cx.concat(&values, axis + 1);
@@ -92,23 +92,23 @@ fn threefry_halves(
     key: ValueId,
     counter: ValueId,
     sizes: &[Dim],
-) -> Result<(Vec<ValueId>, ValueId), Refusal> {
+) -> Result<(Vec<ValueId>, ValueId), LowerError> {
     if sizes.is_empty() {
         let (state, [first, _]) = threefry(cx, key, counter, Dim::Known(1));
         return Ok((state, cx.reshape(first, SCALAR)));
     }
-    let axis = halved(&cx.module.sizes, sizes)
-        .ok_or_else(|| Refusal::Dynamic("the first dimension that can be even".into()))?;
+    let axis = halved(&cx.module.dim_exprs, sizes)
+        .ok_or_else(|| LowerError::Dynamic("the first dimension that can be even".into()))?;
     let mut blocks = Dims::from_slice(sizes);
-    blocks[axis] = cx.module.sizes.quotient_up(sizes[axis], Dim::Known(2));
-    let blocks = cx.module.sizes.product(blocks);
+    blocks[axis] = cx.module.dim_exprs.quotient_up(sizes[axis], Dim::Known(2));
+    let blocks = cx.module.dim_exprs.product(blocks);
     let (state, halves) = threefry(cx, key, counter, blocks);
     Ok((state, interleaved(cx, &halves, axis, sizes)))
 }
 
 /// The dimension along which both words of a block are neighbors: the first even one, or else the longest. Nothing
 /// when which one it is depends on the run.
-fn halved(sizes: &Sizes, dims: &[Dim]) -> Option<usize> {
+fn halved(sizes: &DimExprs, dims: &[Dim]) -> Option<usize> {
     let mut longer = (0..dims.len()).filter(|&axis| dims[axis] != Dim::Known(1));
     if let (Some(axis), None) = (longer.next(), longer.next()) {
         return Some(axis);
@@ -126,7 +126,7 @@ fn halved(sizes: &Sizes, dims: &[Dim]) -> Option<usize> {
 
 /// 64 bits for each element, which a block gives.
 fn threefry_words(cx: &mut Lower, key: ValueId, counter: ValueId, sizes: &[Dim]) -> (Vec<ValueId>, ValueId) {
-    let blocks = cx.module.sizes.product(sizes.iter().copied());
+    let blocks = cx.module.dim_exprs.product(sizes.iter().copied());
     let (state, words) = threefry(cx, key, counter, blocks);
     let bits = cx.formula(words, joined);
     (state, cx.reshape(bits, sizes))
@@ -152,13 +152,13 @@ pub(super) const CALLS: &[&str] =
 pub(super) fn threefry_call(cx: &mut Lower, op: OpId) -> Lowered {
     let (operands, results) = (cx.operand_count(op), cx.module.op(op).results.len());
     if !(4..=5).contains(&operands) || results != 2 {
-        return Err(Refusal::form(format!("{operands} operands and {results} results of this generator")));
+        return Err(LowerError::form(format!("{operands} operands and {results} results of this generator")));
     }
     let mut words = [cx.absent(); 4];
     for (index, word) in words.iter_mut().enumerate() {
         let element = cx.operand_type(op, index)?.element;
         if element != Element::U32 {
-            return Err(Refusal::Type(element.name().unwrap_or("?").to_owned()));
+            return Err(LowerError::Type(element.name().unwrap_or("?").to_owned()));
         }
         *word = cx.operand(op, index)?;
     }
@@ -195,8 +195,8 @@ fn philox_bits(
     wide: bool,
     sizes: &[Dim],
 ) -> (Vec<ValueId>, ValueId) {
-    let count = cx.module.sizes.product(sizes.iter().copied());
-    let blocks = cx.module.sizes.quotient_up(count, Dim::Known(if wide { 2 } else { 4 }));
+    let count = cx.module.dim_exprs.product(sizes.iter().copied());
+    let blocks = cx.module.dim_exprs.quotient_up(count, Dim::Known(if wide { 2 } else { 4 }));
     let positions = cx.iota(Element::U64, 1, 0, blocks);
     let words = cx.formulas([key, counter[0], counter[1], positions], |[key, low, high, positions]| {
         let [low, high] = advanced([low, high], positions);

@@ -1,6 +1,6 @@
 //! Ops that arrange elements: constants, broadcasts, reshapes, transposes, slices, pads.
 
-use super::{Elements, Lower, Lowered, Refusal, Row, noted, row};
+use super::{Elements, Lower, LowerError, Lowered, Row, noted, row};
 use crate::ir::{Attribute, Constant, Data, Dim, Dims, OpId, SCALAR, ValueId, provenance, stablehlo};
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ pub(super) const ROWS: &[Row] = &[
 
 fn constant(cx: &mut Lower, op: OpId) -> Lowered {
     let Some(Attribute::Dense(id)) = cx.module.attribute(op, "value") else {
-        return Err(Refusal::Missing("value"));
+        return Err(LowerError::Missing("value"));
     };
     let Constant { ty, data } = cx.module.constant(*id).clone();
     let (element, dims) = cx.result_dims(op, 0)?;
@@ -128,7 +128,7 @@ fn reverse(cx: &mut Lower, op: OpId) -> Lowered {
 }
 
 /// A slice and its reversal, as `x[::-2]` is printed, as one slice that goes down.
-fn reversed_slice(cx: &mut Lower, op: OpId, reversed: &[i64]) -> Result<Option<ValueId>, Refusal> {
+fn reversed_slice(cx: &mut Lower, op: OpId, reversed: &[i64]) -> Result<Option<ValueId>, LowerError> {
     let operand = cx.module.op(op).operands.first().copied();
     let slice = operand.and_then(|operand| cx.module.defining_op(operand));
     let Some(slice) = slice.filter(|&op| cx.module.op(op).name == stablehlo::SLICE) else {
@@ -138,7 +138,7 @@ fn reversed_slice(cx: &mut Lower, op: OpId, reversed: &[i64]) -> Result<Option<V
     let (mut limits, mut steps) = (cx.size_list(slice, "limit_indices")?, cx.ints(slice, "strides")?);
     let (_, counts) = cx.result_dims(slice, 0)?;
     for axis in reversed.iter().map(|&dimension| dimension as usize) {
-        let (first, step, sizes) = (starts[axis], steps[axis], &cx.module.sizes);
+        let (first, step, sizes) = (starts[axis], steps[axis], &cx.module.dim_exprs);
         let before_first = sizes.subtract(first, Dim::Known(1));
         let is_down_to_end = !sizes.is_at_least(before_first, 0);
         // Nothing before the first element may be reached, and of no elements there is no last one.
@@ -213,7 +213,7 @@ impl Lower<'_> {
         for &dimension in dimensions {
             let axis = dimension as usize;
             if !matches!(limits[axis], Dim::Known(0 | 1)) {
-                starts[axis] = self.module.sizes.subtract(limits[axis], Dim::Known(1));
+                starts[axis] = self.module.dim_exprs.subtract(limits[axis], Dim::Known(1));
                 (limits[axis], steps[axis]) = (Dim::Known(-1), -1);
             }
         }
@@ -235,10 +235,10 @@ impl Lower<'_> {
             high[axis + 1] = amount;
             let padded = self.pad(apart, &vec![0; split.len()], &high, padding);
             let mut joined = dims.clone();
-            joined[axis] = self.module.sizes.multiply(dims[axis], Dim::Known(1 + amount));
+            joined[axis] = self.module.dim_exprs.multiply(dims[axis], Dim::Known(1 + amount));
             let joined_value = self.reshape(padded, &joined);
             let mut limits = joined.clone();
-            limits[axis] = self.module.sizes.subtract(joined[axis], Dim::Known(amount));
+            limits[axis] = self.module.dim_exprs.subtract(joined[axis], Dim::Known(amount));
             value = self.slice(joined_value, &vec![0; joined.len()], &limits, &vec![1; joined.len()]);
         }
         value

@@ -1,7 +1,7 @@
-//! Sizes that are computed when the model runs.
+//! DimExprs that are computed when the model runs.
 
 use super::Lower;
-use crate::ir::{Dim, Dims, Element, Factor, SCALAR, SizeId, Symbol, ValueId, onnx};
+use crate::ir::{Dim, DimExprId, Dims, Element, Factor, SCALAR, Symbol, ValueId, onnx};
 use rustc_hash::FxHashSet;
 
 /// Where the value of a symbol comes from.
@@ -71,7 +71,7 @@ impl Lower<'_> {
     /// Whether a size follows from the inputs of the model alone.
     fn is_known_early(&self, dim: Dim) -> bool {
         let Dim::Symbolic(size) = dim else { return true };
-        let terms = self.module.sizes.terms(size);
+        let terms = self.module.dim_exprs.terms(size);
         terms.iter().flat_map(|(factors, _)| factors).all(|&factor| match factor {
             Factor::Symbol(name) => self.origins.get(&name).is_some_and(|origin| origin.is_argument),
             Factor::Quotient(x, y)
@@ -102,12 +102,12 @@ impl Lower<'_> {
         self.concat(&parts, 0)
     }
 
-    /// Sizes that are those of neighboring dimensions of one value, in order.
+    /// DimExprs that are those of neighboring dimensions of one value, in order.
     fn shape_of_argument(&mut self, dims: &[Dim]) -> Option<ValueId> {
         let dimension = |dim: Dim| {
             // A dimension that is `8*h` states what `h` is, and is read as it is.
             let mut found = FxHashSet::default();
-            self.module.sizes.symbols(dim, &mut found);
+            self.module.dim_exprs.symbols(dim, &mut found);
             let mut symbols: Vec<Symbol> = found.into_iter().collect();
             symbols.sort_unstable();
             symbols.iter().find_map(|symbol| {
@@ -125,7 +125,7 @@ impl Lower<'_> {
 
     /// The part that a symbol has its value from, as a size.
     fn whole(&self, symbol: Symbol, origin: &Origin) -> Dim {
-        let sizes = &self.module.sizes;
+        let sizes = &self.module.dim_exprs;
         sizes.add(sizes.multiply(sizes.symbol(symbol), Dim::Known(origin.times)), origin.plus)
     }
 
@@ -138,9 +138,9 @@ impl Lower<'_> {
     }
 
     /// The sum of the terms, as a list of one.
-    fn computed_size(&mut self, size: SizeId) -> ValueId {
+    fn computed_size(&mut self, size: DimExprId) -> ValueId {
         let mut sum: Option<ValueId> = None;
-        for (factors, coefficient) in self.module.sizes.terms(size) {
+        for (factors, coefficient) in self.module.dim_exprs.terms(size) {
             let mut product: Option<ValueId> = None;
             for factor in factors {
                 let value = self.factor(factor);
@@ -171,7 +171,7 @@ impl Lower<'_> {
         let (name, x, y) = match factor {
             Factor::Symbol(name) => return self.symbol(name),
             // Mod takes the sign of the divisor, but Div rounds to zero.
-            Factor::Quotient(x, y) if !self.module.sizes.is_at_least(x, 0) => {
+            Factor::Quotient(x, y) if !self.module.dim_exprs.is_at_least(x, 0) => {
                 let (value, by) = (self.shape(&[x]), self.shape(&[y]));
                 let rest = self.elementwise(onnx::MOD, &[value, by]);
                 let whole = self.elementwise(onnx::SUB, &[value, rest]);

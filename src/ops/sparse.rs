@@ -1,6 +1,6 @@
 //! Products of sparse matrices, as gathers and sums over segments.
 
-use super::Refusal;
+use super::LowerError;
 use super::expand::{Expand, Expanded, positions};
 use crate::ir::{Dim, Element, ValueId, stablehlo};
 
@@ -13,7 +13,7 @@ pub(super) fn product(cx: &mut Expand) -> Expanded {
     let (data, starts) = (cx.operand_type(0)?, cx.operand_type(1)?);
     let (columns, dense, result) = (cx.operand_type(2)?, cx.operand_type(3)?, cx.result_type()?);
     let (&[count], &[ends]) = (&data.dims[..], &starts.dims[..]) else {
-        return Err(Refusal::form("its matrix has batch dimensions"));
+        return Err(LowerError::form("its matrix has batch dimensions"));
     };
     let known = (count.known(), ends.known(), result.is_static() && dense.is_static());
     let (Some(length), Some(ends), true) = known else { return Err(cx.dynamic()) };
@@ -23,7 +23,7 @@ pub(super) fn product(cx: &mut Expand) -> Expanded {
         && result.dims.first() == Some(&Dim::Known(ends - 1))
         && [data.element, dense.element].iter().all(|&element| element == result.element);
     if !fits || !starts.element.is_integer() || !columns.element.is_integer() {
-        return Err(Refusal::form("its operands and its result do not match"));
+        return Err(LowerError::form("its operands and its result do not match"));
     }
     let ty = cx.result()?;
     let zeros = cx.splat(ty, 0)?;
@@ -54,7 +54,7 @@ pub(super) fn product(cx: &mut Expand) -> Expanded {
 }
 
 /// The row of each of the non-zeros: how many rows start at or before it, less one.
-fn rows(cx: &mut Expand, length: i64, ends: i64) -> Result<ValueId, Refusal> {
+fn rows(cx: &mut Expand, length: i64, ends: i64) -> Result<ValueId, LowerError> {
     let module = &mut *cx.rewriter.module;
     let scalar = module.tensor_of(Element::I32, crate::ir::SCALAR);
     let [ty, ones] = [length, ends].map(|size| module.tensor_of(Element::I32, &[size]));
@@ -70,7 +70,7 @@ fn rows(cx: &mut Expand, length: i64, ends: i64) -> Result<ValueId, Refusal> {
 }
 
 /// The first operand with updates added to its rows, which the second one names.
-fn scatter(cx: &mut Expand, operands: [ValueId; 3], window: Vec<usize>) -> Result<ValueId, Refusal> {
+fn scatter(cx: &mut Expand, operands: [ValueId; 3], window: Vec<usize>) -> Result<ValueId, LowerError> {
     let lists = [
         ("inserted_window_dims", positions([0])),
         ("scatter_dims_to_operand_dims", positions([0])),

@@ -6,7 +6,7 @@
 //! program is known afterwards.
 
 use super::Context;
-use crate::diagnostic::{Diagnostic, catalogue};
+use crate::diagnostic::{Diagnostic, catalog};
 use crate::ir::{Attribute, BlockId, Module, OpId, Rewriter, provenance, stablehlo};
 use crate::ops;
 
@@ -47,7 +47,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     }
     for op in checks {
         let at = module.span(op).name;
-        let mut diagnostic: Diagnostic = catalogue::DroppedCallback { callback: ops::ERROR_IF, at }.into();
+        let mut diagnostic: Diagnostic = catalog::DroppedCallback { callback: ops::ERROR_IF, at }.into();
         provenance::complete(module, module.op_location(op), &mut diagnostic);
         cx.diagnostics.push(diagnostic);
     }

@@ -5,7 +5,7 @@
 //! first, so that what a Python call gives counts as used only when a result of the program needs it.
 
 use super::{Context, canonicalize, entry};
-use crate::diagnostic::{Diagnostic, catalogue};
+use crate::diagnostic::{Diagnostic, catalog};
 use crate::ir::{
     Block, BlockId, Definition, FunctionId, Module, OpId, Type, TypeId, ValueId, func, provenance, stablehlo,
 };
@@ -121,7 +121,7 @@ fn drop_callbacks(module: &mut Module, cx: &mut Context) {
     for &op in &dropped {
         let callback = &*ops::callback_name(module, op);
         let at = module.span(op).name;
-        let mut diagnostic: Diagnostic = catalogue::DroppedCallback { callback, at }.into();
+        let mut diagnostic: Diagnostic = catalog::DroppedCallback { callback, at }.into();
         provenance::complete(module, module.op_location(op), &mut diagnostic);
         cx.diagnostics.push(diagnostic);
     }

@@ -8,7 +8,7 @@
 //! square root once more gives what rounding once would (Figueroa 1995).
 
 use super::Context;
-use crate::diagnostic::{Diagnostic, Part, catalogue};
+use crate::diagnostic::{Diagnostic, Part, catalog};
 use crate::ir::{
     Attribute, Class, Constant, Data, Element, FunctionId, Module, OpId, OpName, Rewriter, SmallFloat,
     TensorType, Type, TypeId, ValueId, builtin, chlo, provenance, stablehlo,
@@ -133,7 +133,7 @@ fn report_boundary(module: &Module, id: FunctionId, cx: &mut Context) {
     let mut report = |what: &str, ty: TypeId, at: Span| {
         let element = module.tensor_type(ty).map(|tensor| tensor.element).filter(|&element| is_held(element));
         if let Some(ty) = element.and_then(Element::name) {
-            cx.diagnostics.push(catalogue::NarrowAsFloat { what, ty, at });
+            cx.diagnostics.push(catalog::NarrowAsFloat { what, ty, at });
         }
     };
     for (index, (argument, &ty)) in function.arguments.iter().zip(&function.argument_types).enumerate() {
@@ -293,10 +293,10 @@ impl Narrow<'_> {
         let module = &*rewriter.module;
         let (name, at) = (module.op_name(op), module.span(op).name);
         let ty = element.name().unwrap_or_default();
-        let diagnostic: Diagnostic = catalogue::UnsupportedType { op: name, ty, at }.into();
+        let diagnostic: Diagnostic = catalog::UnsupportedType { op: name, ty, at }.into();
         let mut diagnostic = diagnostic.at(Part::Elements(ty.to_owned()));
         provenance::complete(module, module.op_location(op), &mut diagnostic);
-        if module.op(op).name != builtin::UNREAD {
+        if module.op(op).name != builtin::ERROR {
             self.refused.push(diagnostic);
         }
         false

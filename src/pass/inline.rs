@@ -5,7 +5,7 @@
 //! own (`chlo.erf`) becomes that op instead.
 
 use super::{Context, entry_or_report};
-use crate::diagnostic::catalogue;
+use crate::diagnostic::catalog;
 use crate::ir::{
     Attribute, BlockId, FunctionId, Location, LocationId, Module, NewOp, OpId, OpName, RegionId, ValueId,
     func, stablehlo,
@@ -115,7 +115,7 @@ fn callees_first(module: &Module, entry: FunctionId, cx: &mut Context) -> Option
         if open.contains(&next) {
             let name = module.symbols.get(module.function(next).name);
             let definition = module.function(next).span;
-            cx.diagnostics.push(catalogue::RecursiveCall { name, at: module.span(op).name, definition });
+            cx.diagnostics.push(catalog::RecursiveCall { name, at: module.span(op).name, definition });
             return None;
         }
         if !done.contains(&next) {
@@ -142,7 +142,7 @@ fn within_limit(module: &Module, order: &[FunctionId], cx: &mut Context) -> bool
     }
     let shown = if count == u64::MAX { "more than 2^64".to_owned() } else { count.to_string() };
     let (function, at) = (module.symbols.get(module.function(entry).name), module.function(entry).span);
-    cx.diagnostics.push(catalogue::TooManyOps { count: &shown, limit: cx.max_ops, function, at });
+    cx.diagnostics.push(catalog::TooManyOps { count: &shown, limit: cx.max_ops, function, at });
     false
 }
 
@@ -163,7 +163,7 @@ fn within_depth(module: &Module, order: &[FunctionId], cx: &mut Context) -> bool
                 deepest = deepest.max(depth + called - 1);
                 if deepest > NESTING_LIMIT {
                     let at = module.span(op).name;
-                    cx.diagnostics.push(catalogue::NestingTooDeep { limit: NESTING_LIMIT, at });
+                    cx.diagnostics.push(catalog::NestingTooDeep { limit: NESTING_LIMIT, at });
                     return false;
                 }
             }

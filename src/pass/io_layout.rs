@@ -6,7 +6,7 @@
 
 use super::name_values;
 use super::{Context, entry};
-use crate::diagnostic::{catalogue, nearest};
+use crate::diagnostic::{catalog, nearest};
 use crate::ir::{
     Attribute, BlockId, Definition, Dims, Element, FunctionId, LocationId, Module, NewOp, OpId, TensorType,
     Type, ValueId, onnx,
@@ -68,7 +68,7 @@ fn places(
                 }
             }
         };
-        cx.diagnostics.push(catalogue::NameMismatch { option, why: &why });
+        cx.diagnostics.push(catalog::NameMismatch { option, why: &why });
     }
     places
 }

@@ -1,7 +1,7 @@
 //! Every `stablehlo` and `chlo` op becomes `onnx` ops, or a diagnostic. All ops are tried.
 
 use super::{Context, entry, entry_or_report};
-use crate::diagnostic::{Diagnostic, Part, catalogue};
+use crate::diagnostic::{Diagnostic, Part, catalog};
 use crate::ir::{Attribute, Dialect, Element, FunctionId, Module, OpId, Type, func};
 use crate::ops::{BOUNDARY, Lower};
 
@@ -12,7 +12,7 @@ pub fn run(module: &mut Module, cx: &mut Context) {
     report_foreign_arguments(module, entry, cx);
     if module.function(entry).results.is_empty() && module.lost.is_empty() {
         let (function, at) = (module.symbols.get(module.function(entry).name), module.function(entry).span);
-        cx.diagnostics.push(catalogue::NoOutputs { function, at });
+        cx.diagnostics.push(catalog::NoOutputs { function, at });
     }
     let mut lower = Lower::new(module, cx.source, cx.settings, cx.diagnostics);
     lower.function_block(block);
@@ -40,7 +40,7 @@ fn report_foreign_arguments(module: &Module, entry: FunctionId, cx: &mut Context
             _ => module.spell(ty),
         };
         let diagnostic: Diagnostic =
-            catalogue::UnsupportedType { op: func::FUNC.text(), ty: &name, at: argument.span }.into();
+            catalog::UnsupportedType { op: func::FUNC.text(), ty: &name, at: argument.span }.into();
         cx.diagnostics.push(diagnostic.at(Part::Elements(name)));
     }
 }

@@ -36,7 +36,7 @@ mod tuples;
 pub use dynamic_batch::DynamicDimension;
 pub(crate) use name_values::Path as TreePath;
 
-use crate::diagnostic::{Diagnostics, catalogue};
+use crate::diagnostic::{Diagnostics, catalog};
 use crate::ir::{FunctionId, Module, OpName};
 use crate::ops::Settings;
 use crate::source::{Source, Span};
@@ -270,14 +270,14 @@ pub fn run(
 /// Whether a pass has left a valid module. What is wrong with it is the pass's fault, and not the text's.
 fn verify(pass: &Pass, module: &Module, diagnostics: &mut Diagnostics) -> bool {
     let mut found = Diagnostics::new();
-    crate::ir::verify(module, &crate::ops::rules::check, &mut found);
+    crate::ir::verify(module, &crate::ops::type_inference::check, &mut found);
     for diagnostic in &found {
         let (why, at) = (&*diagnostic.message, diagnostic.span());
-        diagnostics.push(catalogue::InvalidModule { pass: pass.name, why, at });
+        diagnostics.push(catalog::InvalidModule { pass: pass.name, why, at });
     }
     let Some(op) = lower::unlowered(module).filter(|_| found.is_empty()) else { return found.is_empty() };
     let (why, at) = (&*format!("`{}` is not an ONNX op", module.op_name(op)), module.span(op).name);
-    diagnostics.push(catalogue::InvalidModule { pass: pass.name, why, at });
+    diagnostics.push(catalog::InvalidModule { pass: pass.name, why, at });
     false
 }
 
@@ -308,9 +308,9 @@ pub(crate) fn entry_or_report(module: &Module, diagnostics: &mut Diagnostics) ->
             module.functions().map(|id| module.symbols.get(module.function(id).name)).collect();
         let at = module.functions().next().map_or(Span::NONE, |id| module.function(id).span);
         if candidates.is_empty() {
-            diagnostics.push(catalogue::EmptyInput { at });
+            diagnostics.push(catalog::EmptyInput { at });
         } else {
-            diagnostics.push(catalogue::NoEntryFunction { candidates: &candidates, at });
+            diagnostics.push(catalog::NoEntryFunction { candidates: &candidates, at });
         }
     }
     entry

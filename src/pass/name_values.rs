@@ -7,7 +7,7 @@
 //! how to get names.
 
 use super::{Context, entry};
-use crate::diagnostic::{Diagnostics, catalogue};
+use crate::diagnostic::{Diagnostics, catalog};
 use crate::ir::{
     BlockId, Data, FunctionId, FunctionResult, Module, OpId, Symbol, ValueId, func, onnx, provenance,
 };
@@ -33,7 +33,7 @@ pub fn run(module: &mut Module, cx: &mut Context) {
     let calls = names.block(module, block);
     name_functions(module, calls);
     if !named && !module.block(block).arguments.is_empty() {
-        cx.diagnostics.push(catalogue::NoLocations {});
+        cx.diagnostics.push(catalog::NoLocations {});
     }
 }
 
@@ -141,7 +141,7 @@ impl Names {
         }
         if names.len() != values.len() {
             let why = format!("expected {} names, found {}", values.len(), names.len());
-            diagnostics.push(catalogue::NameMismatch { option, why: &why });
+            diagnostics.push(catalog::NameMismatch { option, why: &why });
             return true;
         }
         for (index, (&value, name)) in values.iter().zip(names).enumerate() {
@@ -155,7 +155,7 @@ impl Names {
                     // Inputs have their names before outputs.
                     format!("`{name}` is already the name of an input")
                 };
-                diagnostics.push(catalogue::NameMismatch { option, why: &why });
+                diagnostics.push(catalog::NameMismatch { option, why: &why });
             }
             self.give(module, value, name);
         }

@@ -7,7 +7,7 @@
 use super::{Context, drop_assertions, scalars, tuples};
 use crate::diagnostic::Diagnostic;
 use crate::ir::{Dim, Module, OpId, Rewriter, ValueId, func, provenance, stablehlo};
-use crate::ops::{self, Expand, Refusal, Values};
+use crate::ops::{self, Expand, LowerError, Values};
 use rustc_hash::FxHashSet;
 
 /// Runs the pass on all functions.
@@ -31,7 +31,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
             // Of what was refused nothing is known.
             if rewriter.module.op(op).operands.iter().any(|operand| unknown.contains(operand)) {
                 unknown.extend(&rewriter.module.op(op).results);
-                refused.push((op, Refusal::Reported));
+                refused.push((op, LowerError::Reported));
                 return true;
             }
             let expanded = expand(&mut Expand { rewriter, op });
@@ -58,7 +58,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
 }
 
 /// What an op becomes, which must be of the types that the op states.
-fn of_its_types(module: &Module, op: OpId, values: Option<Values>) -> Result<Option<Values>, Refusal> {
+fn of_its_types(module: &Module, op: OpId, values: Option<Values>) -> Result<Option<Values>, LowerError> {
     let Some(Values(found)) = &values else { return Ok(values) };
     for (&result, &value) in module.op(op).results.iter().zip(found) {
         let (Some(stated), Some(found)) = (module.tensor(result), module.tensor(value)) else { continue };
@@ -70,7 +70,7 @@ fn of_its_types(module: &Module, op: OpId, values: Option<Values>) -> Result<Opt
             && stated.rank() == found.rank()
             && stated.dims.iter().zip(&found.dims).all(same);
         if !fits {
-            return Err(Refusal::form("its result type does not follow from its operands"));
+            return Err(LowerError::form("its result type does not follow from its operands"));
         }
     }
     Ok(values)
@@ -90,16 +90,16 @@ fn end_functions(module: &mut Module) {
 }
 
 /// The refusal of a call whose function the text only declares.
-fn call_of_declaration(module: &Module, op: OpId) -> Option<Refusal> {
+fn call_of_declaration(module: &Module, op: OpId) -> Option<LowerError> {
     let function = module.function(module.callee(op)?);
     let name = module.symbols.get(function.name);
-    let why = || Refusal::form(format!("`@{name}` is only declared: it has no body"));
+    let why = || LowerError::form(format!("`@{name}` is only declared: it has no body"));
     module.entry_block(function.body).is_none().then(why)
 }
 
 /// Reports what was refused, and sets it aside. That the program is one for several devices is reported once, and what is
 /// within a refused computation is not reported beside it.
-fn report(module: &mut Module, refused: &[(OpId, Refusal)], within: &FxHashSet<OpId>, cx: &mut Context) {
+fn report(module: &mut Module, refused: &[(OpId, LowerError)], within: &FxHashSet<OpId>, cx: &mut Context) {
     if refused.is_empty() {
         return;
     }
@@ -107,7 +107,7 @@ fn report(module: &mut Module, refused: &[(OpId, Refusal)], within: &FxHashSet<O
     let inner: FxHashSet<OpId> = module.ops_within(regions).collect();
     let mut several = false;
     for (op, refusal) in refused.iter().filter(|(op, _)| !inner.contains(op)) {
-        let devices = matches!(refusal, Refusal::Devices { .. });
+        let devices = matches!(refusal, LowerError::Devices { .. });
         if devices && several {
             continue;
         }

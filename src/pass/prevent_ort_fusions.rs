@@ -43,7 +43,7 @@ fn find(module: &Module, is_dynamic: bool) -> FxHashSet<OpId> {
                 let origins = operation.operands.iter().filter_map(|&value| origin(module, value));
                 found.extend(origins.filter(|&scale| is_double && factor(module, scale).is_some()));
                 let may_be_empty =
-                    |&dim: &Dim| !module.sizes.is_at_least(dim, 1) || is_dynamic && dim.known().is_none();
+                    |&dim: &Dim| !module.dim_exprs.is_at_least(dim, 1) || is_dynamic && dim.known().is_none();
                 let is_empty =
                     |value: ValueId| module.tensor(value).is_some_and(|ty| ty.dims.iter().any(may_be_empty));
                 let fails = |&value: &ValueId| moves_first(module, value) && is_empty(value);

@@ -6,7 +6,7 @@
 //! means (`dequantize_op_quantize`). These two keep the quantized type as an attribute.
 
 use super::Context;
-use crate::diagnostic::{Diagnostic, Part, catalogue};
+use crate::diagnostic::{Diagnostic, Part, catalog};
 use crate::ir::{
     Attribute, Class, Dialect, Element, FunctionId, Module, NewOp, OpId, OpName, RegionId, Rewriter, Symbol,
     TensorType, Type, TypeId, ValueId, builtin, func, provenance, stablehlo,
@@ -102,7 +102,7 @@ impl Quantize {
                     let definition = module.defining_op(value);
                     let op = definition.map_or(func::FUNC.text(), |op| module.op_name(op));
                     let ty = module.symbols.get(text);
-                    let diagnostic: Diagnostic = catalogue::UnsupportedType { op, ty, at }.into();
+                    let diagnostic: Diagnostic = catalog::UnsupportedType { op, ty, at }.into();
                     let mut diagnostic = diagnostic.at(Part::Elements(ty.to_owned()));
                     if let Some(op) = definition {
                         provenance::complete(module, module.op_location(op), &mut diagnostic);
@@ -182,7 +182,7 @@ impl Quantize {
                 refused.push(self.refuse(rewriter, op, why));
                 false
             }
-            Kind::Unknown if module.op(op).name == builtin::UNREAD => true,
+            Kind::Unknown if module.op(op).name == builtin::ERROR => true,
             Kind::Unknown => {
                 refused.push(self.refuse(rewriter, op, "its operands or results are quantized"));
                 false
@@ -302,7 +302,7 @@ impl Quantize {
         }
         let module = &*rewriter.module;
         let (name, at) = (module.op_name(op), module.span(op).name);
-        let mut diagnostic = catalogue::UnsupportedForm { op: name, why, at }.into();
+        let mut diagnostic = catalog::UnsupportedForm { op: name, why, at }.into();
         provenance::complete(module, module.op_location(op), &mut diagnostic);
         diagnostic
     }

@@ -10,7 +10,7 @@
 
 use super::refine_shapes::Values;
 use super::{Context, bind_weights, entry};
-use crate::diagnostic::{catalogue, nearest};
+use crate::diagnostic::{catalog, nearest};
 use crate::ir::{
     Argument, Attribute, BlockId, Constant, Data, Definition, Dim, Factor, FunctionId, Module, OpId, Symbol,
     Term, Type, ValueId, provenance, stablehlo,
@@ -36,7 +36,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     for (name, _) in cx.dims.iter().filter(|(name, _)| name != PLATFORM) {
         if !names.iter().any(|(own, _)| own == name) {
             let near = nearest(name, names.iter().map(|(name, _)| name.as_str()));
-            cx.diagnostics.push(catalogue::UnknownDimension { name, nearest: near });
+            cx.diagnostics.push(catalog::UnknownDimension { name, nearest: near });
         }
     }
     // A name is the size of a dimension, or follows from it and from other names: `b` of a dimension `2*b + t`.
@@ -51,11 +51,11 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
         let given = cx.dims.iter().find(|(own, _)| own == name).map(|&(_, size)| Dim::Known(size));
         let named = given.unwrap_or_else(|| {
             let name = module.symbols.intern(name);
-            module.sizes.at_least(name, 0);
-            module.sizes.symbol(name)
+            module.dim_exprs.at_least(name, 0);
+            module.dim_exprs.symbol(name)
         });
-        let times = module.sizes.multiply(named, Dim::Known(solution.times));
-        open.set(module, place, module.sizes.add(times, solution.plus));
+        let times = module.dim_exprs.multiply(named, Dim::Known(solution.times));
+        open.set(module, place, module.dim_exprs.add(times, solution.plus));
     }
     open.close(module);
 }
@@ -77,8 +77,8 @@ impl Open {
             for (axis, _) in tensor.dims.iter().enumerate().filter(|(_, dim)| **dim == Dim::Dynamic) {
                 // No name of a dimension has a question mark.
                 let symbol = module.symbols.intern(&format!("?{index}.{axis}"));
-                module.sizes.at_least(symbol, 0);
-                set(module, entry, block, (value, axis), module.sizes.symbol(symbol));
+                module.dim_exprs.at_least(symbol, 0);
+                set(module, entry, block, (value, axis), module.dim_exprs.symbol(symbol));
                 open.symbols.insert(symbol, (value, axis));
             }
         }
@@ -92,13 +92,13 @@ impl Open {
 
     /// The dimension whose size a size is.
     fn place(&self, module: &Module, size: Dim) -> Option<Place> {
-        self.symbols.get(&module.sizes.as_symbol(size)?).copied()
+        self.symbols.get(&module.dim_exprs.as_symbol(size)?).copied()
     }
 
     /// Whether a size is made of names alone.
     fn is_named(&self, module: &Module, size: Dim) -> bool {
         let mut found = FxHashSet::default();
-        module.sizes.symbols(size, &mut found);
+        module.dim_exprs.symbols(size, &mut found);
         size != Dim::Dynamic && found.iter().all(|name| !self.symbols.contains_key(name))
     }
 
@@ -119,7 +119,7 @@ struct Solution {
 /// The dimension that a name follows from, where that is the only one which is not known. JAX computes a name as
 /// `floordiv(dimension - plus, times)`, and asserts that nothing is left.
 fn solve(module: &Module, open: &Open, values: &Values, name: Dim) -> Option<(Place, Solution)> {
-    let sizes = &module.sizes;
+    let sizes = &module.dim_exprs;
     let (times, multiple) = dividend(module, open, values, name)?;
     let mut found = FxHashSet::default();
     sizes.symbols(multiple, &mut found);
@@ -132,7 +132,7 @@ fn solve(module: &Module, open: &Open, values: &Values, name: Dim) -> Option<(Pl
 
 /// A number, and what a name is when it is multiplied with it.
 fn dividend(module: &Module, open: &Open, values: &Values, name: Dim) -> Option<(i64, Dim)> {
-    let sizes = &module.sizes;
+    let sizes = &module.dim_exprs;
     let Dim::Symbolic(id) = name else { return None };
     let quotient = |(factors, by): Term| match factors[..] {
         [Factor::Quotient(x, Dim::Known(divisor))] if by.abs() == 1 && !open.is_named(module, x) => {
@@ -170,7 +170,7 @@ fn choose_platform(module: &mut Module, entry: FunctionId, block: BlockId, cx: &
     let given = cx.dims.iter().find(|(name, _)| name == PLATFORM).map(|&(_, number)| number);
     if given.is_none() {
         let at = module.function(entry).arguments[index].span;
-        cx.diagnostics.push(catalogue::FirstPlatform { at });
+        cx.diagnostics.push(catalog::FirstPlatform { at });
     }
     let ty = module.value_type(module.block(block).arguments[index]);
     let Some(element) = module.tensor_type(ty).filter(|ty| ty.rank() == 0).map(|ty| ty.element) else {

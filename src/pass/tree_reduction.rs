@@ -13,7 +13,9 @@
 //! The pass comes after `layout`, which moves Transposes through reductions and not through views.
 
 use super::Context;
-use crate::ir::{Attribute, Dim, Dims, Element, Module, OpId, OpName, Rewriter, Sizes, Type, ValueId, onnx};
+use crate::ir::{
+    Attribute, Dim, DimExprs, Dims, Element, Module, OpId, OpName, Rewriter, Type, ValueId, onnx,
+};
 
 /// Sums of up to as many elements are right to 1e-6 along the last dimensions, where several are added at once.
 const LAST: Limits = Limits { long: 4096, few: 4096, uneven: 131_072, block: 1024, blocks: 256..=4096 };
@@ -103,7 +105,7 @@ impl Sum {
 
     /// The dimensions of more than one element, adjacent ones as one of which both or neither are reduced. Those that
     /// are reduced have numbers, and one other at most has none, which a Reshape can leave to the runtime.
-    fn runs(&self, sizes: &Sizes) -> Option<Vec<Run>> {
+    fn runs(&self, sizes: &DimExprs) -> Option<Vec<Run>> {
         let unknown = |dim: &&Dim| dim.known().is_none();
         if self.axes.iter().any(|&axis| unknown(&&self.dims[axis]))
             || self.dims.iter().filter(unknown).count() > 1
@@ -157,7 +159,7 @@ struct Middle {
 /// Replaces a reduction by stages, where it is long.
 fn visit(rewriter: &mut Rewriter, op: OpId) -> Option<()> {
     let sum = Sum::read(rewriter.module, op).filter(|sum| !sum.axes.is_empty())?;
-    let value = match sum.runs(&rewriter.module.sizes) {
+    let value = match sum.runs(&rewriter.module.dim_exprs) {
         Some(runs) => in_views(rewriter, &sum, &runs)?,
         None => by_dimension(rewriter, &sum)?,
     };
@@ -167,7 +169,7 @@ fn visit(rewriter: &mut Rewriter, op: OpId) -> Option<()> {
 
 /// The stages of a sum along dimensions whose sizes are numbers.
 fn in_views(rewriter: &mut Rewriter, sum: &Sum, runs: &[Run]) -> Option<ValueId> {
-    let sizes = &rewriter.module.sizes;
+    let sizes = &rewriter.module.dim_exprs;
     let mut middles = Vec::new();
     let mut inner = Dim::Known(1);
     for (index, run) in runs.iter().enumerate().rev() {
@@ -234,7 +236,7 @@ impl Stages<'_, '_, '_> {
                 }
                 _ => 1,
             };
-            let sizes = &self.rewriter.module.sizes;
+            let sizes = &self.rewriter.module.dim_exprs;
             let outer = sizes.multiply(outer, Dim::Known(blocks / beside));
             let inner = sizes.multiply(inner, Dim::Known(beside));
             value = self.reduce(value, Middle { outer, count: block, inner });
@@ -336,7 +338,7 @@ impl Stages<'_, '_, '_> {
         let whole = self.size_node(onnx::SUB, &[size, rest], &[]);
         let [zero, end, axes] = [0, i64::MAX, along].map(|number| self.integers(&[number]));
 
-        let sizes = &self.rewriter.module.sizes;
+        let sizes = &self.rewriter.module.dim_exprs;
         let count = sizes.quotient(dims[axis], Dim::Known(block));
         let rest = sizes.remainder(dims[axis], Dim::Known(block));
         let even = sizes.multiply(count, Dim::Known(block));
@@ -400,7 +402,7 @@ impl Stages<'_, '_, '_> {
 /// A sum along dimensions of which one or another is symbolic, or that are beside symbolic ones: one after the other,
 /// with size 1 until the last is done, or in blocks along the only one.
 fn by_dimension(rewriter: &mut Rewriter, sum: &Sum) -> Option<ValueId> {
-    let most = |axis: usize| rewriter.module.sizes.bounds(sum.dims[axis]).1;
+    let most = |axis: usize| rewriter.module.dim_exprs.bounds(sum.dims[axis]).1;
     let is_last = sum.last().is_some_and(|last| sum.axes.contains(&last));
     let limits = if is_last { &LAST } else { &OTHER };
     let count = sum.axes.iter().try_fold(1i64, |count, &axis| count.checked_mul(most(axis)?));

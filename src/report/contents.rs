@@ -77,7 +77,7 @@ impl Contents {
         let ops = module.reachable_ops();
         let mut constants = Vec::new();
         for &op in &ops {
-            if module.op(op).name == builtin::UNREAD {
+            if module.op(op).name == builtin::ERROR {
                 continue;
             }
             let name = module.op_name(op);

@@ -19,7 +19,7 @@ pub use problem::Problem;
 pub use summary::{OpTotal, Summary};
 pub use tensor::{Origin, Size, Tensor, Weight, weight_module};
 
-use crate::diagnostic::{Code, Diagnostics, PythonSources, Severity, catalogue, json};
+use crate::diagnostic::{Code, Diagnostics, PythonSources, Severity, catalog, json};
 use crate::ir::Module;
 use crate::onnx;
 use crate::source::Source;
@@ -205,9 +205,9 @@ fn opset(module: &Module) -> Option<i64> {
 
 /// Diagnostics that state that numbers can differ, with the kind of the difference.
 const DIFFERENCES: &[(Code, &str)] = &[
-    (catalogue::NanNotPropagated::CODE, "nan"),
-    (catalogue::NanSign::CODE, "nan"),
-    (catalogue::ReducedPrecision::CODE, "precision"),
+    (catalog::NanNotPropagated::CODE, "nan"),
+    (catalog::NanSign::CODE, "nan"),
+    (catalog::ReducedPrecision::CODE, "precision"),
 ];
 
 /// What the diagnostics say of differences, and what widened regions add.

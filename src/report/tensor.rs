@@ -60,7 +60,7 @@ pub struct Weight {
 impl Tensor {
     /// A tensor of a module.
     pub(super) fn new(module: &Module, name: &str, ty: &TensorType) -> Self {
-        let dims = ty.dims.iter().map(|&dim| one_line(&module.sizes.spell(&module.symbols, dim), NAME));
+        let dims = ty.dims.iter().map(|&dim| one_line(&module.dim_exprs.spell(&module.symbols, dim), NAME));
         Self {
             name: one_line(name, NAME),
             element: one_line(module.spell_element(ty.element), NAME),
@@ -86,8 +86,8 @@ fn size(module: &Module, ty: &TensorType) -> Size {
     let whole_bytes = bits > 0 && bits.is_multiple_of(8);
     let symbolic_bytes = (elements.is_none() && whole_bytes && ty.is_sized()).then(|| {
         let width = Dim::Known(bits as i64 / 8);
-        let product = module.sizes.product(ty.dims.iter().copied().chain([width]));
-        one_line(&module.sizes.spell(&module.symbols, product), NAME)
+        let product = module.dim_exprs.product(ty.dims.iter().copied().chain([width]));
+        one_line(&module.dim_exprs.spell(&module.symbols, product), NAME)
     });
     Size { elements, bytes, symbolic_bytes }
 }

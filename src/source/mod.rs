@@ -1,10 +1,10 @@
 //! The text to compile: its bytes, its name, and what one scan over the bytes finds.
 
+mod decompress;
 mod digits;
 mod limit;
 mod lookahead;
 mod mapping;
-mod packed;
 mod scan;
 mod span;
 
@@ -15,7 +15,7 @@ pub use span::Span;
 
 pub(crate) use lookahead::skip_space;
 
-use packed::Packing;
+use decompress::Compression;
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::ops::Range;
@@ -52,7 +52,7 @@ impl Source {
         let mut head = [0; 4];
         let length = file.read(&mut head)?;
         file.rewind()?;
-        match Packing::of(&head[..length]) {
+        match Compression::of(&head[..length]) {
             Some(_) => Self::read_within(name, file, limit),
             None if metadata.len() > limit.of_files() => Err(TooLarge { limit: limit.of_files() }.into()),
             None => Ok(Self::new(name, Mapping::of(&file)?)),
@@ -73,7 +73,7 @@ impl Source {
     /// # Errors
     /// Those of [`read`](Self::read).
     pub fn read_within(name: impl Into<String>, stream: impl Read, limit: Limit) -> io::Result<Self> {
-        Ok(Self::new(name.into(), Mapping::of(&packed::spool(stream, limit)?)?))
+        Ok(Self::new(name.into(), Mapping::of(&decompress::spool(stream, limit)?)?))
     }
 
     /// Takes a text that is already in memory; `name` is shown in diagnostics.

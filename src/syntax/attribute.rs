@@ -3,7 +3,7 @@
 use super::Parser;
 use super::statement::region_of;
 use super::text::{Rule, Text};
-use crate::diagnostic::catalogue::{BadLiteral, DuplicateAttribute};
+use crate::diagnostic::catalog::{BadLiteral, DuplicateAttribute};
 use crate::ir::{Attribute, Attributes, Element, Symbol, Type, TypeId};
 use crate::source::Span;
 use pest::iterators::Pair;

@@ -3,7 +3,7 @@
 use super::Parser;
 use super::attribute::integers_of;
 use super::text::{Rule, Text};
-use crate::diagnostic::catalogue::NumberOutOfRange;
+use crate::diagnostic::catalog::NumberOutOfRange;
 use crate::ir::{Attribute, Attributes, Constant, Data, Element};
 
 /// One token of a statement.

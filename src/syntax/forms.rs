@@ -5,7 +5,7 @@ use super::assembly::{self, Form, Row, Types};
 use super::clauses::{Kind, Token};
 use super::statement::{Body, Parts, add_missing, region_of};
 use super::text::{Rule, Text};
-use crate::diagnostic::catalogue::{DuplicateAttribute, UnknownAssembly, UnknownOp, UnsupportedOp};
+use crate::diagnostic::catalog::{DuplicateAttribute, UnknownAssembly, UnknownOp, UnsupportedOp};
 use crate::diagnostic::{nearest, nearest_op};
 use crate::ir::{Attribute, Attributes, Dialect, Element, SCALAR, TensorType, Type, TypeId, stablehlo};
 use crate::source::Span;

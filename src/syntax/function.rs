@@ -3,7 +3,7 @@
 use super::Parser;
 use super::statement::region_of;
 use super::text::{Rule, Text};
-use crate::diagnostic::catalogue::{RedefinedSymbol, SyntaxError};
+use crate::diagnostic::catalog::{RedefinedSymbol, SyntaxError};
 use crate::ir::{
     Argument, Attribute, Attributes, Function, FunctionResult, LocationId, Symbol, Type, TypeId,
 };

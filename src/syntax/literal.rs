@@ -2,7 +2,7 @@
 
 use super::Parser;
 use super::text::{Cut, Rule, Text};
-use crate::diagnostic::catalogue::BadLiteral;
+use crate::diagnostic::catalog::BadLiteral;
 use crate::ir::{Attribute, Constant, Data, Element, TensorType, TypeId};
 use crate::source::Span;
 use pest::iterators::Pair;

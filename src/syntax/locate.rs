@@ -23,7 +23,7 @@ pub fn locate(source: &Source, at: Span, part: &Part) -> Option<Span> {
 ///
 /// A first label whose part is not shown stays at the op's name; others are left out, as they are about what nobody
 /// sees.
-pub fn narrow(source: &Source, diagnostics: &mut Diagnostics) {
+pub fn resolve_labels(source: &Source, diagnostics: &mut Diagnostics) {
     let mut parser = Parser::new(source);
     for diagnostic in diagnostics.iter_mut() {
         if diagnostic.labels.iter().all(|label| label.part == Part::Span) {

@@ -25,7 +25,7 @@ mod structure;
 mod text;
 mod ty;
 
-use crate::diagnostic::catalogue::{
+use crate::diagnostic::catalog::{
     BadLiteral, EmptyInput, NestingTooDeep, SyntaxError, UnclosedDelimiter, UndefinedAlias, UnreadableText,
 };
 use crate::diagnostic::{Diagnostics, nearest};
@@ -42,7 +42,7 @@ use std::rc::Rc;
 use text::{Cut, Frame, Hole, Rule, Text};
 use ty::Signature;
 
-pub use locate::{locate, narrow};
+pub use locate::{locate, resolve_labels};
 
 /// Parses a text. The module holds what could be read, also when there are errors.
 pub fn parse(source: &Source) -> (Module, Diagnostics) {

@@ -2,7 +2,7 @@
 
 use super::Parser;
 use super::text::Text;
-use crate::diagnostic::catalogue::{BadLiteral, NumberOutOfRange};
+use crate::diagnostic::catalog::{BadLiteral, NumberOutOfRange};
 use crate::ir::{Element, SmallFloat};
 use crate::source::Span;
 use half::{bf16, f16};

@@ -1,7 +1,7 @@
 //! Which names refer to which values where.
 
 use super::Parser;
-use crate::diagnostic::catalogue::{NotDominated, RedefinedValue, UndefinedValue};
+use crate::diagnostic::catalog::{NotDominated, RedefinedValue, UndefinedValue};
 use crate::diagnostic::nearest;
 use crate::ir::{OpId, TypeId, ValueId};
 use crate::source::Span;

@@ -5,7 +5,7 @@ use super::clauses::Token;
 use super::scope::Binding;
 use super::text::{Cut, Frame, Rule, Text};
 use super::{LENIENT_LIMIT, Parser, spaces};
-use crate::diagnostic::catalogue::{
+use crate::diagnostic::catalog::{
     DuplicateAttribute, SyntaxError, TypeMismatch, WrongOperandCount, WrongResultCount,
 };
 use crate::diagnostic::{Diagnostic, Part};
@@ -238,7 +238,7 @@ impl<'s> Parser<'s> {
         let mut right = Some(());
         for (&(value, _), &ty) in parts.operands.iter().zip(&parts.operand_types) {
             // Each use of what could not be read is a value of its own, of the type that the use states.
-            if self.module.is_unread(value) {
+            if self.module.is_error_value(value) {
                 self.module.value_mut(value).ty = ty;
             }
         }
@@ -394,7 +394,7 @@ impl<'s> Parser<'s> {
         self.lenient -= 1;
         let operands = self.named_values(index);
         let name = Span::new(statement.span.start, statement.span.start);
-        self.module.add_unread(operands, regions, OpSpan { name, whole: statement.span })
+        self.module.add_error_op(operands, regions, OpSpan { name, whole: statement.span })
     }
 
     /// The values that a statement names before its first region.

@@ -1,7 +1,7 @@
 //! The text of a statement without its regions and large literals, and how its rules are run over it.
 
 use super::Parser;
-use crate::diagnostic::catalogue::SyntaxError;
+use crate::diagnostic::catalog::SyntaxError;
 use crate::source::Span;
 use pest::Parser as _;
 use pest::error::{ErrorVariant, InputLocation};

@@ -2,7 +2,7 @@
 
 use super::Parser;
 use super::text::{Rule, Text};
-use crate::diagnostic::catalogue::NumberOutOfRange;
+use crate::diagnostic::catalog::NumberOutOfRange;
 use crate::ir::{Dim, Dims, Element, TensorType, Type, TypeId};
 use pest::iterators::Pair;
 use std::borrow::Cow;

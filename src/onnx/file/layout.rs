@@ -7,7 +7,7 @@ use prost::Message as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::image::Image;
+use super::file_image::FileImage;
 use super::{Initializer, Model, WriteError};
 use crate::onnx::proto::tensor_proto::{DataLocation, DataType};
 use crate::onnx::proto::{StringStringEntryProto, TensorProto};
@@ -135,8 +135,8 @@ impl<'m, 'a> Layout<'m, 'a> {
 
     /// The model file. The graph comes after all other fields of the model, and the large initializers after all
     /// other fields of the graph: protobuf lets fields come in any order, and so only lengths are computed here.
-    pub(super) fn model_image(&self) -> Image<'_> {
-        let mut image = Image::default();
+    pub(super) fn model_image(&self) -> FileImage<'_> {
+        let mut image = FileImage::default();
         image.bytes(&self.model);
         image.prefix(prefix(MODEL_GRAPH, self.graph_len()));
         image.bytes(&self.graph);
@@ -152,8 +152,8 @@ impl<'m, 'a> Layout<'m, 'a> {
     }
 
     /// The external data file.
-    pub(super) fn data_image(&self) -> Image<'_> {
-        let mut image = Image::default();
+    pub(super) fn data_image(&self) -> FileImage<'_> {
+        let mut image = FileImage::default();
         for tensor in &self.tensors {
             if let Place::External { offset } = tensor.place {
                 image.pad_to(offset);

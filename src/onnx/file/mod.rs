@@ -6,7 +6,7 @@
 
 mod destination;
 mod error;
-mod image;
+mod file_image;
 mod layout;
 mod payload;
 mod pieces;

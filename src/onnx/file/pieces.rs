@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 use super::WriteError;
-use super::image::Image;
+use super::file_image::FileImage;
 
 /// With the digits that it is made from, which are twice as long, a piece fits into a second-level cache.
 const PIECE: usize = 512 * 1024;
@@ -36,7 +36,7 @@ impl<'p> Progress<'p> {
         self.before += bytes;
     }
 
-    fn finish_file(&mut self, image: &Image) {
+    fn finish_file(&mut self, image: &FileImage) {
         self.reached(image.payload_len());
         self.before += image.payload_len();
     }
@@ -44,7 +44,7 @@ impl<'p> Progress<'p> {
 
 /// Writes `image` to a stream; `path` is the file that it represents, if any.
 pub(super) fn write_in_order(
-    image: &Image,
+    image: &FileImage,
     out: &mut dyn Write,
     path: Option<&Path>,
     progress: &mut Progress,
@@ -69,7 +69,7 @@ pub(super) fn write_in_order(
 /// Writes `image` to a new file.
 #[cfg(not(unix))]
 pub(super) fn write_file(
-    image: &Image,
+    image: &FileImage,
     file: &mut File,
     path: &Path,
     progress: &mut Progress,
@@ -83,7 +83,7 @@ pub(super) fn write_file(
 /// to a file. So every thread does both, and while one writes, others make their next pieces.
 #[cfg(unix)]
 pub(super) fn write_file(
-    image: &Image,
+    image: &FileImage,
     file: &mut File,
     path: &Path,
     progress: &mut Progress,
@@ -117,11 +117,11 @@ mod parallel {
     use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
     use std::sync::{Mutex, PoisonError};
 
-    use super::{Image, WriteError, pieces, room};
+    use super::{FileImage, WriteError, pieces, room};
 
     /// What the threads that write one file share.
     pub(super) struct Shared<'s> {
-        image: &'s Image<'s>,
+        image: &'s FileImage<'s>,
         file: &'s File,
         path: &'s Path,
         next: AtomicU64,
@@ -133,7 +133,7 @@ mod parallel {
     }
 
     impl<'s> Shared<'s> {
-        pub(super) fn new(image: &'s Image<'s>, file: &'s File, path: &'s Path) -> Self {
+        pub(super) fn new(image: &'s FileImage<'s>, file: &'s File, path: &'s Path) -> Self {
             Self {
                 image,
                 file,
@@ -183,12 +183,12 @@ mod parallel {
     }
 }
 
-fn pieces(image: &Image) -> u64 {
+fn pieces(image: &FileImage) -> u64 {
     image.len().div_ceil(PIECE as u64)
 }
 
 /// The offset of a piece, and room for it.
-fn room<'b>(buffer: &'b mut Vec<u8>, image: &Image, index: u64) -> (u64, &'b mut [u8]) {
+fn room<'b>(buffer: &'b mut Vec<u8>, image: &FileImage, index: u64) -> (u64, &'b mut [u8]) {
     let offset = index * PIECE as u64;
     let len = (image.len() - offset).min(PIECE as u64) as usize;
     if buffer.len() < len {

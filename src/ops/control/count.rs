@@ -1,6 +1,6 @@
 //! Loops that count: `i = start; while (i < limit) i += 1`.
 
-use super::super::{Lower, Refusal};
+use super::super::{Lower, LowerError};
 use crate::ir::{Dim, Element, OpId, RegionId, ValueId, hlo2onnx, stablehlo};
 
 /// A loop that counts.
@@ -60,7 +60,7 @@ pub(super) fn counted(
     op: OpId,
     condition: RegionId,
     body: RegionId,
-) -> Result<Option<Count>, Refusal> {
+) -> Result<Option<Count>, LowerError> {
     let tested = cx.returned(condition)?;
     let Some(compare) = tested.first().and_then(|&value| cx.module.defining_op(value)) else {
         return Ok(None);
@@ -91,11 +91,11 @@ pub(super) fn counted(
     });
     if let (Some(start), Some(Place::Fixed(last))) = (start, last) {
         // The order of ui64 is not that of i64.
-        let fits = element != Element::U64 || (start >= 0 && cx.module.sizes.is_at_least(last, 0));
+        let fits = element != Element::U64 || (start >= 0 && cx.module.dim_exprs.is_at_least(last, 0));
         let rounds = match last {
             Dim::Known(last) => last.checked_sub(start).map(|rounds| Dim::Known(rounds.max(0))),
             _ => {
-                let sizes = &cx.module.sizes;
+                let sizes = &cx.module.dim_exprs;
                 Some(sizes.larger(Dim::Known(0), sizes.subtract(last, Dim::Known(start))))
             }
         };
@@ -109,7 +109,7 @@ pub(super) fn counted(
     let limit = match last {
         Some(Place::Fixed(Dim::Known(last))) => cx.integer(element, last),
         _ if is_inside(cx, limit, condition) => return Ok(None),
-        _ => cx.lowered_of(limit).ok_or(Refusal::Reported)?,
+        _ => cx.lowered_of(limit).ok_or(LowerError::Reported)?,
     };
     Ok(Some(Count { counter, element, start, end: End::At(limit) }))
 }
@@ -174,7 +174,7 @@ impl Lower<'_> {
         let op = self.module.defining_op(value)?;
         let operands = &self.module.op(op).operands;
         let of = |index: usize| self.at_round(*operands.get(index)?, counter, depth);
-        let sizes = &self.module.sizes;
+        let sizes = &self.module.dim_exprs;
         match self.module.op(op).name {
             stablehlo::GET_DIMENSION_SIZE => {
                 let axis = self.module.attribute(op, "dimension")?.as_integer()?;
@@ -229,7 +229,7 @@ impl Lower<'_> {
         if tests_place() != Some(true) {
             return false;
         }
-        let sizes = &self.module.sizes;
+        let sizes = &self.module.dim_exprs;
         match (place, counter) {
             (Place::Fixed(least) | Place::Forward(least), _) => sizes.is_at_least(least, 0),
             (Place::Backward(first), Some(counter)) => {
@@ -248,21 +248,21 @@ impl Lower<'_> {
     }
 
     /// The arguments of a region.
-    pub(in crate::ops) fn parameters(&self, region: RegionId) -> Result<Vec<ValueId>, Refusal> {
-        let block = self.module.entry_block(region).ok_or_else(|| Refusal::form("an empty region"))?;
+    pub(in crate::ops) fn parameters(&self, region: RegionId) -> Result<Vec<ValueId>, LowerError> {
+        let block = self.module.entry_block(region).ok_or_else(|| LowerError::form("an empty region"))?;
         Ok(self.module.block(block).arguments.clone())
     }
 
     /// The values that a region returns.
-    pub(in crate::ops) fn returned(&self, region: RegionId) -> Result<Vec<ValueId>, Refusal> {
+    pub(in crate::ops) fn returned(&self, region: RegionId) -> Result<Vec<ValueId>, LowerError> {
         let terminator = self.terminator(region)?;
         Ok(self.module.op(terminator).operands.to_vec())
     }
 
     /// The last op of a region.
-    pub(super) fn terminator(&self, region: RegionId) -> Result<OpId, Refusal> {
-        let block = self.module.entry_block(region).ok_or_else(|| Refusal::form("an empty region"))?;
+    pub(super) fn terminator(&self, region: RegionId) -> Result<OpId, LowerError> {
+        let block = self.module.entry_block(region).ok_or_else(|| LowerError::form("an empty region"))?;
         let last = self.module.block(block).ops.last().copied();
-        last.ok_or_else(|| Refusal::form("an empty region"))
+        last.ok_or_else(|| LowerError::form("an empty region"))
     }
 }

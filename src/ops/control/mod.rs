@@ -8,7 +8,7 @@ mod slices;
 
 pub(super) use rounds::{Input, Length, Rounds};
 
-use super::{Elements, Lower, Lowered, Refusal, Row, noted, row};
+use super::{Elements, Lower, LowerError, Lowered, Row, noted, row};
 use crate::ir::{Dim, Element, OpId, RegionId, SCALAR, ValueId, chlo, onnx, stablehlo};
 
 /// Control flow carries whatever its regions can compute.
@@ -42,7 +42,7 @@ fn conditional(cx: &mut Lower, op: OpId) -> Lowered {
 
 fn case(cx: &mut Lower, op: OpId) -> Lowered {
     let branches = cx.module.op(op).regions.to_vec();
-    let last = branches.len().checked_sub(1).ok_or_else(|| Refusal::form("no branches"))?;
+    let last = branches.len().checked_sub(1).ok_or_else(|| LowerError::form("no branches"))?;
     let index = cx.full(op, 0)?;
     if let Some(&[known]) = cx.known_integers(index).as_deref() {
         let taken = usize::try_from(known).map_or(last, |known| known.min(last));
@@ -84,8 +84,8 @@ fn chain(
     branches: &[RegionId],
     first: i64,
     types: &Types,
-) -> Result<Vec<ValueId>, Refusal> {
-    let [taken, rest @ ..] = branches else { return Err(Refusal::form("no branches")) };
+) -> Result<Vec<ValueId>, LowerError> {
+    let [taken, rest @ ..] = branches else { return Err(LowerError::form("no branches")) };
     if rest.is_empty() {
         return cx.inline(*taken, &[]);
     }
@@ -101,7 +101,7 @@ fn search(
     branches: &[RegionId],
     first: i64,
     types: &Types,
-) -> Result<Vec<ValueId>, Refusal> {
+) -> Result<Vec<ValueId>, LowerError> {
     if let [taken] = branches {
         return cx.inline(*taken, &[]);
     }
@@ -117,9 +117,9 @@ fn branch(
     cx: &mut Lower,
     predicate: ValueId,
     types: &Types,
-    then: impl FnOnce(&mut Lower) -> Result<Vec<ValueId>, Refusal>,
-    otherwise: impl FnOnce(&mut Lower) -> Result<Vec<ValueId>, Refusal>,
-) -> Result<Vec<ValueId>, Refusal> {
+    then: impl FnOnce(&mut Lower) -> Result<Vec<ValueId>, LowerError>,
+    otherwise: impl FnOnce(&mut Lower) -> Result<Vec<ValueId>, LowerError>,
+) -> Result<Vec<ValueId>, LowerError> {
     // Both are lowered even when the first is refused, so that all is reported.
     let then = cx.graph::<Dim>(&[], |cx, _| then(cx));
     let otherwise = cx.graph::<Dim>(&[], |cx, _| otherwise(cx));
@@ -130,7 +130,7 @@ fn branch(
     Ok(cx.node(onnx::IF, &[predicate]).region(then).region(otherwise).outs(types))
 }
 
-fn result_types(cx: &Lower, op: OpId) -> Result<Vec<(Element, Vec<Dim>)>, Refusal> {
+fn result_types(cx: &Lower, op: OpId) -> Result<Vec<(Element, Vec<Dim>)>, LowerError> {
     let result = |index| cx.result_dims(op, index).map(|(element, dims)| (element, dims.to_vec()));
     (0..cx.module.op(op).results.len()).map(result).collect()
 }

@@ -1,6 +1,6 @@
 //! `while`: a `Loop`, or a `Scan` where the loop counts and reads slices; unrolled when it makes few rounds.
 
-use super::super::{Lower, Lowered, Refusal, integer_limits};
+use super::super::{Lower, LowerError, Lowered, integer_limits};
 use super::count::{Count, Counter, End, counted};
 use super::result_types;
 use super::rounds::{Input, Length, Output, Rounds, can_be_joined};
@@ -132,7 +132,7 @@ impl While {
                     0..=32 => integer_limits(count.element).1,
                     _ => i64::MAX,
                 };
-                cx.counts(number, cx.module.sizes.smaller(Dim::Known(most), count.length_or(most)));
+                cx.note_below(number, cx.module.dim_exprs.smaller(Dim::Known(most), count.length_or(most)));
                 bound[count.counter].1 = cx.cast(number, count.element);
             }
             for (read, &slice) in slices.reads.iter().zip(round.slices) {
@@ -173,7 +173,7 @@ impl While {
             let start = results[count.counter];
             results[count.counter] = match (count.end, count.start) {
                 (End::After(length), Some(start)) => {
-                    let last = cx.module.sizes.add(Dim::Known(start), length);
+                    let last = cx.module.dim_exprs.add(Dim::Known(start), length);
                     cx.size_scalar(last, count.element)
                 }
                 (End::After(length), None) => {
@@ -200,7 +200,7 @@ impl While {
             all
         };
         let first = cx.inline(self.condition, &self.inits)?;
-        let first = *first.first().ok_or_else(|| Refusal::form("a condition that returns no value"))?;
+        let first = *first.first().ok_or_else(|| LowerError::form("a condition that returns no value"))?;
         let mut arguments = vec![(Element::I64, Vec::new()), (Element::Bool, Vec::new())];
         arguments.extend(types.iter().cloned());
         let graph = cx.graph(&arguments, |cx, values| {
@@ -221,14 +221,14 @@ impl While {
 }
 
 /// Refuses a value of another size than the loop carries, which the types do not tell where sizes are expressions.
-fn keeps_sizes(cx: &Lower, next: ValueId, carried: &[Dim]) -> Result<(), Refusal> {
+fn keeps_sizes(cx: &Lower, next: ValueId, carried: &[Dim]) -> Result<(), LowerError> {
     let differ = |(&next, &carried): (&Dim, &Dim)| {
-        let sizes = &cx.module.sizes;
+        let sizes = &cx.module.dim_exprs;
         let (low, high) = sizes.bounds(sizes.subtract(next, carried));
         low.is_some_and(|low| low > 0) || high.is_some_and(|high| high < 0)
     };
     if cx.dims(next).iter().zip(carried).any(differ) {
-        return Err(Refusal::form("an iteration changes the size of a carried value"));
+        return Err(LowerError::form("an iteration changes the size of a carried value"));
     }
     Ok(())
 }

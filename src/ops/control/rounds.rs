@@ -4,7 +4,7 @@
 //! `Scan` is the faster one: it reads slices where they are and writes each to its place, and counts by itself. ONNX
 //! Runtime has it make at least one round, and it does not tell its body the number of the round.
 
-use super::super::{Lower, Refusal};
+use super::super::{Lower, LowerError};
 use crate::ir::{Dim, Element, SCALAR, ValueId, onnx};
 
 /// An element type and sizes.
@@ -70,7 +70,7 @@ pub(in crate::ops) struct Round<'v> {
 /// Whether slices of this type can be joined even when there may be no round: ONNX Runtime gives a `Loop` without a
 /// round outputs that have 0 for each size that is not a number.
 pub(super) fn can_be_joined(cx: &Lower, length: Dim, slice: &[Dim]) -> bool {
-    cx.module.sizes.is_at_least(length, 1) || slice.iter().all(|size| size.known().is_some())
+    cx.module.dim_exprs.is_at_least(length, 1) || slice.iter().all(|size| size.known().is_some())
 }
 
 impl Rounds {
@@ -82,9 +82,9 @@ impl Rounds {
     pub fn emit(
         self,
         cx: &mut Lower,
-        body: impl FnOnce(&mut Lower, Round) -> Result<(Vec<ValueId>, Vec<ValueId>), Refusal>,
-    ) -> Result<(Vec<ValueId>, Vec<ValueId>), Refusal> {
-        let never_empty = |length| cx.module.sizes.is_at_least(length, 1);
+        body: impl FnOnce(&mut Lower, Round) -> Result<(Vec<ValueId>, Vec<ValueId>), LowerError>,
+    ) -> Result<(Vec<ValueId>, Vec<ValueId>), LowerError> {
+        let never_empty = |length| cx.module.dim_exprs.is_at_least(length, 1);
         let is_scan = !self.numbered
             && !self.inputs.is_empty()
             && matches!(self.length, Length::Sized(length) if never_empty(length));
@@ -107,8 +107,8 @@ impl Rounds {
         self,
         cx: &mut Lower,
         mut operands: Vec<ValueId>,
-        body: impl FnOnce(&mut Lower, Round) -> Result<(Vec<ValueId>, Vec<ValueId>), Refusal>,
-    ) -> Result<(Vec<ValueId>, Vec<ValueId>), Refusal> {
+        body: impl FnOnce(&mut Lower, Round) -> Result<(Vec<ValueId>, Vec<ValueId>), LowerError>,
+    ) -> Result<(Vec<ValueId>, Vec<ValueId>), LowerError> {
         operands.extend(self.inputs.iter().map(|input| input.value));
         let count = self.carried.len();
         let mut arguments = self.carried.clone();
@@ -137,11 +137,11 @@ impl Rounds {
         self,
         cx: &mut Lower,
         operands: Vec<ValueId>,
-        body: impl FnOnce(&mut Lower, Round) -> Result<(Vec<ValueId>, Vec<ValueId>), Refusal>,
-    ) -> Result<(Vec<ValueId>, Vec<ValueId>), Refusal> {
+        body: impl FnOnce(&mut Lower, Round) -> Result<(Vec<ValueId>, Vec<ValueId>), LowerError>,
+    ) -> Result<(Vec<ValueId>, Vec<ValueId>), LowerError> {
         let last = match self.length {
             Length::Sized(length) if self.inputs.iter().any(|input| input.backward) => {
-                let last = cx.module.sizes.subtract(length, Dim::Known(1));
+                let last = cx.module.dim_exprs.subtract(length, Dim::Known(1));
                 Some(cx.size_scalar(last, Element::I64))
             }
             _ => None,

@@ -1,8 +1,8 @@
 //! `chlo.scan`: a `Scan` over the slices of its inputs along a dimension, in which some values are carried and others
 //! are joined to the outputs.
 
-use super::super::rules::dim_fits;
-use super::super::{Lower, Lowered, Refusal};
+use super::super::type_inference::dim_fits;
+use super::super::{Lower, LowerError, Lowered};
 use super::rounds::{Input, Length, Output, Rounds, can_be_joined};
 use crate::ir::{Dim, OpId};
 
@@ -10,10 +10,10 @@ pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
     let body = cx.region(op, 0)?;
     let axis = cx.int(op, "dimension")? as usize;
     let backward = cx.flag(op, "is_reverse");
-    let counts = |name: &'static str| -> Result<(usize, usize), Refusal> {
+    let counts = |name: &'static str| -> Result<(usize, usize), LowerError> {
         match cx.ints(op, name)?[..] {
             [apart, carried] => Ok((apart as usize, carried as usize)),
-            _ => Err(Refusal::Attribute { name, why: "expected two numbers".into() }),
+            _ => Err(LowerError::Attribute { name, why: "expected two numbers".into() }),
         }
     };
     let (inputs, _) = counts("operandSegmentSizes")?;
@@ -24,9 +24,9 @@ pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
     let (scanned, inits) = operands.split_at(inputs);
     let lengths = scanned.iter().map(|&input| cx.dims(input)[axis]);
     let mut lengths = lengths.chain(types.iter().map(|(_, sizes)| sizes[axis]));
-    let Some(length) = lengths.next() else { return Err(Refusal::form("nothing to scan")) };
+    let Some(length) = lengths.next() else { return Err(LowerError::form("nothing to scan")) };
     if !lengths.all(|other| dim_fits(other, length)) {
-        return Err(Refusal::form("inputs and outputs that differ in length"));
+        return Err(LowerError::form("inputs and outputs that differ in length"));
     }
     if length == Dim::Known(0) {
         let mut values = Vec::with_capacity(types.len() + inits.len());
@@ -38,7 +38,7 @@ pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
     }
     let slice = |sizes: &[Dim]| [&sizes[..axis], &sizes[axis + 1..]].concat();
     if !types.iter().all(|(_, sizes)| can_be_joined(cx, length, &slice(sizes))) {
-        return Err(Refusal::Dynamic("the size of a slice, when there may be no slices,".into()));
+        return Err(LowerError::Dynamic("the size of a slice, when there may be no slices,".into()));
     }
     let rounds = Rounds {
         length: Length::Sized(length),

@@ -1,7 +1,7 @@
 //! What the body of a counted loop reads and writes one slice of in each round: JAX's `scan` prints its inputs and
 //! outputs as `dynamic_slice` and `dynamic_update_slice` at the counter.
 
-use super::super::{Lower, Refusal, rules};
+use super::super::{Lower, LowerError, type_inference};
 use super::count::{Counter, DEPTH, Place};
 use crate::ir::{BlockId, Dim, OpId, RegionId, ValueId, stablehlo};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -49,7 +49,7 @@ impl Slices {
     ///
     /// # Errors
     /// When the body is empty.
-    pub fn of(cx: &Lower, body: RegionId, counter: Counter) -> Result<Self, Refusal> {
+    pub fn of(cx: &Lower, body: RegionId, counter: Counter) -> Result<Self, LowerError> {
         let block = block(cx, body)?;
         let (parameters, returned) = (cx.parameters(body)?, cx.returned(body)?);
         let mut inside = Inside::default();
@@ -85,7 +85,7 @@ impl Slices {
     ///
     /// # Errors
     /// When the body is empty.
-    pub fn live(&self, cx: &Lower, body: RegionId, carried: &[usize]) -> Result<Live, Refusal> {
+    pub fn live(&self, cx: &Lower, body: RegionId, carried: &[usize]) -> Result<Live, LowerError> {
         let block = block(cx, body)?;
         let returned = cx.returned(body)?;
         let given: FxHashSet<OpId> =
@@ -120,7 +120,7 @@ fn backward(cx: &Lower, op: OpId, window: ValueId, first: usize, counter: Counte
         && window[1..] == all[1..]
         && all[0] == counter.length;
     let place = cx.at_round(*operands.get(first)?, Some(counter), DEPTH).filter(|_| is_slice)?;
-    let last = cx.module.sizes.subtract(counter.length, Dim::Known(1));
+    let last = cx.module.dim_exprs.subtract(counter.length, Dim::Known(1));
     match place {
         Place::Forward(Dim::Known(0)) => Some(false),
         Place::Backward(place) if place == last => Some(true),
@@ -128,14 +128,14 @@ fn backward(cx: &Lower, op: OpId, window: ValueId, first: usize, counter: Counte
     }
 }
 
-fn block(cx: &Lower, region: RegionId) -> Result<BlockId, Refusal> {
-    cx.module.entry_block(region).ok_or_else(|| Refusal::form("an empty region"))
+fn block(cx: &Lower, region: RegionId) -> Result<BlockId, LowerError> {
+    cx.module.entry_block(region).ok_or_else(|| LowerError::form("an empty region"))
 }
 
 /// Whether an op, or one inside of it, is there for more than its results.
 fn acts(cx: &Lower, op: OpId) -> bool {
     let name = cx.module.op(op).name;
-    let own = !rules::is_pure(cx.module, op) && !name.is_terminator();
+    let own = !type_inference::is_pure(cx.module, op) && !name.is_terminator();
     own || cx.module.op(op).regions.iter().any(|&region| {
         cx.module
             .region(region)

@@ -9,7 +9,7 @@
 
 use super::geometry::{Axis, Geometry};
 use super::{dilated_and_cropped, inverse, order, reversed};
-use crate::ir::{Dim, Dims, Sizes, ValueId, onnx};
+use crate::ir::{Dim, DimExprs, Dims, ValueId, onnx};
 use crate::ops::Lower;
 
 /// Lowers to `Conv` or `ConvTranspose`.
@@ -22,14 +22,14 @@ pub(super) fn lower(
 ) -> ValueId {
     let transposed = geometry.spatial.iter().any(|axis| axis.input_dilation > 1)
         && geometry.spatial.iter().all(|axis| axis.stride == 1 || axis.positions == Dim::Known(1))
-        && geometry.spatial.iter().all(|axis| is_transposed(&cx.module.sizes, axis));
-    let same = geometry.auto_pad(&cx.module.sizes);
+        && geometry.spatial.iter().all(|axis| is_transposed(&cx.module.dim_exprs, axis));
+    let same = geometry.auto_pad(&cx.module.dim_exprs);
     let as_it_is = transposed || same.is_some();
     let mut padded = geometry.clone();
     if !as_it_is {
         for axis in &mut padded.spatial {
-            if let Some((more, positions)) = axis.beyond(&cx.module.sizes) {
-                axis.high = cx.module.sizes.add(axis.high, Dim::Known(more));
+            if let Some((more, positions)) = axis.beyond(&cx.module.dim_exprs) {
+                axis.high = cx.module.dim_exprs.add(axis.high, Dim::Known(more));
                 axis.positions = positions;
             }
         }
@@ -67,7 +67,7 @@ fn features_first(cx: &mut Lower, geometry: &Geometry, input: ValueId) -> ValueI
     // The batch is split in place, which moves the dimensions after it one further.
     let batch = geometry.input_batch;
     let mut split = cx.dims(input);
-    split[batch] = cx.module.sizes.quotient(split[batch], Dim::Known(groups));
+    split[batch] = cx.module.dim_exprs.quotient(split[batch], Dim::Known(groups));
     split.insert(batch, Dim::Known(groups));
     let behind = |dim: usize| if dim > batch { dim + 1 } else { dim };
     let apart = cx.reshape(input, &split);
@@ -75,7 +75,7 @@ fn features_first(cx: &mut Lower, geometry: &Geometry, input: ValueId) -> ValueI
         order([batch + 1, batch, behind(geometry.input_feature)].into_iter().chain(spatial.map(behind)));
     let apart = cx.transpose(apart, &order);
     let mut joined = cx.dims(apart);
-    joined[1] = cx.module.sizes.multiply(joined[1], joined[2]);
+    joined[1] = cx.module.dim_exprs.multiply(joined[1], joined[2]);
     joined.remove(2);
     cx.reshape(apart, &joined)
 }
@@ -121,7 +121,7 @@ fn conv_transpose(
     let axes = &geometry.spatial;
     let kernel = reversed(cx, geometry, kernel, |axis| !axis.reversed);
     let kernel = grouped_kernel(cx, geometry, kernel, groups);
-    let high_seen = |axis: &Axis| axis.high_seen(&cx.module.sizes).unwrap_or(0);
+    let high_seen = |axis: &Axis| axis.high_seen(&cx.module.dim_exprs).unwrap_or(0);
     let high: Vec<i64> = axes.iter().map(|axis| axis.reach() - high_seen(axis)).collect();
     let low = axes.iter().map(|axis| axis.reach() - axis.low.known().unwrap_or(0));
     let pads: Vec<i64> = low.chain(high.iter().map(|&high| high.max(0))).collect();
@@ -135,7 +135,7 @@ fn conv_transpose(
 
 /// Whether `ConvTranspose` can express the padding of this dimension: none beyond the full overlap before the input,
 /// and after it as much as `output_padding`, which ONNX Runtime wants below the stride, can add.
-fn is_transposed(sizes: &Sizes, axis: &Axis) -> bool {
+fn is_transposed(sizes: &DimExprs, axis: &Axis) -> bool {
     let padding = axis.low.known().zip(axis.high_seen(sizes));
     let fits = axis.beyond(sizes).is_none();
     padding

@@ -6,7 +6,7 @@ use super::{dilated_and_cropped, order, reversed, zero};
 use crate::ir::{Dim, Element, ValueId, onnx};
 use crate::ops::Lower;
 use crate::ops::dot::Pairs;
-use crate::ops::index::Count;
+use crate::ops::start_indices::StridedAxis;
 
 /// Lowers to a product of matrices, in any element type that `MatMul` has.
 pub(super) fn lower(
@@ -86,7 +86,7 @@ fn windows(cx: &mut Lower, axis: &Axis, input: ValueId, dims: &mut Places) -> Va
     let mut sizes = cx.dims(input);
     if axis.window == 1 {
         let (starts, mut steps) = (vec![0; sizes.len()], vec![1; sizes.len()]);
-        let known = &cx.module.sizes;
+        let known = &cx.module.dim_exprs;
         let last = known.multiply(known.subtract(axis.positions, Dim::Known(1)), Dim::Known(axis.stride));
         sizes[at] = known.add(last, Dim::Known(1));
         steps[at] = axis.stride;
@@ -100,7 +100,7 @@ fn windows(cx: &mut Lower, axis: &Axis, input: ValueId, dims: &mut Places) -> Va
             .collect();
         cx.integers(Element::I64, &[positions, axis.window], &indices)
     } else {
-        let count = |size: Dim, by: i64| Count { size, stride: Dim::Known(by) };
+        let count = |size: Dim, by: i64| StridedAxis { size, stride: Dim::Known(by) };
         let first = cx.integer(Element::I64, 0);
         let inside = (1, count(Dim::Known(axis.window), axis.kernel_dilation));
         cx.add_counts(first, 2, &[(0, count(axis.positions, axis.stride)), inside])
@@ -116,7 +116,7 @@ fn windows(cx: &mut Lower, axis: &Axis, input: ValueId, dims: &mut Places) -> Va
 fn split(cx: &mut Lower, value: ValueId, dims: &mut Places, dim: usize, groups: i64) -> ValueId {
     let at = dims.at(dim);
     let mut sizes = cx.dims(value);
-    sizes[at] = cx.module.sizes.quotient(sizes[at], Dim::Known(groups));
+    sizes[at] = cx.module.dim_exprs.quotient(sizes[at], Dim::Known(groups));
     sizes.insert(at, Dim::Known(groups));
     dims.insert_before(dim);
     cx.reshape(value, &sizes)

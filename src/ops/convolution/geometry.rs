@@ -1,12 +1,12 @@
 //! The attributes of a convolution, read and checked.
 
-use crate::ir::{Dim, Dims, OpId, Sizes};
+use crate::ir::{Dim, DimExprs, Dims, OpId};
 use crate::ops::gather::may_equal;
 use crate::ops::padding::{self, Along};
-use crate::ops::{Lower, Refusal};
+use crate::ops::{Lower, LowerError};
 
 const DIMENSIONS: &str = "dimension_numbers";
-/// Sizes, strides, dilations and padding within this make no product that overflows.
+/// DimExprs, strides, dilations and padding within this make no product that overflows.
 const LARGEST: i64 = 1 << 30;
 
 /// A spatial dimension.
@@ -40,7 +40,7 @@ pub(super) struct Axis {
 
 impl Axis {
     /// Size of the input after dilation.
-    fn dilated(&self, sizes: &Sizes) -> Dim {
+    fn dilated(&self, sizes: &DimExprs) -> Dim {
         if self.size == Dim::Known(0) {
             return self.size;
         }
@@ -57,7 +57,7 @@ impl Axis {
     }
 
     /// The padding after the input up to the last element that a window sees, where it is a number.
-    pub fn high_seen(&self, sizes: &Sizes) -> Option<i64> {
+    pub fn high_seen(&self, sizes: &DimExprs) -> Option<i64> {
         if self.stride == 1 && self.positions != Dim::Known(0) {
             return self.high.known();
         }
@@ -85,17 +85,17 @@ impl Axis {
     }
 
     /// Size of the input after dilation and padding.
-    fn padded(&self, sizes: &Sizes) -> Dim {
+    fn padded(&self, sizes: &DimExprs) -> Dim {
         sizes.sum([self.dilated(sizes), self.low, self.high])
     }
 
     /// The padding that the input lacks to be as long as the window, and the positions that the window has then.
-    pub fn beyond(&self, sizes: &Sizes) -> Option<(i64, Dim)> {
+    pub fn beyond(&self, sizes: &DimExprs) -> Option<(i64, Dim)> {
         padding::beyond(sizes, self.padded(sizes), self.reach() + 1, self.stride)
     }
 
     /// How many positions the window has.
-    fn count(&self, sizes: &Sizes) -> Dim {
+    fn count(&self, sizes: &DimExprs) -> Dim {
         let padded = self.padded(sizes);
         let window = if self.window == 0 { 0 } else { self.reach() + 1 };
         if padded.known().is_some_and(|padded| padded <= 0) {
@@ -136,7 +136,7 @@ impl Geometry {
     ///
     /// # Errors
     /// When they are not as the specification demands, or lead to other sizes than those of the result.
-    pub fn read(cx: &Lower, op: OpId, padding: Option<Dims>) -> Result<Self, Refusal> {
+    pub fn read(cx: &Lower, op: OpId, padding: Option<Dims>) -> Result<Self, LowerError> {
         let (input, kernel) = (cx.operand_dims(op, 0)?, cx.operand_sizes(op, 1)?);
         let (_, output) = cx.result_dims(op, 0)?;
         let ([input_batch, input_feature], input_spatial) = dimensions(
@@ -173,7 +173,7 @@ impl Geometry {
             ("rhs_dilation", &kernel_dilations),
         ] {
             if let Some(value) = values.iter().find(|&&value| value < 1) {
-                return Err(Refusal::Attribute { name, why: format!("{value} is less than 1") });
+                return Err(LowerError::Attribute { name, why: format!("{value} is less than 1") });
             }
         }
         let mut spatial = Vec::with_capacity(rank);
@@ -181,12 +181,12 @@ impl Geometry {
             let at = (input_spatial[index], kernel_spatial.get(index), output_spatial.get(index));
             let (own, Some(&of_kernel), Some(&of_output)) = at else {
                 let why = "the operands and the result differ in their number of dimensions".to_owned();
-                return Err(Refusal::Attribute { name: DIMENSIONS, why });
+                return Err(LowerError::Attribute { name: DIMENSIONS, why });
             };
             let (size, window, positions) = (input[own], kernel[of_kernel], output[of_output]);
             let known = [size.known(), Some(window), positions.known()];
             if known.into_iter().flatten().any(|size| size > LARGEST) {
-                return Err(Refusal::form(format!("a spatial dimension is larger than {LARGEST}")));
+                return Err(LowerError::form(format!("a spatial dimension is larger than {LARGEST}")));
             }
             spatial.push(Axis {
                 input: own,
@@ -220,12 +220,12 @@ impl Geometry {
     }
 
     /// Checks groups and sizes (StableHLO spec, `convolution`, C10 to C26).
-    fn check(&self, cx: &Lower, input: &[Dim], kernel: &[i64], output: &[Dim]) -> Result<(), Refusal> {
-        let sizes = &cx.module.sizes;
+    fn check(&self, cx: &Lower, input: &[Dim], kernel: &[i64], output: &[Dim]) -> Result<(), LowerError> {
+        let sizes = &cx.module.dim_exprs;
         let (features, made) = (cx.number(input[self.input_feature]), kernel[self.kernel_output]);
         let batch = input[self.input_batch];
         if self.feature_groups != 1 && self.batch_groups != 1 {
-            return Err(Refusal::form("both the features and the batch have groups"));
+            return Err(LowerError::form("both the features and the batch have groups"));
         }
         for (name, groups, size) in [
             ("feature_group_count", self.feature_groups, Dim::Known(features)),
@@ -235,27 +235,27 @@ impl Geometry {
         ] {
             if groups < 1 || size.known().is_some_and(|size| size % groups != 0) {
                 let size = sizes.spell(&cx.module.symbols, size);
-                return Err(Refusal::Attribute {
+                return Err(LowerError::Attribute {
                     name,
                     why: format!("{size} is not a multiple of {groups}"),
                 });
             }
         }
         if self.features != features / self.feature_groups {
-            return Err(Refusal::form("the kernel's input features do not match a group of the input"));
+            return Err(LowerError::form("the kernel's input features do not match a group of the input"));
         }
         let batch = sizes.quotient(batch, Dim::Known(self.batch_groups));
         let fits = may_equal(output[self.output_batch], batch)
             && may_equal(output[self.output_feature], Dim::Known(made));
         if !fits {
-            return Err(Refusal::form("the result's batch or features do not match the operands"));
+            return Err(LowerError::form("the result's batch or features do not match the operands"));
         }
         for axis in &self.spatial {
             let positions = axis.count(sizes);
             if !may_equal(positions, axis.positions) {
                 let positions = sizes.spell(&cx.module.symbols, positions);
                 let why = format!("a spatial dimension of the result must have the size {positions}");
-                return Err(Refusal::form(why));
+                return Err(LowerError::form(why));
             }
         }
         Ok(())
@@ -267,13 +267,13 @@ impl Geometry {
     }
 
     /// The `auto_pad` of ONNX that the padding is, where it is not numbers.
-    pub fn auto_pad(&self, sizes: &Sizes) -> Option<&'static str> {
+    pub fn auto_pad(&self, sizes: &DimExprs) -> Option<&'static str> {
         let axes = self.spatial.iter().map(Axis::along).collect::<Option<Vec<_>>>()?;
         padding::auto_pad(sizes, &axes)
     }
 
     /// Whether no window has an element of the input, so that all sums are 0.
-    pub fn sees_only_padding(&self, sizes: &Sizes) -> bool {
+    pub fn sees_only_padding(&self, sizes: &DimExprs) -> bool {
         let cut = |padding: Dim| sizes.smaller(padding, Dim::Known(0));
         let left = |axis: &Axis| sizes.sum([axis.dilated(sizes), cut(axis.low), cut(axis.high)]);
         self.terms() == 0 || self.spatial.iter().any(|axis| left(axis).known().is_some_and(|left| left <= 0))
@@ -286,10 +286,10 @@ fn dimensions(
     op: OpId,
     fields: [&'static str; 3],
     rank: usize,
-) -> Result<([usize; 2], Vec<usize>), Refusal> {
+) -> Result<([usize; 2], Vec<usize>), LowerError> {
     let wrong = || {
         let why = format!("{fields:?} do not name each of the {rank} dimensions once");
-        Refusal::Attribute { name: DIMENSIONS, why }
+        LowerError::Attribute { name: DIMENSIONS, why }
     };
     let [one, other, rest] = fields;
     let named = [cx.field_ints(op, DIMENSIONS, one)?, cx.field_ints(op, DIMENSIONS, other)?];
@@ -312,20 +312,20 @@ fn per_axis(
     name: &'static str,
     count: usize,
     default: i64,
-) -> Result<Vec<i64>, Refusal> {
+) -> Result<Vec<i64>, LowerError> {
     let values = values.unwrap_or_else(|| vec![default; count]);
     if values.len() != count {
         let why = format!("expected {count} numbers, found {}", values.len());
-        return Err(Refusal::Attribute { name, why });
+        return Err(LowerError::Attribute { name, why });
     }
     if let Some(value) = values.iter().find(|value| value.unsigned_abs() > LARGEST as u64) {
-        return Err(Refusal::Attribute { name, why: format!("{value} exceeds {LARGEST} in magnitude") });
+        return Err(LowerError::Attribute { name, why: format!("{value} exceeds {LARGEST} in magnitude") });
     }
     Ok(values)
 }
 
 /// The padding before and after each spatial dimension; left out, each is 0.
-fn edges(padding: Option<Dims>, count: usize) -> Result<Dims, Refusal> {
+fn edges(padding: Option<Dims>, count: usize) -> Result<Dims, LowerError> {
     let Some(padding) = padding else {
         return Ok(std::iter::repeat_n(Dim::Known(0), count).collect());
     };
@@ -337,6 +337,6 @@ fn edges(padding: Option<Dims>, count: usize) -> Result<Dims, Refusal> {
 }
 
 /// An integer attribute that is 1 when it is left out.
-fn optional_int(cx: &Lower, op: OpId, name: &'static str) -> Result<i64, Refusal> {
+fn optional_int(cx: &Lower, op: OpId, name: &'static str) -> Result<i64, LowerError> {
     if cx.module.attribute(op, name).is_none() { Ok(1) } else { cx.int(op, name) }
 }

@@ -56,7 +56,7 @@ fn lower(cx: &mut Lower, op: OpId, padding: Option<Dims>) -> Lowered {
     }
     let (input, kernel) = (cx.operand_type(op, 0)?.element, cx.operand_type(op, 1)?.element);
     let arithmetic = Arithmetic::of(input, kernel, element, geometry.terms())?;
-    if geometry.sees_only_padding(&cx.module.sizes) {
+    if geometry.sees_only_padding(&cx.module.dim_exprs) {
         return Ok(cx.scalar(element, 0.0).into());
     }
     let (input, kernel) = (cx.full(op, 0)?, cx.full(op, 1)?);
@@ -109,7 +109,7 @@ fn dilated_and_cropped(cx: &mut Lower, geometry: &Geometry, input: ValueId) -> V
         if let (Some(before), Some(behind)) = (axis.low.known(), axis.high.known()) {
             starts[axis.input] = (-before).max(0);
             let cut = Dim::Known((-behind).max(0));
-            limits[axis.input] = cx.module.sizes.subtract(limits[axis.input], cut);
+            limits[axis.input] = cx.module.dim_exprs.subtract(limits[axis.input], cut);
         } else {
             (low[axis.input], high[axis.input]) = (axis.low, axis.high);
         }

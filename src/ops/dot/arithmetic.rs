@@ -4,7 +4,7 @@
 //! the casts that lead from there to the result. Integers wrap as XLA's do. Refuses sums of floats as integers.
 
 use crate::ir::{Element, ValueId, onnx};
-use crate::ops::{Lower, Refusal};
+use crate::ops::{Lower, LowerError};
 
 /// Whole numbers up to this magnitude, and so sums that never exceed it, are exact in `f32`.
 const EXACT_F32: i128 = 1 << 24;
@@ -38,13 +38,13 @@ impl Arithmetic {
     ///
     /// # Errors
     /// When a sum of floats is to be an integer or `i1`, which StableHLO does not define.
-    pub fn of(lhs: Element, rhs: Element, result: Element, terms: i64) -> Result<Self, Refusal> {
+    pub fn of(lhs: Element, rhs: Element, result: Element, terms: i64) -> Result<Self, LowerError> {
         if result.is_float() {
             let compute = widest_float([lhs, rhs, result]);
             return Ok(Self { compute, steps: casts(compute, result) });
         }
         if [lhs, rhs].iter().any(|operand| operand.is_float()) {
-            return Err(Refusal::form("float products with a result that is not float"));
+            return Err(LowerError::form("float products with a result that is not float"));
         }
         if result == Element::Bool {
             return match (lhs, rhs) {
@@ -53,7 +53,7 @@ impl Arithmetic {
                 (Element::Bool, Element::Bool) => {
                     Ok(Self { compute: Element::F32, steps: vec![Step::Cast(Element::Bool)] })
                 }
-                _ => Err(Refusal::form("integer products with an `i1` result")),
+                _ => Err(LowerError::form("integer products with an `i1` result")),
             };
         }
         let bound = magnitude(lhs)

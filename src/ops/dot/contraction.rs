@@ -144,8 +144,8 @@ impl Lower<'_> {
     /// `MatMul` adds them one by one, and takes three times as long.
     fn long_vectors(&mut self, lhs: ValueId, rhs: ValueId, pairs: &Pairs) -> Option<ValueId> {
         let terms = pairs.contracting.iter().map(|pair| self.dims(lhs)[pair.0]);
-        let terms = self.module.sizes.product(terms);
-        let is_short = self.module.sizes.bounds(terms).1.is_some_and(|most| most < LONG);
+        let terms = self.module.dim_exprs.product(terms);
+        let is_short = self.module.dim_exprs.bounds(terms).1.is_some_and(|most| most < LONG);
         if is_short || !matches!(self.element(lhs), Element::F32 | Element::F16 | Element::BF16) {
             return None;
         }
@@ -158,7 +158,7 @@ impl Lower<'_> {
         }
         let ones = vec![ONE; left.free.len() + right.free.len()];
         let [left, right] = [left, right].map(|operand| {
-            let terms = self.module.sizes.product(operand.pick(&operand.contracting));
+            let terms = self.module.dim_exprs.product(operand.pick(&operand.contracting));
             let shape = [&operand.pick(&operand.batch)[..], &[terms]].concat();
             self.arranged(&operand, &operand.left(), &shape)
         });
@@ -220,7 +220,7 @@ impl Lower<'_> {
     /// The `MatMul` of a form: its dimensions are those of the batch, the free ones of the left and of the right.
     fn product(&mut self, form: &Form) -> ValueId {
         let Form { left, right, .. } = form;
-        let sizes = &self.module.sizes;
+        let sizes = &self.module.dim_exprs;
         let flat = |dims: &[Dim]| sizes.product(dims.iter().copied());
         // As many on the left as on the right, though their expressions may differ.
         let (left_terms, right_terms) =

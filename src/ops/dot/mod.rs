@@ -11,8 +11,8 @@ mod ragged;
 pub(super) use arithmetic::Arithmetic;
 pub(super) use contraction::Pairs;
 
-use super::{Elements, Lower, Lowered, Refusal, Row, noted};
-use crate::ir::{Dim, OpId, Sizes, chlo, stablehlo};
+use super::{Elements, Lower, LowerError, Lowered, Row, noted};
+use crate::ir::{Dim, DimExprs, OpId, chlo, stablehlo};
 
 /// Element types of sums of products.
 pub(super) const SUMMED: Elements = Elements::PLAIN.or(Elements::FLOAT8).or(Elements::NIBBLE);
@@ -36,7 +36,7 @@ pub(super) const ROWS: &[Row] = &[
 /// The product of vectors and matrices: the last dimension of the left and the first of the right are contracted.
 fn dot(cx: &mut Lower, op: OpId) -> Lowered {
     let rank = cx.operand_type(op, 0)?.rank();
-    let last = rank.checked_sub(1).ok_or_else(|| Refusal::form("the left operand is a scalar"))?;
+    let last = rank.checked_sub(1).ok_or_else(|| LowerError::form("the left operand is a scalar"))?;
     lower(cx, op, Pairs { batch: Vec::new(), contracting: vec![(last, 0)] })
 }
 
@@ -48,16 +48,21 @@ fn dot_general(cx: &mut Lower, op: OpId) -> Lowered {
     lower(cx, op, pairs)
 }
 
-fn zip(cx: &Lower, op: OpId, lhs: &'static str, rhs: &'static str) -> Result<Vec<(usize, usize)>, Refusal> {
+fn zip(
+    cx: &Lower,
+    op: OpId,
+    lhs: &'static str,
+    rhs: &'static str,
+) -> Result<Vec<(usize, usize)>, LowerError> {
     const NAME: &str = "dot_dimension_numbers";
     let (left, right) = (cx.field_ints(op, NAME, lhs)?, cx.field_ints(op, NAME, rhs)?);
     if left.len() != right.len() {
         let why = format!("`{lhs}` and `{rhs}` differ in length");
-        return Err(Refusal::Attribute { name: NAME, why });
+        return Err(LowerError::Attribute { name: NAME, why });
     }
     let dim = |dim: i64| {
         usize::try_from(dim)
-            .map_err(|_| Refusal::Attribute { name: NAME, why: format!("{dim} is not a dimension") })
+            .map_err(|_| LowerError::Attribute { name: NAME, why: format!("{dim} is not a dimension") })
     };
     left.into_iter().zip(right).map(|(left, right)| Ok((dim(left)?, dim(right)?))).collect()
 }
@@ -71,7 +76,7 @@ fn lower(cx: &mut Lower, op: OpId, pairs: Pairs) -> Lowered {
         let empty = cx.cast(empty, element);
         return Ok(cx.reshape(empty, &sizes).into());
     }
-    let terms = most_terms(&cx.module.sizes, pairs.contracting.iter().map(|pair| left_sizes[pair.0]));
+    let terms = most_terms(&cx.module.dim_exprs, pairs.contracting.iter().map(|pair| left_sizes[pair.0]));
     let (left_element, right_element) = (cx.operand_type(op, 0)?.element, cx.operand_type(op, 1)?.element);
     let arithmetic = Arithmetic::of(left_element, right_element, element, terms)?;
     if terms == 0 {
@@ -94,6 +99,6 @@ fn lower(cx: &mut Lower, op: OpId, pairs: Pairs) -> Lowered {
 }
 
 /// The largest number of products that a sum over these dimensions can have.
-fn most_terms(sizes: &Sizes, mut summed: impl Iterator<Item = Dim>) -> i64 {
+fn most_terms(sizes: &DimExprs, mut summed: impl Iterator<Item = Dim>) -> i64 {
     summed.try_fold(1i64, |terms, dim| terms.checked_mul(sizes.bounds(dim).1?)).unwrap_or(i64::MAX)
 }

@@ -5,12 +5,12 @@
 
 use super::contraction::Pairs;
 use crate::ir::{Dim, Element, OpId, ValueId, onnx};
-use crate::ops::{Lower, Lowered, Refusal};
+use crate::ops::{Lower, LowerError, Lowered};
 
 const NUMBERS: &str = "ragged_dot_dimension_numbers";
 
 pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
-    let field = |name: &'static str| -> Result<Vec<usize>, Refusal> {
+    let field = |name: &'static str| -> Result<Vec<usize>, LowerError> {
         Ok(cx.field_ints(op, NUMBERS, name)?.into_iter().map(|dim| dim as usize).collect())
     };
     let zip = |left: Vec<usize>, right: Vec<usize>| left.into_iter().zip(right).collect::<Vec<_>>();
@@ -18,14 +18,14 @@ pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
     let contracting = zip(field("lhs_contracting_dimensions")?, field("rhs_contracting_dimensions")?);
     let (ragged, group) = (field("lhs_ragged_dimensions")?, field("rhs_group_dimensions")?);
     let &[ragged] = ragged.as_slice() else {
-        return Err(Refusal::Attribute { name: NUMBERS, why: "expected one ragged dimension".into() });
+        return Err(LowerError::Attribute { name: NUMBERS, why: "expected one ragged dimension".into() });
     };
     let (element, sizes) = cx.result_dims(op, 0)?;
     if !element.is_float() {
-        return Err(Refusal::form("integers"));
+        return Err(LowerError::form("integers"));
     }
     if cx.operand_dims(op, 2)?.len() != 1 {
-        return Err(Refusal::form("groups that differ between batches"));
+        return Err(LowerError::form("groups that differ between batches"));
     }
     let (lhs_sizes, rhs_sizes) = (cx.operand_dims(op, 0)?, cx.operand_dims(op, 1)?);
     let zero = cx.scalar(element, 0.0);
@@ -45,7 +45,7 @@ pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
         ([], false, true) => cx.contract(lhs, rhs, &pairs),
         _ => {
             let why = "a group dimension requires a ragged row dimension".into();
-            return Err(Refusal::Attribute { name: NUMBERS, why });
+            return Err(LowerError::Attribute { name: NUMBERS, why });
         }
     };
     Ok(result.into())

@@ -62,7 +62,7 @@ enum Amounts {
 impl Amounts {
     fn of(cx: &Lower, amount: ValueId, element: Element) -> Self {
         let width = i64::from(element.bits());
-        if cx.range(amount).within(&cx.module.sizes, Dim::Known(width - 1)) {
+        if cx.range(amount).within(&cx.module.dim_exprs, Dim::Known(width - 1)) {
             return Self::Less;
         }
         let beyond = |&amount: &i64| !(0..width).contains(&amount);

@@ -2,7 +2,7 @@
 
 use super::canonical;
 use super::reinterpret::ordered;
-use super::{Refusal, Term};
+use super::{LowerError, Term};
 use crate::ir::{Element, OpId, SCALAR, ValueId};
 use crate::ops::{Lower, Lowered};
 
@@ -24,7 +24,7 @@ pub(in crate::ops) fn compare(
     op: OpId,
     lhs: ValueId,
     rhs: ValueId,
-) -> Result<ValueId, Refusal> {
+) -> Result<ValueId, LowerError> {
     let direction = Direction::of(cx.word(op, "comparison_direction")?)?;
     let total = match cx.module.attribute(op, "compare_type") {
         Some(_) => cx.word(op, "compare_type")? == "TOTALORDER",
@@ -54,7 +54,7 @@ enum Direction {
 }
 
 impl Direction {
-    fn of(word: &str) -> Result<Self, Refusal> {
+    fn of(word: &str) -> Result<Self, LowerError> {
         Ok(match word {
             "EQ" => Self::Equal,
             "NE" => Self::NotEqual,
@@ -64,7 +64,7 @@ impl Direction {
             "GE" => Self::GreaterOrEqual,
             other => {
                 let why = format!("`{other}` is not a direction");
-                return Err(Refusal::Attribute { name: "comparison_direction", why });
+                return Err(LowerError::Attribute { name: "comparison_direction", why });
             }
         })
     }

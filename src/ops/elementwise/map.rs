@@ -1,6 +1,6 @@
 //! `stablehlo.map`: a function of scalars, applied to all elements.
 
-use super::Refusal;
+use super::LowerError;
 use crate::ir::{Class, OpId, OpName, chlo, stablehlo};
 use crate::ops::{Lower, Lowered};
 
@@ -8,8 +8,8 @@ use crate::ops::{Lower, Lowered};
 pub(super) fn map(cx: &mut Lower, op: OpId) -> Lowered {
     let (_, sizes) = cx.result_dims(op, 0)?;
     let region = cx.module.op(op).regions.first().copied();
-    let region = region.ok_or_else(|| Refusal::form("an op without a body"))?;
-    let block = cx.module.entry_block(region).ok_or_else(|| Refusal::form("an empty body"))?;
+    let region = region.ok_or_else(|| LowerError::form("an op without a body"))?;
+    let block = cx.module.entry_block(region).ok_or_else(|| LowerError::form("an empty body"))?;
     let body = cx.module.block(block).clone();
     let mut values = body.arguments;
     for inner in body.ops {
@@ -18,13 +18,13 @@ pub(super) fn map(cx: &mut Lower, op: OpId) -> Lowered {
             continue;
         }
         if !is_elementwise(name) {
-            return Err(Refusal::form(format!("`{}` in its body", cx.module.op_name(inner))));
+            return Err(LowerError::form(format!("`{}` in its body", cx.module.op_name(inner))));
         }
         values.extend(cx.module.op(inner).results.iter().copied());
     }
     for value in values {
         let Some(element) = cx.module.tensor(value).map(|tensor| tensor.element) else {
-            return Err(Refusal::form("its body has a value that is not a tensor"));
+            return Err(LowerError::form("its body has a value that is not a tensor"));
         };
         let ty = cx.module.tensor_of(element, &sizes);
         cx.module.value_mut(value).ty = ty;

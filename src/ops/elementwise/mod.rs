@@ -6,23 +6,23 @@ mod canonical;
 mod compare;
 mod convert;
 mod map;
-mod narrow;
 mod power;
 mod reinterpret;
 mod rounding;
+mod small_float;
 mod transcendental;
 
 pub(super) use arithmetic::{add, divide, maximum, minimum, multiply, remainder, subtract};
 pub(super) use bits::{Right, bitwise_and, bitwise_or, bitwise_xor, multiply_high, shift_left, shift_right};
 pub(super) use compare::{Infinity, compare, is_infinite, select};
 pub(super) use convert::truncate;
-pub use narrow::{FORMAT, ROUND};
 pub(super) use power::power;
 pub(super) use reinterpret::{bits_are_negative, next_after};
+pub use small_float::{FORMAT, ROUND};
 pub(super) use transcendental::{atan2, expm1, log1p, tan};
 
 use super::formula::{self, Term};
-use super::{Elements, Lower, Lowered, Refusal, Row, noted, row};
+use super::{Elements, Lower, LowerError, Lowered, Row, noted, row};
 use crate::ir::{Element, OpId, OpName, ValueId, onnx, stablehlo};
 
 const BITS: Elements = Elements::INTEGER.or(Elements::BOOL);
@@ -34,7 +34,7 @@ const FLOAT_BOOL: Elements = Elements::FLOAT.or(Elements::BOOL);
 const CONVERTED: Elements = Elements::PLAIN.or(Elements::FLOAT8).or(Elements::NIBBLE);
 
 pub(super) const ROWS: &[Row] = &[
-    row(ROUND, Elements::FLOAT, narrow::round),
+    row(ROUND, Elements::FLOAT, small_float::round),
     noted(
         stablehlo::ABS,
         Elements::NUMERIC,

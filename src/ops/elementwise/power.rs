@@ -2,13 +2,13 @@
 
 use super::{Term, divide};
 use crate::ir::{Element, ValueId, onnx};
-use crate::ops::{Lower, Refusal};
+use crate::ops::{Lower, LowerError};
 
 /// Floats by `Pow`, except where a product is exact and faster; integers by squaring.
 ///
 /// # Errors
 /// What the frame refuses of a loop.
-pub(in crate::ops) fn power(cx: &mut Lower, base: ValueId, exponent: ValueId) -> Result<ValueId, Refusal> {
+pub(in crate::ops) fn power(cx: &mut Lower, base: ValueId, exponent: ValueId) -> Result<ValueId, LowerError> {
     let keeps_shape = cx.broadcast_dims(&[base, exponent]) == cx.dims(base);
     let known = cx.known_number(exponent).filter(|_| keeps_shape);
     if cx.element(base).is_integer() {
@@ -53,7 +53,7 @@ fn constant_power(x: Term, mut exponent: u32) -> Term {
 /// ONNX Runtime's own `Pow` computes in f64, which is wrong beyond 2^53 and saturates where XLA wraps. A negative
 /// exponent gives the integer part of the fraction: 0, or a power of 1 or -1. XLA agrees for exponents below 64, the
 /// only ones whose bits it reads.
-fn integer_power(cx: &mut Lower, base: ValueId, exponent: ValueId) -> Result<ValueId, Refusal> {
+fn integer_power(cx: &mut Lower, base: ValueId, exponent: ValueId) -> Result<ValueId, LowerError> {
     let element = cx.element(base);
     let sizes = cx.broadcast_dims(&[base, exponent]).to_vec();
     let bits = i64::from(element.bits()) - i64::from(element.is_signed());

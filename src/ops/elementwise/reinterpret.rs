@@ -1,7 +1,7 @@
 //! The bits of floats: bit casts, the total order, the next float, reduced precision.
 
 use super::bits::unsigned;
-use super::{Refusal, Term};
+use super::{LowerError, Term};
 use crate::ir::{Dim, Element, OpId, OpName, ValueId, onnx};
 use crate::ops::formula::cast;
 use crate::ops::{Lower, Lowered};
@@ -109,7 +109,7 @@ pub(super) fn bitcast_convert(cx: &mut Lower, op: OpId) -> Lowered {
     let bits = cx.formula([x], |[x]| same_width(x, narrow).cast(word));
     let operand_sizes = cx.operand_dims(op, 0)?;
     let Some((_, outer)) = operand_sizes.split_last() else {
-        return Err(Refusal::form("the operand has no dimension for the parts"));
+        return Err(LowerError::form("the operand has no dimension for the parts"));
     };
     let mut whole: Option<ValueId> = None;
     for (part, &shift) in shifts.iter().enumerate() {
@@ -123,7 +123,7 @@ pub(super) fn bitcast_convert(cx: &mut Lower, op: OpId) -> Lowered {
         let column = cx.formula([column], |[x]| if shift == 0 { x } else { x.shift_left(shift) });
         whole = Some(whole.map_or(column, |whole| cx.elementwise(onnx::BITWISE_OR, &[whole, column])));
     }
-    let whole = whole.ok_or_else(|| Refusal::form("the operand has no parts"))?;
+    let whole = whole.ok_or_else(|| LowerError::form("the operand has no parts"))?;
     Ok(cx.formula([whole], |[x]| same_width(x.cast(wide), to)).into())
 }
 
@@ -132,7 +132,7 @@ pub(super) fn bitcast_convert(cx: &mut Lower, op: OpId) -> Lowered {
 fn joined(cx: &mut Lower, op: OpId, x: ValueId, to: Element) -> Lowered {
     let sizes = cx.operand_sizes(op, 0)?;
     let Some((&count, outer)) = sizes.split_last() else {
-        return Err(Refusal::form("the operand has no dimension for the bits"));
+        return Err(LowerError::form("the operand has no dimension for the bits"));
     };
     let wide = unsigned_of(to.bits());
     let word = if wide == Element::U16 { Element::U32 } else { wide };
@@ -223,7 +223,7 @@ pub(super) fn reduce_precision(cx: &mut Lower, op: OpId) -> Lowered {
         mantissa: cx.int(op, "mantissa_bits")?.min(own.mantissa),
     };
     if format.exponent < 1 || format.mantissa < 0 {
-        return Err(Refusal::form("its format has a field of 0 bits"));
+        return Err(LowerError::form("its format has a field of 0 bits"));
     }
     if format == own {
         return Ok(x.into());

@@ -11,7 +11,7 @@ use super::hessenberg::Basis;
 use super::jacobi::any_above;
 use super::matrix::{Matrix, Round, of_batch};
 use crate::ir::{Element, onnx};
-use crate::ops::{Lower, Refusal};
+use crate::ops::{Lower, LowerError};
 
 /// What is looked for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,7 @@ enum Alone {
 
 /// The matrices in that order, and the columns of `z` in the same, and the numbers of the first and of the last row
 /// of the rest, `[batch, 1, 1]`.
-pub(super) fn permute(cx: &mut Lower, basis: Basis) -> Result<(Basis, [Matrix; 2]), Refusal> {
+pub(super) fn permute(cx: &mut Lower, basis: Basis) -> Result<(Basis, [Matrix; 2]), LowerError> {
     let (batch, n, _) = basis.a.extents(cx);
     let low = cx.integer_each(batch, 0);
     let high = cx.integer_each(batch, n - 1);
@@ -42,7 +42,7 @@ pub(super) fn scale(
     cx: &mut Lower,
     a: Matrix,
     [low, high]: [Matrix; 2],
-) -> Result<(Matrix, Matrix), Refusal> {
+) -> Result<(Matrix, Matrix), LowerError> {
     let (batch, n, _) = a.extents(cx);
     let (rows, columns) = (cx.row_numbers(n), cx.column_numbers(n));
     let one = cx.scalar(Element::F64, 1.0);
@@ -104,7 +104,7 @@ fn search(
     low: Matrix,
     high: Matrix,
     alone: Alone,
-) -> Result<(Basis, Matrix), Refusal> {
+) -> Result<(Basis, Matrix), LowerError> {
     let (batch, n, _) = basis.a.extents(cx);
     let (rows, columns) = (cx.row_numbers(n), cx.column_numbers(n));
     let with_z = basis.z.is_some();

@@ -5,11 +5,11 @@
 //! positive definite; the columns from there on mean nothing.
 
 use super::matrix::{Matrix, Round};
-use crate::ops::{Lower, Refusal};
+use crate::ops::{Lower, LowerError};
 
 /// `L` with zeros above its diagonal, and for each matrix, `[batch, 1, 1]`, the number of the first column, from 1,
 /// at which it is not positive definite, or 0.
-pub(super) fn factor(cx: &mut Lower, a: Matrix) -> Result<(Matrix, Matrix), Refusal> {
+pub(super) fn factor(cx: &mut Lower, a: Matrix) -> Result<(Matrix, Matrix), LowerError> {
     let (batch, n, _) = a.extents(cx);
     let (rows, columns) = (cx.row_numbers(n), cx.column_numbers(n));
     let start = cx.zeros(a, &a.dims(cx));

@@ -8,7 +8,7 @@ use super::matrix::{Matrix, Round};
 use super::schur::{Band, Schur};
 use super::standard::{earlier, upright};
 use crate::ir::{Dim, Element};
-use crate::ops::{Lower, Refusal};
+use crate::ops::{Lower, LowerError};
 
 /// The eigenvalues of a form, `[batch, 1, n]`, of the scaled matrix: real and imaginary parts, exact conjugates one
 /// after the other, that with the positive imaginary part first.
@@ -74,7 +74,7 @@ fn triangle(cx: &mut Lower, t: Matrix, z: Matrix) -> (Matrix, Matrix) {
 
 /// The vectors of triangles, a column each, of any length but 0. Only what is above the diagonal is read, and the
 /// eigenvalues `w` represent what is on it.
-fn substitute(cx: &mut Lower, t: Matrix, w: Matrix) -> Result<Matrix, Refusal> {
+fn substitute(cx: &mut Lower, t: Matrix, w: Matrix) -> Result<Matrix, LowerError> {
     let n = t.size(cx, 1);
     let (rows, columns) = (cx.row_numbers(n), cx.column_numbers(n));
     let start = cx.zeros(t, &t.dims(cx));
@@ -107,7 +107,7 @@ fn substitute(cx: &mut Lower, t: Matrix, w: Matrix) -> Result<Matrix, Refusal> {
 const LEAST: f64 = 1e-290;
 
 /// The right vectors of a form with its eigenvalues.
-pub(super) fn right(cx: &mut Lower, schur: &Schur, z: Matrix, w: Matrix) -> Result<Matrix, Refusal> {
+pub(super) fn right(cx: &mut Lower, schur: &Schur, z: Matrix, w: Matrix) -> Result<Matrix, LowerError> {
     let (t, basis) = triangle(cx, schur.t, z);
     let x = substitute(cx, t, w)?;
     let vectors = cx.matrix_product(basis, x);
@@ -115,7 +115,7 @@ pub(super) fn right(cx: &mut Lower, schur: &Schur, z: Matrix, w: Matrix) -> Resu
 }
 
 /// The left vectors: those of `T^H`, which is a triangle as well when rows and columns are in reverse order.
-pub(super) fn left(cx: &mut Lower, schur: &Schur, z: Matrix, w: Matrix) -> Result<Matrix, Refusal> {
+pub(super) fn left(cx: &mut Lower, schur: &Schur, z: Matrix, w: Matrix) -> Result<Matrix, LowerError> {
     // `Z` with factors has an inverse that is its adjoint with their inverses.
     let z = match schur.factors {
         Some(factors) => cx.numbers([z, factors], |[z, factors]| z / (factors * factors)),

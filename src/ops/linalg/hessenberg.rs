@@ -4,7 +4,7 @@
 use super::householder::{Reflector, factors_of};
 use super::matrix::{Matrix, Round};
 use crate::ir::Dim;
-use crate::ops::{Lower, Refusal};
+use crate::ops::{Lower, LowerError};
 
 impl Reflector {
     /// The one for a column and a row that may differ from matrix to matrix, so that its element is found by a sum.
@@ -74,7 +74,7 @@ fn round(cx: &mut Lower, basis: Basis, number: Matrix) -> (Basis, Reflector) {
 }
 
 /// The Hessenberg form in place of the matrices.
-pub(super) fn reduce(cx: &mut Lower, basis: Basis) -> Result<Basis, Refusal> {
+pub(super) fn reduce(cx: &mut Lower, basis: Basis) -> Result<Basis, LowerError> {
     let n = basis.a.size(cx, 1);
     // The last subdiagonal element has nothing below it; a complex one is made real.
     let count = if basis.a.is_complex() { n - 1 } else { n - 2 };
@@ -91,7 +91,7 @@ pub(super) fn reduce(cx: &mut Lower, basis: Basis) -> Result<Basis, Refusal> {
 
 /// What `gehrd` gives: the form with the vectors below it, and the factors, `[batch, n - 1]`. There are two rows at
 /// least.
-pub(super) fn factor(cx: &mut Lower, a: Matrix) -> Result<(Matrix, Matrix), Refusal> {
+pub(super) fn factor(cx: &mut Lower, a: Matrix) -> Result<(Matrix, Matrix), LowerError> {
     let (batch, n, _) = a.extents(cx);
     let results = cx.rounds(n - 1, &[a], |cx, number, state| {
         let (basis, reflector) = round(cx, Basis { a: state[0], z: None }, number);

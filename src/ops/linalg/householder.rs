@@ -2,7 +2,7 @@
 //! and the diagonal of `R` is real, with the opposite sign of the real part of the element that it takes the place of.
 
 use super::matrix::{Matrix, Round, of_batch};
-use crate::ops::{Lower, Refusal};
+use crate::ops::{Lower, LowerError};
 
 /// What makes the elements of a column zero below one of them, as LAPACK's `larfg`.
 pub(super) struct Reflection {
@@ -94,7 +94,7 @@ fn eliminate(cx: &mut Lower, a: Matrix, number: Matrix) -> (Matrix, Matrix) {
 
 /// What `geqrf` gives of matrices `[batch, m, n]`: `R` with the vectors below its diagonal, and the factors `tau`,
 /// `[batch, min(m, n)]`.
-pub(super) fn factor(cx: &mut Lower, a: Matrix) -> Result<(Matrix, Matrix), Refusal> {
+pub(super) fn factor(cx: &mut Lower, a: Matrix) -> Result<(Matrix, Matrix), LowerError> {
     let (_, m, n) = a.extents(cx);
     let results = cx.rounds(m.min(n), &[a], |cx, number, state| {
         let (a, tau) = eliminate(cx, state[0], number);
@@ -106,7 +106,7 @@ pub(super) fn factor(cx: &mut Lower, a: Matrix) -> Result<(Matrix, Matrix), Refu
 
 /// What `geqp3` gives: as [`factor`], of the matrices with their columns in an order of their own, in which each is the
 /// longest of the rest, and the numbers that the columns had, from 1, `[batch, 1, n]`.
-pub(super) fn factor_with_pivots(cx: &mut Lower, a: Matrix) -> Result<(Matrix, Matrix, Matrix), Refusal> {
+pub(super) fn factor_with_pivots(cx: &mut Lower, a: Matrix) -> Result<(Matrix, Matrix, Matrix), LowerError> {
     let (batch, m, n) = a.extents(cx);
     let (rows, columns) = (cx.row_numbers(m), cx.column_numbers(n));
     let order = cx.numbers([columns], |[columns]| columns + 1i64);
@@ -140,7 +140,7 @@ pub(super) fn apply(
     tau: Matrix,
     c: Matrix,
     adjoint: bool,
-) -> Result<Matrix, Refusal> {
+) -> Result<Matrix, LowerError> {
     let (batch, m, _) = vectors.extents(cx);
     let count = tau.size(cx, 1);
     if count == 0 {
@@ -168,7 +168,12 @@ pub(super) fn apply(
 }
 
 /// The first `columns` columns of the product of the reflections.
-pub(super) fn product(cx: &mut Lower, vectors: Matrix, tau: Matrix, columns: i64) -> Result<Matrix, Refusal> {
+pub(super) fn product(
+    cx: &mut Lower,
+    vectors: Matrix,
+    tau: Matrix,
+    columns: i64,
+) -> Result<Matrix, LowerError> {
     let (element, (batch, m, _)) = (vectors.element(cx), vectors.extents(cx));
     let identity = cx.identity_matrix(element, m, columns);
     let identity = identity.map(cx, |cx, part| cx.broadcast_to(part, &of_batch(batch, &[m, columns])));

@@ -11,7 +11,7 @@
 use super::householder;
 use super::matrix::{Matrix, Round, of_batch};
 use crate::ir::{Element, SCALAR, ValueId, onnx};
-use crate::ops::{Lower, Refusal};
+use crate::ops::{Lower, LowerError};
 
 /// Sweeps after which it ends in any case; ten are many.
 const SWEEPS: i64 = 30;
@@ -129,8 +129,8 @@ fn sweeps(
     cx: &mut Lower,
     state: &[Matrix],
     limit: f64,
-    sweep: impl FnOnce(&mut Lower, &[Matrix]) -> Result<Vec<Matrix>, Refusal>,
-) -> Result<Vec<Matrix>, Refusal> {
+    sweep: impl FnOnce(&mut Lower, &[Matrix]) -> Result<Vec<Matrix>, LowerError>,
+) -> Result<Vec<Matrix>, LowerError> {
     let first = any_above(cx, state[state.len() - 1], limit);
     cx.repeat(SWEEPS, first, state, |cx, _, _, state| {
         let next = sweep(cx, state)?;
@@ -159,7 +159,7 @@ pub(super) fn failed(cx: &mut Lower, values: Matrix) -> Matrix {
 
 /// The eigenvalues, ascending, `[batch, 1, n]`, and the eigenvectors of symmetric or Hermitian matrices of `f64`, given
 /// in full. `precision` is the size of the elements beside the diagonal, relative to the matrix, that is small enough.
-pub(super) fn eigen(cx: &mut Lower, a: Matrix, precision: f64) -> Result<(Matrix, Matrix), Refusal> {
+pub(super) fn eigen(cx: &mut Lower, a: Matrix, precision: f64) -> Result<(Matrix, Matrix), LowerError> {
     let own = a.size(cx, 2);
     let (a, scale) = scaled(cx, a);
     let a = even(cx, a, true);
@@ -222,7 +222,12 @@ pub(super) struct Singular {
 /// The columns of `W = A * V` become orthogonal to each other; their lengths are the singular values. A QR
 /// decomposition of the sorted `W`, whose `R` is diagonal, gives the left vectors, also those of zeros.
 /// `precision` is the cosine between columns that is small enough; `columns` is the number of left vectors.
-pub(super) fn singular(cx: &mut Lower, a: Matrix, columns: i64, precision: f64) -> Result<Singular, Refusal> {
+pub(super) fn singular(
+    cx: &mut Lower,
+    a: Matrix,
+    columns: i64,
+    precision: f64,
+) -> Result<Singular, LowerError> {
     let n = a.size(cx, 2);
     let (a, scale) = scaled(cx, a);
     let a = even(cx, a, false);

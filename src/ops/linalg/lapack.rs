@@ -8,8 +8,8 @@ use super::library::{self, Convention, Spelled};
 use super::matrix::Matrix;
 use super::{routines, updates};
 use crate::ir::{Attribute, Dim, Dims, Element, OpId, PACKED_OPERANDS, ValueId, onnx};
-use crate::ops::rules::{dim_fits, dims_fit};
-use crate::ops::{Lower, Lowered, Refusal, Values};
+use crate::ops::type_inference::{dim_fits, dims_fit};
+use crate::ops::{Lower, LowerError, Lowered, Values};
 
 /// A routine of LAPACK.
 struct Routine {
@@ -113,7 +113,7 @@ pub(super) struct Call {
 ///
 /// # Errors
 /// When it is one of LAPACK's that has no lowering in this form.
-pub(super) fn call(cx: &mut Lower, op: OpId, target: &str) -> Result<Option<Values>, Refusal> {
+pub(super) fn call(cx: &mut Lower, op: OpId, target: &str) -> Result<Option<Values>, LowerError> {
     let packed = cx.module.attribute(op, PACKED_OPERANDS).and_then(|packed| cx.module.integers(packed));
     let complex = packed.is_some_and(|packed| !packed.is_empty());
     let Some(spelled) = library::resolve(target, library::has_struct(cx.module, op), complex) else {
@@ -135,14 +135,15 @@ impl Call {
         routine: &Routine,
         complex: bool,
         target: &str,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, LowerError> {
         let is_complex = |kind: char| "vw".contains(kind) || complex && "mnls".contains(kind);
         // The real and the imaginary parts of eigenvalues are one result.
         let joined = complex && matches!(routine.name, "gees" | "geev");
         let kinds = routine.results.replacen("ll", if joined { "l" } else { "ll" }, 1);
         let (operand_count, result_count) = (cx.operand_count(op), cx.module.op(op).results.len());
-        let wrong =
-            || Refusal::form(format!("`{target}` with {operand_count} operands and {result_count} results"));
+        let wrong = || {
+            LowerError::form(format!("`{target}` with {operand_count} operands and {result_count} results"))
+        };
         // Scalars come first; a scalar after the matrices is the number of matrices, or a factor.
         let rank = |index: usize| cx.operand_type(op, index).map(|ty| ty.rank());
         let mut first = 0;
@@ -177,7 +178,7 @@ impl Call {
             Some('z') => (Element::F64, true),
             _ => (element, complex),
         };
-        let other_element = || Refusal::form(format!("`{target}` on another element type"));
+        let other_element = || LowerError::form(format!("`{target}` on another element type"));
         let known = matches!(element, Element::F32 | Element::F64) || routine.operands.starts_with('i');
         if of_letter != (element, complex) || !known {
             return Err(other_element());
@@ -200,10 +201,10 @@ impl Call {
             let rest = sizes
                 .len()
                 .checked_sub(own)
-                .ok_or_else(|| Refusal::form("an operand whose rank is too low"))?;
+                .ok_or_else(|| LowerError::form("an operand whose rank is too low"))?;
             sizes.truncate(rest);
             if !dims_fit(batch.get_or_insert_with(|| sizes.clone()), &sizes) {
-                return Err(Refusal::form("operands with different batch dimensions"));
+                return Err(LowerError::form("operands with different batch dimensions"));
             }
         }
         let logical = spelled.convention == Convention::Words;
@@ -238,26 +239,26 @@ impl Call {
     ///
     /// # Errors
     /// When the call does not have it.
-    pub(super) fn number(&self, cx: &Lower, name: &'static str) -> Result<i64, Refusal> {
-        self.spelled.option(cx, self.op, name)?.ok_or(Refusal::Missing(name))
+    pub(super) fn number(&self, cx: &Lower, name: &'static str) -> Result<i64, LowerError> {
+        self.spelled.option(cx, self.op, name)?.ok_or(LowerError::Missing(name))
     }
 
     /// The same; nothing where the call does not have it.
-    pub(super) fn optional(&self, cx: &Lower, name: &'static str) -> Result<Option<i64>, Refusal> {
+    pub(super) fn optional(&self, cx: &Lower, name: &'static str) -> Result<Option<i64>, LowerError> {
         self.spelled.option(cx, self.op, name)
     }
 
     /// An option that is one of these characters.
-    pub(super) fn letter(&self, cx: &Lower, name: &'static str, allowed: &str) -> Result<char, Refusal> {
+    pub(super) fn letter(&self, cx: &Lower, name: &'static str, allowed: &str) -> Result<char, LowerError> {
         let letter = u8::try_from(self.number(cx, name)?).ok().map(char::from);
-        letter.filter(|&letter| allowed.contains(letter)).ok_or_else(|| Refusal::Attribute {
+        letter.filter(|&letter| allowed.contains(letter)).ok_or_else(|| LowerError::Attribute {
             name,
             why: format!("expected one of the characters {allowed}"),
         })
     }
 
     /// The operand by which right sides are multiplied, a number, unless it is 1.
-    pub(super) fn factor(&self, cx: &mut Lower) -> Result<Option<Matrix>, Refusal> {
+    pub(super) fn factor(&self, cx: &mut Lower) -> Result<Option<Matrix>, LowerError> {
         let Some(index) = self.factor else { return Ok(None) };
         let value = cx.operand(self.op, index)?;
         if !self.complex && cx.known_number(value) == Some(1.0) {
@@ -267,22 +268,22 @@ impl Call {
     }
 
     /// An operand of the call that is a number, `[1, 1, 1]`.
-    pub(super) fn scalar(&self, cx: &mut Lower, index: usize) -> Result<Matrix, Refusal> {
+    pub(super) fn scalar(&self, cx: &mut Lower, index: usize) -> Result<Matrix, LowerError> {
         let value = cx.full(self.op, index)?;
         let value: Matrix = if self.complex { cx.unpacked(value) } else { value.into() };
         if cx.count(value.re) != Some(1) {
-            return Err(Refusal::form("a factor that is not a number"));
+            return Err(LowerError::form("a factor that is not a number"));
         }
         Ok(value.map(cx, |cx, part| cx.reshape(part, &[1, 1, 1])))
     }
 
     /// An operand.
-    pub(super) fn operand(&self, cx: &mut Lower, index: usize) -> Result<ValueId, Refusal> {
+    pub(super) fn operand(&self, cx: &mut Lower, index: usize) -> Result<ValueId, LowerError> {
         cx.operand(self.op, self.operands[index].index)
     }
 
     /// The sizes of an operand, without the trailing dimension of the parts.
-    fn operand_sizes(&self, cx: &Lower, index: usize) -> Result<Dims, Refusal> {
+    fn operand_sizes(&self, cx: &Lower, index: usize) -> Result<Dims, LowerError> {
         let slot = self.operands[index];
         let mut sizes = cx.operand_dims(self.op, slot.index)?;
         if self.complex {
@@ -295,33 +296,38 @@ impl Call {
     }
 
     /// The sizes of the matrices of an operand, none of which is empty.
-    pub(super) fn sizes(&self, cx: &Lower, index: usize) -> Result<(i64, i64), Refusal> {
+    pub(super) fn sizes(&self, cx: &Lower, index: usize) -> Result<(i64, i64), LowerError> {
         let sizes = self.operand_sizes(cx, index)?;
         if sizes.contains(&Dim::Known(0)) {
-            return Err(Refusal::form("an empty matrix"));
+            return Err(LowerError::form("an empty matrix"));
         }
         match sizes[..] {
             [.., rows, columns] => Ok((cx.number(rows), cx.number(columns))),
-            _ => Err(Refusal::form(format!("operand {index} is not a matrix"))),
+            _ => Err(LowerError::form(format!("operand {index} is not a matrix"))),
         }
     }
 
     /// The size of an operand's matrices, which are square.
-    pub(super) fn square(&self, cx: &Lower, index: usize) -> Result<i64, Refusal> {
+    pub(super) fn square(&self, cx: &Lower, index: usize) -> Result<i64, LowerError> {
         let (rows, columns) = self.sizes(cx, index)?;
         if rows != columns {
-            return Err(Refusal::form(format!("operand {index} is not square")));
+            return Err(LowerError::form(format!("operand {index} is not square")));
         }
         Ok(rows)
     }
 
     /// An operand as matrices, `[batch, m, n]`, of an element type.
-    pub(super) fn matrix(&self, cx: &mut Lower, index: usize, element: Element) -> Result<Matrix, Refusal> {
+    pub(super) fn matrix(
+        &self,
+        cx: &mut Lower,
+        index: usize,
+        element: Element,
+    ) -> Result<Matrix, LowerError> {
         self.batched(cx, index, element, 2)
     }
 
     /// An operand as lists, `[batch, n]`, of an element type.
-    pub(super) fn list(&self, cx: &mut Lower, index: usize, element: Element) -> Result<Matrix, Refusal> {
+    pub(super) fn list(&self, cx: &mut Lower, index: usize, element: Element) -> Result<Matrix, LowerError> {
         self.batched(cx, index, element, 1)
     }
 
@@ -331,7 +337,7 @@ impl Call {
         index: usize,
         element: Element,
         trailing: usize,
-    ) -> Result<Matrix, Refusal> {
+    ) -> Result<Matrix, LowerError> {
         let Slot { index, transposed } = self.operands[index];
         let value = cx.full(self.op, index)?;
         let value = cx.cast(value, element);
@@ -348,7 +354,7 @@ impl Call {
             let (value, slot) = match source {
                 Source::Routine(number, slot) => match values.get(number) {
                     Some(&value) => (value, slot),
-                    None => return Err(Refusal::form(format!("an unexpected result {index}"))),
+                    None => return Err(LowerError::form(format!("an unexpected result {index}"))),
                 },
                 Source::Zeros => {
                     let zero = cx.constant(element, &[], &vec![0; element.bytes()]);
@@ -358,10 +364,10 @@ impl Call {
             };
             let value = if slot.transposed { cx.transposed(value) } else { value };
             let value = value.map(cx, |cx, part| cx.cast(part, element));
-            let product = |sizes: Dims| cx.module.sizes.product(sizes);
-            let count = cx.module.sizes.sum(value.parts().map(|part| product(cx.dims(part))));
+            let product = |sizes: Dims| cx.module.dim_exprs.product(sizes);
+            let count = cx.module.dim_exprs.sum(value.parts().map(|part| product(cx.dims(part))));
             if !dim_fits(count, product(sizes.clone())) {
-                return Err(Refusal::form(format!("result {index} has the wrong sizes")));
+                return Err(LowerError::form(format!("result {index} has the wrong sizes")));
             }
             results.0.push(cx.packed(value, &sizes));
         }
@@ -369,7 +375,7 @@ impl Call {
     }
 
     /// The sizes of the result of the call that is this one of the routine's, without that of the parts.
-    pub(super) fn result_sizes(&self, cx: &Lower, number: usize) -> Result<Dims, Refusal> {
+    pub(super) fn result_sizes(&self, cx: &Lower, number: usize) -> Result<Dims, LowerError> {
         let place = |source: &Source| matches!(source, Source::Routine(other, _) if *other == number);
         let index = self.results.iter().position(place).unwrap_or_default();
         let mut sizes = cx.result_dims(self.op, index)?.1;
@@ -395,16 +401,16 @@ impl Layouts<'_, '_> {
         name: &'static str,
         first: usize,
         values: &[(char, usize)],
-    ) -> Result<Vec<Slot>, Refusal> {
+    ) -> Result<Vec<Slot>, LowerError> {
         let layouts = match self.cx.module.attribute(self.op, name) {
             None => None,
             Some(Attribute::Array(layouts)) if layouts.len() >= first + values.len() => {
                 Some(&layouts[first..])
             }
             Some(Attribute::Array(_)) => {
-                return Err(Refusal::Attribute { name, why: "expected a layout for each value".into() });
+                return Err(LowerError::Attribute { name, why: "expected a layout for each value".into() });
             }
-            Some(_) => return Err(Refusal::Attribute { name, why: "expected a list of layouts".into() }),
+            Some(_) => return Err(LowerError::Attribute { name, why: "expected a list of layouts".into() }),
         };
         let mut slots = Vec::new();
         for (index, &(kind, rank)) in values.iter().enumerate() {
@@ -426,7 +432,7 @@ impl Layouts<'_, '_> {
                 Some(layouts) => self.cx.module.integers(&layouts[index]).unwrap_or_default(),
             };
             if kind != '.' && layout != expected && layout != plain {
-                return Err(Refusal::Attribute { name, why: format!("expected {expected:?}") });
+                return Err(LowerError::Attribute { name, why: format!("expected {expected:?}") });
             }
             slots.push(Slot { index: first + index, transposed: is_matrix && layout != expected });
         }

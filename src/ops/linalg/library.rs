@@ -8,7 +8,7 @@
 //! - TPU: `Qr`, `Eigh`, and so on, without layouts.
 
 use crate::ir::{Attribute, Module, OpId};
-use crate::ops::{Lower, Refusal};
+use crate::ops::{Lower, LowerError};
 
 /// How an option's number is read as the one that LAPACK takes.
 type Reading = fn(i64) -> Option<i64>;
@@ -341,8 +341,8 @@ impl Spelled {
     ///
     /// # Errors
     /// When it has it and it cannot be read.
-    pub(super) fn option(&self, cx: &Lower, op: OpId, name: &'static str) -> Result<Option<i64>, Refusal> {
-        let unreadable = |why: &str| Refusal::Attribute { name, why: why.to_owned() };
+    pub(super) fn option(&self, cx: &Lower, op: OpId, name: &'static str) -> Result<Option<i64>, LowerError> {
+        let unreadable = |why: &str| LowerError::Attribute { name, why: why.to_owned() };
         if self.convention == Convention::Letters {
             let Some(found) = configuration(cx.module, op, Some(name)) else { return Ok(None) };
             return found.as_integer().map(Some).ok_or_else(|| unreadable("expected an integer"));
@@ -352,7 +352,7 @@ impl Spelled {
         let value = match self.convention {
             Convention::Letters | Convention::Flags => {
                 let Some(found) = configuration(cx.module, op, Some(choice.field)) else {
-                    return Err(Refusal::Missing(choice.field));
+                    return Err(LowerError::Missing(choice.field));
                 };
                 found.as_integer()
             }

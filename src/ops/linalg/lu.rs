@@ -2,7 +2,7 @@
 
 use super::matrix::{Matrix, Round, of_batch};
 use crate::ir::{Element, onnx};
-use crate::ops::{Lower, Refusal};
+use crate::ops::{Lower, LowerError};
 
 /// What `getrf` gives of matrices `[batch, m, n]`.
 pub(super) struct Factors {
@@ -14,7 +14,7 @@ pub(super) struct Factors {
     pub info: Matrix,
 }
 
-pub(super) fn factor(cx: &mut Lower, a: Matrix) -> Result<Factors, Refusal> {
+pub(super) fn factor(cx: &mut Lower, a: Matrix) -> Result<Factors, LowerError> {
     let (batch, m, n) = a.extents(cx);
     let (rows, columns) = (cx.row_numbers(m), cx.column_numbers(n));
     let fine = cx.integer_each(batch, 0);
@@ -74,7 +74,7 @@ pub(super) fn factor(cx: &mut Lower, a: Matrix) -> Result<Factors, Refusal> {
 }
 
 /// The order of `rows` rows after the exchanges that `pivots`, `[batch, k]` from 0, tell of: `[batch, 1, rows]`.
-pub(super) fn permutation(cx: &mut Lower, pivots: Matrix, rows: i64) -> Result<Matrix, Refusal> {
+pub(super) fn permutation(cx: &mut Lower, pivots: Matrix, rows: i64) -> Result<Matrix, LowerError> {
     let (batch, count) = (pivots.dims(cx)[0], pivots.size(cx, 1));
     let pivots = pivots.map(cx, |cx, part| {
         let part = cx.cast(part, Element::I64);

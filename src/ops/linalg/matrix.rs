@@ -1,7 +1,7 @@
 //! Batches of matrices, `[batch, rows, columns]`, real or complex, and loops over their columns.
 
 use crate::ir::{Dim, Dims, Element, OpName, Size, ValueId, onnx};
-use crate::ops::{Lower, Refusal};
+use crate::ops::{Lower, LowerError};
 
 /// A batch of matrices, or of what goes with them: rows, columns, and values for each matrix, which broadcast.
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +71,7 @@ impl Lower<'_> {
     pub(super) fn batched(&mut self, value: ValueId, trailing: usize) -> ValueId {
         let sizes = self.dims(value);
         let (batch, own) = sizes.split_at(sizes.len() - trailing);
-        let batch = self.module.sizes.product(batch.iter().copied());
+        let batch = self.module.dim_exprs.product(batch.iter().copied());
         let flat: Dims = std::iter::once(batch).chain(own.iter().copied()).collect();
         self.reshape(value, &flat)
     }
@@ -226,8 +226,8 @@ impl Lower<'_> {
         &mut self,
         count: i64,
         state: &[Matrix],
-        round: impl FnOnce(&mut Self, Matrix, &[Matrix]) -> Result<Round, Refusal>,
-    ) -> Result<Vec<Matrix>, Refusal> {
+        round: impl FnOnce(&mut Self, Matrix, &[Matrix]) -> Result<Round, LowerError>,
+    ) -> Result<Vec<Matrix>, LowerError> {
         let always = self.always();
         self.repeat(count, always, state, |cx, number, going, state| {
             let number = cx.reshape(number, &[1]);
@@ -242,8 +242,8 @@ impl Lower<'_> {
         count: i64,
         holds: ValueId,
         state: &[Matrix],
-        round: impl FnOnce(&mut Self, ValueId, ValueId, &[Matrix]) -> Result<(ValueId, Round), Refusal>,
-    ) -> Result<Vec<Matrix>, Refusal> {
+        round: impl FnOnce(&mut Self, ValueId, ValueId, &[Matrix]) -> Result<(ValueId, Round), LowerError>,
+    ) -> Result<Vec<Matrix>, LowerError> {
         let mut arguments = vec![(Element::I64, Vec::new()), (Element::Bool, Vec::new())];
         let carried: Vec<ValueId> = state.iter().flat_map(|matrix| matrix.parts()).collect();
         let types: Vec<_> =

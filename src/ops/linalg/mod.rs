@@ -33,7 +33,7 @@ mod updates;
 
 pub use lapack::is_batched_routine;
 
-use super::{Elements, Lower, Lowered, Refusal, Row, Values, noted};
+use super::{Elements, Lower, LowerError, Lowered, Row, Values, noted};
 use crate::ir::{Dim, Element, OpId, hlo2onnx, stablehlo};
 use matrix::Matrix;
 use number::Number;
@@ -70,7 +70,7 @@ pub(super) const ROWS: &[Row] = &[
 ///
 /// # Errors
 /// When it is one of LAPACK's that has no lowering in this form.
-pub(super) fn call(cx: &mut Lower, op: OpId, target: &str) -> Result<Option<Values>, Refusal> {
+pub(super) fn call(cx: &mut Lower, op: OpId, target: &str) -> Result<Option<Values>, LowerError> {
     with_free_zeros(cx, |cx| lapack::call(cx, op, target))
 }
 
@@ -88,7 +88,7 @@ fn computed(element: Element) -> Element {
 }
 
 /// An operand of one of the ops as matrices `[batch, m, n]`, in the type to compute in.
-fn matrices(cx: &mut Lower, op: OpId, index: usize, complex: bool) -> Result<Matrix, Refusal> {
+fn matrices(cx: &mut Lower, op: OpId, index: usize, complex: bool) -> Result<Matrix, LowerError> {
     let value = cx.full(op, index)?;
     let value = cx.cast(value, computed(cx.element(value)));
     let value = if complex { cx.unpacked(value) } else { value.into() };
@@ -96,9 +96,9 @@ fn matrices(cx: &mut Lower, op: OpId, index: usize, complex: bool) -> Result<Mat
 }
 
 /// Refuses what the type rules let pass: operands that are not matrices.
-fn demand_matrix(cx: &Lower, op: OpId, index: usize, complex: bool) -> Result<(), Refusal> {
+fn demand_matrix(cx: &Lower, op: OpId, index: usize, complex: bool) -> Result<(), LowerError> {
     if cx.operand_dims(op, index)?.len() < 2 + usize::from(complex) {
-        return Err(Refusal::form(format!("operand {index} is not a matrix")));
+        return Err(LowerError::form(format!("operand {index} is not a matrix")));
     }
     Ok(())
 }
@@ -131,14 +131,14 @@ fn cholesky(cx: &mut Lower, op: OpId, complex: bool) -> Lowered {
 
 fn triangular_solve(cx: &mut Lower, op: OpId, complex: bool) -> Lowered {
     let (transpose, conjugate) = match cx.module.attribute(op, "transpose_a") {
-        None => return Err(Refusal::Missing("transpose_a")),
+        None => return Err(LowerError::Missing("transpose_a")),
         Some(_) => match cx.word(op, "transpose_a")? {
             "NO_TRANSPOSE" => (false, false),
             "TRANSPOSE" => (true, false),
             "ADJOINT" => (true, true),
             other => {
                 let why = format!("`{other}` is not a transposition");
-                return Err(Refusal::Attribute { name: "transpose_a", why });
+                return Err(LowerError::Attribute { name: "transpose_a", why });
             }
         },
     };

@@ -7,7 +7,7 @@ use super::schur::{self, Balance, Band, Wanted};
 use super::triangular::{self, System};
 use super::{cholesky, eigenvectors, hessenberg, householder, lu, tridiagonal};
 use crate::ir::{Dim, Element};
-use crate::ops::{Lower, Lowered, Refusal};
+use crate::ops::{Lower, LowerError, Lowered};
 
 pub(super) fn potrf(cx: &mut Lower, call: &Call) -> Lowered {
     let lower = call.letter(cx, "uplo", "LU")? == 'L';
@@ -36,7 +36,7 @@ pub(super) fn trsm(cx: &mut Lower, call: &Call) -> Lowered {
     let n = call.square(cx, 0)?;
     let (rows, columns) = call.sizes(cx, 1)?;
     if n != if system.left { rows } else { columns } {
-        return Err(Refusal::form("matrices with incompatible sizes"));
+        return Err(LowerError::form("matrices with incompatible sizes"));
     }
     let (a, mut b) = (call.matrix(cx, 0, call.element)?, call.matrix(cx, 1, call.element)?);
     if let Some(factor) = call.factor(cx)? {
@@ -65,7 +65,7 @@ pub(super) fn lu(cx: &mut Lower, call: &Call) -> Lowered {
 
 pub(super) fn lu_pivots_to_permutation(cx: &mut Lower, call: &Call) -> Lowered {
     let Some(Dim::Known(rows)) = cx.result_dims(call.op, 0)?.1.last().copied() else {
-        return Err(Refusal::form("a dynamic number of rows"));
+        return Err(LowerError::form("a dynamic number of rows"));
     };
     let pivots = call.list(cx, 0, Element::I32)?;
     let order = lu::permutation(cx, pivots, rows)?;
@@ -84,7 +84,7 @@ pub(super) fn geqp3(cx: &mut Lower, call: &Call) -> Lowered {
     let first = call.operand(cx, 1)?;
     let known = cx.known_integers(first);
     if !known.is_some_and(|known| known.iter().all(|&number| number == 0)) {
-        return Err(Refusal::form("a QR decomposition with preselected pivot columns"));
+        return Err(LowerError::form("a QR decomposition with preselected pivot columns"));
     }
     let a = call.matrix(cx, 0, Element::F64)?;
     let (factors, pivots, tau) = householder::factor_with_pivots(cx, a)?;
@@ -92,12 +92,12 @@ pub(super) fn geqp3(cx: &mut Lower, call: &Call) -> Lowered {
 }
 
 /// The reflections of an operand and their factors, in `f64`.
-fn reflections(cx: &mut Lower, call: &Call) -> Result<(Matrix, Matrix), Refusal> {
+fn reflections(cx: &mut Lower, call: &Call) -> Result<(Matrix, Matrix), LowerError> {
     let (rows, columns) = call.sizes(cx, 0)?;
     let vectors = call.matrix(cx, 0, Element::F64)?;
     let tau = call.list(cx, 1, Element::F64)?;
     if tau.size(cx, 1) > rows.min(columns) {
-        return Err(Refusal::form("factors with incompatible sizes"));
+        return Err(LowerError::form("factors with incompatible sizes"));
     }
     Ok((vectors, tau))
 }
@@ -105,7 +105,7 @@ fn reflections(cx: &mut Lower, call: &Call) -> Result<(Matrix, Matrix), Refusal>
 pub(super) fn orgqr(cx: &mut Lower, call: &Call) -> Lowered {
     let (rows, columns) = call.sizes(cx, 0)?;
     if columns > rows {
-        return Err(Refusal::form("more columns than rows"));
+        return Err(LowerError::form("more columns than rows"));
     }
     let (vectors, tau) = reflections(cx, call)?;
     let q = householder::product(cx, vectors, tau, columns)?;
@@ -117,7 +117,7 @@ pub(super) fn ormqr(cx: &mut Lower, call: &Call) -> Lowered {
     let (left, adjoint) = (call.number(cx, "left")? != 0, call.number(cx, "transpose")? != 0);
     let ((order, _), (rows, columns)) = (call.sizes(cx, 0)?, call.sizes(cx, 2)?);
     if order != if left { rows } else { columns } {
-        return Err(Refusal::form("matrices with incompatible sizes"));
+        return Err(LowerError::form("matrices with incompatible sizes"));
     }
     let (vectors, tau) = reflections(cx, call)?;
     let c = call.matrix(cx, 2, Element::F64)?;
@@ -129,9 +129,9 @@ pub(super) fn ormqr(cx: &mut Lower, call: &Call) -> Lowered {
 }
 
 /// Refuses more columns than rotations are good for.
-fn limit(columns: i64) -> Result<(), Refusal> {
+fn limit(columns: i64) -> Result<(), LowerError> {
     if columns > LARGEST {
-        return Err(Refusal::form(format!(
+        return Err(LowerError::form(format!(
             "a decomposition of {columns} columns; up to {LARGEST} are supported"
         )));
     }
@@ -170,7 +170,7 @@ pub(super) fn syevd(cx: &mut Lower, call: &Call) -> Lowered {
 }
 
 /// What is wanted of a singular value decomposition: all vectors, `A`, as many as there are values, `S`, or none, `N`.
-fn svd_mode(cx: &Lower, call: &Call) -> Result<char, Refusal> {
+fn svd_mode(cx: &Lower, call: &Call) -> Result<char, LowerError> {
     if call.optional(cx, "mode")?.is_some() {
         return call.letter(cx, "mode", "ANS");
     }
@@ -182,7 +182,7 @@ fn svd_mode(cx: &Lower, call: &Call) -> Result<char, Refusal> {
 }
 
 /// The operand, the singular values, `U`, `V`, and whether it failed.
-fn svd(cx: &mut Lower, call: &Call, mode: char) -> Result<[Matrix; 5], Refusal> {
+fn svd(cx: &mut Lower, call: &Call, mode: char) -> Result<[Matrix; 5], LowerError> {
     let (m, n) = call.sizes(cx, 0)?;
     let (small, large) = (m.min(n), m.max(n));
     limit(small)?;
@@ -232,7 +232,7 @@ pub(super) fn gtsv(cx: &mut Lower, call: &Call) -> Lowered {
     let [below, middle, above] = [0, 1, 2].map(|index| call.list(cx, index, call.element));
     let (below, middle, above) = (below?, middle?, above?);
     if [below, middle, above].iter().any(|diagonal| diagonal.size(cx, 1) != n) {
-        return Err(Refusal::form("diagonals with incompatible sizes"));
+        return Err(LowerError::form("diagonals with incompatible sizes"));
     }
     let b = call.matrix(cx, 3, call.element)?;
     let solution = tridiagonal::solve(cx, below, middle, above, b)?;
@@ -245,7 +245,7 @@ pub(super) fn gehrd(cx: &mut Lower, call: &Call) -> Lowered {
     for (name, whole) in [("low", 1), ("high", n)] {
         if call.number(cx, name)? != whole {
             let why = format!("expected {whole}: the whole matrix");
-            return Err(Refusal::Attribute { name, why });
+            return Err(LowerError::Attribute { name, why });
         }
     }
     let a = call.matrix(cx, 0, Element::F64)?;
@@ -290,9 +290,9 @@ pub(super) fn sytrd(cx: &mut Lower, call: &Call) -> Lowered {
 }
 
 /// Refuses more rows than the QR algorithm is good for.
-fn limit_general(call: &Call, rows: i64) -> Result<(), Refusal> {
+fn limit_general(call: &Call, rows: i64) -> Result<(), LowerError> {
     if rows > schur::LARGEST {
-        return Err(Refusal::form(format!(
+        return Err(LowerError::form(format!(
             "eigenvalues of a {} matrix of {rows} rows; up to {} are supported, and more where it is symmetric \
              (`jnp.linalg.eigh`)",
             if call.complex { "complex" } else { "general" },
@@ -308,7 +308,7 @@ fn eigenvalues(call: &Call, values: Matrix) -> Vec<Matrix> {
 }
 
 /// Eigenvalues, left and right eigenvectors, and whether it failed.
-fn eigen(cx: &mut Lower, call: &Call) -> Result<[Matrix; 4], Refusal> {
+fn eigen(cx: &mut Lower, call: &Call) -> Result<[Matrix; 4], LowerError> {
     let left = call.letter(cx, "compute_left", "NV")? == 'V';
     let right = call.letter(cx, "compute_right", "NV")? == 'V';
     let n = call.square(cx, 0)?;
@@ -363,7 +363,7 @@ pub(super) fn packed_geev(cx: &mut Lower, call: &Call) -> Lowered {
 pub(super) fn gees(cx: &mut Lower, call: &Call) -> Lowered {
     let wanted = if call.letter(cx, "mode", "NV")? == 'V' { Wanted::Vectors } else { Wanted::Values };
     if call.letter(cx, "sort", "NS")? == 'S' {
-        return Err(Refusal::form("a Schur form with sorted eigenvalues"));
+        return Err(LowerError::form("a Schur form with sorted eigenvalues"));
     }
     let n = call.square(cx, 0)?;
     limit_general(call, n)?;

@@ -15,7 +15,7 @@ use super::matrix::{Matrix, Round, of_batch};
 use super::number::Number;
 use super::standard::{self, earlier};
 use crate::ir::{Element, onnx};
-use crate::ops::{Lower, Refusal};
+use crate::ops::{Lower, LowerError};
 
 /// Larger matrices are refused: the cost is the fourth power of the size.
 pub(super) const LARGEST: i64 = 128;
@@ -55,7 +55,7 @@ pub(super) fn decompose(
     a: Matrix,
     balance: Balance,
     wanted: Wanted,
-) -> Result<Schur, Refusal> {
+) -> Result<Schur, LowerError> {
     let (batch, n, _) = a.extents(cx);
     // A number times zero is zero, which infinity and NaN are not. Such a matrix is computed as zeros.
     let zeros = cx.numbers([a], |[a]| a.size() * 0.0);
@@ -169,7 +169,7 @@ fn start(cx: &mut Lower, small: Matrix, high: Matrix) -> Matrix {
 }
 
 /// The rounds, and for each matrix how many rows have not come to an end.
-fn iterate(cx: &mut Lower, basis: Basis) -> Result<(Basis, Matrix), Refusal> {
+fn iterate(cx: &mut Lower, basis: Basis) -> Result<(Basis, Matrix), LowerError> {
     let (batch, n, _) = basis.a.extents(cx);
     let (rows, columns) = (cx.row_numbers(n), cx.column_numbers(n));
     let with_z = basis.z.is_some();

@@ -1,7 +1,7 @@
 //! Solutions of triangular systems by substitution, row by row.
 
 use super::matrix::{Matrix, Round};
-use crate::ops::{Lower, Refusal};
+use crate::ops::{Lower, LowerError};
 
 /// Which system is solved: `op(A) * X = B`, or `X * op(A) = B`.
 #[derive(Clone, Copy)]
@@ -19,7 +19,7 @@ pub(super) struct System {
 }
 
 /// `X`, of matrices `[batch, n, n]` and `[batch, n, k]`, or `[batch, k, n]` where `A` is on the right.
-pub(super) fn solve(cx: &mut Lower, system: System, a: Matrix, b: Matrix) -> Result<Matrix, Refusal> {
+pub(super) fn solve(cx: &mut Lower, system: System, a: Matrix, b: Matrix) -> Result<Matrix, LowerError> {
     let System { left, mut lower, transpose, conjugate, unit } = system;
     let mut a = if conjugate { cx.conjugate(a) } else { a };
     // X * op(A) = B is op(A)^T * X^T = B^T.
@@ -32,7 +32,7 @@ pub(super) fn solve(cx: &mut Lower, system: System, a: Matrix, b: Matrix) -> Res
     Ok(if left { x } else { cx.transposed(x) })
 }
 
-fn substitute(cx: &mut Lower, lower: bool, unit: bool, a: Matrix, b: Matrix) -> Result<Matrix, Refusal> {
+fn substitute(cx: &mut Lower, lower: bool, unit: bool, a: Matrix, b: Matrix) -> Result<Matrix, LowerError> {
     let n = b.size(cx, 1);
     let (rows, columns) = (cx.row_numbers(n), cx.column_numbers(n));
     // The other triangle may hold anything, even NaN.

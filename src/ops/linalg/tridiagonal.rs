@@ -7,7 +7,7 @@
 use super::householder::factors_of;
 use super::matrix::{Matrix, Round, of_batch};
 use crate::ir::Dim;
-use crate::ops::{Lower, Refusal};
+use crate::ops::{Lower, LowerError};
 
 /// The solution and what `gtsv` leaves of the diagonals.
 pub(super) struct Solution {
@@ -31,7 +31,7 @@ pub(super) fn solve(
     middle: Matrix,
     above: Matrix,
     b: Matrix,
-) -> Result<Solution, Refusal> {
+) -> Result<Solution, LowerError> {
     let (element, (batch, n, k)) = (b.element(cx), b.extents(cx));
     let zero = cx.scalar(element, 0.0);
     // Rows as [batch, n, 1], with a row of zeros after the last.

@@ -2,12 +2,12 @@
 
 use super::lapack::Call;
 use super::matrix::{Matrix, Round, of_batch};
-use crate::ops::{Lower, Lowered, Refusal};
+use crate::ops::{Lower, LowerError, Lowered};
 
 /// `alpha * A * A^T + beta * C` below the diagonal and on it. What is above stays as it is in `C`.
 pub(super) fn syrk(cx: &mut Lower, call: &Call) -> Lowered {
     if call.complex {
-        return Err(Refusal::form("a symmetric product of complex numbers"));
+        return Err(LowerError::form("a symmetric product of complex numbers"));
     }
     let transpose = call.number(cx, "transpose")? != 0;
     let n = call.square(cx, 1)?;
@@ -16,7 +16,7 @@ pub(super) fn syrk(cx: &mut Lower, call: &Call) -> Lowered {
     let other = cx.transposed(a);
     let (left, right) = if transpose { (other, a) } else { (a, other) };
     if left.size(cx, 1) != n {
-        return Err(Refusal::form("matrices with incompatible sizes"));
+        return Err(LowerError::form("matrices with incompatible sizes"));
     }
     let product = cx.matrix_product(left, right);
     let (rows, columns) = (cx.row_numbers(n), cx.column_numbers(n));
@@ -30,7 +30,7 @@ pub(super) fn syrk(cx: &mut Lower, call: &Call) -> Lowered {
 /// The upper Cholesky factor of `R^T * R + w * w^T`, and what rotations leave of `w`.
 pub(super) fn cholesky_update(cx: &mut Lower, call: &Call) -> Lowered {
     if call.complex {
-        return Err(Refusal::form("an update of complex numbers"));
+        return Err(LowerError::form("an update of complex numbers"));
     }
     let n = call.square(cx, 0)?;
     let r = call.matrix(cx, 0, call.element)?;

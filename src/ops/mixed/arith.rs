@@ -3,7 +3,7 @@
 use super::NUMBERS;
 use crate::ir::{Attribute, Constant, Data, Element, OpName, arith, stablehlo};
 use crate::ops::expand::{Expand, Expanded};
-use crate::ops::{Refusal, Row, expanded, float_bytes, integer_bytes};
+use crate::ops::{LowerError, Row, expanded, float_bytes, integer_bytes};
 
 /// The ops that are one op of StableHLO on the same operands. Unsigned arithmetic is not among them: `arith` has it on
 /// integers without a sign, which StableHLO takes as signed.
@@ -64,7 +64,7 @@ pub(in crate::ops) const ROWS: &[Row] = &[
 /// The op of StableHLO of the same meaning, on tensors of the same types.
 fn twin(cx: &mut Expand) -> Expanded {
     let name = cx.module().op(cx.op).name;
-    let Some(&(_, twin)) = TWINS.iter().find(|(other, _)| *other == name) else { return Err(Refusal::Op) };
+    let Some(&(_, twin)) = TWINS.iter().find(|(other, _)| *other == name) else { return Err(LowerError::Op) };
     let operands = cx.module().op(cx.op).operands.to_vec();
     let count = match twin {
         stablehlo::NEGATE => 1,
@@ -72,14 +72,14 @@ fn twin(cx: &mut Expand) -> Expanded {
         _ => 2,
     };
     if operands.len() != count {
-        return Err(Refusal::form(format!("it has {} operands and takes {count}", operands.len())));
+        return Err(LowerError::form(format!("it has {} operands and takes {count}", operands.len())));
     }
     let result = cx.result_type()?;
     // The last letter tells numbers that are floats from integers; `select` takes both.
     let floats = name.text().ends_with('f');
     if twin != stablehlo::SELECT && result.element.is_float() != floats {
         let kind = if floats { "floats" } else { "integers" };
-        return Err(Refusal::form(format!("it computes {kind}")));
+        return Err(LowerError::form(format!("it computes {kind}")));
     }
     for index in 0..count {
         let operand = cx.operand_type(index)?;
@@ -87,28 +87,28 @@ fn twin(cx: &mut Expand) -> Expanded {
         if operand.dims != result.dims && !(predicate && operand.rank() == 0)
             || operand.element != result.element && !predicate
         {
-            return Err(Refusal::form("its operands and its result have different types"));
+            return Err(LowerError::form("its operands and its result have different types"));
         }
     }
     cx.becomes(twin, &operands, [])
 }
 
 fn constant(cx: &mut Expand) -> Expanded {
-    let value = cx.module().attribute(cx.op, "value").cloned().ok_or(Refusal::Missing("value"))?;
+    let value = cx.module().attribute(cx.op, "value").cloned().ok_or(LowerError::Missing("value"))?;
     let tensor = cx.result_type()?;
     let is_float = tensor.element.is_float();
     let bytes = match value {
         Attribute::Integer(..) | Attribute::Bool(_) if is_float => {
-            return Err(Refusal::form("its value is an integer and its result a float"));
+            return Err(LowerError::form("its value is an integer and its result a float"));
         }
         Attribute::Float(..) if !is_float => {
-            return Err(Refusal::form("its value is a float and its result is not"));
+            return Err(LowerError::form("its value is a float and its result is not"));
         }
         Attribute::Integer(number, _) => integer_bytes(tensor.element, number),
         Attribute::Float(number, _) => float_bytes(tensor.element, number),
         Attribute::Bool(truth) => vec![u8::from(truth)],
         Attribute::Dense(id) if cx.module().constant(id).ty != cx.result()? => {
-            return Err(Refusal::form("its value and its result have different types"));
+            return Err(LowerError::form("its value and its result have different types"));
         }
         _ => return cx.becomes(stablehlo::CONSTANT, &[], [("value", value)]),
     };
@@ -122,22 +122,22 @@ const PREDICATES: [(&str, &str); 6] =
     [("eq", "EQ"), ("ne", "NE"), ("slt", "LT"), ("sle", "LE"), ("sgt", "GT"), ("sge", "GE")];
 
 fn cmpi(cx: &mut Expand) -> Expanded {
-    let predicate = cx.module().attribute(cx.op, "predicate").ok_or(Refusal::Missing("predicate"))?;
+    let predicate = cx.module().attribute(cx.op, "predicate").ok_or(LowerError::Missing("predicate"))?;
     let found = match predicate {
         Attribute::Integer(place, _) => usize::try_from(*place).ok().and_then(|place| PREDICATES.get(place)),
         Attribute::String(word) => PREDICATES.iter().find(|(name, _)| *name == &**word),
         _ => None,
     };
     let Some(&(_, direction)) = found else {
-        return Err(Refusal::Attribute { name: "predicate", why: "it compares unsigned numbers".into() });
+        return Err(LowerError::Attribute { name: "predicate", why: "it compares unsigned numbers".into() });
     };
     let operand = cx.operand_type(0)?;
     if operand != cx.operand_type(1)? || operand.dims != cx.result_type()?.dims {
-        return Err(Refusal::form("its operands and its result have different types"));
+        return Err(LowerError::form("its operands and its result have different types"));
     }
     // `i1` holds 0 and -1.
     if operand.element == Element::Bool && !matches!(direction, "EQ" | "NE") {
-        return Err(Refusal::Op);
+        return Err(LowerError::Op);
     }
     let value = cx.compared(direction, cx.operand(0)?, cx.operand(1)?, &operand.dims);
     Ok(Some(value.into()))
@@ -149,10 +149,10 @@ fn convert(cx: &mut Expand) -> Expanded {
     let (from, to) = (cx.operand_type(0)?, cx.result_type()?);
     let unsigned = cx.module().op(cx.op).name == arith::EXTUI;
     if from.dims != to.dims {
-        return Err(Refusal::form("its operand and its result have different sizes"));
+        return Err(LowerError::form("its operand and its result have different sizes"));
     }
     if (from.element == Element::Bool) != unsigned || to.element == Element::Bool {
-        return Err(Refusal::Op);
+        return Err(LowerError::Op);
     }
     let name = cx.module().op(cx.op).name;
     let (float, other) = (from.element.is_float(), to.element.is_float());
@@ -167,7 +167,7 @@ fn convert(cx: &mut Expand) -> Expanded {
         _ => !float && !other,
     };
     if !fits {
-        return Err(Refusal::form("its result has a type that it cannot convert to"));
+        return Err(LowerError::form("its result has a type that it cannot convert to"));
     }
     let operand = cx.operand(0)?;
     if from.element == to.element {

@@ -8,7 +8,7 @@ pub(super) mod shape;
 pub(super) mod tensor;
 
 use super::expand::Expand;
-use super::{Elements, Refusal};
+use super::{Elements, LowerError};
 use crate::ir::{Attribute, Constant, Data, Dim, Element, OpName, ValueId, stablehlo};
 use std::sync::Arc;
 
@@ -50,10 +50,10 @@ impl Expand<'_, '_> {
     }
 
     /// The list of these numbers without dimensions.
-    fn list_of(&mut self, elements: &[ValueId]) -> Result<ValueId, Refusal> {
+    fn list_of(&mut self, elements: &[ValueId]) -> Result<ValueId, LowerError> {
         let Some(&first) = elements.first() else { return Ok(self.numbers(&[])) };
         let element = self.module().tensor(first).map(|ty| ty.element);
-        let element = element.ok_or_else(|| Refusal::form("an element is not a number"))?;
+        let element = element.ok_or_else(|| LowerError::form("an element is not a number"))?;
         let one = [Dim::Known(1)];
         let parts: Vec<ValueId> = elements
             .iter()
@@ -73,9 +73,9 @@ impl Expand<'_, '_> {
     }
 
     /// The sizes of a value as a list.
-    fn sizes_of(&mut self, value: ValueId) -> Result<ValueId, Refusal> {
+    fn sizes_of(&mut self, value: ValueId) -> Result<ValueId, LowerError> {
         let tensor = self.module().tensor(value).cloned();
-        let tensor = tensor.ok_or_else(|| Refusal::form("its operand is not a tensor of known rank"))?;
+        let tensor = tensor.ok_or_else(|| LowerError::form("its operand is not a tensor of known rank"))?;
         if let Some(sizes) = tensor.sizes() {
             return Ok(self.numbers(&sizes));
         }
@@ -84,11 +84,11 @@ impl Expand<'_, '_> {
     }
 
     /// The number of elements of a list of sizes, which must be known.
-    fn length(&self, list: ValueId) -> Result<i64, Refusal> {
+    fn length(&self, list: ValueId) -> Result<i64, LowerError> {
         let tensor = self.module().tensor(list).filter(|ty| ty.rank() == 1);
-        let tensor = tensor.ok_or_else(|| Refusal::form("expected a list of sizes"))?;
+        let tensor = tensor.ok_or_else(|| LowerError::form("expected a list of sizes"))?;
         let length = tensor.dims[0].known().filter(|&length| length <= LONGEST);
-        length.ok_or_else(|| Refusal::Dynamic("the list of sizes".into()))
+        length.ok_or_else(|| LowerError::Dynamic("the list of sizes".into()))
     }
 
     /// A part of a list of sizes.
@@ -107,12 +107,12 @@ impl Expand<'_, '_> {
     }
 
     /// The number that an operand is, which must be a constant.
-    fn number(&self, index: usize, what: &str) -> Result<i64, Refusal> {
+    fn number(&self, index: usize, what: &str) -> Result<i64, LowerError> {
         let value = self.operand(index)?;
         let numbers = self.module().constant_of(value).and_then(|id| self.module().constant_integers(id));
         match numbers.as_deref() {
             Some(&[number]) => Ok(number),
-            _ => Err(Refusal::form(format!("{what} is not a constant"))),
+            _ => Err(LowerError::form(format!("{what} is not a constant"))),
         }
     }
 
@@ -120,13 +120,13 @@ impl Expand<'_, '_> {
     fn reshaped(
         &mut self,
         value: ValueId,
-        sizes: impl FnOnce(&mut Self) -> Result<ValueId, Refusal>,
-    ) -> Result<ValueId, Refusal> {
+        sizes: impl FnOnce(&mut Self) -> Result<ValueId, LowerError>,
+    ) -> Result<ValueId, LowerError> {
         let ty = self.result()?;
         let (from, to) = (self.module().tensor(value).cloned(), self.result_type()?);
-        let from = from.ok_or_else(|| Refusal::form("its operand is not a tensor of known rank"))?;
+        let from = from.ok_or_else(|| LowerError::form("its operand is not a tensor of known rank"))?;
         if from.element != to.element || from.count().zip(to.count()).is_some_and(|(from, to)| from != to) {
-            return Err(Refusal::form("its result does not have the elements of its operand"));
+            return Err(LowerError::form("its result does not have the elements of its operand"));
         }
         if to.is_static() {
             return Ok(self.emit(stablehlo::RESHAPE, &[value], ty, []));
@@ -143,9 +143,9 @@ impl Expand<'_, '_> {
         b: ValueId,
         on_true: ValueId,
         on_false: ValueId,
-    ) -> Result<ValueId, Refusal> {
+    ) -> Result<ValueId, LowerError> {
         let tensor = self.module().tensor(a).cloned();
-        let tensor = tensor.ok_or_else(|| Refusal::form("expected a number"))?;
+        let tensor = tensor.ok_or_else(|| LowerError::form("expected a number"))?;
         let condition = self.compared(direction, a, b, &tensor.dims);
         Ok(self.emit_of(stablehlo::SELECT, &[condition, on_true, on_false], tensor.element, &tensor.dims, []))
     }

@@ -6,7 +6,7 @@
 use super::NUMBERS;
 use crate::ir::{Element, SCALAR, ValueId, shape, stablehlo};
 use crate::ops::expand::{Expand, Expanded};
-use crate::ops::{Refusal, Row, call, expanded};
+use crate::ops::{LowerError, Row, call, expanded};
 
 const CHECK: &str = "assertions are dropped";
 
@@ -60,7 +60,7 @@ fn get_extent(cx: &mut Expand) -> Expanded {
     let length = cx.length(list)?;
     let index = cx.number(1, "the extent that it returns")?;
     if !(0..length).contains(&index) {
-        return Err(Refusal::form("its shape has no such dimension"));
+        return Err(LowerError::form("its shape has no such dimension"));
     }
     Ok(Some(cx.element(list, index).into()))
 }
@@ -80,7 +80,7 @@ fn num_elements(cx: &mut Expand) -> Expanded {
 fn concat(cx: &mut Expand) -> Expanded {
     let lists = cx.module().op(cx.op).operands.to_vec();
     if lists.is_empty() {
-        return Err(Refusal::form("it has no operands"));
+        return Err(LowerError::form("it has no operands"));
     }
     let mut count = 0;
     for &list in &lists {
@@ -109,7 +109,7 @@ fn broadcast(cx: &mut Expand) -> Expanded {
         wide.push(padded);
     }
     let mut joined = wide.into_iter();
-    let mut result = joined.next().ok_or_else(|| Refusal::form("it has no operands"))?;
+    let mut result = joined.next().ok_or_else(|| LowerError::form("it has no operands"))?;
     for list in joined {
         result = cx.chosen("EQ", result, ones, list, result)?;
     }

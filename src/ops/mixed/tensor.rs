@@ -3,7 +3,7 @@
 use super::NUMBERS;
 use crate::ir::{Attribute, Dim, Dims, Element, SCALAR, ValueId, stablehlo, tensor};
 use crate::ops::expand::{Expand, Expanded, positions};
-use crate::ops::{Refusal, Row, call, expanded};
+use crate::ops::{LowerError, Row, call, expanded};
 
 pub(in crate::ops) const ROWS: &[Row] = &[
     expanded(tensor::CAST, call::ANY, cast, "changes only the static sizes of the type"),
@@ -21,7 +21,7 @@ pub(in crate::ops) const ROWS: &[Row] = &[
 fn cast(cx: &mut Expand) -> Expanded {
     let (from, to) = (cx.operand_type(0)?, cx.result_type()?);
     if from.rank() != to.rank() || from.element != to.element {
-        return Err(Refusal::form("its result has another rank or element type"));
+        return Err(LowerError::form("its result has another rank or element type"));
     }
     let operand = cx.operand(0)?;
     let narrows =
@@ -37,7 +37,7 @@ fn dim(cx: &mut Expand) -> Expanded {
     let rank = cx.operand_type(0)?.rank();
     let axis = cx.number(1, "the dimension whose size it returns")?;
     let axis = usize::try_from(axis).ok().filter(|&axis| axis < rank);
-    let axis = axis.ok_or_else(|| Refusal::form("its operand has no such dimension"))?;
+    let axis = axis.ok_or_else(|| LowerError::form("its operand has no such dimension"))?;
     let operand = cx.operand(0)?;
     Ok(Some(cx.dimension_size(operand, axis).into()))
 }
@@ -47,15 +47,15 @@ fn from_elements(cx: &mut Expand) -> Expanded {
     let elements = cx.module().op(cx.op).operands.to_vec();
     let count = result.count().ok_or_else(|| cx.dynamic())?;
     if usize::try_from(count) != Ok(elements.len()) {
-        return Err(Refusal::form("it needs one operand for each element of its result"));
+        return Err(LowerError::form("it needs one operand for each element of its result"));
     }
     if elements.is_empty() {
-        return Err(Refusal::form("its result has no elements"));
+        return Err(LowerError::form("its result has no elements"));
     }
     for index in 0..elements.len() {
         let operand = cx.operand_type(index)?;
         if operand.rank() != 0 || operand.element != result.element {
-            return Err(Refusal::form(format!("operand {index} is not an element of its result")));
+            return Err(LowerError::form(format!("operand {index} is not an element of its result")));
         }
     }
     let list = cx.list_of(&elements)?;
@@ -68,11 +68,11 @@ fn from_elements(cx: &mut Expand) -> Expanded {
 fn extract(cx: &mut Expand) -> Expanded {
     let (operand, result) = (cx.operand_type(0)?, cx.result_type()?);
     if result.rank() != 0 || result.element != operand.element {
-        return Err(Refusal::form("its result is not an element of its operand"));
+        return Err(LowerError::form("its result is not an element of its operand"));
     }
     let indices = cx.module().op(cx.op).operands[1..].to_vec();
     if indices.len() != operand.rank() {
-        return Err(Refusal::form("it needs one index for each dimension"));
+        return Err(LowerError::form("it needs one index for each dimension"));
     }
     let value = cx.operand(0)?;
     if operand.rank() == 0 {
@@ -86,7 +86,7 @@ fn extract(cx: &mut Expand) -> Expanded {
     let part = if let Some(starts) = known.collect::<Option<Vec<i64>>>() {
         let within = |(&start, dim): (&i64, &Dim)| start >= 0 && dim.known().is_none_or(|size| start < size);
         if !starts.iter().zip(&operand.dims).all(within) {
-            return Err(Refusal::form("an index is out of bounds"));
+            return Err(LowerError::form("an index is out of bounds"));
         }
         let limits = starts.iter().map(|start| start.saturating_add(1)).collect::<Vec<_>>();
         let strides = vec![1; starts.len()];
@@ -102,10 +102,10 @@ fn extract(cx: &mut Expand) -> Expanded {
 }
 
 /// Offsets, sizes and strides, which must be numbers.
-fn bounds(cx: &Expand) -> Result<[Vec<i64>; 3], Refusal> {
+fn bounds(cx: &Expand) -> Result<[Vec<i64>; 3], LowerError> {
     let lists = [cx.ints("static_offsets")?, cx.ints("static_sizes")?, cx.ints("static_strides")?];
     if lists.iter().flatten().any(|&number| number < 0) {
-        return Err(Refusal::Dynamic(format!("an offset or a size of `{}`", cx.module().op_name(cx.op))));
+        return Err(LowerError::Dynamic(format!("an offset or a size of `{}`", cx.module().op_name(cx.op))));
     }
     Ok(lists)
 }
@@ -114,7 +114,7 @@ fn extract_slice(cx: &mut Expand) -> Expanded {
     let operand = cx.operand_type(0)?;
     let [offsets, sizes, strides] = bounds(cx)?;
     if [&offsets, &sizes, &strides].iter().any(|list| list.len() != operand.rank()) {
-        return Err(Refusal::form("it needs an offset, a size and a stride for each dimension"));
+        return Err(LowerError::form("it needs an offset, a size and a stride for each dimension"));
     }
     let limits = offsets.iter().zip(&sizes).zip(&strides).map(|((offset, size), stride)| match size {
         0 => *offset,
@@ -123,7 +123,7 @@ fn extract_slice(cx: &mut Expand) -> Expanded {
     let limits: Vec<i64> = limits.collect();
     let within = |(&limit, dim): (&i64, &Dim)| dim.known().is_none_or(|size| limit <= size);
     if strides.contains(&0) || !limits.iter().zip(&operand.dims).all(within) {
-        return Err(Refusal::form("it is out of bounds"));
+        return Err(LowerError::form("it is out of bounds"));
     }
     let dims: Dims = sizes.iter().map(|&size| Dim::Known(size)).collect();
     let attributes = [("start_indices", offsets), ("limit_indices", limits), ("strides", strides)]
@@ -143,20 +143,20 @@ fn insert_slice(cx: &mut Expand) -> Expanded {
         || sizes.len() != whole.rank()
         || strides.iter().any(|&stride| stride != 1)
     {
-        return Err(Refusal::form("it needs an offset and a size for each dimension, and strides of 1"));
+        return Err(LowerError::form("it needs an offset and a size for each dimension, and strides of 1"));
     }
     let fits = offsets.iter().zip(&sizes).zip(&whole.dims);
     if !fits
         .into_iter()
         .all(|((offset, size), dim)| dim.known().is_some_and(|whole| offset.saturating_add(*size) <= whole))
     {
-        return Err(Refusal::Dynamic("the bounds of `tensor.insert_slice`".into()));
+        return Err(LowerError::Dynamic("the bounds of `tensor.insert_slice`".into()));
     }
     let dims: Dims = sizes.iter().map(|&size| Dim::Known(size)).collect();
     let (mut value, whole) = (cx.operand(0)?, cx.operand(1)?);
     let count = sizes.iter().try_fold(1_i64, |product, size| product.checked_mul(*size));
     if part.count().is_none() || part.count() != count {
-        return Err(Refusal::form("its operand does not have the number of elements of its sizes"));
+        return Err(LowerError::form("its operand does not have the number of elements of its sizes"));
     }
     if part.dims != dims {
         value = cx.emit_of(stablehlo::RESHAPE, &[value], part.element, &dims, []);
@@ -181,17 +181,17 @@ fn splat(cx: &mut Expand) -> Expanded {
         return Err(cx.dynamic());
     }
     if number.rank() != 0 || number.element != result.element {
-        return Err(Refusal::form("its operand is not an element of its result"));
+        return Err(LowerError::form("its operand is not an element of its result"));
     }
     let operand = cx.operand(0)?;
     cx.becomes(stablehlo::BROADCAST_IN_DIM, &[operand], [("broadcast_dimensions", positions([]))])
 }
 
 /// Which dimensions belong together.
-fn groups(cx: &Expand) -> Result<Vec<Vec<usize>>, Refusal> {
+fn groups(cx: &Expand) -> Result<Vec<Vec<usize>>, LowerError> {
     const NAME: &str = "reassociation";
-    let attribute = cx.module().attribute(cx.op, NAME).ok_or(Refusal::Missing(NAME))?;
-    let why = || Refusal::Attribute { name: NAME, why: "expected lists of dimensions".into() };
+    let attribute = cx.module().attribute(cx.op, NAME).ok_or(LowerError::Missing(NAME))?;
+    let why = || LowerError::Attribute { name: NAME, why: "expected lists of dimensions".into() };
     let Attribute::Array(items) = attribute else {
         return if cx.module().integers(attribute).is_some_and(|list| list.is_empty()) {
             Ok(Vec::new())
@@ -211,7 +211,7 @@ fn collapse_shape(cx: &mut Expand) -> Expanded {
     let groups = groups(cx)?;
     let fits = groups.len() == result.rank() && groups.iter().flatten().all(|&axis| axis < operand.rank());
     if !fits && !groups.is_empty() {
-        return Err(Refusal::form("`reassociation` does not match its types"));
+        return Err(LowerError::form("`reassociation` does not match its types"));
     }
     let value = cx.operand(0)?;
     let reshaped = cx.reshaped(value, |cx| {
@@ -237,7 +237,7 @@ fn expand_shape(cx: &mut Expand) -> Expanded {
     let groups = groups(cx)?;
     let fits = groups.len() == operand.rank() && groups.iter().flatten().all(|&axis| axis < result.rank());
     if !fits && !groups.is_empty() {
-        return Err(Refusal::form("`reassociation` does not match its types"));
+        return Err(LowerError::form("`reassociation` does not match its types"));
     }
     let value = cx.operand(0)?;
     let reshaped = cx.reshaped(value, |cx| {

@@ -9,7 +9,7 @@ pub use uniform::Quantization;
 
 use super::constant::{float_bytes, integer_bytes};
 use super::elementwise::truncate;
-use super::{Elements, Lower, Lowered, Refusal, Row, noted};
+use super::{Elements, Lower, LowerError, Lowered, Row, noted};
 use crate::ir::{Attribute, Element, OpId, OpName, ValueId, onnx, stablehlo};
 
 /// The attribute that holds the quantized type of an op on its storage type.
@@ -33,11 +33,11 @@ pub(super) const ROWS: &[Row] = &[
 ];
 
 /// The quantization that an op converts from or to.
-fn quantization(cx: &Lower, op: OpId) -> Result<Quantization, Refusal> {
+fn quantization(cx: &Lower, op: OpId) -> Result<Quantization, LowerError> {
     let Some(Attribute::Type(ty)) = cx.module.attribute(op, ATTRIBUTE) else {
-        return Err(Refusal::Missing(ATTRIBUTE));
+        return Err(LowerError::Missing(ATTRIBUTE));
     };
-    Quantization::of(cx.module, *ty).ok_or_else(|| Refusal::Attribute {
+    Quantization::of(cx.module, *ty).ok_or_else(|| LowerError::Attribute {
         name: ATTRIBUTE,
         why: "expected a uniform quantized type".into(),
     })
@@ -69,12 +69,12 @@ fn zero_points(cx: &mut Lower, q: &Quantization, element: Element) -> ValueId {
 }
 
 /// The operand, in full where its positions along the axis must be told apart.
-fn operand(cx: &mut Lower, op: OpId, q: &Quantization) -> Result<ValueId, Refusal> {
+fn operand(cx: &mut Lower, op: OpId, q: &Quantization) -> Result<ValueId, LowerError> {
     let Some(axis) = q.axis else { return cx.operand(op, 0) };
     let sizes = cx.operand_sizes(op, 0)?;
     if sizes.get(axis as usize) != Some(&(q.scales.len() as i64)) {
         let why = format!("{} scales do not match dimension {axis}", q.scales.len());
-        return Err(Refusal::form(why));
+        return Err(LowerError::form(why));
     }
     cx.full(op, 0)
 }
@@ -85,7 +85,7 @@ fn has_kernel(q: &Quantization) -> bool {
 }
 
 /// Storage types of other widths than eight bits came later.
-fn require(cx: &mut Lower, q: &Quantization, op: OpName) -> Result<(), Refusal> {
+fn require(cx: &mut Lower, q: &Quantization, op: OpName) -> Result<(), LowerError> {
     if q.storage.bits() == 8 { Ok(()) } else { cx.require(op, 21) }
 }
 

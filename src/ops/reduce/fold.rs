@@ -5,7 +5,7 @@
 
 use super::{kept, pairs};
 use crate::ir::{Dim, OpId, RegionId, ValueId, onnx};
-use crate::ops::{Lower, Lowered, Refusal};
+use crate::ops::{Lower, LowerError, Lowered};
 
 /// As many elements are unrolled.
 const UNROLLED: i64 = 8;
@@ -14,7 +14,7 @@ pub(super) fn lower(cx: &mut Lower, op: OpId, region: RegionId, dimensions: &[i6
     let count = pairs(cx, op)?;
     let sizes = cx.operand_dims(op, 0)?;
     let kept = kept(&sizes, dimensions);
-    let lifted = cx.lift(region, &kept)?;
+    let vectorized = cx.vectorize_region(region, &kept)?;
     let mut inits = Vec::with_capacity(count);
     for index in 0..count {
         inits.push(cx.operand(op, count + index)?);
@@ -35,9 +35,9 @@ pub(super) fn lower(cx: &mut Lower, op: OpId, region: RegionId, dimensions: &[i6
     if let Dim::Known(length) = length
         && length <= UNROLLED
     {
-        return unroll(cx, lifted, &rows, inits, length, &kept);
+        return unroll(cx, vectorized, &rows, inits, length, &kept);
     }
-    scan(cx, lifted, &rows, &inits, &kept)
+    scan(cx, vectorized, &rows, &inits, &kept)
 }
 
 fn unroll(
@@ -66,7 +66,7 @@ fn scan(cx: &mut Lower, region: RegionId, rows: &[ValueId], inits: &[ValueId], k
     let body = cx.graph(&arguments, |cx, values| cx.inline(region, values))?;
     let mut operands: Vec<ValueId> = inits.iter().map(|&init| cx.broadcast_to(init, kept)).collect();
     operands.extend_from_slice(rows);
-    let inputs = i64::try_from(rows.len()).map_err(|_| Refusal::form("too many operands"))?;
+    let inputs = i64::try_from(rows.len()).map_err(|_| LowerError::form("too many operands"))?;
     let results = cx.node(onnx::SCAN, &operands).int("num_scan_inputs", inputs).region(body).outs(&state);
     Ok(results.into_iter().collect())
 }

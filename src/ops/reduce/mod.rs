@@ -10,8 +10,8 @@ mod fold;
 
 use super::constant::integer_limits;
 use super::region::Combiner;
-use super::{Elements, Lower, Lowered, Refusal, Row, noted};
-use crate::diagnostic::catalogue;
+use super::{Elements, Lower, LowerError, Lowered, Row, noted};
+use crate::diagnostic::catalog;
 use crate::ir::{Dim, Dims, Element, OpId, OpName, Size, ValueId, onnx, stablehlo};
 
 pub(super) const ROWS: &[Row] = &[noted(
@@ -60,7 +60,7 @@ fn is_halved(combiner: Combiner, element: Element) -> bool {
 impl Lower<'_> {
     /// How many elements there are along dimensions.
     fn count_along(&self, dims: &[Dim], dimensions: &[i64]) -> Dim {
-        self.module.sizes.product(dimensions.iter().map(|&dimension| dims[dimension as usize]))
+        self.module.dim_exprs.product(dimensions.iter().map(|&dimension| dims[dimension as usize]))
     }
 
     /// How a region combines each pair of its arguments, when all pairs are combined by an op.
@@ -194,7 +194,7 @@ impl Lower<'_> {
             _ => onnx::REDUCE_MAX,
         };
         // ONNX Runtime stops at a reduction of no `bool`; no bytes have the right extrema.
-        let some = self.module.sizes.is_at_least(self.count_along(&self.dims(value), dimensions), 1);
+        let some = self.module.dim_exprs.is_at_least(self.count_along(&self.dims(value), dimensions), 1);
         if self.opset() >= 20 && some {
             return self.reduction(name, value, dimensions);
         }
@@ -220,7 +220,7 @@ impl Lower<'_> {
     pub fn report_nan(&mut self, op: OpId) {
         let at = self.module.span(op).name;
         let name = self.module.op_name(op).to_owned();
-        self.report(catalogue::NanNotPropagated { op: &name, at });
+        self.report(catalog::NanNotPropagated { op: &name, at });
     }
 
     fn integer_extremum(&mut self, name: OpName, value: ValueId, dimensions: &[i64]) -> ValueId {
@@ -292,7 +292,7 @@ impl Lower<'_> {
         let order: Vec<i64> = kept_dimensions.iter().chain(dimensions).copied().collect();
         let moved = self.transpose(value, &order);
         let kept = kept(&sizes, dimensions);
-        let (rows, single) = (self.module.sizes.product(kept.iter().copied()), Dim::Known(1));
+        let (rows, single) = (self.module.dim_exprs.product(kept.iter().copied()), Dim::Known(1));
         let matrix = self.reshape(moved, &[rows, count]);
         let one = self.integer(native, 1);
         let ones = self.broadcast_to(one, &[count, single]);
@@ -375,10 +375,10 @@ fn rest(rank: usize, dimensions: &[i64]) -> Vec<i64> {
 }
 
 /// Refuses operands that do not come in pairs with their initial values.
-pub(super) fn pairs(cx: &Lower, op: OpId) -> Result<usize, Refusal> {
+pub(super) fn pairs(cx: &Lower, op: OpId) -> Result<usize, LowerError> {
     let operands = cx.operand_count(op);
     if operands == 0 || !operands.is_multiple_of(2) {
-        return Err(Refusal::form("each operand needs an initial value"));
+        return Err(LowerError::form("each operand needs an initial value"));
     }
     Ok(operands / 2)
 }

@@ -6,20 +6,20 @@
 use super::super::control::{Input, Length, Rounds};
 use super::{Numbers, Plan, Rows, Write};
 use crate::ir::{Dim, Dims, Element, OpId, RegionId, ValueId, onnx};
-use crate::ops::{Combiner, Lower, Lowered, Refusal};
+use crate::ops::{Combiner, Lower, LowerError, Lowered};
 
 /// The windows of a scatter whose region has any form.
 pub(super) fn scatter(cx: &mut Lower, op: OpId, region: RegionId, plan: &Plan, numbers: &Numbers) -> Lowered {
     let count = cx.module.op(op).results.len();
     if cx.parameters(region)?.len() != 2 * count || cx.returned(region)?.len() != count {
-        return Err(Refusal::form("an update computation that does not match the number of results"));
+        return Err(LowerError::form("an update computation that does not match the number of results"));
     }
     let mut rows = plan.rows.clone();
     let mut positions = plan.positions;
     if let Some(valid) = plan.valid {
         let beyond = cx.size_scalar(rows.count, Element::I64);
         positions = cx.node(onnx::WHERE, &[valid, positions, beyond]).like(positions);
-        rows.count = cx.module.sizes.add(rows.count, Dim::Known(1));
+        rows.count = cx.module.dim_exprs.add(rows.count, Dim::Known(1));
     }
     let mut data = Vec::with_capacity(count);
     let mut updates = Vec::with_capacity(count);
@@ -50,7 +50,7 @@ pub(super) fn scatter(cx: &mut Lower, op: OpId, region: RegionId, plan: &Plan, n
 fn with_spare_row(cx: &mut Lower, data: ValueId, plan: &Plan) -> ValueId {
     let mut high = plan.rows.sizes();
     let low = vec![0; high.len()];
-    let (fewest, _) = cx.module.sizes.bounds(high[0]);
+    let (fewest, _) = cx.module.dim_exprs.bounds(high[0]);
     high[0] = Dim::Known(1);
     let spare = if fewest.is_some_and(|fewest| fewest > 0) {
         cx.slice(data, &low, &high, &vec![1; low.len()])
@@ -70,17 +70,17 @@ fn write(
     data: &[ValueId],
     positions: ValueId,
     updates: &[ValueId],
-) -> Result<Vec<ValueId>, Refusal> {
+) -> Result<Vec<ValueId>, LowerError> {
     let mut sizes: Dims = cx.dims(positions);
     sizes.extend(rows.inner.iter().copied());
-    let lifted = cx.lift(region, &sizes)?;
+    let vectorized = cx.vectorize_region(region, &sizes)?;
     let mut arguments = Vec::with_capacity(2 * data.len());
     for &value in data {
         let element = cx.element(value);
         arguments.push(cx.node(onnx::GATHER, &[value, positions]).int("axis", 0).out(element, &sizes));
     }
     arguments.extend_from_slice(updates);
-    let combined = cx.inline(lifted, &arguments)?;
+    let combined = cx.inline(vectorized, &arguments)?;
     let mut written = Vec::with_capacity(data.len());
     for (&operand, updates) in data.iter().zip(combined) {
         let write = Write { positions, updates, combiner: Combiner::Second, distinct: true };
@@ -98,11 +98,11 @@ fn one_by_one(
     positions: ValueId,
     updates: Vec<ValueId>,
     batch: usize,
-) -> Result<Vec<ValueId>, Refusal> {
+) -> Result<Vec<ValueId>, LowerError> {
     let joined = |cx: &mut Lower, value: ValueId| {
         let sizes = cx.dims(value);
         let (batch, rest) = sizes.split_at(batch);
-        let windows = cx.module.sizes.product(batch.iter().copied());
+        let windows = cx.module.dim_exprs.product(batch.iter().copied());
         let value = cx.reshape(value, &[&[windows], rest].concat());
         (Input { value, axis: 0, backward: false }, windows)
     };
@@ -120,7 +120,7 @@ fn one_by_one(
         numbered: false,
     };
     let (written, _) = rounds.emit(cx, |cx, round| {
-        let [positions, updates @ ..] = round.slices else { return Err(Refusal::form("no windows")) };
+        let [positions, updates @ ..] = round.slices else { return Err(LowerError::form("no windows")) };
         let written = write(cx, region, rows, round.carried, *positions, updates)?;
         Ok((written, Vec::new()))
     })?;

@@ -19,8 +19,8 @@ mod rows;
 pub(super) use rows::{Rows, Write};
 
 use super::gather::may_equal;
-use super::index::{Count, Starts, strides};
-use super::{Combiner, Elements, Lower, Lowered, Refusal, Row, Values, noted};
+use super::start_indices::{StartIndices, StridedAxis, strides};
+use super::{Combiner, Elements, Lower, LowerError, Lowered, Row, Values, noted};
 use crate::ir::{Dim, Dims, Element, OpId, ValueId, onnx, stablehlo};
 
 pub(super) const ROWS: &[Row] = &[noted(
@@ -33,9 +33,9 @@ pub(super) const ROWS: &[Row] = &[noted(
 /// The dimension numbers, checked against the types.
 #[derive(Debug)]
 struct Numbers {
-    /// Sizes of the operand.
+    /// DimExprs of the operand.
     sizes: Dims,
-    /// Sizes of the window, 1 in inserted and batching dimensions.
+    /// DimExprs of the window, 1 in inserted and batching dimensions.
     window: Dims,
     /// For each dimension of the operand, the dimension of the updates that its window is.
     window_dims: Vec<Option<usize>>,
@@ -67,7 +67,7 @@ fn scatter(cx: &mut Lower, op: OpId) -> Lowered {
     let count = cx.module.op(op).results.len();
     let region = cx.region(op, 0)?;
     if cx.operand_count(op) != 2 * count + 1 {
-        return Err(Refusal::form("the number of operands does not match the number of results"));
+        return Err(LowerError::form("the number of operands does not match the number of results"));
     }
     let numbers = numbers(cx, op, count)?;
     let updates = cx.operand_dims(op, count + 1)?;
@@ -96,9 +96,9 @@ fn have_reductions(cx: &Lower, op: OpId, combiners: &[Combiner]) -> bool {
     })
 }
 
-fn numbers(cx: &Lower, op: OpId, inputs: usize) -> Result<Numbers, Refusal> {
+fn numbers(cx: &Lower, op: OpId, inputs: usize) -> Result<Numbers, LowerError> {
     const NAME: &str = "scatter_dimension_numbers";
-    let wrong = |why: &str| Refusal::Attribute { name: NAME, why: why.to_owned() };
+    let wrong = |why: &str| LowerError::Attribute { name: NAME, why: why.to_owned() };
     let window = cx.field_ints(op, NAME, "update_window_dims")?;
     let inserted = cx.field_ints(op, NAME, "inserted_window_dims")?;
     let operand_batching = cx.field_ints(op, NAME, "input_batching_dims")?;
@@ -117,11 +117,11 @@ fn numbers(cx: &Lower, op: OpId, inputs: usize) -> Result<Numbers, Refusal> {
             && cx.operand_type(op, input)?.element == cx.operand_type(op, inputs + 1 + input)?.element
             && cx.operand_type(op, input)?.element == cx.result_type(op, input)?.element;
         if !fits {
-            return Err(Refusal::form("inputs, updates and results of different types"));
+            return Err(LowerError::form("inputs, updates and results of different types"));
         }
     }
 
-    let dims = |numbers: &[i64], rank: usize| -> Result<Vec<usize>, Refusal> {
+    let dims = |numbers: &[i64], rank: usize| -> Result<Vec<usize>, LowerError> {
         let dims: Option<Vec<usize>> =
             numbers.iter().map(|&dim| usize::try_from(dim).ok().filter(|&dim| dim < rank)).collect();
         dims.ok_or_else(|| wrong("a dimension is out of range"))
@@ -170,11 +170,11 @@ fn numbers(cx: &Lower, op: OpId, inputs: usize) -> Result<Numbers, Refusal> {
     Ok(Numbers { sizes, window, window_dims, batch_dims, batching, map, vector_dim })
 }
 
-fn plan(cx: &mut Lower, starts: &Starts, numbers: &Numbers, unique: bool) -> Plan {
+fn plan(cx: &mut Lower, starts: &StartIndices, numbers: &Numbers, unique: bool) -> Plan {
     let Numbers { sizes, window, .. } = numbers;
     let partial = |dim: usize| window[dim] != sizes[dim];
     let joined = (0..sizes.len()).rev().find(|&dim| partial(dim)).map_or(0, |dim| dim + 1);
-    let known = &cx.module.sizes;
+    let known = &cx.module.dim_exprs;
     let count = known.product(sizes[..joined].iter().copied());
     let rows = Rows { count, inner: Dims::from_slice(&sizes[joined..]) };
     let steps = strides(known, &sizes[..joined]);
@@ -190,17 +190,17 @@ fn plan(cx: &mut Lower, starts: &Starts, numbers: &Numbers, unique: bool) -> Pla
     let (position, valid) =
         if guard { checked(cx, &used, &limits, &stride) } else { (cx.linear(&used, &stride), None) };
 
-    let mut counts: Vec<(usize, Count)> = numbers
+    let mut counts: Vec<(usize, StridedAxis)> = numbers
         .batching
         .iter()
-        .map(|&(dim, axis)| (axis, Count { size: sizes[dim], stride: steps[dim] }))
+        .map(|&(dim, axis)| (axis, StridedAxis { size: sizes[dim], stride: steps[dim] }))
         .collect();
     let batch = starts.batch.len();
     counts.extend(
         (0..joined)
             .filter(|&dim| numbers.window_dims[dim].is_some())
             .enumerate()
-            .map(|(index, dim)| (batch + index, Count { size: window[dim], stride: steps[dim] })),
+            .map(|(index, dim)| (batch + index, StridedAxis { size: window[dim], stride: steps[dim] })),
     );
     let rank = batch + (0..joined).filter(|&dim| numbers.window_dims[dim].is_some()).count();
     let positions = cx.add_counts(position, rank, &counts);
@@ -209,15 +209,20 @@ fn plan(cx: &mut Lower, starts: &Starts, numbers: &Numbers, unique: bool) -> Pla
         aligned.resize(rank, Dim::Known(1));
         cx.reshape(valid, &aligned)
     });
-    let paired = cx.module.sizes.product(numbers.batching.iter().map(|&(_, axis)| starts.batch[axis]));
-    let count = starts.count(&cx.module.sizes);
+    let paired = cx.module.dim_exprs.product(numbers.batching.iter().map(|&(_, axis)| starts.batch[axis]));
+    let count = starts.count(&cx.module.dim_exprs);
     let single = count == Dim::Known(1);
     let distinct = unique || count == paired || all_differ(cx, positions);
     Plan { positions, joined, rows, valid, single, distinct }
 }
 
 /// The row of each window, the nearest for one that is not all inside of the operand, and whether it is.
-fn checked(cx: &mut Lower, starts: &Starts, limits: &[Dim], stride: &[Dim]) -> (ValueId, Option<ValueId>) {
+fn checked(
+    cx: &mut Lower,
+    starts: &StartIndices,
+    limits: &[Dim],
+    stride: &[Dim],
+) -> (ValueId, Option<ValueId>) {
     let clamped = cx.clamp_columns(starts, limits);
     let equal = cx.elementwise_to(onnx::EQUAL, &[clamped.value, starts.value], Element::Bool);
     let valid = if limits.len() == 1 {
@@ -261,7 +266,7 @@ fn write(
     combiner: Combiner,
     plan: &Plan,
     numbers: &Numbers,
-) -> Result<ValueId, Refusal> {
+) -> Result<ValueId, LowerError> {
     let updates = plan.updates(cx, updates, numbers);
     let sizes = cx.dims(updates);
     let rank = cx.rank(plan.positions);
@@ -275,7 +280,7 @@ fn write(
 
     let mut aligned = cx.dims(valid);
     aligned.extend(plan.rows.inner.iter().map(|_| Dim::Known(1)));
-    let known = &cx.module.sizes;
+    let known = &cx.module.dim_exprs;
     let more = known.subtract(known.product(sizes.iter().copied()), known.product(whole.iter().copied()));
     // Of sizes without a number these may be many, and still it takes fewer ops.
     let few = !known.is_at_least(more, 1);
@@ -309,7 +314,7 @@ fn write(
     // Any row will do, and the first has the right type and sizes.
     let spare = cx.slice(data, &low, &high, &steps);
     let data = cx.concat(&[data, spare], 0);
-    let count = cx.module.sizes.add(plan.rows.count, Dim::Known(1));
+    let count = cx.module.dim_exprs.add(plan.rows.count, Dim::Known(1));
     let more = Rows { count, inner: plan.rows.inner.clone() };
     let written = cx.write_rows(data, &more, &write)?;
     (low[0], high[0]) = (0, plan.rows.count);

@@ -6,7 +6,7 @@
 
 use crate::ir::{Dim, Dims, Element, ValueId, onnx};
 use crate::ops::constant::integer_limits;
-use crate::ops::{Combiner, Lower, Refusal};
+use crate::ops::{Combiner, Lower, LowerError};
 
 /// Updates of fewer elements run on one thread, with room for a runtime that reckons otherwise.
 const LARGEST_IN_ORDER: i64 = 100_000;
@@ -75,7 +75,7 @@ impl Lower<'_> {
         operand: ValueId,
         rows: &Rows,
         write: &Write,
-    ) -> Result<ValueId, Refusal> {
+    ) -> Result<ValueId, LowerError> {
         let element = self.element(operand);
         let data = rows.of(self, operand);
         let boolean = element == Element::Bool;
@@ -91,7 +91,7 @@ impl Lower<'_> {
             Combiner::Minimum => "min",
             Combiner::Maximum => "max",
             Combiner::And | Combiner::Or | Combiner::Xor => {
-                return Err(Refusal::form("a bitwise update computation on integers"));
+                return Err(LowerError::form("a bitwise update computation on integers"));
             }
         };
         if reduction == "none" {
@@ -156,8 +156,8 @@ impl Lower<'_> {
         reduction: &'static str,
         distinct: bool,
     ) -> ValueId {
-        let count = self.module.sizes.product(self.dims(updates));
-        let few = self.module.sizes.bounds(count).1.is_some_and(|count| count <= LARGEST_IN_ORDER);
+        let count = self.module.dim_exprs.product(self.dims(updates));
+        let few = self.module.dim_exprs.bounds(count).1.is_some_and(|count| count <= LARGEST_IN_ORDER);
         let element = self.element(data);
         if distinct || few {
             let mut sizes = self.dims(positions);
@@ -167,7 +167,7 @@ impl Lower<'_> {
             let node = if reduction == "none" { node } else { node.string("reduction", reduction) };
             return node.out(element, &rows.sizes());
         }
-        let sizes = &self.module.sizes;
+        let sizes = &self.module.dim_exprs;
         let width = sizes.product(rows.inner.iter().copied());
         let written = sizes.product(self.dims(positions));
         let positions = self.reshape(positions, &[written, Dim::Known(1)]);

@@ -2,8 +2,8 @@
 
 use super::comparator::{Key, Zeros};
 use crate::ir::{Attribute, Dim, OpId};
-use crate::ops::rules::dims_fit;
-use crate::ops::{Lower, Lowered, Refusal};
+use crate::ops::type_inference::dims_fit;
+use crate::ops::{Lower, LowerError, Lowered};
 
 /// A field of the call's configuration.
 fn option<'m>(cx: &'m Lower, op: OpId, attributes: &[&str], name: &str) -> Option<&'m Attribute> {
@@ -16,19 +16,19 @@ fn option<'m>(cx: &'m Lower, op: OpId, attributes: &[&str], name: &str) -> Optio
 /// processors. Its comparator is a function that is known by the name that JAX gives it.
 pub(in crate::ops) fn approx_top_k(cx: &mut Lower, op: OpId) -> Lowered {
     let config = |name: &'static str| {
-        option(cx, op, &["mhlo.backend_config", "backend_config"], name).ok_or(Refusal::Missing(name))
+        option(cx, op, &["mhlo.backend_config", "backend_config"], name).ok_or(LowerError::Missing(name))
     };
     let number = |name: &'static str| {
-        let why = || Refusal::Attribute { name, why: "expected a number".into() };
+        let why = || LowerError::Attribute { name, why: "expected a number".into() };
         config(name)?.as_integer().ok_or_else(why)
     };
     let dimension = number("reduction_dim")?;
     let k = match cx.module.attribute(op, "k") {
-        Some(Attribute::Sizes(k)) if k.len() == 1 => k[0],
+        Some(Attribute::DimExprs(k)) if k.len() == 1 => k[0],
         _ => Dim::Known(number("top_k")?),
     };
     if config("aggregate_to_topk")?.as_bool() != Some(true) {
-        return Err(Refusal::form("candidates that are not aggregated"));
+        return Err(LowerError::form("candidates that are not aggregated"));
     }
     let descending = match cx.module.attribute(op, "called_computations") {
         Some(Attribute::Array(called)) => match called.first() {
@@ -37,21 +37,21 @@ pub(in crate::ops) fn approx_top_k(cx: &mut Lower, op: OpId) -> Lowered {
                 match (name.contains("top_k_gt_"), name.contains("top_k_lt_")) {
                     (true, false) => true,
                     (false, true) => false,
-                    _ => return Err(Refusal::form("a comparator that is not JAX's")),
+                    _ => return Err(LowerError::form("a comparator that is not JAX's")),
                 }
             }
-            _ => return Err(Refusal::form("other than one comparator")),
+            _ => return Err(LowerError::form("other than one comparator")),
         },
-        _ => return Err(Refusal::Missing("called_computations")),
+        _ => return Err(LowerError::Missing("called_computations")),
     };
     if cx.operand_count(op) != 4 || cx.module.op(op).results.len() != 2 {
-        return Err(Refusal::form("another number of operands or results"));
+        return Err(LowerError::form("another number of operands or results"));
     }
     let own = cx.operand_dims(op, 0)?;
     let fits = |all: Dim| k.known().is_none_or(|k| k >= 1 && all.known().is_none_or(|all| k <= all));
     let axis = usize::try_from(dimension).ok().filter(|&axis| axis < own.len());
     let Some(axis) = axis.filter(|&axis| fits(own[axis])) else {
-        return Err(Refusal::Attribute { name: "top_k", why: "it does not match the operand".into() });
+        return Err(LowerError::Attribute { name: "top_k", why: "it does not match the operand".into() });
     };
     let mut expected = own.clone();
     expected[axis] = k;
@@ -59,7 +59,7 @@ pub(in crate::ops) fn approx_top_k(cx: &mut Lower, op: OpId) -> Lowered {
     if !dims_fit(&cx.operand_dims(op, 1)?, &own)
         || [&first, &second].iter().any(|(_, sizes)| !dims_fit(sizes, &expected))
     {
-        return Err(Refusal::form("operands and results that do not match"));
+        return Err(LowerError::form("operands and results that do not match"));
     }
     if own.contains(&Dim::Known(0)) {
         let results = [first, second].map(|(element, sizes)| {
@@ -83,13 +83,13 @@ pub(in crate::ops) fn approx_top_k(cx: &mut Lower, op: OpId) -> Lowered {
 /// `mhlo.topk`, which is `chlo.top_k` with its `k` among the attributes of the call.
 pub(in crate::ops) fn mhlo_top_k(cx: &mut Lower, op: OpId) -> Lowered {
     const WHERE: &[&str] = &["mhlo.attributes", "mhlo.backend_config", "backend_config"];
-    let k = option(cx, op, WHERE, "k").and_then(Attribute::as_integer).ok_or(Refusal::Missing("k"))?;
+    let k = option(cx, op, WHERE, "k").and_then(Attribute::as_integer).ok_or(LowerError::Missing("k"))?;
     let largest = option(cx, op, WHERE, "largest").and_then(Attribute::as_bool).unwrap_or(true);
     if cx.operand_count(op) != 1 || cx.module.op(op).results.len() != 2 {
-        return Err(Refusal::form("another number of operands or results"));
+        return Err(LowerError::form("another number of operands or results"));
     }
     if !largest {
-        return Err(Refusal::form("selecting the smallest elements"));
+        return Err(LowerError::form("selecting the smallest elements"));
     }
     super::largest(cx, op, Dim::Known(k))
 }

@@ -19,8 +19,8 @@ mod pairs;
 
 pub(super) use approximate::{approx_top_k, mhlo_top_k};
 
-use super::rules::dims_fit;
-use super::{Elements, Lower, Lowered, Refusal, Row, Values, noted};
+use super::type_inference::dims_fit;
+use super::{Elements, Lower, LowerError, Lowered, Row, Values, noted};
 use crate::ir::{Attribute, Dim, Element, OpId, Size, ValueId, chlo, onnx, stablehlo};
 use comparator::{Key, Zeros, comparator};
 
@@ -38,9 +38,10 @@ fn sort(cx: &mut Lower, op: OpId) -> Lowered {
     };
     let dimension = if dimension < 0 { dimension + sizes.len() as i64 } else { dimension };
     let axis = usize::try_from(dimension).ok().filter(|&axis| axis < sizes.len()).ok_or_else(|| {
-        Refusal::Attribute { name: "dimension", why: "it is not a dimension of the operands".into() }
+        LowerError::Attribute { name: "dimension", why: "it is not a dimension of the operands".into() }
     })?;
-    let region = cx.module.op(op).regions.first().copied().ok_or_else(|| Refusal::form("no comparator"))?;
+    let region =
+        cx.module.op(op).regions.first().copied().ok_or_else(|| LowerError::form("no comparator"))?;
     if sizes.contains(&Dim::Known(0)) || sizes[axis] == Dim::Known(1) {
         return (0..count).map(|operand| cx.full(op, operand)).collect::<Result<Values, _>>();
     }
@@ -68,7 +69,7 @@ fn sort(cx: &mut Lower, op: OpId) -> Lowered {
             order = Some(order.map_or(step, |order| cx.reorder(order, step, axis)));
         }
     }
-    let order = order.ok_or_else(|| Refusal::form("a comparator without a key"))?;
+    let order = order.ok_or_else(|| LowerError::form("a comparator without a key"))?;
     let mut results = Values::default();
     for operand in 0..count {
         results.0.push(if counts_along(cx, op, operand, axis) {
@@ -93,7 +94,7 @@ fn counts_along(cx: &Lower, op: OpId, operand: usize, axis: usize) -> bool {
 
 fn top_k(cx: &mut Lower, op: OpId) -> Lowered {
     let k = match cx.module.attribute(op, "k") {
-        Some(Attribute::Sizes(k)) if k.len() == 1 => k[0],
+        Some(Attribute::DimExprs(k)) if k.len() == 1 => k[0],
         _ => Dim::Known(cx.int(op, "k")?),
     };
     largest(cx, op, k)
@@ -111,7 +112,7 @@ fn largest(cx: &mut Lower, op: OpId, k: Dim) -> Lowered {
             && dims_fit(&taken, &index_sizes)
     });
     if !fits {
-        return Err(Refusal::Attribute { name: "k", why: "it does not match the types".into() });
+        return Err(LowerError::Attribute { name: "k", why: "it does not match the types".into() });
     }
     if sizes.contains(&Dim::Known(0)) {
         let (none, nowhere) = (cx.integer(element, 0), cx.integer(index_element, 0));
@@ -147,7 +148,7 @@ impl Lower<'_> {
     }
 
     /// The indices of the `count` first elements along an axis, by a key.
-    fn first_of(&mut self, value: ValueId, key: Key, axis: usize, count: Dim) -> Result<ValueId, Refusal> {
+    fn first_of(&mut self, value: ValueId, key: Key, axis: usize, count: Dim) -> Result<ValueId, LowerError> {
         let all = self.dims(value)[axis];
         let mut ordered = self.sort_keys(value, key).into_iter().rev().peekable();
         let mut order: Option<ValueId> = None;
@@ -158,7 +159,7 @@ impl Lower<'_> {
             let step = self.top(value, axis, count, largest).1;
             order = Some(order.map_or(step, |order| self.reorder(order, step, axis)));
         }
-        order.ok_or_else(|| Refusal::form("no key"))
+        order.ok_or_else(|| LowerError::form("no key"))
     }
 
     /// The elements that are at these indices along an axis.

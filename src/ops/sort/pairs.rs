@@ -2,7 +2,7 @@
 //! those before it.
 
 use crate::ir::{Element, RegionId, ValueId, onnx};
-use crate::ops::{Lower, Refusal};
+use crate::ops::{Lower, LowerError};
 
 /// Pairs are compared up to this many.
 const MOST_PAIRS: i64 = 1 << 22;
@@ -20,16 +20,16 @@ pub(super) fn order(
     region: RegionId,
     operands: &[ValueId],
     axis: usize,
-) -> Result<ValueId, Refusal> {
-    let Some(&first) = operands.first() else { return Err(Refusal::form("no operands")) };
+) -> Result<ValueId, LowerError> {
+    let Some(&first) = operands.first() else { return Err(LowerError::form("no operands")) };
     if cx.parameters(region)?.len() != 2 * operands.len() {
-        return Err(Refusal::form("a comparator that does not match the number of operands"));
+        return Err(LowerError::form("a comparator that does not match the number of operands"));
     }
     let sizes = cx.sizes(first);
     let (rank, size) = (sizes.len(), sizes[axis]);
     let pairs = sizes.iter().try_fold(size, |pairs, &size| pairs.checked_mul(size));
     if pairs.is_none_or(|pairs| pairs > MOST_PAIRS) {
-        return Err(Refusal::form(format!(
+        return Err(LowerError::form(format!(
             "a comparator that is not a lexicographic order, with more than {MOST_PAIRS} pairs to compare"
         )));
     }
@@ -44,9 +44,11 @@ pub(super) fn order(
         arguments.extend([cx.reshape(operand, &rows), cx.reshape(operand, &columns)]);
     }
     moved.push(size);
-    let lifted = cx.lift(region, &moved)?;
-    let before = cx.inline(lifted, &arguments)?;
-    let &[before] = before.as_slice() else { return Err(Refusal::form("a comparator without one result")) };
+    let vectorized = cx.vectorize_region(region, &moved)?;
+    let before = cx.inline(vectorized, &arguments)?;
+    let &[before] = before.as_slice() else {
+        return Err(LowerError::form("a comparator without one result"));
+    };
     moved.pop();
     // What is kept is whether the later element of a pair, which has the row, passes the earlier one.
     let below = cx.integer(Element::I64, -1);

@@ -1,6 +1,6 @@
 //! Binary ops that broadcast their operands by themselves.
 
-use super::{Lower, Lowered, OpId, Refusal, elementwise};
+use super::{Lower, LowerError, Lowered, OpId, elementwise};
 use crate::ir::{Dim, ValueId};
 use crate::ops::formula::Term;
 
@@ -8,7 +8,7 @@ use crate::ops::formula::Term;
 ///
 /// Without `broadcast_dimensions` the last dimensions of the shorter operand meet the last ones of the other, as in
 /// ONNX; the attribute names the dimensions of the result that they represent.
-pub(super) fn operands(cx: &mut Lower, op: OpId) -> Result<(ValueId, ValueId), Refusal> {
+pub(super) fn operands(cx: &mut Lower, op: OpId) -> Result<(ValueId, ValueId), LowerError> {
     let (mut lhs, mut rhs) = (cx.operand(op, 0)?, cx.operand(op, 1)?);
     let Some(dimensions) = cx.optional_ints(op, "broadcast_dimensions")? else { return Ok((lhs, rhs)) };
     let (lhs_sizes, rhs_sizes) = (cx.operand_dims(op, 0)?, cx.operand_dims(op, 1)?);
@@ -21,7 +21,7 @@ pub(super) fn operands(cx: &mut Lower, op: OpId) -> Result<(ValueId, ValueId), R
     let ascending = dimensions.windows(2).all(|pair| pair[0] < pair[1]);
     let inside = dimensions.iter().all(|&dimension| (0..rank as i64).contains(&dimension));
     if dimensions.len() != own.len() || !ascending || !inside {
-        return Err(Refusal::Attribute {
+        return Err(LowerError::Attribute {
             name: "broadcast_dimensions",
             why: "expected a result dimension for each dimension of the operand of lower rank".into(),
         });

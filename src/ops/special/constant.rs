@@ -1,12 +1,12 @@
 //! Constants in CHLO.
 
-use super::{Lower, Lowered, OpId, Refusal};
+use super::{Lower, LowerError, Lowered, OpId};
 use crate::ir::{Attribute, Data, Dim};
 
 /// `chlo.constant`, as `stablehlo.constant`; a splat stays one element.
 pub(super) fn constant(cx: &mut Lower, op: OpId) -> Lowered {
     let Some(Attribute::Dense(id)) = cx.module.attribute(op, "value") else {
-        return Err(Refusal::Missing("value"));
+        return Err(LowerError::Missing("value"));
     };
     let constant = cx.module.constant(*id).clone();
     let (element, sizes) = cx.result(op, 0)?;
@@ -28,9 +28,9 @@ pub(super) fn constant_like(cx: &mut Lower, op: OpId) -> Lowered {
         Some(&Attribute::Float(number, _)) => cx.scalar(element, number),
         Some(&Attribute::Bool(truth)) => cx.integer(element, i64::from(truth)),
         Some(_) => {
-            return Err(Refusal::Attribute { name: "value", why: "expected a number".into() });
+            return Err(LowerError::Attribute { name: "value", why: "expected a number".into() });
         }
-        None => return Err(Refusal::Missing("value")),
+        None => return Err(LowerError::Missing("value")),
     };
     Ok(if sizes.contains(&Dim::Known(0)) { cx.broadcast_to(number, &sizes) } else { number }.into())
 }

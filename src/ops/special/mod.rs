@@ -10,7 +10,7 @@ mod trigonometric;
 mod zeta;
 
 use super::elementwise::{self, Infinity, Right, is_infinite};
-use super::{Elements, Lower, Lowered, Refusal, Row, noted, row};
+use super::{Elements, Lower, LowerError, Lowered, Row, noted, row};
 use crate::ir::{OpId, chlo};
 use broadcast::{binary, precise_binary};
 use elementwise::{precise, unary};

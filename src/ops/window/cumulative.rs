@@ -3,7 +3,7 @@
 use super::Window;
 use crate::ir::{Dim, Dims, Element, OpName, Size, ValueId, onnx};
 use crate::ops::region::Combiner;
-use crate::ops::{Lower, Refusal};
+use crate::ops::{Lower, LowerError};
 
 /// Running sums of more floats go through blocks,
 const LONG: i64 = 4096;
@@ -40,7 +40,7 @@ pub(super) fn total(
     value: ValueId,
     axis: usize,
     reverse: bool,
-) -> Result<ValueId, Refusal> {
+) -> Result<ValueId, LowerError> {
     let is_boolean = cx.element(value) == Element::Bool;
     match (combiner, cx.dims(value)[axis]) {
         (Combiner::Add, _) if !is_boolean => Ok(sum(cx, value, axis, reverse)),
@@ -63,7 +63,7 @@ fn sum(cx: &mut Lower, value: ValueId, axis: usize, reverse: bool) -> ValueId {
         other => other,
     };
     let widened = cx.cast(value, wide);
-    let is_short = cx.module.sizes.bounds(cx.dims(value)[axis]).1.is_some_and(|most| most <= LONG);
+    let is_short = cx.module.dim_exprs.bounds(cx.dims(value)[axis]).1.is_some_and(|most| most <= LONG);
     let adds_up_errors = matches!(element, Element::F32 | Element::F16 | Element::BF16) && !is_short;
     let total = if adds_up_errors {
         in_blocks(cx, widened, axis, reverse)
@@ -78,11 +78,11 @@ fn sum(cx: &mut Lower, value: ValueId, axis: usize, reverse: bool) -> ValueId {
 fn in_blocks(cx: &mut Lower, value: ValueId, axis: usize, reverse: bool) -> ValueId {
     let (element, dims) = (cx.element(value), cx.dims(value));
     let (size, block) = (dims[axis], Dim::Known(BLOCK));
-    let blocks = cx.module.sizes.quotient_up(size, block);
-    let whole = cx.module.sizes.multiply(blocks, block);
+    let blocks = cx.module.dim_exprs.quotient_up(size, block);
+    let whole = cx.module.dim_exprs.multiply(blocks, block);
     let mut padding = vec![Dim::Known(0); dims.len()];
     let none = padding.clone();
-    padding[axis] = cx.module.sizes.subtract(whole, size);
+    padding[axis] = cx.module.dim_exprs.subtract(whole, size);
     let zero = cx.scalar(element, 0.0);
     let padded = cx.pad(value, &none, &padding, zero);
     let (mut even, mut split) = (dims.clone(), dims);
@@ -145,8 +145,8 @@ pub(super) fn double_in_loop(
     value: ValueId,
     axis: usize,
     reverse: bool,
-    combine: impl FnOnce(&mut Lower, ValueId, ValueId) -> Result<ValueId, Refusal>,
-) -> Result<ValueId, Refusal> {
+    combine: impl FnOnce(&mut Lower, ValueId, ValueId) -> Result<ValueId, LowerError>,
+) -> Result<ValueId, LowerError> {
     let (element, dims) = (cx.element(value), cx.dims(value));
     let (size, one) = (cx.size_scalar(dims[axis], Element::I64), cx.integer(Element::I64, 1));
     let mut places = cx.iota(Element::I64, 1, 0, dims[axis]);
@@ -179,7 +179,7 @@ pub(super) fn double_in_loop(
     })?;
     let operands = [cx.absent(), any, one, value];
     let results = cx.node(onnx::LOOP, &operands).region(body).outs(&state);
-    results.get(1).copied().ok_or(Refusal::Reported)
+    results.get(1).copied().ok_or(LowerError::Reported)
 }
 
 impl Lower<'_> {

@@ -13,7 +13,7 @@ const UNROLLED: i64 = 16;
 
 pub(super) fn lower(cx: &mut Lower, op: OpId, region: RegionId, window: &Window, out: &[Dim]) -> Lowered {
     let count = pairs(cx, op)?;
-    let lifted = cx.lift(region, out)?;
+    let vectorized = cx.vectorize_region(region, out)?;
     let interior: Vec<i64> = window.base.iter().map(|&base| base - 1).collect();
     let (mut padded, mut inits) = (Vec::with_capacity(count), Vec::with_capacity(count));
     for index in 0..count {
@@ -23,9 +23,9 @@ pub(super) fn lower(cx: &mut Lower, op: OpId, region: RegionId, window: &Window,
         inits.push(init);
     }
     if window.count() <= UNROLLED {
-        return unroll(cx, lifted, &padded, inits, window, out);
+        return unroll(cx, vectorized, &padded, inits, window, out);
     }
-    repeat(cx, lifted, &padded, &inits, window, out)
+    repeat(cx, vectorized, &padded, &inits, window, out)
 }
 
 fn unroll(
@@ -36,11 +36,11 @@ fn unroll(
     window: &Window,
     out: &[Dim],
 ) -> Lowered {
-    let reach = window.reach(&cx.module.sizes, out);
+    let reach = window.reach(&cx.module.dim_exprs, out);
     let mut state = inits;
     for number in 0..window.count() {
         let starts = window.offsets(number);
-        let sizes = &cx.module.sizes;
+        let sizes = &cx.module.dim_exprs;
         let limits: Dims =
             starts.iter().zip(&reach).map(|(&start, &reach)| sizes.add(Dim::Known(start), reach)).collect();
         let mut arguments = state;
@@ -63,7 +63,7 @@ fn repeat(
     let rank = window.rank() as i64;
     let table: Vec<i64> = (0..window.count()).flat_map(|number| window.offsets(number)).collect();
     let table = cx.integers(Element::I64, &[window.count(), rank], &table);
-    let (reach, strides) = (window.reach(&cx.module.sizes, out), window.strides.clone());
+    let (reach, strides) = (window.reach(&cx.module.dim_exprs, out), window.strides.clone());
     let axes: Vec<i64> = (0..rank).collect();
     let (reach, axes, strides) = (cx.shape(&reach), cx.int64s(&axes), cx.int64s(&strides));
     let state: Vec<_> = inits.iter().map(|&init| (cx.element(init), out.to_vec())).collect();

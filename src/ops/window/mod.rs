@@ -20,8 +20,8 @@ mod symbolic;
 
 use super::reduce::pairs;
 use super::region::Combiner;
-use super::{Elements, Lower, Lowered, Refusal, Row, noted};
-use crate::ir::{Attribute, Dim, Dims, OpId, Sizes, ValueId, stablehlo};
+use super::{Elements, Lower, LowerError, Lowered, Row, noted};
+use crate::ir::{Attribute, Dim, DimExprs, Dims, OpId, ValueId, stablehlo};
 
 pub(super) const ROWS: &[Row] = &[
     noted(
@@ -50,12 +50,12 @@ struct Window {
 }
 
 impl Window {
-    fn of(cx: &Lower, op: OpId, rank: usize) -> Result<Self, Refusal> {
-        let list = |name: &'static str| -> Result<Vec<i64>, Refusal> {
+    fn of(cx: &Lower, op: OpId, rank: usize) -> Result<Self, LowerError> {
+        let list = |name: &'static str| -> Result<Vec<i64>, LowerError> {
             let values = cx.optional_ints(op, name)?.unwrap_or_else(|| vec![1; rank]);
             if values.len() != rank || values.iter().any(|&value| value < 1) {
                 let why = "expected a positive number for each dimension".into();
-                return Err(Refusal::Attribute { name, why });
+                return Err(LowerError::Attribute { name, why });
             }
             Ok(values)
         };
@@ -65,9 +65,9 @@ impl Window {
         };
         if padding.len() != 2 * rank {
             let why = "expected two numbers for each dimension".into();
-            return Err(Refusal::Attribute { name: "padding", why });
+            return Err(LowerError::Attribute { name: "padding", why });
         }
-        cx.module.attribute(op, "window_dimensions").ok_or(Refusal::Missing("window_dimensions"))?;
+        cx.module.attribute(op, "window_dimensions").ok_or(LowerError::Missing("window_dimensions"))?;
         Ok(Self {
             sizes: list("window_dimensions")?,
             strides: list("window_strides")?,
@@ -141,7 +141,7 @@ impl Window {
     }
 
     /// How far after its start a slice ends that has one element of each window, along each dimension.
-    fn reach(&self, sizes: &Sizes, out: &[Dim]) -> Dims {
+    fn reach(&self, sizes: &DimExprs, out: &[Dim]) -> Dims {
         out.iter().zip(&self.strides).map(|(&places, &stride)| reach(sizes, places, stride)).collect()
     }
 }
@@ -149,7 +149,7 @@ impl Window {
 /// The distance from the start to the end of a slice of `places` elements with a stride. A slice that may be empty ends at
 /// its start: an end before the start could be negative, and ONNX counts that from the end of the dimension. With a
 /// stride of 1 the end is a number of elements before the dimension's, and is written as such.
-fn reach(sizes: &Sizes, places: Dim, stride: i64) -> Dim {
+fn reach(sizes: &DimExprs, places: Dim, stride: i64) -> Dim {
     match places {
         Dim::Known(places) => Dim::Known((places - 1) * stride + 1),
         places if stride == 1 => places,
@@ -161,7 +161,7 @@ fn reduce_window(cx: &mut Lower, op: OpId) -> Lowered {
     let count = pairs(cx, op)?;
     let region = cx.region(op, 0)?;
     let (_, out) = cx.result_dims(op, 0)?;
-    let is_symbolic = |name| matches!(cx.module.attribute(op, name), Some(Attribute::Sizes(_)));
+    let is_symbolic = |name| matches!(cx.module.attribute(op, name), Some(Attribute::DimExprs(_)));
     if is_symbolic("window_dimensions") || is_symbolic("window_strides") {
         return symbolic::lower(cx, op, region, &out);
     }
@@ -181,7 +181,7 @@ fn reduce_window(cx: &mut Lower, op: OpId) -> Lowered {
     for (index, combiner) in combiners.into_iter().enumerate() {
         let (value, init) = (cx.full(op, index)?, cx.full(op, count + index)?);
         let element = cx.element(value);
-        let neutral = cx.neutral(combiner, element).ok_or_else(|| Refusal::form("the reduction body"))?;
+        let neutral = cx.neutral(combiner, element).ok_or_else(|| LowerError::form("the reduction body"))?;
         let combined = windows(cx, op, combiner, value, neutral, &window, &out)?;
         results.push(cx.combine_init(combiner, init, combined));
     }
@@ -197,7 +197,7 @@ fn windows(
     neutral: ValueId,
     window: &Window,
     out: &[Dim],
-) -> Result<ValueId, Refusal> {
+) -> Result<ValueId, LowerError> {
     if cx.dims(value).contains(&Dim::Known(0)) {
         return Ok(cx.broadcast_to(neutral, out));
     }

@@ -5,7 +5,7 @@
 //! slices' ([`super::slices`]).
 
 use super::Window;
-use crate::ir::{Dim, Dims, Element, Sizes, ValueId, onnx};
+use crate::ir::{Dim, DimExprs, Dims, Element, ValueId, onnx};
 use crate::ops::Lower;
 use crate::ops::padding::{self, Along};
 use crate::ops::region::Combiner;
@@ -58,7 +58,7 @@ pub(super) fn lower(
             if same.is_none()
                 && pooled
                     .iter()
-                    .any(|&axis| misses(&cx.module.sizes, window, axis, sizes[axis], out[axis])) =>
+                    .any(|&axis| misses(&cx.module.dim_exprs, window, axis, sizes[axis], out[axis])) =>
         {
             return None;
         }
@@ -80,7 +80,7 @@ pub(super) fn lower(
     }
     let (mut window, mut value, mut places) = (window.clone(), value, out.to_vec());
     for &axis in pooled.iter().filter(|_| same.is_none()) {
-        reach_beyond(&cx.module.sizes, &mut window, axis, sizes[axis], &mut places[axis]);
+        reach_beyond(&cx.module.dim_exprs, &mut window, axis, sizes[axis], &mut places[axis]);
     }
     let fits = |axis: usize, amount: Dim| {
         amount.known().is_some_and(|amount| (0..window.sizes[axis]).contains(&amount))
@@ -106,7 +106,7 @@ pub(super) fn lower(
 
 /// Pads the end of a symbolic dimension that may be shorter than the window: there is no place for it then, and ONNX
 /// Runtime finds one, or fails. The places that come with the padding are to be cut off.
-fn reach_beyond(known: &Sizes, window: &mut Window, axis: usize, size: Dim, places: &mut Dim) {
+fn reach_beyond(known: &DimExprs, window: &mut Window, axis: usize, size: Dim, places: &mut Dim) {
     let extent = window.extent(axis);
     let padded = known.sum([size, window.low[axis], window.high[axis]]);
     if let Some((more, all)) = padding::beyond(known, padded, extent, window.strides[axis]) {
@@ -179,11 +179,11 @@ pub(super) fn auto_pad(cx: &Lower, value: ValueId, window: &Window, out: &[Dim])
     };
     let is_plain = |&axis: &usize| window.extent(axis) == window.sizes[axis] && window.base[axis] == 1;
     let axes: Vec<Along> = pooled.iter().map(along).collect();
-    pooled.iter().all(is_plain).then(|| padding::auto_pad(&cx.module.sizes, &axes))?
+    pooled.iter().all(is_plain).then(|| padding::auto_pad(&cx.module.dim_exprs, &axes))?
 }
 
 /// Whether some window along the dimension may have no element of the operand.
-fn misses(known: &Sizes, window: &Window, axis: usize, size: Dim, out: Dim) -> bool {
+fn misses(known: &DimExprs, window: &Window, axis: usize, size: Dim, out: Dim) -> bool {
     let (Dim::Known(low), Dim::Known(high)) = (window.low[axis], window.high[axis]) else { return true };
     let extent = window.extent(axis);
     let (Dim::Known(size), Dim::Known(out)) = (size, out) else {
@@ -229,7 +229,7 @@ fn emit(
     // have to be computed beside the batch, and ONNX Runtime refuses one of size 0.
     let apart = others.split_last().filter(|(last, _)| sizes[**last].known().is_some());
     let (channel, batch) = apart.map_or((Dim::Known(1), &others[..]), |(&last, rest)| (sizes[last], rest));
-    let batch = cx.module.sizes.product(batch.iter().map(|&axis| sizes[axis]));
+    let batch = cx.module.dim_exprs.product(batch.iter().map(|&axis| sizes[axis]));
     let pick = |list: &[i64]| pooled.iter().map(|&axis| list[axis]).collect::<Vec<i64>>();
     let shape = |sizes: &[Dim]| -> Dims {
         [batch, channel].into_iter().chain(pooled.iter().map(|&axis| sizes[axis])).collect()

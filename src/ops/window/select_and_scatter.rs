@@ -8,10 +8,10 @@
 //! expressions, the number of the position in the window is kept, and looked up in a table of the distances.
 
 use super::Window;
-use crate::ir::{Dim, Dims, Element, OpId, Sizes, ValueId, onnx};
-use crate::ops::index::{Count, strides};
+use crate::ir::{Dim, DimExprs, Dims, Element, OpId, ValueId, onnx};
 use crate::ops::scatter::{Rows, Write};
-use crate::ops::{Lower, Lowered, Refusal};
+use crate::ops::start_indices::{StridedAxis, strides};
+use crate::ops::{Lower, LowerError, Lowered};
 
 /// Windows of more positions are refused: each makes a handful of ops.
 const LARGEST: i64 = 512;
@@ -24,37 +24,37 @@ pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
     if out.contains(&Dim::Known(0)) || sizes.contains(&Dim::Known(0)) {
         return Ok(cx.broadcast_to(init, &sizes).into());
     }
-    let rows = Rows { count: cx.module.sizes.product(sizes.iter().copied()), inner: Dims::new() };
+    let rows = Rows { count: cx.module.dim_exprs.product(sizes.iter().copied()), inner: Dims::new() };
     let start = cx.broadcast_to(init, &rows.sizes());
     let window = Window::of(cx, op, sizes.len())?;
     if window.base.iter().chain(&window.dilations).any(|&dilation| dilation != 1) {
-        return Err(Refusal::form("a dilated window"));
+        return Err(LowerError::form("a dilated window"));
     }
     if !window.is_padded_by_numbers() {
-        return Err(Refusal::Dynamic("the padding of a window".into()));
+        return Err(LowerError::Dynamic("the padding of a window".into()));
     }
     if window.count() > LARGEST {
         let why = format!("a window of {} positions; up to {LARGEST} are supported", window.count());
-        return Err(Refusal::form(why));
+        return Err(LowerError::form(why));
     }
     let combiners = cx.named_combiners(scatter);
     let Some(&[combiner]) = combiners.as_deref() else {
-        return Err(Refusal::form("a scatter region that is not a single op"));
+        return Err(LowerError::form("a scatter region that is not a single op"));
     };
-    if (0..sizes.len()).any(|axis| !window.covers(&cx.module.sizes, axis, sizes[axis], out[axis])) {
-        return Err(Refusal::form("a window that covers only padding"));
+    if (0..sizes.len()).any(|axis| !window.covers(&cx.module.dim_exprs, axis, sizes[axis], out[axis])) {
+        return Err(LowerError::form("a window that covers only padding"));
     }
     let operand = cx.full(op, 0)?;
     let padding = cx.integer(element, 0);
     let padded = cx.pad(operand, &window.low, &window.high, padding);
-    let region = cx.lift(select, &out)?;
-    let strides = strides(&cx.module.sizes, &sizes);
+    let region = cx.vectorize_region(select, &out)?;
+    let strides = strides(&cx.module.dim_exprs, &sizes);
     let distances = Distances::of(cx, &window, &strides);
-    let reach = window.reach(&cx.module.sizes, &out);
+    let reach = window.reach(&cx.module.dim_exprs, &out);
     let mut chosen: Option<Chosen> = None;
     for number in 0..window.count() {
         let offsets = window.offsets(number);
-        let known = &cx.module.sizes;
+        let known = &cx.module.dim_exprs;
         let limits: Dims = offsets
             .iter()
             .zip(&reach)
@@ -67,7 +67,7 @@ pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
             None => Chosen { value: candidate, distance, found: inside },
             Some(chosen) => {
                 let stays = cx.inline(region, &[chosen.value, candidate])?;
-                let stays = *stays.first().ok_or(Refusal::Reported)?;
+                let stays = *stays.first().ok_or(LowerError::Reported)?;
                 chosen.next(cx, stays, candidate, distance, inside)
             }
         });
@@ -75,7 +75,7 @@ pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
     let Some(chosen) = chosen else { return Ok(cx.reshape(start, &sizes).into()) };
     let distance = distances.looked_up(cx, chosen.distance);
     let place = places(cx, &window, distance, &strides, &out);
-    let count = cx.module.sizes.product(out.iter().copied());
+    let count = cx.module.dim_exprs.product(out.iter().copied());
     let positions = cx.reshape(place, &[count]);
     let source = cx.full(op, 1)?;
     let updates = cx.reshape(source, &[count]);
@@ -140,10 +140,10 @@ fn places(cx: &mut Lower, window: &Window, distance: ValueId, strides: &[Dim], o
     let mut counts = Vec::new();
     for (axis, &stride) in strides.iter().enumerate() {
         // The window's start is where it would be without padding.
-        let step = cx.module.sizes.multiply(stride, Dim::Known(window.strides[axis]));
-        let first = cx.module.sizes.multiply(stride, Dim::Known(-window.low(axis)));
+        let step = cx.module.dim_exprs.multiply(stride, Dim::Known(window.strides[axis]));
+        let first = cx.module.dim_exprs.multiply(stride, Dim::Known(-window.low(axis)));
         let (Dim::Known(step), Dim::Known(first), Dim::Known(count)) = (step, first, out[axis]) else {
-            counts.push((axis, Count { size: out[axis], stride: step }));
+            counts.push((axis, StridedAxis { size: out[axis], stride: step }));
             if first != Dim::Known(0) {
                 let first = cx.size_scalar(first, Element::I64);
                 place = cx.elementwise(onnx::ADD, &[place, first]);
@@ -254,7 +254,7 @@ fn inside_along(
 
 impl Window {
     /// Whether every window along the dimension has an element of the operand.
-    fn covers(&self, sizes: &Sizes, axis: usize, size: Dim, out: Dim) -> bool {
+    fn covers(&self, sizes: &DimExprs, axis: usize, size: Dim, out: Dim) -> bool {
         let (low, window) = (self.low(axis), self.sizes[axis]);
         if let (Dim::Known(size), Dim::Known(out)) = (size, out) {
             return (0..out).all(|index| {

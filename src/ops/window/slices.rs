@@ -41,7 +41,7 @@ fn along(
         sizes[axis] = Dim::Known(1);
         return cx.reshape(reduced, &sizes);
     }
-    let known = &cx.module.sizes;
+    let known = &cx.module.dim_exprs;
     let beyond =
         known.quotient(known.subtract(sizes[axis], Dim::Known(window.extent(axis))), Dim::Known(stride));
     let reach = reach(known, known.add(beyond, Dim::Known(1)), stride);
@@ -51,7 +51,7 @@ fn along(
     }
     let slice = |cx: &mut Lower, position: i64| {
         let from = Dim::Known(position * window.dilations[axis]);
-        let to = cx.module.sizes.add(from, reach);
+        let to = cx.module.dim_exprs.add(from, reach);
         cx.strided(value, axis, from, to, stride)
     };
     let first = slice(cx, 0);
@@ -69,7 +69,7 @@ fn double(cx: &mut Lower, combiner: Combiner, value: ValueId, window: &Window, a
         // Places whose second window is inside.
         let shift = first_size * dilation;
         let (first_places, second_places) = (cx.dims(first)[axis], cx.dims(second)[axis]);
-        let (sizes, shift) = (&cx.module.sizes, Dim::Known(shift));
+        let (sizes, shift) = (&cx.module.dim_exprs, Dim::Known(shift));
         let places = sizes.smaller(sizes.subtract(second_places, shift), first_places);
         let end = sizes.add(shift, places);
         let first = cx.span(first, axis, Dim::Known(0), places);

@@ -5,9 +5,9 @@
 //! - Any other is a `Loop` over the positions in the window, in row-major order, as in [`super::fold`].
 
 use super::{Window, cumulative, reach, windows};
-use crate::ir::{Dim, Dims, Element, OpId, RegionId, Sizes, ValueId, onnx};
+use crate::ir::{Dim, DimExprs, Dims, Element, OpId, RegionId, ValueId, onnx};
 use crate::ops::reduce::pairs;
-use crate::ops::{Lower, Lowered, Refusal};
+use crate::ops::{Lower, LowerError, Lowered};
 
 /// As [`Window`], with sizes and strides that may be expressions.
 struct Symbolic {
@@ -21,7 +21,7 @@ struct Symbolic {
 
 pub(super) fn lower(cx: &mut Lower, op: OpId, region: RegionId, out: &[Dim]) -> Lowered {
     if pairs(cx, op)? != 1 {
-        return Err(Refusal::form("several operands with a window of symbolic size"));
+        return Err(LowerError::form("several operands with a window of symbolic size"));
     }
     let mut window = Symbolic::of(cx, op, out.len())?;
     let (value, init) = (cx.full(op, 0)?, cx.full(op, 1)?);
@@ -30,7 +30,7 @@ pub(super) fn lower(cx: &mut Lower, op: OpId, region: RegionId, out: &[Dim]) -> 
         return of_region(cx, region, value, init, &window, out);
     };
     let neutral =
-        cx.neutral(combiner, cx.element(value)).ok_or_else(|| Refusal::form("the reduction body"))?;
+        cx.neutral(combiner, cx.element(value)).ok_or_else(|| LowerError::form("the reduction body"))?;
     let mut dims = cx.dims(value);
     let mut value = value;
     let whole: Vec<usize> = (0..dims.len()).filter(|&axis| window.is_whole(axis, dims[axis])).collect();
@@ -42,7 +42,7 @@ pub(super) fn lower(cx: &mut Lower, op: OpId, region: RegionId, out: &[Dim]) -> 
         whole.iter().for_each(|&axis| window.pass(axis));
     }
     for (axis, &size) in dims.iter().enumerate() {
-        if let Some(reverse) = window.is_running(&cx.module.sizes, axis, size) {
+        if let Some(reverse) = window.is_running(&cx.module.dim_exprs, axis, size) {
             value = cumulative::total(cx, combiner, value, axis, reverse)?;
             window.pass(axis);
         }
@@ -67,7 +67,7 @@ fn of_region(
     let mut long = (0..dims.len()).filter(|&axis| !window.is_trivial(axis));
     let running = match (long.next(), long.next()) {
         (Some(axis), None) => {
-            window.is_running(&cx.module.sizes, axis, dims[axis]).map(|reverse| (axis, reverse))
+            window.is_running(&cx.module.dim_exprs, axis, dims[axis]).map(|reverse| (axis, reverse))
         }
         _ => None,
     };
@@ -76,9 +76,9 @@ fn of_region(
     };
     // The order in which a reduction combines is left open, so that a region is associative, and XLA groups running totals
     // as well. Their elements stay in order.
-    let lifted = cx.lift(region, &dims)?;
+    let vectorized = cx.vectorize_region(region, &dims)?;
     let combine = |cx: &mut Lower, first: ValueId, second: ValueId| {
-        cx.inline(lifted, &[first, second])?.first().copied().ok_or(Refusal::Reported)
+        cx.inline(vectorized, &[first, second])?.first().copied().ok_or(LowerError::Reported)
     };
     let total = cumulative::double_in_loop(cx, value, axis, reverse, combine)?;
     Ok(combine(cx, init, total)?.into())
@@ -92,14 +92,14 @@ fn repeat(
     init: ValueId,
     window: &Symbolic,
     out: &[Dim],
-) -> Result<ValueId, Refusal> {
+) -> Result<ValueId, LowerError> {
     let element = cx.element(value);
     if out.contains(&Dim::Known(0)) {
         return Ok(cx.nothing(element, out));
     }
     let strides: Option<Vec<i64>> = window.strides.iter().map(|stride| stride.known()).collect();
-    let strides = strides.ok_or_else(|| Refusal::Dynamic("the stride of a window".into()))?;
-    let lifted = cx.lift(region, out)?;
+    let strides = strides.ok_or_else(|| LowerError::Dynamic("the stride of a window".into()))?;
+    let vectorized = cx.vectorize_region(region, out)?;
     let interior: Vec<i64> = window.base.iter().map(|&base| base - 1).collect();
     let spread = cx.spread(value, &interior, init);
     let padded = cx.pad(spread, &window.low, &window.high, init);
@@ -107,7 +107,7 @@ fn repeat(
         (0..out.len()).filter(|&axis| window.sizes[axis] != Dim::Known(1) || strides[axis] != 1).collect();
     let pick = |dims: &[Dim]| axes.iter().map(|&axis| dims[axis]).collect::<Dims>();
     let pick_numbers = |list: &[i64]| axes.iter().map(|&axis| list[axis]).collect::<Vec<i64>>();
-    let known = &cx.module.sizes;
+    let known = &cx.module.dim_exprs;
     let within: Dims =
         (0..out.len()).map(|axis| known.product(window.sizes[axis + 1..].iter().copied())).collect();
     let reaches: Dims = (0..out.len()).map(|axis| reach(known, out[axis], strides[axis])).collect();
@@ -129,30 +129,30 @@ fn repeat(
         let limits = cx.elementwise(onnx::ADD, &[starts, reaches]);
         let next = cx.node(onnx::SLICE, &[padded, starts, limits, along, steps]).out(element, out);
         let mut results = vec![values[1]];
-        results.extend(cx.inline(lifted, &[values[2], next])?);
+        results.extend(cx.inline(vectorized, &[values[2], next])?);
         Ok(results)
     })?;
     let operands = [cx.size_scalar(count, Element::I64), cx.always(), cx.broadcast_to(init, out)];
     let results = cx.node(onnx::LOOP, &operands).region(body).outs(&[state]);
-    results.first().copied().ok_or(Refusal::Reported)
+    results.first().copied().ok_or(LowerError::Reported)
 }
 
 impl Symbolic {
-    fn of(cx: &Lower, op: OpId, rank: usize) -> Result<Self, Refusal> {
-        let list = |name: &'static str, least: i64, length: usize| -> Result<Dims, Refusal> {
+    fn of(cx: &Lower, op: OpId, rank: usize) -> Result<Self, LowerError> {
+        let list = |name: &'static str, least: i64, length: usize| -> Result<Dims, LowerError> {
             let all = match cx.module.attribute(op, name) {
                 Some(_) => cx.size_list(op, name)?,
                 None => std::iter::repeat_n(Dim::Known(least), length).collect(),
             };
             if all.len() != length {
                 let why = format!("expected {length} numbers");
-                return Err(Refusal::Attribute { name, why });
+                return Err(LowerError::Attribute { name, why });
             }
             Ok(all)
         };
-        let numbers = |name: &'static str, what: &str| -> Result<Vec<i64>, Refusal> {
+        let numbers = |name: &'static str, what: &str| -> Result<Vec<i64>, LowerError> {
             let all = list(name, 1, rank)?.into_iter().map(|number| number.known()).collect::<Option<_>>();
-            all.ok_or_else(|| Refusal::Dynamic(format!("the {what} of a window")))
+            all.ok_or_else(|| LowerError::Dynamic(format!("the {what} of a window")))
         };
         let padding = list("padding", 0, 2 * rank)?;
         Ok(Self {
@@ -202,7 +202,7 @@ impl Symbolic {
     }
 
     /// Whether the window makes running totals along a dimension of symbolic size, and if so, whether from its end.
-    fn is_running(&self, known: &Sizes, axis: usize, size: Dim) -> Option<bool> {
+    fn is_running(&self, known: &DimExprs, axis: usize, size: Dim) -> Option<bool> {
         let is_plain = (self.strides[axis], self.base[axis], self.dilations[axis]) == (Dim::Known(1), 1, 1);
         if !is_plain || size.known().is_some() || self.sizes[axis] != size {
             return None;

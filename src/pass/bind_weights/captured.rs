@@ -4,7 +4,7 @@
 //! `backend_config` names it, and passes the arrays beside the text.
 
 use super::{Offer, constant_of};
-use crate::diagnostic::catalogue;
+use crate::diagnostic::catalog;
 use crate::ir::{Attribute, Location, Module, OpId, stablehlo};
 use crate::ops;
 use crate::pass::Context;
@@ -33,7 +33,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
             continue;
         }
         let Some(captured) = arrays.get(id) else {
-            cx.diagnostics.push(catalogue::MissingArray { id, at });
+            cx.diagnostics.push(catalog::MissingArray { id, at });
             continue;
         };
         let Some(&result) = module.op(op).results.first() else { continue };

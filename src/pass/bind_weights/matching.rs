@@ -2,7 +2,7 @@
 
 use super::path::{ArgumentPath, parts, tree_order, without_value};
 use super::{Offer, Plan};
-use crate::diagnostic::{Diagnostics, catalogue};
+use crate::diagnostic::{Diagnostics, catalog};
 use crate::source::Span;
 use crate::weights::Weights;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -10,7 +10,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 /// Gives the sorted tensors of each file to the first arguments.
 pub(super) fn by_order(offers: &[Offer], arguments: usize, diagnostics: &mut Diagnostics) -> Plan {
     if offers.len() > arguments {
-        diagnostics.push(catalogue::TooManyWeights { tensors: offers.len(), arguments });
+        diagnostics.push(catalog::TooManyWeights { tensors: offers.len(), arguments });
         return Plan::new();
     }
     let mut order: Vec<usize> = (0..offers.len()).collect();
@@ -37,7 +37,7 @@ pub(super) fn by_path(
     diagnostics: &mut Diagnostics,
 ) -> Plan {
     if paths.iter().all(Option::is_none) && !paths.is_empty() && !offers.is_empty() {
-        diagnostics.push(catalogue::NoWeightNames {});
+        diagnostics.push(catalog::NoWeightNames {});
         return Plan::new();
     }
     let mut by_path: FxHashMap<&[String], Vec<usize>> = FxHashMap::default();
@@ -59,7 +59,7 @@ pub(super) fn by_path(
                 let candidates: Vec<String> = candidates.iter().map(tensor).collect();
                 let why = format!("{} match its path", candidates.join(" and "));
                 let (argument, at) = (&*path.short, spans[argument]);
-                diagnostics.push(catalogue::AmbiguousWeight { argument, why: &why, at });
+                diagnostics.push(catalog::AmbiguousWeight { argument, why: &why, at });
             }
         }
     }
@@ -73,7 +73,7 @@ pub(super) fn by_path(
             let Some(sibling) = &paths[first.argument] else { continue };
             let why = format!("`{}` also fits `{}`", offers[index].tensor.name, sibling.parts.join("/"));
             let (argument, at) = (&*path.parts.join("/"), spans[other.argument]);
-            diagnostics.push(catalogue::AmbiguousWeight { argument, why: &why, at });
+            diagnostics.push(catalog::AmbiguousWeight { argument, why: &why, at });
         }
         if rest.is_empty() {
             plan.push((first.argument, index));
@@ -125,7 +125,7 @@ fn report_left(
         if !diagnostics.has_errors() {
             let (tensor, argument) = (&*offer.tensor.name, &*path.parts.join("/"));
             let remedy = fitting_prefix(weights, paths);
-            diagnostics.push(catalogue::NoWeightFits { tensor, argument, remedy: remedy.as_deref(), at });
+            diagnostics.push(catalog::NoWeightFits { tensor, argument, remedy: remedy.as_deref(), at });
         }
         return;
     }
@@ -139,13 +139,13 @@ fn report_left(
     for (argument, path) in paths.iter().enumerate().filter(|&(argument, _)| !bound[argument]) {
         let Some(path) = path else { continue };
         if path.tree().is_some_and(|tree| trees.contains(tree)) {
-            diagnostics.push(catalogue::UnboundWeight { argument: &path.short, at: spans[argument] });
+            diagnostics.push(catalog::UnboundWeight { argument: &path.short, at: spans[argument] });
         }
     }
     let left: Vec<usize> = (0..offers.len()).filter(|&offer| !used[offer]).collect();
     for file in left.chunk_by(|&x, &y| std::ptr::eq(offers[x].file, offers[y].file)) {
         let names: Vec<&str> = file.iter().map(|&offer| offers[offer].tensor.name.as_str()).collect();
         let path = &*offers[file[0]].file.name;
-        diagnostics.push(catalogue::UnusedWeights { path, names: &names });
+        diagnostics.push(catalog::UnusedWeights { path, names: &names });
     }
 }

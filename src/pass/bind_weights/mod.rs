@@ -11,7 +11,7 @@ mod path;
 pub(super) use captured::placeholder_id;
 
 use super::{Context, entry};
-use crate::diagnostic::{Diagnostics, catalogue};
+use crate::diagnostic::{Diagnostics, catalog};
 use crate::ir::{
     Attribute, BlockId, Constant, Data, Definition, Dim, Element, FunctionId, Location, LocationId, Module,
     NewOp, OpSpan, TensorType, Type, ValueId, provenance, stablehlo,
@@ -112,13 +112,13 @@ fn offers<'w>(
         let option = format!("--weights-prefix {}", weights.prefix.as_deref().unwrap_or_default());
         let (tensor, remedy) = (&*example.name, matching::fitting_prefix(weights, paths));
         let remedy = remedy.as_deref();
-        diagnostics.push(catalogue::UnusedWeightOption { option: &option, tensor, remedy });
+        diagnostics.push(catalog::UnusedWeightOption { option: &option, tensor, remedy });
         return offers;
     }
     for ((from, to), _) in weights.renames.iter().zip(used).filter(|(_, used)| !used) {
         let option = format!("--rename {from}={to}");
         let tensor = &*offers[0].tensor.name;
-        diagnostics.push(catalogue::UnusedWeightOption { option: &option, tensor, remedy: None });
+        diagnostics.push(catalog::UnusedWeightOption { option: &option, tensor, remedy: None });
     }
     offers
 }
@@ -153,12 +153,12 @@ fn constant_of(
         };
         let expected = expected.as_ref().map_or_else(|| "no tensor".into(), type_name);
         let (tensor, path) = (&*tensor.name, &*file.name);
-        diagnostics.push(catalogue::WeightMismatch { tensor, path, found: &found, expected: &expected, at });
+        diagnostics.push(catalog::WeightMismatch { tensor, path, found: &found, expected: &expected, at });
         return None;
     };
     if element == Element::Bool && tensor.data.bytes().iter().any(|&byte| byte > 1) {
         let why = format!("`{}` holds a bool that is neither 0 nor 1", tensor.name);
-        diagnostics.push(catalogue::UnreadableWeights { path: &file.name, why: &why });
+        diagnostics.push(catalog::UnreadableWeights { path: &file.name, why: &why });
         return None;
     }
     // The file sets the sizes that are dynamic in the text.

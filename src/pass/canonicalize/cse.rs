@@ -163,7 +163,7 @@ fn is_shareable(module: &Module, op: OpId) -> bool {
         && !operation.results.is_empty()
         && !NOT_SHAREABLE.contains(&name)
         && !name.is_terminator()
-        && crate::ops::rules::is_pure(module, op)
+        && crate::ops::type_inference::is_pure(module, op)
 }
 
 /// Whether an op is a constant that the model can have more than once. Each of several equal weights then has its name.
@@ -246,7 +246,7 @@ fn encode_attribute(module: &Module, attribute: &Attribute, out: &mut Vec<Piece>
             out.extend([dialect, kind, value].map(|&symbol| Piece::Symbol(symbol)));
         }
         Attribute::Opaque(text) => encode_bytes(17, text.as_bytes(), out),
-        Attribute::Sizes(sizes) => {
+        Attribute::DimExprs(sizes) => {
             out.extend([18, sizes.len() as u64].map(Piece::from));
             out.extend(sizes.iter().map(|&size| Piece::Size(size)));
         }

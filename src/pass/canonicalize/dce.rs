@@ -2,7 +2,7 @@
 
 use super::liveness::Liveness;
 use crate::ir::{BlockId, Module, OpId, RegionId, stablehlo, use_counts};
-use crate::ops::rules;
+use crate::ops::type_inference;
 
 /// Removes dead ops from all functions.
 pub(in crate::pass) fn remove(module: &mut Module) {
@@ -46,7 +46,7 @@ fn remove_in_block(module: &mut Module, block: BlockId, uses: &mut [u32]) {
 
 /// Whether the op, and all ops inside of it, are there for their results alone.
 fn is_removable(module: &Module, op: OpId) -> bool {
-    if module.op(op).name.is_terminator() || !rules::is_pure(module, op) {
+    if module.op(op).name.is_terminator() || !type_inference::is_pure(module, op) {
         return false;
     }
     module.op(op).regions.iter().flat_map(|&region| &module.region(region).blocks).all(|&block| {

@@ -6,7 +6,7 @@
 
 use super::loops;
 use crate::ir::{BlockId, Definition, Module, OpId, RegionId, ValueId, stablehlo};
-use crate::ops::rules;
+use crate::ops::type_inference;
 use rustc_hash::FxHashMap;
 
 /// What of a module is needed.
@@ -47,7 +47,7 @@ impl Liveness {
                     search.owners.extend(blocks.iter().map(|&inner| (inner, (op, block))));
                 }
                 let is_terminator = module.op(op).name.is_terminator();
-                if !is_terminator && !rules::is_pure(module, op) && !dropped(module, op) {
+                if !is_terminator && !type_inference::is_pure(module, op) && !dropped(module, op) {
                     search.effect(op, block);
                 }
             }

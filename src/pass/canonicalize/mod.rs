@@ -18,7 +18,7 @@ mod results;
 pub(super) mod simplify;
 
 use super::Context;
-use crate::diagnostic::catalogue;
+use crate::diagnostic::catalog;
 use crate::ir::{
     Attribute, BlockId, Constant, ConstantId, Data, Module, NewOp, OpId, OpName, RegionId, Rewriter, ValueId,
     onnx, stablehlo, use_counts,
@@ -71,7 +71,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     dce::remove(module);
     // The passes that canonicalize share one limit, and the first that reaches it says so.
     if folded.stopped.get() && cx.folded <= cx.max_folded {
-        cx.diagnostics.push(catalogue::FoldingStopped { limit: cx.max_folded });
+        cx.diagnostics.push(catalog::FoldingStopped { limit: cx.max_folded });
         cx.folded = u64::MAX;
     } else {
         cx.folded = folded.bytes.get();

@@ -1,7 +1,7 @@
 //! Products, quotients, magnitudes and comparisons.
 
 use super::expr::{Complex, Real, Truth};
-use super::{Refusal, Rewrite, Row, Splitter};
+use super::{LowerError, Rewrite, Row, Splitter};
 use crate::ir::{OpId, chlo, stablehlo};
 use std::ops::{Add, Mul, Neg};
 
@@ -143,12 +143,12 @@ fn minimum<'f>(a: Complex<'f>, b: Complex<'f>) -> Complex<'f> {
     (a.re.less(b.re) | (a.re.equal(b.re) & a.im.less(b.im))).choose(a, b)
 }
 
-fn compare(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+fn compare(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     let direction = cx.module.attribute(op, "comparison_direction");
     let equal = match direction.and_then(|direction| cx.module.word(direction)) {
         Some("EQ") => true,
         Some("NE") => false,
-        _ => return Err(Refusal::form("complex numbers are not ordered")),
+        _ => return Err(LowerError::form("complex numbers are not ordered")),
     };
     let (left, right) = (cx.operand(op, 0)?, cx.operand(op, 1)?);
     let value = cx.formula(|cx| {

@@ -6,7 +6,7 @@ use crate::ir::{
     Attribute, Attributes, Constant, Data, Dim, Element, LocationId, NewOp, OpId, OpName, OpSpan, RegionId,
     SCALAR, Size, TensorType, Type, TypeId, ValueId, stablehlo,
 };
-use crate::ops::Refusal;
+use crate::ops::LowerError;
 use smallvec::{SmallVec, smallvec};
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -72,13 +72,13 @@ impl Splitter<'_, '_> {
     }
 
     /// Refuses an op whose sizes are not all numbers.
-    pub(super) fn needs_numbers(&self, op: OpId) -> Result<(), Refusal> {
+    pub(super) fn needs_numbers(&self, op: OpId) -> Result<(), LowerError> {
         let operation = self.module.op(op);
         let mut values = operation.operands.iter().chain(&operation.results);
         if values.all(|&value| self.module.tensor(value).is_none_or(TensorType::is_static)) {
             return Ok(());
         }
-        Err(Refusal::Dynamic(format!("a dimension of `{}`", self.module.op_name(op))))
+        Err(LowerError::Dynamic(format!("a dimension of `{}`", self.module.op_name(op))))
     }
 
     /// A constant; a splat of a type whose sizes are not numbers is a scalar that is broadcast.
@@ -137,7 +137,7 @@ impl Splitter<'_, '_> {
     /// The values one after the other along a dimension.
     pub(super) fn concatenate(&mut self, values: &[ValueId], axis: usize) -> ValueId {
         let mut sizes = self.dims(values[0]);
-        sizes[axis] = self.module.sizes.sum(values.iter().map(|&value| self.dims(value)[axis]));
+        sizes[axis] = self.module.dim_exprs.sum(values.iter().map(|&value| self.dims(value)[axis]));
         let ty = self.resized(values[0], &sizes);
         let dimension = self.integer(axis as i64);
         self.emit(stablehlo::CONCATENATE, values, ty, &[("dimension", dimension)])
@@ -151,30 +151,30 @@ impl Splitter<'_, '_> {
     // Forms.
 
     /// The form of an operand.
-    pub(super) fn operand(&mut self, op: OpId, index: usize) -> Result<[ValueId; 2], Refusal> {
-        let operand = self.module.op(op).operands.get(index).copied().ok_or(Refusal::Reported)?;
+    pub(super) fn operand(&mut self, op: OpId, index: usize) -> Result<[ValueId; 2], LowerError> {
+        let operand = self.module.op(op).operands.get(index).copied().ok_or(LowerError::Reported)?;
         self.parts(operand)
     }
 
     /// The real and imaginary part of a complex value.
-    pub(super) fn parts(&mut self, value: ValueId) -> Result<[ValueId; 2], Refusal> {
-        let form = *self.forms.get(&value).ok_or(Refusal::Reported)?;
+    pub(super) fn parts(&mut self, value: ValueId) -> Result<[ValueId; 2], LowerError> {
+        let form = *self.forms.get(&value).ok_or(LowerError::Reported)?;
         if let Some(parts) = form.parts {
             return Ok(parts);
         }
-        let packed = form.packed.ok_or(Refusal::Reported)?;
+        let packed = form.packed.ok_or(LowerError::Reported)?;
         let parts = [self.part_of(packed, 0), self.part_of(packed, 1)];
         self.learn(value, form, Form { parts: Some(parts), ..form });
         Ok(parts)
     }
 
     /// The packed form of a complex value, and any other value as it is.
-    pub(super) fn whole(&mut self, value: ValueId) -> Result<ValueId, Refusal> {
+    pub(super) fn whole(&mut self, value: ValueId) -> Result<ValueId, LowerError> {
         let Some(&form) = self.forms.get(&value) else { return Ok(value) };
         if let Some(packed) = form.packed {
             return Ok(packed);
         }
-        let parts = form.parts.ok_or(Refusal::Reported)?;
+        let parts = form.parts.ok_or(LowerError::Reported)?;
         let packed = self.pack(parts);
         self.learn(value, form, Form { packed: Some(packed), ..form });
         Ok(packed)
@@ -245,32 +245,32 @@ impl Splitter<'_, '_> {
         op: OpId,
         index: usize,
         parts: [ValueId; 2],
-    ) -> Result<(), Refusal> {
-        let result = self.module.op(op).results.get(index).copied().ok_or(Refusal::Reported)?;
+    ) -> Result<(), LowerError> {
+        let result = self.module.op(op).results.get(index).copied().ok_or(LowerError::Reported)?;
         self.forms.insert(result, Form { packed: None, parts: Some(parts) });
         parts.into_iter().enumerate().for_each(|(index, part)| self.module.inherit_part(result, part, index));
         Ok(())
     }
 
     /// Replaces a result by a packed value.
-    pub(super) fn define_whole(&mut self, op: OpId, index: usize, packed: ValueId) -> Result<(), Refusal> {
-        let result = self.module.op(op).results.get(index).copied().ok_or(Refusal::Reported)?;
+    pub(super) fn define_whole(&mut self, op: OpId, index: usize, packed: ValueId) -> Result<(), LowerError> {
+        let result = self.module.op(op).results.get(index).copied().ok_or(LowerError::Reported)?;
         self.forms.insert(result, Form { packed: Some(packed), parts: None });
         self.module.inherit_origin(result, packed);
         Ok(())
     }
 
     /// Replaces a real result by a real value.
-    pub(super) fn define_real(&mut self, op: OpId, index: usize, value: ValueId) -> Result<(), Refusal> {
-        let result = self.module.op(op).results.get(index).copied().ok_or(Refusal::Reported)?;
+    pub(super) fn define_real(&mut self, op: OpId, index: usize, value: ValueId) -> Result<(), LowerError> {
+        let result = self.module.op(op).results.get(index).copied().ok_or(LowerError::Reported)?;
         self.replaced.insert(result, value);
         self.module.inherit_origin(result, value);
         Ok(())
     }
 
     /// The type of the parts of a result.
-    pub(super) fn result_part(&mut self, op: OpId, index: usize) -> Result<TypeId, Refusal> {
-        let result = self.module.op(op).results.get(index).copied().ok_or(Refusal::Reported)?;
+    pub(super) fn result_part(&mut self, op: OpId, index: usize) -> Result<TypeId, LowerError> {
+        let result = self.module.op(op).results.get(index).copied().ok_or(LowerError::Reported)?;
         let ty = self.module.value_type(result);
         Ok(part_type(self.module, ty).unwrap_or(ty))
     }
@@ -286,7 +286,7 @@ impl Splitter<'_, '_> {
         &mut self,
         op: OpId,
         formula: impl for<'f> FnOnce(&'f dyn Emit) -> Complex<'f>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), LowerError> {
         let parts = self.formula(|cx| {
             let Complex { re, im } = formula(cx);
             [re.value, im.value]

@@ -1,6 +1,6 @@
 //! Contractions: sums of products.
 
-use super::{Refusal, Rewrite, Row, Splitter};
+use super::{LowerError, Rewrite, Row, Splitter};
 use crate::ir::{Data, OpId, ValueId, stablehlo};
 use smallvec::{SmallVec, smallvec};
 
@@ -12,7 +12,7 @@ pub(super) const ROWS: &[Row] = &[
 
 /// `(a + bi)(c + di) = (ac - bd) + (ad + bc)i` in contractions, of which those with a part that is the constant zero are
 /// left out, as of a real matrix that was converted.
-fn contract(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+fn contract(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     let ([a, b], [c, d]) = (cx.operand(op, 0)?, cx.operand(op, 1)?);
     let ty = cx.result_part(op, 0)?;
     let (name, attributes) = (cx.module.op(op).name, cx.module.op(op).attributes.clone());

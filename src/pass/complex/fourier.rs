@@ -14,7 +14,7 @@ mod matrix;
 use super::build::integers;
 use super::contraction::is_zero;
 use super::values::empty;
-use super::{Refusal, Rewrite, Row, Splitter, packed_type};
+use super::{LowerError, Rewrite, Row, Splitter, packed_type};
 use crate::ir::{Attribute, Dim, OpId, ValueId, hlo2onnx, stablehlo};
 
 pub(super) const ROWS: &[Row] = &[(stablehlo::FFT, Rewrite::Own(fft))];
@@ -52,24 +52,24 @@ impl Method {
 /// Up to this length the matrix is no larger than weights usually are, and its product no slower than a transform.
 const MATRIX_LIMIT: i64 = 128;
 
-fn fft(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
-    let kind = cx.module.attribute(op, "fft_type").ok_or(Refusal::Missing("fft_type"))?;
+fn fft(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
+    let kind = cx.module.attribute(op, "fft_type").ok_or(LowerError::Missing("fft_type"))?;
     let kind = cx.module.word(kind).unwrap_or_default().to_owned();
-    let lengths = cx.module.attribute(op, "fft_length").ok_or(Refusal::Missing("fft_length"))?;
+    let lengths = cx.module.attribute(op, "fft_length").ok_or(LowerError::Missing("fft_length"))?;
     let lengths = cx.module.integers(lengths).unwrap_or_default();
     let (operand, result) = (cx.module.op(op).operands[0], cx.module.op(op).results[0]);
     let ty = cx.module.value_type(result);
     let (of_operand, of_result) = (cx.dims(operand), cx.dims(result));
     let rank = of_result.len();
     let Some(first) = rank.checked_sub(lengths.len()).filter(|_| !lengths.is_empty()) else {
-        return Err(Refusal::form("its lengths do not match the operand"));
+        return Err(LowerError::form("its lengths do not match the operand"));
     };
     // The dimensions before those that are transformed may be of any size.
     if [&of_operand, &of_result].iter().any(|dims| dims[first..].iter().any(|dim| dim.known().is_none())) {
-        return Err(Refusal::Dynamic("a dimension that `stablehlo.fft` transforms".to_owned()));
+        return Err(LowerError::Dynamic("a dimension that `stablehlo.fft` transforms".to_owned()));
     }
     let axes: Vec<(usize, i64)> = (first..rank).zip(lengths).collect();
-    let (&(last, length), outer) = axes.split_last().ok_or(Refusal::Missing("fft_length"))?;
+    let (&(last, length), outer) = axes.split_last().ok_or(LowerError::Missing("fft_length"))?;
     if of_result.contains(&Dim::Known(0)) {
         cx.needs_numbers(op)?;
         let packed = packed_type(cx.module, ty);
@@ -105,12 +105,12 @@ fn fft(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
             let value = cx.reshape(real, &sizes);
             cx.define_real(op, 0, value)
         }
-        _ => Err(Refusal::form(format!("the transform `{kind}`"))),
+        _ => Err(LowerError::form(format!("the transform `{kind}`"))),
     }
 }
 
 /// The operand packed, or with a trailing dimension of one when its imaginary part is zero.
-fn spectrum_or_signal(cx: &mut Splitter, operand: ValueId) -> Result<ValueId, Refusal> {
+fn spectrum_or_signal(cx: &mut Splitter, operand: ValueId) -> Result<ValueId, LowerError> {
     let parts = cx.forms.get(&operand).and_then(|form| form.parts);
     match parts {
         Some([re, im]) if is_zero(cx, im) => {
@@ -128,7 +128,7 @@ fn transform(
     axis: usize,
     length: i64,
     direction: Direction,
-) -> Result<ValueId, Refusal> {
+) -> Result<ValueId, LowerError> {
     let mut sizes = cx.dims(value);
     let trailing = sizes.len() - 1;
     // One element is its own transform.
@@ -146,7 +146,7 @@ fn transform(
 }
 
 /// One half of the spectrum of a real signal that has a trailing dimension of one.
-fn half_spectrum(cx: &mut Splitter, real: ValueId, axis: usize, length: i64) -> Result<ValueId, Refusal> {
+fn half_spectrum(cx: &mut Splitter, real: ValueId, axis: usize, length: i64) -> Result<ValueId, LowerError> {
     let half = length / 2 + 1;
     match Method::of(length) {
         Method::Radix2 => {
@@ -164,7 +164,7 @@ fn half_spectrum(cx: &mut Splitter, real: ValueId, axis: usize, length: i64) -> 
 }
 
 /// The real signal, with a trailing dimension of one, of one half of its spectrum.
-fn real_signal(cx: &mut Splitter, half: ValueId, axis: usize, length: i64) -> Result<ValueId, Refusal> {
+fn real_signal(cx: &mut Splitter, half: ValueId, axis: usize, length: i64) -> Result<ValueId, LowerError> {
     let mut sizes = cx.dims(half);
     let trailing = sizes.len() - 1;
     let method = Method::of(length);

@@ -1,7 +1,7 @@
 //! Linear algebra: `stablehlo.cholesky` and `stablehlo.triangular_solve` become ops of the same attributes on packed
 //! matrices, which the lowering knows (`ops::linalg`): their loops mix both parts in every round.
 
-use super::{Refusal, Rewrite, Row, Splitter, packed_type};
+use super::{LowerError, Rewrite, Row, Splitter, packed_type};
 use crate::ir::{OpId, OpName, hlo2onnx, stablehlo};
 use smallvec::{SmallVec, smallvec};
 
@@ -11,7 +11,7 @@ pub(super) const ROWS: &[Row] = &[
 ];
 
 /// The op of this name on the packed operands.
-fn packed(cx: &mut Splitter, op: OpId, name: OpName) -> Result<(), Refusal> {
+fn packed(cx: &mut Splitter, op: OpId, name: OpName) -> Result<(), LowerError> {
     let operands: Vec<_> = cx
         .module
         .op(op)
@@ -20,9 +20,9 @@ fn packed(cx: &mut Splitter, op: OpId, name: OpName) -> Result<(), Refusal> {
         .into_iter()
         .map(|operand| cx.whole(operand))
         .collect::<Result<_, _>>()?;
-    let result = cx.module.op(op).results.first().copied().ok_or(Refusal::Reported)?;
+    let result = cx.module.op(op).results.first().copied().ok_or(LowerError::Reported)?;
     let ty = cx.module.value_type(result);
-    let ty = packed_type(cx.module, ty).ok_or_else(|| Refusal::form("its result is not complex"))?;
+    let ty = packed_type(cx.module, ty).ok_or_else(|| LowerError::form("its result is not complex"))?;
     let attributes = cx.module.op(op).attributes.clone();
     let new = cx.emit_op(name, &operands, smallvec![ty], attributes, SmallVec::new());
     let value = cx.module.op(new).results[0];

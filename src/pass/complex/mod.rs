@@ -21,12 +21,12 @@ mod region;
 mod values;
 
 use super::Context;
-use crate::diagnostic::catalogue;
+use crate::diagnostic::catalog;
 use crate::ir::{
     BlockId, Element, FunctionId, Module, OpId, OpName, TensorType, Type, TypeId, ValueId, func, provenance,
     stablehlo,
 };
-use crate::ops::{DEFAULT_OPSET, Refusal};
+use crate::ops::{DEFAULT_OPSET, LowerError};
 use crate::source::Source;
 use expr::{Complex, Real};
 use rustc_hash::FxHashMap;
@@ -44,9 +44,9 @@ enum Rewrite {
     /// It does the same to both parts, or to all of the packed form.
     Partwise,
     /// As `Partwise`, and its attributes name axes: the function adds the trailing one.
-    Moved(fn(&mut Splitter, OpId) -> Result<(), Refusal>),
+    Moved(fn(&mut Splitter, OpId) -> Result<(), LowerError>),
     /// In its own way.
-    Own(fn(&mut Splitter, OpId) -> Result<(), Refusal>),
+    Own(fn(&mut Splitter, OpId) -> Result<(), LowerError>),
 }
 
 type Row = (OpName, Rewrite);
@@ -107,13 +107,13 @@ fn report_boundary(module: &Module, id: FunctionId, cx: &mut Context) {
     for (index, (argument, &ty)) in function.arguments.iter().zip(&function.argument_types).enumerate() {
         if is_complex(ty) {
             let what = &*format!("input {index}");
-            cx.diagnostics.push(catalogue::ComplexAsReal { what, at: argument.span });
+            cx.diagnostics.push(catalog::ComplexAsReal { what, at: argument.span });
         }
     }
     for (index, result) in function.results.iter().enumerate() {
         if is_complex(result.ty) {
             let what = &*format!("output {index}");
-            cx.diagnostics.push(catalogue::ComplexAsReal { what, at: function.span });
+            cx.diagnostics.push(catalog::ComplexAsReal { what, at: function.span });
         }
     }
 }
@@ -222,7 +222,7 @@ impl<'a, 'c> Splitter<'a, 'c> {
     }
 
     /// Keeps an op that has no complex operand and no complex result; its regions may have.
-    fn keep(&mut self, op: OpId) -> Result<(), Refusal> {
+    fn keep(&mut self, op: OpId) -> Result<(), LowerError> {
         let outer = std::mem::replace(&mut self.returns_parts, false);
         for region in self.module.op(op).regions.clone() {
             for block in self.module.region(region).blocks.clone() {
@@ -235,11 +235,11 @@ impl<'a, 'c> Splitter<'a, 'c> {
         Ok(())
     }
 
-    fn rewrite(&mut self, op: OpId) -> Result<(), Refusal> {
+    fn rewrite(&mut self, op: OpId) -> Result<(), LowerError> {
         let operation = self.module.op(op);
         for &value in operation.operands.iter().chain(&operation.results) {
             if self.module.tensor(value).is_some_and(|tensor| !tensor.is_sized()) {
-                return Err(Refusal::Dynamic(format!("a dimension of `{}`", self.module.op_name(op))));
+                return Err(LowerError::Dynamic(format!("a dimension of `{}`", self.module.op_name(op))));
             }
         }
         let rewrite = INDEX.get(&self.module.op(op).name).copied().ok_or_else(|| self.no_row(op))?;
@@ -248,7 +248,7 @@ impl<'a, 'c> Splitter<'a, 'c> {
             if self.module.is_poison(operand)
                 || self.is_complex(operand) && !self.forms.contains_key(&operand)
             {
-                return Err(Refusal::Reported);
+                return Err(LowerError::Reported);
             }
         }
         match rewrite {
@@ -272,20 +272,20 @@ impl<'a, 'c> Splitter<'a, 'c> {
     }
 
     /// The op has a row for real numbers only, or none at all.
-    fn no_row(&self, op: OpId) -> Refusal {
+    fn no_row(&self, op: OpId) -> LowerError {
         let operation = self.module.op(op);
         let element = operation.operands.iter().chain(&operation.results).find_map(|&value| {
             self.module.tensor(value).map(|tensor| tensor.element).filter(|element| element.is_complex())
         });
         let name = element.and_then(Element::name).unwrap_or("complex<f32>");
         match crate::ops::find(self.module.op(op).name) {
-            Some(_) => Refusal::Type(name.to_owned()),
-            None => Refusal::Op,
+            Some(_) => LowerError::Type(name.to_owned()),
+            None => LowerError::Op,
         }
     }
 
     /// Reports what was refused, and drops the op.
-    fn refuse(&mut self, op: OpId, refusal: &Refusal) {
+    fn refuse(&mut self, op: OpId, refusal: &LowerError) {
         for index in 0..self.module.op(op).results.len() {
             let result = self.module.op(op).results[index];
             let ty = self.module.value_type(result);

@@ -2,7 +2,7 @@
 
 use super::build::integers;
 use super::values::{append, set};
-use super::{Form, Refusal, Rewrite, Row, Splitter, packed_type};
+use super::{Form, LowerError, Rewrite, Row, Splitter, packed_type};
 use crate::ir::{Attribute, Data, Element, OpId, SCALAR, ValueId, hlo2onnx, stablehlo};
 use smallvec::{SmallVec, smallvec};
 
@@ -30,8 +30,8 @@ impl Splitter<'_, '_> {
     pub(super) fn partwise(
         &mut self,
         op: OpId,
-        adapt: fn(&mut Splitter, OpId) -> Result<(), Refusal>,
-    ) -> Result<(), Refusal> {
+        adapt: fn(&mut Splitter, OpId) -> Result<(), LowerError>,
+    ) -> Result<(), LowerError> {
         let operands = self.module.op(op).operands.clone();
         let all_packed = operands
             .iter()
@@ -51,7 +51,7 @@ impl Splitter<'_, '_> {
     }
 
     /// The operands of an op, for each part.
-    pub(super) fn partwise_operands(&mut self, op: OpId) -> Result<[Vec<ValueId>; 2], Refusal> {
+    pub(super) fn partwise_operands(&mut self, op: OpId) -> Result<[Vec<ValueId>; 2], LowerError> {
         let mut parts = [Vec::new(), Vec::new()];
         for operand in self.module.op(op).operands.clone() {
             let both = if self.is_complex(operand) { self.parts(operand)? } else { [operand; 2] };
@@ -64,8 +64,8 @@ impl Splitter<'_, '_> {
     pub(super) fn on_packed(
         &mut self,
         op: OpId,
-        adapt: fn(&mut Splitter, OpId) -> Result<(), Refusal>,
-    ) -> Result<(), Refusal> {
+        adapt: fn(&mut Splitter, OpId) -> Result<(), LowerError>,
+    ) -> Result<(), LowerError> {
         for index in 0..self.module.op(op).operands.len() {
             let operand = self.module.op(op).operands[index];
             let packed = self.whole(operand)?;
@@ -74,7 +74,7 @@ impl Splitter<'_, '_> {
         let result = self.module.op(op).results[0];
         let ty = self.module.value_type(result);
         let packed =
-            packed_type(self.module, ty).ok_or_else(|| Refusal::form("its result is not complex"))?;
+            packed_type(self.module, ty).ok_or_else(|| LowerError::form("its result is not complex"))?;
         self.module.value_mut(result).ty = packed;
         adapt(self, op)?;
         self.pending.push(op);
@@ -89,7 +89,7 @@ impl Splitter<'_, '_> {
 }
 
 /// A splat stays one, so that formulas know its number.
-fn broadcast_in_dim(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+fn broadcast_in_dim(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     let parts = cx.forms.get(&cx.module.op(op).operands[0]).and_then(|form| form.parts);
     let [re, im] = parts.map_or([None, None], |parts| parts.map(|part| cx.splat_of(part)));
     if let (Some(re), Some(im)) = (re, im) {
@@ -101,7 +101,7 @@ fn broadcast_in_dim(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
 }
 
 /// The trailing dimension comes after all others, so a dimension keeps its place.
-fn size(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+fn size(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     let operand = cx.module.op(op).operands[0];
     let packed = cx.whole(operand)?;
     cx.module.op_mut(op).operands[0] = packed;
@@ -109,23 +109,23 @@ fn size(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn transpose(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+fn transpose(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     append(cx, op, "permutation", cx.trailing(op))
 }
 
-fn slice(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+fn slice(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     append(cx, op, "start_indices", 0)?;
     append(cx, op, "limit_indices", 2)?;
     append(cx, op, "strides", 1)
 }
 
-fn dynamic_slice(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+fn dynamic_slice(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     append(cx, op, "slice_sizes", 2)?;
     zero_index(cx, op)
 }
 
 /// The trailing dimension is taken from its start.
-fn zero_index(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+fn zero_index(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     let operands = &cx.module.op(op).operands;
     let is_index = |&value: &ValueId| cx.module.tensor(value).is_some_and(|t| t.element.is_integer());
     let element = operands.iter().copied().find(is_index).map_or(Element::I32, |index| cx.element(index));
@@ -136,7 +136,7 @@ fn zero_index(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
 }
 
 /// A predicate of all elements is one of all pairs.
-fn select(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+fn select(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     let (predicate, result) = (cx.module.op(op).operands[0], cx.module.op(op).results[0]);
     let rank = cx.dims(predicate).len();
     if rank > 0 {
@@ -149,7 +149,7 @@ fn select(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
 }
 
 /// The trailing dimension is one more of the window.
-fn gather(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+fn gather(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     append(cx, op, "slice_sizes", 2)?;
     append_field(cx, op, "dimension_numbers", "offset_dims", cx.trailing(op))
 }
@@ -161,9 +161,9 @@ pub(super) fn append_field(
     name: &'static str,
     field: &str,
     value: i64,
-) -> Result<(), Refusal> {
+) -> Result<(), LowerError> {
     let Some(Attribute::Struct(kind, fields)) = cx.module.attribute(op, name).cloned() else {
-        return Err(Refusal::Missing(name));
+        return Err(LowerError::Missing(name));
     };
     let key = cx.module.symbols.intern(field);
     let mut fields = fields;
@@ -179,9 +179,9 @@ pub(super) fn append_field(
 }
 
 /// Padding whose two parts are the same number pads the packed form.
-fn pad(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+fn pad(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     let [operand, padding] = cx.module.op(op).operands[..] else {
-        return Err(Refusal::form("an operand and a padding value are expected"));
+        return Err(LowerError::form("an operand and a padding value are expected"));
     };
     let is_packed = cx.forms.get(&operand).is_some_and(|form| form.packed.is_some() && form.parts.is_none());
     if let (true, Some(number)) = (is_packed, cx.equal_parts(padding)) {
@@ -194,7 +194,7 @@ fn pad(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
     }
     // The parts are padded apart, each with its own number.
     cx.parts(operand)?;
-    cx.partwise(op, |_, _| Err(Refusal::form("its operand has no parts")))
+    cx.partwise(op, |_, _| Err(LowerError::form("its operand has no parts")))
 }
 
 impl Splitter<'_, '_> {

@@ -4,7 +4,7 @@
 //! parts. Any other makes one op with twice the operands, whose region takes the parts as arguments of their own.
 
 use super::movement::append_field;
-use super::{Refusal, Rewrite, Row, Splitter};
+use super::{LowerError, Rewrite, Row, Splitter};
 use crate::ir::{BlockId, OpId, RegionId, SCALAR, TypeId, ValueId, stablehlo};
 use smallvec::{SmallVec, smallvec};
 
@@ -24,7 +24,7 @@ enum Combiner {
     Second,
 }
 
-fn reduce(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+fn reduce(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     let Some(combiner) = combiner(cx, op) else { return apart(cx, op) };
     let [operand, init] = cx.module.op(op).operands[..] else { return apart(cx, op) };
     let is_packed = cx.forms.get(&operand).is_some_and(|form| form.packed.is_some() && form.parts.is_none());
@@ -36,14 +36,14 @@ fn reduce(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
     each_part(cx, op, combiner)
 }
 
-fn reduce_window(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+fn reduce_window(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     match combiner(cx, op) {
         Some(combiner) => each_part(cx, op, combiner),
         None => apart(cx, op),
     }
 }
 
-fn scatter(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+fn scatter(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     let Some(combiner) = combiner(cx, op) else { return apart(cx, op) };
     let [operand, _, updates] = cx.module.op(op).operands[..] else { return apart(cx, op) };
     let is_packed =
@@ -97,15 +97,15 @@ fn real_region(cx: &mut Splitter, ty: TypeId, combiner: Combiner) -> RegionId {
 }
 
 /// The type of the parts of the region's arguments.
-fn scalar(cx: &mut Splitter, op: OpId) -> Result<TypeId, Refusal> {
+fn scalar(cx: &mut Splitter, op: OpId) -> Result<TypeId, LowerError> {
     let part = cx.result_part(op, 0)?;
     let element = cx.module.tensor_type(part).map(|tensor| tensor.element);
     element
         .map(|element| cx.module.tensor_of(element, SCALAR))
-        .ok_or_else(|| Refusal::form("its result is not a tensor"))
+        .ok_or_else(|| LowerError::form("its result is not a tensor"))
 }
 
-fn fill_region(cx: &mut Splitter, op: OpId, combiner: Combiner) -> Result<(), Refusal> {
+fn fill_region(cx: &mut Splitter, op: OpId, combiner: Combiner) -> Result<(), LowerError> {
     let ty = scalar(cx, op)?;
     let region = real_region(cx, ty, combiner);
     cx.module.op_mut(op).regions = smallvec![region];
@@ -113,7 +113,7 @@ fn fill_region(cx: &mut Splitter, op: OpId, combiner: Combiner) -> Result<(), Re
 }
 
 /// One op on each part.
-fn each_part(cx: &mut Splitter, op: OpId, combiner: Combiner) -> Result<(), Refusal> {
+fn each_part(cx: &mut Splitter, op: OpId, combiner: Combiner) -> Result<(), LowerError> {
     let (scalar, ty) = (scalar(cx, op)?, cx.result_part(op, 0)?);
     let operands = cx.partwise_operands(op)?;
     let (name, attributes) = (cx.module.op(op).name, cx.module.op(op).attributes.clone());
@@ -126,9 +126,9 @@ fn each_part(cx: &mut Splitter, op: OpId, combiner: Combiner) -> Result<(), Refu
 }
 
 /// One op with the parts as operands of their own.
-fn apart(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
-    let [region] = cx.module.op(op).regions[..] else { return Err(Refusal::form("it has no region")) };
-    let block = cx.module.entry_block(region).ok_or_else(|| Refusal::form("an empty region"))?;
+fn apart(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
+    let [region] = cx.module.op(op).regions[..] else { return Err(LowerError::form("it has no region")) };
+    let block = cx.module.entry_block(region).ok_or_else(|| LowerError::form("an empty region"))?;
     let is_sort = cx.module.op(op).name == stablehlo::SORT;
     let mut operands: Vec<ValueId> = Vec::new();
     for operand in cx.module.op(op).operands.clone() {
@@ -155,11 +155,11 @@ fn apart(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
         let is_complex = cx.is_complex(cx.module.op(op).results[index]);
         match (is_complex, new_results.next()) {
             (true, Some(re)) => {
-                let im = new_results.next().ok_or(Refusal::Reported)?;
+                let im = new_results.next().ok_or(LowerError::Reported)?;
                 cx.define_parts(op, index, [re, im])?;
             }
             (false, Some(value)) => cx.define_real(op, index, value)?,
-            (_, None) => return Err(Refusal::Reported),
+            (_, None) => return Err(LowerError::Reported),
         }
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! Values as they are: constants, parts, conversions, and what carries values without looking at them.
 
 use super::build::integers;
-use super::{Refusal, Rewrite, Row, Splitter, packed_type};
+use super::{LowerError, Rewrite, Row, Splitter, packed_type};
 use crate::ir::{
     Attribute, Constant, Data, Dim, Element, OpId, PACKED_OPERANDS, ValueId, chlo, func, stablehlo,
 };
@@ -28,7 +28,7 @@ pub(super) const ROWS: &[Row] = &[
 ];
 
 /// Keeps an op, with packed operands, arguments of its regions, and results.
-fn carry(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+fn carry(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     for index in 0..cx.module.op(op).operands.len() {
         let operand = cx.module.op(op).operands[index];
         let packed = cx.whole(operand)?;
@@ -42,7 +42,7 @@ fn carry(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
 }
 
 /// Keeps a call, and which of its operands were complex: a real one may end with a dimension of two, too.
-fn call(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+fn call(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     let operands = cx.module.op(op).operands.clone();
     let packed: Vec<i64> = (0i64..)
         .zip(&operands)
@@ -57,7 +57,7 @@ fn call(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
 }
 
 /// Returns packed values, or parts where the region's op has been given parts.
-fn terminator(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+fn terminator(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     let mut returned = SmallVec::new();
     for operand in cx.module.op(op).operands.clone() {
         if cx.returns_parts && cx.is_complex(operand) {
@@ -72,9 +72,9 @@ fn terminator(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
 }
 
 /// A splat becomes two splats; the bytes of any other constant are those of its packed form.
-fn constant(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+fn constant(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     let Some(Attribute::Dense(id)) = cx.module.attribute(op, "value") else {
-        return Err(Refusal::Missing("value"));
+        return Err(LowerError::Missing("value"));
     };
     let Constant { ty, data } = cx.module.constant(*id).clone();
     let part = cx.result_part(op, 0)?;
@@ -92,26 +92,26 @@ fn constant(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
         let parts = [re, im].map(|bytes| cx.constant(part, Data::Splat(SmallVec::from_slice(bytes))));
         return cx.define_parts(op, 0, parts);
     }
-    let packed = packed_type(cx.module, ty).ok_or_else(|| Refusal::form("its value is not complex"))?;
+    let packed = packed_type(cx.module, ty).ok_or_else(|| LowerError::form("its value is not complex"))?;
     let packed = cx.constant(packed, data);
     cx.define_whole(op, 0, packed)
 }
 
-fn complex(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+fn complex(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     match cx.module.op(op).operands[..] {
         [re, im] => cx.define_parts(op, 0, [re, im]),
-        _ => Err(Refusal::form("a complex number has two parts")),
+        _ => Err(LowerError::form("a complex number has two parts")),
     }
 }
 
 /// The last dimensions of a shorter part meet those of the other, unless `broadcast_dimensions` names them.
-fn broadcast_complex(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+fn broadcast_complex(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     let ty = cx.result_part(op, 0)?;
     let rank = cx.module.tensor_type(ty).map_or(0, |tensor| tensor.rank());
     let named = cx.module.attribute(op, "broadcast_dimensions");
     let named = named.and_then(|named| cx.module.integers(named));
     let &[re, im] = &cx.module.op(op).operands[..] else {
-        return Err(Refusal::form("a complex number has two parts"));
+        return Err(LowerError::form("a complex number has two parts"));
     };
     let parts = [re, im].map(|part| {
         if cx.module.value_type(part) == ty {
@@ -127,22 +127,22 @@ fn broadcast_complex(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
     cx.define_parts(op, 0, parts)
 }
 
-fn part(cx: &mut Splitter, op: OpId, index: usize) -> Result<(), Refusal> {
+fn part(cx: &mut Splitter, op: OpId, index: usize) -> Result<(), LowerError> {
     let part = cx.operand(op, 0)?[index];
     cx.define_real(op, 0, part)
 }
 
-fn iota(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+fn iota(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     let ty = cx.result_part(op, 0)?;
     let dimension =
-        cx.module.attribute(op, "iota_dimension").ok_or(Refusal::Missing("iota_dimension"))?.clone();
+        cx.module.attribute(op, "iota_dimension").ok_or(LowerError::Missing("iota_dimension"))?.clone();
     let re = cx.emit(stablehlo::IOTA, &[], ty, &[("iota_dimension", dimension)]);
     let im = cx.splat(ty, 0.0);
     cx.define_parts(op, 0, [re, im])
 }
 
 /// A real number has the imaginary part 0, and a complex number becomes real by losing it (StableHLO, `convert`).
-fn convert(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+fn convert(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     let ty = cx.result_part(op, 0)?;
     let (operand, result) = (cx.module.op(op).operands[0], cx.module.op(op).results[0]);
     let to = |cx: &mut Splitter, value: ValueId| {
@@ -158,7 +158,7 @@ fn convert(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
         let re = to(cx, re);
         return cx.define_real(op, 0, re);
     }
-    let form = cx.forms.get(&operand).copied().ok_or(Refusal::Reported)?;
+    let form = cx.forms.get(&operand).copied().ok_or(LowerError::Reported)?;
     let same = form.packed.or(form.parts.map(|parts| parts[0])).map(|value| cx.element(value));
     if same == cx.module.tensor_type(ty).map(|tensor| tensor.element) {
         cx.forms.insert(result, form);
@@ -170,7 +170,7 @@ fn convert(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
 }
 
 /// The bits of the packed form are those of the complex one, so that the op is the same on it.
-fn bitcast_convert(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
+fn bitcast_convert(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     cx.needs_numbers(op)?;
     let (operand, result) = (cx.module.op(op).operands[0], cx.module.op(op).results[0]);
     let was_complex = cx.is_complex(result);
@@ -178,7 +178,7 @@ fn bitcast_convert(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
     let ty = cx.module.value_type(result);
     let ty = packed_type(cx.module, ty).unwrap_or(ty);
     let (from, from_bits) = (cx.sizes(packed), cx.element(packed).bits());
-    let to_type = cx.module.tensor_type(ty).ok_or_else(|| Refusal::form("its result is not a tensor"))?;
+    let to_type = cx.module.tensor_type(ty).ok_or_else(|| LowerError::form("its result is not a tensor"))?;
     let (to, to_bits) = (to_type.sizes().unwrap_or_default(), to_type.element.bits());
     let fits = if to_bits <= from_bits {
         let split = i64::from(from_bits / to_bits.max(1));
@@ -187,7 +187,7 @@ fn bitcast_convert(cx: &mut Splitter, op: OpId) -> Result<(), Refusal> {
         from == [&to[..], &[i64::from(to_bits / from_bits.max(1))]].concat()
     };
     if !fits || to_bits == 0 {
-        return Err(Refusal::form("parts with another width"));
+        return Err(LowerError::form("parts with another width"));
     }
     let value = if ty == cx.module.value_type(packed) {
         packed
@@ -224,18 +224,18 @@ pub(super) fn empty(cx: &mut Splitter, ty: crate::ir::TypeId) -> ValueId {
 }
 
 /// Adds to a list of integers among the attributes of an op.
-pub(super) fn append(cx: &mut Splitter, op: OpId, name: &'static str, value: i64) -> Result<(), Refusal> {
-    let attribute = cx.module.attribute(op, name).ok_or(Refusal::Missing(name))?;
-    if let Attribute::Sizes(sizes) = attribute {
+pub(super) fn append(cx: &mut Splitter, op: OpId, name: &'static str, value: i64) -> Result<(), LowerError> {
+    let attribute = cx.module.attribute(op, name).ok_or(LowerError::Missing(name))?;
+    if let Attribute::DimExprs(sizes) = attribute {
         let mut sizes = sizes.clone();
         sizes.push(Dim::Known(value));
-        set(cx, op, name, Attribute::Sizes(sizes));
+        set(cx, op, name, Attribute::DimExprs(sizes));
         return Ok(());
     }
     let mut values = cx
         .module
         .integers(attribute)
-        .ok_or_else(|| Refusal::Attribute { name, why: "expected a list of integers".into() })?;
+        .ok_or_else(|| LowerError::Attribute { name, why: "expected a list of integers".into() })?;
     values.push(value);
     set(cx, op, name, integers(&values));
     Ok(())

@@ -53,12 +53,12 @@ pub(super) fn sizes(
                     clash = Some(Clash { value, first, second: index });
                 }
             }
-            size = module.sizes.multiply(size, Dim::Known(mark.left / within));
-            size = module.sizes.multiply(size, module.sizes.symbol(found[index].0.symbol));
+            size = module.dim_exprs.multiply(size, Dim::Known(mark.left / within));
+            size = module.dim_exprs.multiply(size, module.dim_exprs.symbol(found[index].0.symbol));
             (within, last) = (mark.left * rows, Some((index, mark)));
         }
         let right = last.map_or(1, |(_, mark)| mark.right);
-        size = module.sizes.multiply(size, Dim::Known(right));
+        size = module.dim_exprs.multiply(size, Dim::Known(right));
         all.entry(value).or_insert_with(|| tensor.dims.clone())[axis] = size;
     }
     clash.map_or(Ok(all), Err)
@@ -171,7 +171,7 @@ fn say(
 ) {
     let Some(old) = module.tensor(result) else { return };
     let mut changed: Dims = match module.attribute(op, name) {
-        Some(Attribute::Sizes(sizes)) => sizes.clone(),
+        Some(Attribute::DimExprs(sizes)) => sizes.clone(),
         list => list
             .and_then(|list| module.integers(list))
             .unwrap_or_default()
@@ -238,9 +238,9 @@ fn insert_rows(
     // Rows of an operand keep their symbols; those that the result has beside them are made here.
     let mut known = FxHashSet::default();
     let own = sizes.get(&operand).unwrap_or(&old.dims);
-    own.iter().for_each(|&dim| module.sizes.symbols(dim, &mut known));
+    own.iter().for_each(|&dim| module.dim_exprs.symbols(dim, &mut known));
     let is_made = |axis: &usize| {
-        let symbol = module.sizes.as_symbol(dims[*axis]);
+        let symbol = module.dim_exprs.as_symbol(dims[*axis]);
         dims[*axis] != ty.dims[*axis] && symbol.is_some_and(|symbol| !known.contains(&symbol))
     };
     let made: Vec<usize> = (0..dims.len()).filter(is_made).collect();

@@ -3,7 +3,7 @@
 
 use super::request::Request;
 use super::row_axis::Mark;
-use crate::diagnostic::{Diagnostic, catalogue};
+use crate::diagnostic::{Diagnostic, catalog};
 use crate::ir::{Class, FunctionId, Module, ValueId, provenance};
 use crate::ops::fold::float;
 use crate::pass::{Context, canonicalize};
@@ -34,7 +34,7 @@ pub(super) fn report(
         for number in
             numbers.into_iter().flatten().filter(|&number| meets_rows && follows(number, request.size))
         {
-            let mut diagnostic: Diagnostic = catalogue::SuspectConstant {
+            let mut diagnostic: Diagnostic = catalog::SuspectConstant {
                 number: &number.to_string(),
                 rows: request.size,
                 name: &request.name,

@@ -29,7 +29,7 @@ mod split_uses;
 pub use request::DynamicDimension;
 
 use super::{Context, canonicalize, entry};
-use crate::diagnostic::{Diagnostic, catalogue};
+use crate::diagnostic::{Diagnostic, catalog};
 use crate::ir::{Module, OpId, provenance};
 use request::Request;
 use rows::{Graph, Rows};
@@ -72,7 +72,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
             );
             cx.diagnostics.push(match module.defining_op(clash.value) {
                 Some(op) => obstacle(module, first, op, &why),
-                None => catalogue::MixedRows {
+                None => catalog::MixedRows {
                     name: &first.name,
                     argument: &first.places[0].name,
                     axis: first.places[0].axis,
@@ -95,7 +95,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
 /// What keeps a dimension from being dynamic.
 fn obstacle(module: &Module, request: &Request, op: OpId, why: &str) -> Diagnostic {
     let place = &request.places[0];
-    let mut diagnostic = catalogue::MixedRows {
+    let mut diagnostic = catalog::MixedRows {
         name: &request.name,
         argument: &place.name,
         axis: place.axis,

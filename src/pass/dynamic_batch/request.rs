@@ -1,7 +1,7 @@
 //! Which dimensions the user asks for.
 
 use super::super::{Context, name_values};
-use crate::diagnostic::{Diagnostics, catalogue, nearest};
+use crate::diagnostic::{Diagnostics, catalog, nearest};
 use crate::ir::{Dim, FunctionId, Module, Symbol, ValueId};
 use crate::source::Span;
 use rustc_hash::FxHashSet;
@@ -95,7 +95,7 @@ pub(super) fn resolve(module: &mut Module, entry: FunctionId, cx: &mut Context) 
             Some(request) => request.places.push(place),
             None => {
                 // `jax.export` asserts the same of its symbols.
-                module.sizes.at_least(symbol, 1);
+                module.dim_exprs.at_least(symbol, 1);
                 requests.push(Request { name: wanted.name.clone(), symbol, size, places: vec![place] });
             }
         }
@@ -104,7 +104,7 @@ pub(super) fn resolve(module: &mut Module, entry: FunctionId, cx: &mut Context) 
 }
 
 fn refuse(diagnostics: &mut Diagnostics, why: &str) {
-    diagnostics.push(catalogue::NameMismatch { option: "--dynamic", why });
+    diagnostics.push(catalog::NameMismatch { option: "--dynamic", why });
 }
 
 /// The dimension and its size, or why there is none.
@@ -147,7 +147,7 @@ fn find(
 fn symbols_of(module: &Module, arguments: &[ValueId]) -> FxHashSet<Symbol> {
     let mut found = FxHashSet::default();
     let tensors = arguments.iter().filter_map(|&argument| module.tensor(argument));
-    tensors.flat_map(|tensor| &tensor.dims).for_each(|&dim| module.sizes.symbols(dim, &mut found));
+    tensors.flat_map(|tensor| &tensor.dims).for_each(|&dim| module.dim_exprs.symbols(dim, &mut found));
     found
 }
 

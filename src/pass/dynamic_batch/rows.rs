@@ -201,8 +201,8 @@ impl<'a> Rows<'a> {
     /// Whether an op has been reported before, or calls Python and leaves the program with what it gives.
     fn is_silent(&self, op: OpId) -> bool {
         let operation = self.module.op(op);
-        let unread = self.module.op(op).name == builtin::UNREAD
-            || operation.operands.iter().any(|&operand| self.module.is_unread(operand));
+        let unread = self.module.op(op).name == builtin::ERROR
+            || operation.operands.iter().any(|&operand| self.module.is_error_value(operand));
         let unused = || {
             let mut results =
                 operation.results.iter().filter(|&&result| self.module.tensor(result).is_some());

@@ -5,7 +5,7 @@
 //! `canonicalize` takes back what was not needed.
 
 use crate::ir::{Attribute, Dim, Element, FunctionId, Module, OpId, Rewriter, ValueId, stablehlo};
-use crate::ops::rules;
+use crate::ops::type_inference;
 use rustc_hash::FxHashSet;
 
 /// Copies what fills a tensor so that it has one use, and, where `of_one` row, lets ops read a broadcast of what follows
@@ -51,7 +51,7 @@ fn follows(module: &Module, op: OpId, constant: &FxHashSet<ValueId>) -> bool {
     operation.regions.is_empty()
         && !operation.results.is_empty()
         && module.op(op).name != stablehlo::CUSTOM_CALL
-        && rules::is_pure(module, op)
+        && type_inference::is_pure(module, op)
         && operation.operands.iter().all(|operand| constant.contains(operand))
 }
 

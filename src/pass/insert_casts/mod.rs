@@ -9,7 +9,7 @@
 mod kernels;
 
 use super::Context;
-use crate::diagnostic::{Diagnostic, Part, catalogue};
+use crate::diagnostic::{Diagnostic, Part, catalog};
 use crate::ir::{
     Attribute, BlockId, Element, LocationId, Module, NewOp, OpId, OpName, Type, TypeId, ValueId, onnx,
     provenance,
@@ -69,7 +69,7 @@ fn report_later_elements(module: &Module, opset: u32, cx: &mut Context) {
             continue;
         }
         let (op, needs) = (element.name().unwrap_or_default(), ops::element_since(element));
-        let mut diagnostic: Diagnostic = catalogue::OpsetTooLow { op, needs, given: opset, at }.into();
+        let mut diagnostic: Diagnostic = catalog::OpsetTooLow { op, needs, given: opset, at }.into();
         provenance::complete(module, location, &mut diagnostic);
         cx.diagnostics.push(diagnostic);
     }
@@ -188,7 +188,7 @@ impl Legalize<'_, '_> {
         }
         if element == Element::F64 {
             let at = self.module.span(op).name;
-            self.cx.diagnostics.push(catalogue::ReducedPrecision {
+            self.cx.diagnostics.push(catalog::ReducedPrecision {
                 op: self.module.op_name(op),
                 ty: "f64",
                 via: "f32",
@@ -202,7 +202,7 @@ impl Legalize<'_, '_> {
     fn refuse(&mut self, op: OpId, element: Element) {
         let (name, at) = (self.module.op_name(op), self.module.span(op).name);
         let ty = element.name().unwrap_or("?");
-        let diagnostic: Diagnostic = catalogue::UnsupportedType { op: name, ty, at }.into();
+        let diagnostic: Diagnostic = catalog::UnsupportedType { op: name, ty, at }.into();
         let mut diagnostic = diagnostic.at(Part::Elements(ty.to_owned()));
         provenance::complete(self.module, self.module.op_location(op), &mut diagnostic);
         self.cx.diagnostics.push(diagnostic);

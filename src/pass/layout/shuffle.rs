@@ -1,7 +1,7 @@
 //! Blocks of rows and columns that become channels, and channels that become such blocks: a Reshape, a Transpose and a
 //! Reshape are ONNX's SpaceToDepth or DepthToSpace, which have the channels before rows and columns.
 
-use crate::ir::{Dim, Element, Module, OpId, OpName, Sizes, ValueId, onnx};
+use crate::ir::{Dim, DimExprs, Element, Module, OpId, OpName, ValueId, onnx};
 use crate::pass::canonicalize::{positions, producer};
 
 /// The element types that ONNX Runtime has kernels of both ops for.
@@ -118,8 +118,8 @@ pub(super) fn shuffle(module: &Module, uses: &[u32], op: OpId) -> Option<Shuffle
     let order = positions(module, transpose, "perm")?;
     let form = FORMS.iter().find(|form| {
         order == form.order
-            && are_parts(&module.sizes, &from.dims, &parts.dims, &form.split)
-            && are_parts(&module.sizes, &to.dims, &moved.dims, &form.merged)
+            && are_parts(&module.dim_exprs, &from.dims, &parts.dims, &form.split)
+            && are_parts(&module.dim_exprs, &to.dims, &moved.dims, &form.merged)
             && parts.dims[form.block[0]] == parts.dims[form.block[1]]
     })?;
     let block = parts.dims[form.block[0]].known().filter(|&block| block > 1)?;
@@ -129,7 +129,7 @@ pub(super) fn shuffle(module: &Module, uses: &[u32], op: OpId) -> Option<Shuffle
 }
 
 /// Whether each dimension is this many of the parts.
-fn are_parts(sizes: &Sizes, dims: &[Dim], parts: &[Dim], counts: &[usize]) -> bool {
+fn are_parts(sizes: &DimExprs, dims: &[Dim], parts: &[Dim], counts: &[usize]) -> bool {
     let mut rest = parts;
     let mut each = dims.iter().zip(counts).map(|(&dim, &count)| {
         let (own, others) = rest.split_at_checked(count)?;

@@ -16,7 +16,7 @@ mod share;
 
 use super::module_tree::{PathId, Paths};
 use super::{Context, canonicalize, entry};
-use crate::diagnostic::catalogue;
+use crate::diagnostic::catalog;
 use crate::ir::{BlockId, Data, Element, Module, OpId, ValueId, func, onnx, provenance};
 use extract::Outliner;
 use rustc_hash::FxHashSet;
@@ -39,7 +39,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     let prefix = whole_program(module, block, &mut paths);
     Outliner::new(module, paths, small).block(block, prefix);
     if module.functions().len() == 1 {
-        cx.diagnostics.push(catalogue::NoModules {});
+        cx.diagnostics.push(catalog::NoModules {});
     }
     canonicalize::remove_dead(module);
 }

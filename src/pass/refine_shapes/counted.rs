@@ -65,7 +65,7 @@ pub(super) fn simplify(
     let counts: Dims = axes.iter().map(|&axis| to.dims[axis]).collect();
     let found = reader.columns(indices, &counts)?;
     if let (&[Positions::Repeated { times }], &[axis]) = (found.as_slice(), axes.as_slice()) {
-        let fits = module.sizes.multiply(from.dims[axis], Dim::Known(times)) == to.dims[axis];
+        let fits = module.dim_exprs.multiply(from.dims[axis], Dim::Known(times)) == to.dims[axis];
         let resized = fits && RESIZED.contains(&from.element);
         return resized.then(|| resize(rewriter, op, operand, axis, times))?;
     }
@@ -104,7 +104,7 @@ fn axes_of_gather(module: &Module, op: OpId) -> Option<Vec<usize>> {
     let batch = map.len();
     let is_batch = vector == batch as i64 && (rank == batch + 1 || (batch, rank) == (1, 1));
     let window = match module.attribute(op, "slice_sizes")? {
-        Attribute::Sizes(sizes) => sizes.clone(),
+        Attribute::DimExprs(sizes) => sizes.clone(),
         sizes => module.integers(sizes)?.into_iter().map(Dim::Known).collect(),
     };
     let axes: Option<Vec<usize>> = map.iter().map(|&axis| usize::try_from(axis).ok()).collect();
@@ -140,7 +140,7 @@ impl Cut {
     /// Takes a count of elements along a dimension, from `start` on by `step`, which are reversed where they count
     /// down. A gather clamps its positions, so all of them must be inside.
     fn take(&mut self, module: &Module, axis: usize, start: Dim, step: i64, count: Dim) -> Option<()> {
-        let sizes = &module.sizes;
+        let sizes = &module.dim_exprs;
         let size = self.from.dims[axis];
         let steps = sizes.multiply(Dim::Known(step), sizes.subtract(count, Dim::Known(1)));
         let last = sizes.add(start, steps);
@@ -277,7 +277,7 @@ impl Reader<'_> {
         if let Some(counted) = self.listed(value) {
             return Some(counted);
         }
-        let sizes = &self.module.sizes;
+        let sizes = &self.module.dim_exprs;
         let op = self.module.defining_op(value)?;
         let operands = &self.module.op(op).operands;
         let counted = |value: ValueId| match self.positions(value, depth)? {
@@ -348,7 +348,7 @@ impl Reader<'_> {
 
     /// Whether no position is below zero.
     fn is_natural(&self, found: Positions, value: ValueId) -> bool {
-        let sizes = &self.module.sizes;
+        let sizes = &self.module.dim_exprs;
         let Positions::Counted { start, step } = found else { return true };
         let last = self.count(value).map(|count| {
             sizes.add(start, sizes.multiply(Dim::Known(step), sizes.subtract(count, Dim::Known(1))))
@@ -356,7 +356,7 @@ impl Reader<'_> {
         sizes.is_at_least(start, 0) && (step >= 0 || last.is_some_and(|last| sizes.is_at_least(last, 0)))
     }
 
-    /// `floor((iota + 0.5) * from / to)`. Sizes up to 4096 are exact in f32.
+    /// `floor((iota + 0.5) * from / to)`. DimExprs up to 4096 are exact in f32.
     fn nearest(&self, value: ValueId) -> Option<Positions> {
         let [quotient] = self.operands(value, stablehlo::FLOOR)?;
         let [product, to] = self.operands(quotient, stablehlo::DIVIDE)?;
@@ -367,7 +367,7 @@ impl Reader<'_> {
         if !is_exact || half != 0.5 || step != 1.0 || from == to {
             return None;
         }
-        let sizes = &self.module.sizes;
+        let sizes = &self.module.dim_exprs;
         let is_multiple = |large: Dim, small: Dim| {
             (2..=LARGEST_FACTOR).find(|&times| sizes.multiply(small, Dim::Known(times)) == large)
         };

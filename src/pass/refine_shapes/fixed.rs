@@ -4,7 +4,7 @@
 use super::symbols::Origins;
 use super::values::Values;
 use crate::ir::{Attribute, Class, Dim, Dims, Module, OpId, OpName, Type, ValueId, chlo, stablehlo};
-use crate::ops::{call_target, rules};
+use crate::ops::{call_target, type_inference};
 
 /// The target of the call that `rng_bit_generator` is in JAX where the sizes of its result are operands.
 const RANDOM_BITS: &str = "stablehlo.dynamic_rng_bit_generator";
@@ -89,19 +89,19 @@ fn form(module: &Module, op: OpId, list: &List) -> Option<Fixed> {
         RANDOM_BITS => return random_bits(module, op, list),
         REDUCE_WINDOW => return reduce_window(module, op, list),
         TOP_K => {
-            let k = vec![("k", Attribute::Sizes(list(1)?))];
+            let k = vec![("k", Attribute::DimExprs(list(1)?))];
             return Some(Fixed { dropped: CALL, ..fixed(chlo::TOP_K, 1, k) });
         }
         // The operands that say the sizes of its results have left it.
         APPROX_TOP_K if module.op(op).operands.len() == 5 => {
             let target = Attribute::String("ApproxTopK".into());
-            let attributes = vec![("call_target_name", target), ("k", Attribute::Sizes(list(4)?))];
+            let attributes = vec![("call_target_name", target), ("k", Attribute::DimExprs(list(4)?))];
             return Some(fixed(stablehlo::CUSTOM_CALL, 4, attributes));
         }
         _ => {}
     }
     // What breaks the rules is left as the text has it, for the lowering to refuse.
-    if !is_dynamic(module, op) || rules::infer(module, op).is_none() {
+    if !is_dynamic(module, op) || type_inference::infer(module, op).is_none() {
         return None;
     }
     match module.op(op).name {

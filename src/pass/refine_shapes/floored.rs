@@ -28,7 +28,7 @@ impl Reader<'_> {
         let &[condition, corrected, plain] = self.module.op(select).operands.as_slice() else { return None };
         let (name, operands) = self.definition(plain)?;
         let &[x, y] = operands else { return None };
-        if !(self.lookup)(y)?.iter().all(|&y| self.module.sizes.is_at_least(y, 1)) {
+        if !(self.lookup)(y)?.iter().all(|&y| self.module.dim_exprs.is_at_least(y, 1)) {
             return None;
         }
         let all = self.conjunction(condition);
@@ -91,7 +91,7 @@ impl Reader<'_> {
     }
 
     fn is_never_positive(&self, x: ValueId) -> bool {
-        let is = |&dim: &Dim| self.module.sizes.bounds(dim).1.is_some_and(|most| most <= 0);
+        let is = |&dim: &Dim| self.module.dim_exprs.bounds(dim).1.is_some_and(|most| most <= 0);
         (self.lookup)(x).is_some_and(|all| all.iter().all(is))
     }
 

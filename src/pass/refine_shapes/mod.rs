@@ -6,10 +6,10 @@
 //! or an expression.
 
 mod call;
+mod constraints;
 pub(in crate::pass) mod counted;
 mod fixed;
 mod floored;
-mod promises;
 mod symbols;
 mod values;
 mod window;
@@ -20,7 +20,7 @@ use crate::ir::{
     self, Constant, ConstantId, Data, Dim, FunctionId, Module, OpId, RegionId, Rewriter, TensorType, Type,
     TypeId, ValueId, stablehlo,
 };
-use crate::ops::{fold, integer_bytes, rules};
+use crate::ops::{fold, integer_bytes, type_inference};
 use symbols::{Origins, Part};
 pub(super) use values::Values;
 
@@ -52,9 +52,9 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
         }
         origins.insert(module, function);
     }
-    // Sizes that fit no op, and lists of them that break a rule, are found only now.
+    // DimExprs that fit no op, and lists of them that break a rule, are found only now.
     if walked && cx.diagnostics.error_count() == before {
-        let faults = ir::verify(module, &rules::check, cx.diagnostics);
+        let faults = ir::verify(module, &type_inference::check, cx.diagnostics);
         if !faults.ops.is_empty() {
             module.set_aside(&faults.ops);
         }
@@ -78,7 +78,7 @@ fn walk(module: &mut Module, cx: &mut Context, function: FunctionId, origins: &m
             refine_loop(rewriter.module, op);
             return true;
         }
-        promises::note(rewriter.module, op, &values, cx);
+        constraints::note(rewriter.module, op, &values, cx);
         refine(rewriter.module, op);
         fixed::fix(rewriter.module, op, &values);
         call::fix(rewriter.module, op, &values);
@@ -112,7 +112,7 @@ fn evaluated(module: &mut Module, op: OpId, values: &mut Values) -> Option<Const
     Some(module.add_constant(Constant { ty, data: Data::Bytes(bytes.into()) }))
 }
 
-/// Sizes of results that follow from nothing become symbols.
+/// DimExprs of results that follow from nothing become symbols.
 fn name_sizes(module: &mut Module, op: OpId, origins: &mut Origins) {
     for result in module.op(op).results.clone() {
         let Some(mut tensor) = module.tensor(result).filter(|ty| !ty.is_sized()).cloned() else { continue };
@@ -138,7 +138,7 @@ fn needs_walk(module: &Module, region: RegionId) -> bool {
         let block = module.block(block);
         let is_unknown = |&op: &OpId| {
             fixed::is_dynamic(module, op)
-                || promises::is_assertion(module, op)
+                || constraints::is_assertion(module, op)
                 || module.op(op).results.iter().any(unknown)
         };
         block.arguments.iter().any(unknown) || block.ops.iter().any(is_unknown)
@@ -170,9 +170,9 @@ fn refine(module: &mut Module, op: OpId) {
         }
         stablehlo::IF | stablehlo::CASE => refine_conditional(module, op),
         _ => {
-            let Some(inferred) = rules::infer(module, op) else { return };
+            let Some(inferred) = type_inference::infer(module, op) else { return };
             for (&result, ty) in results.iter().zip(&inferred) {
-                narrow(module, result, ty);
+                refine_type(module, result, ty);
             }
         }
     }
@@ -211,12 +211,12 @@ fn refine_conditional(module: &mut Module, op: OpId) {
                 *dim = if *dim == other { other } else { Dim::Dynamic };
             }
         }
-        narrow(module, result, &known);
+        refine_type(module, result, &known);
     }
 }
 
 /// Gives a value the known sizes of a type that it must have.
-fn narrow(module: &mut Module, value: ValueId, known: &TensorType) {
+fn refine_type(module: &mut Module, value: ValueId, known: &TensorType) {
     let Some(own) = module.tensor(value) else { return };
     // The bound of a dimension is part of its type, and a known size would contradict it.
     if own.rank() != known.rank() || own.is_sized() || own.encoding.is_some() {
@@ -234,7 +234,7 @@ fn narrow(module: &mut Module, value: ValueId, known: &TensorType) {
 
 fn narrow_to_value(module: &mut Module, value: ValueId, known: Option<ValueId>) {
     if let Some(ty) = known.and_then(|known| module.tensor(known)).cloned() {
-        narrow(module, value, &ty);
+        refine_type(module, value, &ty);
     }
 }
 

@@ -73,7 +73,7 @@ impl Origins {
     }
 
     fn define(&mut self, module: &Module, dim: Dim, value: ValueId, axis: usize) {
-        if let Some(symbol) = module.sizes.as_symbol(dim)
+        if let Some(symbol) = module.dim_exprs.as_symbol(dim)
             && self.taken.insert(symbol)
         {
             self.list.push(Origin::plain(symbol, value, Part::Dimension(axis)));
@@ -86,7 +86,7 @@ impl Origins {
             let dims = module.tensor(value).map(|tensor| tensor.dims.clone()).unwrap_or_default();
             let symbolic = dims.into_iter().enumerate().filter(|(_, dim)| dim.known().is_none());
             symbolic
-                .filter(|&(_, dim)| module.sizes.as_symbol(dim).is_none())
+                .filter(|&(_, dim)| module.dim_exprs.as_symbol(dim).is_none())
                 .map(move |(axis, dim)| (value, axis, dim))
         };
         let mut pending: Vec<_> = arguments.iter().flat_map(derived).collect();
@@ -111,15 +111,15 @@ impl Origins {
     fn open_symbol(&self, module: &Module, dim: Dim) -> Option<Option<(Symbol, i64, Dim)>> {
         let Dim::Symbolic(size) = dim else { return Some(None) };
         let mut found = FxHashSet::default();
-        module.sizes.symbols(dim, &mut found);
+        module.dim_exprs.symbols(dim, &mut found);
         let mut open = found.into_iter().filter(|symbol| !self.taken.contains(symbol));
         let Some(symbol) = open.next() else { return Some(None) };
         if open.next().is_some() {
             return None;
         }
-        let terms = module.sizes.terms(size);
+        let terms = module.dim_exprs.terms(size);
         let own = terms.iter().find(|(factors, _)| factors[..] == [Factor::Symbol(symbol)])?;
-        let sizes = &module.sizes;
+        let sizes = &module.dim_exprs;
         let plus = sizes.subtract(dim, sizes.multiply(sizes.symbol(symbol), Dim::Known(own.1)));
         let mut left = FxHashSet::default();
         sizes.symbols(plus, &mut left);
@@ -133,12 +133,12 @@ impl Origins {
         }
         let name = self.name(module, value, part);
         match part {
-            Part::Dimension(_) => module.sizes.at_least(name, 0),
+            Part::Dimension(_) => module.dim_exprs.at_least(name, 0),
             Part::Element(_) => {
                 self.data.insert(name);
             }
         }
-        let dim = module.sizes.symbol(name);
+        let dim = module.dim_exprs.symbol(name);
         self.list.push(Origin::plain(name, value, part));
         self.index.insert((value, part), dim);
         dim
@@ -167,7 +167,7 @@ impl Origins {
     /// Whether a size is an expression of sizes, and not of data.
     pub(super) fn is_of_sizes(&self, module: &Module, size: Dim) -> bool {
         let mut symbols = FxHashSet::default();
-        module.sizes.symbols(size, &mut symbols);
+        module.dim_exprs.symbols(size, &mut symbols);
         size != Dim::Dynamic && symbols.is_disjoint(&self.data)
     }
 
@@ -178,7 +178,7 @@ impl Origins {
         for origin in
             self.list.iter().rev().filter(|origin| used.contains(&origin.symbol)).collect::<Vec<_>>()
         {
-            module.sizes.symbols(origin.plus, &mut used);
+            module.dim_exprs.symbols(origin.plus, &mut used);
         }
         let mut waiting: FxHashMap<ValueId, Vec<Origin>> = FxHashMap::default();
         for origin in self.list.into_iter().filter(|origin| used.contains(&origin.symbol)) {
@@ -212,12 +212,12 @@ fn used_symbols(module: &Module, function: FunctionId) -> FxHashSet<Symbol> {
         for &value in block.arguments.iter().chain(results) {
             let ty = module.value_type(value);
             if let Some(tensor) = module.tensor_type(ty).filter(|_| seen.insert(ty)) {
-                tensor.dims.iter().for_each(|&dim| module.sizes.symbols(dim, &mut used));
+                tensor.dims.iter().for_each(|&dim| module.dim_exprs.symbols(dim, &mut used));
             }
         }
         for (_, attribute) in block.ops.iter().flat_map(|&op| &module.op(op).attributes) {
-            if let Attribute::Sizes(sizes) = attribute {
-                sizes.iter().for_each(|&dim| module.sizes.symbols(dim, &mut used));
+            if let Attribute::DimExprs(sizes) = attribute {
+                sizes.iter().for_each(|&dim| module.dim_exprs.symbols(dim, &mut used));
             }
         }
     }

@@ -5,7 +5,9 @@
 
 use super::floored::{Floored, Reader};
 use super::symbols::{Origins, Part};
-use crate::ir::{BlockId, Dim, Dims, Element, FunctionId, Module, OpId, OpName, Sizes, ValueId, stablehlo};
+use crate::ir::{
+    BlockId, Dim, DimExprs, Dims, Element, FunctionId, Module, OpId, OpName, ValueId, stablehlo,
+};
 use rustc_hash::FxHashMap;
 
 /// Longer lists are not shapes.
@@ -200,7 +202,7 @@ fn evaluate(
     let operands = &module.op(op).operands;
     let operand = |index: usize| lookup(*operands.get(index)?);
     let attribute = |name: &str| module.integers(module.attribute(op, name)?);
-    let sizes = &module.sizes;
+    let sizes = &module.dim_exprs;
     let each = |f: &dyn Fn(&[Dim]) -> Dim| -> Option<Dims> {
         let all: Vec<Option<Dims>> = (0..operands.len()).map(operand).collect();
         let element = |list: &Option<Dims>, index: usize| match list {
@@ -339,7 +341,7 @@ fn is_truth(module: &Module, op: OpId) -> bool {
 }
 
 /// StableHLO's division rounds to zero: down where the dividend is not negative, up where it is not positive.
-fn to_zero(sizes: &Sizes, x: Dim, f: impl Fn(Dim) -> Dim) -> Dim {
+fn to_zero(sizes: &DimExprs, x: Dim, f: impl Fn(Dim) -> Dim) -> Dim {
     let negated = |x| sizes.multiply(x, Dim::Known(-1));
     match sizes.bounds(x) {
         (Some(low), _) if low >= 0 => f(x),
@@ -356,7 +358,7 @@ fn truth(x: &[Dim], decisive: Dim, neutral: Dim) -> Dim {
     if x.iter().all(|&x| x == neutral) { neutral } else { Dim::Dynamic }
 }
 
-fn compare(sizes: &Sizes, direction: &str, x: Dim, y: Dim) -> Dim {
+fn compare(sizes: &DimExprs, direction: &str, x: Dim, y: Dim) -> Dim {
     let (low, high) = sizes.bounds(sizes.subtract(x, y));
     let (least, most) = (low.unwrap_or(i64::MIN), high.unwrap_or(i64::MAX));
     let decided = |always: bool, never: bool| match (always, never) {

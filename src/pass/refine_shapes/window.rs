@@ -30,7 +30,7 @@ pub(super) fn fix(
     let element = module.tensor(start)?.element;
     let (starts, limits) = (values.trace(module, origins, start)?, values.trace(module, origins, limit)?);
     let sizes: Dims =
-        starts.iter().zip(&limits).map(|(&start, &limit)| module.sizes.subtract(limit, start)).collect();
+        starts.iter().zip(&limits).map(|(&start, &limit)| module.dim_exprs.subtract(limit, start)).collect();
     if sizes.iter().any(|&size| !origins.is_of_sizes(module, size)) {
         return None;
     }
@@ -59,7 +59,7 @@ fn unclamped(
     let &[low, start, high] = module.op(clamp).operands.as_slice() else { return None };
     let dims = &module.tensor(operand)?.dims;
     let (low, high) = (values.of(module, low)?, values.of(module, high)?);
-    let furthest = dims.iter().zip(sizes).map(|(&dim, &size)| module.sizes.subtract(dim, size));
+    let furthest = dims.iter().zip(sizes).map(|(&dim, &size)| module.dim_exprs.subtract(dim, size));
     let is_same = low.iter().all(|&low| low == Dim::Known(0)) && furthest.eq(high);
     is_same.then_some(start)
 }

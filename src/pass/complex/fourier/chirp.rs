@@ -4,7 +4,7 @@
 //! convolution, which transforms of a power of two compute.
 
 use super::super::build::integers;
-use super::{Direction, ONE, Refusal, Splitter, TWO, dft};
+use super::{Direction, LowerError, ONE, Splitter, TWO, dft};
 use crate::ir::{Data, Dim, Element, SCALAR, ValueId, stablehlo};
 use std::f64::consts::PI;
 
@@ -18,7 +18,7 @@ pub(super) fn transform(
     axis: usize,
     length: i64,
     direction: Direction,
-) -> Result<ValueId, Refusal> {
+) -> Result<ValueId, LowerError> {
     let mut sizes = cx.dims(value);
     let trailing = sizes.len() - 1;
     let is_real = sizes[trailing] == ONE;
@@ -77,7 +77,7 @@ fn pad(cx: &mut Splitter, packed: ValueId, axis: usize, zeros: i64) -> ValueId {
     let mut sizes = cx.dims(packed);
     let (none, mut high) = (vec![0; sizes.len()], vec![0; sizes.len()]);
     high[axis] = zeros;
-    sizes[axis] = cx.module.sizes.add(sizes[axis], Dim::Known(zeros));
+    sizes[axis] = cx.module.dim_exprs.add(sizes[axis], Dim::Known(zeros));
     let scalar = cx.resized(packed, SCALAR);
     let zero = cx.splat(scalar, 0.0);
     let ty = cx.resized(packed, &sizes);

@@ -17,7 +17,7 @@ mod movement;
 mod typing;
 mod window;
 
-use crate::diagnostic::{Diagnostic, Diagnostics, Part, catalogue};
+use crate::diagnostic::{Diagnostic, Diagnostics, Part, catalog};
 use crate::ir::{Class, Module, OpId, OpName, TensorType, stablehlo};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -149,18 +149,18 @@ pub fn check(module: &Module, op: OpId, diagnostics: &mut Diagnostics) {
     let Some(rule) = INDEX.get(&module.op(op).name) else { return };
     let operation = module.op(op);
     // A faulty definition has been reported, and what follows from it would repeat that.
-    if operation.operands.iter().any(|&operand| module.is_unread(operand)) {
+    if operation.operands.iter().any(|&operand| module.is_error_value(operand)) {
         return;
     }
     let (name, at) = (rule.name.text(), module.span(op).name);
     if !rule.operands.holds(operation.operands.len()) {
         let (expected, found) = (&*rule.operands.describe(), operation.operands.len());
-        diagnostics.push(catalogue::WrongOperandCount { op: name, expected, found, at });
+        diagnostics.push(catalog::WrongOperandCount { op: name, expected, found, at });
         return;
     }
     if !rule.results.holds(operation.results.len()) {
         let (expected, found) = (&*rule.results.describe(), operation.results.len());
-        diagnostics.push(catalogue::WrongResultCount { op: name, expected, found, at });
+        diagnostics.push(catalog::WrongResultCount { op: name, expected, found, at });
         return;
     }
     if let Err(violation) = broken(module, op, rule) {
@@ -172,10 +172,10 @@ fn diagnostic(module: &Module, op: OpId, violation: Violation) -> Diagnostic {
     let (op, at) = (module.op_name(op), module.span(op).name);
     let why = &*violation.why;
     let mut diagnostic: Diagnostic = match violation.kind {
-        Kind::Missing(attribute) => catalogue::MissingAttribute { op, attribute, at }.into(),
-        Kind::Attribute(attribute) => catalogue::InvalidAttribute { op, attribute, why, at }.into(),
-        Kind::Types => catalogue::InvalidType { op, why, at }.into(),
-        Kind::TooLarge => catalogue::TensorTooLarge { ty: why, at }.into(),
+        Kind::Missing(attribute) => catalog::MissingAttribute { op, attribute, at }.into(),
+        Kind::Attribute(attribute) => catalog::InvalidAttribute { op, attribute, why, at }.into(),
+        Kind::Types => catalog::InvalidType { op, why, at }.into(),
+        Kind::TooLarge => catalog::TensorTooLarge { ty: why, at }.into(),
     };
     let mut parts = violation.parts.into_iter();
     if let Some((part, text)) = parts.next()

@@ -114,7 +114,7 @@ impl<'a> Typing<'a> {
 
     /// A size as a person would write it.
     pub(super) fn spell(&self, dim: Dim) -> String {
-        self.module.sizes.spell(&self.module.symbols, dim)
+        self.module.dim_exprs.spell(&self.module.symbols, dim)
     }
 
     /// An operand of rank 0.
@@ -204,7 +204,7 @@ impl<'a> Typing<'a> {
 
     /// A list of that many integers, some of which may be expressions.
     pub(super) fn sizes_of(&self, name: &'static str, length: usize) -> Result<Dims, Violation> {
-        let Some(Attribute::Sizes(sizes)) = self.module.attribute(self.op, name) else {
+        let Some(Attribute::DimExprs(sizes)) = self.module.attribute(self.op, name) else {
             return Ok(self.integers_of(name, length)?.into_iter().map(Dim::Known).collect());
         };
         if sizes.len() == length {

@@ -1,6 +1,6 @@
 //! What replaces the parts of a text that could not be read, so that all the rest is looked at in the same run.
 //!
-//! A statement that could not be read becomes an op [`builtin::UNREAD`] that reads the values which the statement
+//! A statement that could not be read becomes an op [`builtin::ERROR`] that reads the values which the statement
 //! names, so that what only it reads is not dead. Its results are poison: values of unknown definition, and of the type
 //! that their users state. Nothing that is said of such an op or such a value would be news, so whoever meets one is
 //! silent.
@@ -14,12 +14,12 @@ use smallvec::SmallVec;
 
 impl Module {
     /// Whether nothing is known of a value, not even its type: its definition could not be read.
-    pub fn is_unread(&self, value: ValueId) -> bool {
+    pub fn is_error_value(&self, value: ValueId) -> bool {
         self.is_poison(value) && self.tensor(value).is_none()
     }
 
     /// Adds an op to no block that represents what could not be read.
-    pub fn add_unread(
+    pub fn add_error_op(
         &mut self,
         operands: SmallVec<[ValueId; 3]>,
         regions: SmallVec<[RegionId; 1]>,
@@ -30,7 +30,7 @@ impl Module {
         let (result_types, attributes) = (SmallVec::from_slice(&[none]), Attributes::new());
         let location = LocationId::UNKNOWN;
         self.add_op(NewOp {
-            name: builtin::UNREAD,
+            name: builtin::ERROR,
             operands,
             result_types,
             attributes,
@@ -45,7 +45,7 @@ impl Module {
     /// Functions end with a terminator. Ops that cannot be what they are without an unread part, since they read a
     /// value without a type, lack the end of a region, or call a function that was lost, are unread as well: unknown
     /// values of the stated types replace their results, so that what follows is looked at all the same.
-    pub fn set_aside_unread(&mut self) {
+    pub fn isolate_error_ops(&mut self) {
         self.set_aside(&FxHashSet::default());
     }
 
@@ -75,7 +75,7 @@ impl Module {
     fn end_function(&mut self, function: FunctionId) {
         let Some(block) = self.entry_block(self.function(function).body) else { return };
         let Some(&last) = self.block(block).ops.last() else { return };
-        if self.op(last).name != builtin::UNREAD {
+        if self.op(last).name != builtin::ERROR {
             return;
         }
         let types: Vec<TypeId> = self.function(function).results.iter().map(|result| result.ty).collect();
@@ -112,7 +112,7 @@ impl Module {
             .collect();
         let (beside, kept) = std::mem::take(&mut self.top_level)
             .into_iter()
-            .partition(|&op| self.op(op).name == builtin::UNREAD);
+            .partition(|&op| self.op(op).name == builtin::ERROR);
         self.top_level = kept;
         let mut added: Vec<OpId> = beside;
         for root in roots {
@@ -163,7 +163,7 @@ impl Module {
             location,
         });
         let results = self.op(call).results.iter().copied().collect();
-        [call, self.add_unread(results, SmallVec::new(), span)]
+        [call, self.add_error_op(results, SmallVec::new(), span)]
     }
 
     fn add_entry(&mut self) -> BlockId {
@@ -188,7 +188,7 @@ impl Module {
 /// Gives unread operands the types that they have where they are returned.
 fn type_operands(module: &mut Module, op: OpId, types: &[TypeId]) {
     for (index, operand) in module.op(op).operands.clone().into_iter().enumerate() {
-        if let Some(&ty) = types.get(index).filter(|_| module.is_unread(operand)) {
+        if let Some(&ty) = types.get(index).filter(|_| module.is_error_value(operand)) {
             module.op_mut(op).operands[index] = module.add_poison(ty);
         }
     }
@@ -196,10 +196,10 @@ fn type_operands(module: &mut Module, op: OpId, types: &[TypeId]) {
 
 fn is_damaged(module: &Module, op: OpId) -> bool {
     let operation = module.op(op);
-    if module.op(op).name == builtin::UNREAD {
+    if module.op(op).name == builtin::ERROR {
         return false;
     }
-    if operation.operands.iter().any(|&operand| module.is_unread(operand)) {
+    if operation.operands.iter().any(|&operand| module.is_error_value(operand)) {
         return true;
     }
     let lost = operation.attributes.iter().any(|(_, attribute)| match attribute {
@@ -210,8 +210,8 @@ fn is_damaged(module: &Module, op: OpId) -> bool {
         let Some(block) = module.entry_block(region) else { return false };
         module.block(block).ops.last().is_some_and(|&last| {
             let name = module.op(last).name;
-            let unread = |&value: &ValueId| module.is_unread(value);
-            name == builtin::UNREAD || (name.is_terminator() && module.op(last).operands.iter().any(unread))
+            let unread = |&value: &ValueId| module.is_error_value(value);
+            name == builtin::ERROR || (name.is_terminator() && module.op(last).operands.iter().any(unread))
         })
     };
     lost || operation.regions.iter().any(ends_badly)
@@ -228,9 +228,9 @@ fn unread(rewriter: &mut Rewriter, op: OpId) {
     }
     let module = &mut *rewriter.module;
     let known =
-        module.op(op).operands.iter().copied().filter(|&operand| !module.is_unread(operand)).collect();
+        module.op(op).operands.iter().copied().filter(|&operand| !module.is_error_value(operand)).collect();
     let operation = module.op_mut(op);
-    operation.name = builtin::UNREAD;
+    operation.name = builtin::ERROR;
     operation.operands = known;
     operation.attributes.clear();
 }

@@ -163,7 +163,7 @@ fn convolved(t: &Typing, padding: Option<&[Dim]>) -> Inferred {
             return attribute(name, format!("{size} is not a multiple of {groups}"));
         }
     }
-    let group = |dim: Dim, groups: i64| t.module.sizes.quotient(dim, Dim::Known(groups));
+    let group = |dim: Dim, groups: i64| t.module.dim_exprs.quotient(dim, Dim::Known(groups));
     if !dim_fits(group(depth, features), kernel_depth) {
         let say =
             |ty: &TensorType, dim: usize| format!("dimension {dim} of this is {}", t.spell(ty.dims[dim]));
@@ -207,7 +207,7 @@ pub(super) struct Windows {
 impl Windows {
     /// How many fit: none where padding leaves nothing. `None` when the padded size does not fit a number.
     pub(super) fn count(&self, t: &Typing, size: Dim) -> Option<Dim> {
-        let sizes = &t.module.sizes;
+        let sizes = &t.module.dim_exprs;
         let (zero, one) = (Dim::Known(0), Dim::Known(1));
         // Nothing stays nothing, however far its elements are apart.
         let dilate = |size: Dim, dilation: i64| match dilation {

@@ -1,6 +1,6 @@
 //! Regions on scalars, made to work on whole tensors: how reductions are lowered that no ONNX op computes.
 
-use super::{Lower, Refusal};
+use super::{Lower, LowerError};
 use crate::ir::{
     Attribute, Attributes, BlockId, Class, Dims, Element, LocationId, Module, NewOp, OpId, OpName, OpSpan,
     RegionId, Size, TypeId, ValueId, stablehlo,
@@ -13,36 +13,40 @@ impl Lower<'_> {
     ///
     /// # Errors
     /// When the op has fewer.
-    pub fn region(&self, op: OpId, index: usize) -> Result<RegionId, Refusal> {
+    pub fn region(&self, op: OpId, index: usize) -> Result<RegionId, LowerError> {
         let region = self.module.op(op).regions.get(index).copied();
-        region.ok_or_else(|| Refusal::form(format!("region {index} is missing")))
+        region.ok_or_else(|| LowerError::form(format!("region {index} is missing")))
     }
 
     /// A copy of a region on scalars that works on tensors of these sizes instead.
     ///
     /// # Errors
     /// When an op of the region does not work on each element by itself.
-    pub fn lift<S: Size>(&mut self, region: RegionId, sizes: &[S]) -> Result<RegionId, Refusal> {
-        let block = self.module.entry_block(region).ok_or_else(|| Refusal::form("an empty region"))?;
-        let lifted = self.module.add_region();
-        let target = self.module.add_block(lifted);
+    pub fn vectorize_region<S: Size>(
+        &mut self,
+        region: RegionId,
+        sizes: &[S],
+    ) -> Result<RegionId, LowerError> {
+        let block = self.module.entry_block(region).ok_or_else(|| LowerError::form("an empty region"))?;
+        let vectorized = self.module.add_region();
+        let target = self.module.add_block(vectorized);
         let sizes = sizes.iter().map(|&size| size.into()).collect();
-        let mut lift = Lift { module: self.module, target, sizes, values: FxHashMap::default() };
-        lift.block(block)?;
-        Ok(lifted)
+        let mut vectorizer = Vectorizer { module: self.module, target, sizes, values: FxHashMap::default() };
+        vectorizer.block(block)?;
+        Ok(vectorized)
     }
 }
 
 /// Copies a block, with tensors for scalars.
-struct Lift<'m> {
+struct Vectorizer<'m> {
     module: &'m mut Module,
     target: BlockId,
     sizes: Dims,
     values: FxHashMap<ValueId, ValueId>,
 }
 
-impl Lift<'_> {
-    fn block(&mut self, block: BlockId) -> Result<(), Refusal> {
+impl Vectorizer<'_> {
+    fn block(&mut self, block: BlockId) -> Result<(), LowerError> {
         for argument in self.module.block(block).arguments.clone() {
             let ty = self.ty(argument)?;
             let copy = self.module.add_argument(self.target, ty);
@@ -54,7 +58,7 @@ impl Lift<'_> {
         Ok(())
     }
 
-    fn op(&mut self, op: OpId) -> Result<(), Refusal> {
+    fn op(&mut self, op: OpId) -> Result<(), LowerError> {
         let name = self.module.op(op).name;
         let operation = self.module.op(op).clone();
         match name {
@@ -67,7 +71,7 @@ impl Lift<'_> {
             }
             stablehlo::RETURN => {}
             _ if name.class() == Class::Elementwise => {}
-            _ => return Err(Refusal::form(format!("`{}` in its region", self.module.op_name(op)))),
+            _ => return Err(LowerError::form(format!("`{}` in its region", self.module.op_name(op)))),
         }
         let operands =
             operation.operands.iter().map(|&operand| self.value(operand)).collect::<Result<_, _>>()?;
@@ -79,7 +83,7 @@ impl Lift<'_> {
     }
 
     /// The tensor for a scalar; one from outside, or a constant, is broadcast.
-    fn value(&mut self, value: ValueId) -> Result<ValueId, Refusal> {
+    fn value(&mut self, value: ValueId) -> Result<ValueId, LowerError> {
         if let Some(&known) = self.values.get(&value) {
             return Ok(known);
         }
@@ -100,19 +104,19 @@ impl Lift<'_> {
         });
         let copy =
             self.add_at(stablehlo::BROADCAST_IN_DIM, smallvec![scalar], smallvec![ty], attributes, place);
-        let lifted = self.module.op(copy).results[0];
-        self.values.insert(value, lifted);
-        Ok(lifted)
+        let vectorized = self.module.op(copy).results[0];
+        self.values.insert(value, vectorized);
+        Ok(vectorized)
     }
 
     fn is_scalar(&self, value: ValueId) -> bool {
         self.module.tensor(value).is_some_and(|tensor| tensor.rank() == 0)
     }
 
-    fn ty(&mut self, value: ValueId) -> Result<TypeId, Refusal> {
+    fn ty(&mut self, value: ValueId) -> Result<TypeId, LowerError> {
         let element = match self.module.tensor(value) {
             Some(tensor) if tensor.rank() == 0 => tensor.element,
-            _ => return Err(Refusal::form("a value in its region is not a scalar")),
+            _ => return Err(LowerError::form("a value in its region is not a scalar")),
         };
         Ok(self.module.tensor_of(element, &self.sizes))
     }

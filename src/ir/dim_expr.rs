@@ -5,7 +5,7 @@
 //! handles are equal sizes; sizes of different handles may still be equal in a run. The spelling is that of
 //! `jax.export`'s symbolic shapes, with `ceildiv` for quotients that are rounded up.
 
-use super::promise::{Promise, Rule};
+use super::constraint::{Constraint, Rule};
 use super::{Dim, Symbol, Symbols};
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::{SmallVec, smallvec};
@@ -13,7 +13,7 @@ use std::cell::RefCell;
 
 /// Handle of a symbolic size in its module; equal handles are equal sizes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SizeId(u32);
+pub struct DimExprId(u32);
 
 /// What a polynomial is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -40,7 +40,7 @@ pub(super) type Polynomial = SmallVec<[Term; 2]>;
 ///
 /// It only ever grows, and a handle once given stays valid; this is why it can be shared.
 #[derive(Clone, Debug, Default)]
-pub struct Sizes {
+pub struct DimExprs {
     pub(super) table: RefCell<Table>,
 }
 
@@ -49,13 +49,13 @@ pub(super) struct Table {
     list: Vec<Polynomial>,
     /// How many symbols and operations each is written with.
     weights: Vec<usize>,
-    index: FxHashMap<Polynomial, SizeId>,
+    index: FxHashMap<Polynomial, DimExprId>,
     /// The least and the greatest value of each symbol that has one.
     pub(super) least: FxHashMap<Symbol, i64>,
     pub(super) most: FxHashMap<Symbol, i64>,
     /// Numbers that divide symbols.
     pub(super) multiples: FxHashMap<Symbol, i64>,
-    pub(super) promises: Vec<Promise>,
+    pub(super) constraints: Vec<Constraint>,
     pub(super) rules: Vec<Rule>,
 }
 
@@ -86,7 +86,7 @@ impl Table {
 /// The least and the greatest value, where there is one.
 pub(super) type Bounds = (Option<i64>, Option<i64>);
 
-impl Sizes {
+impl DimExprs {
     /// The size that a symbol names.
     pub fn symbol(&self, name: Symbol) -> Dim {
         self.factor(Factor::Symbol(name))
@@ -100,7 +100,7 @@ impl Sizes {
     }
 
     /// The terms whose sum a symbolic size is.
-    pub fn terms(&self, size: SizeId) -> Vec<Term> {
+    pub fn terms(&self, size: DimExprId) -> Vec<Term> {
         self.table.borrow().list[size.0 as usize].to_vec()
     }
 
@@ -300,7 +300,7 @@ impl Sizes {
 
     /// The size of any terms; nothing when a coefficient overflows or it is too heavy.
     pub(super) fn intern(&self, terms: Polynomial) -> Option<Dim> {
-        let mut terms = self.without_exact_quotients(self.as_promised(terms)?)?;
+        let mut terms = self.without_exact_quotients(self.constrained(terms)?)?;
         terms.sort_unstable();
         let mut normal = Polynomial::new();
         for (factors, coefficient) in terms {
@@ -324,7 +324,7 @@ impl Sizes {
             return None;
         }
         table.weights.push(weight);
-        let id = SizeId(table.list.len() as u32);
+        let id = DimExprId(table.list.len() as u32);
         table.list.push(normal.clone());
         table.index.insert(normal, id);
         Some(Dim::Symbolic(id))
@@ -394,13 +394,13 @@ mod tests {
     use super::*;
 
     struct Fixture {
-        sizes: Sizes,
+        sizes: DimExprs,
         symbols: Symbols,
     }
 
     impl Fixture {
         fn new() -> Self {
-            Self { sizes: Sizes::default(), symbols: Symbols::default() }
+            Self { sizes: DimExprs::default(), symbols: Symbols::default() }
         }
 
         fn symbol(&mut self, name: &str) -> Dim {

@@ -161,7 +161,7 @@ fn slice(t: &Typing) -> Inferred {
             let why = format!("{stride} is less than 1");
             return Err(Violation::attribute("strides", why).within(|part| part.item(axis)));
         }
-        let sizes = &t.module.sizes;
+        let sizes = &t.module.dim_exprs;
         dims.push(sizes.quotient_up(sizes.subtract(limit, start), Dim::Known(stride)));
     }
     one(tensor(operand.element, dims))
@@ -181,7 +181,7 @@ fn concatenate(t: &Typing) -> Inferred {
             return Err(t.disagreeing(0, index + 1, why));
         }
         let (left, right) = (dims[axis], other.dims[axis]);
-        let sum = t.module.sizes.add(left, right);
+        let sum = t.module.dim_exprs.add(left, right);
         for (dim, &own) in dims.iter_mut().zip(&other.dims) {
             *dim = super::typing::known_of(*dim, own);
         }
@@ -217,7 +217,7 @@ fn pad(t: &Typing) -> Inferred {
 
 /// The size after padding, when it is one.
 pub(super) fn padded(t: &Typing, size: Dim, edges: [Dim; 2], interior: i64) -> Option<Dim> {
-    let sizes = &t.module.sizes;
+    let sizes = &t.module.dim_exprs;
     let between = sizes.larger(sizes.subtract(size, Dim::Known(1)), Dim::Known(0));
     let padded = sizes.sum([size, sizes.multiply(between, Dim::Known(interior)), edges[0], edges[1]]);
     let numbers = [size, edges[0], edges[1]].iter().all(|dim| dim.known().is_some());

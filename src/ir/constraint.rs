@@ -1,15 +1,15 @@
-//! What a program promises of its symbolic sizes.
+//! What a program constraints of its symbolic sizes.
 //!
 //! `jax.export` asserts the constraints that its user gave (`b >= 4`, `mod(t, 8) == 0`) and those that follow from the
 //! names of dimensions. They decide comparisons, replace roundings by what they are equal to, and are written into the
 //! model for those who run it.
 
-use super::size::{Factor, Polynomial, Sizes, Term};
+use super::dim_expr::{DimExprs, Factor, Polynomial, Term};
 use super::{Dim, Symbol, Symbols};
 
 /// A statement about a difference of sizes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Promise {
+pub enum Constraint {
     /// It is zero.
     Zero(Dim),
     /// It is zero or more.
@@ -27,23 +27,23 @@ pub(super) struct Rule {
 /// Rules can lead from one to another, and in a circle.
 const ROUNDS: usize = 8;
 
-impl Sizes {
-    /// Notes a promise, and uses it from now on.
-    pub fn promise(&self, promise: Promise) {
-        let (Promise::Zero(difference) | Promise::NotNegative(difference)) = promise;
+impl DimExprs {
+    /// Notes a constraint, and uses it from now on.
+    pub fn constrain(&self, constraint: Constraint) {
+        let (Constraint::Zero(difference) | Constraint::NotNegative(difference)) = constraint;
         let Dim::Symbolic(size) = difference else { return };
         let terms = self.terms(size);
-        if matches!(promise, Promise::Zero(_)) {
+        if matches!(constraint, Constraint::Zero(_)) {
             self.note_multiple(&terms);
         }
         let mut table = self.table.borrow_mut();
-        if table.promises.contains(&promise) {
+        if table.constraints.contains(&constraint) {
             return;
         }
-        table.promises.push(promise);
-        match promise {
-            Promise::Zero(_) => table.rules.extend(rule(&terms)),
-            Promise::NotNegative(_) => match bound(&terms) {
+        table.constraints.push(constraint);
+        match constraint {
+            Constraint::Zero(_) => table.rules.extend(rule(&terms)),
+            Constraint::NotNegative(_) => match bound(&terms) {
                 Some((name, Bound::Least(least))) => {
                     let known = table.least.entry(name).or_insert(least);
                     *known = least.max(*known);
@@ -57,12 +57,12 @@ impl Sizes {
         }
     }
 
-    /// The promises in the order in which they were noted, as one writes them: `t <= 128`, `8*floordiv(t, 8) == t`.
+    /// The constraints in the order in which they were noted, as one writes them: `t <= 128`, `8*floordiv(t, 8) == t`.
     /// Bounds of a symbol that others make needless are left out.
-    pub fn promises(&self, symbols: &Symbols) -> Vec<String> {
-        let promises = self.table.borrow().promises.clone();
-        let tells = |promise: &Promise| {
-            let Promise::NotNegative(difference) = promise else { return true };
+    pub fn constraints(&self, symbols: &Symbols) -> Vec<String> {
+        let constraints = self.table.borrow().constraints.clone();
+        let tells = |constraint: &Constraint| {
+            let Constraint::NotNegative(difference) = constraint else { return true };
             let table = self.table.borrow();
             match self.polynomial(*difference).and_then(|terms| bound(&terms)) {
                 Some((name, Bound::Least(least))) => table.least.get(&name) == Some(&least),
@@ -70,13 +70,17 @@ impl Sizes {
                 None => true,
             }
         };
-        promises.into_iter().filter(tells).map(|promise| self.spell_promise(symbols, promise)).collect()
+        constraints
+            .into_iter()
+            .filter(tells)
+            .map(|constraint| self.spell_constraint(symbols, constraint))
+            .collect()
     }
 
-    fn spell_promise(&self, symbols: &Symbols, promise: Promise) -> String {
-        let (difference, relation, turned) = match promise {
-            Promise::Zero(difference) => (difference, "==", "=="),
-            Promise::NotNegative(difference) => (difference, ">=", "<="),
+    fn spell_constraint(&self, symbols: &Symbols, constraint: Constraint) -> String {
+        let (difference, relation, turned) = match constraint {
+            Constraint::Zero(difference) => (difference, "==", "=="),
+            Constraint::NotNegative(difference) => (difference, ">=", "<="),
         };
         let terms = self.polynomial(difference).unwrap_or_default();
         let (left, mut right): (Vec<Term>, Vec<Term>) =
@@ -94,7 +98,7 @@ impl Sizes {
     }
 
     /// The terms with what the rules say in the place of factors; nothing when a coefficient overflows.
-    pub(super) fn as_promised(&self, mut terms: Polynomial) -> Option<Polynomial> {
+    pub(super) fn constrained(&self, mut terms: Polynomial) -> Option<Polynomial> {
         let table = self.table.borrow();
         for _ in 0..ROUNDS {
             let found = terms.iter().enumerate().find_map(|(index, term)| {
@@ -160,12 +164,12 @@ fn bound(terms: &[Term]) -> Option<(Symbol, Bound)> {
 
 #[cfg(test)]
 mod tests {
-    use super::Promise;
-    use crate::ir::{Dim, Sizes, Symbols};
+    use super::Constraint;
+    use crate::ir::{Dim, DimExprs, Symbols};
 
     #[test]
-    fn what_is_promised_is_used_and_spelt() {
-        let (sizes, mut symbols) = (Sizes::default(), Symbols::default());
+    fn constraints_are_used_and_printed() {
+        let (sizes, mut symbols) = (DimExprs::default(), Symbols::default());
         let [b, t] = ["b", "t"].map(|name| {
             let name = symbols.intern(name);
             sizes.at_least(name, 1);
@@ -175,15 +179,15 @@ mod tests {
         let eighth = sizes.quotient(t, number(8));
         let whole = sizes.multiply(eighth, number(8));
         let rest = sizes.remainder(t, number(8));
-        sizes.promise(Promise::NotNegative(sizes.subtract(b, number(1))));
-        sizes.promise(Promise::NotNegative(sizes.subtract(b, number(4))));
-        sizes.promise(Promise::Zero(sizes.subtract(whole, t)));
-        sizes.promise(Promise::Zero(rest));
-        sizes.promise(Promise::NotNegative(sizes.subtract(number(128), t)));
-        sizes.promise(Promise::NotNegative(sizes.subtract(sizes.multiply(t, number(3)), number(7))));
-        sizes.promise(Promise::NotNegative(sizes.subtract(t, sizes.multiply(b, number(2)))));
+        sizes.constrain(Constraint::NotNegative(sizes.subtract(b, number(1))));
+        sizes.constrain(Constraint::NotNegative(sizes.subtract(b, number(4))));
+        sizes.constrain(Constraint::Zero(sizes.subtract(whole, t)));
+        sizes.constrain(Constraint::Zero(rest));
+        sizes.constrain(Constraint::NotNegative(sizes.subtract(number(128), t)));
+        sizes.constrain(Constraint::NotNegative(sizes.subtract(sizes.multiply(t, number(3)), number(7))));
+        sizes.constrain(Constraint::NotNegative(sizes.subtract(t, sizes.multiply(b, number(2)))));
         assert_eq!(
-            sizes.promises(&symbols),
+            sizes.constraints(&symbols),
             ["b >= 4", "8*floordiv(t, 8) == t", "mod(t, 8) == 0", "t <= 128", "3*t >= 7", "t >= 2*b"]
         );
 
@@ -200,13 +204,13 @@ mod tests {
 
     #[test]
     fn rules_in_a_circle_come_to_an_end() {
-        let (sizes, mut symbols) = (Sizes::default(), Symbols::default());
+        let (sizes, mut symbols) = (DimExprs::default(), Symbols::default());
         let name = symbols.intern("t");
         sizes.at_least(name, 1);
         let t = sizes.symbol(name);
         let (half, third) = (sizes.quotient(t, Dim::Known(2)), sizes.quotient(t, Dim::Known(3)));
-        sizes.promise(Promise::Zero(sizes.subtract(half, sizes.multiply(third, Dim::Known(2)))));
-        sizes.promise(Promise::Zero(sizes.subtract(third, sizes.add(half, Dim::Known(1)))));
+        sizes.constrain(Constraint::Zero(sizes.subtract(half, sizes.multiply(third, Dim::Known(2)))));
+        sizes.constrain(Constraint::Zero(sizes.subtract(third, sizes.add(half, Dim::Known(1)))));
         assert_ne!(sizes.add(half, third), Dim::Dynamic);
     }
 }

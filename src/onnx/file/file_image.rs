@@ -5,7 +5,7 @@ use std::ops::Range;
 
 /// The contents of one file: parts in ascending order, and zeros between them.
 #[derive(Default)]
-pub(super) struct Image<'l> {
+pub(super) struct FileImage<'l> {
     parts: Vec<Part<'l>>,
     len: u64,
     payload_len: u64,
@@ -23,7 +23,7 @@ enum Content<'l> {
     Payload(&'l Initializer<'l>),
 }
 
-impl<'l> Image<'l> {
+impl<'l> FileImage<'l> {
     pub(super) fn len(&self) -> u64 {
         self.len
     }

@@ -9,19 +9,19 @@ use std::io::{self, BufRead, BufReader, Read, Seek, Write};
 
 /// How a stream is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Packing {
+pub(super) enum Compression {
     /// RFC 1952.
     Gzip,
     /// RFC 8878.
     Zstandard,
 }
 
-impl Packing {
+impl Compression {
     /// The compression that the first bytes of a file are the sign of. No text begins with them.
     pub(super) fn of(head: &[u8]) -> Option<Self> {
         match head {
-            [0x1F, 0x8B, ..] => Some(Packing::Gzip),
-            [0x28, 0xB5, 0x2F, 0xFD, ..] => Some(Packing::Zstandard),
+            [0x1F, 0x8B, ..] => Some(Compression::Gzip),
+            [0x28, 0xB5, 0x2F, 0xFD, ..] => Some(Compression::Zstandard),
             _ => None,
         }
     }
@@ -35,10 +35,12 @@ pub(super) fn spool(stream: impl Read, limit: Limit) -> io::Result<File> {
     let mut stream = BufReader::with_capacity(1 << 16, stream);
     let mut file = tempfile::tempfile()?;
     let limit = limit.of_streams();
-    match Packing::of(stream.fill_buf()?) {
+    match Compression::of(stream.fill_buf()?) {
         None => copy(stream, &mut file, limit, limit)?,
-        Some(Packing::Gzip) => copy(flate2::bufread::MultiGzDecoder::new(stream), &mut file, limit, limit)?,
-        Some(Packing::Zstandard) => unpack_frames(stream, &mut file, limit)?,
+        Some(Compression::Gzip) => {
+            copy(flate2::bufread::MultiGzDecoder::new(stream), &mut file, limit, limit)?
+        }
+        Some(Compression::Zstandard) => unpack_frames(stream, &mut file, limit)?,
     };
     file.flush()?;
     file.rewind()?;

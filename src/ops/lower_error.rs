@@ -1,6 +1,6 @@
 //! Why an op could not be lowered.
 
-use crate::diagnostic::{Diagnostic, Part, catalogue};
+use crate::diagnostic::{Diagnostic, Part, catalog};
 use crate::ir::{Module, OpId, OpName, ValueId, builtin, hlo2onnx, stablehlo};
 use smallvec::{SmallVec, smallvec};
 
@@ -21,11 +21,11 @@ impl FromIterator<ValueId> for Values {
 }
 
 /// What a lowering gives.
-pub type Lowered = Result<Values, Refusal>;
+pub type Lowered = Result<Values, LowerError>;
 
 /// Why an op could not be lowered; the pass makes the diagnostic.
 #[derive(Clone, Debug)]
-pub enum Refusal {
+pub enum LowerError {
     /// No row has the op.
     Op,
     /// The op has a row, but not with this attribute, region or combination of operands.
@@ -63,10 +63,10 @@ pub enum Refusal {
     Reported,
 }
 
-impl Refusal {
+impl LowerError {
     /// A form that is not supported, for this reason.
     pub fn form(why: impl Into<String>) -> Self {
-        Refusal::Form(why.into())
+        LowerError::Form(why.into())
     }
 
     /// An op that is lowered only where its sizes are numbers.
@@ -77,45 +77,45 @@ impl Refusal {
         let name = super::call_target(cx.module, named)
             .filter(|_| cx.module.op(named).name == stablehlo::CUSTOM_CALL)
             .unwrap_or_else(|| cx.module.op_name(named));
-        Refusal::Dynamic(format!("a dimension of `{name}`"))
+        LowerError::Dynamic(format!("a dimension of `{name}`"))
     }
 
     /// The diagnostic, unless one has been made already, as of all that could not be read.
     pub fn diagnostic(&self, module: &Module, op: OpId, opset: u32) -> Option<Diagnostic> {
-        if module.op(op).name == builtin::UNREAD {
+        if module.op(op).name == builtin::ERROR {
             return None;
         }
         let (op, at) = (module.op_name(op), module.span(op).name);
         Some(match self {
-            Refusal::Op => match super::misspelt(op) {
-                Some(nearest) => catalogue::UnknownOp { op, nearest, at }.into(),
-                None => catalogue::UnsupportedOp { op, at }.into(),
+            LowerError::Op => match super::misspelt(op) {
+                Some(nearest) => catalog::UnknownOp { op, nearest, at }.into(),
+                None => catalog::UnsupportedOp { op, at }.into(),
             },
-            Refusal::Form(why) => catalogue::UnsupportedForm { op, why, at }.into(),
-            Refusal::Type(ty) => {
-                let diagnostic: Diagnostic = catalogue::UnsupportedType { op, ty, at }.into();
+            LowerError::Form(why) => catalog::UnsupportedForm { op, why, at }.into(),
+            LowerError::Type(ty) => {
+                let diagnostic: Diagnostic = catalog::UnsupportedType { op, ty, at }.into();
                 diagnostic.at(Part::Elements(ty.clone()))
             }
-            Refusal::Dynamic(what) => {
+            LowerError::Dynamic(what) => {
                 let of_op = format!("{what} of `{op}`");
                 let what = if what.contains('`') { what } else { &of_op };
-                let diagnostic: Diagnostic = catalogue::DynamicShape { what, at }.into();
+                let diagnostic: Diagnostic = catalog::DynamicShape { what, at }.into();
                 diagnostic.at(Part::UnknownSize)
             }
-            Refusal::CustomCall(target) => catalogue::UnsupportedCustomCall { target, at }.into(),
-            Refusal::Devices { devices, mesh } => {
-                catalogue::MultipleDevices { devices: *devices, mesh: mesh.as_deref(), at }.into()
+            LowerError::CustomCall(target) => catalog::UnsupportedCustomCall { target, at }.into(),
+            LowerError::Devices { devices, mesh } => {
+                catalog::MultipleDevices { devices: *devices, mesh: mesh.as_deref(), at }.into()
             }
-            Refusal::Opset { op, needs } => {
-                catalogue::OpsetTooLow { op: op.mnemonic(), needs: *needs, given: opset, at }.into()
+            LowerError::Opset { op, needs } => {
+                catalog::OpsetTooLow { op: op.mnemonic(), needs: *needs, given: opset, at }.into()
             }
-            Refusal::Missing(attribute) => catalogue::MissingAttribute { op, attribute, at }.into(),
-            Refusal::Attribute { name, why } => {
+            LowerError::Missing(attribute) => catalog::MissingAttribute { op, attribute, at }.into(),
+            LowerError::Attribute { name, why } => {
                 let diagnostic: Diagnostic =
-                    catalogue::InvalidAttribute { op, attribute: name, why, at }.into();
+                    catalog::InvalidAttribute { op, attribute: name, why, at }.into();
                 diagnostic.at(Part::attribute(name))
             }
-            Refusal::Reported => return None,
+            LowerError::Reported => return None,
         })
     }
 }

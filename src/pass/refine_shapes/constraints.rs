@@ -1,8 +1,8 @@
 //! What the program asserts of its sizes (`shape_assertion` of a comparison) is known of them from then on.
 
 use super::values::Values;
-use crate::diagnostic::{Diagnostic, catalogue};
-use crate::ir::{Dim, Module, OpId, Promise, ValueId, provenance};
+use crate::diagnostic::{Diagnostic, catalog};
+use crate::ir::{Constraint, Dim, Module, OpId, ValueId, provenance};
 use crate::ops::call_target;
 use crate::pass::Context;
 
@@ -12,14 +12,14 @@ pub(super) fn note(module: &Module, op: OpId, values: &Values, cx: &mut Context)
         return;
     }
     let Some(&asserted) = module.op(op).operands.first() else { return };
-    if let Some(promise) = promise(module, asserted, values) {
-        module.sizes.promise(promise);
+    if let Some(constraint) = constraint(module, asserted, values) {
+        module.dim_exprs.constrain(constraint);
     }
     // One that is decided is a constant.
     if values.number(module, asserted) == Some(0) {
         let why = message(module, op, values);
         let at = module.span(op).whole;
-        let mut diagnostic: Diagnostic = catalogue::BrokenAssertion { why: &why, at }.into();
+        let mut diagnostic: Diagnostic = catalog::BrokenAssertion { why: &why, at }.into();
         provenance::complete(module, module.op_location(op), &mut diagnostic);
         cx.diagnostics.push(diagnostic);
         cx.halted = true;
@@ -32,20 +32,20 @@ pub(super) fn is_assertion(module: &Module, op: OpId) -> bool {
 }
 
 /// What a comparison that holds says.
-fn promise(module: &Module, comparison: ValueId, values: &Values) -> Option<Promise> {
+fn constraint(module: &Module, comparison: ValueId, values: &Values) -> Option<Constraint> {
     let compare = module.defining_op(comparison)?;
     let &[left, right] = module.op(compare).operands.as_slice() else { return None };
     let direction = module.word(module.attribute(compare, "comparison_direction")?)?;
     let size = |value| values.of(module, value)?.first().copied();
     let (left, right) = (size(left)?, size(right)?);
-    let sizes = &module.sizes;
+    let sizes = &module.dim_exprs;
     let more = |left, right, by| sizes.subtract(sizes.subtract(left, right), Dim::Known(by));
     match direction {
-        "EQ" => Some(Promise::Zero(more(left, right, 0))),
-        "GE" => Some(Promise::NotNegative(more(left, right, 0))),
-        "GT" => Some(Promise::NotNegative(more(left, right, 1))),
-        "LE" => Some(Promise::NotNegative(more(right, left, 0))),
-        "LT" => Some(Promise::NotNegative(more(right, left, 1))),
+        "EQ" => Some(Constraint::Zero(more(left, right, 0))),
+        "GE" => Some(Constraint::NotNegative(more(left, right, 0))),
+        "GT" => Some(Constraint::NotNegative(more(left, right, 1))),
+        "LE" => Some(Constraint::NotNegative(more(right, left, 0))),
+        "LT" => Some(Constraint::NotNegative(more(right, left, 1))),
         _ => None,
     }
 }

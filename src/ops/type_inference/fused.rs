@@ -36,7 +36,7 @@ fn repeat(t: &Typing) -> Inferred {
         return attribute("scales", "a scale must be at least 1");
     }
     let dims = operand.dims.iter().zip(scales);
-    let sizes = dims.map(|(&dim, scale)| t.module.sizes.multiply(dim, Dim::Known(scale)));
+    let sizes = dims.map(|(&dim, scale)| t.module.dim_exprs.multiply(dim, Dim::Known(scale)));
     one(tensor(operand.element, sizes))
 }
 

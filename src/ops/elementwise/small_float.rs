@@ -2,7 +2,7 @@
 
 use crate::ir::{Attribute, Element, OpId, OpName, SmallFloat, Special, Type, hlo2onnx, onnx};
 use crate::ops::constant::float_bytes;
-use crate::ops::{Lower, Lowered, Refusal};
+use crate::ops::{Lower, LowerError, Lowered};
 
 /// The op that rounds to a format: it takes and gives `f32` or `f64`. The pass `emulate_small_floats` makes it.
 pub const ROUND: OpName = hlo2onnx::ROUND;
@@ -22,7 +22,7 @@ pub(super) fn round(cx: &mut Lower, op: OpId) -> Lowered {
         },
         _ => None,
     };
-    let format = format.ok_or(Refusal::Missing(FORMAT))?;
+    let format = format.ok_or(LowerError::Missing(FORMAT))?;
     let x = cx.operand(op, 0)?;
     let (element, sizes) = (cx.element(x), cx.sizes(x));
     let (lowest, highest) = format.exponents();

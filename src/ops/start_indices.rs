@@ -1,0 +1,301 @@
+//! Start positions as gather, scatter and the dynamic slices take them: read into one form, bounded, and made into
+//! positions in a flattened tensor.
+
+use super::value_range::ValueRange;
+use super::{Lower, LowerError};
+use crate::ir::{Dim, DimExprs, Dims, Element, OpId, Size, ValueId, onnx};
+
+/// Positions: `value` is `i64` of the sizes `batch` and, unless there is one column, one for the columns. Each
+/// column has a range.
+#[derive(Clone, Debug)]
+pub(super) struct StartIndices {
+    /// The positions.
+    pub value: ValueId,
+    /// All sizes but the last.
+    pub batch: Dims,
+    /// A range for each column.
+    pub ranges: Vec<ValueRange>,
+}
+
+impl StartIndices {
+    /// Number of positions.
+    pub fn count(&self, sizes: &DimExprs) -> Dim {
+        sizes.product(self.batch.iter().copied())
+    }
+}
+
+/// An axis of positions that counts: its size, and how far apart its positions are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct StridedAxis {
+    /// How many.
+    pub size: Dim,
+    /// How far apart.
+    pub stride: Dim,
+}
+
+/// Constants of more elements are computed when the model runs.
+const LARGEST_FOLDED: i64 = 1 << 16;
+/// Offsets of more elements are added axis by axis.
+const LARGEST_OFFSETS: i64 = 4096;
+
+impl Lower<'_> {
+    /// The start positions that an operand holds, its vectors lying along `vector_dim`; where that is the rank,
+    /// each element is a vector of one.
+    pub(super) fn starts(
+        &mut self,
+        op: OpId,
+        operand: usize,
+        vector_dim: i64,
+    ) -> Result<StartIndices, LowerError> {
+        let value = self.full(op, operand)?;
+        let sizes = self.dims(value);
+        let axis = usize::try_from(vector_dim).ok().filter(|&axis| axis <= sizes.len());
+        let axis = axis.ok_or_else(|| LowerError::form(format!("index_vector_dim is {vector_dim}")))?;
+        let columns = sizes.get(axis).map_or(1, |&columns| self.number(columns));
+        let mut batch = sizes;
+        if axis < batch.len() {
+            batch.remove(axis);
+        }
+        let value = if columns == 1 {
+            self.reshape_back(value, &batch)
+        } else {
+            let mut order: Vec<i64> = (0..=batch.len() as i64).filter(|&dim| dim != axis as i64).collect();
+            order.push(axis as i64);
+            self.transpose(value, &order)
+        };
+        let value = self.int64(value);
+        let ranges = if columns == 1 { vec![self.range(value)] } else { self.column_ranges(value, columns) };
+        Ok(StartIndices { value, batch, ranges })
+    }
+
+    /// The value with other sizes: what it was before its last `Reshape`, where that had them. JAX gives each
+    /// index an axis of size 1 for its column, which ONNX's ops do without.
+    pub(super) fn reshape_back(&mut self, value: ValueId, sizes: &[Dim]) -> ValueId {
+        let reshape = self.module.defining_op(value).filter(|&op| self.module.op(op).name == onnx::RESHAPE);
+        let before = reshape.map(|op| self.module.op(op).operands[0]);
+        match before {
+            Some(before) if *self.dims(before) == *sizes => before,
+            _ => self.reshape(value, sizes),
+        }
+    }
+
+    /// The positions with an axis for the columns, even where there is one.
+    pub(super) fn vectors(&mut self, starts: &StartIndices) -> ValueId {
+        let mut sizes = starts.batch.clone();
+        sizes.push(Dim::Known(starts.ranges.len() as i64));
+        self.reshape(starts.value, &sizes)
+    }
+
+    /// Integers as `i64`; those of `ui64` that it does not hold become its highest.
+    pub(super) fn int64(&mut self, value: ValueId) -> ValueId {
+        let element = self.element(value);
+        if element == Element::I64 {
+            return value;
+        }
+        if let Some(known) = self.known_integers(value) {
+            let sizes = self.sizes(value);
+            let high = |number: i64| if element == Element::U64 && number < 0 { i64::MAX } else { number };
+            let known: Vec<i64> = known.into_iter().map(high).collect();
+            return self.integers(Element::I64, &sizes, &known);
+        }
+        if let Some(wide) = self.before_cast(value) {
+            return wide;
+        }
+        let mut value = value;
+        if element == Element::U64 {
+            let highest = self.integer(Element::U64, i64::MAX);
+            value = self.smaller(value, highest);
+        }
+        self.cast(value, Element::I64)
+    }
+
+    /// The `i64` that was cast to this integer, where it has lost nothing.
+    fn before_cast(&self, value: ValueId) -> Option<ValueId> {
+        let cast = self.module.defining_op(value).filter(|&op| self.module.op(op).name == onnx::CAST)?;
+        let before = self.module.op(cast).operands[0];
+        let own = ValueRange::of(self.element(value));
+        let range = (self.element(before) == Element::I64).then(|| self.range(before))?;
+        (own != ValueRange::ALL && range.low >= own.low && range.high <= own.high).then_some(before)
+    }
+
+    /// The positions with these columns only.
+    /// Without columns the value means nothing.
+    pub(super) fn select_columns(&mut self, starts: &StartIndices, columns: &[usize]) -> StartIndices {
+        let all = starts.ranges.len();
+        let ranges = columns.iter().map(|&column| starts.ranges[column]).collect();
+        if columns.is_empty() || columns.len() == all && columns.is_sorted() {
+            return StartIndices { value: starts.value, batch: starts.batch.clone(), ranges };
+        }
+        let mut sizes = starts.batch.clone();
+        if columns.len() > 1 {
+            sizes.push(Dim::Known(columns.len() as i64));
+        }
+        let value = if let Some(known) = self.known_integers(starts.value) {
+            let rows = known.chunks_exact(all);
+            let kept: Vec<i64> = rows.flat_map(|row| columns.iter().map(|&column| row[column])).collect();
+            self.integers_of(&sizes, &kept)
+        } else {
+            let picked: Vec<i64> = columns.iter().map(|&column| column as i64).collect();
+            let picked = if let [column] = picked[..] {
+                self.integer(Element::I64, column)
+            } else {
+                self.int64s(&picked)
+            };
+            let axis = starts.batch.len() as i64;
+            self.node(onnx::GATHER, &[starts.value, picked]).int("axis", axis).out(Element::I64, &sizes)
+        };
+        StartIndices { value, batch: starts.batch.clone(), ranges }
+    }
+
+    /// The positions clamped from 0 to a limit for each column, where they are not known to be.
+    pub(super) fn clamp_columns(&mut self, starts: &StartIndices, limits: &[Dim]) -> StartIndices {
+        let pairs = || starts.ranges.iter().zip(limits);
+        if pairs().all(|(range, &limit)| range.within(&self.module.dim_exprs, limit)) {
+            return starts.clone();
+        }
+        let ranges = pairs().map(|(range, &limit)| range.clamped(&self.module.dim_exprs, limit)).collect();
+        let numbers: Option<Vec<i64>> = limits.iter().map(|limit| limit.known()).collect();
+        let value = if let (Some(known), Some(limits)) = (self.known_integers(starts.value), &numbers) {
+            let sizes = self.sizes(starts.value);
+            let clamped = known.iter().zip(limits.iter().cycle());
+            let clamped: Vec<i64> = clamped.map(|(&start, &limit)| start.clamp(0, limit)).collect();
+            self.integers(Element::I64, &sizes, &clamped)
+        } else if limits.iter().all(|&limit| limit == limits[0]) {
+            let (low, high) = (self.integer(Element::I64, 0), self.size_scalar(limits[0], Element::I64));
+            self.bounded(starts.value, low, high)
+        } else {
+            let (low, high) = (self.integer(Element::I64, 0), self.shape(limits));
+            let raised = self.larger(starts.value, low);
+            self.smaller(raised, high)
+        };
+        StartIndices { value, batch: starts.batch.clone(), ranges }
+    }
+
+    /// The sum of each position's columns times their strides, of the sizes `batch`.
+    pub(super) fn linear(&mut self, starts: &StartIndices, strides: &[Dim]) -> ValueId {
+        if strides.iter().all(|&stride| stride == Dim::Known(0)) {
+            let zero = self.integer(Element::I64, 0);
+            return self.broadcast_to(zero, &starts.batch);
+        }
+        let numbers: Option<Vec<i64>> = strides.iter().map(|stride| stride.known()).collect();
+        if let (Some(known), Some(strides)) = (self.known_integers(starts.value), &numbers) {
+            let sum = |row: &[i64]| {
+                row.iter().zip(strides).fold(0, |sum: i64, (a, b)| sum.wrapping_add(a.wrapping_mul(*b)))
+            };
+            let sums: Vec<i64> = known.chunks_exact(strides.len()).map(sum).collect();
+            return self.integers_of(&starts.batch, &sums);
+        }
+        let scaled = if strides.iter().all(|&stride| stride == Dim::Known(1)) {
+            starts.value
+        } else {
+            let strides = if let [stride] = *strides {
+                self.size_scalar(stride, Element::I64)
+            } else {
+                self.shape(strides)
+            };
+            self.elementwise(onnx::MUL, &[starts.value, strides])
+        };
+        if strides.len() == 1 { scaled } else { self.sum_columns(scaled, &starts.batch) }
+    }
+
+    /// The sum over the last axis, which is not empty.
+    pub(super) fn sum_columns(&mut self, value: ValueId, batch: &[Dim]) -> ValueId {
+        // ONNX Runtime sums in f64, which holds every position of a tensor that fits into memory.
+        // Of nothing it keeps a dimension that is counted from the end.
+        let axes = self.int64s(&[self.rank(value) as i64 - 1]);
+        self.node(onnx::REDUCE_SUM, &[value, axes]).int("keepdims", 0).out(Element::I64, batch)
+    }
+
+    /// Adds the counts of the given axes to `value`, which has size 1 there or lacks them (they are trailing).
+    pub(super) fn add_counts(
+        &mut self,
+        value: ValueId,
+        rank: usize,
+        counts: &[(usize, StridedAxis)],
+    ) -> ValueId {
+        let mut sizes = self.dims(value);
+        sizes.resize(rank, Dim::Known(1));
+        let mut value = self.reshape(value, &sizes);
+        let number =
+            |&(axis, count): &(usize, StridedAxis)| Some((axis, count.size.known()?, count.stride.known()?));
+        let numbers: Option<Vec<(usize, i64, i64)>> = counts.iter().map(number).collect();
+        let product = |counts: &[(usize, i64, i64)]| counts.iter().map(|&(_, size, _)| size).product::<i64>();
+        if let Some(mut ordered) = numbers.filter(|counts| product(counts) <= LARGEST_OFFSETS)
+            && !ordered.is_empty()
+        {
+            let mut offset_sizes = vec![1; rank];
+            let mut offsets = vec![0i64];
+            ordered.sort_by_key(|&(axis, ..)| axis);
+            for (axis, size, stride) in ordered {
+                offset_sizes[axis] = size;
+                offsets = offsets
+                    .iter()
+                    .flat_map(|&offset| (0..size).map(move |step| offset + step * stride))
+                    .collect();
+            }
+            let offsets = self.integers(Element::I64, &offset_sizes, &offsets);
+            return self.add_positions(value, offsets);
+        }
+        for &(axis, StridedAxis { size, stride }) in counts {
+            let mut offset = self.iota(Element::I64, rank, axis, size);
+            if size.known().is_some() || stride != Dim::Known(1) {
+                let stride = self.size_scalar(stride, Element::I64);
+                offset = self.elementwise(onnx::MUL, &[offset, stride]);
+            }
+            value = self.add_positions(value, offset);
+        }
+        value
+    }
+
+    /// The sum of two `i64` values of one rank, computed here when both are small constants.
+    fn add_positions(&mut self, a: ValueId, b: ValueId) -> ValueId {
+        let (x, y) = (self.known_integers(a), self.known_integers(b));
+        let is_zero = |known: &Option<Vec<i64>>| {
+            known.as_ref().is_some_and(|all| all.iter().all(|&number| number == 0))
+        };
+        let dims = self.broadcast_dims(&[a, b]);
+        if is_zero(&y) {
+            return self.broadcast_to(a, &dims);
+        }
+        if is_zero(&x) && dims == self.dims(b) {
+            return b;
+        }
+        let (Some(x), Some(y)) = (x, y) else { return self.elementwise(onnx::ADD, &[a, b]) };
+        let sizes = self.broadcast_sizes(&[a, b]);
+        let count: i64 = sizes.iter().product();
+        if count > LARGEST_FOLDED {
+            return self.elementwise(onnx::ADD, &[a, b]);
+        }
+        let own = [self.sizes(a), self.sizes(b)];
+        let at = |own: &[i64], flat: i64| {
+            let (mut rest, mut index, mut stride) = (flat, 0, 1);
+            for (&size, &own) in sizes.iter().zip(own).rev() {
+                let step = rest % size;
+                rest /= size;
+                index += if own == 1 { 0 } else { step * stride };
+                stride *= own;
+            }
+            index as usize
+        };
+        let sums: Vec<i64> = (0..count).map(|flat| x[at(&own[0], flat)] + y[at(&own[1], flat)]).collect();
+        self.integers(Element::I64, &sizes, &sums)
+    }
+
+    /// A constant of `i64` of these sizes, which are numbers.
+    fn integers_of(&mut self, sizes: &[Dim], values: &[i64]) -> ValueId {
+        let sizes: Vec<i64> = sizes.iter().map(|&size| self.number(size)).collect();
+        self.integers(Element::I64, &sizes, values)
+    }
+}
+
+/// The distance between neighbors along each axis of a tensor of these sizes, its last axis lying densest.
+pub(super) fn strides<S: Size>(sizes: &DimExprs, of: &[S]) -> Dims {
+    let mut strides: Dims = std::iter::repeat_n(Dim::Known(1), of.len()).collect();
+    for axis in (1..of.len()).rev() {
+        strides[axis - 1] = match of[axis].into() {
+            Dim::Known(size) => sizes.multiply(strides[axis], Dim::Known(size.max(1))),
+            size => sizes.multiply(strides[axis], size),
+        };
+    }
+    strides
+}
