@@ -129,7 +129,7 @@ fn initializer<'a>(name: &str, count: i64, payload: impl Payload + 'a) -> Initia
 /// Elements that several threads write.
 const LARGE: u64 = 1_000_003;
 
-/// DimExprs on both sides of each length of a length prefix (127, 16383), and one that takes several pieces.
+/// Sizes on both sides of each length of a length prefix (127, 16383), and one that takes several pieces.
 fn model<'a>() -> Model<'a> {
     let initializers =
         vec![floats("large", LARGE), floats("a", 1), floats("b", 31), floats("c", 32), floats("d", 4096)];

@@ -34,7 +34,7 @@ pub enum Attribute {
     /// `array<i64: 1, 2>`, any integer element type or `i1`.
     Integers(Element, Box<[i64]>),
     /// Integers of which some are symbolic sizes, where an op in its static form would have an array of numbers.
-    DimExprs(Dims),
+    Dims(Dims),
     /// `array<f32: 1.0, 2.0>`.
     Floats(Element, Box<[f64]>),
     /// `dense<...> : tensor<...>`.
@@ -77,7 +77,7 @@ impl Attribute {
     pub fn of_sizes(sizes: &[Dim]) -> Self {
         match sizes.iter().map(|dim| dim.known()).collect::<Option<Box<[i64]>>>() {
             Some(numbers) => Attribute::Integers(Element::I64, numbers),
-            None => Attribute::DimExprs(Dims::from_slice(sizes)),
+            None => Attribute::Dims(Dims::from_slice(sizes)),
         }
     }
 

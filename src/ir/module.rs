@@ -175,7 +175,7 @@ pub struct Module {
     pub symbols: Symbols,
     /// Types.
     pub types: Types,
-    /// DimExprs that are expressions.
+    /// Sizes that are expressions.
     pub dim_exprs: DimExprs,
     /// Names that weights have in the user's own tree. A constant whose location is of this name has it in the model.
     pub weight_names: FxHashSet<Symbol>,

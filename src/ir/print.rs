@@ -381,7 +381,7 @@ impl Printer<'_> {
                 }
                 self.out.push('>');
             }
-            Attribute::DimExprs(sizes) => {
+            Attribute::Dims(sizes) => {
                 // An expression is a string, as arrays of attributes have no other place for it.
                 self.out.push('[');
                 for (index, &size) in sizes.iter().enumerate() {

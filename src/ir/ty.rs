@@ -51,7 +51,7 @@ pub type Dims = SmallVec<[Dim; 4]>;
 pub struct TensorType {
     /// Type of the elements.
     pub element: Element,
-    /// DimExprs, outermost first; empty for a scalar.
+    /// Sizes, outermost first; empty for a scalar.
     pub dims: Dims,
     /// The encoding attribute after the element type, as its text (`#stablehlo.bounds<?, 4>`).
     pub encoding: Option<Symbol>,

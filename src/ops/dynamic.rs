@@ -1,4 +1,4 @@
-//! DimExprs as values, and ops whose sizes are operands.
+//! Sizes as values, and ops whose sizes are operands.
 //!
 //! The `refine_shapes` pass has made the latter the ops whose sizes are attributes, wherever it knows a number or an
 //! expression for them. What is left breaks a rule, or takes from data what must be known before.

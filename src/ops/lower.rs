@@ -4,7 +4,7 @@
 //! where ONNX broadcasts by itself. Such a value has size 1 where its type has more, or lacks leading dimensions.
 //! [`Lower::operand`] gives it as it is, for ops that broadcast; [`Lower::full`] expands it, once, for the others.
 //!
-//! DimExprs are numbers or expressions ([`Dim`]). A lowering that works for both asks for [`Lower::dims`]; one that asks
+//! Sizes are numbers or expressions ([`Dim`]). A lowering that works for both asks for [`Lower::dims`]; one that asks
 //! for the numbers ([`Lower::sizes`]) of a value that has none is refused, whatever it goes on to emit.
 
 use super::{Elements, LowerError, Values, find, size::Origin, target, value_range::ValueRange};
@@ -514,7 +514,7 @@ impl<'a> Lower<'a> {
     /// When it is missing or no list of integers.
     pub fn size_list(&self, op: OpId, name: &'static str) -> Result<Dims, LowerError> {
         match self.module.attribute(op, name) {
-            Some(Attribute::DimExprs(sizes)) => Ok(sizes.clone()),
+            Some(Attribute::Dims(sizes)) => Ok(sizes.clone()),
             _ => Ok(self.ints(op, name)?.into_iter().map(Dim::Known).collect()),
         }
     }

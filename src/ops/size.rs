@@ -1,4 +1,4 @@
-//! DimExprs that are computed when the model runs.
+//! Sizes that are computed when the model runs.
 
 use super::Lower;
 use crate::ir::{Dim, DimExprId, Dims, Element, Factor, SCALAR, Symbol, ValueId, onnx};
@@ -102,7 +102,7 @@ impl Lower<'_> {
         self.concat(&parts, 0)
     }
 
-    /// DimExprs that are those of neighboring dimensions of one value, in order.
+    /// Sizes that are those of neighboring dimensions of one value, in order.
     fn shape_of_argument(&mut self, dims: &[Dim]) -> Option<ValueId> {
         let dimension = |dim: Dim| {
             // A dimension that is `8*h` states what `h` is, and is read as it is.

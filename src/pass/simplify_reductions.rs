@@ -208,7 +208,7 @@ struct Windows {
     strides: Vec<i64>,
     dilations: Vec<i64>,
     low: Vec<i64>,
-    /// DimExprs of what is pooled.
+    /// Sizes of what is pooled.
     whole: Vec<i64>,
 }
 

@@ -65,7 +65,7 @@ pub struct Tensor {
     pub elements: Vec<Element>,
     /// The file's name of its element type.
     pub dtype: String,
-    /// DimExprs, outermost first.
+    /// Sizes, outermost first.
     pub sizes: Vec<usize>,
     /// The elements in row-major order and little-endian bytes; meaningless if `elements` is empty.
     pub data: Pieces,

@@ -161,7 +161,7 @@ diagnostics! {
 
     /// A tensor of a file of weights does not have the type of the argument that has its name.
     ///
-    /// DimExprs and element type must be the argument's own; nothing is cast, transposed or reshaped. There are two
+    /// Sizes and element type must be the argument's own; nothing is cast, transposed or reshaped. There are two
     /// exceptions: `uint16` and two-byte void in an npz, which has no bf16, count as bf16; and an array of shape
     /// `(1,)`, which `numpy.ascontiguousarray` makes of a scalar, counts as a scalar.
     ///

@@ -114,7 +114,7 @@ diagnostics! {
 
     /// A size that must be static is dynamic.
     ///
-    /// DimExprs may be numbers, or expressions over symbolic dimensions, which the model computes. Here a size depends on
+    /// Sizes may be numbers, or expressions over symbolic dimensions, which the model computes. Here a size depends on
     /// the values of the inputs, or the op needs it as a number.
     ///
     /// An example that triggers it:

@@ -6,7 +6,7 @@ use crate::ops::padding::{self, Along};
 use crate::ops::{Lower, LowerError};
 
 const DIMENSIONS: &str = "dimension_numbers";
-/// DimExprs, strides, dilations and padding within this make no product that overflows.
+/// Sizes, strides, dilations and padding within this make no product that overflows.
 const LARGEST: i64 = 1 << 30;
 
 /// A spatial dimension.

@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub struct Tensor {
     /// Type of the elements.
     pub element: Element,
-    /// DimExprs, outermost first.
+    /// Sizes, outermost first.
     pub sizes: Vec<usize>,
     /// The elements in the shape of `sizes`; a splat has shape `[]` whatever its sizes.
     pub bits: ArcArray<i64, IxDyn>,

@@ -33,9 +33,9 @@ pub(super) const ROWS: &[Row] = &[noted(
 /// The dimension numbers, checked against the types.
 #[derive(Debug)]
 struct Numbers {
-    /// DimExprs of the operand.
+    /// Sizes of the operand.
     sizes: Dims,
-    /// DimExprs of the window, 1 in inserted and batching dimensions.
+    /// Sizes of the window, 1 in inserted and batching dimensions.
     window: Dims,
     /// For each dimension of the operand, the dimension of the updates that its window is.
     window_dims: Vec<Option<usize>>,

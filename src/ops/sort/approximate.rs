@@ -24,7 +24,7 @@ pub(in crate::ops) fn approx_top_k(cx: &mut Lower, op: OpId) -> Lowered {
     };
     let dimension = number("reduction_dim")?;
     let k = match cx.module.attribute(op, "k") {
-        Some(Attribute::DimExprs(k)) if k.len() == 1 => k[0],
+        Some(Attribute::Dims(k)) if k.len() == 1 => k[0],
         _ => Dim::Known(number("top_k")?),
     };
     if config("aggregate_to_topk")?.as_bool() != Some(true) {

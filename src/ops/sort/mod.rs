@@ -94,7 +94,7 @@ fn counts_along(cx: &Lower, op: OpId, operand: usize, axis: usize) -> bool {
 
 fn top_k(cx: &mut Lower, op: OpId) -> Lowered {
     let k = match cx.module.attribute(op, "k") {
-        Some(Attribute::DimExprs(k)) if k.len() == 1 => k[0],
+        Some(Attribute::Dims(k)) if k.len() == 1 => k[0],
         _ => Dim::Known(cx.int(op, "k")?),
     };
     largest(cx, op, k)

@@ -252,7 +252,7 @@ fn reduce_precision(t: &Typing) -> Inferred {
     same(t)
 }
 
-/// DimExprs are one where `broadcast_dimensions`, or their alignment at the last dimension, puts them together, or one of
+/// Sizes are one where `broadcast_dimensions`, or their alignment at the last dimension, puts them together, or one of
 /// them is 1.
 fn broadcasting(t: &Typing) -> Inferred {
     let result = t.result(0)?;

@@ -141,7 +141,7 @@ fn rng_bit_generator(t: &Typing) -> Inferred {
 fn top_k(t: &Typing) -> Inferred {
     let operand = t.operand(0)?;
     let k = match t.attribute("k")? {
-        Attribute::DimExprs(_) => t.sizes_of("k", 1)?[0],
+        Attribute::Dims(_) => t.sizes_of("k", 1)?[0],
         _ => Dim::Known(t.integer("k")?),
     };
     let mut dims = operand.dims.clone();

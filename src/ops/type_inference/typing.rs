@@ -204,7 +204,7 @@ impl<'a> Typing<'a> {
 
     /// A list of that many integers, some of which may be expressions.
     pub(super) fn sizes_of(&self, name: &'static str, length: usize) -> Result<Dims, Violation> {
-        let Some(Attribute::DimExprs(sizes)) = self.module.attribute(self.op, name) else {
+        let Some(Attribute::Dims(sizes)) = self.module.attribute(self.op, name) else {
             return Ok(self.integers_of(name, length)?.into_iter().map(Dim::Known).collect());
         };
         if sizes.len() == length {

@@ -161,7 +161,7 @@ fn reduce_window(cx: &mut Lower, op: OpId) -> Lowered {
     let count = pairs(cx, op)?;
     let region = cx.region(op, 0)?;
     let (_, out) = cx.result_dims(op, 0)?;
-    let is_symbolic = |name| matches!(cx.module.attribute(op, name), Some(Attribute::DimExprs(_)));
+    let is_symbolic = |name| matches!(cx.module.attribute(op, name), Some(Attribute::Dims(_)));
     if is_symbolic("window_dimensions") || is_symbolic("window_strides") {
         return symbolic::lower(cx, op, region, &out);
     }

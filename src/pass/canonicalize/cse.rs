@@ -246,7 +246,7 @@ fn encode_attribute(module: &Module, attribute: &Attribute, out: &mut Vec<Piece>
             out.extend([dialect, kind, value].map(|&symbol| Piece::Symbol(symbol)));
         }
         Attribute::Opaque(text) => encode_bytes(17, text.as_bytes(), out),
-        Attribute::DimExprs(sizes) => {
+        Attribute::Dims(sizes) => {
             out.extend([18, sizes.len() as u64].map(Piece::from));
             out.extend(sizes.iter().map(|&size| Piece::Size(size)));
         }

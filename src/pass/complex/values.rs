@@ -226,10 +226,10 @@ pub(super) fn empty(cx: &mut Splitter, ty: crate::ir::TypeId) -> ValueId {
 /// Adds to a list of integers among the attributes of an op.
 pub(super) fn append(cx: &mut Splitter, op: OpId, name: &'static str, value: i64) -> Result<(), LowerError> {
     let attribute = cx.module.attribute(op, name).ok_or(LowerError::Missing(name))?;
-    if let Attribute::DimExprs(sizes) = attribute {
+    if let Attribute::Dims(sizes) = attribute {
         let mut sizes = sizes.clone();
         sizes.push(Dim::Known(value));
-        set(cx, op, name, Attribute::DimExprs(sizes));
+        set(cx, op, name, Attribute::Dims(sizes));
         return Ok(());
     }
     let mut values = cx

@@ -171,7 +171,7 @@ fn say(
 ) {
     let Some(old) = module.tensor(result) else { return };
     let mut changed: Dims = match module.attribute(op, name) {
-        Some(Attribute::DimExprs(sizes)) => sizes.clone(),
+        Some(Attribute::Dims(sizes)) => sizes.clone(),
         list => list
             .and_then(|list| module.integers(list))
             .unwrap_or_default()

@@ -20,7 +20,7 @@ pub(super) struct Pattern<'m> {
 /// The dimensions of a tensor that a row of it spans.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Rows {
-    /// DimExprs of the tensor.
+    /// Sizes of the tensor.
     pub dims: Dims,
     /// Dimensions of a row, in ascending order.
     pub axes: Vec<usize>,

@@ -85,7 +85,7 @@ pub(super) struct Step {
     pub axis: Option<(&'static str, i64)>,
     /// The order of the result's dimensions among those of the new one, and the sizes of that.
     pub order: Order,
-    /// DimExprs of the new result.
+    /// Sizes of the new result.
     pub dims: Dims,
 }
 

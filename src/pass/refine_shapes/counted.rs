@@ -104,7 +104,7 @@ fn axes_of_gather(module: &Module, op: OpId) -> Option<Vec<usize>> {
     let batch = map.len();
     let is_batch = vector == batch as i64 && (rank == batch + 1 || (batch, rank) == (1, 1));
     let window = match module.attribute(op, "slice_sizes")? {
-        Attribute::DimExprs(sizes) => sizes.clone(),
+        Attribute::Dims(sizes) => sizes.clone(),
         sizes => module.integers(sizes)?.into_iter().map(Dim::Known).collect(),
     };
     let axes: Option<Vec<usize>> = map.iter().map(|&axis| usize::try_from(axis).ok()).collect();
@@ -356,7 +356,7 @@ impl Reader<'_> {
         sizes.is_at_least(start, 0) && (step >= 0 || last.is_some_and(|last| sizes.is_at_least(last, 0)))
     }
 
-    /// `floor((iota + 0.5) * from / to)`. DimExprs up to 4096 are exact in f32.
+    /// `floor((iota + 0.5) * from / to)`. Sizes up to 4096 are exact in f32.
     fn nearest(&self, value: ValueId) -> Option<Positions> {
         let [quotient] = self.operands(value, stablehlo::FLOOR)?;
         let [product, to] = self.operands(quotient, stablehlo::DIVIDE)?;

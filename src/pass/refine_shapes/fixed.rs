@@ -89,13 +89,13 @@ fn form(module: &Module, op: OpId, list: &List) -> Option<Fixed> {
         RANDOM_BITS => return random_bits(module, op, list),
         REDUCE_WINDOW => return reduce_window(module, op, list),
         TOP_K => {
-            let k = vec![("k", Attribute::DimExprs(list(1)?))];
+            let k = vec![("k", Attribute::Dims(list(1)?))];
             return Some(Fixed { dropped: CALL, ..fixed(chlo::TOP_K, 1, k) });
         }
         // The operands that say the sizes of its results have left it.
         APPROX_TOP_K if module.op(op).operands.len() == 5 => {
             let target = Attribute::String("ApproxTopK".into());
-            let attributes = vec![("call_target_name", target), ("k", Attribute::DimExprs(list(4)?))];
+            let attributes = vec![("call_target_name", target), ("k", Attribute::Dims(list(4)?))];
             return Some(fixed(stablehlo::CUSTOM_CALL, 4, attributes));
         }
         _ => {}

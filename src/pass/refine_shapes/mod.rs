@@ -52,7 +52,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
         }
         origins.insert(module, function);
     }
-    // DimExprs that fit no op, and lists of them that break a rule, are found only now.
+    // Sizes that fit no op, and lists of them that break a rule, are found only now.
     if walked && cx.diagnostics.error_count() == before {
         let faults = ir::verify(module, &type_inference::check, cx.diagnostics);
         if !faults.ops.is_empty() {
@@ -112,7 +112,7 @@ fn evaluated(module: &mut Module, op: OpId, values: &mut Values) -> Option<Const
     Some(module.add_constant(Constant { ty, data: Data::Bytes(bytes.into()) }))
 }
 
-/// DimExprs of results that follow from nothing become symbols.
+/// Sizes of results that follow from nothing become symbols.
 fn name_sizes(module: &mut Module, op: OpId, origins: &mut Origins) {
     for result in module.op(op).results.clone() {
         let Some(mut tensor) = module.tensor(result).filter(|ty| !ty.is_sized()).cloned() else { continue };

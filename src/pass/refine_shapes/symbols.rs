@@ -216,7 +216,7 @@ fn used_symbols(module: &Module, function: FunctionId) -> FxHashSet<Symbol> {
             }
         }
         for (_, attribute) in block.ops.iter().flat_map(|&op| &module.op(op).attributes) {
-            if let Attribute::DimExprs(sizes) = attribute {
+            if let Attribute::Dims(sizes) = attribute {
                 sizes.iter().for_each(|&dim| module.dim_exprs.symbols(dim, &mut used));
             }
         }
