@@ -21,7 +21,7 @@ const MAX_OPS: u64 = 10_000_000;
 const MAX_FOLDED: u64 = 1 << 30;
 
 /// The pass whose result is the program that the values of a model are told by: what is in it is the user's.
-const PROGRAM: &str = "arguments";
+const PROGRAM: &str = "lift_weights";
 
 /// What the user can ask of a conversion.
 #[derive(Clone, Debug, Default)]
