@@ -5,46 +5,46 @@ use super::op_name::{Class, OpName, Registered, dialects};
 dialects! {
     /// Ops of `arith`, MLIR's arithmetic.
     arith as Arith {
-        ADDF = "arith.addf";
-        ADDI = "arith.addi";
-        ANDI = "arith.andi";
-        CEILDIVSI = "arith.ceildivsi";
-        CMPI = "arith.cmpi";
-        CONSTANT = "arith.constant";
-        DIVF = "arith.divf";
-        DIVSI = "arith.divsi";
-        DIVUI = "arith.divui";
-        EXTF = "arith.extf";
-        EXTSI = "arith.extsi";
-        EXTUI = "arith.extui";
-        FLOORDIVSI = "arith.floordivsi";
-        FPTOSI = "arith.fptosi";
-        INDEX_CAST = "arith.index_cast";
-        INDEX_CASTUI = "arith.index_castui";
-        MAXIMUMF = "arith.maximumf";
-        MAXSI = "arith.maxsi";
-        MAXUI = "arith.maxui";
-        MINIMUMF = "arith.minimumf";
-        MINSI = "arith.minsi";
-        MINUI = "arith.minui";
-        MULF = "arith.mulf";
-        MULI = "arith.muli";
-        NEGF = "arith.negf";
-        ORI = "arith.ori";
-        REMF = "arith.remf";
-        REMSI = "arith.remsi";
-        REMUI = "arith.remui";
-        SELECT = "arith.select";
-        SHLI = "arith.shli";
-        SHRSI = "arith.shrsi";
-        SHRUI = "arith.shrui";
-        SITOFP = "arith.sitofp";
-        SUBF = "arith.subf";
-        SUBI = "arith.subi";
-        TRUNCF = "arith.truncf";
-        TRUNCI = "arith.trunci";
-        UITOFP = "arith.uitofp";
-        XORI = "arith.xori";
+        ADDF = "arith.addf", Elementwise;
+        ADDI = "arith.addi", Elementwise;
+        ANDI = "arith.andi", Elementwise;
+        CEILDIVSI = "arith.ceildivsi", Elementwise;
+        CMPI = "arith.cmpi", Elementwise;
+        CONSTANT = "arith.constant", Creates;
+        DIVF = "arith.divf", Elementwise;
+        DIVSI = "arith.divsi", Elementwise;
+        DIVUI = "arith.divui", Elementwise;
+        EXTF = "arith.extf", Elementwise;
+        EXTSI = "arith.extsi", Elementwise;
+        EXTUI = "arith.extui", Elementwise;
+        FLOORDIVSI = "arith.floordivsi", Elementwise;
+        FPTOSI = "arith.fptosi", Elementwise;
+        INDEX_CAST = "arith.index_cast", Elementwise;
+        INDEX_CASTUI = "arith.index_castui", Elementwise;
+        MAXIMUMF = "arith.maximumf", Elementwise;
+        MAXSI = "arith.maxsi", Elementwise;
+        MAXUI = "arith.maxui", Elementwise;
+        MINIMUMF = "arith.minimumf", Elementwise;
+        MINSI = "arith.minsi", Elementwise;
+        MINUI = "arith.minui", Elementwise;
+        MULF = "arith.mulf", Elementwise;
+        MULI = "arith.muli", Elementwise;
+        NEGF = "arith.negf", Elementwise;
+        ORI = "arith.ori", Elementwise;
+        REMF = "arith.remf", Elementwise;
+        REMSI = "arith.remsi", Elementwise;
+        REMUI = "arith.remui", Elementwise;
+        SELECT = "arith.select", Elementwise;
+        SHLI = "arith.shli", Elementwise;
+        SHRSI = "arith.shrsi", Elementwise;
+        SHRUI = "arith.shrui", Elementwise;
+        SITOFP = "arith.sitofp", Elementwise;
+        SUBF = "arith.subf", Elementwise;
+        SUBI = "arith.subi", Elementwise;
+        TRUNCF = "arith.truncf", Elementwise;
+        TRUNCI = "arith.trunci", Elementwise;
+        UITOFP = "arith.uitofp", Elementwise;
+        XORI = "arith.xori", Elementwise;
     }
 
     /// MLIR's own ops.
@@ -134,34 +134,19 @@ dialects! {
         TRIANGULAR_SOLVE = "hlo2onnx.triangular_solve";
     }
 
-    /// Ops that MHLO alone has, or that it had before CHLO.
+    /// Ops that MHLO alone has.
     mhlo as Mhlo {
-        ACOS = "mhlo.acos";
-        ACOSH = "mhlo.acosh";
         ADD_DEPENDENCY = "mhlo.add_dependency";
-        ASIN = "mhlo.asin";
-        ASINH = "mhlo.asinh";
         ASYNC_DONE = "mhlo.async_done";
         ASYNC_START = "mhlo.async_start";
         ASYNC_UPDATE = "mhlo.async_update";
-        ATAN = "mhlo.atan";
-        ATANH = "mhlo.atanh";
         BITCAST = "mhlo.bitcast";
         COPY = "mhlo.copy";
-        COSH = "mhlo.cosh";
         DOMAIN = "mhlo.domain";
-        ERF = "mhlo.erf";
-        ERF_INV = "mhlo.erf_inv";
         FUSION = "mhlo.fusion";
         MINIMUM_BROADCAST_SHAPES = "mhlo.minimum_broadcast_shapes";
-        MULHI = "mhlo.mulhi";
-        RAGGED_DOT = "mhlo.ragged_dot";
-        SCAN = "mhlo.scan";
-        SINH = "mhlo.sinh";
         SPARSE_DOT = "mhlo.sparse_dot";
         STOCHASTIC_CONVERT = "mhlo.stochastic_convert";
-        TAN = "mhlo.tan";
-        TOPK = "mhlo.topk";
         XLA_RNG_GET_AND_UPDATE_STATE = "mhlo.xla.rng_get_and_update_state";
     }
 

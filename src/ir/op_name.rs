@@ -1,8 +1,9 @@
 //! Names of ops as what they are compared by: handles, of which those of the known dialects are constants.
 
-use super::dialect::{Dialect, REGISTERED, onnx};
+use super::dialect::{Dialect, REGISTERED, chlo, onnx};
 use super::symbol::Symbol;
 use rustc_hash::FxHashMap;
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 /// The name of an op with its dialect, such as [`stablehlo::ADD`](super::stablehlo::ADD).
@@ -140,6 +141,18 @@ impl OpName {
         registered(text).map(Self)
     }
 
+    /// What an op of this name is called today. StableHLO and CHLO have taken over most of MHLO's ops.
+    pub fn current(text: &str) -> Cow<'_, str> {
+        let Some(mnemonic) = text.strip_prefix("mhlo.") else { return Cow::Borrowed(text) };
+        if registered(text).is_some() {
+            return Cow::Borrowed(text);
+        }
+        let mnemonic = if mnemonic == "topk" { chlo::TOP_K.mnemonic() } else { mnemonic };
+        let own = format!("stablehlo.{mnemonic}");
+        let of_chlo = Self::of_text(&format!("chlo.{mnemonic}")).filter(|_| registered(&own).is_none());
+        of_chlo.map_or(Cow::Owned(own), |op| Cow::Borrowed(op.text()))
+    }
+
     /// The text of a registered name, and nothing for another one.
     pub fn text(self) -> &'static str {
         self.entry().map_or("", |op| op.text)
@@ -189,6 +202,15 @@ mod tests {
             assert_eq!(OpName::of_text(op.text()), Some(op), "{}", op.text());
         }
         assert_eq!(stablehlo::DOT_GENERAL.text(), "stablehlo.dot_general");
+    }
+
+    #[test]
+    fn names_of_mhlo_are_those_of_its_successors() {
+        let names = ["mhlo.tan", "mhlo.erf", "mhlo.topk", "mhlo.copy", "mhlo.unheard", "chlo.erf"];
+        let current = names.map(OpName::current);
+        let expected =
+            ["stablehlo.tan", "chlo.erf", "chlo.top_k", "mhlo.copy", "stablehlo.unheard", "chlo.erf"];
+        assert_eq!(current, expected);
     }
 
     #[test]

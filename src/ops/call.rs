@@ -1,52 +1,83 @@
 //! Calls out of the program, and ops that only order others or hold values together.
 
 use super::expand::{Expand, Expanded, Expansion};
-use super::{Elements, Lower, LowerError, Lowered, Lowering, Row, Values};
-use super::{distributed, find, linalg, noted, random, row, sort, sparse};
+use super::{Elements, Lower, LowerError, Lowered, Lowering, Values};
+use super::{distributed, find, linalg, random, sort, sparse};
 use crate::diagnostic::catalog;
-use crate::ir::{Attribute, Module, OpId, OpName, chlo, mhlo, provenance, stablehlo};
-
-/// Values are handed on, so any type will do that a model can have.
-pub(super) const ANY: Elements =
-    Elements::PLAIN.or(Elements::FLOAT8).or(Elements::COMPLEX).or(Elements::NIBBLE);
+use crate::ir::{Attribute, Class, Module, OpId, OpName, provenance, stablehlo};
+use crate::ops::row::{Row, row, unlowered};
+use crate::ops::type_inference::{AtLeast, Exactly, control, rule, variadic};
 
 pub(super) const ROWS: &[Row] = &[
-    noted(stablehlo::AFTER_ALL, ANY, token, "ONNX orders nodes by data flow, so tokens are dropped"),
-    noted(stablehlo::CREATE_TOKEN, ANY, token, "ONNX orders nodes by data flow, so tokens are dropped"),
-    Row {
-        expand: Some(expand),
-        ..noted(
-            stablehlo::CUSTOM_CALL,
-            ANY,
-            custom_call,
-            "targets without effect on one device, or with a lowering",
-        )
-    },
-    noted(stablehlo::GET_TUPLE_ELEMENT, ANY, get_tuple_element, "of a tuple that `stablehlo.tuple` makes"),
-    noted(stablehlo::OPTIMIZATION_BARRIER, ANY, identity, "returns its operands"),
-    row(stablehlo::TUPLE, ANY, tuple),
+    row(stablehlo::AFTER_ALL, variadic(0, Exactly(1), control::nothing), Elements::ANY, token)
+        .note("ONNX orders nodes by data flow, so tokens are dropped"),
+    row(stablehlo::CREATE_TOKEN, rule(0, control::nothing), Elements::ANY, token)
+        .note("ONNX orders nodes by data flow, so tokens are dropped"),
+    row(stablehlo::CUSTOM_CALL, variadic(0, AtLeast(0), control::custom_call), Elements::ANY, custom_call)
+        .note("targets without effect on one device, or with a lowering")
+        .expanding(expand),
+    row(stablehlo::GET_TUPLE_ELEMENT, rule(1, control::get_tuple_element), Elements::ANY, get_tuple_element)
+        .note("of a tuple that `stablehlo.tuple` makes"),
+    row(stablehlo::OPTIMIZATION_BARRIER, variadic(0, AtLeast(0), control::barrier), Elements::ANY, identity)
+        .note("returns its operands"),
+    row(stablehlo::TUPLE, variadic(0, Exactly(1), control::tuple), Elements::ANY, tuple),
+    unlowered(stablehlo::COMPOSITE, variadic(0, AtLeast(0), control::composite)),
+    unlowered(stablehlo::INFEED, variadic(1, AtLeast(0), control::nothing)),
+    unlowered(stablehlo::OUTFEED, variadic(1, AtLeast(0), control::nothing)),
+    unlowered(stablehlo::RECV, variadic(1, AtLeast(0), control::nothing)),
+    unlowered(stablehlo::SEND, variadic(1, AtLeast(0), control::nothing)),
 ];
 
-/// Custom calls that are ops by another name.
-const OPS: &[(OpName, OpName)] = &[
-    (mhlo::ACOS, chlo::ACOS),
-    (mhlo::ACOSH, chlo::ACOSH),
-    (mhlo::ASIN, chlo::ASIN),
-    (mhlo::ASINH, chlo::ASINH),
-    (mhlo::ATAN, chlo::ATAN),
-    (mhlo::ATANH, chlo::ATANH),
-    (mhlo::COSH, chlo::COSH),
-    (mhlo::ERF, chlo::ERF),
-    (mhlo::ERF_INV, chlo::ERF_INV),
-    (mhlo::SINH, chlo::SINH),
-    (mhlo::TAN, stablehlo::TAN),
+/// A custom call with a known meaning. Those of LAPACK have a table of their own (`linalg::lapack`).
+struct CustomCall {
+    target: &'static str,
+    meaning: Meaning,
+    units: Option<Units>,
+}
+
+/// How a custom call is converted.
+enum Meaning {
+    Lower(Lowering),
+    Expand(Expansion),
+}
+
+/// What a custom call computes independently of each other. The dimensions before are a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Units {
+    /// Elements.
+    Elements,
+    /// Lists along the last dimension.
+    Vectors,
+    /// Matrices of the last two dimensions.
+    Matrices,
+}
+
+const fn lowered(target: &'static str, lower: Lowering) -> CustomCall {
+    CustomCall { target, meaning: Meaning::Lower(lower), units: None }
+}
+
+const fn lowered_by(target: &'static str, units: Units, lower: Lowering) -> CustomCall {
+    CustomCall { target, meaning: Meaning::Lower(lower), units: Some(units) }
+}
+
+const fn rewritten(target: &'static str, expand: Expansion) -> CustomCall {
+    CustomCall { target, meaning: Meaning::Expand(expand), units: None }
+}
+
+const CUSTOM_CALLS: &[CustomCall] = &[
+    lowered("ApproxTopK", sort::approx_top_k),
+    rewritten("cpu_csr_sparse_dense_ffi", sparse::product),
+    lowered_by("cu_threefry2x32", Units::Elements, random::threefry_call),
+    lowered_by("cu_threefry2x32_ffi", Units::Elements, random::threefry_call),
+    lowered_by("hip_threefry2x32", Units::Elements, random::threefry_call),
+    lowered_by("hip_threefry2x32_ffi", Units::Elements, random::threefry_call),
+    lowered_by("mhlo.topk", Units::Vectors, sort::mhlo_top_k),
+    lowered("shape_assertion", assertion),
 ];
 
-/// Custom calls that become other ops before all passes.
-const EXPANSIONS: &[(&str, Expansion)] = &[("cpu_csr_sparse_dense_ffi", sparse::product)];
-
-/// Custom calls with a lowering of their own.
-const CALLS: &[(&str, Lowering)] = &[("ApproxTopK", sort::approx_top_k), ("mhlo.topk", sort::mhlo_top_k)];
+fn known_call(target: &str) -> Option<&'static CustomCall> {
+    CUSTOM_CALLS.iter().find(|call| call.target == target)
+}
 
 /// Custom calls that call Python, for all platforms and in the forms of all releases of JAX.
 const HOST_CALLBACKS: &[&str] = &[
@@ -81,9 +112,19 @@ pub fn call_target(module: &Module, op: OpId) -> Option<&str> {
     }
 }
 
-/// Whether a custom call is an op on each element.
-pub fn is_elementwise_call(target: &str) -> bool {
-    random::CALLS.contains(&target) || OPS.iter().any(|(other, _)| other.text() == target)
+/// What a custom call computes independently of each other, where that is known.
+pub fn call_units(target: &str) -> Option<Units> {
+    if elementwise_op(target).is_some() {
+        return Some(Units::Elements);
+    }
+    let routine = linalg::is_batched_routine(target).then_some(Units::Matrices);
+    known_call(target).and_then(|call| call.units).or(routine)
+}
+
+/// The op that a custom call names, as XLA writes elementwise ops of CHLO: `mhlo.erf`.
+fn elementwise_op(target: &str) -> Option<&'static Row> {
+    let name = OpName::of_text(&OpName::current(target)).filter(|_| target.starts_with("mhlo."))?;
+    find(name).filter(|_| name.class() == Class::Elementwise)
 }
 
 /// The target of an op that calls Python.
@@ -111,31 +152,25 @@ fn expand(cx: &mut Expand) -> Expanded {
     if distributed::is_placement(target) {
         return distributed::placement(cx);
     }
-    match EXPANSIONS.iter().find(|(other, _)| *other == target) {
-        Some((_, expand)) => expand(cx),
-        None => Ok(None),
+    match known_call(target) {
+        Some(CustomCall { meaning: Meaning::Expand(expand), .. }) => expand(cx),
+        _ => Ok(None),
     }
 }
 
 fn custom_call(cx: &mut Lower, op: OpId) -> Lowered {
     let target = call_target(cx.module, op).ok_or(LowerError::Missing("call_target_name"))?.to_owned();
     let results = cx.module.op(op).results.len();
-    if target == "shape_assertion" && results == 0 {
-        return Ok(Values::default());
-    }
-    if let Some(&(_, name)) = OPS.iter().find(|(other, _)| other.text() == target) {
-        let Some(row) = find(name) else { return Err(LowerError::CustomCall(target)) };
+    if let Some(row) = elementwise_op(&target) {
         let element = cx.operand_type(op, 0)?.element;
         if cx.operand_count(op) != 1 || results != 1 || !row.elements.contains(element) {
             return Err(LowerError::CustomCall(target));
         }
-        return (row.lower)(cx, op);
-    }
-    if let Some((_, lower)) = CALLS.iter().find(|(other, _)| *other == target) {
+        let lower = row.lower.ok_or(LowerError::Op)?;
         return lower(cx, op);
     }
-    if random::CALLS.contains(&target.as_str()) {
-        return random::threefry_call(cx, op);
+    if let Some(CustomCall { meaning: Meaning::Lower(lower), .. }) = known_call(&target) {
+        return lower(cx, op);
     }
     if let Some(values) = linalg::call(cx, op, &target)? {
         return Ok(values);
@@ -147,6 +182,14 @@ fn custom_call(cx: &mut Lower, op: OpId) -> Lowered {
         return Err(LowerError::Reported);
     }
     Err(LowerError::CustomCall(target))
+}
+
+/// What an assertion states of sizes is known by now.
+fn assertion(cx: &mut Lower, op: OpId) -> Lowered {
+    if cx.module.op(op).results.is_empty() {
+        return Ok(Values::default());
+    }
+    Err(LowerError::form("an assertion has no results"))
 }
 
 /// The operands for the results, which must be of their types.

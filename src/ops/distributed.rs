@@ -5,39 +5,65 @@
 //! refused: groups of devices that a collective names, manual axes of a mesh, the shape of one part.
 
 use super::expand::{Expand, Expanded};
-use super::{Elements, LowerError, Row, call, expanded};
+use super::{Elements, LowerError};
 use crate::ir::{Attribute, BlockId, Module, OpId, Rewriter, ValueId, sdy, shape, stablehlo};
+use crate::ops::row::{Row, expanded};
+use crate::ops::type_inference::{AtLeast, Exactly, STATED, collective, rule, variadic};
 
 const MOVED: Elements = Elements::PLAIN.or(Elements::COMPLEX);
-const ANY: Elements = call::ANY;
-
 const SHARDING: &str = "a sharding does not change the value";
 const COLLECTIVE: &str = "identity on one device";
 
 pub(super) const ROWS: &[Row] = &[
-    expanded(sdy::ALL_GATHER, ANY, resharding, COLLECTIVE),
-    expanded(sdy::ALL_REDUCE, ANY, resharding, COLLECTIVE),
-    expanded(sdy::ALL_SLICE, ANY, resharding, COLLECTIVE),
-    expanded(sdy::ALL_TO_ALL, ANY, resharding, COLLECTIVE),
-    expanded(sdy::COLLECTIVE_PERMUTE, ANY, resharding, COLLECTIVE),
-    expanded(sdy::CONSTANT, ANY, constant, ""),
-    expanded(sdy::DATA_FLOW_EDGE, ANY, annotation, SHARDING),
-    expanded(sdy::PROPAGATION_BARRIER, ANY, annotation, SHARDING),
-    expanded(sdy::REDUCE_SCATTER, ANY, resharding, COLLECTIVE),
-    expanded(sdy::REPLICATED_TO_UNREDUCED, ANY, resharding, COLLECTIVE),
-    expanded(sdy::RESHARD, ANY, annotation, SHARDING),
-    expanded(sdy::SHARDED_TO_UNREDUCED, ANY, resharding, COLLECTIVE),
-    expanded(sdy::SHARDING_CONSTRAINT, ANY, annotation, SHARDING),
-    expanded(sdy::SHARDING_GROUP, ANY, annotation, SHARDING),
-    expanded(stablehlo::ALL_GATHER, MOVED, collective, COLLECTIVE),
-    expanded(stablehlo::ALL_REDUCE, MOVED, collective, COLLECTIVE),
-    expanded(stablehlo::ALL_TO_ALL, MOVED, collective, COLLECTIVE),
-    expanded(stablehlo::COLLECTIVE_BROADCAST, MOVED, collective, COLLECTIVE),
-    expanded(stablehlo::COLLECTIVE_PERMUTE, MOVED, permute, "identity or zeros on one device"),
-    expanded(stablehlo::CROSS_REPLICA_SUM, MOVED, collective, COLLECTIVE),
-    expanded(stablehlo::PARTITION_ID, MOVED, id, "0 on one device"),
-    expanded(stablehlo::REDUCE_SCATTER, MOVED, collective, COLLECTIVE),
-    expanded(stablehlo::REPLICA_ID, MOVED, id, "0 on one device"),
+    expanded(sdy::ALL_GATHER, Elements::ANY, resharding).typed(rule(1, collective::same)).note(COLLECTIVE),
+    expanded(sdy::ALL_REDUCE, Elements::ANY, resharding).typed(rule(1, collective::same)).note(COLLECTIVE),
+    expanded(sdy::ALL_SLICE, Elements::ANY, resharding).typed(rule(1, collective::same)).note(COLLECTIVE),
+    expanded(sdy::ALL_TO_ALL, Elements::ANY, resharding).typed(rule(1, collective::same)).note(COLLECTIVE),
+    expanded(sdy::COLLECTIVE_PERMUTE, Elements::ANY, resharding)
+        .typed(rule(1, collective::same))
+        .note(COLLECTIVE),
+    expanded(sdy::CONSTANT, Elements::ANY, constant).typed(rule(0, STATED)),
+    expanded(sdy::DATA_FLOW_EDGE, Elements::ANY, annotation).typed(rule(1, collective::same)).note(SHARDING),
+    expanded(sdy::PROPAGATION_BARRIER, Elements::ANY, annotation)
+        .typed(rule(1, collective::same))
+        .note(SHARDING),
+    expanded(sdy::REDUCE_SCATTER, Elements::ANY, resharding)
+        .typed(rule(1, collective::same))
+        .note(COLLECTIVE),
+    expanded(sdy::REPLICATED_TO_UNREDUCED, Elements::ANY, resharding)
+        .typed(rule(1, collective::same))
+        .note(COLLECTIVE),
+    expanded(sdy::RESHARD, Elements::ANY, annotation).typed(rule(1, collective::same)).note(SHARDING),
+    expanded(sdy::SHARDED_TO_UNREDUCED, Elements::ANY, resharding)
+        .typed(rule(1, collective::same))
+        .note(COLLECTIVE),
+    expanded(sdy::SHARDING_CONSTRAINT, Elements::ANY, annotation)
+        .typed(rule(1, collective::same))
+        .note(SHARDING),
+    expanded(sdy::SHARDING_GROUP, Elements::ANY, annotation).note(SHARDING),
+    expanded(stablehlo::ALL_GATHER, MOVED, collective)
+        .typed(variadic(1, AtLeast(1), collective::gathers))
+        .note(COLLECTIVE),
+    expanded(stablehlo::ALL_REDUCE, MOVED, collective)
+        .typed(variadic(1, AtLeast(1), collective::one_each))
+        .note(COLLECTIVE),
+    expanded(stablehlo::ALL_TO_ALL, MOVED, collective)
+        .typed(variadic(1, AtLeast(1), collective::one_each))
+        .note(COLLECTIVE),
+    expanded(stablehlo::COLLECTIVE_BROADCAST, MOVED, collective)
+        .typed(variadic(1, Exactly(1), collective::one_each))
+        .note(COLLECTIVE),
+    expanded(stablehlo::COLLECTIVE_PERMUTE, MOVED, permute)
+        .typed(variadic(1, Exactly(1), collective::one_each))
+        .note("identity or zeros on one device"),
+    expanded(stablehlo::CROSS_REPLICA_SUM, MOVED, collective)
+        .typed(variadic(1, Exactly(1), collective::one_each))
+        .note(COLLECTIVE),
+    expanded(stablehlo::PARTITION_ID, MOVED, id).typed(rule(0, STATED)).note("0 on one device"),
+    expanded(stablehlo::REDUCE_SCATTER, MOVED, collective)
+        .typed(variadic(1, Exactly(1), collective::gathers))
+        .note(COLLECTIVE),
+    expanded(stablehlo::REPLICA_ID, MOVED, id).typed(rule(0, STATED)).note("0 on one device"),
 ];
 
 /// Custom calls that place values on devices or in memories, beside all of `xla.sdy`.

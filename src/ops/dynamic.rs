@@ -4,21 +4,35 @@
 //! expression for them. What is left breaks a rule, or takes from data what must be known before.
 
 use super::size::{Origin, Part};
-use super::{Elements, Lower, LowerError, Lowered, Row, Values, noted};
+use super::{Elements, Lower, LowerError, Lowered, Values};
 use crate::ir::{Attribute, Definition, Dim, OpId, hlo2onnx, stablehlo};
+use crate::ops::row::{Row, row, unlowered, untyped};
+use crate::ops::type_inference::{dynamic, index, rule};
 
 const NOTE: &str = "the `refine_shapes` pass turns it into the op with static sizes";
-const ANY: Elements = Elements::PLAIN.or(Elements::FLOAT8).or(Elements::NIBBLE);
-
 pub(super) const ROWS: &[Row] = &[
-    noted(hlo2onnx::SIZE, ANY, define, "binds a symbolic size to its value"),
-    noted(stablehlo::DYNAMIC_BROADCAST_IN_DIM, Elements::PLAIN, unknown, NOTE),
-    noted(stablehlo::DYNAMIC_GATHER, Elements::PLAIN, unknown, NOTE),
-    noted(stablehlo::DYNAMIC_IOTA, Elements::PLAIN, unknown, NOTE),
-    noted(stablehlo::DYNAMIC_PAD, Elements::PLAIN, unknown, NOTE),
-    noted(stablehlo::DYNAMIC_RESHAPE, Elements::PLAIN, unknown, NOTE),
-    noted(stablehlo::GET_DIMENSION_SIZE, ANY, get_dimension_size, "a constant, or Shape"),
-    noted(stablehlo::REAL_DYNAMIC_SLICE, Elements::PLAIN, unknown, NOTE),
+    untyped(hlo2onnx::SIZE, Elements::ANY, define).note("binds a symbolic size to its value"),
+    row(
+        stablehlo::DYNAMIC_BROADCAST_IN_DIM,
+        rule(2, dynamic::dynamic_broadcast_in_dim),
+        Elements::PLAIN,
+        unknown,
+    )
+    .note(NOTE),
+    row(stablehlo::DYNAMIC_GATHER, rule(3, index::dynamic_gather), Elements::PLAIN, unknown).note(NOTE),
+    row(stablehlo::DYNAMIC_IOTA, rule(1, dynamic::dynamic_iota), Elements::PLAIN, unknown).note(NOTE),
+    row(stablehlo::DYNAMIC_PAD, rule(5, dynamic::dynamic_pad), Elements::PLAIN, unknown).note(NOTE),
+    row(stablehlo::DYNAMIC_RESHAPE, rule(2, dynamic::dynamic_reshape), Elements::PLAIN, unknown).note(NOTE),
+    row(
+        stablehlo::GET_DIMENSION_SIZE,
+        rule(1, dynamic::get_dimension_size),
+        Elements::ANY,
+        get_dimension_size,
+    )
+    .note("a constant, or Shape"),
+    row(stablehlo::REAL_DYNAMIC_SLICE, rule(4, dynamic::real_dynamic_slice), Elements::PLAIN, unknown)
+        .note(NOTE),
+    unlowered(stablehlo::SET_DIMENSION_SIZE, rule(2, dynamic::set_dimension_size)),
 ];
 
 fn unknown(cx: &mut Lower, op: OpId) -> Lowered {

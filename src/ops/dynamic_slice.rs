@@ -7,22 +7,26 @@
 use super::gather::may_equal;
 use super::scatter::{Rows, Write};
 use super::start_indices::{StridedAxis, strides};
-use super::{Combiner, Elements, Lower, LowerError, Lowered, Row, noted};
+use super::{Combiner, Elements, Lower, LowerError, Lowered};
 use crate::ir::{Dim, Dims, Element, OpId, SCALAR, ValueId, onnx, stablehlo};
+use crate::ops::row::{Row, row};
+use crate::ops::type_inference::{Exactly, index, variadic};
 
 pub(super) const ROWS: &[Row] = &[
-    noted(
+    row(
         stablehlo::DYNAMIC_SLICE,
+        variadic(1, Exactly(1), index::dynamic_slice),
         Elements::PLAIN,
         dynamic_slice,
-        "Slice or Gather after a Clip of the start where it can be out of range",
-    ),
-    noted(
+    )
+    .note("Slice or Gather after a Clip of the start where it can be out of range"),
+    row(
         stablehlo::DYNAMIC_UPDATE_SLICE,
+        variadic(2, Exactly(1), index::dynamic_update_slice),
         Elements::PLAIN,
         dynamic_update_slice,
-        "Concat where the start is known, else ScatterND of whole rows, which runs in place",
-    ),
+    )
+    .note("Concat where the start is known, else ScatterND of whole rows, which runs in place"),
 ];
 
 /// Where a window starts along one dimension.

@@ -25,6 +25,16 @@ impl Elements {
     pub const INTEGER: Self = Self::SIGNED.or(Self::UNSIGNED);
     /// Numbers of the widths that processors have.
     pub const NUMERIC: Self = Self::INTEGER.or(Self::FLOAT);
+    /// No type at all.
+    pub const NONE: Self = Self(0);
+    /// Integers and `i1`.
+    pub const BITS: Self = Self::INTEGER.or(Self::BOOL);
+    /// Floats with an `i1` operand or result.
+    pub const FLOAT_BOOL: Self = Self::FLOAT.or(Self::BOOL);
+    /// Numbers, `i1`, and integers of four bits, which are computed in eight.
+    pub const PLAIN_OR_NIBBLE: Self = Self::PLAIN.or(Self::NIBBLE);
+    /// All types that a model can have, for ops that hand values on.
+    pub const ANY: Self = Self::PLAIN.or(Self::FLOAT8).or(Self::COMPLEX).or(Self::NIBBLE);
     /// Numbers and `i1`.
     pub const PLAIN: Self = Self::NUMERIC.or(Self::BOOL);
 

@@ -3,11 +3,15 @@
 //! `hlo2onnx.dft` has a trailing dimension for the parts of each element, and the attributes `axis`, `inverse` and
 //! `onesided` of ONNX's `DFT`. Up to opset 19 the axis is an attribute of that, from 20 on an operand.
 
-use super::{Elements, Lower, LowerError, Lowered, Row, noted};
-use crate::ir::{Element, OpId, hlo2onnx, onnx};
+use super::{Elements, Lower, LowerError, Lowered};
+use crate::ir::{Element, OpId, hlo2onnx, onnx, stablehlo};
+use crate::ops::row::{Row, unlowered, untyped};
+use crate::ops::type_inference::{linear, rule};
 
-pub(super) const ROWS: &[Row] =
-    &[noted(hlo2onnx::DFT, Elements::FLOAT, dft, "one for each dimension of `stablehlo.fft`")];
+pub(super) const ROWS: &[Row] = &[
+    untyped(hlo2onnx::DFT, Elements::FLOAT, dft).note("one for each dimension of `stablehlo.fft`"),
+    unlowered(stablehlo::FFT, rule(1, linear::fft)),
+];
 
 /// The opset from which on the axis is an operand.
 const AXIS_OPERAND: u32 = 20;

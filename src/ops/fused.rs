@@ -3,37 +3,35 @@
 //! They mean what their patterns do. Where the opset lacks the ONNX op they become their parts again.
 
 use super::constant::float_bytes;
-use super::{Elements, Lower, LowerError, Lowered, Row, elementwise, noted, row};
+use super::{Elements, Lower, LowerError, Lowered, elementwise};
 use crate::ir::{Constant, Data, Dim, Element, OpId, OpName, ValueId, hlo2onnx, onnx};
+use crate::ops::row::{Row, row};
+use crate::ops::type_inference::{Exactly, fused, rule, variadic};
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI};
 
 pub(super) const ROWS: &[Row] = &[
-    noted(hlo2onnx::GELU, Elements::FLOAT, gelu, "decomposed below opset 20"),
-    noted(
-        hlo2onnx::GROUP_NORM,
-        Elements::FLOAT,
-        group_norm,
-        "InstanceNormalization of groups: ONNX Runtime decomposes GroupNormalization into slower ops",
-    ),
-    noted(hlo2onnx::INTERPOLATE, Elements::FLOAT, interpolate, "Resize, of images"),
-    noted(hlo2onnx::LAYER_NORM, Elements::FLOAT, layer_norm, "ONNX requires the scale"),
-    row(hlo2onnx::LEAKY_RELU, Elements::FLOAT, leaky_relu),
-    row(hlo2onnx::LOG_SOFTMAX, Elements::FLOAT, |cx, op| along_axis(cx, op, onnx::LOG_SOFTMAX)),
-    noted(hlo2onnx::REPEAT, Elements::PLAIN, repeat, "Resize in the mode `nearest`"),
-    noted(
-        hlo2onnx::RESAMPLE,
-        Elements::FLOAT,
-        resample,
-        "MatMul along two dimensions, transposed to the end",
-    ),
-    noted(hlo2onnx::RMS_NORM, Elements::FLOAT, rms_norm, "decomposed below opset 23"),
-    noted(
-        hlo2onnx::SIGN_BIT,
-        Elements::FLOAT.or(Elements::BOOL),
-        sign_bit,
-        "x < 0 or 1 / x < 0 below opset 26, which has BitCast",
-    ),
-    row(hlo2onnx::SOFTMAX, Elements::FLOAT, |cx, op| along_axis(cx, op, onnx::SOFTMAX)),
+    row(hlo2onnx::GELU, rule(1, fused::first), Elements::FLOAT, gelu).note("decomposed below opset 20"),
+    row(hlo2onnx::GROUP_NORM, variadic(1, Exactly(1), fused::first), Elements::FLOAT, group_norm)
+        .note("InstanceNormalization of groups: ONNX Runtime decomposes GroupNormalization into slower ops"),
+    row(hlo2onnx::INTERPOLATE, rule(1, fused::repeat), Elements::FLOAT, interpolate)
+        .note("Resize, of images"),
+    row(hlo2onnx::LAYER_NORM, variadic(1, Exactly(1), fused::first), Elements::FLOAT, layer_norm)
+        .note("ONNX requires the scale"),
+    row(hlo2onnx::LEAKY_RELU, rule(1, fused::first), Elements::FLOAT, leaky_relu),
+    row(hlo2onnx::LOG_SOFTMAX, rule(1, fused::first), Elements::FLOAT, |cx, op| {
+        along_axis(cx, op, onnx::LOG_SOFTMAX)
+    }),
+    row(hlo2onnx::REPEAT, rule(1, fused::repeat), Elements::PLAIN, repeat)
+        .note("Resize in the mode `nearest`"),
+    row(hlo2onnx::RESAMPLE, rule(3, fused::resample), Elements::FLOAT, resample)
+        .note("MatMul along two dimensions, transposed to the end"),
+    row(hlo2onnx::RMS_NORM, variadic(1, Exactly(1), fused::first), Elements::FLOAT, rms_norm)
+        .note("decomposed below opset 23"),
+    row(hlo2onnx::SIGN_BIT, rule(1, fused::truths), Elements::FLOAT.or(Elements::BOOL), sign_bit)
+        .note("x < 0 or 1 / x < 0 below opset 26, which has BitCast"),
+    row(hlo2onnx::SOFTMAX, rule(1, fused::first), Elements::FLOAT, |cx, op| {
+        along_axis(cx, op, onnx::SOFTMAX)
+    }),
 ];
 
 /// Whether the sign bit is set. Without `BitCast` a NaN has none.

@@ -17,15 +17,15 @@
 //! clamped unless their range is known.
 
 use super::start_indices::{StartIndices, StridedAxis, strides};
-use super::{Elements, Lower, LowerError, Lowered, Row, noted};
+use super::{Elements, Lower, LowerError, Lowered};
 use crate::ir::{Dim, Dims, Element, OpId, ValueId, onnx, stablehlo};
+use crate::ops::row::{Row, row};
+use crate::ops::type_inference::{index, rule};
 
-pub(super) const ROWS: &[Row] = &[noted(
-    stablehlo::GATHER,
-    Elements::PLAIN,
-    gather,
-    "Gather, GatherND, GatherElements or Slice, by the indexed dimensions; indices are clamped as in XLA",
-)];
+pub(super) const ROWS: &[Row] = &[row(stablehlo::GATHER, rule(2, index::gather), Elements::PLAIN, gather)
+    .note(
+        "Gather, GatherND, GatherElements or Slice, by the indexed dimensions; indices are clamped as in XLA",
+    )];
 
 /// What an axis of an intermediate result is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

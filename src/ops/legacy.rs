@@ -1,21 +1,35 @@
 //! Ops that StableHLO keeps for older programs, and MHLO's that StableHLO lacks, as the ops that replaced them.
 
 use super::expand::{Expand, Expanded, positions};
-use super::{Elements, LowerError, Row, call, expanded};
+use super::{Elements, LowerError};
 use crate::ir::{Attribute, Dim, Element, ValueId, chlo, mhlo, stablehlo};
+use crate::ops::row::{Row, expanded};
+use crate::ops::type_inference::{
+    AtLeast, Exactly, STATED, UNARY, broadcasting, control, movement, rule, variadic,
+};
 
 const NUMBERS: Elements = Elements::PLAIN.or(Elements::COMPLEX);
 
 pub(super) const ROWS: &[Row] = &[
-    expanded(chlo::BROADCAST_COMPLEX, Elements::FLOAT, broadcast_complex, ""),
-    expanded(chlo::CONJ, Elements::PLAIN, conj, "of real numbers: the operand"),
-    expanded(mhlo::ADD_DEPENDENCY, call::ANY, operands, "ONNX orders nodes by data flow"),
-    expanded(mhlo::COPY, call::ANY, operands, ""),
-    expanded(stablehlo::BROADCAST, call::ANY, broadcast, "`broadcast_in_dim`"),
-    expanded(stablehlo::EINSUM, NUMBERS, einsum, "`reduce` and `dot_general`"),
-    expanded(stablehlo::TORCH_INDEX_SELECT, NUMBERS, torch_index_select, "`gather`"),
-    expanded(stablehlo::TRACE, call::ANY, operands, "an op that only logs at run time"),
-    expanded(stablehlo::UNARY_EINSUM, NUMBERS, unary_einsum, "`reduce` and `transpose`"),
+    expanded(chlo::BROADCAST_COMPLEX, Elements::FLOAT, broadcast_complex).typed(broadcasting(2)),
+    expanded(chlo::CONJ, Elements::PLAIN, conj).typed(UNARY).note("of real numbers: the operand"),
+    expanded(mhlo::ADD_DEPENDENCY, Elements::ANY, operands)
+        .typed(variadic(1, Exactly(1), control::nothing))
+        .note("ONNX orders nodes by data flow"),
+    expanded(mhlo::COPY, Elements::ANY, operands).typed(rule(1, control::nothing)),
+    expanded(stablehlo::BROADCAST, Elements::ANY, broadcast)
+        .typed(rule(1, movement::broadcast))
+        .note("`broadcast_in_dim`"),
+    expanded(stablehlo::EINSUM, NUMBERS, einsum).typed(rule(2, STATED)).note("`reduce` and `dot_general`"),
+    expanded(stablehlo::TORCH_INDEX_SELECT, NUMBERS, torch_index_select)
+        .typed(rule(2, STATED))
+        .note("`gather`"),
+    expanded(stablehlo::TRACE, Elements::ANY, operands)
+        .typed(variadic(0, AtLeast(0), control::nothing))
+        .note("an op that only logs at run time"),
+    expanded(stablehlo::UNARY_EINSUM, NUMBERS, unary_einsum)
+        .typed(rule(1, STATED))
+        .note("`reduce` and `transpose`"),
 ];
 
 fn operands(cx: &mut Expand) -> Expanded {

@@ -250,7 +250,7 @@ impl<'a> Lower<'a> {
                 return Err(LowerError::dynamic(self, op));
             }
         }
-        Ok(row.lower)
+        row.lower.ok_or_else(|| LowerError::form("the pass `normalize` must rewrite it first"))
     }
 
     /// Gives a value that was made for a result the result's expressions, where its own say the same differently. A

@@ -38,6 +38,7 @@ pub mod quantize;
 mod random;
 mod reduce;
 mod region;
+mod row;
 mod scatter;
 mod shape;
 mod size;
@@ -50,105 +51,69 @@ mod value_range;
 mod vectorize_region;
 mod window;
 
-pub use call::{CALLBACK, ERROR_IF, call_target, callback_name, host_callback, is_elementwise_call};
+pub use call::{CALLBACK, ERROR_IF, Units, call_target, call_units, callback_name, host_callback};
 pub use constant::{float_bytes, integer_bytes, integer_limits, number};
 pub use distributed::inline_computations;
 pub use elements::Elements;
 pub use elementwise::{FORMAT, ROUND};
 pub use expand::{Expand, Expanded, Expansion};
-pub use linalg::is_batched_routine;
 pub use lower::{BOUNDARY, Lower, Settings};
 pub use lower_error::{LowerError, Lowered, Values};
 pub use node::Node;
 pub use region::{Combiner, combiners};
+pub use row::{Lowering, Row};
 pub use target::{DEFAULT_OPSET, HIGHEST_OPSET, LOWEST_OPSET, element_since};
 
 use crate::diagnostic::nearest_op;
-use crate::ir::{Dialect, OpId, OpName, func, stablehlo};
+use crate::ir::{Dialect, OpName, func, stablehlo};
 use rustc_hash::FxHashMap;
 use std::sync::LazyLock;
 
-/// Lowers one op: emits `onnx` ops through the context and gives their values, or says why it cannot.
-pub type Lowering = fn(&mut Lower, OpId) -> Lowered;
-
-/// All that is known of one op.
-#[derive(Clone, Copy)]
-pub struct Row {
-    /// The op's name with its dialect.
-    pub name: OpName,
-    /// Element types that its operands and results may have.
-    pub elements: Elements,
-    /// Emits its ONNX form.
-    pub lower: Lowering,
-    /// Makes other ops of it before all that; of those that this leaves, none are lowered unless `lower` does.
-    pub expand: Option<Expansion>,
-    /// Why the lowering is not the obvious one; empty where it is.
-    pub note: &'static str,
-}
-
-/// A row without a note.
-const fn row(name: OpName, elements: Elements, lower: Lowering) -> Row {
-    noted(name, elements, lower, "")
-}
-
-/// A row with a note.
-const fn noted(name: OpName, elements: Elements, lower: Lowering, note: &'static str) -> Row {
-    Row { name, elements, lower, expand: None, note }
-}
-
-/// A row of an op that becomes other ops of StableHLO.
-const fn expanded(name: OpName, elements: Elements, expand: Expansion, note: &'static str) -> Row {
-    Row { name, elements, lower: not_expanded, expand: Some(expand), note }
-}
-
-/// No op comes here whose expansion was tried: it has left the program, or was refused.
-fn not_expanded(_: &mut Lower, _: OpId) -> Lowered {
-    Err(LowerError::form("the pass `normalize` must rewrite it first"))
-}
-
 /// The families with their tables.
-pub const FAMILIES: &[(&str, &[Row])] = &[
-    ("call", call::ROWS),
-    ("control", control::ROWS),
-    ("convolution", convolution::ROWS),
-    ("distributed", distributed::ROWS),
-    ("dot", dot::ROWS),
-    ("dynamic", dynamic::ROWS),
-    ("dynamic_slice", dynamic_slice::ROWS),
-    ("elementwise", elementwise::ROWS),
-    ("fft", fft::ROWS),
-    ("fused", fused::ROWS),
-    ("gather", gather::ROWS),
-    ("legacy", legacy::ROWS),
-    ("linalg", linalg::ROWS),
-    ("mixed", mixed::arith::ROWS),
-    ("mixed", mixed::shape::ROWS),
-    ("mixed", mixed::tensor::ROWS),
-    ("normalization", normalization::ROWS),
-    ("quantize", quantize::ROWS),
-    ("random", random::ROWS),
-    ("reduce", reduce::ROWS),
-    ("scatter", scatter::ROWS),
-    ("shape", shape::ROWS),
-    ("sort", sort::ROWS),
-    ("special", special::ROWS),
-    ("window", window::ROWS),
+pub const FAMILIES: &[(&str, &[&[Row]])] = &[
+    ("call", &[call::ROWS]),
+    ("control", &[control::ROWS]),
+    ("convolution", &[convolution::ROWS]),
+    ("distributed", &[distributed::ROWS]),
+    ("dot", &[dot::ROWS]),
+    ("dynamic", &[dynamic::ROWS]),
+    ("dynamic_slice", &[dynamic_slice::ROWS]),
+    ("elementwise", elementwise::TABLES),
+    ("fft", &[fft::ROWS]),
+    ("fused", &[fused::ROWS]),
+    ("gather", &[gather::ROWS]),
+    ("legacy", &[legacy::ROWS]),
+    ("linalg", &[linalg::ROWS]),
+    ("mixed", mixed::TABLES),
+    ("normalization", &[normalization::ROWS]),
+    ("quantize", &[quantize::ROWS]),
+    ("random", &[random::ROWS]),
+    ("reduce", &[reduce::ROWS]),
+    ("scatter", &[scatter::ROWS]),
+    ("shape", &[shape::ROWS]),
+    ("sort", &[sort::ROWS]),
+    ("special", special::TABLES),
+    ("window", &[window::ROWS]),
 ];
 
 static INDEX: LazyLock<FxHashMap<OpName, &'static Row>> =
-    LazyLock::new(|| FAMILIES.iter().flat_map(|(_, rows)| rows.iter()).map(|row| (row.name, row)).collect());
+    LazyLock::new(|| rows().map(|row| (row.name, row)).collect());
 
-/// The row of the op of that name.
+/// All rows, in the order of the families.
+fn rows() -> impl Iterator<Item = &'static Row> {
+    FAMILIES.iter().flat_map(|(_, tables)| tables.iter()).flat_map(|rows| rows.iter())
+}
+
+/// The row of an op that can be converted.
 pub fn find(name: OpName) -> Option<&'static Row> {
-    INDEX.get(&name).copied()
+    INDEX.get(&name).copied().filter(|row| row.is_supported())
 }
 
 /// The op that a misspelt name was meant for. Nothing for a name that StableHLO or CHLO has, and nothing for an op of
 /// another dialect.
 pub fn misspelt(name: &str) -> Option<&'static str> {
-    let rows = FAMILIES.iter().flat_map(|(_, rows)| rows.iter()).map(|row| row.name);
     let of_dialect = |op: &OpName| matches!(op.dialect(), Dialect::StableHlo | Dialect::Chlo);
-    let known = rows.chain(type_inference::names()).filter(of_dialect).map(OpName::text);
+    let known = rows().map(|row| row.name).filter(of_dialect).map(OpName::text);
     // MHLO is a dialect of its own.
     if name.starts_with("mhlo.") { None } else { nearest_op(name, known) }
 }

@@ -2,28 +2,28 @@
 //!
 //! JAX prints these as their parts; other producers of StableHLO print the ops.
 
-use super::{Elements, Lower, LowerError, Lowered, Row, noted};
+use super::{Elements, Lower, LowerError, Lowered};
 use crate::ir::{Dim, Dims, OpId, OpName, ValueId, onnx, stablehlo};
+use crate::ops::row::{Row, row};
+use crate::ops::type_inference::{Exactly, linear, rule};
 
 pub(super) const ROWS: &[Row] = &[
-    noted(
+    row(
         stablehlo::BATCH_NORM_GRAD,
+        rule(5, linear::batch_norm).results(Exactly(3)),
         Elements::FLOAT,
         batch_norm_grad,
-        "decomposed: ONNX has gradients only for training",
-    ),
-    noted(
-        stablehlo::BATCH_NORM_INFERENCE,
-        Elements::FLOAT,
-        batch_norm_inference,
-        "decomposed if the features are not dimension 1",
-    ),
-    noted(
+    )
+    .note("decomposed: ONNX has gradients only for training"),
+    row(stablehlo::BATCH_NORM_INFERENCE, rule(5, linear::batch_norm), Elements::FLOAT, batch_norm_inference)
+        .note("decomposed if the features are not dimension 1"),
+    row(
         stablehlo::BATCH_NORM_TRAINING,
+        rule(3, linear::batch_norm).results(Exactly(3)),
         Elements::FLOAT,
         batch_norm_training,
-        "decomposed: ONNX's op returns running statistics",
-    ),
+    )
+    .note("decomposed: ONNX's op returns running statistics"),
 ];
 
 /// The operand of a batch normalization and its attributes.

@@ -8,15 +8,21 @@
 //! computing with these as integers.
 
 use super::formula::Term;
-use super::{Elements, Lower, LowerError, Lowered, Row, noted};
+use super::{Elements, Lower, LowerError, Lowered};
 use crate::ir::{Dim, DimExprs, Dims, Element, OpId, SCALAR, ValueId, onnx, stablehlo};
+use crate::ops::row::{Row, row, unlowered};
+use crate::ops::type_inference::{Exactly, linear, rule};
 
-pub(super) const ROWS: &[Row] = &[noted(
-    stablehlo::RNG_BIT_GENERATOR,
-    Elements::INTEGER,
-    rng_bit_generator,
-    "ThreeFry or Philox, written out; the default is Philox, as on XLA's CPU",
-)];
+pub(super) const ROWS: &[Row] = &[
+    row(
+        stablehlo::RNG_BIT_GENERATOR,
+        rule(1, linear::rng_bit_generator).results(Exactly(2)),
+        Elements::INTEGER,
+        rng_bit_generator,
+    )
+    .note("ThreeFry or Philox, written out; the default is Philox, as on XLA's CPU"),
+    unlowered(stablehlo::RNG, rule(3, linear::rng)),
+];
 
 fn rng_bit_generator(cx: &mut Lower, op: OpId) -> Lowered {
     let philox = match cx.word(op, "rng_algorithm")? {
@@ -143,12 +149,8 @@ fn threefry(cx: &mut Lower, key: ValueId, counter: ValueId, blocks: Dim) -> (Vec
     (vec![key, behind], words)
 }
 
-/// The calls in which JAX has the generator on GPUs. A release before had the number of elements in a struct or, of an
-/// unknown number, in a fifth operand.
-pub(super) const CALLS: &[&str] =
-    &["cu_threefry2x32", "cu_threefry2x32_ffi", "hip_threefry2x32", "hip_threefry2x32_ffi"];
-
-/// Two words for each element, of two words of the key and two of the counter for each.
+/// The generator as JAX calls it on GPUs: two words for each element, of two words of the key and two of the counter.
+/// Older releases pass the number of elements in a struct or, if it is unknown, in a fifth operand.
 pub(super) fn threefry_call(cx: &mut Lower, op: OpId) -> Lowered {
     let (operands, results) = (cx.operand_count(op), cx.module.op(op).results.len());
     if !(4..=5).contains(&operands) || results != 2 {

@@ -1,26 +1,27 @@
 //! Ops that arrange elements: constants, broadcasts, reshapes, transposes, slices, pads.
 
-use super::{Elements, Lower, LowerError, Lowered, Row, noted, row};
+use super::{Elements, Lower, LowerError, Lowered};
 use crate::ir::{Attribute, Constant, Data, Dim, Dims, OpId, SCALAR, ValueId, provenance, stablehlo};
+use crate::ops::row::{Row, row};
+use crate::ops::type_inference::{Exactly, movement, rule, variadic};
 use std::sync::Arc;
 
 const MOVED: Elements = Elements::PLAIN.or(Elements::FLOAT8).or(Elements::NIBBLE);
 
 pub(super) const ROWS: &[Row] = &[
-    noted(stablehlo::CONSTANT, MOVED, constant, "a splat stays one element, and ONNX broadcasts it"),
-    noted(
-        stablehlo::BROADCAST_IN_DIM,
-        Elements::PLAIN,
-        broadcast_in_dim,
-        "dropped where ONNX broadcasts the users' operands",
-    ),
-    row(stablehlo::CONCATENATE, Elements::PLAIN, concatenate),
-    noted(stablehlo::IOTA, Elements::PLAIN, iota, "a constant if short, else Range"),
-    noted(stablehlo::PAD, Elements::PLAIN, pad, "interior padding by Reshape, Pad, Reshape"),
-    row(stablehlo::RESHAPE, MOVED, reshape),
-    noted(stablehlo::REVERSE, Elements::PLAIN, reverse, "Slice with step -1"),
-    row(stablehlo::SLICE, Elements::PLAIN, slice),
-    row(stablehlo::TRANSPOSE, MOVED, transpose),
+    row(stablehlo::CONSTANT, rule(0, movement::constant), MOVED, constant)
+        .note("a splat stays one element, and ONNX broadcasts it"),
+    row(stablehlo::BROADCAST_IN_DIM, rule(1, movement::broadcast_in_dim), Elements::PLAIN, broadcast_in_dim)
+        .note("dropped where ONNX broadcasts the users' operands"),
+    row(stablehlo::CONCATENATE, variadic(1, Exactly(1), movement::concatenate), Elements::PLAIN, concatenate),
+    row(stablehlo::IOTA, rule(0, movement::iota), Elements::PLAIN, iota)
+        .note("a constant if short, else Range"),
+    row(stablehlo::PAD, rule(2, movement::pad), Elements::PLAIN, pad)
+        .note("interior padding by Reshape, Pad, Reshape"),
+    row(stablehlo::RESHAPE, rule(1, movement::reshape), MOVED, reshape),
+    row(stablehlo::REVERSE, rule(1, movement::reverse), Elements::PLAIN, reverse).note("Slice with step -1"),
+    row(stablehlo::SLICE, rule(1, movement::slice), Elements::PLAIN, slice),
+    row(stablehlo::TRANSPOSE, rule(1, movement::transpose), MOVED, transpose),
 ];
 
 fn constant(cx: &mut Lower, op: OpId) -> Lowered {

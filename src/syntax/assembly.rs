@@ -5,11 +5,12 @@
 
 use super::clauses::Kind;
 use super::mixed::Mixed;
-use crate::ir::{OpName, arith, chlo, func, mhlo, sdy, shape, stablehlo, tensor};
-use std::borrow::Cow;
+use crate::ir::{Class, Dialect, OpName, arith, chlo, func, mhlo, sdy, shape, stablehlo, tensor};
+use rustc_hash::FxHashMap;
+use std::sync::LazyLock;
 
 /// One op in custom form.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Row {
     /// The op's full name.
     pub op: OpName,
@@ -96,55 +97,21 @@ const fn mixed(op: OpName, form: Mixed) -> Row {
 
 use Types::{Arrow, Complex, Each, Operands, Result, Same, Select};
 
-/// The ops, sorted by name.
+/// The ops, sorted by name, but for those that are elementwise and have one type.
 const ROWS: &[Row] = &[
-    row(arith::ADDF, Same),
-    row(arith::ADDI, Same),
-    row(arith::ANDI, Same),
-    row(arith::CEILDIVSI, Same),
     mixed(arith::CMPI, Mixed::Compare),
     formed(arith::CONSTANT, Result, Form::Constant),
-    row(arith::DIVF, Same),
-    row(arith::DIVSI, Same),
-    row(arith::DIVUI, Same),
     mixed(arith::EXTF, Mixed::Cast),
     mixed(arith::EXTSI, Mixed::Cast),
     mixed(arith::EXTUI, Mixed::Cast),
-    row(arith::FLOORDIVSI, Same),
     mixed(arith::FPTOSI, Mixed::Cast),
     mixed(arith::INDEX_CAST, Mixed::Cast),
     mixed(arith::INDEX_CASTUI, Mixed::Cast),
-    row(arith::MAXIMUMF, Same),
-    row(arith::MAXSI, Same),
-    row(arith::MAXUI, Same),
-    row(arith::MINIMUMF, Same),
-    row(arith::MINSI, Same),
-    row(arith::MINUI, Same),
-    row(arith::MULF, Same),
-    row(arith::MULI, Same),
-    row(arith::NEGF, Same),
-    row(arith::ORI, Same),
-    row(arith::REMF, Same),
-    row(arith::REMSI, Same),
-    row(arith::REMUI, Same),
     row(arith::SELECT, Select),
-    row(arith::SHLI, Same),
-    row(arith::SHRSI, Same),
-    row(arith::SHRUI, Same),
     mixed(arith::SITOFP, Mixed::Cast),
-    row(arith::SUBF, Same),
-    row(arith::SUBI, Same),
     mixed(arith::TRUNCF, Mixed::Cast),
     mixed(arith::TRUNCI, Mixed::Cast),
     mixed(arith::UITOFP, Mixed::Cast),
-    row(arith::XORI, Same),
-    row(chlo::ACOS, Same),
-    row(chlo::ACOSH, Same),
-    row(chlo::ASIN, Same),
-    row(chlo::ASINH, Same),
-    row(chlo::ATAN, Same),
-    row(chlo::ATANH, Same),
-    row(chlo::BESSEL_I1E, Same),
     row(chlo::BROADCAST_ADD, Arrow),
     row(chlo::BROADCAST_AND, Arrow),
     row(chlo::BROADCAST_ATAN2, Arrow),
@@ -166,26 +133,12 @@ const ROWS: &[Row] = &[
     row(chlo::BROADCAST_SUBTRACT, Arrow),
     row(chlo::BROADCAST_XOR, Arrow),
     row(chlo::BROADCAST_ZETA, Arrow),
-    row(chlo::CONJ, Same),
     formed(chlo::CONSTANT, Result, Form::Constant),
-    row(chlo::COSH, Same),
-    row(chlo::DIGAMMA, Same),
-    row(chlo::ERF, Same),
-    row(chlo::ERF_INV, Same),
-    row(chlo::ERFC, Same),
     row(chlo::IS_INF, Arrow),
     row(chlo::IS_NEG_INF, Arrow),
     row(chlo::IS_POS_INF, Arrow),
-    row(chlo::LGAMMA, Same),
-    row(chlo::MULHI, Same),
-    row(chlo::NEXT_AFTER, Same),
-    row(chlo::POLYGAMMA, Same),
     formed(chlo::SCAN, Arrow, Form::Scan),
-    row(chlo::SINH, Same),
-    row(chlo::SQUARE, Same),
-    row(chlo::TAN, Same),
     named(chlo::TOP_K, Arrow, &[("k", "k", Kind::Integer), ("largest", "largest", Kind::Boolean)]),
-    row(chlo::ZETA, Same),
     formed(func::CALL, Arrow, Form::Call),
     row(func::RETURN, Operands),
     row(mhlo::ADD_DEPENDENCY, Arrow),
@@ -227,18 +180,11 @@ const ROWS: &[Row] = &[
     row(shape::RANK, Arrow),
     row(shape::SHAPE_OF, Arrow),
     row(shape::TO_EXTENT_TENSOR, Arrow),
-    row(stablehlo::ABS, Same),
-    row(stablehlo::ADD, Same),
     row(stablehlo::AFTER_ALL, Same),
-    row(stablehlo::AND, Same),
-    row(stablehlo::ATAN2, Same),
     row(stablehlo::BITCAST_CONVERT, Arrow),
     named(stablehlo::BROADCAST, Arrow, &[("sizes", "broadcast_sizes", Kind::Integers)]),
     named(stablehlo::BROADCAST_IN_DIM, Arrow, &[("dims", "broadcast_dimensions", Kind::Integers)]),
-    row(stablehlo::CBRT, Same),
-    row(stablehlo::CEIL, Same),
     named(stablehlo::CHOLESKY, Same, &[("lower", "lower", Kind::Boolean)]),
-    row(stablehlo::CLAMP, Same),
     Row {
         op: stablehlo::COMPARE,
         types: Arrow,
@@ -250,13 +196,9 @@ const ROWS: &[Row] = &[
     formed(stablehlo::COMPOSITE, Arrow, Form::Composite),
     named(stablehlo::CONCATENATE, Arrow, &[("dim", "dimension", Kind::Integer)]),
     formed(stablehlo::CONSTANT, Result, Form::Constant),
-    row(stablehlo::CONVERT, Same),
     formed(stablehlo::CONVOLUTION, Arrow, Form::Convolution),
-    row(stablehlo::COSINE, Same),
-    row(stablehlo::COUNT_LEADING_ZEROS, Same),
     row(stablehlo::CREATE_TOKEN, Result),
     formed(stablehlo::CUSTOM_CALL, Arrow, Form::CustomCall),
-    row(stablehlo::DIVIDE, Same),
     named(stablehlo::DOT, Arrow, &[PRECISION]),
     formed(stablehlo::DOT_GENERAL, Arrow, Form::DotGeneral),
     named(stablehlo::DYNAMIC_BROADCAST_IN_DIM, Arrow, &[("dims", "broadcast_dimensions", Kind::Integers)]),
@@ -266,29 +208,15 @@ const ROWS: &[Row] = &[
     named(stablehlo::DYNAMIC_SLICE, Arrow, &[("sizes", "slice_sizes", Kind::Integers)]),
     row(stablehlo::DYNAMIC_UPDATE_SLICE, Arrow),
     named(stablehlo::EINSUM, Arrow, &[("config", "einsum_config", Kind::Plain)]),
-    row(stablehlo::EXPONENTIAL, Same),
-    row(stablehlo::EXPONENTIAL_MINUS_ONE, Same),
     named(
         stablehlo::FFT,
         Arrow,
         &[("type", "fft_type", Kind::Word("fft_type")), ("length", "fft_length", Kind::Integers)],
     ),
-    row(stablehlo::FLOOR, Same),
     named(stablehlo::GET_DIMENSION_SIZE, Arrow, &[("dim", "dimension", Kind::Integer)]),
     formed(stablehlo::GET_TUPLE_ELEMENT, Arrow, Form::GetTupleElement),
-    row(stablehlo::IMAG, Same),
     named(stablehlo::IOTA, Result, &[("dim", "iota_dimension", Kind::Integer)]),
-    row(stablehlo::IS_FINITE, Same),
-    row(stablehlo::LOG, Same),
-    row(stablehlo::LOG_PLUS_ONE, Same),
-    row(stablehlo::LOGISTIC, Same),
-    row(stablehlo::MAXIMUM, Same),
-    row(stablehlo::MINIMUM, Same),
-    row(stablehlo::MULTIPLY, Same),
-    row(stablehlo::NEGATE, Same),
-    row(stablehlo::NOT, Same),
     row(stablehlo::OPTIMIZATION_BARRIER, Each),
-    row(stablehlo::OR, Same),
     named(
         stablehlo::PAD,
         Arrow,
@@ -299,13 +227,9 @@ const ROWS: &[Row] = &[
         ],
     ),
     row(stablehlo::PARTITION_ID, Result),
-    row(stablehlo::POPCNT, Same),
-    row(stablehlo::POWER, Same),
-    row(stablehlo::REAL, Same),
     row(stablehlo::REAL_DYNAMIC_SLICE, Arrow),
     formed(stablehlo::REDUCE, Arrow, Form::Reduce),
     formed(stablehlo::REDUCE_PRECISION, Same, Form::ReducePrecision),
-    row(stablehlo::REMAINDER, Same),
     row(stablehlo::REPLICA_ID, Result),
     row(stablehlo::RESHAPE, Arrow),
     row(stablehlo::RETURN, Operands),
@@ -316,29 +240,14 @@ const ROWS: &[Row] = &[
         Arrow,
         &[("algorithm", "rng_algorithm", Kind::Word("rng_algorithm"))],
     ),
-    row(stablehlo::ROUND_NEAREST_AFZ, Same),
-    row(stablehlo::ROUND_NEAREST_EVEN, Same),
-    row(stablehlo::RSQRT, Same),
     row(stablehlo::SELECT, Select),
     named(stablehlo::SET_DIMENSION_SIZE, Arrow, &[("dim", "dimension", Kind::Integer)]),
-    row(stablehlo::SHIFT_LEFT, Same),
-    row(stablehlo::SHIFT_RIGHT_ARITHMETIC, Same),
-    row(stablehlo::SHIFT_RIGHT_LOGICAL, Same),
-    row(stablehlo::SIGN, Same),
-    row(stablehlo::SINE, Same),
     formed(stablehlo::SLICE, Arrow, Form::Slice),
-    row(stablehlo::SQRT, Same),
-    row(stablehlo::SUBTRACT, Same),
-    row(stablehlo::TAN, Same),
-    row(stablehlo::TANH, Same),
     formed(stablehlo::TRACE, Operands, Form::Trace),
     named(stablehlo::TRANSPOSE, Arrow, &[("dims", "permutation", Kind::Integers)]),
     row(stablehlo::TUPLE, Result),
     named(stablehlo::UNARY_EINSUM, Arrow, &[("config", "einsum_config", Kind::Plain)]),
-    row(stablehlo::UNIFORM_DEQUANTIZE, Same),
-    row(stablehlo::UNIFORM_QUANTIZE, Same),
     formed(stablehlo::WHILE, Each, Form::While),
-    row(stablehlo::XOR, Same),
     mixed(tensor::CAST, Mixed::Cast),
     mixed(tensor::COLLAPSE_SHAPE, Mixed::Cast),
     mixed(tensor::DIM, Mixed::Dim),
@@ -351,52 +260,12 @@ const ROWS: &[Row] = &[
     mixed(tensor::SPLAT, Mixed::Elements),
 ];
 
-/// The ops of CHLO that were MHLO's.
-const MHLO_OF_CHLO: &[(OpName, OpName)] = &[
-    (mhlo::ACOS, chlo::ACOS),
-    (mhlo::ACOSH, chlo::ACOSH),
-    (mhlo::ASIN, chlo::ASIN),
-    (mhlo::ASINH, chlo::ASINH),
-    (mhlo::ATAN, chlo::ATAN),
-    (mhlo::ATANH, chlo::ATANH),
-    (mhlo::COSH, chlo::COSH),
-    (mhlo::ERF, chlo::ERF),
-    (mhlo::ERF_INV, chlo::ERF_INV),
-    (mhlo::MULHI, chlo::MULHI),
-    (mhlo::RAGGED_DOT, chlo::RAGGED_DOT),
-    (mhlo::SCAN, chlo::SCAN),
-    (mhlo::SINH, chlo::SINH),
-    (mhlo::TOPK, chlo::TOP_K),
-];
-
-/// The ops of MHLO that no other dialect has.
-const MHLO_ALONE: &[OpName] = &[
-    mhlo::ADD_DEPENDENCY,
-    mhlo::ASYNC_DONE,
-    mhlo::ASYNC_START,
-    mhlo::ASYNC_UPDATE,
-    mhlo::BITCAST,
-    mhlo::COPY,
-    mhlo::DOMAIN,
-    mhlo::FUSION,
-    mhlo::MINIMUM_BROADCAST_SHAPES,
-    mhlo::SPARSE_DOT,
-    mhlo::STOCHASTIC_CONVERT,
-    mhlo::XLA_RNG_GET_AND_UPDATE_STATE,
-];
-
-/// The op that a name of MHLO is in the dialects that came after it; any other name as it is.
-pub(super) fn current_name(op: &str) -> Cow<'_, str> {
-    match op.strip_prefix("mhlo.") {
-        Some(name) if !MHLO_ALONE.iter().any(|alone| alone.text() == op) => {
-            match MHLO_OF_CHLO.iter().find(|(old, _)| old.text() == op) {
-                Some(&(_, new)) => Cow::Borrowed(new.text()),
-                None => Cow::Owned(format!("stablehlo.{name}")),
-            }
-        }
-        _ => Cow::Borrowed(op),
-    }
-}
+/// The rows of all ops. An elementwise op that is not in [`ROWS`] has one type for its operands and its result.
+static TABLE: LazyLock<FxHashMap<&'static str, Row>> = LazyLock::new(|| {
+    let has_form = |op: &OpName| op.class() == Class::Elementwise && op.dialect() != Dialect::Hlo2Onnx;
+    let elementwise = OpName::all().filter(has_form).map(|op| row(op, Same));
+    elementwise.chain(ROWS.iter().copied()).map(|row| (row.op.text(), row)).collect()
+});
 
 /// The row of an op. Within a function the dialect `func` may be left out.
 pub(super) fn find(op: &str) -> Option<&'static Row> {
@@ -405,12 +274,12 @@ pub(super) fn find(op: &str) -> Option<&'static Row> {
         "return" => func::RETURN.text(),
         op => op,
     };
-    ROWS.binary_search_by(|row| row.op.text().cmp(op)).ok().map(|index| &ROWS[index])
+    TABLE.get(op)
 }
 
 /// The names of all ops, for suggestions.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
-    ROWS.iter().map(|row| row.op.text())
+    OpName::all().map(OpName::text).filter(|name| TABLE.contains_key(name))
 }
 
 #[cfg(test)]

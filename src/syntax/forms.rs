@@ -7,7 +7,9 @@ use super::statement::{Body, Parts, add_missing, region_of};
 use super::text::{Rule, Text};
 use crate::diagnostic::catalog::{DuplicateAttribute, UnknownAssembly, UnknownOp, UnsupportedOp};
 use crate::diagnostic::{nearest, nearest_op};
-use crate::ir::{Attribute, Attributes, Dialect, Element, SCALAR, TensorType, Type, TypeId, stablehlo};
+use crate::ir::{
+    Attribute, Attributes, Dialect, Element, OpName, SCALAR, TensorType, Type, TypeId, stablehlo,
+};
 use crate::source::Span;
 use smallvec::SmallVec;
 
@@ -196,7 +198,7 @@ impl<'s> Parser<'s> {
         if let Some(&known) = self.mnemonics.get(name.text) {
             return Some(known);
         }
-        let current = assembly::current_name(name.text);
+        let current = OpName::current(name.text);
         let Some(row) = assembly::find(&current) else {
             self.unknown_op(name.text, name.span());
             return None;

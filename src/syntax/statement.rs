@@ -148,7 +148,7 @@ impl<'s> Parser<'s> {
 
     fn generic(&mut self, name: &str, tokens: &[Token<'_>]) -> Option<Parts<'s>> {
         let mut parts = Parts {
-            name: self.module.symbols.op_name(&assembly::current_name(name)),
+            name: self.module.symbols.op_name(&OpName::current(name)),
             operands: SmallVec::new(),
             operand_types: SmallVec::new(),
             result_types: SmallVec::new(),

@@ -6,24 +6,24 @@ mod rounds;
 mod scan;
 mod slices;
 
+use crate::ops::row::{Row, row};
+use crate::ops::type_inference::{AtLeast, control, rule, variadic};
 pub(super) use rounds::{Input, Length, Rounds};
 
-use super::{Elements, Lower, LowerError, Lowered, Row, noted, row};
+use super::{Elements, Lower, LowerError, Lowered};
 use crate::ir::{Dim, Element, OpId, RegionId, SCALAR, ValueId, chlo, onnx, stablehlo};
 
 /// Control flow carries whatever its regions can compute.
 const CARRIED: Elements = Elements::PLAIN.or(Elements::FLOAT8).or(Elements::COMPLEX);
 
 pub(super) const ROWS: &[Row] = &[
-    noted(chlo::SCAN, CARRIED, scan::lower, "Scan; Loop where the number of slices may be 0"),
-    noted(stablehlo::CASE, CARRIED, case, "nested Ifs; an index out of range selects the last branch"),
-    row(stablehlo::IF, CARRIED, conditional),
-    noted(
-        stablehlo::WHILE,
-        CARRIED,
-        repeat::lower,
-        "Loop, or Scan if each iteration reads a slice; short loops over few ops are unrolled",
-    ),
+    row(chlo::SCAN, variadic(0, AtLeast(0), control::scan), CARRIED, scan::lower)
+        .note("Scan; Loop where the number of slices may be 0"),
+    row(stablehlo::CASE, rule(1, control::case).results(AtLeast(0)), CARRIED, case)
+        .note("nested Ifs; an index out of range selects the last branch"),
+    row(stablehlo::IF, rule(1, control::branch).results(AtLeast(0)), CARRIED, conditional),
+    row(stablehlo::WHILE, variadic(0, AtLeast(0), control::repeat), CARRIED, repeat::lower)
+        .note("Loop, or Scan if each iteration reads a slice; short loops over few ops are unrolled"),
 ];
 
 fn conditional(cx: &mut Lower, op: OpId) -> Lowered {

@@ -16,23 +16,17 @@ mod gathered;
 mod geometry;
 
 use super::dot::{Arithmetic, SUMMED};
-use super::{Lower, Lowered, Row, noted};
+use super::{Lower, Lowered};
 use crate::ir::{Dim, Dims, Element, OpId, ValueId, stablehlo};
+use crate::ops::row::{Row, row};
+use crate::ops::type_inference::{contraction, rule};
 use geometry::{Axis, Geometry};
 
 pub(super) const ROWS: &[Row] = &[
-    noted(
-        stablehlo::CONVOLUTION,
-        SUMMED,
-        convolution,
-        "Conv or ConvTranspose; MatMul of gathered windows for other element types",
-    ),
-    noted(
-        stablehlo::DYNAMIC_CONV,
-        SUMMED,
-        dynamic_conv,
-        "the `refine_shapes` pass turns it into a convolution",
-    ),
+    row(stablehlo::CONVOLUTION, rule(2, contraction::convolution), SUMMED, convolution)
+        .note("Conv or ConvTranspose; MatMul of gathered windows for other element types"),
+    row(stablehlo::DYNAMIC_CONV, rule(3, contraction::dynamic_conv), SUMMED, dynamic_conv)
+        .note("the `refine_shapes` pass turns it into a convolution"),
 ];
 
 fn convolution(cx: &mut Lower, op: OpId) -> Lowered {

@@ -8,29 +8,29 @@ mod arithmetic;
 mod contraction;
 mod ragged;
 
+use crate::ops::row::{Row, row};
+use crate::ops::type_inference::{self, rule};
 pub(super) use arithmetic::Arithmetic;
 pub(super) use contraction::Pairs;
 
-use super::{Elements, Lower, LowerError, Lowered, Row, noted};
+use super::{Elements, Lower, LowerError, Lowered};
 use crate::ir::{Dim, DimExprs, OpId, chlo, stablehlo};
 
 /// Element types of sums of products.
 pub(super) const SUMMED: Elements = Elements::PLAIN.or(Elements::FLOAT8).or(Elements::NIBBLE);
 
 pub(super) const ROWS: &[Row] = &[
-    noted(
+    row(
         chlo::RAGGED_DOT,
+        rule(3, type_inference::contraction::ragged_dot),
         Elements::FLOAT.or(Elements::INTEGER),
         ragged::lower,
-        "multiplies each row by every group's matrix and keeps the matching product",
-    ),
-    noted(stablehlo::DOT, SUMMED, dot, "MatMul, in floats where that is exact for small integers"),
-    noted(
-        stablehlo::DOT_GENERAL,
-        SUMMED,
-        dot_general,
-        "MatMul with as few transposes as possible, in floats where that is exact for small integers",
-    ),
+    )
+    .note("multiplies each row by every group's matrix and keeps the matching product"),
+    row(stablehlo::DOT, rule(2, type_inference::contraction::dot), SUMMED, dot)
+        .note("MatMul, in floats where that is exact for small integers"),
+    row(stablehlo::DOT_GENERAL, rule(2, type_inference::contraction::dot_general), SUMMED, dot_general)
+        .note("MatMul with as few transposes as possible, in floats where that is exact for small integers"),
 ];
 
 /// The product of vectors and matrices: the last dimension of the left and the first of the right are contracted.

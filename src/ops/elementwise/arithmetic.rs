@@ -1,9 +1,35 @@
 //! The four operations, remainder, absolute value, extremes.
 
 use super::Term;
+use crate::ir::stablehlo;
 use crate::ir::{Element, OpName, ValueId, onnx};
+use crate::ops::Elements;
 use crate::ops::constant::integer_limits;
+use crate::ops::elementwise::{binary, unary};
+use crate::ops::row::{Row, row};
+use crate::ops::type_inference::{BINARY, UNARY, elementwise, rule};
 use crate::ops::{Combiner, Lower};
+
+pub(super) const ROWS: &[Row] = &[
+    row(stablehlo::ABS, rule(1, elementwise::part), Elements::NUMERIC, |cx, op| unary(cx, op, abs))
+        .note("unsigned: the operand"),
+    row(stablehlo::ADD, BINARY, Elements::PLAIN_OR_NIBBLE, |cx, op| binary(cx, op, add)).note("bool: Or"),
+    row(stablehlo::DIVIDE, BINARY, Elements::NUMERIC, |cx, op| binary(cx, op, divide))
+        .note("integers: guarded, as ONNX Runtime errors on x / 0 and crashes on MIN / -1"),
+    row(stablehlo::MAXIMUM, BINARY, Elements::PLAIN_OR_NIBBLE, |cx, op| binary(cx, op, maximum))
+        .note("bool: Or"),
+    row(stablehlo::MINIMUM, BINARY, Elements::PLAIN_OR_NIBBLE, |cx, op| binary(cx, op, minimum))
+        .note("bool: And"),
+    row(stablehlo::MULTIPLY, BINARY, Elements::PLAIN_OR_NIBBLE, |cx, op| binary(cx, op, multiply))
+        .note("bool: And"),
+    row(stablehlo::NEGATE, UNARY, Elements::NUMERIC.or(Elements::NIBBLE), |cx, op| unary(cx, op, |x| -x))
+        .note("unsigned: 0 - x"),
+    row(stablehlo::REMAINDER, BINARY, Elements::NUMERIC, |cx, op| binary(cx, op, remainder))
+        .note("the sign of the dividend; integers guarded as in divide"),
+    row(stablehlo::SUBTRACT, BINARY, Elements::NUMERIC.or(Elements::NIBBLE), |cx, op| {
+        binary(cx, op, subtract)
+    }),
+];
 
 /// ONNX has no arithmetic on `bool`: there the logical op of the same truth table replaces it.
 fn logical_or(cx: &mut Lower, operands: [ValueId; 2], logical: OpName, other: OpName) -> ValueId {

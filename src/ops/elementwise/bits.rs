@@ -2,8 +2,36 @@
 
 use super::Term;
 use super::formula::cast;
+use crate::ir::stablehlo;
 use crate::ir::{Dim, Element, OpName, ValueId, onnx};
+use crate::ops::Elements;
 use crate::ops::Lower;
+use crate::ops::elementwise::{binary, unary};
+use crate::ops::row::{Row, row};
+use crate::ops::type_inference::{BINARY, UNARY};
+
+pub(super) const ROWS: &[Row] = &[
+    row(stablehlo::AND, BINARY, Elements::BITS.or(Elements::NIBBLE), |cx, op| binary(cx, op, bitwise_and)),
+    row(stablehlo::COUNT_LEADING_ZEROS, UNARY, Elements::INTEGER, |cx, op| {
+        unary(cx, op, count_leading_zeros)
+    })
+    .note("from Log in f64"),
+    row(stablehlo::NOT, UNARY, Elements::BITS.or(Elements::NIBBLE), |cx, op| unary(cx, op, |x| !x)),
+    row(stablehlo::OR, BINARY, Elements::BITS.or(Elements::NIBBLE), |cx, op| binary(cx, op, bitwise_or)),
+    row(stablehlo::POPCNT, UNARY, Elements::INTEGER, |cx, op| unary(cx, op, count_ones))
+        .note("parallel bit counting"),
+    row(stablehlo::SHIFT_LEFT, BINARY, Elements::INTEGER, |cx, op| binary(cx, op, shift_left))
+        .note("BitShift, which is unsigned only"),
+    row(stablehlo::SHIFT_RIGHT_ARITHMETIC, BINARY, Elements::INTEGER, |cx, op| {
+        binary(cx, op, |cx, x, n| shift_right(cx, x, n, Right::Arithmetic))
+    })
+    .note("negative numbers are shifted as their complement"),
+    row(stablehlo::SHIFT_RIGHT_LOGICAL, BINARY, Elements::INTEGER, |cx, op| {
+        binary(cx, op, |cx, x, n| shift_right(cx, x, n, Right::Logical))
+    })
+    .note("BitShift, which is unsigned only"),
+    row(stablehlo::XOR, BINARY, Elements::BITS.or(Elements::NIBBLE), |cx, op| binary(cx, op, bitwise_xor)),
+];
 
 fn logical_or(cx: &mut Lower, operands: [ValueId; 2], logical: OpName, bitwise: OpName) -> ValueId {
     let name = if cx.element(operands[0]) == Element::Bool { logical } else { bitwise };

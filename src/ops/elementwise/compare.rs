@@ -3,8 +3,28 @@
 use super::canonical;
 use super::reinterpret::ordered;
 use super::{LowerError, Term};
+use crate::ir::stablehlo;
 use crate::ir::{Element, OpId, SCALAR, ValueId};
+use crate::ops::Elements;
+use crate::ops::elementwise::unary;
+use crate::ops::row::{Row, row};
+use crate::ops::type_inference::{PREDICATE, elementwise, rule};
 use crate::ops::{Lower, Lowered};
+
+pub(super) const ROWS: &[Row] = &[
+    row(stablehlo::CLAMP, rule(3, elementwise::clamp), Elements::PLAIN, clamp)
+        .note("Clip for scalar bounds that are not NaN"),
+    row(stablehlo::COMPARE, rule(2, elementwise::compare), Elements::PLAIN, lower)
+        .note("NE is Not(Equal), total order compares bits unless zeros and NaN are canonical"),
+    row(stablehlo::IS_FINITE, PREDICATE, Elements::FLOAT_BOOL, |cx, op| {
+        unary(cx, op, |x| x.abs().less(f64::INFINITY))
+    })
+    .note("|x| < inf, which NaN is not either"),
+    row(stablehlo::SELECT, rule(3, elementwise::select), Elements::PLAIN, |cx, op| {
+        let (predicate, yes, no) = (cx.operand(op, 0)?, cx.operand(op, 1)?, cx.operand(op, 2)?);
+        Ok(select(cx, predicate, yes, no).into())
+    }),
+];
 
 /// The attributes of a comparison, and the comparison.
 ///

@@ -2,9 +2,21 @@
 
 use super::Term;
 use super::formula::cast;
+use crate::ir::stablehlo;
 use crate::ir::{Element, OpId, SmallFloat, ValueId, onnx};
+use crate::ops::Elements;
 use crate::ops::constant::integer_limits;
+use crate::ops::row::{Row, row};
+use crate::ops::type_inference::{elementwise, rule};
 use crate::ops::{Lower, Lowered};
+
+pub(super) const ROWS: &[Row] = &[row(
+    stablehlo::CONVERT,
+    rule(1, elementwise::shape),
+    Elements::PLAIN_OR_NIBBLE.or(Elements::FLOAT8),
+    convert,
+)
+.note("float to integer saturates; Cast is undefined out of range")];
 
 pub(super) fn convert(cx: &mut Lower, op: OpId) -> Lowered {
     let x = cx.operand(op, 0)?;

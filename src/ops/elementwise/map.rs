@@ -2,7 +2,14 @@
 
 use super::LowerError;
 use crate::ir::{Class, OpId, OpName, chlo, stablehlo};
+use crate::ops::Elements;
+use crate::ops::row::{Row, row};
+use crate::ops::type_inference::{Exactly, variadic, window};
 use crate::ops::{Lower, Lowered};
+
+pub(super) const ROWS: &[Row] =
+    &[row(stablehlo::MAP, variadic(1, Exactly(1), window::map), Elements::PLAIN, map)
+        .note("its body applied to whole tensors")];
 
 /// Lowers the body on whole tensors: each of its values gets the sizes of the operands.
 pub(super) fn map(cx: &mut Lower, op: OpId) -> Lowered {

@@ -1,8 +1,18 @@
 //! Powers.
 
 use super::{Term, divide};
+use crate::ir::stablehlo;
 use crate::ir::{Element, ValueId, onnx};
+use crate::ops::Elements;
+use crate::ops::row::{Row, row};
+use crate::ops::type_inference::BINARY;
 use crate::ops::{Lower, LowerError};
+
+pub(super) const ROWS: &[Row] = &[row(stablehlo::POWER, BINARY, Elements::NUMERIC, |cx, op| {
+    let (base, exponent) = (cx.operand(op, 0)?, cx.operand(op, 1)?);
+    Ok(power(cx, base, exponent)?.into())
+})
+.note("integers: by squaring, as ONNX Runtime's Pow computes in f64")];
 
 /// Floats by `Pow`, except where a product is exact and faster; integers by squaring.
 ///

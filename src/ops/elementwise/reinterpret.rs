@@ -2,9 +2,25 @@
 
 use super::bits::unsigned;
 use super::{LowerError, Term};
+use crate::ir::stablehlo;
 use crate::ir::{Dim, Element, OpId, OpName, ValueId, onnx};
+use crate::ops::Elements;
 use crate::ops::formula::cast;
+use crate::ops::row::{Row, row};
+use crate::ops::type_inference::{elementwise, movement, rule};
 use crate::ops::{Lower, Lowered};
+
+pub(super) const ROWS: &[Row] = &[
+    row(stablehlo::BITCAST_CONVERT, rule(1, movement::bitcast_convert), Elements::PLAIN, bitcast_convert)
+        .note("BitCast for one width, shifts between widths"),
+    row(
+        stablehlo::REDUCE_PRECISION,
+        rule(1, elementwise::reduce_precision),
+        Elements::FLOAT,
+        reduce_precision,
+    )
+    .note("through f16 and bf16, else by rounding the bits"),
+];
 
 /// The signed integer type of the width of a float.
 fn signed_of(element: Element) -> Element {

@@ -1,10 +1,15 @@
 //! Rounding to a floating-point format of eight bits or fewer, in a wider type.
 
 use crate::ir::{Attribute, Element, OpId, OpName, SmallFloat, Special, Type, hlo2onnx, onnx};
+use crate::ops::Elements;
 use crate::ops::constant::float_bytes;
+use crate::ops::row::{Row, row};
+use crate::ops::type_inference::UNARY;
 use crate::ops::{Lower, LowerError, Lowered};
 
-/// The op that rounds to a format: it takes and gives `f32` or `f64`. The pass `emulate_small_floats` makes it.
+pub(super) const ROWS: &[Row] = &[row(ROUND, UNARY, Elements::FLOAT, round)];
+
+/// The op that rounds to a format: it takes and gives `f32` or `f64`. The pass `narrow` makes it.
 pub const ROUND: OpName = hlo2onnx::ROUND;
 
 /// Its attribute, the element type of that format.

@@ -4,8 +4,35 @@
 //! casts and needs no other guard; for `f64` itself the formulas avoid the cancellation.
 
 use super::Term;
+use crate::ir::stablehlo;
 use crate::ir::{Element, onnx};
+use crate::ops::Elements;
+use crate::ops::elementwise::{precise, precise_binary, simple, unary};
+use crate::ops::row::{Row, row};
+use crate::ops::type_inference::{BINARY, UNARY};
 use std::f64::consts::{FRAC_PI_2, PI};
+
+pub(super) const ROWS: &[Row] = &[
+    row(stablehlo::ATAN2, BINARY, Elements::FLOAT, |cx, op| precise_binary(cx, op, atan2))
+        .note("ONNX has only Atan; Where selects the octant"),
+    row(stablehlo::CBRT, UNARY, Elements::FLOAT, |cx, op| precise(cx, op, cbrt))
+        .note("Pow in f64, because f32 cannot represent 1/3"),
+    row(stablehlo::COSINE, UNARY, Elements::FLOAT, |cx, op| simple(cx, op, onnx::COS)),
+    row(stablehlo::EXPONENTIAL, UNARY, Elements::FLOAT, |cx, op| simple(cx, op, onnx::EXP)),
+    row(stablehlo::EXPONENTIAL_MINUS_ONE, UNARY, Elements::FLOAT, |cx, op| precise(cx, op, expm1))
+        .note("without the cancellation of Exp(x) - 1"),
+    row(stablehlo::LOG, UNARY, Elements::FLOAT, |cx, op| simple(cx, op, onnx::LOG)),
+    row(stablehlo::LOG_PLUS_ONE, UNARY, Elements::FLOAT, |cx, op| precise(cx, op, log1p))
+        .note("without the rounding of 1 + x"),
+    row(stablehlo::LOGISTIC, UNARY, Elements::FLOAT, |cx, op| simple(cx, op, onnx::SIGMOID))
+        .note("ONNX Runtime's Sigmoid is off by up to 4e-8, and 0 below -18"),
+    row(stablehlo::RSQRT, UNARY, Elements::FLOAT, |cx, op| unary(cx, op, |x| x.sqrt().reciprocal())),
+    row(stablehlo::SINE, UNARY, Elements::FLOAT, |cx, op| simple(cx, op, onnx::SIN)),
+    row(stablehlo::SQRT, UNARY, Elements::FLOAT, |cx, op| simple(cx, op, onnx::SQRT)),
+    row(stablehlo::TAN, UNARY, Elements::FLOAT, |cx, op| precise(cx, op, tan))
+        .note("f64: sine by cosine, as ONNX Runtime has no kernel"),
+    row(stablehlo::TANH, UNARY, Elements::FLOAT, |cx, op| simple(cx, op, onnx::TANH)),
+];
 
 fn is_f64(x: Term) -> bool {
     x.element() == Element::F64

@@ -67,7 +67,7 @@ pub(super) fn routine_named(name: &str, complex: bool) -> Option<&'static str> {
 
 /// Whether the target of a call is a routine on matrices whose operands and results all have the batch of the first
 /// operand.
-pub fn is_batched_routine(target: &str) -> bool {
+pub(in crate::ops) fn is_batched_routine(target: &str) -> bool {
     [false, true].iter().any(|&complex| {
         let spelled = library::resolve(target, false, complex);
         let routine = spelled.filter(|spelled| spelled.convention != Convention::Scalars);

@@ -31,39 +31,31 @@ mod triangular;
 mod tridiagonal;
 mod updates;
 
-pub use lapack::is_batched_routine;
+use crate::ops::row::{Row, row, untyped};
+use crate::ops::type_inference::{linear, rule};
+pub(super) use lapack::is_batched_routine;
 
-use super::{Elements, Lower, LowerError, Lowered, Row, Values, noted};
+use super::{Elements, Lower, LowerError, Lowered, Values};
 use crate::ir::{Dim, Element, OpId, hlo2onnx, stablehlo};
 use matrix::Matrix;
 use number::Number;
 use triangular::System;
 
 pub(super) const ROWS: &[Row] = &[
-    noted(
-        hlo2onnx::CHOLESKY,
-        Elements::FLOAT,
-        |cx, op| with_free_zeros(cx, |cx| cholesky(cx, op, true)),
-        "of packed complex numbers",
-    ),
-    noted(
-        hlo2onnx::TRIANGULAR_SOLVE,
-        Elements::FLOAT,
-        |cx, op| with_free_zeros(cx, |cx| triangular_solve(cx, op, true)),
-        "of packed complex numbers",
-    ),
-    noted(
-        stablehlo::CHOLESKY,
-        Elements::FLOAT,
-        |cx, op| with_free_zeros(cx, |cx| cholesky(cx, op, false)),
-        "Loop over columns; NaN where not positive definite",
-    ),
-    noted(
-        stablehlo::TRIANGULAR_SOLVE,
-        Elements::FLOAT,
-        |cx, op| with_free_zeros(cx, |cx| triangular_solve(cx, op, false)),
-        "Loop over rows",
-    ),
+    untyped(hlo2onnx::CHOLESKY, Elements::FLOAT, |cx, op| with_free_zeros(cx, |cx| cholesky(cx, op, true)))
+        .note("of packed complex numbers"),
+    untyped(hlo2onnx::TRIANGULAR_SOLVE, Elements::FLOAT, |cx, op| {
+        with_free_zeros(cx, |cx| triangular_solve(cx, op, true))
+    })
+    .note("of packed complex numbers"),
+    row(stablehlo::CHOLESKY, rule(1, linear::cholesky), Elements::FLOAT, |cx, op| {
+        with_free_zeros(cx, |cx| cholesky(cx, op, false))
+    })
+    .note("Loop over columns; NaN where not positive definite"),
+    row(stablehlo::TRIANGULAR_SOLVE, rule(2, linear::triangular_solve), Elements::FLOAT, |cx, op| {
+        with_free_zeros(cx, |cx| triangular_solve(cx, op, false))
+    })
+    .note("Loop over rows"),
 ];
 
 /// The results of a routine of LAPACK that a custom call asks for; see [`lapack::call`].

@@ -3,7 +3,8 @@
 use super::NUMBERS;
 use crate::ir::{Attribute, Constant, Data, Element, OpName, arith, stablehlo};
 use crate::ops::expand::{Expand, Expanded};
-use crate::ops::{LowerError, Row, expanded, float_bytes, integer_bytes};
+use crate::ops::row::{Row, expanded};
+use crate::ops::{LowerError, float_bytes, integer_bytes};
 
 /// The ops that are one op of StableHLO on the same operands. Unsigned arithmetic is not among them: `arith` has it on
 /// integers without a sign, which StableHLO takes as signed.
@@ -29,36 +30,36 @@ const TWINS: &[(OpName, OpName)] = &[
     (arith::XORI, stablehlo::XOR),
 ];
 
-pub(in crate::ops) const ROWS: &[Row] = &[
-    expanded(arith::ADDF, NUMBERS, twin, ""),
-    expanded(arith::ADDI, NUMBERS, twin, ""),
-    expanded(arith::ANDI, NUMBERS, twin, ""),
-    expanded(arith::CMPI, NUMBERS, cmpi, ""),
-    expanded(arith::CONSTANT, NUMBERS, constant, ""),
-    expanded(arith::DIVF, NUMBERS, twin, ""),
-    expanded(arith::DIVSI, NUMBERS, twin, ""),
-    expanded(arith::EXTF, NUMBERS, convert, ""),
-    expanded(arith::EXTSI, NUMBERS, convert, ""),
-    expanded(arith::EXTUI, NUMBERS, convert, "of i1"),
-    expanded(arith::FPTOSI, NUMBERS, convert, ""),
-    expanded(arith::INDEX_CAST, NUMBERS, convert, ""),
-    expanded(arith::MAXIMUMF, NUMBERS, twin, ""),
-    expanded(arith::MAXSI, NUMBERS, twin, ""),
-    expanded(arith::MINIMUMF, NUMBERS, twin, ""),
-    expanded(arith::MINSI, NUMBERS, twin, ""),
-    expanded(arith::MULF, NUMBERS, twin, ""),
-    expanded(arith::MULI, NUMBERS, twin, ""),
-    expanded(arith::NEGF, NUMBERS, twin, ""),
-    expanded(arith::ORI, NUMBERS, twin, ""),
-    expanded(arith::REMF, NUMBERS, twin, ""),
-    expanded(arith::REMSI, NUMBERS, twin, ""),
-    expanded(arith::SELECT, NUMBERS, twin, ""),
-    expanded(arith::SITOFP, NUMBERS, convert, ""),
-    expanded(arith::SUBF, NUMBERS, twin, ""),
-    expanded(arith::SUBI, NUMBERS, twin, ""),
-    expanded(arith::TRUNCF, NUMBERS, convert, ""),
-    expanded(arith::TRUNCI, NUMBERS, convert, ""),
-    expanded(arith::XORI, NUMBERS, twin, ""),
+pub(super) const ROWS: &[Row] = &[
+    expanded(arith::ADDF, NUMBERS, twin),
+    expanded(arith::ADDI, NUMBERS, twin),
+    expanded(arith::ANDI, NUMBERS, twin),
+    expanded(arith::CMPI, NUMBERS, cmpi),
+    expanded(arith::CONSTANT, NUMBERS, constant),
+    expanded(arith::DIVF, NUMBERS, twin),
+    expanded(arith::DIVSI, NUMBERS, twin),
+    expanded(arith::EXTF, NUMBERS, convert),
+    expanded(arith::EXTSI, NUMBERS, convert),
+    expanded(arith::EXTUI, NUMBERS, convert).note("of i1"),
+    expanded(arith::FPTOSI, NUMBERS, convert),
+    expanded(arith::INDEX_CAST, NUMBERS, convert),
+    expanded(arith::MAXIMUMF, NUMBERS, twin),
+    expanded(arith::MAXSI, NUMBERS, twin),
+    expanded(arith::MINIMUMF, NUMBERS, twin),
+    expanded(arith::MINSI, NUMBERS, twin),
+    expanded(arith::MULF, NUMBERS, twin),
+    expanded(arith::MULI, NUMBERS, twin),
+    expanded(arith::NEGF, NUMBERS, twin),
+    expanded(arith::ORI, NUMBERS, twin),
+    expanded(arith::REMF, NUMBERS, twin),
+    expanded(arith::REMSI, NUMBERS, twin),
+    expanded(arith::SELECT, NUMBERS, twin),
+    expanded(arith::SITOFP, NUMBERS, convert),
+    expanded(arith::SUBF, NUMBERS, twin),
+    expanded(arith::SUBI, NUMBERS, twin),
+    expanded(arith::TRUNCF, NUMBERS, convert),
+    expanded(arith::TRUNCI, NUMBERS, convert),
+    expanded(arith::XORI, NUMBERS, twin),
 ];
 
 /// The op of StableHLO of the same meaning, on tensors of the same types.

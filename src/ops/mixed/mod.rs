@@ -3,14 +3,17 @@
 //! They compute sizes, most of the time, which the `refine_shapes` pass then evaluates. The pass `normalize` has made numbers
 //! tensors without dimensions, and those of type `index` have 64 bits.
 
-pub(super) mod arith;
-pub(super) mod shape;
-pub(super) mod tensor;
+mod arith;
+mod shape;
+mod tensor;
 
 use super::expand::Expand;
-use super::{Elements, LowerError};
+use super::{Elements, LowerError, Row};
 use crate::ir::{Attribute, Constant, Data, Dim, Element, OpName, ValueId, stablehlo};
 use std::sync::Arc;
+
+/// The tables of the family.
+pub(super) const TABLES: &[&[Row]] = &[arith::ROWS, shape::ROWS, tensor::ROWS];
 
 const NUMBERS: Elements = Elements::PLAIN;
 

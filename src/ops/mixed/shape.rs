@@ -5,26 +5,28 @@
 
 use super::NUMBERS;
 use crate::ir::{Element, SCALAR, ValueId, shape, stablehlo};
+use crate::ops::Elements;
+use crate::ops::LowerError;
 use crate::ops::expand::{Expand, Expanded};
-use crate::ops::{LowerError, Row, call, expanded};
+use crate::ops::row::{Row, expanded};
 
 const CHECK: &str = "assertions are dropped";
 
-pub(in crate::ops) const ROWS: &[Row] = &[
-    expanded(shape::ASSUMING_ALL, call::ANY, witness, CHECK),
-    expanded(shape::BROADCAST, NUMBERS, broadcast, ""),
-    expanded(shape::CONCAT, NUMBERS, concat, ""),
-    expanded(shape::CONST_SHAPE, NUMBERS, const_shape, ""),
-    expanded(shape::CONST_WITNESS, call::ANY, witness, CHECK),
-    expanded(shape::CSTR_BROADCASTABLE, call::ANY, witness, CHECK),
-    expanded(shape::CSTR_EQ, call::ANY, witness, CHECK),
-    expanded(shape::CSTR_REQUIRE, call::ANY, witness, CHECK),
-    expanded(shape::FROM_EXTENTS, NUMBERS, from_extents, "`concatenate`"),
-    expanded(shape::GET_EXTENT, NUMBERS, get_extent, "`slice`"),
-    expanded(shape::NUM_ELEMENTS, NUMBERS, num_elements, ""),
-    expanded(shape::RANK, NUMBERS, rank, "a constant"),
-    expanded(shape::SHAPE_OF, call::ANY, shape_of, "`get_dimension_size`"),
-    expanded(shape::TO_EXTENT_TENSOR, NUMBERS, operand, ""),
+pub(super) const ROWS: &[Row] = &[
+    expanded(shape::ASSUMING_ALL, Elements::ANY, witness).note(CHECK),
+    expanded(shape::BROADCAST, NUMBERS, broadcast),
+    expanded(shape::CONCAT, NUMBERS, concat),
+    expanded(shape::CONST_SHAPE, NUMBERS, const_shape),
+    expanded(shape::CONST_WITNESS, Elements::ANY, witness).note(CHECK),
+    expanded(shape::CSTR_BROADCASTABLE, Elements::ANY, witness).note(CHECK),
+    expanded(shape::CSTR_EQ, Elements::ANY, witness).note(CHECK),
+    expanded(shape::CSTR_REQUIRE, Elements::ANY, witness).note(CHECK),
+    expanded(shape::FROM_EXTENTS, NUMBERS, from_extents).note("`concatenate`"),
+    expanded(shape::GET_EXTENT, NUMBERS, get_extent).note("`slice`"),
+    expanded(shape::NUM_ELEMENTS, NUMBERS, num_elements),
+    expanded(shape::RANK, NUMBERS, rank).note("a constant"),
+    expanded(shape::SHAPE_OF, Elements::ANY, shape_of).note("`get_dimension_size`"),
+    expanded(shape::TO_EXTENT_TENSOR, NUMBERS, operand),
 ];
 
 fn operand(cx: &mut Expand) -> Expanded {

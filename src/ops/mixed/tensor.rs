@@ -2,20 +2,22 @@
 
 use super::NUMBERS;
 use crate::ir::{Attribute, Dim, Dims, Element, SCALAR, ValueId, stablehlo, tensor};
+use crate::ops::Elements;
+use crate::ops::LowerError;
 use crate::ops::expand::{Expand, Expanded, positions};
-use crate::ops::{LowerError, Row, call, expanded};
+use crate::ops::row::{Row, expanded};
 
-pub(in crate::ops) const ROWS: &[Row] = &[
-    expanded(tensor::CAST, call::ANY, cast, "changes only the static sizes of the type"),
-    expanded(tensor::COLLAPSE_SHAPE, call::ANY, collapse_shape, "`reshape`"),
-    expanded(tensor::DIM, call::ANY, dim, "`get_dimension_size`"),
-    expanded(tensor::EXPAND_SHAPE, call::ANY, expand_shape, "`reshape`"),
-    expanded(tensor::EXTRACT, NUMBERS, extract, "`slice`, or `dynamic_slice`"),
-    expanded(tensor::EXTRACT_SLICE, NUMBERS, extract_slice, "`slice`"),
-    expanded(tensor::FROM_ELEMENTS, NUMBERS, from_elements, "`concatenate`"),
-    expanded(tensor::INSERT_SLICE, NUMBERS, insert_slice, "`dynamic_update_slice`"),
-    expanded(tensor::RESHAPE, call::ANY, reshape, "`dynamic_reshape`"),
-    expanded(tensor::SPLAT, NUMBERS, splat, "`broadcast_in_dim`"),
+pub(super) const ROWS: &[Row] = &[
+    expanded(tensor::CAST, Elements::ANY, cast).note("changes only the static sizes of the type"),
+    expanded(tensor::COLLAPSE_SHAPE, Elements::ANY, collapse_shape).note("`reshape`"),
+    expanded(tensor::DIM, Elements::ANY, dim).note("`get_dimension_size`"),
+    expanded(tensor::EXPAND_SHAPE, Elements::ANY, expand_shape).note("`reshape`"),
+    expanded(tensor::EXTRACT, NUMBERS, extract).note("`slice`, or `dynamic_slice`"),
+    expanded(tensor::EXTRACT_SLICE, NUMBERS, extract_slice).note("`slice`"),
+    expanded(tensor::FROM_ELEMENTS, NUMBERS, from_elements).note("`concatenate`"),
+    expanded(tensor::INSERT_SLICE, NUMBERS, insert_slice).note("`dynamic_update_slice`"),
+    expanded(tensor::RESHAPE, Elements::ANY, reshape).note("`dynamic_reshape`"),
+    expanded(tensor::SPLAT, NUMBERS, splat).note("`broadcast_in_dim`"),
 ];
 
 fn cast(cx: &mut Expand) -> Expanded {

@@ -5,11 +5,13 @@
 
 mod uniform;
 
+use crate::ops::row::{Row, row};
+use crate::ops::type_inference::{elementwise, rule};
 pub use uniform::Quantization;
 
 use super::constant::{float_bytes, integer_bytes};
 use super::elementwise::truncate;
-use super::{Elements, Lower, LowerError, Lowered, Row, noted};
+use super::{Elements, Lower, LowerError, Lowered};
 use crate::ir::{Attribute, Element, OpId, OpName, ValueId, onnx, stablehlo};
 
 /// The attribute that holds the quantized type of an op on its storage type.
@@ -18,16 +20,9 @@ pub const ATTRIBUTE: &str = "quantized_type";
 const ELEMENTS: Elements = Elements::FLOAT.or(Elements::INTEGER).or(Elements::NIBBLE);
 
 pub(super) const ROWS: &[Row] = &[
-    noted(
-        stablehlo::UNIFORM_DEQUANTIZE,
-        ELEMENTS,
-        dequantize,
-        "DequantizeLinear to f32; written out for other floats, and for i32 with a zero point",
-    ),
-    noted(
-        stablehlo::UNIFORM_QUANTIZE,
-        ELEMENTS,
-        quantize,
+    row(stablehlo::UNIFORM_DEQUANTIZE, rule(1, elementwise::dequantized), ELEMENTS, dequantize)
+        .note("DequantizeLinear to f32; written out for other floats, and for i32 with a zero point"),
+    row(stablehlo::UNIFORM_QUANTIZE, rule(1, elementwise::quantized), ELEMENTS, quantize).note(
         "QuantizeLinear from f32; written out for other floats and where an odd zero point changes ties",
     ),
 ];

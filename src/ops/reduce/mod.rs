@@ -10,16 +10,15 @@ mod fold;
 
 use super::constant::integer_limits;
 use super::region::Combiner;
-use super::{Elements, Lower, LowerError, Lowered, Row, noted};
+use super::{Elements, Lower, LowerError, Lowered};
 use crate::diagnostic::catalog;
 use crate::ir::{Dim, Dims, Element, OpId, OpName, Size, ValueId, onnx, stablehlo};
+use crate::ops::row::{Row, row};
+use crate::ops::type_inference::{AtLeast, variadic, window};
 
-pub(super) const ROWS: &[Row] = &[noted(
-    stablehlo::REDUCE,
-    Elements::PLAIN,
-    reduce,
-    "Reduce*, ArgMax and ArgMin; integer sums and products wrap, unlike ONNX Runtime's",
-)];
+pub(super) const ROWS: &[Row] =
+    &[row(stablehlo::REDUCE, variadic(2, AtLeast(1), window::reduce), Elements::PLAIN, reduce)
+        .note("Reduce*, ArgMax and ArgMin; integer sums and products wrap, unlike ONNX Runtime's")];
 
 fn reduce(cx: &mut Lower, op: OpId) -> Lowered {
     let dimensions = cx.ints(op, "dimensions")?;

@@ -16,17 +16,22 @@
 mod general;
 mod rows;
 
+use crate::ops::row::{Row, row};
+use crate::ops::type_inference::{AtLeast, index, variadic};
 pub(super) use rows::{Rows, Write};
 
 use super::gather::may_equal;
 use super::start_indices::{StartIndices, StridedAxis, strides};
-use super::{Combiner, Elements, Lower, LowerError, Lowered, Row, Values, noted};
+use super::{Combiner, Elements, Lower, LowerError, Lowered, Values};
 use crate::ir::{Dim, Dims, Element, OpId, ValueId, onnx, stablehlo};
 
-pub(super) const ROWS: &[Row] = &[noted(
+pub(super) const ROWS: &[Row] = &[row(
     stablehlo::SCATTER,
+    variadic(3, AtLeast(1), index::scatter),
     Elements::PLAIN,
     scatter,
+)
+.note(
     "ScatterND of rows, window by window for other regions; windows not fully in range are dropped as in XLA",
 )];
 

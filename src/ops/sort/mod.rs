@@ -17,16 +17,20 @@ mod comparator;
 mod key;
 mod pairs;
 
+use crate::ops::row::{Row, row};
+use crate::ops::type_inference::{AtLeast, Exactly, linear, variadic, window};
 pub(super) use approximate::{approx_top_k, mhlo_top_k};
 
 use super::type_inference::dims_fit;
-use super::{Elements, Lower, LowerError, Lowered, Row, Values, noted};
+use super::{Elements, Lower, LowerError, Lowered, Values};
 use crate::ir::{Attribute, Dim, Element, OpId, Size, ValueId, chlo, onnx, stablehlo};
 use comparator::{Key, Zeros, comparator};
 
 pub(super) const ROWS: &[Row] = &[
-    noted(stablehlo::SORT, Elements::PLAIN, sort, "TopK of keys that order NaN, or comparing all pairs"),
-    noted(chlo::TOP_K, Elements::PLAIN, top_k, "TopK by the bits of a float, in the total order"),
+    row(stablehlo::SORT, variadic(1, AtLeast(1), window::sort), Elements::PLAIN, sort)
+        .note("TopK of keys that order NaN, or comparing all pairs"),
+    row(chlo::TOP_K, variadic(1, Exactly(2), linear::top_k), Elements::PLAIN, top_k)
+        .note("TopK by the bits of a float, in the total order"),
 ];
 
 fn sort(cx: &mut Lower, op: OpId) -> Lowered {

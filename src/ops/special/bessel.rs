@@ -1,7 +1,16 @@
 //! Bessel functions.
 
 use crate::ir::Element;
+use crate::ir::chlo;
+use crate::ops::Elements;
+use crate::ops::elementwise::precise;
 use crate::ops::formula::Term;
+use crate::ops::row::{Row, row};
+use crate::ops::type_inference::UNARY;
+
+pub(super) const ROWS: &[Row] =
+    &[row(chlo::BESSEL_I1E, UNARY, Elements::FLOAT, |cx, op| precise(cx, op, i1e))
+        .note("two Chebyshev series")];
 
 /// Chebyshev coefficients of `exp(-x) I1(x) / x` on [0, 8] in `x / 2 - 2` (Cephes, `i1.c`), the highest first.
 const SMALL: [f64; 29] = [

@@ -1,7 +1,16 @@
 //! Constants in CHLO.
 
 use super::{Lower, LowerError, Lowered, OpId};
+use crate::ir::chlo;
 use crate::ir::{Attribute, Data, Dim};
+use crate::ops::Elements;
+use crate::ops::row::{Row, row};
+use crate::ops::type_inference::{movement, rule};
+
+pub(super) const ROWS: &[Row] = &[
+    row(chlo::CONSTANT, rule(0, movement::constant), Elements::PLAIN, constant),
+    row(chlo::CONSTANT_LIKE, rule(1, movement::constant_like), Elements::PLAIN, constant_like),
+];
 
 /// `chlo.constant`, as `stablehlo.constant`; a splat stays one element.
 pub(super) fn constant(cx: &mut Lower, op: OpId) -> Lowered {

@@ -1,8 +1,20 @@
 //! The error function, its complement and its inverse.
 
+use super::NO_F64;
 use super::elementwise::log1p;
+use crate::ir::chlo;
 use crate::ir::{Element, onnx};
+use crate::ops::Elements;
+use crate::ops::elementwise::precise;
 use crate::ops::formula::Term;
+use crate::ops::row::{Row, row};
+use crate::ops::type_inference::UNARY;
+
+pub(super) const ROWS: &[Row] = &[
+    row(chlo::ERF, UNARY, Elements::FLOAT, |cx, op| precise(cx, op, erf)).note(NO_F64),
+    row(chlo::ERF_INV, UNARY, Elements::FLOAT, |cx, op| precise(cx, op, erf_inv)).note("Giles' polynomials"),
+    row(chlo::ERFC, UNARY, Elements::FLOAT, |cx, op| precise(cx, op, erfc)).note("1 - Erf(x) would cancel"),
+];
 
 /// The error function.
 pub(super) fn erf(x: Term) -> Term {

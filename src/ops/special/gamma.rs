@@ -2,9 +2,21 @@
 //! ("A Precision Approximation of the Gamma Function", SIAM J. Numer. Anal. B 1, 1964), in `f64` for all types: near
 //! the zeros at 1 and 2 the terms cancel.
 
+use crate::ir::chlo;
 use crate::ir::{Element, onnx};
+use crate::ops::Elements;
+use crate::ops::elementwise::precise;
 use crate::ops::formula::Term;
+use crate::ops::row::{Row, row};
+use crate::ops::type_inference::UNARY;
 use std::f64::consts::PI;
+
+pub(super) const ROWS: &[Row] = &[
+    row(chlo::DIGAMMA, UNARY, Elements::FLOAT, |cx, op| precise(cx, op, digamma))
+        .note("Lanczos approximation in f64"),
+    row(chlo::LGAMMA, UNARY, Elements::FLOAT, |cx, op| precise(cx, op, lgamma))
+        .note("Lanczos approximation in f64"),
+];
 
 const G: f64 = 7.0;
 const CONSTANT: f64 = 0.9999999999998099;

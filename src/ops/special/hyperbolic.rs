@@ -1,10 +1,24 @@
 //! Hyperbolic functions and their inverses. ONNX Runtime has them in `f32`, accurate to the last bits; in `f64` they
 //! are made of exponentials and logarithms that do not cancel.
 
+use super::NO_F64;
 use super::elementwise::{expm1, log1p};
+use crate::ir::chlo;
 use crate::ir::{Element, onnx};
+use crate::ops::Elements;
+use crate::ops::elementwise::precise;
 use crate::ops::formula::Term;
+use crate::ops::row::{Row, row};
+use crate::ops::type_inference::UNARY;
 use std::f64::consts::LN_2;
+
+pub(super) const ROWS: &[Row] = &[
+    row(chlo::ACOSH, UNARY, Elements::FLOAT, |cx, op| precise(cx, op, acosh)).note(NO_F64),
+    row(chlo::ASINH, UNARY, Elements::FLOAT, |cx, op| precise(cx, op, asinh)).note(NO_F64),
+    row(chlo::ATANH, UNARY, Elements::FLOAT, |cx, op| precise(cx, op, atanh)).note(NO_F64),
+    row(chlo::COSH, UNARY, Elements::FLOAT, |cx, op| precise(cx, op, cosh)).note(NO_F64),
+    row(chlo::SINH, UNARY, Elements::FLOAT, |cx, op| precise(cx, op, sinh)).note(NO_F64),
+];
 
 fn has_kernel(x: Term) -> bool {
     x.element() != Element::F64

@@ -2,8 +2,21 @@
 //! of the exact angle back by it: what is left is an angle of the size of the rounding of an `f32`, whose sine or
 //! tangent has a series of one or two terms. `Sin` and `Cos` have kernels for `f64`.
 
+use super::NO_F64;
+use crate::ir::chlo;
 use crate::ir::{Element, OpName, onnx};
+use crate::ops::Elements;
+use crate::ops::elementwise::{self, precise};
 use crate::ops::formula::Term;
+use crate::ops::row::{Row, row};
+use crate::ops::type_inference::UNARY;
+
+pub(super) const ROWS: &[Row] = &[
+    row(chlo::ACOS, UNARY, Elements::FLOAT, |cx, op| precise(cx, op, acos)).note(NO_F64),
+    row(chlo::ASIN, UNARY, Elements::FLOAT, |cx, op| precise(cx, op, asin)).note(NO_F64),
+    row(chlo::ATAN, UNARY, Elements::FLOAT, |cx, op| precise(cx, op, atan)).note(NO_F64),
+    row(chlo::TAN, UNARY, Elements::FLOAT, |cx, op| precise(cx, op, elementwise::tan)).note(NO_F64),
+];
 
 /// The angle computed in `f32`, as an `f64`.
 fn near<'f>(x: Term<'f>, name: OpName) -> Term<'f> {

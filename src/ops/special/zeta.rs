@@ -1,7 +1,18 @@
 //! The Hurwitz zeta function and the derivatives of digamma.
 
 use super::gamma::{digamma, lgamma};
+use crate::ir::chlo;
+use crate::ops::Elements;
+use crate::ops::elementwise::precise_binary;
 use crate::ops::formula::Term;
+use crate::ops::row::{Row, row};
+use crate::ops::type_inference::BINARY;
+
+pub(super) const ROWS: &[Row] = &[
+    row(chlo::POLYGAMMA, BINARY, Elements::FLOAT, |cx, op| precise_binary(cx, op, polygamma)),
+    row(chlo::ZETA, BINARY, Elements::FLOAT, |cx, op| precise_binary(cx, op, zeta))
+        .note("Euler-Maclaurin formula"),
+];
 
 /// Terms that are summed one by one.
 const SUMMED: u32 = 10;

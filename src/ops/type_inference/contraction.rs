@@ -1,22 +1,12 @@
 //! Rules of products that are summed: dots and convolutions.
 
 use super::typing::{Typing, attribute, dim_fits, one, tensor, types, without};
-use super::{Inferred, Rule, Violation, rule};
+use super::{Inferred, Violation};
 use crate::diagnostic::Part;
-use crate::ir::{Dim, Dims, TensorType, chlo, stablehlo};
-
-pub(super) const RULES: &[Rule] = &[
-    rule(chlo::RAGGED_DOT, 3, ragged_dot),
-    rule(stablehlo::CONVOLUTION, 2, convolution),
-    rule(stablehlo::DOT, 2, dot),
-    rule(stablehlo::DOT_GENERAL, 2, dot_general),
-    rule(stablehlo::DYNAMIC_CONV, 3, dynamic_conv),
-    rule(stablehlo::EINSUM, 2, |t| t.stated()),
-    rule(stablehlo::UNARY_EINSUM, 1, |t| t.stated()),
-];
+use crate::ir::{Dim, Dims, TensorType};
 
 /// Vectors and matrices: the last dimension of the left with the first of the right.
-fn dot(t: &Typing) -> Inferred {
+pub(in crate::ops) fn dot(t: &Typing) -> Inferred {
     let (lhs, rhs) = (t.operand(0)?, t.operand(1)?);
     let (Some((&inner, outer)), Some((&first, rest))) = (lhs.dims.split_last(), rhs.dims.split_first())
     else {
@@ -30,13 +20,13 @@ fn dot(t: &Typing) -> Inferred {
 }
 
 /// StableHLO spec, dot_general, C1 to C12. The element type of the result is free: sums may be kept wider.
-fn dot_general(t: &Typing) -> Inferred {
+pub(in crate::ops) fn dot_general(t: &Typing) -> Inferred {
     one(tensor(t.result(0)?.element, contracted(t, "dot_dimension_numbers", &[])?))
 }
 
 /// As `dot_general`. A dimension of the left operand is cut into groups; where it is summed over, each group has its
 /// sums in a first dimension of the result, and where it is a free one, the right operand has a dimension of groups.
-fn ragged_dot(t: &Typing) -> Inferred {
+pub(in crate::ops) fn ragged_dot(t: &Typing) -> Inferred {
     const NAME: &str = "ragged_dot_dimension_numbers";
     t.attribute(NAME)?;
     let (lhs, rhs, groups) = (t.operand(0)?, t.operand(1)?, t.integer_operand(2)?);
@@ -91,7 +81,7 @@ fn contracted(t: &Typing, name: &'static str, aside: &[usize]) -> Result<Dims, V
     Ok(batch.chain(left.2).chain(right.2).collect())
 }
 
-fn convolution(t: &Typing) -> Inferred {
+pub(in crate::ops) fn convolution(t: &Typing) -> Inferred {
     let spatial = t.operand(0)?.rank().saturating_sub(2);
     let padding = match t.module.attribute(t.op, "padding") {
         Some(_) => t.sizes_of("padding", 2 * spatial)?,
@@ -100,7 +90,7 @@ fn convolution(t: &Typing) -> Inferred {
     convolved(t, Some(&padding))
 }
 
-fn dynamic_conv(t: &Typing) -> Inferred {
+pub(in crate::ops) fn dynamic_conv(t: &Typing) -> Inferred {
     t.integer_operand(2)?;
     convolved(t, None)
 }

@@ -1,43 +1,12 @@
 //! Rules of control flow and of ops that hand values on.
 
 use super::typing::{Typing, attribute, fits, types};
-use super::{Count, Inferred, Rule, Violation, rule, variadic};
-use crate::ir::{Dim, Element, Type, TypeId, chlo, mhlo, stablehlo};
+use super::{Inferred, Violation};
+use crate::ir::{Dim, Element, Type, TypeId};
 use smallvec::SmallVec;
 
-pub(super) const RULES: &[Rule] = &[
-    variadic(chlo::SCAN, 0, Count::AtLeast(0), scan),
-    variadic(stablehlo::AFTER_ALL, 0, Count::Exactly(1), nothing),
-    rule(stablehlo::CASE, 1, case).with_results(Count::AtLeast(0)),
-    variadic(stablehlo::COMPOSITE, 0, Count::AtLeast(0), composite),
-    variadic(mhlo::ADD_DEPENDENCY, 1, Count::Exactly(1), nothing),
-    rule(mhlo::COPY, 1, nothing),
-    rule(stablehlo::CREATE_TOKEN, 0, nothing),
-    variadic(stablehlo::CUSTOM_CALL, 0, Count::AtLeast(0), custom_call),
-    rule(stablehlo::GET_TUPLE_ELEMENT, 1, get_tuple_element),
-    rule(stablehlo::IF, 1, branch).with_results(Count::AtLeast(0)),
-    variadic(stablehlo::INFEED, 1, Count::AtLeast(0), nothing),
-    variadic(stablehlo::OPTIMIZATION_BARRIER, 0, Count::AtLeast(0), barrier),
-    variadic(stablehlo::OUTFEED, 1, Count::AtLeast(0), nothing),
-    rule(stablehlo::PARTITION_ID, 0, |t| t.stated()),
-    variadic(stablehlo::RECV, 1, Count::AtLeast(0), nothing),
-    rule(stablehlo::REPLICA_ID, 0, |t| t.stated()),
-    variadic(stablehlo::SEND, 1, Count::AtLeast(0), nothing),
-    variadic(stablehlo::TRACE, 0, Count::AtLeast(0), nothing),
-    variadic(stablehlo::TUPLE, 0, Count::Exactly(1), tuple),
-    variadic(stablehlo::WHILE, 0, Count::AtLeast(0), repeat),
-];
-
-impl Rule {
-    /// The rule for an op with another number of results.
-    const fn with_results(mut self, results: Count) -> Self {
-        self.results = results;
-        self
-    }
-}
-
 /// The types are free.
-fn nothing(_: &Typing) -> Inferred {
+pub(in crate::ops) fn nothing(_: &Typing) -> Inferred {
     Ok(SmallVec::new())
 }
 
@@ -68,7 +37,7 @@ fn is_condition(t: &Typing, types: &[TypeId]) -> bool {
 }
 
 /// StableHLO spec, while, C1 to C3: the condition and the body take what the loop carries, and the body returns it.
-fn repeat(t: &Typing) -> Inferred {
+pub(in crate::ops) fn repeat(t: &Typing) -> Inferred {
     t.regions(2)?;
     let carried = operand_types(t);
     let (condition, holds) = t.region(0)?;
@@ -102,7 +71,7 @@ fn returns_results(t: &Typing, index: usize) -> Result<(), Violation> {
     Ok(())
 }
 
-fn branch(t: &Typing) -> Inferred {
+pub(in crate::ops) fn branch(t: &Typing) -> Inferred {
     if !is_condition(t, &operand_types(t)) {
         return types("the condition must be a `tensor<i1>`");
     }
@@ -112,7 +81,7 @@ fn branch(t: &Typing) -> Inferred {
     nothing(t)
 }
 
-fn case(t: &Typing) -> Inferred {
+pub(in crate::ops) fn case(t: &Typing) -> Inferred {
     t.scalar(0)?;
     let index = t.integer_operand(0)?;
     if index.element != Element::I32 {
@@ -126,21 +95,21 @@ fn case(t: &Typing) -> Inferred {
     nothing(t)
 }
 
-fn barrier(t: &Typing) -> Inferred {
+pub(in crate::ops) fn barrier(t: &Typing) -> Inferred {
     if !all_fit(t, &operand_types(t), &result_types(t)) {
         return types("the results do not have the operands' types");
     }
     nothing(t)
 }
 
-fn tuple(t: &Typing) -> Inferred {
+pub(in crate::ops) fn tuple(t: &Typing) -> Inferred {
     match t.module.types.get(result_types(t)[0]) {
         Type::Tuple(inner) if all_fit(t, inner, &operand_types(t)) => nothing(t),
         _ => types("the result is not a tuple of the operands' types"),
     }
 }
 
-fn get_tuple_element(t: &Typing) -> Inferred {
+pub(in crate::ops) fn get_tuple_element(t: &Typing) -> Inferred {
     let Type::Tuple(inner) = t.module.types.get(operand_types(t)[0]) else {
         return types("the operand is not a tuple");
     };
@@ -154,19 +123,19 @@ fn get_tuple_element(t: &Typing) -> Inferred {
     }
 }
 
-fn composite(t: &Typing) -> Inferred {
+pub(in crate::ops) fn composite(t: &Typing) -> Inferred {
     t.attribute("name")?;
     nothing(t)
 }
 
-fn custom_call(t: &Typing) -> Inferred {
+pub(in crate::ops) fn custom_call(t: &Typing) -> Inferred {
     t.attribute("call_target_name")?;
     nothing(t)
 }
 
 /// A scan takes its inputs apart along `dimension`, carries the initial values through, and joins its outputs; both
 /// `operandSegmentSizes` and `resultSegmentSizes` end with the number of carried values.
-fn scan(t: &Typing) -> Inferred {
+pub(in crate::ops) fn scan(t: &Typing) -> Inferred {
     t.regions(1)?;
     let operands = t.integers_of("operandSegmentSizes", 2)?;
     let results = t.integers_of("resultSegmentSizes", 2)?;

@@ -1,19 +1,9 @@
 //! Rules of ops whose sizes are operands.
 
+use super::Inferred;
 use super::movement::{broadcasts, padded, size_scalar};
 use super::typing::{Typing, one, tensor, types};
-use super::{Inferred, Rule, rule};
-use crate::ir::{Dim, Dims, stablehlo};
-
-pub(super) const RULES: &[Rule] = &[
-    rule(stablehlo::DYNAMIC_BROADCAST_IN_DIM, 2, dynamic_broadcast_in_dim),
-    rule(stablehlo::DYNAMIC_IOTA, 1, dynamic_iota),
-    rule(stablehlo::DYNAMIC_PAD, 5, dynamic_pad),
-    rule(stablehlo::DYNAMIC_RESHAPE, 2, dynamic_reshape),
-    rule(stablehlo::GET_DIMENSION_SIZE, 1, get_dimension_size),
-    rule(stablehlo::REAL_DYNAMIC_SLICE, 4, real_dynamic_slice),
-    rule(stablehlo::SET_DIMENSION_SIZE, 2, set_dimension_size),
-];
+use crate::ir::{Dim, Dims};
 
 /// The sizes that an operand is, when it is a constant; unknown ones otherwise.
 fn sizes_from(t: &Typing, index: usize, rank: usize) -> Result<Dims, super::Violation> {
@@ -32,12 +22,12 @@ fn constant(t: &Typing, index: usize, length: usize) -> Result<Option<Vec<i64>>,
     Ok(values.filter(|values| values.len() == length))
 }
 
-fn get_dimension_size(t: &Typing) -> Inferred {
+pub(in crate::ops) fn get_dimension_size(t: &Typing) -> Inferred {
     t.dimension("dimension", t.operand(0)?.rank())?;
     one(size_scalar())
 }
 
-fn set_dimension_size(t: &Typing) -> Inferred {
+pub(in crate::ops) fn set_dimension_size(t: &Typing) -> Inferred {
     let operand = t.operand(0)?;
     t.dimension("dimension", operand.rank())?;
     t.scalar(1)?;
@@ -45,7 +35,7 @@ fn set_dimension_size(t: &Typing) -> Inferred {
     one(tensor(operand.element, t.result(0)?.dims.clone()))
 }
 
-fn dynamic_reshape(t: &Typing) -> Inferred {
+pub(in crate::ops) fn dynamic_reshape(t: &Typing) -> Inferred {
     let (operand, result) = (t.operand(0)?, t.result(0)?);
     t.list(1, result.rank())?;
     let ty = tensor(operand.element, sizes_from(t, 1, result.rank())?);
@@ -56,21 +46,21 @@ fn dynamic_reshape(t: &Typing) -> Inferred {
     one(ty)
 }
 
-fn dynamic_broadcast_in_dim(t: &Typing) -> Inferred {
+pub(in crate::ops) fn dynamic_broadcast_in_dim(t: &Typing) -> Inferred {
     let (operand, result) = (t.operand(0)?, t.result(0)?);
     t.list(1, result.rank())?;
     broadcasts(t, result.rank())?;
     one(tensor(operand.element, sizes_from(t, 1, result.rank())?))
 }
 
-fn dynamic_iota(t: &Typing) -> Inferred {
+pub(in crate::ops) fn dynamic_iota(t: &Typing) -> Inferred {
     let result = t.result(0)?;
     t.list(0, result.rank())?;
     t.dimension("iota_dimension", result.rank())?;
     one(tensor(result.element, sizes_from(t, 0, result.rank())?))
 }
 
-fn real_dynamic_slice(t: &Typing) -> Inferred {
+pub(in crate::ops) fn real_dynamic_slice(t: &Typing) -> Inferred {
     let operand = t.operand(0)?;
     (1..4).try_for_each(|index| t.list(index, operand.rank()))?;
     let known =
@@ -91,7 +81,7 @@ fn real_dynamic_slice(t: &Typing) -> Inferred {
     one(tensor(operand.element, dims))
 }
 
-fn dynamic_pad(t: &Typing) -> Inferred {
+pub(in crate::ops) fn dynamic_pad(t: &Typing) -> Inferred {
     let operand = t.operand(0)?;
     t.same_element(0, 1)?;
     t.scalar(1)?;

@@ -1,107 +1,10 @@
 //! Rules of ops that work on each element by itself.
 
 use super::typing::{Typing, dims_fit, known_of, one, tensor, types};
-use super::{Inferred, Rule, Violation, rule};
+use super::{Inferred, Violation};
 use crate::diagnostic::Part;
-use crate::ir::{Dim, Dims, Element, TensorType, chlo, stablehlo};
+use crate::ir::{Dim, Dims, Element, TensorType};
 use crate::ops::quantize::Quantization;
-
-pub(super) const RULES: &[Rule] = &[
-    rule(super::super::ROUND, 1, same),
-    rule(chlo::ACOS, 1, same),
-    rule(chlo::ACOSH, 1, same),
-    rule(chlo::ASIN, 1, same),
-    rule(chlo::ASINH, 1, same),
-    rule(chlo::ATAN, 1, same),
-    rule(chlo::ATANH, 1, same),
-    rule(chlo::BESSEL_I1E, 1, same),
-    rule(chlo::BROADCAST_ADD, 2, broadcasting),
-    rule(chlo::BROADCAST_AND, 2, broadcasting),
-    rule(chlo::BROADCAST_ATAN2, 2, broadcasting),
-    rule(chlo::BROADCAST_COMPARE, 2, broadcasting),
-    rule(chlo::BROADCAST_COMPLEX, 2, broadcasting),
-    rule(chlo::BROADCAST_DIVIDE, 2, broadcasting),
-    rule(chlo::BROADCAST_MAXIMUM, 2, broadcasting),
-    rule(chlo::BROADCAST_MINIMUM, 2, broadcasting),
-    rule(chlo::BROADCAST_MULTIPLY, 2, broadcasting),
-    rule(chlo::BROADCAST_NEXT_AFTER, 2, broadcasting),
-    rule(chlo::BROADCAST_OR, 2, broadcasting),
-    rule(chlo::BROADCAST_POLYGAMMA, 2, broadcasting),
-    rule(chlo::BROADCAST_POWER, 2, broadcasting),
-    rule(chlo::BROADCAST_REMAINDER, 2, broadcasting),
-    rule(chlo::BROADCAST_SELECT, 3, broadcasting),
-    rule(chlo::BROADCAST_SHIFT_LEFT, 2, broadcasting),
-    rule(chlo::BROADCAST_SHIFT_RIGHT_ARITHMETIC, 2, broadcasting),
-    rule(chlo::BROADCAST_SHIFT_RIGHT_LOGICAL, 2, broadcasting),
-    rule(chlo::BROADCAST_SUBTRACT, 2, broadcasting),
-    rule(chlo::BROADCAST_XOR, 2, broadcasting),
-    rule(chlo::BROADCAST_ZETA, 2, broadcasting),
-    rule(chlo::CONJ, 1, same),
-    rule(chlo::COSH, 1, same),
-    rule(chlo::DIGAMMA, 1, same),
-    rule(chlo::ERF, 1, same),
-    rule(chlo::ERF_INV, 1, same),
-    rule(chlo::ERFC, 1, same),
-    rule(chlo::IS_INF, 1, predicate),
-    rule(chlo::IS_NEG_INF, 1, predicate),
-    rule(chlo::IS_POS_INF, 1, predicate),
-    rule(chlo::LGAMMA, 1, same),
-    rule(chlo::MULHI, 2, same),
-    rule(chlo::NEXT_AFTER, 2, same),
-    rule(chlo::POLYGAMMA, 2, same),
-    rule(chlo::SINH, 1, same),
-    rule(chlo::SQUARE, 1, same),
-    rule(chlo::TAN, 1, same),
-    rule(chlo::ZETA, 2, same),
-    rule(stablehlo::ABS, 1, part),
-    rule(stablehlo::ADD, 2, same),
-    rule(stablehlo::AND, 2, same),
-    rule(stablehlo::ATAN2, 2, same),
-    rule(stablehlo::CBRT, 1, same),
-    rule(stablehlo::CEIL, 1, same),
-    rule(stablehlo::CLAMP, 3, clamp),
-    rule(stablehlo::COMPARE, 2, compare),
-    rule(stablehlo::COMPLEX, 2, complex),
-    rule(stablehlo::CONVERT, 1, shape),
-    rule(stablehlo::COSINE, 1, same),
-    rule(stablehlo::COUNT_LEADING_ZEROS, 1, same),
-    rule(stablehlo::DIVIDE, 2, same),
-    rule(stablehlo::EXPONENTIAL, 1, same),
-    rule(stablehlo::EXPONENTIAL_MINUS_ONE, 1, same),
-    rule(stablehlo::FLOOR, 1, same),
-    rule(stablehlo::IMAG, 1, part),
-    rule(stablehlo::IS_FINITE, 1, predicate),
-    rule(stablehlo::LOG, 1, same),
-    rule(stablehlo::LOG_PLUS_ONE, 1, same),
-    rule(stablehlo::LOGISTIC, 1, same),
-    rule(stablehlo::MAXIMUM, 2, same),
-    rule(stablehlo::MINIMUM, 2, same),
-    rule(stablehlo::MULTIPLY, 2, same),
-    rule(stablehlo::NEGATE, 1, same),
-    rule(stablehlo::NOT, 1, same),
-    rule(stablehlo::OR, 2, same),
-    rule(stablehlo::POPCNT, 1, same),
-    rule(stablehlo::POWER, 2, same),
-    rule(stablehlo::REAL, 1, part),
-    rule(stablehlo::REDUCE_PRECISION, 1, reduce_precision),
-    rule(stablehlo::REMAINDER, 2, same),
-    rule(stablehlo::ROUND_NEAREST_AFZ, 1, same),
-    rule(stablehlo::ROUND_NEAREST_EVEN, 1, same),
-    rule(stablehlo::RSQRT, 1, same),
-    rule(stablehlo::SELECT, 3, select),
-    rule(stablehlo::SHIFT_LEFT, 2, same),
-    rule(stablehlo::SHIFT_RIGHT_ARITHMETIC, 2, same),
-    rule(stablehlo::SHIFT_RIGHT_LOGICAL, 2, same),
-    rule(stablehlo::SIGN, 1, same),
-    rule(stablehlo::SINE, 1, same),
-    rule(stablehlo::SQRT, 1, same),
-    rule(stablehlo::SUBTRACT, 2, same),
-    rule(stablehlo::TAN, 1, same),
-    rule(stablehlo::TANH, 1, same),
-    rule(stablehlo::UNIFORM_DEQUANTIZE, 1, dequantized),
-    rule(stablehlo::UNIFORM_QUANTIZE, 1, quantized),
-    rule(stablehlo::XOR, 2, same),
-];
 
 /// The sizes that all these operands have.
 fn common(t: &Typing, operands: &[&TensorType]) -> Result<Dims, Violation> {
@@ -127,7 +30,7 @@ fn place(t: &Typing, ty: &TensorType) -> Option<usize> {
 }
 
 /// All operands and the result have one type.
-fn same(t: &Typing) -> Inferred {
+pub(in crate::ops) fn same(t: &Typing) -> Inferred {
     let operands = t.operands()?;
     let element = operands.first().map_or(Element::Bool, |first| first.element);
     for index in 1..operands.len() {
@@ -137,18 +40,18 @@ fn same(t: &Typing) -> Inferred {
 }
 
 /// The result has the operand's shape and any element type.
-fn shape(t: &Typing) -> Inferred {
+pub(in crate::ops) fn shape(t: &Typing) -> Inferred {
     one(tensor(t.result(0)?.element, t.operand(0)?.dims.clone()))
 }
 
 /// The result represents elements of the operand's type.
-fn quantized(t: &Typing) -> Inferred {
+pub(in crate::ops) fn quantized(t: &Typing) -> Inferred {
     expressed(t, t.result(0)?.element, t.operand(0)?.element)?;
     shape(t)
 }
 
 /// The result has the type that the operand represents.
-fn dequantized(t: &Typing) -> Inferred {
+pub(in crate::ops) fn dequantized(t: &Typing) -> Inferred {
     expressed(t, t.operand(0)?.element, t.result(0)?.element)?;
     shape(t)
 }
@@ -165,17 +68,17 @@ fn expressed(t: &Typing, quantized: Element, float: Element) -> Result<(), Viola
 }
 
 /// The result is whether something holds of each element.
-fn predicate(t: &Typing) -> Inferred {
+pub(in crate::ops) fn predicate(t: &Typing) -> Inferred {
     one(tensor(Element::Bool, t.operand(0)?.dims.clone()))
 }
 
 /// The result is real where the operand is complex.
-fn part(t: &Typing) -> Inferred {
+pub(in crate::ops) fn part(t: &Typing) -> Inferred {
     let operand = t.operand(0)?;
     one(tensor(operand.element.part(), operand.dims.clone()))
 }
 
-fn complex(t: &Typing) -> Inferred {
+pub(in crate::ops) fn complex(t: &Typing) -> Inferred {
     t.same_element(0, 1)?;
     let operands = t.operands()?;
     let element = match operands[0].element {
@@ -188,7 +91,7 @@ fn complex(t: &Typing) -> Inferred {
 
 const DIRECTIONS: &[&str] = &["EQ", "NE", "GE", "GT", "LE", "LT"];
 
-fn compare(t: &Typing) -> Inferred {
+pub(in crate::ops) fn compare(t: &Typing) -> Inferred {
     t.same_element(0, 1)?;
     t.word("comparison_direction", DIRECTIONS)?;
     compare_type(t)?;
@@ -219,7 +122,7 @@ fn compare_type(t: &Typing) -> Result<(), Violation> {
     Err(Violation::attribute("compare_type", why).showing(Part::OperandType(0), "compared"))
 }
 
-fn select(t: &Typing) -> Inferred {
+pub(in crate::ops) fn select(t: &Typing) -> Inferred {
     t.same_element(1, 2)?;
     let (predicate, on_true, on_false) = (t.operand(0)?, t.operand(1)?, t.operand(2)?);
     if predicate.element != Element::Bool {
@@ -233,7 +136,7 @@ fn select(t: &Typing) -> Inferred {
     one(tensor(on_true.element, common(t, &operands)?))
 }
 
-fn clamp(t: &Typing) -> Inferred {
+pub(in crate::ops) fn clamp(t: &Typing) -> Inferred {
     let (low, operand, high) = (t.operand(0)?, t.operand(1)?, t.operand(2)?);
     t.same_element(0, 1)?;
     t.same_element(1, 2)?;
@@ -242,7 +145,7 @@ fn clamp(t: &Typing) -> Inferred {
     one(tensor(operand.element, common(t, &operands)?))
 }
 
-fn reduce_precision(t: &Typing) -> Inferred {
+pub(in crate::ops) fn reduce_precision(t: &Typing) -> Inferred {
     for (name, least) in [("exponent_bits", 1), ("mantissa_bits", 0)] {
         let bits = t.integer(name)?;
         if bits < least {
@@ -254,7 +157,7 @@ fn reduce_precision(t: &Typing) -> Inferred {
 
 /// Sizes are one where `broadcast_dimensions`, or their alignment at the last dimension, puts them together, or one of
 /// them is 1.
-fn broadcasting(t: &Typing) -> Inferred {
+pub(in crate::ops) fn broadcasting(t: &Typing) -> Inferred {
     let result = t.result(0)?;
     let explicit = t.module.attribute(t.op, "broadcast_dimensions").is_some();
     for (index, operand) in t.operands()?.into_iter().enumerate() {

@@ -1,35 +1,21 @@
 //! Rules of the ops that the pass `fuse` makes.
 
+use super::Inferred;
 use super::typing::{Typing, attribute, one, tensor};
-use super::{Count, Inferred, Rule, rule, variadic};
-use crate::ir::{Dim, Element, hlo2onnx};
-
-pub(super) const RULES: &[Rule] = &[
-    rule(hlo2onnx::GELU, 1, first),
-    variadic(hlo2onnx::GROUP_NORM, 1, Count::Exactly(1), first),
-    rule(hlo2onnx::INTERPOLATE, 1, repeat),
-    variadic(hlo2onnx::LAYER_NORM, 1, Count::Exactly(1), first),
-    rule(hlo2onnx::LEAKY_RELU, 1, first),
-    rule(hlo2onnx::LOG_SOFTMAX, 1, first),
-    rule(hlo2onnx::REPEAT, 1, repeat),
-    rule(hlo2onnx::RESAMPLE, 3, resample),
-    variadic(hlo2onnx::RMS_NORM, 1, Count::Exactly(1), first),
-    rule(hlo2onnx::SIGN_BIT, 1, truths),
-    rule(hlo2onnx::SOFTMAX, 1, first),
-];
+use crate::ir::{Dim, Element};
 
 /// The result has a truth value for each element.
-fn truths(t: &Typing) -> Inferred {
+pub(in crate::ops) fn truths(t: &Typing) -> Inferred {
     one(tensor(Element::Bool, t.operand(0)?.dims.clone()))
 }
 
 /// The result has the type of the first operand.
-fn first(t: &Typing) -> Inferred {
+pub(in crate::ops) fn first(t: &Typing) -> Inferred {
     one(t.operand(0)?.clone())
 }
 
 /// Each dimension has its elements as many times as its scale tells.
-fn repeat(t: &Typing) -> Inferred {
+pub(in crate::ops) fn repeat(t: &Typing) -> Inferred {
     let operand = t.operand(0)?;
     let scales = t.integers_of("scales", operand.rank())?;
     if scales.iter().any(|&scale| scale < 1) {
@@ -41,7 +27,7 @@ fn repeat(t: &Typing) -> Inferred {
 }
 
 /// Two dimensions have the sizes that their matrices make of them.
-fn resample(t: &Typing) -> Inferred {
+pub(in crate::ops) fn resample(t: &Typing) -> Inferred {
     let operand = t.operand(0)?;
     let [axis] = t.integers_of("axis", 1)?[..] else { return attribute("axis", "expected one dimension") };
     let mut dims = operand.dims.clone();

@@ -1,18 +1,9 @@
 //! Rules of ops that read and write at computed places.
 
 use super::typing::{Typing, attribute, dim_fits, distinct, one, tensor, types, without};
-use super::{Count, Inferred, Rule, Violation, rule, variadic};
+use super::{Inferred, Violation};
 use crate::diagnostic::Part;
-use crate::ir::{Dim, Dims, TensorType, stablehlo};
-
-pub(super) const RULES: &[Rule] = &[
-    variadic(stablehlo::DYNAMIC_SLICE, 1, Count::Exactly(1), dynamic_slice),
-    variadic(stablehlo::DYNAMIC_UPDATE_SLICE, 2, Count::Exactly(1), dynamic_update_slice),
-    rule(stablehlo::DYNAMIC_GATHER, 3, dynamic_gather),
-    rule(stablehlo::GATHER, 2, gather),
-    variadic(stablehlo::SCATTER, 3, Count::AtLeast(1), scatter),
-    rule(stablehlo::TORCH_INDEX_SELECT, 2, |t| t.stated()),
-];
+use crate::ir::{Dim, Dims, TensorType};
 
 /// Demands a scalar integer for each dimension after the given operand.
 fn start_indices(t: &Typing, first: usize, rank: usize) -> Result<(), Violation> {
@@ -41,14 +32,14 @@ fn slice_sizes(t: &Typing, operand: &TensorType) -> Result<Dims, Violation> {
     Ok(sizes)
 }
 
-fn dynamic_slice(t: &Typing) -> Inferred {
+pub(in crate::ops) fn dynamic_slice(t: &Typing) -> Inferred {
     let operand = t.operand(0)?;
     start_indices(t, 1, operand.rank())?;
     let sizes = slice_sizes(t, operand)?;
     one(tensor(operand.element, sizes))
 }
 
-fn dynamic_update_slice(t: &Typing) -> Inferred {
+pub(in crate::ops) fn dynamic_update_slice(t: &Typing) -> Inferred {
     let (operand, update) = (t.operand(0)?, t.operand(1)?);
     t.same_element(0, 1)?;
     start_indices(t, 2, operand.rank())?;
@@ -61,13 +52,13 @@ fn dynamic_update_slice(t: &Typing) -> Inferred {
     one(tensor(operand.element, operand.dims.clone()))
 }
 
-fn gather(t: &Typing) -> Inferred {
+pub(in crate::ops) fn gather(t: &Typing) -> Inferred {
     let operand = t.operand(0)?;
     let sizes = slice_sizes(t, operand)?;
     gathered(t, &sizes)
 }
 
-fn dynamic_gather(t: &Typing) -> Inferred {
+pub(in crate::ops) fn dynamic_gather(t: &Typing) -> Inferred {
     let operand = t.operand(0)?;
     t.list(2, operand.rank())?;
     gathered(t, &std::iter::repeat_n(Dim::Dynamic, operand.rank()).collect())
@@ -164,7 +155,7 @@ fn gathered(t: &Typing, sizes: &Dims) -> Inferred {
 }
 
 /// StableHLO spec, scatter, C1 to C24.
-fn scatter(t: &Typing) -> Inferred {
+pub(in crate::ops) fn scatter(t: &Typing) -> Inferred {
     const NAME: &str = "scatter_dimension_numbers";
     let count = (t.operand_count() - 1) / 2;
     if t.operand_count() != 2 * count + 1 || t.result_count() != count {

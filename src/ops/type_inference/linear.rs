@@ -1,22 +1,10 @@
 //! Rules of linear algebra, transforms, normalization, random numbers and selection.
 
 use super::typing::{Typing, attribute, dim_fits, dims_fit, one, tensor, types};
-use super::{Count, Inferred, Rule, Violation, rule, variadic};
+use super::{Inferred, Violation};
 use crate::diagnostic::Part;
-use crate::ir::{Attribute, Dim, Element, TensorType, chlo, stablehlo};
+use crate::ir::{Attribute, Dim, Element, TensorType};
 use smallvec::smallvec;
-
-pub(super) const RULES: &[Rule] = &[
-    variadic(chlo::TOP_K, 1, Count::Exactly(2), top_k),
-    Rule { results: Count::Exactly(3), ..rule(stablehlo::BATCH_NORM_GRAD, 5, batch_norm) },
-    rule(stablehlo::BATCH_NORM_INFERENCE, 5, batch_norm),
-    Rule { results: Count::Exactly(3), ..rule(stablehlo::BATCH_NORM_TRAINING, 3, batch_norm) },
-    rule(stablehlo::CHOLESKY, 1, cholesky),
-    rule(stablehlo::FFT, 1, fft),
-    rule(stablehlo::RNG, 3, rng),
-    Rule { results: Count::Exactly(2), ..rule(stablehlo::RNG_BIT_GENERATOR, 1, rng_bit_generator) },
-    rule(stablehlo::TRIANGULAR_SOLVE, 2, triangular_solve),
-];
 
 /// Demands that the last two dimensions are there and of one size.
 fn square(t: &Typing, ty: &TensorType) -> Result<(), Violation> {
@@ -27,14 +15,14 @@ fn square(t: &Typing, ty: &TensorType) -> Result<(), Violation> {
     }
 }
 
-fn cholesky(t: &Typing) -> Inferred {
+pub(in crate::ops) fn cholesky(t: &Typing) -> Inferred {
     let operand = t.operand(0)?;
     square(t, operand)?;
     one(operand.clone())
 }
 
 /// `op(a) * x = b`, or `x * op(a) = b` (StableHLO spec, triangular_solve, C1 to C4).
-fn triangular_solve(t: &Typing) -> Inferred {
+pub(in crate::ops) fn triangular_solve(t: &Typing) -> Inferred {
     let (a, b) = (t.operand(0)?, t.operand(1)?);
     t.same_element(0, 1)?;
     square(t, a)?;
@@ -53,7 +41,7 @@ fn triangular_solve(t: &Typing) -> Inferred {
 }
 
 /// StableHLO spec, fft, C1 to C5.
-fn fft(t: &Typing) -> Inferred {
+pub(in crate::ops) fn fft(t: &Typing) -> Inferred {
     let operand = t.operand(0)?;
     let kind = t.word("fft_type", &["FFT", "IFFT", "RFFT", "IRFFT"])?;
     let lengths = t.integers("fft_length")?;
@@ -93,7 +81,7 @@ fn fft(t: &Typing) -> Inferred {
 }
 
 /// All operands but the first, and the gradient, which has its shape, are of the features' size.
-fn batch_norm(t: &Typing) -> Inferred {
+pub(in crate::ops) fn batch_norm(t: &Typing) -> Inferred {
     let operand = t.operand(0)?;
     let feature = t.dimension("feature_index", operand.rank())?;
     t.attribute("epsilon")?;
@@ -118,7 +106,7 @@ fn batch_norm(t: &Typing) -> Inferred {
     Ok(smallvec![whole, vector.clone(), vector])
 }
 
-fn rng(t: &Typing) -> Inferred {
+pub(in crate::ops) fn rng(t: &Typing) -> Inferred {
     t.scalar(0)?;
     t.scalar(1)?;
     t.same_element(0, 1)?;
@@ -128,7 +116,7 @@ fn rng(t: &Typing) -> Inferred {
     one(tensor(t.operand(0)?.element, result.dims.clone()))
 }
 
-fn rng_bit_generator(t: &Typing) -> Inferred {
+pub(in crate::ops) fn rng_bit_generator(t: &Typing) -> Inferred {
     let state = t.operand(0)?;
     t.word("rng_algorithm", &["DEFAULT", "THREE_FRY", "PHILOX"])?;
     if state.rank() != 1 {
@@ -138,7 +126,7 @@ fn rng_bit_generator(t: &Typing) -> Inferred {
 }
 
 /// The greatest `k` along the last dimension, and where they are.
-fn top_k(t: &Typing) -> Inferred {
+pub(in crate::ops) fn top_k(t: &Typing) -> Inferred {
     let operand = t.operand(0)?;
     let k = match t.attribute("k")? {
         Attribute::Dims(_) => t.sizes_of("k", 1)?[0],

@@ -5,29 +5,28 @@
 //! that does not fit; [`infer`] gives them to whoever knows more of the operands than the text does. An unknown size
 //! fits every size.
 
-mod collective;
-mod contraction;
-mod control;
-mod dynamic;
-mod elementwise;
-mod fused;
-mod index;
-mod linear;
-mod movement;
+pub(super) mod collective;
+pub(super) mod contraction;
+pub(super) mod control;
+pub(super) mod dynamic;
+pub(super) mod elementwise;
+pub(super) mod fused;
+pub(super) mod index;
+pub(super) mod linear;
+pub(super) mod movement;
 mod typing;
-mod window;
+pub(super) mod window;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Part, catalog};
 use crate::ir::{Class, Module, OpId, OpName, TensorType, stablehlo};
-use rustc_hash::FxHashMap;
+pub(super) use Arity::{AtLeast, Exactly};
 use smallvec::SmallVec;
-use std::sync::LazyLock;
-use typing::Typing;
+pub(super) use typing::Typing;
 pub(super) use typing::{dim_fits, dims_fit};
 
 /// What an op breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Violation {
+pub(super) struct Violation {
     kind: Kind,
     /// What is wrong, in words.
     why: String,
@@ -37,7 +36,7 @@ struct Violation {
 
 /// What a violation is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     /// An attribute that is missing.
     Missing(&'static str),
     /// An attribute with a value that is not allowed.
@@ -79,80 +78,83 @@ impl Violation {
 }
 
 /// The types of the results, or nothing where the rule does not say.
-type Inferred = Result<SmallVec<[TensorType; 1]>, Violation>;
+pub(super) type Inferred = Result<SmallVec<[TensorType; 1]>, Violation>;
 
-/// How many operands or results there are.
+/// A number of operands or results.
 #[derive(Clone, Copy)]
-enum Count {
+pub(super) enum Arity {
     Exactly(usize),
     AtLeast(usize),
 }
 
-impl Count {
+impl Arity {
     fn holds(self, found: usize) -> bool {
         match self {
-            Count::Exactly(count) => found == count,
-            Count::AtLeast(count) => found >= count,
+            Exactly(count) => found == count,
+            AtLeast(count) => found >= count,
         }
     }
 
     fn describe(self) -> String {
         match self {
-            Count::Exactly(count) => count.to_string(),
-            Count::AtLeast(count) => format!("at least {count}"),
+            Exactly(count) => count.to_string(),
+            AtLeast(count) => format!("at least {count}"),
         }
     }
 }
 
-/// The rule of one op.
+/// The type rule of an op.
 #[derive(Clone, Copy)]
-struct Rule {
-    name: OpName,
-    operands: Count,
-    results: Count,
+pub struct Rule {
+    operands: Arity,
+    results: Arity,
     infer: fn(&Typing) -> Inferred,
 }
 
-/// A rule of an op with this many operands and one result.
-const fn rule(name: OpName, operands: usize, infer: fn(&Typing) -> Inferred) -> Rule {
-    Rule { name, operands: Count::Exactly(operands), results: Count::Exactly(1), infer }
+/// A rule of ops with this many operands and one result.
+pub(super) const fn rule(operands: usize, infer: fn(&Typing) -> Inferred) -> Rule {
+    Rule { operands: Exactly(operands), results: Exactly(1), infer }
 }
 
-/// A rule of an op with at least this many operands, and at least one result.
-const fn variadic(name: OpName, operands: usize, results: Count, infer: fn(&Typing) -> Inferred) -> Rule {
-    Rule { name, operands: Count::AtLeast(operands), results, infer }
+/// A rule of ops with at least this many operands.
+pub(super) const fn variadic(operands: usize, results: Arity, infer: fn(&Typing) -> Inferred) -> Rule {
+    Rule { operands: AtLeast(operands), results, infer }
 }
 
-const RULES: &[&[Rule]] = &[
-    collective::RULES,
-    contraction::RULES,
-    control::RULES,
-    dynamic::RULES,
-    elementwise::RULES,
-    fused::RULES,
-    index::RULES,
-    linear::RULES,
-    movement::RULES,
-    window::RULES,
-];
+impl Rule {
+    pub(super) const fn results(mut self, results: Arity) -> Self {
+        self.results = results;
+        self
+    }
+}
 
-static INDEX: LazyLock<FxHashMap<OpName, &'static Rule>> =
-    LazyLock::new(|| RULES.iter().flat_map(|rules| rules.iter()).map(|rule| (rule.name, rule)).collect());
+/// One operand, and a result of its type.
+pub(super) const UNARY: Rule = rule(1, elementwise::same);
+/// Two operands and a result of one type.
+pub(super) const BINARY: Rule = rule(2, elementwise::same);
+/// One operand, and a truth value for each of its elements.
+pub(super) const PREDICATE: Rule = rule(1, elementwise::predicate);
+/// Operands that broadcast.
+pub(super) const fn broadcasting(operands: usize) -> Rule {
+    rule(operands, elementwise::broadcasting)
+}
 
-/// The names of all ops that have a rule, in the order of the tables.
-pub fn names() -> impl Iterator<Item = OpName> {
-    RULES.iter().flat_map(|rules| rules.iter()).map(|rule| rule.name)
+/// The types that the text states.
+pub(super) const STATED: fn(&Typing) -> Inferred = |t| t.stated();
+
+fn find(name: OpName) -> Option<&'static Rule> {
+    super::INDEX.get(&name)?.rule.as_ref()
 }
 
 /// Reports what an op breaks of its rule; an op without a rule breaks none.
 pub fn check(module: &Module, op: OpId, diagnostics: &mut Diagnostics) {
-    let Some(rule) = INDEX.get(&module.op(op).name) else { return };
+    let Some(rule) = find(module.op(op).name) else { return };
     let operation = module.op(op);
     // A faulty definition has been reported, and what follows from it would repeat that.
     if operation.operands.iter().any(|&operand| module.is_error_value(operand)) {
         return;
     }
-    let (name, at) = (rule.name.text(), module.span(op).name);
+    let (name, at) = (operation.name.text(), module.span(op).name);
     if !rule.operands.holds(operation.operands.len()) {
         let (expected, found) = (&*rule.operands.describe(), operation.operands.len());
         diagnostics.push(catalog::WrongOperandCount { op: name, expected, found, at });
@@ -223,7 +225,7 @@ fn broken(module: &Module, op: OpId, rule: &Rule) -> Result<(), Violation> {
 /// The types that follow from an op's operands for its results; `None` where the op has no rule, breaks it, or the
 /// rule does not say. A size that does not follow is unknown.
 pub fn infer(module: &Module, op: OpId) -> Option<SmallVec<[TensorType; 1]>> {
-    let rule = INDEX.get(&module.op(op).name)?;
+    let rule = find(module.op(op).name)?;
     let operation = module.op(op);
     if !rule.operands.holds(operation.operands.len()) || !rule.results.holds(operation.results.len()) {
         return None;
@@ -239,7 +241,7 @@ pub fn is_pure(module: &Module, op: OpId) -> bool {
         let effect = module.attribute(op, "has_side_effect");
         return effect.is_none_or(|effect| effect.as_bool() == Some(false));
     }
-    name.is_onnx() || (INDEX.contains_key(&name) && name.class() != Class::Acts)
+    name.is_onnx() || (find(name).is_some() && name.class() != Class::Acts)
 }
 
 #[cfg(test)]

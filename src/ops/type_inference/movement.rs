@@ -1,27 +1,11 @@
 //! Rules of ops that make and arrange elements.
 
 use super::typing::{Typing, attribute, dim_fits, dims_fit, element_fits, one, tensor, types};
-use super::{Count, Inferred, Rule, Violation, rule, variadic};
+use super::{Inferred, Violation};
 use crate::diagnostic::Part;
-use crate::ir::{Attribute, Dim, Dims, Element, chlo, stablehlo};
+use crate::ir::{Attribute, Dim, Dims, Element};
 
-pub(super) const RULES: &[Rule] = &[
-    rule(chlo::CONSTANT, 0, constant),
-    rule(chlo::CONSTANT_LIKE, 1, constant_like),
-    rule(stablehlo::BITCAST_CONVERT, 1, bitcast_convert),
-    rule(stablehlo::BROADCAST, 1, broadcast),
-    rule(stablehlo::BROADCAST_IN_DIM, 1, broadcast_in_dim),
-    variadic(stablehlo::CONCATENATE, 1, Count::Exactly(1), concatenate),
-    rule(stablehlo::CONSTANT, 0, constant),
-    rule(stablehlo::IOTA, 0, iota),
-    rule(stablehlo::PAD, 2, pad),
-    rule(stablehlo::RESHAPE, 1, reshape),
-    rule(stablehlo::REVERSE, 1, reverse),
-    rule(stablehlo::SLICE, 1, slice),
-    rule(stablehlo::TRANSPOSE, 1, transpose),
-];
-
-fn constant(t: &Typing) -> Inferred {
+pub(in crate::ops) fn constant(t: &Typing) -> Inferred {
     match t.attribute("value")? {
         Attribute::Dense(id) => match t.module.tensor_type(t.module.constant(*id).ty) {
             Some(ty) if ty.is_static() => one(ty.clone()),
@@ -31,18 +15,18 @@ fn constant(t: &Typing) -> Inferred {
     }
 }
 
-fn constant_like(t: &Typing) -> Inferred {
+pub(in crate::ops) fn constant_like(t: &Typing) -> Inferred {
     t.attribute("value")?;
     one(tensor(t.result(0)?.element, t.operand(0)?.dims.clone()))
 }
 
-fn iota(t: &Typing) -> Inferred {
+pub(in crate::ops) fn iota(t: &Typing) -> Inferred {
     let result = t.result(0)?;
     t.dimension("iota_dimension", result.rank())?;
     one(result.clone())
 }
 
-fn reshape(t: &Typing) -> Inferred {
+pub(in crate::ops) fn reshape(t: &Typing) -> Inferred {
     let (operand, result) = (t.operand(0)?, t.result(0)?);
     let counts = operand.count().zip(result.count());
     if counts.is_some_and(|(from, to)| from != to) {
@@ -58,7 +42,7 @@ fn reshape(t: &Typing) -> Inferred {
 
 /// The operand's elements in the bits of another type: a wider type takes the last dimension in, a narrower one adds
 /// one (StableHLO spec, bitcast_convert, C1).
-fn bitcast_convert(t: &Typing) -> Inferred {
+pub(in crate::ops) fn bitcast_convert(t: &Typing) -> Inferred {
     let (operand, result) = (t.operand(0)?, t.result(0)?);
     let (from, to) = (operand.element.bits(), result.element.bits());
     if from == 0 || to == 0 {
@@ -81,7 +65,7 @@ fn bitcast_convert(t: &Typing) -> Inferred {
 }
 
 /// Dimensions of `broadcast_sizes` come before those of the operand.
-fn broadcast(t: &Typing) -> Inferred {
+pub(in crate::ops) fn broadcast(t: &Typing) -> Inferred {
     let operand = t.operand(0)?;
     let sizes = t.integers("broadcast_sizes")?;
     if sizes.iter().any(|&size| size < 0) {
@@ -91,7 +75,7 @@ fn broadcast(t: &Typing) -> Inferred {
     one(tensor(operand.element, dims))
 }
 
-fn broadcast_in_dim(t: &Typing) -> Inferred {
+pub(in crate::ops) fn broadcast_in_dim(t: &Typing) -> Inferred {
     let (operand, result) = (t.operand(0)?, t.result(0)?);
     broadcasts(t, result.rank())?;
     one(tensor(operand.element, result.dims.clone()))
@@ -120,7 +104,7 @@ pub(super) fn broadcasts(t: &Typing, rank: usize) -> Result<(), Violation> {
     Ok(())
 }
 
-fn transpose(t: &Typing) -> Inferred {
+pub(in crate::ops) fn transpose(t: &Typing) -> Inferred {
     let operand = t.operand(0)?;
     let permutation = t.dimensions("permutation", operand.rank())?;
     if permutation.len() != operand.rank() {
@@ -129,13 +113,13 @@ fn transpose(t: &Typing) -> Inferred {
     one(tensor(operand.element, permutation.iter().map(|&dim| operand.dims[dim])))
 }
 
-fn reverse(t: &Typing) -> Inferred {
+pub(in crate::ops) fn reverse(t: &Typing) -> Inferred {
     let operand = t.operand(0)?;
     t.dimensions("dimensions", operand.rank())?;
     one(operand.clone())
 }
 
-fn slice(t: &Typing) -> Inferred {
+pub(in crate::ops) fn slice(t: &Typing) -> Inferred {
     let operand = t.operand(0)?;
     let rank = operand.rank();
     let starts = t.sizes_of("start_indices", rank)?;
@@ -167,7 +151,7 @@ fn slice(t: &Typing) -> Inferred {
     one(tensor(operand.element, dims))
 }
 
-fn concatenate(t: &Typing) -> Inferred {
+pub(in crate::ops) fn concatenate(t: &Typing) -> Inferred {
     let operands = t.operands()?;
     let Some((first, rest)) = operands.split_first() else { return t.stated() };
     let axis = t.dimension("dimension", first.rank())?;
@@ -193,7 +177,7 @@ fn concatenate(t: &Typing) -> Inferred {
     one(tensor(first.element, dims))
 }
 
-fn pad(t: &Typing) -> Inferred {
+pub(in crate::ops) fn pad(t: &Typing) -> Inferred {
     let operand = t.operand(0)?;
     t.same_element(0, 1)?;
     t.scalar(1)?;

@@ -1,4 +1,3 @@
-use super::*;
 use crate::source::Source;
 
 /// The codes that the rules report of a function's ops.
@@ -10,12 +9,6 @@ fn codes(body: &str, arguments: &str) -> Vec<String> {
 }
 
 const X: &str = "%x: tensor<2x3xf32>";
-
-#[test]
-fn rules_have_distinct_names() {
-    let count: usize = RULES.iter().map(|rules| rules.len()).sum();
-    assert_eq!(INDEX.len(), count);
-}
 
 #[test]
 fn operand_count() {

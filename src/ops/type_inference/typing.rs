@@ -6,7 +6,7 @@ use crate::ir::{Attribute, Dim, Dims, Element, Module, OpId, TensorType, TypeId,
 use smallvec::smallvec;
 
 /// An op under a rule.
-pub(super) struct Typing<'a> {
+pub(in crate::ops) struct Typing<'a> {
     pub(super) module: &'a Module,
     pub(super) op: OpId,
 }

@@ -2,16 +2,8 @@
 
 use super::contraction::Windows;
 use super::typing::{Typing, attribute, dims_fit, element_fits, known_of, tensor, types, without};
-use super::{Count, Inferred, Rule, Violation, rule, variadic};
-use crate::ir::{Dim, Dims, Element, TensorType, stablehlo};
-
-pub(super) const RULES: &[Rule] = &[
-    variadic(stablehlo::MAP, 1, Count::Exactly(1), map),
-    variadic(stablehlo::REDUCE, 2, Count::AtLeast(1), reduce),
-    variadic(stablehlo::REDUCE_WINDOW, 2, Count::AtLeast(1), reduce_window),
-    rule(stablehlo::SELECT_AND_SCATTER, 3, select_and_scatter),
-    variadic(stablehlo::SORT, 1, Count::AtLeast(1), sort),
-];
+use super::{Inferred, Violation};
+use crate::ir::{Dim, Dims, Element, TensorType};
 
 /// The inputs, of one shape, of an op that has an initial value for each.
 fn inputs<'a>(t: &Typing<'a>) -> Result<(Vec<&'a TensorType>, Dims), Violation> {
@@ -54,13 +46,13 @@ fn results(t: &Typing, inputs: &[&TensorType], dims: &Dims) -> Inferred {
     Ok(all.map(|(index, input)| tensor(element(index, input), dims.iter().copied())).collect())
 }
 
-fn reduce(t: &Typing) -> Inferred {
+pub(in crate::ops) fn reduce(t: &Typing) -> Inferred {
     let (inputs, dims) = inputs(t)?;
     let reduced = t.dimensions("dimensions", dims.len())?;
     results(t, &inputs, &without(&dims, &reduced))
 }
 
-fn reduce_window(t: &Typing) -> Inferred {
+pub(in crate::ops) fn reduce_window(t: &Typing) -> Inferred {
     let (inputs, dims) = inputs(t)?;
     let windows = windows(t, dims.len(), "base_dilations", "window_dilations")?;
     let mut counts = Dims::new();
@@ -115,7 +107,7 @@ fn windows(
 }
 
 /// The source has an element for each window (StableHLO spec, select_and_scatter, C1 to C11).
-fn select_and_scatter(t: &Typing) -> Inferred {
+pub(in crate::ops) fn select_and_scatter(t: &Typing) -> Inferred {
     let (operand, source) = (t.operand(0)?, t.operand(1)?);
     t.scalar(2)?;
     t.same_element(0, 1)?;
@@ -145,7 +137,7 @@ fn select_and_scatter(t: &Typing) -> Inferred {
     super::typing::one(tensor(operand.element, operand.dims.clone()))
 }
 
-fn sort(t: &Typing) -> Inferred {
+pub(in crate::ops) fn sort(t: &Typing) -> Inferred {
     let inputs = t.operands()?;
     if t.result_count() != inputs.len() {
         return types("expected as many results as operands");
@@ -170,7 +162,7 @@ fn sort(t: &Typing) -> Inferred {
     Ok(inputs.iter().map(|input| tensor(input.element, dims.iter().copied())).collect())
 }
 
-fn map(t: &Typing) -> Inferred {
+pub(in crate::ops) fn map(t: &Typing) -> Inferred {
     let inputs = t.operands()?;
     let dims = common(t, &inputs)?;
     t.dimensions("dimensions", dims.len())?;

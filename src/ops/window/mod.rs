@@ -20,22 +20,26 @@ mod symbolic;
 
 use super::reduce::pairs;
 use super::region::Combiner;
-use super::{Elements, Lower, LowerError, Lowered, Row, noted};
+use super::{Elements, Lower, LowerError, Lowered};
 use crate::ir::{Attribute, Dim, DimExprs, Dims, OpId, ValueId, stablehlo};
+use crate::ops::row::{Row, row};
+use crate::ops::type_inference::{AtLeast, rule, variadic, window};
 
 pub(super) const ROWS: &[Row] = &[
-    noted(
+    row(
         stablehlo::REDUCE_WINDOW,
+        variadic(2, AtLeast(1), window::reduce_window),
         Elements::PLAIN,
         reduce_window,
-        "pooling or CumSum if possible, else strided slices",
-    ),
-    noted(
+    )
+    .note("pooling or CumSum if possible, else strided slices"),
+    row(
         stablehlo::SELECT_AND_SCATTER,
+        rule(3, window::select_and_scatter),
         Elements::PLAIN,
         select_and_scatter::lower,
-        "one slice per window position, then one scatter",
-    ),
+    )
+    .note("one slice per window position, then one scatter"),
 ];
 
 /// How the window is placed over the operand, with one entry a dimension.

@@ -4,21 +4,18 @@ use super::reduction::{MATRIX, leading};
 use super::relation::{Relation, View, elementwise};
 use super::row_axis::{Mark, Partners, Slot, obstacle};
 use crate::ir::stablehlo;
-use crate::ops;
+use crate::ops::{self, Units};
 
 /// The relation of a custom call with a known meaning.
 pub(super) fn relation(view: &View) -> Option<Relation> {
     if view.module.op(view.op).name != stablehlo::CUSTOM_CALL {
         return None;
     }
-    let target = ops::call_target(view.module, view.op)?;
-    if ops::is_elementwise_call(target) {
-        return Some(elementwise);
-    }
-    match target {
-        "mhlo.topk" => Some(|view, slot, mark| leading(view, slot, mark, 1, "the rows are sorted")),
-        _ => ops::is_batched_routine(target).then_some(routine as Relation),
-    }
+    Some(match ops::call_units(ops::call_target(view.module, view.op)?)? {
+        Units::Elements => elementwise,
+        Units::Vectors => |view, slot, mark| leading(view, slot, mark, 1, "the rows are sorted"),
+        Units::Matrices => routine as Relation,
+    })
 }
 
 /// A routine on matrices: the dimensions before those of the first operand's are a batch, which all that it takes and
