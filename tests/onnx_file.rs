@@ -560,7 +560,7 @@ mod unix {
     }
 
     #[test]
-    fn new_files_honour_the_umask() {
+    fn new_files_honor_the_umask() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.onnx");
         let plain = folder.path().join("plain");

@@ -97,7 +97,7 @@ fn modules_are_named_for_their_subject() {
 fn text_has_no_tabs_or_trailing_space() {
     let mut problems = Vec::new();
     for (path, text) in text_files() {
-        // Files of others are kept as they came: licences, and upstream's definition of ONNX.
+        // Files of others are kept as they came: licenses, and upstream's definition of ONNX.
         if !has_extension(&path, &["rs", "py", "md", "toml", "mlir", "pest", "txt", "yml"]) {
             continue;
         }
@@ -141,7 +141,7 @@ const SPELLS_OPS: [&str; 6] =
 /// Targets of custom calls that are spelled as ops are.
 const MOST_SPELLED: usize = 4;
 
-/// A name of an op that is a string can be misspelt, and a constant of `ir::stablehlo` cannot.
+/// A name of an op that is a string can be misspelled, and a constant of `ir::stablehlo` cannot.
 #[test]
 fn names_of_ops_are_constants() {
     let names: BTreeSet<&str> = OpName::all()

@@ -106,15 +106,15 @@ impl Transformer {
 
     fn block(&mut self, x: &str) -> io::Result<String> {
         let mean = self.reduced(x, "0.000000e+00", "add")?;
-        let centred = self.op(&format!("subtract {x}, {mean} : {X}"))?;
-        let (query, key) = (self.dense(&centred)?, self.dense(&centred)?);
+        let centered = self.op(&format!("subtract {x}, {mean} : {X}"))?;
+        let (query, key) = (self.dense(&centered)?, self.dense(&centered)?);
         let turned = self.op(&format!("transpose {key}, dims = [1, 0] : ({X}) -> tensor<32x8xf32>"))?;
         let scores = self.op(&format!(
             "dot_general {query}, {turned}, contracting_dims = [1] x [0] : ({X}, tensor<32x8xf32>) -> tensor<8x8xf32>"
         ))?;
         let probabilities = self.op(&format!("exponential {scores} : tensor<8x8xf32>"))?;
         let mixed = self.op(&format!(
-            "dot_general {probabilities}, {centred}, contracting_dims = [1] x [0] : (tensor<8x8xf32>, {X}) -> {X}"
+            "dot_general {probabilities}, {centered}, contracting_dims = [1] x [0] : (tensor<8x8xf32>, {X}) -> {X}"
         ))?;
         let largest = self.reduced(&mixed, "0xFF800000", "maximum")?;
         let scaled = self.op(&format!("divide {mixed}, {largest} : {X}"))?;

@@ -15,6 +15,6 @@ fuzz_target!(|bytes: &[u8]| {
     let style = Style { color: false, unicode: true, width: 80 };
     // Whatever file a location names has two lines, so that most places in it do not exist.
     render(&diagnostics, &source, &|_| Some(PYTHON.to_owned()), style);
-    serde_json::to_string(&json::report(&diagnostics, &source)).expect("plain data serialises");
+    serde_json::to_string(&json::report(&diagnostics, &source)).expect("plain data serializes");
     ir::print(&module, &source, None);
 });

@@ -87,8 +87,8 @@ def test_options():
     assert (model.graph.name, names(model.graph.input), names(model.graph.output)) == ("mine", ["left"], ["right"])
     assert model.opset_import[0].version == 20
     assert shapes(model.graph.input) == [("rows", 4)]
-    with pytest.raises(TypeError, match="colour"):
-        hlo2onnx.convert(TEXT, colour="red")
+    with pytest.raises(TypeError, match="color"):
+        hlo2onnx.convert(TEXT, color="red")
     with pytest.raises(ValueError, match="external_data is 'somewhere'"):
         hlo2onnx.convert(TEXT, external_data="somewhere")
 

@@ -2,7 +2,7 @@
 
 use super::arguments::{CheckArguments, Format, ReportArguments};
 use super::report::{self, Reporter};
-use super::{Outcome, print, say, source_root};
+use super::{CommandOutcome, print, say, source_root};
 use crate::Options;
 use crate::diagnostic::{Diagnostics, catalog};
 use crate::report::{self as reports, FileReport, Report, Verdict};
@@ -10,7 +10,7 @@ use crate::source::Source;
 use std::path::{Path, PathBuf};
 
 /// Runs the command.
-pub fn run(arguments: &CheckArguments) -> Outcome {
+pub fn run(arguments: &CheckArguments) -> CommandOutcome {
     let format = arguments.report.format;
     let mut reporter = Reporter::new(&arguments.report);
     let weights = match report::open_weights(&arguments.weights, arguments.reading.limit()) {
@@ -19,7 +19,7 @@ pub fn run(arguments: &CheckArguments) -> Outcome {
             let first = arguments.weights.weights.first();
             reporter.show_alone(diagnostics, first.map_or(Path::new(""), PathBuf::as_path));
             reporter.finish();
-            return Outcome::Errors;
+            return CommandOutcome::Errors;
         }
     };
     let options = Options { weights, ..Options::from(&arguments.target) };
@@ -63,13 +63,13 @@ pub fn run(arguments: &CheckArguments) -> Outcome {
         && let Err(error) = std::fs::write(path, reports::html::page(&all))
     {
         cannot_write(path, &error.to_string());
-        return Outcome::Errors;
+        return CommandOutcome::Errors;
     }
     for denied in &denied {
         say(&format!("error: {denied}\n"));
     }
     let refused = all.files.iter().any(|file| file.verdict == Verdict::Refused);
-    if refused || !denied.is_empty() { Outcome::Errors } else { Outcome::Done }
+    if refused || !denied.is_empty() { CommandOutcome::Errors } else { CommandOutcome::Done }
 }
 
 /// Reports on standard error that the page cannot be written: the report on standard output is complete by then.

@@ -2,7 +2,7 @@
 
 use super::arguments::{ConvertArguments, External};
 use super::report::{self, Reporter};
-use super::{Outcome, print, say, terminal};
+use super::{CommandOutcome, print, say, terminal};
 use crate::diagnostic::{Diagnostics, catalog};
 use crate::ir::{self, Module, TensorType, Type, ValueId};
 use crate::onnx::file::{Destination, Model, WriteError, Written, write_stream};
@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Runs the command.
-pub fn run(arguments: &ConvertArguments) -> Outcome {
+pub fn run(arguments: &ConvertArguments) -> CommandOutcome {
     let to_stdout = arguments.output.as_deref() == Some(Path::new("-"));
     let mut reporter = match to_stdout {
         true => Reporter::beside_output(&arguments.report),
@@ -27,16 +27,16 @@ pub fn run(arguments: &ConvertArguments) -> Outcome {
     outcome
 }
 
-fn run_reporting(arguments: &ConvertArguments, reporter: &mut Reporter) -> Outcome {
+fn run_reporting(arguments: &ConvertArguments, reporter: &mut Reporter) -> CommandOutcome {
     for name in &arguments.print_after {
         if name != "all" && pass::find(name).is_none() {
-            return Outcome::Usage(super::opt::unknown_pass(name));
+            return CommandOutcome::Usage(super::opt::unknown_pass(name));
         }
     }
     let started = Instant::now();
     let to_stdout = arguments.output.as_deref() == Some(Path::new("-"));
     if to_stdout && matches!(arguments.external_data, External::Always | External::Reference) {
-        return Outcome::Usage("external data needs a model file: pass a path with `--output`".into());
+        return CommandOutcome::Usage("external data needs a model file: pass a path with `--output`".into());
     }
     let output = arguments.output.clone().unwrap_or_else(|| default_output(&arguments.input));
     // A destination that cannot be written is an error before the work, not after it.
@@ -51,14 +51,14 @@ fn run_reporting(arguments: &ConvertArguments, reporter: &mut Reporter) -> Outco
         Ok(source) => source,
         Err(diagnostics) => {
             reporter.show_alone(diagnostics, &arguments.input);
-            return Outcome::Errors;
+            return CommandOutcome::Errors;
         }
     };
     let weights = match report::open_weights(&arguments.weights, arguments.reading.limit()) {
         Ok(weights) => weights,
         Err(diagnostics) => {
             reporter.show(diagnostics, &source);
-            return Outcome::Errors;
+            return CommandOutcome::Errors;
         }
     };
     let options = Options {
@@ -84,10 +84,10 @@ fn run_reporting(arguments: &ConvertArguments, reporter: &mut Reporter) -> Outco
     let denied = report::denied(arguments.strict, &diagnostics);
     let unbound = diagnostics.iter().filter(|diagnostic| report::is_unbound(diagnostic)).count();
     reporter.show(diagnostics, &source);
-    let Some(model) = model else { return Outcome::Errors };
+    let Some(model) = model else { return CommandOutcome::Errors };
     if let Some(denied) = denied {
         say(&format!("error: {denied}\n"));
-        return Outcome::Errors;
+        return CommandOutcome::Errors;
     }
     let bar = progress(&model);
     let mut advance = |bytes| bar.set_position(bytes);
@@ -102,19 +102,21 @@ fn run_reporting(arguments: &ConvertArguments, reporter: &mut Reporter) -> Outco
                 let bound = (!options.weights.files.is_empty()).then_some((bound, unbound));
                 print(&summary(&module, bound, &output, &written, started.elapsed()));
             }
-            Outcome::Done
+            CommandOutcome::Done
         }
         // The reader closed the pipe, which is not an error.
-        Err(WriteError::Stream { source }) if source.kind() == io::ErrorKind::BrokenPipe => Outcome::Done,
+        Err(WriteError::Stream { source }) if source.kind() == io::ErrorKind::BrokenPipe => {
+            CommandOutcome::Done
+        }
         Err(error) => cannot_write(&output, &error, reporter),
     }
 }
 
-fn cannot_write(path: &Path, error: &WriteError, reporter: &mut Reporter) -> Outcome {
+fn cannot_write(path: &Path, error: &WriteError, reporter: &mut Reporter) -> CommandOutcome {
     let mut diagnostics = Diagnostics::new();
     diagnostics.push(failure::unwritable(path, error));
     reporter.show_alone(diagnostics, path);
-    Outcome::Errors
+    CommandOutcome::Errors
 }
 
 /// The path of the model beside its text; `model.mlir.gz` is a compressed `model.mlir`.

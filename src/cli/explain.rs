@@ -1,22 +1,22 @@
 //! `hlo2onnx explain`.
 
-use super::{Outcome, print};
+use super::{CommandOutcome, print};
 use crate::diagnostic::{Code, nearest};
 
 /// Runs the command.
-pub fn run(code: Option<&str>) -> Outcome {
+pub fn run(code: Option<&str>) -> CommandOutcome {
     let Some(name) = code else {
         for code in Code::all() {
             print(&format!("{}  {}: {}\n", code.as_str(), code.name(), code.summary()));
         }
-        return Outcome::Done;
+        return CommandOutcome::Done;
     };
     match Code::parse(name) {
         Some(code) => {
             print(&code.explanation());
-            Outcome::Done
+            CommandOutcome::Done
         }
-        None => Outcome::Usage(match near(name) {
+        None => CommandOutcome::Usage(match near(name) {
             Some(code) => format!("unknown code `{name}`; did you mean {code} ({})?", code.name()),
             None => format!("unknown code `{name}`; `hlo2onnx explain` lists all codes"),
         }),

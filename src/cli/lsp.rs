@@ -1,22 +1,22 @@
 //! `hlo2onnx lsp`: the language server over standard input and output.
 
 use super::arguments::LspArguments;
-use super::{Outcome, say};
+use super::{CommandOutcome, say};
 use crate::{Options, lsp};
 use lsp_server::Connection;
 
 /// Runs the command.
-pub fn run(arguments: &LspArguments) -> Outcome {
+pub fn run(arguments: &LspArguments) -> CommandOutcome {
     let (connection, threads) = Connection::stdio();
     let served = lsp::serve(&connection, &Options::from(&arguments.target));
     // The writer thread ends when all senders are dropped.
     drop(connection);
     let written = threads.join();
     match served.map_err(|error| error.to_string()).and(written.map_err(|error| error.to_string())) {
-        Ok(()) => Outcome::Done,
+        Ok(()) => CommandOutcome::Done,
         Err(why) => {
             say(&format!("error: {why}\n"));
-            Outcome::Errors
+            CommandOutcome::Errors
         }
     }
 }

@@ -32,7 +32,7 @@ const NO_VERIFY: &str = "`verify` is part of the Python package, because it runs
                          help: install the package with `pip install 'hlo2onnx[jax]'`; the same command then works";
 
 /// How a command ended.
-enum Outcome {
+enum CommandOutcome {
     /// All went well.
     Done,
     /// The input has errors, which have been reported.
@@ -48,7 +48,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         // Help and the version are results.
         Err(error) if !error.use_stderr() => {
             note_failure(error.print().and_then(|()| io::stdout().flush()));
-            Outcome::Done
+            CommandOutcome::Done
         }
         Err(error) => {
             // A standard error that is closed leaves nowhere to report to.
@@ -57,9 +57,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         }
     };
     let code = match outcome {
-        Outcome::Done => DONE,
-        Outcome::Errors => ERRORS,
-        Outcome::Usage(why) => {
+        CommandOutcome::Done => DONE,
+        CommandOutcome::Errors => ERRORS,
+        CommandOutcome::Usage(why) => {
             say(&format!("error: {why}\n\nFor more information, try '--help'.\n"));
             USAGE
         }
@@ -73,7 +73,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     }
 }
 
-fn dispatch(command: Command) -> Outcome {
+fn dispatch(command: Command) -> CommandOutcome {
     match command {
         Command::Convert(arguments) => convert::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
@@ -81,13 +81,13 @@ fn dispatch(command: Command) -> Outcome {
         Command::Ops(arguments) => ops::run(&arguments),
         #[cfg(feature = "lsp")]
         Command::Lsp(arguments) => lsp::run(&arguments),
-        Command::Verify { .. } => Outcome::Usage(NO_VERIFY.to_owned()),
+        Command::Verify { .. } => CommandOutcome::Usage(NO_VERIFY.to_owned()),
         Command::Explain { code } => explain::run(code.as_deref()),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "hlo2onnx", &mut script);
             print(&String::from_utf8_lossy(&script));
-            Outcome::Done
+            CommandOutcome::Done
         }
     }
 }

@@ -1,11 +1,11 @@
 //! `hlo2onnx ops`.
 
 use super::arguments::OpsArguments;
-use super::{Outcome, print};
+use super::{CommandOutcome, print};
 use crate::{Covered, coverage, coverage_markdown};
 
 /// Runs the command.
-pub fn run(arguments: &OpsArguments) -> Outcome {
+pub fn run(arguments: &OpsArguments) -> CommandOutcome {
     let text = if arguments.json {
         json()
     } else if arguments.markdown {
@@ -14,7 +14,7 @@ pub fn run(arguments: &OpsArguments) -> Outcome {
         plain()
     };
     print(&text);
-    Outcome::Done
+    CommandOutcome::Done
 }
 
 fn plain() -> String {

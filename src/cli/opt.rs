@@ -2,18 +2,18 @@
 
 use super::arguments::{OptArguments, ReportArguments};
 use super::report::{self, Reporter};
-use super::{Outcome, print};
+use super::{CommandOutcome, print};
 use crate::diagnostic::nearest;
 use crate::pass::{self, PIPELINE};
 use crate::{Options, optimize};
 
 /// Runs the command.
-pub fn run(arguments: &OptArguments) -> Outcome {
+pub fn run(arguments: &OptArguments) -> CommandOutcome {
     let mut passes = Vec::new();
     for name in &arguments.passes {
         match pass::find(name) {
             Some(pass) => passes.push(*pass),
-            None => return Outcome::Usage(unknown_pass(name)),
+            None => return CommandOutcome::Usage(unknown_pass(name)),
         }
     }
     let mut reporter = Reporter::new(&ReportArguments::default());
@@ -21,17 +21,17 @@ pub fn run(arguments: &OptArguments) -> Outcome {
         Ok(source) => source,
         Err(diagnostics) => {
             reporter.show_alone(diagnostics, &arguments.input);
-            return Outcome::Errors;
+            return CommandOutcome::Errors;
         }
     };
     let (text, diagnostics) = optimize(&source, &passes, &Options::from(&arguments.target));
     let failed = diagnostics.has_errors();
     reporter.show(diagnostics, &source);
     if failed {
-        return Outcome::Errors;
+        return CommandOutcome::Errors;
     }
     print(&text);
-    Outcome::Done
+    CommandOutcome::Done
 }
 
 /// The message about a pass that is not in the table.

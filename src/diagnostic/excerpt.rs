@@ -17,7 +17,7 @@ const SHORT_LITERAL: usize = 32;
 pub(super) const TAB_WIDTH: usize = 4;
 
 /// What an excerpt is taken from.
-pub(super) struct Text<'a> {
+pub(super) struct ExcerptSource<'a> {
     pub name: &'a str,
     pub bytes: &'a [u8],
     pub line_starts: Cow<'a, [usize]>,
@@ -26,7 +26,7 @@ pub(super) struct Text<'a> {
 
 /// How much of a line to show.
 #[derive(Clone, Copy)]
-pub(super) struct Cut {
+pub(super) struct Elision {
     /// Columns to fill.
     pub columns: usize,
     /// What replaces the parts left out.
@@ -56,10 +56,10 @@ impl Excerpt {
     }
 }
 
-impl<'a> Text<'a> {
+impl<'a> ExcerptSource<'a> {
     /// The text of a source.
     pub fn of(source: &'a Source) -> Self {
-        Text {
+        ExcerptSource {
             name: source.name(),
             bytes: source.bytes(),
             line_starts: Cow::Borrowed(source.line_starts()),
@@ -70,7 +70,7 @@ impl<'a> Text<'a> {
     /// A text that nothing was scanned in, such as a Python file.
     pub fn unscanned(name: &'a str, bytes: &'a [u8]) -> Self {
         let line_starts = std::iter::once(0).chain(memchr::memchr_iter(b'\n', bytes).map(|at| at + 1));
-        Text { name, bytes, line_starts: line_starts.collect(), literals: &[] }
+        ExcerptSource { name, bytes, line_starts: line_starts.collect(), literals: &[] }
     }
 
     /// The line, from 0, that an offset is on.
@@ -89,7 +89,7 @@ impl<'a> Text<'a> {
     }
 
     /// Shows `line` so that the start of every mark is seen.
-    pub fn excerpt(&self, line: Range<usize>, marks: &[Range<usize>], cut: Cut) -> Excerpt {
+    pub fn excerpt(&self, line: Range<usize>, marks: &[Range<usize>], cut: Elision) -> Excerpt {
         let walk = Walk { text: self, line, marks };
         let mut excerpt = Excerpt { shown: String::new(), places: Vec::new() };
         let mut behind = walk.line.start;
@@ -164,7 +164,7 @@ enum Unit {
 }
 
 struct Walk<'w> {
-    text: &'w Text<'w>,
+    text: &'w ExcerptSource<'w>,
     line: Range<usize>,
     marks: &'w [Range<usize>],
 }

@@ -48,7 +48,7 @@ pub const SCHEMA: u32 = 1;
 
 /// All diagnostics of one text, to be serialized.
 #[derive(Debug, Serialize)]
-pub struct Report<'a> {
+pub struct JsonReport<'a> {
     schema: u32,
     file: &'a str,
     counts: Counts,
@@ -68,17 +68,17 @@ struct Item<'a> {
     name: &'a str,
     severity: &'a str,
     message: &'a str,
-    labels: Vec<Place<'a>>,
+    labels: Vec<TextRange<'a>>,
     help: Option<&'a str>,
     notes: &'a [String],
-    python: Option<Frame<'a>>,
+    python: Option<JsonFrame<'a>>,
     module_path: Option<&'a str>,
     group: &'a str,
     count: usize,
 }
 
 #[derive(Debug, Serialize)]
-struct Place<'a> {
+struct TextRange<'a> {
     text: &'a str,
     file: &'a str,
     line: usize,
@@ -90,7 +90,7 @@ struct Place<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct Frame<'a> {
+struct JsonFrame<'a> {
     file: &'a str,
     line: u32,
     column: Option<u32>,
@@ -101,7 +101,7 @@ struct Frame<'a> {
 }
 
 /// Gathers what is to be written; `serde_json` writes it.
-pub fn report<'a>(diagnostics: &'a Diagnostics, source: &'a Source) -> Report<'a> {
+pub fn report<'a>(diagnostics: &'a Diagnostics, source: &'a Source) -> JsonReport<'a> {
     let mut listed: Vec<(&Diagnostic, usize)> = diagnostics
         .grouped()
         .into_iter()
@@ -120,7 +120,7 @@ pub fn report<'a>(diagnostics: &'a Diagnostics, source: &'a Source) -> Report<'a
         }
     }
     let diagnostics = listed.into_iter().map(|(diagnostic, count)| item(diagnostic, count, source)).collect();
-    Report { schema: SCHEMA, file: source.name(), counts, diagnostics }
+    JsonReport { schema: SCHEMA, file: source.name(), counts, diagnostics }
 }
 
 fn item<'a>(diagnostic: &'a Diagnostic, count: usize, source: &'a Source) -> Item<'a> {
@@ -139,10 +139,10 @@ fn item<'a>(diagnostic: &'a Diagnostic, count: usize, source: &'a Source) -> Ite
     }
 }
 
-fn place<'a>(label: &'a Label, source: &'a Source) -> Place<'a> {
+fn place<'a>(label: &'a Label, source: &'a Source) -> TextRange<'a> {
     let (line, column) = source.line_column(label.span.start);
     let (end_line, end_column) = source.line_column(label.span.end);
-    Place {
+    TextRange {
         text: &label.text,
         file: source.name(),
         line,
@@ -154,8 +154,8 @@ fn place<'a>(label: &'a Label, source: &'a Source) -> Place<'a> {
     }
 }
 
-fn frame(frame: &PythonFrame) -> Frame<'_> {
-    Frame {
+fn frame(frame: &PythonFrame) -> JsonFrame<'_> {
+    JsonFrame {
         file: &frame.file,
         line: frame.line,
         column: Some(frame.column).filter(|&column| column > 0),

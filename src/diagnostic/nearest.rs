@@ -20,7 +20,7 @@ pub fn nearest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) ->
     best.map(|(_, candidate)| candidate)
 }
 
-/// The op that a misspelt name was meant for: one that another dialect has, or one with a near name in the dialect that
+/// The op that a misspelled name was meant for: one that another dialect has, or one with a near name in the dialect that
 /// is nearest.
 pub fn nearest_op<'c>(name: &str, ops: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let (dialect, mnemonic) = name.split_once('.')?;

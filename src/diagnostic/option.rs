@@ -4,7 +4,7 @@ use super::{Diagnostic, Diagnostics};
 
 /// What an option of the command line is in Python.
 #[derive(Clone, Copy)]
-enum Argument {
+enum ArgumentKind {
     /// `--strict-nan` is `strict_nan=True`.
     Truth,
     /// `--opset 23` is `opset=23`.
@@ -20,23 +20,23 @@ enum Argument {
 }
 
 /// The command-line options that messages name, and the matching Python arguments.
-const OPTIONS: &[(&str, &str, Argument)] = &[
-    ("--dim", "dims", Argument::Numbers),
-    ("--dynamic", "dynamic", Argument::List),
-    ("--external-data", "external_data", Argument::Text),
-    ("--input-names", "input_names", Argument::List),
-    ("--inputs-as-nchw", "inputs_as_nchw", Argument::List),
-    ("--max-folded", "max_folded", Argument::Number),
-    ("--max-ops", "max_ops", Argument::Number),
-    ("--opset", "opset", Argument::Number),
-    ("--output", "output_path", Argument::Text),
-    ("--output-names", "output_names", Argument::List),
-    ("--outputs-as-nchw", "outputs_as_nchw", Argument::List),
-    ("--rename", "renames", Argument::Pairs),
-    ("--strict-nan", "strict_nan", Argument::Truth),
-    ("--weights", "weights", Argument::List),
-    ("--weights-by-order", "weights_by_order", Argument::Truth),
-    ("--weights-prefix", "weights_prefix", Argument::Text),
+const OPTIONS: &[(&str, &str, ArgumentKind)] = &[
+    ("--dim", "dims", ArgumentKind::Numbers),
+    ("--dynamic", "dynamic", ArgumentKind::List),
+    ("--external-data", "external_data", ArgumentKind::Text),
+    ("--input-names", "input_names", ArgumentKind::List),
+    ("--inputs-as-nchw", "inputs_as_nchw", ArgumentKind::List),
+    ("--max-folded", "max_folded", ArgumentKind::Number),
+    ("--max-ops", "max_ops", ArgumentKind::Number),
+    ("--opset", "opset", ArgumentKind::Number),
+    ("--output", "output_path", ArgumentKind::Text),
+    ("--output-names", "output_names", ArgumentKind::List),
+    ("--outputs-as-nchw", "outputs_as_nchw", ArgumentKind::List),
+    ("--rename", "renames", ArgumentKind::Pairs),
+    ("--strict-nan", "strict_nan", ArgumentKind::Truth),
+    ("--weights", "weights", ArgumentKind::List),
+    ("--weights-by-order", "weights_by_order", ArgumentKind::Truth),
+    ("--weights-prefix", "weights_prefix", ArgumentKind::Text),
 ];
 
 impl Diagnostics {
@@ -76,13 +76,13 @@ fn argument(code: &str) -> Option<String> {
     let &(_, name, kind) = OPTIONS.iter().find(|(known, ..)| *known == option)?;
     let pair = value.and_then(|value| value.split_once('='));
     Some(match (kind, value, pair) {
-        (Argument::Truth, ..) => format!("{name}=True"),
+        (ArgumentKind::Truth, ..) => format!("{name}=True"),
         (_, None, _) => format!("{name}="),
-        (Argument::Number, Some(value), _) => format!("{name}={value}"),
-        (Argument::Numbers, _, Some((key, number))) => format!("{name}={{\"{key}\": {number}}}"),
-        (Argument::Pairs, _, Some((from, to))) => format!("{name}=[(\"{from}\", \"{to}\")]"),
-        (Argument::List, Some(value), _) => format!("{name}=[\"{value}\"]"),
-        (Argument::Text | Argument::Numbers | Argument::Pairs, Some(value), _) => {
+        (ArgumentKind::Number, Some(value), _) => format!("{name}={value}"),
+        (ArgumentKind::Numbers, _, Some((key, number))) => format!("{name}={{\"{key}\": {number}}}"),
+        (ArgumentKind::Pairs, _, Some((from, to))) => format!("{name}=[(\"{from}\", \"{to}\")]"),
+        (ArgumentKind::List, Some(value), _) => format!("{name}=[\"{value}\"]"),
+        (ArgumentKind::Text | ArgumentKind::Numbers | ArgumentKind::Pairs, Some(value), _) => {
             format!("{name}=\"{value}\"")
         }
     })

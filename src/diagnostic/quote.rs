@@ -1,7 +1,7 @@
 //! The lines that a diagnostic points at, as data: what a renderer needs that does not draw with miette.
 
-use super::excerpt::{Cut, Text};
-use super::snippet::{Mark, runs, showable_text};
+use super::excerpt::{Elision, ExcerptSource};
+use super::snippet::{LineLabel, runs, showable_text};
 use super::{Label, PythonFrame};
 use crate::source::Source;
 use std::ops::Range;
@@ -42,15 +42,16 @@ pub struct QuotedMark {
 
 /// The lines that labels are on, those of the first label first, at most `columns` columns wide.
 pub fn quote(labels: &[Label], source: &Source, columns: usize) -> Vec<Quote> {
-    let (text, cut) = (Text::of(source), Cut { columns, ellipsis: ELLIPSIS });
-    let marks = Mark::all(&text, labels, cut);
+    let (text, cut) = (ExcerptSource::of(source), Elision { columns, ellipsis: ELLIPSIS });
+    let marks = LineLabel::all(&text, labels, cut);
     runs(&marks).into_iter().map(|run| window(&text, run, cut)).collect()
 }
 
 /// The user's own Python line in the content of its file; `None` when it has no such line.
 pub fn quote_python(frame: &PythonFrame, content: &str, columns: usize) -> Option<Quote> {
-    let (text, cut) = (Text::unscanned(&frame.file, content.as_bytes()), Cut { columns, ellipsis: ELLIPSIS });
-    let mark = Mark::python(&text, frame, cut)?;
+    let (text, cut) =
+        (ExcerptSource::unscanned(&frame.file, content.as_bytes()), Elision { columns, ellipsis: ELLIPSIS });
+    let mark = LineLabel::python(&text, frame, cut)?;
     Some(window(&text, &[mark], cut))
 }
 
@@ -59,11 +60,11 @@ pub fn one_line(text: &str, limit: usize) -> String {
     showable_text(text, limit, ELLIPSIS)
 }
 
-fn window(text: &Text<'_>, marks: &[Mark], cut: Cut) -> Quote {
+fn window(text: &ExcerptSource<'_>, marks: &[LineLabel], cut: Elision) -> Quote {
     let first = marks.first().map_or(0, |mark| mark.line);
     let last = marks.last().map_or(first, |mark| mark.line);
     let line = |line: usize| {
-        let here: Vec<&Mark> = marks.iter().filter(|mark| mark.line == line).collect();
+        let here: Vec<&LineLabel> = marks.iter().filter(|mark| mark.line == line).collect();
         let ranges: Vec<Range<usize>> = here.iter().map(|mark| mark.span.range()).collect();
         let excerpt = text.excerpt(text.line(line), &ranges, cut);
         let marks = here.iter().zip(ranges).map(|(mark, range)| QuotedMark {

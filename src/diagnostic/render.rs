@@ -3,7 +3,7 @@
 //! Takes the list, the text and a style; gives a string. Repeats of one fault are shown once, with the places of
 //! the others, so that a model of 5,000 ops gives a page and not a book.
 
-use super::excerpt::{Cut, TAB_WIDTH, Text, grouped};
+use super::excerpt::{Elision, ExcerptSource, TAB_WIDTH, grouped};
 use super::snippet::{Snippets, showable_text};
 use super::{Code, Diagnostic, Diagnostics, PythonFrame, Severity};
 use crate::source::Source;
@@ -44,8 +44,8 @@ impl Style {
     /// For a file or a pipe: neither colors nor characters beyond ASCII.
     pub const PLAIN: Style = Style { color: false, unicode: false, width: 100 };
 
-    fn cut(self) -> Cut {
-        Cut {
+    fn cut(self) -> Elision {
+        Elision {
             columns: self.width.saturating_sub(FRAME_COLUMNS).clamp(40, SNIPPET_COLUMNS),
             ellipsis: if self.unicode { "…" } else { "..." },
         }
@@ -80,12 +80,12 @@ pub fn render(
     python: &PythonSources<'_>,
     style: Style,
 ) -> String {
-    render_text(diagnostics, &Text::of(source), python, style)
+    render_text(diagnostics, &ExcerptSource::of(source), python, style)
 }
 
 pub(super) fn render_text(
     diagnostics: &Diagnostics,
-    text: &Text<'_>,
+    text: &ExcerptSource<'_>,
     python: &PythonSources<'_>,
     style: Style,
 ) -> String {
@@ -112,21 +112,21 @@ pub(super) fn render_text(
 
 /// What miette is given of a diagnostic. Notes and help are written here, because it has no notes.
 #[derive(Debug)]
-struct Report {
+struct MietteReport {
     message: String,
     severity: Severity,
     snippets: Snippets,
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for MietteReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
     }
 }
 
-impl std::error::Error for Report {}
+impl std::error::Error for MietteReport {}
 
-impl miette::Diagnostic for Report {
+impl miette::Diagnostic for MietteReport {
     fn severity(&self) -> Option<miette::Severity> {
         Some(match self.severity {
             Severity::Error => miette::Severity::Error,
@@ -147,7 +147,7 @@ impl miette::Diagnostic for Report {
 }
 
 struct Renderer<'r> {
-    text: &'r Text<'r>,
+    text: &'r ExcerptSource<'r>,
     python: &'r PythonSources<'r>,
     style: Style,
     out: String,
@@ -173,7 +173,8 @@ impl Renderer<'_> {
             .without_syntax_highlighting()
             .tab_width(TAB_WIDTH)
             .with_context_lines(1);
-        let report = Report { message: self.sentence(&first.message), severity: first.severity(), snippets };
+        let report =
+            MietteReport { message: self.sentence(&first.message), severity: first.severity(), snippets };
         let mut drawn = String::new();
         if handler.render_report(&mut drawn, &report).is_err() {
             // Writing to a string does not fail; should a snippet, the message still counts.

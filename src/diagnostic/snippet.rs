@@ -4,7 +4,7 @@
 //! diagnostic gets a small text of its own: windows of excerpts, laid one after the other, with the labels moved
 //! to where their bytes went. The windows know the true names, lines and columns.
 
-use super::excerpt::{Cut, Text, showable};
+use super::excerpt::{Elision, ExcerptSource, showable};
 use super::{Label, PythonFrame};
 use crate::source::Span;
 use miette::{LabeledSpan, MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
@@ -21,12 +21,12 @@ const LABEL_TEXT: usize = 160;
 /// The windows and labels of one diagnostic.
 #[derive(Debug, Default)]
 pub(super) struct Snippets {
-    windows: Vec<Window>,
+    windows: Vec<SnippetWindow>,
     labels: Vec<LabeledSpan>,
 }
 
 #[derive(Debug)]
-struct Window {
+struct SnippetWindow {
     name: String,
     /// Line of the first excerpt, from 0.
     line: usize,
@@ -37,14 +37,14 @@ struct Window {
     positions: Vec<(usize, usize, usize)>,
 }
 
-impl Window {
+impl SnippetWindow {
     fn end(&self) -> usize {
         self.start + self.shown.len()
     }
 }
 
 /// A label on one line.
-pub(super) struct Mark {
+pub(super) struct LineLabel {
     pub line: usize,
     pub span: Span,
     pub text: String,
@@ -63,28 +63,28 @@ impl Snippets {
     }
 
     /// Adds the places of a diagnostic; the first is the primary one and is shown first.
-    pub fn add_labels(&mut self, text: &Text<'_>, labels: &[Label], cut: Cut) {
-        let marks = Mark::all(text, labels, cut);
+    pub fn add_labels(&mut self, text: &ExcerptSource<'_>, labels: &[Label], cut: Elision) {
+        let marks = LineLabel::all(text, labels, cut);
         for run in runs(&marks) {
             self.add_window(text, run, cut);
         }
     }
 
     /// Adds the user's own Python line; false when the content has no such line.
-    pub fn add_python(&mut self, frame: &PythonFrame, content: &str, cut: Cut) -> bool {
-        let text = Text::unscanned(&frame.file, content.as_bytes());
-        let Some(mark) = Mark::python(&text, frame, cut) else { return false };
+    pub fn add_python(&mut self, frame: &PythonFrame, content: &str, cut: Elision) -> bool {
+        let text = ExcerptSource::unscanned(&frame.file, content.as_bytes());
+        let Some(mark) = LineLabel::python(&text, frame, cut) else { return false };
         self.add_window(&text, &[mark], cut);
         true
     }
 
     /// Adds the lines from the first mark to the last. The marks are sorted, and on the lines of one run.
-    fn add_window(&mut self, text: &Text<'_>, marks: &[Mark], cut: Cut) {
+    fn add_window(&mut self, text: &ExcerptSource<'_>, marks: &[LineLabel], cut: Elision) {
         let (Some(first), Some(last)) = (marks.first(), marks.last()) else { return };
         // With no gap an empty span at the start of this window would also fit in the one before, and miette would
         // take the two for one.
         let start = self.windows.last().map_or(0, |window| window.end() + 1);
-        let mut window = Window {
+        let mut window = SnippetWindow {
             name: showable_text(text.name, usize::MAX, cut.ellipsis),
             line: first.line,
             start,
@@ -116,28 +116,28 @@ impl Snippets {
 }
 
 /// The marks that are shown together, the primary one's first.
-pub(super) fn runs(marks: &[Mark]) -> Vec<&[Mark]> {
-    let mut runs: Vec<&[Mark]> =
+pub(super) fn runs(marks: &[LineLabel]) -> Vec<&[LineLabel]> {
+    let mut runs: Vec<&[LineLabel]> =
         marks.chunk_by(|left, right| right.line - left.line <= JOINED_LINES + 1).collect();
     runs.sort_by_key(|run| !run.iter().any(|mark| mark.primary));
     runs
 }
 
-impl Mark {
+impl LineLabel {
     /// The marks of the first labels, in the order of the text.
-    pub(super) fn all(text: &Text<'_>, labels: &[Label], cut: Cut) -> Vec<Self> {
-        let mut marks: Vec<Mark> = labels
+    pub(super) fn all(text: &ExcerptSource<'_>, labels: &[Label], cut: Elision) -> Vec<Self> {
+        let mut marks: Vec<LineLabel> = labels
             .iter()
             .take(LABELS)
             .enumerate()
-            .map(|(index, label)| Mark::new(text, label.span, &label.text, index == 0, cut))
+            .map(|(index, label)| LineLabel::new(text, label.span, &label.text, index == 0, cut))
             .collect();
         marks.sort_by_key(|mark| (mark.line, mark.span));
         marks
     }
 
     /// The user's own Python line in the text of its file; `None` when it has no such line.
-    pub(super) fn python(text: &Text<'_>, frame: &PythonFrame, cut: Cut) -> Option<Self> {
+    pub(super) fn python(text: &ExcerptSource<'_>, frame: &PythonFrame, cut: Elision) -> Option<Self> {
         let line = (frame.line as usize).checked_sub(1).filter(|&line| line < text.line_starts.len())?;
         let bytes = text.line(line);
         let column = |column: u32| (bytes.start + (column as usize).saturating_sub(1)).min(bytes.end);
@@ -156,11 +156,11 @@ impl Mark {
             Some(function) => format!("in {function}"),
             None => String::new(),
         };
-        Some(Mark::new(text, span, &label, false, cut))
+        Some(LineLabel::new(text, span, &label, false, cut))
     }
 
     /// A label, cut to the line that it starts on.
-    fn new(text: &Text<'_>, span: Span, label: &str, primary: bool, cut: Cut) -> Self {
+    fn new(text: &ExcerptSource<'_>, span: Span, label: &str, primary: bool, cut: Elision) -> Self {
         let line = text.line_of(span.start.min(text.bytes.len()));
         let bytes = text.line(line);
         let start = span.start.clamp(bytes.start, bytes.end);
@@ -171,7 +171,7 @@ impl Mark {
             label.push_str(if label.is_empty() { "" } else { " " });
             label.push_str(&format!("(up to line {})", last_line + 1));
         }
-        Mark { line, span: Span::new(start, end), text: label, primary }
+        LineLabel { line, span: Span::new(start, end), text: label, primary }
     }
 }
 

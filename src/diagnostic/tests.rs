@@ -1,7 +1,7 @@
 //! Rendered diagnostics against the text they should give.
 
 use super::catalog::*;
-use super::excerpt::Text;
+use super::excerpt::ExcerptSource;
 use super::render::render_text;
 use super::{Diagnostic, Diagnostics, Label, Part, PythonFrame, Style, json};
 use crate::source::{Source, Span};
@@ -29,10 +29,10 @@ fn find(text: &str, what: &str, nth: usize) -> Span {
 }
 
 fn plain(text: &str, diagnostics: Vec<Diagnostic>) -> String {
-    drawn(&Text::unscanned("model.mlir", text.as_bytes()), diagnostics, Style::PLAIN)
+    drawn(&ExcerptSource::unscanned("model.mlir", text.as_bytes()), diagnostics, Style::PLAIN)
 }
 
-fn drawn(text: &Text<'_>, diagnostics: Vec<Diagnostic>, style: Style) -> String {
+fn drawn(text: &ExcerptSource<'_>, diagnostics: Vec<Diagnostic>, style: Style) -> String {
     render_text(&Diagnostics::from(diagnostics), text, &|_| None, style)
 }
 
@@ -213,7 +213,7 @@ fn a_line_of_ten_megabytes_is_cut_round_its_marks() {
     let text = format!("{}%bad{}", "a".repeat(5_000_000), "b".repeat(5_000_000));
     let redefined =
         RedefinedValue { name: "%bad", at: Span::new(5_000_000, 5_000_004), first: Span::new(10, 12) };
-    let window = Text::unscanned("model.mlir", text.as_bytes());
+    let window = ExcerptSource::unscanned("model.mlir", text.as_bytes());
     let begun = Instant::now();
     let out = drawn(&window, vec![redefined.into()], Style::PLAIN);
     assert!(begun.elapsed() < Duration::from_millis(50), "{:?}", begun.elapsed());
@@ -254,7 +254,8 @@ fn constant() -> (String, std::ops::Range<usize>) {
 fn a_literal_is_elided_and_what_stands_behind_it_is_marked() {
     let (text, digits) = constant();
     let literals = [digits];
-    let scanned = Text { literals: &literals, ..Text::unscanned("model.mlir", text.as_bytes()) };
+    let scanned =
+        ExcerptSource { literals: &literals, ..ExcerptSource::unscanned("model.mlir", text.as_bytes()) };
     let undefined = || UndefinedAlias { name: "#loc7", nearest: Some("#loc1"), at: find(&text, "#loc7", 0) };
     let expected = r#"
 error[E0008]: the alias `#loc7` is not defined
@@ -288,7 +289,8 @@ fn a_mark_within_a_literal_shows_its_digits() {
     let (text, digits) = constant();
     let at = Span::new(digits.start + 5000, digits.start + 5001);
     let literals = [digits];
-    let scanned = Text { literals: &literals, ..Text::unscanned("model.mlir", text.as_bytes()) };
+    let scanned =
+        ExcerptSource { literals: &literals, ..ExcerptSource::unscanned("model.mlir", text.as_bytes()) };
     let bad =
         BadLiteral { why: "`Z` is not a hexadecimal digit", at, ty_at: find(&text, "tensor<1152xf32>", 0) };
     let expected = r#"
@@ -364,7 +366,7 @@ fn with_python(at: Span) -> Diagnostics {
 #[test]
 fn the_line_of_python_is_quoted() {
     let diagnostics = with_python(find(PROGRAM, "%0", 1));
-    let text = Text::unscanned("model.mlir", PROGRAM.as_bytes());
+    let text = ExcerptSource::unscanned("model.mlir", PROGRAM.as_bytes());
     let python =
         |file: &str| (file == "model.py").then(|| "def f(x):\n    return infeed(x + 1)\n".to_string());
     let expected = r#"
@@ -391,7 +393,7 @@ model.mlir: 1 error
 #[test]
 fn the_line_of_python_is_named_when_it_cannot_be_quoted() {
     let diagnostics = with_python(find(PROGRAM, "%0", 1));
-    let text = Text::unscanned("model.mlir", PROGRAM.as_bytes());
+    let text = ExcerptSource::unscanned("model.mlir", PROGRAM.as_bytes());
     for content in [None, Some("one line".to_string())] {
         let out = render_text(&diagnostics, &text, &|_| content.clone(), Style::PLAIN);
         let named = "\n  python: model.py:2:12 in Block.__call__, through 3 frames of flax and jax\n";
@@ -402,7 +404,7 @@ fn the_line_of_python_is_named_when_it_cannot_be_quoted() {
 #[test]
 fn colors_only_if_requested() {
     let fault = || vec![undefined("%0", find(PROGRAM, "%0", 0))];
-    let text = Text::unscanned("model.mlir", PROGRAM.as_bytes());
+    let text = ExcerptSource::unscanned("model.mlir", PROGRAM.as_bytes());
     let colored = drawn(&text, fault(), Style { color: true, unicode: true, width: 100 });
     assert!(colored.contains("\u{1b}[31merror[E0101]:\u{1b}[0m"), "{colored:?}");
     let plain = drawn(&text, fault(), Style::PLAIN);
@@ -425,7 +427,7 @@ proptest! {
         let bytes = pieces.concat();
         let digits = std::iter::once(literal.0..literal.0 + literal.1);
         let literals: Vec<_> = digits.filter(|digits| digits.end <= bytes.len()).collect();
-        let text = Text { literals: &literals, ..Text::unscanned("m", &bytes) };
+        let text = ExcerptSource { literals: &literals, ..ExcerptSource::unscanned("m", &bytes) };
         let mut diagnostic = undefined("%a", Span::new(1, 2));
         diagnostic.labels = spans
             .iter()

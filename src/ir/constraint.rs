@@ -18,7 +18,7 @@ pub enum Constraint {
 
 /// So many times a rounding or bound are these terms, none of which has it as a factor.
 #[derive(Clone, Debug)]
-pub(super) struct Rule {
+pub(super) struct RewriteRule {
     factor: Factor,
     times: i64,
     terms: Polynomial,
@@ -124,7 +124,7 @@ impl DimExprs {
 }
 
 /// The rule of terms whose sum is zero: a rounding or bound is the rest.
-fn rule(terms: &[Term]) -> Option<Rule> {
+fn rule(terms: &[Term]) -> Option<RewriteRule> {
     let single = |(factors, _): &Term| match factors[..] {
         [Factor::Symbol(_)] => None,
         [factor] => Some(factor),
@@ -139,7 +139,7 @@ fn rule(terms: &[Term]) -> Option<Rule> {
             free.then(|| Some((factors.clone(), coefficient.checked_mul(-sign)?)))?
         })
         .collect();
-    Some(Rule { factor, times: terms[index].1.checked_abs()?, terms: rest? })
+    Some(RewriteRule { factor, times: terms[index].1.checked_abs()?, terms: rest? })
 }
 
 enum Bound {

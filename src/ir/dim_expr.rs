@@ -5,7 +5,7 @@
 //! handles are equal sizes; sizes of different handles may still be equal in a run. The spelling is that of
 //! `jax.export`'s symbolic shapes, with `ceildiv` for quotients that are rounded up.
 
-use super::constraint::{Constraint, Rule};
+use super::constraint::{Constraint, RewriteRule};
 use super::{Dim, Symbol, Symbols};
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::{SmallVec, smallvec};
@@ -56,7 +56,7 @@ pub(super) struct Table {
     /// Numbers that divide symbols.
     pub(super) multiples: FxHashMap<Symbol, i64>,
     pub(super) constraints: Vec<Constraint>,
-    pub(super) rules: Vec<Rule>,
+    pub(super) rules: Vec<RewriteRule>,
 }
 
 /// A size that is written with more symbols and operations is not a size that anyone has written. It bounds how deep

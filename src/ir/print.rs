@@ -51,7 +51,7 @@ enum Name {
 
 /// Numbers handed out within one function.
 #[derive(Default)]
-struct Counter {
+struct NameCounter {
     results: u32,
     arguments: u32,
 }
@@ -70,7 +70,7 @@ impl Printer<'_> {
         }
         self.out.push_str(" {\n");
         for &op in &self.module.top_level {
-            self.op(op, 1, &mut Counter::default());
+            self.op(op, 1, &mut NameCounter::default());
         }
         for function in self.module.functions() {
             self.function(function);
@@ -80,7 +80,7 @@ impl Printer<'_> {
 
     fn function(&mut self, id: FunctionId) {
         let function = self.module.function(id);
-        let mut counter = Counter::default();
+        let mut counter = NameCounter::default();
         let block = self.module.entry_block(function.body);
         let _ = write!(self.out, "  func.func {} ", if function.public { "public" } else { "private" });
         self.symbol_ref(function.name);
@@ -134,13 +134,13 @@ impl Printer<'_> {
         self.out.push('\n');
     }
 
-    fn ops(&mut self, block: BlockId, depth: usize, counter: &mut Counter) {
+    fn ops(&mut self, block: BlockId, depth: usize, counter: &mut NameCounter) {
         for &op in &self.module.block(block).ops {
             self.op(op, depth, counter);
         }
     }
 
-    fn op(&mut self, id: OpId, depth: usize, counter: &mut Counter) {
+    fn op(&mut self, id: OpId, depth: usize, counter: &mut NameCounter) {
         let op = self.module.op(id);
         self.indent(depth);
         if !op.results.is_empty() {
@@ -210,7 +210,7 @@ impl Printer<'_> {
         }
     }
 
-    fn region(&mut self, region: RegionId, depth: usize, counter: &mut Counter) {
+    fn region(&mut self, region: RegionId, depth: usize, counter: &mut NameCounter) {
         self.out.push_str("{\n");
         for (index, &block) in self.module.region(region).blocks.iter().enumerate() {
             let arguments = &self.module.block(block).arguments;
@@ -244,7 +244,7 @@ impl Printer<'_> {
         }
     }
 
-    fn name_argument(&mut self, value: ValueId, counter: &mut Counter) {
+    fn name_argument(&mut self, value: ValueId, counter: &mut NameCounter) {
         self.set_name(value, Name::Argument(counter.arguments));
         counter.arguments += 1;
     }

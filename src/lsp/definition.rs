@@ -4,8 +4,8 @@
 //! around, up to the function; functions beside the enclosing one; aliases at the top.
 
 use super::document::Document;
-use super::token::{Kind, Token, Tokens, type_span};
-use super::tree::{self, Step};
+use super::token::{SyntaxToken, TokenKind, Tokens, type_span};
+use super::tree::{self, PathStep};
 use crate::source::{Source, Span, Statement};
 
 /// What a name is defined by.
@@ -35,7 +35,7 @@ pub(super) struct Definition {
 }
 
 /// The name at an offset.
-pub(super) fn name_at(document: &Document, offset: usize) -> Option<Token> {
+pub(super) fn name_at(document: &Document, offset: usize) -> Option<SyntaxToken> {
     let source = document.source();
     let step = *document.path(offset).last()?;
     let statement = tree::at(source.scan(), step.statement);
@@ -45,29 +45,29 @@ pub(super) fn name_at(document: &Document, offset: usize) -> Option<Token> {
             break;
         }
         // Between two tokens that touch, a name is meant rather than a mark.
-        let is_name = !matches!(token.kind, Kind::Mark(_));
+        let is_name = !matches!(token.kind, TokenKind::Mark(_));
         if token.span.end >= offset && (is_name || best.is_none()) {
             best = Some(token);
         }
     }
-    best.filter(|token| !matches!(token.kind, Kind::Mark(_)))
+    best.filter(|token| !matches!(token.kind, TokenKind::Mark(_)))
 }
 
 /// The definition of a name.
-pub(super) fn definition(document: &Document, token: Token) -> Option<Definition> {
+pub(super) fn definition(document: &Document, token: SyntaxToken) -> Option<Definition> {
     let source = document.source();
     let text = source.bytes().get(token.span.range())?;
     match token.kind {
-        Kind::Value => value(document, token.span),
-        Kind::Symbol => symbol(document, token.span),
-        Kind::Block => block(document, token.span),
-        Kind::Attribute | Kind::Type => {
+        TokenKind::Value => value(document, token.span),
+        TokenKind::Symbol => symbol(document, token.span),
+        TokenKind::Block => block(document, token.span),
+        TokenKind::Attribute | TokenKind::Type => {
             let statement = document.alias(text)?;
             let start = tree::at(source.scan(), statement).span.start;
             let name = Span::new(start, start + text.len());
             Some(Definition { name, target: Target::Alias { statement }, visible: whole(source) })
         }
-        Kind::Word | Kind::String | Kind::Mark(_) => None,
+        TokenKind::Word | TokenKind::String | TokenKind::Mark(_) => None,
     }
 }
 
@@ -143,14 +143,14 @@ pub(super) fn results<'a>(
 ) -> impl Iterator<Item = (Span, u32)> + 'a {
     let mut tokens = Tokens::new(source, tree::head(source.scan(), statement)).peekable();
     std::iter::from_fn(move || {
-        let name = tokens.next().filter(|token| token.kind == Kind::Value)?;
+        let name = tokens.next().filter(|token| token.kind == TokenKind::Value)?;
         let mut count = 1;
-        if tokens.next_if(|token| token.kind == Kind::Mark(b':')).is_some() {
+        if tokens.next_if(|token| token.kind == TokenKind::Mark(b':')).is_some() {
             let digits = tokens.next()?;
             count = std::str::from_utf8(&source.bytes()[digits.span.range()]).ok()?.parse().ok()?;
         }
         let end = tokens.next()?;
-        matches!(end.kind, Kind::Mark(b',' | b'=')).then_some((name.span, count))
+        matches!(end.kind, TokenKind::Mark(b',' | b'=')).then_some((name.span, count))
     })
 }
 
@@ -172,26 +172,26 @@ pub(super) fn arguments(source: &Source, statement: &Statement) -> Vec<(Span, Sp
     let is_label = source.bytes().get(head.start) == Some(&b'^');
     match tree::op_name(source, statement) {
         Some((name, _)) if name.ends_with("while") => while_arguments(source, head),
-        Some(("func.func" | "func", _)) => declared(source, head, |token| token.kind == Kind::Symbol),
+        Some(("func.func" | "func", _)) => declared(source, head, |token| token.kind == TokenKind::Symbol),
         Some(_) if head.end < statement.span.end => {
             declared(source, head, |token| source.bytes()[token.span.range()] == *b"reducer")
         }
-        None if is_label => declared(source, head, |token| token.kind == Kind::Block),
+        None if is_label => declared(source, head, |token| token.kind == TokenKind::Block),
         _ => Vec::new(),
     }
 }
 
 /// The names with types (`%a: tensor<f32>`) in the lists in brackets that follow the first token for which `opens`
 /// holds.
-fn declared(source: &Source, head: Span, opens: impl Fn(&Token) -> bool) -> Vec<(Span, Span)> {
+fn declared(source: &Source, head: Span, opens: impl Fn(&SyntaxToken) -> bool) -> Vec<(Span, Span)> {
     let mut tokens = Tokens::new(source, head).skip_while(|token| !opens(token)).skip(1).peekable();
     let (mut depth, mut found) = (0usize, Vec::new());
     while let Some(token) = tokens.next() {
         match token.kind {
-            Kind::Mark(b'(') => depth += 1,
-            Kind::Mark(b')') => depth = depth.saturating_sub(1),
-            Kind::Value if depth == 1 => {
-                if let Some(colon) = tokens.next_if(|token| token.kind == Kind::Mark(b':')) {
+            TokenKind::Mark(b'(') => depth += 1,
+            TokenKind::Mark(b')') => depth = depth.saturating_sub(1),
+            TokenKind::Value if depth == 1 => {
+                if let Some(colon) = tokens.next_if(|token| token.kind == TokenKind::Mark(b':')) {
                     found.push((token.span, type_span(source, colon.span.end, head.end)));
                 }
             }
@@ -205,18 +205,19 @@ fn declared(source: &Source, head: Span, opens: impl Fn(&Token) -> bool) -> Vec<
 /// The arguments of `while(%a = %0, %b = %1) : T, U`.
 fn while_arguments(source: &Source, head: Span) -> Vec<(Span, Span)> {
     let mut tokens =
-        Tokens::new(source, head).skip_while(|token| token.kind != Kind::Mark(b'(')).skip(1).peekable();
+        Tokens::new(source, head).skip_while(|token| token.kind != TokenKind::Mark(b'(')).skip(1).peekable();
     let mut names = Vec::new();
     while let Some(token) = tokens.next() {
         match token.kind {
-            Kind::Value if tokens.next_if(|token| token.kind == Kind::Mark(b'=')).is_some() => {
+            TokenKind::Value if tokens.next_if(|token| token.kind == TokenKind::Mark(b'=')).is_some() => {
                 names.push(token.span);
             }
-            Kind::Mark(b')') => break,
+            TokenKind::Mark(b')') => break,
             _ => {}
         }
     }
-    let mut at = tokens.next().filter(|token| token.kind == Kind::Mark(b':')).map(|colon| colon.span.end);
+    let mut at =
+        tokens.next().filter(|token| token.kind == TokenKind::Mark(b':')).map(|colon| colon.span.end);
     let mut next_type = || {
         let ty = type_span(source, at?, head.end);
         let comma = source.bytes()[ty.end..head.end].iter().position(|byte| !byte.is_ascii_whitespace());
@@ -232,7 +233,7 @@ fn symbol(document: &Document, used: Span) -> Option<Definition> {
     let scan = source.scan();
     let name = symbol_text(&source.bytes()[used.range()]);
     let path = document.path(used.start);
-    let is_outside = |step: &&Step| !tree::is_function(source, tree::at(scan, step.statement));
+    let is_outside = |step: &&PathStep| !tree::is_function(source, tree::at(scan, step.statement));
     // The lists up to the one in which the function stands; those within it define no symbols.
     let lists = path.iter().take_while(is_outside).count() + 1;
     for step in path.iter().take(lists).rev() {
@@ -263,10 +264,10 @@ pub(super) fn symbol_of(source: &Source, statement: &Statement) -> Option<Span> 
     tree::op_name(source, statement)?;
     let mut tokens = tree::tokens(source, statement);
     if source.bytes()[statement.span.start] != b'"' {
-        return tokens.find(|token| token.kind == Kind::Symbol).map(|token| token.span);
+        return tokens.find(|token| token.kind == TokenKind::Symbol).map(|token| token.span);
     }
     tokens.find(|token| source.bytes()[token.span.range()] == *b"sym_name")?;
-    tokens.find(|token| token.kind == Kind::String).map(|token| token.span)
+    tokens.find(|token| token.kind == TokenKind::String).map(|token| token.span)
 }
 
 fn block(document: &Document, used: Span) -> Option<Definition> {
@@ -277,7 +278,7 @@ fn block(document: &Document, used: Span) -> Option<Definition> {
     tree::siblings(scan, step.list).find_map(|sibling| {
         let statement = tree::at(scan, sibling);
         let label = Tokens::new(source, statement.span).next()?;
-        let is_label = label.kind == Kind::Block && &source.bytes()[label.span.range()] == name;
+        let is_label = label.kind == TokenKind::Block && &source.bytes()[label.span.range()] == name;
         let list = Span::new(
             tree::at(scan, step.list.0).span.start,
             tree::at(scan, step.list.1.saturating_sub(1)).span.end,
@@ -288,7 +289,7 @@ fn block(document: &Document, used: Span) -> Option<Definition> {
 
 /// Every use of what a name refers to, its definition among them, in the order of the text. All results of an op have
 /// one name, so `%0#1` and `%0#0` are uses of the same.
-pub(super) fn references(document: &Document, token: Token) -> Vec<Span> {
+pub(super) fn references(document: &Document, token: SyntaxToken) -> Vec<Span> {
     let source = document.source();
     let Some(definition) = definition(document, token) else { return Vec::new() };
     let bytes = source.bytes();
@@ -314,8 +315,8 @@ pub(super) fn references(document: &Document, token: Token) -> Vec<Span> {
     found
 }
 
-fn split_name(kind: Kind, text: &[u8]) -> (&[u8], u32) {
-    if kind == Kind::Value { split(text) } else { (text, 0) }
+fn split_name(kind: TokenKind, text: &[u8]) -> (&[u8], u32) {
+    if kind == TokenKind::Value { split(text) } else { (text, 0) }
 }
 
 fn ends_name(byte: Option<u8>) -> bool {

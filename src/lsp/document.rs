@@ -5,7 +5,7 @@
 //! and never by the one that reads edits.
 
 use super::position;
-use super::tree::{Parents, Step};
+use super::tree::{Parents, PathStep};
 use crate::source::{Source, Span};
 use lsp_types::{Position, Range, TextDocumentContentChangeEvent, Uri};
 use ropey::Rope;
@@ -80,7 +80,7 @@ impl Document {
     }
 
     /// The statements around an offset, outermost first.
-    pub(super) fn path(&self, offset: usize) -> Vec<Step> {
+    pub(super) fn path(&self, offset: usize) -> Vec<PathStep> {
         let scan = self.source().scan();
         self.parents.get_or_init(|| Parents::of(scan)).path(scan, offset)
     }

@@ -7,7 +7,7 @@
 
 use super::definition::{self, Target};
 use super::document::Document;
-use super::token::{Kind, Token, Tokens};
+use super::token::{SyntaxToken, TokenKind, Tokens};
 use super::tree;
 use crate::diagnostic::{Diagnostics, catalog};
 use crate::ir::{
@@ -198,8 +198,8 @@ impl Operands {
             return operands;
         }
         operands.add_functions(document, span);
-        let mut used: BTreeMap<&str, Token> = BTreeMap::new();
-        for token in Tokens::new(source, span).filter(|token| token.kind == Kind::Value) {
+        let mut used: BTreeMap<&str, SyntaxToken> = BTreeMap::new();
+        for token in Tokens::new(source, span).filter(|token| token.kind == TokenKind::Value) {
             let text = document.slice(token.span.range());
             used.entry(text.split('#').next().unwrap_or(text)).or_insert(token);
         }
@@ -223,7 +223,7 @@ impl Operands {
         let mut pending = vec![span];
         let mut room = LONG;
         while let Some(span) = pending.pop() {
-            for token in Tokens::new(source, span).filter(|token| token.kind == Kind::Symbol) {
+            for token in Tokens::new(source, span).filter(|token| token.kind == TokenKind::Symbol) {
                 let Some(found) = definition::definition(document, token) else { continue };
                 let Target::Symbol { statement } = found.target else { continue };
                 if self.functions.contains(&statement) {
@@ -269,8 +269,8 @@ fn constant_type(source: &Source, span: Span) -> Span {
     let (mut last, mut is_constant) = (None, false);
     for token in statement {
         match token.kind {
-            Kind::Word => is_constant |= source.bytes()[token.span.range()] == *b"stablehlo.constant",
-            Kind::Mark(b':') => last = Some(token.span.end),
+            TokenKind::Word => is_constant |= source.bytes()[token.span.range()] == *b"stablehlo.constant",
+            TokenKind::Mark(b':') => last = Some(token.span.end),
             _ => {}
         }
     }
@@ -288,7 +288,7 @@ fn with_aliases(document: &Document, text: String) -> Source {
         let bytes = source.bytes();
         let mut added = Vec::new();
         for token in Tokens::new(&source, Span::new(from, bytes.len())) {
-            if !matches!(token.kind, Kind::Attribute | Kind::Type) {
+            if !matches!(token.kind, TokenKind::Attribute | TokenKind::Type) {
                 continue;
             }
             let Some(statement) = document.alias(&bytes[token.span.range()]) else { continue };

@@ -4,7 +4,7 @@ use super::definition::{self, Target};
 use super::document::Document;
 use super::fragment::Fragment;
 use super::summary;
-use super::token::{Kind, Token};
+use super::token::{SyntaxToken, TokenKind};
 use super::tree;
 use crate::ir::{LocationId, Module, OpName, ValueId, builtin, func, provenance, stablehlo};
 use crate::source::Span;
@@ -21,13 +21,13 @@ const LISTED: usize = 24;
 pub(super) fn hover(document: &Document, offset: usize, options: &Options) -> Option<(String, Span)> {
     let token = definition::name_at(document, offset)?;
     let text = match token.kind {
-        Kind::Word | Kind::String => of_op(document, token, options)?,
+        TokenKind::Word | TokenKind::String => of_op(document, token, options)?,
         _ => of_name(document, token, options)?,
     };
     Some((text, token.span))
 }
 
-fn of_name(document: &Document, token: Token, options: &Options) -> Option<String> {
+fn of_name(document: &Document, token: SyntaxToken, options: &Options) -> Option<String> {
     let found = definition::definition(document, token)?;
     let name = document.slice(token.span.range());
     match found.target {
@@ -55,7 +55,7 @@ fn of_name(document: &Document, token: Token, options: &Options) -> Option<Strin
 }
 
 /// The op whose name a token is.
-fn of_op(document: &Document, token: Token, options: &Options) -> Option<String> {
+fn of_op(document: &Document, token: SyntaxToken, options: &Options) -> Option<String> {
     let source = document.source();
     let index = document.path(token.span.start).last()?.statement;
     let statement = tree::at(source.scan(), index);

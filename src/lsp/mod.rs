@@ -35,7 +35,7 @@ use lsp_types::{
     NumberOrString, OneOf, PublishDiagnosticsParams, ServerCapabilities, TextDocumentSyncCapability,
     TextDocumentSyncKind, TextDocumentSyncOptions, TextDocumentSyncSaveOptions, Uri,
 };
-use question::{Ask, Cancelled};
+use question::{Ask, Canceled};
 use report::Presentation;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
@@ -81,20 +81,20 @@ pub fn serve(connection: &Connection, options: &Options) -> Result<(), Error> {
     connection.initialize_finish(id, abilities)?;
     let sender = connection.sender.clone();
     let send = move |message| sender.send(message).map_err(|_| io::ErrorKind::BrokenPipe.into());
-    let (send, cancelled): (&Outbox, _) = (&send, Cancelled::default());
+    let (send, canceled): (&Outbox, _) = (&send, Canceled::default());
     let presentation = presentation(&parameters);
     let is_nested = is_nested(&parameters);
     let ((jobs, received_jobs), (asks, received_asks)) = (mpsc::channel(), mpsc::channel());
     thread::scope(|scope| {
-        let (presentation, cancelled) = (&presentation, &cancelled);
+        let (presentation, canceled) = (&presentation, &canceled);
         let checks = thread::Builder::new()
             .name("check".into())
             .spawn_scoped(scope, move || check::run(&received_jobs, options, presentation, send))?;
-        let answers = thread::Builder::new().name("answer".into()).spawn_scoped(scope, move || {
-            question::run(&received_asks, options, is_nested, cancelled, send)
-        })?;
+        let answers = thread::Builder::new()
+            .name("answer".into())
+            .spawn_scoped(scope, move || question::run(&received_asks, options, is_nested, canceled, send))?;
         // The channels end with the server, and with them the threads.
-        let served = Server { connection, send, jobs, asks, cancelled, documents: BTreeMap::new() }.run();
+        let served = Server { connection, send, jobs, asks, canceled, documents: BTreeMap::new() }.run();
         for thread in [checks, answers] {
             thread.join().map_err(|_| Error::Fault)??;
         }
@@ -145,7 +145,7 @@ struct Server<'a> {
     send: &'a Outbox,
     jobs: Sender<Job>,
     asks: Sender<Ask>,
-    cancelled: &'a Cancelled,
+    canceled: &'a Canceled,
     documents: BTreeMap<String, Arc<Document>>,
 }
 
@@ -238,7 +238,7 @@ impl Server<'_> {
             NumberOrString::Number(number) => RequestId::from(number),
             NumberOrString::String(text) => RequestId::from(text),
         };
-        self.cancelled.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
+        self.canceled.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
     }
 
     fn document(&self, uri: &Uri) -> Result<&Arc<Document>, Failure> {

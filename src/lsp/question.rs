@@ -19,7 +19,7 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Requests that the client no longer waits for.
-pub(super) type Cancelled = Mutex<FxHashSet<RequestId>>;
+pub(super) type Canceled = Mutex<FxHashSet<RequestId>>;
 
 /// A question about one version of a text.
 pub(super) struct Ask {
@@ -91,14 +91,14 @@ pub(super) fn run(
     asks: &Receiver<Ask>,
     options: &Options,
     is_nested: bool,
-    cancelled: &Cancelled,
+    canceled: &Canceled,
     send: &Outbox,
 ) -> io::Result<()> {
     for ask in asks {
         let id = ask.id.clone();
-        let is_cancelled = || cancelled.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        let is_cancelled = || canceled.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
         let answer = if is_cancelled() {
-            Err((ErrorCode::RequestCanceled, "the request was cancelled".to_owned()))
+            Err((ErrorCode::RequestCanceled, "the request was canceled".to_owned()))
         } else if ask.document.is_superseded() {
             Err((ErrorCode::ContentModified, "the text has changed since".to_owned()))
         } else {

@@ -15,7 +15,7 @@ const MOST: usize = 1 << 26;
 
 /// An element as a number.
 #[derive(Clone, Copy, PartialEq, PartialOrd)]
-enum Number {
+enum Sample {
     Integer(i128),
     Float(f64),
 }
@@ -39,14 +39,14 @@ pub(super) fn summary(module: &Module, source: &Source, constant: ConstantId) ->
         return text;
     }
     let mut first = Vec::new();
-    let (mut least, mut greatest, mut nans): (Option<Number>, Option<Number>, usize) = (None, None, 0);
+    let (mut least, mut greatest, mut nans): (Option<Sample>, Option<Sample>, usize) = (None, None, 0);
     let most = if count > MOST { FIRST } else { count };
     each_piece(&constant.data, source, most, width, |bytes| {
         for number in bytes.chunks_exact(width).filter_map(|bytes| number(bytes, element)) {
             if first.len() < FIRST {
                 first.push(spell(number, element));
             }
-            if matches!(number, Number::Float(value) if value.is_nan()) {
+            if matches!(number, Sample::Float(value) if value.is_nan()) {
                 nans += 1;
                 continue;
             }
@@ -85,34 +85,34 @@ fn each_piece(data: &Data, source: &Source, count: usize, width: usize, mut take
 }
 
 /// An element from its little-endian bytes; `None` for types whose bytes are not a number by themselves.
-fn number(bytes: &[u8], element: Element) -> Option<Number> {
+fn number(bytes: &[u8], element: Element) -> Option<Sample> {
     let mut wide = [0; 8];
     wide.get_mut(..bytes.len())?.copy_from_slice(bytes);
     let bits = u64::from_le_bytes(wide);
     let number = match element {
-        Element::F16 => Number::Float(half::f16::from_bits(bits as u16).to_f64()),
-        Element::BF16 => Number::Float(half::bf16::from_bits(bits as u16).to_f64()),
-        Element::F32 => Number::Float(f32::from_bits(bits as u32).into()),
-        Element::F64 => Number::Float(f64::from_bits(bits)),
+        Element::F16 => Sample::Float(half::f16::from_bits(bits as u16).to_f64()),
+        Element::BF16 => Sample::Float(half::bf16::from_bits(bits as u16).to_f64()),
+        Element::F32 => Sample::Float(f32::from_bits(bits as u32).into()),
+        Element::F64 => Sample::Float(f64::from_bits(bits)),
         Element::Bool | Element::U8 | Element::U16 | Element::U32 | Element::U64 => {
-            Number::Integer(bits.into())
+            Sample::Integer(bits.into())
         }
-        Element::I8 => Number::Integer((bits as i8).into()),
-        Element::I16 => Number::Integer((bits as i16).into()),
-        Element::I32 => Number::Integer((bits as i32).into()),
-        Element::I64 => Number::Integer((bits as i64).into()),
+        Element::I8 => Sample::Integer((bits as i8).into()),
+        Element::I16 => Sample::Integer((bits as i16).into()),
+        Element::I32 => Sample::Integer((bits as i32).into()),
+        Element::I64 => Sample::Integer((bits as i64).into()),
         _ => return None,
     };
     Some(number)
 }
 
-fn spell(number: Number, element: Element) -> String {
+fn spell(number: Sample, element: Element) -> String {
     match number {
-        Number::Integer(value) if element == Element::Bool => (value != 0).to_string(),
-        Number::Integer(value) => value.to_string(),
-        Number::Float(value) if element == Element::F64 => format!("{value:?}"),
+        Sample::Integer(value) if element == Element::Bool => (value != 0).to_string(),
+        Sample::Integer(value) => value.to_string(),
+        Sample::Float(value) if element == Element::F64 => format!("{value:?}"),
         // Narrower floats are exact in f32, whose shortest decimal is what the text has.
-        Number::Float(value) => format!("{:?}", value as f32),
+        Sample::Float(value) => format!("{:?}", value as f32),
     }
 }
 

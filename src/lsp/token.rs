@@ -7,7 +7,7 @@ use crate::source::{Source, Span};
 
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum TokenKind {
     /// `%0`, `%0#1`.
     Value,
     /// `@main`, `@"a name"`.
@@ -28,8 +28,8 @@ pub(super) enum Kind {
 
 /// A token with its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Token {
-    pub(super) kind: Kind,
+pub(super) struct SyntaxToken {
+    pub(super) kind: TokenKind,
     pub(super) span: Span,
 }
 
@@ -89,9 +89,9 @@ impl<'a> Tokens<'a> {
 }
 
 impl Iterator for Tokens<'_> {
-    type Item = Token;
+    type Item = SyntaxToken;
 
-    fn next(&mut self) -> Option<Token> {
+    fn next(&mut self) -> Option<SyntaxToken> {
         let bytes = self.bytes();
         loop {
             let byte = *bytes.get(self.at)?;
@@ -105,22 +105,25 @@ impl Iterator for Tokens<'_> {
         }
         let (start, byte) = (self.at, bytes[self.at]);
         let (kind, end) = match byte {
-            b'%' => (Kind::Value, self.value_end(start)),
-            b'@' if bytes.get(start + 1) == Some(&b'"') => (Kind::Symbol, self.string_end(start + 1)),
-            b'@' => (Kind::Symbol, self.name_end(start + 1, b"$.-")),
-            b'#' => (Kind::Attribute, self.name_end(start + 1, b"$.")),
-            b'!' => (Kind::Type, self.name_end(start + 1, b"$.")),
-            b'^' => (Kind::Block, self.name_end(start + 1, b"$.-")),
-            b'"' => (Kind::String, self.string_end(start)),
+            b'%' => (TokenKind::Value, self.value_end(start)),
+            b'@' if bytes.get(start + 1) == Some(&b'"') => (TokenKind::Symbol, self.string_end(start + 1)),
+            b'@' => (TokenKind::Symbol, self.name_end(start + 1, b"$.-")),
+            b'#' => (TokenKind::Attribute, self.name_end(start + 1, b"$.")),
+            b'!' => (TokenKind::Type, self.name_end(start + 1, b"$.")),
+            b'^' => (TokenKind::Block, self.name_end(start + 1, b"$.-")),
+            b'"' => (TokenKind::String, self.string_end(start)),
             _ => match self.name_end(start, b"$.") {
-                end if end > start => (Kind::Word, end),
-                _ => (Kind::Mark(byte), start + 1),
+                end if end > start => (TokenKind::Word, end),
+                _ => (TokenKind::Mark(byte), start + 1),
             },
         };
         // A mark of a name without a name is a mark as any other.
         let lone = end == start + 1 && matches!(byte, b'%' | b'@' | b'#' | b'!' | b'^');
         self.at = end;
-        Some(Token { kind: if lone { Kind::Mark(byte) } else { kind }, span: Span::new(start, end) })
+        Some(SyntaxToken {
+            kind: if lone { TokenKind::Mark(byte) } else { kind },
+            span: Span::new(start, end),
+        })
     }
 }
 
@@ -146,10 +149,10 @@ pub(super) fn type_span(source: &Source, at: usize, end: usize) -> Span {
 
 #[cfg(test)]
 mod tests {
-    use super::{Kind, Tokens, type_span};
+    use super::{TokenKind, Tokens, type_span};
     use crate::source::{Source, Span};
 
-    fn tokens(text: &str) -> Vec<(Kind, String)> {
+    fn tokens(text: &str) -> Vec<(TokenKind, String)> {
         let source = Source::from_bytes("test", text.into());
         Tokens::new(&source, Span::new(0, text.len()))
             .map(|token| (token.kind, text[token.span.range()].to_owned()))
@@ -160,14 +163,14 @@ mod tests {
     fn names_have_their_marks() {
         let found = tokens("%0#1 %a-b @main @\"a b\" #loc3 !t ^bb0 2xf32");
         let kinds = [
-            Kind::Value,
-            Kind::Value,
-            Kind::Symbol,
-            Kind::Symbol,
-            Kind::Attribute,
-            Kind::Type,
-            Kind::Block,
-            Kind::Word,
+            TokenKind::Value,
+            TokenKind::Value,
+            TokenKind::Symbol,
+            TokenKind::Symbol,
+            TokenKind::Attribute,
+            TokenKind::Type,
+            TokenKind::Block,
+            TokenKind::Word,
         ];
         assert_eq!(found.iter().map(|(kind, _)| *kind).collect::<Vec<_>>(), kinds);
         let texts: Vec<&str> = found.iter().map(|(_, text)| text.as_str()).collect();
@@ -178,8 +181,8 @@ mod tests {
     fn strings_and_comments_hold_no_names() {
         let found = tokens("\"%0 \\\" @f\" // %1\n% #");
         assert_eq!(found.len(), 3, "{found:?}");
-        assert_eq!(found[0].0, Kind::String);
-        assert_eq!((found[1].0, found[2].0), (Kind::Mark(b'%'), Kind::Mark(b'#')));
+        assert_eq!(found[0].0, TokenKind::String);
+        assert_eq!((found[1].0, found[2].0), (TokenKind::Mark(b'%'), TokenKind::Mark(b'#')));
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! Ways through the statements and regions that the scan of a text found.
 
-use super::token::{Kind, Token, Tokens};
+use super::token::{SyntaxToken, TokenKind, Tokens};
 use crate::source::{Region, Scan, Source, Span, Statement};
 
 /// A statement on the way to an offset, and the region of it that the way goes on in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Step {
+pub(super) struct PathStep {
     /// The statements among which it stands.
     pub(super) list: (u32, u32),
     /// The statement.
@@ -43,11 +43,11 @@ impl Parents {
     }
 
     /// The statements around an offset, outermost first.
-    pub(super) fn path(&self, scan: &Scan, offset: usize) -> Vec<Step> {
+    pub(super) fn path(&self, scan: &Scan, offset: usize) -> Vec<PathStep> {
         let before = scan.statements.partition_point(|statement| statement.span.start <= offset);
         // The last statement that begins before the offset, or one around it, holds the offset.
         let mut next = before.checked_sub(1).map(|index| index as u32);
-        let mut path: Vec<Step> = Vec::new();
+        let mut path: Vec<PathStep> = Vec::new();
         while let Some(index) = next {
             let parent = self.regions[index as usize];
             let statement = at(scan, index);
@@ -58,7 +58,7 @@ impl Parents {
                     Some(region) => statements_of(region),
                     None => (0, scan.statements.len() as u32),
                 };
-                path.push(Step { list, statement: index, region });
+                path.push(PathStep { list, statement: index, region });
             }
             next = self.statements.get(parent as usize).copied();
         }
@@ -109,7 +109,10 @@ pub(super) fn head(scan: &Scan, statement: &Statement) -> Span {
 }
 
 /// The tokens of a statement outside its regions.
-pub(super) fn tokens<'a>(source: &'a Source, statement: &'a Statement) -> impl Iterator<Item = Token> + 'a {
+pub(super) fn tokens<'a>(
+    source: &'a Source,
+    statement: &'a Statement,
+) -> impl Iterator<Item = SyntaxToken> + 'a {
     let scan = source.scan();
     let mut start = statement.span.start;
     let mut spans: Vec<Span> = regions(scan, statement)
@@ -133,13 +136,13 @@ pub(super) fn op_name<'a>(source: &'a Source, statement: &Statement) -> Option<(
     }
     let mut tokens = Tokens::new(source, head(source.scan(), statement));
     let mut token = tokens.next()?;
-    if token.kind == Kind::Value {
-        tokens.by_ref().find(|token| token.kind == Kind::Mark(b'='))?;
+    if token.kind == TokenKind::Value {
+        tokens.by_ref().find(|token| token.kind == TokenKind::Mark(b'='))?;
         token = tokens.next()?;
     }
     let span = match token.kind {
-        Kind::Word => token.span,
-        Kind::String => Span::new(token.span.start + 1, token.span.end.saturating_sub(1)),
+        TokenKind::Word => token.span,
+        TokenKind::String => Span::new(token.span.start + 1, token.span.end.saturating_sub(1)),
         _ => return None,
     };
     let name = bytes.get(span.range()).and_then(|name| std::str::from_utf8(name).ok())?;

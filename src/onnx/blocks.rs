@@ -17,7 +17,7 @@ const HELD: usize = 2;
 
 /// The blocks of a view that are in order.
 #[derive(Default)]
-pub(super) struct Blocks {
+pub(super) struct ViewBlocks {
     state: Mutex<State>,
 }
 
@@ -29,7 +29,7 @@ struct State {
 }
 
 /// How a view is cut into blocks, each of which is a box.
-struct Cut {
+struct Partition {
     /// The dimension whose positions are shared among blocks. Those before it have one position in a block, and those
     /// after it all.
     axis: usize,
@@ -41,7 +41,7 @@ struct Cut {
     outer: usize,
 }
 
-impl Cut {
+impl Partition {
     fn new(view: &View) -> Self {
         let most = (BLOCK / view.width.max(1)).max(1);
         let mut inner = view.count();
@@ -86,13 +86,13 @@ impl Cut {
     }
 }
 
-impl Blocks {
+impl ViewBlocks {
     /// Fills `into` with bytes of a view from `start` on.
     pub(super) fn read(&self, source: &Source, view: &View, start: usize, into: &mut [u8]) -> io::Result<()> {
         if into.is_empty() {
             return Ok(());
         }
-        let (cut, total) = (Cut::new(view), view.count() * view.width);
+        let (cut, total) = (Partition::new(view), view.count() * view.width);
         if start + into.len() > total {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
@@ -119,7 +119,7 @@ impl Blocks {
         &self,
         source: &Source,
         view: &View,
-        cut: &Cut,
+        cut: &Partition,
         number: usize,
         elements: Range<usize>,
     ) -> io::Result<Arc<Vec<u8>>> {
@@ -138,10 +138,11 @@ impl Blocks {
 }
 
 /// The elements of a block in order.
-fn arranged(source: &Source, view: &View, cut: &Cut, elements: &Range<usize>) -> io::Result<Vec<u8>> {
+fn arranged(source: &Source, view: &View, cut: &Partition, elements: &Range<usize>) -> io::Result<Vec<u8>> {
     let width = view.width;
     let mut bytes = vec![0; elements.len() * width];
-    let (mut reader, mut failure) = (Reader { source, base: &view.base, last: 0, buffer: Vec::new() }, None);
+    let (mut reader, mut failure) =
+        (ViewReader { source, base: &view.base, last: 0, buffer: Vec::new() }, None);
     view.walk(&cut.within(view, elements), |from, to, step, count| {
         if failure.is_some() {
             return;
@@ -182,14 +183,14 @@ fn scatter(read: &[u8], into: &mut [u8], to: usize, step: isize, width: usize) {
 }
 
 /// Reads the base of a view forward.
-struct Reader<'a> {
+struct ViewReader<'a> {
     source: &'a Source,
     base: &'a Data,
     last: usize,
     buffer: Vec<u8>,
 }
 
-impl Reader<'_> {
+impl ViewReader<'_> {
     fn read(&mut self, range: Range<usize>) -> io::Result<&[u8]> {
         let end = || io::Error::from(io::ErrorKind::UnexpectedEof);
         let passed = std::mem::replace(&mut self.last, range.end)..range.end;

@@ -1,6 +1,6 @@
 //! Constants as ONNX's raw data, which is made piece by piece while the file is written.
 
-use super::blocks::Blocks;
+use super::blocks::ViewBlocks;
 use super::element::data_type;
 use super::file::Payload;
 use super::proto::TensorProto;
@@ -21,7 +21,7 @@ pub struct Elements<'a> {
     count: usize,
     width: usize,
     nibbles: bool,
-    blocks: Blocks,
+    blocks: ViewBlocks,
 }
 
 impl<'a> Elements<'a> {
@@ -38,7 +38,7 @@ impl<'a> Elements<'a> {
             count,
             width: element.bytes(),
             nibbles: element.bits() == 4,
-            blocks: Blocks::default(),
+            blocks: ViewBlocks::default(),
         })
     }
 

@@ -3,7 +3,7 @@
 //! The `refine_shapes` pass has made the latter the ops whose sizes are attributes, wherever it knows a number or an
 //! expression for them. What is left breaks a rule, or takes from data what must be known before.
 
-use super::size::{Origin, Part};
+use super::size::{SizePart, SymbolSource};
 use super::{Elements, Lower, LowerError, Lowered, Values};
 use crate::ir::{Attribute, Definition, Dim, OpId, hlo2onnx, stablehlo};
 use crate::ops::row::{Row, row, unlowered, untyped};
@@ -50,8 +50,8 @@ fn define(cx: &mut Lower, op: OpId) -> Lowered {
             .map_err(|_| LowerError::Attribute { name: "dimension", why: "negative".into() })
     };
     let part = match cx.module.attribute(op, "element").and_then(Attribute::as_integer) {
-        Some(index) => Part::Element(position(index)?),
-        None => Part::Dimension(position(cx.int(op, "dimension")?)?),
+        Some(index) => SizePart::Element(position(index)?),
+        None => SizePart::Dimension(position(cx.int(op, "dimension")?)?),
     };
     let times = if cx.module.attribute(op, "times").is_some() { cx.int(op, "times")? } else { 1 };
     let plus = match cx.module.attribute(op, "plus") {
@@ -61,7 +61,7 @@ fn define(cx: &mut Lower, op: OpId) -> Lowered {
     let value = cx.full(op, 0)?;
     let is_argument =
         matches!(cx.module.value(value).definition, Definition::Argument(..)) && !cx.is_nested();
-    if cx.origins.insert(name, Origin { value, part, is_argument, times, plus }).is_some() {
+    if cx.origins.insert(name, SymbolSource { value, part, is_argument, times, plus }).is_some() {
         // The body of a loop that is unrolled has its own sizes in each round.
         cx.forget_sizes();
     }

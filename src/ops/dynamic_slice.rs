@@ -5,7 +5,7 @@
 //! whose window has the whole dimension is 0.
 
 use super::gather::may_equal;
-use super::scatter::{Rows, Write};
+use super::scatter::{RowUpdate, RowView};
 use super::start_indices::{StridedAxis, strides};
 use super::{Combiner, Elements, Lower, LowerError, Lowered};
 use crate::ir::{Dim, Dims, Element, OpId, SCALAR, ValueId, onnx, stablehlo};
@@ -108,8 +108,8 @@ fn dynamic_update_slice(cx: &mut Lower, op: OpId) -> Lowered {
         .collect();
     let positions = cx.add_counts(position, prefix.len(), &counts);
     let count = cx.module.dim_exprs.product(prefix.iter().copied());
-    let rows = Rows { count, inner: Dims::from_slice(inner) };
-    let write = Write { positions, updates: update, combiner: Combiner::Second, distinct: true };
+    let rows = RowView { count, inner: Dims::from_slice(inner) };
+    let write = RowUpdate { positions, updates: update, combiner: Combiner::Second, distinct: true };
     let written = cx.write_rows(operand, &rows, &write)?;
     Ok(cx.reshape(written, &sizes).into())
 }

@@ -9,11 +9,11 @@ use std::cell::RefCell;
 use std::ops::{Add, BitAnd, BitOr, BitXor, Div, Mul, Neg, Not, Sub};
 
 /// Where the ops of a formula go.
-trait Context {
+trait Emitter {
     fn emit(&self, build: &mut dyn FnMut(&mut Lower) -> ValueId) -> ValueId;
 }
 
-impl Context for RefCell<&mut Lower<'_>> {
+impl Emitter for RefCell<&mut Lower<'_>> {
     fn emit(&self, build: &mut dyn FnMut(&mut Lower) -> ValueId) -> ValueId {
         build(&mut self.borrow_mut())
     }
@@ -22,13 +22,13 @@ impl Context for RefCell<&mut Lower<'_>> {
 /// A value in a formula.
 #[derive(Clone, Copy)]
 pub(super) struct Term<'f> {
-    context: &'f dyn Context,
+    context: &'f dyn Emitter,
     value: ValueId,
     element: Element,
 }
 
 /// What can be combined with a term: another one, or a number.
-pub(super) trait Operand<'f>: Copy {
+pub(super) trait IntoTerm<'f>: Copy {
     /// The operand as a term of the same element type as `like`.
     fn beside(self, like: Term<'f>) -> Term<'f>;
     /// The term itself, where it is none that takes its type from another.
@@ -37,7 +37,7 @@ pub(super) trait Operand<'f>: Copy {
     }
 }
 
-impl<'f> Operand<'f> for Term<'f> {
+impl<'f> IntoTerm<'f> for Term<'f> {
     fn beside(self, _: Term<'f>) -> Term<'f> {
         self
     }
@@ -46,14 +46,14 @@ impl<'f> Operand<'f> for Term<'f> {
     }
 }
 
-impl<'f> Operand<'f> for f64 {
+impl<'f> IntoTerm<'f> for f64 {
     fn beside(self, like: Term<'f>) -> Term<'f> {
         let element = like.element;
         like.emit(element, |cx| cx.scalar(element, self))
     }
 }
 
-impl<'f> Operand<'f> for i64 {
+impl<'f> IntoTerm<'f> for i64 {
     fn beside(self, like: Term<'f>) -> Term<'f> {
         let element = like.element;
         like.emit(element, |cx| cx.integer(element, self))
@@ -118,7 +118,7 @@ impl<'f> Term<'f> {
     }
 
     /// A value of the same formula.
-    pub(super) fn beside(self, number: impl Operand<'f>) -> Self {
+    pub(super) fn beside(self, number: impl IntoTerm<'f>) -> Self {
         number.beside(self)
     }
 
@@ -132,12 +132,12 @@ impl<'f> Term<'f> {
     }
 
     /// An elementwise ONNX op of this term and another operand of its type.
-    pub(super) fn binary(self, name: OpName, other: impl Operand<'f>) -> Self {
+    pub(super) fn binary(self, name: OpName, other: impl IntoTerm<'f>) -> Self {
         let other = other.beside(self);
         self.emit(self.element, |cx| cx.elementwise(name, &[self.value, other.value]))
     }
 
-    fn compare(self, name: OpName, other: impl Operand<'f>) -> Self {
+    fn compare(self, name: OpName, other: impl IntoTerm<'f>) -> Self {
         let other = other.beside(self);
         self.emit(Element::Bool, |cx| cx.elementwise_to(name, &[self.value, other.value], Element::Bool))
     }
@@ -159,27 +159,27 @@ impl<'f> Term<'f> {
     }
 
     /// `self < other`.
-    pub(super) fn less(self, other: impl Operand<'f>) -> Self {
+    pub(super) fn less(self, other: impl IntoTerm<'f>) -> Self {
         self.compare(onnx::LESS, other)
     }
 
     /// `self >= other`.
-    pub(super) fn greater_equal(self, other: impl Operand<'f>) -> Self {
+    pub(super) fn greater_equal(self, other: impl IntoTerm<'f>) -> Self {
         self.compare(onnx::GREATER_OR_EQUAL, other)
     }
 
     /// `self > other`.
-    pub(super) fn greater(self, other: impl Operand<'f>) -> Self {
+    pub(super) fn greater(self, other: impl IntoTerm<'f>) -> Self {
         self.compare(onnx::GREATER, other)
     }
 
     /// `self <= other`.
-    pub(super) fn less_equal(self, other: impl Operand<'f>) -> Self {
+    pub(super) fn less_equal(self, other: impl IntoTerm<'f>) -> Self {
         self.compare(onnx::LESS_OR_EQUAL, other)
     }
 
     /// `self == other`.
-    pub(super) fn equal(self, other: impl Operand<'f>) -> Self {
+    pub(super) fn equal(self, other: impl IntoTerm<'f>) -> Self {
         self.compare(onnx::EQUAL, other)
     }
 
@@ -189,7 +189,7 @@ impl<'f> Term<'f> {
     }
 
     /// Of a `bool` term: `yes` where it holds and `no` elsewhere. One of them is a term.
-    pub(super) fn select(self, yes: impl Operand<'f>, no: impl Operand<'f>) -> Self {
+    pub(super) fn select(self, yes: impl IntoTerm<'f>, no: impl IntoTerm<'f>) -> Self {
         let like = yes.term().or(no.term()).unwrap_or(self);
         let (yes, no) = (yes.beside(like), no.beside(like));
         self.emit(like.element, |cx| {
@@ -247,12 +247,12 @@ impl<'f> Term<'f> {
     }
 
     /// The greater of two, NaN if one is.
-    pub(super) fn max(self, other: impl Operand<'f>) -> Self {
+    pub(super) fn max(self, other: impl IntoTerm<'f>) -> Self {
         self.binary(onnx::MAX, other)
     }
 
     /// The smaller of two, NaN if one is.
-    pub(super) fn min(self, other: impl Operand<'f>) -> Self {
+    pub(super) fn min(self, other: impl IntoTerm<'f>) -> Self {
         self.binary(onnx::MIN, other)
     }
 
@@ -263,21 +263,21 @@ impl<'f> Term<'f> {
     }
 
     /// `self` to the power of `other`.
-    pub(super) fn pow(self, other: impl Operand<'f>) -> Self {
+    pub(super) fn pow(self, other: impl IntoTerm<'f>) -> Self {
         self.binary(onnx::POW, other)
     }
 
     /// The bits of an unsigned integer moved up; ONNX defines no result for amounts of its width and more.
-    pub(super) fn shift_left(self, amount: impl Operand<'f>) -> Self {
+    pub(super) fn shift_left(self, amount: impl IntoTerm<'f>) -> Self {
         self.shift(amount, "LEFT")
     }
 
     /// The bits of an unsigned integer moved down; ONNX defines no result for amounts of its width and more.
-    pub(super) fn shift_right(self, amount: impl Operand<'f>) -> Self {
+    pub(super) fn shift_right(self, amount: impl IntoTerm<'f>) -> Self {
         self.shift(amount, "RIGHT")
     }
 
-    fn shift(self, amount: impl Operand<'f>, direction: &str) -> Self {
+    fn shift(self, amount: impl IntoTerm<'f>, direction: &str) -> Self {
         let amount = amount.beside(self);
         self.emit(self.element, |cx| {
             let sizes = cx.broadcast_dims(&[self.value, amount.value]);
@@ -287,7 +287,7 @@ impl<'f> Term<'f> {
     }
 
     /// `Mod` with the sign of the dividend; of ONNX's kinds of remainder the one that StableHLO has.
-    pub(super) fn truncated_mod(self, other: impl Operand<'f>) -> Self {
+    pub(super) fn truncated_mod(self, other: impl IntoTerm<'f>) -> Self {
         let other = other.beside(self);
         self.emit(self.element, |cx| {
             let sizes = cx.broadcast_dims(&[self.value, other.value]);
@@ -327,7 +327,7 @@ const SMALL: i64 = 256;
 /// The operators on two operands, of which one is a term.
 macro_rules! operators {
     ($($trait:ident $method:ident $name:expr;)*) => {$(
-        impl<'f, O: Operand<'f>> $trait<O> for Term<'f> {
+        impl<'f, O: IntoTerm<'f>> $trait<O> for Term<'f> {
             type Output = Term<'f>;
             fn $method(self, other: O) -> Term<'f> {
                 let name: fn(Element) -> OpName = $name;

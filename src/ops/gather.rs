@@ -29,7 +29,7 @@ pub(super) const ROWS: &[Row] = &[row(stablehlo::GATHER, rule(2, index::gather),
 
 /// What an axis of an intermediate result is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Axis {
+enum AxisKind {
     /// The window's extent in a dimension of the operand.
     Window(usize),
     /// An axis of the positions.
@@ -40,7 +40,7 @@ enum Axis {
 #[derive(Debug)]
 struct Numbers {
     /// For each dimension of the result.
-    layout: Vec<Axis>,
+    layout: Vec<AxisKind>,
     /// Pairs of a dimension of the operand and an axis of the positions, of sizes above 1.
     batching: Vec<(usize, usize)>,
     /// The dimension of the operand that each column is for.
@@ -71,12 +71,12 @@ fn gather(cx: &mut Lower, op: OpId) -> Lowered {
     let mut starts = cx.select_columns(&starts, &columns);
     let (value, axes) = if moving.is_empty() {
         let batch = |dim: usize| numbers.batching.iter().find(|pair| pair.0 == dim).map(|pair| pair.1);
-        let axis = |dim: usize| batch(dim).map_or(Axis::Window(dim), Axis::Batch);
+        let axis = |dim: usize| batch(dim).map_or(AxisKind::Window(dim), AxisKind::Batch);
         (operand, (0..sizes.len()).map(axis).collect())
     } else if starts.count(&cx.module.dim_exprs) == Dim::Known(1) {
         (
             at_one_position(cx, operand, &starts, &moving, &numbers),
-            (0..sizes.len()).map(Axis::Window).collect(),
+            (0..sizes.len()).map(AxisKind::Window).collect(),
         )
     } else {
         starts = cx.clamp_columns(&starts, &limits);
@@ -129,19 +129,19 @@ fn numbers(cx: &Lower, op: OpId) -> Result<Numbers, LowerError> {
         return Err(wrong("`offset_dims` do not match the operand"));
     }
     let (mut windows, mut batches) = (windows.into_iter(), 0..batch.len());
-    let layout: Option<Vec<Axis>> = (0..result.len())
+    let layout: Option<Vec<AxisKind>> = (0..result.len())
         .map(|dim| {
             if offset.contains(&dim) {
-                windows.next().map(Axis::Window)
+                windows.next().map(AxisKind::Window)
             } else {
-                batches.next().map(Axis::Batch)
+                batches.next().map(AxisKind::Batch)
             }
         })
         .collect();
     let layout = layout.ok_or_else(|| wrong("`offset_dims` do not match the operand"))?;
-    let size = |axis: &Axis| match *axis {
-        Axis::Window(dim) => window[dim],
-        Axis::Batch(axis) => batch[axis],
+    let size = |axis: &AxisKind| match *axis {
+        AxisKind::Window(dim) => window[dim],
+        AxisKind::Batch(axis) => batch[axis],
     };
     let gone = collapsed.iter().chain(&operand_batching);
     let fits = layout.iter().map(size).zip(&result).all(|(own, &size)| may_equal(own, size));
@@ -202,7 +202,7 @@ fn at_positions(
     starts: &StartIndices,
     moving: &[usize],
     numbers: &Numbers,
-) -> (ValueId, Vec<Axis>) {
+) -> (ValueId, Vec<AxisKind>) {
     let sizes = cx.dims(operand);
     let points = moving.iter().all(|&dim| numbers.window[dim] == Dim::Known(1));
     let batched = |dim: usize| numbers.batching.iter().any(|pair| pair.0 == dim);
@@ -233,7 +233,7 @@ fn joined(
     starts: &StartIndices,
     moving: &[usize],
     numbers: &Numbers,
-) -> (ValueId, Vec<Axis>) {
+) -> (ValueId, Vec<AxisKind>) {
     let sizes = cx.dims(operand);
     let (first, last) = (moving[0], moving[moving.len() - 1]);
     let joined = &sizes[first..=last];
@@ -259,10 +259,10 @@ fn joined(
     out.extend_from_slice(&sizes[last + 1..]);
     let element = cx.element(operand);
     let value = cx.node(onnx::GATHER, &[operand, positions]).int("axis", first as i64).out(element, &out);
-    let mut axes: Vec<Axis> = (0..first).map(Axis::Window).collect();
-    axes.extend((0..batch).map(Axis::Batch));
-    axes.extend(windows.into_iter().map(Axis::Window));
-    axes.extend((last + 1..sizes.len()).map(Axis::Window));
+    let mut axes: Vec<AxisKind> = (0..first).map(AxisKind::Window).collect();
+    axes.extend((0..batch).map(AxisKind::Batch));
+    axes.extend(windows.into_iter().map(AxisKind::Window));
+    axes.extend((last + 1..sizes.len()).map(AxisKind::Window));
     (value, axes)
 }
 
@@ -274,7 +274,7 @@ fn elements(
     starts: &StartIndices,
     moving: usize,
     numbers: &Numbers,
-) -> (ValueId, Vec<Axis>) {
+) -> (ValueId, Vec<AxisKind>) {
     let sizes = cx.dims(operand);
     let paired = |axis: &usize| numbers.batching.iter().any(|pair| pair.1 == *axis);
     let free: Vec<usize> = (0..starts.batch.len()).filter(|axis| !paired(axis)).collect();
@@ -300,7 +300,7 @@ fn elements(
     let value = node.out(element, &flat);
     let apart: Dims = order.iter().map(|&axis| starts.batch[axis]).collect();
     let value = cx.reshape(value, &apart);
-    (value, order.into_iter().map(Axis::Batch).collect())
+    (value, order.into_iter().map(AxisKind::Batch).collect())
 }
 
 /// `GatherND`: batching dimensions first, then the moving ones.
@@ -310,7 +310,7 @@ fn nd(
     starts: &StartIndices,
     moving: &[usize],
     numbers: &Numbers,
-) -> (ValueId, Vec<Axis>) {
+) -> (ValueId, Vec<AxisKind>) {
     let sizes = cx.dims(operand);
     let mut batching = numbers.batching.clone();
     batching.sort_unstable_by_key(|pair| pair.1);
@@ -339,8 +339,8 @@ fn nd(
     let node = cx.node(onnx::GATHER_ND, &[operand, positions]);
     let node = if paired.is_empty() { node } else { node.int("batch_dims", paired.len() as i64) };
     let value = node.out(element, &out);
-    let mut all: Vec<Axis> = axes.into_iter().map(Axis::Batch).collect();
-    all.extend(windows.into_iter().chain(rest).map(Axis::Window));
+    let mut all: Vec<AxisKind> = axes.into_iter().map(AxisKind::Batch).collect();
+    all.extend(windows.into_iter().chain(rest).map(AxisKind::Window));
     (value, all)
 }
 
@@ -386,9 +386,9 @@ impl Lower<'_> {
 
 /// The value, whose axes are these, in the result's layout. Axes that it lacks, or that the result lacks, have
 /// size 1; axes of the positions that it lacks are broadcast to.
-fn arrange(cx: &mut Lower, value: ValueId, axes: &[Axis], numbers: &Numbers, result: &[Dim]) -> ValueId {
+fn arrange(cx: &mut Lower, value: ValueId, axes: &[AxisKind], numbers: &Numbers, result: &[Dim]) -> ValueId {
     let sizes = cx.dims(value);
-    let place = |axis: &Axis| numbers.layout.iter().position(|own| own == axis);
+    let place = |axis: &AxisKind| numbers.layout.iter().position(|own| own == axis);
     let kept: Vec<(usize, Dim)> =
         axes.iter().zip(&sizes).filter_map(|(axis, &size)| Some((place(axis)?, size))).collect();
     let own: Dims = kept.iter().map(|&(_, size)| size).collect();

@@ -1,6 +1,6 @@
 //! Graphs within the graph: the bodies of Loop, If and Scan, and regions that become part of the current block.
 
-use super::lower::Scope;
+use super::lower::BlockCache;
 use super::{Lower, LowerError};
 use crate::ir::{Element, NewOp, OpId, RegionId, Size, ValueId, onnx, stablehlo};
 use rustc_hash::FxHashSet;
@@ -41,7 +41,7 @@ impl Lower<'_> {
             values.push(self.module.add_argument(block, ty));
         }
         let outer = std::mem::take(&mut self.pending);
-        self.scopes.push(Scope::default());
+        self.scopes.push(BlockCache::default());
         let results = build(self, &values);
         self.scopes.pop();
         let ops = match results {

@@ -118,13 +118,13 @@ fn torch_index_select(cx: &mut Expand) -> Expanded {
 }
 
 /// A value with a label for each of its dimensions.
-struct Labelled {
+struct Labeled {
     value: ValueId,
     labels: Vec<char>,
 }
 
 /// The operands with their labels, and those of the result, by `einsum_config`.
-fn labelled(cx: &Expand, count: usize) -> Result<(Vec<Labelled>, Vec<char>), LowerError> {
+fn labeled(cx: &Expand, count: usize) -> Result<(Vec<Labeled>, Vec<char>), LowerError> {
     const NAME: &str = "einsum_config";
     let config = cx.module().attribute(cx.op, NAME).ok_or(LowerError::Missing(NAME))?;
     let config: String = config.as_str().unwrap_or_default().split_whitespace().collect();
@@ -158,7 +158,7 @@ fn labelled(cx: &Expand, count: usize) -> Result<(Vec<Labelled>, Vec<char>), Low
                 None => sizes.push((label, dim)),
             }
         }
-        operands.push(Labelled { value: cx.operand(index)?, labels });
+        operands.push(Labeled { value: cx.operand(index)?, labels });
     }
     let size =
         |label: &char| sizes.iter().find(|(other, _)| other == label).map_or(Dim::Dynamic, |&(_, dim)| dim);
@@ -169,7 +169,7 @@ fn labelled(cx: &Expand, count: usize) -> Result<(Vec<Labelled>, Vec<char>), Low
     Ok((operands, output))
 }
 
-impl Labelled {
+impl Labeled {
     /// The sum along the labels that are not kept.
     fn summed(self, cx: &mut Expand, keep: impl Fn(char) -> bool) -> Result<Self, LowerError> {
         let axes: Vec<usize> = (0..self.labels.len()).filter(|&axis| !keep(self.labels[axis])).collect();
@@ -188,18 +188,18 @@ impl Labelled {
 }
 
 fn unary_einsum(cx: &mut Expand) -> Expanded {
-    let (mut operands, output) = labelled(cx, 1)?;
+    let (mut operands, output) = labeled(cx, 1)?;
     let Some(operand) = operands.pop() else { return Ok(None) };
     operand.summed(cx, |label| output.contains(&label))?.ordered(cx, &output)
 }
 
 fn einsum(cx: &mut Expand) -> Expanded {
-    let (mut operands, output) = labelled(cx, 2)?;
+    let (mut operands, output) = labeled(cx, 2)?;
     let (Some(right), Some(left)) = (operands.pop(), operands.pop()) else { return Ok(None) };
     let (left_labels, right_labels) = (left.labels.clone(), right.labels.clone());
     let left = left.summed(cx, |label| output.contains(&label) || right_labels.contains(&label))?;
     let right = right.summed(cx, |label| output.contains(&label) || left_labels.contains(&label))?;
-    let shared = |of: &Labelled, batching: bool| -> Vec<usize> {
+    let shared = |of: &Labeled, batching: bool| -> Vec<usize> {
         let both = left.labels.iter().filter(|label| right.labels.contains(label));
         both.filter(|label| output.contains(label) == batching)
             .filter_map(|label| of.labels.iter().position(|other| other == label))
@@ -211,7 +211,7 @@ fn einsum(cx: &mut Expand) -> Expanded {
         ("lhs_contracting_dimensions", shared(&left, false)),
         ("rhs_contracting_dimensions", shared(&right, false)),
     ];
-    let free = |of: &Labelled, other: &Labelled| -> Vec<char> {
+    let free = |of: &Labeled, other: &Labeled| -> Vec<char> {
         of.labels.iter().copied().filter(|label| !other.labels.contains(label)).collect()
     };
     let batch: Vec<char> = lists[0].1.iter().map(|&axis| left.labels[axis]).collect();
@@ -229,5 +229,5 @@ fn einsum(cx: &mut Expand) -> Expanded {
     let precision = cx.module().attribute(cx.op, "precision_config").cloned();
     attributes.extend(precision.map(|precision| ("precision_config", precision)));
     let value = cx.emit(stablehlo::DOT_GENERAL, &[left.value, right.value], ty, attributes);
-    Labelled { value, labels }.ordered(cx, &output)
+    Labeled { value, labels }.ordered(cx, &output)
 }

@@ -1,13 +1,13 @@
 //! The context in which ops are lowered.
 //!
-//! A lowered value may be smaller than the type that the text gives it: a `broadcast_in_dim` is not materialised
+//! A lowered value may be smaller than the type that the text gives it: a `broadcast_in_dim` is not materialized
 //! where ONNX broadcasts by itself. Such a value has size 1 where its type has more, or lacks leading dimensions.
 //! [`Lower::operand`] gives it as it is, for ops that broadcast; [`Lower::full`] expands it, once, for the others.
 //!
 //! Sizes are numbers or expressions ([`Dim`]). A lowering that works for both asks for [`Lower::dims`]; one that asks
 //! for the numbers ([`Lower::sizes`]) of a value that has none is refused, whatever it goes on to emit.
 
-use super::{Elements, LowerError, Values, find, size::Origin, target, value_range::ValueRange};
+use super::{Elements, LowerError, Values, find, size::SymbolSource, target, value_range::ValueRange};
 use crate::diagnostic::{Diagnostic, Diagnostics, catalog};
 use crate::ir::{
     Attribute, BlockId, Constant, Data, Dim, Dims, Element, LocationId, Module, NewOp, OpId, OpName, OpSpan,
@@ -48,9 +48,9 @@ pub struct Lower<'a> {
     constants: FxHashMap<(TypeId, Vec<u8>), ValueId>,
     /// What was made for one op and serves others, innermost block last: a value of a nested block is not seen
     /// outside of it.
-    pub(super) scopes: Vec<Scope>,
+    pub(super) scopes: Vec<BlockCache>,
     /// Where symbols of sizes have their values from.
-    pub(super) origins: FxHashMap<Symbol, Origin>,
+    pub(super) origins: FxHashMap<Symbol, SymbolSource>,
     /// The ranges of values that count the rounds of a loop.
     pub(super) value_ranges: FxHashMap<ValueId, ValueRange>,
     /// Whether the op that is being lowered asked for a number where there is an expression.
@@ -59,7 +59,7 @@ pub struct Lower<'a> {
 
 /// What was made within a block.
 #[derive(Default)]
-pub(super) struct Scope {
+pub(super) struct BlockCache {
     /// Values that were expanded to all of their elements.
     pub(super) expanded: FxHashMap<(ValueId, Dims), ValueId>,
     /// Lists of sizes that are computed.
@@ -88,7 +88,7 @@ impl<'a> Lower<'a> {
             pending: Vec::new(),
             prelude: Vec::new(),
             constants: FxHashMap::default(),
-            scopes: vec![Scope::default()],
+            scopes: vec![BlockCache::default()],
             origins: FxHashMap::default(),
             value_ranges: FxHashMap::default(),
             asked: Cell::new(false),

@@ -87,7 +87,7 @@ impl LowerError {
         }
         let (op, at) = (module.op_name(op), module.span(op).name);
         Some(match self {
-            LowerError::Op => match super::misspelt(op) {
+            LowerError::Op => match super::misspelled(op) {
                 Some(nearest) => catalog::UnknownOp { op, nearest, at }.into(),
                 None => catalog::UnsupportedOp { op, at }.into(),
             },

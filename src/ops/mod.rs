@@ -62,6 +62,7 @@ pub use lower_error::{LowerError, Lowered, Values};
 pub use node::Node;
 pub use region::{Combiner, combiners};
 pub use row::{Lowering, Row};
+pub use size::SizePart;
 pub use target::{DEFAULT_OPSET, HIGHEST_OPSET, LOWEST_OPSET, element_since};
 
 use crate::diagnostic::nearest_op;
@@ -109,9 +110,9 @@ pub fn find(name: OpName) -> Option<&'static Row> {
     INDEX.get(&name).copied().filter(|row| row.is_supported())
 }
 
-/// The op that a misspelt name was meant for. Nothing for a name that StableHLO or CHLO has, and nothing for an op of
+/// The op that a misspelled name was meant for. Nothing for a name that StableHLO or CHLO has, and nothing for an op of
 /// another dialect.
-pub fn misspelt(name: &str) -> Option<&'static str> {
+pub fn misspelled(name: &str) -> Option<&'static str> {
     let of_dialect = |op: &OpName| matches!(op.dialect(), Dialect::StableHlo | Dialect::Chlo);
     let known = rows().map(|row| row.name).filter(of_dialect).map(OpName::text);
     // MHLO is a dialect of its own.

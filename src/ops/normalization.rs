@@ -105,7 +105,7 @@ impl Normalization {
     }
 
     /// `(operand - mean) / deviation * scale + offset`.
-    fn apply(&self, cx: &mut Lower, parts: Parts) -> ValueId {
+    fn apply(&self, cx: &mut Lower, parts: FeatureParameters) -> ValueId {
         let deviation = self.deviation(cx, parts.variance);
         let factor = cx.elementwise(onnx::DIV, &[parts.scale, deviation]);
         let centered = cx.elementwise(onnx::SUB, &[self.operand, parts.mean]);
@@ -115,7 +115,7 @@ impl Normalization {
 }
 
 /// One element a feature each, which broadcast to the operand.
-struct Parts {
+struct FeatureParameters {
     scale: ValueId,
     offset: ValueId,
     mean: ValueId,
@@ -133,7 +133,7 @@ fn batch_norm_inference(cx: &mut Lower, op: OpId) -> Lowered {
         let node = cx.node(onnx::BATCH_NORMALIZATION, &operands).float("epsilon", norm.epsilon as f32);
         return Ok(node.like(norm.operand).into());
     }
-    let parts = Parts {
+    let parts = FeatureParameters {
         scale: norm.spread(cx, op, 1)?,
         offset: norm.spread(cx, op, 2)?,
         mean: norm.spread(cx, op, 3)?,
@@ -156,7 +156,8 @@ fn batch_norm_training(cx: &mut Lower, op: OpId) -> Lowered {
     let centered = cx.elementwise(onnx::SUB, &[norm.operand, mean]);
     let squares = cx.elementwise(onnx::MUL, &[centered, centered]);
     let variance = norm.mean(cx, squares);
-    let parts = Parts { scale: norm.spread(cx, op, 1)?, offset: norm.spread(cx, op, 2)?, mean, variance };
+    let parts =
+        FeatureParameters { scale: norm.spread(cx, op, 1)?, offset: norm.spread(cx, op, 2)?, mean, variance };
     let output = norm.apply(cx, parts);
     let (mean, variance) = (cx.reshape(mean, &features), cx.reshape(variance, &features));
     Ok([output, mean, variance].into_iter().collect())

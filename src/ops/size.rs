@@ -6,11 +6,11 @@ use rustc_hash::FxHashSet;
 
 /// Where the value of a symbol comes from.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Origin {
+pub(super) struct SymbolSource {
     /// A lowered value.
     pub(super) value: ValueId,
     /// What of it.
-    pub(super) part: Part,
+    pub(super) part: SizePart,
     /// Whether the value is there before all ops.
     pub(super) is_argument: bool,
     /// How many times the symbol is in the part.
@@ -19,9 +19,9 @@ pub(super) struct Origin {
     pub(super) plus: Dim,
 }
 
-/// What of a value a symbol is.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Part {
+/// The part of a value that defines a symbol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SizePart {
     /// The size of a dimension.
     Dimension(usize),
     /// An element of a list, or the one element of a scalar.
@@ -113,7 +113,9 @@ impl Lower<'_> {
             symbols.iter().find_map(|symbol| {
                 let origin = self.origins.get(symbol)?;
                 match origin.part {
-                    Part::Dimension(axis) if self.whole(*symbol, origin) == dim => Some((origin.value, axis)),
+                    SizePart::Dimension(axis) if self.whole(*symbol, origin) == dim => {
+                        Some((origin.value, axis))
+                    }
                     _ => None,
                 }
             })
@@ -124,7 +126,7 @@ impl Lower<'_> {
     }
 
     /// The part that a symbol has its value from, as a size.
-    fn whole(&self, symbol: Symbol, origin: &Origin) -> Dim {
+    fn whole(&self, symbol: Symbol, origin: &SymbolSource) -> Dim {
         let sizes = &self.module.dim_exprs;
         sizes.add(sizes.multiply(sizes.symbol(symbol), Dim::Known(origin.times)), origin.plus)
     }
@@ -188,12 +190,12 @@ impl Lower<'_> {
 
     /// The value of a symbol, as a list of one. One without an origin is a fault of the passes before.
     fn symbol(&mut self, name: Symbol) -> ValueId {
-        let Some(&Origin { value, part, times, plus, .. }) = self.origins.get(&name) else {
+        let Some(&SymbolSource { value, part, times, plus, .. }) = self.origins.get(&name) else {
             let unknown = Dim::Dynamic;
             return self.int64s(&[self.number(unknown)]);
         };
         match part {
-            Part::Dimension(axis) => {
+            SizePart::Dimension(axis) => {
                 let mut size = self.shape_from(value, axis, axis + 1);
                 if plus != Dim::Known(0) {
                     let plus = self.shape(&[plus]);
@@ -205,7 +207,7 @@ impl Lower<'_> {
                 }
                 size
             }
-            Part::Element(index) => {
+            SizePart::Element(index) => {
                 let list = if self.rank(value) == 0 {
                     self.reshape(value, &[1])
                 } else {

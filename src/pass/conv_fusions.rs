@@ -70,7 +70,7 @@ enum Bias {
 }
 
 /// What an op does to its first operand.
-enum Step {
+enum ChannelOp {
     Add(Vec<f64>),
     Multiply(Vec<f64>),
     /// Adds a value that is not a constant.
@@ -158,19 +158,19 @@ impl Absorber<'_> {
         Some(Grown { conv: op, transpose: None, axis: 1, factors: vec![1.0; channels], bias, named })
     }
 
-    fn step(&self, module: &Module, name: OpName, grown: &Grown, other: ValueId) -> Option<Step> {
+    fn step(&self, module: &Module, name: OpName, grown: &Grown, other: ValueId) -> Option<ChannelOp> {
         let channels = grown.factors.len();
         if !is_along(module, other, grown, channels) {
             return None;
         }
         let Some(numbers) = self.numbers(module, other, channels) else {
-            return (name == onnx::ADD).then_some(Step::AddValue(other));
+            return (name == onnx::ADD).then_some(ChannelOp::AddValue(other));
         };
         Some(match name {
-            onnx::ADD => Step::Add(numbers),
-            onnx::SUB => Step::Add(numbers.iter().map(|number| -number).collect()),
-            onnx::MUL => Step::Multiply(numbers),
-            _ => Step::Multiply(numbers.iter().map(|number| 1.0 / number).collect()),
+            onnx::ADD => ChannelOp::Add(numbers),
+            onnx::SUB => ChannelOp::Add(numbers.iter().map(|number| -number).collect()),
+            onnx::MUL => ChannelOp::Multiply(numbers),
+            _ => ChannelOp::Multiply(numbers.iter().map(|number| 1.0 / number).collect()),
         })
     }
 
@@ -186,12 +186,12 @@ impl Absorber<'_> {
     }
 
     /// The convolution with one step more.
-    fn after(&self, module: &Module, mut grown: Grown, step: Step) -> Option<Grown> {
+    fn after(&self, module: &Module, mut grown: Grown, step: ChannelOp) -> Option<Grown> {
         match (step, &mut grown.bias) {
-            (Step::Add(numbers), Bias::Numbers(bias)) => {
+            (ChannelOp::Add(numbers), Bias::Numbers(bias)) => {
                 bias.iter_mut().zip(numbers).for_each(|(bias, number)| *bias += number);
             }
-            (Step::Multiply(numbers), Bias::Numbers(bias)) => {
+            (ChannelOp::Multiply(numbers), Bias::Numbers(bias)) => {
                 for ((factor, bias), number) in grown.factors.iter_mut().zip(bias).zip(numbers) {
                     (*factor, *bias) = (*factor * number, *bias * number);
                 }
@@ -200,7 +200,7 @@ impl Absorber<'_> {
                     return None;
                 }
             }
-            (Step::AddValue(value), Bias::Numbers(bias)) if bias.iter().all(|&number| number == 0.0) => {
+            (ChannelOp::AddValue(value), Bias::Numbers(bias)) if bias.iter().all(|&number| number == 0.0) => {
                 grown.bias = Bias::Value(value);
             }
             _ => return None,

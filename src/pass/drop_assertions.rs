@@ -3,7 +3,7 @@
 //! `equinox.error_if(x, pred, msg)` is a `case` that returns `x` in one branch, and calls Python in the other, which
 //! raises and returns nothing. The model has no Python: it takes the first branch, whatever `pred` is. Text without
 //! locations names the check by its function, so [`mark`] comes before calls are inlined; the line of the user's
-//! program is known afterwards.
+//! program is known afterward.
 
 use super::Context;
 use crate::diagnostic::{Diagnostic, catalog};

@@ -90,7 +90,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
         }
         report_boundary(module, function, cx);
         retype_boundary(module, function);
-        let mut narrow = Narrow { held, source: cx.source, refused: Vec::new() };
+        let mut narrow = SmallFloatRewriter { held, source: cx.source, refused: Vec::new() };
         Rewriter::new(module).function(function, &mut |rewriter, op| narrow.visit(rewriter, op));
         cx.diagnostics.extend(narrow.refused);
     }
@@ -159,14 +159,14 @@ fn retype_boundary(module: &mut Module, id: FunctionId) {
     }
 }
 
-struct Narrow<'s> {
+struct SmallFloatRewriter<'s> {
     /// The element type that each value held in `f32` has in the program.
     held: FxHashMap<ValueId, Element>,
     source: &'s Source,
     refused: Vec<Diagnostic>,
 }
 
-impl Narrow<'_> {
+impl SmallFloatRewriter<'_> {
     /// Rewrites an op; whether it stays.
     fn visit(&mut self, rewriter: &mut Rewriter, op: OpId) -> bool {
         let module = &*rewriter.module;

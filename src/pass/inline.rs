@@ -15,7 +15,7 @@ use crate::source::NESTING_LIMIT;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 
-/// Runs the pass: afterwards the entry is the only function.
+/// Runs the pass: afterward the entry is the only function.
 pub fn run(module: &mut Module, cx: &mut Context) {
     let Some(entry) = entry_or_report(module, cx.diagnostics) else { return };
     name_composites(module);

@@ -182,7 +182,7 @@ pub const PIPELINE: &[Pass] = &[
         about: "image inputs and outputs become channels-first, if requested",
         run: io_layout::run,
     },
-    Pass { name: "layout", about: "transposes move towards each other and cancel", run: layout::run },
+    Pass { name: "layout", about: "transposes move toward each other and cancel", run: layout::run },
     Pass {
         name: "tree_reduction",
         about: "long sums of floats become sums of shorter sums",

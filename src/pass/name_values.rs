@@ -13,11 +13,11 @@ use crate::ir::{
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 
-/// Runs the pass on the entry function: afterwards all its values have unique names.
+/// Runs the pass on the entry function: afterward all its values have unique names.
 pub fn run(module: &mut Module, cx: &mut Context) {
     let Some(entry) = entry(module) else { return };
     let Some(block) = module.entry_block(module.function(entry).body) else { return };
-    let mut names = Names::new(0);
+    let mut names = UniqueNames::new(0);
     let arguments = module.block(block).arguments.clone();
     let results =
         module.block(block).ops.last().map(|&op| module.op(op).operands.to_vec()).unwrap_or_default();
@@ -45,7 +45,7 @@ fn name_functions(module: &mut Module, mut calls: Vec<OpId>) {
         let Some(function) = module.callee(call).filter(|&function| done.insert(function)) else { continue };
         let Some(block) = module.entry_block(module.function(function).body) else { continue };
         let path = provenance::own_name(module, module.function(function).location).unwrap_or_default();
-        let mut names = Names::new(path.split('/').filter(|part| !part.is_empty()).count());
+        let mut names = UniqueNames::new(path.split('/').filter(|part| !part.is_empty()).count());
         let own = provenance::scopes(module, module.op_location(call)).1;
         let own = provenance::module_of(own).to_owned();
         let arguments = module.block(block).arguments.clone();
@@ -72,7 +72,7 @@ fn parameter(module: &Module, value: ValueId, own: &str) -> String {
     parts[below..].join("/")
 }
 
-struct Names {
+struct UniqueNames {
     /// How many modules the function is within, whose names are left out.
     depth: usize,
     taken: FxHashSet<Symbol>,
@@ -80,7 +80,7 @@ struct Names {
     next: FxHashMap<Symbol, u32>,
 }
 
-impl Names {
+impl UniqueNames {
     fn new(depth: usize) -> Self {
         Self { depth, taken: FxHashSet::default(), next: FxHashMap::default() }
     }

@@ -31,7 +31,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
 
 /// How an op treats quantized values.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum QuantKind {
     /// It is one of the two conversions.
     Conversion,
     /// Whatever is stored goes through, each value for itself.
@@ -50,22 +50,24 @@ enum Kind {
     Unknown,
 }
 
-fn kind(name: OpName) -> Kind {
+fn kind(name: OpName) -> QuantKind {
     match name {
-        stablehlo::UNIFORM_QUANTIZE | stablehlo::UNIFORM_DEQUANTIZE => return Kind::Conversion,
-        stablehlo::CONSTANT | stablehlo::BITCAST_CONVERT => return Kind::Carries,
-        stablehlo::RESHAPE | stablehlo::TRANSPOSE | stablehlo::BROADCAST_IN_DIM => return Kind::Rearranges,
-        stablehlo::SELECT => return Kind::Moves,
-        stablehlo::MAXIMUM | stablehlo::MINIMUM | stablehlo::CLAMP => return Kind::Orders,
-        stablehlo::CUSTOM_CALL | stablehlo::COMPOSITE => return Kind::Unknown,
+        stablehlo::UNIFORM_QUANTIZE | stablehlo::UNIFORM_DEQUANTIZE => return QuantKind::Conversion,
+        stablehlo::CONSTANT | stablehlo::BITCAST_CONVERT => return QuantKind::Carries,
+        stablehlo::RESHAPE | stablehlo::TRANSPOSE | stablehlo::BROADCAST_IN_DIM => {
+            return QuantKind::Rearranges;
+        }
+        stablehlo::SELECT => return QuantKind::Moves,
+        stablehlo::MAXIMUM | stablehlo::MINIMUM | stablehlo::CLAMP => return QuantKind::Orders,
+        stablehlo::CUSTOM_CALL | stablehlo::COMPOSITE => return QuantKind::Unknown,
         _ => {}
     }
     match name.class() {
-        Class::Control | Class::Terminates => Kind::Carries,
-        Class::Moves | Class::Indexes => Kind::Moves,
-        Class::Combines => Kind::Folds,
-        _ if matches!(name.dialect(), Dialect::StableHlo | Dialect::Chlo) => Kind::Computes,
-        _ => Kind::Unknown,
+        Class::Control | Class::Terminates => QuantKind::Carries,
+        Class::Moves | Class::Indexes => QuantKind::Moves,
+        Class::Combines => QuantKind::Folds,
+        _ if matches!(name.dialect(), Dialect::StableHlo | Dialect::Chlo) => QuantKind::Computes,
+        _ => QuantKind::Unknown,
     }
 }
 
@@ -166,24 +168,26 @@ impl Quantize {
             return true;
         }
         match kind(module.op(op).name) {
-            Kind::Conversion => self.convert(rewriter, op),
-            Kind::Carries => true,
-            Kind::Rearranges if self.agree(module, op) => true,
-            Kind::Moves if self.agree(module, op) && !self.per_axis(module, op) => true,
-            Kind::Orders
+            QuantKind::Conversion => self.convert(rewriter, op),
+            QuantKind::Carries => true,
+            QuantKind::Rearranges if self.agree(module, op) => true,
+            QuantKind::Moves if self.agree(module, op) && !self.per_axis(module, op) => true,
+            QuantKind::Orders
                 if self.agree(module, op) && !self.per_axis(module, op) && self.is_narrow(module, op) =>
             {
                 true
             }
-            Kind::Rearranges | Kind::Moves | Kind::Orders | Kind::Computes => self.expand(rewriter, op),
-            Kind::Folds if self.agree(module, op) && !self.per_axis(module, op) => true,
-            Kind::Folds => {
+            QuantKind::Rearranges | QuantKind::Moves | QuantKind::Orders | QuantKind::Computes => {
+                self.expand(rewriter, op)
+            }
+            QuantKind::Folds if self.agree(module, op) && !self.per_axis(module, op) => true,
+            QuantKind::Folds => {
                 let why = "operands, results and regions have different quantized types";
                 refused.push(self.refuse(rewriter, op, why));
                 false
             }
-            Kind::Unknown if module.op(op).name == builtin::ERROR => true,
-            Kind::Unknown => {
+            QuantKind::Unknown if module.op(op).name == builtin::ERROR => true,
+            QuantKind::Unknown => {
                 refused.push(self.refuse(rewriter, op, "its operands or results are quantized"));
                 false
             }

@@ -8,7 +8,7 @@
 //!
 //! The names of the arguments are also in the wrapped function; the entry's arguments take them over.
 
-use super::refine_shapes::Values;
+use super::refine_shapes::ShapeValues;
 use super::{Context, bind_weights, entry};
 use crate::diagnostic::{catalog, nearest};
 use crate::ir::{
@@ -20,7 +20,7 @@ use rustc_hash::FxHashSet;
 use std::collections::BTreeMap;
 
 /// A dimension of an argument of the entry.
-type Place = (ValueId, usize);
+type ArgumentAxis = (ValueId, usize);
 
 /// Each size can make an assertion say another; JAX asserts them in such an order that one round nearly always serves.
 const ROUNDS: usize = 8;
@@ -42,7 +42,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     // A name is the size of a dimension, or follows from it and from other names: `b` of a dimension `2*b + t`.
     loop {
         settle(module, &mut open);
-        let values = Values::of_block(module, block);
+        let values = ShapeValues::of_block(module, block);
         let solved = names.iter().find_map(|(name, value)| {
             let (place, size) = solve(module, &open, &values, size(module, &values, *value))?;
             Some((name, place, size))
@@ -64,7 +64,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
 struct Open {
     entry: FunctionId,
     block: BlockId,
-    symbols: BTreeMap<Symbol, Place>,
+    symbols: BTreeMap<Symbol, ArgumentAxis>,
 }
 
 impl Open {
@@ -85,13 +85,13 @@ impl Open {
         open
     }
 
-    fn set(&mut self, module: &mut Module, place: Place, size: Dim) {
+    fn set(&mut self, module: &mut Module, place: ArgumentAxis, size: Dim) {
         self.symbols.retain(|_, open| *open != place);
         set(module, self.entry, self.block, place, size);
     }
 
     /// The dimension whose size a size is.
-    fn place(&self, module: &Module, size: Dim) -> Option<Place> {
+    fn place(&self, module: &Module, size: Dim) -> Option<ArgumentAxis> {
         self.symbols.get(&module.dim_exprs.as_symbol(size)?).copied()
     }
 
@@ -111,14 +111,14 @@ impl Open {
 }
 
 /// A dimension as a name: `times * name + plus`.
-struct Solution {
+struct LinearDim {
     times: i64,
     plus: Dim,
 }
 
 /// The dimension that a name follows from, where that is the only one which is not known. JAX computes a name as
 /// `floordiv(dimension - plus, times)`, and asserts that nothing is left.
-fn solve(module: &Module, open: &Open, values: &Values, name: Dim) -> Option<(Place, Solution)> {
+fn solve(module: &Module, open: &Open, values: &ShapeValues, name: Dim) -> Option<(ArgumentAxis, LinearDim)> {
     let sizes = &module.dim_exprs;
     let (times, multiple) = dividend(module, open, values, name)?;
     let mut found = FxHashSet::default();
@@ -127,11 +127,11 @@ fn solve(module: &Module, open: &Open, values: &Values, name: Dim) -> Option<(Pl
     let (symbol, place) = unknown.next().filter(|_| unknown.next().is_none())?;
     let rest = sizes.subtract(multiple, sizes.symbol(symbol));
     open.is_named(module, rest)
-        .then(|| (place, Solution { times, plus: sizes.multiply(rest, Dim::Known(-1)) }))
+        .then(|| (place, LinearDim { times, plus: sizes.multiply(rest, Dim::Known(-1)) }))
 }
 
 /// A number, and what a name is when it is multiplied with it.
-fn dividend(module: &Module, open: &Open, values: &Values, name: Dim) -> Option<(i64, Dim)> {
+fn dividend(module: &Module, open: &Open, values: &ShapeValues, name: Dim) -> Option<(i64, Dim)> {
     let sizes = &module.dim_exprs;
     let Dim::Symbolic(id) = name else { return None };
     let quotient = |(factors, by): Term| match factors[..] {
@@ -184,7 +184,7 @@ fn choose_platform(module: &mut Module, entry: FunctionId, block: BlockId, cx: &
 /// Lets the sizes of arguments be what assertions say.
 fn settle(module: &mut Module, open: &mut Open) {
     for _ in 0..ROUNDS {
-        let found = asserted(module, open, &Values::of_block(module, open.block));
+        let found = asserted(module, open, &ShapeValues::of_block(module, open.block));
         if found.is_empty() {
             return;
         }
@@ -253,7 +253,7 @@ fn assertions(module: &Module, block: BlockId, direction: &str) -> Vec<(ValueId,
 }
 
 /// The dimensions of which nothing is known yet and that an assertion says are a number or an expression.
-fn asserted(module: &Module, open: &Open, values: &Values) -> Vec<(Place, Dim)> {
+fn asserted(module: &Module, open: &Open, values: &ShapeValues) -> Vec<(ArgumentAxis, Dim)> {
     let sides = |(left, right)| [(left, right), (right, left)];
     let found = |(unknown, known)| {
         let place = open.place(module, size(module, values, unknown))?;
@@ -264,11 +264,11 @@ fn asserted(module: &Module, open: &Open, values: &Values) -> Vec<(Place, Dim)> 
 }
 
 /// The size that a scalar of shape arithmetic is.
-fn size(module: &Module, values: &Values, value: ValueId) -> Dim {
+fn size(module: &Module, values: &ShapeValues, value: ValueId) -> Dim {
     values.of(module, value).and_then(|elements| elements.first().copied()).unwrap_or(Dim::Dynamic)
 }
 
-fn set(module: &mut Module, entry: FunctionId, block: BlockId, (argument, axis): Place, size: Dim) {
+fn set(module: &mut Module, entry: FunctionId, block: BlockId, (argument, axis): ArgumentAxis, size: Dim) {
     let Some(mut tensor) = module.tensor(argument).cloned() else { return };
     tensor.dims[axis] = size;
     let ty = module.types.intern(Type::Tensor(tensor));

@@ -140,7 +140,7 @@ fn average(rewriter: &mut Rewriter, source: &Source, op: OpId, uses: &[u32]) -> 
     let pads = match number(divisor) {
         Some((one, _)) if one == Some(count) => true,
         Some((_, divisors)) => {
-            Windows::read(module, pool)?.are_counted(module, mean, &order, &divisors)?;
+            PoolWindows::read(module, pool)?.are_counted(module, mean, &order, &divisors)?;
             false
         }
         None => {
@@ -203,7 +203,7 @@ fn are_counted_by_pool(
 }
 
 /// The windows of a pool along its spatial dimensions.
-struct Windows {
+struct PoolWindows {
     sizes: Vec<i64>,
     strides: Vec<i64>,
     dilations: Vec<i64>,
@@ -212,7 +212,7 @@ struct Windows {
     whole: Vec<i64>,
 }
 
-impl Windows {
+impl PoolWindows {
     fn read(module: &Module, pool: OpId) -> Option<Self> {
         let list = |name: &str| module.integers(module.attribute(pool, name)?);
         let sizes = list("kernel_shape")?;

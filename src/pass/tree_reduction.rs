@@ -105,19 +105,19 @@ impl Sum {
 
     /// The dimensions of more than one element, adjacent ones as one of which both or neither are reduced. Those that
     /// are reduced have numbers, and one other at most has none, which a Reshape can leave to the runtime.
-    fn runs(&self, sizes: &DimExprs) -> Option<Vec<Run>> {
+    fn runs(&self, sizes: &DimExprs) -> Option<Vec<DimRun>> {
         let unknown = |dim: &&Dim| dim.known().is_none();
         if self.axes.iter().any(|&axis| unknown(&&self.dims[axis]))
             || self.dims.iter().filter(unknown).count() > 1
         {
             return None;
         }
-        let mut runs: Vec<Run> = Vec::new();
+        let mut runs: Vec<DimRun> = Vec::new();
         for (axis, &size) in self.dims.iter().enumerate().filter(|(_, dim)| **dim != Dim::Known(1)) {
             let reduced = self.axes.contains(&axis);
             match runs.last_mut() {
                 Some(last) if last.reduced == reduced => last.size = sizes.multiply(last.size, size),
-                _ => runs.push(Run { size, reduced }),
+                _ => runs.push(DimRun { size, reduced }),
             }
         }
         Some(runs)
@@ -143,7 +143,7 @@ impl Sum {
 
 /// Consecutive dimensions.
 #[derive(Clone, Copy)]
-struct Run {
+struct DimRun {
     size: Dim,
     reduced: bool,
 }
@@ -168,7 +168,7 @@ fn visit(rewriter: &mut Rewriter, op: OpId) -> Option<()> {
 }
 
 /// The stages of a sum along dimensions whose sizes are numbers.
-fn in_views(rewriter: &mut Rewriter, sum: &Sum, runs: &[Run]) -> Option<ValueId> {
+fn in_views(rewriter: &mut Rewriter, sum: &Sum, runs: &[DimRun]) -> Option<ValueId> {
     let sizes = &rewriter.module.dim_exprs;
     let mut middles = Vec::new();
     let mut inner = Dim::Known(1);

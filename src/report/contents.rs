@@ -1,6 +1,6 @@
 //! What a text holds: its ops, with the nodes that they become, its signature, and its weights.
 
-use super::tensor::{self, Origin, Tensor, Weight};
+use super::tensor::{self, Tensor, Weight, WeightOrigin};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::ir::{
     Attribute, ConstantId, Data, Definition, Element, Module, OpId, OpName, ValueId, builtin, onnx,
@@ -13,7 +13,7 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Ops before a place among which the one round it is looked for.
-const NEIGHBOURS: usize = 64;
+const NEIGHBORS: usize = 64;
 
 /// Nodes of one kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -52,7 +52,7 @@ pub(super) struct Contents {
     pub op_modules: BTreeMap<String, usize>,
     ops: BTreeMap<String, Seen>,
     /// The ops by the offset of their names in the text, which passes hand on.
-    places: BTreeMap<usize, Place>,
+    places: BTreeMap<usize, OpSite>,
 }
 
 #[derive(Default)]
@@ -62,7 +62,7 @@ struct Seen {
     becomes: BTreeMap<String, usize>,
 }
 
-struct Place {
+struct OpSite {
     op: String,
     /// The element type of the first result.
     element: Option<Element>,
@@ -90,7 +90,7 @@ impl Contents {
             let element =
                 module.op(op).results.first().and_then(|&result| module.tensor(result)).map(|ty| ty.element);
             let span = module.span(op);
-            let place = Place { op: name.to_owned(), element, end: span.whole.end };
+            let place = OpSite { op: name.to_owned(), element, end: span.whole.end };
             contents.places.insert(span.name.start, place);
             if let Some(path) = module_of(module, op) {
                 *contents.op_modules.entry(path).or_default() += 1;
@@ -107,11 +107,11 @@ impl Contents {
         let (arguments, outputs) = tensor::signature(module);
         self.outputs = outputs;
         self.inputs.clear();
-        self.weights.retain(|weight| weight.origin == Origin::Constant);
+        self.weights.retain(|weight| weight.origin == WeightOrigin::Constant);
         let mut weights = Vec::new();
         for (tensor, keys) in arguments {
             match tensor::weight_module(&keys) {
-                Some(module) => weights.push(Weight { tensor, origin: Origin::Argument, module }),
+                Some(module) => weights.push(Weight { tensor, origin: WeightOrigin::Argument, module }),
                 None => self.inputs.push(tensor),
             }
         }
@@ -150,7 +150,7 @@ impl Contents {
             let path = module_of(module, op).or_else(|| module_of(module, reader?));
             self.weights.push(Weight {
                 tensor: Tensor::new(module, &name, ty),
-                origin: Origin::Constant,
+                origin: WeightOrigin::Constant,
                 module: path.unwrap_or_default(),
             });
         }
@@ -161,7 +161,7 @@ impl Contents {
         let mut refused = BTreeSet::new();
         for span in diagnostics.errors().map(Diagnostic::span).filter(|span| !span.is_none()) {
             // The innermost op round the place; ops beside it that end before it are few.
-            let mut before = self.places.range(..=span.start).rev().take(NEIGHBOURS);
+            let mut before = self.places.range(..=span.start).rev().take(NEIGHBORS);
             if let Some((&start, place)) = before.find(|(_, place)| place.end >= span.end)
                 && refused.insert(start)
                 && let Some(seen) = self.ops.get_mut(&place.op)

@@ -17,7 +17,7 @@ pub use contents::{NodeCount, SourceOp};
 pub use modules::ModuleRow;
 pub use problem::Problem;
 pub use summary::{OpTotal, Summary};
-pub use tensor::{Origin, Size, Tensor, Weight, weight_module};
+pub use tensor::{Size, Tensor, Weight, WeightOrigin, weight_module};
 
 use crate::diagnostic::{Code, Diagnostics, PythonSources, Severity, catalog, json};
 use crate::ir::Module;
@@ -56,7 +56,7 @@ pub struct Difference {
 /// How many distinct diagnostics there are of each severity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[allow(missing_docs)]
-pub struct Counts {
+pub struct SeverityCounts {
     pub error: usize,
     pub warning: usize,
     pub advice: usize,
@@ -72,7 +72,7 @@ pub struct FileReport {
     /// The opset of the model.
     pub opset: Option<i64>,
     /// How many diagnostics there are.
-    pub counts: Counts,
+    pub counts: SeverityCounts,
     /// In what the model can differ from the program.
     pub differences: Vec<Difference>,
     /// The inputs of the model, or of the program where there is no model, without those that are weights.
@@ -156,7 +156,7 @@ pub fn alone(source: &Source) -> FileReport {
         file: source.name().to_owned(),
         verdict: Verdict::Refused,
         opset: None,
-        counts: Counts::default(),
+        counts: SeverityCounts::default(),
         differences: Vec::new(),
         inputs: Vec::new(),
         outputs: Vec::new(),
@@ -178,14 +178,14 @@ impl FileReport {
         // The diagnostics are plain data, which always serializes.
         self.diagnostics = serde_json::to_value(json::report(diagnostics, source)).unwrap_or_default();
         self.problems = problem::problems(diagnostics, source, python);
-        self.counts = Counts::default();
+        self.counts = SeverityCounts::default();
         for problem in &self.problems {
             *self.counts.of_mut(problem.severity) += problem.count;
         }
     }
 }
 
-impl Counts {
+impl SeverityCounts {
     fn of_mut(&mut self, severity: Severity) -> &mut usize {
         match severity {
             Severity::Error => &mut self.error,

@@ -1,6 +1,6 @@
 //! All files of a run together.
 
-use super::{Counts, FileReport, NodeCount, Verdict};
+use super::{FileReport, NodeCount, SeverityCounts, Verdict};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ pub struct Summary {
     /// How many do not convert.
     pub refused: usize,
     /// The diagnostics of all files.
-    pub counts: Counts,
+    pub counts: SeverityCounts,
     /// The elements of all weights.
     pub parameters: u64,
     /// The bytes of all weights.

@@ -38,7 +38,7 @@ pub struct Tensor {
 /// Where a weight comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Origin {
+pub enum WeightOrigin {
     /// It is an argument of the program, and an input of the model unless it is bound.
     Argument,
     /// It is in the text.
@@ -52,7 +52,7 @@ pub struct Weight {
     #[serde(flatten)]
     pub tensor: Tensor,
     /// Where it comes from.
-    pub origin: Origin,
+    pub origin: WeightOrigin,
     /// The module that it belongs to; empty where it is not known.
     pub module: String,
 }

@@ -23,7 +23,7 @@ pub(super) fn end(bytes: &[u8], start: usize, release: &(dyn Fn(Range<usize>) + 
         return end;
     }
     let search =
-        Search { bytes, start: alone, next: AtomicUsize::new(0), end: AtomicUsize::new(bytes.len()) };
+        DigitSearch { bytes, start: alone, next: AtomicUsize::new(0), end: AtomicUsize::new(bytes.len()) };
     let helpers = thread::available_parallelism().map_or(1, usize::from).min(THREADS) - 1;
     thread::scope(|scope| {
         for _ in 0..helpers {
@@ -36,7 +36,7 @@ pub(super) fn end(bytes: &[u8], start: usize, release: &(dyn Fn(Range<usize>) + 
 }
 
 /// A search by windows, which threads take in order.
-struct Search<'a> {
+struct DigitSearch<'a> {
     bytes: &'a [u8],
     start: usize,
     next: AtomicUsize,
@@ -44,7 +44,7 @@ struct Search<'a> {
     end: AtomicUsize,
 }
 
-impl Search<'_> {
+impl DigitSearch<'_> {
     fn work(&self, release: &dyn Fn(Range<usize>)) {
         loop {
             let start = self.start + self.next.fetch_add(1, Ordering::Relaxed) * WINDOW;

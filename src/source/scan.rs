@@ -97,7 +97,7 @@ pub enum Problem {
 }
 
 #[derive(Clone, Copy)]
-enum Frame {
+enum OpenDelimiter {
     Bracket { open: u8, at: usize },
     Region { index: u32, outer: u32 },
 }
@@ -126,7 +126,7 @@ struct Scanner<'a> {
     bytes: &'a [u8],
     release: &'a (dyn Fn(Range<usize>) + Sync),
     scan: Scan,
-    frames: Vec<Frame>,
+    frames: Vec<OpenDelimiter>,
     /// How many brackets are open in the current statement, regions not counted.
     brackets: usize,
     /// How many regions are open.
@@ -146,7 +146,7 @@ struct Scanner<'a> {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Class {
+enum ByteClass {
     Plain,
     /// The first byte of a name; what ends before it need not be followed by a space.
     Sigil,
@@ -161,27 +161,27 @@ enum Class {
     Colon,
 }
 
-const CLASSES: [Class; 256] = {
-    let mut classes = [Class::Plain; 256];
-    classes[b' ' as usize] = Class::Space;
-    classes[b'\t' as usize] = Class::Tab;
-    classes[b'\r' as usize] = Class::Space;
-    classes[b'%' as usize] = Class::Sigil;
-    classes[b'^' as usize] = Class::Sigil;
-    classes[b'#' as usize] = Class::Sigil;
-    classes[b'!' as usize] = Class::Sigil;
-    classes[b'\n' as usize] = Class::Newline;
-    classes[b'"' as usize] = Class::Quote;
-    classes[b'/' as usize] = Class::Slash;
-    classes[b'(' as usize] = Class::Open;
-    classes[b'[' as usize] = Class::Open;
-    classes[b'{' as usize] = Class::Open;
-    classes[b'<' as usize] = Class::Open;
-    classes[b')' as usize] = Class::Close;
-    classes[b']' as usize] = Class::Close;
-    classes[b'}' as usize] = Class::Close;
-    classes[b'>' as usize] = Class::Angle;
-    classes[b':' as usize] = Class::Colon;
+const CLASSES: [ByteClass; 256] = {
+    let mut classes = [ByteClass::Plain; 256];
+    classes[b' ' as usize] = ByteClass::Space;
+    classes[b'\t' as usize] = ByteClass::Tab;
+    classes[b'\r' as usize] = ByteClass::Space;
+    classes[b'%' as usize] = ByteClass::Sigil;
+    classes[b'^' as usize] = ByteClass::Sigil;
+    classes[b'#' as usize] = ByteClass::Sigil;
+    classes[b'!' as usize] = ByteClass::Sigil;
+    classes[b'\n' as usize] = ByteClass::Newline;
+    classes[b'"' as usize] = ByteClass::Quote;
+    classes[b'/' as usize] = ByteClass::Slash;
+    classes[b'(' as usize] = ByteClass::Open;
+    classes[b'[' as usize] = ByteClass::Open;
+    classes[b'{' as usize] = ByteClass::Open;
+    classes[b'<' as usize] = ByteClass::Open;
+    classes[b')' as usize] = ByteClass::Close;
+    classes[b']' as usize] = ByteClass::Close;
+    classes[b'}' as usize] = ByteClass::Close;
+    classes[b'>' as usize] = ByteClass::Angle;
+    classes[b':' as usize] = ByteClass::Colon;
     classes
 };
 
@@ -191,22 +191,22 @@ impl Scanner<'_> {
         while let Some(&byte) = self.bytes.get(at) {
             let class = CLASSES[usize::from(byte)];
             match class {
-                Class::Space => {
+                ByteClass::Space => {
                     at += 1;
                     continue;
                 }
-                Class::Tab => {
+                ByteClass::Tab => {
                     at += 1;
                     self.spaced = true;
                     continue;
                 }
-                Class::Newline => {
+                ByteClass::Newline => {
                     at += 1;
                     self.scan.line_starts.push(at);
                     (self.fresh_line, self.spaced) = (true, true);
                     continue;
                 }
-                Class::Slash if self.bytes.get(at + 1) == Some(&b'/') => {
+                ByteClass::Slash if self.bytes.get(at + 1) == Some(&b'/') => {
                     at = memchr::memchr(b'\n', &self.bytes[at..]).map_or(self.bytes.len(), |n| at + n);
                     self.spaced = true;
                     continue;
@@ -220,11 +220,11 @@ impl Scanner<'_> {
             }
             (self.fresh_line, self.spaced) = (false, false);
             at = match class {
-                Class::Quote => self.string(at),
-                Class::Open => self.open(at),
-                Class::Close => self.close(at),
-                Class::Angle => self.angle(at),
-                Class::Colon => self.colon(at),
+                ByteClass::Quote => self.string(at),
+                ByteClass::Open => self.open(at),
+                ByteClass::Close => self.close(at),
+                ByteClass::Angle => self.angle(at),
+                ByteClass::Colon => self.colon(at),
                 _ => self.plain(at),
             };
         }
@@ -261,7 +261,7 @@ impl Scanner<'_> {
 
     /// Whether the token at `at` is the first of a statement.
     ///
-    /// At the start of a line, and after the types of an op, less will do than elsewhere: an op whose name is misspelt,
+    /// At the start of a line, and after the types of an op, less will do than elsewhere: an op whose name is misspelled,
     /// or a statement after one that lacks its end, shall be a statement of its own.
     fn begins_statement(&self, at: usize) -> bool {
         let byte = self.bytes[at];
@@ -270,7 +270,7 @@ impl Scanner<'_> {
             return self.fresh_line && byte == b'%' && lookahead::defines_results(self.bytes, at);
         }
         if self.current.is_none() {
-            return CLASSES[usize::from(byte)] != Class::Close;
+            return CLASSES[usize::from(byte)] != ByteClass::Close;
         }
         let last = self.bytes[self.last];
         let continues = match last {
@@ -334,7 +334,7 @@ impl Scanner<'_> {
             self.mark_loose();
         }
         at += 1;
-        while self.bytes.get(at).is_some_and(|&byte| CLASSES[usize::from(byte)] == Class::Plain) {
+        while self.bytes.get(at).is_some_and(|&byte| CLASSES[usize::from(byte)] == ByteClass::Plain) {
             at += 1;
         }
         self.last = at - 1;
@@ -394,7 +394,7 @@ impl Scanner<'_> {
         {
             self.mark_loose();
         }
-        self.frames.push(Frame::Bracket { open: self.bytes[at], at });
+        self.frames.push(OpenDelimiter::Bracket { open: self.bytes[at], at });
         self.brackets += 1;
         if self.brackets > NESTING_LIMIT {
             self.report_depth(at);
@@ -416,7 +416,7 @@ impl Scanner<'_> {
     fn may_be_region(&self) -> bool {
         match (self.brackets, self.frames.last()) {
             (0, _) => true,
-            (1, Some(Frame::Bracket { open, .. })) => *open == b'(',
+            (1, Some(OpenDelimiter::Bracket { open, .. })) => *open == b'(',
             _ => false,
         }
     }
@@ -437,7 +437,7 @@ impl Scanner<'_> {
             end: first,
             next: index + 1,
         });
-        self.frames.push(Frame::Region { index, outer });
+        self.frames.push(OpenDelimiter::Region { index, outer });
         self.brackets = 0;
     }
 
@@ -450,8 +450,12 @@ impl Scanner<'_> {
         region.next = regions;
         self.current = Some(outer);
         self.regions -= 1;
-        self.brackets =
-            self.frames.iter().rev().take_while(|frame| matches!(frame, Frame::Bracket { .. })).count();
+        self.brackets = self
+            .frames
+            .iter()
+            .rev()
+            .take_while(|frame| matches!(frame, OpenDelimiter::Bracket { .. }))
+            .count();
         // In generic form the types follow the parenthesis around the regions.
         self.typed = self.brackets == 0;
     }
@@ -465,11 +469,11 @@ impl Scanner<'_> {
             _ => b'<',
         };
         match self.frames.last().copied() {
-            Some(Frame::Bracket { open: found, .. }) if found == open => {
+            Some(OpenDelimiter::Bracket { open: found, .. }) if found == open => {
                 self.frames.pop();
                 self.brackets -= 1;
             }
-            Some(Frame::Region { index, outer }) if close == b'}' => {
+            Some(OpenDelimiter::Region { index, outer }) if close == b'}' => {
                 self.frames.pop();
                 self.close_region(index, outer, at);
             }
@@ -485,9 +489,9 @@ impl Scanner<'_> {
         let here = Span::new(at, at + 1);
         let matching = self.frames[self.frames.len() - self.brackets..]
             .iter()
-            .rposition(|frame| matches!(frame, Frame::Bracket { open: found, .. } if *found == open));
+            .rposition(|frame| matches!(frame, OpenDelimiter::Bracket { open: found, .. } if *found == open));
         let region = match self.frames.len().checked_sub(self.brackets + 1).map(|below| self.frames[below]) {
-            Some(Frame::Region { index, outer }) if open == b'{' && matching.is_none() => {
+            Some(OpenDelimiter::Region { index, outer }) if open == b'{' && matching.is_none() => {
                 Some((index, outer))
             }
             _ => None,
@@ -497,7 +501,7 @@ impl Scanner<'_> {
             self.scan.problems.push(Problem::Unopened { close: here });
             return;
         }
-        if let Some(Frame::Bracket { at: innermost, .. }) = self.frames.last() {
+        if let Some(OpenDelimiter::Bracket { at: innermost, .. }) = self.frames.last() {
             let open = Span::new(*innermost, innermost + 1);
             self.scan.problems.push(Problem::Unclosed { open, end: here });
         }
@@ -518,7 +522,7 @@ impl Scanner<'_> {
 
     /// Reports the innermost open bracket of the statement and closes all of them.
     fn abandon_brackets(&mut self, at: usize) {
-        if let Some(Frame::Bracket { at: open, .. }) = self.frames.last() {
+        if let Some(OpenDelimiter::Bracket { at: open, .. }) = self.frames.last() {
             let problem =
                 Problem::Unclosed { open: Span::new(*open, open + 1), end: Span::new(self.last + 1, at) };
             self.scan.problems.push(problem);
@@ -573,8 +577,10 @@ impl Scanner<'_> {
     fn finish(&mut self) {
         let end = self.bytes.len();
         let innermost = match self.frames.last() {
-            Some(Frame::Bracket { at, .. }) => Some(*at),
-            Some(Frame::Region { index, .. }) => Some(self.scan.regions[*index as usize].span.start - 1),
+            Some(OpenDelimiter::Bracket { at, .. }) => Some(*at),
+            Some(OpenDelimiter::Region { index, .. }) => {
+                Some(self.scan.regions[*index as usize].span.start - 1)
+            }
             None => None,
         };
         if let Some(at) = innermost {
@@ -585,11 +591,11 @@ impl Scanner<'_> {
         }
         while let Some(frame) = self.frames.pop() {
             match frame {
-                Frame::Bracket { .. } => {
+                OpenDelimiter::Bracket { .. } => {
                     self.mark_faulty();
                     self.brackets = self.brackets.saturating_sub(1);
                 }
-                Frame::Region { index, outer } => {
+                OpenDelimiter::Region { index, outer } => {
                     self.close_region(index, outer, self.last + 1);
                     // The brackets around a region that never closed cannot close either.
                     if self.brackets > 0 {

@@ -1,7 +1,7 @@
 //! The elements of constants: `dense<...>` in all its forms, and resources.
 
 use super::Parser;
-use super::text::{Cut, Rule, Text};
+use super::text::{Removed, Rule, Text};
 use crate::diagnostic::catalog::BadLiteral;
 use crate::ir::{Attribute, Constant, Data, Element, TensorType, TypeId};
 use crate::source::Span;
@@ -147,7 +147,8 @@ impl Parser<'_> {
 
     /// Elements as hexadecimal digits of their bytes.
     fn packed(&mut self, string: Text<'_>, element: Element, count: usize, ty_at: Span) -> Option<Data> {
-        if let Some(Cut::Literal(digits)) = string.part(3.min(string.text.len())..string.text.len()).cut() {
+        if let Some(Removed::Literal(digits)) = string.part(3.min(string.text.len())..string.text.len()).cut()
+        {
             return self.digits(digits.clone(), element, count, ty_at);
         }
         let span = string.span();

@@ -19,26 +19,26 @@ impl<'s> Parser<'s> {
         }
         let Some(location) = self.place_of(text) else { return LocationId::UNKNOWN };
         let id = match location {
-            Place::Known(id) => id,
-            Place::New(location) => self.module.add_location(location),
+            LocationSlot::Known(id) => id,
+            LocationSlot::New(location) => self.module.add_location(location),
         };
         self.locations.insert(text.text.into(), id);
         id
     }
 
-    fn place_of(&mut self, text: Text<'_>) -> Option<Place> {
+    fn place_of(&mut self, text: Text<'_>) -> Option<LocationSlot> {
         let pair = self.run(Rule::location_entry, text)?.next()?;
         self.place(text, pair)
     }
 
     fn place_id(&mut self, text: Text<'_>, pair: Pair<'_, Rule>) -> Option<LocationId> {
         match self.place(text, pair)? {
-            Place::Known(id) => Some(id),
-            Place::New(location) => Some(self.module.add_location(location)),
+            LocationSlot::Known(id) => Some(id),
+            LocationSlot::New(location) => Some(self.module.add_location(location)),
         }
     }
 
-    fn place(&mut self, text: Text<'_>, pair: Pair<'_, Rule>) -> Option<Place> {
+    fn place(&mut self, text: Text<'_>, pair: Pair<'_, Rule>) -> Option<LocationSlot> {
         let whole = text.of(&pair);
         let location = match pair.as_rule() {
             Rule::unknown => Location::Unknown,
@@ -74,10 +74,10 @@ impl<'s> Parser<'s> {
                 }
                 Location::Fused(metadata, parts)
             }
-            Rule::place_alias => return self.location_alias(whole).map(Place::Known),
+            Rule::place_alias => return self.location_alias(whole).map(LocationSlot::Known),
             _ => Location::Opaque(self.module.symbols.intern(whole.text)),
         };
-        Some(Place::New(location))
+        Some(LocationSlot::New(location))
     }
 
     fn file_place(&mut self, text: Text<'_>, pair: Pair<'_, Rule>) -> Option<Location> {
@@ -143,8 +143,8 @@ impl<'s> Parser<'s> {
         let frame = self.frame(definition)?;
         let body = self.alias_body(&frame, Rule::location_alias)?;
         match self.place_of(body)? {
-            Place::New(location) => Some(location),
-            Place::Known(id) => Some(Location::Fused(None, vec![id])),
+            LocationSlot::New(location) => Some(location),
+            LocationSlot::Known(id) => Some(Location::Fused(None, vec![id])),
         }
     }
 }
@@ -157,7 +157,7 @@ fn is_alias(text: &str) -> bool {
     !name.is_empty() && word && (number || !name.as_bytes()[0].is_ascii_digit())
 }
 
-enum Place {
+enum LocationSlot {
     /// An alias, whose definition may still be unread.
     Known(LocationId),
     New(Location),

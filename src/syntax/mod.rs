@@ -34,12 +34,12 @@ use crate::source::{NESTING_LIMIT, Problem, Source, Span, Statement};
 use assembly::Row;
 use rustc_hash::FxHashMap;
 use scope::Scope;
-use shape::{Shape, Slot};
+use shape::{Shape, TokenSpan};
 use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::ops::Range;
 use std::rc::Rc;
-use text::{Cut, Frame, Hole, Rule, Text};
+use text::{Frame, Hole, Removed, Rule, Text};
 use ty::Signature;
 
 pub use locate::{locate, resolve_labels};
@@ -87,7 +87,7 @@ struct Parser<'s> {
     /// Clauses of custom forms by their text: `[0, 1]` as an `array<i64>`, and so on.
     clauses: FxHashMap<clauses::Kind, FxHashMap<Box<str>, Attribute>>,
     /// Tokens of statements by their shape, and room for the next shape.
-    shapes: FxHashMap<Box<str>, Rc<[Slot]>>,
+    shapes: FxHashMap<Box<str>, Rc<[TokenSpan]>>,
     shape: Shape,
     /// Names of ops in custom form.
     mnemonics: FxHashMap<&'s str, &'static Row>,
@@ -215,11 +215,11 @@ impl<'s> Parser<'s> {
             let text = self.utf8(&bytes[span.range()], span.start)?;
             return Some(self.framed(statement, Cow::Borrowed(text), holes));
         }
-        let mut cuts: Vec<(Span, Cut)> = Vec::new();
+        let mut cuts: Vec<(Span, Removed)> = Vec::new();
         let mut region = statement.first_region;
         while region < statement.regions_end {
             let here = &scan.regions[region as usize];
-            cuts.push((here.span, Cut::Region(region)));
+            cuts.push((here.span, Removed::Region(region)));
             region = here.next;
         }
         let regions = cuts.len();
@@ -228,7 +228,7 @@ impl<'s> Parser<'s> {
                 .iter()
                 .any(|(span, _)| span.start <= literal.start && literal.end <= span.end);
             if !inside {
-                cuts.push((literal.clone().into(), Cut::Literal(literal.clone())));
+                cuts.push((literal.clone().into(), Removed::Literal(literal.clone())));
             }
         }
         cuts.sort_by_key(|(span, _)| span.start);
@@ -241,7 +241,7 @@ impl<'s> Parser<'s> {
         }
         text.push_str(self.utf8(&bytes[at.min(span.end)..span.end], at)?);
         // A region that the file breaks off in has been reported; what surrounds it is read as if it ended there.
-        if at >= span.end && holes.last().is_some_and(|hole| matches!(hole.cut, Cut::Region(_))) {
+        if at >= span.end && holes.last().is_some_and(|hole| matches!(hole.cut, Removed::Region(_))) {
             text.push('}');
         }
         Some(self.framed(statement, Cow::Owned(text), holes))

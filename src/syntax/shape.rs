@@ -15,7 +15,7 @@ pub(super) type Tokens<'t> = SmallVec<[Token<'t>; 24]>;
 
 /// A token of a shape: its rule and where it starts and ends in the shape.
 #[derive(Clone, Copy)]
-pub(super) struct Slot {
+pub(super) struct TokenSpan {
     rule: Rule,
     start: usize,
     end: usize,
@@ -63,19 +63,19 @@ impl Shape {
     }
 
     /// The slots of tokens, whose places in the text become places in the shape.
-    fn slots(&self, places: &[(Rule, usize, usize)]) -> Rc<[Slot]> {
+    fn slots(&self, places: &[(Rule, usize, usize)]) -> Rc<[TokenSpan]> {
         let to_shape = |at: usize| {
             let before = self.gaps.partition_point(|&(gap, total)| gap + total <= at);
             at - before.checked_sub(1).map_or(0, |last| self.gaps[last].1)
         };
         places
             .iter()
-            .map(|&(rule, start, end)| Slot { rule, start: to_shape(start), end: to_shape(end) })
+            .map(|&(rule, start, end)| TokenSpan { rule, start: to_shape(start), end: to_shape(end) })
             .collect()
     }
 
     /// The tokens of a text of this shape.
-    fn tokens<'t>(&self, text: Text<'t>, slots: &[Slot]) -> Tokens<'t> {
+    fn tokens<'t>(&self, text: Text<'t>, slots: &[TokenSpan]) -> Tokens<'t> {
         let (mut gap, mut taken) = (0, 0);
         let mut to_text = |at: usize| {
             while let Some(&(place, total)) = self.gaps.get(gap).filter(|(place, _)| *place <= at) {
@@ -84,7 +84,7 @@ impl Shape {
             }
             at + taken
         };
-        let token = |slot: &Slot| {
+        let token = |slot: &TokenSpan| {
             let range = to_text(slot.start)..to_text(slot.end);
             Token { rule: slot.rule, text: text.part(range) }
         };

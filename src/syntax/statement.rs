@@ -3,7 +3,7 @@
 use super::assembly;
 use super::clauses::Token;
 use super::scope::Binding;
-use super::text::{Cut, Frame, Rule, Text};
+use super::text::{Frame, Removed, Rule, Text};
 use super::{LENIENT_LIMIT, Parser, spaces};
 use crate::diagnostic::catalog::{
     DuplicateAttribute, SyntaxError, TypeMismatch, WrongOperandCount, WrongResultCount,
@@ -507,7 +507,7 @@ fn op_name<'t>(text: Text<'t>) -> Option<Text<'t>> {
 /// The region that is within braces.
 pub(super) fn region_of(braces: Text<'_>) -> Option<u32> {
     match braces.part(1..braces.text.len()).cut() {
-        Some(Cut::Region(region)) => Some(*region),
+        Some(Removed::Region(region)) => Some(*region),
         _ => None,
     }
 }

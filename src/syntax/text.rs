@@ -16,7 +16,7 @@ pub(super) struct Grammar;
 
 /// What was cut out of a statement's text.
 #[derive(Clone, Debug)]
-pub(super) enum Cut {
+pub(super) enum Removed {
     /// The inside of a region, by its index in the scan.
     Region(u32),
     /// The digits of a literal.
@@ -30,7 +30,7 @@ pub(super) struct Hole {
     pub at: usize,
     /// How many bytes were cut out.
     pub length: usize,
-    pub cut: Cut,
+    pub cut: Removed,
 }
 
 /// A statement's text and where it comes from.
@@ -93,7 +93,7 @@ impl<'t> Text<'t> {
     }
 
     /// What was cut out right at the start of this text.
-    pub fn cut(&self) -> Option<&'t Cut> {
+    pub fn cut(&self) -> Option<&'t Removed> {
         self.frame.holes.iter().find(|hole| hole.at == self.base).map(|hole| &hole.cut)
     }
 

@@ -24,7 +24,7 @@ pub fn tensors(mapping: &Arc<Mapping>) -> Result<Vec<Tensor>, Error> {
     if !rest.is_empty() {
         return Err(Error::malformed("it has bytes after the end"));
     }
-    let mut reader = Reader { mapping, tensors: Vec::new() };
+    let mut reader = MsgpackReader { mapping, tensors: Vec::new() };
     reader.tree(String::new(), &tree)?;
     Ok(reader.tensors)
 }
@@ -34,7 +34,7 @@ fn decode<'a>(bytes: &mut &'a [u8]) -> Result<ValueRef<'a>, Error> {
         .map_err(|error| Error::malformed(format!("it is not valid MessagePack: {error}")))
 }
 
-struct Reader<'a> {
+struct MsgpackReader<'a> {
     mapping: &'a Arc<Mapping>,
     tensors: Vec<Tensor>,
 }
@@ -46,7 +46,7 @@ struct Packed {
     range: Range<usize>,
 }
 
-impl Reader<'_> {
+impl MsgpackReader<'_> {
     /// Walks the tree, whose depth is bounded.
     fn tree(&mut self, path: String, value: &ValueRef) -> Result<(), Error> {
         match value {

@@ -116,7 +116,7 @@ fn tensor(name: &str, mapping: &Arc<Mapping>, content: Range<usize>) -> Result<T
     let (header, start) = header(bytes).ok_or_else(|| wrong("it has no npy header"))?;
     let header = Header::parse(header).ok_or_else(|| wrong("its npy header cannot be read"))?;
     let (name, dtype) = (name.to_owned(), header.descr.to_owned());
-    let Some(number) = Number::parse(header.descr) else {
+    let Some(number) = NumpyDtype::parse(header.descr) else {
         let data = Pieces::new(mapping, []).ok_or_else(|| wrong("it is not in the file"))?;
         return Tensor::new(name, dtype, Vec::new(), header.shape, data);
     };
@@ -176,13 +176,13 @@ impl<'a> Header<'a> {
 }
 
 /// An array protocol type string: byte order, kind, bytes.
-struct Number {
+struct NumpyDtype {
     big_endian: bool,
     kind: char,
     bytes: usize,
 }
 
-impl Number {
+impl NumpyDtype {
     /// `None` for everything but numbers: Python objects, texts, dates, records.
     fn parse(descr: &str) -> Option<Self> {
         let mut letters = descr.chars();
@@ -222,7 +222,7 @@ impl Number {
 }
 
 /// The elements in row-major order and little-endian bytes; `None` if their number is not that of the sizes.
-fn reordered(bytes: &[u8], header: &Header, number: &Number) -> Option<Vec<u8>> {
+fn reordered(bytes: &[u8], header: &Header, number: &NumpyDtype) -> Option<Vec<u8>> {
     let (parts, width) = number.parts();
     if byte_count(&header.shape, number.bytes)? != bytes.len() {
         return None;

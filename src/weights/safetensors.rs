@@ -13,7 +13,7 @@ use std::sync::Arc;
 const METADATA: &str = "__metadata__";
 
 #[derive(Deserialize)]
-struct Entry {
+struct TensorHeader {
     dtype: String,
     shape: Vec<usize>,
     data_offsets: (usize, usize),
@@ -37,7 +37,7 @@ pub fn tensors(mapping: &Arc<Mapping>) -> Result<Vec<Tensor>, Error> {
         if name == METADATA {
             continue;
         }
-        let Entry { dtype, shape, data_offsets: (from, to) } = serde_json::from_value(entry)
+        let TensorHeader { dtype, shape, data_offsets: (from, to) } = serde_json::from_value(entry)
             .map_err(|error| Error::malformed(format!("its entry `{name}` is invalid: {error}")))?;
         let range = start.checked_add(from).zip(start.checked_add(to)).map(|(from, to)| from..to);
         let data = range.and_then(|range| Pieces::new(mapping, [range])).ok_or_else(|| {

@@ -354,9 +354,9 @@ def nudge(array: np.ndarray, random: np.random.Generator) -> np.ndarray:
         return (nudge(array.real, random) + 1j * nudge(array.imag, random)).astype(array.dtype)
     if not is_float(array.dtype):
         return array
-    towards = np.where(random.integers(0, 2, array.shape) == 0, -np.inf, np.inf).astype(array.dtype)
+    toward = np.where(random.integers(0, 2, array.shape) == 0, -np.inf, np.inf).astype(array.dtype)
     with np.errstate(over="ignore"):
-        moved = np.nextafter(array, towards)
+        moved = np.nextafter(array, toward)
     # Zeros are often masks or padding, and a nudge would change their meaning. Infinities and NaN have no neighbors.
     return np.where((array == 0) | ~np.isfinite(array.astype(np.float64)), array, moved).astype(array.dtype)
 

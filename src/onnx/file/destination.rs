@@ -13,11 +13,11 @@ const LINK_LIMIT: usize = 40;
 
 /// An output path that was found fit to be written, before there is anything to write.
 pub struct Destination {
-    pub(super) kind: Kind,
+    pub(super) kind: DestinationKind,
     inputs: Vec<PathBuf>,
 }
 
-pub(super) enum Kind {
+pub(super) enum DestinationKind {
     /// A regular file, or none yet. Links are resolved.
     File(PathBuf),
     /// A device or a pipe, which is written in place.
@@ -35,7 +35,7 @@ impl Destination {
         let inputs = inputs.iter().filter_map(|input| fs::canonicalize(input).ok()).collect();
         let kind = resolve(path)?;
         let destination = Self { kind, inputs };
-        if let Kind::File(path) = &destination.kind {
+        if let DestinationKind::File(path) = &destination.kind {
             destination.check_replaceable(path)?;
         }
         Ok(destination)
@@ -47,11 +47,11 @@ impl Destination {
         let name = name.ok_or_else(|| WriteError::FileName { path: model.to_owned() })?;
         let location = format!("{name}.data");
         match resolve(&model.with_file_name(&location))? {
-            Kind::File(path) => {
+            DestinationKind::File(path) => {
                 self.check_replaceable(&path)?;
                 Ok((location, path))
             }
-            Kind::Stream(path) => Err(WriteError::NoDataFile { path }),
+            DestinationKind::Stream(path) => Err(WriteError::NoDataFile { path }),
         }
     }
 
@@ -76,7 +76,7 @@ pub(super) fn open_stream(path: &Path) -> Result<File, WriteError> {
 
 /// A file that takes its name only when it is complete. Dropped before that, it leaves nothing behind; killed before
 /// that, nothing where the file system has files without names, and else a file `.hlo2onnx-*.tmp`.
-pub(super) struct Pending {
+pub(super) struct PendingFile {
     file: Scratch,
     target: PathBuf,
 }
@@ -89,7 +89,7 @@ enum Scratch {
     Named(NamedTempFile),
 }
 
-impl Pending {
+impl PendingFile {
     /// Starts a file of `len` bytes in the directory of `target`, so that the rename stays within a file system.
     pub(super) fn create(target: &Path, len: u64) -> Result<Self, WriteError> {
         let file = scratch(parent(target)).map_err(|source| cannot_write(target, source))?;
@@ -211,12 +211,16 @@ fn existing_permissions(path: &Path) -> Result<Option<fs::Permissions>, WriteErr
 }
 
 /// What a write to `path` reaches.
-fn resolve(path: &Path) -> Result<Kind, WriteError> {
+fn resolve(path: &Path) -> Result<DestinationKind, WriteError> {
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => Err(WriteError::Directory { path: path.to_owned() }),
-        Ok(metadata) if !metadata.is_file() => Ok(Kind::Stream(path.to_owned())),
-        Ok(_) => Ok(Kind::File(fs::canonicalize(path).map_err(|source| cannot_write(path, source))?)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Kind::File(resolve_new(path)?)),
+        Ok(metadata) if !metadata.is_file() => Ok(DestinationKind::Stream(path.to_owned())),
+        Ok(_) => {
+            Ok(DestinationKind::File(fs::canonicalize(path).map_err(|source| cannot_write(path, source))?))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Ok(DestinationKind::File(resolve_new(path)?))
+        }
         Err(source) => Err(cannot_write(path, source)),
     }
 }

@@ -6,12 +6,12 @@ use std::ops::Range;
 /// The contents of one file: parts in ascending order, and zeros between them.
 #[derive(Default)]
 pub(super) struct FileImage<'l> {
-    parts: Vec<Part<'l>>,
+    parts: Vec<Chunk<'l>>,
     len: u64,
     payload_len: u64,
 }
 
-struct Part<'l> {
+struct Chunk<'l> {
     range: Range<u64>,
     content: Content<'l>,
 }
@@ -54,7 +54,7 @@ impl<'l> FileImage<'l> {
     fn push(&mut self, len: u64, content: Content<'l>) {
         let range = self.len..self.len + len;
         self.len = range.end;
-        self.parts.push(Part { range, content });
+        self.parts.push(Chunk { range, content });
     }
 
     /// Makes the bytes from `offset` on, as many as `into` takes, and says how many of them are payload.
@@ -81,7 +81,7 @@ impl<'l> FileImage<'l> {
     }
 }
 
-impl Part<'_> {
+impl Chunk<'_> {
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<(), WriteError> {
         let bytes = match &self.content {
             Content::Bytes(bytes) => bytes,

@@ -27,19 +27,19 @@ const TENSOR_RAW_DATA: u8 = 9;
 pub(super) struct Layout<'m, 'a> {
     model: Vec<u8>,
     graph: Vec<u8>,
-    tensors: Vec<Tensor<'m, 'a>>,
+    tensors: Vec<TensorSlot<'m, 'a>>,
 }
 
-struct Tensor<'m, 'a> {
+struct TensorSlot<'m, 'a> {
     initializer: &'m Initializer<'a>,
     /// The message without `raw_data`.
     message: Vec<u8>,
     len: u64,
-    place: Place,
+    place: Storage,
 }
 
 #[derive(Clone, Copy)]
-enum Place {
+enum Storage {
     Embedded,
     /// In the external data file.
     External {
@@ -56,7 +56,7 @@ impl<'m, 'a> Layout<'m, 'a> {
         for initializer in &model.initializers {
             let len = checked_len(initializer)?;
             let message = tensor_message(initializer).encode_to_vec();
-            tensors.push(Tensor { initializer, message, len, place: Place::Embedded });
+            tensors.push(TensorSlot { initializer, message, len, place: Storage::Embedded });
         }
         Ok(Self { model: model.proto.encode_to_vec(), graph: model.graph.encode_to_vec(), tensors })
     }
@@ -78,7 +78,7 @@ impl<'m, 'a> Layout<'m, 'a> {
                 files.push(path.to_owned());
             }
             tensor.refer(&location, offset);
-            tensor.place = Place::Referenced;
+            tensor.place = Storage::Referenced;
             known = Some((path.to_owned(), location));
         }
         Ok(files)
@@ -86,15 +86,15 @@ impl<'m, 'a> Layout<'m, 'a> {
 
     /// The bytes of the payloads that are in the model file.
     pub(super) fn embedded(&self) -> u64 {
-        self.in_place(|place| matches!(place, Place::Embedded))
+        self.in_place(|place| matches!(place, Storage::Embedded))
     }
 
     /// The bytes of the payloads that stay in files that were there before.
     pub(super) fn referenced(&self) -> u64 {
-        self.in_place(|place| matches!(place, Place::Referenced))
+        self.in_place(|place| matches!(place, Storage::Referenced))
     }
 
-    fn in_place(&self, is: impl Fn(Place) -> bool) -> u64 {
+    fn in_place(&self, is: impl Fn(Storage) -> bool) -> u64 {
         let there = self.tensors.iter().filter(|tensor| is(tensor.place));
         there.map(|tensor| tensor.len).fold(0, u64::saturating_add)
     }
@@ -103,13 +103,13 @@ impl<'m, 'a> Layout<'m, 'a> {
     pub(super) fn move_out(&mut self, location: &str) -> Result<(), WriteError> {
         let mut end: u64 = 0;
         // An empty range of a file cannot be mapped, and costs nothing where it is.
-        let embedded = |tensor: &&mut Tensor| tensor.len > 0 && matches!(tensor.place, Place::Embedded);
+        let embedded = |tensor: &&mut TensorSlot| tensor.len > 0 && matches!(tensor.place, Storage::Embedded);
         for tensor in self.tensors.iter_mut().filter(embedded) {
             let offset = end.checked_next_multiple_of(ALIGNMENT);
             let range = offset.and_then(|offset| Some((offset, offset.checked_add(tensor.len)?)));
             let (offset, range_end) = range.ok_or_else(|| too_large(u64::MAX))?;
             end = range_end;
-            tensor.place = Place::External { offset };
+            tensor.place = Storage::External { offset };
             tensor.refer(location, offset);
         }
         Ok(())
@@ -143,7 +143,7 @@ impl<'m, 'a> Layout<'m, 'a> {
         for tensor in &self.tensors {
             image.prefix(prefix(GRAPH_INITIALIZER, tensor.message_len()));
             image.bytes(&tensor.message);
-            if matches!(tensor.place, Place::Embedded) {
+            if matches!(tensor.place, Storage::Embedded) {
                 image.prefix(prefix(TENSOR_RAW_DATA, tensor.len));
                 image.payload(tensor.initializer, tensor.len);
             }
@@ -155,7 +155,7 @@ impl<'m, 'a> Layout<'m, 'a> {
     pub(super) fn data_image(&self) -> FileImage<'_> {
         let mut image = FileImage::default();
         for tensor in &self.tensors {
-            if let Place::External { offset } = tensor.place {
+            if let Storage::External { offset } = tensor.place {
                 image.pad_to(offset);
                 image.payload(tensor.initializer, tensor.len);
             }
@@ -164,7 +164,7 @@ impl<'m, 'a> Layout<'m, 'a> {
     }
 }
 
-impl Tensor<'_, '_> {
+impl TensorSlot<'_, '_> {
     /// Lets the message state that the data is in another file.
     fn refer(&mut self, location: &str, offset: u64) {
         self.message = TensorProto {
@@ -181,8 +181,8 @@ impl Tensor<'_, '_> {
 
     fn message_len(&self) -> u64 {
         let raw_data = match self.place {
-            Place::Embedded => delimited_len(TENSOR_RAW_DATA, self.len),
-            Place::External { .. } | Place::Referenced => 0,
+            Storage::Embedded => delimited_len(TENSOR_RAW_DATA, self.len),
+            Storage::External { .. } | Storage::Referenced => 0,
         };
         (self.message.len() as u64).saturating_add(raw_data)
     }

@@ -18,7 +18,7 @@ pub use payload::Payload;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use self::destination::{Kind, Pending, open_stream, parent};
+use self::destination::{DestinationKind, PendingFile, open_stream, parent};
 use self::layout::{Layout, MESSAGE_LIMIT};
 use self::pieces::{Progress, write_file, write_in_order};
 use super::proto::tensor_proto::DataType;
@@ -158,11 +158,13 @@ impl Destination {
         progress: &mut dyn FnMut(u64),
     ) -> Result<Written, WriteError> {
         let path = match &self.kind {
-            Kind::File(path) => path,
-            Kind::Stream(path) if matches!(external, ExternalData::Always | ExternalData::Reference) => {
+            DestinationKind::File(path) => path,
+            DestinationKind::Stream(path)
+                if matches!(external, ExternalData::Always | ExternalData::Reference) =>
+            {
                 return Err(WriteError::NoDataFile { path: path.clone() });
             }
-            Kind::Stream(path) => {
+            DestinationKind::Stream(path) => {
                 let mut stream = open_stream(path)?;
                 return write_whole(model, &mut stream, Some(path), progress);
             }
@@ -178,7 +180,7 @@ impl Destination {
         if !goes_external(&layout, external) {
             layout.check_len()?;
             let image = layout.model_image();
-            let mut file = Pending::create(path, image.len())?;
+            let mut file = PendingFile::create(path, image.len())?;
             let bytes = write_file(&image, file.file(), path, progress)?;
             file.persist()?;
             return Ok(Written { bytes, referenced_bytes, referenced, ..Written::default() });
@@ -188,9 +190,9 @@ impl Destination {
         layout.move_out(&location)?;
         layout.check_len()?;
         let (data_image, image) = (layout.data_image(), layout.model_image());
-        let mut data = Pending::create(&data_path, data_image.len())?;
+        let mut data = PendingFile::create(&data_path, data_image.len())?;
         let external_bytes = write_file(&data_image, data.file(), &data_path, progress)?;
-        let mut file = Pending::create(path, image.len())?;
+        let mut file = PendingFile::create(path, image.len())?;
         let bytes = write_file(&image, file.file(), path, progress)?;
         data.persist()?;
         file.persist()?;

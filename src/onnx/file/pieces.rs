@@ -95,7 +95,7 @@ pub(super) fn write_file(
 
     let processors = thread::available_parallelism().map_or(1, usize::from);
     let helpers = processors.min(MOST).min(pieces(image) as usize).saturating_sub(1);
-    let shared = parallel::Shared::new(image, file, path);
+    let shared = parallel::WriterState::new(image, file, path);
     thread::scope(|scope| {
         for _ in 0..helpers {
             // Without a thread the others do its work.
@@ -120,7 +120,7 @@ mod parallel {
     use super::{FileImage, WriteError, pieces, room};
 
     /// What the threads that write one file share.
-    pub(super) struct Shared<'s> {
+    pub(super) struct WriterState<'s> {
         image: &'s FileImage<'s>,
         file: &'s File,
         path: &'s Path,
@@ -132,7 +132,7 @@ mod parallel {
         failure: Mutex<Option<(u64, WriteError)>>,
     }
 
-    impl<'s> Shared<'s> {
+    impl<'s> WriterState<'s> {
         pub(super) fn new(image: &'s FileImage<'s>, file: &'s File, path: &'s Path) -> Self {
             Self {
                 image,

@@ -4,7 +4,7 @@ use super::super::{Lower, LowerError};
 use crate::ir::{Dim, Element, OpId, RegionId, ValueId, hlo2onnx, stablehlo};
 
 /// A loop that counts.
-pub(super) struct Count {
+pub(super) struct CountedLoop {
     /// Which of the carried values counts.
     pub counter: usize,
     /// The element type of the counter.
@@ -12,19 +12,19 @@ pub(super) struct Count {
     /// What it counts from, where that is known.
     pub start: Option<i64>,
     /// How often the loop runs.
-    pub end: End,
+    pub end: LoopEnd,
 }
 
 /// How often a loop that counts runs.
 #[derive(Clone, Copy)]
-pub(super) enum End {
+pub(super) enum LoopEnd {
     /// So often.
     After(Dim),
     /// Until the counter reaches a lowered value from outside, which is of the counter's type.
     At(ValueId),
 }
 
-impl Count {
+impl CountedLoop {
     /// The number of rounds, or `most`.
     pub fn length_or(&self, most: i64) -> Dim {
         self.length().unwrap_or(Dim::Known(most))
@@ -33,15 +33,15 @@ impl Count {
     /// The number of rounds, where it is a size.
     pub fn length(&self) -> Option<Dim> {
         match self.end {
-            End::After(length) => Some(length),
-            End::At(_) => None,
+            LoopEnd::After(length) => Some(length),
+            LoopEnd::At(_) => None,
         }
     }
 }
 
 /// A scalar integer in terms of the number of the round, which is counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum IterationIndex {
     /// The same in all rounds.
     Fixed(Dim),
     /// The number of the round, and so much more.
@@ -60,7 +60,7 @@ pub(super) fn counted(
     op: OpId,
     condition: RegionId,
     body: RegionId,
-) -> Result<Option<Count>, LowerError> {
+) -> Result<Option<CountedLoop>, LowerError> {
     let tested = cx.returned(condition)?;
     let Some(compare) = tested.first().and_then(|&value| cx.module.defining_op(value)) else {
         return Ok(None);
@@ -87,9 +87,9 @@ pub(super) fn counted(
     };
     let last = cx.at_round(limit, None, DEPTH).filter(|last| {
         // The symbols of sizes that the condition computes have no value outside.
-        matches!(last, Place::Fixed(Dim::Known(_))) || !has_sizes(cx, condition)
+        matches!(last, IterationIndex::Fixed(Dim::Known(_))) || !has_sizes(cx, condition)
     });
-    if let (Some(start), Some(Place::Fixed(last))) = (start, last) {
+    if let (Some(start), Some(IterationIndex::Fixed(last))) = (start, last) {
         // The order of ui64 is not that of i64.
         let fits = element != Element::U64 || (start >= 0 && cx.module.dim_exprs.is_at_least(last, 0));
         let rounds = match last {
@@ -99,7 +99,8 @@ pub(super) fn counted(
                 Some(sizes.larger(Dim::Known(0), sizes.subtract(last, Dim::Known(start))))
             }
         };
-        let count = |length| Count { counter, element, start: Some(start), end: End::After(length) };
+        let count =
+            |length| CountedLoop { counter, element, start: Some(start), end: LoopEnd::After(length) };
         return Ok(rounds.filter(|_| fits).map(count));
     }
     // The distance of what is only known when the model runs must fit.
@@ -107,11 +108,11 @@ pub(super) fn counted(
         return Ok(None);
     }
     let limit = match last {
-        Some(Place::Fixed(Dim::Known(last))) => cx.integer(element, last),
+        Some(IterationIndex::Fixed(Dim::Known(last))) => cx.integer(element, last),
         _ if is_inside(cx, limit, condition) => return Ok(None),
         _ => cx.lowered_of(limit).ok_or(LowerError::Reported)?,
     };
-    Ok(Some(Count { counter, element, start, end: End::At(limit) }))
+    Ok(Some(CountedLoop { counter, element, start, end: LoopEnd::At(limit) }))
 }
 
 /// Whether an op of the region itself defines the value.
@@ -146,7 +147,7 @@ fn adds_one(cx: &Lower, sum: ValueId, value: ValueId) -> bool {
 
 /// The counter of a loop, as its body sees it, and where its rounds take it.
 #[derive(Clone, Copy)]
-pub(super) struct Counter {
+pub(super) struct InductionVariable {
     /// The argument of the body.
     pub argument: ValueId,
     /// Its value in the first round.
@@ -159,15 +160,20 @@ impl Lower<'_> {
     /// An integer scalar of the body of a loop, or of what is around it, in terms of the number of the round.
     ///
     /// It is followed modulo the counter's range only, so that it is right where it is within that range.
-    pub(super) fn at_round(&self, value: ValueId, counter: Option<Counter>, depth: usize) -> Option<Place> {
+    pub(super) fn at_round(
+        &self,
+        value: ValueId,
+        counter: Option<InductionVariable>,
+        depth: usize,
+    ) -> Option<IterationIndex> {
         let depth = depth.checked_sub(1)?;
         if let Some(counter) = counter.filter(|counter| counter.argument == value) {
-            return Some(Place::Forward(Dim::Known(counter.start)));
+            return Some(IterationIndex::Forward(Dim::Known(counter.start)));
         }
         let ty = self.module.tensor(value).filter(|ty| ty.count() == Some(1) && ty.element.is_integer())?;
         if let Some(constant) = self.module.constant_of(value) {
             return match self.module.constant_integers(constant)?.as_slice() {
-                &[number] => Some(Place::Fixed(Dim::Known(number))),
+                &[number] => Some(IterationIndex::Fixed(Dim::Known(number))),
                 _ => None,
             };
         }
@@ -179,31 +185,47 @@ impl Lower<'_> {
             stablehlo::GET_DIMENSION_SIZE => {
                 let axis = self.module.attribute(op, "dimension")?.as_integer()?;
                 let dims = &self.module.tensor(operands[0])?.dims;
-                dims.get(usize::try_from(axis).ok()?).copied().map(Place::Fixed)
+                dims.get(usize::try_from(axis).ok()?).copied().map(IterationIndex::Fixed)
             }
             stablehlo::RESHAPE => of(0),
             // What has been computed in fewer bits may have wrapped there.
             stablehlo::CONVERT if ty.element.bits() >= 32 && self.is_leaf(operands[0], counter) => of(0),
             stablehlo::ADD => match (of(0)?, of(1)?) {
-                (Place::Fixed(a), Place::Fixed(b)) => Some(Place::Fixed(sizes.add(a, b))),
-                (Place::Forward(a), Place::Fixed(b)) | (Place::Fixed(a), Place::Forward(b)) => {
-                    Some(Place::Forward(sizes.add(a, b)))
+                (IterationIndex::Fixed(a), IterationIndex::Fixed(b)) => {
+                    Some(IterationIndex::Fixed(sizes.add(a, b)))
                 }
-                (Place::Backward(a), Place::Fixed(b)) | (Place::Fixed(a), Place::Backward(b)) => {
-                    Some(Place::Backward(sizes.add(a, b)))
+                (IterationIndex::Forward(a), IterationIndex::Fixed(b))
+                | (IterationIndex::Fixed(a), IterationIndex::Forward(b)) => {
+                    Some(IterationIndex::Forward(sizes.add(a, b)))
+                }
+                (IterationIndex::Backward(a), IterationIndex::Fixed(b))
+                | (IterationIndex::Fixed(a), IterationIndex::Backward(b)) => {
+                    Some(IterationIndex::Backward(sizes.add(a, b)))
                 }
                 _ => None,
             },
             stablehlo::SUBTRACT => match (of(0)?, of(1)?) {
-                (Place::Fixed(a), Place::Fixed(b)) => Some(Place::Fixed(sizes.subtract(a, b))),
-                (Place::Forward(a), Place::Fixed(b)) => Some(Place::Forward(sizes.subtract(a, b))),
-                (Place::Backward(a), Place::Fixed(b)) => Some(Place::Backward(sizes.subtract(a, b))),
-                (Place::Fixed(a), Place::Forward(b)) => Some(Place::Backward(sizes.subtract(a, b))),
-                (Place::Fixed(a), Place::Backward(b)) => Some(Place::Forward(sizes.subtract(a, b))),
+                (IterationIndex::Fixed(a), IterationIndex::Fixed(b)) => {
+                    Some(IterationIndex::Fixed(sizes.subtract(a, b)))
+                }
+                (IterationIndex::Forward(a), IterationIndex::Fixed(b)) => {
+                    Some(IterationIndex::Forward(sizes.subtract(a, b)))
+                }
+                (IterationIndex::Backward(a), IterationIndex::Fixed(b)) => {
+                    Some(IterationIndex::Backward(sizes.subtract(a, b)))
+                }
+                (IterationIndex::Fixed(a), IterationIndex::Forward(b)) => {
+                    Some(IterationIndex::Backward(sizes.subtract(a, b)))
+                }
+                (IterationIndex::Fixed(a), IterationIndex::Backward(b)) => {
+                    Some(IterationIndex::Forward(sizes.subtract(a, b)))
+                }
                 _ => None,
             },
             stablehlo::MULTIPLY => match (of(0)?, of(1)?) {
-                (Place::Fixed(a), Place::Fixed(b)) => Some(Place::Fixed(sizes.multiply(a, b))),
+                (IterationIndex::Fixed(a), IterationIndex::Fixed(b)) => {
+                    Some(IterationIndex::Fixed(sizes.multiply(a, b)))
+                }
                 _ => None,
             },
             // An index counts from the end where it is negative, which none is here.
@@ -216,7 +238,13 @@ impl Lower<'_> {
     }
 
     /// Whether a comparison tells that a place is negative, which it is in no round.
-    fn tells_negative(&self, value: ValueId, place: Place, counter: Option<Counter>, depth: usize) -> bool {
+    fn tells_negative(
+        &self,
+        value: ValueId,
+        place: IterationIndex,
+        counter: Option<InductionVariable>,
+        depth: usize,
+    ) -> bool {
         let tests_place = || {
             let compare = self.module.defining_op(value)?;
             let is_less = self.module.op(compare).name == stablehlo::COMPARE
@@ -224,23 +252,23 @@ impl Lower<'_> {
             let operands = &self.module.op(compare).operands;
             let tested = self.at_round(operands[0], counter, depth)?;
             let limit = self.at_round(operands[1], None, depth)?;
-            Some(is_less && tested == place && limit == Place::Fixed(Dim::Known(0)))
+            Some(is_less && tested == place && limit == IterationIndex::Fixed(Dim::Known(0)))
         };
         if tests_place() != Some(true) {
             return false;
         }
         let sizes = &self.module.dim_exprs;
         match (place, counter) {
-            (Place::Fixed(least) | Place::Forward(least), _) => sizes.is_at_least(least, 0),
-            (Place::Backward(first), Some(counter)) => {
+            (IterationIndex::Fixed(least) | IterationIndex::Forward(least), _) => sizes.is_at_least(least, 0),
+            (IterationIndex::Backward(first), Some(counter)) => {
                 sizes.is_at_least(sizes.subtract(first, counter.length), -1)
             }
-            (Place::Backward(_), None) => false,
+            (IterationIndex::Backward(_), None) => false,
         }
     }
 
     /// Whether a value is a number, a size or the counter, and not computed from those.
-    fn is_leaf(&self, value: ValueId, counter: Option<Counter>) -> bool {
+    fn is_leaf(&self, value: ValueId, counter: Option<InductionVariable>) -> bool {
         let is_size =
             |op: OpId| matches!(self.module.op(op).name, stablehlo::GET_DIMENSION_SIZE | stablehlo::CONSTANT);
         counter.is_some_and(|counter| counter.argument == value)

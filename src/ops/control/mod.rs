@@ -8,7 +8,7 @@ mod slices;
 
 use crate::ops::row::{Row, row};
 use crate::ops::type_inference::{AtLeast, control, rule, variadic};
-pub(super) use rounds::{Input, Length, Rounds};
+pub(super) use rounds::{Input, Length, LoopBuilder};
 
 use super::{Elements, Lower, LowerError, Lowered};
 use crate::ir::{Dim, Element, OpId, RegionId, SCALAR, ValueId, chlo, onnx, stablehlo};

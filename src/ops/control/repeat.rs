@@ -1,10 +1,10 @@
 //! `while`: a `Loop`, or a `Scan` where the loop counts and reads slices; unrolled when it makes few rounds.
 
 use super::super::{Lower, LowerError, Lowered, integer_limits};
-use super::count::{Count, Counter, End, counted};
+use super::count::{CountedLoop, InductionVariable, LoopEnd, counted};
 use super::result_types;
-use super::rounds::{Input, Length, Output, Rounds, can_be_joined};
-use super::slices::{Slices, Write};
+use super::rounds::{Input, Length, LoopBuilder, Output, can_be_joined};
+use super::slices::{SliceWrite, Slices};
 use crate::ir::{Dim, Element, OpId, RegionId, ValueId, onnx};
 
 /// A loop of at most this many rounds is unrolled ...
@@ -36,11 +36,11 @@ pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
 }
 
 impl While {
-    fn unroll(self, cx: &mut Lower, count: &Count, start: i64, rounds: i64) -> Lowered {
+    fn unroll(self, cx: &mut Lower, count: &CountedLoop, start: i64, rounds: i64) -> Lowered {
         let counter = count.counter;
         let argument = cx.parameters(self.body)?[counter];
         let length = Dim::Known(rounds);
-        let mut slices = Slices::of(cx, self.body, Counter { argument, start, length })?;
+        let mut slices = Slices::of(cx, self.body, InductionVariable { argument, start, length })?;
         // Where the counter is known, so are the slices that it picks.
         slices.reads.clear();
         let written: Vec<usize> = slices.writes.iter().map(|write| write.carried).collect();
@@ -73,13 +73,13 @@ impl While {
     }
 
     /// A loop that counts.
-    fn rounds(self, cx: &mut Lower, count: &Count) -> Lowered {
+    fn rounds(self, cx: &mut Lower, count: &CountedLoop) -> Lowered {
         let (parameters, returned) = (cx.parameters(self.body)?, cx.returned(self.body)?);
         let types = result_types(cx, self.op)?;
         let argument = parameters[count.counter];
         let slices = match (count.start, count.length()) {
             (Some(start), Some(length)) => {
-                let mut slices = Slices::of(cx, self.body, Counter { argument, start, length })?;
+                let mut slices = Slices::of(cx, self.body, InductionVariable { argument, start, length })?;
                 slices.writes.retain(|write| can_be_joined(cx, length, &types[write.carried].1[1..]));
                 slices
             }
@@ -104,16 +104,19 @@ impl While {
             live = slices.live(cx, self.body, &carried)?;
         }
         let length = match count.end {
-            End::After(length) => Length::Sized(length),
-            End::At(limit) => Length::Computed(cx.distance(self.inits[count.counter], limit)),
+            LoopEnd::After(length) => Length::Sized(length),
+            LoopEnd::At(limit) => Length::Computed(cx.distance(self.inits[count.counter], limit)),
         };
         let mut inputs = Vec::with_capacity(slices.reads.len());
         for read in &slices.reads {
             inputs.push(Input { value: cx.full(read.op, 0)?, axis: 0, backward: read.backward });
         }
-        let output =
-            |write: &Write| Output { ty: types[write.carried].clone(), axis: 0, backward: write.backward };
-        let rounds = Rounds {
+        let output = |write: &SliceWrite| Output {
+            ty: types[write.carried].clone(),
+            axis: 0,
+            backward: write.backward,
+        };
+        let rounds = LoopBuilder {
             length,
             inits: carried.iter().map(|&index| self.inits[index]).collect(),
             carried: carried.iter().map(|&index| types[index].clone()).collect(),
@@ -163,7 +166,7 @@ impl While {
     fn results(
         &self,
         cx: &mut Lower,
-        count: &Count,
+        count: &CountedLoop,
         known: &[(usize, ValueId)],
         carried: &[usize],
     ) -> super::super::Values {
@@ -172,15 +175,15 @@ impl While {
         if !carried.contains(&count.counter) {
             let start = results[count.counter];
             results[count.counter] = match (count.end, count.start) {
-                (End::After(length), Some(start)) => {
+                (LoopEnd::After(length), Some(start)) => {
                     let last = cx.module.dim_exprs.add(Dim::Known(start), length);
                     cx.size_scalar(last, count.element)
                 }
-                (End::After(length), None) => {
+                (LoopEnd::After(length), None) => {
                     let rounds = cx.size_scalar(length, count.element);
                     cx.elementwise(onnx::ADD, &[start, rounds])
                 }
-                (End::At(limit), _) => cx.larger(start, limit),
+                (LoopEnd::At(limit), _) => cx.larger(start, limit),
             };
         }
         results.into_iter().collect()

@@ -42,7 +42,7 @@ pub(in crate::ops) struct Output {
 }
 
 /// A loop in the making.
-pub(in crate::ops) struct Rounds {
+pub(in crate::ops) struct LoopBuilder {
     /// How many rounds there are.
     pub length: Length,
     /// What the first round is given.
@@ -73,7 +73,7 @@ pub(super) fn can_be_joined(cx: &Lower, length: Dim, slice: &[Dim]) -> bool {
     cx.module.dim_exprs.is_at_least(length, 1) || slice.iter().all(|size| size.known().is_some())
 }
 
-impl Rounds {
+impl LoopBuilder {
     /// Emits the loop, and gives what is carried and the outputs. The body gives what it hands on, and its slice of
     /// each output.
     ///

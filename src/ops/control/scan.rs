@@ -3,7 +3,7 @@
 
 use super::super::type_inference::dim_fits;
 use super::super::{Lower, LowerError, Lowered};
-use super::rounds::{Input, Length, Output, Rounds, can_be_joined};
+use super::rounds::{Input, Length, LoopBuilder, Output, can_be_joined};
 use crate::ir::{Dim, OpId};
 
 pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
@@ -40,7 +40,7 @@ pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
     if !types.iter().all(|(_, sizes)| can_be_joined(cx, length, &slice(sizes))) {
         return Err(LowerError::Dynamic("the size of a slice, when there may be no slices,".into()));
     }
-    let rounds = Rounds {
+    let rounds = LoopBuilder {
         length: Length::Sized(length),
         inits: inits.to_vec(),
         carried,

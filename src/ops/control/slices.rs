@@ -2,13 +2,13 @@
 //! outputs as `dynamic_slice` and `dynamic_update_slice` at the counter.
 
 use super::super::{Lower, LowerError, type_inference};
-use super::count::{Counter, DEPTH, Place};
+use super::count::{DEPTH, InductionVariable, IterationIndex};
 use crate::ir::{BlockId, Dim, OpId, RegionId, ValueId, stablehlo};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// A `dynamic_slice` of a value from outside, which takes its slices in order, each once.
 #[derive(Clone, Copy)]
-pub(super) struct Read {
+pub(super) struct SliceRead {
     /// The op.
     pub op: OpId,
     /// Whether it begins with the last slice.
@@ -18,7 +18,7 @@ pub(super) struct Read {
 /// A `dynamic_update_slice` of a carried value, which writes its slices in order, each once, and nothing reads the
 /// value but this. What the value holds before the loop is therefore lost.
 #[derive(Clone, Copy)]
-pub(super) struct Write {
+pub(super) struct SliceWrite {
     /// The op.
     pub op: OpId,
     /// Which of the carried values it is.
@@ -31,9 +31,9 @@ pub(super) struct Write {
 #[derive(Default)]
 pub(super) struct Slices {
     /// What it reads.
-    pub reads: Vec<Read>,
+    pub reads: Vec<SliceRead>,
     /// What it writes.
-    pub writes: Vec<Write>,
+    pub writes: Vec<SliceWrite>,
 }
 
 /// What a body computes.
@@ -49,7 +49,7 @@ impl Slices {
     ///
     /// # Errors
     /// When the body is empty.
-    pub fn of(cx: &Lower, body: RegionId, counter: Counter) -> Result<Self, LowerError> {
+    pub fn of(cx: &Lower, body: RegionId, counter: InductionVariable) -> Result<Self, LowerError> {
         let block = block(cx, body)?;
         let (parameters, returned) = (cx.parameters(body)?, cx.returned(body)?);
         let mut inside = Inside::default();
@@ -59,7 +59,7 @@ impl Slices {
             match cx.module.op(op).name {
                 stablehlo::DYNAMIC_SLICE if !inside.defined.contains(&cx.module.op(op).operands[0]) => {
                     let read = backward(cx, op, cx.module.op(op).results[0], 1, counter);
-                    slices.reads.extend(read.map(|backward| Read { op, backward }));
+                    slices.reads.extend(read.map(|backward| SliceRead { op, backward }));
                 }
                 stablehlo::DYNAMIC_UPDATE_SLICE => {
                     let (target, result) = (cx.module.op(op).operands[0], cx.module.op(op).results[0]);
@@ -72,7 +72,7 @@ impl Slices {
                         continue;
                     }
                     let written = backward(cx, op, cx.module.op(op).operands[1], 2, counter);
-                    slices.writes.extend(written.map(|backward| Write { op, carried, backward }));
+                    slices.writes.extend(written.map(|backward| SliceWrite { op, carried, backward }));
                 }
                 _ => {}
             }
@@ -111,7 +111,7 @@ impl Slices {
 
 /// Whether an op at the counter takes each slice along the first dimension once, and if so, whether from the last one.
 /// `window` is what it reads or writes, and the starts are its operands from `first` on.
-fn backward(cx: &Lower, op: OpId, window: ValueId, first: usize, counter: Counter) -> Option<bool> {
+fn backward(cx: &Lower, op: OpId, window: ValueId, first: usize, counter: InductionVariable) -> Option<bool> {
     let operands = &cx.module.op(op).operands;
     let (all, window) = (&cx.module.tensor(operands[0])?.dims, &cx.module.tensor(window)?.dims);
     // A start is clamped to 0 where the window has all of a dimension.
@@ -122,8 +122,8 @@ fn backward(cx: &Lower, op: OpId, window: ValueId, first: usize, counter: Counte
     let place = cx.at_round(*operands.get(first)?, Some(counter), DEPTH).filter(|_| is_slice)?;
     let last = cx.module.dim_exprs.subtract(counter.length, Dim::Known(1));
     match place {
-        Place::Forward(Dim::Known(0)) => Some(false),
-        Place::Backward(place) if place == last => Some(true),
+        IterationIndex::Forward(Dim::Known(0)) => Some(false),
+        IterationIndex::Backward(place) if place == last => Some(true),
         _ => None,
     }
 }

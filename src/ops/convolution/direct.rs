@@ -7,7 +7,7 @@
 //! output at distances of the dilation, so that its kernel is reversed, and its padding counts from the full overlap:
 //! `(window - 1) * dilation - padding`. Otherwise the zeros are put between the elements, and `Conv` does the rest.
 
-use super::geometry::{Axis, Geometry};
+use super::geometry::{Geometry, SpatialAxis};
 use super::{dilated_and_cropped, inverse, order, reversed};
 use crate::ir::{Dim, DimExprs, Dims, ValueId, onnx};
 use crate::ops::Lower;
@@ -97,7 +97,7 @@ fn conv(
     );
     let kernel = reversed(cx, geometry, kernel, |axis| axis.reversed);
     let kernel = cx.transpose(kernel, &kernel_order);
-    let padding = |axis: &Axis| axis.low.known().zip(axis.high.known()).unwrap_or((0, 0));
+    let padding = |axis: &SpatialAxis| axis.low.known().zip(axis.high.known()).unwrap_or((0, 0));
     let pads =
         axes.iter().map(|axis| padding(axis).0.max(0)).chain(axes.iter().map(|axis| padding(axis).1.max(0)));
     let (mut pads, element) = (pads.collect::<Vec<_>>(), cx.element(input));
@@ -121,7 +121,7 @@ fn conv_transpose(
     let axes = &geometry.spatial;
     let kernel = reversed(cx, geometry, kernel, |axis| !axis.reversed);
     let kernel = grouped_kernel(cx, geometry, kernel, groups);
-    let high_seen = |axis: &Axis| axis.high_seen(&cx.module.dim_exprs).unwrap_or(0);
+    let high_seen = |axis: &SpatialAxis| axis.high_seen(&cx.module.dim_exprs).unwrap_or(0);
     let high: Vec<i64> = axes.iter().map(|axis| axis.reach() - high_seen(axis)).collect();
     let low = axes.iter().map(|axis| axis.reach() - axis.low.known().unwrap_or(0));
     let pads: Vec<i64> = low.chain(high.iter().map(|&high| high.max(0))).collect();
@@ -135,7 +135,7 @@ fn conv_transpose(
 
 /// Whether `ConvTranspose` can express the padding of this dimension: none beyond the full overlap before the input,
 /// and after it as much as `output_padding`, which ONNX Runtime wants below the stride, can add.
-fn is_transposed(sizes: &DimExprs, axis: &Axis) -> bool {
+fn is_transposed(sizes: &DimExprs, axis: &SpatialAxis) -> bool {
     let padding = axis.low.known().zip(axis.high_seen(sizes));
     let fits = axis.beyond(sizes).is_none();
     padding
@@ -174,7 +174,7 @@ fn attributes<'c, 'a>(
     if strides.iter().all(|&stride| stride == 1) { node } else { node.ints("strides", &strides) }
 }
 
-fn dilations<'c, 'a>(node: crate::ops::Node<'c, 'a>, axes: &[Axis]) -> crate::ops::Node<'c, 'a> {
+fn dilations<'c, 'a>(node: crate::ops::Node<'c, 'a>, axes: &[SpatialAxis]) -> crate::ops::Node<'c, 'a> {
     let dilations: Vec<i64> = axes.iter().map(|axis| axis.kernel_dilation).collect();
     if dilations.iter().all(|&dilation| dilation == 1) { node } else { node.ints("dilations", &dilations) }
 }

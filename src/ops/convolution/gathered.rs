@@ -1,7 +1,7 @@
 //! Convolutions as one `MatMul`: each spatial dimension of the input becomes two, the window's position and the
 //! position in the window, by a `Gather` whose indices are constant. Then what the kernel has is summed over.
 
-use super::geometry::{Axis, Geometry};
+use super::geometry::{Geometry, SpatialAxis};
 use super::{dilated_and_cropped, order, reversed, zero};
 use crate::ir::{Dim, Element, ValueId, onnx};
 use crate::ops::Lower;
@@ -81,7 +81,7 @@ fn padded(cx: &mut Lower, geometry: &Geometry, input: ValueId) -> ValueId {
 
 /// A spatial dimension of the input as the positions of the window, followed by the positions in it unless there is
 /// one alone.
-fn windows(cx: &mut Lower, axis: &Axis, input: ValueId, dims: &mut Places) -> ValueId {
+fn windows(cx: &mut Lower, axis: &SpatialAxis, input: ValueId, dims: &mut Places) -> ValueId {
     let at = dims.at(axis.input);
     let mut sizes = cx.dims(input);
     if axis.window == 1 {

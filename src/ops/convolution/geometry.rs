@@ -11,7 +11,7 @@ const LARGEST: i64 = 1 << 30;
 
 /// A spatial dimension.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Axis {
+pub(super) struct SpatialAxis {
     /// The dimension of the input.
     pub input: usize,
     /// The dimension of the kernel.
@@ -38,7 +38,7 @@ pub(super) struct Axis {
     pub reversed: bool,
 }
 
-impl Axis {
+impl SpatialAxis {
     /// Size of the input after dilation.
     fn dilated(&self, sizes: &DimExprs) -> Dim {
         if self.size == Dim::Known(0) {
@@ -122,7 +122,7 @@ pub(super) struct Geometry {
     /// The dimension of the output that has its features.
     pub output_feature: usize,
     /// The spatial dimensions.
-    pub spatial: Vec<Axis>,
+    pub spatial: Vec<SpatialAxis>,
     /// Groups of input features.
     pub feature_groups: i64,
     /// Groups of the batch.
@@ -188,7 +188,7 @@ impl Geometry {
             if known.into_iter().flatten().any(|size| size > LARGEST) {
                 return Err(LowerError::form(format!("a spatial dimension is larger than {LARGEST}")));
             }
-            spatial.push(Axis {
+            spatial.push(SpatialAxis {
                 input: own,
                 kernel: of_kernel,
                 output: of_output,
@@ -268,14 +268,14 @@ impl Geometry {
 
     /// The `auto_pad` of ONNX that the padding is, where it is not numbers.
     pub fn auto_pad(&self, sizes: &DimExprs) -> Option<&'static str> {
-        let axes = self.spatial.iter().map(Axis::along).collect::<Option<Vec<_>>>()?;
+        let axes = self.spatial.iter().map(SpatialAxis::along).collect::<Option<Vec<_>>>()?;
         padding::auto_pad(sizes, &axes)
     }
 
     /// Whether no window has an element of the input, so that all sums are 0.
     pub fn sees_only_padding(&self, sizes: &DimExprs) -> bool {
         let cut = |padding: Dim| sizes.smaller(padding, Dim::Known(0));
-        let left = |axis: &Axis| sizes.sum([axis.dilated(sizes), cut(axis.low), cut(axis.high)]);
+        let left = |axis: &SpatialAxis| sizes.sum([axis.dilated(sizes), cut(axis.low), cut(axis.high)]);
         self.terms() == 0 || self.spatial.iter().any(|axis| left(axis).known().is_some_and(|left| left <= 0))
     }
 }

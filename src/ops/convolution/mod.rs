@@ -20,7 +20,7 @@ use super::{Lower, Lowered};
 use crate::ir::{Dim, Dims, Element, OpId, ValueId, stablehlo};
 use crate::ops::row::{Row, row};
 use crate::ops::type_inference::{contraction, rule};
-use geometry::{Axis, Geometry};
+use geometry::{Geometry, SpatialAxis};
 
 pub(super) const ROWS: &[Row] = &[
     row(stablehlo::CONVOLUTION, rule(2, contraction::convolution), SUMMED, convolution)
@@ -81,7 +81,12 @@ fn emptied(cx: &mut Lower, input: ValueId, element: Element, sizes: &[Dim]) -> V
 }
 
 /// The kernel with these spatial dimensions reversed.
-fn reversed(cx: &mut Lower, geometry: &Geometry, kernel: ValueId, which: fn(&Axis) -> bool) -> ValueId {
+fn reversed(
+    cx: &mut Lower,
+    geometry: &Geometry,
+    kernel: ValueId,
+    which: fn(&SpatialAxis) -> bool,
+) -> ValueId {
     cx.reverse(kernel, &order(geometry.spatial.iter().filter(|axis| which(axis)).map(|axis| axis.kernel)))
 }
 
@@ -109,7 +114,7 @@ fn dilated_and_cropped(cx: &mut Lower, geometry: &Geometry, input: ValueId) -> V
         }
     }
     let cut = cx.slice(spread, &starts, &limits, &steps);
-    if geometry.spatial.iter().all(Axis::has_known_padding) {
+    if geometry.spatial.iter().all(SpatialAxis::has_known_padding) {
         return cut;
     }
     let zero = zero(cx, input);

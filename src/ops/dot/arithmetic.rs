@@ -17,12 +17,12 @@ pub struct Arithmetic {
     /// The type that both operands are cast to, and that the products and sums are made in.
     pub compute: Element,
     /// What leads from there to the type of the result, in order.
-    steps: Vec<Step>,
+    steps: Vec<CastOrMask>,
 }
 
 /// An elementwise step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
+enum CastOrMask {
     /// A cast to this type.
     Cast(Element),
     /// The lowest bits of an integer.
@@ -51,7 +51,7 @@ impl Arithmetic {
                 // The disjunction of conjunctions is true where the sum of products of 0 and 1 is not 0, and a sum
                 // of numbers that are not negative stays above 0 however it is rounded.
                 (Element::Bool, Element::Bool) => {
-                    Ok(Self { compute: Element::F32, steps: vec![Step::Cast(Element::Bool)] })
+                    Ok(Self { compute: Element::F32, steps: vec![CastOrMask::Cast(Element::Bool)] })
                 }
                 _ => Err(LowerError::form("integer products with an `i1` result")),
             };
@@ -84,25 +84,25 @@ impl Arithmetic {
 ///
 /// A cast of a float beyond its target is undefined. Casting to a wide integer first does not help by itself: ONNX
 /// Runtime merges two consecutive casts, even when told not to optimize. What masks the bits is between them.
-fn wrapped(lhs: Element, rhs: Element, result: Element, bound: i128) -> Vec<Step> {
+fn wrapped(lhs: Element, rhs: Element, result: Element, bound: i128) -> Vec<CastOrMask> {
     let holds_signs = result.is_signed() || !(lhs.is_signed() || rhs.is_signed());
     let largest = (1i128 << (result.bits() - u32::from(result.is_signed()))) - 1;
     if result.bits() >= 8 && holds_signs && bound <= largest {
-        return vec![Step::Cast(result)];
+        return vec![CastOrMask::Cast(result)];
     }
     let whole = if bound <= i128::from(i32::MAX) { Element::I32 } else { Element::I64 };
-    let mut steps = vec![Step::Cast(whole), Step::Mask(result.bits().clamp(8, whole.bits()))];
+    let mut steps = vec![CastOrMask::Cast(whole), CastOrMask::Mask(result.bits().clamp(8, whole.bits()))];
     steps.extend(casts(whole, result));
     steps
 }
 
 /// The casts from one type to another; ONNX Runtime casts to four bits from eight alone as wrapping would have it.
-fn casts(from: Element, to: Element) -> Vec<Step> {
+fn casts(from: Element, to: Element) -> Vec<CastOrMask> {
     match to {
         to if to == from => Vec::new(),
-        Element::I4 => vec![Step::Cast(Element::I8), Step::Cast(Element::I4)],
-        Element::U4 => vec![Step::Cast(Element::U8), Step::Cast(Element::U4)],
-        to => vec![Step::Cast(to)],
+        Element::I4 => vec![CastOrMask::Cast(Element::I8), CastOrMask::Cast(Element::I4)],
+        Element::U4 => vec![CastOrMask::Cast(Element::U8), CastOrMask::Cast(Element::U4)],
+        to => vec![CastOrMask::Cast(to)],
     }
 }
 
@@ -130,13 +130,13 @@ impl Lower<'_> {
     /// A sum of products cast to the type of the result.
     pub fn finish_sum(&mut self, sum: ValueId, arithmetic: &Arithmetic) -> ValueId {
         arithmetic.steps.iter().fold(sum, |value, &step| match step {
-            Step::Cast(element) if element.is_small_float() => {
+            CastOrMask::Cast(element) if element.is_small_float() => {
                 // ONNX saturates by default; XLA's conversion gives NaN or infinity.
                 let dims = self.dims(value);
                 self.node(onnx::CAST, &[value]).element("to", element).int("saturate", 0).out(element, &dims)
             }
-            Step::Cast(element) => self.cast(value, element),
-            Step::Mask(bits) => {
+            CastOrMask::Cast(element) => self.cast(value, element),
+            CastOrMask::Mask(bits) => {
                 let element = self.element(value);
                 let mask = self.integer(element, if bits < 64 { (1 << bits) - 1 } else { -1 });
                 self.elementwise(onnx::BITWISE_AND, &[value, mask])
@@ -147,11 +147,11 @@ impl Lower<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::Step::{Cast, Mask};
+    use super::CastOrMask::{Cast, Mask};
     use super::*;
     use Element::{BF16, F16, F32, F64, I4, I8, I16, I32, I64, U8, U32, U64};
 
-    fn of(lhs: Element, rhs: Element, result: Element, terms: i64) -> (Element, Vec<Step>) {
+    fn of(lhs: Element, rhs: Element, result: Element, terms: i64) -> (Element, Vec<CastOrMask>) {
         let arithmetic = Arithmetic::of(lhs, rhs, result, terms).expect("is lowered");
         (arithmetic.compute, arithmetic.steps)
     }

@@ -28,7 +28,7 @@ pub struct Pairs {
 
 /// An operand with its dimensions by what they are for.
 #[derive(Clone)]
-struct Operand {
+struct DotOperand {
     value: ValueId,
     sizes: Dims,
     constant: bool,
@@ -37,7 +37,7 @@ struct Operand {
     free: Vec<usize>,
 }
 
-impl Operand {
+impl DotOperand {
     fn of(cx: &Lower, value: ValueId, batch: Vec<usize>, contracting: Vec<usize>) -> Self {
         let sizes = cx.dims(value);
         let free =
@@ -90,14 +90,14 @@ fn moves(sizes: &[Dim], order: &[usize]) -> bool {
 }
 
 /// One of the four forms.
-struct Form {
+struct MatMulForm {
     /// The operand on the left of the `MatMul`.
-    left: Operand,
-    right: Operand,
+    left: DotOperand,
+    right: DotOperand,
     swapped: bool,
 }
 
-impl Form {
+impl MatMulForm {
     fn cost(&self) -> (Cost, bool) {
         let (left, right) = (self.left.cost(&self.left.left()), self.right.cost(&self.right.right()));
         let result = self.transposes_result();
@@ -125,7 +125,7 @@ impl Lower<'_> {
             return sums;
         }
         let forms = self.forms(lhs, rhs, pairs);
-        let Some(form) = forms.into_iter().min_by_key(Form::cost) else { return lhs };
+        let Some(form) = forms.into_iter().min_by_key(MatMulForm::cost) else { return lhs };
         let batch = form.left.batch.len();
         let sums = self.product(&form);
         if !form.swapped {
@@ -151,8 +151,8 @@ impl Lower<'_> {
         }
         let (left_batch, right_batch) = pairs.batch.iter().copied().unzip();
         let (left_terms, right_terms) = pairs.contracting.iter().copied().unzip();
-        let left = Operand::of(self, lhs, left_batch, left_terms);
-        let right = Operand::of(self, rhs, right_batch, right_terms);
+        let left = DotOperand::of(self, lhs, left_batch, left_terms);
+        let right = DotOperand::of(self, rhs, right_batch, right_terms);
         if !left.is_vector() || !right.is_vector() {
             return None;
         }
@@ -172,8 +172,8 @@ impl Lower<'_> {
     fn outer_product(&mut self, lhs: ValueId, rhs: ValueId, pairs: &Pairs) -> ValueId {
         let (left_batch, right_batch) = pairs.batch.iter().copied().unzip();
         let (left_one, right_one) = pairs.contracting.iter().copied().unzip();
-        let left = Operand::of(self, lhs, left_batch, left_one);
-        let right = Operand::of(self, rhs, right_batch, right_one);
+        let left = DotOperand::of(self, lhs, left_batch, left_one);
+        let right = DotOperand::of(self, rhs, right_batch, right_one);
         let (rows, columns) = (left.pick(&left.free), right.pick(&right.free));
         let left_shape = [&left.pick(&left.batch)[..], &rows, &vec![ONE; columns.len()]].concat();
         // Without a batch ONNX puts the sizes of 1 in front by itself.
@@ -199,7 +199,7 @@ impl Lower<'_> {
         false
     }
 
-    fn forms(&self, lhs: ValueId, rhs: ValueId, pairs: &Pairs) -> Vec<Form> {
+    fn forms(&self, lhs: ValueId, rhs: ValueId, pairs: &Pairs) -> Vec<MatMulForm> {
         let split = |pairs: &[(usize, usize)]| -> (Vec<usize>, Vec<usize>) { pairs.iter().copied().unzip() };
         let (left_batch, right_batch) = split(&pairs.batch);
         let mut by_left = pairs.contracting.clone();
@@ -209,17 +209,17 @@ impl Lower<'_> {
         let mut forms = Vec::with_capacity(4);
         for contracting in [by_left, by_right] {
             let (of_left, of_right) = split(&contracting);
-            let left = Operand::of(self, lhs, left_batch.clone(), of_left);
-            let right = Operand::of(self, rhs, right_batch.clone(), of_right);
-            forms.push(Form { left: left.clone(), right: right.clone(), swapped: false });
-            forms.push(Form { left: right, right: left, swapped: true });
+            let left = DotOperand::of(self, lhs, left_batch.clone(), of_left);
+            let right = DotOperand::of(self, rhs, right_batch.clone(), of_right);
+            forms.push(MatMulForm { left: left.clone(), right: right.clone(), swapped: false });
+            forms.push(MatMulForm { left: right, right: left, swapped: true });
         }
         forms
     }
 
     /// The `MatMul` of a form: its dimensions are those of the batch, the free ones of the left and of the right.
-    fn product(&mut self, form: &Form) -> ValueId {
-        let Form { left, right, .. } = form;
+    fn product(&mut self, form: &MatMulForm) -> ValueId {
+        let MatMulForm { left, right, .. } = form;
         let sizes = &self.module.dim_exprs;
         let flat = |dims: &[Dim]| sizes.product(dims.iter().copied());
         // As many on the left as on the right, though their expressions may differ.
@@ -259,7 +259,7 @@ impl Lower<'_> {
     }
 
     /// An operand with its dimensions in this order, then reshaped.
-    fn arranged(&mut self, operand: &Operand, order: &[usize], shape: &[Dim]) -> ValueId {
+    fn arranged(&mut self, operand: &DotOperand, order: &[usize], shape: &[Dim]) -> ValueId {
         if !moves(&operand.sizes, order) {
             return self.reshape(operand.value, shape);
         }

@@ -45,7 +45,7 @@ pub(in crate::ops) fn compare(
     lhs: ValueId,
     rhs: ValueId,
 ) -> Result<ValueId, LowerError> {
-    let direction = Direction::of(cx.word(op, "comparison_direction")?)?;
+    let direction = Comparison::of(cx.word(op, "comparison_direction")?)?;
     let total = match cx.module.attribute(op, "compare_type") {
         Some(_) => cx.word(op, "compare_type")? == "TOTALORDER",
         None => false,
@@ -64,7 +64,7 @@ pub(in crate::ops) fn compare(
 }
 
 #[derive(Clone, Copy)]
-enum Direction {
+enum Comparison {
     Equal,
     NotEqual,
     Less,
@@ -73,7 +73,7 @@ enum Direction {
     GreaterOrEqual,
 }
 
-impl Direction {
+impl Comparison {
     fn of(word: &str) -> Result<Self, LowerError> {
         Ok(match word {
             "EQ" => Self::Equal,

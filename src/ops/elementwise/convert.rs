@@ -51,7 +51,7 @@ fn within(cx: &mut Lower, x: ValueId, to: Element) -> ValueId {
     })
 }
 
-/// Floats towards zero; XLA takes the nearest number of the type for those out of range, and 0 for NaN, while
+/// Floats toward zero; XLA takes the nearest number of the type for those out of range, and 0 for NaN, while
 /// ONNX leaves both undefined. What the operand cannot be is not asked for.
 pub(in crate::ops) fn truncate(cx: &mut Lower, x: ValueId, to: Element) -> ValueId {
     let (lowest, highest) = float_limits(to);

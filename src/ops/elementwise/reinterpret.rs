@@ -47,16 +47,16 @@ pub(in crate::ops) fn bits_are_negative<'f>([x]: [Term<'f>; 1]) -> Term<'f> {
     x.bit_cast(signed_of(x.element())).less(0i64)
 }
 
-/// The next float after `x` towards `y`.
+/// The next float after `x` toward `y`.
 pub(in crate::ops) fn next_after(cx: &mut Lower, x: ValueId, y: ValueId) -> ValueId {
     let element = cx.element(x);
-    let format = Format::of(element);
+    let format = FloatBits::of(element);
     cx.formula([x, y], |[x, y]| {
         let (start, end) = (x.cast(Element::F64), y.cast(Element::F64));
         let direction = end.greater(start).cast(Element::F64) - end.less(start).cast(Element::F64);
         let next = match element {
             Element::F64 => beyond(start, direction),
-            _ => neighbour(start, direction, format),
+            _ => neighbor(start, direction, format),
         };
         let next = start.equal(end).select(end, next).cast(element);
         (x.is_nan() | y.is_nan()).select(f64::NAN, next)
@@ -65,7 +65,7 @@ pub(in crate::ops) fn next_after(cx: &mut Lower, x: ValueId, y: ValueId) -> Valu
 
 /// What rounds to the next number of a format narrower than `f64`: a step of more than half and less than one and a
 /// half of the distance to it. An infinity counts as the power of two where it begins.
-fn neighbour<'f>(x: Term<'f>, direction: Term<'f>, format: Format) -> Term<'f> {
+fn neighbor<'f>(x: Term<'f>, direction: Term<'f>, format: FloatBits) -> Term<'f> {
     let beyond = 2f64.powi((format.bias() + 1) as i32);
     let smallest = 2f64.powi((1 - format.bias() - format.mantissa) as i32);
     let x = x.clip(-beyond, beyond);
@@ -233,8 +233,8 @@ fn unit_interval(cx: &mut Lower, value: ValueId, to: Element) -> Option<ValueId>
 pub(super) fn reduce_precision(cx: &mut Lower, op: OpId) -> Lowered {
     let x = cx.operand(op, 0)?;
     let element = cx.element(x);
-    let own = Format::of(element);
-    let format = Format {
+    let own = FloatBits::of(element);
+    let format = FloatBits {
         exponent: cx.int(op, "exponent_bits")?.min(own.exponent),
         mantissa: cx.int(op, "mantissa_bits")?.min(own.mantissa),
     };
@@ -249,7 +249,7 @@ pub(super) fn reduce_precision(cx: &mut Lower, op: OpId) -> Lowered {
     let reduced = cx.formula([x], |[x]| {
         let by_cast = [Element::F16, Element::BF16, Element::F32]
             .into_iter()
-            .find(|&narrow| Format::of(narrow) == format && narrow != wide);
+            .find(|&narrow| FloatBits::of(narrow) == format && narrow != wide);
         match by_cast {
             Some(narrow) => through(x, narrow),
             None => round_bits(x, format),
@@ -261,12 +261,12 @@ pub(super) fn reduce_precision(cx: &mut Lower, op: OpId) -> Lowered {
 
 /// The bits of a float format.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Format {
+struct FloatBits {
     exponent: i64,
     mantissa: i64,
 }
 
-impl Format {
+impl FloatBits {
     fn of(element: Element) -> Self {
         let (exponent, mantissa) = match element {
             Element::F16 => (5, 10),
@@ -285,7 +285,7 @@ impl Format {
 
 /// Rounds by a cast there and back, and takes away the subnormal numbers, which the cast keeps.
 fn through(x: Term, narrow: Element) -> Term {
-    let (format, own) = (Format::of(narrow), Format::of(x.element()));
+    let (format, own) = (FloatBits::of(narrow), FloatBits::of(x.element()));
     let rounded = x.cast(narrow).cast(x.element());
     if format.exponent == own.exponent {
         return rounded;
@@ -298,9 +298,9 @@ fn through(x: Term, narrow: Element) -> Term {
 
 /// Rounds the mantissa to even in the bits themselves, where a carry goes into the exponent as it should, then
 /// looks at the exponent.
-fn round_bits(x: Term, format: Format) -> Term {
+fn round_bits(x: Term, format: FloatBits) -> Term {
     let element = x.element();
-    let own = Format::of(element);
+    let own = FloatBits::of(element);
     let integer = unsigned(signed_of(element));
     let mut bits = x.bit_cast(integer);
     let dropped = own.mantissa - format.mantissa;

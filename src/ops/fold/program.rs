@@ -26,19 +26,19 @@ const COUNTED: usize = 256;
 type Results = SmallVec<[Tensor; 1]>;
 
 /// Values by their handles. A value inside of a loop has another tensor in each round.
-type Values = FxHashMap<ValueId, Tensor>;
+type KnownTensors = FxHashMap<ValueId, Tensor>;
 
 struct Evaluator<'a> {
     module: &'a Module,
     source: &'a Source,
-    known: Values,
+    known: KnownTensors,
     work: usize,
     held: usize,
 }
 
 /// The values that become constants: those that depend on constants alone and that something else reads.
 pub fn evaluate(module: &Module, source: &Source) -> FxHashMap<ValueId, Tensor> {
-    let mut evaluator = Evaluator { module, source, known: Values::default(), work: 0, held: 0 };
+    let mut evaluator = Evaluator { module, source, known: KnownTensors::default(), work: 0, held: 0 };
     let mut evaluated = FxHashSet::default();
     for op in module.reachable_ops() {
         if is_constant(module, op) {
@@ -74,7 +74,7 @@ pub fn evaluate_value(module: &Module, source: &Source, value: ValueId) -> Optio
             pending.extend(module.op(op).operands.iter().map(|&operand| (operand, false)));
         }
     }
-    let mut evaluator = Evaluator { module, source, known: Values::default(), work: 0, held: 0 };
+    let mut evaluator = Evaluator { module, source, known: KnownTensors::default(), work: 0, held: 0 };
     for op in order {
         let results = evaluator.op(op, None)?;
         for (&value, tensor) in module.op(op).results.iter().zip(results) {
@@ -100,13 +100,13 @@ impl Evaluator<'_> {
         (self.work <= MOST_WORK && self.held <= MOST_HELD).then_some(())
     }
 
-    fn is_known(&self, value: ValueId, locals: Option<&Values>) -> bool {
+    fn is_known(&self, value: ValueId, locals: Option<&KnownTensors>) -> bool {
         locals.is_some_and(|locals| locals.contains_key(&value))
             || self.known.contains_key(&value)
             || self.module.constant_of(value).is_some()
     }
 
-    fn value(&mut self, value: ValueId, locals: Option<&Values>) -> Option<Tensor> {
+    fn value(&mut self, value: ValueId, locals: Option<&KnownTensors>) -> Option<Tensor> {
         if let Some(tensor) = locals.and_then(|locals| locals.get(&value)) {
             return Some(tensor.clone());
         }
@@ -118,7 +118,7 @@ impl Evaluator<'_> {
         Some(tensor)
     }
 
-    fn values(&mut self, values: &[ValueId], locals: Option<&Values>) -> Option<SmallVec<[Tensor; 3]>> {
+    fn values(&mut self, values: &[ValueId], locals: Option<&KnownTensors>) -> Option<SmallVec<[Tensor; 3]>> {
         if !values.iter().all(|&value| self.is_known(value, locals)) {
             return None;
         }
@@ -126,12 +126,12 @@ impl Evaluator<'_> {
     }
 
     /// The results of an op, in a loop or branch with the values of that.
-    fn op(&mut self, op: OpId, mut locals: Option<&mut Values>) -> Option<Results> {
+    fn op(&mut self, op: OpId, mut locals: Option<&mut KnownTensors>) -> Option<Results> {
         let module = self.module;
         let name = module.op(op).name;
         if matches!(name, stablehlo::WHILE | stablehlo::IF | stablehlo::CASE) {
             let operands = self.values(&module.op(op).operands, locals.as_deref())?;
-            let mut own = Values::default();
+            let mut own = KnownTensors::default();
             let locals = locals.as_deref_mut().unwrap_or(&mut own);
             return match name {
                 stablehlo::WHILE => self.repeat(op, operands, locals),
@@ -165,7 +165,12 @@ impl Evaluator<'_> {
         fits.then(|| SmallVec::from_iter([tensor]))
     }
 
-    fn repeat(&mut self, op: OpId, operands: SmallVec<[Tensor; 3]>, locals: &mut Values) -> Option<Results> {
+    fn repeat(
+        &mut self,
+        op: OpId,
+        operands: SmallVec<[Tensor; 3]>,
+        locals: &mut KnownTensors,
+    ) -> Option<Results> {
         let [condition, body] = self.module.op(op).regions[..] else { return None };
         let mut state: Results = operands.into_iter().collect();
         loop {
@@ -180,7 +185,7 @@ impl Evaluator<'_> {
     }
 
     /// The branch that an index chooses, the last one for all others, or a truth value: the first for true.
-    fn branch(&mut self, op: OpId, operands: &[Tensor], locals: &mut Values) -> Option<Results> {
+    fn branch(&mut self, op: OpId, operands: &[Tensor], locals: &mut KnownTensors) -> Option<Results> {
         let [chosen] = operands else { return None };
         let regions = &self.module.op(op).regions;
         let index = match self.module.op(op).name {
@@ -194,7 +199,12 @@ impl Evaluator<'_> {
     }
 
     /// What a region of one block returns for these arguments.
-    fn region(&mut self, region: RegionId, arguments: &[Tensor], locals: &mut Values) -> Option<Results> {
+    fn region(
+        &mut self,
+        region: RegionId,
+        arguments: &[Tensor],
+        locals: &mut KnownTensors,
+    ) -> Option<Results> {
         let module = self.module;
         let [block] = module.region(region).blocks[..] else { return None };
         let block = module.block(block);
@@ -219,7 +229,7 @@ impl Evaluator<'_> {
 struct Frontier<'a> {
     module: &'a Module,
     evaluated: FxHashSet<OpId>,
-    values: Values,
+    values: KnownTensors,
     read: FxHashSet<ValueId>,
 }
 

@@ -9,7 +9,7 @@
 
 use super::hessenberg::Basis;
 use super::jacobi::any_above;
-use super::matrix::{Matrix, Round, of_batch};
+use super::matrix::{Iteration, Matrix, of_batch};
 use crate::ir::{Element, onnx};
 use crate::ops::{Lower, LowerError};
 
@@ -89,10 +89,10 @@ pub(super) fn scale(
             });
             let changed =
                 cx.numbers([factor, state[2]], |[factor, changed]| factor.equal(1.0).select(changed, 1.0));
-            Ok(Round { state: vec![a, d, changed], left: Vec::new() })
+            Ok(Iteration { state: vec![a, d, changed], left: Vec::new() })
         })?;
         let again = any_above(cx, passed[2], 0.0);
-        Ok((again, Round { state: passed[..2].to_vec(), left: Vec::new() }))
+        Ok((again, Iteration { state: passed[..2].to_vec(), left: Vec::new() }))
     })?;
     Ok((results[0], results[1]))
 }
@@ -147,7 +147,7 @@ fn search(
         let measure = cx.numbers([there], |[there]| there.cast(Element::F64));
         let again = any_above(cx, measure, 0.0);
         let next = [Basis { a, z }.state(), vec![moved]].concat();
-        Ok((again, Round { state: next, left: Vec::new() }))
+        Ok((again, Iteration { state: next, left: Vec::new() }))
     })?;
     Ok((Basis::of_state(&results, with_z), results[results.len() - 1]))
 }

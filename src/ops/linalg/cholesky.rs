@@ -4,7 +4,7 @@
 //! element. Only the lower triangle of `A` is read, and of its diagonal only the real part. A diagonal element that is not positive is where the matrix is found not to be
 //! positive definite; the columns from there on mean nothing.
 
-use super::matrix::{Matrix, Round};
+use super::matrix::{Iteration, Matrix};
 use crate::ops::{Lower, LowerError};
 
 /// `L` with zeros above its diagonal, and for each matrix, `[batch, 1, 1]`, the number of the first column, from 1,
@@ -33,7 +33,7 @@ pub(super) fn factor(cx: &mut Lower, a: Matrix) -> Result<(Matrix, Matrix), Lowe
         let info = cx.numbers([info, pivot, number], |[info, pivot, number]| {
             (info.equal(0i64) & !pivot.greater(0.0)).select(number + 1i64, info)
         });
-        Ok(Round { state: vec![l, info], left: Vec::new() })
+        Ok(Iteration { state: vec![l, info], left: Vec::new() })
     })?;
     Ok((results[0], results[1]))
 }

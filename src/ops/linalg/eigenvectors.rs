@@ -4,7 +4,7 @@
 //! of those that are not real becomes real. The left vectors are those of the adjoint. The blocks that a real form
 //! has become triangles first, by unitary matrices of two rows, so that there is one substitution for all.
 
-use super::matrix::{Matrix, Round};
+use super::matrix::{Iteration, Matrix};
 use super::schur::{Band, Schur};
 use super::standard::{earlier, upright};
 use crate::ir::{Dim, Element};
@@ -98,7 +98,7 @@ fn substitute(cx: &mut Lower, t: Matrix, w: Matrix) -> Result<Matrix, LowerError
             let growth = new.size().max(1.0);
             rows.equal(number).select(new, x) / growth
         });
-        Ok(Round { state: vec![x], left: Vec::new() })
+        Ok(Iteration { state: vec![x], left: Vec::new() })
     })?;
     Ok(results[0])
 }

@@ -2,7 +2,7 @@
 //! LAPACK's signs; and what iterations on them are made of.
 
 use super::householder::{Reflector, factors_of};
-use super::matrix::{Matrix, Round};
+use super::matrix::{Iteration, Matrix};
 use crate::ir::Dim;
 use crate::ops::{Lower, LowerError};
 
@@ -84,7 +84,7 @@ pub(super) fn reduce(cx: &mut Lower, basis: Basis) -> Result<Basis, LowerError> 
     let with_z = basis.z.is_some();
     let results = cx.rounds(count, &basis.state(), |cx, number, state| {
         let (basis, _) = round(cx, Basis::of_state(state, with_z), number);
-        Ok(Round { state: basis.state(), left: Vec::new() })
+        Ok(Iteration { state: basis.state(), left: Vec::new() })
     })?;
     Ok(Basis::of_state(&results, with_z))
 }
@@ -95,7 +95,7 @@ pub(super) fn factor(cx: &mut Lower, a: Matrix) -> Result<(Matrix, Matrix), Lowe
     let (batch, n, _) = a.extents(cx);
     let results = cx.rounds(n - 1, &[a], |cx, number, state| {
         let (basis, reflector) = round(cx, Basis { a: state[0], z: None }, number);
-        Ok(Round { state: vec![basis.a], left: vec![reflector.vector, reflector.tau] })
+        Ok(Iteration { state: vec![basis.a], left: vec![reflector.vector, reflector.tau] })
     })?;
     let zero = cx.scalar(a.element(cx), 0.0);
     let vectors = results[1].map(cx, |cx, part| {

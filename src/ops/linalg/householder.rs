@@ -1,7 +1,7 @@
 //! QR factors by Householder reflections, with LAPACK's signs: `H = I - tau * v * v^H`, where `v` is 1 at the diagonal
 //! and the diagonal of `R` is real, with the opposite sign of the real part of the element that it takes the place of.
 
-use super::matrix::{Matrix, Round, of_batch};
+use super::matrix::{Iteration, Matrix, of_batch};
 use crate::ops::{Lower, LowerError};
 
 /// What makes the elements of a column zero below one of them, as LAPACK's `larfg`.
@@ -98,7 +98,7 @@ pub(super) fn factor(cx: &mut Lower, a: Matrix) -> Result<(Matrix, Matrix), Lowe
     let (_, m, n) = a.extents(cx);
     let results = cx.rounds(m.min(n), &[a], |cx, number, state| {
         let (a, tau) = eliminate(cx, state[0], number);
-        Ok(Round { state: vec![a], left: vec![tau] })
+        Ok(Iteration { state: vec![a], left: vec![tau] })
     })?;
     let tau = factors_of(cx, results[1]);
     Ok((results[0], tau))
@@ -126,7 +126,7 @@ pub(super) fn factor_with_pivots(cx: &mut Lower, a: Matrix) -> Result<(Matrix, M
         });
         let (a, order) = (cx.reordered(state[0], exchange, 2), cx.reordered(state[1], exchange, 2));
         let (a, tau) = eliminate(cx, a, number);
-        Ok(Round { state: vec![a, order], left: vec![tau] })
+        Ok(Iteration { state: vec![a, order], left: vec![tau] })
     })?;
     let tau = factors_of(cx, results[2]);
     Ok((results[0], results[1], tau))
@@ -162,7 +162,7 @@ pub(super) fn apply(
         let c = cx.numbers([state[0], vector, along, factor], |[c, vector, along, factor]| {
             c - vector * (along * if adjoint { factor.conj() } else { factor })
         });
-        Ok(Round { state: vec![c], left: Vec::new() })
+        Ok(Iteration { state: vec![c], left: Vec::new() })
     })?;
     Ok(results[0])
 }

@@ -9,7 +9,7 @@
 //! not unique, are not.
 
 use super::householder;
-use super::matrix::{Matrix, Round, of_batch};
+use super::matrix::{Iteration, Matrix, of_batch};
 use crate::ir::{Element, SCALAR, ValueId, onnx};
 use crate::ops::{Lower, LowerError};
 
@@ -135,7 +135,7 @@ fn sweeps(
     cx.repeat(SWEEPS, first, state, |cx, _, _, state| {
         let next = sweep(cx, state)?;
         let again = any_above(cx, next[next.len() - 1], limit);
-        Ok((again, Round { state: next, left: Vec::new() }))
+        Ok((again, Iteration { state: next, left: Vec::new() }))
     })
 }
 
@@ -189,7 +189,7 @@ pub(super) fn eigen(cx: &mut Lower, a: Matrix, precision: f64) -> Result<(Matrix
             let rows = cx.adjoint(columns);
             let a = pairing.columns(cx, rows, rotation);
             let vectors = pairing.columns(cx, state[1], rotation);
-            Ok(Round { state: vec![a, vectors], left: Vec::new() })
+            Ok(Iteration { state: vec![a, vectors], left: Vec::new() })
         })?;
         // Roundings take the symmetry away, which the rotations rely on.
         let mirrored = cx.adjoint(rotated[0]);
@@ -263,7 +263,7 @@ pub(super) fn singular(
             let vectors = pairing.columns(cx, state[1], rotation);
             let worst = cx.reduce_along(onnx::REDUCE_MAX, cosines, &[2]);
             let worst = cx.numbers([worst, state[2]], |[worst, before]| worst.max(before));
-            Ok(Round { state: vec![w, vectors, worst], left: Vec::new() })
+            Ok(Iteration { state: vec![w, vectors, worst], left: Vec::new() })
         })
     })?;
     let w = cx.range_of(results[0], 2, 0, n);

@@ -79,7 +79,7 @@ pub(in crate::ops) fn is_batched_routine(target: &str) -> bool {
 
 /// An operand or a result of the routine in a call.
 #[derive(Clone, Copy)]
-struct Slot {
+struct Parameter {
     /// Its place among those of the call.
     index: usize,
     /// Whether the routine's matrix is the transposed one.
@@ -88,9 +88,9 @@ struct Slot {
 
 /// What a result of a call is.
 #[derive(Clone, Copy)]
-enum Source {
+enum ResultSource {
     /// A result of the routine, of this number.
-    Routine(usize, Slot),
+    Routine(usize, Parameter),
     /// A status that is never set, or memory that the routine worked in.
     Zeros,
 }
@@ -103,8 +103,8 @@ pub(super) struct Call {
     /// Whether the routine is on complex numbers.
     pub complex: bool,
     spelled: Spelled,
-    operands: Vec<Slot>,
-    results: Vec<Source>,
+    operands: Vec<Parameter>,
+    results: Vec<ResultSource>,
     /// The operand by which the right sides of a triangular system are multiplied.
     factor: Option<usize>,
 }
@@ -229,8 +229,9 @@ impl Call {
         }
         let slots = layouts.slots("result_layouts", 0, &kinds_of)?;
         let results = numbers.into_iter().zip(slots);
-        let results = results
-            .map(|(number, slot)| number.map_or(Source::Zeros, |number| Source::Routine(number, slot)));
+        let results = results.map(|(number, slot)| {
+            number.map_or(ResultSource::Zeros, |number| ResultSource::Routine(number, slot))
+        });
         let results = results.collect();
         Ok(Self { op, element, complex, spelled, operands, results, factor })
     }
@@ -338,7 +339,7 @@ impl Call {
         element: Element,
         trailing: usize,
     ) -> Result<Matrix, LowerError> {
-        let Slot { index, transposed } = self.operands[index];
+        let Parameter { index, transposed } = self.operands[index];
         let value = cx.full(self.op, index)?;
         let value = cx.cast(value, element);
         let value: Matrix = if self.complex { cx.unpacked(value) } else { value.into() };
@@ -352,11 +353,11 @@ impl Call {
         for (index, &source) in self.results.iter().enumerate() {
             let (element, sizes) = cx.result_dims(self.op, index)?;
             let (value, slot) = match source {
-                Source::Routine(number, slot) => match values.get(number) {
+                ResultSource::Routine(number, slot) => match values.get(number) {
                     Some(&value) => (value, slot),
                     None => return Err(LowerError::form(format!("an unexpected result {index}"))),
                 },
-                Source::Zeros => {
+                ResultSource::Zeros => {
                     let zero = cx.constant(element, &[], &vec![0; element.bytes()]);
                     results.0.push(cx.broadcast_to(zero, &sizes));
                     continue;
@@ -376,7 +377,8 @@ impl Call {
 
     /// The sizes of the result of the call that is this one of the routine's, without that of the parts.
     pub(super) fn result_sizes(&self, cx: &Lower, number: usize) -> Result<Dims, LowerError> {
-        let place = |source: &Source| matches!(source, Source::Routine(other, _) if *other == number);
+        let place =
+            |source: &ResultSource| matches!(source, ResultSource::Routine(other, _) if *other == number);
         let index = self.results.iter().position(place).unwrap_or_default();
         let mut sizes = cx.result_dims(self.op, index)?.1;
         if self.complex {
@@ -401,7 +403,7 @@ impl Layouts<'_, '_> {
         name: &'static str,
         first: usize,
         values: &[(char, usize)],
-    ) -> Result<Vec<Slot>, LowerError> {
+    ) -> Result<Vec<Parameter>, LowerError> {
         let layouts = match self.cx.module.attribute(self.op, name) {
             None => None,
             Some(Attribute::Array(layouts)) if layouts.len() >= first + values.len() => {
@@ -434,7 +436,7 @@ impl Layouts<'_, '_> {
             if kind != '.' && layout != expected && layout != plain {
                 return Err(LowerError::Attribute { name, why: format!("expected {expected:?}") });
             }
-            slots.push(Slot { index: first + index, transposed: is_matrix && layout != expected });
+            slots.push(Parameter { index: first + index, transposed: is_matrix && layout != expected });
         }
         Ok(slots)
     }

@@ -11,25 +11,25 @@ use crate::ir::{Attribute, Module, OpId};
 use crate::ops::{Lower, LowerError};
 
 /// How an option's number is read as the one that LAPACK takes.
-type Reading = fn(i64) -> Option<i64>;
+type OptionReader = fn(i64) -> Option<i64>;
 
 /// An option of a routine in a call.
-struct Choice {
+struct RoutineOption {
     /// Its name in LAPACK's own calls.
     name: &'static str,
     /// The name of its field; empty where it has a place.
     field: &'static str,
     /// The number of its scalar operand, of its `int`, or of its word.
     place: usize,
-    reading: Reading,
+    reading: OptionReader,
 }
 
-const fn at(name: &'static str, place: usize, reading: Reading) -> Choice {
-    Choice { name, field: "", place, reading }
+const fn at(name: &'static str, place: usize, reading: OptionReader) -> RoutineOption {
+    RoutineOption { name, field: "", place, reading }
 }
 
-const fn field(name: &'static str, field: &'static str, reading: Reading) -> Choice {
-    Choice { name, field, place: 0, reading }
+const fn field(name: &'static str, field: &'static str, reading: OptionReader) -> RoutineOption {
+    RoutineOption { name, field, place: 0, reading }
 }
 
 /// Where a call has its options.
@@ -52,7 +52,7 @@ struct Spelling {
     convention: Convention,
     name: &'static str,
     routine: &'static str,
-    options: &'static [Choice],
+    options: &'static [RoutineOption],
     /// Which of the routine's results each result is. A `.` is memory that the routine works in, and `!` a status that
     /// the routine does not return.
     results: &'static str,
@@ -67,7 +67,7 @@ pub(super) struct Spelled {
     pub routine: &'static str,
     /// The letter for the element type, where the name has one.
     pub letter: Option<char>,
-    options: &'static [Choice],
+    options: &'static [RoutineOption],
     /// As in [`Spelling`]; empty for the routine's own results.
     pub results: &'static str,
 }
@@ -162,14 +162,14 @@ const fn row(
     convention: Convention,
     name: &'static str,
     routine: &'static str,
-    options: &'static [Choice],
+    options: &'static [RoutineOption],
     results: &'static str,
 ) -> Spelling {
     Spelling { convention, name, routine, options, results, complex_results: results }
 }
 
 /// What older releases of JAX print for the CPU: sizes and options before the matrices (`jaxlib/lapack.py`).
-const fn scalars(name: &'static str, options: &'static [Choice], results: &'static str) -> Spelling {
+const fn scalars(name: &'static str, options: &'static [RoutineOption], results: &'static str) -> Spelling {
     row(Convention::Scalars, name, name, options, results)
 }
 
@@ -177,7 +177,7 @@ const fn scalars(name: &'static str, options: &'static [Choice], results: &'stat
 const fn flags(
     name: &'static str,
     routine: &'static str,
-    options: &'static [Choice],
+    options: &'static [RoutineOption],
     results: &'static str,
 ) -> Spelling {
     row(Convention::Flags, name, routine, options, results)
@@ -187,20 +187,20 @@ const fn flags(
 const fn descriptor(
     name: &'static str,
     routine: &'static str,
-    options: &'static [Choice],
+    options: &'static [RoutineOption],
     results: &'static str,
 ) -> Spelling {
     row(Convention::Descriptor, name, routine, options, results)
 }
 
-const LOWER: &[Choice] = &[at("uplo", 0, lower)];
-const LOWER_FLAG: &[Choice] = &[field("uplo", "lower", lower)];
+const LOWER: &[RoutineOption] = &[at("uplo", 0, lower)];
+const LOWER_FLAG: &[RoutineOption] = &[field("uplo", "lower", lower)];
 /// After the element type in a struct.
-const FILL: &[Choice] = &[at("uplo", 1, fill)];
-const SVD: &[Choice] =
+const FILL: &[RoutineOption] = &[at("uplo", 1, fill)];
+const SVD: &[RoutineOption] =
     &[field("full_matrices", "full_matrices", plain), field("compute_uv", "compute_uv", plain)];
-const JACOBI: &[Choice] = &[at("compute_uv", 5, eigen_mode), at("full_matrices", 6, negated)];
-const EIGENVECTORS: &[Choice] =
+const JACOBI: &[RoutineOption] = &[at("compute_uv", 5, eigen_mode), at("full_matrices", 6, negated)];
+const EIGENVECTORS: &[RoutineOption] =
     &[field("compute_left", "left", vectors), field("compute_right", "right", vectors)];
 
 const SPELLINGS: &[Spelling] = &[

@@ -1,11 +1,11 @@
 //! LU factors with the pivots that LAPACK's `getrf` takes: the first of the largest in each column.
 
-use super::matrix::{Matrix, Round, of_batch};
+use super::matrix::{Iteration, Matrix, of_batch};
 use crate::ir::{Element, onnx};
 use crate::ops::{Lower, LowerError};
 
 /// What `getrf` gives of matrices `[batch, m, n]`.
-pub(super) struct Factors {
+pub(super) struct LuFactors {
     /// `L` below the diagonal, whose ones are left out, and `U` from it on.
     pub factors: Matrix,
     /// The row that each row was exchanged with, from 1: `i32`, `[batch, min(m, n)]`.
@@ -14,7 +14,7 @@ pub(super) struct Factors {
     pub info: Matrix,
 }
 
-pub(super) fn factor(cx: &mut Lower, a: Matrix) -> Result<Factors, LowerError> {
+pub(super) fn factor(cx: &mut Lower, a: Matrix) -> Result<LuFactors, LowerError> {
     let (batch, m, n) = a.extents(cx);
     let (rows, columns) = (cx.row_numbers(m), cx.column_numbers(n));
     let fine = cx.integer_each(batch, 0);
@@ -66,11 +66,11 @@ pub(super) fn factor(cx: &mut Lower, a: Matrix) -> Result<Factors, LowerError> {
         });
         let chosen = cx.numbers([place], |[place]| place + 1i64);
         let chosen = cx.reshape(chosen.re, &[batch]).into();
-        Ok(Round { state: vec![a, info], left: vec![chosen] })
+        Ok(Iteration { state: vec![a, info], left: vec![chosen] })
     })?;
     let pivots = cx.transpose(results[2].re, &[1, 0]);
     let pivots = cx.cast(pivots, Element::I32).into();
-    Ok(Factors { factors: results[0], pivots, info: results[1] })
+    Ok(LuFactors { factors: results[0], pivots, info: results[1] })
 }
 
 /// The order of `rows` rows after the exchanges that `pivots`, `[batch, k]` from 0, tell of: `[batch, 1, rows]`.
@@ -91,7 +91,7 @@ pub(super) fn permutation(cx: &mut Lower, pivots: Matrix, rows: i64) -> Result<M
             columns.equal(place).select(number, columns.equal(number).select(read, columns))
         });
         let order = cx.reordered(state[0], exchange, 2);
-        Ok(Round { state: vec![order], left: Vec::new() })
+        Ok(Iteration { state: vec![order], left: Vec::new() })
     })?;
     Ok(results[0])
 }

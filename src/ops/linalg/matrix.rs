@@ -59,7 +59,7 @@ pub(super) fn of_batch(batch: Dim, own: &[i64]) -> Dims {
 }
 
 /// What a loop carries, and what it leaves behind: one value a round.
-pub(super) struct Round {
+pub(super) struct Iteration {
     /// The carried values for the next round.
     pub state: Vec<Matrix>,
     /// The values of this round.
@@ -226,7 +226,7 @@ impl Lower<'_> {
         &mut self,
         count: i64,
         state: &[Matrix],
-        round: impl FnOnce(&mut Self, Matrix, &[Matrix]) -> Result<Round, LowerError>,
+        round: impl FnOnce(&mut Self, Matrix, &[Matrix]) -> Result<Iteration, LowerError>,
     ) -> Result<Vec<Matrix>, LowerError> {
         let always = self.always();
         self.repeat(count, always, state, |cx, number, going, state| {
@@ -242,7 +242,7 @@ impl Lower<'_> {
         count: i64,
         holds: ValueId,
         state: &[Matrix],
-        round: impl FnOnce(&mut Self, ValueId, ValueId, &[Matrix]) -> Result<(ValueId, Round), LowerError>,
+        round: impl FnOnce(&mut Self, ValueId, ValueId, &[Matrix]) -> Result<(ValueId, Iteration), LowerError>,
     ) -> Result<Vec<Matrix>, LowerError> {
         let mut arguments = vec![(Element::I64, Vec::new()), (Element::Bool, Vec::new())];
         let carried: Vec<ValueId> = state.iter().flat_map(|matrix| matrix.parts()).collect();

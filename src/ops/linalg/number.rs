@@ -17,7 +17,7 @@ pub(super) struct Number<'f> {
 }
 
 /// What can be combined with a number: another one, or a real constant.
-pub(super) trait Operand<'f>: Copy {
+pub(super) trait IntoTerm<'f>: Copy {
     /// The operand as a number of the same element type as `like`.
     fn beside(self, like: Number<'f>) -> Number<'f>;
     /// The number itself, where it is none that takes its type from another.
@@ -26,7 +26,7 @@ pub(super) trait Operand<'f>: Copy {
     }
 }
 
-impl<'f> Operand<'f> for Number<'f> {
+impl<'f> IntoTerm<'f> for Number<'f> {
     fn beside(self, _: Number<'f>) -> Number<'f> {
         self
     }
@@ -35,13 +35,13 @@ impl<'f> Operand<'f> for Number<'f> {
     }
 }
 
-impl<'f> Operand<'f> for f64 {
+impl<'f> IntoTerm<'f> for f64 {
     fn beside(self, like: Number<'f>) -> Number<'f> {
         Number { re: like.re.beside(self), im: None }
     }
 }
 
-impl<'f> Operand<'f> for i64 {
+impl<'f> IntoTerm<'f> for i64 {
     fn beside(self, like: Number<'f>) -> Number<'f> {
         Number { re: like.re.beside(self), im: None }
     }
@@ -112,7 +112,7 @@ impl<'f> Number<'f> {
     }
 
     /// A constant of the same element type.
-    pub(super) fn beside(self, number: impl Operand<'f>) -> Self {
+    pub(super) fn beside(self, number: impl IntoTerm<'f>) -> Self {
         number.beside(self)
     }
 
@@ -159,7 +159,7 @@ impl<'f> Number<'f> {
     }
 
     /// The greater of two real numbers, NaN if one is.
-    pub(super) fn max(self, other: impl Operand<'f>) -> Self {
+    pub(super) fn max(self, other: impl IntoTerm<'f>) -> Self {
         Self::real(self.re.max(other.beside(self).re))
     }
 
@@ -174,27 +174,27 @@ impl<'f> Number<'f> {
     }
 
     /// `self < other`, of the real parts.
-    pub(super) fn less(self, other: impl Operand<'f>) -> Self {
+    pub(super) fn less(self, other: impl IntoTerm<'f>) -> Self {
         Self::real(self.re.less(other.beside(self).re))
     }
 
     /// `self > other`, of the real parts.
-    pub(super) fn greater(self, other: impl Operand<'f>) -> Self {
+    pub(super) fn greater(self, other: impl IntoTerm<'f>) -> Self {
         Self::real(self.re.greater(other.beside(self).re))
     }
 
     /// `self >= other`, of the real parts.
-    pub(super) fn greater_equal(self, other: impl Operand<'f>) -> Self {
+    pub(super) fn greater_equal(self, other: impl IntoTerm<'f>) -> Self {
         Self::real(self.re.greater_equal(other.beside(self).re))
     }
 
     /// `self <= other`, of the real parts.
-    pub(super) fn less_equal(self, other: impl Operand<'f>) -> Self {
+    pub(super) fn less_equal(self, other: impl IntoTerm<'f>) -> Self {
         Self::real(self.re.less_equal(other.beside(self).re))
     }
 
     /// `self == other`, in both parts.
-    pub(super) fn equal(self, other: impl Operand<'f>) -> Self {
+    pub(super) fn equal(self, other: impl IntoTerm<'f>) -> Self {
         let other = other.beside(self);
         let same = self.re.equal(other.re);
         if self.im.is_none() && other.im.is_none() {
@@ -204,7 +204,7 @@ impl<'f> Number<'f> {
     }
 
     /// Of a truth value: `yes` where it holds and `no` elsewhere. One of them is a number.
-    pub(super) fn select(self, yes: impl Operand<'f>, no: impl Operand<'f>) -> Self {
+    pub(super) fn select(self, yes: impl IntoTerm<'f>, no: impl IntoTerm<'f>) -> Self {
         let like = yes.number().or(no.number()).unwrap_or(self);
         let (yes, no) = (yes.beside(like), no.beside(like));
         let re = self.re.select(yes.re, no.re);
@@ -215,7 +215,7 @@ impl<'f> Number<'f> {
     }
 }
 
-impl<'f, O: Operand<'f>> Add<O> for Number<'f> {
+impl<'f, O: IntoTerm<'f>> Add<O> for Number<'f> {
     type Output = Self;
     fn add(self, other: O) -> Self {
         let other = other.beside(self);
@@ -227,7 +227,7 @@ impl<'f, O: Operand<'f>> Add<O> for Number<'f> {
     }
 }
 
-impl<'f, O: Operand<'f>> Sub<O> for Number<'f> {
+impl<'f, O: IntoTerm<'f>> Sub<O> for Number<'f> {
     type Output = Self;
     fn sub(self, other: O) -> Self {
         let other = other.beside(self);
@@ -239,7 +239,7 @@ impl<'f, O: Operand<'f>> Sub<O> for Number<'f> {
     }
 }
 
-impl<'f, O: Operand<'f>> Mul<O> for Number<'f> {
+impl<'f, O: IntoTerm<'f>> Mul<O> for Number<'f> {
     type Output = Self;
     fn mul(self, other: O) -> Self {
         let other = other.beside(self);
@@ -255,7 +255,7 @@ impl<'f, O: Operand<'f>> Mul<O> for Number<'f> {
     }
 }
 
-impl<'f, O: Operand<'f>> Div<O> for Number<'f> {
+impl<'f, O: IntoTerm<'f>> Div<O> for Number<'f> {
     type Output = Self;
     fn div(self, other: O) -> Self {
         let other = other.beside(self);

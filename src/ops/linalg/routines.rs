@@ -49,7 +49,7 @@ pub(super) fn trsm(cx: &mut Lower, call: &Call) -> Lowered {
 pub(super) fn getrf(cx: &mut Lower, call: &Call) -> Lowered {
     call.sizes(cx, 0)?;
     let a = call.matrix(cx, 0, call.element)?;
-    let lu::Factors { factors, pivots, info } = lu::factor(cx, a)?;
+    let lu::LuFactors { factors, pivots, info } = lu::factor(cx, a)?;
     call.results(cx, &[factors, pivots, info])
 }
 
@@ -57,7 +57,7 @@ pub(super) fn getrf(cx: &mut Lower, call: &Call) -> Lowered {
 pub(super) fn lu(cx: &mut Lower, call: &Call) -> Lowered {
     let (rows, _) = call.sizes(cx, 0)?;
     let a = call.matrix(cx, 0, call.element)?;
-    let lu::Factors { factors, pivots, .. } = lu::factor(cx, a)?;
+    let lu::LuFactors { factors, pivots, .. } = lu::factor(cx, a)?;
     let pivots = cx.numbers([pivots], |[pivots]| pivots - 1i64);
     let order = lu::permutation(cx, pivots, rows)?;
     call.results(cx, &[factors, pivots, order])

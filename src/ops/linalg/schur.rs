@@ -11,7 +11,7 @@ use super::balance;
 use super::hessenberg::{Basis, reduce};
 use super::householder::Reflector;
 use super::jacobi::{any_above, scaled};
-use super::matrix::{Matrix, Round, of_batch};
+use super::matrix::{Iteration, Matrix, of_batch};
 use super::number::Number;
 use super::standard::{self, earlier};
 use crate::ir::{Element, onnx};
@@ -197,7 +197,7 @@ fn iterate(cx: &mut Lower, basis: Basis) -> Result<(Basis, Matrix), LowerError> 
         });
         let low = start(cx, small, high);
         let active = cx.numbers([low, high], |[low, high]| low.less(high - width));
-        let window = Window { low, high, stalled };
+        let window = ActiveWindow { low, high, stalled };
         let columns_by_start =
             if a.is_complex() { window.single(cx, &band) } else { window.double(cx, &band) };
         let first_row = window.start(cx, &band, columns_by_start);
@@ -221,7 +221,7 @@ fn iterate(cx: &mut Lower, basis: Basis) -> Result<(Basis, Matrix), LowerError> 
         let going = cx.numbers([high], |[high]| high.cast(Element::F64));
         let going = any_above(cx, going, -0.5);
         let state = [basis.state(), vec![high, stalled]].concat();
-        Ok((going, Round { state, left: Vec::new() }))
+        Ok((going, Iteration { state, left: Vec::new() }))
     })?;
     let high = results[results.len() - 2];
     let unfinished = cx.numbers([high], |[high]| high + 1i64);
@@ -233,13 +233,13 @@ const NOTHING: f64 = 1e-300;
 
 /// The part of each matrix that has not come to an end, rows and columns `low` to `high`, and for how many rounds it
 /// has had the same end.
-struct Window {
+struct ActiveWindow {
     low: Matrix,
     high: Matrix,
     stalled: Matrix,
 }
 
-impl Window {
+impl ActiveWindow {
     /// The row to start in: the last at which the element below the diagonal before it is so small, and the reflection
     /// too, that both together are nothing; else the first. It takes what the reflection would be of in each row.
     fn start(&self, cx: &mut Lower, band: &Band, [first, second, third]: [Matrix; 3]) -> Matrix {
@@ -316,7 +316,7 @@ impl Window {
                 ]
             },
         );
-        let [centre, spread] = cx.number_lists(last, |[a, b, c, d]| {
+        let [center, spread] = cx.number_lists(last, |[a, b, c, d]| {
             let middle = (a + d) * 0.5;
             let determinant = (a - middle) * (d - middle) - b * c;
             let root = determinant.abs().sqrt();
@@ -329,12 +329,12 @@ impl Window {
             [band.diagonal, band.above, band.below].map(|value| earlier(cx, value, 0.0));
         let third = earlier(cx, below, 0.0);
         cx.number_lists(
-            [band.diagonal, next, above, below, third, centre, spread],
-            |[first, next, above, below, third, centre, spread]| {
-                let distance = first - centre;
+            [band.diagonal, next, above, below, third, center, spread],
+            |[first, next, above, below, third, center, spread]| {
+                let distance = first - center;
                 [
                     distance * distance + spread + above * below,
-                    below * (distance + next - centre),
+                    below * (distance + next - center),
                     below * third,
                 ]
             },

@@ -1,6 +1,6 @@
 //! Solutions of triangular systems by substitution, row by row.
 
-use super::matrix::{Matrix, Round};
+use super::matrix::{Iteration, Matrix};
 use crate::ops::{Lower, LowerError};
 
 /// Which system is solved: `op(A) * X = B`, or `X * op(A) = B`.
@@ -55,7 +55,7 @@ fn substitute(cx: &mut Lower, lower: bool, unit: bool, a: Matrix, b: Matrix) -> 
         let x = cx.numbers([rows, number, new, state[0]], |[rows, number, new, x]| {
             rows.equal(number).select(new, x)
         });
-        Ok(Round { state: vec![x], left: Vec::new() })
+        Ok(Iteration { state: vec![x], left: Vec::new() })
     })?;
     Ok(results[0])
 }

@@ -5,12 +5,12 @@
 //! for the next round. `U` then has two diagonals above its own, and the rows are solved from the last to the first.
 
 use super::householder::factors_of;
-use super::matrix::{Matrix, Round, of_batch};
+use super::matrix::{Iteration, Matrix, of_batch};
 use crate::ir::Dim;
 use crate::ops::{Lower, LowerError};
 
 /// The solution and what `gtsv` leaves of the diagonals.
-pub(super) struct Solution {
+pub(super) struct TridiagonalSolution {
     /// `[batch, n, k]`.
     pub x: Matrix,
     /// The diagonal of `U`, `[batch, n]`.
@@ -31,7 +31,7 @@ pub(super) fn solve(
     middle: Matrix,
     above: Matrix,
     b: Matrix,
-) -> Result<Solution, LowerError> {
+) -> Result<TridiagonalSolution, LowerError> {
     let (element, (batch, n, k)) = (b.element(cx), b.extents(cx));
     let zero = cx.scalar(element, 0.0);
     // Rows as [batch, n, 1], with a row of zeros after the last.
@@ -76,7 +76,7 @@ pub(super) fn solve(
         let info = cx.numbers([info, pivot, number], |[info, pivot, number]| {
             (info.equal(0i64) & pivot.equal(0.0)).select(number + 1i64, info)
         });
-        Ok(Round { state: vec![held_d, held_u, held_right, info], left: vec![pivot, one, two, kept] })
+        Ok(Iteration { state: vec![held_d, held_u, held_right, info], left: vec![pivot, one, two, kept] })
     })?;
     let [diagonal, first, second, right] = [eliminated[4], eliminated[5], eliminated[6], eliminated[7]];
     let nothing = cx.zeros(b, &of_batch(batch, &[1, k]));
@@ -91,7 +91,7 @@ pub(super) fn solve(
         let x = cx.numbers([row[0], row[1], row[2], row[3], state[0], state[1]], |[d, u, v, b, x, y]| {
             (b - u * x - v * y) / d
         });
-        Ok(Round { state: vec![x, state[0]], left: vec![x] })
+        Ok(Iteration { state: vec![x, state[0]], left: vec![x] })
     })?;
     let x = solved[2].map(cx, |cx, part| {
         let part = cx.reverse(part, &[0]);
@@ -99,5 +99,5 @@ pub(super) fn solve(
         cx.transpose(part, &[1, 0, 2])
     });
     let [diagonal, first, second] = [diagonal, first, second].map(|value| factors_of(cx, value));
-    Ok(Solution { x, diagonal, first, second, info: eliminated[3] })
+    Ok(TridiagonalSolution { x, diagonal, first, second, info: eliminated[3] })
 }

@@ -1,7 +1,7 @@
 //! Factors and products that are updated, as the libraries of GPUs do it.
 
 use super::lapack::Call;
-use super::matrix::{Matrix, Round, of_batch};
+use super::matrix::{Iteration, Matrix, of_batch};
 use crate::ops::{Lower, LowerError, Lowered};
 
 /// `alpha * A * A^T + beta * C` below the diagonal and on it. What is above stays as it is in `C`.
@@ -55,7 +55,7 @@ pub(super) fn cholesky_update(cx: &mut Lower, call: &Call) -> Lowered {
         let r = cx.numbers([rows, number, new, state[0]], |[rows, number, new, r]| {
             rows.equal(number).select(new, r)
         });
-        Ok(Round { state: vec![r, w], left: Vec::new() })
+        Ok(Iteration { state: vec![r, w], left: Vec::new() })
     })?;
     call.results(cx, &results[..2])
 }

@@ -12,22 +12,27 @@ use rustc_hash::FxHashMap;
 
 /// A reduction that is `ArgMax` or `ArgMin`.
 #[derive(Clone, Copy)]
-pub(super) struct Found {
+pub(super) struct ArgReduction {
     /// Which operand has the values; the other one has the places.
     value: usize,
     axis: i64,
-    choice: Choice,
+    choice: ArgChoice,
     /// Whether the first NaN wins, as it does for JAX.
     nan_wins: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Choice {
+struct ArgChoice {
     largest: bool,
     last: bool,
 }
 
-pub(super) fn recognise(cx: &mut Lower, op: OpId, region: RegionId, dimensions: &[i64]) -> Option<Found> {
+pub(super) fn recognize(
+    cx: &mut Lower,
+    op: OpId,
+    region: RegionId,
+    dimensions: &[i64],
+) -> Option<ArgReduction> {
     let &[axis] = dimensions else { return None };
     if cx.operand_count(op) != 4 {
         return None;
@@ -54,7 +59,7 @@ pub(super) fn recognise(cx: &mut Lower, op: OpId, region: RegionId, dimensions: 
     let strict = element.is_float() && cx.settings.strict_nan;
     let init = cx.operand(op, 2 + value).ok()?;
     let known = cx.is_neutral(neutral, init);
-    (known && (nan_wins || !strict)).then_some(Found { value, axis, choice, nan_wins })
+    (known && (nan_wins || !strict)).then_some(ArgReduction { value, axis, choice, nan_wins })
 }
 
 /// Whether the operand counts 0, 1, 2 ... along the axis.
@@ -101,7 +106,7 @@ fn counts(cx: &Lower, op: OpId, index: usize, axis: i64) -> bool {
 }
 
 /// What the region chooses, and whether the first NaN wins; `None` when it chooses otherwise.
-fn choice(module: &Module, region: RegionId, value: usize, element: Element) -> Option<(Choice, bool)> {
+fn choice(module: &Module, region: RegionId, value: usize, element: Element) -> Option<(ArgChoice, bool)> {
     // Places are 0 and 1; values are above them or below, so that a region that mixes the two does not agree. The
     // first place is the lower one, as the reduction runs from the first element to the last.
     let bases: &[f64] = if element == Element::Bool { &[0.0] } else { &[10.0, -10.0] };
@@ -131,7 +136,7 @@ fn choice(module: &Module, region: RegionId, value: usize, element: Element) -> 
             let nan = f64::NAN;
             let nan_wins = !element.is_float()
                 || (!last && agrees(nan, 1.0, true)? && agrees(1.0, nan, false)? && agrees(nan, nan, true)?);
-            return Some((Choice { largest, last }, nan_wins));
+            return Some((ArgChoice { largest, last }, nan_wins));
         }
     }
     None
@@ -210,8 +215,8 @@ fn compare(module: &Module, op: OpId, a: f64, b: f64) -> Option<bool> {
     })
 }
 
-pub(super) fn lower(cx: &mut Lower, op: OpId, found: Found) -> Lowered {
-    let Found { value: index, axis, choice, nan_wins } = found;
+pub(super) fn lower(cx: &mut Lower, op: OpId, found: ArgReduction) -> Lowered {
+    let ArgReduction { value: index, axis, choice, nan_wins } = found;
     let value = cx.full(op, index)?;
     let (place_element, kept) = cx.result_dims(op, 1 - index)?;
     if kept.contains(&Dim::Known(0)) {

@@ -33,7 +33,7 @@ fn reduce(cx: &mut Lower, op: OpId) -> Lowered {
         }
         return Ok(results.into_iter().collect());
     }
-    if let Some(found) = argmax::recognise(cx, op, region, &dimensions) {
+    if let Some(found) = argmax::recognize(cx, op, region, &dimensions) {
         return argmax::lower(cx, op, found);
     }
     fold::lower(cx, op, region, &dimensions)

@@ -3,13 +3,19 @@
 //!
 //! Windows that are not inside of the operand get a row of their own after the others, which is cut off again.
 
-use super::super::control::{Input, Length, Rounds};
-use super::{Numbers, Plan, Rows, Write};
+use super::super::control::{Input, Length, LoopBuilder};
+use super::{Numbers, RowUpdate, RowView, ScatterPlan};
 use crate::ir::{Dim, Dims, Element, OpId, RegionId, ValueId, onnx};
 use crate::ops::{Combiner, Lower, LowerError, Lowered};
 
 /// The windows of a scatter whose region has any form.
-pub(super) fn scatter(cx: &mut Lower, op: OpId, region: RegionId, plan: &Plan, numbers: &Numbers) -> Lowered {
+pub(super) fn scatter(
+    cx: &mut Lower,
+    op: OpId,
+    region: RegionId,
+    plan: &ScatterPlan,
+    numbers: &Numbers,
+) -> Lowered {
     let count = cx.module.op(op).results.len();
     if cx.parameters(region)?.len() != 2 * count || cx.returned(region)?.len() != count {
         return Err(LowerError::form("an update computation that does not match the number of results"));
@@ -47,7 +53,7 @@ pub(super) fn scatter(cx: &mut Lower, op: OpId, region: RegionId, plan: &Plan, n
 }
 
 /// The rows and one more. Any will do: the first, or zeros where there may be no row.
-fn with_spare_row(cx: &mut Lower, data: ValueId, plan: &Plan) -> ValueId {
+fn with_spare_row(cx: &mut Lower, data: ValueId, plan: &ScatterPlan) -> ValueId {
     let mut high = plan.rows.sizes();
     let low = vec![0; high.len()];
     let (fewest, _) = cx.module.dim_exprs.bounds(high[0]);
@@ -66,7 +72,7 @@ fn with_spare_row(cx: &mut Lower, data: ValueId, plan: &Plan) -> ValueId {
 fn write(
     cx: &mut Lower,
     region: RegionId,
-    rows: &Rows,
+    rows: &RowView,
     data: &[ValueId],
     positions: ValueId,
     updates: &[ValueId],
@@ -83,7 +89,7 @@ fn write(
     let combined = cx.inline(vectorized, &arguments)?;
     let mut written = Vec::with_capacity(data.len());
     for (&operand, updates) in data.iter().zip(combined) {
-        let write = Write { positions, updates, combiner: Combiner::Second, distinct: true };
+        let write = RowUpdate { positions, updates, combiner: Combiner::Second, distinct: true };
         written.push(cx.write_rows(operand, rows, &write)?);
     }
     Ok(written)
@@ -93,7 +99,7 @@ fn write(
 fn one_by_one(
     cx: &mut Lower,
     region: RegionId,
-    rows: &Rows,
+    rows: &RowView,
     data: Vec<ValueId>,
     positions: ValueId,
     updates: Vec<ValueId>,
@@ -111,7 +117,7 @@ fn one_by_one(
     for update in updates {
         inputs.push(joined(cx, update).0);
     }
-    let rounds = Rounds {
+    let rounds = LoopBuilder {
         length: Length::Sized(windows),
         carried: data.iter().map(|&value| (cx.element(value), rows.sizes().to_vec())).collect(),
         inits: data,

@@ -18,7 +18,7 @@ mod rows;
 
 use crate::ops::row::{Row, row};
 use crate::ops::type_inference::{AtLeast, index, variadic};
-pub(super) use rows::{Rows, Write};
+pub(super) use rows::{RowUpdate, RowView};
 
 use super::gather::may_equal;
 use super::start_indices::{StartIndices, StridedAxis, strides};
@@ -54,12 +54,12 @@ struct Numbers {
 }
 
 /// Where the windows go, for all inputs alike.
-struct Plan {
+struct ScatterPlan {
     /// Row numbers, of the sizes of the positions and of the window in the joined dimensions.
     positions: ValueId,
     /// How many dimensions are joined.
     joined: usize,
-    rows: Rows,
+    rows: RowView,
     /// Whether each position of a window is in range, of the rank of `positions`; `None` when all are known to be.
     valid: Option<ValueId>,
     /// Whether there is one window.
@@ -175,13 +175,13 @@ fn numbers(cx: &Lower, op: OpId, inputs: usize) -> Result<Numbers, LowerError> {
     Ok(Numbers { sizes, window, window_dims, batch_dims, batching, map, vector_dim })
 }
 
-fn plan(cx: &mut Lower, starts: &StartIndices, numbers: &Numbers, unique: bool) -> Plan {
+fn plan(cx: &mut Lower, starts: &StartIndices, numbers: &Numbers, unique: bool) -> ScatterPlan {
     let Numbers { sizes, window, .. } = numbers;
     let partial = |dim: usize| window[dim] != sizes[dim];
     let joined = (0..sizes.len()).rev().find(|&dim| partial(dim)).map_or(0, |dim| dim + 1);
     let known = &cx.module.dim_exprs;
     let count = known.product(sizes[..joined].iter().copied());
-    let rows = Rows { count, inner: Dims::from_slice(&sizes[joined..]) };
+    let rows = RowView { count, inner: Dims::from_slice(&sizes[joined..]) };
     let steps = strides(known, &sizes[..joined]);
     let limit = |dim: usize| known.subtract(sizes[dim], window[dim]);
     let guarded = |column: usize| !starts.ranges[column].within(known, limit(numbers.map[column]));
@@ -218,7 +218,7 @@ fn plan(cx: &mut Lower, starts: &StartIndices, numbers: &Numbers, unique: bool) 
     let count = starts.count(&cx.module.dim_exprs);
     let single = count == Dim::Known(1);
     let distinct = unique || count == paired || all_differ(cx, positions);
-    Plan { positions, joined, rows, valid, single, distinct }
+    ScatterPlan { positions, joined, rows, valid, single, distinct }
 }
 
 /// The row of each window, the nearest for one that is not all inside of the operand, and whether it is.
@@ -250,7 +250,7 @@ fn all_differ(cx: &Lower, positions: ValueId) -> bool {
     known.len() == count
 }
 
-impl Plan {
+impl ScatterPlan {
     /// The updates as rows for the positions.
     fn updates(&self, cx: &mut Lower, updates: ValueId, numbers: &Numbers) -> ValueId {
         let (joined, inner) = numbers.window_dims.split_at(self.joined);
@@ -269,14 +269,14 @@ fn write(
     operand: ValueId,
     updates: ValueId,
     combiner: Combiner,
-    plan: &Plan,
+    plan: &ScatterPlan,
     numbers: &Numbers,
 ) -> Result<ValueId, LowerError> {
     let updates = plan.updates(cx, updates, numbers);
     let sizes = cx.dims(updates);
     let rank = cx.rank(plan.positions);
     let element = cx.element(operand);
-    let mut write = Write { positions: plan.positions, updates, combiner, distinct: plan.distinct };
+    let mut write = RowUpdate { positions: plan.positions, updates, combiner, distinct: plan.distinct };
     let whole = numbers.sizes.clone();
     let Some(valid) = plan.valid else {
         let written = cx.write_rows(operand, &plan.rows, &write)?;
@@ -320,7 +320,7 @@ fn write(
     let spare = cx.slice(data, &low, &high, &steps);
     let data = cx.concat(&[data, spare], 0);
     let count = cx.module.dim_exprs.add(plan.rows.count, Dim::Known(1));
-    let more = Rows { count, inner: plan.rows.inner.clone() };
+    let more = RowView { count, inner: plan.rows.inner.clone() };
     let written = cx.write_rows(data, &more, &write)?;
     (low[0], high[0]) = (0, plan.rows.count);
     let kept = cx.slice(written, &low, &high, &steps);

@@ -13,14 +13,14 @@ const LARGEST_IN_ORDER: i64 = 100_000;
 
 /// A tensor seen as rows.
 #[derive(Clone, Debug)]
-pub(crate) struct Rows {
+pub(crate) struct RowView {
     /// How many.
     pub count: Dim,
     /// The sizes of one.
     pub inner: Dims,
 }
 
-impl Rows {
+impl RowView {
     /// The sizes of the tensor of rows.
     pub fn sizes(&self) -> Dims {
         let mut sizes = self.inner.clone();
@@ -36,7 +36,7 @@ impl Rows {
 
 /// What is written.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Write {
+pub(crate) struct RowUpdate {
     /// Row numbers, all in range.
     pub positions: ValueId,
     /// A row for each of them.
@@ -73,8 +73,8 @@ impl Lower<'_> {
     pub(crate) fn write_rows(
         &mut self,
         operand: ValueId,
-        rows: &Rows,
-        write: &Write,
+        rows: &RowView,
+        write: &RowUpdate,
     ) -> Result<ValueId, LowerError> {
         let element = self.element(operand);
         let data = rows.of(self, operand);
@@ -132,8 +132,8 @@ impl Lower<'_> {
         scattered: ValueId,
         data: ValueId,
         updates: ValueId,
-        rows: &Rows,
-        write: &Write,
+        rows: &RowView,
+        write: &RowUpdate,
     ) -> ValueId {
         let flags = |cx: &mut Self, value: ValueId| {
             let nan = cx.elementwise_to(onnx::IS_NAN, &[value], Element::Bool);
@@ -150,7 +150,7 @@ impl Lower<'_> {
     fn scatter_rows(
         &mut self,
         data: ValueId,
-        rows: &Rows,
+        rows: &RowView,
         positions: ValueId,
         updates: ValueId,
         reduction: &'static str,

@@ -2,7 +2,7 @@
 //!
 //! A comparator of `n` operands has the arguments `a0, b0, a1, b1, ...`. Read are `compare LT|GT` of one pair, and
 //! the lexicographic `or(lt(a0, b0), and(eq(a0, b0), rest))`. JAX makes floats canonical before it compares them in
-//! the total order: zeros become +0 and NaN becomes one positive NaN, by selects. The total order may be spelt out as
+//! the total order: zeros become +0 and NaN becomes one positive NaN, by selects. The total order may be spelled out as
 //! that of integers. Anything else is not read.
 
 use crate::ir::{Definition, OpName, RegionId, ValueId, stablehlo};
@@ -31,7 +31,7 @@ pub(super) enum Zeros {
 
 /// An argument as it is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Argument {
+struct ComparedArgument {
     index: usize,
     /// Whether zeros were made equal.
     zero: bool,
@@ -47,7 +47,7 @@ pub(super) fn comparator(cx: &Lower, region: RegionId, operands: usize) -> Optio
     if cx.module.op(terminator).name != stablehlo::RETURN || block.arguments.len() != 2 * operands {
         return None;
     }
-    let reader = Reader { cx, arguments: &block.arguments };
+    let reader = ComparatorReader { cx, arguments: &block.arguments };
     let mut keys = Vec::new();
     let mut rest = result;
     // Each turn takes one key off; a comparator cannot have more keys than operands that matter.
@@ -63,12 +63,12 @@ pub(super) fn comparator(cx: &Lower, region: RegionId, operands: usize) -> Optio
     None
 }
 
-struct Reader<'a, 'b> {
+struct ComparatorReader<'a, 'b> {
     cx: &'a Lower<'b>,
     arguments: &'a [ValueId],
 }
 
-impl Reader<'_, '_> {
+impl ComparatorReader<'_, '_> {
     /// The operands of the op of that name that defines a value.
     fn op(&self, value: ValueId, name: OpName) -> Option<&[ValueId]> {
         let Definition::Result(op, 0) = self.cx.module.value(value).definition else { return None };
@@ -137,9 +137,9 @@ impl Reader<'_, '_> {
     }
 
     /// An argument, or one made canonical.
-    fn argument(&self, value: ValueId) -> Option<Argument> {
+    fn argument(&self, value: ValueId) -> Option<ComparedArgument> {
         if let Some(index) = self.arguments.iter().position(|&argument| argument == value) {
-            return Some(Argument { index, zero: false, nan: false });
+            return Some(ComparedArgument { index, zero: false, nan: false });
         }
         if let Some(ordered) = self.ordered_bits(value) {
             return Some(ordered);
@@ -151,10 +151,10 @@ impl Reader<'_, '_> {
         let number = self.cx.known_number(constant)?;
         match direction {
             "NE" if (a, b) == (argument, argument) && number.is_nan() && number.is_sign_positive() => {
-                Some(Argument { nan: true, ..inner })
+                Some(ComparedArgument { nan: true, ..inner })
             }
             "EQ" if a == argument && self.cx.known_number(b) == Some(0.0) && is_zero(number) => {
-                Some(Argument { zero: true, ..inner })
+                Some(ComparedArgument { zero: true, ..inner })
             }
             _ => None,
         }
@@ -162,7 +162,7 @@ impl Reader<'_, '_> {
 
     /// A canonical argument as the integer that has its place in the total order: its bits, and where they are negative,
     /// the largest integer less its unsigned bits.
-    fn ordered_bits(&self, value: ValueId) -> Option<Argument> {
+    fn ordered_bits(&self, value: ValueId) -> Option<ComparedArgument> {
         let &[is_negative, turned, canonical] = self.op(value, stablehlo::SELECT)? else { return None };
         let ("LT", _, tested, zero) = self.compare(is_negative)? else { return None };
         let &[is_nan, nan, number] = self.op(canonical, stablehlo::SELECT)? else { return None };
@@ -193,7 +193,7 @@ impl Reader<'_, '_> {
             && (integer(zero), integer(none)) == (Some(0), Some(0))
             && integer(largest) == Some(i64::MAX >> (64 - element.bits()))
             && number_of(element, &nan.to_le_bytes()[..element.bytes()]).is_some_and(f64::is_nan);
-        fits.then_some(Argument { index, zero: true, nan: true })
+        fits.then_some(ComparedArgument { index, zero: true, nan: true })
     }
 }
 

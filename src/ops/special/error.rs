@@ -130,7 +130,7 @@ pub(super) fn erf_inv(x: Term) -> Term {
 
 /// The quotient of the inverse by `x`, in `f32`.
 fn narrow_erf_inv(x: Term) -> Term {
-    const CENTRE: [f64; 9] = [
+    const CENTER: [f64; 9] = [
         2.81022636e-08,
         3.43273939e-07,
         -3.5233877e-06,
@@ -155,19 +155,19 @@ fn narrow_erf_inv(x: Term) -> Term {
     // In f64 the square is exact and the difference keeps all that an f32 of `w` can hold.
     let wide = x.cast(Element::F64);
     let w = (-(1.0 - wide * wide).log()).cast(x.element());
-    let centre = w.less(5.0);
-    let w = centre.select(w - 2.5, w.sqrt() - 3.0);
-    CENTRE
+    let center = w.less(5.0);
+    let w = center.select(w - 2.5, w.sqrt() - 3.0);
+    CENTER
         .iter()
         .zip(&TAIL)
-        .map(|(&near, &far)| centre.select(x.beside(near), x.beside(far)))
+        .map(|(&near, &far)| center.select(x.beside(near), x.beside(far)))
         .reduce(|sum, coefficient| sum * w + coefficient)
         .unwrap_or(w)
 }
 
 /// The quotient of the inverse by `x`, in `f64`.
 fn wide_erf_inv(x: Term) -> Term {
-    const CENTRE: [f64; 23] = [
+    const CENTER: [f64; 23] = [
         -3.64441206401782e-21,
         -1.6850591381820166e-19,
         1.28584807152564e-18,
@@ -234,8 +234,8 @@ fn wide_erf_inv(x: Term) -> Term {
     ];
     let w = -log1p(-(x * x));
     let root = w.sqrt();
-    let centre = (w - 3.125).polynomial(&CENTRE);
+    let center = (w - 3.125).polynomial(&CENTER);
     let middle = (root - 3.25).polynomial(&MIDDLE);
     let tail = (root - 5.0).polynomial(&TAIL);
-    w.less(6.25).select(centre, w.less(16.0).select(middle, tail))
+    w.less(6.25).select(center, w.less(16.0).select(middle, tail))
 }

@@ -65,7 +65,7 @@ pub(in crate::ops) fn dynamic_gather(t: &Typing) -> Inferred {
 }
 
 /// The dimensions that index a tensor: those at which the index vectors point, and those of the batch.
-struct Indexing {
+struct IndexedDims {
     /// The batch dimensions of the indices, in order.
     batch: Dims,
 }
@@ -77,7 +77,7 @@ fn indexing(
     [map, batching, index_batching]: [&'static str; 3],
     operand: &TensorType,
     indices: &TensorType,
-) -> Result<Indexing, Violation> {
+) -> Result<IndexedDims, Violation> {
     let vector = t.field_integer(name, "index_vector_dim")?;
     let vector = usize::try_from(vector).ok().filter(|&vector| vector <= indices.rank());
     let Some(vector) = vector else {
@@ -104,7 +104,7 @@ fn indexing(
             return attribute(name, format!("the batching dimensions {own} and {index} differ in size"));
         }
     }
-    Ok(Indexing { batch: without(&indices.dims, &[vector]) })
+    Ok(IndexedDims { batch: without(&indices.dims, &[vector]) })
 }
 
 /// The dimensions of a window that the text leaves out, which are sorted and distinct.

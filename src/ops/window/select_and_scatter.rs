@@ -9,7 +9,7 @@
 
 use super::Window;
 use crate::ir::{Dim, DimExprs, Dims, Element, OpId, ValueId, onnx};
-use crate::ops::scatter::{Rows, Write};
+use crate::ops::scatter::{RowUpdate, RowView};
 use crate::ops::start_indices::{StridedAxis, strides};
 use crate::ops::{Lower, LowerError, Lowered};
 
@@ -24,7 +24,7 @@ pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
     if out.contains(&Dim::Known(0)) || sizes.contains(&Dim::Known(0)) {
         return Ok(cx.broadcast_to(init, &sizes).into());
     }
-    let rows = Rows { count: cx.module.dim_exprs.product(sizes.iter().copied()), inner: Dims::new() };
+    let rows = RowView { count: cx.module.dim_exprs.product(sizes.iter().copied()), inner: Dims::new() };
     let start = cx.broadcast_to(init, &rows.sizes());
     let window = Window::of(cx, op, sizes.len())?;
     if window.base.iter().chain(&window.dilations).any(|&dilation| dilation != 1) {
@@ -80,7 +80,7 @@ pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
     let source = cx.full(op, 1)?;
     let updates = cx.reshape(source, &[count]);
     let apart = (0..out.len()).all(|axis| window.sizes[axis] <= window.strides[axis]);
-    let write = Write { positions, updates, combiner, distinct: apart };
+    let write = RowUpdate { positions, updates, combiner, distinct: apart };
     let result = cx.write_rows(start, &rows, &write)?;
     Ok(cx.reshape(result, &sizes).into())
 }

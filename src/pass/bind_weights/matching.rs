@@ -1,17 +1,17 @@
 //! Matches arguments with tensors.
 
 use super::path::{ArgumentPath, parts, tree_order, without_value};
-use super::{Offer, Plan};
+use super::{Offer, Pairing};
 use crate::diagnostic::{Diagnostics, catalog};
 use crate::source::Span;
 use crate::weights::Weights;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Gives the sorted tensors of each file to the first arguments.
-pub(super) fn by_order(offers: &[Offer], arguments: usize, diagnostics: &mut Diagnostics) -> Plan {
+pub(super) fn by_order(offers: &[Offer], arguments: usize, diagnostics: &mut Diagnostics) -> Pairing {
     if offers.len() > arguments {
         diagnostics.push(catalog::TooManyWeights { tensors: offers.len(), arguments });
-        return Plan::new();
+        return Pairing::new();
     }
     let mut order: Vec<usize> = (0..offers.len()).collect();
     // The offers of a file are adjacent.
@@ -35,10 +35,10 @@ pub(super) fn by_path(
     paths: &[Option<ArgumentPath>],
     spans: &[Span],
     diagnostics: &mut Diagnostics,
-) -> Plan {
+) -> Pairing {
     if paths.iter().all(Option::is_none) && !paths.is_empty() && !offers.is_empty() {
         diagnostics.push(catalog::NoWeightNames {});
-        return Plan::new();
+        return Pairing::new();
     }
     let mut by_path: FxHashMap<&[String], Vec<usize>> = FxHashMap::default();
     for (index, offer) in offers.iter().enumerate() {
@@ -63,7 +63,7 @@ pub(super) fn by_path(
             }
         }
     }
-    let mut plan = Plan::new();
+    let mut plan = Pairing::new();
     for (index, claims) in claims.iter().enumerate() {
         let Some(best) = claims.iter().map(|claim| claim.form).min() else { continue };
         let mut best = claims.iter().filter(|claim| claim.form == best);
@@ -117,7 +117,7 @@ fn report_left(
     offers: &[Offer],
     paths: &[Option<ArgumentPath>],
     spans: &[Span],
-    plan: &Plan,
+    plan: &Pairing,
     diagnostics: &mut Diagnostics,
 ) {
     let example = paths.iter().zip(spans).find_map(|(path, &at)| Some((path.as_ref()?, at)));

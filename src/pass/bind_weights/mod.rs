@@ -35,7 +35,7 @@ struct Offer<'w> {
 }
 
 /// Pairs of positions of an argument and its offer, in the order of the arguments.
-type Plan = Vec<(usize, usize)>;
+type Pairing = Vec<(usize, usize)>;
 
 /// Runs the pass. It changes nothing if the module has no placeholders and the options have no weights.
 pub fn run(module: &mut Module, cx: &mut Context) {

@@ -37,10 +37,10 @@ impl From<u64> for Piece {
 ///
 /// An op is seen from its own block and those inside of it. When an equal op of a block that is not seen comes first,
 /// the later one takes its place: by then the walk has left the block of the first.
-pub(super) struct Repeated {
+pub(super) struct AvailableOps {
     /// The pieces of all known ops, in a row: an allocation for each op would cost more than the comparisons.
     pieces: Vec<Piece>,
-    known: Vec<Known>,
+    known: Vec<AvailableOp>,
     /// The last of the known ops whose pieces have a hash.
     last: FxHashMap<u64, u32>,
     blocks: Vec<Nesting>,
@@ -52,7 +52,7 @@ pub(super) struct Repeated {
 }
 
 /// An op that later ones can be replaced by.
-struct Known {
+struct AvailableOp {
     pieces: Range<usize>,
     op: OpId,
     block: BlockId,
@@ -60,7 +60,7 @@ struct Known {
     before: Option<u32>,
 }
 
-impl Repeated {
+impl AvailableOps {
     pub(super) fn new(module: &Module, within_modules: bool) -> Self {
         let (blocks, owners) = nesting(module);
         let count = owners.iter().flatten().count();
@@ -114,7 +114,7 @@ impl Repeated {
         let start = self.pieces.len();
         self.pieces.extend_from_slice(&self.key);
         self.last.insert(hash, self.known.len() as u32);
-        self.known.push(Known { pieces: start..self.pieces.len(), op, block, before });
+        self.known.push(AvailableOp { pieces: start..self.pieces.len(), op, block, before });
         None
     }
 

@@ -18,7 +18,7 @@ pub(in crate::pass) struct Liveness {
 }
 
 /// Values that are found to be needed, and what is needed for them.
-struct Search<'m> {
+struct LivenessSearch<'m> {
     module: &'m Module,
     live: Liveness,
     /// The op that has a block in its regions, and the block of that op.
@@ -34,7 +34,7 @@ impl Liveness {
             ops: vec![false; module.op_count()],
             carriers: Vec::new(),
         };
-        let mut search = Search { module, live, owners: FxHashMap::default(), next: Vec::new() };
+        let mut search = LivenessSearch { module, live, owners: FxHashMap::default(), next: Vec::new() };
         let bodies: Vec<RegionId> = module.functions().map(|id| module.function(id).body).collect();
         bodies.iter().flat_map(|&body| &module.region(body).blocks).for_each(|&block| search.returned(block));
         for block in module.blocks_within(bodies) {
@@ -78,7 +78,7 @@ impl Liveness {
     }
 }
 
-impl Search<'_> {
+impl LivenessSearch<'_> {
     fn run(&mut self) {
         loop {
             while let Some(value) = self.next.pop() {

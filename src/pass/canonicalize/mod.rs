@@ -25,7 +25,7 @@ use crate::ir::{
 };
 use crate::ops::fold::{self, Tensor};
 use crate::source::Source;
-use cse::Repeated;
+use cse::AvailableOps;
 pub(super) use cse::{Piece, encode_attributes};
 pub(super) use dce::{remove as remove_dead, remove_unused};
 pub(super) use liveness::Liveness;
@@ -48,7 +48,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     let uses = use_counts(module);
     let returned = returned_by_graphs(module);
     let arranging = Arranging::new(module, &uses, cx.references_weights);
-    let mut repeated = Repeated::new(module, cx.keep_functions);
+    let mut repeated = AvailableOps::new(module, cx.keep_functions);
     let mut evaluated = fold::evaluate(module, cx.source);
     let folded = Folded { bytes: Cell::new(cx.folded), limit: cx.max_folded, stopped: Cell::new(false) };
     for function in module.functions() {
@@ -124,7 +124,7 @@ struct Visitor<'a> {
 
 impl Visitor<'_> {
     /// Whether the op stays.
-    fn visit(&self, rewriter: &mut Rewriter, op: OpId, repeated: &mut Repeated) -> bool {
+    fn visit(&self, rewriter: &mut Rewriter, op: OpId, repeated: &mut AvailableOps) -> bool {
         if rewriter.module.op(op).name == stablehlo::WHILE {
             loops::hoist_invariant(rewriter, op);
             return true;
@@ -164,7 +164,7 @@ impl Visitor<'_> {
         rewriter: &mut Rewriter,
         op: OpId,
         evaluated: &mut FxHashMap<ValueId, Tensor>,
-        repeated: &mut Repeated,
+        repeated: &mut AvailableOps,
     ) -> bool {
         let results = rewriter.module.op(op).results.clone();
         let tensors: Option<SmallVec<[Tensor; 1]>> =
@@ -235,7 +235,7 @@ fn shared_constant(
     rewriter: &mut Rewriter,
     op: OpId,
     constant: ConstantId,
-    repeated: &mut Repeated,
+    repeated: &mut AvailableOps,
 ) -> ValueId {
     let origin = origin::of(rewriter.module, op, constant);
     let constant = constant_op(rewriter.module, origin, constant);

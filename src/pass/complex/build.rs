@@ -1,7 +1,7 @@
 //! Emits real `stablehlo` ops.
 
 use super::expr::{Complex, Emit};
-use super::{Form, Splitter, part_type};
+use super::{ComplexForm, Splitter, part_type};
 use crate::ir::{
     Attribute, Attributes, Constant, Data, Dim, Element, LocationId, NewOp, OpId, OpName, OpSpan, RegionId,
     SCALAR, Size, TensorType, Type, TypeId, ValueId, stablehlo,
@@ -164,7 +164,7 @@ impl Splitter<'_, '_> {
         }
         let packed = form.packed.ok_or(LowerError::Reported)?;
         let parts = [self.part_of(packed, 0), self.part_of(packed, 1)];
-        self.learn(value, form, Form { parts: Some(parts), ..form });
+        self.learn(value, form, ComplexForm { parts: Some(parts), ..form });
         Ok(parts)
     }
 
@@ -176,11 +176,11 @@ impl Splitter<'_, '_> {
         }
         let parts = form.parts.ok_or(LowerError::Reported)?;
         let packed = self.pack(parts);
-        self.learn(value, form, Form { packed: Some(packed), ..form });
+        self.learn(value, form, ComplexForm { packed: Some(packed), ..form });
         Ok(packed)
     }
 
-    fn learn(&mut self, value: ValueId, before: Form, now: Form) {
+    fn learn(&mut self, value: ValueId, before: ComplexForm, now: ComplexForm) {
         self.forms.insert(value, now);
         if let Some(made) = self.made.last_mut() {
             made.push((value, before));
@@ -247,7 +247,7 @@ impl Splitter<'_, '_> {
         parts: [ValueId; 2],
     ) -> Result<(), LowerError> {
         let result = self.module.op(op).results.get(index).copied().ok_or(LowerError::Reported)?;
-        self.forms.insert(result, Form { packed: None, parts: Some(parts) });
+        self.forms.insert(result, ComplexForm { packed: None, parts: Some(parts) });
         parts.into_iter().enumerate().for_each(|(index, part)| self.module.inherit_part(result, part, index));
         Ok(())
     }
@@ -255,7 +255,7 @@ impl Splitter<'_, '_> {
     /// Replaces a result by a packed value.
     pub(super) fn define_whole(&mut self, op: OpId, index: usize, packed: ValueId) -> Result<(), LowerError> {
         let result = self.module.op(op).results.get(index).copied().ok_or(LowerError::Reported)?;
-        self.forms.insert(result, Form { packed: Some(packed), parts: None });
+        self.forms.insert(result, ComplexForm { packed: Some(packed), parts: None });
         self.module.inherit_origin(result, packed);
         Ok(())
     }

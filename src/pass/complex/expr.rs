@@ -88,17 +88,17 @@ pub(super) struct Complex<'f> {
 }
 
 /// A term, or a number beside one.
-pub(super) trait Operand<'f> {
+pub(super) trait IntoReal<'f> {
     fn beside(self, like: Real<'f>) -> Real<'f>;
 }
 
-impl<'f> Operand<'f> for Real<'f> {
+impl<'f> IntoReal<'f> for Real<'f> {
     fn beside(self, _: Real<'f>) -> Real<'f> {
         self
     }
 }
 
-impl<'f> Operand<'f> for f64 {
+impl<'f> IntoReal<'f> for f64 {
     fn beside(self, like: Real<'f>) -> Real<'f> {
         Real { cx: like.cx, value: like.cx.number(like.value, self) }
     }
@@ -111,29 +111,29 @@ impl<'f> Real<'f> {
     }
 
     /// An op of this term and another.
-    pub(super) fn binary(self, name: OpName, other: impl Operand<'f>) -> Self {
+    pub(super) fn binary(self, name: OpName, other: impl IntoReal<'f>) -> Self {
         let other = other.beside(self);
         Self { cx: self.cx, value: self.cx.like(name, &[self.value, other.value]) }
     }
 
-    fn compare(self, direction: &str, other: impl Operand<'f>) -> Truth<'f> {
+    fn compare(self, direction: &str, other: impl IntoReal<'f>) -> Truth<'f> {
         let other = other.beside(self);
         Truth { cx: self.cx, value: self.cx.compare(direction, self.value, other.value) }
     }
 
-    pub(super) fn at_most(self, other: impl Operand<'f>) -> Truth<'f> {
+    pub(super) fn at_most(self, other: impl IntoReal<'f>) -> Truth<'f> {
         self.compare("LE", other)
     }
 
-    pub(super) fn equal(self, other: impl Operand<'f>) -> Truth<'f> {
+    pub(super) fn equal(self, other: impl IntoReal<'f>) -> Truth<'f> {
         self.compare("EQ", other)
     }
 
-    pub(super) fn less(self, other: impl Operand<'f>) -> Truth<'f> {
+    pub(super) fn less(self, other: impl IntoReal<'f>) -> Truth<'f> {
         self.compare("LT", other)
     }
 
-    pub(super) fn greater(self, other: impl Operand<'f>) -> Truth<'f> {
+    pub(super) fn greater(self, other: impl IntoReal<'f>) -> Truth<'f> {
         self.compare("GT", other)
     }
 
@@ -191,11 +191,11 @@ impl<'f> Real<'f> {
         self.unary(stablehlo::COSINE)
     }
 
-    pub(super) fn max(self, other: impl Operand<'f>) -> Self {
+    pub(super) fn max(self, other: impl IntoReal<'f>) -> Self {
         self.binary(stablehlo::MAXIMUM, other)
     }
 
-    pub(super) fn min(self, other: impl Operand<'f>) -> Self {
+    pub(super) fn min(self, other: impl IntoReal<'f>) -> Self {
         self.binary(stablehlo::MINIMUM, other)
     }
 
@@ -210,7 +210,7 @@ impl<'f> Real<'f> {
 
 impl<'f> Truth<'f> {
     /// The first where it holds, the second elsewhere.
-    pub(super) fn select(self, yes: Real<'f>, no: impl Operand<'f>) -> Real<'f> {
+    pub(super) fn select(self, yes: Real<'f>, no: impl IntoReal<'f>) -> Real<'f> {
         let no = no.beside(yes);
         Real { cx: self.cx, value: self.cx.select(self.value, yes.value, no.value) }
     }
@@ -275,7 +275,7 @@ impl<'f> Complex<'f> {
 /// The operators on two operands of which one is a real term.
 macro_rules! operators {
     ($($trait:ident $method:ident $name:expr;)*) => {$(
-        impl<'f, O: Operand<'f>> $trait<O> for Real<'f> {
+        impl<'f, O: IntoReal<'f>> $trait<O> for Real<'f> {
             type Output = Real<'f>;
             fn $method(self, other: O) -> Real<'f> {
                 self.binary($name, other)

@@ -25,7 +25,7 @@ const TWO: Dim = Dim::Known(2);
 
 /// Which transform it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Direction {
+enum FftDirection {
     Forward,
     /// With its division by the length.
     Inverse,
@@ -78,7 +78,7 @@ fn fft(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     }
     match &*kind {
         "FFT" | "IFFT" => {
-            let direction = if kind == "FFT" { Direction::Forward } else { Direction::Inverse };
+            let direction = if kind == "FFT" { FftDirection::Forward } else { FftDirection::Inverse };
             let mut value = spectrum_or_signal(cx, operand)?;
             for &(axis, length) in axes.iter().rev() {
                 value = transform(cx, value, axis, length, direction)?;
@@ -90,14 +90,14 @@ fn fft(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
             let real = cx.reshape(operand, &sizes);
             let mut value = half_spectrum(cx, real, last, length)?;
             for &(axis, length) in outer.iter().rev() {
-                value = transform(cx, value, axis, length, Direction::Forward)?;
+                value = transform(cx, value, axis, length, FftDirection::Forward)?;
             }
             cx.define_whole(op, 0, value)
         }
         "IRFFT" => {
             let mut value = cx.whole(operand)?;
             for &(axis, length) in outer {
-                value = transform(cx, value, axis, length, Direction::Inverse)?;
+                value = transform(cx, value, axis, length, FftDirection::Inverse)?;
             }
             let real = real_signal(cx, value, last, length)?;
             let mut sizes = cx.dims(real);
@@ -127,7 +127,7 @@ fn transform(
     value: ValueId,
     axis: usize,
     length: i64,
-    direction: Direction,
+    direction: FftDirection,
 ) -> Result<ValueId, LowerError> {
     let mut sizes = cx.dims(value);
     let trailing = sizes.len() - 1;
@@ -153,11 +153,11 @@ fn half_spectrum(cx: &mut Splitter, real: ValueId, axis: usize, length: i64) -> 
             let mut sizes = cx.dims(real);
             let trailing = sizes.len() - 1;
             (sizes[axis], sizes[trailing]) = (Dim::Known(half), TWO);
-            Ok(dft(cx, real, axis, &sizes, Direction::Forward, true))
+            Ok(dft(cx, real, axis, &sizes, FftDirection::Forward, true))
         }
         Method::Matrix => Ok(matrix::half_spectrum(cx, real, axis, length)),
         Method::Chirp => {
-            let spectrum = chirp::transform(cx, real, axis, length, Direction::Forward)?;
+            let spectrum = chirp::transform(cx, real, axis, length, FftDirection::Forward)?;
             Ok(cx.cut(spectrum, axis, 0, half))
         }
     }
@@ -176,10 +176,10 @@ fn real_signal(cx: &mut Splitter, half: ValueId, axis: usize, length: i64) -> Re
     }
     if method == Method::Radix2 && cx.opset >= ONE_SIDED_INVERSE {
         (sizes[axis], sizes[trailing]) = (Dim::Known(length), ONE);
-        return Ok(dft(cx, half, axis, &sizes, Direction::Inverse, true));
+        return Ok(dft(cx, half, axis, &sizes, FftDirection::Inverse, true));
     }
     let spectrum = mirror(cx, half, axis, length);
-    let signal = transform(cx, spectrum, axis, length, Direction::Inverse)?;
+    let signal = transform(cx, spectrum, axis, length, FftDirection::Inverse)?;
     Ok(cx.cut(signal, trailing, 0, 1))
 }
 
@@ -206,13 +206,13 @@ fn dft(
     value: ValueId,
     axis: usize,
     sizes: &[Dim],
-    direction: Direction,
+    direction: FftDirection,
     onesided: bool,
 ) -> ValueId {
     let ty = cx.resized(value, sizes);
     let attributes = [
         ("axis", cx.integer(axis as i64)),
-        ("inverse", Attribute::Bool(direction == Direction::Inverse)),
+        ("inverse", Attribute::Bool(direction == FftDirection::Inverse)),
         ("onesided", Attribute::Bool(onesided)),
     ];
     cx.emit(hlo2onnx::DFT, &[value], ty, &attributes)

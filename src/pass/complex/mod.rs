@@ -148,7 +148,7 @@ fn part_type(module: &mut Module, ty: TypeId) -> Option<TypeId> {
 
 /// What replaces a complex value: one of the forms at least.
 #[derive(Clone, Copy, Debug, Default)]
-struct Form {
+struct ComplexForm {
     packed: Option<ValueId>,
     parts: Option<[ValueId; 2]>,
 }
@@ -160,10 +160,10 @@ struct Splitter<'a, 'c> {
     cx: &'a mut Context<'c>,
     /// The opset to write, as far as it is known before the lowering.
     opset: u32,
-    forms: FxHashMap<ValueId, Form>,
+    forms: FxHashMap<ValueId, ComplexForm>,
     /// Values whose other form was made in an open block, innermost last, with what stood for them before: a value of
     /// a nested block is not seen outside of it.
-    made: Vec<Vec<(ValueId, Form)>>,
+    made: Vec<Vec<(ValueId, ComplexForm)>>,
     /// Real values that represent others.
     replaced: FxHashMap<ValueId, ValueId>,
     pending: Vec<OpId>,
@@ -320,7 +320,7 @@ impl<'a, 'c> Splitter<'a, 'c> {
         let ty = self.module.value_type(value);
         if let Some(packed) = packed_type(self.module, ty) {
             self.module.value_mut(value).ty = packed;
-            self.forms.insert(value, Form { packed: Some(value), parts: None });
+            self.forms.insert(value, ComplexForm { packed: Some(value), parts: None });
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::build::integers;
 use super::values::{append, set};
-use super::{Form, LowerError, Rewrite, Row, Splitter, packed_type};
+use super::{ComplexForm, LowerError, Rewrite, Row, Splitter, packed_type};
 use crate::ir::{Attribute, Data, Element, OpId, SCALAR, ValueId, hlo2onnx, stablehlo};
 use smallvec::{SmallVec, smallvec};
 
@@ -78,7 +78,7 @@ impl Splitter<'_, '_> {
         self.module.value_mut(result).ty = packed;
         adapt(self, op)?;
         self.pending.push(op);
-        self.forms.insert(result, Form { packed: Some(result), parts: None });
+        self.forms.insert(result, ComplexForm { packed: Some(result), parts: None });
         Ok(())
     }
 

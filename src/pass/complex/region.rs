@@ -17,7 +17,7 @@ pub(super) const ROWS: &[Row] = &[
 
 /// What a region does that takes both parts each by itself.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Combiner {
+enum PartwiseCombiner {
     /// It adds its arguments.
     Add,
     /// It gives its second argument.
@@ -59,7 +59,7 @@ fn scatter(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
 }
 
 /// What the region does, when it has one complex pair of arguments and takes the parts each by itself.
-fn combiner(cx: &Splitter, op: OpId) -> Option<Combiner> {
+fn combiner(cx: &Splitter, op: OpId) -> Option<PartwiseCombiner> {
     let [region] = cx.module.op(op).regions[..] else { return None };
     let block = cx.module.block(cx.module.entry_block(region)?);
     let [first, second] = block.arguments[..] else { return None };
@@ -68,28 +68,28 @@ fn combiner(cx: &Splitter, op: OpId) -> Option<Combiner> {
         _ => None,
     };
     match block.ops[..] {
-        [last] => (returned(last)? == second).then_some(Combiner::Second),
+        [last] => (returned(last)? == second).then_some(PartwiseCombiner::Second),
         [sum, last] => {
             let operation = cx.module.op(sum);
             let operands = operation.operands.as_slice();
             let adds = cx.module.op(sum).name == stablehlo::ADD
                 && (operands == [first, second] || operands == [second, first]);
-            (adds && returned(last)? == operation.results[0]).then_some(Combiner::Add)
+            (adds && returned(last)? == operation.results[0]).then_some(PartwiseCombiner::Add)
         }
         _ => None,
     }
 }
 
 /// A region on real scalars.
-fn real_region(cx: &mut Splitter, ty: TypeId, combiner: Combiner) -> RegionId {
+fn real_region(cx: &mut Splitter, ty: TypeId, combiner: PartwiseCombiner) -> RegionId {
     let region = cx.module.add_region();
     let block = cx.module.add_block(region);
     let first = cx.module.add_argument(block, ty);
     let second = cx.module.add_argument(block, ty);
     let outer = std::mem::take(&mut cx.pending);
     let result = match combiner {
-        Combiner::Add => cx.emit(stablehlo::ADD, &[first, second], ty, &[]),
-        Combiner::Second => second,
+        PartwiseCombiner::Add => cx.emit(stablehlo::ADD, &[first, second], ty, &[]),
+        PartwiseCombiner::Second => second,
     };
     cx.emit_op(stablehlo::RETURN, &[result], SmallVec::new(), Vec::new(), SmallVec::new());
     cx.module.block_mut(block).ops = std::mem::replace(&mut cx.pending, outer);
@@ -105,7 +105,7 @@ fn scalar(cx: &mut Splitter, op: OpId) -> Result<TypeId, LowerError> {
         .ok_or_else(|| LowerError::form("its result is not a tensor"))
 }
 
-fn fill_region(cx: &mut Splitter, op: OpId, combiner: Combiner) -> Result<(), LowerError> {
+fn fill_region(cx: &mut Splitter, op: OpId, combiner: PartwiseCombiner) -> Result<(), LowerError> {
     let ty = scalar(cx, op)?;
     let region = real_region(cx, ty, combiner);
     cx.module.op_mut(op).regions = smallvec![region];
@@ -113,7 +113,7 @@ fn fill_region(cx: &mut Splitter, op: OpId, combiner: Combiner) -> Result<(), Lo
 }
 
 /// One op on each part.
-fn each_part(cx: &mut Splitter, op: OpId, combiner: Combiner) -> Result<(), LowerError> {
+fn each_part(cx: &mut Splitter, op: OpId, combiner: PartwiseCombiner) -> Result<(), LowerError> {
     let (scalar, ty) = (scalar(cx, op)?, cx.result_part(op, 0)?);
     let operands = cx.partwise_operands(op)?;
     let (name, attributes) = (cx.module.op(op).name, cx.module.op(op).attributes.clone());
@@ -188,7 +188,7 @@ fn split_arguments(cx: &mut Splitter, block: BlockId, group: usize) {
             }
         }
         for (&value, (&re, &im)) in group.iter().zip(parts[0].iter().zip(&parts[1])) {
-            cx.forms.insert(value, super::Form { packed: None, parts: Some([re, im]) });
+            cx.forms.insert(value, super::ComplexForm { packed: None, parts: Some([re, im]) });
         }
     }
 }

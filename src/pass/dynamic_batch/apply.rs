@@ -2,7 +2,7 @@
 
 use super::index;
 use super::request::Request;
-use super::row_axis::Mark;
+use super::row_axis::RowAxis;
 use crate::ir::{
     Attribute, Constant, Data, Dim, Dims, Element, FunctionId, Module, OpId, Rewriter, SCALAR, TensorType,
     Type, TypeId, ValueId, stablehlo,
@@ -27,37 +27,38 @@ pub(super) struct Clash {
 pub(super) fn sizes(
     module: &Module,
     function: FunctionId,
-    found: &[(Request, BTreeMap<ValueId, Mark>)],
+    found: &[(Request, BTreeMap<ValueId, RowAxis>)],
 ) -> Result<SizesOf, Clash> {
     keep_order(module, function, found)?;
-    let mut places: BTreeMap<(ValueId, usize), Vec<(usize, Mark)>> = BTreeMap::new();
-    for (request, (_, marks)) in found.iter().enumerate() {
-        for (&value, &mark) in marks {
-            places.entry((value, mark.axis)).or_default().push((request, mark));
+    let mut places: BTreeMap<(ValueId, usize), Vec<(usize, RowAxis)>> = BTreeMap::new();
+    for (request, (_, row_axes)) in found.iter().enumerate() {
+        for (&value, &row_axis) in row_axes {
+            places.entry((value, row_axis.axis)).or_default().push((request, row_axis));
         }
     }
     let mut all = SizesOf::new();
     let mut clash: Option<Clash> = None;
     for ((value, axis), mut factors) in places {
         let Some(tensor) = module.tensor(value) else { continue };
-        factors.sort_by_key(|(_, mark)| place(mark));
+        factors.sort_by_key(|(_, row_axis)| place(row_axis));
         // Of each, its rows are within one element of those before.
         let (mut size, mut within) = (Dim::Known(1), 1);
-        let mut last: Option<(usize, Mark)> = None;
-        for &(index, mark) in &factors {
+        let mut last: Option<(usize, RowAxis)> = None;
+        for &(index, row_axis) in &factors {
             let rows = found[index].0.size;
-            let apart = last.is_none_or(|(_, other)| (other.left, other.right) != (mark.left, mark.right));
-            if let Some((first, _)) = last.filter(|_| !apart || mark.left % within != 0) {
+            let apart =
+                last.is_none_or(|(_, other)| (other.left, other.right) != (row_axis.left, row_axis.right));
+            if let Some((first, _)) = last.filter(|_| !apart || row_axis.left % within != 0) {
                 // An op says more than an argument that it is tied to.
                 if clash.as_ref().is_none_or(|clash| module.defining_op(clash.value).is_none()) {
                     clash = Some(Clash { value, first, second: index });
                 }
             }
-            size = module.dim_exprs.multiply(size, Dim::Known(mark.left / within));
+            size = module.dim_exprs.multiply(size, Dim::Known(row_axis.left / within));
             size = module.dim_exprs.multiply(size, module.dim_exprs.symbol(found[index].0.symbol));
-            (within, last) = (mark.left * rows, Some((index, mark)));
+            (within, last) = (row_axis.left * rows, Some((index, row_axis)));
         }
-        let right = last.map_or(1, |(_, mark)| mark.right);
+        let right = last.map_or(1, |(_, row_axis)| row_axis.right);
         size = module.dim_exprs.multiply(size, Dim::Known(right));
         all.entry(value).or_insert_with(|| tensor.dims.clone())[axis] = size;
     }
@@ -65,8 +66,8 @@ pub(super) fn sizes(
 }
 
 /// Orders the rows of a value's requests from the outermost to the innermost.
-fn place(mark: &Mark) -> (usize, i64, Reverse<i64>) {
-    (mark.axis, mark.left, Reverse(mark.right))
+fn place(row_axis: &RowAxis) -> (usize, i64, Reverse<i64>) {
+    (row_axis.axis, row_axis.left, Reverse(row_axis.right))
 }
 
 /// A reshape keeps its elements in their order, and so the rows of several requests. Each request by itself takes the
@@ -74,7 +75,7 @@ fn place(mark: &Mark) -> (usize, i64, Reverse<i64>) {
 fn keep_order(
     module: &Module,
     function: FunctionId,
-    found: &[(Request, BTreeMap<ValueId, Mark>)],
+    found: &[(Request, BTreeMap<ValueId, RowAxis>)],
 ) -> Result<(), Clash> {
     if found.len() < 2 {
         return Ok(());

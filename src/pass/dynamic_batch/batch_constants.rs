@@ -2,7 +2,7 @@
 //! what it would give for another number of rows.
 
 use super::request::Request;
-use super::row_axis::Mark;
+use super::row_axis::RowAxis;
 use crate::diagnostic::{Diagnostic, catalog};
 use crate::ir::{Class, FunctionId, Module, ValueId, provenance};
 use crate::ops::fold::float;
@@ -14,7 +14,7 @@ pub(super) fn report(
     module: &Module,
     function: FunctionId,
     request: &Request,
-    marks: &BTreeMap<ValueId, Mark>,
+    row_axes: &BTreeMap<ValueId, RowAxis>,
     cx: &mut Context,
 ) {
     if request.size == 1 {
@@ -30,7 +30,7 @@ pub(super) fn report(
         let meets_rows = operands
             .iter()
             .zip(&numbers)
-            .any(|(operand, number)| number.is_none() && marks.contains_key(operand));
+            .any(|(operand, number)| number.is_none() && row_axes.contains_key(operand));
         for number in
             numbers.into_iter().flatten().filter(|&number| meets_rows && follows(number, request.size))
         {

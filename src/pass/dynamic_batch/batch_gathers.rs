@@ -11,7 +11,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::smallvec;
 
 /// The names of an op's dimension numbers.
-struct Names {
+struct AttributeNames {
     numbers: &'static str,
     /// The dimensions of the tensor that windows lack.
     dropped: &'static str,
@@ -20,7 +20,7 @@ struct Names {
     index_batching: &'static str,
 }
 
-const GATHER: Names = Names {
+const GATHER: AttributeNames = AttributeNames {
     numbers: "dimension_numbers",
     dropped: "collapsed_slice_dims",
     map: "start_index_map",
@@ -28,7 +28,7 @@ const GATHER: Names = Names {
     index_batching: "start_indices_batching_dims",
 };
 
-const SCATTER: Names = Names {
+const SCATTER: AttributeNames = AttributeNames {
     numbers: "scatter_dimension_numbers",
     dropped: "inserted_window_dims",
     map: "scatter_dims_to_operand_dims",
@@ -38,7 +38,7 @@ const SCATTER: Names = Names {
 
 /// Rewrites the gathers and scatters of a function.
 pub(super) fn batch(module: &mut Module, function: FunctionId) {
-    let mut numbers = Numbers::default();
+    let mut numbers = IotaFacts::default();
     let mut visit = |rewriter: &mut Rewriter, op: OpId| {
         numbers.note(rewriter.module, op);
         let (names, indices) = match rewriter.module.op(op).name {
@@ -56,7 +56,7 @@ pub(super) fn batch(module: &mut Module, function: FunctionId) {
 }
 
 /// A column of places that is the number of the row.
-struct Found {
+struct RowNumberColumn {
     /// Its position among the operands of the concatenation.
     column: usize,
     /// The dimension of the tensor that it is for.
@@ -65,12 +65,18 @@ struct Found {
     axis: usize,
 }
 
-fn list(module: &Module, op: OpId, names: &Names, field: &str) -> Vec<i64> {
+fn list(module: &Module, op: OpId, names: &AttributeNames, field: &str) -> Vec<i64> {
     let numbers = module.attribute(op, names.numbers).and_then(|numbers| module.field(numbers, field));
     numbers.and_then(|list| module.integers(list)).unwrap_or_default()
 }
 
-fn find(module: &Module, op: OpId, names: &Names, indices: usize, numbers: &Numbers) -> Option<Found> {
+fn find(
+    module: &Module,
+    op: OpId,
+    names: &AttributeNames,
+    indices: usize,
+    numbers: &IotaFacts,
+) -> Option<RowNumberColumn> {
     let operands = &module.op(op).operands;
     let places = module.defining_op(*operands.get(indices)?)?;
     let vector = list(module, op, names, "index_vector_dim").first().copied().unwrap_or(0);
@@ -97,13 +103,13 @@ fn find(module: &Module, op: OpId, names: &Names, indices: usize, numbers: &Numb
         if axis == vector || taken.contains(&(axis as i64)) || !counts || !dropped.contains(own) {
             return None;
         }
-        Some(Found { column, own: usize::try_from(*own).ok()?, axis })
+        Some(RowNumberColumn { column, own: usize::try_from(*own).ok()?, axis })
     })
 }
 
 /// What is known of the elements of integers, found in one forward walk.
 #[derive(Default)]
-struct Numbers {
+struct IotaFacts {
     /// The dimension, of more than one element, along which each element is its index.
     along: FxHashMap<ValueId, usize>,
     /// Nothing but zeros.
@@ -112,7 +118,7 @@ struct Numbers {
     never: FxHashSet<ValueId>,
 }
 
-impl Numbers {
+impl IotaFacts {
     /// Notes what an op gives, whose operands have been noted.
     fn note(&mut self, module: &Module, op: OpId) {
         let Some(&result) = module.op(op).results.first() else { return };
@@ -173,7 +179,13 @@ impl Numbers {
     }
 }
 
-fn rewrite(rewriter: &mut Rewriter, op: OpId, names: &Names, indices: usize, found: Found) {
+fn rewrite(
+    rewriter: &mut Rewriter,
+    op: OpId,
+    names: &AttributeNames,
+    indices: usize,
+    found: RowNumberColumn,
+) {
     let module = &mut *rewriter.module;
     let of = |module: &Module, field: &str| list(module, op, names, field);
     let mut map = of(module, names.map);

@@ -1,29 +1,29 @@
 //! Relations of custom calls.
 
 use super::reduction::{MATRIX, leading};
-use super::relation::{Relation, View, elementwise};
-use super::row_axis::{Mark, Partners, Slot, obstacle};
+use super::relation::{OpView, Relation, elementwise};
+use super::row_axis::{Partners, RowAxis, Slot, obstacle};
 use crate::ir::stablehlo;
 use crate::ops::{self, Units};
 
 /// The relation of a custom call with a known meaning.
-pub(super) fn relation(view: &View) -> Option<Relation> {
+pub(super) fn relation(view: &OpView) -> Option<Relation> {
     if view.module.op(view.op).name != stablehlo::CUSTOM_CALL {
         return None;
     }
     Some(match ops::call_units(ops::call_target(view.module, view.op)?)? {
         Units::Elements => elementwise,
-        Units::Vectors => |view, slot, mark| leading(view, slot, mark, 1, "the rows are sorted"),
+        Units::Vectors => |view, slot, rows| leading(view, slot, rows, 1, "the rows are sorted"),
         Units::Matrices => routine as Relation,
     })
 }
 
 /// A routine on matrices: the dimensions before those of the first operand's are a batch, which all that it takes and
 /// gives has.
-fn routine(view: &View, _: Slot, mark: Mark) -> Partners {
+fn routine(view: &OpView, _: Slot, rows: RowAxis) -> Partners {
     let batch = view.rank(Slot::Operand(0)).saturating_sub(2);
-    if mark.axis >= batch || view.slots().any(|slot| view.rank(slot) < batch) {
+    if rows.axis >= batch || view.slots().any(|slot| view.rank(slot) < batch) {
         return obstacle(MATRIX);
     }
-    Ok(view.slots().map(|slot| (slot, mark)).collect())
+    Ok(view.slots().map(|slot| (slot, rows)).collect())
 }

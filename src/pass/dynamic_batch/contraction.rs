@@ -1,7 +1,7 @@
 //! Relations of products that are summed: dots and convolutions.
 
-use super::relation::{Relation, View};
-use super::row_axis::{Mark, Partners, Slot, obstacle};
+use super::relation::{OpView, Relation};
+use super::row_axis::{Partners, RowAxis, Slot, obstacle};
 use crate::ir::{OpName, stablehlo};
 
 /// The relation of an op of this family.
@@ -19,7 +19,7 @@ const SUMMED: &str = "the rows are summed";
 /// A dimension of the result of a product, and those of its operands that it is of.
 type Column = (Option<usize>, Option<usize>);
 
-fn dot_general(view: &View, slot: Slot, mark: Mark) -> Partners {
+fn dot_general(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
     let field = |field: &str| view.field_axes("dot_dimension_numbers", field);
     let free = |slot: Slot, batching: &[usize], contracting: &[usize]| -> Vec<usize> {
         (0..view.rank(slot)).filter(|axis| !batching.contains(axis) && !contracting.contains(axis)).collect()
@@ -31,32 +31,32 @@ fn dot_general(view: &View, slot: Slot, mark: Mark) -> Partners {
     let columns = batch
         .chain(of_left.into_iter().map(|axis| (Some(axis), None)))
         .chain(of_right.into_iter().map(|axis| (None, Some(axis))));
-    product(slot, mark, &columns.collect::<Vec<_>>())
+    product(slot, rows, &columns.collect::<Vec<_>>())
 }
 
 /// Vectors and matrices: the last dimension of the left with the first of the right.
-fn dot(view: &View, slot: Slot, mark: Mark) -> Partners {
+fn dot(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
     let left = (view.rank(Slot::Operand(0)) > 1).then_some((Some(0), None));
     let right = (view.rank(Slot::Operand(1)) > 1).then_some((None, Some(1)));
-    product(slot, mark, &left.into_iter().chain(right).collect::<Vec<_>>())
+    product(slot, rows, &left.into_iter().chain(right).collect::<Vec<_>>())
 }
 
-fn product(slot: Slot, mark: Mark, columns: &[Column]) -> Partners {
+fn product(slot: Slot, rows: RowAxis, columns: &[Column]) -> Partners {
     let is_it = |&(index, &(left, right)): &(usize, &Column)| match slot {
-        Slot::Operand(0) => left == Some(mark.axis),
-        Slot::Operand(_) => right == Some(mark.axis),
-        Slot::Result(_) => index == mark.axis,
+        Slot::Operand(0) => left == Some(rows.axis),
+        Slot::Operand(_) => right == Some(rows.axis),
+        Slot::Result(_) => index == rows.axis,
     };
     let Some((index, &(left, right))) = columns.iter().enumerate().find(is_it) else {
         return obstacle(SUMMED);
     };
-    let left = left.map(|axis| (Slot::Operand(0), mark.at(axis)));
-    let right = right.map(|axis| (Slot::Operand(1), mark.at(axis)));
-    Ok(left.into_iter().chain(right).chain([(Slot::Result(0), mark.at(index))]).collect())
+    let left = left.map(|axis| (Slot::Operand(0), rows.at(axis)));
+    let right = right.map(|axis| (Slot::Operand(1), rows.at(axis)));
+    Ok(left.into_iter().chain(right).chain([(Slot::Result(0), rows.at(index))]).collect())
 }
 
 /// The batch of the input is that of the result, and each kernel makes a feature of its own.
-fn convolution(view: &View, slot: Slot, mark: Mark) -> Partners {
+fn convolution(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
     const NAME: &str = "dimension_numbers";
     let axis = |field: &str| view.field_axis(NAME, field);
     if view.attribute("batch_group_count").is_some_and(|groups| groups.as_integer() != Some(1)) {
@@ -66,15 +66,15 @@ fn convolution(view: &View, slot: Slot, mark: Mark) -> Partners {
     let (made, feature) = (axis("kernel_output_feature_dimension"), axis("output_feature_dimension"));
     let is_whole = view.attribute("feature_group_count").is_none_or(|groups| groups.as_integer() == Some(1));
     let pair = match slot {
-        Slot::Operand(0) if mark.axis == input => [(Slot::Operand(0), input), (Slot::Result(0), output)],
-        Slot::Result(_) if mark.axis == output => [(Slot::Operand(0), input), (Slot::Result(0), output)],
-        Slot::Operand(1) if mark.axis == made && is_whole => {
+        Slot::Operand(0) if rows.axis == input => [(Slot::Operand(0), input), (Slot::Result(0), output)],
+        Slot::Result(_) if rows.axis == output => [(Slot::Operand(0), input), (Slot::Result(0), output)],
+        Slot::Operand(1) if rows.axis == made && is_whole => {
             [(Slot::Operand(1), made), (Slot::Result(0), feature)]
         }
-        Slot::Result(_) if mark.axis == feature && is_whole => {
+        Slot::Result(_) if rows.axis == feature && is_whole => {
             [(Slot::Operand(1), made), (Slot::Result(0), feature)]
         }
         _ => return obstacle("the windows or features of the convolution span rows"),
     };
-    Ok(pair.into_iter().map(|(slot, axis)| (slot, mark.at(axis))).collect())
+    Ok(pair.into_iter().map(|(slot, axis)| (slot, rows.at(axis))).collect())
 }

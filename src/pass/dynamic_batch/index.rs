@@ -3,8 +3,8 @@
 //! What takes all rows takes them wherever it is told to begin, as such a place is moved to where there are as many.
 
 use super::movement::opposite;
-use super::relation::{Relation, View, field_axes, field_axis};
-use super::row_axis::{Mark, Partners, Slot, obstacle, only};
+use super::relation::{OpView, Relation, field_axes, field_axis};
+use super::row_axis::{Partners, RowAxis, Slot, obstacle, only};
 use crate::ir::{Module, OpId, OpName, TensorType, ValueId, stablehlo};
 use smallvec::SmallVec;
 
@@ -22,20 +22,20 @@ pub(super) fn relation(name: OpName) -> Option<Relation> {
 const SOME: &str = "only some of the rows are read";
 const WRITTEN: &str = "only some of the rows are written";
 
-fn dynamic_slice(view: &View, slot: Slot, mark: Mark) -> Partners {
-    let whole = view.size(Slot::Operand(0), mark.axis);
-    if whole.is_none() || view.size(Slot::Result(0), mark.axis) != whole {
+fn dynamic_slice(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
+    let whole = view.size(Slot::Operand(0), rows.axis);
+    if whole.is_none() || view.size(Slot::Result(0), rows.axis) != whole {
         return obstacle(SOME);
     }
-    only(opposite(slot), mark)
+    only(opposite(slot), rows)
 }
 
-fn dynamic_update_slice(view: &View, _: Slot, mark: Mark) -> Partners {
-    let whole = view.size(Slot::Operand(0), mark.axis);
-    if whole.is_none() || view.size(Slot::Operand(1), mark.axis) != whole {
+fn dynamic_update_slice(view: &OpView, _: Slot, rows: RowAxis) -> Partners {
+    let whole = view.size(Slot::Operand(0), rows.axis);
+    if whole.is_none() || view.size(Slot::Operand(1), rows.axis) != whole {
         return obstacle(WRITTEN);
     }
-    Ok([Slot::Operand(0), Slot::Operand(1), Slot::Result(0)].into_iter().map(|slot| (slot, mark)).collect())
+    Ok([Slot::Operand(0), Slot::Operand(1), Slot::Result(0)].into_iter().map(|slot| (slot, rows)).collect())
 }
 
 /// The dimensions of a tensor without some of them.
@@ -117,50 +117,50 @@ pub(super) fn windows(module: &Module, op: OpId) -> Vec<(usize, usize)> {
     Indexing::of_gather(module, op).windows
 }
 
-fn gather(view: &View, slot: Slot, mark: Mark) -> Partners {
+fn gather(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
     let (indices, result) = (Slot::Operand(1), Slot::Result(0));
     let indexing = Indexing::of_gather(view.module, view.op);
     let of_indices = match slot {
-        Slot::Operand(0) => indexing.batching.iter().find(|pair| pair.0 == mark.axis).map(|pair| pair.1),
-        Slot::Operand(_) => Some(mark.axis),
-        Slot::Result(_) => indexing.places.iter().find(|pair| pair.1 == mark.axis).map(|pair| pair.0),
+        Slot::Operand(0) => indexing.batching.iter().find(|pair| pair.0 == rows.axis).map(|pair| pair.1),
+        Slot::Operand(_) => Some(rows.axis),
+        Slot::Result(_) => indexing.places.iter().find(|pair| pair.1 == rows.axis).map(|pair| pair.0),
     };
     if let Some(axis) = of_indices {
         let Some(place) = indexing.place(axis) else {
             return obstacle("the rows are the components of one index");
         };
-        let batch = indexing.batch(axis).map(|own| (Slot::Operand(0), mark.at(own)));
-        let both = [(indices, mark.at(axis)), (result, mark.at(place))];
+        let batch = indexing.batch(axis).map(|own| (Slot::Operand(0), rows.at(own)));
+        let both = [(indices, rows.at(axis)), (result, rows.at(place))];
         return Ok(both.into_iter().chain(batch).collect());
     }
     let by_operand = matches!(slot, Slot::Operand(_));
     let mut pairs = indexing.windows.iter();
-    let pair = pairs.find(|pair| mark.axis == if by_operand { pair.0 } else { pair.1 });
+    let pair = pairs.find(|pair| rows.axis == if by_operand { pair.0 } else { pair.1 });
     let Some(&(own, window)) = pair else { return obstacle("single rows are read") };
     let whole = view.size(Slot::Operand(0), own);
     if whole.is_none() || view.size(result, window) != whole {
         return obstacle(SOME);
     }
-    Ok([(Slot::Operand(0), mark.at(own)), (result, mark.at(window))].into_iter().collect())
+    Ok([(Slot::Operand(0), rows.at(own)), (result, rows.at(window))].into_iter().collect())
 }
 
-fn scatter(view: &View, slot: Slot, mark: Mark) -> Partners {
+fn scatter(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
     let count = view.result_count();
     let (indices, update) = (Slot::Operand(count), Slot::Operand(count + 1));
     let indexing = Indexing::of_scatter(view.module, view.op, count);
-    let all = |own: usize, updated: usize| -> SmallVec<[(Slot, Mark); 4]> {
+    let all = |own: usize, updated: usize| -> SmallVec<[(Slot, RowAxis); 4]> {
         let inputs = (0..count).flat_map(|index| [Slot::Operand(index), Slot::Result(index)]);
-        let updates = (0..count).map(|index| (Slot::Operand(count + 1 + index), mark.at(updated)));
-        inputs.map(|slot| (slot, mark.at(own))).chain(updates).collect()
+        let updates = (0..count).map(|index| (Slot::Operand(count + 1 + index), rows.at(updated)));
+        inputs.map(|slot| (slot, rows.at(own))).chain(updates).collect()
     };
     let of_input = match slot {
         Slot::Result(_) => true,
         Slot::Operand(index) => index < count,
     };
     let of_indices = match slot {
-        _ if of_input => indexing.batching.iter().find(|pair| pair.0 == mark.axis).map(|pair| pair.1),
-        _ if slot == indices => Some(mark.axis),
-        _ => indexing.places.iter().find(|pair| pair.1 == mark.axis).map(|pair| pair.0),
+        _ if of_input => indexing.batching.iter().find(|pair| pair.0 == rows.axis).map(|pair| pair.1),
+        _ if slot == indices => Some(rows.axis),
+        _ => indexing.places.iter().find(|pair| pair.1 == rows.axis).map(|pair| pair.0),
     };
     if let Some(axis) = of_indices {
         // Rows that are not a batch of the input are written to the same one.
@@ -168,11 +168,11 @@ fn scatter(view: &View, slot: Slot, mark: Mark) -> Partners {
             return obstacle("all rows are written to one tensor");
         };
         let mut partners = all(own, place);
-        partners.push((indices, mark.at(axis)));
+        partners.push((indices, rows.at(axis)));
         return Ok(partners);
     }
     let mut pairs = indexing.windows.iter();
-    let pair = pairs.find(|pair| mark.axis == if of_input { pair.0 } else { pair.1 });
+    let pair = pairs.find(|pair| rows.axis == if of_input { pair.0 } else { pair.1 });
     let Some(&(own, window)) = pair else { return obstacle("single rows are written") };
     let whole = view.size(Slot::Operand(0), own);
     if whole.is_none() || view.size(update, window) != whole {

@@ -32,7 +32,7 @@ use super::{Context, canonicalize, entry};
 use crate::diagnostic::{Diagnostic, catalog};
 use crate::ir::{Module, OpId, provenance};
 use request::Request;
-use rows::{Graph, Rows};
+use rows::{RowPropagation, UseGraph};
 
 /// Runs the pass on the entry function.
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
@@ -47,17 +47,17 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     // What nothing reads mixes no rows.
     canonicalize::remove_dead(module);
     let constant = split_uses::separate(module, entry, requests.iter().any(|request| request.size == 1));
-    let graph = Graph::new(module, entry);
+    let graph = UseGraph::new(module, entry);
     let mut found = Vec::new();
     for request in requests {
-        let mut rows = Rows::new(module, &graph, &constant, cx.source, request.size);
+        let mut rows = RowPropagation::new(module, &graph, &constant, cx.source, request.size);
         request.places.iter().for_each(|place| rows.begin(place.value, place.axis));
         rows.spread();
         rows.demand_known_places(block);
         for (op, why) in &rows.obstacles {
             cx.diagnostics.push(obstacle(module, &request, *op, why));
         }
-        found.push((request, rows.marks));
+        found.push((request, rows.row_axes));
     }
     if cx.diagnostics.error_count() > before {
         return;
@@ -86,8 +86,8 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
             return;
         }
     };
-    for (request, marks) in &found {
-        batch_constants::report(module, entry, request, marks, cx);
+    for (request, row_axes) in &found {
+        batch_constants::report(module, entry, request, row_axes, cx);
     }
     apply::apply(module, entry, &sizes);
 }

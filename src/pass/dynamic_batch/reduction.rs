@@ -1,18 +1,18 @@
 //! Relations of reductions, windows, sorts, and of ops on the last dimensions.
 
-use super::relation::{Relation, View, elementwise};
-use super::row_axis::{Mark, Partners, Slot, obstacle};
+use super::relation::{OpView, Relation, elementwise};
+use super::row_axis::{Partners, RowAxis, Slot, obstacle};
 use crate::ir::{OpName, chlo, stablehlo};
 
 /// The relation of an op of this family.
 pub(super) fn relation(name: OpName) -> Option<Relation> {
     Some(match name {
-        chlo::TOP_K => |view, slot, mark| leading(view, slot, mark, 1, "the rows are sorted"),
+        chlo::TOP_K => |view, slot, rows| leading(view, slot, rows, 1, "the rows are sorted"),
         stablehlo::BATCH_NORM_GRAD | stablehlo::BATCH_NORM_TRAINING => {
             |_, _, _| obstacle("the mean and the variance are over all rows")
         }
         stablehlo::BATCH_NORM_INFERENCE => batch_norm_inference,
-        stablehlo::CHOLESKY => |view, slot, mark| leading(view, slot, mark, 2, MATRIX),
+        stablehlo::CHOLESKY => |view, slot, rows| leading(view, slot, rows, 2, MATRIX),
         stablehlo::FFT => fft,
         stablehlo::MAP => elementwise,
         stablehlo::REDUCE => reduce,
@@ -22,7 +22,7 @@ pub(super) fn relation(name: OpName) -> Option<Relation> {
         }
         stablehlo::SELECT_AND_SCATTER => select_and_scatter,
         stablehlo::SORT => sort,
-        stablehlo::TRIANGULAR_SOLVE => |view, slot, mark| leading(view, slot, mark, 2, MATRIX),
+        stablehlo::TRIANGULAR_SOLVE => |view, slot, rows| leading(view, slot, rows, 2, MATRIX),
         _ => return None,
     })
 }
@@ -31,45 +31,45 @@ pub(super) fn relation(name: OpName) -> Option<Relation> {
 pub(super) const MATRIX: &str = "the rows are the rows of one matrix";
 
 /// An op on this many last dimensions of operands and results of one rank.
-pub(super) fn leading(view: &View, slot: Slot, mark: Mark, last: usize, why: &'static str) -> Partners {
+pub(super) fn leading(view: &OpView, slot: Slot, rows: RowAxis, last: usize, why: &'static str) -> Partners {
     let rank = view.rank(slot);
-    if mark.axis + last >= rank || view.slots().any(|other| view.rank(other) != rank) {
+    if rows.axis + last >= rank || view.slots().any(|other| view.rank(other) != rank) {
         return obstacle(why);
     }
-    Ok(view.slots().map(|slot| (slot, mark)).collect())
+    Ok(view.slots().map(|slot| (slot, rows)).collect())
 }
 
-fn fft(view: &View, slot: Slot, mark: Mark) -> Partners {
+fn fft(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
     let lengths = view.integers("fft_length").map_or(3, |lengths| lengths.len());
-    leading(view, slot, mark, lengths, "the transform runs along the rows")
+    leading(view, slot, rows, lengths, "the transform runs along the rows")
 }
 
 /// The inputs, which come before their initial values, and the results.
-fn streams(view: &View) -> impl Iterator<Item = Slot> + use<> {
+fn streams(view: &OpView) -> impl Iterator<Item = Slot> + use<> {
     (0..view.result_count()).flat_map(|index| [Slot::Operand(index), Slot::Result(index)])
 }
 
 /// Why a reduction keeps its rows from being dynamic.
 pub(super) const REDUCED: &str = "the rows are reduced to one";
 
-fn reduce(view: &View, slot: Slot, mark: Mark) -> Partners {
+fn reduce(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
     let dimensions = view.axes("dimensions");
     let rank = view.rank(Slot::Operand(0));
     let kept: Vec<usize> = (0..rank).filter(|axis| !dimensions.contains(axis)).collect();
     let pair = match slot {
-        Slot::Operand(_) => kept.iter().position(|&axis| axis == mark.axis).map(|result| (mark.axis, result)),
-        Slot::Result(_) => kept.get(mark.axis).map(|&axis| (axis, mark.axis)),
+        Slot::Operand(_) => kept.iter().position(|&axis| axis == rows.axis).map(|result| (rows.axis, result)),
+        Slot::Result(_) => kept.get(rows.axis).map(|&axis| (axis, rows.axis)),
     };
     let Some((own, result)) = pair else { return obstacle(REDUCED) };
     let place = |slot| match slot {
-        Slot::Operand(_) => (slot, mark.at(own)),
-        Slot::Result(_) => (slot, mark.at(result)),
+        Slot::Operand(_) => (slot, rows.at(own)),
+        Slot::Result(_) => (slot, rows.at(result)),
     };
     Ok(streams(view).map(place).collect())
 }
 
 /// Whether the windows along a dimension are its elements.
-fn is_of_one(view: &View, axis: usize) -> bool {
+fn is_of_one(view: &OpView, axis: usize) -> bool {
     let one = |name: &str| view.element_or(name, axis, 1) == Some(1);
     ["window_dimensions", "window_strides", "base_dilations", "window_dilations"].into_iter().all(one)
         && view.element_or("padding", 2 * axis, 0) == Some(0)
@@ -78,38 +78,38 @@ fn is_of_one(view: &View, axis: usize) -> bool {
 
 const WINDOWS: &str = "the windows span rows";
 
-fn reduce_window(view: &View, _: Slot, mark: Mark) -> Partners {
-    if !is_of_one(view, mark.axis) {
+fn reduce_window(view: &OpView, _: Slot, rows: RowAxis) -> Partners {
+    if !is_of_one(view, rows.axis) {
         return obstacle(WINDOWS);
     }
-    Ok(streams(view).map(|slot| (slot, mark)).collect())
+    Ok(streams(view).map(|slot| (slot, rows)).collect())
 }
 
-fn select_and_scatter(view: &View, _: Slot, mark: Mark) -> Partners {
-    if !is_of_one(view, mark.axis) {
+fn select_and_scatter(view: &OpView, _: Slot, rows: RowAxis) -> Partners {
+    if !is_of_one(view, rows.axis) {
         return obstacle(WINDOWS);
     }
-    Ok([Slot::Operand(0), Slot::Operand(1), Slot::Result(0)].into_iter().map(|slot| (slot, mark)).collect())
+    Ok([Slot::Operand(0), Slot::Operand(1), Slot::Result(0)].into_iter().map(|slot| (slot, rows)).collect())
 }
 
-fn sort(view: &View, slot: Slot, mark: Mark) -> Partners {
+fn sort(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
     // -1 is the last dimension, and what an absent attribute means.
     let dimension = if view.attribute("dimension").is_some() { view.integer("dimension") } else { Some(-1) };
     let rank = view.rank(slot) as i64;
     match dimension.map(|axis| if axis < 0 { axis + rank } else { axis }) {
-        Some(axis) if axis != mark.axis as i64 => Ok(view.slots().map(|slot| (slot, mark)).collect()),
+        Some(axis) if axis != rows.axis as i64 => Ok(view.slots().map(|slot| (slot, rows)).collect()),
         _ => obstacle("the rows are sorted"),
     }
 }
 
 /// Each feature is scaled and moved by numbers of its own.
-fn batch_norm_inference(view: &View, slot: Slot, mark: Mark) -> Partners {
+fn batch_norm_inference(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
     let Some(feature) = view.integer("feature_index").and_then(|index| usize::try_from(index).ok()) else {
         return obstacle("its `feature_index` is missing");
     };
     let whole = matches!(slot, Slot::Operand(0) | Slot::Result(_));
-    let axis = if whole { mark.axis } else { feature };
-    let both = [(Slot::Operand(0), mark.at(axis)), (Slot::Result(0), mark.at(axis))];
+    let axis = if whole { rows.axis } else { feature };
+    let both = [(Slot::Operand(0), rows.at(axis)), (Slot::Result(0), rows.at(axis))];
     let vectors = (1..view.operand_count()).filter(|_| axis == feature);
-    Ok(both.into_iter().chain(vectors.map(|index| (Slot::Operand(index), mark.at(0)))).collect())
+    Ok(both.into_iter().chain(vectors.map(|index| (Slot::Operand(index), rows.at(0)))).collect())
 }

@@ -1,6 +1,6 @@
 //! What relations ask of an op.
 
-use super::row_axis::{Mark, Partners, Slot};
+use super::row_axis::{Partners, RowAxis, Slot};
 use super::{calls, contraction, index, movement, reduction};
 use crate::ir::{Attribute, Class, Module, OpId, TensorType, ValueId};
 use crate::source::Source;
@@ -11,10 +11,10 @@ use std::collections::BTreeMap;
 ///
 /// Where an operand has them, the relation must name a result, or be an obstacle: rows that end in an op would be mixed in
 /// it.
-pub(super) type Relation = fn(&View, Slot, Mark) -> Partners;
+pub(super) type Relation = fn(&OpView, Slot, RowAxis) -> Partners;
 
 /// The relation of the op of that name.
-pub(super) fn relation(view: &View) -> Option<Relation> {
+pub(super) fn relation(view: &OpView) -> Option<Relation> {
     let name = view.module.op(view.op).name;
     if name.class() == Class::Elementwise {
         return Some(elementwise);
@@ -27,17 +27,17 @@ pub(super) fn relation(view: &View) -> Option<Relation> {
 }
 
 /// All operands and results have one shape, but for scalars, which are the same for all elements.
-pub(super) fn elementwise(view: &View, slot: Slot, mark: Mark) -> Partners {
+pub(super) fn elementwise(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
     let own = view.tensor(slot).map(|ty| &ty.dims);
     let slots: Vec<Slot> = view.slots().filter(|&other| view.rank(other) > 0).collect();
     if slots.iter().any(|&other| view.tensor(other).map(|ty| &ty.dims) != own) {
         return Err("its operands differ in shape".into());
     }
-    Ok(slots.into_iter().map(|other| (other, mark)).collect())
+    Ok(slots.into_iter().map(|other| (other, rows)).collect())
 }
 
 /// An op.
-pub(super) struct View<'a> {
+pub(super) struct OpView<'a> {
     pub(super) module: &'a Module,
     pub(super) op: OpId,
     pub(super) source: &'a Source,
@@ -46,10 +46,10 @@ pub(super) struct View<'a> {
     /// What follows from constants alone, and so is the same for all rows.
     pub(super) constant: &'a FxHashSet<ValueId>,
     /// Where rows have been found so far.
-    pub(super) marks: &'a BTreeMap<ValueId, Mark>,
+    pub(super) row_axes: &'a BTreeMap<ValueId, RowAxis>,
 }
 
-impl<'a> View<'a> {
+impl<'a> OpView<'a> {
     /// The operands and the results.
     pub(super) fn slots(&self) -> impl Iterator<Item = Slot> + use<> {
         let operands = (0..self.operand_count()).map(Slot::Operand);
@@ -91,8 +91,8 @@ impl<'a> View<'a> {
     }
 
     /// Where the rows of an operand or result have been found.
-    pub(super) fn mark(&self, slot: Slot) -> Option<Mark> {
-        self.marks.get(&self.value(slot)?).copied()
+    pub(super) fn rows(&self, slot: Slot) -> Option<RowAxis> {
+        self.row_axes.get(&self.value(slot)?).copied()
     }
 
     /// Whether an operand or result follows from constants alone.

@@ -43,7 +43,7 @@ impl FromStr for DynamicDimension {
 }
 
 /// A dimension of an argument.
-pub(super) struct Place {
+pub(super) struct ArgumentDim {
     pub(super) value: ValueId,
     pub(super) axis: usize,
     /// What the argument is called.
@@ -59,7 +59,7 @@ pub(super) struct Request {
     /// The size that they all have.
     pub(super) size: i64,
     /// At least one.
-    pub(super) places: Vec<Place>,
+    pub(super) places: Vec<ArgumentDim>,
 }
 
 /// What the options ask for, one request a name. What does not fit the function is reported.
@@ -114,7 +114,7 @@ fn find(
     wanted: &DynamicDimension,
     arguments: &[ValueId],
     known: &[String],
-) -> Result<(Place, i64), String> {
+) -> Result<(ArgumentDim, i64), String> {
     let DynamicDimension { input, axis, .. } = wanted;
     let index = known.iter().position(|known| known == input).ok_or_else(|| {
         match nearest(input, known.iter().map(String::as_str)) {
@@ -140,7 +140,7 @@ fn find(
         ));
     }
     let span = module.function(entry).arguments.get(index).map_or(Span::NONE, |argument| argument.span);
-    Ok((Place { value, axis: *axis, name: input.clone(), span }, size))
+    Ok((ArgumentDim { value, axis: *axis, name: input.clone(), span }, size))
 }
 
 /// The symbols that sizes of the arguments are made of.

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 /// The dimension may have been merged with others, by a reshape: its index is then `(l * rows + row) * right + r` with
 /// `l < left` and `r < right`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Mark {
+pub(super) struct RowAxis {
     /// The dimension.
     pub(super) axis: usize,
     /// How often all rows are there, one block after the other.
@@ -17,7 +17,7 @@ pub(super) struct Mark {
     pub(super) right: i64,
 }
 
-impl Mark {
+impl RowAxis {
     /// A dimension that has a row at each index.
     pub(super) fn alone(axis: usize) -> Self {
         Self { axis, left: 1, right: 1 }
@@ -45,7 +45,7 @@ pub(super) enum Slot {
 pub(super) type Obstacle = Cow<'static, str>;
 
 /// Where else an op has the rows when it has them in one place.
-pub(super) type Partners = Result<SmallVec<[(Slot, Mark); 4]>, Obstacle>;
+pub(super) type Partners = Result<SmallVec<[(Slot, RowAxis); 4]>, Obstacle>;
 
 /// No other place.
 pub(super) fn nowhere() -> Partners {
@@ -53,8 +53,8 @@ pub(super) fn nowhere() -> Partners {
 }
 
 /// One other place.
-pub(super) fn only(slot: Slot, mark: Mark) -> Partners {
-    Ok([(slot, mark)].into_iter().collect())
+pub(super) fn only(slot: Slot, rows: RowAxis) -> Partners {
+    Ok([(slot, rows)].into_iter().collect())
 }
 
 /// An obstacle.

@@ -1,8 +1,8 @@
 //! How the rows spread from an argument through a function.
 
 use super::control;
-use super::relation::{View, relation};
-use super::row_axis::{Mark, Obstacle, Slot};
+use super::relation::{OpView, relation};
+use super::row_axis::{Obstacle, RowAxis, Slot};
 use crate::ir::{BlockId, Definition, FunctionId, Module, OpId, ValueId, builtin};
 use crate::ops;
 use crate::source::Source;
@@ -11,12 +11,12 @@ use smallvec::SmallVec;
 use std::collections::{BTreeMap, VecDeque};
 
 /// What reads what, and which op a block is in.
-pub(super) struct Graph {
+pub(super) struct UseGraph {
     users: FxHashMap<ValueId, SmallVec<[OpId; 2]>>,
     owners: FxHashMap<BlockId, OpId>,
 }
 
-impl Graph {
+impl UseGraph {
     pub(super) fn new(module: &Module, function: FunctionId) -> Self {
         let mut owners = FxHashMap::default();
         let blocks: Vec<BlockId> = module.blocks_within([module.function(function).body]).collect();
@@ -57,15 +57,15 @@ impl Graph {
 }
 
 /// The values that have rows, and the ops that do not keep them apart.
-pub(super) struct Rows<'a> {
+pub(super) struct RowPropagation<'a> {
     module: &'a Module,
-    graph: &'a Graph,
+    graph: &'a UseGraph,
     source: &'a Source,
     /// What follows from constants alone.
     constant: &'a FxHashSet<ValueId>,
     /// How many rows there are.
     rows: i64,
-    pub(super) marks: BTreeMap<ValueId, Mark>,
+    pub(super) row_axes: BTreeMap<ValueId, RowAxis>,
     /// In the order in which they were found, one an op.
     pub(super) obstacles: Vec<(OpId, Obstacle)>,
     refused: FxHashSet<OpId>,
@@ -73,10 +73,10 @@ pub(super) struct Rows<'a> {
     queued: FxHashSet<OpId>,
 }
 
-impl<'a> Rows<'a> {
+impl<'a> RowPropagation<'a> {
     pub(super) fn new(
         module: &'a Module,
-        graph: &'a Graph,
+        graph: &'a UseGraph,
         constant: &'a FxHashSet<ValueId>,
         source: &'a Source,
         rows: i64,
@@ -87,7 +87,7 @@ impl<'a> Rows<'a> {
             source,
             constant,
             rows,
-            marks: BTreeMap::new(),
+            row_axes: BTreeMap::new(),
             obstacles: Vec::new(),
             refused: FxHashSet::default(),
             queue: VecDeque::new(),
@@ -97,7 +97,7 @@ impl<'a> Rows<'a> {
 
     /// A dimension of an argument that is one of rows.
     pub(super) fn begin(&mut self, argument: ValueId, axis: usize) {
-        self.add(argument, Mark::alone(axis));
+        self.add(argument, RowAxis::alone(axis));
     }
 
     /// Finds all values with rows.
@@ -123,7 +123,7 @@ impl<'a> Rows<'a> {
         let block = self.module.block(block);
         let returned = block.ops.last().map(|&last| self.module.op(last).operands.iter());
         for &value in block.arguments.iter().chain(returned.into_iter().flatten()) {
-            let is_merged = self.marks.get(&value).is_some_and(|mark| !mark.is_alone());
+            let is_merged = self.row_axes.get(&value).is_some_and(|rows| !rows.is_alone());
             let users = self.graph.users.get(&value).and_then(|users| users.first().copied());
             let op = self.module.defining_op(value).or(users);
             if let Some(op) = op.filter(|&op| is_merged && self.refused.insert(op)) {
@@ -139,10 +139,10 @@ impl<'a> Rows<'a> {
     fn visit(&mut self, op: OpId) -> Result<(), Obstacle> {
         if let Some(classes) = control::classes(self.module, op) {
             for class in classes {
-                let Some(mark) = class.iter().find_map(|value| self.marks.get(value)).copied() else {
+                let Some(rows) = class.iter().find_map(|value| self.row_axes.get(value)).copied() else {
                     continue;
                 };
-                class.into_iter().try_for_each(|value| self.tie(value, mark))?;
+                class.into_iter().try_for_each(|value| self.tie(value, rows))?;
             }
             return Ok(());
         }
@@ -153,7 +153,7 @@ impl<'a> Rows<'a> {
             return Err("its region takes or returns the rows".into());
         }
         let view = self.view(op);
-        let marked: Vec<Slot> = view.slots().filter(|&slot| view.mark(slot).is_some()).collect();
+        let marked: Vec<Slot> = view.slots().filter(|&slot| view.rows(slot).is_some()).collect();
         if marked.is_empty() {
             return Ok(());
         }
@@ -164,11 +164,11 @@ impl<'a> Rows<'a> {
         let mut settled = FxHashSet::default();
         for slot in marked {
             let view = self.view(op);
-            let Some(mark) = view.mark(slot).filter(|_| !settled.contains(&slot)) else { continue };
-            let partners = relation(&view, slot, mark)?;
-            for (other, mark) in partners {
+            let Some(rows) = view.rows(slot).filter(|_| !settled.contains(&slot)) else { continue };
+            let partners = relation(&view, slot, rows)?;
+            for (other, rows) in partners {
                 if let Some(value) = self.view(op).value(other) {
-                    self.tie(value, mark)?;
+                    self.tie(value, rows)?;
                 }
                 settled.insert(other);
             }
@@ -183,18 +183,18 @@ impl<'a> Rows<'a> {
         let blocks = regions.flat_map(|&region| &self.module.region(region).blocks);
         blocks.map(|&block| self.module.block(block)).any(|block| {
             let returned = block.ops.last().into_iter().flat_map(|&last| &self.module.op(last).operands);
-            block.arguments.iter().chain(returned).any(|value| self.marks.contains_key(value))
+            block.arguments.iter().chain(returned).any(|value| self.row_axes.contains_key(value))
         })
     }
 
-    fn view(&self, op: OpId) -> View<'_> {
-        View {
+    fn view(&self, op: OpId) -> OpView<'_> {
+        OpView {
             module: self.module,
             op,
             source: self.source,
             rows: self.rows,
             constant: self.constant,
-            marks: &self.marks,
+            row_axes: &self.row_axes,
         }
     }
 
@@ -212,26 +212,26 @@ impl<'a> Rows<'a> {
     }
 
     /// Says that a value has its rows there.
-    fn tie(&mut self, value: ValueId, mark: Mark) -> Result<(), Obstacle> {
+    fn tie(&mut self, value: ValueId, rows: RowAxis) -> Result<(), Obstacle> {
         let Some(ty) = self.module.tensor(value) else { return Ok(()) };
-        match self.marks.get(&value) {
-            Some(known) if *known == mark => return Ok(()),
-            Some(known) if known.axis != mark.axis => {
+        match self.row_axes.get(&value) {
+            Some(known) if *known == rows => return Ok(()),
+            Some(known) if known.axis != rows.axis => {
                 return Err("each row is combined with all others".into());
             }
             Some(_) => return Err("rows are combined with rows in another order".into()),
             None => {}
         }
-        let size = mark.left.checked_mul(self.rows).and_then(|size| size.checked_mul(mark.right));
-        if size.is_none() || ty.dims.get(mark.axis).and_then(|dim| dim.known()) != size {
+        let size = rows.left.checked_mul(self.rows).and_then(|size| size.checked_mul(rows.right));
+        if size.is_none() || ty.dims.get(rows.axis).and_then(|dim| dim.known()) != size {
             return Err("the rows do not match its sizes".into());
         }
-        self.add(value, mark);
+        self.add(value, rows);
         Ok(())
     }
 
-    fn add(&mut self, value: ValueId, mark: Mark) {
-        self.marks.insert(value, mark);
+    fn add(&mut self, value: ValueId, rows: RowAxis) {
+        self.row_axes.insert(value, rows);
         let users = self.graph.users.get(&value).into_iter().flatten().copied();
         for op in users.chain(self.graph.definer(self.module, value)) {
             if self.queued.insert(op) {

@@ -1,16 +1,16 @@
 //! Activation functions.
 
 use super::pattern::Pattern;
-use super::{Fused, Rule};
+use super::{Fused, FusionRule};
 use crate::ir::{Element, OpId, OpName, ValueId, chlo, hlo2onnx, stablehlo};
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI};
 
-pub(super) const RULES: &[Rule] = &[
-    Rule { absolute: true, ..Rule::new(stablehlo::DIVIDE, logistic) },
-    Rule::new(stablehlo::MINIMUM, clamp),
-    Rule::new(stablehlo::MAXIMUM, clamp_above),
-    Rule::new(stablehlo::SELECT, leaky_relu),
-    Rule { absolute: true, ..Rule::new(stablehlo::MULTIPLY, gelu) },
+pub(super) const RULES: &[FusionRule] = &[
+    FusionRule { absolute: true, ..FusionRule::new(stablehlo::DIVIDE, logistic) },
+    FusionRule::new(stablehlo::MINIMUM, clamp),
+    FusionRule::new(stablehlo::MAXIMUM, clamp_above),
+    FusionRule::new(stablehlo::SELECT, leaky_relu),
+    FusionRule { absolute: true, ..FusionRule::new(stablehlo::MULTIPLY, gelu) },
 ];
 
 /// Element types for which ONNX Runtime has kernels of all activation functions, or of their parts.

@@ -1,10 +1,10 @@
 //! Scales and offsets of what a layer with weights gives.
 
 use super::pattern::Pattern;
-use super::{Fused, Operand, Rule};
+use super::{Fused, FusedOperand, FusionRule};
 use crate::ir::{Element, OpId, ValueId, stablehlo};
 
-pub(super) const RULES: &[Rule] = &[Rule::new(stablehlo::ADD, affine)];
+pub(super) const RULES: &[FusionRule] = &[FusionRule::new(stablehlo::ADD, affine)];
 
 /// `(x - mean) * factor + offset` of constants becomes `x * factor + (offset - mean * factor)`, which a runtime folds into
 /// the weights of the convolution or matrix product that `x` is. This is what a batch norm is printed as.
@@ -31,10 +31,10 @@ fn affine(p: &mut Pattern, op: OpId) -> Option<Fused> {
             let elements = b_elements.iter().zip(f_elements).zip(m_elements);
             let bytes: Vec<u8> =
                 elements.flat_map(|((b, f), m)| ((b - m * f) as f32).to_le_bytes()).collect();
-            let spread = Fused::of(stablehlo::BROADCAST_IN_DIM, [Operand::Constant(bytes.into(), b)])
+            let spread = Fused::of(stablehlo::BROADCAST_IN_DIM, [FusedOperand::Constant(bytes.into(), b)])
                 .positions("broadcast_dimensions", &dims);
             let scaled = Fused::new(stablehlo::MULTIPLY, &[x, factor]);
-            let operands = [Operand::Made(scaled.into(), x), Operand::Made(spread.into(), offset)];
+            let operands = [FusedOperand::Made(scaled.into(), x), FusedOperand::Made(spread.into(), offset)];
             Some(Fused::of(stablehlo::ADD, operands))
         })
     })

@@ -1,11 +1,11 @@
 //! The complementary error function, which `jax.export` prints as the polynomials that XLA computes it by.
 
 use super::pattern::Pattern;
-use super::{Fused, Rule};
+use super::{Fused, FusionRule};
 use crate::ir::{OpId, ValueId, chlo, stablehlo};
 use std::f64::consts::FRAC_2_SQRT_PI;
 
-pub(super) const RULES: &[Rule] = &[Rule::new(stablehlo::SELECT, erfc)];
+pub(super) const RULES: &[FusionRule] = &[FusionRule::new(stablehlo::SELECT, erfc)];
 
 // The coefficients of Cephes' `erfcf` (S. L. Moshier), which CHLO's decomposition has, highest powers first.
 

@@ -1,12 +1,12 @@
 //! Normalization of groups of channels over an image, whose channels are last.
 
 use super::normalization::{inverse_deviation, is_variance, scale_and_row};
-use super::pattern::{Pattern, Rows};
-use super::{Fused, Rule};
+use super::pattern::{Pattern, RowAxes};
+use super::{Fused, FusionRule};
 use crate::ir::{Dim, Element, OpId, OpName, ValueId, hlo2onnx, stablehlo};
 
-pub(super) const RULES: &[Rule] =
-    &[Rule::new(stablehlo::MULTIPLY, group_norm), Rule::new(stablehlo::ADD, with_offset)];
+pub(super) const RULES: &[FusionRule] =
+    &[FusionRule::new(stablehlo::MULTIPLY, group_norm), FusionRule::new(stablehlo::ADD, with_offset)];
 
 const GROUP_NORM: OpName = hlo2onnx::GROUP_NORM;
 /// Larger groups are normalized by their parts.
@@ -61,17 +61,17 @@ fn with_offset(p: &mut Pattern, op: OpId) -> Option<Fused> {
 }
 
 /// The rows that go through all of an image but its channels.
-fn images(p: &Pattern, x: ValueId) -> Option<Rows> {
+fn images(p: &Pattern, x: ValueId) -> Option<RowAxes> {
     let dims = p.tensor(x)?.dims.clone();
-    (dims.len() >= 3).then(|| Rows { axes: (1..dims.len() - 1).collect(), dims })
+    (dims.len() >= 3).then(|| RowAxes { axes: (1..dims.len() - 1).collect(), dims })
 }
 
-fn channels(rows: &Rows) -> Option<i64> {
+fn channels(rows: &RowAxes) -> Option<i64> {
     rows.dims.last()?.known()
 }
 
 /// The rows of the tensor whose channels are taken apart into groups.
-fn grouped(rows: &Rows, groups: i64) -> Option<Rows> {
+fn grouped(rows: &RowAxes, groups: i64) -> Option<RowAxes> {
     let channels = channels(rows)?;
     if groups <= 0 || channels % groups != 0 {
         return None;
@@ -80,11 +80,11 @@ fn grouped(rows: &Rows, groups: i64) -> Option<Rows> {
     let mut dims = rows.dims.clone();
     dims[rank - 1] = Dim::Known(groups);
     dims.push(Dim::Known(channels / groups));
-    Some(Rows { axes: (1..rank - 1).chain([rank]).collect(), dims })
+    Some(RowAxes { axes: (1..rank - 1).chain([rank]).collect(), dims })
 }
 
 /// A value for each group that each of its channels has, and how many groups there are.
-fn ungrouped(p: &mut Pattern, value: ValueId, rows: &Rows) -> Option<(ValueId, i64)> {
+fn ungrouped(p: &mut Pattern, value: ValueId, rows: &RowAxes) -> Option<(ValueId, i64)> {
     let [spread] = p.operands(value, stablehlo::RESHAPE)?;
     let [of_groups] = p.operands(spread, stablehlo::BROADCAST_IN_DIM)?;
     let (spread, own) = (&p.tensor(spread)?.dims, &p.tensor(of_groups)?.dims);

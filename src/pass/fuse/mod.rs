@@ -27,7 +27,7 @@ use smallvec::SmallVec;
 use std::sync::{Arc, LazyLock};
 
 /// One pattern.
-struct Rule {
+struct FusionRule {
     /// The op that it ends in.
     root: OpName,
     /// Reads it.
@@ -36,7 +36,7 @@ struct Rule {
     absolute: bool,
 }
 
-impl Rule {
+impl FusionRule {
     const fn new(root: OpName, read: fn(&mut Pattern, OpId) -> Option<Fused>) -> Self {
         Self { root, read, absolute: false }
     }
@@ -45,12 +45,12 @@ impl Rule {
 /// The op that replaces a pattern; its result is that of the pattern's last op.
 struct Fused {
     name: OpName,
-    operands: SmallVec<[Operand; 3]>,
+    operands: SmallVec<[FusedOperand; 3]>,
     attributes: SmallVec<[(&'static str, Field); 2]>,
 }
 
 /// An operand of a fused op.
-enum Operand {
+enum FusedOperand {
     /// A value of the program.
     Value(ValueId),
     /// The result of another op, of the type of a value.
@@ -70,10 +70,10 @@ enum Field {
 
 impl Fused {
     fn new(name: OpName, operands: &[ValueId]) -> Self {
-        Self::of(name, operands.iter().map(|&operand| Operand::Value(operand)))
+        Self::of(name, operands.iter().map(|&operand| FusedOperand::Value(operand)))
     }
 
-    fn of(name: OpName, operands: impl IntoIterator<Item = Operand>) -> Self {
+    fn of(name: OpName, operands: impl IntoIterator<Item = FusedOperand>) -> Self {
         Self { name, operands: operands.into_iter().collect(), attributes: SmallVec::new() }
     }
 
@@ -85,9 +85,9 @@ impl Fused {
     /// Whether all values of the program that it reads are such.
     fn reads_only(&self, is: &dyn Fn(ValueId) -> bool) -> bool {
         self.operands.iter().all(|operand| match operand {
-            Operand::Value(value) => is(*value),
-            Operand::Made(made, _) => made.reads_only(is),
-            Operand::Constant(..) | Operand::Filled(..) => true,
+            FusedOperand::Value(value) => is(*value),
+            FusedOperand::Made(made, _) => made.reads_only(is),
+            FusedOperand::Constant(..) | FusedOperand::Filled(..) => true,
         })
     }
 
@@ -103,8 +103,8 @@ impl Fused {
 }
 
 /// The rules by the op that they end in. The first that reads the program wins.
-static RULES: LazyLock<FxHashMap<OpName, Vec<&'static Rule>>> = LazyLock::new(|| {
-    let mut rules: FxHashMap<OpName, Vec<&Rule>> = FxHashMap::default();
+static RULES: LazyLock<FxHashMap<OpName, Vec<&'static FusionRule>>> = LazyLock::new(|| {
+    let mut rules: FxHashMap<OpName, Vec<&FusionRule>> = FxHashMap::default();
     for rule in [
         activation::RULES,
         softmax::RULES,
@@ -238,12 +238,12 @@ fn make(rewriter: &mut Rewriter, fused: Fused, ty: TypeId, place: (OpSpan, Locat
     let mut operands: SmallVec<[ValueId; 3]> = SmallVec::new();
     for operand in fused.operands {
         operands.push(match operand {
-            Operand::Value(value) => value,
-            Operand::Made(made, like) => {
+            FusedOperand::Value(value) => value,
+            FusedOperand::Made(made, like) => {
                 let ty = rewriter.module.value_type(like);
                 make(rewriter, *made, ty, place)
             }
-            Operand::Filled(number, element, sizes, like) => {
+            FusedOperand::Filled(number, element, sizes, like) => {
                 let place = like.map_or(place, |like| in_place_of(rewriter.module, like, place));
                 let ty = rewriter.module.tensor_of(element, &sizes);
                 let data = Data::Splat(float_bytes(element, number).into());
@@ -251,7 +251,7 @@ fn make(rewriter: &mut Rewriter, fused: Fused, ty: TypeId, place: (OpSpan, Locat
                 let value = [("value", Attribute::Dense(constant))];
                 rewriter.insert_at(place, stablehlo::CONSTANT, &[], ty, value)
             }
-            Operand::Constant(bytes, like) => {
+            FusedOperand::Constant(bytes, like) => {
                 let ty = rewriter.module.value_type(like);
                 let place = in_place_of(rewriter.module, like, place);
                 let constant = rewriter.module.add_constant(Constant { ty, data: Data::Bytes(bytes) });

@@ -1,18 +1,18 @@
 //! Normalization of each row by its own mean and variance.
 
-use super::pattern::{Pattern, Rows};
-use super::{Fused, Operand, Rule};
+use super::pattern::{Pattern, RowAxes};
+use super::{Fused, FusedOperand, FusionRule};
 use crate::ir::{Element, OpId, OpName, ValueId, hlo2onnx, stablehlo};
 
-pub(super) const RULES: &[Rule] = &[
-    Rule::new(stablehlo::MULTIPLY, layer_norm),
-    Rule::new(stablehlo::DIVIDE, layer_norm_by_deviation),
-    Rule::new(stablehlo::ADD, layer_norm_of_parts),
-    Rule::new(stablehlo::MULTIPLY, rms_norm),
-    Rule::new(stablehlo::DIVIDE, rms_norm_by_deviation),
-    Rule::new(stablehlo::MULTIPLY, scaled_before),
-    Rule::new(stablehlo::MULTIPLY, scaled),
-    Rule::new(stablehlo::ADD, with_offset),
+pub(super) const RULES: &[FusionRule] = &[
+    FusionRule::new(stablehlo::MULTIPLY, layer_norm),
+    FusionRule::new(stablehlo::DIVIDE, layer_norm_by_deviation),
+    FusionRule::new(stablehlo::ADD, layer_norm_of_parts),
+    FusionRule::new(stablehlo::MULTIPLY, rms_norm),
+    FusionRule::new(stablehlo::DIVIDE, rms_norm_by_deviation),
+    FusionRule::new(stablehlo::MULTIPLY, scaled_before),
+    FusionRule::new(stablehlo::MULTIPLY, scaled),
+    FusionRule::new(stablehlo::ADD, with_offset),
 ];
 
 const LAYER_NORM: OpName = hlo2onnx::LAYER_NORM;
@@ -49,7 +49,7 @@ fn layer_norm_by_deviation(p: &mut Pattern, op: OpId) -> Option<Fused> {
 fn rms_norm(p: &mut Pattern, op: OpId) -> Option<Fused> {
     let factors = p.operands_of(op)?;
     p.either(factors, |p, x, factor| {
-        let rows = p.rows_below(factor, x).filter(Rows::are_last)?;
+        let rows = p.rows_below(factor, x).filter(RowAxes::are_last)?;
         let (scale, inverse) = scale_and_row(p, factor, &rows, |p, scale| p.along(scale, &rows))?;
         let (mean, epsilon) = inverse_deviation(p, inverse, &rows)?;
         let square = p.mean(mean, &rows)?;
@@ -61,7 +61,7 @@ fn rms_norm(p: &mut Pattern, op: OpId) -> Option<Fused> {
 /// The same as a quotient.
 fn rms_norm_by_deviation(p: &mut Pattern, op: OpId) -> Option<Fused> {
     let [x, deviation] = p.operands_of(op)?;
-    let rows = p.rows_below(deviation, x).filter(Rows::are_last)?;
+    let rows = p.rows_below(deviation, x).filter(RowAxes::are_last)?;
     let deviation = p.row_or_full(deviation, &rows)?;
     let [raised] = p.operands(deviation, stablehlo::SQRT)?;
     let (mean, epsilon) = raised_variance(p, raised, &rows)?;
@@ -73,7 +73,7 @@ fn rms_norm_by_deviation(p: &mut Pattern, op: OpId) -> Option<Fused> {
 fn scaled_before(p: &mut Pattern, op: OpId) -> Option<Fused> {
     let factors = p.operands_of(op)?;
     p.either(factors, |p, product, inverse| {
-        let rows = p.rows_below(inverse, product).filter(Rows::are_last)?;
+        let rows = p.rows_below(inverse, product).filter(RowAxes::are_last)?;
         let (mean, epsilon) = inverse_deviation(p, inverse, &rows)?;
         let square = p.mean(mean, &rows)?;
         let x = p.squared(square)?;
@@ -91,7 +91,7 @@ fn layer_norm_of_parts(p: &mut Pattern, op: OpId) -> Option<Fused> {
     p.either(addends, |p, product, rest| {
         let factors = p.operands(product, stablehlo::MULTIPLY)?;
         p.either(factors, |p, x, factor| {
-            let rows = p.rows_below(factor, x).filter(Rows::are_last)?;
+            let rows = p.rows_below(factor, x).filter(RowAxes::are_last)?;
             let (scale, inverse) = scale_and_row(p, factor, &rows, |p, scale| p.along(scale, &rows))?;
             let (variance, epsilon) = inverse_deviation(p, inverse, &rows)?;
             if !is_variance(p, variance, x, &rows) {
@@ -104,7 +104,8 @@ fn layer_norm_of_parts(p: &mut Pattern, op: OpId) -> Option<Fused> {
                 let [mean] = p.operands(mean, stablehlo::NEGATE)?;
                 p.mean(mean, &rows)
             })?;
-            let operands = [Operand::Value(x), Operand::Value(scale?), parameter(p, offset, &rows)?];
+            let operands =
+                [FusedOperand::Value(x), FusedOperand::Value(scale?), parameter(p, offset, &rows)?];
             (negated == x).then(|| norm_of(p, LAYER_NORM, operands.into(), &rows, epsilon))?
         })
     })
@@ -122,7 +123,7 @@ fn scaled(p: &mut Pattern, op: OpId) -> Option<Fused> {
     p.either(factors, |p, value, scale| {
         let name = [LAYER_NORM, RMS_NORM].into_iter().find(|&name| p.defining(value, name).is_some())?;
         let [x] = p.operands(value, name)?;
-        widened(p, value, name, vec![Operand::Value(x)], scale)
+        widened(p, value, name, vec![FusedOperand::Value(x)], scale)
     })
 }
 
@@ -132,28 +133,28 @@ fn with_offset(p: &mut Pattern, op: OpId) -> Option<Fused> {
     p.either(addends, |p, value, offset| {
         if let Some([x]) = p.operands(value, LAYER_NORM) {
             let ones = filled(p, value, 1.0)?;
-            return widened(p, value, LAYER_NORM, vec![Operand::Value(x), ones], offset);
+            return widened(p, value, LAYER_NORM, vec![FusedOperand::Value(x), ones], offset);
         }
         let [x, scale] = p.operands(value, LAYER_NORM)?;
-        widened(p, value, LAYER_NORM, vec![Operand::Value(x), Operand::Value(scale)], offset)
+        widened(p, value, LAYER_NORM, vec![FusedOperand::Value(x), FusedOperand::Value(scale)], offset)
     })
 }
 
 /// A number for each element of a row of a norm.
-fn filled(p: &Pattern, norm: ValueId, number: f64) -> Option<Operand> {
+fn filled(p: &Pattern, norm: ValueId, number: f64) -> Option<FusedOperand> {
     let axis = p.integer(p.defining(norm, LAYER_NORM)?, "axis")?;
     let ty = p.tensor(norm)?;
     let sizes = ty.dims.get(axis..)?.iter().map(|dim| dim.known()).collect::<Option<_>>()?;
-    Some(Operand::Filled(number, ty.element, sizes, None))
+    Some(FusedOperand::Filled(number, ty.element, sizes, None))
 }
 
 /// A value for each element of a row, which may be one number.
-fn parameter(p: &mut Pattern, value: ValueId, rows: &Rows) -> Option<Operand> {
+fn parameter(p: &mut Pattern, value: ValueId, rows: &RowAxes) -> Option<FusedOperand> {
     if let Some(value) = p.along(value, rows) {
-        return Some(Operand::Value(value));
+        return Some(FusedOperand::Value(value));
     }
     let sizes = rows.axes.iter().map(|&axis| rows.dims[axis].known()).collect::<Option<_>>()?;
-    Some(Operand::Filled(p.number(value)?, p.tensor(value)?.element, sizes, Some(value)))
+    Some(FusedOperand::Filled(p.number(value)?, p.tensor(value)?.element, sizes, Some(value)))
 }
 
 /// The norm that gives `value` with one more operand, which has a value for each element of a row.
@@ -161,26 +162,32 @@ fn widened(
     p: &mut Pattern,
     value: ValueId,
     name: OpName,
-    mut operands: Vec<Operand>,
+    mut operands: Vec<FusedOperand>,
     last: ValueId,
 ) -> Option<Fused> {
     let op = p.defining(value, name)?;
     let (axis, epsilon) = (p.integer(op, "axis")?, p.float(op, "epsilon")?);
     let dims = p.tensor(value)?.dims.clone();
-    let rows = Rows { axes: (axis..dims.len()).collect(), dims };
+    let rows = RowAxes { axes: (axis..dims.len()).collect(), dims };
     operands.push(parameter(p, last, &rows)?);
     Some(Fused::of(name, operands).int("axis", axis).float("epsilon", epsilon))
 }
 
 /// The norm of rows.
-fn norm(p: &Pattern, name: OpName, operands: &[ValueId], rows: &Rows, epsilon: f64) -> Option<Fused> {
-    let operands = operands.iter().map(|&operand| Operand::Value(operand)).collect();
+fn norm(p: &Pattern, name: OpName, operands: &[ValueId], rows: &RowAxes, epsilon: f64) -> Option<Fused> {
+    let operands = operands.iter().map(|&operand| FusedOperand::Value(operand)).collect();
     norm_of(p, name, operands, rows, epsilon)
 }
 
 /// The norm of rows, whose epsilon ONNX has in `f32`: in `f64` it must be the same number.
-fn norm_of(p: &Pattern, name: OpName, operands: Vec<Operand>, rows: &Rows, epsilon: f64) -> Option<Fused> {
-    let Some(&Operand::Value(x)) = operands.first() else { return None };
+fn norm_of(
+    p: &Pattern,
+    name: OpName,
+    operands: Vec<FusedOperand>,
+    rows: &RowAxes,
+    epsilon: f64,
+) -> Option<Fused> {
+    let Some(&FusedOperand::Value(x)) = operands.first() else { return None };
     // The kernel adds one element after the other.
     let mut sizes = rows.axes.iter().map(|&axis| rows.dims[axis].known());
     let count = sizes.try_fold(1i64, |count, size| count.checked_mul(size?));
@@ -193,9 +200,9 @@ fn norm_of(p: &Pattern, name: OpName, operands: Vec<Operand>, rows: &Rows, epsil
 }
 
 /// `x` and its rows, of `x - mean(x)` with the rows in the last dimensions.
-fn centered_rows(p: &mut Pattern, centered: ValueId) -> Option<(ValueId, Rows)> {
+fn centered_rows(p: &mut Pattern, centered: ValueId) -> Option<(ValueId, RowAxes)> {
     let [x, mean] = p.operands(centered, stablehlo::SUBTRACT)?;
-    let rows = p.rows_below(mean, x).filter(Rows::are_last)?;
+    let rows = p.rows_below(mean, x).filter(RowAxes::are_last)?;
     (p.mean(mean, &rows)? == x).then_some((x, rows))
 }
 
@@ -203,7 +210,7 @@ fn centered_rows(p: &mut Pattern, centered: ValueId) -> Option<(ValueId, Rows)> 
 pub(super) fn scale_and_row(
     p: &mut Pattern,
     factor: ValueId,
-    rows: &Rows,
+    rows: &RowAxes,
     parameter: impl Fn(&mut Pattern, ValueId) -> Option<ValueId>,
 ) -> Option<(Option<ValueId>, ValueId)> {
     let factor = p.attempt(|p| p.row(factor, rows)).unwrap_or(factor);
@@ -218,7 +225,7 @@ pub(super) fn scale_and_row(
 }
 
 /// The variance and the epsilon of `1 / sqrt(variance + epsilon)`.
-pub(super) fn inverse_deviation(p: &mut Pattern, inverse: ValueId, rows: &Rows) -> Option<(ValueId, f64)> {
+pub(super) fn inverse_deviation(p: &mut Pattern, inverse: ValueId, rows: &RowAxes) -> Option<(ValueId, f64)> {
     let raised = match p.operands(inverse, stablehlo::RSQRT) {
         Some([raised]) => raised,
         None => {
@@ -232,7 +239,7 @@ pub(super) fn inverse_deviation(p: &mut Pattern, inverse: ValueId, rows: &Rows) 
 }
 
 /// The variance and the epsilon of their sum.
-fn raised_variance(p: &mut Pattern, raised: ValueId, rows: &Rows) -> Option<(ValueId, f64)> {
+fn raised_variance(p: &mut Pattern, raised: ValueId, rows: &RowAxes) -> Option<(ValueId, f64)> {
     let raised = p.row_or_full(raised, rows)?;
     let addends = p.operands(raised, stablehlo::ADD)?;
     p.either(addends, |p, variance, epsilon| {
@@ -243,7 +250,7 @@ fn raised_variance(p: &mut Pattern, raised: ValueId, rows: &Rows) -> Option<(Val
 
 /// Whether a value is the variance of `x` along the rows: `mean((x - mean(x))^2)`, or `mean(x^2) - mean(x)^2`; Flax and
 /// Equinox keep it from being negative.
-pub(super) fn is_variance(p: &mut Pattern, value: ValueId, x: ValueId, rows: &Rows) -> bool {
+pub(super) fn is_variance(p: &mut Pattern, value: ValueId, x: ValueId, rows: &RowAxes) -> bool {
     let unbounded = p.attempt(|p| {
         let operands = p.operands(value, stablehlo::MAXIMUM)?;
         p.either(operands, |p, zero, variance| (p.number(zero)? == 0.0).then_some(variance))

@@ -19,14 +19,14 @@ pub(super) struct Pattern<'m> {
 
 /// The dimensions of a tensor that a row of it spans.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Rows {
+pub(super) struct RowAxes {
     /// Sizes of the tensor.
     pub dims: Dims,
     /// Dimensions of a row, in ascending order.
     pub axes: Vec<usize>,
 }
 
-impl Rows {
+impl RowAxes {
     /// Number of elements of a row.
     pub fn count(&self) -> Option<i64> {
         self.axes.iter().try_fold(1i64, |count, &axis| count.checked_mul(self.dims[axis].known()?))
@@ -197,7 +197,7 @@ impl<'m> Pattern<'m> {
     }
 
     /// The rows of `full` along which a reduction goes that a value comes from. Nothing is said of what is between.
-    pub fn rows_below(&self, value: ValueId, full: ValueId) -> Option<Rows> {
+    pub fn rows_below(&self, value: ValueId, full: ValueId) -> Option<RowAxes> {
         let dims = self.tensor(full).filter(|ty| ty.is_sized())?.dims.clone();
         let mut pending: SmallVec<[ValueId; 8]> = SmallVec::from_slice(&[value]);
         for _ in 0..2 * MOST_FACTORS {
@@ -205,7 +205,7 @@ impl<'m> Pattern<'m> {
             if self.module.op(op).name == stablehlo::REDUCE {
                 let axes = positions(self.module, op, "dimensions")?;
                 let inside = axes.iter().all(|&axis| axis < dims.len());
-                return (axes.is_sorted() && inside && !axes.is_empty()).then_some(Rows { dims, axes });
+                return (axes.is_sorted() && inside && !axes.is_empty()).then_some(RowAxes { dims, axes });
             }
             // The first operand comes first.
             pending.extend(self.module.op(op).operands.iter().rev().copied());
@@ -215,7 +215,7 @@ impl<'m> Pattern<'m> {
 
     /// A value that is the same all along a row, without what gives it the size of the row: it has the dimensions of
     /// the tensor without those of a row, or with size 1 in their place.
-    pub fn row(&mut self, value: ValueId, rows: &Rows) -> Option<ValueId> {
+    pub fn row(&mut self, value: ValueId, rows: &RowAxes) -> Option<ValueId> {
         let mut value = value;
         loop {
             let below = self.attempt(|p| {
@@ -236,12 +236,12 @@ impl<'m> Pattern<'m> {
     }
 
     /// A value that is the same all along a row, which may be computed for each element of it.
-    pub fn row_or_full(&mut self, value: ValueId, rows: &Rows) -> Option<ValueId> {
+    pub fn row_or_full(&mut self, value: ValueId, rows: &RowAxes) -> Option<ValueId> {
         let full = self.tensor(value).is_some_and(|ty| ty.dims == rows.dims);
         self.attempt(|p| p.row(value, rows)).or(full.then_some(value))
     }
 
-    fn is_row(&self, value: ValueId, rows: &Rows) -> bool {
+    fn is_row(&self, value: ValueId, rows: &RowAxes) -> bool {
         let Some(ty) = self.tensor(value) else { return false };
         let without = || rows.others().map(|axis| rows.dims[axis]);
         let ones = (0..rows.dims.len())
@@ -250,7 +250,7 @@ impl<'m> Pattern<'m> {
     }
 
     /// What is combined along the rows.
-    pub fn reduced(&mut self, value: ValueId, combiner: Combiner, rows: &Rows) -> Option<ValueId> {
+    pub fn reduced(&mut self, value: ValueId, combiner: Combiner, rows: &RowAxes) -> Option<ValueId> {
         let value = self.row(value, rows)?;
         self.attempt(|p| {
             let [full, init] = p.operands(value, stablehlo::REDUCE)?;
@@ -269,7 +269,7 @@ impl<'m> Pattern<'m> {
     }
 
     /// What the mean is of along the rows.
-    pub fn mean(&mut self, value: ValueId, rows: &Rows) -> Option<ValueId> {
+    pub fn mean(&mut self, value: ValueId, rows: &RowAxes) -> Option<ValueId> {
         let count = rows.count().filter(|&count| count > 0)? as f64;
         let value = self.row(value, rows)?;
         self.attempt(|p| {
@@ -285,7 +285,7 @@ impl<'m> Pattern<'m> {
 
     /// A value for each element of a row, without what gives it the size of the tensor: it has the dimensions of a row,
     /// or size 1 in the others.
-    pub fn along(&mut self, value: ValueId, rows: &Rows) -> Option<ValueId> {
+    pub fn along(&mut self, value: ValueId, rows: &RowAxes) -> Option<ValueId> {
         self.attempt(|p| {
             let [inner] = p.operands(value, stablehlo::BROADCAST_IN_DIM)?;
             let to = positions(p.module, p.module.defining_op(value)?, "broadcast_dimensions")?;

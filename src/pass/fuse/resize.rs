@@ -5,15 +5,15 @@
 //! transpose that puts the dimensions back in their places.
 
 use super::pattern::Pattern;
-use super::{Fused, Rule};
+use super::{Fused, FusionRule};
 use crate::ir::{Dim, Element, OpId, ValueId, hlo2onnx, stablehlo};
 use crate::pass::refine_shapes::counted::RESIZED;
 
-pub(super) const RULES: &[Rule] = &[
-    Rule::new(stablehlo::GATHER, repeated),
-    Rule::new(stablehlo::RESHAPE, repeated),
-    Rule::new(stablehlo::DOT_GENERAL, resampled),
-    Rule::new(stablehlo::TRANSPOSE, resampled),
+pub(super) const RULES: &[FusionRule] = &[
+    FusionRule::new(stablehlo::GATHER, repeated),
+    FusionRule::new(stablehlo::RESHAPE, repeated),
+    FusionRule::new(stablehlo::DOT_GENERAL, resampled),
+    FusionRule::new(stablehlo::TRANSPOSE, resampled),
 ];
 
 /// Rows and columns, each element several times. Along one dimension a gather or a broadcast is as fast.

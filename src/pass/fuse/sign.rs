@@ -1,10 +1,10 @@
 //! The sign bit of a float, which JAX reads by a bit cast: `signbit`, and `copysign` made of it.
 
 use super::pattern::Pattern;
-use super::{Fused, Rule};
+use super::{Fused, FusionRule};
 use crate::ir::{OpId, OpName, hlo2onnx, stablehlo};
 
-pub(super) const RULES: &[Rule] = &[Rule::new(stablehlo::COMPARE, sign_bit)];
+pub(super) const RULES: &[FusionRule] = &[FusionRule::new(stablehlo::COMPARE, sign_bit)];
 
 /// `shift_right(bitcast(x), width - 1) != 0`.
 fn sign_bit(p: &mut Pattern, op: OpId) -> Option<Fused> {

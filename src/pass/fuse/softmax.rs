@@ -1,12 +1,12 @@
 //! Softmax and its logarithm.
 
-use super::pattern::{Pattern, Rows};
-use super::{Fused, Rule};
+use super::pattern::{Pattern, RowAxes};
+use super::{Fused, FusionRule};
 use crate::ir::{OpId, OpName, ValueId, hlo2onnx, stablehlo};
 use crate::ops::Combiner;
 
-pub(super) const RULES: &[Rule] =
-    &[Rule::new(stablehlo::DIVIDE, softmax), Rule::new(stablehlo::SUBTRACT, log_softmax)];
+pub(super) const RULES: &[FusionRule] =
+    &[FusionRule::new(stablehlo::DIVIDE, softmax), FusionRule::new(stablehlo::SUBTRACT, log_softmax)];
 
 /// `exp(x - max(x)) / sum(exp(x - max(x)))` along one dimension.
 fn softmax(p: &mut Pattern, op: OpId) -> Option<Fused> {
@@ -31,7 +31,7 @@ fn log_softmax(p: &mut Pattern, op: OpId) -> Option<Fused> {
 }
 
 /// What is summed along the rows, in a wider type where JAX does so.
-fn summed(p: &mut Pattern, sum: ValueId, rows: &Rows) -> Option<ValueId> {
+fn summed(p: &mut Pattern, sum: ValueId, rows: &RowAxes) -> Option<ValueId> {
     let sum = p.row(sum, rows)?;
     let Some([wide]) = p.operands(sum, stablehlo::CONVERT) else {
         return p.reduced(sum, Combiner::Add, rows);
@@ -42,7 +42,7 @@ fn summed(p: &mut Pattern, sum: ValueId, rows: &Rows) -> Option<ValueId> {
 }
 
 /// The op on what `shifted` is without the largest element of each row.
-fn fused(p: &mut Pattern, name: OpName, shifted: ValueId, rows: &Rows) -> Option<Fused> {
+fn fused(p: &mut Pattern, name: OpName, shifted: ValueId, rows: &RowAxes) -> Option<Fused> {
     let [axis] = rows.axes[..] else { return None };
     let [x, largest] = p.operands(shifted, stablehlo::SUBTRACT)?;
     let of_rows = p.attempt(|p| (p.reduced(largest, Combiner::Maximum, rows)? == x).then_some(()));
@@ -57,7 +57,7 @@ fn is_largest_before_transpose(
     largest: ValueId,
     x: ValueId,
     axis: usize,
-    rows: &Rows,
+    rows: &RowAxes,
 ) -> Option<()> {
     let transpose = p.defining(x, stablehlo::TRANSPOSE)?;
     let [inner] = p.operands_of(transpose)?;
@@ -67,7 +67,7 @@ fn is_largest_before_transpose(
     let outer = p.permutation(p.defining(row, stablehlo::TRANSPOSE)?)?;
     let from = *order.get(axis)?;
     let dims = p.tensor(inner)?.dims.clone();
-    let inner_rows = Rows { dims, axes: vec![from] };
+    let inner_rows = RowAxes { dims, axes: vec![from] };
     let kept = order.iter().filter(|&&other| other != from).map(|&other| other - usize::from(other > from));
     (kept.eq(outer) && p.reduced(reduced, Combiner::Maximum, &inner_rows)? == inner).then_some(())
 }

@@ -95,7 +95,7 @@ struct Legalize<'p, 'a> {
     /// Values in another element type: a wide twin, or a cast that was made before.
     casts: FxHashMap<(ValueId, Element), ValueId>,
     /// Values of which only the wide twin exists so far.
-    narrowed: FxHashMap<ValueId, Narrow>,
+    narrowed: FxHashMap<ValueId, NarrowTwin>,
     /// What was added to `casts`, so that a nested block's casts are forgotten after it.
     journal: Vec<(ValueId, Element)>,
     pending: Vec<OpId>,
@@ -103,7 +103,7 @@ struct Legalize<'p, 'a> {
 
 /// What is done about a missing kernel.
 #[derive(Clone, Copy)]
-struct Plan {
+struct CastPlan {
     /// The element type without a kernel.
     element: Element,
     /// The one to compute in.
@@ -116,7 +116,7 @@ struct Plan {
 
 /// How a value follows from its wide twin.
 #[derive(Clone, Copy)]
-enum Narrow {
+enum NarrowTwin {
     /// Not yet made.
     From(ValueId),
     /// Made.
@@ -154,7 +154,7 @@ impl Legalize<'_, '_> {
         let ops: Vec<OpId> = self.module.ops_within([region]).collect();
         for op in ops {
             for operand in self.module.op(op).operands.clone() {
-                if matches!(self.narrowed.get(&operand), Some(Narrow::From(_))) {
+                if matches!(self.narrowed.get(&operand), Some(NarrowTwin::From(_))) {
                     self.narrow(operand, op);
                 }
             }
@@ -162,7 +162,7 @@ impl Legalize<'_, '_> {
     }
 
     /// The element type that the op lacks a kernel for, the one to compute in, and what that does.
-    fn plan(&mut self, op: OpId) -> Option<Plan> {
+    fn plan(&mut self, op: OpId) -> Option<CastPlan> {
         let kernel = kernel(self.module, op)?;
         let main = self.module.op(op).operands.get(kernel.main).copied()?;
         let element = self.module.tensor(main)?.element;
@@ -174,8 +174,8 @@ impl Legalize<'_, '_> {
             // Elements are moved wide when they are there: their narrow form might never be needed.
             let wide = kernels::wider(element).first().copied()?;
             let moves = kernel.widening == Widening::Moves
-                && matches!(self.narrowed.get(&main), Some(Narrow::From(_)));
-            let plan = Plan { element, wide, widening: Widening::Moves, main: kernel.main };
+                && matches!(self.narrowed.get(&main), Some(NarrowTwin::From(_)));
+            let plan = CastPlan { element, wide, widening: Widening::Moves, main: kernel.main };
             return (moves && has(wide)).then_some(plan);
         }
         let Some(&wide) = kernels::wider(element).iter().find(|&&wide| has(wide)) else {
@@ -195,7 +195,7 @@ impl Legalize<'_, '_> {
                 at,
             });
         }
-        Some(Plan { element, wide, widening: kernel.widening, main: kernel.main })
+        Some(CastPlan { element, wide, widening: kernel.widening, main: kernel.main })
     }
 
     /// Reports an op that no kernel computes on these elements, nor on any that hold them.
@@ -224,7 +224,7 @@ impl Legalize<'_, '_> {
     }
 
     /// Computes an op in a wider type.
-    fn widen(&mut self, op: OpId, Plan { element, wide, widening, main }: Plan) {
+    fn widen(&mut self, op: OpId, CastPlan { element, wide, widening, main }: CastPlan) {
         for index in 0..self.module.op(op).operands.len() {
             let operand = self.module.op(op).operands[index];
             let of_element = index >= main
@@ -250,11 +250,11 @@ impl Legalize<'_, '_> {
         // A float keeps its excess precision and a selected element is the true one; anything else has to wrap.
         let keeps = element.is_float() && !element.is_small_float() || widening != Widening::Computes;
         for (&result, twin) in old.results.iter().zip(self.module.op(new).results.clone()) {
-            self.narrowed.insert(result, Narrow::From(twin));
+            self.narrowed.insert(result, NarrowTwin::From(twin));
             self.module.inherit_origin(result, twin);
             let changed = self.module.value_type(result) != self.module.value_type(twin);
             if !changed {
-                self.narrowed.insert(result, Narrow::Is(twin));
+                self.narrowed.insert(result, NarrowTwin::Is(twin));
             } else if keeps {
                 self.remember(result, wide, twin);
             } else {
@@ -271,7 +271,7 @@ impl Legalize<'_, '_> {
         let twin = wide.and_then(|wide| self.casts.get(&(operand, wide)).copied().map(|twin| (wide, twin)));
         match twin {
             Some((wide, twin)) if from.is_float() && to == wide => {
-                self.narrowed.insert(result, Narrow::Is(twin));
+                self.narrowed.insert(result, NarrowTwin::Is(twin));
             }
             _ => self.keep(op),
         }
@@ -281,13 +281,13 @@ impl Legalize<'_, '_> {
     fn narrow(&mut self, value: ValueId, user: OpId) -> ValueId {
         match self.narrowed.get(&value).copied() {
             None => value,
-            Some(Narrow::Is(narrow)) => narrow,
-            Some(Narrow::From(twin)) => {
+            Some(NarrowTwin::Is(narrow)) => narrow,
+            Some(NarrowTwin::From(twin)) => {
                 let ty = self.module.value_type(value);
                 let narrow = self.insert_cast(twin, ty, user);
                 self.module.inherit_origin(value, narrow);
                 self.module.value_mut(narrow).name = self.module.value(value).name;
-                self.narrowed.insert(value, Narrow::Is(narrow));
+                self.narrowed.insert(value, NarrowTwin::Is(narrow));
                 narrow
             }
         }

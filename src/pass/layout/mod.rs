@@ -1,4 +1,4 @@
-//! Transposes move towards each other and cancel.
+//! Transposes move toward each other and cancel.
 //!
 //! ONNX's convolutions and pools have the channels before rows and columns, and JAX's after them, so the lowering puts
 //! a Transpose on either side of each. Such a Transpose waits while what follows does not care for the order of
@@ -14,11 +14,11 @@ mod transparent;
 use super::Context;
 use super::canonicalize::simplify::is_ascending;
 use crate::ir::{Attribute, BlockId, Constant, Dim, Element, Module, OpId, Rewriter, Type, ValueId, onnx};
-use plan::{Plan, plan, read};
+use plan::{LayoutPlan, plan, read};
 use rustc_hash::{FxHashMap, FxHashSet};
 use shuffle::Shuffle;
 use smallvec::{SmallVec, smallvec};
-use transparent::{Operand, Order, Step};
+use transparent::{NewOperand, Order, Transposed};
 
 /// Runs the pass on the entry function.
 pub(super) fn run(module: &mut Module, _: &mut Context) {
@@ -37,7 +37,7 @@ struct Base {
     order: Order,
 }
 
-fn apply(module: &mut Module, block: BlockId, mut plan: Plan) {
+fn apply(module: &mut Module, block: BlockId, mut plan: LayoutPlan) {
     let mut bases: FxHashMap<ValueId, Base> = FxHashMap::default();
     let inside: FxHashSet<OpId> = plan.shuffles.values().flat_map(|shuffle| shuffle.inside).collect();
     let own: FxHashSet<OpId> = module.block(block).ops.iter().copied().collect();
@@ -89,7 +89,7 @@ fn shuffled(
     rewriter: &mut Rewriter,
     op: OpId,
     shuffle: &Shuffle,
-    step: Option<Step>,
+    step: Option<Transposed>,
     bases: &mut FxHashMap<ValueId, Base>,
 ) {
     let result = rewriter.module.op(op).results[0];
@@ -120,16 +120,16 @@ fn shuffled(
 }
 
 /// The op without the Transposes of its operands.
-fn take(rewriter: &mut Rewriter, op: OpId, step: Step, bases: &FxHashMap<ValueId, Base>) -> Base {
+fn take(rewriter: &mut Rewriter, op: OpId, step: Transposed, bases: &FxHashMap<ValueId, Base>) -> Base {
     let mut operands = SmallVec::new();
     for (index, operand) in step.operands.into_iter().enumerate() {
         let value = rewriter.module.op(op).operands[index];
         operands.push(match operand {
-            Operand::Base => bases.get(&value).map_or(value, |base| base.value),
-            Operand::Same => value,
-            Operand::Reshaped(dims) => reshaped(rewriter, op, value, &dims),
-            Operand::Integers(values) => rewriter.insert_integers(rewriter.module.place(op), &values),
-            Operand::Floats(values) => {
+            NewOperand::Base => bases.get(&value).map_or(value, |base| base.value),
+            NewOperand::Same => value,
+            NewOperand::Reshaped(dims) => reshaped(rewriter, op, value, &dims),
+            NewOperand::Integers(values) => rewriter.insert_integers(rewriter.module.place(op), &values),
+            NewOperand::Floats(values) => {
                 let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
                 let (place, size) = (rewriter.module.place(op), values.len() as i64);
                 rewriter.insert_constant(place, Element::F32, &[size], bytes)

@@ -1,10 +1,10 @@
 //! Ops that name places along dimensions, when their operand is read in another order: Gather, Pad, Resize, Slice.
 
-use super::transparent::{Operand, Order, Step, axis, remaining, unpermuted};
+use super::transparent::{NewOperand, Order, Transposed, axis, remaining, unpermuted};
 use crate::ir::{Attribute, Data, Dims, Module, OpId, ValueId, onnx};
 
 /// What such an op is when its first operand is read without its Transpose, which has this order.
-pub(super) fn step(module: &Module, op: OpId, order: Order) -> Option<Step> {
+pub(super) fn step(module: &Module, op: OpId, order: Order) -> Option<Transposed> {
     let operation = module.op(op);
     let [result] = operation.results[..] else { return None };
     let dims = &module.tensor(result)?.dims;
@@ -18,7 +18,7 @@ pub(super) fn step(module: &Module, op: OpId, order: Order) -> Option<Step> {
 }
 
 /// One element of a dimension, which vanishes, or a list of them.
-fn gather(module: &Module, op: OpId, dims: &Dims, order: Order) -> Option<Step> {
+fn gather(module: &Module, op: OpId, dims: &Dims, order: Order) -> Option<Transposed> {
     let [_, indices] = module.op(op).operands[..] else { return None };
     let axis = axis(module.attribute(op, "axis").map_or(Some(0), Attribute::as_integer)?, order.len())?;
     let place = order[axis] as i64;
@@ -27,22 +27,22 @@ fn gather(module: &Module, op: OpId, dims: &Dims, order: Order) -> Option<Step> 
         1 => order,
         _ => return None,
     };
-    let operands = vec![Operand::Base, Operand::Same];
-    Some(Step { operands, axis: Some(("axis", place)), dims: unpermuted(dims, &order)?, order })
+    let operands = vec![NewOperand::Base, NewOperand::Same];
+    Some(Transposed { operands, axis: Some(("axis", place)), dims: unpermuted(dims, &order)?, order })
 }
 
-fn slice(module: &Module, operands: &[ValueId], dims: &Dims, order: Order) -> Option<Step> {
+fn slice(module: &Module, operands: &[ValueId], dims: &Dims, order: Order) -> Option<Transposed> {
     let [_, _, _, axes, ref steps @ ..] = operands[..] else { return None };
     let axes = module.constant_integers(module.constant_of(axes)?)?;
     let moved = axes.into_iter().map(|value| Some(order[axis(value, order.len())?] as i64));
-    let mut operands = vec![Operand::Base, Operand::Same, Operand::Same];
-    operands.push(Operand::Integers(moved.collect::<Option<_>>()?));
-    operands.extend(steps.iter().map(|_| Operand::Same));
-    Some(Step { operands, axis: None, dims: unpermuted(dims, &order)?, order })
+    let mut operands = vec![NewOperand::Base, NewOperand::Same, NewOperand::Same];
+    operands.push(NewOperand::Integers(moved.collect::<Option<_>>()?));
+    operands.extend(steps.iter().map(|_| NewOperand::Same));
+    Some(Transposed { operands, axis: None, dims: unpermuted(dims, &order)?, order })
 }
 
 /// The amounts before all dimensions, then those after them.
-fn pad(module: &Module, operands: &[ValueId], dims: &Dims, order: Order) -> Option<Step> {
+fn pad(module: &Module, operands: &[ValueId], dims: &Dims, order: Order) -> Option<Transposed> {
     let [_, pads, ref padding @ ..] = operands[..] else { return None };
     let pads = module.constant_integers(module.constant_of(pads)?)?;
     let rank = order.len();
@@ -53,12 +53,12 @@ fn pad(module: &Module, operands: &[ValueId], dims: &Dims, order: Order) -> Opti
     for (to, &from) in order.iter().enumerate() {
         (moved[from], moved[from + rank]) = (pads[to], pads[to + rank]);
     }
-    let mut operands = vec![Operand::Base, Operand::Integers(moved)];
-    operands.extend(padding.iter().map(|_| Operand::Same));
-    Some(Step { operands, axis: None, dims: unpermuted(dims, &order)?, order })
+    let mut operands = vec![NewOperand::Base, NewOperand::Integers(moved)];
+    operands.extend(padding.iter().map(|_| NewOperand::Same));
+    Some(Transposed { operands, axis: None, dims: unpermuted(dims, &order)?, order })
 }
 
-fn resize(module: &Module, op: OpId, dims: &Dims, order: Order) -> Option<Step> {
+fn resize(module: &Module, op: OpId, dims: &Dims, order: Order) -> Option<Transposed> {
     let [_, region, scales] = module.op(op).operands[..] else { return None };
     let constant = module.constant(module.constant_of(scales)?);
     let Data::Bytes(bytes) = &constant.data else { return None };
@@ -74,8 +74,8 @@ fn resize(module: &Module, op: OpId, dims: &Dims, order: Order) -> Option<Step> 
     if !is_nearest && !interpolates(&moved) {
         return None;
     }
-    let operands = vec![Operand::Base, Operand::Same, Operand::Floats(moved)];
-    Some(Step { operands, axis: None, dims: unpermuted(dims, &order)?, order })
+    let operands = vec![NewOperand::Base, NewOperand::Same, NewOperand::Floats(moved)];
+    Some(Transposed { operands, axis: None, dims: unpermuted(dims, &order)?, order })
 }
 
 /// Whether ONNX Runtime has a kernel that interpolates images along these dimensions: rows and columns, with the

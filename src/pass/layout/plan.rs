@@ -2,7 +2,7 @@
 //! is fused with it.
 
 use super::shuffle::{Shuffle, shuffle};
-use super::transparent::{Order, Step, order_of, shuffled, step};
+use super::transparent::{Order, Transposed, order_of, shuffled, step};
 use crate::ir::{BlockId, Dim, Module, OpId, ValueId, onnx, use_counts};
 use crate::pass::canonicalize::{lowered::joined, simplify::is_ascending};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -15,16 +15,16 @@ const TO_LAST: [usize; 4] = [0, 2, 3, 1];
 
 /// What becomes of the ops of a block.
 #[derive(Default)]
-pub(super) struct Plan {
+pub(super) struct LayoutPlan {
     /// Transposes that wait: their results are read in the order of their operands where that can be.
     pub waiting: FxHashMap<OpId, Order>,
     /// Ops that read operands without their Transposes.
-    pub steps: FxHashMap<OpId, Step>,
+    pub steps: FxHashMap<OpId, Transposed>,
     /// Ops that end a shuffle which becomes one op; those in `steps` read an image without its Transpose.
     pub shuffles: FxHashMap<OpId, Shuffle>,
 }
 
-impl Plan {
+impl LayoutPlan {
     /// Whether nothing changes.
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty() && self.shuffles.is_empty()
@@ -32,14 +32,14 @@ impl Plan {
 }
 
 /// A value that is another one in another order.
-struct Pending {
+struct PendingTranspose {
     order: Order,
     group: usize,
 }
 
 /// Transposes that are moved together, or none of them.
 #[derive(Default)]
-struct Groups {
+struct TransposeGroups {
     /// The group that one has become part of, or itself.
     parents: Vec<usize>,
     /// Elements that are transposed no more, less those that are transposed anew.
@@ -48,7 +48,7 @@ struct Groups {
     convolved: Vec<bool>,
 }
 
-impl Groups {
+impl TransposeGroups {
     fn add(&mut self, convolved: bool) -> usize {
         self.parents.push(self.parents.len());
         self.gains.push(0);
@@ -81,9 +81,9 @@ impl Groups {
 }
 
 /// Makes the plan of a block; blocks within its ops keep their Transposes.
-pub(super) fn plan(module: &Module, block: BlockId) -> Plan {
-    let (mut groups, mut plan) = (Groups::default(), Plan::default());
-    let mut pending: FxHashMap<ValueId, Pending> = FxHashMap::default();
+pub(super) fn plan(module: &Module, block: BlockId) -> LayoutPlan {
+    let (mut groups, mut plan) = (TransposeGroups::default(), LayoutPlan::default());
+    let mut pending: FxHashMap<ValueId, PendingTranspose> = FxHashMap::default();
     let mut done: FxHashSet<ValueId> = FxHashSet::default();
     let mut owners: FxHashMap<OpId, usize> = FxHashMap::default();
     let (mut shuffles, mut inside) = shuffles(module, block);
@@ -104,19 +104,19 @@ pub(super) fn plan(module: &Module, block: BlockId) -> Plan {
             let copied = module.op(op).name == onnx::TRANSPOSE;
             groups.gain(group, if copied { elements(module, result) } else { 0 });
             owners.insert(op, group);
-            pending.insert(result, Pending { order: order.clone(), group });
+            pending.insert(result, PendingTranspose { order: order.clone(), group });
             plan.waiting.insert(op, order);
             continue;
         }
         if let Some(shuffle) = shuffles.get(&op) {
             let of = shuffle.of;
             if shuffle.channels_last
-                && let Some(Pending { order, group }) = pending.get(&of)
+                && let Some(PendingTranspose { order, group }) = pending.get(&of)
                 && let Some(step) = shuffled(module, op, order.clone())
             {
                 let (order, group) = (order.clone(), *group);
                 owners.insert(op, group);
-                pending.insert(module.op(op).results[0], Pending { order, group });
+                pending.insert(module.op(op).results[0], PendingTranspose { order, group });
                 plan.steps.insert(op, step);
             } else {
                 put_in_order(module, of, &pending, &mut done, &mut groups);
@@ -130,7 +130,7 @@ pub(super) fn plan(module: &Module, block: BlockId) -> Plan {
                 continue;
             };
             owners.insert(op, group);
-            pending.insert(module.op(op).results[0], Pending { order: step.order.clone(), group });
+            pending.insert(module.op(op).results[0], PendingTranspose { order: step.order.clone(), group });
             plan.steps.insert(op, step);
             continue;
         }
@@ -172,9 +172,9 @@ fn shuffles(module: &Module, block: BlockId) -> (FxHashMap<OpId, Shuffle>, FxHas
 fn put_in_order(
     module: &Module,
     value: ValueId,
-    pending: &FxHashMap<ValueId, Pending>,
+    pending: &FxHashMap<ValueId, PendingTranspose>,
     done: &mut FxHashSet<ValueId>,
-    groups: &mut Groups,
+    groups: &mut TransposeGroups,
 ) {
     if let Some(pending) = pending.get(&value)
         && !is_ascending(&pending.order)
@@ -190,8 +190,8 @@ fn put_in_order(
 fn waiting(
     module: &Module,
     op: OpId,
-    pending: &FxHashMap<ValueId, Pending>,
-    groups: &mut Groups,
+    pending: &FxHashMap<ValueId, PendingTranspose>,
+    groups: &mut TransposeGroups,
 ) -> Option<(Order, usize)> {
     let &operand = module.op(op).operands.first()?;
     let order = order_of(module, op)?;

@@ -25,7 +25,7 @@ pub(super) struct Shuffle {
 }
 
 /// One way to print a shuffle.
-struct Form {
+struct ShufflePattern {
     channels_last: bool,
     name: OpName,
     mode: Option<&'static str>,
@@ -42,8 +42,8 @@ struct Form {
 const TO_SPACE: OpName = onnx::DEPTH_TO_SPACE;
 const TO_DEPTH: OpName = onnx::SPACE_TO_DEPTH;
 
-const FORMS: &[Form] = &[
-    Form {
+const FORMS: &[ShufflePattern] = &[
+    ShufflePattern {
         channels_last: true,
         name: TO_SPACE,
         mode: Some("DCR"),
@@ -52,7 +52,7 @@ const FORMS: &[Form] = &[
         merged: [1, 2, 2, 1],
         block: [3, 4],
     },
-    Form {
+    ShufflePattern {
         channels_last: true,
         name: TO_SPACE,
         mode: Some("CRD"),
@@ -61,7 +61,7 @@ const FORMS: &[Form] = &[
         merged: [1, 2, 2, 1],
         block: [4, 5],
     },
-    Form {
+    ShufflePattern {
         channels_last: true,
         name: TO_DEPTH,
         mode: None,
@@ -70,7 +70,7 @@ const FORMS: &[Form] = &[
         merged: [1, 1, 1, 3],
         block: [2, 4],
     },
-    Form {
+    ShufflePattern {
         channels_last: false,
         name: TO_SPACE,
         mode: Some("DCR"),
@@ -79,7 +79,7 @@ const FORMS: &[Form] = &[
         merged: [1, 1, 2, 2],
         block: [1, 2],
     },
-    Form {
+    ShufflePattern {
         channels_last: false,
         name: TO_SPACE,
         mode: Some("CRD"),
@@ -88,7 +88,7 @@ const FORMS: &[Form] = &[
         merged: [1, 1, 2, 2],
         block: [2, 3],
     },
-    Form {
+    ShufflePattern {
         channels_last: false,
         name: TO_DEPTH,
         mode: None,
@@ -123,7 +123,7 @@ pub(super) fn shuffle(module: &Module, uses: &[u32], op: OpId) -> Option<Shuffle
             && parts.dims[form.block[0]] == parts.dims[form.block[1]]
     })?;
     let block = parts.dims[form.block[0]].known().filter(|&block| block > 1)?;
-    let &Form { channels_last, name, mode, .. } = form;
+    let &ShufflePattern { channels_last, name, mode, .. } = form;
     let inside = [reshape, transpose];
     ELEMENTS.contains(&from.element).then_some(Shuffle { of, inside, channels_last, name, block, mode })
 }

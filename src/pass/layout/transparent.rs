@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 pub(super) type Order = SmallVec<[usize; 6]>;
 
 /// How an op goes through its dimensions.
-enum Kind {
+enum TransposeClass {
     /// Element by element, where operands broadcast.
     Elementwise,
     /// Along the one dimension that this attribute names.
@@ -67,20 +67,20 @@ const ELEMENTWISE: &[OpName] = &[
 const REDUCTIONS: &[OpName] =
     &[onnx::REDUCE_MAX, onnx::REDUCE_MEAN, onnx::REDUCE_MIN, onnx::REDUCE_PROD, onnx::REDUCE_SUM];
 
-fn kind(name: OpName) -> Option<Kind> {
+fn kind(name: OpName) -> Option<TransposeClass> {
     match name {
-        onnx::CONCAT | onnx::LOG_SOFTMAX | onnx::SOFTMAX => Some(Kind::Along("axis")),
-        onnx::GATHER | onnx::PAD | onnx::RESIZE | onnx::SLICE => Some(Kind::Places),
-        _ if ELEMENTWISE.contains(&name) => Some(Kind::Elementwise),
-        _ if REDUCTIONS.contains(&name) => Some(Kind::Reduction),
+        onnx::CONCAT | onnx::LOG_SOFTMAX | onnx::SOFTMAX => Some(TransposeClass::Along("axis")),
+        onnx::GATHER | onnx::PAD | onnx::RESIZE | onnx::SLICE => Some(TransposeClass::Places),
+        _ if ELEMENTWISE.contains(&name) => Some(TransposeClass::Elementwise),
+        _ if REDUCTIONS.contains(&name) => Some(TransposeClass::Reduction),
         _ => None,
     }
 }
 
 /// What an op is before the Transpose that was before it.
-pub(super) struct Step {
+pub(super) struct Transposed {
     /// What becomes of each operand.
-    pub operands: Vec<Operand>,
+    pub operands: Vec<NewOperand>,
     /// The dimension that it goes along, by the name of the attribute.
     pub axis: Option<(&'static str, i64)>,
     /// The order of the result's dimensions among those of the new one, and the sizes of that.
@@ -90,7 +90,7 @@ pub(super) struct Step {
 }
 
 /// What becomes of an operand.
-pub(super) enum Operand {
+pub(super) enum NewOperand {
     /// It is read without its Transpose.
     Base,
     /// It stays, as it broadcasts in either order.
@@ -105,7 +105,11 @@ pub(super) enum Operand {
 
 /// What an op is when those of its operands that have an order are read without their Transposes; `None` where they
 /// must be transposed for it.
-pub(super) fn step(module: &Module, op: OpId, order: impl Fn(ValueId) -> Option<Order>) -> Option<Step> {
+pub(super) fn step(
+    module: &Module,
+    op: OpId,
+    order: impl Fn(ValueId) -> Option<Order>,
+) -> Option<Transposed> {
     let kind = kind(module.op(op).name)?;
     let operation = module.op(op);
     let [result] = operation.results[..] else { return None };
@@ -120,26 +124,26 @@ pub(super) fn step(module: &Module, op: OpId, order: impl Fn(ValueId) -> Option<
     let is_based = |operand: ValueId| order(operand).is_some();
     let dims = &module.tensor(result)?.dims;
     match kind {
-        Kind::Elementwise => {
+        TransposeClass::Elementwise => {
             let operands = operation.operands.iter().map(|&operand| {
                 if is_based(operand) {
-                    return (module.tensor(operand)?.rank() == dims.len()).then_some(Operand::Base);
+                    return (module.tensor(operand)?.rank() == dims.len()).then_some(NewOperand::Base);
                 }
                 beside(module, operand, &common)
             });
-            let operands = operands.collect::<Option<Vec<Operand>>>()?;
-            Some(Step { operands, axis: None, dims: unpermuted(dims, &common)?, order: common })
+            let operands = operands.collect::<Option<Vec<NewOperand>>>()?;
+            Some(Transposed { operands, axis: None, dims: unpermuted(dims, &common)?, order: common })
         }
-        Kind::Along(name) => {
+        TransposeClass::Along(name) => {
             if !operation.operands.iter().all(|&operand| is_based(operand)) {
                 return None;
             }
             let axis = axis(module.attribute(op, name)?.as_integer()?, common.len())?;
-            let operands = operation.operands.iter().map(|_| Operand::Base).collect();
+            let operands = operation.operands.iter().map(|_| NewOperand::Base).collect();
             let axis = Some((name, common[axis] as i64));
-            Some(Step { operands, axis, dims: unpermuted(dims, &common)?, order: common })
+            Some(Transposed { operands, axis, dims: unpermuted(dims, &common)?, order: common })
         }
-        Kind::Reduction => {
+        TransposeClass::Reduction => {
             let [_, axes] = operation.operands[..] else { return None };
             let axes = module.constant_integers(module.constant_of(axes)?)?;
             let axes: Option<Vec<usize>> = axes.into_iter().map(|value| axis(value, common.len())).collect();
@@ -148,10 +152,10 @@ pub(super) fn step(module: &Module, op: OpId, order: impl Fn(ValueId) -> Option<
             moved.sort_unstable();
             let keeps = module.attribute(op, "keepdims").and_then(Attribute::as_integer) != Some(0);
             let order = if keeps { common } else { remaining(&common, &axes) };
-            let operands = vec![Operand::Base, Operand::Integers(moved)];
-            Some(Step { operands, axis: None, dims: unpermuted(dims, &order)?, order })
+            let operands = vec![NewOperand::Base, NewOperand::Integers(moved)];
+            Some(Transposed { operands, axis: None, dims: unpermuted(dims, &order)?, order })
         }
-        Kind::Places => {
+        TransposeClass::Places => {
             let mut operands = operation.operands.iter().map(|&operand| is_based(operand));
             let alone = operands.next() == Some(true) && !operands.any(|is_based| is_based);
             alone.then(|| places::step(module, op, common))?
@@ -160,16 +164,16 @@ pub(super) fn step(module: &Module, op: OpId, order: impl Fn(ValueId) -> Option<
 }
 
 /// What the last op of a shuffle is when the image is read without its Transpose.
-pub(super) fn shuffled(module: &Module, op: OpId, order: Order) -> Option<Step> {
+pub(super) fn shuffled(module: &Module, op: OpId, order: Order) -> Option<Transposed> {
     let &[result] = &module.op(op).results[..] else { return None };
     let dims = unpermuted(&module.tensor(result)?.dims, &order)?;
-    Some(Step { operands: Vec::new(), axis: None, dims, order })
+    Some(Transposed { operands: Vec::new(), axis: None, dims, order })
 }
 
 /// An operand that has no order beside those that have one: its dimensions of more than one element must keep theirs.
-fn beside(module: &Module, operand: ValueId, order: &Order) -> Option<Operand> {
+fn beside(module: &Module, operand: ValueId, order: &Order) -> Option<NewOperand> {
     if operand == module.absent() {
-        return Some(Operand::Same);
+        return Some(NewOperand::Same);
     }
     let own = &module.tensor(operand)?.dims;
     let first = order.len().checked_sub(own.len())?;
@@ -189,7 +193,7 @@ fn beside(module: &Module, operand: ValueId, order: &Order) -> Option<Operand> {
         return None;
     }
     let same = last.is_none() || dims.ends_with(own) && dims[..first].iter().all(|&dim| dim == Dim::Known(1));
-    Some(if same { Operand::Same } else { Operand::Reshaped(dims) })
+    Some(if same { NewOperand::Same } else { NewOperand::Reshaped(dims) })
 }
 
 /// The sizes before a Transpose to these.

@@ -27,7 +27,7 @@ impl PathId {
     pub(in crate::pass) const ROOT: PathId = PathId(0);
 }
 
-struct Node {
+struct ModuleNode {
     parent: PathId,
     depth: u32,
     name: Box<str>,
@@ -37,7 +37,7 @@ struct Node {
 
 /// The paths of locations, as far as they have been requested.
 pub(in crate::pass) struct Paths {
-    nodes: Vec<Node>,
+    nodes: Vec<ModuleNode>,
     /// By the hash of its name and call and the path around it, the paths of that hash.
     children: FxHashMap<u64, SmallVec<[PathId; 1]>>,
     known: FxHashMap<LocationId, PathId>,
@@ -45,7 +45,7 @@ pub(in crate::pass) struct Paths {
 
 impl Paths {
     pub(in crate::pass) fn new() -> Self {
-        let root = Node { parent: PathId::ROOT, depth: 0, name: "".into(), call: None };
+        let root = ModuleNode { parent: PathId::ROOT, depth: 0, name: "".into(), call: None };
         Self { nodes: vec![root], children: FxHashMap::default(), known: FxHashMap::default() }
     }
 
@@ -67,18 +67,18 @@ impl Paths {
         let hash = FxBuildHasher.hash_one((parent, scope.name, scope.call));
         let known = self.children.entry(hash).or_default();
         let is_it =
-            |node: &Node| node.parent == parent && *node.name == *scope.name && node.call == scope.call;
+            |node: &ModuleNode| node.parent == parent && *node.name == *scope.name && node.call == scope.call;
         if let Some(&path) = known.iter().find(|path| is_it(&self.nodes[path.0 as usize])) {
             return path;
         }
         let depth = self.nodes[parent.0 as usize].depth + 1;
         let path = PathId(self.nodes.len() as u32);
-        self.nodes.push(Node { parent, depth, name: scope.name.into(), call: scope.call });
+        self.nodes.push(ModuleNode { parent, depth, name: scope.name.into(), call: scope.call });
         known.push(path);
         path
     }
 
-    fn node(&self, path: PathId) -> &Node {
+    fn node(&self, path: PathId) -> &ModuleNode {
         &self.nodes[path.0 as usize]
     }
 

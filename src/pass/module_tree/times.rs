@@ -10,18 +10,18 @@ use crate::ir::{Module, OpId, OpName};
 use rustc_hash::FxHashMap;
 
 /// What an op is, and where in the program it comes from.
-type Step<'m> = (OpName, Option<Point<'m>>);
+type OpSite<'m> = (OpName, Option<Point<'m>>);
 
 /// The ops of one module in the order of the text.
 #[derive(Default)]
 struct Applied<'m> {
-    steps: Vec<Step<'m>>,
+    steps: Vec<OpSite<'m>>,
     /// Where the steps of each time begin.
     begins: Vec<usize>,
 }
 
 impl<'m> Applied<'m> {
-    fn push(&mut self, step: Step<'m>) {
+    fn push(&mut self, step: OpSite<'m>) {
         let again = match (self.steps.first(), self.steps.last()) {
             // An op that was fused from several has no single line.
             (Some(first), Some(last)) => step == *first && (last.1 != first.1 || first.1.is_none()),

@@ -1,8 +1,8 @@
 //! Runs of ops of one module leave their block and become functions.
 
-use super::groups::{Groups, groups};
-use super::schedule::{Graph, schedule};
-use super::share::Shared;
+use super::groups::{ModuleGroups, groups};
+use super::schedule::{BlockGraph, schedule};
+use super::share::SharedFunctions;
 use crate::ir::{
     Attribute, BlockId, Definition, Function, FunctionResult, Location, LocationId, Module, NewOp, OpId,
     OpSpan, RegionId, TypeId, ValueId, func, onnx,
@@ -19,11 +19,11 @@ pub(super) struct Outliner<'m> {
     paths: Paths,
     /// The constants that functions hold themselves.
     small: FxHashSet<ValueId>,
-    shared: Shared,
+    shared: SharedFunctions,
 }
 
 /// Ops of one module that follow each other.
-struct Run {
+struct OpRun {
     path: PathId,
     ops: Vec<OpId>,
     /// What they read from outside, in the order of the first use, but for constants that functions hold themselves.
@@ -35,12 +35,12 @@ struct Run {
 /// What is in a block in its new order.
 enum Item {
     Op(OpId),
-    Run(Run),
+    Run(OpRun),
 }
 
 impl<'m> Outliner<'m> {
     pub(super) fn new(module: &'m mut Module, paths: Paths, small: FxHashSet<ValueId>) -> Self {
-        let shared = Shared::new(module);
+        let shared = SharedFunctions::new(module);
         Self { module, paths, small, shared }
     }
 
@@ -83,7 +83,7 @@ impl<'m> Outliner<'m> {
 
     /// Whether a run is of a function of JAX's that says no more than its ops, such as `relu`, or the
     /// `dynamic_index_in_dim` of a scan: one op computes something, or none. A module in it is kept all the same.
-    fn says_no_more(&self, run: &Run) -> bool {
+    fn says_no_more(&self, run: &OpRun) -> bool {
         let computes = |&&op: &&OpId| !is_movement(self.module, op);
         let has_regions = |&op: &OpId| !self.module.op(op).regions.is_empty();
         self.paths.is_called(run.path)
@@ -93,7 +93,7 @@ impl<'m> Outliner<'m> {
 
     /// Whether a run would only hand an argument of few bits on to functions in it. ONNX Runtime (1.31) takes from the
     /// nodes of a function which types an argument may have, and where there are calls alone, it knows none of these.
-    fn hands_narrow_on(&mut self, run: &Run) -> bool {
+    fn hands_narrow_on(&mut self, run: &OpRun) -> bool {
         let is_narrow = |&value: &ValueId| {
             let element = self.module.tensor(value).map(|tensor| tensor.element);
             element
@@ -116,8 +116,8 @@ impl<'m> Outliner<'m> {
 
     /// Puts the ops of a block in an order in which those of a module follow each other.
     fn arrange(&mut self, ops: &[OpId], results: &[ValueId], outer: PathId) -> Vec<Item> {
-        let Groups { of, paths } = groups(self.module, &mut self.paths, ops, outer);
-        let order = schedule(&Graph { groups: &of, group_count: paths.len(), reads: self.reads(ops) });
+        let ModuleGroups { of, paths } = groups(self.module, &mut self.paths, ops, outer);
+        let order = schedule(&BlockGraph { groups: &of, group_count: paths.len(), reads: self.reads(ops) });
         let group = |&position: &u32| of[position as usize];
         let runs: Vec<&[u32]> = order.chunk_by(|x, y| group(x).is_some() && group(x) == group(y)).collect();
         let members = |run: &[u32]| run.iter().map(|&position| ops[position as usize]).collect::<Vec<_>>();
@@ -143,7 +143,7 @@ impl<'m> Outliner<'m> {
             let results = ops.iter().flat_map(|&op| self.module.op(op).results.iter().copied());
             let outputs = results.filter(|value| read_outside.contains(value)).collect();
             let inputs = self.inputs(&ops);
-            vec![Item::Run(Run { path: paths[group as usize], ops, inputs, outputs })]
+            vec![Item::Run(OpRun { path: paths[group as usize], ops, inputs, outputs })]
         };
         runs.iter().flat_map(item).collect()
     }
@@ -188,7 +188,7 @@ impl<'m> Outliner<'m> {
     /// Makes a run of ops a function, unless there is an equal one, and gives its call.
     ///
     /// The results of the run become those of the call, so that nothing outside of it changes.
-    fn call(&mut self, run: Run) -> OpId {
+    fn call(&mut self, run: OpRun) -> OpId {
         let location = self.location(run.path);
         let types = |module: &Module, values: &[ValueId]| -> Vec<TypeId> {
             values.iter().map(|&value| module.value_type(value)).collect()

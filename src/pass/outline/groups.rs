@@ -5,7 +5,7 @@ use crate::pass::module_tree::{PathId, Paths, times};
 use rustc_hash::FxHashMap;
 
 /// What the ops of a block are divided into.
-pub(super) struct Groups {
+pub(super) struct ModuleGroups {
     /// By the position of an op, the group that it is in; `None` for an op of the enclosing module itself.
     pub(super) of: Vec<Option<u32>>,
     /// The module that each group is. One that is applied several times is as many groups.
@@ -13,7 +13,7 @@ pub(super) struct Groups {
 }
 
 /// Divides ops of a block by the modules directly within `outer` that they are in.
-pub(super) fn groups(module: &Module, paths: &mut Paths, ops: &[OpId], outer: PathId) -> Groups {
+pub(super) fn groups(module: &Module, paths: &mut Paths, ops: &[OpId], outer: PathId) -> ModuleGroups {
     let mut within = |&op: &OpId| {
         let path = paths.of(module, op);
         paths.within(path, outer)
@@ -29,5 +29,5 @@ pub(super) fn groups(module: &Module, paths: &mut Paths, ops: &[OpId], outer: Pa
         })
     };
     let of = within.iter().zip(times(module, ops, &within)).map(number).collect();
-    Groups { of, paths: groups }
+    ModuleGroups { of, paths: groups }
 }

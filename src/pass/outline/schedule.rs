@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 /// The ops of a block, by their positions in it.
-pub(super) struct Graph<'a> {
+pub(super) struct BlockGraph<'a> {
     /// The module that each op is in, by a number of its own; `None` for an op of the enclosing module itself.
     pub(super) groups: &'a [Option<u32>],
     /// Number of modules.
@@ -18,7 +18,7 @@ pub(super) struct Graph<'a> {
 /// Ops of no module come as early as they can, since those of modules may wait for them. A module is begun whose ops
 /// wait for no other one, if there is such a module, so that it is not left before its end. Among equals the first of
 /// the text comes first. The time is that of heaps of all ops.
-pub(super) fn schedule(graph: &Graph) -> Vec<u32> {
+pub(super) fn schedule(graph: &BlockGraph) -> Vec<u32> {
     let count = graph.groups.len();
     let mut queue = Queue {
         groups: graph.groups,

@@ -7,21 +7,21 @@ use crate::pass::canonicalize::{Piece, encode_attributes};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// The functions that there are.
-pub(super) struct Shared {
+pub(super) struct SharedFunctions {
     /// By what a function is made of. Keys are equal when functions are.
-    known: FxHashMap<Vec<Piece>, Known>,
+    known: FxHashMap<Vec<Piece>, SharedFunction>,
     taken: FxHashSet<Symbol>,
     /// The number to try next after the name of a class.
     next: FxHashMap<Symbol, u32>,
 }
 
-struct Known {
+struct SharedFunction {
     function: FunctionId,
     /// Its values, in the order in which they are found.
     values: Vec<ValueId>,
 }
 
-impl Shared {
+impl SharedFunctions {
     pub(super) fn new(module: &mut Module) -> Self {
         let mut taken: FxHashSet<Symbol> = module.functions().map(|id| module.function(id).name).collect();
         // A function of this name would be the one to convert.
@@ -57,7 +57,7 @@ impl Shared {
         function.name = self.unique(module, class);
         let name = function.name;
         let function = module.add_function(function);
-        self.known.insert(pieces, Known { function, values });
+        self.known.insert(pieces, SharedFunction { function, values });
         name
     }
 

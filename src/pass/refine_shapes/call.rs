@@ -1,11 +1,11 @@
 //! Calls out of the program whose results have the sizes that operands say, as JAX prints them where any are symbolic:
 //! `indices_of_shape_operands` has one operand for each result.
 
-use super::values::Values;
+use super::values::ShapeValues;
 use crate::ir::{Attribute, Dims, Module, OpId, Type, ValueId, stablehlo};
 
 /// Gives the results their sizes, and drops the operands that said them.
-pub(super) fn fix(module: &mut Module, op: OpId, values: &Values) -> Option<()> {
+pub(super) fn fix(module: &mut Module, op: OpId, values: &ShapeValues) -> Option<()> {
     if module.op(op).name != stablehlo::CUSTOM_CALL {
         return None;
     }

@@ -1,13 +1,13 @@
 //! What the program asserts of its sizes (`shape_assertion` of a comparison) is known of them from then on.
 
-use super::values::Values;
+use super::values::ShapeValues;
 use crate::diagnostic::{Diagnostic, catalog};
 use crate::ir::{Constraint, Dim, Module, OpId, ValueId, provenance};
 use crate::ops::call_target;
 use crate::pass::Context;
 
 /// Notes what an op asserts, or reports that it does not hold.
-pub(super) fn note(module: &Module, op: OpId, values: &Values, cx: &mut Context) {
+pub(super) fn note(module: &Module, op: OpId, values: &ShapeValues, cx: &mut Context) {
     if !is_assertion(module, op) {
         return;
     }
@@ -32,7 +32,7 @@ pub(super) fn is_assertion(module: &Module, op: OpId) -> bool {
 }
 
 /// What a comparison that holds says.
-fn constraint(module: &Module, comparison: ValueId, values: &Values) -> Option<Constraint> {
+fn constraint(module: &Module, comparison: ValueId, values: &ShapeValues) -> Option<Constraint> {
     let compare = module.defining_op(comparison)?;
     let &[left, right] = module.op(compare).operands.as_slice() else { return None };
     let direction = module.word(module.attribute(compare, "comparison_direction")?)?;
@@ -51,7 +51,7 @@ fn constraint(module: &Module, comparison: ValueId, values: &Values) -> Option<C
 }
 
 /// JAX's message, in which `{0}` is the first operand after the one that is asserted.
-fn message(module: &Module, op: OpId, values: &Values) -> String {
+fn message(module: &Module, op: OpId, values: &ShapeValues) -> String {
     let text = module.attribute(op, "error_message").and_then(|message| message.as_str()).unwrap_or_default();
     // What follows is the list of all specifications.
     let (first, _) = text.split_once(" Using the following").unwrap_or((text, ""));

@@ -6,7 +6,7 @@
 //! positions in f32: `floor((iota + 0.5) * from / to)`. Where `from` is a multiple of `to`, or `to` of `from`, these
 //! are whole numbers that count; other ratios stay a gather.
 
-use super::values::Values;
+use super::values::ShapeValues;
 use crate::ir::{
     Attribute, Dim, Dims, Element, Module, OpId, OpName, Rewriter, TensorType, Type, ValueId, hlo2onnx,
     stablehlo,
@@ -38,7 +38,7 @@ enum Positions {
 struct Reader<'a> {
     module: &'a Module,
     source: &'a Source,
-    values: &'a Values,
+    values: &'a ShapeValues,
 }
 
 /// The value that a gather is; it is made before the gather.
@@ -46,7 +46,7 @@ pub(super) fn simplify(
     rewriter: &mut Rewriter,
     source: &Source,
     op: OpId,
-    values: &Values,
+    values: &ShapeValues,
 ) -> Option<ValueId> {
     let module = &*rewriter.module;
     if module.op(op).name != stablehlo::GATHER {
@@ -69,7 +69,7 @@ pub(super) fn simplify(
         let resized = fits && RESIZED.contains(&from.element);
         return resized.then(|| resize(rewriter, op, operand, axis, times))?;
     }
-    let mut cut = Cut::of(from);
+    let mut cut = SliceBuilder::of(from);
     for (&axis, positions) in axes.iter().zip(found) {
         let Positions::Counted { start, step } = positions else { return None };
         cut.take(module, axis, start, step, to.dims[axis])?;
@@ -116,7 +116,7 @@ fn axes_of_gather(module: &Module, op: OpId) -> Option<Vec<usize>> {
 }
 
 /// A slice in the making, with what is reversed after it.
-struct Cut {
+struct SliceBuilder {
     from: TensorType,
     starts: Dims,
     limits: Dims,
@@ -125,7 +125,7 @@ struct Cut {
     to: Dims,
 }
 
-impl Cut {
+impl SliceBuilder {
     fn of(from: &TensorType) -> Self {
         Self {
             starts: from.dims.iter().map(|_| Dim::Known(0)).collect(),

@@ -1,8 +1,8 @@
 //! Ops whose sizes are operands become those whose sizes are attributes: numbers, expressions, or symbols for what is
 //! computed from data.
 
-use super::symbols::Origins;
-use super::values::Values;
+use super::symbols::SymbolOrigins;
+use super::values::ShapeValues;
 use crate::ir::{Attribute, Class, Dim, Dims, Module, OpId, OpName, Type, ValueId, chlo, stablehlo};
 use crate::ops::{call_target, type_inference};
 
@@ -31,7 +31,7 @@ fn target(module: &Module, op: OpId) -> &str {
 }
 
 /// Rewrites the op in place, when all that it takes from operands follows from sizes.
-pub(super) fn fix(module: &mut Module, op: OpId, values: &Values) {
+pub(super) fn fix(module: &mut Module, op: OpId, values: &ShapeValues) {
     let list = |index: usize| {
         let list = values.of(module, operand(module, op, index)?)?;
         (!list.contains(&Dim::Dynamic)).then_some(list)
@@ -41,7 +41,12 @@ pub(super) fn fix(module: &mut Module, op: OpId, values: &Values) {
 }
 
 /// Rewrites the op in place, with symbols for what it takes from operands that are computed from data.
-pub(super) fn fix_at_run_time(module: &mut Module, op: OpId, values: &mut Values, origins: &mut Origins) {
+pub(super) fn fix_at_run_time(
+    module: &mut Module,
+    op: OpId,
+    values: &mut ShapeValues,
+    origins: &mut SymbolOrigins,
+) {
     if !is_dynamic(module, op) {
         return;
     }

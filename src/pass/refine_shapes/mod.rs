@@ -20,9 +20,9 @@ use crate::ir::{
     self, Constant, ConstantId, Data, Dim, FunctionId, Module, OpId, RegionId, Rewriter, TensorType, Type,
     TypeId, ValueId, stablehlo,
 };
-use crate::ops::{fold, integer_bytes, type_inference};
-use symbols::{Origins, Part};
-pub(super) use values::Values;
+use crate::ops::{SizePart, fold, integer_bytes, type_inference};
+use symbols::SymbolOrigins;
+pub(super) use values::ShapeValues;
 
 /// A branch gives its sizes to what the conditional returns only once it has been walked, so each walk reaches one more
 /// level of nested conditionals. The results of deeper ones are symbols of their own.
@@ -37,7 +37,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
             continue;
         }
         walked = true;
-        let mut origins = Origins::of_arguments(module, function);
+        let mut origins = SymbolOrigins::of_arguments(module, function);
         for _ in 0..WALKS {
             walk(module, cx, function, &mut origins, false);
             if cx.halted {
@@ -62,8 +62,14 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
 }
 
 /// Walks once; the last walk makes symbols of sizes that are still unknown.
-fn walk(module: &mut Module, cx: &mut Context, function: FunctionId, origins: &mut Origins, last: bool) {
-    let mut values = Values::default();
+fn walk(
+    module: &mut Module,
+    cx: &mut Context,
+    function: FunctionId,
+    origins: &mut SymbolOrigins,
+    last: bool,
+) {
+    let mut values = ShapeValues::default();
     let mut visit = |rewriter: &mut Rewriter, op: OpId| {
         let folded = fold::fold(rewriter.module, cx.source, op, |_| false)
             .or_else(|| evaluated(rewriter.module, op, &mut values));
@@ -101,7 +107,7 @@ fn walk(module: &mut Module, cx: &mut Context, function: FunctionId, origins: &m
 }
 
 /// The constant that an op is whose elements follow from sizes.
-fn evaluated(module: &mut Module, op: OpId, values: &mut Values) -> Option<ConstantId> {
+fn evaluated(module: &mut Module, op: OpId, values: &mut ShapeValues) -> Option<ConstantId> {
     let numbers = values.visit(module, op)?;
     if module.constant_of(module.op(op).results[0]).is_some() {
         return None;
@@ -113,7 +119,7 @@ fn evaluated(module: &mut Module, op: OpId, values: &mut Values) -> Option<Const
 }
 
 /// Sizes of results that follow from nothing become symbols.
-fn name_sizes(module: &mut Module, op: OpId, origins: &mut Origins) {
+fn name_sizes(module: &mut Module, op: OpId, origins: &mut SymbolOrigins) {
     for result in module.op(op).results.clone() {
         let Some(mut tensor) = module.tensor(result).filter(|ty| !ty.is_sized()).cloned() else { continue };
         // The bound of a dimension is part of its type.
@@ -122,7 +128,7 @@ fn name_sizes(module: &mut Module, op: OpId, origins: &mut Origins) {
         }
         for axis in 0..tensor.rank() {
             if tensor.dims[axis] == Dim::Dynamic {
-                tensor.dims[axis] = origins.add(module, result, Part::Dimension(axis));
+                tensor.dims[axis] = origins.add(module, result, SizePart::Dimension(axis));
             }
         }
         let ty = module.types.intern(Type::Tensor(tensor));

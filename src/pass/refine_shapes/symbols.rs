@@ -9,42 +9,36 @@ use crate::ir::{
     Attribute, BlockId, Definition, Dim, Element, Factor, FunctionId, LocationId, Module, NewOp, OpId,
     OpSpan, Symbol, Type, ValueId, hlo2onnx, provenance,
 };
+use crate::ops::SizePart;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::{SmallVec, smallvec};
 
-/// What of a value a symbol is.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Part {
-    Dimension(usize),
-    Element(usize),
-}
-
 /// A symbol and where its value comes from: the part is `times` the symbol and `plus`.
-struct Origin {
+struct SymbolOrigin {
     symbol: Symbol,
     value: ValueId,
-    part: Part,
+    part: SizePart,
     times: i64,
     plus: Dim,
 }
 
-impl Origin {
-    fn plain(symbol: Symbol, value: ValueId, part: Part) -> Self {
+impl SymbolOrigin {
+    fn plain(symbol: Symbol, value: ValueId, part: SizePart) -> Self {
         Self { symbol, value, part, times: 1, plus: Dim::Known(0) }
     }
 }
 
 /// The symbols of a function, in the order in which they were needed.
 #[derive(Default)]
-pub(super) struct Origins {
-    list: Vec<Origin>,
-    index: FxHashMap<(ValueId, Part), Dim>,
+pub(super) struct SymbolOrigins {
+    list: Vec<SymbolOrigin>,
+    index: FxHashMap<(ValueId, SizePart), Dim>,
     taken: FxHashSet<Symbol>,
     /// The symbols that are elements of values, and no sizes.
     data: FxHashSet<Symbol>,
 }
 
-impl Origins {
+impl SymbolOrigins {
     /// The symbols that the dimensions of a function's arguments are; a dimension of which nothing is known gets one.
     pub(super) fn of_arguments(module: &mut Module, function: FunctionId) -> Self {
         let mut origins = Self::default();
@@ -62,7 +56,7 @@ impl Origins {
             };
             for axis in 0..tensor.rank() {
                 if tensor.dims[axis] == Dim::Dynamic {
-                    tensor.dims[axis] = origins.add(module, value, Part::Dimension(axis));
+                    tensor.dims[axis] = origins.add(module, value, SizePart::Dimension(axis));
                 }
             }
             let ty = module.types.intern(Type::Tensor(tensor));
@@ -76,7 +70,7 @@ impl Origins {
         if let Some(symbol) = module.dim_exprs.as_symbol(dim)
             && self.taken.insert(symbol)
         {
-            self.list.push(Origin::plain(symbol, value, Part::Dimension(axis)));
+            self.list.push(SymbolOrigin::plain(symbol, value, SizePart::Dimension(axis)));
         }
     }
 
@@ -96,7 +90,13 @@ impl Origins {
                 let Some(open) = self.open_symbol(module, dim) else { return true };
                 if let Some((symbol, times, plus)) = open {
                     self.taken.insert(symbol);
-                    self.list.push(Origin { symbol, value, part: Part::Dimension(axis), times, plus });
+                    self.list.push(SymbolOrigin {
+                        symbol,
+                        value,
+                        part: SizePart::Dimension(axis),
+                        times,
+                        plus,
+                    });
                 }
                 false
             });
@@ -127,32 +127,32 @@ impl Origins {
     }
 
     /// The symbol of a part of a value.
-    pub(super) fn add(&mut self, module: &mut Module, value: ValueId, part: Part) -> Dim {
+    pub(super) fn add(&mut self, module: &mut Module, value: ValueId, part: SizePart) -> Dim {
         if let Some(&known) = self.index.get(&(value, part)) {
             return known;
         }
         let name = self.name(module, value, part);
         match part {
-            Part::Dimension(_) => module.dim_exprs.at_least(name, 0),
-            Part::Element(_) => {
+            SizePart::Dimension(_) => module.dim_exprs.at_least(name, 0),
+            SizePart::Element(_) => {
                 self.data.insert(name);
             }
         }
         let dim = module.dim_exprs.symbol(name);
-        self.list.push(Origin::plain(name, value, part));
+        self.list.push(SymbolOrigin::plain(name, value, part));
         self.index.insert((value, part), dim);
         dim
     }
 
     /// A name that no other symbol has: of an argument it is made of the argument's.
-    fn name(&mut self, module: &mut Module, value: ValueId, part: Part) -> Symbol {
+    fn name(&mut self, module: &mut Module, value: ValueId, part: SizePart) -> Symbol {
         let argument = match module.value(value).definition {
             Definition::Argument(block, index) => argument_name(module, block, index as usize),
             _ => None,
         };
         let stem = match (argument, part) {
-            (Some(name), Part::Dimension(axis)) => format!("{name}_{axis}"),
-            (Some(name), Part::Element(_)) => name,
+            (Some(name), SizePart::Dimension(axis)) => format!("{name}_{axis}"),
+            (Some(name), SizePart::Element(_)) => name,
             (None, _) => format!("n{}", self.list.len()),
         };
         let mut name = module.symbols.intern(&stem);
@@ -180,7 +180,7 @@ impl Origins {
         {
             module.dim_exprs.symbols(origin.plus, &mut used);
         }
-        let mut waiting: FxHashMap<ValueId, Vec<Origin>> = FxHashMap::default();
+        let mut waiting: FxHashMap<ValueId, Vec<SymbolOrigin>> = FxHashMap::default();
         for origin in self.list.into_iter().filter(|origin| used.contains(&origin.symbol)) {
             waiting.entry(origin.value).or_default().push(origin);
         }
@@ -237,7 +237,7 @@ fn argument_name(module: &Module, block: BlockId, index: usize) -> Option<String
 
 fn define(
     module: &mut Module,
-    waiting: &mut FxHashMap<ValueId, Vec<Origin>>,
+    waiting: &mut FxHashMap<ValueId, Vec<SymbolOrigin>>,
     values: &[ValueId],
     kept: &mut Vec<OpId>,
 ) {
@@ -248,10 +248,10 @@ fn define(
     }
 }
 
-fn definition(module: &mut Module, origin: &Origin) -> OpId {
+fn definition(module: &mut Module, origin: &SymbolOrigin) -> OpId {
     let (key, index) = match origin.part {
-        Part::Dimension(axis) => ("dimension", axis),
-        Part::Element(index) => ("element", index),
+        SizePart::Dimension(axis) => ("dimension", axis),
+        SizePart::Element(index) => ("element", index),
     };
     let ty = module.types.intern(Type::Scalar(Element::I64));
     let name = module.symbols.get(origin.symbol).into();

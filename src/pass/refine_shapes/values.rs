@@ -4,7 +4,7 @@
 //! evaluated element by element. An element of which nothing is known is [`Dim::Dynamic`]; truth values are 0 and 1.
 
 use super::floored::{Floored, Reader};
-use super::symbols::{Origins, Part};
+use super::symbols::SymbolOrigins;
 use crate::ir::{
     BlockId, Dim, DimExprs, Dims, Element, FunctionId, Module, OpId, OpName, ValueId, stablehlo,
 };
@@ -18,7 +18,7 @@ const LONGEST: i64 = 64;
 /// What follows from sizes alone is evaluated for every op, and what it decides is decided. What follows from data is
 /// traced only for the sizes that are computed from it, as its arithmetic might wrap.
 #[derive(Default)]
-pub(in crate::pass) struct Values {
+pub(in crate::pass) struct ShapeValues {
     known: FxHashMap<ValueId, Dims>,
     traced: FxHashMap<ValueId, Dims>,
     /// What the arguments of functions are whose calls are being evaluated, and what constants were computed by.
@@ -37,7 +37,7 @@ const CALLS: usize = 4;
 /// JAX's functions on sizes are short.
 const LONGEST_FUNCTION: usize = 32;
 
-impl Values {
+impl ShapeValues {
     /// The values of a block whose calls are not inlined, by the sizes that the types have now.
     pub(in crate::pass) fn of_block(module: &Module, block: BlockId) -> Self {
         let mut values = Self::default();
@@ -113,7 +113,7 @@ impl Values {
     pub(super) fn trace(
         &mut self,
         module: &mut Module,
-        origins: &mut Origins,
+        origins: &mut SymbolOrigins,
         value: ValueId,
     ) -> Option<Dims> {
         self.trace_within(module, origins, value, DEPTH)
@@ -122,7 +122,7 @@ impl Values {
     fn trace_within(
         &mut self,
         module: &mut Module,
-        origins: &mut Origins,
+        origins: &mut SymbolOrigins,
         value: ValueId,
         depth: usize,
     ) -> Option<Dims> {
@@ -149,7 +149,7 @@ impl Values {
             return None;
         }
         for (index, element) in elements.iter_mut().enumerate().filter(|(_, dim)| **dim == Dim::Dynamic) {
-            *element = origins.add(module, value, Part::Element(index));
+            *element = origins.add(module, value, crate::ops::SizePart::Element(index));
         }
         self.traced.insert(value, elements.clone());
         Some(elements)

@@ -1,8 +1,8 @@
 //! A slice at a place that is computed from data: `real_dynamic_slice(x, start, start + sizes)` is a `dynamic_slice`.
 //! JAX prints the former wherever any dimension of `x` is symbolic.
 
-use super::symbols::Origins;
-use super::values::Values;
+use super::symbols::SymbolOrigins;
+use super::values::ShapeValues;
 use crate::ir::{
     Attribute, Dim, Dims, Element, Module, OpId, Rewriter, SCALAR, TensorType, Type, ValueId, stablehlo,
 };
@@ -14,8 +14,8 @@ use smallvec::smallvec;
 pub(super) fn fix(
     rewriter: &mut Rewriter,
     op: OpId,
-    values: &mut Values,
-    origins: &mut Origins,
+    values: &mut ShapeValues,
+    origins: &mut SymbolOrigins,
 ) -> Option<()> {
     let module = &mut *rewriter.module;
     if module.op(op).name != stablehlo::REAL_DYNAMIC_SLICE {
@@ -50,7 +50,7 @@ pub(super) fn fix(
 /// The start before it was clamped to where the window is inside of the operand, which a `dynamic_slice` does itself.
 fn unclamped(
     module: &Module,
-    values: &Values,
+    values: &ShapeValues,
     operand: ValueId,
     start: ValueId,
     sizes: &[Dim],

@@ -4,12 +4,12 @@
 //! convolution, which transforms of a power of two compute.
 
 use super::super::build::integers;
-use super::{Direction, LowerError, ONE, Splitter, TWO, dft};
+use super::{FftDirection, LowerError, ONE, Splitter, TWO, dft};
 use crate::ir::{Data, Dim, Element, SCALAR, ValueId, stablehlo};
 use std::f64::consts::PI;
 
 /// Numbers as their two parts.
-type Pairs = Vec<[f64; 2]>;
+type ComplexNumbers = Vec<[f64; 2]>;
 
 /// The transform of all elements of an axis, real or complex.
 pub(super) fn transform(
@@ -17,17 +17,17 @@ pub(super) fn transform(
     value: ValueId,
     axis: usize,
     length: i64,
-    direction: Direction,
+    direction: FftDirection,
 ) -> Result<ValueId, LowerError> {
     let mut sizes = cx.dims(value);
     let trailing = sizes.len() - 1;
     let is_real = sizes[trailing] == ONE;
     let padded = usize::try_from(2 * length - 1).map_or(1, usize::next_power_of_two);
     let (sign, scale) = match direction {
-        Direction::Forward => (-1.0, 1.0),
-        Direction::Inverse => (1.0, 1.0 / length as f64),
+        FftDirection::Forward => (-1.0, 1.0),
+        FftDirection::Inverse => (1.0, 1.0 / length as f64),
     };
-    let chirp: Pairs = (0..i128::from(length))
+    let chirp: ComplexNumbers = (0..i128::from(length))
         .map(|j| {
             let (sin, cos) = (PI * (j * j % (2 * i128::from(length))) as f64 / length as f64).sin_cos();
             [cos, sign * sin]
@@ -40,7 +40,7 @@ pub(super) fn transform(
     }
     radix2(&mut kernel);
 
-    let last: Pairs = chirp.iter().map(|&[re, im]| [re * scale, im * scale]).collect();
+    let last: ComplexNumbers = chirp.iter().map(|&[re, im]| [re * scale, im * scale]).collect();
     sizes[trailing] = TWO;
     let signal = if is_real {
         let chirp = along(cx, value, chirp.iter().flatten().copied(), [length, 2], &sizes, axis);
@@ -52,15 +52,15 @@ pub(super) fn transform(
     };
     let signal = pad(cx, signal, axis, padded as i64 - length);
     sizes[axis] = Dim::Known(padded as i64);
-    let spectrum = dft(cx, signal, axis, &sizes, Direction::Forward, false);
+    let spectrum = dft(cx, signal, axis, &sizes, FftDirection::Forward, false);
     let spectrum = rotate(cx, spectrum, &kernel, axis);
-    let convolved = dft(cx, spectrum, axis, &sizes, Direction::Inverse, false);
+    let convolved = dft(cx, spectrum, axis, &sizes, FftDirection::Inverse, false);
     let convolved = cx.cut(convolved, axis, 0, length);
     Ok(rotate(cx, convolved, &last, axis))
 }
 
 /// The products of packed elements along an axis with known numbers: `(x, y) a + (y, x) (-b, b)`.
-fn rotate(cx: &mut Splitter, value: ValueId, numbers: &Pairs, axis: usize) -> ValueId {
+fn rotate(cx: &mut Splitter, value: ValueId, numbers: &ComplexNumbers, axis: usize) -> ValueId {
     let (ty, sizes) = (cx.module.value_type(value), cx.dims(value));
     let count = numbers.len() as i64;
     let re = along(cx, value, numbers.iter().map(|&[re, _]| re), [count, 1], &sizes, axis);

@@ -1,7 +1,7 @@
 //! Short transforms as products with a real matrix, which takes and gives both parts at once.
 
 use super::super::build::integers;
-use super::{Direction, ONE, Splitter};
+use super::{FftDirection, ONE, Splitter};
 use crate::ir::{Attribute, Data, Dim, Element, ValueId, stablehlo};
 use std::f64::consts::TAU;
 
@@ -11,12 +11,12 @@ pub(super) fn transform(
     value: ValueId,
     axis: usize,
     length: i64,
-    direction: Direction,
+    direction: FftDirection,
 ) -> ValueId {
     let parts = if cx.dims(value).last() == Some(&ONE) { 1 } else { 2 };
     let (sign, scale) = match direction {
-        Direction::Forward => (-1.0, 1.0),
-        Direction::Inverse => (1.0, 1.0 / length as f64),
+        FftDirection::Forward => (-1.0, 1.0),
+        FftDirection::Inverse => (1.0, 1.0 / length as f64),
     };
     let entry = |[from, part, to, result]: [i64; 4]| {
         let (sin, cos) = angle(from, to, length).sin_cos();
