@@ -68,7 +68,7 @@ fn run(arguments: &[&str]) -> Output {
 }
 
 #[test]
-fn an_exact_model_is_told_with_what_its_ops_become() {
+fn an_exact_model_is_reported_with_its_lowered_ops() {
     let report = check(ADDS);
     assert_eq!((report.verdict, report.opset), (Verdict::Exact, Some(23)));
     let add = report.source_ops.iter().find(|op| op.op == "stablehlo.add").expect("the op is listed");
@@ -94,7 +94,7 @@ fn nan_and_excess_precision_are_differences() {
 }
 
 #[test]
-fn weights_stand_in_the_modules_of_their_ops() {
+fn weights_are_listed_in_the_modules_of_their_ops() {
     let report = check(WITH_MODULES);
     let rows: Vec<(&str, usize, u64)> =
         report.modules.iter().map(|row| (&*row.path, row.depth, row.parameters)).collect();
@@ -260,7 +260,7 @@ fn the_same_texts_give_the_same_page() {
 }
 
 #[test]
-fn what_cannot_be_read_is_refused() {
+fn unreadable_inputs_are_refused() {
     let source = Source::from_bytes("gone.mlir", Vec::new());
     let report = report::alone(&source);
     assert_eq!((report.verdict, report.problems.len()), (Verdict::Refused, 0));

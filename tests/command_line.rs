@@ -167,7 +167,7 @@ fn a_dynamic_dimension_of_another_form_is_an_error_of_the_command_line() {
 }
 
 #[test]
-fn what_mixes_rows_is_shown_with_its_line_of_python() {
+fn ops_that_mix_rows_are_shown_with_their_line_of_python() {
     let folder = folder();
     let text = r##"
 module {
@@ -230,7 +230,7 @@ fn joined(text: &str) -> String {
 }
 
 #[test]
-fn options_decide_the_status_and_what_is_printed() {
+fn options_decide_status_and_output() {
     let folder = net(&[
         ("both", &["params/Dense_0/kernel", "params/Dense_0/bias"]),
         ("one", &["params/Dense_0/kernel"]),

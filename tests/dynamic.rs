@@ -65,7 +65,7 @@ module {
 "#;
 
 #[test]
-fn each_row_is_what_the_static_model_gives_for_it() {
+fn each_row_equals_the_static_model() {
     let fixed = model(TEXT, &[], &[]).expect("it converts");
     let dynamic = model(TEXT, &["x:0=batch"], &[]).expect("its rows stay apart");
     assert_eq!(head(&dynamic), "graph (float[batch,3,2] x, bool[batch,3] mask) => (float[batch,3,2] y)");
@@ -143,7 +143,7 @@ fn inputs_have_the_names_of_the_model() {
 }
 
 #[test]
-fn what_is_not_there_is_an_error() {
+fn missing_inputs_are_errors() {
     let refused = |dynamic: &[&str]| {
         let errors = model(TEXT, dynamic, &[]).expect_err("it does not fit");
         assert_eq!(errors.len(), 1, "{errors:?}");

@@ -345,7 +345,7 @@ fn positions_in_symbolic_sizes() {
 }
 
 #[test]
-fn ops_on_nothing_and_on_one() {
+fn ops_on_empty_and_single_elements() {
     let reduce = |op: &str| {
         format!(
             "  %c = stablehlo.constant dense<1.0> : tensor<f32>\n  %r = stablehlo.reduce(%x init: %c) applies stablehlo.{op} \

@@ -23,7 +23,7 @@ fn check(text: &str, expected: &[(&str, &str)]) {
 }
 
 #[test]
-fn a_syntax_error_hides_nothing_of_another_function() {
+fn a_syntax_error_does_not_hide_other_functions() {
     let text = "func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
   %0 = stablehlo.add %x %x : tensor<4xf32>
   %1 = call @f(%0) : (tensor<4xf32>) -> tensor<4xf32>
@@ -38,7 +38,7 @@ func.func private @f(%x: tensor<4xf32>) -> tensor<4xf32> {
 }
 
 #[test]
-fn what_only_a_faulty_statement_reads_is_not_dead() {
+fn operands_of_faulty_statements_are_live() {
     let text = "func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
   %0 = \"a.b\"(%x) : (tensor<4xf32>) -> tensor<4xf32>
   %1 = stablehlo.add %0 %0 : tensor<4xf32>
@@ -125,7 +125,7 @@ fn a_faulty_end_of_a_region_or_function_is_one_fault() {
 }
 
 #[test]
-fn values_that_could_not_be_read_are_asked_for_nothing() {
+fn unread_values_cause_no_further_errors() {
     // A pad wants a constant, a slice sizes: neither is missing where the text could not be read.
     let text = "func.func public @main(%x: tensor<4xf32>) -> tensor<6xf32> {
   %c = stablehlo.constant dense<0.0 : tensor<f32>

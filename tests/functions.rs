@@ -67,7 +67,7 @@ fn equal_modules_are_one_function() {
 }
 
 #[test]
-fn functions_stand_for_themselves() {
+fn functions_are_self_contained() {
     let model = convert("model.args.mlir", true);
     assert!(model.ir_version >= 8, "functions came with IR 8");
     assert_well_formed(&model);

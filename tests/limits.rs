@@ -336,7 +336,7 @@ fn types_that_lie() {
 }
 
 #[test]
-fn places_behind_a_chain_of_selects() {
+fn indices_after_a_chain_of_selects() {
     let links: String = (0..500)
         .map(|link| {
             format!(

@@ -402,7 +402,7 @@ fn client_without_related_places_gets_them_in_the_message() {
 }
 
 #[test]
-fn every_fixture_of_an_error_says_what_check_says() {
+fn every_error_fixture_matches_check() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/errors");
     let mut client = Client::new();
     let mut texts = 0;
@@ -477,7 +477,7 @@ fn positions_count_in_utf_16() {
 }
 
 #[test]
-fn what_makes_no_sense_is_refused_and_the_server_goes_on() {
+fn invalid_requests_are_refused_and_the_server_continues() {
     let mut client = Client::new();
     let code = |answer: Value| answer["error"]["code"].as_i64();
     let id = client.request("textDocument/formatting", json!({}));

@@ -37,7 +37,7 @@ fn pairs(entries: &[StringStringEntryProto]) -> Vec<(&str, &str)> {
 }
 
 #[test]
-fn what_is_asserted_of_sizes_is_in_the_model() {
+fn size_assertions_are_in_the_model() {
     let source = Source::from_bytes("model.mlir", CONSTRAINED.as_bytes().to_vec());
     let symbolic = model(&source, &Options::default());
     assert_eq!(pairs(&symbolic.metadata_props), [("hlo2onnx.constraints", "b >= 4; mod(b, 8) == 0")]);

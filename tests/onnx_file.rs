@@ -189,7 +189,7 @@ fn embedded_data_decodes() {
 }
 
 #[test]
-fn embedded_data_is_what_prost_would_have_held() {
+fn embedded_data_equals_prost_encoding() {
     let mut expected = messages();
     for Initializer { name, data_type, dims, payload } in
         [floats("large", LARGE), floats("a", 1), floats("b", 31), floats("c", 32), floats("d", 4096)]
@@ -208,7 +208,7 @@ fn embedded_data_is_what_prost_would_have_held() {
 }
 
 #[test]
-fn what_lies_in_a_file_is_referred_to() {
+fn file_data_is_referenced() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("weights")).unwrap();
     let store = folder.path().join("weights").join("all.bin");
@@ -245,7 +245,7 @@ fn what_lies_in_a_file_is_referred_to() {
 }
 
 #[test]
-fn external_data_stands_at_its_offsets() {
+fn external_data_is_at_its_offsets() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.onnx");
     let model = Model::new(

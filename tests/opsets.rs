@@ -84,7 +84,7 @@ fn fault(text: &Text, opset: u32) -> Option<String> {
 }
 
 #[test]
-fn what_converts_loads_at_every_opset() {
+fn models_load_at_every_opset() {
     let mut texts = texts();
     let opsets: BTreeSet<u32> = OPSETS.into_iter().collect();
     if env::var_os("HLO2ONNX_ELEMENTS").is_some() {

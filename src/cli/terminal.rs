@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_tells_colors() {
+    fn colors_follow_the_environment() {
         for (variables, piped, shown) in [
             ("", false, true),
             ("TERM=xterm", false, true),
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn the_locale_tells_characters() {
+    fn characters_follow_the_locale() {
         for (variables, unicode) in [
             ("LANG=en_US.UTF-8", true),
             ("LANG=de_DE.utf8", true),

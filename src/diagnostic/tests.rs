@@ -37,7 +37,7 @@ fn drawn(text: &ExcerptSource<'_>, diagnostics: Vec<Diagnostic>, style: Style) -
 }
 
 #[test]
-fn nothing_to_say() {
+fn no_diagnostics_no_output() {
     assert_eq!(plain(PROGRAM, Vec::new()), "");
 }
 
@@ -251,7 +251,7 @@ fn constant() -> (String, std::ops::Range<usize>) {
 }
 
 #[test]
-fn a_literal_is_elided_and_what_stands_behind_it_is_marked() {
+fn a_literal_is_elided_and_labels_after_it_are_drawn() {
     let (text, digits) = constant();
     let literals = [digits];
     let scanned =
@@ -335,7 +335,7 @@ model.mlir: 1 error
 }
 
 #[test]
-fn a_terminal_obeys_nothing_in_the_text() {
+fn control_characters_are_escaped() {
     let text = "%a \u{1b}[31m \u{202e} \u{7} b\n";
     let out = plain(text, vec![undefined("\u{1b}]0;title\u{7}", find(text, "b", 0))]);
     assert!(out.contains("`?]0;title?` is not defined"), "{out}");

@@ -427,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn quotients_take_out_what_the_divisor_divides() {
+    fn quotients_extract_divisible_terms() {
         let mut f = Fixture::new();
         let b = f.symbol("b");
         let s = &f.sizes;
@@ -442,7 +442,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds_decide_what_is_larger() {
+    fn bounds_decide_max_and_min() {
         let mut f = Fixture::new();
         let b = f.symbol("b");
         let s = &f.sizes;
@@ -455,7 +455,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nests_without_end_is_unknown() {
+    fn unbounded_nesting_is_unknown() {
         let mut f = Fixture::new();
         let (b, t) = (f.symbol("b"), f.symbol("t"));
         let s = &f.sizes;

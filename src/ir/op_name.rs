@@ -195,7 +195,7 @@ mod tests {
     use crate::ir::{Symbols, stablehlo};
 
     #[test]
-    fn names_are_of_their_dialects_and_differ() {
+    fn names_are_of_their_dialects_and_unique() {
         for op in OpName::all() {
             let dialect = op.text().split('.').next().unwrap_or_default();
             assert_eq!(op.dialect(), Dialect::named(dialect), "{}", op.text());

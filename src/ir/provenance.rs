@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn modules_are_told_from_what_jax_makes() {
+    fn modules_differ_from_jax_scopes() {
         assert_eq!(path(&["jit(apply)/M/Dense_0/dot_general"]), "M/Dense_0 dot_general");
         assert_eq!(path(&["jit(apply)/M/attn_0/attn_0/add"]), "M/attn_0 add");
         assert_eq!(path(&["jit(apply)/M/...qhd,...khd->...hqk/dot_general"]), "M dot_general");
@@ -387,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_go_before_what_is_called() {
+    fn calls_precede_callees() {
         assert_eq!(path(&["neg", "jit(f)/M/jit(silu)"]), "M/silu neg");
         assert_eq!(path(&["select_n", "jit(_where)", "jit(f)/M/jit(_take)"]), "M/_take/_where select_n");
         assert_eq!(path(&["max", "jit(f)/M/vmap(jit(relu))"]), "M/relu max");

@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn edits_stand_one_behind_the_other() {
+    fn edits_apply_in_order() {
         let changes = vec![change(Some([0, 1, 0, 1]), "x\ny"), change(Some([1, 0, 1, 1]), "z")];
         assert_eq!(edited("ab", changes), "ax\nzb");
     }
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn edit_over_lines_and_behind_the_end() {
+    fn edit_over_lines_and_past_the_end() {
         assert_eq!(edited("ab\r\ncd\r\nef", vec![change(Some([0, 1, 2, 1]), "-")]), "a-f");
         assert_eq!(edited("ab", vec![change(Some([9, 0, 9, 9]), "c")]), "abc");
     }

@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn span_behind_the_text_is_its_end() {
+    fn span_past_the_text_is_its_end() {
         let text = Rope::from_str("ab");
         let range = range(&text, Span::new(2, 9));
         assert_eq!((range.start, range.end), (at(0, 2), at(0, 2)));

@@ -4,9 +4,9 @@
 //! `clamp(0, start, shape(operand) - slice_sizes)`). A start that is known makes a `Slice` or a `Concat`; one
 //! whose window has the whole dimension is 0.
 
-use super::gather::may_equal;
 use super::scatter::{RowUpdate, RowView};
 use super::start_indices::{StridedAxis, strides};
+use super::type_inference::dim_fits;
 use super::{Combiner, Elements, Lower, LowerError, Lowered};
 use crate::ir::{Dim, Dims, Element, OpId, SCALAR, ValueId, onnx, stablehlo};
 use crate::ops::row::{Row, row};
@@ -42,7 +42,7 @@ fn dynamic_slice(cx: &mut Lower, op: OpId) -> Lowered {
     let sizes = cx.size_list(op, "slice_sizes")?;
     let limits = limits(cx, &cx.operand_dims(op, 0)?, &sizes)?;
     let (_, result) = cx.result_dims(op, 0)?;
-    let fits = result.len() == sizes.len() && result.iter().zip(&sizes).all(|(&a, &b)| may_equal(a, b));
+    let fits = result.len() == sizes.len() && result.iter().zip(&sizes).all(|(&a, &b)| dim_fits(a, b));
     if cx.operand_count(op) != sizes.len() + 1 || !fits {
         return Err(LowerError::Attribute { name: "slice_sizes", why: "it does not match the types".into() });
     }
@@ -210,7 +210,7 @@ impl Lower<'_> {
         let value = self.slice(value, &low, &high, &vec![1; whole.len()]);
         let element = self.element(value);
         if sizes.contains(&Dim::Known(0)) {
-            return self.nothing(element, sizes);
+            return self.empty_tensor(element, sizes);
         }
         match computed[..] {
             [] => value,

@@ -20,7 +20,7 @@ use super::start_indices::{StartIndices, StridedAxis, strides};
 use super::{Elements, Lower, LowerError, Lowered};
 use crate::ir::{Dim, Dims, Element, OpId, ValueId, onnx, stablehlo};
 use crate::ops::row::{Row, row};
-use crate::ops::type_inference::{index, rule};
+use crate::ops::type_inference::{dim_fits, index, rule};
 
 pub(super) const ROWS: &[Row] = &[row(stablehlo::GATHER, rule(2, index::gather), Elements::PLAIN, gather)
     .note(
@@ -53,7 +53,7 @@ fn gather(cx: &mut Lower, op: OpId) -> Lowered {
     let numbers = numbers(cx, op)?;
     let (element, result) = cx.result_dims(op, 0)?;
     if result.contains(&Dim::Known(0)) {
-        return Ok(cx.nothing(element, &result).into());
+        return Ok(cx.empty_tensor(element, &result).into());
     }
     let operand = cx.full(op, 0)?;
     let starts = cx.starts(op, 1, numbers.vector_dim)?;
@@ -144,7 +144,7 @@ fn numbers(cx: &Lower, op: OpId) -> Result<Numbers, LowerError> {
         AxisKind::Batch(axis) => batch[axis],
     };
     let gone = collapsed.iter().chain(&operand_batching);
-    let fits = layout.iter().map(size).zip(&result).all(|(own, &size)| may_equal(own, size));
+    let fits = layout.iter().map(size).zip(&result).all(|(own, &size)| dim_fits(own, size));
     if !fits || gone.clone().any(|&dim| !matches!(window[dim], Dim::Known(0 | 1))) {
         return Err(wrong("they do not produce the result's type"));
     }
@@ -154,7 +154,7 @@ fn numbers(cx: &Lower, op: OpId) -> Result<Numbers, LowerError> {
     let mut batching = Vec::new();
     for (&dim, &axis) in operand_batching.iter().zip(&indices_batching) {
         let axis = if axis > vector_axis { axis - 1 } else { axis };
-        if !batch.get(axis).is_some_and(|&size| may_equal(size, operand[dim])) {
+        if !batch.get(axis).is_some_and(|&size| dim_fits(size, operand[dim])) {
             return Err(wrong("batching dimensions differ in size"));
         }
         if !matches!(operand[dim], Dim::Known(0 | 1)) {
@@ -162,11 +162,6 @@ fn numbers(cx: &Lower, op: OpId) -> Result<Numbers, LowerError> {
         }
     }
     Ok(Numbers { layout, batching, map, window, vector_dim })
-}
-
-/// Whether two sizes can be the same: they are no different numbers.
-pub(super) fn may_equal(first: Dim, second: Dim) -> bool {
-    first.known().zip(second.known()).is_none_or(|(first, second)| first == second)
 }
 
 /// The operand cut to the window where it does not move.

@@ -29,7 +29,7 @@ impl Lower<'_> {
         }
         // A Reshape can neither say a 0 beside sizes that it copies nor find out what is left over of nothing.
         if wanted.contains(&Dim::Known(0)) && wanted.iter().any(|dim| dim.known().is_none()) {
-            return self.nothing(element, &wanted);
+            return self.empty_tensor(element, &wanted);
         }
         let pattern = self.pattern(&own, &wanted);
         // Without `allowzero` a zero in the shape means "as in the input", which a computed one never does.

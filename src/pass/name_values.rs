@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_path_is_refused() {
+    fn malformed_paths_are_refused() {
         assert_eq!(short(""), None);
         assert_eq!(short("jit(f)/add"), None);
         assert_eq!(short("x["), None);

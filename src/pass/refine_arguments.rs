@@ -29,7 +29,7 @@ const ROUNDS: usize = 8;
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
     let Some(entry) = entry(module) else { return };
     let Some(block) = module.entry_block(module.function(entry).body) else { return };
-    take_over_names(module, entry, block);
+    adopt_names(module, entry, block);
     choose_platform(module, entry, block, cx);
     let mut open = Open::of(module, entry, block);
     let names = names(module, block);
@@ -200,7 +200,7 @@ fn calls(module: &Module, block: BlockId) -> Vec<(OpId, FunctionId)> {
 }
 
 /// An argument without a name that is handed on to a function takes the name of that function's argument.
-fn take_over_names(module: &mut Module, entry: FunctionId, block: BlockId) {
+fn adopt_names(module: &mut Module, entry: FunctionId, block: BlockId) {
     for (call, callee) in calls(module, block) {
         let names: Vec<_> =
             module.function(callee).arguments.iter().map(|argument| argument.location).collect();

@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_weight_stands_below_the_outermost_module_of_the_ops() {
+    fn a_weight_belongs_to_the_outermost_module_of_its_ops() {
         let known = BTreeSet::from(["Model", "Model/Dense_0", "Model/Block", "Model/Block/Dense_1"]);
         assert_eq!(place("Dense_0", &known), "Model/Dense_0");
         assert_eq!(place("Block", &known), "Model/Block");
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_two_modules_stays_where_it_is() {
+    fn an_ambiguous_weight_stays_where_it_is() {
         let known = BTreeSet::from(["A", "A/Dense_0", "B", "B/Dense_0"]);
         assert_eq!(place("Dense_0", &known), "Dense_0");
     }

@@ -74,7 +74,7 @@ impl Mapping {
         if let Bytes::Mapped(map) = &self.bytes
             && let Some(behind) = behind(&range)
         {
-            give_back(map, behind);
+            release_pages(map, behind);
         }
     }
 
@@ -101,7 +101,7 @@ impl Mapping {
 
         if let Bytes::Mapped(map) = &self.bytes {
             let end = range.end.saturating_add(HUGE_PAGE).min(map.len());
-            give_back(map, range.start.saturating_sub(HUGE_PAGE)..end);
+            release_pages(map, range.start.saturating_sub(HUGE_PAGE)..end);
         }
     }
 }
@@ -127,7 +127,7 @@ fn behind(range: &Range<usize>) -> Option<Range<usize>> {
 
 /// Lets the system drop the pages of a range; the next reading maps them again.
 #[cfg(target_os = "linux")]
-fn give_back(map: &memmap2::Mmap, range: Range<usize>) {
+fn release_pages(map: &memmap2::Mmap, range: Range<usize>) {
     // SAFETY: the mapping is of a file, private and never written through, so that dropped pages come back with the
     // same contents. Failing only costs memory.
     #[allow(unsafe_code)]
@@ -136,7 +136,7 @@ fn give_back(map: &memmap2::Mmap, range: Range<usize>) {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn give_back(_: &memmap2::Mmap, _: Range<usize>) {}
+fn release_pages(_: &memmap2::Mmap, _: Range<usize>) {}
 
 /// Some bytes of a mapping: ranges that are read one after the other. Nearly always there is one; a format that
 /// bounds the length of its items cuts a large tensor into several.
@@ -227,7 +227,7 @@ mod tests {
     use std::sync::Arc;
 
     #[test]
-    fn pieces_are_read_one_behind_the_other() {
+    fn pieces_are_read_in_order() {
         let mapping = Arc::new(Mapping::from_bytes((0..10).collect()));
         let pieces = Pieces::new(&mapping, [2..5, 5..5, 8..10]);
         let read = |positions| pieces.as_ref().map(|pieces| pieces.read(positions).into_owned());

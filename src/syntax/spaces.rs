@@ -20,7 +20,7 @@ pub(super) fn tighten(frame: &mut Frame<'_>) {
         if end > at {
             let (before, next) = (writer.text.as_bytes().last().copied(), bytes.get(end).copied());
             let after = bytes.get(end + 1).copied();
-            if matters(before, next, after, word.of(&writer.text)) {
+            if is_significant(before, next, after, word.of(&writer.text)) {
                 writer.text.push(' ');
                 at += 1;
             }
@@ -87,7 +87,7 @@ impl Word {
 }
 
 /// Whether a space between two bytes tells two tokens apart, or is one that MLIR prints.
-fn matters(before: Option<u8>, next: Option<u8>, after: Option<u8>, word: &str) -> bool {
+fn is_significant(before: Option<u8>, next: Option<u8>, after: Option<u8>, word: &str) -> bool {
     let (Some(before), Some(next)) = (before, next) else { return false };
     let number = after.is_some_and(|byte| byte.is_ascii_digit());
     match (before, next) {

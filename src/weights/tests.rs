@@ -79,7 +79,7 @@ fn safetensors_are_ranges_of_the_file() -> Outcome {
 }
 
 #[test]
-fn safetensors_that_lie_are_refused() {
+fn inconsistent_safetensors_are_refused() {
     let one = |entry: &str| safetensors(&format!("{{\"x\":{entry}}}"), &[0; 8]);
     let two = |x: &str, y: &str| {
         let entry = |offsets| format!(r#"{{"dtype":"F32","shape":[1],"data_offsets":{offsets}}}"#);
@@ -153,7 +153,7 @@ fn types_that_numpy_lacks_come_under_other_names() -> Outcome {
 }
 
 #[test]
-fn an_npz_that_lies_is_refused() -> Outcome {
+fn inconsistent_npz_is_refused() -> Outcome {
     let member = |content: Vec<u8>| npz(&[("x.npy", content)], CompressionMethod::Stored);
     let wrong_size = npy("'<f4'", false, "(3,)", &[0; 8]);
     assert!(refusal(&member(wrong_size)?).contains("`x` has 8 bytes"));
@@ -198,7 +198,7 @@ fn msgpack_is_a_tree_of_arrays() -> Outcome {
 }
 
 #[test]
-fn msgpack_that_lies_is_refused() -> Outcome {
+fn inconsistent_msgpack_is_refused() -> Outcome {
     let leaf = |leaf: Value| msgpack(&map([("x", leaf)]));
     assert!(refusal(&leaf(packed(&[3], "float32", &[0; 8])?)?).contains("`x` has 8 bytes"));
     assert!(refusal(&leaf(packed(&[u64::MAX, 2], "float32", &[])?)?).contains("`x` has 0 bytes"));
@@ -217,7 +217,7 @@ fn msgpack_that_lies_is_refused() -> Outcome {
 }
 
 #[test]
-fn what_is_no_file_of_weights_is_refused() {
+fn malformed_weight_files_are_refused() {
     let cases: [(&[u8], &str); 5] = [
         (b"", "it is empty"),
         (b"P", "safetensors, npz, or Flax's msgpack"),

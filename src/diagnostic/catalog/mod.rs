@@ -245,7 +245,7 @@ fn did_you_mean(nearest: Option<&str>) -> Option<String> {
 
 /// Whether a name of a value or an alias (`%arg0`, `#map`) may have been meant by another one. Short names are all near
 /// each other, and so are names that differ in their numbers only: similarity means nothing there.
-fn may_be_meant(name: &str, other: &str) -> bool {
+fn is_likely_typo(name: &str, other: &str) -> bool {
     let stem = |name: &str| name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '#').len();
     let (a, b) = (stem(name), stem(other));
     let numbered = a < name.len() && b < other.len() && name[..a] == other[..b];
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn every_manual_page_says_what_and_what_to_do() {
+    fn every_manual_page_has_a_cause_and_a_remedy() {
         for code in Code::all() {
             let page = code.explanation();
             let summary = code.summary();

@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn no_name_is_there_twice() {
+    fn names_are_unique() {
         let mut names: Vec<&str> = OPS.iter().chain(CALLS).flat_map(|remedy| remedy.names).copied().collect();
         let count = names.len();
         names.sort_unstable();

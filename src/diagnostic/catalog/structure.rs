@@ -1,6 +1,6 @@
 //! E01xx: structure and types.
 
-use super::{did_you_mean, may_be_meant, specification};
+use super::{did_you_mean, is_likely_typo, specification};
 use crate::source::Span;
 
 diagnostics! {
@@ -31,7 +31,7 @@ diagnostics! {
         => "`{name}` is not defined"
         label at "not defined in this scope"
         help {
-            did_you_mean(nearest.filter(|near| may_be_meant(name, near)))
+            did_you_mean(nearest.filter(|near| is_likely_typo(name, near)))
                 .or_else(|| Some("the line that defines it may be missing or in another region".into()))
         };
 

@@ -1,6 +1,6 @@
 //! E00xx: the text itself.
 
-use super::{did_you_mean, may_be_meant};
+use super::{did_you_mean, is_likely_typo};
 use crate::source::Span;
 
 diagnostics! {
@@ -242,7 +242,7 @@ diagnostics! {
     E0008 UndefinedAlias<'a> { name: &'a str, nearest: Option<&'a str>, at: Span }
         => "the alias `{name}` is not defined"
         label at "no line defines it"
-        help { did_you_mean(nearest.filter(|near| may_be_meant(name, near))).or_else(|| Some("pass the whole text: aliases are defined at its beginning and end".into())) };
+        help { did_you_mean(nearest.filter(|near| is_likely_typo(name, near))).or_else(|| Some("pass the whole text: aliases are defined at its beginning and end".into())) };
 
     /// The parser does not know the custom form of an op.
     ///

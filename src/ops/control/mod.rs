@@ -1,14 +1,14 @@
 //! Control flow: `while`, `case`, `if` and `scan`.
 
-mod count;
+mod counted_loop;
+mod loop_builder;
 mod repeat;
-mod rounds;
 mod scan;
 mod slices;
 
 use crate::ops::row::{Row, row};
 use crate::ops::type_inference::{AtLeast, control, rule, variadic};
-pub(super) use rounds::{Input, Length, LoopBuilder};
+pub(super) use loop_builder::{Input, Length, LoopBuilder};
 
 use super::{Elements, Lower, LowerError, Lowered};
 use crate::ir::{Dim, Element, OpId, RegionId, SCALAR, ValueId, chlo, onnx, stablehlo};

@@ -1,9 +1,9 @@
 //! `while`: a `Loop`, or a `Scan` where the loop counts and reads slices; unrolled when it makes few rounds.
 
 use super::super::{Lower, LowerError, Lowered, integer_limits};
-use super::count::{CountedLoop, InductionVariable, LoopEnd, counted};
+use super::counted_loop::{CountedLoop, InductionVariable, LoopEnd, counted};
+use super::loop_builder::{Input, Length, LoopBuilder, Output, can_be_joined};
 use super::result_types;
-use super::rounds::{Input, Length, LoopBuilder, Output, can_be_joined};
 use super::slices::{SliceWrite, Slices};
 use crate::ir::{Dim, Element, OpId, RegionId, ValueId, onnx};
 

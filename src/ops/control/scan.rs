@@ -3,7 +3,7 @@
 
 use super::super::type_inference::dim_fits;
 use super::super::{Lower, LowerError, Lowered};
-use super::rounds::{Input, Length, LoopBuilder, Output, can_be_joined};
+use super::loop_builder::{Input, Length, LoopBuilder, Output, can_be_joined};
 use crate::ir::{Dim, OpId};
 
 pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {

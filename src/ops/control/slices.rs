@@ -2,7 +2,7 @@
 //! outputs as `dynamic_slice` and `dynamic_update_slice` at the counter.
 
 use super::super::{Lower, LowerError, type_inference};
-use super::count::{DEPTH, InductionVariable, IterationIndex};
+use super::counted_loop::{DEPTH, InductionVariable, IterationIndex};
 use crate::ir::{BlockId, Dim, OpId, RegionId, ValueId, stablehlo};
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -96,7 +96,7 @@ impl Slices {
         let all = &cx.module.block(block).ops;
         for &op in all[..all.len().saturating_sub(1)].iter().rev() {
             let is_needed = cx.module.op(op).results.iter().any(|result| values.contains(result));
-            if given.contains(&op) || !(is_needed || acts(cx, op)) {
+            if given.contains(&op) || !(is_needed || has_effect(cx, op)) {
                 continue;
             }
             let mut inside = Inside::default();
@@ -119,7 +119,7 @@ fn backward(cx: &Lower, op: OpId, window: ValueId, first: usize, counter: Induct
         && *window.first()? == Dim::Known(1)
         && window[1..] == all[1..]
         && all[0] == counter.length;
-    let place = cx.at_round(*operands.get(first)?, Some(counter), DEPTH).filter(|_| is_slice)?;
+    let place = cx.at_iteration(*operands.get(first)?, Some(counter), DEPTH).filter(|_| is_slice)?;
     let last = cx.module.dim_exprs.subtract(counter.length, Dim::Known(1));
     match place {
         IterationIndex::Forward(Dim::Known(0)) => Some(false),
@@ -133,7 +133,7 @@ fn block(cx: &Lower, region: RegionId) -> Result<BlockId, LowerError> {
 }
 
 /// Whether an op, or one inside of it, is there for more than its results.
-fn acts(cx: &Lower, op: OpId) -> bool {
+fn has_effect(cx: &Lower, op: OpId) -> bool {
     let name = cx.module.op(op).name;
     let own = !type_inference::is_pure(cx.module, op) && !name.is_terminator();
     own || cx.module.op(op).regions.iter().any(|&region| {
@@ -141,7 +141,7 @@ fn acts(cx: &Lower, op: OpId) -> bool {
             .region(region)
             .blocks
             .iter()
-            .any(|&block| cx.module.block(block).ops.iter().any(|&op| acts(cx, op)))
+            .any(|&block| cx.module.block(block).ops.iter().any(|&op| has_effect(cx, op)))
     })
 }
 

@@ -107,7 +107,7 @@ fn windows(cx: &mut Lower, axis: &SpatialAxis, input: ValueId, dims: &mut Places
     };
     sizes[at] = axis.positions;
     sizes.insert(at + 1, Dim::Known(axis.window));
-    dims.insert_behind(axis.input);
+    dims.insert_after(axis.input);
     let element = cx.element(input);
     cx.node(onnx::GATHER, &[input, indices]).int("axis", at as i64).out(element, &sizes)
 }
@@ -134,7 +134,7 @@ impl Places {
         self.0[dim]
     }
 
-    fn insert_behind(&mut self, dim: usize) {
+    fn insert_after(&mut self, dim: usize) {
         let at = self.0[dim];
         self.0.iter_mut().filter(|place| **place > at).for_each(|place| *place += 1);
     }

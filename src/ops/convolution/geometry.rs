@@ -1,8 +1,8 @@
 //! The attributes of a convolution, read and checked.
 
 use crate::ir::{Dim, DimExprs, Dims, OpId};
-use crate::ops::gather::may_equal;
 use crate::ops::padding::{self, Along};
+use crate::ops::type_inference::dim_fits;
 use crate::ops::{Lower, LowerError};
 
 const DIMENSIONS: &str = "dimension_numbers";
@@ -245,14 +245,14 @@ impl Geometry {
             return Err(LowerError::form("the kernel's input features do not match a group of the input"));
         }
         let batch = sizes.quotient(batch, Dim::Known(self.batch_groups));
-        let fits = may_equal(output[self.output_batch], batch)
-            && may_equal(output[self.output_feature], Dim::Known(made));
+        let fits = dim_fits(output[self.output_batch], batch)
+            && dim_fits(output[self.output_feature], Dim::Known(made));
         if !fits {
             return Err(LowerError::form("the result's batch or features do not match the operands"));
         }
         for axis in &self.spatial {
             let positions = axis.count(sizes);
-            if !may_equal(positions, axis.positions) {
+            if !dim_fits(positions, axis.positions) {
                 let positions = sizes.spell(&cx.module.symbols, positions);
                 let why = format!("a spatial dimension of the result must have the size {positions}");
                 return Err(LowerError::form(why));

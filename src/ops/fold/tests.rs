@@ -143,7 +143,7 @@ fn splats_stay_splats() {
 }
 
 #[test]
-fn what_would_grow_the_model_stays() {
+fn folding_never_grows_the_model() {
     let body = "  %r = stablehlo.iota dim = 0 : tensor<1000xi32>";
     assert_eq!(integers(body, "tensor<1000xi32>"), None);
     let body = "  %x = stablehlo.constant dense<[1, 2]> : tensor<2xi32>

@@ -125,7 +125,7 @@ impl Lower<'_> {
             return self.broadcast_to(init, &kept);
         }
         if kept.contains(&Dim::Known(0)) {
-            return self.nothing(self.element(value), &kept);
+            return self.empty_tensor(self.element(value), &kept);
         }
         let reduced = self.reduce_elements(combiner, value, dimensions, op);
         // XLA takes the initial value for neutral, as the specification asks, where nothing is to combine. Of a size
@@ -134,7 +134,7 @@ impl Lower<'_> {
     }
 
     /// A value of these sizes, one of which is 0.
-    pub fn nothing(&mut self, element: Element, sizes: &[Dim]) -> ValueId {
+    pub fn empty_tensor(&mut self, element: Element, sizes: &[Dim]) -> ValueId {
         if let Some(numbers) = sizes.iter().map(|dim| dim.known()).collect::<Option<Vec<i64>>>() {
             return self.constant(element, &numbers, &[]);
         }

@@ -20,8 +20,8 @@ use crate::ops::row::{Row, row};
 use crate::ops::type_inference::{AtLeast, index, variadic};
 pub(super) use rows::{RowUpdate, RowView};
 
-use super::gather::may_equal;
 use super::start_indices::{StartIndices, StridedAxis, strides};
+use super::type_inference::dim_fits;
 use super::{Combiner, Elements, Lower, LowerError, Lowered, Values};
 use crate::ir::{Dim, Dims, Element, OpId, ValueId, onnx, stablehlo};
 
@@ -113,7 +113,7 @@ fn numbers(cx: &Lower, op: OpId, inputs: usize) -> Result<Numbers, LowerError> {
     let (sizes, indices) = (cx.operand_dims(op, 0)?, cx.operand_dims(op, inputs)?);
     let updates = cx.operand_dims(op, inputs + 1)?;
     let agree = |one: &[Dim], other: &[Dim]| {
-        one.len() == other.len() && one.iter().zip(other).all(|(&one, &other)| may_equal(one, other))
+        one.len() == other.len() && one.iter().zip(other).all(|(&one, &other)| dim_fits(one, other))
     };
     for input in 0..inputs {
         let fits = agree(&cx.operand_dims(op, input)?, &sizes)
@@ -165,7 +165,7 @@ fn numbers(cx: &Lower, op: OpId, inputs: usize) -> Result<Numbers, LowerError> {
     let mut batching = Vec::new();
     for (&dim, &axis) in operand_batching.iter().zip(&indices_batching) {
         let axis = if axis > vector_axis { axis - 1 } else { axis };
-        if !batch.get(axis).is_some_and(|&size| may_equal(size, sizes[dim])) {
+        if !batch.get(axis).is_some_and(|&size| dim_fits(size, sizes[dim])) {
             return Err(wrong("batching dimensions differ in size"));
         }
         if !matches!(sizes[dim], Dim::Known(0 | 1)) {

@@ -174,7 +174,7 @@ fn reduce_window(cx: &mut Lower, op: OpId) -> Lowered {
         return (0..count)
             .map(|index| {
                 let (element, sizes) = cx.result_dims(op, index)?;
-                Ok(cx.nothing(element, &sizes))
+                Ok(cx.empty_tensor(element, &sizes))
             })
             .collect::<Result<_, _>>();
     }

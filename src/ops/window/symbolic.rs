@@ -95,7 +95,7 @@ fn repeat(
 ) -> Result<ValueId, LowerError> {
     let element = cx.element(value);
     if out.contains(&Dim::Known(0)) {
-        return Ok(cx.nothing(element, out));
+        return Ok(cx.empty_tensor(element, out));
     }
     let strides: Option<Vec<i64>> = window.strides.iter().map(|stride| stride.known()).collect();
     let strides = strides.ok_or_else(|| LowerError::Dynamic("the stride of a window".into()))?;

@@ -69,7 +69,7 @@ fn reduce(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
 }
 
 /// Whether the windows along a dimension are its elements.
-fn is_of_one(view: &OpView, axis: usize) -> bool {
+fn has_size_one(view: &OpView, axis: usize) -> bool {
     let one = |name: &str| view.element_or(name, axis, 1) == Some(1);
     ["window_dimensions", "window_strides", "base_dilations", "window_dilations"].into_iter().all(one)
         && view.element_or("padding", 2 * axis, 0) == Some(0)
@@ -79,14 +79,14 @@ fn is_of_one(view: &OpView, axis: usize) -> bool {
 const WINDOWS: &str = "the windows span rows";
 
 fn reduce_window(view: &OpView, _: Slot, rows: RowAxis) -> Partners {
-    if !is_of_one(view, rows.axis) {
+    if !has_size_one(view, rows.axis) {
         return obstacle(WINDOWS);
     }
     Ok(streams(view).map(|slot| (slot, rows)).collect())
 }
 
 fn select_and_scatter(view: &OpView, _: Slot, rows: RowAxis) -> Partners {
-    if !is_of_one(view, rows.axis) {
+    if !has_size_one(view, rows.axis) {
         return obstacle(WINDOWS);
     }
     Ok([Slot::Operand(0), Slot::Operand(1), Slot::Result(0)].into_iter().map(|slot| (slot, rows)).collect())

@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_of_another_form_is_refused() {
+    fn malformed_requests_are_refused() {
         for text in ["", "x", "x=b", "x:0", ":0=b", "x:=b", "x:-1=b", "x:0=", "x:0=1b", "x:0=a b", "x:0=b*2"]
         {
             assert_eq!(parsed(text), None, "{text}");

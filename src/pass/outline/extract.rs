@@ -65,7 +65,7 @@ impl<'m> Outliner<'m> {
     fn place(&mut self, ops: &[OpId], results: &[ValueId], outer: PathId, placed: &mut Vec<OpId>) {
         for item in self.arrange(ops, results, outer) {
             match item {
-                Item::Run(run) if self.says_no_more(&run) || self.hands_narrow_on(&run) => {
+                Item::Run(run) if self.is_trivial(&run) || self.only_forwards_narrow(&run) => {
                     self.place(&run.ops, &run.outputs, run.path, placed);
                 }
                 Item::Run(run) => placed.push(self.call(run)),
@@ -83,7 +83,7 @@ impl<'m> Outliner<'m> {
 
     /// Whether a run is of a function of JAX's that says no more than its ops, such as `relu`, or the
     /// `dynamic_index_in_dim` of a scan: one op computes something, or none. A module in it is kept all the same.
-    fn says_no_more(&self, run: &OpRun) -> bool {
+    fn is_trivial(&self, run: &OpRun) -> bool {
         let computes = |&&op: &&OpId| !is_movement(self.module, op);
         let has_regions = |&op: &OpId| !self.module.op(op).regions.is_empty();
         self.paths.is_called(run.path)
@@ -93,7 +93,7 @@ impl<'m> Outliner<'m> {
 
     /// Whether a run would only hand an argument of few bits on to functions in it. ONNX Runtime (1.31) takes from the
     /// nodes of a function which types an argument may have, and where there are calls alone, it knows none of these.
-    fn hands_narrow_on(&mut self, run: &OpRun) -> bool {
+    fn only_forwards_narrow(&mut self, run: &OpRun) -> bool {
         let is_narrow = |&value: &ValueId| {
             let element = self.module.tensor(value).map(|tensor| tensor.element);
             element

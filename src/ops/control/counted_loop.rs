@@ -85,7 +85,7 @@ pub(super) fn counted(
         Some(&[start]) => Some(start),
         _ => None,
     };
-    let last = cx.at_round(limit, None, DEPTH).filter(|last| {
+    let last = cx.at_iteration(limit, None, DEPTH).filter(|last| {
         // The symbols of sizes that the condition computes have no value outside.
         matches!(last, IterationIndex::Fixed(Dim::Known(_))) || !has_sizes(cx, condition)
     });
@@ -160,7 +160,7 @@ impl Lower<'_> {
     /// An integer scalar of the body of a loop, or of what is around it, in terms of the number of the round.
     ///
     /// It is followed modulo the counter's range only, so that it is right where it is within that range.
-    pub(super) fn at_round(
+    pub(super) fn at_iteration(
         &self,
         value: ValueId,
         counter: Option<InductionVariable>,
@@ -179,7 +179,7 @@ impl Lower<'_> {
         }
         let op = self.module.defining_op(value)?;
         let operands = &self.module.op(op).operands;
-        let of = |index: usize| self.at_round(*operands.get(index)?, counter, depth);
+        let of = |index: usize| self.at_iteration(*operands.get(index)?, counter, depth);
         let sizes = &self.module.dim_exprs;
         match self.module.op(op).name {
             stablehlo::GET_DIMENSION_SIZE => {
@@ -231,14 +231,14 @@ impl Lower<'_> {
             // An index counts from the end where it is negative, which none is here.
             stablehlo::SELECT => {
                 let place = of(2)?;
-                self.tells_negative(operands[0], place, counter, depth).then_some(place)
+                self.tests_negative(operands[0], place, counter, depth).then_some(place)
             }
             _ => None,
         }
     }
 
     /// Whether a comparison tells that a place is negative, which it is in no round.
-    fn tells_negative(
+    fn tests_negative(
         &self,
         value: ValueId,
         place: IterationIndex,
@@ -250,8 +250,8 @@ impl Lower<'_> {
             let is_less = self.module.op(compare).name == stablehlo::COMPARE
                 && self.word(compare, "comparison_direction").ok()? == "LT";
             let operands = &self.module.op(compare).operands;
-            let tested = self.at_round(operands[0], counter, depth)?;
-            let limit = self.at_round(operands[1], None, depth)?;
+            let tested = self.at_iteration(operands[0], counter, depth)?;
+            let limit = self.at_iteration(operands[1], None, depth)?;
             Some(is_less && tested == place && limit == IterationIndex::Fixed(Dim::Known(0)))
         };
         if tests_place() != Some(true) {
