@@ -221,7 +221,7 @@ pub(super) fn lower(cx: &mut Lower, op: OpId, found: ArgReduction) -> Lowered {
     let (place_element, kept) = cx.result_dims(op, 1 - index)?;
     if kept.contains(&Dim::Known(0)) {
         let element = cx.element(value);
-        let (values, places) = (cx.empty_tensor(element, &kept), cx.nothing(place_element, &kept));
+        let (values, places) = (cx.empty_tensor(element, &kept), cx.empty_tensor(place_element, &kept));
         return Ok(if index == 0 { [values, places] } else { [places, values] }.into_iter().collect());
     }
     let element = cx.element(value);
