@@ -1,7 +1,7 @@
 //! What is covered: the tables of the lowering and of the passes before it, as one.
 
 use crate::ir::Dialect;
-use crate::ops::{FAMILIES, Row};
+use crate::ops::{self, FAMILIES, Row};
 use crate::pass;
 use std::fmt::Write;
 
@@ -14,6 +14,10 @@ pub struct Covered {
     pub op: &'static str,
     /// The classes of element types that it takes, in words.
     pub elements: String,
+    /// Whether it is evaluated where its operands are constants.
+    pub folds: bool,
+    /// Whether rows stay apart in it, in some form of it at least, so that `--dynamic` can pass it.
+    pub batches: bool,
     /// Why its lowering is not the obvious one; empty where it is.
     pub note: &'static str,
 }
@@ -35,12 +39,26 @@ pub fn coverage() -> Vec<Covered> {
                     words.push(word);
                 }
             }
-            rows.push(Covered { family, op: row.name.text(), elements: words.join(", "), note: row.note });
+            rows.push(Covered {
+                family,
+                op: row.name.text(),
+                elements: words.join(", "),
+                folds: ops::folds(row.name),
+                batches: pass::takes_rows(row.name),
+                note: row.note,
+            });
         }
     }
     for &op in &complex {
-        if crate::ops::find(op).is_none() && !crate::ops::is_structural(op) {
-            rows.push(Covered { family: "complex", op: op.text(), elements: "complex".into(), note: "" });
+        if ops::find(op).is_none() && !ops::is_structural(op) {
+            rows.push(Covered {
+                family: "complex",
+                op: op.text(),
+                elements: "complex".into(),
+                folds: ops::folds(op),
+                batches: pass::takes_rows(op),
+                note: "",
+            });
         }
     }
     rows.sort_by_key(|row| (row.family, row.op));
@@ -49,12 +67,16 @@ pub fn coverage() -> Vec<Covered> {
 
 /// The table of coverage in Markdown, as docs/coverage.md has it.
 pub fn coverage_markdown() -> String {
-    let mut text = String::from("| family | op | element types | note |\n| --- | --- | --- | --- |\n");
-    for Covered { family, op, elements, note } in coverage() {
+    let mut text = String::from(
+        "| family | op | element types | folds | dynamic batch | note |\n| --- | --- | --- | --- | --- | --- |\n",
+    );
+    let mark = |holds: bool| if holds { "yes" } else { "" };
+    for Covered { family, op, elements, folds, batches, note } in coverage() {
         // A bar would end the cell.
         let note = note.replace('|', "\\|");
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "| {family} | `{op}` | {elements} | {note} |");
+        let (folds, batches) = (mark(folds), mark(batches));
+        let _ = writeln!(text, "| {family} | `{op}` | {elements} | {folds} | {batches} | {note} |");
     }
     text
 }

@@ -22,7 +22,7 @@ fn plain() -> String {
     let names = rows.iter().map(|row| row.op.len()).max().unwrap_or(0);
     let types = rows.iter().map(|row| row.elements.len()).max().unwrap_or(0);
     let (mut text, mut last) = (String::new(), "");
-    for Covered { family, op, elements, note } in rows {
+    for Covered { family, op, elements, note, .. } in rows {
         if family != last {
             text.push_str(&format!("{family}\n"));
             last = family;
@@ -36,8 +36,15 @@ fn plain() -> String {
 fn json() -> String {
     let rows: Vec<serde_json::Value> = coverage()
         .into_iter()
-        .map(|Covered { family, op, elements, note }| {
-            serde_json::json!({ "op": op, "family": family, "elements": elements, "note": note })
+        .map(|Covered { family, op, elements, folds, batches, note }| {
+            serde_json::json!({
+                "op": op,
+                "family": family,
+                "elements": elements,
+                "folds": folds,
+                "dynamic_batch": batches,
+                "note": note,
+            })
         })
         .collect();
     format!("{:#}\n", serde_json::Value::Array(rows))

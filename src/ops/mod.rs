@@ -110,6 +110,11 @@ pub fn find(name: OpName) -> Option<&'static Row> {
     INDEX.get(&name).copied().filter(|row| row.is_supported())
 }
 
+/// Whether an op is evaluated where its operands are constants.
+pub fn folds(name: OpName) -> bool {
+    fold::folder(name).is_some()
+}
+
 /// The op that a misspelled name was meant for. Nothing for a name that StableHLO or CHLO has, and nothing for an op of
 /// another dialect.
 pub fn misspelled(name: &str) -> Option<&'static str> {

@@ -39,46 +39,23 @@ fn is_exact(name: OpName) -> bool {
         )
 }
 
-/// Ops that compute numbers, which the format may lack: the negative of zero is none of a format without that.
-const COMPUTES: &[OpName] = &[
-    chlo::BROADCAST_ADD,
-    chlo::BROADCAST_DIVIDE,
-    chlo::BROADCAST_MULTIPLY,
-    chlo::BROADCAST_SUBTRACT,
-    stablehlo::ADD,
-    stablehlo::ATAN2,
-    stablehlo::CBRT,
-    stablehlo::CEIL,
-    stablehlo::CONVOLUTION,
-    stablehlo::COSINE,
-    stablehlo::DIVIDE,
-    stablehlo::DOT,
-    stablehlo::DOT_GENERAL,
-    stablehlo::EXPONENTIAL,
-    stablehlo::EXPONENTIAL_MINUS_ONE,
-    stablehlo::FLOOR,
-    stablehlo::IOTA,
-    stablehlo::LOG,
-    stablehlo::LOG_PLUS_ONE,
-    stablehlo::LOGISTIC,
-    stablehlo::MULTIPLY,
-    stablehlo::NEGATE,
-    stablehlo::POWER,
-    stablehlo::REMAINDER,
-    stablehlo::ROUND_NEAREST_AFZ,
-    stablehlo::ROUND_NEAREST_EVEN,
-    stablehlo::RSQRT,
-    stablehlo::SIGN,
-    stablehlo::SINE,
-    stablehlo::SQRT,
-    stablehlo::SUBTRACT,
-    stablehlo::TAN,
-    stablehlo::TANH,
-];
+/// Ops that compute numbers, which the format may lack: a format without -0 lacks the negative of zero.
+fn computes(name: OpName) -> bool {
+    match name {
+        stablehlo::IOTA => true,
+        // They read or write the bits of a number.
+        chlo::BROADCAST_NEXT_AFTER | chlo::NEXT_AFTER | stablehlo::REDUCE_PRECISION | ROUND => false,
+        stablehlo::UNIFORM_DEQUANTIZE | stablehlo::UNIFORM_QUANTIZE => false,
+        _ => {
+            let takes_floats = || ops::find(name).is_some_and(|row| row.elements.contains(Element::F32));
+            matches!(name.class(), Class::Elementwise | Class::Contracts) && !is_exact(name) && takes_floats()
+        }
+    }
+}
 
 /// Whether the pass takes an op on all narrow types.
 pub(super) fn covers(name: OpName) -> bool {
-    name == stablehlo::CONVERT || is_exact(name) || COMPUTES.contains(&name)
+    name == stablehlo::CONVERT || is_exact(name) || computes(name)
 }
 
 /// Runs the pass on all functions.
@@ -181,7 +158,7 @@ impl SmallFloatRewriter<'_> {
         match name {
             stablehlo::CONSTANT => self.constant(rewriter.module, op),
             stablehlo::CONVERT => return self.convert(rewriter, op),
-            _ if COMPUTES.contains(&name) => return self.compute(rewriter, op),
+            _ if computes(name) => return self.compute(rewriter, op),
             // What moves elements does so in any type; other ops need one that has kernels.
             _ if is_exact(name) => {
                 let has_row = ops::find(name).is_none_or(|row| row.elements.contains(narrow));

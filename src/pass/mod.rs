@@ -217,6 +217,11 @@ pub(crate) fn takes_small_floats(name: OpName) -> bool {
     emulate_small_floats::covers(name)
 }
 
+/// Whether rows can stay apart in an op, for the table of coverage.
+pub(crate) fn takes_rows(name: OpName) -> bool {
+    dynamic_batch::takes_rows(name)
+}
+
 /// The pass of that name.
 pub fn find(name: &str) -> Option<&'static Pass> {
     PIPELINE.iter().find(|pass| pass.name == name)

@@ -1,6 +1,6 @@
 //! Relations of ops that hand values on: all that is handed on as one has its rows in one place.
 
-use crate::ir::{Module, OpId, ValueId, stablehlo};
+use crate::ir::{Module, OpId, OpName, ValueId, stablehlo};
 
 /// The values that an op ties together, where it is one that hands values on. What a region reads from outside of it needs
 /// no tie, and what a conditional or a loop decides by is a scalar, which has no rows.
@@ -24,6 +24,11 @@ pub(super) fn classes(module: &Module, op: OpId) -> Option<Vec<Vec<ValueId>>> {
     let count = lists.iter().map(Vec::len).max().unwrap_or(0);
     let class = |index: usize| lists.iter().filter_map(|list| list.get(index).copied()).collect();
     Some((0..count).map(class).collect())
+}
+
+/// Whether ops of this name hand values on.
+pub(super) fn hands_on(name: OpName) -> bool {
+    matches!(name, stablehlo::OPTIMIZATION_BARRIER | stablehlo::WHILE | stablehlo::IF | stablehlo::CASE)
 }
 
 /// What a region of an op returns.

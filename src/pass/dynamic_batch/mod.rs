@@ -30,9 +30,14 @@ pub use request::DynamicDimension;
 
 use super::{Context, canonicalize, entry};
 use crate::diagnostic::{Diagnostic, catalog};
-use crate::ir::{Module, OpId, provenance};
+use crate::ir::{Module, OpId, OpName, provenance};
 use request::Request;
 use rows::{RowPropagation, UseGraph};
+
+/// Whether rows can stay apart in an op of this name.
+pub(super) fn takes_rows(name: OpName) -> bool {
+    control::hands_on(name) || (relation::relation_of(name).is_some() && !reduction::always_mixes(name))
+}
 
 /// Runs the pass on the entry function.
 pub(super) fn run(module: &mut Module, cx: &mut Context) {

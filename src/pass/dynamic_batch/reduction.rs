@@ -27,6 +27,17 @@ pub(super) fn relation(name: OpName) -> Option<Relation> {
     })
 }
 
+/// Whether the relation of the ops of a name is an obstacle in all forms.
+pub(super) fn always_mixes(name: OpName) -> bool {
+    matches!(
+        name,
+        stablehlo::BATCH_NORM_GRAD
+            | stablehlo::BATCH_NORM_TRAINING
+            | stablehlo::RNG
+            | stablehlo::RNG_BIT_GENERATOR
+    )
+}
+
 /// What is said of rows that are those of a matrix.
 pub(super) const MATRIX: &str = "the rows are the rows of one matrix";
 

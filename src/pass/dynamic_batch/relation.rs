@@ -2,7 +2,7 @@
 
 use super::row_axis::{Partners, RowAxis, Slot};
 use super::{calls, contraction, index, movement, reduction};
-use crate::ir::{Attribute, Class, Module, OpId, TensorType, ValueId};
+use crate::ir::{Attribute, Class, Module, OpId, OpName, TensorType, ValueId};
 use crate::source::Source;
 use rustc_hash::FxHashSet;
 use std::collections::BTreeMap;
@@ -13,9 +13,13 @@ use std::collections::BTreeMap;
 /// it.
 pub(super) type Relation = fn(&OpView, Slot, RowAxis) -> Partners;
 
-/// The relation of the op of that name.
+/// The relation of an op.
 pub(super) fn relation(view: &OpView) -> Option<Relation> {
-    let name = view.module.op(view.op).name;
+    relation_of(view.module.op(view.op).name).or_else(|| calls::relation(view))
+}
+
+/// The relation of the ops of a name.
+pub(super) fn relation_of(name: OpName) -> Option<Relation> {
     if name.class() == Class::Elementwise {
         return Some(elementwise);
     }
@@ -23,7 +27,6 @@ pub(super) fn relation(view: &OpView) -> Option<Relation> {
         .or_else(|| index::relation(name))
         .or_else(|| contraction::relation(name))
         .or_else(|| reduction::relation(name))
-        .or_else(|| calls::relation(view))
 }
 
 /// All operands and results have one shape, but for scalars, which are the same for all elements.
