@@ -1,6 +1,7 @@
 //! House rules that no compiler checks: sizes, names, the direction of imports, and what may be in a tracked file.
 
 use hlo2onnx::ir::OpName;
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -238,4 +239,52 @@ fn fixture_folders_are_op_families() {
     };
     let missing = families.iter().filter(|family| !has_source(family));
     assert_none(missing.map(|family| format!("fixtures/ops/{} has no src file", family.display())).collect());
+}
+
+/// The part of `version` that Cargo compares: major and minor.
+fn minor(version: &str) -> (u32, u32) {
+    let mut numbers = version.split('.').map(|number| number.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
+
+/// What users compile builds with the Rust that `Cargo.toml` names. The tests may need a newer one.
+#[test]
+fn dependencies_build_with_the_oldest_rust() {
+    let metadata = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--locked"])
+        .current_dir(root())
+        .output()
+        .expect("cargo runs");
+    assert!(metadata.status.success(), "{}", String::from_utf8_lossy(&metadata.stderr));
+    let metadata: Value = serde_json::from_slice(&metadata.stdout).expect("cargo writes JSON");
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let nodes = list(&metadata["resolve"]["nodes"]);
+    let mut used: BTreeSet<String> = BTreeSet::new();
+    let mut pending: Vec<Value> = list(&metadata["workspace_members"]);
+    assert!(!pending.is_empty() && !nodes.is_empty());
+    while let Some(id) = pending.pop() {
+        if !used.insert(id.to_string()) {
+            continue;
+        }
+        let node = nodes.iter().find(|node| node["id"] == id).expect("each package has its dependencies");
+        let is_built =
+            |dependency: &Value| list(&dependency["dep_kinds"]).iter().any(|kind| kind["kind"] != "dev");
+        pending.extend(
+            list(&node["deps"]).into_iter().filter(is_built).map(|dependency| dependency["pkg"].clone()),
+        );
+    }
+    let packages = list(&metadata["packages"]);
+    let own =
+        packages.iter().find(|package| package["name"] == "hlo2onnx").expect("the package is its own member");
+    let oldest = own["rust_version"].as_str().expect("Cargo.toml has a rust-version");
+    let newer =
+        packages.iter().filter(|package| used.contains(&package["id"].to_string())).filter_map(|package| {
+            let needed = package["rust_version"].as_str().filter(|needed| minor(needed) > minor(oldest))?;
+            Some(format!("{} {} needs Rust {needed}", package["name"], package["version"]))
+        });
+    assert_none(newer.collect());
+    for page in ["README.md", "docs/index.md"] {
+        let text = fs::read_to_string(root().join(page)).expect("the page exists");
+        assert!(text.contains(&format!("Rust {oldest} or newer")), "{page} does not state Rust {oldest}");
+    }
 }

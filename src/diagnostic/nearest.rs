@@ -1,23 +1,27 @@
 //! Suggestions for names that were probably mistyped.
 
+/// The names of hostile texts can have megabytes, and the time of a comparison grows with the square of the length.
+const LONGEST: usize = 256;
+
 /// The candidate that is nearest to `name`, when one is near enough to be what was meant.
 ///
 /// Near enough is an edit distance (insertion, deletion, substitution, transposition of neighbors) of at
 /// most a third of the name, and of at most four: long names that are built of the same words are near each other and
 /// are not misspellings. Of several at the same distance the first one is taken.
 pub fn nearest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
-    let name: Vec<char> = name.chars().collect();
-    let limit = (name.len() / 3).clamp(1, 4);
-    let mut best: Option<(usize, &'c str)> = None;
-    for candidate in candidates {
-        let limit = best.map_or(limit, |(distance, _)| distance - 1);
-        match distance(&name, candidate, limit) {
-            Some(0) => return Some(candidate),
-            Some(distance) => best = Some((distance, candidate)),
-            None => {}
-        }
-    }
-    best.map(|(_, candidate)| candidate)
+    let length = name.chars().count();
+    let limit = (length / 3).clamp(1, 4);
+    let comparable = |candidate: &&str| {
+        length <= LONGEST
+            && candidate.len() <= 4 * LONGEST
+            && candidate.chars().count().abs_diff(length) <= limit
+    };
+    let candidates = candidates.into_iter().filter(comparable);
+    let distances = candidates.map(|candidate| (strsim::osa_distance(name, candidate), candidate));
+    distances
+        .filter(|(distance, _)| *distance <= limit)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, near)| near)
 }
 
 /// The op that a misspelled name was meant for: one that another dialect has, or one with a near name in the dialect that
@@ -38,36 +42,6 @@ pub fn nearest_op<'c>(name: &str, ops: impl IntoIterator<Item = &'c str>) -> Opt
     let known = || known.iter().filter(|(dialect, ..)| *dialect == near);
     let mnemonic = nearest(mnemonic, known().map(|(_, mnemonic, _)| *mnemonic))?;
     known().find(|(_, other, _)| *other == mnemonic).map(|(.., op)| *op)
-}
-
-/// The edit distance (optimal string alignment), or nothing when it is above the limit.
-fn distance(name: &[char], candidate: &str, limit: usize) -> Option<usize> {
-    // Names in hostile texts can be megabytes long; the length alone rules most candidates out.
-    if candidate.len() > 4 * (name.len() + limit) {
-        return None;
-    }
-    let candidate: Vec<char> = candidate.chars().collect();
-    if name.len().abs_diff(candidate.len()) > limit {
-        return None;
-    }
-    let mut before: Vec<usize> = Vec::new();
-    let mut above: Vec<usize> = (0..=candidate.len()).collect();
-    for (i, &a) in name.iter().enumerate() {
-        let mut row = Vec::with_capacity(above.len());
-        row.push(i + 1);
-        for (j, &b) in candidate.iter().enumerate() {
-            let mut cost = (above[j] + usize::from(a != b)).min(above[j + 1] + 1).min(row[j] + 1);
-            if i > 0 && j > 0 && a == candidate[j - 1] && name[i - 1] == b {
-                cost = cost.min(before[j - 1] + 1);
-            }
-            row.push(cost);
-        }
-        if row.iter().all(|&cost| cost > limit) {
-            return None;
-        }
-        before = std::mem::replace(&mut above, row);
-    }
-    above.last().copied().filter(|&distance| distance <= limit)
 }
 
 #[cfg(test)]

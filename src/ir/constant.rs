@@ -236,13 +236,13 @@ impl Data {
             Data::Source(digits) => {
                 let mut bytes = vec![0; count * width];
                 // A failure leaves zeros; see above.
-                let _ = faster_hex::hex_decode(&source.bytes()[digits.clone()], &mut bytes);
+                let _ = const_hex::decode_to_slice(&source.bytes()[digits.clone()], &mut bytes);
                 source.leave(digits.clone());
                 Cow::Owned(bytes)
             }
             Data::SourceBits(digits) => {
                 let mut packed = vec![0; count.div_ceil(8)];
-                let _ = faster_hex::hex_decode(&source.bytes()[digits.clone()], &mut packed);
+                let _ = const_hex::decode_to_slice(&source.bytes()[digits.clone()], &mut packed);
                 source.leave(digits.clone());
                 Cow::Owned((0..count).map(|index| packed[index / 8] >> (index % 8) & 1).collect())
             }

@@ -4,8 +4,8 @@ use super::Outbox;
 use super::document::Document;
 use super::report::{self, Presentation};
 use crate::{Options, compile};
+use gen_lsp_types::LspNotificationMethod;
 use lsp_server::{Message, Notification};
-use lsp_types::notification::{Notification as _, PublishDiagnostics};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
@@ -45,7 +45,7 @@ pub(super) fn run(
         match job {
             Ok(Job { document, is_edit }) => {
                 let due = Instant::now() + if is_edit { REST } else { Duration::ZERO };
-                waiting.insert(document.uri.as_str().to_owned(), (due, document));
+                waiting.insert(document.uri.0.clone(), (due, document));
             }
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
             Err(RecvTimeoutError::Timeout) => {
@@ -71,6 +71,9 @@ fn check(
     let diagnostics = compile::check(document.source(), options, || document.is_superseded());
     let Some(diagnostics) = diagnostics else { return Ok(()) };
     let report = report::report(document, &diagnostics, presentation);
-    let message = Message::Notification(Notification::new(PublishDiagnostics::METHOD.into(), report));
+    let message = Message::Notification(Notification::new(
+        LspNotificationMethod::TextDocumentPublishDiagnostics.to_string(),
+        report,
+    ));
     document.publish(|| send(message))
 }

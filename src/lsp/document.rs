@@ -7,7 +7,7 @@
 use super::position;
 use super::tree::{Parents, PathStep};
 use crate::source::{Source, Span};
-use lsp_types::{Position, Range, TextDocumentContentChangeEvent, Uri};
+use gen_lsp_types::{Position, Range, TextDocumentContentChangeEvent, Uri};
 use ropey::Rope;
 use rustc_hash::FxHashMap;
 use std::io;
@@ -59,13 +59,18 @@ impl Document {
     ) -> Result<Self, ropey::Error> {
         let mut text = self.text.clone();
         for change in changes {
-            let Some(Range { start, end }) = change.range else {
-                text = Rope::from_str(&change.text);
-                continue;
+            let (Range { start, end }, inserted) = match change {
+                TextDocumentContentChangeEvent::TextDocumentContentChangePartial(change) => {
+                    (change.range, change.text)
+                }
+                TextDocumentContentChangeEvent::TextDocumentContentChangeWholeDocument(change) => {
+                    text = Rope::from_str(&change.text);
+                    continue;
+                }
             };
             let (start, end) = (position::character(&text, start), position::character(&text, end));
             text.try_remove(start.min(end)..start.max(end))?;
-            text.try_insert(start.min(end), &change.text)?;
+            text.try_insert(start.min(end), &inserted)?;
         }
         Ok(Self::of(self.uri.clone(), version, text))
     }
@@ -75,7 +80,7 @@ impl Document {
         self.source.get_or_init(|| {
             let mut bytes = Vec::with_capacity(self.text.len_bytes());
             self.text.chunks().for_each(|chunk| bytes.extend_from_slice(chunk.as_bytes()));
-            Source::from_bytes(self.uri.as_str(), bytes)
+            Source::from_bytes(&self.uri.0, bytes)
         })
     }
 
@@ -151,18 +156,25 @@ impl Document {
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::Document;
-    use lsp_types::{Position, Range, TextDocumentContentChangeEvent};
+    use gen_lsp_types::{
+        Position, Range, TextDocumentContentChangeEvent, TextDocumentContentChangePartial,
+        TextDocumentContentChangeWholeDocument,
+    };
 
     fn change(range: Option<[u32; 4]>, text: &str) -> TextDocumentContentChangeEvent {
         let range = range.map(|[line, character, end_line, end_character]| Range {
             start: Position { line, character },
             end: Position { line: end_line, character: end_character },
         });
-        TextDocumentContentChangeEvent { range, range_length: None, text: text.into() }
+        let text = text.to_owned();
+        match range {
+            Some(range) => TextDocumentContentChangePartial::new(range, None, text).into(),
+            None => TextDocumentContentChangeWholeDocument { text }.into(),
+        }
     }
 
     fn edited(text: &str, changes: Vec<TextDocumentContentChangeEvent>) -> String {
-        let uri = "file:///model.mlir".parse().unwrap();
+        let uri = "file:///model.mlir".into();
         let document = Document::new(uri, 1, text);
         document.edited(2, changes).unwrap().text.to_string()
     }

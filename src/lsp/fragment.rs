@@ -283,7 +283,7 @@ fn constant_type(source: &Source, span: Span) -> Span {
 /// A text followed by the definitions of the aliases that it names, and that these name.
 fn with_aliases(document: &Document, text: String) -> Source {
     let mut seen = BTreeSet::new();
-    let (mut source, mut from) = (Source::from_bytes(document.uri.as_str(), text.into_bytes()), 0);
+    let (mut source, mut from) = (Source::from_bytes(&document.uri.0, text.into_bytes()), 0);
     while seen.len() < ALIASES {
         let bytes = source.bytes();
         let mut added = Vec::new();
@@ -306,7 +306,7 @@ fn with_aliases(document: &Document, text: String) -> Source {
             longer.extend_from_slice(&document.source().bytes()[span.range()]);
             longer.push(b'\n');
         }
-        source = Source::from_bytes(document.uri.as_str(), longer);
+        source = Source::from_bytes(&document.uri.0, longer);
     }
     source
 }

@@ -24,17 +24,13 @@ mod question;
 use crate::Options;
 use check::Job;
 use document::Document;
-use lsp_server::{Connection, ErrorCode, Message, Notification, ProtocolError, Request, RequestId, Response};
-use lsp_types::notification::{
-    Cancel, DidChangeTextDocument, DidCloseTextDocument, DidOpenTextDocument, DidSaveTextDocument,
-    LogMessage, Notification as _, PublishDiagnostics,
-};
-use lsp_types::{
+use gen_lsp_types::{
     CancelParams, DidChangeTextDocumentParams, DidCloseTextDocumentParams, DidOpenTextDocumentParams,
-    DidSaveTextDocumentParams, HoverProviderCapability, InitializeParams, LogMessageParams, MessageType,
-    NumberOrString, OneOf, PublishDiagnosticsParams, ServerCapabilities, TextDocumentSyncCapability,
-    TextDocumentSyncKind, TextDocumentSyncOptions, TextDocumentSyncSaveOptions, Uri,
+    DidSaveTextDocumentParams, Id, InitializeParams, LogMessageNotification, LogMessageParams,
+    LspNotificationMethod, MessageType, PublishDiagnosticsNotification, PublishDiagnosticsParams,
+    ServerCapabilities, TextDocumentSyncKind, TextDocumentSyncOptions, Uri, WorkspaceFolders,
 };
+use lsp_server::{Connection, ErrorCode, Message, Notification, ProtocolError, Request, RequestId, Response};
 use question::{Ask, Canceled};
 use report::Presentation;
 use serde::de::DeserializeOwned;
@@ -105,16 +101,19 @@ pub fn serve(connection: &Connection, options: &Options) -> Result<(), Error> {
 /// What the server can do.
 fn capabilities() -> ServerCapabilities {
     ServerCapabilities {
-        text_document_sync: Some(TextDocumentSyncCapability::Options(TextDocumentSyncOptions {
-            open_close: Some(true),
-            change: Some(TextDocumentSyncKind::INCREMENTAL),
-            save: Some(TextDocumentSyncSaveOptions::Supported(true)),
-            ..TextDocumentSyncOptions::default()
-        })),
-        hover_provider: Some(HoverProviderCapability::Simple(true)),
-        definition_provider: Some(OneOf::Left(true)),
-        references_provider: Some(OneOf::Left(true)),
-        document_symbol_provider: Some(OneOf::Left(true)),
+        text_document_sync: Some(
+            TextDocumentSyncOptions {
+                open_close: Some(true),
+                change: Some(TextDocumentSyncKind::Incremental),
+                save: Some(true.into()),
+                ..TextDocumentSyncOptions::default()
+            }
+            .into(),
+        ),
+        hover_provider: Some(true.into()),
+        definition_provider: Some(true.into()),
+        references_provider: Some(true.into()),
+        document_symbol_provider: Some(true.into()),
         ..ServerCapabilities::default()
     }
 }
@@ -122,13 +121,18 @@ fn capabilities() -> ServerCapabilities {
 fn presentation(parameters: &InitializeParams) -> Presentation {
     let text = parameters.capabilities.text_document.as_ref();
     let published = text.and_then(|text| text.publish_diagnostics.as_ref());
-    let folder = parameters.workspace_folders.iter().flatten().next().map(|folder| &folder.uri);
+    let folder = match &parameters.workspace_folders_initialize_params.workspace_folders {
+        Some(WorkspaceFolders::WorkspaceFolderList(folders)) => folders.first().map(|folder| &folder.uri),
+        Some(WorkspaceFolders::Null) | None => None,
+    };
     // Clients of before workspace folders say the one folder here.
     #[allow(deprecated)]
     let root = folder.or(parameters.root_uri.as_ref());
     Presentation {
-        related: published.and_then(|published| published.related_information).unwrap_or(false),
-        root: root.and_then(|root| report::path_of(root.as_str())),
+        related: published
+            .and_then(|published| published.diagnostics_capabilities.related_information)
+            .unwrap_or(false),
+        root: root.and_then(|root| report::path_of(&root.0)),
     }
 }
 
@@ -176,7 +180,7 @@ impl Server<'_> {
 
     fn request(&mut self, request: Request) -> Result<(), Error> {
         let id = request.id.clone();
-        let answer = match Ask::read(request, |uri| self.documents.get(uri.as_str()).cloned()) {
+        let answer = match Ask::read(request, |uri| self.documents.get(&uri.0).cloned()) {
             Ok(ask) => {
                 self.asks.send(ask).map_err(|_| Error::Fault)?;
                 return Ok(());
@@ -188,14 +192,22 @@ impl Server<'_> {
 
     fn notification(&mut self, notification: Notification) -> Result<(), Error> {
         let method = notification.method.clone();
-        let done = match method.as_str() {
-            DidOpenTextDocument::METHOD => read(notification).and_then(|parameters| self.open(parameters)),
-            DidChangeTextDocument::METHOD => {
+        let done = match LspNotificationMethod::from(&*method) {
+            LspNotificationMethod::TextDocumentDidOpen => {
+                read(notification).and_then(|parameters| self.open(parameters))
+            }
+            LspNotificationMethod::TextDocumentDidChange => {
                 read(notification).and_then(|parameters| self.change(parameters))
             }
-            DidSaveTextDocument::METHOD => read(notification).and_then(|parameters| self.save(&parameters)),
-            DidCloseTextDocument::METHOD => read(notification).and_then(|parameters| self.close(parameters)),
-            Cancel::METHOD => read(notification).map(|parameters| self.cancel(parameters)),
+            LspNotificationMethod::TextDocumentDidSave => {
+                read(notification).and_then(|parameters| self.save(&parameters))
+            }
+            LspNotificationMethod::TextDocumentDidClose => {
+                read(notification).and_then(|parameters| self.close(parameters))
+            }
+            LspNotificationMethod::CancelRequest => {
+                read(notification).map(|parameters| self.cancel(parameters))
+            }
             // What is optional or not known may be passed over.
             _ => return Ok(()),
         };
@@ -213,8 +225,9 @@ impl Server<'_> {
 
     fn change(&mut self, parameters: DidChangeTextDocumentParams) -> Result<(), Failure> {
         let version = parameters.text_document.version;
-        let edited =
-            self.document(&parameters.text_document.uri)?.edited(version, parameters.content_changes);
+        let edited = self
+            .document(&parameters.text_document.text_document_identifier.uri)?
+            .edited(version, parameters.content_changes);
         let edited = edited.map_err(|error| Failure::Client(error.to_string()))?;
         self.replace(edited, true)
     }
@@ -226,29 +239,29 @@ impl Server<'_> {
 
     fn close(&mut self, parameters: DidCloseTextDocumentParams) -> Result<(), Failure> {
         let uri = parameters.text_document.uri;
-        if let Some(document) = self.documents.remove(uri.as_str()) {
+        if let Some(document) = self.documents.remove(&uri.0) {
             document.supersede();
         }
         let none = PublishDiagnosticsParams { uri, diagnostics: Vec::new(), version: None };
-        self.notify::<PublishDiagnostics>(none).map_err(Failure::Server)
+        self.notify::<PublishDiagnosticsNotification>(none).map_err(Failure::Server)
     }
 
     fn cancel(&self, parameters: CancelParams) {
         let id = match parameters.id {
-            NumberOrString::Number(number) => RequestId::from(number),
-            NumberOrString::String(text) => RequestId::from(text),
+            Id::Int(number) => RequestId::from(number),
+            Id::String(text) => RequestId::from(text),
         };
         self.canceled.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
     }
 
     fn document(&self, uri: &Uri) -> Result<&Arc<Document>, Failure> {
-        let document = self.documents.get(uri.as_str());
-        document.ok_or_else(|| Failure::Client(format!("`{}` is not open", uri.as_str())))
+        let document = self.documents.get(&uri.0);
+        document.ok_or_else(|| Failure::Client(format!("`{}` is not open", uri)))
     }
 
     fn replace(&mut self, document: Document, is_edit: bool) -> Result<(), Failure> {
         let document = Arc::new(document);
-        let before = self.documents.insert(document.uri.as_str().to_owned(), Arc::clone(&document));
+        let before = self.documents.insert(document.uri.0.clone(), Arc::clone(&document));
         if let Some(before) = before {
             before.supersede();
         }
@@ -260,11 +273,11 @@ impl Server<'_> {
     }
 
     fn log(&self, message: String) -> Result<(), Error> {
-        self.notify::<LogMessage>(LogMessageParams { typ: MessageType::ERROR, message })
+        self.notify::<LogMessageNotification>(LogMessageParams { kind: MessageType::Error, message })
     }
 
-    fn notify<N: lsp_types::notification::Notification>(&self, parameters: N::Params) -> Result<(), Error> {
-        let notification = Notification::new(N::METHOD.into(), parameters);
+    fn notify<N: gen_lsp_types::Notification>(&self, parameters: N::Params) -> Result<(), Error> {
+        let notification = Notification::new(N::METHOD.to_string(), parameters);
         Ok((self.send)(notification.into())?)
     }
 }

@@ -4,7 +4,7 @@
 //! text. The rope answers both ways in logarithmic time, also within a line of many megabytes.
 
 use crate::source::Span;
-use lsp_types::{Position, Range};
+use gen_lsp_types::{Position, Range};
 use ropey::Rope;
 
 /// The character (an index of the rope) at a position. What is after the end of a line is the line's end, and what
@@ -67,7 +67,7 @@ fn line_end(text: &Rope, line: usize) -> usize {
 mod tests {
     use super::{character, offset, position, range};
     use crate::source::Span;
-    use lsp_types::Position;
+    use gen_lsp_types::Position;
     use ropey::Rope;
 
     fn at(line: u32, character: u32) -> Position {

@@ -4,13 +4,12 @@ use super::document::Document;
 use super::{Outbox, Refused, definition, hover, symbols};
 use crate::Options;
 use crate::source::Span;
-use lsp_server::{ErrorCode, Request, RequestId, Response};
-use lsp_types::request::{DocumentSymbolRequest, GotoDefinition, HoverRequest, References, Request as _};
-use lsp_types::{
-    DocumentSymbol, DocumentSymbolParams, DocumentSymbolResponse, GotoDefinitionParams,
-    GotoDefinitionResponse, Hover, HoverContents, HoverParams, Location, MarkupContent, MarkupKind, Position,
-    ReferenceParams, SymbolInformation, TextDocumentPositionParams, Uri,
+use gen_lsp_types::{
+    BaseSymbolInformation, Definition, DefinitionParams, DefinitionResponse, DocumentSymbol,
+    DocumentSymbolParams, DocumentSymbolResponse, Hover, HoverParams, Location, LspRequestMethod,
+    MarkupContent, MarkupKind, Position, ReferenceParams, SymbolInformation, TextDocumentPositionParams, Uri,
 };
+use lsp_server::{ErrorCode, Request, RequestId, Response};
 use rustc_hash::FxHashSet;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -45,24 +44,24 @@ impl Ask {
         find: impl Fn(&Uri) -> Option<Arc<Document>>,
     ) -> Result<Self, Refused> {
         let id = request.id;
-        let (uri, about) = match request.method.as_str() {
-            HoverRequest::METHOD => {
+        let (uri, about) = match LspRequestMethod::from(&*request.method) {
+            LspRequestMethod::TextDocumentHover => {
                 let parameters: HoverParams = parameters(request.params)?;
                 let (uri, position) = place(parameters.text_document_position_params);
                 (uri, About::Hover(position))
             }
-            GotoDefinition::METHOD => {
-                let parameters: GotoDefinitionParams = parameters(request.params)?;
+            LspRequestMethod::TextDocumentDefinition => {
+                let parameters: DefinitionParams = parameters(request.params)?;
                 let (uri, position) = place(parameters.text_document_position_params);
                 (uri, About::Definition(position))
             }
-            References::METHOD => {
+            LspRequestMethod::TextDocumentReferences => {
                 let parameters: ReferenceParams = parameters(request.params)?;
-                let (uri, position) = place(parameters.text_document_position);
+                let (uri, position) = place(parameters.text_document_position_params);
                 let with_declaration = parameters.context.include_declaration;
                 (uri, About::References { position, with_declaration })
             }
-            DocumentSymbolRequest::METHOD => {
+            LspRequestMethod::TextDocumentDocumentSymbol => {
                 let parameters: DocumentSymbolParams = parameters(request.params)?;
                 (parameters.text_document.uri, About::Symbols)
             }
@@ -70,7 +69,7 @@ impl Ask {
         };
         match find(&uri) {
             Some(document) => Ok(Self { id, document, about }),
-            None => Err((ErrorCode::InvalidParams, format!("`{}` is not open", uri.as_str()))),
+            None => Err((ErrorCode::InvalidParams, format!("`{}` is not open", uri))),
         }
     }
 }
@@ -132,14 +131,14 @@ fn value(answer: impl Serialize) -> Result<serde_json::Value, Refused> {
 
 fn hover_at(document: &Document, position: Position, options: &Options) -> Option<Hover> {
     let (value, span) = hover::hover(document, document.offset(position), options)?;
-    let contents = HoverContents::Markup(MarkupContent { kind: MarkupKind::Markdown, value });
+    let contents = MarkupContent { kind: MarkupKind::Markdown, value }.into();
     Some(Hover { contents, range: Some(document.range(span)) })
 }
 
-fn definition_at(document: &Document, position: Position) -> Option<GotoDefinitionResponse> {
+fn definition_at(document: &Document, position: Position) -> Option<DefinitionResponse> {
     let token = definition::name_at(document, document.offset(position))?;
     let found = definition::definition(document, token)?;
-    Some(GotoDefinitionResponse::Scalar(location(document, found.name)))
+    Some(Definition::from(location(document, found.name)).into())
 }
 
 fn references_at(document: &Document, position: Position, with_declaration: bool) -> Option<Vec<Location>> {
@@ -153,11 +152,11 @@ fn references_at(document: &Document, position: Position, with_declaration: bool
 fn outline(document: &Document, is_nested: bool) -> DocumentSymbolResponse {
     let symbols = symbols::symbols(document);
     if is_nested {
-        return DocumentSymbolResponse::Nested(symbols);
+        return symbols.into();
     }
     let mut flat = Vec::new();
     flatten(document, symbols, None, &mut flat);
-    DocumentSymbolResponse::Flat(flat)
+    flat.into()
 }
 
 /// A tree as a list, for clients of before the tree. Its depth is that of the regions.
@@ -171,12 +170,14 @@ fn flatten(
         // The field is deprecated, and the struct has no other way to be made.
         #[allow(deprecated)]
         flat.push(SymbolInformation {
-            name: symbol.name.clone(),
-            kind: symbol.kind,
-            tags: None,
             deprecated: None,
             location: Location { uri: document.uri.clone(), range: symbol.range },
-            container_name: container.map(str::to_owned),
+            base_symbol_information: BaseSymbolInformation {
+                name: symbol.name.clone(),
+                kind: symbol.kind,
+                tags: None,
+                container_name: container.map(str::to_owned),
+            },
         });
         flatten(document, symbol.children.unwrap_or_default(), Some(&symbol.name), flat);
     }

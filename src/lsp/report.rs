@@ -2,9 +2,9 @@
 
 use super::document::Document;
 use crate::diagnostic::{Diagnostic, Diagnostics, PythonFrame, Severity};
-use lsp_types::{
-    DiagnosticRelatedInformation, DiagnosticSeverity, Location, NumberOrString, Position,
-    PublishDiagnosticsParams, Range, Uri,
+use gen_lsp_types::{
+    DiagnosticRelatedInformation, DiagnosticSeverity, Location, Position, PublishDiagnosticsParams, Range,
+    Uri,
 };
 use std::path::{Path, PathBuf};
 
@@ -27,15 +27,15 @@ pub(super) fn report(
     presentation: &Presentation,
 ) -> PublishDiagnosticsParams {
     let sorted = diagnostics.sorted();
-    let mut published: Vec<lsp_types::Diagnostic> =
+    let mut published: Vec<gen_lsp_types::Diagnostic> =
         sorted.iter().take(MOST).map(|diagnostic| item(document, diagnostic, presentation)).collect();
     if sorted.len() > MOST {
-        published.push(lsp_types::Diagnostic {
+        published.push(gen_lsp_types::Diagnostic {
             range: Range::default(),
-            severity: Some(DiagnosticSeverity::INFORMATION),
+            severity: Some(DiagnosticSeverity::Information),
             source: Some(env!("CARGO_PKG_NAME").into()),
-            message: format!("and {} more; `hlo2onnx check` groups them", sorted.len() - MOST),
-            ..lsp_types::Diagnostic::default()
+            message: format!("and {} more; `hlo2onnx check` groups them", sorted.len() - MOST).into(),
+            ..gen_lsp_types::Diagnostic::default()
         });
     }
     PublishDiagnosticsParams {
@@ -45,7 +45,11 @@ pub(super) fn report(
     }
 }
 
-fn item(document: &Document, diagnostic: &Diagnostic, presentation: &Presentation) -> lsp_types::Diagnostic {
+fn item(
+    document: &Document,
+    diagnostic: &Diagnostic,
+    presentation: &Presentation,
+) -> gen_lsp_types::Diagnostic {
     let mut message = diagnostic.message.clone();
     // The place often has words of its own; some only repeat the message.
     if let Some(label) = diagnostic.labels.first().filter(|label| !message.contains(&label.text)) {
@@ -78,19 +82,19 @@ fn item(document: &Document, diagnostic: &Diagnostic, presentation: &Presentatio
     } else if let Some(module) = module {
         message.push_str(&format!("\nmodule: {module}"));
     }
-    lsp_types::Diagnostic {
+    gen_lsp_types::Diagnostic {
         // What no text shows is at the top of the text.
         range: if diagnostic.span().is_none() { Range::default() } else { document.range(diagnostic.span()) },
         severity: Some(match diagnostic.severity() {
-            Severity::Error => DiagnosticSeverity::ERROR,
-            Severity::Warning => DiagnosticSeverity::WARNING,
-            Severity::Advice => DiagnosticSeverity::INFORMATION,
+            Severity::Error => DiagnosticSeverity::Error,
+            Severity::Warning => DiagnosticSeverity::Warning,
+            Severity::Advice => DiagnosticSeverity::Information,
         }),
-        code: Some(NumberOrString::String(diagnostic.code().as_str().into())),
+        code: Some(diagnostic.code().as_str().into()),
         source: Some(env!("CARGO_PKG_NAME").into()),
-        message,
+        message: message.into(),
         related_information: Some(related).filter(|related| presentation.related && !related.is_empty()),
-        ..lsp_types::Diagnostic::default()
+        ..gen_lsp_types::Diagnostic::default()
     }
 }
 
@@ -139,10 +143,10 @@ fn python_uri(document: &Uri, file: &str, root: Option<&Path>) -> Option<Uri> {
         let slash = if root.starts_with('/') { "" } else { "/" };
         format!("file://{slash}{}/{}", encoded(root.trim_end_matches('/')), encoded(&file))
     } else {
-        let (folder, _) = document.as_str().rsplit_once('/')?;
+        let (folder, _) = document.0.rsplit_once('/')?;
         format!("{folder}/{}", encoded(&file))
     };
-    text.parse().ok()
+    Some(text.into())
 }
 
 /// A path as it is in a URI.
@@ -192,9 +196,9 @@ mod tests {
 
     #[test]
     fn python_files_become_uris() {
-        let document = "file:///models/a.mlir".parse().unwrap();
+        let document = "file:///models/a.mlir".into();
         let uri = |file: &str, root: Option<&str>| {
-            python_uri(&document, file, root.map(Path::new)).map(|uri| uri.as_str().to_owned())
+            python_uri(&document, file, root.map(Path::new)).map(|uri| uri.0)
         };
         assert_eq!(uri("/a b/é.py", None).as_deref(), Some("file:///a%20b/%C3%A9.py"));
         assert_eq!(uri("m.py", None).as_deref(), Some("file:///models/m.py"));

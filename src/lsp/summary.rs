@@ -78,7 +78,7 @@ fn each_piece(data: &Data, source: &Source, count: usize, width: usize, mut take
     for piece in digits.chunks(2 * bytes.len()) {
         let decoded = &mut bytes[..piece.len() / 2];
         // The parser has refused a literal with other characters.
-        if faster_hex::hex_decode(piece, decoded).is_ok() {
+        if const_hex::decode_to_slice(piece, decoded).is_ok() {
             take(decoded);
         }
     }

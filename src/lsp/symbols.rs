@@ -4,7 +4,7 @@ use super::definition;
 use super::document::Document;
 use super::tree;
 use crate::source::{Source, Span};
-use lsp_types::{DocumentSymbol, SymbolKind};
+use gen_lsp_types::{DocumentSymbol, SymbolKind};
 
 /// Ops whose regions are listed; those of reductions and sorts say little.
 const CONTROL: [&str; 3] = ["stablehlo.while", "stablehlo.if", "stablehlo.case"];
@@ -38,7 +38,7 @@ fn symbol(document: &Document, index: u32) -> Option<DocumentSymbol> {
             (
                 name,
                 span,
-                SymbolKind::MODULE,
+                SymbolKind::Module,
                 regions(source, index).flat_map(|it| list(document, it.1)).collect(),
             )
         }
@@ -47,7 +47,7 @@ fn symbol(document: &Document, index: u32) -> Option<DocumentSymbol> {
             (
                 name,
                 span,
-                SymbolKind::FUNCTION,
+                SymbolKind::Function,
                 regions(source, index).flat_map(|it| list(document, it.1)).collect(),
             )
         }
@@ -57,13 +57,13 @@ fn symbol(document: &Document, index: u32) -> Option<DocumentSymbol> {
             let children = regions(source, index).enumerate().map(|(number, (span, statements))| {
                 let name = region_name(op, number);
                 let children = list(document, statements);
-                item(document, name, None, SymbolKind::NAMESPACE, (span, span), children)
+                item(document, name, None, SymbolKind::Namespace, (span, span), children)
             });
-            (name.to_owned(), span, SymbolKind::OPERATOR, children.collect())
+            (name.to_owned(), span, SymbolKind::Operator, children.collect())
         }
         _ => return None,
     };
-    let detail = (kind == SymbolKind::OPERATOR).then(|| op.to_owned());
+    let detail = (kind == SymbolKind::Operator).then(|| op.to_owned());
     Some(item(document, name, detail, kind, (statement.span, selection), children))
 }
 

@@ -210,7 +210,7 @@ impl ViewReader<'_> {
                 let place = |position: usize| digits.start + 2 * position;
                 let read = self.source.bytes().get(place(range.start)..place(range.end)).ok_or_else(end)?;
                 self.buffer.resize(range.len(), 0);
-                faster_hex::hex_decode(read, &mut self.buffer).map_err(|_| {
+                const_hex::decode_to_slice(read, &mut self.buffer).map_err(|_| {
                     io::Error::new(io::ErrorKind::InvalidData, "a literal has an invalid hex digit")
                 })?;
                 if passed.start < passed.end {
@@ -224,7 +224,7 @@ impl ViewReader<'_> {
                     let mut byte = [0];
                     let at = bit / 8 * 2;
                     let pair = digits.get(at..at + 2).ok_or_else(end)?;
-                    faster_hex::hex_decode(pair, &mut byte).map_err(|_| io::ErrorKind::InvalidData)?;
+                    const_hex::decode_to_slice(pair, &mut byte).map_err(|_| io::ErrorKind::InvalidData)?;
                     *slot = byte[0] >> (bit % 8) & 1;
                 }
             }

@@ -93,7 +93,7 @@ impl<'a> Elements<'a> {
     fn decode(&self, digits: &Range<usize>, start: usize, into: &mut [u8]) -> io::Result<()> {
         let range = digits.start + 2 * start..digits.start + 2 * (start + into.len());
         let read = self.source.bytes().get(range.clone()).ok_or(io::ErrorKind::UnexpectedEof)?;
-        faster_hex::hex_decode(read, into)
+        const_hex::decode_to_slice(read, into)
             .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "a literal has an invalid digit"))?;
         let is_last = range.end == digits.end;
         self.source.release(range);

@@ -67,7 +67,7 @@ fn leading(bytes: &[u8]) -> usize {
     let mut at = 0;
     for piece in bytes.chunks(PIECE) {
         let quote = memchr::memchr(b'"', piece).unwrap_or(piece.len());
-        if !faster_hex::hex_check(&piece[..quote]) {
+        if !const_hex::check_raw(&piece[..quote]) {
             let other = piece.iter().position(|byte| !byte.is_ascii_hexdigit());
             return at + other.unwrap_or(quote);
         }

@@ -190,7 +190,7 @@ impl Parser<'_> {
             return Some(Data::Source(digits));
         }
         let mut bytes = vec![0; found];
-        if faster_hex::hex_decode(&self.source.bytes()[digits], &mut bytes).is_err() {
+        if const_hex::decode_to_slice(&self.source.bytes()[digits], &mut bytes).is_err() {
             self.bad_literal("a character that is not a hexadecimal digit", span, ty_at);
             return None;
         }

@@ -7,7 +7,7 @@ use crate::ir::{OpId, TypeId, ValueId};
 use crate::source::Span;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
-use smol_str::SmolStr;
+use std::rc::Rc;
 
 /// What a name refers to.
 #[derive(Clone, Copy)]
@@ -23,13 +23,13 @@ pub(super) enum Binding {
 /// The names of one function. Copies of them: to compare a name in the text would map a page beside each literal anew.
 #[derive(Default)]
 pub(super) struct Scope {
-    names: FxHashMap<SmolStr, (Binding, Span)>,
+    names: FxHashMap<Rc<str>, (Binding, Span)>,
     /// Names in the order of their definition, to take those of a region back.
-    order: Vec<SmolStr>,
+    order: Vec<Rc<str>>,
     /// Names whose region has ended.
-    departed: FxHashMap<SmolStr, Span>,
+    departed: FxHashMap<Rc<str>, Span>,
     /// Uses of names that were not defined when they were read.
-    undefined: Vec<(SmolStr, Span)>,
+    undefined: Vec<(Rc<str>, Span)>,
 }
 
 impl<'s> Parser<'s> {
@@ -53,7 +53,7 @@ impl<'s> Parser<'s> {
             self.diagnostics.push(RedefinedValue { name, at, first });
             return;
         }
-        let name = SmolStr::new(name);
+        let name = Rc::<str>::from(name);
         self.scope.names.insert(name.clone(), (binding, at));
         self.scope.order.push(name);
     }
@@ -101,7 +101,7 @@ impl<'s> Parser<'s> {
     /// Ends a function: now it is known which undefined names are defined elsewhere.
     pub(super) fn finish_scope(&mut self) {
         let mut scope = std::mem::take(&mut self.scope);
-        let mut reported: Vec<SmolStr> = Vec::new();
+        let mut reported: Vec<Rc<str>> = Vec::new();
         let mut undefined = std::mem::take(&mut scope.undefined);
         undefined.sort_by_key(|(_, at)| at.start);
         for (name, at) in undefined {
@@ -109,7 +109,7 @@ impl<'s> Parser<'s> {
                 continue;
             }
             reported.push(name.clone());
-            let name = name.as_str();
+            let name = &*name;
             let base = name.split('#').next().unwrap_or(name);
             let defined = scope.names.get(base).map(|(_, span)| *span).or(scope.departed.get(base).copied());
             match defined {
@@ -117,7 +117,7 @@ impl<'s> Parser<'s> {
                     self.diagnostics.push(NotDominated { name, at, definition });
                 }
                 _ => {
-                    let near = nearest(name, scope.order.iter().map(SmolStr::as_str));
+                    let near = nearest(name, scope.order.iter().map(|name| &**name));
                     self.diagnostics.push(UndefinedValue { name, nearest: near, at });
                 }
             }
