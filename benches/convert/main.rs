@@ -1,7 +1,8 @@
 //! Time and peak memory of conversions, each against something on the same machine.
 //!
 //! `cargo bench` makes the inputs under `target/bench/` and prints one line a measurement. The peak is the resident
-//! set of a process of its own: the bench runs itself once more for each measurement.
+//! set of a process of its own: the bench runs itself once more for each measurement. `cargo bench -- --gate` prints
+//! only the ratios that have a bound, and fails when one is above it.
 
 #![allow(
     clippy::print_stdout,
@@ -10,33 +11,38 @@
     reason = "a bench prints and may fail loudly"
 )]
 
+mod gate;
 mod inputs;
 
 use hlo2onnx::onnx::file::{ExternalData, write};
 use hlo2onnx::source::Source;
 use hlo2onnx::{Options, convert, parse};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitCode};
 use std::time::Instant;
 use std::{env, fs};
 
 const CHILD: &str = "HLO2ONNX_BENCH";
 const RUNS: usize = 9;
 
-fn main() {
+fn main() -> ExitCode {
     if let Ok(kind) = env::var(CHILD) {
         let paths: Vec<PathBuf> = env::args().skip(1).map(PathBuf::from).collect();
         child(&kind, &paths[0], &paths[1]);
-        return;
+        return ExitCode::SUCCESS;
     }
     // `cargo test --benches` runs this too, and has no use for figures.
     if env::args().any(|argument| argument == "--test") {
-        return;
+        return ExitCode::SUCCESS;
     }
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/bench");
     fs::create_dir_all(&folder).unwrap();
+    if env::args().any(|argument| argument == "--gate") {
+        return gate::run(&folder);
+    }
     weights(&folder, 250);
     ops(&folder);
+    ExitCode::SUCCESS
 }
 
 /// Text with baked weights to a file, against `cp` of that file: to a new file, and in place of an older one.
@@ -124,6 +130,8 @@ struct Run {
     process: f64,
     /// Milliseconds until the result is there.
     work: f64,
+    /// Milliseconds of all processors until then.
+    cpu: f64,
     /// Peak memory in megabytes.
     peak: f64,
 }
@@ -135,14 +143,12 @@ fn measure(kind: &str, text: &Path, model: &Path) -> Run {
     let output = command.output().unwrap();
     let process = milliseconds(started);
     let line = String::from_utf8(output.stdout).unwrap();
-    let (work, peak) = line.trim().split_once(' ').unwrap_or_else(|| {
-        panic_with(&format!(
-            "{kind} of {} failed: {}",
-            text.display(),
-            String::from_utf8_lossy(&output.stderr)
-        ))
-    });
-    Run { process, work: work.parse().unwrap(), peak: peak.parse().unwrap() }
+    let figures: Vec<f64> = line.split_whitespace().map(|figure| figure.parse().unwrap()).collect();
+    let &[work, cpu, peak] = &figures[..] else {
+        let why = String::from_utf8_lossy(&output.stderr);
+        panic_with(&format!("{kind} of {} failed: {why}", text.display()))
+    };
+    Run { process, work, cpu, peak }
 }
 
 fn milliseconds(started: Instant) -> f64 {
@@ -156,19 +162,45 @@ fn panic_with(message: &str) -> ! {
 
 fn child(kind: &str, text: &Path, model: &Path) {
     let started = Instant::now();
-    let source = Source::open(text).unwrap();
-    let work;
-    if kind == "parse" {
-        let (module, diagnostics) = parse(&source);
-        work = milliseconds(started);
-        assert!(!diagnostics.has_errors() && module.functions().len() > 0);
-    } else {
-        let conversion = convert(&source, &Options::default());
-        let converted = conversion.model.unwrap_or_else(|| panic_with("the text does not convert"));
-        write(&converted, model, ExternalData::Auto, &mut |_| {}).unwrap();
-        work = milliseconds(started);
-    }
-    println!("{work} {}", peak());
+    // What is dropped afterwards does not count.
+    let used = || (milliseconds(started), cpu(started));
+    let (work, cpu) = match kind {
+        "parse" => {
+            let source = Source::open(text).unwrap();
+            let (module, diagnostics) = parse(&source);
+            assert!(!diagnostics.has_errors() && module.functions().len() > 0);
+            used()
+        }
+        "convert" => {
+            let source = Source::open(text).unwrap();
+            let conversion = convert(&source, &Options::default());
+            let converted = conversion.model.unwrap_or_else(|| panic_with("the text does not convert"));
+            write(&converted, model, ExternalData::Auto, &mut |_| {}).unwrap();
+            used()
+        }
+        "digits" => {
+            gate::digits(text, model);
+            used()
+        }
+        "words" => {
+            gate::words(text, model);
+            used()
+        }
+        _ => panic_with("there is no such measurement"),
+    };
+    println!("{work} {cpu} {}", peak());
+}
+
+/// The CPU time of this process in milliseconds; the time since `started` where the system has no such clock.
+#[cfg(unix)]
+fn cpu(_started: Instant) -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    time.tv_sec as f64 * 1e3 + time.tv_nsec as f64 / 1e6
+}
+
+#[cfg(not(unix))]
+fn cpu(started: Instant) -> f64 {
+    milliseconds(started)
 }
 
 /// The largest resident set so far, in megabytes; zero where the system does not tell.
