@@ -7,18 +7,16 @@
 
 mod attribute;
 mod constant;
-mod constraint;
 mod dialect;
+mod dim;
 mod dim_expr;
 mod element;
 mod error_op;
 mod location;
 mod module;
 mod op_name;
-mod origin;
 mod print;
 pub mod provenance;
-mod quotient;
 mod rewrite;
 mod small_float;
 mod spelling;
@@ -29,20 +27,19 @@ mod walk;
 
 pub use attribute::{Attribute, Attributes, PACKED_OPERANDS};
 pub use constant::{Constant, ConstantId, Data, Factors, View};
-pub use constraint::Constraint;
 pub use dialect::{Dialect, arith, builtin, chlo, func, hlo2onnx, mhlo, onnx, sdy, shape, stablehlo, tensor};
-pub use dim_expr::{DimExprId, DimExprs, Factor, Term};
+pub use dim::{Dim, DimExprId, Dims, SCALAR, Size};
+pub use dim_expr::{Constraint, DimExprs, Factor, Term};
 pub use element::Element;
 pub use location::{Location, LocationId};
 pub use module::{
     Argument, Block, BlockId, Definition, Function, FunctionId, FunctionResult, Module, NewOp, Op, OpId,
-    OpSpan, Region, RegionId, Value, ValueId,
+    OpSpan, Origin, Origins, Region, RegionId, Value, ValueId,
 };
 pub use op_name::{Class, OpName};
-pub use origin::{Origin, Origins};
 pub use print::print;
 pub use rewrite::{Rewriter, use_counts, use_counts_by_block};
 pub use small_float::{SmallFloat, Special};
 pub use symbol::{Symbol, Symbols};
-pub use ty::{Dim, Dims, SCALAR, Size, TensorType, Type, TypeId, Types};
+pub use ty::{TensorType, Type, TypeId, Types};
 pub use verify::{Faults, OpRules, verify};

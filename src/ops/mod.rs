@@ -7,6 +7,7 @@
 pub mod fold;
 pub mod type_inference;
 
+mod attributes;
 mod broadcast;
 mod call;
 mod constant;

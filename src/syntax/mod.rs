@@ -20,6 +20,7 @@ mod scope;
 mod shape;
 mod sharding;
 mod spaces;
+mod special_forms;
 mod statement;
 mod structure;
 mod text;

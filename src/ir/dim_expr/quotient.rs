@@ -4,8 +4,8 @@
 //! divisor in common with `k`, no quotient inside (`floordiv(floordiv(h, 2), 2)` is `floordiv(h, 4)`), and a positive
 //! first coefficient: `-floordiv(-h, 2)`, as `jax.export` prints `ceil(h / 2)`, is `floordiv(h + 1, 2)`.
 
-use super::Dim;
-use super::dim_expr::{Bounds, DimExprs, Factor, Polynomial, Term};
+use super::{Bounds, DimExprs, Factor, Polynomial, Term};
+use crate::ir::Dim;
 use smallvec::{SmallVec, smallvec};
 
 impl DimExprs {

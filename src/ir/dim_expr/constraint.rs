@@ -4,8 +4,8 @@
 //! names of dimensions. They decide comparisons, replace roundings by what they are equal to, and are written into the
 //! model for those who run it.
 
-use super::dim_expr::{DimExprs, Factor, Polynomial, Term};
-use super::{Dim, Symbol, Symbols};
+use super::{DimExprs, Factor, Polynomial, Term};
+use crate::ir::{Dim, Symbol, Symbols};
 
 /// A statement about a difference of sizes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,15 +5,16 @@
 //! handles are equal sizes; sizes of different handles may still be equal in a run. The spelling is that of
 //! `jax.export`'s symbolic shapes, with `ceildiv` for quotients that are rounded up.
 
-use super::constraint::{Constraint, RewriteRule};
-use super::{Dim, Symbol, Symbols};
+mod constraint;
+mod quotient;
+
+pub use constraint::Constraint;
+
+use super::{Dim, DimExprId, Symbol, Symbols};
+use constraint::RewriteRule;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::{SmallVec, smallvec};
 use std::cell::RefCell;
-
-/// Handle of a symbolic size in its module; equal handles are equal sizes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct DimExprId(u32);
 
 /// What a polynomial is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -56,7 +57,7 @@ pub(super) struct Table {
     /// Numbers that divide symbols.
     pub(super) multiples: FxHashMap<Symbol, i64>,
     pub(super) constraints: Vec<Constraint>,
-    pub(super) rules: Vec<RewriteRule>,
+    rules: Vec<RewriteRule>,
 }
 
 /// A size that is written with more symbols and operations is not a size that anyone has written. It bounds how deep
