@@ -1,17 +1,17 @@
-//! Attributes: what an op knows at compile time.
+//! Attributes: compile-time data of ops.
 
 use super::{ConstantId, Dim, Dims, Element, Symbol, TypeId};
 
-/// A named list of attributes in the order of the text.
+/// Named attributes in the order of the text.
 pub type Attributes = Vec<(Symbol, Attribute)>;
 
-/// The attribute of a custom call that lists the operands that were complex before complex numbers became pairs.
+/// The attribute of a custom call with the indices of operands that were complex before the `complex` pass.
 pub const PACKED_OPERANDS: &str = "packed_operands";
 
 /// The value of an attribute.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Attribute {
-    /// `unit`: its presence is its meaning.
+    /// `unit`, which has no value.
     Unit,
     /// `true` or `false`.
     Bool(bool),
@@ -33,7 +33,7 @@ pub enum Attribute {
     Dictionary(Attributes),
     /// `array<i64: 1, 2>`, any integer element type or `i1`.
     Integers(Element, Box<[i64]>),
-    /// Integers of which some are symbolic sizes, where an op in its static form would have an array of numbers.
+    /// Integers of which some are symbolic, in place of an array of numbers.
     Dims(Dims),
     /// `array<f32: 1.0, 2.0>`.
     Floats(Element, Box<[f64]>),
@@ -73,7 +73,7 @@ impl Attribute {
         }
     }
 
-    /// A list of sizes: an array, as the specification has it, where all are numbers.
+    /// A list of sizes; an integer array if all are numbers.
     pub fn of_sizes(sizes: &[Dim]) -> Self {
         match sizes.iter().map(|dim| dim.known()).collect::<Option<Box<[i64]>>>() {
             Some(numbers) => Attribute::Integers(Element::I64, numbers),

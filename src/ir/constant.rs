@@ -1,4 +1,4 @@
-//! Constants: tensors known at compile time, which are never copied before the model is written.
+//! Tensors known at compile time. They are never copied before the model is written.
 
 use super::{Element, TypeId};
 use crate::source::{Pieces, Source};
@@ -20,55 +20,54 @@ pub struct Constant {
     pub data: Data,
 }
 
-/// Elements in row-major order and little-endian bytes; a type narrower than a byte takes one byte an element, `i1` as
-/// 0 or 1, and complex elements are two consecutive parts.
+/// Row-major little-endian elements. Types narrower than a byte take one byte per element, `i1` is 0 or 1, and
+/// complex elements are two consecutive parts.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Data {
-    /// All elements are the one given.
+    /// All elements are equal to this one.
     Splat(SmallVec<[u8; 16]>),
     /// All elements, contiguous.
     Bytes(Arc<[u8]>),
-    /// Hexadecimal digits in the source, two for each byte.
+    /// Hexadecimal digits in the source, two per byte.
     Source(Range<usize>),
-    /// Hexadecimal digits in the source of contiguous bits, lowest first: how MLIR packs `i1`.
+    /// Hexadecimal digits in the source of packed bits, lowest first: how MLIR packs `i1`.
     SourceBits(Range<usize>),
-    /// Bytes of a file of weights.
+    /// Bytes in a file of weights.
     Mapped(Pieces),
-    /// The elements of other data, in another order.
+    /// A view of other data.
     View(Arc<View>),
 }
 
-/// The elements of other data in another order, and a factor for each of them. They are put in order while the model is
-/// written.
+/// Strided elements of other data, optionally scaled. They are reordered while the model is written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct View {
-    /// What is read: no splat, and no view.
+    /// The base; neither a splat nor a view.
     pub base: Data,
-    /// Bytes of an element.
+    /// Bytes per element.
     pub width: usize,
-    /// Where the first element is, counted in elements.
+    /// The offset of the first element, in elements.
     pub offset: usize,
     /// The sizes, outermost first.
     pub sizes: Vec<usize>,
-    /// The distance to the next element along each dimension, counted in elements.
+    /// The stride of each dimension, in elements.
     pub strides: Vec<isize>,
-    /// What the elements are multiplied by, if anything.
+    /// The factors that scale the elements, if any.
     pub factors: Option<Factors>,
 }
 
-/// A factor for each position along a dimension, of elements in row-major order.
+/// One factor per index along a dimension, for elements in row-major order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Factors {
-    /// The type of the elements, which are floats.
+    /// The element type, a float.
     pub element: Element,
     /// The factors.
     pub values: Arc<[f64]>,
-    /// How many consecutive elements have the same one; after the last factor the first comes again.
+    /// How many consecutive elements share a factor. The factors repeat cyclically.
     pub repeats: usize,
 }
 
 impl View {
-    /// All elements of other data in row-major order.
+    /// A view of all elements of row-major data.
     pub fn of(base: Data, width: usize, sizes: &[usize]) -> Self {
         if let Data::View(view) = &base
             && let Some(view) = view.reshaped(sizes)
@@ -82,12 +81,12 @@ impl View {
         Self { base, width, offset: 0, sizes: sizes.to_vec(), strides, factors: None }
     }
 
-    /// The same elements in row-major order in other sizes, where each of these has a stride.
+    /// The same row-major elements in another shape, if the new shape has strides.
     fn reshaped(&self, sizes: &[usize]) -> Option<Self> {
         let (mut own, mut strides) = (0, vec![0isize; sizes.len()]);
         let mut next = 0;
         while next < sizes.len() {
-            // The fewest dimensions of either that have as many elements as those of the other.
+            // The smallest groups of dimensions of both shapes with equal element counts.
             let (first, begin) = (next, own);
             let (mut count, mut others) = (sizes[next], *self.sizes.get(own).unwrap_or(&1));
             (next, own) = (next + 1, own + 1);
@@ -114,7 +113,7 @@ impl View {
                 stride *= sizes[axis] as isize;
             }
         }
-        // What is left has one element in each dimension, as both have as many elements.
+        // The remaining dimensions have size 1, because the element counts are equal.
         Some(Self { sizes: sizes.to_vec(), strides, ..self.clone() })
     }
 
@@ -123,7 +122,7 @@ impl View {
         self.sizes.iter().product()
     }
 
-    /// The elements in their order, from those of the base.
+    /// The elements of the view, given those of the base.
     fn arranged(&self, base: &[u8]) -> Vec<u8> {
         let mut bytes = vec![0; self.count() * self.width];
         let whole: Vec<Range<usize>> = self.sizes.iter().map(|&size| 0..size).collect();
@@ -143,15 +142,13 @@ impl View {
         bytes
     }
 
-    /// Walks over the elements of a box in the order in which they are stored in the base. `run` takes where some are
-    /// one after the other in the base, where the first goes in the box, how far apart they go there, and how many they
-    /// are.
+    /// Visits the elements of a box in the storage order of the base. `run` gets a contiguous range of the base, the
+    /// target index of its first element in the box, the target stride, and the count.
     pub fn walk(&self, within: &[Range<usize>], mut run: impl FnMut(usize, usize, isize, usize)) {
         if within.iter().any(Range::is_empty) {
             return;
         }
-        // By axis: the number of positions, and the steps in the base and in the box; steps in the base are made
-        // positive.
+        // Per axis: the count, and the steps in the base and in the box. Steps in the base are made positive.
         let (mut from, mut to, mut inner) = (self.offset as isize, 0isize, 1isize);
         let mut axes: Vec<(usize, isize, isize)> = Vec::with_capacity(within.len());
         for (range, &stride) in within.iter().zip(&self.strides).rev() {
@@ -196,7 +193,7 @@ impl View {
         }
     }
 
-    /// Multiplies the elements from number `first` on.
+    /// Scales the elements starting at index `first`.
     pub fn multiply(&self, first: usize, bytes: &mut [u8]) {
         let Some(Factors { element, values, repeats }) = &self.factors else { return };
         for (index, slot) in (first..).zip(bytes.chunks_exact_mut(self.width)) {
@@ -221,9 +218,9 @@ impl View {
 }
 
 impl Data {
-    /// All elements as bytes; `count` elements of `width` bytes are expected.
+    /// All elements as bytes: `count` elements of `width` bytes.
     ///
-    /// Digits that are none decode as zero: the parser has refused such a literal before.
+    /// Invalid hex digits decode to zero: the parser has already rejected such literals.
     pub fn bytes<'a>(&'a self, source: &Source, count: usize, width: usize) -> Cow<'a, [u8]> {
         match self {
             Data::Bytes(bytes) => Cow::Borrowed(bytes),
@@ -249,7 +246,7 @@ impl Data {
         }
     }
 
-    /// The one element that all are, where that is known without reading them.
+    /// The splat element, if that is known without reading data.
     pub fn splat(&self) -> Option<&[u8]> {
         match self {
             Data::Splat(element) => Some(element),

@@ -41,7 +41,7 @@ pub enum Element {
     C64,
     /// `complex<f64>`.
     C128,
-    /// MLIR's `index`; shapes of old programs have it.
+    /// MLIR's `index`; older programs use it for shapes.
     Index,
     /// `!quant.uniform<...>`, kept as its text.
     Quantized(Symbol),
@@ -105,12 +105,12 @@ impl Element {
         NAMES.iter().find(|row| row.1 == self).map_or(0, |row| row.2)
     }
 
-    /// Bytes of one element in a [`Constant`](super::Constant): types narrower than a byte take a whole one.
+    /// Bytes per element in a [`Constant`](super::Constant): types narrower than a byte take a whole byte.
     pub fn bytes(self) -> usize {
         (self.bits() as usize).div_ceil(8)
     }
 
-    /// Whether it is a signed or unsigned integer; `i1` and `index` are none.
+    /// Whether it is a signed or unsigned integer; excludes `i1` and `index`.
     pub fn is_integer(self) -> bool {
         self.is_signed() || self.is_unsigned()
     }
@@ -121,7 +121,7 @@ impl Element {
         matches!(self, I2 | I4 | I8 | I16 | I32 | I64)
     }
 
-    /// Whether it is an unsigned integer; `i1` is none.
+    /// Whether it is an unsigned integer; excludes `i1`.
     pub fn is_unsigned(self) -> bool {
         use Element::{U2, U4, U8, U16, U32, U64};
         matches!(self, U2 | U4 | U8 | U16 | U32 | U64)
@@ -157,7 +157,7 @@ impl Element {
         matches!(self, Element::C64 | Element::C128)
     }
 
-    /// The type of the real and imaginary parts of a complex type; any other type is its own part.
+    /// The type of the real and imaginary parts; for other types, the type itself.
     pub fn part(self) -> Self {
         match self {
             Element::C64 => Element::F32,

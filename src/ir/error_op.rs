@@ -1,9 +1,8 @@
-//! What replaces the parts of a text that could not be read, so that all the rest is looked at in the same run.
+//! Error recovery: replaces unparsed parts of a text so that the rest is checked in the same run.
 //!
-//! A statement that could not be read becomes an op [`builtin::ERROR`] that reads the values which the statement
-//! names, so that what only it reads is not dead. Its results are poison: values of unknown definition, and of the type
-//! that their users state. Nothing that is said of such an op or such a value would be news, so whoever meets one is
-//! silent.
+//! A statement that cannot be parsed becomes an op [`builtin::ERROR`]. It reads the values that the statement names,
+//! so they stay live. Its results are poison: values without a definition, of the type that their users state. Code
+//! that meets such an op or value stays silent, because the error is already reported.
 
 use super::{
     Attribute, Attributes, BlockId, Function, FunctionId, LocationId, Module, NewOp, OpId, OpSpan, RegionId,
@@ -13,19 +12,19 @@ use rustc_hash::FxHashSet;
 use smallvec::SmallVec;
 
 impl Module {
-    /// Whether nothing is known of a value, not even its type: its definition could not be read.
+    /// Whether a value has no known type because its definition could not be parsed.
     pub fn is_error_value(&self, value: ValueId) -> bool {
         self.is_poison(value) && self.tensor(value).is_none()
     }
 
-    /// Adds an op to no block that represents what could not be read.
+    /// Adds a detached error op.
     pub fn add_error_op(
         &mut self,
         operands: SmallVec<[ValueId; 3]>,
         regions: SmallVec<[RegionId; 1]>,
         span: OpSpan,
     ) -> OpId {
-        // Those who look at the op that defines or reads a value may count on a first result.
+        // Every op has a first result, which its users and definition may rely on.
         let none = self.types.intern(Type::None);
         let (result_types, attributes) = (SmallVec::from_slice(&[none]), Attributes::new());
         let location = LocationId::UNKNOWN;
@@ -40,17 +39,16 @@ impl Module {
         })
     }
 
-    /// Makes a module with unread parts one whose other parts can be verified.
+    /// Isolates error ops so that the rest of the module can be verified.
     ///
-    /// Functions end with a terminator. Ops that cannot be what they are without an unread part, since they read a
-    /// value without a type, lack the end of a region, or call a function that was lost, are unread as well: unknown
-    /// values of the stated types replace their results, so that what follows is looked at all the same.
+    /// Adds missing terminators. Ops that depend on an error (they read an untyped value, lack the end of a region,
+    /// or call a lost function) become error ops too. Unknown values of the stated types replace their results, so
+    /// checking continues after them.
     pub fn isolate_error_ops(&mut self) {
         self.set_aside(&FxHashSet::default());
     }
 
-    /// Makes a module of which these ops break a rule one whose other ops can be lowered: they have been reported, and
-    /// mean no more than what could not be read.
+    /// Turns ops that break a rule, which are already reported, into error ops so that the others can be lowered.
     pub fn set_aside(&mut self, faulty: &FxHashSet<OpId>) {
         for function in self.functions() {
             self.end_function(function);
@@ -71,7 +69,7 @@ impl Module {
         }
     }
 
-    /// Lets a function whose terminator could not be read return unknown values.
+    /// Makes a function return unknown values if its terminator could not be parsed.
     fn end_function(&mut self, function: FunctionId) {
         let Some(block) = self.entry_block(self.function(function).body) else { return };
         let Some(&last) = self.block(block).ops.last() else { return };
@@ -96,9 +94,8 @@ impl Module {
         self.block_mut(block).ops.push(op);
     }
 
-    /// Lets the entry call the functions that nothing calls, and hold what is beside the functions: what would have
-    /// used them could not be read. Without an entry, as it could not be read itself, one is made. Gives whether it
-    /// was.
+    /// Makes the entry call all unused functions and keep the ops outside functions, because their users may be lost.
+    /// Creates an entry if it could not be parsed. Returns whether it did.
     pub fn reach_all(&mut self, entry: Option<FunctionId>) -> bool {
         let called = self.called();
         let roots: Vec<FunctionId> = self
@@ -146,7 +143,7 @@ impl Module {
         called
     }
 
-    /// A call of a function with unknown arguments, and what keeps its results from being dead.
+    /// A call with unknown arguments, and a use that keeps its results alive.
     fn call_of(&mut self, function: FunctionId) -> [OpId; 2] {
         let Function { name, argument_types, results, span, location, .. } = self.function(function).clone();
         let operands = argument_types.iter().map(|&ty| self.add_poison(ty)).collect();
@@ -185,7 +182,7 @@ impl Module {
     }
 }
 
-/// Gives unread operands the types that they have where they are returned.
+/// Sets the types of untyped operands to those stated where they are returned.
 fn type_operands(module: &mut Module, op: OpId, types: &[TypeId]) {
     for (index, operand) in module.op(op).operands.clone().into_iter().enumerate() {
         if let Some(&ty) = types.get(index).filter(|_| module.is_error_value(operand)) {
@@ -217,7 +214,7 @@ fn is_damaged(module: &Module, op: OpId) -> bool {
     lost || operation.regions.iter().any(ends_badly)
 }
 
-/// Makes an op one that represents what could not be read; what is in its regions stays.
+/// Turns an op into an error op; its regions stay.
 fn unread(rewriter: &mut Rewriter, op: OpId) {
     if rewriter.module.op(op).name.is_terminator() {
         return;

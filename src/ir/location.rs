@@ -1,4 +1,4 @@
-//! MLIR locations: where in the user's Python an op comes from.
+//! MLIR locations: where an op comes from in the user's Python.
 
 use super::Symbol;
 
@@ -20,7 +20,7 @@ pub enum Location {
     File {
         /// The file's name as Python knew it.
         file: Symbol,
-        /// Line, from 1, and column of the first character: JAX prints those of Python, which count from 0.
+        /// Line, from 1, and column of the first character, from 0: JAX prints Python's columns.
         start: (u32, u32),
         /// Line and column of the last.
         end: (u32, u32),

@@ -1,9 +1,8 @@
 //! The compiler's one intermediate representation.
 //!
-//! A [`Module`] holds functions of ops in static single assignment form, for all dialects alike: `stablehlo`,
-//! `chlo` and `func` as they are read, `onnx` as they are written. Everything is a `u32` handle into an arena of
-//! the module; names and types are interned. Spans and locations are beside the ops, not in them, so that passes
-//! move them along without looking.
+//! A [`Module`] holds functions of ops in static single assignment form, for all dialects: `stablehlo`, `chlo` and
+//! `func` as input, `onnx` as output. Everything is a `u32` handle into an arena of the module; names and types are
+//! interned. Spans and locations are separate from ops, so passes move them without copying.
 
 mod attribute;
 mod constant;

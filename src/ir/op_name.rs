@@ -1,4 +1,4 @@
-//! Names of ops as what they are compared by: handles, of which those of the known dialects are constants.
+//! Op names as handles. Those of known dialects are constants.
 
 use super::dialect::{Dialect, REGISTERED, chlo, onnx};
 use super::symbol::Symbol;
@@ -8,55 +8,54 @@ use std::sync::LazyLock;
 
 /// The name of an op with its dialect, such as [`stablehlo::ADD`](super::stablehlo::ADD).
 ///
-/// An op of a text may have any name, so there are names that no dialect's module has as a constant. Only the module
-/// that has the op knows their texts.
+/// A text may contain any op name. Unregistered names have a handle only in their module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct OpName(Symbol);
 
-/// What is known of a registered op.
+/// The data of a registered op.
 pub(super) struct Registered {
     pub(super) text: &'static str,
     pub(super) dialect: Dialect,
     pub(super) class: Class,
 }
 
-/// What kind of op a registered one is.
+/// The class of a registered op.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// Each element of the results follows from the elements of the operands at its place, and from scalars.
+    /// Each result element depends on the operand elements at the same index, and on scalars.
     Elementwise,
-    /// The results have the elements of the operands in other places.
+    /// Moves elements without computing.
     Moves,
-    /// As `Moves`, with places that operands give.
+    /// Like `Moves`, with indices from operands.
     Indexes,
-    /// Its region works on elements.
+    /// Applies its region to elements.
     Combines,
-    /// Sums of products.
+    /// Sums products.
     Contracts,
-    /// Its elements follow from attributes or a state.
+    /// Creates elements from attributes or a state.
     Creates,
-    /// Operands give sizes or places that are attributes of another op.
+    /// A dynamic form of an op, with operands in place of attributes.
     Dynamic,
-    /// It selects what is computed, or carries values as they are.
+    /// Control flow, or passes values through.
     Control,
-    /// It ends a block.
+    /// Terminates a block.
     Terminates,
-    /// It does something besides computing its results.
+    /// Has side effects.
     Acts,
-    /// Several devices take part in it.
+    /// Communicates between devices.
     Collective,
-    /// Like no other, or not known as one of a kind.
+    /// None of the above.
     Opaque,
 }
 
-/// Makes, for each dialect, a module of constants, and of them all [`Dialect`] and [`REGISTERED`].
+/// Defines a module of constants per dialect, [`Dialect`] and [`REGISTERED`].
 macro_rules! dialects {
     ($($(#[$doc:meta])* $dialect:ident as $variant:ident { $($name:ident = $text:literal $(, $class:ident)?;)* })*) => {
         /// The dialect of an op.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Dialect {
             $($(#[$doc])* $variant,)*
-            /// One that the compiler does not know.
+            /// Unknown to the compiler.
             Other,
         }
 
@@ -94,7 +93,7 @@ macro_rules! dialects {
 }
 pub(super) use dialects;
 
-/// The position of a dialect's first op.
+/// The index of a dialect's first op.
 pub(super) const fn first_of(dialect: Dialect) -> u32 {
     let mut position = 0;
     while REGISTERED[position].dialect as u8 != dialect as u8 {
@@ -109,7 +108,7 @@ static INDEX: LazyLock<FxHashMap<&'static str, Symbol>> = LazyLock::new(|| {
 
 /// The handle of a registered name.
 pub(super) fn registered(name: &str) -> Option<Symbol> {
-    // Most names that are looked up are those of attributes.
+    // Most lookups are attribute names.
     if name.contains('.') { INDEX.get(name).copied() } else { None }
 }
 
@@ -141,7 +140,7 @@ impl OpName {
         registered(text).map(Self)
     }
 
-    /// What an op of this name is called today. StableHLO and CHLO have taken over most of MHLO's ops.
+    /// The current name of an op: StableHLO and CHLO took over most MHLO ops.
     pub fn current(text: &str) -> Cow<'_, str> {
         let Some(mnemonic) = text.strip_prefix("mhlo.") else { return Cow::Borrowed(text) };
         if registered(text).is_some() {
@@ -153,17 +152,17 @@ impl OpName {
         of_chlo.map_or(Cow::Owned(own), |op| Cow::Borrowed(op.text()))
     }
 
-    /// The text of a registered name, and nothing for another one.
+    /// The text of a registered name.
     pub fn text(self) -> &'static str {
         self.entry().map_or("", |op| op.text)
     }
 
-    /// The text of a registered name after its dialect, such as `MatMul`.
+    /// The text of a registered name without its dialect, such as `MatMul`.
     pub fn mnemonic(self) -> &'static str {
         self.text().split_once('.').map_or("", |(_, mnemonic)| mnemonic)
     }
 
-    /// The dialect of a registered name; [`Symbols::dialect`](super::Symbols::dialect) knows that of all names.
+    /// The dialect of a registered name; use [`Symbols::dialect`](super::Symbols::dialect) for any name.
     pub fn dialect(self) -> Dialect {
         self.entry().map_or(Dialect::Other, |op| op.dialect)
     }
@@ -178,7 +177,7 @@ impl OpName {
         self.dialect() == Dialect::Onnx
     }
 
-    /// Whether ops of this name end a block.
+    /// Whether ops of this name terminate blocks.
     pub fn is_terminator(self) -> bool {
         self.class() == Class::Terminates
     }

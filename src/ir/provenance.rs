@@ -1,16 +1,16 @@
-//! Where in the user's program an op comes from: the Python line, and the path of modules.
+//! Finds where an op comes from in the user's program: the Python line and the module path.
 //!
-//! JAX prints for an op `loc("jit(apply)/Model/Dense_0/dot_general"(#stack))`: a path of names over the stack of
-//! Python calls, which is a chain of call sites, innermost first, each frame a function's name over its place in a
-//! file. Inlining puts the stack of the call after that of the function.
+//! JAX prints `loc("jit(apply)/Model/Dense_0/dot_general"(#stack))` for an op: a path of names and the Python call
+//! stack. The stack is a chain of call sites, innermost first; each frame names a function and a position in a file.
+//! Inlining appends the stack of the call to that of the function.
 
 use super::{Location, LocationId, Module, OpId, Symbol};
 use crate::diagnostic::{Diagnostic, PythonFrame};
 
-/// Locations are a graph that the text can make deep or cyclic; longer walks give up.
+/// Locations form a graph that the input can make deep or cyclic; longer walks stop here.
 const MOST_STEPS: usize = 256;
 
-/// Folders of packages whose frames are not the user's.
+/// Package folders whose frames are not user code.
 const LIBRARIES: &[&str] = &[
     "chex",
     "diffrax",
@@ -31,7 +31,7 @@ const LIBRARIES: &[&str] = &[
     "tensorflow_probability",
 ];
 
-/// The innermost Python line that is not within a library, or else the innermost line.
+/// The innermost Python line outside of libraries, or else the innermost line.
 pub fn python_frame(module: &Module, location: LocationId) -> Option<PythonFrame> {
     let frames = frames(module, location);
     let own = frames.iter().position(|frame| library(&frame.file).is_none()).unwrap_or(0);
@@ -46,10 +46,9 @@ pub fn python_frame(module: &Module, location: LocationId) -> Option<PythonFrame
     Some(frame)
 }
 
-/// The path of modules and the primitive, without the `jit(...)` that JAX puts before it:
-/// `Model/Dense_0/dot_general`.
+/// The module path and the primitive, without JAX's leading `jit(...)`: `Model/Dense_0/dot_general`.
 ///
-/// An op of a private function has the path within that function; the path of the call goes before it.
+/// Inside a private function the path is relative; the call's path is prepended.
 pub fn scope(module: &Module, location: LocationId) -> Option<String> {
     let mut path: Vec<&str> = Vec::new();
     for (name, _) in call_names(module, location).into_iter().rev() {
@@ -62,7 +61,7 @@ pub fn scope(module: &Module, location: LocationId) -> Option<String> {
     if path.is_empty() { None } else { Some(path.join("/")) }
 }
 
-/// The name that a location gives the thing itself, not its place: an argument's path in the tree of arguments.
+/// The name in a location itself: for an argument, its path in the argument tree.
 pub fn own_name(module: &Module, location: LocationId) -> Option<&str> {
     own_symbol(module, location).map(|name| module.symbols.get(name))
 }
@@ -72,7 +71,7 @@ fn own_symbol(module: &Module, location: LocationId) -> Option<Symbol> {
     for _ in 0..MOST_STEPS {
         match module.location(current) {
             &Location::Name(name, child) => {
-                // JAX puts the kind of an op around its path: `loc("io_callback:"(loc("jit(f)/M/io_callback"(...))))`.
+                // JAX wraps the path in the kind of an op: `loc("io_callback:"(loc("jit(f)/M/io_callback"(...))))`.
                 if module.symbols.get(name).ends_with(':')
                     && matches!(module.location(child), Location::Name(..))
                 {
@@ -89,8 +88,7 @@ fn own_symbol(module: &Module, location: LocationId) -> Option<Symbol> {
     None
 }
 
-/// The name that a weight has in the user's own tree, whatever function it is used in. `None` for an op that is not a
-/// weight.
+/// The name of a weight in the user's own tree, whichever function uses it. `None` for other ops.
 pub fn weight_name(module: &Module, op: OpId) -> Option<Symbol> {
     if module.weight_names.is_empty() {
         return None;
@@ -99,14 +97,14 @@ pub fn weight_name(module: &Module, op: OpId) -> Option<Symbol> {
     own_symbol(module, module.op_location(op)).filter(|name| module.weight_names.contains(name))
 }
 
-/// Completes a diagnostic with the user's line and the path of modules.
+/// Adds the user's line and the module path to a diagnostic.
 pub fn complete(module: &Module, location: LocationId, diagnostic: &mut Diagnostic) {
     diagnostic.python = python_frame(module, location);
     diagnostic.module_path =
         scope(module, location).and_then(|path| path.rsplit_once('/').map(|(modules, _)| modules.to_owned()));
 }
 
-/// The stack of Python calls, innermost first.
+/// The Python call stack, innermost first.
 fn frames(module: &Module, location: LocationId) -> Vec<PythonFrame> {
     let (mut frames, mut pending, mut function) = (Vec::new(), vec![location], None);
     for _ in 0..MOST_STEPS {
@@ -122,7 +120,7 @@ fn frames(module: &Module, location: LocationId) -> Vec<PythonFrame> {
             Location::File { file, start, end } => frames.push(PythonFrame {
                 file: module.symbols.get(*file).to_owned(),
                 line: start.0,
-                // JAX prints Python's columns, which count from 0.
+                // JAX prints Python's columns, which start at 0.
                 column: start.1.saturating_add(1),
                 end_column: (start.0 == end.0 && end.1 > start.1).then_some(end.1.saturating_add(1)),
                 function: function.take(),
@@ -136,12 +134,12 @@ fn frames(module: &Module, location: LocationId) -> Vec<PythonFrame> {
     frames
 }
 
-/// Whether the innermost frame is in a file whose path ends so.
+/// Whether the innermost frame is in a file whose path ends with this.
 pub fn is_in_file(module: &Module, location: LocationId, path: &str) -> bool {
     frames(module, location).first().is_some_and(|frame| frame.file.replace('\\', "/").ends_with(path))
 }
 
-/// The library that a file is of, unless it is the user's.
+/// The library that a file belongs to, or `None` for user code.
 fn library(file: &str) -> Option<String> {
     let file = file.replace('\\', "/");
     if file.starts_with("<frozen") {
@@ -152,19 +150,19 @@ fn library(file: &str) -> Option<String> {
     LIBRARIES.contains(&package).then(|| package.to_owned())
 }
 
-/// A module, or a function that JAX calls, that an op is in.
+/// A module, or a function that JAX calls, around an op.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scope<'m> {
     /// `Dense_0`, or `silu` of `jit(silu)`.
     pub name: &'m str,
-    /// Of a function, the location of its call.
+    /// For a function, the location of its call.
     pub call: Option<LocationId>,
 }
 
-/// The modules and functions that an op is in, outermost first, and the name of its primitive.
+/// The modules and functions around an op, outermost first, and the name of its primitive.
 ///
-/// They are what a path says of the user's program: neither the program itself, which is the `jit` that a path begins
-/// with, nor what JAX makes of loops, branches and recomputations, nor the formula of an einsum.
+/// Skips parts of the path that are not user scopes: the leading `jit` of the program, what JAX adds for loops,
+/// branches and recomputation, and einsum formulas.
 pub fn scopes(module: &Module, location: LocationId) -> (Vec<Scope<'_>>, &str) {
     let mut scopes: Vec<Scope> = Vec::new();
     let mut primitive = "";
@@ -178,8 +176,7 @@ pub fn scopes(module: &Module, location: LocationId) -> (Vec<Scope<'_>>, &str) {
             let scope = match (called(part), after) {
                 (Some(_), _) if outermost && position == 0 => continue,
                 (Some(called), Some(_)) => Scope { name: called, call: Some(LocationId::UNKNOWN) },
-                // The path of a call ends with what is called, or with the module that calls; a name alone is a
-                // primitive.
+                // The path of a call ends with the callee, or with the calling module; a lone name is a primitive.
                 (Some(called), None) if index > 0 => Scope { name: called, call: Some(location) },
                 (None, None)
                     if index > 0 && before.is_some() && part != "cond" && !is_structure(before, part, "") =>
@@ -210,23 +207,23 @@ pub fn scopes(module: &Module, location: LocationId) -> (Vec<Scope<'_>>, &str) {
     (scopes, primitive)
 }
 
-/// The place in the program that an op comes from, without those that lead to it.
+/// The source position of an op, without those of the calls that lead to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Point<'m> {
-    /// The path of the outermost call, or of the op, and the innermost Python line below it.
+    /// The path of the outermost call (or of the op), and the innermost Python line under it.
     outermost: (&'m str, &'m Location),
-    /// The same of the op within what is called.
+    /// The same, relative to the callee.
     own: Option<(&'m str, &'m Location)>,
 }
 
-/// Whether a location says where in the program an op is, be it in a module or not. Casts at the borders of a program
-/// and sizes of its inputs are nowhere in it.
+/// Whether a location has a position in the program, in a module or not. Casts at the program's boundary and sizes of
+/// inputs have none.
 pub fn has_path(module: &Module, location: LocationId) -> bool {
     call_names(module, location).iter().any(|(name, _)| name.contains('/'))
 }
 
-/// Where an op comes from. One that is reached again, such as the first op of a layer that is applied twice, has an
-/// equal point. `None` where the text does not say it.
+/// The source position of an op. Ops that are reached again, such as the first op of a layer applied twice, have
+/// equal positions. `None` if the text has no location.
 pub fn point(module: &Module, location: LocationId) -> Option<Point<'_>> {
     let (mut outermost, mut own) = (location, location);
     for _ in 0..MOST_STEPS {
@@ -244,7 +241,7 @@ pub fn point(module: &Module, location: LocationId) -> Option<Point<'_>> {
     Some(Point { outermost, own: named_line(module, own) })
 }
 
-/// The name that a location gives, and the innermost frame below it.
+/// The name in a location, and the innermost frame under it.
 fn named_line(module: &Module, location: LocationId) -> Option<(&str, &Location)> {
     let Location::Name(name, child) = module.location(location) else { return None };
     let frames = std::iter::successors(Some(*child), |&frame| match module.location(frame) {
@@ -254,13 +251,12 @@ fn named_line(module: &Module, location: LocationId) -> Option<(&str, &Location)
     Some((module.symbols.get(*name), module.location(frames.take(MOST_STEPS).last()?)))
 }
 
-/// The module of `Embed_0.attend`: Flax puts a method after it that is not `__call__`.
+/// The module of `Embed_0.attend`: Flax appends methods other than `__call__`.
 pub fn module_of(name: &str) -> &str {
     name.split_once('.').map_or(name, |(module, _)| module)
 }
 
-/// Whether names of modules and functions look like this, and formulas of an einsum do not: identifiers, with dots
-/// between them.
+/// Whether a name can be a module or function: dotted identifiers, unlike einsum formulas.
 fn is_scope_name(name: &str) -> bool {
     name.split('.').all(|word| {
         word.bytes().next().is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
@@ -268,7 +264,7 @@ fn is_scope_name(name: &str) -> bool {
     })
 }
 
-/// Whether a part of a path represents what JAX makes of a program: `while/body`, `cond/branch_0_fun`, `checkpoint`.
+/// Whether a path component is generated by JAX: `while/body`, `cond/branch_0_fun`, `checkpoint`.
 fn is_structure(before: Option<&str>, part: &str, after: &str) -> bool {
     const STRUCTURE: &[&str] = &[
         "checkpoint",
@@ -291,7 +287,7 @@ fn is_structure(before: Option<&str>, part: &str, after: &str) -> bool {
     }
 }
 
-/// The names along the calls that lead to an op and where they are, outermost last.
+/// The names along the calls that lead to an op, with their locations, outermost last.
 fn call_names(module: &Module, location: LocationId) -> Vec<(&str, LocationId)> {
     let (mut names, mut pending) = (Vec::new(), vec![location]);
     for _ in 0..MOST_STEPS {
@@ -305,8 +301,8 @@ fn call_names(module: &Module, location: LocationId) -> Vec<(&str, LocationId)> 
     names
 }
 
-/// The parts of a path. Old releases of JAX print the parameters of a primitive, which can have slashes:
-/// `jit(f)/M/dot_general[precision=None]`. They are left out, except those of `pjit`, which name what it calls.
+/// The components of a path. Old JAX releases print the parameters of primitives, which may contain slashes:
+/// `jit(f)/M/dot_general[precision=None]`. They are dropped, except for `pjit`, whose parameters name the callee.
 fn parts(path: &str) -> impl Iterator<Item = &str> {
     let mut depth = 0_u32;
     let between = move |symbol: char| {
@@ -324,19 +320,19 @@ fn parts(path: &str) -> impl Iterator<Item = &str> {
     path.split(between).map(plain).filter(|part| !part.is_empty())
 }
 
-/// `jit(f)`, `jvp(f)`, `vmap(...)`: a transformation and no module of the user's.
+/// `jit(f)`, `jvp(f)`, `vmap(...)`: a transformation, not a user module.
 fn is_transform(part: &str) -> bool {
     transformed(part).is_some() || part.starts_with("pjit[")
 }
 
-/// A transformation, and what it is one of.
+/// A transformation and its argument.
 fn transformed(part: &str) -> Option<(&str, &str)> {
     const TRANSFORMS: &[&str] = &["jit", "pjit", "jvp", "vmap", "transpose", "remat", "checkpoint", "pmap"];
     let (name, rest) = part.split_once('(')?;
     Some((name, rest.strip_suffix(')')?)).filter(|_| TRANSFORMS.contains(&name))
 }
 
-/// The function of `jit(silu)`, of `transpose(jvp(jit(silu)))`, or of `pjit[... name=silu ...]`.
+/// The function in `jit(silu)`, `transpose(jvp(jit(silu)))`, or `pjit[... name=silu ...]`.
 fn called(part: &str) -> Option<&str> {
     if let Some(parameters) = part.strip_prefix("pjit[") {
         return parameters.split_ascii_whitespace().find_map(|parameter| parameter.strip_prefix("name="));
@@ -357,7 +353,7 @@ mod tests {
         module.add_location(Location::Name(name, LocationId::UNKNOWN))
     }
 
-    /// The scopes of an op at the innermost of some names, of which each calls the one before it.
+    /// The scopes of an op in the innermost of some functions, each of which calls the previous one.
     fn path(names: &[&str]) -> String {
         let mut module = Module::new();
         let mut location = named(&mut module, names[0]);

@@ -8,9 +8,9 @@ use smallvec::SmallVec;
 
 /// Rewrites functions op by op in dominance order.
 ///
-/// The visitor sees each op with its operands already replaced. It may insert ops before it, replace results by
-/// other values, change it in place, and returns whether it stays. Definitions come before uses, so one walk settles
-/// all replacements.
+/// The visitor sees each op with its operands already replaced. It may insert ops before it, replace its results, or
+/// change it in place, and returns whether it stays. Definitions come before uses, so one walk settles all
+/// replacements.
 pub struct Rewriter<'m> {
     /// The module that is rewritten.
     pub module: &'m mut Module,
@@ -53,9 +53,9 @@ impl<'m> Rewriter<'m> {
         self.module.block_mut(block).ops = std::mem::replace(&mut self.pending, outer);
     }
 
-    /// Replaces ops by blocks, in all functions: `body` returns for an op the block whose ops replace it. The
-    /// op's operands are the block's arguments, if it has any, and what its terminator reads are the op's results. The
-    /// walk that follows settles who reads them.
+    /// Replaces ops by blocks, in all functions. `body` returns the block that replaces an op: its arguments become
+    /// the op's operands, and the operands of its terminator become the op's results. The next walk updates the
+    /// users.
     pub fn splice(&mut self, body: &mut dyn FnMut(&Module, OpId) -> Option<BlockId>) {
         let bodies = self.module.functions().map(|id| self.module.function(id).body);
         let blocks: Vec<BlockId> = self.module.blocks_within(bodies).collect();
@@ -100,7 +100,7 @@ impl<'m> Rewriter<'m> {
         op
     }
 
-    /// Inserts an op with one result, made for another one or for several, and gives the result.
+    /// Inserts an op with one result on behalf of other ops, and returns the result.
     pub fn insert_at(
         &mut self,
         (span, location): (OpSpan, LocationId),
@@ -123,7 +123,7 @@ impl<'m> Rewriter<'m> {
         self.module.op(op).results[0]
     }
 
-    /// Inserts a constant of these bytes for the lowered ops of a place.
+    /// Inserts a constant with these bytes among lowered ops.
     pub fn insert_constant(
         &mut self,
         place: (OpSpan, LocationId),
@@ -135,20 +135,20 @@ impl<'m> Rewriter<'m> {
         self.insert_data(place, ty, Data::Bytes(bytes.into()))
     }
 
-    /// Inserts a constant for the lowered ops of a place.
+    /// Inserts a constant among lowered ops.
     pub fn insert_data(&mut self, place: (OpSpan, LocationId), ty: TypeId, data: Data) -> ValueId {
         let constant = self.module.add_constant(Constant { ty, data });
         self.insert_at(place, onnx::CONSTANT, &[], ty, [("value", Attribute::Dense(constant))])
     }
 
-    /// Inserts a list of `i64`, as shapes and axes are.
+    /// Inserts an `i64` list, such as a shape or axes.
     pub fn insert_integers(&mut self, place: (OpSpan, LocationId), values: &[i64]) -> ValueId {
         let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         self.insert_constant(place, Element::I64, &[values.len() as i64], bytes)
     }
 
-    /// Inserts before an op the same one on other operands and with results of other types. The regions are those of
-    /// the op, which has to leave.
+    /// Inserts a copy of an op with other operands and result types. It takes over the regions of the op, which must
+    /// be removed.
     pub fn insert_as(
         &mut self,
         op: OpId,
@@ -160,12 +160,12 @@ impl<'m> Rewriter<'m> {
         self.insert(NewOp { name, operands, result_types, attributes, regions, span, location })
     }
 
-    /// Inserts an op that is in no block yet before the visited one.
+    /// Inserts a detached op before the visited one.
     pub fn insert_existing(&mut self, op: OpId) {
         self.pending.push(op);
     }
 
-    /// Lets all later uses of `old` read `new`.
+    /// Replaces all later uses of `old` with `new`.
     pub fn replace(&mut self, old: ValueId, new: ValueId) {
         if self.replaced.len() <= old.index() {
             self.replaced.resize(old.index() + 1, None);
@@ -179,7 +179,7 @@ impl<'m> Rewriter<'m> {
         }
     }
 
-    /// The value that is read where the text reads `value`.
+    /// The current replacement of a value.
     pub fn resolve(&self, mut value: ValueId) -> ValueId {
         while let Some(Some(next)) = self.replaced.get(value.index()) {
             value = *next;
@@ -188,7 +188,7 @@ impl<'m> Rewriter<'m> {
     }
 }
 
-/// How often each value is read, by the position of the value; only ops that a block holds count.
+/// The number of uses of each value, indexed by value, counting only attached ops.
 pub fn use_counts(module: &Module) -> Vec<u32> {
     let mut counts = vec![0u32; module.value_count()];
     for op in module.reachable_ops() {
@@ -197,8 +197,8 @@ pub fn use_counts(module: &Module) -> Vec<u32> {
     counts
 }
 
-/// The same, but that a use in another block than the definition's counts twice, so that what is computed once outside
-/// of a loop is never taken for a value of the loop's body alone. What is made of constants counts as usual.
+/// Like `use_counts`, but a use in another block than the definition counts twice, so that a value computed outside a
+/// loop never seems to belong to its body. Constants count as usual.
 pub fn use_counts_by_block(module: &Module) -> Vec<u32> {
     let mut counts = use_counts(module);
     let mut homes: Vec<Option<BlockId>> = vec![None; module.op_count()];
@@ -223,7 +223,7 @@ pub fn use_counts_by_block(module: &Module) -> Vec<u32> {
 }
 
 impl Module {
-    /// Whether the definition of a value was faulty and has been reported.
+    /// Whether a value is poison: its definition was faulty and has been reported.
     pub fn is_poison(&self, value: ValueId) -> bool {
         value != self.absent() && self.value(value).definition == Definition::Poison
     }

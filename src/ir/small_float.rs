@@ -8,14 +8,14 @@ pub struct SmallFloat {
     bits: u32,
     /// Bits of the fraction.
     pub mantissa: u32,
-    /// What is added to an exponent to store it.
+    /// The exponent bias.
     pub bias: i32,
-    /// Which bit patterns are not finite numbers.
+    /// Which bit patterns are not finite.
     pub special: Special,
     signed: bool,
 }
 
-/// Which bit patterns are not finite numbers.
+/// Which bit patterns are not finite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Special {
     /// As in IEEE 754: the highest exponent.
@@ -55,13 +55,13 @@ impl SmallFloat {
         (1 - self.bias, highest - reserved - self.bias)
     }
 
-    /// The highest finite number. Where the pattern of all ones is NaN, the fraction below it is the highest.
+    /// The highest finite number. If the pattern of all ones is NaN, the one below it.
     pub fn highest(&self) -> f64 {
         let steps = if self.special == Special::AllOnes && self.mantissa > 0 { 2.0 } else { 1.0 };
         (2.0 - steps * 2f64.powi(-(self.mantissa as i32))) * 2f64.powi(self.exponents().1)
     }
 
-    /// The number of a bit pattern.
+    /// Decodes a bit pattern.
     pub fn decode(&self, pattern: u32) -> f64 {
         let sign_bit = if self.signed { 1 << (self.bits - 1) } else { 0 };
         let magnitude = pattern & ((1 << self.bits) - 1) & !sign_bit;
@@ -79,14 +79,14 @@ impl SmallFloat {
             _ => {}
         }
         let unit = f64::from(1 << self.mantissa);
-        // A format without a sign has no zero and no subnormal numbers either.
+        // Unsigned formats have neither zero nor subnormal numbers.
         if exponent == 0 && self.signed {
             return sign * f64::from(fraction) / unit * 2f64.powi(1 - self.bias);
         }
         sign * (1.0 + f64::from(fraction) / unit) * 2f64.powi(exponent as i32 - self.bias)
     }
 
-    /// The nearest pattern, to even where two are as near.
+    /// The nearest bit pattern; ties go to even.
     pub fn encode(&self, value: f64) -> u32 {
         let mut best = (f64::INFINITY, 0);
         for pattern in 0..1 << self.bits {

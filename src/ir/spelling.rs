@@ -1,9 +1,9 @@
-//! Types as MLIR spells them.
+//! Prints types in MLIR syntax.
 
 use super::{Dim, Element, Module, TensorType, Type, TypeId};
 use std::fmt::Write;
 
-// Writing to a string cannot fail, so the results of `write!` carry nothing here.
+// Writing to a string cannot fail, so results of `write!` are ignored here.
 impl Module {
     /// A type as MLIR prints it.
     pub fn spell(&self, ty: TypeId) -> String {
@@ -27,7 +27,7 @@ impl Module {
         }
     }
 
-    /// Appends a type. Recursion follows the nesting of the type, which the parser bounds.
+    /// Appends a type. Recursion follows the nesting of the type, which the parser limits.
     pub(super) fn spell_into(&self, out: &mut String, ty: TypeId) {
         match self.types.get(ty) {
             Type::Tensor(tensor) => self.spell_tensor_into(out, tensor),

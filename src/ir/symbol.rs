@@ -19,8 +19,8 @@ impl Symbol {
     }
 }
 
-/// The names of a module: op names, attribute names, function names, file names of locations. The names of registered
-/// ops are in all modules, with the same handles, and the module's own come after them.
+/// The names of a module: ops, attributes, functions, location files. Names of registered ops have the same handles
+/// in all modules; a module's own names follow.
 #[derive(Clone, Debug, Default)]
 pub struct Symbols {
     list: Vec<Arc<str>>,
@@ -28,7 +28,7 @@ pub struct Symbols {
 }
 
 impl Symbols {
-    /// The handle of `name`, which is added when it is new.
+    /// The handle of `name`, added if new.
     pub fn intern(&mut self, name: &str) -> Symbol {
         if let Some(symbol) = self.find(name) {
             return symbol;
@@ -40,12 +40,12 @@ impl Symbols {
         symbol
     }
 
-    /// The handle of the op name `name`, which is added when it is new.
+    /// The handle of the op name `name`, added if new.
     pub fn op_name(&mut self, name: &str) -> OpName {
         OpName::new(self.intern(name))
     }
 
-    /// The handle of `name`, when the module has it.
+    /// The handle of `name`, if the module has it.
     pub fn find(&self, name: &str) -> Option<Symbol> {
         registered(name).or_else(|| self.index.get(name).copied())
     }

@@ -61,7 +61,7 @@ impl TensorType {
 pub enum Type {
     /// `tensor<...>`.
     Tensor(TensorType),
-    /// A builtin scalar such as `i32` or `index`, as attributes have it.
+    /// A builtin scalar such as `i32` or `index`, as used in attributes.
     Scalar(Element),
     /// `!stablehlo.token`.
     Token,

@@ -1,8 +1,7 @@
-//! Verifies that a module is one: what is read is defined, blocks end as they must, types agree where they are
+//! Verifies a module: values are defined before use, blocks have terminators, and types agree wherever they are
 //! stated twice.
 //!
-//! The rules of each op are given by whoever knows them. What concerns a value whose definition was faulty is silent,
-//! as it has been reported.
+//! The rules of each op are passed in. Uses of poison values are not reported, because their definition already was.
 
 use super::provenance;
 use super::{
@@ -13,19 +12,19 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Part, catalog, nearest};
 use crate::source::Span;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-/// What an op's own rules report.
+/// Checks an op's own rules.
 pub type OpRules<'r> = &'r dyn Fn(&Module, OpId, &mut Diagnostics);
 
-/// What a module that is not valid is wrong in.
+/// The faults of an invalid module.
 #[derive(Clone, Debug, Default)]
 pub struct Faults {
-    /// Ops that break a rule. Without them the module is valid, unless the structure is wrong.
+    /// Ops that break a rule. The module is valid without them, unless the structure is faulty.
     pub ops: FxHashSet<OpId>,
-    /// Whether functions or blocks are wrong as such.
+    /// Whether functions or blocks are malformed.
     pub structure: bool,
 }
 
-/// Reports everything that keeps the module from being valid.
+/// Reports all faults of a module.
 pub fn verify(module: &Module, rules: OpRules, diagnostics: &mut Diagnostics) -> Faults {
     let visible = vec![false; module.value_count()];
     let mut verifier = Verifier { module, rules, diagnostics, visible, faults: Faults::default() };
@@ -40,12 +39,12 @@ struct Verifier<'a> {
     module: &'a Module,
     rules: OpRules<'a>,
     diagnostics: &'a mut Diagnostics,
-    /// By the position of a value, whether the op that is looked at may read it.
+    /// Whether each value is visible to the current op, indexed by value.
     visible: Vec<bool>,
     faults: Faults,
 }
 
-/// The op that ends the regions of ops of a dialect.
+/// The terminator of a dialect's regions.
 fn terminator_of(dialect: Dialect) -> OpName {
     match dialect {
         Dialect::Onnx => onnx::RETURN,
@@ -56,8 +55,8 @@ fn terminator_of(dialect: Dialect) -> OpName {
     }
 }
 
-/// Whether an op ends a block that `terminator` must end. JAX ends the comparators that it makes as functions, those of
-/// `approx_max_k`, with `stablehlo.return`.
+/// Whether an op is a valid terminator where `terminator` is expected. JAX ends comparators that are functions, those
+/// of `approx_max_k`, with `stablehlo.return`.
 fn ends(op: OpName, terminator: OpName) -> bool {
     op == terminator || (terminator == func::RETURN && op == stablehlo::RETURN)
 }
@@ -104,8 +103,8 @@ impl Verifier<'_> {
         values.iter().map(|&value| self.module.value_type(value)).collect()
     }
 
-    /// Whether two lists of types are one. The first pair that differs is reported; a list that is shorter differs as a
-    /// whole. `part` is the part of the op at `at` that has the type at a position.
+    /// Compares two lists of types. Reports the first pair that differs; lists of different lengths differ as a
+    /// whole. `part` maps an index to the part of the op at `at` with that type.
     fn same_types(
         &mut self,
         what: &str,
@@ -135,7 +134,7 @@ impl Verifier<'_> {
         false
     }
 
-    /// Whether two types are one, as far as their sizes are known.
+    /// Whether two types are equal as far as their sizes are known.
     fn agree(&self, x: TypeId, y: TypeId) -> bool {
         let (Some(left), Some(right)) = (self.module.tensor_type(x), self.module.tensor_type(y)) else {
             return x == y;
@@ -146,7 +145,7 @@ impl Verifier<'_> {
             && dims.all(|(x, y)| x == y || x.known().is_none() || y.known().is_none())
     }
 
-    // Recursion follows the nesting of regions, which the parser bounds.
+    // Recursion follows the nesting of regions, which the parser limits.
     fn region(&mut self, region: RegionId, owner: OpName, terminator: OpName, at: Span) {
         for &block in &self.module.region(region).blocks {
             self.block(block, owner, terminator, at);
@@ -163,7 +162,7 @@ impl Verifier<'_> {
         for &op in ops {
             self.op(op, &mut defined);
         }
-        // What could not be read may have been the end.
+        // An error op may have been the terminator.
         if owner == builtin::ERROR {
             self.hide(defined);
             return;
@@ -176,7 +175,7 @@ impl Verifier<'_> {
                 Some(&op) => (module.span(op).name, Some(module.op(op).name)),
                 None => (at, None),
             };
-            // One that is too early is followed by ops that belong nowhere.
+            // Ops after an early terminator are unreachable.
             let found = found.filter(|&found| !ends(found, terminator));
             let found = found.map(|found| module.symbols.get(found.symbol()));
             let (op, expected) = (module.symbols.get(owner.symbol()), terminator.text());
@@ -191,7 +190,7 @@ impl Verifier<'_> {
         }
     }
 
-    /// Lets the ops that follow read a value, which must say itself that it is defined here.
+    /// Makes a value visible to the ops that follow; it must be defined here.
     fn define(&mut self, value: ValueId, definition: Definition, defined: &mut Vec<ValueId>) {
         if self.module.value(value).definition == definition {
             self.visible[value.index()] = true;
@@ -296,7 +295,7 @@ mod tests {
     use crate::ir::{Element, Function, FunctionResult, LocationId, NewOp, OpSpan};
     use smallvec::smallvec;
 
-    /// A function `@f` of one argument whose block holds what `build` adds.
+    /// A function `@f` of one argument whose block holds the ops that `build` adds.
     fn module(build: impl FnOnce(&mut Module, BlockId)) -> Module {
         let mut module = Module::new();
         let ty = module.tensor_of(Element::F32, &[4]);

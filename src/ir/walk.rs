@@ -3,7 +3,7 @@
 use super::{BlockId, Module, OpId, RegionId};
 use std::slice;
 
-/// The blocks of regions and of the regions of their ops; see [`Module::blocks_within`].
+/// Iterates over nested blocks; see [`Module::blocks_within`].
 pub struct Blocks<'m> {
     module: &'m Module,
     regions: Vec<RegionId>,
@@ -27,17 +27,17 @@ impl Iterator for Blocks<'_> {
 }
 
 impl Module {
-    /// The blocks of these regions, and those of the regions of their ops; a block comes before those within it.
+    /// The blocks of these regions and of all nested regions, in pre-order.
     pub fn blocks_within(&self, regions: impl IntoIterator<Item = RegionId>) -> Blocks<'_> {
         Blocks { module: self, regions: regions.into_iter().collect(), current: [].iter() }
     }
 
-    /// The ops of these regions at any depth, those of one block in order; an op comes before those within it.
+    /// The ops of these regions and of all nested regions; ops of one block in order, and parents before children.
     pub fn ops_within(&self, regions: impl IntoIterator<Item = RegionId>) -> impl Iterator<Item = OpId> {
         self.blocks_within(regions).flat_map(|block| self.block(block).ops.iter().copied())
     }
 
-    /// The ops of all functions at any depth, those of one block in order.
+    /// The ops of all functions at any depth; ops of one block in order, and parents before children.
     pub fn reachable_ops(&self) -> Vec<OpId> {
         self.ops_within(self.functions().map(|id| self.function(id).body)).collect()
     }

@@ -1,4 +1,4 @@
-//! ONNX ops that move elements about, as the lowerings of all families use them.
+//! ONNX ops that move elements, for the lowerings of all families.
 
 use super::Lower;
 use crate::ir::{Constant, Dim, Dims, Element, OpName, SCALAR, Size, ValueId, onnx};
@@ -8,7 +8,7 @@ fn dims_of<S: Size>(sizes: &[S]) -> Dims {
 }
 
 impl Lower<'_> {
-    /// The value with other sizes of the same product. Constants change their type and no byte.
+    /// Reshapes a value. Constants keep their bytes and change only their type.
     pub fn reshape<S: Size>(&mut self, value: ValueId, sizes: &[S]) -> ValueId {
         let (own, wanted) = (self.dims(value), dims_of(sizes));
         if own == wanted {
@@ -27,12 +27,12 @@ impl Lower<'_> {
             self.keep_weight_name(value, reshaped);
             return reshaped;
         }
-        // A Reshape can neither say a 0 beside sizes that it copies nor find out what is left over of nothing.
+        // A Reshape shape with a 0 can neither copy other sizes nor contain -1.
         if wanted.contains(&Dim::Known(0)) && wanted.iter().any(|dim| dim.known().is_none()) {
             return self.empty_tensor(element, &wanted);
         }
         let pattern = self.pattern(&own, &wanted);
-        // Without `allowzero` a zero in the shape means "as in the input", which a computed one never does.
+        // Without `allowzero` a zero in the shape means "as in the input"; computed sizes are never 0.
         let may_be_zero = match pattern {
             Some(_) => wanted.contains(&Dim::Known(0)),
             None => !wanted.iter().all(|&dim| self.module.dim_exprs.is_at_least(dim, 1)),
@@ -46,15 +46,14 @@ impl Lower<'_> {
         node.out(element, &wanted)
     }
 
-    /// What a Reshape has another shape of.
+    /// The shape operand of a Reshape.
     fn reshaped(&self, value: ValueId) -> Option<ValueId> {
         let op = self.module.defining_op(value).filter(|&op| self.module.op(op).name == onnx::RESHAPE)?;
         self.module.op(op).operands.first().copied()
     }
 
-    /// The operand of a Reshape to sizes of which some are expressions, where numbers can say it: 0 is "as in the
-    /// input", and one size may be -1, "what is left". Of nothing, nothing is left over, so that takes sizes that are
-    /// never 0.
+    /// The constant shape operand of a Reshape to symbolic sizes, if one exists: 0 copies a size of the input, and
+    /// one size may be -1. `-1` is only valid when no other size can be 0.
     fn pattern(&self, own: &[Dim], wanted: &[Dim]) -> Option<Vec<i64>> {
         let mut rest = None;
         let pattern: Vec<i64> = wanted
@@ -81,7 +80,7 @@ impl Lower<'_> {
         }
     }
 
-    /// The value with leading dimensions of size 1, so that it has this rank.
+    /// Prepends dimensions of size 1 up to the given rank.
     pub fn ranked(&mut self, value: ValueId, rank: usize) -> ValueId {
         let dims = self.dims(value);
         if dims.len() >= rank {
@@ -92,7 +91,7 @@ impl Lower<'_> {
         self.reshape(value, &ranked)
     }
 
-    /// The value with its dimensions permuted: dimension `i` of the result is `permutation[i]` of the value.
+    /// Transposes a value: dimension `i` of the result is `permutation[i]` of the value.
     pub fn transpose(&mut self, value: ValueId, permutation: &[i64]) -> ValueId {
         if permutation.iter().enumerate().all(|(index, &from)| index as i64 == from) {
             return value;
@@ -110,7 +109,7 @@ impl Lower<'_> {
         self.node(onnx::TRANSPOSE, &[value]).ints("perm", permutation).out(element, &moved)
     }
 
-    /// The value with another element type, by ONNX's `Cast` (out-of-range floats are undefined there).
+    /// Casts a value with ONNX's `Cast`, which is undefined for floats out of range.
     pub fn cast(&mut self, value: ValueId, element: Element) -> ValueId {
         if self.element(value) == element {
             return value;
@@ -119,8 +118,8 @@ impl Lower<'_> {
         self.node(onnx::CAST, &[value]).element("to", element).out(element, &dims)
     }
 
-    /// The elements `start`, `start + step`, ... before `limit` of each dimension; a negative step goes down, and
-    /// then a `limit` of -1 includes the first element.
+    /// Slices each dimension as `start`, `start + step`, ... before `limit`. With a negative step, a `limit` of -1
+    /// includes the first element.
     pub fn slice<S: Size, L: Size>(
         &mut self,
         value: ValueId,
@@ -140,7 +139,7 @@ impl Lower<'_> {
             }
             from.push(self.counted_from_end(start, size));
             to.push(match limit {
-                // ONNX counts a negative limit from the end; the lowest number means "down to the first".
+                // ONNX counts negative limits from the end; the lowest number means "down to the first".
                 Dim::Known(-1) if step < 0 => Dim::Known(i64::MIN + 1),
                 _ if limit == size && limit.known().is_none() => Dim::Known(i64::MAX),
                 _ => self.counted_from_end(limit, size),
@@ -159,7 +158,7 @@ impl Lower<'_> {
         self.node(onnx::SLICE, &operands).out(element, &sliced)
     }
 
-    /// How many elements a slice takes.
+    /// The number of elements in a slice.
     fn sliced(&self, start: Dim, limit: Dim, step: i64) -> Dim {
         let sizes = &self.module.dim_exprs;
         let distance = if step > 0 { sizes.subtract(limit, start) } else { sizes.subtract(start, limit) };
@@ -169,7 +168,7 @@ impl Lower<'_> {
         }
     }
 
-    /// A place that is this many elements before the end of a dynamic dimension, as ONNX counts it.
+    /// An index this many elements before the end of a dynamic dimension, in ONNX's form.
     fn counted_from_end(&self, place: Dim, size: Dim) -> Dim {
         let back = self.module.dim_exprs.subtract(place, size);
         match back {
@@ -178,7 +177,7 @@ impl Lower<'_> {
         }
     }
 
-    /// The values one after the other along a dimension.
+    /// Concatenates values along a dimension.
     pub fn concat(&mut self, values: &[ValueId], axis: usize) -> ValueId {
         if let [value] = values {
             return *value;
@@ -189,8 +188,8 @@ impl Lower<'_> {
         self.node(onnx::CONCAT, values).int("axis", axis as i64).out(element, &dims)
     }
 
-    /// The value with `low` elements before and `high` after it in each dimension, which are `padding`, a scalar;
-    /// negative numbers cut off.
+    /// Pads each dimension with `low` elements before and `high` after it, whose value is the scalar `padding`;
+    /// negative amounts crop.
     pub fn pad<S: Size>(&mut self, value: ValueId, low: &[S], high: &[S], padding: ValueId) -> ValueId {
         let pads: Dims = low.iter().chain(high).map(|&amount| amount.into()).collect();
         if pads.iter().all(|&amount| amount == Dim::Known(0)) {
@@ -229,24 +228,24 @@ impl Lower<'_> {
         self.reshape(range, &dims)
     }
 
-    /// An elementwise ONNX op on operands of one element type, which broadcast.
+    /// An elementwise ONNX op whose operands have one element type and broadcast.
     pub fn elementwise(&mut self, name: OpName, operands: &[ValueId]) -> ValueId {
         let element = self.element(operands[0]);
         self.elementwise_to(name, operands, element)
     }
 
-    /// An elementwise ONNX op with another element type as its result, such as a comparison.
+    /// An elementwise ONNX op whose result has another element type, such as a comparison.
     pub fn elementwise_to(&mut self, name: OpName, operands: &[ValueId], element: Element) -> ValueId {
         let dims = self.broadcast_dims(operands);
         self.node(name, operands).out(element, &dims)
     }
 
-    /// The sizes that values have after ONNX has broadcast them against each other.
+    /// The sizes of values broadcast against each other by ONNX's rules.
     pub fn broadcast_dims(&self, values: &[ValueId]) -> Dims {
         let all: Vec<Dims> = values.iter().map(|&value| self.dims(value)).collect();
         let rank = all.iter().map(|dims| dims.len()).max().unwrap_or(0);
         let size = |axis: usize| {
-            // Those that are not 1 are equal in every run, and a number says more than an expression.
+            // Sizes other than 1 are equal at run time; a constant is more precise than an expression.
             all.iter()
                 .filter_map(|dims| (axis + dims.len()).checked_sub(rank).map(|own| dims[own]))
                 .filter(|&dim| dim != Dim::Known(1))
@@ -256,11 +255,11 @@ impl Lower<'_> {
         (0..rank).map(size).collect()
     }
 
-    /// As [`Lower::broadcast_dims`], as numbers; see [`Lower::sizes`].
+    /// Like [`Lower::broadcast_dims`], as numbers; see [`Lower::sizes`].
     pub fn broadcast_sizes(&self, values: &[ValueId]) -> Vec<i64> {
         self.broadcast_dims(values).into_iter().map(|dim| self.number(dim)).collect()
     }
 }
 
-/// Longer counts are computed when the model runs.
+/// Longer ranges are computed at run time.
 const LARGEST_IOTA: i64 = 4096;

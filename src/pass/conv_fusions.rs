@@ -1,8 +1,8 @@
-//! Offsets and factors of channels move into the convolution before them.
+//! Fuses channelwise scales and offsets into the preceding convolution.
 //!
-//! A bias is the third operand of `Conv` and `ConvTranspose`. A batch norm of constants is a factor and an offset for each
-//! channel: the factors go into the kernel, which is multiplied while the model is written, and the offsets into the
-//! bias. ONNX Runtime does the same when it loads a model; other runtimes do not.
+//! A bias becomes the third operand of `Conv` and `ConvTranspose`. A constant batch norm is a scale and an offset per
+//! channel: the scales are multiplied into the kernel while the model is written, and the offsets become the bias.
+//! ONNX Runtime does the same when it loads a model; other runtimes do not.
 
 use super::canonicalize::{positions, remove_dead};
 use super::module_tree::Paths;
@@ -17,9 +17,9 @@ use rustc_hash::FxHashMap;
 use smallvec::smallvec;
 use std::sync::Arc;
 
-/// A kernel of up to this many elements may be in a model with and without its factors.
+/// A kernel of up to this many elements may be stored both with and without its scales.
 const SMALL: usize = 1024;
-/// Factors beyond these, or below their inverses, could take the numbers of a kernel out of the range of their type.
+/// Scales beyond this, or below its inverse, could push kernel elements out of the range of their type.
 const LARGEST_FACTOR: f64 = 1048576.0;
 
 /// Runs the pass on all functions.
@@ -45,31 +45,31 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     }
 }
 
-/// A convolution, and what its result is multiplied by and added to.
+/// A convolution with the scales and offsets that follow it.
 #[derive(Clone)]
 struct Grown {
-    /// The convolution as it was.
+    /// The original convolution.
     conv: OpId,
     /// The Transpose after it.
     transpose: Option<OpId>,
-    /// The dimension of the channels in the result.
+    /// The channel dimension of the result.
     axis: usize,
-    /// A factor for each channel.
+    /// One scale per channel.
     factors: Vec<f64>,
     bias: Bias,
-    /// The op of the first constant that became part of the bias, which the bias is named after.
+    /// The op of the first constant in the bias, which names the bias.
     named: Option<OpId>,
 }
 
 #[derive(Clone)]
 enum Bias {
-    /// A number for each channel.
+    /// A number per channel.
     Numbers(Vec<f64>),
     /// A value of the program.
     Value(ValueId),
 }
 
-/// What an op does to its first operand.
+/// What an op does to its first operand, per channel.
 enum ChannelOp {
     Add(Vec<f64>),
     Multiply(Vec<f64>),
@@ -80,10 +80,10 @@ enum ChannelOp {
 struct Absorber<'a> {
     source: &'a Source,
     uses: Vec<u32>,
-    /// Convolutions that have grown, by their results.
+    /// Fused convolutions by result.
     grown: FxHashMap<ValueId, Grown>,
     keeps_files: bool,
-    /// Where modules become functions, those that ops are in.
+    /// The modules of ops, if modules become functions.
     paths: Option<Paths>,
 }
 
@@ -119,13 +119,13 @@ impl Absorber<'_> {
         Some(())
     }
 
-    /// Whether an op is not in the module of the convolution, where modules become functions.
+    /// Whether an op belongs to another module than the convolution, if modules become functions.
     fn parts_modules(&mut self, module: &Module, grown: &Grown, op: OpId) -> bool {
         let conv = grown.conv;
         self.paths.as_mut().is_some_and(|paths| paths.of(module, conv) != paths.of(module, op))
     }
 
-    /// The convolution that a value is the result of, which nothing else reads.
+    /// The convolution that defines a value, if the value has no other use.
     fn grown(&self, module: &Module, value: ValueId) -> Option<Grown> {
         if self.uses.get(value.index()) != Some(&1) {
             return None;
@@ -174,7 +174,7 @@ impl Absorber<'_> {
         })
     }
 
-    /// A number for each channel, of a constant that is one number or has one for each.
+    /// A constant as one number per channel, if it is a scalar or has one element per channel.
     fn numbers(&self, module: &Module, value: ValueId, channels: usize) -> Option<Vec<f64>> {
         let tensor = Tensor::read(module, self.source, module.constant_of(value)?)?;
         let numbers: Vec<f64> =
@@ -185,7 +185,7 @@ impl Absorber<'_> {
         }
     }
 
-    /// The convolution with one step more.
+    /// Adds one op to the fused convolution.
     fn after(&self, module: &Module, mut grown: Grown, step: ChannelOp) -> Option<Grown> {
         match (step, &mut grown.bias) {
             (ChannelOp::Add(numbers), Bias::Numbers(bias)) => {
@@ -213,7 +213,7 @@ impl Absorber<'_> {
         }
     }
 
-    /// Whether a kernel can be multiplied: it is a constant that the model does not need as it is.
+    /// Whether a kernel can be scaled: it is a constant, and the model does not also need it unscaled.
     fn takes_factors(&self, module: &Module, conv: OpId) -> bool {
         let kernel = module.op(conv).operands[1];
         let Some(constant) = module.constant_of(kernel).map(|id| module.constant(id)) else { return false };
@@ -229,7 +229,7 @@ impl Absorber<'_> {
     }
 }
 
-/// Whether a value is one number, or has one for each channel and size 1 in all other dimensions of the convolution.
+/// Whether a value is a scalar, or has one element per channel and size 1 in all other dimensions.
 fn is_along(module: &Module, value: ValueId, grown: &Grown, channels: usize) -> bool {
     let Some(ty) = module.tensor(value) else { return false };
     let result = grown.transpose.unwrap_or(grown.conv);
@@ -244,7 +244,7 @@ fn is_along(module: &Module, value: ValueId, grown: &Grown, channels: usize) -> 
         || (ty.dims.iter().enumerate().all(fits) && first <= grown.axis)
 }
 
-/// The convolution with its factors and its bias, and the Transpose after it, inserted before an op.
+/// Inserts the convolution with its scales, bias and Transpose before an op.
 fn insert(rewriter: &mut Rewriter, grown: &Grown, op: OpId) -> Option<ValueId> {
     let conv = grown.conv;
     let operation = rewriter.module.op(conv).clone();
@@ -274,7 +274,7 @@ fn insert(rewriter: &mut Rewriter, grown: &Grown, op: OpId) -> Option<ValueId> {
     Some(rewriter.insert_at(place, onnx::TRANSPOSE, &[result], ty, [("perm", order)]))
 }
 
-/// A value in one dimension.
+/// A value reshaped to one dimension.
 fn flat(rewriter: &mut Rewriter, op: OpId, value: ValueId, channels: i64) -> ValueId {
     let is_flat = |module: &Module, value: ValueId| {
         module.tensor(value).is_some_and(|ty| ty.dims[..] == [Dim::Known(channels)])
@@ -297,7 +297,7 @@ fn flat(rewriter: &mut Rewriter, op: OpId, value: ValueId, channels: i64) -> Val
     rewriter.insert_at(place, onnx::RESHAPE, &[value, shape], ty, [])
 }
 
-/// A kernel times the factors of the channels that it makes.
+/// A kernel scaled by its output channels.
 fn multiplied(rewriter: &mut Rewriter, grown: &Grown, kernel: ValueId) -> Option<ValueId> {
     let module = &*rewriter.module;
     let stored = module.constant(module.constant_of(kernel)?).clone();
@@ -312,7 +312,7 @@ fn multiplied(rewriter: &mut Rewriter, grown: &Grown, kernel: ValueId) -> Option
     };
     let (values, before) = match module.op(grown.conv).name {
         onnx::CONV => (grown.factors.clone(), 1),
-        // Of `[C, O / groups, ...]`, where the features that are read are in as many groups.
+        // For `[C, O / groups, ...]` with input features in the same groups.
         _ => {
             let [read, made] = *sizes.first_chunk()?;
             let groups = grown.factors.len().checked_div(made)?;
@@ -322,7 +322,7 @@ fn multiplied(rewriter: &mut Rewriter, grown: &Grown, kernel: ValueId) -> Option
             (values.collect::<Option<Vec<f64>>>()?, 2)
         }
     };
-    // The factors go by the order of the elements, whatever the sizes of a view.
+    // Scales follow the element order, whatever the shape of a view.
     let mut view = match base {
         Data::View(view) => View::clone(&view),
         base => View::of(base, width, &sizes),
@@ -336,14 +336,14 @@ fn multiplied(rewriter: &mut Rewriter, grown: &Grown, kernel: ValueId) -> Option
     Some(constant(rewriter, origin, stored.ty, Data::View(Arc::new(view))))
 }
 
-/// A constant in the place of an op.
+/// Replaces an op with a constant.
 fn constant(rewriter: &mut Rewriter, origin: OpId, ty: crate::ir::TypeId, data: Data) -> ValueId {
     let constant = rewriter.module.add_constant(Constant { ty, data });
     let place = rewriter.module.place(origin);
     rewriter.insert_at(place, onnx::CONSTANT, &[], ty, [("value", Attribute::Dense(constant))])
 }
 
-/// The bytes of the nearest number of a type, where it is finite.
+/// The bytes of the nearest number of a type, if it is finite.
 fn rounded(element: Element, number: f64) -> Option<Vec<u8>> {
     let (bytes, nearest) = match element {
         Element::F32 => ((number as f32).to_le_bytes().to_vec(), f64::from(number as f32)),

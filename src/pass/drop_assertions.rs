@@ -1,20 +1,20 @@
-//! Checks that only raise leave the program.
+//! Drops checks that only raise errors.
 //!
-//! `equinox.error_if(x, pred, msg)` is a `case` that returns `x` in one branch, and calls Python in the other, which
-//! raises and returns nothing. The model has no Python: it takes the first branch, whatever `pred` is. Text without
-//! locations names the check by its function, so [`mark`] comes before calls are inlined; the line of the user's
-//! program is known afterward.
+//! `equinox.error_if(x, pred, msg)` is a `case` that returns `x` in one branch, and in the other calls Python, which
+//! raises and returns nothing. The model has no Python, so it takes the first branch, whatever `pred` is. In text
+//! without locations only the function's name identifies the check, so [`mark`] runs before inlining; the user's line
+//! is known afterward.
 
 use super::Context;
 use crate::diagnostic::{Diagnostic, catalog};
 use crate::ir::{Attribute, BlockId, Module, OpId, Rewriter, provenance, stablehlo};
 use crate::ops;
 
-/// The function that equinox's checks are in, which are `error_if` and `branched_error_if`, and its file.
+/// Equinox's functions with checks, `error_if` and `branched_error_if`, and their file.
 const FUNCTION: &str = "branched_error_if_impl";
 const FILE: &str = "equinox/_errors.py";
 
-/// Writes on the Python calls that are part of a check which function of the user's program it is.
+/// Marks the Python calls of checks with the name of their user function.
 pub(super) fn mark(module: &mut Module) {
     for function in module.functions() {
         let name = module.symbols.get(module.function(function).name);

@@ -1,8 +1,8 @@
-//! Effects that give the program nothing leave it: tokens, and Python calls whose results are not used.
+//! Drops effects without results: tokens, and Python calls whose results are unused.
 //!
-//! JAX threads a token through ordered effects (`jax.debug.print(..., ordered=True)`): it is an argument and a result
-//! of the function, and a value that loops carry. A model computes by its data, so a token is nothing. Dead code goes
-//! first, so that what a Python call gives counts as used only when a result of the program needs it.
+//! JAX threads a token through ordered effects (`jax.debug.print(..., ordered=True)`) as an argument, a result and a
+//! loop-carried value. Models order nodes by data flow, so tokens are dropped. Dead code is removed first, so that a
+//! result of a Python call counts as used only if a result of the program needs it.
 
 use super::{Context, canonicalize, entry};
 use crate::diagnostic::{Diagnostic, catalog};
@@ -19,7 +19,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     drop_callbacks(module, cx);
 }
 
-/// Ops that hand on what they are given, or call Python: they mean the same without their tokens.
+/// Ops that pass values through or call Python. They work without their tokens.
 fn is_carrier(module: &Module, op: OpId) -> bool {
     matches!(
         module.op(op).name,
@@ -45,7 +45,7 @@ fn is_token_type(module: &Module, ty: TypeId) -> bool {
     *module.types.get(ty) == Type::Token
 }
 
-/// Takes the tokens out of a function, unless an op needs one that the lowering will refuse.
+/// Removes the tokens from a function, unless an op needs one that the lowering will refuse.
 fn remove_tokens(module: &mut Module, function: FunctionId) {
     let blocks: Vec<BlockId> = module.blocks_within([module.function(function).body]).collect();
     let mut ops = Vec::new();
@@ -108,7 +108,7 @@ fn remove_from_signature(module: &mut Module, id: FunctionId) {
     function.results = results;
 }
 
-/// Drops the Python calls that give nothing to the program, with a warning each.
+/// Drops the Python calls without results, with a warning for each.
 fn drop_callbacks(module: &mut Module, cx: &mut Context) {
     let is_callback = |module: &Module, op: OpId| ops::host_callback(module, op).is_some();
     let callbacks: Vec<OpId> =
@@ -125,13 +125,13 @@ fn drop_callbacks(module: &mut Module, cx: &mut Context) {
         provenance::complete(module, module.op_location(op), &mut diagnostic);
         cx.diagnostics.push(diagnostic);
     }
-    // What was computed for them alone need not be lowered.
+    // Values computed only for them need no lowering.
     live.cut(module);
     remove(module, &dropped);
     canonicalize::remove_unused(module);
 }
 
-/// Takes ops out of their blocks.
+/// Removes ops from their blocks.
 fn remove(module: &mut Module, dropped: &BTreeSet<OpId>) {
     let bodies = module.functions().map(|id| module.function(id).body);
     let blocks: Vec<BlockId> = module.blocks_within(bodies).collect();

@@ -1,11 +1,11 @@
-//! Floats of eight bits and fewer.
+//! Emulates floats of eight bits and fewer.
 //!
-//! ONNX Runtime computes on none of them, and ONNX lacks some. Those that it lacks, or that have no kernels to move
-//! them, are held in `f32`, which has all their numbers: an op that gives others is followed by one that rounds to the
-//! format. The others keep their type where elements are moved, and are converted round the ops that compute.
+//! ONNX Runtime has no arithmetic on them, and ONNX lacks some. Formats that ONNX lacks, or that have no kernels for
+//! moves, are stored as `f32`, which represents all their numbers; ops that compute are followed by a rounding op.
+//! Other formats keep their type in ops that move elements, and are converted around ops that compute.
 //!
-//! An `f32` has more than twice the digits of these formats and two, so that rounding its sum, product, quotient or
-//! square root once more gives what rounding once would (Figueroa 1995).
+//! `f32` has more than twice the digits of these formats plus two, so rounding its sum, product, quotient or square
+//! root again equals rounding once (Figueroa 1995).
 
 use super::Context;
 use crate::diagnostic::{Diagnostic, Part, catalog};
@@ -19,7 +19,7 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use std::sync::Arc;
 
-/// Ops whose results are elements of their operands, or whose operands' values alone count.
+/// Ops whose results are elements of their operands, or that only depend on operand values.
 fn is_exact(name: OpName) -> bool {
     matches!(name.class(), Class::Moves | Class::Indexes | Class::Control | Class::Terminates)
         || matches!(
@@ -39,11 +39,11 @@ fn is_exact(name: OpName) -> bool {
         )
 }
 
-/// Ops that compute numbers, which the format may lack: a format without -0 lacks the negative of zero.
+/// Ops whose results the format may lack: a format without -0 cannot negate zero.
 fn computes(name: OpName) -> bool {
     match name {
         stablehlo::IOTA => true,
-        // They read or write the bits of a number.
+        // Ops that read or write the bits of a number.
         chlo::BROADCAST_NEXT_AFTER | chlo::NEXT_AFTER | stablehlo::REDUCE_PRECISION | ROUND => false,
         stablehlo::UNIFORM_DEQUANTIZE | stablehlo::UNIFORM_QUANTIZE => false,
         _ => {
@@ -53,7 +53,7 @@ fn computes(name: OpName) -> bool {
     }
 }
 
-/// Whether the pass takes an op on all narrow types.
+/// Whether the pass supports an op for all small floats.
 pub(super) fn covers(name: OpName) -> bool {
     name == stablehlo::CONVERT || is_exact(name) || computes(name)
 }
@@ -73,19 +73,19 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     }
 }
 
-/// Whether tensors of the type are held in `f32`.
+/// Whether tensors of the type are stored as `f32`.
 fn is_held(element: Element) -> bool {
     element.is_small_float() && !Elements::FLOAT8.contains(element)
 }
 
-/// The type that holds a tensor's numbers in `f32`.
+/// The type that stores a tensor as `f32`.
 fn held_type(module: &mut Module, ty: TypeId) -> Option<(Element, TypeId)> {
     let tensor = module.tensor_type(ty).filter(|tensor| is_held(tensor.element))?;
     let (element, wide) = (tensor.element, TensorType { element: Element::F32, ..tensor.clone() });
     Some((element, module.types.intern(Type::Tensor(wide))))
 }
 
-/// Gives all values of a function that are held in `f32` that type; whether it has any narrow value.
+/// Retypes all values that are stored as `f32`. Returns whether the function has any small float.
 fn hold(module: &mut Module, function: FunctionId, held: &mut FxHashMap<ValueId, Element>) -> bool {
     let mut values = Vec::new();
     for block in module.blocks_within([module.function(function).body]) {
@@ -104,7 +104,7 @@ fn hold(module: &mut Module, function: FunctionId, held: &mut FxHashMap<ValueId,
     found
 }
 
-/// Says which inputs and outputs of the model have another type than the program's.
+/// Reports inputs and outputs whose type in the model differs from the program.
 fn report_boundary(module: &Module, id: FunctionId, cx: &mut Context) {
     let function = module.function(id);
     let mut report = |what: &str, ty: TypeId, at: Span| {
@@ -137,14 +137,14 @@ fn retype_boundary(module: &mut Module, id: FunctionId) {
 }
 
 struct SmallFloatRewriter<'s> {
-    /// The element type that each value held in `f32` has in the program.
+    /// The program's element type of each value that is stored as `f32`.
     held: FxHashMap<ValueId, Element>,
     source: &'s Source,
     refused: Vec<Diagnostic>,
 }
 
 impl SmallFloatRewriter<'_> {
-    /// Rewrites an op; whether it stays.
+    /// Rewrites an op. Returns whether it stays.
     fn visit(&mut self, rewriter: &mut Rewriter, op: OpId) -> bool {
         let module = &*rewriter.module;
         let operation = module.op(op);
@@ -159,7 +159,7 @@ impl SmallFloatRewriter<'_> {
             stablehlo::CONSTANT => self.constant(rewriter.module, op),
             stablehlo::CONVERT => return self.convert(rewriter, op),
             _ if computes(name) => return self.compute(rewriter, op),
-            // What moves elements does so in any type; other ops need one that has kernels.
+            // Ops that move elements work on any type; other ops need kernels.
             _ if is_exact(name) => {
                 let has_row = ops::find(name).is_none_or(|row| row.elements.contains(narrow));
                 if !is_held(narrow) && !has_row && operation.regions.is_empty() {
@@ -193,7 +193,7 @@ impl SmallFloatRewriter<'_> {
         module.op_mut(op).attributes = vec![(value, Attribute::Dense(id))];
     }
 
-    /// A conversion rounds once, from a type that has all numbers of the operand's that are in the format's range.
+    /// A conversion rounds once, from a type that represents all operand values within the format's range.
     fn convert(&mut self, rewriter: &mut Rewriter, op: OpId) -> bool {
         let (operand, result) = (rewriter.module.op(op).operands[0], rewriter.module.op(op).results[0]);
         let Some(&to) = self.held.get(&result) else { return true };
@@ -218,7 +218,7 @@ impl SmallFloatRewriter<'_> {
         false
     }
 
-    /// Computes in `f32`, and rounds the results that are narrow.
+    /// Computes in `f32`, and rounds the results that are small floats.
     fn compute(&mut self, rewriter: &mut Rewriter, op: OpId) -> bool {
         let results = rewriter.module.op(op).results.clone();
         let is_narrow = |module: &Module, value: ValueId| {
@@ -258,7 +258,7 @@ impl SmallFloatRewriter<'_> {
         false
     }
 
-    /// Reports an op, which leaves the module; unknown values replace its results.
+    /// Reports and removes an op; unknown values replace its results.
     fn refuse(&mut self, rewriter: &mut Rewriter, op: OpId, element: Element) -> bool {
         for result in rewriter.module.op(op).results.clone() {
             let unknown = rewriter.module.add_poison(rewriter.module.value_type(result));
@@ -287,7 +287,7 @@ fn with_element(module: &mut Module, value: ValueId, element: Element) -> TypeId
     module.types.intern(Type::Tensor(TensorType { element, ..tensor }))
 }
 
-/// A value in another element type.
+/// Casts a value to another element type.
 fn converted(rewriter: &mut Rewriter, op: OpId, value: ValueId, element: Element) -> ValueId {
     let ty = with_element(rewriter.module, value, element);
     if ty == rewriter.module.value_type(value) {
@@ -296,7 +296,7 @@ fn converted(rewriter: &mut Rewriter, op: OpId, value: ValueId, element: Element
     insert(rewriter, op, stablehlo::CONVERT, value, ty, None)
 }
 
-/// A value rounded to a format.
+/// Rounds a value to a format.
 fn rounded(rewriter: &mut Rewriter, op: OpId, value: ValueId, format: Element) -> ValueId {
     let ty = rewriter.module.value_type(value);
     insert(rewriter, op, ROUND, value, ty, Some(format))

@@ -1,8 +1,8 @@
-//! Calls and composites become the ops of the functions that they name.
+//! Inlines calls and composites.
 //!
-//! ONNX Runtime inlines functions itself and other runtimes cannot read them; patterns, too, are found only across
-//! the small private functions that JAX makes (`@relu`, `@_where`). A composite whose name has a lowering of its
-//! own (`chlo.erf`) becomes that op instead.
+//! ONNX Runtime inlines functions itself, and some runtimes cannot read them. Patterns also cross the small private
+//! functions that JAX makes (`@relu`, `@_where`). A composite whose name has a lowering (`chlo.erf`) becomes that op
+//! instead.
 
 use super::{Context, entry_or_report};
 use crate::diagnostic::catalog;
@@ -15,7 +15,7 @@ use crate::source::NESTING_LIMIT;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 
-/// Runs the pass: afterward the entry is the only function.
+/// Runs the pass. Afterward only the entry function is left.
 pub fn run(module: &mut Module, cx: &mut Context) {
     let Some(entry) = entry_or_report(module, cx.diagnostics) else { return };
     name_composites(module);
@@ -31,7 +31,7 @@ pub fn run(module: &mut Module, cx: &mut Context) {
     module.retain_functions(|function| function.name == name);
 }
 
-/// A composite op becomes the op that it is named after, when that has a lowering.
+/// Turns a composite into the op of the same name, if that op has a lowering.
 fn name_composites(module: &mut Module) {
     for id in module.reachable_ops() {
         if module.op(id).name != stablehlo::COMPOSITE {
@@ -49,8 +49,8 @@ fn name_composites(module: &mut Module) {
     }
 }
 
-/// A `reduce_window` that takes its sizes from operands is a call in JAX, which names the function of its region; the
-/// region is made of that, as no function but the entry stays.
+/// In JAX, a `reduce_window` with dynamic sizes is a call that names the function of its region. The function's body
+/// becomes the region, because only the entry function is kept.
 fn take_in_reducers(module: &mut Module) {
     for id in module.reachable_ops() {
         let target = module.attribute(id, "call_target_name").and_then(Attribute::as_str);
@@ -91,7 +91,7 @@ fn callee(module: &Module, op: OpId) -> Option<FunctionId> {
     }
 }
 
-/// The functions that `entry` needs, each after those that it calls; `None` when one calls itself.
+/// The functions that `entry` needs, callees last; `None` if one calls itself.
 fn callees_first(module: &Module, entry: FunctionId, cx: &mut Context) -> Option<Vec<FunctionId>> {
     let calls = |function: FunctionId| -> Vec<(OpId, FunctionId)> {
         let mut calls: Vec<_> = module
@@ -126,8 +126,8 @@ fn callees_first(module: &Module, entry: FunctionId, cx: &mut Context) -> Option
     Some(order)
 }
 
-/// Whether the ops of the program, those of a function at each of its calls, are few enough; reports when not. Few
-/// lines of functions that each call the next one twice expand to more ops than there is memory.
+/// Whether the program stays within the op limit, counting a function's ops at each of its calls; reports it
+/// otherwise. A few functions that each call the next one twice expand to more ops than fit in memory.
 fn within_limit(module: &Module, order: &[FunctionId], cx: &mut Context) -> bool {
     let mut counts: FxHashMap<FunctionId, u64> = FxHashMap::default();
     for &function in order {
@@ -146,8 +146,8 @@ fn within_limit(module: &Module, order: &[FunctionId], cx: &mut Context) -> bool
     false
 }
 
-/// Whether regions stay within the depth that the scan allows when each call holds what it calls; reports the call that
-/// leads beyond it when not. All passes that follow rely on that depth.
+/// Whether region nesting stays within the scan's limit after inlining; reports the call that exceeds it. All later
+/// passes rely on that limit.
 fn within_depth(module: &Module, order: &[FunctionId], cx: &mut Context) -> bool {
     let mut depths: FxHashMap<FunctionId, usize> = FxHashMap::default();
     for &function in order {
@@ -159,7 +159,7 @@ fn within_depth(module: &Module, order: &[FunctionId], cx: &mut Context) -> bool
                 let Some(&called) = callee(module, op).and_then(|callee| depths.get(&callee)) else {
                     continue;
                 };
-                // The body of what is called takes the place of the call, in the region of the call.
+                // The callee's body replaces the call, in the region of the call.
                 deepest = deepest.max(depth + called - 1);
                 if deepest > NESTING_LIMIT {
                     let at = module.span(op).name;
@@ -173,7 +173,7 @@ fn within_depth(module: &Module, order: &[FunctionId], cx: &mut Context) -> bool
     true
 }
 
-/// How often the ops of each function are in the program when calls are inlined.
+/// How often each function's ops occur in the inlined program.
 fn copies(module: &Module, order: &[FunctionId]) -> FxHashMap<FunctionId, u64> {
     let mut copies: FxHashMap<FunctionId, u64> = order.last().map(|&entry| (entry, 1)).into_iter().collect();
     for function in order.iter().rev() {
@@ -188,13 +188,13 @@ fn copies(module: &Module, order: &[FunctionId]) -> FxHashMap<FunctionId, u64> {
     copies
 }
 
-/// Replaces calls, from the entry inwards: each op comes to its final place at once, so that a chain of calls costs no
-/// more than its ops.
+/// Inlines calls from the entry inward. Each op moves to its final place at once, so a chain of calls costs no more
+/// than its ops.
 struct Inliner<'m> {
     module: &'m mut Module,
-    /// How often each function is still to be inlined. The last call takes the ops of the function themselves.
+    /// The remaining calls of each function. The last call moves the ops instead of copying them.
     copies: FxHashMap<FunctionId, u64>,
-    /// What the results of calls and the arguments of functions that were moved are.
+    /// Replacements for results of calls and arguments of moved functions.
     replaced: Vec<Option<ValueId>>,
 }
 
@@ -222,7 +222,7 @@ impl Inliner<'_> {
         }
     }
 
-    /// The ops that take the place of a call; `None` where the op is not a call that can be replaced.
+    /// The ops that replace a call; `None` if the op is not a call that can be inlined.
     fn called(&mut self, call: OpId) -> Option<Vec<OpId>> {
         let callee = callee(self.module, call)?;
         let body = self.module.function(callee).body;
@@ -235,7 +235,7 @@ impl Inliner<'_> {
         if arguments.len() != operands.len() || returned.len() != results.len() {
             return None;
         }
-        // Calls on one Python line share a location; a copy of it tells the ops of one call from those of another.
+        // Calls on one Python line share a location; a copy distinguishes the ops of different calls.
         let location = self.module.location(self.module.op_location(call)).clone();
         let location = self.module.add_location(location);
         let last = self.copies.get_mut(&callee).is_some_and(|copies| {
@@ -281,8 +281,8 @@ impl Inliner<'_> {
         }
     }
 
-    /// The value that is read where the text reads `value`. Each step on the way is shortened, as a result may come
-    /// through any number of calls.
+    /// The current replacement of a value. Compresses the path, because a result may pass through any number of
+    /// calls.
     fn resolve(&mut self, value: ValueId) -> ValueId {
         let next =
             |replaced: &[Option<ValueId>], value: ValueId| replaced.get(value.index()).copied().flatten();
@@ -356,7 +356,7 @@ impl Copier {
     }
 }
 
-/// Where an op comes from that a call brings: the place in the function, called from the place of the call.
+/// The location of an inlined op: the place in the function, called from the place of the call.
 fn location_of_copy(module: &mut Module, op: OpId, call: LocationId) -> LocationId {
     let callee = module.op_location(op);
     if call == LocationId::UNKNOWN {

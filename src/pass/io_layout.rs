@@ -1,8 +1,7 @@
-//! Inputs and outputs that are images have their channels before their rows and columns (NCHW), where the user asks for
-//! it.
+//! Makes image inputs and outputs channels-first (NCHW) on request.
 //!
-//! JAX's images have them last (NHWC). It takes a lowered module and puts a Transpose after such an input and before
-//! such an output; `canonicalize` joins them with those that are round convolutions.
+//! JAX's images are channels-last (NHWC). Expects a lowered module. Adds a Transpose after each such input and before
+//! each such output; `canonicalize` merges them with the Transposes around convolutions.
 
 use super::name_values;
 use super::{Context, entry};
@@ -13,9 +12,9 @@ use crate::ir::{
 };
 use smallvec::{SmallVec, smallvec};
 
-/// Dimensions of an NCHW image in the order of NHWC.
+/// The permutation from NCHW to NHWC.
 const TO_NHWC: [i64; 4] = [0, 2, 3, 1];
-/// Dimensions of an NHWC image in the order of NCHW.
+/// The permutation from NHWC to NCHW.
 const TO_NCHW: [i64; 4] = [0, 3, 1, 2];
 
 /// Runs the pass.
@@ -39,7 +38,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     }
 }
 
-/// The positions of the values that are named, or given by their own positions; they must be images.
+/// The indices of the values selected by name or index, which must be images.
 fn places(
     option: &str,
     module: &Module,
@@ -73,7 +72,7 @@ fn places(
     places
 }
 
-/// The argument becomes the result of a Transpose of a new one, so that its uses need no change.
+/// A new argument is transposed into the old value, so users stay unchanged.
 fn input(module: &mut Module, entry: FunctionId, block: BlockId, index: usize) {
     let image = module.block(block).arguments[index];
     let Some(dims) = permuted(module, image, TO_NCHW) else { return };
@@ -107,7 +106,7 @@ fn permuted(module: &Module, value: ValueId, order: [i64; 4]) -> Option<Dims> {
     order.iter().map(|&from| tensor.dims.get(from as usize).copied()).collect()
 }
 
-/// A Transpose of `operand`, whose dimensions are those of `image` in another order where they are the same value.
+/// Transposes `operand` to the order of `image`, if they are the same value.
 fn transpose(module: &mut Module, operand: ValueId, image: ValueId, order: [i64; 4]) -> OpId {
     let element = module.tensor(image).map_or(Element::F32, |tensor| tensor.element);
     let dims = permuted(module, operand, order).unwrap_or_default();

@@ -1,13 +1,13 @@
-//! Placeholders whose arrays stay out of the model become arguments of the program, after those that it has.
+//! Turns placeholders of arrays that stay outside of the model into arguments, after the existing ones.
 //!
-//! It runs on an inlined program: a placeholder can be in any function that is called.
+//! Runs after inlining, because placeholders can be in any function.
 
 use super::bind_weights::placeholder_id;
 use super::{Context, entry};
 use crate::ir::{Argument, Location, Module, OpId, Rewriter, ValueId};
 use rustc_hash::FxHashMap;
 
-/// Runs the pass on the entry function; each array becomes one argument, in the order of the list.
+/// Runs the pass on the entry function. Each array becomes one argument, in the order of the list.
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
     add(module, cx);
     if cx.value_map {

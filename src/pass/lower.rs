@@ -1,4 +1,4 @@
-//! Every `stablehlo` and `chlo` op becomes `onnx` ops, or a diagnostic. All ops are tried.
+//! Lowers every `stablehlo` and `chlo` op to `onnx` ops, or reports it. Tries all ops.
 
 use super::{Context, entry, entry_or_report};
 use crate::diagnostic::{Diagnostic, Part, catalog};
@@ -23,14 +23,14 @@ pub fn run(module: &mut Module, cx: &mut Context) {
     module.attributes.push((name, Attribute::Integer(opset, ty)));
 }
 
-/// An op of the entry function that has to be lowered and was made after that.
+/// An op in the entry function that still has to be lowered.
 pub(super) fn unlowered(module: &Module) -> Option<OpId> {
     let entry = entry(module).filter(|_| module.opset().is_some())?;
     let is_unlowered = |&op: &OpId| matches!(module.dialect(op), Dialect::StableHlo | Dialect::Chlo);
     module.ops_within([module.function(entry).body]).find(is_unlowered)
 }
 
-/// A tensor that ONNX cannot take is reported at the argument; what is computed from it stays silent.
+/// A type that ONNX lacks is reported at the argument; its users stay silent.
 fn report_foreign_arguments(module: &Module, entry: FunctionId, cx: &mut Context) {
     let function = module.function(entry);
     for (argument, &ty) in function.arguments.iter().zip(&function.argument_types) {

@@ -1,7 +1,7 @@
-//! The passes, in their order.
+//! The passes in order.
 //!
-//! A pass takes a module and leaves one that means the same. The table is the pipeline; the command line, the
-//! tests and the documentation read the same table.
+//! A pass transforms a module and preserves its meaning. One table defines the pipeline for the command line, the
+//! tests and the documentation.
 
 mod bind_weights;
 mod canonicalize;
@@ -43,43 +43,43 @@ use crate::source::{Source, Span};
 use crate::weights::Weights;
 use std::ops::ControlFlow;
 
-/// What a pass may use beside the module.
+/// What a pass can use apart from the module.
 pub struct Context<'a> {
-    /// The text that large constants are read from.
+    /// The text, for reading large constants.
     pub source: &'a Source,
-    /// What the user requested.
+    /// The user's settings.
     pub settings: Settings,
-    /// How many ops the program may have when its calls are inlined.
+    /// The op limit after inlining.
     pub max_ops: u64,
-    /// How many bytes the constants may take that are computed from others.
+    /// The byte limit of folded constants.
     pub max_folded: u64,
-    /// How many bytes they take by now.
+    /// The bytes of folded constants so far.
     pub folded: u64,
-    /// Numbers for symbolic dimensions, by name.
+    /// Sizes of symbolic dimensions, by name.
     pub dims: &'a [(String, i64)],
-    /// Dimensions of inputs that are to be dynamic.
+    /// Input dimensions to make dynamic.
     pub dynamic: &'a [DynamicDimension],
-    /// Names of the inputs in order; empty leaves them to the text.
+    /// Names of the inputs in order; if empty, names from the text are used.
     pub input_names: &'a [String],
-    /// Names of the outputs in order; empty leaves them to the text.
+    /// Names of the outputs in order; if empty, names from the text are used.
     pub output_names: &'a [String],
-    /// Names of the inputs that have their channels first.
+    /// Names of the channels-first inputs.
     pub nchw_inputs: &'a [String],
-    /// Names of the outputs that have their channels first.
+    /// Names of the channels-first outputs.
     pub nchw_outputs: &'a [String],
-    /// Whether modules become functions of the model.
+    /// Whether modules become functions in the model.
     pub keep_functions: bool,
-    /// Whether weights stay in their files, and the model refers to them.
+    /// Whether the model references weights in their files.
     pub references_weights: bool,
-    /// What arguments are bound to.
+    /// The weights to bind to arguments.
     pub weights: &'a Weights,
-    /// Whether values remember which values of the inlined program they represent.
+    /// Whether to record which values of the inlined program each value represents.
     pub value_map: bool,
-    /// How many arguments have been bound.
+    /// The number of bound arguments.
     pub bound: usize,
-    /// Whether an error makes all that could be said of the program beyond it a consequence.
+    /// Whether an error makes all further errors mere consequences.
     pub halted: bool,
-    /// Where problems go.
+    /// Receives diagnostics.
     pub diagnostics: &'a mut Diagnostics,
 }
 
@@ -88,9 +88,9 @@ pub struct Context<'a> {
 pub struct Pass {
     /// Its name, for `--print-after` and `opt --passes`.
     pub name: &'static str,
-    /// What it does, in a line.
+    /// One line for the documentation.
     pub about: &'static str,
-    /// Does it.
+    /// Runs it.
     pub run: fn(&mut Module, &mut Context),
 }
 
@@ -100,7 +100,7 @@ const CANONICALIZE: Pass = Pass {
     run: canonicalize::run,
 };
 
-/// The pipeline: the order is the table's.
+/// The pipeline, in order.
 pub const PIPELINE: &[Pass] = &[
     Pass {
         name: "normalize",
@@ -207,17 +207,17 @@ pub const PIPELINE: &[Pass] = &[
     Pass { name: "name_values", about: "values get names from the user's program", run: name_values::run },
 ];
 
-/// The ops that the `complex` pass rewrites, for the table of coverage.
+/// The ops that the `complex` pass supports, for the table of coverage.
 pub(crate) fn complex_ops() -> std::collections::BTreeSet<OpName> {
     complex::covered().collect()
 }
 
-/// Whether the `emulate_small_floats` pass takes an op on floats of eight bits and fewer, for the table of coverage.
+/// Whether the `emulate_small_floats` pass supports an op, for the table of coverage.
 pub(crate) fn takes_small_floats(name: OpName) -> bool {
     emulate_small_floats::covers(name)
 }
 
-/// Whether rows can stay apart in an op, for the table of coverage.
+/// Whether an op can be row-wise, for the table of coverage.
 pub(crate) fn takes_rows(name: OpName) -> bool {
     dynamic_batch::takes_rows(name)
 }
@@ -227,8 +227,7 @@ pub fn find(name: &str) -> Option<&'static Pass> {
     PIPELINE.iter().find(|pass| pass.name == name)
 }
 
-/// Passes that leave out what they or others refused, with unknown values in its place, so that the next one can tell
-/// what it refuses as well: one run reports all of it.
+/// Passes that replace refused ops with unknown values and continue, so that one run reports everything.
 const REFUSING: &[&str] = &[
     "normalize",
     "quant_to_qdq",
@@ -242,11 +241,11 @@ const REFUSING: &[&str] = &[
     "qdq_propagation",
 ];
 
-/// The last pass that can refuse something of the program.
+/// The last pass that can refuse an op.
 const LAST_REFUSING: &str = "insert_casts";
 
-/// Runs passes in order. After an error only those that could refuse more of the program run. `after` sees the module
-/// after each, and may break off; whether it did is the result.
+/// Runs passes in order. After an error only those that could refuse more ops run. `after` sees the module after each
+/// pass and may stop the run, which is the result.
 pub fn run(
     passes: &[Pass],
     module: &mut Module,
@@ -272,7 +271,7 @@ pub fn run(
     ControlFlow::Continue(())
 }
 
-/// Whether a pass has left a valid module. What is wrong with it is the pass's fault, and not the text's.
+/// Checks the module after a pass. An invalid module is a bug in the pass, not in the text.
 fn verify(pass: &Pass, module: &Module, diagnostics: &mut Diagnostics) -> bool {
     let mut found = Diagnostics::new();
     crate::ir::verify(module, &crate::ops::type_inference::check, &mut found);
@@ -286,8 +285,8 @@ fn verify(pass: &Pass, module: &Module, diagnostics: &mut Diagnostics) -> bool {
     false
 }
 
-/// The function that the model is made of: `@main` of the outer module or its only public one, else those of nested
-/// modules, else the only one of all.
+/// The function to convert: `@main` of the outer module or its only public function, else those of nested modules,
+/// else the only function.
 pub fn entry(module: &Module) -> Option<FunctionId> {
     let name = |id: FunctionId| module.symbols.get(module.function(id).name);
     let is_outer = |id: FunctionId| !name(id).contains("::");
@@ -305,7 +304,7 @@ pub fn entry(module: &Module) -> Option<FunctionId> {
         .or_else(|| only(&|_| true))
 }
 
-/// The entry, or a diagnostic that names the candidates.
+/// The entry function; otherwise reports the candidates.
 pub(crate) fn entry_or_report(module: &Module, diagnostics: &mut Diagnostics) -> Option<FunctionId> {
     let entry = entry(module);
     if entry.is_none() {

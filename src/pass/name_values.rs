@@ -1,10 +1,10 @@
-//! Values get the names that the user's program gives them.
+//! Names values after the user's program.
 //!
-//! JAX's locations have them: an argument's path in the tree of arguments (`variables['params']['Dense_0']['kernel']`
-//! becomes `params/Dense_0/kernel`), an op's path of modules (`jit(apply)/M/Dense_0/dot_general` becomes
-//! `M/Dense_0/dot_general`), a result's place in the returned tree (`jax.result_info = "result['logits']"` becomes
-//! `logits`). Text without locations has none of this; then inputs are `arg0`, outputs `result0`, and an advice says
-//! how to get names.
+//! The names come from JAX's locations: an argument's path in the argument tree
+//! (`variables['params']['Dense_0']['kernel']` becomes `params/Dense_0/kernel`), an op's module path
+//! (`jit(apply)/M/Dense_0/dot_general` becomes `M/Dense_0/dot_general`), a result's position in the returned tree
+//! (`jax.result_info = "result['logits']"` becomes `logits`). Without locations inputs are `arg0` and outputs
+//! `result0`, and an advice explains how to get names.
 
 use super::{Context, entry};
 use crate::diagnostic::{Diagnostics, catalog};
@@ -13,7 +13,7 @@ use crate::ir::{
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 
-/// Runs the pass on the entry function: afterward all its values have unique names.
+/// Runs the pass on the entry function. Afterward all its values have unique names.
 pub fn run(module: &mut Module, cx: &mut Context) {
     let Some(entry) = entry(module) else { return };
     let Some(block) = module.entry_block(module.function(entry).body) else { return };
@@ -37,7 +37,7 @@ pub fn run(module: &mut Module, cx: &mut Context) {
     }
 }
 
-/// Names the values of functions, given calls whose operands have names. The first call of a function counts.
+/// Names the values of functions, given calls whose operands are named. The first call of a function counts.
 fn name_functions(module: &mut Module, mut calls: Vec<OpId>) {
     let mut done: FxHashSet<FunctionId> = FxHashSet::default();
     calls.reverse();
@@ -57,8 +57,8 @@ fn name_functions(module: &mut Module, mut calls: Vec<OpId>) {
     }
 }
 
-/// What a function calls the argument that is this value at a call: for a weight, its path below that of the module
-/// whose name is `own`; for another argument or constant, the last part of its path that says something.
+/// The name of a function's argument, given the value at a call. For a weight: its path relative to the module named
+/// `own`. For another argument or constant: the last significant component of its path.
 fn parameter(module: &Module, value: ValueId, own: &str) -> String {
     let is_computed = module.defining_op(value).is_some_and(|op| module.op(op).name != onnx::CONSTANT);
     let Some(name) = module.value(value).name.filter(|_| !is_computed) else { return "x".to_owned() };
@@ -73,10 +73,10 @@ fn parameter(module: &Module, value: ValueId, own: &str) -> String {
 }
 
 struct UniqueNames {
-    /// How many modules the function is within, whose names are left out.
+    /// The number of modules around the function, which names omit.
     depth: usize,
     taken: FxHashSet<Symbol>,
-    /// The number to try next after a name that is taken.
+    /// The next suffix to try for a name that is taken.
     next: FxHashMap<Symbol, u32>,
 }
 
@@ -85,7 +85,7 @@ impl UniqueNames {
         Self { depth, taken: FxHashSet::default(), next: FxHashMap::default() }
     }
 
-    /// The path of an op from the module on whose function it is in.
+    /// The path of an op relative to the function's module.
     fn path(&self, module: &Module, op: OpId) -> Option<String> {
         if let Some(name) = provenance::weight_name(module, op) {
             return Some(module.symbols.get(name).to_owned());
@@ -100,7 +100,7 @@ impl UniqueNames {
         (!parts.is_empty()).then(|| parts.join("/"))
     }
 
-    /// Gives a value the name, or the name with a number after it.
+    /// Names a value, with a number appended if the name is taken.
     fn give(&mut self, module: &mut Module, value: ValueId, name: &str) {
         let wanted = module.symbols.intern(name);
         let unique = if self.taken.insert(wanted) { wanted } else { self.numbered(module, wanted, name) };
@@ -118,7 +118,7 @@ impl UniqueNames {
         }
     }
 
-    /// Names the arguments; returns whether the text has names for any of them.
+    /// Names the arguments. Returns whether the text has names for any of them.
     fn arguments(&mut self, module: &mut Module, function: FunctionId, block: BlockId) -> bool {
         let (names, named) = inputs(module, function);
         for (value, name) in module.block(block).arguments.clone().into_iter().zip(names) {
@@ -127,7 +127,7 @@ impl UniqueNames {
         named
     }
 
-    /// Gives the names that the user requested; returns whether there are any.
+    /// Assigns the names that the user requested. Returns whether there are any.
     fn given(
         &mut self,
         option: &str,
@@ -152,7 +152,7 @@ impl UniqueNames {
                 } else if names[..index].contains(name) {
                     format!("`{name}` appears twice")
                 } else {
-                    // Inputs have their names before outputs.
+                    // Inputs are named before outputs.
                     format!("`{name}` is already the name of an input")
                 };
                 diagnostics.push(catalog::NameMismatch { option, why: &why });
@@ -168,8 +168,8 @@ impl UniqueNames {
         }
     }
 
-    /// Names the weights that are read as they are. A weight that is also read transposed, or in parts, is several
-    /// initializers, and the whole one has the first claim on the name.
+    /// Names the weights that are used unchanged. A weight that is also used transposed or in parts becomes several
+    /// initializers; the unchanged one gets the name first.
     fn weights(&mut self, module: &mut Module, block: BlockId) {
         for op in module.block(block).ops.clone() {
             let &[value] = module.op(op).results.as_slice() else { continue };
@@ -186,7 +186,7 @@ impl UniqueNames {
         }
     }
 
-    /// Names what the ops of a block, and of the graphs in it, define; returns the calls among them.
+    /// Names the results of a block's ops and of nested graphs. Returns the calls among the ops.
     fn block(&mut self, module: &mut Module, block: BlockId) -> Vec<OpId> {
         let mut calls = Vec::new();
         for op in module.block(block).ops.clone() {
@@ -231,7 +231,7 @@ pub(super) fn inputs(module: &Module, function: FunctionId) -> (Vec<String>, boo
         let name = argument.location.and_then(|location| provenance::own_name(module, location));
         paths.push(name.and_then(Path::parse));
     }
-    // The first key says enough unless two arguments differ in their root only.
+    // The first key is enough, unless two arguments differ only in their root.
     let mut short: FxHashMap<String, usize> = FxHashMap::default();
     for path in paths.iter().flatten() {
         *short.entry(path.short()).or_default() += 1;
@@ -255,16 +255,16 @@ pub(super) fn outputs(module: &Module, function: FunctionId) -> Vec<String> {
     results.map(|(index, result)| path(result).unwrap_or_else(|| format!("result{index}"))).collect()
 }
 
-/// A place in a tree of arguments or results: `variables['params']['Dense_0']['kernel']`, `args[0].x`.
+/// A path in a tree of arguments or results: `variables['params']['Dense_0']['kernel']`, `args[0].x`.
 pub(crate) struct Path<'t> {
-    /// The parameter of the function; empty where the location leaves it out.
+    /// The function's parameter; empty if the location omits it.
     pub(crate) root: &'t str,
     /// Keys, indices and attributes below it.
     pub(crate) keys: Vec<&'t str>,
 }
 
 impl<'t> Path<'t> {
-    /// `None` for what is not such a place.
+    /// Parses a path; `None` if the text is not one.
     pub(crate) fn parse(text: &'t str) -> Option<Self> {
         let end = text.find(['[', '.']).unwrap_or(text.len());
         let (root, mut rest) = text.split_at(end);
@@ -294,7 +294,7 @@ impl<'t> Path<'t> {
         (!path.long().is_empty()).then_some(path)
     }
 
-    /// Without the root, where a key says more than a number.
+    /// Drops the root if a key is more than a number.
     pub(crate) fn short(&self) -> String {
         match self.keys.first() {
             Some(first) if !first.bytes().all(|byte| byte.is_ascii_digit()) => self.keys.join("/"),

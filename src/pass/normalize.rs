@@ -1,8 +1,8 @@
-//! Other forms of ops become StableHLO's: what older programs, front ends and partitioners print, and what means nothing
-//! on one device.
+//! Normalizes other forms of ops to StableHLO: older programs, other front ends, partitioners, and ops that are
+//! trivial on one device.
 //!
-//! It comes first, so that no other pass and no lowering has to know these forms. The rows of [`ops::FAMILIES`] that have
-//! an expansion are the table.
+//! Runs first, so that later passes and lowerings never see these forms. The rows of [`ops::FAMILIES`] with an
+//! expansion define them.
 
 use super::{Context, drop_assertions, scalars, tuples};
 use crate::diagnostic::Diagnostic;
@@ -28,7 +28,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
             }
             let name = rewriter.module.op(op).name;
             let Some(expand) = ops::find(name).and_then(|row| row.expand) else { return true };
-            // Of what was refused nothing is known.
+            // Refused values are unknown.
             if rewriter.module.op(op).operands.iter().any(|operand| unknown.contains(operand)) {
                 unknown.extend(&rewriter.module.op(op).results);
                 refused.push((op, LowerError::Reported));
@@ -57,7 +57,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     report(module, &refused, &within, cx);
 }
 
-/// What an op becomes, which must be of the types that the op states.
+/// The values that replace an op, which must have the types that the op states.
 fn of_its_types(module: &Module, op: OpId, values: Option<Values>) -> Result<Option<Values>, LowerError> {
     let Some(Values(found)) = &values else { return Ok(values) };
     for (&result, &value) in module.op(op).results.iter().zip(found) {
@@ -76,7 +76,7 @@ fn of_its_types(module: &Module, op: OpId, values: Option<Values>) -> Result<Opt
     Ok(values)
 }
 
-/// Functions that end as regions do, with `stablehlo.return`, end as functions.
+/// Fixes functions that end like regions, with `stablehlo.return`.
 fn end_functions(module: &mut Module) {
     for function in module.functions() {
         for block in module.region(module.function(function).body).blocks.clone() {
@@ -89,7 +89,7 @@ fn end_functions(module: &mut Module) {
     }
 }
 
-/// The refusal of a call whose function the text only declares.
+/// The error for a call of a function that is only declared.
 fn call_of_declaration(module: &Module, op: OpId) -> Option<LowerError> {
     let function = module.function(module.callee(op)?);
     let name = module.symbols.get(function.name);
@@ -97,8 +97,8 @@ fn call_of_declaration(module: &Module, op: OpId) -> Option<LowerError> {
     module.entry_block(function.body).is_none().then(why)
 }
 
-/// Reports what was refused, and sets it aside. That the program is one for several devices is reported once, and what is
-/// within a refused computation is not reported beside it.
+/// Reports refused ops and isolates them. A program for several devices is reported once, and errors inside a refused
+/// computation are not repeated.
 fn report(module: &mut Module, refused: &[(OpId, LowerError)], within: &FxHashSet<OpId>, cx: &mut Context) {
     if refused.is_empty() {
         return;

@@ -1,14 +1,14 @@
-//! What ONNX Runtime's optimizers would change wrongly when they load the model is written so that they leave it alone.
+//! Rewrites patterns that ONNX Runtime's optimizers would fuse incorrectly when they load the model.
 //!
-//! - `PadFusion` makes the zeros of a Pad the padding of the pool after it, whether they are neutral there or not, and
-//!   without a look at how wide a pool's padding may be. It leaves a Pad alone that names its axes.
-//! - `MatMulScaleFusion` makes a factor of an operand or of the result an attribute of the product, which is an `f32`
-//!   whatever the product is computed in. It takes factors of one element only.
-//! - `MatMulTransposeFusion` takes a Transpose that moves the first dimension into the matrices into the product, whose
-//!   kernel divides by zero where there is nothing. It takes in a Transpose of the matrices too, and the kernel fails
-//!   where there is nothing and one operand is broadcast. It does not see through a Reshape.
+//! - `PadFusion` turns the zeros of a Pad into padding of the pool after it, without checking that they are neutral
+//!   or that the pool allows so much padding. It skips a Pad with explicit axes.
+//! - `MatMulScaleFusion` turns a scale of an operand or result into an `f32` attribute, whatever type the product
+//!   has. It only matches scales with one element.
+//! - `MatMulTransposeFusion` fuses a Transpose that moves the first dimension into the matrices; the fused kernel
+//!   divides by zero for empty tensors. It also fuses a Transpose of the matrices; then the kernel fails for empty
+//!   tensors if an operand is broadcast. It does not see through a Reshape.
 //!
-//! The pass comes when the order of dimensions is settled.
+//! Runs when the order of dimensions is final.
 
 use super::Context;
 use super::canonicalize::positions;
@@ -28,7 +28,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     }
 }
 
-/// The ops that would be fused. What is symbolic may be 0 where the user made it dynamic.
+/// The ops that would be fused. Symbolic sizes may be 0 if the user made them dynamic.
 fn find(module: &Module, is_dynamic: bool) -> FxHashSet<OpId> {
     let mut found = FxHashSet::default();
     for op in module.reachable_ops() {
@@ -62,7 +62,7 @@ fn find(module: &Module, is_dynamic: bool) -> FxHashSet<OpId> {
     found
 }
 
-/// The op that a value comes from, ops aside that the optimizers move or remove.
+/// The op that defines a value, looking through ops that the optimizers move or remove.
 fn origin(module: &Module, value: ValueId) -> Option<OpId> {
     let mut op = module.defining_op(value)?;
     while matches!(module.op(op).name, onnx::TRANSPOSE | onnx::RESHAPE | onnx::CAST | onnx::IDENTITY) {
@@ -78,7 +78,7 @@ fn moves_first(module: &Module, value: ValueId) -> bool {
     order.is_some_and(|order| order.len() > 2 && order[order.len() - 2..].contains(&0))
 }
 
-/// Whether a value is a Transpose of the matrices alone.
+/// Whether a value is a Transpose of the matrices only.
 fn swaps_last(module: &Module, value: ValueId) -> bool {
     let transpose = module.defining_op(value).filter(|&op| module.op(op).name == onnx::TRANSPOSE);
     let order = transpose.and_then(|op| positions(module, op, "perm"));
@@ -90,7 +90,7 @@ fn swaps_last(module: &Module, value: ValueId) -> bool {
     })
 }
 
-/// Whether a product has a transposed operand and matrices that it broadcasts. One transposed matrix on the right is
+/// Whether a product has a transposed operand and broadcast matrices. A single transposed matrix on the right is
 /// multiplied with all rows at once.
 fn broadcasts_transposed(module: &Module, operands: &[ValueId]) -> bool {
     let &[left, right] = operands else { return false };
@@ -105,7 +105,7 @@ fn is_double(module: &Module, value: ValueId) -> bool {
     module.tensor(value).is_some_and(|tensor| tensor.element == Element::F64)
 }
 
-/// Whether an op is a Pad with zeros that does not name its axes.
+/// Whether an op is a Pad with zeros and without axes.
 fn is_pad(module: &Module, op: OpId) -> bool {
     let operands = &module.op(op).operands;
     let constant = operands.get(2).and_then(|&value| module.constant_of(value));
@@ -117,7 +117,8 @@ fn is_pad(module: &Module, op: OpId) -> bool {
     module.op(op).name == onnx::PAD && operands.len() < 4 && !is_other
 }
 
-/// The position of the operand that is a factor or divisor of one element, and no power of two: those are exact in `f32`.
+/// The index of the operand that is a scale or divisor with one element. Powers of two are exact in `f32` and
+/// excluded.
 fn factor(module: &Module, op: OpId) -> Option<usize> {
     let is_scale = |value: ValueId| {
         let constant = module.constant_of(value).map(|id| module.constant(id));
@@ -137,7 +138,7 @@ fn factor(module: &Module, op: OpId) -> Option<usize> {
     }
 }
 
-/// Changes an op that was found; whether it stays.
+/// Rewrites a matched op. Returns whether it stays.
 fn change(rewriter: &mut Rewriter, op: OpId) -> bool {
     if is_pad(rewriter.module, op) {
         name_axes(rewriter, op);
@@ -172,7 +173,7 @@ fn name_axes(rewriter: &mut Rewriter, op: OpId) {
     operands.push(axes);
 }
 
-/// Makes a factor of several equal elements of one of a single element, and the op anew.
+/// Replaces a one-element scale with several equal elements, and recreates the op.
 fn scale(rewriter: &mut Rewriter, op: OpId, index: usize) -> Option<()> {
     let place = rewriter.module.place(op);
     let module = &mut *rewriter.module;
@@ -200,7 +201,7 @@ fn scale(rewriter: &mut Rewriter, op: OpId, index: usize) -> Option<()> {
     let integer = rewriter.module.types.intern(Type::Scalar(Element::I64));
     let along = |axis: i64| [("axis", Attribute::Integer(axis, integer))];
     if dims.iter().any(|dim| dim.known().is_none()) {
-        // As many as there are when the model runs.
+        // Their number is computed at run time.
         let single = constant(rewriter, &[]);
         let list = rewriter.module.tensor_of(Element::I64, &[dims.len() as i64]);
         let of = operands.iter().enumerate().find(|&(other, _)| other != index).map(|(_, &value)| value)?;
@@ -210,7 +211,7 @@ fn scale(rewriter: &mut Rewriter, op: OpId, index: usize) -> Option<()> {
         rewriter.module.op_mut(op).operands = operands;
         return None;
     }
-    // One of two results, where there is one.
+    // One of two optional results.
     let mut sizes = vec![1; dims.len().max(1)];
     sizes[0] = 2;
     operands[index] = constant(rewriter, &sizes);

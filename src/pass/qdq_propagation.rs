@@ -1,14 +1,14 @@
-//! Elements move as stored integers, before `DequantizeLinear` and after `QuantizeLinear`.
+//! Moves elements as stored integers, before `DequantizeLinear` and after `QuantizeLinear`.
 //!
-//! That moves fewer bytes, and brings the two next to the op that computes, which is where ONNX Runtime looks for
-//! them. It also keeps ONNX Runtime 1.31 from moving them itself: it gives the ops that it adds an `output_dtype` of
-//! INT8, makes their zero points UINT8, and then refuses the model.
+//! This moves fewer bytes, and puts both ops next to the op that computes, where ONNX Runtime looks for them. It also
+//! prevents ONNX Runtime 1.31 from moving them itself: the ops that it adds have an `output_dtype` of INT8 but zero
+//! points of UINT8, so it refuses the model.
 
 use super::Context;
 use crate::ir::{Module, NewOp, OpId, OpName, Rewriter, TensorType, Type, ValueId, onnx, use_counts};
 use smallvec::smallvec;
 
-/// Ops that move the elements of their first operand; ONNX Runtime moves quantization across these.
+/// Ops that move the elements of their first operand and that ONNX Runtime moves quantization across.
 const MOVES: &[OpName] = &[onnx::RESHAPE, onnx::SLICE, onnx::SQUEEZE, onnx::TRANSPOSE, onnx::UNSQUEEZE];
 
 /// Runs the pass on all functions.
@@ -23,8 +23,8 @@ pub(super) fn run(module: &mut Module, _: &mut Context) {
     }
 }
 
-/// Whether a conversion has one scale, so that it does not matter where the elements are, and its stored integers
-/// have kernels for moves.
+/// Whether a conversion has a single scale, so that element order does not matter, and its integers have kernels for
+/// moves.
 fn is_uniform(module: &Module, conversion: OpId, stored: ValueId) -> bool {
     let scale = module.op(conversion).operands.get(1).and_then(|&scale| module.tensor(scale));
     scale.is_some_and(|scale| scale.rank() == 0)
@@ -89,8 +89,8 @@ fn with_element_of(module: &mut Module, sizes: ValueId, element: ValueId) -> cra
     }
 }
 
-/// Inserts an op once more, on another first operand. Its result has the sizes of `like`, and the operand's element
-/// type where the op moves elements, else that of `like`.
+/// Inserts a copy of an op on another first operand. The result has the sizes of `like`; its element type is the
+/// operand's if the op moves elements, else that of `like`.
 fn again(rewriter: &mut Rewriter, op: OpId, operand: ValueId, like: ValueId) -> Option<ValueId> {
     let moves = MOVES.contains(&rewriter.module.op(op).name);
     let ty = with_element_of(rewriter.module, like, if moves { operand } else { like });

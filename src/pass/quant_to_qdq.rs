@@ -1,9 +1,9 @@
-//! Quantized tensors become the integers that they store.
+//! Replaces quantized tensors by their storage integers.
 //!
-//! Every value of a quantized type takes its storage type, the model's inputs and outputs with it. An op that only
-//! moves elements works on them as it is. An op that computes has a `uniform_dequantize` before each quantized
-//! operand and a `uniform_quantize` after each quantized result, which is what the StableHLO specification says it
-//! means (`dequantize_op_quantize`). These two keep the quantized type as an attribute.
+//! Every value of a quantized type gets its storage type, including inputs and outputs of the model. Ops that only
+//! move elements work on the integers. Ops that compute get a `uniform_dequantize` before each quantized operand and
+//! a `uniform_quantize` after each quantized result, as the StableHLO specification defines them
+//! (`dequantize_op_quantize`). These two keep the quantized type as an attribute.
 
 use super::Context;
 use crate::diagnostic::{Diagnostic, Part, catalog};
@@ -32,21 +32,21 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
 /// How an op treats quantized values.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum QuantKind {
-    /// It is one of the two conversions.
+    /// One of the two conversions.
     Conversion,
-    /// Whatever is stored goes through, each value for itself.
+    /// Passes each stored value through.
     Carries,
-    /// It moves elements; where scales differ along a dimension, the dimension moves as a whole.
+    /// Moves elements; a dimension with several scales moves as a whole.
     Rearranges,
-    /// It moves elements, perhaps among the positions of a dimension.
+    /// Moves elements, also within a dimension.
     Moves,
-    /// Its result is one of its operands' elements, by their order.
+    /// Selects elements by order.
     Orders,
-    /// It calls its regions on elements, which are of the operands' types.
+    /// Applies regions to elements of the operands' types.
     Folds,
-    /// It computes with the numbers.
+    /// Computes with the numbers.
     Computes,
-    /// What it does is not known.
+    /// Unknown.
     Unknown,
 }
 
@@ -73,16 +73,16 @@ fn kind(name: OpName) -> QuantKind {
 
 #[derive(Default)]
 struct Quantize {
-    /// The quantized type that each value of one had.
+    /// The original quantized type of each value.
     kinds: FxHashMap<ValueId, Symbol>,
-    /// What those types say; `None` where that is not supported.
+    /// The parsed types; `None` if not supported.
     parsed: FxHashMap<Symbol, Option<Quantization>>,
     /// Unsupported types that have been reported.
     reported: FxHashSet<Symbol>,
 }
 
 impl Quantize {
-    /// Gives all values their storage types.
+    /// Changes all values to their storage types.
     fn store(&mut self, module: &mut Module, function: FunctionId, cx: &mut Context) {
         let mut values = Vec::new();
         for block in module.blocks_within([module.function(function).body]) {
@@ -126,13 +126,13 @@ impl Quantize {
         }
     }
 
-    /// What the text of a quantized type says.
+    /// Parses the text of a quantized type.
     fn read(&mut self, module: &Module, text: Symbol) -> Option<&Quantization> {
         let parse = || Quantization::parse(module.symbols.get(text));
         self.parsed.entry(text).or_insert_with(parse).as_ref()
     }
 
-    /// The type with integers in place of quantized elements. One that is not supported stays, and was reported.
+    /// The type with storage integers. An unsupported type stays and is reported.
     fn stored(&mut self, module: &mut Module, ty: TypeId) -> TypeId {
         match module.types.get(ty).clone() {
             Type::Tensor(TensorType { element: Element::Quantized(text), dims, encoding }) => {
@@ -153,7 +153,7 @@ impl Quantize {
         self.parsed.get(self.kinds.get(&value)?)?.as_ref()
     }
 
-    /// Rewrites an op; whether it stays.
+    /// Rewrites an op. Returns whether it stays.
     fn visit(&mut self, rewriter: &mut Rewriter, op: OpId, refused: &mut Vec<Diagnostic>) -> bool {
         let module = &*rewriter.module;
         let operation = module.op(op);
@@ -194,7 +194,7 @@ impl Quantize {
         }
     }
 
-    /// All quantized values of an op: operands, results, and arguments of its regions.
+    /// All quantized values of an op: operands, results and arguments of its regions.
     fn values(&self, module: &Module, op: OpId) -> Vec<&Quantization> {
         let operation = module.op(op);
         let blocks = operation.regions.iter().filter_map(|&region: &RegionId| module.entry_block(region));
@@ -208,8 +208,8 @@ impl Quantize {
             .collect()
     }
 
-    /// Whether a stored integer represents the same number in all quantized values of an op, and no value of the
-    /// op has such numbers in another form.
+    /// Whether all quantized values of an op map stored integers to the same numbers, and no other value holds such
+    /// numbers.
     fn agree(&self, module: &Module, op: OpId) -> bool {
         let values = self.values(module, op);
         let operation = module.op(op);
@@ -225,7 +225,7 @@ impl Quantize {
         self.values(module, op).iter().any(|quantization| quantization.axis.is_some())
     }
 
-    /// Whether every stored integer comes back from the float that it represents.
+    /// Whether every stored integer survives a round trip through its float.
     fn is_narrow(&self, module: &Module, op: OpId) -> bool {
         let exact = |quantization: &&Quantization| {
             quantization.storage.bits() <= 8 && quantization.expressed != Element::BF16
@@ -233,8 +233,7 @@ impl Quantize {
         self.values(module, op).iter().all(exact)
     }
 
-    /// Completes `uniform_quantize` and `uniform_dequantize` with the quantized type. Between two quantized types a
-    /// value is dequantized first.
+    /// Adds the quantized type to `uniform_quantize` and `uniform_dequantize`. A requantization dequantizes first.
     fn convert(&mut self, rewriter: &mut Rewriter, op: OpId) -> bool {
         let (operand, result) = (rewriter.module.op(op).operands[0], rewriter.module.op(op).results[0]);
         let (from, to) = (self.kinds.get(&operand).copied(), self.kinds.get(&result).copied());
@@ -254,7 +253,7 @@ impl Quantize {
         true
     }
 
-    /// An op on numbers between conversions.
+    /// Converts around an op that computes.
     fn expand(&mut self, rewriter: &mut Rewriter, op: OpId) -> bool {
         let mut operands: SmallVec<[ValueId; 3]> = SmallVec::new();
         for operand in rewriter.module.op(op).operands.clone() {
@@ -277,7 +276,7 @@ impl Quantize {
         false
     }
 
-    /// The type of a value's numbers.
+    /// The type of a value's dequantized numbers.
     fn expressed(&self, module: &mut Module, value: ValueId) -> TypeId {
         let ty = module.value_type(value);
         let element = self.quantization(value).map(|quantization| quantization.expressed);
@@ -295,7 +294,7 @@ impl Quantize {
         conversion(rewriter, op, stablehlo::UNIFORM_DEQUANTIZE, stored, ty, text)
     }
 
-    /// The diagnostic of an op that leaves the module; unknown values replace its results.
+    /// Refuses an op; unknown values replace its results.
     fn refuse(&mut self, rewriter: &mut Rewriter, op: OpId, why: &str) -> Diagnostic {
         for result in rewriter.module.op(op).results.clone() {
             let unknown = rewriter.module.add_poison(rewriter.module.value_type(result));
@@ -312,7 +311,7 @@ impl Quantize {
     }
 }
 
-/// The text of the quantized type of a tensor's elements.
+/// The text of a tensor's quantized element type.
 fn quantized(module: &Module, ty: TypeId) -> Option<Symbol> {
     match module.tensor_type(ty)?.element {
         Element::Quantized(text) => Some(text),
@@ -343,7 +342,7 @@ fn conversion(
     rewriter.module.op(new).results[0]
 }
 
-/// Notes the quantized type at a conversion.
+/// Records the quantized type of a conversion.
 fn mark(module: &mut Module, op: OpId, text: Symbol) {
     let name = module.symbols.intern(ATTRIBUTE);
     let ty = module.types.intern(Type::Opaque(text));

@@ -1,12 +1,12 @@
-//! Symbolic dimensions get their names, or the numbers that the user gives for them (`--dim b=8`).
+//! Names symbolic dimensions, or fixes their sizes (`--dim b=8`).
 //!
-//! `jax.export` prints a symbolic dimension as `?` in the arguments' types. The names are in the wrapped function's
-//! arguments (`jax.global_constant = "b"`), which the entry calls with `get_dimension_size` of its own arguments, or
-//! with what follows from it where a dimension is `8*b + 4`; what is known of the other dimensions is asserted
-//! (`shape_assertion` of a comparison that says EQ or GE). It takes the module before calls are inlined, and changes
-//! the types of the entry's arguments only: `refine_shapes` lets the sizes flow.
+//! `jax.export` prints a symbolic dimension as `?` in argument types. Its name is on an argument of the wrapped
+//! function (`jax.global_constant = "b"`). The entry passes `get_dimension_size` of its own arguments, or a value
+//! derived from it for a dimension such as `8*b + 4`. Other dimensions are constrained by assertions
+//! (`shape_assertion` of an EQ or GE comparison). Runs before inlining and changes only the types of the entry's
+//! arguments; `refine_shapes` propagates them.
 //!
-//! The names of the arguments are also in the wrapped function; the entry's arguments take them over.
+//! The entry's arguments also take their names from the wrapped function.
 
 use super::refine_shapes::ShapeValues;
 use super::{Context, bind_weights, entry};
@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 /// A dimension of an argument of the entry.
 type ArgumentAxis = (ValueId, usize);
 
-/// Each size can make an assertion say another; JAX asserts them in such an order that one round nearly always serves.
+/// Each size can resolve another assertion; JAX's order makes one round nearly always enough.
 const ROUNDS: usize = 8;
 
 /// Runs the pass.
@@ -39,7 +39,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
             cx.diagnostics.push(catalog::UnknownDimension { name, nearest: near });
         }
     }
-    // A name is the size of a dimension, or follows from it and from other names: `b` of a dimension `2*b + t`.
+    // A name is a dimension's size, or follows from it and from other names: `b` in `2*b + t`.
     loop {
         settle(module, &mut open);
         let values = ShapeValues::of_block(module, block);
@@ -60,7 +60,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     open.close(module);
 }
 
-/// The dimensions of the entry's arguments of which nothing is known yet, each with a symbol for the time being.
+/// The unknown dimensions of the entry's arguments, each with a temporary symbol.
 struct Open {
     entry: FunctionId,
     block: BlockId,
@@ -75,7 +75,7 @@ impl Open {
                 continue;
             };
             for (axis, _) in tensor.dims.iter().enumerate().filter(|(_, dim)| **dim == Dim::Dynamic) {
-                // No name of a dimension has a question mark.
+                // Names of dimensions contain no question mark.
                 let symbol = module.symbols.intern(&format!("?{index}.{axis}"));
                 module.dim_exprs.at_least(symbol, 0);
                 set(module, entry, block, (value, axis), module.dim_exprs.symbol(symbol));
@@ -90,19 +90,19 @@ impl Open {
         set(module, self.entry, self.block, place, size);
     }
 
-    /// The dimension whose size a size is.
+    /// The dimension that a size is.
     fn place(&self, module: &Module, size: Dim) -> Option<ArgumentAxis> {
         self.symbols.get(&module.dim_exprs.as_symbol(size)?).copied()
     }
 
-    /// Whether a size is made of names alone.
+    /// Whether a size only uses final names.
     fn is_named(&self, module: &Module, size: Dim) -> bool {
         let mut found = FxHashSet::default();
         module.dim_exprs.symbols(size, &mut found);
         size != Dim::Dynamic && found.iter().all(|name| !self.symbols.contains_key(name))
     }
 
-    /// What is still not known is unknown again.
+    /// Unresolved dimensions become unknown again.
     fn close(self, module: &mut Module) {
         for &place in self.symbols.values() {
             set(module, self.entry, self.block, place, Dim::Dynamic);
@@ -110,14 +110,14 @@ impl Open {
     }
 }
 
-/// A dimension as a name: `times * name + plus`.
+/// A dimension in terms of a name: `times * name + plus`.
 struct LinearDim {
     times: i64,
     plus: Dim,
 }
 
-/// The dimension that a name follows from, where that is the only one which is not known. JAX computes a name as
-/// `floordiv(dimension - plus, times)`, and asserts that nothing is left.
+/// The only unknown dimension in the expression of a name. JAX computes a name as `floordiv(dimension - plus,
+/// times)`, and asserts that there is no remainder.
 fn solve(module: &Module, open: &Open, values: &ShapeValues, name: Dim) -> Option<(ArgumentAxis, LinearDim)> {
     let sizes = &module.dim_exprs;
     let (times, multiple) = dividend(module, open, values, name)?;
@@ -130,7 +130,7 @@ fn solve(module: &Module, open: &Open, values: &ShapeValues, name: Dim) -> Optio
         .then(|| (place, LinearDim { times, plus: sizes.multiply(rest, Dim::Known(-1)) }))
 }
 
-/// A number, and what a name is when it is multiplied with it.
+/// A factor, and the name times that factor.
 fn dividend(module: &Module, open: &Open, values: &ShapeValues, name: Dim) -> Option<(i64, Dim)> {
     let sizes = &module.dim_exprs;
     let Dim::Symbolic(id) = name else { return None };
@@ -144,7 +144,7 @@ fn dividend(module: &Module, open: &Open, values: &ShapeValues, name: Dim) -> Op
         return Some((1, name));
     };
     let rounded = sizes.multiply(sizes.quotient(x, Dim::Known(divisor)), Dim::Known(by));
-    // In its normal form, a quotient of what is taken away from something is rounded up.
+    // In normal form, a subtracted quotient is rounded up.
     let x = if by > 0 { x } else { sizes.subtract(Dim::Known(divisor - 1), x) };
     let left = sizes.remainder(x, Dim::Known(divisor));
     let is_exact = assertions(module, open.block, "EQ").into_iter().any(|(rest, zero)| {
@@ -154,11 +154,11 @@ fn dividend(module: &Module, open: &Open, values: &ShapeValues, name: Dim) -> Op
     is_exact.then(|| (divisor, sizes.add(others, x)))
 }
 
-/// The name of the argument that says for which of its platforms an export runs.
+/// The argument that selects the platform of an export.
 const PLATFORM: &str = "_platform_index";
 
-/// An export for several platforms takes the number of the one it runs on as an argument, which becomes a constant: the
-/// first platform, unless `--dim _platform_index=N` says another. The text does not say which they are.
+/// An export for several platforms takes the platform's index as an argument. It becomes a constant: the first
+/// platform, unless `--dim _platform_index=N` selects another. The text does not name the platforms.
 fn choose_platform(module: &mut Module, entry: FunctionId, block: BlockId, cx: &mut Context) {
     let is_platform = |argument: &Argument| {
         let mut attributes = argument.attributes.iter();
@@ -181,7 +181,7 @@ fn choose_platform(module: &mut Module, entry: FunctionId, block: BlockId, cx: &
     bind_weights::replace(module, entry, block, vec![(index, constant, PLATFORM.to_owned())]);
 }
 
-/// Lets the sizes of arguments be what assertions say.
+/// Resolves argument sizes from assertions.
 fn settle(module: &mut Module, open: &mut Open) {
     for _ in 0..ROUNDS {
         let found = asserted(module, open, &ShapeValues::of_block(module, open.block));
@@ -194,12 +194,12 @@ fn settle(module: &mut Module, open: &mut Open) {
     }
 }
 
-/// The calls in a block with what they call.
+/// The calls in a block with their callees.
 fn calls(module: &Module, block: BlockId) -> Vec<(OpId, FunctionId)> {
     module.block(block).ops.iter().filter_map(|&op| Some((op, module.callee(op)?))).collect()
 }
 
-/// An argument without a name that is handed on to a function takes the name of that function's argument.
+/// An unnamed argument that is passed to a function takes the name of that function's argument.
 fn adopt_names(module: &mut Module, entry: FunctionId, block: BlockId) {
     for (call, callee) in calls(module, block) {
         let names: Vec<_> =
@@ -219,7 +219,7 @@ fn adopt_names(module: &mut Module, entry: FunctionId, block: BlockId) {
     }
 }
 
-/// The names of symbolic dimensions, each with what it is computed as.
+/// The names of symbolic dimensions with the values they are computed from.
 fn names(module: &Module, block: BlockId) -> Vec<(String, ValueId)> {
     let mut named = BTreeMap::new();
     for (call, callee) in calls(module, block) {
@@ -227,7 +227,7 @@ fn names(module: &Module, block: BlockId) -> Vec<(String, ValueId)> {
             let mut attributes = argument.attributes.iter();
             let name = attributes.find(|(key, _)| module.symbols.get(*key) == "jax.global_constant");
             let name = name.and_then(|(_, value)| value.as_str());
-            // The functions that JAX computes sizes with have the attribute without a name.
+            // JAX's functions that compute sizes have the attribute without a name.
             let name = name.filter(|name| !name.is_empty());
             if let Some(name) = name {
                 named.entry(name.to_owned()).or_insert(operand);
@@ -237,7 +237,7 @@ fn names(module: &Module, block: BlockId) -> Vec<(String, ValueId)> {
     named.into_iter().collect()
 }
 
-/// The operands of the comparisons of that direction that a block asserts.
+/// The operands of asserted comparisons with that direction.
 fn assertions(module: &Module, block: BlockId, direction: &str) -> Vec<(ValueId, ValueId)> {
     let asserts = |&&op: &&OpId| {
         let target = module.attribute(op, "call_target_name").and_then(Attribute::as_str);
@@ -252,7 +252,7 @@ fn assertions(module: &Module, block: BlockId, direction: &str) -> Vec<(ValueId,
     module.block(block).ops.iter().filter(asserts).filter_map(compared).collect()
 }
 
-/// The dimensions of which nothing is known yet and that an assertion says are a number or an expression.
+/// Unknown dimensions that an assertion equates with a number or an expression.
 fn asserted(module: &Module, open: &Open, values: &ShapeValues) -> Vec<(ArgumentAxis, Dim)> {
     let sides = |(left, right)| [(left, right), (right, left)];
     let found = |(unknown, known)| {
@@ -263,7 +263,7 @@ fn asserted(module: &Module, open: &Open, values: &ShapeValues) -> Vec<(Argument
     assertions(module, open.block, "EQ").into_iter().flat_map(sides).filter_map(found).collect()
 }
 
-/// The size that a scalar of shape arithmetic is.
+/// The size computed by a scalar of shape arithmetic.
 fn size(module: &Module, values: &ShapeValues, value: ValueId) -> Dim {
     values.of(module, value).and_then(|elements| elements.first().copied()).unwrap_or(Dim::Dynamic)
 }

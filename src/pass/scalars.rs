@@ -1,16 +1,16 @@
-//! Numbers become tensors without dimensions, and numbers of type `index` have 64 bits.
+//! Turns scalars into rank-0 tensors, and type `index` into 64-bit integers.
 //!
-//! StableHLO has tensors alone. The ops of `arith`, `tensor` and `shape`, which front ends mix with it, compute sizes
-//! as numbers.
+//! StableHLO has only tensors. Front ends mix in ops of `arith`, `tensor` and `shape`, which compute sizes as
+//! scalars.
 
 use crate::ir::{
     Attribute, Constant, Dialect, Dim, Element, Module, OpId, SCALAR, TensorType, Type, TypeId, ValueId,
 };
 
-/// The dialects whose ops have numbers.
+/// The dialects with scalar ops.
 const DIALECTS: [Dialect; 3] = [Dialect::Arith, Dialect::Shape, Dialect::Tensor];
 
-/// Changes the types of all values, where a function has ops of such a dialect.
+/// Changes the types of all values in functions that use these dialects.
 pub(super) fn become_tensors(module: &mut Module) {
     let bodies: Vec<_> = module.functions().map(|id| module.function(id).body).collect();
     let of_dialect = |op: OpId| DIALECTS.contains(&module.dialect(op));
@@ -56,7 +56,7 @@ fn convert_literal(module: &mut Module, op: OpId) {
     }
 }
 
-/// The type of tensors that represents a type.
+/// The tensor type for a type.
 fn tensor(module: &mut Module, ty: TypeId) -> TypeId {
     let numbers = |element: Element| if element == Element::Index { Element::I64 } else { element };
     match module.types.get(ty).clone() {

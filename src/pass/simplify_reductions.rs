@@ -1,6 +1,6 @@
-//! Sums of rows and windows become means, and reductions keep the dimensions that a Reshape would give back.
+//! Turns sums into means, and makes reductions keep the dimensions that a Reshape would restore.
 //!
-//! A sum that is taken in stages is no longer divided by the number of its own elements, and stays as it is.
+//! Sums that `tree_reduction` splits cannot become means, so they stay.
 
 use super::Context;
 use super::canonicalize::{positions, producer};
@@ -36,7 +36,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     super::canonicalize::remove_dead(module);
 }
 
-/// The axes of a reduction with that name, which nothing else reads and whose axes are constants.
+/// The constant axes of a reduction with that name and no other use.
 fn axes(module: &Module, uses: &[u32], op: OpId) -> Option<Vec<usize>> {
     let [x, axes] = module.op(op).operands[..] else { return None };
     let [result] = module.op(op).results[..] else { return None };
@@ -57,7 +57,7 @@ fn keeps(module: &Module, op: OpId) -> bool {
 const REDUCTIONS: &[OpName] =
     &[onnx::REDUCE_MAX, onnx::REDUCE_MEAN, onnx::REDUCE_MIN, onnx::REDUCE_PROD, onnx::REDUCE_SUM];
 
-/// The reduction with the dimensions that a Reshape gives back.
+/// Keeps the reduced dimensions that a Reshape restores.
 fn kept(rewriter: &mut Rewriter, op: OpId, uses: &[u32]) -> Option<ValueId> {
     let module = &*rewriter.module;
     let [reduced, _] = module.op(op).operands[..] else { return None };
@@ -74,7 +74,7 @@ fn kept(rewriter: &mut Rewriter, op: OpId, uses: &[u32]) -> Option<ValueId> {
     Some(reduction_of(rewriter, reduction, name, [x, list], ty, true))
 }
 
-/// The mean that a sum divided by the number of its elements is.
+/// Turns a sum divided by its element count into a mean.
 fn mean(rewriter: &mut Rewriter, source: &Source, op: OpId, uses: &[u32]) -> Option<ValueId> {
     let module = &*rewriter.module;
     let [x, y] = module.op(op).operands[..] else { return None };
@@ -100,7 +100,7 @@ fn mean(rewriter: &mut Rewriter, source: &Source, op: OpId, uses: &[u32]) -> Opt
     })
 }
 
-/// The elements of a constant, which may be about to be cast to a wider type.
+/// The elements of a constant, possibly before a cast to a wider type.
 fn constant(module: &Module, source: &Source, value: ValueId) -> Option<Tensor> {
     let cast = producer(module, value, onnx::CAST);
     let inner = cast.map_or(value, |op| module.op(op).operands[0]);
@@ -110,8 +110,8 @@ fn constant(module: &Module, source: &Source, value: ValueId) -> Option<Tensor> 
     (is_exact && tensor.element.is_float()).then_some(tensor)
 }
 
-/// The mean of windows, which the lowering has multiplied by the number of their elements, divided by that again: by the
-/// elements of all windows, or by those that are not padding.
+/// The lowering computes window sums as averages times the window size. Divided by the number of all elements, or of
+/// those that are not padding, they become averages again.
 fn average(rewriter: &mut Rewriter, source: &Source, op: OpId, uses: &[u32]) -> Option<ValueId> {
     let module = &*rewriter.module;
     let [divided, divisor] = module.op(op).operands[..] else { return None };
@@ -164,8 +164,8 @@ fn average(rewriter: &mut Rewriter, source: &Source, op: OpId, uses: &[u32]) -> 
     Some(rewriter.insert_at(place, onnx::TRANSPOSE, &[new], ty, [("perm", order)]))
 }
 
-/// Whether divisors are the same windows of ones, as they are computed where sizes are expressions. Dimension `i` of what
-/// is divided is dimension `order[i]` of the pool's result.
+/// Whether divisors are the same windows over ones, as computed for symbolic sizes. Dimension `i` of the dividend is
+/// dimension `order[i]` of the pool's result.
 fn are_counted_by_pool(
     module: &Module,
     source: &Source,
@@ -208,7 +208,7 @@ struct PoolWindows {
     strides: Vec<i64>,
     dilations: Vec<i64>,
     low: Vec<i64>,
-    /// Sizes of what is pooled.
+    /// Sizes of the pool's input.
     whole: Vec<i64>,
 }
 
@@ -226,15 +226,15 @@ impl PoolWindows {
         fits.then_some(Self { sizes, strides, dilations, low, whole })
     }
 
-    /// How many elements of a window are not padding.
+    /// The number of elements in each window that are not padding.
     fn count(&self, axis: usize, position: i64) -> i64 {
         let first = position * self.strides[axis] - self.low[axis];
         let inside = |k: &i64| (0..self.whole[axis]).contains(&(first + k * self.dilations[axis]));
         (0..self.sizes[axis]).filter(inside).count() as i64
     }
 
-    /// Whether divisors are the numbers of elements that are not padding. Dimension `i` of what is divided is
-    /// dimension `order[i]` of the pool's result.
+    /// Whether divisors are the numbers of elements that are not padding. Dimension `i` of the dividend is dimension
+    /// `order[i]` of the pool's result.
     fn are_counted(
         &self,
         module: &Module,
@@ -277,7 +277,7 @@ impl PoolWindows {
     }
 }
 
-/// A reduction in the place of an op.
+/// Replaces an op with a reduction.
 fn reduction_of(
     rewriter: &mut Rewriter,
     origin: OpId,

@@ -1,42 +1,42 @@
-//! Long sums and means of floats are added up in stages.
+//! Splits long float sums and means into stages.
 //!
-//! ONNX Runtime's reductions add one element after the other: along the last dimensions in one register of a processor,
-//! along others in one number for each result. The error grows with the number of elements, and is systematic where
-//! they are alike: the sum of 100,000 numbers near 1000 along the first dimension is off by 4e-4, where XLA, which adds
-//! in stages, is off by 5e-8. Here each stage adds blocks of the elements, whose number divides theirs, until few are
-//! left. That takes no longer than one reduction, as only views change between the stages.
+//! ONNX Runtime's reductions add elements one after the other: along the last dimensions in one register, along
+//! others in one accumulator per result. The error grows with the element count and is systematic for similar
+//! elements: the sum of 100,000 numbers near 1000 along the first dimension is off by 4e-4, while XLA, which adds in
+//! stages, is off by 5e-8. Here each stage adds blocks of elements whose size divides the count, until few are left.
+//! This takes no longer than one reduction, because only views change between stages.
 //!
-//! Where no block divides the number, the rest is cut off and added by itself, which copies the elements and is
-//! therefore left to longer sums. Along a symbolic dimension the blocks are counted when the model runs. Of several
-//! dimensions, one of which is symbolic, one is summed after the other: none of them is long in an image.
+//! If no block size divides the count, the rest is sliced off and added separately. That copies elements, so only
+//! longer sums do it. Along a symbolic dimension the blocks are counted at run time. Several dimensions of which one
+//! is symbolic are summed one after the other: none of them is long in an image.
 //!
-//! The pass comes after `layout`, which moves Transposes through reductions and not through views.
+//! Runs after `layout`, which moves Transposes through reductions but not through views.
 
 use super::Context;
 use crate::ir::{
     Attribute, Dim, DimExprs, Dims, Element, Module, OpId, OpName, Rewriter, Type, ValueId, onnx,
 };
 
-/// Sums of up to as many elements are right to 1e-6 along the last dimensions, where several are added at once.
+/// Sums up to this length are accurate to 1e-6 along the last dimensions, where several elements are added at once.
 const LAST: Limits = Limits { long: 4096, few: 4096, uneven: 131_072, block: 1024, blocks: 256..=4096 };
 /// As [`LAST`], along other dimensions.
 const OTHER: Limits = Limits { long: 512, few: 128, uneven: 2048, block: 64, blocks: 24..=192 };
-/// Kernels are slower on longer rows, as their results leave the nearest cache.
+/// Longer rows slow kernels down, because their results leave the nearest cache.
 const LONGEST_ROW: i64 = 16384;
-/// The fewest elements for which a view pays that spares ONNX Runtime a slow kernel.
+/// The fewest elements for which a view that avoids a slow kernel pays off.
 const MANY: i64 = 4096;
 
-/// How sums along some dimensions are split.
+/// How to split sums along some dimensions.
 struct Limits {
-    /// Longer ones are split where a block divides them,
+    /// Longer sums are split if a block size divides the count.
     long: i64,
-    /// until so few elements are left,
+    /// Splitting stops at this count.
     few: i64,
-    /// and longer ones than this where none does.
+    /// Longer sums are split even if no block size divides the count.
     uneven: i64,
-    /// How many elements a block should have.
+    /// The preferred block size.
     block: i64,
-    /// How many it may have.
+    /// The largest block size.
     blocks: std::ops::RangeInclusive<i64>,
 }
 
@@ -45,7 +45,7 @@ impl Limits {
         if inner == Dim::Known(1) { &LAST } else { &OTHER }
     }
 
-    /// The size of blocks that divides the number of elements that are left of a sum, next to the one that is wanted.
+    /// The block size that divides the remaining count and is nearest to the preferred one.
     fn next_block(&self, whole: i64, count: i64) -> Option<i64> {
         if whole <= self.long || count <= self.few {
             return None;
@@ -62,7 +62,7 @@ pub(super) fn run(module: &mut Module, _: &mut Context) {
     }
 }
 
-/// A reduction that may be split.
+/// A candidate for splitting.
 struct Sum {
     op: OpId,
     value: ValueId,
@@ -70,7 +70,7 @@ struct Sum {
     dims: Dims,
     /// The dimensions that are reduced.
     all_axes: Vec<i64>,
-    /// Those of more than one element, in ascending order.
+    /// Those with more than one element, in ascending order.
     axes: Vec<usize>,
     keepdims: bool,
     is_mean: bool,
@@ -103,8 +103,8 @@ impl Sum {
         Some(Self { op, value, result, dims, all_axes, axes, keepdims, is_mean })
     }
 
-    /// The dimensions of more than one element, adjacent ones as one of which both or neither are reduced. Those that
-    /// are reduced have numbers, and one other at most has none, which a Reshape can leave to the runtime.
+    /// The dimensions with more than one element, merging neighbors that are both reduced or both kept. Reduced sizes
+    /// are static, and at most one other is symbolic, which a Reshape can infer.
     fn runs(&self, sizes: &DimExprs) -> Option<Vec<DimRun>> {
         let unknown = |dim: &&Dim| dim.known().is_none();
         if self.axes.iter().any(|&axis| unknown(&&self.dims[axis]))
@@ -123,18 +123,18 @@ impl Sum {
         Some(runs)
     }
 
-    /// The dimension of more than one element that comes first.
+    /// The first dimension with more than one element.
     fn first(&self) -> Option<usize> {
         (0..self.dims.len()).find(|&axis| self.dims[axis] != Dim::Known(1))
     }
 
-    /// The one that comes last.
+    /// The last dimension with more than one element.
     fn last(&self) -> Option<usize> {
         (0..self.dims.len()).rev().find(|&axis| self.dims[axis] != Dim::Known(1))
     }
 
-    /// Whether ONNX Runtime has only a slow kernel for it: first a dimension of one element that stays, then those that
-    /// are reduced, and others.
+    /// Whether ONNX Runtime has only a slow kernel: a kept dimension of size 1 first, then the reduced ones, then
+    /// others.
     fn is_slow(&self) -> bool {
         let first = self.first().filter(|first| *first > 0 && self.axes.contains(first));
         first.is_some() && self.last().is_some_and(|last| !self.axes.contains(&last))
@@ -148,7 +148,7 @@ struct DimRun {
     reduced: bool,
 }
 
-/// The middle one of three dimensions is summed along.
+/// Sums along the middle one of three dimensions.
 #[derive(Clone, Copy)]
 struct Middle {
     outer: Dim,
@@ -156,7 +156,7 @@ struct Middle {
     inner: Dim,
 }
 
-/// Replaces a reduction by stages, where it is long.
+/// Replaces a long reduction by stages.
 fn visit(rewriter: &mut Rewriter, op: OpId) -> Option<()> {
     let sum = Sum::read(rewriter.module, op).filter(|sum| !sum.axes.is_empty())?;
     let value = match sum.runs(&rewriter.module.dim_exprs) {
@@ -167,7 +167,7 @@ fn visit(rewriter: &mut Rewriter, op: OpId) -> Option<()> {
     Some(())
 }
 
-/// The stages of a sum along dimensions whose sizes are numbers.
+/// The stages of a sum along static dimensions.
 fn in_views(rewriter: &mut Rewriter, sum: &Sum, runs: &[DimRun]) -> Option<ValueId> {
     let sizes = &rewriter.module.dim_exprs;
     let mut middles = Vec::new();
@@ -188,7 +188,7 @@ fn in_views(rewriter: &mut Rewriter, sum: &Sum, runs: &[DimRun]) -> Option<Value
     if total == Dim::Known(0) || !(is_long || is_slow) {
         return None;
     }
-    // The mean is that of the means of blocks, where all are of one size.
+    // The mean of equal blocks is the mean of their means.
     let is_even = middles.iter().all(Middle::is_even);
     let name = if sum.is_mean && is_even { onnx::REDUCE_MEAN } else { onnx::REDUCE_SUM };
     let mut stages = Stages { rewriter, sum, name };
@@ -203,7 +203,7 @@ fn in_views(rewriter: &mut Rewriter, sum: &Sum, runs: &[DimRun]) -> Option<Value
 }
 
 impl Middle {
-    /// Whether no rest needs to be cut off.
+    /// Whether blocks divide the sum without a rest.
     fn is_even(&self) -> bool {
         let limits = Limits::of(self.inner);
         let mut count = self.count;
@@ -214,7 +214,7 @@ impl Middle {
     }
 }
 
-/// Where the ops of a sum go.
+/// Where to insert the ops of a sum.
 struct Stages<'s, 'r, 'm> {
     rewriter: &'r mut Rewriter<'m>,
     sum: &'s Sum,
@@ -222,13 +222,13 @@ struct Stages<'s, 'r, 'm> {
 }
 
 impl Stages<'_, '_, '_> {
-    /// The sums along the middle one of three dimensions, which vanishes.
+    /// The sums along the middle one of three dimensions, which is removed.
     fn middle(&mut self, mut value: ValueId, middle: Middle) -> ValueId {
         let Middle { outer, mut count, inner } = middle;
         let limits = Limits::of(inner);
         while let Some(block) = limits.next_block(middle.count, count) {
             let blocks = count / block;
-            // Blocks beside each other are rows of more elements.
+            // Neighboring blocks form longer rows.
             let beside = match inner {
                 Dim::Known(1) => 1,
                 Dim::Known(inner) => {
@@ -246,7 +246,7 @@ impl Stages<'_, '_, '_> {
         if count > limits.uneven { self.uneven(value, left, limits.block) } else { self.reduce(value, left) }
     }
 
-    /// As [`Stages::middle`], where no block divides the number of elements.
+    /// Like [`Stages::middle`], if no block size divides the count.
     fn uneven(&mut self, value: ValueId, middle: Middle, block: i64) -> ValueId {
         let Middle { outer, count, inner } = middle;
         let whole = count - count % block;
@@ -279,7 +279,7 @@ impl Stages<'_, '_, '_> {
         self.typed(self.name, &[value, axes], Element::F32, dims, &[("keepdims", i64::from(keepdims))])
     }
 
-    /// The value with other sizes, one of which at most is symbolic.
+    /// Reshapes a value to sizes of which at most one is symbolic.
     fn view(&mut self, value: ValueId, dims: &[Dim]) -> ValueId {
         if self.rewriter.module.tensor(value).is_some_and(|tensor| tensor.dims[..] == *dims) {
             return value;
@@ -328,7 +328,7 @@ impl Stages<'_, '_, '_> {
         self.rewriter.insert_constant(place, Element::F32, &[], (value as f32).to_le_bytes().to_vec())
     }
 
-    /// The sums of the blocks along a symbolic dimension, and of what is left over, along that dimension.
+    /// The sums of the blocks along a symbolic dimension, and of the rest, concatenated along it.
     fn blocks(&mut self, value: ValueId, dims: &[Dim], axis: usize, block: i64) -> ValueId {
         let (rank, along) = (dims.len(), axis as i64);
         let place = axis + usize::from(axis + 1 == rank);
@@ -353,7 +353,7 @@ impl Stages<'_, '_, '_> {
 
         let first = self.node(onnx::SLICE, &[value, zero, whole, axes], &even);
         let left = self.node(onnx::SLICE, &[value, whole, end, axes], &rest);
-        // Along the last dimension blocks are of neighbors, so that a processor adds several at once.
+        // Along the last dimension, blocks consist of neighbors, so that the processor adds several at once.
         let mut split = count.clone();
         split.insert(place, Dim::Known(block));
         let is_only =
@@ -366,7 +366,7 @@ impl Stages<'_, '_, '_> {
         };
         self.name = onnx::REDUCE_SUM;
         let sums = self.reduction(split, place, &count, false);
-        // What is left is summed by itself: beside sums of blocks its elements would be rounded to those.
+        // The rest is summed separately: next to sums of blocks its elements would lose precision.
         let left = self.reduction(left, axis, &single, true);
         let sums = self.typed(onnx::CONCAT, &[sums, left], Element::F32, &all, &[("axis", along)]);
         if !self.sum.is_mean {
@@ -382,7 +382,7 @@ impl Stages<'_, '_, '_> {
 }
 
 impl Stages<'_, '_, '_> {
-    /// The sizes of a value with a dimension in blocks.
+    /// The sizes of a value with one dimension split into blocks.
     fn shape_with(&mut self, value: ValueId, axis: usize, [whole, block]: [ValueId; 2]) -> ValueId {
         let rank = self.rewriter.module.tensor(value).map_or(0, |tensor| tensor.rank());
         let number = self.size_node(onnx::DIV, &[whole, block], &[]);
@@ -399,8 +399,8 @@ impl Stages<'_, '_, '_> {
     }
 }
 
-/// A sum along dimensions of which one or another is symbolic, or that are beside symbolic ones: one after the other,
-/// with size 1 until the last is done, or in blocks along the only one.
+/// A sum along several dimensions, some of which are symbolic or next to symbolic ones: one after the other, keeping
+/// size 1 until the last is done, or in blocks along the only one.
 fn by_dimension(rewriter: &mut Rewriter, sum: &Sum) -> Option<ValueId> {
     let most = |axis: usize| rewriter.module.dim_exprs.bounds(sum.dims[axis]).1;
     let is_last = sum.last().is_some_and(|last| sum.axes.contains(&last));
@@ -414,7 +414,7 @@ fn by_dimension(rewriter: &mut Rewriter, sum: &Sum) -> Option<ValueId> {
         order.reverse();
     }
     let name = if sum.is_mean { onnx::REDUCE_MEAN } else { onnx::REDUCE_SUM };
-    // Dimensions of one element before those that are reduced would make the kernels slow.
+    // Dimensions of size 1 before the reduced ones would make kernels slow.
     let unknown = sum.dims.iter().filter(|dim| dim.known().is_none()).count();
     let ones = if sum.is_slow() && unknown == 1 { sum.first()? } else { 0 };
     let mut stages = Stages { rewriter, sum, name };

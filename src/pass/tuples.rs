@@ -1,6 +1,6 @@
-//! Tuples become their elements: what takes or returns a tuple takes or returns each element instead.
+//! Replaces tuples by their elements.
 //!
-//! XLA's programs of one result, and those of older front ends, have them. A model has no value that holds others.
+//! XLA's programs and older front ends use tuples, for example for results. Models have no tuples.
 
 use crate::ir::{
     Attribute, BlockId, Definition, FunctionId, FunctionResult, Module, NewOp, Op, OpId, Type, TypeId,
@@ -8,7 +8,7 @@ use crate::ir::{
 };
 use rustc_hash::FxHashMap;
 
-/// Takes the tuples out of all functions, where there are any.
+/// Removes the tuples from all functions that have any.
 pub(super) fn flatten(module: &mut Module) {
     let is_tuple = |&value: &ValueId| matches!(module.types.get(module.value_type(value)), Type::Tuple(_));
     let bodies = module.functions().map(|id| module.function(id).body);
@@ -31,12 +31,12 @@ pub(super) fn flatten(module: &mut Module) {
 
 struct Flatten<'m> {
     module: &'m mut Module,
-    /// What replaces values that were tuples or came from one.
+    /// Replacements of values that were tuples or came from one.
     parts: FxHashMap<ValueId, Vec<ValueId>>,
 }
 
 impl Flatten<'_> {
-    /// The types of a type's elements, at any depth.
+    /// The leaf types of a type.
     fn leaves(&self, ty: TypeId) -> Vec<TypeId> {
         let (mut leaves, mut pending) = (Vec::new(), vec![ty]);
         while let Some(ty) = pending.pop() {
@@ -52,7 +52,7 @@ impl Flatten<'_> {
         matches!(self.module.types.get(self.module.value_type(value)), Type::Tuple(_))
     }
 
-    /// The values that represent a value. Unknown ones represent the elements of a tuple that could not be read.
+    /// The values that replace a value. Unknown values replace a tuple that could not be parsed.
     fn values(&mut self, value: ValueId) -> Vec<ValueId> {
         if let Some(parts) = self.parts.get(&value) {
             return parts.clone();
@@ -82,7 +82,7 @@ impl Flatten<'_> {
         self.module.block_mut(block).ops = ops;
     }
 
-    /// The op that stays in the place of an op, if any.
+    /// The op that replaces an op, if any.
     fn op(&mut self, op: OpId) -> Option<OpId> {
         let Op { name, operands, results, attributes, regions } = self.module.op(op).clone();
         let flat: Vec<Vec<ValueId>> = operands.iter().map(|&operand| self.values(operand)).collect();
@@ -96,7 +96,7 @@ impl Flatten<'_> {
                 let Type::Tuple(inner) = self.module.types.get(self.module.value_type(tuple)).clone() else {
                     return Some(op);
                 };
-                // A rule holds the index to the elements.
+                // A type rule keeps the index within bounds.
                 let index = index.and_then(|index| usize::try_from(index).ok()).unwrap_or(0).min(inner.len());
                 let before: usize = inner[..index].iter().map(|&ty| self.leaves(ty).len()).sum();
                 let count = self.leaves(self.module.value_type(result)).len();
@@ -125,7 +125,7 @@ impl Flatten<'_> {
         Some(new)
     }
 
-    /// An argument or result that was a tuple is one for each element, without the attributes that name the whole.
+    /// Splits a tuple argument or result into one per element, without the attributes that name the whole.
     fn signature(&mut self, id: FunctionId) {
         let function = self.module.function(id).clone();
         let (mut arguments, mut argument_types) = (Vec::new(), Vec::new());

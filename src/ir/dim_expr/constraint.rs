@@ -1,22 +1,21 @@
-//! What a program constraints of its symbolic sizes.
+//! Constraints on symbolic sizes that the program asserts.
 //!
-//! `jax.export` asserts the constraints that its user gave (`b >= 4`, `mod(t, 8) == 0`) and those that follow from the
-//! names of dimensions. They decide comparisons, replace roundings by what they are equal to, and are written into the
-//! model for those who run it.
+//! `jax.export` asserts the constraints that the user passed (`b >= 4`, `mod(t, 8) == 0`) and those implied by
+//! dimension names. They decide comparisons, simplify roundings, and are recorded in the model's metadata.
 
 use super::{DimExprs, Factor, Polynomial, Term};
 use crate::ir::{Dim, Symbol, Symbols};
 
-/// A statement about a difference of sizes.
+/// A constraint on a difference of two sizes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Constraint {
-    /// It is zero.
+    /// The difference is zero.
     Zero(Dim),
-    /// It is zero or more.
+    /// The difference is at least zero.
     NotNegative(Dim),
 }
 
-/// So many times a rounding or bound are these terms, none of which has it as a factor.
+/// The rewrite `times * factor == terms`; `factor` does not occur in `terms`.
 #[derive(Clone, Debug)]
 pub(super) struct RewriteRule {
     factor: Factor,
@@ -24,11 +23,11 @@ pub(super) struct RewriteRule {
     terms: Polynomial,
 }
 
-/// Rules can lead from one to another, and in a circle.
+/// Limits rewriting, because rules can form a cycle.
 const ROUNDS: usize = 8;
 
 impl DimExprs {
-    /// Notes a constraint, and uses it from now on.
+    /// Adds a constraint and applies it from now on.
     pub fn constrain(&self, constraint: Constraint) {
         let (Constraint::Zero(difference) | Constraint::NotNegative(difference)) = constraint;
         let Dim::Symbolic(size) = difference else { return };
@@ -57,8 +56,8 @@ impl DimExprs {
         }
     }
 
-    /// The constraints in the order in which they were noted, as one writes them: `t <= 128`, `8*floordiv(t, 8) == t`.
-    /// Bounds of a symbol that others make needless are left out.
+    /// The constraints in insertion order, as text: `t <= 128`, `8*floordiv(t, 8) == t`. Omits bounds that a tighter
+    /// one implies.
     pub fn constraints(&self, symbols: &Symbols) -> Vec<String> {
         let constraints = self.table.borrow().constraints.clone();
         let tells = |constraint: &Constraint| {
@@ -97,7 +96,7 @@ impl DimExprs {
         format!("{} {relation} {}", spell(&left), spell(&right))
     }
 
-    /// The terms with what the rules say in the place of factors; nothing when a coefficient overflows.
+    /// Rewrites the factors of the terms by the rules; `None` if a coefficient overflows.
     pub(super) fn constrained(&self, mut terms: Polynomial) -> Option<Polynomial> {
         let table = self.table.borrow();
         for _ in 0..ROUNDS {
@@ -123,7 +122,7 @@ impl DimExprs {
     }
 }
 
-/// The rule of terms whose sum is zero: a rounding or bound is the rest.
+/// The rewrite rule for terms whose sum is zero, with a rounding or bound as its left side.
 fn rule(terms: &[Term]) -> Option<RewriteRule> {
     let single = |(factors, _): &Term| match factors[..] {
         [Factor::Symbol(_)] => None,
@@ -147,7 +146,7 @@ enum Bound {
     Most(i64),
 }
 
-/// The bound of a symbol that `times * symbol + number >= 0` is.
+/// The bound on a symbol from `times * symbol + number >= 0`.
 fn bound(terms: &[Term]) -> Option<(Symbol, Bound)> {
     let (mut symbol, mut number) = (None, 0);
     for (factors, coefficient) in terms {
@@ -198,7 +197,7 @@ mod tests {
         assert_eq!(sizes.remainder(t, number(8)), number(0));
         assert_eq!(sizes.bounds(t), (Some(3), Some(128)));
         assert_eq!(sizes.larger(b, number(4)), b);
-        // Four of them are not a number of t.
+        // Four times the remainder is not a multiple of t.
         assert_eq!(sizes.spell(&symbols, sizes.multiply(eighth, number(4))), "4*floordiv(t, 8)");
     }
 

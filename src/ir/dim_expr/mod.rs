@@ -1,9 +1,9 @@
 //! Sizes that are known only when the model runs, as expressions.
 //!
-//! A symbolic size is a polynomial with integer coefficients over symbols (`b`) and over the roundings and bounds that
-//! a polynomial cannot say (`floordiv(b, 2)`, `max(b, t)`). Polynomials are interned in a normal form, so that equal
-//! handles are equal sizes; sizes of different handles may still be equal in a run. The spelling is that of
-//! `jax.export`'s symbolic shapes, with `ceildiv` for quotients that are rounded up.
+//! A symbolic size is a polynomial with integer coefficients. Its factors are symbols (`b`) and operations that a
+//! polynomial cannot express (`floordiv(b, 2)`, `max(b, t)`). Polynomials are interned in a normal form, so equal
+//! handles are equal sizes; different handles may still be equal at run time. The text form is that of `jax.export`,
+//! plus `ceildiv` for quotients that are rounded up.
 
 mod constraint;
 mod quotient;
@@ -16,14 +16,14 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::{SmallVec, smallvec};
 use std::cell::RefCell;
 
-/// What a polynomial is made of.
+/// A factor of a polynomial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Factor {
     /// A symbol.
     Symbol(Symbol),
     /// The quotient, rounded down. The divisor is positive.
     Quotient(Dim, Dim),
-    /// What the rounded quotient leaves; it is not negative. The divisor is positive.
+    /// The remainder of the rounded quotient, which is not negative. The divisor is positive.
     Remainder(Dim, Dim),
     /// The larger one.
     Larger(Dim, Dim),
@@ -31,15 +31,15 @@ pub enum Factor {
     Smaller(Dim, Dim),
 }
 
-/// A coefficient and the factors that it multiplies, in order; a factor that is there twice is a square.
+/// A product of factors in order, with a coefficient; a repeated factor is a power.
 pub type Term = (SmallVec<[Factor; 2]>, i64);
 
-/// Terms in the order of their factors, none of them zero.
+/// Terms ordered by their factors, without zeros.
 pub(super) type Polynomial = SmallVec<[Term; 2]>;
 
 /// The symbolic sizes of a module.
 ///
-/// It only ever grows, and a handle once given stays valid; this is why it can be shared.
+/// Append-only: handles stay valid, so it can be shared.
 #[derive(Clone, Debug, Default)]
 pub struct DimExprs {
     pub(super) table: RefCell<Table>,
@@ -48,23 +48,23 @@ pub struct DimExprs {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Table {
     list: Vec<Polynomial>,
-    /// How many symbols and operations each is written with.
+    /// The number of symbols and operations in each polynomial.
     weights: Vec<usize>,
     index: FxHashMap<Polynomial, DimExprId>,
-    /// The least and the greatest value of each symbol that has one.
+    /// Known lower and upper bounds of symbols.
     pub(super) least: FxHashMap<Symbol, i64>,
     pub(super) most: FxHashMap<Symbol, i64>,
-    /// Numbers that divide symbols.
+    /// Known divisors of symbols.
     pub(super) multiples: FxHashMap<Symbol, i64>,
     pub(super) constraints: Vec<Constraint>,
     rules: Vec<RewriteRule>,
 }
 
-/// A size that is written with more symbols and operations is not a size that anyone has written. It bounds how deep
-/// roundings nest, and what spelling or computing a size can cost.
+/// Limits the number of symbols and operations in a size. No program comes near it; it bounds nesting, and the cost
+/// of printing and computing a size.
 const HEAVIEST: usize = 256;
 
-/// Bounds are followed into nested roundings so far.
+/// Limits how deep bounds are followed into nested operations.
 const DEPTH: usize = 8;
 
 impl Table {
@@ -84,7 +84,7 @@ impl Table {
     }
 }
 
-/// The least and the greatest value, where there is one.
+/// The lower and upper bound, if known.
 pub(super) type Bounds = (Option<i64>, Option<i64>);
 
 impl DimExprs {
@@ -93,7 +93,7 @@ impl DimExprs {
         self.factor(Factor::Symbol(name))
     }
 
-    /// Notes that a symbol is never less than this.
+    /// Records a lower bound of a symbol.
     pub fn at_least(&self, name: Symbol, least: i64) {
         let mut table = self.table.borrow_mut();
         let known = table.least.entry(name).or_insert(least);
@@ -105,7 +105,7 @@ impl DimExprs {
         self.table.borrow().list[size.0 as usize].to_vec()
     }
 
-    /// The symbol that a size is, and nothing else.
+    /// The symbol, if a size is exactly one.
     pub fn as_symbol(&self, dim: Dim) -> Option<Symbol> {
         let Dim::Symbolic(size) = dim else { return None };
         match self.table.borrow().list[size.0 as usize].as_slice() {
@@ -117,7 +117,7 @@ impl DimExprs {
         }
     }
 
-    /// Adds the symbols that a size is made of.
+    /// Collects the symbols in a size.
     pub fn symbols(&self, dim: Dim, found: &mut FxHashSet<Symbol>) {
         let mut pending = vec![dim];
         while let Some(dim) = pending.pop() {
@@ -188,7 +188,7 @@ impl DimExprs {
         self.chosen(x, y, Factor::Smaller, |difference| difference.1.is_some_and(|high| high <= 0))
     }
 
-    /// `x` where `first` holds of the bounds of `x - y`, `y` where it holds of those of `y - x`, else the factor.
+    /// `x` if `first` holds for the bounds of `x - y`, `y` if it holds for those of `y - x`, else the factor.
     fn chosen(&self, x: Dim, y: Dim, factor: fn(Dim, Dim) -> Factor, first: fn(Bounds) -> bool) -> Dim {
         if x == Dim::Dynamic || y == Dim::Dynamic {
             return Dim::Dynamic;
@@ -202,17 +202,17 @@ impl DimExprs {
         self.factor(if x <= y { factor(x, y) } else { factor(y, x) })
     }
 
-    /// Whether two sizes are the same in every run, as far as is known.
+    /// Whether two sizes are known to be equal in every run.
     pub fn are_equal(&self, x: Dim, y: Dim) -> bool {
         x != Dim::Dynamic && (x == y || self.bounds(self.subtract(x, y)) == (Some(0), Some(0)))
     }
 
-    /// Whether a size is never less than a number.
+    /// Whether a size is known to be at least a number.
     pub fn is_at_least(&self, dim: Dim, least: i64) -> bool {
         self.bounds(dim).0.is_some_and(|low| low >= least)
     }
 
-    /// The least and the greatest value that a size can have, as far as is known.
+    /// The known lower and upper bound of a size.
     pub fn bounds(&self, dim: Dim) -> (Option<i64>, Option<i64>) {
         self.bounds_within(dim, DEPTH)
     }
@@ -233,13 +233,13 @@ impl DimExprs {
         (own.0.into_iter().chain(low).max(), own.1.into_iter().chain(high).min())
     }
 
-    /// The bounds of a sum by the bounds of each of its terms.
+    /// The bounds of a sum from the bounds of its terms.
     pub(super) fn bounds_of_sum(&self, terms: &[Term], depth: usize) -> Bounds {
         let mut sum: Bounds = (Some(0), Some(0));
         for (factors, coefficient) in terms {
             let mut bounds = factors.iter().map(|&factor| self.bounds_of(factor, depth));
             let first = bounds.next().unwrap_or((Some(1), Some(1)));
-            // Of products only those of numbers that are not negative are followed.
+            // Products are only bounded if their factors are not negative.
             let term = bounds.fold(first, |(low, high): Bounds, factor| {
                 let low = low.zip(factor.0).filter(|&(x, y)| x >= 0 && y >= 0);
                 let high = high.zip(factor.1).filter(|_| low.is_some());
@@ -262,7 +262,7 @@ impl DimExprs {
             }
             Factor::Quotient(x, y) => {
                 let ((low, high), (least, most)) = (of(x), of(y));
-                // The divisor is 1 or more, so a quotient is no farther from zero than the dividend.
+                // The divisor is at least 1, so the quotient is no farther from zero than the dividend.
                 let low = low.map(|low| if low < 0 { low } else { most.map_or(0, |most| low / most) });
                 let high = high.map(|high| if high < 0 { -1 } else { high / least.unwrap_or(1).max(1) });
                 (low, high)
@@ -284,7 +284,7 @@ impl DimExprs {
         self.intern(single).unwrap_or(Dim::Dynamic)
     }
 
-    /// The terms of a size that is not unknown.
+    /// The terms of a size, unless it is unknown.
     pub(super) fn polynomial(&self, dim: Dim) -> Option<Polynomial> {
         match dim {
             Dim::Known(0) => Some(Polynomial::new()),
@@ -299,7 +299,7 @@ impl DimExprs {
         joined.and_then(|joined| self.intern(joined)).unwrap_or(Dim::Dynamic)
     }
 
-    /// The size of any terms; nothing when a coefficient overflows or it is too heavy.
+    /// The size with these terms; `None` if a coefficient overflows or there are too many operations.
     pub(super) fn intern(&self, terms: Polynomial) -> Option<Dim> {
         let mut terms = self.without_exact_quotients(self.constrained(terms)?)?;
         terms.sort_unstable();
@@ -331,7 +331,7 @@ impl DimExprs {
         Some(Dim::Symbolic(id))
     }
 
-    /// The size as `jax.export` writes it: `2*b + floordiv(t, 4) - 1`.
+    /// The size in `jax.export`'s syntax: `2*b + floordiv(t, 4) - 1`.
     pub fn spell(&self, symbols: &Symbols, dim: Dim) -> String {
         let mut text = String::new();
         self.spell_into(&mut text, symbols, dim);
@@ -348,7 +348,7 @@ impl DimExprs {
     }
 
     pub(super) fn spell_terms(&self, out: &mut String, symbols: &Symbols, terms: &[Term]) {
-        // The numbers come last, as one writes them.
+        // Constants come last.
         let (numbers, others): (Vec<_>, Vec<_>) = terms.iter().partition(|(factors, _)| factors.is_empty());
         for (index, (factors, coefficient)) in others.into_iter().chain(numbers).enumerate() {
             let sign = match (index, *coefficient < 0) {

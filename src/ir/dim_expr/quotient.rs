@@ -1,15 +1,16 @@
-//! Rounded quotients of sizes, in their normal form.
+//! Rounded quotients of sizes, in normal form.
 //!
-//! `floordiv(x, k)` of a number `k` takes out what `k` divides. What stays has a constant from 0 on below `k`, no
-//! divisor in common with `k`, no quotient inside (`floordiv(floordiv(h, 2), 2)` is `floordiv(h, 4)`), and a positive
-//! first coefficient: `-floordiv(-h, 2)`, as `jax.export` prints `ceil(h / 2)`, is `floordiv(h + 1, 2)`.
+//! The normal form of `floordiv(x, k)` with a constant `k` moves out all terms that `k` divides. The rest has a
+//! constant in `0..k`, no common divisor with `k`, no nested quotient (`floordiv(floordiv(h, 2), 2)` is `floordiv(h,
+//! 4)`), and a positive first coefficient: `-floordiv(-h, 2)`, as `jax.export` prints `ceil(h / 2)`, is `floordiv(h +
+//! 1, 2)`.
 
 use super::{Bounds, DimExprs, Factor, Polynomial, Term};
 use crate::ir::Dim;
 use smallvec::{SmallVec, smallvec};
 
 impl DimExprs {
-    /// The quotient, rounded down; unknown when the divisor may be zero or less.
+    /// The quotient, rounded down; unknown if the divisor may be zero or negative.
     pub fn quotient(&self, x: Dim, y: Dim) -> Dim {
         let Some((whole, rest)) = self.divided(x, y) else { return Dim::Dynamic };
         if self.is_rest(rest, y) {
@@ -22,13 +23,13 @@ impl DimExprs {
         self.add(whole, quotient)
     }
 
-    /// The quotient, rounded up; unknown when the divisor may be zero or less.
+    /// The quotient, rounded up; unknown if the divisor may be zero or negative.
     pub fn quotient_up(&self, x: Dim, y: Dim) -> Dim {
         let negated = self.quotient(self.multiply(x, Dim::Known(-1)), y);
         self.multiply(negated, Dim::Known(-1))
     }
 
-    /// What the quotient leaves, which is not negative; unknown when the divisor may be zero or less.
+    /// The remainder, which is not negative; unknown if the divisor may be zero or negative.
     pub fn remainder(&self, x: Dim, y: Dim) -> Dim {
         let Some((_, rest)) = self.divided(x, y) else { return Dim::Dynamic };
         if self.is_rest(rest, y) {
@@ -42,7 +43,7 @@ impl DimExprs {
         self.factor(Factor::Remainder(rest, y))
     }
 
-    /// The quotient of what no number can be taken out of any more.
+    /// The quotient of terms from which nothing more can be moved out.
     fn quotient_of_rest(&self, rest: Dim, divisor: i64) -> Dim {
         let plain = |terms: Polynomial, divisor: i64| {
             let rest = self.intern(terms).unwrap_or(Dim::Dynamic);
@@ -52,7 +53,7 @@ impl DimExprs {
         if let Some(flat) = self.without_inner_quotient(&terms, divisor) {
             return flat;
         }
-        // What divides all other terms and the divisor cannot tell constants below it apart.
+        // Constants below the common divisor of all other terms and the divisor do not change the quotient.
         let common = self.common_divisor(&terms, divisor);
         let number = constant(&terms);
         set_constant(&mut terms, number - number.rem_euclid(common));
@@ -86,13 +87,13 @@ impl DimExprs {
         let mut others = terms.clone();
         others.remove(at);
         let others = self.multiply(self.intern(others)?, Dim::Known(own));
-        // A quotient that is taken away is one that is rounded up: -floordiv(x, m) = floordiv(m - 1 - x, m).
+        // A subtracted quotient becomes one that is rounded up: -floordiv(x, m) = floordiv(m - 1 - x, m).
         let x = if by > 0 { x } else { self.subtract(Dim::Known(own - 1), x) };
         let flat = self.quotient(self.add(others, x), Dim::Known(product));
         (flat != Dim::Dynamic).then_some(flat)
     }
 
-    /// The greatest divisor of `divisor` that divides all terms but the constant.
+    /// The greatest divisor of `divisor` that divides all terms except the constant.
     fn common_divisor(&self, terms: &[Term], divisor: i64) -> i64 {
         let table = self.table.borrow();
         let multiple = |factors: &[Factor], by: i64| {
@@ -107,13 +108,13 @@ impl DimExprs {
         others.fold(divisor, |common, (factors, by)| gcd(common, multiple(factors, *by)))
     }
 
-    /// Whether a quotient is never rounded.
+    /// Whether a quotient is always exact.
     fn is_exact(&self, x: Dim, divisor: i64) -> bool {
         let Some(terms) = self.polynomial(x) else { return false };
         constant(&terms) % divisor == 0 && self.common_divisor(&terms, divisor) == divisor
     }
 
-    /// The terms, in which `k` times a quotient by `k` that is never rounded is its dividend.
+    /// Replaces `k` times an exact quotient by `k` with its dividend.
     pub(super) fn without_exact_quotients(&self, terms: Polynomial) -> Option<Polynomial> {
         if self.table.borrow().multiples.is_empty() {
             return Some(terms);
@@ -143,7 +144,7 @@ impl DimExprs {
         Some(flat)
     }
 
-    /// Notes that a number divides a symbol, when a remainder that is zero says so.
+    /// Records that a number divides a symbol if a zero remainder implies it.
     pub(super) fn note_multiple(&self, terms: &[Term]) {
         let name = |x: Dim| self.as_symbol(x);
         let multiple = match terms {
@@ -167,13 +168,13 @@ impl DimExprs {
         *known = known.checked_mul(divisor / gcd(*known, divisor)).unwrap_or(*known);
     }
 
-    /// The dividend of a quotient that is rounded down, when it is one that is rounded up.
+    /// The dividend of a quotient that is rounded down and originally was rounded up.
     pub(super) fn rounded_up(&self, x: Dim, y: Dim) -> Option<Dim> {
         let Dim::Known(divisor) = y else { return None };
         (constant(&self.polynomial(x)?) == divisor - 1).then(|| self.subtract(x, Dim::Known(divisor - 1)))
     }
 
-    /// The bounds of a sum in which `k*floordiv(x, k)` is `x` and what rounding takes away.
+    /// Bounds a sum by replacing `k*floordiv(x, k)` with `x` minus the rounding error.
     pub(super) fn bounds_of_unrounded(&self, terms: &[Term], depth: usize) -> Bounds {
         self.unrounded(terms, depth).unwrap_or((None, None))
     }
@@ -199,7 +200,7 @@ impl DimExprs {
             };
             let by = by.checked_mul(scale / divisor)?;
             sum = self.add(sum, self.multiply(x, Dim::Known(by)));
-            // The rest, times the coefficient, is taken away.
+            // Subtracts the remainder times the coefficient.
             let most = by.checked_mul(divisor - 1)?.checked_neg()?;
             let end = if by > 0 { &mut low } else { &mut high };
             *end = end.checked_add(most)?;
@@ -215,13 +216,13 @@ impl DimExprs {
         Some((low, high))
     }
 
-    /// Whether a number is what a division leaves.
+    /// Whether a factor is a remainder.
     fn is_rest(&self, rest: Dim, divisor: Dim) -> bool {
         self.is_at_least(rest, 0) && self.is_at_least(self.subtract(divisor, rest), 1)
     }
 
-    /// `(whole, rest)` with `x = whole * y + rest`: every term of `x` that `y` divides is in `whole`. Nothing when the
-    /// divisor may be zero or less.
+    /// `(whole, rest)` with `x = whole * y + rest`, where `whole` collects every term that `y` divides. `None` if the
+    /// divisor may be zero or negative.
     fn divided(&self, x: Dim, y: Dim) -> Option<(Dim, Dim)> {
         if !self.is_at_least(y, 1) {
             return None;
@@ -243,7 +244,7 @@ impl DimExprs {
     }
 }
 
-/// The term that times `divisor` is `term`; nothing when there is none, or the divisor is a sum.
+/// The quotient of a term by `divisor`; `None` if it is inexact or the divisor is a sum.
 fn quotient_of(term: &Term, divisor: &Polynomial) -> Option<Term> {
     let [(by, divisor)] = divisor.as_slice() else { return None };
     let mut factors = term.0.clone();
@@ -254,7 +255,7 @@ fn quotient_of(term: &Term, divisor: &Polynomial) -> Option<Term> {
     (term.1 % divisor == 0).then_some((factors, term.1 / divisor))
 }
 
-/// The term without factors.
+/// The constant term.
 fn constant(terms: &[Term]) -> i64 {
     terms.iter().find(|(factors, _)| factors.is_empty()).map_or(0, |&(_, number)| number)
 }
@@ -266,7 +267,7 @@ fn set_constant(terms: &mut Polynomial, number: i64) {
     }
 }
 
-/// The coefficients of the terms that have factors.
+/// The coefficients of the non-constant terms.
 fn coefficients(terms: &[Term]) -> impl Iterator<Item = i64> {
     terms.iter().filter(|(factors, _)| !factors.is_empty()).map(|&(_, by)| by)
 }

@@ -1,4 +1,4 @@
-//! Modules and what they are made of.
+//! Modules and their contents.
 
 mod attributes;
 mod origin;
@@ -46,7 +46,7 @@ handles! {
 pub struct Op {
     /// Its name with its dialect, such as `stablehlo.add`.
     pub name: OpName,
-    /// The values that it reads. An absent optional operand of an `onnx` op is [`Module::absent`].
+    /// The values that it reads. For an absent optional operand of an `onnx` op: [`Module::absent`].
     pub operands: SmallVec<[ValueId; 3]>,
     /// The values that it defines.
     pub results: SmallVec<[ValueId; 1]>,
@@ -65,14 +65,14 @@ pub struct OpSpan {
     pub whole: Span,
 }
 
-/// What defines a value.
+/// How a value is defined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Definition {
-    /// The given result of an op.
+    /// As a result of an op, by index.
     Result(OpId, u32),
-    /// The given argument of a block.
+    /// As an argument of a block, by index.
     Argument(BlockId, u32),
-    /// Nothing: the definition was faulty and has been reported. Whatever uses it stays silent.
+    /// Not defined: the definition was faulty and has been reported. Users stay silent.
     Poison,
 }
 
@@ -83,7 +83,7 @@ pub struct Value {
     pub ty: TypeId,
     /// What defines it.
     pub definition: Definition,
-    /// The name it should have in the model, where it has been given one.
+    /// Its name in the model, if set.
     pub name: Option<Symbol>,
 }
 
@@ -96,14 +96,14 @@ pub struct Block {
     pub ops: Vec<OpId>,
 }
 
-/// A list of blocks that an op or a function owns; all that JAX prints have one.
+/// A list of blocks owned by an op or a function; JAX prints exactly one.
 #[derive(Clone, Debug, Default)]
 pub struct Region {
     /// The blocks, entry first.
     pub blocks: Vec<BlockId>,
 }
 
-/// An argument of a function beside its value.
+/// The data of a function argument apart from its value.
 #[derive(Clone, Debug, Default)]
 pub struct Argument {
     /// Its attributes (`jax.global_constant`, `mhlo.sharding` ...).
@@ -128,11 +128,11 @@ pub struct FunctionResult {
 pub struct Function {
     /// Its name without the `@`.
     pub name: Symbol,
-    /// Whether it can be called from outside: `public`, or no visibility given.
+    /// Whether it can be called from outside: `public`, or no visibility stated.
     pub public: bool,
-    /// Its body; without a block for a declaration.
+    /// Its body; without blocks for a declaration.
     pub body: RegionId,
-    /// The arguments, as many as the body's block has, or as the declaration gives types.
+    /// The arguments: as many as the body's block has, or as the declaration has types.
     pub arguments: Vec<Argument>,
     /// Types of the arguments.
     pub argument_types: Vec<TypeId>,
@@ -146,7 +146,7 @@ pub struct Function {
     pub location: LocationId,
 }
 
-/// What [`Module::add_op`] takes.
+/// The input of [`Module::add_op`].
 #[derive(Clone, Debug)]
 pub struct NewOp {
     /// See [`Op::name`].
@@ -172,9 +172,9 @@ pub struct Module {
     pub name: Option<Symbol>,
     /// Its attributes (`mhlo.num_partitions` ...).
     pub attributes: Attributes,
-    /// Ops that are beside the functions (`sdy.mesh` ...).
+    /// Ops outside of functions (`sdy.mesh` ...).
     pub top_level: Vec<OpId>,
-    /// Names of functions that the text has and whose heads could not be read.
+    /// Names of functions in the text whose signatures could not be parsed.
     pub lost: Vec<Symbol>,
     /// Names.
     pub symbols: Symbols,
@@ -182,9 +182,9 @@ pub struct Module {
     pub types: Types,
     /// Sizes that are expressions.
     pub dim_exprs: DimExprs,
-    /// Names that weights have in the user's own tree. A constant whose location is of this name has it in the model.
+    /// Names of weights in the user's own tree. A constant whose location has such a name uses it in the model.
     pub weight_names: FxHashSet<Symbol>,
-    /// What values represent, where that is recorded.
+    /// The program values that model values represent, if recorded.
     pub(super) origins: Option<Box<Origins>>,
     functions: Vec<Function>,
     function_index: FxHashMap<Symbol, FunctionId>,

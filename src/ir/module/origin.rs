@@ -1,35 +1,35 @@
-//! Which value of an earlier program a value represents.
+//! Tracks which value of an earlier program each value represents.
 
 use super::{Module, ValueId};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
-/// A value of the earlier program, and how its dimensions map.
+/// A value of the earlier program, and how dimensions map to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
     /// The value of the earlier program.
     pub value: ValueId,
-    /// Where the dimensions are in another order: dimension `i` of the earlier value is dimension `order[i]`.
+    /// The permutation, if any: dimension `i` of the earlier value is dimension `order[i]`.
     pub order: Option<SmallVec<[usize; 6]>>,
-    /// Which part of the earlier value it is, where that is complex: 0 for the real one, 1 for the imaginary one.
+    /// The part of a complex earlier value: 0 for real, 1 for imaginary.
     pub part: Option<usize>,
 }
 
-/// The origins of values, as far as they are known.
+/// The recorded origins of values.
 #[derive(Clone, Debug)]
 pub struct Origins {
-    /// Values below this number are those of the earlier program.
+    /// Values below this number belong to the earlier program.
     count: usize,
     of: FxHashMap<ValueId, Origin>,
 }
 
 impl Module {
-    /// Remembers from here on which of today's values each new value represents.
+    /// Starts recording: the current values become the earlier program.
     pub fn record_origins(&mut self) {
         self.origins = Some(Box::new(Origins { count: self.value_count(), of: FxHashMap::default() }));
     }
 
-    /// What a value represents, where that is recorded and known.
+    /// The recorded origin of a value.
     pub fn origin(&self, value: ValueId) -> Option<Origin> {
         let origins = self.origins.as_ref()?;
         if let Some(origin) = origins.of.get(&value) {
@@ -39,7 +39,7 @@ impl Module {
         is_own.then_some(Origin { value, order: None, part: None })
     }
 
-    /// Records that `new` means what `old` means; the first origin of a value counts.
+    /// Records that `new` has the origin of `old`; the first record of a value wins.
     pub fn inherit_origin(&mut self, old: ValueId, new: ValueId) {
         if self.origins.is_some()
             && let Some(origin) = self.origin(old)
@@ -48,7 +48,7 @@ impl Module {
         }
     }
 
-    /// Records that `new` is a part of the complex numbers of `old`.
+    /// Records that `new` is one part of the complex `old`.
     pub fn inherit_part(&mut self, old: ValueId, new: ValueId, part: usize) {
         if self.origins.is_some()
             && let Some(origin) = self.origin(old)
@@ -58,8 +58,7 @@ impl Module {
         }
     }
 
-    /// Records that `old` is `twin` with its dimensions in another order: dimension `i` of `old` is dimension
-    /// `order[i]`.
+    /// Records that `old` is `twin` transposed: dimension `i` of `old` is dimension `order[i]`.
     pub fn inherit_permuted(&mut self, old: ValueId, twin: ValueId, order: &[usize]) {
         if self.origins.is_none() {
             return;

@@ -1,4 +1,4 @@
-//! Gives the dimensions their sizes.
+//! Sets the sizes of the dimensions that become dynamic.
 
 use super::index;
 use super::request::Request;
@@ -12,18 +12,18 @@ use rustc_hash::FxHashSet;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-/// The sizes of the values that have any rows.
+/// The new sizes of all values that have rows.
 pub(super) type SizesOf = BTreeMap<ValueId, Dims>;
 
-/// Two requests that are about one dimension of a value.
+/// Two requests that claim the same dimension of a value.
 pub(super) struct Clash {
     pub(super) value: ValueId,
-    /// Positions of the requests.
+    /// Indices of the requests.
     pub(super) first: usize,
     pub(super) second: usize,
 }
 
-/// The sizes that the requests give to values, by where each has found its rows.
+/// The new sizes of all values, from where each request found its rows.
 pub(super) fn sizes(
     module: &Module,
     function: FunctionId,
@@ -41,7 +41,7 @@ pub(super) fn sizes(
     for ((value, axis), mut factors) in places {
         let Some(tensor) = module.tensor(value) else { continue };
         factors.sort_by_key(|(_, row_axis)| place(row_axis));
-        // Of each, its rows are within one element of those before.
+        // The rows of each request are nested within one element of the previous request.
         let (mut size, mut within) = (Dim::Known(1), 1);
         let mut last: Option<(usize, RowAxis)> = None;
         for &(index, row_axis) in &factors {
@@ -49,7 +49,7 @@ pub(super) fn sizes(
             let apart =
                 last.is_none_or(|(_, other)| (other.left, other.right) != (row_axis.left, row_axis.right));
             if let Some((first, _)) = last.filter(|_| !apart || row_axis.left % within != 0) {
-                // An op says more than an argument that it is tied to.
+                // A clash at an op explains more than one at the argument.
                 if clash.as_ref().is_none_or(|clash| module.defining_op(clash.value).is_none()) {
                     clash = Some(Clash { value, first, second: index });
                 }
@@ -70,8 +70,8 @@ fn place(row_axis: &RowAxis) -> (usize, i64, Reverse<i64>) {
     (row_axis.axis, row_axis.left, Reverse(row_axis.right))
 }
 
-/// A reshape keeps its elements in their order, and so the rows of several requests. Each request by itself takes the
-/// sizes of the others for numbers; where two of these are 1, it cannot see which of the two comes first.
+/// A reshape keeps elements in order, and so also the rows of several requests. Each request treats the sizes of the
+/// others as constants. If two of those are 1, it cannot see which comes first.
 fn keep_order(
     module: &Module,
     function: FunctionId,
@@ -99,7 +99,7 @@ fn keep_order(
     Ok(())
 }
 
-/// Changes the types of values, and the ops that say their sizes.
+/// Updates the types of values, and the ops whose attributes state sizes.
 pub(super) fn apply(module: &mut Module, function: FunctionId, sizes: &SizesOf) {
     let mut visit = |rewriter: &mut Rewriter, op: OpId| match sizes_of_result(rewriter.module, sizes, op) {
         Some((result, dims)) => rewrite(rewriter, op, result, dims, sizes),
@@ -113,7 +113,7 @@ pub(super) fn apply(module: &mut Module, function: FunctionId, sizes: &SizesOf) 
     sign(module, function);
 }
 
-/// The function has the types of its arguments and of what it returns.
+/// The function type follows its arguments and results.
 fn sign(module: &mut Module, function: FunctionId) {
     let Some(block) = module.entry_block(module.function(function).body) else { return };
     let of = |module: &Module, values: &[ValueId]| -> Vec<TypeId> {
@@ -138,7 +138,7 @@ fn with_sizes(module: &mut Module, value: ValueId, dims: &[Dim]) -> TypeId {
     module.types.intern(Type::Tensor(tensor))
 }
 
-/// Rewrites an op whose form says the sizes of its result; returns whether it stays.
+/// Rewrites an op whose attributes state the size of its result. Returns whether the op stays.
 fn rewrite(rewriter: &mut Rewriter, op: OpId, result: ValueId, dims: &Dims, sizes: &SizesOf) -> bool {
     let module = &mut *rewriter.module;
     let operand = module.op(op).operands.first().copied();
@@ -160,8 +160,7 @@ fn rewrite(rewriter: &mut Rewriter, op: OpId, result: ValueId, dims: &Dims, size
     true
 }
 
-/// Changes a list with a number for each dimension of an operand, where the size of the result's dimension that it says
-/// has changed.
+/// Updates an attribute with one number per dimension where the result's dimension has a new size.
 fn say(
     module: &mut Module,
     op: OpId,
@@ -192,7 +191,7 @@ fn say(
     }
 }
 
-/// A constant of equal rows becomes one row, or one element, for all.
+/// Replaces a constant of equal rows by a single row or element.
 fn fill(rewriter: &mut Rewriter, op: OpId, result: ValueId, dims: &Dims) -> bool {
     let module = &mut *rewriter.module;
     let Some(old) = module.tensor(result).cloned() else { return false };
@@ -215,7 +214,7 @@ fn fill(rewriter: &mut Rewriter, op: OpId, result: ValueId, dims: &Dims) -> bool
     spread(rewriter, op, row, &axes, result, dims)
 }
 
-/// The first elements of a value along each dimension.
+/// Slices the first elements along each dimension.
 fn first(rewriter: &mut Rewriter, op: OpId, whole: ValueId, old: &TensorType, sizes: &Dims) -> ValueId {
     let ty = rewriter.module.tensor_of(old.element, sizes);
     let list = |number: i64| Attribute::Integers(Element::I64, vec![number; sizes.len()].into());
@@ -224,8 +223,7 @@ fn first(rewriter: &mut Rewriter, op: OpId, whole: ValueId, old: &TensorType, si
     rewriter.insert_at(rewriter.module.place(op), stablehlo::SLICE, &[whole], ty, attributes)
 }
 
-/// A reshape that makes the dimension of the rows, of which there is one, becomes a broadcast; returns whether it was
-/// one.
+/// Turns a reshape that creates the row dimension from one row into a broadcast. Returns whether it did.
 fn insert_rows(
     rewriter: &mut Rewriter,
     op: OpId,
@@ -236,7 +234,7 @@ fn insert_rows(
 ) -> bool {
     let module = &mut *rewriter.module;
     let (Some(old), Some(ty)) = (module.tensor(operand), module.tensor(result)) else { return false };
-    // Rows of an operand keep their symbols; those that the result has beside them are made here.
+    // Row dimensions of the operand keep their symbols; this creates those that only the result has.
     let mut known = FxHashSet::default();
     let own = sizes.get(&operand).unwrap_or(&old.dims);
     own.iter().for_each(|&dim| module.dim_exprs.symbols(dim, &mut known));
@@ -257,7 +255,7 @@ fn insert_rows(
     spread(rewriter, op, row, &axes, result, dims)
 }
 
-/// Lets a broadcast of a value take the place of a result.
+/// Replaces a result by a broadcast of a value.
 fn spread(
     rewriter: &mut Rewriter,
     op: OpId,

@@ -1,5 +1,5 @@
-//! Constants that Python may have computed from the number of rows: they are right for each row of the program, and not
-//! what it would give for another number of rows.
+//! Finds constants that Python may have computed from the batch size. They are right for this program and may be
+//! wrong for another batch size.
 
 use super::request::Request;
 use super::row_axis::RowAxis;
@@ -9,7 +9,8 @@ use crate::ops::fold::float;
 use crate::pass::{Context, canonicalize};
 use std::collections::BTreeMap;
 
-/// Warns of scalars that are the number of rows, or one divided by it, and meet values with rows. One row tells nothing.
+/// Warns about scalars that equal the number of rows or its reciprocal and are combined with rows. A batch of one
+/// proves nothing.
 pub(super) fn report(
     module: &Module,
     function: FunctionId,
@@ -47,13 +48,13 @@ pub(super) fn report(
     }
 }
 
-/// The number that a value is everywhere.
+/// The value of a splat constant.
 fn number(module: &Module, cx: &Context, value: ValueId) -> Option<f64> {
     let (element, bits) = canonicalize::simplify::scalar(module, cx.source, value)?;
     if element.is_float() { float(element, bits) } else { Some(bits as f64) }
 }
 
-/// Whether a number is that of the rows or one divided by it, to the precision of any type.
+/// Whether a number is the row count or its reciprocal, within the precision of any type.
 fn follows(number: f64, rows: i64) -> bool {
     const PRECISION: f64 = 1.0 / 256.0;
     let rows = rows as f64;

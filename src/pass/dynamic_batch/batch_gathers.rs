@@ -1,7 +1,7 @@
-//! What reads or writes in each row at a place of its own says so: `x[jnp.arange(n), i]` is a gather at places that
-//! begin with the number of the row, and becomes one with a batch.
+//! Rewrites gathers and scatters indexed by `arange(n)`, such as `x[jnp.arange(n), i]`, to use batching dimensions.
 //!
-//! It is the same program, as each of the n rows is there. Without the numbers it is one for any number of rows.
+//! The program stays the same, because all n rows exist. Without the explicit row numbers it works for any number of
+//! rows.
 
 use crate::ir::{
     Attribute, Attributes, Dim, Element, FunctionId, Module, OpId, Rewriter, TensorType, Type, ValueId,
@@ -13,7 +13,7 @@ use smallvec::smallvec;
 /// The names of an op's dimension numbers.
 struct AttributeNames {
     numbers: &'static str,
-    /// The dimensions of the tensor that windows lack.
+    /// The tensor dimensions that the windows drop.
     dropped: &'static str,
     map: &'static str,
     batching: &'static str,
@@ -46,7 +46,7 @@ pub(super) fn batch(module: &mut Module, function: FunctionId) {
             stablehlo::SCATTER => (SCATTER, rewriter.module.op(op).results.len()),
             _ => return true,
         };
-        // Each round takes one column of the places out.
+        // Each iteration removes one index column.
         while let Some(found) = find(rewriter.module, op, &names, indices, &numbers) {
             rewrite(rewriter, op, &names, indices, found);
         }
@@ -55,13 +55,13 @@ pub(super) fn batch(module: &mut Module, function: FunctionId) {
     Rewriter::new(module).function(function, &mut visit);
 }
 
-/// A column of places that is the number of the row.
+/// An index column that holds the row number.
 struct RowNumberColumn {
     /// Its position among the operands of the concatenation.
     column: usize,
-    /// The dimension of the tensor that it is for.
+    /// The tensor dimension that it indexes.
     own: usize,
-    /// The dimension of the places along which it counts.
+    /// The dimension of the indices along which it counts.
     axis: usize,
 }
 
@@ -107,19 +107,19 @@ fn find(
     })
 }
 
-/// What is known of the elements of integers, found in one forward walk.
+/// Facts about integer tensors, collected in one forward walk.
 #[derive(Default)]
 struct IotaFacts {
-    /// The dimension, of more than one element, along which each element is its index.
+    /// The dimension with more than one element along which each element equals its index.
     along: FxHashMap<ValueId, usize>,
-    /// Nothing but zeros.
+    /// All elements are zero.
     zero: FxHashSet<ValueId>,
-    /// Nothing but `false`: whether numbers of rows are less than zero.
+    /// All elements are `false`: the result of testing row numbers for being negative.
     never: FxHashSet<ValueId>,
 }
 
 impl IotaFacts {
-    /// Notes what an op gives, whose operands have been noted.
+    /// Records the facts about an op's results from those about its operands.
     fn note(&mut self, module: &Module, op: OpId) {
         let Some(&result) = module.op(op).results.first() else { return };
         let operands = &module.op(op).operands;
@@ -143,7 +143,7 @@ impl IotaFacts {
                 }
             }
             _ => {
-                // A narrow integer has no room for the numbers of many rows.
+                // A small integer type cannot hold the numbers of many rows.
                 let is_wide = |ty: &&TensorType| ty.element.is_integer() && ty.element.bits() >= 32;
                 let ty = module.tensor(result).filter(is_wide);
                 let axis = ty.and_then(|ty| self.axis(module, op, ty));
@@ -152,7 +152,7 @@ impl IotaFacts {
         }
     }
 
-    /// The dimension along which each element of an op's result, of this type, is its index.
+    /// The dimension of an op's result along which each element equals its index.
     fn axis(&self, module: &Module, op: OpId, ty: &TensorType) -> Option<usize> {
         let operands = &module.op(op).operands;
         let list = |name: &str| module.integers(module.attribute(op, name)?);
@@ -166,12 +166,12 @@ impl IotaFacts {
             stablehlo::RESHAPE => {
                 let size = module.tensor(operands[0])?.dims[of(0)?];
                 let axis = ty.dims.iter().position(|&dim| dim == size)?;
-                // All other dimensions are of one element, before and after.
+                // All other dimensions have size 1, before and after.
                 let is_vector =
                     |value: ValueId| module.tensor(value).and_then(TensorType::count) == size.known();
                 (is_vector(operands[0]) && ty.count() == size.known()).then_some(axis)?
             }
-            // JAX lets negative places count from the end, which none of these are.
+            // JAX supports negative indices; row numbers are never negative.
             stablehlo::SELECT if self.never.contains(&operands[0]) => of(2)?,
             _ => return None,
         };

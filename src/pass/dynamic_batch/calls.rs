@@ -6,7 +6,7 @@ use super::row_axis::{Partners, RowAxis, Slot, obstacle};
 use crate::ir::stablehlo;
 use crate::ops::{self, Units};
 
-/// The relation of a custom call with a known meaning.
+/// The relation of a known custom call.
 pub(super) fn relation(view: &OpView) -> Option<Relation> {
     if view.module.op(view.op).name != stablehlo::CUSTOM_CALL {
         return None;
@@ -18,8 +18,8 @@ pub(super) fn relation(view: &OpView) -> Option<Relation> {
     })
 }
 
-/// A routine on matrices: the dimensions before those of the first operand's are a batch, which all that it takes and
-/// gives has.
+/// A matrix routine: the leading dimensions of the first operand are batch dimensions, which all operands and results
+/// share.
 fn routine(view: &OpView, _: Slot, rows: RowAxis) -> Partners {
     let batch = view.rank(Slot::Operand(0)).saturating_sub(2);
     if rows.axis >= batch || view.slots().any(|slot| view.rank(slot) < batch) {

@@ -1,4 +1,4 @@
-//! Relations of products that are summed: dots and convolutions.
+//! Relations of dots and convolutions.
 
 use super::relation::{OpView, Relation};
 use super::row_axis::{Partners, RowAxis, Slot, obstacle};
@@ -16,7 +16,7 @@ pub(super) fn relation(name: OpName) -> Option<Relation> {
 
 const SUMMED: &str = "the rows are summed";
 
-/// A dimension of the result of a product, and those of its operands that it is of.
+/// A dimension of a product's result, and the dimensions of the operands that it comes from.
 type Column = (Option<usize>, Option<usize>);
 
 fn dot_general(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
@@ -34,7 +34,7 @@ fn dot_general(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
     product(slot, rows, &columns.collect::<Vec<_>>())
 }
 
-/// Vectors and matrices: the last dimension of the left with the first of the right.
+/// Vectors and matrices: contracts the last dimension of the left operand with the first of the right.
 fn dot(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
     let left = (view.rank(Slot::Operand(0)) > 1).then_some((Some(0), None));
     let right = (view.rank(Slot::Operand(1)) > 1).then_some((None, Some(1)));
@@ -55,7 +55,7 @@ fn product(slot: Slot, rows: RowAxis, columns: &[Column]) -> Partners {
     Ok(left.into_iter().chain(right).chain([(Slot::Result(0), rows.at(index))]).collect())
 }
 
-/// The batch of the input is that of the result, and each kernel makes a feature of its own.
+/// The input's batch is the result's batch, and each kernel makes one output feature.
 fn convolution(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
     const NAME: &str = "dimension_numbers";
     let axis = |field: &str| view.field_axis(NAME, field);

@@ -1,9 +1,9 @@
-//! Relations of ops that hand values on: all that is handed on as one has its rows in one place.
+//! Relations of control flow: all values that flow into each other have their rows in the same dimension.
 
 use crate::ir::{Module, OpId, OpName, ValueId, stablehlo};
 
-/// The values that an op ties together, where it is one that hands values on. What a region reads from outside of it needs
-/// no tie, and what a conditional or a loop decides by is a scalar, which has no rows.
+/// The values that a control-flow op ties together. Values captured by a region need no tie, and conditions are
+/// scalars without rows.
 pub(super) fn classes(module: &Module, op: OpId) -> Option<Vec<Vec<ValueId>>> {
     let operation = module.op(op);
     let mut lists: Vec<Vec<ValueId>> = vec![operation.results.to_vec()];
@@ -13,7 +13,7 @@ pub(super) fn classes(module: &Module, op: OpId) -> Option<Vec<Vec<ValueId>>> {
             lists.push(operation.operands.to_vec());
             let blocks = operation.regions.iter().filter_map(|&region| module.entry_block(region));
             lists.extend(blocks.map(|block| module.block(block).arguments.clone()));
-            // The other region returns whether there is a next round.
+            // The other region returns the loop condition.
             lists.extend(returned(module, op, 1));
         }
         stablehlo::IF | stablehlo::CASE => {
@@ -26,12 +26,12 @@ pub(super) fn classes(module: &Module, op: OpId) -> Option<Vec<Vec<ValueId>>> {
     Some((0..count).map(class).collect())
 }
 
-/// Whether ops of this name hand values on.
+/// Whether an op passes values through.
 pub(super) fn hands_on(name: OpName) -> bool {
     matches!(name, stablehlo::OPTIMIZATION_BARRIER | stablehlo::WHILE | stablehlo::IF | stablehlo::CASE)
 }
 
-/// What a region of an op returns.
+/// The values that an op's region returns.
 fn returned(module: &Module, op: OpId, region: usize) -> Option<Vec<ValueId>> {
     let block = module.entry_block(*module.op(op).regions.get(region)?)?;
     let &last = module.block(block).ops.last()?;

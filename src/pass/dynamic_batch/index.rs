@@ -1,6 +1,6 @@
-//! Relations of ops that read and write at computed places.
+//! Relations of gathers, scatters and dynamic slices.
 //!
-//! What takes all rows takes them wherever it is told to begin, as such a place is moved to where there are as many.
+//! A slice that spans all rows always starts at row 0, because start indices are clamped.
 
 use super::movement::opposite;
 use super::relation::{OpView, Relation, field_axes, field_axis};
@@ -38,18 +38,18 @@ fn dynamic_update_slice(view: &OpView, _: Slot, rows: RowAxis) -> Partners {
     Ok([Slot::Operand(0), Slot::Operand(1), Slot::Result(0)].into_iter().map(|slot| (slot, rows)).collect())
 }
 
-/// The dimensions of a tensor without some of them.
+/// All dimensions of a tensor except some.
 fn others(rank: usize, without: &[usize]) -> Vec<usize> {
     (0..rank).filter(|axis| !without.contains(axis)).collect()
 }
 
-/// Which dimensions of the tensor, of the indices and of the windows go together.
+/// Pairs of corresponding dimensions of the tensor, the indices and the windows.
 struct Indexing {
-    /// Of the tensor and of the indices.
+    /// Tensor and indices.
     batching: Vec<(usize, usize)>,
-    /// Of the tensor and of the windows; the windows of a gather are its result, those of a scatter the updates.
+    /// Tensor and windows. The windows of a gather are its result, those of a scatter its updates.
     windows: Vec<(usize, usize)>,
-    /// Of the indices and of the windows.
+    /// Indices and windows.
     places: Vec<(usize, usize)>,
 }
 
@@ -74,8 +74,8 @@ impl Indexing {
         Self::of(module, op, "scatter_dimension_numbers", FIELDS, inputs, windows)
     }
 
-    /// The fields are the batching dimensions of the tensor and of the indices, the dimensions that windows lack, and
-    /// those that they have.
+    /// The fields are: batching dimensions of the tensor, of the indices, dimensions that windows drop, and window
+    /// dimensions.
     fn of(
         module: &Module,
         op: OpId,
@@ -101,18 +101,18 @@ impl Indexing {
         }
     }
 
-    /// The dimension of the windows for one of the indices.
+    /// The window dimension that corresponds to an index dimension.
     fn place(&self, of_indices: usize) -> Option<usize> {
         self.places.iter().find(|pair| pair.0 == of_indices).map(|pair| pair.1)
     }
 
-    /// The dimension of the tensor for one of the indices.
+    /// The tensor dimension that corresponds to an index dimension.
     fn batch(&self, of_indices: usize) -> Option<usize> {
         self.batching.iter().find(|pair| pair.1 == of_indices).map(|pair| pair.0)
     }
 }
 
-/// The dimensions of a gather's operand that its windows have, each with that of the result.
+/// Pairs of operand and result dimensions that a gather's windows span.
 pub(super) fn windows(module: &Module, op: OpId) -> Vec<(usize, usize)> {
     Indexing::of_gather(module, op).windows
 }
@@ -163,7 +163,7 @@ fn scatter(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
         _ => indexing.places.iter().find(|pair| pair.1 == rows.axis).map(|pair| pair.0),
     };
     if let Some(axis) = of_indices {
-        // Rows that are not a batch of the input are written to the same one.
+        // Rows outside a batching dimension are all written to the same place.
         let (Some(own), Some(place)) = (indexing.batch(axis), indexing.place(axis)) else {
             return obstacle("all rows are written to one tensor");
         };

@@ -1,15 +1,15 @@
-//! Dimensions of a static program become symbols, where the user asks for it (`--dynamic x:0=batch`) and it can be proved
+//! Makes dimensions of a static program symbolic on request (`--dynamic x:0=batch`), if it can prove that this is
 //! sound.
 //!
-//! What is proved is that the program is row-wise: there is one function that gives each row of every result from the
-//! same row of the argument alone. A model for any number of rows then gives for each what the program gives for it; what
-//! Python computed from the number of rows is the same in all of them, as it is in the program.
+//! It proves that the program is row-wise: one function computes each row of every result from the same row of the
+//! argument. A model for any number of rows then computes the same for each row as the program, including constants
+//! that Python computed from the batch size.
 //!
-//! Positions of the rows spread from the argument along each op in both directions ([`rows`]), by what the op's relation
-//! says of it (the files of the families). An op that mixes rows, or tells them apart, is an obstacle, and reported. When
-//! there is none, the dimensions get their sizes ([`apply`]), and `refine_shapes` takes it from there.
+//! Row positions propagate from the argument along each op in both directions ([`rows`]), using the op's relation
+//! (one file per family). An op that mixes rows or treats them differently is an obstacle and is reported. If there
+//! is none, the dimensions get their symbols ([`apply`]), and `refine_shapes` propagates the rest.
 //!
-//! It takes a module whose functions have been inlined.
+//! Expects a module whose calls are inlined.
 
 mod apply;
 mod batch_constants;
@@ -49,7 +49,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     let before = cx.diagnostics.error_count();
     let requests = request::resolve(module, entry, cx);
     batch_gathers::batch(module, entry);
-    // What nothing reads mixes no rows.
+    // Dead code cannot mix rows.
     canonicalize::remove_dead(module);
     let constant = split_uses::separate(module, entry, requests.iter().any(|request| request.size == 1));
     let graph = UseGraph::new(module, entry);
@@ -97,7 +97,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     apply::apply(module, entry, &sizes);
 }
 
-/// What keeps a dimension from being dynamic.
+/// Why a dimension cannot become dynamic.
 fn obstacle(module: &Module, request: &Request, op: OpId, why: &str) -> Diagnostic {
     let place = &request.places[0];
     let mut diagnostic = catalog::MixedRows {
@@ -119,7 +119,7 @@ fn obstacle(module: &Module, request: &Request, op: OpId, why: &str) -> Diagnost
     diagnostic
 }
 
-/// What to do where rows are reduced to one: a batch norm does it in training alone.
+/// Help for rows that are reduced to one, which a batch norm does only in training.
 fn remedy(module_path: Option<&str>) -> Option<&'static str> {
     let is_batch_norm = |name: &str| {
         let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect();

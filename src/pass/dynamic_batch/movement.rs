@@ -1,4 +1,4 @@
-//! Relations of ops that make and arrange elements.
+//! Relations of ops that create and move elements.
 
 use super::relation::{OpView, Relation};
 use super::row_axis::{Partners, RowAxis, Slot, nowhere, obstacle, only};
@@ -33,7 +33,7 @@ pub(super) fn opposite(slot: Slot) -> Slot {
 /// Larger constants are not compared row by row.
 const LARGEST: usize = 1 << 26;
 
-/// A constant whose rows are equal is one row.
+/// A constant with equal rows is a single row.
 fn constant(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
     let id = match view.attribute("value") {
         Some(Attribute::Dense(id)) => *id,
@@ -69,7 +69,7 @@ fn iota(view: &OpView, _: Slot, rows: RowAxis) -> Partners {
     }
 }
 
-/// A dimension that the operand does not have, or of which it has one element, is the same for all rows.
+/// A broadcast dimension is the same for all rows.
 fn broadcast_in_dim(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
     let dimensions = view.axes("broadcast_dimensions");
     let (own, whole) = match slot {
@@ -86,15 +86,15 @@ fn broadcast_in_dim(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
     }
 }
 
-/// How many blocks of rows there are among all elements in a row, and how many elements each row has in a block.
+/// How many blocks of rows there are, and how many elements a row has in each block.
 fn flat(sizes: &[i64], rows: RowAxis) -> Option<(i64, i64)> {
     let product =
         |sizes: &[i64], by: i64| sizes.iter().try_fold(by, |product, size| product.checked_mul(*size));
     Some((product(&sizes[..rows.axis], rows.left)?, product(&sizes[rows.axis + 1..], rows.right)?))
 }
 
-/// Rows stay rows in the dimension that holds all of them, and of what is before and after them whole dimensions or a
-/// part that is merged with them.
+/// Rows survive a reshape if one dimension of the result holds all of them, merged with whole dimensions or parts
+/// before and after.
 fn reshape(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
     let other = opposite(slot);
     let (Some(own), Some(sizes)) = (view.sizes(slot), view.sizes(other)) else {
@@ -122,12 +122,12 @@ fn reshape(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
             None => obstacle("the rows are split"),
         };
     }
-    // One row is in any dimension. It is taken to be in one of its own, the same of those that there are in its place.
+    // A single row fits any dimension. Prefers a dimension of its own at the same position.
     let found: Vec<RowAxis> = found.collect();
     let mut alone = found.iter().filter(|rows| rows.is_alone());
     let index = (0..rows.axis).rev().take_while(|&axis| own[axis] == 1).count();
     let same = if rows.is_alone() { alone.clone().nth(index).or(alone.next_back()) } else { alone.next() };
-    // A dimension of the result that has nothing but rows is made here; where it is not, the operand says so itself.
+    // If a result dimension is exactly the rows, creates it; otherwise the operand decides.
     if same.is_none() && matches!(slot, Slot::Result(_)) && rows.is_alone() {
         return nowhere();
     }
@@ -179,7 +179,7 @@ fn concatenate(view: &OpView, _: Slot, rows: RowAxis) -> Partners {
     Ok(view.slots().map(|slot| (slot, rows)).collect())
 }
 
-/// Wider elements take the last dimension in, which narrower ones have more.
+/// A wider element type merges the extra last dimension of the narrower one.
 fn bitcast_convert(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
     let common = view.rank(Slot::Operand(0)).min(view.rank(Slot::Result(0)));
     if rows.axis < common { only(opposite(slot), rows) } else { obstacle("the rows are parts of one number") }

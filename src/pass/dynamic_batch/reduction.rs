@@ -1,4 +1,4 @@
-//! Relations of reductions, windows, sorts, and of ops on the last dimensions.
+//! Relations of reductions, windows, sorts, and ops on the last dimensions.
 
 use super::relation::{OpView, Relation, elementwise};
 use super::row_axis::{Partners, RowAxis, Slot, obstacle};
@@ -27,7 +27,7 @@ pub(super) fn relation(name: OpName) -> Option<Relation> {
     })
 }
 
-/// Whether the relation of the ops of a name is an obstacle in all forms.
+/// Whether an op always mixes rows.
 pub(super) fn always_mixes(name: OpName) -> bool {
     matches!(
         name,
@@ -38,10 +38,10 @@ pub(super) fn always_mixes(name: OpName) -> bool {
     )
 }
 
-/// What is said of rows that are those of a matrix.
+/// The obstacle for rows that are the rows of one matrix.
 pub(super) const MATRIX: &str = "the rows are the rows of one matrix";
 
-/// An op on this many last dimensions of operands and results of one rank.
+/// An op on this many trailing dimensions of operands and results of one rank.
 pub(super) fn leading(view: &OpView, slot: Slot, rows: RowAxis, last: usize, why: &'static str) -> Partners {
     let rank = view.rank(slot);
     if rows.axis + last >= rank || view.slots().any(|other| view.rank(other) != rank) {
@@ -60,7 +60,7 @@ fn streams(view: &OpView) -> impl Iterator<Item = Slot> + use<> {
     (0..view.result_count()).flat_map(|index| [Slot::Operand(index), Slot::Result(index)])
 }
 
-/// Why a reduction keeps its rows from being dynamic.
+/// The obstacle for rows that are reduced.
 pub(super) const REDUCED: &str = "the rows are reduced to one";
 
 fn reduce(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
@@ -79,7 +79,7 @@ fn reduce(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
     Ok(streams(view).map(place).collect())
 }
 
-/// Whether the windows along a dimension are its elements.
+/// Whether each window along a dimension is one element.
 fn has_size_one(view: &OpView, axis: usize) -> bool {
     let one = |name: &str| view.element_or(name, axis, 1) == Some(1);
     ["window_dimensions", "window_strides", "base_dilations", "window_dilations"].into_iter().all(one)
@@ -104,7 +104,7 @@ fn select_and_scatter(view: &OpView, _: Slot, rows: RowAxis) -> Partners {
 }
 
 fn sort(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
-    // -1 is the last dimension, and what an absent attribute means.
+    // -1 is the last dimension and the default.
     let dimension = if view.attribute("dimension").is_some() { view.integer("dimension") } else { Some(-1) };
     let rank = view.rank(slot) as i64;
     match dimension.map(|axis| if axis < 0 { axis + rank } else { axis }) {
@@ -113,7 +113,7 @@ fn sort(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
     }
 }
 
-/// Each feature is scaled and moved by numbers of its own.
+/// Each feature has its own scale and offset.
 fn batch_norm_inference(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
     let Some(feature) = view.integer("feature_index").and_then(|index| usize::try_from(index).ok()) else {
         return obstacle("its `feature_index` is missing");

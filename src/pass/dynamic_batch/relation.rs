@@ -1,4 +1,4 @@
-//! What relations ask of an op.
+//! What a relation can query about an op.
 
 use super::row_axis::{Partners, RowAxis, Slot};
 use super::{calls, contraction, index, movement, reduction};
@@ -7,10 +7,11 @@ use crate::source::Source;
 use rustc_hash::FxHashSet;
 use std::collections::BTreeMap;
 
-/// The relation of an op: where else it has the rows that it has in one place, or why they do not stay apart.
+/// The relation of an op: given rows in one operand or result, returns where the others have them, or why the op
+/// mixes rows.
 ///
-/// Where an operand has them, the relation must name a result, or be an obstacle: rows that end in an op would be mixed in
-/// it.
+/// If an operand has rows, the relation must name a result or an obstacle: otherwise the op would silently merge
+/// rows.
 pub(super) type Relation = fn(&OpView, Slot, RowAxis) -> Partners;
 
 /// The relation of an op.
@@ -18,7 +19,7 @@ pub(super) fn relation(view: &OpView) -> Option<Relation> {
     relation_of(view.module.op(view.op).name).or_else(|| calls::relation(view))
 }
 
-/// The relation of the ops of a name.
+/// The relation of an op by name.
 pub(super) fn relation_of(name: OpName) -> Option<Relation> {
     if name.class() == Class::Elementwise {
         return Some(elementwise);
@@ -29,7 +30,7 @@ pub(super) fn relation_of(name: OpName) -> Option<Relation> {
         .or_else(|| reduction::relation(name))
 }
 
-/// All operands and results have one shape, but for scalars, which are the same for all elements.
+/// All operands and results have the same shape, except scalars, which are the same for all rows.
 pub(super) fn elementwise(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
     let own = view.tensor(slot).map(|ty| &ty.dims);
     let slots: Vec<Slot> = view.slots().filter(|&other| view.rank(other) > 0).collect();
@@ -46,9 +47,9 @@ pub(super) struct OpView<'a> {
     pub(super) source: &'a Source,
     /// How many rows there are.
     pub(super) rows: i64,
-    /// What follows from constants alone, and so is the same for all rows.
+    /// The values that depend only on constants, and so are the same for all rows.
     pub(super) constant: &'a FxHashSet<ValueId>,
-    /// Where rows have been found so far.
+    /// The rows found so far.
     pub(super) row_axes: &'a BTreeMap<ValueId, RowAxis>,
 }
 
@@ -83,7 +84,7 @@ impl<'a> OpView<'a> {
         self.tensor(slot).map_or(0, TensorType::rank)
     }
 
-    /// The sizes of an operand or result; none where they are not all known.
+    /// The static sizes of an operand or result, if all are known.
     pub(super) fn sizes(&self, slot: Slot) -> Option<Vec<i64>> {
         self.tensor(slot)?.sizes()
     }
@@ -93,12 +94,12 @@ impl<'a> OpView<'a> {
         self.tensor(slot)?.dims.get(axis)?.known()
     }
 
-    /// Where the rows of an operand or result have been found.
+    /// The rows of an operand or result, if found.
     pub(super) fn rows(&self, slot: Slot) -> Option<RowAxis> {
         self.row_axes.get(&self.value(slot)?).copied()
     }
 
-    /// Whether an operand or result follows from constants alone.
+    /// Whether an operand or result depends only on constants.
     pub(super) fn is_constant(&self, slot: Slot) -> bool {
         self.value(slot).is_some_and(|value| self.constant.contains(&value))
     }
@@ -115,7 +116,7 @@ impl<'a> OpView<'a> {
         self.module.integers(self.attribute(name)?)
     }
 
-    /// One element of a list; the default where there is no list.
+    /// One element of a list attribute, or the default.
     pub(super) fn element_or(&self, name: &str, index: usize, default: i64) -> Option<i64> {
         match self.attribute(name) {
             None => Some(default),
@@ -123,34 +124,34 @@ impl<'a> OpView<'a> {
         }
     }
 
-    /// The dimensions that an attribute lists; none where there is no such attribute.
+    /// The dimensions in an attribute; empty if it is absent.
     pub(super) fn axes(&self, name: &str) -> Vec<usize> {
         axes(self.integers(name))
     }
 
-    /// The dimensions that a field of a struct attribute lists.
+    /// The dimensions in a field of a struct attribute.
     pub(super) fn field_axes(&self, name: &str, field: &str) -> Vec<usize> {
         field_axes(self.module, self.op, name, field)
     }
 
-    /// The dimension that a field of a struct attribute names.
+    /// The dimension in a field of a struct attribute.
     pub(super) fn field_axis(&self, name: &str, field: &str) -> usize {
         field_axis(self.module, self.op, name, field)
     }
 }
 
-/// The dimensions that a field of an op's struct attribute lists, which is left out where there are none.
+/// The dimensions in a field of an op's struct attribute; empty if it is omitted.
 pub(super) fn field_axes(module: &Module, op: OpId, name: &str, field: &str) -> Vec<usize> {
     let list = module.attribute(op, name).and_then(|attribute| module.field(attribute, field));
     axes(list.and_then(|list| module.integers(list)))
 }
 
-/// The dimension that a field of an op's struct attribute names; 0 where it is left out, as zeros are.
+/// The dimension in a field of an op's struct attribute; 0 if it is omitted.
 pub(super) fn field_axis(module: &Module, op: OpId, name: &str, field: &str) -> usize {
     field_axes(module, op, name, field).first().copied().unwrap_or(0)
 }
 
-/// A list of dimensions; none where there is no list.
+/// A list of dimensions; empty if absent.
 fn axes(list: Option<Vec<i64>>) -> Vec<usize> {
     list.unwrap_or_default().into_iter().filter_map(|axis| usize::try_from(axis).ok()).collect()
 }

@@ -1,4 +1,4 @@
-//! Which dimensions the user asks for.
+//! Parses `--dynamic` options.
 
 use super::super::{Context, name_values};
 use crate::diagnostic::{Diagnostics, catalog, nearest};
@@ -7,14 +7,14 @@ use crate::source::Span;
 use rustc_hash::FxHashSet;
 use std::str::FromStr;
 
-/// A dimension of an input that is to be dynamic: `x:0=batch`.
+/// A dimension of an input to make dynamic: `x:0=batch`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DynamicDimension {
-    /// The input, as the model names it.
+    /// The input's name in the model.
     pub input: String,
     /// The dimension, from 0.
     pub axis: usize,
-    /// What the size is called.
+    /// The symbol's name.
     pub name: String,
 }
 
@@ -46,23 +46,23 @@ impl FromStr for DynamicDimension {
 pub(super) struct ArgumentDim {
     pub(super) value: ValueId,
     pub(super) axis: usize,
-    /// What the argument is called.
+    /// The argument's name.
     pub(super) name: String,
-    /// Where it is declared.
+    /// Its declaration.
     pub(super) span: Span,
 }
 
-/// A symbol and the dimensions that are to have its size.
+/// A symbol and the dimensions that get it as their size.
 pub(super) struct Request {
     pub(super) name: String,
     pub(super) symbol: Symbol,
-    /// The size that they all have.
+    /// Their common static size.
     pub(super) size: i64,
     /// At least one.
     pub(super) places: Vec<ArgumentDim>,
 }
 
-/// What the options ask for, one request a name. What does not fit the function is reported.
+/// The requests of the options, one per symbol. Reports those that do not match the function.
 pub(super) fn resolve(module: &mut Module, entry: FunctionId, cx: &mut Context) -> Vec<Request> {
     let Some(block) = module.entry_block(module.function(entry).body) else { return Vec::new() };
     let arguments = module.block(block).arguments.clone();
@@ -94,7 +94,7 @@ pub(super) fn resolve(module: &mut Module, entry: FunctionId, cx: &mut Context) 
             }
             Some(request) => request.places.push(place),
             None => {
-                // `jax.export` asserts the same of its symbols.
+                // `jax.export` makes the same assumption about its symbols.
                 module.dim_exprs.at_least(symbol, 1);
                 requests.push(Request { name: wanted.name.clone(), symbol, size, places: vec![place] });
             }
@@ -143,7 +143,7 @@ fn find(
     Ok((ArgumentDim { value, axis: *axis, name: input.clone(), span }, size))
 }
 
-/// The symbols that sizes of the arguments are made of.
+/// The symbols in the sizes of the arguments.
 fn symbols_of(module: &Module, arguments: &[ValueId]) -> FxHashSet<Symbol> {
     let mut found = FxHashSet::default();
     let tensors = arguments.iter().filter_map(|&argument| module.tensor(argument));

@@ -1,24 +1,24 @@
-//! Where in a value the rows are.
+//! Where a value has its rows.
 
 use smallvec::SmallVec;
 use std::borrow::Cow;
 
-/// The rows of a value: the dimension that they are in.
+/// The dimension of a value that holds the rows.
 ///
-/// The dimension may have been merged with others, by a reshape: its index is then `(l * rows + row) * right + r` with
-/// `l < left` and `r < right`.
+/// A reshape may have merged the dimension with others: then its index is `(l * rows + row) * right + r` with `l <
+/// left` and `r < right`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RowAxis {
     /// The dimension.
     pub(super) axis: usize,
-    /// How often all rows are there, one block after the other.
+    /// How many blocks repeat all rows.
     pub(super) left: i64,
-    /// How many elements each row is there with.
+    /// How many elements each row has in a block.
     pub(super) right: i64,
 }
 
 impl RowAxis {
-    /// A dimension that has a row at each index.
+    /// A dimension with one row at each index.
     pub(super) fn alone(axis: usize) -> Self {
         Self { axis, left: 1, right: 1 }
     }
@@ -28,7 +28,7 @@ impl RowAxis {
         Self { axis, ..self }
     }
 
-    /// Whether the dimension has nothing but rows.
+    /// Whether the dimension holds exactly the rows.
     pub(super) fn is_alone(self) -> bool {
         (self.left, self.right) == (1, 1)
     }
@@ -41,23 +41,23 @@ pub(super) enum Slot {
     Result(usize),
 }
 
-/// Why an op is none on rows, as a clause on the rows.
+/// Why an op is not row-wise, as a clause with the rows as subject.
 pub(super) type Obstacle = Cow<'static, str>;
 
-/// Where else an op has the rows when it has them in one place.
+/// Where else an op has the rows that one of its operands or results has.
 pub(super) type Partners = Result<SmallVec<[(Slot, RowAxis); 4]>, Obstacle>;
 
-/// No other place.
+/// No other operand or result.
 pub(super) fn nowhere() -> Partners {
     Ok(SmallVec::new())
 }
 
-/// One other place.
+/// One other operand or result.
 pub(super) fn only(slot: Slot, rows: RowAxis) -> Partners {
     Ok([(slot, rows)].into_iter().collect())
 }
 
-/// An obstacle.
+/// Shorthand for an obstacle.
 pub(super) fn obstacle(why: impl Into<Obstacle>) -> Partners {
     Err(why.into())
 }

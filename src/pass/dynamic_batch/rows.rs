@@ -1,4 +1,4 @@
-//! How the rows spread from an argument through a function.
+//! Propagates rows from an argument through a function.
 
 use super::control;
 use super::relation::{OpView, relation};
@@ -10,7 +10,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, VecDeque};
 
-/// What reads what, and which op a block is in.
+/// The users of values, and the op that owns each block.
 pub(super) struct UseGraph {
     users: FxHashMap<ValueId, SmallVec<[OpId; 2]>>,
     owners: FxHashMap<BlockId, OpId>,
@@ -30,7 +30,7 @@ impl UseGraph {
         let mut users: FxHashMap<ValueId, SmallVec<[OpId; 2]>> = FxHashMap::default();
         for &block in &blocks {
             for &op in &module.block(block).ops {
-                // What a region returns is the business of the op that the region is of.
+                // A value that a region returns is used by the op that owns the region.
                 let is_end = module.op(op).name.is_terminator();
                 let Some(user) = (if is_end { owners.get(&block).copied() } else { Some(op) }) else {
                     continue;
@@ -46,7 +46,7 @@ impl UseGraph {
         Self { users, owners }
     }
 
-    /// The op that defines a value, or in whose region it is an argument.
+    /// The op that defines a value or owns the block that it is an argument of.
     fn definer(&self, module: &Module, value: ValueId) -> Option<OpId> {
         match module.value(value).definition {
             Definition::Result(op, _) => Some(op),
@@ -56,17 +56,17 @@ impl UseGraph {
     }
 }
 
-/// The values that have rows, and the ops that do not keep them apart.
+/// The values that have rows, and the ops that mix rows.
 pub(super) struct RowPropagation<'a> {
     module: &'a Module,
     graph: &'a UseGraph,
     source: &'a Source,
-    /// What follows from constants alone.
+    /// The values that depend only on constants.
     constant: &'a FxHashSet<ValueId>,
     /// How many rows there are.
     rows: i64,
     pub(super) row_axes: BTreeMap<ValueId, RowAxis>,
-    /// In the order in which they were found, one an op.
+    /// In the order found, at most one per op.
     pub(super) obstacles: Vec<(OpId, Obstacle)>,
     refused: FxHashSet<OpId>,
     queue: VecDeque<OpId>,
@@ -95,16 +95,16 @@ impl<'a> RowPropagation<'a> {
         }
     }
 
-    /// A dimension of an argument that is one of rows.
+    /// Starts with a dimension of an argument.
     pub(super) fn begin(&mut self, argument: ValueId, axis: usize) {
         self.add(argument, RowAxis::alone(axis));
     }
 
-    /// Finds all values with rows.
+    /// Propagates until nothing changes.
     pub(super) fn spread(&mut self) {
         while let Some(op) = self.queue.pop_front() {
             self.queued.remove(&op);
-            // An obstacle is reported once, and what follows it need not be as it says.
+            // An obstacle is reported once; do not continue from it.
             if !self.refused.contains(&op)
                 && let Err(why) = self.visit(op)
             {
@@ -114,8 +114,8 @@ impl<'a> RowPropagation<'a> {
         }
     }
 
-    /// One row says nothing of where many would be in a dimension that holds more. Within the program every reading is
-    /// right that all ops agree on, but what it takes and gives has one that its users know.
+    /// With a single row, a merged dimension does not show where many rows would be. Inside the program any
+    /// consistent choice is right, but arguments and results have an order that users know.
     pub(super) fn demand_known_places(&mut self, block: BlockId) {
         if self.rows > 1 {
             return;
@@ -160,7 +160,7 @@ impl<'a> RowPropagation<'a> {
         let Some(relation) = relation(&view) else {
             return Err("the effect of the op on rows is unknown".into());
         };
-        // What one place has been found to go with says nothing new.
+        // A known relation adds nothing.
         let mut settled = FxHashSet::default();
         for slot in marked {
             let view = self.view(op);
@@ -176,8 +176,8 @@ impl<'a> RowPropagation<'a> {
         Ok(())
     }
 
-    /// Whether a region of an op takes or gives values with rows. Ops that hand values on are related to those of their
-    /// regions ([`control`]); all others have regions on scalars, or ones of which nothing is known.
+    /// Whether a region of an op takes or returns values with rows. [`control`] relates the values of control flow to
+    /// those of its regions. All other ops have regions on scalars or are unknown.
     fn has_rows_inside(&self, op: OpId) -> bool {
         let regions = self.module.op(op).regions.iter();
         let blocks = regions.flat_map(|&region| &self.module.region(region).blocks);
@@ -198,7 +198,7 @@ impl<'a> RowPropagation<'a> {
         }
     }
 
-    /// Whether an op has been reported before, or calls Python and leaves the program with what it gives.
+    /// Whether an op was reported before, or is a Python call that is dropped.
     fn is_silent(&self, op: OpId) -> bool {
         let operation = self.module.op(op);
         let unread = self.module.op(op).name == builtin::ERROR
@@ -211,7 +211,7 @@ impl<'a> RowPropagation<'a> {
         unread || ops::host_callback(self.module, op).is_some() && unused()
     }
 
-    /// Says that a value has its rows there.
+    /// Records the rows of a value.
     fn tie(&mut self, value: ValueId, rows: RowAxis) -> Result<(), Obstacle> {
         let Some(ty) = self.module.tensor(value) else { return Ok(()) };
         match self.row_axes.get(&value) {

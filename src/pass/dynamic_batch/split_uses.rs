@@ -1,15 +1,15 @@
-//! What the rows of one use say nothing of gets a value of its own for each use.
+//! Gives each use of a fill (a constant or broadcast scalar) its own copy.
 //!
-//! `zeros((8, 8))` may be eight rows for one op, and weights for another. And what follows from constants alone is the same
-//! for all rows, so that where there is one row, it need not become many before the op that meets it with rows.
-//! `canonicalize` takes back what was not needed.
+//! `zeros((8, 8))` may be eight rows for one op and weights for another. Values that depend only on constants are the
+//! same for all rows, so with a single row they need no row dimension before an op combines them with rows.
+//! `canonicalize` merges copies that were not needed.
 
 use crate::ir::{Attribute, Dim, Element, FunctionId, Module, OpId, Rewriter, ValueId, stablehlo};
 use crate::ops::type_inference;
 use rustc_hash::FxHashSet;
 
-/// Copies what fills a tensor so that it has one use, and, where `of_one` row, lets ops read a broadcast of what follows
-/// from constants. What follows from constants is the result.
+/// Copies each fill so that it has one use. If there is one row (`of_one`), also lets ops read constants through a
+/// broadcast. Returns the values that depend only on constants.
 pub(super) fn separate(module: &mut Module, function: FunctionId, of_one: bool) -> FxHashSet<ValueId> {
     let mut used: FxHashSet<ValueId> = FxHashSet::default();
     let mut constant: FxHashSet<ValueId> = FxHashSet::default();
@@ -45,7 +45,7 @@ pub(super) fn separate(module: &mut Module, function: FunctionId, of_one: bool) 
     constant
 }
 
-/// Whether what an op gives follows from constants.
+/// Whether an op's results depend only on constants.
 fn follows(module: &Module, op: OpId, constant: &FxHashSet<ValueId>) -> bool {
     let operation = module.op(op);
     operation.regions.is_empty()
@@ -59,7 +59,7 @@ fn has_one_row(module: &Module, value: ValueId) -> bool {
     module.tensor(value).is_some_and(|ty| ty.dims.contains(&Dim::Known(1)))
 }
 
-/// Whether an op gives a constant, or a scalar for all elements.
+/// Whether an op is a constant or broadcasts a scalar.
 fn fills(module: &Module, op: OpId) -> bool {
     let rank = |value: Option<&ValueId>| value.and_then(|&value| module.tensor(value)).map(|ty| ty.rank());
     let operation = module.op(op);
@@ -78,7 +78,7 @@ fn copy(rewriter: &mut Rewriter, op: OpId) -> ValueId {
     rewriter.module.op(copy).results[0]
 }
 
-/// A broadcast of a value, which an op defines, to its own type.
+/// Broadcasts a value to its own type.
 fn broadcast(rewriter: &mut Rewriter, source: OpId, value: ValueId) -> ValueId {
     let module = &*rewriter.module;
     let ty = module.value_type(value);
