@@ -262,7 +262,8 @@ const ROWS: &[Row] = &[
 
 /// The rows of all ops. An elementwise op that is not in [`ROWS`] has one type for its operands and its result.
 static TABLE: LazyLock<FxHashMap<&'static str, Row>> = LazyLock::new(|| {
-    let has_form = |op: &OpName| op.class() == Class::Elementwise && op.dialect() != Dialect::Hlo2Onnx;
+    let is_own = |op: &OpName| matches!(op.dialect(), Dialect::Hlo2Onnx | Dialect::Onnx);
+    let has_form = |op: &OpName| op.class() == Class::Elementwise && !is_own(op);
     let elementwise = OpName::all().filter(has_form).map(|op| row(op, Same));
     elementwise.chain(ROWS.iter().copied()).map(|row| (row.op.text(), row)).collect()
 });

@@ -1,7 +1,7 @@
 //! Which ops a Transpose can move past, and what becomes of them before it.
 
 use super::places;
-use crate::ir::{Attribute, Dim, Dims, Module, OpId, OpName, ValueId, onnx};
+use crate::ir::{Attribute, Class, Dim, Dims, Module, OpId, OpName, ValueId, onnx};
 use crate::pass::canonicalize::positions;
 use smallvec::SmallVec;
 
@@ -20,50 +20,6 @@ enum TransposeClass {
     Places,
 }
 
-const ELEMENTWISE: &[OpName] = &[
-    onnx::ABS,
-    onnx::ADD,
-    onnx::AND,
-    onnx::CAST,
-    onnx::CEIL,
-    onnx::CLIP,
-    onnx::COS,
-    onnx::DIV,
-    onnx::ELU,
-    onnx::EQUAL,
-    onnx::ERF,
-    onnx::EXP,
-    onnx::FLOOR,
-    onnx::GELU,
-    onnx::GREATER,
-    onnx::GREATER_OR_EQUAL,
-    onnx::IS_INF,
-    onnx::IS_NAN,
-    onnx::LEAKY_RELU,
-    onnx::LESS,
-    onnx::LESS_OR_EQUAL,
-    onnx::LOG,
-    onnx::MAX,
-    onnx::MIN,
-    onnx::MOD,
-    onnx::MUL,
-    onnx::NEG,
-    onnx::NOT,
-    onnx::OR,
-    onnx::POW,
-    onnx::RECIPROCAL,
-    onnx::RELU,
-    onnx::ROUND,
-    onnx::SIGMOID,
-    onnx::SIGN,
-    onnx::SIN,
-    onnx::SQRT,
-    onnx::SUB,
-    onnx::TAN,
-    onnx::TANH,
-    onnx::WHERE,
-    onnx::XOR,
-];
 const REDUCTIONS: &[OpName] =
     &[onnx::REDUCE_MAX, onnx::REDUCE_MEAN, onnx::REDUCE_MIN, onnx::REDUCE_PROD, onnx::REDUCE_SUM];
 
@@ -71,7 +27,7 @@ fn kind(name: OpName) -> Option<TransposeClass> {
     match name {
         onnx::CONCAT | onnx::LOG_SOFTMAX | onnx::SOFTMAX => Some(TransposeClass::Along("axis")),
         onnx::GATHER | onnx::PAD | onnx::RESIZE | onnx::SLICE => Some(TransposeClass::Places),
-        _ if ELEMENTWISE.contains(&name) => Some(TransposeClass::Elementwise),
+        _ if name.class() == Class::Elementwise => Some(TransposeClass::Elementwise),
         _ if REDUCTIONS.contains(&name) => Some(TransposeClass::Reduction),
         _ => None,
     }

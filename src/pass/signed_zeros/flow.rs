@@ -7,7 +7,7 @@
 //! The results of a loop or a branch, and what a loop carries, are read where something after them, or in the body,
 //! reads them.
 
-use crate::ir::{Attribute, BlockId, Definition, Module, OpId, OpName, ValueId, onnx};
+use crate::ir::{Attribute, BlockId, Class, Definition, Module, OpId, OpName, ValueId, onnx};
 use crate::ops::number;
 use crate::source::Source;
 use rustc_hash::FxHashMap;
@@ -110,7 +110,7 @@ impl Flow {
             | onnx::SIGMOID
             | onnx::SOFTMAX => false,
             _ if SUMS.contains(&name) => false,
-            _ if MOVES.contains(&name) || ODD.contains(&name) => any(),
+            _ if moves(name) || ODD.contains(&name) => any(),
             onnx::ADD => operands.iter().all(|&value| self.may_be_negative(value)),
             onnx::CAST => {
                 operands.first().is_none_or(|value| is_float(value) && self.may_be_negative(*value))
@@ -191,7 +191,7 @@ impl Flow {
             | onnx::REDUCE_PROD
             | onnx::SUB
             | onnx::WHERE => Reads::WithResult,
-            _ if MOVES.contains(&name) || ODD.contains(&name) => Reads::WithResult,
+            _ if moves(name) || ODD.contains(&name) => Reads::WithResult,
             _ => Reads::Always,
         }
     }
@@ -209,7 +209,7 @@ enum Reads {
 /// others, too.
 fn is_free(module: &Module, op: OpId) -> bool {
     let name = module.op(op).name;
-    module.has_free_zeros(op) && name != onnx::CONSTANT && !MOVES.contains(&name)
+    module.has_free_zeros(op) && name != onnx::CONSTANT && !moves(name)
 }
 
 /// The ops of loops and branches whose bodies the blocks are.
@@ -276,32 +276,20 @@ const SUMS: &[OpName] = &[
 ];
 
 /// Ops whose results are elements of their operands.
-const MOVES: &[OpName] = &[
-    onnx::CLIP,
-    onnx::CONCAT,
-    onnx::DEPTH_TO_SPACE,
-    onnx::EXPAND,
-    onnx::GATHER,
-    onnx::GATHER_ELEMENTS,
-    onnx::GATHER_ND,
-    onnx::IDENTITY,
-    onnx::MAX,
-    onnx::MAX_POOL,
-    onnx::MIN,
-    onnx::PAD,
-    onnx::REDUCE_MAX,
-    onnx::REDUCE_MIN,
-    onnx::RELU,
-    onnx::RESHAPE,
-    onnx::RESIZE,
-    onnx::SLICE,
-    onnx::SPLIT,
-    onnx::SQUEEZE,
-    onnx::TILE,
-    onnx::TRANSPOSE,
-    onnx::TRILU,
-    onnx::UNSQUEEZE,
-];
+fn moves(name: OpName) -> bool {
+    matches!(name.class(), Class::Moves | Class::Indexes)
+        || matches!(
+            name,
+            onnx::CLIP
+                | onnx::MAX
+                | onnx::MAX_POOL
+                | onnx::MIN
+                | onnx::REDUCE_MAX
+                | onnx::REDUCE_MIN
+                | onnx::RELU
+                | onnx::RESIZE
+        )
+}
 
 /// Functions that are -0 at -0 alone.
 const ODD: &[OpName] = &[
