@@ -11,9 +11,9 @@ pub struct DimExprId(pub(super) u32);
 pub enum Dim {
     /// A number of elements.
     Known(i64),
-    /// An expression of [`DimExprs`](super::DimExprs), which has its value when the model runs.
+    /// An expression in [`DimExprs`](super::DimExprs), whose value is known at run time.
     Symbolic(DimExprId),
-    /// `?`: nothing is known of it, as the text says nothing.
+    /// `?`: unknown.
     Dynamic,
 }
 
@@ -24,7 +24,7 @@ impl From<i64> for Dim {
 }
 
 impl Dim {
-    /// The number, where it is one.
+    /// The number, if the size is static.
     pub fn known(self) -> Option<i64> {
         match self {
             Dim::Known(size) => Some(size),
@@ -33,12 +33,12 @@ impl Dim {
     }
 }
 
-/// A number, or a size that may be an expression: what code takes that works for both.
+/// Implemented for both numbers and [`Dim`], so that code can take either.
 pub trait Size: Copy + Into<Dim> {}
 
 impl<S: Copy + Into<Dim>> Size for S {}
 
-/// The sizes of a scalar, which has no dimension.
+/// The empty shape of a scalar.
 pub const SCALAR: &[Dim] = &[];
 
 /// The sizes of a tensor's dimensions.

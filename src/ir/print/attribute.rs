@@ -4,7 +4,7 @@ use super::Printer;
 use crate::ir::{Attribute, Attributes, Data, Dim, Element, Symbol, TensorType, Type, TypeId};
 use std::fmt::Write;
 
-/// Constants of more elements print as hexadecimal digits.
+/// Larger constants print as hexadecimal digits.
 const LIST_LIMIT: usize = 64;
 
 impl Printer<'_> {
@@ -14,7 +14,7 @@ impl Printer<'_> {
         self.word(text);
     }
 
-    /// A name, in quotes where MLIR's bare identifiers do not allow it.
+    /// A name, quoted if it is not a bare identifier in MLIR.
     pub(super) fn word(&mut self, text: &str) {
         let bare = text.bytes().next().is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
             && text
@@ -127,7 +127,7 @@ impl Printer<'_> {
                 self.out.push('>');
             }
             Attribute::Dims(sizes) => {
-                // An expression is a string, as arrays of attributes have no other place for it.
+                // Expressions print as strings, because array attributes cannot hold them.
                 self.out.push('[');
                 for (index, &size) in sizes.iter().enumerate() {
                     self.out.push_str(if index == 0 { "" } else { ", " });

@@ -6,8 +6,8 @@ use rustc_hash::FxHashSet;
 use std::fmt::Write;
 
 impl Printer<'_> {
-    /// Locations print as aliases, which are defined after the module: they are a graph with much sharing, whose
-    /// depth is the text's.
+    /// Locations print as aliases, defined after the module: they form a graph with much sharing, whose depth depends
+    /// on the text.
     pub(super) fn trailing_location(&mut self, id: LocationId) {
         if id != LocationId::UNKNOWN {
             self.out.push_str(" loc(");
@@ -28,7 +28,7 @@ impl Printer<'_> {
     }
 
     pub(super) fn location_definitions(&mut self) {
-        // MLIR reads aliases that an alias refers to only where they are defined before it.
+        // MLIR requires aliases to be defined before the aliases that use them.
         let mut stack: Vec<(LocationId, bool)> = self.locations.iter().rev().map(|&id| (id, false)).collect();
         let mut seen = FxHashSet::default();
         while let Some((id, read)) = stack.pop() {

@@ -9,9 +9,8 @@ use std::fmt::Write;
 
 /// Prints the whole module.
 ///
-/// `source` is the text that the module came from, for constants that refer to it. With `elide`, constants of
-/// more elements print as `dense_resource<__elided__>`, as `mlir-opt --mlir-elide-elementsattrs-if-larger` does;
-/// such a text is for people.
+/// `source` is the module's text, for constants that refer to it. With `elide`, larger constants print as
+/// `dense_resource<__elided__>`, like `mlir-opt --mlir-elide-elementsattrs-if-larger`; such a text is for people.
 pub fn print(module: &Module, source: &Source, elide: Option<usize>) -> String {
     let mut printer = Printer {
         module,
@@ -33,26 +32,26 @@ struct Printer<'a> {
     elide: Option<usize>,
     out: String,
     names: Vec<Option<Name>>,
-    /// Which locations have been named, and these in the order of their naming.
+    /// The named locations, as a set and in order.
     located: Vec<bool>,
     locations: Vec<LocationId>,
 }
 
-/// How a value is written: `%3`, `%3#1` or `%arg2`.
+/// The printed name of a value: `%3`, `%3#1` or `%arg2`.
 #[derive(Clone, Copy)]
 enum Name {
     Result(u32, Option<u32>),
     Argument(u32),
 }
 
-/// Numbers handed out within one function.
+/// Counters of value names within one function.
 #[derive(Default)]
 struct NameCounter {
     results: u32,
     arguments: u32,
 }
 
-// Writing to a string cannot fail, so the results of `write!` carry nothing here.
+// Writing to a string cannot fail, so results of `write!` are ignored here.
 impl Printer<'_> {
     fn module(&mut self) {
         self.out.push_str("module");
@@ -193,7 +192,7 @@ impl Printer<'_> {
         self.out.push('\n');
     }
 
-    /// The sizes that stand as `?` in types, in a comment at the end of the line.
+    /// The symbolic sizes that types print as `?`, as a comment at the end of the line.
     fn sizes(&mut self, types: impl Iterator<Item = TypeId>) {
         let module = self.module;
         let spell = |&dim: &Dim| module.dim_exprs.spell(&module.symbols, dim);

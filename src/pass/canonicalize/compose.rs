@@ -1,9 +1,9 @@
-//! Chains of ops that move elements become one op.
+//! Merges chains of ops that move elements.
 
 use super::{integers, integers_attribute, only_operand, positions, producer};
 use crate::ir::{Attribute, Dim, Dims, Element, Module, OpId, OpName, ValueId, stablehlo};
 
-/// Rewrites the op in place to read what its operand's producer reads.
+/// Rewrites the op in place to read its producer's operand.
 pub(super) fn simplify(module: &mut Module, op: OpId) -> Option<()> {
     match module.op(op).name {
         stablehlo::RESHAPE => reshape(module, op),
@@ -14,7 +14,7 @@ pub(super) fn simplify(module: &mut Module, op: OpId) -> Option<()> {
     }
 }
 
-/// The sizes of a tensor whose sizes are all numbers or expressions.
+/// The sizes of a tensor if all are numbers or expressions.
 fn sizes(module: &Module, value: ValueId) -> Option<Dims> {
     let ty = module.tensor(value).filter(|ty| ty.encoding.is_none() && ty.is_sized())?;
     Some(ty.dims.clone())
@@ -40,14 +40,14 @@ fn reshape(module: &mut Module, op: OpId) -> Option<()> {
     let dims = positions(module, inner, "broadcast_dimensions")?;
     let (middle, outer) = (sizes(module, operand)?, sizes(module, result(module, op)?)?);
     let places = places_apart_from_ones(&middle, &outer)?;
-    // A dimension of size 1 has no place of its own, so none of the source may go there.
+    // A dimension of size 1 has no unique position, so no source dimension may map to it.
     let dims: Option<Vec<usize>> = dims.iter().map(|&dim| places.get(dim).copied().flatten()).collect();
     let dims = integers_attribute(dims?);
     become_op(module, op, stablehlo::BROADCAST_IN_DIM, &[source], vec![("broadcast_dimensions", dims)]);
     Some(())
 }
 
-/// Where each dimension of `from` that is not 1 is in `to`, when they differ in dimensions of size 1 alone.
+/// Maps the dimensions of `from` other than 1 to `to`, if they differ only in dimensions of size 1.
 fn places_apart_from_ones(from: &[Dim], to: &[Dim]) -> Option<Vec<Option<usize>>> {
     let mut places = Vec::with_capacity(from.len());
     let mut rest = to.iter().enumerate().filter(|&(_, &size)| size != Dim::Known(1));
@@ -90,7 +90,7 @@ fn broadcast(module: &mut Module, op: OpId) -> Option<()> {
     Some(())
 }
 
-/// Where each dimension of `from` is in `to`, when the others of `to` are 1.
+/// Maps each dimension of `from` to `to`, if the others of `to` are 1.
 fn places_among_ones(from: &[Dim], to: &[Dim]) -> Option<Vec<usize>> {
     let mut places = Vec::with_capacity(from.len());
     for (place, &size) in to.iter().enumerate() {
@@ -103,7 +103,7 @@ fn places_among_ones(from: &[Dim], to: &[Dim]) -> Option<Vec<usize>> {
     (places.len() == from.len()).then_some(places)
 }
 
-/// A slice at constant places is a `slice`; the places are moved inside as the specification asks.
+/// Turns a dynamic slice at constant indices into a `slice`, clamping the indices as specified.
 fn dynamic_slice(module: &mut Module, op: OpId) -> Option<()> {
     let (&operand, indices) = module.op(op).operands.split_first()?;
     let whole = sizes(module, operand)?;
@@ -127,8 +127,8 @@ fn dynamic_slice(module: &mut Module, op: OpId) -> Option<()> {
     Some(())
 }
 
-/// Turns the op into another with the same results, in the same place. Attributes that it had are gone: those of the
-/// new op take their place, and discardable ones speak of the old.
+/// Turns the op in place into another with the same results. Replaces all attributes; discardable ones described the
+/// old op.
 fn become_op(
     module: &mut Module,
     op: OpId,

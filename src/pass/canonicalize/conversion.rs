@@ -1,4 +1,4 @@
-//! Pairs of conversions, of which the first loses nothing.
+//! Merges pairs of conversions of which the first is lossless.
 
 use super::{Simplified, only_operand, producer};
 use crate::ir::{Element, Module, OpId, OpName, ValueId, stablehlo};
@@ -11,7 +11,7 @@ pub(super) fn simplify(module: &mut Module, op: OpId) -> Simplified {
     join(module, op, stablehlo::CONVERT)
 }
 
-/// Joins a conversion with the one that its operand comes from.
+/// Merges a conversion with the one that produces its operand.
 pub(super) fn join(module: &mut Module, op: OpId, name: OpName) -> Simplified {
     let Some(source) = source(module, op, name) else { return Simplified::No };
     if module.value_type(source) == module.value_type(module.op(op).results[0]) {
@@ -30,24 +30,24 @@ fn source(module: &Module, op: OpId, name: OpName) -> Option<ValueId> {
     is_transparent(from, through, to).then_some(source)
 }
 
-/// Whether converting `from` to `to` gives what the way by `through` gives.
+/// Whether converting `from` to `to` directly equals converting through `through`.
 fn is_transparent(from: Element, through: Element, to: Element) -> bool {
     if !is_lossless(from, through) {
         return false;
     }
-    // Back again, or from a truth value: the number is in the range of every type.
+    // A round trip, or a truth value: the number fits every type.
     if from == to || from == Element::Bool {
         return true;
     }
-    // An integer wraps on its way to an integer, and a float saturates.
+    // Conversions from integer to integer wrap, and from float saturate.
     if from.is_integer() && through.is_float() && to.is_integer() {
         return false;
     }
-    // Wide integers reach a 16-bit float by f32, and f64 does not round them first.
+    // Wide integers reach a 16-bit float through f32, and f64 does not round them first.
     !(from.is_integer() && from.bits() > 16 && matches!(to, Element::F16 | Element::BF16))
 }
 
-/// Whether every number of `from` is one of `to`.
+/// Whether `to` represents every number of `from`.
 fn is_lossless(from: Element, to: Element) -> bool {
     let plain = |element: Element| element.is_integer() || digits(element).is_some();
     match from {
@@ -60,7 +60,7 @@ fn is_lossless(from: Element, to: Element) -> bool {
         },
         integer if integer.is_integer() => {
             let sign = u32::from(integer.is_signed());
-            // The range of f16 ends before that of its 11 digits and more would matter.
+            // The range of f16 is smaller than its 11 digits would allow.
             digits(to).is_some_and(|digits| integer.bits() - sign <= digits)
         }
         Element::F16 | Element::BF16 => matches!(to, Element::F32 | Element::F64),

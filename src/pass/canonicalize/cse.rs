@@ -1,4 +1,4 @@
-//! Common subexpressions: an op that computes what another has computed before.
+//! Common subexpression elimination.
 
 use super::{Nesting, nesting};
 use crate::ir::{
@@ -10,13 +10,13 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 use std::hash::BuildHasher;
 use std::ops::Range;
 
-/// Constants of more bytes are compared by where they are and not by what they hold.
+/// Larger constants are compared by location, not by content.
 const COMPARED: usize = 1 << 12;
 
 /// Room for the pieces of an op; most have fewer.
 const PIECES: usize = 12;
 
-/// A part of what makes an op equal to another.
+/// A component of the key that identifies equal ops.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(in crate::pass) enum Piece {
     Number(u64),
@@ -33,30 +33,30 @@ impl From<u64> for Piece {
     }
 }
 
-/// The ops that later ones can be replaced by.
+/// The ops that can replace later ones.
 ///
-/// An op is seen from its own block and those inside of it. When an equal op of a block that is not seen comes first,
-/// the later one takes its place: by then the walk has left the block of the first.
+/// An op is visible in its own block and nested ones. If an equal op is in a block that is no longer visible, the
+/// later op replaces it: the walk has left that block.
 pub(super) struct AvailableOps {
-    /// The pieces of all known ops, in a row: an allocation for each op would cost more than the comparisons.
+    /// The pieces of all available ops, contiguous: one allocation per op would cost more than the comparisons.
     pieces: Vec<Piece>,
     known: Vec<AvailableOp>,
-    /// The last of the known ops whose pieces have a hash.
+    /// The last available op for each hash of pieces.
     last: FxHashMap<u64, u32>,
     blocks: Vec<Nesting>,
     owners: Vec<Option<BlockId>>,
     key: Vec<Piece>,
-    /// By the position of an op, the module that it is in and which time that is applied, where only an op of the same
-    /// can be replaced by: a module computes what its ops say, so that its function is that of its like.
+    /// For each op, its module and which application of it, if only ops of the same can be merged: a module's
+    /// function must contain the same ops as other instances.
     modules: Option<Vec<(usize, u32)>>,
 }
 
-/// An op that later ones can be replaced by.
+/// An op that can replace later ones.
 struct AvailableOp {
     pieces: Range<usize>,
     op: OpId,
     block: BlockId,
-    /// Another one whose pieces have the same hash.
+    /// The previous op with the same hash.
     before: Option<u32>,
 }
 
@@ -75,8 +75,7 @@ impl AvailableOps {
         }
     }
 
-    /// The op that computes the same as `op`, which is at the place of `at`; when there is none, `op` is it from
-    /// now on.
+    /// An available op equal to `op`, as seen from `at`; if there is none, `op` becomes available.
     pub(super) fn find_or_add(&mut self, module: &Module, op: OpId, at: OpId) -> Option<OpId> {
         if !is_shareable(module, op) {
             return None;
@@ -124,7 +123,7 @@ impl AvailableOps {
     }
 }
 
-/// By the position of an op, the module that it is in and which time that is applied.
+/// For each op, its module and which application of it.
 fn modules(module: &Module) -> Vec<(usize, u32)> {
     let (mut paths, mut modules) = (Paths::new(), vec![(0, 0); module.op_count()]);
     for block in module.blocks_within(module.functions().map(|id| module.function(id).body)) {
@@ -143,7 +142,7 @@ fn modules(module: &Module) -> Vec<(usize, u32)> {
     modules
 }
 
-/// Ops that give something else each time, or that are there for more than their results.
+/// Ops with different results each time, or with side effects.
 const NOT_SHAREABLE: &[OpName] = &[
     chlo::SCAN,
     onnx::BERNOULLI,
@@ -166,7 +165,7 @@ fn is_shareable(module: &Module, op: OpId) -> bool {
         && crate::ops::type_inference::is_pure(module, op)
 }
 
-/// Whether an op is a constant that the model can have more than once. Each of several equal weights then has its name.
+/// Whether an op is a constant that may be duplicated, so that each of several equal weights keeps its name.
 fn is_small(module: &Module, op: OpId) -> bool {
     let constant = module.constant_of(module.op(op).results[0]).map(|id| &module.constant(id).data);
     match constant {
@@ -176,7 +175,7 @@ fn is_small(module: &Module, op: OpId) -> bool {
     }
 }
 
-/// The op in pieces: equal ops have equal ones and others do not.
+/// Encodes the op: two ops are equal exactly if their pieces are.
 fn encode(module: &Module, op: OpId, out: &mut Vec<Piece>) {
     let operation = module.op(op);
     out.push(Piece::Symbol(operation.name.symbol()));
@@ -198,7 +197,7 @@ pub(in crate::pass) fn encode_attributes(module: &Module, attributes: &Attribute
     }
 }
 
-// The nesting of attributes is bounded by the parser. Each kind begins with a number of its own.
+// The parser limits the nesting of attributes. Each kind begins with its own tag.
 fn encode_attribute(module: &Module, attribute: &Attribute, out: &mut Vec<Piece>) {
     match attribute {
         Attribute::Unit => push_number(0, out),

@@ -1,4 +1,4 @@
-//! Dead code: ops whose results nothing reads and that do nothing else, and what loops carry for themselves alone.
+//! Dead code elimination: unused ops without effects, and values that only keep themselves alive in loops.
 
 use super::liveness::Liveness;
 use crate::ir::{BlockId, Module, OpId, RegionId, stablehlo, use_counts};
@@ -13,7 +13,7 @@ pub(in crate::pass) fn remove(module: &mut Module) {
     remove_unused(module);
 }
 
-/// Removes ops whose results nothing reads from all functions, in one walk from the last op to the first.
+/// Removes unused ops from all functions, in one backward walk.
 pub(in crate::pass) fn remove_unused(module: &mut Module) {
     let mut uses = use_counts(module);
     for function in module.functions() {
@@ -44,7 +44,7 @@ fn remove_in_block(module: &mut Module, block: BlockId, uses: &mut [u32]) {
     module.block_mut(block).ops = kept;
 }
 
-/// Whether the op, and all ops inside of it, are there for their results alone.
+/// Whether the op and all nested ops have no side effects.
 fn is_removable(module: &Module, op: OpId) -> bool {
     if module.op(op).name.is_terminator() || !type_inference::is_pure(module, op) {
         return false;
@@ -55,7 +55,7 @@ fn is_removable(module: &Module, op: OpId) -> bool {
     })
 }
 
-/// Takes back the uses of an op and of all ops inside of it.
+/// Removes the uses by an op and all nested ops.
 fn forget(module: &Module, op: OpId, uses: &mut [u32]) {
     for operand in &module.op(op).operands {
         uses[operand.index()] -= 1;

@@ -1,33 +1,33 @@
-//! Liveness: which values a result of the program or an effect needs.
+//! Liveness: the values that results of the program or side effects need.
 //!
-//! What a loop carries can keep itself alive: a value that only its own next one is computed from has a use and is dead.
-//! So the values that are needed are found from the results of the functions backwards, and a carried value is needed
-//! when a place of it is that something needs: its argument of the body or of the condition, or its result.
+//! A loop-carried value can keep itself alive: one that only computes its own next value has a use and is dead. So
+//! needed values are found backward from the function's results. A carried value is needed if its argument in the
+//! body or condition, or its result, is.
 
 use super::loops;
 use crate::ir::{BlockId, Definition, Module, OpId, RegionId, ValueId, stablehlo};
 use crate::ops::type_inference;
 use rustc_hash::FxHashMap;
 
-/// What of a module is needed.
+/// The needed ops and values of a module.
 pub(in crate::pass) struct Liveness {
     values: Vec<bool>,
     ops: Vec<bool>,
-    /// Ops that hand on values by their position, in order.
+    /// Ops that pass values through by position.
     carriers: Vec<OpId>,
 }
 
-/// Values that are found to be needed, and what is needed for them.
+/// A worklist of needed values.
 struct LivenessSearch<'m> {
     module: &'m Module,
     live: Liveness,
-    /// The op that has a block in its regions, and the block of that op.
+    /// The op around each block, and that op's block.
     owners: FxHashMap<BlockId, (OpId, BlockId)>,
     next: Vec<ValueId>,
 }
 
 impl Liveness {
-    /// Of what is reachable; an effect that is `dropped` needs nothing.
+    /// Considers reachable effects; an effect that is `dropped` needs nothing.
     pub(in crate::pass) fn new(module: &Module, dropped: impl Fn(&Module, OpId) -> bool) -> Self {
         let live = Self {
             values: vec![false; module.value_count()],
@@ -61,7 +61,7 @@ impl Liveness {
         self.ops[op.index()]
     }
 
-    /// Takes what is not needed out of what loops carry and branches give. A value that it leaves without a use stays.
+    /// Removes unneeded values that loops carry and branches return. Values that become unused stay.
     pub(in crate::pass) fn cut(&self, module: &mut Module) {
         for &op in self.carriers.iter().filter(|&&op| self.has(op)) {
             let dead: Vec<bool> =
@@ -84,7 +84,7 @@ impl LivenessSearch<'_> {
             while let Some(value) = self.next.pop() {
                 self.definition(value);
             }
-            // A loop carries something: one that only an effect within it needs keeps a value.
+            // A loop carries at least one value, even if only an effect inside needs it.
             let is_live = |value: &ValueId| self.live.values[value.index()];
             let bare = |&op: &OpId| {
                 let results = &self.module.op(op).results;
@@ -109,7 +109,7 @@ impl LivenessSearch<'_> {
         }
     }
 
-    /// What the value needs.
+    /// Marks the operands that define a value.
     fn definition(&mut self, value: ValueId) {
         match self.module.value(value).definition {
             Definition::Result(op, index) => {
@@ -128,7 +128,7 @@ impl LivenessSearch<'_> {
         }
     }
 
-    /// An op that does something, and all that it is within.
+    /// Marks an op with effects and all ops around it.
     fn effect(&mut self, op: OpId, block: BlockId) {
         self.op(op);
         let mut block = block;
@@ -138,7 +138,7 @@ impl LivenessSearch<'_> {
         }
     }
 
-    /// What the op needs whichever of its results is needed.
+    /// Marks what the op needs regardless of which result is used.
     fn op(&mut self, op: OpId) {
         if std::mem::replace(&mut self.live.ops[op.index()], true) {
             return;
@@ -156,7 +156,7 @@ impl LivenessSearch<'_> {
         }
     }
 
-    /// The places of what is carried at a position.
+    /// The arguments and results for a carried position.
     fn position(&mut self, op: OpId, index: usize) {
         let module = self.module;
         self.value(module.op(op).results[index]);
@@ -180,7 +180,7 @@ impl LivenessSearch<'_> {
     }
 }
 
-/// Whether the op hands on values by their position.
+/// Whether the op passes values through by position.
 fn is_carrier(module: &Module, op: OpId) -> bool {
     loops::parts(module, op).is_some() || loops::branches(module, op).is_some()
 }

@@ -1,10 +1,9 @@
-//! What `stablehlo.while` carries, and what `stablehlo.case` and `stablehlo.if` give.
+//! Simplifies values carried by `stablehlo.while` and returned by `stablehlo.case` and `stablehlo.if`.
 
 use crate::ir::{BlockId, Definition, Module, OpId, RegionId, Rewriter, ValueId, stablehlo};
 use smallvec::SmallVec;
 
-/// An argument that the body returns unchanged is the value that the loop starts with: its uses read that value, and
-/// the loop no longer carries it.
+/// Replaces a loop argument that the body returns unchanged by its initial value, so the loop no longer carries it.
 pub(super) fn hoist_invariant(rewriter: &mut Rewriter, op: OpId) {
     while let Some(invariant) = invariant_arguments(rewriter, op) {
         replace_arguments(rewriter, op, &invariant);
@@ -12,7 +11,7 @@ pub(super) fn hoist_invariant(rewriter: &mut Rewriter, op: OpId) {
     }
 }
 
-/// Condition, body, and the body's terminator of a loop that has the form of the specification.
+/// Condition, body, and the body's terminator of a well-formed loop.
 pub(super) fn parts(module: &Module, op: OpId) -> Option<(BlockId, BlockId, OpId)> {
     if module.op(op).name != stablehlo::WHILE {
         return None;
@@ -34,8 +33,7 @@ pub(super) fn parts(module: &Module, op: OpId) -> Option<(BlockId, BlockId, OpId
     fits.then_some((*condition, *body, terminator))
 }
 
-/// For each argument whether it is invariant; `None` when none is, or all are: such a loop never ends or never begins,
-/// and stays as it is.
+/// Which arguments are invariant. `None` if none or all are: such a loop runs forever or never, and stays unchanged.
 fn invariant_arguments(rewriter: &Rewriter, op: OpId) -> Option<Vec<bool>> {
     let module = &*rewriter.module;
     let (condition, body, terminator) = parts(module, op)?;
@@ -55,7 +53,7 @@ fn invariant_arguments(rewriter: &Rewriter, op: OpId) -> Option<Vec<bool>> {
     found.then_some(invariant)
 }
 
-/// Lets the uses of arguments read what the loop starts with.
+/// Replaces arguments with their initial values.
 fn replace_arguments(rewriter: &mut Rewriter, op: OpId, invariant: &[bool]) {
     let Some((condition, body, _)) = parts(rewriter.module, op) else { return };
     for index in (0..invariant.len()).filter(|&index| invariant[index]) {
@@ -69,7 +67,7 @@ fn replace_arguments(rewriter: &mut Rewriter, op: OpId, invariant: &[bool]) {
     }
 }
 
-/// Takes arguments out of a loop.
+/// Removes arguments from a loop.
 pub(super) fn remove_arguments(module: &mut Module, op: OpId, removed: &[bool]) {
     let Some((condition, body, terminator)) = parts(module, op) else { return };
     for block in [condition, body] {
@@ -86,7 +84,7 @@ pub(super) fn remove_arguments(module: &mut Module, op: OpId, removed: &[bool]) 
     module.op_mut(terminator).operands = returned.into();
 }
 
-/// The terminators of the branches of a `stablehlo.case` or `stablehlo.if` that has the form of the specification.
+/// The terminators of the branches of a well-formed `stablehlo.case` or `stablehlo.if`.
 pub(super) fn branches(module: &Module, op: OpId) -> Option<SmallVec<[OpId; 2]>> {
     if !matches!(module.op(op).name, stablehlo::CASE | stablehlo::IF) {
         return None;
@@ -102,7 +100,7 @@ pub(super) fn branches(module: &Module, op: OpId) -> Option<SmallVec<[OpId; 2]>>
     module.op(op).regions.iter().map(terminator).collect()
 }
 
-/// Takes results out of an op with branches.
+/// Removes results from an op with branches.
 pub(super) fn remove_results(module: &mut Module, op: OpId, removed: &[bool]) {
     for terminator in branches(module, op).unwrap_or_default() {
         let returned = kept(&module.op(terminator).operands, removed);

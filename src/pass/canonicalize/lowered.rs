@@ -1,10 +1,10 @@
-//! Identities and chains of ONNX ops.
+//! Simplifies and merges ONNX ops.
 
 use super::simplify::is_ascending;
 use super::{Simplified, conversion, integers_attribute, only_operand, positions, producer};
 use crate::ir::{Dim, Module, OpId, ValueId, onnx};
 
-/// What becomes of an op after lowering.
+/// Simplifies an op after lowering.
 pub(super) fn simplify(module: &mut Module, op: OpId) -> Simplified {
     match module.op(op).name {
         onnx::IDENTITY => identity(module, op),
@@ -19,7 +19,7 @@ pub(super) fn simplify(module: &mut Module, op: OpId) -> Simplified {
     }
 }
 
-/// The first operand, when it has the type of the result and all its sizes are numbers or expressions.
+/// The first operand, if it has the type of the result without unknown sizes.
 fn identity(module: &Module, op: OpId) -> Simplified {
     let operation = module.op(op);
     let (Some(&operand), [result]) = (operation.operands.first(), &operation.results[..]) else {
@@ -30,8 +30,8 @@ fn identity(module: &Module, op: OpId) -> Simplified {
     if is_same { Simplified::To(operand) } else { Simplified::No }
 }
 
-/// Whether a Reshape can read another operand. A size of 0 in the shape copies the operand's own (ONNX, Reshape), which
-/// the other one must have too.
+/// Whether a Reshape can read another operand. A 0 in the shape copies a size of the operand (ONNX, Reshape), so both
+/// operands must agree there.
 fn reads_any(module: &Module, op: OpId, shape: ValueId, source: ValueId) -> bool {
     let Some(sizes) = module.constant_of(shape).and_then(|id| module.constant_integers(id)) else {
         return false;
@@ -76,7 +76,7 @@ fn transpose(module: &mut Module, op: OpId) -> Simplified {
     Simplified::Changed
 }
 
-/// The order of dimensions after two Transposes.
+/// The composition of two Transposes.
 pub(in crate::pass) fn joined(first: &[usize], second: &[usize]) -> Option<Vec<usize>> {
     second.iter().map(|&axis| first.get(axis).copied()).collect()
 }

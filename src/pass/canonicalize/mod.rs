@@ -1,9 +1,9 @@
-//! Folding, identities, common subexpressions, loop-invariant loop arguments and dead code.
+//! Constant folding, simplification, common subexpressions, loop invariants and dead code.
 //!
-//! Takes any dialect at any stage. One forward walk sees each op with its operands already replaced and folds it,
-//! simplifies it, or finds it computed before; one backward walk removes what nothing reads. Every rewrite gives the
-//! same bits, but for those of a NaN and the last digits of a transcendental function of constants, and none makes the
-//! model larger by more than a constant of bounded size for each value (`fold::evaluate`).
+//! Works on any dialect at any stage. One forward walk sees each op with its operands already replaced and folds it,
+//! simplifies it, or finds an equal one; one backward walk removes unused ops. Every rewrite preserves bits, except
+//! for NaN payloads and the last digits of folded transcendental functions. Each folded value adds at most a constant
+//! of bounded size (`fold::evaluate`).
 
 mod compose;
 mod conversion;
@@ -34,13 +34,13 @@ use rustc_hash::FxHashMap;
 use smallvec::{SmallVec, smallvec};
 use std::cell::Cell;
 
-/// What a rule makes of an op.
+/// The outcome of a rule.
 enum Simplified {
-    /// Nothing.
+    /// No change.
     No,
-    /// The op has been changed in place, and other rules may hold now.
+    /// The op changed in place; other rules may apply now.
     Changed,
-    /// The op's one result is this value.
+    /// The op's only result is replaced by this value.
     To(ValueId),
 }
 
@@ -69,7 +69,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     }
     results::separate(module);
     dce::remove(module);
-    // The passes that canonicalize share one limit, and the first that reaches it says so.
+    // All runs of the pass share one limit, and the first to reach it reports it.
     if folded.stopped.get() && cx.folded <= cx.max_folded {
         cx.diagnostics.push(catalog::FoldingStopped { limit: cx.max_folded });
         cx.folded = u64::MAX;
@@ -78,7 +78,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     }
 }
 
-/// What the constants take that were computed.
+/// The bytes of folded constants.
 struct Folded {
     bytes: Cell<u64>,
     limit: u64,
@@ -86,9 +86,9 @@ struct Folded {
 }
 
 impl Folded {
-    /// Whether a constant may be added.
+    /// Whether a constant fits the limit.
     fn add(&self, data: &Data) -> bool {
-        // Other data is shared with the text, or is one element.
+        // Other data is shared with the text, or is a splat.
         let Data::Bytes(bytes) = data else { return true };
         let total = self.bytes.get().saturating_add(bytes.len() as u64);
         if total > self.limit {
@@ -100,10 +100,10 @@ impl Folded {
     }
 }
 
-/// By the position of a value, whether a nested ONNX graph returns it.
+/// For each value, whether a nested ONNX graph returns it.
 ///
-/// Such a value must be one of the graph's own, and each its own (`ops::Lower::graph` sees to it), so it is not
-/// replaced by another.
+/// Graph results must be defined in the graph and be distinct (`ops::Lower::graph` ensures it), so they are not
+/// replaced.
 fn returned_by_graphs(module: &Module) -> Vec<bool> {
     let mut returned = vec![false; module.value_count()];
     for op in module.reachable_ops() {
@@ -123,7 +123,7 @@ struct Visitor<'a> {
 }
 
 impl Visitor<'_> {
-    /// Whether the op stays.
+    /// Returns whether the op stays.
     fn visit(&self, rewriter: &mut Rewriter, op: OpId, repeated: &mut AvailableOps) -> bool {
         if rewriter.module.op(op).name == stablehlo::WHILE {
             loops::hoist_invariant(rewriter, op);
@@ -158,7 +158,7 @@ impl Visitor<'_> {
         false
     }
 
-    /// Whether the results of an op are constants from here on.
+    /// Whether the results of an op were folded to constants.
     fn become_constants(
         &self,
         rewriter: &mut Rewriter,
@@ -206,7 +206,7 @@ impl Visitor<'_> {
         if matches!(module.op(op).name, onnx::TRANSPOSE | onnx::SLICE) {
             return self.arranging.fold(module, op);
         }
-        // What was computed in vain would be computed again for each op that follows.
+        // Avoids repeating a failed evaluation for each op that follows.
         if self.folded.stopped.get() {
             return None;
         }
@@ -230,7 +230,7 @@ impl Visitor<'_> {
     }
 }
 
-/// A constant in the place of the visited op, or an equal one that is there.
+/// Replaces the visited op with a constant, reusing an equal one.
 fn shared_constant(
     rewriter: &mut Rewriter,
     op: OpId,
@@ -248,7 +248,7 @@ fn shared_constant(
     }
 }
 
-/// Inserts a constant in the place of the visited op and gives its value.
+/// Inserts a constant in place of the visited op, and returns its value.
 pub(super) fn insert_constant(rewriter: &mut Rewriter, op: OpId, constant: ConstantId) -> ValueId {
     let origin = origin::of(rewriter.module, op, constant);
     let constant = constant_op(rewriter.module, origin, constant);
@@ -256,7 +256,7 @@ pub(super) fn insert_constant(rewriter: &mut Rewriter, op: OpId, constant: Const
     rewriter.module.op(constant).results[0]
 }
 
-/// A `stablehlo.constant` in the place of an op, in no block yet.
+/// A detached `stablehlo.constant` to replace an op.
 fn constant_op(module: &mut Module, op: OpId, constant: ConstantId) -> OpId {
     let is_lowered = module.op(op).name.is_onnx();
     let name = if is_lowered { onnx::CONSTANT } else { stablehlo::CONSTANT };
@@ -273,12 +273,12 @@ fn constant_op(module: &mut Module, op: OpId, constant: ConstantId) -> OpId {
     })
 }
 
-/// The op of that name that defines the operand.
+/// The defining op of the operand, if it has that name.
 pub(super) fn producer(module: &Module, value: ValueId, name: OpName) -> Option<OpId> {
     module.defining_op(value).filter(|&op| module.op(op).name == name)
 }
 
-/// The one operand of an op that has one.
+/// The operand of a unary op.
 fn only_operand(module: &Module, op: OpId) -> Option<ValueId> {
     match module.op(op).operands[..] {
         [operand] => Some(operand),
@@ -286,12 +286,12 @@ fn only_operand(module: &Module, op: OpId) -> Option<ValueId> {
     }
 }
 
-/// A list of integers among the attributes.
+/// An integer list attribute.
 fn integers(module: &Module, op: OpId, name: &str) -> Option<Vec<i64>> {
     module.integers(module.attribute(op, name)?)
 }
 
-/// A list of axes among the attributes.
+/// An attribute with a list of axes.
 pub(super) fn positions(module: &Module, op: OpId, name: &str) -> Option<Vec<usize>> {
     integers(module, op, name)?.into_iter().map(|value| usize::try_from(value).ok()).collect()
 }
@@ -301,14 +301,14 @@ fn integers_attribute(values: impl IntoIterator<Item = usize>) -> Attribute {
     Attribute::Integers(crate::ir::Element::I64, values.into_iter().map(|value| value as i64).collect())
 }
 
-/// How blocks are nested: a block encloses those whose number is within its range.
+/// The nesting of blocks: a block encloses those whose numbers are in its range.
 #[derive(Clone, Copy, Default)]
 struct Nesting {
     first: u32,
     last: u32,
 }
 
-/// The nesting of all blocks, and the block of each op, by their positions.
+/// The nesting of all blocks, and the block of each op.
 fn nesting(module: &Module) -> (Vec<Nesting>, Vec<Option<BlockId>>) {
     fn enter(
         module: &Module,

@@ -1,8 +1,8 @@
-//! Which op a folded constant comes from: it has the place of that op, and so its name.
+//! Finds the op that a folded constant comes from, which determines its location and name.
 
 use crate::ir::{ConstantId, Module, OpId, OpName, Symbol, TensorType, ValueId, onnx, provenance, stablehlo};
 
-/// Longer computations of a constant are not followed to their end.
+/// Limits how far the computation of a constant is followed.
 const MOST_STEPS: usize = 32;
 
 /// Ops whose result has the elements of their first operand, in another shape, order or type.
@@ -19,16 +19,15 @@ const REARRANGEMENTS: &[OpName] = &[
     stablehlo::TRANSPOSE,
 ];
 
-/// The op whose place a constant has that an op became: that of the one weight that it is made of, or else of what it
-/// rearranges.
+/// The op whose location a folded constant takes: the only weight in it, or the constant that it rearranges.
 pub(super) fn of(module: &Module, op: OpId, constant: ConstantId) -> OpId {
     let is_splat = module.constant(constant).data.splat().is_some();
     weight(module, op, is_splat).unwrap_or_else(|| rearranged(module, op))
 }
 
-/// The one weight that a constant is made of, element by element, be it in another order or type, scaled or normalized.
+/// The only weight that a constant is computed from elementwise, even reordered, cast, scaled or normalized.
 ///
-/// What has fewer elements, such as the scale of a weight, does not count, unless all elements of the result are the same.
+/// Smaller operands, such as the scale of a weight, do not count, unless the result is a splat.
 fn weight(module: &Module, op: OpId, is_splat: bool) -> Option<OpId> {
     if module.weight_names.is_empty() {
         return None;
@@ -55,7 +54,7 @@ fn weight(module: &Module, op: OpId, is_splat: bool) -> Option<OpId> {
     found.map(|(op, _)| op)
 }
 
-/// The op whose elements an op has in another shape, order or type.
+/// The operand that an op reshapes, reorders or casts.
 fn rearranged(module: &Module, op: OpId) -> OpId {
     let mut origin = op;
     for _ in 0..MOST_STEPS {

@@ -1,4 +1,4 @@
-//! Transposes and reversals of constants become views of them, which are put in order while the model is written.
+//! Turns transposes and reversals of constants into views, which are reordered while the model is written.
 
 use super::lowered::joined;
 use super::positions;
@@ -6,13 +6,13 @@ use crate::ir::{Constant, ConstantId, Data, Module, OpId, ValueId, View, onnx};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
 
-/// Constants of up to this many elements may be in a model in more than one order.
+/// Larger constants are stored in only one order.
 const SMALL: usize = 1024;
 
-/// The ops that arrange a value which nothing reads in another order.
+/// Ops that reorder the elements of a value without another use.
 pub(super) struct Arranging {
     sole: FxHashSet<OpId>,
-    /// Whether weights stay in their files, where the order of their elements is what it is.
+    /// Whether weights stay in their files, which fixes the order of their elements.
     referenced: bool,
 }
 
@@ -33,7 +33,7 @@ impl Arranging {
         Self { sole: alone.flat_map(|(_, ops)| ops).collect(), referenced }
     }
 
-    /// The constant that the op makes of one.
+    /// Replaces the op by a rearranged constant.
     pub(super) fn fold(&self, module: &mut Module, op: OpId) -> Option<ConstantId> {
         let &operand = module.op(op).operands.first()?;
         let constant = module.constant(module.constant_of(operand)?);
@@ -67,7 +67,7 @@ impl Arranging {
             data
         } else {
             let mut view = View::of(data, width, &sizes);
-            // A view in other sizes is not read through another one.
+            // A reshaped view is not viewed again.
             if width == 0 || view.factors.is_some() || matches!(view.base, Data::View(_)) {
                 return None;
             }
@@ -104,7 +104,7 @@ impl Arrange {
     }
 }
 
-/// The dimensions that a Slice reverses, where it does nothing else.
+/// The dimensions that a Slice reverses, if it does nothing else.
 fn reversed(module: &Module, op: OpId, sizes: &[usize]) -> Option<Vec<usize>> {
     let [_, starts, ends, axes, steps] = module.op(op).operands[..] else { return None };
     let list = |value: ValueId| module.constant_integers(module.constant_of(value)?);

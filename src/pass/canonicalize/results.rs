@@ -1,14 +1,14 @@
-//! The results of an ONNX model, each of which is a value of its own.
+//! Makes the results of an ONNX model distinct values.
 
 use crate::ir::{
     Attribute, BlockId, Element, Module, NewOp, OpId, OpName, TensorType, Type, ValueId, func, onnx,
 };
 use smallvec::{SmallVec, smallvec};
 
-/// Lets each result that is an argument, a constant or another result pass through an Identity: readers of ONNX refuse
-/// or rename such outputs. The rules make values one and remove Identities without a look at the results.
+/// Adds an Identity to each result that is an argument, a constant or another result: ONNX tools refuse or rename
+/// such outputs. Other rules may merge values and remove Identities without checking for results.
 pub(super) fn separate(module: &mut Module) {
-    // Before the lowering there are no ONNX ops, and a function may return what it likes.
+    // Before lowering there are no ONNX ops, and a function may return any values.
     if module.opset().is_none() {
         return;
     }
@@ -32,7 +32,7 @@ fn separate_operands(module: &mut Module, block: BlockId, terminator: OpId) {
     module.op_mut(terminator).operands = returned;
 }
 
-/// The value as an Identity in front of the terminator gives it. ONNX Runtime has none for integers of four bits, which go
+/// An Identity of the value before the terminator. ONNX Runtime has no Identity for 4-bit integers, so they are cast
 /// to eight bits and back.
 fn copy(module: &mut Module, block: BlockId, terminator: OpId, value: ValueId) -> ValueId {
     let element = module.tensor(value).map(|tensor| tensor.element);
@@ -45,7 +45,7 @@ fn copy(module: &mut Module, block: BlockId, terminator: OpId, value: ValueId) -
     insert(module, block, terminator, onnx::CAST, wide, element)
 }
 
-/// Puts an op in front of the terminator, which casts to an element type where one is given.
+/// Inserts an op before the terminator, with a cast if an element type is given.
 fn insert(
     module: &mut Module,
     block: BlockId,

@@ -1,11 +1,11 @@
-//! Ops that give one of their operands, or an operand of an operand.
+//! Simplifies ops that return an operand, or an operand of an operand.
 
 use super::{integers, only_operand, positions, producer};
 use crate::ir::{Dim, Element, Module, OpId, ValueId, stablehlo};
 use crate::ops::fold::Tensor;
 use crate::source::Source;
 
-/// The value that the op's one result is.
+/// The value that the op's only result equals.
 pub(super) fn simplify(module: &Module, source: &Source, op: OpId) -> Option<ValueId> {
     let value = candidate(module, source, op)?;
     let [result] = module.op(op).results[..] else { return None };
@@ -49,7 +49,7 @@ fn candidate(module: &Module, source: &Source, op: OpId) -> Option<ValueId> {
         (stablehlo::IMAG, &[x]) => {
             module.op(producer(module, x, stablehlo::COMPLEX)?).operands.get(1).copied()
         }
-        // Equal types are all there is to these; a slice of the whole begins at the first element.
+        // Equal types suffice here; a slice of the same size starts at the first element.
         (stablehlo::CONVERT | stablehlo::RESHAPE | stablehlo::SLICE, &[x]) => Some(x),
         (stablehlo::DYNAMIC_SLICE, &[x, ..]) => Some(x),
         (stablehlo::DYNAMIC_UPDATE_SLICE, &[x, update, ..]) => {
@@ -76,12 +76,12 @@ fn candidate(module: &Module, source: &Source, op: OpId) -> Option<ValueId> {
     value.filter(|&value| is_sized_tensor(module, value))
 }
 
-/// Equal types state that a value is the same only where all its sizes are numbers or expressions.
+/// Equal types only imply equal values if no size is unknown.
 fn is_sized_tensor(module: &Module, value: ValueId) -> bool {
     module.tensor(value).is_some_and(|ty| ty.is_sized() && ty.encoding.is_none())
 }
 
-/// The operand of a concatenation that has elements, when the others have none.
+/// The only operand of a concatenation that is not empty.
 fn only_filled(module: &Module, operands: &[ValueId]) -> Option<ValueId> {
     let filled = |&&operand: &&ValueId| module.tensor(operand).is_none_or(|ty| ty.count() != Some(0));
     let mut filled = operands.iter().filter(filled);
@@ -91,10 +91,10 @@ fn only_filled(module: &Module, operands: &[ValueId]) -> Option<ValueId> {
     }
 }
 
-/// The element type and bits of a constant whose elements are all one.
+/// The element type and bits of a splat constant.
 pub(in crate::pass) type Known = (Element, i64);
 
-/// The one element that a value has everywhere. To sizes that are expressions a constant is broadcast.
+/// The splat element of a value. With symbolic sizes a constant is broadcast.
 pub(in crate::pass) fn scalar(module: &Module, source: &Source, value: ValueId) -> Option<Known> {
     let spread = producer(module, value, stablehlo::BROADCAST_IN_DIM);
     let value = spread.and_then(|op| module.op(op).operands.first().copied()).unwrap_or(value);
@@ -111,7 +111,7 @@ fn same(x: ValueId, y: ValueId) -> Option<ValueId> {
     (x == y).then_some(x)
 }
 
-/// The operand beside one that changes nothing.
+/// The other operand, if one is neutral.
 fn neutral(
     known: &dyn Fn(ValueId) -> Option<Known>,
     x: ValueId,
@@ -124,7 +124,7 @@ fn neutral(
     known(x).is_some_and(is).then_some(y)
 }
 
-/// The operand that is the result whatever the other one is.
+/// The operand that decides the result, whatever the other one is.
 fn absorbing(
     known: &dyn Fn(ValueId) -> Option<Known>,
     x: ValueId,
@@ -134,7 +134,7 @@ fn absorbing(
     [x, y].into_iter().find(|&operand| known(operand).is_some_and(is))
 }
 
-/// Whether a list of dimensions is that of all of them in their order.
+/// Whether a list contains all dimensions in order.
 pub(in crate::pass) fn is_ascending(positions: &[usize]) -> bool {
     positions.iter().copied().eq(0..positions.len())
 }
@@ -148,12 +148,12 @@ fn integer(known: Known) -> Option<i64> {
     (known.0.is_integer() || known.0 == Element::Bool).then_some(known.1)
 }
 
-/// Of floats only -0 changes nothing when it is added: 0 turns -0 into 0.
+/// For floats only -0 is neutral in additions: 0 turns -0 into 0.
 fn is_negative_zero(known: Known) -> bool {
     integer(known) == Some(0) || float(known).is_some_and(|value| value == 0.0 && value.is_sign_negative())
 }
 
-/// Of floats only 0 changes nothing when it is subtracted.
+/// For floats only 0 is neutral in subtractions.
 fn is_positive_zero(known: Known) -> bool {
     (known.0.is_integer() && known.1 == 0)
         || float(known).is_some_and(|value| value == 0.0 && value.is_sign_positive())
@@ -175,7 +175,7 @@ fn is_all_ones(known: Known) -> bool {
     }
 }
 
-/// `maximum(-inf, x)` is `x`, NaN included, as XLA's maximum hands NaN on.
+/// `maximum(-inf, x)` is `x`, including NaN, because XLA's maximum propagates NaN.
 fn is_lowest(known: Known) -> bool {
     match integer(known) {
         Some(value) => value == crate::ops::integer_limits(known.0).0,

@@ -47,15 +47,15 @@ impl Neg for Complex<'_> {
 }
 
 impl<'f> Complex<'f> {
-    /// The larger magnitude of the two parts, and the quotient of the smaller by the larger, 0 for 0 by 0.
+    /// The larger magnitude of the two parts, and the quotient of the smaller by the larger, with 0/0 = 0.
     pub(super) fn scale(self) -> (Real<'f>, Real<'f>) {
         let (re, im) = (self.re.abs(), self.im.abs());
         let (large, small) = (re.max(im), re.min(im));
-        // Of two equal magnitudes, zeros and infinities among them, the quotient is 1.
+        // The quotient of equal magnitudes is 1, also of zeros and infinities.
         (large, small.equal(large).select(large.beside(1.0), small / large))
     }
 
-    /// The magnitude, whose square would overflow where it does not.
+    /// The magnitude, computed without overflow of squares.
     pub(super) fn abs(self) -> Real<'f> {
         let (large, ratio) = self.scale();
         large * (ratio * ratio + 1.0).sqrt()
@@ -66,10 +66,10 @@ impl<'f> Complex<'f> {
         self.im.atan2(self.re)
     }
 
-    /// The quotient, with infinite numbers as C99 has them (Annex G.5.1): an infinite number beside a finite one counts
-    /// as the unit of its direction, and the quotient is infinite, or zero, in the direction that results.
+    /// The quotient, with infinities as in C99 (Annex G.5.1): an infinite number next to a finite one counts as the
+    /// unit of its direction, and the quotient is infinite or zero in the resulting direction.
     pub(super) fn over(self, other: Self) -> Self {
-        // A constant divisor that is finite, and real or imaginary, leaves nothing to guard.
+        // A finite constant divisor that is real or imaginary needs no guard.
         let is_number = |part: Option<f64>| part.is_some_and(|part| part != 0.0 && part.is_finite());
         let (re, im) = (other.re.known(), other.im.known());
         if im == Some(0.0) && is_number(re) {
@@ -91,14 +91,14 @@ impl<'f> Complex<'f> {
         self.re.is_infinite() | self.im.is_infinite()
     }
 
-    /// Of an infinite number its direction: finite parts count as zero.
+    /// The direction of an infinite number: finite parts count as zero.
     fn unit(self) -> Self {
         let part = |x: Real<'f>| x.is_infinite().select(x.sign(), 0.0);
         Self { re: part(self.re), im: part(self.im) }
     }
 
-    /// The quotient by Smith's method, whose squares do not overflow; of a division by zero each part is divided.
-    /// Where only its direction counts, it is not made so small that it vanishes.
+    /// The quotient by Smith's method, whose squares do not overflow; division by zero divides each part. If only the
+    /// direction counts, avoids scaling to zero.
     fn smith(self, other: Self, direction: Truth<'f>) -> Self {
         let (c, d) = (other.re, other.im);
         let by_real = d.abs().at_most(c.abs());
@@ -113,19 +113,19 @@ impl<'f> Complex<'f> {
     }
 }
 
-/// The difference of the squares is that of XLA's product: +0 where they are equal.
+/// XLA's product rounds differences of squares the same way: +0 if they are equal.
 fn square(z: Complex) -> Complex {
     let twice = z.re * z.im;
     Complex { re: z.re * z.re - z.im * z.im, im: twice + twice }
 }
 
-/// `-i log((x + iy) / √(x² + y²))`, which for real numbers is the angle.
+/// `-i log((x + iy) / √(x² + y²))`, which is the angle.
 fn atan2<'f>(y: Complex<'f>, x: Complex<'f>) -> Complex<'f> {
     let size = (x * x + y * y).sqrt();
     (x + y.times_i()).over(size).log().times_minus_i()
 }
 
-/// The number of the same direction and magnitude 1; zero stays zero, and NaN in one part is NaN in both.
+/// Normalizes to magnitude 1; zero stays zero, and NaN in one part becomes NaN in both.
 fn sign(z: Complex) -> Complex {
     let size = z.abs();
     let is_zero = size.equal(0.0);
@@ -133,12 +133,12 @@ fn sign(z: Complex) -> Complex {
     is_zero.choose(z, unit)
 }
 
-/// The larger in the order of pairs.
+/// The maximum in lexicographic order.
 fn maximum<'f>(a: Complex<'f>, b: Complex<'f>) -> Complex<'f> {
     (a.re.greater(b.re) | (a.re.equal(b.re) & a.im.greater(b.im))).choose(a, b)
 }
 
-/// The smaller in the order of pairs.
+/// The minimum in lexicographic order.
 fn minimum<'f>(a: Complex<'f>, b: Complex<'f>) -> Complex<'f> {
     (a.re.less(b.re) | (a.re.equal(b.re) & a.im.less(b.im))).choose(a, b)
 }

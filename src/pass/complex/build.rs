@@ -12,7 +12,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 impl Splitter<'_, '_> {
-    /// Where the op that is being rewritten is.
+    /// The location of the rewritten op.
     fn place(&self) -> (OpSpan, LocationId) {
         self.current.map_or((OpSpan::default(), LocationId::UNKNOWN), |op| {
             (self.module.span(op), self.module.op_location(op))
@@ -66,12 +66,12 @@ impl Splitter<'_, '_> {
         self.module.tensor(value).map(|tensor| tensor.dims.to_vec()).unwrap_or_default()
     }
 
-    /// The sizes of a value of an op that [`Complex::needs_numbers`](Self::needs_numbers) has let through.
+    /// The static sizes of a value, after [`Complex::needs_numbers`](Self::needs_numbers).
     pub(super) fn sizes(&self, value: ValueId) -> Vec<i64> {
         self.module.tensor(value).and_then(TensorType::sizes).unwrap_or_default()
     }
 
-    /// Refuses an op whose sizes are not all numbers.
+    /// Refuses an op with symbolic sizes.
     pub(super) fn needs_numbers(&self, op: OpId) -> Result<(), LowerError> {
         let operation = self.module.op(op);
         let mut values = operation.operands.iter().chain(&operation.results);
@@ -81,7 +81,7 @@ impl Splitter<'_, '_> {
         Err(LowerError::Dynamic(format!("a dimension of `{}`", self.module.op_name(op))))
     }
 
-    /// A constant; a splat of a type whose sizes are not numbers is a scalar that is broadcast.
+    /// A constant; a splat with symbolic sizes is a broadcast scalar.
     pub(super) fn constant(&mut self, ty: TypeId, data: Data) -> ValueId {
         if let Some(tensor) = self.module.tensor_type(ty).filter(|tensor| !tensor.is_static()) {
             let scalar = self.module.tensor_of(tensor.element, SCALAR);
@@ -92,7 +92,7 @@ impl Splitter<'_, '_> {
         self.emit(stablehlo::CONSTANT, &[], ty, &[("value", Attribute::Dense(constant))])
     }
 
-    /// A float constant whose elements are all this number.
+    /// A float splat.
     pub(super) fn splat(&mut self, ty: TypeId, number: f64) -> ValueId {
         let is_double = self.module.tensor_type(ty).is_some_and(|tensor| tensor.element == Element::F64);
         let bytes: SmallVec<[u8; 16]> = if is_double {
@@ -103,7 +103,7 @@ impl Splitter<'_, '_> {
         self.constant(ty, Data::Splat(bytes))
     }
 
-    /// The value with other sizes of the same product.
+    /// Reshapes a value.
     pub(super) fn reshape<S: Size>(&mut self, value: ValueId, sizes: &[S]) -> ValueId {
         let sizes: Vec<Dim> = sizes.iter().map(|&size| size.into()).collect();
         if self.dims(value) == sizes {
@@ -113,13 +113,13 @@ impl Splitter<'_, '_> {
         self.emit(stablehlo::RESHAPE, &[value], ty, &[])
     }
 
-    /// The value broadcast to a type, its dimensions being the first ones of the type.
+    /// Broadcasts a value to a type; its dimensions are the leading ones of the type.
     pub(super) fn broadcast(&mut self, value: ValueId, ty: TypeId, dims: std::ops::Range<usize>) -> ValueId {
         let dims = integers(&dims.map(|dim| dim as i64).collect::<Vec<_>>());
         self.emit(stablehlo::BROADCAST_IN_DIM, &[value], ty, &[("broadcast_dimensions", dims)])
     }
 
-    /// A range of one dimension.
+    /// A slice along one dimension.
     pub(super) fn cut(&mut self, value: ValueId, axis: usize, start: i64, limit: i64) -> ValueId {
         let mut sizes = self.dims(value);
         let mut starts = vec![0; sizes.len()];
@@ -134,7 +134,7 @@ impl Splitter<'_, '_> {
         self.emit(stablehlo::SLICE, &[value], ty, &attributes)
     }
 
-    /// The values one after the other along a dimension.
+    /// Concatenates values along a dimension.
     pub(super) fn concatenate(&mut self, values: &[ValueId], axis: usize) -> ValueId {
         let mut sizes = self.dims(values[0]);
         sizes[axis] = self.module.dim_exprs.sum(values.iter().map(|&value| self.dims(value)[axis]));
@@ -168,7 +168,7 @@ impl Splitter<'_, '_> {
         Ok(parts)
     }
 
-    /// The packed form of a complex value, and any other value as it is.
+    /// The packed form of a complex value; other values unchanged.
     pub(super) fn whole(&mut self, value: ValueId) -> Result<ValueId, LowerError> {
         let Some(&form) = self.forms.get(&value) else { return Ok(value) };
         if let Some(packed) = form.packed {
@@ -187,7 +187,7 @@ impl Splitter<'_, '_> {
         }
     }
 
-    /// One part of a packed value: a gather of one index, as ONNX's `Gather` drops the dimension by itself.
+    /// One part of a packed value: a gather of one index, because ONNX's `Gather` drops the dimension itself.
     fn part_of(&mut self, packed: ValueId, index: u8) -> ValueId {
         if let Some(part) = self.constant_part(packed, usize::from(index)) {
             return part;
@@ -213,7 +213,7 @@ impl Splitter<'_, '_> {
         self.emit(stablehlo::GATHER, &[packed, index], ty, &attributes)
     }
 
-    /// Two parts along a new trailing dimension.
+    /// Packs two parts along a new trailing dimension.
     pub(super) fn pack(&mut self, parts: [ValueId; 2]) -> ValueId {
         let mut sizes = self.dims(parts[0]);
         if let Some(packed) = self.pack_splats(parts, &sizes) {
@@ -224,7 +224,7 @@ impl Splitter<'_, '_> {
         self.concatenate(&parts, sizes.len() - 1)
     }
 
-    /// A splat is packed as one pair, broadcast.
+    /// Splats are packed as one broadcast pair.
     fn pack_splats(&mut self, parts: [ValueId; 2], sizes: &[Dim]) -> Option<ValueId> {
         let splat = |part| {
             let constant = self.module.constant(self.module.constant_of(part)?);
@@ -239,7 +239,7 @@ impl Splitter<'_, '_> {
 
     // Results.
 
-    /// Replaces a result by these parts.
+    /// Replaces a result with its parts.
     pub(super) fn define_parts(
         &mut self,
         op: OpId,
@@ -252,7 +252,7 @@ impl Splitter<'_, '_> {
         Ok(())
     }
 
-    /// Replaces a result by a packed value.
+    /// Replaces a result with a packed value.
     pub(super) fn define_whole(&mut self, op: OpId, index: usize, packed: ValueId) -> Result<(), LowerError> {
         let result = self.module.op(op).results.get(index).copied().ok_or(LowerError::Reported)?;
         self.forms.insert(result, ComplexForm { packed: Some(packed), parts: None });
@@ -260,7 +260,7 @@ impl Splitter<'_, '_> {
         Ok(())
     }
 
-    /// Replaces a real result by a real value.
+    /// Replaces a real result.
     pub(super) fn define_real(&mut self, op: OpId, index: usize, value: ValueId) -> Result<(), LowerError> {
         let result = self.module.op(op).results.get(index).copied().ok_or(LowerError::Reported)?;
         self.replaced.insert(result, value);
@@ -281,7 +281,7 @@ impl Splitter<'_, '_> {
         formula(&cell)
     }
 
-    /// Emits a formula whose value is the one result of an op.
+    /// Emits a formula for the only result of an op.
     pub(super) fn define_formula(
         &mut self,
         op: OpId,
@@ -294,7 +294,7 @@ impl Splitter<'_, '_> {
         self.define_parts(op, 0, parts)
     }
 
-    /// The type of the same dimensions with elements `i1`.
+    /// The type with the same dimensions and elements `i1`.
     pub(super) fn truth(&mut self, ty: TypeId) -> TypeId {
         let dims: SmallVec<[Dim; 4]> =
             self.module.tensor_type(ty).map_or_else(SmallVec::new, |tensor| tensor.dims.clone());

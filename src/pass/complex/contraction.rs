@@ -10,8 +10,8 @@ pub(super) const ROWS: &[Row] = &[
     (stablehlo::DOT_GENERAL, Rewrite::Own(contract)),
 ];
 
-/// `(a + bi)(c + di) = (ac - bd) + (ad + bc)i` in contractions, of which those with a part that is the constant zero are
-/// left out, as of a real matrix that was converted.
+/// `(a + bi)(c + di) = (ac - bd) + (ad + bc)i` for contractions. Omits products with a constant zero part, such as
+/// those of converted real matrices.
 fn contract(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     let ([a, b], [c, d]) = (cx.operand(op, 0)?, cx.operand(op, 1)?);
     let ty = cx.result_part(op, 0)?;

@@ -23,13 +23,12 @@ pub(super) const ROWS: &[Row] = &[
     (stablehlo::TANH, Rewrite::Unary(tanh)),
 ];
 
-/// The product, which is +0 where the second factor is zero, infinity times zero included: how a real number stays
-/// real.
+/// A product that is +0 if the second factor is zero, even for infinity times zero: real numbers stay real.
 fn zero_or<'f>(factor: Real<'f>, zero: Real<'f>) -> Real<'f> {
     zero.equal(0.0).select(zero.beside(0.0), factor * zero)
 }
 
-/// `e^x (cos y + i sin y)`; in two factors of `e^(x/2)`, as `e^x` may overflow where the product does not.
+/// `e^x (cos y + i sin y)`, using two factors `e^(x/2)`, because `e^x` may overflow when the product does not.
 fn exp(z: Complex) -> Complex {
     let half = (z.re * 0.5).exp();
     let (sin, cos) = (z.im.sin(), z.im.cos());
@@ -40,18 +39,18 @@ fn exp(z: Complex) -> Complex {
 /// `e^x cos y - 1 = (e^x - 1) cos y - 2 sin²(y/2)`, which does not cancel near zero.
 fn expm1(z: Complex) -> Complex {
     let half = (z.im * 0.5).sin();
-    // Both zeros give +0, as 1 - 1 does in XLA.
+    // Both zeros return +0, like 1 - 1 in XLA.
     let re = 0.0 - (half * half * 2.0 - z.re.expm1() * z.im.cos());
     Complex { re, im: zero_or(z.re.exp(), z.im.sin()) }
 }
 
-/// The logarithm of the magnitude, whose square may overflow where it does not.
+/// The logarithm of the magnitude, computed without overflow of the square.
 fn log_abs(z: Complex) -> Real {
     let (large, ratio) = z.scale();
     large.log() + (ratio * ratio).log1p() * 0.5
 }
 
-/// Near zero `|1 + z|² - 1 = x (2 + x) + y²`, which keeps the digits that `1 + x` loses.
+/// Near zero `|1 + z|² - 1 = x (2 + x) + y²` keeps the digits that `1 + x` loses.
 fn log1p(z: Complex) -> Complex {
     let moved = Complex { re: z.re + 1.0, im: z.im };
     let near = (z.re * (z.re + 2.0) + z.im * z.im).log1p() * 0.5;
@@ -68,13 +67,13 @@ impl<'f> Complex<'f> {
         Complex { re: log_abs(self), im: self.angle() }
     }
 
-    /// `w = √((|x| + |z|) / 2)` is the larger part, and `y / 2w` the other.
+    /// `w = √((|x| + |z|) / 2)` is the larger part, and `y / 2w` the smaller.
     pub(super) fn sqrt(self) -> Self {
         let (x, y) = (self.re, self.im);
         let large = (x.abs() * 0.5 + self.abs() * 0.5).sqrt();
         let is_zero = large.equal(0.0);
         let small = is_zero.select(y.abs(), y.abs() / (large * 2.0));
-        // Of an infinite imaginary part both parts are infinite.
+        // If the imaginary part is infinite, both results are.
         let small = y.is_infinite().select(y.abs(), small);
         let is_left = x.less(0.0);
         let re = is_left.select(small, large);
@@ -83,8 +82,8 @@ impl<'f> Complex<'f> {
     }
 }
 
-/// `1 / √z = conj(√z) / |z|`; infinity where `z` is zero. The imaginary part has the other sign than that of `z`, of
-/// which minus zero is one.
+/// `1 / √z = conj(√z) / |z|`; infinity for zero. The imaginary part has the opposite sign of that of `z`, including
+/// minus zero.
 fn rsqrt(z: Complex) -> Complex {
     let (root, size) = (z.sqrt(), z.abs());
     let is_below = z.im.less(0.0) | (1.0 / z.im).less(0.0);
@@ -104,8 +103,8 @@ fn cbrt(z: Complex) -> Complex {
     polar(z.abs().unary(stablehlo::CBRT), z.angle() * (1.0 / 3.0))
 }
 
-/// `a^b = |a|^c e^(-dθ) (cos φ + i sin φ)` with `b = c + di`, `θ = arg a` and `φ = cθ + d log |a|`. Zero to the power of
-/// a positive real number is zero, and to the power of zero one; one is one to any power.
+/// `a^b = |a|^c e^(-dθ) (cos φ + i sin φ)` with `b = c + di`, `θ = arg a` and `φ = cθ + d log |a|`. Zero to a
+/// positive real power is zero, and to the power zero is one; one to any power is one.
 fn power<'f>(a: Complex<'f>, b: Complex<'f>) -> Complex<'f> {
     let (size, angle) = (a.abs(), a.angle());
     let is_zero = size.equal(0.0);
@@ -121,8 +120,8 @@ fn power<'f>(a: Complex<'f>, b: Complex<'f>) -> Complex<'f> {
     is_one.choose(one, general)
 }
 
-/// The value with +0 for both zeros, as a difference of exponentials has it, by which XLA computes hyperbolic sines.
-/// ONNX Runtime takes a sum with zero for the other term.
+/// Turns -0 into +0, like the difference of exponentials with which XLA computes hyperbolic sines. ONNX Runtime
+/// simplifies a sum with zero.
 fn unsigned_zero(x: Real) -> Real {
     0.0 - (0.0 - x)
 }
@@ -158,7 +157,7 @@ fn tanh(z: Complex) -> Complex {
     let re = m * (e + 1.0) / bottom * z.re.sign();
     let im = e * 4.0 * sin * cos / bottom;
     let im = z.im.equal(0.0).select(z.im.beside(0.0), im);
-    // At an infinite real part an imaginary one that is not a number or infinite does not count.
+    // At an infinite real part, a NaN or infinite imaginary part is ignored.
     let is_infinite = z.re.is_infinite();
     let im = (is_infinite & !z.im.abs().less(f64::INFINITY)).select(z.im.beside(0.0), im);
     let re = is_infinite.select(z.re.sign(), re);

@@ -1,21 +1,21 @@
-//! Formulas over complex numbers, written as arithmetic on terms.
+//! A DSL for complex formulas.
 
 use super::Splitter;
 use crate::ir::{Attribute, OpName, ValueId, stablehlo};
 use std::cell::RefCell;
 use std::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
 
-/// Where the ops of a formula go.
+/// Emits the ops of a formula.
 pub(super) trait Emit {
     /// An op whose result has the type of its first operand.
     fn like(&self, name: OpName, operands: &[ValueId]) -> ValueId;
-    /// A number as a tensor of the type of `like`.
+    /// A constant with the type of `like`.
     fn number(&self, like: ValueId, number: f64) -> ValueId;
     /// A comparison.
     fn compare(&self, direction: &str, left: ValueId, right: ValueId) -> ValueId;
-    /// `yes` where the predicate holds, and `no` elsewhere.
+    /// `yes` where the predicate holds, else `no`.
     fn select(&self, predicate: ValueId, yes: ValueId, no: ValueId) -> ValueId;
-    /// The number that all elements of a constant are.
+    /// The splat value of a constant.
     fn known(&self, value: ValueId) -> Option<f64>;
 }
 
@@ -87,7 +87,7 @@ pub(super) struct Complex<'f> {
     pub(super) im: Real<'f>,
 }
 
-/// A term, or a number beside one.
+/// A term, or a number converted to one.
 pub(super) trait IntoReal<'f> {
     fn beside(self, like: Real<'f>) -> Real<'f>;
 }
@@ -105,12 +105,12 @@ impl<'f> IntoReal<'f> for f64 {
 }
 
 impl<'f> Real<'f> {
-    /// An op of this term alone.
+    /// A unary op.
     pub(super) fn unary(self, name: OpName) -> Self {
         Self { cx: self.cx, value: self.cx.like(name, &[self.value]) }
     }
 
-    /// An op of this term and another.
+    /// A binary op.
     pub(super) fn binary(self, name: OpName, other: impl IntoReal<'f>) -> Self {
         let other = other.beside(self);
         Self { cx: self.cx, value: self.cx.like(name, &[self.value, other.value]) }
@@ -141,7 +141,7 @@ impl<'f> Real<'f> {
         self.abs().equal(f64::INFINITY)
     }
 
-    /// This magnitude with the sign of another term; minus zero counts as zero, as it does for XLA on its cuts.
+    /// This magnitude with the sign of another term; minus zero counts as zero, as on XLA's branch cuts.
     pub(super) fn with_sign_of(self, other: Real<'f>) -> Self {
         other.less(0.0).select(-self, self)
     }
@@ -150,7 +150,7 @@ impl<'f> Real<'f> {
         number.beside(self)
     }
 
-    /// The number that all elements are known to be.
+    /// The known splat value.
     pub(super) fn known(self) -> Option<f64> {
         self.cx.known(self.value)
     }
@@ -209,13 +209,13 @@ impl<'f> Real<'f> {
 }
 
 impl<'f> Truth<'f> {
-    /// The first where it holds, the second elsewhere.
+    /// The first where the condition holds, else the second.
     pub(super) fn select(self, yes: Real<'f>, no: impl IntoReal<'f>) -> Real<'f> {
         let no = no.beside(yes);
         Real { cx: self.cx, value: self.cx.select(self.value, yes.value, no.value) }
     }
 
-    /// The first complex number where it holds, the second elsewhere.
+    /// The first complex number where the condition holds, else the second.
     pub(super) fn choose(self, yes: Complex<'f>, no: Complex<'f>) -> Complex<'f> {
         Complex { re: self.select(yes.re, no.re), im: self.select(yes.im, no.im) }
     }
@@ -247,7 +247,7 @@ impl Not for Truth<'_> {
 }
 
 impl<'f> Complex<'f> {
-    /// Two values as a term.
+    /// A pair of values as a term.
     pub(super) fn of(cx: &'f dyn Emit, [re, im]: [ValueId; 2]) -> Self {
         Self { re: Real { cx, value: re }, im: Real { cx, value: im } }
     }
@@ -272,7 +272,7 @@ impl<'f> Complex<'f> {
     }
 }
 
-/// The operators on two operands of which one is a real term.
+/// Implements the operators for a real term and another operand.
 macro_rules! operators {
     ($($trait:ident $method:ident $name:expr;)*) => {$(
         impl<'f, O: IntoReal<'f>> $trait<O> for Real<'f> {

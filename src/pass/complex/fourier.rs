@@ -1,12 +1,12 @@
-//! Fourier transforms, one dimension after the other.
+//! Fourier transforms, one dimension at a time.
 //!
-//! ONNX Runtime's `DFT` is exact for powers of two only. Of other lengths its `f32` errors grow to 1e-3 at 4,000
-//! elements, and its inverse divides by a length rounded to `f32`. Such transforms are products with a matrix when they
-//! are short, and convolutions with a chirp, made of transforms of a power of two, when they are long.
+//! ONNX Runtime's `DFT` is accurate only for powers of two. For other lengths its `f32` errors reach 1e-3 at 4,000
+//! elements, and its inverse divides by a length rounded to `f32`. Such transforms become matrix products if short,
+//! and chirp convolutions of power-of-two transforms if long.
 //!
 //! `hlo2onnx.dft` transforms one axis of a tensor whose trailing dimension holds the parts (two, or one for real
-//! elements), and has ONNX's attributes: `axis`, `inverse` (which divides by the length) and `onesided` (of a real
-//! operand or result the half of the spectrum that tells the other).
+//! elements). It has ONNX's attributes: `axis`, `inverse` (divides by the length) and `onesided` (a real operand or
+//! result, with half of the spectrum).
 
 mod chirp;
 mod matrix;
@@ -23,15 +23,15 @@ pub(super) const ROWS: &[Row] = &[(stablehlo::FFT, Rewrite::Own(fft))];
 const ONE: Dim = Dim::Known(1);
 const TWO: Dim = Dim::Known(2);
 
-/// Which transform it is.
+/// The direction of the transform.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum FftDirection {
     Forward,
-    /// With its division by the length.
+    /// Divides by the length.
     Inverse,
 }
 
-/// How a transform is computed.
+/// The algorithm of a transform.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Method {
     Radix2,
@@ -49,7 +49,7 @@ impl Method {
     }
 }
 
-/// Up to this length the matrix is no larger than weights usually are, and its product no slower than a transform.
+/// Up to this length the matrix is not larger than typical weights, and its product not slower than a transform.
 const MATRIX_LIMIT: i64 = 128;
 
 fn fft(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
@@ -64,7 +64,7 @@ fn fft(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     let Some(first) = rank.checked_sub(lengths.len()).filter(|_| !lengths.is_empty()) else {
         return Err(LowerError::form("its lengths do not match the operand"));
     };
-    // The dimensions before those that are transformed may be of any size.
+    // The leading dimensions may have any size.
     if [&of_operand, &of_result].iter().any(|dims| dims[first..].iter().any(|dim| dim.known().is_none())) {
         return Err(LowerError::Dynamic("a dimension that `stablehlo.fft` transforms".to_owned()));
     }
@@ -109,7 +109,7 @@ fn fft(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     }
 }
 
-/// The operand packed, or with a trailing dimension of one when its imaginary part is zero.
+/// The packed operand, or with a trailing dimension of one if it is real.
 fn spectrum_or_signal(cx: &mut Splitter, operand: ValueId) -> Result<ValueId, LowerError> {
     let parts = cx.forms.get(&operand).and_then(|form| form.parts);
     match parts {
@@ -145,7 +145,7 @@ fn transform(
     }
 }
 
-/// One half of the spectrum of a real signal that has a trailing dimension of one.
+/// Half of the spectrum of a real signal with a trailing dimension of one.
 fn half_spectrum(cx: &mut Splitter, real: ValueId, axis: usize, length: i64) -> Result<ValueId, LowerError> {
     let half = length / 2 + 1;
     match Method::of(length) {
@@ -163,7 +163,7 @@ fn half_spectrum(cx: &mut Splitter, real: ValueId, axis: usize, length: i64) -> 
     }
 }
 
-/// The real signal, with a trailing dimension of one, of one half of its spectrum.
+/// The real signal, with a trailing dimension of one, from half of its spectrum.
 fn real_signal(cx: &mut Splitter, half: ValueId, axis: usize, length: i64) -> Result<ValueId, LowerError> {
     let mut sizes = cx.dims(half);
     let trailing = sizes.len() - 1;
@@ -183,11 +183,11 @@ fn real_signal(cx: &mut Splitter, half: ValueId, axis: usize, length: i64) -> Re
     Ok(cx.cut(signal, trailing, 0, 1))
 }
 
-/// The opset from which on ONNX has the one-sided inverse.
+/// The first opset with the one-sided inverse.
 const ONE_SIDED_INVERSE: u32 = 20;
 
-/// The whole spectrum of a real signal: after the one half its mirror image, conjugate, without its first element and,
-/// for an even length, its last.
+/// The whole spectrum of a real signal: the half, then its conjugate mirror image without the first element and, for
+/// an even length, without the last.
 fn mirror(cx: &mut Splitter, half: ValueId, axis: usize, length: i64) -> ValueId {
     let trailing = cx.dims(half).len() - 1;
     let inner = cx.cut(half, axis, 1, (length + 1) / 2);

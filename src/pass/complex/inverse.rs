@@ -28,15 +28,15 @@ fn imaginary_product<'f>(a: Complex<'f>, b: Complex<'f>) -> Real<'f> {
     a.re * b.im + a.im * b.re
 }
 
-/// `√(1 - z)` and `√(1 + z)`.
+/// Computes `√(1 - z)` and `√(1 + z)`.
 fn roots(z: Complex) -> (Complex, Complex) {
     let below = Complex { re: 1.0 - z.re, im: -z.im };
     let above = Complex { re: z.re + 1.0, im: z.im };
     (below.sqrt(), above.sqrt())
 }
 
-/// The value of this real part and this magnitude of the imaginary one, whose sign is that of `z`; an infinite `z` has
-/// an infinite imaginary part and the real part `limit`.
+/// Combines a real part and the magnitude of an imaginary part whose sign is that of `z`. For infinite `z`, the
+/// imaginary part is infinite and the real part `limit`.
 fn on_side_of<'f>(z: Complex<'f>, re: Real<'f>, im: Real<'f>, limit: Real<'f>) -> Complex<'f> {
     let is_infinite = z.re.is_infinite() | z.im.is_infinite();
     let im = is_infinite.select(im.beside(f64::INFINITY), im.abs());
@@ -50,7 +50,7 @@ fn asin(z: Complex) -> Complex {
     on_side_of(z, re, im, z.re.atan2(z.im.abs()))
 }
 
-/// Its imaginary part has the other sign than the operand's.
+/// The imaginary part has the opposite sign of the operand's.
 fn acos(z: Complex) -> Complex {
     let (below, above) = roots(z);
     let re = below.re.atan2(above.re) * 2.0;
@@ -71,7 +71,7 @@ fn acosh(z: Complex) -> Complex {
 fn atanh(z: Complex) -> Complex {
     let (x, y) = (z.re.abs(), z.im);
     let gap = 1.0 - x;
-    // Far away the quotient is 4x / |z|², whose square would overflow.
+    // Far from zero the quotient is 4x / |z|², whose square would overflow.
     let is_far = x.greater(1e8) | y.abs().greater(1e8);
     let size = z.abs();
     let far = size.is_infinite().select(x.beside(0.0), (x / size) / size * 4.0);

@@ -1,5 +1,5 @@
-//! Linear algebra: `stablehlo.cholesky` and `stablehlo.triangular_solve` become ops of the same attributes on packed
-//! matrices, which the lowering knows (`ops::linalg`): their loops mix both parts in every round.
+//! Linear algebra: `stablehlo.cholesky` and `stablehlo.triangular_solve` become ops with the same attributes on
+//! packed matrices, which `ops::linalg` lowers.
 
 use super::{LowerError, Rewrite, Row, Splitter, packed_type};
 use crate::ir::{OpId, OpName, hlo2onnx, stablehlo};

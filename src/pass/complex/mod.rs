@@ -1,12 +1,11 @@
-//! Complex tensors become real ones.
+//! Turns complex tensors into real ones.
 //!
-//! Behind the pass no value is complex. A complex value has one of two forms, or both: *packed*, one real tensor with
-//! a trailing dimension of two, and *parts*, two real tensors. Inputs, results and what loops and branches carry are
-//! packed; arithmetic works on parts; ops that move elements take the form that their operands have, so that nothing
-//! is packed or taken apart but where the two meet. `stablehlo.fft` becomes `hlo2onnx.dft`, one transform along one
-//! axis, which the lowering knows (`ops::fft`).
+//! After this pass no value is complex. A complex value has one of two forms, or both: *packed*, one real tensor with
+//! a trailing dimension of two, and *parts*, two real tensors. Inputs, results and values carried by control flow are
+//! packed; arithmetic uses parts; ops that move elements keep the form of their operands, so that forms change only
+//! where both meet. `stablehlo.fft` becomes `hlo2onnx.dft`, one transform along one axis (`ops::fft`).
 //!
-//! An op that cannot be rewritten is reported and leaves the block; what reads it stays silent.
+//! An unsupported op is reported and removed; its users stay silent.
 
 mod arithmetic;
 mod build;
@@ -32,20 +31,20 @@ use expr::{Complex, Real};
 use rustc_hash::FxHashMap;
 use std::sync::LazyLock;
 
-/// How an op on complex tensors is rewritten.
+/// How to rewrite an op on complex tensors.
 #[derive(Clone, Copy)]
 enum Rewrite {
-    /// By a formula of one operand.
+    /// A formula of one operand.
     Unary(for<'f> fn(Complex<'f>) -> Complex<'f>),
-    /// By a formula of two operands.
+    /// A formula of two operands.
     Binary(for<'f> fn(Complex<'f>, Complex<'f>) -> Complex<'f>),
-    /// By a formula of one operand with a real result.
+    /// A formula of one operand with a real result.
     Measure(for<'f> fn(Complex<'f>) -> Real<'f>),
-    /// It does the same to both parts, or to all of the packed form.
+    /// The same op on both parts, or on the packed form.
     Partwise,
-    /// As `Partwise`, and its attributes name axes: the function adds the trailing one.
+    /// Like `Partwise`, for attributes that name axes: the function adds the trailing one.
     Moved(fn(&mut Splitter, OpId) -> Result<(), LowerError>),
-    /// In its own way.
+    /// A custom function.
     Own(fn(&mut Splitter, OpId) -> Result<(), LowerError>),
 }
 
@@ -66,7 +65,7 @@ const ROWS: &[&[Row]] = &[
 static INDEX: LazyLock<FxHashMap<OpName, Rewrite>> =
     LazyLock::new(|| ROWS.iter().flat_map(|rows| rows.iter()).copied().collect());
 
-/// The ops on complex tensors that are rewritten.
+/// The supported ops.
 pub(super) fn covered() -> impl Iterator<Item = OpName> {
     ROWS.iter().flat_map(|rows| rows.iter()).map(|row| row.0)
 }
@@ -80,7 +79,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
         let mut splitter = Splitter::new(module, cx);
         splitter.whole_arguments(block);
         splitter.block(block);
-        // A model that is not made needs no advice.
+        // A failed conversion needs no advice.
         if !cx.diagnostics.has_errors() {
             report_boundary(module, function, cx);
         }
@@ -88,7 +87,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     }
 }
 
-/// Whether any value of the function is complex, or any op a Fourier transform.
+/// Whether the function has any complex value or Fourier transform.
 fn is_concerned(module: &Module, function: FunctionId) -> bool {
     let is_complex =
         |&value: &ValueId| module.tensor(value).is_some_and(|tensor| tensor.element.is_complex());
@@ -100,7 +99,7 @@ fn is_concerned(module: &Module, function: FunctionId) -> bool {
     })
 }
 
-/// Says which inputs and outputs of the model have another type than the program's.
+/// Reports inputs and outputs whose type in the model differs from the program.
 fn report_boundary(module: &Module, id: FunctionId, cx: &mut Context) {
     let is_complex = |ty: TypeId| module.tensor_type(ty).is_some_and(|tensor| tensor.element.is_complex());
     let function = module.function(id);
@@ -118,7 +117,7 @@ fn report_boundary(module: &Module, id: FunctionId, cx: &mut Context) {
     }
 }
 
-/// Gives the function's signature the packed types.
+/// Changes the function's signature to packed types.
 fn retype_boundary(module: &mut Module, id: FunctionId) {
     for index in 0..module.function(id).argument_types.len() {
         let ty = module.function(id).argument_types[index];
@@ -146,7 +145,7 @@ fn part_type(module: &mut Module, ty: TypeId) -> Option<TypeId> {
     Some(module.types.intern(Type::Tensor(part)))
 }
 
-/// What replaces a complex value: one of the forms at least.
+/// The forms of a complex value, at least one.
 #[derive(Clone, Copy, Debug, Default)]
 struct ComplexForm {
     packed: Option<ValueId>,
@@ -158,13 +157,13 @@ struct Splitter<'a, 'c> {
     module: &'a mut Module,
     source: &'a Source,
     cx: &'a mut Context<'c>,
-    /// The opset to write, as far as it is known before the lowering.
+    /// The opset, as far as it is known before lowering.
     opset: u32,
     forms: FxHashMap<ValueId, ComplexForm>,
-    /// Values whose other form was made in an open block, innermost last, with what stood for them before: a value of
-    /// a nested block is not seen outside of it.
+    /// Forms added in open blocks, innermost last, with the previous forms: values of a nested block are not visible
+    /// outside.
     made: Vec<Vec<(ValueId, ComplexForm)>>,
-    /// Real values that represent others.
+    /// Replacements of real values.
     replaced: FxHashMap<ValueId, ValueId>,
     pending: Vec<OpId>,
     current: Option<OpId>,
@@ -188,7 +187,7 @@ impl<'a, 'c> Splitter<'a, 'c> {
         }
     }
 
-    /// Rewrites the ops of a block whose arguments have their forms.
+    /// Rewrites the ops of a block whose arguments have forms.
     fn block(&mut self, block: BlockId) {
         let ops = std::mem::take(&mut self.module.block_mut(block).ops);
         let outer = std::mem::take(&mut self.pending);
@@ -221,7 +220,7 @@ impl<'a, 'c> Splitter<'a, 'c> {
         self.current = outer;
     }
 
-    /// Keeps an op that has no complex operand and no complex result; its regions may have.
+    /// Keeps an op without complex operands or results; its regions may have them.
     fn keep(&mut self, op: OpId) -> Result<(), LowerError> {
         let outer = std::mem::replace(&mut self.returns_parts, false);
         for region in self.module.op(op).regions.clone() {
@@ -244,7 +243,7 @@ impl<'a, 'c> Splitter<'a, 'c> {
         }
         let rewrite = INDEX.get(&self.module.op(op).name).copied().ok_or_else(|| self.no_row(op))?;
         for &operand in &operation.operands {
-            // The definition was refused, and has been reported.
+            // The definition was refused and reported.
             if self.module.is_poison(operand)
                 || self.is_complex(operand) && !self.forms.contains_key(&operand)
             {
@@ -271,7 +270,7 @@ impl<'a, 'c> Splitter<'a, 'c> {
         }
     }
 
-    /// The op has a row for real numbers only, or none at all.
+    /// The op is supported only for real numbers, or not at all.
     fn no_row(&self, op: OpId) -> LowerError {
         let operation = self.module.op(op);
         let element = operation.operands.iter().chain(&operation.results).find_map(|&value| {
@@ -284,7 +283,7 @@ impl<'a, 'c> Splitter<'a, 'c> {
         }
     }
 
-    /// Reports what was refused, and drops the op.
+    /// Reports and removes an op.
     fn refuse(&mut self, op: OpId, refusal: &LowerError) {
         for index in 0..self.module.op(op).results.len() {
             let result = self.module.op(op).results[index];
@@ -296,13 +295,13 @@ impl<'a, 'c> Splitter<'a, 'c> {
             provenance::complete(self.module, self.module.op_location(op), &mut diagnostic);
             self.cx.diagnostics.push(diagnostic);
         }
-        // A block ends with its terminator, whatever became of what it returns.
+        // A block keeps its terminator, even if its operands were refused.
         if matches!(self.module.op(op).name, func::RETURN | stablehlo::RETURN) {
             self.pending.push(op);
         }
     }
 
-    /// Whether a value is complex in the program.
+    /// Whether a value was complex in the program.
     fn is_complex(&self, value: ValueId) -> bool {
         self.forms.contains_key(&value)
             || self.module.tensor(value).is_some_and(|tensor| tensor.element.is_complex())
@@ -315,7 +314,7 @@ impl<'a, 'c> Splitter<'a, 'c> {
         }
     }
 
-    /// Gives a complex value its packed type.
+    /// Changes a complex value to its packed type.
     fn make_whole(&mut self, value: ValueId) {
         let ty = self.module.value_type(value);
         if let Some(packed) = packed_type(self.module, ty) {

@@ -25,8 +25,8 @@ pub(super) const ROWS: &[Row] = &[
 ];
 
 impl Splitter<'_, '_> {
-    /// Rewrites an op that does the same to both parts: once on packed operands, where all are packed and `adapt`
-    /// adds the trailing dimension, else once on each part.
+    /// Rewrites a partwise op: once on packed operands, if all are packed and `adapt` adds the trailing dimension,
+    /// else once per part.
     pub(super) fn partwise(
         &mut self,
         op: OpId,
@@ -50,7 +50,7 @@ impl Splitter<'_, '_> {
         self.define_parts(op, 0, parts)
     }
 
-    /// The operands of an op, for each part.
+    /// The operands of an op, per part.
     pub(super) fn partwise_operands(&mut self, op: OpId) -> Result<[Vec<ValueId>; 2], LowerError> {
         let mut parts = [Vec::new(), Vec::new()];
         for operand in self.module.op(op).operands.clone() {
@@ -82,13 +82,13 @@ impl Splitter<'_, '_> {
         Ok(())
     }
 
-    /// The position of the trailing dimension of an op's packed result.
+    /// The index of the trailing dimension of an op's packed result.
     fn trailing(&self, op: OpId) -> i64 {
         self.dims(self.module.op(op).results[0]).len() as i64 - 1
     }
 }
 
-/// A splat stays one, so that formulas know its number.
+/// Splats stay splats, so that formulas know their number.
 fn broadcast_in_dim(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     let parts = cx.forms.get(&cx.module.op(op).operands[0]).and_then(|form| form.parts);
     let [re, im] = parts.map_or([None, None], |parts| parts.map(|part| cx.splat_of(part)));
@@ -100,7 +100,7 @@ fn broadcast_in_dim(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     cx.partwise(op, |cx, op| append(cx, op, "broadcast_dimensions", cx.trailing(op)))
 }
 
-/// The trailing dimension comes after all others, so a dimension keeps its place.
+/// The trailing dimension comes last, so other dimensions keep their index.
 fn size(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     let operand = cx.module.op(op).operands[0];
     let packed = cx.whole(operand)?;
@@ -124,7 +124,7 @@ fn dynamic_slice(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     zero_index(cx, op)
 }
 
-/// The trailing dimension is taken from its start.
+/// The trailing dimension starts at 0.
 fn zero_index(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     let operands = &cx.module.op(op).operands;
     let is_index = |&value: &ValueId| cx.module.tensor(value).is_some_and(|t| t.element.is_integer());
@@ -135,7 +135,7 @@ fn zero_index(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     Ok(())
 }
 
-/// A predicate of all elements is one of all pairs.
+/// The predicate is broadcast over pairs.
 fn select(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     let (predicate, result) = (cx.module.op(op).operands[0], cx.module.op(op).results[0]);
     let rank = cx.dims(predicate).len();
@@ -148,13 +148,13 @@ fn select(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     Ok(())
 }
 
-/// The trailing dimension is one more of the window.
+/// The trailing dimension belongs to the window.
 fn gather(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     append(cx, op, "slice_sizes", 2)?;
     append_field(cx, op, "dimension_numbers", "offset_dims", cx.trailing(op))
 }
 
-/// Adds to a list of integers in a field of a struct attribute.
+/// Appends to an integer list in a struct attribute.
 pub(super) fn append_field(
     cx: &mut Splitter,
     op: OpId,
@@ -178,7 +178,7 @@ pub(super) fn append_field(
     Ok(())
 }
 
-/// Padding whose two parts are the same number pads the packed form.
+/// Pads the packed form if both parts of the padding value are equal.
 fn pad(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     let [operand, padding] = cx.module.op(op).operands[..] else {
         return Err(LowerError::form("an operand and a padding value are expected"));
@@ -192,19 +192,19 @@ fn pad(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
             append(cx, op, "interior_padding", 0)
         });
     }
-    // The parts are padded apart, each with its own number.
+    // Pads the parts separately.
     cx.parts(operand)?;
     cx.partwise(op, |_, _| Err(LowerError::form("its operand has no parts")))
 }
 
 impl Splitter<'_, '_> {
-    /// The number that both parts of a complex constant are.
+    /// The common number of both parts of a complex constant.
     pub(super) fn equal_parts(&mut self, value: ValueId) -> Option<ValueId> {
         let [re, im] = self.forms.get(&value)?.parts?;
         (self.splat_of(re)? == self.splat_of(im)?).then_some(re)
     }
 
-    /// The element that all of a constant are.
+    /// The splat element of a constant.
     fn splat_of(&self, value: ValueId) -> Option<SmallVec<[u8; 16]>> {
         self.module.constant(self.module.constant_of(value)?).data.splat().map(SmallVec::from_slice)
     }

@@ -1,7 +1,7 @@
 //! Ops whose regions combine or compare elements: reductions, scatters, sorts.
 //!
-//! A region that takes both parts each by itself (a sum, an assignment) makes one op on the packed form, or two on the
-//! parts. Any other makes one op with twice the operands, whose region takes the parts as arguments of their own.
+//! A partwise region (a sum, an assignment) becomes one op on the packed form, or two on the parts. Any other becomes
+//! one op with twice as many operands, whose region takes the parts as separate arguments.
 
 use super::movement::append_field;
 use super::{LowerError, Rewrite, Row, Splitter};
@@ -15,12 +15,12 @@ pub(super) const ROWS: &[Row] = &[
     (stablehlo::SORT, Rewrite::Own(apart)),
 ];
 
-/// What a region does that takes both parts each by itself.
+/// A partwise region.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum PartwiseCombiner {
-    /// It adds its arguments.
+    /// Adds its arguments.
     Add,
-    /// It gives its second argument.
+    /// Returns its second argument.
     Second,
 }
 
@@ -58,7 +58,7 @@ fn scatter(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     })
 }
 
-/// What the region does, when it has one complex pair of arguments and takes the parts each by itself.
+/// The combiner, if the region has one complex pair of arguments and works partwise.
 fn combiner(cx: &Splitter, op: OpId) -> Option<PartwiseCombiner> {
     let [region] = cx.module.op(op).regions[..] else { return None };
     let block = cx.module.block(cx.module.entry_block(region)?);
@@ -112,7 +112,7 @@ fn fill_region(cx: &mut Splitter, op: OpId, combiner: PartwiseCombiner) -> Resul
     Ok(())
 }
 
-/// One op on each part.
+/// One op per part.
 fn each_part(cx: &mut Splitter, op: OpId, combiner: PartwiseCombiner) -> Result<(), LowerError> {
     let (scalar, ty) = (scalar(cx, op)?, cx.result_part(op, 0)?);
     let operands = cx.partwise_operands(op)?;
@@ -125,7 +125,7 @@ fn each_part(cx: &mut Splitter, op: OpId, combiner: PartwiseCombiner) -> Result<
     cx.define_parts(op, 0, parts)
 }
 
-/// One op with the parts as operands of their own.
+/// One op with the parts as separate operands.
 fn apart(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     let [region] = cx.module.op(op).regions[..] else { return Err(LowerError::form("it has no region")) };
     let block = cx.module.entry_block(region).ok_or_else(|| LowerError::form("an empty region"))?;
@@ -165,8 +165,8 @@ fn apart(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     Ok(())
 }
 
-/// Gives each complex argument of a block two arguments. Arguments come in groups, of which all first parts stand
-/// before all second ones: a comparator takes the two elements of each operand side by side.
+/// Splits each complex argument of a block into two. Arguments come in groups, with all first parts before all second
+/// parts: a comparator takes the two elements of each operand side by side.
 fn split_arguments(cx: &mut Splitter, block: BlockId, group: usize) {
     let old = std::mem::take(&mut cx.module.block_mut(block).arguments);
     for group in old.chunks(group) {

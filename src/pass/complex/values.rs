@@ -1,4 +1,4 @@
-//! Values as they are: constants, parts, conversions, and what carries values without looking at them.
+//! Constants, parts, conversions, and ops that pass values through.
 
 use super::build::integers;
 use super::{LowerError, Rewrite, Row, Splitter, packed_type};
@@ -16,7 +16,7 @@ pub(super) const ROWS: &[Row] = &[
     (stablehlo::COMPLEX, Rewrite::Own(complex)),
     (stablehlo::CONSTANT, Rewrite::Own(constant)),
     (stablehlo::CONVERT, Rewrite::Own(convert)),
-    // What is called decides what it takes: tensors with a trailing dimension of two.
+    // The callee decides what it takes: tensors with a trailing dimension of two.
     (stablehlo::CUSTOM_CALL, Rewrite::Own(call)),
     (stablehlo::IF, Rewrite::Own(carry)),
     (stablehlo::IMAG, Rewrite::Own(|cx, op| part(cx, op, 1))),
@@ -27,7 +27,7 @@ pub(super) const ROWS: &[Row] = &[
     (stablehlo::WHILE, Rewrite::Own(carry)),
 ];
 
-/// Keeps an op, with packed operands, arguments of its regions, and results.
+/// Keeps an op with packed operands, region arguments and results.
 fn carry(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     for index in 0..cx.module.op(op).operands.len() {
         let operand = cx.module.op(op).operands[index];
@@ -41,7 +41,7 @@ fn carry(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     Ok(())
 }
 
-/// Keeps a call, and which of its operands were complex: a real one may end with a dimension of two, too.
+/// Keeps a call and records which operands were complex, because a real one may also end with a dimension of two.
 fn call(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     let operands = cx.module.op(op).operands.clone();
     let packed: Vec<i64> = (0i64..)
@@ -56,7 +56,7 @@ fn call(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     carry(cx, op)
 }
 
-/// Returns packed values, or parts where the region's op has been given parts.
+/// Returns packed values, or parts if the region's op works on parts.
 fn terminator(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     let mut returned = SmallVec::new();
     for operand in cx.module.op(op).operands.clone() {
@@ -71,7 +71,7 @@ fn terminator(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     Ok(())
 }
 
-/// A splat becomes two splats; the bytes of any other constant are those of its packed form.
+/// A splat becomes two splats; other constants have the same bytes in packed form.
 fn constant(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     let Some(Attribute::Dense(id)) = cx.module.attribute(op, "value") else {
         return Err(LowerError::Missing("value"));
@@ -104,7 +104,7 @@ fn complex(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     }
 }
 
-/// The last dimensions of a shorter part meet those of the other, unless `broadcast_dimensions` names them.
+/// Shorter parts are aligned at the last dimensions, unless `broadcast_dimensions` names them.
 fn broadcast_complex(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     let ty = cx.result_part(op, 0)?;
     let rank = cx.module.tensor_type(ty).map_or(0, |tensor| tensor.rank());
@@ -141,7 +141,7 @@ fn iota(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     cx.define_parts(op, 0, [re, im])
 }
 
-/// A real number has the imaginary part 0, and a complex number becomes real by losing it (StableHLO, `convert`).
+/// Real to complex adds the imaginary part 0; complex to real drops it (StableHLO, `convert`).
 fn convert(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     let ty = cx.result_part(op, 0)?;
     let (operand, result) = (cx.module.op(op).operands[0], cx.module.op(op).results[0]);
@@ -169,7 +169,7 @@ fn convert(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     cx.define_parts(op, 0, parts)
 }
 
-/// The bits of the packed form are those of the complex one, so that the op is the same on it.
+/// The packed form has the bits of the complex one, so the op is the same.
 fn bitcast_convert(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     cx.needs_numbers(op)?;
     let (operand, result) = (cx.module.op(op).operands[0], cx.module.op(op).results[0]);
@@ -198,7 +198,7 @@ fn bitcast_convert(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
 }
 
 impl Splitter<'_, '_> {
-    /// One part of a packed constant, where it is short enough to be written twice.
+    /// One part of a packed constant, if it is small enough to be duplicated.
     pub(super) fn constant_part(&mut self, packed: ValueId, index: usize) -> Option<ValueId> {
         let constant = self.module.constant(self.module.constant_of(packed)?);
         let tensor = self.module.tensor_type(constant.ty)?;
@@ -215,7 +215,7 @@ impl Splitter<'_, '_> {
     }
 }
 
-/// Packed constants of more elements are taken apart at run time rather than copied.
+/// Larger packed constants are split at run time instead of being copied.
 const CONSTANT_LIMIT: usize = 1 << 12;
 
 /// An empty constant of a type.
@@ -223,7 +223,7 @@ pub(super) fn empty(cx: &mut Splitter, ty: crate::ir::TypeId) -> ValueId {
     cx.constant(ty, Data::Bytes([].into()))
 }
 
-/// Adds to a list of integers among the attributes of an op.
+/// Appends to an integer list attribute.
 pub(super) fn append(cx: &mut Splitter, op: OpId, name: &'static str, value: i64) -> Result<(), LowerError> {
     let attribute = cx.module.attribute(op, name).ok_or(LowerError::Missing(name))?;
     if let Attribute::Dims(sizes) = attribute {

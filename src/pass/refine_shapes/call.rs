@@ -1,10 +1,10 @@
-//! Calls out of the program whose results have the sizes that operands say, as JAX prints them where any are symbolic:
-//! `indices_of_shape_operands` has one operand for each result.
+//! Custom calls whose operands state the sizes of their results. JAX prints them for symbolic sizes:
+//! `indices_of_shape_operands` names one operand per result.
 
 use super::values::ShapeValues;
 use crate::ir::{Attribute, Dims, Module, OpId, Type, ValueId, stablehlo};
 
-/// Gives the results their sizes, and drops the operands that said them.
+/// Sets the sizes of the results, and drops the operands that state them.
 pub(super) fn fix(module: &mut Module, op: OpId, values: &ShapeValues) -> Option<()> {
     if module.op(op).name != stablehlo::CUSTOM_CALL {
         return None;
@@ -26,7 +26,7 @@ pub(super) fn fix(module: &mut Module, op: OpId, values: &ShapeValues) -> Option
     for (&result, shape) in results.iter().zip(&shapes) {
         let Some(mut ty) = module.tensor(result).cloned() else { continue };
         for (dim, &said) in ty.dims.iter_mut().zip(shape) {
-            // Where the text states a number, that says more.
+            // A number in the text is more precise.
             *dim = if dim.known().is_some() { *dim } else { said };
         }
         let ty = module.types.intern(Type::Tensor(ty));

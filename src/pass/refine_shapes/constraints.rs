@@ -1,4 +1,4 @@
-//! What the program asserts of its sizes (`shape_assertion` of a comparison) is known of them from then on.
+//! Records constraints that the program asserts (`shape_assertion` of a comparison).
 
 use super::values::ShapeValues;
 use crate::diagnostic::{Diagnostic, catalog};
@@ -6,7 +6,7 @@ use crate::ir::{Constraint, Dim, Module, OpId, ValueId, provenance};
 use crate::ops::call_target;
 use crate::pass::Context;
 
-/// Notes what an op asserts, or reports that it does not hold.
+/// Records what an op asserts, or reports that it does not hold.
 pub(super) fn note(module: &Module, op: OpId, values: &ShapeValues, cx: &mut Context) {
     if !is_assertion(module, op) {
         return;
@@ -15,7 +15,7 @@ pub(super) fn note(module: &Module, op: OpId, values: &ShapeValues, cx: &mut Con
     if let Some(constraint) = constraint(module, asserted, values) {
         module.dim_exprs.constrain(constraint);
     }
-    // One that is decided is a constant.
+    // A decided comparison is a constant.
     if values.number(module, asserted) == Some(0) {
         let why = message(module, op, values);
         let at = module.span(op).whole;
@@ -26,12 +26,12 @@ pub(super) fn note(module: &Module, op: OpId, values: &ShapeValues, cx: &mut Con
     }
 }
 
-/// Whether an op asserts something of sizes.
+/// Whether an op is an assertion about sizes.
 pub(super) fn is_assertion(module: &Module, op: OpId) -> bool {
     call_target(module, op) == Some("shape_assertion")
 }
 
-/// What a comparison that holds says.
+/// The constraint that an asserted comparison implies.
 fn constraint(module: &Module, comparison: ValueId, values: &ShapeValues) -> Option<Constraint> {
     let compare = module.defining_op(comparison)?;
     let &[left, right] = module.op(compare).operands.as_slice() else { return None };
@@ -50,10 +50,10 @@ fn constraint(module: &Module, comparison: ValueId, values: &ShapeValues) -> Opt
     }
 }
 
-/// JAX's message, in which `{0}` is the first operand after the one that is asserted.
+/// JAX's message, where `{0}` is the operand after the asserted one.
 fn message(module: &Module, op: OpId, values: &ShapeValues) -> String {
     let text = module.attribute(op, "error_message").and_then(|message| message.as_str()).unwrap_or_default();
-    // What follows is the list of all specifications.
+    // The rest lists all specifications.
     let (first, _) = text.split_once(" Using the following").unwrap_or((text, ""));
     let mut message = first.trim().trim_end_matches('.').to_owned();
     for (index, &operand) in module.op(op).operands.iter().skip(1).enumerate() {

@@ -1,10 +1,10 @@
-//! Gathers at positions that count: `start`, `start + step`, ... is a slice, and each position several times is an
-//! image resized to its nearest elements.
+//! Simplifies gathers with counting indices: `start`, `start + step`, ... is a slice, and repeated indices resize an
+//! image to its nearest elements.
 //!
-//! JAX prints a slice with a step as a gather wherever the dimension is symbolic: the positions are `start + step *
-//! iota`, reversed where the step is negative, and then so is what is gathered. `jax.image.resize` computes the nearest
-//! positions in f32: `floor((iota + 0.5) * from / to)`. Where `from` is a multiple of `to`, or `to` of `from`, these
-//! are whole numbers that count; other ratios stay a gather.
+//! JAX prints a strided slice of a symbolic dimension as a gather with indices `start + step * iota`; a negative step
+//! reverses indices and result. `jax.image.resize` computes the nearest indices in f32: `floor((iota + 0.5) * from /
+//! to)`. If `from` is a multiple of `to` or `to` of `from`, these are integers that count; other ratios stay a
+//! gather.
 
 use super::values::ShapeValues;
 use crate::ir::{
@@ -15,17 +15,17 @@ use crate::ops::fold;
 use crate::pass::canonicalize::{positions, producer, simplify::scalar};
 use crate::source::Source;
 
-/// Positions are computed in fewer steps.
+/// Limits how many ops compute indices.
 const DEPTH: usize = 16;
 
-/// Images are resized by smaller factors.
+/// Larger resize factors stay a gather.
 const LARGEST_FACTOR: i64 = 32;
 
-/// The element types that ONNX Runtime has a kernel of Resize for.
+/// The element types with a Resize kernel in ONNX Runtime.
 pub(in crate::pass) const RESIZED: &[Element] =
     &[Element::F16, Element::F32, Element::I8, Element::I32, Element::U8];
 
-/// What the positions along a dimension are, from the number `i` of each.
+/// The indices along a dimension as a function of `i`.
 #[derive(Clone, Copy)]
 enum Positions {
     /// `start + step * i`.
@@ -34,14 +34,14 @@ enum Positions {
     Repeated { times: i64 },
 }
 
-/// What reads the program where the gather is.
+/// Access to the program at the gather.
 struct Reader<'a> {
     module: &'a Module,
     source: &'a Source,
     values: &'a ShapeValues,
 }
 
-/// The value that a gather is; it is made before the gather.
+/// The value that replaces a gather; its ops are inserted before it.
 pub(super) fn simplify(
     rewriter: &mut Rewriter,
     source: &Source,
@@ -77,7 +77,7 @@ pub(super) fn simplify(
     Some(cut.insert(rewriter, op, operand))
 }
 
-/// The dimension in which a gather takes single positions, where all others are whole and stay in their order.
+/// The dimension from which a gather takes single indices, if all others are whole and in order.
 pub(in crate::pass) fn axis_of_gather(module: &Module, op: OpId) -> Option<usize> {
     match axes_of_gather(module, op)?[..] {
         [axis] => Some(axis),
@@ -85,8 +85,8 @@ pub(in crate::pass) fn axis_of_gather(module: &Module, op: OpId) -> Option<usize
     }
 }
 
-/// The dimensions in which a gather takes single positions, each by a dimension of the positions, where all others are
-/// whole and all stay in their order.
+/// The dimensions from which a gather takes single indices, each from one index dimension, if all others are whole
+/// and all are in order.
 fn axes_of_gather(module: &Module, op: OpId) -> Option<Vec<usize>> {
     let numbers = module.attribute(op, "dimension_numbers")?;
     let field = |name| match module.field(numbers, name) {
@@ -115,7 +115,7 @@ fn axes_of_gather(module: &Module, op: OpId) -> Option<Vec<usize>> {
     (is_in_order && is_plain && is_whole && is_batch).then_some(axes)
 }
 
-/// A slice in the making, with what is reversed after it.
+/// A slice followed by a reversal.
 struct SliceBuilder {
     from: TensorType,
     starts: Dims,
@@ -137,8 +137,8 @@ impl SliceBuilder {
         }
     }
 
-    /// Takes a count of elements along a dimension, from `start` on by `step`, which are reversed where they count
-    /// down. A gather clamps its positions, so all of them must be inside.
+    /// Slices `start`, `start + step`, ... along a dimension, reversed if they count down. A gather clamps its
+    /// indices, so all of them must be in range.
     fn take(&mut self, module: &Module, axis: usize, start: Dim, step: i64, count: Dim) -> Option<()> {
         let sizes = &module.dim_exprs;
         let size = self.from.dims[axis];
@@ -182,8 +182,7 @@ impl SliceBuilder {
     }
 }
 
-/// The operand with each element `times` along a dimension, together with the dimensions that it is resized along
-/// itself.
+/// The operand with each element repeated `times` along a dimension, merged with an earlier resize.
 fn resize(rewriter: &mut Rewriter, op: OpId, operand: ValueId, axis: usize, times: i64) -> Option<ValueId> {
     let module = &*rewriter.module;
     let inner = producer(module, operand, hlo2onnx::REPEAT);
@@ -201,8 +200,8 @@ fn resize(rewriter: &mut Rewriter, op: OpId, operand: ValueId, axis: usize, time
 }
 
 impl Reader<'_> {
-    /// The positions that a gather takes along each of its dimensions, of which there are so many. Those along several
-    /// are columns, each of which follows from one dimension of the batch alone.
+    /// The indices that a gather takes along each of this many dimensions. Several dimensions are columns, each of
+    /// which must depend on a single batch dimension.
     fn columns(&self, indices: ValueId, counts: &[Dim]) -> Option<Vec<Positions>> {
         if counts.len() == 1 {
             return Some(vec![self.positions(indices, DEPTH)?]);
@@ -223,13 +222,13 @@ impl Reader<'_> {
         columns.iter().enumerate().map(column).collect()
     }
 
-    /// The one number that a float tensor has everywhere.
+    /// The splat number of a float tensor.
     fn number(&self, value: ValueId) -> Option<f64> {
         let (element, bits) = scalar(self.module, self.source, value)?;
         fold::float(element, bits)
     }
 
-    /// The size that an integer tensor has everywhere.
+    /// The splat size of an integer tensor.
     fn size(&self, value: ValueId) -> Option<Dim> {
         let spread = producer(self.module, value, stablehlo::BROADCAST_IN_DIM);
         let value = spread.map_or(value, |op| self.module.op(op).operands[0]);
@@ -239,7 +238,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The size that a float tensor has everywhere.
+    /// The splat size of a float tensor.
     fn float_size(&self, value: ValueId) -> Option<Dim> {
         let spread = producer(self.module, value, stablehlo::BROADCAST_IN_DIM);
         let value = spread.map_or(value, |op| self.module.op(op).operands[0]);
@@ -251,13 +250,13 @@ impl Reader<'_> {
         (number.fract() == 0.0 && number.abs() < 1e9).then_some(Dim::Known(number as i64))
     }
 
-    /// The operands of the op of that name that defines a value.
+    /// The operands of the defining op, if it has that name.
     fn operands<const N: usize>(&self, value: ValueId, name: OpName) -> Option<[ValueId; N]> {
         let op = producer(self.module, value, name)?;
         <[ValueId; N]>::try_from(&self.module.op(op).operands[..]).ok()
     }
 
-    /// How many positions a tensor has, whose other dimensions are 1.
+    /// The number of indices in a tensor whose other dimensions are 1.
     fn count(&self, value: ValueId) -> Option<Dim> {
         let dims = &self.module.tensor(value)?.dims;
         let mut own = dims.iter().filter(|&&dim| dim != Dim::Known(1));
@@ -270,7 +269,7 @@ impl Reader<'_> {
         if let Some(size) = self.size(value) {
             return Some(Positions::Counted { start: size, step: 0 });
         }
-        // Narrower integers would wrap before a dimension ends.
+        // Narrower integers could wrap.
         if self.module.tensor(value)?.element.bits() < 32 {
             return None;
         }
@@ -328,7 +327,7 @@ impl Reader<'_> {
         (start != Dim::Dynamic).then_some(Positions::Counted { start, step })
     }
 
-    /// Positions that are a list of numbers, as those along a dimension whose size is one.
+    /// Indices from a constant list, for dimensions with static size.
     fn listed(&self, value: ValueId) -> Option<Positions> {
         let all = self.values.of(self.module, value)?;
         let numbers: Vec<i64> = all.iter().map(|dim| dim.known()).collect::<Option<_>>()?;
@@ -338,7 +337,7 @@ impl Reader<'_> {
         counts.then_some(Positions::Counted { start: Dim::Known(first), step })
     }
 
-    /// Whether a condition is that positions are below zero.
+    /// Whether a condition tests indices for being negative.
     fn is_below_zero(&self, condition: ValueId, of: ValueId) -> bool {
         let Some([left, zero]) = self.operands(condition, stablehlo::COMPARE) else { return false };
         let word = producer(self.module, condition, stablehlo::COMPARE)
@@ -346,7 +345,7 @@ impl Reader<'_> {
         left == of && word == Some("LT") && self.size(zero) == Some(Dim::Known(0))
     }
 
-    /// Whether no position is below zero.
+    /// Whether all indices are known to be non-negative.
     fn is_natural(&self, found: Positions, value: ValueId) -> bool {
         let sizes = &self.module.dim_exprs;
         let Positions::Counted { start, step } = found else { return true };
@@ -378,7 +377,7 @@ impl Reader<'_> {
         Some(Positions::Counted { start: Dim::Known(step / 2), step })
     }
 
-    /// Floats that are `start + step * iota`.
+    /// Floats of the form `start + step * iota`.
     fn affine(&self, value: ValueId, depth: usize) -> Option<(f64, f64)> {
         let depth = depth.checked_sub(1)?;
         if let Some(number) = self.number(value) {

@@ -1,36 +1,36 @@
-//! Ops whose sizes are operands become those whose sizes are attributes: numbers, expressions, or symbols for what is
-//! computed from data.
+//! Turns ops with size operands into their static forms, whose sizes are attributes: numbers, expressions, or symbols
+//! for computed sizes.
 
 use super::symbols::SymbolOrigins;
 use super::values::ShapeValues;
 use crate::ir::{Attribute, Class, Dim, Dims, Module, OpId, OpName, Type, ValueId, chlo, stablehlo};
 use crate::ops::{call_target, type_inference};
 
-/// The target of the call that `rng_bit_generator` is in JAX where the sizes of its result are operands.
+/// JAX's call for an `rng_bit_generator` with a dynamic result shape.
 const RANDOM_BITS: &str = "stablehlo.dynamic_rng_bit_generator";
 
-/// The target of the call that `reduce_window` is where any of its sizes are operands.
+/// JAX's call for a `reduce_window` with dynamic parameters.
 const REDUCE_WINDOW: &str = "stablehlo.dynamic_reduce_window";
 
-/// The target of the call that `top_k` is where the number of elements is an operand.
+/// JAX's call for a `top_k` with a dynamic k.
 const TOP_K: &str = "stablehlo.dynamic_top_k";
 
-/// The target of the call that `ApproxTopK` is where the number of elements is an operand.
+/// JAX's call for an `ApproxTopK` with a dynamic k.
 const APPROX_TOP_K: &str = "stablehlo.dynamic_approx_top_k";
 
-/// Whether an op takes sizes or places from operands.
+/// Whether an op takes sizes or indices from operands.
 pub(super) fn is_dynamic(module: &Module, op: OpId) -> bool {
     module.op(op).name.class() == Class::Dynamic
         || matches!(target(module, op), RANDOM_BITS | REDUCE_WINDOW | TOP_K | APPROX_TOP_K)
 }
 
-/// The target of a call, and nothing for another op.
+/// The target of a custom call.
 fn target(module: &Module, op: OpId) -> &str {
     let is_call = module.op(op).name == stablehlo::CUSTOM_CALL;
     call_target(module, op).filter(|_| is_call).unwrap_or_default()
 }
 
-/// Rewrites the op in place, when all that it takes from operands follows from sizes.
+/// Rewrites the op in place, if all its size operands are known from sizes.
 pub(super) fn fix(module: &mut Module, op: OpId, values: &ShapeValues) {
     let list = |index: usize| {
         let list = values.of(module, operand(module, op, index)?)?;
@@ -40,7 +40,7 @@ pub(super) fn fix(module: &mut Module, op: OpId, values: &ShapeValues) {
     rewrite(module, op, fixed);
 }
 
-/// Rewrites the op in place, with symbols for what it takes from operands that are computed from data.
+/// Rewrites the op in place, with symbols for size operands that are computed from data.
 pub(super) fn fix_at_run_time(
     module: &mut Module,
     op: OpId,
@@ -51,7 +51,7 @@ pub(super) fn fix_at_run_time(
         return;
     }
     let operands = module.op(op).operands.clone();
-    // All but an iota have data before what they take their sizes from.
+    // All except iota have data operands before their size operands.
     let first = usize::from(operands.len() > 1);
     let traced: Vec<Option<Dims>> = operands
         .iter()
@@ -70,7 +70,7 @@ fn rewrite(module: &mut Module, op: OpId, fixed: Option<Fixed>) {
     let result = module.op(op).results.last().copied();
     let ty = result.and_then(|result| module.tensor(result)).cloned();
     if let (Some(dims), Some(result), Some(mut ty)) = (fixed.result, result, ty) {
-        // Where the text states a number, that says more.
+        // A number in the text is more precise.
         let stated = |(&own, &dim): (&Dim, &Dim)| if own.known().is_some() { own } else { dim };
         ty.dims = ty.dims.iter().zip(&dims).map(stated).collect();
         let ty = module.types.intern(Type::Tensor(ty));
@@ -85,10 +85,10 @@ fn rewrite(module: &mut Module, op: OpId, fixed: Option<Fixed>) {
     changed.attributes.extend(added);
 }
 
-/// The elements of an operand, where they all are numbers or expressions.
+/// The elements of an operand, if all are numbers or expressions.
 type List<'a> = dyn Fn(usize) -> Option<Dims> + 'a;
 
-/// What an op becomes whose operands say these sizes.
+/// The static form of an op with these sizes.
 fn form(module: &Module, op: OpId, list: &List) -> Option<Fixed> {
     match target(module, op) {
         RANDOM_BITS => return random_bits(module, op, list),
@@ -97,7 +97,7 @@ fn form(module: &Module, op: OpId, list: &List) -> Option<Fixed> {
             let k = vec![("k", Attribute::Dims(list(1)?))];
             return Some(Fixed { dropped: CALL, ..fixed(chlo::TOP_K, 1, k) });
         }
-        // The operands that say the sizes of its results have left it.
+        // The static form drops the operands that state result sizes.
         APPROX_TOP_K if module.op(op).operands.len() == 5 => {
             let target = Attribute::String("ApproxTopK".into());
             let attributes = vec![("call_target_name", target), ("k", Attribute::Dims(list(4)?))];
@@ -105,7 +105,7 @@ fn form(module: &Module, op: OpId, list: &List) -> Option<Fixed> {
         }
         _ => {}
     }
-    // What breaks the rules is left as the text has it, for the lowering to refuse.
+    // An invalid op stays for the lowering to refuse.
     if !is_dynamic(module, op) || type_inference::infer(module, op).is_none() {
         return None;
     }
@@ -125,15 +125,15 @@ fn form(module: &Module, op: OpId, list: &List) -> Option<Fixed> {
     }
 }
 
-/// What becomes of an op.
+/// The static form of an op.
 struct Fixed {
     name: OpName,
     /// How many of its operands stay.
     operands: usize,
     attributes: Vec<(&'static str, Attribute)>,
-    /// The sizes of its last result, where operands said them.
+    /// The sizes of its last result, if operands stated them.
     result: Option<Dims>,
-    /// Attributes that only the dynamic op has.
+    /// Attributes of the dynamic form only.
     dropped: [&'static str; 2],
 }
 
@@ -151,8 +151,8 @@ fn operand(module: &Module, op: OpId, index: usize) -> Option<ValueId> {
     module.op(op).operands.get(index).copied()
 }
 
-/// An op of which the sizes of the result say all. Where the text states them, the operand that gives them is not asked,
-/// as giving other ones would be an error at run time.
+/// An op that the result sizes describe completely. If the text states them, the operand is ignored, because other
+/// sizes would be a run-time error.
 fn of_result(module: &Module, op: OpId, name: OpName, operands: usize, list: &List) -> Option<Fixed> {
     let result = module.tensor(*module.op(op).results.first()?)?;
     let of_operand = operand(module, op, 0).and_then(|operand| module.tensor(operand));
@@ -163,7 +163,7 @@ fn of_result(module: &Module, op: OpId, name: OpName, operands: usize, list: &Li
     Some(Fixed { result: dims, ..fixed(name, operands, Vec::new()) })
 }
 
-/// What only a call has.
+/// Attributes of the call only.
 const CALL: [&str; 2] = ["call_target_name", "api_version"];
 
 /// The state, whose sizes are known, and the bits.
@@ -177,7 +177,7 @@ fn random_bits(module: &Module, op: OpId, list: &List) -> Option<Fixed> {
     })
 }
 
-/// One operand and its initial value; the `inline` pass has given the call its region.
+/// One operand and its initial value; the `inline` pass has attached the region.
 fn reduce_window(module: &Module, op: OpId, list: &List) -> Option<Fixed> {
     const LISTS: [&str; 5] =
         ["window_dimensions", "window_strides", "base_dilations", "window_dilations", "padding"];

@@ -1,29 +1,29 @@
-//! Division that rounds down, as JAX prints it: the division of StableHLO, which rounds to zero, and a correction where
-//! the signs differ and something is left.
+//! Recognizes JAX's floor division: StableHLO's division, which rounds toward zero, with a correction if the signs
+//! differ and there is a remainder.
 //!
 //! `floor_divide(x, y)` is `select(sign(x) != sign(y) and rem(x, y) != 0, x / y - 1, x / y)`, and `remainder(x, y)` is
 //! `select((rem(x, y) < 0) != (y < 0) and rem(x, y) != 0, rem(x, y) + y, rem(x, y))`.
 
 use crate::ir::{Dim, Dims, Module, OpId, OpName, ValueId, stablehlo};
 
-/// Which of both.
+/// Which of the two.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Floored {
     Quotient,
     Remainder,
 }
 
-/// What is known where the pattern is read.
+/// Access to the program at the pattern.
 pub(super) struct Reader<'a> {
     pub(super) module: &'a Module,
-    /// The elements of a value.
+    /// The known elements of a value.
     pub(super) lookup: &'a dyn Fn(ValueId) -> Option<Dims>,
-    /// The value that an argument of a called function is.
+    /// The caller's value for an argument.
     pub(super) source: &'a dyn Fn(ValueId) -> ValueId,
 }
 
 impl Reader<'_> {
-    /// The dividend and the divisor, which is 1 or more, of a `select` that rounds down.
+    /// The dividend and the divisor, at least 1, of a `select` that rounds down.
     pub(super) fn read(&self, select: OpId) -> Option<(Floored, ValueId, ValueId)> {
         let &[condition, corrected, plain] = self.module.op(select).operands.as_slice() else { return None };
         let (name, operands) = self.definition(plain)?;
@@ -40,7 +40,7 @@ impl Reader<'_> {
             stablehlo::DIVIDE => {
                 let is_corrected = self.is_sum(corrected, stablehlo::SUBTRACT, plain, 1)
                     || self.is_sum(corrected, stablehlo::ADD, plain, -1);
-                // Where the dividend is never positive, something is left only where it is negative.
+                // If the dividend is never positive, a remainder implies a negative dividend.
                 let mut fits =
                     others.iter().all(|&part| self.differ_in_sign(part, x, y) || self.is_always(part, 1));
                 fits &= !others.iter().all(|&part| self.is_always(part, 1)) || self.is_never_positive(x);
@@ -62,13 +62,13 @@ impl Reader<'_> {
         Some((self.module.op(op).name, self.module.op(op).operands.as_slice()))
     }
 
-    /// The two operands of the op of that name that a value is.
+    /// The two operands of the defining op, if it has that name.
     fn operands(&self, value: ValueId, name: OpName) -> Option<[ValueId; 2]> {
         let (own, operands) = self.definition(value)?;
         (own == name).then(|| operands.try_into().ok())?
     }
 
-    /// The operands of the comparison in that direction that a value is.
+    /// The operands of the defining comparison, if it has that direction.
     fn compared(&self, value: ValueId, direction: &str) -> Option<[ValueId; 2]> {
         let operands = self.operands(value, stablehlo::COMPARE)?;
         let op = self.module.defining_op((self.source)(value))?;
@@ -76,7 +76,7 @@ impl Reader<'_> {
         (own == Some(direction)).then_some(operands)
     }
 
-    /// The parts of a condition that all must hold.
+    /// The operands of a conjunction.
     fn conjunction(&self, condition: ValueId) -> Vec<ValueId> {
         self.operands(condition, stablehlo::AND).map_or_else(|| vec![condition], Vec::from)
     }
@@ -95,14 +95,14 @@ impl Reader<'_> {
         (self.lookup)(x).is_some_and(|all| all.iter().all(is))
     }
 
-    /// Whether a condition is that something is left.
+    /// Whether a condition tests for a remainder.
     fn is_left(&self, condition: ValueId, x: ValueId, y: ValueId) -> bool {
         let Some([rest, zero]) = self.compared(condition, "NE") else { return false };
         let of = self.operands(rest, stablehlo::REMAINDER);
         self.is_always(zero, 0) && of.is_some_and(|of| self.is_same(of[0], x) && self.is_same(of[1], y))
     }
 
-    /// Whether a condition is that the dividend has another sign than the divisor, which is positive.
+    /// Whether a condition tests that dividend and (positive) divisor have different signs.
     fn differ_in_sign(&self, condition: ValueId, x: ValueId, y: ValueId) -> bool {
         let Some([left, right]) = self.compared(condition, "NE") else { return false };
         let is_sign = |value: ValueId, of: ValueId| match self.definition(value) {
@@ -112,7 +112,7 @@ impl Reader<'_> {
         is_sign(left, x) && (is_sign(right, y) || self.is_always(right, 1))
     }
 
-    /// Whether a condition is that what is left is negative, or is so where the divisor is not.
+    /// Whether a condition tests that the remainder is negative, possibly compared with the divisor's sign.
     fn is_negative(&self, condition: ValueId, rest: ValueId) -> bool {
         let is_less = |value| {
             let compared = self.compared(value, "LT");
@@ -122,7 +122,7 @@ impl Reader<'_> {
         is_less(condition) || differs.is_some_and(|[left, right]| is_less(left) && self.is_always(right, 0))
     }
 
-    /// Whether a value is the op of another one and a number.
+    /// Whether a value is that op on another value and a number.
     fn is_sum(&self, value: ValueId, name: OpName, of: ValueId, number: i64) -> bool {
         self.operands(value, name)
             .is_some_and(|[left, right]| self.is_same(left, of) && self.is_always(right, number))

@@ -1,9 +1,8 @@
-//! Shape arithmetic becomes numbers and expressions.
+//! Evaluates shape arithmetic to numbers and expressions.
 //!
-//! Takes a module whose functions have been inlined. One forward walk evaluates what sizes are computed from, turns ops
-//! whose sizes are operands into those whose sizes are attributes, and lets sizes flow through the types of all ops
-//! after them. A size that follows from nothing else is a symbol, so that every dimension after this pass is a number
-//! or an expression.
+//! Runs after inlining. One forward walk evaluates size computations, turns ops with size operands into their static
+//! forms, and propagates sizes through types. A size that follows from nothing else becomes a symbol. Afterward every
+//! dimension is a number or an expression.
 
 mod call;
 mod constraints;
@@ -24,8 +23,8 @@ use crate::ops::{SizePart, fold, integer_bytes, type_inference};
 use symbols::SymbolOrigins;
 pub(super) use values::ShapeValues;
 
-/// A branch gives its sizes to what the conditional returns only once it has been walked, so each walk reaches one more
-/// level of nested conditionals. The results of deeper ones are symbols of their own.
+/// A conditional gets sizes from its branches only after they are walked, so each walk reaches one more nesting
+/// level. Deeper results get symbols of their own.
 const WALKS: usize = 4;
 
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
@@ -52,7 +51,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
         }
         origins.insert(module, function);
     }
-    // Sizes that fit no op, and lists of them that break a rule, are found only now.
+    // Sizes that violate an op's rules are only found now.
     if walked && cx.diagnostics.error_count() == before {
         let faults = ir::verify(module, &type_inference::check, cx.diagnostics);
         if !faults.ops.is_empty() {
@@ -61,7 +60,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     }
 }
 
-/// Walks once; the last walk makes symbols of sizes that are still unknown.
+/// Walks once; the last walk creates symbols for sizes that are still unknown.
 fn walk(
     module: &mut Module,
     cx: &mut Context,
@@ -90,7 +89,7 @@ fn walk(
         call::fix(rewriter.module, op, &values);
         window::fix(rewriter, op, &mut values, origins);
         fixed::fix_at_run_time(rewriter.module, op, &mut values, origins);
-        // The static form says more of its result.
+        // The static form has a more precise result.
         refine(rewriter.module, op);
         if let Some(value) = counted::simplify(rewriter, cx.source, op, &values) {
             let result = rewriter.module.op(op).results[0];
@@ -106,7 +105,7 @@ fn walk(
     leave_function(module, function);
 }
 
-/// The constant that an op is whose elements follow from sizes.
+/// Replaces an op with a constant if its elements follow from sizes.
 fn evaluated(module: &mut Module, op: OpId, values: &mut ShapeValues) -> Option<ConstantId> {
     let numbers = values.visit(module, op)?;
     if module.constant_of(module.op(op).results[0]).is_some() {
@@ -118,7 +117,7 @@ fn evaluated(module: &mut Module, op: OpId, values: &mut ShapeValues) -> Option<
     Some(module.add_constant(Constant { ty, data: Data::Bytes(bytes.into()) }))
 }
 
-/// Sizes of results that follow from nothing become symbols.
+/// Creates symbols for sizes that follow from nothing.
 fn name_sizes(module: &mut Module, op: OpId, origins: &mut SymbolOrigins) {
     for result in module.op(op).results.clone() {
         let Some(mut tensor) = module.tensor(result).filter(|ty| !ty.is_sized()).cloned() else { continue };
@@ -136,8 +135,7 @@ fn name_sizes(module: &mut Module, op: OpId, origins: &mut SymbolOrigins) {
     }
 }
 
-/// Whether any value in the region has a type with an unknown size, or any op takes its sizes from operands or asserts
-/// something of them.
+/// Whether the region has any unknown size, size operand or assertion about sizes.
 fn needs_walk(module: &Module, region: RegionId) -> bool {
     let unknown = |&value: &ValueId| module.tensor(value).is_some_and(|ty| !ty.is_static());
     module.blocks_within([region]).any(|block| {
@@ -151,18 +149,18 @@ fn needs_walk(module: &Module, region: RegionId) -> bool {
     })
 }
 
-/// Whether an op has a result with a size that is neither a number nor an expression.
+/// Whether an op has a result with an unknown size.
 fn is_dynamic(module: &Module, op: OpId) -> bool {
     module.op(op).results.iter().any(|&value| module.tensor(value).is_some_and(|ty| !ty.is_sized()))
 }
 
-/// Whether another walk could find out more.
+/// Whether another walk could find more sizes.
 fn has_unknown_conditional(module: &Module, region: RegionId) -> bool {
     let conditional = |op: OpId| matches!(module.op(op).name, stablehlo::IF | stablehlo::CASE);
     module.ops_within([region]).any(|op| conditional(op) && is_dynamic(module, op))
 }
 
-/// Gives the results of an op the sizes that follow from its operands.
+/// Infers the result sizes of an op from its operands.
 fn refine(module: &mut Module, op: OpId) {
     let results = module.op(op).results.clone();
     if results.iter().all(|&result| module.tensor(result).is_none_or(TensorType::is_sized)) {
@@ -184,7 +182,7 @@ fn refine(module: &mut Module, op: OpId) {
     }
 }
 
-/// What a loop carries has one type, which is that of its initial value.
+/// A loop-carried value has the type of its initial value.
 fn refine_loop(module: &mut Module, op: OpId) {
     let operation = module.op(op);
     let blocks = operation.regions.iter().filter_map(|&region| module.entry_block(region));
@@ -198,7 +196,7 @@ fn refine_loop(module: &mut Module, op: OpId) {
     }
 }
 
-/// A size of a conditional is known when all branches return it.
+/// A result of a conditional has a size if all branches return it.
 fn refine_conditional(module: &mut Module, op: OpId) {
     let blocks = module.op(op).regions.iter().filter_map(|&region| module.entry_block(region));
     let terminators = blocks.filter_map(|block| module.block(block).ops.last().copied());
@@ -221,7 +219,7 @@ fn refine_conditional(module: &mut Module, op: OpId) {
     }
 }
 
-/// Gives a value the known sizes of a type that it must have.
+/// Refines the type of a value with known sizes.
 fn refine_type(module: &mut Module, value: ValueId, known: &TensorType) {
     let Some(own) = module.tensor(value) else { return };
     // The bound of a dimension is part of its type, and a known size would contradict it.
@@ -244,7 +242,7 @@ fn narrow_to_value(module: &mut Module, value: ValueId, known: Option<ValueId>) 
     }
 }
 
-/// The function's results have the types of what it returns.
+/// The function's results have the types of the returned values.
 fn leave_function(module: &mut Module, function: FunctionId) {
     let body = module.function(function).body;
     let Some(block) = module.entry_block(body) else { return };

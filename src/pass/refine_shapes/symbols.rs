@@ -1,8 +1,8 @@
-//! Symbols for sizes that follow from nothing else, and the ops that say where their values come from.
+//! Creates symbols for sizes that follow from nothing else, and the ops that define them.
 //!
-//! `hlo2onnx.size` gives a symbol the size of a dimension of its operand, or the value of one of its elements. It is
-//! made for the symbols of arguments and for sizes that are computed from data; the lowering reads it. The dimension
-//! may be `times` the symbol and `plus`, where a program names `h` and takes `8*h + 4`.
+//! `hlo2onnx.size` defines a symbol as the size of a dimension of its operand, or as the value of an element. It
+//! defines the symbols of arguments and of computed sizes; the lowering reads it. The dimension may be `times` the
+//! symbol and `plus`, if a program names `h` and takes `8*h + 4`.
 
 use super::super::name_values::Path;
 use crate::ir::{
@@ -13,7 +13,7 @@ use crate::ops::SizePart;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::{SmallVec, smallvec};
 
-/// A symbol and where its value comes from: the part is `times` the symbol and `plus`.
+/// A symbol and its definition: the part equals `times` the symbol plus `plus`.
 struct SymbolOrigin {
     symbol: Symbol,
     value: ValueId,
@@ -28,23 +28,23 @@ impl SymbolOrigin {
     }
 }
 
-/// The symbols of a function, in the order in which they were needed.
+/// The symbols of a function, in the order of creation.
 #[derive(Default)]
 pub(super) struct SymbolOrigins {
     list: Vec<SymbolOrigin>,
     index: FxHashMap<(ValueId, SizePart), Dim>,
     taken: FxHashSet<Symbol>,
-    /// The symbols that are elements of values, and no sizes.
+    /// The symbols that are elements of data, not sizes.
     data: FxHashSet<Symbol>,
 }
 
 impl SymbolOrigins {
-    /// The symbols that the dimensions of a function's arguments are; a dimension of which nothing is known gets one.
+    /// Defines the symbols in a function's argument types; unknown dimensions get new ones.
     pub(super) fn of_arguments(module: &mut Module, function: FunctionId) -> Self {
         let mut origins = Self::default();
         let Some(block) = module.entry_block(module.function(function).body) else { return origins };
         let arguments = module.block(block).arguments.clone();
-        // The names that the program gives come first, so that no name made here is one of them.
+        // The program's names come first, so that new names differ from them.
         for &value in &arguments {
             let dims = module.tensor(value).map(|tensor| tensor.dims.clone()).unwrap_or_default();
             dims.into_iter().enumerate().for_each(|(axis, dim)| origins.define(module, dim, value, axis));
@@ -74,7 +74,7 @@ impl SymbolOrigins {
         }
     }
 
-    /// Symbols that are not a dimension of their own, and follow from one that is `8*h + b` and from others.
+    /// Defines symbols that no dimension equals, from dimensions such as `8*h + b` and other symbols.
     fn define_derived(&mut self, module: &Module, arguments: &[ValueId]) {
         let derived = |&value: &ValueId| {
             let dims = module.tensor(value).map(|tensor| tensor.dims.clone()).unwrap_or_default();
@@ -106,8 +106,8 @@ impl SymbolOrigins {
         }
     }
 
-    /// The symbol of a size that is not defined yet, with its factor and what is added; `Some(None)` when all are
-    /// defined, and `None` when more than one is not.
+    /// The only undefined symbol of a size, with its factor and the rest. `Some(None)` if all are defined, `None` if
+    /// several are undefined.
     fn open_symbol(&self, module: &Module, dim: Dim) -> Option<Option<(Symbol, i64, Dim)>> {
         let Dim::Symbolic(size) = dim else { return Some(None) };
         let mut found = FxHashSet::default();
@@ -144,7 +144,7 @@ impl SymbolOrigins {
         dim
     }
 
-    /// A name that no other symbol has: of an argument it is made of the argument's.
+    /// A unique name; for an argument, derived from the argument's name.
     fn name(&mut self, module: &mut Module, value: ValueId, part: SizePart) -> Symbol {
         let argument = match module.value(value).definition {
             Definition::Argument(block, index) => argument_name(module, block, index as usize),
@@ -164,17 +164,17 @@ impl SymbolOrigins {
         name
     }
 
-    /// Whether a size is an expression of sizes, and not of data.
+    /// Whether a size is an expression over sizes, not over data.
     pub(super) fn is_of_sizes(&self, module: &Module, size: Dim) -> bool {
         let mut symbols = FxHashSet::default();
         module.dim_exprs.symbols(size, &mut symbols);
         size != Dim::Dynamic && symbols.is_disjoint(&self.data)
     }
 
-    /// Inserts the ops that define the symbols that are used, each after the value that it reads.
+    /// Inserts ops that define the used symbols, each after the value that it reads.
     pub(super) fn insert(self, module: &mut Module, function: FunctionId) {
         let mut used = used_symbols(module, function);
-        // What a symbol follows from was found before it.
+        // Definitions come before the symbols that follow from them.
         for origin in
             self.list.iter().rev().filter(|origin| used.contains(&origin.symbol)).collect::<Vec<_>>()
         {
@@ -224,13 +224,13 @@ fn used_symbols(module: &Module, function: FunctionId) -> FxHashSet<Symbol> {
     used
 }
 
-/// What the program calls an argument of the entry.
+/// The name of an argument of the entry.
 fn argument_name(module: &Module, block: BlockId, index: usize) -> Option<String> {
     let function =
         module.functions().find(|&id| module.entry_block(module.function(id).body) == Some(block))?;
     let location = module.function(function).arguments.get(index)?.location;
     let path = location.and_then(|location| Path::parse(provenance::own_name(module, location)?));
-    // A name of a dimension is an identifier, as those of `jax.export` are.
+    // Names of dimensions are identifiers, like those of `jax.export`.
     let name = path.map(|path| path.short().replace(|c: char| !c.is_ascii_alphanumeric(), "_"));
     Some(name.unwrap_or_else(|| format!("arg{index}")))
 }

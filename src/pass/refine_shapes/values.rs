@@ -1,7 +1,7 @@
-//! What shape arithmetic gives, as numbers and expressions.
+//! Evaluates shape arithmetic to numbers and expressions.
 //!
-//! Every short list, or matrix row by row, of signed integers or truth values that follows from sizes and constants is
-//! evaluated element by element. An element of which nothing is known is [`Dim::Dynamic`]; truth values are 0 and 1.
+//! Evaluates short lists and matrices of signed integers or truth values element by element. An unknown element is
+//! [`Dim::Dynamic`]; truth values are 0 and 1.
 
 use super::floored::{Floored, Reader};
 use super::symbols::SymbolOrigins;
@@ -15,30 +15,30 @@ const LONGEST: i64 = 64;
 
 /// The evaluated values.
 ///
-/// What follows from sizes alone is evaluated for every op, and what it decides is decided. What follows from data is
-/// traced only for the sizes that are computed from it, as its arithmetic might wrap.
+/// Values that depend only on sizes are evaluated for every op, and decide conditions. Values that depend on data are
+/// only traced for sizes computed from them, because their arithmetic might wrap.
 #[derive(Default)]
 pub(in crate::pass) struct ShapeValues {
     known: FxHashMap<ValueId, Dims>,
     traced: FxHashMap<ValueId, Dims>,
-    /// What the arguments of functions are whose calls are being evaluated, and what constants were computed by.
+    /// The caller's values for arguments of evaluated calls, and the values that constants were folded from.
     sources: FxHashMap<ValueId, ValueId>,
 }
 
 /// The elements of operands.
 type Lookup<'a> = dyn Fn(ValueId) -> Option<Dims> + 'a;
 
-/// How far sizes that are computed from data are traced.
+/// Limits how far sizes computed from data are traced.
 const DEPTH: usize = 32;
 
-/// How deep calls of functions on scalars are evaluated: JAX's `divmod` calls `floor_divide`, and that `_where`.
+/// Limits the call depth of evaluated scalar functions: JAX's `divmod` calls `floor_divide`, which calls `_where`.
 const CALLS: usize = 4;
 
 /// JAX's functions on sizes are short.
 const LONGEST_FUNCTION: usize = 32;
 
 impl ShapeValues {
-    /// The values of a block whose calls are not inlined, by the sizes that the types have now.
+    /// Evaluates a block whose calls are not inlined, with the current types.
     pub(in crate::pass) fn of_block(module: &Module, block: BlockId) -> Self {
         let mut values = Self::default();
         values.visit_block(module, block, CALLS);
@@ -54,7 +54,7 @@ impl ShapeValues {
         }
     }
 
-    /// Evaluates a call of a function on scalars.
+    /// Evaluates a call of a scalar function.
     fn call(&mut self, module: &Module, op: OpId, callee: FunctionId, depth: usize) -> Option<()> {
         let depth = depth.checked_sub(1)?;
         let block = module.entry_block(module.function(callee).body)?;
@@ -84,17 +84,18 @@ impl ShapeValues {
         Some(())
     }
 
-    /// Notes which result a constant represents, as a part of a pattern may be decided before the whole is read.
+    /// Remembers the result that a constant replaced, because part of a pattern may be folded before the whole is
+    /// matched.
     pub(super) fn folded(&mut self, constant: ValueId, result: ValueId) {
         self.sources.insert(constant, result);
     }
 
-    /// The value itself, or what it is in the caller or was before it was folded.
+    /// Resolves a value to the caller's value, or to the value it was folded from.
     fn source(&self, value: ValueId) -> ValueId {
         self.sources.get(&value).copied().unwrap_or(value)
     }
 
-    /// The elements of a value of which something is known.
+    /// The elements of a value, if any are known.
     pub(in crate::pass) fn of(&self, module: &Module, value: ValueId) -> Option<Dims> {
         if let Some(known) = self.known.get(&value) {
             return Some(known.clone());
@@ -104,12 +105,12 @@ impl ShapeValues {
         Some(numbers.into_iter().map(Dim::Known).collect())
     }
 
-    /// The number that a scalar is, where it is one.
+    /// The known number of a scalar.
     pub(super) fn number(&self, module: &Module, value: ValueId) -> Option<i64> {
         self.of(module, value)?.first()?.known()
     }
 
-    /// The elements of a value that sizes are taken from, with symbols for those that are data.
+    /// The elements of a value that states sizes, with symbols for elements of data.
     pub(super) fn trace(
         &mut self,
         module: &mut Module,
@@ -144,7 +145,7 @@ impl ShapeValues {
             let traced = evaluate(module, op, length, &lookup, &|value| self.source(value));
             elements = traced.filter(|traced| traced.len() == length).unwrap_or(elements);
         }
-        // An element of a list can be named, and one of a matrix, which pads a convolution, not.
+        // Elements of lists get symbols. Elements of matrices, which pad convolutions, do not.
         if elements.contains(&Dim::Dynamic) && module.tensor(value)?.rank() > 1 {
             return None;
         }
@@ -155,7 +156,7 @@ impl ShapeValues {
         Some(elements)
     }
 
-    /// Evaluates an op, and gives its elements when all are numbers.
+    /// Evaluates an op. Returns its elements if all are numbers.
     pub(super) fn visit(&mut self, module: &Module, op: OpId) -> Option<Vec<i64>> {
         let &[result] = module.op(op).results.as_slice() else { return None };
         let length = length(module, result)?;
@@ -170,7 +171,7 @@ impl ShapeValues {
     }
 }
 
-/// Ops through which sizes are traced: all that move integers or compute with them. Their truth values are not.
+/// Ops through which sizes are traced: integer moves and arithmetic, but not truth values.
 fn is_evaluated(name: OpName) -> bool {
     matches!(
         name,
@@ -191,7 +192,7 @@ fn is_evaluated(name: OpName) -> bool {
     )
 }
 
-/// The elements of an op's one result, [`Dim::Dynamic`] where nothing is known.
+/// The elements of an op's only result, [`Dim::Dynamic`] if unknown.
 fn evaluate(
     module: &Module,
     op: OpId,
@@ -232,7 +233,7 @@ fn evaluate(
             Some(list).filter(|_| attribute("broadcast_dimensions").is_some_and(|order| order.is_sorted()))
         }
         stablehlo::CONCATENATE => {
-            // The elements of the operands follow each other where every dimension before is 1.
+            // Operands are concatenated flat if every dimension before is 1.
             let axis = usize::try_from(module.attribute(op, "dimension")?.as_integer()?).ok()?;
             let joined = module.tensor(*module.op(op).results.first()?)?;
             if joined.dims.iter().take(axis).any(|&dim| dim != Dim::Known(1)) {
@@ -304,7 +305,7 @@ fn evaluate(
     }
 }
 
-/// What a selection by `x == y` gives where its arms are `y` and `x`: the latter, in both cases.
+/// `select(x == y, y, x)` is `x` in both cases.
 fn chosen_of_equals(module: &Module, op: OpId, lookup: &Lookup, chosen: &Dims) -> Option<Dims> {
     let &[condition, on_true, on_false] = module.op(op).operands.as_slice() else { return None };
     let compare = module.defining_op(condition).filter(|&op| module.op(op).name == stablehlo::COMPARE)?;
@@ -327,7 +328,7 @@ fn chosen_of_equals(module: &Module, op: OpId, lookup: &Lookup, chosen: &Dims) -
     (found != *chosen).then_some(found)
 }
 
-/// Number of elements of a value that can hold sizes.
+/// The number of elements of a value that can hold sizes.
 pub(super) fn length(module: &Module, value: ValueId) -> Option<usize> {
     let ty = module.tensor(value)?;
     let element = matches!(ty.element, Element::I32 | Element::I64 | Element::Index | Element::Bool);
@@ -340,7 +341,7 @@ fn is_truth(module: &Module, op: OpId) -> bool {
     result.is_some_and(|ty| ty.element == Element::Bool)
 }
 
-/// StableHLO's division rounds to zero: down where the dividend is not negative, up where it is not positive.
+/// StableHLO's division rounds toward zero: down for non-negative dividends, up for non-positive ones.
 fn to_zero(sizes: &DimExprs, x: Dim, f: impl Fn(Dim) -> Dim) -> Dim {
     let negated = |x| sizes.multiply(x, Dim::Known(-1));
     match sizes.bounds(x) {
@@ -350,7 +351,7 @@ fn to_zero(sizes: &DimExprs, x: Dim, f: impl Fn(Dim) -> Dim) -> Dim {
     }
 }
 
-/// A connective: one operand of `decisive` decides, and of `neutral` ones the result is neutral.
+/// A connective: a `decisive` operand decides, and two `neutral` ones are neutral.
 fn truth(x: &[Dim], decisive: Dim, neutral: Dim) -> Dim {
     if x.contains(&decisive) {
         return decisive;

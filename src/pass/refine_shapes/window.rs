@@ -1,5 +1,5 @@
-//! A slice at a place that is computed from data: `real_dynamic_slice(x, start, start + sizes)` is a `dynamic_slice`.
-//! JAX prints the former wherever any dimension of `x` is symbolic.
+//! Recognizes slices at computed indices: `real_dynamic_slice(x, start, start + sizes)` is a `dynamic_slice`. JAX
+//! prints the former if any dimension of `x` is symbolic.
 
 use super::symbols::SymbolOrigins;
 use super::values::ShapeValues;
@@ -8,9 +8,9 @@ use crate::ir::{
 };
 use smallvec::smallvec;
 
-/// Rewrites the op in place, with the scalars of the start before it.
+/// Rewrites the op in place, after inserting the scalar start indices.
 ///
-/// A start that is out of range is undefined in the one and clamped in the other.
+/// Out-of-range starts are undefined in `real_dynamic_slice` and clamped in `dynamic_slice`.
 pub(super) fn fix(
     rewriter: &mut Rewriter,
     op: OpId,
@@ -47,7 +47,7 @@ pub(super) fn fix(
     Some(())
 }
 
-/// The start before it was clamped to where the window is inside of the operand, which a `dynamic_slice` does itself.
+/// The start before clamping it to valid windows, which a `dynamic_slice` does itself.
 fn unclamped(
     module: &Module,
     values: &ShapeValues,
@@ -79,7 +79,7 @@ fn scalar(rewriter: &mut Rewriter, user: OpId, from: ValueId, element: Element, 
     rewriter.insert_at(rewriter.module.place(user), stablehlo::RESHAPE, &[picked], none, [])
 }
 
-/// The list of one that is this element of a list put together from such.
+/// The one-element list in a concatenation that holds this element.
 fn part(module: &Module, list: ValueId, index: i64) -> Option<ValueId> {
     let op = module.defining_op(list).filter(|&op| module.op(op).name == stablehlo::CONCATENATE)?;
     let parts = &module.op(op).operands;
