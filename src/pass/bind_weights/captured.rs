@@ -1,7 +1,7 @@
-//! Binds placeholders to the arrays that the program closes over.
+//! Binds placeholders to arrays that the program closes over.
 //!
-//! The Python package lowers a program so that each array prints as `stablehlo.custom_call @hlo2onnx.weight()`, whose
-//! `backend_config` names it, and passes the arrays beside the text.
+//! The Python package lowers a program so that each array prints as `stablehlo.custom_call @hlo2onnx.weight()`, with
+//! its name in `backend_config`, and passes the arrays next to the text.
 
 use super::{Offer, constant_of};
 use crate::diagnostic::catalog;
@@ -14,7 +14,7 @@ use rustc_hash::FxHashMap;
 /// The target of a placeholder's call.
 const TARGET: &str = "hlo2onnx.weight";
 
-/// Puts a constant in the place of each placeholder of all functions.
+/// Replaces placeholders in all functions with constants.
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
     let placeholders: Vec<OpId> =
         module.reachable_ops().into_iter().filter(|&op| placeholder_id(module, op).is_some()).collect();

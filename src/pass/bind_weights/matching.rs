@@ -7,7 +7,7 @@ use crate::source::Span;
 use crate::weights::Weights;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-/// Gives the sorted tensors of each file to the first arguments.
+/// Binds the sorted tensors of each file to the first arguments.
 pub(super) fn by_order(offers: &[Offer], arguments: usize, diagnostics: &mut Diagnostics) -> Pairing {
     if offers.len() > arguments {
         diagnostics.push(catalog::TooManyWeights { tensors: offers.len(), arguments });
@@ -21,14 +21,14 @@ pub(super) fn by_order(offers: &[Offer], arguments: usize, diagnostics: &mut Dia
     order.into_iter().enumerate().collect()
 }
 
-/// An argument's claim to a tensor.
+/// An argument that claims a tensor.
 struct Claim {
     argument: usize,
-    /// Which of the argument's forms equals the tensor's path: the lower, the more specific.
+    /// Which form of the argument's path equals the tensor's; lower is more specific.
     form: usize,
 }
 
-/// Gives each argument the tensor of its path, and reports the rest of both.
+/// Binds arguments to tensors by path, and reports unmatched ones.
 pub(super) fn by_path(
     weights: &Weights,
     offers: &[Offer],
@@ -84,8 +84,8 @@ pub(super) fn by_path(
     plan
 }
 
-/// What to do about `--weights-prefix` so that tensors have the paths of arguments: the prefix that fits the most
-/// tensors. `None` where no prefix helps, or two help as much.
+/// The help about `--weights-prefix` if tensor paths do not match arguments: the prefix that matches the most
+/// tensors. `None` if there is none, or a tie.
 pub(super) fn fitting_prefix(weights: &Weights, paths: &[Option<ArgumentPath>]) -> Option<String> {
     let forms: FxHashSet<&[String]> = paths.iter().flatten().flat_map(ArgumentPath::forms).collect();
     let mut fitting: FxHashMap<Vec<String>, usize> = FxHashMap::default();
@@ -111,7 +111,7 @@ pub(super) fn fitting_prefix(weights: &Weights, paths: &[Option<ArgumentPath>]) 
     }
 }
 
-/// Reports the tensors that were not bound, and the unbound arguments of trees in which others were bound.
+/// Reports unbound tensors, and unbound arguments of trees that are partly bound.
 fn report_left(
     weights: &Weights,
     offers: &[Offer],

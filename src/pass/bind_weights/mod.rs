@@ -1,8 +1,7 @@
-//! Binds arguments of the entry function to tensors of files, and placeholders of all functions to arrays.
+//! Binds arguments of the entry function to tensors in files, and placeholders in all functions to arrays.
 //!
-//! The pass reads the module as it was parsed, and removes the arguments that it binds. Paths decide which tensor belongs
-//! to which argument, or the order of both with `--weights-by-order`. An ambiguity is an error, and so is a tensor of
-//! another type.
+//! Reads the module as parsed, and removes bound arguments. Tensors match arguments by path, or by order with
+//! `--weights-by-order`. Ambiguities and type mismatches are errors.
 
 mod captured;
 mod matching;
@@ -21,7 +20,7 @@ use crate::weights::{Tensor, Weights, WeightsFile};
 use path::{ArgumentPath, parts};
 use smallvec::{SmallVec, smallvec};
 
-/// Tensors of fewer bytes are held in memory, where they can be compared and folded.
+/// Smaller tensors are held in memory, so that they can be compared and folded.
 const SMALL: usize = 1024;
 
 /// How many bytes are compared at a time.
@@ -34,10 +33,10 @@ struct Offer<'w> {
     path: Vec<String>,
 }
 
-/// Pairs of positions of an argument and its offer, in the order of the arguments.
+/// Pairs of indices of an argument and its offer, in the order of the arguments.
 type Pairing = Vec<(usize, usize)>;
 
-/// Runs the pass. It changes nothing if the module has no placeholders and the options have no weights.
+/// Runs the pass. It does nothing without placeholders and weight options.
 pub fn run(module: &mut Module, cx: &mut Context) {
     captured::run(module, cx);
     if cx.weights.files.is_empty() {
@@ -83,7 +82,7 @@ pub fn run(module: &mut Module, cx: &mut Context) {
     replace(module, entry, block, constants);
 }
 
-/// The tensors below the prefix, with their renamed paths.
+/// The tensors under the prefix, with their renamed paths.
 fn offers<'w>(
     weights: &'w Weights,
     paths: &[Option<ArgumentPath>],
@@ -123,7 +122,7 @@ fn offers<'w>(
     offers
 }
 
-/// The constant that a value becomes, or a diagnostic that explains why the tensor does not fit it.
+/// The constant for a value, or a diagnostic that explains why the tensor does not fit.
 fn constant_of(
     module: &mut Module,
     value: ValueId,
@@ -134,7 +133,7 @@ fn constant_of(
     let Offer { file, tensor, .. } = offer;
     let expected = module.tensor(value).cloned();
     let element = expected.as_ref().map(|ty| ty.element);
-    // `numpy.ascontiguousarray`, which many programs call before they save, turns a scalar into an array of one element.
+    // `numpy.ascontiguousarray`, which many programs call before saving, turns a scalar into an array of one element.
     let sizes = match (&expected, &tensor.sizes[..]) {
         (Some(ty), [1]) if ty.rank() == 0 => &[],
         (_, sizes) => sizes,
@@ -161,7 +160,7 @@ fn constant_of(
         diagnostics.push(catalog::UnreadableWeights { path: &file.name, why: &why });
         return None;
     }
-    // The file sets the sizes that are dynamic in the text.
+    // The file sets sizes that are dynamic in the text.
     let dims = sizes.iter().map(|&size| Dim::Known(size as i64)).collect();
     let ty = TensorType { dims, ..ty.clone() };
     Some(Constant { ty: module.types.intern(Type::Tensor(ty)), data: data(tensor, element) })
@@ -174,7 +173,7 @@ fn type_name(ty: &TensorType) -> String {
     format!("{}[{}]", ty.element.name().unwrap_or("?"), dims.join(", "))
 }
 
-/// The elements in the smallest form: fresh biases and scales are splats, as in the constants that JAX prints.
+/// The elements in their smallest form: new biases and scales are splats, like JAX's constants.
 fn data(tensor: &Tensor, element: Element) -> Data {
     let (pieces, width) = (&tensor.data, element.bytes());
     let data = if !pieces.is_empty() && is_splat(tensor, width) {
@@ -188,7 +187,7 @@ fn data(tensor: &Tensor, element: Element) -> Data {
     data
 }
 
-/// Whether all elements have the same bits. The first two elements decide for most tensors.
+/// Whether all elements have the same bits. For most tensors the first two elements decide.
 fn is_splat(tensor: &Tensor, width: usize) -> bool {
     let pieces = &tensor.data;
     let first = pieces.read(0..width);
@@ -201,7 +200,7 @@ fn is_splat(tensor: &Tensor, width: usize) -> bool {
     })
 }
 
-/// Puts the constants in the place of their arguments; each has the argument's position and its name in the model.
+/// Replaces arguments with constants that have the argument's location and model name.
 pub(super) fn replace(
     module: &mut Module,
     function: FunctionId,
@@ -229,7 +228,7 @@ pub(super) fn replace(
             span: OpSpan { name: span, whole: span },
             location,
         });
-        // The value itself moves from the argument to the op, so that its uses need no change.
+        // The op takes over the argument's value, so uses stay unchanged.
         let value = module.block(block).arguments[argument];
         module.op_mut(op).results = smallvec![value];
         let moved = module.value_mut(value);
@@ -245,7 +244,7 @@ pub(super) fn replace(
     module.block_mut(block).ops.splice(0..0, ops);
 }
 
-/// Keeps the items at whose positions nothing was bound.
+/// Keeps the items that were not bound.
 fn retain<T>(items: &mut Vec<T>, bound: &[bool]) {
     let mut positions = bound.iter();
     items.retain(|_| positions.next() == Some(&false));

@@ -1,17 +1,17 @@
-//! Paths of arguments and of tensors, as lists of parts.
+//! Paths of arguments and tensors, as lists of components.
 
 use super::super::name_values;
 use std::cmp::Ordering;
 
-/// The parts of a path that is written with `/` or `.` between them, or as Python indexes: `['a']['b'][0].c`.
+/// The components of a path separated by `/` or `.`, or in Python's indexing syntax: `['a']['b'][0].c`.
 ///
-/// A key may itself hold separators (Haiku's `mlp/~/linear_0`), so they separate everywhere, on both sides.
+/// A key may contain separators (Haiku's `mlp/~/linear_0`), so they always separate, on both sides.
 pub(super) fn parts(text: &str) -> Vec<String> {
     let separator = ['/', '.', '[', ']', '\'', '"'];
     text.split(separator).filter(|part| !part.is_empty()).map(str::to_owned).collect()
 }
 
-/// Without the `value` at the end that NNX's variables have in JAX's paths and their files may lack.
+/// Drops the trailing `value` that NNX variables have in JAX's paths and may lack in files.
 pub(super) fn without_value(parts: &[String]) -> &[String] {
     match parts {
         [rest @ .., last] if last == "value" && !rest.is_empty() => rest,
@@ -19,7 +19,7 @@ pub(super) fn without_value(parts: &[String]) -> &[String] {
     }
 }
 
-/// The order of JAX's trees: part by part, numbers as numbers since they index lists.
+/// The order of JAX's trees: by component, with numbers compared as numbers.
 pub(super) fn tree_order(x: &[String], y: &[String]) -> Ordering {
     let part = |(x, y): (&String, &String)| match (x.parse::<u64>(), y.parse::<u64>()) {
         (Ok(x), Ok(y)) => x.cmp(&y),
@@ -29,18 +29,18 @@ pub(super) fn tree_order(x: &[String], y: &[String]) -> Ordering {
     differing.unwrap_or_else(|| x.len().cmp(&y.len()))
 }
 
-/// The place of an argument in the tree of arguments.
+/// The path of an argument in the argument tree.
 pub(super) struct ArgumentPath {
     /// For messages and names: `params/Dense_0/kernel`.
     pub(super) short: String,
-    /// All parts, the root's first.
+    /// All components, including the root.
     pub(super) parts: Vec<String>,
-    /// How many parts name the argument of the Python function: `variables`, or `args[0]`.
+    /// How many components identify the argument of the Python function: `variables`, or `args[0]`.
     pub(super) root: usize,
 }
 
 impl ArgumentPath {
-    /// `None` for a name that is not a place in a tree.
+    /// `None` for a name that is not a path.
     pub(super) fn parse(name: &str) -> Option<Self> {
         let path = name_values::Path::parse(name)?;
         let number = |key: &&&str| key.bytes().all(|byte| byte.is_ascii_digit());
@@ -49,14 +49,14 @@ impl ArgumentPath {
         Some(Self { short: path.short(), parts: all.collect(), root })
     }
 
-    /// The paths under which a file may have it, the most specific first: whole, without the root, and without the
+    /// Possible paths in a file, the most specific first: the whole path, without the root, and without the
     /// collection below the root (`params`).
     pub(super) fn forms(&self) -> impl Iterator<Item = &[String]> {
         let parts = without_value(&self.parts);
         (0..=self.root + 1).filter_map(move |from| parts.get(from..)).filter(|form| !form.is_empty())
     }
 
-    /// The argument of the Python function that contains it; `None` if it is that whole argument.
+    /// The argument of the Python function that contains it; `None` if it is the whole argument.
     pub(super) fn tree(&self) -> Option<&[String]> {
         self.parts.split_at_checked(self.root).filter(|(_, below)| !below.is_empty()).map(|(root, _)| root)
     }

@@ -43,7 +43,7 @@ fn clamp_above(p: &mut Pattern, op: OpId) -> Option<Fused> {
         .map(|(outer, inner, x)| Fused::new(stablehlo::CLAMP, &[outer, x, inner]))
 }
 
-/// The bound of this op, that of the op of that name below it, and what is between them.
+/// The bound of this op, the bound of the named op below it, and the value between them.
 fn bounded(
     p: &mut Pattern,
     op: OpId,

@@ -1,4 +1,4 @@
-//! Scales and offsets of what a layer with weights gives.
+//! Scales and offsets after a layer with weights.
 
 use super::pattern::Pattern;
 use super::{Fused, FusedOperand, FusionRule};
@@ -6,10 +6,10 @@ use crate::ir::{Element, OpId, ValueId, stablehlo};
 
 pub(super) const RULES: &[FusionRule] = &[FusionRule::new(stablehlo::ADD, affine)];
 
-/// `(x - mean) * factor + offset` of constants becomes `x * factor + (offset - mean * factor)`, which a runtime folds into
-/// the weights of the convolution or matrix product that `x` is. This is what a batch norm is printed as.
+/// `(x - mean) * factor + offset` with constants becomes `x * factor + (offset - mean * factor)`, which a runtime
+/// folds into the weights of the convolution or matrix product that computes `x`. Batch norms print like this.
 ///
-/// Of anything else `x - mean` may be small beside `x`, and what is multiplied first loses its digits.
+/// For any other `x`, `x - mean` may be small compared with `x`, and multiplying first would lose digits.
 fn affine(p: &mut Pattern, op: OpId) -> Option<Fused> {
     let addends = p.operands_of(op)?;
     if !p.is_of(addends[0], &[Element::F32]) {
@@ -40,7 +40,7 @@ fn affine(p: &mut Pattern, op: OpId) -> Option<Fused> {
     })
 }
 
-/// Whether a value is what a convolution or matrix product gives, in its own type or a wider one.
+/// Whether a value is computed by a convolution or matrix product, possibly cast to a wider type.
 fn is_weighted(p: &Pattern, x: ValueId) -> bool {
     let converted = p.defining(x, stablehlo::CONVERT).and_then(|op| p.operands_of::<1>(op));
     let x = converted.map_or(x, |[x]| x);

@@ -1,4 +1,4 @@
-//! The complementary error function, which `jax.export` prints as the polynomials that XLA computes it by.
+//! The complementary error function, which `jax.export` prints as XLA's polynomials.
 
 use super::pattern::Pattern;
 use super::{Fused, FusionRule};
@@ -7,7 +7,7 @@ use std::f64::consts::FRAC_2_SQRT_PI;
 
 pub(super) const RULES: &[FusionRule] = &[FusionRule::new(stablehlo::SELECT, erfc)];
 
-// The coefficients of Cephes' `erfcf` (S. L. Moshier), which CHLO's decomposition has, highest powers first.
+// The coefficients of Cephes' `erfcf` (S. L. Moshier), which CHLO's decomposition uses, highest powers first.
 
 /// `erf(x) / x` by powers of `x^2`.
 const ERF: &[f64] =
@@ -27,7 +27,7 @@ const NEAR: &[f64] = &[
 /// The same for larger `x`.
 const FAR: &[f64] =
     &[-10.477664, 12.9772, -7.4955187, 2.921019, -1.0152652, 0.42184633, -0.28207675, 0.5641895];
-/// The logarithm of the largest `f32`; powers below its negative are taken for 0.
+/// The logarithm of the largest `f32`; `exp` of anything below its negative is taken for 0.
 const LARGEST_EXPONENT: f64 = 88.72284;
 
 /// `select(|x| < 1, 1 - erf(x), select(x < 0, 2 - tail, tail))`.
@@ -47,7 +47,7 @@ fn erfc(p: &mut Pattern, op: OpId) -> Option<Fused> {
     p.either(factors, is_erf).map(|()| Fused::new(chlo::ERFC, &[x]))
 }
 
-/// `x^2`, where a value is `exp(-x^2) * (1 / |x|) * polynomial(1 / x^2)`, or 0 where the power is none.
+/// `x^2`, if a value is `exp(-x^2) * (1 / |x|) * polynomial(1 / x^2)`, or 0 if the exponential underflows.
 fn square_of_tail(p: &mut Pattern, tail: ValueId, x: ValueId, magnitude: ValueId) -> Option<ValueId> {
     let [vanishing, zero, value] = p.operands(tail, stablehlo::SELECT)?;
     let exponent = less(p, vanishing, -LARGEST_EXPONENT)?;
@@ -68,7 +68,7 @@ fn square_of_tail(p: &mut Pattern, tail: ValueId, x: ValueId, magnitude: ValueId
     })
 }
 
-/// What is compared with a number to be less.
+/// The left side of a comparison with a number.
 fn less(p: &mut Pattern, predicate: ValueId, number: f64) -> Option<ValueId> {
     let [value, bound] = p.operands(predicate, stablehlo::COMPARE)?;
     (p.word(predicate, "comparison_direction")? == "LT" && p.is(bound, number)).then_some(value)
@@ -83,7 +83,7 @@ fn is_inverse(p: &mut Pattern, value: ValueId, x: ValueId) -> bool {
     p.attempt(read).is_some()
 }
 
-/// Whether a value is the polynomial of these coefficients by Horner's rule.
+/// Whether a value is the polynomial with these coefficients in Horner form.
 fn is_polynomial(
     p: &mut Pattern,
     value: ValueId,

@@ -1,4 +1,4 @@
-//! Normalization of groups of channels over an image, whose channels are last.
+//! Group normalization of images with channels last.
 
 use super::normalization::{inverse_deviation, is_variance, scale_and_row};
 use super::pattern::{Pattern, RowAxes};
@@ -9,11 +9,11 @@ pub(super) const RULES: &[FusionRule] =
     &[FusionRule::new(stablehlo::MULTIPLY, group_norm), FusionRule::new(stablehlo::ADD, with_offset)];
 
 const GROUP_NORM: OpName = hlo2onnx::GROUP_NORM;
-/// Larger groups are normalized by their parts.
+/// Larger groups are normalized in parts.
 const LONGEST_GROUP: i64 = 65_536;
 
-/// `(x - mean(x)) / sqrt(variance(x) + epsilon) * scale`, the scale or none, where mean and variance are those of a group
-/// of channels in one image (Wu and He, "Group Normalization"), or of each channel.
+/// `(x - mean(x)) / sqrt(variance(x) + epsilon) * scale`, with an optional scale, and mean and variance over a group
+/// of channels in one image (Wu and He, "Group Normalization"), or over each channel.
 fn group_norm(p: &mut Pattern, op: OpId) -> Option<Fused> {
     let factors = p.operands_of(op)?;
     p.either(factors, |p, centered, factor| {
@@ -36,8 +36,8 @@ fn group_norm(p: &mut Pattern, op: OpId) -> Option<Fused> {
             let of_channels = p.mean(mean, &rows)? == x && is_variance(p, variance, x, &rows);
             of_channels.then_some(count)
         })?;
-        // The kernel adds one element after the other: its result is off by 6e-4 for groups of 16,384 elements near 1000
-        // and by 6e-1 for 262,144, where XLA's is off by 3e-4.
+        // The kernel adds one element after the other: its result is off by 6e-4 for groups of 16,384 elements near
+        // 1000 and by 6e-1 for 262,144, while XLA's is off by 3e-4.
         let elements = rows.dims[1..].iter().try_fold(1i64, |count, dim| count.checked_mul(dim.known()?));
         if elements.is_some_and(|elements| elements / groups > LONGEST_GROUP) {
             return None;
@@ -47,7 +47,7 @@ fn group_norm(p: &mut Pattern, op: OpId) -> Option<Fused> {
     })
 }
 
-/// A group norm with a scale, and an offset.
+/// A group norm with a scale and an offset.
 fn with_offset(p: &mut Pattern, op: OpId) -> Option<Fused> {
     let addends = p.operands_of(op)?;
     p.either(addends, |p, value, offset| {
@@ -60,7 +60,7 @@ fn with_offset(p: &mut Pattern, op: OpId) -> Option<Fused> {
     })
 }
 
-/// The rows that go through all of an image but its channels.
+/// The axes of an image except its channels.
 fn images(p: &Pattern, x: ValueId) -> Option<RowAxes> {
     let dims = p.tensor(x)?.dims.clone();
     (dims.len() >= 3).then(|| RowAxes { axes: (1..dims.len() - 1).collect(), dims })
@@ -70,7 +70,7 @@ fn channels(rows: &RowAxes) -> Option<i64> {
     rows.dims.last()?.known()
 }
 
-/// The rows of the tensor whose channels are taken apart into groups.
+/// The axes of the tensor with channels split into groups.
 fn grouped(rows: &RowAxes, groups: i64) -> Option<RowAxes> {
     let channels = channels(rows)?;
     if groups <= 0 || channels % groups != 0 {
@@ -83,7 +83,7 @@ fn grouped(rows: &RowAxes, groups: i64) -> Option<RowAxes> {
     Some(RowAxes { axes: (1..rank - 1).chain([rank]).collect(), dims })
 }
 
-/// A value for each group that each of its channels has, and how many groups there are.
+/// A value with one element per group, broadcast to the group's channels, and the number of groups.
 fn ungrouped(p: &mut Pattern, value: ValueId, rows: &RowAxes) -> Option<(ValueId, i64)> {
     let [spread] = p.operands(value, stablehlo::RESHAPE)?;
     let [of_groups] = p.operands(spread, stablehlo::BROADCAST_IN_DIM)?;

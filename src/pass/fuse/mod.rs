@@ -1,9 +1,9 @@
-//! Patterns that JAX and Flax print become one op, which ONNX has a kernel for.
+//! Fuses patterns of JAX and Flax into ops that have an ONNX kernel.
 //!
-//! A rule reads a program backwards from the op that its pattern ends in, and returns the op that replaces all of it.
-//! It may take the result to be as exact as XLA's rather than the same bits. A pattern whose inner values something
-//! else reads is left as it is: they would be computed beside the new op. To add a rule, add its row to the table of
-//! its family, and to `fixtures/ops/fused` a program in which it fires and one in which it nearly does.
+//! A rule matches backward from the last op of a pattern and returns the op that replaces it. The result must be as
+//! exact as XLA's, but not bitwise equal. A pattern is kept if another op reads an inner value, which would be
+//! computed twice. To add a rule, add its row to the table of its family, and to `fixtures/ops/fused` a program where
+//! it applies and one where it nearly does.
 
 mod activation;
 mod affine;
@@ -26,13 +26,13 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 use std::sync::{Arc, LazyLock};
 
-/// One pattern.
+/// A fusion pattern.
 struct FusionRule {
-    /// The op that it ends in.
+    /// The last op of the pattern.
     root: OpName,
-    /// Reads it.
+    /// Matches it.
     read: fn(&mut Pattern, OpId) -> Option<Fused>,
-    /// Whether the kernel's results near zero have an error that is small beside one, but not beside them.
+    /// Whether the kernel's error near zero is small compared with one, but not with the result.
     absolute: bool,
 }
 
@@ -42,7 +42,7 @@ impl FusionRule {
     }
 }
 
-/// The op that replaces a pattern; its result is that of the pattern's last op.
+/// The op that replaces a pattern.
 struct Fused {
     name: OpName,
     operands: SmallVec<[FusedOperand; 3]>,
@@ -53,11 +53,11 @@ struct Fused {
 enum FusedOperand {
     /// A value of the program.
     Value(ValueId),
-    /// The result of another op, of the type of a value.
+    /// The result of another fused op, with the type of a value.
     Made(Box<Fused>, ValueId),
-    /// A constant of these elements, of the type of a value.
+    /// A constant with these elements, of the type of a value.
     Constant(Arc<[u8]>, ValueId),
-    /// A constant that has this number everywhere, in these sizes, and the constant in whose place it is, if any.
+    /// A splat constant of these sizes, and the constant that it replaces, if any.
     Filled(f64, Element, Vec<i64>, Option<ValueId>),
 }
 
@@ -82,7 +82,7 @@ impl Fused {
         self
     }
 
-    /// Whether all values of the program that it reads are such.
+    /// Whether all program values that it reads satisfy a predicate.
     fn reads_only(&self, is: &dyn Fn(ValueId) -> bool) -> bool {
         self.operands.iter().all(|operand| match operand {
             FusedOperand::Value(value) => is(*value),
@@ -102,7 +102,7 @@ impl Fused {
     }
 }
 
-/// The rules by the op that they end in. The first that reads the program wins.
+/// The rules by their last op. The first match wins.
 static RULES: LazyLock<FxHashMap<OpName, Vec<&'static FusionRule>>> = LazyLock::new(|| {
     let mut rules: FxHashMap<OpName, Vec<&FusionRule>> = FxHashMap::default();
     for rule in [
@@ -145,7 +145,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     if replaced.is_empty() {
         return;
     }
-    // Other dead code is left to be tried by the lowering.
+    // Other dead code stays for the lowering to try.
     let blocks: Vec<BlockId> = module
         .functions()
         .flat_map(|function| module.blocks_within([module.function(function).body]))
@@ -155,7 +155,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     }
 }
 
-/// The values whose logarithm is taken or that something is divided by: what is lost of them near zero becomes large.
+/// The values that are logarithm operands or divisors: errors near zero become large there.
 fn magnified(module: &Module) -> FxHashSet<ValueId> {
     let magnifies = |op: OpId| match (module.op(op).name, &module.op(op).operands[..]) {
         (stablehlo::LOG | stablehlo::RSQRT, &[x]) | (stablehlo::DIVIDE, &[_, x]) => Some(x),
@@ -164,8 +164,7 @@ fn magnified(module: &Module) -> FxHashSet<ValueId> {
     module.reachable_ops().into_iter().filter_map(magnifies).collect()
 }
 
-/// Takes the uses by ops that go from the counts, and adds those by the ops that came since there were
-/// `count`.
+/// Updates use counts: subtracts the uses by removed ops, and adds those by ops created since there were `count`.
 fn recount(module: &Module, uses: &mut Vec<u32>, gone: impl Iterator<Item = OpId>, count: usize) {
     uses.resize(module.value_count(), 0);
     for op in gone {
@@ -176,7 +175,7 @@ fn recount(module: &Module, uses: &mut Vec<u32>, gone: impl Iterator<Item = OpId
     }
 }
 
-/// What replaces the pattern that ends in an op, and the other ops of the pattern.
+/// The replacement of a pattern that ends in an op, and the other ops of the pattern.
 fn find(
     module: &Module,
     cx: &Context,
@@ -198,7 +197,7 @@ fn find(
     })
 }
 
-/// Whether nothing but the pattern reads what is inside of it.
+/// Whether only the pattern uses its inner values.
 fn is_closed(module: &Module, uses: &[u32], root: OpId, inside: &[OpId]) -> bool {
     let reads = |value: ValueId| -> u32 {
         let ops = inside.iter().chain([&root]);
@@ -210,7 +209,7 @@ fn is_closed(module: &Module, uses: &[u32], root: OpId, inside: &[OpId]) -> bool
     })
 }
 
-/// Adds the op in the place of the last one of its pattern; it comes from all of them.
+/// Inserts the op in place of the pattern's last op, with the locations of all its ops.
 fn add(rewriter: &mut Rewriter, root: OpId, fused: Fused, inside: &[OpId]) -> ValueId {
     let module = &mut *rewriter.module;
     let mut places = vec![module.op_location(root)];
@@ -228,12 +227,12 @@ fn add(rewriter: &mut Rewriter, root: OpId, fused: Fused, inside: &[OpId]) -> Va
     make(rewriter, fused, ty, (span, location))
 }
 
-/// The place of a constant that represents another one, after which it is named.
+/// The location of the constant that a new constant replaces, which names it.
 fn in_place_of(module: &Module, constant: ValueId, place: (OpSpan, LocationId)) -> (OpSpan, LocationId) {
     module.defining_op(constant).map_or(place, |op| (place.0, module.op_location(op)))
 }
 
-/// Adds an op after those that it is computed from.
+/// Adds an op after its operands.
 fn make(rewriter: &mut Rewriter, fused: Fused, ty: TypeId, place: (OpSpan, LocationId)) -> ValueId {
     let mut operands: SmallVec<[ValueId; 3]> = SmallVec::new();
     for operand in fused.operands {

@@ -17,13 +17,13 @@ pub(super) const RULES: &[FusionRule] = &[
 
 const LAYER_NORM: OpName = hlo2onnx::LAYER_NORM;
 const RMS_NORM: OpName = hlo2onnx::RMS_NORM;
-/// Longer rows are normalized by their parts where the kernel would add up one element after the other.
+/// Longer rows are normalized in parts if the kernel would add one element after the other.
 const LONGEST_ROW: i64 = 65_536;
 
-/// `(x - mean(x)) / sqrt(variance(x) + epsilon) * scale`, the scale or none.
+/// `(x - mean(x)) / sqrt(variance(x) + epsilon) * scale`, with an optional scale.
 ///
-/// Flax takes the variance for `max(0, mean(x^2) - mean(x)^2)`, which cancels where the mean is large; the kernel's is
-/// the mean of `(x - mean(x))^2`, and more exact.
+/// Flax computes the variance as `max(0, mean(x^2) - mean(x)^2)`, which cancels if the mean is large; the kernel uses
+/// the more exact mean of `(x - mean(x))^2`.
 fn layer_norm(p: &mut Pattern, op: OpId) -> Option<Fused> {
     let factors = p.operands_of(op)?;
     p.either(factors, |p, centered, factor| {
@@ -45,7 +45,7 @@ fn layer_norm_by_deviation(p: &mut Pattern, op: OpId) -> Option<Fused> {
     is_variance(p, variance, x, &rows).then(|| norm(p, LAYER_NORM, &[x], &rows, epsilon))?
 }
 
-/// `x / sqrt(mean(x^2) + epsilon) * scale`, the scale or none.
+/// `x / sqrt(mean(x^2) + epsilon) * scale`, with an optional scale.
 fn rms_norm(p: &mut Pattern, op: OpId) -> Option<Fused> {
     let factors = p.operands_of(op)?;
     p.either(factors, |p, x, factor| {
@@ -111,7 +111,7 @@ fn layer_norm_of_parts(p: &mut Pattern, op: OpId) -> Option<Fused> {
     })
 }
 
-/// What is multiplied and what is not, of a sum.
+/// The two terms of a sum, the product first.
 fn shift_and_offset(p: &mut Pattern, sum: ValueId) -> Option<(ValueId, ValueId)> {
     let addends = p.operands(sum, stablehlo::ADD)?;
     p.either(addends, |p, shift, offset| p.defining(shift, stablehlo::MULTIPLY).map(|_| (shift, offset)))
@@ -127,7 +127,7 @@ fn scaled(p: &mut Pattern, op: OpId) -> Option<Fused> {
     })
 }
 
-/// A layer norm and an offset.
+/// A layer norm plus an offset.
 fn with_offset(p: &mut Pattern, op: OpId) -> Option<Fused> {
     let addends = p.operands_of(op)?;
     p.either(addends, |p, value, offset| {
@@ -140,7 +140,7 @@ fn with_offset(p: &mut Pattern, op: OpId) -> Option<Fused> {
     })
 }
 
-/// A number for each element of a row of a norm.
+/// One number per element of a norm's row.
 fn filled(p: &Pattern, norm: ValueId, number: f64) -> Option<FusedOperand> {
     let axis = p.integer(p.defining(norm, LAYER_NORM)?, "axis")?;
     let ty = p.tensor(norm)?;
@@ -148,7 +148,7 @@ fn filled(p: &Pattern, norm: ValueId, number: f64) -> Option<FusedOperand> {
     Some(FusedOperand::Filled(number, ty.element, sizes, None))
 }
 
-/// A value for each element of a row, which may be one number.
+/// One value per element of a row, which may be a splat.
 fn parameter(p: &mut Pattern, value: ValueId, rows: &RowAxes) -> Option<FusedOperand> {
     if let Some(value) = p.along(value, rows) {
         return Some(FusedOperand::Value(value));
@@ -157,7 +157,7 @@ fn parameter(p: &mut Pattern, value: ValueId, rows: &RowAxes) -> Option<FusedOpe
     Some(FusedOperand::Filled(p.number(value)?, p.tensor(value)?.element, sizes, Some(value)))
 }
 
-/// The norm that gives `value` with one more operand, which has a value for each element of a row.
+/// The norm that computes `value`, with one more operand that has one value per element of a row.
 fn widened(
     p: &mut Pattern,
     value: ValueId,
@@ -179,7 +179,7 @@ fn norm(p: &Pattern, name: OpName, operands: &[ValueId], rows: &RowAxes, epsilon
     norm_of(p, name, operands, rows, epsilon)
 }
 
-/// The norm of rows, whose epsilon ONNX has in `f32`: in `f64` it must be the same number.
+/// The norm over rows. ONNX stores epsilon in `f32`; for `f64` it must be exact.
 fn norm_of(
     p: &Pattern,
     name: OpName,
@@ -199,14 +199,14 @@ fn norm_of(
     (!is_rounded).then(|| Fused::of(name, operands).int("axis", axis).float("epsilon", epsilon))
 }
 
-/// `x` and its rows, of `x - mean(x)` with the rows in the last dimensions.
+/// Matches `x - mean(x)` over trailing dimensions; returns `x` and its rows.
 fn centered_rows(p: &mut Pattern, centered: ValueId) -> Option<(ValueId, RowAxes)> {
     let [x, mean] = p.operands(centered, stablehlo::SUBTRACT)?;
     let rows = p.rows_below(mean, x).filter(RowAxes::are_last)?;
     (p.mean(mean, &rows)? == x).then_some((x, rows))
 }
 
-/// A factor that is the same along a row, with a scale that `parameter` finds, or none.
+/// A factor that is constant along a row, with an optional scale that `parameter` matches.
 pub(super) fn scale_and_row(
     p: &mut Pattern,
     factor: ValueId,
@@ -224,7 +224,7 @@ pub(super) fn scale_and_row(
     both.or_else(|| Some((None, p.row_or_full(factor, rows)?)))
 }
 
-/// The variance and the epsilon of `1 / sqrt(variance + epsilon)`.
+/// The variance and epsilon of `1 / sqrt(variance + epsilon)`.
 pub(super) fn inverse_deviation(p: &mut Pattern, inverse: ValueId, rows: &RowAxes) -> Option<(ValueId, f64)> {
     let raised = match p.operands(inverse, stablehlo::RSQRT) {
         Some([raised]) => raised,
@@ -238,7 +238,7 @@ pub(super) fn inverse_deviation(p: &mut Pattern, inverse: ValueId, rows: &RowAxe
     raised_variance(p, raised, rows)
 }
 
-/// The variance and the epsilon of their sum.
+/// The variance and epsilon of their sum.
 fn raised_variance(p: &mut Pattern, raised: ValueId, rows: &RowAxes) -> Option<(ValueId, f64)> {
     let raised = p.row_or_full(raised, rows)?;
     let addends = p.operands(raised, stablehlo::ADD)?;
@@ -248,8 +248,8 @@ fn raised_variance(p: &mut Pattern, raised: ValueId, rows: &RowAxes) -> Option<(
     })
 }
 
-/// Whether a value is the variance of `x` along the rows: `mean((x - mean(x))^2)`, or `mean(x^2) - mean(x)^2`; Flax and
-/// Equinox keep it from being negative.
+/// Whether a value is the variance of `x` along the rows: `mean((x - mean(x))^2)`, or `mean(x^2) - mean(x)^2`, which
+/// Flax and Equinox clamp at zero.
 pub(super) fn is_variance(p: &mut Pattern, value: ValueId, x: ValueId, rows: &RowAxes) -> bool {
     let unbounded = p.attempt(|p| {
         let operands = p.operands(value, stablehlo::MAXIMUM)?;

@@ -1,4 +1,4 @@
-//! Reading a program backwards from the op that a pattern ends in.
+//! Matches a pattern backward from its last op.
 
 use crate::ir::{Attribute, Dim, Dims, Element, Module, OpId, OpName, TensorType, ValueId, chlo, stablehlo};
 use crate::ops::{Combiner, combiners, fold};
@@ -7,17 +7,17 @@ use crate::pass::refine_shapes::counted;
 use crate::source::Source;
 use smallvec::SmallVec;
 
-/// No more numbers than these are taken from a product, which bounds the cost of a chain of them.
+/// Limits how many factors of a product are stripped, which bounds the cost of long chains.
 const MOST_FACTORS: usize = 8;
 
-/// A program under reading, and the ops of it that the pattern has come through.
+/// The program during matching, and the ops matched so far.
 pub(super) struct Pattern<'m> {
     module: &'m Module,
     source: &'m Source,
     inside: Vec<OpId>,
 }
 
-/// The dimensions of a tensor that a row of it spans.
+/// The dimensions of a tensor that form its rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct RowAxes {
     /// Sizes of the tensor.
@@ -32,7 +32,7 @@ impl RowAxes {
         self.axes.iter().try_fold(1i64, |count, &axis| count.checked_mul(self.dims[axis].known()?))
     }
 
-    /// Whether the rows are along the last dimensions.
+    /// Whether rows are the trailing dimensions.
     pub fn are_last(&self) -> bool {
         self.axes.iter().copied().eq(self.dims.len() - self.axes.len()..self.dims.len())
     }
@@ -43,19 +43,19 @@ impl RowAxes {
 }
 
 impl<'m> Pattern<'m> {
-    /// A pattern that has come through nothing.
+    /// An empty match.
     pub fn new(module: &'m Module, source: &'m Source) -> Self {
         Self { module, source, inside: Vec::new() }
     }
 
-    /// The ops that the pattern has come through, each once.
+    /// The matched ops, each once.
     pub fn into_inside(mut self) -> Vec<OpId> {
         self.inside.sort_unstable();
         self.inside.dedup();
         self.inside
     }
 
-    /// The one result of an op.
+    /// The only result of an op.
     pub fn result_of(&self, op: OpId) -> Option<ValueId> {
         self.module.op(op).results.first().copied()
     }
@@ -65,7 +65,7 @@ impl<'m> Pattern<'m> {
         <[ValueId; N]>::try_from(&self.module.op(op).operands[..]).ok()
     }
 
-    /// The operands of the op of that name that defines a value.
+    /// The operands of the defining op, if it has that name.
     pub fn operands<const N: usize>(&mut self, value: ValueId, name: OpName) -> Option<[ValueId; N]> {
         let op = self.defining(value, name)?;
         let operands = self.operands_of(op)?;
@@ -73,17 +73,17 @@ impl<'m> Pattern<'m> {
         Some(operands)
     }
 
-    /// The op of that name that defines a value, which the pattern does not come through by that.
+    /// The defining op, if it has that name; does not add it to the match.
     pub fn defining(&self, value: ValueId, name: OpName) -> Option<OpId> {
         producer(self.module, value, name)
     }
 
-    /// The pattern comes through an op.
+    /// Adds an op to the match.
     pub fn enter(&mut self, op: OpId) {
         self.inside.push(op);
     }
 
-    /// What `read` finds; what it came through without finding it is forgotten.
+    /// Runs `read`; on failure the match is restored.
     pub fn attempt<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
         let mark = self.inside.len();
         let found = read(self);
@@ -93,7 +93,7 @@ impl<'m> Pattern<'m> {
         found
     }
 
-    /// What `read` finds with the values in this order, or the other way round.
+    /// Runs `read` with the values in this order, then swapped.
     pub fn either<T>(
         &mut self,
         [first, second]: [ValueId; 2],
@@ -112,18 +112,18 @@ impl<'m> Pattern<'m> {
         self.tensor(value).is_some_and(|ty| elements.contains(&ty.element))
     }
 
-    /// The one number that a float tensor has everywhere.
+    /// The splat number of a float tensor.
     pub fn number(&self, value: ValueId) -> Option<f64> {
         let (element, bits) = scalar(self.module, self.source, value)?;
         fold::float(element, bits)
     }
 
-    /// Whether a float tensor has this number everywhere.
+    /// Whether a float tensor is a splat of this number.
     pub fn is(&self, value: ValueId, number: f64) -> bool {
         self.number(value).is_some_and(|found| self.is_near(found, number, value))
     }
 
-    /// Whether two numbers are the same when they are rounded to the type of a value, and the last digit may be wrong.
+    /// Whether two numbers are equal after rounding to the type of a value, up to the last digit.
     pub fn is_near(&self, found: f64, expected: f64, value: ValueId) -> bool {
         let digits = match self.tensor(value).map(|ty| ty.element) {
             Some(Element::BF16) => 8,
@@ -133,7 +133,7 @@ impl<'m> Pattern<'m> {
         (found - expected).abs() <= expected.abs() * 4.0 * 0.5f64.powi(digits)
     }
 
-    /// The word of an enumeration attribute of the op that defines a value.
+    /// An enum attribute of the defining op.
     pub fn word(&self, value: ValueId, name: &str) -> Option<&'m str> {
         let op = self.module.defining_op(value)?;
         self.module.word(self.module.attribute(op, name)?)
@@ -148,7 +148,7 @@ impl<'m> Pattern<'m> {
         (x == y).then_some(x)
     }
 
-    /// A value without the numbers that it is multiplied or divided by, and their product.
+    /// Strips constant factors and divisors from a value; returns it with their product.
     pub fn scaled(&mut self, value: ValueId) -> (f64, ValueId) {
         let (mut number, mut value) = (1.0, value);
         for _ in 0..MOST_FACTORS {
@@ -158,7 +158,7 @@ impl<'m> Pattern<'m> {
         (number, value)
     }
 
-    /// The values that a value is a multiple of, itself among them. The pattern does not come through what is between.
+    /// A value and the values that it is a multiple of. Does not add ops to the match.
     pub fn divisors(&mut self, value: ValueId) -> SmallVec<[ValueId; 4]> {
         let mark = self.inside.len();
         let mut all: SmallVec<[ValueId; 4]> = SmallVec::from_slice(&[value]);
@@ -171,7 +171,7 @@ impl<'m> Pattern<'m> {
         all
     }
 
-    /// The number that `of` is multiplied by in a value.
+    /// The factor by which `of` is multiplied in a value.
     pub fn multiple(&mut self, value: ValueId, of: ValueId) -> Option<f64> {
         let (mut number, mut value) = (1.0, value);
         for _ in 0..MOST_FACTORS {
@@ -184,7 +184,7 @@ impl<'m> Pattern<'m> {
         None
     }
 
-    /// The outermost number that a value is multiplied by, and what is.
+    /// The outermost constant factor of a value, and the other factor.
     fn scale(&mut self, value: ValueId) -> Option<(f64, ValueId)> {
         if let Some([x]) = self.operands(value, stablehlo::NEGATE) {
             return Some((-1.0, x));
@@ -196,7 +196,8 @@ impl<'m> Pattern<'m> {
         self.either(factors, |p, number, x| Some((p.number(number)?, x)))
     }
 
-    /// The rows of `full` along which a reduction goes that a value comes from. Nothing is said of what is between.
+    /// The rows over which a reduction under a value runs, as dimensions of `full`. Does not check the ops in
+    /// between.
     pub fn rows_below(&self, value: ValueId, full: ValueId) -> Option<RowAxes> {
         let dims = self.tensor(full).filter(|ty| ty.is_sized())?.dims.clone();
         let mut pending: SmallVec<[ValueId; 8]> = SmallVec::from_slice(&[value]);
@@ -207,14 +208,14 @@ impl<'m> Pattern<'m> {
                 let inside = axes.iter().all(|&axis| axis < dims.len());
                 return (axes.is_sorted() && inside && !axes.is_empty()).then_some(RowAxes { dims, axes });
             }
-            // The first operand comes first.
+            // The first operand of an op.
             pending.extend(self.module.op(op).operands.iter().rev().copied());
         }
         None
     }
 
-    /// A value that is the same all along a row, without what gives it the size of the row: it has the dimensions of
-    /// the tensor without those of a row, or with size 1 in their place.
+    /// A value that is constant along a row, before it is broadcast: it lacks the dimensions of a row, or they have
+    /// size 1.
     pub fn row(&mut self, value: ValueId, rows: &RowAxes) -> Option<ValueId> {
         let mut value = value;
         loop {
@@ -235,7 +236,7 @@ impl<'m> Pattern<'m> {
         }
     }
 
-    /// A value that is the same all along a row, which may be computed for each element of it.
+    /// A value that is constant along a row, which may be computed elementwise.
     pub fn row_or_full(&mut self, value: ValueId, rows: &RowAxes) -> Option<ValueId> {
         let full = self.tensor(value).is_some_and(|ty| ty.dims == rows.dims);
         self.attempt(|p| p.row(value, rows)).or(full.then_some(value))
@@ -249,7 +250,7 @@ impl<'m> Pattern<'m> {
         ty.dims.iter().copied().eq(without()) || ty.dims.iter().copied().eq(ones)
     }
 
-    /// What is combined along the rows.
+    /// The operand of a reduction along the rows.
     pub fn reduced(&mut self, value: ValueId, combiner: Combiner, rows: &RowAxes) -> Option<ValueId> {
         let value = self.row(value, rows)?;
         self.attempt(|p| {
@@ -268,7 +269,7 @@ impl<'m> Pattern<'m> {
         })
     }
 
-    /// What the mean is of along the rows.
+    /// The operand of a mean along the rows.
     pub fn mean(&mut self, value: ValueId, rows: &RowAxes) -> Option<ValueId> {
         let count = rows.count().filter(|&count| count > 0)? as f64;
         let value = self.row(value, rows)?;
@@ -283,8 +284,8 @@ impl<'m> Pattern<'m> {
         })
     }
 
-    /// A value for each element of a row, without what gives it the size of the tensor: it has the dimensions of a row,
-    /// or size 1 in the others.
+    /// One value per element of a row, before it is broadcast: it has only the dimensions of a row, or size 1 in the
+    /// others.
     pub fn along(&mut self, value: ValueId, rows: &RowAxes) -> Option<ValueId> {
         self.attempt(|p| {
             let [inner] = p.operands(value, stablehlo::BROADCAST_IN_DIM)?;
@@ -298,7 +299,7 @@ impl<'m> Pattern<'m> {
         })
     }
 
-    /// A value for each of this many channels, without what gives it the size of a tensor whose channels are last.
+    /// One value per channel, before it is broadcast to a tensor with channels last.
     pub fn of_channels(&mut self, value: ValueId, count: i64) -> Option<ValueId> {
         let is_last = |dims: &[Dim]| {
             let (last, others) = dims.split_last()?;
@@ -321,7 +322,7 @@ impl<'m> Pattern<'m> {
         }
     }
 
-    /// A constant that is spread over a tensor, and the dimensions of the tensor that it has.
+    /// A constant that is broadcast to a tensor, and its dimensions there.
     pub fn spread_constant(&self, value: ValueId) -> Option<(ValueId, Vec<usize>)> {
         let op = self.defining(value, stablehlo::BROADCAST_IN_DIM)?;
         let [inner] = self.operands_of(op)?;
@@ -329,29 +330,29 @@ impl<'m> Pattern<'m> {
         Some((inner, positions(self.module, op, "broadcast_dimensions")?))
     }
 
-    /// The elements of a constant of floats that is not large, in their order.
+    /// The elements of a small float constant.
     pub fn floats(&self, value: ValueId) -> Option<Vec<f64>> {
         let tensor = fold::Tensor::read(self.module, self.source, self.module.constant_of(value)?)?;
         tensor.view()?.iter().map(|&bits| fold::float(tensor.element, bits)).collect()
     }
 
-    /// The elements of floats that depend on constants alone.
+    /// The elements of floats that depend only on constants.
     pub fn computed_floats(&self, value: ValueId) -> Option<Vec<f64>> {
         let tensor = fold::evaluate_value(self.module, self.source, value)?;
         tensor.view()?.iter().map(|&bits| fold::float(tensor.element, bits)).collect()
     }
 
-    /// The order of dimensions of a Transpose.
+    /// The permutation of a Transpose.
     pub fn permutation(&self, op: OpId) -> Option<Vec<usize>> {
         positions(self.module, op, "permutation")
     }
 
-    /// A number of things, or a dimension, among the attributes of an op.
+    /// An integer attribute of an op, as a size or dimension.
     pub fn integer(&self, op: OpId, name: &str) -> Option<usize> {
         usize::try_from(self.module.attribute(op, name)?.as_integer()?).ok()
     }
 
-    /// A float among the attributes of an op.
+    /// A float attribute of an op.
     pub fn float(&self, op: OpId, name: &str) -> Option<f64> {
         match self.module.attribute(op, name)? {
             Attribute::Float(value, _) => Some(*value),
@@ -374,22 +375,22 @@ impl<'m> Pattern<'m> {
         self.module.constant_of(value).is_some()
     }
 
-    /// The elements of a constant of integers that is not large.
+    /// The elements of a small integer constant.
     pub fn integers(&self, value: ValueId) -> Option<Vec<i64>> {
         self.module.constant_integers(self.module.constant_of(value)?)
     }
 
-    /// A list of dimensions or other positions among the attributes of an op.
+    /// A list attribute of an op, as dimensions or other indices.
     pub fn positions(&self, op: OpId, name: &str) -> Option<Vec<usize>> {
         positions(self.module, op, name)
     }
 
-    /// The dimension in which a gather takes single positions, where all others are whole and stay in their order.
+    /// The dimension from which a gather takes single indices, if all others are whole and in order.
     pub fn gathered(&self, op: OpId) -> Option<usize> {
         counted::axis_of_gather(self.module, op)
     }
 
-    /// The dimensions that a product contracts, one of each operand, where it has no others in common.
+    /// The contracted dimensions of a product without batch dimensions, one per operand.
     pub fn contracted(&self, op: OpId) -> Option<[usize; 2]> {
         let numbers = self.module.attribute(op, "dot_dimension_numbers")?;
         let field = |name| match self.module.field(numbers, name) {

@@ -1,8 +1,8 @@
-//! Images in other sizes: `jax.image.resize` and `jnp.repeat`.
+//! Image resizing: `jax.image.resize` and `jnp.repeat`.
 //!
-//! JAX takes the nearest elements by a gather along each dimension, whose positions are constants, and repeats elements
-//! by a broadcast and a reshape. All other methods are a product with a matrix of weights along each dimension, and a
-//! transpose that puts the dimensions back in their places.
+//! For nearest elements JAX uses a gather with constant indices along each dimension, and for repeats a broadcast and
+//! a reshape. All other methods multiply by a matrix of weights along each dimension and transpose the dimensions
+//! back.
 
 use super::pattern::Pattern;
 use super::{Fused, FusionRule};
@@ -16,7 +16,7 @@ pub(super) const RULES: &[FusionRule] = &[
     FusionRule::new(stablehlo::TRANSPOSE, resampled),
 ];
 
-/// Rows and columns, each element several times. Along one dimension a gather or a broadcast is as fast.
+/// Repeats along rows and columns. Along one dimension a gather or a broadcast is as fast.
 fn repeated(p: &mut Pattern, op: OpId) -> Option<Fused> {
     let result = p.result_of(op)?;
     let ty = p.tensor(result).filter(|ty| RESIZED.contains(&ty.element))?;
@@ -34,7 +34,7 @@ fn repeated(p: &mut Pattern, op: OpId) -> Option<Fused> {
     Some(Fused::new(hlo2onnx::REPEAT, &[value]).positions("scales", &scales))
 }
 
-/// The dimension along which an op repeats each element, how often, and what it repeats.
+/// The dimension along which an op repeats elements, the factor, and the operand.
 fn repeat(p: &mut Pattern, op: OpId) -> Option<(usize, usize, ValueId)> {
     match p.name(op) {
         stablehlo::GATHER => {
@@ -69,27 +69,26 @@ fn repeat(p: &mut Pattern, op: OpId) -> Option<(usize, usize, ValueId)> {
     }
 }
 
-/// The first of the two dimensions that are scaled, rows and columns, which are next to each other in an image.
+/// The first of two adjacent scaled dimensions, which are the rows and columns of an image.
 fn image(scales: &[usize]) -> Option<usize> {
     let scaled: Vec<usize> = (0..scales.len()).filter(|&axis| scales[axis] != 1).collect();
     let &[first, second] = &scaled[..] else { return None };
     ((3..=4).contains(&scales.len()) && second == first + 1).then_some(first)
 }
 
-/// Two products, and transposes before, between and after them.
+/// Two products, with transposes before, between and after.
 const MOST_OPS: usize = 5;
 
-/// A tensor with products along some of its dimensions.
+/// A tensor multiplied along some of its dimensions.
 struct Products {
     of: ValueId,
-    /// The dimension of `of` that each dimension was.
+    /// For each dimension, the dimension of `of`.
     places: Vec<usize>,
-    /// Dimensions of `of`, and the matrices of their elements and the new ones.
+    /// Dimensions of `of`, with the matrices of old and new elements.
     matrices: Vec<(usize, ValueId)>,
 }
 
-/// An image with a product along rows and one along columns. Where their weights are those between the nearest elements
-/// it is interpolated.
+/// An image multiplied along rows and columns. If the weights are those of linear interpolation, it becomes a Resize.
 fn resampled(p: &mut Pattern, op: OpId) -> Option<Fused> {
     let Products { of, places, mut matrices } = products(p, op, MOST_OPS)?;
     matrices.sort_unstable_by_key(|&(axis, _)| axis);
@@ -139,7 +138,7 @@ fn products(p: &mut Pattern, op: OpId, depth: usize) -> Option<Products> {
     Some(Products { of, places, matrices })
 }
 
-/// What a value is a product of, or itself.
+/// The product that defines a value, or the value itself.
 fn below(p: &mut Pattern, value: ValueId, depth: usize) -> Option<Products> {
     let is_one = |&op: &OpId| matches!(p.name(op), stablehlo::DOT_GENERAL | stablehlo::TRANSPOSE);
     if let Some(op) = p.origin(value).filter(is_one)
@@ -152,11 +151,11 @@ fn below(p: &mut Pattern, value: ValueId, depth: usize) -> Option<Products> {
     Some(Products { of: value, places: (0..rank).collect(), matrices: Vec::new() })
 }
 
-/// The factor by which a matrix of weights makes a dimension larger, where a new element is that at its place between
-/// the old ones, whose centers are at halves: ONNX's `half_pixel`. A dimension of one element is repeated by it.
+/// The factor by which a matrix of weights enlarges a dimension with linear interpolation between pixel centers,
+/// ONNX's `half_pixel`. A dimension of size 1 is repeated.
 ///
-/// A factor that is a power of two gives exact weights. For others JAX and ONNX Runtime round the places to f32 in
-/// different ways, and what Resize computes is nearer to the true weights.
+/// Factors that are powers of two have exact weights. For others JAX and ONNX Runtime round coordinates to f32
+/// differently, and Resize is closer to the true weights.
 fn factor(p: &Pattern, matrix: ValueId) -> Option<usize> {
     let ty = p.tensor(matrix)?;
     let size = |axis: usize| usize::try_from(ty.dims[axis].known()?).ok();

@@ -1,4 +1,4 @@
-//! The sign bit of a float, which JAX reads by a bit cast: `signbit`, and `copysign` made of it.
+//! The sign bit of a float, which JAX reads with a bit cast: `signbit`, and `copysign` based on it.
 
 use super::pattern::Pattern;
 use super::{Fused, FusionRule};

@@ -1,4 +1,4 @@
-//! Softmax and its logarithm.
+//! Softmax and log-softmax.
 
 use super::pattern::{Pattern, RowAxes};
 use super::{Fused, FusionRule};
@@ -30,7 +30,7 @@ fn log_softmax(p: &mut Pattern, op: OpId) -> Option<Fused> {
     (exponent == shifted).then(|| fused(p, hlo2onnx::LOG_SOFTMAX, shifted, &rows))?
 }
 
-/// What is summed along the rows, in a wider type where JAX does so.
+/// The operand of a sum along the rows, before JAX's cast to a wider type.
 fn summed(p: &mut Pattern, sum: ValueId, rows: &RowAxes) -> Option<ValueId> {
     let sum = p.row(sum, rows)?;
     let Some([wide]) = p.operands(sum, stablehlo::CONVERT) else {
@@ -41,7 +41,7 @@ fn summed(p: &mut Pattern, sum: ValueId, rows: &RowAxes) -> Option<ValueId> {
     (p.tensor(narrow)?.element == p.tensor(sum)?.element).then_some(narrow)
 }
 
-/// The op on what `shifted` is without the largest element of each row.
+/// The op on the value from which `shifted` subtracts the maximum of each row.
 fn fused(p: &mut Pattern, name: OpName, shifted: ValueId, rows: &RowAxes) -> Option<Fused> {
     let [axis] = rows.axes[..] else { return None };
     let [x, largest] = p.operands(shifted, stablehlo::SUBTRACT)?;
@@ -50,8 +50,8 @@ fn fused(p: &mut Pattern, name: OpName, shifted: ValueId, rows: &RowAxes) -> Opt
     found.map(|()| Fused::new(name, &[x]).int("axis", axis))
 }
 
-/// Whether the largest elements of rows were found before a Transpose, as `jax.nn.dot_product_attention` prints it:
-/// `x` is the Transpose of what they are of.
+/// Whether the maxima were computed before a Transpose, as `jax.nn.dot_product_attention` prints it: `x` is the
+/// Transpose of their operand.
 fn is_largest_before_transpose(
     p: &mut Pattern,
     largest: ValueId,

@@ -1,4 +1,4 @@
-//! Which element types ONNX Runtime's CPU kernels take, measured with ONNX Runtime 1.31 at opset 26.
+//! Element types of ONNX Runtime's CPU kernels, measured with ONNX Runtime 1.31 at opset 26.
 
 use crate::ir::Element::{self, *};
 use crate::ir::{OpName, onnx};
@@ -8,24 +8,24 @@ use crate::ops::LOWEST_OPSET;
 pub struct Kernel {
     /// The op.
     pub op: OpName,
-    /// Its `reduction`, where kernels depend on it; empty where they do not, and where nothing is reduced.
+    /// Its `reduction`, if kernels depend on it; otherwise empty.
     pub reduction: &'static str,
     /// The element types of its main operand that have a kernel, or that ONNX Runtime casts itself.
     pub elements: &'static [&'static [Element]],
-    /// Which operand is the main one.
+    /// The index of the main operand.
     pub main: usize,
-    /// What a wider type does to the result.
+    /// How a wider type affects the result.
     pub widening: Widening,
 }
 
-/// What computing in a wider type does to the result.
+/// How computing in a wider type affects the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Widening {
-    /// The result is one of the operands' elements, so the wide result is the true one.
+    /// The result is an element of the operands, so the wide result is correct.
     Selects,
-    /// The result may be outside of the narrow type, where integers wrap.
+    /// The result may be out of range of the narrow type, where integers wrap.
     Computes,
-    /// Elements are moved only: worth doing in the wide type when the operand is there already.
+    /// Moves elements: only done in the wide type if the operand is already wide.
     Moves,
 }
 
@@ -60,7 +60,7 @@ const fn reducing(
 
 use Widening::{Computes, Moves, Selects};
 
-/// One row an op; an op without a row runs on everything that is given to it.
+/// One row per op; an op without a row supports every type.
 pub const KERNELS: &[Kernel] = &[
     kernel(onnx::ABS, ALL, Computes),
     kernel(onnx::ACOS, &[SINGLE], Computes),
@@ -165,9 +165,8 @@ pub const KERNELS: &[Kernel] = &[
     Kernel { main: 1, ..kernel(onnx::WHERE, &[FLOATS, BYTES, I32_64, &[U32]], Selects) },
 ];
 
-/// Element types of rows above that an op takes only from a later opset than the lowest on: its schema lacks them
-/// before (`onnx.defs`), or ONNX Runtime has no kernel for the older version of the op. Measured at the opsets 18 to
-/// 26.
+/// Element types above that an op supports only from a later opset on: earlier schemas lack them (`onnx.defs`), or
+/// ONNX Runtime has no kernel for the older version. Measured at opsets 18 to 26.
 const LATER: &[(OpName, &[&[Element]], u32)] = &[
     (onnx::IDENTITY, &[FLOAT8], 19),
     (onnx::IS_INF, &[&[F16], BF, FLOAT8], 20),
@@ -179,7 +178,7 @@ const LATER: &[(OpName, &[&[Element]], u32)] = &[
     (onnx::TRANSPOSE, &[FLOAT8, &[I4, U4]], 21),
 ];
 
-/// The opset from which on an op takes an element type that its row has.
+/// The first opset in which an op supports an element type of its row.
 pub fn since(op: OpName, element: Element) -> u32 {
     let later =
         LATER.iter().find(|(name, sets, _)| *name == op && sets.iter().any(|set| set.contains(&element)));

@@ -1,10 +1,10 @@
-//! Casts where the runtime has no kernel for an element type.
+//! Inserts casts where ONNX Runtime has no kernel for an element type.
 //!
-//! ONNX allows more element types than ONNX Runtime has kernels for: bf16 has data movement but no arithmetic,
-//! 16-bit integers no `Max`, `bool` no `Where`. An op without a kernel is computed in a wider type. A value then
-//! has a wide twin, which later ops read directly, so that casts are at the borders of a region and not round
-//! each op; the narrow value is made only where something needs it. For floats this leaves out roundings in
-//! between, as XLA's `allow_excess_precision` does; integers are narrowed at once where they could have wrapped.
+//! ONNX allows more element types than ONNX Runtime has kernels for: bf16 has data movement but no arithmetic, 16-bit
+//! integers no `Max`, `bool` no `Where`. Ops without a kernel compute in a wider type. A value then has a wide twin,
+//! which later ops use directly, so casts are at the borders of a region and not around each op; the narrow value is
+//! created only if an op needs it. For floats this omits intermediate roundings, like XLA's `allow_excess_precision`;
+//! integers that may have wrapped are narrowed at once.
 
 mod kernels;
 
@@ -44,7 +44,7 @@ pub fn run(module: &mut Module, cx: &mut Context) {
     }
 }
 
-/// Reports element types that a binding opset lacks, at the arguments and ops that have them.
+/// Reports element types that a binding opset lacks, at arguments and ops.
 fn report_later_elements(module: &Module, opset: u32, cx: &mut Context) {
     let mut found: Vec<(Element, Span, LocationId)> = Vec::new();
     for id in module.functions() {
@@ -64,7 +64,7 @@ fn report_later_elements(module: &Module, opset: u32, cx: &mut Context) {
         found.iter().filter(|(_, at, _)| !at.is_none()).map(|found| found.0).collect();
     let mut reported: FxHashSet<(Element, Span)> = FxHashSet::default();
     for (element, at, location) in found {
-        // What folding made of several ops is nowhere in the text.
+        // Folded values have no place in the text.
         if (at.is_none() && shown.contains(&element)) || !reported.insert((element, at)) {
             continue;
         }
@@ -75,13 +75,13 @@ fn report_later_elements(module: &Module, opset: u32, cx: &mut Context) {
     }
 }
 
-/// What is known of the kernels of an op.
+/// The kernel row of an op.
 fn kernel(module: &Module, op: OpId) -> Option<&'static Kernel> {
     let reduction = module.attribute(op, "reduction").and_then(Attribute::as_str);
     INDEX.get(&(module.op(op).name, reduction.filter(|kind| *kind != "none").unwrap_or_default())).copied()
 }
 
-/// Whether an op computes nothing: it moves elements, or casts them.
+/// Whether an op only moves or casts elements.
 pub(super) fn is_movement(module: &Module, op: OpId) -> bool {
     module.op(op).name == onnx::CAST
         || kernel(module, op).is_some_and(|kernel| kernel.widening == Widening::Moves)
@@ -90,36 +90,35 @@ pub(super) fn is_movement(module: &Module, op: OpId) -> bool {
 struct Legalize<'p, 'a> {
     module: &'p mut Module,
     cx: &'p mut Context<'a>,
-    /// The opset that is written.
+    /// The opset of the model.
     opset: u32,
-    /// Values in another element type: a wide twin, or a cast that was made before.
+    /// Values in another element type: wide twins and earlier casts.
     casts: FxHashMap<(ValueId, Element), ValueId>,
-    /// Values of which only the wide twin exists so far.
+    /// Values that only exist as a wide twin so far.
     narrowed: FxHashMap<ValueId, NarrowTwin>,
-    /// What was added to `casts`, so that a nested block's casts are forgotten after it.
+    /// The additions to `casts`, so that a nested block's casts can be dropped after it.
     journal: Vec<(ValueId, Element)>,
     pending: Vec<OpId>,
 }
 
-/// What is done about a missing kernel.
+/// How to replace a missing kernel.
 #[derive(Clone, Copy)]
 struct CastPlan {
     /// The element type without a kernel.
     element: Element,
-    /// The one to compute in.
+    /// The type to compute in.
     wide: Element,
     widening: Widening,
-    /// The first operand that is of that element type by the op's own rule; one before it (the condition of
-    /// `Where`) only happens to be.
+    /// The main operand. An earlier operand (the condition of `Where`) may have the type by coincidence.
     main: usize,
 }
 
-/// How a value follows from its wide twin.
+/// How to get a value from its wide twin.
 #[derive(Clone, Copy)]
 enum NarrowTwin {
-    /// Not yet made.
+    /// Not created yet.
     From(ValueId),
-    /// Made.
+    /// Created.
     Is(ValueId),
 }
 
@@ -149,7 +148,8 @@ impl Legalize<'_, '_> {
         }
     }
 
-    /// A graph may capture values; those that exist only wide are made before it, where all its blocks see them.
+    /// A graph may capture values; those that exist only as wide twins are created before it, visible to all its
+    /// blocks.
     fn captured(&mut self, region: crate::ir::RegionId) {
         let ops: Vec<OpId> = self.module.ops_within([region]).collect();
         for op in ops {
@@ -161,7 +161,7 @@ impl Legalize<'_, '_> {
         }
     }
 
-    /// The element type that the op lacks a kernel for, the one to compute in, and what that does.
+    /// The element type without a kernel, the type to compute in, and its effect.
     fn plan(&mut self, op: OpId) -> Option<CastPlan> {
         let kernel = kernel(self.module, op)?;
         let main = self.module.op(op).operands.get(kernel.main).copied()?;
@@ -171,7 +171,7 @@ impl Legalize<'_, '_> {
                 && kernels::since(kernel.op, element) <= self.opset
         };
         if has(element) {
-            // Elements are moved wide when they are there: their narrow form might never be needed.
+            // Moves stay wide if the operand is: the narrow form may never be needed.
             let wide = kernels::wider(element).first().copied()?;
             let moves = kernel.widening == Widening::Moves
                 && matches!(self.narrowed.get(&main), Some(NarrowTwin::From(_)));
@@ -198,7 +198,7 @@ impl Legalize<'_, '_> {
         Some(CastPlan { element, wide, widening: kernel.widening, main: kernel.main })
     }
 
-    /// Reports an op that no kernel computes on these elements, nor on any that hold them.
+    /// Reports an op without a kernel for these elements or any wider type.
     fn refuse(&mut self, op: OpId, element: Element) {
         let (name, at) = (self.module.op_name(op), self.module.span(op).name);
         let ty = element.name().unwrap_or("?");
@@ -208,7 +208,7 @@ impl Legalize<'_, '_> {
         self.cx.diagnostics.push(diagnostic);
     }
 
-    /// Leaves an op as it is, on narrow operands.
+    /// Leaves an op unchanged, on narrow operands.
     fn keep(&mut self, op: OpId) {
         for index in 0..self.module.op(op).operands.len() {
             let operand = self.module.op(op).operands[index];
@@ -247,7 +247,7 @@ impl Legalize<'_, '_> {
             location,
         });
         self.pending.push(new);
-        // A float keeps its excess precision and a selected element is the true one; anything else has to wrap.
+        // Floats keep excess precision, and selected elements are exact; anything else must wrap.
         let keeps = element.is_float() && !element.is_small_float() || widening != Widening::Computes;
         for (&result, twin) in old.results.iter().zip(self.module.op(new).results.clone()) {
             self.narrowed.insert(result, NarrowTwin::From(twin));
@@ -266,7 +266,7 @@ impl Legalize<'_, '_> {
     fn cast(&mut self, op: OpId) {
         let (operand, result) = (self.module.op(op).operands[0], self.module.op(op).results[0]);
         let (from, to) = (self.element(operand), self.element(result));
-        // A float that exists wide is cast from there, rounding once; other casts see the rounded value.
+        // A cast from a wide float reads the wide twin, to round once; other casts read the rounded value.
         let wide = kernels::wider(from).first().copied();
         let twin = wide.and_then(|wide| self.casts.get(&(operand, wide)).copied().map(|twin| (wide, twin)));
         match twin {
@@ -338,7 +338,7 @@ impl Legalize<'_, '_> {
         self.module.tensor(value).map_or(Element::F32, |tensor| tensor.element)
     }
 
-    /// The type of a value with one element type put for another.
+    /// The type of a value with one element type replaced by another.
     fn with_element(&mut self, value: ValueId, from: Element, to: Element) -> TypeId {
         let ty = self.module.value_type(value);
         match self.module.tensor_type(ty) {

@@ -1,10 +1,10 @@
 //! Transposes move toward each other and cancel.
 //!
-//! ONNX's convolutions and pools have the channels before rows and columns, and JAX's after them, so the lowering puts
-//! a Transpose on either side of each. Such a Transpose waits while what follows does not care for the order of
-//! dimensions, or can be told of another one, until a Transpose back ends it. Only Transposes move that are fewer, by
-//! their elements, when they have moved. ONNX Runtime does much of this when it loads a model; other runtimes do not,
-//! and it fuses what then is beside a convolution.
+//! ONNX's convolutions and pools have channels before rows and columns, JAX's have them after, so the lowering adds a
+//! Transpose on either side. A Transpose moves past ops that ignore the order of dimensions or can be adapted, until
+//! an opposite Transpose cancels it. Transposes move only if this reduces the number of transposed elements. ONNX
+//! Runtime does much of this when it loads a model; other runtimes do not. It also enables fusions with the
+//! convolution.
 
 mod places;
 mod plan;
@@ -30,7 +30,7 @@ pub(super) fn run(module: &mut Module, _: &mut Context) {
     }
 }
 
-/// A value in the order of another one.
+/// A value with permuted dimensions.
 #[derive(Clone)]
 struct Base {
     value: ValueId,
@@ -42,7 +42,7 @@ fn apply(module: &mut Module, block: BlockId, mut plan: LayoutPlan) {
     let inside: FxHashSet<OpId> = plan.shuffles.values().flat_map(|shuffle| shuffle.inside).collect();
     let own: FxHashSet<OpId> = module.block(block).ops.iter().copied().collect();
     let mut visit = |rewriter: &mut Rewriter, op: OpId| {
-        // What ops within another one read was put in order before that.
+        // Values used by nested ops are transposed before the outer op.
         if !own.contains(&op) {
             return true;
         }
@@ -84,7 +84,7 @@ fn apply(module: &mut Module, block: BlockId, mut plan: LayoutPlan) {
     Rewriter::new(module).block(block, &mut visit);
 }
 
-/// One op for the three of a shuffle, on the image without its Transpose where there is a step.
+/// One op for the three ops of a shuffle, on the image without its Transpose if `step` is given.
 fn shuffled(
     rewriter: &mut Rewriter,
     op: OpId,
@@ -150,7 +150,7 @@ fn take(rewriter: &mut Rewriter, op: OpId, step: Transposed, bases: &FxHashMap<V
     Base { value: rewriter.module.op(new).results[0], order: step.order }
 }
 
-/// The value in its own order, from here on for all that reads it.
+/// Restores the original order of a value for all later users.
 fn in_order(rewriter: &mut Rewriter, value: ValueId, base: &Base) -> ValueId {
     let ordered = if is_ascending(&base.order) {
         base.value
@@ -160,7 +160,7 @@ fn in_order(rewriter: &mut Rewriter, value: ValueId, base: &Base) -> ValueId {
         let attributes = [("perm", Attribute::Integers(Element::I64, order.into()))];
         let dims = rewriter.module.tensor(value).map(|ty| ty.dims.clone()).unwrap_or_default();
         match rewriter.module.defining_op(value) {
-            // A Reshape copies nothing.
+            // A Reshape copies no data.
             Some(origin) if plan::moves_ones(&dims, &base.order) => {
                 reshaped(rewriter, origin, base.value, &dims)
             }
@@ -178,7 +178,7 @@ fn in_order(rewriter: &mut Rewriter, value: ValueId, base: &Base) -> ValueId {
     ordered
 }
 
-/// An operand of an op with other sizes. A constant has the same elements then.
+/// An operand with other sizes. A constant keeps its elements.
 fn reshaped(rewriter: &mut Rewriter, op: OpId, value: ValueId, dims: &[Dim]) -> ValueId {
     let element = rewriter.module.tensor(value).map_or(Element::F32, |ty| ty.element);
     let ty = rewriter.module.tensor_of(element, dims);

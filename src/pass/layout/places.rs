@@ -1,9 +1,9 @@
-//! Ops that name places along dimensions, when their operand is read in another order: Gather, Pad, Resize, Slice.
+//! Ops with indices along dimensions, on an operand without its Transpose: Gather, Pad, Resize, Slice.
 
 use super::transparent::{NewOperand, Order, Transposed, axis, remaining, unpermuted};
 use crate::ir::{Attribute, Data, Dims, Module, OpId, ValueId, onnx};
 
-/// What such an op is when its first operand is read without its Transpose, which has this order.
+/// Such an op when its first operand is read without its Transpose.
 pub(super) fn step(module: &Module, op: OpId, order: Order) -> Option<Transposed> {
     let operation = module.op(op);
     let [result] = operation.results[..] else { return None };
@@ -17,7 +17,7 @@ pub(super) fn step(module: &Module, op: OpId, order: Order) -> Option<Transposed
     }
 }
 
-/// One element of a dimension, which vanishes, or a list of them.
+/// A single index removes the dimension, a list keeps it.
 fn gather(module: &Module, op: OpId, dims: &Dims, order: Order) -> Option<Transposed> {
     let [_, indices] = module.op(op).operands[..] else { return None };
     let axis = axis(module.attribute(op, "axis").map_or(Some(0), Attribute::as_integer)?, order.len())?;
@@ -41,7 +41,7 @@ fn slice(module: &Module, operands: &[ValueId], dims: &Dims, order: Order) -> Op
     Some(Transposed { operands, axis: None, dims: unpermuted(dims, &order)?, order })
 }
 
-/// The amounts before all dimensions, then those after them.
+/// The amounts before all dimensions, then those after.
 fn pad(module: &Module, operands: &[ValueId], dims: &Dims, order: Order) -> Option<Transposed> {
     let [_, pads, ref padding @ ..] = operands[..] else { return None };
     let pads = module.constant_integers(module.constant_of(pads)?)?;
@@ -78,8 +78,8 @@ fn resize(module: &Module, op: OpId, dims: &Dims, order: Order) -> Option<Transp
     Some(Transposed { operands, axis: None, dims: unpermuted(dims, &order)?, order })
 }
 
-/// Whether ONNX Runtime has a kernel that interpolates images along these dimensions: rows and columns, with the
-/// channels before or after them.
+/// Whether ONNX Runtime can interpolate images along these dimensions: rows and columns, with channels before or
+/// after.
 fn interpolates(scales: &[f32]) -> bool {
     matches!(scales, [batch, first, _, last] if *batch == 1.0 && (*first == 1.0 || *last == 1.0))
 }

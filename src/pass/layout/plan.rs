@@ -1,5 +1,5 @@
-//! Which Transposes are moved: those that together become fewer, or as many and no longer part a convolution from what
-//! is fused with it.
+//! Decides which Transposes to move: groups that together transpose less, or equally much and no longer separate a
+//! convolution from ops that fuse with it.
 
 use super::shuffle::{Shuffle, shuffle};
 use super::transparent::{Order, Transposed, order_of, shuffled, step};
@@ -7,20 +7,20 @@ use crate::ir::{BlockId, Dim, Module, OpId, ValueId, onnx, use_counts};
 use crate::pass::canonicalize::{lowered::joined, simplify::is_ascending};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-/// What a size counts for that is not known before the model runs.
+/// The assumed size of a symbolic dimension.
 const UNKNOWN_SIZE: u64 = 64;
 
-/// Channels that are second become the last.
+/// Moves channels from second to last.
 const TO_LAST: [usize; 4] = [0, 2, 3, 1];
 
-/// What becomes of the ops of a block.
+/// What to do with the ops of a block.
 #[derive(Default)]
 pub(super) struct LayoutPlan {
-    /// Transposes that wait: their results are read in the order of their operands where that can be.
+    /// Delayed Transposes: users read the operand instead where possible.
     pub waiting: FxHashMap<OpId, Order>,
     /// Ops that read operands without their Transposes.
     pub steps: FxHashMap<OpId, Transposed>,
-    /// Ops that end a shuffle which becomes one op; those in `steps` read an image without its Transpose.
+    /// The last ops of shuffles that become one op; those in `steps` read an image without its Transpose.
     pub shuffles: FxHashMap<OpId, Shuffle>,
 }
 
@@ -31,20 +31,20 @@ impl LayoutPlan {
     }
 }
 
-/// A value that is another one in another order.
+/// A value with a delayed Transpose.
 struct PendingTranspose {
     order: Order,
     group: usize,
 }
 
-/// Transposes that are moved together, or none of them.
+/// Transposes that are moved together or not at all (union-find).
 #[derive(Default)]
 struct TransposeGroups {
-    /// The group that one has become part of, or itself.
+    /// The parent of each group.
     parents: Vec<usize>,
-    /// Elements that are transposed no more, less those that are transposed anew.
+    /// The elements that are no longer transposed, minus those newly transposed.
     gains: Vec<i64>,
-    /// Whether one is of a convolution, which runtimes fuse with what follows it.
+    /// Whether a Transpose belongs to a convolution, which runtimes fuse with later ops.
     convolved: Vec<bool>,
 }
 
@@ -80,7 +80,7 @@ impl TransposeGroups {
     }
 }
 
-/// Makes the plan of a block; blocks within its ops keep their Transposes.
+/// Plans a block; nested blocks keep their Transposes.
 pub(super) fn plan(module: &Module, block: BlockId) -> LayoutPlan {
     let (mut groups, mut plan) = (TransposeGroups::default(), LayoutPlan::default());
     let mut pending: FxHashMap<ValueId, PendingTranspose> = FxHashMap::default();
@@ -100,7 +100,7 @@ pub(super) fn plan(module: &Module, block: BlockId) -> LayoutPlan {
         }
         if let Some((order, group)) = waiting(module, op, &pending, &mut groups) {
             let result = module.op(op).results[0];
-            // A Reshape copies nothing.
+            // A Reshape copies no data.
             let copied = module.op(op).name == onnx::TRANSPOSE;
             groups.gain(group, if copied { elements(module, result) } else { 0 });
             owners.insert(op, group);
@@ -149,7 +149,7 @@ pub(super) fn plan(module: &Module, block: BlockId) -> LayoutPlan {
     plan
 }
 
-/// The shuffles of a block by the ops that they end in, and those ops by the ones that are before them.
+/// The shuffles of a block by their last op, and their last ops by the other ops.
 fn shuffles(module: &Module, block: BlockId) -> (FxHashMap<OpId, Shuffle>, FxHashMap<OpId, OpId>) {
     let (mut shuffles, mut inside) = (FxHashMap::default(), FxHashMap::default());
     let mut uses = Vec::new();
@@ -168,7 +168,7 @@ fn shuffles(module: &Module, block: BlockId) -> (FxHashMap<OpId, Shuffle>, FxHas
     (shuffles, inside)
 }
 
-/// A value that an op reads is transposed for it, if it waits for that.
+/// Restores the order of an operand with a delayed Transpose.
 fn put_in_order(
     module: &Module,
     value: ValueId,
@@ -186,7 +186,8 @@ fn put_in_order(
     }
 }
 
-/// The order in which a Transpose waits, and its group. One of a constant does not: the runtime does it once.
+/// The permutation of a Transpose that can be delayed, and its group. One of a constant is excluded: the runtime
+/// folds it.
 fn waiting(
     module: &Module,
     op: OpId,
@@ -206,7 +207,7 @@ fn waiting(
     }
 }
 
-/// All values that an op reads, those that ops within it read included.
+/// All operands of an op, including those of nested ops.
 pub(super) fn read(module: &Module, op: OpId) -> Vec<ValueId> {
     let operation = module.op(op);
     let within = module.ops_within(operation.regions.iter().copied());
@@ -214,11 +215,11 @@ pub(super) fn read(module: &Module, op: OpId) -> Vec<ValueId> {
     operation.operands.iter().copied().chain(inner).collect()
 }
 
-/// Whether a Transpose in this order, to these sizes, moves dimensions of size 1 alone, so that a Reshape does it.
+/// Whether a Transpose only moves dimensions of size 1, so that a Reshape replaces it.
 pub(super) fn moves_ones(dims: &[Dim], order: &Order) -> bool {
     let others = order.iter().zip(dims).filter(|(_, dim)| **dim != Dim::Known(1)).map(|(&from, _)| from);
     let unknown = dims.iter().filter(|dim| dim.known().is_none()).count();
-    // A Reshape says a size that is not known as what is left, and takes 0 for another.
+    // A Reshape can infer one symbolic size with -1, and copy others with 0.
     unknown <= 1 && !dims.contains(&Dim::Known(0)) && others.is_sorted()
 }
 

@@ -1,10 +1,10 @@
-//! Blocks of rows and columns that become channels, and channels that become such blocks: a Reshape, a Transpose and a
-//! Reshape are ONNX's SpaceToDepth or DepthToSpace, which have the channels before rows and columns.
+//! Recognizes pixel shuffles: a Reshape, a Transpose and a Reshape that move blocks of rows and columns to channels
+//! or back are ONNX's SpaceToDepth or DepthToSpace, which have channels before rows and columns.
 
 use crate::ir::{Dim, DimExprs, Element, Module, OpId, OpName, ValueId, onnx};
 use crate::pass::canonicalize::{positions, producer};
 
-/// The element types that ONNX Runtime has kernels of both ops for.
+/// The element types for which ONNX Runtime has kernels of both ops.
 const ELEMENTS: &[Element] = &[Element::F32, Element::F64];
 
 /// The three ops as one.
@@ -12,15 +12,15 @@ const ELEMENTS: &[Element] = &[Element::F32, Element::F64];
 pub(super) struct Shuffle {
     /// The image.
     pub of: ValueId,
-    /// The first two ops, which nothing but the next one reads.
+    /// The first two ops, which have no other users.
     pub inside: [OpId; 2],
-    /// Whether the channels are last, and not second.
+    /// Whether channels are last instead of second.
     pub channels_last: bool,
-    /// The op for an image whose channels are second.
+    /// The op for an image with channels second.
     pub name: OpName,
-    /// The rows and the columns of a block.
+    /// The block size in rows and columns.
     pub block: i64,
-    /// The order of blocks and channels for DepthToSpace.
+    /// The mode of DepthToSpace.
     pub mode: Option<&'static str>,
 }
 
@@ -29,11 +29,11 @@ struct ShufflePattern {
     channels_last: bool,
     name: OpName,
     mode: Option<&'static str>,
-    /// How many dimensions the first Reshape makes of each.
+    /// Into how many dimensions the first Reshape splits each one.
     split: [usize; 4],
     /// The order of the Transpose.
     order: [usize; 6],
-    /// Of how many dimensions the second Reshape makes each.
+    /// From how many dimensions the second Reshape merges each one.
     merged: [usize; 4],
     /// The dimensions of a block between the Reshapes.
     block: [usize; 2],
@@ -99,7 +99,7 @@ const FORMS: &[ShufflePattern] = &[
     },
 ];
 
-/// The shuffle that ends in an op. `uses` tells how often each value is read.
+/// The shuffle that ends in an op. `uses` counts the uses of each value.
 pub(super) fn shuffle(module: &Module, uses: &[u32], op: OpId) -> Option<Shuffle> {
     if module.op(op).name != onnx::RESHAPE {
         return None;
@@ -128,7 +128,7 @@ pub(super) fn shuffle(module: &Module, uses: &[u32], op: OpId) -> Option<Shuffle
     ELEMENTS.contains(&from.element).then_some(Shuffle { of, inside, channels_last, name, block, mode })
 }
 
-/// Whether each dimension is this many of the parts.
+/// Whether each dimension is the product of this many parts.
 fn are_parts(sizes: &DimExprs, dims: &[Dim], parts: &[Dim], counts: &[usize]) -> bool {
     let mut rest = parts;
     let mut each = dims.iter().zip(counts).map(|(&dim, &count)| {

@@ -1,22 +1,22 @@
-//! Which ops a Transpose can move past, and what becomes of them before it.
+//! Which ops a Transpose can move past, and how they change.
 
 use super::places;
 use crate::ir::{Attribute, Class, Dim, Dims, Module, OpId, OpName, ValueId, onnx};
 use crate::pass::canonicalize::positions;
 use smallvec::SmallVec;
 
-/// The order of dimensions: dimension `i` of a permuted tensor is dimension `order[i]` of the other one.
+/// A permutation: dimension `i` of a permuted tensor is dimension `order[i]` of the original.
 pub(super) type Order = SmallVec<[usize; 6]>;
 
-/// How an op goes through its dimensions.
+/// How an op uses its dimensions.
 enum TransposeClass {
-    /// Element by element, where operands broadcast.
+    /// Elementwise with broadcasting.
     Elementwise,
-    /// Along the one dimension that this attribute names.
+    /// Along the dimension in this attribute.
     Along(&'static str),
-    /// Along the dimensions in its second operand, which vanish or are kept with size 1.
+    /// Along the dimensions in its second operand, which are removed or keep size 1.
     Reduction,
-    /// At places along dimensions, which its other operands name.
+    /// At indices along dimensions, which other operands state.
     Places,
 }
 
@@ -33,25 +33,25 @@ fn kind(name: OpName) -> Option<TransposeClass> {
     }
 }
 
-/// What an op is before the Transpose that was before it.
+/// An op rewritten to run before the Transpose of its operand.
 pub(super) struct Transposed {
-    /// What becomes of each operand.
+    /// The new operands.
     pub operands: Vec<NewOperand>,
-    /// The dimension that it goes along, by the name of the attribute.
+    /// The new dimension attribute, with its name.
     pub axis: Option<(&'static str, i64)>,
-    /// The order of the result's dimensions among those of the new one, and the sizes of that.
+    /// The permutation from the new result to the old one.
     pub order: Order,
     /// Sizes of the new result.
     pub dims: Dims,
 }
 
-/// What becomes of an operand.
+/// A new operand.
 pub(super) enum NewOperand {
-    /// It is read without its Transpose.
+    /// The operand of the Transpose.
     Base,
-    /// It stays, as it broadcasts in either order.
+    /// Unchanged, because it broadcasts in either order.
     Same,
-    /// It gets these sizes.
+    /// Reshaped to these sizes.
     Reshaped(Dims),
     /// It becomes a list of these integers.
     Integers(Vec<i64>),
@@ -59,8 +59,7 @@ pub(super) enum NewOperand {
     Floats(Vec<f32>),
 }
 
-/// What an op is when those of its operands that have an order are read without their Transposes; `None` where they
-/// must be transposed for it.
+/// The op when permuted operands are read without their Transposes; `None` if they must be transposed.
 pub(super) fn step(
     module: &Module,
     op: OpId,
@@ -119,14 +118,14 @@ pub(super) fn step(
     }
 }
 
-/// What the last op of a shuffle is when the image is read without its Transpose.
+/// The last op of a shuffle when the image is read without its Transpose.
 pub(super) fn shuffled(module: &Module, op: OpId, order: Order) -> Option<Transposed> {
     let &[result] = &module.op(op).results[..] else { return None };
     let dims = unpermuted(&module.tensor(result)?.dims, &order)?;
     Some(Transposed { operands: Vec::new(), axis: None, dims, order })
 }
 
-/// An operand that has no order beside those that have one: its dimensions of more than one element must keep theirs.
+/// An operand without a Transpose next to permuted ones: its dimensions other than 1 must keep their positions.
 fn beside(module: &Module, operand: ValueId, order: &Order) -> Option<NewOperand> {
     if operand == module.absent() {
         return Some(NewOperand::Same);
@@ -143,7 +142,7 @@ fn beside(module: &Module, operand: ValueId, order: &Order) -> Option<NewOperand
         dims[to] = dim;
         last = Some(to);
     }
-    // A Reshape says a size that is not known as what is left, and takes 0 for another.
+    // A Reshape can infer one symbolic size with -1, and copy others with 0.
     let unknown = own.iter().filter(|dim| dim.known().is_none()).count();
     if unknown > 1 || own.contains(&Dim::Known(0)) {
         return None;
@@ -152,7 +151,7 @@ fn beside(module: &Module, operand: ValueId, order: &Order) -> Option<NewOperand
     Some(if same { NewOperand::Same } else { NewOperand::Reshaped(dims) })
 }
 
-/// The sizes before a Transpose to these.
+/// The sizes before a Transpose.
 pub(super) fn unpermuted(dims: &[Dim], order: &Order) -> Option<Dims> {
     if dims.len() != order.len() {
         return None;
@@ -162,14 +161,14 @@ pub(super) fn unpermuted(dims: &[Dim], order: &Order) -> Option<Dims> {
     Some(before)
 }
 
-/// The order of the dimensions that are left when some vanish on both sides.
+/// The permutation of the remaining dimensions after some are removed on both sides.
 pub(super) fn remaining(order: &Order, axes: &[usize]) -> Order {
     let kept: Vec<usize> =
         (0..order.len()).filter(|axis| !axes.contains(axis)).map(|axis| order[axis]).collect();
     kept.iter().map(|from| kept.iter().filter(|other| *other < from).count()).collect()
 }
 
-/// The order in which a Reshape has the dimensions of its operand, where those that are not 1 stay in their order.
+/// The permutation that a Reshape applies to the dimensions of its operand, if those other than 1 stay in order.
 fn moved_ones(module: &Module, op: OpId) -> Option<Order> {
     let &operand = module.op(op).operands.first()?;
     let [result] = module.op(op).results[..] else { return None };
@@ -191,14 +190,13 @@ fn moved_ones(module: &Module, op: OpId) -> Option<Order> {
     Some(order)
 }
 
-/// The dimension that a number names, which may count from the last one.
+/// A dimension given by a number that may count from the last one.
 pub(super) fn axis(value: i64, rank: usize) -> Option<usize> {
     let value = if value < 0 { value + rank as i64 } else { value };
     usize::try_from(value).ok().filter(|&axis| axis < rank)
 }
 
-/// The order of a Transpose, in which each dimension of its operand is once. A Reshape may be one that moves dimensions
-/// of size 1.
+/// The permutation of a valid Transpose. A Reshape that moves dimensions of size 1 counts too.
 pub(super) fn order_of(module: &Module, op: OpId) -> Option<Order> {
     match module.op(op).name {
         onnx::RESHAPE => return moved_ones(module, op),

@@ -1,4 +1,4 @@
-//! The modules that ops are in, as a tree.
+//! The tree of modules that ops belong to.
 
 mod times;
 
@@ -9,21 +9,21 @@ use smallvec::SmallVec;
 use std::hash::BuildHasher;
 pub(in crate::pass) use times::times;
 
-/// Modules nested deeper belong to the one at this depth. Functions of functions are walked recursively, here and in
-/// every reader of the model; the models of JAX have some ten levels.
+/// Deeper modules belong to the one at this depth. Nested functions are walked recursively, here and in every reader
+/// of the model; JAX models have about ten levels.
 const DEEPEST: usize = 32;
 
-/// Handle of a module: a place in the tree of all paths.
+/// Handle of a module in the tree of all paths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(in crate::pass) struct PathId(u32);
 
 impl PathId {
-    /// Its position among the paths.
+    /// Its index among the paths.
     pub(in crate::pass) fn index(self) -> usize {
         self.0 as usize
     }
 
-    /// The path of the program itself.
+    /// The root: the program itself.
     pub(in crate::pass) const ROOT: PathId = PathId(0);
 }
 
@@ -31,14 +31,14 @@ struct ModuleNode {
     parent: PathId,
     depth: u32,
     name: Box<str>,
-    /// Of a function that JAX calls, where; `None` of a module.
+    /// For a function that JAX calls, the location of the call; `None` for a module.
     call: Option<LocationId>,
 }
 
-/// The paths of locations, as far as they have been requested.
+/// The interned paths of locations.
 pub(in crate::pass) struct Paths {
     nodes: Vec<ModuleNode>,
-    /// By the hash of its name and call and the path around it, the paths of that hash.
+    /// Paths by the hash of parent, name and call.
     children: FxHashMap<u64, SmallVec<[PathId; 1]>>,
     known: FxHashMap<LocationId, PathId>,
 }
@@ -49,7 +49,7 @@ impl Paths {
         Self { nodes: vec![root], children: FxHashMap::default(), known: FxHashMap::default() }
     }
 
-    /// The path of an op; that of the program for one which no location places.
+    /// The path of an op; the root for an op without a location.
     pub(in crate::pass) fn of(&mut self, module: &Module, op: OpId) -> PathId {
         let location = module.op_location(op);
         if let Some(&path) = self.known.get(&location) {
@@ -82,7 +82,7 @@ impl Paths {
         &self.nodes[path.0 as usize]
     }
 
-    /// The module directly within `outer` that `path` is in, when it is in one.
+    /// The module directly within `outer` that contains `path`, if any.
     pub(in crate::pass) fn within(&self, path: PathId, outer: PathId) -> Option<PathId> {
         let depth = self.node(outer).depth;
         if self.node(path).depth <= depth {
@@ -95,12 +95,12 @@ impl Paths {
         (self.node(inner).parent == outer).then_some(inner)
     }
 
-    /// Whether it is a function that JAX calls, and no module.
+    /// Whether it is a function that JAX calls instead of a module.
     pub(in crate::pass) fn is_called(&self, path: PathId) -> bool {
         self.node(path).call.is_some()
     }
 
-    /// The path in full: `Model/Block_0/Dense_1`.
+    /// The full path: `Model/Block_0/Dense_1`.
     pub(in crate::pass) fn spell(&self, path: PathId) -> String {
         let (mut names, mut current) = (Vec::new(), path);
         while current != PathId::ROOT {
@@ -111,8 +111,8 @@ impl Paths {
         names.join("/")
     }
 
-    /// What a function is called that the module becomes: `Dense` for `Dense_0`, `Embed_attend` for `Embed_3.attend`,
-    /// an identifier, as ONNX wants it.
+    /// The name of a module's function, an identifier as ONNX requires: `Dense` for `Dense_0`, `Embed_attend` for
+    /// `Embed_3.attend`.
     pub(in crate::pass) fn class(&self, path: PathId) -> String {
         let (name, called) = (&*self.node(path).name, self.is_called(path));
         let (first, rest) = name.split_at(name.find('.').unwrap_or(name.len()));

@@ -1,22 +1,22 @@
-//! How often a module is applied.
+//! Counts the applications of a module.
 //!
-//! A layer that is called twice, for two inputs or on its own result, has one path in all of its ops. It begins anew
-//! where its first op comes again, given that all times consist of the same ops of the same lines: other modules do
-//! the same thing twice within one call.
+//! A layer that is called twice, on two inputs or on its own result, has one path for all of its ops. A new
+//! application starts where its first op is repeated, if all applications consist of the same ops of the same lines:
+//! other modules do the same thing twice within one call.
 
 use super::PathId;
 use crate::ir::provenance::{self, Point};
 use crate::ir::{Module, OpId, OpName};
 use rustc_hash::FxHashMap;
 
-/// What an op is, and where in the program it comes from.
+/// The name and source position of an op.
 type OpSite<'m> = (OpName, Option<Point<'m>>);
 
 /// The ops of one module in the order of the text.
 #[derive(Default)]
 struct Applied<'m> {
     steps: Vec<OpSite<'m>>,
-    /// Where the steps of each time begin.
+    /// Where each application begins.
     begins: Vec<usize>,
 }
 
@@ -33,8 +33,9 @@ impl<'m> Applied<'m> {
         self.steps.push(step);
     }
 
-    /// Which time each step belongs to. The first op may come again within one time, as the square of a mean does
-    /// beside the mean of squares; a time is as long as the first length of which all steps are repetitions.
+    /// The application that each op belongs to. The first op may be repeated within one application, such as the
+    /// square of a mean next to the mean of squares. An application has the smallest length whose repetition covers
+    /// all ops.
     fn times(&self) -> impl Iterator<Item = u32> {
         let repeats = |&length: &usize| {
             self.steps.len().is_multiple_of(length)
@@ -46,7 +47,7 @@ impl<'m> Applied<'m> {
     }
 }
 
-/// By the position of an op, which time its module is applied, among ops of a block of which `within` says the modules.
+/// For each op, the application of its module, among ops of a block whose modules are in `within`.
 pub(in crate::pass) fn times(module: &Module, ops: &[OpId], within: &[Option<PathId>]) -> Vec<u32> {
     let mut modules: FxHashMap<PathId, Applied> = FxHashMap::default();
     for (&op, path) in ops.iter().zip(within) {

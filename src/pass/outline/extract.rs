@@ -1,4 +1,4 @@
-//! Runs of ops of one module leave their block and become functions.
+//! Moves runs of ops of one module out of their block into functions.
 
 use super::groups::{ModuleGroups, groups};
 use super::schedule::{BlockGraph, schedule};
@@ -13,26 +13,26 @@ use crate::source::Span;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 
-/// Makes functions of a program's modules.
+/// Creates functions for a program's modules.
 pub(super) struct Outliner<'m> {
     module: &'m mut Module,
     paths: Paths,
-    /// The constants that functions hold themselves.
+    /// The constants that are copied into functions.
     small: FxHashSet<ValueId>,
     shared: SharedFunctions,
 }
 
-/// Ops of one module that follow each other.
+/// Consecutive ops of one module.
 struct OpRun {
     path: PathId,
     ops: Vec<OpId>,
-    /// What they read from outside, in the order of the first use, but for constants that functions hold themselves.
+    /// The values used from outside, in the order of first use, without constants that are copied.
     inputs: Vec<ValueId>,
-    /// Those of their results that others read.
+    /// The results used outside.
     outputs: Vec<ValueId>,
 }
 
-/// What is in a block in its new order.
+/// An item of a block in its new order.
 enum Item {
     Op(OpId),
     Run(OpRun),
@@ -44,8 +44,8 @@ impl<'m> Outliner<'m> {
         Self { module, paths, small, shared }
     }
 
-    /// Lets the modules directly within `outer` that a block has ops of become functions, and so on within these, and
-    /// in the graphs of the block's ops. The recursion is bounded by the depth of paths and by that of regions.
+    /// Outlines the modules directly within `outer` in a block, then the modules within those, and nested graphs. The
+    /// recursion is bounded by the depth of paths and of regions.
     pub(super) fn block(&mut self, block: BlockId, outer: PathId) {
         let ops = std::mem::take(&mut self.module.block_mut(block).ops);
         let (mut placed, mut ops): (Vec<OpId>, Vec<OpId>) =
@@ -60,8 +60,8 @@ impl<'m> Outliner<'m> {
         self.module.block_mut(block).ops = placed;
     }
 
-    /// Places the calls of the modules directly within `outer` that ops are in, and the ops that are in none. `results`
-    /// are what is read after the ops.
+    /// Arranges calls of the modules directly within `outer`, and the ops of no module. `results` are used after the
+    /// ops.
     fn place(&mut self, ops: &[OpId], results: &[ValueId], outer: PathId, placed: &mut Vec<OpId>) {
         for item in self.arrange(ops, results, outer) {
             match item {
@@ -81,8 +81,8 @@ impl<'m> Outliner<'m> {
         }
     }
 
-    /// Whether a run is of a function of JAX's that says no more than its ops, such as `relu`, or the
-    /// `dynamic_index_in_dim` of a scan: one op computes something, or none. A module in it is kept all the same.
+    /// Whether a run belongs to a JAX function that is no clearer than its ops, such as `relu`, or the
+    /// `dynamic_index_in_dim` of a scan: at most one op computes. Nested modules are kept.
     fn is_trivial(&self, run: &OpRun) -> bool {
         let computes = |&&op: &&OpId| !is_movement(self.module, op);
         let has_regions = |&op: &OpId| !self.module.op(op).regions.is_empty();
@@ -91,8 +91,8 @@ impl<'m> Outliner<'m> {
             && !run.ops.iter().any(has_regions)
     }
 
-    /// Whether a run would only hand an argument of few bits on to functions in it. ONNX Runtime (1.31) takes from the
-    /// nodes of a function which types an argument may have, and where there are calls alone, it knows none of these.
+    /// Whether a run only passes a small-type argument on to functions in it. ONNX Runtime 1.31 infers the types that
+    /// a function's argument may have from the nodes of the function, and fails if there are only calls.
     fn only_forwards_narrow(&mut self, run: &OpRun) -> bool {
         let is_narrow = |&value: &ValueId| {
             let element = self.module.tensor(value).map(|tensor| tensor.element);
@@ -114,7 +114,7 @@ impl<'m> Outliner<'m> {
         !narrow.is_empty()
     }
 
-    /// Puts the ops of a block in an order in which those of a module follow each other.
+    /// Reorders the ops of a block so that those of a module are consecutive.
     fn arrange(&mut self, ops: &[OpId], results: &[ValueId], outer: PathId) -> Vec<Item> {
         let ModuleGroups { of, paths } = groups(self.module, &mut self.paths, ops, outer);
         let order = schedule(&BlockGraph { groups: &of, group_count: paths.len(), reads: self.reads(ops) });
@@ -148,7 +148,7 @@ impl<'m> Outliner<'m> {
         runs.iter().flat_map(item).collect()
     }
 
-    /// By the position of an op, those of the ops whose results it reads, once each.
+    /// For each op, the indices of the ops whose results it uses, once each.
     fn reads(&self, ops: &[OpId]) -> Vec<Vec<u32>> {
         let mut definitions: FxHashMap<ValueId, u32> = FxHashMap::default();
         for (&op, position) in ops.iter().zip(0..) {
@@ -164,7 +164,7 @@ impl<'m> Outliner<'m> {
         ops.iter().map(reads).collect()
     }
 
-    /// The values that an op reads, or that the graphs in it read from outside of them.
+    /// The values that an op uses, including captures of nested graphs.
     fn read_by(&self, op: OpId) -> SmallVec<[ValueId; 4]> {
         let module = &*self.module;
         let operation = module.op(op);
@@ -185,9 +185,9 @@ impl<'m> Outliner<'m> {
         values
     }
 
-    /// Makes a run of ops a function, unless there is an equal one, and gives its call.
+    /// Turns a run of ops into a function, unless an equal one exists, and returns its call.
     ///
-    /// The results of the run become those of the call, so that nothing outside of it changes.
+    /// The call takes over the results of the run, so nothing outside changes.
     fn call(&mut self, run: OpRun) -> OpId {
         let location = self.location(run.path);
         let types = |module: &Module, values: &[ValueId]| -> Vec<TypeId> {
@@ -250,14 +250,14 @@ impl<'m> Outliner<'m> {
         call
     }
 
-    /// Where a function and its calls come from: the path of the module.
+    /// The location of a function and its calls: the path of the module.
     fn location(&mut self, path: PathId) -> LocationId {
         let spelled = self.paths.spell(path);
         let name = self.module.symbols.intern(&spelled);
         self.module.add_location(Location::Name(name, LocationId::UNKNOWN))
     }
 
-    /// The values that ops read and none of them gives, but for constants that functions hold themselves.
+    /// The values that ops use but do not define, without constants that are copied.
     fn inputs(&self, ops: &[OpId]) -> Vec<ValueId> {
         let mut known: FxHashSet<ValueId> = [self.module.absent()].into_iter().collect();
         for &op in ops {
@@ -274,7 +274,7 @@ impl<'m> Outliner<'m> {
         inputs
     }
 
-    /// Lets an op within a function define `inner` instead of `output`, which the call defines from now on.
+    /// Makes an op in a function define `inner` instead of `output`, which the call now defines.
     fn exchange(&mut self, output: ValueId, inner: ValueId, call: OpId, index: usize) {
         let definition = self.module.value(output).definition;
         if let Definition::Result(op, position) = definition {
@@ -285,7 +285,7 @@ impl<'m> Outliner<'m> {
         self.module.value_mut(output).definition = Definition::Result(call, index as u32);
     }
 
-    /// Replaces what an op, and the ops of its graphs, read.
+    /// Replaces the operands of an op and of nested ops.
     fn replace_within(&mut self, op: OpId, replaced: &FxHashMap<ValueId, ValueId>) {
         let regions: SmallVec<[RegionId; 1]> = self.module.op(op).regions.clone();
         let inner: Vec<OpId> = self.module.ops_within(regions).collect();
@@ -296,7 +296,7 @@ impl<'m> Outliner<'m> {
         }
     }
 
-    /// Gives a function constants of its own for those of the program that it reads.
+    /// Copies constants into a function.
     fn own_constants(&mut self, body: RegionId, block: BlockId) {
         let ops: Vec<OpId> = self.module.ops_within([body]).collect();
         let (mut replaced, mut constants) = (FxHashMap::default(), Vec::new());

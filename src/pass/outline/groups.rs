@@ -1,18 +1,18 @@
-//! Which module each op of a block goes into.
+//! Assigns each op of a block to a module.
 
 use crate::ir::{Module, OpId};
 use crate::pass::module_tree::{PathId, Paths, times};
 use rustc_hash::FxHashMap;
 
-/// What the ops of a block are divided into.
+/// The groups of a block's ops.
 pub(super) struct ModuleGroups {
-    /// By the position of an op, the group that it is in; `None` for an op of the enclosing module itself.
+    /// For each op, its group; `None` for an op of the enclosing module itself.
     pub(super) of: Vec<Option<u32>>,
-    /// The module that each group is. One that is applied several times is as many groups.
+    /// The module of each group. Each application of a module is its own group.
     pub(super) paths: Vec<PathId>,
 }
 
-/// Divides ops of a block by the modules directly within `outer` that they are in.
+/// Groups the ops of a block by the modules directly within `outer`.
 pub(super) fn groups(module: &Module, paths: &mut Paths, ops: &[OpId], outer: PathId) -> ModuleGroups {
     let mut within = |&op: &OpId| {
         let path = paths.of(module, op);

@@ -1,13 +1,13 @@
-//! Modules of the user's program become functions.
+//! Turns modules of the user's program into functions.
 //!
-//! StableHLO has no modules, and calls are inlined by now: which ops are of one module is found out from the paths in
-//! their locations (`jit(apply)/Model/Block_0/Dense_1/dot_general`). In each block the ops are put in an order in which
-//! those of a module follow each other, and each run becomes a call of a function; within the function the same is done
-//! with the modules in it. Equal functions of modules of one class become one, so that twelve blocks are twelve calls.
+//! StableHLO has no modules, and calls are already inlined, so modules are found from the paths in locations
+//! (`jit(apply)/Model/Block_0/Dense_1/dot_general`). Each block is reordered so that the ops of a module are
+//! consecutive. Each run becomes a call of a function, recursively. Equal functions of modules of one class are
+//! shared, so that twelve blocks are twelve calls.
 //!
-//! A function of ONNX has neither initializers nor a view of the graph around its calls. Weights are therefore arguments
-//! of functions and stay in the main graph. Scalars and lists of sizes are constants within the function, since the
-//! runtime looks at them before it runs.
+//! ONNX functions have no initializers and cannot capture values. Weights are therefore arguments of functions and
+//! stay in the main graph. Scalars and lists of sizes are constants inside the function, because the runtime looks at
+//! them before it runs.
 
 mod extract;
 mod groups;
@@ -21,7 +21,7 @@ use crate::ir::{BlockId, Data, Element, Module, OpId, ValueId, func, onnx, prove
 use extract::Outliner;
 use rustc_hash::FxHashSet;
 
-/// Lists of more integers are data, and no sizes or axes.
+/// Longer integer lists are data, not sizes or axes.
 const LONGEST_LIST: i64 = 64;
 
 /// Runs the pass on the entry function.
@@ -31,7 +31,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     }
     let Some(function) = entry(module) else { return };
     let Some(block) = module.entry_block(module.function(function).body) else { return };
-    // The functions that come are private, so that this one stays the one to convert.
+    // New functions are private, so this one stays the entry.
     module.function_mut(function).public = true;
     let mut paths = Paths::new();
     hoist_constants(module, block);
@@ -44,8 +44,8 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     canonicalize::remove_dead(module);
 }
 
-/// Moves the constants of nested graphs to the front of the entry, where a function finds all of them; one that a graph
-/// returns has to be the graph's own.
+/// Hoists the constants of nested graphs to the front of the entry, where functions find them; a constant that a
+/// graph returns stays in it.
 fn hoist_constants(module: &mut Module, entry: BlockId) {
     let regions: Vec<_> =
         module.block(entry).ops.iter().flat_map(|&op| module.op(op).regions.clone()).collect();
@@ -65,14 +65,14 @@ fn hoist_constants(module: &mut Module, entry: BlockId) {
     module.block_mut(entry).ops = constants;
 }
 
-/// The constants of the entry that functions hold themselves.
+/// The constants of the entry that are copied into functions.
 fn small_constants(module: &Module, entry: BlockId) -> FxHashSet<ValueId> {
     let results = module.block(entry).ops.iter().filter_map(|&op| module.op(op).results.first().copied());
     results.filter(|&value| is_small(module, value)).collect()
 }
 
-/// Whether a constant is a scalar, or a list of sizes, axes or positions. Floats in a list are weights, and so is
-/// everything from a file of weights: modules that differ in them only are equal.
+/// Whether a constant is a scalar, or a list of sizes, axes or indices. Float lists are weights, and so is everything
+/// from a file of weights, because modules that differ only in weights are equal.
 fn is_small(module: &Module, value: ValueId) -> bool {
     let Some(constant) = module.constant_of(value).map(|id| module.constant(id)) else { return false };
     let Some(ty) = module.tensor_type(constant.ty) else { return false };
@@ -87,8 +87,8 @@ fn is_small(module: &Module, value: ValueId) -> bool {
     ty.rank() == 0 || (is_list && matches!(ty.element, Element::I32 | Element::I64))
 }
 
-/// The innermost module that all ops with a place in the program are in: it is the graph itself, as a graph of a single
-/// call would show nothing.
+/// The innermost module around all ops with a location: it is the graph itself, because a graph with a single call
+/// would be useless.
 fn whole_program(module: &Module, entry: BlockId, paths: &mut Paths) -> PathId {
     let ops = module.block(entry).ops.iter().copied().filter(|&op| is_placed(module, op));
     let innermost: Vec<PathId> = ops.map(|op| paths.of(module, op)).collect();
@@ -103,7 +103,7 @@ fn whole_program(module: &Module, entry: BlockId, paths: &mut Paths) -> PathId {
     }
 }
 
-/// Whether an op becomes a node, which constants do not and what ends a block, and has a place in the program.
+/// Whether an op becomes a node (not a constant or terminator) and has a location in the program.
 fn is_placed(module: &Module, op: OpId) -> bool {
     !matches!(module.op(op).name, onnx::CONSTANT | func::RETURN)
         && provenance::has_path(module, module.op_location(op))

@@ -1,23 +1,22 @@
-//! An order of a block's ops in which those of a module follow each other.
+//! Orders a block's ops so that the ops of each module are consecutive.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// The ops of a block, by their positions in it.
+/// The dependency graph of a block's ops, by index.
 pub(super) struct BlockGraph<'a> {
-    /// The module that each op is in, by a number of its own; `None` for an op of the enclosing module itself.
+    /// The module of each op, as a number; `None` for an op of the enclosing module itself.
     pub(super) groups: &'a [Option<u32>],
     /// Number of modules.
     pub(super) group_count: usize,
-    /// The earlier ops that each op reads results of, once each.
+    /// The earlier ops whose results each op uses, once each.
     pub(super) reads: Vec<Vec<u32>>,
 }
 
-/// A list scheduling that goes on within a module as long as an op of it is ready.
+/// List scheduling that stays within a module while an op of it is ready.
 ///
-/// Ops of no module come as early as they can, since those of modules may wait for them. A module is begun whose ops
-/// wait for no other one, if there is such a module, so that it is not left before its end. Among equals the first of
-/// the text comes first. The time is that of heaps of all ops.
+/// Ops of no module come as early as possible, because modules may wait for them. Prefers to begin modules that wait
+/// for nothing outside, so that they are not interrupted. Ties follow the text. The cost is that of heaps of all ops.
 pub(super) fn schedule(graph: &BlockGraph) -> Vec<u32> {
     let count = graph.groups.len();
     let mut queue = Queue {
@@ -65,18 +64,18 @@ pub(super) fn schedule(graph: &BlockGraph) -> Vec<u32> {
     order
 }
 
-/// Ops that could come next.
+/// Ready ops.
 struct Queue<'a> {
     groups: &'a [Option<u32>],
-    /// Those of no module.
+    /// Of no module.
     own: BinaryHeap<Reverse<u32>>,
-    /// Those of modules. An op is in several heaps, and counts in none any more when it is done.
+    /// Of modules. An op is in several heaps, and is ignored in the others when it is done.
     ready: BinaryHeap<Reverse<u32>>,
-    /// Those of modules that wait for nothing outside of them.
+    /// Of modules that wait for nothing outside of them.
     closed: BinaryHeap<Reverse<u32>>,
-    /// Those of each module.
+    /// Of each module.
     members: Vec<BinaryHeap<Reverse<u32>>>,
-    /// How often ops of each module read a result from outside that is not there yet.
+    /// For each module, how many external results it still waits for.
     waits: Vec<usize>,
     done: Vec<bool>,
 }
@@ -94,7 +93,7 @@ impl Queue<'_> {
         }
     }
 
-    /// A result that an op of the module reads is there.
+    /// A result that an op of the module uses becomes available.
     fn arrived(&mut self, group: u32) {
         self.waits[group as usize] -= 1;
         if self.waits[group as usize] == 0

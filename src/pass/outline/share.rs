@@ -1,4 +1,4 @@
-//! Equal functions become one.
+//! Shares equal functions.
 
 use crate::ir::{
     BlockId, Dim, Function, FunctionId, Module, OpId, RegionId, Symbol, TensorType, Type, TypeId, ValueId,
@@ -6,12 +6,12 @@ use crate::ir::{
 use crate::pass::canonicalize::{Piece, encode_attributes};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-/// The functions that there are.
+/// The functions created so far.
 pub(super) struct SharedFunctions {
-    /// By what a function is made of. Keys are equal when functions are.
+    /// Functions by their encoding. Encodings are equal exactly if functions are.
     known: FxHashMap<Vec<Piece>, SharedFunction>,
     taken: FxHashSet<Symbol>,
-    /// The number to try next after the name of a class.
+    /// The next suffix to try for a class name.
     next: FxHashMap<Symbol, u32>,
 }
 
@@ -24,15 +24,15 @@ struct SharedFunction {
 impl SharedFunctions {
     pub(super) fn new(module: &mut Module) -> Self {
         let mut taken: FxHashSet<Symbol> = module.functions().map(|id| module.function(id).name).collect();
-        // A function of this name would be the one to convert.
+        // A function of this name would become the entry.
         taken.insert(module.symbols.intern("main"));
         Self { known: FxHashMap::default(), taken, next: FxHashMap::default() }
     }
 
-    /// The name of a function that is equal to the one that `make` gives, which is added if there is none.
+    /// The name of a function equal to the one that `make` builds, which is added if there is none.
     ///
-    /// Functions of ONNX have no types. What differs in sizes only, and has no constant that says them, is equal, and
-    /// of the sizes that differ nothing is known within the function.
+    /// ONNX functions are untyped. Functions that differ only in sizes, without constants that state them, are equal;
+    /// their types become unknown in those sizes.
     pub(super) fn find_or_add(
         &mut self,
         module: &mut Module,
@@ -61,7 +61,7 @@ impl SharedFunctions {
         name
     }
 
-    /// The name of the class, or the name with a number after it.
+    /// The name of the class, with a number appended if it is taken.
     fn unique(&mut self, module: &mut Module, class: Symbol) -> Symbol {
         let mut name = class;
         while !self.taken.insert(name) {
@@ -74,7 +74,7 @@ impl SharedFunctions {
     }
 }
 
-/// Lets a function's signature say the types of its body.
+/// Updates a function's signature from its body.
 fn retype(module: &mut Module, id: FunctionId) {
     let Some(block) = module.entry_block(module.function(id).body) else { return };
     let types = |values: &[ValueId]| -> Vec<TypeId> {
@@ -90,7 +90,7 @@ fn retype(module: &mut Module, id: FunctionId) {
     }
 }
 
-/// The type of what is of one of two types, which differ in sizes only.
+/// Merges two types that differ only in sizes.
 fn join(module: &mut Module, x: TypeId, y: TypeId) -> TypeId {
     if x == y {
         return x;
@@ -102,8 +102,8 @@ fn join(module: &mut Module, x: TypeId, y: TypeId) -> TypeId {
     module.types.intern(Type::Tensor(ty))
 }
 
-/// Writes a function in pieces: equal functions have equal ones and others do not. A value is its number in the order
-/// of definitions.
+/// Encodes a function: encodings are equal exactly if functions are. A value is its index in the order of
+/// definitions.
 struct Encoder<'m> {
     module: &'m Module,
     numbers: FxHashMap<ValueId, u64>,
@@ -111,7 +111,7 @@ struct Encoder<'m> {
     pieces: Vec<Piece>,
 }
 
-// Recursion follows the nesting of regions, which the parser bounds.
+// Recursion follows the nesting of regions, which the parser limits.
 impl Encoder<'_> {
     fn region(&mut self, region: RegionId) {
         let blocks = &self.module.region(region).blocks;
@@ -131,7 +131,7 @@ impl Encoder<'_> {
         self.pieces.push(Piece::Symbol(op.name.symbol()));
         self.number(op.operands.len());
         for operand in &op.operands {
-            // Only an absent operand is defined nowhere in the function.
+            // Only an absent operand has no definition in the function.
             let number = self.numbers.get(operand).copied().unwrap_or(u64::MAX);
             self.pieces.push(Piece::from(number));
         }

@@ -1,11 +1,10 @@
-//! Where a negative zero can come from, and where its sign is read.
+//! Where negative zeros can come from, and where their sign matters.
 //!
-//! The sign of a zero that a sum of many terms leaves (a matrix product, a convolution, a mean) follows from the order
-//! of its terms, which XLA does not promise. So such results are not counted as -0, and do not read the sign. The same
-//! holds for decompositions and triangular systems, whose signs LAPACK does not promise.
+//! The sign of a zero sum of many terms (a matrix product, a convolution, a mean) depends on the order of the terms,
+//! which XLA does not specify. So such results do not count as -0, and do not observe the sign. The same holds for
+//! decompositions and triangular systems, because LAPACK does not specify their signs.
 //!
-//! The results of a loop or a branch, and what a loop carries, are read where something after them, or in the body,
-//! reads them.
+//! Values carried by loops and branches are observed if a later op, or the body, observes them.
 
 use crate::ir::{Attribute, BlockId, Class, Definition, Module, OpId, OpName, ValueId, onnx};
 use crate::ops::number;
@@ -13,22 +12,22 @@ use crate::source::Source;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
-/// Constants of more elements are not looked at.
+/// Larger constants are not inspected.
 const LARGE: i64 = 4096;
 
-/// What is known of each value.
+/// The facts about each value.
 pub(super) struct Flow {
     negative: Vec<bool>,
     read: Vec<bool>,
 }
 
 impl Flow {
-    /// The flow through all functions.
+    /// Data flow through all functions.
     pub(super) fn of(module: &Module, source: &Source) -> Self {
         let ops = module.reachable_ops();
         let mut flow =
             Self { negative: vec![true; module.value_count()], read: vec![false; module.value_count()] };
-        // Definitions come before uses; what a graph takes as an argument may be anything.
+        // Definitions come before uses; arguments of a graph may have any sign.
         for &op in &ops {
             let negative = flow.makes_negative(module, source, op);
             for &result in &module.op(op).results {
@@ -38,7 +37,7 @@ impl Flow {
         let mut found = Vec::new();
         let owners = owners(module, &ops);
         for block in module.blocks_within(module.functions().map(|id| module.function(id).body)) {
-            // What the op of a body takes, and what the body returns, is read where the arguments and the results are.
+            // Operands and body results are observed where the matching arguments and results are.
             let ops = &module.block(block).ops;
             let count = ops.len().saturating_sub(usize::from(owners.contains_key(&block)));
             for &op in ops[..count].iter().filter(|&&op| module.op(op).regions.is_empty()) {
@@ -64,19 +63,19 @@ impl Flow {
     }
 
     fn note(&mut self, value: ValueId, found: &mut Vec<ValueId>) {
-        // The value that represents a left-out operand has no place.
+        // The placeholder for an omitted operand has no state.
         if let Some(read @ false) = self.read.get_mut(value.index()) {
             *read = true;
             found.push(value);
         }
     }
 
-    /// Whether a value can be -0; one that the pass made can.
+    /// Whether a value can be -0; always true for values that the pass created.
     pub(super) fn may_be_negative(&self, value: ValueId) -> bool {
         self.negative.get(value.index()).copied().unwrap_or(true)
     }
 
-    /// Whether the result of the program depends on the sign of a zero in a value.
+    /// Whether the program's results depend on the sign of a zero in a value.
     pub(super) fn is_read(&self, value: ValueId) -> bool {
         self.read.get(value.index()).copied().unwrap_or(false)
     }
@@ -129,7 +128,7 @@ impl Flow {
         }
     }
 
-    /// How the op reads the sign of a zero in an operand.
+    /// How the op observes the sign of a zero in an operand.
     fn reads(&self, module: &Module, source: &Source, op: OpId, index: usize) -> Reads {
         let operands = &module.op(op).operands;
         let name = module.op(op).name;
@@ -161,7 +160,7 @@ impl Flow {
                 let keeps = to.is_some_and(|to| to.element.is_float());
                 if keeps { Reads::WithResult } else { Reads::Never }
             }
-            // 0 + x is x but for -0, and x - 0 is x.
+            // 0 + x is x except for -0, and x - 0 is x.
             onnx::ADD if other.is_some_and(|other| !self.may_be_negative(other)) => Reads::Never,
             onnx::SUB if index == 1 && other.is_some_and(|other| !self.may_be_negative(other)) => {
                 Reads::Never
@@ -200,19 +199,19 @@ impl Flow {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reads {
     Never,
-    /// Where it is read of the result.
+    /// Observed if the result's sign is.
     WithResult,
     Always,
 }
 
-/// Whether the zeros in the results of an op may have either sign. Constants, and ops that move elements, may serve
-/// others, too.
+/// Whether zeros in the results of an op may have either sign. Constants and ops that move elements may have other
+/// users.
 fn is_free(module: &Module, op: OpId) -> bool {
     let name = module.op(op).name;
     module.has_free_zeros(op) && name != onnx::CONSTANT && !moves(name)
 }
 
-/// The ops of loops and branches whose bodies the blocks are.
+/// The loop or branch op that owns each block.
 fn owners(module: &Module, ops: &[OpId]) -> FxHashMap<BlockId, OpId> {
     let mut owners = FxHashMap::default();
     for &op in ops {
@@ -237,10 +236,10 @@ fn sources(module: &Module, owners: &FxHashMap<BlockId, OpId>, value: ValueId) -
         return SmallVec::new();
     }
     let operands = &module.op(op).operands;
-    // Where in the operands of the op, and of the terminator, the value is.
+    // The operand indices of the value in the op and in the terminator.
     let (operand, returned) = match module.op(op).name {
         onnx::IF => (None, Some(index)),
-        // The number of the round and the condition come before what is carried; the condition alone is returned.
+        // The iteration number and the condition come before carried values; only the condition is returned.
         onnx::LOOP if is_argument => (Some(index), index.checked_sub(1)),
         onnx::LOOP => (Some(index + 2), Some(index + 1)),
         _ => {
@@ -259,7 +258,7 @@ fn sources(module: &Module, owners: &FxHashMap<BlockId, OpId>, value: ValueId) -
     sources
 }
 
-/// Sums, whose zeros have no sign that is promised.
+/// Sums, whose zeros have an unspecified sign.
 const SUMS: &[OpName] = &[
     onnx::ATTENTION,
     onnx::AVERAGE_POOL,
@@ -291,7 +290,7 @@ fn moves(name: OpName) -> bool {
         )
 }
 
-/// Functions that are -0 at -0 alone.
+/// Functions that are -0 only at -0.
 const ODD: &[OpName] = &[
     onnx::ASIN,
     onnx::ASINH,
@@ -307,7 +306,7 @@ const ODD: &[OpName] = &[
     onnx::TANH,
 ];
 
-/// The number that a constant is.
+/// The splat value of a constant.
 fn constant(module: &Module, source: &Source, value: ValueId) -> Option<f64> {
     let constant = module.constant(module.constant_of(value)?);
     let ty = module.tensor_type(constant.ty)?;
@@ -342,7 +341,7 @@ fn is_not_zero(module: &Module, source: &Source, value: ValueId) -> bool {
     constant(module, source, value).is_some_and(|number| number != 0.0)
 }
 
-/// Whether a predicate that holds, or does not, states that a value is not zero: `x > 0 ? x : ...`.
+/// Whether a predicate, or its negation, implies that a value is not zero: `x > 0 ? x : ...`.
 pub(super) fn excludes_zero(
     module: &Module,
     source: &Source,

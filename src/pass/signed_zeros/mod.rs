@@ -1,12 +1,12 @@
-//! `Where` keeps the sign of zeros where something reads it.
+//! Makes `Where` keep the sign of zeros that an op observes.
 //!
-//! ONNX Runtime's kernel computes `x = p ? yes : 0` and `y = p ? 0 : no`, and then `x != 0 ? x : y`. So it turns a -0
-//! in `yes` into 0. It keeps one in `no`, unless `y` is one number for a row of `x`. `Sign` turns -0 into 0, too.
+//! ONNX Runtime's kernel computes `x = p ? yes : 0` and `y = p ? 0 : no`, and then `x != 0 ? x : y`. So -0 in `yes`
+//! becomes 0. -0 in `no` survives, unless `y` is one number per row of `x`. `Sign` also turns -0 into 0.
 //!
-//! The arm that may be -0 becomes the second one. Where both may be, the result is the product
-//! `(p ? yes : 1) * (p ? 1 : no)`, which is exact: it took 2.4 times the time of one `Where`. Nothing changes where no
-//! arm can be -0, and where nothing reads the sign: a mask before a softmax or a matrix product stays as it is. Nor does
-//! it where the signs of zeros are free, as in a decomposition.
+//! The arm that may be -0 becomes the second one. If both may be, the result is the product `(p ? yes : 1) * (p ? 1 :
+//! no)`, which is exact and took 2.4 times as long as one `Where`. Nothing changes if no arm can be -0 or nothing
+//! observes the sign: a mask before a softmax or a matrix product stays. The same holds where signs of zeros are
+//! unspecified, as in a decomposition.
 
 mod flow;
 
@@ -45,7 +45,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     }
 }
 
-/// The constants that the pass makes, which go to the front of the main graph.
+/// The constants that the pass creates, at the front of the main graph.
 #[derive(Default)]
 struct Constants {
     ops: Vec<OpId>,
@@ -53,7 +53,7 @@ struct Constants {
 }
 
 impl Constants {
-    /// The number 1 in the element type, made for an op.
+    /// The number 1 in an element type.
     fn one(&mut self, module: &mut Module, op: OpId, element: Element) -> ValueId {
         let ty = module.tensor_of::<i64>(element, &[]);
         let ops = &mut self.ops;
@@ -77,7 +77,7 @@ impl Constants {
     }
 }
 
-/// `Where`, in the form that keeps what is read. Whether the op stays.
+/// Rewrites a `Where` so that observed signs survive. Returns whether the op stays.
 fn select(
     rewriter: &mut Rewriter,
     op: OpId,
@@ -90,7 +90,7 @@ fn select(
     if !flow.is_read(result) {
         return true;
     }
-    // ONNX Runtime fuses Not into Where, and so exchanges the arms.
+    // ONNX Runtime fuses Not into Where, and so swaps the arms.
     let mut changed = false;
     while let Some(negated) = negated(rewriter.module, predicate) {
         (predicate, yes, no) = (negated, no, yes);
@@ -132,7 +132,7 @@ fn select(
     false
 }
 
-/// `Sign`, which of a zero is that zero. Whether the op stays.
+/// Makes `Sign` return zeros unchanged. Returns whether the op stays.
 fn sign(rewriter: &mut Rewriter, op: OpId, flow: &Flow) -> bool {
     let (operand, result) = (rewriter.module.op(op).operands[0], rewriter.module.op(op).results[0]);
     if !(flow.is_read(result) && flow.may_be_negative(operand)) {
@@ -149,14 +149,14 @@ fn sign(rewriter: &mut Rewriter, op: OpId, flow: &Flow) -> bool {
     false
 }
 
-/// The operand of the `Not` that makes a predicate.
+/// The operand of the `Not` that defines a predicate.
 fn negated(module: &Module, predicate: ValueId) -> Option<ValueId> {
     let op = module.defining_op(predicate).filter(|&op| module.op(op).name == onnx::NOT)?;
     module.op(op).operands.first().copied()
 }
 
-/// The inverse of a predicate, by an op that ONNX Runtime does not fuse into `Where`. A comparison of integers has one of
-/// its own, which often leaves the first without a use.
+/// The negation of a predicate, by an op that ONNX Runtime does not fuse into `Where`. An integer comparison has an
+/// opposite, which often leaves the first one unused.
 fn inverse(rewriter: &mut Rewriter, op: OpId, predicate: ValueId, constants: &mut Constants) -> ValueId {
     let place = rewriter.module.place(op);
     if let Some((name, operands)) = opposite(rewriter.module, predicate) {
@@ -168,7 +168,7 @@ fn inverse(rewriter: &mut Rewriter, op: OpId, predicate: ValueId, constants: &mu
     rewriter.insert_at(place, onnx::XOR, &[predicate, truth], ty, [])
 }
 
-/// The comparison of integers that holds where a predicate does not.
+/// The opposite of an integer comparison.
 fn opposite(module: &Module, predicate: ValueId) -> Option<(OpName, [ValueId; 2])> {
     let op = module.defining_op(predicate)?;
     let [left, right] = module.op(op).operands[..] else { return None };
@@ -183,7 +183,7 @@ fn opposite(module: &Module, predicate: ValueId) -> Option<(OpName, [ValueId; 2]
     is_integer.then_some((name, [left, right]))
 }
 
-/// The type of a value of the second one's elements that two values broadcast to.
+/// The broadcast type of two values, with the second one's elements.
 fn joined_type(rewriter: &mut Rewriter, first: ValueId, second: ValueId) -> TypeId {
     let dims = joined_dims(rewriter.module, &[first, second]);
     let element = rewriter.module.tensor(second).map_or(Element::F32, |tensor| tensor.element);
@@ -206,14 +206,14 @@ fn joined_dims(module: &Module, values: &[ValueId]) -> Vec<Dim> {
     (0..rank).map(size).collect()
 }
 
-/// Whether the kernel keeps -0 of the second arm: its selection has all elements of the result, or in the innermost
+/// Whether the kernel keeps -0 in the second arm: its selection has all elements of the result, or of the innermost
 /// dimension that is not 1.
 fn keeps_second(module: &Module, predicate: ValueId, first: ValueId, second: ValueId) -> bool {
     let all = joined_dims(module, &[predicate, first, second]);
     let own = joined_dims(module, &[predicate, second]);
     let leading = all.len() - own.len();
     let at = |axis: usize| axis.checked_sub(leading).map_or(Dim::Known(1), |axis| own[axis]);
-    // The sizes of 1 do not count, and a symbol may be 1.
+    // Sizes of 1 do not count, and a symbol may be 1.
     for axis in (0..all.len()).rev() {
         match all[axis] {
             Dim::Known(1) => {}
