@@ -1,4 +1,4 @@
-//! How lowerings read the attributes of an op.
+//! Reads attributes in lowerings.
 
 use super::{Lower, LowerError};
 use crate::ir::{Attribute, Dim, Dims, OpId};
@@ -7,7 +7,7 @@ impl Lower<'_> {
     /// An integer attribute.
     ///
     /// # Errors
-    /// When it is missing or no integer.
+    /// If it is missing or not an integer.
     pub fn int(&self, op: OpId, name: &'static str) -> Result<i64, LowerError> {
         let attribute = self.module.attribute(op, name).ok_or(LowerError::Missing(name))?;
         attribute
@@ -18,7 +18,7 @@ impl Lower<'_> {
     /// A float attribute.
     ///
     /// # Errors
-    /// When it is missing or no float.
+    /// If it is missing or not a float.
     pub fn float(&self, op: OpId, name: &'static str) -> Result<f64, LowerError> {
         match self.module.attribute(op, name).ok_or(LowerError::Missing(name))? {
             Attribute::Float(value, _) => Ok(*value),
@@ -26,10 +26,10 @@ impl Lower<'_> {
         }
     }
 
-    /// A list of integers, when the attribute is there.
+    /// A list of integers, if the attribute is present.
     ///
     /// # Errors
-    /// When it is there and no list of integers.
+    /// If it is present and not a list of integers.
     pub fn optional_ints(&self, op: OpId, name: &'static str) -> Result<Option<Vec<i64>>, LowerError> {
         let Some(attribute) = self.module.attribute(op, name) else { return Ok(None) };
         let values = self.module.integers(attribute);
@@ -41,15 +41,15 @@ impl Lower<'_> {
     /// A list of integers.
     ///
     /// # Errors
-    /// When it is missing or no list of integers.
+    /// If it is missing or not a list of integers.
     pub fn ints(&self, op: OpId, name: &'static str) -> Result<Vec<i64>, LowerError> {
         self.optional_ints(op, name)?.ok_or(LowerError::Missing(name))
     }
 
-    /// A list of integers, some of which may be expressions.
+    /// A list of integers or expressions.
     ///
     /// # Errors
-    /// When it is missing or no list of integers.
+    /// If it is missing or not a list of integers.
     pub fn size_list(&self, op: OpId, name: &'static str) -> Result<Dims, LowerError> {
         match self.module.attribute(op, name) {
             Some(Attribute::Dims(sizes)) => Ok(sizes.clone()),
@@ -57,10 +57,10 @@ impl Lower<'_> {
         }
     }
 
-    /// A list of integers in a field of a struct attribute; an absent field is an empty list.
+    /// A list of integers in a field of a struct attribute; empty if the field is absent.
     ///
     /// # Errors
-    /// When the attribute is missing, or the field is not a list of integers.
+    /// If the attribute is missing, or the field is not a list of integers.
     pub fn field_ints(
         &self,
         op: OpId,
@@ -76,10 +76,10 @@ impl Lower<'_> {
         })
     }
 
-    /// The word of an enumeration attribute, such as `LT`.
+    /// The value of an enum attribute, such as `LT`.
     ///
     /// # Errors
-    /// When it is missing or no enumeration.
+    /// If it is missing or not an enum.
     pub fn word(&self, op: OpId, name: &'static str) -> Result<&str, LowerError> {
         let attribute = self.module.attribute(op, name).ok_or(LowerError::Missing(name))?;
         self.module
@@ -87,7 +87,7 @@ impl Lower<'_> {
             .ok_or_else(|| LowerError::Attribute { name, why: "expected a keyword".into() })
     }
 
-    /// A truth value; absent is false.
+    /// A boolean attribute; false if absent.
     pub fn flag(&self, op: OpId, name: &str) -> bool {
         self.module.attribute(op, name).and_then(Attribute::as_bool).unwrap_or(false)
     }

@@ -1,13 +1,13 @@
-//! Broadcasts that are made where a user needs every element.
+//! Materializes broadcasts for users that need every element.
 
 use super::Lower;
 use crate::ir::{Constant, Data, Dim, Dims, Size, ValueId, onnx};
 
-/// Constants of up to this many elements are written out rather than computed.
+/// Larger constants are expanded at run time.
 const SMALL: i64 = 256;
 
 impl Lower<'_> {
-    /// The value expanded to these sizes, which it broadcasts to.
+    /// Expands a value to sizes that it broadcasts to.
     pub fn broadcast_to<S: Size>(&mut self, value: ValueId, sizes: &[S]) -> ValueId {
         let sizes: Dims = sizes.iter().map(|&size| size.into()).collect();
         if self.dims(value) == sizes {
@@ -35,7 +35,7 @@ impl Lower<'_> {
         {
             return expanded;
         }
-        // A 1 keeps what the value has, so only the sizes that it lacks have to be computed.
+        // A 1 keeps the value's size, so only the other sizes have to be computed.
         let leading = dims.len().saturating_sub(own.len());
         let kept = |axis: usize| {
             let has = axis.checked_sub(leading).is_some_and(|own_axis| own[own_axis] == dims[axis]);
@@ -48,7 +48,7 @@ impl Lower<'_> {
         self.node(onnx::EXPAND, &[value, shape]).out(element, dims)
     }
 
-    /// The expansion where it is a constant or has no elements, which Expand is not for.
+    /// The expansion of a constant or an empty value, without Expand.
     fn expand_to_numbers(&mut self, value: ValueId, sizes: &[i64]) -> Option<ValueId> {
         let element = self.element(value);
         // A small constant is shorter than the op that would compute it.
@@ -71,7 +71,7 @@ impl Lower<'_> {
         if !sizes.contains(&0) {
             return None;
         }
-        // ONNX Runtime takes an Expand to a size of 0 for one that does nothing, and removes it.
+        // ONNX Runtime removes an Expand to size 0 as a no-op.
         let value = self.ranked(value, 1);
         let mut limits = self.dims(value);
         limits[0] = Dim::Known(0);

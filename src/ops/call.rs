@@ -1,4 +1,4 @@
-//! Calls out of the program, and ops that only order others or hold values together.
+//! Custom calls, and ops that only order or group values.
 
 use super::expand::{Expand, Expanded, Expansion};
 use super::{Elements, Lower, LowerError, Lowered, Lowering, Values};
@@ -28,7 +28,7 @@ pub(super) const ROWS: &[Row] = &[
     unlowered(stablehlo::SEND, variadic(1, AtLeast(0), control::nothing)),
 ];
 
-/// A custom call with a known meaning. Those of LAPACK have a table of their own (`linalg::lapack`).
+/// A known custom call. LAPACK's have a table of their own (`linalg::lapack`).
 struct CustomCall {
     target: &'static str,
     meaning: Meaning,
@@ -41,14 +41,14 @@ enum Meaning {
     Expand(Expansion),
 }
 
-/// What a custom call computes independently of each other. The dimensions before are a batch.
+/// The unit that a custom call works on. Leading dimensions are batch dimensions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Units {
     /// Elements.
     Elements,
     /// Lists along the last dimension.
     Vectors,
-    /// Matrices of the last two dimensions.
+    /// Matrices in the last two dimensions.
     Matrices,
 }
 
@@ -79,7 +79,7 @@ fn known_call(target: &str) -> Option<&'static CustomCall> {
     CUSTOM_CALLS.iter().find(|call| call.target == target)
 }
 
-/// Custom calls that call Python, for all platforms and in the forms of all releases of JAX.
+/// Custom calls that call Python, for all platforms and JAX releases.
 const HOST_CALLBACKS: &[&str] = &[
     "xla_ffi_partitioned_python_cpu_callback",
     "xla_ffi_partitioned_python_gpu_callback",
@@ -89,7 +89,7 @@ const HOST_CALLBACKS: &[&str] = &[
     "xla_python_gpu_callback",
 ];
 
-/// The primitives that JAX makes such calls from, and what the user writes for them.
+/// JAX's primitives for Python calls, and the functions that users write.
 const CALLBACK_NAMES: &[(&str, &str)] = &[
     ("debug_callback", "jax.debug.callback"),
     ("debug_print", "jax.debug.print"),
@@ -97,10 +97,10 @@ const CALLBACK_NAMES: &[(&str, &str)] = &[
     ("pure_callback", "jax.pure_callback"),
 ];
 
-/// The attribute of a Python callback that names what the user wrote, where the primitive does not.
+/// The attribute with the user function of a Python callback, if the primitive does not determine it.
 pub const CALLBACK: &str = "hlo2onnx.callback";
 
-/// The check of equinox, which diffrax, lineax and optimistix also make.
+/// Equinox's check, which diffrax, lineax and optimistix also use.
 pub const ERROR_IF: &str = "equinox.error_if";
 
 /// The target of a custom call.
@@ -112,7 +112,7 @@ pub fn call_target(module: &Module, op: OpId) -> Option<&str> {
     }
 }
 
-/// What a custom call computes independently of each other, where that is known.
+/// The unit that a custom call works on, if known.
 pub fn call_units(target: &str) -> Option<Units> {
     if elementwise_op(target).is_some() {
         return Some(Units::Elements);
@@ -121,7 +121,7 @@ pub fn call_units(target: &str) -> Option<Units> {
     known_call(target).and_then(|call| call.units).or(routine)
 }
 
-/// The op that a custom call names, as XLA writes elementwise ops of CHLO: `mhlo.erf`.
+/// The op named by a custom call, as XLA prints elementwise CHLO ops: `mhlo.erf`.
 fn elementwise_op(target: &str) -> Option<&'static Row> {
     let name = OpName::of_text(&OpName::current(target)).filter(|_| target.starts_with("mhlo."))?;
     find(name).filter(|_| name.class() == Class::Elementwise)
@@ -135,7 +135,7 @@ pub fn host_callback(module: &Module, op: OpId) -> Option<&str> {
     call_target(module, op).filter(|target| HOST_CALLBACKS.contains(target))
 }
 
-/// What the user wrote for an op that calls Python, where its location tells; else the target.
+/// The user function of an op that calls Python, from its location; otherwise the target.
 pub fn callback_name(module: &Module, op: OpId) -> String {
     if let Some(name) = module.attribute(op, CALLBACK).and_then(Attribute::as_str) {
         return name.to_owned();
@@ -146,7 +146,7 @@ pub fn callback_name(module: &Module, op: OpId) -> String {
     known.or_else(|| host_callback(module, op)).unwrap_or_default().to_owned()
 }
 
-/// A call that only places values leaves the program, and some are other ops.
+/// Calls that only place values are removed, and some calls are other ops.
 fn expand(cx: &mut Expand) -> Expanded {
     let Some(target) = call_target(cx.module(), cx.op) else { return Ok(None) };
     if distributed::is_placement(target) {
@@ -184,7 +184,7 @@ fn custom_call(cx: &mut Lower, op: OpId) -> Lowered {
     Err(LowerError::CustomCall(target))
 }
 
-/// What an assertion states of sizes is known by now.
+/// Earlier passes have recorded asserted sizes.
 fn assertion(cx: &mut Lower, op: OpId) -> Lowered {
     if cx.module.op(op).results.is_empty() {
         return Ok(Values::default());
@@ -192,7 +192,7 @@ fn assertion(cx: &mut Lower, op: OpId) -> Lowered {
     Err(LowerError::form("an assertion has no results"))
 }
 
-/// The operands for the results, which must be of their types.
+/// The operands as results, which must have their types.
 fn identity(cx: &mut Lower, op: OpId) -> Lowered {
     let operation = cx.module.op(op).clone();
     let types = |values: &[crate::ir::ValueId]| {
@@ -208,7 +208,7 @@ fn token(cx: &mut Lower, _: OpId) -> Lowered {
     Ok(cx.absent().into())
 }
 
-/// A tuple itself is not a value of a model; what takes it apart finds what was put in.
+/// Models have no tuples; `get_tuple_element` finds the elements here.
 fn tuple(cx: &mut Lower, _: OpId) -> Lowered {
     Ok(cx.absent().into())
 }

@@ -31,8 +31,7 @@ pub fn integer_bytes(element: Element, value: i64) -> Vec<u8> {
     float_bytes(element, value as f64)
 }
 
-/// The bits of an element that are a float's infinity, a NaN and so on are made by [`float_bytes`]; this is the
-/// lowest and the highest number of an integer type, or of `i1`.
+/// The lowest and highest number of an integer type or `i1`.
 pub fn integer_limits(element: Element) -> (i64, i64) {
     let bits = element.bits();
     match element {
@@ -55,13 +54,13 @@ impl Lower<'_> {
         self.constant(element, &[], &integer_bytes(element, value))
     }
 
-    /// The condition of a `Loop` that makes all its rounds. ONNX lets it be left out, but its reference evaluator takes
-    /// a condition that is left out for false.
+    /// The condition of a `Loop` that runs all iterations. ONNX allows omitting it, but its reference evaluator then
+    /// takes it for false.
     pub fn always(&mut self) -> ValueId {
         self.integer(Element::Bool, 1)
     }
 
-    /// A list of `i64`, as shapes and axes are.
+    /// An `i64` list, such as a shape or axes.
     pub fn int64s(&mut self, values: &[i64]) -> ValueId {
         let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         self.constant(Element::I64, &[values.len() as i64], &bytes)
@@ -73,14 +72,14 @@ impl Lower<'_> {
         self.constant(element, sizes, &bytes)
     }
 
-    /// The integers of a lowered value that is a small constant.
+    /// The integers of a lowered value, if it is a small constant.
     pub fn known_integers(&self, value: ValueId) -> Option<Vec<i64>> {
         self.module.constant_integers(self.module.constant_of(value)?)
     }
 
-    /// The number that all elements of a lowered value are, when it is a splat or scalar constant.
+    /// The number of a lowered value, if it is a constant scalar or splat.
     ///
-    /// Integers beyond 2^53 lose digits here; ask [`Lower::known_integers`] for them.
+    /// Integers beyond 2^53 lose digits here; use [`Lower::known_integers`] for them.
     pub fn known_number(&self, value: ValueId) -> Option<f64> {
         let constant = self.module.constant(self.module.constant_of(value)?);
         let ty = self.module.tensor_type(constant.ty)?;
@@ -94,16 +93,16 @@ impl Lower<'_> {
         number(ty.element, &bytes)
     }
 
-    /// An integer that an operand must be at compile time.
+    /// The integer value of an operand that must be constant.
     ///
     /// # Errors
-    /// When it is computed at run time.
+    /// If it is computed at run time.
     pub fn static_integers(&self, value: ValueId, what: &str) -> Result<Vec<i64>, LowerError> {
         self.known_integers(value).ok_or_else(|| LowerError::Dynamic(what.to_owned()))
     }
 }
 
-/// The element in these bytes as a number.
+/// Decodes an element to a number.
 pub fn number(element: Element, bytes: &[u8]) -> Option<f64> {
     let bits = bytes.iter().rev().fold(0u64, |bits, &byte| bits << 8 | u64::from(byte));
     Some(match element {

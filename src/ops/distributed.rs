@@ -1,8 +1,8 @@
-//! Ops for programs on several devices, in a model, which has one.
+//! Ops of programs for several devices. A model runs on one.
 //!
-//! A sharding says where the parts of a value are. It leaves the value as it is on any number of devices, and so leaves
-//! the program. What computes with the parts, or exchanges them, is the identity among one device. Among several it is
-//! refused: groups of devices that a collective names, manual axes of a mesh, the shape of one part.
+//! A sharding does not change a value, so it is dropped for any number of devices. Ops that compute on parts or
+//! exchange them are the identity on one device. On several they are refused: groups of devices in a collective,
+//! manual axes of a mesh, the shape of one part.
 
 use super::expand::{Expand, Expanded};
 use super::{Elements, LowerError};
@@ -66,7 +66,7 @@ pub(super) const ROWS: &[Row] = &[
     expanded(stablehlo::REPLICA_ID, MOVED, id).typed(rule(0, STATED)).note("0 on one device"),
 ];
 
-/// Custom calls that place values on devices or in memories, beside all of `xla.sdy`.
+/// Custom calls that place values on devices or in memories, in addition to all of `xla.sdy`.
 const PLACEMENTS: &[&str] = &[
     "LayoutConstraint",
     "MoveToDevice",
@@ -82,8 +82,8 @@ pub(super) fn is_placement(target: &str) -> bool {
     PLACEMENTS.contains(&target) || target.starts_with("xla.sdy.")
 }
 
-/// A custom call that places its operands: the operands. Further ones, as many as `indices_of_shape_operands` names,
-/// are the sizes of the results.
+/// Replaces a custom call that places its operands. Operands named by `indices_of_shape_operands` are the sizes of
+/// the results.
 pub(super) fn placement(cx: &mut Expand) -> Expanded {
     let op = cx.module().op(cx.op);
     let sizes = op.operands.iter().zip(&op.results).all(|(&operand, &result)| {
@@ -96,7 +96,7 @@ pub(super) fn placement(cx: &mut Expand) -> Expanded {
     cx.operands_as_results()
 }
 
-/// The numbers of partitions and replicas, where the module has them.
+/// The module's numbers of partitions and replicas, if stated.
 fn devices(module: &Module) -> [Option<usize>; 2] {
     ["mhlo.num_partitions", "mhlo.num_replicas"].map(|name| {
         let found = module.attributes.iter().find(|(key, _)| module.symbols.get(*key) == name);
@@ -104,18 +104,18 @@ fn devices(module: &Module) -> [Option<usize>; 2] {
     })
 }
 
-/// The number of devices that the module runs on; 1 where it does not have it.
+/// The module's number of devices; 1 if not stated.
 fn device_count(module: &Module) -> usize {
     devices(module).iter().flatten().fold(1, |product: usize, &number| product.saturating_mul(number))
 }
 
-/// The refusal of what several devices compute, as many as the mesh or the module has.
+/// The error for a computation on several devices, as many as the mesh or the module has.
 fn several(module: &Module, mesh: Option<&Mesh>) -> LowerError {
     let devices = mesh.map_or(device_count(module), Mesh::devices);
     LowerError::Devices { devices, mesh: mesh.map(Mesh::describe).or_else(|| only_mesh(module)) }
 }
 
-/// The description of the mesh of several devices, where the module has one.
+/// The description of the mesh, if the module has one for several devices.
 fn only_mesh(module: &Module) -> Option<String> {
     let mut meshes = module.top_level.iter().filter_map(|&op| Mesh::defined(module, op));
     let mesh = meshes.find(|mesh| mesh.devices() > 1)?;
@@ -139,7 +139,7 @@ impl Mesh {
         Some(Self { name, axes: axes(text) })
     }
 
-    /// The mesh that a sharding is on.
+    /// The mesh of a sharding.
     fn of(module: &Module, sharding: &str) -> Option<Self> {
         if let Some((_, text)) = sharding.split_once("mesh<") {
             return Some(Self { name: String::new(), axes: axes(text) });
@@ -174,7 +174,7 @@ fn axes(mesh: &str) -> Vec<(String, usize)> {
     list.split(',').filter_map(axis).collect()
 }
 
-/// The text of an attribute of `sdy`, which the parser leaves as it is.
+/// The text of an `sdy` attribute, which the parser does not interpret.
 fn text<'m>(module: &'m Module, op: OpId, name: &str) -> Option<&'m str> {
     match module.attribute(op, name)? {
         Attribute::Opaque(text) => Some(text),
@@ -182,7 +182,7 @@ fn text<'m>(module: &'m Module, op: OpId, name: &str) -> Option<&'m str> {
     }
 }
 
-/// Refuses a manual computation that several devices take part in: its body is on parts of the values.
+/// Refuses a manual computation for several devices: its body works on parts of the values.
 fn check_manual(module: &Module, op: OpId) -> Result<(), LowerError> {
     let shardings = ["in_shardings", "out_shardings"];
     let mesh = shardings.iter().find_map(|name| Mesh::of(module, text(module, op, name)?));
@@ -197,8 +197,7 @@ fn check_manual(module: &Module, op: OpId) -> Result<(), LowerError> {
     Ok(())
 }
 
-/// Puts the ops of manual computations, named ones and assumptions in their places. What is refused stays, and is
-/// returned with its refusal.
+/// Inlines the bodies of manual computations, named computations and assumptions. Returns the refused ones.
 pub fn inline_computations(rewriter: &mut Rewriter) -> Vec<(OpId, LowerError)> {
     let mut refused = Vec::new();
     rewriter.splice(&mut |module, op| match computation(module, op)? {
@@ -211,14 +210,14 @@ pub fn inline_computations(rewriter: &mut Rewriter) -> Vec<(OpId, LowerError)> {
     refused
 }
 
-/// The body of a computation, which must be on the values that it takes.
+/// The body of a computation, whose types must match the operands and results.
 fn computation(module: &Module, op: OpId) -> Option<Result<BlockId, LowerError>> {
     match module.op(op).name {
         sdy::MANUAL_COMPUTATION => match check_manual(module, op) {
             Ok(()) => {}
             Err(refusal) => return Some(Err(refusal)),
         },
-        // What must hold for the region to be computed is a check, which leaves the program.
+        // The condition of an assumption is a check, which is dropped.
         sdy::NAMED_COMPUTATION | shape::ASSUMING => {}
         _ => return None,
     }
@@ -242,7 +241,7 @@ fn annotation(cx: &mut Expand) -> Expanded {
     cx.operands_as_results()
 }
 
-/// A collective of Shardy takes a value from one sharding to another.
+/// Shardy's collectives reshard a value.
 fn resharding(cx: &mut Expand) -> Expanded {
     let mesh = text(cx.module(), cx.op, "out_sharding").and_then(|text| Mesh::of(cx.module(), text));
     match mesh {
@@ -257,7 +256,7 @@ fn constant(cx: &mut Expand) -> Expanded {
     cx.becomes(stablehlo::CONSTANT, &[], [("value", value)])
 }
 
-/// The number of this device, which is the first, where the module has no other.
+/// The index of this device, which is the first and only one.
 fn id(cx: &mut Expand) -> Expanded {
     if device_count(cx.module()) > 1 {
         return Err(several(cx.module(), None));
@@ -273,11 +272,11 @@ fn zeros(cx: &mut Expand) -> Expanded {
     Ok(Some(cx.splat(ty, 0)?.into()))
 }
 
-/// Groups of one device each exchange nothing, on however many devices. No groups at all represent one of all devices.
+/// Groups of one device exchange nothing. An empty list is one group of all devices.
 fn collective(cx: &mut Expand) -> Expanded {
     let groups = cx.ints("replica_groups")?;
     let devices = groups.iter().filter(|&&device| device >= 0).count();
-    // Without global numbers, each group is one of replicas with all of their partitions.
+    // Without global device ids, each group has all partitions of its replicas.
     let global = match cx.module().op(cx.op).name {
         stablehlo::ALL_GATHER | stablehlo::ALL_REDUCE | stablehlo::REDUCE_SCATTER => {
             cx.module().attribute(cx.op, "use_global_device_ids").is_some()
@@ -304,7 +303,7 @@ fn collective(cx: &mut Expand) -> Expanded {
     cx.operands_as_results()
 }
 
-/// What no pair sends here is zero.
+/// Results without a sender are zero.
 fn permute(cx: &mut Expand) -> Expanded {
     let pairs = cx.ints("source_target_pairs")?;
     let stays = pairs.chunks(2).all(|pair| pair.first() == pair.last());

@@ -1,7 +1,7 @@
-//! Sizes as values, and ops whose sizes are operands.
+//! Ops that read sizes, and ops with size operands.
 //!
-//! The `refine_shapes` pass has made the latter the ops whose sizes are attributes, wherever it knows a number or an
-//! expression for them. What is left breaks a rule, or takes from data what must be known before.
+//! The `refine_shapes` pass has turned the latter into static forms where it knows their sizes. The remaining ones
+//! break a rule, or depend on data.
 
 use super::size::{SizePart, SymbolSource};
 use super::{Elements, Lower, LowerError, Lowered, Values};
@@ -39,7 +39,7 @@ fn unknown(cx: &mut Lower, op: OpId) -> Lowered {
     Err(LowerError::Dynamic(format!("the result of `{}`", cx.module.op_name(op))))
 }
 
-/// Notes where a symbol has its value from. Nothing is emitted before a size is requested.
+/// Records where a symbol gets its value. Emits nothing until a size is needed.
 fn define(cx: &mut Lower, op: OpId) -> Lowered {
     let Some(name) = cx.module.attribute(op, "symbol").and_then(Attribute::as_str).map(str::to_owned) else {
         return Err(LowerError::Missing("symbol"));
@@ -62,7 +62,7 @@ fn define(cx: &mut Lower, op: OpId) -> Lowered {
     let is_argument =
         matches!(cx.module.value(value).definition, Definition::Argument(..)) && !cx.is_nested();
     if cx.origins.insert(name, SymbolSource { value, part, is_argument, times, plus }).is_some() {
-        // The body of a loop that is unrolled has its own sizes in each round.
+        // The body of an unrolled loop has its own sizes in each iteration.
         cx.forget_sizes();
     }
     Ok(Values::default())

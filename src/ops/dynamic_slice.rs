@@ -1,8 +1,8 @@
-//! `dynamic_slice` and `dynamic_update_slice`: windows whose start is computed.
+//! `dynamic_slice` and `dynamic_update_slice`: windows at computed starts.
 //!
-//! The start of each dimension is clamped so that the window is inside of the operand (StableHLO, `dynamic_slice`:
-//! `clamp(0, start, shape(operand) - slice_sizes)`). A start that is known makes a `Slice` or a `Concat`; one
-//! whose window has the whole dimension is 0.
+//! Starts are clamped so that the window is inside the operand (StableHLO, `dynamic_slice`: `clamp(0, start,
+//! shape(operand) - slice_sizes)`). A constant start becomes a `Slice` or a `Concat`; a window over the whole
+//! dimension starts at 0.
 
 use super::scatter::{RowUpdate, RowView};
 use super::start_indices::{StridedAxis, strides};
@@ -29,12 +29,12 @@ pub(super) const ROWS: &[Row] = &[
     .note("Concat where the start is known, else ScatterND of whole rows, which runs in place"),
 ];
 
-/// Where a window starts along one dimension.
+/// The start of a window along one dimension.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Start {
-    /// There, which is in range.
+    /// A constant, in range.
     Known(Dim),
-    /// At an `i64` scalar, which is in range.
+    /// An `i64` scalar, in range.
     Computed(ValueId),
 }
 
@@ -114,7 +114,7 @@ fn dynamic_update_slice(cx: &mut Lower, op: OpId) -> Lowered {
     Ok(cx.reshape(written, &sizes).into())
 }
 
-/// The operand with the window at the known starts replaced, from dimension `axis` on.
+/// Replaces the window at known starts in the operand, from dimension `axis` on.
 fn replace(cx: &mut Lower, operand: ValueId, update: ValueId, starts: &[Dim], axis: usize) -> ValueId {
     let (sizes, window) = (cx.dims(operand), cx.dims(update));
     let Some(axis) = (axis..sizes.len()).find(|&axis| sizes[axis] != window[axis]) else {
@@ -143,7 +143,7 @@ fn replace(cx: &mut Lower, operand: ValueId, update: ValueId, starts: &[Dim], ax
     cx.concat(&parts, axis)
 }
 
-/// How far each start can go.
+/// The greatest valid start per dimension.
 fn limits(cx: &Lower, sizes: &[Dim], window: &[Dim]) -> Result<Dims, LowerError> {
     let pairs = || sizes.iter().zip(window);
     let fits = sizes.len() == window.len() && pairs().all(|(&size, &window)| cx.may_lie_in(window, size));
@@ -167,7 +167,7 @@ fn starts(cx: &mut Lower, op: OpId, first: usize, limits: &[Dim]) -> Result<Vec<
 }
 
 impl Lower<'_> {
-    /// A scalar as the start of a window, clamped from 0 to `limit`.
+    /// A scalar start, clamped from 0 to `limit`.
     pub(super) fn start(&mut self, value: ValueId, limit: Dim) -> Start {
         if limit == Dim::Known(0) {
             return Start::Known(limit);
@@ -175,7 +175,7 @@ impl Lower<'_> {
         let value = self.int64(value);
         let value = self.reshape(value, SCALAR);
         if let Some(&[start]) = self.known_integers(value).as_deref() {
-            // No window is larger than the operand, so that the limit is no less than 0.
+            // No window is larger than the operand, so the limit is at least 0.
             let start = Dim::Known(start.max(0));
             let sizes = &self.module.dim_exprs;
             return Start::Known(if start == Dim::Known(0) { start } else { sizes.smaller(start, limit) });
@@ -194,7 +194,7 @@ impl Lower<'_> {
         Start::Computed(self.bounded(value, low, high))
     }
 
-    /// The window of these sizes that starts there.
+    /// The window of these sizes at these starts.
     pub(super) fn window(&mut self, value: ValueId, starts: &[Start], sizes: &[Dim]) -> ValueId {
         let whole = self.dims(value);
         let (mut low, mut high) = (zeros(whole.len()), whole.clone());
@@ -214,7 +214,7 @@ impl Lower<'_> {
         }
         match computed[..] {
             [] => value,
-            // One index is cheaper to gather than a slice whose end has to be computed.
+            // Gathering one index is cheaper than a slice with a computed end.
             [(axis, start)] if sizes[axis] == Dim::Known(1) => {
                 let start = self.reshape(start, &[1]);
                 self.node(onnx::GATHER, &[value, start]).int("axis", axis as i64).out(element, sizes)

@@ -23,17 +23,17 @@ impl Elements {
     pub const FLOAT8: Self = Self(1 << 6);
     /// Integers of eight bits and more.
     pub const INTEGER: Self = Self::SIGNED.or(Self::UNSIGNED);
-    /// Numbers of the widths that processors have.
+    /// All numbers that processors compute with directly.
     pub const NUMERIC: Self = Self::INTEGER.or(Self::FLOAT);
-    /// No type at all.
+    /// The empty set.
     pub const NONE: Self = Self(0);
     /// Integers and `i1`.
     pub const BITS: Self = Self::INTEGER.or(Self::BOOL);
     /// Floats with an `i1` operand or result.
     pub const FLOAT_BOOL: Self = Self::FLOAT.or(Self::BOOL);
-    /// Numbers, `i1`, and integers of four bits, which are computed in eight.
+    /// Numbers, `i1`, and four-bit integers, which are computed in eight bits.
     pub const PLAIN_OR_NIBBLE: Self = Self::PLAIN.or(Self::NIBBLE);
-    /// All types that a model can have, for ops that hand values on.
+    /// All types of models, for ops that pass values through.
     pub const ANY: Self = Self::PLAIN.or(Self::FLOAT8).or(Self::COMPLEX).or(Self::NIBBLE);
     /// Numbers and `i1`.
     pub const PLAIN: Self = Self::NUMERIC.or(Self::BOOL);
@@ -43,7 +43,7 @@ impl Elements {
         Self(self.0 | other.0)
     }
 
-    /// Whether the set has the type.
+    /// Whether the set contains the type.
     pub fn contains(self, element: Element) -> bool {
         let class = match element {
             Element::Bool => Self::BOOL,

@@ -1,5 +1,4 @@
-//! Ops that become other StableHLO ops, of which they are an older or a longer form, before any pass looks at the
-//! program.
+//! Rewrites older or composite ops as other StableHLO ops, before any other pass.
 
 use super::constant::integer_bytes;
 use super::{LowerError, Values};
@@ -9,20 +8,20 @@ use crate::ir::{
 };
 use smallvec::{SmallVec, smallvec};
 
-/// The values that replace an op's results; `None` where the op stays as it is.
+/// The values that replace an op's results; `None` if the op stays.
 pub type Expanded = Result<Option<Values>, LowerError>;
 
-/// Rewrites one op as other ops of StableHLO, whose values have the types of its results.
+/// Rewrites one op as other StableHLO ops, whose values have the types of its results.
 pub type Expansion = fn(&mut Expand) -> Expanded;
 
-/// A list of positions, sizes or dimensions.
+/// A list of indices, sizes or dimensions.
 pub fn positions(values: impl IntoIterator<Item = usize>) -> Attribute {
     Attribute::Integers(Element::I64, values.into_iter().map(|value| value as i64).collect())
 }
 
-/// An op that is rewritten.
+/// The op to rewrite.
 pub struct Expand<'r, 'm> {
-    /// Takes the new ops.
+    /// Inserts the new ops.
     pub rewriter: &'r mut Rewriter<'m>,
     /// The op.
     pub op: OpId,
@@ -37,7 +36,7 @@ impl Expand<'_, '_> {
     /// An operand.
     ///
     /// # Errors
-    /// When there are fewer.
+    /// If there are fewer.
     pub fn operand(&self, index: usize) -> Result<ValueId, LowerError> {
         let operand = self.module().op(self.op).operands.get(index).copied();
         operand.ok_or_else(|| LowerError::form(format!("operand {index} is missing")))
@@ -46,7 +45,7 @@ impl Expand<'_, '_> {
     /// The type of an operand, which must be a tensor.
     ///
     /// # Errors
-    /// When it is not one.
+    /// If it is not a tensor.
     pub fn operand_type(&self, index: usize) -> Result<TensorType, LowerError> {
         let ty = self.module().tensor(self.operand(index)?).cloned();
         ty.ok_or_else(|| LowerError::form(format!("operand {index} is not a tensor")))
@@ -55,7 +54,7 @@ impl Expand<'_, '_> {
     /// The type of the first result.
     ///
     /// # Errors
-    /// When there is none, or it is not a tensor.
+    /// If there is none, or it is not a tensor.
     pub fn result_type(&self) -> Result<TensorType, LowerError> {
         let result =
             self.module().op(self.op).results.first().and_then(|&result| self.module().tensor(result));
@@ -65,7 +64,7 @@ impl Expand<'_, '_> {
     /// The handle of the type of the first result.
     ///
     /// # Errors
-    /// When there is none.
+    /// If there is none.
     pub fn result(&self) -> Result<TypeId, LowerError> {
         let result = self.module().op(self.op).results.first().copied();
         result
@@ -76,7 +75,7 @@ impl Expand<'_, '_> {
     /// An attribute that is a list of integers.
     ///
     /// # Errors
-    /// When it is missing or not such a list.
+    /// If it is missing or not such a list.
     pub fn ints(&self, name: &'static str) -> Result<Vec<i64>, LowerError> {
         let attribute = self.module().attribute(self.op, name).ok_or(LowerError::Missing(name))?;
         let why = || LowerError::Attribute { name, why: "expected a list of integers".into() };
@@ -98,7 +97,7 @@ impl Expand<'_, '_> {
     /// Inserts an op whose result replaces that of the op.
     ///
     /// # Errors
-    /// When the op has no result.
+    /// If the op has no result.
     pub fn becomes(
         &mut self,
         name: OpName,
@@ -109,10 +108,10 @@ impl Expand<'_, '_> {
         Ok(Some(self.emit(name, operands, ty, attributes).into()))
     }
 
-    /// Inserts a constant whose elements are all one number.
+    /// Inserts a splat.
     ///
     /// # Errors
-    /// When the type is not that of a tensor of known sizes.
+    /// If the type is not a static tensor.
     pub fn splat(&mut self, ty: TypeId, value: i64) -> Result<ValueId, LowerError> {
         let tensor = self.module().tensor_type(ty).filter(|tensor| tensor.is_static());
         let element = tensor.map(|tensor| tensor.element).ok_or_else(|| self.dynamic())?;
@@ -121,10 +120,10 @@ impl Expand<'_, '_> {
         Ok(self.emit(stablehlo::CONSTANT, &[], ty, [("value", Attribute::Dense(constant))]))
     }
 
-    /// Inserts the sum of a value along some of its dimensions.
+    /// Inserts a sum along some dimensions.
     ///
     /// # Errors
-    /// When the value is not a tensor.
+    /// If the value is not a tensor.
     pub fn sum(&mut self, value: ValueId, axes: &[usize]) -> Result<ValueId, LowerError> {
         let tensor = self.module().tensor(value).cloned();
         let tensor = tensor.ok_or_else(|| LowerError::form("a sum of a value that is not a tensor"))?;
@@ -138,10 +137,10 @@ impl Expand<'_, '_> {
         self.emit_sum(stablehlo::REDUCE, &[value, zero], ty, [("dimensions", dimensions)])
     }
 
-    /// Inserts an op with one result and a region that adds two elements of it.
+    /// Inserts an op with one result and a region that adds two elements.
     ///
     /// # Errors
-    /// When the result is not a tensor.
+    /// If the result is not a tensor.
     pub fn emit_sum(
         &mut self,
         name: OpName,
@@ -186,7 +185,7 @@ impl Expand<'_, '_> {
         Ok(self.module().op(op).results[0])
     }
 
-    /// The dimension numbers of a gather or a scatter: lists of dimensions, and the dimension of index vectors.
+    /// The dimension numbers of a gather or a scatter: lists of dimensions, and the index vector dimension.
     pub fn dimension_numbers(
         &mut self,
         name: OpName,
@@ -201,15 +200,15 @@ impl Expand<'_, '_> {
         Attribute::Struct(name.symbol(), fields)
     }
 
-    /// The refusal of sizes that are not known.
+    /// The error for dynamic sizes.
     pub fn dynamic(&self) -> LowerError {
         LowerError::Dynamic(format!("a dimension of `{}`", self.module().op_name(self.op)))
     }
 
-    /// The first operands for the results, which must be of their types.
+    /// The first operands as results, which must have their types.
     ///
     /// # Errors
-    /// When they are not.
+    /// If they do not.
     pub fn operands_as_results(&mut self) -> Expanded {
         let op = self.module().op(self.op);
         let count = op.results.len();

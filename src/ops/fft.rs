@@ -1,7 +1,7 @@
-//! The discrete Fourier transform along one axis, as the pass `complex` leaves it of `stablehlo.fft`.
+//! The discrete Fourier transform along one axis. The pass `complex` rewrites `stablehlo.fft` to it.
 //!
 //! `hlo2onnx.dft` has a trailing dimension for the parts of each element, and the attributes `axis`, `inverse` and
-//! `onesided` of ONNX's `DFT`. Up to opset 19 the axis is an attribute of that, from 20 on an operand.
+//! `onesided` of ONNX's `DFT`. In ONNX the axis is an attribute up to opset 19, and an operand from 20 on.
 
 use super::{Elements, Lower, LowerError, Lowered};
 use crate::ir::{Element, OpId, hlo2onnx, onnx, stablehlo};
@@ -13,7 +13,7 @@ pub(super) const ROWS: &[Row] = &[
     unlowered(stablehlo::FFT, rule(1, linear::fft)),
 ];
 
-/// The opset from which on the axis is an operand.
+/// The first opset where the axis is an operand.
 const AXIS_OPERAND: u32 = 20;
 
 fn dft(cx: &mut Lower, op: OpId) -> Lowered {

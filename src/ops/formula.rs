@@ -1,14 +1,14 @@
-//! Formulas: ONNX ops written as arithmetic on terms.
+//! A DSL that emits ONNX ops for arithmetic on terms.
 //!
-//! `x.abs().less(0.5).select(a, b * 2.0 + 1.0)` reads as the mathematics it represents, and emits one ONNX op for
-//! each operation, in the order of evaluation. A number beside a term becomes a scalar constant of its element type.
+//! `x.abs().less(0.5).select(a, b * 2.0 + 1.0)` reads like mathematics and emits one ONNX op per operation, in the
+//! order of evaluation. A plain number becomes a scalar constant of the other term's element type.
 
 use super::Lower;
 use crate::ir::{Element, OpName, ValueId, onnx};
 use std::cell::RefCell;
 use std::ops::{Add, BitAnd, BitOr, BitXor, Div, Mul, Neg, Not, Sub};
 
-/// Where the ops of a formula go.
+/// Emits the ops of a formula.
 trait Emitter {
     fn emit(&self, build: &mut dyn FnMut(&mut Lower) -> ValueId) -> ValueId;
 }
@@ -27,11 +27,11 @@ pub(super) struct Term<'f> {
     element: Element,
 }
 
-/// What can be combined with a term: another one, or a number.
+/// An operand of a term: another term, or a number.
 pub(super) trait IntoTerm<'f>: Copy {
-    /// The operand as a term of the same element type as `like`.
+    /// The operand as a term with the element type of `like`.
     fn beside(self, like: Term<'f>) -> Term<'f>;
-    /// The term itself, where it is none that takes its type from another.
+    /// The term, unless it is a literal that takes its type from the other operand.
     fn term(self) -> Option<Term<'f>> {
         None
     }
@@ -71,7 +71,7 @@ impl Lower<'_> {
         value
     }
 
-    /// Emits a formula of these values that has several results.
+    /// Emits a formula with several results.
     pub(super) fn formulas<const N: usize, const M: usize>(
         &mut self,
         values: [ValueId; N],
@@ -89,7 +89,7 @@ impl Lower<'_> {
 }
 
 impl Lower<'_> {
-    /// Lets `build` emit what it will of any number of values, and gives what it gives.
+    /// Lets `build` emit ops on any number of values, and returns its result.
     pub(super) fn with_terms<T>(
         &mut self,
         values: &[ValueId],
@@ -117,7 +117,7 @@ impl<'f> Term<'f> {
         self.element
     }
 
-    /// A value of the same formula.
+    /// A value in the same formula.
     pub(super) fn beside(self, number: impl IntoTerm<'f>) -> Self {
         number.beside(self)
     }
@@ -126,12 +126,12 @@ impl<'f> Term<'f> {
         Self { context: self.context, value: self.context.emit(&mut build), element }
     }
 
-    /// An elementwise ONNX op of this one term.
+    /// A unary ONNX op.
     pub(super) fn unary(self, name: OpName) -> Self {
         self.emit(self.element, |cx| cx.elementwise(name, &[self.value]))
     }
 
-    /// An elementwise ONNX op of this term and another operand of its type.
+    /// A binary ONNX op with an operand of the same type.
     pub(super) fn binary(self, name: OpName, other: impl IntoTerm<'f>) -> Self {
         let other = other.beside(self);
         self.emit(self.element, |cx| cx.elementwise(name, &[self.value, other.value]))
@@ -142,12 +142,12 @@ impl<'f> Term<'f> {
         self.emit(Element::Bool, |cx| cx.elementwise_to(name, &[self.value, other.value], Element::Bool))
     }
 
-    /// Another element type, by ONNX's `Cast`; a small constant of integers is converted here.
+    /// Casts with ONNX's `Cast`; small integer constants are converted here.
     pub(super) fn cast(self, element: Element) -> Self {
         self.emit(element, |cx| cast(cx, self.value, element))
     }
 
-    /// The same bits as an element type of the same width, by ONNX's `BitCast`.
+    /// Reinterprets the bits with ONNX's `BitCast`.
     pub(super) fn bit_cast(self, element: Element) -> Self {
         if self.element == element {
             return self;
@@ -188,7 +188,7 @@ impl<'f> Term<'f> {
         self.emit(Element::Bool, |cx| cx.elementwise_to(onnx::IS_NAN, &[self.value], Element::Bool))
     }
 
-    /// Of a `bool` term: `yes` where it holds and `no` elsewhere. One of them is a term.
+    /// For a `bool` term: `yes` where it holds, else `no`. At least one of them is a term.
     pub(super) fn select(self, yes: impl IntoTerm<'f>, no: impl IntoTerm<'f>) -> Self {
         let like = yes.term().or(no.term()).unwrap_or(self);
         let (yes, no) = (yes.beside(like), no.beside(like));
@@ -217,7 +217,7 @@ impl<'f> Term<'f> {
         self.unary(onnx::SQRT)
     }
 
-    /// The largest integer that is not greater.
+    /// The floor.
     pub(super) fn floor(self) -> Self {
         self.unary(onnx::FLOOR)
     }
@@ -234,7 +234,7 @@ impl<'f> Term<'f> {
 
     /// -1, 0 or 1.
     pub(super) fn sign(self) -> Self {
-        // ONNX Runtime reads the lower half of an `i64` only.
+        // ONNX Runtime only reads the lower half of an `i64`.
         if self.element == Element::I64 {
             return self.greater(0i64).cast(Element::I64) - self.less(0i64).cast(Element::I64);
         }
@@ -246,17 +246,17 @@ impl<'f> Term<'f> {
         self.unary(onnx::RECIPROCAL)
     }
 
-    /// The greater of two, NaN if one is.
+    /// The maximum, NaN if one is.
     pub(super) fn max(self, other: impl IntoTerm<'f>) -> Self {
         self.binary(onnx::MAX, other)
     }
 
-    /// The smaller of two, NaN if one is.
+    /// The minimum, NaN if one is.
     pub(super) fn min(self, other: impl IntoTerm<'f>) -> Self {
         self.binary(onnx::MIN, other)
     }
 
-    /// `self` between two bounds, NaN if it is.
+    /// Clamps to two bounds, NaN if it is.
     pub(super) fn clip(self, low: f64, high: f64) -> Self {
         let (low, high) = (low.beside(self), high.beside(self));
         self.emit(self.element, |cx| cx.elementwise(onnx::CLIP, &[self.value, low.value, high.value]))
@@ -267,12 +267,12 @@ impl<'f> Term<'f> {
         self.binary(onnx::POW, other)
     }
 
-    /// The bits of an unsigned integer moved up; ONNX defines no result for amounts of its width and more.
+    /// Shifts an unsigned integer left; ONNX does not define the result for amounts of its width and more.
     pub(super) fn shift_left(self, amount: impl IntoTerm<'f>) -> Self {
         self.shift(amount, "LEFT")
     }
 
-    /// The bits of an unsigned integer moved down; ONNX defines no result for amounts of its width and more.
+    /// Shifts an unsigned integer right; ONNX does not define the result for amounts of its width and more.
     pub(super) fn shift_right(self, amount: impl IntoTerm<'f>) -> Self {
         self.shift(amount, "RIGHT")
     }
@@ -286,7 +286,7 @@ impl<'f> Term<'f> {
         })
     }
 
-    /// `Mod` with the sign of the dividend; of ONNX's kinds of remainder the one that StableHLO has.
+    /// `Mod` with the sign of the dividend, like StableHLO's remainder.
     pub(super) fn truncated_mod(self, other: impl IntoTerm<'f>) -> Self {
         let other = other.beside(self);
         self.emit(self.element, |cx| {
@@ -295,7 +295,7 @@ impl<'f> Term<'f> {
         })
     }
 
-    /// The polynomial with these coefficients, that of the highest power first, by Horner's rule.
+    /// The polynomial with these coefficients, highest power first, in Horner form.
     pub(super) fn polynomial(self, coefficients: &[f64]) -> Self {
         let mut rest = coefficients.iter();
         let Some(&first) = rest.next() else { return self.beside(0.0) };
@@ -307,7 +307,7 @@ impl<'f> Term<'f> {
     }
 }
 
-/// Casts, with small constants of integers converted here: integers wrap in both.
+/// Casts; converts small integer constants here, because integers wrap in both.
 pub(super) fn cast(cx: &mut Lower, value: ValueId, element: Element) -> ValueId {
     if cx.element(value) == element {
         return value;
@@ -321,10 +321,10 @@ pub(super) fn cast(cx: &mut Lower, value: ValueId, element: Element) -> ValueId 
     cx.cast(value, element)
 }
 
-/// Constants of up to this many elements are converted at compile time.
+/// Larger constants are converted at run time.
 const SMALL: i64 = 256;
 
-/// The operators on two operands, of which one is a term.
+/// Implements the operators for a term and another operand.
 macro_rules! operators {
     ($($trait:ident $method:ident $name:expr;)*) => {$(
         impl<'f, O: IntoTerm<'f>> $trait<O> for Term<'f> {

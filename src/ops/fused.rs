@@ -1,6 +1,6 @@
-//! The ops that the pass `fuse` makes of patterns.
+//! The ops that the pass `fuse` creates.
 //!
-//! They mean what their patterns do. Where the opset lacks the ONNX op they become their parts again.
+//! They mean the same as their patterns. If the opset lacks the ONNX op, they are decomposed again.
 
 use super::constant::float_bytes;
 use super::{Elements, Lower, LowerError, Lowered, elementwise};
@@ -34,7 +34,7 @@ pub(super) const ROWS: &[Row] = &[
     }),
 ];
 
-/// Whether the sign bit is set. Without `BitCast` a NaN has none.
+/// Whether the sign bit is set. Without `BitCast` the sign of NaN is ignored.
 fn sign_bit(cx: &mut Lower, op: OpId) -> Lowered {
     let x = cx.operand(op, 0)?;
     if cx.reads_nan_sign() {
@@ -43,14 +43,14 @@ fn sign_bit(cx: &mut Lower, op: OpId) -> Lowered {
     Ok(cx.formula([x], |[x]| x.less(0.0) | x.reciprocal().less(0.0)).into())
 }
 
-/// The operand in full: where it waits for its broadcast, one element represents several of a row.
+/// The operand in full: before its broadcast, one element may represent several of a row.
 fn along_axis(cx: &mut Lower, op: OpId, name: OpName) -> Lowered {
     let axis = axis(cx, op)?;
     let x = cx.full(op, 0)?;
     Ok(cx.node(name, &[x]).int("axis", axis).like(x).into())
 }
 
-/// The attribute `axis`, which is one of the operand's dimensions.
+/// The attribute `axis`, which must be a dimension of the operand.
 fn axis(cx: &Lower, op: OpId) -> Result<i64, LowerError> {
     let (axis, rank) = (cx.int(op, "axis")?, cx.operand_type(op, 0)?.rank());
     let inside = usize::try_from(axis).is_ok_and(|axis| axis < rank);
@@ -82,7 +82,7 @@ fn gelu(cx: &mut Lower, op: OpId) -> Lowered {
     Ok(parts.into())
 }
 
-/// The element at `i` is that at `i / scale`, rounded down.
+/// The element at `i` is the one at `i / scale`, rounded down.
 fn repeat(cx: &mut Lower, op: OpId) -> Lowered {
     let scales = cx.ints(op, "scales")?;
     let (x, (element, dims)) = (cx.full(op, 0)?, cx.result_dims(op, 0)?);
@@ -94,8 +94,8 @@ fn repeat(cx: &mut Lower, op: OpId) -> Lowered {
     Ok(node.out(element, &dims).into())
 }
 
-/// Each element is between the nearest ones. ONNX Runtime interpolates images alone: batches of rows and columns, with
-/// the channels before or after them.
+/// Interpolates linearly. ONNX Runtime only interpolates images: batches of rows and columns, with channels before or
+/// after.
 fn interpolate(cx: &mut Lower, op: OpId) -> Lowered {
     let scales = cx.ints(op, "scales")?;
     let (x, (element, dims)) = (cx.full(op, 0)?, cx.result_dims(op, 0)?);
@@ -127,7 +127,7 @@ fn interpolate(cx: &mut Lower, op: OpId) -> Lowered {
     Ok(cx.reshape(resized, &dims).into())
 }
 
-/// The dimension `axis` and the next one, each times a matrix of its elements and the new ones.
+/// Multiplies the dimension `axis` and the next one by a matrix each.
 fn resample(cx: &mut Lower, op: OpId) -> Lowered {
     let axis = axis(cx, op)?;
     let operands = cx.fulls(op)?;

@@ -1,4 +1,4 @@
-//! Graphs within the graph: the bodies of Loop, If and Scan, and regions that become part of the current block.
+//! Nested graphs: the bodies of Loop, If and Scan, and regions that are inlined into the current block.
 
 use super::lower::BlockCache;
 use super::{Lower, LowerError};
@@ -12,7 +12,7 @@ impl Lower<'_> {
         self.scopes.len() > 1
     }
 
-    /// Builds ops that all blocks see, before all others.
+    /// Builds ops before all others, visible to all blocks.
     pub(super) fn before_all<T>(&mut self, build: impl FnOnce(&mut Self) -> T) -> T {
         let outer = std::mem::take(&mut self.pending);
         let built = build(self);
@@ -22,12 +22,12 @@ impl Lower<'_> {
     }
 
     /// Builds the graph of a Loop, If or Scan: `build` gets the new block's arguments, of the given types, and
-    /// gives the values that the graph returns.
+    /// returns the values that the graph returns.
     ///
-    /// ONNX Runtime refuses a graph whose output is a value from outside, so such values pass through Identity.
+    /// ONNX Runtime refuses graphs that return a value from outside, so such values pass through Identity.
     ///
     /// # Errors
-    /// What `build` refuses.
+    /// Errors of `build`.
     pub fn graph<S: Size>(
         &mut self,
         arguments: &[(Element, Vec<S>)],
@@ -59,8 +59,8 @@ impl Lower<'_> {
         Ok(region)
     }
 
-    /// The values that the current graph returns: each computed in it, and no two the same. Readers of ONNX refuse
-    /// or rename outputs that are inputs, initializers, other outputs, or values from outside of a subgraph.
+    /// The values that the current graph returns: distinct, and defined in it. ONNX tools refuse or rename outputs
+    /// that are inputs, initializers, other outputs, or values from outside of a subgraph.
     pub(super) fn own_values(&mut self, results: Vec<ValueId>) -> SmallVec<[ValueId; 3]> {
         let inside: FxHashSet<ValueId> =
             self.pending.iter().flat_map(|&op| self.module.op(op).results.iter().copied()).collect();
@@ -86,17 +86,17 @@ impl Lower<'_> {
         self.pending.push(op);
     }
 
-    /// Lowers some ops of a StableHLO block into the current one, after what is bound to the values that they read.
+    /// Lowers some ops of a StableHLO block into the current one, with their operands bound.
     pub(super) fn lower_ops(&mut self, bound: &[(ValueId, ValueId)], ops: &[OpId]) {
         bound.iter().for_each(|&(old, new)| self.set(old, new));
         ops.iter().for_each(|&op| self.op(op));
     }
 
-    /// Lowers a StableHLO region into the current block, its arguments bound to the given values, and gives the
-    /// full values that it returns. What cannot be lowered inside has been reported.
+    /// Lowers a StableHLO region into the current block with its arguments bound, and returns its results in full.
+    /// Errors inside are reported.
     ///
     /// # Errors
-    /// When something inside was refused.
+    /// If an op inside was refused.
     pub fn inline(&mut self, region: RegionId, arguments: &[ValueId]) -> Result<Vec<ValueId>, LowerError> {
         let block = self.module.entry_block(region).ok_or_else(|| LowerError::form("an empty region"))?;
         for (parameter, &argument) in self.module.block(block).arguments.clone().into_iter().zip(arguments) {

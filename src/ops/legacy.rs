@@ -1,4 +1,4 @@
-//! Ops that StableHLO keeps for older programs, and MHLO's that StableHLO lacks, as the ops that replaced them.
+//! Expands StableHLO's legacy ops, and MHLO ops that StableHLO lacks, into current ones.
 
 use super::expand::{Expand, Expanded, positions};
 use super::{Elements, LowerError};
@@ -40,7 +40,7 @@ fn conj(cx: &mut Expand) -> Expanded {
     if cx.operand_type(0)?.element.is_complex() { Ok(None) } else { cx.operands_as_results() }
 }
 
-/// The operands, each broadcast to the sizes of the result, as `chlo.broadcast_add` does.
+/// The operands, each broadcast to the sizes of the result, as in `chlo.broadcast_add`.
 fn broadcast_complex(cx: &mut Expand) -> Expanded {
     let result = cx.result_type()?;
     let mut parts = Vec::new();
@@ -66,7 +66,7 @@ fn broadcast_complex(cx: &mut Expand) -> Expanded {
     cx.becomes(stablehlo::COMPLEX, &parts, [])
 }
 
-/// New dimensions before those of the operand.
+/// Prepends dimensions to the operand.
 fn broadcast(cx: &mut Expand) -> Expanded {
     let (operand, result) = (cx.operand_type(0)?, cx.result_type()?);
     if !result.is_static() {
@@ -77,7 +77,8 @@ fn broadcast(cx: &mut Expand) -> Expanded {
     cx.becomes(stablehlo::BROADCAST_IN_DIM, &[operand], [("broadcast_dimensions", dims)])
 }
 
-/// The rows of an operand along `dim` that a tensor of indices names, apart for each of the leading `batch_dims`.
+/// The rows of an operand along `dim` that a tensor of indices selects, separately for each of the leading
+/// `batch_dims`.
 fn torch_index_select(cx: &mut Expand) -> Expanded {
     let number = |name: &'static str| {
         let value = cx.module().attribute(cx.op, name).ok_or(LowerError::Missing(name))?.as_integer();
@@ -117,13 +118,13 @@ fn torch_index_select(cx: &mut Expand) -> Expanded {
     )
 }
 
-/// A value with a label for each of its dimensions.
+/// A value with one label per dimension.
 struct Labeled {
     value: ValueId,
     labels: Vec<char>,
 }
 
-/// The operands with their labels, and those of the result, by `einsum_config`.
+/// The operands with their labels, and the result's labels, from `einsum_config`.
 fn labeled(cx: &Expand, count: usize) -> Result<(Vec<Labeled>, Vec<char>), LowerError> {
     const NAME: &str = "einsum_config";
     let config = cx.module().attribute(cx.op, NAME).ok_or(LowerError::Missing(NAME))?;
@@ -170,7 +171,7 @@ fn labeled(cx: &Expand, count: usize) -> Result<(Vec<Labeled>, Vec<char>), Lower
 }
 
 impl Labeled {
-    /// The sum along the labels that are not kept.
+    /// Sums along the labels that are not kept.
     fn summed(self, cx: &mut Expand, keep: impl Fn(char) -> bool) -> Result<Self, LowerError> {
         let axes: Vec<usize> = (0..self.labels.len()).filter(|&axis| !keep(self.labels[axis])).collect();
         if axes.is_empty() {

@@ -1,11 +1,11 @@
-//! The context in which ops are lowered.
+//! The context of lowerings.
 //!
-//! A lowered value may be smaller than the type that the text gives it: a `broadcast_in_dim` is not materialized
-//! where ONNX broadcasts by itself. Such a value has size 1 where its type has more, or lacks leading dimensions.
-//! [`Lower::operand`] gives it as it is, for ops that broadcast; [`Lower::full`] expands it, once, for the others.
+//! A lowered value may be smaller than its type in the text: a `broadcast_in_dim` is not materialized, because ONNX
+//! broadcasts. Such a value has size 1 where its type has more, or lacks leading dimensions. [`Lower::operand`]
+//! returns it as it is, for ops that broadcast; [`Lower::full`] expands it, once, for the others.
 //!
-//! Sizes are numbers or expressions ([`Dim`]). A lowering that works for both asks for [`Lower::dims`]; one that asks
-//! for the numbers ([`Lower::sizes`]) of a value that has none is refused, whatever it goes on to emit.
+//! Sizes are numbers or expressions ([`Dim`]). A lowering that supports both uses [`Lower::dims`]; one that uses the
+//! numbers ([`Lower::sizes`]) of a symbolic value is refused, whatever it emits afterward.
 
 use super::{Elements, LowerError, Values, find, size::SymbolSource, target, value_range::ValueRange};
 use crate::diagnostic::{Diagnostic, Diagnostics, catalog};
@@ -19,50 +19,49 @@ use smallvec::{SmallVec, smallvec};
 use std::cell::Cell;
 use std::sync::Arc;
 
-/// What the user asked of the lowering.
+/// The user's settings.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Settings {
-    /// The opset to write; binding when given.
+    /// The opset to write; binding if set.
     pub opset: Option<u32>,
-    /// Whether NaN is treated as in XLA, at the cost of speed in max-reductions and of a later opset in total orders.
+    /// Whether NaN behaves as in XLA, which makes max-reductions slower and raises the opset for total orders.
     pub strict_nan: bool,
 }
 
-/// The context in which ops are lowered; see the module.
+/// The context of lowerings; see the module.
 pub struct Lower<'a> {
-    /// The module that is lowered in place.
+    /// The module, lowered in place.
     pub module: &'a mut Module,
-    /// The text that large constants are read from.
+    /// The text, for reading large constants.
     pub source: &'a Source,
-    /// What the user requested.
+    /// The user's settings.
     pub settings: Settings,
     diagnostics: &'a mut Diagnostics,
     opset: u32,
     too_low: Option<(OpName, u32)>,
     pub(super) current: Option<OpId>,
     lowered: Vec<Option<ValueId>>,
-    /// Values that follow from one whose definition was refused.
+    /// Values that depend on one whose definition was refused.
     doubtful: FxHashSet<ValueId>,
     pub(super) pending: Vec<OpId>,
     pub(super) prelude: Vec<OpId>,
     constants: FxHashMap<(TypeId, Vec<u8>), ValueId>,
-    /// What was made for one op and serves others, innermost block last: a value of a nested block is not seen
-    /// outside of it.
+    /// Cached values, innermost block last: values of a nested block are not visible outside.
     pub(super) scopes: Vec<BlockCache>,
-    /// Where symbols of sizes have their values from.
+    /// Where symbols get their values.
     pub(super) origins: FxHashMap<Symbol, SymbolSource>,
-    /// The ranges of values that count the rounds of a loop.
+    /// The ranges of loop counters.
     pub(super) value_ranges: FxHashMap<ValueId, ValueRange>,
-    /// Whether the op that is being lowered asked for a number where there is an expression.
+    /// Whether the current op asked for the number of a symbolic size.
     asked: Cell<bool>,
 }
 
-/// What was made within a block.
+/// The cached values of a block.
 #[derive(Default)]
 pub(super) struct BlockCache {
-    /// Values that were expanded to all of their elements.
+    /// Values expanded to all of their elements.
     pub(super) expanded: FxHashMap<(ValueId, Dims), ValueId>,
-    /// Lists of sizes that are computed.
+    /// Computed shapes.
     pub(super) shapes: FxHashMap<Dims, ValueId>,
 }
 
@@ -95,9 +94,9 @@ impl<'a> Lower<'a> {
         }
     }
 
-    // The walk.
+    // The walk over all ops.
 
-    /// Lowers a function's block in place: every op is tried, and those that cannot be lowered are reported.
+    /// Lowers a function's block in place. Tries every op and reports those that cannot be lowered.
     pub fn function_block(&mut self, block: BlockId) {
         for argument in self.module.block(block).arguments.clone() {
             if self.module.tensor(argument).is_some_and(|tensor| BOUNDARY.contains(tensor.element)) {
@@ -115,7 +114,7 @@ impl<'a> Lower<'a> {
         self.module.block_mut(block).ops = ops;
     }
 
-    /// Lowers the ops of a block into the current one, and gives the full values that its terminator returns.
+    /// Lowers the ops of a block into the current one, and returns the operands of its terminator in full.
     pub(super) fn ops(&mut self, block: BlockId, terminator: OpName) -> Result<Vec<ValueId>, LowerError> {
         for op in self.module.block(block).ops.clone() {
             if self.module.op(op).name == terminator {
@@ -126,7 +125,7 @@ impl<'a> Lower<'a> {
         Err(LowerError::Reported)
     }
 
-    /// What is in the regions of an op that could not be read is lowered where it is, only to be seen.
+    /// Lowers the ops in regions of an error op, only to report their errors.
     fn unread(&mut self, op: OpId) {
         for region in self.module.op(op).regions.clone() {
             for block in self.module.region(region).blocks.clone() {
@@ -139,7 +138,7 @@ impl<'a> Lower<'a> {
         }
     }
 
-    /// Whether a block of the op's own regions has something in it that could not be read.
+    /// Whether the op's own regions contain an error op.
     fn holds_error_op(&self, op: OpId) -> bool {
         let blocks = self.module.op(op).regions.iter().flat_map(|&region| &self.module.region(region).blocks);
         blocks
@@ -147,7 +146,7 @@ impl<'a> Lower<'a> {
             .any(|&inner| self.module.op(inner).name == builtin::ERROR)
     }
 
-    /// Whether the op's own regions read a value that follows from one whose definition was refused.
+    /// Whether the op's own regions use a value that depends on a refused one.
     fn captures_doubtful(&self, op: OpId) -> bool {
         let regions = self.module.op(op).regions.iter().copied();
         let mut operands = self.module.ops_within(regions).flat_map(|inner| &self.module.op(inner).operands);
@@ -176,7 +175,7 @@ impl<'a> Lower<'a> {
         };
         self.too_low = None;
         let asked = self.asked.replace(outer_asked);
-        // What was found wrong with a number that is not known may not be.
+        // An error that involves an unknown number may be wrong.
         let lowered = match lowered {
             Ok(_) | Err(LowerError::Form(_) | LowerError::Attribute { .. }) if asked => {
                 Err(LowerError::dynamic(self, op))
@@ -198,8 +197,8 @@ impl<'a> Lower<'a> {
                 }
             }
             Err(refusal) => {
-                // A size that follows from what was refused is not known for that reason alone, and a form may ask for
-                // a constant.
+                // A size that depends on a refused value is unknown only for that reason, and a form may require a
+                // constant.
                 let follows = (matches!(refusal, LowerError::Dynamic(_))
                     && (doubtful || self.captures_doubtful(op)))
                     || ((unknown || self.holds_error_op(op)) && matches!(refusal, LowerError::Form(_)));
@@ -216,9 +215,9 @@ impl<'a> Lower<'a> {
         self.current = outer;
     }
 
-    /// Whether something represents a value. For one whose definition was refused that is an unknown value of its type,
-    /// so that what reads it is also lowered, and one run reports all that is refused. Of a type that no model has
-    /// there is none: that type is what was reported.
+    /// Makes sure that a value has a lowered one. A refused value gets an unknown value of its type, so that its
+    /// users are also lowered and one run reports all errors. A type that models lack has already been reported and
+    /// gets none.
     fn stand_in(&mut self, value: ValueId) -> bool {
         if self.lowered_of(value).is_some() {
             return true;
@@ -253,8 +252,8 @@ impl<'a> Lower<'a> {
         row.lower.ok_or_else(|| LowerError::form("the pass `normalize` must rewrite it first"))
     }
 
-    /// Gives a value that was made for a result the result's expressions, where its own say the same differently. A
-    /// size of 1 is kept, as the value may still wait for its broadcast.
+    /// Uses the result's symbolic sizes for its lowered value, if they are written differently. A size of 1 is kept,
+    /// because the value may be broadcast later.
     fn settle_sizes(&mut self, result: ValueId, value: ValueId) {
         let (Some(stated), Some(own)) = (self.module.tensor(result), self.module.tensor(value)) else {
             return;
@@ -280,7 +279,7 @@ impl<'a> Lower<'a> {
         self.module.inherit_origin(old, new);
     }
 
-    /// What replaces a value of the program, once its op is lowered.
+    /// The lowered value of a program value.
     pub(super) fn lowered_of(&self, old: ValueId) -> Option<ValueId> {
         self.lowered.get(old.index()).copied().flatten()
     }
@@ -290,14 +289,14 @@ impl<'a> Lower<'a> {
         self.pending.push(op);
     }
 
-    /// Where the op that is being lowered is, for the ops made from it.
+    /// The location of the current op, for the ops made from it.
     pub(super) fn place(&self) -> (OpSpan, LocationId) {
         self.current.map_or((OpSpan::default(), LocationId::UNKNOWN), |op| {
             (self.module.span(op), self.module.op_location(op))
         })
     }
 
-    /// Says something about the op that is being lowered.
+    /// Reports something about the current op.
     pub fn report(&mut self, diagnostic: impl Into<Diagnostic>) {
         let mut diagnostic = diagnostic.into();
         provenance::complete(self.module, self.place().1, &mut diagnostic);
@@ -306,7 +305,7 @@ impl<'a> Lower<'a> {
 
     // The opset.
 
-    /// The opset that is written, as far as is known by now.
+    /// The opset of the model, as far as it is known.
     pub fn opset(&self) -> u32 {
         self.opset
     }
@@ -330,7 +329,7 @@ impl<'a> Lower<'a> {
 
     // Operands and results.
 
-    /// The value that represents a left-out operand of an ONNX op.
+    /// Represents an omitted operand of an ONNX op.
     pub fn absent(&self) -> ValueId {
         self.module.absent()
     }
@@ -343,13 +342,13 @@ impl<'a> Lower<'a> {
     /// The lowered operand, which may be smaller than its type.
     ///
     /// # Errors
-    /// When there is no such operand, or its definition was refused.
+    /// If there is no such operand, or its definition was refused.
     pub fn operand(&self, op: OpId, index: usize) -> Result<ValueId, LowerError> {
         let operand = self.module.op(op).operands.get(index).copied();
         operand.and_then(|operand| self.lowered_of(operand)).ok_or(LowerError::Reported)
     }
 
-    /// The lowered operand with all dimensions that its type has.
+    /// The lowered operand with all dimensions of its type.
     ///
     /// # Errors
     /// As [`Lower::operand`].
@@ -372,10 +371,10 @@ impl<'a> Lower<'a> {
         (0..self.operand_count(op)).map(|index| self.full(op, index)).collect()
     }
 
-    /// The tensor type that the text gives an operand.
+    /// The tensor type of an operand in the text.
     ///
     /// # Errors
-    /// When it is not a tensor.
+    /// If it is not a tensor.
     pub fn operand_type(&self, op: OpId, index: usize) -> Result<&TensorType, LowerError> {
         let operand = self.module.op(op).operands.get(index).copied().ok_or(LowerError::Reported)?;
         self.module
@@ -383,45 +382,45 @@ impl<'a> Lower<'a> {
             .ok_or_else(|| LowerError::form(format!("operand {index} is not a tensor")))
     }
 
-    /// The sizes that the text gives an operand.
+    /// The static sizes of an operand in the text.
     ///
     /// # Errors
-    /// When it is not a tensor of known sizes.
+    /// If it is not a static tensor.
     pub fn operand_sizes(&self, op: OpId, index: usize) -> Result<Vec<i64>, LowerError> {
         let sizes = self.operand_type(op, index)?.sizes();
         sizes.ok_or_else(|| LowerError::Dynamic(format!("a dimension of operand {index}")))
     }
 
-    /// The tensor type that the text gives a result.
+    /// The tensor type of a result in the text.
     ///
     /// # Errors
-    /// When it is not a tensor.
+    /// If it is not a tensor.
     pub fn result_type(&self, op: OpId, index: usize) -> Result<&TensorType, LowerError> {
         let result = self.module.op(op).results.get(index).copied().ok_or(LowerError::Reported)?;
         self.module.tensor(result).ok_or_else(|| LowerError::form(format!("result {index} is not a tensor")))
     }
 
-    /// The sizes that the text gives an operand, numbers or expressions.
+    /// The sizes of an operand in the text.
     ///
     /// # Errors
-    /// When it is not a tensor.
+    /// If it is not a tensor.
     pub fn operand_dims(&self, op: OpId, index: usize) -> Result<Dims, LowerError> {
         Ok(self.operand_type(op, index)?.dims.clone())
-    }
-
-    /// The element type and sizes of a result, numbers or expressions.
-    ///
-    /// # Errors
-    /// When it is not a tensor.
-    pub fn result_dims(&self, op: OpId, index: usize) -> Result<(Element, Dims), LowerError> {
-        let ty = self.result_type(op, index)?;
-        Ok((ty.element, ty.dims.clone()))
     }
 
     /// The element type and sizes of a result.
     ///
     /// # Errors
-    /// When it is not a tensor of known sizes.
+    /// If it is not a tensor.
+    pub fn result_dims(&self, op: OpId, index: usize) -> Result<(Element, Dims), LowerError> {
+        let ty = self.result_type(op, index)?;
+        Ok((ty.element, ty.dims.clone()))
+    }
+
+    /// The element type and static sizes of a result.
+    ///
+    /// # Errors
+    /// If it is not a static tensor.
     pub fn result(&self, op: OpId, index: usize) -> Result<(Element, Vec<i64>), LowerError> {
         let ty = self.result_type(op, index)?;
         let sizes =
@@ -439,19 +438,18 @@ impl<'a> Lower<'a> {
         self.module.tensor(value).map(|tensor| tensor.dims.clone()).unwrap_or_default()
     }
 
-    /// The sizes of a lowered value as numbers. Where one is an expression, the op is refused, and what is given
-    /// here stands in until then.
+    /// The static sizes of a lowered value. If one is symbolic, the op is refused; until then these are placeholders.
     pub fn sizes(&self, value: ValueId) -> Vec<i64> {
         let Some(tensor) = self.module.tensor(value) else { return Vec::new() };
         tensor.dims.iter().map(|&dim| self.number(dim)).collect()
     }
 
-    /// Number of elements of a lowered value, where all sizes are numbers.
+    /// The number of elements of a lowered value, if it is static.
     pub fn count(&self, value: ValueId) -> Option<i64> {
         self.module.tensor(value).and_then(TensorType::count)
     }
 
-    /// A size as a number. Where it is an expression, the op is refused, and what is given here stands in until then.
+    /// A static size. If it is symbolic, the op is refused; until then this is a placeholder.
     pub fn number(&self, dim: Dim) -> i64 {
         dim.known().unwrap_or_else(|| {
             self.asked.set(true);
@@ -466,7 +464,7 @@ impl<'a> Lower<'a> {
 
     // Constants.
 
-    /// A constant of these bytes (see [`Data`]); equal ones are one value, which all blocks see.
+    /// A constant with these bytes (see [`Data`]). Equal constants are one value, visible to all blocks.
     pub fn constant(&mut self, element: Element, sizes: &[i64], bytes: &[u8]) -> ValueId {
         let ty = self.module.tensor_of(element, sizes);
         if let Some(&value) = self.constants.get(&(ty, bytes.to_vec())) {
@@ -477,13 +475,13 @@ impl<'a> Lower<'a> {
         value
     }
 
-    /// Whether a value is a weight of the user's, whose name it keeps.
+    /// Whether a value is a user weight, whose name it keeps.
     pub(super) fn is_weight(&self, value: ValueId) -> bool {
         let op = self.module.defining_op(value);
         op.is_some_and(|op| provenance::weight_name(self.module, op).is_some())
     }
 
-    /// Lets a constant with the elements of a weight have the name of that weight.
+    /// Gives a constant derived from a weight the name of that weight.
     pub(super) fn keep_weight_name(&mut self, weight: ValueId, constant: ValueId) {
         let ops = self.module.defining_op(weight).zip(self.module.defining_op(constant));
         let Some((weight, constant)) = ops else { return };
@@ -492,7 +490,7 @@ impl<'a> Lower<'a> {
         }
     }
 
-    /// A constant without looking for an equal one.
+    /// A constant that is not merged with equal ones.
     pub fn data_constant(&mut self, constant: Constant) -> ValueId {
         let ty = constant.ty;
         let id = self.module.add_constant(constant);
@@ -512,5 +510,5 @@ impl<'a> Lower<'a> {
     }
 }
 
-/// Element types that the inputs and outputs of a model can have.
+/// Element types that inputs and outputs of models can have.
 pub const BOUNDARY: Elements = Elements::PLAIN.or(Elements::FLOAT8).or(Elements::NIBBLE);

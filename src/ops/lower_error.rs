@@ -20,27 +20,27 @@ impl FromIterator<ValueId> for Values {
     }
 }
 
-/// What a lowering gives.
+/// The result of a lowering.
 pub type Lowered = Result<Values, LowerError>;
 
-/// Why an op could not be lowered; the pass makes the diagnostic.
+/// Why an op could not be lowered. The pass turns it into a diagnostic.
 #[derive(Clone, Debug)]
 pub enum LowerError {
-    /// No row has the op.
+    /// The op is unknown.
     Op,
-    /// The op has a row, but not with this attribute, region or combination of operands.
+    /// The op is supported, but not with these attributes, regions or operands.
     Form(String),
-    /// The op has a row, but not for this element type.
+    /// The op is supported, but not for this element type.
     Type(String),
-    /// A size is not known that the lowering needs.
+    /// A size that must be static is not.
     Dynamic(String),
-    /// A custom call to a target that has no ONNX meaning.
+    /// A custom call with an unknown target.
     CustomCall(String),
     /// The program runs on several devices.
     Devices {
         /// How many.
         devices: usize,
-        /// The mesh that they are, described in a clause.
+        /// The mesh, described in a clause.
         mesh: Option<String>,
     },
     /// The binding opset lacks this ONNX op.
@@ -52,26 +52,26 @@ pub enum LowerError {
     },
     /// An attribute is missing.
     Missing(&'static str),
-    /// An attribute does not have the form that the specification gives it.
+    /// An attribute is malformed.
     Attribute {
         /// Its name.
         name: &'static str,
         /// What is wrong with it.
         why: String,
     },
-    /// Something inside was refused and has been reported.
+    /// An op inside was refused and has been reported.
     Reported,
 }
 
 impl LowerError {
-    /// A form that is not supported, for this reason.
+    /// An unsupported form, with the reason.
     pub fn form(why: impl Into<String>) -> Self {
         LowerError::Form(why.into())
     }
 
-    /// An op that is lowered only where its sizes are numbers.
+    /// An op that requires static sizes.
     pub fn dynamic(cx: &super::Lower, op: OpId) -> Self {
-        // Where a symbol has its value from is the result of an op of the program.
+        // A symbol's definition reads the result of a program op.
         let of_operand = || cx.module.defining_op(*cx.module.op(op).operands.first()?);
         let named = if cx.module.op(op).name == hlo2onnx::SIZE { of_operand().unwrap_or(op) } else { op };
         let name = super::call_target(cx.module, named)
@@ -80,7 +80,7 @@ impl LowerError {
         LowerError::Dynamic(format!("a dimension of `{name}`"))
     }
 
-    /// The diagnostic, unless one has been made already, as of all that could not be read.
+    /// The diagnostic, unless it was already reported, as for error ops.
     pub fn diagnostic(&self, module: &Module, op: OpId, opset: u32) -> Option<Diagnostic> {
         if module.op(op).name == builtin::ERROR {
             return None;

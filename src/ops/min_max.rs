@@ -1,16 +1,17 @@
-//! Maxima, minima and bounds, for all element types but `bool`.
+//! Maximum, minimum and clamp, for all element types but `bool`.
 //!
 //! ONNX Runtime's `Max`, `Min` and `Clip` on `i64` compare numbers with equal upper halves by their lower halves as
-//! if these were signed: to them 2^31 is less than 5. A constant bound is no help, as any number of its upper half can
-//! come. Only where all numbers fit 32 bits are they right, since then equal upper halves mean equal signs.
+//! if these were signed: to them 2^31 is less than 5. A constant bound does not help, because any number with the
+//! same upper half can occur. They are right only if all numbers fit 32 bits, because then equal upper halves mean
+//! equal signs.
 
 use super::Lower;
 use crate::ir::{Element, ValueId, onnx};
 
 impl Lower<'_> {
-    /// The larger of two values, which broadcast; NaN if one is.
+    /// The maximum of two values, which broadcast; NaN if one is.
     pub fn larger(&mut self, first: ValueId, second: ValueId) -> ValueId {
-        // ONNX Runtime fuses Relu with what is before it, and Max with nothing.
+        // ONNX Runtime fuses Relu with the preceding op, but not Max.
         for (value, bound) in [(first, second), (second, first)] {
             let scalar = self.count(bound) == Some(1) && self.rank(bound) <= self.rank(value);
             if scalar && self.element(value).is_float() && self.known_number(bound) == Some(0.0) {
@@ -23,7 +24,7 @@ impl Lower<'_> {
         self.formula([first, second], |[first, second]| first.less(second).select(second, first))
     }
 
-    /// The smaller of two values, which broadcast; NaN if one is.
+    /// The minimum of two values, which broadcast; NaN if one is.
     pub fn smaller(&mut self, first: ValueId, second: ValueId) -> ValueId {
         if self.are_ordered(&[first, second]) {
             return self.elementwise(onnx::MIN, &[first, second]);
@@ -31,8 +32,8 @@ impl Lower<'_> {
         self.formula([first, second], |[first, second]| second.less(first).select(second, first))
     }
 
-    /// The value between two scalar bounds; where the lower one is above the other, it is the other. Bounds that are
-    /// NaN are dropped.
+    /// Clamps to two scalar bounds; if the lower one is above the upper one, the result is the upper one. NaN bounds
+    /// are dropped.
     pub fn bounded(&mut self, value: ValueId, low: ValueId, high: ValueId) -> ValueId {
         if self.are_ordered(&[value, low, high]) {
             return self.node(onnx::CLIP, &[value, low, high]).like(value);
@@ -43,7 +44,7 @@ impl Lower<'_> {
         })
     }
 
-    /// Whether ONNX Runtime's kernels know the order of all numbers that these values can have.
+    /// Whether ONNX Runtime's kernels order all possible numbers of these values correctly.
     fn are_ordered(&self, values: &[ValueId]) -> bool {
         let narrow = |&value: &ValueId| {
             let range = self.range(value);

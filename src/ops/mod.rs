@@ -106,18 +106,17 @@ fn rows() -> impl Iterator<Item = &'static Row> {
     FAMILIES.iter().flat_map(|(_, tables)| tables.iter()).flat_map(|rows| rows.iter())
 }
 
-/// The row of an op that can be converted.
+/// The row of a supported op.
 pub fn find(name: OpName) -> Option<&'static Row> {
     INDEX.get(&name).copied().filter(|row| row.is_supported())
 }
 
-/// Whether an op is evaluated where its operands are constants.
+/// Whether an op with constant operands is folded.
 pub fn folds(name: OpName) -> bool {
     fold::folder(name).is_some()
 }
 
-/// The op that a misspelled name was meant for. Nothing for a name that StableHLO or CHLO has, and nothing for an op of
-/// another dialect.
+/// The op that a misspelled name was meant for. `None` for valid names and other dialects.
 pub fn misspelled(name: &str) -> Option<&'static str> {
     let of_dialect = |op: &OpName| matches!(op.dialect(), Dialect::StableHlo | Dialect::Chlo);
     let known = rows().map(|row| row.name).filter(of_dialect).map(OpName::text);
@@ -125,7 +124,7 @@ pub fn misspelled(name: &str) -> Option<&'static str> {
     if name.starts_with("mhlo.") { None } else { nearest_op(name, known) }
 }
 
-/// Whether an op has no row because passes or other ops' lowerings take it.
+/// Whether an op has no row because passes or other lowerings handle it.
 pub fn is_structural(name: OpName) -> bool {
     matches!(name, func::CALL | func::RETURN | stablehlo::RETURN | stablehlo::COMPOSITE)
 }

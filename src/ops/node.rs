@@ -7,7 +7,7 @@ use crate::ir::{
 };
 use smallvec::SmallVec;
 
-/// An ONNX op in the making; one of the finishing methods adds it.
+/// A builder of an ONNX op; one of the finishing methods adds it.
 pub struct Node<'c, 'a> {
     cx: &'c mut Lower<'a>,
     name: OpName,
@@ -17,7 +17,7 @@ pub struct Node<'c, 'a> {
 }
 
 impl<'a> Lower<'a> {
-    /// Starts the ONNX op `name` on these operands; [`Lower::absent`] represents one that is left out.
+    /// Starts the ONNX op `name` on these operands; [`Lower::absent`] represents an omitted one.
     pub fn node<'c>(&'c mut self, name: OpName, operands: &[ValueId]) -> Node<'c, 'a> {
         Node {
             cx: self,
@@ -47,7 +47,7 @@ impl Node<'_, '_> {
         self.set(name, Attribute::Integers(Element::I64, values.into()))
     }
 
-    /// Sets a list of integers where one is not 0, which is what they are without it.
+    /// Sets a list of integers, unless all are 0, the default.
     pub fn optional(self, name: &str, values: &[i64]) -> Self {
         if values.iter().all(|&value| value == 0) { self } else { self.ints(name, values) }
     }
@@ -63,13 +63,13 @@ impl Node<'_, '_> {
         self.set(name, Attribute::String(value.into()))
     }
 
-    /// Sets an element type, as `to` of `Cast`.
+    /// Sets an element type, such as `to` of `Cast`.
     pub fn element(self, name: &str, element: Element) -> Self {
         let ty = self.cx.module.types.intern(Type::Scalar(element));
         self.set(name, Attribute::Type(ty))
     }
 
-    /// Adds a graph; which attribute it is follows from its position and the op (`If`: then, else).
+    /// Adds a graph attribute, whose name depends on its position and the op (`If`: then, else).
     pub fn region(mut self, region: RegionId) -> Self {
         self.regions.push(region);
         self
@@ -134,7 +134,7 @@ impl Lower<'_> {
         op
     }
 
-    /// Notes that an ONNX op is used: the opset rises to what it needs, unless it is binding.
+    /// Records that an ONNX op is used: raises the opset to what it needs, unless it is binding.
     fn needs(&mut self, op: OpName) {
         let needs = target::since(op);
         if needs > self.opset() {
@@ -142,12 +142,12 @@ impl Lower<'_> {
         }
     }
 
-    /// Whether the opset that is written has an ONNX op.
+    /// Whether the opset has an ONNX op.
     pub fn has(&self, op: OpName) -> bool {
         target::since(op) <= self.opset()
     }
 
-    /// Whether the op that is being lowered reads the sign of NaN, by `BitCast`: where the opset has that op, and under
+    /// Whether the current op reads the sign of NaN with `BitCast`: if the opset has that op, or under
     /// `--strict-nan`, which raises the opset. Otherwise reports that it does not.
     pub(super) fn reads_nan_sign(&mut self) -> bool {
         if self.settings.strict_nan || self.has(onnx::BIT_CAST) {
@@ -160,10 +160,10 @@ impl Lower<'_> {
         false
     }
 
-    /// Refuses unless the opset has, or can be raised to have, an ONNX op or one of its later forms.
+    /// Refuses unless the opset has, or can be raised to have, an ONNX op or its required version.
     ///
     /// # Errors
-    /// [`LowerError::Opset`] when the opset is binding and too low.
+    /// [`LowerError::Opset`] if the opset is binding and too low.
     pub fn require(&mut self, op: OpName, needs: u32) -> Result<(), LowerError> {
         if needs > self.opset() {
             self.raise(op, needs);

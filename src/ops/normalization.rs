@@ -1,6 +1,6 @@
-//! Normalization over a batch.
+//! Batch normalization.
 //!
-//! JAX prints these as their parts; other producers of StableHLO print the ops.
+//! JAX prints the decomposed ops; other producers of StableHLO print these.
 
 use super::{Elements, Lower, LowerError, Lowered};
 use crate::ir::{Dim, Dims, OpId, OpName, ValueId, onnx, stablehlo};
@@ -45,7 +45,7 @@ impl Normalization {
         Ok(Self { operand: cx.full(op, 0)?, sizes, feature, epsilon })
     }
 
-    /// A value of one element a feature, so that it broadcasts to the operand.
+    /// A value with one element per feature, shaped to broadcast to the operand.
     fn spread(&self, cx: &mut Lower, op: OpId, index: usize) -> Result<ValueId, LowerError> {
         let value = cx.full(op, index)?;
         let features = cx.dims(value)[0];
@@ -57,7 +57,7 @@ impl Normalization {
         std::iter::once(features).chain(std::iter::repeat_n(Dim::Known(1), ones)).collect()
     }
 
-    /// Elements of one feature.
+    /// The number of elements per feature.
     fn count(&self, cx: &Lower) -> Dim {
         let others = (0..self.sizes.len()).filter(|&dim| dim != self.feature);
         cx.module.dim_exprs.product(others.map(|dim| self.sizes[dim]))
@@ -67,7 +67,7 @@ impl Normalization {
         self.sizes.contains(&Dim::Known(0))
     }
 
-    /// A reduction over all dimensions but the features', which spreads to the operand.
+    /// Reduces all dimensions except the features', keeping them with size 1.
     fn reduce(&self, cx: &mut Lower, name: OpName, value: ValueId) -> ValueId {
         let axes: Vec<i64> =
             (0..self.sizes.len()).filter(|&dim| dim != self.feature).map(|dim| dim as i64).collect();
@@ -83,13 +83,13 @@ impl Normalization {
         cx.reshape(reduced, &spread)
     }
 
-    /// The mean over all dimensions but the features', which is NaN where there is nothing.
+    /// The mean over all dimensions except the features'; NaN if empty.
     fn mean(&self, cx: &mut Lower, value: ValueId) -> ValueId {
         let count = self.count(cx);
         if cx.module.dim_exprs.is_at_least(count, 1) {
             return self.reduce(cx, onnx::REDUCE_MEAN, value);
         }
-        // ONNX Runtime's ReduceMean of nothing is 0.
+        // ONNX Runtime's ReduceMean of an empty tensor is 0.
         let sum = self.reduce(cx, onnx::REDUCE_SUM, value);
         let element = cx.element(value);
         let count = cx.size_scalar(count, element);
@@ -114,7 +114,7 @@ impl Normalization {
     }
 }
 
-/// One element a feature each, which broadcast to the operand.
+/// One element per feature each, shaped to broadcast to the operand.
 struct FeatureParameters {
     scale: ValueId,
     offset: ValueId,
@@ -124,7 +124,7 @@ struct FeatureParameters {
 
 fn batch_norm_inference(cx: &mut Lower, op: OpId) -> Lowered {
     let norm = Normalization::read(cx, op)?;
-    // ONNX counts the features in dimension 1. Elsewhere a transpose would cost more than the arithmetic.
+    // ONNX expects the features in dimension 1. Elsewhere a transpose would cost more than the arithmetic.
     if norm.feature == 1 && !norm.is_empty() {
         let mut operands = vec![norm.operand];
         for index in 1..5 {
@@ -146,7 +146,7 @@ fn batch_norm_training(cx: &mut Lower, op: OpId) -> Lowered {
     let norm = Normalization::read(cx, op)?;
     let (element, features) = cx.result_dims(op, 1)?;
     if norm.is_empty() {
-        // The mean of nothing is 0 / 0.
+        // The mean of an empty tensor is 0 / 0.
         let nan = cx.scalar(element, f64::NAN);
         let empty = cx.broadcast_to(nan, &norm.sizes);
         let statistic = cx.broadcast_to(nan, &features);

@@ -1,8 +1,8 @@
-//! Padding of windows that ONNX computes itself (`auto_pad`), as it must where sizes are not numbers.
+//! Padding that ONNX computes itself (`auto_pad`), for symbolic sizes.
 //!
-//! XLA's `SAME` has `ceil(size / stride)` places, and puts the larger half of what is missing after the elements
-//! (`SAME_UPPER`) or before them (`SAME_LOWER`). ONNX Runtime computes it for windows that are at least as long as the
-//! stride; where one is dilated, its Conv refuses `auto_pad` and its pools take the window as if it were not.
+//! XLA's `SAME` has `ceil(size / stride)` windows, and puts the larger half of the padding after the elements
+//! (`SAME_UPPER`) or before them (`SAME_LOWER`). ONNX Runtime supports it for windows at least as long as the stride.
+//! With dilation, its Conv refuses `auto_pad` and its pools ignore the dilation.
 
 use crate::ir::{Dim, DimExprs};
 
@@ -17,7 +17,7 @@ pub(super) struct Along {
     pub(super) high: Dim,
 }
 
-/// The `auto_pad` that is the padding of all dimensions, where numbers do not say it.
+/// The `auto_pad` that equals the padding of all dimensions, if it is symbolic.
 pub(super) fn auto_pad(sizes: &DimExprs, axes: &[Along]) -> Option<&'static str> {
     if axes.iter().all(|axis| axis.low.known().is_some() && axis.high.known().is_some()) {
         return None;
@@ -43,9 +43,8 @@ fn is_same(sizes: &DimExprs, axis: &Along, upper: bool) -> bool {
         && sizes.are_equal(high, axis.high)
 }
 
-/// What a symbolic dimension, of this size with its padding, lacks to be as long as a window: how many elements are to
-/// be added at its end, and how many places the window has then. The places that are added are to be cut off. `None`
-/// where the dimension is never shorter than the window. ONNX Runtime fails where there is no place.
+/// How many elements to append to a padded symbolic dimension that is shorter than a window, and how many windows
+/// that adds, which must be sliced off. `None` if it is never shorter. ONNX Runtime fails if there is no window.
 pub(super) fn beyond(sizes: &DimExprs, padded: Dim, extent: i64, stride: i64) -> Option<(i64, Dim)> {
     if padded.known().is_some() || sizes.is_at_least(padded, extent) {
         return None;

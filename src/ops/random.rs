@@ -1,11 +1,11 @@
-//! Random bits, which are XLA's: the two counter-based generators of Salmon et al., "Parallel random numbers: as
-//! easy as 1, 2, 3" (SC 2011), with the layout of states and results of XLA's `RngBitGeneratorExpander`.
+//! XLA's random bits: the two counter-based generators of Salmon et al., "Parallel random numbers: as easy as 1, 2,
+//! 3" (SC 2011), with the layout of states and results of XLA's `RngBitGeneratorExpander`.
 //!
-//! A state is a key followed by a counter. Each element's counter is that of the state plus the element's position
-//! among the blocks that are generated, and the new state's counter is after the last of them.
+//! A state is a key followed by a counter. The counter of each block is the state's counter plus the block's index,
+//! and the new state's counter follows the last block.
 //!
-//! Results of floats are refused: what they hold is not defined. XLA's CPU gives integers in their place, and goes on
-//! computing with these as integers.
+//! Float results are refused, because their value is unspecified. XLA's CPU backend returns integers instead, and
+//! continues to compute with them.
 
 use super::formula::Term;
 use super::{Elements, Lower, LowerError, Lowered};
@@ -49,7 +49,7 @@ fn rng_bit_generator(cx: &mut Lower, op: OpId) -> Lowered {
     let wide = element.bits() == 64;
     let (state, bits) = match (philox, &words[..]) {
         (true, &[key, low, high]) => philox_bits(cx, key, [low, high], wide, &sizes),
-        // A counter of 64 bits is followed by the key.
+        // The key follows a 64-bit counter.
         (true, &[key, low]) => {
             let (mut state, bits) = philox_bits(cx, key, [low, key], wide, &sizes);
             state.pop();
@@ -60,23 +60,22 @@ fn rng_bit_generator(cx: &mut Lower, op: OpId) -> Lowered {
         _ => return Err(LowerError::form("the state is not a key with a counter")),
     };
     let state = cx.concat(&state, 0);
-    // Of narrower elements XLA takes the lower bits.
+    // XLA uses the lower bits for narrower elements.
     let bits = cx.cast(bits, element);
     Ok([state, bits].into_iter().collect())
 }
 
-/// The lower and the upper half of a word of 64 bits.
+/// The lower and upper halves of a 64-bit word.
 fn halves(word: Term<'_>) -> [Term<'_>; 2] {
     [word.cast(Element::U32), word.shift_right(32i64).cast(Element::U32)]
 }
 
-/// The word of 64 bits with these halves, the lower first.
+/// The 64-bit word with these halves, the lower first.
 fn joined<'f>([low, high]: [Term<'f>; 2]) -> Term<'f> {
     low.cast(Element::U64) | high.cast(Element::U64).shift_left(32i64)
 }
 
-/// Joins values on a new dimension after dimension `axis`, so that their elements take turns along it, and cuts off
-/// what the sizes do not have.
+/// Interleaves values along a new dimension after dimension `axis`, merges it, and crops to the sizes.
 fn interleaved(cx: &mut Lower, values: &[ValueId], axis: usize, sizes: &[Dim]) -> ValueId {
     let parts = Dim::Known(values.len() as i64);
     let mut apart = sizes.to_vec();
@@ -92,7 +91,7 @@ fn interleaved(cx: &mut Lower, values: &[ValueId], axis: usize, sizes: &[Dim]) -
 
 // ThreeFry.
 
-/// 32 bits for each element: a block gives two, which are neighbors along a dimension.
+/// 32 bits per element: a block yields two elements, neighbors along a dimension.
 fn threefry_halves(
     cx: &mut Lower,
     key: ValueId,
@@ -112,8 +111,8 @@ fn threefry_halves(
     Ok((state, interleaved(cx, &halves, axis, sizes)))
 }
 
-/// The dimension along which both words of a block are neighbors: the first even one, or else the longest. Nothing
-/// when which one it is depends on the run.
+/// The dimension along which both words of a block are neighbors: the first even one, or else the longest. `None` if
+/// it depends on symbolic sizes.
 fn halved(sizes: &DimExprs, dims: &[Dim]) -> Option<usize> {
     let mut longer = (0..dims.len()).filter(|&axis| dims[axis] != Dim::Known(1));
     if let (Some(axis), None) = (longer.next(), longer.next()) {
@@ -130,7 +129,7 @@ fn halved(sizes: &DimExprs, dims: &[Dim]) -> Option<usize> {
     (0..numbers.len()).rev().max_by_key(|&axis| numbers[axis])
 }
 
-/// 64 bits for each element, which a block gives.
+/// 64 bits per element, one block each.
 fn threefry_words(cx: &mut Lower, key: ValueId, counter: ValueId, sizes: &[Dim]) -> (Vec<ValueId>, ValueId) {
     let blocks = cx.module.dim_exprs.product(sizes.iter().copied());
     let (state, words) = threefry(cx, key, counter, blocks);
@@ -138,7 +137,7 @@ fn threefry_words(cx: &mut Lower, key: ValueId, counter: ValueId, sizes: &[Dim])
     (state, cx.reshape(bits, sizes))
 }
 
-/// The new state, and two words for each of this many blocks.
+/// The new state, and two words for each block.
 fn threefry(cx: &mut Lower, key: ValueId, counter: ValueId, blocks: Dim) -> (Vec<ValueId>, [ValueId; 2]) {
     let positions = cx.iota(Element::U64, 1, 0, blocks);
     let words = cx.formulas([key, counter, positions], |[key, counter, positions]| {
@@ -149,7 +148,7 @@ fn threefry(cx: &mut Lower, key: ValueId, counter: ValueId, blocks: Dim) -> (Vec
     (vec![key, behind], words)
 }
 
-/// The generator as JAX calls it on GPUs: two words for each element, of two words of the key and two of the counter.
+/// The generator that JAX calls on GPUs: two words per element, from two words of the key and two of the counter.
 /// Older releases pass the number of elements in a struct or, if it is unknown, in a fifth operand.
 pub(super) fn threefry_call(cx: &mut Lower, op: OpId) -> Lowered {
     let (operands, results) = (cx.operand_count(op), cx.module.op(op).results.len());
@@ -169,10 +168,10 @@ pub(super) fn threefry_call(cx: &mut Lower, op: OpId) -> Lowered {
     Ok(words.into_iter().collect())
 }
 
-/// By how many bits a round rotates; eight rounds, then the same again.
+/// Rotations of eight rounds, which then repeat.
 const ROTATIONS: [[i64; 4]; 2] = [[13, 15, 26, 6], [17, 29, 16, 24]];
 
-/// Threefry-2x32 with 20 rounds, in groups of four between which a word of the key is added.
+/// Threefry-2x32 with 20 rounds, adding a word of the key after every four.
 fn threefry2x32<'f>([x, y]: [Term<'f>; 2], key: [Term<'f>; 2]) -> [Term<'f>; 2] {
     let keys = [key[0], key[1], key[0] ^ key[1] ^ 0x1BD1_1BDA_i64];
     let (mut x, mut y) = (x + keys[0], y + keys[1]);
@@ -189,7 +188,7 @@ fn threefry2x32<'f>([x, y]: [Term<'f>; 2], key: [Term<'f>; 2]) -> [Term<'f>; 2] 
 
 // Philox.
 
-/// A block gives four words of 32 bits or two of 64, which follow each other.
+/// A block yields four 32-bit or two 64-bit words in sequence.
 fn philox_bits(
     cx: &mut Lower,
     key: ValueId,
@@ -217,13 +216,13 @@ fn philox_bits(
     (vec![key, low, high], cx.reshape(flat, sizes))
 }
 
-/// A number of 128 bits, the lower half first, plus one of 64 bits.
+/// Adds a 64-bit number to a 128-bit number, lower half first.
 fn advanced<'f>([low, high]: [Term<'f>; 2], by: Term<'f>) -> [Term<'f>; 2] {
     let sum = low + by;
     [sum, high + sum.less(low).cast(Element::U64)]
 }
 
-/// The factors of a round, and what it adds to the key.
+/// The multipliers of a round, and the key increments.
 const FACTORS: [i64; 2] = [0xD251_1F53, 0xCD9E_8D57];
 const STEPS: [i64; 2] = [0x9E37_79B9, 0xBB67_AE85];
 

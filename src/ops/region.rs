@@ -3,19 +3,19 @@
 use super::Lower;
 use crate::ir::{Definition, Module, RegionId, ValueId, stablehlo};
 
-/// How a region combines the value that is there with the one that comes.
+/// How a region combines the current value with the new one.
 ///
-/// On `i1` the specification reads `add` and `maximum` as the logical or, `multiply` and `minimum` as the logical
-/// and; the name here is the one that the text has.
+/// On `i1` the specification defines `add` and `maximum` as logical or, `multiply` and `minimum` as logical and; this
+/// is the name in the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Combiner {
     /// The sum.
     Add,
     /// The product.
     Multiply,
-    /// The smaller one, or NaN.
+    /// The minimum, or NaN.
     Minimum,
-    /// The larger one, or NaN.
+    /// The maximum, or NaN.
     Maximum,
     /// Logical or bitwise and.
     And,
@@ -23,14 +23,14 @@ pub enum Combiner {
     Or,
     /// Logical or bitwise exclusive or.
     Xor,
-    /// The first argument: what is there stays.
+    /// The first argument: keeps the current value.
     First,
-    /// The second argument: what comes replaces what is there.
+    /// The second argument: replaces the current value.
     Second,
 }
 
 impl Lower<'_> {
-    /// How a region of two arguments combines them, when it is one of the [`Combiner`]s.
+    /// The combiner of a region with two arguments, if it is a [`Combiner`].
     pub fn combiner(&self, region: RegionId) -> Option<Combiner> {
         match self.combiners(region)?.as_slice() {
             [combiner] => Some(*combiner),
@@ -38,14 +38,14 @@ impl Lower<'_> {
         }
     }
 
-    /// How a region combines its pairs of arguments; see [`combiners`].
+    /// The combiners of a region's argument pairs; see [`combiners`].
     pub fn combiners(&self, region: RegionId) -> Option<Vec<Combiner>> {
         combiners(self.module, region)
     }
 }
 
-/// How a region of `2n` arguments and `n` results combines them, when result `i` depends on arguments `i` and `n + i`
-/// alone, by one of the [`Combiner`]s.
+/// The combiners of a region with `2n` arguments and `n` results, if result `i` depends only on arguments `i` and `n
+/// + i`, through a [`Combiner`].
 pub fn combiners(module: &Module, region: RegionId) -> Option<Vec<Combiner>> {
     let block = module.block(module.entry_block(region)?);
     let terminator = *block.ops.last()?;

@@ -11,7 +11,7 @@ pub type Lowering = fn(&mut Lower, OpId) -> Lowered;
 /// One op in the table of its family.
 #[derive(Clone, Copy)]
 pub struct Row {
-    /// The op's name with its dialect. Its class is in the table of the dialect.
+    /// The op's name with its dialect. The dialect's table has its class.
     pub name: OpName,
     /// Its type rule. Without one, its types are not checked and it counts as an op with an effect.
     pub(super) rule: Option<Rule>,

@@ -1,4 +1,4 @@
-//! Ops that arrange elements: constants, broadcasts, reshapes, transposes, slices, pads.
+//! Ops that move elements: constants, broadcasts, reshapes, transposes, slices, pads.
 
 use super::{Elements, Lower, LowerError, Lowered};
 use crate::ir::{Attribute, Constant, Data, Dim, Dims, OpId, SCALAR, ValueId, provenance, stablehlo};
@@ -30,7 +30,7 @@ fn constant(cx: &mut Lower, op: OpId) -> Lowered {
     };
     let Constant { ty, data } = cx.module.constant(*id).clone();
     let (element, dims) = cx.result_dims(op, 0)?;
-    // A weight stays apart from constants that equal it, so that it has its own name.
+    // A weight is not merged with equal constants, so that it keeps its name.
     let is_weight = provenance::weight_name(cx.module, op).is_some();
     if let Data::Splat(bytes) = &data
         && !dims.contains(&Dim::Known(0))
@@ -55,7 +55,7 @@ fn broadcast_in_dim(cx: &mut Lower, op: OpId) -> Lowered {
     let (_, sizes) = cx.result_dims(op, 0)?;
     let declared = cx.operand_dims(op, 0)?;
     let operand = cx.operand(op, 0)?;
-    // An operand's size that is not a number may be 1, and then only ONNX Runtime can tell whether it is repeated.
+    // A symbolic operand size may be 1, so only the runtime knows whether it is broadcast.
     let unsure = dims.iter().zip(&declared).any(|(&dim, &own)| {
         let whole = sizes[dim as usize];
         own != whole && own.known().is_none()
@@ -89,7 +89,7 @@ fn reshape(cx: &mut Lower, op: OpId) -> Lowered {
         let operand = cx.full(op, 0)?;
         return Ok(cx.reshape(operand, &sizes).into());
     }
-    // Only dimensions of size 1 come or go, so a value that waits for its broadcast can go on waiting.
+    // Only dimensions of size 1 are added or removed, so the broadcast can still be delayed.
     let operand = cx.operand(op, 0)?;
     if cx.rank(operand) == 0 {
         return Ok(operand.into());
@@ -128,7 +128,7 @@ fn reverse(cx: &mut Lower, op: OpId) -> Lowered {
     Ok(cx.reverse(operand, &reversed).into())
 }
 
-/// A slice and its reversal, as `x[::-2]` is printed, as one slice that goes down.
+/// Merges a slice and its reversal, as `x[::-2]` prints, into one slice with a negative step.
 fn reversed_slice(cx: &mut Lower, op: OpId, reversed: &[i64]) -> Result<Option<ValueId>, LowerError> {
     let operand = cx.module.op(op).operands.first().copied();
     let slice = operand.and_then(|operand| cx.module.defining_op(operand));
@@ -142,7 +142,7 @@ fn reversed_slice(cx: &mut Lower, op: OpId, reversed: &[i64]) -> Result<Option<V
         let (first, step, sizes) = (starts[axis], steps[axis], &cx.module.dim_exprs);
         let before_first = sizes.subtract(first, Dim::Known(1));
         let is_down_to_end = !sizes.is_at_least(before_first, 0);
-        // Nothing before the first element may be reached, and of no elements there is no last one.
+        // The start must not be before the first element, and an empty operand has no last element.
         let is_first = sizes.is_at_least(sizes.subtract(Dim::Known(step - 1), first), 0);
         if is_down_to_end && !is_first || !sizes.is_at_least(counts[axis], 1) {
             return Ok(None);
@@ -159,7 +159,7 @@ fn reversed_slice(cx: &mut Lower, op: OpId, reversed: &[i64]) -> Result<Option<V
 fn concatenate(cx: &mut Lower, op: OpId) -> Lowered {
     let axis = cx.int(op, "dimension")? as usize;
     let mut operands = cx.fulls(op)?;
-    // An operand without elements adds nothing, but one must be left.
+    // Empty operands can be dropped, except for the last one.
     let empty = operands[0];
     operands.retain(|&operand| cx.dims(operand)[axis] != Dim::Known(0));
     if operands.is_empty() {
@@ -176,8 +176,8 @@ fn iota(cx: &mut Lower, op: OpId) -> Lowered {
     Ok(value.into())
 }
 
-/// Interior padding of `n` puts `n` elements between each two: the dimension is split into `[size, 1]`, the inner
-/// one padded to `1 + n`, the two joined again, and the `n` elements after the last cut off.
+/// Interior padding of `n` inserts `n` elements between neighbors: splits the dimension into `[size, 1]`, pads the
+/// inner one to `1 + n`, merges both, and crops the last `n` elements.
 fn pad(cx: &mut Lower, op: OpId) -> Lowered {
     let (low, high) = (cx.size_list(op, "edge_padding_low")?, cx.size_list(op, "edge_padding_high")?);
     let interior = cx.ints(op, "interior_padding")?;
@@ -187,15 +187,15 @@ fn pad(cx: &mut Lower, op: OpId) -> Lowered {
 }
 
 impl Lower<'_> {
-    /// The value with its dimensions in the order of the dimensions that they become.
+    /// Permutes the value's dimensions to the order of their targets.
     fn in_order(&mut self, value: ValueId, dims: &[i64]) -> ValueId {
         let mut order: Vec<i64> = (0..dims.len() as i64).collect();
         order.sort_by_key(|&index| dims[index as usize]);
         self.transpose(value, &order)
     }
 
-    /// A value that broadcasts as one of these sizes does, which differ from its own in dimensions of size 1 only.
-    /// Leading ones need no op, as ONNX aligns shapes at their ends.
+    /// Reshapes a value to sizes that differ only in dimensions of size 1, for broadcasting. Leading ones need no op,
+    /// because ONNX aligns shapes at the end.
     fn aligned(&mut self, value: ValueId, sizes: &[Dim]) -> ValueId {
         let leading = |dims: &[Dim]| dims.iter().take_while(|&&dim| dim == Dim::Known(1)).count();
         let own = self.dims(value);
@@ -206,7 +206,7 @@ impl Lower<'_> {
         self.reshape(value, wanted)
     }
 
-    /// The value with its elements in reverse order along these dimensions.
+    /// Reverses the value along these dimensions.
     pub fn reverse(&mut self, value: ValueId, dimensions: &[i64]) -> ValueId {
         let mut limits = self.dims(value);
         let mut starts: Dims = std::iter::repeat_n(Dim::Known(0), limits.len()).collect();
@@ -221,7 +221,7 @@ impl Lower<'_> {
         self.slice(value, &starts, &limits, &steps)
     }
 
-    /// The value with `interior[i]` elements of `padding` between each two of dimension `i`.
+    /// Inserts `interior[i]` elements of `padding` between neighbors of dimension `i`.
     pub fn spread(&mut self, value: ValueId, interior: &[i64], padding: ValueId) -> ValueId {
         let mut value = value;
         for (axis, &amount) in interior.iter().enumerate() {

@@ -1,21 +1,21 @@
-//! Sizes that are computed when the model runs.
+//! Sizes that are computed at run time.
 
 use super::Lower;
 use crate::ir::{Dim, DimExprId, Dims, Element, Factor, SCALAR, Symbol, ValueId, onnx};
 use rustc_hash::FxHashSet;
 
-/// Where the value of a symbol comes from.
+/// Where a symbol gets its value.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SymbolSource {
     /// A lowered value.
     pub(super) value: ValueId,
-    /// What of it.
+    /// The part of the value.
     pub(super) part: SizePart,
-    /// Whether the value is there before all ops.
+    /// Whether the value is available before all ops.
     pub(super) is_argument: bool,
-    /// How many times the symbol is in the part.
+    /// The factor of the symbol in the part.
     pub(super) times: i64,
-    /// What the part is more than that.
+    /// The rest of the part.
     pub(super) plus: Dim,
 }
 
@@ -24,12 +24,12 @@ pub(super) struct SymbolSource {
 pub enum SizePart {
     /// The size of a dimension.
     Dimension(usize),
-    /// An element of a list, or the one element of a scalar.
+    /// An element of a list, or of a scalar.
     Element(usize),
 }
 
 impl Lower<'_> {
-    /// A list of sizes, as ops such as Expand and Reshape take it: a constant, or computed once.
+    /// A shape operand, as ops such as Expand and Reshape take it: a constant, or computed once.
     pub fn shape(&mut self, dims: &[Dim]) -> ValueId {
         if let Some(numbers) = dims.iter().map(|dim| dim.known()).collect::<Option<Vec<i64>>>() {
             return self.int64s(&numbers);
@@ -60,7 +60,7 @@ impl Lower<'_> {
         }
     }
 
-    /// Forgets what was computed for symbols that have new values now.
+    /// Drops sizes computed from symbols that get new values.
     pub(super) fn forget_sizes(&mut self) {
         for scope in &mut self.scopes {
             scope.shapes.clear();
@@ -68,7 +68,7 @@ impl Lower<'_> {
         }
     }
 
-    /// Whether a size follows from the inputs of the model alone.
+    /// Whether a size only depends on the model's inputs.
     fn is_known_early(&self, dim: Dim) -> bool {
         let Dim::Symbolic(size) = dim else { return true };
         let terms = self.module.dim_exprs.terms(size);
@@ -87,7 +87,7 @@ impl Lower<'_> {
         }
         match *dims {
             [Dim::Symbolic(size)] => return self.computed_size(size),
-            // Nothing is known of it, and so the op is refused.
+            // The size is unknown, so the op is refused.
             [unknown] => return self.int64s(&[self.number(unknown)]),
             _ => {}
         }
@@ -102,10 +102,10 @@ impl Lower<'_> {
         self.concat(&parts, 0)
     }
 
-    /// Sizes that are those of neighboring dimensions of one value, in order.
+    /// A shape that equals consecutive dimensions of one value.
     fn shape_of_argument(&mut self, dims: &[Dim]) -> Option<ValueId> {
         let dimension = |dim: Dim| {
-            // A dimension that is `8*h` states what `h` is, and is read as it is.
+            // A dimension `8*h` determines `h`, and is read directly.
             let mut found = FxHashSet::default();
             self.module.dim_exprs.symbols(dim, &mut found);
             let mut symbols: Vec<Symbol> = found.into_iter().collect();
@@ -125,13 +125,13 @@ impl Lower<'_> {
         dims.iter().enumerate().all(follows).then(|| self.shape_from(value, start, start + dims.len()))
     }
 
-    /// The part that a symbol has its value from, as a size.
+    /// The part that defines a symbol, as a size.
     fn whole(&self, symbol: Symbol, origin: &SymbolSource) -> Dim {
         let sizes = &self.module.dim_exprs;
         sizes.add(sizes.multiply(sizes.symbol(symbol), Dim::Known(origin.times)), origin.plus)
     }
 
-    /// The sizes of the dimensions from `start` on before `end`.
+    /// The sizes of the dimensions from `start` to before `end`.
     fn shape_from(&mut self, value: ValueId, start: usize, end: usize) -> ValueId {
         let whole = start == 0 && end == self.rank(value);
         let node = self.node(onnx::SHAPE, &[value]);
@@ -139,7 +139,7 @@ impl Lower<'_> {
         node.out(Element::I64, &[(end - start) as i64])
     }
 
-    /// The sum of the terms, as a list of one.
+    /// The sum of the terms, as a one-element list.
     fn computed_size(&mut self, size: DimExprId) -> ValueId {
         let mut sum: Option<ValueId> = None;
         for (factors, coefficient) in self.module.dim_exprs.terms(size) {
@@ -172,7 +172,7 @@ impl Lower<'_> {
     fn factor(&mut self, factor: Factor) -> ValueId {
         let (name, x, y) = match factor {
             Factor::Symbol(name) => return self.symbol(name),
-            // Mod takes the sign of the divisor, but Div rounds to zero.
+            // Mod takes the sign of the divisor, but Div rounds toward zero.
             Factor::Quotient(x, y) if !self.module.dim_exprs.is_at_least(x, 0) => {
                 let (value, by) = (self.shape(&[x]), self.shape(&[y]));
                 let rest = self.elementwise(onnx::MOD, &[value, by]);
@@ -188,7 +188,7 @@ impl Lower<'_> {
         self.elementwise(name, &[x, y])
     }
 
-    /// The value of a symbol, as a list of one. One without an origin is a fault of the passes before.
+    /// The value of a symbol, as a one-element list. Earlier passes define every symbol.
     fn symbol(&mut self, name: Symbol) -> ValueId {
         let Some(&SymbolSource { value, part, times, plus, .. }) = self.origins.get(&name) else {
             let unknown = Dim::Dynamic;

@@ -1,13 +1,13 @@
-//! Products of sparse matrices, as gathers and sums over segments.
+//! Sparse matrix products, as gathers and segment sums.
 
 use super::LowerError;
 use super::expand::{Expand, Expanded, positions};
 use crate::ir::{Dim, Element, ValueId, stablehlo};
 
-/// The product of a matrix of compressed rows and a vector or a matrix: its non-zeros, the place of the first of each row
-/// with their number at the end, the columns, and the dense operand.
+/// The product of a CSR matrix and a vector or matrix. Operands: non-zeros, row offsets, columns, and the dense
+/// operand.
 ///
-/// Non-zeros before the first row or after the last one are padding. They get a row that the result does not have, and
+/// Non-zeros before the first row or after the last one are padding. They get a row outside of the result, and
 /// `scatter` drops them.
 pub(super) fn product(cx: &mut Expand) -> Expanded {
     let (data, starts) = (cx.operand_type(0)?, cx.operand_type(1)?);
@@ -53,7 +53,7 @@ pub(super) fn product(cx: &mut Expand) -> Expanded {
     Ok(Some(scatter(cx, [zeros, rows, products], window)?.into()))
 }
 
-/// The row of each of the non-zeros: how many rows start at or before it, less one.
+/// The row of each non-zero: the number of rows that start at or before it, minus one.
 fn rows(cx: &mut Expand, length: i64, ends: i64) -> Result<ValueId, LowerError> {
     let module = &mut *cx.rewriter.module;
     let scalar = module.tensor_of(Element::I32, crate::ir::SCALAR);
@@ -69,7 +69,7 @@ fn rows(cx: &mut Expand, length: i64, ends: i64) -> Result<ValueId, LowerError> 
     Ok(cx.emit(stablehlo::SUBTRACT, &[begun, one], ty, []))
 }
 
-/// The first operand with updates added to its rows, which the second one names.
+/// Adds updates to the rows of the first operand that the second one selects.
 fn scatter(cx: &mut Expand, operands: [ValueId; 3], window: Vec<usize>) -> Result<ValueId, LowerError> {
     let lists = [
         ("inserted_window_dims", positions([0])),

@@ -1,46 +1,45 @@
-//! Start positions as gather, scatter and the dynamic slices take them: read into one form, bounded, and made into
-//! positions in a flattened tensor.
+//! Start indices of gather, scatter and the dynamic slices: reads them into one form, clamps them, and flattens them.
 
 use super::value_range::ValueRange;
 use super::{Lower, LowerError};
 use crate::ir::{Dim, DimExprs, Dims, Element, OpId, Size, ValueId, onnx};
 
-/// Positions: `value` is `i64` of the sizes `batch` and, unless there is one column, one for the columns. Each
-/// column has a range.
+/// `value` is `i64` with the sizes `batch` and, unless there is one column, a last dimension of columns. Each column
+/// is a component of the index vector and has a range.
 #[derive(Clone, Debug)]
 pub(super) struct StartIndices {
-    /// The positions.
+    /// The indices.
     pub value: ValueId,
     /// All sizes but the last.
     pub batch: Dims,
-    /// A range for each column.
+    /// A range per column.
     pub ranges: Vec<ValueRange>,
 }
 
 impl StartIndices {
-    /// Number of positions.
+    /// Number of index vectors.
     pub fn count(&self, sizes: &DimExprs) -> Dim {
         sizes.product(self.batch.iter().copied())
     }
 }
 
-/// An axis of positions that counts: its size, and how far apart its positions are.
+/// An axis of equally spaced indices.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct StridedAxis {
     /// How many.
     pub size: Dim,
-    /// How far apart.
+    /// Their distance.
     pub stride: Dim,
 }
 
-/// Constants of more elements are computed when the model runs.
+/// Larger constants are computed at run time.
 const LARGEST_FOLDED: i64 = 1 << 16;
-/// Offsets of more elements are added axis by axis.
+/// More offsets than this are added axis by axis.
 const LARGEST_OFFSETS: i64 = 4096;
 
 impl Lower<'_> {
-    /// The start positions that an operand holds, its vectors lying along `vector_dim`; where that is the rank,
-    /// each element is a vector of one.
+    /// The start indices in an operand whose index vectors lie along `vector_dim`; if that is the rank, each element
+    /// is a vector of one.
     pub(super) fn starts(
         &mut self,
         op: OpId,
@@ -68,8 +67,8 @@ impl Lower<'_> {
         Ok(StartIndices { value, batch, ranges })
     }
 
-    /// The value with other sizes: what it was before its last `Reshape`, where that had them. JAX gives each
-    /// index an axis of size 1 for its column, which ONNX's ops do without.
+    /// Reshapes a value; undoes its last `Reshape` if that had the same input sizes. JAX gives each index an axis of
+    /// size 1, which ONNX's ops do not need.
     pub(super) fn reshape_back(&mut self, value: ValueId, sizes: &[Dim]) -> ValueId {
         let reshape = self.module.defining_op(value).filter(|&op| self.module.op(op).name == onnx::RESHAPE);
         let before = reshape.map(|op| self.module.op(op).operands[0]);
@@ -79,14 +78,14 @@ impl Lower<'_> {
         }
     }
 
-    /// The positions with an axis for the columns, even where there is one.
+    /// The indices with an axis for the columns, even for a single one.
     pub(super) fn vectors(&mut self, starts: &StartIndices) -> ValueId {
         let mut sizes = starts.batch.clone();
         sizes.push(Dim::Known(starts.ranges.len() as i64));
         self.reshape(starts.value, &sizes)
     }
 
-    /// Integers as `i64`; those of `ui64` that it does not hold become its highest.
+    /// Converts integers to `i64`; saturates those of `ui64`.
     pub(super) fn int64(&mut self, value: ValueId) -> ValueId {
         let element = self.element(value);
         if element == Element::I64 {
@@ -109,7 +108,7 @@ impl Lower<'_> {
         self.cast(value, Element::I64)
     }
 
-    /// The `i64` that was cast to this integer, where it has lost nothing.
+    /// The `i64` value before a lossless cast to this integer type.
     fn before_cast(&self, value: ValueId) -> Option<ValueId> {
         let cast = self.module.defining_op(value).filter(|&op| self.module.op(op).name == onnx::CAST)?;
         let before = self.module.op(cast).operands[0];
@@ -118,8 +117,7 @@ impl Lower<'_> {
         (own != ValueRange::ALL && range.low >= own.low && range.high <= own.high).then_some(before)
     }
 
-    /// The positions with these columns only.
-    /// Without columns the value means nothing.
+    /// Selects columns. Without columns the value is meaningless.
     pub(super) fn select_columns(&mut self, starts: &StartIndices, columns: &[usize]) -> StartIndices {
         let all = starts.ranges.len();
         let ranges = columns.iter().map(|&column| starts.ranges[column]).collect();
@@ -147,7 +145,7 @@ impl Lower<'_> {
         StartIndices { value, batch: starts.batch.clone(), ranges }
     }
 
-    /// The positions clamped from 0 to a limit for each column, where they are not known to be.
+    /// Clamps each column from 0 to a limit, unless the range is already within.
     pub(super) fn clamp_columns(&mut self, starts: &StartIndices, limits: &[Dim]) -> StartIndices {
         let pairs = || starts.ranges.iter().zip(limits);
         if pairs().all(|(range, &limit)| range.within(&self.module.dim_exprs, limit)) {
@@ -171,7 +169,7 @@ impl Lower<'_> {
         StartIndices { value, batch: starts.batch.clone(), ranges }
     }
 
-    /// The sum of each position's columns times their strides, of the sizes `batch`.
+    /// The dot product of each index vector and the strides, with the sizes `batch`.
     pub(super) fn linear(&mut self, starts: &StartIndices, strides: &[Dim]) -> ValueId {
         if strides.iter().all(|&stride| stride == Dim::Known(0)) {
             let zero = self.integer(Element::I64, 0);
@@ -200,13 +198,13 @@ impl Lower<'_> {
 
     /// The sum over the last axis, which is not empty.
     pub(super) fn sum_columns(&mut self, value: ValueId, batch: &[Dim]) -> ValueId {
-        // ONNX Runtime sums in f64, which holds every position of a tensor that fits into memory.
-        // Of nothing it keeps a dimension that is counted from the end.
+        // ONNX Runtime sums in f64, which holds every index of a tensor that fits into memory. For empty tensors it
+        // keeps a dimension that is counted from the end.
         let axes = self.int64s(&[self.rank(value) as i64 - 1]);
         self.node(onnx::REDUCE_SUM, &[value, axes]).int("keepdims", 0).out(Element::I64, batch)
     }
 
-    /// Adds the counts of the given axes to `value`, which has size 1 there or lacks them (they are trailing).
+    /// Adds strided offsets along the given axes to `value`, which has size 1 there or lacks these trailing axes.
     pub(super) fn add_counts(
         &mut self,
         value: ValueId,
@@ -247,7 +245,7 @@ impl Lower<'_> {
         value
     }
 
-    /// The sum of two `i64` values of one rank, computed here when both are small constants.
+    /// The sum of two `i64` values of one rank, folded if both are small constants.
     fn add_positions(&mut self, a: ValueId, b: ValueId) -> ValueId {
         let (x, y) = (self.known_integers(a), self.known_integers(b));
         let is_zero = |known: &Option<Vec<i64>>| {
@@ -281,14 +279,14 @@ impl Lower<'_> {
         self.integers(Element::I64, &sizes, &sums)
     }
 
-    /// A constant of `i64` of these sizes, which are numbers.
+    /// An `i64` constant of these static sizes.
     fn integers_of(&mut self, sizes: &[Dim], values: &[i64]) -> ValueId {
         let sizes: Vec<i64> = sizes.iter().map(|&size| self.number(size)).collect();
         self.integers(Element::I64, &sizes, values)
     }
 }
 
-/// The distance between neighbors along each axis of a tensor of these sizes, its last axis lying densest.
+/// Row-major strides of a tensor of these sizes.
 pub(super) fn strides<S: Size>(sizes: &DimExprs, of: &[S]) -> Dims {
     let mut strides: Dims = std::iter::repeat_n(Dim::Known(1), of.len()).collect();
     for axis in (1..of.len()).rev() {

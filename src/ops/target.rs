@@ -1,15 +1,15 @@
-//! Which opset has which ONNX op, and which element type.
+//! Which opset has which ONNX op and element type.
 
 use crate::ir::{Element, OpName, onnx};
 
-/// The opset that is written when nothing asks for another.
+/// The default opset.
 pub const DEFAULT_OPSET: u32 = 23;
 /// The lowest opset that can be requested.
 pub const LOWEST_OPSET: u32 = 18;
-/// The highest opset, which is the highest that ONNX Runtime 1.31 reads.
+/// The highest opset that ONNX Runtime 1.31 reads.
 pub const HIGHEST_OPSET: u32 = 26;
 
-/// ONNX ops that came, or got the form that is emitted here, after [`LOWEST_OPSET`] (ONNX `docs/Changelog.md`).
+/// ONNX ops that were added, or got the form that is emitted here, after [`LOWEST_OPSET`] (ONNX `docs/Changelog.md`).
 const SINCE: &[(OpName, u32)] = &[
     (onnx::GELU, 20),
     (onnx::ATTENTION, 23),
@@ -20,12 +20,12 @@ const SINCE: &[(OpName, u32)] = &[
     (onnx::TENSOR_SCATTER, 24),
 ];
 
-/// The opset from which on an op is there.
+/// The first opset with an op.
 pub fn since(op: OpName) -> u32 {
     SINCE.iter().find(|row| row.0 == op).map_or(LOWEST_OPSET, |row| row.1)
 }
 
-/// The opset from which on ONNX has tensors of an element type.
+/// The first opset with tensors of an element type.
 pub fn element_since(element: Element) -> u32 {
     match element {
         Element::F8E4M3FN | Element::F8E4M3FNUZ | Element::F8E5M2 | Element::F8E5M2FNUZ => 19,

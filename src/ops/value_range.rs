@@ -1,15 +1,15 @@
-//! The range of values that an integer of the program can take, traced back through the ops that compute it.
+//! The range of an integer value, traced back through the ops that compute it.
 
 use super::Lower;
 use super::constant::integer_limits;
 use crate::ir::{Dim, DimExprs, Element, OpId, ValueId, onnx};
 
-/// What is known of an integer: it is from `low` to `high`.
+/// A closed range of integers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ValueRange {
-    /// The lowest that it can be.
+    /// The lowest possible value.
     pub low: i64,
-    /// The highest that it can be.
+    /// The highest possible value.
     pub high: i64,
 }
 
@@ -24,12 +24,12 @@ impl ValueRange {
         Self { low, high }
     }
 
-    /// Whether all of it is from 0 to `limit`.
+    /// Whether the range is within 0 to `limit`.
     pub fn within(self, sizes: &DimExprs, limit: Dim) -> bool {
         self.low >= 0 && sizes.is_at_least(limit, self.high)
     }
 
-    /// What is left of it between 0 and `limit`.
+    /// The range clamped from 0 to `limit`.
     pub fn clamped(self, sizes: &DimExprs, limit: Dim) -> Self {
         let (low, high) = sizes.bounds(limit);
         let (low, high) = (low.unwrap_or(0).max(0), high.unwrap_or(i64::MAX).max(0));
@@ -43,17 +43,17 @@ impl ValueRange {
 
 /// How far a range is traced back.
 const DEPTH: usize = 16;
-/// Columns beyond these have one range together.
+/// More columns than this share one range.
 const COLUMNS: usize = 16;
 
 impl Lower<'_> {
-    /// Notes that a value counts from 0, and stays below a size.
+    /// Records that a value is at least 0 and less than a size.
     pub(super) fn note_below(&mut self, value: ValueId, size: Dim) {
         let high = self.module.dim_exprs.bounds(size).1.map_or(i64::MAX, |size| (size - 1).max(0));
         self.value_ranges.insert(value, ValueRange { low: 0, high });
     }
 
-    /// The range of each column of an integer value, a column being an index into its last axis.
+    /// The range of each column of an integer value; a column is an index into its last axis.
     pub(super) fn column_ranges(&self, value: ValueId, count: i64) -> Vec<ValueRange> {
         let ranges = self.ranges(value, DEPTH);
         let count = usize::try_from(count).unwrap_or(0);
@@ -195,7 +195,7 @@ impl Lower<'_> {
         let parts: Vec<(usize, Vec<ValueRange>)> = operands
             .iter()
             .map(|&part| {
-                // One without a number is wider than any that has columns of their own.
+                // A symbolic width is larger than any that has column ranges.
                 let width = self.dims(part).last().map_or(Some(0), |size| size.known());
                 (width.map_or(COLUMNS + 1, |width| width as usize), self.ranges(part, depth))
             })
@@ -209,7 +209,7 @@ impl Lower<'_> {
         parts.into_iter().flat_map(wide).collect()
     }
 
-    /// Combines the ranges of values that broadcast against each other, column by column.
+    /// Combines the ranges of values that broadcast, column by column.
     fn zip(
         &self,
         operands: &[ValueId],
@@ -218,7 +218,7 @@ impl Lower<'_> {
     ) -> Vec<ValueRange> {
         let all = operands.iter().map(|&operand| self.ranges(operand, depth));
         let combined = all.reduce(|a, b| {
-            // A single range represents all columns; lists of other lengths that differ cannot be paired.
+            // A single range represents all columns; lists of different other lengths cannot be paired.
             let (a, b) = match (a.len(), b.len()) {
                 (left, right) if left == right => (a, b),
                 (1, right) => (vec![a[0]; right], b),
@@ -233,7 +233,7 @@ impl Lower<'_> {
         combined.unwrap_or_else(|| vec![ValueRange::ALL])
     }
 
-    /// The outcome of a comparison that the ranges of its operands decide.
+    /// The result of a comparison, if the ranges of its operands decide it.
     fn decided(&self, condition: ValueId, depth: usize) -> Option<bool> {
         let op = self.module.defining_op(condition)?;
         let depth = depth.checked_sub(1)?;
@@ -258,7 +258,7 @@ impl Lower<'_> {
         }
     }
 
-    /// The range of positions along the `axis` of an op's operand.
+    /// The range of indices along the `axis` of an op's operand.
     fn position_range(&self, op: OpId, default: i64) -> Option<Vec<ValueRange>> {
         let axis = self.module.attribute(op, "axis").and_then(crate::ir::Attribute::as_integer);
         let axis = axis.unwrap_or(default);

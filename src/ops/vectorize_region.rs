@@ -1,4 +1,4 @@
-//! Regions on scalars, made to work on whole tensors: how reductions are lowered that no ONNX op computes.
+//! Vectorizes scalar regions to whole tensors, to lower reductions without a matching ONNX op.
 
 use super::{Lower, LowerError};
 use crate::ir::{
@@ -12,16 +12,16 @@ impl Lower<'_> {
     /// A region of an op.
     ///
     /// # Errors
-    /// When the op has fewer.
+    /// If the op has fewer.
     pub fn region(&self, op: OpId, index: usize) -> Result<RegionId, LowerError> {
         let region = self.module.op(op).regions.get(index).copied();
         region.ok_or_else(|| LowerError::form(format!("region {index} is missing")))
     }
 
-    /// A copy of a region on scalars that works on tensors of these sizes instead.
+    /// Copies a region on scalars to one on tensors of these sizes.
     ///
     /// # Errors
-    /// When an op of the region does not work on each element by itself.
+    /// If an op of the region is not elementwise.
     pub fn vectorize_region<S: Size>(
         &mut self,
         region: RegionId,
@@ -63,7 +63,7 @@ impl Vectorizer<'_> {
         let operation = self.module.op(op).clone();
         match name {
             stablehlo::CONSTANT => return Ok(()),
-            // These have nothing to do on a scalar that stays one.
+            // On a scalar these ops do nothing.
             stablehlo::RESHAPE | stablehlo::BROADCAST_IN_DIM if self.is_scalar(operation.results[0]) => {
                 let operand = self.value(operation.operands[0])?;
                 self.values.insert(operation.results[0], operand);
@@ -82,7 +82,7 @@ impl Vectorizer<'_> {
         Ok(())
     }
 
-    /// The tensor for a scalar; one from outside, or a constant, is broadcast.
+    /// The tensor for a scalar; constants and values from outside are broadcast.
     fn value(&mut self, value: ValueId) -> Result<ValueId, LowerError> {
         if let Some(&known) = self.values.get(&value) {
             return Ok(known);
