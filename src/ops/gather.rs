@@ -261,8 +261,8 @@ fn joined(
     (value, axes)
 }
 
-/// `GatherElements`: the positions take the operand's order of dimensions, the axes that are in no pair joined in
-/// the place of the moving dimension.
+/// `GatherElements`: permutes the indices to the operand's order of dimensions, with the unpaired axes merged in
+/// place of the moving dimension.
 fn elements(
     cx: &mut Lower,
     operand: ValueId,
@@ -379,8 +379,8 @@ impl Lower<'_> {
     }
 }
 
-/// The value, whose axes are these, in the result's layout. Axes that it lacks, or that the result lacks, have
-/// size 1; axes of the positions that it lacks are broadcast to.
+/// Rearranges a value with these axes to the result's layout. Axes that either side lacks have size 1; missing axes
+/// of the indices are broadcast.
 fn arrange(cx: &mut Lower, value: ValueId, axes: &[AxisKind], numbers: &Numbers, result: &[Dim]) -> ValueId {
     let sizes = cx.dims(value);
     let place = |axis: &AxisKind| numbers.layout.iter().position(|own| own == axis);

@@ -1,36 +1,36 @@
-//! Loops that count: `i = start; while (i < limit) i += 1`.
+//! Counted loops: `i = start; while (i < limit) i += 1`.
 
 use super::super::{Lower, LowerError};
 use crate::ir::{Dim, Element, OpId, RegionId, ValueId, hlo2onnx, stablehlo};
 
-/// A loop that counts.
+/// A counted loop.
 pub(super) struct CountedLoop {
-    /// Which of the carried values counts.
+    /// Which of the carried values is the counter.
     pub counter: usize,
     /// The element type of the counter.
     pub element: Element,
-    /// What it counts from, where that is known.
+    /// The initial value of the counter, if known.
     pub start: Option<i64>,
-    /// How often the loop runs.
+    /// When the loop ends.
     pub end: LoopEnd,
 }
 
-/// How often a loop that counts runs.
+/// When a counted loop ends.
 #[derive(Clone, Copy)]
 pub(super) enum LoopEnd {
-    /// So often.
+    /// After this many iterations.
     After(Dim),
-    /// Until the counter reaches a lowered value from outside, which is of the counter's type.
+    /// When the counter reaches a lowered value from outside, of the counter's type.
     At(ValueId),
 }
 
 impl CountedLoop {
-    /// The number of rounds, or `most`.
+    /// The trip count, or `most`.
     pub fn length_or(&self, most: i64) -> Dim {
         self.length().unwrap_or(Dim::Known(most))
     }
 
-    /// The number of rounds, where it is a size.
+    /// The trip count, if it is a size.
     pub fn length(&self) -> Option<Dim> {
         match self.end {
             LoopEnd::After(length) => Some(length),
@@ -39,21 +39,21 @@ impl CountedLoop {
     }
 }
 
-/// A scalar integer in terms of the number of the round, which is counted from 0.
+/// A scalar integer as a function of the iteration number, which starts at 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum IterationIndex {
-    /// The same in all rounds.
+    /// Loop-invariant.
     Fixed(Dim),
-    /// The number of the round, and so much more.
+    /// The iteration number plus this.
     Forward(Dim),
-    /// What is left of this when the number of the round is taken away.
+    /// This minus the iteration number.
     Backward(Dim),
 }
 
-/// How far a place is traced back.
+/// How far a value is traced back.
 pub(super) const DEPTH: usize = 16;
 
-/// Whether a `while` counts: its condition compares a counter with a limit that no round changes, and each round adds
+/// Recognizes a counted `while`: the condition compares a counter with an invariant limit, and each iteration adds
 /// one to the counter.
 pub(super) fn counted(
     cx: &mut Lower,
@@ -86,7 +86,7 @@ pub(super) fn counted(
         _ => None,
     };
     let last = cx.at_iteration(limit, None, DEPTH).filter(|last| {
-        // The symbols of sizes that the condition computes have no value outside.
+        // Symbols of sizes that the condition computes have no value outside.
         matches!(last, IterationIndex::Fixed(Dim::Known(_))) || !has_sizes(cx, condition)
     });
     if let (Some(start), Some(IterationIndex::Fixed(last))) = (start, last) {
@@ -103,7 +103,7 @@ pub(super) fn counted(
             |length| CountedLoop { counter, element, start: Some(start), end: LoopEnd::After(length) };
         return Ok(rounds.filter(|_| fits).map(count));
     }
-    // The distance of what is only known when the model runs must fit.
+    // The difference of values known only at run time must not overflow.
     if !element.is_integer() || element.bits() > 32 {
         return Ok(None);
     }
@@ -127,7 +127,7 @@ fn has_sizes(cx: &Lower, region: RegionId) -> bool {
     cx.module.region(region).blocks.iter().any(|&block| cx.module.block(block).ops.iter().any(is_size))
 }
 
-/// Whether a value is another one and one.
+/// Whether a value is another one plus one.
 fn adds_one(cx: &Lower, sum: ValueId, value: ValueId) -> bool {
     let Some(add) = cx.module.defining_op(sum) else { return false };
     let operands = &cx.module.op(add).operands;
@@ -145,21 +145,21 @@ fn adds_one(cx: &Lower, sum: ValueId, value: ValueId) -> bool {
     (operands[0] == value && is_one(operands[1])) || (operands[1] == value && is_one(operands[0]))
 }
 
-/// The counter of a loop, as its body sees it, and where its rounds take it.
+/// The counter of a loop, as seen by its body.
 #[derive(Clone, Copy)]
 pub(super) struct InductionVariable {
     /// The argument of the body.
     pub argument: ValueId,
-    /// Its value in the first round.
+    /// Its value in the first iteration.
     pub start: i64,
-    /// The number of rounds.
+    /// The trip count.
     pub length: Dim,
 }
 
 impl Lower<'_> {
-    /// An integer scalar of the body of a loop, or of what is around it, in terms of the number of the round.
+    /// An integer scalar in or around a loop, as a function of the iteration number.
     ///
-    /// It is followed modulo the counter's range only, so that it is right where it is within that range.
+    /// Computed modulo the counter's range, so it is only right within that range.
     pub(super) fn at_iteration(
         &self,
         value: ValueId,
@@ -188,7 +188,7 @@ impl Lower<'_> {
                 dims.get(usize::try_from(axis).ok()?).copied().map(IterationIndex::Fixed)
             }
             stablehlo::RESHAPE => of(0),
-            // What has been computed in fewer bits may have wrapped there.
+            // Arithmetic in fewer bits may have wrapped.
             stablehlo::CONVERT if ty.element.bits() >= 32 && self.is_leaf(operands[0], counter) => of(0),
             stablehlo::ADD => match (of(0)?, of(1)?) {
                 (IterationIndex::Fixed(a), IterationIndex::Fixed(b)) => {
@@ -228,7 +228,7 @@ impl Lower<'_> {
                 }
                 _ => None,
             },
-            // An index counts from the end where it is negative, which none is here.
+            // Negative indices count from the end; this one is never negative.
             stablehlo::SELECT => {
                 let place = of(2)?;
                 self.tests_negative(operands[0], place, counter, depth).then_some(place)
@@ -237,7 +237,7 @@ impl Lower<'_> {
         }
     }
 
-    /// Whether a comparison tells that a place is negative, which it is in no round.
+    /// Whether a comparison tests a value for being negative, which it never is.
     fn tests_negative(
         &self,
         value: ValueId,
@@ -267,7 +267,7 @@ impl Lower<'_> {
         }
     }
 
-    /// Whether a value is a number, a size or the counter, and not computed from those.
+    /// Whether a value is a constant, a size or the counter.
     fn is_leaf(&self, value: ValueId, counter: Option<InductionVariable>) -> bool {
         let is_size =
             |op: OpId| matches!(self.module.op(op).name, stablehlo::GET_DIMENSION_SIZE | stablehlo::CONSTANT);

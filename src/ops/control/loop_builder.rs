@@ -1,8 +1,7 @@
-//! The `Loop` or `Scan` of a loop that makes a number of rounds, some of whose inputs are read and some of whose
-//! outputs are made slice by slice.
+//! Builds a `Loop` or `Scan` with a trip count, whose inputs are read and outputs are written slice by slice.
 //!
-//! `Scan` is the faster one: it reads slices where they are and writes each to its place, and counts by itself. ONNX
-//! Runtime has it make at least one round, and it does not tell its body the number of the round.
+//! `Scan` is faster: it reads and writes slices in place, and counts itself. ONNX Runtime requires at least one
+//! iteration, and its body does not get the iteration number.
 
 use super::super::{Lower, LowerError};
 use crate::ir::{Dim, Element, SCALAR, ValueId, onnx};
@@ -10,75 +9,75 @@ use crate::ir::{Dim, Element, SCALAR, ValueId, onnx};
 /// An element type and sizes.
 pub(in crate::ops) type Type = (Element, Vec<Dim>);
 
-/// How many rounds there are.
+/// The trip count.
 #[derive(Clone, Copy)]
 pub(in crate::ops) enum Length {
     /// A size.
     Sized(Dim),
-    /// An `i64` scalar; less than zero is zero.
+    /// An `i64` scalar; negative counts as zero.
     Computed(ValueId),
 }
 
 /// An input that is read slice by slice.
 #[derive(Clone, Copy)]
 pub(in crate::ops) struct Input {
-    /// All of it.
+    /// The whole input.
     pub value: ValueId,
-    /// The dimension that is cut.
+    /// The dimension that is sliced.
     pub axis: usize,
     /// Whether the last slice is read first.
     pub backward: bool,
 }
 
-/// An output that is made slice by slice.
+/// An output that is written slice by slice.
 #[derive(Clone)]
 pub(in crate::ops) struct Output {
-    /// The type of all of it.
+    /// The type of the whole output.
     pub ty: Type,
-    /// The dimension that is joined.
+    /// The dimension that is concatenated.
     pub axis: usize,
     /// Whether the first slice becomes the last one.
     pub backward: bool,
 }
 
-/// A loop in the making.
+/// A loop under construction.
 pub(in crate::ops) struct LoopBuilder {
-    /// How many rounds there are.
+    /// The trip count.
     pub length: Length,
-    /// What the first round is given.
+    /// The initial values.
     pub inits: Vec<ValueId>,
-    /// The types of what is carried.
+    /// The types of carried values.
     pub carried: Vec<Type>,
-    /// What is read slice by slice.
+    /// Inputs that are read slice by slice.
     pub inputs: Vec<Input>,
-    /// What is made slice by slice.
+    /// Outputs that are written slice by slice.
     pub outputs: Vec<Output>,
-    /// Whether the body reads the number of the round.
+    /// Whether the body uses the iteration number.
     pub numbered: bool,
 }
 
-/// What the body is given.
+/// The arguments of the body.
 pub(in crate::ops) struct Round<'v> {
-    /// The number of the round as `i64`, from 0, if requested.
+    /// The iteration number as `i64`, from 0, if requested.
     pub number: Option<ValueId>,
-    /// What the round before has handed on.
+    /// The carried values.
     pub carried: &'v [ValueId],
-    /// A slice of each input, without the dimension that was cut.
+    /// A slice of each input, without the sliced dimension.
     pub slices: &'v [ValueId],
 }
 
-/// Whether slices of this type can be joined even when there may be no round: ONNX Runtime gives a `Loop` without a
-/// round outputs that have 0 for each size that is not a number.
+/// Whether slices of this type can be concatenated even with a trip count of zero: ONNX Runtime then returns outputs
+/// with size 0 for each symbolic size.
 pub(super) fn can_be_joined(cx: &Lower, length: Dim, slice: &[Dim]) -> bool {
     cx.module.dim_exprs.is_at_least(length, 1) || slice.iter().all(|size| size.known().is_some())
 }
 
 impl LoopBuilder {
-    /// Emits the loop, and gives what is carried and the outputs. The body gives what it hands on, and its slice of
+    /// Emits the loop, and returns carried values and outputs. `body` returns the next carried values and a slice of
     /// each output.
     ///
     /// # Errors
-    /// What the body refuses.
+    /// Errors of `body`.
     pub fn emit(
         self,
         cx: &mut Lower,
@@ -196,14 +195,14 @@ fn cut(cx: &Lower, input: &Input) -> Type {
 }
 
 impl Lower<'_> {
-    /// The number of rounds until a counter that starts at `start` reaches `limit`, as `Loop` takes it.
+    /// The trip count for a counter from `start` to `limit`, as `Loop` takes it.
     pub(super) fn distance(&mut self, start: ValueId, limit: ValueId) -> ValueId {
         let limit = self.cast(limit, Element::I64);
         if self.known_integers(start) == Some(vec![0]) {
             return self.reshape(limit, SCALAR);
         }
         let start = self.cast(start, Element::I64);
-        // ONNX Runtime makes no round for a negative number.
+        // ONNX Runtime runs no iteration for a negative number.
         let rounds = self.elementwise(onnx::SUB, &[limit, start]);
         self.reshape(rounds, SCALAR)
     }

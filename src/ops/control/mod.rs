@@ -13,7 +13,7 @@ pub(super) use loop_builder::{Input, Length, LoopBuilder};
 use super::{Elements, Lower, LowerError, Lowered};
 use crate::ir::{Dim, Element, OpId, RegionId, SCALAR, ValueId, chlo, onnx, stablehlo};
 
-/// Control flow carries whatever its regions can compute.
+/// Control flow carries all types that its regions can compute.
 const CARRIED: Elements = Elements::PLAIN.or(Elements::FLOAT8).or(Elements::COMPLEX);
 
 pub(super) const ROWS: &[Row] = &[
@@ -52,7 +52,7 @@ fn case(cx: &mut Lower, op: OpId) -> Lowered {
         return Ok(cx.inline(branches[0], &[])?.into_iter().collect());
     }
     let types = result_types(cx, op)?;
-    // JAX makes the index of a condition from its truth value.
+    // JAX computes the index from a boolean condition.
     let convert = cx.module.defining_op(cx.module.op(op).operands[0]);
     let converted = convert.filter(|&convert| {
         cx.module.op(convert).name == stablehlo::CONVERT
@@ -67,7 +67,7 @@ fn case(cx: &mut Lower, op: OpId) -> Lowered {
     if last < 3 {
         return Ok(chain(cx, index, &branches, 0, &types)?.into_iter().collect());
     }
-    // Every number out of range represents the last branch, so that halves can be told apart by the order.
+    // Indices out of range select the last branch, so halves can be selected by comparison.
     let (zero, limit) = (cx.integer(Element::I32, 0), cx.integer(Element::I32, last as i64));
     let negative = cx.elementwise_to(onnx::LESS, &[index, zero], Element::Bool);
     let bounded = cx.elementwise(onnx::MIN, &[index, limit]);
@@ -77,7 +77,7 @@ fn case(cx: &mut Lower, op: OpId) -> Lowered {
 
 type Types = [(Element, Vec<Dim>)];
 
-/// Few branches: one comparison after the other, the last branch without one.
+/// Few branches: a chain of comparisons, the last branch without one.
 fn chain(
     cx: &mut Lower,
     index: ValueId,
@@ -94,7 +94,7 @@ fn chain(
     branch(cx, is_first, types, |cx| cx.inline(*taken, &[]), |cx| chain(cx, index, rest, first + 1, types))
 }
 
-/// Many branches: halves, down to one.
+/// Many branches: binary search.
 fn search(
     cx: &mut Lower,
     index: ValueId,
@@ -120,7 +120,7 @@ fn branch(
     then: impl FnOnce(&mut Lower) -> Result<Vec<ValueId>, LowerError>,
     otherwise: impl FnOnce(&mut Lower) -> Result<Vec<ValueId>, LowerError>,
 ) -> Result<Vec<ValueId>, LowerError> {
-    // Both are lowered even when the first is refused, so that all is reported.
+    // Lowers both even if the first is refused, to report all errors.
     let then = cx.graph::<Dim>(&[], |cx, _| then(cx));
     let otherwise = cx.graph::<Dim>(&[], |cx, _| otherwise(cx));
     let (then, otherwise) = (then?, otherwise?);

@@ -1,4 +1,4 @@
-//! `while`: a `Loop`, or a `Scan` where the loop counts and reads slices; unrolled when it makes few rounds.
+//! `while`: a `Loop`, or a `Scan` if the loop is counted and reads slices; short loops are unrolled.
 
 use super::super::{Lower, LowerError, Lowered, integer_limits};
 use super::counted_loop::{CountedLoop, InductionVariable, LoopEnd, counted};
@@ -7,9 +7,9 @@ use super::result_types;
 use super::slices::{SliceWrite, Slices};
 use crate::ir::{Dim, Element, OpId, RegionId, ValueId, onnx};
 
-/// A loop of at most this many rounds is unrolled ...
+/// A loop with at most this many iterations is unrolled ...
 const UNROLLED_ROUNDS: i64 = 8;
-/// ... if that makes at most this many ops.
+/// ... if that creates at most this many ops.
 const UNROLLED_OPS: usize = 600;
 
 /// A `while` that is being lowered.
@@ -17,7 +17,7 @@ struct While {
     op: OpId,
     condition: RegionId,
     body: RegionId,
-    /// What the first round is given.
+    /// The initial values.
     inits: Vec<ValueId>,
 }
 
@@ -41,7 +41,7 @@ impl While {
         let argument = cx.parameters(self.body)?[counter];
         let length = Dim::Known(rounds);
         let mut slices = Slices::of(cx, self.body, InductionVariable { argument, start, length })?;
-        // Where the counter is known, so are the slices that it picks.
+        // If the counter is known, so are the slices that it selects.
         slices.reads.clear();
         let written: Vec<usize> = slices.writes.iter().map(|write| write.carried).collect();
         let kept: Vec<usize> = (0..self.inits.len()).filter(|index| !written.contains(index)).collect();
@@ -58,7 +58,7 @@ impl While {
             }
             let next = kept.iter().map(|&index| cx.full(terminator, index)).collect::<Result<Vec<_>, _>>()?;
             kept.iter().zip(next).for_each(|(&index, value)| state[index] = value);
-            // What the counter is in the next round is known.
+            // The next value of the counter is known.
             state[counter] = cx.integer(count.element, start + round + 1);
         }
         for (mut rows, write) in rows.into_iter().zip(&slices.writes) {
@@ -72,7 +72,7 @@ impl While {
         Ok(state.into_iter().collect())
     }
 
-    /// A loop that counts.
+    /// A counted loop.
     fn rounds(self, cx: &mut Lower, count: &CountedLoop) -> Lowered {
         let (parameters, returned) = (cx.parameters(self.body)?, cx.returned(self.body)?);
         let types = result_types(cx, self.op)?;
@@ -86,7 +86,7 @@ impl While {
             _ => Slices::default(),
         };
         let is_written = |index: usize| slices.writes.iter().any(|write| write.carried == index);
-        // A value that each round hands on as it is, is the same outside.
+        // An invariant value is the same outside.
         let mut carried: Vec<usize> = (0..self.inits.len())
             .filter(|&index| returned[index] != parameters[index] && !is_written(index))
             .filter(|&index| index != count.counter)
@@ -161,8 +161,7 @@ impl While {
         Ok(self.results(cx, count, &known, &carried))
     }
 
-    /// The results of a loop that counts: those that are known, the last value of the counter, and what no round
-    /// changes.
+    /// The results of a counted loop: known ones, the last value of the counter, and invariants.
     fn results(
         &self,
         cx: &mut Lower,
@@ -189,9 +188,9 @@ impl While {
         results.into_iter().collect()
     }
 
-    /// A loop whose condition has to be computed.
+    /// A loop with a computed condition.
     fn until(self, cx: &mut Lower) -> Lowered {
-        // A value that each round hands on as it is, is the same outside.
+        // An invariant value is the same outside.
         let (parameters, returned) = (cx.parameters(self.body)?, cx.returned(self.body)?);
         let carried: Vec<usize> =
             (0..self.inits.len()).filter(|&index| returned[index] != parameters[index]).collect();
@@ -223,7 +222,7 @@ impl While {
     }
 }
 
-/// Refuses a value of another size than the loop carries, which the types do not tell where sizes are expressions.
+/// Refuses a carried value whose size changes, which symbolic types do not show.
 fn keeps_sizes(cx: &Lower, next: ValueId, carried: &[Dim]) -> Result<(), LowerError> {
     let differ = |(&next, &carried): (&Dim, &Dim)| {
         let sizes = &cx.module.dim_exprs;

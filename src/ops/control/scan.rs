@@ -1,5 +1,4 @@
-//! `chlo.scan`: a `Scan` over the slices of its inputs along a dimension, in which some values are carried and others
-//! are joined to the outputs.
+//! `chlo.scan`: a `Scan` over slices of its inputs along a dimension, with carried values and concatenated outputs.
 
 use super::super::type_inference::dim_fits;
 use super::super::{Lower, LowerError, Lowered};

@@ -1,54 +1,54 @@
-//! What the body of a counted loop reads and writes one slice of in each round: JAX's `scan` prints its inputs and
-//! outputs as `dynamic_slice` and `dynamic_update_slice` at the counter.
+//! Finds the slices that the body of a counted loop reads and writes, one per iteration: JAX's `scan` prints its
+//! inputs and outputs as `dynamic_slice` and `dynamic_update_slice` at the counter.
 
 use super::super::{Lower, LowerError, type_inference};
 use super::counted_loop::{DEPTH, InductionVariable, IterationIndex};
 use crate::ir::{BlockId, Dim, OpId, RegionId, ValueId, stablehlo};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-/// A `dynamic_slice` of a value from outside, which takes its slices in order, each once.
+/// A `dynamic_slice` of an outside value that takes each slice once, in order.
 #[derive(Clone, Copy)]
 pub(super) struct SliceRead {
     /// The op.
     pub op: OpId,
-    /// Whether it begins with the last slice.
+    /// Whether it starts with the last slice.
     pub backward: bool,
 }
 
-/// A `dynamic_update_slice` of a carried value, which writes its slices in order, each once, and nothing reads the
-/// value but this. What the value holds before the loop is therefore lost.
+/// A `dynamic_update_slice` of a carried value that writes each slice once, in order, and is the only use of the
+/// value. So the initial value does not matter.
 #[derive(Clone, Copy)]
 pub(super) struct SliceWrite {
     /// The op.
     pub op: OpId,
-    /// Which of the carried values it is.
+    /// Which of the carried values it updates.
     pub carried: usize,
-    /// Whether it begins with the last slice.
+    /// Whether it starts with the last slice.
     pub backward: bool,
 }
 
-/// The slices of a loop's body, and what is left of the body without them.
+/// The slices of a loop's body.
 #[derive(Default)]
 pub(super) struct Slices {
-    /// What it reads.
+    /// The slices that it reads.
     pub reads: Vec<SliceRead>,
-    /// What it writes.
+    /// The slices that it writes.
     pub writes: Vec<SliceWrite>,
 }
 
-/// What a body computes.
+/// The live part of a body.
 pub(super) struct Live {
-    /// The ops that are needed, in their order.
+    /// The live ops, in order.
     pub ops: Vec<OpId>,
-    /// The values that are needed.
+    /// The live values.
     pub values: FxHashSet<ValueId>,
 }
 
 impl Slices {
-    /// The slices of a body whose counter is known.
+    /// The slices of a body with a known counter.
     ///
     /// # Errors
-    /// When the body is empty.
+    /// If the body is empty.
     pub fn of(cx: &Lower, body: RegionId, counter: InductionVariable) -> Result<Self, LowerError> {
         let block = block(cx, body)?;
         let (parameters, returned) = (cx.parameters(body)?, cx.returned(body)?);
@@ -80,11 +80,11 @@ impl Slices {
         Ok(slices)
     }
 
-    /// What of the body the values need that it returns at the positions `carried`, and the slices that it writes,
-    /// where those that it reads are given.
+    /// The part of the body that computes the returned values at the positions `carried` and the written slices,
+    /// given the read slices.
     ///
     /// # Errors
-    /// When the body is empty.
+    /// If the body is empty.
     pub fn live(&self, cx: &Lower, body: RegionId, carried: &[usize]) -> Result<Live, LowerError> {
         let block = block(cx, body)?;
         let returned = cx.returned(body)?;
@@ -109,12 +109,12 @@ impl Slices {
     }
 }
 
-/// Whether an op at the counter takes each slice along the first dimension once, and if so, whether from the last one.
-/// `window` is what it reads or writes, and the starts are its operands from `first` on.
+/// Whether an op visits each slice along the first dimension once, and if so, whether from the last one. `window` is
+/// the slice, and the start indices are the operands from `first` on.
 fn backward(cx: &Lower, op: OpId, window: ValueId, first: usize, counter: InductionVariable) -> Option<bool> {
     let operands = &cx.module.op(op).operands;
     let (all, window) = (&cx.module.tensor(operands[0])?.dims, &cx.module.tensor(window)?.dims);
-    // A start is clamped to 0 where the window has all of a dimension.
+    // A start is clamped to 0 if the window spans the dimension.
     let is_slice = all.len() == window.len()
         && *window.first()? == Dim::Known(1)
         && window[1..] == all[1..]
@@ -132,7 +132,7 @@ fn block(cx: &Lower, region: RegionId) -> Result<BlockId, LowerError> {
     cx.module.entry_block(region).ok_or_else(|| LowerError::form("an empty region"))
 }
 
-/// Whether an op, or one inside of it, is there for more than its results.
+/// Whether an op, or a nested one, has side effects.
 fn has_effect(cx: &Lower, op: OpId) -> bool {
     let name = cx.module.op(op).name;
     let own = !type_inference::is_pure(cx.module, op) && !name.is_terminator();
@@ -145,7 +145,7 @@ fn has_effect(cx: &Lower, op: OpId) -> bool {
     })
 }
 
-/// What is defined and used in a block, at any depth.
+/// The values defined and used in a block, at any depth.
 #[derive(Default)]
 struct Inside {
     defined: FxHashSet<ValueId>,

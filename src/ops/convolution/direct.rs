@@ -1,11 +1,11 @@
 //! `Conv` and `ConvTranspose`: input `[N, C, ...]`, kernel `[O, I, ...]` or `[C, O, ...]`, output `[N, O, ...]`.
 //!
-//! A batch in groups becomes features in groups: `[g * n, C]` is taken as `[n, g * C]`, whose group `i` meets the
-//! kernel's share `i` of output features.
+//! Batch groups become feature groups: `[g * n, C]` becomes `[n, g * C]`, whose group `i` uses the kernel's output
+//! feature group `i`.
 //!
-//! A dilated input with windows of stride 1 is what `ConvTranspose` makes: it adds each element times the kernel to the
-//! output at distances of the dilation, so that its kernel is reversed, and its padding counts from the full overlap:
-//! `(window - 1) * dilation - padding`. Otherwise the zeros are put between the elements, and `Conv` does the rest.
+//! A dilated input with stride 1 is a `ConvTranspose`: it adds each element times the kernel to the output at the
+//! distance of the dilation. So the kernel is reversed, and padding counts from the full overlap: `(window - 1) *
+//! dilation - padding`. Otherwise zeros are inserted between the elements, followed by `Conv`.
 
 use super::geometry::{Geometry, SpatialAxis};
 use super::{dilated_and_cropped, inverse, order, reversed};
@@ -64,7 +64,7 @@ fn features_first(cx: &mut Lower, geometry: &Geometry, input: ValueId) -> ValueI
         let order = order([geometry.input_batch, geometry.input_feature].into_iter().chain(spatial));
         return cx.transpose(input, &order);
     }
-    // The batch is split in place, which moves the dimensions after it one further.
+    // Splitting the batch moves the dimensions after it by one.
     let batch = geometry.input_batch;
     let mut split = cx.dims(input);
     split[batch] = cx.module.dim_exprs.quotient(split[batch], Dim::Known(groups));
@@ -133,8 +133,8 @@ fn conv_transpose(
     dilations(node, axes).out(element, sizes)
 }
 
-/// Whether `ConvTranspose` can express the padding of this dimension: none beyond the full overlap before the input,
-/// and after it as much as `output_padding`, which ONNX Runtime wants below the stride, can add.
+/// Whether `ConvTranspose` supports the padding of this dimension: not beyond the full overlap before the input, and
+/// after it at most what `output_padding` can add, which ONNX Runtime requires to be less than the stride.
 fn is_transposed(sizes: &DimExprs, axis: &SpatialAxis) -> bool {
     let padding = axis.low.known().zip(axis.high_seen(sizes));
     let fits = axis.beyond(sizes).is_none();

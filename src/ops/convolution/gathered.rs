@@ -1,5 +1,5 @@
-//! Convolutions as one `MatMul`: each spatial dimension of the input becomes two, the window's position and the
-//! position in the window, by a `Gather` whose indices are constant. Then what the kernel has is summed over.
+//! Convolutions as one `MatMul`: a `Gather` with constant indices splits each spatial dimension of the input into
+//! window index and offset in the window. Then the kernel's dimensions are contracted.
 
 use super::geometry::{Geometry, SpatialAxis};
 use super::{dilated_and_cropped, order, reversed, zero};
@@ -112,7 +112,7 @@ fn windows(cx: &mut Lower, axis: &SpatialAxis, input: ValueId, dims: &mut Places
     cx.node(onnx::GATHER, &[input, indices]).int("axis", at as i64).out(element, &sizes)
 }
 
-/// A dimension as its groups, which are before it, and what a group has.
+/// Splits a dimension into groups and the elements of a group.
 fn split(cx: &mut Lower, value: ValueId, dims: &mut Places, dim: usize, groups: i64) -> ValueId {
     let at = dims.at(dim);
     let mut sizes = cx.dims(value);
@@ -144,7 +144,7 @@ impl Places {
         self.0.iter_mut().filter(|place| **place >= at).for_each(|place| *place += 1);
     }
 
-    /// Takes a dimension out and gives the place that it had.
+    /// Removes a dimension and returns its index.
     fn remove(&mut self, dim: usize) -> usize {
         let at = self.0[dim];
         self.0.iter_mut().filter(|place| **place > at).for_each(|place| *place -= 1);

@@ -47,7 +47,7 @@ impl SpatialAxis {
         let one = Dim::Known(1);
         let apart = sizes.multiply(sizes.subtract(self.size, one), Dim::Known(self.input_dilation));
         let dilated = sizes.add(apart, one);
-        // Nothing stays nothing, however far its elements are apart.
+        // Dilation keeps an empty dimension empty.
         if self.input_dilation == 1 { dilated } else { sizes.larger(dilated, Dim::Known(0)) }
     }
 
@@ -132,7 +132,7 @@ pub(super) struct Geometry {
 }
 
 impl Geometry {
-    /// Reads the attributes of a convolution whose padding is given in pairs.
+    /// Reads the attributes of a convolution, with padding as pairs.
     ///
     /// # Errors
     /// When they are not as the specification demands, or lead to other sizes than those of the result.

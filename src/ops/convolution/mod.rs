@@ -1,15 +1,15 @@
 //! Convolutions over any number of spatial dimensions.
 //!
-//! With `x` the input after `lhs_dilation` (zeros between its elements) and `padding` (zeros round it, or elements cut
-//! off), output position `j` of a spatial dimension is the sum over kernel positions `k` and input features of `x[j *
-//! stride + k * rhs_dilation] * kernel[k]`; `window_reversal` reverses `kernel`. Features, or the batch, may be in
-//! groups, each with its share of the kernel's output features (StableHLO spec, `convolution`).
+//! With `x` the input after `lhs_dilation` (zeros between elements) and `padding` (zeros around it, or cropping),
+//! output `j` of a spatial dimension is the sum over kernel offsets `k` and input features of `x[j * stride + k *
+//! rhs_dilation] * kernel[k]`; `window_reversal` reverses `kernel`. Features or the batch may be grouped; each group
+//! uses its part of the kernel's output features (StableHLO spec, `convolution`).
 //!
 //! - `Conv` and `ConvTranspose` have kernels for `f32`, and widened to it `f16` and `bf16`: see [`direct`].
 //! - Other element types, and convolutions without spatial dimensions, gather the windows and multiply them with the
 //!   kernel as a matrix: see [`gathered`].
 //!
-//! Refused: sums of floats as integers, and what the specification does not allow.
+//! Refuses sums of floats as integers, and what the specification does not allow.
 
 mod direct;
 mod gathered;

@@ -1,7 +1,7 @@
 //! The element type in which products are summed.
 //!
-//! Takes the element types of a `dot_general` or `convolution`; gives the one that both operands are cast to, and
-//! the casts that lead from there to the result. Integers wrap as XLA's do. Refuses sums of floats as integers.
+//! Takes the element types of a `dot_general` or `convolution`. Returns the type that both operands are cast to, and
+//! the casts from there to the result. Integers wrap like XLA's. Refuses sums of floats as integers.
 
 use crate::ir::{Element, ValueId, onnx};
 use crate::ops::{Lower, LowerError};
@@ -32,9 +32,9 @@ enum CastOrMask {
 impl Arithmetic {
     /// The arithmetic of sums of `terms` products of an `lhs` and an `rhs` that make a `result`.
     ///
-    /// ONNX has no `MatMul` of 8 and 16 bits. Their products are summed in `f32` or `f64` where the number of terms
-    /// proves the sums exact: ONNX Runtime's integer kernels are an order of magnitude slower, and the one behind
-    /// `MatMulInteger` saturates its pairs of products on x86 processors without VNNI.
+    /// ONNX has no `MatMul` for 8 and 16 bits. Their products are summed in `f32` or `f64` if the number of terms
+    /// proves the sums exact: ONNX Runtime's integer kernels are an order of magnitude slower, and the one for
+    /// `MatMulInteger` saturates pairs of products on x86 processors without VNNI.
     ///
     /// # Errors
     /// When a sum of floats is to be an integer or `i1`, which StableHLO does not define.
@@ -68,7 +68,7 @@ impl Arithmetic {
         Ok(Self { compute, steps })
     }
 
-    /// Sums in the integers of 32 or 64 bits, whose `MatMul` wraps.
+    /// Sums in 32-bit or 64-bit integers, whose `MatMul` wraps.
     fn wrapping(lhs: Element, rhs: Element, result: Element) -> Self {
         let bits = [lhs, rhs, result].map(Element::bits).into_iter().max().unwrap_or(64);
         let compute = match (bits > 32, result.bits() == bits) {
@@ -82,8 +82,8 @@ impl Arithmetic {
 
 /// From floats that are whole numbers within `bound` to an integer type, wrapped.
 ///
-/// A cast of a float beyond its target is undefined. Casting to a wide integer first does not help by itself: ONNX
-/// Runtime merges two consecutive casts, even when told not to optimize. What masks the bits is between them.
+/// A cast of a float out of range is undefined. Casting to a wide integer first is not enough: ONNX Runtime merges
+/// two consecutive casts, even with optimizations off. The mask between them prevents that.
 fn wrapped(lhs: Element, rhs: Element, result: Element, bound: i128) -> Vec<CastOrMask> {
     let holds_signs = result.is_signed() || !(lhs.is_signed() || rhs.is_signed());
     let largest = (1i128 << (result.bits() - u32::from(result.is_signed()))) - 1;
@@ -131,7 +131,7 @@ impl Lower<'_> {
     pub fn finish_sum(&mut self, sum: ValueId, arithmetic: &Arithmetic) -> ValueId {
         arithmetic.steps.iter().fold(sum, |value, &step| match step {
             CastOrMask::Cast(element) if element.is_small_float() => {
-                // ONNX saturates by default; XLA's conversion gives NaN or infinity.
+                // ONNX saturates by default; XLA's conversion returns NaN or infinity.
                 let dims = self.dims(value);
                 self.node(onnx::CAST, &[value]).element("to", element).int("saturate", 0).out(element, &dims)
             }

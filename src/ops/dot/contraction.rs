@@ -1,13 +1,13 @@
 //! Sums of products over any dimensions as `MatMul`.
 //!
-//! `MatMul` wants `[batch..., M, K]` and `[batch..., K, N]`. Operands come in any order of dimensions, with several or
-//! none in the place of M, K and N. They are transposed where their dimensions are in another order, and reshaped
-//! where several dimensions are to be one.
+//! `MatMul` expects `[batch..., M, K]` and `[batch..., K, N]`. Operands may have any order of dimensions, with
+//! several or none for M, K and N. They are transposed if the order differs, and reshaped if dimensions must be
+//! merged.
 //!
-//! Four forms give the same sums: either operand may be on the left, and several contracted dimensions may be in
-//! the order of either operand. With the right operand on the left the result is the transpose of what is requested.
-//! The form with the fewest transposes is taken; among equals the one that transposes the result, because the user
-//! of a result that comes in this order often transposes it back (JAX prints `probs @ v` as `(v^T probs^T)^T`).
+//! Four forms give the same sums: either operand may be on the left, and several contracted dimensions may follow the
+//! order of either operand. With the right operand on the left, the result is transposed. Chooses the form with the
+//! fewest transposes; on a tie, the one that transposes the result, because its user often transposes it back (JAX
+//! prints `probs @ v` as `(v^T probs^T)^T`).
 
 use crate::ir::{Dim, Dims, Element, ValueId, onnx};
 use crate::ops::Lower;
@@ -20,13 +20,13 @@ const LONG: i64 = 2048;
 /// Which dimensions of two operands go together, each pair as (of the left, of the right).
 #[derive(Clone, Debug, Default)]
 pub struct Pairs {
-    /// Dimensions along which each sum stays by itself.
+    /// Batch dimensions.
     pub batch: Vec<(usize, usize)>,
     /// Dimensions that are summed over.
     pub contracting: Vec<(usize, usize)>,
 }
 
-/// An operand with its dimensions by what they are for.
+/// An operand with its dimensions by role.
 #[derive(Clone)]
 struct DotOperand {
     value: ValueId,
@@ -114,8 +114,8 @@ impl Lower<'_> {
     /// The sums of products of two values of one element type over the contracted dimensions. The dimensions of the
     /// result are those of the batch in the order given, the others of `lhs`, the others of `rhs`.
     ///
-    /// Dimensions that are not contracted may wait for their broadcast; those of the result then do, too.
-    /// Contracted dimensions are of equal sizes, and none is known to be 0.
+    /// Dimensions that are not contracted may still be broadcast later, and then the result's are too. Contracted
+    /// dimensions have equal sizes that are not known to be 0.
     pub fn contract(&mut self, lhs: ValueId, rhs: ValueId, pairs: &Pairs) -> ValueId {
         let (left, right) = (self.dims(lhs), self.dims(rhs));
         if pairs.contracting.iter().all(|&(one, other)| left[one] == ONE && right[other] == ONE) {
@@ -168,7 +168,7 @@ impl Lower<'_> {
         Some(self.reshape(sums, &result))
     }
 
-    /// Sums of one product each: what is left of the operands is multiplied with each other by broadcasting.
+    /// Contracts a single element: multiplies with broadcasting.
     fn outer_product(&mut self, lhs: ValueId, rhs: ValueId, pairs: &Pairs) -> ValueId {
         let (left_batch, right_batch) = pairs.batch.iter().copied().unzip();
         let (left_one, right_one) = pairs.contracting.iter().copied().unzip();
@@ -176,7 +176,7 @@ impl Lower<'_> {
         let right = DotOperand::of(self, rhs, right_batch, right_one);
         let (rows, columns) = (left.pick(&left.free), right.pick(&right.free));
         let left_shape = [&left.pick(&left.batch)[..], &rows, &vec![ONE; columns.len()]].concat();
-        // Without a batch ONNX puts the sizes of 1 in front by itself.
+        // Without a batch ONNX aligns sizes by itself.
         let right_ones = if right.batch.is_empty() { Vec::new() } else { vec![ONE; rows.len()] };
         let right_shape = [&right.pick(&right.batch)[..], &right_ones, &columns].concat();
         let left = self.arranged(&left, &left.left(), &left_shape);
@@ -226,7 +226,7 @@ impl Lower<'_> {
         let (left_terms, right_terms) =
             (flat(&left.pick(&left.contracting)), flat(&right.pick(&right.contracting)));
         let (left_batch, right_batch) = (left.pick(&left.batch), right.pick(&right.batch));
-        // One may wait for its broadcast; otherwise both are equal, and a number says more than an expression.
+        // One may be broadcast later; otherwise both are equal, and a number is more precise than an expression.
         let batch: Vec<Dim> = left_batch
             .iter()
             .zip(&right_batch)
@@ -239,8 +239,8 @@ impl Lower<'_> {
         if right_batch.iter().all(|&size| size == ONE) {
             // One matrix, or vector, on the right: all dimensions on the left but the last are rows to ONNX.
             left_shape = [&left_batch[..], &rows, &[left_terms]].concat();
-            // ONNX Runtime multiplies a matrix with a vector wrongly where it takes a transpose of the matrix into its
-            // FusedMatMul, and not at all where the matrix has no elements; both are right for a matrix of one column.
+            // ONNX Runtime's FusedMatMul multiplies a transposed matrix and a vector incorrectly, and fails if the
+            // matrix is empty; with a matrix of one column both work.
             let columns =
                 if columns.is_empty() && left_shape.len() == 1 { Vec::new() } else { vec![flat(&columns)] };
             right_shape = [&[right_terms], &columns[..]].concat();

@@ -1,8 +1,8 @@
 //! Sums of products: `dot_general` and its predecessor `dot`.
 //!
-//! Everything becomes `MatMul`, never `Einsum`, which is slower in ONNX Runtime and has fewer element types. Attributes
-//! that ask for a precision (`precision_config`, `algorithm`) ask for a least one: as in XLA on processors, products are
-//! made in the full precision of the operands.
+//! Everything becomes `MatMul`, never `Einsum`, which is slower in ONNX Runtime and supports fewer element types.
+//! Precision attributes (`precision_config`, `algorithm`) state a minimum: like XLA on CPUs, products use the full
+//! precision of the operands.
 
 mod arithmetic;
 mod contraction;
@@ -87,7 +87,8 @@ fn lower(cx: &mut Lower, op: OpId, pairs: Pairs) -> Lowered {
     for (value, (sizes, summed)) in
         values.iter_mut().zip([(&left_sizes, left_summed), (&right_sizes, right_summed)])
     {
-        // Only what is summed must be there; `MatMul` broadcasts the batch, and the rest can go on waiting.
+        // Only contracted dimensions must be expanded; `MatMul` broadcasts the batch, and others can be broadcast
+        // later.
         let ranked = cx.ranked(*value, sizes.len());
         let mut own = cx.dims(ranked);
         summed.iter().for_each(|&dim| own[dim] = sizes[dim]);

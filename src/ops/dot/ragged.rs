@@ -1,7 +1,7 @@
-//! `chlo.ragged_dot`: products of matrices whose rows come in groups, and each group has a matrix of its own.
+//! `chlo.ragged_dot`: matrix products whose rows come in groups with one matrix each.
 //!
-//! The lengths of the groups are data, so there are as many products as the sizes allow, of which the elements of a
-//! group are kept: every row is multiplied with every group's matrix. Rows after the last group are zero.
+//! Group lengths are data, so it multiplies each row by every group's matrix and keeps the matching product. Rows
+//! after the last group are zero.
 
 use super::contraction::Pairs;
 use crate::ir::{Dim, Element, OpId, ValueId, onnx};
@@ -51,7 +51,7 @@ pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
     Ok(result.into())
 }
 
-/// Whether place `i` of `size` is in group `g`: `[groups, size]`.
+/// Whether index `i` of `size` is in group `g`: `[groups, size]`.
 fn members(cx: &mut Lower, lengths: ValueId, size: Dim) -> ValueId {
     let groups = cx.dims(lengths)[0];
     let lengths = cx.cast(lengths, Element::I64);
@@ -65,8 +65,7 @@ fn members(cx: &mut Lower, lengths: ValueId, size: Dim) -> ValueId {
     })
 }
 
-/// The ragged dimension is one of the result: each row has the sum over the groups of its products, of which those of
-/// other groups count nothing, whatever they are.
+/// The ragged dimension is in the result: sums each row's products over the groups, with zeros for other groups.
 fn rows(
     cx: &mut Lower,
     lhs: ValueId,
@@ -97,7 +96,7 @@ fn rows(
     cx.node(onnx::REDUCE_SUM, &[kept, axes]).int("keepdims", 0).out(element, &sizes)
 }
 
-/// The ragged dimension is summed over: each group has the sums over its places, in a first dimension of the result.
+/// The ragged dimension is contracted: each group sums over its own elements, in a leading dimension of the result.
 fn sums(
     cx: &mut Lower,
     lhs: ValueId,

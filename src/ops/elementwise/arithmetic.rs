@@ -31,7 +31,7 @@ pub(super) const ROWS: &[Row] = &[
     }),
 ];
 
-/// ONNX has no arithmetic on `bool`: there the logical op of the same truth table replaces it.
+/// ONNX has no arithmetic on `bool`: uses the logical op with the same truth table.
 fn logical_or(cx: &mut Lower, operands: [ValueId; 2], logical: OpName, other: OpName) -> ValueId {
     let name = if cx.element(operands[0]) == Element::Bool { logical } else { other };
     cx.elementwise(name, &operands)
@@ -79,7 +79,7 @@ impl Divisor {
         Self { may_be_zero: can_be(0), may_overflow: element.is_signed() && can_be(-1) && lowest_dividend }
     }
 
-    /// The divisor with 1 in place of the numbers that ONNX Runtime does not survive.
+    /// The divisor with 1 in place of numbers that ONNX Runtime fails on.
     fn guarded<'f>(&self, divisor: Term<'f>) -> Term<'f> {
         let unsafe_ones = match (self.may_be_zero, self.may_overflow) {
             (false, false) => return divisor,

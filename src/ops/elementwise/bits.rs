@@ -61,7 +61,7 @@ pub(in crate::ops) fn unsigned(element: Element) -> Element {
     }
 }
 
-/// The type in which ONNX Runtime shifts: it has no kernel for 16 bits.
+/// The type in which ONNX Runtime shifts: it has no 16-bit kernel.
 fn shifted(element: Element) -> Element {
     match element {
         Element::I8 | Element::U8 => Element::U8,
@@ -107,8 +107,8 @@ impl Amounts {
     }
 }
 
-/// Moves `bits` to `direction` in a word and gives those of an element. Amounts that are not known to be less than the
-/// width become the highest that leaves nothing in a wider word, and choose zeros in one of the same width.
+/// Shifts `bits` in `direction` in a word and returns an element. Amounts that may reach the width are clamped so
+/// that nothing is left in a wider word, or select zeros in a word of the same width.
 fn shift<'f>(
     bits: Term<'f>,
     element: Element,
@@ -202,7 +202,7 @@ pub(super) fn count_ones(x: Term) -> Term {
     (x * bytes(0x01)).shift_right(i64::from(word.bits()) - 8).cast(element)
 }
 
-/// Counts the zeros above the highest one: the floor of the logarithm is its place.
+/// Counts leading zeros: the floor of the logarithm is the index of the highest one.
 pub(super) fn count_leading_zeros(x: Term) -> Term {
     let element = x.element();
     let x = as_unsigned(x);
@@ -218,8 +218,8 @@ pub(super) fn count_leading_zeros(x: Term) -> Term {
 
 /// The count, in f64, of a number of at most 32 bits.
 ///
-/// The logarithms of 2^k - 1 and 2^k, for k to 32, are 3e-10 apart or more, and the ones computed in f64 are wrong
-/// by less than 1e-14: between the two there is room for what makes the floor of a power of two safe.
+/// The logarithms of 2^k - 1 and 2^k, for k up to 32, differ by at least 3e-10, and those computed in f64 are off by
+/// less than 1e-14. So a small offset makes the floor right for powers of two.
 fn leading_zeros(x: Term, width: u32) -> Term {
     let logarithm = x.cast(Element::F64).log() * std::f64::consts::LOG2_E;
     let place = (logarithm + 1e-11).floor().max(-1.0);

@@ -7,7 +7,7 @@ use crate::ir::{Module, OpId, OpName, ValueId, stablehlo};
 use crate::ops::Lower;
 use crate::ops::constant::number;
 
-/// Constants of more elements are not looked at.
+/// Larger constants are not inspected.
 const LARGE: i64 = 1 << 20;
 /// Selects and moves that are looked through.
 const DEPTH: usize = 16;
@@ -24,10 +24,10 @@ const MOVES: &[OpName] = &[
     stablehlo::TRANSPOSE,
 ];
 
-/// Whether a value of the program has no -0 and no NaN but the positive one.
+/// Whether a value has no -0 and no NaN other than the positive one.
 pub(super) fn is_canonical(cx: &Lower, value: ValueId) -> bool {
     let (mut zero, mut nan, mut value) = (false, false, value);
-    // What was tested has to be what is selected in the end.
+    // The tested value must be the selected one.
     let mut tested = Vec::new();
     for _ in 0..DEPTH {
         if zero && nan {
@@ -65,7 +65,7 @@ enum Test {
     Nan(ValueId),
 }
 
-/// What a predicate tests, where the constant is what is selected for it.
+/// The value that a predicate tests, if the select replaces it with the constant.
 fn test_of(cx: &Lower, predicate: ValueId, constant: ValueId) -> Option<Test> {
     let op = named(cx.module, predicate, stablehlo::COMPARE)?;
     let &[left, right] = &cx.module.op(op).operands[..] else { return None };

@@ -29,16 +29,16 @@ pub(super) const ROWS: &[Row] = &[
 /// The attributes of a comparison, and the comparison.
 ///
 /// # Errors
-/// When the direction is none.
+/// If the direction is invalid.
 pub(in crate::ops) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
     let (lhs, rhs) = (cx.operand(op, 0)?, cx.operand(op, 1)?);
     Ok(compare(cx, op, lhs, rhs)?.into())
 }
 
-/// The comparison of two values that the attributes of `op` ask for.
+/// Compares two values as the attributes of `op` state.
 ///
 /// # Errors
-/// When the direction is none.
+/// If the direction is invalid.
 pub(in crate::ops) fn compare(
     cx: &mut Lower,
     op: OpId,
@@ -101,7 +101,7 @@ impl Comparison {
         }
     }
 
-    /// In the total order of numbers, with one NaN after all others. Of two zeros the reciprocals tell which is the less.
+    /// The total order of numbers, with one NaN after all others. The reciprocals order the two zeros.
     fn of_total<'f>(self, a: Term<'f>, b: Term<'f>, signed_zeros: bool) -> Term<'f> {
         let less = |a: Term<'f>, b: Term<'f>| {
             let less = a.less(b) | (!a.is_nan() & b.is_nan());

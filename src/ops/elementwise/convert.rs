@@ -26,7 +26,7 @@ pub(super) fn convert(cx: &mut Lower, op: OpId) -> Lowered {
         return Ok(truncate(cx, x, to).into());
     }
     if to.is_small_float() && from != to {
-        // What is too large becomes infinity, or NaN where the type has none; ONNX would take the largest number.
+        // Overflow becomes infinity, or NaN if the type has none; ONNX would saturate.
         let x = if from.is_float() { within(cx, x, to) } else { x };
         let sizes = cx.dims(x);
         return Ok(cx.node(onnx::CAST, &[x]).element("to", to).int("saturate", 0).out(to, &sizes).into());
@@ -34,13 +34,13 @@ pub(super) fn convert(cx: &mut Lower, op: OpId) -> Lowered {
     Ok(cast(cx, x, to).into())
 }
 
-/// ONNX Runtime rounds wrongly beyond the largest number of a type of eight bits: here what rounds to that number
-/// becomes it, and what does not becomes an infinity.
+/// ONNX Runtime rounds incorrectly beyond the largest number of an 8-bit type: numbers that round to it are clamped
+/// to it, and others become infinity.
 fn within(cx: &mut Lower, x: ValueId, to: Element) -> ValueId {
     let Some(format) = SmallFloat::of(to) else { return x };
     let highest = format.highest();
     let (_, exponent) = format.exponents();
-    // The number half a step beyond the largest one rounds to the even one of its neighbors.
+    // The number half a step above the largest one rounds to its even neighbor.
     let step = 2f64.powi(exponent - format.mantissa as i32);
     let (limit, is_even) = (highest + step / 2.0, (highest / step) % 2.0 == 0.0);
     cx.formula([x], |[x]| {
@@ -51,8 +51,8 @@ fn within(cx: &mut Lower, x: ValueId, to: Element) -> ValueId {
     })
 }
 
-/// Floats toward zero; XLA takes the nearest number of the type for those out of range, and 0 for NaN, while
-/// ONNX leaves both undefined. What the operand cannot be is not asked for.
+/// Floats truncate toward zero; XLA saturates and converts NaN to 0, while ONNX leaves both undefined. Skips checks
+/// that the operand's range makes unnecessary.
 pub(in crate::ops) fn truncate(cx: &mut Lower, x: ValueId, to: Element) -> ValueId {
     let (lowest, highest) = float_limits(to);
     let range = Range::of(cx, x, 8);
@@ -87,7 +87,7 @@ fn truncate_to_64<'f>(x: Term<'f>, to: Element) -> Term<'f> {
     x.greater_equal(limit).select(inside.beside(highest), inside)
 }
 
-/// The cast of a number that is in range. ONNX Runtime rounds floats to four bits, so those go through eight.
+/// Casts a number in range. ONNX Runtime rounds floats to four bits, so those go through eight.
 fn narrow(x: Term, to: Element) -> Term {
     match to {
         Element::I4 => x.cast(Element::I8).cast(to),
@@ -114,7 +114,7 @@ struct Range {
 impl Range {
     const ANY: Self = Self { low: f64::NEG_INFINITY, high: f64::INFINITY, nan: true };
 
-    /// What the ops that compute a lowered value tell of its range; `depth` of them are looked at.
+    /// The range of a lowered value from the ops that compute it, at most `depth` of them.
     fn of(cx: &Lower, value: ValueId, depth: u32) -> Self {
         if let Some(number) = cx.known_number(value) {
             let nan = number.is_nan();

@@ -11,7 +11,7 @@ pub(super) const ROWS: &[Row] =
     &[row(stablehlo::MAP, variadic(1, Exactly(1), window::map), Elements::PLAIN, map)
         .note("its body applied to whole tensors")];
 
-/// Lowers the body on whole tensors: each of its values gets the sizes of the operands.
+/// Lowers the body on whole tensors: each value gets the sizes of the operands.
 pub(super) fn map(cx: &mut Lower, op: OpId) -> Lowered {
     let (_, sizes) = cx.result_dims(op, 0)?;
     let region = cx.module.op(op).regions.first().copied();

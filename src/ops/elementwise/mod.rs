@@ -1,4 +1,4 @@
-//! Ops that work on each element by itself.
+//! Elementwise ops.
 
 mod arithmetic;
 mod bits;

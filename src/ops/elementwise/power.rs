@@ -58,11 +58,11 @@ fn constant_power(x: Term, mut exponent: u32) -> Term {
     product.unwrap_or_else(|| x.beside(1i64))
 }
 
-/// A power whose exponents are known at run time only: square and multiply, once for each bit of the exponent.
+/// Exponents known only at run time: square and multiply, once per bit of the exponent.
 ///
-/// ONNX Runtime's own `Pow` computes in f64, which is wrong beyond 2^53 and saturates where XLA wraps. A negative
-/// exponent gives the integer part of the fraction: 0, or a power of 1 or -1. XLA agrees for exponents below 64, the
-/// only ones whose bits it reads.
+/// ONNX Runtime's `Pow` computes in f64, which is wrong beyond 2^53 and saturates where XLA wraps. A negative
+/// exponent truncates the fraction: 0, or a power of 1 or -1. XLA agrees for exponents below 64, the only ones whose
+/// bits it reads.
 fn integer_power(cx: &mut Lower, base: ValueId, exponent: ValueId) -> Result<ValueId, LowerError> {
     let element = cx.element(base);
     let sizes = cx.broadcast_dims(&[base, exponent]).to_vec();
@@ -86,7 +86,7 @@ fn integer_power(cx: &mut Lower, base: ValueId, exponent: ValueId) -> Result<Val
             (exponent & 1i64).equal(0i64).select(product, product * square)
         });
         let squared = cx.formula([square], |[square]| square * square);
-        // What is left of an exponent below zero is never used, so its division may round either way.
+        // The rest of a negative exponent is unused, so its division may round either way.
         let rest = cx.formula([exponent], |[exponent]| exponent / 2i64);
         Ok(vec![condition, next, squared, rest])
     })?;

@@ -32,7 +32,7 @@ fn signed_of(element: Element) -> Element {
     }
 }
 
-/// Integers whose order is IEEE 754's total order of the floats: -NaN, -inf, ..., -0, 0, ..., inf, NaN.
+/// Integers ordered like IEEE 754's total order of the floats: -NaN, -inf, ..., -0, 0, ..., inf, NaN.
 pub(super) fn ordered(x: Term) -> Term {
     // Widening keeps the order, and 16 bits have few kernels.
     let x = if x.element().bits() == 16 { x.cast(Element::F32) } else { x };
@@ -63,8 +63,8 @@ pub(in crate::ops) fn next_after(cx: &mut Lower, x: ValueId, y: ValueId) -> Valu
     })
 }
 
-/// What rounds to the next number of a format narrower than `f64`: a step of more than half and less than one and a
-/// half of the distance to it. An infinity counts as the power of two where it begins.
+/// A value that rounds to the next number of a format narrower than `f64`: adds more than half and less than one and
+/// a half of the distance. Infinity counts as the power of two where it begins.
 fn neighbor<'f>(x: Term<'f>, direction: Term<'f>, format: FloatBits) -> Term<'f> {
     let beyond = 2f64.powi((format.bias() + 1) as i32);
     let smallest = 2f64.powi((1 - format.bias() - format.mantissa) as i32);
@@ -73,8 +73,8 @@ fn neighbor<'f>(x: Term<'f>, direction: Term<'f>, format: FloatBits) -> Term<'f>
     x + direction * step
 }
 
-/// The next `f64`: the sum with a step of more than half the distance rounds to it. Small numbers are scaled, where
-/// a step would round itself, and an infinity becomes the largest number by no step.
+/// The next `f64`: adding a bit more than half the distance rounds to it. Small numbers are scaled because the step
+/// itself would round, and infinity becomes the largest number without a step.
 fn beyond<'f>(x: Term<'f>, direction: Term<'f>) -> Term<'f> {
     let (scale, smallest) = (2f64.powi(100), f64::from_bits(1));
     let is_small = x.abs().less(2f64.powi(-900));
@@ -143,8 +143,8 @@ pub(super) fn bitcast_convert(cx: &mut Lower, op: OpId) -> Lowered {
     Ok(cx.formula([whole], |[x]| same_width(x.cast(wide), to)).into())
 }
 
-/// The number whose bits the last dimension of an `i1` tensor holds, the lowest first. Each is put in its place, and
-/// halves are joined: ONNX Runtime sums integers of 64 bits as floats.
+/// The number whose bits are the last dimension of an `i1` tensor, lowest first. Shifts each bit and merges halves:
+/// ONNX Runtime sums 64-bit integers as floats.
 fn joined(cx: &mut Lower, op: OpId, x: ValueId, to: Element) -> Lowered {
     let sizes = cx.operand_sizes(op, 0)?;
     let Some((&count, outer)) = sizes.split_last() else {
@@ -200,8 +200,8 @@ fn same_width(x: Term, to: Element) -> Term {
     if x.element().is_integer() && to.is_integer() { x.cast(to) } else { x.bit_cast(to) }
 }
 
-/// The float in [1, 2) whose fraction is the upper bits of a random word, as JAX makes uniform numbers:
-/// `bitcast(x >> 9 | 0x3F800000)`. It is `1 + (x >> 9) * 2^-23`, exactly, and that needs no op of opset 26.
+/// The float in [1, 2) whose fraction is the upper bits of a random word, as JAX makes uniform numbers: `bitcast(x >>
+/// 9 | 0x3F800000)`. It equals `1 + (x >> 9) * 2^-23` exactly, which does not require opset 26.
 fn unit_interval(cx: &mut Lower, value: ValueId, to: Element) -> Option<ValueId> {
     let (shift, one) = match (cx.element(value), to) {
         (Element::U32, Element::F32) => (9, 0x3F80_0000),
@@ -229,7 +229,7 @@ fn unit_interval(cx: &mut Lower, value: ValueId, to: Element) -> Option<ValueId>
     Some(cx.formula([fraction], |[x]| x.cast(to) * 2f64.powi(-bits) + 1.0))
 }
 
-/// Rounds to fewer bits of exponent and mantissa; what is smaller than the normal numbers of that format is zero.
+/// Rounds to fewer exponent and mantissa bits; numbers below the normal range become zero.
 pub(super) fn reduce_precision(cx: &mut Lower, op: OpId) -> Lowered {
     let x = cx.operand(op, 0)?;
     let element = cx.element(x);
@@ -290,7 +290,7 @@ fn through(x: Term, narrow: Element) -> Term {
     if format.exponent == own.exponent {
         return rounded;
     }
-    // The numbers that round up to the smallest normal one are those from half a step below it.
+    // Numbers from half a step below the smallest normal one round up to it.
     let smallest = 2f64.powi((1 - format.bias()) as i32);
     let half_step = smallest * 2f64.powi(-(format.mantissa as i32) - 2);
     x.abs().less(smallest - half_step).select(x * 0.0, rounded)

@@ -17,8 +17,8 @@ pub(super) const ROWS: &[Row] = &[
         .note("ONNX Runtime's is 0 for a NaN of 16 bits"),
 ];
 
-/// To the nearest integer, halves away from zero. `Floor(|x| + 0.5)` would be wrong below a half, and for odd
-/// numbers so large that a half is lost in them; what is left over the floor is exact.
+/// Rounds to nearest, halves away from zero. `Floor(|x| + 0.5)` would be wrong just below a half, and for large odd
+/// numbers that absorb a half; the remainder after the floor is exact.
 pub(super) fn away_from_zero(x: Term) -> Term {
     let magnitude = x.abs();
     let floor = magnitude.floor();

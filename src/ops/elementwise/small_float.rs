@@ -9,7 +9,7 @@ use crate::ops::{Lower, LowerError, Lowered};
 
 pub(super) const ROWS: &[Row] = &[row(ROUND, UNARY, Elements::FLOAT, round)];
 
-/// The op that rounds to a format: it takes and gives `f32` or `f64`. The pass `narrow` makes it.
+/// The op that rounds to a format, on `f32` or `f64`. The pass `emulate_small_floats` creates it.
 pub const ROUND: OpName = hlo2onnx::ROUND;
 
 /// Its attribute, the element type of that format.
@@ -17,8 +17,8 @@ pub const FORMAT: &str = "format";
 
 /// Rounds to the nearest number of the format, ties to even, as XLA's `convert` does.
 ///
-/// The numbers from a power of two to the next are multiples of one step. Which step that is comes from the logarithm:
-/// where that is off, the number is so near to the power of two that it rounds to it by the steps on either side.
+/// The numbers from one power of two to the next are multiples of a step, which follows from the logarithm. If the
+/// logarithm is off, the number is so close to the power of two that both steps round it the same way.
 pub(super) fn round(cx: &mut Lower, op: OpId) -> Lowered {
     let format = match cx.module.attribute(op, FORMAT) {
         Some(Attribute::Type(ty)) => match cx.module.types.get(*ty) {

@@ -47,8 +47,8 @@ pub(in crate::ops) fn log1p(x: Term) -> Term {
         let wide = (x.cast(Element::F64) + 1.0).log().cast(x.element());
         return x.abs().greater_equal(LINEAR).select(wide, x);
     }
-    // The factor takes back what rounding did to the sum (D. Goldberg, "What Every Computer Scientist Should Know
-    // About Floating-Point Arithmetic", theorem 4). It is 0 / 0 where nothing is left of `x`, and at infinity.
+    // The factor corrects the rounding of the sum (D. Goldberg, "What Every Computer Scientist Should Know About
+    // Floating-Point Arithmetic", theorem 4). It is 0 / 0 if the sum absorbs `x`, and at infinity.
     let sum = x + 1.0;
     let rounded = sum - 1.0;
     let itself = sum.equal(1.0) | x.equal(f64::INFINITY);
@@ -89,8 +89,8 @@ pub(in crate::ops) fn atan2<'f>(y: Term<'f>, x: Term<'f>) -> Term<'f> {
     if !is_f64(x) {
         return angle(y, x);
     }
-    // The vector is scaled into the range of f32, whose angle is then corrected: turned back by it, the vector has
-    // an angle so small that its tangent is the angle itself.
+    // Scales the vector into the range of f32, whose angle is then corrected: rotated back by it, the vector has an
+    // angle so small that it equals its tangent.
     let largest = x.abs().max(y.abs());
     let zero = largest.equal(0.0);
     let scale = zero.select(1.0, largest);

@@ -1,4 +1,4 @@
-//! Folds arithmetic on each element by itself.
+//! Folds elementwise arithmetic.
 
 use super::number::{float, float_bits, integer, is_computed_float, wrap};
 use super::{Fold, Folding, Tensor};
@@ -6,8 +6,8 @@ use crate::ir::{Element, OpName, chlo, stablehlo};
 
 /// A function of integers of the type; the result is wrapped into it.
 type Integers = fn(Element, i64, i64) -> Option<i64>;
-/// A function of floats; the result is rounded once, which for types narrower than `f64` gives what computing in the
-/// type itself would, as `f64` has more than twice their digits and two.
+/// A function of floats, computed in `f64` and rounded once. For narrower types this equals computing in the type,
+/// because `f64` has more than twice their digits plus two.
 type Floats = fn(f64, f64) -> Option<f64>;
 
 // Transcendental functions are computed in `f64` too, which rounded to a narrower type is the nearest number but for
@@ -80,7 +80,7 @@ fn reciprocal_root(cx: &Folding) -> Option<Tensor> {
     map(cx, |x| float_bits(element, rounded(1.0 / rounded(float(element, x)?.sqrt()))))
 }
 
-/// Applies a function of bits to each two elements at the same place.
+/// Applies a function of bits to pairs of elements.
 pub(super) fn zip(cx: &Folding, f: impl Fn(i64, i64) -> Option<i64>) -> Option<Tensor> {
     let [lhs, rhs] = &cx.operands[..] else { return None };
     if lhs.sizes != rhs.sizes || lhs.element != rhs.element {
@@ -167,7 +167,7 @@ fn not(element: Element, x: i64) -> Option<i64> {
     Some(if element == Element::Bool { 1 - x } else { !x })
 }
 
-/// XLA gives all ones for a division by zero, and the dividend for the lowest number by -1.
+/// XLA returns all ones for a division by zero, and the dividend for the lowest number divided by -1.
 fn divide(element: Element, x: i64, y: i64) -> Option<i64> {
     if element == Element::Bool {
         return None;
@@ -178,7 +178,7 @@ fn divide(element: Element, x: i64, y: i64) -> Option<i64> {
     Some((integer(element, x) / integer(element, y)) as i64)
 }
 
-/// XLA gives the dividend for a division by zero.
+/// XLA returns the dividend for a division by zero.
 fn remainder(element: Element, x: i64, y: i64) -> Option<i64> {
     if element == Element::Bool {
         return None;
@@ -236,7 +236,7 @@ fn unsigned(element: Element, x: i64) -> u64 {
     x as u64 & u64::MAX >> (64 - bits)
 }
 
-/// A number of places to shift by, when it is less than the width; it is read as unsigned.
+/// A shift amount, if it is less than the width; it is read as unsigned.
 fn places(element: Element, y: i64) -> Option<u32> {
     let places = unsigned(element, y);
     if places < u64::from(element.bits()) { u32::try_from(places).ok() } else { None }

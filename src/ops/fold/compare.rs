@@ -104,7 +104,7 @@ pub(super) fn shape_count(sizes: &[usize]) -> Option<usize> {
     sizes.iter().try_fold(1usize, |product, &size| product.checked_mul(size))
 }
 
-/// Integers wrap; what XLA rounds twice or saturates stays in the model.
+/// Integers wrap; conversions that XLA rounds twice or saturates are not folded.
 fn convert(cx: &Folding) -> Option<Tensor> {
     let (from, to) = (cx.operands.first()?.element, cx.result.element);
     if from == to {
@@ -131,7 +131,7 @@ fn convert_element(from: Element, to: Element, bits: i64) -> Option<i64> {
         }
         is_integer(to).then_some(())?;
         let whole = value.trunc();
-        // The lowest and highest number, of which the highest may round up as a float.
+        // The lowest and highest number; the highest may round up as a float.
         let (low, high) = match to {
             Element::U64 => (0i128, i128::from(u64::MAX)),
             unsigned if unsigned.is_unsigned() => (0, (1 << unsigned.bits()) - 1),

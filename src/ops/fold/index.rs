@@ -1,4 +1,4 @@
-//! Folds slices at computed places and gathers.
+//! Folds dynamic slices and gathers.
 
 use super::compare::shape_count;
 use super::number::integer;
@@ -12,7 +12,7 @@ pub(super) const FOLDS: &[(OpName, Fold)] = &[
     (stablehlo::GATHER, Fold::Computes(gather)),
 ];
 
-/// Where a window of `sizes` begins in `whole`: it is moved inside, as the specification asks.
+/// The start of a window of `sizes` in `whole`, clamped as specified.
 fn starts(indices: &[Tensor], whole: &[usize], sizes: &[usize]) -> Option<Vec<usize>> {
     if indices.len() != whole.len() || sizes.len() != whole.len() {
         return None;

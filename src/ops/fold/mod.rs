@@ -1,8 +1,7 @@
 //! Evaluates ops whose operands are constants, on [`ndarray`] arrays.
 //!
-//! A fold gives exactly what XLA computes, bit for bit, or it gives nothing: a float result that is NaN, an integer
-//! conversion out of range and everything transcendental stay in the model. A splat stays one element throughout, so
-//! folding it costs the same whatever its size.
+//! A fold returns exactly XLA's bits, or nothing: NaN results, integer conversions out of range and transcendental
+//! functions are not folded. Splats stay one element, so folding them costs the same at any size.
 
 mod arithmetic;
 mod compare;
@@ -40,7 +39,7 @@ pub enum Fold {
     Infers(fn(&Folding) -> Option<Tensor>),
 }
 
-/// One op with what is known of it.
+/// One op with its known operands.
 pub struct Folding<'a> {
     /// The module of the op.
     pub module: &'a Module,
@@ -48,10 +47,10 @@ pub struct Folding<'a> {
     pub op: OpId,
     /// Its operands; empty for [`Fold::Infers`].
     pub operands: SmallVec<[Tensor; 3]>,
-    /// The type of its result, whose sizes are known.
+    /// The type of its result, which is static.
     pub result: TensorType,
     limit: usize,
-    /// Whether counts and broadcasts are written out, as what is computed from them may be small.
+    /// Whether iotas and broadcasts are materialized, because results computed from them may be small.
     spreads: bool,
     /// Elements that were visited beyond those of the operands and the result.
     work: Cell<usize>,
@@ -102,7 +101,7 @@ pub fn folder(name: OpName) -> Option<Fold> {
 
 /// The constant that the one result of an op is, when it is known and the model does not grow by it.
 ///
-/// `dies` says of an operand whether nothing else reads it, so that its bytes leave the model.
+/// `dies` tells whether an operand has no other use, so that its bytes leave the model.
 pub fn fold(
     module: &mut Module,
     source: &Source,
@@ -120,7 +119,7 @@ pub fn fold(
         module.op(op).operands.iter().map(|&operand| module.constant_of(operand)).collect();
     let (operands, evaluate) = match fold {
         Fold::Shares => {
-            // The others say the shape, which the result's type has.
+            // The other operands state the shape, which the result's type has.
             let constant = *constants?.first()?;
             let data = shared(module, constant, &result)?;
             return Some(module.add_constant(Constant { ty, data }));
@@ -135,7 +134,7 @@ pub fn fold(
     let limit = SMALL.max(dying.min(READ));
     let folding = Folding { module, op, operands, result, limit, spreads: false, work: Cell::new(0) };
     let tensor = evaluate(&folding)?;
-    // An op whose types lie is the business of the type rules.
+    // The type rules report ops with wrong types.
     let expected = (folding.result.element, folding.sizes()?);
     if (tensor.element, &tensor.sizes) != (expected.0, &expected.1) {
         return None;

@@ -1,11 +1,11 @@
-//! Folds what arranges elements.
+//! Folds ops that move elements.
 
 use super::compare::shape_count;
 use super::{Fold, Folding, Tensor};
 use crate::ir::{Element, OpName, onnx, stablehlo};
 use ndarray::{ArrayD, Axis, IxDyn, Slice};
 
-/// An iota has no operand that dies for it, so only one that is shorter than the op that counts is written out.
+/// An iota replaces no operand, so only one shorter than the op itself is materialized.
 const COUNTED: usize = 256;
 
 /// An Expand of a constant is written out up to this many bytes: where one is left, its user needs every element.
@@ -196,7 +196,7 @@ fn iota(cx: &Folding) -> Option<Tensor> {
 
 fn get_dimension_size(cx: &Folding) -> Option<Tensor> {
     let operand = cx.module.tensor(*cx.module.op(cx.op).operands.first()?)?;
-    // With a bound the size at run time can be less than the type says.
+    // With a bound, the size at run time can be smaller than the type states.
     if operand.encoding.is_some() {
         return None;
     }

@@ -35,7 +35,7 @@ pub(crate) fn float(element: Element, bits: i64) -> Option<f64> {
     })
 }
 
-/// The bits of the float nearest to a number, ties to even; `None` for NaN, whose bits depend on the processor.
+/// The bits of the nearest float, ties to even; `None` for NaN, whose bits depend on the processor.
 pub(super) fn float_bits(element: Element, value: f64) -> Option<i64> {
     if value.is_nan() {
         return None;
@@ -49,7 +49,7 @@ pub(super) fn float_bits(element: Element, value: f64) -> Option<i64> {
     })
 }
 
-/// The number as `f32`, rounded to odd, so that rounding it once more gives what rounding `value` once would.
+/// The number as `f32`, rounded to odd, so that rounding it again equals rounding `value` once.
 fn odd_f32(value: f64) -> f32 {
     let nearest = value as f32;
     if f64::from(nearest) == value || nearest.to_bits() & 1 == 1 && nearest.is_finite() {

@@ -1,7 +1,7 @@
 //! Evaluates the parts of a program that depend on constants alone, loops and branches included.
 //!
-//! All of such a part is evaluated before it is decided which of its values become constants: those that the rest of
-//! the program reads. So a mask may be small where the counts and broadcasts that it comes from are not.
+//! Evaluates a whole constant part of the program, then decides which values become constants: those that the rest of
+//! the program uses. So a mask may be small although its iotas and broadcasts are not.
 
 use super::{Fold, Folding, Tensor, folder, tensor};
 use crate::ir::{Module, OpId, RegionId, ValueId, onnx, stablehlo};
@@ -16,16 +16,16 @@ const LARGEST: usize = 1 << 18;
 const MOST_WORK: usize = 1 << 24;
 /// How many elements may be held at a time, of 8 bytes each.
 const MOST_HELD: usize = 1 << 22;
-/// A constant of more bytes than these is not written into the model: what computes it is shorter.
+/// Larger constants are not written into the model: the ops that compute them are shorter.
 const MOST_BYTES: usize = 1 << 18;
-/// A value that is evaluated by itself is computed by no more ops.
+/// Limits how many ops compute a value that is evaluated alone.
 const MOST_OPS: usize = 64;
 /// A count of more elements stays the op that counts.
 const COUNTED: usize = 256;
 
 type Results = SmallVec<[Tensor; 1]>;
 
-/// Values by their handles. A value inside of a loop has another tensor in each round.
+/// Values by their handles. A value inside of a loop changes in each iteration.
 type KnownTensors = FxHashMap<ValueId, Tensor>;
 
 struct Evaluator<'a> {
@@ -36,7 +36,7 @@ struct Evaluator<'a> {
     held: usize,
 }
 
-/// The values that become constants: those that depend on constants alone and that something else reads.
+/// The values that become constants: those that depend only on constants and have other users.
 pub fn evaluate(module: &Module, source: &Source) -> FxHashMap<ValueId, Tensor> {
     let mut evaluator = Evaluator { module, source, known: KnownTensors::default(), work: 0, held: 0 };
     let mut evaluated = FxHashSet::default();

@@ -92,7 +92,7 @@ fn reduce_floats(cx: &Folding, operand: &Tensor, initial: &Tensor) -> Option<Ten
     Tensor::from_elements(element, sizes, bits?)
 }
 
-/// The sums or extrema of windows; padding is the initial value, which changes nothing.
+/// Sums or extrema of windows; padding is neutral.
 fn reduce_window(cx: &Folding) -> Option<Tensor> {
     let [operand, initial] = &cx.operands[..] else { return None };
     let element = operand.element;
@@ -172,8 +172,7 @@ fn reduce_window(cx: &Folding) -> Option<Tensor> {
     Tensor::from_elements(element, sizes, result)
 }
 
-/// The product of matrices, of which the result has batch dimensions, then what is left of the left operand, then of
-/// the right one.
+/// A matrix product with batch dimensions first, then the free ones of the left and right operands.
 fn dot_general(cx: &Folding) -> Option<Tensor> {
     let [lhs, rhs] = &cx.operands[..] else { return None };
     let element = cx.result.element;
@@ -243,7 +242,7 @@ fn product(element: Element, row: &[i64], column: &[i64]) -> Option<i64> {
     float_bits(element, sum?)
 }
 
-/// The element that changes nothing; the reduction's own start is taken in once, at the end.
+/// The neutral element; the initial value is combined once, at the end.
 fn neutral_start(element: Element, op: OpName) -> Option<i64> {
     let (low, high) = crate::ops::integer_limits(element);
     Some(match op {
@@ -257,7 +256,7 @@ fn neutral_start(element: Element, op: OpName) -> Option<i64> {
     })
 }
 
-/// The name of the one op of the body, when it reads both arguments and gives what the body returns.
+/// The only op in the body, if it combines both arguments into the result.
 fn body(cx: &Folding) -> Option<OpName> {
     let module = cx.module;
     let region = *module.op(cx.op).regions.first()?;

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 /// A tensor of known elements.
 ///
-/// An element is kept as its bits: signed integers with their sign extended, all else with zeros above. So what only
-/// moves elements needs to know nothing of their type, and no float loses the bits of its NaN.
+/// Elements are stored as bits: signed integers sign-extended, all others zero-extended. So moves are independent of
+/// the type, and NaN payloads survive.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor {
     /// Type of the elements.
@@ -21,9 +21,9 @@ pub struct Tensor {
     pub bits: ArcArray<i64, IxDyn>,
 }
 
-/// The sizes of a type; `None` when one is unknown or none at all.
+/// The sizes of a type; `None` if one is unknown.
 ///
-/// An array is not made of sizes whose product does not fit an `isize`, even where another one is 0.
+/// `ndarray` requires that the product of sizes fits an `isize`, even if another size is 0.
 pub(super) fn sizes(ty: &TensorType) -> Option<Vec<usize>> {
     let sizes: Option<Vec<usize>> = ty.dims.iter().map(|dim| usize::try_from(dim.known()?).ok()).collect();
     let product = |sizes: &Vec<usize>| {
@@ -42,12 +42,12 @@ fn decode(element: Element, bytes: &[u8]) -> i64 {
 }
 
 impl Tensor {
-    /// A tensor whose elements are all the one given.
+    /// A splat.
     pub fn splat(element: Element, sizes: Vec<usize>, bits: i64) -> Self {
         Self { element, sizes, bits: ArcArray::from_elem(IxDyn(&[]), wrap(element, bits)) }
     }
 
-    /// A tensor of these elements in row-major order; `None` when they are not as many as the sizes say.
+    /// A tensor of these elements in row-major order; `None` if the count differs.
     pub fn from_elements(element: Element, sizes: Vec<usize>, bits: Vec<i64>) -> Option<Self> {
         let bits = ArcArray::from_shape_vec(IxDyn(&sizes), bits).ok()?;
         Some(Self { element, sizes, bits })
@@ -73,7 +73,7 @@ impl Tensor {
         if self.bits.len() == 1 { self.bits.first().copied() } else { None }
     }
 
-    /// The elements of a constant; `None` for one that is large, or of a type that has no bits of its own.
+    /// The elements of a constant; `None` if it is large, or of a type without defined bits.
     pub fn read(module: &Module, source: &Source, constant: ConstantId) -> Option<Self> {
         let constant = module.constant(constant);
         let ty = module.tensor_type(constant.ty)?;
@@ -90,7 +90,7 @@ impl Tensor {
         Self::from_bytes(element, sizes, &bytes)
     }
 
-    /// The same elements in their order as a tensor of another type, whose elements may have another width.
+    /// Reinterprets the elements in another type, possibly of another width.
     pub(super) fn shared(&self, ty: &TensorType) -> Option<Self> {
         let (element, sizes) = (ty.element, sizes(ty)?);
         let same_bytes = self.element == element

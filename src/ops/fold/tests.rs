@@ -5,7 +5,7 @@ use super::number::{float, float_bits};
 use super::*;
 use crate::ir::{Data, Element, Rewriter, stablehlo};
 
-/// Folds the ops of a function's body and gives the constant that `%r`, of the type given, comes to.
+/// Folds the ops of a function's body and returns the constant value of `%r`, which has the given type.
 fn folded(body: &str, ty: &str) -> Option<Tensor> {
     let text = format!("func.func @main() -> {ty} {{\n{body}\n  return %r : {ty}\n}}\n");
     let source = Source::from_bytes("test.mlir", text.into_bytes());

@@ -76,7 +76,7 @@ fn twin(cx: &mut Expand) -> Expanded {
         return Err(LowerError::form(format!("it has {} operands and takes {count}", operands.len())));
     }
     let result = cx.result_type()?;
-    // The last letter tells numbers that are floats from integers; `select` takes both.
+    // The suffix distinguishes floats from integers; `select` takes both.
     let floats = name.text().ends_with('f');
     if twin != stablehlo::SELECT && result.element.is_float() != floats {
         let kind = if floats { "floats" } else { "integers" };
@@ -118,7 +118,7 @@ fn constant(cx: &mut Expand) -> Expanded {
     cx.becomes(stablehlo::CONSTANT, &[], [("value", Attribute::Dense(constant))])
 }
 
-/// The predicates of signed numbers, by their place in MLIR's enumeration. Those of unsigned ones are not among them.
+/// The predicates of signed numbers, by their value in MLIR's enum. Unsigned ones are omitted.
 const PREDICATES: [(&str, &str); 6] =
     [("eq", "EQ"), ("ne", "NE"), ("slt", "LT"), ("sle", "LE"), ("sgt", "GT"), ("sge", "GE")];
 

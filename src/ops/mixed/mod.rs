@@ -119,7 +119,7 @@ impl Expand<'_, '_> {
         }
     }
 
-    /// A value in the sizes of the result: with those that are not known, by a list of them.
+    /// Broadcasts a value to the sizes of the result; dynamic sizes come from a list.
     fn reshaped(
         &mut self,
         value: ValueId,

@@ -1,7 +1,7 @@
-//! Shapes, which are lists of sizes here, and what must hold of them.
+//! Shapes, which are lists of sizes here, and assertions about them.
 //!
-//! A witness states that a check has passed. The program fails where one does not; the model computes what follows for
-//! the sizes that pass, and ONNX's own checks of sizes refuse the others.
+//! A witness represents a passed check. The program fails if a check does; the model computes the result for valid
+//! sizes, and ONNX's own size checks refuse others.
 
 use super::NUMBERS;
 use crate::ir::{Element, SCALAR, ValueId, shape, stablehlo};
@@ -118,7 +118,7 @@ fn broadcast(cx: &mut Expand) -> Expanded {
     Ok(Some(result.into()))
 }
 
-/// A truth that nothing reads.
+/// An unused truth value.
 fn witness(cx: &mut Expand) -> Expanded {
     let ty = cx.rewriter.module.tensor_of(Element::Bool, SCALAR);
     Ok(Some(cx.splat(ty, 1)?.into()))

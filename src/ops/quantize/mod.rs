@@ -63,7 +63,7 @@ fn zero_points(cx: &mut Lower, q: &Quantization, element: Element) -> ValueId {
     parameter(cx, q, element, bytes)
 }
 
-/// The operand, in full where its positions along the axis must be told apart.
+/// The operand, expanded if scales differ along an axis.
 fn operand(cx: &mut Lower, op: OpId, q: &Quantization) -> Result<ValueId, LowerError> {
     let Some(axis) = q.axis else { return cx.operand(op, 0) };
     let sizes = cx.operand_sizes(op, 0)?;
@@ -118,8 +118,8 @@ fn dequantize(cx: &mut Lower, op: OpId) -> Lowered {
 
 /// `round(clamp(x / scale + zero_point))`, ties to even, and 0 for NaN (StableHLO spec, uniform_quantize).
 ///
-/// `QuantizeLinear` adds the zero point after the rounding. An even one leaves ties what they are; an odd one turns
-/// even into odd, so there the arithmetic is written out.
+/// `QuantizeLinear` adds the zero point after rounding. An even one preserves ties to even; an odd one does not, so
+/// the arithmetic is emitted instead.
 fn quantize(cx: &mut Lower, op: OpId) -> Lowered {
     let q = quantization(cx, op)?;
     let number = operand(cx, op, &q)?;
@@ -152,7 +152,7 @@ fn quantize(cx: &mut Lower, op: OpId) -> Lowered {
 
 fn quantize_linear(cx: &mut Lower, q: &Quantization, number: ValueId) -> ValueId {
     let scale = scales(cx, q, Element::F32);
-    // The zero point is also what tells the element type, so it is there when it is 0.
+    // The zero point also determines the element type, so it is present even if it is 0.
     let zero_point = zero_points(cx, q, q.storage);
     let sizes = cx.sizes(number);
     let node = cx.node(onnx::QUANTIZE_LINEAR, &[number, scale, zero_point]);
@@ -173,8 +173,8 @@ fn without_nan(cx: &mut Lower, q: &Quantization, number: ValueId) -> ValueId {
     cx.formula([number, zero], |[number, zero]| number.is_nan().select(zero, number))
 }
 
-/// A magnitude that a value does not exceed, where the ops that compute it tell; such a value is not a NaN. `depth`
-/// of them are looked at.
+/// An upper bound of a value's magnitude, from the ops that compute it (at most `depth` of them); such a value is not
+/// NaN.
 fn bound(cx: &Lower, value: ValueId, depth: u32) -> Option<f64> {
     if let Some(number) = cx.known_number(value) {
         return Some(number.abs()).filter(|number| number.is_finite());
@@ -209,7 +209,7 @@ fn bound(cx: &Lower, value: ValueId, depth: u32) -> Option<f64> {
         | onnx::EXPAND => of(0)?,
         _ => return None,
     };
-    // Sums in between may be larger than what they end in by no more than this.
+    // Intermediate sums may exceed the final sum by at most this factor.
     Some(found).filter(|&found| found < 1e36)
 }
 

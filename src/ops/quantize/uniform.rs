@@ -7,7 +7,7 @@
 use crate::ir::{Element, Module, Type, TypeId};
 use crate::ops::constant::integer_limits;
 
-/// What the text of a quantized type says.
+/// The parsed quantized type.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Quantization {
     /// The integers that are stored.
@@ -25,8 +25,8 @@ pub struct Quantization {
 }
 
 impl Quantization {
-    /// Reads the text of a type; `None` for what is not a uniform quantization of integers, or has a scale for each
-    /// block of several dimensions.
+    /// Parses a type; `None` for types that are not uniformly quantized integers, or have a scale per block of
+    /// several dimensions.
     pub fn parse(text: &str) -> Option<Self> {
         let compact: String = text.chars().filter(|character| !character.is_whitespace()).collect();
         let body = compact.strip_prefix("!quant.uniform<")?.strip_suffix('>')?;
@@ -83,7 +83,7 @@ impl Quantization {
     }
 }
 
-/// The storage type in front of the expressed type, and what is after its colon.
+/// The storage type before the expressed type, and the text after its colon.
 fn storage(types: &str) -> Option<(Element, (i64, i64), &str)> {
     let end = types.find(['<', ':'])?;
     let name = &types[..end];

@@ -1,8 +1,8 @@
-//! The region that finds the place of the largest or smallest element, in all its spellings.
+//! Recognizes regions that find the index of the largest or smallest element, in any form.
 //!
-//! JAX and others print it as a reduction of the values together with their places, an `iota`. Its region only
-//! compares and selects, so it is a function of the order of its arguments: to try each order of two values, NaN
-//! included, proves what it computes, whatever its spelling.
+//! JAX and others print it as a reduction of values and their indices, an `iota`. The region only compares and
+//! selects, so it is a function of the order of its arguments: evaluating it for each order of two values, including
+//! NaN, proves what it computes.
 
 use crate::ir::{Attribute, Dim, Dims, Element, Module, OpId, OpName, RegionId, ValueId, onnx, stablehlo};
 use crate::ops::constant::integer_limits;
@@ -13,7 +13,7 @@ use rustc_hash::FxHashMap;
 /// A reduction that is `ArgMax` or `ArgMin`.
 #[derive(Clone, Copy)]
 pub(super) struct ArgReduction {
-    /// Which operand has the values; the other one has the places.
+    /// Which operand has the values; the other one has the indices.
     value: usize,
     axis: i64,
     choice: ArgChoice,
@@ -107,8 +107,8 @@ fn counts(cx: &Lower, op: OpId, index: usize, axis: i64) -> bool {
 
 /// What the region chooses, and whether the first NaN wins; `None` when it chooses otherwise.
 fn choice(module: &Module, region: RegionId, value: usize, element: Element) -> Option<(ArgChoice, bool)> {
-    // Places are 0 and 1; values are above them or below, so that a region that mixes the two does not agree. The
-    // first place is the lower one, as the reduction runs from the first element to the last.
+    // Indices are 0 and 1; values are far from these, so that a region that mixes both is not matched. The first
+    // index is lower, because the reduction runs from the first element to the last.
     let bases: &[f64] = if element == Element::Bool { &[0.0] } else { &[10.0, -10.0] };
     let run = |a: f64, b: f64| -> Option<[f64; 2]> {
         let mut arguments = [0.0; 4];
@@ -200,7 +200,7 @@ fn is_bool(module: &Module, value: ValueId) -> bool {
 fn compare(module: &Module, op: OpId, a: f64, b: f64) -> Option<bool> {
     let word =
         |name: &str| module.attribute(op, name).and_then(|attribute: &Attribute| module.word(attribute));
-    // The total order tells zeros and NaNs apart, which these values do not represent.
+    // The total order distinguishes zeros and NaNs, which these values do not represent.
     if word("compare_type") == Some("TOTALORDER") {
         return None;
     }
@@ -244,7 +244,7 @@ pub(super) fn lower(cx: &mut Lower, op: OpId, found: ArgReduction) -> Lowered {
     } else if element.is_float() {
         cx.report_nan(op);
     }
-    // The element at the place is the extremum, and is the NaN that won.
+    // The element at the index is the extremum, or the winning NaN.
     let values = cx.node(onnx::GATHER_ELEMENTS, &[value, places]).int("axis", axis).out(element, &sizes);
     sizes.remove(axis as usize);
     let values = cx.reshape(values, &sizes);
@@ -253,7 +253,7 @@ pub(super) fn lower(cx: &mut Lower, op: OpId, found: ArgReduction) -> Lowered {
     Ok(if index == 0 { [values, places] } else { [places, values] }.into_iter().collect())
 }
 
-/// The sizes with the reduced dimension, of which one element is left.
+/// The sizes with the reduced dimension set to 1.
 fn with_axis(kept: &[Dim], axis: i64) -> Dims {
     let mut sizes = Dims::from_slice(kept);
     sizes.insert(axis as usize, Dim::Known(1));

@@ -1,7 +1,7 @@
-//! Reductions whose region has no name: applied to one element after the other, from the first to the last.
+//! Reductions with an arbitrary region: applies it to one element after the other.
 //!
-//! The specification leaves the order open, which shows where the region is not associative. This one is that of XLA
-//! on the CPU, except that XLA splits what is longer than 32 elements. Few elements are unrolled, many are a `Scan`.
+//! The specification leaves the order open, which matters for regions that are not associative. This is the order of
+//! XLA on the CPU, except that XLA splits more than 32 elements. Few elements are unrolled, many become a `Scan`.
 
 use super::{kept, pairs};
 use crate::ir::{Dim, OpId, RegionId, ValueId, onnx};

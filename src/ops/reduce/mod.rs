@@ -1,9 +1,8 @@
 //! `reduce`: one or several tensors combined along dimensions by the ops of a region.
 //!
-//! A region that combines each operand by one op with a name becomes ONNX's reductions. Integers are exact and wrap,
-//! which ONNX Runtime's own integer sums and products do not. The region with which JAX finds the place of the
-//! largest element becomes `ArgMax`. Any other region on scalars is applied element by element, in the order of
-//! XLA's CPU backend.
+//! Regions of one named op per operand become ONNX reductions. Integers are exact and wrap, unlike ONNX Runtime's own
+//! integer sums and products. JAX's region for the index of the largest element becomes `ArgMax`. Any other scalar
+//! region is applied element by element, in the order of XLA's CPU backend.
 
 mod argmax;
 mod fold;
@@ -39,8 +38,8 @@ fn reduce(cx: &mut Lower, op: OpId) -> Lowered {
     fold::lower(cx, op, region, &dimensions)
 }
 
-/// Whether an operand is combined step by step because ONNX has no such reduction, and nobody can say how many steps
-/// there are.
+/// Whether an operand must be combined step by step because ONNX has no such reduction, and the number of steps is
+/// symbolic.
 fn needs_steps(cx: &Lower, op: OpId, combiners: &[Combiner], dimensions: &[i64]) -> bool {
     let halved = |(index, &combiner): (usize, &Combiner)| {
         cx.operand_type(op, index).is_ok_and(|ty| {
@@ -50,14 +49,14 @@ fn needs_steps(cx: &Lower, op: OpId, combiners: &[Combiner], dimensions: &[i64])
     combiners.iter().enumerate().any(halved)
 }
 
-/// Whether ONNX Runtime has no reduction that is exact.
+/// Whether ONNX Runtime has no exact reduction.
 fn is_halved(combiner: Combiner, element: Element) -> bool {
     let reduced = matches!(combiner, Combiner::Add | Combiner::Maximum | Combiner::Minimum);
     element != Element::Bool && !reduced && !(element.is_float() && combiner == Combiner::Multiply)
 }
 
 impl Lower<'_> {
-    /// How many elements there are along dimensions.
+    /// The number of elements along dimensions.
     fn count_along(&self, dims: &[Dim], dimensions: &[i64]) -> Dim {
         self.module.dim_exprs.product(dimensions.iter().map(|&dimension| dims[dimension as usize]))
     }
@@ -89,7 +88,7 @@ impl Lower<'_> {
         self.elementwise(name, &[first, second])
     }
 
-    /// Whether a value is a constant that changes nothing it is combined with.
+    /// Whether a value is the neutral constant.
     pub(super) fn is_neutral(&mut self, combiner: Combiner, value: ValueId) -> bool {
         let element = self.element(value);
         let Some(neutral) = self.neutral(combiner, element) else { return false };
@@ -101,7 +100,7 @@ impl Lower<'_> {
         numbers.is_some_and(|numbers| numbers.iter().all(|number| neutral == [*number]))
     }
 
-    /// `value` combined with `init`, unless that changes nothing.
+    /// Combines `value` with `init`, unless `init` is neutral.
     pub fn combine_init(&mut self, combiner: Combiner, init: ValueId, value: ValueId) -> ValueId {
         if self.is_neutral(combiner, init) {
             return value;
@@ -109,7 +108,8 @@ impl Lower<'_> {
         self.combine(combiner, init, value)
     }
 
-    /// `value` combined along dimensions, which vanish, and with `init`, a scalar. `op` is what is lowered.
+    /// Reduces and removes dimensions of `value`, and combines the result with the scalar `init`. `op` is the op
+    /// being lowered.
     pub fn reduce(
         &mut self,
         combiner: Combiner,
@@ -128,12 +128,12 @@ impl Lower<'_> {
             return self.empty_tensor(self.element(value), &kept);
         }
         let reduced = self.reduce_elements(combiner, value, dimensions, op);
-        // XLA takes the initial value for neutral, as the specification asks, where nothing is to combine. Of a size
-        // without a number nobody knows, and to combine always is what the specification allows as well.
+        // XLA skips the initial value if there is nothing to combine, because the specification requires it to be
+        // neutral. For symbolic sizes it is always combined, which the specification also allows.
         if count == Dim::Known(1) { reduced } else { self.combine_init(combiner, init, reduced) }
     }
 
-    /// A value of these sizes, one of which is 0.
+    /// An empty tensor of these sizes, one of which is 0.
     pub fn empty_tensor(&mut self, element: Element, sizes: &[Dim]) -> ValueId {
         if let Some(numbers) = sizes.iter().map(|dim| dim.known()).collect::<Option<Vec<i64>>>() {
             return self.constant(element, &numbers, &[]);
@@ -143,7 +143,7 @@ impl Lower<'_> {
         self.node(onnx::RESHAPE, &[nothing, shape]).int("allowzero", 1).out(element, sizes)
     }
 
-    /// The elements of `value`, of which there are some, combined along dimensions, which vanish.
+    /// Reduces and removes dimensions of `value`, which is not empty.
     pub fn reduce_elements(
         &mut self,
         combiner: Combiner,

@@ -1,14 +1,14 @@
-//! Updates that a region of any form combines with what is there: it is made to work on whole windows, which are read,
-//! combined and written back. Where two updates can have one place, that is a loop over the windows, in their order.
+//! Scatters with an arbitrary region: vectorizes the region to whole windows, which are read, combined and written
+//! back. If updates may overlap, loops over the windows in order.
 //!
-//! Windows that are not inside of the operand get a row of their own after the others, which is cut off again.
+//! Windows that are not inside of the operand go to an extra row at the end, which is dropped.
 
 use super::super::control::{Input, Length, LoopBuilder};
 use super::{Numbers, RowUpdate, RowView, ScatterPlan};
 use crate::ir::{Dim, Dims, Element, OpId, RegionId, ValueId, onnx};
 use crate::ops::{Combiner, Lower, LowerError, Lowered};
 
-/// The windows of a scatter whose region has any form.
+/// A scatter with an arbitrary region.
 pub(super) fn scatter(
     cx: &mut Lower,
     op: OpId,

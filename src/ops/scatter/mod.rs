@@ -1,17 +1,16 @@
 //! `scatter`: windows of updates written into an operand at computed positions.
 //!
-//! The dimension numbers are those of `gather` turned round (StableHLO, `scatter`). The operand's dimensions up to
-//! the last one whose window is smaller than it are joined into rows, so that the operand is never transposed, and
-//! each window becomes a set of rows at `position = sum of start * stride`, which `ScatterND` writes. Windows that
-//! are not inside of the operand as a whole are dropped, as XLA does, in one of three ways:
+//! The dimension numbers are those of `gather` reversed (StableHLO, `scatter`). The operand's dimensions up to the
+//! last one whose window is smaller are merged into rows, so that the operand is never transposed. Each window
+//! becomes a set of rows at `sum of start * stride`, which `ScatterND` writes. Windows that are not entirely inside
+//! of the operand are dropped, like in XLA, in one of three ways:
 //!
 //! * a reduction of few updates: they become the neutral element, at the nearest position;
-//! * one window: it becomes what is there;
-//! * otherwise: the operand gets one row more, which takes them and is cut off again.
+//! * one window: it is replaced by the current elements;
+//! * otherwise: the operand gets an extra row for them, which is dropped.
 //!
-//! Regions that are not a single [`Combiner`] of each input with its update, and bitwise ones on integers, for which
-//! ONNX has no reduction, are computed window by window: see [`general`]. Refused are those that do not work on each
-//! element by itself.
+//! Regions that are not a single [`Combiner`] of each input with its update, and bitwise ones on integers, which ONNX
+//! cannot reduce, are computed window by window: see [`general`]. Regions that are not elementwise are refused.
 
 mod general;
 mod rows;
@@ -233,7 +232,7 @@ fn checked(
     let valid = if limits.len() == 1 {
         equal
     } else {
-        // The count of columns that are in range; a reduction of `bool` has no kernel before opset 20.
+        // Counts the columns in range, because a reduction of `bool` has no kernel before opset 20.
         let held = cx.cast(equal, Element::I64);
         let held = cx.sum_columns(held, &starts.batch);
         let all = cx.integer(Element::I64, limits.len() as i64);
@@ -303,7 +302,7 @@ fn write(
     if let Some(instead) = instead {
         let valid = cx.reshape(valid, &aligned);
         write.updates = cx.node(onnx::WHERE, &[valid, updates, instead]).out(element, &sizes);
-        // A dropped window shares its rows with others, and writing what is there back must not race with them.
+        // A dropped window shares rows with others, and writing current elements back must not race with them.
         write.distinct = plan.single;
         let written = cx.write_rows(operand, &plan.rows, &write)?;
         return Ok(cx.reshape(written, &whole));

@@ -39,7 +39,7 @@ impl RowView {
 pub(crate) struct RowUpdate {
     /// Row numbers, all in range.
     pub positions: ValueId,
-    /// A row for each of them.
+    /// One row per index.
     pub updates: ValueId,
     /// How a row and its update are combined.
     pub combiner: Combiner,
@@ -48,7 +48,7 @@ pub(crate) struct RowUpdate {
 }
 
 impl Lower<'_> {
-    /// The element that changes nothing under a combiner, as a scalar; no replacement has one.
+    /// The neutral element of a combiner, as a scalar; replacements have none.
     pub(crate) fn neutral(&mut self, combiner: Combiner, element: Element) -> Option<ValueId> {
         let float = element.is_float();
         let (low, high) = if float { (0, 0) } else { integer_limits(element) };
@@ -69,7 +69,7 @@ impl Lower<'_> {
     /// The operand as rows, with the updates written.
     ///
     /// # Errors
-    /// Where ONNX has no such reduction.
+    /// If ONNX has no such reduction.
     pub(crate) fn write_rows(
         &mut self,
         operand: ValueId,

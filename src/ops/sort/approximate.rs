@@ -12,8 +12,8 @@ fn option<'m>(cx: &'m Lower, op: OpId, attributes: &[&str], name: &str) -> Optio
         .find_map(|key| cx.module.attribute(op, key).and_then(|config| cx.module.field(config, name)))
 }
 
-/// `ApproxTopK` of values and what goes with them: exact results are as good as it may give, and are what XLA gives on
-/// processors. Its comparator is a function that is known by the name that JAX gives it.
+/// `ApproxTopK`: exact results are allowed, and are what XLA returns on CPUs. JAX's name identifies the comparator
+/// function.
 pub(in crate::ops) fn approx_top_k(cx: &mut Lower, op: OpId) -> Lowered {
     let config = |name: &'static str| {
         option(cx, op, &["mhlo.backend_config", "backend_config"], name).ok_or(LowerError::Missing(name))

@@ -25,7 +25,7 @@ pub(super) struct Key {
 pub(super) enum Zeros {
     /// All are equal; and so are all NaN, which are the largest.
     Equal,
-    /// -0 is before +0, as in the total order; a negative NaN is before all, a positive one behind.
+    /// -0 is before +0, as in the total order; negative NaN comes first, positive NaN last.
     Signed,
 }
 
@@ -116,7 +116,7 @@ impl ComparatorReader<'_, '_> {
         split(x, y).or_else(|| split(y, x))
     }
 
-    /// The operand whose two arguments these are, whether they are swapped, and how its zeros compare.
+    /// The operand of these two arguments, whether they are swapped, and how zeros compare.
     fn pair(&self, a: ValueId, b: ValueId, kind: &str) -> Option<(usize, bool, Zeros)> {
         let (a, b) = (self.argument(a)?, self.argument(b)?);
         let fits = a.index / 2 == b.index / 2 && a.index != b.index && (a.zero, a.nan) == (b.zero, b.nan);
@@ -160,8 +160,8 @@ impl ComparatorReader<'_, '_> {
         }
     }
 
-    /// A canonical argument as the integer that has its place in the total order: its bits, and where they are negative,
-    /// the largest integer less its unsigned bits.
+    /// A canonical argument as an integer in the total order: its bits, or for negative numbers the largest integer
+    /// minus the unsigned bits.
     fn ordered_bits(&self, value: ValueId) -> Option<ComparedArgument> {
         let &[is_negative, turned, canonical] = self.op(value, stablehlo::SELECT)? else { return None };
         let ("LT", _, tested, zero) = self.compare(is_negative)? else { return None };

@@ -6,7 +6,7 @@ use crate::ops::Lower;
 
 /// Above every finite number of the floats smaller than `f64`, and below infinity.
 const BEYOND_FINITE: f64 = 1e300;
-/// Less than half a unit in the last place of every number that such a float has, but zero.
+/// Less than half a unit in the last place of every nonzero number of such a float.
 const NEXT_TO_ZERO: f64 = 1e-300;
 
 impl Lower<'_> {
@@ -27,7 +27,7 @@ impl Lower<'_> {
         values.into_iter().map(|value| (value, key.descending)).collect()
     }
 
-    /// An `ui64` as the `i64` that has its place in the order.
+    /// A `ui64` as an order-preserving `i64`.
     fn signed(&mut self, value: ValueId) -> ValueId {
         let half = self.integer(Element::U64, i64::MIN);
         let moved = self.elementwise(onnx::BITWISE_XOR, &[value, half]);
@@ -61,8 +61,8 @@ impl Lower<'_> {
         keys
     }
 
-    /// A float as the integer that has its place in IEEE 754's total order: the bits, those but the sign turned
-    /// round for negative numbers.
+    /// A float as an integer in IEEE 754's total order: its bits, with all but the sign inverted for negative
+    /// numbers.
     fn bits(&mut self, value: ValueId) -> ValueId {
         let integer = match self.element(value).bits() {
             16 => Element::I16,

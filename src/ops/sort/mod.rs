@@ -1,13 +1,12 @@
 //! `sort` and `top_k`, by ONNX's `TopK`, which is stable: among equal elements it takes the lower index first.
 //!
-//! `TopK` gives no order where there is NaN, so that floats are sorted by a key. Where all NaN are equal and the
-//! largest, as in JAX's comparators, the key is an `f64`, which holds every smaller float: infinity
-//! becomes 1e300, and NaN becomes infinity. `f64` itself has no such room, and is sorted twice: by its numbers, then
-//! by whether they are NaN.
+//! `TopK` does not order NaN, so floats are sorted by a key. If all NaN are equal and the largest, as in JAX's
+//! comparators, the key is an `f64`, which represents every smaller float: infinity becomes 1e300, and NaN becomes
+//! infinity. `f64` itself is sorted twice: by its numbers, then by whether they are NaN.
 //!
-//! In the total order, which `top_k` has, the signs of zero and of NaN count. Under `--strict-nan` the key is the bits
-//! as an integer, which needs the `BitCast` of opset 26. Otherwise the `f64` key gets 1e-300 of the sign of its
-//! reciprocal, which no number but zero notices; there a negative NaN is taken for a positive one.
+//! The total order, which `top_k` uses, distinguishes the signs of zero and NaN. Under `--strict-nan` the key is the
+//! bits as an integer, which needs the `BitCast` of opset 26. Otherwise 1e-300 with the sign of the reciprocal is
+//! added to the `f64` key, which only changes zeros; negative NaN then counts as positive.
 //!
 //! Several keys are sorted one after the other, the last one first. Where a comparator is not a lexicographic order of
 //! its arguments (see [`comparator`]), every pair is compared: see [`pairs`].
@@ -87,7 +86,7 @@ fn sort(cx: &mut Lower, op: OpId) -> Lowered {
     Ok(results)
 }
 
-/// Whether an operand is `0, 1, ...` along the axis that is sorted, whose sorted form is the order itself.
+/// Whether an operand is `0, 1, ...` along the sorted axis; then its sorted form is the permutation.
 fn counts_along(cx: &Lower, op: OpId, operand: usize, axis: usize) -> bool {
     let value = cx.module.op(op).operands[operand];
     let integer = cx.module.tensor(value).is_some_and(|ty| ty.element.is_integer());

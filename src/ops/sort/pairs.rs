@@ -1,5 +1,5 @@
-//! Sorting by a comparator of any form: each pair of elements is compared, and an element's place is the number of
-//! those before it.
+//! Sorts with an arbitrary comparator: compares all pairs of elements; an element's rank is the number of elements
+//! before it.
 
 use crate::ir::{Element, RegionId, ValueId, onnx};
 use crate::ops::{Lower, LowerError};
@@ -9,12 +9,12 @@ const MOST_PAIRS: i64 = 1 << 22;
 
 /// The indices of the elements along `axis` in their order, of the operands' sizes.
 ///
-/// Of two elements the later one comes first where the comparator states that it is before the other one, as in the
-/// stable sorts that move elements past their neighbors. Where a comparator is not a strict weak order the program has
-/// no one meaning; here every element still is there once, as the places are sorted themselves.
+/// The later of two elements comes first if the comparator says so, as in stable sorts. If the comparator is not a
+/// strict weak order, the result is unspecified; here every element still occurs once, because the ranks are sorted
+/// too.
 ///
 /// # Errors
-/// When a size is not known or there are too many pairs, and when the comparator does not work on each pair by itself.
+/// If a size is symbolic or there are too many pairs, and if the comparator is not elementwise.
 pub(super) fn order(
     cx: &mut Lower,
     region: RegionId,

@@ -33,7 +33,7 @@ pub(super) fn erfc(x: Term) -> Term {
     if x.element() != Element::F64 {
         return narrow_erfc(x.cast(Element::F64)).cast(x.element());
     }
-    // From 28 on it is less than the smallest number; infinity has no quotient of polynomials.
+    // From 28 on it underflows; at infinity the quotient is undefined.
     let magnitude = x.abs().min(28.0);
     let exponential = (-(magnitude * magnitude)).exp();
     let far = exponential * magnitude.polynomial(&FAR_ABOVE) / magnitude.polynomial(&FAR_BELOW);

@@ -71,7 +71,7 @@ pub(super) fn digamma(x: Term) -> Term {
     wide_digamma(x.cast(Element::F64)).cast(x.element())
 }
 
-/// `log t + a' / a - g / t`, the derivative of what [`wide_lgamma`] computes.
+/// `log t + a' / a - g / t`, the derivative of [`wide_lgamma`].
 fn wide_digamma(x: Term) -> Term {
     let (reflect, z) = reflected(x);
     let mut series = x.beside(CONSTANT);

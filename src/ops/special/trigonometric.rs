@@ -1,6 +1,6 @@
-//! Angles. ONNX Runtime has them in `f32`; in `f64` that result is a start, and is corrected by turning the vector
-//! of the exact angle back by it: what is left is an angle of the size of the rounding of an `f32`, whose sine or
-//! tangent has a series of one or two terms. `Sin` and `Cos` have kernels for `f64`.
+//! Inverse trigonometric functions. ONNX Runtime has them in `f32`; in `f64` that result is corrected by rotating the
+//! exact vector back by it: the remaining angle has the size of an `f32` rounding error, so its sine or tangent needs
+//! only one or two terms. `Sin` and `Cos` have kernels for `f64`.
 
 use super::NO_F64;
 use crate::ir::chlo;
@@ -60,7 +60,7 @@ pub(super) fn acos(x: Term) -> Term {
     start + small(leg(x) * start.cos() - x * start.sin())
 }
 
-/// The other leg of a right triangle with a hypotenuse of 1; NaN where there is none.
+/// The other leg of a right triangle with a hypotenuse of 1; NaN if there is none.
 fn leg(x: Term) -> Term {
     ((1.0 - x) * (x + 1.0)).sqrt()
 }

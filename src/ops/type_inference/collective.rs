@@ -1,10 +1,10 @@
-//! Rules of ops between devices: what is needed where there is one.
+//! Rules of collectives: the parts that matter on one device.
 
 use super::Inferred;
 use super::typing::{Typing, one};
 use crate::ir::stablehlo;
 
-/// A value of Shardy is the whole, however it is sharded.
+/// A Shardy value is the whole value, however it is sharded.
 pub(in crate::ops) fn same(t: &Typing) -> Inferred {
     one(t.operand(0)?.clone())
 }

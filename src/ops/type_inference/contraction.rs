@@ -1,11 +1,11 @@
-//! Rules of products that are summed: dots and convolutions.
+//! Rules of dots and convolutions.
 
 use super::typing::{Typing, attribute, dim_fits, one, tensor, types, without};
 use super::{Inferred, Violation};
 use crate::diagnostic::Part;
 use crate::ir::{Dim, Dims, TensorType};
 
-/// Vectors and matrices: the last dimension of the left with the first of the right.
+/// Vectors and matrices: contracts the last dimension of the left operand with the first of the right.
 pub(in crate::ops) fn dot(t: &Typing) -> Inferred {
     let (lhs, rhs) = (t.operand(0)?, t.operand(1)?);
     let (Some((&inner, outer)), Some((&first, rest))) = (lhs.dims.split_last(), rhs.dims.split_first())
@@ -19,13 +19,13 @@ pub(in crate::ops) fn dot(t: &Typing) -> Inferred {
     one(tensor(t.result(0)?.element, outer.iter().chain(rest).copied()))
 }
 
-/// StableHLO spec, dot_general, C1 to C12. The element type of the result is free: sums may be kept wider.
+/// StableHLO spec, dot_general, C1 to C12. The element type of the result is free: sums may be wider.
 pub(in crate::ops) fn dot_general(t: &Typing) -> Inferred {
     one(tensor(t.result(0)?.element, contracted(t, "dot_dimension_numbers", &[])?))
 }
 
-/// As `dot_general`. A dimension of the left operand is cut into groups; where it is summed over, each group has its
-/// sums in a first dimension of the result, and where it is a free one, the right operand has a dimension of groups.
+/// Like `dot_general`, with one dimension of the left operand split into groups. If that is contracted, the result
+/// has a leading dimension of groups; if it is free, the right operand has one.
 pub(in crate::ops) fn ragged_dot(t: &Typing) -> Inferred {
     const NAME: &str = "ragged_dot_dimension_numbers";
     t.attribute(NAME)?;
@@ -44,7 +44,7 @@ pub(in crate::ops) fn ragged_dot(t: &Typing) -> Inferred {
     one(tensor(t.result(0)?.element, dims))
 }
 
-/// The sizes of the batch, and of what is neither contracted nor `aside`, a dimension of the right operand.
+/// The batch sizes, and the free ones except `aside`, a dimension of the right operand.
 fn contracted(t: &Typing, name: &'static str, aside: &[usize]) -> Result<Dims, Violation> {
     let (lhs, rhs) = (t.operand(0)?, t.operand(1)?);
     let side = |batching, contracting, operand: &TensorType, aside: &[usize]| -> Result<_, Violation> {
@@ -95,7 +95,7 @@ pub(in crate::ops) fn dynamic_conv(t: &Typing) -> Inferred {
     convolved(t, None)
 }
 
-/// Two named dimensions and the spatial ones, which together are all of a tensor.
+/// Two named dimensions and the spatial ones, together all dimensions of a tensor.
 fn roles(t: &Typing, fields: [&'static str; 3], rank: usize) -> Result<Vec<usize>, Violation> {
     const NAME: &str = "dimension_numbers";
     let mut all = vec![t.field_integer(NAME, fields[0])?, t.field_integer(NAME, fields[1])?];
@@ -195,11 +195,11 @@ pub(super) struct Windows {
 }
 
 impl Windows {
-    /// How many fit: none where padding leaves nothing. `None` when the padded size does not fit a number.
+    /// The number of windows; 0 if padding leaves no elements. `None` if the padded size overflows.
     pub(super) fn count(&self, t: &Typing, size: Dim) -> Option<Dim> {
         let sizes = &t.module.dim_exprs;
         let (zero, one) = (Dim::Known(0), Dim::Known(1));
-        // Nothing stays nothing, however far its elements are apart.
+        // Dilation keeps an empty dimension empty.
         let dilate = |size: Dim, dilation: i64| match dilation {
             1 => size,
             _ => {

@@ -1,4 +1,4 @@
-//! Rules of control flow and of ops that hand values on.
+//! Rules of control flow and of ops that pass values through.
 
 use super::typing::{Typing, attribute, fits, types};
 use super::{Inferred, Violation};
@@ -10,7 +10,7 @@ pub(in crate::ops) fn nothing(_: &Typing) -> Inferred {
     Ok(SmallVec::new())
 }
 
-/// Whether two types can be one.
+/// Whether two types are compatible.
 fn type_fits(t: &Typing, x: TypeId, y: TypeId) -> bool {
     match (t.module.tensor_type(x), t.module.tensor_type(y)) {
         (Some(x), Some(y)) => fits(x, y),
@@ -30,13 +30,13 @@ fn result_types(t: &Typing) -> Vec<TypeId> {
     t.module.op(t.op).results.iter().map(|&value| t.module.value_type(value)).collect()
 }
 
-/// Whether the types are one `tensor<i1>`.
+/// Whether the types are a single `tensor<i1>`.
 fn is_condition(t: &Typing, types: &[TypeId]) -> bool {
     let [ty] = types else { return false };
     t.module.tensor_type(*ty).is_some_and(|ty| ty.element == Element::Bool && ty.rank() == 0)
 }
 
-/// StableHLO spec, while, C1 to C3: the condition and the body take what the loop carries, and the body returns it.
+/// StableHLO spec, while, C1 to C3: condition and body take the carried values, and the body returns them.
 pub(in crate::ops) fn repeat(t: &Typing) -> Inferred {
     t.regions(2)?;
     let carried = operand_types(t);
@@ -59,7 +59,7 @@ pub(in crate::ops) fn repeat(t: &Typing) -> Inferred {
     nothing(t)
 }
 
-/// Demands that a branch takes nothing and returns what the op gives.
+/// Requires that a branch takes no arguments and returns the op's results.
 fn returns_results(t: &Typing, index: usize) -> Result<(), Violation> {
     let (arguments, returned) = t.region(index)?;
     if !arguments.is_empty() {
@@ -133,8 +133,8 @@ pub(in crate::ops) fn custom_call(t: &Typing) -> Inferred {
     nothing(t)
 }
 
-/// A scan takes its inputs apart along `dimension`, carries the initial values through, and joins its outputs; both
-/// `operandSegmentSizes` and `resultSegmentSizes` end with the number of carried values.
+/// A scan slices its inputs along `dimension`, carries the initial values, and concatenates its outputs;
+/// `operandSegmentSizes` and `resultSegmentSizes` both end with the number of carried values.
 pub(in crate::ops) fn scan(t: &Typing) -> Inferred {
     t.regions(1)?;
     let operands = t.integers_of("operandSegmentSizes", 2)?;

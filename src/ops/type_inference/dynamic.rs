@@ -1,11 +1,11 @@
-//! Rules of ops whose sizes are operands.
+//! Rules of ops with size operands.
 
 use super::Inferred;
 use super::movement::{broadcasts, padded, size_scalar};
 use super::typing::{Typing, one, tensor, types};
 use crate::ir::{Dim, Dims};
 
-/// The sizes that an operand is, when it is a constant; unknown ones otherwise.
+/// The sizes in a constant operand; otherwise unknown ones.
 fn sizes_from(t: &Typing, index: usize, rank: usize) -> Result<Dims, super::Violation> {
     let unknown = std::iter::repeat_n(Dim::Dynamic, rank).collect();
     let Some(values) = constant(t, index, rank)? else { return Ok(unknown) };
@@ -15,7 +15,7 @@ fn sizes_from(t: &Typing, index: usize, rank: usize) -> Result<Dims, super::Viol
     Ok(values.into_iter().map(Dim::Known).collect())
 }
 
-/// The elements of an operand that is a constant. One that is not as long as its type says breaks a rule of its own.
+/// The elements of a constant operand. A constant of the wrong length violates a rule of its own.
 fn constant(t: &Typing, index: usize, length: usize) -> Result<Option<Vec<i64>>, super::Violation> {
     let constant = t.module.constant_of(t.operand_value(index)?);
     let values = constant.and_then(|constant| t.module.constant_integers(constant));

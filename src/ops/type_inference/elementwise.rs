@@ -1,4 +1,4 @@
-//! Rules of ops that work on each element by itself.
+//! Rules of elementwise ops.
 
 use super::typing::{Typing, dims_fit, known_of, one, tensor, types};
 use super::{Inferred, Violation};
@@ -6,7 +6,7 @@ use crate::diagnostic::Part;
 use crate::ir::{Dim, Dims, Element, TensorType};
 use crate::ops::quantize::Quantization;
 
-/// The sizes that all these operands have.
+/// The common sizes of these operands.
 fn common(t: &Typing, operands: &[&TensorType]) -> Result<Dims, Violation> {
     let Some((first, rest)) = operands.split_first() else { return Ok(Dims::new()) };
     let mut dims = first.dims.clone();
@@ -24,12 +24,12 @@ fn common(t: &Typing, operands: &[&TensorType]) -> Result<Dims, Violation> {
     Ok(dims)
 }
 
-/// Which operand a type has been taken from.
+/// Which operand a type comes from.
 fn place(t: &Typing, ty: &TensorType) -> Option<usize> {
     (0..t.operand_count()).find(|&index| t.operand(index).is_ok_and(|own| std::ptr::eq(own, ty)))
 }
 
-/// All operands and the result have one type.
+/// All operands and the result have the same type.
 pub(in crate::ops) fn same(t: &Typing) -> Inferred {
     let operands = t.operands()?;
     let element = operands.first().map_or(Element::Bool, |first| first.element);
@@ -67,12 +67,12 @@ fn expressed(t: &Typing, quantized: Element, float: Element) -> Result<(), Viola
     Err(Violation::types(format!("the expressed type is `{own}`, not `{other}`")))
 }
 
-/// The result is whether something holds of each element.
+/// The result is a predicate per element.
 pub(in crate::ops) fn predicate(t: &Typing) -> Inferred {
     one(tensor(Element::Bool, t.operand(0)?.dims.clone()))
 }
 
-/// The result is real where the operand is complex.
+/// The result is real if the operand is complex.
 pub(in crate::ops) fn part(t: &Typing) -> Inferred {
     let operand = t.operand(0)?;
     one(tensor(operand.element.part(), operand.dims.clone()))
@@ -98,8 +98,8 @@ pub(in crate::ops) fn compare(t: &Typing) -> Inferred {
     one(tensor(Element::Bool, common(t, &t.operands()?)?))
 }
 
-/// The stated kind of a comparison is that of its elements (StableHLO spec, compare, C5). XLA refuses another one.
-/// Whether integers are equal does not depend on how their sign is read.
+/// The stated comparison type must match the elements (StableHLO spec, compare, C5), or XLA refuses it. Equality of
+/// integers does not depend on their signedness.
 fn compare_type(t: &Typing) -> Result<(), Violation> {
     if t.attribute("compare_type").is_err() {
         return Ok(());
@@ -129,7 +129,7 @@ pub(in crate::ops) fn select(t: &Typing) -> Inferred {
         return Err(t.wrong_operand(0, predicate, "hold i1"));
     }
     let mut operands = vec![on_true, on_false];
-    // A predicate of rank 0 chooses for all elements (StableHLO spec, select, C1).
+    // A scalar predicate applies to all elements (StableHLO spec, select, C1).
     if predicate.rank() != 0 {
         operands.push(predicate);
     }
@@ -155,8 +155,7 @@ pub(in crate::ops) fn reduce_precision(t: &Typing) -> Inferred {
     same(t)
 }
 
-/// Sizes are one where `broadcast_dimensions`, or their alignment at the last dimension, puts them together, or one of
-/// them is 1.
+/// Sizes must be equal if `broadcast_dimensions`, or alignment at the last dimension, pairs them, unless one is 1.
 pub(in crate::ops) fn broadcasting(t: &Typing) -> Inferred {
     let result = t.result(0)?;
     let explicit = t.module.attribute(t.op, "broadcast_dimensions").is_some();
@@ -195,7 +194,7 @@ pub(in crate::ops) fn broadcasting(t: &Typing) -> Inferred {
                 *dim = Dim::Known(1);
                 continue;
             };
-            // A number other than 1 is the size of the result; a size that is not a number may be 1.
+            // A static size other than 1 is the result's size; a symbolic size may be 1.
             let others: Vec<Dim> = sizes.collect();
             let number = others.iter().chain([&first]).find(|dim| dim.known().is_some());
             let same = others.iter().all(|&other| other == first).then_some(first);

@@ -4,7 +4,7 @@ use super::Inferred;
 use super::typing::{Typing, attribute, one, tensor};
 use crate::ir::{Dim, Element};
 
-/// The result has a truth value for each element.
+/// The result has one truth value per element.
 pub(in crate::ops) fn truths(t: &Typing) -> Inferred {
     one(tensor(Element::Bool, t.operand(0)?.dims.clone()))
 }
@@ -14,7 +14,7 @@ pub(in crate::ops) fn first(t: &Typing) -> Inferred {
     one(t.operand(0)?.clone())
 }
 
-/// Each dimension has its elements as many times as its scale tells.
+/// Each dimension is scaled.
 pub(in crate::ops) fn repeat(t: &Typing) -> Inferred {
     let operand = t.operand(0)?;
     let scales = t.integers_of("scales", operand.rank())?;
@@ -26,7 +26,7 @@ pub(in crate::ops) fn repeat(t: &Typing) -> Inferred {
     one(tensor(operand.element, sizes))
 }
 
-/// Two dimensions have the sizes that their matrices make of them.
+/// Two dimensions get the sizes of their matrices.
 pub(in crate::ops) fn resample(t: &Typing) -> Inferred {
     let operand = t.operand(0)?;
     let [axis] = t.integers_of("axis", 1)?[..] else { return attribute("axis", "expected one dimension") };

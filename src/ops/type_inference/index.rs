@@ -1,11 +1,11 @@
-//! Rules of ops that read and write at computed places.
+//! Rules of gathers, scatters and dynamic slices.
 
 use super::typing::{Typing, attribute, dim_fits, distinct, one, tensor, types, without};
 use super::{Inferred, Violation};
 use crate::diagnostic::Part;
 use crate::ir::{Dim, Dims, TensorType};
 
-/// Demands a scalar integer for each dimension after the given operand.
+/// Requires a scalar integer per dimension after the given operand.
 fn start_indices(t: &Typing, first: usize, rank: usize) -> Result<(), Violation> {
     if t.operand_count() - first != rank {
         return types(format!("expected {rank} start indices, found {}", t.operand_count() - first));
@@ -17,7 +17,7 @@ fn start_indices(t: &Typing, first: usize, rank: usize) -> Result<(), Violation>
     Ok(())
 }
 
-/// How many elements are taken along each dimension.
+/// The number of elements along each dimension.
 fn slice_sizes(t: &Typing, operand: &TensorType) -> Result<Dims, Violation> {
     let sizes = t.sizes_of("slice_sizes", operand.rank())?;
     for (axis, (size, whole)) in sizes.iter().zip(&operand.dims).enumerate() {
@@ -64,13 +64,13 @@ pub(in crate::ops) fn dynamic_gather(t: &Typing) -> Inferred {
     gathered(t, &std::iter::repeat_n(Dim::Dynamic, operand.rank()).collect())
 }
 
-/// The dimensions that index a tensor: those at which the index vectors point, and those of the batch.
+/// The indexed dimensions of a tensor and the batching dimensions.
 struct IndexedDims {
     /// The batch dimensions of the indices, in order.
     batch: Dims,
 }
 
-/// Checks what gather and scatter have in common: `map` and the batching dimensions against the indices.
+/// Checks the parts common to gather and scatter: `map` and the batching dimensions against the indices.
 fn indexing(
     t: &Typing,
     name: &'static str,
@@ -107,7 +107,7 @@ fn indexing(
     Ok(IndexedDims { batch: without(&indices.dims, &[vector]) })
 }
 
-/// The dimensions of a window that the text leaves out, which are sorted and distinct.
+/// The omitted window dimensions, which are sorted and distinct.
 fn dropped(
     t: &Typing,
     name: &'static str,

@@ -6,7 +6,7 @@ use crate::diagnostic::Part;
 use crate::ir::{Attribute, Dim, Element, TensorType};
 use smallvec::smallvec;
 
-/// Demands that the last two dimensions are there and of one size.
+/// Requires two trailing dimensions of equal size.
 fn square(t: &Typing, ty: &TensorType) -> Result<(), Violation> {
     match ty.dims[..] {
         [.., rows, columns] if dim_fits(rows, columns) => Ok(()),
@@ -80,7 +80,7 @@ pub(in crate::ops) fn fft(t: &Typing) -> Inferred {
     one(tensor(element, dims))
 }
 
-/// All operands but the first, and the gradient, which has its shape, are of the features' size.
+/// All operands except the first and the gradient, which has its shape, have the features' size.
 pub(in crate::ops) fn batch_norm(t: &Typing) -> Inferred {
     let operand = t.operand(0)?;
     let feature = t.dimension("feature_index", operand.rank())?;
@@ -125,7 +125,7 @@ pub(in crate::ops) fn rng_bit_generator(t: &Typing) -> Inferred {
     Ok(smallvec![state.clone(), t.result(1)?.clone()])
 }
 
-/// The greatest `k` along the last dimension, and where they are.
+/// The `k` largest elements along the last dimension, and their indices.
 pub(in crate::ops) fn top_k(t: &Typing) -> Inferred {
     let operand = t.operand(0)?;
     let k = match t.attribute("k")? {

@@ -1,9 +1,9 @@
-//! Type rules: what the StableHLO specification demands of each op, as far as types and attributes tell.
+//! Type rules: the StableHLO specification's constraints on types and attributes.
 //!
-//! A rule reads an op's operands, attributes and regions, and gives the types that its results have. [`check`]
-//! holds these against the types that the text states, so that no lowering meets an axis out of range or a shape
-//! that does not fit; [`infer`] gives them to whoever knows more of the operands than the text does. An unknown size
-//! fits every size.
+//! A rule reads an op's operands, attributes and regions, and returns the types of its results. [`check`] compares
+//! them with the types in the text, so lowerings never see an axis out of range or mismatched shapes; [`infer`]
+//! returns them to passes that know more about the operands than the text. An unknown size is compatible with every
+//! size.
 
 pub(super) mod collective;
 pub(super) mod contraction;
@@ -24,26 +24,26 @@ use smallvec::SmallVec;
 pub(super) use typing::Typing;
 pub(super) use typing::{dim_fits, dims_fit};
 
-/// What an op breaks.
+/// A violated rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Violation {
     kind: Kind,
     /// What is wrong, in words.
     why: String,
-    /// The parts of the op that show it, and what is to be said of each; none where the whole op does.
+    /// The parts of the op to point at, with their labels; none for the whole op.
     parts: Vec<(Part, String)>,
 }
 
-/// What a violation is of.
+/// The kind of a violation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// An attribute that is missing.
+    /// A missing attribute.
     Missing(&'static str),
-    /// An attribute with a value that is not allowed.
+    /// An attribute with an invalid value.
     Attribute(&'static str),
-    /// Types that do not go together.
+    /// Incompatible types.
     Types,
-    /// A type whose bytes are more than can be counted.
+    /// A type whose size in bytes overflows.
     TooLarge,
 }
 
@@ -62,13 +62,13 @@ impl Violation {
         Self { kind: Kind::Types, why: why.into(), parts: Vec::new() }
     }
 
-    /// Says of a part of the op what it has to do with it; the first part is where a reader looks first.
+    /// Labels a part of the op; the first part is the primary one.
     fn showing(mut self, part: Part, text: impl Into<String>) -> Self {
         self.parts.push((part, text.into()));
         self
     }
 
-    /// The same violation by an element of the attribute's list, or by a field of it.
+    /// The same violation, at an element of the attribute's list or at a field.
     fn within(mut self, narrow: impl FnOnce(Part) -> Part) -> Self {
         if let Some((part, _)) = self.parts.first_mut() {
             *part = narrow(std::mem::take(part));
@@ -77,7 +77,7 @@ impl Violation {
     }
 }
 
-/// The types of the results, or nothing where the rule does not say.
+/// The types of the results; `None` if the rule does not determine them.
 pub(super) type Inferred = Result<SmallVec<[TensorType; 1]>, Violation>;
 
 /// A number of operands or results.
@@ -132,25 +132,25 @@ impl Rule {
 pub(super) const UNARY: Rule = rule(1, elementwise::same);
 /// Two operands and a result of one type.
 pub(super) const BINARY: Rule = rule(2, elementwise::same);
-/// One operand, and a truth value for each of its elements.
+/// One operand, and one truth value per element.
 pub(super) const PREDICATE: Rule = rule(1, elementwise::predicate);
 /// Operands that broadcast.
 pub(super) const fn broadcasting(operands: usize) -> Rule {
     rule(operands, elementwise::broadcasting)
 }
 
-/// The types that the text states.
+/// The types in the text.
 pub(super) const STATED: fn(&Typing) -> Inferred = |t| t.stated();
 
 fn find(name: OpName) -> Option<&'static Rule> {
     super::INDEX.get(&name)?.rule.as_ref()
 }
 
-/// Reports what an op breaks of its rule; an op without a rule breaks none.
+/// Reports violations of an op's rule.
 pub fn check(module: &Module, op: OpId, diagnostics: &mut Diagnostics) {
     let Some(rule) = find(module.op(op).name) else { return };
     let operation = module.op(op);
-    // A faulty definition has been reported, and what follows from it would repeat that.
+    // A faulty definition has already been reported.
     if operation.operands.iter().any(|&operand| module.is_error_value(operand)) {
         return;
     }
@@ -222,8 +222,8 @@ fn broken(module: &Module, op: OpId, rule: &Rule) -> Result<(), Violation> {
     Ok(())
 }
 
-/// The types that follow from an op's operands for its results; `None` where the op has no rule, breaks it, or the
-/// rule does not say. A size that does not follow is unknown.
+/// The result types that follow from an op's operands. `None` if the op has no rule, violates it, or the rule does
+/// not determine them. Sizes that do not follow are unknown.
 pub fn infer(module: &Module, op: OpId) -> Option<SmallVec<[TensorType; 1]>> {
     let rule = find(module.op(op).name)?;
     let operation = module.op(op);
@@ -234,7 +234,7 @@ pub fn infer(module: &Module, op: OpId) -> Option<SmallVec<[TensorType; 1]>> {
     (inferred.len() == operation.results.len()).then_some(inferred)
 }
 
-/// Whether an op is there for its results alone. Of what is not known, nothing is assumed.
+/// Whether an op has no side effects. Unknown ops may have some.
 pub fn is_pure(module: &Module, op: OpId) -> bool {
     let name = module.op(op).name;
     if name == stablehlo::CUSTOM_CALL {

@@ -1,4 +1,4 @@
-//! Rules of ops that make and arrange elements.
+//! Rules of ops that create and move elements.
 
 use super::typing::{Typing, attribute, dim_fits, dims_fit, element_fits, one, tensor, types};
 use super::{Inferred, Violation};
@@ -40,8 +40,8 @@ pub(in crate::ops) fn reshape(t: &Typing) -> Inferred {
     one(tensor(operand.element, result.dims.clone()))
 }
 
-/// The operand's elements in the bits of another type: a wider type takes the last dimension in, a narrower one adds
-/// one (StableHLO spec, bitcast_convert, C1).
+/// Reinterprets bits: a wider type merges the last dimension, a narrower one adds one (StableHLO spec,
+/// bitcast_convert, C1).
 pub(in crate::ops) fn bitcast_convert(t: &Typing) -> Inferred {
     let (operand, result) = (t.operand(0)?, t.result(0)?);
     let (from, to) = (operand.element.bits(), result.element.bits());
@@ -81,8 +81,8 @@ pub(in crate::ops) fn broadcast_in_dim(t: &Typing) -> Inferred {
     one(tensor(operand.element, result.dims.clone()))
 }
 
-/// Demands that `broadcast_dimensions` has a dimension of the result for each of operand 0, of its size unless that
-/// is 1.
+/// Requires that `broadcast_dimensions` has one result dimension per dimension of operand 0, of equal size unless
+/// that is 1.
 pub(super) fn broadcasts(t: &Typing, rank: usize) -> Result<(), Violation> {
     const NAME: &str = "broadcast_dimensions";
     let (operand, result) = (t.operand(0)?, t.result(0)?);
@@ -199,7 +199,7 @@ pub(in crate::ops) fn pad(t: &Typing) -> Inferred {
     one(tensor(operand.element, dims))
 }
 
-/// The size after padding, when it is one.
+/// The size after padding, if valid.
 pub(super) fn padded(t: &Typing, size: Dim, edges: [Dim; 2], interior: i64) -> Option<Dim> {
     let sizes = &t.module.dim_exprs;
     let between = sizes.larger(sizes.subtract(size, Dim::Known(1)), Dim::Known(0));
@@ -209,7 +209,7 @@ pub(super) fn padded(t: &Typing, size: Dim, edges: [Dim; 2], interior: i64) -> O
     fits.then_some(padded)
 }
 
-/// The result of an op that gives a size.
+/// The result of an op that returns a size.
 pub(super) fn size_scalar() -> crate::ir::TensorType {
     tensor(Element::I32, [])
 }

@@ -1,11 +1,11 @@
-//! What rules ask of an op.
+//! The queries of type rules.
 
 use super::{Inferred, Violation};
 use crate::diagnostic::Part;
 use crate::ir::{Attribute, Dim, Dims, Element, Module, OpId, TensorType, TypeId, ValueId, stablehlo};
 use smallvec::smallvec;
 
-/// An op under a rule.
+/// An op being checked.
 pub(in crate::ops) struct Typing<'a> {
     pub(super) module: &'a Module,
     pub(super) op: OpId,
@@ -21,7 +21,7 @@ pub(super) fn attribute<T>(name: &'static str, why: impl Into<String>) -> Result
     Err(Violation::attribute(name, why))
 }
 
-/// Whether two sizes can be one.
+/// Whether two sizes are compatible.
 pub(in crate::ops) fn dim_fits(x: Dim, y: Dim) -> bool {
     match (x.known(), y.known()) {
         (Some(x), Some(y)) => x == y,
@@ -29,23 +29,22 @@ pub(in crate::ops) fn dim_fits(x: Dim, y: Dim) -> bool {
     }
 }
 
-/// Whether two lists of sizes can be one.
+/// Whether two lists of sizes are compatible.
 pub(in crate::ops) fn dims_fit(x: &[Dim], y: &[Dim]) -> bool {
     x.len() == y.len() && x.iter().zip(y).all(|(&x, &y)| dim_fits(x, y))
 }
 
-/// Whether two element types can be one. Quantized types of different scales are compared by nobody here: the text of
-/// their parameters is not read.
+/// Whether two element types are compatible. The parameters of quantized types are not compared.
 pub(super) fn element_fits(x: Element, y: Element) -> bool {
     x == y || matches!((x, y), (Element::Quantized(_), _) | (_, Element::Quantized(_)))
 }
 
-/// Whether two types can be one.
+/// Whether two types are compatible.
 pub(super) fn fits(x: &TensorType, y: &TensorType) -> bool {
     element_fits(x.element, y.element) && dims_fit(&x.dims, &y.dims)
 }
 
-/// The size, of two that can be one, of which more is known.
+/// The more precise of two compatible sizes.
 pub(super) fn known_of(x: Dim, y: Dim) -> Dim {
     match (x, y) {
         (Dim::Known(_), _) | (_, Dim::Dynamic) => x,
@@ -92,7 +91,7 @@ impl<'a> Typing<'a> {
         (0..self.operand_count()).map(|index| self.operand(index)).collect()
     }
 
-    /// The type that the text gives a result.
+    /// The type of a result in the text.
     pub(super) fn result(&self, index: usize) -> Result<&'a TensorType, Violation> {
         let result = self.module.op(self.op).results.get(index).copied();
         let ty = result.and_then(|result| self.module.tensor(result));
@@ -102,7 +101,7 @@ impl<'a> Typing<'a> {
         })
     }
 
-    /// All results as the text has them.
+    /// All results in the text.
     pub(super) fn stated(&self) -> Inferred {
         (0..self.result_count()).map(|index| self.result(index).cloned()).collect()
     }
@@ -135,7 +134,7 @@ impl<'a> Typing<'a> {
         Err(self.wrong_operand(index, ty, "hold integers"))
     }
 
-    /// An operand that is a list of integers, of that length when it is known.
+    /// An operand that is a list of integers, of that length if it is known.
     pub(super) fn list(&self, index: usize, length: usize) -> Result<(), Violation> {
         let ty = self.integer_operand(index)?;
         if ty.rank() == 1 && dim_fits(ty.dims[0], Dim::Known(length as i64)) {
@@ -150,7 +149,7 @@ impl<'a> Typing<'a> {
             .showing(Part::OperandType(index), format!("this must {must}"))
     }
 
-    /// The violation by the types of two operands, of which the second is the one to look at.
+    /// A violation by the types of two operands, the second being the primary one.
     pub(super) fn disagreeing(&self, x: usize, y: usize, why: impl Into<String>) -> Violation {
         let say = |index: usize| {
             let ty = self.operand(index).map(|ty| self.describe(ty));
@@ -159,7 +158,7 @@ impl<'a> Typing<'a> {
         Violation::types(why).showing(Part::OperandType(y), say(y)).showing(Part::OperandType(x), say(x))
     }
 
-    /// Demands that two operands have one element type.
+    /// Requires that two operands have the same element type.
     pub(super) fn same_element(&self, x: usize, y: usize) -> Result<(), Violation> {
         let (left, right) = (self.operand(x)?, self.operand(y)?);
         if element_fits(left.element, right.element) {
@@ -182,7 +181,7 @@ impl<'a> Typing<'a> {
         value.ok_or_else(|| Violation::attribute(name, "expected an integer"))
     }
 
-    /// An integer that may be left out.
+    /// An optional integer.
     pub(super) fn integer_or(&self, name: &'static str, default: i64) -> Result<i64, Violation> {
         if self.module.attribute(self.op, name).is_some() { self.integer(name) } else { Ok(default) }
     }
@@ -213,7 +212,7 @@ impl<'a> Typing<'a> {
         attribute(name, format!("expected {length} sizes, found {}", sizes.len()))
     }
 
-    /// A list of that many integers, each at least `least`; all are `default` when it is left out.
+    /// A list of that many integers, each at least `least`; all are `default` if absent.
     pub(super) fn integers_or(
         &self,
         name: &'static str,
@@ -254,14 +253,14 @@ impl<'a> Typing<'a> {
             .map_err(|violation| in_field(violation, field))
     }
 
-    /// The integers in a field of a struct attribute; an absent field is an empty list.
+    /// The integers in a field of a struct attribute; empty if the field is absent.
     pub(super) fn field_integers(&self, name: &'static str, field: &str) -> Result<Vec<i64>, Violation> {
         let Some(value) = self.module.field(self.attribute(name)?, field) else { return Ok(Vec::new()) };
         let values = self.module.integers(value);
         values.ok_or_else(|| Violation::attribute(name, format!("`{field}` is not a list of integers")))
     }
 
-    /// The integer in a field of a struct attribute; 0 when it is absent, as the text leaves zeros out.
+    /// The integer in a field of a struct attribute; 0 if absent.
     pub(super) fn field_integer(&self, name: &'static str, field: &str) -> Result<i64, Violation> {
         match self.field_integers(name, field)?[..] {
             [] => Ok(0),
@@ -279,7 +278,7 @@ impl<'a> Typing<'a> {
         }
     }
 
-    /// The violation by a list with a number for each dimension of an operand, which has not as many.
+    /// The violation by a list that should have one number per dimension of an operand.
     pub(super) fn one_each(&self, name: &'static str, found: usize, index: usize, rank: usize) -> Violation {
         let numbers =
             if found == 1 { "this has 1 number".to_owned() } else { format!("this has {found} numbers") };
@@ -293,7 +292,7 @@ impl<'a> Typing<'a> {
 
     // Regions.
 
-    /// The types of a region's arguments and of what it returns. It must be one block that ends as it must.
+    /// The types of a region's arguments and of its returned values. It must be one block with a terminator.
     pub(super) fn region(&self, index: usize) -> Result<(Vec<TypeId>, Vec<TypeId>), Violation> {
         let module = self.module;
         let region = module.op(self.op).regions.get(index).copied();
@@ -310,16 +309,16 @@ impl<'a> Typing<'a> {
         Ok((arguments, module.op(terminator).operands.iter().map(type_of).collect()))
     }
 
-    /// Demands this number of regions.
+    /// Requires this number of regions.
     pub(super) fn regions(&self, count: usize) -> Result<(), Violation> {
         let found = self.module.op(self.op).regions.len();
         if found == count { Ok(()) } else { types(format!("expected {count} regions, found {found}")) }
     }
 
-    /// Demands that a region combines scalars: `count` arguments, each a scalar as its own element type says, and
-    /// as many results as half of them.
+    /// Requires that a region combines scalars: `count` arguments, each a scalar of its own element type, and half as
+    /// many results.
     ///
-    /// The element types are those of the operands, or wider ones that they are promoted to.
+    /// The element types are those of the operands, or wider ones.
     pub(super) fn combines(&self, index: usize, count: usize) -> Result<(), Violation> {
         let (arguments, returned) = self.region(index)?;
         if arguments.len() != 2 * count || returned.len() != count {
@@ -333,7 +332,7 @@ impl<'a> Typing<'a> {
         self.scalars(index, arguments.iter().chain(&returned))
     }
 
-    /// Demands that what a region takes or returns are scalars.
+    /// Requires that a region takes and returns scalars.
     pub(super) fn scalars<'t>(
         &self,
         region: usize,

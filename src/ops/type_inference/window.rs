@@ -5,7 +5,7 @@ use super::typing::{Typing, attribute, dims_fit, element_fits, known_of, tensor,
 use super::{Inferred, Violation};
 use crate::ir::{Dim, Dims, Element, TensorType};
 
-/// The inputs, of one shape, of an op that has an initial value for each.
+/// The inputs, of one shape, of an op with one initial value per input.
 fn inputs<'a>(t: &Typing<'a>) -> Result<(Vec<&'a TensorType>, Dims), Violation> {
     let count = t.operand_count() / 2;
     if t.operand_count() != 2 * count || t.result_count() != count {
@@ -71,8 +71,8 @@ fn windows(
     base: &'static str,
     dilations: &'static str,
 ) -> Result<Vec<Windows>, Violation> {
-    // JAX's running totals over a symbolic dimension have a window as long as that, and its pools over all of an image
-    // are as long and step as far.
+    // JAX's cumulative sums over a symbolic dimension have a window of that length, and its global pools have windows
+    // and strides of the image's size.
     let positive = |name: &'static str| -> Result<Dims, Violation> {
         let sizes = t.sizes_of(name, rank)?;
         match sizes.iter().position(|size| size.known().is_some_and(|size| size < 1)) {
@@ -106,7 +106,7 @@ fn windows(
     Ok((0..rank).map(window).collect())
 }
 
-/// The source has an element for each window (StableHLO spec, select_and_scatter, C1 to C11).
+/// The source has one element per window (StableHLO spec, select_and_scatter, C1 to C11).
 pub(in crate::ops) fn select_and_scatter(t: &Typing) -> Inferred {
     let (operand, source) = (t.operand(0)?, t.operand(1)?);
     t.scalar(2)?;
@@ -143,7 +143,7 @@ pub(in crate::ops) fn sort(t: &Typing) -> Inferred {
         return types("expected as many results as operands");
     }
     let dims = common(t, &inputs)?;
-    // -1 is the last dimension, and what an absent attribute means.
+    // -1 is the last dimension and the default.
     let dimension = t.integer_or("dimension", -1)?;
     let rank = dims.len() as i64;
     if dimension < -rank || dimension >= rank {

@@ -1,16 +1,16 @@
-//! Running totals: a window as long as the dimension, which padding lets begin, or end, at each element.
+//! Cumulative reductions: windows as long as the dimension, padded so that they start or end at each element.
 
 use super::Window;
 use crate::ir::{Dim, Dims, Element, OpName, Size, ValueId, onnx};
 use crate::ops::region::Combiner;
 use crate::ops::{Lower, LowerError};
 
-/// Running sums of more floats go through blocks,
+/// Longer float sums are computed in blocks,
 const LONG: i64 = 4096;
 /// of this size.
 const BLOCK: i64 = 256;
 
-/// The dimension that the window makes running totals along, and whether from its end; `None` when it is another one.
+/// The dimension of a cumulative window, and whether it runs from the end; `None` for other windows.
 pub(super) fn axis(cx: &Lower, value: ValueId, window: &Window) -> Option<(usize, bool)> {
     let sizes = cx.dims(value);
     let mut long = (0..window.rank()).filter(|&axis| !window.is_trivial(axis));
@@ -30,10 +30,10 @@ pub(super) fn axis(cx: &Lower, value: ValueId, window: &Window) -> Option<(usize
     Some((axis, reverse))
 }
 
-/// The running totals along a dimension, from its end where they are reversed, without the initial value.
+/// The cumulative reduction along a dimension, reversed or not, without the initial value.
 ///
 /// # Errors
-/// What [`double_in_loop`] refuses.
+/// Errors of [`double_in_loop`].
 pub(super) fn total(
     cx: &mut Lower,
     combiner: Combiner,
@@ -54,7 +54,7 @@ pub(super) fn total(
     }
 }
 
-/// `CumSum` has kernels for `i32` and `i64`, which wrap, as do the casts round it.
+/// `CumSum` has kernels for `i32` and `i64`, which wrap, like the casts around it.
 fn sum(cx: &mut Lower, value: ValueId, axis: usize, reverse: bool) -> ValueId {
     let element = cx.element(value);
     let wide = match element {
@@ -73,8 +73,8 @@ fn sum(cx: &mut Lower, value: ValueId, axis: usize, reverse: bool) -> ValueId {
     cx.cast(total, element)
 }
 
-/// `CumSum` adds one element after the other, and the error grows with their number. Here it runs through blocks, and
-/// the totals of the blocks before are added to each.
+/// `CumSum` adds one element after the other, so the error grows with their number. Here it runs on blocks, and the
+/// totals of earlier blocks are added.
 fn in_blocks(cx: &mut Lower, value: ValueId, axis: usize, reverse: bool) -> ValueId {
     let (element, dims) = (cx.element(value), cx.dims(value));
     let (size, block) = (dims[axis], Dim::Known(BLOCK));
@@ -109,7 +109,7 @@ fn running(cx: &mut Lower, name: OpName, value: ValueId, axis: usize, reverse: b
     node.like(value)
 }
 
-/// Combines each element with the one at distance 1, then 2, then 4 ..., after which each has met all before it.
+/// Combines each element with the one at distance 1, then 2, then 4, ..., until each has met all before it.
 fn double(
     cx: &mut Lower,
     combiner: Combiner,
@@ -136,10 +136,10 @@ fn double(
     value
 }
 
-/// As [`double`], along a dimension of symbolic size: a `Loop` over the distances.
+/// Like [`double`], along a symbolic dimension: a `Loop` over the distances.
 ///
 /// # Errors
-/// What `combine` refuses.
+/// Errors of `combine`.
 pub(super) fn double_in_loop(
     cx: &mut Lower,
     value: ValueId,
@@ -151,7 +151,7 @@ pub(super) fn double_in_loop(
     let (size, one) = (cx.size_scalar(dims[axis], Element::I64), cx.integer(Element::I64, 1));
     let mut places = cx.iota(Element::I64, 1, 0, dims[axis]);
     if reverse {
-        // A place below zero is counted from the end. One that is not is beyond it.
+        // A negative index counts from the end. Others are out of range.
         places = cx.elementwise(onnx::SUB, &[places, size]);
     }
     let any = cx.elementwise_to(onnx::LESS, &[one, size], Element::Bool);
@@ -162,7 +162,7 @@ pub(super) fn double_in_loop(
         let (distance, value) = (values[2], values[3]);
         let move_by = if reverse { onnx::ADD } else { onnx::SUB };
         let place = cx.elementwise(move_by, &[places, distance]);
-        // What is taken for a place outside of the dimension is any element, which is dropped.
+        // Out-of-range indices read any element, which is dropped.
         let other = cx.node(onnx::GATHER, &[value, place]).int("axis", axis as i64).out(element, &dims);
         let (zero, is_inside) =
             (cx.integer(Element::I64, 0), if reverse { onnx::LESS } else { onnx::GREATER_OR_EQUAL });
@@ -183,12 +183,12 @@ pub(super) fn double_in_loop(
 }
 
 impl Lower<'_> {
-    /// The elements `from` to `to` of one dimension.
+    /// Slices `from` to `to` along one dimension.
     pub fn span<S: Size>(&mut self, value: ValueId, axis: usize, from: S, to: S) -> ValueId {
         self.strided(value, axis, from, to, 1)
     }
 
-    /// The elements `from`, `from + step` ... before `to` of one dimension.
+    /// Slices `from`, `from + step`, ... before `to` along one dimension.
     pub fn strided<S: Size>(&mut self, value: ValueId, axis: usize, from: S, to: S, step: i64) -> ValueId {
         let mut limits = self.dims(value);
         let (mut starts, mut steps) = (vec![Dim::Known(0); limits.len()], vec![1; limits.len()]);

@@ -1,14 +1,14 @@
-//! Windows whose region has no name: applied to one position in the window after the other, in row-major order.
+//! Windows with an arbitrary region: applies it to one window offset after the other, in row-major order.
 //!
-//! The specification leaves the order open; this is that of XLA's CPU backend. Each position is one strided slice of
-//! the padded operands. Few positions are unrolled, many are a `Loop`.
+//! The specification leaves the order open; this is that of XLA's CPU backend. Each offset is one strided slice of
+//! the padded operands. Few offsets are unrolled, many are a `Loop`.
 
 use super::Window;
 use crate::ir::{Dim, Dims, Element, OpId, RegionId, ValueId, onnx};
 use crate::ops::reduce::pairs;
 use crate::ops::{Lower, Lowered};
 
-/// As many positions are unrolled.
+/// More offsets become a loop.
 const UNROLLED: i64 = 16;
 
 pub(super) fn lower(cx: &mut Lower, op: OpId, region: RegionId, window: &Window, out: &[Dim]) -> Lowered {

@@ -1,15 +1,15 @@
-//! `reduce_window`: the elements in a window that moves over the operand, combined by the op of a region.
+//! `reduce_window`: reduces the elements in a window that moves over the operand.
 //!
 //! Result element `o` combines, along each dimension, the elements `o * stride + k * dilation - low` for `k` below
-//! the window's size, in an operand that base dilation has spread, and the initial value. Where there is no element
-//! the specification has the initial value again; XLA passes over the place, as is done here for ops with a name.
-//! The two differ only for initial values that are not neutral.
+//! the window's size, in the base-dilated operand, with the initial value. Outside of the operand the specification
+//! uses the initial value again; XLA skips those elements, as do named ops here. The two differ only for initial
+//! values that are not neutral.
 //!
-//! - A window as long as the dimension, padded on one side, is a running total: `CumSum`, or a doubling scan.
-//! - Windows of symbolic size are reductions and running totals, else a `Loop`.
+//! - A window as long as the dimension, padded on one side, is cumulative: `CumSum`, or a doubling scan.
+//! - Windows of symbolic size are reductions, cumulative, or a `Loop`.
 //! - Windows of float maxima, minima and sums are `MaxPool` and `AveragePool`.
 //! - Other named ops combine strided slices, one dimension after the other.
-//! - Other regions on scalars combine one strided slice for each position in the window, in their order.
+//! - Other scalar regions combine one strided slice per window offset, in order.
 
 mod cumulative;
 mod fold;
@@ -42,7 +42,7 @@ pub(super) const ROWS: &[Row] = &[
     .note("one slice per window position, then one scatter"),
 ];
 
-/// How the window is placed over the operand, with one entry a dimension.
+/// The window parameters per dimension.
 #[derive(Clone, Debug)]
 struct Window {
     sizes: Vec<i64>,
@@ -86,17 +86,17 @@ impl Window {
         self.sizes.len()
     }
 
-    /// Whether the padding is numbers.
+    /// Whether the padding is static.
     fn is_padded_by_numbers(&self) -> bool {
         self.low.iter().chain(&self.high).all(|amount| amount.known().is_some())
     }
 
-    /// The padding before the operand, where it is numbers.
+    /// The low padding, if it is static.
     fn low(&self, axis: usize) -> i64 {
         self.low[axis].known().unwrap_or(0)
     }
 
-    /// The window over an operand that has been padded.
+    /// The window over an already padded operand.
     fn without_padding(&self) -> Self {
         let none: Dims = self.low.iter().map(|_| Dim::Known(0)).collect();
         Self { low: none.clone(), high: none, ..self.clone() }
@@ -116,19 +116,19 @@ impl Window {
         }
     }
 
-    /// Number of positions in the window.
+    /// The number of offsets in the window.
     fn count(&self) -> i64 {
         self.sizes.iter().product()
     }
 
-    /// Whether the dimension passes through as it is.
+    /// Whether the dimension is unchanged.
     fn is_trivial(&self, axis: usize) -> bool {
         let padding = (self.low[axis], self.high[axis]);
         (self.sizes[axis], self.strides[axis], self.base[axis], padding)
             == (1, 1, 1, (Dim::Known(0), Dim::Known(0)))
     }
 
-    /// Where the window's element of this number, in row-major order, is relative to its first.
+    /// The offset of this number, in row-major order, relative to the window's first element.
     fn offsets(&self, number: i64) -> Vec<i64> {
         let mut offsets = vec![0; self.rank()];
         let mut rest = number;
@@ -139,20 +139,20 @@ impl Window {
         offsets
     }
 
-    /// The distance between the first and the last element of the window, and one.
+    /// The span of the window: the distance from the first to the last element, plus one.
     fn extent(&self, axis: usize) -> i64 {
         (self.sizes[axis] - 1) * self.dilations[axis] + 1
     }
 
-    /// How far after its start a slice ends that has one element of each window, along each dimension.
+    /// The length of a slice with one element of each window, per dimension.
     fn reach(&self, sizes: &DimExprs, out: &[Dim]) -> Dims {
         out.iter().zip(&self.strides).map(|(&places, &stride)| reach(sizes, places, stride)).collect()
     }
 }
 
-/// The distance from the start to the end of a slice of `places` elements with a stride. A slice that may be empty ends at
-/// its start: an end before the start could be negative, and ONNX counts that from the end of the dimension. With a
-/// stride of 1 the end is a number of elements before the dimension's, and is written as such.
+/// The span of a slice of `places` elements with a stride. An empty slice ends at its start: a smaller end could be
+/// negative, which ONNX counts from the end of the dimension. With stride 1 the end is written relative to the end of
+/// the dimension.
 fn reach(sizes: &DimExprs, places: Dim, stride: i64) -> Dim {
     match places {
         Dim::Known(places) => Dim::Known((places - 1) * stride + 1),
@@ -192,7 +192,7 @@ fn reduce_window(cx: &mut Lower, op: OpId) -> Lowered {
     Ok(results.into_iter().collect())
 }
 
-/// The windows of one operand, combined by an op with a name, without the initial value.
+/// The windows of one operand under a named op, without the initial value.
 fn windows(
     cx: &mut Lower,
     op: OpId,
@@ -208,7 +208,7 @@ fn windows(
     if (0..window.rank()).all(|axis| window.is_trivial(axis)) {
         return Ok(value);
     }
-    // What is not a number cannot be the padding of a pool, unless the pool computes it.
+    // Symbolic padding needs a pool that computes it.
     if !window.is_padded_by_numbers() && pool::auto_pad(cx, value, window, out).is_none() {
         let padded = cx.pad(value, &window.low, &window.high, neutral);
         return windows(cx, op, combiner, padded, neutral, &window.without_padding(), out);

@@ -1,8 +1,7 @@
-//! Windows that are ONNX's pools.
+//! Windows that become ONNX pools.
 //!
-//! The dimensions that the window covers become the spatial ones, all others batch and channel. ONNX Runtime refuses
-//! padding as wide as the kernel, so such padding is a `Pad` before it. Its `MaxPool` passes over NaN: exactness is the
-//! slices' ([`super::slices`]).
+//! The window's dimensions become spatial ones, all others batch and channel. ONNX Runtime refuses padding as wide as
+//! the kernel, so it becomes a `Pad`. Its `MaxPool` ignores NaN: [`super::slices`] is exact.
 
 use super::Window;
 use crate::ir::{Dim, DimExprs, Dims, Element, ValueId, onnx};
@@ -13,7 +12,7 @@ use crate::ops::region::Combiner;
 /// ONNX Runtime pools over one to three dimensions.
 const SPATIAL: usize = 3;
 
-/// Longer sums are made from shorter ones.
+/// Longer sums are split.
 const LONG_SUM: i64 = 1024;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -23,7 +22,7 @@ enum Pool {
     Sum,
 }
 
-/// The windows, without the initial value; `None` where no pool computes them.
+/// The windows, without the initial value; `None` if no pool computes them.
 pub(super) fn lower(
     cx: &mut Lower,
     op: crate::ir::OpId,
@@ -48,7 +47,7 @@ pub(super) fn lower(
     }
     let same = auto_pad(cx, value, window, out);
     match pool {
-        // No kernel for f64, and dilations came with opset 19. The kernel adds one element after the other, and its
+        // There is no f64 kernel, and dilations need opset 19. The kernel adds one element after the other, so its
         // error grows with their number.
         Pool::Sum if element == Element::F64 || (dilated && cx.opset() < 19) || window.count() > LONG_SUM => {
             return None;
@@ -64,7 +63,7 @@ pub(super) fn lower(
         }
         _ => {}
     }
-    // A window over all there is, is a reduction.
+    // A window over everything is a reduction.
     let whole = |&axis: &usize| {
         let whole = sizes[axis] == Dim::Known(window.sizes[axis]) && out[axis] == Dim::Known(1);
         whole && (window.low[axis], window.high[axis]) == (Dim::Known(0), Dim::Known(0))
@@ -72,7 +71,7 @@ pub(super) fn lower(
     if pooled.iter().all(whole) {
         return None;
     }
-    // The kernels begin at the lowest finite number, but for windows over two dimensions inside of the operand.
+    // The kernels start at the lowest finite number, except for windows over two dimensions inside of the operand.
     let begins_finite = pool != Pool::Sum && element == Element::F32;
     let loses_infinity = begins_finite && !(pool == Pool::Max && is_finite_below(cx, value));
     if loses_infinity && pooled.len() == SPATIAL {
@@ -104,8 +103,8 @@ pub(super) fn lower(
     Some(cx.slice(all, &starts, out, &vec![1; places.len()]))
 }
 
-/// Pads the end of a symbolic dimension that may be shorter than the window: there is no place for it then, and ONNX
-/// Runtime finds one, or fails. The places that come with the padding are to be cut off.
+/// Pads the end of a symbolic dimension that may be shorter than the window: there is no window then, but ONNX
+/// Runtime finds one, or fails. The extra windows must be sliced off.
 fn reach_beyond(known: &DimExprs, window: &mut Window, axis: usize, size: Dim, places: &mut Dim) {
     let extent = window.extent(axis);
     let padded = known.sum([size, window.low[axis], window.high[axis]]);
@@ -115,7 +114,7 @@ fn reach_beyond(known: &DimExprs, window: &mut Window, axis: usize, size: Dim, p
     }
 }
 
-/// The pool along one dimension, as one over two of which the other has one element.
+/// A pool along one dimension, with an extra dimension of size 1.
 fn beside_one(
     cx: &mut Lower,
     pool: Pool,
@@ -138,7 +137,7 @@ fn beside_one(
     cx.reshape(result, out)
 }
 
-/// Whether a value is known to be above minus infinity everywhere: most often it comes from a ReLU.
+/// Whether all elements of a value are known to be above minus infinity, usually after a ReLU.
 fn is_finite_below(cx: &Lower, value: ValueId) -> bool {
     let mut values = vec![value];
     let mut steps = 0;
@@ -162,10 +161,10 @@ fn is_finite_below(cx: &Lower, value: ValueId) -> bool {
     true
 }
 
-/// So many ops are looked through for a bound.
+/// Limits how many ops are searched for a bound.
 const STEPS: usize = 64;
 
-/// The padding that the pool computes, where it is not numbers.
+/// The `auto_pad` for symbolic padding.
 pub(super) fn auto_pad(cx: &Lower, value: ValueId, window: &Window, out: &[Dim]) -> Option<&'static str> {
     let sizes = cx.dims(value);
     let pooled: Vec<usize> = (0..window.rank()).filter(|&axis| !window.is_trivial(axis)).collect();
@@ -187,8 +186,8 @@ fn misses(known: &DimExprs, window: &Window, axis: usize, size: Dim, out: Dim) -
     let (Dim::Known(low), Dim::Known(high)) = (window.low[axis], window.high[axis]) else { return true };
     let extent = window.extent(axis);
     let (Dim::Known(size), Dim::Known(out)) = (size, out) else {
-        // Windows inside of the operand have elements. Those that reach out of it do where the padding is shorter
-        // than they are, unless dilation steps over the only element.
+        // Windows inside of the operand have elements. Those that extend beyond it do if the padding is shorter than
+        // the window, unless dilation skips the only element.
         let inside = low <= 0 && high <= 0;
         let reaches_in = low < extent && high < extent && window.dilations[axis] == 1;
         return !(inside || reaches_in && known.is_at_least(size, 1));
@@ -211,8 +210,8 @@ fn emit(
 ) -> ValueId {
     let (element, sizes) = (cx.element(value), cx.dims(value));
     let others: Vec<usize> = (0..window.rank()).filter(|axis| !pooled.contains(axis)).collect();
-    // Under `vmap` a dimension of size 1 is between those of the batch and of the image. Without it the Transposes
-    // on both sides are those of an image, which cancel.
+    // Under `vmap` a dimension of size 1 is between batch and image. Without it the Transposes on both sides are
+    // those of an image, which cancel.
     let spare = others.iter().copied().filter(|&axis| sizes[axis] == Dim::Known(1));
     let spare: Vec<usize> = spare.take(others.len().saturating_sub(2)).collect();
     if !spare.is_empty() {
@@ -225,8 +224,8 @@ fn emit(
     }
     let order: Vec<i64> = others.iter().chain(pooled).map(|&axis| axis as i64).collect();
     let moved = cx.transpose(value, &order);
-    // Batch and channel, whatever the number of dimensions that they come from. A channel that is not a number would
-    // have to be computed beside the batch, and ONNX Runtime refuses one of size 0.
+    // Merges other dimensions into batch and channel. A symbolic channel would have to be computed, and ONNX Runtime
+    // refuses one of size 0.
     let apart = others.split_last().filter(|(last, _)| sizes[**last].known().is_some());
     let (channel, batch) = apart.map_or((Dim::Known(1), &others[..]), |(&last, rest)| (sizes[last], rest));
     let batch = cx.module.dim_exprs.product(batch.iter().map(|&axis| sizes[axis]));

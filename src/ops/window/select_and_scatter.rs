@@ -1,11 +1,11 @@
-//! `select_and_scatter`, the gradient of a max-pool: each window of the operand chooses an element, which gets the
+//! `select_and_scatter`, the gradient of a max-pool: each window of the operand selects an element, which gets the
 //! window's element of the source.
 //!
-//! The window is gone through position by position in row-major order, each one strided slice of the padded operand.
-//! The `select` region returns whether the element chosen so far stays, so ties and NaN go as in XLA; padding is never
-//! chosen. What is kept besides the element is how far it is after the window's start, which gives its place in
-//! the operand, where one scatter combines the elements of the source that windows share. Where the operand's sizes are
-//! expressions, the number of the position in the window is kept, and looked up in a table of the distances.
+//! Goes through the window's offsets in row-major order, each as one strided slice of the padded operand. The
+//! `select` region decides whether the selected element stays, so ties and NaN behave as in XLA; padding is never
+//! selected. Besides the element, keeps its offset from the window's start. One scatter then combines the source
+//! elements at the selected positions. If the operand has symbolic sizes, it keeps the number of the offset, and
+//! looks it up in a table.
 
 use super::Window;
 use crate::ir::{Dim, DimExprs, Dims, Element, OpId, ValueId, onnx};
@@ -13,7 +13,7 @@ use crate::ops::scatter::{RowUpdate, RowView};
 use crate::ops::start_indices::{StridedAxis, strides};
 use crate::ops::{Lower, LowerError, Lowered};
 
-/// Windows of more positions are refused: each makes a handful of ops.
+/// Larger windows are refused: each offset creates several ops.
 const LARGEST: i64 = 512;
 
 pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
@@ -85,10 +85,10 @@ pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
     Ok(cx.reshape(result, &sizes).into())
 }
 
-/// How far the positions of a window are after its start in the operand.
+/// The flat offsets of the window's elements from its start.
 enum Distances {
     Numbers(Vec<i64>),
-    /// A list of them, which the number of a position is an index into.
+    /// A list of them, indexed by the number of the offset.
     Table(ValueId),
 }
 
@@ -114,7 +114,7 @@ impl Distances {
         Self::Table(cx.sum_columns(products, &[Dim::Known(rows)]))
     }
 
-    /// What is kept of a position.
+    /// What is kept of an offset.
     fn kept(&self, cx: &mut Lower, number: i64) -> ValueId {
         let kept = match self {
             Self::Numbers(distances) => distances[number as usize],
@@ -134,12 +134,12 @@ impl Distances {
     }
 }
 
-/// The places in the operand, as the numbers of their elements, of what is at distances after the windows' starts.
+/// The flat positions in the operand, from offsets relative to the windows' starts.
 fn places(cx: &mut Lower, window: &Window, distance: ValueId, strides: &[Dim], out: &[Dim]) -> ValueId {
     let mut place = distance;
     let mut counts = Vec::new();
     for (axis, &stride) in strides.iter().enumerate() {
-        // The window's start is where it would be without padding.
+        // The window's start without padding.
         let step = cx.module.dim_exprs.multiply(stride, Dim::Known(window.strides[axis]));
         let first = cx.module.dim_exprs.multiply(stride, Dim::Known(-window.low(axis)));
         let (Dim::Known(step), Dim::Known(first), Dim::Known(count)) = (step, first, out[axis]) else {
@@ -163,12 +163,12 @@ fn places(cx: &mut Lower, window: &Window, distance: ValueId, strides: &[Dim], o
     cx.broadcast_to(place, out)
 }
 
-/// What the windows have chosen so far.
+/// The elements selected so far.
 struct Chosen {
     value: ValueId,
-    /// How far after the window's start it is in the operand.
+    /// The offset from the window's start.
     distance: ValueId,
-    /// Whether there is one; nothing where there always is.
+    /// Whether there is one; `None` if there always is.
     found: Option<ValueId>,
 }
 
@@ -181,7 +181,7 @@ impl Chosen {
         distance: ValueId,
         inside: Option<ValueId>,
     ) -> Self {
-        // The chosen one stays where it does by the region and is one, and where the candidate is padding.
+        // The selected element stays if the region says so and it exists, or if the candidate is padding.
         let mut stays = stays;
         if let Some(found) = self.found {
             stays = cx.elementwise(onnx::AND, &[stays, found]);
@@ -198,8 +198,8 @@ impl Chosen {
     }
 }
 
-/// Where the element at these offsets in the windows is one of the operand's and no padding; nothing where it always
-/// is. The value broadcasts to the windows.
+/// Whether the element at these offsets is in the operand and not padding; `None` if it always is. The value
+/// broadcasts to the windows.
 fn inside(cx: &mut Lower, window: &Window, offsets: &[i64], sizes: &[Dim], out: &[Dim]) -> Option<ValueId> {
     let mut all: Option<ValueId> = None;
     for axis in 0..sizes.len() {
@@ -213,7 +213,7 @@ fn inside(cx: &mut Lower, window: &Window, offsets: &[i64], sizes: &[Dim], out: 
     all
 }
 
-/// Where places along a dimension are inside of it: the first one, and those that follow by the window's stride.
+/// Whether positions along a dimension are inside of it, from the first one by the window's stride.
 fn inside_along(
     cx: &mut Lower,
     window: &Window,
@@ -233,7 +233,7 @@ fn inside_along(
         along[axis] = count;
         return Some(cx.integers(Element::Bool, &along, &inside));
     }
-    // Windows that nothing is added for do not reach out of the operand.
+    // Windows without padding do not extend beyond the operand.
     let is_open = |amount: Dim| amount.known().is_none_or(|amount| amount > 0);
     let (before, after) = (is_open(window.low[axis]) && first < 0, is_open(window.high[axis]));
     if !before && !after {
@@ -262,8 +262,8 @@ impl Window {
                 first < size && first + window > 0
             });
         }
-        // A window that lies in an operand has elements of it, and so has one that reaches out of it by less than its
-        // own size, unless there is no element at all. Then there is no window where the padding is shorter than one.
+        // A window inside of an operand has elements, and so has one that extends beyond it by less than its size,
+        // unless the operand is empty. Then there is no window if the padding is shorter than one.
         let high = self.high[axis].known().unwrap_or(i64::MAX);
         let reaches_in = || low < window && high < window;
         let has_none = || !sizes.is_at_least(size, 1) && low + high >= window;

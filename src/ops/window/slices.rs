@@ -1,11 +1,11 @@
-//! Windows of ops with a name, without a pool: strided slices combined one dimension after the other.
+//! Windows of named ops without a pool: strided slices combined one dimension after the other.
 
 use super::{Window, reach};
 use crate::ir::{Dim, OpId, ValueId};
 use crate::ops::Lower;
 use crate::ops::region::Combiner;
 
-/// Windows of up to this size along a dimension take one slice an element; longer ones double.
+/// Windows up to this size take one slice per element; longer ones double.
 const SHORT: i64 = 8;
 
 /// The windows, without the initial value.
@@ -61,12 +61,12 @@ fn along(
     })
 }
 
-/// The windows at every place: those of 1, 2, 4 ... elements are made from each other, and those whose sizes add up
-/// to the window's are combined.
+/// The windows at every position: those of 1, 2, 4, ... elements are computed from each other, and combined to the
+/// window's size.
 fn double(cx: &mut Lower, combiner: Combiner, value: ValueId, window: &Window, axis: usize) -> ValueId {
     let dilation = window.dilations[axis];
     let pair = |cx: &mut Lower, first: ValueId, first_size: i64, second: ValueId| {
-        // Places whose second window is inside.
+        // Positions whose second window is inside.
         let shift = first_size * dilation;
         let (first_places, second_places) = (cx.dims(first)[axis], cx.dims(second)[axis]);
         let (sizes, shift) = (&cx.module.dim_exprs, Dim::Known(shift));

@@ -1,15 +1,15 @@
-//! Windows whose sizes are expressions.
+//! Windows of symbolic size.
 //!
-//! - A window over all of a dimension, which has one place there, is a reduction.
-//! - One as long as the dimension, which padding lets begin, or end, at each element, is a running total.
-//! - Any other is a `Loop` over the positions in the window, in row-major order, as in [`super::fold`].
+//! - A single window over a whole dimension is a reduction.
+//! - A window as long as the dimension, padded to start or end at each element, is cumulative.
+//! - Any other is a `Loop` over the window's offsets, in row-major order, as in [`super::fold`].
 
 use super::{Window, cumulative, reach, windows};
 use crate::ir::{Dim, DimExprs, Dims, Element, OpId, RegionId, ValueId, onnx};
 use crate::ops::reduce::pairs;
 use crate::ops::{Lower, LowerError, Lowered};
 
-/// As [`Window`], with sizes and strides that may be expressions.
+/// Like [`Window`], with symbolic sizes and strides.
 struct Symbolic {
     sizes: Dims,
     strides: Dims,
@@ -54,7 +54,7 @@ pub(super) fn lower(cx: &mut Lower, op: OpId, region: RegionId, out: &[Dim]) -> 
     Ok(cx.combine_init(combiner, init, combined).into())
 }
 
-/// Windows that are combined by a region without a name.
+/// Windows with an arbitrary region.
 fn of_region(
     cx: &mut Lower,
     region: RegionId,
@@ -74,8 +74,8 @@ fn of_region(
     let Some((axis, reverse)) = running else {
         return Ok(repeat(cx, region, value, init, window, out)?.into());
     };
-    // The order in which a reduction combines is left open, so that a region is associative, and XLA groups running totals
-    // as well. Their elements stay in order.
+    // The order of a reduction is unspecified, so a region should be associative, and XLA also regroups cumulative
+    // ones. The order of elements is kept.
     let vectorized = cx.vectorize_region(region, &dims)?;
     let combine = |cx: &mut Lower, first: ValueId, second: ValueId| {
         cx.inline(vectorized, &[first, second])?.first().copied().ok_or(LowerError::Reported)
@@ -84,7 +84,7 @@ fn of_region(
     Ok(combine(cx, init, total)?.into())
 }
 
-/// Goes through the positions in the window, each one strided slice of the padded operand.
+/// Goes through the window's offsets, each as one strided slice of the padded operand.
 fn repeat(
     cx: &mut Lower,
     region: RegionId,
@@ -165,7 +165,7 @@ impl Symbolic {
         })
     }
 
-    /// The window where all of it is numbers.
+    /// The window, if it is static.
     fn in_numbers(&self) -> Option<Window> {
         let numbers = |list: &[Dim]| list.iter().map(|dim| dim.known()).collect::<Option<Vec<i64>>>();
         Some(Window {
@@ -182,26 +182,26 @@ impl Symbolic {
         (self.low[axis], self.high[axis]) != (Dim::Known(0), Dim::Known(0))
     }
 
-    /// Whether the dimension passes through as it is.
+    /// Whether the dimension is unchanged.
     fn is_trivial(&self, axis: usize) -> bool {
         let one = Dim::Known(1);
         (self.sizes[axis], self.strides[axis], self.base[axis]) == (one, one, 1) && !self.is_padded(axis)
     }
 
-    /// Lets the dimension pass through.
+    /// Leaves the dimension unchanged.
     fn pass(&mut self, axis: usize) {
         (self.sizes[axis], self.strides[axis]) = (Dim::Known(1), Dim::Known(1));
         (self.base[axis], self.dilations[axis]) = (1, 1);
         (self.low[axis], self.high[axis]) = (Dim::Known(0), Dim::Known(0));
     }
 
-    /// Whether the window is all of a dimension of symbolic size.
+    /// Whether the window is all of a symbolic dimension.
     fn is_whole(&self, axis: usize, size: Dim) -> bool {
         let is_plain = self.base[axis] == 1 && self.dilations[axis] == 1 && !self.is_padded(axis);
         is_plain && size.known().is_none() && self.sizes[axis] == size
     }
 
-    /// Whether the window makes running totals along a dimension of symbolic size, and if so, whether from its end.
+    /// Whether the window is cumulative along a symbolic dimension, and if so, whether from its end.
     fn is_running(&self, known: &DimExprs, axis: usize, size: Dim) -> Option<bool> {
         let is_plain = (self.strides[axis], self.base[axis], self.dilations[axis]) == (Dim::Known(1), 1, 1);
         if !is_plain || size.known().is_some() || self.sizes[axis] != size {
