@@ -5,7 +5,7 @@
 //! that meets such an op or value stays silent, because the error is already reported.
 
 use super::{
-    Attribute, Attributes, BlockId, Function, FunctionId, LocationId, Module, NewOp, OpId, OpSpan, RegionId,
+    Attribute, Attributes, BlockId, Function, FunctionId, LocationId, Module, OpId, OpSpan, RegionId,
     Rewriter, Symbol, Type, TypeId, ValueId, builtin, func,
 };
 use rustc_hash::FxHashSet;
@@ -20,23 +20,16 @@ impl Module {
     /// Adds a detached error op.
     pub fn add_error_op(
         &mut self,
-        operands: SmallVec<[ValueId; 3]>,
+        operands: &[ValueId],
         regions: SmallVec<[RegionId; 1]>,
         span: OpSpan,
     ) -> OpId {
         // Every op has a first result, which its users and definition may rely on.
         let none = self.types.intern(Type::None);
-        let (result_types, attributes) = (SmallVec::from_slice(&[none]), Attributes::new());
-        let location = LocationId::UNKNOWN;
-        self.add_op(NewOp {
-            name: builtin::ERROR,
-            operands,
-            result_types,
-            attributes,
-            regions,
-            span,
-            location,
-        })
+        self.create(builtin::ERROR, operands)
+            .regions(regions)
+            .at((span, LocationId::UNKNOWN))
+            .results(&[none])
     }
 
     /// Isolates error ops so that the rest of the module can be verified.
@@ -82,16 +75,7 @@ impl Module {
     }
 
     fn return_from(&mut self, block: BlockId, values: &[ValueId], span: OpSpan) {
-        let op = self.add_op(NewOp {
-            name: func::RETURN,
-            operands: values.iter().copied().collect(),
-            result_types: SmallVec::new(),
-            attributes: Attributes::new(),
-            regions: SmallVec::new(),
-            span,
-            location: LocationId::UNKNOWN,
-        });
-        self.block_mut(block).ops.push(op);
+        self.create(func::RETURN, values).at((span, LocationId::UNKNOWN)).end_of(block).results(&[]);
     }
 
     /// Makes the entry call all unused functions and keep the ops outside functions, because their users may be lost.
@@ -146,21 +130,14 @@ impl Module {
     /// A call with unknown arguments, and a use that keeps its results alive.
     fn call_of(&mut self, function: FunctionId) -> [OpId; 2] {
         let Function { name, argument_types, results, span, location, .. } = self.function(function).clone();
-        let operands = argument_types.iter().map(|&ty| self.add_poison(ty)).collect();
+        let operands: Vec<ValueId> = argument_types.iter().map(|&ty| self.add_poison(ty)).collect();
+        let types: Vec<TypeId> = results.iter().map(|result| result.ty).collect();
         let span = OpSpan { name: span, whole: span };
-        let callee = self.symbols.intern("callee");
-        let call = func::CALL;
-        let call = self.add_op(NewOp {
-            name: call,
-            operands,
-            result_types: results.iter().map(|result| result.ty).collect(),
-            attributes: vec![(callee, Attribute::SymbolRef(vec![name].into()))],
-            regions: SmallVec::new(),
-            span,
-            location,
-        });
-        let results = self.op(call).results.iter().copied().collect();
-        [call, self.add_error_op(results, SmallVec::new(), span)]
+        let callee = Attribute::SymbolRef([name].into());
+        let call = self.create(func::CALL, &operands).attr("callee", callee).at((span, location));
+        let call = call.results(&types);
+        let results = self.op(call).results.clone();
+        [call, self.add_error_op(&results, SmallVec::new(), span)]
     }
 
     fn add_entry(&mut self) -> BlockId {

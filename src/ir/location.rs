@@ -2,8 +2,8 @@
 
 use super::Symbol;
 
-/// Handle of a [`Location`] in its module.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// Handle of a [`Location`] in its module; the default is [`LocationId::UNKNOWN`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LocationId(pub(super) u32);
 
 impl LocationId {

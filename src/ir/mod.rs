@@ -5,6 +5,7 @@
 //! interned. Spans and locations are separate from ops, so passes move them without copying.
 
 mod attribute;
+mod builder;
 mod constant;
 mod dialect;
 mod dim;
@@ -25,6 +26,7 @@ mod verify;
 mod walk;
 
 pub use attribute::{Attribute, Attributes, PACKED_OPERANDS};
+pub use builder::{OpBuilder, Place};
 pub use constant::{Constant, ConstantId, Data, Factors, View};
 pub use dialect::{Dialect, arith, builtin, chlo, func, hlo2onnx, mhlo, onnx, sdy, shape, stablehlo, tensor};
 pub use dim::{Dim, DimExprId, Dims, SCALAR, Size};
@@ -32,8 +34,8 @@ pub use dim_expr::{Constraint, DimExprs, Factor, Term};
 pub use element::Element;
 pub use location::{Location, LocationId};
 pub use module::{
-    Argument, Block, BlockId, Definition, Function, FunctionId, FunctionResult, Module, NewOp, Op, OpId,
-    OpSpan, Origin, Origins, Region, RegionId, Value, ValueId,
+    Argument, Block, BlockId, Definition, Function, FunctionId, FunctionResult, Module, Op, OpId, OpSpan,
+    Origin, Origins, Region, RegionId, Value, ValueId,
 };
 pub use op_name::{Class, OpName};
 pub use print::print;

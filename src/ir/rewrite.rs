@@ -1,10 +1,9 @@
 //! Rewriting a function in one forward walk.
 
 use super::{
-    Attribute, Block, BlockId, Constant, Data, Definition, Element, FunctionId, LocationId, Module, NewOp,
-    Op, OpId, OpName, OpSpan, RegionId, TypeId, ValueId, onnx,
+    Block, BlockId, Data, Definition, Element, FunctionId, Module, OpBuilder, OpId, OpName, Place, RegionId,
+    ValueId, onnx,
 };
-use smallvec::SmallVec;
 
 /// Rewrites functions op by op in dominance order.
 ///
@@ -16,12 +15,14 @@ pub struct Rewriter<'m> {
     pub module: &'m mut Module,
     replaced: Vec<Option<ValueId>>,
     pending: Vec<OpId>,
+    /// Where the visited op is.
+    place: Place,
 }
 
 impl<'m> Rewriter<'m> {
     /// A rewriter without replacements.
     pub fn new(module: &'m mut Module) -> Self {
-        Self { module, replaced: Vec::new(), pending: Vec::new() }
+        Self { module, replaced: Vec::new(), pending: Vec::new(), place: Place::default() }
     }
 
     /// Walks the body of a function; `visit` returns whether the op stays.
@@ -42,6 +43,7 @@ impl<'m> Rewriter<'m> {
         let outer = std::mem::replace(&mut self.pending, Vec::with_capacity(ops.len()));
         for op in ops {
             self.resolve_operands(op);
+            self.place = self.module.place(op);
             if !visit(self, op) {
                 continue;
             }
@@ -93,71 +95,25 @@ impl<'m> Rewriter<'m> {
         }
     }
 
-    /// Inserts an op before the visited one.
-    pub fn insert(&mut self, new: NewOp) -> OpId {
-        let op = self.module.add_op(new);
-        self.pending.push(op);
-        op
+    /// Starts an op before the visited one, in the place of that one unless the builder is told another.
+    pub fn create(&mut self, name: OpName, operands: &[ValueId]) -> OpBuilder<'_> {
+        self.module.create(name, operands).at(self.place).push_to(&mut self.pending)
     }
 
-    /// Inserts an op with one result on behalf of other ops, and returns the result.
-    pub fn insert_at(
-        &mut self,
-        (span, location): (OpSpan, LocationId),
-        name: OpName,
-        operands: &[ValueId],
-        ty: TypeId,
-        attributes: impl IntoIterator<Item = (&'static str, Attribute)>,
-    ) -> ValueId {
-        let symbols = &mut self.module.symbols;
-        let attributes = attributes.into_iter().map(|(key, value)| (symbols.intern(key), value)).collect();
-        let op = self.insert(NewOp {
-            name,
-            operands: SmallVec::from_slice(operands),
-            result_types: SmallVec::from_slice(&[ty]),
-            attributes,
-            regions: SmallVec::new(),
-            span,
-            location,
-        });
-        self.module.op(op).results[0]
+    /// Starts a copy of an op before the visited one; see [`Module::create_like`].
+    pub fn create_like(&mut self, other: OpId, operands: &[ValueId]) -> OpBuilder<'_> {
+        self.module.create_like(other, operands).push_to(&mut self.pending)
     }
 
-    /// Inserts a constant with these bytes among lowered ops.
-    pub fn insert_constant(
-        &mut self,
-        place: (OpSpan, LocationId),
-        element: Element,
-        sizes: &[i64],
-        bytes: Vec<u8>,
-    ) -> ValueId {
+    /// Inserts an ONNX constant of these bytes.
+    pub fn bytes(&mut self, element: Element, sizes: &[i64], bytes: &[u8]) -> ValueId {
         let ty = self.module.tensor_of(element, sizes);
-        self.insert_data(place, ty, Data::Bytes(bytes.into()))
+        self.create(onnx::CONSTANT, &[]).data(ty, Data::Bytes(bytes.into()))
     }
 
-    /// Inserts a constant among lowered ops.
-    pub fn insert_data(&mut self, place: (OpSpan, LocationId), ty: TypeId, data: Data) -> ValueId {
-        let constant = self.module.add_constant(Constant { ty, data });
-        self.insert_at(place, onnx::CONSTANT, &[], ty, [("value", Attribute::Dense(constant))])
-    }
-
-    /// Inserts an `i64` list, such as a shape or axes.
-    pub fn insert_integers(&mut self, place: (OpSpan, LocationId), values: &[i64]) -> ValueId {
-        let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        self.insert_constant(place, Element::I64, &[values.len() as i64], bytes)
-    }
-
-    /// Inserts a copy of an op with other operands and result types. It takes over the regions of the op, which must
-    /// be removed.
-    pub fn insert_as(
-        &mut self,
-        op: OpId,
-        operands: SmallVec<[ValueId; 3]>,
-        result_types: SmallVec<[TypeId; 1]>,
-    ) -> OpId {
-        let Op { name, attributes, regions, .. } = self.module.op(op).clone();
-        let (span, location) = (self.module.span(op), self.module.op_location(op));
-        self.insert(NewOp { name, operands, result_types, attributes, regions, span, location })
+    /// Inserts an ONNX constant that is a list of `i64`.
+    pub fn integers(&mut self, values: &[i64]) -> ValueId {
+        self.create(onnx::CONSTANT, &[]).integers(values)
     }
 
     /// Inserts a detached op before the visited one.

@@ -25,6 +25,11 @@ impl TensorType {
         Self { element, dims: sizes.iter().map(|&size| size.into()).collect(), encoding: None }
     }
 
+    /// The same type with another element type.
+    pub fn with_element(&self, element: Element) -> Self {
+        Self { element, ..self.clone() }
+    }
+
     /// Number of dimensions.
     pub fn rank(&self) -> usize {
         self.dims.len()

@@ -292,8 +292,7 @@ impl Verifier<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ir::{Element, Function, FunctionResult, LocationId, NewOp, OpSpan};
-    use smallvec::smallvec;
+    use crate::ir::{Element, Function, FunctionResult, LocationId};
 
     /// A function `@f` of one argument whose block holds the ops that `build` adds.
     fn module(build: impl FnOnce(&mut Module, BlockId)) -> Module {
@@ -325,17 +324,7 @@ mod tests {
         operands: &[ValueId],
         results: &[TypeId],
     ) -> OpId {
-        let op = module.add_op(NewOp {
-            name,
-            operands: operands.iter().copied().collect(),
-            result_types: results.iter().copied().collect(),
-            attributes: Vec::new(),
-            regions: smallvec![],
-            span: OpSpan::default(),
-            location: LocationId::UNKNOWN,
-        });
-        module.block_mut(block).ops.push(op);
-        op
+        module.create(name, operands).end_of(block).results(results)
     }
 
     fn codes(module: &Module) -> Vec<&'static str> {

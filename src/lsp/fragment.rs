@@ -10,14 +10,11 @@ use super::document::Document;
 use super::token::{SyntaxToken, TokenKind, Tokens};
 use super::tree;
 use crate::diagnostic::{Diagnostics, catalog};
-use crate::ir::{
-    self, Argument, Definition, FunctionResult, LocationId, Module, NewOp, OpId, OpSpan, ValueId, func,
-};
+use crate::ir::{self, Argument, Definition, FunctionResult, LocationId, Module, OpId, ValueId, func};
 use crate::pass::{self, PIPELINE, Pass};
 use crate::source::{Source, Span};
 use crate::{Options, syntax};
 use rustc_hash::FxHashSet;
-use smallvec::smallvec;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
@@ -155,16 +152,7 @@ impl Fragment {
         let types: Vec<_> = results.iter().map(|&value| module.value_type(value)).collect();
         module.function_mut(function).results =
             types.into_iter().map(|ty| FunctionResult { ty, attributes: Vec::new() }).collect();
-        let end = module.add_op(NewOp {
-            name: func::RETURN,
-            operands: results.iter().copied().collect(),
-            result_types: smallvec![],
-            attributes: Vec::new(),
-            regions: smallvec![],
-            span: OpSpan::default(),
-            location: LocationId::UNKNOWN,
-        });
-        module.block_mut(block).ops.push(end);
+        module.create(func::RETURN, &results).end_of(block).results(&[]);
         Some(())
     }
 }

@@ -3,10 +3,9 @@
 use super::constant::integer_bytes;
 use super::{LowerError, Values};
 use crate::ir::{
-    Attribute, Attributes, Constant, Data, Dim, Element, Module, NewOp, OpId, OpName, Rewriter, SCALAR,
-    TensorType, Type, TypeId, ValueId, stablehlo,
+    Attribute, Attributes, Data, Dim, Element, Module, OpBuilder, OpId, OpName, Rewriter, SCALAR, TensorType,
+    Type, TypeId, ValueId, stablehlo,
 };
-use smallvec::{SmallVec, smallvec};
 
 /// The values that replace an op's results; `None` if the op stays.
 pub type Expanded = Result<Option<Values>, LowerError>;
@@ -82,16 +81,9 @@ impl Expand<'_, '_> {
         self.module().integers(attribute).ok_or_else(why)
     }
 
-    /// Inserts an op with one result.
-    pub fn emit(
-        &mut self,
-        name: OpName,
-        operands: &[ValueId],
-        ty: TypeId,
-        attributes: impl IntoIterator<Item = (&'static str, Attribute)>,
-    ) -> ValueId {
-        let place = self.rewriter.module.place(self.op);
-        self.rewriter.insert_at(place, name, operands, ty, attributes)
+    /// Starts an op in the place of the op.
+    pub fn create(&mut self, name: OpName, operands: &[ValueId]) -> OpBuilder<'_> {
+        self.rewriter.create(name, operands).at_op(self.op)
     }
 
     /// Inserts an op whose result replaces that of the op.
@@ -105,7 +97,7 @@ impl Expand<'_, '_> {
         attributes: impl IntoIterator<Item = (&'static str, Attribute)>,
     ) -> Expanded {
         let ty = self.result()?;
-        Ok(Some(self.emit(name, operands, ty, attributes).into()))
+        Ok(Some(self.create(name, operands).attrs(attributes).of(ty).into()))
     }
 
     /// Inserts a splat.
@@ -116,8 +108,7 @@ impl Expand<'_, '_> {
         let tensor = self.module().tensor_type(ty).filter(|tensor| tensor.is_static());
         let element = tensor.map(|tensor| tensor.element).ok_or_else(|| self.dynamic())?;
         let data = Data::Splat(integer_bytes(element, value).into());
-        let constant = self.rewriter.module.add_constant(Constant { ty, data });
-        Ok(self.emit(stablehlo::CONSTANT, &[], ty, [("value", Attribute::Dense(constant))]))
+        Ok(self.create(stablehlo::CONSTANT, &[]).data(ty, data))
     }
 
     /// Inserts a sum along some dimensions.
@@ -155,34 +146,9 @@ impl Expand<'_, '_> {
         let region = module.add_region();
         let block = module.add_block(region);
         let arguments = [module.add_argument(block, scalar), module.add_argument(block, scalar)];
-        let (span, location) = module.place(self.op);
-        let mut inner = |name: OpName, operands: &[ValueId], types: &[TypeId]| {
-            let op = module.add_op(NewOp {
-                name,
-                operands: operands.iter().copied().collect(),
-                result_types: types.iter().copied().collect(),
-                attributes: Vec::new(),
-                regions: SmallVec::new(),
-                span,
-                location,
-            });
-            module.block_mut(block).ops.push(op);
-            module.op(op).results.first().copied()
-        };
-        let sum = inner(stablehlo::ADD, &arguments, &[scalar]);
-        inner(stablehlo::RETURN, sum.as_slice(), &[]);
-        let attributes = attributes.into_iter().map(|(key, value)| (module.symbols.intern(key), value));
-        let attributes = attributes.collect();
-        let op = self.rewriter.insert(NewOp {
-            name,
-            operands: SmallVec::from_slice(operands),
-            result_types: smallvec![ty],
-            attributes,
-            regions: smallvec![region],
-            span,
-            location,
-        });
-        Ok(self.module().op(op).results[0])
+        let sum = module.create(stablehlo::ADD, &arguments).at_op(self.op).end_of(block).of(scalar);
+        module.create(stablehlo::RETURN, &[sum]).at_op(self.op).end_of(block).results(&[]);
+        Ok(self.create(name, operands).attrs(attributes).region(region).of(ty))
     }
 
     /// The dimension numbers of a gather or a scatter: lists of dimensions, and the index vector dimension.

@@ -2,7 +2,7 @@
 
 use super::lower::BlockCache;
 use super::{Lower, LowerError};
-use crate::ir::{Element, NewOp, OpId, RegionId, Size, ValueId, onnx, stablehlo};
+use crate::ir::{Element, OpId, RegionId, Size, ValueId, onnx, stablehlo};
 use rustc_hash::FxHashSet;
 use smallvec::SmallVec;
 
@@ -73,17 +73,8 @@ impl Lower<'_> {
     }
 
     fn terminate(&mut self, operands: SmallVec<[ValueId; 3]>) {
-        let (span, location) = self.place();
-        let op = self.module.add_op(NewOp {
-            name: onnx::RETURN,
-            operands,
-            result_types: SmallVec::new(),
-            attributes: Vec::new(),
-            regions: SmallVec::new(),
-            span,
-            location,
-        });
-        self.pending.push(op);
+        let place = self.place();
+        self.module.create(onnx::RETURN, &operands).at(place).push_to(&mut self.pending).results(&[]);
     }
 
     /// Lowers some ops of a StableHLO block into the current one, with their operands bound.

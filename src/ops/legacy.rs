@@ -61,7 +61,9 @@ fn broadcast_complex(cx: &mut Expand) -> Expanded {
         let ty = cx.rewriter.module.tensor_of(operand.element, &result.dims);
         let dims = Attribute::Integers(Element::I64, dims.into());
         let operand = cx.operand(index)?;
-        parts.push(cx.emit(stablehlo::BROADCAST_IN_DIM, &[operand], ty, [("broadcast_dimensions", dims)]));
+        parts.push(
+            cx.create(stablehlo::BROADCAST_IN_DIM, &[operand]).attr("broadcast_dimensions", dims).of(ty),
+        );
     }
     cx.becomes(stablehlo::COMPLEX, &parts, [])
 }
@@ -229,6 +231,6 @@ fn einsum(cx: &mut Expand) -> Expanded {
     let mut attributes = vec![("dot_dimension_numbers", Attribute::Struct(stablehlo::DOT.symbol(), fields))];
     let precision = cx.module().attribute(cx.op, "precision_config").cloned();
     attributes.extend(precision.map(|precision| ("precision_config", precision)));
-    let value = cx.emit(stablehlo::DOT_GENERAL, &[left.value, right.value], ty, attributes);
+    let value = cx.create(stablehlo::DOT_GENERAL, &[left.value, right.value]).attrs(attributes).of(ty);
     Labeled { value, labels }.ordered(cx, &output)
 }

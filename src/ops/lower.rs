@@ -10,12 +10,11 @@
 use super::{Elements, LowerError, Values, find, size::SymbolSource, target, value_range::ValueRange};
 use crate::diagnostic::{Diagnostic, Diagnostics, catalog};
 use crate::ir::{
-    Attribute, BlockId, Constant, Data, Dim, Dims, Element, LocationId, Module, NewOp, OpId, OpName, OpSpan,
-    Symbol, TensorType, Type, TypeId, ValueId, builtin, func, onnx, provenance,
+    BlockId, Constant, Data, Dim, Dims, Element, Module, OpId, OpName, Place, Symbol, TensorType, Type,
+    TypeId, ValueId, builtin, func, onnx, provenance,
 };
 use crate::source::Source;
 use rustc_hash::{FxHashMap, FxHashSet};
-use smallvec::{SmallVec, smallvec};
 use std::cell::Cell;
 use std::sync::Arc;
 
@@ -284,16 +283,9 @@ impl<'a> Lower<'a> {
         self.lowered.get(old.index()).copied().flatten()
     }
 
-    /// Adds an op to the current block.
-    pub(super) fn push(&mut self, op: OpId) {
-        self.pending.push(op);
-    }
-
     /// The location of the current op, for the ops made from it.
-    pub(super) fn place(&self) -> (OpSpan, LocationId) {
-        self.current.map_or((OpSpan::default(), LocationId::UNKNOWN), |op| {
-            (self.module.span(op), self.module.op_location(op))
-        })
+    pub(super) fn place(&self) -> Place {
+        self.current.map(|op| self.module.place(op)).unwrap_or_default()
     }
 
     /// Reports something about the current op.
@@ -492,21 +484,9 @@ impl<'a> Lower<'a> {
 
     /// A constant that is not merged with equal ones.
     pub fn data_constant(&mut self, constant: Constant) -> ValueId {
-        let ty = constant.ty;
-        let id = self.module.add_constant(constant);
-        let key = self.module.symbols.intern("value");
-        let (span, location) = self.place();
-        let op = self.module.add_op(NewOp {
-            name: onnx::CONSTANT,
-            operands: SmallVec::new(),
-            result_types: smallvec![ty],
-            attributes: vec![(key, Attribute::Dense(id))],
-            regions: SmallVec::new(),
-            span,
-            location,
-        });
-        self.prelude.push(op);
-        self.module.op(op).results[0]
+        let place = self.place();
+        let builder = self.module.create(onnx::CONSTANT, &[]).at(place).push_to(&mut self.prelude);
+        builder.data(constant.ty, constant.data)
     }
 }
 

@@ -60,7 +60,6 @@ pub use elementwise::{FORMAT, ROUND};
 pub use expand::{Expand, Expanded, Expansion};
 pub use lower::{BOUNDARY, Lower, Settings};
 pub use lower_error::{LowerError, Lowered, Values};
-pub use node::Node;
 pub use region::{Combiner, combiners};
 pub use row::{Lowering, Row};
 pub use size::SizePart;

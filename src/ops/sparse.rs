@@ -45,11 +45,11 @@ pub(super) fn product(cx: &mut Expand) -> Expanded {
     let sizes = positions([1].into_iter().chain(sizes));
     let operands = [cx.operand(3)?, cx.operand(2)?];
     let attributes = [("dimension_numbers", numbers), ("slice_sizes", sizes)];
-    let gathered = cx.emit(stablehlo::GATHER, &operands, product_ty, attributes);
+    let gathered = cx.create(stablehlo::GATHER, &operands).attrs(attributes).of(product_ty);
     let data = cx.operand(0)?;
     let dims = [("broadcast_dimensions", positions([0]))];
-    let data = cx.emit(stablehlo::BROADCAST_IN_DIM, &[data], product_ty, dims);
-    let products = cx.emit(stablehlo::MULTIPLY, &[data, gathered], product_ty, []);
+    let data = cx.create(stablehlo::BROADCAST_IN_DIM, &[data]).attrs(dims).of(product_ty);
+    let products = cx.create(stablehlo::MULTIPLY, &[data, gathered]).of(product_ty);
     Ok(Some(scatter(cx, [zeros, rows, products], window)?.into()))
 }
 
@@ -66,7 +66,7 @@ fn rows(cx: &mut Expand, length: i64, ends: i64) -> Result<ValueId, LowerError> 
     let attributes = [("window_dimensions", positions([whole])), ("padding", positions([before, 0]))];
     let begun = cx.emit_sum(stablehlo::REDUCE_WINDOW, &[marks, zero], ty, attributes)?;
     let one = cx.splat(ty, 1)?;
-    Ok(cx.emit(stablehlo::SUBTRACT, &[begun, one], ty, []))
+    Ok(cx.create(stablehlo::SUBTRACT, &[begun, one]).of(ty))
 }
 
 /// Adds updates to the rows of the first operand that the second one selects.

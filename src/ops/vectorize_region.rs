@@ -1,12 +1,9 @@
 //! Vectorizes scalar regions to whole tensors, to lower reductions without a matching ONNX op.
 
 use super::{Lower, LowerError};
-use crate::ir::{
-    Attribute, Attributes, BlockId, Class, Dims, Element, LocationId, Module, NewOp, OpId, OpName, OpSpan,
-    RegionId, Size, TypeId, ValueId, stablehlo,
-};
+use crate::ir::{BlockId, Class, Dims, Module, OpId, RegionId, Size, TypeId, ValueId, stablehlo};
 use rustc_hash::FxHashMap;
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 
 impl Lower<'_> {
     /// A region of an op.
@@ -73,10 +70,11 @@ impl Vectorizer<'_> {
             _ if name.class() == Class::Elementwise => {}
             _ => return Err(LowerError::form(format!("`{}` in its region", self.module.op_name(op)))),
         }
-        let operands =
+        let operands: SmallVec<[ValueId; 3]> =
             operation.operands.iter().map(|&operand| self.value(operand)).collect::<Result<_, _>>()?;
-        let types = operation.results.iter().map(|&result| self.ty(result)).collect::<Result<_, _>>()?;
-        let copy = self.add(op, operation.name, operands, types, operation.attributes);
+        let types: Vec<TypeId> =
+            operation.results.iter().map(|&result| self.ty(result)).collect::<Result<_, _>>()?;
+        let copy = self.module.create_like(op, &operands).end_of(self.target).results(&types);
         let results = self.module.op(copy).results.clone();
         self.values.extend(operation.results.iter().copied().zip(results));
         Ok(())
@@ -92,19 +90,12 @@ impl Vectorizer<'_> {
             self.module.defining_op(value).filter(|&op| self.module.op(op).name == stablehlo::CONSTANT);
         let mut scalar = value;
         if let Some(op) = constant {
-            let operation = self.module.op(op).clone();
-            let types = smallvec![self.module.value_type(value)];
-            let copy = self.add(op, operation.name, SmallVec::new(), types, operation.attributes);
-            scalar = self.module.op(copy).results[0];
+            let ty = self.module.value_type(value);
+            scalar = self.module.create_like(op, &[]).end_of(self.target).of(ty);
         }
-        let key = self.module.symbols.intern("broadcast_dimensions");
-        let attributes = vec![(key, Attribute::Integers(Element::I64, [].into()))];
-        let place = self.module.defining_op(value).map_or((OpSpan::default(), LocationId::UNKNOWN), |op| {
-            (self.module.span(op), self.module.op_location(op))
-        });
-        let copy =
-            self.add_at(stablehlo::BROADCAST_IN_DIM, smallvec![scalar], smallvec![ty], attributes, place);
-        let vectorized = self.module.op(copy).results[0];
+        let place = self.module.defining_op(value).map(|op| self.module.place(op)).unwrap_or_default();
+        let broadcast = self.module.create(stablehlo::BROADCAST_IN_DIM, &[scalar]).at(place);
+        let vectorized = broadcast.ints("broadcast_dimensions", &[]).end_of(self.target).of(ty);
         self.values.insert(value, vectorized);
         Ok(vectorized)
     }
@@ -119,32 +110,5 @@ impl Vectorizer<'_> {
             _ => return Err(LowerError::form("a value in its region is not a scalar")),
         };
         Ok(self.module.tensor_of(element, &self.sizes))
-    }
-
-    fn add(
-        &mut self,
-        from: OpId,
-        name: OpName,
-        operands: SmallVec<[ValueId; 3]>,
-        result_types: SmallVec<[TypeId; 1]>,
-        attributes: Attributes,
-    ) -> OpId {
-        let place = (self.module.span(from), self.module.op_location(from));
-        self.add_at(name, operands, result_types, attributes, place)
-    }
-
-    fn add_at(
-        &mut self,
-        name: OpName,
-        operands: SmallVec<[ValueId; 3]>,
-        result_types: SmallVec<[TypeId; 1]>,
-        attributes: Attributes,
-        (span, location): (OpSpan, LocationId),
-    ) -> OpId {
-        let regions = SmallVec::new();
-        let op =
-            self.module.add_op(NewOp { name, operands, result_types, attributes, regions, span, location });
-        self.module.block_mut(self.target).ops.push(op);
-        op
     }
 }

@@ -8,13 +8,11 @@ use super::canonicalize::{positions, remove_dead};
 use super::module_tree::Paths;
 use super::{Context, canonicalize};
 use crate::ir::{
-    Attribute, Constant, Data, Dim, Element, Factors, Module, OpId, OpName, Rewriter, ValueId, View, onnx,
-    use_counts_by_block,
+    Data, Dim, Element, Factors, Module, OpId, OpName, Rewriter, ValueId, View, onnx, use_counts_by_block,
 };
 use crate::ops::fold::{Tensor, float};
 use crate::source::Source;
 use rustc_hash::FxHashMap;
-use smallvec::smallvec;
 use std::sync::Arc;
 
 /// A kernel of up to this many elements may be stored both with and without its scales.
@@ -255,27 +253,26 @@ fn insert(rewriter: &mut Rewriter, grown: &Grown, op: OpId) -> Option<ValueId> {
         multiplied(rewriter, grown, operation.operands[1])?
     };
     let channels = grown.factors.len() as i64;
-    let place = rewriter.module.place(op);
     let bias = match &grown.bias {
         Bias::Numbers(numbers) => {
             let bytes: Vec<u8> =
                 numbers.iter().map(|&number| rounded(element, number)).collect::<Option<Vec<_>>>()?.concat();
             let ty = rewriter.module.tensor_of(element, &[channels]);
-            constant(rewriter, grown.named.unwrap_or(op), ty, Data::Bytes(bytes.into()))
+            let origin = grown.named.unwrap_or(op);
+            rewriter.create(onnx::CONSTANT, &[]).at_op(origin).data(ty, Data::Bytes(bytes.into()))
         }
-        &Bias::Value(value) => flat(rewriter, op, value, channels),
+        &Bias::Value(value) => flat(rewriter, value, channels),
     };
-    let types = smallvec![rewriter.module.value_type(operation.results[0])];
-    let new = rewriter.insert_as(conv, smallvec![operation.operands[0], kernel, bias], types);
-    let result = rewriter.module.op(new).results[0];
+    let inputs = [operation.operands[0], kernel, bias];
+    let result = rewriter.create_like(conv, &inputs).like(operation.results[0]);
     let Some(transpose) = grown.transpose else { return Some(result) };
     let order = rewriter.module.attribute(transpose, "perm")?.clone();
     let ty = rewriter.module.value_type(rewriter.module.op(transpose).results[0]);
-    Some(rewriter.insert_at(place, onnx::TRANSPOSE, &[result], ty, [("perm", order)]))
+    Some(rewriter.create(onnx::TRANSPOSE, &[result]).attr("perm", order).of(ty))
 }
 
 /// A value reshaped to one dimension.
-fn flat(rewriter: &mut Rewriter, op: OpId, value: ValueId, channels: i64) -> ValueId {
+fn flat(rewriter: &mut Rewriter, value: ValueId, channels: i64) -> ValueId {
     let is_flat = |module: &Module, value: ValueId| {
         module.tensor(value).is_some_and(|ty| ty.dims[..] == [Dim::Known(channels)])
     };
@@ -290,11 +287,9 @@ fn flat(rewriter: &mut Rewriter, op: OpId, value: ValueId, channels: i64) -> Val
         return inner;
     }
     let element = module.tensor(value).map_or(Element::F32, |ty| ty.element);
-    let sizes = rewriter.module.tensor_of(Element::I64, &[1]);
-    let shape = constant(rewriter, op, sizes, Data::Bytes(channels.to_le_bytes().as_slice().into()));
+    let shape = rewriter.integers(&[channels]);
     let ty = rewriter.module.tensor_of(element, &[channels]);
-    let place = rewriter.module.place(op);
-    rewriter.insert_at(place, onnx::RESHAPE, &[value, shape], ty, [])
+    rewriter.create(onnx::RESHAPE, &[value, shape]).of(ty)
 }
 
 /// A kernel scaled by its output channels.
@@ -333,14 +328,8 @@ fn multiplied(rewriter: &mut Rewriter, grown: &Grown, kernel: ValueId) -> Option
     let repeats = sizes[before..].iter().product();
     view.factors = Some(Factors { element, values: values.into(), repeats });
     let origin = module.defining_op(kernel)?;
-    Some(constant(rewriter, origin, stored.ty, Data::View(Arc::new(view))))
-}
-
-/// Replaces an op with a constant.
-fn constant(rewriter: &mut Rewriter, origin: OpId, ty: crate::ir::TypeId, data: Data) -> ValueId {
-    let constant = rewriter.module.add_constant(Constant { ty, data });
-    let place = rewriter.module.place(origin);
-    rewriter.insert_at(place, onnx::CONSTANT, &[], ty, [("value", Attribute::Dense(constant))])
+    let constant = rewriter.create(onnx::CONSTANT, &[]).at_op(origin);
+    Some(constant.data(stored.ty, Data::View(Arc::new(view))))
 }
 
 /// The bytes of the nearest number of a type, if it is finite.

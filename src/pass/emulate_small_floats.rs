@@ -238,9 +238,9 @@ impl SmallFloatRewriter<'_> {
         for &result in &results {
             let ty = rewriter.module.value_type(result);
             let narrow = is_narrow(rewriter.module, result);
-            result_types.push(if narrow { with_element(rewriter.module, result, Element::F32) } else { ty });
+            result_types.push(if narrow { rewriter.module.with_element(ty, Element::F32) } else { ty });
         }
-        let computed = rewriter.insert_as(op, operands, result_types);
+        let computed = rewriter.create_like(op, &operands).results(&result_types);
         let numbers = rewriter.module.op(computed).results.clone();
         for (&result, number) in results.iter().zip(numbers) {
             let element = rewriter.module.tensor(result).map(|tensor| tensor.element);
@@ -280,17 +280,11 @@ impl SmallFloatRewriter<'_> {
     }
 }
 
-/// The type of a value with another element type.
-fn with_element(module: &mut Module, value: ValueId, element: Element) -> TypeId {
-    let ty = module.value_type(value);
-    let Some(tensor) = module.tensor_type(ty).cloned() else { return ty };
-    module.types.intern(Type::Tensor(TensorType { element, ..tensor }))
-}
-
 /// Casts a value to another element type.
 fn converted(rewriter: &mut Rewriter, op: OpId, value: ValueId, element: Element) -> ValueId {
-    let ty = with_element(rewriter.module, value, element);
-    if ty == rewriter.module.value_type(value) {
+    let own = rewriter.module.value_type(value);
+    let ty = rewriter.module.with_element(own, element);
+    if ty == own {
         return value;
     }
     insert(rewriter, op, stablehlo::CONVERT, value, ty, None)
@@ -310,9 +304,7 @@ fn insert(
     ty: TypeId,
     format: Option<Element>,
 ) -> ValueId {
-    let attribute = format.map(|format| {
-        let ty = rewriter.module.types.intern(Type::Scalar(format));
-        (FORMAT, Attribute::Type(ty))
-    });
-    rewriter.insert_at(rewriter.module.place(op), name, &[operand], ty, attribute)
+    let builder = rewriter.create(name, &[operand]).at_op(op);
+    let builder = if let Some(format) = format { builder.element(FORMAT, format) } else { builder };
+    builder.of(ty)
 }

@@ -7,7 +7,7 @@
 use super::{Context, entry_or_report};
 use crate::diagnostic::catalog;
 use crate::ir::{
-    Attribute, BlockId, FunctionId, Location, LocationId, Module, NewOp, OpId, OpName, RegionId, ValueId,
+    Attribute, BlockId, FunctionId, Location, LocationId, Module, OpId, OpName, RegionId, TypeId, ValueId,
     func, stablehlo,
 };
 use crate::ops;
@@ -312,22 +312,13 @@ impl Copier {
 
     fn op(&mut self, module: &mut Module, id: OpId) -> OpId {
         let op = module.op(id).clone();
-        let operands = op.operands.iter().map(|&operand| self.value(operand)).collect();
-        let result_types = op.results.iter().map(|&result| module.value_type(result)).collect();
-        let location = location_of_copy(module, id, self.call);
-        let regions: SmallVec<[RegionId; 1]> =
-            op.regions.iter().map(|&region| self.region(module, region)).collect();
-        let span = module.span(id);
-        let new = NewOp {
-            name: op.name,
-            operands,
-            result_types,
-            attributes: op.attributes,
-            regions,
-            span,
-            location,
-        };
-        let copy = module.add_op(new);
+        let operands: SmallVec<[ValueId; 3]> =
+            op.operands.iter().map(|&operand| self.value(operand)).collect();
+        let types: SmallVec<[TypeId; 1]> =
+            op.results.iter().map(|&result| module.value_type(result)).collect();
+        let place = (module.span(id), location_of_copy(module, id, self.call));
+        let regions = op.regions.iter().map(|&region| self.region(module, region)).collect();
+        let copy = module.create_like(id, &operands).regions(regions).at(place).results(&types);
         for (index, &result) in op.results.iter().enumerate() {
             self.values.insert(result, module.op(copy).results[index]);
         }

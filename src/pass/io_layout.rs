@@ -7,10 +7,9 @@ use super::name_values;
 use super::{Context, entry};
 use crate::diagnostic::{catalog, nearest};
 use crate::ir::{
-    Attribute, BlockId, Definition, Dims, Element, FunctionId, LocationId, Module, NewOp, OpId, TensorType,
-    Type, ValueId, onnx,
+    BlockId, Definition, Dims, Element, FunctionId, Module, OpId, TensorType, Type, ValueId, onnx,
 };
-use smallvec::{SmallVec, smallvec};
+use smallvec::smallvec;
 
 /// The permutation from NCHW to NHWC.
 const TO_NHWC: [i64; 4] = [0, 2, 3, 1];
@@ -111,16 +110,6 @@ fn transpose(module: &mut Module, operand: ValueId, image: ValueId, order: [i64;
     let element = module.tensor(image).map_or(Element::F32, |tensor| tensor.element);
     let dims = permuted(module, operand, order).unwrap_or_default();
     let ty = module.types.intern(Type::Tensor(TensorType::of(element, &dims)));
-    let (name, key) = (onnx::TRANSPOSE, module.symbols.intern("perm"));
-    let place = module.defining_op(image);
-    let new = NewOp {
-        name,
-        operands: smallvec![operand],
-        result_types: smallvec![ty],
-        attributes: vec![(key, Attribute::Integers(Element::I64, order.into()))],
-        regions: SmallVec::new(),
-        span: place.map(|op| module.span(op)).unwrap_or_default(),
-        location: place.map_or(LocationId::UNKNOWN, |op| module.op_location(op)),
-    };
-    module.add_op(new)
+    let place = module.defining_op(image).map(|op| module.place(op)).unwrap_or_default();
+    module.create(onnx::TRANSPOSE, &[operand]).ints("perm", &order).at(place).results(&[ty])
 }

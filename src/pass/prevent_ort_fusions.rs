@@ -12,7 +12,7 @@
 
 use super::Context;
 use super::canonicalize::positions;
-use crate::ir::{Attribute, Data, Dim, Dims, Element, Module, OpId, Rewriter, Type, ValueId, onnx};
+use crate::ir::{Data, Dim, Dims, Element, Module, OpId, Rewriter, ValueId, onnx};
 use rustc_hash::FxHashSet;
 use smallvec::SmallVec;
 
@@ -149,9 +149,8 @@ fn change(rewriter: &mut Rewriter, op: OpId) -> bool {
             let value = rewriter.module.op(op).operands[index];
             if moves_first(rewriter.module, value) || swaps_last(rewriter.module, value) {
                 let rank = rewriter.module.tensor(value).map_or(0, |tensor| tensor.rank());
-                let (place, ty) = (rewriter.module.place(op), rewriter.module.value_type(value));
-                let same = rewriter.insert_integers(place, &vec![0; rank]);
-                let view = rewriter.insert_at(place, onnx::RESHAPE, &[value, same], ty, []);
+                let same = rewriter.integers(&vec![0; rank]);
+                let view = rewriter.create(onnx::RESHAPE, &[value, same]).like(value);
                 rewriter.module.op_mut(op).operands[index] = view;
             }
         }
@@ -162,11 +161,10 @@ fn change(rewriter: &mut Rewriter, op: OpId) -> bool {
 }
 
 fn name_axes(rewriter: &mut Rewriter, op: OpId) {
-    let place = rewriter.module.place(op);
     let operands = &rewriter.module.op(op).operands;
     let rank = rewriter.module.tensor(operands[0]).map_or(0, |tensor| tensor.rank());
     let axes: Vec<i64> = (0..rank as i64).collect();
-    let axes = rewriter.insert_integers(place, &axes);
+    let axes = rewriter.integers(&axes);
     let absent = rewriter.module.absent();
     let operands = &mut rewriter.module.op_mut(op).operands;
     operands.resize(3, absent);
@@ -175,7 +173,6 @@ fn name_axes(rewriter: &mut Rewriter, op: OpId) {
 
 /// Replaces a one-element scale with several equal elements, and recreates the op.
 fn scale(rewriter: &mut Rewriter, op: OpId, index: usize) -> Option<()> {
-    let place = rewriter.module.place(op);
     let module = &mut *rewriter.module;
     let mut operands = module.op(op).operands.clone();
     let result = module.op(op).results[0];
@@ -189,7 +186,7 @@ fn scale(rewriter: &mut Rewriter, op: OpId, index: usize) -> Option<()> {
     let several = |dim: &Dim| dim.known().is_some_and(|size| size > 1);
     let constant = |rewriter: &mut Rewriter, sizes: &[i64]| {
         let ty = rewriter.module.tensor_of(Element::F64, sizes);
-        rewriter.insert_data(place, ty, Data::Splat(splat.clone()))
+        rewriter.create(onnx::CONSTANT, &[]).data(ty, Data::Splat(splat.clone()))
     };
     if let Some(axis) = dims.iter().rposition(several) {
         let mut sizes = vec![1; dims.len() - axis];
@@ -198,16 +195,14 @@ fn scale(rewriter: &mut Rewriter, op: OpId, index: usize) -> Option<()> {
         rewriter.module.op_mut(op).operands = operands;
         return None;
     }
-    let integer = rewriter.module.types.intern(Type::Scalar(Element::I64));
-    let along = |axis: i64| [("axis", Attribute::Integer(axis, integer))];
     if dims.iter().any(|dim| dim.known().is_none()) {
         // Their number is computed at run time.
         let single = constant(rewriter, &[]);
         let list = rewriter.module.tensor_of(Element::I64, &[dims.len() as i64]);
         let of = operands.iter().enumerate().find(|&(other, _)| other != index).map(|(_, &value)| value)?;
-        let shape = rewriter.insert_at(place, onnx::SHAPE, &[of], list, []);
+        let shape = rewriter.create(onnx::SHAPE, &[of]).of(list);
         let ty = rewriter.module.value_type(result);
-        operands[index] = rewriter.insert_at(place, onnx::EXPAND, &[single, shape], ty, []);
+        operands[index] = rewriter.create(onnx::EXPAND, &[single, shape]).of(ty);
         rewriter.module.op_mut(op).operands = operands;
         return None;
     }
@@ -217,11 +212,11 @@ fn scale(rewriter: &mut Rewriter, op: OpId, index: usize) -> Option<()> {
     operands[index] = constant(rewriter, &sizes);
     let ty = rewriter.module.tensor_of(Element::F64, &sizes);
     let name = rewriter.module.op(op).name;
-    let both = rewriter.insert_at(place, name, &operands, ty, []);
+    let both = rewriter.create(name, &operands).of(ty);
     let ty = rewriter.module.tensor_of::<i64>(Element::I64, if dims.is_empty() { &[] } else { &[1] });
-    let first = rewriter.insert_data(place, ty, Data::Splat(SmallVec::from_slice(&[0; 8])));
+    let first = rewriter.create(onnx::CONSTANT, &[]).data(ty, Data::Splat(SmallVec::from_slice(&[0; 8])));
     let ty = rewriter.module.value_type(result);
-    let one = rewriter.insert_at(place, onnx::GATHER, &[both, first], ty, along(0));
+    let one = rewriter.create(onnx::GATHER, &[both, first]).int("axis", 0).of(ty);
     rewriter.replace(result, one);
     Some(())
 }

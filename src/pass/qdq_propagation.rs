@@ -5,8 +5,7 @@
 //! points of UINT8, so it refuses the model.
 
 use super::Context;
-use crate::ir::{Module, NewOp, OpId, OpName, Rewriter, TensorType, Type, ValueId, onnx, use_counts};
-use smallvec::smallvec;
+use crate::ir::{Module, OpId, OpName, Rewriter, ValueId, onnx, use_counts};
 
 /// Ops that move the elements of their first operand and that ONNX Runtime moves quantization across.
 const MOVES: &[OpName] = &[onnx::RESHAPE, onnx::SLICE, onnx::SQUEEZE, onnx::TRANSPOSE, onnx::UNSQUEEZE];
@@ -83,10 +82,8 @@ fn before_moves(rewriter: &mut Rewriter, op: OpId, uses: &[u32]) -> bool {
 /// The sizes of one value with the element type of another.
 fn with_element_of(module: &mut Module, sizes: ValueId, element: ValueId) -> crate::ir::TypeId {
     let ty = module.value_type(sizes);
-    match (module.tensor(sizes).cloned(), module.tensor(element).map(|tensor| tensor.element)) {
-        (Some(tensor), Some(element)) => module.types.intern(Type::Tensor(TensorType { element, ..tensor })),
-        _ => ty,
-    }
+    let element = module.tensor(element).map(|tensor| tensor.element);
+    element.map_or(ty, |element| module.with_element(ty, element))
 }
 
 /// Inserts a copy of an op on another first operand. The result has the sizes of `like`; its element type is the
@@ -94,18 +91,7 @@ fn with_element_of(module: &mut Module, sizes: ValueId, element: ValueId) -> cra
 fn again(rewriter: &mut Rewriter, op: OpId, operand: ValueId, like: ValueId) -> Option<ValueId> {
     let moves = MOVES.contains(&rewriter.module.op(op).name);
     let ty = with_element_of(rewriter.module, like, if moves { operand } else { like });
-    let original = rewriter.module.op(op).clone();
-    let mut operands = original.operands;
+    let mut operands = rewriter.module.op(op).operands.clone();
     *operands.first_mut()? = operand;
-    let (span, location) = (rewriter.module.span(op), rewriter.module.op_location(op));
-    let new = rewriter.insert(NewOp {
-        name: original.name,
-        operands,
-        result_types: smallvec![ty],
-        attributes: original.attributes,
-        regions: original.regions,
-        span,
-        location,
-    });
-    rewriter.module.op(new).results.first().copied()
+    Some(rewriter.create_like(op, &operands).of(ty))
 }

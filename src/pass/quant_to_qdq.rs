@@ -8,12 +8,12 @@
 use super::Context;
 use crate::diagnostic::{Diagnostic, Part, catalog};
 use crate::ir::{
-    Attribute, Class, Dialect, Element, FunctionId, Module, NewOp, OpId, OpName, RegionId, Rewriter, Symbol,
+    Attribute, Class, Dialect, Element, FunctionId, Module, OpId, OpName, RegionId, Rewriter, Symbol,
     TensorType, Type, TypeId, ValueId, builtin, func, provenance, stablehlo,
 };
 use crate::ops::quantize::{ATTRIBUTE, Quantization};
 use rustc_hash::{FxHashMap, FxHashSet};
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 
 /// Runs the pass on all functions.
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
@@ -261,8 +261,9 @@ impl Quantize {
             operands.push(if quantized { self.dequantized(rewriter, op, operand) } else { operand });
         }
         let results = rewriter.module.op(op).results.clone();
-        let result_types = results.iter().map(|&result| self.expressed(rewriter.module, result)).collect();
-        let computed = rewriter.insert_as(op, operands, result_types);
+        let result_types: Vec<TypeId> =
+            results.iter().map(|&result| self.expressed(rewriter.module, result)).collect();
+        let computed = rewriter.create_like(op, &operands).results(&result_types);
         for (result, number) in results.into_iter().zip(rewriter.module.op(computed).results.clone()) {
             let Some(&text) = self.kinds.get(&result) else {
                 rewriter.replace(result, number);
@@ -280,12 +281,7 @@ impl Quantize {
     fn expressed(&self, module: &mut Module, value: ValueId) -> TypeId {
         let ty = module.value_type(value);
         let element = self.quantization(value).map(|quantization| quantization.expressed);
-        match (module.tensor_type(ty).cloned(), element) {
-            (Some(tensor), Some(element)) => {
-                module.types.intern(Type::Tensor(TensorType { element, ..tensor }))
-            }
-            _ => ty,
-        }
+        element.map_or(ty, |element| module.with_element(ty, element))
     }
 
     fn dequantized(&self, rewriter: &mut Rewriter, op: OpId, stored: ValueId) -> ValueId {
@@ -328,16 +324,7 @@ fn conversion(
     ty: TypeId,
     text: Symbol,
 ) -> ValueId {
-    let (span, location) = (rewriter.module.span(op), rewriter.module.op_location(op));
-    let new = rewriter.insert(NewOp {
-        name,
-        operands: smallvec![operand],
-        result_types: smallvec![ty],
-        attributes: Vec::new(),
-        regions: SmallVec::new(),
-        span,
-        location,
-    });
+    let new = rewriter.create(name, &[operand]).at_op(op).results(&[ty]);
     mark(rewriter.module, new, text);
     rewriter.module.op(new).results[0]
 }

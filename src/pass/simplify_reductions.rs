@@ -4,12 +4,9 @@
 
 use super::Context;
 use super::canonicalize::{positions, producer};
-use crate::ir::{
-    Attribute, Dim, Module, NewOp, OpId, OpName, Rewriter, Type, ValueId, onnx, use_counts_by_block,
-};
+use crate::ir::{Attribute, Dim, Module, OpId, OpName, Rewriter, ValueId, onnx, use_counts_by_block};
 use crate::ops::fold::{Tensor, float};
 use crate::source::Source;
-use smallvec::smallvec;
 
 /// Runs the pass on all functions.
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
@@ -154,14 +151,14 @@ fn average(rewriter: &mut Rewriter, source: &Source, op: OpId, uses: &[u32]) -> 
     } else {
         let operands = module.op(pool).operands.clone();
         let key = rewriter.module.symbols.intern("count_include_pad");
-        let new = rewriter.insert_as(pool, operands, smallvec![ty]);
+        let new = rewriter.create_like(pool, &operands).results(&[ty]);
         rewriter.module.op_mut(new).attributes.retain(|(name, _)| *name != key);
         rewriter.module.op(new).results[0]
     };
     let Some(transpose) = transpose else { return Some(new) };
     let order = rewriter.module.attribute(transpose, "perm")?.clone();
-    let (place, ty) = (rewriter.module.place(op), rewriter.module.value_type(result));
-    Some(rewriter.insert_at(place, onnx::TRANSPOSE, &[new], ty, [("perm", order)]))
+    let ty = rewriter.module.value_type(result);
+    Some(rewriter.create(onnx::TRANSPOSE, &[new]).attr("perm", order).of(ty))
 }
 
 /// Whether divisors are the same windows over ones, as computed for symbolic sizes. Dimension `i` of the dividend is
@@ -286,18 +283,5 @@ fn reduction_of(
     ty: crate::ir::TypeId,
     keeps: bool,
 ) -> ValueId {
-    let module = &mut *rewriter.module;
-    let key = module.symbols.intern("keepdims");
-    let number = module.types.intern(Type::Scalar(crate::ir::Element::I64));
-    let (span, location) = module.place(origin);
-    let op = rewriter.insert(NewOp {
-        name,
-        operands: smallvec![operands[0], operands[1]],
-        result_types: smallvec![ty],
-        attributes: vec![(key, Attribute::Integer(i64::from(keeps), number))],
-        regions: smallvec![],
-        span,
-        location,
-    });
-    rewriter.module.op(op).results[0]
+    rewriter.create(name, &operands).int("keepdims", i64::from(keeps)).at_op(origin).of(ty)
 }

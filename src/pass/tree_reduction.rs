@@ -13,9 +13,7 @@
 //! Runs after `layout`, which moves Transposes through reductions but not through views.
 
 use super::Context;
-use crate::ir::{
-    Attribute, Dim, DimExprs, Dims, Element, Module, OpId, OpName, Rewriter, Type, ValueId, onnx,
-};
+use crate::ir::{Attribute, Dim, DimExprs, Dims, Element, Module, OpId, OpName, Rewriter, ValueId, onnx};
 
 /// Sums up to this length are accurate to 1e-6 along the last dimensions, where several elements are added at once.
 const LAST: Limits = Limits { long: 4096, few: 4096, uneven: 131_072, block: 1024, blocks: 256..=4096 };
@@ -64,7 +62,6 @@ pub(super) fn run(module: &mut Module, _: &mut Context) {
 
 /// A candidate for splitting.
 struct Sum {
-    op: OpId,
     value: ValueId,
     result: ValueId,
     dims: Dims,
@@ -100,7 +97,7 @@ impl Sum {
         axes.retain(|&axis| dims[axis] != Dim::Known(1));
         axes.sort_unstable();
         let keepdims = is_pool || module.attribute(op, "keepdims").and_then(Attribute::as_integer) != Some(0);
-        Some(Self { op, value, result, dims, all_axes, axes, keepdims, is_mean })
+        Some(Self { value, result, dims, all_axes, axes, keepdims, is_mean })
     }
 
     /// The dimensions with more than one element, merging neighbors that are both reduced or both kept. Reduced sizes
@@ -310,22 +307,16 @@ impl Stages<'_, '_, '_> {
         dims: &[Dim],
         attributes: &[(&'static str, i64)],
     ) -> ValueId {
-        let module = &mut *self.rewriter.module;
-        let ty = module.tensor_of(element, dims);
-        let integer = module.types.intern(Type::Scalar(Element::I64));
-        let attributes = attributes.iter().map(|&(name, value)| (name, Attribute::Integer(value, integer)));
-        let place = module.place(self.sum.op);
-        self.rewriter.insert_at(place, name, operands, ty, attributes)
+        let builder = self.rewriter.create(name, operands);
+        attributes.iter().fold(builder, |builder, &(name, value)| builder.int(name, value)).out(element, dims)
     }
 
     fn integers(&mut self, values: &[i64]) -> ValueId {
-        let place = self.rewriter.module.place(self.sum.op);
-        self.rewriter.insert_integers(place, values)
+        self.rewriter.integers(values)
     }
 
     fn float(&mut self, value: f64) -> ValueId {
-        let place = self.rewriter.module.place(self.sum.op);
-        self.rewriter.insert_constant(place, Element::F32, &[], (value as f32).to_le_bytes().to_vec())
+        self.rewriter.bytes(Element::F32, &[], &(value as f32).to_le_bytes())
     }
 
     /// The sums of the blocks along a symbolic dimension, and of the rest, concatenated along it.
@@ -372,11 +363,8 @@ impl Stages<'_, '_, '_> {
         if !self.sum.is_mean {
             return sums;
         }
-        let float = self.rewriter.module.types.intern(Type::Scalar(Element::F32));
-        let ty = self.rewriter.module.tensor_of(Element::F32, &[Dim::Known(1)]);
-        let place = self.rewriter.module.place(self.sum.op);
-        let number =
-            self.rewriter.insert_at(place, onnx::CAST, &[size], ty, [("to", Attribute::Type(float))]);
+        let cast = self.rewriter.create(onnx::CAST, &[size]).element("to", Element::F32);
+        let number = cast.out(Element::F32, &[1]);
         self.node(onnx::DIV, &[sums, number], &all)
     }
 }

@@ -3,10 +3,11 @@
 //! XLA's programs and older front ends use tuples, for example for results. Models have no tuples.
 
 use crate::ir::{
-    Attribute, BlockId, Definition, FunctionId, FunctionResult, Module, NewOp, Op, OpId, Type, TypeId,
-    ValueId, stablehlo,
+    Attribute, BlockId, Definition, FunctionId, FunctionResult, Module, Op, OpId, Type, TypeId, ValueId,
+    stablehlo,
 };
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 
 /// Removes the tuples from all functions that have any.
 pub(super) fn flatten(module: &mut Module) {
@@ -84,7 +85,7 @@ impl Flatten<'_> {
 
     /// The op that replaces an op, if any.
     fn op(&mut self, op: OpId) -> Option<OpId> {
-        let Op { name, operands, results, attributes, regions } = self.module.op(op).clone();
+        let Op { name: _, operands, results, attributes: _, regions: _ } = self.module.op(op).clone();
         let flat: Vec<Vec<ValueId>> = operands.iter().map(|&operand| self.values(operand)).collect();
         match (self.module.op(op).name, &results[..], &operands[..]) {
             (stablehlo::TUPLE, &[result], _) => {
@@ -106,17 +107,14 @@ impl Flatten<'_> {
             }
             _ => {}
         }
-        let operands = flat.concat().into_iter().collect();
+        let operands: SmallVec<[ValueId; 3]> = flat.concat().into_iter().collect();
         if !results.iter().any(|&result| self.is_tuple(result)) {
             self.module.op_mut(op).operands = operands;
             return Some(op);
         }
         let types: Vec<Vec<TypeId>> =
             results.iter().map(|&result| self.leaves(self.module.value_type(result))).collect();
-        let (span, location) = self.module.place(op);
-        let result_types = types.concat().into_iter().collect();
-        let new =
-            self.module.add_op(NewOp { name, operands, result_types, attributes, regions, span, location });
+        let new = self.module.create_like(op, &operands).results(&types.concat());
         let mut values = self.module.op(new).results.clone().into_iter();
         for (result, types) in results.into_iter().zip(types) {
             let parts = values.by_ref().take(types.len()).collect();

@@ -10,8 +10,8 @@ use crate::diagnostic::catalog::{
 };
 use crate::diagnostic::{Diagnostic, Part};
 use crate::ir::{
-    Attributes, BlockId, LocationId, NewOp, OpId, OpName, OpSpan, RegionId, Symbol, TypeId, ValueId,
-    provenance, stablehlo,
+    Attributes, BlockId, LocationId, OpId, OpName, OpSpan, RegionId, Symbol, TypeId, ValueId, provenance,
+    stablehlo,
 };
 use crate::source::{Span, skip_space};
 use rustc_hash::FxHashSet;
@@ -207,15 +207,14 @@ impl<'s> Parser<'s> {
             let symbols = &self.module.symbols;
             parts.attributes.sort_by(|(left, _), (right, _)| symbols.get(*left).cmp(symbols.get(*right)));
         }
-        let op = self.module.add_op(NewOp {
-            name: parts.name,
-            operands: parts.operands.iter().map(|(value, _)| *value).collect(),
-            result_types: parts.result_types,
-            attributes: parts.attributes,
-            regions,
-            span: OpSpan { name: heads.name, whole: heads.whole },
-            location: heads.location,
-        });
+        let operands: SmallVec<[ValueId; 3]> = parts.operands.iter().map(|(value, _)| *value).collect();
+        let op = self
+            .module
+            .create(parts.name, &operands)
+            .attributes(parts.attributes)
+            .regions(regions)
+            .at((OpSpan { name: heads.name, whole: heads.whole }, heads.location))
+            .results(&parts.result_types);
         for (name, span, first, count) in results {
             let binding = match count {
                 1 => Binding::Value(self.module.op(op).results[first as usize]),
@@ -358,26 +357,9 @@ impl<'s> Parser<'s> {
         let operands: SmallVec<[ValueId; 3]> =
             arguments.iter().map(|&(_, _, ty)| self.module.add_argument(block, ty)).collect();
         let Some(&(_, at, ty)) = arguments.first() else { return };
-        let span = OpSpan { name: at, whole: at };
-        let op = self.append(block, name, operands, SmallVec::from_slice(&[ty]), span);
-        let result = self.module.op(op).results[0];
-        self.append(block, stablehlo::RETURN, SmallVec::from_slice(&[result]), SmallVec::new(), span);
-    }
-
-    /// Adds an op without attributes to a block.
-    fn append(
-        &mut self,
-        block: BlockId,
-        name: OpName,
-        operands: SmallVec<[ValueId; 3]>,
-        result_types: SmallVec<[TypeId; 1]>,
-        span: OpSpan,
-    ) -> OpId {
-        let (attributes, regions, location) = (Attributes::new(), SmallVec::new(), LocationId::UNKNOWN);
-        let op =
-            self.module.add_op(NewOp { name, operands, result_types, attributes, regions, span, location });
-        self.module.block_mut(block).ops.push(op);
-        op
+        let place = (OpSpan { name: at, whole: at }, LocationId::UNKNOWN);
+        let result = self.module.create(name, &operands).at(place).end_of(block).of(ty);
+        self.module.create(stablehlo::RETURN, &[result]).at(place).end_of(block).results(&[]);
     }
 
     /// What replaces a statement that could not be parsed: it reads the values that the statement names, and has the
@@ -394,7 +376,7 @@ impl<'s> Parser<'s> {
         self.lenient -= 1;
         let operands = self.named_values(index);
         let name = Span::new(statement.span.start, statement.span.start);
-        self.module.add_error_op(operands, regions, OpSpan { name, whole: statement.span })
+        self.module.add_error_op(&operands, regions, OpSpan { name, whole: statement.span })
     }
 
     /// The values that a statement names before its first region.

@@ -54,7 +54,6 @@ pub(super) fn widen(module: &mut Module, source: &Source) {
 
 /// Puts an op between conversions from and to its own types.
 fn keep(rewriter: &mut Rewriter, op: OpId, kept: &mut FxHashSet<ValueId>) {
-    let place = rewriter.module.place(op);
     let mut operands: SmallVec<[ValueId; 3]> = SmallVec::new();
     for operand in rewriter.module.op(op).operands.clone() {
         let ty = rewriter.module.value_type(operand);
@@ -62,13 +61,13 @@ fn keep(rewriter: &mut Rewriter, op: OpId, kept: &mut FxHashSet<ValueId>) {
             operands.push(operand);
             continue;
         }
-        let narrow = rewriter.insert_at(place, stablehlo::CONVERT, &[operand], ty, []);
+        let narrow = rewriter.create(stablehlo::CONVERT, &[operand]).of(ty);
         kept.insert(narrow);
         operands.push(narrow);
     }
     let results = rewriter.module.op(op).results.clone();
-    let types = results.iter().map(|&result| rewriter.module.value_type(result)).collect();
-    let new = rewriter.insert_as(op, operands, types);
+    let types: Vec<TypeId> = results.iter().map(|&result| rewriter.module.value_type(result)).collect();
+    let new = rewriter.create_like(op, &operands).results(&types);
     for (old, result) in results.into_iter().zip(rewriter.module.op(new).results.clone()) {
         let ty = rewriter.module.value_type(old);
         if wide(rewriter.module, ty).is_none() {
@@ -76,7 +75,7 @@ fn keep(rewriter: &mut Rewriter, op: OpId, kept: &mut FxHashSet<ValueId>) {
             continue;
         }
         kept.insert(result);
-        let widened = rewriter.insert_at(place, stablehlo::CONVERT, &[result], ty, []);
+        let widened = rewriter.create(stablehlo::CONVERT, &[result]).of(ty);
         rewriter.replace(old, widened);
     }
 }

@@ -6,8 +6,8 @@ mod origin;
 pub use origin::{Origin, Origins};
 
 use super::{
-    Attributes, Constant, ConstantId, Dialect, DimExprs, Element, Location, LocationId, OpName, Size, Symbol,
-    Symbols, TensorType, Type, TypeId, Types,
+    Attributes, Constant, ConstantId, Dialect, DimExprs, Element, Location, LocationId, OpName, Place, Size,
+    Symbol, Symbols, TensorType, Type, TypeId, Types,
 };
 use crate::source::Span;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -146,25 +146,6 @@ pub struct Function {
     pub location: LocationId,
 }
 
-/// The input of [`Module::add_op`].
-#[derive(Clone, Debug)]
-pub struct NewOp {
-    /// See [`Op::name`].
-    pub name: OpName,
-    /// See [`Op::operands`].
-    pub operands: SmallVec<[ValueId; 3]>,
-    /// A type for each result.
-    pub result_types: SmallVec<[TypeId; 1]>,
-    /// See [`Op::attributes`].
-    pub attributes: Attributes,
-    /// See [`Op::regions`].
-    pub regions: SmallVec<[RegionId; 1]>,
-    /// Where it is.
-    pub span: OpSpan,
-    /// Its location.
-    pub location: LocationId,
-}
-
 /// A program.
 #[derive(Clone, Debug)]
 pub struct Module {
@@ -257,7 +238,7 @@ impl Module {
     }
 
     /// Where an op is in the text, and what it comes from.
-    pub fn place(&self, op: OpId) -> (OpSpan, LocationId) {
+    pub fn place(&self, op: OpId) -> Place {
         (self.span(op), self.op_location(op))
     }
 
@@ -452,24 +433,15 @@ impl Module {
         self.values.reserve(ops);
     }
 
-    /// Adds an op and its results to the module, but to no block.
-    pub fn add_op(&mut self, new: NewOp) -> OpId {
+    /// Adds an op with results of these types to the module, but to no block.
+    pub(super) fn add_op(&mut self, mut op: Op, types: &[TypeId], (span, location): Place) -> OpId {
         let id = OpId(self.ops.len() as u32);
-        let results = new
-            .result_types
-            .iter()
-            .enumerate()
-            .map(|(index, &ty)| self.add_value(ty, Definition::Result(id, index as u32)))
-            .collect();
-        self.ops.push(Op {
-            name: new.name,
-            operands: new.operands,
-            results,
-            attributes: new.attributes,
-            regions: new.regions,
-        });
-        self.spans.push(new.span);
-        self.op_locations.push(new.location);
+        let results = types.iter().enumerate();
+        op.results =
+            results.map(|(index, &ty)| self.add_value(ty, Definition::Result(id, index as u32))).collect();
+        self.ops.push(op);
+        self.spans.push(span);
+        self.op_locations.push(location);
         id
     }
 
@@ -502,6 +474,17 @@ impl Module {
     pub fn set_location(&mut self, id: LocationId, location: Location) {
         if id != LocationId::UNKNOWN {
             self.locations[id.0 as usize] = location;
+        }
+    }
+
+    /// The handle of a type with another element type, when it is a tensor, else of the type itself.
+    pub fn with_element(&mut self, ty: TypeId, element: Element) -> TypeId {
+        match self.tensor_type(ty) {
+            Some(tensor) => {
+                let tensor = tensor.with_element(element);
+                self.types.intern(Type::Tensor(tensor))
+            }
+            None => ty,
         }
     }
 

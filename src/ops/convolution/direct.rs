@@ -9,7 +9,7 @@
 
 use super::geometry::{Geometry, SpatialAxis};
 use super::{dilated_and_cropped, inverse, order, reversed};
-use crate::ir::{Dim, DimExprs, Dims, ValueId, onnx};
+use crate::ir::{Dim, DimExprs, Dims, OpBuilder, ValueId, onnx};
 use crate::ops::Lower;
 
 /// Lowers to `Conv` or `ConvTranspose`.
@@ -163,18 +163,13 @@ fn grouped_kernel(cx: &mut Lower, geometry: &Geometry, kernel: ValueId, groups: 
 }
 
 /// Sets the attributes that `Conv` and `ConvTranspose` share, where they are not ONNX's defaults.
-fn attributes<'c, 'a>(
-    node: crate::ops::Node<'c, 'a>,
-    groups: i64,
-    pads: &[i64],
-    strides: Vec<i64>,
-) -> crate::ops::Node<'c, 'a> {
+fn attributes<'c>(node: OpBuilder<'c>, groups: i64, pads: &[i64], strides: Vec<i64>) -> OpBuilder<'c> {
     let node = if groups == 1 { node } else { node.int("group", groups) };
     let node = if pads.iter().all(|&pad| pad == 0) { node } else { node.ints("pads", pads) };
     if strides.iter().all(|&stride| stride == 1) { node } else { node.ints("strides", &strides) }
 }
 
-fn dilations<'c, 'a>(node: crate::ops::Node<'c, 'a>, axes: &[SpatialAxis]) -> crate::ops::Node<'c, 'a> {
+fn dilations<'c>(node: OpBuilder<'c>, axes: &[SpatialAxis]) -> OpBuilder<'c> {
     let dilations: Vec<i64> = axes.iter().map(|axis| axis.kernel_dilation).collect();
     if dilations.iter().all(|&dilation| dilation == 1) { node } else { node.ints("dilations", &dilations) }
 }

@@ -9,8 +9,7 @@ mod tensor;
 
 use super::expand::Expand;
 use super::{Elements, LowerError, Row};
-use crate::ir::{Attribute, Constant, Data, Dim, Element, OpName, ValueId, stablehlo};
-use std::sync::Arc;
+use crate::ir::{Attribute, Dim, Element, OpName, ValueId, stablehlo};
 
 /// The tables of the family.
 pub(super) const TABLES: &[&[Row]] = &[arith::ROWS, shape::ROWS, tensor::ROWS];
@@ -23,11 +22,7 @@ const LONGEST: i64 = 64;
 impl Expand<'_, '_> {
     /// Inserts a list of 64-bit numbers.
     fn numbers(&mut self, numbers: &[i64]) -> ValueId {
-        let module = &mut *self.rewriter.module;
-        let ty = module.tensor_of(Element::I64, &[Dim::Known(numbers.len() as i64)]);
-        let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
-        let constant = module.add_constant(Constant { ty, data: Data::Bytes(Arc::from(bytes)) });
-        self.emit(stablehlo::CONSTANT, &[], ty, [("value", Attribute::Dense(constant))])
+        self.create(stablehlo::CONSTANT, &[]).integers(numbers)
     }
 
     /// Inserts an op whose result has this element type and these sizes.
@@ -40,7 +35,7 @@ impl Expand<'_, '_> {
         attributes: impl IntoIterator<Item = (&'static str, Attribute)>,
     ) -> ValueId {
         let ty = self.rewriter.module.tensor_of(element, dims);
-        self.emit(name, operands, ty, attributes)
+        self.create(name, operands).attrs(attributes).of(ty)
     }
 
     /// The size of a dimension as a 64-bit number without dimensions.
@@ -132,10 +127,10 @@ impl Expand<'_, '_> {
             return Err(LowerError::form("its result does not have the elements of its operand"));
         }
         if to.is_static() {
-            return Ok(self.emit(stablehlo::RESHAPE, &[value], ty, []));
+            return Ok(self.create(stablehlo::RESHAPE, &[value]).of(ty));
         }
         let sizes = sizes(self)?;
-        Ok(self.emit(stablehlo::DYNAMIC_RESHAPE, &[value, sizes], ty, []))
+        Ok(self.create(stablehlo::DYNAMIC_RESHAPE, &[value, sizes]).of(ty))
     }
 
     /// Which of two numbers holds, element by element.

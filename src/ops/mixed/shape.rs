@@ -74,7 +74,7 @@ fn num_elements(cx: &mut Expand) -> Expanded {
     let mut product = cx.splat(ty, 1)?;
     for index in 0..length {
         let size = cx.element(list, index);
-        product = cx.emit(stablehlo::MULTIPLY, &[product, size], ty, []);
+        product = cx.create(stablehlo::MULTIPLY, &[product, size]).of(ty);
     }
     Ok(Some(product.into()))
 }

@@ -13,12 +13,12 @@ use super::{Context, entry};
 use crate::diagnostic::{Diagnostics, catalog};
 use crate::ir::{
     Attribute, BlockId, Constant, Data, Definition, Dim, Element, FunctionId, Location, LocationId, Module,
-    NewOp, OpSpan, TensorType, Type, ValueId, provenance, stablehlo,
+    OpSpan, TensorType, Type, ValueId, provenance, stablehlo,
 };
 use crate::source::Span;
 use crate::weights::{Tensor, Weights, WeightsFile};
 use path::{ArgumentPath, parts};
-use smallvec::{SmallVec, smallvec};
+use smallvec::smallvec;
 
 /// Smaller tensors are held in memory, so that they can be compared and folded.
 const SMALL: usize = 1024;
@@ -207,7 +207,6 @@ pub(super) fn replace(
     block: BlockId,
     constants: Vec<(usize, Constant, String)>,
 ) {
-    let (op_name, key) = (stablehlo::CONSTANT, module.symbols.intern("value"));
     let mut bound = vec![false; module.block(block).arguments.len()];
     let mut ops = Vec::new();
     for (argument, constant, name) in constants {
@@ -218,17 +217,10 @@ pub(super) fn replace(
         module.weight_names.insert(name);
         let location = module.add_location(Location::Name(name, place));
         let ty = constant.ty;
-        let attributes = vec![(key, Attribute::Dense(module.add_constant(constant)))];
-        let op = module.add_op(NewOp {
-            name: op_name,
-            operands: SmallVec::new(),
-            result_types: SmallVec::new(),
-            attributes,
-            regions: SmallVec::new(),
-            span: OpSpan { name: span, whole: span },
-            location,
-        });
-        // The op takes over the argument's value, so uses stay unchanged.
+        let constant = Attribute::Dense(module.add_constant(constant));
+        let place = (OpSpan { name: span, whole: span }, location);
+        let op = module.create(stablehlo::CONSTANT, &[]).attr("value", constant).at(place).results(&[]);
+        // The value itself moves from the argument to the op, so that its uses need no change.
         let value = module.block(block).arguments[argument];
         module.op_mut(op).results = smallvec![value];
         let moved = module.value_mut(value);

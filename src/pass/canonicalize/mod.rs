@@ -20,8 +20,8 @@ pub(super) mod simplify;
 use super::Context;
 use crate::diagnostic::catalog;
 use crate::ir::{
-    Attribute, BlockId, Constant, ConstantId, Data, Module, NewOp, OpId, OpName, RegionId, Rewriter, ValueId,
-    onnx, stablehlo, use_counts,
+    Attribute, BlockId, Constant, ConstantId, Data, Module, OpId, OpName, RegionId, Rewriter, ValueId, onnx,
+    stablehlo, use_counts,
 };
 use crate::ops::fold::{self, Tensor};
 use crate::source::Source;
@@ -31,7 +31,7 @@ pub(super) use dce::{remove as remove_dead, remove_unused};
 pub(super) use liveness::Liveness;
 use rearrange::Arranging;
 use rustc_hash::FxHashMap;
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 use std::cell::Cell;
 
 /// The outcome of a rule.
@@ -190,8 +190,8 @@ impl Visitor<'_> {
             let mut value = shared_constant(rewriter, op, constant, repeated);
             if narrow {
                 let dims = integers_attribute(0..tensor.sizes.len());
-                let (place, name) = (rewriter.module.place(op), stablehlo::BROADCAST_IN_DIM);
-                value = rewriter.insert_at(place, name, &[value], full, [("broadcast_dimensions", dims)]);
+                let broadcast = rewriter.create(stablehlo::BROADCAST_IN_DIM, &[value]);
+                value = broadcast.attr("broadcast_dimensions", dims).of(full);
             }
             rewriter.replace(result, value);
         }
@@ -260,17 +260,8 @@ pub(super) fn insert_constant(rewriter: &mut Rewriter, op: OpId, constant: Const
 fn constant_op(module: &mut Module, op: OpId, constant: ConstantId) -> OpId {
     let is_lowered = module.op(op).name.is_onnx();
     let name = if is_lowered { onnx::CONSTANT } else { stablehlo::CONSTANT };
-    let key = module.symbols.intern("value");
     let ty = module.constant(constant).ty;
-    module.add_op(NewOp {
-        name,
-        operands: SmallVec::new(),
-        result_types: smallvec![ty],
-        attributes: vec![(key, Attribute::Dense(constant))],
-        regions: SmallVec::new(),
-        span: module.span(op),
-        location: module.op_location(op),
-    })
+    module.create(name, &[]).attr("value", Attribute::Dense(constant)).at_op(op).results(&[ty])
 }
 
 /// The defining op of the operand, if it has that name.

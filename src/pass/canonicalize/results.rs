@@ -1,9 +1,7 @@
 //! Makes the results of an ONNX model distinct values.
 
-use crate::ir::{
-    Attribute, BlockId, Element, Module, NewOp, OpId, OpName, TensorType, Type, ValueId, func, onnx,
-};
-use smallvec::{SmallVec, smallvec};
+use crate::ir::{BlockId, Element, Module, OpId, OpName, ValueId, func, onnx};
+use smallvec::SmallVec;
 
 /// Adds an Identity to each result that is an argument, a constant or another result: ONNX tools refuse or rename
 /// such outputs. Other rules may merge values and remove Identities without checking for results.
@@ -54,22 +52,14 @@ fn insert(
     operand: ValueId,
     to: Option<Element>,
 ) -> ValueId {
-    let mut ty = module.value_type(operand);
-    let mut attributes = Vec::new();
-    if let Some((element, tensor)) = to.zip(module.tensor(operand).cloned()) {
-        ty = module.types.intern(Type::Tensor(TensorType { element, ..tensor }));
-        let scalar = module.types.intern(Type::Scalar(element));
-        attributes.push((module.symbols.intern("to"), Attribute::Type(scalar)));
-    }
-    let op = module.add_op(NewOp {
-        name,
-        operands: smallvec![operand],
-        result_types: smallvec![ty],
-        attributes,
-        regions: SmallVec::new(),
-        span: module.span(terminator),
-        location: module.op_location(terminator),
-    });
+    let ty = module.value_type(operand);
+    let op = match to {
+        Some(element) => {
+            let ty = module.with_element(ty, element);
+            module.create(name, &[operand]).element("to", element).at_op(terminator).results(&[ty])
+        }
+        None => module.create(name, &[operand]).at_op(terminator).results(&[ty]),
+    };
     let ops = &mut module.block_mut(block).ops;
     ops.insert(ops.len() - 1, op);
     module.op(op).results[0]

@@ -3,51 +3,25 @@
 use super::expr::{Complex, Emit};
 use super::{ComplexForm, Splitter, part_type};
 use crate::ir::{
-    Attribute, Attributes, Constant, Data, Dim, Element, LocationId, NewOp, OpId, OpName, OpSpan, RegionId,
-    SCALAR, Size, TensorType, Type, TypeId, ValueId, stablehlo,
+    Attribute, Data, Dim, Element, Op, OpBuilder, OpId, OpName, SCALAR, Size, TensorType, Type, TypeId,
+    ValueId, stablehlo,
 };
 use crate::ops::LowerError;
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 use std::cell::RefCell;
 use std::sync::Arc;
 
 impl Splitter<'_, '_> {
-    /// The location of the rewritten op.
-    fn place(&self) -> (OpSpan, LocationId) {
-        self.current.map_or((OpSpan::default(), LocationId::UNKNOWN), |op| {
-            (self.module.span(op), self.module.op_location(op))
-        })
+    /// Starts an op at the location of the rewritten op.
+    pub(super) fn create(&mut self, name: OpName, operands: &[ValueId]) -> OpBuilder<'_> {
+        let place = self.current.map(|op| self.module.place(op)).unwrap_or_default();
+        self.module.create(name, operands).at(place).push_to(&mut self.pending)
     }
 
-    /// Adds an op with one result.
-    pub(super) fn emit(
-        &mut self,
-        name: OpName,
-        operands: &[ValueId],
-        ty: TypeId,
-        attributes: &[(&str, Attribute)],
-    ) -> ValueId {
-        let attributes =
-            attributes.iter().map(|(key, value)| (self.module.symbols.intern(key), value.clone())).collect();
-        let op = self.emit_op(name, operands, smallvec![ty], attributes, SmallVec::new());
-        self.module.op(op).results[0]
-    }
-
-    /// Adds an op.
-    pub(super) fn emit_op(
-        &mut self,
-        name: OpName,
-        operands: &[ValueId],
-        result_types: SmallVec<[TypeId; 1]>,
-        attributes: Attributes,
-        regions: SmallVec<[RegionId; 1]>,
-    ) -> OpId {
-        let (span, location) = self.place();
-        let operands = operands.iter().copied().collect();
-        let op =
-            self.module.add_op(NewOp { name, operands, result_types, attributes, regions, span, location });
-        self.pending.push(op);
-        op
+    /// Starts an op of the name and the attributes of the op that is being rewritten.
+    pub(super) fn again(&mut self, op: OpId, operands: &[ValueId]) -> OpBuilder<'_> {
+        let Op { name, attributes, .. } = self.module.op(op).clone();
+        self.create(name, operands).attributes(attributes)
     }
 
     /// The type of a value with other sizes.
@@ -88,8 +62,7 @@ impl Splitter<'_, '_> {
             let value = self.constant(scalar, data);
             return self.broadcast(value, ty, 0..0);
         }
-        let constant = self.module.add_constant(Constant { ty, data });
-        self.emit(stablehlo::CONSTANT, &[], ty, &[("value", Attribute::Dense(constant))])
+        self.create(stablehlo::CONSTANT, &[]).data(ty, data)
     }
 
     /// A float splat.
@@ -110,13 +83,13 @@ impl Splitter<'_, '_> {
             return value;
         }
         let ty = self.resized(value, &sizes);
-        self.emit(stablehlo::RESHAPE, &[value], ty, &[])
+        self.create(stablehlo::RESHAPE, &[value]).of(ty)
     }
 
     /// Broadcasts a value to a type; its dimensions are the leading ones of the type.
     pub(super) fn broadcast(&mut self, value: ValueId, ty: TypeId, dims: std::ops::Range<usize>) -> ValueId {
-        let dims = integers(&dims.map(|dim| dim as i64).collect::<Vec<_>>());
-        self.emit(stablehlo::BROADCAST_IN_DIM, &[value], ty, &[("broadcast_dimensions", dims)])
+        let dims: Vec<i64> = dims.map(|dim| dim as i64).collect();
+        self.create(stablehlo::BROADCAST_IN_DIM, &[value]).ints("broadcast_dimensions", &dims).of(ty)
     }
 
     /// A slice along one dimension.
@@ -126,12 +99,11 @@ impl Splitter<'_, '_> {
         let mut limits = sizes.clone();
         (starts[axis], limits[axis], sizes[axis]) = (start, Dim::Known(limit), Dim::Known(limit - start));
         let ty = self.resized(value, &sizes);
-        let attributes = [
-            ("start_indices", integers(&starts)),
-            ("limit_indices", Attribute::of_sizes(&limits)),
-            ("strides", integers(&vec![1; starts.len()])),
-        ];
-        self.emit(stablehlo::SLICE, &[value], ty, &attributes)
+        self.create(stablehlo::SLICE, &[value])
+            .ints("start_indices", &starts)
+            .attr("limit_indices", Attribute::of_sizes(&limits))
+            .ints("strides", &vec![1; starts.len()])
+            .of(ty)
     }
 
     /// Concatenates values along a dimension.
@@ -139,8 +111,7 @@ impl Splitter<'_, '_> {
         let mut sizes = self.dims(values[0]);
         sizes[axis] = self.module.dim_exprs.sum(values.iter().map(|&value| self.dims(value)[axis]));
         let ty = self.resized(values[0], &sizes);
-        let dimension = self.integer(axis as i64);
-        self.emit(stablehlo::CONCATENATE, values, ty, &[("dimension", dimension)])
+        self.create(stablehlo::CONCATENATE, values).int("dimension", axis as i64).of(ty)
     }
 
     /// An integer as an attribute.
@@ -210,7 +181,7 @@ impl Splitter<'_, '_> {
         let ty = self.resized(packed, &sizes);
         sizes.push(Dim::Known(1));
         let attributes = [("dimension_numbers", numbers), ("slice_sizes", Attribute::of_sizes(&sizes))];
-        self.emit(stablehlo::GATHER, &[packed, index], ty, &attributes)
+        self.create(stablehlo::GATHER, &[packed, index]).attrs(attributes).of(ty)
     }
 
     /// Packs two parts along a new trailing dimension.
@@ -296,9 +267,7 @@ impl Splitter<'_, '_> {
 
     /// The type with the same dimensions and elements `i1`.
     pub(super) fn truth(&mut self, ty: TypeId) -> TypeId {
-        let dims: SmallVec<[Dim; 4]> =
-            self.module.tensor_type(ty).map_or_else(SmallVec::new, |tensor| tensor.dims.clone());
-        self.module.types.intern(Type::Tensor(TensorType { element: Element::Bool, dims, encoding: None }))
+        self.module.with_element(ty, Element::Bool)
     }
 }
 

@@ -2,7 +2,6 @@
 
 use super::{LowerError, Rewrite, Row, Splitter};
 use crate::ir::{Data, OpId, ValueId, stablehlo};
-use smallvec::{SmallVec, smallvec};
 
 pub(super) const ROWS: &[Row] = &[
     (stablehlo::CONVOLUTION, Rewrite::Own(contract)),
@@ -15,19 +14,17 @@ pub(super) const ROWS: &[Row] = &[
 fn contract(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     let ([a, b], [c, d]) = (cx.operand(op, 0)?, cx.operand(op, 1)?);
     let ty = cx.result_part(op, 0)?;
-    let (name, attributes) = (cx.module.op(op).name, cx.module.op(op).attributes.clone());
     let product = |cx: &mut Splitter, left: ValueId, right: ValueId| {
         if is_zero(cx, left) || is_zero(cx, right) {
             return None;
         }
-        let new = cx.emit_op(name, &[left, right], smallvec![ty], attributes.clone(), SmallVec::new());
-        Some(cx.module.op(new).results[0])
+        Some(cx.again(op, &[left, right]).of(ty))
     };
     let (ac, bd) = (product(cx, a, c), product(cx, b, d));
     let re = match (ac, bd) {
-        (Some(ac), Some(bd)) => cx.emit(stablehlo::SUBTRACT, &[ac, bd], ty, &[]),
+        (Some(ac), Some(bd)) => cx.create(stablehlo::SUBTRACT, &[ac, bd]).of(ty),
         (Some(ac), None) => ac,
-        (None, Some(bd)) => cx.emit(stablehlo::NEGATE, &[bd], ty, &[]),
+        (None, Some(bd)) => cx.create(stablehlo::NEGATE, &[bd]).of(ty),
         (None, None) => cx.splat(ty, 0.0),
     };
     // A real result is the real part of the complex one.
@@ -36,7 +33,7 @@ fn contract(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     }
     let (ad, bc) = (product(cx, a, d), product(cx, b, c));
     let im = match (ad, bc) {
-        (Some(ad), Some(bc)) => cx.emit(stablehlo::ADD, &[ad, bc], ty, &[]),
+        (Some(ad), Some(bc)) => cx.create(stablehlo::ADD, &[ad, bc]).of(ty),
         (Some(one), None) | (None, Some(one)) => one,
         (None, None) => cx.splat(ty, 0.0),
     };

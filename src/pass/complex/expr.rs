@@ -23,7 +23,7 @@ impl Emit for RefCell<&mut Splitter<'_, '_>> {
     fn like(&self, name: OpName, operands: &[ValueId]) -> ValueId {
         let cx = &mut *self.borrow_mut();
         let ty = cx.module.value_type(operands[0]);
-        cx.emit(name, operands, ty, &[])
+        cx.create(name, operands).of(ty)
     }
 
     fn number(&self, like: ValueId, number: f64) -> ValueId {
@@ -45,13 +45,13 @@ impl Emit for RefCell<&mut Splitter<'_, '_>> {
             ("comparison_direction", word("comparison_direction", direction)),
             ("compare_type", word("comparison_type", "FLOAT")),
         ];
-        cx.emit(stablehlo::COMPARE, &[left, right], ty, &attributes)
+        cx.create(stablehlo::COMPARE, &[left, right]).attrs(attributes).of(ty)
     }
 
     fn select(&self, predicate: ValueId, yes: ValueId, no: ValueId) -> ValueId {
         let cx = &mut *self.borrow_mut();
         let ty = cx.module.value_type(yes);
-        cx.emit(stablehlo::SELECT, &[predicate, yes, no], ty, &[])
+        cx.create(stablehlo::SELECT, &[predicate, yes, no]).of(ty)
     }
 
     fn known(&self, value: ValueId) -> Option<f64> {

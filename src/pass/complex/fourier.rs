@@ -192,10 +192,11 @@ fn mirror(cx: &mut Splitter, half: ValueId, axis: usize, length: i64) -> ValueId
     let trailing = cx.dims(half).len() - 1;
     let inner = cx.cut(half, axis, 1, (length + 1) / 2);
     let ty = cx.module.value_type(inner);
-    let reversed = cx.emit(stablehlo::REVERSE, &[inner], ty, &[("dimensions", integers(&[axis as i64]))]);
+    let reversed =
+        cx.create(stablehlo::REVERSE, &[inner]).attr("dimensions", integers(&[axis as i64])).of(ty);
     let (re, im) = (cx.cut(reversed, trailing, 0, 1), cx.cut(reversed, trailing, 1, 2));
     let ty = cx.module.value_type(im);
-    let im = cx.emit(stablehlo::NEGATE, &[im], ty, &[]);
+    let im = cx.create(stablehlo::NEGATE, &[im]).of(ty);
     let conjugate = cx.concatenate(&[re, im], trailing);
     cx.concatenate(&[half, conjugate], axis)
 }
@@ -215,5 +216,5 @@ fn dft(
         ("inverse", Attribute::Bool(direction == FftDirection::Inverse)),
         ("onesided", Attribute::Bool(onesided)),
     ];
-    cx.emit(hlo2onnx::DFT, &[value], ty, &attributes)
+    cx.create(hlo2onnx::DFT, &[value]).attrs(attributes).of(ty)
 }

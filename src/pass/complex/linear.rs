@@ -2,8 +2,7 @@
 //! packed matrices, which `ops::linalg` lowers.
 
 use super::{LowerError, Rewrite, Row, Splitter, packed_type};
-use crate::ir::{OpId, OpName, hlo2onnx, stablehlo};
-use smallvec::{SmallVec, smallvec};
+use crate::ir::{OpId, OpName, ValueId, hlo2onnx, stablehlo};
 
 pub(super) const ROWS: &[Row] = &[
     (stablehlo::CHOLESKY, Rewrite::Own(|cx, op| packed(cx, op, hlo2onnx::CHOLESKY))),
@@ -12,7 +11,7 @@ pub(super) const ROWS: &[Row] = &[
 
 /// The op of this name on the packed operands.
 fn packed(cx: &mut Splitter, op: OpId, name: OpName) -> Result<(), LowerError> {
-    let operands: Vec<_> = cx
+    let operands: Vec<ValueId> = cx
         .module
         .op(op)
         .operands
@@ -24,7 +23,6 @@ fn packed(cx: &mut Splitter, op: OpId, name: OpName) -> Result<(), LowerError> {
     let ty = cx.module.value_type(result);
     let ty = packed_type(cx.module, ty).ok_or_else(|| LowerError::form("its result is not complex"))?;
     let attributes = cx.module.op(op).attributes.clone();
-    let new = cx.emit_op(name, &operands, smallvec![ty], attributes, SmallVec::new());
-    let value = cx.module.op(new).results[0];
+    let value = cx.create(name, &operands).attributes(attributes).of(ty);
     cx.define_whole(op, 0, value)
 }

@@ -42,11 +42,7 @@ impl Splitter<'_, '_> {
         }
         let parts = self.partwise_operands(op)?;
         let ty = self.result_part(op, 0)?;
-        let (name, attributes) = (self.module.op(op).name, self.module.op(op).attributes.clone());
-        let parts = parts.map(|operands| {
-            let new = self.emit_op(name, &operands, smallvec![ty], attributes.clone(), SmallVec::new());
-            self.module.op(new).results[0]
-        });
+        let parts = parts.map(|operands| self.again(op, &operands).of(ty));
         self.define_parts(op, 0, parts)
     }
 

@@ -88,10 +88,10 @@ fn real_region(cx: &mut Splitter, ty: TypeId, combiner: PartwiseCombiner) -> Reg
     let second = cx.module.add_argument(block, ty);
     let outer = std::mem::take(&mut cx.pending);
     let result = match combiner {
-        PartwiseCombiner::Add => cx.emit(stablehlo::ADD, &[first, second], ty, &[]),
+        PartwiseCombiner::Add => cx.create(stablehlo::ADD, &[first, second]).of(ty),
         PartwiseCombiner::Second => second,
     };
-    cx.emit_op(stablehlo::RETURN, &[result], SmallVec::new(), Vec::new(), SmallVec::new());
+    cx.create(stablehlo::RETURN, &[result]).results(&[]);
     cx.module.block_mut(block).ops = std::mem::replace(&mut cx.pending, outer);
     region
 }
@@ -116,11 +116,9 @@ fn fill_region(cx: &mut Splitter, op: OpId, combiner: PartwiseCombiner) -> Resul
 fn each_part(cx: &mut Splitter, op: OpId, combiner: PartwiseCombiner) -> Result<(), LowerError> {
     let (scalar, ty) = (scalar(cx, op)?, cx.result_part(op, 0)?);
     let operands = cx.partwise_operands(op)?;
-    let (name, attributes) = (cx.module.op(op).name, cx.module.op(op).attributes.clone());
     let parts = operands.map(|operands| {
         let region = real_region(cx, scalar, combiner);
-        let new = cx.emit_op(name, &operands, smallvec![ty], attributes.clone(), smallvec![region]);
-        cx.module.op(new).results[0]
+        cx.again(op, &operands).region(region).of(ty)
     });
     cx.define_parts(op, 0, parts)
 }
@@ -148,9 +146,7 @@ fn apart(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     let outer = std::mem::replace(&mut cx.returns_parts, true);
     cx.block(block);
     cx.returns_parts = outer;
-    let (name, attributes) = (cx.module.op(op).name, cx.module.op(op).attributes.clone());
-    let new = cx.emit_op(name, &operands, types, attributes, smallvec![region]);
-    let mut new_results = cx.module.op(new).results.clone().into_iter();
+    let mut new_results = cx.again(op, &operands).region(region).values(&types).into_iter();
     for index in 0..cx.module.op(op).results.len() {
         let is_complex = cx.is_complex(cx.module.op(op).results[index]);
         match (is_complex, new_results.next()) {

@@ -122,7 +122,7 @@ fn broadcast_complex(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
             Some(named) if own < rank && named.len() == own => named.clone(),
             _ => (rank - own..rank).map(|axis| axis as i64).collect(),
         };
-        cx.emit(stablehlo::BROADCAST_IN_DIM, &[part], ty, &[("broadcast_dimensions", integers(&axes))])
+        cx.create(stablehlo::BROADCAST_IN_DIM, &[part]).attr("broadcast_dimensions", integers(&axes)).of(ty)
     });
     cx.define_parts(op, 0, parts)
 }
@@ -136,7 +136,7 @@ fn iota(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     let ty = cx.result_part(op, 0)?;
     let dimension =
         cx.module.attribute(op, "iota_dimension").ok_or(LowerError::Missing("iota_dimension"))?.clone();
-    let re = cx.emit(stablehlo::IOTA, &[], ty, &[("iota_dimension", dimension)]);
+    let re = cx.create(stablehlo::IOTA, &[]).attr("iota_dimension", dimension).of(ty);
     let im = cx.splat(ty, 0.0);
     cx.define_parts(op, 0, [re, im])
 }
@@ -146,7 +146,7 @@ fn convert(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     let ty = cx.result_part(op, 0)?;
     let (operand, result) = (cx.module.op(op).operands[0], cx.module.op(op).results[0]);
     let to = |cx: &mut Splitter, value: ValueId| {
-        if cx.module.value_type(value) == ty { value } else { cx.emit(stablehlo::CONVERT, &[value], ty, &[]) }
+        if cx.module.value_type(value) == ty { value } else { cx.create(stablehlo::CONVERT, &[value]).of(ty) }
     };
     if !cx.is_complex(operand) {
         let re = to(cx, operand);
@@ -192,7 +192,7 @@ fn bitcast_convert(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     let value = if ty == cx.module.value_type(packed) {
         packed
     } else {
-        cx.emit(stablehlo::BITCAST_CONVERT, &[packed], ty, &[])
+        cx.create(stablehlo::BITCAST_CONVERT, &[packed]).of(ty)
     };
     if was_complex { cx.define_whole(op, 0, value) } else { cx.define_real(op, 0, value) }
 }

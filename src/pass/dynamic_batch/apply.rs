@@ -147,7 +147,7 @@ fn rewrite(rewriter: &mut Rewriter, op: OpId, result: ValueId, dims: &Dims, size
         stablehlo::CONSTANT => return !fill(rewriter, op, result, dims),
         stablehlo::RESHAPE => {
             let Some(operand) = operand else { return true };
-            return !insert_rows(rewriter, op, operand, result, dims, sizes);
+            return !insert_rows(rewriter, operand, result, dims, sizes);
         }
         stablehlo::SLICE => say(module, op, "limit_indices", each(), result, dims),
         stablehlo::DYNAMIC_SLICE => say(module, op, "slice_sizes", each(), result, dims),
@@ -203,30 +203,29 @@ fn fill(rewriter: &mut Rewriter, op: OpId, result: ValueId, dims: &Dims) -> bool
         let ty = module.tensor_of(old.element, SCALAR);
         let id = module.add_constant(Constant { ty, data: Data::Splat(element) });
         let scalar = insert_constant(rewriter, op, id);
-        return spread(rewriter, op, scalar, &[], result, dims);
+        return spread(rewriter, scalar, &[], result, dims);
     }
     let changed = |(old, new): (&Dim, &Dim)| if old == new { *old } else { Dim::Known(1) };
     let one: Dims = old.dims.iter().zip(dims).map(changed).collect();
     let Some(id) = module.constant_of(result) else { return false };
     let whole = insert_constant(rewriter, op, id);
-    let row = if one == old.dims { whole } else { first(rewriter, op, whole, &old, &one) };
+    let row = if one == old.dims { whole } else { first(rewriter, whole, &old, &one) };
     let axes: Vec<i64> = (0..dims.len() as i64).collect();
-    spread(rewriter, op, row, &axes, result, dims)
+    spread(rewriter, row, &axes, result, dims)
 }
 
 /// Slices the first elements along each dimension.
-fn first(rewriter: &mut Rewriter, op: OpId, whole: ValueId, old: &TensorType, sizes: &Dims) -> ValueId {
+fn first(rewriter: &mut Rewriter, whole: ValueId, old: &TensorType, sizes: &Dims) -> ValueId {
     let ty = rewriter.module.tensor_of(old.element, sizes);
     let list = |number: i64| Attribute::Integers(Element::I64, vec![number; sizes.len()].into());
     let attributes =
         [("start_indices", list(0)), ("limit_indices", Attribute::of_sizes(sizes)), ("strides", list(1))];
-    rewriter.insert_at(rewriter.module.place(op), stablehlo::SLICE, &[whole], ty, attributes)
+    rewriter.create(stablehlo::SLICE, &[whole]).attrs(attributes).of(ty)
 }
 
 /// Turns a reshape that creates the row dimension from one row into a broadcast. Returns whether it did.
 fn insert_rows(
     rewriter: &mut Rewriter,
-    op: OpId,
     operand: ValueId,
     result: ValueId,
     dims: &Dims,
@@ -250,24 +249,16 @@ fn insert_rows(
     let mut one = dims.clone();
     made.into_iter().for_each(|axis| one[axis] = Dim::Known(1));
     let ty = module.tensor_of(element, &one);
-    let row = rewriter.insert_at(rewriter.module.place(op), stablehlo::RESHAPE, &[operand], ty, []);
+    let row = rewriter.create(stablehlo::RESHAPE, &[operand]).of(ty);
     let axes: Vec<i64> = (0..dims.len() as i64).collect();
-    spread(rewriter, op, row, &axes, result, dims)
+    spread(rewriter, row, &axes, result, dims)
 }
 
 /// Replaces a result by a broadcast of a value.
-fn spread(
-    rewriter: &mut Rewriter,
-    op: OpId,
-    value: ValueId,
-    axes: &[i64],
-    result: ValueId,
-    dims: &Dims,
-) -> bool {
+fn spread(rewriter: &mut Rewriter, value: ValueId, axes: &[i64], result: ValueId, dims: &Dims) -> bool {
     let ty = with_sizes(rewriter.module, result, dims);
     let attributes = [("broadcast_dimensions", Attribute::Integers(Element::I64, axes.into()))];
-    let value =
-        rewriter.insert_at(rewriter.module.place(op), stablehlo::BROADCAST_IN_DIM, &[value], ty, attributes);
+    let value = rewriter.create(stablehlo::BROADCAST_IN_DIM, &[value]).attrs(attributes).of(ty);
     rewriter.replace(result, value);
     true
 }

@@ -8,7 +8,6 @@ use crate::ir::{
     stablehlo,
 };
 use rustc_hash::{FxHashMap, FxHashSet};
-use smallvec::smallvec;
 
 /// The names of an op's dimension numbers.
 struct AttributeNames {
@@ -227,7 +226,7 @@ fn rewrite(
             let Some(mut ty) = ty else { return };
             ty.dims[vector as usize] = Dim::Known(columns.len() as i64);
             let ty = module.types.intern(Type::Tensor(ty));
-            let joined = rewriter.insert_as(places, columns, smallvec![ty]);
+            let joined = rewriter.create_like(places, &columns).results(&[ty]);
             rewriter.module.op(joined).results[0]
         }
     };

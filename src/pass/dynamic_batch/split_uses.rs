@@ -4,7 +4,7 @@
 //! same for all rows, so with a single row they need no row dimension before an op combines them with rows.
 //! `canonicalize` merges copies that were not needed.
 
-use crate::ir::{Attribute, Dim, Element, FunctionId, Module, OpId, Rewriter, ValueId, stablehlo};
+use crate::ir::{Dim, FunctionId, Module, OpId, Rewriter, ValueId, stablehlo};
 use crate::ops::type_inference;
 use rustc_hash::FxHashSet;
 
@@ -72,17 +72,15 @@ fn fills(module: &Module, op: OpId) -> bool {
 
 fn copy(rewriter: &mut Rewriter, op: OpId) -> ValueId {
     let operands = rewriter.module.op(op).operands.clone();
-    let types =
-        rewriter.module.op(op).results.iter().map(|&result| rewriter.module.value_type(result)).collect();
-    let copy = rewriter.insert_as(op, operands, types);
-    rewriter.module.op(copy).results[0]
+    let ty = rewriter.module.value_type(rewriter.module.op(op).results[0]);
+    rewriter.create_like(op, &operands).of(ty)
 }
 
 /// Broadcasts a value to its own type.
 fn broadcast(rewriter: &mut Rewriter, source: OpId, value: ValueId) -> ValueId {
     let module = &*rewriter.module;
     let ty = module.value_type(value);
-    let axes = (0..module.tensor(value).map_or(0, |ty| ty.rank()) as i64).collect();
-    let attributes = [("broadcast_dimensions", Attribute::Integers(Element::I64, axes))];
-    rewriter.insert_at(module.place(source), stablehlo::BROADCAST_IN_DIM, &[value], ty, attributes)
+    let axes: Vec<i64> = (0..module.tensor(value).map_or(0, |ty| ty.rank()) as i64).collect();
+    let broadcast = rewriter.create(stablehlo::BROADCAST_IN_DIM, &[value]).at_op(source);
+    broadcast.ints("broadcast_dimensions", &axes).of(ty)
 }

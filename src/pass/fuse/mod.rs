@@ -17,8 +17,8 @@ mod softmax;
 
 use super::Context;
 use crate::ir::{
-    Attribute, BlockId, Constant, Data, Element, Location, LocationId, Module, OpId, OpName, OpSpan,
-    Rewriter, Type, TypeId, ValueId, stablehlo, use_counts_by_block,
+    BlockId, Data, Element, Location, LocationId, Module, OpId, OpName, OpSpan, Rewriter, TypeId, ValueId,
+    stablehlo, use_counts_by_block,
 };
 use crate::ops::float_bytes;
 use pattern::Pattern;
@@ -246,33 +246,25 @@ fn make(rewriter: &mut Rewriter, fused: Fused, ty: TypeId, place: (OpSpan, Locat
                 let place = like.map_or(place, |like| in_place_of(rewriter.module, like, place));
                 let ty = rewriter.module.tensor_of(element, &sizes);
                 let data = Data::Splat(float_bytes(element, number).into());
-                let constant = rewriter.module.add_constant(Constant { ty, data });
-                let value = [("value", Attribute::Dense(constant))];
-                rewriter.insert_at(place, stablehlo::CONSTANT, &[], ty, value)
+                rewriter.create(stablehlo::CONSTANT, &[]).at(place).data(ty, data)
             }
             FusedOperand::Constant(bytes, like) => {
                 let ty = rewriter.module.value_type(like);
                 let place = in_place_of(rewriter.module, like, place);
-                let constant = rewriter.module.add_constant(Constant { ty, data: Data::Bytes(bytes) });
-                let value = [("value", Attribute::Dense(constant))];
-                rewriter.insert_at(place, stablehlo::CONSTANT, &[], ty, value)
+                rewriter.create(stablehlo::CONSTANT, &[]).at(place).data(ty, Data::Bytes(bytes))
             }
         });
     }
-    let types = &mut rewriter.module.types;
-    let attributes: Vec<(&'static str, Attribute)> = fused
-        .attributes
-        .into_iter()
-        .map(|(name, field)| {
-            let value = match field {
-                Field::Int(value) => Attribute::Integer(value, types.intern(Type::Scalar(Element::I64))),
-                Field::Float(value) => Attribute::Float(value, types.intern(Type::Scalar(Element::F64))),
-                Field::Positions(values) => {
-                    Attribute::Integers(Element::I64, values.into_iter().map(|value| value as i64).collect())
-                }
-            };
-            (name, value)
-        })
-        .collect();
-    rewriter.insert_at(place, fused.name, &operands, ty, attributes)
+    let mut builder = rewriter.create(fused.name, &operands).at(place);
+    for (name, field) in fused.attributes {
+        builder = match field {
+            Field::Int(value) => builder.int(name, value),
+            Field::Float(value) => builder.double(name, value),
+            Field::Positions(values) => {
+                let values: Vec<i64> = values.into_iter().map(|value| value as i64).collect();
+                builder.ints(name, &values)
+            }
+        };
+    }
+    builder.of(ty)
 }

@@ -11,14 +11,13 @@ mod kernels;
 use super::Context;
 use crate::diagnostic::{Diagnostic, Part, catalog};
 use crate::ir::{
-    Attribute, BlockId, Element, LocationId, Module, NewOp, OpId, OpName, Type, TypeId, ValueId, onnx,
-    provenance,
+    Attribute, BlockId, Element, LocationId, Module, OpId, OpName, TypeId, ValueId, onnx, provenance,
 };
 use crate::ops::{self, DEFAULT_OPSET};
 use crate::source::Span;
 use kernels::{KERNELS, Kernel, Widening};
 use rustc_hash::{FxHashMap, FxHashSet};
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 use std::sync::LazyLock;
 
 static INDEX: LazyLock<FxHashMap<(OpName, &str), &'static Kernel>> =
@@ -236,18 +235,8 @@ impl Legalize<'_, '_> {
         let old = self.module.op(op).clone();
         let types: SmallVec<[TypeId; 1]> =
             old.results.iter().map(|&result| self.with_element(result, element, wide)).collect();
-        let (span, location) = (self.module.span(op), self.module.op_location(op));
-        let new = self.module.add_op(NewOp {
-            name: old.name,
-            operands: old.operands,
-            result_types: types,
-            attributes: old.attributes,
-            regions: old.regions,
-            span,
-            location,
-        });
-        self.pending.push(new);
-        // Floats keep excess precision, and selected elements are exact; anything else must wrap.
+        let new = self.module.create_like(op, &old.operands).push_to(&mut self.pending).results(&types);
+        // A float keeps its excess precision and a selected element is the true one; anything else has to wrap.
         let keeps = element.is_float() && !element.is_small_float() || widening != Widening::Computes;
         for (&result, twin) in old.results.iter().zip(self.module.op(new).results.clone()) {
             self.narrowed.insert(result, NarrowTwin::From(twin));
@@ -312,26 +301,10 @@ impl Legalize<'_, '_> {
 
     fn insert_cast(&mut self, value: ValueId, ty: TypeId, user: OpId) -> ValueId {
         let element = self.module.tensor_type(ty).map_or(Element::F32, |tensor| tensor.element);
-        let to = self.module.symbols.intern("to");
-        let scalar = self.module.types.intern(Type::Scalar(element));
-        let (span, location) = (self.module.span(user), self.module.op_location(user));
-        let mut attributes = vec![(to, Attribute::Type(scalar))];
-        if element.is_small_float() {
-            // Infinity stays infinity.
-            let integer = self.module.types.intern(Type::Scalar(Element::I64));
-            attributes.push((self.module.symbols.intern("saturate"), Attribute::Integer(0, integer)));
-        }
-        let cast = self.module.add_op(NewOp {
-            name: onnx::CAST,
-            operands: smallvec![value],
-            result_types: smallvec![ty],
-            attributes,
-            regions: SmallVec::new(),
-            span,
-            location,
-        });
-        self.pending.push(cast);
-        self.module.op(cast).results[0]
+        let cast = self.module.create(onnx::CAST, &[value]).element("to", element).at_op(user);
+        // Infinity stays infinity.
+        let cast = if element.is_small_float() { cast.int("saturate", 0) } else { cast };
+        cast.push_to(&mut self.pending).of(ty)
     }
 
     fn element(&self, value: ValueId) -> Element {
@@ -341,13 +314,7 @@ impl Legalize<'_, '_> {
     /// The type of a value with one element type replaced by another.
     fn with_element(&mut self, value: ValueId, from: Element, to: Element) -> TypeId {
         let ty = self.module.value_type(value);
-        match self.module.tensor_type(ty) {
-            Some(tensor) if tensor.element == from => {
-                let mut tensor = tensor.clone();
-                tensor.element = to;
-                self.module.types.intern(Type::Tensor(tensor))
-            }
-            _ => ty,
-        }
+        let is_from = self.module.tensor_type(ty).is_some_and(|tensor| tensor.element == from);
+        if is_from { self.module.with_element(ty, to) } else { ty }
     }
 }

@@ -13,11 +13,11 @@ mod transparent;
 
 use super::Context;
 use super::canonicalize::simplify::is_ascending;
-use crate::ir::{Attribute, BlockId, Constant, Dim, Element, Module, OpId, Rewriter, Type, ValueId, onnx};
+use crate::ir::{Attribute, BlockId, Dim, Element, Module, OpId, Rewriter, Type, ValueId, onnx};
 use plan::{LayoutPlan, plan, read};
 use rustc_hash::{FxHashMap, FxHashSet};
 use shuffle::Shuffle;
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 use transparent::{NewOperand, Order, Transposed};
 
 /// Runs the pass on the entry function.
@@ -107,10 +107,8 @@ fn shuffled(
         }
         (None, None) => (of, rewriter.module.value_type(result)),
     };
-    let block = rewriter.module.types.intern(Type::Scalar(Element::I64));
-    let mut attributes = vec![("blocksize", Attribute::Integer(shuffle.block, block))];
-    attributes.extend(shuffle.mode.map(|mode| ("mode", Attribute::String(mode.into()))));
-    let new = rewriter.insert_at(rewriter.module.place(op), shuffle.name, &[image], ty, attributes);
+    let mode = shuffle.mode.map(|mode| ("mode", Attribute::String(mode.into())));
+    let new = rewriter.create(shuffle.name, &[image]).int("blocksize", shuffle.block).attrs(mode).of(ty);
     match step {
         Some(step) => {
             bases.insert(result, Base { value: new, order: step.order });
@@ -121,18 +119,17 @@ fn shuffled(
 
 /// The op without the Transposes of its operands.
 fn take(rewriter: &mut Rewriter, op: OpId, step: Transposed, bases: &FxHashMap<ValueId, Base>) -> Base {
-    let mut operands = SmallVec::new();
+    let mut operands: SmallVec<[ValueId; 3]> = SmallVec::new();
     for (index, operand) in step.operands.into_iter().enumerate() {
         let value = rewriter.module.op(op).operands[index];
         operands.push(match operand {
             NewOperand::Base => bases.get(&value).map_or(value, |base| base.value),
             NewOperand::Same => value,
             NewOperand::Reshaped(dims) => reshaped(rewriter, op, value, &dims),
-            NewOperand::Integers(values) => rewriter.insert_integers(rewriter.module.place(op), &values),
+            NewOperand::Integers(values) => rewriter.integers(&values),
             NewOperand::Floats(values) => {
-                let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-                let (place, size) = (rewriter.module.place(op), values.len() as i64);
-                rewriter.insert_constant(place, Element::F32, &[size], bytes)
+                let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+                rewriter.bytes(Element::F32, &[values.len() as i64], &bytes)
             }
         });
     }
@@ -146,8 +143,7 @@ fn take(rewriter: &mut Rewriter, op: OpId, step: Transposed, bases: &FxHashMap<V
         attributes.retain(|(other, _)| *other != key);
         attributes.push((key, Attribute::Integer(axis, ty)));
     }
-    let new = rewriter.insert_as(op, operands, smallvec![ty]);
-    Base { value: rewriter.module.op(new).results[0], order: step.order }
+    Base { value: rewriter.create_like(op, &operands).of(ty), order: step.order }
 }
 
 /// Restores the original order of a value for all later users.
@@ -157,20 +153,15 @@ fn in_order(rewriter: &mut Rewriter, value: ValueId, base: &Base) -> ValueId {
     } else {
         let order: Vec<i64> = base.order.iter().map(|&from| from as i64).collect();
         let ty = rewriter.module.value_type(value);
-        let attributes = [("perm", Attribute::Integers(Element::I64, order.into()))];
         let dims = rewriter.module.tensor(value).map(|ty| ty.dims.clone()).unwrap_or_default();
         match rewriter.module.defining_op(value) {
             // A Reshape copies no data.
             Some(origin) if plan::moves_ones(&dims, &base.order) => {
                 reshaped(rewriter, origin, base.value, &dims)
             }
-            Some(origin) => rewriter.insert_at(
-                rewriter.module.place(origin),
-                onnx::TRANSPOSE,
-                &[base.value],
-                ty,
-                attributes,
-            ),
+            Some(origin) => {
+                rewriter.create(onnx::TRANSPOSE, &[base.value]).at_op(origin).ints("perm", &order).of(ty)
+            }
             None => return value,
         }
     };
@@ -184,11 +175,9 @@ fn reshaped(rewriter: &mut Rewriter, op: OpId, value: ValueId, dims: &[Dim]) -> 
     let ty = rewriter.module.tensor_of(element, dims);
     let constant = rewriter.module.constant_of(value).map(|id| rewriter.module.constant(id).data.clone());
     if let (Some(data), Some(origin)) = (constant, rewriter.module.defining_op(value)) {
-        let constant = rewriter.module.add_constant(Constant { ty, data });
-        let attributes = [("value", Attribute::Dense(constant))];
-        return rewriter.insert_at(rewriter.module.place(origin), onnx::CONSTANT, &[], ty, attributes);
+        return rewriter.create(onnx::CONSTANT, &[]).at_op(origin).data(ty, data);
     }
     let sizes: Vec<i64> = dims.iter().map(|dim| dim.known().unwrap_or(-1)).collect();
-    let shape = rewriter.insert_integers(rewriter.module.place(op), &sizes);
-    rewriter.insert_at(rewriter.module.place(op), onnx::RESHAPE, &[value, shape], ty, [])
+    let shape = rewriter.create(onnx::CONSTANT, &[]).at_op(op).integers(&sizes);
+    rewriter.create(onnx::RESHAPE, &[value, shape]).at_op(op).of(ty)
 }

@@ -4,8 +4,8 @@ use super::groups::{ModuleGroups, groups};
 use super::schedule::{BlockGraph, schedule};
 use super::share::SharedFunctions;
 use crate::ir::{
-    Attribute, BlockId, Definition, Function, FunctionResult, Location, LocationId, Module, NewOp, OpId,
-    OpSpan, RegionId, TypeId, ValueId, func, onnx,
+    Attribute, BlockId, Definition, Function, FunctionResult, Location, LocationId, Module, OpId, OpSpan,
+    RegionId, TypeId, ValueId, func, onnx,
 };
 use crate::pass::insert_casts::is_movement;
 use crate::pass::module_tree::{PathId, Paths};
@@ -195,15 +195,8 @@ impl<'m> Outliner<'m> {
         };
         let (argument_types, result_types) =
             (types(self.module, &run.inputs), types(self.module, &run.outputs));
-        let call = self.module.add_op(NewOp {
-            name: func::CALL,
-            operands: run.inputs.iter().copied().collect(),
-            result_types: result_types.iter().copied().collect(),
-            attributes: Vec::new(),
-            regions: SmallVec::new(),
-            span: OpSpan::default(),
-            location,
-        });
+        let place = (OpSpan::default(), location);
+        let call = self.module.create(func::CALL, &run.inputs).at(place).results(&result_types);
 
         let body = self.module.add_region();
         let block = self.module.add_block(body);
@@ -220,15 +213,7 @@ impl<'m> Outliner<'m> {
         for &op in &run.ops {
             self.replace_within(op, &replaced);
         }
-        let terminator = self.module.add_op(NewOp {
-            name: func::RETURN,
-            operands: inner.into_iter().collect(),
-            result_types: SmallVec::new(),
-            attributes: Vec::new(),
-            regions: SmallVec::new(),
-            span: OpSpan::default(),
-            location: LocationId::UNKNOWN,
-        });
+        let terminator = self.module.create(func::RETURN, &inner).results(&[]);
         self.module.block_mut(block).ops = run.ops.into_iter().chain([terminator]).collect();
         self.block(block, run.path);
         self.own_constants(body, block);
@@ -306,18 +291,10 @@ impl<'m> Outliner<'m> {
                     continue;
                 }
                 let Some(constant) = self.module.defining_op(value) else { continue };
-                let original = self.module.op(constant).clone();
-                let copy = self.module.add_op(NewOp {
-                    name: original.name,
-                    operands: SmallVec::new(),
-                    result_types: [self.module.value_type(value)].into_iter().collect(),
-                    attributes: original.attributes,
-                    regions: SmallVec::new(),
-                    span: self.module.span(constant),
-                    location: self.module.op_location(op),
-                });
-                replaced.insert(value, self.module.op(copy).results[0]);
-                constants.push(copy);
+                let place = (self.module.span(constant), self.module.op_location(op));
+                let ty = self.module.value_type(value);
+                let copy = self.module.create_like(constant, &[]).at(place).push_to(&mut constants).of(ty);
+                replaced.insert(value, copy);
             }
         }
         for op in ops {

@@ -74,7 +74,7 @@ pub(super) fn simplify(
         let Positions::Counted { start, step } = positions else { return None };
         cut.take(module, axis, start, step, to.dims[axis])?;
     }
-    Some(cut.insert(rewriter, op, operand))
+    Some(cut.insert(rewriter, operand))
 }
 
 /// The dimension from which a gather takes single indices, if all others are whole and in order.
@@ -158,13 +158,13 @@ impl SliceBuilder {
         Some(())
     }
 
-    fn insert(self, rewriter: &mut Rewriter, op: OpId, operand: ValueId) -> ValueId {
+    fn insert(self, rewriter: &mut Rewriter, operand: ValueId) -> ValueId {
         let module = &mut *rewriter.module;
         let is_all = self.starts.iter().all(|&start| start == Dim::Known(0))
             && self.limits == self.from.dims
             && self.strides.iter().all(|&stride| stride == 1);
         let to = TensorType { dims: self.to, ..self.from };
-        let (place, ty) = (module.place(op), module.types.intern(Type::Tensor(to)));
+        let ty = module.types.intern(Type::Tensor(to));
         let mut value = operand;
         if !is_all {
             let attributes = [
@@ -172,11 +172,10 @@ impl SliceBuilder {
                 ("limit_indices", Attribute::of_sizes(&self.limits)),
                 ("strides", Attribute::Integers(Element::I64, self.strides.into())),
             ];
-            value = rewriter.insert_at(place, stablehlo::SLICE, &[value], ty, attributes);
+            value = rewriter.create(stablehlo::SLICE, &[value]).attrs(attributes).of(ty);
         }
         if !self.reversed.is_empty() {
-            let dimensions = [("dimensions", Attribute::Integers(Element::I64, self.reversed.into()))];
-            value = rewriter.insert_at(place, stablehlo::REVERSE, &[value], ty, dimensions);
+            value = rewriter.create(stablehlo::REVERSE, &[value]).ints("dimensions", &self.reversed).of(ty);
         }
         value
     }
@@ -194,9 +193,8 @@ fn resize(rewriter: &mut Rewriter, op: OpId, operand: ValueId, axis: usize, time
         None => (operand, vec![1; module.tensor(operand)?.rank()]),
     };
     scales[axis] *= times;
-    let (place, ty) = (module.place(op), module.value_type(module.op(op).results[0]));
-    let scales = [("scales", Attribute::Integers(Element::I64, scales.into()))];
-    Some(rewriter.insert_at(place, hlo2onnx::REPEAT, &[operand], ty, scales))
+    let result = module.op(op).results[0];
+    Some(rewriter.create(hlo2onnx::REPEAT, &[operand]).ints("scales", &scales).like(result))
 }
 
 impl Reader<'_> {

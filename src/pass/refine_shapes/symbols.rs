@@ -6,12 +6,11 @@
 
 use super::super::name_values::Path;
 use crate::ir::{
-    Attribute, BlockId, Definition, Dim, Element, Factor, FunctionId, LocationId, Module, NewOp, OpId,
-    OpSpan, Symbol, Type, ValueId, hlo2onnx, provenance,
+    Attribute, BlockId, Definition, Dim, Factor, FunctionId, Module, OpId, Symbol, Type, ValueId, hlo2onnx,
+    provenance,
 };
 use crate::ops::SizePart;
 use rustc_hash::{FxHashMap, FxHashSet};
-use smallvec::{SmallVec, smallvec};
 
 /// A symbol and its definition: the part equals `times` the symbol plus `plus`.
 struct SymbolOrigin {
@@ -253,26 +252,12 @@ fn definition(module: &mut Module, origin: &SymbolOrigin) -> OpId {
         SizePart::Dimension(axis) => ("dimension", axis),
         SizePart::Element(index) => ("element", index),
     };
-    let ty = module.types.intern(Type::Scalar(Element::I64));
-    let name = module.symbols.get(origin.symbol).into();
-    let mut attributes =
-        vec![("symbol", Attribute::String(name)), (key, Attribute::Integer(index as i64, ty))];
+    let name = module.symbols.get(origin.symbol).to_owned();
+    let place = module.defining_op(origin.value).map(|op| module.place(op)).unwrap_or_default();
+    let size = module.create(hlo2onnx::SIZE, &[origin.value]).at(place);
+    let mut size = size.string("symbol", &name).int(key, index as i64);
     if (origin.times, origin.plus) != (1, Dim::Known(0)) {
-        attributes.push(("times", Attribute::Integer(origin.times, ty)));
-        attributes.push(("plus", Attribute::of_sizes(&[origin.plus])));
+        size = size.int("times", origin.times).attr("plus", Attribute::of_sizes(&[origin.plus]));
     }
-    let attributes = attributes.into_iter().map(|(key, value)| (module.symbols.intern(key), value)).collect();
-    let place = module.defining_op(origin.value);
-    let (span, location) = place
-        .map_or((OpSpan::default(), LocationId::UNKNOWN), |op| (module.span(op), module.op_location(op)));
-    let new = NewOp {
-        name: hlo2onnx::SIZE,
-        operands: smallvec![origin.value],
-        result_types: SmallVec::new(),
-        attributes,
-        regions: SmallVec::new(),
-        span,
-        location,
-    };
-    module.add_op(new)
+    size.results(&[])
 }

@@ -71,12 +71,12 @@ fn scalar(rewriter: &mut Rewriter, user: OpId, from: ValueId, element: Element, 
     let one = types.intern(Type::Tensor(TensorType::of(element, &[1])));
     let none = types.intern(Type::Tensor(TensorType::of(element, SCALAR)));
     if let Some(part) = part {
-        return rewriter.insert_at(rewriter.module.place(user), stablehlo::RESHAPE, &[part], none, []);
+        return rewriter.create(stablehlo::RESHAPE, &[part]).at_op(user).of(none);
     }
     let places =
         [("start_indices", list(&[index])), ("limit_indices", list(&[index + 1])), ("strides", list(&[1]))];
-    let picked = rewriter.insert_at(rewriter.module.place(user), stablehlo::SLICE, &[from], one, places);
-    rewriter.insert_at(rewriter.module.place(user), stablehlo::RESHAPE, &[picked], none, [])
+    let picked = rewriter.create(stablehlo::SLICE, &[from]).at_op(user).attrs(places).of(one);
+    rewriter.create(stablehlo::RESHAPE, &[picked]).at_op(user).of(none)
 }
 
 /// The one-element list in a concatenation that holds this element.

@@ -11,15 +11,11 @@
 mod flow;
 
 use super::Context;
-use crate::ir::{
-    Attribute, Constant, Data, Dim, Element, Module, NewOp, OpId, OpName, Rewriter, Type, TypeId, ValueId,
-    onnx,
-};
+use crate::ir::{Data, Dim, Element, Module, OpId, OpName, Rewriter, TypeId, ValueId, onnx};
 use crate::ops::float_bytes;
 use crate::source::Source;
 use flow::Flow;
 use rustc_hash::FxHashMap;
-use smallvec::SmallVec;
 
 /// Runs the pass on all functions.
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
@@ -59,20 +55,8 @@ impl Constants {
         let ops = &mut self.ops;
         *self.by_type.entry(ty).or_insert_with(|| {
             let bytes = if element == Element::Bool { vec![1] } else { float_bytes(element, 1.0).to_vec() };
-            let id = module.add_constant(Constant { ty, data: Data::Bytes(bytes.into()) });
-            let (span, location) = module.place(op);
-            let (name, key) = (onnx::CONSTANT, module.symbols.intern("value"));
-            let constant = module.add_op(NewOp {
-                name,
-                operands: SmallVec::new(),
-                result_types: SmallVec::from_slice(&[ty]),
-                attributes: [(key, Attribute::Dense(id))].into_iter().collect(),
-                regions: SmallVec::new(),
-                span,
-                location,
-            });
-            ops.push(constant);
-            module.op(constant).results[0]
+            let constant = module.create(onnx::CONSTANT, &[]).at_op(op).push_to(ops);
+            constant.data(ty, Data::Bytes(bytes.into()))
         })
     }
 }
@@ -106,25 +90,21 @@ fn select(
         _ => Some(false),
     };
     let ty = rewriter.module.value_type(result);
-    let place = rewriter.module.place(op);
-    let emit = |rewriter: &mut Rewriter, name: OpName, operands: &[ValueId], ty: TypeId| {
-        rewriter.insert_at(place, name, operands, ty, [])
-    };
     let value = match form {
         None if !changed => return true,
-        None => emit(rewriter, onnx::WHERE, &[predicate, yes, no], ty),
+        None => rewriter.create(onnx::WHERE, &[predicate, yes, no]).of(ty),
         Some(swapped) => {
             let inverse = inverse(rewriter, op, predicate, constants);
             if swapped {
-                emit(rewriter, onnx::WHERE, &[inverse, no, yes], ty)
+                rewriter.create(onnx::WHERE, &[inverse, no, yes]).of(ty)
             } else {
                 let element = rewriter.module.tensor(result).map_or(Element::F32, |tensor| tensor.element);
                 let one = constants.one(rewriter.module, op, element);
                 let (first, second) =
                     (joined_type(rewriter, predicate, yes), joined_type(rewriter, predicate, no));
-                let first = emit(rewriter, onnx::WHERE, &[inverse, one, yes], first);
-                let second = emit(rewriter, onnx::WHERE, &[predicate, one, no], second);
-                emit(rewriter, onnx::MUL, &[first, second], ty)
+                let first = rewriter.create(onnx::WHERE, &[inverse, one, yes]).of(first);
+                let second = rewriter.create(onnx::WHERE, &[predicate, one, no]).of(second);
+                rewriter.create(onnx::MUL, &[first, second]).of(ty)
             }
         }
     };
@@ -138,13 +118,11 @@ fn sign(rewriter: &mut Rewriter, op: OpId, flow: &Flow) -> bool {
     if !(flow.is_read(result) && flow.may_be_negative(operand)) {
         return true;
     }
-    let place = rewriter.module.place(op);
     let ty = rewriter.module.value_type(result);
-    let sign = rewriter.insert_at(place, onnx::SIGN, &[operand], ty, []);
-    let to = Attribute::Type(rewriter.module.types.intern(Type::Scalar(Element::Bool)));
-    let truth = with_element(rewriter.module, ty, Element::Bool);
-    let is_not_zero = rewriter.insert_at(place, onnx::CAST, &[sign], truth, [("to", to)]);
-    let value = rewriter.insert_at(place, onnx::WHERE, &[is_not_zero, sign, operand], ty, []);
+    let sign = rewriter.create(onnx::SIGN, &[operand]).of(ty);
+    let truth = rewriter.module.with_element(ty, Element::Bool);
+    let is_not_zero = rewriter.create(onnx::CAST, &[sign]).element("to", Element::Bool).of(truth);
+    let value = rewriter.create(onnx::WHERE, &[is_not_zero, sign, operand]).of(ty);
     rewriter.replace(result, value);
     false
 }
@@ -158,14 +136,13 @@ fn negated(module: &Module, predicate: ValueId) -> Option<ValueId> {
 /// The negation of a predicate, by an op that ONNX Runtime does not fuse into `Where`. An integer comparison has an
 /// opposite, which often leaves the first one unused.
 fn inverse(rewriter: &mut Rewriter, op: OpId, predicate: ValueId, constants: &mut Constants) -> ValueId {
-    let place = rewriter.module.place(op);
     if let Some((name, operands)) = opposite(rewriter.module, predicate) {
         let ty = rewriter.module.value_type(predicate);
-        return rewriter.insert_at(place, name, &operands, ty, []);
+        return rewriter.create(name, &operands).of(ty);
     }
     let truth = constants.one(rewriter.module, op, Element::Bool);
     let ty = rewriter.module.value_type(predicate);
-    rewriter.insert_at(place, onnx::XOR, &[predicate, truth], ty, [])
+    rewriter.create(onnx::XOR, &[predicate, truth]).of(ty)
 }
 
 /// The opposite of an integer comparison.
@@ -188,11 +165,6 @@ fn joined_type(rewriter: &mut Rewriter, first: ValueId, second: ValueId) -> Type
     let dims = joined_dims(rewriter.module, &[first, second]);
     let element = rewriter.module.tensor(second).map_or(Element::F32, |tensor| tensor.element);
     rewriter.module.tensor_of(element, &dims)
-}
-
-fn with_element(module: &mut Module, ty: TypeId, element: Element) -> TypeId {
-    let dims = module.tensor_type(ty).map(|tensor| tensor.dims.to_vec()).unwrap_or_default();
-    module.tensor_of(element, &dims)
 }
 
 /// The sizes that values broadcast to.

@@ -46,7 +46,7 @@ pub(super) fn transform(
         let chirp = along(cx, value, chirp.iter().flatten().copied(), [length, 2], &sizes, axis);
         let ty = cx.module.value_type(chirp);
         let signal = cx.broadcast(value, ty, 0..sizes.len());
-        cx.emit(stablehlo::MULTIPLY, &[signal, chirp], ty, &[])
+        cx.create(stablehlo::MULTIPLY, &[signal, chirp]).of(ty)
     } else {
         rotate(cx, value, &chirp, axis)
     };
@@ -66,10 +66,10 @@ fn rotate(cx: &mut Splitter, value: ValueId, numbers: &ComplexNumbers, axis: usi
     let re = along(cx, value, numbers.iter().map(|&[re, _]| re), [count, 1], &sizes, axis);
     let im = along(cx, value, numbers.iter().flat_map(|&[_, im]| [-im, im]), [count, 2], &sizes, axis);
     let trailing = integers(&[sizes.len() as i64 - 1]);
-    let turned = cx.emit(stablehlo::REVERSE, &[value], ty, &[("dimensions", trailing)]);
-    let straight = cx.emit(stablehlo::MULTIPLY, &[value, re], ty, &[]);
-    let crossed = cx.emit(stablehlo::MULTIPLY, &[turned, im], ty, &[]);
-    cx.emit(stablehlo::ADD, &[straight, crossed], ty, &[])
+    let turned = cx.create(stablehlo::REVERSE, &[value]).attr("dimensions", trailing).of(ty);
+    let straight = cx.create(stablehlo::MULTIPLY, &[value, re]).of(ty);
+    let crossed = cx.create(stablehlo::MULTIPLY, &[turned, im]).of(ty);
+    cx.create(stablehlo::ADD, &[straight, crossed]).of(ty)
 }
 
 /// A packed value with this many zeros after it along an axis.
@@ -86,7 +86,7 @@ fn pad(cx: &mut Splitter, packed: ValueId, axis: usize, zeros: i64) -> ValueId {
         ("edge_padding_high", integers(&high)),
         ("interior_padding", integers(&none)),
     ];
-    cx.emit(stablehlo::PAD, &[packed, zero], ty, &attributes)
+    cx.create(stablehlo::PAD, &[packed, zero]).attrs(attributes).of(ty)
 }
 
 /// Numbers as a constant of the element type of `like`, with its two dimensions being an axis and the trailing one,
@@ -108,7 +108,7 @@ fn along(
     let constant = cx.constant(ty, Data::Bytes(bytes.into()));
     let ty = cx.resized(like, sizes);
     let dims = integers(&[axis as i64, sizes.len() as i64 - 1]);
-    cx.emit(stablehlo::BROADCAST_IN_DIM, &[constant], ty, &[("broadcast_dimensions", dims)])
+    cx.create(stablehlo::BROADCAST_IN_DIM, &[constant]).attr("broadcast_dimensions", dims).of(ty)
 }
 
 /// The forward transform of a power of two, in place (Cooley and Tukey).

@@ -98,7 +98,7 @@ fn multiply(
     let numbers = Attribute::Struct(stablehlo::DOT.symbol(), fields);
     let ty = cx.resized(value, &product_sizes);
     let product =
-        cx.emit(stablehlo::DOT_GENERAL, &[value, matrix], ty, &[("dot_dimension_numbers", numbers)]);
+        cx.create(stablehlo::DOT_GENERAL, &[value, matrix]).attr("dot_dimension_numbers", numbers).of(ty);
     if axis + 1 == trailing {
         return product;
     }
@@ -108,5 +108,5 @@ fn multiply(
     order.push(trailing as i64);
     let sizes: Vec<Dim> = order.iter().map(|&from| product_sizes[from as usize]).collect();
     let ty = cx.resized(value, &sizes);
-    cx.emit(stablehlo::TRANSPOSE, &[product], ty, &[("permutation", integers(&order))])
+    cx.create(stablehlo::TRANSPOSE, &[product]).attr("permutation", integers(&order)).of(ty)
 }
