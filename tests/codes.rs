@@ -190,7 +190,7 @@ fn codes(text: &str) -> BTreeSet<String> {
 
 fn check(code: Code) -> Result<(), String> {
     if code.as_str() == FAULT_OF_A_PASS {
-        let broken = Pass { name: "broken", about: "takes the terminator away", run: take_terminator };
+        let broken = Pass::new("broken", "takes the terminator away", take_terminator);
         return by_passes(code, &blocks(&code.explanation()), &[broken]);
     }
     let (example, fixed) = examples(code)?;

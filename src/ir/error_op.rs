@@ -196,10 +196,7 @@ fn unread(rewriter: &mut Rewriter, op: OpId) {
     if rewriter.module.op(op).name.is_terminator() {
         return;
     }
-    for result in rewriter.module.op(op).results.clone() {
-        let unknown = rewriter.module.add_poison(rewriter.module.value_type(result));
-        rewriter.replace(result, unknown);
-    }
+    rewriter.forget(op);
     let module = &mut *rewriter.module;
     let known =
         module.op(op).operands.iter().copied().filter(|&operand| !module.is_error_value(operand)).collect();

@@ -104,6 +104,15 @@ pub fn complete(module: &Module, location: LocationId, diagnostic: &mut Diagnost
         scope(module, location).and_then(|path| path.rsplit_once('/').map(|(modules, _)| modules.to_owned()));
 }
 
+impl Module {
+    /// A diagnostic of an op, with the user's line and the module path.
+    pub fn located(&self, op: OpId, diagnostic: impl Into<Diagnostic>) -> Diagnostic {
+        let mut diagnostic = diagnostic.into();
+        complete(self, self.op_location(op), &mut diagnostic);
+        diagnostic
+    }
+}
+
 /// The Python call stack, innermost first.
 fn frames(module: &Module, location: LocationId) -> Vec<PythonFrame> {
     let (mut frames, mut pending, mut function) = (Vec::new(), vec![location], None);

@@ -121,6 +121,17 @@ impl<'m> Rewriter<'m> {
         self.pending.push(op);
     }
 
+    /// Replaces the results of the visited op by unknown values. Returns the pairs.
+    pub fn forget(&mut self, op: OpId) -> Vec<(ValueId, ValueId)> {
+        let results = self.module.op(op).results.to_vec();
+        let pairs = results.into_iter().map(|result| {
+            let unknown = self.module.add_poison(self.module.value_type(result));
+            self.replace(result, unknown);
+            (result, unknown)
+        });
+        pairs.collect()
+    }
+
     /// Replaces all later uses of `old` with `new`.
     pub fn replace(&mut self, old: ValueId, new: ValueId) {
         if self.replaced.len() <= old.index() {

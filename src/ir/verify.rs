@@ -79,7 +79,7 @@ impl Verifier<'_> {
         let function = self.module.function(id);
         let Some(block) = self.module.entry_block(function.body) else { return };
         let stated = &function.argument_types;
-        let found: Vec<TypeId> = self.types(&self.module.block(block).arguments);
+        let found: Vec<TypeId> = self.module.value_types(&self.module.block(block).arguments);
         let span = |_| function.span;
         let at: (Span, fn(usize) -> Part) = (function.span, |_| Part::Span);
         let agree = self.same_types("an argument of the function", stated, &found, at, &span);
@@ -89,7 +89,7 @@ impl Verifier<'_> {
         for &block in &self.module.region(function.body).blocks {
             let Some(&last) = self.module.block(block).ops.last() else { continue };
             if ends(self.module.op(last).name, func::RETURN) {
-                let found = self.types(&self.module.op(last).operands);
+                let found = self.module.value_types(&self.module.op(last).operands);
                 let at = self.module.span(last).name;
                 let what = "a value that the function returns";
                 if !self.same_types(what, &results, &found, (at, Part::Operand), &span) {
@@ -97,10 +97,6 @@ impl Verifier<'_> {
                 }
             }
         }
-    }
-
-    fn types(&self, values: &[ValueId]) -> Vec<TypeId> {
-        values.iter().map(|&value| self.module.value_type(value)).collect()
     }
 
     /// Compares two lists of types. Reports the first pair that differs; lists of different lengths differ as a
@@ -278,7 +274,8 @@ impl Verifier<'_> {
         if module.op(op).operands.iter().any(|&operand| module.is_error_value(operand)) {
             return;
         }
-        let (operands, results) = (self.types(&module.op(op).operands), self.types(&module.op(op).results));
+        let (operands, results) =
+            (module.value_types(&module.op(op).operands), module.value_types(&module.op(op).results));
         let stated: Vec<TypeId> = callee.results.iter().map(|result| result.ty).collect();
         let argument =
             |index: usize| callee.arguments.get(index).map_or(callee.span, |argument| argument.span);

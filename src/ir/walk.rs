@@ -1,6 +1,6 @@
 //! The blocks and ops of regions, at any depth.
 
-use super::{BlockId, Module, OpId, RegionId};
+use super::{BlockId, Module, OpId, RegionId, ValueId};
 use std::slice;
 
 /// Iterates over nested blocks; see [`Module::blocks_within`].
@@ -35,6 +35,17 @@ impl Module {
     /// The ops of these regions and of all nested regions; ops of one block in order, and parents before children.
     pub fn ops_within(&self, regions: impl IntoIterator<Item = RegionId>) -> impl Iterator<Item = OpId> {
         self.blocks_within(regions).flat_map(|block| self.block(block).ops.iter().copied())
+    }
+
+    /// The arguments and results within these regions and all nested regions.
+    pub fn values_within(&self, regions: impl IntoIterator<Item = RegionId>) -> Vec<ValueId> {
+        let mut values = Vec::new();
+        for block in self.blocks_within(regions) {
+            let block = self.block(block);
+            values.extend_from_slice(&block.arguments);
+            block.ops.iter().for_each(|&op| values.extend_from_slice(&self.op(op).results));
+        }
+        values
     }
 
     /// The ops of all functions at any depth; ops of one block in order, and parents before children.

@@ -137,11 +137,10 @@ impl Fragment {
         let defined: Vec<ValueId> =
             definitions.into_iter().flat_map(|op| module.op(op).results.to_vec()).collect();
         for value in defined.into_iter().filter(|value| used.contains(value)) {
-            let (index, ty) = (module.block(block).arguments.len() as u32, module.value_type(value));
+            let index = module.block(block).arguments.len() as u32;
             module.value_mut(value).definition = Definition::Argument(block, index);
             module.block_mut(block).arguments.push(value);
             module.function_mut(function).arguments.push(Argument::default());
-            module.function_mut(function).argument_types.push(ty);
         }
         let results = module.op(self.op).results.clone();
         let mut values = module.reachable_ops().into_iter().flat_map(|op| module.op(op).operands.to_vec());
@@ -149,10 +148,11 @@ impl Fragment {
         if !self.is_whole || values.any(|value| value != module.absent() && is_poison(value)) {
             return None;
         }
-        let types: Vec<_> = results.iter().map(|&value| module.value_type(value)).collect();
+        let types = module.value_types(&results);
         module.function_mut(function).results =
             types.into_iter().map(|ty| FunctionResult { ty, attributes: Vec::new() }).collect();
         module.create(func::RETURN, &results).end_of(block).results(&[]);
+        module.settle_signatures();
         Some(())
     }
 }

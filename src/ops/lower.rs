@@ -202,10 +202,7 @@ impl<'a> Lower<'a> {
                     && (doubtful || self.captures_doubtful(op)))
                     || ((unknown || self.holds_error_op(op)) && matches!(refusal, LowerError::Form(_)));
                 let diagnostic = refusal.diagnostic(self.module, op, self.opset);
-                if let Some(mut diagnostic) = diagnostic.filter(|_| !follows) {
-                    provenance::complete(self.module, self.module.op_location(op), &mut diagnostic);
-                    self.diagnostics.push(diagnostic);
-                }
+                self.diagnostics.extend(diagnostic.filter(|_| !follows));
                 for result in results {
                     self.stand_in(result);
                 }

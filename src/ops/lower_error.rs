@@ -81,12 +81,12 @@ impl LowerError {
     }
 
     /// The diagnostic, unless it was already reported, as for error ops.
-    pub fn diagnostic(&self, module: &Module, op: OpId, opset: u32) -> Option<Diagnostic> {
-        if module.op(op).name == builtin::ERROR {
+    pub fn diagnostic(&self, module: &Module, id: OpId, opset: u32) -> Option<Diagnostic> {
+        if module.op(id).name == builtin::ERROR {
             return None;
         }
-        let (op, at) = (module.op_name(op), module.span(op).name);
-        Some(match self {
+        let (op, at) = (module.op_name(id), module.span(id).name);
+        let diagnostic: Diagnostic = match self {
             LowerError::Op => match super::misspelled(op) {
                 Some(nearest) => catalog::UnknownOp { op, nearest, at }.into(),
                 None => catalog::UnsupportedOp { op, at }.into(),
@@ -116,6 +116,7 @@ impl LowerError {
                 diagnostic.at(Part::attribute(name))
             }
             LowerError::Reported => return None,
-        })
+        };
+        Some(module.located(id, diagnostic))
     }
 }

@@ -6,7 +6,7 @@
 //! is known afterward.
 
 use super::Context;
-use crate::diagnostic::{Diagnostic, catalog};
+use crate::diagnostic::catalog;
 use crate::ir::{Attribute, BlockId, Module, OpId, Rewriter, provenance, stablehlo};
 use crate::ops;
 
@@ -47,9 +47,8 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     }
     for op in checks {
         let at = module.span(op).name;
-        let mut diagnostic: Diagnostic = catalog::DroppedCallback { callback: ops::ERROR_IF, at }.into();
-        provenance::complete(module, module.op_location(op), &mut diagnostic);
-        cx.diagnostics.push(diagnostic);
+        let dropped = catalog::DroppedCallback { callback: ops::ERROR_IF, at };
+        cx.diagnostics.push(module.located(op, dropped));
     }
 }
 

@@ -5,9 +5,9 @@
 //! result of a Python call counts as used only if a result of the program needs it.
 
 use super::{Context, canonicalize, entry};
-use crate::diagnostic::{Diagnostic, catalog};
+use crate::diagnostic::catalog;
 use crate::ir::{
-    Block, BlockId, Definition, FunctionId, Module, OpId, Type, TypeId, ValueId, func, provenance, stablehlo,
+    Block, BlockId, Definition, FunctionId, Module, OpId, Type, TypeId, ValueId, func, stablehlo,
 };
 use crate::ops;
 use std::collections::BTreeSet;
@@ -99,12 +99,10 @@ fn remove_from_signature(module: &mut Module, id: FunctionId) {
         .filter(|&index| !is_token_type(module, function.argument_types[index]))
         .collect();
     let arguments = kept.iter().filter_map(|&index| function.arguments.get(index).cloned()).collect();
-    let argument_types = kept.iter().map(|&index| function.argument_types[index]).collect();
     let results =
         function.results.iter().filter(|result| !is_token_type(module, result.ty)).cloned().collect();
     let function = module.function_mut(id);
     function.arguments = arguments;
-    function.argument_types = argument_types;
     function.results = results;
 }
 
@@ -121,9 +119,7 @@ fn drop_callbacks(module: &mut Module, cx: &mut Context) {
     for &op in &dropped {
         let callback = &*ops::callback_name(module, op);
         let at = module.span(op).name;
-        let mut diagnostic: Diagnostic = catalog::DroppedCallback { callback, at }.into();
-        provenance::complete(module, module.op_location(op), &mut diagnostic);
-        cx.diagnostics.push(diagnostic);
+        cx.diagnostics.push(module.located(op, catalog::DroppedCallback { callback, at }));
     }
     // Values computed only for them need no lowering.
     live.cut(module);

@@ -7,14 +7,14 @@
 //! `f32` has more than twice the digits of these formats plus two, so rounding its sum, product, quotient or square
 //! root again equals rounding once (Figueroa 1995).
 
-use super::Context;
-use crate::diagnostic::{Diagnostic, Part, catalog};
+use super::{Context, boundary};
+use crate::diagnostic::{Diagnostic, catalog};
 use crate::ir::{
     Attribute, Class, Constant, Data, Element, FunctionId, Module, OpId, OpName, Rewriter, SmallFloat,
-    TensorType, Type, TypeId, ValueId, builtin, chlo, provenance, stablehlo,
+    TensorType, Type, TypeId, ValueId, chlo, stablehlo,
 };
-use crate::ops::{self, Elements, FORMAT, ROUND};
-use crate::source::{Source, Span};
+use crate::ops::{self, DEFAULT_OPSET, Elements, FORMAT, LowerError, ROUND};
+use crate::source::Source;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -66,7 +66,6 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
             continue;
         }
         report_boundary(module, function, cx);
-        retype_boundary(module, function);
         let mut narrow = SmallFloatRewriter { held, source: cx.source, refused: Vec::new() };
         Rewriter::new(module).function(function, &mut |rewriter, op| narrow.visit(rewriter, op));
         cx.diagnostics.extend(narrow.refused);
@@ -87,12 +86,7 @@ fn held_type(module: &mut Module, ty: TypeId) -> Option<(Element, TypeId)> {
 
 /// Retypes all values that are stored as `f32`. Returns whether the function has any small float.
 fn hold(module: &mut Module, function: FunctionId, held: &mut FxHashMap<ValueId, Element>) -> bool {
-    let mut values = Vec::new();
-    for block in module.blocks_within([module.function(function).body]) {
-        let block = module.block(block);
-        values.extend_from_slice(&block.arguments);
-        block.ops.iter().for_each(|&op| values.extend_from_slice(&module.op(op).results));
-    }
+    let values = module.values_within([module.function(function).body]);
     let mut found = false;
     for value in values {
         found |= module.tensor(value).is_some_and(|tensor| tensor.element.is_small_float());
@@ -106,32 +100,10 @@ fn hold(module: &mut Module, function: FunctionId, held: &mut FxHashMap<ValueId,
 
 /// Reports inputs and outputs whose type in the model differs from the program.
 fn report_boundary(module: &Module, id: FunctionId, cx: &mut Context) {
-    let function = module.function(id);
-    let mut report = |what: &str, ty: TypeId, at: Span| {
+    for (what, ty, at) in boundary(module, id) {
         let element = module.tensor_type(ty).map(|tensor| tensor.element).filter(|&element| is_held(element));
         if let Some(ty) = element.and_then(Element::name) {
-            cx.diagnostics.push(catalog::NarrowAsFloat { what, ty, at });
-        }
-    };
-    for (index, (argument, &ty)) in function.arguments.iter().zip(&function.argument_types).enumerate() {
-        report(&format!("input {index}"), ty, argument.span);
-    }
-    for (index, result) in function.results.iter().enumerate() {
-        report(&format!("output {index}"), result.ty, function.span);
-    }
-}
-
-fn retype_boundary(module: &mut Module, id: FunctionId) {
-    for index in 0..module.function(id).argument_types.len() {
-        let ty = module.function(id).argument_types[index];
-        if let Some((_, wide)) = held_type(module, ty) {
-            module.function_mut(id).argument_types[index] = wide;
-        }
-    }
-    for index in 0..module.function(id).results.len() {
-        let ty = module.function(id).results[index].ty;
-        if let Some((_, wide)) = held_type(module, ty) {
-            module.function_mut(id).results[index].ty = wide;
+            cx.diagnostics.push(catalog::NarrowAsFloat { what: &what, ty, at });
         }
     }
 }
@@ -260,22 +232,13 @@ impl SmallFloatRewriter<'_> {
 
     /// Reports and removes an op; unknown values replace its results.
     fn refuse(&mut self, rewriter: &mut Rewriter, op: OpId, element: Element) -> bool {
-        for result in rewriter.module.op(op).results.clone() {
-            let unknown = rewriter.module.add_poison(rewriter.module.value_type(result));
-            rewriter.replace(result, unknown);
+        for (result, unknown) in rewriter.forget(op) {
             if let Some(&element) = self.held.get(&result) {
                 self.held.insert(unknown, element);
             }
         }
-        let module = &*rewriter.module;
-        let (name, at) = (module.op_name(op), module.span(op).name);
-        let ty = element.name().unwrap_or_default();
-        let diagnostic: Diagnostic = catalog::UnsupportedType { op: name, ty, at }.into();
-        let mut diagnostic = diagnostic.at(Part::Elements(ty.to_owned()));
-        provenance::complete(module, module.op_location(op), &mut diagnostic);
-        if module.op(op).name != builtin::ERROR {
-            self.refused.push(diagnostic);
-        }
+        let error = LowerError::Type(element.name().unwrap_or_default().to_owned());
+        self.refused.extend(error.diagnostic(rewriter.module, op, DEFAULT_OPSET));
         false
     }
 }

@@ -6,9 +6,7 @@
 use super::name_values;
 use super::{Context, entry};
 use crate::diagnostic::{catalog, nearest};
-use crate::ir::{
-    BlockId, Definition, Dims, Element, FunctionId, Module, OpId, TensorType, Type, ValueId, onnx,
-};
+use crate::ir::{BlockId, Definition, Dims, Element, Module, OpId, TensorType, Type, ValueId, onnx};
 use smallvec::smallvec;
 
 /// The permutation from NCHW to NHWC.
@@ -25,7 +23,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     let known =
         if given.len() == arguments.len() { given.to_vec() } else { name_values::inputs(module, entry).0 };
     for index in places("--inputs-as-nchw", module, &arguments, &known, cx.nchw_inputs, cx) {
-        input(module, entry, block, index);
+        input(module, block, index);
     }
     let Some(&last) = module.block(block).ops.last() else { return };
     let results = module.op(last).operands.to_vec();
@@ -33,7 +31,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     let known =
         if given.len() == results.len() { given.to_vec() } else { name_values::outputs(module, entry) };
     for index in places("--outputs-as-nchw", module, &results, &known, cx.nchw_outputs, cx) {
-        output(module, entry, block, index);
+        output(module, block, index);
     }
 }
 
@@ -72,7 +70,7 @@ fn places(
 }
 
 /// A new argument is transposed into the old value, so users stay unchanged.
-fn input(module: &mut Module, entry: FunctionId, block: BlockId, index: usize) {
+fn input(module: &mut Module, block: BlockId, index: usize) {
     let image = module.block(block).arguments[index];
     let Some(dims) = permuted(module, image, TO_NCHW) else { return };
     let element = module.tensor(image).map_or(Element::F32, |tensor| tensor.element);
@@ -86,10 +84,9 @@ fn input(module: &mut Module, entry: FunctionId, block: BlockId, index: usize) {
     arguments[index] = argument;
     module.value_mut(argument).definition = Definition::Argument(block, index as u32);
     module.block_mut(block).ops.insert(0, op);
-    module.function_mut(entry).argument_types[index] = ty;
 }
 
-fn output(module: &mut Module, entry: FunctionId, block: BlockId, index: usize) {
+fn output(module: &mut Module, block: BlockId, index: usize) {
     let Some(&last) = module.block(block).ops.last() else { return };
     let image = module.op(last).operands[index];
     let op = transpose(module, image, image, TO_NCHW);
@@ -97,7 +94,6 @@ fn output(module: &mut Module, entry: FunctionId, block: BlockId, index: usize) 
     let ops = &mut module.block_mut(block).ops;
     ops.insert(ops.len() - 1, op);
     module.op_mut(last).operands[index] = transposed;
-    module.function_mut(entry).results[index].ty = module.value_type(transposed);
 }
 
 fn permuted(module: &Module, value: ValueId, order: [i64; 4]) -> Option<Dims> {

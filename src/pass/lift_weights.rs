@@ -40,7 +40,6 @@ fn add(module: &mut Module, cx: &Context) {
         arguments.insert(id, module.add_argument(block, ty));
         let function = module.function_mut(entry);
         function.arguments.push(Argument { location, span, ..Argument::default() });
-        function.argument_types.push(ty);
     }
     Rewriter::new(module).function(entry, &mut |rewriter, op| {
         let argument = placeholder_id(rewriter.module, op).and_then(|id| arguments.get(id).copied());

@@ -37,7 +37,7 @@ pub use dynamic_batch::DynamicDimension;
 pub(crate) use name_values::Path as TreePath;
 
 use crate::diagnostic::{Diagnostics, catalog};
-use crate::ir::{FunctionId, Module, OpName};
+use crate::ir::{FunctionId, Module, OpName, TypeId};
 use crate::ops::Settings;
 use crate::source::{Source, Span};
 use crate::weights::Weights;
@@ -83,6 +83,17 @@ pub struct Context<'a> {
     pub diagnostics: &'a mut Diagnostics,
 }
 
+/// What follows a pass after which there are errors.
+#[derive(Clone, Copy)]
+enum OnError {
+    /// The run stops if the pass reported one.
+    Stop,
+    /// The next pass runs.
+    Continue,
+    /// The run stops: no later pass refuses ops.
+    End,
+}
+
 /// One entry of the pipeline.
 #[derive(Clone, Copy)]
 pub struct Pass {
@@ -92,119 +103,125 @@ pub struct Pass {
     pub about: &'static str,
     /// Runs it.
     pub run: fn(&mut Module, &mut Context),
+    on_error: OnError,
 }
 
-const CANONICALIZE: Pass = Pass {
-    name: "canonicalize",
-    about: "constant folding, identities, common subexpressions, dead code",
-    run: canonicalize::run,
-};
+impl Pass {
+    /// A pass that refuses nothing.
+    pub const fn new(name: &'static str, about: &'static str, run: fn(&mut Module, &mut Context)) -> Self {
+        Self { name, about, run, on_error: OnError::Stop }
+    }
 
-/// The pipeline, in order.
+    /// The pass replaces refused ops with unknown values, so that one run reports everything.
+    const fn refuses(mut self) -> Self {
+        self.on_error = OnError::Continue;
+        self
+    }
+
+    /// The pass is the last that can refuse an op.
+    const fn refuses_last(mut self) -> Self {
+        self.on_error = OnError::End;
+        self
+    }
+}
+
+const CANONICALIZE: Pass = Pass::new(
+    "canonicalize",
+    "constant folding, identities, common subexpressions, dead code",
+    canonicalize::run,
+)
+.refuses();
+
+/// The pipeline: the order is the table's.
 pub const PIPELINE: &[Pass] = &[
-    Pass {
-        name: "normalize",
-        about: "other dialects, older forms and shardings become StableHLO for one device",
-        run: normalize::run,
-    },
-    Pass {
-        name: "refine_arguments",
-        about: "symbolic dimensions get their names or the sizes from `--dim`, and arguments their names",
-        run: refine_arguments::run,
-    },
-    Pass {
-        name: "bind_weights",
-        about: "arguments become constants from files of weights, and placeholders become the arrays",
-        run: bind_weights::run,
-    },
-    Pass { name: "inline", about: "calls and composites are inlined", run: inline::run },
-    Pass {
-        name: "lift_weights",
-        about: "placeholders of arrays that stay out of the model become arguments",
-        run: lift_weights::run,
-    },
-    Pass { name: "drop_assertions", about: "assertions are dropped", run: drop_assertions::run },
-    Pass {
-        name: "quant_to_qdq",
-        about: "quantized tensors become their storage integers, with arithmetic in floats",
-        run: quant_to_qdq::run,
-    },
-    Pass {
-        name: "emulate_small_floats",
-        about: "floats of at most 8 bits are computed in f32 and rounded, and stored as f32 where ONNX lacks them",
-        run: emulate_small_floats::run,
-    },
-    Pass {
-        name: "dynamic_batch",
-        about: "static dimensions become symbolic, if requested and if rows are independent",
-        run: dynamic_batch::run,
-    },
-    Pass {
-        name: "refine_shapes",
-        about: "shape arithmetic becomes numbers and expressions, propagated through all types",
-        run: refine_shapes::run,
-    },
+    Pass::new(
+        "normalize",
+        "other dialects, older forms and shardings become StableHLO for one device",
+        normalize::run,
+    )
+    .refuses(),
+    Pass::new(
+        "refine_arguments",
+        "symbolic dimensions get their names or the sizes from `--dim`, and arguments their names",
+        refine_arguments::run,
+    ),
+    Pass::new(
+        "bind_weights",
+        "arguments become constants from files of weights, and placeholders become the arrays",
+        bind_weights::run,
+    ),
+    Pass::new("inline", "calls and composites are inlined", inline::run),
+    Pass::new(
+        "lift_weights",
+        "placeholders of arrays that stay out of the model become arguments",
+        lift_weights::run,
+    ),
+    Pass::new("drop_assertions", "assertions are dropped", drop_assertions::run),
+    Pass::new(
+        "quant_to_qdq",
+        "quantized tensors become their storage integers, with arithmetic in floats",
+        quant_to_qdq::run,
+    )
+    .refuses(),
+    Pass::new(
+        "emulate_small_floats",
+        "floats of at most 8 bits are computed in f32 and rounded, and stored as f32 where ONNX lacks them",
+        emulate_small_floats::run,
+    )
+    .refuses(),
+    Pass::new(
+        "dynamic_batch",
+        "static dimensions become symbolic, if requested and if rows are independent",
+        dynamic_batch::run,
+    )
+    .refuses(),
+    Pass::new(
+        "refine_shapes",
+        "shape arithmetic becomes numbers and expressions, propagated through all types",
+        refine_shapes::run,
+    )
+    .refuses(),
     CANONICALIZE,
-    Pass {
-        name: "drop_effects",
-        about: "tokens and Python calls without results are dropped",
-        run: drop_effects::run,
-    },
-    Pass {
-        name: "complex",
-        about: "complex tensors become real tensors with a trailing dimension of two",
-        run: complex::run,
-    },
-    Pass { name: "fuse", about: "patterns of JAX and Flax become one op with a kernel", run: fuse::run },
-    Pass { name: "lower", about: "stablehlo and chlo ops become onnx ops, or diagnostics", run: lower::run },
-    Pass {
-        name: "qdq_propagation",
-        about: "ops that only move elements work on the stored integers of quantized tensors",
-        run: qdq_propagation::run,
-    },
-    Pass {
-        name: "signed_zeros",
-        about: "selections keep the sign of zeros where an op reads it",
-        run: signed_zeros::run,
-    },
-    Pass {
-        name: "insert_casts",
-        about: "casts where the runtime has no kernel for an element type",
-        run: insert_casts::run,
-    },
-    Pass {
-        name: "simplify_reductions",
-        about: "sums become means, and reductions keep dimensions that a Reshape would restore",
-        run: simplify_reductions::run,
-    },
-    Pass {
-        name: "io_layout",
-        about: "image inputs and outputs become channels-first, if requested",
-        run: io_layout::run,
-    },
-    Pass { name: "layout", about: "transposes move toward each other and cancel", run: layout::run },
-    Pass {
-        name: "tree_reduction",
-        about: "long sums of floats become sums of shorter sums",
-        run: tree_reduction::run,
-    },
+    Pass::new("drop_effects", "tokens and Python calls without results are dropped", drop_effects::run)
+        .refuses(),
+    Pass::new(
+        "complex",
+        "complex tensors become real tensors with a trailing dimension of two",
+        complex::run,
+    )
+    .refuses(),
+    Pass::new("fuse", "patterns of JAX and Flax become one op with a kernel", fuse::run),
+    Pass::new("lower", "stablehlo and chlo ops become onnx ops, or diagnostics", lower::run).refuses(),
+    Pass::new(
+        "qdq_propagation",
+        "ops that only move elements work on the stored integers of quantized tensors",
+        qdq_propagation::run,
+    )
+    .refuses(),
+    Pass::new("signed_zeros", "selections keep the sign of zeros where an op reads it", signed_zeros::run),
+    Pass::new("insert_casts", "casts where the runtime has no kernel for an element type", insert_casts::run)
+        .refuses_last(),
+    Pass::new(
+        "simplify_reductions",
+        "sums become means, and reductions keep dimensions that a Reshape would restore",
+        simplify_reductions::run,
+    ),
+    Pass::new("io_layout", "image inputs and outputs become channels-first, if requested", io_layout::run),
+    Pass::new("layout", "transposes move toward each other and cancel", layout::run),
+    Pass::new("tree_reduction", "long sums of floats become sums of shorter sums", tree_reduction::run),
     CANONICALIZE,
-    Pass {
-        name: "conv_fusions",
-        about: "biases and batch norms become part of the convolution before them",
-        run: conv_fusions::run,
-    },
-    Pass {
-        name: "prevent_ort_fusions",
-        about: "patterns that ONNX Runtime would fuse incorrectly are rewritten",
-        run: prevent_ort_fusions::run,
-    },
-    Pass {
-        name: "outline",
-        about: "modules become functions, shared by equal modules, if requested",
-        run: outline::run,
-    },
-    Pass { name: "name_values", about: "values get names from the user's program", run: name_values::run },
+    Pass::new(
+        "conv_fusions",
+        "biases and batch norms become part of the convolution before them",
+        conv_fusions::run,
+    ),
+    Pass::new(
+        "prevent_ort_fusions",
+        "patterns that ONNX Runtime would fuse incorrectly are rewritten",
+        prevent_ort_fusions::run,
+    ),
+    Pass::new("outline", "modules become functions, shared by equal modules, if requested", outline::run),
+    Pass::new("name_values", "values get names from the user's program", name_values::run),
 ];
 
 /// The ops that the `complex` pass supports, for the table of coverage.
@@ -227,23 +244,6 @@ pub fn find(name: &str) -> Option<&'static Pass> {
     PIPELINE.iter().find(|pass| pass.name == name)
 }
 
-/// Passes that replace refused ops with unknown values and continue, so that one run reports everything.
-const REFUSING: &[&str] = &[
-    "normalize",
-    "quant_to_qdq",
-    "emulate_small_floats",
-    "dynamic_batch",
-    "refine_shapes",
-    "canonicalize",
-    "drop_effects",
-    "complex",
-    "lower",
-    "qdq_propagation",
-];
-
-/// The last pass that can refuse an op.
-const LAST_REFUSING: &str = "insert_casts";
-
 /// Runs passes in order. After an error only those that could refuse more ops run. `after` sees the module after each
 /// pass and may stop the run, which is the result.
 pub fn run(
@@ -255,12 +255,18 @@ pub fn run(
     let mut known = cx.diagnostics.error_count();
     for pass in passes {
         (pass.run)(module, cx);
+        module.settle_signatures();
         after(pass, module)?;
         let errors = cx.diagnostics.error_count();
         if cx.halted {
             return ControlFlow::Continue(());
         }
-        if (errors > known && !REFUSING.contains(&pass.name)) || (errors > 0 && pass.name == LAST_REFUSING) {
+        let stops = match pass.on_error {
+            OnError::Stop => errors > known,
+            OnError::Continue => false,
+            OnError::End => errors > 0,
+        };
+        if stops {
             return ControlFlow::Continue(());
         }
         known = errors;
@@ -269,6 +275,17 @@ pub fn run(
         }
     }
     ControlFlow::Continue(())
+}
+
+/// The inputs and outputs of a function: what each is, its type, and where it is. The types are those from before the
+/// running pass.
+fn boundary(module: &Module, function: FunctionId) -> Vec<(String, TypeId, Span)> {
+    let function = module.function(function);
+    let inputs = function.arguments.iter().zip(&function.argument_types).enumerate();
+    let inputs = inputs.map(|(index, (argument, &ty))| (format!("input {index}"), ty, argument.span));
+    let outputs = function.results.iter().enumerate();
+    let outputs = outputs.map(|(index, result)| (format!("output {index}"), result.ty, function.span));
+    inputs.chain(outputs).collect()
 }
 
 /// Checks the module after a pass. An invalid module is a bug in the pass, not in the text.

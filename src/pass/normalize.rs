@@ -5,8 +5,7 @@
 //! expansion define them.
 
 use super::{Context, drop_assertions, scalars, tuples};
-use crate::diagnostic::Diagnostic;
-use crate::ir::{Dim, Module, OpId, Rewriter, ValueId, func, provenance, stablehlo};
+use crate::ir::{Dim, Module, OpId, Rewriter, ValueId, func, stablehlo};
 use crate::ops::{self, Expand, LowerError, Values};
 use rustc_hash::FxHashSet;
 
@@ -112,9 +111,7 @@ fn report(module: &mut Module, refused: &[(OpId, LowerError)], within: &FxHashSe
             continue;
         }
         several |= devices;
-        let Some(mut diagnostic): Option<Diagnostic> = refusal.diagnostic(module, *op, 0) else { continue };
-        provenance::complete(module, module.op_location(*op), &mut diagnostic);
-        cx.diagnostics.push(diagnostic);
+        cx.diagnostics.extend(refusal.diagnostic(module, *op, 0));
     }
     let faulty = refused.iter().map(|&(op, _)| op).collect();
     module.set_aside(&faulty);

@@ -9,9 +9,10 @@ use super::Context;
 use crate::diagnostic::{Diagnostic, Part, catalog};
 use crate::ir::{
     Attribute, Class, Dialect, Element, FunctionId, Module, OpId, OpName, RegionId, Rewriter, Symbol,
-    TensorType, Type, TypeId, ValueId, builtin, func, provenance, stablehlo,
+    TensorType, Type, TypeId, ValueId, builtin, func, stablehlo,
 };
 use crate::ops::quantize::{ATTRIBUTE, Quantization};
+use crate::ops::{DEFAULT_OPSET, LowerError};
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 
@@ -105,24 +106,16 @@ impl Quantize {
                     let op = definition.map_or(func::FUNC.text(), |op| module.op_name(op));
                     let ty = module.symbols.get(text);
                     let diagnostic: Diagnostic = catalog::UnsupportedType { op, ty, at }.into();
-                    let mut diagnostic = diagnostic.at(Part::Elements(ty.to_owned()));
-                    if let Some(op) = definition {
-                        provenance::complete(module, module.op_location(op), &mut diagnostic);
-                    }
-                    cx.diagnostics.push(diagnostic);
+                    let diagnostic = diagnostic.at(Part::Elements(ty.to_owned()));
+                    cx.diagnostics.push(match definition {
+                        Some(op) => module.located(op, diagnostic),
+                        None => diagnostic,
+                    });
                 }
                 self.kinds.insert(value, text);
             }
             let stored = self.stored(module, ty);
             module.value_mut(value).ty = stored;
-        }
-        let arguments: Vec<TypeId> = module.function(function).argument_types.clone();
-        let arguments = arguments.into_iter().map(|ty| self.stored(module, ty)).collect();
-        module.function_mut(function).argument_types = arguments;
-        for index in 0..module.function(function).results.len() {
-            let ty = module.function(function).results[index].ty;
-            let stored = self.stored(module, ty);
-            module.function_mut(function).results[index].ty = stored;
         }
     }
 
@@ -183,12 +176,12 @@ impl Quantize {
             QuantKind::Folds if self.agree(module, op) && !self.per_axis(module, op) => true,
             QuantKind::Folds => {
                 let why = "operands, results and regions have different quantized types";
-                refused.push(self.refuse(rewriter, op, why));
+                refused.extend(self.refuse(rewriter, op, why));
                 false
             }
             QuantKind::Unknown if module.op(op).name == builtin::ERROR => true,
             QuantKind::Unknown => {
-                refused.push(self.refuse(rewriter, op, "its operands or results are quantized"));
+                refused.extend(self.refuse(rewriter, op, "its operands or results are quantized"));
                 false
             }
         }
@@ -291,19 +284,13 @@ impl Quantize {
     }
 
     /// Refuses an op; unknown values replace its results.
-    fn refuse(&mut self, rewriter: &mut Rewriter, op: OpId, why: &str) -> Diagnostic {
-        for result in rewriter.module.op(op).results.clone() {
-            let unknown = rewriter.module.add_poison(rewriter.module.value_type(result));
-            rewriter.replace(result, unknown);
+    fn refuse(&mut self, rewriter: &mut Rewriter, op: OpId, why: &str) -> Option<Diagnostic> {
+        for (result, unknown) in rewriter.forget(op) {
             if let Some(&text) = self.kinds.get(&result) {
                 self.kinds.insert(unknown, text);
             }
         }
-        let module = &*rewriter.module;
-        let (name, at) = (module.op_name(op), module.span(op).name);
-        let mut diagnostic = catalog::UnsupportedForm { op: name, why, at }.into();
-        provenance::complete(module, module.op_location(op), &mut diagnostic);
-        diagnostic
+        LowerError::form(why).diagnostic(rewriter.module, op, DEFAULT_OPSET)
     }
 }
 

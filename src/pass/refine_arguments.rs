@@ -31,7 +31,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     let Some(block) = module.entry_block(module.function(entry).body) else { return };
     adopt_names(module, entry, block);
     choose_platform(module, entry, block, cx);
-    let mut open = Open::of(module, entry, block);
+    let mut open = Open::of(module, block);
     let names = names(module, block);
     for (name, _) in cx.dims.iter().filter(|(name, _)| name != PLATFORM) {
         if !names.iter().any(|(own, _)| own == name) {
@@ -62,14 +62,13 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
 
 /// The unknown dimensions of the entry's arguments, each with a temporary symbol.
 struct Open {
-    entry: FunctionId,
     block: BlockId,
     symbols: BTreeMap<Symbol, ArgumentAxis>,
 }
 
 impl Open {
-    fn of(module: &mut Module, entry: FunctionId, block: BlockId) -> Self {
-        let mut open = Self { entry, block, symbols: BTreeMap::new() };
+    fn of(module: &mut Module, block: BlockId) -> Self {
+        let mut open = Self { block, symbols: BTreeMap::new() };
         for (index, value) in module.block(block).arguments.clone().into_iter().enumerate() {
             let Some(tensor) = module.tensor(value).filter(|ty| ty.encoding.is_none()).cloned() else {
                 continue;
@@ -78,7 +77,7 @@ impl Open {
                 // Names of dimensions contain no question mark.
                 let symbol = module.symbols.intern(&format!("?{index}.{axis}"));
                 module.dim_exprs.at_least(symbol, 0);
-                set(module, entry, block, (value, axis), module.dim_exprs.symbol(symbol));
+                set(module, (value, axis), module.dim_exprs.symbol(symbol));
                 open.symbols.insert(symbol, (value, axis));
             }
         }
@@ -87,7 +86,7 @@ impl Open {
 
     fn set(&mut self, module: &mut Module, place: ArgumentAxis, size: Dim) {
         self.symbols.retain(|_, open| *open != place);
-        set(module, self.entry, self.block, place, size);
+        set(module, place, size);
     }
 
     /// The dimension that a size is.
@@ -105,7 +104,7 @@ impl Open {
     /// Unresolved dimensions become unknown again.
     fn close(self, module: &mut Module) {
         for &place in self.symbols.values() {
-            set(module, self.entry, self.block, place, Dim::Dynamic);
+            set(module, place, Dim::Dynamic);
         }
     }
 }
@@ -268,12 +267,9 @@ fn size(module: &Module, values: &ShapeValues, value: ValueId) -> Dim {
     values.of(module, value).and_then(|elements| elements.first().copied()).unwrap_or(Dim::Dynamic)
 }
 
-fn set(module: &mut Module, entry: FunctionId, block: BlockId, (argument, axis): ArgumentAxis, size: Dim) {
+fn set(module: &mut Module, (argument, axis): ArgumentAxis, size: Dim) {
     let Some(mut tensor) = module.tensor(argument).cloned() else { return };
     tensor.dims[axis] = size;
     let ty = module.types.intern(Type::Tensor(tensor));
     module.value_mut(argument).ty = ty;
-    if let Some(index) = module.block(block).arguments.iter().position(|&value| value == argument) {
-        module.function_mut(entry).argument_types[index] = ty;
-    }
 }

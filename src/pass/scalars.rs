@@ -17,24 +17,11 @@ pub(super) fn become_tensors(module: &mut Module) {
     if !module.ops_within(bodies.iter().copied()).any(of_dialect) {
         return;
     }
-    let blocks: Vec<_> = module.blocks_within(bodies).collect();
-    for block in blocks {
-        let (arguments, ops) = (module.block(block).arguments.clone(), module.block(block).ops.clone());
-        arguments.into_iter().for_each(|value| convert(module, value));
-        for op in ops {
-            module.op(op).results.clone().into_iter().for_each(|value| convert(module, value));
-            convert_literal(module, op);
-        }
+    for value in module.values_within(bodies.iter().copied()) {
+        convert(module, value);
     }
-    for function in module.functions() {
-        let mut types = module.function(function).argument_types.clone();
-        types.iter_mut().for_each(|ty| *ty = tensor(module, *ty));
-        module.function_mut(function).argument_types = types;
-        for index in 0..module.function(function).results.len() {
-            let ty = module.function(function).results[index].ty;
-            module.function_mut(function).results[index].ty = tensor(module, ty);
-        }
-    }
+    let ops: Vec<OpId> = module.ops_within(bodies).collect();
+    ops.into_iter().for_each(|op| convert_literal(module, op));
 }
 
 fn convert(module: &mut Module, value: ValueId) {

@@ -27,28 +27,13 @@ pub(super) fn widen(module: &mut Module, source: &Source) {
     }
     let bodies: Vec<_> = module.functions().map(|id| module.function(id).body).collect();
     let ops: Vec<OpId> = module.ops_within(bodies.iter().copied()).collect();
-    let blocks: Vec<_> = module.blocks_within(bodies.iter().copied()).collect();
-    for op in &ops {
-        for result in module.op(*op).results.clone() {
-            retype(module, result, &kept);
-        }
-        constant(module, source, *op);
+    for value in module.values_within(bodies) {
+        retype(module, value, &kept);
+    }
+    for op in ops {
+        constant(module, source, op);
         let algorithm = module.symbols.intern("algorithm");
-        module.op_mut(*op).attributes.retain(|(name, _)| *name != algorithm);
-    }
-    for block in blocks {
-        for argument in module.block(block).arguments.clone() {
-            retype(module, argument, &kept);
-        }
-    }
-    for id in module.functions() {
-        let types = module.function(id).argument_types.clone();
-        let types = types.into_iter().map(|ty| wide(module, ty).unwrap_or(ty)).collect();
-        module.function_mut(id).argument_types = types;
-        for index in 0..module.function(id).results.len() {
-            let ty = module.function(id).results[index].ty;
-            module.function_mut(id).results[index].ty = wide(module, ty).unwrap_or(ty);
-        }
+        module.op_mut(op).attributes.retain(|(name, _)| *name != algorithm);
     }
 }
 

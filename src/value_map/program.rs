@@ -60,6 +60,7 @@ impl ValueMap {
         module.function_mut(entry).name = name;
         module.function_mut(entry).public = true;
         name_reducers(&mut module);
+        module.settle_signatures();
         Some(Program { text: print(&module, source, None), captured })
     }
 }
@@ -78,7 +79,6 @@ fn capture(module: &mut Module, source: &Source) -> Option<Vec<Captured>> {
         arguments.insert(op, module.add_argument(block, ty));
         let function = module.function_mut(entry);
         function.arguments.push(Argument::default());
-        function.argument_types.push(ty);
     }
     Rewriter::new(module).function(entry, &mut |rewriter, op| {
         let Some(&argument) = arguments.get(&op) else { return true };
@@ -129,7 +129,7 @@ fn name_reducers(module: &mut Module) {
             public: false,
             body: region,
             arguments: arguments.iter().map(|_| Argument::default()).collect(),
-            argument_types: arguments.iter().map(|&value| module.value_type(value)).collect(),
+            argument_types: Vec::new(),
             results: returned.iter().map(result).collect(),
             attributes: Vec::new(),
             span: module.span(call).name,

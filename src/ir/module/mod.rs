@@ -7,7 +7,7 @@ pub use origin::{Origin, Origins};
 
 use super::{
     Attributes, Constant, ConstantId, Dialect, DimExprs, Element, Location, LocationId, OpName, Place, Size,
-    Symbol, Symbols, TensorType, Type, TypeId, Types,
+    Symbol, Symbols, TensorType, Type, TypeId, Types, func,
 };
 use crate::source::Span;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -134,7 +134,7 @@ pub struct Function {
     pub body: RegionId,
     /// The arguments: as many as the body's block has, or as the declaration has types.
     pub arguments: Vec<Argument>,
-    /// Types of the arguments.
+    /// Types of the arguments. Those of a function with a body follow from it; see [`Module::settle_signatures`].
     pub argument_types: Vec<TypeId>,
     /// The results.
     pub results: Vec<FunctionResult>,
@@ -384,6 +384,11 @@ impl Module {
         self.function_index.get(&name).copied()
     }
 
+    /// The types of values.
+    pub fn value_types(&self, values: &[ValueId]) -> Vec<TypeId> {
+        values.iter().map(|&value| self.value_type(value)).collect()
+    }
+
     // Building.
 
     /// Adds a function; one of the same name that came before stays the one that is found.
@@ -392,6 +397,25 @@ impl Module {
         self.function_index.entry(function.name).or_insert(id);
         self.functions.push(function);
         id
+    }
+
+    /// Gives each function the types of its block's arguments and of what it returns.
+    pub fn settle_signatures(&mut self) {
+        for id in self.functions() {
+            let Some(block) = self.entry_block(self.function(id).body).map(|block| self.block(block)) else {
+                continue;
+            };
+            let arguments = self.value_types(&block.arguments);
+            let end = block.ops.last().map(|&op| self.op(op)).filter(|op| op.name == func::RETURN);
+            let returned = end.map(|end| end.operands.clone()).unwrap_or_default();
+            for (index, value) in returned.into_iter().enumerate().take(self.function(id).results.len()) {
+                // A value that could not be read has no type.
+                if !self.is_error_value(value) {
+                    self.function_mut(id).results[index].ty = self.value_type(value);
+                }
+            }
+            self.function_mut(id).argument_types = arguments;
+        }
     }
 
     /// Keeps the functions for which `keep` holds; handles of functions change.

@@ -229,7 +229,6 @@ pub(super) fn replace(
     }
     retain(&mut module.block_mut(block).arguments, &bound);
     retain(&mut module.function_mut(function).arguments, &bound);
-    retain(&mut module.function_mut(function).argument_types, &bound);
     for (index, value) in module.block(block).arguments.clone().into_iter().enumerate() {
         module.value_mut(value).definition = Definition::Argument(block, index as u32);
     }

@@ -19,11 +19,10 @@ mod movement;
 mod region;
 mod values;
 
-use super::Context;
+use super::{Context, boundary};
 use crate::diagnostic::catalog;
 use crate::ir::{
-    BlockId, Element, FunctionId, Module, OpId, OpName, TensorType, Type, TypeId, ValueId, func, provenance,
-    stablehlo,
+    BlockId, Element, FunctionId, Module, OpId, OpName, TensorType, Type, TypeId, ValueId, func, stablehlo,
 };
 use crate::ops::{DEFAULT_OPSET, LowerError};
 use crate::source::Source;
@@ -81,9 +80,12 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
         splitter.block(block);
         // A failed conversion needs no advice.
         if !cx.diagnostics.has_errors() {
-            report_boundary(module, function, cx);
+            for (what, ty, at) in boundary(module, function) {
+                if module.tensor_type(ty).is_some_and(|tensor| tensor.element.is_complex()) {
+                    cx.diagnostics.push(catalog::ComplexAsReal { what: &what, at });
+                }
+            }
         }
-        retype_boundary(module, function);
     }
 }
 
@@ -97,36 +99,6 @@ fn is_concerned(module: &Module, function: FunctionId) -> bool {
         let block = module.block(block);
         block.arguments.iter().any(is_complex) || block.ops.iter().any(is_complex_op)
     })
-}
-
-/// Reports inputs and outputs whose type in the model differs from the program.
-fn report_boundary(module: &Module, id: FunctionId, cx: &mut Context) {
-    let is_complex = |ty: TypeId| module.tensor_type(ty).is_some_and(|tensor| tensor.element.is_complex());
-    let function = module.function(id);
-    for (index, (argument, &ty)) in function.arguments.iter().zip(&function.argument_types).enumerate() {
-        if is_complex(ty) {
-            let what = &*format!("input {index}");
-            cx.diagnostics.push(catalog::ComplexAsReal { what, at: argument.span });
-        }
-    }
-    for (index, result) in function.results.iter().enumerate() {
-        if is_complex(result.ty) {
-            let what = &*format!("output {index}");
-            cx.diagnostics.push(catalog::ComplexAsReal { what, at: function.span });
-        }
-    }
-}
-
-/// Changes the function's signature to packed types.
-fn retype_boundary(module: &mut Module, id: FunctionId) {
-    for index in 0..module.function(id).argument_types.len() {
-        let ty = module.function(id).argument_types[index];
-        module.function_mut(id).argument_types[index] = packed_type(module, ty).unwrap_or(ty);
-    }
-    for index in 0..module.function(id).results.len() {
-        let ty = module.function(id).results[index].ty;
-        module.function_mut(id).results[index].ty = packed_type(module, ty).unwrap_or(ty);
-    }
 }
 
 /// The type of the packed form of a complex tensor.
@@ -291,10 +263,7 @@ impl<'a, 'c> Splitter<'a, 'c> {
             let poison = self.module.add_poison(ty);
             self.replaced.insert(result, poison);
         }
-        if let Some(mut diagnostic) = refusal.diagnostic(self.module, op, self.opset) {
-            provenance::complete(self.module, self.module.op_location(op), &mut diagnostic);
-            self.cx.diagnostics.push(diagnostic);
-        }
+        self.cx.diagnostics.extend(refusal.diagnostic(self.module, op, self.opset));
         // A block keeps its terminator, even if its operands were refused.
         if matches!(self.module.op(op).name, func::RETURN | stablehlo::RETURN) {
             self.pending.push(op);

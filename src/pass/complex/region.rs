@@ -6,6 +6,7 @@
 use super::movement::append_field;
 use super::{LowerError, Rewrite, Row, Splitter};
 use crate::ir::{BlockId, OpId, RegionId, SCALAR, TypeId, ValueId, stablehlo};
+use crate::ops::{Combiner, combiners};
 use smallvec::{SmallVec, smallvec};
 
 pub(super) const ROWS: &[Row] = &[
@@ -14,15 +15,6 @@ pub(super) const ROWS: &[Row] = &[
     (stablehlo::SCATTER, Rewrite::Own(scatter)),
     (stablehlo::SORT, Rewrite::Own(apart)),
 ];
-
-/// A partwise region.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum PartwiseCombiner {
-    /// Adds its arguments.
-    Add,
-    /// Returns its second argument.
-    Second,
-}
 
 fn reduce(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     let Some(combiner) = combiner(cx, op) else { return apart(cx, op) };
@@ -58,38 +50,25 @@ fn scatter(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     })
 }
 
-/// The combiner, if the region has one complex pair of arguments and works partwise.
-fn combiner(cx: &Splitter, op: OpId) -> Option<PartwiseCombiner> {
+/// The combiner, if the region has one complex pair of arguments and works partwise: a sum, or an assignment.
+fn combiner(cx: &Splitter, op: OpId) -> Option<Combiner> {
     let [region] = cx.module.op(op).regions[..] else { return None };
-    let block = cx.module.block(cx.module.entry_block(region)?);
-    let [first, second] = block.arguments[..] else { return None };
-    let returned = |op: OpId| match cx.module.op(op).operands[..] {
-        [value] => Some(value),
-        _ => None,
-    };
-    match block.ops[..] {
-        [last] => (returned(last)? == second).then_some(PartwiseCombiner::Second),
-        [sum, last] => {
-            let operation = cx.module.op(sum);
-            let operands = operation.operands.as_slice();
-            let adds = cx.module.op(sum).name == stablehlo::ADD
-                && (operands == [first, second] || operands == [second, first]);
-            (adds && returned(last)? == operation.results[0]).then_some(PartwiseCombiner::Add)
-        }
+    match combiners(cx.module, region)?[..] {
+        [combiner @ (Combiner::Add | Combiner::Second)] => Some(combiner),
         _ => None,
     }
 }
 
 /// A region on real scalars.
-fn real_region(cx: &mut Splitter, ty: TypeId, combiner: PartwiseCombiner) -> RegionId {
+fn real_region(cx: &mut Splitter, ty: TypeId, combiner: Combiner) -> RegionId {
     let region = cx.module.add_region();
     let block = cx.module.add_block(region);
     let first = cx.module.add_argument(block, ty);
     let second = cx.module.add_argument(block, ty);
     let outer = std::mem::take(&mut cx.pending);
     let result = match combiner {
-        PartwiseCombiner::Add => cx.create(stablehlo::ADD, &[first, second]).of(ty),
-        PartwiseCombiner::Second => second,
+        Combiner::Add => cx.create(stablehlo::ADD, &[first, second]).of(ty),
+        _ => second,
     };
     cx.create(stablehlo::RETURN, &[result]).results(&[]);
     cx.module.block_mut(block).ops = std::mem::replace(&mut cx.pending, outer);
@@ -105,7 +84,7 @@ fn scalar(cx: &mut Splitter, op: OpId) -> Result<TypeId, LowerError> {
         .ok_or_else(|| LowerError::form("its result is not a tensor"))
 }
 
-fn fill_region(cx: &mut Splitter, op: OpId, combiner: PartwiseCombiner) -> Result<(), LowerError> {
+fn fill_region(cx: &mut Splitter, op: OpId, combiner: Combiner) -> Result<(), LowerError> {
     let ty = scalar(cx, op)?;
     let region = real_region(cx, ty, combiner);
     cx.module.op_mut(op).regions = smallvec![region];
@@ -113,7 +92,7 @@ fn fill_region(cx: &mut Splitter, op: OpId, combiner: PartwiseCombiner) -> Resul
 }
 
 /// One op per part.
-fn each_part(cx: &mut Splitter, op: OpId, combiner: PartwiseCombiner) -> Result<(), LowerError> {
+fn each_part(cx: &mut Splitter, op: OpId, combiner: Combiner) -> Result<(), LowerError> {
     let (scalar, ty) = (scalar(cx, op)?, cx.result_part(op, 0)?);
     let operands = cx.partwise_operands(op)?;
     let parts = operands.map(|operands| {

@@ -110,21 +110,6 @@ pub(super) fn apply(module: &mut Module, function: FunctionId, sizes: &SizesOf) 
         let ty = with_sizes(module, value, dims);
         module.value_mut(value).ty = ty;
     }
-    sign(module, function);
-}
-
-/// The function type follows its arguments and results.
-fn sign(module: &mut Module, function: FunctionId) {
-    let Some(block) = module.entry_block(module.function(function).body) else { return };
-    let of = |module: &Module, values: &[ValueId]| -> Vec<TypeId> {
-        values.iter().map(|&value| module.value_type(value)).collect()
-    };
-    let arguments = of(module, &module.block(block).arguments);
-    let returned = module.block(block).ops.last().map(|&last| of(module, &module.op(last).operands));
-    let function = module.function_mut(function);
-    function.argument_types = arguments;
-    let results = function.results.iter_mut().zip(returned.unwrap_or_default());
-    results.for_each(|(result, ty)| result.ty = ty);
 }
 
 fn sizes_of_result<'a>(module: &Module, sizes: &'a SizesOf, op: OpId) -> Option<(ValueId, &'a Dims)> {

@@ -3,8 +3,8 @@
 
 use super::request::Request;
 use super::row_axis::RowAxis;
-use crate::diagnostic::{Diagnostic, catalog};
-use crate::ir::{Class, FunctionId, Module, ValueId, provenance};
+use crate::diagnostic::catalog;
+use crate::ir::{Class, FunctionId, Module, ValueId};
 use crate::ops::fold::float;
 use crate::pass::{Context, canonicalize};
 use std::collections::BTreeMap;
@@ -35,15 +35,13 @@ pub(super) fn report(
         for number in
             numbers.into_iter().flatten().filter(|&number| meets_rows && follows(number, request.size))
         {
-            let mut diagnostic: Diagnostic = catalog::SuspectConstant {
+            let suspect = catalog::SuspectConstant {
                 number: &number.to_string(),
                 rows: request.size,
                 name: &request.name,
                 at: module.span(op).name,
-            }
-            .into();
-            provenance::complete(module, module.op_location(op), &mut diagnostic);
-            cx.diagnostics.push(diagnostic);
+            };
+            cx.diagnostics.push(module.located(op, suspect));
         }
     }
 }

@@ -30,7 +30,7 @@ pub use request::DynamicDimension;
 
 use super::{Context, canonicalize, entry};
 use crate::diagnostic::{Diagnostic, catalog};
-use crate::ir::{Module, OpId, OpName, provenance};
+use crate::ir::{Module, OpId, OpName};
 use request::Request;
 use rows::{RowPropagation, UseGraph};
 
@@ -100,7 +100,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
 /// Why a dimension cannot become dynamic.
 fn obstacle(module: &Module, request: &Request, op: OpId, why: &str) -> Diagnostic {
     let place = &request.places[0];
-    let mut diagnostic = catalog::MixedRows {
+    let mixed = catalog::MixedRows {
         name: &request.name,
         argument: &place.name,
         axis: place.axis,
@@ -108,9 +108,8 @@ fn obstacle(module: &Module, request: &Request, op: OpId, why: &str) -> Diagnost
         op: module.op_name(op),
         at: module.span(op).name,
         argument_at: place.span,
-    }
-    .into();
-    provenance::complete(module, module.op_location(op), &mut diagnostic);
+    };
+    let mut diagnostic = module.located(op, mixed);
     if why == reduction::REDUCED
         && let Some(help) = remedy(diagnostic.module_path.as_deref())
     {

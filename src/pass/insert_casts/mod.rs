@@ -9,11 +9,11 @@
 mod kernels;
 
 use super::Context;
-use crate::diagnostic::{Diagnostic, Part, catalog};
+use crate::diagnostic::{Diagnostic, catalog};
 use crate::ir::{
     Attribute, BlockId, Element, LocationId, Module, OpId, OpName, TypeId, ValueId, onnx, provenance,
 };
-use crate::ops::{self, DEFAULT_OPSET};
+use crate::ops::{self, DEFAULT_OPSET, LowerError};
 use crate::source::Span;
 use kernels::{KERNELS, Kernel, Widening};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -199,12 +199,8 @@ impl Legalize<'_, '_> {
 
     /// Reports an op without a kernel for these elements or any wider type.
     fn refuse(&mut self, op: OpId, element: Element) {
-        let (name, at) = (self.module.op_name(op), self.module.span(op).name);
-        let ty = element.name().unwrap_or("?");
-        let diagnostic: Diagnostic = catalog::UnsupportedType { op: name, ty, at }.into();
-        let mut diagnostic = diagnostic.at(Part::Elements(ty.to_owned()));
-        provenance::complete(self.module, self.module.op_location(op), &mut diagnostic);
-        self.cx.diagnostics.push(diagnostic);
+        let error = LowerError::Type(element.name().unwrap_or("?").to_owned());
+        self.cx.diagnostics.extend(error.diagnostic(self.module, op, self.opset));
     }
 
     /// Leaves an op unchanged, on narrow operands.

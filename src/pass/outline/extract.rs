@@ -5,7 +5,7 @@ use super::schedule::{BlockGraph, schedule};
 use super::share::SharedFunctions;
 use crate::ir::{
     Attribute, BlockId, Definition, Function, FunctionResult, Location, LocationId, Module, OpId, OpSpan,
-    RegionId, TypeId, ValueId, func, onnx,
+    RegionId, ValueId, func, onnx,
 };
 use crate::pass::insert_casts::is_movement;
 use crate::pass::module_tree::{PathId, Paths};
@@ -190,11 +190,8 @@ impl<'m> Outliner<'m> {
     /// The call takes over the results of the run, so nothing outside changes.
     fn call(&mut self, run: OpRun) -> OpId {
         let location = self.location(run.path);
-        let types = |module: &Module, values: &[ValueId]| -> Vec<TypeId> {
-            values.iter().map(|&value| module.value_type(value)).collect()
-        };
         let (argument_types, result_types) =
-            (types(self.module, &run.inputs), types(self.module, &run.outputs));
+            (self.module.value_types(&run.inputs), self.module.value_types(&run.outputs));
         let place = (OpSpan::default(), location);
         let call = self.module.create(func::CALL, &run.inputs).at(place).results(&result_types);
 

@@ -51,7 +51,6 @@ impl SharedFunctions {
                 let ty = join(module, module.value_type(value), module.value_type(other));
                 module.value_mut(value).ty = ty;
             }
-            retype(module, known.function);
             return module.function(known.function).name;
         }
         function.name = self.unique(module, class);
@@ -71,22 +70,6 @@ impl SharedFunctions {
             name = module.symbols.intern(&numbered);
         }
         name
-    }
-}
-
-/// Updates a function's signature from its body.
-fn retype(module: &mut Module, id: FunctionId) {
-    let Some(block) = module.entry_block(module.function(id).body) else { return };
-    let types = |values: &[ValueId]| -> Vec<TypeId> {
-        values.iter().map(|&value| module.value_type(value)).collect()
-    };
-    let arguments = types(&module.block(block).arguments);
-    let results =
-        module.block(block).ops.last().map(|&op| types(&module.op(op).operands)).unwrap_or_default();
-    let function = module.function_mut(id);
-    function.argument_types = arguments;
-    for (result, ty) in function.results.iter_mut().zip(results) {
-        result.ty = ty;
     }
 }
 

@@ -1,8 +1,8 @@
 //! Records constraints that the program asserts (`shape_assertion` of a comparison).
 
 use super::values::ShapeValues;
-use crate::diagnostic::{Diagnostic, catalog};
-use crate::ir::{Constraint, Dim, Module, OpId, ValueId, provenance};
+use crate::diagnostic::catalog;
+use crate::ir::{Constraint, Dim, Module, OpId, ValueId};
 use crate::ops::call_target;
 use crate::pass::Context;
 
@@ -19,9 +19,7 @@ pub(super) fn note(module: &Module, op: OpId, values: &ShapeValues, cx: &mut Con
     if values.number(module, asserted) == Some(0) {
         let why = message(module, op, values);
         let at = module.span(op).whole;
-        let mut diagnostic: Diagnostic = catalog::BrokenAssertion { why: &why, at }.into();
-        provenance::complete(module, module.op_location(op), &mut diagnostic);
-        cx.diagnostics.push(diagnostic);
+        cx.diagnostics.push(module.located(op, catalog::BrokenAssertion { why: &why, at }));
         cx.halted = true;
     }
 }

@@ -17,7 +17,7 @@ use super::Context;
 use super::canonicalize::insert_constant;
 use crate::ir::{
     self, Constant, ConstantId, Data, Dim, FunctionId, Module, OpId, RegionId, Rewriter, TensorType, Type,
-    TypeId, ValueId, stablehlo,
+    ValueId, stablehlo,
 };
 use crate::ops::{SizePart, fold, integer_bytes, type_inference};
 use symbols::SymbolOrigins;
@@ -102,7 +102,6 @@ fn walk(
         true
     };
     Rewriter::new(module).function(function, &mut visit);
-    leave_function(module, function);
 }
 
 /// Replaces an op with a constant if its elements follow from sizes.
@@ -239,18 +238,5 @@ fn refine_type(module: &mut Module, value: ValueId, known: &TensorType) {
 fn narrow_to_value(module: &mut Module, value: ValueId, known: Option<ValueId>) {
     if let Some(ty) = known.and_then(|known| module.tensor(known)).cloned() {
         refine_type(module, value, &ty);
-    }
-}
-
-/// The function's results have the types of the returned values.
-fn leave_function(module: &mut Module, function: FunctionId) {
-    let body = module.function(function).body;
-    let Some(block) = module.entry_block(body) else { return };
-    let Some(&last) = module.block(block).ops.last() else { return };
-    let types: Vec<TypeId> =
-        module.op(last).operands.iter().map(|&operand| module.value_type(operand)).collect();
-    let results = &mut module.function_mut(function).results;
-    if results.len() == types.len() {
-        results.iter_mut().zip(types).for_each(|(result, ty)| result.ty = ty);
     }
 }

@@ -49,7 +49,7 @@ impl SymbolOrigins {
             dims.into_iter().enumerate().for_each(|(axis, dim)| origins.define(module, dim, value, axis));
         }
         origins.define_derived(module, &arguments);
-        for (index, value) in arguments.into_iter().enumerate() {
+        for value in arguments {
             let Some(mut tensor) = module.tensor(value).filter(|ty| !ty.is_static()).cloned() else {
                 continue;
             };
@@ -60,7 +60,6 @@ impl SymbolOrigins {
             }
             let ty = module.types.intern(Type::Tensor(tensor));
             module.value_mut(value).ty = ty;
-            module.function_mut(function).argument_types[index] = ty;
         }
         origins
     }
