@@ -20,13 +20,13 @@ const MAX_OPS: u64 = 10_000_000;
 /// The bytes that folded constants may take. Those of JAX's programs take some thousands: shapes and indices.
 const MAX_FOLDED: u64 = 1 << 30;
 
-/// The pass whose result is the program that the values of a model are told by: what is in it is the user's.
+/// The pass after which the program is the reference of the value map: it is still the user's program.
 const PROGRAM: &str = "lift_weights";
 
 /// What the user can ask of a conversion.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// The opset to write, 18 to 26. When given it is binding; else it is 23, or what an op needs.
+    /// The opset to write, 18 to 26. Binding if set; else 23, or what an op needs.
     pub opset: Option<u32>,
     /// Whether NaN is treated as in XLA, at the cost of speed in max-reductions and of a later opset in total orders.
     pub strict_nan: bool,
@@ -50,8 +50,8 @@ pub struct Options {
     pub nchw_inputs: Vec<String>,
     /// Names, or positions from 0, of the outputs that are images with their channels first (NCHW) in the model.
     pub nchw_outputs: Vec<String>,
-    /// Whether modules of the program become functions of the model, as far as locations tell them; else all is
-    /// inlined.
+    /// Whether modules of the program become functions of the model, as far as locations show them; otherwise
+    /// everything is inlined.
     pub keep_functions: bool,
     /// Whether each node has the Python line and the path of modules that it comes from.
     pub debug_info: bool,
@@ -60,7 +60,7 @@ pub struct Options {
     pub references_weights: bool,
     /// What arguments are bound to.
     pub weights: Weights,
-    /// Whether to tell which values of the model are which values of the program.
+    /// Whether to record which model values represent which program values.
     pub value_map: bool,
 }
 
@@ -89,7 +89,7 @@ impl Options {
     }
 }
 
-/// What a conversion gives.
+/// The result of a conversion.
 pub struct Conversion<'a> {
     /// The model, unless there were errors.
     pub model: Option<Model<'a>>,
@@ -116,8 +116,8 @@ pub fn convert_observed<'a>(
     convert_until(source, options, observe).0
 }
 
-/// Converts a text until `after`, which sees the module after each pass, breaks off. Whether it did comes with what
-/// there is by then.
+/// Converts a text until `after`, which sees the module after each pass, stops it. Returns whether it did, with the
+/// results so far.
 fn convert_until<'a>(
     source: &'a Source,
     options: &Options,
@@ -150,7 +150,8 @@ fn convert_until<'a>(
     let of_python =
         |error: &Diagnostic| ["E02", "E03"].iter().any(|range| error.code().as_str().starts_with(range));
     if diagnostics.errors().any(of_python) && module.location_count() == 1 {
-        // The pass that gives names says so of texts that convert; here the Python lines are missed.
+        // The pass that names values reports missing locations of texts that convert; here the Python lines are
+        // missing.
         diagnostics.push(catalog::NoLocations {});
     }
     if flow.is_break() {
@@ -180,8 +181,7 @@ fn convert_until<'a>(
     (Conversion { model, module, bound, values, diagnostics }, flow)
 }
 
-/// What a conversion would have to say, for a caller that may lose interest: `None` as soon as `is_stale` holds, which
-/// is asked between the stages.
+/// The diagnostics of a conversion; `None` as soon as `is_stale` holds, which is checked between stages.
 #[cfg(feature = "lsp")]
 pub(crate) fn check(source: &Source, options: &Options, is_stale: impl Fn() -> bool) -> Option<Diagnostics> {
     let flow = || if is_stale() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
@@ -229,7 +229,7 @@ pub enum Error {
     Write(#[from] WriteError),
 }
 
-/// Converts the text in a file to a model in another file, and returns what was written with warnings and advice.
+/// Converts a text file to a model file, and returns what was written with warnings and advice.
 ///
 /// A model of more than 1.9 GiB has its large constants in a file beside it.
 ///
@@ -260,8 +260,7 @@ pub fn parse(source: &Source) -> (Module, Diagnostics) {
     (module, diagnostics)
 }
 
-/// Parses a text and verifies what was parsed, and returns whether what is right of it can be lowered. What is faulty
-/// has been set aside.
+/// Parses and verifies a text, and returns whether its valid parts can be lowered. Faulty parts are isolated.
 fn read(source: &Source) -> (Module, Diagnostics, bool) {
     let (mut module, mut diagnostics) = syntax::parse(source);
     // What could not be read leaves gaps, which all stages would report once more.
@@ -287,7 +286,7 @@ fn is_lost(module: &Module, name: &str) -> bool {
     module.symbols.find(name).is_some_and(|name| module.lost.contains(&name))
 }
 
-/// Runs passes on a text, whatever they are, and gives the module in MLIR's text form.
+/// Runs any passes on a text, and returns the module as MLIR text.
 pub fn optimize(source: &Source, passes: &[Pass], options: &Options) -> (String, Diagnostics) {
     let (mut module, mut diagnostics) = parse(source);
     if !diagnostics.has_errors() {

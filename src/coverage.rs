@@ -16,7 +16,7 @@ pub struct Covered {
     pub elements: String,
     /// Whether it is evaluated where its operands are constants.
     pub folds: bool,
-    /// Whether rows stay apart in it, in some form of it at least, so that `--dynamic` can pass it.
+    /// Whether it can be row-wise, at least in some form, so that `--dynamic` supports it.
     pub batches: bool,
     /// Why its lowering is not the obvious one; empty where it is.
     pub note: &'static str,
@@ -27,7 +27,7 @@ pub fn coverage() -> Vec<Covered> {
     let complex = pass::complex_ops();
     let mut rows = Vec::new();
     for (family, tables) in FAMILIES {
-        // Ops of the compiler's own dialect are no part of a text.
+        // Ops of the compiler's own dialect do not occur in texts.
         let in_texts = |row: &&Row| row.is_supported() && row.name.dialect() != Dialect::Hlo2Onnx;
         for row in tables.iter().copied().flatten().filter(in_texts) {
             let mut words = row.elements.words();

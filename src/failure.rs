@@ -18,7 +18,7 @@ pub fn unreadable(path: &str, error: &io::Error) -> Diagnostic {
 /// Opens files of weights.
 ///
 /// # Errors
-/// A diagnostic for each that has none.
+/// A diagnostic for each file that failed.
 pub fn open_weights(paths: &[PathBuf], limit: Limit) -> Result<Vec<WeightsFile>, Diagnostics> {
     let (mut files, mut diagnostics) = (Vec::new(), Diagnostics::new());
     for path in paths {

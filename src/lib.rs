@@ -18,13 +18,13 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! [`convert`] does the same in memory: it takes a [`source::Source`] and returns a [`Conversion`], which holds the
-//! model and every [`diagnostic`]. [`onnx::file`] writes the model, [`weights`] binds arguments to files of weights,
-//! and [`report`] describes what a text holds.
+//! [`convert`] does the same in memory: it takes a [`source::Source`] and returns a [`Conversion`] with the model and
+//! every [`diagnostic`]. [`onnx::file`] writes the model, [`weights`] binds arguments to files of weights, and
+//! [`report`] describes the contents of a text.
 //!
-//! Inside, [`source`] reads and scans the text, `syntax` parses it into the `ir`, the passes of `pass` rewrite it until
-//! only `onnx.*` ops are left (what each op becomes is in `ops`), and [`onnx`] writes the model. These modules are
-//! public for the tests and tools of the project alone, and change without notice.
+//! Inside, [`source`] reads and scans the text, `syntax` parses it into the `ir`, and the passes of `pass` rewrite it
+//! to `onnx.*` ops (`ops` defines the lowering of each op). [`onnx`] writes the model. `syntax`, `ir`, `pass` and `ops`
+//! are public only for the tests and tools of the project, and change without notice.
 //!
 //! # Features
 //!

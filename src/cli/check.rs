@@ -1,4 +1,4 @@
-//! `hlo2onnx check`: every problem of every file, and what is in it.
+//! `hlo2onnx check`: reports every problem of every file, and its contents.
 
 use super::arguments::{CheckArguments, Format, ReportArguments};
 use super::report::{self, Reporter};

@@ -51,7 +51,7 @@ pub fn is_unbound(diagnostic: &Diagnostic) -> bool {
     diagnostic.code().as_str() == UNBOUND
 }
 
-/// A sentence that counts the warnings that the user made errors; `None` if there are none.
+/// A sentence that counts the warnings turned into errors; `None` if there are none.
 pub fn denied(strict: StrictArguments, diagnostics: &Diagnostics) -> Option<String> {
     let all = diagnostics.iter().filter(|diagnostic| diagnostic.severity() == Severity::Warning).count();
     let unbound = diagnostics.iter().filter(|diagnostic| is_unbound(diagnostic)).count();
@@ -73,27 +73,27 @@ pub struct Reporter {
     arguments: ReportArguments,
     /// A SARIF log is one document for all files.
     log: sarif::Log,
-    /// Whether a model goes to standard output. Then nothing else does.
+    /// Whether the model goes to standard output, so that nothing else may.
     output_taken: bool,
 }
 
 impl Reporter {
-    /// A reporter that has shown nothing.
+    /// A new reporter.
     pub fn new(arguments: &ReportArguments) -> Self {
         Self { arguments: arguments.clone(), log: sarif::Log::new(), output_taken: false }
     }
 
-    /// A reporter of a run whose standard output is a model.
+    /// A reporter for a run that writes a model to standard output.
     pub fn beside_output(arguments: &ReportArguments) -> Self {
         Self { output_taken: true, ..Self::new(arguments) }
     }
 
-    /// Whether what is shown is for people.
+    /// Whether the output is for people.
     pub fn is_human(&self) -> bool {
         self.arguments.format == Format::Human
     }
 
-    /// Whether nothing but problems is shown.
+    /// Whether only problems are shown.
     pub fn is_quiet(&self) -> bool {
         self.arguments.quiet
     }
@@ -120,7 +120,7 @@ impl Reporter {
         self.show(diagnostics, &Source::from_bytes(name.display().to_string(), Vec::new()));
     }
 
-    /// Writes what covers all files.
+    /// Writes the summary of all files.
     pub fn finish(&self) {
         if self.arguments.format == Format::Sarif {
             self.document(&self.log);

@@ -11,8 +11,8 @@ const MOST_ENTRIES: usize = 50_000;
 /// Folders below this depth are not searched.
 const MOST_DEPTH: usize = 16;
 
-/// Makes Python frames name files that can be read: a file that is not at the path of its location is searched for below
-/// the roots. A frame whose file is not found does not change.
+/// Resolves Python frames to readable files: a file that is missing at its path is searched for under the roots.
+/// Frames without a match stay unchanged.
 pub fn resolve(diagnostics: &mut Diagnostics, roots: &[PathBuf]) {
     let mut found: BTreeMap<String, Option<PathBuf>> = BTreeMap::new();
     if roots.is_empty() {
@@ -60,8 +60,8 @@ fn matching_parts(path: &Path, parts: &[&str]) -> usize {
     own.zip(parts.iter().rev()).take_while(|(own, part)| *own == **part).count()
 }
 
-/// The files of that name below a root, those nearest to it first. Hidden folders and those of installed packages are
-/// skipped: they contain nothing that the user wrote.
+/// The files with that name under a root, nearest first. Skips hidden folders and installed packages, which contain
+/// no user code.
 fn files_named(name: &str, root: &Path) -> Vec<PathBuf> {
     let (mut level, mut found, mut seen) = (vec![root.to_owned()], Vec::new(), 0);
     for _ in 0..MOST_DEPTH {

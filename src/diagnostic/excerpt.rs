@@ -1,7 +1,7 @@
-//! One line of a text as it is shown: cut to a width round its marks, with literals elided.
+//! One line of a text for display: cropped around its labels, with literals elided.
 //!
-//! Lines can be hundreds of megabytes long, so nothing here walks a line: every walk starts at a mark or at an end
-//! of the line and stops after as many columns as fit.
+//! Lines can be hundreds of megabytes long, so nothing here walks a whole line: every walk starts at a label or at an
+//! end of the line and stops after as many columns as fit.
 
 use crate::source::Source;
 use std::borrow::Cow;
@@ -13,7 +13,7 @@ const LITERAL_DIGITS: usize = 4;
 /// Literals of fewer digits are shown as they are.
 const SHORT_LITERAL: usize = 32;
 
-/// Columns of a tab. The renderer is told the same.
+/// Columns of a tab, also in the renderer.
 pub(super) const TAB_WIDTH: usize = 4;
 
 /// What an excerpt is taken from.
@@ -67,7 +67,7 @@ impl<'a> ExcerptSource<'a> {
         }
     }
 
-    /// A text that nothing was scanned in, such as a Python file.
+    /// An unscanned text, such as a Python file.
     pub fn unscanned(name: &'a str, bytes: &'a [u8]) -> Self {
         let line_starts = std::iter::once(0).chain(memchr::memchr_iter(b'\n', bytes).map(|at| at + 1));
         ExcerptSource { name, bytes, line_starts: line_starts.collect(), literals: &[] }
@@ -145,8 +145,8 @@ pub(super) fn grouped(number: usize) -> String {
     shown
 }
 
-/// The character, unless a terminal would obey it instead of showing it: control characters, and those that
-/// turn the direction of the text.
+/// The character, unless a terminal would interpret it: control characters, and those that change the direction of
+/// the text.
 pub(super) fn showable(character: char, ellipsis: &str) -> char {
     let obeyed = character.is_control() && character != '\t'
         || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
@@ -189,7 +189,7 @@ impl Walk<'_> {
         segments
     }
 
-    /// About `columns` columns round a mark, a third of them before it.
+    /// About `columns` columns around a label, a third of them before it.
     fn round(&self, mark: &Range<usize>, columns: usize) -> Range<usize> {
         let start = self.back(mark.start, columns / 3);
         let (end, left) = self.ahead(start, columns);
@@ -209,7 +209,7 @@ impl Walk<'_> {
         (at, left)
     }
 
-    /// The offset that stands `columns` columns before `from`.
+    /// The offset `columns` columns before `from`.
     fn back(&self, from: usize, columns: usize) -> usize {
         let (mut at, mut left) = (from, columns);
         while at > self.line.start {

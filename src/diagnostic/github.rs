@@ -1,8 +1,7 @@
-//! Diagnostics as workflow commands of GitHub Actions, which shows them beside the files: the form behind
-//! `--format github`.
+//! Diagnostics as workflow commands of GitHub Actions: `--format github`.
 //!
-//! One command a group of repeats, as a step shows few of them: `::error file=...,line=...,col=...,title=...::message`.
-//! Where the user's own Python line is known, a notice is there too.
+//! One command per group of repeats, because GitHub shows few of them per step: `::error
+//! file=...,line=...,col=...,title=...::message`. If the user's Python line is known, a notice points there too.
 
 use super::{Diagnostic, Diagnostics, Severity};
 use crate::source::Source;
@@ -11,7 +10,7 @@ use std::fmt::Write;
 /// Lines of repeats that are named.
 const PLACES: usize = 3;
 
-/// One line for each command; the empty string when there is nothing to say.
+/// One line per command; empty if there is nothing to report.
 pub fn commands(diagnostics: &Diagnostics, source: &Source) -> String {
     let mut out = String::new();
     for group in diagnostics.grouped() {
@@ -23,7 +22,7 @@ pub fn commands(diagnostics: &Diagnostics, source: &Source) -> String {
             let (end_line, end_column) = source.line_column(label.span.end);
             properties.push(("line", line.to_string()));
             properties.push(("endLine", end_line.to_string()));
-            // Columns are shown only for what is on one line.
+            // Columns are only shown for spans on one line.
             properties.push(("col", column.to_string()));
             if end_line == line {
                 properties.push(("endColumn", end_column.to_string()));
@@ -92,7 +91,7 @@ fn data(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-/// In the properties, what separates them is also escaped.
+/// Property values also escape their separators.
 fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }

@@ -1,4 +1,4 @@
-//! Diagnostics as data for another program: the schema behind `--format json`.
+//! Diagnostics as data for other programs: the schema of `--format json`.
 //!
 //! The field names are stable; a change that breaks a reader raises [`SCHEMA`]. Every diagnostic is listed, in the
 //! order of the text; repeats of one fault have the same `code` and `group`, and their number as `count`. Lines and
@@ -37,7 +37,7 @@
 //! }
 //! ```
 //!
-//! The first label is the primary one; a fault that no text shows has no labels.
+//! The first label is the primary one; a fault without a place has none.
 
 use super::{Diagnostic, Diagnostics, Label, PythonFrame, Severity};
 use crate::source::Source;
@@ -100,7 +100,7 @@ struct JsonFrame<'a> {
     libraries: &'a [String],
 }
 
-/// Gathers what is to be written; `serde_json` writes it.
+/// Builds the data, which `serde_json` writes.
 pub fn report<'a>(diagnostics: &'a Diagnostics, source: &'a Source) -> JsonReport<'a> {
     let mut listed: Vec<(&Diagnostic, usize)> = diagnostics
         .grouped()

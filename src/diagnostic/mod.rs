@@ -1,7 +1,7 @@
-//! What the compiler has to say about a text: made once as data, rendered at the end.
+//! Diagnostics: collected as data, rendered at the end.
 //!
-//! Every diagnostic is an entry of the [`catalog`]; stages push them into [`Diagnostics`] and go on. The
-//! renderers take the same list and know nothing of the stages.
+//! Every diagnostic is an entry of the [`catalog`]; stages push them into [`Diagnostics`] and continue. All renderers
+//! take the same list and know nothing of the stages.
 
 pub mod catalog;
 mod excerpt;
@@ -49,14 +49,14 @@ impl Severity {
     }
 }
 
-/// A place in the text and what is to be said about it there.
+/// A place in the text, with a label.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label {
     /// The place.
     pub span: Span,
-    /// A few words; may be empty, then the place is only underlined.
+    /// A few words; if empty, the place is only underlined.
     pub text: String,
-    /// What of the op at the span is meant. Once the place of it has been looked up, it is [`Part::Span`].
+    /// The part of the op at the span. [`Part::Span`] once its place is resolved.
     pub part: Part,
 }
 
@@ -67,7 +67,7 @@ pub struct PythonFrame {
     pub file: String,
     /// The line, from 1.
     pub line: u32,
-    /// The column, from 1; 0 when the location has none.
+    /// The column, from 1; 0 if the location has none.
     pub column: u32,
     /// The column after the expression, from 1, where the location has a range that ends on the same line.
     pub end_column: Option<u32>,
@@ -93,7 +93,7 @@ impl fmt::Display for PythonFrame {
     }
 }
 
-/// One thing to say, with everything that any renderer needs.
+/// One diagnostic, with everything that any renderer needs.
 ///
 /// Only the [`catalog`] makes one: `code` is private to this module.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,7 +101,7 @@ pub struct Diagnostic {
     code: Code,
     /// One sentence, in lower case and without a full stop.
     pub message: String,
-    /// The places; the first is the primary one. Empty when no text shows the fault.
+    /// The places; the first is the primary one. Empty if the fault has no place.
     pub labels: Vec<Label>,
     /// What to do.
     pub help: Option<String>,
@@ -126,7 +126,7 @@ impl Diagnostic {
         self.code.severity()
     }
 
-    /// The primary place; [`Span::NONE`] when no text shows the fault.
+    /// The primary place; [`Span::NONE`] if there is none.
     pub fn span(&self) -> Span {
         self.labels.first().map_or(Span::NONE, |label| label.span)
     }
@@ -152,7 +152,7 @@ impl Diagnostic {
 
     /// What the order of the text is made of.
     fn place(&self) -> (usize, Severity, Code) {
-        // Advice about the whole text must not be before what is wrong with it.
+        // Advice about the whole text comes after problems.
         let last = self.severity() == Severity::Advice && self.labels.is_empty();
         (if last { usize::MAX } else { self.span().start }, self.severity(), self.code)
     }
@@ -171,7 +171,7 @@ impl fmt::Display for Diagnostic {
 
 impl std::error::Error for Diagnostic {}
 
-/// Collects what the stages of one run have to say about one text.
+/// Collects the diagnostics of one run on one text.
 #[derive(Clone, Debug, Default)]
 pub struct Diagnostics {
     list: Vec<Diagnostic>,
@@ -193,7 +193,7 @@ impl Diagnostics {
         self.list.retain(keep);
     }
 
-    /// Whether one of them is an error: then no model is made.
+    /// Whether there is an error, so that no model is written.
     pub fn has_errors(&self) -> bool {
         self.errors().next().is_some()
     }
@@ -208,32 +208,32 @@ impl Diagnostics {
         self.list.iter().filter(|diagnostic| diagnostic.severity() == Severity::Error)
     }
 
-    /// How many there are, repeats included.
+    /// The number of diagnostics, including repeats.
     pub fn len(&self) -> usize {
         self.list.len()
     }
 
-    /// Takes back what was pushed after the first `length`.
+    /// Drops all but the first `length` diagnostics.
     pub fn truncate(&mut self, length: usize) {
         self.list.truncate(length);
     }
 
-    /// Whether there are none.
+    /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 
-    /// All of them in the order in which they were pushed.
+    /// All diagnostics, in the order in which they were pushed.
     pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
         self.list.iter()
     }
 
-    /// All of them, to complete in place; the driver resolves Python frames this way.
+    /// All diagnostics, mutable; the driver resolves Python frames this way.
     pub fn iter_mut(&mut self) -> std::slice::IterMut<'_, Diagnostic> {
         self.list.iter_mut()
     }
 
-    /// Each distinct one once, in the order of the text; those without a place come first, and advice without one last.
+    /// Distinct diagnostics in the order of the text. Those without a place come first, and advice without one last.
     ///
     /// The same fault is found twice when a function was inlined at two calls.
     pub fn sorted(&self) -> Vec<&Diagnostic> {

@@ -3,7 +3,7 @@
 /// The names of hostile texts can have megabytes, and the time of a comparison grows with the square of the length.
 const LONGEST: usize = 256;
 
-/// The candidate that is nearest to `name`, when one is near enough to be what was meant.
+/// The candidate most similar to `name`, if it is similar enough to be a typo.
 ///
 /// Near enough is an edit distance (insertion, deletion, substitution, transposition of neighbors) of at
 /// most a third of the name, and of at most four: long names that are built of the same words are near each other and

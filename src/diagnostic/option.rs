@@ -58,7 +58,7 @@ impl Diagnostic {
     }
 }
 
-/// The text with its options spelled as Python arguments. An option stands alone between backticks, or with its value.
+/// The text with its options in Python's syntax. An option is in backticks, alone or with its value.
 fn for_python(text: &str) -> String {
     let parts = text.split('`').enumerate().map(|(place, part)| match place % 2 {
         1 => argument(part).unwrap_or_else(|| part.to_owned()),

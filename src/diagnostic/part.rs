@@ -1,13 +1,13 @@
 //! The part of an op that a label is about.
 //!
-//! Ops keep the span of their name and of their statement, and no more: spans of every operand and type would cost
-//! memory in each of a model's ops for the sake of the one that is wrong. A stage that reports names the part, and
-//! the text tells where that is when there is a diagnostic to show.
+//! Ops only keep the spans of their name and statement: spans of every operand and type would cost memory in each op
+//! for the sake of the few faulty ones. Stages report the part, and its place is found in the text when a diagnostic
+//! is shown.
 
 /// A part of an op, as a person would point at it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Part {
-    /// What the label's span says.
+    /// The span of the label itself.
     #[default]
     Span,
     /// An operand, by its position.

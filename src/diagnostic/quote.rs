@@ -1,4 +1,4 @@
-//! The lines that a diagnostic points at, as data: what a renderer needs that does not draw with miette.
+//! The lines that a diagnostic points at, as data, for renderers without miette.
 
 use super::excerpt::{Elision, ExcerptSource};
 use super::snippet::{LineLabel, runs, showable_text};
@@ -23,9 +23,9 @@ pub struct Quote {
 pub struct QuotedLine {
     /// Its number, from 1.
     pub number: usize,
-    /// What is shown of it.
+    /// The displayed text.
     pub text: String,
-    /// The places in it, by their start.
+    /// The places in it, ordered by their start.
     pub marks: Vec<QuotedMark>,
 }
 
@@ -34,7 +34,7 @@ pub struct QuotedLine {
 pub struct QuotedMark {
     /// Its bytes in the line's shown text; may be empty.
     pub range: Range<usize>,
-    /// What is said of it; may be empty.
+    /// The label; may be empty.
     pub label: String,
     /// Whether it is the primary place of its diagnostic.
     pub primary: bool,
@@ -47,7 +47,7 @@ pub fn quote(labels: &[Label], source: &Source, columns: usize) -> Vec<Quote> {
     runs(&marks).into_iter().map(|run| window(&text, run, cut)).collect()
 }
 
-/// The user's own Python line in the content of its file; `None` when it has no such line.
+/// The user's Python line in its file's text; `None` if the file has no such line.
 pub fn quote_python(frame: &PythonFrame, content: &str, columns: usize) -> Option<Quote> {
     let (text, cut) =
         (ExcerptSource::unscanned(&frame.file, content.as_bytes()), Elision { columns, ellipsis: ELLIPSIS });
@@ -55,7 +55,7 @@ pub fn quote_python(frame: &PythonFrame, content: &str, columns: usize) -> Optio
     Some(window(&text, &[mark], cut))
 }
 
-/// `text` in one line of at most `limit` characters, without those that a reader would not see.
+/// `text` in one line of at most `limit` characters, without invisible ones.
 pub fn one_line(text: &str, limit: usize) -> String {
     showable_text(text, limit, ELLIPSIS)
 }

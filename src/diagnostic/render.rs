@@ -1,7 +1,7 @@
 //! Diagnostics as text for a person.
 //!
-//! Takes the list, the text and a style; gives a string. Repeats of one fault are shown once, with the places of
-//! the others, so that a model of 5,000 ops gives a page and not a book.
+//! Renders the list as a string, given the text and a style. Repeats of one fault are shown once, with their places,
+//! so that a model of 5,000 ops gets a page and not a book.
 
 use super::excerpt::{Elision, ExcerptSource, TAB_WIDTH, grouped};
 use super::snippet::{Snippets, showable_text};
@@ -14,7 +14,7 @@ use std::fmt;
 /// Faults of one code that are shown in full.
 const IN_FULL: usize = 5;
 
-/// Faults of one code that get at least a line.
+/// The number of faults per code that get at least a line.
 const IN_A_LINE: usize = 20;
 
 /// Places of repeats that are given.
@@ -73,7 +73,7 @@ impl Style {
 /// The library does no I/O for a diagnostic; the caller decides which files it is willing to open.
 pub type PythonSources<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
-/// Renders all diagnostics of one text; the empty string when there are none.
+/// Renders all diagnostics of one text; empty if there are none.
 pub fn render(
     diagnostics: &Diagnostics,
     source: &Source,
@@ -110,7 +110,7 @@ pub(super) fn render_text(
     renderer.out
 }
 
-/// What miette is given of a diagnostic. Notes and help are written here, because it has no notes.
+/// A diagnostic for miette. Notes and help are rendered here, because miette has no notes.
 #[derive(Debug)]
 struct MietteReport {
     message: String,
@@ -210,7 +210,7 @@ impl Renderer<'_> {
         self.out.push('\n');
     }
 
-    /// Advice takes no room from problems: what and where in a line, and what to do.
+    /// Advice is shorter than problems: what and where in a line, and what to do.
     fn brief(&mut self, group: &[&Diagnostic]) {
         let Some(first) = group.first() else { return };
         let line = format!("{} {}{}", heading(first), self.sentence(&first.message), self.places(group));
@@ -338,8 +338,8 @@ impl Renderer<'_> {
     }
 }
 
-/// The lines of a text that is wrapped at its spaces, those after the first behind `indent`. What is between
-/// backticks, such as a path, is not broken.
+/// Wraps a text at its spaces, indenting lines after the first with `indent`. Never breaks text between backticks,
+/// such as a path.
 fn wrapped(text: &str, width: usize, indent: &str) -> Vec<String> {
     let mut lines = vec![String::new()];
     let (mut column, mut empty) = (0, true);
@@ -365,7 +365,7 @@ fn wrapped(text: &str, width: usize, indent: &str) -> Vec<String> {
 /// The parts of a text that spaces outside of backticks separate.
 fn words(text: &str) -> impl Iterator<Item = &str> {
     let mut quoted = false;
-    // A backtick without a partner quotes nothing.
+    // An unpaired backtick quotes nothing.
     let paired = text.matches('`').count().is_multiple_of(2);
     text.split(move |character| {
         quoted ^= character == '`' && paired;

@@ -1,9 +1,9 @@
 //! Diagnostics as a SARIF log (Static Analysis Results Interchange Format, OASIS standard, version 2.1.0), which code
-//! hosts and editors read: the form behind `--format sarif`.
+//! hosts and editors read: `--format sarif`.
 //!
-//! Every diagnostic is a result. Its location is the place in the MLIR text with the path of the Flax module as logical
-//! location; its related locations are the further labels and the user's Python line. The rules are those entries of
-//! the catalog that occur, with their manual pages as help.
+//! Every diagnostic is a result. Its location is the place in the MLIR text, with the Flax module path as logical
+//! location; its related locations are further labels and the user's Python line. The rules are the catalog entries
+//! that occur, with their manual pages as help.
 
 use super::{Code, Diagnostic, Diagnostics, Label, Severity};
 use crate::source::{Source, Span};
@@ -27,7 +27,7 @@ impl Log {
         Self::default()
     }
 
-    /// Adds what there is to say about one text, in the order of the text.
+    /// Adds the diagnostics of one text, in the order of the text.
     pub fn add(&mut self, diagnostics: &Diagnostics, source: &Source) {
         for diagnostic in diagnostics.sorted() {
             let rule = self.rule(diagnostic.code());
@@ -100,7 +100,7 @@ fn result(diagnostic: &Diagnostic, rule: usize, source: &Source) -> Value {
     Value::Object(result)
 }
 
-/// The message with what to do: a viewer of results shows nothing else at first.
+/// The message with the help, because viewers show nothing else at first.
 fn text(diagnostic: &Diagnostic) -> String {
     let mut text = diagnostic.message.clone();
     let help = diagnostic.help.iter().map(|help| format!("help: {help}"));
@@ -111,7 +111,7 @@ fn text(diagnostic: &Diagnostic) -> String {
     text
 }
 
-/// The primary place, or the file as a whole.
+/// The primary place, or the whole file.
 fn location(diagnostic: &Diagnostic, source: &Source) -> Value {
     let mut location = match diagnostic.labels.first() {
         Some(label) => place(label, source),
@@ -150,8 +150,8 @@ fn region(span: Span, source: &Source) -> Value {
     })
 }
 
-/// The column, from 1, in characters. Literals are ASCII and may be most of the file: nothing within them is counted
-/// byte by byte.
+/// The column, from 1, in characters. Literals are ASCII and may be most of the file, so they are not counted byte by
+/// byte.
 fn column(offset: usize, source: &Source) -> usize {
     let (_, column) = source.line_column(offset);
     let mut at = offset - (column - 1);
@@ -244,8 +244,8 @@ mod tests {
         serde_json::to_value(log).expect("plain data serializes")
     }
 
-    /// The constraints of the published schema on what is written here: required properties, no others than it knows
-    /// (`additionalProperties` is false all over), enumerations, and lower bounds.
+    /// The constraints of the published schema on this output: required properties, `additionalProperties: false`,
+    /// enums, and lower bounds.
     fn check(value: &Value, schema: &str) {
         let (known, required): (&[&str], &[&str]) = match schema {
             "log" => (&["$schema", "version", "runs"], &["version", "runs"]),
@@ -259,7 +259,7 @@ mod tests {
             "region" => {
                 (&["startLine", "startColumn", "endLine", "endColumn", "byteOffset", "byteLength"], &[])
             }
-            // Nothing is allowed of what is not listed, so that the assertions below fail.
+            // Anything not listed is forbidden, so that the assertions below fail.
             _ => (&[], &["listed"]),
         };
         let object = value.as_object().expect("an object");

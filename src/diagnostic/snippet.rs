@@ -1,8 +1,8 @@
-//! The places of one diagnostic as miette reads them.
+//! The places of one diagnostic, as a source for miette.
 //!
-//! miette takes a source as bytes with offsets, reads it from its first byte, and prints whole lines. So each
-//! diagnostic gets a small text of its own: windows of excerpts, laid one after the other, with the labels moved
-//! to where their bytes went. The windows know the true names, lines and columns.
+//! miette reads a source from its first byte and prints whole lines. So each diagnostic gets a small text of its own:
+//! windows of excerpts, concatenated, with the labels moved to their bytes there. The windows keep the true file
+//! names, lines and columns.
 
 use super::excerpt::{Elision, ExcerptSource, showable};
 use super::{Label, PythonFrame};
@@ -62,7 +62,7 @@ impl Snippets {
         &self.labels
     }
 
-    /// Adds the places of a diagnostic; the first is the primary one and is shown first.
+    /// Adds the places of a diagnostic, the primary one first.
     pub fn add_labels(&mut self, text: &ExcerptSource<'_>, labels: &[Label], cut: Elision) {
         let marks = LineLabel::all(text, labels, cut);
         for run in runs(&marks) {
@@ -70,7 +70,7 @@ impl Snippets {
         }
     }
 
-    /// Adds the user's own Python line; false when the content has no such line.
+    /// Adds the user's Python line; returns false if the file has no such line.
     pub fn add_python(&mut self, frame: &PythonFrame, content: &str, cut: Elision) -> bool {
         let text = ExcerptSource::unscanned(&frame.file, content.as_bytes());
         let Some(mark) = LineLabel::python(&text, frame, cut) else { return false };
@@ -136,7 +136,7 @@ impl LineLabel {
         marks
     }
 
-    /// The user's own Python line in the text of its file; `None` when it has no such line.
+    /// The user's Python line in the text of its file; `None` if the file has no such line.
     pub(super) fn python(text: &ExcerptSource<'_>, frame: &PythonFrame, cut: Elision) -> Option<Self> {
         let line = (frame.line as usize).checked_sub(1).filter(|&line| line < text.line_starts.len())?;
         let bytes = text.line(line);
@@ -189,8 +189,8 @@ pub(super) fn showable_text(text: &str, limit: usize, ellipsis: &str) -> String 
 }
 
 impl SourceCode for Snippets {
-    /// With context, the window that the span is in; without, the true position of the label at that span. The
-    /// renderer asks for context when it prints lines, and for none when it prints the heading.
+    /// With context, the window around the span; without, the true position of the label at that span. The renderer
+    /// asks for context to print lines, and without to print the heading.
     fn read_span<'a>(
         &'a self,
         span: &SourceSpan,

@@ -1,4 +1,4 @@
-//! Rendered diagnostics against the text they should give.
+//! Rendered diagnostics against expected text.
 
 use super::catalog::*;
 use super::excerpt::ExcerptSource;

@@ -23,7 +23,7 @@ pub(super) struct Job {
     pub(super) is_edit: bool,
 }
 
-/// Checks the newest version of each text, and publishes what is said of it, until there are no more jobs to come.
+/// Checks the newest version of each text and publishes its diagnostics, until there are no more jobs.
 ///
 /// # Errors
 /// When the client cannot be written to.

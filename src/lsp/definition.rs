@@ -13,7 +13,7 @@ use crate::source::{Source, Span, Statement};
 pub(super) enum Target {
     /// The given result of the op of a statement.
     Result { statement: u32, index: u32 },
-    /// An argument of a block or a function, declared in a statement, with the place of its type.
+    /// An argument of a block or a function, declared in a statement, with the span of its type.
     Argument { statement: u32, index: u32, ty: Span },
     /// A function or another op with a name.
     Symbol { statement: u32 },
@@ -23,7 +23,7 @@ pub(super) enum Target {
     Block,
 }
 
-/// A definition: where the name is, and what it is.
+/// A definition: the span of its name, and its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Definition {
     /// The name where it is defined.
@@ -113,14 +113,15 @@ fn value(document: &Document, used: Span) -> Option<Definition> {
     None
 }
 
-/// Whether a statement that begins with `%` can define a name: nearly all read `%other = `, which a glance tells.
+/// Whether a statement that begins with `%` can define a name: nearly all begin with `%other = `, which is quick to
+/// check.
 fn may_define(source: &Source, index: u32, name: &[u8]) -> bool {
     let text = &source.bytes()[tree::at(source.scan(), index).span.range()];
     let first = 1 + text[1..].iter().take_while(|&&byte| !ends_name(Some(byte))).count();
     text[..first] == *name || text[first..].iter().find(|byte| **byte != b' ') != Some(&b'=')
 }
 
-/// The result of that name of a statement that begins with `%`: `%0 = `, `%0:2 = ` or `%a, %b:2 = `.
+/// The result with that name in a statement: `%0 = `, `%0:2 = ` or `%a, %b:2 = `.
 fn result_of(source: &Source, index: u32, name: &[u8], number: u32) -> Option<Definition> {
     let statement = tree::at(source.scan(), index);
     let (mut before, mut found) = (0u32, None);
@@ -154,7 +155,7 @@ pub(super) fn results<'a>(
     })
 }
 
-/// The argument of that name which a statement declares for its regions, or for the block that it begins.
+/// The argument with that name that a statement declares for its regions or its block.
 fn argument_of(source: &Source, index: u32, name: &[u8]) -> Option<Definition> {
     let statement = tree::at(source.scan(), index);
     let (number, (name, ty)) = arguments(source, statement)
@@ -165,8 +166,8 @@ fn argument_of(source: &Source, index: u32, name: &[u8]) -> Option<Definition> {
     Some(Definition { name, target, visible: statement.span })
 }
 
-/// The arguments that a statement declares, with the places of their types: those of a function, of a block's label, of
-/// a `while`, and of a `reducer`.
+/// The arguments that a statement declares, with the spans of their types: those of a function, a block label, a
+/// `while`, or a `reducer`.
 pub(super) fn arguments(source: &Source, statement: &Statement) -> Vec<(Span, Span)> {
     let head = tree::head(source.scan(), statement);
     let is_label = source.bytes().get(head.start) == Some(&b'^');
@@ -234,7 +235,7 @@ fn symbol(document: &Document, used: Span) -> Option<Definition> {
     let name = symbol_text(&source.bytes()[used.range()]);
     let path = document.path(used.start);
     let is_outside = |step: &&PathStep| !tree::is_function(source, tree::at(scan, step.statement));
-    // The lists up to the one in which the function stands; those within it define no symbols.
+    // The lists of statements down to the function's; nested ones define no symbols.
     let lists = path.iter().take_while(is_outside).count() + 1;
     for step in path.iter().take(lists).rev() {
         for sibling in tree::siblings(scan, step.list) {
@@ -255,8 +256,8 @@ fn symbol_text(text: &[u8]) -> &[u8] {
     text.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\"")).unwrap_or(text)
 }
 
-/// Where the name of a function, or of another op that has one, stands: the first symbol, or in generic form the
-/// attribute `sym_name`.
+/// The span of the name of a function or another symbol op: the first symbol, or the attribute `sym_name` in generic
+/// form.
 pub(super) fn symbol_of(source: &Source, statement: &Statement) -> Option<Span> {
     if source.bytes().get(statement.span.start) == Some(&b'%') {
         return None;
@@ -287,8 +288,8 @@ fn block(document: &Document, used: Span) -> Option<Definition> {
     })
 }
 
-/// Every use of what a name refers to, its definition among them, in the order of the text. All results of an op have
-/// one name, so `%0#1` and `%0#0` are uses of the same.
+/// Every use of a name, including its definition, in the order of the text. All results of an op share one name, so
+/// `%0#1` and `%0#0` are uses of the same.
 pub(super) fn references(document: &Document, token: SyntaxToken) -> Vec<Span> {
     let source = document.source();
     let Some(definition) = definition(document, token) else { return Vec::new() };

@@ -18,15 +18,15 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 pub(super) struct Document {
     /// The name by which the client calls it.
     pub(super) uri: Uri,
-    /// The number that the client gave to this version.
+    /// The client's number of this version.
     pub(super) version: i32,
     /// The text.
     pub(super) text: Rope,
     source: OnceLock<Source>,
     parents: OnceLock<Parents>,
     aliases: OnceLock<FxHashMap<Box<[u8]>, u32>>,
-    /// Whether there is a newer version, or none any more. Held while something is published for this one, so that
-    /// nothing of an older version arrives after what is said of a newer.
+    /// Whether the version is outdated or closed. Locked while publishing for this version, so that its diagnostics
+    /// never arrive after those of a newer one.
     superseded: Mutex<bool>,
 }
 
@@ -48,7 +48,7 @@ impl Document {
         }
     }
 
-    /// The next version, by edits that stand one after the other.
+    /// The next version, after edits in order.
     ///
     /// # Errors
     /// When the rope refuses an edit, which takes a position that it does not have.

@@ -1,9 +1,8 @@
 //! A statement taken out of its text, with no more around it than it takes to read it.
 //!
-//! A question about one op of a large text must not wait for the whole text to be parsed. So the statement is put into
-//! a function of its own, after the definitions of its operands and before the functions and aliases that it names, and
-//! that small text goes through the compiler. What is missing there, such as the operands of its operands, becomes
-//! poison.
+//! A question about one op must not wait until a large text is parsed. So the statement is compiled in a small
+//! function of its own, after the definitions of its operands and before the functions and aliases that it uses.
+//! Missing parts, such as the operands of its operands, become poison.
 
 use super::definition::{self, Target};
 use super::document::Document;
@@ -21,21 +20,21 @@ use std::ops::ControlFlow;
 /// Aliases that a fragment takes along.
 const ALIASES: usize = 1 << 10;
 
-/// Bytes of an operand's definition, of a called function, or of a statement whose operands are looked for. What is
-/// longer is a large constant or a loop of many ops.
+/// The byte limit of an operand's definition, of a called function, or of a statement whose operands are included.
+/// Longer ones are large constants or loops of many ops.
 const LONG: usize = 1 << 16;
 
 /// Passes that look beyond the op: they bind, fold and name.
 const LEFT_OUT: [&str; 3] = ["bind_weights", "canonicalize", "name_values"];
 
-/// The name of the function: whatever others there are, that of this name is the one that is converted.
+/// The name of the function, which makes it the entry.
 const NAME: &str = "@main";
 
 /// A statement in a text of its own.
 pub(super) struct Fragment {
     /// The small text.
     pub(super) source: Source,
-    /// What was parsed of it.
+    /// The parsed fragment.
     pub(super) module: Module,
     /// The op of the statement.
     pub(super) op: OpId,
@@ -83,7 +82,7 @@ impl Fragment {
 
     fn parsed(document: &Document, text: String, start: usize) -> Option<Self> {
         let source = with_aliases(document, text);
-        // What is wrong with the text is reported of the text; here most of it is missing.
+        // Diagnostics of the fragment are dropped: the text's are reported separately.
         let (module, _) = syntax::parse(&source);
         let function = module.functions().next()?;
         let block = module.entry_block(module.function(function).body)?;
@@ -97,8 +96,8 @@ impl Fragment {
         self.module.op_location(self.op)
     }
 
-    /// The ops of ONNX that the op becomes by itself, a line each; an op that has no lowering gives the reason instead.
-    /// `None` when it cannot be told from the op alone.
+    /// The ONNX ops that the op lowers to, one per line; for an op without a lowering, the reason. `None` if it
+    /// depends on more than the op.
     pub(super) fn lowered(mut self, options: &Options) -> Option<Result<Vec<String>, String>> {
         self.isolate()?;
         let passes: Vec<Pass> =
@@ -108,7 +107,7 @@ impl Fragment {
         // Nothing breaks it off.
         let _ = pass::run(&passes, &mut self.module, &mut cx, |_, _| ControlFlow::Continue(()));
         if let Some(error) = diagnostics.errors().next() {
-            // What is missing of the program makes a fragment invalid, and says nothing of the op.
+            // Missing parts of the program make a fragment invalid, and do not matter here.
             let is_of_fragment = error.code() == catalog::InvalidModule::CODE;
             return (!is_of_fragment).then(|| Err(error.message.clone()));
         }
@@ -159,7 +158,7 @@ impl Fragment {
 
 /// What a statement reads.
 struct Operands {
-    /// Declarations (`%arg0: tensor<4xf32>`) of those that are arguments, or too long to be taken along.
+    /// Declarations (`%arg0: tensor<4xf32>`) of operands that are arguments, or whose definitions are too long.
     arguments: Vec<String>,
     /// The statements that define the others, in the order of the text.
     statements: BTreeSet<u32>,
@@ -205,7 +204,7 @@ impl Operands {
         operands
     }
 
-    /// Adds the functions that are called in a span, and those that these call.
+    /// Adds the functions called in a span, and those that these call.
     fn add_functions(&mut self, document: &Document, span: Span) {
         let source = document.source();
         let mut pending = vec![span];
@@ -251,7 +250,7 @@ impl Operands {
     }
 }
 
-/// The place of the type of a large constant, which is after its last colon.
+/// The span of the type of a large constant, after its last colon.
 fn constant_type(source: &Source, span: Span) -> Span {
     let statement = Tokens::new(source, span);
     let (mut last, mut is_constant) = (None, false);

@@ -1,4 +1,4 @@
-//! What is said of the name or the op under the cursor, in Markdown.
+//! Hover text for the name or op under the cursor, in Markdown.
 
 use super::definition::{self, Target};
 use super::document::Document;
@@ -17,7 +17,7 @@ const QUOTED: usize = 600;
 /// Ops of a lowering that are listed.
 const LISTED: usize = 24;
 
-/// What is said at an offset, and of which part of the text.
+/// The hover text at an offset, and its range.
 pub(super) fn hover(document: &Document, offset: usize, options: &Options) -> Option<(String, Span)> {
     let token = definition::name_at(document, offset)?;
     let text = match token.kind {
@@ -84,12 +84,12 @@ fn of_result(document: &Document, name: &str, statement: u32, index: u32, option
         Some((fragment, value))
     });
     let Some((fragment, value)) = value else {
-        // What cannot be read is quoted as it stands.
+        // Unparsed statements are quoted unchanged.
         return code(document.slice(span.range()));
     };
     let module = &fragment.module;
     let mut text = code(&match group(document, name, statement) {
-        // The name refers to several results, of which none is meant more than the others.
+        // The name refers to several results alike.
         Some(count) => {
             let results = module.op(fragment.op).results.iter().skip(index as usize).take(count);
             let types = results.map(|&value| module.spell(module.value_type(value)));
@@ -115,7 +115,7 @@ fn group(document: &Document, name: &str, statement: u32) -> Option<usize> {
     (count > 1).then_some(count as usize)
 }
 
-/// The note of the op's row, what it becomes, and where it comes from.
+/// The note of the op's row, its ONNX ops, and its location.
 fn about_op(text: &mut String, fragment: Fragment, options: &Options) {
     let name = fragment.module.op(fragment.op).name;
     let mut origin = String::new();
@@ -201,8 +201,7 @@ fn code(text: &str) -> String {
     format!("```mlir\n{}\n```\n", shortened(text, QUOTED))
 }
 
-/// The lines without constants that nothing reads, and without all constants where there are many lines; with the words
-/// that say so.
+/// The lines without unused constants, and without all constants if there are many lines; with a remark about it.
 fn abridged(lines: Vec<String>) -> (Vec<String>, &'static str) {
     let constant = |line: &str| {
         let (name, op) = line.split_once(" = ")?;

@@ -1,9 +1,9 @@
 //! A language server for StableHLO text.
 //!
-//! Three threads share the work. The one that reads messages only edits ropes, so that it keeps up with the keys in a
-//! text of any size. One answers questions, in their order, each of the version of the text that it was asked of. One
-//! checks what has rested, and stops between two passes when the text has changed. Bytes and scan of a
-//! version are made once, by whichever of the two needs them first.
+//! Three threads share the work. One reads messages and only edits ropes, so that it keeps up with typing in a text
+//! of any size. One answers questions in order, each about the version of the text at that time. One checks texts
+//! after a pause, and stops between passes when the text changes. Bytes and scan of a version are created once, by
+//! the thread that first needs them.
 //!
 //! It takes a connection and does no I/O of its own.
 
@@ -49,7 +49,7 @@ pub enum Error {
     /// The client did not keep to the order of the protocol.
     #[error(transparent)]
     Protocol(#[from] ProtocolError),
-    /// What the client said of itself cannot be read.
+    /// The client's capabilities cannot be parsed.
     #[error("the parameters of `initialize` cannot be read: {0}")]
     Parameters(#[from] serde_json::Error),
     /// A thread could not be started, or the client cannot be written to.
@@ -58,12 +58,12 @@ pub enum Error {
     /// The client went away without saying so.
     #[error("the client disconnected without `exit`")]
     Gone,
-    /// One of the server's threads ended by a fault of its own.
+    /// One of the server's threads crashed.
     #[error("the server's thread panicked")]
     Fault,
 }
 
-/// Serves a client until it says `exit`.
+/// Serves a client until it sends `exit`.
 ///
 /// # Errors
 /// See [`Error`].
@@ -125,7 +125,7 @@ fn presentation(parameters: &InitializeParams) -> Presentation {
         Some(WorkspaceFolders::WorkspaceFolderList(folders)) => folders.first().map(|folder| &folder.uri),
         Some(WorkspaceFolders::Null) | None => None,
     };
-    // Clients of before workspace folders say the one folder here.
+    // Clients older than workspace folders state one folder here.
     #[allow(deprecated)]
     let root = folder.or(parameters.root_uri.as_ref());
     Presentation {
@@ -165,7 +165,7 @@ impl Server<'_> {
                     self.request(request)?;
                 }
                 Message::Notification(notification) => self.notification(notification)?,
-                // The server asks nothing.
+                // The server sends no requests.
                 Message::Response(_) => {}
             }
         }
@@ -173,7 +173,7 @@ impl Server<'_> {
         Err(Error::Gone)
     }
 
-    /// Nothing more is to be said of any text, so that the threads end soon.
+    /// No more diagnostics are needed, so that the threads end soon.
     fn close_all(&self) {
         self.documents.values().for_each(|document| document.supersede());
     }
@@ -282,9 +282,9 @@ impl Server<'_> {
     }
 }
 
-/// Why a notification came to nothing.
+/// Why a notification failed.
 enum Failure {
-    /// It makes no sense, which the client's log is told.
+    /// It is invalid, which is logged to the client.
     Client(String),
     /// The server cannot go on.
     Server(Error),
@@ -294,5 +294,5 @@ fn read<P: DeserializeOwned>(notification: Notification) -> Result<P, Failure> {
     serde_json::from_value(notification.params).map_err(|error| Failure::Client(error.to_string()))
 }
 
-/// What goes wrong with a request, as its answer says it.
+/// The error in the response to a request.
 type Refused = (ErrorCode, String);

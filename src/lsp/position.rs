@@ -7,8 +7,8 @@ use crate::source::Span;
 use gen_lsp_types::{Position, Range};
 use ropey::Rope;
 
-/// The character (an index of the rope) at a position. What is after the end of a line is the line's end, and what
-/// is after the text the text's end, as the protocol wants it.
+/// The character (an index of the rope) at a position. Positions past the end of a line or of the text are clamped to
+/// it, as the protocol requires.
 pub(super) fn character(text: &Rope, position: Position) -> usize {
     let line = position.line as usize;
     if line >= text.len_lines() {
@@ -18,7 +18,7 @@ pub(super) fn character(text: &Rope, position: Position) -> usize {
     let end = line_end(text, line);
     let unit = text.char_to_utf16_cu(start) + position.character as usize;
     let last = text.char_to_utf16_cu(end);
-    // Within a surrogate pair the rope gives the pair's character.
+    // Inside a surrogate pair the rope returns the pair's character.
     text.utf16_cu_to_char(unit.min(last))
 }
 

@@ -35,10 +35,10 @@ enum About {
 }
 
 impl Ask {
-    /// Reads a request; `find` gives the newest version of a text.
+    /// Parses a request; `find` returns the newest version of a text.
     ///
     /// # Errors
-    /// With what the answer has to say, when the request is not known, not right, or about a text that is not open.
+    /// With the error response, if the request is unknown, invalid, or about a text that is not open.
     pub(super) fn read(
         request: Request,
         find: impl Fn(&Uri) -> Option<Arc<Document>>,
@@ -82,7 +82,7 @@ fn place(parameters: TextDocumentPositionParams) -> (Uri, Position) {
     (parameters.text_document.uri, parameters.position)
 }
 
-/// Answers questions in their order until there are no more to come.
+/// Answers questions in order until there are no more.
 ///
 /// # Errors
 /// When the client cannot be written to.
@@ -167,7 +167,7 @@ fn flatten(
     flat: &mut Vec<SymbolInformation>,
 ) {
     for symbol in symbols {
-        // The field is deprecated, and the struct has no other way to be made.
+        // The field is deprecated, and the struct has no other constructor.
         #[allow(deprecated)]
         flat.push(SymbolInformation {
             deprecated: None,

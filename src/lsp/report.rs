@@ -8,19 +8,19 @@ use gen_lsp_types::{
 };
 use std::path::{Path, PathBuf};
 
-/// The most that is published of one text: an editor shows each by itself.
+/// The maximum number of published diagnostics per text: editors show each one separately.
 const MOST: usize = 1000;
 
 /// What the client can show, and against which folder the names of Python's files count.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Presentation {
-    /// Whether it shows places that go with a diagnostic.
+    /// Whether the client shows related locations.
     pub(super) related: bool,
     /// The folder of the workspace.
     pub(super) root: Option<PathBuf>,
 }
 
-/// Everything that is to be said of a text.
+/// All diagnostics of a text.
 pub(super) fn report(
     document: &Document,
     diagnostics: &Diagnostics,
@@ -51,7 +51,7 @@ fn item(
     presentation: &Presentation,
 ) -> gen_lsp_types::Diagnostic {
     let mut message = diagnostic.message.clone();
-    // The place often has words of its own; some only repeat the message.
+    // Labels sometimes only repeat the message.
     if let Some(label) = diagnostic.labels.first().filter(|label| !message.contains(&label.text)) {
         message.push_str(&format!("\n{}", label.text));
     }
@@ -98,7 +98,7 @@ fn item(
     }
 }
 
-/// The user's own line as a place that the editor opens.
+/// The user's Python line as a location that the editor opens.
 fn python(
     document: &Document,
     frame: &PythonFrame,

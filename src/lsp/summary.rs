@@ -10,7 +10,7 @@ const FIRST: usize = 8;
 /// Elements that are decoded at a time.
 const PIECE: usize = 1 << 14;
 
-/// The most elements that are looked at for the smallest and largest one: an editor waits for the answer.
+/// The maximum number of elements searched for the minimum and maximum: the editor waits for the answer.
 const MOST: usize = 1 << 26;
 
 /// An element as a number.
@@ -20,7 +20,7 @@ enum Sample {
     Float(f64),
 }
 
-/// A line or two about the elements of a constant; empty for a type whose elements have no number.
+/// One or two lines about the elements of a constant; empty for element types that are not numbers.
 pub(super) fn summary(module: &Module, source: &Source, constant: ConstantId) -> String {
     let constant = module.constant(constant);
     let Some(tensor) = module.tensor_type(constant.ty) else { return String::new() };
@@ -84,7 +84,7 @@ fn each_piece(data: &Data, source: &Source, count: usize, width: usize, mut take
     }
 }
 
-/// An element from its little-endian bytes; `None` for types whose bytes are not a number by themselves.
+/// Decodes an element from little-endian bytes; `None` for element types that are not numbers.
 fn number(bytes: &[u8], element: Element) -> Option<Sample> {
     let mut wide = [0; 8];
     wide.get_mut(..bytes.len())?.copy_from_slice(bytes);
@@ -111,7 +111,7 @@ fn spell(number: Sample, element: Element) -> String {
         Sample::Integer(value) if element == Element::Bool => (value != 0).to_string(),
         Sample::Integer(value) => value.to_string(),
         Sample::Float(value) if element == Element::F64 => format!("{value:?}"),
-        // Narrower floats are exact in f32, whose shortest decimal is what the text has.
+        // Narrower floats are exact in f32, whose shortest decimal is the form in the text.
         Sample::Float(value) => format!("{:?}", value as f32),
     }
 }

@@ -6,7 +6,7 @@ use super::tree;
 use crate::source::{Source, Span};
 use gen_lsp_types::{DocumentSymbol, SymbolKind};
 
-/// Ops whose regions are listed; those of reductions and sorts say little.
+/// Ops whose regions are listed; regions of reductions and sorts are not interesting.
 const CONTROL: [&str; 3] = ["stablehlo.while", "stablehlo.if", "stablehlo.case"];
 
 /// The outline. Its depth is that of the regions, which the scan bounds.
@@ -23,7 +23,7 @@ fn list(document: &Document, statements: (u32, u32)) -> Vec<DocumentSymbol> {
 fn symbol(document: &Document, index: u32) -> Option<DocumentSymbol> {
     let source = document.source();
     let statement = tree::at(source.scan(), index);
-    // Most statements have no region and so nothing to list, whatever they are.
+    // Most statements have no region, and so nothing to list.
     if statement.first_region == statement.regions_end && source.bytes()[statement.span.start] == b'%' {
         return None;
     }
@@ -94,9 +94,9 @@ fn item(
     (whole, selection): (Span, Span),
     children: Vec<DocumentSymbol>,
 ) -> DocumentSymbol {
-    // The protocol wants a name; what is being typed may have none yet.
+    // The protocol requires a name; during typing there may be none.
     let name = if name.is_empty() { "?".to_owned() } else { name };
-    // The field is deprecated, and the struct has no other way to be made.
+    // The field is deprecated, and the struct has no other constructor.
     #[allow(deprecated)]
     DocumentSymbol {
         name,

@@ -1,7 +1,7 @@
-//! The names in a text, and what is between them.
+//! Tokenizes a text for the language server.
 //!
-//! It reads bytes of any kind, also of a text with errors, and gives no more than the editor's questions need: names
-//! with their spans, words, strings and marks. The digits of large literals are stepped over.
+//! Accepts any bytes, including invalid texts, and only provides what the editor needs: names with their spans,
+//! words, strings and marks. Skips the digits of large literals.
 
 use crate::source::{Source, Span};
 
@@ -41,7 +41,7 @@ pub(super) struct Tokens<'a> {
 }
 
 impl<'a> Tokens<'a> {
-    /// The tokens of a span, which must not begin within one.
+    /// The tokens of a span, which must not begin inside one.
     pub(super) fn new(source: &'a Source, span: Span) -> Self {
         Self { source, at: span.start, end: span.end.min(source.bytes().len()) }
     }
@@ -57,7 +57,7 @@ impl<'a> Tokens<'a> {
         at + rest.iter().position(|byte| !is_name(byte)).unwrap_or(rest.len())
     }
 
-    /// The offset after the string whose quote is at `open`; an unfinished one ends with its line.
+    /// The offset after the string whose quote is at `open`; an unterminated one ends with its line.
     fn string_end(&self, open: usize) -> usize {
         let literals = self.source.literals();
         let next = literals.partition_point(|literal| literal.start <= open);

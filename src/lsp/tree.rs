@@ -3,10 +3,10 @@
 use super::token::{SyntaxToken, TokenKind, Tokens};
 use crate::source::{Region, Scan, Source, Span, Statement};
 
-/// A statement on the way to an offset, and the region of it that the way goes on in.
+/// A statement on the path to an offset, and its region on that path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct PathStep {
-    /// The statements among which it stands.
+    /// The list of statements that contains it.
     pub(super) list: (u32, u32),
     /// The statement.
     pub(super) statement: u32,
@@ -14,8 +14,8 @@ pub(super) struct PathStep {
     pub(super) region: Option<u32>,
 }
 
-/// What each statement and region is in. The scan's tree is read from the top, and a place is found from below: with
-/// many statements beside each other, reading them from the first on is too slow for a question about many places.
+/// The parent of each statement and region. The scan's tree is read top-down, while a place is found bottom-up: with
+/// many sibling statements, reading them in order is too slow for questions about many places.
 pub(super) struct Parents {
     /// The region of each statement; [`NONE`] at the top.
     regions: Vec<u32>,
@@ -23,7 +23,7 @@ pub(super) struct Parents {
     statements: Vec<u32>,
 }
 
-/// The parent of what is at the top.
+/// The parent of top-level statements.
 const NONE: u32 = u32::MAX;
 
 impl Parents {
@@ -45,7 +45,7 @@ impl Parents {
     /// The statements around an offset, outermost first.
     pub(super) fn path(&self, scan: &Scan, offset: usize) -> Vec<PathStep> {
         let before = scan.statements.partition_point(|statement| statement.span.start <= offset);
-        // The last statement that begins before the offset, or one around it, holds the offset.
+        // The last statement that begins before the offset, or one of its parents, contains the offset.
         let mut next = before.checked_sub(1).map(|index| index as u32);
         let mut path: Vec<PathStep> = Vec::new();
         while let Some(index) = next {
@@ -102,7 +102,7 @@ pub(super) fn statements_of(region: &Region) -> (u32, u32) {
     (region.first, region.end)
 }
 
-/// What a statement says before its first region.
+/// The text of a statement before its first region.
 pub(super) fn head(scan: &Scan, statement: &Statement) -> Span {
     let first = regions(scan, statement).next().map(|region| scan.regions[region as usize].span.start);
     Span::new(statement.span.start, first.unwrap_or(statement.span.end))
@@ -127,8 +127,8 @@ pub(super) fn tokens<'a>(
     spans.into_iter().flat_map(|span| Tokens::new(source, span))
 }
 
-/// The name of the op of a statement with its place: the word after its results. `None` for aliases, block labels and
-/// what cannot be read.
+/// The name of a statement's op with its span: the word after its results. `None` for aliases, block labels and
+/// unparsable statements.
 pub(super) fn op_name<'a>(source: &'a Source, statement: &Statement) -> Option<(&'a str, Span)> {
     let bytes = source.bytes();
     if matches!(bytes.get(statement.span.start), Some(b'#' | b'!' | b'^' | b'{') | None) {

@@ -9,8 +9,8 @@ use std::io;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Bytes of a block. For each block the whole base is walked through, so few large ones are faster, and
-/// two of them must fit into memory.
+/// Bytes per block. Each block walks through the whole base, so few large ones are faster; two of them must fit into
+/// memory.
 const BLOCK: usize = 12 << 20;
 /// Blocks that are held: while one thread takes the last pieces of one, another may take the first of the next.
 const HELD: usize = 2;
@@ -24,14 +24,13 @@ pub(super) struct ViewBlocks {
 #[derive(Default)]
 struct State {
     held: Vec<(usize, Arc<Vec<u8>>)>,
-    /// How many bytes have been read: with the last of them the blocks go.
+    /// How many bytes have been read: after the last one the blocks are freed.
     read: usize,
 }
 
-/// How a view is cut into blocks, each of which is a box.
+/// How a view is split into blocks, each of which is a box.
 struct Partition {
-    /// The dimension whose positions are shared among blocks. Those before it have one position in a block, and those
-    /// after it all.
+    /// The dimension that is split among blocks. Earlier dimensions have one index per block, later ones are whole.
     axis: usize,
     /// Positions of the dimension in a block.
     positions: usize,

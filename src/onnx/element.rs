@@ -35,7 +35,7 @@ pub fn data_type(element: Element) -> Option<DataType> {
 
 /// The IR version that is written with an opset (ONNX `docs/Versioning.md`).
 ///
-/// Opset 23 came with IR 11, which added nothing that is emitted here; IR 10 lets more readers in.
+/// Opset 23 came with IR 11, which added nothing that is emitted here; more tools read IR 10.
 pub fn ir_version(opset: u32) -> i64 {
     match opset {
         ..=18 => 8,

@@ -18,7 +18,7 @@ use crate::source::Source;
 /// Constants of fewer bytes are in the graph's message; others are streamed into the file.
 const SMALL: u64 = 1024;
 
-/// Why a module cannot be written. A module that went through all passes has none of these.
+/// Why a module cannot be written. The passes never leave such a module.
 #[derive(Debug, thiserror::Error)]
 pub enum EmitError {
     /// An op that is not `onnx.*` is left.
@@ -30,16 +30,16 @@ pub enum EmitError {
     /// An attribute is of a kind that ONNX lacks.
     #[error("attribute `{0}` has no ONNX form")]
     ForeignAttribute(String),
-    /// The module says no opset.
+    /// The module has no opset.
     #[error("the module has no opset")]
     NoOpset,
 }
 
 /// The model of a function whose ops are all `onnx.*`, and whose values all have unique names. With `debug_info` each
-/// node has the Python line and the path of modules that it comes from.
+/// node has its Python line and module path.
 ///
 /// # Errors
-/// When something in the module has no ONNX form.
+/// If something in the module has no ONNX form.
 pub fn emit<'a>(
     module: &Module,
     entry: FunctionId,
@@ -82,7 +82,7 @@ pub(super) struct Emitter<'m, 'a> {
     pub(super) module: &'m Module,
     source: &'a Source,
     large: Vec<Initializer<'a>>,
-    /// Whether constants are nodes, as a function has no initializers.
+    /// Whether constants are nodes, because functions have no initializers.
     pub(super) in_function: bool,
     debug_info: bool,
 }

@@ -1,7 +1,7 @@
 //! Functions of the module that a graph calls become ONNX's model-local functions.
 //!
-//! A `FunctionProto` is a list of nodes between names of inputs and outputs: it has no types, no initializers, and sees
-//! nothing of the graph around its calls (ONNX `docs/IR.md`, "Functions").
+//! A `FunctionProto` is a list of nodes between names of inputs and outputs. It has no types and no initializers, and
+//! cannot capture values (ONNX `docs/IR.md`, "Functions").
 
 use super::emit::{EmitError, Emitter, import};
 use super::proto::{FunctionProto, NodeProto};

@@ -89,7 +89,7 @@ impl<'a> Elements<'a> {
         Ok(())
     }
 
-    /// Fills `into` with the bytes that `digits` say, from byte `start` on.
+    /// Decodes `digits` into `into`, from byte `start` on.
     fn decode(&self, digits: &Range<usize>, start: usize, into: &mut [u8]) -> io::Result<()> {
         let range = digits.start + 2 * start..digits.start + 2 * (start + into.len());
         let read = self.source.bytes().get(range.clone()).ok_or(io::ErrorKind::UnexpectedEof)?;
@@ -156,7 +156,7 @@ mod tests {
     use crate::source::Source;
     use std::sync::Arc;
 
-    /// What `data` gives when it is read at once, after a comparison with what it gives in two.
+    /// Reads `data` at once, after comparing with reading it in two parts.
     fn read(element: Element, count: i64, data: Data) -> Vec<u8> {
         let source = Source::from_bytes("digits", b"\"0xA5C30F11\"".to_vec());
         let elements = Elements::new(&source, element, vec![count], data).expect("ONNX has the type");

@@ -1,4 +1,4 @@
-//! What the model says of the program that it was made from, in `metadata_props`.
+//! The model's metadata about the program, in `metadata_props`.
 
 use super::proto::StringStringEntryProto;
 use crate::ir::{Module, OpId, provenance};
@@ -10,13 +10,13 @@ const PYTHON: &str = "hlo2onnx.python";
 /// The path of modules and the primitive that a node comes from.
 const SCOPE: &str = "hlo2onnx.scope";
 
-/// What there is to say of the whole model.
+/// The metadata of the whole model.
 pub(super) fn of_model(module: &Module) -> Vec<StringStringEntryProto> {
     let constraints = module.dim_exprs.constraints(&module.symbols);
     if constraints.is_empty() { Vec::new() } else { vec![entry(CONSTRAINTS, constraints.join("; "))] }
 }
 
-/// Where an op comes from, as far as its location tells.
+/// The location of an op, as far as it is known.
 pub(super) fn of_node(module: &Module, op: OpId) -> Vec<StringStringEntryProto> {
     let location = module.op_location(op);
     let python = provenance::python_frame(module, location).map(|frame| entry(PYTHON, frame.to_string()));

@@ -1,7 +1,7 @@
 //! ONNX: its messages, and the files that hold them.
 //!
-//! `proto` is what ONNX's schema declares; `file` writes a model and lets large initializers go from where they
-//! are to the disk without passing through memory. Neither knows of StableHLO or of the compiler's own IR.
+//! `proto` is ONNX's schema. `file` writes a model and streams large initializers to disk without loading them.
+//! Neither knows StableHLO or the compiler's IR.
 
 mod blocks;
 mod element;

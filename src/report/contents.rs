@@ -12,7 +12,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Ops before a place among which the one round it is looked for.
+/// How many ops before a place are searched for the one around it.
 const NEIGHBORS: usize = 64;
 
 /// Nodes of one kind.
@@ -31,12 +31,12 @@ pub struct SourceOp {
     pub op: String,
     /// How often it is in the text.
     pub count: usize,
-    /// Whether some form of it can be converted.
+    /// Whether it is supported, at least in some form.
     pub supported: bool,
-    /// How many of them an error points at.
+    /// How many of them have an error.
     pub refused: usize,
-    /// The nodes that come from ops of this name, most frequent first. An op that was folded or joined with an equal
-    /// one leaves none, and one of a function that is called twice leaves twice as many.
+    /// The nodes that come from ops of this name, most frequent first. An op that was folded or merged has none, and
+    /// one in a function that is called twice counts twice.
     pub becomes: Vec<NodeCount>,
     /// Why its lowering is not the obvious one; empty where it is.
     pub note: &'static str,
@@ -51,7 +51,7 @@ pub(super) struct Contents {
     /// The number of ops of each module's own, by path.
     pub op_modules: BTreeMap<String, usize>,
     ops: BTreeMap<String, Seen>,
-    /// The ops by the offset of their names in the text, which passes hand on.
+    /// The ops by the offset of their names in the text, which passes preserve.
     places: BTreeMap<usize, OpSite>,
 }
 
@@ -71,7 +71,7 @@ struct OpSite {
 }
 
 impl Contents {
-    /// What is in a module whose ops are still those of the text.
+    /// The contents of a module with its original ops.
     pub fn of(module: &Module, source: &Source) -> Self {
         let mut contents = Contents::default();
         let ops = module.reachable_ops();
@@ -118,7 +118,7 @@ impl Contents {
         self.weights.splice(0..0, weights);
     }
 
-    /// Adds constants, each named for its line and the op that reads it first, in whose module it belongs.
+    /// Adds constants, each named for its line and first user, whose module it belongs to.
     fn add_constants(
         &mut self,
         module: &Module,
@@ -160,7 +160,7 @@ impl Contents {
     pub fn add_errors(&mut self, diagnostics: &Diagnostics) {
         let mut refused = BTreeSet::new();
         for span in diagnostics.errors().map(Diagnostic::span).filter(|span| !span.is_none()) {
-            // The innermost op round the place; ops beside it that end before it are few.
+            // The innermost op around the place; few sibling ops end before it.
             let mut before = self.places.range(..=span.start).rev().take(NEIGHBORS);
             if let Some((&start, place)) = before.find(|(_, place)| place.end >= span.end)
                 && refused.insert(start)

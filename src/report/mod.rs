@@ -1,8 +1,8 @@
-//! What a text holds and what becomes of it: the data behind `hlo2onnx check`.
+//! The contents of a text and the model it becomes: the data of `hlo2onnx check`.
 //!
-//! [`check`] converts a text without writing a model and gives a [`FileReport`]: its problems, its inputs, outputs and
-//! weights with their sizes, its ops with the nodes that they become, its tree of modules, and in what the model would
-//! differ from the program. [`text`] and [`html`] draw reports; [`Report`] is the schema of `--format json`, which
+//! [`check`] converts a text without writing a model and returns a [`FileReport`]: its problems; its inputs, outputs
+//! and weights with their sizes; its ops with their ONNX nodes; its module tree; and where the model may differ from
+//! the program. [`text`] and [`html`] render reports; [`Report`] is the schema of `--format json`, which
 //! `docs/check.md` describes.
 
 mod contents;
@@ -34,7 +34,7 @@ pub const SCHEMA: u32 = 1;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// There is a model, and nothing is known in which it differs from the program but the rounding of kernels.
+    /// Converted; the only known difference is kernel rounding.
     Exact,
     /// There is a model, and it can differ from the program in ways that are named.
     Approximate,
@@ -53,7 +53,7 @@ pub struct Difference {
     pub ops: usize,
 }
 
-/// How many distinct diagnostics there are of each severity.
+/// The number of distinct diagnostics by severity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[allow(missing_docs)]
 pub struct SeverityCounts {
@@ -73,9 +73,9 @@ pub struct FileReport {
     pub opset: Option<i64>,
     /// How many diagnostics there are.
     pub counts: SeverityCounts,
-    /// In what the model can differ from the program.
+    /// Where the model may differ from the program.
     pub differences: Vec<Difference>,
-    /// The inputs of the model, or of the program where there is no model, without those that are weights.
+    /// The inputs of the model, or of the program if there is no model, without weights.
     pub inputs: Vec<Tensor>,
     /// The outputs.
     pub outputs: Vec<Tensor>,
@@ -93,7 +93,7 @@ pub struct FileReport {
     pub nodes: Vec<NodeCount>,
     /// The tree of modules, each before those below it.
     pub modules: Vec<ModuleRow>,
-    /// The diagnostics, as [`json`] gives them.
+    /// The diagnostics, in the form of [`json`].
     pub diagnostics: serde_json::Value,
     /// The diagnostics by fault, ready to be drawn.
     #[serde(skip)]
@@ -121,8 +121,8 @@ impl Report {
 /// Converts a text without writing a model, and reports on it. The diagnostics are beside the report, so that they
 /// can be completed before [`FileReport::diagnose`] takes them in.
 pub fn check(source: &Source, options: &Options) -> (FileReport, Diagnostics) {
-    // The first pass leaves the ops as the text has them and gives symbolic sizes their names; where the text cannot be
-    // read no pass runs, and the module is what could be read of it.
+    // The first pass keeps the original ops and names symbolic sizes. If the text cannot be parsed no pass runs, and
+    // the module has only the parsed parts.
     let mut contents = None;
     let Conversion { model, module, bound, diagnostics, .. } =
         convert_observed(source, options, |_, module| {
@@ -150,7 +150,7 @@ pub fn check(source: &Source, options: &Options) -> (FileReport, Diagnostics) {
     (report, diagnostics)
 }
 
-/// The report on a text of which nothing is known, such as a file that cannot be read.
+/// The report on an unreadable text.
 pub fn alone(source: &Source) -> FileReport {
     FileReport {
         file: source.name().to_owned(),
@@ -173,7 +173,7 @@ pub fn alone(source: &Source) -> FileReport {
 }
 
 impl FileReport {
-    /// Takes in the diagnostics of the text. `python` gives the content of the files that their frames name.
+    /// Adds the diagnostics of the text. `python` returns the contents of files that their frames name.
     pub fn diagnose(&mut self, diagnostics: &Diagnostics, source: &Source, python: &PythonSources<'_>) {
         // The diagnostics are plain data, which always serializes.
         self.diagnostics = serde_json::to_value(json::report(diagnostics, source)).unwrap_or_default();
@@ -210,7 +210,7 @@ const DIFFERENCES: &[(Code, &str)] = &[
     (catalog::ReducedPrecision::CODE, "precision"),
 ];
 
-/// What the diagnostics say of differences, and what widened regions add.
+/// The differences from diagnostics, and from widened regions.
 fn differences(diagnostics: &Diagnostics, widened: Vec<(String, usize)>) -> Vec<Difference> {
     let mut found = Vec::new();
     for group in diagnostics.grouped() {

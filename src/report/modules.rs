@@ -10,7 +10,7 @@ const DEEPEST: usize = 12;
 /// A module of the tree.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ModuleRow {
-    /// Its path, as `Encoder/Block_3/Dense_0`; empty for what belongs to no module.
+    /// Its path, such as `Encoder/Block_3/Dense_0`; empty for the root.
     pub path: String,
     /// How many modules are above it.
     pub depth: usize,
@@ -20,7 +20,7 @@ pub struct ModuleRow {
     pub parameters: u64,
     /// Bytes of these weights.
     pub bytes: u64,
-    /// The weights of its own, as positions in the list of weights.
+    /// Its own weights, as indices into the list of weights.
     pub weights: Vec<usize>,
 }
 
@@ -77,8 +77,8 @@ fn parts(path: &str) -> Vec<&str> {
 
 /// Where a weight's module is among those of the ops.
 ///
-/// Linen's variables have no part for the outermost module, which the paths of ops begin with: the weight of
-/// `Dense_0/kernel` belongs to `Model/Dense_0`.
+/// Linen's variables omit the outermost module, which op paths begin with: the weight of `Dense_0/kernel` belongs to
+/// `Model/Dense_0`.
 fn place(path: &str, known: &BTreeSet<&str>) -> String {
     if path.is_empty() || known.contains(path) {
         return path.to_owned();
@@ -86,7 +86,7 @@ fn place(path: &str, known: &BTreeSet<&str>) -> String {
     let roots = known.iter().filter(|known| !known.contains('/'));
     let mut found =
         roots.map(|root| format!("{root}/{path}")).filter(|placed| known.contains(placed.as_str()));
-    // In two places it would be a guess.
+    // With two candidates it would be a guess.
     match (found.next(), found.next()) {
         (Some(placed), None) => placed,
         _ => path.to_owned(),

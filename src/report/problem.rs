@@ -11,7 +11,7 @@ const COLUMNS: usize = 160;
 /// Places of repeats that are given.
 const PLACES: usize = 12;
 
-/// Faults whose lines are quoted; a text with more of them has other worries.
+/// How many faults have their lines quoted.
 const QUOTED: usize = 1000;
 
 /// One fault with its repeats.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 /// All files together.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Summary {
-    /// How many files there are.
+    /// The number of files.
     pub files: usize,
     /// How many convert exactly.
     pub exact: usize,
@@ -36,7 +36,7 @@ pub struct OpTotal {
     pub count: usize,
     /// In how many files.
     pub files: usize,
-    /// Whether some form of it can be converted.
+    /// Whether it is supported, at least in some form.
     pub supported: bool,
 }
 

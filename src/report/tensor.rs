@@ -29,7 +29,7 @@ pub struct Tensor {
     pub name: String,
     /// Its element type as MLIR spells it.
     pub element: String,
-    /// Its dimensions: numbers, names and expressions as text; `?` where nothing is known.
+    /// Its dimensions as text: numbers, names and expressions; `?` if unknown.
     pub dims: Vec<String>,
     /// How large it is.
     pub size: Size,
@@ -92,7 +92,7 @@ fn size(module: &Module, ty: &TensorType) -> Size {
     Size { elements, bytes, symbolic_bytes }
 }
 
-/// A list of arguments as tensors, each with its place in the user's tree of arguments.
+/// A list of arguments as tensors, each with its path in the user's argument tree.
 pub(super) type Inputs = Vec<(Tensor, Vec<String>)>;
 
 /// The arguments and results of the entry function.
@@ -141,8 +141,8 @@ fn given_name(module: &Module, value: ValueId) -> Option<String> {
     module.value(value).name.map(|name| module.symbols.get(name).to_owned())
 }
 
-/// The module of an argument that is a weight, by its place in the tree of arguments: the keys between the collection
-/// and the tensor's own. `None` for an argument that is an input.
+/// The module of an argument that is a weight, by its path: the keys between the collection and the tensor's own.
+/// `None` for an input.
 pub fn weight_module<K: AsRef<str>>(keys: &[K]) -> Option<String> {
     // The innermost collection: `variables['params']['Dense_0']['kernel']`.
     let collection = keys.iter().rposition(|key| COLLECTIONS.contains(&key.as_ref()))?;

@@ -55,7 +55,7 @@ pub fn file(report: &FileReport) -> String {
     text
 }
 
-/// All files together; what is not supported is named, as that is what is looked for in many files.
+/// The summary of all files; names the unsupported ops, which users of many files look for.
 pub fn summary(summary: &Summary) -> String {
     let mut text = format!("{} files: {}", summary.files, verdicts(summary));
     let (parameters, size) = (grouped(summary.parameters), bytes(summary.weight_bytes));

@@ -1,7 +1,7 @@
-//! Compressed texts, and texts that come through a pipe: spooled into a file that nobody else sees.
+//! Spools compressed texts and pipes into an anonymous file.
 //!
-//! Later stages want all bytes at once, and a text may be larger than the memory. The file has no name, so that
-//! nothing is left of it, however the process ends.
+//! Later stages need all bytes at once, and a text may be larger than the memory. The file has no name, so nothing is
+//! left of it, however the process ends.
 
 use super::{Limit, TooLarge};
 use std::fs::File;
@@ -17,7 +17,7 @@ pub(super) enum Compression {
 }
 
 impl Compression {
-    /// The compression that the first bytes of a file are the sign of. No text begins with them.
+    /// The compression that the first bytes of a file indicate. No text begins with them.
     pub(super) fn of(head: &[u8]) -> Option<Self> {
         match head {
             [0x1F, 0x8B, ..] => Some(Compression::Gzip),
@@ -30,7 +30,7 @@ impl Compression {
 /// The text of a stream in a file without a name, decompressed where it is compressed.
 ///
 /// # Errors
-/// When the stream cannot be read or decompressed, is longer than the limit, or there is no room for its text.
+/// If the stream cannot be read or decompressed, exceeds the limit, or there is no disk space.
 pub(super) fn spool(stream: impl Read, limit: Limit) -> io::Result<File> {
     let mut stream = BufReader::with_capacity(1 << 16, stream);
     let mut file = tempfile::tempfile()?;
@@ -47,7 +47,7 @@ pub(super) fn spool(stream: impl Read, limit: Limit) -> io::Result<File> {
     Ok(file)
 }
 
-/// Copies a stream that has no more than `left` bytes, and returns how many it has.
+/// Copies a stream of at most `left` bytes, and returns its length.
 fn copy(stream: impl Read, file: &mut File, left: u64, limit: u64) -> io::Result<u64> {
     let copied = io::copy(&mut stream.take(left.saturating_add(1)), file)?;
     if copied > left { Err(TooLarge { limit }.into()) } else { Ok(copied) }
@@ -107,7 +107,7 @@ mod tests {
             let error = spool(packed.as_slice(), Limit(Some(199_999))).expect_err("it is longer");
             assert_eq!(TooLarge::of(&error), Some(TooLarge { limit: 199_999 }));
         }
-        // This one has no end.
+        // This stream is endless.
         assert!(spool(io::repeat(b' '), Limit(Some(1 << 20))).is_err());
     }
 

@@ -7,14 +7,14 @@ use std::thread;
 /// Digits are searched for their end and then checked in pieces that stay in the cache between the two.
 const PIECE: usize = 1 << 16;
 
-/// What a thread takes at a time, and how many digits are read before other threads are asked for help.
+/// How much a thread takes at a time, and how many digits are read before other threads are started.
 const WINDOW: usize = 1 << 19;
 
-/// Memory gives a few threads all that it has.
+/// A few threads saturate the memory bandwidth.
 const THREADS: usize = 4;
 
-/// The offset of the first byte from `start` on that is not a hexadecimal digit, or the end of the text. `release` is
-/// told of ranges that will not be read again soon.
+/// The offset of the first byte from `start` on that is not a hexadecimal digit, or the end of the text. Calls
+/// `release` with ranges that will not be read again soon.
 pub(super) fn end(bytes: &[u8], start: usize, release: &(dyn Fn(Range<usize>) + Sync)) -> usize {
     let alone = start.saturating_add(WINDOW).min(bytes.len());
     let end = start + leading(&bytes[start.min(alone)..alone]);
@@ -62,7 +62,7 @@ impl DigitSearch<'_> {
     }
 }
 
-/// How many hexadecimal digits `bytes` begins with.
+/// The number of leading hexadecimal digits in `bytes`.
 fn leading(bytes: &[u8]) -> usize {
     let mut at = 0;
     for piece in bytes.chunks(PIECE) {

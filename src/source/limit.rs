@@ -2,7 +2,7 @@
 
 use std::io;
 
-/// What is read of a stream when nothing asks for more. A text of this length has some 2 GB of weights in it.
+/// The default limit for streams. A text of this length has about 2 GB of weights.
 const OF_STREAMS: u64 = 4 << 30;
 
 /// How many bytes of an input are read. Without a number, a file may have any length, as it is mapped. What is
@@ -17,7 +17,7 @@ impl Limit {
         self.0.unwrap_or(u64::MAX)
     }
 
-    /// The limit of what is decompressed, or comes through a pipe.
+    /// The limit of decompressed text, or of text from a pipe.
     pub fn of_streams(self) -> u64 {
         self.0.unwrap_or(OF_STREAMS)
     }

@@ -1,13 +1,12 @@
-//! What the next tokens of a text are, as far as the scan must know to find where statements and regions begin.
+//! Lookahead of the scan, to find where statements and regions begin.
 //!
-//! MLIR's grammar has no mark at the end of an op: an op ends where its grammar does. What can begin a statement cannot
-//! are in the middle of another one, and these functions tell both apart. None of them looks further than over one list
-//! of results.
+//! MLIR's grammar has no end mark for ops: an op ends where its grammar does. Tokens that can begin a statement never
+//! occur inside one, and these functions recognize them. None of them looks further than one list of results.
 
 /// Names of ops without a dialect. Every other name of an op has a dot, which no other word of a custom form has.
 const DOTLESS_OPS: [&[u8]; 4] = [b"module", b"func", b"return", b"call"];
 
-/// Words that continue the statement of the line before when they begin a line.
+/// Words at the start of a line that continue the previous statement.
 const CONTINUATIONS: [&[u8]; 16] = [
     b"cond",
     b"do",
@@ -87,7 +86,7 @@ pub(super) fn continues(word: &[u8]) -> bool {
     CONTINUATIONS.contains(&word)
 }
 
-/// Tells a region from an attribute dictionary by what follows the brace at `brace`.
+/// Distinguishes a region from an attribute dictionary by the text after the brace at `brace`.
 pub(super) fn is_region(bytes: &[u8], brace: usize) -> bool {
     let at = skip_space(bytes, brace + 1);
     match bytes.get(at) {

@@ -1,4 +1,4 @@
-//! Files as memory: mapped, or held where there is no file.
+//! Files as memory: mapped, or held in memory if there is no file.
 
 use smallvec::SmallVec;
 use std::borrow::Cow;
@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct Mapping {
     bytes: Bytes,
     path: Option<PathBuf>,
-    /// What [`leave`](Self::leave) was told of and has not given back, and what is between.
+    /// The range passed to [`leave`](Self::leave) and not released yet.
     left: Mutex<Range<usize>>,
 }
 
@@ -54,7 +54,7 @@ impl Mapping {
         Self { bytes: Bytes::Shared(bytes), path: None, left: Mutex::default() }
     }
 
-    /// The file by the path that it was opened with; none for bytes in memory, and for a file that was open already.
+    /// The path that the file was opened with; `None` for bytes in memory and files that were already open.
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()
     }
@@ -68,8 +68,8 @@ impl Mapping {
         }
     }
 
-    /// Says that a reader that goes forward has read these bytes, so that a mapped file's pages need not stay in
-    /// memory. They do not go at once; where it ends, [`forget`](Self::forget) gives back what is left.
+    /// Marks bytes as read by a forward reader, so that the pages of a mapped file can be released. They are not
+    /// released at once; [`forget`](Self::forget) releases the rest at the end.
     pub fn release(&self, range: Range<usize>) {
         if let Bytes::Mapped(map) = &self.bytes
             && let Some(behind) = behind(&range)
@@ -114,9 +114,9 @@ impl fmt::Debug for Mapping {
 
 /// What can be given back when a range has been read.
 ///
-/// That is nothing until the range leaves a window: each call interrupts the other threads, which cost a third of a
-/// conversion when every piece was given back by itself. Then it is some windows behind the one that was left, which
-/// another thread may still read; those before it may have been read again by one that was late.
+/// Empty until the range leaves a window: each call interrupts other threads, and releasing every piece by itself
+/// took a third of a conversion. Then it is some windows before the current one, which another thread may still read;
+/// even earlier windows may have been read again by a slow thread.
 fn behind(range: &Range<usize>) -> Option<Range<usize>> {
     const WINDOW: usize = 8 << 20;
     const LATE: usize = 16;
@@ -160,7 +160,7 @@ impl Pieces {
         self.ranges.iter().map(Range::len).sum()
     }
 
-    /// Whether there are none.
+    /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -176,7 +176,7 @@ impl Pieces {
         self.read(0..self.len())
     }
 
-    /// The bytes at these positions, which must be within `len`; only those that are in several ranges are copied.
+    /// The bytes at these positions, which must be within `len`; only copies bytes that span several ranges.
     pub fn read(&self, positions: Range<usize>) -> Cow<'_, [u8]> {
         let all = self.mapping.bytes();
         let mut parts = self.parts(positions);

@@ -1,4 +1,4 @@
-//! The text to compile: its bytes, its name, and what one scan over the bytes finds.
+//! The text to compile: its bytes, its name, and the result of one scan over the bytes.
 
 mod decompress;
 mod digits;
@@ -33,12 +33,12 @@ impl Source {
     /// and so is one that cannot be mapped, such as a pipe.
     ///
     /// # Errors
-    /// When the file cannot be opened, decompressed or mapped, or is longer than [`Limit`] lets it be.
+    /// If the file cannot be opened, decompressed or mapped, or exceeds the [`Limit`].
     pub fn open(path: &Path) -> io::Result<Self> {
         Self::open_within(path, Limit::default())
     }
 
-    /// Does what [`open`](Self::open) does, with another limit.
+    /// Like [`open`](Self::open), with another limit.
     ///
     /// # Errors
     /// Those of [`open`](Self::open).
@@ -62,13 +62,13 @@ impl Source {
     /// Takes the text of a stream, which may be compressed; `name` is shown in diagnostics.
     ///
     /// # Errors
-    /// When the stream cannot be read or decompressed, is longer than [`Limit`] lets it be, or there is no room for its text
-    /// in the temporary folder.
+    /// If the stream cannot be read or decompressed, exceeds the [`Limit`], or there is no space in the temporary
+    /// folder.
     pub fn read(name: impl Into<String>, stream: impl Read) -> io::Result<Self> {
         Self::read_within(name, stream, Limit::default())
     }
 
-    /// Does what [`read`](Self::read) does, with another limit.
+    /// Like [`read`](Self::read), with another limit.
     ///
     /// # Errors
     /// Those of [`read`](Self::read).
@@ -96,7 +96,7 @@ impl Source {
         self.mapping.bytes()
     }
 
-    /// What the scan found: the statements and regions of the text, and what is wrong with its brackets.
+    /// The result of the scan: statements, regions, and errors of brackets.
     pub fn scan(&self) -> &Scan {
         &self.scan
     }

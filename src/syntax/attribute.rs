@@ -34,7 +34,7 @@ impl Parser<'_> {
         }
     }
 
-    /// An attribute that stands alone.
+    /// An attribute outside of an op.
     pub(super) fn lone_attribute(&mut self, text: Text<'_>) -> Option<Attribute> {
         let pair = self.run(Rule::attribute_entry, text)?.next()?;
         self.attribute(text, pair)
@@ -264,7 +264,7 @@ impl Parser<'_> {
 /// How much more than its own text an alias may expand to.
 const SMALL_ALIAS: usize = 1024;
 
-/// Whether an attribute has no more parts than there is room for, which it takes. The scan bounds how deep it nests.
+/// Counts the parts of an attribute against a limit. The scan limits its nesting.
 fn fits(attribute: &Attribute, room: &mut usize) -> bool {
     let Some(left) = room.checked_sub(1) else { return matches!(attribute, Attribute::Opaque(_)) };
     *room = left;
@@ -282,7 +282,7 @@ fn hex_pair(high: u8, low: Option<u8>) -> Option<u8> {
     Some((digit(high)? * 16 + digit(low?)?) as u8)
 }
 
-/// Bytes before the closing quote of a string whose opening quote has been taken off.
+/// The length of a string up to its closing quote, after the opening quote.
 fn string_length(text: &str) -> usize {
     let mut escaped = false;
     text.bytes()

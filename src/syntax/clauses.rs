@@ -28,7 +28,7 @@ pub(super) enum Kind {
     Words(&'static str),
     /// Any attribute in its usual form.
     Plain,
-    /// `out_sharding=<@mesh, [{}]>` as an opaque attribute whose text begins so.
+    /// `out_sharding=<@mesh, [{}]>` as an opaque attribute with this prefix.
     Opaque(&'static str),
 }
 

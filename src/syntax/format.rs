@@ -1,4 +1,4 @@
-//! Files that are often taken for StableHLO text, and what to do instead.
+//! Recognizes files that are often mistaken for StableHLO text.
 
 /// What a file is that is not StableHLO text.
 pub(super) struct Other {
@@ -13,7 +13,7 @@ const UTF16: &str = "convert it to UTF-8: `iconv -f UTF-16 -t UTF-8 model.mlir >
                      `open(\"model.mlir\", \"w\", encoding=\"utf-8\")`";
 const WEIGHTS: &str = "pass the program as text, and this file with `--weights`";
 
-/// How a file begins, what it is, and what to do.
+/// The first bytes of a file, its format, and what to do.
 const HEADS: &[(&[u8], &str, &str)] = &[
     (b"\xFF\xFE", "it is UTF-16 text", UTF16),
     (b"\xFE\xFF", "it is UTF-16 text", UTF16),
@@ -31,7 +31,7 @@ const HEADS: &[(&[u8], &str, &str)] = &[
     (b"\x80\x05", "it is a Python pickle", ""),
 ];
 
-/// How other texts begin, what they are, and what to do.
+/// The first words of other texts, their format, and what to do.
 const WORDS: &[(&str, &str, &str)] = &[
     (
         "HloModule",

@@ -1,4 +1,4 @@
-//! Ops in custom form: collects their clauses and gives them the meaning that the table says.
+//! Ops in custom form: collects their clauses and interprets them by the table.
 
 use super::Parser;
 use super::assembly::{self, Form, Row, Types};
@@ -11,10 +11,10 @@ use crate::ir::{Attribute, Attributes, Dialect, Element, OpName, TensorType, Typ
 use crate::source::Span;
 use smallvec::SmallVec;
 
-/// The dialects whose ops are known.
+/// The known dialects.
 const DIALECTS: [&str; 4] = ["chlo", "func", "sdy", "stablehlo"];
 
-/// The clauses of an op, sorted by what they look like.
+/// The clauses of an op by kind.
 #[derive(Default)]
 pub(super) struct Clauses<'t> {
     pub values: SmallVec<[Text<'t>; 3]>,
@@ -205,7 +205,7 @@ impl<'s> Parser<'s> {
         Some(row)
     }
 
-    /// Reports an op whose custom form is not known.
+    /// Reports an op whose custom form is unknown.
     pub(super) fn unknown_op(&mut self, op: &str, at: Span) {
         let dialect = op.split_once('.').map_or("func", |(dialect, _)| dialect);
         if let Some(nearest) = nearest_op(op, assembly::names()) {
@@ -375,7 +375,7 @@ impl<'s> Parser<'s> {
         Some(())
     }
 
-    /// Refuses clauses that the op's form has no use for.
+    /// Refuses clauses that the op's form does not use.
     fn nothing_left(&mut self, clauses: &Clauses<'_>, bound: &[(Text<'_>, Text<'_>)]) -> Option<()> {
         let lone = [clauses.symbol, clauses.string, clauses.brackets, clauses.angled, clauses.alias];
         let left = lone.into_iter().flatten().next();

@@ -141,7 +141,7 @@ impl<'s> Parser<'s> {
         }
     }
 
-    /// The places and locations of the arguments of the first block of a region.
+    /// The places and locations of the arguments of a region's first block.
     fn label_arguments(&mut self, region: Option<u32>) -> Vec<(Span, Option<LocationId>)> {
         let scan = self.source.scan();
         let first = region.map(|region| scan.regions[region as usize].first);
@@ -185,7 +185,7 @@ impl<'s> Parser<'s> {
         }
     }
 
-    /// Reads the body of a function whose head could not be read.
+    /// Reads the body of a function whose signature could not be parsed.
     pub(super) fn lost_function(&mut self, index: u32) {
         let statement = self.statement_at(index);
         let scan = self.source.scan();
@@ -266,7 +266,7 @@ impl<'s> Parser<'s> {
             return None;
         }
         self.scope = super::Scope::default();
-        // A body has its block even where it has no arguments.
+        // A body has a block even without arguments.
         let entry = self.module.add_block(region);
         self.block_arguments(entry, &named);
         self.blocks(region, region_of(body), Some(entry));

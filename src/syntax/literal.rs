@@ -17,7 +17,7 @@ impl Parser<'_> {
         self.dense_of(text, inner.pop(), ty, ty_text.span())
     }
 
-    /// The constant of what is between the angles of `dense<...>`.
+    /// The constant between the angle brackets of `dense<...>`.
     pub(super) fn dense_of(
         &mut self,
         text: Text<'_>,

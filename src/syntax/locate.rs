@@ -1,7 +1,7 @@
-//! Where the parts of an op stand: its operands, its types, the values of its attributes.
+//! Finds the parts of an op in the text: its operands, types and attribute values.
 //!
-//! Parsing keeps none of these places. The statement is read once more for a diagnostic, which costs what parsing one
-//! statement costs, whatever the size of the file.
+//! Parsing does not keep these places. A diagnostic parses the statement again, which costs the same for any file
+//! size.
 
 use super::Parser;
 use super::assembly::{self, Form, Row, Types};
@@ -13,16 +13,14 @@ use crate::diagnostic::{Diagnostics, Label, Part};
 use crate::source::{Source, Span};
 use pest::iterators::Pair;
 
-/// The place of a part of the op whose name, or a part of it, is at `at`; `None` where the text does not show that
-/// part.
+/// The place of a part of the op whose name, or a part of it, is at `at`; `None` if the text does not show it.
 pub fn locate(source: &Source, at: Span, part: &Part) -> Option<Span> {
     Parser::new(source).locate(at, part)
 }
 
 /// Moves the labels that are about a part of an op to where the text has it.
 ///
-/// A first label whose part is not shown stays at the op's name; others are left out, as they are about what nobody
-/// sees.
+/// If the first label's part has no place, it stays at the op's name; other labels are dropped.
 pub fn resolve_labels(source: &Source, diagnostics: &mut Diagnostics) {
     let mut parser = Parser::new(source);
     for diagnostic in diagnostics.iter_mut() {
@@ -43,7 +41,7 @@ pub fn resolve_labels(source: &Source, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// An op's statement, read for its places.
+/// An op's statement, parsed for places.
 enum Reading<'t> {
     Generic { operands: Vec<Text<'t>>, dictionaries: Vec<Text<'t>>, signature: Option<Text<'t>> },
     Custom { row: &'static Row, clauses: Box<Clauses<'t>> },

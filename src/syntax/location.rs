@@ -7,7 +7,7 @@ use crate::ir::{Location, LocationId};
 use pest::iterators::Pair;
 
 impl<'s> Parser<'s> {
-    /// The location that `loc(...)` gives; a faulty one is reported and unknown.
+    /// The location in `loc(...)`; a faulty one is reported and unknown.
     pub(super) fn location(&mut self, text: Text<'_>) -> LocationId {
         if let Some(&known) = self.locations.get(text.text) {
             return known;
@@ -158,7 +158,7 @@ fn is_alias(text: &str) -> bool {
 }
 
 enum LocationSlot {
-    /// An alias, whose definition may still be unread.
+    /// An alias whose definition may not be parsed yet.
     Known(LocationId),
     New(Location),
 }

@@ -1,8 +1,8 @@
 //! Parses MLIR text into the intermediate representation.
 //!
-//! It takes a scanned [`Source`] and gives a [`Module`] with diagnostics. Statements are parsed one by one, those
-//! of a region after the op that owns it, so that memory follows the largest statement and not the file, and so
-//! that a faulty statement costs only itself: its results become poison, and the next statement is tried.
+//! Takes a scanned [`Source`] and returns a [`Module`] with diagnostics. Statements are parsed one by one, and a
+//! region after the op that owns it. So memory follows the largest statement, not the file, and a faulty statement
+//! only affects itself: its results become poison, and parsing continues with the next one.
 
 mod assembly;
 mod attribute;
@@ -45,7 +45,7 @@ use ty::Signature;
 
 pub use locate::{locate, resolve_labels};
 
-/// Parses a text. The module holds what could be read, also when there are errors.
+/// Parses a text. The module contains everything that could be parsed, even if there are errors.
 pub fn parse(source: &Source) -> (Module, Diagnostics) {
     let mut parser = Parser::new(source);
     // The lowering adds about as many ops as the text has.
@@ -65,8 +65,7 @@ pub fn parse(source: &Source) -> (Module, Diagnostics) {
 /// Aliases of attributes and types that represent each other deeper than this are refused.
 const ALIAS_LIMIT: usize = 64;
 
-/// Regions of ops that could not be read are read in each other up to this depth. The scan refuses what is nested too
-/// deep, and such ops are among them.
+/// Limits the nesting of regions of unparsed ops. The scan refuses deeper nesting, including that of such ops.
 const LENIENT_LIMIT: usize = 16;
 
 /// The state of parsing one text.
@@ -77,7 +76,7 @@ struct Parser<'s> {
     scope: Scope,
     /// The type of poison.
     none: TypeId,
-    /// The result type that a statement states whose op is not known.
+    /// The result type in a statement whose op is unknown.
     stated: Option<TypeId>,
     types: FxHashMap<Box<str>, TypeId>,
     /// How many types a tuple or a function type is written as.
@@ -103,11 +102,11 @@ struct Parser<'s> {
     resources: FxHashMap<Box<str>, Range<usize>>,
     /// The locations of faulty statements, with the diagnostics about them.
     places: Vec<(LocationId, Range<usize>)>,
-    /// How many regions are being read whose op could not be: names of their arguments may be unknown.
+    /// How many regions of unparsed ops are being read: names of their arguments may be unknown.
     lenient: usize,
     /// What the names of functions of the current module have before them.
     module_prefix: String,
-    /// Whether the text breaks off: what is defined at its end is missing.
+    /// Whether the text is cut off, so that definitions at its end are missing.
     truncated: bool,
     /// Whether the module's name and attributes have been read.
     named: bool,
@@ -147,14 +146,14 @@ impl<'s> Parser<'s> {
         }
     }
 
-    /// Whether the bytes can be a text of StableHLO at all; if not, that is the one thing to say about them.
+    /// Whether the bytes can be StableHLO text at all; if not, that is the only error.
     fn is_text(&mut self) -> bool {
         let Some(format::Other { why, cure, at }) = format::other(self.source.bytes()) else { return true };
         self.diagnostics.push(UnreadableText { why, cure, at: Span::new(at, at + 1) });
         false
     }
 
-    /// Reports what the scan found.
+    /// Reports the errors of the scan.
     fn report_problems(&mut self) {
         let bytes = self.source.bytes();
         let is_end = |end: Span| end.start == bytes.len();
@@ -241,7 +240,7 @@ impl<'s> Parser<'s> {
             at = cut.end;
         }
         text.push_str(self.utf8(&bytes[at.min(span.end)..span.end], at)?);
-        // A region that the file breaks off in has been reported; what surrounds it is read as if it ended there.
+        // A region cut off by the end of the file has been reported; its parents are parsed as if it ended there.
         if at >= span.end && holes.last().is_some_and(|hole| matches!(hole.cut, Removed::Region(_))) {
             text.push('}');
         }
@@ -294,7 +293,7 @@ impl<'s> Parser<'s> {
         None
     }
 
-    /// Runs `read` on what an alias refers to, unless aliases refer to each other without end.
+    /// Runs `read` on the definition of an alias, unless aliases form a cycle.
     fn nested<T>(&mut self, at: Span, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
         if self.alias_depth == ALIAS_LIMIT {
             self.diagnostics.push(NestingTooDeep { limit: ALIAS_LIMIT, at });

@@ -1,7 +1,7 @@
-//! Modules, and what is in them.
+//! Modules and their contents.
 //!
-//! The functions of all modules of a text are one list. Each module has symbols of its own, so those of a module beside
-//! others, or beside functions, have the names of the modules around them before their own: `inner::f`.
+//! The functions of all modules are one list. Each module has its own symbols, so those of nested modules are
+//! prefixed with the names of the modules around them: `inner::f`.
 
 use super::Parser;
 use super::statement::{add_missing, region_of};
@@ -35,7 +35,7 @@ impl Parser<'_> {
                 Some(b'#' | b'!' | b'{') => {}
                 Some(b'^') if !statement.faulty => self.module_label(index),
                 _ if statement.faulty => {
-                    // The head of the item has been reported; what its regions hold is still read.
+                    // The item's head has been reported; its regions are still parsed.
                     self.items_of_faulty(index);
                 }
                 _ if starts("module") || starts("builtin.module") => self.module_item(index, alone),
@@ -55,7 +55,7 @@ impl Parser<'_> {
         }
     }
 
-    /// The label of the one block of a module, which has no arguments.
+    /// The label of the only block of a module, which has no arguments.
     fn module_label(&mut self, index: u32) {
         let Some(frame) = self.frame(index) else { return };
         let text = frame.whole();
@@ -118,7 +118,7 @@ impl Parser<'_> {
         }
     }
 
-    /// Reads what is in a module.
+    /// Parses the contents of a module.
     fn module_body(&mut self, name: Option<Symbol>, alone: bool, index: u32) {
         let statement = self.statement_at(index);
         let outer = self.module_prefix.len();
@@ -162,7 +162,7 @@ impl Parser<'_> {
                             self.module.name = name;
                         }
                     }
-                    // The outer module states what nested ones leave open.
+                    // The outer module's attributes win; nested ones add to them.
                     Rule::attributes => {
                         let attributes = self.dictionary(part).unwrap_or_default();
                         add_missing(&mut self.module.attributes, attributes);

@@ -16,11 +16,11 @@ pub(super) enum Binding {
     Value(ValueId),
     /// `count` results of an op from the one at `first` on, which `%name#0` and so on name.
     Results { op: OpId, first: u32, count: u32 },
-    /// Something whose definition was faulty and has been reported.
+    /// A faulty definition, already reported.
     Poison,
 }
 
-/// The names of one function. Copies of them: to compare a name in the text would map a page beside each literal anew.
+/// The names of one function. Stores copies: comparing a name in the text would map in a page next to each literal.
 #[derive(Default)]
 pub(super) struct Scope {
     names: FxHashMap<Rc<str>, (Binding, Span)>,
@@ -58,7 +58,7 @@ impl<'s> Parser<'s> {
         self.scope.order.push(name);
     }
 
-    /// The value of a use such as `%0` or `%0#1`; what is not defined becomes poison.
+    /// The value of a use such as `%0` or `%0#1`; an undefined name becomes poison.
     pub(super) fn lookup(&mut self, text: &str, at: Span) -> ValueId {
         let (name, index) = match text.split_once('#') {
             Some((name, index)) => (name, index.parse().unwrap_or(u32::MAX)),

@@ -1,8 +1,7 @@
 //! Statements that differ only in the names of values and locations are parsed once.
 //!
-//! The texts of large models repeat themselves: the layers of a network have the same ops, types and attributes.
-//! What is left of a statement without the names is its shape; the tokens of a shape are kept, and those of the
-//! next statement of that shape are the same but for their places.
+//! Large models repeat the same ops, types and attributes. The shape of a statement is its text without names. The
+//! tokens of a shape are cached, and the next statement of that shape has the same ones at other places.
 
 use super::Parser;
 use super::clauses::Token;
@@ -50,7 +49,7 @@ impl Shape {
                     digits(&bytes[start..])
                 }
             };
-            // Bytes of a name that was taken out are none of the next.
+            // Removed bytes of a name do not belong to the next token.
             if name == 0 || start < kept {
                 continue;
             }
@@ -62,7 +61,7 @@ impl Shape {
         self.text.push_str(&text[kept..]);
     }
 
-    /// The slots of tokens, whose places in the text become places in the shape.
+    /// The spans of tokens, mapped from the text to the shape.
     fn slots(&self, places: &[(Rule, usize, usize)]) -> Rc<[TokenSpan]> {
         let to_shape = |at: usize| {
             let before = self.gaps.partition_point(|&(gap, total)| gap + total <= at);

@@ -1,8 +1,8 @@
 //! Spaces and comments as MLIR prints them.
 //!
-//! Between two tokens MLIR takes any spaces and comments. The rules of the grammar, and the texts that are interned,
-//! know them where MLIR prints them. So a statement that the scan found to be loose is brought into that form first,
-//! and its frame remembers what was left out where.
+//! MLIR allows any spaces and comments between tokens. The grammar and the interned texts only handle those that MLIR
+//! prints. So a statement that the scan marked as loose is normalized first, and its frame records what was removed
+//! where.
 
 use super::text::Frame;
 use crate::source::skip_space;
@@ -86,7 +86,7 @@ impl Word {
     }
 }
 
-/// Whether a space between two bytes tells two tokens apart, or is one that MLIR prints.
+/// Whether a space between two bytes separates tokens, or is one that MLIR prints.
 fn is_significant(before: Option<u8>, next: Option<u8>, after: Option<u8>, word: &str) -> bool {
     let (Some(before), Some(next)) = (before, next) else { return false };
     let number = after.is_some_and(|byte| byte.is_ascii_digit());

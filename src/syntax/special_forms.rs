@@ -1,4 +1,4 @@
-//! Custom forms that no row of the table describes: each of these ops has clauses of its own.
+//! Custom forms that the table cannot describe.
 
 use super::Parser;
 use super::clauses::Kind;

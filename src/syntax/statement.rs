@@ -17,11 +17,11 @@ use crate::source::{Span, skip_space};
 use rustc_hash::FxHashSet;
 use smallvec::SmallVec;
 
-/// An op as both of its forms give it.
+/// The parsed parts of an op, for both forms.
 pub(super) struct Parts<'s> {
     pub name: OpName,
     pub operands: SmallVec<[(ValueId, Span); 3]>,
-    /// The types that the text states for the operands; empty when it states none.
+    /// The operand types in the text; empty if there are none.
     pub operand_types: SmallVec<[TypeId; 3]>,
     pub result_types: SmallVec<[TypeId; 1]>,
     pub attributes: Attributes,
@@ -44,7 +44,7 @@ impl Body<'_> {
     }
 }
 
-/// Names on the left side of an op: each with its place, its first result, and how many it names.
+/// Names on the left side of an op, with their place, first result and count.
 type ResultNames<'s> = SmallVec<[(&'s str, Span, u32, u32); 1]>;
 
 /// Where the words of a statement are.
@@ -88,7 +88,7 @@ impl<'s> Parser<'s> {
         let text = frame.whole();
         let known = self.diagnostics.len();
         let Some(mut tokens) = self.tokens(text) else {
-            // What the grammar does not have is no fault of the text where the op is of a dialect that is not known.
+            // A statement outside of the grammar is not an error in the text if the op's dialect is unknown.
             let is_unknown =
                 |name: &Text<'_>| name.text.starts_with("arith.") || assembly::find(name.text).is_none();
             if let Some(name) = op_name(text).filter(is_unknown) {
@@ -127,7 +127,7 @@ impl<'s> Parser<'s> {
         Some((parts, heads))
     }
 
-    /// Reports an attribute that an op has twice where MLIR does not take one of them.
+    /// Reports a duplicate attribute that MLIR would reject.
     fn check_attributes(
         &mut self,
         attributes: &Attributes,
@@ -236,7 +236,7 @@ impl<'s> Parser<'s> {
         }
         let mut right = Some(());
         for (&(value, _), &ty) in parts.operands.iter().zip(&parts.operand_types) {
-            // Each use of what could not be read is a value of its own, of the type that the use states.
+            // Each unparsed use is a value of its own, with the type that the use states.
             if self.module.is_error_value(value) {
                 self.module.value_mut(value).ty = ty;
             }
@@ -301,7 +301,7 @@ impl<'s> Parser<'s> {
         region
     }
 
-    /// Parses the blocks of a region, of which `block` is the first when it is not labeled.
+    /// Parses the blocks of a region; `block` is the first one if it has no label.
     pub(super) fn blocks(&mut self, region: RegionId, scanned: Option<u32>, mut block: Option<BlockId>) {
         let Some(scanned) = scanned else { return };
         let scanned = self.source.scan().regions[scanned as usize];
@@ -401,7 +401,7 @@ impl<'s> Parser<'s> {
         values
     }
 
-    /// Remembers the location of a statement for what has been reported of it.
+    /// Remembers the location of a statement for its diagnostics.
     fn place_of_faults(&mut self, index: u32, known: usize) {
         let reported = known..self.diagnostics.len();
         let span = self.statement_at(index).span;
@@ -422,7 +422,7 @@ impl<'s> Parser<'s> {
         self.places.push((location, reported));
     }
 
-    /// Completes what has been reported of faulty statements with where they come from.
+    /// Adds locations to the diagnostics of faulty statements.
     pub(super) fn place_faults(&mut self) {
         for (location, reported) in std::mem::take(&mut self.places) {
             for diagnostic in self.diagnostics.iter_mut().skip(reported.start).take(reported.len()) {
@@ -467,8 +467,8 @@ impl<'s> Parser<'s> {
     }
 }
 
-/// Adds the attributes whose names are not there yet. MLIR takes properties before the dictionary of the generic form,
-/// and the dictionary before the clauses of a custom form.
+/// Adds the attributes whose names are new. In MLIR, properties take precedence over the dictionary of the generic
+/// form, and the dictionary over the clauses of a custom form.
 pub(super) fn add_missing(attributes: &mut Attributes, further: Attributes) {
     let known: FxHashSet<Symbol> = attributes.iter().map(|(name, _)| *name).collect();
     attributes.extend(further.into_iter().filter(|(name, _)| !known.contains(name)));

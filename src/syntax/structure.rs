@@ -132,7 +132,7 @@ impl Parser<'_> {
         Some(fields)
     }
 
-    /// A field with the place of its name; a list of numbers in it is one of integers.
+    /// A field with the place of its name; a list of numbers in it contains integers.
     fn field<'t>(&mut self, text: Text<'t>, pair: Pair<'_, Rule>) -> Option<(Text<'t>, (Symbol, Attribute))> {
         let mut inner = pair.into_inner();
         let key = text.of(&inner.next()?);
@@ -151,7 +151,7 @@ impl Parser<'_> {
         }
         let name = text.text.find('<').map_or(text.text, |at| &text.text[..at]);
         if fields_of(name).is_some() {
-            // It is not what it should be: running the rule finds where.
+            // It is malformed: running the rule finds out where.
             let body = text.part(name.len()..text.text.len());
             if self.run(Rule::fields_entry, body).is_some() {
                 self.expected("fields such as `name = [0]`", body);

@@ -23,7 +23,7 @@ pub(super) enum Removed {
     Literal(Range<usize>),
 }
 
-/// A cut and the place at which it stood.
+/// A cut and its place.
 #[derive(Clone, Debug)]
 pub(super) struct Hole {
     /// Offset in the remaining text.
@@ -40,8 +40,8 @@ pub(super) struct Frame<'s> {
     /// Offset in the file after the statement.
     pub end: usize,
     pub holes: SmallVec<[Hole; 2]>,
-    /// Offsets in the text before which bytes were left out, with how many bytes all holes and spaces up to there have.
-    /// Empty where no spaces were left out: then the holes say all.
+    /// Offsets in the text before which bytes were removed, with the total number of bytes in holes and spaces up to
+    /// there. Empty if no spaces were removed: then the holes suffice.
     pub gaps: Vec<(usize, usize)>,
 }
 
@@ -76,7 +76,7 @@ impl<'t> Text<'t> {
         Text { text: &self.text[range.clone()], base: self.base + range.start, frame: self.frame }
     }
 
-    /// The part of it that a pair covers; the pair must come from running a rule over this text.
+    /// The part of it that a pair covers; the pair must come from parsing this text.
     pub fn of(&self, pair: &Pair<'_, Rule>) -> Text<'t> {
         let span = pair.as_span();
         self.part(span.start()..span.end())
@@ -97,7 +97,7 @@ impl<'t> Text<'t> {
         self.frame.holes.iter().find(|hole| hole.at == self.base).map(|hole| &hole.cut)
     }
 
-    /// Whether nothing was cut out of it, so that equal texts mean the same.
+    /// Whether nothing was cut out, so that equal texts mean the same.
     pub fn is_complete(&self) -> bool {
         let end = self.base + self.text.len();
         !self.frame.holes.iter().any(|hole| self.base < hole.at && hole.at < end)
@@ -142,7 +142,7 @@ impl<'s> Parser<'s> {
         self.diagnostics.push(SyntaxError { expected, found: &found, at: span });
     }
 
-    /// Reports that a part of a statement is not what was expected there.
+    /// Reports an unexpected part of a statement.
     pub(super) fn expected(&mut self, expected: &str, text: Text<'_>) {
         self.unexpected(text, 0, expected);
     }
@@ -162,7 +162,7 @@ fn word_length(text: &str) -> usize {
 
 /// What would have been right, in words.
 fn expectation(rules: &[Rule]) -> String {
-    // Behind an operand nearly anything can follow; what is missing is what separates it.
+    // Nearly anything can follow an operand; what is missing is a separator.
     if rules.contains(&Rule::EOI) && rules.contains(&Rule::word) {
         return "`,`, `:` or the end of the statement".to_owned();
     }

@@ -8,14 +8,13 @@ use pest::iterators::Pair;
 use std::borrow::Cow;
 use std::rc::Rc;
 
-/// A type may be written as this many others, and as those of its own text: aliases that hold others twice grow with the
-/// power of their depth.
+/// Limits how many other types a type may contain: aliases that use others twice grow exponentially.
 const MOST_PARTS: usize = 4096;
 
 /// What follows the colon of an op.
 #[derive(Debug)]
 pub(super) struct Signature {
-    /// The types before the arrow, or all of them when there is no arrow.
+    /// The types before the arrow, or all of them if there is no arrow.
     pub inputs: Vec<TypeId>,
     /// The types after the arrow.
     pub outputs: Option<Vec<TypeId>>,

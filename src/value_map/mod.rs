@@ -1,8 +1,7 @@
 //! The map from values of a model to values of its program, and the program as text with mapped values as results.
 //!
-//! The program is the module as the user wrote it, with calls inlined. Passes record the origin of each value that they
-//! make in the place of another one; this module derives the form from the types of both. A value without an origin is
-//! not mapped.
+//! The program is the user's module with calls inlined. Passes record the origin of each value that replaces another;
+//! this module derives the form from both types. Values without an origin are not mapped.
 
 mod double;
 mod program;
@@ -80,7 +79,7 @@ pub struct ValueMap {
 }
 
 impl ValueMap {
-    /// The map of a module that went through all passes; `program` is the module at which its origins begin.
+    /// The map of a module after all passes; `program` is the module at which its origins begin.
     pub(crate) fn new(program: Module, module: &Module, entry: FunctionId) -> Self {
         let mut values = Vec::new();
         if let Some(block) = module.entry_block(module.function(entry).body) {
@@ -103,7 +102,7 @@ impl ValueMap {
     }
 }
 
-/// The values of the program's entry function that can be results of it.
+/// The values of the program's entry function that can be its results.
 fn program_values(program: &Module) -> FxHashSet<ValueId> {
     let block = pass::entry(program).and_then(|entry| program.entry_block(program.function(entry).body));
     let Some(block) = block else { return FxHashSet::default() };
@@ -158,7 +157,7 @@ fn mapped(program: &Module, module: &Module, value: ValueId, origin: &Origin) ->
     let own = module.tensor(value)?;
     let stated = program.tensor(origin.value)?;
     let known = module.tensor(origin.value)?;
-    // Passes infer sizes of the program's values, and keep the rank unless they change what the value holds.
+    // Passes infer sizes of the program's values, and keep the rank unless they change the form.
     let sizes = if known.rank() == stated.rank() { &known.dims } else { &stated.dims };
     let mut dims = own.dims.to_vec();
     let holds_numbers = stated.element.is_complex() && own.element == stated.element.part();

@@ -106,7 +106,7 @@ fn large(module: &Module, source: &Source, op: OpId) -> Option<(TypeId, Captured
     Some((module.value_type(result), Captured { element, sizes: ty.sizes()?, bytes }))
 }
 
-/// Turns the regions of custom calls into functions: XLA's text has no regions there, and names a function instead.
+/// Turns regions of custom calls into functions: in XLA's text they have none, and name a function instead.
 fn name_reducers(module: &mut Module) {
     let bodies: Vec<_> = module.functions().map(|id| module.function(id).body).collect();
     let calls: Vec<OpId> = module

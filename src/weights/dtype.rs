@@ -1,4 +1,4 @@
-//! Element types under the names that NumPy and safetensors give them.
+//! Element types by their names in NumPy and safetensors.
 
 use crate::ir::Element;
 

@@ -5,7 +5,7 @@ use std::path::Path;
 /// The formats that are read.
 const READ: &str = "safetensors, npz, or Flax's msgpack (`flax.serialization.to_bytes`)";
 
-/// How to save a tree of parameters in one of them.
+/// How to save parameters in a supported format.
 const SAVE: &str =
     "save the tree with `flax.serialization.to_bytes(params)` or `safetensors.numpy.save_file`";
 
@@ -63,12 +63,12 @@ pub fn directory(path: &Path) -> String {
     format!("it is a folder: expected a file: {READ}")
 }
 
-/// Whether a file begins as ONNX's messages do: the version of the format, then the name of the producer.
+/// Whether a file begins like an ONNX message: with the version of the format and the name of the producer.
 fn is_onnx(bytes: &[u8]) -> bool {
     matches!(bytes, [0x08, 1..=32, 0x12 | 0x1a | 0x22 | 0x2a | 0x32 | 0x3a | 0x42, ..])
 }
 
-/// Whether a file is a text, as far as its first bytes tell.
+/// Whether the first bytes of a file are text.
 fn is_text(bytes: &[u8]) -> bool {
     let head = &bytes[..bytes.len().min(256)];
     // The head may end within a character.

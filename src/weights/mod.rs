@@ -22,7 +22,7 @@ use std::sync::Arc;
 /// What the arguments of the entry function are bound to, and how.
 #[derive(Clone, Debug, Default)]
 pub struct Weights {
-    /// The files; without a file nothing is bound.
+    /// The files; without files nothing is bound.
     pub files: Vec<WeightsFile>,
     /// Use only the tensors below this path, and drop it from their paths.
     pub prefix: Option<String>,
@@ -36,8 +36,8 @@ pub struct Weights {
     pub inputs: Vec<(String, String)>,
 }
 
-/// An array that the program closes over. In its place the text has a placeholder,
-/// `stablehlo.custom_call @hlo2onnx.weight() {backend_config = "ID"}`, so no elements pass through text.
+/// An array that the program closes over. The text has a placeholder instead, `stablehlo.custom_call
+/// @hlo2onnx.weight() {backend_config = "ID"}`, so no elements pass through text.
 #[derive(Clone, Debug)]
 pub struct Captured {
     /// Its id in the placeholder.
@@ -60,8 +60,8 @@ pub struct WeightsFile {
 pub struct Tensor {
     /// Its path, parts separated by `/` or `.` as the file has it.
     pub name: String,
-    /// The element types that its bytes can be read as, the file's own first; none for a type that StableHLO lacks.
-    /// NumPy has no bf16, so an npz may name another type of two bytes for it.
+    /// The element types that its bytes can represent, the file's own first; empty for a type that StableHLO lacks.
+    /// NumPy has no bf16, so an npz may use another two-byte type for it.
     pub elements: Vec<Element>,
     /// The file's name of its element type.
     pub dtype: String,
@@ -77,7 +77,7 @@ pub enum Error {
     /// The system cannot read the file.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// The file is none of the formats, or not a valid one.
+    /// The format is unknown, or the file is invalid.
     #[error("{0}")]
     Malformed(String),
 }
@@ -97,7 +97,7 @@ impl WeightsFile {
         Self::open_within(path, Limit::default())
     }
 
-    /// Does what [`open`](Self::open) does, with another limit.
+    /// Like [`open`](Self::open), with another limit.
     ///
     /// # Errors
     /// Those of [`open`](Self::open).
@@ -126,7 +126,7 @@ impl WeightsFile {
             [b'P', b'K', ..] => npz::tensors(&mapping, limit)?,
             // The header's length is far below 4 GiB, and the header is a JSON object.
             [_, _, _, _, 0, 0, 0, 0, b'{', ..] => safetensors::tensors(&mapping)?,
-            // HDF5 and pickles, which begin with a byte that a map of msgpack may begin with.
+            // HDF5 and pickles, whose first byte may also begin a msgpack map.
             [0x89, b'H', b'D', b'F', ..] | [0x80, 2..=5, ..] => {
                 return Err(Error::malformed(foreign::file(bytes)));
             }

@@ -39,7 +39,7 @@ struct MsgpackReader<'a> {
     tensors: Vec<Tensor>,
 }
 
-/// A packed array, with the place of its elements in the file.
+/// A packed array, with the position of its elements in the file.
 struct Packed {
     sizes: Vec<usize>,
     dtype: String,
@@ -47,7 +47,7 @@ struct Packed {
 }
 
 impl MsgpackReader<'_> {
-    /// Walks the tree, whose depth is bounded.
+    /// Walks the tree, up to a depth limit.
     fn tree(&mut self, path: String, value: &ValueRef) -> Result<(), Error> {
         match value {
             ValueRef::Map(entries) if find(entries, CHUNKED).is_some() => self.chunked(path, entries),
@@ -64,7 +64,7 @@ impl MsgpackReader<'_> {
                 let Packed { sizes, dtype, range } = self.packed(&path, bytes)?;
                 self.push(path, dtype, sizes, vec![range])
             }
-            // A Python number has no element type; `None` and texts are not weights.
+            // Python numbers have no element type; `None` and strings are not weights.
             ValueRef::Integer(_) | ValueRef::F32(_) | ValueRef::F64(_) | ValueRef::Boolean(_) => {
                 self.push(path, "Python number".into(), Vec::new(), Vec::new())
             }
@@ -100,7 +100,7 @@ impl MsgpackReader<'_> {
         let sizes = sizes.iter().map(size).collect::<Option<_>>().ok_or_else(wrong)?;
         let dtype = text(dtype).ok_or_else(wrong)?;
         let elements = bytes(elements).ok_or_else(wrong)?;
-        // The decoded bytes borrow from the mapping, so their address gives the offset.
+        // The decoded bytes borrow from the mapping, so their address is the offset.
         let start = elements.as_ptr().addr().checked_sub(self.mapping.bytes().as_ptr().addr());
         let start = start.ok_or_else(wrong)?;
         Ok(Packed { sizes, dtype, range: start..start + elements.len() })

@@ -1,7 +1,7 @@
 //! NumPy's npz: a zip archive with an npy file for each array.
 //!
-//! A stored member is a range of the archive. A deflated member is copied into memory, and so is an array in Fortran order
-//! or of big-endian numbers, whose elements are reordered.
+//! A stored member is a range of the archive. Deflated members are copied into memory, and so are arrays in Fortran
+//! order or with big-endian numbers, which are reordered.
 
 use super::{Error, Tensor, byte_count, dtype, foreign};
 use crate::ir::Element;
@@ -132,7 +132,7 @@ fn tensor(name: &str, mapping: &Arc<Mapping>, content: Range<usize>) -> Result<T
     Tensor::new(name, dtype, elements, header.shape, data.ok_or_else(|| Error::malformed("it is truncated"))?)
 }
 
-/// The text of the header, and where the elements begin (NumPy's NEP 1, versions 1 to 3).
+/// The text of the header, and the offset of the elements (NumPy's NEP 1, versions 1 to 3).
 fn header(bytes: &[u8]) -> Option<(&str, usize)> {
     let rest = bytes.strip_prefix(b"\x93NUMPY")?;
     let (&[major, _minor], rest) = rest.split_first_chunk::<2>()?;

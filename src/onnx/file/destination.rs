@@ -31,7 +31,7 @@ impl Destination {
     /// # Errors
     /// When no file can be written there.
     pub fn new(path: &Path, inputs: &[&Path]) -> Result<Self, WriteError> {
-        // An input that cannot be resolved does not exist, and so is not replaced; whoever reads it reports it.
+        // An input that cannot be resolved does not exist, and so is not overwritten; its reader reports it.
         let inputs = inputs.iter().filter_map(|input| fs::canonicalize(input).ok()).collect();
         let kind = resolve(path)?;
         let destination = Self { kind, inputs };
@@ -41,7 +41,7 @@ impl Destination {
         Ok(destination)
     }
 
-    /// The external data file beside `model`: what the model calls it, and where it goes.
+    /// The external data file of `model`: its name in the model, and its path.
     pub(super) fn data_file(&self, model: &Path) -> Result<(String, PathBuf), WriteError> {
         let name = model.file_name().and_then(|name| name.to_str());
         let name = name.ok_or_else(|| WriteError::FileName { path: model.to_owned() })?;
@@ -74,8 +74,8 @@ pub(super) fn open_stream(path: &Path) -> Result<File, WriteError> {
     OpenOptions::new().write(true).open(path).map_err(|source| cannot_write(path, source))
 }
 
-/// A file that takes its name only when it is complete. Dropped before that, it leaves nothing behind; killed before
-/// that, nothing where the file system has files without names, and else a file `.hlo2onnx-*.tmp`.
+/// A file that gets its name only when it is complete. If dropped before, it leaves nothing behind; if the process is
+/// killed before, it leaves nothing if the file system supports anonymous files, else a file `.hlo2onnx-*.tmp`.
 pub(super) struct PendingFile {
     file: Scratch,
     target: PathBuf,
@@ -85,7 +85,7 @@ enum Scratch {
     /// Without a name, so that it is gone with the process, however that ends.
     #[cfg(target_os = "linux")]
     Unnamed(File),
-    /// Under a name of its own in the directory of the target.
+    /// With a temporary name in the directory of the target.
     Named(NamedTempFile),
 }
 
@@ -108,7 +108,7 @@ impl PendingFile {
         }
     }
 
-    /// Gives the file its name, in place of any older file, whose permissions it keeps.
+    /// Renames the file over any older file, whose permissions it keeps.
     pub(super) fn persist(mut self) -> Result<(), WriteError> {
         if let Some(permissions) = existing_permissions(&self.target)? {
             let set = self.file().set_permissions(permissions);
@@ -118,7 +118,7 @@ impl PendingFile {
         let named = match file {
             #[cfg(target_os = "linux")]
             Scratch::Unnamed(file) => {
-                // No call replaces a file by one without a name, so it gets one for the moment of the rename.
+                // No system call replaces a file by an anonymous one, so it gets a temporary name first.
                 let named = builder().make_in(parent(&target), |name| link(&file, name));
                 named.and_then(|named| named.persist(&target).map_err(|error| error.error))
             }
@@ -134,7 +134,7 @@ fn builder() -> tempfile::Builder<'static, 'static> {
     builder
 }
 
-/// What `File::create` asks for, from which the system takes the umask; a temporary file asks for 0600.
+/// The mode of `File::create`, to which the umask applies; temporary files have 0600.
 #[cfg(unix)]
 const NEW_FILE: u32 = 0o666;
 
@@ -149,7 +149,7 @@ fn scratch(directory: &Path) -> io::Result<Scratch> {
     builder.tempfile_in(directory).map(Scratch::Named)
 }
 
-/// A file without a name, where the file system has such files, and where it can get one later.
+/// An anonymous file, if the file system supports these and can name them later.
 #[cfg(target_os = "linux")]
 fn unnamed(directory: &Path) -> Option<File> {
     use rustix::fs::{Mode, OFlags, open};
@@ -225,14 +225,14 @@ fn resolve(path: &Path) -> Result<DestinationKind, WriteError> {
     }
 }
 
-/// The file that a write to `path` creates: `path` itself, or what a dangling link points at.
+/// The file that a write to `path` creates: `path` itself, or the target of a dangling link.
 fn resolve_new(path: &Path) -> Result<PathBuf, WriteError> {
     if path.as_os_str().to_string_lossy().ends_with(std::path::is_separator) {
         return Err(WriteError::Directory { path: path.to_owned() });
     }
     let mut file = path.to_owned();
     for _ in 0..LINK_LIMIT {
-        // An error states that this is not a link, which is what the loop looks for.
+        // An error means that this is not a link, which ends the loop.
         let Ok(target) = fs::read_link(&file) else { break };
         file = parent(&file).join(target);
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::onnx::proto::tensor_proto::DataType;
 
-/// Why a model could not be written. What stood at the output path before is still there.
+/// Why a model could not be written. An older file at the output path is unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
     /// The output path names a directory.
@@ -32,7 +32,7 @@ pub enum WriteError {
         /// The protected file.
         path: PathBuf,
     },
-    /// The output path has no last component, or external data needs it and it is not Unicode.
+    /// The output path has no file name, or external data needs one and it is not Unicode.
     #[error("`{}` has no file name that an ONNX model can refer to", path.display())]
     FileName {
         /// The path as given.
@@ -71,7 +71,7 @@ pub enum WriteError {
         data_type: DataType,
         /// Its dimensions.
         dims: Vec<i64>,
-        /// What its payload says it holds.
+        /// The declared length of its payload.
         bytes: u64,
     },
     /// A payload could not be produced.

@@ -1,4 +1,4 @@
-//! A file as it will be, of which any range can be made by itself.
+//! The future contents of a file, of which any range can be generated separately.
 
 use super::{Initializer, WriteError};
 use std::ops::Range;
@@ -46,7 +46,7 @@ impl<'l> FileImage<'l> {
         self.payload_len += len;
     }
 
-    /// Lets the next part begin at `offset`, with zeros before it.
+    /// Starts the next part at `offset`, with zeros before it.
     pub(super) fn pad_to(&mut self, offset: u64) {
         self.len = self.len.max(offset);
     }
@@ -57,7 +57,7 @@ impl<'l> FileImage<'l> {
         self.parts.push(Chunk { range, content });
     }
 
-    /// Makes the bytes from `offset` on, as many as `into` takes, and says how many of them are payload.
+    /// Generates bytes from `offset` on to fill `into`, and returns how many of them are payload.
     ///
     /// # Errors
     /// When a payload fails.

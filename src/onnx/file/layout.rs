@@ -1,7 +1,7 @@
-//! The wire format of a model whose large initializers are framed without being held.
+//! The wire format of a model, with large initializers framed without loading them.
 //!
-//! A protobuf message is preceded by its length, so the lengths of the payloads must be in the length of the graph
-//! before the first of them is read. Everything else is encoded by prost.
+//! A protobuf message is preceded by its length, so the graph's length includes the lengths of payloads before any of
+//! them is read. Everything else is encoded by prost.
 
 use prost::Message as _;
 use std::fs;
@@ -61,7 +61,7 @@ impl<'m, 'a> Layout<'m, 'a> {
         Ok(Self { model: model.proto.encode_to_vec(), graph: model.graph.encode_to_vec(), tensors })
     }
 
-    /// Leaves the payloads that are in files below `directory` where they are, and gives the files, each once.
+    /// Leaves payloads that are in files under `directory` in place, and returns the files without duplicates.
     ///
     /// ONNX Runtime and ONNX's checker refuse data that lies elsewhere: a model could read any file with it.
     pub(super) fn refer(&mut self, directory: &Path) -> Result<Vec<PathBuf>, WriteError> {
@@ -102,7 +102,7 @@ impl<'m, 'a> Layout<'m, 'a> {
     /// Moves the payloads that are in the model file to the external data file that the model calls `location`.
     pub(super) fn move_out(&mut self, location: &str) -> Result<(), WriteError> {
         let mut end: u64 = 0;
-        // An empty range of a file cannot be mapped, and costs nothing where it is.
+        // An empty range of a file cannot be mapped, and costs nothing.
         let embedded = |tensor: &&mut TensorSlot| tensor.len > 0 && matches!(tensor.place, Storage::Embedded);
         for tensor in self.tensors.iter_mut().filter(embedded) {
             let offset = end.checked_next_multiple_of(ALIGNMENT);
@@ -134,7 +134,7 @@ impl<'m, 'a> Layout<'m, 'a> {
     }
 
     /// The model file. The graph comes after all other fields of the model, and the large initializers after all
-    /// other fields of the graph: protobuf lets fields come in any order, and so only lengths are computed here.
+    /// other fields of the graph: protobuf allows any order of fields, so only lengths are computed here.
     pub(super) fn model_image(&self) -> FileImage<'_> {
         let mut image = FileImage::default();
         image.bytes(&self.model);
@@ -188,7 +188,7 @@ impl TensorSlot<'_, '_> {
     }
 }
 
-/// What a model in `directory`, whose links are resolved, calls a file.
+/// The name that a model in `directory`, whose links are resolved, uses for a file.
 fn relative(path: &Path, directory: &Path) -> Result<String, WriteError> {
     let elsewhere = || WriteError::Elsewhere { path: path.to_owned(), directory: directory.to_owned() };
     let file = fs::canonicalize(path).map_err(|_| elsewhere())?;

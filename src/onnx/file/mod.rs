@@ -1,8 +1,7 @@
 //! Writes a model to a file, to a stream or to memory.
 //!
-//! It takes messages, and beside them the large initializers of the main graph as payloads that are read in
-//! pieces. It gives an ONNX file, with an external data file where asked or needed. It refuses what no reader would
-//! accept.
+//! Takes messages, and the large initializers of the main graph as payloads that are read in pieces. Writes an ONNX
+//! file, with an external data file if requested or needed. Refuses models that no tool would accept.
 
 mod destination;
 mod error;
@@ -40,7 +39,7 @@ pub struct Initializer<'a> {
     pub payload: Box<dyn Payload + 'a>,
 }
 
-/// A model whose large initializers are beside its messages.
+/// A model whose large initializers are separate from its messages.
 pub struct Model<'a> {
     /// The model without its main graph.
     proto: ModelProto,
@@ -50,7 +49,7 @@ pub struct Model<'a> {
 }
 
 impl<'a> Model<'a> {
-    /// Adds `initializers` to the main graph of `proto`, after those that it holds already.
+    /// Adds `initializers` to the main graph of `proto`, after existing ones.
     pub fn new(mut proto: ModelProto, initializers: Vec<Initializer<'a>>) -> Self {
         let graph = proto.graph.take().unwrap_or_default();
         Self { proto, graph, initializers }
@@ -77,7 +76,7 @@ pub enum ExternalData {
     Always,
     /// Never: a model that is too long for one file is refused.
     Never,
-    /// As [`Auto`](Self::Auto), but what is in a file already, as it is, stays there, and the model refers to it.
+    /// Like [`Auto`](Self::Auto), but data that is already in a file stays there, and the model refers to it.
     Reference,
 }
 
@@ -99,7 +98,7 @@ pub struct Written {
 /// Writes `model` to the file `path`, as `Destination::write` does.
 ///
 /// # Errors
-/// When nothing can be written to `path`, the model is too large for one file, or a payload fails.
+/// If `path` is not writable, the model is too large for one file, or a payload fails.
 pub fn write(
     model: &Model,
     path: &Path,
@@ -109,8 +108,8 @@ pub fn write(
     Destination::new(path, &[])?.write(model, external, progress)
 }
 
-/// Writes `model` to a stream, such as standard output, with all data in it. When a payload fails, what was written
-/// until then is an incomplete model. `progress` is called with the number of payload bytes written so far.
+/// Writes `model` to a stream, such as standard output, with all data inside. If a payload fails, the output so far
+/// is an incomplete model. Calls `progress` with the number of payload bytes written so far.
 ///
 /// # Errors
 /// When the stream or a payload fails, or the model is too large; the last is found before the first byte.
@@ -122,7 +121,7 @@ pub fn write_stream(
     write_whole(model, out, None, progress)
 }
 
-/// How many bytes [`encode`] makes of `model`, so that a caller can hand a buffer of that length to [`write_stream`].
+/// The length of the output of [`encode`], so that a caller can pass a buffer of that length to [`write_stream`].
 ///
 /// # Errors
 /// When a message cannot be encoded, or the model is too large for one.
@@ -143,14 +142,14 @@ pub fn encode(model: &Model) -> Result<Vec<u8>, WriteError> {
 }
 
 impl Destination {
-    /// Writes `model`. Files appear under their names when all of them are complete, the data file first, so that a
-    /// failed run leaves an older output as it was. External data goes beside the model, to a file of the same name
-    /// with `.data` appended; where the output path is a link, that is beside the file at its end, and ONNX Runtime
-    /// finds the data only when it opens that file, for it looks beside the path it is given.
-    /// `progress` is called with the number of payload bytes written so far.
+    /// Writes `model`. Files get their names when all of them are complete, the data file first, so that a failed run
+    /// leaves older output unchanged. External data goes to a file of the same name with `.data` appended. If the
+    /// output path is a link, that is next to the link's target, and ONNX Runtime only finds the data if it opens the
+    /// target, because it looks next to the path it is given. Calls `progress` with the number of payload bytes
+    /// written so far.
     ///
     /// # Errors
-    /// When nothing can be written here, the model is too large for one file, or a payload fails.
+    /// If nothing can be written here, the model is too large for one file, or a payload fails.
     pub fn write(
         &self,
         model: &Model,

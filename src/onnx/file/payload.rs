@@ -10,7 +10,7 @@ pub trait Payload: Send + Sync {
     fn len(&self) -> u64;
 
     /// Fills `into` with the bytes from `offset` on, in the layout of `TensorProto.raw_data`: row-major,
-    /// little-endian. Nothing behind `len` is requested, and no byte is requested twice.
+    /// little-endian. Never reads beyond `len`, and reads each byte at most once.
     ///
     /// # Errors
     /// When the bytes cannot be produced.

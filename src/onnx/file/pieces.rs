@@ -79,8 +79,8 @@ pub(super) fn write_file(
 
 /// Writes `image` to a new file, on as many threads as can help.
 ///
-/// Making a piece and copying it to the system take about as long, and the system lets one thread at a time write
-/// to a file. So every thread does both, and while one writes, others make their next pieces.
+/// Generating a piece and writing it take about as long, and the system allows one write to a file at a time. So
+/// every thread does both, and while one writes, others generate their next pieces.
 #[cfg(unix)]
 pub(super) fn write_file(
     image: &FileImage,

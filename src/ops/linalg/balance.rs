@@ -1,11 +1,10 @@
 //! What is done to matrices before their eigenvalues are computed, as LAPACK's `gebal` does it.
 //!
-//! Rows and columns come in an order that shows isolated eigenvalues.
-//! A row that is zero but for its diagonal element has an eigenvalue there; it goes last, and the search goes on in
-//! the rest. The same with columns, which go first. Zeros that a matrix has so stay zeros, and eigenvalues that can be
-//! read off stay exact.
+//! Permutes rows and columns to expose isolated eigenvalues. A row that is zero except for its diagonal element has
+//! that eigenvalue; it moves last, and the search continues in the rest. The same holds for columns, which move
+//! first. This keeps zeros and exposed eigenvalues exact.
 //!
-//! Rows and columns of the rest get powers of two as factors that make them about as long as each other.
+//! The remaining rows and columns are scaled by powers of two to similar norms.
 
 use super::hessenberg::Basis;
 use super::jacobi::any_above;
@@ -64,8 +63,8 @@ pub(super) fn scale(
                 cx.numbers([number, low, high, column, row, own], |[number, low, high, column, row, own]| {
                     let (c, r) = (column.sqrt(), row.sqrt());
                     let ratio = (r.log() - c.log()) / (2.0 * std::f64::consts::LN_2);
-                    // LAPACK doubles the column while it is less than half of the row, which it halves, and the other
-                    // way round.
+                    // LAPACK doubles the column and halves the row while the column is less than half of the row, and
+                    // vice versa.
                     let up = -(-(ratio - 0.5)).floor();
                     let down = (-ratio - 0.5).floor() + 1.0;
                     let power = ratio.greater(0.0).select(up.max(0.0), -down.max(0.0));
@@ -97,7 +96,7 @@ pub(super) fn scale(
     Ok((results[0], results[1]))
 }
 
-/// Searches between rows and columns `low` and `high`, `[batch, 1, 1]`, and gives the bound that has moved.
+/// Searches between rows and columns `low` and `high`, `[batch, 1, 1]`, and returns the new bound.
 fn search(
     cx: &mut Lower,
     basis: Basis,
@@ -124,7 +123,7 @@ fn search(
         // LAPACK takes the last row, and the first column.
         let found = cx.numbers([along, low, high, sums], |[along, low, high, sums]| {
             let fits = along.greater_equal(low) & along.less_equal(high) & sums.equal(0.0);
-            // One that is left is in its place.
+            // The last one is already in its place.
             let fits = fits & low.less(high);
             if alone == Alone::Row { fits.select(along, -1i64) } else { fits.select(-along, -n) }
         });

@@ -1,8 +1,8 @@
 //! Cholesky factors, column by column.
 //!
-//! Column `j` of `L` is that of `A` less `L` times the conjugate of row `j` of `L`, divided by the root of its diagonal
-//! element. Only the lower triangle of `A` is read, and of its diagonal only the real part. A diagonal element that is not positive is where the matrix is found not to be
-//! positive definite; the columns from there on mean nothing.
+//! Column `j` of `L` is that of `A` minus `L` times the conjugate of row `j` of `L`, divided by the root of its
+//! diagonal element. Only reads the lower triangle of `A`, and the real part of its diagonal. A diagonal element that
+//! is not positive shows that the matrix is not positive definite; the following columns are meaningless.
 
 use super::matrix::{Iteration, Matrix};
 use crate::ops::{Lower, LowerError};

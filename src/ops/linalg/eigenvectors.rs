@@ -1,8 +1,8 @@
 //! Eigenvalues and eigenvectors of matrices of any kind, from their Schur forms, as LAPACK's `geev`.
 //!
-//! The vectors of the triangle come by substitution, all at once, and are of length 1 in the end; the largest element
-//! of those that are not real becomes real. The left vectors are those of the adjoint. The blocks that a real form
-//! has become triangles first, by unitary matrices of two rows, so that there is one substitution for all.
+//! Computes the vectors of the triangle by substitution, all at once, and normalizes them; the largest element of
+//! those that are not real becomes real. The left vectors are those of the adjoint. The blocks of a real form first
+//! become triangles, by unitary 2x2 matrices, so that one substitution serves all.
 
 use super::matrix::{Iteration, Matrix};
 use super::schur::{Band, Schur};
@@ -27,7 +27,7 @@ pub(super) fn values(cx: &mut Lower, schur: &Schur) -> Matrix {
     Matrix { re: diagonal.re, im: Some(im.re) }
 }
 
-/// The magnitude of the imaginary parts of a block's eigenvalues, at the place of its second row.
+/// The magnitude of the imaginary parts of a block's eigenvalues, at its second row.
 fn height(cx: &mut Lower, band: &Band) -> Matrix {
     cx.numbers([band.above, band.below], |[b, c]| {
         let height = b.abs().sqrt() * c.abs().sqrt();
@@ -47,7 +47,7 @@ fn triangle(cx: &mut Lower, t: Matrix, z: Matrix) -> (Matrix, Matrix) {
     let (rows, columns) = (cx.row_numbers(n), cx.column_numbers(n));
     let band = Band::of(cx, t);
     let height = height(cx, &band);
-    // The vector of a block [[a, b], [c, a]] and a + ih is (b, ih); LAPACK gives it one of two signs.
+    // The vector of a block [[a, b], [c, a]] and a + ih is (b, ih); LAPACK chooses one of two signs.
     let [real, imaginary] = cx.number_lists([band.above, band.below, height], |[b, c, height]| {
         let nothing = c.equal(0.0);
         let length = (b * b + height * height).sqrt();
@@ -72,8 +72,8 @@ fn triangle(cx: &mut Lower, t: Matrix, z: Matrix) -> (Matrix, Matrix) {
     (t, cx.matrix_product(z, unitary))
 }
 
-/// The vectors of triangles, a column each, of any length but 0. Only what is above the diagonal is read, and the
-/// eigenvalues `w` represent what is on it.
+/// The vectors of triangles, one per column, of any nonzero length. Only reads the elements above the diagonal; the
+/// eigenvalues `w` replace the diagonal.
 fn substitute(cx: &mut Lower, t: Matrix, w: Matrix) -> Result<Matrix, LowerError> {
     let n = t.size(cx, 1);
     let (rows, columns) = (cx.row_numbers(n), cx.column_numbers(n));
@@ -103,7 +103,7 @@ fn substitute(cx: &mut Lower, t: Matrix, w: Matrix) -> Result<Matrix, LowerError
     Ok(results[0])
 }
 
-/// What two eigenvalues are apart at least, of a matrix whose largest element is 1.
+/// The least distance between two eigenvalues of a matrix whose largest element is 1.
 const LEAST: f64 = 1e-290;
 
 /// The right vectors of a form with its eigenvalues.
@@ -172,7 +172,7 @@ pub(super) fn unscaled(cx: &mut Lower, schur: &Schur, value: Matrix) -> Matrix {
     cx.numbers([value, schur.scale], |[value, scale]| value * scale)
 }
 
-/// The same real number everywhere, in place of vectors that are not wanted or are no question.
+/// A real splat in place of vectors that are not requested or not defined.
 pub(super) fn constant(cx: &mut Lower, sizes: &[Dim], number: f64, complex: bool) -> Matrix {
     let number = cx.scalar(Element::F64, number);
     let value = cx.broadcast_to(number, sizes).into();

@@ -1,5 +1,5 @@
-//! Hessenberg forms, `A = Q * H * Q^H` with zeros below the diagonal beside the main one, by reflections, with
-//! LAPACK's signs; and what iterations on them are made of.
+//! Hessenberg forms, `A = Q * H * Q^H` with zeros below the first subdiagonal, by reflections, with LAPACK's signs;
+//! and the steps of iterations on them.
 
 use super::householder::{Reflector, factors_of};
 use super::matrix::{Iteration, Matrix};
@@ -24,7 +24,7 @@ impl Reflector {
         cx.numbers([a, along, adjoint, self.tau], |[a, along, adjoint, tau]| a - along * (adjoint * tau))
     }
 
-    /// The matrices `H^H * A * H`, and `Z * H` of those that take them back.
+    /// The matrices `H^H * A * H`, and `Z * H` to transform back.
     pub(super) fn similar(&self, cx: &mut Lower, basis: Basis) -> Basis {
         let adjoint = cx.adjoint(self.vector);
         let along = cx.matrix_product(adjoint, basis.a);
@@ -43,12 +43,12 @@ pub(super) struct Basis {
 }
 
 impl Basis {
-    /// Both as what a loop carries.
+    /// Both as loop-carried values.
     pub(super) fn state(self) -> Vec<Matrix> {
         std::iter::once(self.a).chain(self.z).collect()
     }
 
-    /// From what a loop carries first.
+    /// From the first loop-carried values.
     pub(super) fn of_state(state: &[Matrix], with_z: bool) -> Self {
         Self { a: state[0], z: with_z.then(|| state[1]) }
     }
@@ -73,7 +73,7 @@ fn round(cx: &mut Lower, basis: Basis, number: Matrix) -> (Basis, Reflector) {
     (Basis { a, ..new }, reflector)
 }
 
-/// The Hessenberg form in place of the matrices.
+/// Replaces the matrices by the Hessenberg form.
 pub(super) fn reduce(cx: &mut Lower, basis: Basis) -> Result<Basis, LowerError> {
     let n = basis.a.size(cx, 1);
     // The last subdiagonal element has nothing below it; a complex one is made real.
@@ -89,8 +89,8 @@ pub(super) fn reduce(cx: &mut Lower, basis: Basis) -> Result<Basis, LowerError> 
     Ok(Basis::of_state(&results, with_z))
 }
 
-/// What `gehrd` gives: the form with the vectors below it, and the factors, `[batch, n - 1]`. There are two rows at
-/// least.
+/// The outputs of `gehrd`: the form with the vectors below it, and the factors, `[batch, n - 1]`. Requires at least
+/// two rows.
 pub(super) fn factor(cx: &mut Lower, a: Matrix) -> Result<(Matrix, Matrix), LowerError> {
     let (batch, n, _) = a.extents(cx);
     let results = cx.rounds(n - 1, &[a], |cx, number, state| {

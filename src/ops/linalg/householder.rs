@@ -1,14 +1,14 @@
-//! QR factors by Householder reflections, with LAPACK's signs: `H = I - tau * v * v^H`, where `v` is 1 at the diagonal
-//! and the diagonal of `R` is real, with the opposite sign of the real part of the element that it takes the place of.
+//! QR factors by Householder reflections, with LAPACK's signs: `H = I - tau * v * v^H`, where `v` is 1 at the
+//! diagonal. The diagonal of `R` is real, with the opposite sign of the real part of the element that it replaces.
 
 use super::matrix::{Iteration, Matrix, of_batch};
 use crate::ops::{Lower, LowerError};
 
-/// What makes the elements of a column zero below one of them, as LAPACK's `larfg`.
+/// A reflection that makes the elements of a column below one of them zero, like LAPACK's `larfg`.
 pub(super) struct Reflection {
-    /// What takes the element's place, a real number.
+    /// The new value of that element, a real number.
     pub beta: Matrix,
-    /// The factor, 0 where there is nothing to do.
+    /// The factor, 0 if there is nothing to do.
     pub tau: Matrix,
     /// What the elements below are divided by to be those of the vector.
     pub scale: Matrix,
@@ -60,7 +60,7 @@ impl Reflector {
     }
 }
 
-/// The factors `[batch, count]`, of those that rounds left.
+/// The factors `[batch, count]` collected from the iterations.
 pub(super) fn factors_of(cx: &mut Lower, left: Matrix) -> Matrix {
     let sizes = left.dims(cx);
     left.map(cx, |cx, part| {
@@ -69,7 +69,7 @@ pub(super) fn factors_of(cx: &mut Lower, left: Matrix) -> Matrix {
     })
 }
 
-/// Makes column `number` zero below the diagonal, where the vector is put, and gives the factor.
+/// Makes column `number` zero below the diagonal, stores the vector there, and returns the factor.
 fn eliminate(cx: &mut Lower, a: Matrix, number: Matrix) -> (Matrix, Matrix) {
     let (_, m, n) = a.extents(cx);
     let (rows, columns) = (cx.row_numbers(m), cx.column_numbers(n));
@@ -92,8 +92,8 @@ fn eliminate(cx: &mut Lower, a: Matrix, number: Matrix) -> (Matrix, Matrix) {
     (a, tau)
 }
 
-/// What `geqrf` gives of matrices `[batch, m, n]`: `R` with the vectors below its diagonal, and the factors `tau`,
-/// `[batch, min(m, n)]`.
+/// The outputs of `geqrf` for matrices `[batch, m, n]`: `R` with the vectors below its diagonal, and the factors
+/// `tau`, `[batch, min(m, n)]`.
 pub(super) fn factor(cx: &mut Lower, a: Matrix) -> Result<(Matrix, Matrix), LowerError> {
     let (_, m, n) = a.extents(cx);
     let results = cx.rounds(m.min(n), &[a], |cx, number, state| {
@@ -104,8 +104,8 @@ pub(super) fn factor(cx: &mut Lower, a: Matrix) -> Result<(Matrix, Matrix), Lowe
     Ok((results[0], tau))
 }
 
-/// What `geqp3` gives: as [`factor`], of the matrices with their columns in an order of their own, in which each is the
-/// longest of the rest, and the numbers that the columns had, from 1, `[batch, 1, n]`.
+/// The outputs of `geqp3`: like [`factor`], with columns permuted so that each is the longest of the rest, and the
+/// column numbers from 1, `[batch, 1, n]`.
 pub(super) fn factor_with_pivots(cx: &mut Lower, a: Matrix) -> Result<(Matrix, Matrix, Matrix), LowerError> {
     let (batch, m, n) = a.extents(cx);
     let (rows, columns) = (cx.row_numbers(m), cx.column_numbers(n));
@@ -119,7 +119,7 @@ pub(super) fn factor_with_pivots(cx: &mut Lower, a: Matrix) -> Result<(Matrix, M
             columns.less(number).select(-1.0, squares)
         });
         let place = cx.place_of_largest(candidates, 2);
-        // Among candidates that are all NaN none is the largest, and a column before would be a wrong one.
+        // If all candidates are NaN none is the largest, and an earlier column would be wrong.
         let exchange = cx.numbers([columns, place, number], |[columns, place, number]| {
             let place = place.less(number).select(number, place);
             columns.equal(place).select(number, columns.equal(number).select(place, columns))

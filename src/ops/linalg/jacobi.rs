@@ -1,9 +1,9 @@
 //! Eigenvalues of symmetric and Hermitian matrices and singular values, by Jacobi's rotations.
 //!
-//! A rotation of two rows and columns makes the element at their crossing zero. In each round all columns are paired
-//! and rotated at once: those of the first half with those of the second. Then they change places as in a
-//! round-robin tournament, the first one staying, so that after `n - 1` rounds, a sweep, each has met each, and all
-//! are where they were. The elements beside the diagonal vanish quadratically in the number of sweeps.
+//! A rotation of two rows and columns makes the element at their crossing zero. Each round pairs all columns, those
+//! of the first half with those of the second, and rotates them at once. Then they move as in a round-robin
+//! tournament, with the first one fixed. After `n - 1` rounds, a sweep, each pair has met, and all are back in place.
+//! Off-diagonal elements vanish quadratically in the number of sweeps.
 //!
 //! It is computed in `f64`, for `f32` too. The order of the values is LAPACK's; the signs of the vectors, which are
 //! not unique, are not.
@@ -19,14 +19,14 @@ const SWEEPS: i64 = 30;
 /// Larger matrices are refused: the cost is the cube of the size, some ten times.
 pub(super) const LARGEST: i64 = 256;
 
-/// Who meets whom in a round.
+/// The pairing of a round.
 struct Pairing {
-    /// For each place after the round, where its column was before.
+    /// For each position after the round, the earlier position of its column.
     own: Vec<i64>,
     /// Where the column was that it is paired with.
     other: Vec<i64>,
-    /// For each place after the round, the place of the one of its pair that was in the first half. What a pair
-    /// decides must be the same for both, to the bit.
+    /// For each position after the round, the position of its partner in the first half. Both partners must make the
+    /// same decision, bit for bit.
     first: Vec<i64>,
     /// 1 for the columns of the first half, -1 for the others: the sign of rotations by 45 degrees.
     side: Matrix,
@@ -116,7 +116,7 @@ pub(super) fn scaled(cx: &mut Lower, value: Matrix) -> (Matrix, Matrix) {
     (cx.numbers([value, largest], |[value, largest]| value / largest), largest)
 }
 
-/// Whether some value, all of whose dimensions are 1 but the batch, is above a limit.
+/// Whether any value exceeds a limit, where all dimensions except the batch are 1.
 pub(super) fn any_above(cx: &mut Lower, value: Matrix, limit: f64) -> ValueId {
     let above = cx.numbers([value], |[value]| value.greater(limit).cast(Element::F64));
     let most = cx.reduce_along(onnx::REDUCE_MAX, above, &[0, 1, 2]);
@@ -139,7 +139,7 @@ fn sweeps(
     })
 }
 
-/// Sorts values, `[batch, 1, n]`, and gives their places.
+/// Sorts values, `[batch, 1, n]`, and returns the permutation.
 fn sorted(cx: &mut Lower, values: Matrix, largest: bool) -> (Matrix, Matrix) {
     let sizes = values.dims(cx).to_vec();
     let count = cx.shape(&sizes[2..]);
@@ -148,8 +148,7 @@ fn sorted(cx: &mut Lower, values: Matrix, largest: bool) -> (Matrix, Matrix) {
     (outs[0].into(), outs[1].into())
 }
 
-/// 1 for each matrix, `[batch, 1, 1]`, that gave a value that is not a number, as LAPACK states that it did not
-/// converge.
+/// 1 for each matrix, `[batch, 1, 1]`, with a NaN result, like LAPACK's code for no convergence.
 pub(super) fn failed(cx: &mut Lower, values: Matrix) -> Matrix {
     // A number times zero is zero, which infinity and NaN are not.
     let zeros = cx.numbers([values], |[values]| values * 0.0);
@@ -209,7 +208,7 @@ pub(super) fn eigen(cx: &mut Lower, a: Matrix, precision: f64) -> Result<(Matrix
     Ok((values, cx.reordered(vectors, order, 2)))
 }
 
-/// What the singular value decomposition gives of matrices `[batch, m, n]` of `f64`, where `m >= n`.
+/// The outputs of the singular value decomposition of `f64` matrices `[batch, m, n]`, where `m >= n`.
 pub(super) struct Singular {
     /// `[batch, 1, n]`, descending.
     pub values: Matrix,
@@ -219,9 +218,9 @@ pub(super) struct Singular {
     pub right: Matrix,
 }
 
-/// The columns of `W = A * V` become orthogonal to each other; their lengths are the singular values. A QR
-/// decomposition of the sorted `W`, whose `R` is diagonal, gives the left vectors, also those of zeros.
-/// `precision` is the cosine between columns that is small enough; `columns` is the number of left vectors.
+/// Makes the columns of `W = A * V` orthogonal; their lengths are the singular values. A QR decomposition of the
+/// sorted `W`, whose `R` is diagonal, gives the left vectors, including those of zeros. `precision` is the cosine
+/// between columns that is small enough; `columns` is the number of left vectors.
 pub(super) fn singular(
     cx: &mut Lower,
     a: Matrix,

@@ -20,8 +20,8 @@ struct Routine {
     /// What each operand is: a matrix, `m`, a matrix that is in rows, `n`, a list, `l`, a list of integers, `i`, or a
     /// number, `s`.
     operands: &'static str,
-    /// What each result is: a matrix, `m` or `n`, or a list, `l`, of the routine's numbers, a list of real ones, `r`,
-    /// integers, `i`, a matrix of complex numbers in any case, `v`, or a list of them, `w`.
+    /// The kind of each result: a matrix of the routine's numbers (`m` or `n`), a list of them (`l`), a list of real
+    /// numbers (`r`), integers (`i`), a matrix that is always complex (`v`), or a list that is (`w`).
     results: &'static str,
     lower: fn(&mut Lower, &Call) -> Lowered,
 }
@@ -59,13 +59,13 @@ const ROUTINES: &[Routine] = &[
     routine("trsm", "mm", "m", routines::trsm),
 ];
 
-/// The name of a routine, of which its name or that of its form for complex numbers is given.
+/// The name of a routine, given its name or that of its complex variant.
 pub(super) fn routine_named(name: &str, complex: bool) -> Option<&'static str> {
     let named = |routine: &&Routine| name == if complex { routine.complex } else { routine.name };
     ROUTINES.iter().find(named).map(|routine| routine.name)
 }
 
-/// Whether the target of a call is a routine on matrices whose operands and results all have the batch of the first
+/// Whether the target of a call is a matrix routine whose operands and results all share the batch of the first
 /// operand.
 pub(in crate::ops) fn is_batched_routine(target: &str) -> bool {
     [false, true].iter().any(|&complex| {
@@ -80,7 +80,7 @@ pub(in crate::ops) fn is_batched_routine(target: &str) -> bool {
 /// An operand or a result of the routine in a call.
 #[derive(Clone, Copy)]
 struct Parameter {
-    /// Its place among those of the call.
+    /// Its index among the operands or results of the call.
     index: usize,
     /// Whether the routine's matrix is the transposed one.
     transposed: bool,
@@ -112,7 +112,7 @@ pub(super) struct Call {
 /// Lowers a call, when its target is a routine of LAPACK.
 ///
 /// # Errors
-/// When it is one of LAPACK's that has no lowering in this form.
+/// If it is a LAPACK routine without a lowering in this form.
 pub(super) fn call(cx: &mut Lower, op: OpId, target: &str) -> Result<Option<Values>, LowerError> {
     let packed = cx.module.attribute(op, PACKED_OPERANDS).and_then(|packed| cx.module.integers(packed));
     let complex = packed.is_some_and(|packed| !packed.is_empty());
@@ -127,7 +127,7 @@ pub(super) fn call(cx: &mut Lower, op: OpId, target: &str) -> Result<Option<Valu
 }
 
 impl Call {
-    /// The call of a routine, whose operands and results are checked.
+    /// A call of a routine with checked operands and results.
     fn read(
         cx: &Lower,
         op: OpId,
@@ -244,7 +244,7 @@ impl Call {
         self.spelled.option(cx, self.op, name)?.ok_or(LowerError::Missing(name))
     }
 
-    /// The same; nothing where the call does not have it.
+    /// The same, or `None` if the call does not have it.
     pub(super) fn optional(&self, cx: &Lower, name: &'static str) -> Result<Option<i64>, LowerError> {
         self.spelled.option(cx, self.op, name)
     }
@@ -296,7 +296,7 @@ impl Call {
         Ok(sizes)
     }
 
-    /// The sizes of the matrices of an operand, none of which is empty.
+    /// The sizes of an operand's matrices, which must not be empty.
     pub(super) fn sizes(&self, cx: &Lower, index: usize) -> Result<(i64, i64), LowerError> {
         let sizes = self.operand_sizes(cx, index)?;
         if sizes.contains(&Dim::Known(0)) {
@@ -392,12 +392,12 @@ impl Call {
 struct Layouts<'l, 'a> {
     cx: &'l Lower<'a>,
     op: OpId,
-    /// Whether the call has none, and its matrices are what they are.
+    /// Whether the call has no layouts, so that matrices are row-major.
     logical: bool,
 }
 
 impl Layouts<'_, '_> {
-    /// The slots of values of these kinds and ranks, of which the first is value `first` of the call.
+    /// The parameters with these kinds and ranks, the first of which has index `first` in the call.
     fn slots(
         &self,
         name: &'static str,

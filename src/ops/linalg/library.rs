@@ -17,7 +17,7 @@ type OptionReader = fn(i64) -> Option<i64>;
 struct RoutineOption {
     /// Its name in LAPACK's own calls.
     name: &'static str,
-    /// The name of its field; empty where it has a place.
+    /// The name of its field; empty if it is positional.
     field: &'static str,
     /// The number of its scalar operand, of its `int`, or of its word.
     place: usize,
@@ -43,7 +43,7 @@ pub(super) enum Convention {
     Scalars,
     /// In the bytes of a C struct, of `int`s but for the characters at its end.
     Descriptor,
-    /// In a text of numbers between commas; the call has no layouts.
+    /// In a comma-separated list of numbers; the call has no layouts.
     Words,
 }
 
@@ -288,8 +288,8 @@ fn of_gpu(target: &str) -> Option<&str> {
     LIBRARIES.iter().find_map(|library| rest.strip_prefix(library))
 }
 
-/// What the target of a call is on numbers that are complex or not; `is_struct` tells whether the backend's
-/// configuration is bytes and not a dictionary.
+/// The target of a call for real or complex numbers; `is_struct` is whether the backend's configuration is bytes
+/// instead of a dictionary.
 pub(super) fn resolve(target: &str, is_struct: bool, complex: bool) -> Option<Spelled> {
     let of = |convention: Convention, name: &str, letter: Option<char>| {
         let row = SPELLINGS.iter().find(|row| row.convention == convention && row.name == name)?;
@@ -337,7 +337,7 @@ pub(super) fn has_struct(module: &Module, op: OpId) -> bool {
 }
 
 impl Spelled {
-    /// An option as LAPACK has it: a character, or a number; nothing where the call does not have it.
+    /// An option in LAPACK's form: a character, or a number; `None` if absent.
     ///
     /// # Errors
     /// When it has it and it cannot be read.

@@ -4,9 +4,9 @@ use super::matrix::{Iteration, Matrix, of_batch};
 use crate::ir::{Element, onnx};
 use crate::ops::{Lower, LowerError};
 
-/// What `getrf` gives of matrices `[batch, m, n]`.
+/// The outputs of `getrf` for matrices `[batch, m, n]`.
 pub(super) struct LuFactors {
-    /// `L` below the diagonal, whose ones are left out, and `U` from it on.
+    /// `L` below the diagonal, without its ones, and `U` from the diagonal on.
     pub factors: Matrix,
     /// The row that each row was exchanged with, from 1: `i32`, `[batch, min(m, n)]`.
     pub pivots: Matrix,
@@ -25,7 +25,7 @@ pub(super) fn factor(cx: &mut Lower, a: Matrix) -> Result<LuFactors, LowerError>
             rows.less(number).select(-1.0, column.size())
         });
         let place = cx.place_of_largest(candidates, 1);
-        // Among candidates that are all NaN none is the largest, and a row above would be a wrong one.
+        // If all candidates are NaN none is the largest, and an earlier row would be wrong.
         let place = cx.numbers([place, number], |[place, number]| place.less(number).select(number, place));
         let upper = cx.pick(a, number, 1);
         let lower = a.map(cx, |cx, part| {
@@ -73,7 +73,7 @@ pub(super) fn factor(cx: &mut Lower, a: Matrix) -> Result<LuFactors, LowerError>
     Ok(LuFactors { factors: results[0], pivots, info: results[1] })
 }
 
-/// The order of `rows` rows after the exchanges that `pivots`, `[batch, k]` from 0, tell of: `[batch, 1, rows]`.
+/// The permutation of `rows` rows for the exchanges in `pivots`, `[batch, k]` from 0: `[batch, 1, rows]`.
 pub(super) fn permutation(cx: &mut Lower, pivots: Matrix, rows: i64) -> Result<Matrix, LowerError> {
     let (batch, count) = (pivots.dims(cx)[0], pivots.size(cx, 1));
     let pivots = pivots.map(cx, |cx, part| {

@@ -3,7 +3,7 @@
 use crate::ir::{Dim, Dims, Element, OpName, Size, ValueId, onnx};
 use crate::ops::{Lower, LowerError};
 
-/// A batch of matrices, or of what goes with them: rows, columns, and values for each matrix, which broadcast.
+/// A batch of matrices, or of rows, columns or scalars, which broadcast.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Matrix {
     /// The real part, or integers or truth values.
@@ -19,7 +19,7 @@ impl From<ValueId> for Matrix {
 }
 
 impl Matrix {
-    /// The parts that there are.
+    /// The real part, and the imaginary one if it is complex.
     pub(super) fn parts(self) -> impl Iterator<Item = ValueId> {
         std::iter::once(self.re).chain(self.im)
     }
@@ -42,7 +42,7 @@ impl Matrix {
         cx.number(self.dims(cx)[axis])
     }
 
-    /// How many matrices there are, which may be an expression, and the numbers of their rows and columns.
+    /// The number of matrices, which may be symbolic, and their numbers of rows and columns.
     pub(super) fn extents(self, cx: &Lower) -> (Dim, i64, i64) {
         (self.dims(cx)[0], self.size(cx, 1), self.size(cx, 2))
     }
@@ -53,21 +53,21 @@ impl Matrix {
     }
 }
 
-/// The sizes of a batch and of what is in it.
+/// The sizes of a batch and of its elements.
 pub(super) fn of_batch(batch: Dim, own: &[i64]) -> Dims {
     std::iter::once(batch).chain(own.iter().map(|&size| Dim::Known(size))).collect()
 }
 
-/// What a loop carries, and what it leaves behind: one value a round.
+/// The results of a loop body: carried values, and one value per iteration.
 pub(super) struct Iteration {
-    /// The carried values for the next round.
+    /// The carried values for the next iteration.
     pub state: Vec<Matrix>,
-    /// The values of this round.
+    /// The values of this iteration.
     pub left: Vec<Matrix>,
 }
 
 impl Lower<'_> {
-    /// The value with one batch dimension in place of all but the last `trailing` ones.
+    /// Merges all but the last `trailing` dimensions into one batch dimension.
     pub(super) fn batched(&mut self, value: ValueId, trailing: usize) -> ValueId {
         let sizes = self.dims(value);
         let (batch, own) = sizes.split_at(sizes.len() - trailing);
@@ -140,8 +140,7 @@ impl Lower<'_> {
         })
     }
 
-    /// Some rows or columns of each matrix, by the numbers of its own: `order` is `[batch, rows, 1]` or
-    /// `[batch, 1, columns]`.
+    /// Permutes the rows or columns of each matrix: `order` is `[batch, rows, 1]` or `[batch, 1, columns]`.
     pub(super) fn reordered(&mut self, value: Matrix, order: Matrix, axis: usize) -> Matrix {
         let mut sizes = value.dims(self);
         sizes[axis] = order.dims(self)[axis];
@@ -172,7 +171,8 @@ impl Lower<'_> {
         })
     }
 
-    /// The place of the largest along a dimension of real matrices, the first of several; 0 where all are NaN.
+    /// The index of the largest element along a dimension of real matrices, the first if there are several; 0 if all
+    /// are NaN.
     pub(super) fn place_of_largest(&mut self, value: Matrix, axis: usize) -> Matrix {
         let mut sizes = value.dims(self);
         sizes[axis] = Dim::Known(1);
@@ -220,8 +220,8 @@ impl Lower<'_> {
         self.arrange(flat, &places, 2)
     }
 
-    /// Runs `round` so often, with the number of the round as a list of one, and gives what is carried at the end
-    /// and what the rounds left, along a new first dimension.
+    /// Runs `round` a number of times, with the iteration number as a one-element list. Returns the final carried
+    /// values, and the values of all iterations along a new first dimension.
     pub(super) fn rounds(
         &mut self,
         count: i64,
@@ -235,8 +235,8 @@ impl Lower<'_> {
         })
     }
 
-    /// Runs `round` at most so often, and as long as it holds: first what `holds` says, then what each round gives
-    /// first. `round` is given its number, whether it goes on, and what is carried.
+    /// Runs `round` at most this many times, while the condition holds: initially `holds`, then the first result of
+    /// each iteration. `round` gets its number, the condition, and the carried values.
     pub(super) fn repeat(
         &mut self,
         count: i64,

@@ -1,8 +1,8 @@
 //! Linear algebra: decompositions and triangular systems, as ops and as the calls of libraries that JAX prints for
 //! CPUs, GPUs, and TPUs.
 //!
-//! ONNX has no op for any of them, so each is a `Loop` over columns, or over sweeps of rotations, whose rounds work on
-//! whole matrices and on all of a batch at once. What ONNX Runtime spends is a few passes over the matrix a column.
+//! ONNX has no op for any of them, so each is a `Loop` over columns, or over sweeps of rotations, whose iterations
+//! work on whole matrices and whole batches. ONNX Runtime makes a few passes over the matrix per column.
 //!
 //! Complex matrices come as the pass `complex` leaves them, packed, and go through the same algorithms, which are
 //! written on numbers of one part or of two ([`number`]).
@@ -58,15 +58,15 @@ pub(super) const ROWS: &[Row] = &[
     .note("Loop over rows"),
 ];
 
-/// The results of a routine of LAPACK that a custom call asks for; see [`lapack::call`].
+/// The results of a LAPACK custom call; see [`lapack::call`].
 ///
 /// # Errors
-/// When it is one of LAPACK's that has no lowering in this form.
+/// If it is a LAPACK routine without a lowering in this form.
 pub(super) fn call(cx: &mut Lower, op: OpId, target: &str) -> Result<Option<Values>, LowerError> {
     with_free_zeros(cx, |cx| lapack::call(cx, op, target))
 }
 
-/// Lowers to ops whose zeros may have either sign, as LAPACK promises none.
+/// Lowers to ops whose zeros may have either sign, because LAPACK does not specify it.
 fn with_free_zeros<T>(cx: &mut Lower, lower: impl FnOnce(&mut Lower) -> T) -> T {
     let count = cx.module.op_count();
     let lowered = lower(cx);
@@ -87,7 +87,7 @@ fn matrices(cx: &mut Lower, op: OpId, index: usize, complex: bool) -> Result<Mat
     Ok(value.map(cx, |cx, part| cx.batched(part, 2)))
 }
 
-/// Refuses what the type rules let pass: operands that are not matrices.
+/// Refuses operands that the type rules allow but that are not matrices.
 fn demand_matrix(cx: &Lower, op: OpId, index: usize, complex: bool) -> Result<(), LowerError> {
     if cx.operand_dims(op, index)?.len() < 2 + usize::from(complex) {
         return Err(LowerError::form(format!("operand {index} is not a matrix")));
@@ -111,7 +111,7 @@ fn cholesky(cx: &mut Lower, op: OpId, complex: bool) -> Lowered {
     let a = matrices(cx, op, 0, complex)?;
     let a = if lower { a } else { cx.adjoint(a) };
     let (factor, info) = cholesky::factor(cx, a)?;
-    // XLA gives no number of a matrix that is not positive definite.
+    // XLA returns NaN for a matrix that is not positive definite.
     let factor = cx.numbers([info, factor], |[info, factor]| {
         let nan = factor.beside(f64::NAN);
         let nan = if factor.is_complex() { Number::complex(nan, nan) } else { nan };

@@ -1,7 +1,8 @@
 //! Formulas over matrices that may be complex: arithmetic on numbers of one part or of two.
 //!
-//! An algorithm is written once. On real matrices a formula emits what it would on terms; what has no imaginary part,
-//! such as row numbers, truth values and magnitudes, has none beside complex numbers either.
+//! Algorithms are written once for real and complex matrices. On real matrices a formula emits real arithmetic.
+//! Values without an imaginary part, such as row numbers, truth values and magnitudes, stay real beside complex
+//! numbers.
 
 use super::matrix::Matrix;
 use crate::ir::Element;
@@ -20,7 +21,7 @@ pub(super) struct Number<'f> {
 pub(super) trait IntoTerm<'f>: Copy {
     /// The operand as a number of the same element type as `like`.
     fn beside(self, like: Number<'f>) -> Number<'f>;
-    /// The number itself, where it is none that takes its type from another.
+    /// The number, unless it is a literal that takes its type from the other operand.
     fn number(self) -> Option<Number<'f>> {
         None
     }
@@ -82,7 +83,7 @@ impl<'f> Number<'f> {
         Self { re, im: None }
     }
 
-    /// Both parts, of which the imaginary one may have to be made.
+    /// Both parts; creates the imaginary one if it is missing.
     fn parts(self) -> (Term<'f>, Term<'f>) {
         (self.re, self.im.unwrap_or_else(|| self.re.beside(0.0)))
     }
@@ -203,7 +204,7 @@ impl<'f> Number<'f> {
         Self::real(same & self.parts().1.equal(other.parts().1))
     }
 
-    /// Of a truth value: `yes` where it holds and `no` elsewhere. One of them is a number.
+    /// For a truth value: `yes` where it holds, else `no`. At least one of them is a number.
     pub(super) fn select(self, yes: impl IntoTerm<'f>, no: impl IntoTerm<'f>) -> Self {
         let like = yes.number().or(no.number()).unwrap_or(self);
         let (yes, no) = (yes.beside(like), no.beside(like));

@@ -53,7 +53,7 @@ pub(super) fn getrf(cx: &mut Lower, call: &Call) -> Lowered {
     call.results(cx, &[factors, pivots, info])
 }
 
-/// Factors with the places of the rows exchanged, from 0, and the rows in their final order, as a TPU's.
+/// Factors with the row exchanges, from 0, and the final row order, as on TPUs.
 pub(super) fn lu(cx: &mut Lower, call: &Call) -> Lowered {
     let (rows, _) = call.sizes(cx, 0)?;
     let a = call.matrix(cx, 0, call.element)?;
@@ -113,7 +113,7 @@ pub(super) fn orgqr(cx: &mut Lower, call: &Call) -> Lowered {
 }
 
 pub(super) fn ormqr(cx: &mut Lower, call: &Call) -> Lowered {
-    // Of complex numbers, `transpose` asks for the adjoint.
+    // For complex numbers, `transpose` selects the adjoint.
     let (left, adjoint) = (call.number(cx, "left")? != 0, call.number(cx, "transpose")? != 0);
     let ((order, _), (rows, columns)) = (call.sizes(cx, 0)?, call.sizes(cx, 2)?);
     if order != if left { rows } else { columns } {
@@ -143,7 +143,7 @@ fn precision(element: Element) -> f64 {
     if element == Element::F64 { 2.3e-16 } else { 1e-10 }
 }
 
-/// The symmetric or Hermitian matrices of which one triangle is given.
+/// The symmetric or Hermitian matrices from one triangle.
 fn mirrored(cx: &mut Lower, a: Matrix, lower: bool) -> Matrix {
     let n = a.size(cx, 1);
     let mirror = cx.adjoint(a);
@@ -169,7 +169,7 @@ pub(super) fn syevd(cx: &mut Lower, call: &Call) -> Lowered {
     call.results(cx, &[vectors, values, info])
 }
 
-/// What is wanted of a singular value decomposition: all vectors, `A`, as many as there are values, `S`, or none, `N`.
+/// Which vectors a singular value decomposition returns: all (`A`), as many as values (`S`), or none (`N`).
 fn svd_mode(cx: &Lower, call: &Call) -> Result<char, LowerError> {
     if call.optional(cx, "mode")?.is_some() {
         return call.letter(cx, "mode", "ANS");
@@ -205,7 +205,7 @@ fn svd_results(
     [operand, values, mut u, mut v, info]: [Matrix; 5],
 ) -> Lowered {
     if mode == 'N' {
-        // Without vectors their places are left alone.
+        // Without vectors their places are unspecified.
         let (u_sizes, v_sizes) = (call.result_sizes(cx, 2)?, call.result_sizes(cx, 3)?);
         (u, v) = (cx.zeros(u, &u_sizes), cx.zeros(v, &v_sizes));
     }
@@ -256,8 +256,8 @@ pub(super) fn gehrd(cx: &mut Lower, call: &Call) -> Lowered {
     call.results(cx, &[form, tau, info])
 }
 
-/// The reduction of `gehrd`, of a matrix of which one triangle is given. That of the upper one goes from the last
-/// column to the first.
+/// The reduction of `gehrd`, for a matrix given by one triangle. For the upper one it runs from the last column to
+/// the first.
 pub(super) fn sytrd(cx: &mut Lower, call: &Call) -> Lowered {
     let lower = call.letter(cx, "uplo", "LU")? == 'L';
     let n = call.square(cx, 0)?;
@@ -315,7 +315,7 @@ fn eigen(cx: &mut Lower, call: &Call) -> Result<[Matrix; 4], LowerError> {
     limit_general(call, n)?;
     let a = call.matrix(cx, 0, Element::F64)?;
     let sizes = a.dims(cx);
-    // A number is its own eigenvalue, whose vectors are 1.
+    // A 1x1 matrix is its own eigenvalue, with the vector 1.
     let wanted = if n > 1 && (left || right) { Wanted::Vectors } else { Wanted::Values };
     let form = schur::decompose(cx, a, Balance::OrderAndScale, wanted)?;
     let w = eigenvectors::values(cx, &form);

@@ -1,9 +1,9 @@
 //! Schur forms, `A = Z * T * Z^H`, by the QR algorithm.
 //!
-//! A round takes a shift from the last rows of the part that has not come to an end, reflects the first column of the
-//! shifted matrix, and makes the matrix a Hessenberg form again, which pushes the reflection out at the bottom: the
-//! implicit steps of LAPACK's `lahqr`, single ones of complex matrices, and double ones of real matrices, whose form
-//! keeps blocks of two rows for eigenvalues that are conjugates. A batch goes in step, each matrix in its own part.
+//! Each step takes a shift from the last rows of the active part, reflects the first column of the shifted matrix,
+//! and restores the Hessenberg form, which pushes the reflection out at the bottom: the implicit steps of LAPACK's
+//! `lahqr`, single ones for complex matrices, and double ones for real matrices, whose form keeps 2x2 blocks for
+//! conjugate eigenvalues. A batch runs in step, with an active part per matrix.
 //!
 //! It is computed in `f64`. Rounding errors are relative to the largest element of the matrix.
 
@@ -27,7 +27,7 @@ pub(super) enum Wanted {
     Vectors,
 }
 
-/// Whether rows and columns may get factors first, which leaves the eigenvalues alone, but is not a unitary change.
+/// Whether rows and columns may be scaled first, which keeps the eigenvalues but is not a unitary change.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Balance {
     Order,
@@ -73,7 +73,7 @@ pub(super) fn decompose(
     if n > 1 {
         let rest;
         (basis, rest) = balance::permute(cx, basis)?;
-        // Of two rows, factors change nothing.
+        // Scaling does not change 2x2 matrices.
         if balance == Balance::OrderAndScale && n > 2 {
             let (a, d) = balance::scale(cx, basis.a, rest)?;
             if let Some(order) = basis.z {
@@ -98,8 +98,8 @@ pub(super) fn decompose(
     Ok(Schur { t: basis.a, z: basis.z, factors, scale, info })
 }
 
-/// The elements on and beside the diagonal, `[batch, 1, n]` each: at place `k` those of rows and columns `k - 1` and
-/// `k`, and at place 0 zeros.
+/// The elements on and next to the diagonal, `[batch, 1, n]` each: at index `k` those of rows and columns `k - 1` and
+/// `k`, and zeros at index 0.
 pub(super) struct Band {
     pub diagonal: Matrix,
     /// The diagonal element before.
@@ -129,8 +129,8 @@ impl Band {
     }
 }
 
-/// Where the element below the diagonal counts as zero: it is a rounding of the diagonal elements, and, as Ahues and
-/// Tisseur ask for (LAPACK Working Note 122), it does not change the eigenvalues of its two rows by more than that.
+/// Where a subdiagonal element counts as zero: it is below the rounding of the diagonal elements, and, as Ahues and
+/// Tisseur require (LAPACK Working Note 122), it does not change the eigenvalues of its two rows by more than that.
 fn small(cx: &mut Lower, band: &Band) -> Matrix {
     cx.numbers([band.above, band.below, band.diagonal, band.before], |[above, below, diagonal, before]| {
         let (b, c) = (above.size(), below.size());
@@ -148,7 +148,7 @@ fn small(cx: &mut Lower, band: &Band) -> Matrix {
     })
 }
 
-/// The element of a row, `[batch, 1, n]`, at a place, `[batch, 1, 1]`, or the nearest that there is.
+/// The element of a row, `[batch, 1, n]`, at an index, `[batch, 1, 1]`, clamped to the range.
 fn at(cx: &mut Lower, row: Matrix, place: Matrix, offset: i64) -> Matrix {
     let n = row.size(cx, 2);
     let place = cx.numbers([place], |[place]| {
@@ -158,7 +158,7 @@ fn at(cx: &mut Lower, row: Matrix, place: Matrix, offset: i64) -> Matrix {
     cx.reordered(row, place, 2)
 }
 
-/// The last of the places up to `high` at which the element below the diagonal is small.
+/// The last index up to `high` where the subdiagonal element is small.
 fn start(cx: &mut Lower, small: Matrix, high: Matrix) -> Matrix {
     let n = small.size(cx, 2);
     let places = cx.column_numbers(n);
@@ -168,7 +168,7 @@ fn start(cx: &mut Lower, small: Matrix, high: Matrix) -> Matrix {
     cx.reduce_along(onnx::REDUCE_MAX, starts, &[2])
 }
 
-/// The rounds, and for each matrix how many rows have not come to an end.
+/// Runs the steps, and returns how many rows of each matrix have not converged.
 fn iterate(cx: &mut Lower, basis: Basis) -> Result<(Basis, Matrix), LowerError> {
     let (batch, n, _) = basis.a.extents(cx);
     let (rows, columns) = (cx.row_numbers(n), cx.column_numbers(n));
@@ -212,8 +212,7 @@ fn iterate(cx: &mut Lower, basis: Basis) -> Result<(Basis, Matrix), LowerError> 
         );
         let reflector = Reflector::below(cx, column, first_row);
         let mut basis = reflector.similar(cx, Basis { a, z });
-        // In the column before, what the reflection leaves below the subdiagonal is nothing, or else the start would be
-        // another.
+        // In the column before, the reflection leaves nothing below the subdiagonal, or the start would be different.
         basis.a = cx.numbers([rows, columns, first_row, basis.a], |[rows, columns, first_row, a]| {
             (columns.less(first_row) & rows.greater(columns + 1i64)).select(0.0, a)
         });
@@ -228,11 +227,10 @@ fn iterate(cx: &mut Lower, basis: Basis) -> Result<(Basis, Matrix), LowerError> 
     Ok((Basis::of_state(&results, with_z), unfinished))
 }
 
-/// What is zero beside a matrix whose largest element is 1.
+/// Zero relative to a matrix whose largest element is 1.
 const NOTHING: f64 = 1e-300;
 
-/// The part of each matrix that has not come to an end, rows and columns `low` to `high`, and for how many rounds it
-/// has had the same end.
+/// The active part of each matrix, rows and columns `low` to `high`, and for how many steps its end has not moved.
 struct ActiveWindow {
     low: Matrix,
     high: Matrix,
@@ -240,8 +238,8 @@ struct ActiveWindow {
 }
 
 impl ActiveWindow {
-    /// The row to start in: the last at which the element below the diagonal before it is so small, and the reflection
-    /// too, that both together are nothing; else the first. It takes what the reflection would be of in each row.
+    /// The start row: the last one where the subdiagonal element before it and the reflection are so small that their
+    /// product is negligible; else the first. Takes what the reflection would be in each row.
     fn start(&self, cx: &mut Lower, band: &Band, [first, second, third]: [Matrix; 3]) -> Matrix {
         let columns = band.diagonal.size(cx, 2);
         let columns = cx.column_numbers(columns);

@@ -1,5 +1,5 @@
-//! Blocks of two rows on the diagonal of a real Schur form, in the form that LAPACK's `lanv2` gives them: a triangle
-//! where its eigenvalues are real, and else equal diagonal elements with elements of opposite signs beside them.
+//! Standardizes the 2x2 diagonal blocks of a real Schur form like LAPACK's `lanv2`: a triangle if its eigenvalues are
+//! real, else equal diagonal elements with off-diagonal elements of opposite signs.
 
 use super::hessenberg::Basis;
 use super::matrix::{Matrix, of_batch};
@@ -12,7 +12,7 @@ fn sign(number: Number<'_>) -> Number<'_> {
     number.less(0.0).select(number.beside(-1.0), 1.0)
 }
 
-/// A rotation and what it makes of a block.
+/// A rotation and the rotated block.
 #[derive(Clone, Copy)]
 struct Rotated<'f> {
     cosine: Number<'f>,
@@ -85,7 +85,7 @@ fn standardized<'f>([a, b, c, d]: [Number<'f>; 4]) -> [Number<'f>; 6] {
     choose(before.equal(0.0), exchanged.numbers(), outer)
 }
 
-/// A row `[batch, 1, n]` with each element one place earlier, and the number at the end.
+/// A row `[batch, 1, n]` shifted by one element, with the number at the end.
 pub(super) fn earlier(cx: &mut Lower, row: Matrix, last: f64) -> Matrix {
     let n = row.size(cx, 2);
     let last = cx.scalar(row.element(cx), last);
@@ -99,8 +99,7 @@ pub(super) fn upright(cx: &mut Lower, row: Matrix) -> Matrix {
     row.map(cx, |cx, part| cx.reshape(part, &of_batch(batch, &[n, 1])))
 }
 
-/// The form with all its blocks as they should be. No two of them have a row in common, so that one product rotates
-/// them all.
+/// Standardizes all blocks. They have no row in common, so one product rotates them all.
 pub(super) fn blocks(cx: &mut Lower, basis: Basis) -> Basis {
     let n = basis.a.size(cx, 1);
     let (rows, columns) = (cx.row_numbers(n), cx.column_numbers(n));

@@ -1,15 +1,16 @@
 //! Tridiagonal systems by elimination with row exchanges, as LAPACK's `gtsv`.
 //!
-//! Each round holds one row, with its diagonal element, the one to the right, and its right side, and the next row of
-//! the matrix. The one of larger magnitude below the diagonal stays; the other one, less a multiple of it, is held
-//! for the next round. `U` then has two diagonals above its own, and the rows are solved from the last to the first.
+//! Each iteration compares a held row (its diagonal element, the element to the right, and its right side) with the
+//! next row of the matrix. The one with the larger subdiagonal magnitude stays; the other one, minus a multiple of
+//! it, is held for the next iteration. `U` then has two diagonals above its own, and back substitution solves the
+//! rows.
 
 use super::householder::factors_of;
 use super::matrix::{Iteration, Matrix, of_batch};
 use crate::ir::Dim;
 use crate::ops::{Lower, LowerError};
 
-/// The solution and what `gtsv` leaves of the diagonals.
+/// The solution, and the diagonals as `gtsv` leaves them.
 pub(super) struct TridiagonalSolution {
     /// `[batch, n, k]`.
     pub x: Matrix,
@@ -19,7 +20,7 @@ pub(super) struct TridiagonalSolution {
     pub first: Matrix,
     /// The one above that.
     pub second: Matrix,
-    /// The number of the first row, from 1, whose diagonal element is zero, or 0: `[batch, 1, 1]`.
+    /// The number of the first row, from 1, with a zero diagonal element, or 0: `[batch, 1, 1]`.
     pub info: Matrix,
 }
 

@@ -27,7 +27,7 @@ pub(super) fn syrk(cx: &mut Lower, call: &Call) -> Lowered {
     call.results(cx, &[updated])
 }
 
-/// The upper Cholesky factor of `R^T * R + w * w^T`, and what rotations leave of `w`.
+/// The upper Cholesky factor of `R^T * R + w * w^T`, and the rest of `w` after the rotations.
 pub(super) fn cholesky_update(cx: &mut Lower, call: &Call) -> Lowered {
     if call.complex {
         return Err(LowerError::form("an update of complex numbers"));
@@ -41,7 +41,7 @@ pub(super) fn cholesky_update(cx: &mut Lower, call: &Call) -> Lowered {
     let results = cx.rounds(n, &[r, w], |cx, number, state| {
         let row = cx.pick(state[0], number, 1);
         let (x, y) = (cx.pick(row, number, 2), cx.pick(state[1], number, 2));
-        // Divided by the larger one, whose square may not be a number of the type.
+        // Divided by the larger one, whose square may overflow.
         let [cosine, sine] = cx.number_lists([x, y], |[x, y]| {
             let larger = x.abs().max(y.abs());
             let larger = larger.equal(0.0).select(1.0, larger);

@@ -29,7 +29,7 @@ pub(super) fn markup(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-/// A sentence of a diagnostic: what is between backticks is code.
+/// A diagnostic's sentence, with text between backticks as code.
 pub(super) fn sentence(text: &str, limit: usize) -> String {
     let shown = one_line(text, limit);
     let parts: Vec<&str> = shown.split('`').collect();

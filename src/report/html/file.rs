@@ -1,4 +1,4 @@
-//! One file: what it takes and gives, in what it differs, its ops and its modules.
+//! One file: its inputs and outputs, differences, ops and modules.
 
 use super::escape::{escape, sentence};
 use super::{bar, base_name, folder, modules, verdict_words};
@@ -15,7 +15,7 @@ const KINDS: usize = 80;
 /// Kinds of nodes that are shown for one op.
 const BECOMES: usize = 8;
 
-/// The section of a file, which can be folded where there are several.
+/// The section of a file, collapsible if there are several.
 pub(super) fn section(file: &FileReport, index: usize, open: bool) -> String {
     let (class, words) = verdict_words(file.verdict);
     let mut out = format!(
@@ -88,7 +88,7 @@ pub(super) fn ty(tensor: &Tensor) -> String {
     format!("<code class=\"type\">{}[{}]</code>", escape(&tensor.element, 80), dims.join(", "))
 }
 
-/// The ops as a chart of bars, each with what it becomes.
+/// The ops as a bar chart, with the ONNX nodes of each.
 fn inventory(out: &mut String, file: &FileReport) {
     if file.source_ops.is_empty() {
         return;

@@ -1,8 +1,7 @@
 //! A report as one page for a browser.
 //!
-//! The page needs no network and no other file, and says so to the browser: its content security policy allows its own
-//! style and script, and nothing else. All that comes from a text goes through `escape`. Parts that would make the
-//! page large are left out by budget, and the page says how much.
+//! The page needs no network and no other file: its content security policy allows only its own style and script. All
+//! text from the input goes through `escape`. Large parts are omitted by a budget, and the page states how much.
 
 mod escape;
 mod file;

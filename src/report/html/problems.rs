@@ -10,7 +10,7 @@ use std::fmt::Write;
 /// Characters of a message, a note or a help that are shown.
 const SENTENCE: usize = 600;
 
-/// Columns of a tab, so that what is below a line is below its place.
+/// Columns of a tab, so that underlines are below their places.
 const TAB: &str = "    ";
 
 /// The section with its search, which shows itself when there is a script to serve it.
@@ -153,7 +153,7 @@ fn python(out: &mut String, frame: &PythonFrame, quoted: Option<&Quote>) {
     out.push_str("</p>\n");
 }
 
-/// Lines of a text with their numbers, places underlined, and what is said of them below.
+/// Numbered lines of a text, with underlined places and labels.
 fn figure(out: &mut String, quote: &Quote, class: &str, name: &str, beside: Option<&str>) {
     let kind = if class == "python" { "Python" } else { "StableHLO" };
     let _ = write!(out, "<figure class=\"quote {class}\"><figcaption><b>{kind}</b> {}", escape(name, 160));
@@ -173,7 +173,7 @@ fn numbered(out: &mut String, line: &QuotedLine, width: usize) {
     let _ = write!(out, "<span class=\"number\">{:>width$}</span>", line.number);
     let mut at = 0;
     for mark in &line.marks {
-        // Places that overlap one before are told below the line alone.
+        // Places that overlap an earlier one only get a label below the line.
         if mark.range.start < at {
             continue;
         }
