@@ -134,6 +134,14 @@ fn statements_end_where_their_grammar_ends_them() {
     }
 }
 
+#[test]
+fn a_type_after_to_may_be_on_the_next_line() {
+    for space in [" ", "\t", "\n", "\r\n"] {
+        let cast = format!("    %0 = arith.index_cast %arg1 : tensor<i32>{space}to\n  tensor<index>");
+        assert_eq!(faults(&in_main(&cast)), [], "{space:?}");
+    }
+}
+
 /// Codes and the texts that they point at.
 fn faults(text: &str) -> Vec<(String, String)> {
     let source = Source::from_bytes("test", text.as_bytes().to_vec());

@@ -297,7 +297,7 @@ impl Scanner<'_> {
                     || self.fresh_line
                         && self.typed
                         && !lookahead::continues(word)
-                        && ![&b" to"[..], b"\nto", b" into", b"\ninto"].iter().any(|word| self.follows(word))
+                        && ![&b"to"[..], b"into"].iter().any(|word| self.follows_word(word))
             }
             b'{' => self.bytes[at..].starts_with(b"{-#"),
             _ => false,
@@ -310,7 +310,13 @@ impl Scanner<'_> {
         lookahead::end_of_results(self.bytes, start).is_some_and(|end| at < end)
     }
 
-    /// Whether the token before is this word.
+    /// Whether the token before is this whole word, without a sigil such as `%`.
+    fn follows_word(&self, word: &[u8]) -> bool {
+        let before = self.bytes[..=self.last].strip_suffix(word);
+        before.is_some_and(|before| before.last().is_some_and(u8::is_ascii_whitespace))
+    }
+
+    /// Whether the token before ends with this word.
     fn follows(&self, word: &[u8]) -> bool {
         self.bytes[..=self.last].ends_with(word)
     }
