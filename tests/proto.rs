@@ -1,4 +1,4 @@
-//! Holds `src/onnx/proto.rs` to `proto/onnx.proto`: the first is what the second generates.
+//! Holds `proto/onnx.rs` to `proto/onnx.proto`: the first is what the second generates.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -25,7 +25,7 @@ fn generate(proto: &Path) -> String {
 #[test]
 fn generated_messages_are_current() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let file = root.join("src/onnx/proto.rs");
+    let file = root.join("proto/onnx.rs");
     let expected = generate(&root.join("proto/onnx.proto"));
     if env::var_os("BLESS").is_some() {
         fs::write(&file, &expected).unwrap();
@@ -33,5 +33,5 @@ fn generated_messages_are_current() {
     }
     let found = fs::read_to_string(&file).unwrap();
     // Not assert_eq!: the difference of two files of this length is better seen in `git diff`.
-    assert!(found == expected, "src/onnx/proto.rs is stale: run `BLESS=1 cargo test --test proto`");
+    assert!(found == expected, "proto/onnx.rs is stale: run `BLESS=1 cargo test --test proto`");
 }

@@ -16,7 +16,8 @@ pub use element::{data_type, ir_version};
 pub use emit::{EmitError, emit};
 pub use inventory::{inventory, parameters};
 
-/// ONNX's messages, generated from `proto/onnx.proto`. `BLESS=1 cargo test --test proto` writes them anew.
+/// ONNX's messages, generated from `proto/onnx.proto` into `proto/onnx.rs` by `BLESS=1 cargo test --test proto`.
 #[allow(missing_docs, unused_qualifications, clippy::all, rustdoc::all)]
 #[rustfmt::skip]
+#[path = "../../proto/onnx.rs"]
 pub mod proto;
