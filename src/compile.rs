@@ -4,90 +4,18 @@ use crate::diagnostic::{self, Diagnostic, Diagnostics, Style, catalog};
 use crate::ir::{self, Module};
 use crate::onnx;
 use crate::onnx::file::{Destination, ExternalData, Model, WriteError, Written};
-use crate::ops::{HIGHEST_OPSET, LOWEST_OPSET, Settings, type_inference};
-use crate::pass::{self, Context, DynamicDimension, PIPELINE, Pass};
+use crate::ops::{HIGHEST_OPSET, LOWEST_OPSET, type_inference};
+use crate::options::Options;
+use crate::pass::{self, Context, PIPELINE, Pass};
 use crate::source::{Source, Span};
 use crate::syntax;
 use crate::value_map::ValueMap;
-use crate::weights::Weights;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-/// The ops that a program may have. The largest models that JAX prints have some 100,000.
-const MAX_OPS: u64 = 10_000_000;
-
-/// The bytes that folded constants may take. Those of JAX's programs take some thousands: shapes and indices.
-const MAX_FOLDED: u64 = 1 << 30;
-
 /// The pass after which the program is the reference of the value map: it is still the user's program.
 const PROGRAM: &str = "lift_weights";
-
-/// What the user can ask of a conversion.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// The opset to write, 18 to 26. Binding if set; else 23, or what an op needs.
-    pub opset: Option<u32>,
-    /// Whether NaN is treated as in XLA, at the cost of speed in max-reductions and of a later opset in total orders.
-    pub strict_nan: bool,
-    /// The name of the model's graph; that of the text's module when not given.
-    pub model_name: Option<String>,
-    /// How many ops the program may have when its calls are inlined; 10,000,000 when not given.
-    pub max_ops: Option<u64>,
-    /// How many bytes the constants may take that are computed from others; 1 GiB when not given.
-    pub max_folded: Option<u64>,
-    /// Numbers for symbolic dimensions, by name.
-    pub dims: Vec<(String, i64)>,
-    /// Dimensions of inputs that are numbers in the text and are to be dynamic in the model. It is an error when the
-    /// program does not compute each row along them from that row alone.
-    pub dynamic: Vec<DynamicDimension>,
-    /// Names of the inputs in order; empty leaves them to the text.
-    pub input_names: Vec<String>,
-    /// Names of the outputs in order; empty leaves them to the text.
-    pub output_names: Vec<String>,
-    /// Names, or positions from 0, of the inputs that are images with their channels first (NCHW) in the model; JAX has
-    /// them last.
-    pub nchw_inputs: Vec<String>,
-    /// Names, or positions from 0, of the outputs that are images with their channels first (NCHW) in the model.
-    pub nchw_outputs: Vec<String>,
-    /// Whether modules of the program become functions of the model, as far as locations show them; otherwise
-    /// everything is inlined.
-    pub keep_functions: bool,
-    /// Whether each node has the Python line and the path of modules that it comes from.
-    pub debug_info: bool,
-    /// Whether the model is to refer to the files of weights (`onnx::file::ExternalData::Reference`), so that weights
-    /// keep the order of their elements.
-    pub references_weights: bool,
-    /// What arguments are bound to.
-    pub weights: Weights,
-    /// Whether to record which model values represent which program values.
-    pub value_map: bool,
-}
-
-impl Options {
-    pub(crate) fn context<'a>(&'a self, source: &'a Source, diagnostics: &'a mut Diagnostics) -> Context<'a> {
-        Context {
-            source,
-            settings: Settings { opset: self.opset, strict_nan: self.strict_nan },
-            max_ops: self.max_ops.unwrap_or(MAX_OPS),
-            max_folded: self.max_folded.unwrap_or(MAX_FOLDED),
-            folded: 0,
-            dims: &self.dims,
-            dynamic: &self.dynamic,
-            input_names: &self.input_names,
-            output_names: &self.output_names,
-            nchw_inputs: &self.nchw_inputs,
-            nchw_outputs: &self.nchw_outputs,
-            keep_functions: self.keep_functions,
-            references_weights: self.references_weights,
-            weights: &self.weights,
-            value_map: self.value_map,
-            bound: 0,
-            halted: false,
-            diagnostics,
-        }
-    }
-}
 
 /// The result of a conversion.
 pub struct Conversion<'a> {
@@ -137,7 +65,7 @@ fn convert_until<'a>(
     // Ignore options that refer to a function that could not be parsed.
     let lost = Options { opset: options.opset, strict_nan: options.strict_nan, ..Options::default() };
     let options = if module.lost.is_empty() { options } else { &lost };
-    let mut cx = options.context(source, &mut diagnostics);
+    let mut cx = Context::new(source, options, &mut diagnostics);
     let mut program = None;
     let flow = pass::run(PIPELINE, &mut module, &mut cx, |pass, module| {
         if options.value_map && pass.name == PROGRAM {
@@ -290,7 +218,7 @@ fn is_lost(module: &Module, name: &str) -> bool {
 pub fn optimize(source: &Source, passes: &[Pass], options: &Options) -> (String, Diagnostics) {
     let (mut module, mut diagnostics) = parse(source);
     if !diagnostics.has_errors() {
-        let mut cx = options.context(source, &mut diagnostics);
+        let mut cx = Context::new(source, options, &mut diagnostics);
         // Nothing breaks it off.
         let _ = pass::run(passes, &mut module, &mut cx, |_, _| ControlFlow::Continue(()));
         syntax::resolve_labels(source, &mut diagnostics);

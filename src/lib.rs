@@ -45,6 +45,7 @@ pub mod lsp;
 pub mod onnx;
 #[doc(hidden)]
 pub mod ops;
+mod options;
 #[doc(hidden)]
 pub mod pass;
 pub mod report;
@@ -54,5 +55,6 @@ pub mod syntax;
 pub mod value_map;
 pub mod weights;
 
-pub use compile::{Conversion, Error, Options, convert, convert_file, convert_observed, optimize, parse};
+pub use compile::{Conversion, Error, convert, convert_file, convert_observed, optimize, parse};
 pub use coverage::{Covered, coverage, coverage_markdown};
+pub use options::{DynamicDimension, Options};

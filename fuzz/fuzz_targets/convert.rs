@@ -4,9 +4,8 @@
 #![no_main]
 
 use hlo2onnx::onnx::file::encode;
-use hlo2onnx::pass::DynamicDimension;
 use hlo2onnx::source::Source;
-use hlo2onnx::{Options, convert};
+use hlo2onnx::{DynamicDimension, Options, convert};
 use libfuzzer_sys::fuzz_target;
 
 /// A short text can name a constant of any size, and writing it out tells nothing.

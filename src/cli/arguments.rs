@@ -1,8 +1,8 @@
 //! What the command line accepts.
 
-use crate::pass::DynamicDimension;
+use crate::Options;
 use crate::source::Limit;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Arg, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -22,13 +22,16 @@ pub enum Command {
     /// Convert a StableHLO text to an ONNX model
     Convert(Box<ConvertArguments>),
     /// Report every problem of every file and what is in it; writes no model
+    #[command(mut_args(hide_names))]
     Check(CheckArguments),
     /// Print the module after some passes
+    #[command(mut_args(hide_names))]
     Opt(OptArguments),
     /// List the ops that are covered
     Ops(OpsArguments),
     /// Serve an editor: diagnostics, hovers and definitions, by the Language Server Protocol
     #[cfg(feature = "lsp")]
+    #[command(mut_args(hide_names))]
     Lsp(LspArguments),
     /// Compare a model with JAX; only in the Python package
     #[command(disable_help_flag = true)]
@@ -49,6 +52,12 @@ pub enum Command {
     },
 }
 
+/// Hides the options that only matter to a model that is written.
+fn hide_names(option: Arg) -> Arg {
+    const HIDDEN: [&str; 5] = ["input_names", "output_names", "nchw_inputs", "nchw_outputs", "debug_info"];
+    if HIDDEN.iter().any(|id| option.get_id() == id) { option.hide(true) } else { option }
+}
+
 /// Arguments of `convert`.
 #[derive(Args)]
 pub struct ConvertArguments {
@@ -61,27 +70,12 @@ pub struct ConvertArguments {
     #[command(flatten)]
     pub reading: InputArguments,
     #[command(flatten)]
-    pub target: TargetArguments,
+    pub options: Options,
     #[command(flatten)]
     pub weights: WeightsArguments,
     /// Whether large constants go to a file beside the model
     #[arg(long, value_enum, default_value_t = External::Auto)]
     pub external_data: External,
-    /// Names of the inputs, separated by commas
-    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
-    pub input_names: Vec<String>,
-    /// Names of the outputs, separated by commas
-    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
-    pub output_names: Vec<String>,
-    /// Names or positions of image inputs that get their channels first (NCHW), separated by commas; JAX has them last
-    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
-    pub inputs_as_nchw: Vec<String>,
-    /// Names or positions of image outputs that get their channels first (NCHW), separated by commas
-    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
-    pub outputs_as_nchw: Vec<String>,
-    /// Give each node of the model its Python line and module path, for viewers and profilers
-    #[arg(long)]
-    pub debug_info: bool,
     /// Print the module after this pass to standard error (repeatable; `all` for each)
     #[arg(long, value_name = "PASS")]
     pub print_after: Vec<String>,
@@ -126,32 +120,6 @@ pub struct WeightsArguments {
 fn rename(text: &str) -> Result<(String, String), String> {
     let (from, to) = text.split_once('=').ok_or("expected FROM=TO")?;
     if from.is_empty() { Err("FROM is empty".into()) } else { Ok((from.into(), to.into())) }
-}
-
-/// What shapes the model.
-#[derive(Args, Clone)]
-pub struct TargetArguments {
-    /// The opset to write, 18 to 26 [default: 23, or what an op needs]
-    #[arg(long, value_name = "N")]
-    pub opset: Option<u32>,
-    /// Make a symbolic dimension a number (repeatable)
-    #[arg(long = "dim", value_name = "NAME=SIZE", value_parser = dimension)]
-    pub dims: Vec<(String, i64)>,
-    /// Make a dimension of an input dynamic, if the program computes each row along it by itself (repeatable)
-    #[arg(long, value_name = "INPUT:DIM=NAME")]
-    pub dynamic: Vec<DynamicDimension>,
-    /// Convert programs of up to this many ops, where each call counts the ops of its function [default: 10000000]
-    #[arg(long, value_name = "N")]
-    pub max_ops: Option<u64>,
-    /// Use up to this many bytes for constants that are computed from others [default: 1073741824]
-    #[arg(long, value_name = "BYTES")]
-    pub max_folded: Option<u64>,
-    /// Treat NaN exactly as XLA does: max-reductions and max-pools are slower, and total orders need opset 26
-    #[arg(long)]
-    pub strict_nan: bool,
-    /// Keep the modules of the program as functions of the model, which equal modules share; needs locations
-    #[arg(long)]
-    pub keep_functions: bool,
 }
 
 /// How diagnostics are shown.
@@ -210,7 +178,7 @@ pub struct CheckArguments {
     #[command(flatten)]
     pub reading: InputArguments,
     #[command(flatten)]
-    pub target: TargetArguments,
+    pub options: Options,
     #[command(flatten)]
     pub weights: WeightsArguments,
     #[command(flatten)]
@@ -234,7 +202,7 @@ pub struct OptArguments {
     #[command(flatten)]
     pub reading: InputArguments,
     #[command(flatten)]
-    pub target: TargetArguments,
+    pub options: Options,
 }
 
 /// Arguments of `ops`.
@@ -253,7 +221,7 @@ pub struct OpsArguments {
 #[derive(Args)]
 pub struct LspArguments {
     #[command(flatten)]
-    pub target: TargetArguments,
+    pub options: Options,
     /// Use standard input and output; this is always so, and editors pass it
     #[arg(long, hide = true)]
     pub stdio: bool,
@@ -294,29 +262,5 @@ impl From<External> for crate::onnx::file::ExternalData {
             External::Never => Self::Never,
             External::Reference => Self::Reference,
         }
-    }
-}
-
-impl From<&TargetArguments> for crate::Options {
-    fn from(target: &TargetArguments) -> Self {
-        Self {
-            opset: target.opset,
-            strict_nan: target.strict_nan,
-            keep_functions: target.keep_functions,
-            max_ops: target.max_ops,
-            max_folded: target.max_folded,
-            dims: target.dims.clone(),
-            dynamic: target.dynamic.clone(),
-            ..Self::default()
-        }
-    }
-}
-
-/// `NAME=SIZE`.
-fn dimension(text: &str) -> Result<(String, i64), String> {
-    let (name, size) = text.split_once('=').ok_or("expected a name, `=` and a size, as in `b=8`")?;
-    match size.parse() {
-        Ok(size) if size >= 0 && !name.is_empty() => Ok((name.to_owned(), size)),
-        _ => Err(format!("`{size}` is not the size of a dimension")),
     }
 }

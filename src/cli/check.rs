@@ -22,7 +22,7 @@ pub fn run(arguments: &CheckArguments) -> CommandOutcome {
             return CommandOutcome::Errors;
         }
     };
-    let options = Options { weights, ..Options::from(&arguments.target) };
+    let options = Options { weights, ..arguments.options.clone() };
     let python = |path: &str| std::fs::read_to_string(path).ok();
     let mut denied: Vec<String> = Vec::new();
     let mut files: Vec<FileReport> = Vec::with_capacity(arguments.inputs.len());

@@ -63,13 +63,8 @@ fn run_reporting(arguments: &ConvertArguments, reporter: &mut Reporter) -> Comma
     };
     let options = Options {
         references_weights: arguments.external_data == External::Reference,
-        input_names: arguments.input_names.clone(),
-        output_names: arguments.output_names.clone(),
-        debug_info: arguments.debug_info,
-        nchw_inputs: arguments.inputs_as_nchw.clone(),
-        nchw_outputs: arguments.outputs_as_nchw.clone(),
         weights,
-        ..Options::from(&arguments.target)
+        ..arguments.options.clone()
     };
     let Conversion { model, module, bound, mut diagnostics, .. } =
         convert_observed(&source, &options, |pass, module| {

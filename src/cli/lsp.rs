@@ -2,13 +2,13 @@
 
 use super::arguments::LspArguments;
 use super::{CommandOutcome, say};
-use crate::{Options, lsp};
+use crate::lsp;
 use lsp_server::Connection;
 
 /// Runs the command.
 pub fn run(arguments: &LspArguments) -> CommandOutcome {
     let (connection, threads) = Connection::stdio();
-    let served = lsp::serve(&connection, &Options::from(&arguments.target));
+    let served = lsp::serve(&connection, &arguments.options);
     // The writer thread ends when all senders are dropped.
     drop(connection);
     let written = threads.join();

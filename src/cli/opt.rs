@@ -4,8 +4,8 @@ use super::arguments::{OptArguments, ReportArguments};
 use super::report::{self, Reporter};
 use super::{CommandOutcome, print};
 use crate::diagnostic::nearest;
+use crate::optimize;
 use crate::pass::{self, PIPELINE};
-use crate::{Options, optimize};
 
 /// Runs the command.
 pub fn run(arguments: &OptArguments) -> CommandOutcome {
@@ -24,7 +24,7 @@ pub fn run(arguments: &OptArguments) -> CommandOutcome {
             return CommandOutcome::Errors;
         }
     };
-    let (text, diagnostics) = optimize(&source, &passes, &Options::from(&arguments.target));
+    let (text, diagnostics) = optimize(&source, &passes, &arguments.options);
     let failed = diagnostics.has_errors();
     reporter.show(diagnostics, &source);
     if failed {

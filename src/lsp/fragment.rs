@@ -10,7 +10,7 @@ use super::token::{SyntaxToken, TokenKind, Tokens};
 use super::tree;
 use crate::diagnostic::{Diagnostics, catalog};
 use crate::ir::{self, Argument, Definition, FunctionResult, LocationId, Module, OpId, ValueId, func};
-use crate::pass::{self, PIPELINE, Pass};
+use crate::pass::{self, Context, PIPELINE, Pass};
 use crate::source::{Source, Span};
 use crate::{Options, syntax};
 use rustc_hash::FxHashSet;
@@ -103,7 +103,7 @@ impl Fragment {
         let passes: Vec<Pass> =
             PIPELINE.iter().filter(|pass| !LEFT_OUT.contains(&pass.name)).copied().collect();
         let mut diagnostics = Diagnostics::new();
-        let mut cx = options.context(&self.source, &mut diagnostics);
+        let mut cx = Context::new(&self.source, options, &mut diagnostics);
         // Nothing breaks it off.
         let _ = pass::run(&passes, &mut self.module, &mut cx, |_, _| ControlFlow::Continue(()));
         if let Some(error) = diagnostics.errors().next() {

@@ -13,19 +13,11 @@ use crate::ir::{
     BlockId, Constant, Data, Dim, Dims, Element, Module, OpId, OpName, Place, Symbol, TensorType, Type,
     TypeId, ValueId, builtin, func, onnx, provenance,
 };
+use crate::options::Options;
 use crate::source::Source;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::cell::Cell;
 use std::sync::Arc;
-
-/// The user's settings.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Settings {
-    /// The opset to write; binding if set.
-    pub opset: Option<u32>,
-    /// Whether NaN behaves as in XLA, which makes max-reductions slower and raises the opset for total orders.
-    pub strict_nan: bool,
-}
 
 /// The context of lowerings; see the module.
 pub struct Lower<'a> {
@@ -33,8 +25,8 @@ pub struct Lower<'a> {
     pub module: &'a mut Module,
     /// The text, for reading large constants.
     pub source: &'a Source,
-    /// The user's settings.
-    pub settings: Settings,
+    /// The options of the conversion.
+    pub options: &'a Options,
     diagnostics: &'a mut Diagnostics,
     opset: u32,
     too_low: Option<(OpName, u32)>,
@@ -69,16 +61,16 @@ impl<'a> Lower<'a> {
     pub fn new(
         module: &'a mut Module,
         source: &'a Source,
-        settings: Settings,
+        options: &'a Options,
         diagnostics: &'a mut Diagnostics,
     ) -> Self {
         let lowered = vec![None; module.value_count()];
         Self {
             module,
             source,
-            settings,
+            options,
             diagnostics,
-            opset: settings.opset.unwrap_or(target::DEFAULT_OPSET),
+            opset: options.opset.unwrap_or(target::DEFAULT_OPSET),
             too_low: None,
             current: None,
             lowered,
@@ -300,7 +292,7 @@ impl<'a> Lower<'a> {
     }
 
     pub(super) fn raise(&mut self, op: OpName, needs: u32) {
-        if self.settings.opset.is_some() {
+        if self.options.opset.is_some() {
             self.too_low = Some((op, needs));
             return;
         }

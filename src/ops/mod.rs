@@ -58,7 +58,7 @@ pub use distributed::inline_computations;
 pub use elements::Elements;
 pub use elementwise::{FORMAT, ROUND};
 pub use expand::{Expand, Expanded, Expansion};
-pub use lower::{BOUNDARY, Lower, Settings};
+pub use lower::{BOUNDARY, Lower};
 pub use lower_error::{LowerError, Lowered, Values};
 pub use region::{Combiner, combiners};
 pub use row::{Lowering, Row};

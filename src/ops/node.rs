@@ -28,7 +28,7 @@ impl Lower<'_> {
     /// Whether the current op reads the sign of NaN with `BitCast`: if the opset has that op, or under
     /// `--strict-nan`, which raises the opset. Otherwise reports that it does not.
     pub(super) fn reads_nan_sign(&mut self) -> bool {
-        if self.settings.strict_nan || self.has(onnx::BIT_CAST) {
+        if self.options.strict_nan || self.has(onnx::BIT_CAST) {
             return true;
         }
         if let Some(op) = self.current {

@@ -26,8 +26,8 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
         source: cx.source,
         uses: use_counts_by_block(module),
         grown: FxHashMap::default(),
-        keeps_files: cx.references_weights,
-        paths: cx.keep_functions.then(Paths::new),
+        keeps_files: cx.options.references_weights,
+        paths: cx.options.keep_functions.then(Paths::new),
     };
     let mut changed = false;
     for function in module.functions() {

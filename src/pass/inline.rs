@@ -15,6 +15,9 @@ use crate::source::NESTING_LIMIT;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 
+/// The default op limit. The largest models that JAX prints have some 100,000 ops.
+const MAX_OPS: u64 = 10_000_000;
+
 /// Runs the pass. Afterward only the entry function is left.
 pub fn run(module: &mut Module, cx: &mut Context) {
     let Some(entry) = entry_or_report(module, cx.diagnostics) else { return };
@@ -137,12 +140,13 @@ fn within_limit(module: &Module, order: &[FunctionId], cx: &mut Context) -> bool
     }
     let Some(entry) = order.last().copied() else { return true };
     let count = counts.get(&entry).copied().unwrap_or_default();
-    if count <= cx.max_ops {
+    let limit = cx.options.max_ops.unwrap_or(MAX_OPS);
+    if count <= limit {
         return true;
     }
     let shown = if count == u64::MAX { "more than 2^64".to_owned() } else { count.to_string() };
     let (function, at) = (module.symbols.get(module.function(entry).name), module.function(entry).span);
-    cx.diagnostics.push(catalog::TooManyOps { count: &shown, limit: cx.max_ops, function, at });
+    cx.diagnostics.push(catalog::TooManyOps { count: &shown, limit, function, at });
     false
 }
 

@@ -19,18 +19,18 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     let Some(entry) = entry(module) else { return };
     let Some(block) = module.entry_block(module.function(entry).body) else { return };
     let arguments = module.block(block).arguments.clone();
-    let given = cx.input_names;
+    let given = &cx.options.input_names;
     let known =
         if given.len() == arguments.len() { given.to_vec() } else { name_values::inputs(module, entry).0 };
-    for index in places("--inputs-as-nchw", module, &arguments, &known, cx.nchw_inputs, cx) {
+    for index in places("--inputs-as-nchw", module, &arguments, &known, &cx.options.nchw_inputs, cx) {
         input(module, block, index);
     }
     let Some(&last) = module.block(block).ops.last() else { return };
     let results = module.op(last).operands.to_vec();
-    let given = cx.output_names;
+    let given = &cx.options.output_names;
     let known =
         if given.len() == results.len() { given.to_vec() } else { name_values::outputs(module, entry) };
-    for index in places("--outputs-as-nchw", module, &results, &known, cx.nchw_outputs, cx) {
+    for index in places("--outputs-as-nchw", module, &results, &known, &cx.options.nchw_outputs, cx) {
         output(module, block, index);
     }
 }

@@ -10,13 +10,13 @@ use rustc_hash::FxHashMap;
 /// Runs the pass on the entry function. Each array becomes one argument, in the order of the list.
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
     add(module, cx);
-    if cx.value_map {
+    if cx.options.value_map {
         module.record_origins();
     }
 }
 
 fn add(module: &mut Module, cx: &Context) {
-    if cx.weights.inputs.is_empty() {
+    if cx.options.weights.inputs.is_empty() {
         return;
     }
     let Some(entry) = entry(module) else { return };
@@ -30,7 +30,7 @@ fn add(module: &mut Module, cx: &Context) {
         first.entry(id).or_insert(op);
     }
     let mut arguments: FxHashMap<&str, ValueId> = FxHashMap::default();
-    for (id, name) in &cx.weights.inputs {
+    for (id, name) in &cx.options.weights.inputs {
         let Some(&op) = first.get(id) else { continue };
         let Some(&result) = module.op(op).results.first() else { continue };
         let ty = module.value_type(result);

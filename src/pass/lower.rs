@@ -14,7 +14,7 @@ pub fn run(module: &mut Module, cx: &mut Context) {
         let (function, at) = (module.symbols.get(module.function(entry).name), module.function(entry).span);
         cx.diagnostics.push(catalog::NoOutputs { function, at });
     }
-    let mut lower = Lower::new(module, cx.source, cx.settings, cx.diagnostics);
+    let mut lower = Lower::new(module, cx.source, cx.options, cx.diagnostics);
     lower.function_block(block);
     let opset = i64::from(lower.opset());
     let name = module.symbols.intern("onnx.opset");

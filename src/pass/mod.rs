@@ -33,54 +33,35 @@ mod simplify_reductions;
 mod tree_reduction;
 mod tuples;
 
-pub use dynamic_batch::DynamicDimension;
 pub(crate) use name_values::Path as TreePath;
 
 use crate::diagnostic::{Diagnostics, catalog};
 use crate::ir::{FunctionId, Module, OpName, TypeId};
-use crate::ops::Settings;
+use crate::options::Options;
 use crate::source::{Source, Span};
-use crate::weights::Weights;
 use std::ops::ControlFlow;
 
 /// What a pass can use apart from the module.
 pub struct Context<'a> {
     /// The text, for reading large constants.
     pub source: &'a Source,
-    /// The user's settings.
-    pub settings: Settings,
-    /// The op limit after inlining.
-    pub max_ops: u64,
-    /// The byte limit of folded constants.
-    pub max_folded: u64,
+    /// The options of the conversion.
+    pub options: &'a Options,
     /// The bytes of folded constants so far.
     pub folded: u64,
-    /// Sizes of symbolic dimensions, by name.
-    pub dims: &'a [(String, i64)],
-    /// Input dimensions to make dynamic.
-    pub dynamic: &'a [DynamicDimension],
-    /// Names of the inputs in order; if empty, names from the text are used.
-    pub input_names: &'a [String],
-    /// Names of the outputs in order; if empty, names from the text are used.
-    pub output_names: &'a [String],
-    /// Names of the channels-first inputs.
-    pub nchw_inputs: &'a [String],
-    /// Names of the channels-first outputs.
-    pub nchw_outputs: &'a [String],
-    /// Whether modules become functions in the model.
-    pub keep_functions: bool,
-    /// Whether the model references weights in their files.
-    pub references_weights: bool,
-    /// The weights to bind to arguments.
-    pub weights: &'a Weights,
-    /// Whether to record which values of the inlined program each value represents.
-    pub value_map: bool,
     /// The number of bound arguments.
     pub bound: usize,
     /// Whether an error makes all further errors mere consequences.
     pub halted: bool,
     /// Receives diagnostics.
     pub diagnostics: &'a mut Diagnostics,
+}
+
+impl<'a> Context<'a> {
+    /// The context of the first pass.
+    pub fn new(source: &'a Source, options: &'a Options, diagnostics: &'a mut Diagnostics) -> Self {
+        Self { source, options, folded: 0, bound: 0, halted: false, diagnostics }
+    }
 }
 
 /// What follows a pass after which there are errors.

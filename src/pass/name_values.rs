@@ -21,12 +21,12 @@ pub fn run(module: &mut Module, cx: &mut Context) {
     let arguments = module.block(block).arguments.clone();
     let results =
         module.block(block).ops.last().map(|&op| module.op(op).operands.to_vec()).unwrap_or_default();
-    let named = if names.given("--input-names", module, &arguments, cx.input_names, cx.diagnostics) {
+    let named = if names.given("--input-names", module, &arguments, &cx.options.input_names, cx.diagnostics) {
         true
     } else {
         names.arguments(module, entry, block)
     };
-    if !names.given("--output-names", module, &results, cx.output_names, cx.diagnostics) {
+    if !names.given("--output-names", module, &results, &cx.options.output_names, cx.diagnostics) {
         names.results(module, entry, &results);
     }
     names.weights(module, block);

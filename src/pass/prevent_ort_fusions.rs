@@ -18,7 +18,7 @@ use smallvec::SmallVec;
 
 /// Runs the pass.
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
-    let found = find(module, !cx.dynamic.is_empty());
+    let found = find(module, !cx.options.dynamic.is_empty());
     if found.is_empty() {
         return;
     }

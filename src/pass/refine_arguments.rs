@@ -33,7 +33,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     choose_platform(module, entry, block, cx);
     let mut open = Open::of(module, block);
     let names = names(module, block);
-    for (name, _) in cx.dims.iter().filter(|(name, _)| name != PLATFORM) {
+    for (name, _) in cx.options.dims.iter().filter(|(name, _)| name != PLATFORM) {
         if !names.iter().any(|(own, _)| own == name) {
             let near = nearest(name, names.iter().map(|(name, _)| name.as_str()));
             cx.diagnostics.push(catalog::UnknownDimension { name, nearest: near });
@@ -48,7 +48,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
             Some((name, place, size))
         });
         let Some((name, place, solution)) = solved else { break };
-        let given = cx.dims.iter().find(|(own, _)| own == name).map(|&(_, size)| Dim::Known(size));
+        let given = cx.options.dims.iter().find(|(own, _)| own == name).map(|&(_, size)| Dim::Known(size));
         let named = given.unwrap_or_else(|| {
             let name = module.symbols.intern(name);
             module.dim_exprs.at_least(name, 0);
@@ -166,7 +166,7 @@ fn choose_platform(module: &mut Module, entry: FunctionId, block: BlockId, cx: &
         })
     };
     let Some(index) = module.function(entry).arguments.iter().position(is_platform) else { return };
-    let given = cx.dims.iter().find(|(name, _)| name == PLATFORM).map(|&(_, number)| number);
+    let given = cx.options.dims.iter().find(|(name, _)| name == PLATFORM).map(|&(_, number)| number);
     if given.is_none() {
         let at = module.function(entry).arguments[index].span;
         cx.diagnostics.push(catalog::FirstPlatform { at });

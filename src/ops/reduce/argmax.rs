@@ -56,7 +56,7 @@ pub(super) fn recognize(
     }
     let (choice, nan_wins) = choice(cx.module, region, value, element)?;
     let neutral = if choice.largest { Combiner::Maximum } else { Combiner::Minimum };
-    let strict = element.is_float() && cx.settings.strict_nan;
+    let strict = element.is_float() && cx.options.strict_nan;
     let init = cx.operand(op, 2 + value).ok()?;
     let known = cx.is_neutral(neutral, init);
     (known && (nan_wins || !strict)).then_some(ArgReduction { value, axis, choice, nan_wins })

@@ -205,7 +205,7 @@ impl Lower<'_> {
     /// ONNX Runtime's extrema lose a NaN that is not the first element, where XLA's are NaN.
     fn float_extremum(&mut self, name: OpName, value: ValueId, dimensions: &[i64], op: OpId) -> ValueId {
         let extremum = self.reduction(name, value, dimensions);
-        if !self.settings.strict_nan {
+        if !self.options.strict_nan {
             self.report_nan(op);
             return extremum;
         }

@@ -52,7 +52,7 @@ pub(super) fn lower(
         Pool::Sum if element == Element::F64 || (dilated && cx.opset() < 19) || window.count() > LONG_SUM => {
             return None;
         }
-        Pool::Max | Pool::Min if cx.settings.strict_nan => return None,
+        Pool::Max | Pool::Min if cx.options.strict_nan => return None,
         Pool::Max | Pool::Min
             if same.is_none()
                 && pooled

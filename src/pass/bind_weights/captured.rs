@@ -22,13 +22,13 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
         return;
     }
     let arrays: FxHashMap<&str, &Captured> =
-        cx.weights.captured.iter().map(|captured| (&*captured.id, captured)).collect();
+        cx.options.weights.captured.iter().map(|captured| (&*captured.id, captured)).collect();
     let file = WeightsFile { name: "the arrays that the program closes over".into(), tensors: Vec::new() };
     let (name, key) = (stablehlo::CONSTANT, module.symbols.intern("value"));
     for op in placeholders {
         let id = placeholder_id(module, op).unwrap_or_default();
         let at = module.span(op).name;
-        if cx.weights.inputs.iter().any(|(input, _)| input == id) {
+        if cx.options.weights.inputs.iter().any(|(input, _)| input == id) {
             // The pass `lift_weights` handles it, after inlining has moved it to the entry function.
             continue;
         }

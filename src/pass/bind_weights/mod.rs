@@ -39,7 +39,7 @@ type Pairing = Vec<(usize, usize)>;
 /// Runs the pass. It does nothing without placeholders and weight options.
 pub fn run(module: &mut Module, cx: &mut Context) {
     captured::run(module, cx);
-    if cx.weights.files.is_empty() {
+    if cx.options.weights.files.is_empty() {
         return;
     }
     let Some(entry) = entry(module) else { return };
@@ -50,11 +50,11 @@ pub fn run(module: &mut Module, cx: &mut Context) {
         .iter()
         .map(|argument| ArgumentPath::parse(provenance::own_name(module, argument.location?)?))
         .collect();
-    let offers = offers(cx.weights, &paths, cx.diagnostics);
-    let plan = if cx.weights.by_order {
+    let offers = offers(&cx.options.weights, &paths, cx.diagnostics);
+    let plan = if cx.options.weights.by_order {
         matching::by_order(&offers, spans.len(), cx.diagnostics)
     } else {
-        matching::by_path(cx.weights, &offers, &paths, &spans, cx.diagnostics)
+        matching::by_path(&cx.options.weights, &offers, &paths, &spans, cx.diagnostics)
     };
     if cx.diagnostics.has_errors() {
         return;

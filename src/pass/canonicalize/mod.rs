@@ -34,6 +34,9 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use std::cell::Cell;
 
+/// The default byte limit of folded constants. Those of JAX's programs take some thousands: shapes and indices.
+const MAX_FOLDED: u64 = 1 << 30;
+
 /// The outcome of a rule.
 enum Simplified {
     /// No change.
@@ -47,10 +50,11 @@ enum Simplified {
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
     let uses = use_counts(module);
     let returned = returned_by_graphs(module);
-    let arranging = Arranging::new(module, &uses, cx.references_weights);
-    let mut repeated = AvailableOps::new(module, cx.keep_functions);
+    let arranging = Arranging::new(module, &uses, cx.options.references_weights);
+    let mut repeated = AvailableOps::new(module, cx.options.keep_functions);
     let mut evaluated = fold::evaluate(module, cx.source);
-    let folded = Folded { bytes: Cell::new(cx.folded), limit: cx.max_folded, stopped: Cell::new(false) };
+    let limit = cx.options.max_folded.unwrap_or(MAX_FOLDED);
+    let folded = Folded { bytes: Cell::new(cx.folded), limit, stopped: Cell::new(false) };
     for function in module.functions() {
         let mut visit = |rewriter: &mut Rewriter, op: OpId| {
             let visitor = Visitor {
@@ -70,8 +74,8 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     results::separate(module);
     dce::remove(module);
     // All runs of the pass share one limit, and the first to reach it reports it.
-    if folded.stopped.get() && cx.folded <= cx.max_folded {
-        cx.diagnostics.push(catalog::FoldingStopped { limit: cx.max_folded });
+    if folded.stopped.get() && cx.folded <= limit {
+        cx.diagnostics.push(catalog::FoldingStopped { limit });
         cx.folded = u64::MAX;
     } else {
         cx.folded = folded.bytes.get();

@@ -148,7 +148,7 @@ impl<'a, 'c> Splitter<'a, 'c> {
         Self {
             module,
             source: cx.source,
-            opset: cx.settings.opset.unwrap_or(DEFAULT_OPSET),
+            opset: cx.options.opset.unwrap_or(DEFAULT_OPSET),
             cx,
             forms: FxHashMap::default(),
             made: Vec::new(),

@@ -26,8 +26,6 @@ mod row_axis;
 mod rows;
 mod split_uses;
 
-pub use request::DynamicDimension;
-
 use super::{Context, canonicalize, entry};
 use crate::diagnostic::{Diagnostic, catalog};
 use crate::ir::{Module, OpId, OpName};
@@ -41,7 +39,7 @@ pub(super) fn takes_rows(name: OpName) -> bool {
 
 /// Runs the pass on the entry function.
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
-    if cx.dynamic.is_empty() {
+    if cx.options.dynamic.is_empty() {
         return;
     }
     let Some(entry) = entry(module) else { return };

@@ -1,46 +1,11 @@
-//! Parses `--dynamic` options.
+//! Which dimensions `--dynamic` asks for.
 
 use super::super::{Context, name_values};
+use crate::DynamicDimension;
 use crate::diagnostic::{Diagnostics, catalog, nearest};
 use crate::ir::{Dim, FunctionId, Module, Symbol, ValueId};
 use crate::source::Span;
 use rustc_hash::FxHashSet;
-use std::str::FromStr;
-
-/// A dimension of an input to make dynamic: `x:0=batch`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DynamicDimension {
-    /// The input's name in the model.
-    pub input: String,
-    /// The dimension, from 0.
-    pub axis: usize,
-    /// The symbol's name.
-    pub name: String,
-}
-
-impl FromStr for DynamicDimension {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        const FORM: &str = "expected an input, `:`, a dimension, `=` and a name, as in `x:0=batch`";
-        let (place, name) = text.rsplit_once('=').ok_or(FORM)?;
-        let (input, axis) = place.rsplit_once(':').ok_or(FORM)?;
-        if input.is_empty() {
-            return Err(FORM.into());
-        }
-        let axis = axis.parse().map_err(|_| format!("`{axis}` is not a dimension number (0, 1, ...)"))?;
-        let mut letters = name.chars();
-        let is_letter = |letter: char| letter == '_' || letter.is_ascii_alphabetic();
-        let is_name = letters.next().is_some_and(is_letter)
-            && letters.all(|letter| is_letter(letter) || letter.is_ascii_digit());
-        if !is_name {
-            return Err(format!(
-                "`{name}` is not a name of letters, digits and `_` that does not begin with a digit"
-            ));
-        }
-        Ok(Self { input: input.to_owned(), axis, name: name.to_owned() })
-    }
-}
 
 /// A dimension of an argument.
 pub(super) struct ArgumentDim {
@@ -66,12 +31,12 @@ pub(super) struct Request {
 pub(super) fn resolve(module: &mut Module, entry: FunctionId, cx: &mut Context) -> Vec<Request> {
     let Some(block) = module.entry_block(module.function(entry).body) else { return Vec::new() };
     let arguments = module.block(block).arguments.clone();
-    let given = cx.input_names;
+    let given = &cx.options.input_names;
     let known =
         if given.len() == arguments.len() { given.to_vec() } else { name_values::inputs(module, entry).0 };
     let taken = symbols_of(module, &arguments);
     let mut requests: Vec<Request> = Vec::new();
-    for wanted in cx.dynamic {
+    for wanted in &cx.options.dynamic {
         let (place, size) = match find(module, entry, wanted, &arguments, &known) {
             Ok(found) => found,
             Err(why) => {
@@ -149,28 +114,4 @@ fn symbols_of(module: &Module, arguments: &[ValueId]) -> FxHashSet<Symbol> {
     let tensors = arguments.iter().filter_map(|&argument| module.tensor(argument));
     tensors.flat_map(|tensor| &tensor.dims).for_each(|&dim| module.dim_exprs.symbols(dim, &mut found));
     found
-}
-
-#[cfg(test)]
-mod tests {
-    use super::DynamicDimension;
-
-    fn parsed(text: &str) -> Option<(String, usize, String)> {
-        let DynamicDimension { input, axis, name } = text.parse().ok()?;
-        Some((input, axis, name))
-    }
-
-    #[test]
-    fn an_input_may_be_any_path() {
-        assert_eq!(parsed("x:0=batch"), Some(("x".into(), 0, "batch".into())));
-        assert_eq!(parsed("state/a:b:12=n_1"), Some(("state/a:b".into(), 12, "n_1".into())));
-    }
-
-    #[test]
-    fn malformed_requests_are_refused() {
-        for text in ["", "x", "x=b", "x:0", ":0=b", "x:=b", "x:-1=b", "x:0=", "x:0=1b", "x:0=a b", "x:0=b*2"]
-        {
-            assert_eq!(parsed(text), None, "{text}");
-        }
-    }
 }

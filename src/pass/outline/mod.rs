@@ -26,7 +26,7 @@ const LONGEST_LIST: i64 = 64;
 
 /// Runs the pass on the entry function.
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
-    if !cx.keep_functions {
+    if !cx.options.keep_functions {
         return;
     }
     let Some(function) = entry(module) else { return };

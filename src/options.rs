@@ -1,0 +1,133 @@
+//! What a user can ask of a conversion: for callers of the library, for the command line, and for the passes.
+
+use crate::weights::Weights;
+use std::str::FromStr;
+
+/// The options of a conversion.
+///
+/// New releases add fields, so start from [`Options::default`]: `Options { opset: Some(18), ..Options::default() }`.
+// The command line is made of these fields: their documentation is its help.
+#[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
+pub struct Options {
+    /// The opset to write, 18 to 26 [default: 23, or what an op needs]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
+    pub opset: Option<u32>,
+    /// Make a symbolic dimension a number (repeatable)
+    #[cfg_attr(feature = "cli", arg(long = "dim", value_name = "NAME=SIZE", value_parser = dimension))]
+    pub dims: Vec<(String, i64)>,
+    /// Make a dimension of an input dynamic, if the program computes each row along it by itself (repeatable)
+    #[cfg_attr(feature = "cli", arg(long, value_name = "INPUT:DIM=NAME"))]
+    pub dynamic: Vec<DynamicDimension>,
+    /// Convert programs of up to this many ops, where each call counts the ops of its function [default: 10000000]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
+    pub max_ops: Option<u64>,
+    /// Use up to this many bytes for constants that are computed from others [default: 1073741824]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "BYTES"))]
+    pub max_folded: Option<u64>,
+    /// Treat NaN exactly as XLA does: max-reductions and max-pools are slower, and total orders need opset 26
+    #[cfg_attr(feature = "cli", arg(long))]
+    pub strict_nan: bool,
+    /// Keep the modules of the program as functions of the model, which equal modules share; needs locations
+    #[cfg_attr(feature = "cli", arg(long))]
+    pub keep_functions: bool,
+    /// Names of the inputs, separated by commas
+    #[cfg_attr(feature = "cli", arg(long, value_delimiter = ',', value_name = "NAMES"))]
+    pub input_names: Vec<String>,
+    /// Names of the outputs, separated by commas
+    #[cfg_attr(feature = "cli", arg(long, value_delimiter = ',', value_name = "NAMES"))]
+    pub output_names: Vec<String>,
+    /// Names or positions of image inputs that get their channels first (NCHW), separated by commas; JAX has them last
+    #[cfg_attr(feature = "cli", arg(long = "inputs-as-nchw", value_delimiter = ',', value_name = "NAMES"))]
+    pub nchw_inputs: Vec<String>,
+    /// Names or positions of image outputs that get their channels first (NCHW), separated by commas
+    #[cfg_attr(feature = "cli", arg(long = "outputs-as-nchw", value_delimiter = ',', value_name = "NAMES"))]
+    pub nchw_outputs: Vec<String>,
+    /// Give each node of the model its Python line and module path, for viewers and profilers
+    #[cfg_attr(feature = "cli", arg(long))]
+    pub debug_info: bool,
+    /// The name of the model's graph [default: the name of the text's module]
+    #[cfg_attr(feature = "cli", arg(skip))]
+    pub model_name: Option<String>,
+    /// Whether the model is to refer to the files of weights ([`ExternalData::Reference`]), so that weights keep the
+    /// order of their elements.
+    ///
+    /// [`ExternalData::Reference`]: crate::onnx::file::ExternalData::Reference
+    #[cfg_attr(feature = "cli", arg(skip))]
+    pub references_weights: bool,
+    /// What arguments are bound to.
+    #[cfg_attr(feature = "cli", arg(skip))]
+    pub weights: Weights,
+    /// Whether to record which model values represent which program values.
+    #[cfg_attr(feature = "cli", arg(skip))]
+    pub value_map: bool,
+}
+
+/// A dimension of an input to make dynamic: `x:0=batch`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DynamicDimension {
+    /// The input's name in the model.
+    pub input: String,
+    /// The dimension, from 0.
+    pub axis: usize,
+    /// The symbol's name.
+    pub name: String,
+}
+
+impl FromStr for DynamicDimension {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        const FORM: &str = "expected an input, `:`, a dimension, `=` and a name, as in `x:0=batch`";
+        let (place, name) = text.rsplit_once('=').ok_or(FORM)?;
+        let (input, axis) = place.rsplit_once(':').ok_or(FORM)?;
+        if input.is_empty() {
+            return Err(FORM.into());
+        }
+        let axis = axis.parse().map_err(|_| format!("`{axis}` is not a dimension number (0, 1, ...)"))?;
+        let mut letters = name.chars();
+        let is_letter = |letter: char| letter == '_' || letter.is_ascii_alphabetic();
+        let is_name = letters.next().is_some_and(is_letter)
+            && letters.all(|letter| is_letter(letter) || letter.is_ascii_digit());
+        if !is_name {
+            return Err(format!(
+                "`{name}` is not a name of letters, digits and `_` that does not begin with a digit"
+            ));
+        }
+        Ok(Self { input: input.to_owned(), axis, name: name.to_owned() })
+    }
+}
+
+/// `NAME=SIZE`.
+#[cfg(feature = "cli")]
+fn dimension(text: &str) -> Result<(String, i64), String> {
+    let (name, size) = text.split_once('=').ok_or("expected a name, `=` and a size, as in `b=8`")?;
+    match size.parse() {
+        Ok(size) if size >= 0 && !name.is_empty() => Ok((name.to_owned(), size)),
+        _ => Err(format!("`{size}` is not the size of a dimension")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::DynamicDimension;
+
+    fn parsed(text: &str) -> Option<(String, usize, String)> {
+        let DynamicDimension { input, axis, name } = text.parse().ok()?;
+        Some((input, axis, name))
+    }
+
+    #[test]
+    fn an_input_may_be_any_path() {
+        assert_eq!(parsed("x:0=batch"), Some(("x".into(), 0, "batch".into())));
+        assert_eq!(parsed("state/a:b:12=n_1"), Some(("state/a:b".into(), 12, "n_1".into())));
+    }
+
+    #[test]
+    fn malformed_requests_are_refused() {
+        for text in ["", "x", "x=b", "x:0", ":0=b", "x:=b", "x:-1=b", "x:0=", "x:0=1b", "x:0=a b", "x:0=b*2"]
+        {
+            assert_eq!(parsed(text), None, "{text}");
+        }
+    }
+}
