@@ -170,23 +170,3 @@ pub(super) fn clamp(cx: &mut Lower, op: OpId) -> Lowered {
     let raised = cx.larger(x, low);
     Ok(cx.smaller(raised, high).into())
 }
-
-/// Which infinities `IsInf` looks for.
-#[derive(Clone, Copy)]
-pub(in crate::ops) enum Infinity {
-    /// Both.
-    Any,
-    /// The positive one.
-    Positive,
-    /// The negative one.
-    Negative,
-}
-
-/// Whether the elements are infinite.
-pub(in crate::ops) fn is_infinite(x: Term, which: Infinity) -> Term {
-    match which {
-        Infinity::Any => x.abs().equal(f64::INFINITY),
-        Infinity::Positive => x.equal(f64::INFINITY),
-        Infinity::Negative => x.equal(f64::NEG_INFINITY),
-    }
-}

@@ -16,7 +16,7 @@ use crate::ops::row::{Row, row, unlowered};
 use crate::ops::type_inference::{elementwise, rule};
 pub(super) use arithmetic::{add, divide, maximum, minimum, multiply, remainder, subtract};
 pub(super) use bits::{Right, bitwise_and, bitwise_or, bitwise_xor, multiply_high, shift_left, shift_right};
-pub(super) use compare::{Infinity, compare, is_infinite, select};
+pub(super) use compare::{compare, select};
 pub(super) use convert::truncate;
 pub(super) use power::power;
 pub(super) use reinterpret::{bits_are_negative, next_after};

@@ -6,8 +6,8 @@
 
 use super::matrix::Matrix;
 use crate::ir::Element;
-use crate::ops::Lower;
 use crate::ops::formula::Term;
+use crate::ops::{Lower, Operand};
 use std::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
 
 /// A matrix in a formula.
@@ -17,34 +17,18 @@ pub(super) struct Number<'f> {
     im: Option<Term<'f>>,
 }
 
-/// What can be combined with a number: another one, or a real constant.
-pub(super) trait IntoTerm<'f>: Copy {
-    /// The operand as a number of the same element type as `like`.
-    fn beside(self, like: Number<'f>) -> Number<'f>;
-    /// The number, unless it is a literal that takes its type from the other operand.
-    fn number(self) -> Option<Number<'f>> {
-        None
-    }
-}
-
-impl<'f> IntoTerm<'f> for Number<'f> {
-    fn beside(self, _: Number<'f>) -> Number<'f> {
+impl<'f> Operand<Self> for Number<'f> {
+    fn beside(self, _: Self) -> Self {
         self
     }
-    fn number(self) -> Option<Number<'f>> {
+    fn expr(self) -> Option<Self> {
         Some(self)
     }
 }
 
-impl<'f> IntoTerm<'f> for f64 {
+impl<'f, O: Operand<Term<'f>>> Operand<Number<'f>> for O {
     fn beside(self, like: Number<'f>) -> Number<'f> {
-        Number { re: like.re.beside(self), im: None }
-    }
-}
-
-impl<'f> IntoTerm<'f> for i64 {
-    fn beside(self, like: Number<'f>) -> Number<'f> {
-        Number { re: like.re.beside(self), im: None }
+        Number::real(like.re.beside(self))
     }
 }
 
@@ -65,15 +49,9 @@ impl Lower<'_> {
         matrices: [Matrix; N],
         formula: impl for<'f> FnOnce([Number<'f>; N]) -> [Number<'f>; M],
     ) -> [Matrix; M] {
-        let values: Vec<_> = matrices.iter().flat_map(|matrix| matrix.parts()).collect();
-        self.with_terms(&values, |terms| {
-            let mut rest = 0;
-            let numbers = matrices.map(|matrix| {
-                let (re, im) = (terms[rest], matrix.im.map(|_| terms[rest + 1]));
-                rest += matrix.parts().count();
-                Number { re, im }
-            });
-            formula(numbers).map(|number| Matrix { re: number.re.value(), im: number.im.map(Term::value) })
+        self.with_terms(|term| {
+            let numbers = matrices.map(|Matrix { re, im }| Number { re: term(re), im: im.map(term) });
+            formula(numbers).map(|Number { re, im }| Matrix { re: re.value(), im: im.map(Term::value) })
         })
     }
 }
@@ -113,7 +91,7 @@ impl<'f> Number<'f> {
     }
 
     /// A constant of the same element type.
-    pub(super) fn beside(self, number: impl IntoTerm<'f>) -> Self {
+    pub(super) fn beside(self, number: impl Operand<Self>) -> Self {
         number.beside(self)
     }
 
@@ -134,34 +112,9 @@ impl<'f> Number<'f> {
         Self::real(self.im.map_or(re, |im| re + im.abs()))
     }
 
-    /// The square root of a real number.
-    pub(super) fn sqrt(self) -> Self {
-        Self::real(self.re.sqrt())
-    }
-
-    /// `|self|` of a real number.
-    pub(super) fn abs(self) -> Self {
-        Self::real(self.re.abs())
-    }
-
-    /// The natural logarithm of a real number.
-    pub(super) fn log(self) -> Self {
-        Self::real(self.re.log())
-    }
-
-    /// The largest integer that is not greater, of a real number.
-    pub(super) fn floor(self) -> Self {
-        Self::real(self.re.floor())
-    }
-
     /// Two to the power of a real number.
     pub(super) fn power_of_two(self) -> Self {
         Self::real(self.re.beside(2.0).pow(self.re))
-    }
-
-    /// The greater of two real numbers, NaN if one is.
-    pub(super) fn max(self, other: impl IntoTerm<'f>) -> Self {
-        Self::real(self.re.max(other.beside(self).re))
     }
 
     /// Another element type, of a number of one part.
@@ -169,33 +122,8 @@ impl<'f> Number<'f> {
         Self::real(self.re.cast(element))
     }
 
-    /// Whether a real number is NaN.
-    pub(super) fn is_nan(self) -> Self {
-        Self::real(self.re.is_nan())
-    }
-
-    /// `self < other`, of the real parts.
-    pub(super) fn less(self, other: impl IntoTerm<'f>) -> Self {
-        Self::real(self.re.less(other.beside(self).re))
-    }
-
-    /// `self > other`, of the real parts.
-    pub(super) fn greater(self, other: impl IntoTerm<'f>) -> Self {
-        Self::real(self.re.greater(other.beside(self).re))
-    }
-
-    /// `self >= other`, of the real parts.
-    pub(super) fn greater_equal(self, other: impl IntoTerm<'f>) -> Self {
-        Self::real(self.re.greater_equal(other.beside(self).re))
-    }
-
-    /// `self <= other`, of the real parts.
-    pub(super) fn less_equal(self, other: impl IntoTerm<'f>) -> Self {
-        Self::real(self.re.less_equal(other.beside(self).re))
-    }
-
     /// `self == other`, in both parts.
-    pub(super) fn equal(self, other: impl IntoTerm<'f>) -> Self {
+    pub(super) fn equal(self, other: impl Operand<Self>) -> Self {
         let other = other.beside(self);
         let same = self.re.equal(other.re);
         if self.im.is_none() && other.im.is_none() {
@@ -205,8 +133,8 @@ impl<'f> Number<'f> {
     }
 
     /// For a truth value: `yes` where it holds, else `no`. At least one of them is a number.
-    pub(super) fn select(self, yes: impl IntoTerm<'f>, no: impl IntoTerm<'f>) -> Self {
-        let like = yes.number().or(no.number()).unwrap_or(self);
+    pub(super) fn select(self, yes: impl Operand<Self>, no: impl Operand<Self>) -> Self {
+        let like = yes.expr().or(no.expr()).unwrap_or(self);
         let (yes, no) = (yes.beside(like), no.beside(like));
         let re = self.re.select(yes.re, no.re);
         if yes.im.is_none() && no.im.is_none() {
@@ -216,7 +144,7 @@ impl<'f> Number<'f> {
     }
 }
 
-impl<'f, O: IntoTerm<'f>> Add<O> for Number<'f> {
+impl<'f, O: Operand<Self>> Add<O> for Number<'f> {
     type Output = Self;
     fn add(self, other: O) -> Self {
         let other = other.beside(self);
@@ -228,7 +156,7 @@ impl<'f, O: IntoTerm<'f>> Add<O> for Number<'f> {
     }
 }
 
-impl<'f, O: IntoTerm<'f>> Sub<O> for Number<'f> {
+impl<'f, O: Operand<Self>> Sub<O> for Number<'f> {
     type Output = Self;
     fn sub(self, other: O) -> Self {
         let other = other.beside(self);
@@ -240,7 +168,7 @@ impl<'f, O: IntoTerm<'f>> Sub<O> for Number<'f> {
     }
 }
 
-impl<'f, O: IntoTerm<'f>> Mul<O> for Number<'f> {
+impl<'f, O: Operand<Self>> Mul<O> for Number<'f> {
     type Output = Self;
     fn mul(self, other: O) -> Self {
         let other = other.beside(self);
@@ -256,7 +184,7 @@ impl<'f, O: IntoTerm<'f>> Mul<O> for Number<'f> {
     }
 }
 
-impl<'f, O: IntoTerm<'f>> Div<O> for Number<'f> {
+impl<'f, O: Operand<Self>> Div<O> for Number<'f> {
     type Output = Self;
     fn div(self, other: O) -> Self {
         let other = other.beside(self);
@@ -273,25 +201,41 @@ impl<'f, O: IntoTerm<'f>> Div<O> for Number<'f> {
     }
 }
 
-impl<'f> Mul<Number<'f>> for f64 {
-    type Output = Number<'f>;
-    fn mul(self, other: Number<'f>) -> Number<'f> {
-        other.beside(self) * other
-    }
+/// Methods of [`Term`], of the real parts.
+macro_rules! methods {
+    (unary { $($unary:ident)* } binary { $($binary:ident)* }) => {
+        impl<'f> Number<'f> {
+            $(pub(super) fn $unary(self) -> Self {
+                Self::real(self.re.$unary())
+            })*
+            $(pub(super) fn $binary(self, other: impl Operand<Self>) -> Self {
+                Self::real(self.re.$binary(other.beside(self).re))
+            })*
+        }
+    };
 }
 
-impl<'f> Div<Number<'f>> for f64 {
-    type Output = Number<'f>;
-    fn div(self, other: Number<'f>) -> Number<'f> {
-        other.beside(self) / other
-    }
+methods! {
+    unary { abs floor is_nan log sqrt }
+    binary { greater greater_equal less less_equal max }
 }
 
-impl<'f> Sub<Number<'f>> for f64 {
-    type Output = Number<'f>;
-    fn sub(self, other: Number<'f>) -> Number<'f> {
-        other.beside(self) - other
-    }
+/// Operators beside a number on the left.
+macro_rules! operators {
+    ($($trait:ident $method:ident;)*) => {$(
+        impl<'f> $trait<Number<'f>> for f64 {
+            type Output = Number<'f>;
+            fn $method(self, other: Number<'f>) -> Number<'f> {
+                other.beside(self).$method(other)
+            }
+        }
+    )*};
+}
+
+operators! {
+    Sub sub;
+    Mul mul;
+    Div div;
 }
 
 impl Neg for Number<'_> {

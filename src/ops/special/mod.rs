@@ -9,7 +9,7 @@ mod hyperbolic;
 mod trigonometric;
 mod zeta;
 
-use super::elementwise::{self, Infinity, is_infinite};
+use super::elementwise;
 use super::{Elements, Lower, LowerError, Lowered};
 use crate::ir::{OpId, chlo};
 use crate::ops::row::{Row, row};
@@ -34,14 +34,12 @@ pub(super) const TABLES: &[&[Row]] = &[
 ];
 
 const ROWS: &[Row] = &[
-    row(chlo::IS_INF, PREDICATE, Elements::FLOAT_BOOL, |cx, op| {
-        unary(cx, op, |x| is_infinite(x, Infinity::Any))
-    }),
+    row(chlo::IS_INF, PREDICATE, Elements::FLOAT_BOOL, |cx, op| unary(cx, op, |x| x.is_infinite())),
     row(chlo::IS_NEG_INF, PREDICATE, Elements::FLOAT_BOOL, |cx, op| {
-        unary(cx, op, |x| is_infinite(x, Infinity::Negative))
+        unary(cx, op, |x| x.equal(f64::NEG_INFINITY))
     }),
     row(chlo::IS_POS_INF, PREDICATE, Elements::FLOAT_BOOL, |cx, op| {
-        unary(cx, op, |x| is_infinite(x, Infinity::Positive))
+        unary(cx, op, |x| x.equal(f64::INFINITY))
     }),
     row(chlo::MULHI, BINARY, Elements::INTEGER, |cx, op| binary(cx, op, elementwise::multiply_high))
         .note("computed in twice the width; 64 bits in halves"),

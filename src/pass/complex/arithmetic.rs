@@ -1,9 +1,8 @@
 //! Products, quotients, magnitudes and comparisons.
 
-use super::expr::{Complex, Real, Truth};
+use super::expr::{Complex, Real};
 use super::{LowerError, Rewrite, Row, Splitter};
 use crate::ir::{OpId, chlo, stablehlo};
-use std::ops::{Add, Mul, Neg};
 
 pub(super) const ROWS: &[Row] = &[
     (chlo::CONJ, Rewrite::Unary(|z| z.conj())),
@@ -17,34 +16,6 @@ pub(super) const ROWS: &[Row] = &[
     (stablehlo::MULTIPLY, Rewrite::Binary(|a, b| a * b)),
     (stablehlo::SIGN, Rewrite::Unary(sign)),
 ];
-
-impl<'f> Mul for Complex<'f> {
-    type Output = Self;
-    fn mul(self, other: Self) -> Self {
-        Self { re: self.re * other.re - self.im * other.im, im: self.re * other.im + self.im * other.re }
-    }
-}
-
-impl<'f> Mul<Real<'f>> for Complex<'f> {
-    type Output = Self;
-    fn mul(self, factor: Real<'f>) -> Self {
-        Self { re: self.re * factor, im: self.im * factor }
-    }
-}
-
-impl<'f> Add for Complex<'f> {
-    type Output = Self;
-    fn add(self, other: Self) -> Self {
-        Self { re: self.re + other.re, im: self.im + other.im }
-    }
-}
-
-impl Neg for Complex<'_> {
-    type Output = Self;
-    fn neg(self) -> Self {
-        Self { re: -self.re, im: -self.im }
-    }
-}
 
 impl<'f> Complex<'f> {
     /// The larger magnitude of the two parts, and the quotient of the smaller by the larger, with 0/0 = 0.
@@ -87,7 +58,7 @@ impl<'f> Complex<'f> {
         quotient * factor
     }
 
-    fn is_infinite(self) -> Truth<'f> {
+    fn is_infinite(self) -> Real<'f> {
         self.re.is_infinite() | self.im.is_infinite()
     }
 
@@ -99,9 +70,9 @@ impl<'f> Complex<'f> {
 
     /// The quotient by Smith's method, whose squares do not overflow; division by zero divides each part. If only the
     /// direction counts, avoids scaling to zero.
-    fn smith(self, other: Self, direction: Truth<'f>) -> Self {
+    fn smith(self, other: Self, direction: Real<'f>) -> Self {
         let (c, d) = (other.re, other.im);
-        let by_real = d.abs().at_most(c.abs());
+        let by_real = d.abs().less_equal(c.abs());
         let (large, small) = (by_real.select(c, d), by_real.select(d, c));
         let ratio = large.equal(0.0).select(small, small / large);
         let bottom = large + small * ratio;
@@ -150,11 +121,10 @@ fn compare(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
         Some("NE") => false,
         _ => return Err(LowerError::form("complex numbers are not ordered")),
     };
-    let (left, right) = (cx.operand(op, 0)?, cx.operand(op, 1)?);
-    let value = cx.formula(|cx| {
-        let (left, right) = (Complex::of(cx, left), Complex::of(cx, right));
+    let operands = [cx.operand(op, 0)?, cx.operand(op, 1)?];
+    let value = cx.formula(operands, |[left, right]| {
         let both = left.re.equal(right.re) & left.im.equal(right.im);
-        if equal { both.value } else { (!both).value }
+        if equal { both.value() } else { (!both).value() }
     });
     cx.define_real(op, 0, value)
 }

@@ -1,6 +1,6 @@
 //! Emits real `stablehlo` ops.
 
-use super::expr::{Complex, Emit};
+use super::expr::{Complex, Real};
 use super::{ComplexForm, Splitter, part_type};
 use crate::ir::{
     Attribute, Data, Dim, Element, Op, OpBuilder, OpId, OpName, SCALAR, Size, TensorType, Type, TypeId,
@@ -246,28 +246,15 @@ impl Splitter<'_, '_> {
         Ok(part_type(self.module, ty).unwrap_or(ty))
     }
 
-    /// Emits a formula.
-    pub(super) fn formula<T>(&mut self, formula: impl for<'f> FnOnce(&'f dyn Emit) -> T) -> T {
-        let cell = RefCell::new(&mut *self);
-        formula(&cell)
-    }
-
-    /// Emits a formula for the only result of an op.
-    pub(super) fn define_formula(
+    /// Emits a formula of complex numbers, given their parts.
+    pub(super) fn formula<const N: usize, T>(
         &mut self,
-        op: OpId,
-        formula: impl for<'f> FnOnce(&'f dyn Emit) -> Complex<'f>,
-    ) -> Result<(), LowerError> {
-        let parts = self.formula(|cx| {
-            let Complex { re, im } = formula(cx);
-            [re.value, im.value]
-        });
-        self.define_parts(op, 0, parts)
-    }
-
-    /// The type with the same dimensions and elements `i1`.
-    pub(super) fn truth(&mut self, ty: TypeId) -> TypeId {
-        self.module.with_element(ty, Element::Bool)
+        operands: [[ValueId; 2]; N],
+        formula: impl for<'f> FnOnce([Complex<'f>; N]) -> T,
+    ) -> T {
+        let cell = RefCell::new(self);
+        let real = |value| Real::new(&cell, value, cell.borrow().element(value));
+        formula(operands.map(|[re, im]| Complex { re: real(re), im: real(im) }))
     }
 }
 

@@ -84,10 +84,10 @@ impl<'f> Complex<'f> {
 
 /// `1 / √z = conj(√z) / |z|`; infinity for zero. The imaginary part has the opposite sign of that of `z`, including
 /// minus zero.
-fn rsqrt(z: Complex) -> Complex {
+fn rsqrt<'f>(z: Complex<'f>) -> Complex<'f> {
     let (root, size) = (z.sqrt(), z.abs());
     let is_below = z.im.less(0.0) | (1.0 / z.im).less(0.0);
-    let opposite = |magnitude| is_below.select(magnitude, -magnitude);
+    let opposite = |magnitude: Real<'f>| is_below.select(magnitude, -magnitude);
     let quotient = Complex { re: root.re / size, im: opposite(root.im.abs() / size) };
     let infinite = Complex { re: size.beside(f64::INFINITY), im: size.beside(f64::NAN) };
     let quotient = size.equal(0.0).choose(infinite, quotient);

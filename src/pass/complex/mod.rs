@@ -225,15 +225,17 @@ impl<'a, 'c> Splitter<'a, 'c> {
         match rewrite {
             Rewrite::Unary(formula) => {
                 let operand = self.operand(op, 0)?;
-                self.define_formula(op, |cx| formula(Complex::of(cx, operand)))
+                let parts = self.formula([operand], |[z]| formula(z).parts());
+                self.define_parts(op, 0, parts)
             }
             Rewrite::Binary(formula) => {
-                let (left, right) = (self.operand(op, 0)?, self.operand(op, 1)?);
-                self.define_formula(op, |cx| formula(Complex::of(cx, left), Complex::of(cx, right)))
+                let operands = [self.operand(op, 0)?, self.operand(op, 1)?];
+                let parts = self.formula(operands, |[left, right]| formula(left, right).parts());
+                self.define_parts(op, 0, parts)
             }
             Rewrite::Measure(formula) => {
                 let operand = self.operand(op, 0)?;
-                let value = self.formula(|cx| formula(Complex::of(cx, operand)).value);
+                let value = self.formula([operand], |[z]| formula(z).value());
                 self.define_real(op, 0, value)
             }
             Rewrite::Partwise => self.partwise(op, |_, _| Ok(())),

@@ -137,7 +137,7 @@ fn select(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     let rank = cx.dims(predicate).len();
     if rank > 0 {
         let ty = cx.module.value_type(result);
-        let ty = cx.truth(ty);
+        let ty = cx.module.with_element(ty, Element::Bool);
         let spread = cx.broadcast(predicate, ty, 0..rank);
         cx.module.op_mut(op).operands[0] = spread;
     }
