@@ -159,7 +159,7 @@ pub enum Error {
 
 /// Converts a text file to a model file, and returns what was written with warnings and advice.
 ///
-/// A model of more than 1.9 GiB has its large constants in a file beside it.
+/// A model of more than 1.9 GiB has its large constants in a file next to it.
 ///
 /// # Errors
 /// When the text cannot be read or converted, or the model cannot be written.

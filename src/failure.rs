@@ -1,4 +1,4 @@
-//! What the system refuses, as diagnostics: files that cannot be read, and models that cannot be written.
+//! Diagnostics for I/O failures: files that cannot be read, and models that cannot be written.
 
 use crate::diagnostic::{Diagnostic, Diagnostics, catalog};
 use crate::onnx::file::WriteError;

@@ -1,4 +1,4 @@
-//! What a user can ask of a conversion: for callers of the library, for the command line, and for the passes.
+//! The options of a conversion, for callers of the library, the command line, and the passes.
 
 use crate::weights::Weights;
 use std::str::FromStr;
@@ -6,29 +6,29 @@ use std::str::FromStr;
 /// The options of a conversion.
 ///
 /// New releases add fields, so start from [`Options::default`]: `Options { opset: Some(18), ..Options::default() }`.
-// The command line is made of these fields: their documentation is its help.
+// These fields are options of the command line, and their doc comments its help.
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct Options {
     /// The opset to write, 18 to 26 [default: 23, or what an op needs]
     #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
     pub opset: Option<u32>,
-    /// Make a symbolic dimension a number (repeatable)
+    /// Replace a symbolic dimension by a number (repeatable)
     #[cfg_attr(feature = "cli", arg(long = "dim", value_name = "NAME=SIZE", value_parser = dimension))]
     pub dims: Vec<(String, i64)>,
-    /// Make a dimension of an input dynamic, if the program computes each row along it by itself (repeatable)
+    /// Make a dimension of an input dynamic, if the program computes each row along it independently (repeatable)
     #[cfg_attr(feature = "cli", arg(long, value_name = "INPUT:DIM=NAME"))]
     pub dynamic: Vec<DynamicDimension>,
-    /// Convert programs of up to this many ops, where each call counts the ops of its function [default: 10000000]
+    /// Limit the ops of a program, where each call counts the ops of its function [default: 10000000]
     #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
     pub max_ops: Option<u64>,
-    /// Use up to this many bytes for constants that are computed from others [default: 1073741824]
+    /// Limit the bytes of constants computed by folding [default: 1073741824]
     #[cfg_attr(feature = "cli", arg(long, value_name = "BYTES"))]
     pub max_folded: Option<u64>,
     /// Treat NaN exactly as XLA does: max-reductions and max-pools are slower, and total orders need opset 26
     #[cfg_attr(feature = "cli", arg(long))]
     pub strict_nan: bool,
-    /// Keep the modules of the program as functions of the model, which equal modules share; needs locations
+    /// Keep the program's modules as ONNX functions, shared by equal modules; needs locations
     #[cfg_attr(feature = "cli", arg(long))]
     pub keep_functions: bool,
     /// Names of the inputs, separated by commas
@@ -37,20 +37,20 @@ pub struct Options {
     /// Names of the outputs, separated by commas
     #[cfg_attr(feature = "cli", arg(long, value_delimiter = ',', value_name = "NAMES"))]
     pub output_names: Vec<String>,
-    /// Names or positions of image inputs that get their channels first (NCHW), separated by commas; JAX has them last
+    /// Names or positions of image inputs to convert from JAX's NHWC to NCHW, separated by commas
     #[cfg_attr(feature = "cli", arg(long = "inputs-as-nchw", value_delimiter = ',', value_name = "NAMES"))]
     pub nchw_inputs: Vec<String>,
-    /// Names or positions of image outputs that get their channels first (NCHW), separated by commas
+    /// Names or positions of image outputs to convert to NCHW, separated by commas
     #[cfg_attr(feature = "cli", arg(long = "outputs-as-nchw", value_delimiter = ',', value_name = "NAMES"))]
     pub nchw_outputs: Vec<String>,
-    /// Give each node of the model its Python line and module path, for viewers and profilers
+    /// Write each node's Python line and module path into the model, for viewers and profilers
     #[cfg_attr(feature = "cli", arg(long))]
     pub debug_info: bool,
     /// The name of the model's graph [default: the name of the text's module]
     #[cfg_attr(feature = "cli", arg(skip))]
     pub model_name: Option<String>,
-    /// Whether the model is to refer to the files of weights ([`ExternalData::Reference`]), so that weights keep the
-    /// order of their elements.
+    /// Whether the model refers to the files of weights ([`ExternalData::Reference`]), so that weights keep the order
+    /// of their elements.
     ///
     /// [`ExternalData::Reference`]: crate::onnx::file::ExternalData::Reference
     #[cfg_attr(feature = "cli", arg(skip))]

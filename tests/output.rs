@@ -90,8 +90,8 @@ fn a_hard_link_to_the_input_leaves_the_input() {
 #[test]
 fn paths_that_cannot_be_written_leave_all_as_it_was() {
     let folder = Folder::new(&[("loop.onnx", "loop.onnx"), ("lost.onnx", "missing/model.onnx")]);
-    folder.assert_refused(&["model.mlir", "-o", "."], "E0401", "names a directory");
-    folder.assert_refused(&["model.mlir", "-o", "new/"], "E0401", "names a directory");
+    folder.assert_refused(&["model.mlir", "-o", "."], "E0401", "is a directory");
+    folder.assert_refused(&["model.mlir", "-o", "new/"], "E0401", "is a directory");
     folder.assert_refused(&["model.mlir", "-o", "missing/model.onnx"], "E0401", "does not exist");
     folder.assert_refused(&["model.mlir", "-o", "lost.onnx"], "E0401", "does not exist");
     folder.assert_refused(&["model.mlir", "-o", "loop.onnx"], "E0401", "symbolic links");

@@ -4,7 +4,7 @@
 
     model = to_onnx(lambda x: module.apply(variables, x), inputs=[("B", 28, 28, 1)])
 
-JAX, onnx and onnxruntime are imported by the calls that need them.
+The calls that need JAX, onnx or onnxruntime import them.
 """
 
 from ._comparison import allclose

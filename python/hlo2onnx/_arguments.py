@@ -1,4 +1,4 @@
-"""Checks of arguments: what is wrong is named, and what is right gets its form for the native half."""
+"""Checks arguments and converts them for the native half."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ def one_of(name: str, value: Any, words: Sequence[str]) -> str:
     """The value of an argument, which must be one of these words."""
     if value not in words:
         choice = ", ".join(map(repr, words[:-1])) + f" or {words[-1]!r}"
-        raise ValueError(f"{name} is {value!r}, and must be {choice}")
+        raise ValueError(f"{name} is {value!r}, but must be {choice}")
     return str(value)
 
 
 def _wrong(name: str, value: Any, kind: str) -> TypeError:
-    return TypeError(f"{name} is {value!r}, and must be {kind}")
+    return TypeError(f"{name} is {value!r}, but must be {kind}")
 
 
 def text(name: str, value: Any) -> str | None:
@@ -30,31 +30,31 @@ def text(name: str, value: Any) -> str | None:
 
 
 def flag(name: str, value: Any) -> bool:
-    """A truth value."""
+    """A bool."""
     if isinstance(value, (bool, np.bool_)):
         return bool(value)
     raise _wrong(name, value, "True or False")
 
 
 def whole(name: str, value: Any, end: int = 2**64) -> int | None:
-    """A whole number below ``end``, or ``None``."""
+    """An integer below ``end``, or ``None``."""
     if value is None:
         return None
     if not isinstance(value, numbers.Integral) or isinstance(value, bool):
-        raise _wrong(name, value, "a number")
+        raise _wrong(name, value, "an integer")
     found = int(value)
     if not 0 <= found < end:
-        raise ValueError(f"{name} is {found}, and must be a number from 0 to {end - 1}")
+        raise ValueError(f"{name} is {found}, but must be an integer from 0 to {end - 1}")
     return found
 
 
 def size(symbol: str, value: Any) -> int:
     """The size that a symbol gets."""
     if not isinstance(value, numbers.Integral) or isinstance(value, bool):
-        raise _wrong(f"dims[{symbol!r}]", value, "a number")
+        raise _wrong(f"dims[{symbol!r}]", value, "an integer")
     found = int(value)
     if not 0 <= found < 2**63:
-        raise ValueError(f"dims[{symbol!r}] is {found}, and must be a size")
+        raise ValueError(f"dims[{symbol!r}] is {found}, but must be a size")
     return found
 
 

@@ -1,4 +1,4 @@
-"""A comparison of a model with the function that it comes from."""
+"""Compares a model with its function."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def allclose(
     inputs_as_nchw: Sequence[int | str] | None = None,
     outputs_as_nchw: Sequence[int | str] | None = None,
 ) -> tuple[bool, str]:
-    """Compare what ONNX Runtime computes with what JAX computes, within tolerances.
+    """Compare the results of ONNX Runtime and JAX, within tolerances.
 
     `verify` decides without tolerances and finds the cause of a difference.
 
@@ -56,7 +56,7 @@ def allclose(
     from ._verification._runtime import Runner
 
     runner = Runner(model)
-    # Within a trace of the caller's, JAX would trace the function as well.
+    # Inside a trace of the caller, JAX would trace the function too.
     with precision(enable_double_precision), jax.ensure_compile_time_eval():
         target = as_model(fn, variables)
         read = _inputs.read(target.signature, inputs, input_params)
@@ -71,14 +71,14 @@ def allclose(
     are_named = by_name.keys() >= set(weights)
     closed = [by_name[name] for name in weights] if are_named else [array.value for array in held]
     if len(given) != len(fed) or len(closed) != len(weights):
-        return False, f"the model has {len(runner.inputs)} inputs, and {len(fed)} arrays were given"
+        return False, f"the model has {len(runner.inputs)} inputs, but {len(fed)} arrays were passed"
     for place in positions("inputs_as_nchw", inputs_as_nchw, given):
         fed[place] = _transposed(fed[place], (0, 3, 1, 2), f"the input `{given[place]}`")
     fed += closed
     try:
         got = runner(dict(zip(runner.inputs, map(as_fed, fed))))
     except Exception as error:
-        # ONNX Runtime raises no common class of exceptions.
+        # The exceptions of ONNX Runtime have no common class.
         return False, f"ONNX Runtime cannot run the model on these inputs: {error}"
     for place in positions("outputs_as_nchw", outputs_as_nchw, runner.outputs):
         got[place] = _transposed(got[place], (0, 2, 3, 1), f"the output `{runner.outputs[place]}`")
@@ -87,12 +87,12 @@ def allclose(
 
 def _transposed(array: np.ndarray, order: tuple[int, ...], what: str) -> np.ndarray:
     if array.ndim != len(order):
-        raise ValueError(f"{what} has {array.ndim} dimensions, and an image has {len(order)}")
+        raise ValueError(f"{what} has {array.ndim} dimensions, but an image has {len(order)}")
     return np.transpose(array, order)
 
 
 def elements(leaf: Any) -> np.ndarray:
-    """An array or number of JAX as an array of NumPy; of a typed key, its data."""
+    """A JAX array or number as a NumPy array; for a typed key, its data."""
     import jax
 
     if not hasattr(leaf, "dtype"):
@@ -104,14 +104,14 @@ def elements(leaf: Any) -> np.ndarray:
 
 
 def compare(expected: Sequence[Any], got: Sequence[Any], rtol: float, atol: float) -> tuple[bool, str]:
-    """Whether results agree, and a message about the first that does not."""
+    """Whether results agree, and a message about the first one that differs."""
     if len(expected) != len(got):
-        return False, f"JAX returns {len(expected)} arrays, and the model {len(got)}"
+        return False, f"JAX returns {len(expected)} arrays, but the model returns {len(got)}"
     largest = 0.0
     for index, (exact, array) in enumerate(zip(expected, got)):
         wanted, found = as_numbers(exact), as_numbers(array)
         if wanted.shape != found.shape:
-            return False, f"output {index} has the shape {found.shape}, and JAX's result {wanted.shape}"
+            return False, f"output {index} has the shape {found.shape}, but JAX's result has {wanted.shape}"
         if wanted.size == 0:
             continue
         with np.errstate(invalid="ignore"):
@@ -121,7 +121,7 @@ def compare(expected: Sequence[Any], got: Sequence[Any], rtol: float, atol: floa
         if not np.allclose(found, wanted, rtol=rtol, atol=atol, equal_nan=True):
             worst = np.unravel_index(np.nanargmax(np.where(np.isnan(difference), np.inf, difference)), wanted.shape)
             place = tuple(map(int, worst))
-            message = f"output {index} differs at {place}: {found[worst]} for JAX's {wanted[worst]}"
+            message = f"output {index} differs at {place}: {found[worst]} instead of JAX's {wanted[worst]}"
             if exact.dtype.itemsize <= 2 and exact.dtype.kind in "fV":
                 message += f"; the rounding of {exact.dtype} may be that large, which `verify` measures"
             return False, message
@@ -147,7 +147,7 @@ def as_fed(array: np.ndarray) -> Any:
 
 
 def positions(option: str, places: Sequence[int | str] | None, names: Sequence[str]) -> list[int]:
-    """Positions of values that are given by position or name."""
+    """Positions of values that the caller lists by position or name."""
     found = []
     for place in places or ():
         if place in names:
@@ -160,7 +160,7 @@ def positions(option: str, places: Sequence[int | str] | None, names: Sequence[s
 
 
 def open_session(model: Any, *, optimized: bool = True) -> Any:
-    """A session of ONNX Runtime on one thread, which logs nothing."""
+    """A session of ONNX Runtime on one thread, without logging."""
     try:
         import onnxruntime
     except ImportError as error:
@@ -177,14 +177,14 @@ def open_session(model: Any, *, optimized: bool = True) -> Any:
     elif isinstance(model, (str, os.PathLike)):
         model = os.fsdecode(model)
     elif not isinstance(model, bytes):
-        raise TypeError(f"a model is a path, bytes or an `onnx.ModelProto`, and not `{type(model).__name__}`")
+        raise TypeError(f"a model is a path, bytes or an `onnx.ModelProto`, not `{type(model).__name__}`")
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def concrete(
     inputs: Sequence[Any], params: Mapping[str, Any] | None, sizes: Mapping[str, int] | None = None, seed: int = 0
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Arrays for the inputs that a caller describes: those that are given, and random ones for shapes."""
+    """Arrays for the caller's inputs: those that were passed, and random ones for shapes."""
     import jax
     import jax.numpy as jnp
 
@@ -208,7 +208,7 @@ def concrete(
 
 
 def random_array(random: np.random.Generator, dtype: np.dtype[Any], shape: tuple[int, ...]) -> np.ndarray:
-    """Random elements of any type that JAX has: normal floats, and small integers that are not negative."""
+    """Random elements of any type that JAX has: normal floats, and small non-negative integers."""
     if dtype == np.bool_:
         return random.integers(0, 2, shape).astype(bool)
     # The types of `ml_dtypes` have one kind, and NumPy converts them from floats of 32 bits.

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import onnx
     import onnx_ir
 
-    # Type checkers know this module also where it is not installed.
+    # Type checkers know this module even if it is not installed.
     from typing_extensions import Unpack
 
 
@@ -133,27 +133,27 @@ def to_onnx(
         input_params: Keyword arguments. Arrays become inputs of the model; other Python values, and tuples of
             numbers, become part of the program.
         model_name: The name of the graph.
-        opset: The opset, 18 to 26. A number is binding; ``None`` selects 23, or a later one that an op needs.
+        opset: The opset, 18 to 26. A number is never raised; ``None`` selects 23, or a later one that an op needs.
         variables: The variables of a Linen module that is not bound.
         enable_double_precision: Trace with 64-bit types.
         return_mode: ``"proto"`` returns an ``onnx.ModelProto``, ``"ir"`` an ``onnx_ir.Model``, ``"bytes"`` the file's bytes;
             ``"file"`` writes ``output_path`` and returns it.
         output_path: The file to write. Every ``return_mode`` writes it; only ``"file"`` needs it.
-        inputs_as_nchw: Inputs, by position or name, that are images with their channels first in the model.
-        outputs_as_nchw: Outputs, by position or name, that are images with their channels first in the model.
+        inputs_as_nchw: Inputs, by position or name, that are channels-first (NCHW) images in the model.
+        outputs_as_nchw: Outputs, by position or name, that are channels-first (NCHW) images in the model.
         input_names: Names of all inputs; by default those of the parameters.
         output_names: Names of all outputs.
         dims: Numbers for symbolic sizes: ``{"B": 8}``.
         dynamic: Sizes that are numbers in ``inputs`` and become symbolic in the model: ``["x:0=batch"]``.
-        weights: ``"embed"`` keeps weights in the model, ``"external"`` in a file beside it, ``"inputs"`` makes them inputs.
+        weights: ``"embed"`` stores weights in the model, ``"external"`` in a separate file, ``"inputs"`` makes them inputs.
         keep_functions: Keep modules and JAX functions as functions of the model.
-        debug_info: Give each node its Python line and its module path.
+        debug_info: Write each node's Python line and module path into the model.
         strict_nan: Treat NaN exactly as XLA does, which makes max-reductions and max-pools slower.
         max_ops: The limit on the ops of the program after its calls are inlined.
-        max_folded: The limit on the bytes of constants that the compiler computes from others.
+        max_folded: The limit on the bytes of constants computed by folding.
         verify: Verify the model, and raise ``VerificationError`` if it differs from JAX.
-        export_mode: ``"web"`` makes one file without external data.
-        normalization_mode: Accepted for scripts of jax2onnx; the compiler chooses by itself.
+        export_mode: ``"web"`` writes one file without external data.
+        normalization_mode: Accepted for scripts of jax2onnx; no effect.
         record_primitive_calls_file: Accepted for scripts of jax2onnx, with a warning.
 
     Returns:
@@ -170,9 +170,9 @@ def to_onnx(
     one_of("weights", weights, ("embed", "external", "inputs"))
     one_of("export_mode", export_mode, ("standard", "web"))
     if weights == "external" and return_mode != "file":
-        raise ValueError("weights='external' needs return_mode='file': the weights are stored beside a file")
+        raise ValueError("weights='external' needs return_mode='file': the weights are stored next to the model file")
     if weights == "external" and export_mode == "web":
-        raise ValueError("export_mode='web' makes one file, and weights='external' two")
+        raise ValueError("export_mode='web' writes one file, but weights='external' writes two")
     options = Options(
         model_name=model_name,
         opset=opset,
@@ -189,14 +189,14 @@ def to_onnx(
         debug_info=debug_info,
         external_data=_external_data(weights, export_mode),
     )
-    # What is wrong with an argument is found before the trace, which can take long.
+    # Invalid arguments are reported before the trace, which can take long.
     options._request()
     with precision(enable_double_precision):
         model = as_model(fn, variables)
         read = _inputs.read(model.signature, inputs, input_params)
         if read.flags:
             flags = ", ".join(f"{name}={value!r}" for name, value in read.flags.items())
-            logger.info("part of the program, and not inputs of the model: %s", flags)
+            logger.info("part of the program, not inputs of the model: %s", flags)
         if weights == "inputs":
             _lowering.check_weight_inputs()
         program = _lowering.lower(model.function, read, model.names)
@@ -268,7 +268,7 @@ def convert(
     return_mode: ReturnMode = "proto",
     **options: Unpack[OptionFields],
 ) -> Any:
-    """Convert a program that is lowered already.
+    """Convert a lowered program.
 
     Args:
         source: A path; the text of a program as ``str`` or ``bytes``; a ``jax.stages.Lowered``; or a
@@ -288,13 +288,13 @@ def convert(
     path = _destination(return_mode, output_path)
     asked = options_of(options)
     if asked.external_data == "always" and return_mode != "file":
-        raise ValueError("external_data='always' needs return_mode='file': the weights are stored beside a file")
+        raise ValueError("external_data='always' needs return_mode='file': the weights are stored next to the model file")
     model = _run(_text(source), asked._request(), path if return_mode == "file" else None)
     return _returned(model, return_mode, path)
 
 
 def check(source: Any, **options: Unpack[OptionFields]) -> tuple[Diagnostic, ...]:
-    """Report every problem of a program, without a model.
+    """Report every problem of a program, without writing a model.
 
     Args:
         source: As in `convert`.
@@ -314,9 +314,9 @@ def ignored(normalization_mode: str, record_primitive_calls_file: Any) -> None:
     """Report jax2onnx's arguments that have no effect here."""
     one_of("normalization_mode", normalization_mode, ("auto", "prefer_native", "force_decomposed"))
     if normalization_mode != "auto":
-        logger.info("normalization_mode=%r changes nothing: normalizations are found in the program", normalization_mode)
+        logger.info("normalization_mode=%r has no effect: normalizations are recognized in the program", normalization_mode)
     if record_primitive_calls_file is not None:
-        warnings.warn("record_primitive_calls_file writes nothing: no primitive is called", stacklevel=3)
+        warnings.warn("record_primitive_calls_file has no effect: the compiler does not convert primitives", stacklevel=3)
 
 
 def precision(double: bool) -> contextlib.AbstractContextManager[Any]:
@@ -340,7 +340,7 @@ def _destination(return_mode: str, output_path: Any) -> str | None:
             raise ValueError("return_mode='file' needs an output_path")
         return None
     if not isinstance(output_path, (str, bytes, os.PathLike)):
-        raise TypeError(f"output_path is {output_path!r}, and must be a path")
+        raise TypeError(f"output_path is {output_path!r}, but must be a path")
     return os.fsdecode(output_path)
 
 
@@ -353,7 +353,7 @@ def _external_data(weights: Weights, export_mode: ExportMode) -> ExternalData:
 def _input_names(
     given: Sequence[str], read: _inputs.Inputs, program: _lowering.Program, weights: Weights
 ) -> tuple[str, ...]:
-    """The names of all inputs, those of weights after the others."""
+    """The names of all inputs, weights last."""
     names = tuple(given or read.names)
     if weights == "inputs" and len(names) == len(read.names):
         names += tuple(array.name for array in program.arrays)
@@ -375,12 +375,12 @@ def _text(source: Any) -> str | tuple[str, bytes]:
         return "<lowered>", module.operation.get_asm(enable_debug_info=True).encode()
     hint = "; `to_onnx` takes a function" if callable(source) else ""
     raise TypeError(
-        f"a program is a path, text, `jax.stages.Lowered` or `jax.export.Exported`, and not `{type(source).__name__}`{hint}"
+        f"a program is a path, text, `jax.stages.Lowered` or `jax.export.Exported`, not `{type(source).__name__}`{hint}"
     )
 
 
 def _run(source: Any, request: dict[str, Any], output: str | None) -> bytes | None:
-    """Convert; returns the model as bytes, or ``None`` when it went to a file. Raises, warns of and logs diagnostics."""
+    """Convert and report diagnostics. Returns the model as bytes, or ``None`` if it was written to a file."""
     converted = _native.convert_text(source, request, output)
     # The caller of `to_onnx` or `convert` is three frames up.
     _diagnostics.report(converted.text, _diagnostics.parse(converted.diagnostics), stacklevel=3)

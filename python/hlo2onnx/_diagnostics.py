@@ -1,4 +1,4 @@
-"""What the compiler reports, as objects, exceptions, warnings and log records."""
+"""Diagnostics as objects, exceptions, warnings and log records."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import warnings
 from typing import Any
 
 logger = logging.getLogger("hlo2onnx")
-"""Logs advice: what could be better about a correct model."""
+"""Logs advice: possible improvements of a correct model."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Label:
-    """A place in the text, with a message.
+    """A span of the text, with a message.
 
     Lines and columns count from 1. Columns and offsets are in bytes. The end is the position after the last byte.
     """
@@ -53,7 +53,7 @@ class PythonFrame:
 
 @dataclasses.dataclass(frozen=True)
 class Diagnostic:
-    """A problem, or an advice, that the compiler reports."""
+    """A problem or a piece of advice that the compiler reports."""
 
     code: str
     """The stable code, such as ``E0201``; ``hlo2onnx explain E0201`` explains it."""
@@ -64,7 +64,7 @@ class Diagnostic:
     message: str
     """One sentence."""
     labels: tuple[Label, ...] = ()
-    """Places in the text, the primary one first."""
+    """Spans of the text, the primary one first."""
     help: str | None = None
     """What to do."""
     notes: tuple[str, ...] = ()

@@ -55,11 +55,11 @@ def onnx_function(
 
 def _mark(target: Any, *, name: str | None) -> Any:
     if not callable(target):
-        raise TypeError(f"an object of type `{builtin_type(target).__name__}` cannot be called, and so is not a function")
+        raise TypeError(f"an object of type `{builtin_type(target).__name__}` is not callable")
     if isinstance(target, builtin_type):
         # `target.__call__` would be that of `type`, which makes instances.
         if not any("__call__" in vars(base) for base in target.__mro__):
-            raise TypeError(f"the instances of `{target.__name__}` cannot be called, and so are not functions")
+            raise TypeError(f"instances of `{target.__name__}` are not callable")
         call = target.__call__
         target.__call__ = _scoped(call, name or target.__name__)  # type: ignore[method-assign]
         return target
@@ -77,7 +77,7 @@ def _scoped(function: Callable[..., Any], name: str) -> Callable[..., Any]:
         if calls is None:
             scope = name
         else:
-            # Two calls in a row would be one scope without the number, as Flax numbers its modules.
+            # Without the number, two consecutive calls would share one scope. Flax numbers its modules too.
             scope = f"{name}_{calls[name]}"
             calls[name] += 1
         with jax.named_scope(scope):

@@ -1,4 +1,4 @@
-"""The inputs that a caller describes, as the abstract arguments that JAX traces with."""
+"""Converts the caller's inputs to the abstract arguments that JAX traces with."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def _is_size(value: Any) -> bool:
 
 
 def _is_symbolic(size: Any) -> bool:
-    """Whether this is a size of JAX's that is not a number."""
+    """Whether this is a symbolic size of JAX."""
     return hasattr(size, "scope") and not isinstance(size, (int, np.integer))
 
 
 def _lacks_size(value: Any) -> bool:
-    """Whether this is a shape with ``None`` for a size, as Keras writes one that is not fixed."""
+    """Whether this is a shape with ``None`` for a size, as Keras writes a dynamic size."""
     if not isinstance(value, (tuple, list)) or all(size is None for size in value):
         return False
     return any(size is None for size in value) and all(size is None or _is_size(size) for size in value)
@@ -85,10 +85,10 @@ class Specifier:
             return jax.ShapeDtypeStruct((), jnp.result_type(value))
         if _lacks_size(value):
             named = tuple("B" if size is None else size for size in value)
-            raise TypeError(f"the shape `{value}` lacks a size; a size that is not fixed has a name: `{named}`")
+            raise TypeError(f"the shape `{value}` lacks a size; name each dynamic size: `{named}`")
         raise TypeError(
             f"an input is of type `{type(value).__name__}`; pass an array, a `jax.ShapeDtypeStruct`, a shape such as "
-            '`("B", 32)`, or a tree of those, and Python flags by `input_params`'
+            '`("B", 32)`, or a tree of those, and Python flags in `input_params`'
         )
 
     def _sizes(self, sizes: Sequence[Any]) -> tuple[Any, ...]:
@@ -97,7 +97,7 @@ class Specifier:
         for size in sizes:
             if isinstance(size, (int, np.integer)) and not 0 <= size < 2**63:
                 raise ValueError(
-                    f"the shape {tuple(sizes)} has the size {size}; a size that is not fixed has a name, such as 'B'"
+                    f"the shape {tuple(sizes)} has the size {size}; name each dynamic size, such as 'B'"
                 )
         if all(isinstance(size, (int, np.integer)) for size in sizes):
             return tuple(map(int, sizes))
@@ -115,13 +115,13 @@ def _is_leaf(value: Any) -> bool:
 
 
 def _element_type(dtype: Any) -> Any:
-    """The type that JAX has for elements of a type."""
+    """JAX's element type for a type."""
     import jax
     import jax.numpy as jnp
 
     if jnp.issubdtype(dtype, jax.dtypes.extended):
         return dtype
-    lacks = f"an input has elements of type `{dtype}`, which JAX lacks; convert it, as with `x.astype('float32')`"
+    lacks = f"an input has elements of type `{dtype}`, which JAX lacks; convert it, for example `x.astype('float32')`"
     if not np.dtype(dtype).isnative:
         raise TypeError(lacks)
     try:
@@ -155,25 +155,25 @@ def read(
 
 
 def check(inputs: Any, params: Any) -> None:
-    """Refuse what is not a list of positional arguments, and a mapping of those with keywords."""
-    # A list of strings holds flags, and one of numbers the arguments themselves.
+    """Check that ``inputs`` is a list of positional arguments, and ``params`` a mapping of keyword arguments."""
+    # A list of strings contains flags, and a list of numbers the arguments themselves.
     mixed = is_shape(inputs) and len({isinstance(size, str) for size in inputs}) == 2
     if mixed or (isinstance(inputs, tuple) and inputs != () and is_shape(inputs)):
         raise TypeError(f"`inputs` must be a list with an item for each positional argument: `inputs=[{tuple(inputs)}]`")
     if not isinstance(inputs, (list, tuple)):
         raise TypeError(
-            "`inputs` must be a list with an item for each positional argument, `inputs=[x]`, and not "
+            "`inputs` must be a list with an item for each positional argument, `inputs=[x]`, not "
             f"`{type(inputs).__name__}`"
         )
     if params is not None and not isinstance(params, Mapping):
-        raise TypeError(f"`input_params` must be a mapping of keyword arguments, and not `{type(params).__name__}`")
+        raise TypeError(f"`input_params` must be a mapping of keyword arguments, not `{type(params).__name__}`")
     for name in params or {}:
         if not isinstance(name, str):
-            raise TypeError(f"`input_params` has the key `{name!r}`, and must have names of arguments")
+            raise TypeError(f"`input_params` has the key `{name!r}`, but its keys must be argument names")
 
 
 def _unique(names: list[str]) -> list[str]:
-    """The names, with a number after each that is already taken."""
+    """The names, with a number added to each that is already taken."""
     found: dict[str, None] = {}
     for name in names:
         candidates = (f"{name}_{index}" if index else name for index in itertools.count())

@@ -1,8 +1,8 @@
-"""From a function to StableHLO text in which large arrays are placeholders.
+"""Lowers a function to StableHLO text in which large arrays are placeholders.
 
 JAX prints an array that a function closes over as a literal, which takes seconds and gigabytes for a large model. Here each
-such array becomes ``stablehlo.custom_call @hlo2onnx.weight()``, and the array itself is kept beside the text. JAX has
-no public way to do so: the handlers that print constants are replaced while a program is lowered.
+such array becomes ``stablehlo.custom_call @hlo2onnx.weight()``, and the array itself stays outside the text. JAX
+has no public API for this: the handlers that print constants are replaced while a program is lowered.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ._inputs import Inputs
 from ._names import Names, identity
 
 TARGET = "hlo2onnx.weight"
-"""What the placeholders call. The compiler knows this name."""
+"""The call target of the placeholders. The compiler knows this name."""
 
 _SMALLEST = 1024
 """Arrays of fewer bytes become literals of the text, unless they have a name in the user's tree."""
@@ -45,7 +45,7 @@ class Array:
     """The element type as MLIR spells it."""
     value: np.ndarray
     held: Any
-    """The user's object. It is known by its identity, so it must live as long as this does."""
+    """The user's object. It is identified by its address, so it must live as long as this object."""
 
     def request(self) -> tuple[str, str, str, list[int], np.ndarray]:
         """The form that the native half accepts."""
@@ -73,7 +73,7 @@ def lower(function: Callable[..., Any], inputs: Inputs, names: Names) -> Program
     # Lines of this package are not the user's.
     source_info_util.register_exclusion(os.path.dirname(__file__))
     if not has_placeholders():
-        warnings.warn(f"{_LITERALS}: the conversion takes long, and initializers lose their names", stacklevel=3)
+        warnings.warn(f"{_LITERALS}: the conversion is slow, and initializers lose their names", stacklevel=3)
     found: dict[Hashable, Array] = {}
     with _placeholders(found, names), counted_calls(), explained(inputs):
         # JAX caches traces by the function; placeholders must not get into that cache.
@@ -109,7 +109,7 @@ def _fresh(function: Callable[..., Any], inputs: Inputs) -> Callable[..., Any]:
     if len({name.name for name in names}) == len(inputs.parameters) + len(inputs.keywords):
         program.__signature__ = inspect.Signature(names)  # type: ignore[attr-defined]
     program.__name__ = getattr(function, "__name__", "program")
-    # JAX's errors name the place of what is wrapped.
+    # JAX's errors name the location of the wrapped function.
     program.__wrapped__ = function  # type: ignore[attr-defined]
     return program
 
@@ -120,7 +120,7 @@ def _is_name(name: str) -> bool:
 
 @contextlib.contextmanager
 def explained(inputs: Inputs) -> Iterator[None]:
-    """Add to an error of the user's program what may be wrong with its inputs, where this Python has notes."""
+    """Add notes about the inputs to an error of the user's program, if this Python supports notes."""
     try:
         yield
     except Exception as error:
@@ -136,7 +136,7 @@ def _notes(error: Exception, inputs: Inputs) -> Iterator[str]:
     if inputs.numbers:
         names = ", ".join(f"`{name}`" for name in inputs.numbers)
         example = f"input_params={{{inputs.numbers[0]!r}: ...}}"
-        yield f"hlo2onnx: these inputs are numbers that the model takes: {names}. Pass a flag by its name: `{example}`"
+        yield f"hlo2onnx: these Python numbers are inputs of the model: {names}. Pass a flag by keyword: `{example}`"
     if not inputs.symbolic:
         return
     leaves = jax.tree_util.tree_leaves((inputs.arguments, inputs.keywords))
@@ -146,7 +146,7 @@ def _notes(error: Exception, inputs: Inputs) -> Iterator[str]:
     if told & {"InconclusiveDimensionOperation", "_DimExpr", *words}:
         yield (
             f"hlo2onnx: the program was traced with the symbolic sizes {', '.join(sorted(words))}. Where it needs numbers, "
-            'pass numbers and name the dimension by `dynamic=["x:0=B"]`, or tell JAX more of the sizes: '
+            'pass numbers and name the dimension by `dynamic=["x:0=B"]`, or give JAX constraints on the sizes: '
             '`jax.export.symbolic_shape("B", constraints=["B >= 2"])`'
         )
 
@@ -164,7 +164,7 @@ _LITERALS = "this release of JAX writes the arrays that a function closes over i
 
 
 def check_weight_inputs() -> None:
-    """Raise where weights cannot become inputs."""
+    """Raise if weights cannot become inputs."""
     if not has_placeholders():
         raise ConversionError(f"{_LITERALS}, so that they cannot become inputs; use an older release, or weights='embed'")
 
@@ -174,17 +174,17 @@ def _main(module: Any) -> Any:
 
 
 def _check_tracers(module: Any, wanted: int) -> None:
-    """Refuse a program with more arguments than the caller has inputs: JAX makes one of each tracer that it reads."""
+    """Reject a program with more arguments than the caller's inputs: JAX adds one for each tracer that it reads."""
     found = [argument for argument in _main(module).arguments if "token" not in str(argument.type)]
     if len(found) > wanted:
         raise TypeError(
-            "the function reads a tracer, a value of a `jax.jit`, `jax.grad` or `jax.vmap` around it, whose elements are "
+            "the function reads a tracer, a value of an enclosing `jax.jit`, `jax.grad` or `jax.vmap`, whose elements are "
             "not known: make it an argument of the function, or convert outside of that transformation"
         )
 
 
 def _check_arguments(module: Any) -> None:
-    """Raise where JAX has made arguments of arrays, as it may do where `_constants_in_place` has no effect."""
+    """Raise if JAX has turned arrays into arguments, which can happen where `_constants_in_place` has no effect."""
     main = _main(module)
     # In older releases the property `arg_attrs` raises where the attribute is missing, and attributes have no `get`.
     attributes = main.attributes["arg_attrs"] if "arg_attrs" in main.attributes else ()  # noqa: SIM401
@@ -219,21 +219,21 @@ def _placeholders(found: dict[Hashable, Array], names: Names) -> Iterator[None]:
         try:
             yield
         finally:
-            # One at a time, and never an empty table: other threads look handlers up without the lock.
+            # Restored one at a time, so that the table is never empty: other threads read it without the lock.
             for kind, handler in before.items():
                 handlers[kind] = handler
 
 
 def _constants_in_place() -> contextlib.AbstractContextManager[Any]:
-    """Keep JAX from making arguments of constants, as JAX 0.7 and later may do, and from a warning of large ones.
+    """Keep JAX from turning constants into arguments, as JAX 0.7 and later may do, and from warning about large ones.
 
-    JAX warns because it would copy them into the program, and here it does not.
+    JAX warns because it would copy them into the program, which does not happen here.
     """
     from jax._src import config
 
     stack = contextlib.ExitStack()
     for name, value in (("use_simplified_jaxpr_constants", False), ("captured_constants_warn_bytes", -1)):
-        # Each came with some release.
+        # Not every release has these settings.
         if callable(setting := getattr(config, name, None)):
             stack.enter_context(setting(value))
     return stack
@@ -254,7 +254,7 @@ def _replacement(
             array = _array(value, held, f"w{len(found)}", names)
             found[identity(held)] = array
         result = _custom_call(array)
-        # Old handlers return the results of an op, new ones its one result.
+        # Old handlers return a sequence of results, new ones the one result.
         return (result,) if _returns_results() else result
 
     return placeholder
@@ -266,7 +266,7 @@ def _is_weight(value: Any, held: Any, names: Names) -> bool:
     if not hasattr(value, "dtype") or jax.numpy.issubdtype(value.dtype, jax.dtypes.extended):
         return False
     if isinstance(held, np.ndarray) and 0 in held.strides and held.size > 1:
-        # A broadcast array is printed by its few elements.
+        # JAX prints a broadcast array by its few distinct elements.
         return False
     return names.of(held) is not None or getattr(held, "nbytes", 0) >= _SMALLEST
 

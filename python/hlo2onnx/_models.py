@@ -37,7 +37,7 @@ def as_model(target: Any, variables: Any = None) -> Model:
         if method == "__call__" or not hasattr(linen.Module, method):
             return _linen(module, method, variables)
     if variables is not None:
-        raise TypeError("`variables` belong to a Flax Linen module; any other function closes over its arrays")
+        raise TypeError("`variables` is only for a Flax Linen module; any other function closes over its arrays")
     if nnx is not None and isinstance(module, nnx.Module):
         return _nnx(nnx, module, method)
     if not callable(target):
@@ -48,14 +48,14 @@ def as_model(target: Any, variables: Any = None) -> Model:
 def _hint(target: Any) -> str:
     """What to do with an object that cannot be called."""
     if isinstance(target, (str, bytes)) or hasattr(target, "mlir_module") or hasattr(target, "compiler_ir"):
-        return "; `convert` takes a program that is lowered already"
+        return "; `convert` takes a lowered program"
     if callable(getattr(target, "apply", None)):
         return "; pass a function, such as `lambda x: transformed.apply(params, None, x)`"
     return ""
 
 
 def _name(target: Any) -> str:
-    """The name of a function, of what it applies in part, or of a class."""
+    """The name of a function, of the function of a partial application, or of a class."""
     while isinstance(target, functools.partial):
         target = target.func
     return getattr(target, "__name__", type(target).__name__)
@@ -64,14 +64,14 @@ def _name(target: Any) -> str:
 def _signature(target: Any) -> Any:
     """The callable whose parameters name the inputs."""
     linen, keras = sys.modules.get("flax.linen"), sys.modules.get("keras")
-    # A layer's own `__call__` takes anything; what it means stands in `call`.
+    # A layer's `__call__` takes any arguments; `call` names them.
     if keras is not None and isinstance(target, keras.Layer):
         return target.call
     partial = target if isinstance(target, functools.partial) else functools.partial(target)
     module = getattr(partial.func, "__self__", None)
     if linen is None or not isinstance(module, linen.Module) or getattr(partial.func, "__name__", "") != "apply":
         return target
-    # So does `apply`, which takes the variables and then what the method takes.
+    # `apply` also takes any arguments: the variables, and then those of the method.
     method = partial.keywords.get("method") or "__call__"
     method = getattr(module, method) if isinstance(method, str) else functools.partial(method, module)
     taken = list(inspect.signature(method).parameters.values())

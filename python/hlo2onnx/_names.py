@@ -1,6 +1,6 @@
 """Names of the arrays that a function closes over: their paths in the user's own trees.
 
-An array is known by its identity. The search begins at a function and follows what it can read: cells, defaults, partial
+An array is identified by its address. The search begins at a function and follows what it can read: cells, defaults, partial
 applications, bound objects, wrapped functions, globals that the code names, and the attributes of the user's objects. It
 never calls what it finds.
 """
@@ -29,7 +29,7 @@ _LIBRARIES = sys.stdlib_module_names | {"jax", "jaxlib", "numpy", "flax", "equin
 
 
 class Names:
-    """Names of arrays. It holds the arrays: their identities last only as long as they live."""
+    """Names of arrays. It keeps the arrays alive, because their identities are valid only as long as they live."""
 
     def __init__(self) -> None:
         self._named: dict[Hashable, tuple[str, Any]] = {}
@@ -39,7 +39,7 @@ class Names:
         self._named.setdefault(identity(array), (name, array))
 
     def of(self, array: Any) -> str | None:
-        """The name of this very array."""
+        """The name of this array."""
         named = self._named.get(identity(array))
         return named[0] if named else None
 
@@ -49,7 +49,7 @@ class Names:
 
 
 def identity(array: Any) -> Hashable:
-    """A key of an array that no other live array has. That of a NumPy array is its memory, since JAX makes views of it."""
+    """A key that no other live array has. For a NumPy array it is the memory, because JAX makes views of it."""
     if isinstance(array, np.ndarray):
         return array.__array_interface__["data"][0], array.shape, array.strides, array.dtype
     return id(array)
@@ -58,7 +58,7 @@ def identity(array: Any) -> Hashable:
 def names_of(root: Any) -> Names:
     """Names of the arrays that are reached from ``root``: their paths below the variable that holds them.
 
-    The first path that is found counts. If trees of several variables share a path, the paths begin with the names of the
+    The first path found applies. If trees of several variables share a path, the paths begin with the names of the
     variables.
     """
     found: dict[int, tuple[tuple[str, ...], str, Any]] = {}
@@ -86,7 +86,7 @@ def names_of(root: Any) -> Names:
             name = "/".join(path) or (variable[-1] if variable else "constant")
             found.setdefault(id(item), (variable if path else variable[:-1], name, item))
             continue
-        # What a wrapper holds has better names than the wrapper's own tree.
+        # The wrapped object has better names than the wrapper's own tree.
         reached = [(variable, path, inner) for inner in _wrapped(item)]
         reached += [(variable, (*path, *below), leaf) for below, leaf in _leaves(item)]
         reached += [((*variable, name), (), value) for name, value in _read_by_code(item)]
@@ -96,7 +96,7 @@ def names_of(root: Any) -> Names:
         most = "/".join(visits.most_common(1)[0][0])
         logger.info(
             "names: the function reaches more than %d objects, most of them from `%s`, and the search for the names of arrays "
-            "stopped there; let the function read no data set, or pass it as an input",
+            "stopped there; if the function reads a data set, pass it as an input",
             _LIMIT,
             most,
         )
@@ -140,7 +140,7 @@ def _read_by_code(item: Any) -> Iterator[tuple[str, Any]]:
         try:
             yield name, cell.cell_contents
         except ValueError:
-            # A cell that nothing was assigned to yet.
+            # An unassigned cell.
             continue
     defaults = attribute(item, "__defaults__") or ()
     positional = code.co_varnames[: code.co_argcount]
@@ -154,7 +154,7 @@ def _read_by_code(item: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _global_names(code: Any) -> Iterator[str]:
-    """Globals that code reads, with those of the functions within it."""
+    """Globals that code reads, including those of its nested functions."""
     yield from code.co_names
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
@@ -231,7 +231,7 @@ def _is_model(item: Any) -> bool:
 
 
 def _is_function(item: Any) -> bool:
-    """Whether this is a function, or what ``jax.jit`` and its like make of one."""
+    """Whether this is a function, or a wrapper of one, such as ``jax.jit`` returns."""
     if isinstance(item, (types.FunctionType, types.BuiltinFunctionType, types.MethodType)):
         return True
     return attribute(item, "__wrapped__") is not None
@@ -272,5 +272,5 @@ def attribute(item: Any, name: str) -> Any:
 
 
 def loaded(name: str) -> Any:
-    """A module, if the user has imported it: a library that was not imported made none of the objects."""
+    """A module, if the user has imported it: a library that was not imported cannot have made an object."""
     return sys.modules.get(name)

@@ -23,13 +23,13 @@ class Options:
     model_name: str | None = None
     """The name of the graph."""
     opset: int | None = None
-    """The opset, 18 to 26. A number is binding."""
+    """The opset, 18 to 26. A number is never raised."""
     strict_nan: bool = False
     """Treat NaN exactly as XLA does, which makes max-reductions and max-pools slower."""
     max_ops: int | None = None
     """The limit on the ops of the program after its calls are inlined."""
     max_folded: int | None = None
-    """The limit on the bytes of constants that the compiler computes from others."""
+    """The limit on the bytes of constants computed by folding."""
     dims: Sequence[tuple[str, int]] | Mapping[str, int] = ()
     """Numbers for symbolic sizes."""
     dynamic: Sequence[str] = ()
@@ -39,22 +39,22 @@ class Options:
     output_names: Sequence[str] = ()
     """Names of all outputs."""
     inputs_as_nchw: Sequence[int | str] = ()
-    """Inputs, by position or name, that are images with their channels first."""
+    """Inputs, by position or name, that are channels-first (NCHW) images in the model."""
     outputs_as_nchw: Sequence[int | str] = ()
-    """Outputs, by position or name, that are images with their channels first."""
+    """Outputs, by position or name, that are channels-first (NCHW) images in the model."""
     keep_functions: bool = False
     """Keep modules and JAX functions as functions of the model."""
     debug_info: bool = False
-    """Give each node its Python line and its module path."""
+    """Write each node's Python line and module path into the model."""
     external_data: ExternalData = "auto"
-    """Whether large constants go to a file beside the model: ``auto``, ``always``, ``never`` or ``reference``, which leaves
-    weights in their own file."""
+    """Whether large constants go to a separate file: ``auto``, ``always``, ``never`` or ``reference``, which leaves weights in
+    their own file."""
     weights: Sequence[str | os.PathLike[str]] | str | os.PathLike[str] = ()
     """Files of weights to bind arguments to: safetensors, npz, or Flax's msgpack."""
     weights_prefix: str | None = None
-    """Use only the tensors below this path, and drop it from their paths."""
+    """Use only the tensors below this path, and remove it from their paths."""
     renames: Sequence[tuple[str, str]] | Mapping[str, str] = ()
-    """Replacements of the beginning of tensors' paths; the first that matches counts."""
+    """Replacements of the beginning of tensors' paths; the first match applies."""
     weights_by_order: bool = False
     """Bind the sorted tensors to the first arguments, for a text without names."""
 
@@ -97,7 +97,7 @@ def options_of(given: Mapping[str, Any]) -> Options:
         if name not in names:
             near = difflib.get_close_matches(name, names, 1)
             known = f"did you mean `{near[0]}`?" if near else f"the options are {', '.join(names)}"
-            raise TypeError(f"there is no option `{name}`; {known}")
+            raise TypeError(f"unknown option `{name}`; {known}")
     return Options(**given)
 
 

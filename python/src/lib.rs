@@ -66,7 +66,11 @@ fn convert_text(
         };
         if let Err(error) = result {
             let path = output.as_deref().unwrap_or(Path::new("the model"));
-            diagnostics.push(failure::unwritable(path, &error));
+            let mut diagnostic = failure::unwritable(path, &error);
+            if let WriteError::TooLarge { .. } = error {
+                diagnostic.help = Some(help_for_large(output.is_some()).to_owned());
+            }
+            diagnostics.push(diagnostic);
         }
     }
     if diagnostics.has_errors() {
@@ -80,6 +84,17 @@ fn convert_text(
     let values =
         values.filter(|_| !failed).map(|map| Py::new(py, Values { map: map.into(), source })).transpose()?;
     Ok(Converted { model: bytes, diagnostics, text, values })
+}
+
+/// How to write a model that is too large for one file. The catalog's help names the command line's `--external-data`,
+/// which `to_onnx` does not have.
+fn help_for_large(is_file: bool) -> &'static str {
+    match is_file {
+        true => {
+            "omit `external_data=\"never\"` or `export_mode=\"web\"`, so that weights go to a separate file"
+        }
+        false => "store the weights in a separate file: `return_mode=\"file\"`",
+    }
 }
 
 /// Checks a text, and returns the report of `hlo2onnx check --format json`.

@@ -89,7 +89,7 @@ impl Request<'_> {
             "never" => Ok(ExternalData::Never),
             "reference" => Ok(ExternalData::Reference),
             other => Err(PyValueError::new_err(format!(
-                "external_data is `{other}`, and must be `auto`, `always`, `never` or `reference`"
+                "external_data is `{other}`, but must be `auto`, `always`, `never` or `reference`"
             ))),
         }
     }

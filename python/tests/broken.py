@@ -1,9 +1,9 @@
-"""Verifies right models, and models with one node broken on purpose, and counts the verdicts.
+"""Verifies correct models, and models with one node broken on purpose, and counts the verdicts.
 
     python python/tests/broken.py [--broken 200] [--right 500] [--seed 0] [--show]
 
-Programs are those of fixtures/ops and fixtures/models. It prints how many broken models are named at the node that was
-broken, and how many right ones it reports as wrong.
+The programs are those of fixtures/ops and fixtures/models. It prints for how many broken models the report names the broken
+node, and how many correct models it reports as wrong.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Program:
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def convert(self) -> onnx.ModelProto | None:
-        """The model; ``None`` where the program is one that the compiler refuses."""
+        """The model; ``None`` if the compiler refuses the program."""
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -58,7 +58,7 @@ class Program:
 
 def operations(pattern: str = "**/*.mlir") -> Iterator[Program]:
     """The cases of fixtures/ops whose values XLA has computed, with their own inputs."""
-    # Python 3.10, which the tests also support, lacks it.
+    # Python 3.10, which the tests also support, lacks this module.
     import tomllib
 
     sys.path.insert(0, str(FIXTURES))
@@ -105,12 +105,12 @@ def mutations(model: onnx.ModelProto, random: np.random.Generator) -> Iterator[t
 
 
 def constant(graph: Any, name: str) -> Any:
-    """The initializer of that name, if there is one."""
+    """The initializer of that name, if it exists."""
     return next((tensor for tensor in graph.initializer if tensor.name == name), None)
 
 
 def put_constant(graph: Any, node: Any, place: int, array: np.ndarray) -> None:
-    """Let a node alone read another constant."""
+    """Make only this node read another constant."""
     name = f"broken/{node.input[place]}"
     graph.initializer.append(numpy_helper.from_array(array, name))
     node.input[place] = name
@@ -136,7 +136,7 @@ def change_axis(graph: Any, node: Any, random: np.random.Generator) -> bool:
 
 
 def change_constant(graph: Any, node: Any, random: np.random.Generator) -> bool:
-    """A wrong element of a constant of numbers."""
+    """A wrong element of a constant."""
     for place, name in enumerate(node.input):
         tensor = constant(graph, name)
         if tensor is None or tensor.data_type not in (onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE):
@@ -152,7 +152,7 @@ def change_constant(graph: Any, node: Any, random: np.random.Generator) -> bool:
 
 
 def drop_broadcast(graph: Any, node: Any, random: np.random.Generator) -> bool:
-    """An Expand that does nothing."""
+    """An Expand without effect."""
     if node.op_type != "Expand":
         return False
     node.op_type = "Identity"
@@ -161,7 +161,7 @@ def drop_broadcast(graph: Any, node: Any, random: np.random.Generator) -> bool:
 
 
 def shift_index(graph: Any, node: Any, random: np.random.Generator) -> bool:
-    """Positions that are one too high or low: of a slice, or of what is gathered."""
+    """Off-by-one positions of a slice, gather or scatter."""
     if node.op_type not in ("Slice", "Gather", "GatherND", "GatherElements", "ScatterND", "ScatterElements"):
         return False
     tensor = constant(graph, node.input[1])
@@ -194,7 +194,7 @@ CHANGES: dict[str, Callable[[Any, Any, np.random.Generator], bool]] = {
 
 
 def check_right(programs: Iterator[Program], wanted: int, show: bool, places: bool = False) -> tuple[int, list[str]]:
-    """How many right models were verified, and those that were taken for wrong."""
+    """How many correct models were verified, and those that were reported as wrong."""
     done, imprecise, alarms = 0, 0, []
     for program in programs:
         if done == wanted:
@@ -221,16 +221,16 @@ def check_right(programs: Iterator[Program], wanted: int, show: bool, places: bo
             try:
                 fault = false_place(program, model)
             except Exception as error:
-                print(f"{program.name}: its places cannot be checked: {str(error).strip()[:200]}")
+                print(f"{program.name}: its segments cannot be checked: {str(error).strip()[:200]}")
                 continue
             if fault is not None:
-                alarms.append(f"{program.name}: a place of a right model would be named" + (f"\n{fault}" if show else ""))
+                alarms.append(f"{program.name}: a segment of a correct model would be named" + (f"\n{fault}" if show else ""))
     print(f"{imprecise} programs do not run in 64 bits")
     return done, alarms
 
 
 def check_broken(programs: Iterator[Program], wanted: int, seed: int, each: int, show: bool) -> tuple[int, int, list[str]]:
-    """How many broken models were verified and how many are named at the node, and what became of the others."""
+    """How many broken models were verified, how many reports name the broken node, and the verdicts on the others."""
     random = np.random.default_rng(seed)
     done, named, others = 0, 0, []
     for program in programs:
@@ -251,7 +251,7 @@ def check_broken(programs: Iterator[Program], wanted: int, seed: int, each: int,
                 others.append(f"{program.name}: {what} `{node}`: {type(error).__name__}: {str(error).strip()[:300]}")
                 continue
             if report.passed:
-                # Some changes change nothing: an axis of size 1, a constant that no result depends on.
+                # Some changes have no effect: an axis of size 1, a constant that no result depends on.
                 if is_equal(program, model, broken):
                     continue
                 done, taken = done + 1, taken + 1
@@ -274,13 +274,13 @@ def run_of(program: Program, model: Any) -> Run:
 
 
 def false_place(program: Program, model: Any) -> Fault | None:
-    """The part of a right model that would be named if the whole differed; there must be none."""
+    """The part of a correct model that would be named if the whole differed; it must be ``None``."""
     run = run_of(program, model)
     return Segments(model, run.known(), run.feeds).first_fault()
 
 
 def is_equal(program: Program, model: Any, broken: Any) -> bool:
-    """Whether both models compute the same bits for what the verification fed."""
+    """Whether both models compute the same bits for the inputs of the verification."""
     feeds = run_of(program, model).feeds
     pairs = zip(Runner(model)(feeds), Runner(broken)(feeds))
     return all(np.array_equal(one, other, equal_nan=one.dtype.kind == "f") for one, other in pairs)
@@ -294,14 +294,14 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--every", type=int, default=1, help="take every Nth operation fixture")
     parser.add_argument("--ops", default="**/*.mlir", help="the operation fixtures")
-    parser.add_argument("--places", action="store_true", help="also look for places in right models that would be named")
-    parser.add_argument("--show", action="store_true", help="print the reports of what fails")
+    parser.add_argument("--places", action="store_true", help="also look for segments of correct models that would be named")
+    parser.add_argument("--show", action="store_true", help="print the reports of failures")
     asked = parser.parse_args()
     start = time.time()
     programs = [*models(), *list(operations(asked.ops))[:: asked.every]]
     done, alarms = check_right(iter(programs), asked.right, asked.show, asked.places)
     print("\n".join(alarms))
-    print(f"false alarms: {len(alarms)} of {done} right models, {time.time() - start:.0f} s", flush=True)
+    print(f"false alarms: {len(alarms)} of {done} correct models, {time.time() - start:.0f} s", flush=True)
     start = time.time()
     count, named, others = check_broken(iter(programs), asked.broken, asked.seed, asked.each, asked.show)
     print("\n".join(others))

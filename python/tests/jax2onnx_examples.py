@@ -41,7 +41,7 @@ SAME = (
 
 
 def main() -> int:
-    """Run the examples; returns 1 where one fails."""
+    """Run the examples; returns 1 if one fails."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("words", nargs="*")
     words = parser.parse_args().words
@@ -71,7 +71,7 @@ def cases() -> Iterator[tuple[str, dict[str, Any]]]:
     def onnx_function(target: Any = None, **options: Any) -> Any:
         if target is None:
             return lambda target: onnx_function(target, **options)
-        # One example writes to what jax2onnx keeps of a function.
+        # One example writes to jax2onnx's record of a function.
         key = f"onnx_fn::{target.__module__}.{target.__qualname__}"
         plugin_system.PLUGIN_REGISTRY[key] = types.SimpleNamespace(primitive=types.SimpleNamespace())
         return hlo2onnx.onnx_function(target, **options)
@@ -88,7 +88,7 @@ def cases() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def run(case: dict[str, Any]) -> tuple[bool, str]:
-    """Convert one example, and compare it where it has one result for given inputs."""
+    """Convert one example, and compare it unless the example skips the numeric validation."""
     double = bool(case.get("run_only_f64_variant"))
     dtype = jnp.float64 if double else jnp.float32
     with jax.enable_x64(double):
@@ -101,7 +101,7 @@ def run(case: dict[str, Any]) -> tuple[bool, str]:
         target, inputs, opset=case.get("opset_version"), enable_double_precision=double, **options
     )
     if case.get("skip_numeric_validation"):
-        return True, "converted; its results are not to be compared"
+        return True, "converted; the example skips the comparison"
     shared = {name: options[name] for name in ("input_params", "inputs_as_nchw", "outputs_as_nchw") if name in options}
     return hlo2onnx.allclose(
         target, model, inputs, rtol=RTOL, atol=ATOL, enable_double_precision=double, **shared
@@ -109,7 +109,7 @@ def run(case: dict[str, Any]) -> tuple[bool, str]:
 
 
 def inputs_of(case: dict[str, Any], dtype: Any) -> list[Any]:
-    """What jax2onnx's own tests hand over."""
+    """The arguments of jax2onnx's own tests."""
     if "input_values" in case:
         return list(case["input_values"])
     shapes = [shape if isinstance(shape, (tuple, list)) else (shape,) for shape in case.get("input_shapes", ())]

@@ -1,4 +1,4 @@
-"""Runs the tests of the package with releases of JAX from the oldest to the newest.
+"""Runs the tests of the package with JAX releases from the oldest to the newest.
 
     python3 python/tests/matrix.py                       # all releases that an interpreter is found for
     python3 python/tests/matrix.py --jax 0.4.30 newest
@@ -27,7 +27,7 @@ Version = tuple[int, int]
 
 @dataclasses.dataclass(frozen=True)
 class Release:
-    """A release of JAX, with what fits it."""
+    """A JAX release, with the versions that fit it."""
 
     jax: str
     packages: tuple[str, ...]
@@ -56,11 +56,11 @@ RELEASES = (
 
 
 class Missing(Exception):
-    """Something that the tests need is not here."""
+    """Something that the tests need is missing."""
 
 
 def main() -> int:
-    """Run what the command line asks for; returns the exit status."""
+    """Run the command; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     choices = ["oldest", *(release.jax for release in RELEASES)]
     parser.add_argument("--jax", nargs="+", choices=choices, help="only these; `oldest` is that of an interpreter at hand")
@@ -93,11 +93,11 @@ def main() -> int:
 
 
 class NoInterpreter(Missing):
-    """No Python that is found has wheels of a release."""
+    """No available Python has wheels of a release."""
 
 
 def find_interpreters(given: Sequence[str] | None) -> dict[Version, str]:
-    """Interpreters by their version: those that are given, or this one and those on PATH."""
+    """Interpreters by their version: those that were passed, or this one and those on PATH."""
     candidates = given or [sys.executable, *(f"python3.{minor}" for minor in range(10, 15))]
     found: dict[Version, str] = {}
     for candidate in candidates:
@@ -108,7 +108,7 @@ def find_interpreters(given: Sequence[str] | None) -> dict[Version, str]:
             continue
         code = "import sys; print(*sys.version_info[:2])"
         asked = subprocess.run([path, "-c", code], capture_output=True, text=True, check=False)
-        # A shim on PATH may stand for a version that is not active.
+        # A shim on PATH may represent a version that is not active.
         if asked.returncode == 0:
             major, minor = map(int, asked.stdout.split())
             found.setdefault((major, minor), path)
@@ -150,7 +150,7 @@ def dotted(version: Version) -> str:
 
 
 def environment(release: Release, chosen: tuple[Version, str], folder: pathlib.Path) -> pathlib.Path:
-    """The interpreter of the environment of a release, which is made where it is missing."""
+    """The interpreter of the environment of a release, which is created if it is missing."""
     version, interpreter = chosen
     packages = release.requirements()
     place = folder / f"jax-{release.jax}-python-{dotted(version)}"
@@ -161,7 +161,7 @@ def environment(release: Release, chosen: tuple[Version, str], folder: pathlib.P
     checked([interpreter, "-m", "venv", "--clear", str(place)], "cannot make a virtual environment")
     install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:"]
     checked([*install, *packages], "pip cannot install the packages of the tests (is there a network?)")
-    # It is written last, so that what was interrupted is made anew.
+    # It is written last, so that an interrupted installation is repeated.
     marker.write_text("\n".join(packages))
     return python
 
@@ -196,7 +196,7 @@ def run(python: pathlib.Path, library: pathlib.Path, arguments: Sequence[str]) -
 
 
 def checked(command: Sequence[str], failure: str) -> None:
-    """Run a command, and report what it printed where it fails."""
+    """Run a command, and report its output if it fails."""
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode:
         raise Missing(f"{failure}: `{' '.join(command)}` returned {done.returncode}\n{done.stdout}")

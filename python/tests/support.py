@@ -1,4 +1,4 @@
-"""What the tests share: running a model, and comparing it with what it comes from."""
+"""Helpers of the tests: running a model, and comparing it with its function."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def run(model: Any, *inputs: Any) -> list[np.ndarray]:
 
 
 def agree(fn: Any, model: Any, *inputs: Any, rtol: float = 1e-4, atol: float = 1e-5) -> None:
-    """Fail where the model's results are not those of ``fn``, also in their types and shapes."""
+    """Fail if the model's results differ from those of ``fn``, including their types and shapes."""
     inputs = jax.tree_util.tree_map(jax.numpy.asarray, inputs)
     wanted = jax.tree_util.tree_leaves(fn(*inputs))
     found = run(model, *jax.tree_util.tree_leaves(inputs))
@@ -52,9 +52,9 @@ def agree(fn: Any, model: Any, *inputs: Any, rtol: float = 1e-4, atol: float = 1
 
 
 def whole(model: onnx.ModelProto, arrays: dict[str, Any]) -> dict[str, str]:
-    """Of the user's arrays that are whole in the model, their paths and the names they have there.
+    """The paths of the user's arrays that are whole in the model, with their names there.
 
-    An array is whole where an initializer has its elements, in whatever order of dimensions.
+    An array is whole if an initializer has its elements, in any order of dimensions.
     """
     by_elements: dict[Any, list[str]] = {}
     for name, array in initializers(model).items():
@@ -64,7 +64,7 @@ def whole(model: onnx.ModelProto, arrays: dict[str, Any]) -> dict[str, str]:
 
 
 def share(model: onnx.ModelProto, arrays: dict[str, Any]) -> tuple[int, int]:
-    """How many of the user's arrays have their path in the model, of how many that are whole in it."""
+    """The number of the user's arrays that are named by their path in the model, and the number that are whole in it."""
     found = whole(model, arrays)
     return sum(path == name for path, name in found.items()), len(found)
 
@@ -84,12 +84,12 @@ def paths(tree: Any) -> dict[str, Any]:
 
 
 def convert(fn: Any, *inputs: Any, **options: Any) -> onnx.ModelProto:
-    """A model that the checker of ONNX accepts."""
+    """A model that ONNX's checker accepts."""
     model = hlo2onnx.to_onnx(fn, list(inputs), **options)
     onnx.checker.check_model(model, full_check=True)
     return model
 
 
 def random(*shape: int, dtype: Any = np.float32, seed: int = 0) -> np.ndarray:
-    """An array of normal numbers, no two of which are equal."""
+    """An array of distinct normal numbers."""
     return np.random.default_rng(seed).standard_normal(shape).astype(dtype)

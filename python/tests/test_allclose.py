@@ -1,4 +1,4 @@
-"""``allclose`` compares a model with what it comes from."""
+"""``allclose`` compares a model with its function."""
 
 import jax
 import jax.numpy as jnp
@@ -49,8 +49,8 @@ def test_names_the_output_that_differs():
 
 def test_shapes_and_counts_that_differ():
     model = convert(program, X)
-    assert "returns 1 arrays, and the model 2" in hlo2onnx.allclose(lambda x: x, model, [X])[1]
-    assert "has 1 inputs, and 2 arrays" in hlo2onnx.allclose(lambda x, y: x, model, [X, X])[1]
+    assert "returns 1 arrays, but the model returns 2" in hlo2onnx.allclose(lambda x: x, model, [X])[1]
+    assert "has 1 inputs, but 2 arrays" in hlo2onnx.allclose(lambda x, y: x, model, [X, X])[1]
     other = convert(lambda x: x[:1], X)
     assert "has the shape (1, 8)" in hlo2onnx.allclose(lambda x: x, other, [X])[1]
 
@@ -177,7 +177,7 @@ def test_inputs_that_the_model_does_not_take():
         assert not agreed and message.startswith("ONNX Runtime cannot run the model on these inputs")
     with pytest.raises(ValueError, match="outputs_as_nchw: the model has no value `7`; it has best, logits"):
         hlo2onnx.allclose(program, model, [X], outputs_as_nchw=[7])
-    with pytest.raises(ValueError, match="the input `x` has 2 dimensions, and an image has 4"):
+    with pytest.raises(ValueError, match="the input `x` has 2 dimensions, but an image has 4"):
         hlo2onnx.allclose(program, model, [X], inputs_as_nchw=["x"])
 
 

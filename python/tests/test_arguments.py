@@ -1,4 +1,4 @@
-"""Wrong arguments are refused before the trace, by a message that names them."""
+"""Wrong arguments are rejected before the trace, with a message that names them."""
 
 import re
 
@@ -20,27 +20,27 @@ def never_traced(x):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"opset": "23"}, "opset is '23', and must be a number"),
-        ({"opset": 23.0}, "opset is 23.0, and must be a number"),
-        ({"opset": -1}, "opset is -1, and must be a number from 0"),
-        ({"opset": True}, "opset is True, and must be a number"),
-        ({"model_name": 3}, "model_name is 3, and must be a string"),
-        ({"input_names": "x"}, "input_names is 'x', and must be a list"),
-        ({"input_names": {"x": "y"}}, "input_names is {'x': 'y'}, and must be a list"),
-        ({"output_names": [None]}, "output_names is [None], and must be a list of strings"),
-        ({"inputs_as_nchw": 0}, "inputs_as_nchw is 0, and must be a list"),
-        ({"outputs_as_nchw": [0.5]}, "outputs_as_nchw is [0.5], and must be a list of positions or names"),
-        ({"dims": "B=3"}, "dims is 'B=3', and must be a list"),
-        ({"dims": ["B"]}, "dims is ['B'], and must be a mapping"),
-        ({"dims": {"B": 2.5}}, "dims['B'] is 2.5, and must be a number"),
-        ({"dims": {"B": -1}}, "dims['B'] is -1, and must be a size"),
-        ({"dims": {"B": 2**70}}, "dims['B'] is 1180591620717411303424, and must be a size"),
-        ({"dynamic": "x:0=b"}, "dynamic is 'x:0=b', and must be a list"),
-        ({"dynamic": [("x", 0, "b")]}, "dynamic is [('x', 0, 'b')], and must be a list of strings"),
-        ({"keep_functions": "yes"}, "keep_functions is 'yes', and must be True or False"),
-        ({"max_ops": "many"}, "max_ops is 'many', and must be a number"),
-        ({"output_path": 3}, "output_path is 3, and must be a path"),
-        ({"return_mode": "text"}, "return_mode is 'text', and must be 'proto', 'ir', 'file' or 'bytes'"),
+        ({"opset": "23"}, "opset is '23', but must be an integer"),
+        ({"opset": 23.0}, "opset is 23.0, but must be an integer"),
+        ({"opset": -1}, "opset is -1, but must be an integer from 0"),
+        ({"opset": True}, "opset is True, but must be an integer"),
+        ({"model_name": 3}, "model_name is 3, but must be a string"),
+        ({"input_names": "x"}, "input_names is 'x', but must be a list"),
+        ({"input_names": {"x": "y"}}, "input_names is {'x': 'y'}, but must be a list"),
+        ({"output_names": [None]}, "output_names is [None], but must be a list of strings"),
+        ({"inputs_as_nchw": 0}, "inputs_as_nchw is 0, but must be a list"),
+        ({"outputs_as_nchw": [0.5]}, "outputs_as_nchw is [0.5], but must be a list of positions or names"),
+        ({"dims": "B=3"}, "dims is 'B=3', but must be a list"),
+        ({"dims": ["B"]}, "dims is ['B'], but must be a mapping"),
+        ({"dims": {"B": 2.5}}, "dims['B'] is 2.5, but must be an integer"),
+        ({"dims": {"B": -1}}, "dims['B'] is -1, but must be a size"),
+        ({"dims": {"B": 2**70}}, "dims['B'] is 1180591620717411303424, but must be a size"),
+        ({"dynamic": "x:0=b"}, "dynamic is 'x:0=b', but must be a list"),
+        ({"dynamic": [("x", 0, "b")]}, "dynamic is [('x', 0, 'b')], but must be a list of strings"),
+        ({"keep_functions": "yes"}, "keep_functions is 'yes', but must be True or False"),
+        ({"max_ops": "many"}, "max_ops is 'many', but must be an integer"),
+        ({"output_path": 3}, "output_path is 3, but must be a path"),
+        ({"return_mode": "text"}, "return_mode is 'text', but must be 'proto', 'ir', 'file' or 'bytes'"),
     ],
 )
 def test_wrong_options(options, message):
@@ -57,9 +57,9 @@ def test_wrong_normalization_mode():
 
 def test_options_that_do_not_exist():
     for call in (hlo2onnx.convert, hlo2onnx.check):
-        with pytest.raises(TypeError, match=r"there is no option `input_name`; did you mean `input_names`\?"):
+        with pytest.raises(TypeError, match=r"unknown option `input_name`; did you mean `input_names`\?"):
             call(LOWERED, input_name=["x"])
-    with pytest.raises(TypeError, match="there is no option `zzz`; the options are model_name, opset"):
+    with pytest.raises(TypeError, match="unknown option `zzz`; the options are model_name, opset"):
         hlo2onnx.verify(LOWERED, hlo2onnx.convert(LOWERED), zzz=1)
 
 
@@ -114,7 +114,7 @@ def test_paths_of_bytes(tmp_path):
 
 def test_what_is_not_a_function():
     for given in (LOWERED, "model.mlir"):
-        with pytest.raises(TypeError, match="`convert` takes a program that is lowered already"):
+        with pytest.raises(TypeError, match="`convert` takes a lowered program"):
             hlo2onnx.to_onnx(given, [X])
     with pytest.raises(TypeError, match="`to_onnx` takes a function"):
         hlo2onnx.convert(lambda x: x)

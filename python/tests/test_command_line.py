@@ -62,7 +62,7 @@ def test_main_returns_the_status(tmp_path):
     handler = signal.getsignal(signal.SIGINT)
     assert main(["check", str(tmp_path / "model.mlir")]) == 0
     assert main(["check", str(tmp_path / "none.mlir")]) == 1
-    # A caller in the same process keeps his own handler of interrupts.
+    # A caller in the same process keeps its handler of interrupts.
     assert signal.getsignal(signal.SIGINT) is handler
 
 

@@ -1,4 +1,4 @@
-"""What goes wrong: exceptions, warnings and advice."""
+"""Exceptions, warnings and advice."""
 
 import contextlib
 import linecache
@@ -122,7 +122,7 @@ def test_errors_of_the_user_s_program_pass_through():
         convert(lambda x: x + jnp.ones((5, 7)), X)
 
 
-def test_handlers_are_back_after_an_error():
+def test_handlers_are_restored_after_an_error():
     from jax._src.interpreters import mlir
 
     before = dict(mlir._constant_handlers)
@@ -137,14 +137,14 @@ def test_warnings_have_the_caller_s_line():
         warnings.simplefilter("always")
         hlo2onnx.to_onnx(lambda x: x + 1, [X], record_primitive_calls_file="calls.txt")
     assert [warning.filename for warning in caught] == [__file__]
-    assert "record_primitive_calls_file writes nothing" in str(caught[0].message)
+    assert "record_primitive_calls_file has no effect" in str(caught[0].message)
 
 
 def test_conversion_warnings():
     def mean(x):
         return x / len(x)
 
-    # The compiler cannot tell whether the divisor is the dynamic size.
+    # The compiler does not know whether the divisor is the dynamic size.
     lowered = jax.jit(mean).lower(X)
     for convert_it in (
         lambda: hlo2onnx.to_onnx(mean, [X], dynamic=["x:0=batch"]),
@@ -158,7 +158,7 @@ def test_conversion_warnings():
 def test_advice_is_logged(caplog):
     with caplog.at_level(logging.INFO, logger="hlo2onnx"):
         convert(lambda x: x + 1, X, normalization_mode="prefer_native")
-    assert "normalization_mode='prefer_native' changes nothing" in caplog.text
+    assert "normalization_mode='prefer_native' has no effect" in caplog.text
 
 
 def test_tracers_of_another_trace():
@@ -170,7 +170,7 @@ def test_tracers_of_another_trace():
             transform(outer)(X)
 
 
-def test_large_constants_are_no_reason_for_a_warning():
+def test_large_constants_do_not_cause_a_warning():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         setting = getattr(jax._src.config, "captured_constants_warn_bytes", None)
@@ -185,7 +185,7 @@ def test_opset_that_is_too_old():
     assert "opset" in str(refused(lambda x: x, X, opset=3))
 
 
-def test_options_are_those_of_python():
+def test_messages_spell_options_for_python():
     image = np.zeros((2, 3), np.float32)
     with pytest.raises(hlo2onnx.ConversionError, match="`inputs_as_nchw=` does not match") as caught:
         hlo2onnx.to_onnx(lambda x: x, [image], inputs_as_nchw=["x"])

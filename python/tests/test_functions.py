@@ -1,4 +1,4 @@
-"""Conversions of functions, whatever makes them."""
+"""Conversions of functions of all kinds."""
 
 import functools
 
@@ -106,7 +106,7 @@ def test_no_inputs():
 def test_what_is_not_a_function():
     with pytest.raises(TypeError, match="neither a function nor a model"):
         convert(3, X)
-    with pytest.raises(TypeError, match="belong to a Flax Linen module"):
+    with pytest.raises(TypeError, match="is only for a Flax Linen module"):
         convert(lambda x: x, X, variables={})
 
 

@@ -1,4 +1,4 @@
-"""Images with their channels first or last."""
+"""Images in NHWC and NCHW."""
 
 import flax.linen as nn
 import jax

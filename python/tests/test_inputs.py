@@ -1,4 +1,4 @@
-"""What a caller may say of inputs, and the names that they get."""
+"""The descriptions of inputs that a caller may pass, and the names of the inputs."""
 
 import collections
 import sys
@@ -83,12 +83,12 @@ def test_bad_shape():
         hlo2onnx.to_onnx(double, X)
     with pytest.raises(TypeError, match="an input is of type `object`"):
         convert(double, object())
-    with pytest.raises(TypeError, match="Python flags by `input_params`"):
+    with pytest.raises(TypeError, match="Python flags in `input_params`"):
         convert(double, "mode")
-    with pytest.raises(TypeError, match=r"lacks a size; a size that is not fixed has a name: `\('B', 8\)`"):
+    with pytest.raises(TypeError, match=r"lacks a size; name each dynamic size: `\('B', 8\)`"):
         convert(double, (None, 8))
     for size in (-1, 2**63):
-        with pytest.raises(ValueError, match=f"has the size {size}; a size that is not fixed has a name"):
+        with pytest.raises(ValueError, match=f"has the size {size}; name each dynamic size"):
             convert(double, (size, 8))
 
 
@@ -104,10 +104,10 @@ def test_elements_that_jax_lacks(dtype):
         (("B", 8), r"`inputs=\[\('B', 8\)\]`"),
         (["B", 8], r"`inputs=\[\('B', 8\)\]`"),
         ((3, 8), r"`inputs=\[\(3, 8\)\]`"),
-        (None, "and not `NoneType`"),
-        ({"x": (3, 8)}, "and not `dict`"),
-        ("B", "and not `str`"),
-        (iter([X]), "and not `list_iterator`"),
+        (None, "not `NoneType`"),
+        ({"x": (3, 8)}, "not `dict`"),
+        ("B", "not `str`"),
+        (iter([X]), "not `list_iterator`"),
     ],
 )
 def test_inputs_that_are_not_a_list(inputs, message):
@@ -122,7 +122,7 @@ def test_params_that_are_not_keywords():
         convert(double, X, input_params={1: 2})
 
 
-def test_tuples_of_numbers_are_flags_and_those_with_a_name_shapes():
+def test_tuples_of_numbers_are_flags_and_tuples_with_a_name_are_shapes():
     def total(x, *, axis, rows):
         return x.sum(axis) + rows
 

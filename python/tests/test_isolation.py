@@ -1,4 +1,4 @@
-"""A conversion leaves the user's program, arrays, and JAX as they were."""
+"""A conversion does not change the user's program, its arrays, or JAX."""
 
 import gc
 import threading
@@ -35,7 +35,7 @@ def test_a_later_jit_of_the_same_function_works():
     assert "hlo2onnx" not in jitted.lower(X).as_text()
 
 
-def test_inner_jits_are_not_spoilt_either_way():
+def test_inner_jits_stay_intact():
     inner, weight = closing_over(2)
     inner = jax.jit(inner)
     outer = lambda x: inner(x) * 2  # noqa: E731
@@ -73,7 +73,7 @@ def is_kept_alive(use):
 
 
 def test_arrays_are_not_kept_alive():
-    # JAX 0.12 itself keeps the constants of what it has lowered with all its arguments.
+    # JAX 0.12 itself keeps the constants of functions that it has lowered with `keep_unused`.
     by_jax = is_kept_alive(lambda program: jax.jit(program, keep_unused=True).lower(X))
     assert is_kept_alive(lambda program: convert(program, X)) <= by_jax
 
@@ -151,7 +151,7 @@ def test_a_conversion_within_a_trace():
     agree(program, inside[0], X)
 
 
-def test_leaked_tracers_are_none():
+def test_no_tracers_leak():
     program, _ = closing_over(7)
     with jax.checking_leaks():
         convert(program, X)

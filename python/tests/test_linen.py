@@ -43,7 +43,7 @@ def block():
 
 
 def randomized(variables):
-    """Fresh biases and means are zeros, which say nothing."""
+    """Variables without zeros: initial biases and means are zeros, which would hide errors."""
     leaves, tree = jax.tree_util.tree_flatten(variables)
     changed = [abs(jnp.asarray(random(*leaf.shape, seed=seed))) + 0.1 for seed, leaf in enumerate(leaves)]
     return jax.tree_util.tree_unflatten(tree, changed)
@@ -162,7 +162,7 @@ def test_apply_is_a_function_of_the_variables():
     assert names(convert(module.apply, X, variables=variables).graph.input) == ["inputs"]
 
 
-def test_apply_in_part_names_the_inputs_of_the_method():
+def test_partial_apply_names_the_inputs_of_the_method():
     class Coder(nn.Module):
         def setup(self):
             self.layer = nn.Dense(3)

@@ -62,7 +62,7 @@ DATA = [np.zeros(1, np.float32) for _ in range(30_000)]
 GLOBAL_WEIGHT = jnp.asarray(random(8, 8))
 
 
-def test_weights_beside_many_arrays():
+def test_weights_among_many_arrays():
     model = convert(lambda x: x * DATA[0] @ GLOBAL_WEIGHT, X)
     assert share(model, {"GLOBAL_WEIGHT": GLOBAL_WEIGHT}) == (1, 1)
 
@@ -75,7 +75,7 @@ class Record:
 RECORDS = [Record() for _ in range(300)]
 
 
-def test_weights_beside_many_objects(monkeypatch, caplog):
+def test_weights_among_many_objects(monkeypatch, caplog):
     monkeypatch.setattr(_names, "_LIMIT", 200)
     monkeypatch.setattr(_names, "_SHARE", 20)
 
@@ -187,7 +187,7 @@ def test_normalized_weights_have_the_name_of_their_kernel():
     agree(program, model, X)
 
 
-def test_weights_of_several_have_the_name_of_none():
+def test_weights_computed_from_several_arrays_keep_none_of_their_names():
     first, second = jnp.asarray(random(8, 4)), jnp.asarray(random(8, 4, seed=1))
     model = convert(lambda x: x @ (first + second), X)
     assert not {"first", "second"} & set(initializers(model))
@@ -264,7 +264,7 @@ def test_empty_array():
     agree(program, convert(program, X), X)
 
 
-def test_objects_that_raise_are_walked_past():
+def test_objects_that_raise_are_skipped():
     class Hostile:
         def __init__(self):
             self.weight = jnp.asarray(random(8, 8))

@@ -36,7 +36,7 @@ def randomized(module):
 
 
 def held(variable):
-    """The array in a variable; the newest releases warn of ``.value``."""
+    """The array in a variable; the newest releases warn about ``.value``."""
     return variable.get_value() if hasattr(variable, "get_value") else variable.value
 
 
@@ -103,7 +103,7 @@ def test_split_state(net):
     assert named == whole >= 3
 
 
-def test_state_of_the_module_stays():
+def test_state_of_the_module_does_not_change():
     net = Net(nnx.Rngs(0))
     net.dropout.deterministic = False
     before = jax.tree_util.tree_leaves(nnx.state(net, nnx.RngCount))

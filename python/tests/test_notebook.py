@@ -1,4 +1,4 @@
-"""Runs docs/notebook.ipynb: in a kernel where nbclient is installed, and cell by cell elsewhere."""
+"""Runs docs/notebook.ipynb: in a kernel if nbclient is installed, otherwise cell by cell."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         if cell["cell_type"] != "code":
             continue
         source, name = "".join(cell["source"]), f"<cell {number}>"
-        # As IPython does, so that diagnostics can quote the line.
+        # IPython does the same, so that diagnostics can quote the line.
         linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
         exec(compile(source, name, "exec"), namespace)
     error = namespace["problem"]
@@ -39,7 +39,7 @@ def test_kernel(tmp_path: Path) -> None:
     nbclient, nbformat = map(importlib.import_module, ("nbclient", "nbformat"))
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     nbformat.validate(notebook)
-    # The kernel finds the package where this process does.
+    # The kernel imports the package from the same path as this process.
     environment = {**os.environ, "PYTHONPATH": str(Path(hlo2onnx.__file__).parents[1])}
     client = nbclient.NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(tmp_path)}})
     client.execute(env=environment)

@@ -1,4 +1,4 @@
-"""``onnx_function`` marks what becomes a function of the model."""
+"""``onnx_function`` marks functions and classes that become functions of the model."""
 
 import jax
 import jax.numpy as jnp
@@ -62,7 +62,7 @@ def test_class():
     agree(lambda x: second(first(x)), model, X)
 
 
-def test_what_is_marked_stays_what_it_is():
+def test_marks_do_not_change_the_target():
     assert squash.__name__ == "squash"
     assert isinstance(Block, type)
     assert Block.__doc__ == "A block."
@@ -141,5 +141,5 @@ def test_what_cannot_be_marked():
         onnx_function(3)
     with pytest.raises(TypeError):
         hlo2onnx.onnx_function("name")
-    with pytest.raises(TypeError, match="instances of `Plain` cannot be called"):
+    with pytest.raises(TypeError, match="instances of `Plain` are not callable"):
         onnx_function(type("Plain", (), {}))

@@ -1,4 +1,4 @@
-"""The types of options, which are written twice, do not differ."""
+"""The types of options are written twice, and must not differ."""
 
 import inspect
 

@@ -1,4 +1,4 @@
-"""Releases of JAX that do not keep arrays out of the text, as later ones may not."""
+"""JAX releases that do not keep arrays out of the text, as may happen with later ones."""
 
 import jax
 import jax.numpy as jnp

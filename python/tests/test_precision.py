@@ -1,4 +1,4 @@
-"""Types of 64 bits."""
+"""64-bit types."""
 
 import jax
 import jax.numpy as jnp
@@ -32,11 +32,11 @@ def test_double():
     assert element(convert(program, np.arange(3), enable_double_precision=True)) == 7
 
 
-def test_types_that_are_given_stay():
+def test_explicit_types_do_not_change():
     assert element(convert(program, X, enable_double_precision=True)) == 1
 
 
-def test_the_setting_is_back():
+def test_the_setting_is_restored():
     assert not jax.config.jax_enable_x64
     convert(program, (2, 4), enable_double_precision=True)
     assert not jax.config.jax_enable_x64

@@ -1,4 +1,4 @@
-"""What is returned or written, and where the weights go."""
+"""Return modes, and where the weights go."""
 
 import os
 import pathlib

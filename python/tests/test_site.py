@@ -1,4 +1,4 @@
-"""Builds the site, and draws its picture anew."""
+"""Builds the site, and redraws its picture."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import hlo2onnx
 
 ROOT = Path(__file__).resolve().parents[2]
 MARKS = ("E0305", "model.py:12:16", "Attention.__call__")
-"""What the picture must show, whatever the versions of JAX and the renderer."""
+"""The picture must show these, with any version of JAX and the renderer."""
 
 
 def test_site_builds_without_a_warning(tmp_path: Path) -> None:

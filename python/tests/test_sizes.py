@@ -1,4 +1,4 @@
-"""Sizes that are numbers, names, or become names."""
+"""Static, symbolic and dynamic sizes."""
 
 import jax.numpy as jnp
 import pytest

@@ -5,10 +5,10 @@ The ```python blocks of a page run in order, in one namespace and a temporary fo
 ``<!-- not run: REASON -->``
     The block does not run.
 ``<!-- needs PACKAGE -->``
-    The block, and what follows it in the page, runs only where the package is installed.
+    The block, and the rest of the page, runs only if the package is installed.
 ``<!-- prints -->``
-    The block is text: the Python block above it prints that. A line ``...`` matches any lines, and ``...`` within
-    a line for any characters.
+    The block is the output of the Python block above it. A line ``...`` matches any lines, and ``...`` within
+    a line matches any characters.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 GENERATED = ["errors.md"]
-"""The snippets of these pages are run by tests/codes.rs, which writes the pages."""
+"""tests/codes.rs runs the snippets of these pages, and writes the pages."""
 PAGES = [ROOT / "README.md", *(page for page in sorted((ROOT / "docs").glob("*.md")) if page.name not in GENERATED)]
 BLOCK = re.compile(
     r"(?:^<!-- (?P<mark>[^\n]*?) -->\n+)?^(?P<indent> *)```(?P<kind>\w+)[^\n]*\n(?P<body>.*?)^ *```$",
@@ -113,7 +113,7 @@ def matches(expected: str, printed: str, place: str) -> None:
 
 
 def test_marks_are_known() -> None:
-    """A misspelled mark would leave a block out, or run one that cannot run."""
+    """A misspelled mark would omit a block, or run one that cannot run."""
     for page in PAGES:
         for match in re.finditer(r"^<!-- (.*?) -->\n+ *```(\w+)", page.read_text(), re.MULTILINE):
             mark, kind = match.groups()

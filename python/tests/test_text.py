@@ -1,6 +1,7 @@
-"""Conversions and checks of programs that are lowered already."""
+"""Conversions and checks of lowered programs."""
 
 import gzip
+import json
 import os
 
 import jax
@@ -114,6 +115,28 @@ def test_weights(tmp_path):
     agree(lambda x: x @ kernel, model, X)
 
 
+def test_a_model_that_is_too_large_for_its_form(tmp_path):
+    count = 600_000_000
+    header = json.dumps({"w": {"dtype": "F32", "shape": [count], "data_offsets": [0, 4 * count]}}).encode()
+    with open(tmp_path / "w.safetensors", "wb") as file:
+        file.write(len(header).to_bytes(8, "little") + header + np.arange(16, dtype=np.float32).tobytes())
+        # The rest is a hole in the file, which takes no space.
+        file.truncate(8 + len(header) + 4 * count)
+    text = f"""func.func public @main(%w: tensor<{count}xf32> loc("w"), %i: tensor<i32>) -> tensor<4xf32> {{
+      %0 = stablehlo.dynamic_slice %w, %i, sizes = [4] : (tensor<{count}xf32>, tensor<i32>) -> tensor<4xf32>
+      return %0 : tensor<4xf32>
+    }}
+    """
+    weights = [tmp_path / "w.safetensors"]
+    with pytest.raises(hlo2onnx.ConversionError, match="E0403") as raised:
+        hlo2onnx.convert(text, return_mode="bytes", weights=weights)
+    assert any('`return_mode="file"`' in str(item.help) for item in raised.value.diagnostics)
+    path = tmp_path / "model.onnx"
+    with pytest.raises(hlo2onnx.ConversionError, match="E0403") as raised:
+        hlo2onnx.convert(text, return_mode="file", output_path=path, external_data="never", weights=weights)
+    assert any('omit `external_data="never"`' in str(item.help) for item in raised.value.diagnostics)
+
+
 def test_broken_text():
     (error,) = [item for item in hlo2onnx.check(BROKEN) if item.severity == "error"]
     assert "nothing" in error.message
@@ -134,7 +157,7 @@ def test_what_is_missing(tmp_path):
 
 
 def test_what_is_not_a_program():
-    with pytest.raises(TypeError, match="and not `int`"):
+    with pytest.raises(TypeError, match="not `int`"):
         hlo2onnx.convert(7)
-    with pytest.raises(TypeError, match="and not `function`"):
+    with pytest.raises(TypeError, match="not `function`"):
         hlo2onnx.check(double)

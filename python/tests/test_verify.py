@@ -1,4 +1,4 @@
-"""Verification: right models pass, and broken ones are named at the node that was broken."""
+"""Verification: correct models pass, and reports on broken models name the broken node."""
 
 import re
 from pathlib import Path
@@ -81,7 +81,7 @@ def test_sizes_that_are_rounded_up():
     assert report.passed and report.checked, str(report)
 
 
-def test_what_jax_cannot_run_is_not_compared():
+def test_programs_that_jax_cannot_run_are_not_compared():
     runs = []
 
     def program(x):
@@ -96,7 +96,7 @@ def test_what_jax_cannot_run_is_not_compared():
     assert str(report).startswith("The model could not be compared with JAX.\n  JAX cannot run the program: only once")
 
 
-def test_what_the_model_cannot_run_is_a_difference():
+def test_a_model_that_cannot_run_differs():
     report = hlo2onnx.verify(lambda x, y: x * y, hlo2onnx.to_onnx(lambda x: x * 2, [(3,)]), [(3,), (3,)])
     assert not report.passed and report.checked
 
@@ -143,7 +143,7 @@ def test_a_fault_has_its_line_and_module(network):
 
 @pytest.fixture(scope="module")
 def verify_network():
-    """Verifies models of the network. JAX compiles each program of it once, and not again for each model."""
+    """Verifies models of the network. JAX compiles each of its programs only once, not for each model."""
     subject = FunctionSubject(NETWORK, IMAGES, None, VARIABLES, False)
     subject.compile(("<program>", subject.program.text.encode()), subject.request(hlo2onnx.Options(), False))
     compiled = {}
@@ -214,13 +214,13 @@ def test_a_large_element_does_not_hide_a_fault():
     tensor.CopyFrom(numpy_helper.from_array(np.where(scale == 3, 3.5, scale).astype(np.float32), tensor.name))
     report = hlo2onnx.verify(program, model, [x])
     assert not report.passed and report.fault.nodes == (node.name,)
-    assert "The part that is furthest off: this node computes" in str(report)
+    assert "The part with the largest relative error: this node computes" in str(report)
 
 
 @pytest.mark.documented_jax
 @pytest.mark.parametrize("folder", ["cnn", "dense_bf16", "recurrent", "symbolic_transformer"])
-def test_no_part_of_a_right_model_differs(folder):
-    """The map of values is right: JAX's values at its places give JAX's values at the next ones."""
+def test_no_part_of_a_correct_model_differs(folder):
+    """The map of values is correct: each segment computes JAX's values from JAX's values."""
     program = next(program for program in broken.models() if f"models/{folder}/" in program.name)
     assert broken.false_place(program, program.convert()) is None
 
@@ -242,7 +242,7 @@ def test_nan_and_infinity_must_be_where_jax_has_them():
     assert not compare("x", np.array([1.0, np.nan, -np.inf], np.float32), numbers).ok
 
 
-def test_the_verdict_is_relative_to_what_jax_is_off():
+def test_the_verdict_is_relative_to_the_error_of_jax():
     exact = np.array([1.0, 2.0])
     jax_ = np.array([1.0, 2.001], np.float32)
     found = np.array([1.0, 1.995], np.float32)
@@ -265,7 +265,7 @@ def test_inputs_that_the_model_does_not_take_are_reported(shape, dtype, found):
     model = hlo2onnx.to_onnx(lambda x: x * 2, [("B", 4)])
     report = hlo2onnx.verify(lambda x: x * 2, model, [np.ones(shape, dtype)])
     assert not report.passed and report.fault is None
-    assert f"the model takes float[B, 4] as `x`, and the program {found}" in str(report)
+    assert f"the model takes float[B, 4] as `x`, but the program takes {found}" in str(report)
 
 
 def test_an_empty_model_is_an_error():
@@ -273,7 +273,7 @@ def test_an_empty_model_is_an_error():
         hlo2onnx.verify(lambda x: x, b"", [(2,)])
 
 
-def test_a_segment_that_only_fails_when_optimized_is_the_runtimes(monkeypatch):
+def test_a_segment_that_only_fails_when_optimized_is_a_fault_of_the_runtime(monkeypatch):
     model = hlo2onnx.to_onnx(jnp.tanh, [(3,)])
     output = model.graph.output[0].name
     x = np.ones(3, np.float32)
@@ -309,7 +309,7 @@ class TestCommand:
 
         return main(["verify", *map(str, arguments)])
 
-    def test_a_right_model(self, files, capsys):
+    def test_a_correct_model(self, files, capsys):
         assert self.run(*files) == 0
         assert "The model agrees with JAX." in capsys.readouterr().out
 
@@ -329,9 +329,9 @@ class TestCommand:
         inputs = ("--inputs", tmp_path / "in.npz")
         assert self.run(*files, *inputs, "--expected", tmp_path / "out.npz") == 0
         assert self.run(*files, *inputs, "--expected", tmp_path / "other.npz") == 1
-        assert "the recorded `result0` is not what JAX returns" in capsys.readouterr().out
+        assert "the recorded `result0` differs from JAX's result" in capsys.readouterr().out
 
-    def test_a_file_that_is_not_there(self, files, capsys):
+    def test_a_missing_file(self, files, capsys):
         assert self.run("missing.mlir", files[1]) == 2
         assert "missing.mlir" in capsys.readouterr().err
 

@@ -1,4 +1,4 @@
-"""What a type checker knows of the package. mypy reads this file, and nothing runs it."""
+"""Type checks of the public API. mypy reads this file; nothing runs it."""
 
 from __future__ import annotations
 

@@ -21,19 +21,19 @@ pub struct Arguments {
 pub enum Command {
     /// Convert a StableHLO text to an ONNX model
     Convert(Box<ConvertArguments>),
-    /// Report every problem of every file and what is in it; writes no model
+    /// Report all problems and the contents of files, without writing a model
     #[command(mut_args(hide_names))]
     Check(CheckArguments),
-    /// Print the module after some passes
+    /// Run passes and print the module
     #[command(mut_args(hide_names))]
     Opt(OptArguments),
-    /// List the ops that are covered
+    /// List the supported ops
     Ops(OpsArguments),
-    /// Serve an editor: diagnostics, hovers and definitions, by the Language Server Protocol
+    /// Serve an editor with diagnostics, hovers and definitions over the Language Server Protocol
     #[cfg(feature = "lsp")]
     #[command(mut_args(hide_names))]
     Lsp(LspArguments),
-    /// Compare a model with JAX; only in the Python package
+    /// Compare a model with JAX (only in the Python package)
     #[command(disable_help_flag = true)]
     Verify {
         /// The arguments, which the Python package reads
@@ -42,17 +42,17 @@ pub enum Command {
     },
     /// Explain a code: what it means and what to do
     Explain {
-        /// A code such as E0201; without one all are listed
+        /// A code such as E0201 [default: list all codes]
         code: Option<String>,
     },
-    /// Print the completions of a shell
+    /// Print a completion script for a shell
     Completions {
         /// The shell
         shell: Shell,
     },
 }
 
-/// Hides the options that only matter to a model that is written.
+/// Hides the options that only affect a written model.
 fn hide_names(option: Arg) -> Arg {
     const HIDDEN: [&str; 5] = ["input_names", "output_names", "nchw_inputs", "nchw_outputs", "debug_info"];
     if HIDDEN.iter().any(|id| option.get_id() == id) { option.hide(true) } else { option }
@@ -73,10 +73,10 @@ pub struct ConvertArguments {
     pub options: Options,
     #[command(flatten)]
     pub weights: WeightsArguments,
-    /// Whether large constants go to a file beside the model
+    /// Whether to store large constants in a file next to the model
     #[arg(long, value_enum, default_value_t = External::Auto)]
     pub external_data: External,
-    /// Print the module after this pass to standard error (repeatable; `all` for each)
+    /// Print the module after this pass to standard error (repeatable; `all` for every pass)
     #[arg(long, value_name = "PASS")]
     pub print_after: Vec<String>,
     #[command(flatten)]
@@ -88,7 +88,7 @@ pub struct ConvertArguments {
 /// What is read.
 #[derive(Args, Clone, Copy, Default)]
 pub struct InputArguments {
-    /// Read up to this many bytes of an input [default: 4 GiB of what is decompressed or comes through a pipe]
+    /// Limit the bytes of an input [default: 4 GiB if it is compressed or comes through a pipe]
     #[arg(long, value_name = "BYTES")]
     pub max_input_bytes: Option<u64>,
 }
@@ -109,10 +109,10 @@ pub struct WeightsArguments {
     /// Use only the tensors whose path begins with this one, and remove it from their paths
     #[arg(long, value_name = "PATH", requires = "weights")]
     pub weights_prefix: Option<String>,
-    /// Replace FROM at the beginning of tensors' paths by TO; the first that matches counts (repeatable)
+    /// Replace FROM at the beginning of tensors' paths by TO; the first match applies (repeatable)
     #[arg(long, value_name = "FROM=TO", requires = "weights", value_parser = rename)]
     pub rename: Vec<(String, String)>,
-    /// Bind the tensors, sorted by path as JAX sorts, to the first arguments, for text without names
+    /// Bind the tensors to the first arguments, sorted by path as JAX sorts, if the text has no names
     #[arg(long, requires = "weights")]
     pub weights_by_order: bool,
 }
@@ -128,10 +128,10 @@ pub struct ReportArguments {
     /// Format of the diagnostics
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub format: Format,
-    /// Look below this folder for Python files that are not at their recorded path (repeatable)
+    /// Search this folder for Python files that are not at their recorded path (repeatable)
     #[arg(long, value_name = "DIR")]
     pub source_root: Vec<PathBuf>,
-    /// Whether diagnostics have colors
+    /// Whether to color diagnostics
     #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
     pub color: Color,
     /// Print errors and warnings only
@@ -139,10 +139,10 @@ pub struct ReportArguments {
     pub quiet: bool,
 }
 
-/// What counts as an error besides errors.
+/// What else counts as an error.
 #[derive(Args, Clone, Copy, Default)]
 pub struct StrictArguments {
-    /// Treat warnings as errors: then no model is written
+    /// Treat warnings as errors, so that no model is written
     #[arg(long, value_enum, value_name = "WHAT")]
     pub deny: Option<Deny>,
     /// Report an error if an argument of a tree that has weights stays an input
@@ -160,7 +160,7 @@ pub enum Deny {
 /// When colors are used.
 #[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Color {
-    /// On a terminal, unless the environment asks otherwise
+    /// On a terminal, unless environment variables disable it
     #[default]
     Auto,
     /// Always
@@ -185,7 +185,7 @@ pub struct CheckArguments {
     pub report: ReportArguments,
     #[command(flatten)]
     pub strict: StrictArguments,
-    /// Write the report as an HTML page, which needs no other file
+    /// Write the report as a self-contained HTML page
     #[arg(long, value_name = "REPORT.html")]
     pub html: Option<PathBuf>,
 }
@@ -222,12 +222,12 @@ pub struct OpsArguments {
 pub struct LspArguments {
     #[command(flatten)]
     pub options: Options,
-    /// Use standard input and output; this is always so, and editors pass it
+    /// Use standard input and output; always on, but editors pass it
     #[arg(long, hide = true)]
     pub stdio: bool,
 }
 
-/// When large constants go to a file beside the model.
+/// When large constants go to a file next to the model.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum External {
     /// When the model would be too large for one file
@@ -236,7 +236,7 @@ pub enum External {
     Always,
     /// Never; a model of more than 2 GiB is an error
     Never,
-    /// Weights of `--weights` stay in their files, which must be in the model's folder or below
+    /// The model refers to the files of `--weights`, which must be in or below its folder
     Reference,
 }
 

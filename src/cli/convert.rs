@@ -39,7 +39,7 @@ fn run_reporting(arguments: &ConvertArguments, reporter: &mut Reporter) -> Comma
         return CommandOutcome::Usage("external data needs a model file: pass a path with `--output`".into());
     }
     let output = arguments.output.clone().unwrap_or_else(|| default_output(&arguments.input));
-    // A destination that cannot be written is an error before the work, not after it.
+    // Report a destination that cannot be written before the conversion, not after it.
     let inputs: Vec<&Path> =
         iter::once(&arguments.input).chain(&arguments.weights.weights).map(PathBuf::as_path).collect();
     let destination = match (to_stdout, Destination::new(&output, &inputs)) {
@@ -114,7 +114,7 @@ fn cannot_write(path: &Path, error: &WriteError, reporter: &mut Reporter) -> Com
     CommandOutcome::Errors
 }
 
-/// The path of the model beside its text; `model.mlir.gz` is a compressed `model.mlir`.
+/// The path of the model next to its text; `model.mlir.gz` is a compressed `model.mlir`.
 fn default_output(input: &Path) -> PathBuf {
     if input == Path::new("-") {
         return PathBuf::from("model.onnx");
@@ -126,7 +126,7 @@ fn default_output(input: &Path) -> PathBuf {
     text.with_extension("onnx")
 }
 
-/// A bar on a terminal, for work that takes more than a second.
+/// A progress bar on a terminal, for writes that take more than a second.
 fn progress(model: &Model) -> ProgressBar {
     const SECONDS_WORTH: u64 = 1 << 30;
     if !terminal::is_animated() || model.payload_len() < SECONDS_WORTH {
@@ -137,7 +137,8 @@ fn progress(model: &Model) -> ProgressBar {
     ProgressBar::new(model.payload_len()).with_style(style)
 }
 
-/// What was written: inputs, outputs, bound arguments if weights were given, nodes by kind, parameters, bytes, time.
+/// Summarizes what was written: inputs, outputs, bound arguments if weights were passed, nodes by kind, parameters,
+/// bytes, time.
 fn summary(
     module: &Module,
     bound: Option<(usize, usize)>,
@@ -154,7 +155,7 @@ fn summary(
     };
     let block = module.block(block);
     let results = block.ops.last().map(|&op| module.op(op).operands.to_vec()).unwrap_or_default();
-    // A module has many variables, which a caller does not pass one by one.
+    // A module can have many variables, so they are counted and not listed.
     let (variables, data): (Vec<ValueId>, Vec<ValueId>) =
         block.arguments.iter().partition(|&&argument| is_variable(module, argument));
     if !data.is_empty() || variables.is_empty() {
@@ -195,7 +196,7 @@ fn is_variable(module: &Module, input: ValueId) -> bool {
     weight_module(&keys).is_some()
 }
 
-/// Names and types of values, as `image: f32[1, 28, 28, 1]`; the first of many.
+/// Names and types of the first values, as `image: f32[1, 28, 28, 1]`.
 pub fn signature(module: &Module, values: &[ValueId]) -> String {
     const SHOWN: usize = 8;
     let one = |&value: &ValueId| {

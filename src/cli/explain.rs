@@ -23,7 +23,7 @@ pub fn run(code: Option<&str>) -> CommandOutcome {
     }
 }
 
-/// The code that was meant, by its number or by the name of its fault in any case.
+/// The most similar code, by its number or, ignoring case, by its name.
 fn near(name: &str) -> Option<Code> {
     if let Some(code) = nearest(&name.to_uppercase(), Code::all().map(|code| code.as_str())) {
         return Code::parse(code);

@@ -27,7 +27,7 @@ const ERRORS: u8 = 1;
 /// The exit status where the command line is wrong.
 const USAGE: u8 = 2;
 
-/// Python's own command line runs the command, and hands over all others.
+/// The command line of the Python package runs `verify`, and passes all other commands on.
 const NO_VERIFY: &str = "`verify` is part of the Python package, because it runs JAX; this program is built without Python\n\n  \
                          help: install the package with `pip install 'hlo2onnx[jax]'`; the same command then works";
 

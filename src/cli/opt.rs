@@ -34,7 +34,7 @@ pub fn run(arguments: &OptArguments) -> CommandOutcome {
     CommandOutcome::Done
 }
 
-/// The message about a pass that is not in the table.
+/// The message for an unknown pass.
 pub fn unknown_pass(name: &str) -> String {
     let names = PIPELINE.iter().map(|pass| pass.name);
     match nearest(name, names.clone()) {

@@ -65,7 +65,7 @@ pub fn denied(strict: StrictArguments, diagnostics: &Diagnostics) -> Option<Stri
     } else {
         format!("{unbound} weights stay inputs")
     };
-    (strict.require_weights && unbound > 0).then(|| format!("{inputs}, and `--require-weights` was given"))
+    (strict.require_weights && unbound > 0).then(|| format!("{inputs}, but `--require-weights` was passed"))
 }
 
 /// Shows the diagnostics of a run in the selected format: for people on standard error, else on standard output.
@@ -115,7 +115,7 @@ impl Reporter {
         }
     }
 
-    /// Shows diagnostics that belong to no text.
+    /// Shows diagnostics that do not belong to a text.
     pub fn show_alone(&mut self, diagnostics: Diagnostics, name: &Path) {
         self.show(diagnostics, &Source::from_bytes(name.display().to_string(), Vec::new()));
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The limit on entries that are visited below one root, so that the search ends also for a root of `/`.
+/// The limit on visited entries per root, so that the search ends even for the root `/`.
 const MOST_ENTRIES: usize = 50_000;
 
 /// Folders below this depth are not searched.
@@ -75,7 +75,7 @@ fn files_named(name: &str, root: &Path) -> Vec<PathBuf> {
                 return found;
             }
             for entry in entries {
-                // Links are not followed: they can lead back.
+                // Links are not followed: they can form cycles.
                 let Ok(kind) = entry.file_type() else { continue };
                 let file_name = entry.file_name();
                 let hidden = file_name.as_encoded_bytes().starts_with(b".");

@@ -5,7 +5,7 @@ use crate::diagnostic::Style;
 use std::env;
 use std::io::{self, IsTerminal};
 
-/// The columns if neither the user nor a terminal sets them.
+/// The width if neither the user nor a terminal sets it.
 const COLUMNS: usize = 100;
 
 /// How diagnostics are drawn on standard error.
@@ -24,12 +24,12 @@ pub fn style(color: Color) -> Style {
     }
 }
 
-/// Whether a line can be drawn anew, as a bar of progress is.
+/// Whether lines can be redrawn, as a progress bar needs.
 pub fn is_animated() -> bool {
     io::stderr().is_terminal() && !is_dumb(&variable)
 }
 
-/// A variable of the environment, if it is set to something.
+/// An environment variable, if it is set and not empty.
 fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
@@ -54,7 +54,7 @@ fn wants_color(terminal: bool, variables: &Variables) -> bool {
     terminal && !refused && !is_dumb(variables)
 }
 
-/// Whether the locale has more characters than ASCII. Windows keeps no locale in its environment.
+/// Whether the locale has characters beyond ASCII. Windows does not set the locale in the environment.
 fn has_unicode(variables: &Variables) -> bool {
     match ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| variables(name)) {
         Some(locale) => {
@@ -69,7 +69,7 @@ fn has_unicode(variables: &Variables) -> bool {
 mod tests {
     use super::{has_unicode, wants_color};
 
-    /// Variables as `NAME=VALUE`, with spaces between them.
+    /// Variables as `NAME=VALUE`, separated by spaces.
     fn set(text: &str) -> impl Fn(&str) -> Option<String> {
         move |name| {
             let values = text.split(' ').filter_map(|pair| pair.split_once('='));

@@ -47,7 +47,7 @@ pub fn commands(diagnostics: &Diagnostics, source: &Source) -> String {
     out
 }
 
-/// What a person needs beside the title.
+/// What a person needs in addition to the title.
 fn message(first: &Diagnostic, repeats: &[&Diagnostic], source: &Source) -> String {
     let mut lines = vec![first.message.clone()];
     lines.extend(first.labels.iter().filter(|label| !label.text.is_empty()).map(|label| {

@@ -105,7 +105,7 @@ pub struct Diagnostic {
     pub labels: Vec<Label>,
     /// What to do.
     pub help: Option<String>,
-    /// Facts beside the message.
+    /// Facts in addition to the message.
     pub notes: Vec<String>,
     /// The user's own line, where the text has locations.
     pub python: Option<PythonFrame>,

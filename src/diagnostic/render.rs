@@ -23,7 +23,7 @@ const PLACES: usize = 3;
 /// Columns of a line of text that are shown, however wide the terminal is.
 const SNIPPET_COLUMNS: usize = 160;
 
-/// Columns that line numbers and the frame take beside a line of text.
+/// Columns that line numbers and the frame take next to a line of text.
 const FRAME_COLUMNS: usize = 12;
 
 /// Characters of a message, a note or a help that are shown.

@@ -179,7 +179,7 @@ error[E0201]: `stablehlo.negate` is not supported
    :          ^^^^^^^^|^^^^^^^
    :                  `-- no lowering for this op
    `----
-  help: `hlo2onnx ops` lists the supported ops; `hlo2onnx explain E0201` tells what to do
+  help: `hlo2onnx ops` lists the supported ops; see also `hlo2onnx explain E0201`
   and 3 more like this, at lines 6, 7, 8
 
 model.mlir: 4 errors

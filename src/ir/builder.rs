@@ -26,7 +26,7 @@ pub struct OpBuilder<'b> {
 }
 
 impl Module {
-    /// Starts an op. It goes into no block and has no place unless the builder is told.
+    /// Starts an op. It is in no block and has no place unless the builder gets one.
     pub fn create(&mut self, name: OpName, operands: &[ValueId]) -> OpBuilder<'_> {
         let op = Op {
             name,

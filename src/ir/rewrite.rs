@@ -95,7 +95,7 @@ impl<'m> Rewriter<'m> {
         }
     }
 
-    /// Starts an op before the visited one, in the place of that one unless the builder is told another.
+    /// Starts an op before the visited one, in its place unless the builder gets another one.
     pub fn create(&mut self, name: OpName, operands: &[ValueId]) -> OpBuilder<'_> {
         self.module.create(name, operands).at(self.place).push_to(&mut self.pending)
     }

@@ -1,7 +1,7 @@
 //! Where a name is defined.
 //!
 //! It is found from the text alone, so that it works in a text with errors: values among the statements of the regions
-//! around, up to the function; functions beside the enclosing one; aliases at the top.
+//! around, up to the function; functions next to the enclosing one; aliases at the top.
 
 use super::document::Document;
 use super::token::{SyntaxToken, TokenKind, Tokens, type_span};

@@ -99,7 +99,7 @@ pub(super) fn run(
         let answer = if is_cancelled() {
             Err((ErrorCode::RequestCanceled, "the request was canceled".to_owned()))
         } else if ask.document.is_superseded() {
-            Err((ErrorCode::ContentModified, "the text has changed since".to_owned()))
+            Err((ErrorCode::ContentModified, "the text has changed since the request".to_owned()))
         } else {
             answer(&ask, options, is_nested)
         };

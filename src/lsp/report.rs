@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// The maximum number of published diagnostics per text: editors show each one separately.
 const MOST: usize = 1000;
 
-/// What the client can show, and against which folder the names of Python's files count.
+/// What the client can show, and the folder to which names of Python files are relative.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Presentation {
     /// Whether the client shows related locations.
@@ -105,7 +105,7 @@ fn python(
     module: Option<&str>,
     root: Option<&Path>,
 ) -> Option<DiagnosticRelatedInformation> {
-    // Columns of Python are those of characters, which are units of UTF-16 in nearly every line.
+    // Python counts columns in characters, which are UTF-16 units in nearly every line.
     let position =
         |column: u32| Position { line: frame.line.saturating_sub(1), character: column.saturating_sub(1) };
     let range =

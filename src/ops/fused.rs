@@ -101,7 +101,7 @@ fn interpolate(cx: &mut Lower, op: OpId) -> Lowered {
     let (x, (element, dims)) = (cx.full(op, 0)?, cx.result_dims(op, 0)?);
     let scaled: Vec<usize> = (0..dims.len()).filter(|&axis| scales[axis] != 1).collect();
     let &[first, second] = &scaled[..] else {
-        return Err(LowerError::form("scales for other than two dimensions"));
+        return Err(LowerError::form("scales for more or fewer than two dimensions"));
     };
     if second != first + 1 {
         return Err(LowerError::form("scaled dimensions that are not adjacent"));
@@ -131,7 +131,9 @@ fn interpolate(cx: &mut Lower, op: OpId) -> Lowered {
 fn resample(cx: &mut Lower, op: OpId) -> Lowered {
     let axis = axis(cx, op)?;
     let operands = cx.fulls(op)?;
-    let [x, rows, columns] = operands[..] else { return Err(LowerError::form("other than two matrices")) };
+    let [x, rows, columns] = operands[..] else {
+        return Err(LowerError::form("more or fewer than two matrices"));
+    };
     let (element, dims) = (cx.element(x), cx.result_dims(op, 0)?.1);
     let rank = dims.len() as i64;
     let last: Vec<i64> = (0..axis).chain(axis + 2..rank).chain([axis, axis + 1]).collect();

@@ -9,7 +9,7 @@
 //! * no moving dimension: the operand itself, broadcast;
 //! * one position: `Slice`, or `Gather` of a single index;
 //! * one moving dimension: `Gather`, of a window by adding `0, 1, ...` to the index;
-//! * one moving dimension beside batching ones alone: `GatherElements`;
+//! * one moving dimension and otherwise only batching ones: `GatherElements`;
 //! * moving dimensions that lead: `GatherND`, with `batch_dims` for batching ones;
 //! * other moving dimensions: `Gather` in those dimensions joined into one.
 //!

@@ -118,8 +118,8 @@ impl Report {
     }
 }
 
-/// Converts a text without writing a model, and reports on it. The diagnostics are beside the report, so that they
-/// can be completed before [`FileReport::diagnose`] takes them in.
+/// Converts a text without writing a model, and reports on it. The diagnostics are separate from the report, so that
+/// they can be completed before [`FileReport::diagnose`] takes them in.
 pub fn check(source: &Source, options: &Options) -> (FileReport, Diagnostics) {
     // The first pass keeps the original ops and names symbolic sizes. If the text cannot be parsed no pass runs, and
     // the module has only the parsed parts.
@@ -220,8 +220,7 @@ fn differences(diagnostics: &Diagnostics, widened: Vec<(String, usize)>) -> Vec<
     }
     for (element, ops) in widened {
         let message = format!(
-            "ops on `{element}` are computed in a wider type, without the roundings between them, as XLA's excess \
-             precision allows"
+            "ops on `{element}` are computed in a wider type, without intermediate rounding, as XLA's excess precision allows"
         );
         found.push(Difference { kind: "excess_precision", message, ops });
     }

@@ -40,7 +40,7 @@ struct DigitSearch<'a> {
     bytes: &'a [u8],
     start: usize,
     next: AtomicUsize,
-    /// The first byte known to be no digit. Every window before it is searched to its end by someone.
+    /// The first byte known not to be a digit. Some thread searches every window before it to its end.
     end: AtomicUsize,
 }
 

@@ -94,7 +94,7 @@ impl Mapping {
         }
     }
 
-    /// Gives the pages of a range back at once, and those beside it: for one byte the system may have mapped a huge
+    /// Releases the pages of a range at once, and those next to it: for one byte the system may have mapped a huge
     /// page.
     pub fn forget(&self, range: Range<usize>) {
         const HUGE_PAGE: usize = 2 << 20;

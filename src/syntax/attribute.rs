@@ -251,7 +251,7 @@ impl Parser<'_> {
                 None => None,
             };
             let Some(unescaped) = unescaped else {
-                let why = "an escape that is none";
+                let why = "an invalid escape";
                 self.diagnostics.push(BadLiteral { why, at: text.span(), ty_at: Span::NONE });
                 return None;
             };

@@ -133,7 +133,7 @@ impl<'s> Parser<'s> {
     /// `contracting_dims = [1] x [0]`: the lists of both sides.
     pub(super) fn both_sides(&mut self, text: Text<'_>) -> Option<(Attribute, Attribute)> {
         let Some(at) = text.text.find('x') else {
-            self.unexpected(text, text.text.len(), "`x` and the list of the right side");
+            self.unexpected(text, text.text.len(), "`x` and the list of the right-hand side");
             return None;
         };
         let left = text.part(0..text.text[..at].trim_end().len());
@@ -227,7 +227,7 @@ impl<'s> Parser<'s> {
                     values.extend(row)
                 }
                 _ => {
-                    self.expected("lists of one length for `pad`", text);
+                    self.expected("lists of equal length for `pad`", text);
                     return None;
                 }
             }

@@ -87,7 +87,7 @@ pub(super) fn other(bytes: &[u8]) -> Option<Other> {
     if zero < 2 && head.len() > 3 && head[zero ^ 1] != 0 && head[zero + 2] == 0 {
         return other("it is UTF-16 text", UTF16, at);
     }
-    other("it holds zero bytes", "", at)
+    other("it contains NUL bytes", "", at)
 }
 
 /// The length of the header as eight bytes, and the header in JSON.

@@ -313,7 +313,7 @@ impl<'s> Parser<'s> {
                 }
             };
             if place.replace(text).is_some() {
-                self.expected("each clause once", text);
+                self.expected("each clause at most once", text);
                 return None;
             }
         }

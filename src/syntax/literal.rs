@@ -73,7 +73,7 @@ impl Parser<'_> {
             let sizes = tensor.sizes()?;
             self.nested_list(text, body, tensor.element, &sizes, ty_at, &mut bytes)?;
             if Some(bytes.len()) != count.checked_mul(width) {
-                self.bad_literal("it does not have the number of elements of its type", at, ty_at);
+                self.bad_literal("its number of elements does not match its type", at, ty_at);
                 return None;
             }
         }

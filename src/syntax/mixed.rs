@@ -29,7 +29,7 @@ pub(super) enum Mixed {
     Slice,
     /// `%x into %y[0][2][1] : tensor<2xf32> into tensor<4xf32>`.
     Insert,
-    /// `"message"` beside operands; has no effect on the program.
+    /// `"message"` after operands; has no effect on the program.
     Witness,
 }
 

@@ -159,7 +159,7 @@ impl<'s> Parser<'s> {
             match token.rule {
                 Rule::value => parts.operands.push(self.operand(token.text)),
                 Rule::successor => {
-                    self.expected("no successor: control flow between blocks is not StableHLO", token.text);
+                    self.expected("no successor (StableHLO has no control flow between blocks)", token.text);
                     return None;
                 }
                 Rule::properties | Rule::braces => {

@@ -228,7 +228,7 @@ fn describe(rule: Rule) -> &'static str {
         Rule::place_opaque => "a location",
         Rule::dimension => "a dimension",
         Rule::range => "a range such as `0:4`",
-        Rule::entry | Rule::field => "a name with its value",
+        Rule::entry | Rule::field => "a name and a value",
         Rule::unit => "`unit`",
         Rule::complex => "`(`",
         _ => "something else",

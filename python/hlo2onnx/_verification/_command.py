@@ -11,7 +11,7 @@ import numpy as np
 
 
 def command_line(arguments: Sequence[str]) -> int:
-    """Run the command; returns 0 if the model agrees, 1 if it differs, and 2 if they cannot be compared."""
+    """Run the command; returns 0 if the model agrees with JAX, 1 if it differs, and 2 if they cannot be compared."""
     parser = argparse.ArgumentParser(
         prog="hlo2onnx verify",
         description="Compare a model with the program that it was made from, as JAX computes it.",
@@ -24,8 +24,8 @@ def command_line(arguments: Sequence[str]) -> int:
     parser.add_argument("--opset", type=int, help="the opset that the model was converted for")
     parser.add_argument("--dim", metavar="NAME=SIZE", action="append", default=[], help="a number for a symbolic size")
     parser.add_argument("--dynamic", metavar="INPUT:DIM=NAME", action="append", default=[], help="a size that was made symbolic")
-    parser.add_argument("--strict-nan", action="store_true", help="the model treats NaN as in XLA")
-    image = "an image with its channels first in the model"
+    parser.add_argument("--strict-nan", action="store_true", help="the model treats NaN as XLA does")
+    image = "an image that is channels-first (NCHW) in the model"
     parser.add_argument("--inputs-as-nchw", metavar="NAME", action="append", default=[], help=image)
     parser.add_argument("--outputs-as-nchw", metavar="NAME", action="append", default=[], help=image)
     parser.add_argument("--seed", type=int, default=0, help="the seed of the random inputs")
@@ -76,5 +76,5 @@ def arrays(path: str, names: Sequence[str]) -> list[np.ndarray]:
     if all(name in held for name in names):
         return [held[name] for name in names]
     if len(held) != len(names):
-        raise ValueError(f"`{path}` has {len(held)} arrays, and the model {len(names)}: {', '.join(names)}")
+        raise ValueError(f"`{path}` has {len(held)} arrays, but the model has {len(names)}: {', '.join(names)}")
     return list(held.values())

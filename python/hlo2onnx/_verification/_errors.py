@@ -78,7 +78,7 @@ def compare(
     exact = None if exact is None else parts(exact)
     nudged = [parts(other) for other in nudged]
     if got.shape != jax.shape:
-        return Error(False, name, f"its shape is {list(got.shape)}, and JAX's {list(jax.shape)}", got.shape)
+        return Error(False, name, f"its shape is {list(got.shape)}, but JAX's is {list(jax.shape)}", got.shape)
     if exact is not None and exact.shape != jax.shape:
         exact = None
     nudged = [other for other in nudged if other.shape == jax.shape]
@@ -155,11 +155,11 @@ def _compare_floats(
     }
     if broken.any():
         place = _first(broken)
-        why = f"NaN or infinity in {int(broken.sum())} of {broken.size} elements is not where JAX has it"
+        why = f"NaN or infinity in {int(broken.sum())} of {broken.size} elements differs from JAX"
         return Error(False, name, why, **measured, example=(place, str(got[place]), str(jax[place])))
     if absolute > allowed:
         place = _first(difference == absolute)
-        why = f"it is off by {absolute:.3g}, and {allowed:.3g} is allowed"
+        why = f"it is off by {absolute:.3g}, but only {allowed:.3g} is allowed"
         return Error(False, name, why, **measured, example=(place, str(got[place]), str(jax[place])))
     return Error(True, name, "", **measured)
 
@@ -170,7 +170,7 @@ def parts(array: np.ndarray) -> np.ndarray:
 
 
 def _finfo(dtype: np.dtype) -> Any:
-    """NumPy's `finfo`, also for the types of ``ml_dtypes``."""
+    """NumPy's `finfo`, including the types of ``ml_dtypes``."""
     try:
         return np.finfo(dtype)
     except ValueError:
@@ -185,7 +185,7 @@ def _pattern(array: np.ndarray) -> np.ndarray:
 
 
 def _apart(one: np.ndarray, other: np.ndarray, where: np.ndarray) -> np.ndarray:
-    """The differences of two arrays, and 0 at the other places than `where`."""
+    """The absolute differences of two arrays, and 0 outside of `where`."""
     return np.abs(np.where(where, one, 0) - np.where(where, other, 0))
 
 

@@ -63,7 +63,7 @@ def _for_shapes(text: str | bytes, arrays: Sequence[np.ndarray]) -> bytes:
             function.attributes["sym_visibility"] = ir.StringAttr.get(word)
         kind = ir.FunctionType(main.type)
         if len(kind.inputs) != len(arrays):
-            raise ValueError(f"the program has {len(kind.inputs)} arguments, and there are {len(arrays)} arrays")
+            raise ValueError(f"the program has {len(kind.inputs)} arguments, but {len(arrays)} arrays were passed")
         types = [ir.RankedTensorType(argument) for argument in kind.inputs]
         if all(argument.has_static_shape for argument in types):
             return mlir.module_to_bytecode(module)
@@ -94,7 +94,7 @@ def _entry(functions: Sequence[Any]) -> Any:
     ):
         if len(wanted) == 1:
             return wanted[0]
-    raise ValueError("it is not clear which function of the text is the program")
+    raise ValueError("the text has no unique entry function")
 
 
 def _refine(code: bytes) -> bytes:

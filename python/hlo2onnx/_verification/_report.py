@@ -52,7 +52,7 @@ class Case:
     problem: str = ""
     """Why there are no errors: the model or JAX cannot run, or their results differ in number."""
     by_jax: bool = False
-    """Whether the problem is one of JAX, which cannot run the program, and so is not one of the model."""
+    """Whether JAX cannot run the program, so that the problem is not in the model."""
 
     @property
     def ok(self) -> bool:
@@ -124,10 +124,10 @@ def _lines(error: Error) -> list[str]:
         f"    {off} ({error.relative:.2g} of the largest element, {error.ulps:.3g} ulp)",
         f"    allowed: {error.allowed:.3g}; "
         + ("" if error.jax is None else f"JAX is off by {error.jax:.3g}, ")
-        + f"a nudge of the inputs by one ulp changes {error.nudge:.3g}, and {FACTOR:g} times the larger is allowed",
+        + f"a one-ulp change of the inputs changes it by {error.nudge:.3g}, and {FACTOR:g} times the larger is allowed",
     ]
     if error.argmax[0]:
-        lines.append(f"    another element is the largest in {error.argmax[0]} of {error.argmax[1]} rows")
+        lines.append(f"    the argmax differs in {error.argmax[0]} of {error.argmax[1]} rows")
     return lines + _example(error)
 
 
@@ -135,4 +135,4 @@ def _example(error: Error) -> list[str]:
     if error.example is None:
         return []
     place, got, jax = error.example
-    return [f"    at {list(place)}: {got} for JAX's {jax}"]
+    return [f"    at {list(place)}: {got} instead of JAX's {jax}"]

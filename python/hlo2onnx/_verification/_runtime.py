@@ -1,4 +1,4 @@
-"""Runs models in ONNX Runtime, also with element types that NumPy lacks."""
+"""Runs models in ONNX Runtime, including element types that NumPy lacks."""
 
 from __future__ import annotations
 

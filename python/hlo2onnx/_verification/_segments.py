@@ -126,25 +126,25 @@ class Segments:
         return None
 
     def furthest(self) -> Fault | None:
-        """Where `first_fault` found none, the segment that is furthest off by its own elements.
+        """The segment with the largest error relative to its own elements, if `first_fault` found none.
 
-        A tolerance by the largest element hides an error in small ones, and that of eight bits hides nearly all.
+        A tolerance relative to the largest element hides errors in small elements; with eight bits it hides nearly all.
         """
         segment, error = max(self._checked, key=lambda checked: checked[1].excess, default=(None, None))
         if segment is None or error is None or error.excess <= FACTOR:
             return None
         why = f"it is off by {error.excess:.3g} times what rounding explains at one of its elements"
         if error.excess == np.inf:
-            why = "NaN or infinity is not where JAX has it"
-        message = "No part differs by more than is allowed. The part that is furthest off"
+            why = "NaN or infinity differs from JAX"
+        message = "No part differs by more than is allowed. The part with the largest relative error"
         return self._fault(segment, dataclasses.replace(error, why=why), message, False)
 
     def _fault(self, segment: Segment, error: Error, which: str, is_optimization: bool) -> Fault:
         count = len(segment.nodes)
         what = "this node computes" if count == 1 else f"these {count} nodes compute"
-        message = f"{which}: {what} `{segment.value}` from values that are right."
+        message = f"{which}: {what} `{segment.value}` from correct values."
         if is_optimization:
-            message += " They are right when ONNX Runtime does not optimize: its optimization is at fault."
+            message += " They are correct when ONNX Runtime does not optimize: its optimization is at fault."
         mapped = self.known[segment.value].mapped
         return Fault(
             nodes=tuple(names(segment.nodes)),

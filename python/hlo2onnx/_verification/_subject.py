@@ -28,7 +28,7 @@ class Subject:
     """The names of symbolic sizes."""
 
     def arguments(self, sizes: Mapping[str, int], seed: int) -> list[np.ndarray]:
-        """Arrays for all arguments: those that the caller gave, and random ones for the others."""
+        """Arrays for all arguments: those that the caller passed, and random ones for the others."""
         raise NotImplementedError
 
     def run(self, arguments: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -39,7 +39,7 @@ class Subject:
         """Compile the program again, with the map of its values."""
         converted = _native.convert_text(source, {**request, "value_map": True}, None)
         if converted.values is None:
-            self.notes.append("this program does not convert, so that no fault can be traced to nodes")
+            self.notes.append("this program does not convert, so faults cannot be traced to nodes")
         else:
             self.values = ValueMap(converted.values)
 

@@ -155,7 +155,7 @@ class Verification:
         if not cases:
             cases.append(Case({}, (), f"JAX cannot run the program: {refusals[0]}", by_jax=True))
         elif symbols and len(cases) == 1 and cases[0].ok:
-            self.notes.append("the model was run at one size only: JAX refuses the others that were tried")
+            self.notes.append("the model was run at one size only: JAX rejects the others that were tried")
         return Report(tuple(cases), fault, tuple(dict.fromkeys(self.notes)))
 
 
@@ -190,7 +190,7 @@ class Run:
             return self._program([], True)(self.arguments)
         except Exception as error:
             self.parent.notes.append(
-                f"the program does not run in 64 bits, so that JAX's own error is not known: {first_line(error)}"
+                f"the program does not run in 64 bits, so JAX's own error is unknown: {first_line(error)}"
             )
             return None
 
@@ -214,10 +214,10 @@ class Run:
         return np.transpose(array, (0, 3, 1, 2)) if index in self.parent.nchw else array
 
     def mismatch(self) -> str:
-        """How the inputs of the model are not those of the program, or an empty string."""
+        """How the inputs of the model differ from those of the program, or an empty string."""
         inputs, arrays = len(self.proto.graph.input), len(self.arguments)
         if inputs != arrays:
-            return f"the model has {inputs} inputs, and the program {arrays} arguments"
+            return f"the model has {inputs} inputs, but the program has {arrays} arguments"
         for value in self.proto.graph.input:
             fed, taken = self.feeds[value.name], value.type.tensor_type
             sizes = [size.dim_value if size.HasField("dim_value") else size.dim_param for size in taken.shape.dim]
@@ -226,7 +226,7 @@ class Run:
                 kinds = [element_name(kind) for kind in (taken.elem_type, element_type(fed.dtype))]
                 shapes = [", ".join(str(size) or "?" for size in shape) for shape in (sizes, fed.shape)]
                 return (
-                    f"the model takes {kinds[0]}[{shapes[0]}] as `{value.name}`, and the program {kinds[1]}[{shapes[1]}]: "
+                    f"the model takes {kinds[0]}[{shapes[0]}] as `{value.name}`, but the program takes {kinds[1]}[{shapes[1]}]: "
                     "pass the inputs that the model was made for"
                 )
         return ""
@@ -238,7 +238,7 @@ class Run:
         except Exception as error:
             return Case(sizes, (), f"ONNX Runtime cannot run the model: {first_line(error)}")
         if len(got) != len(self.jax):
-            return Case(sizes, (), f"the model has {len(got)} outputs, and the program {len(self.jax)} results")
+            return Case(sizes, (), f"the model has {len(got)} outputs, but the program has {len(self.jax)} results")
         errors = self._compare(got)
         return Case(sizes, tuple(errors if self.parent.expected is None else self._compare_expected(got, errors)))
 
@@ -246,13 +246,13 @@ class Run:
         """Compare with recorded results, as strictly as with JAX's."""
         expected = self.parent.expected or []
         if len(expected) != len(got):
-            raise ValueError(f"{len(expected)} results were recorded, and the model has {len(got)} outputs")
+            raise ValueError(f"{len(expected)} results were recorded, but the model has {len(got)} outputs")
         found = []
         for index, (array, wanted, error) in enumerate(zip(got, expected, errors)):
             wanted = self._as_output(index, wanted)
             found.append(compare(error.name, array, wanted, None, [], self.epsilon, error.allowed))
             if error.ok and not found[-1].ok:
-                self.parent.notes.append(f"the recorded `{error.name}` is not what JAX returns, which the model agrees with")
+                self.parent.notes.append(f"the recorded `{error.name}` differs from JAX's result, with which the model agrees")
         return found
 
     def _compare(self, got: Sequence[np.ndarray]) -> list[Error]:
@@ -317,7 +317,7 @@ class Run:
                 known[name] = Known(self._as_output(index, parts(self.jax[index])), nearly, moved)
         note = f"{len(known)} of the {len(made)} values of the model are known from JAX"
         if contradicted:
-            note += f"; {contradicted} more differ from them along a dimension that the model leaves out"
+            note += f"; {contradicted} more differ from them along a dimension that the model omits"
         self.parent.notes.append(note)
         return known
 
@@ -327,7 +327,7 @@ class Run:
             exact = None if self.exact is None else self.exact[index]
             error = compare(self.parent.output_names[index], mine, jax, exact, nudged)
             if not error.ok:
-                raise ValueError(f"the program as the compiler reads it is not what JAX computes: {error.why}")
+                raise ValueError(f"the program as the compiler reads it differs from JAX's results: {error.why}")
 
     def _fusion(self, known: Mapping[str, Known]) -> Fault | None:
         """Whether the fault goes away when ONNX Runtime fuses less."""
@@ -339,11 +339,11 @@ class Run:
             try:
                 got = Runner(model, optimized=optimized)(self.feeds)
             except Exception:
-                # A model that does not run says nothing about fusions, and the report already has the reason.
+                # A model that does not run shows nothing about fusions, and the report already has the reason.
                 continue
             errors = self._compare(got[: len(self.jax)])
             if all(error.ok for error in errors):
-                message = f"Each part of the model is right by itself, and so is the model when ONNX Runtime {how}."
+                message = f"Each part of the model is correct by itself, and so is the model when ONNX Runtime {how}."
                 return Fault((), "", "runtime", None, message)
         return None
 

@@ -5,7 +5,7 @@ use crate::source::Span;
 diagnostics! {
     /// The text has no locations.
     ///
-    /// JAX's locations hold the names of arguments and modules, and the Python line of each op. Without them, inputs
+    /// JAX's locations contain the names of arguments and modules, and the Python line of each op. Without them, inputs
     /// are named `arg0`, weights and nodes are numbered, and diagnostics cannot show the Python line.
     ///
     /// An example that triggers it:
@@ -37,7 +37,7 @@ diagnostics! {
 
     /// The opset was raised to what an op needs.
     ///
-    /// The default opset is one that most runtimes read. This op has its ONNX counterpart only in a later one.
+    /// The default opset is one that most runtimes read. The ONNX counterpart of this op came with a later one.
     ///
     /// An example that triggers it:
     ///
@@ -48,7 +48,7 @@ diagnostics! {
     /// }
     /// ```
     ///
-    /// What to do: nothing, when the runtime reads that opset. `--opset N` makes it an error instead.
+    /// What to do: nothing, if the runtime reads that opset. `--opset N` makes it an error instead.
     ///
     /// Fixed:
     ///
@@ -111,7 +111,7 @@ diagnostics! {
     /// }
     /// ```
     ///
-    /// What to do: nothing, when the values are never NaN. Otherwise `--strict-nan` selects the exact form.
+    /// What to do: nothing, if the values are never NaN. Otherwise `--strict-nan` selects the exact form.
     ///
     /// Fixed:
     ///
@@ -126,7 +126,7 @@ diagnostics! {
 
     /// A file has weights that no argument uses.
     ///
-    /// JAX omits arguments that the program does not use, and checkpoints hold more than the variables, such as the
+    /// JAX omits arguments that the program does not use, and checkpoints contain more than the variables, such as the
     /// state of an optimizer.
     ///
     /// An example that triggers it:
@@ -147,7 +147,7 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir --weights weights.safetensors
     /// ```
     ///
-    /// What to do: nothing, when the program has no use for them.
+    /// What to do: nothing, if the program does not need them.
     ///
     /// Fixed:
     ///
@@ -166,8 +166,8 @@ diagnostics! {
 
     /// An input or output of a narrow float type becomes f32.
     ///
-    /// ONNX lacks this type, or no runtime computes on it. The model holds its numbers in f32, which has all of them, and
-    /// rounds where the program does, so it computes the same numbers.
+    /// ONNX lacks this type, or no runtime computes on it. The model stores its values in f32, which represents all of
+    /// them, and rounds where the program does, so the results are equal.
     ///
     /// An example that triggers it:
     ///
@@ -178,7 +178,7 @@ diagnostics! {
     /// }
     /// ```
     ///
-    /// What to do: cast what goes in and what comes out:
+    /// What to do: cast the inputs and outputs:
     ///
     /// ```python
     /// inputs = {"x": x.astype(np.float32)}
@@ -196,13 +196,13 @@ diagnostics! {
     A0606 NarrowAsFloat<'a> { what: &'a str, ty: &'a str, at: Span }
         => "{what} is `{ty}` in the program and `f32` in the model"
         group "{what}"
-        label at "holds the same numbers in `f32`";
+        label at "the same values, in `f32`";
 
     /// The program was exported for several platforms, and the model is for the first.
     ///
-    /// Such a program takes the index of its platform as an argument, and selects the implementation of an op by it:
-    /// LAPACK calls on a CPU, other kernels on an accelerator. A model has one implementation. The text does not name
-    /// the platforms: they are those of the export, in its order.
+    /// Such a program takes the index of its platform as an argument, and uses it to select the implementation of an
+    /// op: LAPACK calls on a CPU, other kernels on an accelerator. A model has one implementation. The text does not
+    /// name the platforms: they are those that the export listed, in the same order.
     ///
     /// An example that triggers it:
     ///
@@ -240,7 +240,7 @@ diagnostics! {
 
     /// Constant folding stopped at its limit.
     ///
-    /// The compiler folds ops on constants where the model does not grow by it. The folded constants take more memory
+    /// The compiler folds ops on constants where that does not enlarge the model. The folded constants take more memory
     /// than the limit, so the runtime computes the rest. The model is correct, but does more work when it runs. An op
     /// that needs a static size can be refused if folding would have computed that size.
     ///
@@ -270,7 +270,7 @@ diagnostics! {
         => "folded constants take more than {limit} bytes; the runtime computes the rest"
         help "raise the limit with `--max-folded BYTES`";
 
-    /// There was no module to keep as a function.
+    /// No module was kept as a function.
     ///
     /// StableHLO has no modules: they are in the paths of JAX's locations, as in
     /// `loc("jit(apply)/Model/Dense_0/dot_general")`. Without such a path, an op belongs to no module, and the model is
@@ -325,7 +325,7 @@ diagnostics! {
     /// }
     /// ```
     ///
-    /// What to do: nothing, when the values are never NaN. Otherwise `--strict-nan` selects the exact form, and raises
+    /// What to do: nothing, if the values are never NaN. Otherwise `--strict-nan` selects the exact form, and raises
     /// the opset to 26.
     ///
     /// Fixed:

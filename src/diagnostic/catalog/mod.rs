@@ -27,7 +27,7 @@ use std::fmt;
 struct Entry {
     code: &'static str,
     name: &'static str,
-    /// The lines of the doc comment, as the compiler hands them to a macro: each with a leading space.
+    /// The lines of the doc comment, as the compiler passes them to a macro: each with a leading space.
     doc: &'static [&'static str],
 }
 
@@ -76,8 +76,8 @@ impl Code {
     pub fn manual() -> String {
         let mut text = String::from(
             "# Diagnostics\n\nEvery code that `hlo2onnx` prints, as `hlo2onnx explain CODE` explains it. The letter is the \
-             severity:\nafter an error (E) there is no model, after a warning (W) the model can differ from the program, \
-             and after\nadvice (A) it is correct.\n\n| code | name | |\n| --- | --- | --- |\n",
+             severity:\nan error (E) means that no model is written, a warning (W) that the model can differ from the program, and\n\
+             advice (A) that the model is correct.\n\n| code | name | |\n| --- | --- | --- |\n",
         );
         for code in Code::all() {
             let anchor = format!("{code}-{}-{}", code.name(), code.severity().as_str()).to_lowercase();
@@ -243,8 +243,8 @@ fn did_you_mean(nearest: Option<&str>) -> Option<String> {
     nearest.map(|name| format!("did you mean `{name}`?"))
 }
 
-/// Whether a name of a value or an alias (`%arg0`, `#map`) may have been meant by another one. Short names are all near
-/// each other, and so are names that differ in their numbers only: similarity means nothing there.
+/// Whether the name of a value or an alias (`%arg0`, `#map`) is probably a typo of another one. Short names all
+/// resemble each other, and so do names that differ only in their numbers.
 fn is_likely_typo(name: &str, other: &str) -> bool {
     let stem = |name: &str| name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '#').len();
     let (a, b) = (stem(name), stem(other));
@@ -252,10 +252,10 @@ fn is_likely_typo(name: &str, other: &str) -> bool {
     !numbered && a.min(b) > 3
 }
 
-/// The help where a rule of StableHLO is broken: the op's section of the specification.
+/// The help for a broken rule of StableHLO: the op's section of the specification.
 fn specification(op: &str) -> Option<String> {
     let mnemonic = op.strip_prefix("stablehlo.")?;
-    Some(format!("the rules of the op are in https://openxla.org/stablehlo/spec#{mnemonic}"))
+    Some(format!("see the rules of this op: https://openxla.org/stablehlo/spec#{mnemonic}"))
 }
 
 #[cfg(test)]
@@ -270,7 +270,7 @@ mod tests {
         let codes: Vec<Code> = Code::all().collect();
         for pair in codes.windows(2) {
             if pair[0].as_str()[..3] == pair[1].as_str()[..3] {
-                assert!(pair[0] < pair[1], "{} stands before {}", pair[0], pair[1]);
+                assert!(pair[0] < pair[1], "{} comes before {}", pair[0], pair[1]);
             }
         }
         assert_eq!(codes.iter().map(|code| code.as_str()).collect::<BTreeSet<_>>().len(), codes.len());
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn the_letter_gives_the_severity() {
+    fn the_letter_determines_the_severity() {
         assert_eq!(UnsupportedOp::CODE.severity(), Severity::Error);
         assert_eq!(ReducedPrecision::CODE.severity(), Severity::Warning);
         assert_eq!(NoLocations::CODE.severity(), Severity::Advice);
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn a_label_without_a_place_is_left_out() {
+    fn a_label_without_a_span_is_omitted() {
         let diagnostic: Diagnostic =
             BadLiteral { why: "an odd number of digits", at: Span::new(1, 2), ty_at: Span::NONE }.into();
         assert_eq!(diagnostic.labels.len(), 1);

@@ -1,12 +1,12 @@
-//! E04xx: files that are read and written beside the text, weights, and the names in the model.
+//! E04xx: files other than the text, weights, and the names in the model.
 
 use crate::source::Span;
 
 diagnostics! {
     /// The output cannot be written.
     ///
-    /// The model is written to a file beside its destination and renamed at the end, so that a failed run leaves no
-    /// half-written model. The folder must exist, be writable, and have room for the model.
+    /// The model is written to a temporary file next to its destination and renamed at the end, so that a failed run
+    /// does not leave a half-written model. The folder must exist, be writable, and have room for the model.
     ///
     /// An example that triggers it:
     ///
@@ -21,7 +21,7 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir --output missing/model.onnx
     /// ```
     ///
-    /// What to do: the message has the reason of the operating system.
+    /// What to do: fix the cause, which the message quotes from the operating system.
     ///
     /// Fixed:
     ///
@@ -47,7 +47,7 @@ diagnostics! {
     /// $ hlo2onnx convert modle.mlir
     /// ```
     ///
-    /// What to do: the message has the reason of the operating system, or names the fault in the file.
+    /// What to do: fix the cause, which the message quotes from the operating system, or the fault in the file.
     ///
     /// Fixed:
     ///
@@ -88,7 +88,7 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir --weights weights.safetensors --external-data auto
     /// ```
     E0403 ModelTooLarge { bytes: u64, limit: u64 }
-        => "the model has {bytes} bytes, and one file can hold {limit}"
+        => "the model has {bytes} bytes, but one file is limited to {limit}"
         help "store the weights in a separate file: `--external-data auto`";
 
     /// Names for inputs or outputs do not match the function.
@@ -143,7 +143,7 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir --weights weights.safetensors
     /// ```
     ///
-    /// What to do: write it again. The message tells what is wrong with it.
+    /// What to do: write it again. The message names the fault.
     ///
     /// ```python
     /// flat = flax.traverse_util.flatten_dict(variables, sep="/")
@@ -159,11 +159,11 @@ diagnostics! {
         => "cannot read weights from `{path}`: {why}"
         help "write it with `safetensors.numpy.save_file`, `numpy.savez` or `flax.serialization.to_bytes`";
 
-    /// A tensor of a file of weights does not have the type of the argument that has its name.
+    /// A tensor in a file of weights does not have the type of its argument.
     ///
-    /// Sizes and element type must be the argument's own; nothing is cast, transposed or reshaped. There are two
+    /// Sizes and element type must equal the argument's; nothing is cast, transposed or reshaped. There are two
     /// exceptions: `uint16` and two-byte void in an npz, which has no bf16, count as bf16; and an array of shape
-    /// `(1,)`, which `numpy.ascontiguousarray` makes of a scalar, counts as a scalar.
+    /// `(1,)`, which `numpy.ascontiguousarray` makes from a scalar, counts as a scalar.
     ///
     /// An example that triggers it:
     ///
@@ -222,7 +222,7 @@ diagnostics! {
     /// ```
     ///
     /// What to do: `--weights-prefix P` takes only the tensors below `P`; `--rename FROM=TO` changes the beginning of
-    /// their paths. Or save the tensors under their whole paths.
+    /// their paths. Or save the tensors under their full paths.
     ///
     /// Fixed:
     ///
@@ -234,7 +234,7 @@ diagnostics! {
         label at "can be bound in several ways"
         help "`--weights-prefix P` takes only the tensors below `P`, `--rename FROM=TO` changes their paths";
 
-    /// The text does not have the names of the arguments.
+    /// The text does not contain the names of the arguments.
     ///
     /// Weights are bound to arguments by their paths, which are in JAX's locations, and this text was printed without
     /// them.
@@ -263,7 +263,7 @@ diagnostics! {
     /// text = jax.jit(f).lower(variables, x).as_text(debug_info=True)
     /// ```
     ///
-    /// When that is not possible, `--weights-by-order` binds the tensors to the first arguments: in the order of the
+    /// If that is not possible, `--weights-by-order` binds the tensors to the first arguments: in the order of the
     /// files, and within a file sorted by path, part by part, as JAX sorts dictionaries.
     ///
     /// Fixed:
@@ -322,7 +322,7 @@ diagnostics! {
     /// There are more tensors than arguments.
     ///
     /// `--weights-by-order` binds every tensor to an argument. JAX omits arguments that the program does not use, so
-    /// the order alone cannot tell which ones the text has.
+    /// the order alone does not determine which arguments the text has.
     ///
     /// An example that triggers it:
     ///
@@ -391,9 +391,9 @@ diagnostics! {
 
     /// The model cannot refer to the file of the weights.
     ///
-    /// With `--external-data reference` the model has the offsets of its weights in the file that `--weights` names, and
-    /// no copy of them. A model may refer only to files in its own folder and below: ONNX Runtime refuses all others, also
-    /// through a symbolic link, because a model could read any file with them.
+    /// With `--external-data reference` the model has the offsets of its weights in the file that `--weights` names,
+    /// and no copy of them. A model may refer only to files in its own folder and below: ONNX Runtime refuses all
+    /// others, even through a symbolic link, because otherwise a model could read any file.
     ///
     /// An example that triggers it:
     ///
@@ -422,13 +422,13 @@ diagnostics! {
     /// ```
     E0412 WeightsElsewhere<'a> { weights: &'a str, model: &'a str }
         => "`{model}` cannot refer to `{weights}`, which is not in its folder"
-        note "ONNX Runtime reads data from the folder of the model only"
-        help "write the model beside the weights with `--output`, or copy them with `--external-data always`";
+        note "ONNX Runtime reads data only from the folder of the model"
+        help "write the model next to the weights with `--output`, or copy them with `--external-data always`";
 
     /// An input is larger than the limit.
     ///
-    /// A few compressed bytes can expand to very many, and a pipe may never end. So the compiler reads at most 4 GiB of
-    /// a text that is compressed or comes through a pipe, and of a compressed file of weights. `--max-input-bytes`
+    /// A small compressed file can expand to a huge one, and a pipe may never end. So the compiler reads at most 4 GiB
+    /// of a text that is compressed or comes through a pipe, and of a compressed file of weights. `--max-input-bytes`
     /// changes that limit, and also limits files of other kinds, which otherwise may have any length.
     ///
     /// An example that triggers it:
@@ -444,8 +444,8 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir --max-input-bytes 100
     /// ```
     ///
-    /// What to do: when the input is meant to be that large, raise the limit with `--max-input-bytes N`, or decompress the
-    /// input first.
+    /// What to do: if the input is meant to be that large, raise the limit with `--max-input-bytes N`, or decompress
+    /// the input first.
     ///
     /// Fixed:
     ///
@@ -458,9 +458,9 @@ diagnostics! {
 
     /// The text has a placeholder for an array that is missing.
     ///
-    /// The Python package lowers a function so that the arrays it closes over print as
-    /// `stablehlo.custom_call @hlo2onnx.weight()`, and hands them over in memory. Such a text does not hold the weights, so
-    /// it cannot be converted by itself.
+    /// The Python package lowers a function so that the arrays it closes over print as `stablehlo.custom_call
+    /// @hlo2onnx.weight()`, and passes the arrays in memory. Such a text does not contain the weights, so it cannot be
+    /// converted by itself.
     ///
     /// An example that triggers it:
     ///
@@ -486,5 +486,5 @@ diagnostics! {
     E0414 MissingArray<'a> { id: &'a str, at: Span }
         => "the array of the placeholder `{id}` is missing"
         label at "placeholder of an array that the program closes over"
-        help "call `hlo2onnx.to_onnx` on the function, or print a text that holds its weights: `jax.jit(f).lower(x).as_text()`";
+        help "call `hlo2onnx.to_onnx` on the function, or print a text that contains its weights: `jax.jit(f).lower(x).as_text()`";
 }

@@ -70,7 +70,7 @@ const OPS: &[Remedy] = &[
     },
     Remedy {
         names: &["stablehlo.async_start", "stablehlo.async_done"],
-        origin: "it runs a computation beside others; XLA's own passes print it, and JAX does not",
+        origin: "it runs a computation asynchronously; XLA's own passes print it, and JAX does not",
         cure: "pass the text as JAX lowers it, `jax.jit(f).lower(x).as_text()`, not the compiled one",
     },
     Remedy {
@@ -195,7 +195,7 @@ pub(super) fn opset_reason(op: &str) -> Option<String> {
     Some(format!("the ONNX op `{op}` is used for {reason}"))
 }
 
-/// What a manual page adds about single ops, custom calls or opsets after its text; empty for most codes.
+/// The table of ops, custom calls or opsets at the end of a manual page; empty for most codes.
 pub(super) fn table(code: &str) -> String {
     let rows: String = match code {
         "E0201" => OPS.iter().map(row).collect(),
@@ -203,7 +203,7 @@ pub(super) fn table(code: &str) -> String {
         "E0301" => {
             return LATER_OPS
                 .iter()
-                .fold("\nWhat needs a later opset than 18:\n\n".to_owned(), |text, (op, reason)| {
+                .fold("\nOps that need an opset above 18:\n\n".to_owned(), |text, (op, reason)| {
                     text + &format!("- `{op}`: {reason}\n")
                 });
         }

@@ -5,10 +5,10 @@ use crate::source::Span;
 diagnostics! {
     /// An op is computed with less precision than the program has.
     ///
-    /// ONNX Runtime has no kernel for this op on this type, and no wider type either. The result is computed in the type
-    /// that the message names and cast back.
+    /// ONNX Runtime has no kernel for this op on this type or on a wider one. The result is computed in the type that
+    /// the message names and cast back.
     ///
-    /// An example that triggers it (an op of ONNX by its name, since every op of StableHLO has an exact form on `f64`):
+    /// An example that triggers it (written as an ONNX op, since every StableHLO op has an exact form on `f64`):
     ///
     /// ```mlir
     /// func.func public @main(%x: tensor<4xf64>) -> tensor<4xf64> {
@@ -21,7 +21,7 @@ diagnostics! {
     /// $ hlo2onnx opt model.mlir --passes insert_casts
     /// ```
     ///
-    /// What to do: nothing, when that precision is enough. Otherwise keep the op out of the exported function.
+    /// What to do: nothing, if that precision is enough. Otherwise keep the op out of the exported function.
     ///
     /// Fixed:
     ///
@@ -39,7 +39,7 @@ diagnostics! {
     /// A Python callback was dropped.
     ///
     /// `jax.debug.print` and `jax.debug.callback` run Python on the host and return nothing to the program. The model
-    /// has no Python, and computes the same without them. The same holds for a `jax.pure_callback` or
+    /// cannot call Python, and computes the same results without them. The same is true of a `jax.pure_callback` or
     /// `jax.experimental.io_callback` whose result no result of the function needs, and for a check that only raises:
     /// `equinox.error_if`, which diffrax, lineax and optimistix call, returns its argument in the model, whether the
     /// check holds or not. A callback whose result is used is an error instead (E0207).
@@ -72,7 +72,7 @@ diagnostics! {
 
     /// An argument stays an input although others of its tree were bound to weights.
     ///
-    /// The files have no tensor of its path, so the model takes it as an input.
+    /// No file has a tensor with its path, so the model takes it as an input.
     ///
     /// An example that triggers it:
     ///
@@ -94,7 +94,7 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir --weights weights.safetensors
     /// ```
     ///
-    /// What to do: nothing, if it is meant to be an input. Otherwise pass the file that has it with another
+    /// What to do: nothing, if it is meant to be an input. Otherwise pass the file that contains it with another
     /// `--weights`, or change the paths with `--rename FROM=TO`.
     ///
     /// Fixed:
@@ -106,12 +106,12 @@ diagnostics! {
         => "no tensor has the path `{argument}`"
         group ""
         label at "stays an input"
-        help "pass the file that has it with another `--weights`, or change paths with `--rename FROM=TO`";
+        help "pass the file that contains it with another `--weights`, or change paths with `--rename FROM=TO`";
 
     /// `--external-data reference` had no effect.
     ///
-    /// `--external-data reference` lets tensors stay where `--weights` found them. A compressed file, a tensor whose
-    /// offset is not a multiple of its element size, 4-bit elements, and literals of the text are copied.
+    /// `--external-data reference` leaves tensors in the files of `--weights`. A compressed file, a tensor whose offset
+    /// is not a multiple of its element size, 4-bit elements, and literals of the text are copied.
     ///
     /// An example that triggers it:
     ///
@@ -126,7 +126,7 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir --external-data reference
     /// ```
     ///
-    /// What to do: nothing, when the model may hold the data. Otherwise pass `--weights` a safetensors file, or an npz
+    /// What to do: nothing, if the model may contain the data. Otherwise pass `--weights` a safetensors file, or an npz
     /// of `numpy.savez`, which does not compress.
     ///
     /// Fixed:
@@ -135,14 +135,14 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir
     /// ```
     W0505 NothingReferenced {}
-        => "`--external-data reference` had no effect: no data could stay in a file of weights"
+        => "`--external-data reference` had no effect: the model contains all data"
         help "pass a safetensors file to `--weights`";
 
-    /// A constant may have been computed from a number of rows that becomes dynamic.
+    /// A constant may depend on the number of rows, which becomes dynamic.
     ///
     /// With `--dynamic x:0=batch` each row is computed as in the export, for any number of them. Where Python computed
     /// with that number, as `x / len(x)` does, the export has a constant, which does not change. This constant is the
-    /// number of rows, or one divided by it, and is combined with values that have rows. It may also be a coincidence.
+    /// number of rows or its reciprocal, and is combined with values that have rows. The match may be a coincidence.
     ///
     /// An example that triggers it:
     ///

@@ -81,7 +81,7 @@ diagnostics! {
     /// }
     /// ```
     ///
-    /// What to do: correct the wrong type. The second label shows where the other one was stated.
+    /// What to do: correct the wrong type. The second label shows where the other type comes from.
     ///
     /// Fixed:
     ///
@@ -97,7 +97,7 @@ diagnostics! {
         label because "`{expected}` because of this"
         help "correct the wrong type; if JAX printed the text, look for an edited or missing line";
 
-    /// An op has more or fewer operands than it takes.
+    /// An op has the wrong number of operands.
     ///
     /// An example that triggers it:
     ///
@@ -127,7 +127,7 @@ diagnostics! {
         label at "{expected} expected"
         help { specification(op) };
 
-    /// An op has more or fewer results than it returns.
+    /// An op has the wrong number of results.
     ///
     /// An example that triggers it (`abs` has one result):
     ///
@@ -157,7 +157,7 @@ diagnostics! {
         label at "{expected} expected"
         help { specification(op) };
 
-    /// A block does not end with the op that must end it.
+    /// A block does not end with the required op.
     ///
     /// A function's block ends with `return`, the region of a StableHLO op with `stablehlo.return`, and nothing
     /// follows.
@@ -223,7 +223,7 @@ diagnostics! {
     /// ```
     E0107 UndefinedFunction<'a> { name: &'a str, nearest: Option<&'a str>, at: Span }
         => "the function `{name}` is not defined"
-        label at "not a function of this module"
+        label at "not defined in this module"
         help {
             did_you_mean(nearest)
                 .or_else(|| Some("pass the whole module: JAX prints the called functions after `@main`".into()))
@@ -231,7 +231,7 @@ diagnostics! {
 
     /// A function calls itself, directly or through others.
     ///
-    /// Functions are inlined into the graph, and an ONNX graph has no recursion. StableHLO forbids it too.
+    /// Functions are inlined into the graph, and an ONNX graph cannot recurse. StableHLO forbids recursion too.
     ///
     /// An example that triggers it:
     ///
@@ -266,7 +266,7 @@ diagnostics! {
         group "{name}"
         label at "this call leads back to `{name}`"
         label definition "`{name}` is defined here"
-        help "repeat with `jax.lax.while_loop` or `jax.lax.scan`";
+        help "use `jax.lax.while_loop` or `jax.lax.scan`";
 
     /// An attribute has a value that the op does not allow.
     ///
@@ -281,7 +281,7 @@ diagnostics! {
     /// }
     /// ```
     ///
-    /// What to do: correct the value. If JAX printed it, its StableHLO is newer than the one that this compiler knows.
+    /// What to do: correct the value. If JAX printed it, JAX uses a newer StableHLO than this compiler supports.
     ///
     /// Fixed:
     ///
@@ -319,7 +319,7 @@ diagnostics! {
     /// }
     /// ```
     E0110 MissingAttribute<'a> { op: &'a str, attribute: &'a str, at: Span }
-        => "`{op}` has no attribute `{attribute}`"
+        => "`{op}` lacks the attribute `{attribute}`"
         group "{op} {attribute}"
         label at "`{attribute}` is missing"
         help { specification(op) };
@@ -473,8 +473,8 @@ diagnostics! {
 
     /// A pass produced an invalid module.
     ///
-    /// The verifier runs after each pass in debug builds and under `hlo2onnx opt`. A failure is a bug of the pass, not
-    /// of the text, and no model is written. No known text triggers it; a pass that dropped the `return` of this one
+    /// The verifier runs after each pass in debug builds and under `hlo2onnx opt`. A failure is a bug in the pass, not
+    /// in the text, and no model is written. No known text triggers it; a pass that dropped the `return` of this one
     /// would:
     ///
     /// ```mlir
@@ -488,8 +488,8 @@ diagnostics! {
     E0115 InvalidModule<'a> { pass: &'a str, why: &'a str, at: Span }
         => "the module is not valid after the pass `{pass}`: {why}"
         group "{pass}"
-        label at "comes from this"
-        help "print the module before it with `hlo2onnx opt --passes`";
+        label at "produced from this"
+        help "print the module before the pass with `hlo2onnx opt --passes`";
 
     /// A tensor is larger than any machine can hold.
     ///
@@ -505,7 +505,7 @@ diagnostics! {
     /// }
     /// ```
     ///
-    /// What to do: correct the size. A program that JAX ran has no such tensor.
+    /// What to do: correct the size. JAX cannot run a program with such a tensor.
     ///
     /// Fixed:
     ///
@@ -519,5 +519,5 @@ diagnostics! {
         => "`{ty}` is larger than any machine can hold"
         group "{ty}"
         label at "more than 2^63 - 1 bytes"
-        help "correct the size: a program that JAX ran has no such tensor";
+        help "correct the size: JAX cannot run a program with such a tensor";
 }

@@ -61,8 +61,8 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir
     /// ```
     E0302 OpsetOutOfRange { given: u32, lowest: u32, highest: u32 }
-        => "opset {given} is not supported, only {lowest} to {highest}"
-        help "omit `--opset` to use the one that the ops need";
+        => "opset {given} is not supported; use {lowest} to {highest}"
+        help "omit `--opset` to use the opset that the ops need";
 
     /// `--dim` names a dimension that the program does not have.
     ///
@@ -123,7 +123,7 @@ diagnostics! {
     /// $ hlo2onnx convert model.mlir --max-ops 3
     /// ```
     ///
-    /// What to do: when the program is meant to be that large, raise the limit with `--max-ops N`. Otherwise write
+    /// What to do: if the program is meant to be that large, raise the limit with `--max-ops N`. Otherwise write
     /// repeated layers as a `jax.lax.scan`.
     ///
     /// Fixed:
@@ -136,7 +136,7 @@ diagnostics! {
         label at "including the functions that it calls"
         help "raise the limit with `--max-ops N`, or use `jax.lax.scan`";
 
-    /// A dimension cannot be dynamic, because the program mixes its rows or tells them apart.
+    /// A dimension cannot be dynamic, because the program mixes its rows or treats them differently.
     ///
     /// `--dynamic INPUT:DIM=NAME` makes a dimension of a program that was lowered with concrete shapes dynamic. The
     /// text does not show what the program would be for another size, so the dimension becomes dynamic only if each row
@@ -220,8 +220,8 @@ diagnostics! {
 
     /// The function returns no tensor, and an ONNX graph needs an output.
     ///
-    /// A function that is called for its side effects alone, such as `jax.debug.print`, has nothing that a model could
-    /// compute.
+    /// A function that is called for its side effects alone, such as `jax.debug.print`, computes nothing that a model
+    /// could return.
     ///
     /// An example that triggers it:
     ///

@@ -65,8 +65,8 @@ diagnostics! {
     E0002 SyntaxError<'a> { expected: &'a str, found: &'a str, at: Span }
         => "expected {expected}, found {found}"
         label at {
-            // The message already lists everything that is allowed here.
-            Some(if expected.len() <= 40 { format!("expected {expected}") } else { "not expected here".into() })
+            // The message already lists everything that is valid here.
+            Some(if expected.len() <= 40 { format!("expected {expected}") } else { "unexpected".into() })
         }
         help "if the line was edited, correct it; if JAX printed it, print the generic form: `print_generic_op_form=True`";
 
@@ -138,7 +138,7 @@ diagnostics! {
     /// }
     /// ```
     ///
-    /// What to do: check that this is the right file, and that it was closed after it was written.
+    /// What to do: check that this is the right file, and that it was written completely.
     ///
     /// Fixed:
     ///
@@ -170,8 +170,9 @@ diagnostics! {
     /// }
     /// ```
     ///
-    /// What to do: JAX prints no such literal. If the text was edited, correct it; otherwise the file was damaged, or
-    /// elided by MLIR's `--mlir-elide-elementsattrs-if-larger`: print it in full (`large_elements_limit=None`).
+    /// What to do: JAX does not print such literals. If the text was edited, correct it; otherwise the file was
+    /// damaged, or elided by MLIR's `--mlir-elide-elementsattrs-if-larger`: print it in full
+    /// (`large_elements_limit=None`).
     ///
     /// Fixed:
     ///
@@ -187,7 +188,7 @@ diagnostics! {
         label ty_at "required by this type"
         help "correct the literal or its type; if JAX printed it, it was truncated or elided: print with `large_elements_limit=None`";
 
-    /// A number is larger than its type, or than the compiler can hold.
+    /// A number does not fit in its type, or is too large for the compiler.
     ///
     /// An example that triggers it:
     ///

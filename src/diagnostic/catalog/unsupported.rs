@@ -36,7 +36,7 @@ diagnostics! {
         group "{op}"
         label at "no lowering for this op"
         note { remedies::origin(op) }
-        help { remedies::cure(op).or_else(|| Some("`hlo2onnx ops` lists the supported ops; `hlo2onnx explain E0201` tells what to do".into())) };
+        help { remedies::cure(op).or_else(|| Some("`hlo2onnx ops` lists the supported ops; see also `hlo2onnx explain E0201`".into())) };
 
     /// The op is supported, but not with these attributes or operands.
     ///
@@ -180,8 +180,8 @@ diagnostics! {
     /// The program runs on several devices.
     ///
     /// An ONNX model runs on one device. A program whose ops compute on one device's shard of a value (`shard_map`,
-    /// `pmap`), or exchange values with other devices (`all_reduce`, `all_gather` ...), would compute something else
-    /// there. It is reported once. Shardings of arguments, results and other values (`with_sharding_constraint`,
+    /// `pmap`), or exchange values with other devices (`all_reduce`, `all_gather` ...), would compute something else on
+    /// one device. It is reported once. Shardings of arguments, results and other values (`with_sharding_constraint`,
     /// logical axes of Flax) do not change the results: they are dropped, for any number of devices.
     ///
     /// An example that triggers it:
@@ -267,7 +267,7 @@ diagnostics! {
     /// No dialect has an op of this name.
     ///
     /// The compiler knows the names of all ops of `stablehlo` and `chlo`; one without a lowering is E0201. This name is
-    /// not one of them, but close to one: it is misspelled, or the op was renamed between releases of StableHLO.
+    /// not one of them, but resembles one: it is misspelled, or the op was renamed between releases of StableHLO.
     ///
     /// An example that triggers it:
     ///

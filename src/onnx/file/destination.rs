@@ -74,8 +74,8 @@ pub(super) fn open_stream(path: &Path) -> Result<File, WriteError> {
     OpenOptions::new().write(true).open(path).map_err(|source| cannot_write(path, source))
 }
 
-/// A file that gets its name only when it is complete. If dropped before, it leaves nothing behind; if the process is
-/// killed before, it leaves nothing if the file system supports anonymous files, else a file `.hlo2onnx-*.tmp`.
+/// A file that gets its name only when it is complete. If dropped before, it leaves no file; if the process is killed
+/// before, it leaves nothing if the file system supports anonymous files, else a file `.hlo2onnx-*.tmp`.
 pub(super) struct PendingFile {
     file: Scratch,
     target: PathBuf,

@@ -9,7 +9,7 @@ use crate::onnx::proto::tensor_proto::DataType;
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
     /// The output path names a directory.
-    #[error("`{}` names a directory, and the output must be a file", path.display())]
+    #[error("`{}` is a directory, but the output must be a file", path.display())]
     Directory {
         /// The path that names a directory.
         path: PathBuf,
@@ -62,7 +62,7 @@ pub enum WriteError {
     },
     /// The length of a payload does not follow from the initializer's element type and dimensions.
     #[error(
-        "initializer `{name}` is {data_type:?} with dimensions {dims:?}, which is not {bytes} bytes of data"
+        "initializer `{name}` is {data_type:?} with dimensions {dims:?}, which does not match {bytes} bytes of data"
     )]
     Shape {
         /// The initializer's name.

@@ -37,7 +37,7 @@ pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
     }
     let slice = |sizes: &[Dim]| [&sizes[..axis], &sizes[axis + 1..]].concat();
     if !types.iter().all(|(_, sizes)| can_be_joined(cx, length, &slice(sizes))) {
-        return Err(LowerError::Dynamic("the size of a slice, when there may be no slices,".into()));
+        return Err(LowerError::Dynamic("a slice of a scan that may have no slices".into()));
     }
     let rounds = LoopBuilder {
         length: Length::Sized(length),

@@ -19,7 +19,7 @@ pub(super) const ROWS: &[Row] = &[
     row(stablehlo::IS_FINITE, PREDICATE, Elements::FLOAT_BOOL, |cx, op| {
         unary(cx, op, |x| x.abs().less(f64::INFINITY))
     })
-    .note("|x| < inf, which NaN is not either"),
+    .note("|x| < inf, which is false for NaN"),
     row(stablehlo::SELECT, rule(3, elementwise::select), Elements::PLAIN, |cx, op| {
         let (predicate, yes, no) = (cx.operand(op, 0)?, cx.operand(op, 1)?, cx.operand(op, 2)?);
         Ok(select(cx, predicate, yes, no).into())

@@ -82,7 +82,7 @@ fn beyond<'f>(x: Term<'f>, direction: Term<'f>) -> Term<'f> {
     let step = (number.abs() * (1.25 * 2f64.powi(-53))).max(smallest * scale);
     let step = x.abs().equal(f64::INFINITY).select(0.0, step);
     let next = number + direction * step;
-    // The zero beside the smallest number has its sign.
+    // The zero next to the smallest number has its sign.
     let small = next.equal(0.0).select(x * 0.0, next * (1.0 / scale));
     is_small.select(small, next)
 }

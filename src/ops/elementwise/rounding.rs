@@ -14,7 +14,7 @@ pub(super) const ROWS: &[Row] = &[
         .note("Round rounds to even"),
     row(stablehlo::ROUND_NEAREST_EVEN, UNARY, Elements::FLOAT, |cx, op| simple(cx, op, onnx::ROUND)),
     row(stablehlo::SIGN, UNARY, Elements::NUMERIC, |cx, op| precise(cx, op, |x| x.sign()))
-        .note("ONNX Runtime's is 0 for a NaN of 16 bits"),
+        .note("ONNX Runtime's Sign returns 0 for a 16-bit NaN"),
 ];
 
 /// Rounds to nearest, halves away from zero. `Floor(|x| + 0.5)` would be wrong just below a half, and for large odd

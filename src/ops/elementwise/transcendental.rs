@@ -30,7 +30,7 @@ pub(super) const ROWS: &[Row] = &[
     row(stablehlo::SINE, UNARY, Elements::FLOAT, |cx, op| simple(cx, op, onnx::SIN)),
     row(stablehlo::SQRT, UNARY, Elements::FLOAT, |cx, op| simple(cx, op, onnx::SQRT)),
     row(stablehlo::TAN, UNARY, Elements::FLOAT, |cx, op| precise(cx, op, tan))
-        .note("f64: sine by cosine, as ONNX Runtime has no kernel"),
+        .note("f64: sine divided by cosine, as ONNX Runtime has no kernel"),
     row(stablehlo::TANH, UNARY, Elements::FLOAT, |cx, op| simple(cx, op, onnx::TANH)),
 ];
 

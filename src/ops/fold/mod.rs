@@ -101,7 +101,7 @@ pub fn folder(name: OpName) -> Option<Fold> {
 
 /// The constant that the one result of an op is, when it is known and the model does not grow by it.
 ///
-/// `dies` tells whether an operand has no other use, so that its bytes leave the model.
+/// `dies` returns whether an operand has no other use, so that its bytes leave the model.
 pub fn fold(
     module: &mut Module,
     source: &Source,

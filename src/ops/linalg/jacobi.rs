@@ -157,7 +157,7 @@ pub(super) fn failed(cx: &mut Lower, values: Matrix) -> Matrix {
 }
 
 /// The eigenvalues, ascending, `[batch, 1, n]`, and the eigenvectors of symmetric or Hermitian matrices of `f64`, given
-/// in full. `precision` is the size of the elements beside the diagonal, relative to the matrix, that is small enough.
+/// in full. `precision` is the size of the off-diagonal elements, relative to the matrix, that is small enough.
 pub(super) fn eigen(cx: &mut Lower, a: Matrix, precision: f64) -> Result<(Matrix, Matrix), LowerError> {
     let own = a.size(cx, 2);
     let (a, scale) = scaled(cx, a);

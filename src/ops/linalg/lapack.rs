@@ -178,7 +178,7 @@ impl Call {
             Some('z') => (Element::F64, true),
             _ => (element, complex),
         };
-        let other_element = || LowerError::form(format!("`{target}` on another element type"));
+        let other_element = || LowerError::form(format!("`{target}` on this element type"));
         let known = matches!(element, Element::F32 | Element::F64) || routine.operands.starts_with('i');
         if of_letter != (element, complex) || !known {
             return Err(other_element());
@@ -273,7 +273,7 @@ impl Call {
         let value = cx.full(self.op, index)?;
         let value: Matrix = if self.complex { cx.unpacked(value) } else { value.into() };
         if cx.count(value.re) != Some(1) {
-            return Err(LowerError::form("a factor that is not a number"));
+            return Err(LowerError::form("a factor that is not a scalar"));
         }
         Ok(value.map(cx, |cx, part| cx.reshape(part, &[1, 1, 1])))
     }

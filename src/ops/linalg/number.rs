@@ -1,8 +1,7 @@
 //! Formulas over matrices that may be complex: arithmetic on numbers of one part or of two.
 //!
-//! Algorithms are written once for real and complex matrices. On real matrices a formula emits real arithmetic.
-//! Values without an imaginary part, such as row numbers, truth values and magnitudes, stay real beside complex
-//! numbers.
+//! Algorithms are written once for real and complex matrices. On real matrices a formula emits real arithmetic. Values
+//! without an imaginary part, such as row numbers, truth values and magnitudes, stay real next to complex numbers.
 
 use super::matrix::Matrix;
 use crate::ir::Element;

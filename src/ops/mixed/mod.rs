@@ -124,7 +124,9 @@ impl Expand<'_, '_> {
         let (from, to) = (self.module().tensor(value).cloned(), self.result_type()?);
         let from = from.ok_or_else(|| LowerError::form("its operand is not a tensor of known rank"))?;
         if from.element != to.element || from.count().zip(to.count()).is_some_and(|(from, to)| from != to) {
-            return Err(LowerError::form("its result does not have the elements of its operand"));
+            return Err(LowerError::form(
+                "its result and its operand differ in element type or number of elements",
+            ));
         }
         if to.is_static() {
             return Ok(self.create(stablehlo::RESHAPE, &[value]).of(ty));

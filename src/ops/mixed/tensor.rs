@@ -49,7 +49,9 @@ fn from_elements(cx: &mut Expand) -> Expanded {
     let elements = cx.module().op(cx.op).operands.to_vec();
     let count = result.count().ok_or_else(|| cx.dynamic())?;
     if usize::try_from(count) != Ok(elements.len()) {
-        return Err(LowerError::form("it needs one operand for each element of its result"));
+        return Err(LowerError::form(
+            "its number of operands differs from the number of elements of its result",
+        ));
     }
     if elements.is_empty() {
         return Err(LowerError::form("its result has no elements"));
@@ -57,7 +59,9 @@ fn from_elements(cx: &mut Expand) -> Expanded {
     for index in 0..elements.len() {
         let operand = cx.operand_type(index)?;
         if operand.rank() != 0 || operand.element != result.element {
-            return Err(LowerError::form(format!("operand {index} is not an element of its result")));
+            return Err(LowerError::form(format!(
+                "operand {index} is not a scalar of its result's element type"
+            )));
         }
     }
     let list = cx.list_of(&elements)?;
@@ -70,7 +74,7 @@ fn from_elements(cx: &mut Expand) -> Expanded {
 fn extract(cx: &mut Expand) -> Expanded {
     let (operand, result) = (cx.operand_type(0)?, cx.result_type()?);
     if result.rank() != 0 || result.element != operand.element {
-        return Err(LowerError::form("its result is not an element of its operand"));
+        return Err(LowerError::form("its result is not a scalar of its operand's element type"));
     }
     let indices = cx.module().op(cx.op).operands[1..].to_vec();
     if indices.len() != operand.rank() {
@@ -183,7 +187,7 @@ fn splat(cx: &mut Expand) -> Expanded {
         return Err(cx.dynamic());
     }
     if number.rank() != 0 || number.element != result.element {
-        return Err(LowerError::form("its operand is not an element of its result"));
+        return Err(LowerError::form("its operand is not a scalar of its result's element type"));
     }
     let operand = cx.operand(0)?;
     cx.becomes(stablehlo::BROADCAST_IN_DIM, &[operand], [("broadcast_dimensions", positions([]))])

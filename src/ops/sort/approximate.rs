@@ -28,7 +28,7 @@ pub(in crate::ops) fn approx_top_k(cx: &mut Lower, op: OpId) -> Lowered {
         _ => Dim::Known(number("top_k")?),
     };
     if config("aggregate_to_topk")?.as_bool() != Some(true) {
-        return Err(LowerError::form("candidates that are not aggregated"));
+        return Err(LowerError::form("`aggregate_to_topk` other than `true`"));
     }
     let descending = match cx.module.attribute(op, "called_computations") {
         Some(Attribute::Array(called)) => match called.first() {
@@ -37,15 +37,15 @@ pub(in crate::ops) fn approx_top_k(cx: &mut Lower, op: OpId) -> Lowered {
                 match (name.contains("top_k_gt_"), name.contains("top_k_lt_")) {
                     (true, false) => true,
                     (false, true) => false,
-                    _ => return Err(LowerError::form("a comparator that is not JAX's")),
+                    _ => return Err(LowerError::form("a comparator other than JAX's")),
                 }
             }
-            _ => return Err(LowerError::form("other than one comparator")),
+            _ => return Err(LowerError::form("more or fewer than one comparator")),
         },
         _ => return Err(LowerError::Missing("called_computations")),
     };
     if cx.operand_count(op) != 4 || cx.module.op(op).results.len() != 2 {
-        return Err(LowerError::form("another number of operands or results"));
+        return Err(LowerError::form("an unexpected number of operands or results"));
     }
     let own = cx.operand_dims(op, 0)?;
     let fits = |all: Dim| k.known().is_none_or(|k| k >= 1 && all.known().is_none_or(|all| k <= all));
@@ -86,7 +86,7 @@ pub(in crate::ops) fn mhlo_top_k(cx: &mut Lower, op: OpId) -> Lowered {
     let k = option(cx, op, WHERE, "k").and_then(Attribute::as_integer).ok_or(LowerError::Missing("k"))?;
     let largest = option(cx, op, WHERE, "largest").and_then(Attribute::as_bool).unwrap_or(true);
     if cx.operand_count(op) != 1 || cx.module.op(op).results.len() != 2 {
-        return Err(LowerError::form("another number of operands or results"));
+        return Err(LowerError::form("an unexpected number of operands or results"));
     }
     if !largest {
         return Err(LowerError::form("selecting the smallest elements"));

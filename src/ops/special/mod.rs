@@ -44,6 +44,6 @@ const ROWS: &[Row] = &[
     row(chlo::MULHI, BINARY, Elements::INTEGER, |cx, op| binary(cx, op, elementwise::multiply_high))
         .note("computed in twice the width; 64 bits in halves"),
     row(chlo::NEXT_AFTER, BINARY, Elements::FLOAT, |cx, op| binary(cx, op, elementwise::next_after))
-        .note("by a step that rounds to it: bit patterns would need BitCast"),
+        .note("adds a step that rounds to the neighbor: bit patterns would need BitCast"),
     row(chlo::SQUARE, UNARY, Elements::NUMERIC, |cx, op| unary(cx, op, |x| x * x)),
 ];

@@ -10,7 +10,7 @@ fn sizes_from(t: &Typing, index: usize, rank: usize) -> Result<Dims, super::Viol
     let unknown = std::iter::repeat_n(Dim::Dynamic, rank).collect();
     let Some(values) = constant(t, index, rank)? else { return Ok(unknown) };
     if values.iter().any(|&size| size < 0) {
-        return types(format!("operand {index} does not hold sizes"));
+        return types(format!("operand {index} contains a negative size"));
     }
     Ok(values.into_iter().map(Dim::Known).collect())
 }

@@ -10,7 +10,7 @@ use smallvec::smallvec;
 fn square(t: &Typing, ty: &TensorType) -> Result<(), Violation> {
     match ty.dims[..] {
         [.., rows, columns] if dim_fits(rows, columns) => Ok(()),
-        _ => Err(Violation::types(format!("`{}` does not hold square matrices", t.describe(ty)))
+        _ => Err(Violation::types(format!("`{}` does not contain square matrices", t.describe(ty)))
             .showing(Part::OperandType(0), "these are not square matrices")),
     }
 }
@@ -142,7 +142,7 @@ pub(in crate::ops) fn top_k(t: &Typing) -> Inferred {
     *last = k;
     let indices = t.result(1)?.element;
     if !indices.is_integer() {
-        return types("the second result must hold integers");
+        return types("the second result must contain integers");
     }
     Ok(smallvec![tensor(operand.element, dims.clone()), tensor(indices, dims)])
 }

@@ -161,7 +161,7 @@ pub(in crate::ops) fn concatenate(t: &Typing) -> Inferred {
         expected[axis] = Dim::Dynamic;
         if !element_fits(first.element, other.element) || !dims_fit(&expected, &other.dims) {
             let (first, other) = (t.describe(first), t.describe(other));
-            let why = format!("`{first}` and `{other}` cannot be joined at dimension {axis}");
+            let why = format!("`{first}` and `{other}` cannot be concatenated along dimension {axis}");
             return Err(t.disagreeing(0, index + 1, why));
         }
         let (left, right) = (dims[axis], other.dims[axis]);

@@ -364,7 +364,7 @@ pub(super) fn distinct(name: &'static str, values: &[i64], rank: usize) -> Resul
         let dim =
             in_range(name, value, rank).map_err(|violation| violation.within(|part| part.item(index)))?;
         if std::mem::replace(&mut seen[dim], true) {
-            let twice = Violation::attribute(name, format!("{value} is named twice"));
+            let twice = Violation::attribute(name, format!("{value} occurs twice"));
             return Err(twice.within(|part| part.item(index)));
         }
         dims.push(dim);

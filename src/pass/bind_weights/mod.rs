@@ -156,7 +156,7 @@ fn constant_of(
         return None;
     };
     if element == Element::Bool && tensor.data.bytes().iter().any(|&byte| byte > 1) {
-        let why = format!("`{}` holds a bool that is neither 0 nor 1", tensor.name);
+        let why = format!("`{}` contains a bool that is neither 0 nor 1", tensor.name);
         diagnostics.push(catalog::UnreadableWeights { path: &file.name, why: &why });
         return None;
     }

@@ -136,7 +136,7 @@ fn gather(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
     let by_operand = matches!(slot, Slot::Operand(_));
     let mut pairs = indexing.windows.iter();
     let pair = pairs.find(|pair| rows.axis == if by_operand { pair.0 } else { pair.1 });
-    let Some(&(own, window)) = pair else { return obstacle("single rows are read") };
+    let Some(&(own, window)) = pair else { return obstacle("individual rows are read") };
     let whole = view.size(Slot::Operand(0), own);
     if whole.is_none() || view.size(result, window) != whole {
         return obstacle(SOME);
@@ -173,7 +173,7 @@ fn scatter(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
     }
     let mut pairs = indexing.windows.iter();
     let pair = pairs.find(|pair| rows.axis == if of_input { pair.0 } else { pair.1 });
-    let Some(&(own, window)) = pair else { return obstacle("single rows are written") };
+    let Some(&(own, window)) = pair else { return obstacle("individual rows are written") };
     let whole = view.size(Slot::Operand(0), own);
     if whole.is_none() || view.size(update, window) != whole {
         return obstacle(WRITTEN);

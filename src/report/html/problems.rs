@@ -22,7 +22,7 @@ pub(super) fn section(out: &mut String, report: &Report) {
         .collect();
     out.push_str("<section aria-labelledby=\"problems\">\n<h2 id=\"problems\">Problems</h2>\n");
     if listed.is_empty() {
-        out.push_str("<p class=\"none\">There are none.</p>\n</section>\n");
+        out.push_str("<p class=\"none\">No problems.</p>\n</section>\n");
         return;
     }
     if listed.len() > 1 {
@@ -118,7 +118,7 @@ fn article(file: &str, problem: &Problem) -> String {
             (0, _) => String::new(),
             (1, false) => format!(", at line {}", lines[0]),
             (_, false) => format!(", at lines {}", lines.join(", ")),
-            (_, true) => format!(", among others at lines {}", lines.join(", ")),
+            (_, true) => format!(", for example at lines {}", lines.join(", ")),
         };
         let _ = writeln!(
             out,

@@ -1,8 +1,8 @@
 //! One pass over the bytes of a text: lines, large literals, and the tree of statements and regions.
 //!
-//! It takes bytes of any kind and gives ranges; it copies nothing and does not recurse. What it cannot make sense
-//! of (a bracket that never closes, an unfinished string) becomes a [`Problem`], and the statement in which it
-//! stands is marked as faulty so that nobody reports it a second time.
+//! It takes bytes of any kind and gives ranges; it copies nothing and does not recurse. What it cannot make sense of (a
+//! bracket that never closes, an unfinished string) becomes a [`Problem`], and the statement in which it does is marked
+//! as faulty so that nobody reports it a second time.
 
 mod brackets;
 
@@ -104,7 +104,7 @@ enum OpenDelimiter {
     Region { index: u32, outer: u32 },
 }
 
-/// Scans `bytes`; `release` is told of ranges that will not be read again soon.
+/// Scans `bytes`; `release` receives ranges that will not be read again soon.
 pub(super) fn scan(bytes: &[u8], release: &(dyn Fn(Range<usize>) + Sync)) -> Scan {
     let mut scanner = Scanner {
         bytes,
@@ -321,7 +321,7 @@ impl Scanner<'_> {
         self.bytes[..=self.last].ends_with(word)
     }
 
-    /// Says that spaces of the current statement, or of the one around the current region, are not MLIR's.
+    /// Marks the current statement, or the one around the current region, as having spaces other than MLIR's.
     fn mark_loose(&mut self) {
         if let Some(index) = self.current {
             self.scan.statements[index as usize].loose = true;
