@@ -1,7 +1,7 @@
-//! Vectorizes scalar regions to whole tensors, to lower reductions without a matching ONNX op.
+//! Vectorizes scalar regions to whole tensors: for `map`, and for reductions without a matching ONNX op.
 
 use super::{Lower, LowerError};
-use crate::ir::{BlockId, Class, Dims, Module, OpId, RegionId, Size, TypeId, ValueId, stablehlo};
+use crate::ir::{BlockId, Class, Dims, Module, OpId, RegionId, Size, TypeId, ValueId, chlo, stablehlo};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
@@ -59,14 +59,14 @@ impl Vectorizer<'_> {
         let name = self.module.op(op).name;
         let operation = self.module.op(op).clone();
         match name {
-            stablehlo::CONSTANT => return Ok(()),
+            stablehlo::CONSTANT | chlo::CONSTANT => return Ok(()),
             // On a scalar these ops do nothing.
             stablehlo::RESHAPE | stablehlo::BROADCAST_IN_DIM if self.is_scalar(operation.results[0]) => {
                 let operand = self.value(operation.operands[0])?;
                 self.values.insert(operation.results[0], operand);
                 return Ok(());
             }
-            stablehlo::RETURN => {}
+            stablehlo::RETURN | stablehlo::MAP | stablehlo::BITCAST_CONVERT | chlo::CONSTANT_LIKE => {}
             _ if name.class() == Class::Elementwise => {}
             _ => return Err(LowerError::form(format!("`{}` in its region", self.module.op_name(op)))),
         }
@@ -86,8 +86,10 @@ impl Vectorizer<'_> {
             return Ok(known);
         }
         let ty = self.ty(value)?;
-        let constant =
-            self.module.defining_op(value).filter(|&op| self.module.op(op).name == stablehlo::CONSTANT);
+        let constant = self
+            .module
+            .defining_op(value)
+            .filter(|&op| matches!(self.module.op(op).name, stablehlo::CONSTANT | chlo::CONSTANT));
         let mut scalar = value;
         if let Some(op) = constant {
             let ty = self.module.value_type(value);

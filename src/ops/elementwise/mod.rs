@@ -5,7 +5,6 @@ mod bits;
 mod canonical;
 mod compare;
 mod convert;
-mod map;
 mod power;
 mod reinterpret;
 mod rounding;
@@ -13,7 +12,7 @@ mod small_float;
 mod transcendental;
 
 use crate::ops::row::{Row, row, unlowered};
-use crate::ops::type_inference::{elementwise, rule};
+use crate::ops::type_inference::{Exactly, elementwise, rule, variadic, window};
 pub(super) use arithmetic::{add, divide, maximum, minimum, multiply, remainder, subtract};
 pub(super) use bits::{Right, bitwise_and, bitwise_or, bitwise_xor, multiply_high, shift_left, shift_right};
 pub(super) use compare::{compare, select};
@@ -33,7 +32,6 @@ pub(super) const TABLES: &[&[Row]] = &[
     bits::ROWS,
     compare::ROWS,
     convert::ROWS,
-    map::ROWS,
     small_float::ROWS,
     power::ROWS,
     reinterpret::ROWS,
@@ -45,6 +43,8 @@ pub(super) const TABLES: &[&[Row]] = &[
 const ROWS: &[Row] = &[
     unlowered(stablehlo::COMPLEX, rule(2, elementwise::complex)),
     row(stablehlo::IMAG, rule(1, elementwise::part), Elements::FLOAT, zero).note("of a real number: zero"),
+    row(stablehlo::MAP, variadic(1, Exactly(1), window::map), Elements::PLAIN, map)
+        .note("its body applied to whole tensors"),
     row(stablehlo::REAL, rule(1, elementwise::part), Elements::FLOAT, |cx, op| unary(cx, op, |x| x))
         .note("of a real number: itself"),
 ];
@@ -59,6 +59,18 @@ pub(super) fn simple(cx: &mut Lower, op: OpId, name: OpName) -> Lowered {
 fn zero(cx: &mut Lower, op: OpId) -> Lowered {
     let element = cx.result_type(op, 0)?.element;
     Ok(cx.scalar(element, 0.0).into())
+}
+
+/// A function of scalars, applied to all elements.
+fn map(cx: &mut Lower, op: OpId) -> Lowered {
+    let (_, sizes) = cx.result_dims(op, 0)?;
+    let region = cx.region(op, 0)?;
+    let vectorized = cx.vectorize_region(region, &sizes)?;
+    let mut operands = Vec::with_capacity(cx.operand_count(op));
+    for index in 0..cx.operand_count(op) {
+        operands.push(cx.operand(op, index)?);
+    }
+    Ok(cx.inline(vectorized, &operands)?.into_iter().collect())
 }
 
 /// A formula of one operand.
