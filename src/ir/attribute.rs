@@ -1,6 +1,6 @@
 //! Attributes: compile-time data of ops.
 
-use super::{ConstantId, Dim, Dims, Element, Symbol, TypeId};
+use super::{ConstantId, Dim, Dims, Element, Module, OpId, Symbol, TypeId};
 
 /// Named attributes in the order of the text.
 pub type Attributes = Vec<(Symbol, Attribute)>;
@@ -81,6 +81,11 @@ impl Attribute {
         }
     }
 
+    /// A list of positions, dimensions or sizes.
+    pub fn positions(values: impl IntoIterator<Item = usize>) -> Self {
+        Attribute::Integers(Element::I64, values.into_iter().map(|value| value as i64).collect())
+    }
+
     /// The text of a string.
     pub fn as_str(&self) -> Option<&str> {
         match self {
@@ -103,6 +108,18 @@ impl Attribute {
         match self {
             Attribute::Struct(_, fields) | Attribute::Dictionary(fields) => Some(fields),
             _ => None,
+        }
+    }
+}
+
+impl Module {
+    /// Sets an attribute of an op.
+    pub fn set_attribute(&mut self, op: OpId, name: &str, value: Attribute) {
+        let key = self.symbols.intern(name);
+        let attributes = &mut self.op_mut(op).attributes;
+        match attributes.iter_mut().find(|(own, _)| *own == key) {
+            Some((_, own)) => *own = value,
+            None => attributes.push((key, value)),
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Custom calls, and ops that only order or group values.
 
 use super::expand::{Expand, Expanded, Expansion};
-use super::{Elements, Lower, LowerError, Lowered, Lowering, Values};
-use super::{distributed, find, linalg, random, sort, sparse};
+use super::{
+    Elements, Lower, LowerError, Lowered, Lowering, Values, distributed, find, linalg, random, sort, sparse,
+};
 use crate::diagnostic::catalog;
 use crate::ir::{Attribute, Class, Module, OpId, OpName, provenance, stablehlo};
 use crate::ops::row::{Row, row, unlowered};
@@ -214,7 +215,7 @@ fn tuple(cx: &mut Lower, _: OpId) -> Lowered {
 }
 
 fn get_tuple_element(cx: &mut Lower, op: OpId) -> Lowered {
-    let index = cx.int(op, "index")?;
+    let index = cx.attributes(op).integer("index")?;
     let operand = cx.module.op(op).operands.first().copied().ok_or(LowerError::Reported)?;
     let tuple = cx.module.defining_op(operand).filter(|&tuple| cx.module.op(tuple).name == stablehlo::TUPLE);
     let Some(tuple) = tuple else {

@@ -274,7 +274,7 @@ fn zeros(cx: &mut Expand) -> Expanded {
 
 /// Groups of one device exchange nothing. An empty list is one group of all devices.
 fn collective(cx: &mut Expand) -> Expanded {
-    let groups = cx.ints("replica_groups")?;
+    let groups = cx.attributes().integers("replica_groups")?;
     let devices = groups.iter().filter(|&&device| device >= 0).count();
     // Without global device ids, each group has all partitions of its replicas.
     let global = match cx.module().op(cx.op).name {
@@ -305,7 +305,7 @@ fn collective(cx: &mut Expand) -> Expanded {
 
 /// Results without a sender are zero.
 fn permute(cx: &mut Expand) -> Expanded {
-    let pairs = cx.ints("source_target_pairs")?;
+    let pairs = cx.attributes().integers("source_target_pairs")?;
     let stays = pairs.chunks(2).all(|pair| pair.first() == pair.last());
     if stays && pairs.contains(&0) {
         return cx.operands_as_results();

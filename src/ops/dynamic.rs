@@ -51,11 +51,12 @@ fn define(cx: &mut Lower, op: OpId) -> Lowered {
     };
     let part = match cx.module.attribute(op, "element").and_then(Attribute::as_integer) {
         Some(index) => SizePart::Element(position(index)?),
-        None => SizePart::Dimension(position(cx.int(op, "dimension")?)?),
+        None => SizePart::Dimension(position(cx.attributes(op).integer("dimension")?)?),
     };
-    let times = if cx.module.attribute(op, "times").is_some() { cx.int(op, "times")? } else { 1 };
+    let times =
+        if cx.module.attribute(op, "times").is_some() { cx.attributes(op).integer("times")? } else { 1 };
     let plus = match cx.module.attribute(op, "plus") {
-        Some(_) => cx.size_list(op, "plus")?.first().copied().unwrap_or(Dim::Known(0)),
+        Some(_) => cx.attributes(op).sizes("plus")?.first().copied().unwrap_or(Dim::Known(0)),
         None => Dim::Known(0),
     };
     let value = cx.full(op, 0)?;
@@ -69,7 +70,7 @@ fn define(cx: &mut Lower, op: OpId) -> Lowered {
 }
 
 fn get_dimension_size(cx: &mut Lower, op: OpId) -> Lowered {
-    let axis = cx.int(op, "dimension")?;
+    let axis = cx.attributes(op).integer("dimension")?;
     let dims = cx.operand_dims(op, 0)?;
     let size = usize::try_from(axis).ok().and_then(|axis| dims.get(axis).copied());
     let size = size.ok_or_else(|| LowerError::Attribute {

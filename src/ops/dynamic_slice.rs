@@ -6,7 +6,6 @@
 
 use super::scatter::{RowUpdate, RowView};
 use super::start_indices::{StridedAxis, strides};
-use super::type_inference::dim_fits;
 use super::{Combiner, Elements, Lower, LowerError, Lowered};
 use crate::ir::{Dim, Dims, Element, OpId, SCALAR, ValueId, onnx, stablehlo};
 use crate::ops::row::{Row, row};
@@ -39,13 +38,8 @@ pub(super) enum Start {
 }
 
 fn dynamic_slice(cx: &mut Lower, op: OpId) -> Lowered {
-    let sizes = cx.size_list(op, "slice_sizes")?;
-    let limits = limits(cx, &cx.operand_dims(op, 0)?, &sizes)?;
-    let (_, result) = cx.result_dims(op, 0)?;
-    let fits = result.len() == sizes.len() && result.iter().zip(&sizes).all(|(&a, &b)| dim_fits(a, b));
-    if cx.operand_count(op) != sizes.len() + 1 || !fits {
-        return Err(LowerError::Attribute { name: "slice_sizes", why: "it does not match the types".into() });
-    }
+    let sizes = cx.attributes(op).sizes("slice_sizes")?;
+    let limits = limits(cx, &cx.operand_dims(op, 0)?, &sizes);
     let operand = cx.full(op, 0)?;
     let starts = starts(cx, op, 1, &limits)?;
     Ok(cx.window(operand, &starts, &sizes).into())
@@ -53,10 +47,7 @@ fn dynamic_slice(cx: &mut Lower, op: OpId) -> Lowered {
 
 fn dynamic_update_slice(cx: &mut Lower, op: OpId) -> Lowered {
     let (sizes, window) = (cx.operand_dims(op, 0)?, cx.operand_dims(op, 1)?);
-    let limits = limits(cx, &sizes, &window)?;
-    if cx.operand_count(op) != sizes.len() + 2 {
-        return Err(LowerError::form("the number of start indices is not the rank"));
-    }
+    let limits = limits(cx, &sizes, &window);
     let (operand, update) = (cx.full(op, 0)?, cx.full(op, 1)?);
     if window.contains(&Dim::Known(0)) {
         return Ok(operand.into());
@@ -144,13 +135,8 @@ fn replace(cx: &mut Lower, operand: ValueId, update: ValueId, starts: &[Dim], ax
 }
 
 /// The greatest valid start per dimension.
-fn limits(cx: &Lower, sizes: &[Dim], window: &[Dim]) -> Result<Dims, LowerError> {
-    let pairs = || sizes.iter().zip(window);
-    let fits = sizes.len() == window.len() && pairs().all(|(&size, &window)| cx.may_lie_in(window, size));
-    if !fits {
-        return Err(LowerError::form("the slice is larger than the operand"));
-    }
-    Ok(pairs().map(|(&size, &window)| cx.module.dim_exprs.subtract(size, window)).collect())
+fn limits(cx: &Lower, sizes: &[Dim], window: &[Dim]) -> Dims {
+    sizes.iter().zip(window).map(|(&size, &window)| cx.module.dim_exprs.subtract(size, window)).collect()
 }
 
 fn zeros(count: usize) -> Dims {

@@ -1,10 +1,10 @@
 //! Rewrites older or composite ops as other StableHLO ops, before any other pass.
 
 use super::constant::integer_bytes;
-use super::{LowerError, Values};
+use super::{LowerError, OpAttributes, Values};
 use crate::ir::{
-    Attribute, Attributes, Data, Dim, Element, Module, OpBuilder, OpId, OpName, Rewriter, SCALAR, TensorType,
-    Type, TypeId, ValueId, stablehlo,
+    Attribute, Data, Dim, Module, OpBuilder, OpId, OpName, Rewriter, SCALAR, TensorType, TypeId, ValueId,
+    stablehlo,
 };
 
 /// The values that replace an op's results; `None` if the op stays.
@@ -12,11 +12,6 @@ pub type Expanded = Result<Option<Values>, LowerError>;
 
 /// Rewrites one op as other StableHLO ops, whose values have the types of its results.
 pub type Expansion = fn(&mut Expand) -> Expanded;
-
-/// A list of indices, sizes or dimensions.
-pub fn positions(values: impl IntoIterator<Item = usize>) -> Attribute {
-    Attribute::Integers(Element::I64, values.into_iter().map(|value| value as i64).collect())
-}
 
 /// The op to rewrite.
 pub struct Expand<'r, 'm> {
@@ -71,14 +66,9 @@ impl Expand<'_, '_> {
             .ok_or_else(|| LowerError::form("it has no result"))
     }
 
-    /// An attribute that is a list of integers.
-    ///
-    /// # Errors
-    /// If it is missing or not such a list.
-    pub fn ints(&self, name: &'static str) -> Result<Vec<i64>, LowerError> {
-        let attribute = self.module().attribute(self.op, name).ok_or(LowerError::Missing(name))?;
-        let why = || LowerError::Attribute { name, why: "expected a list of integers".into() };
-        self.module().integers(attribute).ok_or_else(why)
+    /// The attributes of the op.
+    pub fn attributes(&self) -> OpAttributes<'_> {
+        OpAttributes::of(self.module(), self.op)
     }
 
     /// Starts an op in the place of the op.
@@ -124,7 +114,7 @@ impl Expand<'_, '_> {
         let (scalar, ty) =
             (module.tensor_of(tensor.element, SCALAR), module.tensor_of(tensor.element, &dims));
         let zero = self.splat(scalar, 0)?;
-        let dimensions = positions(axes.iter().copied());
+        let dimensions = Attribute::positions(axes.iter().copied());
         self.emit_sum(stablehlo::REDUCE, &[value, zero], ty, [("dimensions", dimensions)])
     }
 
@@ -149,21 +139,6 @@ impl Expand<'_, '_> {
         let sum = module.create(stablehlo::ADD, &arguments).at_op(self.op).end_of(block).of(scalar);
         module.create(stablehlo::RETURN, &[sum]).at_op(self.op).end_of(block).results(&[]);
         Ok(self.create(name, operands).attrs(attributes).region(region).of(ty))
-    }
-
-    /// The dimension numbers of a gather or a scatter: lists of dimensions, and the index vector dimension.
-    pub fn dimension_numbers(
-        &mut self,
-        name: OpName,
-        lists: impl IntoIterator<Item = (&'static str, Attribute)>,
-        vector_dim: usize,
-    ) -> Attribute {
-        let integer = self.rewriter.module.types.intern(Type::Scalar(Element::I64));
-        let symbols = &mut self.rewriter.module.symbols;
-        let mut fields: Attributes =
-            lists.into_iter().map(|(key, value)| (symbols.intern(key), value)).collect();
-        fields.push((symbols.intern("index_vector_dim"), Attribute::Integer(vector_dim as i64, integer)));
-        Attribute::Struct(name.symbol(), fields)
     }
 
     /// The error for dynamic sizes.

@@ -17,8 +17,8 @@ pub(super) const ROWS: &[Row] = &[
 const AXIS_OPERAND: u32 = 20;
 
 fn dft(cx: &mut Lower, op: OpId) -> Lowered {
-    let axis = cx.int(op, "axis")?;
-    let (inverse, onesided) = (cx.flag(op, "inverse"), cx.flag(op, "onesided"));
+    let axis = cx.attributes(op).integer("axis")?;
+    let (inverse, onesided) = (cx.attributes(op).flag("inverse"), cx.attributes(op).flag("onesided"));
     let (element, sizes) = cx.result_dims(op, 0)?;
     if !matches!(element, Element::F32 | Element::F64) {
         return Err(LowerError::Type(element.name().unwrap_or("?").to_owned()));

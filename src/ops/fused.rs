@@ -52,19 +52,19 @@ fn along_axis(cx: &mut Lower, op: OpId, name: OpName) -> Lowered {
 
 /// The attribute `axis`, which must be a dimension of the operand.
 fn axis(cx: &Lower, op: OpId) -> Result<i64, LowerError> {
-    let (axis, rank) = (cx.int(op, "axis")?, cx.operand_type(op, 0)?.rank());
+    let (axis, rank) = (cx.attributes(op).integer("axis")?, cx.operand_type(op, 0)?.rank());
     let inside = usize::try_from(axis).is_ok_and(|axis| axis < rank);
     let why = || format!("{axis} is not a dimension of an operand of rank {rank}");
     if inside { Ok(axis) } else { Err(LowerError::Attribute { name: "axis", why: why() }) }
 }
 
 fn leaky_relu(cx: &mut Lower, op: OpId) -> Lowered {
-    let (x, alpha) = (cx.operand(op, 0)?, cx.float(op, "alpha")?);
+    let (x, alpha) = (cx.operand(op, 0)?, cx.attributes(op).float("alpha")?);
     Ok(cx.node(onnx::LEAKY_RELU, &[x]).float("alpha", alpha as f32).like(x).into())
 }
 
 fn gelu(cx: &mut Lower, op: OpId) -> Lowered {
-    let (x, approximate) = (cx.operand(op, 0)?, cx.int(op, "approximate")? != 0);
+    let (x, approximate) = (cx.operand(op, 0)?, cx.attributes(op).integer("approximate")? != 0);
     if cx.has(onnx::GELU) {
         let node = cx.node(onnx::GELU, &[x]);
         let node = if approximate { node.string("approximate", "tanh") } else { node };
@@ -84,7 +84,7 @@ fn gelu(cx: &mut Lower, op: OpId) -> Lowered {
 
 /// The element at `i` is the one at `i / scale`, rounded down.
 fn repeat(cx: &mut Lower, op: OpId) -> Lowered {
-    let scales = cx.ints(op, "scales")?;
+    let scales = cx.attributes(op).integers("scales")?;
     let (x, (element, dims)) = (cx.full(op, 0)?, cx.result_dims(op, 0)?);
     let bytes: Vec<u8> = scales.iter().flat_map(|&scale| (scale as f32).to_le_bytes()).collect();
     let scales = cx.constant(Element::F32, &[scales.len() as i64], &bytes);
@@ -97,7 +97,7 @@ fn repeat(cx: &mut Lower, op: OpId) -> Lowered {
 /// Interpolates linearly. ONNX Runtime only interpolates images: batches of rows and columns, with channels before or
 /// after.
 fn interpolate(cx: &mut Lower, op: OpId) -> Lowered {
-    let scales = cx.ints(op, "scales")?;
+    let scales = cx.attributes(op).integers("scales")?;
     let (x, (element, dims)) = (cx.full(op, 0)?, cx.result_dims(op, 0)?);
     let scaled: Vec<usize> = (0..dims.len()).filter(|&axis| scales[axis] != 1).collect();
     let &[first, second] = &scaled[..] else {
@@ -175,7 +175,7 @@ fn norm_operands(cx: &mut Lower, op: OpId, axis: i64) -> Result<Vec<ValueId>, Lo
 }
 
 fn layer_norm(cx: &mut Lower, op: OpId) -> Lowered {
-    let (axis, epsilon) = (axis(cx, op)?, cx.float(op, "epsilon")?);
+    let (axis, epsilon) = (axis(cx, op)?, cx.attributes(op).float("epsilon")?);
     let mut operands = norm_operands(cx, op, axis)?;
     if operands.len() == 1 {
         operands.push(ones(cx, operands[0], axis));
@@ -185,7 +185,7 @@ fn layer_norm(cx: &mut Lower, op: OpId) -> Lowered {
 }
 
 fn rms_norm(cx: &mut Lower, op: OpId) -> Lowered {
-    let (axis, epsilon) = (axis(cx, op)?, cx.float(op, "epsilon")?);
+    let (axis, epsilon) = (axis(cx, op)?, cx.attributes(op).float("epsilon")?);
     let mut operands = norm_operands(cx, op, axis)?;
     let x = operands[0];
     if cx.has(onnx::RMS_NORMALIZATION) {
@@ -213,7 +213,7 @@ fn rms_norm(cx: &mut Lower, op: OpId) -> Lowered {
 
 /// What is normalized has its channels last, and ONNX's has them second.
 fn group_norm(cx: &mut Lower, op: OpId) -> Lowered {
-    let (groups, epsilon) = (cx.int(op, "groups")?, cx.float(op, "epsilon")?);
+    let (groups, epsilon) = (cx.attributes(op).integer("groups")?, cx.attributes(op).float("epsilon")?);
     let operands = cx.fulls(op)?;
     let (element, dims) = (cx.element(operands[0]), cx.dims(operands[0]));
     if dims.len() < 3 || groups < 1 {

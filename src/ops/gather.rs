@@ -17,10 +17,10 @@
 //! clamped unless their range is known.
 
 use super::start_indices::{StartIndices, StridedAxis, strides};
-use super::{Elements, Lower, LowerError, Lowered};
+use super::{Elements, GatherDimensionNumbers, Lower, LowerError, Lowered};
 use crate::ir::{Dim, Dims, Element, OpId, ValueId, onnx, stablehlo};
 use crate::ops::row::{Row, row};
-use crate::ops::type_inference::{dim_fits, index, rule};
+use crate::ops::type_inference::{index, rule};
 
 pub(super) const ROWS: &[Row] = &[row(stablehlo::GATHER, rule(2, index::gather), Elements::PLAIN, gather)
     .note(
@@ -36,7 +36,7 @@ enum AxisKind {
     Batch(usize),
 }
 
-/// The dimension numbers, checked against the types.
+/// The dimension numbers with the types that they are for.
 #[derive(Debug)]
 struct Numbers {
     /// For each dimension of the result.
@@ -46,7 +46,7 @@ struct Numbers {
     /// The dimension of the operand that each column is for.
     map: Vec<usize>,
     window: Dims,
-    vector_dim: i64,
+    vector_dim: usize,
 }
 
 fn gather(cx: &mut Lower, op: OpId) -> Lowered {
@@ -86,82 +86,32 @@ fn gather(cx: &mut Lower, op: OpId) -> Lowered {
 }
 
 fn numbers(cx: &Lower, op: OpId) -> Result<Numbers, LowerError> {
-    const NAME: &str = "dimension_numbers";
-    let wrong = |why: &str| LowerError::Attribute { name: NAME, why: why.to_owned() };
-    let offset = cx.field_ints(op, NAME, "offset_dims")?;
-    let collapsed = cx.field_ints(op, NAME, "collapsed_slice_dims")?;
-    let operand_batching = cx.field_ints(op, NAME, "operand_batching_dims")?;
-    let indices_batching = cx.field_ints(op, NAME, "start_indices_batching_dims")?;
-    let map = cx.field_ints(op, NAME, "start_index_map")?;
-    let vector_dim = cx.field_ints(op, NAME, "index_vector_dim")?.first().copied().unwrap_or(0);
-    let window = cx.size_list(op, "slice_sizes")?;
+    let numbers = GatherDimensionNumbers::read(cx.module, op)?;
+    let window = cx.attributes(op).sizes("slice_sizes")?;
     let (operand, indices) = (cx.operand_dims(op, 0)?, cx.operand_dims(op, 1)?);
     let (_, result) = cx.result_dims(op, 0)?;
-
-    let dims = |numbers: &[i64], rank: usize| -> Result<Vec<usize>, LowerError> {
-        let dims: Option<Vec<usize>> =
-            numbers.iter().map(|&dim| usize::try_from(dim).ok().filter(|&dim| dim < rank)).collect();
-        dims.ok_or_else(|| wrong("a dimension is out of range"))
-    };
-    let offset = dims(&offset, result.len())?;
-    let collapsed = dims(&collapsed, operand.len())?;
-    let operand_batching = dims(&operand_batching, operand.len())?;
-    let indices_batching = dims(&indices_batching, indices.len())?;
-    let map = dims(&map, operand.len())?;
-    let vector_axis = usize::try_from(vector_dim).ok().filter(|&axis| axis <= indices.len());
-    let vector_axis = vector_axis.ok_or_else(|| wrong("`index_vector_dim` is out of range"))?;
-    let columns = indices.get(vector_axis).map_or(1, |&columns| cx.number(columns));
-    if window.len() != operand.len() || window.iter().zip(&operand).any(|(&w, &size)| !cx.may_lie_in(w, size))
-    {
+    let mut gone = numbers.collapsed_slice_dims.iter().chain(&numbers.operand_batching_dims);
+    if !result.contains(&Dim::Known(0)) && gone.any(|&dim| window[dim] != Dim::Known(1)) {
         return Err(LowerError::Attribute {
             name: "slice_sizes",
-            why: "they do not match the operand".into(),
+            why: "a collapsed dimension must have one element".into(),
         });
     }
-    if columns != map.len() as i64 || operand_batching.len() != indices_batching.len() {
-        return Err(wrong("the index vectors do not have the length of `start_index_map`"));
+    let mut layout = vec![AxisKind::Batch(0); result.len()];
+    for (dim, place) in numbers.window_dims(operand.len()) {
+        layout[place] = AxisKind::Window(dim);
     }
-    let batch: Dims = (0..indices.len()).filter(|&dim| dim != vector_axis).map(|dim| indices[dim]).collect();
-    let windows: Vec<usize> = (0..operand.len())
-        .filter(|dim| !collapsed.contains(dim) && !operand_batching.contains(dim))
-        .collect();
-    if windows.len() != offset.len() || offset.len() + batch.len() != result.len() || !offset.is_sorted() {
-        return Err(wrong("`offset_dims` do not match the operand"));
+    for (axis, (_, place)) in numbers.batch_dims(indices.len()).into_iter().enumerate() {
+        layout[place] = AxisKind::Batch(axis);
     }
-    let (mut windows, mut batches) = (windows.into_iter(), 0..batch.len());
-    let layout: Option<Vec<AxisKind>> = (0..result.len())
-        .map(|dim| {
-            if offset.contains(&dim) {
-                windows.next().map(AxisKind::Window)
-            } else {
-                batches.next().map(AxisKind::Batch)
-            }
-        })
-        .collect();
-    let layout = layout.ok_or_else(|| wrong("`offset_dims` do not match the operand"))?;
-    let size = |axis: &AxisKind| match *axis {
-        AxisKind::Window(dim) => window[dim],
-        AxisKind::Batch(axis) => batch[axis],
-    };
-    let gone = collapsed.iter().chain(&operand_batching);
-    let fits = layout.iter().map(size).zip(&result).all(|(own, &size)| dim_fits(own, size));
-    if !fits || gone.clone().any(|&dim| !matches!(window[dim], Dim::Known(0 | 1))) {
-        return Err(wrong("they do not produce the result's type"));
-    }
-    if !result.contains(&Dim::Known(0)) && gone.clone().any(|&dim| window[dim] == Dim::Known(0)) {
-        return Err(wrong("a collapsed dimension is empty"));
-    }
-    let mut batching = Vec::new();
-    for (&dim, &axis) in operand_batching.iter().zip(&indices_batching) {
-        let axis = if axis > vector_axis { axis - 1 } else { axis };
-        if !batch.get(axis).is_some_and(|&size| dim_fits(size, operand[dim])) {
-            return Err(wrong("batching dimensions differ in size"));
-        }
-        if !matches!(operand[dim], Dim::Known(0 | 1)) {
-            batching.push((dim, axis));
-        }
-    }
-    Ok(Numbers { layout, batching, map, window, vector_dim })
+    let batching = numbers.batching_axes(&operand);
+    Ok(Numbers {
+        layout,
+        batching,
+        map: numbers.start_index_map,
+        window,
+        vector_dim: numbers.index_vector_dim,
+    })
 }
 
 /// The operand cut to the window where it does not move.
@@ -368,15 +318,6 @@ fn window_vectors(
         positions = cx.elementwise(onnx::ADD, &[positions, offsets]);
     }
     positions
-}
-
-impl Lower<'_> {
-    /// Whether a window of this size can be in a dimension of that one.
-    pub(super) fn may_lie_in(&self, window: Dim, size: Dim) -> bool {
-        let sizes = &self.module.dim_exprs;
-        let negative = |dim: Dim| sizes.bounds(dim).1.is_some_and(|high| high < 0);
-        !negative(window) && !negative(sizes.subtract(size, window))
-    }
 }
 
 /// Rearranges a value with these axes to the result's layout. Axes that either side lacks have size 1; missing axes

@@ -1,12 +1,12 @@
 //! Expands StableHLO's legacy ops, and MHLO ops that StableHLO lacks, into current ones.
 
-use super::expand::{Expand, Expanded, positions};
-use super::{Elements, LowerError};
+use super::{Elements, Expand, Expanded, LowerError};
 use crate::ir::{Attribute, Dim, Element, ValueId, chlo, mhlo, stablehlo};
 use crate::ops::row::{Row, expanded};
 use crate::ops::type_inference::{
     AtLeast, Exactly, STATED, UNARY, broadcasting, control, movement, rule, variadic,
 };
+use crate::ops::{DotDimensionNumbers, GatherDimensionNumbers};
 
 const NUMBERS: Elements = Elements::PLAIN.or(Elements::COMPLEX);
 
@@ -55,7 +55,7 @@ fn broadcast_complex(cx: &mut Expand) -> Expanded {
         }
         let leading = result.rank() - operand.rank();
         let dims = match cx.module().attribute(cx.op, "broadcast_dimensions") {
-            Some(_) if leading > 0 => cx.ints("broadcast_dimensions")?,
+            Some(_) if leading > 0 => cx.attributes().integers("broadcast_dimensions")?,
             _ => (leading..result.rank()).map(|axis| axis as i64).collect(),
         };
         let ty = cx.rewriter.module.tensor_of(operand.element, &result.dims);
@@ -74,7 +74,7 @@ fn broadcast(cx: &mut Expand) -> Expanded {
     if !result.is_static() {
         return Err(cx.dynamic());
     }
-    let dims = positions(result.rank() - operand.rank()..result.rank());
+    let dims = Attribute::positions(result.rank() - operand.rank()..result.rank());
     let operand = cx.operand(0)?;
     cx.becomes(stablehlo::BROADCAST_IN_DIM, &[operand], [("broadcast_dimensions", dims)])
 }
@@ -103,21 +103,18 @@ fn torch_index_select(cx: &mut Expand) -> Expanded {
     sizes[..batch].fill(1);
     sizes[dim] = 1;
     let names = index.rank() - batch;
-    let fields = [
-        ("collapsed_slice_dims", positions([dim])),
-        ("offset_dims", positions((batch..dim).chain(dim + names..result.rank()))),
-        ("operand_batching_dims", positions(0..batch)),
-        ("start_index_map", positions([dim])),
-        ("start_indices_batching_dims", positions(0..batch)),
-    ];
-    let dimension_numbers = cx.dimension_numbers(stablehlo::GATHER, fields, index.rank());
+    let numbers = GatherDimensionNumbers {
+        offset_dims: (batch..dim).chain(dim + names..result.rank()).collect(),
+        collapsed_slice_dims: vec![dim],
+        operand_batching_dims: (0..batch).collect(),
+        start_indices_batching_dims: (0..batch).collect(),
+        start_index_map: vec![dim],
+        index_vector_dim: index.rank(),
+    };
+    let numbers = numbers.attribute(cx.rewriter.module, stablehlo::GATHER);
     let (operand, index) = (cx.operand(0)?, cx.operand(1)?);
     let sizes = Attribute::Integers(Element::I64, sizes.into());
-    cx.becomes(
-        stablehlo::GATHER,
-        &[operand, index],
-        [("dimension_numbers", dimension_numbers), ("slice_sizes", sizes)],
-    )
+    cx.becomes(stablehlo::GATHER, &[operand, index], [numbers, ("slice_sizes", sizes)])
 }
 
 /// A value with one label per dimension.
@@ -186,7 +183,7 @@ impl Labeled {
     /// The dimensions in the order of the result.
     fn ordered(self, cx: &mut Expand, output: &[char]) -> Expanded {
         let order = output.iter().filter_map(|label| self.labels.iter().position(|other| other == label));
-        cx.becomes(stablehlo::TRANSPOSE, &[self.value], [("permutation", positions(order))])
+        cx.becomes(stablehlo::TRANSPOSE, &[self.value], [("permutation", Attribute::positions(order))])
     }
 }
 
@@ -202,22 +199,16 @@ fn einsum(cx: &mut Expand) -> Expanded {
     let (left_labels, right_labels) = (left.labels.clone(), right.labels.clone());
     let left = left.summed(cx, |label| output.contains(&label) || right_labels.contains(&label))?;
     let right = right.summed(cx, |label| output.contains(&label) || left_labels.contains(&label))?;
-    let shared = |of: &Labeled, batching: bool| -> Vec<usize> {
-        let both = left.labels.iter().filter(|label| right.labels.contains(label));
-        both.filter(|label| output.contains(label) == batching)
-            .filter_map(|label| of.labels.iter().position(|other| other == label))
-            .collect()
+    let place = |of: &Labeled, label: char| of.labels.iter().position(|&other| other == label);
+    let shared = |batching: bool| -> Vec<(usize, usize)> {
+        let both = left.labels.iter().filter(|&label| output.contains(label) == batching);
+        both.filter_map(|&label| Some((place(&left, label)?, place(&right, label)?))).collect()
     };
-    let lists = [
-        ("lhs_batching_dimensions", shared(&left, true)),
-        ("rhs_batching_dimensions", shared(&right, true)),
-        ("lhs_contracting_dimensions", shared(&left, false)),
-        ("rhs_contracting_dimensions", shared(&right, false)),
-    ];
+    let numbers = DotDimensionNumbers { batching: shared(true), contracting: shared(false) };
     let free = |of: &Labeled, other: &Labeled| -> Vec<char> {
         of.labels.iter().copied().filter(|label| !other.labels.contains(label)).collect()
     };
-    let batch: Vec<char> = lists[0].1.iter().map(|&axis| left.labels[axis]).collect();
+    let batch: Vec<char> = numbers.batching.iter().map(|pair| left.labels[pair.0]).collect();
     let labels = [batch, free(&left, &right), free(&right, &left)].concat();
     let result = cx.result_type()?;
     let dims: Vec<Dim> = labels
@@ -226,9 +217,7 @@ fn einsum(cx: &mut Expand) -> Expanded {
         .map(|axis| result.dims[axis])
         .collect();
     let ty = cx.rewriter.module.tensor_of(result.element, &dims);
-    let symbols = &mut cx.rewriter.module.symbols;
-    let fields = lists.into_iter().map(|(key, axes)| (symbols.intern(key), positions(axes))).collect();
-    let mut attributes = vec![("dot_dimension_numbers", Attribute::Struct(stablehlo::DOT.symbol(), fields))];
+    let mut attributes = vec![numbers.attribute(cx.rewriter.module)];
     let precision = cx.module().attribute(cx.op, "precision_config").cloned();
     attributes.extend(precision.map(|precision| ("precision_config", precision)));
     let value = cx.create(stablehlo::DOT_GENERAL, &[left.value, right.value]).attrs(attributes).of(ty);

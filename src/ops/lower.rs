@@ -7,7 +7,10 @@
 //! Sizes are numbers or expressions ([`Dim`]). A lowering that supports both uses [`Lower::dims`]; one that uses the
 //! numbers ([`Lower::sizes`]) of a symbolic value is refused, whatever it emits afterward.
 
-use super::{Elements, LowerError, Values, find, size::SymbolSource, target, value_range::ValueRange};
+use super::{
+    Elements, LowerError, OpAttributes, Values, find, size::SymbolSource, target, type_inference,
+    value_range::ValueRange,
+};
 use crate::diagnostic::{Diagnostic, Diagnostics, catalog};
 use crate::ir::{
     BlockId, Constant, Data, Dim, Dims, Element, Module, OpId, OpName, Place, Symbol, TensorType, Type,
@@ -192,7 +195,8 @@ impl<'a> Lower<'a> {
                 // constant.
                 let follows = (matches!(refusal, LowerError::Dynamic(_))
                     && (doubtful || self.captures_doubtful(op)))
-                    || ((unknown || self.holds_error_op(op)) && matches!(refusal, LowerError::Form(_)));
+                    || ((unknown || self.holds_error_op(op))
+                        && matches!(refusal, LowerError::Form(_) | LowerError::Rule(_)));
                 let diagnostic = refusal.diagnostic(self.module, op, self.opset);
                 self.diagnostics.extend(diagnostic.filter(|_| !follows));
                 for result in results {
@@ -237,6 +241,7 @@ impl<'a> Lower<'a> {
                 return Err(LowerError::dynamic(self, op));
             }
         }
+        type_inference::verify(self.module, op).map_err(|violation| LowerError::Rule(Box::new(violation)))?;
         row.lower.ok_or_else(|| LowerError::form("the pass `normalize` must rewrite it first"))
     }
 
@@ -441,6 +446,11 @@ impl<'a> Lower<'a> {
     /// Number of dimensions of a lowered value.
     pub fn rank(&self, value: ValueId) -> usize {
         self.module.tensor(value).map_or(0, TensorType::rank)
+    }
+
+    /// The attributes of an op.
+    pub fn attributes(&self, op: OpId) -> OpAttributes<'_> {
+        OpAttributes::of(self.module, op)
     }
 
     // Constants.

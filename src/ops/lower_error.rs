@@ -1,5 +1,7 @@
 //! Why an op could not be lowered.
 
+use super::AttributeError;
+use super::type_inference::Violation;
 use crate::diagnostic::{Diagnostic, Part, catalog};
 use crate::ir::{Module, OpId, OpName, ValueId, builtin, hlo2onnx, stablehlo};
 use smallvec::{SmallVec, smallvec};
@@ -59,8 +61,19 @@ pub enum LowerError {
         /// What is wrong with it.
         why: String,
     },
+    /// The op breaks its type rule, which it kept before its operands had known sizes.
+    Rule(Box<Violation>),
     /// An op inside was refused and has been reported.
     Reported,
+}
+
+impl From<AttributeError> for LowerError {
+    fn from(error: AttributeError) -> Self {
+        match error.why() {
+            Some(why) => LowerError::Attribute { name: error.name, why },
+            None => LowerError::Missing(error.name),
+        }
+    }
 }
 
 impl LowerError {
@@ -115,6 +128,7 @@ impl LowerError {
                     catalog::InvalidAttribute { op, attribute: name, why, at }.into();
                 diagnostic.at(Part::attribute(name))
             }
+            LowerError::Rule(violation) => violation.diagnostic(module, id),
             LowerError::Reported => return None,
         };
         Some(module.located(id, diagnostic))

@@ -53,6 +53,7 @@ mod value_range;
 mod vectorize_region;
 mod window;
 
+pub use attributes::{AttributeError, DotDimensionNumbers, GatherDimensionNumbers, OpAttributes};
 pub use call::{CALLBACK, ERROR_IF, Units, call_target, call_units, callback_name, host_callback};
 pub use constant::{float_bytes, integer_bytes, integer_limits, number};
 pub use distributed::inline_computations;

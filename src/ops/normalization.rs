@@ -37,11 +37,11 @@ struct Normalization {
 impl Normalization {
     fn read(cx: &mut Lower, op: OpId) -> Result<Self, LowerError> {
         let sizes = cx.operand_dims(op, 0)?;
-        let feature = cx.int(op, "feature_index")?;
+        let feature = cx.attributes(op).integer("feature_index")?;
         let feature = usize::try_from(feature).ok().filter(|&feature| feature < sizes.len());
         let why = || format!("the operand has {} dimensions", sizes.len());
         let feature = feature.ok_or_else(|| LowerError::Attribute { name: "feature_index", why: why() })?;
-        let epsilon = cx.float(op, "epsilon")?;
+        let epsilon = cx.attributes(op).float("epsilon")?;
         Ok(Self { operand: cx.full(op, 0)?, sizes, feature, epsilon })
     }
 

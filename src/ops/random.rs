@@ -25,7 +25,7 @@ pub(super) const ROWS: &[Row] = &[
 ];
 
 fn rng_bit_generator(cx: &mut Lower, op: OpId) -> Lowered {
-    let philox = match cx.word(op, "rng_algorithm")? {
+    let philox = match cx.attributes(op).word("rng_algorithm")? {
         "THREE_FRY" => false,
         "PHILOX" | "DEFAULT" => true,
         other => return Err(LowerError::form(format!("the algorithm {other}"))),

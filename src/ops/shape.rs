@@ -51,7 +51,7 @@ fn constant(cx: &mut Lower, op: OpId) -> Lowered {
 }
 
 fn broadcast_in_dim(cx: &mut Lower, op: OpId) -> Lowered {
-    let dims = cx.ints(op, "broadcast_dimensions")?;
+    let dims = cx.attributes(op).integers("broadcast_dimensions")?;
     let (_, sizes) = cx.result_dims(op, 0)?;
     let declared = cx.operand_dims(op, 0)?;
     let operand = cx.operand(op, 0)?;
@@ -103,7 +103,7 @@ fn reshape(cx: &mut Lower, op: OpId) -> Lowered {
 }
 
 fn transpose(cx: &mut Lower, op: OpId) -> Lowered {
-    let permutation = cx.ints(op, "permutation")?;
+    let permutation = cx.attributes(op).integers("permutation")?;
     let operand = cx.operand(op, 0)?;
     if cx.rank(operand) == 0 {
         return Ok(operand.into());
@@ -113,14 +113,15 @@ fn transpose(cx: &mut Lower, op: OpId) -> Lowered {
 }
 
 fn slice(cx: &mut Lower, op: OpId) -> Lowered {
-    let (starts, limits) = (cx.size_list(op, "start_indices")?, cx.size_list(op, "limit_indices")?);
-    let steps = cx.ints(op, "strides")?;
+    let (starts, limits) =
+        (cx.attributes(op).sizes("start_indices")?, cx.attributes(op).sizes("limit_indices")?);
+    let steps = cx.attributes(op).integers("strides")?;
     let operand = cx.full(op, 0)?;
     Ok(cx.slice(operand, &starts, &limits, &steps).into())
 }
 
 fn reverse(cx: &mut Lower, op: OpId) -> Lowered {
-    let reversed = cx.ints(op, "dimensions")?;
+    let reversed = cx.attributes(op).integers("dimensions")?;
     if let Some(sliced) = reversed_slice(cx, op, &reversed)? {
         return Ok(sliced.into());
     }
@@ -135,8 +136,9 @@ fn reversed_slice(cx: &mut Lower, op: OpId, reversed: &[i64]) -> Result<Option<V
     let Some(slice) = slice.filter(|&op| cx.module.op(op).name == stablehlo::SLICE) else {
         return Ok(None);
     };
-    let mut starts = cx.size_list(slice, "start_indices")?;
-    let (mut limits, mut steps) = (cx.size_list(slice, "limit_indices")?, cx.ints(slice, "strides")?);
+    let mut starts = cx.attributes(slice).sizes("start_indices")?;
+    let (mut limits, mut steps) =
+        (cx.attributes(slice).sizes("limit_indices")?, cx.attributes(slice).integers("strides")?);
     let (_, counts) = cx.result_dims(slice, 0)?;
     for axis in reversed.iter().map(|&dimension| dimension as usize) {
         let (first, step, sizes) = (starts[axis], steps[axis], &cx.module.dim_exprs);
@@ -157,7 +159,7 @@ fn reversed_slice(cx: &mut Lower, op: OpId, reversed: &[i64]) -> Result<Option<V
 }
 
 fn concatenate(cx: &mut Lower, op: OpId) -> Lowered {
-    let axis = cx.int(op, "dimension")? as usize;
+    let axis = cx.attributes(op).integer("dimension")? as usize;
     let mut operands = cx.fulls(op)?;
     // Empty operands can be dropped, except for the last one.
     let empty = operands[0];
@@ -169,7 +171,7 @@ fn concatenate(cx: &mut Lower, op: OpId) -> Lowered {
 }
 
 fn iota(cx: &mut Lower, op: OpId) -> Lowered {
-    let axis = cx.int(op, "iota_dimension")? as usize;
+    let axis = cx.attributes(op).integer("iota_dimension")? as usize;
     let (element, sizes) = cx.result_dims(op, 0)?;
     let count = cx.iota(element, sizes.len(), axis, sizes[axis]);
     let value = if sizes.contains(&Dim::Known(0)) { cx.broadcast_to(count, &sizes) } else { count };
@@ -179,8 +181,9 @@ fn iota(cx: &mut Lower, op: OpId) -> Lowered {
 /// Interior padding of `n` inserts `n` elements between neighbors: splits the dimension into `[size, 1]`, pads the
 /// inner one to `1 + n`, merges both, and crops the last `n` elements.
 fn pad(cx: &mut Lower, op: OpId) -> Lowered {
-    let (low, high) = (cx.size_list(op, "edge_padding_low")?, cx.size_list(op, "edge_padding_high")?);
-    let interior = cx.ints(op, "interior_padding")?;
+    let (low, high) =
+        (cx.attributes(op).sizes("edge_padding_low")?, cx.attributes(op).sizes("edge_padding_high")?);
+    let interior = cx.attributes(op).integers("interior_padding")?;
     let (operand, padding) = (cx.full(op, 0)?, cx.full(op, 1)?);
     let spread = cx.spread(operand, &interior, padding);
     Ok(cx.pad(spread, &low, &high, padding).into())

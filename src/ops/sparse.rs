@@ -1,8 +1,8 @@
 //! Sparse matrix products, as gathers and segment sums.
 
-use super::LowerError;
-use super::expand::{Expand, Expanded, positions};
-use crate::ir::{Dim, Element, ValueId, stablehlo};
+use super::{Expand, Expanded, LowerError};
+use crate::ir::{Attribute, Dim, Element, ValueId, stablehlo};
+use crate::ops::GatherDimensionNumbers;
 
 /// The product of a CSR matrix and a vector or matrix. Operands: non-zeros, row offsets, columns, and the dense
 /// operand.
@@ -35,19 +35,21 @@ pub(super) fn product(cx: &mut Expand) -> Expanded {
     let product_dims = [&[count], &dense.dims[1..]].concat();
     let product_ty = cx.rewriter.module.tensor_of(result.element, &product_dims);
     let window: Vec<usize> = (1..dense.rank()).collect();
-    let lists = [
-        ("collapsed_slice_dims", positions([0])),
-        ("offset_dims", positions(window.iter().copied())),
-        ("start_index_map", positions([0])),
-    ];
-    let numbers = cx.dimension_numbers(stablehlo::GATHER, lists, 1);
+    let numbers = GatherDimensionNumbers {
+        offset_dims: window.clone(),
+        collapsed_slice_dims: vec![0],
+        start_index_map: vec![0],
+        index_vector_dim: 1,
+        ..GatherDimensionNumbers::default()
+    };
+    let numbers = numbers.attribute(cx.rewriter.module, stablehlo::GATHER);
     let sizes = dense.dims.iter().skip(1).filter_map(|dim| dim.known()).map(|size| size as usize);
-    let sizes = positions([1].into_iter().chain(sizes));
+    let sizes = Attribute::positions([1].into_iter().chain(sizes));
     let operands = [cx.operand(3)?, cx.operand(2)?];
-    let attributes = [("dimension_numbers", numbers), ("slice_sizes", sizes)];
+    let attributes = [numbers, ("slice_sizes", sizes)];
     let gathered = cx.create(stablehlo::GATHER, &operands).attrs(attributes).of(product_ty);
     let data = cx.operand(0)?;
-    let dims = [("broadcast_dimensions", positions([0]))];
+    let dims = [("broadcast_dimensions", Attribute::positions([0]))];
     let data = cx.create(stablehlo::BROADCAST_IN_DIM, &[data]).attrs(dims).of(product_ty);
     let products = cx.create(stablehlo::MULTIPLY, &[data, gathered]).of(product_ty);
     Ok(Some(scatter(cx, [zeros, rows, products], window)?.into()))
@@ -63,7 +65,10 @@ fn rows(cx: &mut Expand, length: i64, ends: i64) -> Result<ValueId, LowerError> 
     let marks = scatter(cx, [zeros, starts, ones], Vec::new())?;
     let zero = cx.splat(scalar, 0)?;
     let (whole, before) = (length as usize, length as usize - 1);
-    let attributes = [("window_dimensions", positions([whole])), ("padding", positions([before, 0]))];
+    let attributes = [
+        ("window_dimensions", Attribute::positions([whole])),
+        ("padding", Attribute::positions([before, 0])),
+    ];
     let begun = cx.emit_sum(stablehlo::REDUCE_WINDOW, &[marks, zero], ty, attributes)?;
     let one = cx.splat(ty, 1)?;
     Ok(cx.create(stablehlo::SUBTRACT, &[begun, one]).of(ty))
@@ -71,12 +76,14 @@ fn rows(cx: &mut Expand, length: i64, ends: i64) -> Result<ValueId, LowerError> 
 
 /// Adds updates to the rows of the first operand that the second one selects.
 fn scatter(cx: &mut Expand, operands: [ValueId; 3], window: Vec<usize>) -> Result<ValueId, LowerError> {
-    let lists = [
-        ("inserted_window_dims", positions([0])),
-        ("scatter_dims_to_operand_dims", positions([0])),
-        ("update_window_dims", positions(window)),
-    ];
-    let numbers = cx.dimension_numbers(stablehlo::SCATTER, lists, 1);
+    let numbers = GatherDimensionNumbers {
+        offset_dims: window,
+        collapsed_slice_dims: vec![0],
+        start_index_map: vec![0],
+        index_vector_dim: 1,
+        ..GatherDimensionNumbers::default()
+    };
+    let numbers = numbers.attribute(cx.rewriter.module, stablehlo::SCATTER);
     let ty = cx.module().value_type(operands[0]);
-    cx.emit_sum(stablehlo::SCATTER, &operands, ty, [("scatter_dimension_numbers", numbers)])
+    cx.emit_sum(stablehlo::SCATTER, &operands, ty, [numbers])
 }

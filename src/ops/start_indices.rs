@@ -44,22 +44,21 @@ impl Lower<'_> {
         &mut self,
         op: OpId,
         operand: usize,
-        vector_dim: i64,
+        vector_dim: usize,
     ) -> Result<StartIndices, LowerError> {
         let value = self.full(op, operand)?;
         let sizes = self.dims(value);
-        let axis = usize::try_from(vector_dim).ok().filter(|&axis| axis <= sizes.len());
-        let axis = axis.ok_or_else(|| LowerError::form(format!("index_vector_dim is {vector_dim}")))?;
-        let columns = sizes.get(axis).map_or(1, |&columns| self.number(columns));
+        let columns = sizes.get(vector_dim).map_or(1, |&columns| self.number(columns));
         let mut batch = sizes;
-        if axis < batch.len() {
-            batch.remove(axis);
+        if vector_dim < batch.len() {
+            batch.remove(vector_dim);
         }
         let value = if columns == 1 {
             self.reshape_back(value, &batch)
         } else {
-            let mut order: Vec<i64> = (0..=batch.len() as i64).filter(|&dim| dim != axis as i64).collect();
-            order.push(axis as i64);
+            let vector_dim = vector_dim as i64;
+            let mut order: Vec<i64> = (0..=batch.len() as i64).filter(|&dim| dim != vector_dim).collect();
+            order.push(vector_dim);
             self.transpose(value, &order)
         };
         let value = self.int64(value);

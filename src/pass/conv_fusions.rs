@@ -4,12 +4,13 @@
 //! channel: the scales are multiplied into the kernel while the model is written, and the offsets become the bias.
 //! ONNX Runtime does the same when it loads a model; other runtimes do not.
 
-use super::canonicalize::{positions, remove_dead};
+use super::canonicalize::remove_dead;
 use super::module_tree::Paths;
 use super::{Context, canonicalize};
 use crate::ir::{
     Data, Dim, Element, Factors, Module, OpId, OpName, Rewriter, ValueId, View, onnx, use_counts_by_block,
 };
+use crate::ops::OpAttributes;
 use crate::ops::fold::{Tensor, float};
 use crate::source::Source;
 use rustc_hash::FxHashMap;
@@ -133,7 +134,7 @@ impl Absorber<'_> {
         }
         let op = module.defining_op(value)?;
         if module.op(op).name == onnx::TRANSPOSE {
-            let order = positions(module, op, "perm")?;
+            let order = OpAttributes::of(module, op).positions("perm").ok()?;
             let inner = *module.op(op).operands.first()?;
             let grown = self.grown(module, inner).filter(|grown| grown.transpose.is_none())?;
             let axis = order.iter().position(|&from| from == 1)?;

@@ -11,8 +11,8 @@
 //! Runs when the order of dimensions is final.
 
 use super::Context;
-use super::canonicalize::positions;
 use crate::ir::{Data, Dim, Dims, Element, Module, OpId, Rewriter, ValueId, onnx};
+use crate::ops::OpAttributes;
 use rustc_hash::FxHashSet;
 use smallvec::SmallVec;
 
@@ -74,14 +74,14 @@ fn origin(module: &Module, value: ValueId) -> Option<OpId> {
 /// Whether a value is a Transpose that moves the first dimension into the matrices.
 fn moves_first(module: &Module, value: ValueId) -> bool {
     let transpose = module.defining_op(value).filter(|&op| module.op(op).name == onnx::TRANSPOSE);
-    let order = transpose.and_then(|op| positions(module, op, "perm"));
+    let order = transpose.and_then(|op| OpAttributes::of(module, op).positions("perm").ok());
     order.is_some_and(|order| order.len() > 2 && order[order.len() - 2..].contains(&0))
 }
 
 /// Whether a value is a Transpose of the matrices only.
 fn swaps_last(module: &Module, value: ValueId) -> bool {
     let transpose = module.defining_op(value).filter(|&op| module.op(op).name == onnx::TRANSPOSE);
-    let order = transpose.and_then(|op| positions(module, op, "perm"));
+    let order = transpose.and_then(|op| OpAttributes::of(module, op).positions("perm").ok());
     order.is_some_and(|order| {
         let rank = order.len();
         rank >= 2

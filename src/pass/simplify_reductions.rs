@@ -3,8 +3,9 @@
 //! Sums that `tree_reduction` splits cannot become means, so they stay.
 
 use super::Context;
-use super::canonicalize::{positions, producer};
+use super::canonicalize::producer;
 use crate::ir::{Attribute, Dim, Module, OpId, OpName, Rewriter, ValueId, onnx, use_counts_by_block};
+use crate::ops::OpAttributes;
 use crate::ops::fold::{Tensor, float};
 use crate::source::Source;
 
@@ -122,7 +123,10 @@ fn average(rewriter: &mut Rewriter, source: &Source, op: OpId, uses: &[u32]) -> 
     }
     let rank = module.tensor(divided)?.rank();
     let transpose = producer(module, divided, onnx::TRANSPOSE);
-    let order = transpose.map_or_else(|| Some((0..rank).collect()), |op| positions(module, op, "perm"))?;
+    let order = transpose.map_or_else(
+        || Some((0..rank).collect()),
+        |op| OpAttributes::of(module, op).positions("perm").ok(),
+    )?;
     let sum = transpose.map_or(divided, |op| module.op(op).operands[0]);
     let [mean, count] = module.op(producer(module, sum, onnx::MUL).filter(|_| alone(sum))?).operands[..]
     else {

@@ -65,7 +65,9 @@ pub(super) fn counted(
     let Some(compare) = tested.first().and_then(|&value| cx.module.defining_op(value)) else {
         return Ok(None);
     };
-    if cx.module.op(compare).name != stablehlo::COMPARE || cx.word(compare, "comparison_direction")? != "LT" {
+    if cx.module.op(compare).name != stablehlo::COMPARE
+        || cx.attributes(compare).word("comparison_direction")? != "LT"
+    {
         return Ok(None);
     }
     let &[tested, limit] = cx.module.op(compare).operands.as_slice() else { return Ok(None) };
@@ -248,7 +250,7 @@ impl Lower<'_> {
         let tests_place = || {
             let compare = self.module.defining_op(value)?;
             let is_less = self.module.op(compare).name == stablehlo::COMPARE
-                && self.word(compare, "comparison_direction").ok()? == "LT";
+                && self.attributes(compare).word("comparison_direction").ok()? == "LT";
             let operands = &self.module.op(compare).operands;
             let tested = self.at_iteration(operands[0], counter, depth)?;
             let limit = self.at_iteration(operands[1], None, depth)?;

@@ -7,10 +7,10 @@ use crate::ir::{Dim, OpId};
 
 pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
     let body = cx.region(op, 0)?;
-    let axis = cx.int(op, "dimension")? as usize;
-    let backward = cx.flag(op, "is_reverse");
+    let axis = cx.attributes(op).integer("dimension")? as usize;
+    let backward = cx.attributes(op).flag("is_reverse");
     let counts = |name: &'static str| -> Result<(usize, usize), LowerError> {
-        match cx.ints(op, name)?[..] {
+        match cx.attributes(op).integers(name)?[..] {
             [apart, carried] => Ok((apart as usize, carried as usize)),
             _ => Err(LowerError::Attribute { name, why: "expected two numbers".into() }),
         }

@@ -4,9 +4,8 @@
 use super::geometry::{Geometry, SpatialAxis};
 use super::{dilated_and_cropped, order, reversed, zero};
 use crate::ir::{Dim, Element, ValueId, onnx};
-use crate::ops::Lower;
-use crate::ops::dot::Pairs;
 use crate::ops::start_indices::StridedAxis;
+use crate::ops::{DotDimensionNumbers, Lower};
 
 /// Lowers to a product of matrices, in any element type that `MatMul` has.
 pub(super) fn lower(
@@ -32,13 +31,13 @@ pub(super) fn lower(
     }
     let mut kernel = cx.reshape(kernel, &kernel_sizes);
 
-    let mut pairs = Pairs::default();
+    let mut pairs = DotDimensionNumbers::default();
     let groups = geometry.feature_groups.max(geometry.batch_groups);
     if groups > 1 {
         let grouped = if geometry.batch_groups > 1 { geometry.input_batch } else { geometry.input_feature };
         input = split(cx, input, &mut input_dims, grouped, groups);
         kernel = split(cx, kernel, &mut kernel_dims, geometry.kernel_output, groups);
-        pairs.batch.push((input_dims.at(grouped) - 1, kernel_dims.at(geometry.kernel_output) - 1));
+        pairs.batching.push((input_dims.at(grouped) - 1, kernel_dims.at(geometry.kernel_output) - 1));
     }
     pairs.contracting.push((input_dims.at(geometry.input_feature), kernel_dims.at(geometry.kernel_input)));
     for axis in geometry.spatial.iter().filter(|axis| axis.window != 1) {
@@ -47,7 +46,7 @@ pub(super) fn lower(
     let sums = cx.contract(input, kernel, &pairs);
 
     // The sums have the group, then the input's batch and positions as they are there, then the kernel's features.
-    let first = pairs.batch.len();
+    let first = pairs.batching.len();
     let mut free = vec![geometry.input_batch];
     free.extend(geometry.spatial.iter().map(|axis| axis.input));
     free.sort_unstable();

@@ -162,10 +162,14 @@ impl Geometry {
             output.len(),
         )?;
         let rank = input_spatial.len();
-        let strides = per_axis(cx.optional_ints(op, "window_strides")?, "window_strides", rank, 1)?;
-        let input_dilations = per_axis(cx.optional_ints(op, "lhs_dilation")?, "lhs_dilation", rank, 1)?;
-        let kernel_dilations = per_axis(cx.optional_ints(op, "rhs_dilation")?, "rhs_dilation", rank, 1)?;
-        let reversal = per_axis(cx.optional_ints(op, "window_reversal")?, "window_reversal", rank, 0)?;
+        let strides =
+            per_axis(cx.attributes(op).optional_integers("window_strides")?, "window_strides", rank, 1)?;
+        let input_dilations =
+            per_axis(cx.attributes(op).optional_integers("lhs_dilation")?, "lhs_dilation", rank, 1)?;
+        let kernel_dilations =
+            per_axis(cx.attributes(op).optional_integers("rhs_dilation")?, "rhs_dilation", rank, 1)?;
+        let reversal =
+            per_axis(cx.attributes(op).optional_integers("window_reversal")?, "window_reversal", rank, 0)?;
         let padding = edges(padding, 2 * rank)?;
         for (name, values) in [
             ("window_strides", &strides),
@@ -211,8 +215,8 @@ impl Geometry {
             output_batch,
             output_feature,
             spatial,
-            feature_groups: optional_int(cx, op, "feature_group_count")?,
-            batch_groups: optional_int(cx, op, "batch_group_count")?,
+            feature_groups: cx.attributes(op).integer_or("feature_group_count", 1)?,
+            batch_groups: cx.attributes(op).integer_or("batch_group_count", 1)?,
             features: kernel[kernel_input],
         };
         geometry.check(cx, &input, &kernel, &output)?;
@@ -292,8 +296,11 @@ fn dimensions(
         LowerError::Attribute { name: DIMENSIONS, why }
     };
     let [one, other, rest] = fields;
-    let named = [cx.field_ints(op, DIMENSIONS, one)?, cx.field_ints(op, DIMENSIONS, other)?];
-    let spatial = cx.field_ints(op, DIMENSIONS, rest)?;
+    let named = [
+        cx.attributes(op).field_integers(DIMENSIONS, one)?,
+        cx.attributes(op).field_integers(DIMENSIONS, other)?,
+    ];
+    let spatial = cx.attributes(op).field_integers(DIMENSIONS, rest)?;
     let ([first], [second]) = (&named[0][..], &named[1][..]) else { return Err(wrong()) };
     let mut all = vec![*first, *second];
     all.extend(spatial);
@@ -334,9 +341,4 @@ fn edges(padding: Option<Dims>, count: usize) -> Result<Dims, LowerError> {
         return Ok(per_axis(Some(numbers), "padding", count, 0)?.into_iter().map(Dim::Known).collect());
     }
     Ok(padding)
-}
-
-/// An integer attribute that is 1 when it is left out.
-fn optional_int(cx: &Lower, op: OpId, name: &'static str) -> Result<i64, LowerError> {
-    if cx.module.attribute(op, name).is_none() { Ok(1) } else { cx.int(op, name) }
 }

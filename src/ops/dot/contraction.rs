@@ -10,21 +10,12 @@
 //! prints `probs @ v` as `(v^T probs^T)^T`).
 
 use crate::ir::{Dim, Dims, Element, ValueId, onnx};
-use crate::ops::Lower;
+use crate::ops::{DotDimensionNumbers, Lower};
 
 const ONE: Dim = Dim::Known(1);
 
 /// Vectors of as many elements are long.
 const LONG: i64 = 2048;
-
-/// Which dimensions of two operands go together, each pair as (of the left, of the right).
-#[derive(Clone, Debug, Default)]
-pub struct Pairs {
-    /// Batch dimensions.
-    pub batch: Vec<(usize, usize)>,
-    /// Dimensions that are summed over.
-    pub contracting: Vec<(usize, usize)>,
-}
 
 /// An operand with its dimensions by role.
 #[derive(Clone)]
@@ -116,7 +107,7 @@ impl Lower<'_> {
     ///
     /// Dimensions that are not contracted may still be broadcast later, and then the result's are too. Contracted
     /// dimensions have equal sizes that are not known to be 0.
-    pub fn contract(&mut self, lhs: ValueId, rhs: ValueId, pairs: &Pairs) -> ValueId {
+    pub fn contract(&mut self, lhs: ValueId, rhs: ValueId, pairs: &DotDimensionNumbers) -> ValueId {
         let (left, right) = (self.dims(lhs), self.dims(rhs));
         if pairs.contracting.iter().all(|&(one, other)| left[one] == ONE && right[other] == ONE) {
             return self.outer_product(lhs, rhs, pairs);
@@ -142,14 +133,14 @@ impl Lower<'_> {
 
     /// The products of vectors that may be long, one for each element of the batch; `None` for others. ONNX Runtime's
     /// `MatMul` adds them one by one, and takes three times as long.
-    fn long_vectors(&mut self, lhs: ValueId, rhs: ValueId, pairs: &Pairs) -> Option<ValueId> {
+    fn long_vectors(&mut self, lhs: ValueId, rhs: ValueId, pairs: &DotDimensionNumbers) -> Option<ValueId> {
         let terms = pairs.contracting.iter().map(|pair| self.dims(lhs)[pair.0]);
         let terms = self.module.dim_exprs.product(terms);
         let is_short = self.module.dim_exprs.bounds(terms).1.is_some_and(|most| most < LONG);
         if is_short || !matches!(self.element(lhs), Element::F32 | Element::F16 | Element::BF16) {
             return None;
         }
-        let (left_batch, right_batch) = pairs.batch.iter().copied().unzip();
+        let (left_batch, right_batch) = pairs.batching.iter().copied().unzip();
         let (left_terms, right_terms) = pairs.contracting.iter().copied().unzip();
         let left = DotOperand::of(self, lhs, left_batch, left_terms);
         let right = DotOperand::of(self, rhs, right_batch, right_terms);
@@ -163,14 +154,14 @@ impl Lower<'_> {
             self.arranged(&operand, &operand.left(), &shape)
         });
         let products = self.elementwise(onnx::MUL, &[left, right]);
-        let sums = self.reduction(onnx::REDUCE_SUM, products, &[pairs.batch.len() as i64]);
+        let sums = self.reduction(onnx::REDUCE_SUM, products, &[pairs.batching.len() as i64]);
         let result = [&self.dims(sums)[..], &ones].concat();
         Some(self.reshape(sums, &result))
     }
 
     /// Contracts a single element: multiplies with broadcasting.
-    fn outer_product(&mut self, lhs: ValueId, rhs: ValueId, pairs: &Pairs) -> ValueId {
-        let (left_batch, right_batch) = pairs.batch.iter().copied().unzip();
+    fn outer_product(&mut self, lhs: ValueId, rhs: ValueId, pairs: &DotDimensionNumbers) -> ValueId {
+        let (left_batch, right_batch) = pairs.batching.iter().copied().unzip();
         let (left_one, right_one) = pairs.contracting.iter().copied().unzip();
         let left = DotOperand::of(self, lhs, left_batch, left_one);
         let right = DotOperand::of(self, rhs, right_batch, right_one);
@@ -199,9 +190,9 @@ impl Lower<'_> {
         false
     }
 
-    fn forms(&self, lhs: ValueId, rhs: ValueId, pairs: &Pairs) -> Vec<MatMulForm> {
+    fn forms(&self, lhs: ValueId, rhs: ValueId, pairs: &DotDimensionNumbers) -> Vec<MatMulForm> {
         let split = |pairs: &[(usize, usize)]| -> (Vec<usize>, Vec<usize>) { pairs.iter().copied().unzip() };
-        let (left_batch, right_batch) = split(&pairs.batch);
+        let (left_batch, right_batch) = split(&pairs.batching);
         let mut by_left = pairs.contracting.clone();
         by_left.sort_by_key(|pair| pair.0);
         let mut by_right = pairs.contracting.clone();

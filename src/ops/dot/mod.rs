@@ -11,9 +11,8 @@ mod ragged;
 use crate::ops::row::{Row, row};
 use crate::ops::type_inference::{self, rule};
 pub(super) use arithmetic::Arithmetic;
-pub(super) use contraction::Pairs;
 
-use super::{Elements, Lower, LowerError, Lowered};
+use super::{DotDimensionNumbers, Elements, Lower, Lowered};
 use crate::ir::{Dim, DimExprs, OpId, chlo, stablehlo};
 
 /// Element types of sums of products.
@@ -35,39 +34,16 @@ pub(super) const ROWS: &[Row] = &[
 
 /// The product of vectors and matrices: the last dimension of the left and the first of the right are contracted.
 fn dot(cx: &mut Lower, op: OpId) -> Lowered {
-    let rank = cx.operand_type(op, 0)?.rank();
-    let last = rank.checked_sub(1).ok_or_else(|| LowerError::form("the left operand is a scalar"))?;
-    lower(cx, op, Pairs { batch: Vec::new(), contracting: vec![(last, 0)] })
+    let last = cx.operand_type(op, 0)?.rank() - 1;
+    lower(cx, op, &DotDimensionNumbers { batching: Vec::new(), contracting: vec![(last, 0)] })
 }
 
 fn dot_general(cx: &mut Lower, op: OpId) -> Lowered {
-    let pairs = Pairs {
-        batch: zip(cx, op, "lhs_batching_dimensions", "rhs_batching_dimensions")?,
-        contracting: zip(cx, op, "lhs_contracting_dimensions", "rhs_contracting_dimensions")?,
-    };
-    lower(cx, op, pairs)
+    let numbers = DotDimensionNumbers::read(cx.module, op)?;
+    lower(cx, op, &numbers)
 }
 
-fn zip(
-    cx: &Lower,
-    op: OpId,
-    lhs: &'static str,
-    rhs: &'static str,
-) -> Result<Vec<(usize, usize)>, LowerError> {
-    const NAME: &str = "dot_dimension_numbers";
-    let (left, right) = (cx.field_ints(op, NAME, lhs)?, cx.field_ints(op, NAME, rhs)?);
-    if left.len() != right.len() {
-        let why = format!("`{lhs}` and `{rhs}` differ in length");
-        return Err(LowerError::Attribute { name: NAME, why });
-    }
-    let dim = |dim: i64| {
-        usize::try_from(dim)
-            .map_err(|_| LowerError::Attribute { name: NAME, why: format!("{dim} is not a dimension") })
-    };
-    left.into_iter().zip(right).map(|(left, right)| Ok((dim(left)?, dim(right)?))).collect()
-}
-
-fn lower(cx: &mut Lower, op: OpId, pairs: Pairs) -> Lowered {
+fn lower(cx: &mut Lower, op: OpId, pairs: &DotDimensionNumbers) -> Lowered {
     let (left_sizes, right_sizes) = (cx.operand_dims(op, 0)?, cx.operand_dims(op, 1)?);
     let (element, sizes) = cx.result_dims(op, 0)?;
     if sizes.contains(&Dim::Known(0)) {
@@ -95,7 +71,7 @@ fn lower(cx: &mut Lower, op: OpId, pairs: Pairs) -> Lowered {
         let cast = cx.cast(ranked, arithmetic.compute);
         *value = cx.broadcast_to(cast, &own);
     }
-    let sums = cx.contract(values[0], values[1], &pairs);
+    let sums = cx.contract(values[0], values[1], pairs);
     Ok(cx.finish_sum(sums, &arithmetic).into())
 }
 

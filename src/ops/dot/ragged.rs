@@ -3,23 +3,14 @@
 //! Group lengths are data, so it multiplies each row by every group's matrix and keeps the matching product. Rows
 //! after the last group are zero.
 
-use super::contraction::Pairs;
 use crate::ir::{Dim, Element, OpId, ValueId, onnx};
-use crate::ops::{Lower, LowerError, Lowered};
-
-const NUMBERS: &str = "ragged_dot_dimension_numbers";
+use crate::ops::attributes::RaggedDimensions;
+use crate::ops::{DotDimensionNumbers, Lower, LowerError, Lowered};
 
 pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
-    let field = |name: &'static str| -> Result<Vec<usize>, LowerError> {
-        Ok(cx.field_ints(op, NUMBERS, name)?.into_iter().map(|dim| dim as usize).collect())
-    };
-    let zip = |left: Vec<usize>, right: Vec<usize>| left.into_iter().zip(right).collect::<Vec<_>>();
-    let batch = zip(field("lhs_batching_dimensions")?, field("rhs_batching_dimensions")?);
-    let contracting = zip(field("lhs_contracting_dimensions")?, field("rhs_contracting_dimensions")?);
-    let (ragged, group) = (field("lhs_ragged_dimensions")?, field("rhs_group_dimensions")?);
-    let &[ragged] = ragged.as_slice() else {
-        return Err(LowerError::Attribute { name: NUMBERS, why: "expected one ragged dimension".into() });
-    };
+    let pairs = DotDimensionNumbers::read(cx.module, op)?;
+    let RaggedDimensions { lhs_ragged_dimension: ragged, rhs_group_dimensions: group } =
+        RaggedDimensions::read(cx.module, op)?;
     let (element, sizes) = cx.result_dims(op, 0)?;
     if !element.is_float() {
         return Err(LowerError::form("integers"));
@@ -35,17 +26,15 @@ pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
     let (lhs, rhs) = (cx.full(op, 0)?, cx.full(op, 1)?);
     let (lhs, rhs) = (cx.cast(lhs, element), cx.cast(rhs, element));
     let lengths = cx.full(op, 2)?;
-    let pairs = Pairs { batch, contracting };
     let is_contracting = pairs.contracting.iter().any(|&(left, _)| left == ragged);
-    let is_batch = pairs.batch.iter().any(|&(left, _)| left == ragged);
+    let is_batch = pairs.batching.iter().any(|&(left, _)| left == ragged);
     let result = match (group.as_slice(), is_contracting, is_batch) {
         (&[group], false, false) => rows(cx, lhs, rhs, &pairs, (ragged, group), lengths),
         ([], true, false) => sums(cx, lhs, rhs, &pairs, ragged, lengths),
         // The groups are along the batch, which no product crosses.
         ([], false, true) => cx.contract(lhs, rhs, &pairs),
         _ => {
-            let why = "a group dimension requires a ragged row dimension".into();
-            return Err(LowerError::Attribute { name: NUMBERS, why });
+            return Err(LowerError::form("a group dimension requires a ragged row dimension"));
         }
     };
     Ok(result.into())
@@ -70,19 +59,15 @@ fn rows(
     cx: &mut Lower,
     lhs: ValueId,
     rhs: ValueId,
-    pairs: &Pairs,
+    pairs: &DotDimensionNumbers,
     (ragged, group): (usize, usize),
     lengths: ValueId,
 ) -> ValueId {
     let element = cx.element(lhs);
     let products = cx.contract(lhs, rhs, pairs);
-    let batch = pairs.batch.len();
-    let taken = |dim: usize, of: fn(&(usize, usize)) -> usize| {
-        pairs.batch.iter().chain(&pairs.contracting).map(of).any(|other| other == dim)
-    };
-    let free = |dim: usize, of: fn(&(usize, usize)) -> usize| (0..dim).filter(|&dim| !taken(dim, of)).count();
-    let row = batch + free(ragged, |pair| pair.0);
-    let of_group = batch + free(cx.rank(lhs), |pair| pair.0) + free(group, |pair| pair.1);
+    let batch = pairs.batching.len();
+    let row = batch + pairs.lhs_free(ragged).len();
+    let of_group = batch + pairs.lhs_free(cx.rank(lhs)).len() + pairs.rhs_free(group).len();
     let mut sizes = cx.dims(products);
     let members = members(cx, lengths, sizes[row]);
     // The rows come before the groups.
@@ -101,7 +86,7 @@ fn sums(
     cx: &mut Lower,
     lhs: ValueId,
     rhs: ValueId,
-    pairs: &Pairs,
+    pairs: &DotDimensionNumbers,
     ragged: usize,
     lengths: ValueId,
 ) -> ValueId {
@@ -117,8 +102,8 @@ fn sums(
     };
     let (lhs, rhs) = (masked(lhs, ragged), masked(rhs, other));
     let behind = |pairs: &[(usize, usize)]| pairs.iter().map(|&(a, b)| (a + 1, b + 1)).collect::<Vec<_>>();
-    let mut batch = behind(&pairs.batch);
-    batch.insert(0, (0, 0));
-    let pairs = Pairs { batch, contracting: behind(&pairs.contracting) };
+    let mut batching = behind(&pairs.batching);
+    batching.insert(0, (0, 0));
+    let pairs = DotDimensionNumbers { batching, contracting: behind(&pairs.contracting) };
     cx.contract(lhs, rhs, &pairs)
 }

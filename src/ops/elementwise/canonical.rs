@@ -70,7 +70,7 @@ fn test_of(cx: &Lower, predicate: ValueId, constant: ValueId) -> Option<Test> {
     let op = named(cx.module, predicate, stablehlo::COMPARE)?;
     let &[left, right] = &cx.module.op(op).operands[..] else { return None };
     let selected = known(cx, constant)?;
-    match cx.word(op, "comparison_direction").ok()? {
+    match cx.attributes(op).word("comparison_direction").ok()? {
         "EQ" if selected.to_bits() == 0 && known(cx, right) == Some(0.0) => Some(Test::Zero(left)),
         "NE" if selected.is_nan() && selected.is_sign_positive() && left == right => Some(Test::Nan(left)),
         _ => None,

@@ -1,15 +1,12 @@
 //! Comparisons, selection, bounds.
 
-use super::canonical;
 use super::reinterpret::ordered;
-use super::{LowerError, Term};
-use crate::ir::stablehlo;
-use crate::ir::{Element, OpId, SCALAR, ValueId};
-use crate::ops::Elements;
+use super::{LowerError, Term, canonical};
+use crate::ir::{Element, OpId, SCALAR, ValueId, stablehlo};
 use crate::ops::elementwise::unary;
 use crate::ops::row::{Row, row};
 use crate::ops::type_inference::{PREDICATE, elementwise, rule};
-use crate::ops::{Lower, Lowered};
+use crate::ops::{Elements, Lower, Lowered};
 
 pub(super) const ROWS: &[Row] = &[
     row(stablehlo::CLAMP, rule(3, elementwise::clamp), Elements::PLAIN, clamp)
@@ -45,9 +42,9 @@ pub(in crate::ops) fn compare(
     lhs: ValueId,
     rhs: ValueId,
 ) -> Result<ValueId, LowerError> {
-    let direction = Comparison::of(cx.word(op, "comparison_direction")?)?;
+    let direction = Comparison::of(cx.attributes(op).word("comparison_direction")?)?;
     let total = match cx.module.attribute(op, "compare_type") {
-        Some(_) => cx.word(op, "compare_type")? == "TOTALORDER",
+        Some(_) => cx.attributes(op).word("compare_type")? == "TOTALORDER",
         None => false,
     };
     let element = cx.element(lhs);

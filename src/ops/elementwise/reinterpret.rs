@@ -2,13 +2,11 @@
 
 use super::bits::unsigned;
 use super::{LowerError, Term};
-use crate::ir::stablehlo;
-use crate::ir::{Dim, Element, OpId, OpName, ValueId, onnx};
-use crate::ops::Elements;
+use crate::ir::{Dim, Element, OpId, OpName, ValueId, onnx, stablehlo};
 use crate::ops::formula::cast;
 use crate::ops::row::{Row, row};
 use crate::ops::type_inference::{elementwise, movement, rule};
-use crate::ops::{Lower, Lowered};
+use crate::ops::{Elements, Lower, Lowered};
 
 pub(super) const ROWS: &[Row] = &[
     row(stablehlo::BITCAST_CONVERT, rule(1, movement::bitcast_convert), Elements::PLAIN, bitcast_convert)
@@ -235,8 +233,8 @@ pub(super) fn reduce_precision(cx: &mut Lower, op: OpId) -> Lowered {
     let element = cx.element(x);
     let own = FloatBits::of(element);
     let format = FloatBits {
-        exponent: cx.int(op, "exponent_bits")?.min(own.exponent),
-        mantissa: cx.int(op, "mantissa_bits")?.min(own.mantissa),
+        exponent: cx.attributes(op).integer("exponent_bits")?.min(own.exponent),
+        mantissa: cx.attributes(op).integer("mantissa_bits")?.min(own.mantissa),
     };
     if format.exponent < 1 || format.mantissa < 0 {
         return Err(LowerError::form("its format has a field of 0 bits"));

@@ -2,8 +2,9 @@
 
 use super::compare::shape_count;
 use super::number::integer;
-use super::{Fold, Folding, Tensor, positions};
+use super::{Fold, Folding, Tensor};
 use crate::ir::{OpName, stablehlo};
+use crate::ops::GatherDimensionNumbers;
 use ndarray::{ArrayD, Axis, Dimension, IxDyn, Slice};
 
 pub(super) const FOLDS: &[(OpName, Fold)] = &[
@@ -26,7 +27,7 @@ fn starts(indices: &[Tensor], whole: &[usize], sizes: &[usize]) -> Option<Vec<us
 
 fn dynamic_slice(cx: &Folding) -> Option<Tensor> {
     let (operand, indices) = cx.operands.split_first()?;
-    let sizes = cx.positions("slice_sizes")?;
+    let sizes = cx.attributes().positions("slice_sizes").ok()?;
     let starts = starts(indices, &operand.sizes, &sizes)?;
     if operand.is_splat() {
         return Some(Tensor::splat(operand.element, sizes, operand.scalar()?));
@@ -70,52 +71,33 @@ fn gather(cx: &Folding) -> Option<Tensor> {
         return Some(Tensor::splat(operand.element, sizes, operand.scalar()?));
     }
     cx.allow(shape_count(&sizes)?)?;
-    let slices = cx.positions("slice_sizes")?;
-    let numbers = cx.module.attribute(cx.op, "dimension_numbers")?;
-    let field = |name| match cx.module.field(numbers, name) {
-        Some(value) => positions(&cx.module.integers(value)?),
-        None => Some(Vec::new()),
-    };
-    let (offset_dims, collapsed) = (field("offset_dims")?, field("collapsed_slice_dims")?);
-    let (batching, index_batching) = (field("operand_batching_dims")?, field("start_indices_batching_dims")?);
-    let map = field("start_index_map")?;
-    // A default of 0 is left out of the text.
-    let vector_dim = match cx.module.field(numbers, "index_vector_dim") {
-        Some(value) => usize::try_from(value.as_integer()?).ok()?,
-        None => 0,
-    };
-    let rank = operand.sizes.len();
-    let index_rank = indices.sizes.len();
-    if slices.len() != rank || vector_dim > index_rank || batching.len() != index_batching.len() {
+    let numbers = GatherDimensionNumbers::read(cx.module, cx.op).ok()?;
+    let slices = cx.attributes().positions("slice_sizes").ok()?;
+    let (rank, index_rank) = (operand.sizes.len(), indices.sizes.len());
+    if slices.len() != rank {
         return None;
     }
-    let offset_axes: Vec<usize> =
-        (0..rank).filter(|axis| !collapsed.contains(axis) && !batching.contains(axis)).collect();
-    let batch_axes: Vec<usize> = (0..sizes.len()).filter(|axis| !offset_dims.contains(axis)).collect();
-    let index_axes: Vec<usize> = (0..index_rank).filter(|&axis| axis != vector_dim).collect();
-    if offset_axes.len() != offset_dims.len() || batch_axes.len() != index_axes.len() {
-        return None;
-    }
+    let (windows, batch) = (numbers.window_dims(rank), numbers.batch_dims(index_rank));
     let indices_view = indices.view()?;
     let element_at = |place: &[usize]| -> Option<i64> {
         let mut at = vec![0usize; index_rank];
-        for (&axis, &batch) in index_axes.iter().zip(&batch_axes) {
-            *at.get_mut(axis)? = *place.get(batch)?;
+        for &(axis, batch) in &batch {
+            at[axis] = *place.get(batch)?;
         }
         let mut full = vec![0usize; rank];
-        for (position, &axis) in map.iter().enumerate() {
-            if let Some(vector) = at.get_mut(vector_dim) {
+        for (position, &axis) in numbers.start_index_map.iter().enumerate() {
+            if let Some(vector) = at.get_mut(numbers.index_vector_dim) {
                 *vector = position;
             }
             let start = integer(indices.element, *indices_view.get(IxDyn(&at))?);
-            let last = operand.sizes.get(axis)?.checked_sub(slices[axis])?;
-            *full.get_mut(axis)? = usize::try_from(start.clamp(0, last as i128)).ok()?;
+            let last = operand.sizes[axis].checked_sub(slices[axis])?;
+            full[axis] = usize::try_from(start.clamp(0, last as i128)).ok()?;
         }
-        for (&axis, &index_axis) in batching.iter().zip(&index_batching) {
-            *full.get_mut(axis)? = *at.get(index_axis)?;
+        for (axis, index_axis) in numbers.batching_dims() {
+            full[axis] = at[index_axis];
         }
-        for (&axis, &dim) in offset_axes.iter().zip(&offset_dims) {
-            *full.get_mut(axis)? += *place.get(dim)?;
+        for &(axis, dim) in &windows {
+            full[axis] += *place.get(dim)?;
         }
         operand.bits.get(IxDyn(&full)).copied()
     };

@@ -17,6 +17,7 @@ pub use program::{evaluate, evaluate_value};
 pub use tensor::Tensor;
 
 use crate::ir::{Constant, ConstantId, Module, OpId, OpName, TensorType, ValueId};
+use crate::ops::OpAttributes;
 use crate::source::Source;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -67,25 +68,10 @@ impl Folding<'_> {
         (count <= self.limit).then_some(())
     }
 
-    /// A list of integers among the attributes.
-    pub fn integers(&self, name: &str) -> Option<Vec<i64>> {
-        self.module.integers(self.module.attribute(self.op, name)?)
+    /// The attributes of the op.
+    pub fn attributes(&self) -> OpAttributes<'_> {
+        OpAttributes::of(self.module, self.op)
     }
-
-    /// A list of axes or other positions among the attributes.
-    pub fn positions(&self, name: &str) -> Option<Vec<usize>> {
-        positions(&self.integers(name)?)
-    }
-
-    /// An axis among the attributes.
-    pub fn position(&self, name: &str) -> Option<usize> {
-        usize::try_from(self.module.attribute(self.op, name)?.as_integer()?).ok()
-    }
-}
-
-/// The numbers as positions; `None` when one is negative.
-fn positions(values: &[i64]) -> Option<Vec<usize>> {
-    values.iter().map(|&value| usize::try_from(value).ok()).collect()
 }
 
 const FOLDS: &[&[(OpName, Fold)]] =

@@ -35,7 +35,7 @@ fn broadcast_in_dim(cx: &Folding) -> Option<Tensor> {
     if operand.is_splat() {
         return Some(Tensor::splat(operand.element, sizes, operand.scalar()?));
     }
-    let dims = cx.positions("broadcast_dimensions")?;
+    let dims = cx.attributes().positions("broadcast_dimensions").ok()?;
     let count = shape_count(&sizes)?;
     if dims.len() != operand.sizes.len() || (count != operand.bits.len() && !cx.spreads) {
         return None;
@@ -68,7 +68,7 @@ fn expand(cx: &Folding) -> Option<Tensor> {
 
 fn transpose(cx: &Folding) -> Option<Tensor> {
     let [operand] = &cx.operands[..] else { return None };
-    let permutation = cx.positions("permutation")?;
+    let permutation = cx.attributes().positions("permutation").ok()?;
     let mut sorted = permutation.clone();
     sorted.sort_unstable();
     if !sorted.into_iter().eq(0..operand.sizes.len()) {
@@ -89,9 +89,9 @@ fn slice(cx: &Folding) -> Option<Tensor> {
         return Some(Tensor::splat(operand.element, cx.sizes()?, operand.scalar()?));
     }
     cx.allow(shape_count(&cx.sizes()?)?)?;
-    let starts = cx.positions("start_indices")?;
-    let limits = cx.positions("limit_indices")?;
-    let steps = cx.integers("strides")?;
+    let starts = cx.attributes().positions("start_indices").ok()?;
+    let limits = cx.attributes().positions("limit_indices").ok()?;
+    let steps = cx.attributes().integers("strides").ok()?;
     let rank = operand.sizes.len();
     if starts.len() != rank || limits.len() != rank || steps.len() != rank {
         return None;
@@ -114,7 +114,7 @@ fn reverse(cx: &Folding) -> Option<Tensor> {
     }
     cx.allow(operand.bits.len())?;
     let mut view = operand.bits.view();
-    for axis in cx.positions("dimensions")? {
+    for axis in cx.attributes().positions("dimensions").ok()? {
         if axis >= operand.sizes.len() {
             return None;
         }
@@ -124,7 +124,7 @@ fn reverse(cx: &Folding) -> Option<Tensor> {
 }
 
 fn concatenate(cx: &Folding) -> Option<Tensor> {
-    let axis = cx.position("dimension")?;
+    let axis = cx.attributes().dimension("dimension", cx.result.rank()).ok()?;
     let sizes = cx.sizes()?;
     let first = cx.operands.first()?;
     if axis >= sizes.len() || cx.operands.iter().any(|operand| operand.element != first.element) {
@@ -149,8 +149,8 @@ fn pad(cx: &Folding) -> Option<Tensor> {
         return Some(Tensor::splat(operand.element, sizes, value));
     }
     cx.allow(shape_count(&sizes)?)?;
-    let low = cx.integers("edge_padding_low")?;
-    let interior = cx.integers("interior_padding")?;
+    let low = cx.attributes().integers("edge_padding_low").ok()?;
+    let interior = cx.attributes().integers("interior_padding").ok()?;
     let rank = operand.sizes.len();
     if low.len() != rank || interior.len() != rank || sizes.len() != rank {
         return None;
@@ -173,7 +173,7 @@ fn pad(cx: &Folding) -> Option<Tensor> {
 
 fn iota(cx: &Folding) -> Option<Tensor> {
     let sizes = cx.sizes()?;
-    let axis = cx.position("iota_dimension")?;
+    let axis = cx.attributes().dimension("iota_dimension", cx.result.rank()).ok()?;
     let element = cx.result.element;
     let length = *sizes.get(axis)?;
     if length == 1 && element != Element::Bool {
@@ -200,6 +200,6 @@ fn get_dimension_size(cx: &Folding) -> Option<Tensor> {
     if operand.encoding.is_some() {
         return None;
     }
-    let size = operand.dims.get(cx.position("dimension")?)?.known()?;
+    let size = operand.dims[cx.attributes().dimension("dimension", operand.rank()).ok()?].known()?;
     Some(Tensor::splat(cx.result.element, cx.sizes()?, size))
 }

@@ -7,6 +7,7 @@ use super::compare::shape_count;
 use super::number::{float, float_bits, integer, wrap};
 use super::{Fold, Folding, Tensor};
 use crate::ir::{Definition, Element, OpName, stablehlo};
+use crate::ops::DotDimensionNumbers;
 use ndarray::{ArrayD, Axis, IxDyn};
 
 pub(super) const FOLDS: &[(OpName, Fold)] = &[
@@ -35,7 +36,7 @@ fn reduce(cx: &Folding) -> Option<Tensor> {
         stablehlo::OR => |x, y| x | y,
         _ => return None,
     };
-    let mut dims = cx.positions("dimensions")?;
+    let mut dims = cx.attributes().positions("dimensions").ok()?;
     dims.sort_unstable();
     dims.dedup();
     if dims.last().is_some_and(|&dim| dim >= operand.sizes.len()) {
@@ -80,7 +81,7 @@ fn reduce_floats(cx: &Folding, operand: &Tensor, initial: &Tensor) -> Option<Ten
     if initial.element != element || shape_count(&operand.sizes)? > super::READ.max(cx.limit) {
         return None;
     }
-    let dims = cx.positions("dimensions")?;
+    let dims = cx.attributes().positions("dimensions").ok()?;
     let kept: Vec<usize> = (0..operand.sizes.len()).filter(|axis| !dims.contains(axis)).collect();
     let mut sums = ArrayD::from_elem(IxDyn(&sizes), float(element, initial.scalar()?)?);
     for (place, &bits) in operand.view()?.indexed_iter() {
@@ -101,7 +102,7 @@ fn reduce_window(cx: &Folding) -> Option<Tensor> {
         Some(value) => cx.module.integers(value).filter(|list| list.len() == rank),
         None => Some(vec![number; rank]),
     };
-    let (window, strides) = (cx.integers("window_dimensions")?, list("window_strides", 1)?);
+    let (window, strides) = (cx.attributes().integers("window_dimensions").ok()?, list("window_strides", 1)?);
     let (base, dilations) = (list("base_dilations", 1)?, list("window_dilations", 1)?);
     let padding = match cx.module.attribute(cx.op, "padding") {
         Some(value) => cx.module.integers(value)?,
@@ -179,18 +180,10 @@ fn dot_general(cx: &Folding) -> Option<Tensor> {
     if lhs.element != element || rhs.element != element || !(element.is_integer() || is_summed(element)) {
         return None;
     }
-    let numbers = cx.module.attribute(cx.op, "dot_dimension_numbers")?;
-    let field = |name| match cx.module.field(numbers, name) {
-        Some(value) => super::positions(&cx.module.integers(value)?),
-        None => Some(Vec::new()),
-    };
-    let (left_batch, left) = (field("lhs_batching_dimensions")?, field("lhs_contracting_dimensions")?);
-    let (right_batch, right) = (field("rhs_batching_dimensions")?, field("rhs_contracting_dimensions")?);
-    let free = |rank: usize, batch: &[usize], summed: &[usize]| -> Vec<usize> {
-        (0..rank).filter(|axis| !batch.contains(axis) && !summed.contains(axis)).collect()
-    };
-    let left_free = free(lhs.sizes.len(), &left_batch, &left);
-    let right_free = free(rhs.sizes.len(), &right_batch, &right);
+    let numbers = DotDimensionNumbers::read(cx.module, cx.op).ok()?;
+    let (left_batch, right_batch): (Vec<_>, Vec<_>) = numbers.batching.iter().copied().unzip();
+    let (left, right): (Vec<_>, Vec<_>) = numbers.contracting.iter().copied().unzip();
+    let (left_free, right_free) = (numbers.lhs_free(lhs.sizes.len()), numbers.rhs_free(rhs.sizes.len()));
     let count = |axes: &[usize], sizes: &[usize]| {
         axes.iter().try_fold(1usize, |count, &axis| count.checked_mul(*sizes.get(axis)?))
     };
@@ -206,13 +199,7 @@ fn dot_general(cx: &Folding) -> Option<Tensor> {
     cx.work.set(work);
     // As `[batch, row, term]` and `[batch, column, term]`.
     let arranged = |tensor: &Tensor, axes: [&[usize]; 3]| -> Option<Vec<i64>> {
-        let order = axes.concat();
-        let mut sorted = order.clone();
-        sorted.sort_unstable();
-        if !sorted.into_iter().eq(0..tensor.sizes.len()) {
-            return None;
-        }
-        Some(tensor.view()?.permuted_axes(IxDyn(&order)).iter().copied().collect())
+        Some(tensor.view()?.permuted_axes(IxDyn(&axes.concat())).iter().copied().collect())
     };
     let lhs = arranged(lhs, [&left_batch, &left_free, &left])?;
     let rhs = arranged(rhs, [&right_batch, &right_free, &right])?;

@@ -103,7 +103,7 @@ fn result(cx: &mut Lower, op: OpId, value: Matrix) -> Lowered {
 }
 
 fn cholesky(cx: &mut Lower, op: OpId, complex: bool) -> Lowered {
-    let lower = cx.flag(op, "lower");
+    let lower = cx.attributes(op).flag("lower");
     demand_matrix(cx, op, 0, complex)?;
     if cx.result_dims(op, 0)?.1.contains(&Dim::Known(0)) {
         return Ok(cx.full(op, 0)?.into());
@@ -124,7 +124,7 @@ fn cholesky(cx: &mut Lower, op: OpId, complex: bool) -> Lowered {
 fn triangular_solve(cx: &mut Lower, op: OpId, complex: bool) -> Lowered {
     let (transpose, conjugate) = match cx.module.attribute(op, "transpose_a") {
         None => return Err(LowerError::Missing("transpose_a")),
-        Some(_) => match cx.word(op, "transpose_a")? {
+        Some(_) => match cx.attributes(op).word("transpose_a")? {
             "NO_TRANSPOSE" => (false, false),
             "TRANSPOSE" => (true, false),
             "ADJOINT" => (true, true),
@@ -135,11 +135,11 @@ fn triangular_solve(cx: &mut Lower, op: OpId, complex: bool) -> Lowered {
         },
     };
     let system = System {
-        left: cx.flag(op, "left_side"),
-        lower: cx.flag(op, "lower"),
+        left: cx.attributes(op).flag("left_side"),
+        lower: cx.attributes(op).flag("lower"),
         transpose,
         conjugate,
-        unit: cx.flag(op, "unit_diagonal"),
+        unit: cx.attributes(op).flag("unit_diagonal"),
     };
     demand_matrix(cx, op, 0, complex)?;
     demand_matrix(cx, op, 1, complex)?;

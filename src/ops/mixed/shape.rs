@@ -5,10 +5,9 @@
 
 use super::NUMBERS;
 use crate::ir::{Element, SCALAR, ValueId, shape, stablehlo};
-use crate::ops::Elements;
-use crate::ops::LowerError;
 use crate::ops::expand::{Expand, Expanded};
 use crate::ops::row::{Row, expanded};
+use crate::ops::{Elements, LowerError};
 
 const CHECK: &str = "assertions are dropped";
 
@@ -41,7 +40,7 @@ fn shape_of(cx: &mut Expand) -> Expanded {
 }
 
 fn const_shape(cx: &mut Expand) -> Expanded {
-    let sizes = cx.ints("shape")?;
+    let sizes = cx.attributes().integers("shape")?;
     Ok(Some(cx.numbers(&sizes).into()))
 }
 

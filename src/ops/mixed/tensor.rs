@@ -2,10 +2,8 @@
 
 use super::NUMBERS;
 use crate::ir::{Attribute, Dim, Dims, Element, SCALAR, ValueId, stablehlo, tensor};
-use crate::ops::Elements;
-use crate::ops::LowerError;
-use crate::ops::expand::{Expand, Expanded, positions};
 use crate::ops::row::{Row, expanded};
+use crate::ops::{Elements, Expand, Expanded, LowerError};
 
 pub(super) const ROWS: &[Row] = &[
     expanded(tensor::CAST, Elements::ANY, cast).note("changes only the static sizes of the type"),
@@ -109,7 +107,11 @@ fn extract(cx: &mut Expand) -> Expanded {
 
 /// Offsets, sizes and strides, which must be numbers.
 fn bounds(cx: &Expand) -> Result<[Vec<i64>; 3], LowerError> {
-    let lists = [cx.ints("static_offsets")?, cx.ints("static_sizes")?, cx.ints("static_strides")?];
+    let lists = [
+        cx.attributes().integers("static_offsets")?,
+        cx.attributes().integers("static_sizes")?,
+        cx.attributes().integers("static_strides")?,
+    ];
     if lists.iter().flatten().any(|&number| number < 0) {
         return Err(LowerError::Dynamic(format!("an offset or a size of `{}`", cx.module().op_name(cx.op))));
     }
@@ -190,7 +192,7 @@ fn splat(cx: &mut Expand) -> Expanded {
         return Err(LowerError::form("its operand is not a scalar of its result's element type"));
     }
     let operand = cx.operand(0)?;
-    cx.becomes(stablehlo::BROADCAST_IN_DIM, &[operand], [("broadcast_dimensions", positions([]))])
+    cx.becomes(stablehlo::BROADCAST_IN_DIM, &[operand], [("broadcast_dimensions", Attribute::positions([]))])
 }
 
 /// Which dimensions belong together.

@@ -69,9 +69,13 @@ fn counts(cx: &Lower, op: OpId, index: usize, axis: i64) -> bool {
     let mut value = operand;
     while let Some(definition) = cx.module.defining_op(value) {
         match cx.module.op(definition).name {
-            stablehlo::IOTA => return cx.int(definition, "iota_dimension").is_ok_and(|own| own == axis),
+            stablehlo::IOTA => {
+                return cx.attributes(definition).integer("iota_dimension").is_ok_and(|own| own == axis);
+            }
             stablehlo::BROADCAST_IN_DIM => {
-                let Ok(dimensions) = cx.ints(definition, "broadcast_dimensions") else { return false };
+                let Ok(dimensions) = cx.attributes(definition).integers("broadcast_dimensions") else {
+                    return false;
+                };
                 let Some(own) = dimensions.iter().position(|&dimension| dimension == axis) else {
                     return false;
                 };

@@ -20,7 +20,7 @@ pub(super) const ROWS: &[Row] =
         .note("Reduce*, ArgMax and ArgMin; integer sums and products wrap, unlike ONNX Runtime's")];
 
 fn reduce(cx: &mut Lower, op: OpId) -> Lowered {
-    let dimensions = cx.ints(op, "dimensions")?;
+    let dimensions = cx.attributes(op).integers("dimensions")?;
     let region = cx.region(op, 0)?;
     let count = pairs(cx, op)?;
     let named = cx.named_combiners(region);

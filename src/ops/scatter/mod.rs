@@ -20,8 +20,7 @@ use crate::ops::type_inference::{AtLeast, index, variadic};
 pub(super) use rows::{RowUpdate, RowView};
 
 use super::start_indices::{StartIndices, StridedAxis, strides};
-use super::type_inference::dim_fits;
-use super::{Combiner, Elements, Lower, LowerError, Lowered, Values};
+use super::{Combiner, Elements, GatherDimensionNumbers, Lower, LowerError, Lowered, Values};
 use crate::ir::{Dim, Dims, Element, OpId, ValueId, onnx, stablehlo};
 
 pub(super) const ROWS: &[Row] = &[row(
@@ -34,7 +33,7 @@ pub(super) const ROWS: &[Row] = &[row(
     "ScatterND of rows, window by window for other regions; windows not fully in range are dropped as in XLA",
 )];
 
-/// The dimension numbers, checked against the types.
+/// The dimension numbers with the types that they are for.
 #[derive(Debug)]
 struct Numbers {
     /// Sizes of the operand.
@@ -49,7 +48,7 @@ struct Numbers {
     batching: Vec<(usize, usize)>,
     /// The dimension of the operand that each column is for.
     map: Vec<usize>,
-    vector_dim: i64,
+    vector_dim: usize,
 }
 
 /// Where the windows go, for all inputs alike.
@@ -70,16 +69,13 @@ struct ScatterPlan {
 fn scatter(cx: &mut Lower, op: OpId) -> Lowered {
     let count = cx.module.op(op).results.len();
     let region = cx.region(op, 0)?;
-    if cx.operand_count(op) != 2 * count + 1 {
-        return Err(LowerError::form("the number of operands does not match the number of results"));
-    }
     let numbers = numbers(cx, op, count)?;
     let updates = cx.operand_dims(op, count + 1)?;
     if updates.iter().chain(&numbers.sizes).any(|&size| size == Dim::Known(0)) {
         return (0..count).map(|input| cx.full(op, input)).collect::<Result<Values, _>>();
     }
     let starts = cx.starts(op, count, numbers.vector_dim)?;
-    let plan = plan(cx, &starts, &numbers, cx.flag(op, "unique_indices"));
+    let plan = plan(cx, &starts, &numbers, cx.attributes(op).flag("unique_indices"));
     let combiners = cx.combiners(region).filter(|all| all.len() == count);
     let Some(combiners) = combiners.filter(|all| have_reductions(cx, op, all)) else {
         return general::scatter(cx, op, region, &plan, &numbers);
@@ -101,76 +97,17 @@ fn have_reductions(cx: &Lower, op: OpId, combiners: &[Combiner]) -> bool {
 }
 
 fn numbers(cx: &Lower, op: OpId, inputs: usize) -> Result<Numbers, LowerError> {
-    const NAME: &str = "scatter_dimension_numbers";
-    let wrong = |why: &str| LowerError::Attribute { name: NAME, why: why.to_owned() };
-    let window = cx.field_ints(op, NAME, "update_window_dims")?;
-    let inserted = cx.field_ints(op, NAME, "inserted_window_dims")?;
-    let operand_batching = cx.field_ints(op, NAME, "input_batching_dims")?;
-    let indices_batching = cx.field_ints(op, NAME, "scatter_indices_batching_dims")?;
-    let map = cx.field_ints(op, NAME, "scatter_dims_to_operand_dims")?;
-    let vector_dim = cx.field_ints(op, NAME, "index_vector_dim")?.first().copied().unwrap_or(0);
+    let numbers = GatherDimensionNumbers::read(cx.module, op)?;
     let (sizes, indices) = (cx.operand_dims(op, 0)?, cx.operand_dims(op, inputs)?);
     let updates = cx.operand_dims(op, inputs + 1)?;
-    let agree = |one: &[Dim], other: &[Dim]| {
-        one.len() == other.len() && one.iter().zip(other).all(|(&one, &other)| dim_fits(one, other))
-    };
-    for input in 0..inputs {
-        let fits = agree(&cx.operand_dims(op, input)?, &sizes)
-            && agree(&cx.operand_dims(op, inputs + 1 + input)?, &updates)
-            && agree(&cx.result_dims(op, input)?.1, &sizes)
-            && cx.operand_type(op, input)?.element == cx.operand_type(op, inputs + 1 + input)?.element
-            && cx.operand_type(op, input)?.element == cx.result_type(op, input)?.element;
-        if !fits {
-            return Err(LowerError::form("inputs, updates and results of different types"));
-        }
+    let mut window_dims = vec![None; sizes.len()];
+    let mut window: Dims = sizes.iter().map(|_| Dim::Known(1)).collect();
+    for (dim, of_updates) in numbers.window_dims(sizes.len()) {
+        (window_dims[dim], window[dim]) = (Some(of_updates), updates[of_updates]);
     }
-
-    let dims = |numbers: &[i64], rank: usize| -> Result<Vec<usize>, LowerError> {
-        let dims: Option<Vec<usize>> =
-            numbers.iter().map(|&dim| usize::try_from(dim).ok().filter(|&dim| dim < rank)).collect();
-        dims.ok_or_else(|| wrong("a dimension is out of range"))
-    };
-    let window = dims(&window, updates.len())?;
-    let inserted = dims(&inserted, sizes.len())?;
-    let operand_batching = dims(&operand_batching, sizes.len())?;
-    let indices_batching = dims(&indices_batching, indices.len())?;
-    let map = dims(&map, sizes.len())?;
-    let vector_axis = usize::try_from(vector_dim).ok().filter(|&axis| axis <= indices.len());
-    let vector_axis = vector_axis.ok_or_else(|| wrong("`index_vector_dim` is out of range"))?;
-    if indices.get(vector_axis).map_or(1, |&columns| cx.number(columns)) != map.len() as i64
-        || operand_batching.len() != indices_batching.len()
-    {
-        return Err(wrong("the index vectors do not have the length of `scatter_dims_to_operand_dims`"));
-    }
-    let batch: Dims = (0..indices.len()).filter(|&dim| dim != vector_axis).map(|dim| indices[dim]).collect();
-    let batch_dims: Vec<usize> = (0..updates.len()).filter(|dim| !window.contains(dim)).collect();
-    let mut own = window.iter().copied();
-    let window_dims: Vec<Option<usize>> = (0..sizes.len())
-        .map(|dim| if inserted.contains(&dim) || operand_batching.contains(&dim) { None } else { own.next() })
-        .collect();
-    let gone = window_dims.iter().filter(|dim| dim.is_none()).count();
-    if own.next().is_some() || window.len() + gone != sizes.len() || !window.is_sorted() {
-        return Err(wrong("`update_window_dims` do not match the operand"));
-    }
-    let of_batch: Dims = batch_dims.iter().map(|&dim| updates[dim]).collect();
-    if !agree(&of_batch, &batch) {
-        return Err(wrong("the updates do not have the sizes of the index vectors"));
-    }
-    let window: Dims = window_dims.iter().map(|dim| dim.map_or(Dim::Known(1), |dim| updates[dim])).collect();
-    let larger = window.iter().zip(&sizes).any(|(&window, &size)| !cx.may_lie_in(window, size));
-    if larger && !sizes.contains(&Dim::Known(0)) {
-        return Err(wrong("a window is larger than the operand"));
-    }
-    let mut batching = Vec::new();
-    for (&dim, &axis) in operand_batching.iter().zip(&indices_batching) {
-        let axis = if axis > vector_axis { axis - 1 } else { axis };
-        if !batch.get(axis).is_some_and(|&size| dim_fits(size, sizes[dim])) {
-            return Err(wrong("batching dimensions differ in size"));
-        }
-        if !matches!(sizes[dim], Dim::Known(0 | 1)) {
-            batching.push((dim, axis));
-        }
-    }
+    let batch_dims = numbers.batch_dims(indices.len()).into_iter().map(|pair| pair.1).collect();
+    let batching = numbers.batching_axes(&sizes);
+    let (map, vector_dim) = (numbers.start_index_map, numbers.index_vector_dim);
     Ok(Numbers { sizes, window, window_dims, batch_dims, batching, map, vector_dim })
 }
 

@@ -79,9 +79,9 @@ impl ComparatorReader<'_, '_> {
     fn compare(&self, value: ValueId) -> Option<(&str, &str, ValueId, ValueId)> {
         let &[a, b] = self.op(value, stablehlo::COMPARE)? else { return None };
         let op = self.cx.module.defining_op(value)?;
-        let direction = self.cx.word(op, "comparison_direction").ok()?;
+        let direction = self.cx.attributes(op).word("comparison_direction").ok()?;
         let kind = match self.cx.module.attribute(op, "compare_type") {
-            Some(_) => self.cx.word(op, "compare_type").ok()?,
+            Some(_) => self.cx.attributes(op).word("compare_type").ok()?,
             None => "",
         };
         Some((direction, kind, a, b))

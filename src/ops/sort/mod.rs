@@ -36,7 +36,7 @@ fn sort(cx: &mut Lower, op: OpId) -> Lowered {
     let count = cx.operand_count(op);
     let (_, sizes) = cx.result_dims(op, 0)?;
     let dimension = match cx.module.attribute(op, "dimension") {
-        Some(_) => cx.int(op, "dimension")?,
+        Some(_) => cx.attributes(op).integer("dimension")?,
         None => -1,
     };
     let dimension = if dimension < 0 { dimension + sizes.len() as i64 } else { dimension };
@@ -92,13 +92,13 @@ fn counts_along(cx: &Lower, op: OpId, operand: usize, axis: usize) -> bool {
     let integer = cx.module.tensor(value).is_some_and(|ty| ty.element.is_integer());
     let Some(defining) = cx.module.defining_op(value).filter(|_| integer) else { return false };
     cx.module.op(defining).name == stablehlo::IOTA
-        && cx.int(defining, "iota_dimension").is_ok_and(|dimension| dimension == axis as i64)
+        && cx.attributes(defining).integer("iota_dimension").is_ok_and(|dimension| dimension == axis as i64)
 }
 
 fn top_k(cx: &mut Lower, op: OpId) -> Lowered {
     let k = match cx.module.attribute(op, "k") {
         Some(Attribute::Dims(k)) if k.len() == 1 => k[0],
-        _ => Dim::Known(cx.int(op, "k")?),
+        _ => Dim::Known(cx.attributes(op).integer("k")?),
     };
     largest(cx, op, k)
 }

@@ -1,9 +1,7 @@
 //! Binary ops that broadcast their operands by themselves.
 
-use super::zeta;
-use super::{Lower, LowerError, Lowered, OpId, elementwise};
-use crate::ir::chlo;
-use crate::ir::{Dim, ValueId};
+use super::{Lower, LowerError, Lowered, OpId, elementwise, zeta};
+use crate::ir::{Dim, ValueId, chlo};
 use crate::ops::Elements;
 use crate::ops::elementwise::Right;
 use crate::ops::formula::Term;
@@ -78,7 +76,9 @@ pub(super) const ROWS: &[Row] = &[
 /// ONNX; the attribute names the dimensions of the result that they represent.
 pub(super) fn operands(cx: &mut Lower, op: OpId) -> Result<(ValueId, ValueId), LowerError> {
     let (mut lhs, mut rhs) = (cx.operand(op, 0)?, cx.operand(op, 1)?);
-    let Some(dimensions) = cx.optional_ints(op, "broadcast_dimensions")? else { return Ok((lhs, rhs)) };
+    let Some(dimensions) = cx.attributes(op).optional_integers("broadcast_dimensions")? else {
+        return Ok((lhs, rhs));
+    };
     let (lhs_sizes, rhs_sizes) = (cx.operand_dims(op, 0)?, cx.operand_dims(op, 1)?);
     if lhs_sizes.len() == rhs_sizes.len() {
         return Ok((lhs, rhs));

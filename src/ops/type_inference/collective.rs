@@ -22,7 +22,7 @@ pub(in crate::ops) fn gathers(t: &Typing) -> Inferred {
     let attribute =
         if t.module.op(t.op).name == stablehlo::ALL_GATHER { "all_gather_dim" } else { "scatter_dimension" };
     for operand in t.operands()? {
-        t.dimension(attribute, operand.rank())?;
+        t.attributes().dimension(attribute, operand.rank())?;
     }
     one_each(t)
 }

@@ -1,9 +1,11 @@
 //! Rules of dots and convolutions.
 
-use super::typing::{Typing, attribute, dim_fits, one, tensor, types, without};
+use super::typing::{Typing, attribute, dim_fits, one, tensor, types};
 use super::{Inferred, Violation};
 use crate::diagnostic::Part;
 use crate::ir::{Dim, Dims, TensorType};
+use crate::ops::DotDimensionNumbers;
+use crate::ops::attributes::{RaggedDimensions, distinct};
 
 /// Vectors and matrices: contracts the last dimension of the left operand with the first of the right.
 pub(in crate::ops) fn dot(t: &Typing) -> Inferred {
@@ -21,51 +23,32 @@ pub(in crate::ops) fn dot(t: &Typing) -> Inferred {
 
 /// StableHLO spec, dot_general, C1 to C12. The element type of the result is free: sums may be wider.
 pub(in crate::ops) fn dot_general(t: &Typing) -> Inferred {
-    one(tensor(t.result(0)?.element, contracted(t, "dot_dimension_numbers", &[])?))
+    let numbers = DotDimensionNumbers::read(t.module, t.op)?;
+    one(tensor(t.result(0)?.element, contracted(t, &numbers, &[])?))
 }
 
 /// Like `dot_general`, with one dimension of the left operand split into groups. If that is contracted, the result
 /// has a leading dimension of groups; if it is free, the right operand has one.
 pub(in crate::ops) fn ragged_dot(t: &Typing) -> Inferred {
-    const NAME: &str = "ragged_dot_dimension_numbers";
-    t.attribute(NAME)?;
-    let (lhs, rhs, groups) = (t.operand(0)?, t.operand(1)?, t.integer_operand(2)?);
+    let (rhs, groups) = (t.operand(1)?, t.integer_operand(2)?);
     let Some(&count) = groups.dims.last() else { return types("the group sizes are a scalar") };
-    let ragged = t.field_dimensions(NAME, "lhs_ragged_dimensions", lhs.rank())?;
-    let grouped = t.field_dimensions(NAME, "rhs_group_dimensions", rhs.rank())?;
-    if grouped.iter().any(|&dim| !dim_fits(rhs.dims[dim], count)) {
+    let numbers = DotDimensionNumbers::read(t.module, t.op)?;
+    let ragged = RaggedDimensions::read(t.module, t.op)?;
+    if ragged.rhs_group_dimensions.iter().any(|&dim| !dim_fits(rhs.dims[dim], count)) {
         return Err(t.disagreeing(1, 2, "the right operand does not have one group for each length"));
     }
-    let mut dims = contracted(t, NAME, &grouped)?;
-    let summed = t.field_dimensions(NAME, "lhs_contracting_dimensions", lhs.rank())?;
-    if ragged.iter().any(|dim| summed.contains(dim)) {
+    let mut dims = contracted(t, &numbers, &ragged.rhs_group_dimensions)?;
+    if numbers.contracting.iter().any(|pair| pair.0 == ragged.lhs_ragged_dimension) {
         dims.insert(0, count);
     }
     one(tensor(t.result(0)?.element, dims))
 }
 
 /// The batch sizes, and the free ones except `aside`, a dimension of the right operand.
-fn contracted(t: &Typing, name: &'static str, aside: &[usize]) -> Result<Dims, Violation> {
+fn contracted(t: &Typing, numbers: &DotDimensionNumbers, aside: &[usize]) -> Result<Dims, Violation> {
     let (lhs, rhs) = (t.operand(0)?, t.operand(1)?);
-    let side = |batching, contracting, operand: &TensorType, aside: &[usize]| -> Result<_, Violation> {
-        let batching = t.field_dimensions(name, batching, operand.rank())?;
-        let contracting = t.field_dimensions(name, contracting, operand.rank())?;
-        if batching.iter().any(|dim| contracting.contains(dim)) {
-            return attribute(name, "a dimension is both batching and contracting");
-        }
-        let taken = [&batching, &contracting, aside].concat();
-        Ok((batching, contracting, without(&operand.dims, &taken)))
-    };
-    let left = side("lhs_batching_dimensions", "lhs_contracting_dimensions", lhs, &[])?;
-    let right = side("rhs_batching_dimensions", "rhs_contracting_dimensions", rhs, aside)?;
-    for (kind, left, right) in [("batching", &left.0, &right.0), ("contracting", &left.1, &right.1)] {
-        if left.len() != right.len() {
-            let why = format!("the operands differ in their number of {kind} dimensions");
-            let field =
-                if kind == "batching" { "lhs_batching_dimensions" } else { "lhs_contracting_dimensions" };
-            return Err(Violation::attribute(name, why).within(|part| part.field(field)));
-        }
-        for (&left, &right) in left.iter().zip(right) {
+    for (kind, pairs) in [("batching", &numbers.batching), ("contracting", &numbers.contracting)] {
+        for &(left, right) in pairs {
             if !dim_fits(lhs.dims[left], rhs.dims[right]) {
                 let say = |ty: &TensorType, dim: usize| {
                     format!("dimension {dim} of this is {}", t.spell(ty.dims[dim]))
@@ -77,14 +60,16 @@ fn contracted(t: &Typing, name: &'static str, aside: &[usize]) -> Result<Dims, V
             }
         }
     }
-    let batch = left.0.iter().map(|&dim| lhs.dims[dim]);
-    Ok(batch.chain(left.2).chain(right.2).collect())
+    let batch = numbers.batching.iter().map(|&(left, _)| lhs.dims[left]);
+    let rows = numbers.lhs_free(lhs.rank()).into_iter().map(|dim| lhs.dims[dim]);
+    let columns = numbers.rhs_free(rhs.rank()).into_iter().filter(|dim| !aside.contains(dim));
+    Ok(batch.chain(rows).chain(columns.map(|dim| rhs.dims[dim])).collect())
 }
 
 pub(in crate::ops) fn convolution(t: &Typing) -> Inferred {
     let spatial = t.operand(0)?.rank().saturating_sub(2);
     let padding = match t.module.attribute(t.op, "padding") {
-        Some(_) => t.sizes_of("padding", 2 * spatial)?,
+        Some(_) => t.attributes().sizes_of("padding", 2 * spatial)?,
         None => std::iter::repeat_n(Dim::Known(0), 2 * spatial).collect(),
     };
     convolved(t, Some(&padding))
@@ -98,12 +83,13 @@ pub(in crate::ops) fn dynamic_conv(t: &Typing) -> Inferred {
 /// Two named dimensions and the spatial ones, together all dimensions of a tensor.
 fn roles(t: &Typing, fields: [&'static str; 3], rank: usize) -> Result<Vec<usize>, Violation> {
     const NAME: &str = "dimension_numbers";
-    let mut all = vec![t.field_integer(NAME, fields[0])?, t.field_integer(NAME, fields[1])?];
-    all.extend(t.field_integers(NAME, fields[2])?);
+    let mut all =
+        vec![t.attributes().field_integer(NAME, fields[0])?, t.attributes().field_integer(NAME, fields[1])?];
+    all.extend(t.attributes().field_integers(NAME, fields[2])?);
     if all.len() != rank {
         return attribute(NAME, format!("{} dimensions are named for a tensor of rank {rank}", all.len()));
     }
-    super::typing::distinct(NAME, &all, rank)
+    Ok(distinct(NAME, &all, rank)?)
 }
 
 /// StableHLO spec, convolution, C1 to C27.
@@ -127,12 +113,14 @@ fn convolved(t: &Typing, padding: Option<&[Dim]>) -> Inferred {
     let outputs =
         roles(t, ["output_batch_dimension", "output_feature_dimension", "output_spatial_dimensions"], rank)?;
     let spatial = rank - 2;
-    let strides = t.integers_or("window_strides", spatial, 1, 1)?;
-    let lhs_dilation = t.integers_or("lhs_dilation", spatial, 1, 1)?;
-    let rhs_dilation = t.integers_or("rhs_dilation", spatial, 1, 1)?;
-    t.integers_or("window_reversal", spatial, 0, 0)?;
-    let (features, batches) =
-        (t.integer_or("feature_group_count", 1)?, t.integer_or("batch_group_count", 1)?);
+    let strides = t.attributes().integers_or("window_strides", spatial, 1, 1)?;
+    let lhs_dilation = t.attributes().integers_or("lhs_dilation", spatial, 1, 1)?;
+    let rhs_dilation = t.attributes().integers_or("rhs_dilation", spatial, 1, 1)?;
+    t.attributes().integers_or("window_reversal", spatial, 0, 0)?;
+    let (features, batches) = (
+        t.attributes().integer_or("feature_group_count", 1)?,
+        t.attributes().integer_or("batch_group_count", 1)?,
+    );
     for (name, groups) in [("feature_group_count", features), ("batch_group_count", batches)] {
         if groups < 1 {
             return attribute(name, format!("{groups} is less than 1"));

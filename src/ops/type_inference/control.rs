@@ -3,6 +3,7 @@
 use super::typing::{Typing, attribute, fits, types};
 use super::{Inferred, Violation};
 use crate::ir::{Dim, Element, Type, TypeId};
+use crate::ops::attributes::in_range;
 use smallvec::SmallVec;
 
 /// The types are free.
@@ -113,7 +114,7 @@ pub(in crate::ops) fn get_tuple_element(t: &Typing) -> Inferred {
     let Type::Tuple(inner) = t.module.types.get(operand_types(t)[0]) else {
         return types("the operand is not a tuple");
     };
-    let index = t.integer("index")?;
+    let index = t.attributes().integer("index")?;
     match usize::try_from(index).ok().and_then(|index| inner.get(index)) {
         None => attribute("index", format!("{index} is out of range for a tuple of {}", inner.len())),
         Some(&ty) if !type_fits(t, ty, result_types(t)[0]) => {
@@ -124,12 +125,12 @@ pub(in crate::ops) fn get_tuple_element(t: &Typing) -> Inferred {
 }
 
 pub(in crate::ops) fn composite(t: &Typing) -> Inferred {
-    t.attribute("name")?;
+    t.attributes().get("name")?;
     nothing(t)
 }
 
 pub(in crate::ops) fn custom_call(t: &Typing) -> Inferred {
-    t.attribute("call_target_name")?;
+    t.attributes().get("call_target_name")?;
     nothing(t)
 }
 
@@ -137,8 +138,8 @@ pub(in crate::ops) fn custom_call(t: &Typing) -> Inferred {
 /// `operandSegmentSizes` and `resultSegmentSizes` both end with the number of carried values.
 pub(in crate::ops) fn scan(t: &Typing) -> Inferred {
     t.regions(1)?;
-    let operands = t.integers_of("operandSegmentSizes", 2)?;
-    let results = t.integers_of("resultSegmentSizes", 2)?;
+    let operands = t.attributes().integers_of("operandSegmentSizes", 2)?;
+    let results = t.attributes().integers_of("resultSegmentSizes", 2)?;
     for (name, sizes, count) in [
         ("operandSegmentSizes", &operands, t.operand_count()),
         ("resultSegmentSizes", &results, t.result_count()),
@@ -156,14 +157,14 @@ pub(in crate::ops) fn scan(t: &Typing) -> Inferred {
     if arguments.len() != inputs + carried || returned.len() != outputs + carried {
         return types("the body must take and return one value for each scanned or carried value");
     }
-    let dimension = t.integer("dimension")?;
+    let dimension = t.attributes().integer("dimension")?;
     for index in 0..inputs {
         let input = t.operand(index)?;
-        super::typing::in_range("dimension", dimension, input.rank())?;
+        in_range("dimension", dimension, input.rank())?;
     }
     for index in 0..outputs {
         let output = t.result(index)?;
-        super::typing::in_range("dimension", dimension, output.rank())?;
+        in_range("dimension", dimension, output.rank())?;
     }
     let (all, found) = (operand_types(t), result_types(t));
     let carries = [&arguments[inputs..], &returned[outputs..], &found[outputs..]];

@@ -23,13 +23,13 @@ fn constant(t: &Typing, index: usize, length: usize) -> Result<Option<Vec<i64>>,
 }
 
 pub(in crate::ops) fn get_dimension_size(t: &Typing) -> Inferred {
-    t.dimension("dimension", t.operand(0)?.rank())?;
+    t.attributes().dimension("dimension", t.operand(0)?.rank())?;
     one(size_scalar())
 }
 
 pub(in crate::ops) fn set_dimension_size(t: &Typing) -> Inferred {
     let operand = t.operand(0)?;
-    t.dimension("dimension", operand.rank())?;
+    t.attributes().dimension("dimension", operand.rank())?;
     t.scalar(1)?;
     t.integer_operand(1)?;
     one(tensor(operand.element, t.result(0)?.dims.clone()))
@@ -56,7 +56,7 @@ pub(in crate::ops) fn dynamic_broadcast_in_dim(t: &Typing) -> Inferred {
 pub(in crate::ops) fn dynamic_iota(t: &Typing) -> Inferred {
     let result = t.result(0)?;
     t.list(0, result.rank())?;
-    t.dimension("iota_dimension", result.rank())?;
+    t.attributes().dimension("iota_dimension", result.rank())?;
     one(tensor(result.element, sizes_from(t, 0, result.rank())?))
 }
 

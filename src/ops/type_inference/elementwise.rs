@@ -93,7 +93,7 @@ const DIRECTIONS: &[&str] = &["EQ", "NE", "GE", "GT", "LE", "LT"];
 
 pub(in crate::ops) fn compare(t: &Typing) -> Inferred {
     t.same_element(0, 1)?;
-    t.word("comparison_direction", DIRECTIONS)?;
+    t.attributes().word_of("comparison_direction", DIRECTIONS)?;
     compare_type(t)?;
     one(tensor(Element::Bool, common(t, &t.operands()?)?))
 }
@@ -101,16 +101,19 @@ pub(in crate::ops) fn compare(t: &Typing) -> Inferred {
 /// The stated comparison type must match the elements (StableHLO spec, compare, C5), or XLA refuses it. Equality of
 /// integers does not depend on their signedness.
 fn compare_type(t: &Typing) -> Result<(), Violation> {
-    if t.attribute("compare_type").is_err() {
+    if t.attributes().get("compare_type").is_err() {
         return Ok(());
     }
-    let stated = t.word("compare_type", &["FLOAT", "TOTALORDER", "SIGNED", "UNSIGNED", "NOTYPE"])?;
+    let stated =
+        t.attributes().word_of("compare_type", &["FLOAT", "TOTALORDER", "SIGNED", "UNSIGNED", "NOTYPE"])?;
     let operand = t.operand(0)?;
     let kinds: &[&str] = match operand.element {
         Element::Quantized(_) | Element::Index => return Ok(()),
         element if element.is_complex() => &["FLOAT"],
         element if element.is_float() => &["FLOAT", "TOTALORDER"],
-        _ if matches!(t.word("comparison_direction", DIRECTIONS)?, "EQ" | "NE") => &["SIGNED", "UNSIGNED"],
+        _ if matches!(t.attributes().word_of("comparison_direction", DIRECTIONS)?, "EQ" | "NE") => {
+            &["SIGNED", "UNSIGNED"]
+        }
         element if element.is_unsigned() || element == Element::Bool => &["UNSIGNED"],
         _ => &["SIGNED"],
     };
@@ -147,7 +150,7 @@ pub(in crate::ops) fn clamp(t: &Typing) -> Inferred {
 
 pub(in crate::ops) fn reduce_precision(t: &Typing) -> Inferred {
     for (name, least) in [("exponent_bits", 1), ("mantissa_bits", 0)] {
-        let bits = t.integer(name)?;
+        let bits = t.attributes().integer(name)?;
         if bits < least {
             return super::typing::attribute(name, format!("{bits} is less than {least}"));
         }
@@ -167,7 +170,7 @@ pub(in crate::ops) fn broadcasting(t: &Typing) -> Inferred {
                 .showing(Part::ResultType(0), say(result)));
         }
         if explicit && operand.rank() < result.rank() {
-            t.dimensions("broadcast_dimensions", result.rank())?;
+            t.attributes().dimensions("broadcast_dimensions", result.rank())?;
             continue;
         }
         let aligned = &result.dims[result.rank() - operand.rank()..];

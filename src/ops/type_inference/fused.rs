@@ -17,7 +17,7 @@ pub(in crate::ops) fn first(t: &Typing) -> Inferred {
 /// Each dimension is scaled.
 pub(in crate::ops) fn repeat(t: &Typing) -> Inferred {
     let operand = t.operand(0)?;
-    let scales = t.integers_of("scales", operand.rank())?;
+    let scales = t.attributes().integers_of("scales", operand.rank())?;
     if scales.iter().any(|&scale| scale < 1) {
         return attribute("scales", "a scale must be at least 1");
     }
@@ -29,7 +29,9 @@ pub(in crate::ops) fn repeat(t: &Typing) -> Inferred {
 /// Two dimensions get the sizes of their matrices.
 pub(in crate::ops) fn resample(t: &Typing) -> Inferred {
     let operand = t.operand(0)?;
-    let [axis] = t.integers_of("axis", 1)?[..] else { return attribute("axis", "expected one dimension") };
+    let [axis] = t.attributes().integers_of("axis", 1)?[..] else {
+        return attribute("axis", "expected one dimension");
+    };
     let mut dims = operand.dims.clone();
     for (axis, matrix) in (axis..).zip([t.operand(1)?, t.operand(2)?]) {
         let size = usize::try_from(axis).ok().and_then(|axis| dims.get_mut(axis));

@@ -35,7 +35,8 @@ pub(in crate::ops) fn triangular_solve(t: &Typing) -> Inferred {
         return types(format!("`{}` is not a right-hand side for `{}`", t.describe(b), t.describe(a)));
     }
     if t.module.attribute(t.op, "transpose_a").is_some() {
-        t.word("transpose_a", &["NO_TRANSPOSE", "TRANSPOSE", "ADJOINT", "TRANSPOSE_INVALID"])?;
+        t.attributes()
+            .word_of("transpose_a", &["NO_TRANSPOSE", "TRANSPOSE", "ADJOINT", "TRANSPOSE_INVALID"])?;
     }
     one(b.clone())
 }
@@ -43,8 +44,8 @@ pub(in crate::ops) fn triangular_solve(t: &Typing) -> Inferred {
 /// StableHLO spec, fft, C1 to C5.
 pub(in crate::ops) fn fft(t: &Typing) -> Inferred {
     let operand = t.operand(0)?;
-    let kind = t.word("fft_type", &["FFT", "IFFT", "RFFT", "IRFFT"])?;
-    let lengths = t.integers("fft_length")?;
+    let kind = t.attributes().word_of("fft_type", &["FFT", "IFFT", "RFFT", "IRFFT"])?;
+    let lengths = t.attributes().integers("fft_length")?;
     if !(1..=3).contains(&lengths.len()) || lengths.len() > operand.rank() {
         return attribute("fft_length", format!("{} lengths do not match the operand", lengths.len()));
     }
@@ -83,8 +84,8 @@ pub(in crate::ops) fn fft(t: &Typing) -> Inferred {
 /// All operands except the first and the gradient, which has its shape, have the features' size.
 pub(in crate::ops) fn batch_norm(t: &Typing) -> Inferred {
     let operand = t.operand(0)?;
-    let feature = t.dimension("feature_index", operand.rank())?;
-    t.attribute("epsilon")?;
+    let feature = t.attributes().dimension("feature_index", operand.rank())?;
+    t.attributes().get("epsilon")?;
     let vectors = if t.result_count() == 3 && t.operand_count() == 5 { 1..4 } else { 1..t.operand_count() };
     for index in vectors {
         let vector = t.operand(index)?;
@@ -112,13 +113,13 @@ pub(in crate::ops) fn rng(t: &Typing) -> Inferred {
     t.same_element(0, 1)?;
     let result = t.result(0)?;
     t.list(2, result.rank())?;
-    t.word("rng_distribution", &["UNIFORM", "NORMAL"])?;
+    t.attributes().word_of("rng_distribution", &["UNIFORM", "NORMAL"])?;
     one(tensor(t.operand(0)?.element, result.dims.clone()))
 }
 
 pub(in crate::ops) fn rng_bit_generator(t: &Typing) -> Inferred {
     let state = t.operand(0)?;
-    t.word("rng_algorithm", &["DEFAULT", "THREE_FRY", "PHILOX"])?;
+    t.attributes().word_of("rng_algorithm", &["DEFAULT", "THREE_FRY", "PHILOX"])?;
     if state.rank() != 1 {
         return types("the state must have rank 1");
     }
@@ -128,9 +129,9 @@ pub(in crate::ops) fn rng_bit_generator(t: &Typing) -> Inferred {
 /// The `k` largest elements along the last dimension, and their indices.
 pub(in crate::ops) fn top_k(t: &Typing) -> Inferred {
     let operand = t.operand(0)?;
-    let k = match t.attribute("k")? {
-        Attribute::Dims(_) => t.sizes_of("k", 1)?[0],
-        _ => Dim::Known(t.integer("k")?),
+    let k = match t.attributes().get("k")? {
+        Attribute::Dims(_) => t.attributes().sizes_of("k", 1)?[0],
+        _ => Dim::Known(t.attributes().integer("k")?),
     };
     let mut dims = operand.dims.clone();
     let Some(last) = dims.last_mut() else { return types("the operand must not be a scalar") };

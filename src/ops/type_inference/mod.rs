@@ -19,6 +19,7 @@ pub(super) mod window;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Part, catalog};
 use crate::ir::{Class, Module, OpId, OpName, TensorType, stablehlo};
+use crate::ops::AttributeError;
 pub(super) use Arity::{AtLeast, Exactly};
 use smallvec::SmallVec;
 pub(super) use typing::Typing;
@@ -26,7 +27,7 @@ pub(super) use typing::{dim_fits, dims_fit};
 
 /// A violated rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Violation {
+pub struct Violation {
     kind: Kind,
     /// What is wrong, in words.
     why: String,
@@ -36,15 +37,27 @@ pub(super) struct Violation {
 
 /// The kind of a violation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// A missing attribute.
+enum Kind {
+    /// An attribute that is missing.
     Missing(&'static str),
     /// An attribute with an invalid value.
     Attribute(&'static str),
+    /// A number of operands.
+    OperandCount(Arity),
+    /// A number of results.
+    ResultCount(Arity),
     /// Incompatible types.
     Types,
     /// A type whose size in bytes overflows.
     TooLarge,
+}
+
+impl From<AttributeError> for Violation {
+    fn from(error: AttributeError) -> Self {
+        let Some(why) = error.why() else { return Self::missing(error.name) };
+        let parts = vec![(error.part(), error.label().unwrap_or_default().to_owned())];
+        Self { kind: Kind::Attribute(error.name), why, parts }
+    }
 }
 
 impl Violation {
@@ -77,12 +90,41 @@ impl Violation {
     }
 }
 
+impl Violation {
+    /// What to report of the op that breaks its rule.
+    pub(super) fn diagnostic(&self, module: &Module, op: OpId) -> Diagnostic {
+        let operation = module.op(op);
+        let (op, at, why) = (module.op_name(op), module.span(op).name, &*self.why);
+        let mut diagnostic: Diagnostic = match self.kind {
+            Kind::Missing(attribute) => catalog::MissingAttribute { op, attribute, at }.into(),
+            Kind::Attribute(attribute) => catalog::InvalidAttribute { op, attribute, why, at }.into(),
+            Kind::OperandCount(arity) => {
+                let (expected, found) = (&*arity.describe(), operation.operands.len());
+                catalog::WrongOperandCount { op, expected, found, at }.into()
+            }
+            Kind::ResultCount(arity) => {
+                let (expected, found) = (&*arity.describe(), operation.results.len());
+                catalog::WrongResultCount { op, expected, found, at }.into()
+            }
+            Kind::Types => catalog::InvalidType { op, why, at }.into(),
+            Kind::TooLarge => catalog::TensorTooLarge { ty: why, at }.into(),
+        };
+        let mut parts = self.parts.iter().cloned();
+        if let Some((part, text)) = parts.next()
+            && let Some(first) = diagnostic.labels.first_mut()
+        {
+            (first.part, first.text) = (part, text);
+        }
+        parts.fold(diagnostic, |diagnostic, (part, text)| diagnostic.beside(part, text))
+    }
+}
+
 /// The types of the results; `None` if the rule does not determine them.
 pub(super) type Inferred = Result<SmallVec<[TensorType; 1]>, Violation>;
 
 /// A number of operands or results.
-#[derive(Clone, Copy)]
-pub(super) enum Arity {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arity {
     Exactly(usize),
     AtLeast(usize),
 }
@@ -148,44 +190,27 @@ fn find(name: OpName) -> Option<&'static Rule> {
 
 /// Reports violations of an op's rule.
 pub fn check(module: &Module, op: OpId, diagnostics: &mut Diagnostics) {
-    let Some(rule) = find(module.op(op).name) else { return };
-    let operation = module.op(op);
-    // A faulty definition has already been reported.
-    if operation.operands.iter().any(|&operand| module.is_error_value(operand)) {
+    // A faulty definition has been reported, and what follows from it would repeat that.
+    if module.op(op).operands.iter().any(|&operand| module.is_error_value(operand)) {
         return;
     }
-    let (name, at) = (operation.name.text(), module.span(op).name);
-    if !rule.operands.holds(operation.operands.len()) {
-        let (expected, found) = (&*rule.operands.describe(), operation.operands.len());
-        diagnostics.push(catalog::WrongOperandCount { op: name, expected, found, at });
-        return;
-    }
-    if !rule.results.holds(operation.results.len()) {
-        let (expected, found) = (&*rule.results.describe(), operation.results.len());
-        diagnostics.push(catalog::WrongResultCount { op: name, expected, found, at });
-        return;
-    }
-    if let Err(violation) = broken(module, op, rule) {
-        diagnostics.push(diagnostic(module, op, violation));
+    if let Err(violation) = verify(module, op) {
+        diagnostics.push(violation.diagnostic(module, op));
     }
 }
 
-fn diagnostic(module: &Module, op: OpId, violation: Violation) -> Diagnostic {
-    let (op, at) = (module.op_name(op), module.span(op).name);
-    let why = &*violation.why;
-    let mut diagnostic: Diagnostic = match violation.kind {
-        Kind::Missing(attribute) => catalog::MissingAttribute { op, attribute, at }.into(),
-        Kind::Attribute(attribute) => catalog::InvalidAttribute { op, attribute, why, at }.into(),
-        Kind::Types => catalog::InvalidType { op, why, at }.into(),
-        Kind::TooLarge => catalog::TensorTooLarge { ty: why, at }.into(),
+/// Whether an op keeps its rule, as all do without one.
+pub(super) fn verify(module: &Module, op: OpId) -> Result<(), Violation> {
+    let Some(rule) = find(module.op(op).name) else { return Ok(()) };
+    let operation = module.op(op);
+    let kind = if !rule.operands.holds(operation.operands.len()) {
+        Kind::OperandCount(rule.operands)
+    } else if !rule.results.holds(operation.results.len()) {
+        Kind::ResultCount(rule.results)
+    } else {
+        return broken(module, op, rule);
     };
-    let mut parts = violation.parts.into_iter();
-    if let Some((part, text)) = parts.next()
-        && let Some(first) = diagnostic.labels.first_mut()
-    {
-        (first.part, first.text) = (part, text);
-    }
-    parts.fold(diagnostic, |diagnostic, (part, text)| diagnostic.beside(part, text))
+    Err(Violation { kind, why: String::new(), parts: Vec::new() })
 }
 
 fn broken(module: &Module, op: OpId, rule: &Rule) -> Result<(), Violation> {

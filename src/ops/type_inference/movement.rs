@@ -6,7 +6,7 @@ use crate::diagnostic::Part;
 use crate::ir::{Attribute, Dim, Dims, Element};
 
 pub(in crate::ops) fn constant(t: &Typing) -> Inferred {
-    match t.attribute("value")? {
+    match t.attributes().get("value")? {
         Attribute::Dense(id) => match t.module.tensor_type(t.module.constant(*id).ty) {
             Some(ty) if ty.is_static() => one(ty.clone()),
             _ => attribute("value", "expected a literal of static shape"),
@@ -16,13 +16,13 @@ pub(in crate::ops) fn constant(t: &Typing) -> Inferred {
 }
 
 pub(in crate::ops) fn constant_like(t: &Typing) -> Inferred {
-    t.attribute("value")?;
+    t.attributes().get("value")?;
     one(tensor(t.result(0)?.element, t.operand(0)?.dims.clone()))
 }
 
 pub(in crate::ops) fn iota(t: &Typing) -> Inferred {
     let result = t.result(0)?;
-    t.dimension("iota_dimension", result.rank())?;
+    t.attributes().dimension("iota_dimension", result.rank())?;
     one(result.clone())
 }
 
@@ -67,7 +67,7 @@ pub(in crate::ops) fn bitcast_convert(t: &Typing) -> Inferred {
 /// Dimensions of `broadcast_sizes` come before those of the operand.
 pub(in crate::ops) fn broadcast(t: &Typing) -> Inferred {
     let operand = t.operand(0)?;
-    let sizes = t.integers("broadcast_sizes")?;
+    let sizes = t.attributes().integers("broadcast_sizes")?;
     if sizes.iter().any(|&size| size < 0) {
         return attribute("broadcast_sizes", "a size is negative");
     }
@@ -86,7 +86,7 @@ pub(in crate::ops) fn broadcast_in_dim(t: &Typing) -> Inferred {
 pub(super) fn broadcasts(t: &Typing, rank: usize) -> Result<(), Violation> {
     const NAME: &str = "broadcast_dimensions";
     let (operand, result) = (t.operand(0)?, t.result(0)?);
-    let dims = t.dimensions(NAME, rank)?;
+    let dims = t.attributes().dimensions(NAME, rank)?;
     if dims.len() != operand.rank() {
         return Err(t.one_each(NAME, dims.len(), 0, operand.rank()));
     }
@@ -106,7 +106,7 @@ pub(super) fn broadcasts(t: &Typing, rank: usize) -> Result<(), Violation> {
 
 pub(in crate::ops) fn transpose(t: &Typing) -> Inferred {
     let operand = t.operand(0)?;
-    let permutation = t.dimensions("permutation", operand.rank())?;
+    let permutation = t.attributes().dimensions("permutation", operand.rank())?;
     if permutation.len() != operand.rank() {
         return Err(t.one_each("permutation", permutation.len(), 0, operand.rank()));
     }
@@ -115,16 +115,16 @@ pub(in crate::ops) fn transpose(t: &Typing) -> Inferred {
 
 pub(in crate::ops) fn reverse(t: &Typing) -> Inferred {
     let operand = t.operand(0)?;
-    t.dimensions("dimensions", operand.rank())?;
+    t.attributes().dimensions("dimensions", operand.rank())?;
     one(operand.clone())
 }
 
 pub(in crate::ops) fn slice(t: &Typing) -> Inferred {
     let operand = t.operand(0)?;
     let rank = operand.rank();
-    let starts = t.sizes_of("start_indices", rank)?;
-    let limits = t.sizes_of("limit_indices", rank)?;
-    let strides = t.integers_of("strides", rank)?;
+    let starts = t.attributes().sizes_of("start_indices", rank)?;
+    let limits = t.attributes().sizes_of("limit_indices", rank)?;
+    let strides = t.attributes().integers_of("strides", rank)?;
     let mut dims = Dims::new();
     for axis in 0..rank {
         let (start, limit, stride) = (starts[axis], limits[axis], strides[axis]);
@@ -154,7 +154,7 @@ pub(in crate::ops) fn slice(t: &Typing) -> Inferred {
 pub(in crate::ops) fn concatenate(t: &Typing) -> Inferred {
     let operands = t.operands()?;
     let Some((first, rest)) = operands.split_first() else { return t.stated() };
-    let axis = t.dimension("dimension", first.rank())?;
+    let axis = t.attributes().dimension("dimension", first.rank())?;
     let mut dims = first.dims.clone();
     for (index, other) in rest.iter().enumerate() {
         let mut expected = dims.clone();
@@ -182,9 +182,9 @@ pub(in crate::ops) fn pad(t: &Typing) -> Inferred {
     t.same_element(0, 1)?;
     t.scalar(1)?;
     let rank = operand.rank();
-    let low = t.sizes_of("edge_padding_low", rank)?;
-    let high = t.sizes_of("edge_padding_high", rank)?;
-    let interior = t.integers_of("interior_padding", rank)?;
+    let low = t.attributes().sizes_of("edge_padding_low", rank)?;
+    let high = t.attributes().sizes_of("edge_padding_high", rank)?;
+    let interior = t.attributes().integers_of("interior_padding", rank)?;
     if let Some(index) = interior.iter().position(|&value| value < 0) {
         let why = format!("{} is negative", interior[index]);
         return Err(Violation::attribute("interior_padding", why).within(|part| part.item(index)));

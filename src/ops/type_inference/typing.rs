@@ -2,7 +2,8 @@
 
 use super::{Inferred, Violation};
 use crate::diagnostic::Part;
-use crate::ir::{Attribute, Dim, Dims, Element, Module, OpId, TensorType, TypeId, ValueId, stablehlo};
+use crate::ir::{Dim, Dims, Element, Module, OpId, TensorType, TypeId, ValueId, stablehlo};
+use crate::ops::OpAttributes;
 use smallvec::smallvec;
 
 /// An op being checked.
@@ -169,113 +170,15 @@ impl<'a> Typing<'a> {
         Err(self.disagreeing(x, y, why))
     }
 
-    // Attributes.
-
-    pub(super) fn attribute(&self, name: &'static str) -> Result<&'a Attribute, Violation> {
-        self.module.attribute(self.op, name).ok_or_else(|| Violation::missing(name))
+    /// Whether one size is larger than another, whatever the symbols are.
+    pub(super) fn is_larger(&self, size: Dim, than: Dim) -> bool {
+        let sizes = &self.module.dim_exprs;
+        sizes.bounds(sizes.subtract(than, size)).1.is_some_and(|most| most < 0)
     }
 
     /// An integer.
-    pub(super) fn integer(&self, name: &'static str) -> Result<i64, Violation> {
-        let value = self.attribute(name)?.as_integer();
-        value.ok_or_else(|| Violation::attribute(name, "expected an integer"))
-    }
-
-    /// An optional integer.
-    pub(super) fn integer_or(&self, name: &'static str, default: i64) -> Result<i64, Violation> {
-        if self.module.attribute(self.op, name).is_some() { self.integer(name) } else { Ok(default) }
-    }
-
-    /// A list of integers.
-    pub(super) fn integers(&self, name: &'static str) -> Result<Vec<i64>, Violation> {
-        let values = self.module.integers(self.attribute(name)?);
-        values.ok_or_else(|| Violation::attribute(name, "expected a list of integers"))
-    }
-
-    /// A list of that many integers.
-    pub(super) fn integers_of(&self, name: &'static str, length: usize) -> Result<Vec<i64>, Violation> {
-        let values = self.integers(name)?;
-        if values.len() == length {
-            return Ok(values);
-        }
-        attribute(name, format!("expected {length} numbers, found {}", values.len()))
-    }
-
-    /// A list of that many integers, some of which may be expressions.
-    pub(super) fn sizes_of(&self, name: &'static str, length: usize) -> Result<Dims, Violation> {
-        let Some(Attribute::Dims(sizes)) = self.module.attribute(self.op, name) else {
-            return Ok(self.integers_of(name, length)?.into_iter().map(Dim::Known).collect());
-        };
-        if sizes.len() == length {
-            return Ok(sizes.clone());
-        }
-        attribute(name, format!("expected {length} sizes, found {}", sizes.len()))
-    }
-
-    /// A list of that many integers, each at least `least`; all are `default` if absent.
-    pub(super) fn integers_or(
-        &self,
-        name: &'static str,
-        length: usize,
-        least: i64,
-        default: i64,
-    ) -> Result<Vec<i64>, Violation> {
-        if self.module.attribute(self.op, name).is_none() {
-            return Ok(vec![default; length]);
-        }
-        let values = self.integers_of(name, length)?;
-        match values.iter().position(|&value| value < least) {
-            Some(index) => Err(Violation::attribute(name, format!("{} is less than {least}", values[index]))
-                .within(|part| part.item(index))),
-            None => Ok(values),
-        }
-    }
-
-    /// A dimension of a tensor of that rank.
-    pub(super) fn dimension(&self, name: &'static str, rank: usize) -> Result<usize, Violation> {
-        let value = self.integer(name)?;
-        in_range(name, value, rank)
-    }
-
-    /// Distinct dimensions of a tensor of that rank.
-    pub(super) fn dimensions(&self, name: &'static str, rank: usize) -> Result<Vec<usize>, Violation> {
-        distinct(name, &self.integers(name)?, rank)
-    }
-
-    /// Distinct dimensions in a field of a struct attribute; an absent field is an empty list.
-    pub(super) fn field_dimensions(
-        &self,
-        name: &'static str,
-        field: &'static str,
-        rank: usize,
-    ) -> Result<Vec<usize>, Violation> {
-        distinct(name, &self.field_integers(name, field)?, rank)
-            .map_err(|violation| in_field(violation, field))
-    }
-
-    /// The integers in a field of a struct attribute; empty if the field is absent.
-    pub(super) fn field_integers(&self, name: &'static str, field: &str) -> Result<Vec<i64>, Violation> {
-        let Some(value) = self.module.field(self.attribute(name)?, field) else { return Ok(Vec::new()) };
-        let values = self.module.integers(value);
-        values.ok_or_else(|| Violation::attribute(name, format!("`{field}` is not a list of integers")))
-    }
-
-    /// The integer in a field of a struct attribute; 0 if absent.
-    pub(super) fn field_integer(&self, name: &'static str, field: &str) -> Result<i64, Violation> {
-        match self.field_integers(name, field)?[..] {
-            [] => Ok(0),
-            [value] => Ok(value),
-            _ => attribute(name, format!("`{field}` is not an integer")),
-        }
-    }
-
-    /// One of the given words.
-    pub(super) fn word(&self, name: &'static str, words: &[&str]) -> Result<&'a str, Violation> {
-        let word = self.module.word(self.attribute(name)?);
-        match word.filter(|word| words.contains(word)) {
-            Some(word) => Ok(word),
-            None => attribute(name, format!("expected one of {}", words.join(", "))),
-        }
+    pub(super) fn attributes(&self) -> OpAttributes<'a> {
+        OpAttributes::of(self.module, self.op)
     }
 
     /// The violation by a list that should have one number per dimension of an operand.
@@ -343,33 +246,6 @@ impl<'a> Typing<'a> {
         }
         types(format!("region {region} must take and return scalars"))
     }
-}
-
-fn in_field(violation: Violation, field: &str) -> Violation {
-    let why = format!("`{field}`: {}", violation.why);
-    Violation { why, ..violation }.within(|part| part.field(field))
-}
-
-pub(super) fn in_range(name: &'static str, value: i64, rank: usize) -> Result<usize, Violation> {
-    match usize::try_from(value) {
-        Ok(value) if value < rank => Ok(value),
-        _ => attribute(name, format!("{value} is not a dimension of a tensor of rank {rank}")),
-    }
-}
-
-pub(super) fn distinct(name: &'static str, values: &[i64], rank: usize) -> Result<Vec<usize>, Violation> {
-    let mut seen = vec![false; rank];
-    let mut dims = Vec::with_capacity(values.len());
-    for (index, &value) in values.iter().enumerate() {
-        let dim =
-            in_range(name, value, rank).map_err(|violation| violation.within(|part| part.item(index)))?;
-        if std::mem::replace(&mut seen[dim], true) {
-            let twice = Violation::attribute(name, format!("{value} occurs twice"));
-            return Err(twice.within(|part| part.item(index)));
-        }
-        dims.push(dim);
-    }
-    Ok(dims)
 }
 
 /// The sizes without those at the given positions.

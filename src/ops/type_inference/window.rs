@@ -48,7 +48,7 @@ fn results(t: &Typing, inputs: &[&TensorType], dims: &Dims) -> Inferred {
 
 pub(in crate::ops) fn reduce(t: &Typing) -> Inferred {
     let (inputs, dims) = inputs(t)?;
-    let reduced = t.dimensions("dimensions", dims.len())?;
+    let reduced = t.attributes().dimensions("dimensions", dims.len())?;
     results(t, &inputs, &without(&dims, &reduced))
 }
 
@@ -74,7 +74,7 @@ fn windows(
     // JAX's cumulative sums over a symbolic dimension have a window of that length, and its global pools have windows
     // and strides of the image's size.
     let positive = |name: &'static str| -> Result<Dims, Violation> {
-        let sizes = t.sizes_of(name, rank)?;
+        let sizes = t.attributes().sizes_of(name, rank)?;
         match sizes.iter().position(|size| size.known().is_some_and(|size| size < 1)) {
             Some(index) => {
                 let size = sizes[index].known().unwrap_or(0);
@@ -89,10 +89,10 @@ fn windows(
         Some(_) => positive("window_strides")?,
         None => std::iter::repeat_n(Dim::Known(1), rank).collect(),
     };
-    let base_dilations = t.integers_or(base, rank, 1, 1)?;
-    let window_dilations = t.integers_or(dilations, rank, 1, 1)?;
+    let base_dilations = t.attributes().integers_or(base, rank, 1, 1)?;
+    let window_dilations = t.attributes().integers_or(dilations, rank, 1, 1)?;
     let padding = match t.module.attribute(t.op, "padding") {
-        Some(_) => t.sizes_of("padding", 2 * rank)?,
+        Some(_) => t.attributes().sizes_of("padding", 2 * rank)?,
         None => std::iter::repeat_n(Dim::Known(0), 2 * rank).collect(),
     };
     let window = |axis: usize| Windows {
@@ -144,7 +144,7 @@ pub(in crate::ops) fn sort(t: &Typing) -> Inferred {
     }
     let dims = common(t, &inputs)?;
     // -1 is the last dimension and the default.
-    let dimension = t.integer_or("dimension", -1)?;
+    let dimension = t.attributes().integer_or("dimension", -1)?;
     let rank = dims.len() as i64;
     if dimension < -rank || dimension >= rank {
         return attribute("dimension", format!("{dimension} is not a dimension of a tensor of rank {rank}"));
@@ -165,7 +165,7 @@ pub(in crate::ops) fn sort(t: &Typing) -> Inferred {
 pub(in crate::ops) fn map(t: &Typing) -> Inferred {
     let inputs = t.operands()?;
     let dims = common(t, &inputs)?;
-    t.dimensions("dimensions", dims.len())?;
+    t.attributes().dimensions("dimensions", dims.len())?;
     t.regions(1)?;
     let (arguments, returned) = t.region(0)?;
     t.scalars(0, arguments.iter().chain(&returned))?;

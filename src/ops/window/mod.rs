@@ -56,7 +56,7 @@ struct Window {
 impl Window {
     fn of(cx: &Lower, op: OpId, rank: usize) -> Result<Self, LowerError> {
         let list = |name: &'static str| -> Result<Vec<i64>, LowerError> {
-            let values = cx.optional_ints(op, name)?.unwrap_or_else(|| vec![1; rank]);
+            let values = cx.attributes(op).optional_integers(name)?.unwrap_or_else(|| vec![1; rank]);
             if values.len() != rank || values.iter().any(|&value| value < 1) {
                 let why = "expected a positive number for each dimension".into();
                 return Err(LowerError::Attribute { name, why });
@@ -64,7 +64,7 @@ impl Window {
             Ok(values)
         };
         let padding = match cx.module.attribute(op, "padding") {
-            Some(_) => cx.size_list(op, "padding")?,
+            Some(_) => cx.attributes(op).sizes("padding")?,
             None => std::iter::repeat_n(Dim::Known(0), 2 * rank).collect(),
         };
         if padding.len() != 2 * rank {

@@ -141,7 +141,7 @@ impl Symbolic {
     fn of(cx: &Lower, op: OpId, rank: usize) -> Result<Self, LowerError> {
         let list = |name: &'static str, least: i64, length: usize| -> Result<Dims, LowerError> {
             let all = match cx.module.attribute(op, name) {
-                Some(_) => cx.size_list(op, name)?,
+                Some(_) => cx.attributes(op).sizes(name)?,
                 None => std::iter::repeat_n(Dim::Known(least), length).collect(),
             };
             if all.len() != length {

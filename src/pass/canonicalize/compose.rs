@@ -1,7 +1,8 @@
 //! Merges chains of ops that move elements.
 
-use super::{integers, integers_attribute, only_operand, positions, producer};
+use super::{only_operand, producer};
 use crate::ir::{Attribute, Dim, Dims, Element, Module, OpId, OpName, ValueId, stablehlo};
+use crate::ops::OpAttributes;
 
 /// Rewrites the op in place to read its producer's operand.
 pub(super) fn simplify(module: &mut Module, op: OpId) -> Option<()> {
@@ -37,12 +38,12 @@ fn reshape(module: &mut Module, op: OpId) -> Option<()> {
     }
     let inner = producer(module, operand, stablehlo::BROADCAST_IN_DIM)?;
     let source = only_operand(module, inner)?;
-    let dims = positions(module, inner, "broadcast_dimensions")?;
+    let dims = OpAttributes::of(module, inner).positions("broadcast_dimensions").ok()?;
     let (middle, outer) = (sizes(module, operand)?, sizes(module, result(module, op)?)?);
     let places = places_apart_from_ones(&middle, &outer)?;
     // A dimension of size 1 has no unique position, so no source dimension may map to it.
     let dims: Option<Vec<usize>> = dims.iter().map(|&dim| places.get(dim).copied().flatten()).collect();
-    let dims = integers_attribute(dims?);
+    let dims = Attribute::positions(dims?);
     become_op(module, op, stablehlo::BROADCAST_IN_DIM, &[source], vec![("broadcast_dimensions", dims)]);
     Some(())
 }
@@ -65,10 +66,10 @@ fn places_apart_from_ones(from: &[Dim], to: &[Dim]) -> Option<Vec<Option<usize>>
 fn transpose(module: &mut Module, op: OpId) -> Option<()> {
     let inner = producer(module, only_operand(module, op)?, stablehlo::TRANSPOSE)?;
     let source = only_operand(module, inner)?;
-    let first = positions(module, inner, "permutation")?;
-    let second = positions(module, op, "permutation")?;
+    let first = OpAttributes::of(module, inner).positions("permutation").ok()?;
+    let second = OpAttributes::of(module, op).positions("permutation").ok()?;
     let both: Option<Vec<usize>> = second.iter().map(|&axis| first.get(axis).copied()).collect();
-    let both = integers_attribute(both?);
+    let both = Attribute::positions(both?);
     become_op(module, op, stablehlo::TRANSPOSE, &[source], vec![("permutation", both)]);
     Some(())
 }
@@ -76,16 +77,19 @@ fn transpose(module: &mut Module, op: OpId) -> Option<()> {
 /// A broadcast of a broadcast, and a broadcast of a reshape that only adds dimensions of size 1.
 fn broadcast(module: &mut Module, op: OpId) -> Option<()> {
     let operand = only_operand(module, op)?;
-    let outer = positions(module, op, "broadcast_dimensions")?;
+    let outer = OpAttributes::of(module, op).positions("broadcast_dimensions").ok()?;
     let (source, inner) = if let Some(inner) = producer(module, operand, stablehlo::BROADCAST_IN_DIM) {
-        (only_operand(module, inner)?, positions(module, inner, "broadcast_dimensions")?)
+        (
+            only_operand(module, inner)?,
+            OpAttributes::of(module, inner).positions("broadcast_dimensions").ok()?,
+        )
     } else {
         let inner = producer(module, operand, stablehlo::RESHAPE)?;
         let source = only_operand(module, inner)?;
         (source, places_among_ones(&sizes(module, source)?, &sizes(module, operand)?)?)
     };
     let dims: Option<Vec<usize>> = inner.iter().map(|&dim| outer.get(dim).copied()).collect();
-    let dims = integers_attribute(dims?);
+    let dims = Attribute::positions(dims?);
     become_op(module, op, stablehlo::BROADCAST_IN_DIM, &[source], vec![("broadcast_dimensions", dims)]);
     Some(())
 }
@@ -107,7 +111,7 @@ fn places_among_ones(from: &[Dim], to: &[Dim]) -> Option<Vec<usize>> {
 fn dynamic_slice(module: &mut Module, op: OpId) -> Option<()> {
     let (&operand, indices) = module.op(op).operands.split_first()?;
     let whole = sizes(module, operand)?;
-    let slice = integers(module, op, "slice_sizes")?;
+    let slice = OpAttributes::of(module, op).integers("slice_sizes").ok()?;
     if indices.len() != whole.len() || slice.len() != whole.len() {
         return None;
     }

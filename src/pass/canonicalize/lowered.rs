@@ -1,8 +1,9 @@
 //! Simplifies and merges ONNX ops.
 
 use super::simplify::is_ascending;
-use super::{Simplified, conversion, integers_attribute, only_operand, positions, producer};
-use crate::ir::{Dim, Module, OpId, ValueId, onnx};
+use super::{Simplified, conversion, only_operand, producer};
+use crate::ir::{Attribute, Dim, Module, OpId, ValueId, onnx};
+use crate::ops::OpAttributes;
 
 /// Simplifies an op after lowering.
 pub(super) fn simplify(module: &mut Module, op: OpId) -> Simplified {
@@ -58,21 +59,18 @@ fn reshape(module: &mut Module, op: OpId) -> Simplified {
 }
 
 fn transpose(module: &mut Module, op: OpId) -> Simplified {
-    let Some(second) = positions(module, op, "perm") else { return Simplified::No };
+    let Some(second) = OpAttributes::of(module, op).positions("perm").ok() else { return Simplified::No };
     if is_ascending(&second) {
         return identity(module, op);
     }
     let joined = only_operand(module, op).and_then(|operand| {
         let inner = producer(module, operand, onnx::TRANSPOSE)?;
-        let first = positions(module, inner, "perm")?;
+        let first = OpAttributes::of(module, inner).positions("perm").ok()?;
         Some((only_operand(module, inner)?, joined(&first, &second)?))
     });
     let Some((source, both)) = joined else { return Simplified::No };
-    let name = module.symbols.intern("perm");
-    let changed = module.op_mut(op);
-    changed.operands[0] = source;
-    changed.attributes.retain(|(key, _)| *key != name);
-    changed.attributes.push((name, integers_attribute(both)));
+    module.op_mut(op).operands[0] = source;
+    module.set_attribute(op, "perm", Attribute::positions(both));
     Simplified::Changed
 }
 

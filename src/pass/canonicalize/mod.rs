@@ -193,7 +193,7 @@ impl Visitor<'_> {
             let constant = rewriter.module.add_constant(Constant { ty, data });
             let mut value = shared_constant(rewriter, op, constant, repeated);
             if narrow {
-                let dims = integers_attribute(0..tensor.sizes.len());
+                let dims = Attribute::positions(0..tensor.sizes.len());
                 let broadcast = rewriter.create(stablehlo::BROADCAST_IN_DIM, &[value]);
                 value = broadcast.attr("broadcast_dimensions", dims).of(full);
             }
@@ -279,21 +279,6 @@ fn only_operand(module: &Module, op: OpId) -> Option<ValueId> {
         [operand] => Some(operand),
         _ => None,
     }
-}
-
-/// An integer list attribute.
-fn integers(module: &Module, op: OpId, name: &str) -> Option<Vec<i64>> {
-    module.integers(module.attribute(op, name)?)
-}
-
-/// An attribute with a list of axes.
-pub(super) fn positions(module: &Module, op: OpId, name: &str) -> Option<Vec<usize>> {
-    integers(module, op, name)?.into_iter().map(|value| usize::try_from(value).ok()).collect()
-}
-
-/// The list as an attribute.
-fn integers_attribute(values: impl IntoIterator<Item = usize>) -> Attribute {
-    Attribute::Integers(crate::ir::Element::I64, values.into_iter().map(|value| value as i64).collect())
 }
 
 /// The nesting of blocks: a block encloses those whose numbers are in its range.

@@ -1,7 +1,8 @@
 //! Turns transposes and reversals of constants into views, which are reordered while the model is written.
 
 use super::lowered::joined;
-use super::positions;
+use crate::ops::OpAttributes;
+
 use crate::ir::{Constant, ConstantId, Data, Module, OpId, ValueId, View, onnx};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
@@ -23,7 +24,10 @@ impl Arranging {
             if let (onnx::TRANSPOSE | onnx::SLICE, Some(&operand)) =
                 (module.op(op).name, module.op(op).operands.first())
             {
-                readers.entry((operand, positions(module, op, "perm"))).or_default().push(op);
+                readers
+                    .entry((operand, OpAttributes::of(module, op).positions("perm").ok()))
+                    .or_default()
+                    .push(op);
             }
         }
         let alone = readers.into_iter().filter(|((value, order), ops)| {
@@ -52,7 +56,7 @@ impl Arranging {
         let (data, width) = (constant.data.clone(), ty.element.bytes());
         let arrange: Arrange = match module.op(op).name {
             onnx::TRANSPOSE => {
-                let order = positions(module, op, "perm")?;
+                let order = OpAttributes::of(module, op).positions("perm").ok()?;
                 let identity: Vec<usize> = (0..sizes.len()).collect();
                 let mut sorted = order.clone();
                 sorted.sort_unstable();

@@ -1,7 +1,8 @@
 //! Simplifies ops that return an operand, or an operand of an operand.
 
-use super::{integers, only_operand, positions, producer};
+use super::{only_operand, producer};
 use crate::ir::{Dim, Element, Module, OpId, ValueId, stablehlo};
+use crate::ops::OpAttributes;
 use crate::ops::fold::Tensor;
 use crate::source::Source;
 
@@ -55,19 +56,30 @@ fn candidate(module: &Module, source: &Source, op: OpId) -> Option<ValueId> {
         (stablehlo::DYNAMIC_UPDATE_SLICE, &[x, update, ..]) => {
             (module.value_type(x) == module.value_type(update)).then_some(update)
         }
-        (stablehlo::TRANSPOSE, &[x]) => is_ascending(&positions(module, op, "permutation")?).then_some(x),
+        (stablehlo::TRANSPOSE, &[x]) => {
+            is_ascending(&OpAttributes::of(module, op).positions("permutation").ok()?).then_some(x)
+        }
         (stablehlo::BROADCAST_IN_DIM, &[x]) => {
-            is_ascending(&positions(module, op, "broadcast_dimensions")?).then_some(x)
+            is_ascending(&OpAttributes::of(module, op).positions("broadcast_dimensions").ok()?).then_some(x)
         }
         (stablehlo::REVERSE, &[x]) => {
             let sizes = &module.tensor(x)?.dims;
             let short = |dim: Option<&Dim>| dim.is_some_and(|dim| dim.known().is_some_and(|size| size <= 1));
-            positions(module, op, "dimensions")?.into_iter().all(|dim| short(sizes.get(dim))).then_some(x)
+            OpAttributes::of(module, op)
+                .positions("dimensions")
+                .ok()?
+                .into_iter()
+                .all(|dim| short(sizes.get(dim)))
+                .then_some(x)
         }
         (stablehlo::PAD, &[x, _]) => {
             let names = ["edge_padding_low", "edge_padding_high", "interior_padding"];
-            let nothing =
-                |name| integers(module, op, name).is_some_and(|all| all.iter().all(|&one| one == 0));
+            let nothing = |name| {
+                OpAttributes::of(module, op)
+                    .integers(name)
+                    .ok()
+                    .is_some_and(|all| all.iter().all(|&one| one == 0))
+            };
             names.into_iter().all(nothing).then_some(x)
         }
         (stablehlo::CONCATENATE, operands) => only_filled(module, operands),

@@ -6,7 +6,7 @@ use crate::ir::{
     Attribute, Data, Dim, Element, Op, OpBuilder, OpId, OpName, SCALAR, Size, TensorType, Type, TypeId,
     ValueId, stablehlo,
 };
-use crate::ops::LowerError;
+use crate::ops::{GatherDimensionNumbers, LowerError};
 use smallvec::SmallVec;
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -164,23 +164,21 @@ impl Splitter<'_, '_> {
             return part;
         }
         let mut sizes = self.dims(packed);
-        let axis = sizes.len() as i64 - 1;
+        let axis = sizes.len() - 1;
         sizes.pop();
         let index_ty = self.module.tensor_of(Element::I32, &[1]);
         let index =
             self.constant(index_ty, Data::Splat(SmallVec::from_slice(&i32::from(index).to_le_bytes())));
-        let fields = [
-            ("offset_dims", integers(&(0..axis).collect::<Vec<_>>())),
-            ("collapsed_slice_dims", integers(&[axis])),
-            ("start_index_map", integers(&[axis])),
-            ("index_vector_dim", self.integer(0)),
-        ];
-        let fields =
-            fields.into_iter().map(|(key, value)| (self.module.symbols.intern(key), value)).collect();
-        let numbers = Attribute::Struct(stablehlo::GATHER.symbol(), fields);
+        let numbers = GatherDimensionNumbers {
+            offset_dims: (0..axis).collect(),
+            collapsed_slice_dims: vec![axis],
+            start_index_map: vec![axis],
+            ..GatherDimensionNumbers::default()
+        };
+        let numbers = numbers.attribute(self.module, stablehlo::GATHER);
         let ty = self.resized(packed, &sizes);
         sizes.push(Dim::Known(1));
-        let attributes = [("dimension_numbers", numbers), ("slice_sizes", Attribute::of_sizes(&sizes))];
+        let attributes = [numbers, ("slice_sizes", Attribute::of_sizes(&sizes))];
         self.create(stablehlo::GATHER, &[packed, index]).attrs(attributes).of(ty)
     }
 

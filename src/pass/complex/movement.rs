@@ -1,7 +1,7 @@
 //! Ops that move elements, or do the same to both parts.
 
 use super::build::integers;
-use super::values::{append, set};
+use super::values::append;
 use super::{ComplexForm, LowerError, Rewrite, Row, Splitter, packed_type};
 use crate::ir::{Attribute, Data, Element, OpId, SCALAR, ValueId, hlo2onnx, stablehlo};
 use smallvec::{SmallVec, smallvec};
@@ -170,7 +170,7 @@ pub(super) fn append_field(
         Some(at) => fields[at].1 = integers(&values),
         None => fields.push((key, integers(&values))),
     }
-    set(cx, op, name, Attribute::Struct(kind, fields));
+    cx.module.set_attribute(op, name, Attribute::Struct(kind, fields));
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use super::{LowerError, Rewrite, Row, Splitter, packed_type};
 use crate::ir::{
     Attribute, Constant, Data, Dim, Element, OpId, PACKED_OPERANDS, ValueId, chlo, func, stablehlo,
 };
+use crate::ops::OpAttributes;
 use smallvec::SmallVec;
 
 pub(super) const ROWS: &[Row] = &[
@@ -225,28 +226,8 @@ pub(super) fn empty(cx: &mut Splitter, ty: crate::ir::TypeId) -> ValueId {
 
 /// Appends to an integer list attribute.
 pub(super) fn append(cx: &mut Splitter, op: OpId, name: &'static str, value: i64) -> Result<(), LowerError> {
-    let attribute = cx.module.attribute(op, name).ok_or(LowerError::Missing(name))?;
-    if let Attribute::Dims(sizes) = attribute {
-        let mut sizes = sizes.clone();
-        sizes.push(Dim::Known(value));
-        set(cx, op, name, Attribute::Dims(sizes));
-        return Ok(());
-    }
-    let mut values = cx
-        .module
-        .integers(attribute)
-        .ok_or_else(|| LowerError::Attribute { name, why: "expected a list of integers".into() })?;
-    values.push(value);
-    set(cx, op, name, integers(&values));
+    let mut sizes = OpAttributes::of(cx.module, op).sizes(name)?;
+    sizes.push(Dim::Known(value));
+    cx.module.set_attribute(op, name, Attribute::of_sizes(&sizes));
     Ok(())
-}
-
-/// Sets an attribute that the op has.
-pub(super) fn set(cx: &mut Splitter, op: OpId, name: &str, value: Attribute) {
-    let key = cx.module.symbols.intern(name);
-    for (own, attribute) in &mut cx.module.op_mut(op).attributes {
-        if *own == key {
-            attribute.clone_from(&value);
-        }
-    }
 }

@@ -1,12 +1,12 @@
 //! Sets the sizes of the dimensions that become dynamic.
 
-use super::index;
 use super::request::Request;
 use super::row_axis::RowAxis;
 use crate::ir::{
     Attribute, Constant, Data, Dim, Dims, Element, FunctionId, Module, OpId, Rewriter, SCALAR, TensorType,
     Type, TypeId, ValueId, stablehlo,
 };
+use crate::ops::{GatherDimensionNumbers, OpAttributes};
 use crate::pass::canonicalize::insert_constant;
 use rustc_hash::FxHashSet;
 use std::cmp::Reverse;
@@ -137,8 +137,10 @@ fn rewrite(rewriter: &mut Rewriter, op: OpId, result: ValueId, dims: &Dims, size
         stablehlo::SLICE => say(module, op, "limit_indices", each(), result, dims),
         stablehlo::DYNAMIC_SLICE => say(module, op, "slice_sizes", each(), result, dims),
         stablehlo::GATHER => {
-            let windows = index::windows(module, op);
-            say(module, op, "slice_sizes", windows.into_iter(), result, dims);
+            let rank = operand.and_then(|operand| module.tensor(operand)).map_or(0, TensorType::rank);
+            if let Ok(numbers) = GatherDimensionNumbers::read(module, op) {
+                say(module, op, "slice_sizes", numbers.window_dims(rank).into_iter(), result, dims);
+            }
         }
         _ => {}
     }
@@ -149,31 +151,19 @@ fn rewrite(rewriter: &mut Rewriter, op: OpId, result: ValueId, dims: &Dims, size
 fn say(
     module: &mut Module,
     op: OpId,
-    name: &str,
+    name: &'static str,
     pairs: impl Iterator<Item = (usize, usize)>,
     result: ValueId,
     dims: &Dims,
 ) {
     let Some(old) = module.tensor(result) else { return };
-    let mut changed: Dims = match module.attribute(op, name) {
-        Some(Attribute::Dims(sizes)) => sizes.clone(),
-        list => list
-            .and_then(|list| module.integers(list))
-            .unwrap_or_default()
-            .into_iter()
-            .map(Dim::Known)
-            .collect(),
-    };
+    let Ok(mut changed) = OpAttributes::of(module, op).sizes(name) else { return };
     for (own, axis) in pairs.filter(|&(_, axis)| old.dims[axis] != dims[axis]) {
         if let Some(size) = changed.get_mut(own) {
             *size = dims[axis];
         }
     }
-    let attributes = &module.op(op).attributes;
-    let place = attributes.iter().position(|(key, _)| module.symbols.get(*key) == name);
-    if let Some(place) = place {
-        module.op_mut(op).attributes[place].1 = Attribute::of_sizes(&changed);
-    }
+    module.set_attribute(op, name, Attribute::of_sizes(&changed));
 }
 
 /// Replaces a constant of equal rows by a single row or element.

@@ -3,51 +3,25 @@
 //! The program stays the same, because all n rows exist. Without the explicit row numbers it works for any number of
 //! rows.
 
-use crate::ir::{
-    Attribute, Attributes, Dim, Element, FunctionId, Module, OpId, Rewriter, TensorType, Type, ValueId,
-    stablehlo,
-};
+use crate::ir::{Attribute, Dim, FunctionId, Module, OpId, Rewriter, TensorType, Type, ValueId, stablehlo};
+use crate::ops::GatherDimensionNumbers;
 use rustc_hash::{FxHashMap, FxHashSet};
-
-/// The names of an op's dimension numbers.
-struct AttributeNames {
-    numbers: &'static str,
-    /// The tensor dimensions that the windows drop.
-    dropped: &'static str,
-    map: &'static str,
-    batching: &'static str,
-    index_batching: &'static str,
-}
-
-const GATHER: AttributeNames = AttributeNames {
-    numbers: "dimension_numbers",
-    dropped: "collapsed_slice_dims",
-    map: "start_index_map",
-    batching: "operand_batching_dims",
-    index_batching: "start_indices_batching_dims",
-};
-
-const SCATTER: AttributeNames = AttributeNames {
-    numbers: "scatter_dimension_numbers",
-    dropped: "inserted_window_dims",
-    map: "scatter_dims_to_operand_dims",
-    batching: "input_batching_dims",
-    index_batching: "scatter_indices_batching_dims",
-};
 
 /// Rewrites the gathers and scatters of a function.
 pub(super) fn batch(module: &mut Module, function: FunctionId) {
     let mut numbers = IotaFacts::default();
     let mut visit = |rewriter: &mut Rewriter, op: OpId| {
         numbers.note(rewriter.module, op);
-        let (names, indices) = match rewriter.module.op(op).name {
-            stablehlo::GATHER => (GATHER, 1),
-            stablehlo::SCATTER => (SCATTER, rewriter.module.op(op).results.len()),
+        let indices = match rewriter.module.op(op).name {
+            stablehlo::GATHER => 1,
+            stablehlo::SCATTER => rewriter.module.op(op).results.len(),
             _ => return true,
         };
         // Each iteration removes one index column.
-        while let Some(found) = find(rewriter.module, op, &names, indices, &numbers) {
-            rewrite(rewriter, op, &names, indices, found);
+        while let Ok(own) = GatherDimensionNumbers::read(rewriter.module, op)
+            && let Some(found) = find(rewriter.module, op, &own, indices, &numbers)
+        {
+            rewrite(rewriter, op, own, indices, &found);
         }
         true
     };
@@ -64,45 +38,37 @@ struct RowNumberColumn {
     axis: usize,
 }
 
-fn list(module: &Module, op: OpId, names: &AttributeNames, field: &str) -> Vec<i64> {
-    let numbers = module.attribute(op, names.numbers).and_then(|numbers| module.field(numbers, field));
-    numbers.and_then(|list| module.integers(list)).unwrap_or_default()
-}
-
 fn find(
     module: &Module,
     op: OpId,
-    names: &AttributeNames,
+    own: &GatherDimensionNumbers,
     indices: usize,
     numbers: &IotaFacts,
 ) -> Option<RowNumberColumn> {
     let operands = &module.op(op).operands;
     let places = module.defining_op(*operands.get(indices)?)?;
-    let vector = list(module, op, names, "index_vector_dim").first().copied().unwrap_or(0);
-    if !matches!(module.attribute(op, names.numbers), Some(Attribute::Struct(..)))
-        || module.op(places).name != stablehlo::CONCATENATE
-        || module.attribute(places, "dimension")?.as_integer() != Some(vector)
+    let vector = own.index_vector_dim;
+    if module.op(places).name != stablehlo::CONCATENATE
+        || module.attribute(places, "dimension")?.as_integer() != Some(vector as i64)
     {
         return None;
     }
-    let vector = usize::try_from(vector).ok()?;
     let columns = &module.op(places).operands;
-    let (map, dropped) = (list(module, op, names, names.map), list(module, op, names, names.dropped));
-    let taken = list(module, op, names, names.index_batching);
     let sizes = module.tensor(operands[0])?.sizes()?;
     let is_single =
         |&column: &ValueId| module.tensor(column).is_some_and(|ty| ty.dims[vector].known() == Some(1));
-    if columns.len() < 2 || columns.len() != map.len() || !columns.iter().all(is_single) {
+    if columns.len() < 2 || columns.len() != own.start_index_map.len() || !columns.iter().all(is_single) {
         return None;
     }
-    columns.iter().zip(&map).enumerate().find_map(|(column, (&value, own))| {
-        let size = *sizes.get(usize::try_from(*own).ok()?)?;
+    columns.iter().zip(&own.start_index_map).enumerate().find_map(|(column, (&value, &dim))| {
         let axis = *numbers.along.get(&value)?;
-        let counts = module.tensor(value)?.dims[axis].known() == Some(size);
-        if axis == vector || taken.contains(&(axis as i64)) || !counts || !dropped.contains(own) {
-            return None;
-        }
-        Some(RowNumberColumn { column, own: usize::try_from(*own).ok()?, axis })
+        let counts = module.tensor(value)?.dims[axis].known() == Some(sizes[dim]);
+        let is_free = axis != vector && !own.start_indices_batching_dims.contains(&axis);
+        (is_free && counts && own.collapsed_slice_dims.contains(&dim)).then_some(RowNumberColumn {
+            column,
+            own: dim,
+            axis,
+        })
     })
 }
 
@@ -181,40 +147,19 @@ impl IotaFacts {
 fn rewrite(
     rewriter: &mut Rewriter,
     op: OpId,
-    names: &AttributeNames,
+    mut numbers: GatherDimensionNumbers,
     indices: usize,
-    found: RowNumberColumn,
+    found: &RowNumberColumn,
 ) {
     let module = &mut *rewriter.module;
-    let of = |module: &Module, field: &str| list(module, op, names, field);
-    let mut map = of(module, names.map);
-    map.remove(found.column);
-    let dropped: Vec<i64> =
-        of(module, names.dropped).into_iter().filter(|&axis| axis != found.own as i64).collect();
-    let (batching, index_batching) = (of(module, names.batching), of(module, names.index_batching));
-    let mut pairs: Vec<(i64, i64)> = batching.into_iter().zip(index_batching).collect();
-    pairs.push((found.own as i64, found.axis as i64));
+    numbers.start_index_map.remove(found.column);
+    numbers.collapsed_slice_dims.retain(|&dim| dim != found.own);
+    let mut pairs: Vec<(usize, usize)> = numbers.batching_dims().collect();
+    pairs.push((found.own, found.axis));
     pairs.sort_unstable();
-    let (batching, index_batching) = pairs.into_iter().unzip();
-    let changed = [
-        (names.map, map),
-        (names.dropped, dropped),
-        (names.batching, batching),
-        (names.index_batching, index_batching),
-    ];
-    let fields: Attributes = changed
-        .into_iter()
-        .map(|(name, list)| (module.symbols.intern(name), Attribute::Integers(Element::I64, list.into())))
-        .collect();
-    let key = module.symbols.intern(names.numbers);
-    for (name, attribute) in &mut module.op_mut(op).attributes {
-        if let Attribute::Struct(_, own) = attribute
-            && *name == key
-        {
-            own.retain(|(name, _)| fields.iter().all(|(other, _)| other != name));
-            own.extend(fields.iter().cloned());
-        }
-    }
+    (numbers.operand_batching_dims, numbers.start_indices_batching_dims) = pairs.into_iter().unzip();
+    let (name, attribute) = numbers.attribute(module, module.op(op).name);
+    module.set_attribute(op, name, attribute);
     let Some(places) = module.defining_op(module.op(op).operands[indices]) else { return };
     let mut columns = module.op(places).operands.clone();
     columns.remove(found.column);

@@ -3,6 +3,7 @@
 use super::relation::{OpView, Relation};
 use super::row_axis::{Partners, RowAxis, Slot, obstacle};
 use crate::ir::{OpName, stablehlo};
+use crate::ops::DotDimensionNumbers;
 
 /// The relation of an op of this family.
 pub(super) fn relation(name: OpName) -> Option<Relation> {
@@ -20,14 +21,11 @@ const SUMMED: &str = "the rows are summed";
 type Column = (Option<usize>, Option<usize>);
 
 fn dot_general(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
-    let field = |field: &str| view.field_axes("dot_dimension_numbers", field);
-    let free = |slot: Slot, batching: &[usize], contracting: &[usize]| -> Vec<usize> {
-        (0..view.rank(slot)).filter(|axis| !batching.contains(axis) && !contracting.contains(axis)).collect()
-    };
-    let (left, right) = (field("lhs_batching_dimensions"), field("rhs_batching_dimensions"));
-    let of_left = free(Slot::Operand(0), &left, &field("lhs_contracting_dimensions"));
-    let of_right = free(Slot::Operand(1), &right, &field("rhs_contracting_dimensions"));
-    let batch = left.into_iter().zip(right).map(|(left, right)| (Some(left), Some(right)));
+    let numbers = DotDimensionNumbers::read(view.module, view.op);
+    let numbers = numbers.map_err(|_| "its dimension numbers cannot be read")?;
+    let (of_left, of_right) =
+        (numbers.lhs_free(view.rank(Slot::Operand(0))), numbers.rhs_free(view.rank(Slot::Operand(1))));
+    let batch = numbers.batching.into_iter().map(|(left, right)| (Some(left), Some(right)));
     let columns = batch
         .chain(of_left.into_iter().map(|axis| (Some(axis), None)))
         .chain(of_right.into_iter().map(|axis| (None, Some(axis))));
@@ -58,13 +56,14 @@ fn product(slot: Slot, rows: RowAxis, columns: &[Column]) -> Partners {
 /// The input's batch is the result's batch, and each kernel makes one output feature.
 fn convolution(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
     const NAME: &str = "dimension_numbers";
-    let axis = |field: &str| view.field_axis(NAME, field);
-    if view.attribute("batch_group_count").is_some_and(|groups| groups.as_integer() != Some(1)) {
+    let axis = |field: &'static str| view.attributes().field_integer(NAME, field).unwrap_or(0) as usize;
+    if view.attributes().find("batch_group_count").is_some_and(|groups| groups.as_integer() != Some(1)) {
         return obstacle("the rows are in groups that are summed");
     }
     let (input, output) = (axis("input_batch_dimension"), axis("output_batch_dimension"));
     let (made, feature) = (axis("kernel_output_feature_dimension"), axis("output_feature_dimension"));
-    let is_whole = view.attribute("feature_group_count").is_none_or(|groups| groups.as_integer() == Some(1));
+    let is_whole =
+        view.attributes().find("feature_group_count").is_none_or(|groups| groups.as_integer() == Some(1));
     let pair = match slot {
         Slot::Operand(0) if rows.axis == input => [(Slot::Operand(0), input), (Slot::Result(0), output)],
         Slot::Result(_) if rows.axis == output => [(Slot::Operand(0), input), (Slot::Result(0), output)],

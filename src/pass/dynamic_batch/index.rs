@@ -3,9 +3,10 @@
 //! A slice that spans all rows always starts at row 0, because start indices are clamped.
 
 use super::movement::opposite;
-use super::relation::{OpView, Relation, field_axes, field_axis};
-use super::row_axis::{Partners, RowAxis, Slot, obstacle, only};
-use crate::ir::{Module, OpId, OpName, TensorType, ValueId, stablehlo};
+use super::relation::{OpView, Relation};
+use super::row_axis::{Obstacle, Partners, RowAxis, Slot, obstacle, only};
+use crate::ir::{OpName, stablehlo};
+use crate::ops::GatherDimensionNumbers;
 use smallvec::SmallVec;
 
 /// The relation of an op of this family.
@@ -38,11 +39,6 @@ fn dynamic_update_slice(view: &OpView, _: Slot, rows: RowAxis) -> Partners {
     Ok([Slot::Operand(0), Slot::Operand(1), Slot::Result(0)].into_iter().map(|slot| (slot, rows)).collect())
 }
 
-/// All dimensions of a tensor except some.
-fn others(rank: usize, without: &[usize]) -> Vec<usize> {
-    (0..rank).filter(|axis| !without.contains(axis)).collect()
-}
-
 /// Pairs of corresponding dimensions of the tensor, the indices and the windows.
 struct Indexing {
     /// Tensor and indices.
@@ -54,51 +50,15 @@ struct Indexing {
 }
 
 impl Indexing {
-    /// Reads the dimension numbers of a gather.
-    fn of_gather(module: &Module, op: OpId) -> Self {
-        const FIELDS: [&str; 4] =
-            ["operand_batching_dims", "start_indices_batching_dims", "collapsed_slice_dims", "offset_dims"];
-        let windows = module.op(op).results.first();
-        Self::of(module, op, "dimension_numbers", FIELDS, 1, windows)
-    }
-
-    /// Reads the dimension numbers of a scatter with this many inputs.
-    fn of_scatter(module: &Module, op: OpId, inputs: usize) -> Self {
-        const FIELDS: [&str; 4] = [
-            "input_batching_dims",
-            "scatter_indices_batching_dims",
-            "inserted_window_dims",
-            "update_window_dims",
-        ];
-        let windows = module.op(op).operands.get(inputs + 1);
-        Self::of(module, op, "scatter_dimension_numbers", FIELDS, inputs, windows)
-    }
-
-    /// The fields are: batching dimensions of the tensor, of the indices, dimensions that windows drop, and window
-    /// dimensions.
-    fn of(
-        module: &Module,
-        op: OpId,
-        name: &str,
-        fields: [&str; 4],
-        indices: usize,
-        windows: Option<&ValueId>,
-    ) -> Self {
-        let [tensor_batching, index_batching, dropped, kept] =
-            fields.map(|field| field_axes(module, op, name, field));
-        let vector = field_axis(module, op, name, "index_vector_dim");
-        let operands = &module.op(op).operands;
-        let rank = |value: Option<&ValueId>| {
-            value.and_then(|&value| module.tensor(value)).map_or(0, TensorType::rank)
-        };
-        let own = others(rank(operands.first()), &[&dropped[..], &tensor_batching].concat());
-        let free = others(rank(windows), &kept);
-        let places = others(rank(operands.get(indices)), &[vector]);
-        Self {
-            batching: tensor_batching.into_iter().zip(index_batching).collect(),
-            windows: own.into_iter().zip(kept).collect(),
-            places: places.into_iter().zip(free).collect(),
-        }
+    /// Reads the dimension numbers of a gather or scatter with the indices at this operand.
+    fn of(view: &OpView, indices: usize) -> Result<Self, Obstacle> {
+        let numbers = GatherDimensionNumbers::read(view.module, view.op);
+        let numbers = numbers.map_err(|_| "its dimension numbers cannot be read")?;
+        Ok(Self {
+            batching: numbers.batching_dims().collect(),
+            windows: numbers.window_dims(view.rank(Slot::Operand(0))),
+            places: numbers.batch_dims(view.rank(Slot::Operand(indices))),
+        })
     }
 
     /// The window dimension that corresponds to an index dimension.
@@ -112,14 +72,9 @@ impl Indexing {
     }
 }
 
-/// Pairs of operand and result dimensions that a gather's windows span.
-pub(super) fn windows(module: &Module, op: OpId) -> Vec<(usize, usize)> {
-    Indexing::of_gather(module, op).windows
-}
-
 fn gather(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
     let (indices, result) = (Slot::Operand(1), Slot::Result(0));
-    let indexing = Indexing::of_gather(view.module, view.op);
+    let indexing = Indexing::of(view, 1)?;
     let of_indices = match slot {
         Slot::Operand(0) => indexing.batching.iter().find(|pair| pair.0 == rows.axis).map(|pair| pair.1),
         Slot::Operand(_) => Some(rows.axis),
@@ -147,7 +102,7 @@ fn gather(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
 fn scatter(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
     let count = view.result_count();
     let (indices, update) = (Slot::Operand(count), Slot::Operand(count + 1));
-    let indexing = Indexing::of_scatter(view.module, view.op, count);
+    let indexing = Indexing::of(view, count)?;
     let all = |own: usize, updated: usize| -> SmallVec<[(Slot, RowAxis); 4]> {
         let inputs = (0..count).flat_map(|index| [Slot::Operand(index), Slot::Result(index)]);
         let updates = (0..count).map(|index| (Slot::Operand(count + 1 + index), rows.at(updated)));

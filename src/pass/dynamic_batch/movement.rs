@@ -35,7 +35,7 @@ const LARGEST: usize = 1 << 26;
 
 /// A constant with equal rows is a single row.
 fn constant(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
-    let id = match view.attribute("value") {
+    let id = match view.attributes().find("value") {
         Some(Attribute::Dense(id)) => *id,
         _ => return obstacle("it is not a literal"),
     };
@@ -63,7 +63,7 @@ fn has_equal_rows(view: &OpView, slot: Slot, rows: RowAxis, data: &Data) -> bool
 }
 
 fn iota(view: &OpView, _: Slot, rows: RowAxis) -> Partners {
-    match view.integer("iota_dimension") {
+    match view.attributes().integer("iota_dimension").ok() {
         Some(axis) if axis != rows.axis as i64 => nowhere(),
         _ => obstacle("the rows are numbered"),
     }
@@ -157,7 +157,7 @@ fn reverse(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
 }
 
 fn slice(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
-    let at = |name: &str| view.integers(name)?.get(rows.axis).copied();
+    let at = |name: &'static str| view.attributes().integers(name).ok()?.get(rows.axis).copied();
     let whole = view.size(Slot::Operand(0), rows.axis);
     let is_whole = at("start_indices") == Some(0)
         && whole.is_some()
@@ -167,13 +167,13 @@ fn slice(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
 }
 
 fn pad(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
-    let at = |name: &str| view.integers(name)?.get(rows.axis).copied();
+    let at = |name: &'static str| view.attributes().integers(name).ok()?.get(rows.axis).copied();
     let amounts = ["edge_padding_low", "edge_padding_high", "interior_padding"].map(at);
     if amounts == [Some(0); 3] { only(opposite(slot), rows) } else { obstacle("rows are added or removed") }
 }
 
 fn concatenate(view: &OpView, _: Slot, rows: RowAxis) -> Partners {
-    if view.integer("dimension") == Some(rows.axis as i64) {
+    if view.attributes().integer("dimension").ok() == Some(rows.axis as i64) {
         return obstacle("other rows are appended to the rows");
     }
     Ok(view.slots().map(|slot| (slot, rows)).collect())

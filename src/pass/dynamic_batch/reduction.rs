@@ -51,7 +51,7 @@ pub(super) fn leading(view: &OpView, slot: Slot, rows: RowAxis, last: usize, why
 }
 
 fn fft(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
-    let lengths = view.integers("fft_length").map_or(3, |lengths| lengths.len());
+    let lengths = view.attributes().integers("fft_length").map_or(3, |lengths| lengths.len());
     leading(view, slot, rows, lengths, "the transform runs along the rows")
 }
 
@@ -81,7 +81,7 @@ fn reduce(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
 
 /// Whether each window along a dimension is one element.
 fn has_size_one(view: &OpView, axis: usize) -> bool {
-    let one = |name: &str| view.element_or(name, axis, 1) == Some(1);
+    let one = |name: &'static str| view.element_or(name, axis, 1) == Some(1);
     ["window_dimensions", "window_strides", "base_dilations", "window_dilations"].into_iter().all(one)
         && view.element_or("padding", 2 * axis, 0) == Some(0)
         && view.element_or("padding", 2 * axis + 1, 0) == Some(0)
@@ -105,7 +105,11 @@ fn select_and_scatter(view: &OpView, _: Slot, rows: RowAxis) -> Partners {
 
 fn sort(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
     // -1 is the last dimension and the default.
-    let dimension = if view.attribute("dimension").is_some() { view.integer("dimension") } else { Some(-1) };
+    let dimension = if view.attributes().find("dimension").is_some() {
+        view.attributes().integer("dimension").ok()
+    } else {
+        Some(-1)
+    };
     let rank = view.rank(slot) as i64;
     match dimension.map(|axis| if axis < 0 { axis + rank } else { axis }) {
         Some(axis) if axis != rows.axis as i64 => Ok(view.slots().map(|slot| (slot, rows)).collect()),
@@ -115,7 +119,9 @@ fn sort(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
 
 /// Each feature has its own scale and offset.
 fn batch_norm_inference(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
-    let Some(feature) = view.integer("feature_index").and_then(|index| usize::try_from(index).ok()) else {
+    let Some(feature) =
+        view.attributes().integer("feature_index").ok().and_then(|index| usize::try_from(index).ok())
+    else {
         return obstacle("its `feature_index` is missing");
     };
     let whole = matches!(slot, Slot::Operand(0) | Slot::Result(_));

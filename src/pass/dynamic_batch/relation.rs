@@ -2,7 +2,8 @@
 
 use super::row_axis::{Partners, RowAxis, Slot};
 use super::{calls, contraction, index, movement, reduction};
-use crate::ir::{Attribute, Class, Module, OpId, OpName, TensorType, ValueId};
+use crate::ir::{Class, Module, OpId, OpName, TensorType, ValueId};
+use crate::ops::OpAttributes;
 use crate::source::Source;
 use rustc_hash::FxHashSet;
 use std::collections::BTreeMap;
@@ -104,54 +105,18 @@ impl<'a> OpView<'a> {
         self.value(slot).is_some_and(|value| self.constant.contains(&value))
     }
 
-    pub(super) fn attribute(&self, name: &str) -> Option<&'a Attribute> {
-        self.module.attribute(self.op, name)
-    }
-
-    pub(super) fn integer(&self, name: &str) -> Option<i64> {
-        self.attribute(name)?.as_integer()
-    }
-
-    pub(super) fn integers(&self, name: &str) -> Option<Vec<i64>> {
-        self.module.integers(self.attribute(name)?)
+    pub(super) fn attributes(&self) -> OpAttributes<'a> {
+        OpAttributes::of(self.module, self.op)
     }
 
     /// One element of a list attribute, or the default.
-    pub(super) fn element_or(&self, name: &str, index: usize, default: i64) -> Option<i64> {
-        match self.attribute(name) {
-            None => Some(default),
-            Some(list) => self.module.integers(list)?.get(index).copied(),
-        }
+    pub(super) fn element_or(&self, name: &'static str, index: usize, default: i64) -> Option<i64> {
+        let list = self.attributes().optional_integers(name).ok()?;
+        list.map_or(Some(default), |list| list.get(index).copied())
     }
 
-    /// The dimensions in an attribute; empty if it is absent.
-    pub(super) fn axes(&self, name: &str) -> Vec<usize> {
-        axes(self.integers(name))
+    /// The dimensions that an attribute lists; none where there is no such attribute.
+    pub(super) fn axes(&self, name: &'static str) -> Vec<usize> {
+        self.attributes().positions(name).unwrap_or_default()
     }
-
-    /// The dimensions in a field of a struct attribute.
-    pub(super) fn field_axes(&self, name: &str, field: &str) -> Vec<usize> {
-        field_axes(self.module, self.op, name, field)
-    }
-
-    /// The dimension in a field of a struct attribute.
-    pub(super) fn field_axis(&self, name: &str, field: &str) -> usize {
-        field_axis(self.module, self.op, name, field)
-    }
-}
-
-/// The dimensions in a field of an op's struct attribute; empty if it is omitted.
-pub(super) fn field_axes(module: &Module, op: OpId, name: &str, field: &str) -> Vec<usize> {
-    let list = module.attribute(op, name).and_then(|attribute| module.field(attribute, field));
-    axes(list.and_then(|list| module.integers(list)))
-}
-
-/// The dimension in a field of an op's struct attribute; 0 if it is omitted.
-pub(super) fn field_axis(module: &Module, op: OpId, name: &str, field: &str) -> usize {
-    field_axes(module, op, name, field).first().copied().unwrap_or(0)
-}
-
-/// A list of dimensions; empty if absent.
-fn axes(list: Option<Vec<i64>>) -> Vec<usize> {
-    list.unwrap_or_default().into_iter().filter_map(|axis| usize::try_from(axis).ok()).collect()
 }

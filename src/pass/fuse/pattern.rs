@@ -1,8 +1,8 @@
 //! Matches a pattern backward from its last op.
 
 use crate::ir::{Attribute, Dim, Dims, Element, Module, OpId, OpName, TensorType, ValueId, chlo, stablehlo};
-use crate::ops::{Combiner, combiners, fold};
-use crate::pass::canonicalize::{positions, producer, simplify::scalar};
+use crate::ops::{Combiner, DotDimensionNumbers, OpAttributes, combiners, fold};
+use crate::pass::canonicalize::{producer, simplify::scalar};
 use crate::pass::refine_shapes::counted;
 use crate::source::Source;
 use smallvec::SmallVec;
@@ -204,7 +204,7 @@ impl<'m> Pattern<'m> {
         for _ in 0..2 * MOST_FACTORS {
             let Some(op) = self.module.defining_op(pending.pop()?) else { continue };
             if self.module.op(op).name == stablehlo::REDUCE {
-                let axes = positions(self.module, op, "dimensions")?;
+                let axes = self.positions(op, "dimensions")?;
                 let inside = axes.iter().all(|&axis| axis < dims.len());
                 return (axes.is_sorted() && inside && !axes.is_empty()).then_some(RowAxes { dims, axes });
             }
@@ -222,7 +222,7 @@ impl<'m> Pattern<'m> {
             let below = self.attempt(|p| {
                 let inner = match p.operands(value, stablehlo::BROADCAST_IN_DIM) {
                     Some([inner]) => {
-                        let to = positions(p.module, p.module.defining_op(value)?, "broadcast_dimensions")?;
+                        let to = p.positions(p.module.defining_op(value)?, "broadcast_dimensions")?;
                         let kept = to.iter().copied().eq(rows.others());
                         let all = to.iter().copied().eq(0..rows.dims.len());
                         (kept || all).then_some(inner)?
@@ -261,7 +261,7 @@ impl<'m> Pattern<'m> {
                 Combiner::Maximum => f64::NEG_INFINITY,
                 _ => return None,
             };
-            let same = positions(p.module, op, "dimensions")? == rows.axes
+            let same = p.positions(op, "dimensions")? == rows.axes
                 && p.number(init) == Some(neutral)
                 && combiners(p.module, *p.module.op(op).regions.first()?)?.as_slice() == [combiner]
                 && p.tensor(full)?.dims[..] == rows.dims[..];
@@ -289,7 +289,7 @@ impl<'m> Pattern<'m> {
     pub fn along(&mut self, value: ValueId, rows: &RowAxes) -> Option<ValueId> {
         self.attempt(|p| {
             let [inner] = p.operands(value, stablehlo::BROADCAST_IN_DIM)?;
-            let to = positions(p.module, p.module.defining_op(value)?, "broadcast_dimensions")?;
+            let to = p.positions(p.module.defining_op(value)?, "broadcast_dimensions")?;
             let dims = &p.tensor(inner)?.dims;
             let fits = |(&axis, &dim): (&usize, &Dim)| {
                 if rows.axes.contains(&axis) { dim == rows.dims[axis] } else { dim == Dim::Known(1) }
@@ -314,7 +314,7 @@ impl<'m> Pattern<'m> {
                 }
                 let [inner] = p.operands(value, stablehlo::BROADCAST_IN_DIM)?;
                 is_last(&p.tensor(inner)?.dims)?;
-                let to = positions(p.module, p.module.defining_op(value)?, "broadcast_dimensions")?;
+                let to = p.positions(p.module.defining_op(value)?, "broadcast_dimensions")?;
                 (to.last()? + 1 == p.tensor(value)?.dims.len()).then_some(inner)
             });
             let Some(below) = below else { return is_last(&self.tensor(value)?.dims).map(|()| value) };
@@ -327,7 +327,7 @@ impl<'m> Pattern<'m> {
         let op = self.defining(value, stablehlo::BROADCAST_IN_DIM)?;
         let [inner] = self.operands_of(op)?;
         self.module.constant_of(inner)?;
-        Some((inner, positions(self.module, op, "broadcast_dimensions")?))
+        Some((inner, self.positions(op, "broadcast_dimensions")?))
     }
 
     /// The elements of a small float constant.
@@ -344,7 +344,7 @@ impl<'m> Pattern<'m> {
 
     /// The permutation of a Transpose.
     pub fn permutation(&self, op: OpId) -> Option<Vec<usize>> {
-        positions(self.module, op, "permutation")
+        self.positions(op, "permutation")
     }
 
     /// An integer attribute of an op, as a size or dimension.
@@ -381,8 +381,8 @@ impl<'m> Pattern<'m> {
     }
 
     /// A list attribute of an op, as dimensions or other indices.
-    pub fn positions(&self, op: OpId, name: &str) -> Option<Vec<usize>> {
-        positions(self.module, op, name)
+    pub fn positions(&self, op: OpId, name: &'static str) -> Option<Vec<usize>> {
+        OpAttributes::of(self.module, op).positions(name).ok()
     }
 
     /// The dimension from which a gather takes single indices, if all others are whole and in order.
@@ -392,16 +392,10 @@ impl<'m> Pattern<'m> {
 
     /// The contracted dimensions of a product without batch dimensions, one per operand.
     pub fn contracted(&self, op: OpId) -> Option<[usize; 2]> {
-        let numbers = self.module.attribute(op, "dot_dimension_numbers")?;
-        let field = |name| match self.module.field(numbers, name) {
-            Some(value) => self.module.integers(value),
-            None => Some(Vec::new()),
-        };
-        let batching = [field("lhs_batching_dimensions")?, field("rhs_batching_dimensions")?];
-        let (left, right) = (field("lhs_contracting_dimensions")?, field("rhs_contracting_dimensions")?);
-        let (&[left], &[right], true) = (&left[..], &right[..], batching.iter().all(Vec::is_empty)) else {
-            return None;
-        };
-        Some([usize::try_from(left).ok()?, usize::try_from(right).ok()?])
+        let numbers = DotDimensionNumbers::read(self.module, op).ok()?;
+        match numbers.contracting[..] {
+            [(left, right)] if numbers.batching.is_empty() => Some([left, right]),
+            _ => None,
+        }
     }
 }

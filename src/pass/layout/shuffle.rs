@@ -2,7 +2,8 @@
 //! or back are ONNX's SpaceToDepth or DepthToSpace, which have channels before rows and columns.
 
 use crate::ir::{Dim, DimExprs, Element, Module, OpId, OpName, ValueId, onnx};
-use crate::pass::canonicalize::{positions, producer};
+use crate::ops::OpAttributes;
+use crate::pass::canonicalize::producer;
 
 /// The element types for which ONNX Runtime has kernels of both ops.
 const ELEMENTS: &[Element] = &[Element::F32, Element::F64];
@@ -115,7 +116,7 @@ pub(super) fn shuffle(module: &Module, uses: &[u32], op: OpId) -> Option<Shuffle
     let result = |op: OpId| module.tensor(*module.op(op).results.first()?);
     let (from, parts, to) = (module.tensor(of)?, result(reshape)?, result(op)?);
     let moved = result(transpose)?;
-    let order = positions(module, transpose, "perm")?;
+    let order = OpAttributes::of(module, transpose).positions("perm").ok()?;
     let form = FORMS.iter().find(|form| {
         order == form.order
             && are_parts(&module.dim_exprs, &from.dims, &parts.dims, &form.split)

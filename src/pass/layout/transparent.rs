@@ -2,7 +2,7 @@
 
 use super::places;
 use crate::ir::{Attribute, Class, Dim, Dims, Module, OpId, OpName, ValueId, onnx};
-use crate::pass::canonicalize::positions;
+use crate::ops::OpAttributes;
 use smallvec::SmallVec;
 
 /// A permutation: dimension `i` of a permuted tensor is dimension `order[i]` of the original.
@@ -203,7 +203,7 @@ pub(super) fn order_of(module: &Module, op: OpId) -> Option<Order> {
         onnx::TRANSPOSE => {}
         _ => return None,
     }
-    let order = Order::from_vec(positions(module, op, "perm")?);
+    let order = Order::from_vec(OpAttributes::of(module, op).positions("perm").ok()?);
     let operation = module.op(op);
     let ([_], [_]) = (&operation.operands[..], &operation.results[..]) else { return None };
     let ranks = operation.operands.iter().chain(&operation.results);

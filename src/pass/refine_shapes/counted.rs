@@ -11,8 +11,8 @@ use crate::ir::{
     Attribute, Dim, Dims, Element, Module, OpId, OpName, Rewriter, TensorType, Type, ValueId, hlo2onnx,
     stablehlo,
 };
-use crate::ops::fold;
-use crate::pass::canonicalize::{positions, producer, simplify::scalar};
+use crate::ops::{GatherDimensionNumbers, OpAttributes, fold};
+use crate::pass::canonicalize::{producer, simplify::scalar};
 use crate::source::Source;
 
 /// Limits how many ops compute indices.
@@ -88,31 +88,21 @@ pub(in crate::pass) fn axis_of_gather(module: &Module, op: OpId) -> Option<usize
 /// The dimensions from which a gather takes single indices, each from one index dimension, if all others are whole
 /// and all are in order.
 fn axes_of_gather(module: &Module, op: OpId) -> Option<Vec<usize>> {
-    let numbers = module.attribute(op, "dimension_numbers")?;
-    let field = |name| match module.field(numbers, name) {
-        Some(value) => module.integers(value),
-        None => Some(Vec::new()),
-    };
-    let (map, collapsed) = (field("start_index_map")?, field("collapsed_slice_dims")?);
-    let is_in_order = !map.is_empty() && map.is_sorted() && map == collapsed;
+    let numbers = GatherDimensionNumbers::read(module, op).ok()?;
+    let map = numbers.start_index_map;
+    let batch = map.len();
     let &[operand, indices] = &module.op(op).operands[..] else { return None };
     let dims = &module.tensor(operand)?.dims;
-    let others: Vec<i64> = (0..dims.len() as i64).filter(|dim| !map.contains(dim)).collect();
-    let is_plain = field("operand_batching_dims")?.is_empty() && field("offset_dims")? == others;
-    let vector = module.field(numbers, "index_vector_dim").map_or(Some(0), Attribute::as_integer)?;
+    let others = (0..dims.len()).filter(|dim| !map.contains(dim));
+    let is_in_order = !map.is_empty() && map.is_sorted() && map == numbers.collapsed_slice_dims;
+    let is_plain = numbers.operand_batching_dims.is_empty() && others.eq(numbers.offset_dims.iter().copied());
     let rank = module.tensor(indices)?.rank();
-    let batch = map.len();
-    let is_batch = vector == batch as i64 && (rank == batch + 1 || (batch, rank) == (1, 1));
-    let window = match module.attribute(op, "slice_sizes")? {
-        Attribute::Dims(sizes) => sizes.clone(),
-        sizes => module.integers(sizes)?.into_iter().map(Dim::Known).collect(),
-    };
-    let axes: Option<Vec<usize>> = map.iter().map(|&axis| usize::try_from(axis).ok()).collect();
-    let axes = axes.filter(|axes| axes.iter().all(|&axis| axis < dims.len()))?;
+    let is_batch = numbers.index_vector_dim == batch && (rank == batch + 1 || (batch, rank) == (1, 1));
+    let window = OpAttributes::of(module, op).sizes("slice_sizes").ok()?;
     let is_whole = window.len() == dims.len()
         && (0..dims.len())
-            .all(|dim| window[dim] == if axes.contains(&dim) { Dim::Known(1) } else { dims[dim] });
-    (is_in_order && is_plain && is_whole && is_batch).then_some(axes)
+            .all(|dim| window[dim] == if map.contains(&dim) { Dim::Known(1) } else { dims[dim] });
+    (is_in_order && is_plain && is_whole && is_batch).then_some(map)
 }
 
 /// A slice followed by a reversal.
@@ -212,7 +202,7 @@ impl Reader<'_> {
         }
         let column = |(axis, &column): (usize, &ValueId)| {
             let spread = producer(self.module, column, stablehlo::BROADCAST_IN_DIM)?;
-            let along = positions(self.module, spread, "broadcast_dimensions")?;
+            let along = OpAttributes::of(self.module, spread).positions("broadcast_dimensions").ok()?;
             let &own = self.module.op(spread).operands.first()?;
             let is_along = *along == [axis] && self.module.tensor(own)?.dims[..] == counts[axis..=axis];
             is_along.then(|| self.positions(own, DEPTH))?
@@ -284,7 +274,8 @@ impl Reader<'_> {
         let (start, step) = match (self.module.op(op).name, &operands[..]) {
             (stablehlo::IOTA, []) if self.module.tensor(value)?.rank() == 1 => (Dim::Known(0), 1),
             (stablehlo::BROADCAST_IN_DIM, &[x]) => {
-                let is_leading = positions(self.module, op, "broadcast_dimensions")?.is_sorted();
+                let is_leading =
+                    OpAttributes::of(self.module, op).positions("broadcast_dimensions").ok()?.is_sorted();
                 let same = is_leading && self.count(x)? == self.count(value)?;
                 return same.then(|| self.positions(x, depth))?;
             }

@@ -2,7 +2,8 @@
 
 use super::super::build::integers;
 use super::{FftDirection, ONE, Splitter};
-use crate::ir::{Attribute, Data, Dim, Element, ValueId, stablehlo};
+use crate::ir::{Data, Dim, Element, ValueId, stablehlo};
+use crate::ops::DotDimensionNumbers;
 use std::f64::consts::TAU;
 
 /// The transform of all elements of an axis, real or complex.
@@ -88,17 +89,10 @@ fn multiply(
     let mut product_sizes: Vec<Dim> =
         (0..trailing).filter(|&other| other != axis).map(|other| sizes[other]).collect();
     product_sizes.extend([columns, results].map(Dim::Known));
-    let fields = [
-        ("lhs_batching_dimensions", integers(&[])),
-        ("rhs_batching_dimensions", integers(&[])),
-        ("lhs_contracting_dimensions", integers(&[axis as i64, trailing as i64])),
-        ("rhs_contracting_dimensions", integers(&[0, 1])),
-    ];
-    let fields = fields.into_iter().map(|(key, value)| (cx.module.symbols.intern(key), value)).collect();
-    let numbers = Attribute::Struct(stablehlo::DOT.symbol(), fields);
+    let numbers = DotDimensionNumbers { batching: Vec::new(), contracting: vec![(axis, 0), (trailing, 1)] };
+    let numbers = numbers.attribute(cx.module);
     let ty = cx.resized(value, &product_sizes);
-    let product =
-        cx.create(stablehlo::DOT_GENERAL, &[value, matrix]).attr("dot_dimension_numbers", numbers).of(ty);
+    let product = cx.create(stablehlo::DOT_GENERAL, &[value, matrix]).attrs([numbers]).of(ty);
     if axis + 1 == trailing {
         return product;
     }
