@@ -160,7 +160,7 @@ fn expand(cx: &mut Expand) -> Expanded {
 }
 
 fn custom_call(cx: &mut Lower, op: OpId) -> Lowered {
-    let target = call_target(cx.module, op).ok_or(LowerError::Missing("call_target_name"))?.to_owned();
+    let target = call_target(cx.module, op).ok_or(LowerError::missing("call_target_name"))?.to_owned();
     let results = cx.module.op(op).results.len();
     if let Some(row) = elementwise_op(&target) {
         let element = cx.operand_type(op, 0)?.element;
@@ -222,6 +222,6 @@ fn get_tuple_element(cx: &mut Lower, op: OpId) -> Lowered {
         return Err(LowerError::form("its tuple does not come from `stablehlo.tuple`"));
     };
     let index = usize::try_from(index).ok().filter(|&index| index < cx.operand_count(tuple));
-    let why = || LowerError::Attribute { name: "index", why: "the tuple has too few elements".into() };
+    let why = || LowerError::attribute("index", "the tuple has too few elements");
     Ok(cx.operand(tuple, index.ok_or_else(why)?)?.into())
 }

@@ -252,7 +252,7 @@ fn resharding(cx: &mut Expand) -> Expanded {
 }
 
 fn constant(cx: &mut Expand) -> Expanded {
-    let value = cx.module().attribute(cx.op, "value").cloned().ok_or(LowerError::Missing("value"))?;
+    let value = cx.attributes().get("value")?.clone();
     cx.becomes(stablehlo::CONSTANT, &[], [("value", value)])
 }
 

@@ -42,13 +42,11 @@ fn unknown(cx: &mut Lower, op: OpId) -> Lowered {
 /// Records where a symbol gets its value. Emits nothing until a size is needed.
 fn define(cx: &mut Lower, op: OpId) -> Lowered {
     let Some(name) = cx.module.attribute(op, "symbol").and_then(Attribute::as_str).map(str::to_owned) else {
-        return Err(LowerError::Missing("symbol"));
+        return Err(LowerError::missing("symbol"));
     };
     let name = cx.module.symbols.intern(&name);
-    let position = |index: i64| {
-        usize::try_from(index)
-            .map_err(|_| LowerError::Attribute { name: "dimension", why: "negative".into() })
-    };
+    let position =
+        |index: i64| usize::try_from(index).map_err(|_| LowerError::attribute("dimension", "negative"));
     let part = match cx.module.attribute(op, "element").and_then(Attribute::as_integer) {
         Some(index) => SizePart::Element(position(index)?),
         None => SizePart::Dimension(position(cx.attributes(op).integer("dimension")?)?),
@@ -73,10 +71,7 @@ fn get_dimension_size(cx: &mut Lower, op: OpId) -> Lowered {
     let axis = cx.attributes(op).integer("dimension")?;
     let dims = cx.operand_dims(op, 0)?;
     let size = usize::try_from(axis).ok().and_then(|axis| dims.get(axis).copied());
-    let size = size.ok_or_else(|| LowerError::Attribute {
-        name: "dimension",
-        why: "not a dimension of the operand".into(),
-    })?;
+    let size = size.ok_or_else(|| LowerError::attribute("dimension", "not a dimension of the operand"))?;
     let (element, _) = cx.result_dims(op, 0)?;
     Ok(cx.size_scalar(size, element).into())
 }

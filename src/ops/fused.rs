@@ -55,7 +55,7 @@ fn axis(cx: &Lower, op: OpId) -> Result<i64, LowerError> {
     let (axis, rank) = (cx.attributes(op).integer("axis")?, cx.operand_type(op, 0)?.rank());
     let inside = usize::try_from(axis).is_ok_and(|axis| axis < rank);
     let why = || format!("{axis} is not a dimension of an operand of rank {rank}");
-    if inside { Ok(axis) } else { Err(LowerError::Attribute { name: "axis", why: why() }) }
+    if inside { Ok(axis) } else { Err(LowerError::attribute("axis", why())) }
 }
 
 fn leaky_relu(cx: &mut Lower, op: OpId) -> Lowered {

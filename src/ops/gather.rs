@@ -92,10 +92,7 @@ fn numbers(cx: &Lower, op: OpId) -> Result<Numbers, LowerError> {
     let (_, result) = cx.result_dims(op, 0)?;
     let mut gone = numbers.collapsed_slice_dims.iter().chain(&numbers.operand_batching_dims);
     if !result.contains(&Dim::Known(0)) && gone.any(|&dim| window[dim] != Dim::Known(1)) {
-        return Err(LowerError::Attribute {
-            name: "slice_sizes",
-            why: "a collapsed dimension must have one element".into(),
-        });
+        return Err(LowerError::attribute("slice_sizes", "a collapsed dimension must have one element"));
     }
     let mut layout = vec![AxisKind::Batch(0); result.len()];
     for (dim, place) in numbers.window_dims(operand.len()) {

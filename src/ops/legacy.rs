@@ -83,9 +83,8 @@ fn broadcast(cx: &mut Expand) -> Expanded {
 /// `batch_dims`.
 fn torch_index_select(cx: &mut Expand) -> Expanded {
     let number = |name: &'static str| {
-        let value = cx.module().attribute(cx.op, name).ok_or(LowerError::Missing(name))?.as_integer();
-        let why = || LowerError::Attribute { name, why: "expected a dimension".into() };
-        value.and_then(|value| usize::try_from(value).ok()).ok_or_else(why)
+        let value = cx.attributes().integer(name)?;
+        usize::try_from(value).map_err(|_| LowerError::attribute(name, "expected a dimension"))
     };
     let (dim, batch) = (number("dim")?, number("batch_dims")?);
     let (operand, index) = (cx.operand_type(0)?, cx.operand_type(1)?);
@@ -126,9 +125,9 @@ struct Labeled {
 /// The operands with their labels, and the result's labels, from `einsum_config`.
 fn labeled(cx: &Expand, count: usize) -> Result<(Vec<Labeled>, Vec<char>), LowerError> {
     const NAME: &str = "einsum_config";
-    let config = cx.module().attribute(cx.op, NAME).ok_or(LowerError::Missing(NAME))?;
+    let config = cx.attributes().get(NAME)?;
     let config: String = config.as_str().unwrap_or_default().split_whitespace().collect();
-    let why = |why: &str| LowerError::Attribute { name: NAME, why: why.to_owned() };
+    let why = |why: &str| LowerError::attribute(NAME, why);
     let (inputs, output) = config.split_once("->").ok_or_else(|| why("expected `->`"))?;
     let inputs: Vec<Vec<char>> = inputs.split(',').map(|labels| labels.chars().collect()).collect();
     let output: Vec<char> = output.chars().collect();

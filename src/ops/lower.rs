@@ -171,7 +171,7 @@ impl<'a> Lower<'a> {
         let asked = self.asked.replace(outer_asked);
         // An error that involves an unknown number may be wrong.
         let lowered = match lowered {
-            Ok(_) | Err(LowerError::Form(_) | LowerError::Attribute { .. }) if asked => {
+            Ok(_) | Err(LowerError::Form(_) | LowerError::Invalid(_)) if asked => {
                 Err(LowerError::dynamic(self, op))
             }
             other => other,
@@ -193,10 +193,14 @@ impl<'a> Lower<'a> {
             Err(refusal) => {
                 // A size that depends on a refused value is unknown only for that reason, and a form may require a
                 // constant.
-                let follows = (matches!(refusal, LowerError::Dynamic(_))
-                    && (doubtful || self.captures_doubtful(op)))
-                    || ((unknown || self.holds_error_op(op))
-                        && matches!(refusal, LowerError::Form(_) | LowerError::Rule(_)));
+                let follows = match &refusal {
+                    LowerError::Dynamic(_) => doubtful || self.captures_doubtful(op),
+                    LowerError::Form(_) => unknown || self.holds_error_op(op),
+                    LowerError::Invalid(violation) => {
+                        violation.is_of_types() && (unknown || self.holds_error_op(op))
+                    }
+                    _ => false,
+                };
                 let diagnostic = refusal.diagnostic(self.module, op, self.opset);
                 self.diagnostics.extend(diagnostic.filter(|_| !follows));
                 for result in results {
@@ -241,7 +245,7 @@ impl<'a> Lower<'a> {
                 return Err(LowerError::dynamic(self, op));
             }
         }
-        type_inference::verify(self.module, op).map_err(|violation| LowerError::Rule(Box::new(violation)))?;
+        type_inference::verify(self.module, op)?;
         row.lower.ok_or_else(|| LowerError::form("the pass `normalize` must rewrite it first"))
     }
 

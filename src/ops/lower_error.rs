@@ -1,7 +1,6 @@
 //! Why an op could not be lowered.
 
-use super::AttributeError;
-use super::type_inference::Violation;
+use super::Violation;
 use crate::diagnostic::{Diagnostic, Part, catalog};
 use crate::ir::{Module, OpId, OpName, ValueId, builtin, hlo2onnx, stablehlo};
 use smallvec::{SmallVec, smallvec};
@@ -52,27 +51,15 @@ pub enum LowerError {
         /// The opset that has it.
         needs: u32,
     },
-    /// An attribute is missing.
-    Missing(&'static str),
-    /// An attribute is malformed.
-    Attribute {
-        /// Its name.
-        name: &'static str,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// The op breaks its type rule, which it kept before its operands had known sizes.
-    Rule(Box<Violation>),
+    /// The op breaks the specification.
+    Invalid(Violation),
     /// An op inside was refused and has been reported.
     Reported,
 }
 
-impl From<AttributeError> for LowerError {
-    fn from(error: AttributeError) -> Self {
-        match error.why() {
-            Some(why) => LowerError::Attribute { name: error.name, why },
-            None => LowerError::Missing(error.name),
-        }
+impl From<Violation> for LowerError {
+    fn from(violation: Violation) -> Self {
+        LowerError::Invalid(violation)
     }
 }
 
@@ -80,6 +67,16 @@ impl LowerError {
     /// An unsupported form, with the reason.
     pub fn form(why: impl Into<String>) -> Self {
         LowerError::Form(why.into())
+    }
+
+    /// A missing attribute.
+    pub fn missing(name: &'static str) -> Self {
+        Violation::missing(name).into()
+    }
+
+    /// A malformed attribute, with what is wrong with it.
+    pub fn attribute(name: &'static str, why: impl Into<String>) -> Self {
+        Violation::attribute(name, why).into()
     }
 
     /// An op that requires static sizes.
@@ -122,13 +119,7 @@ impl LowerError {
             LowerError::Opset { op, needs } => {
                 catalog::OpsetTooLow { op: op.mnemonic(), needs: *needs, given: opset, at }.into()
             }
-            LowerError::Missing(attribute) => catalog::MissingAttribute { op, attribute, at }.into(),
-            LowerError::Attribute { name, why } => {
-                let diagnostic: Diagnostic =
-                    catalog::InvalidAttribute { op, attribute: name, why, at }.into();
-                diagnostic.at(Part::attribute(name))
-            }
-            LowerError::Rule(violation) => violation.diagnostic(module, id),
+            LowerError::Invalid(violation) => violation.diagnostic(module, id),
             LowerError::Reported => return None,
         };
         Some(module.located(id, diagnostic))

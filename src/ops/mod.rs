@@ -51,9 +51,10 @@ mod start_indices;
 mod target;
 mod value_range;
 mod vectorize_region;
+mod violation;
 mod window;
 
-pub use attributes::{AttributeError, DotDimensionNumbers, GatherDimensionNumbers, OpAttributes};
+pub use attributes::{DotDimensionNumbers, GatherDimensionNumbers, OpAttributes};
 pub use call::{CALLBACK, ERROR_IF, Units, call_target, call_units, callback_name, host_callback};
 pub use constant::{float_bytes, integer_bytes, integer_limits, number};
 pub use distributed::inline_computations;
@@ -67,6 +68,7 @@ pub use region::{Combiner, combiners};
 pub use row::{Lowering, Row};
 pub use size::SizePart;
 pub use target::{DEFAULT_OPSET, HIGHEST_OPSET, LOWEST_OPSET, element_since};
+pub use violation::Violation;
 
 use crate::diagnostic::nearest_op;
 use crate::ir::{Dialect, OpName, func, stablehlo};

@@ -40,7 +40,7 @@ impl Normalization {
         let feature = cx.attributes(op).integer("feature_index")?;
         let feature = usize::try_from(feature).ok().filter(|&feature| feature < sizes.len());
         let why = || format!("the operand has {} dimensions", sizes.len());
-        let feature = feature.ok_or_else(|| LowerError::Attribute { name: "feature_index", why: why() })?;
+        let feature = feature.ok_or_else(|| LowerError::attribute("feature_index", why()))?;
         let epsilon = cx.attributes(op).float("epsilon")?;
         Ok(Self { operand: cx.full(op, 0)?, sizes, feature, epsilon })
     }

@@ -26,7 +26,7 @@ pub(super) const ROWS: &[Row] = &[
 
 fn constant(cx: &mut Lower, op: OpId) -> Lowered {
     let Some(Attribute::Dense(id)) = cx.module.attribute(op, "value") else {
-        return Err(LowerError::Missing("value"));
+        return Err(LowerError::missing("value"));
     };
     let Constant { ty, data } = cx.module.constant(*id).clone();
     let (element, dims) = cx.result_dims(op, 0)?;

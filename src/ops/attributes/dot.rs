@@ -1,7 +1,8 @@
 //! The dimension numbers of `dot_general` and `ragged_dot`.
 
-use super::{AttributeError, OpAttributes};
+use super::OpAttributes;
 use crate::ir::{Attribute, Module, OpId, TensorType, chlo, stablehlo};
+use crate::ops::Violation;
 
 const DOT: &str = "dot_dimension_numbers";
 const RAGGED_DOT: &str = "ragged_dot_dimension_numbers";
@@ -27,7 +28,7 @@ impl DotDimensionNumbers {
     /// # Errors
     /// When they are not dimensions of the operands, or do not agree with each other (StableHLO spec, dot_general, C1 to
     /// C8).
-    pub fn read(module: &Module, op: OpId) -> Result<Self, AttributeError> {
+    pub fn read(module: &Module, op: OpId) -> Result<Self, Violation> {
         let name = if module.op(op).name == chlo::RAGGED_DOT { RAGGED_DOT } else { DOT };
         let dimensions = |field: usize| {
             OpAttributes::of(module, op).field_dimensions(name, FIELDS[field], rank(module, op, field % 2))
@@ -36,7 +37,7 @@ impl DotDimensionNumbers {
         let [lhs_contracting, rhs_contracting] = [dimensions(2)?, dimensions(3)?];
         let overlap = |one: &[usize], other: &[usize]| one.iter().any(|dim| other.contains(dim));
         if overlap(&lhs_batching, &lhs_contracting) || overlap(&rhs_batching, &rhs_contracting) {
-            return Err(AttributeError::new(name, "a dimension is both batching and contracting"));
+            return Err(Violation::attribute(name, "a dimension is both batching and contracting"));
         }
         for (kind, field, left, right) in [
             ("batching", FIELDS[0], &lhs_batching, &rhs_batching),
@@ -44,7 +45,7 @@ impl DotDimensionNumbers {
         ] {
             if left.len() != right.len() {
                 let why = format!("the operands differ in their number of {kind} dimensions");
-                return Err(AttributeError::new(name, why).in_field(field));
+                return Err(Violation::attribute(name, why).in_field(field));
             }
         }
         Ok(Self {
@@ -90,13 +91,13 @@ impl RaggedDimensions {
     ///
     /// # Errors
     /// When they are not dimensions of the operands.
-    pub fn read(module: &Module, op: OpId) -> Result<Self, AttributeError> {
+    pub fn read(module: &Module, op: OpId) -> Result<Self, Violation> {
         let attributes = OpAttributes::of(module, op);
         let ragged = "lhs_ragged_dimensions";
         let &[lhs_ragged_dimension] =
             &attributes.field_dimensions(RAGGED_DOT, ragged, rank(module, op, 0))?[..]
         else {
-            return Err(AttributeError::new(RAGGED_DOT, "expected one ragged dimension").in_field(ragged));
+            return Err(Violation::attribute(RAGGED_DOT, "expected one ragged dimension").in_field(ragged));
         };
         let groups = "rhs_group_dimensions";
         let rhs_group_dimensions = attributes.field_dimensions(RAGGED_DOT, groups, rank(module, op, 1))?;

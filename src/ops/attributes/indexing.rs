@@ -1,7 +1,8 @@
 //! The dimension numbers of `gather` and `scatter`.
 
-use super::{AttributeError, OpAttributes};
+use super::OpAttributes;
 use crate::ir::{Attribute, Attributes, Dim, Element, Module, OpId, OpName, TensorType, Type, stablehlo};
+use crate::ops::Violation;
 
 /// How index vectors select windows of an operand, by the names of `gather`. A `scatter` is the other direction: its
 /// updates take the place of the result, and its names are beside those of `gather`.
@@ -52,7 +53,7 @@ impl GatherDimensionNumbers {
     /// # Errors
     /// When they are not dimensions of the operands, or do not agree with each other (StableHLO spec, gather, C1 to C19,
     /// and scatter, C2 to C18, where they are not about sizes).
-    pub fn read(module: &Module, op: OpId) -> Result<Self, AttributeError> {
+    pub fn read(module: &Module, op: OpId) -> Result<Self, Violation> {
         let operands = &module.op(op).operands;
         let is_scatter = module.op(op).name == stablehlo::SCATTER;
         let (name, fields) = if is_scatter { SCATTER } else { GATHER };
@@ -61,7 +62,7 @@ impl GatherDimensionNumbers {
         let ty = |index: usize| operands.get(index).and_then(|&operand| module.tensor(operand));
         let rank = |index: usize| ty(index).map_or(0, TensorType::rank);
         let (operand_rank, indices_rank) = (rank(0), rank(indices));
-        let error = |why: String| Err(AttributeError::new(name, why));
+        let error = |why: String| Err(Violation::attribute(name, why));
 
         let attributes = OpAttributes::of(module, op);
         let vector = attributes.field_integer(name, INDEX_VECTOR_DIM)?;

@@ -7,61 +7,10 @@ mod indexing;
 pub use dot::{DotDimensionNumbers, RaggedDimensions};
 pub use indexing::GatherDimensionNumbers;
 
-use crate::diagnostic::Part;
+use super::Violation;
 use crate::ir::{Attribute, Dim, Dims, Module, OpId};
 
-/// Why an attribute cannot be read as what it must be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AttributeError {
-    /// The name of the attribute.
-    pub name: &'static str,
-    field: Option<&'static str>,
-    item: Option<usize>,
-    /// What is wrong with it; nothing when it is missing.
-    why: Option<String>,
-}
-
-impl AttributeError {
-    /// The attribute is missing.
-    pub fn missing(name: &'static str) -> Self {
-        Self { name, field: None, item: None, why: None }
-    }
-
-    /// The attribute has a value that is not allowed.
-    pub fn new(name: &'static str, why: impl Into<String>) -> Self {
-        Self { why: Some(why.into()), ..Self::missing(name) }
-    }
-
-    /// The same error in a field of the attribute.
-    fn in_field(self, field: &'static str) -> Self {
-        Self { field: Some(field), ..self }
-    }
-
-    /// The same error in an element of the list.
-    fn in_item(self, index: usize) -> Self {
-        Self { item: Some(index), ..self }
-    }
-
-    /// What is wrong with the part; nothing when the attribute is missing.
-    pub fn label(&self) -> Option<&str> {
-        self.why.as_deref()
-    }
-
-    /// What is wrong with the attribute; nothing when it is missing.
-    pub fn why(&self) -> Option<String> {
-        let why = self.why.as_ref()?;
-        Some(self.field.map_or_else(|| why.clone(), |field| format!("`{field}`: {why}")))
-    }
-
-    /// The part of the attribute that is wrong.
-    pub fn part(&self) -> Part {
-        let part = Part::attribute(self.name);
-        let part = self.field.into_iter().fold(part, Part::field);
-        self.item.into_iter().fold(part, Part::item)
-    }
-}
-
-type Read<T> = Result<T, AttributeError>;
+type Read<T> = Result<T, Violation>;
 
 /// Reads the attributes of an op.
 #[derive(Clone, Copy, Debug)]
@@ -89,7 +38,7 @@ impl<'m> OpAttributes<'m> {
 
     /// The attribute.
     pub fn get(self, name: &'static str) -> Read<&'m Attribute> {
-        self.find(name).ok_or_else(|| AttributeError::missing(name))
+        self.find(name).ok_or_else(|| Violation::missing(name))
     }
 
     /// A truth value; absent is false.
@@ -99,7 +48,7 @@ impl<'m> OpAttributes<'m> {
 
     /// An integer.
     pub fn integer(self, name: &'static str) -> Read<i64> {
-        self.get(name)?.as_integer().ok_or_else(|| AttributeError::new(name, "expected an integer"))
+        self.get(name)?.as_integer().ok_or_else(|| Violation::attribute(name, "expected an integer"))
     }
 
     /// An integer that may be left out.
@@ -111,28 +60,28 @@ impl<'m> OpAttributes<'m> {
     pub fn float(self, name: &'static str) -> Read<f64> {
         match self.get(name)? {
             Attribute::Float(value, _) => Ok(*value),
-            _ => Err(AttributeError::new(name, "expected a float")),
+            _ => Err(Violation::attribute(name, "expected a float")),
         }
     }
 
     /// The word of an enumeration, such as `LT`.
     pub fn word(self, name: &'static str) -> Read<&'m str> {
         let word = self.module.word(self.get(name)?);
-        word.ok_or_else(|| AttributeError::new(name, "expected a keyword"))
+        word.ok_or_else(|| Violation::attribute(name, "expected a keyword"))
     }
 
     /// One of the given words.
     pub fn word_of(self, name: &'static str, words: &[&str]) -> Read<&'m str> {
         match self.module.word(self.get(name)?).filter(|word| words.contains(word)) {
             Some(word) => Ok(word),
-            None => Err(AttributeError::new(name, format!("expected one of {}", words.join(", ")))),
+            None => Err(Violation::attribute(name, format!("expected one of {}", words.join(", ")))),
         }
     }
 
     /// A list of integers.
     pub fn integers(self, name: &'static str) -> Read<Vec<i64>> {
         let values = self.module.integers(self.get(name)?);
-        values.ok_or_else(|| AttributeError::new(name, "expected a list of integers"))
+        values.ok_or_else(|| Violation::attribute(name, "expected a list of integers"))
     }
 
     /// A list of integers that may be left out.
@@ -146,7 +95,7 @@ impl<'m> OpAttributes<'m> {
         if values.len() == length {
             return Ok(values);
         }
-        Err(AttributeError::new(name, format!("expected {length} numbers, found {}", values.len())))
+        Err(Violation::attribute(name, format!("expected {length} numbers, found {}", values.len())))
     }
 
     /// A list of that many integers, each at least `least`; all are `default` when it is left out.
@@ -158,7 +107,7 @@ impl<'m> OpAttributes<'m> {
         match values.iter().position(|&value| value < least) {
             Some(index) => {
                 let why = format!("{} is less than {least}", values[index]);
-                Err(AttributeError::new(name, why).in_item(index))
+                Err(Violation::attribute(name, why).in_item(index))
             }
             None => Ok(values),
         }
@@ -178,7 +127,7 @@ impl<'m> OpAttributes<'m> {
         if sizes.len() == length {
             return Ok(sizes);
         }
-        Err(AttributeError::new(name, format!("expected {length} numbers, found {}", sizes.len())))
+        Err(Violation::attribute(name, format!("expected {length} numbers, found {}", sizes.len())))
     }
 
     /// As [`OpAttributes::sizes_of`]; all are `default` when it is left out.
@@ -193,7 +142,7 @@ impl<'m> OpAttributes<'m> {
     pub fn positions(self, name: &'static str) -> Read<Vec<usize>> {
         let values = self.integers(name)?;
         let positions: Option<Vec<usize>> = values.iter().map(|&value| usize::try_from(value).ok()).collect();
-        positions.ok_or_else(|| AttributeError::new(name, "expected no negative number"))
+        positions.ok_or_else(|| Violation::attribute(name, "expected no negative number"))
     }
 
     /// A dimension of a tensor of that rank.
@@ -210,7 +159,7 @@ impl<'m> OpAttributes<'m> {
     pub fn field_integers(self, name: &'static str, field: &'static str) -> Read<Vec<i64>> {
         let Some(value) = self.module.field(self.get(name)?, field) else { return Ok(Vec::new()) };
         let values = self.module.integers(value);
-        values.ok_or_else(|| AttributeError::new(name, format!("`{field}` is not a list of integers")))
+        values.ok_or_else(|| Violation::attribute(name, format!("`{field}` is not a list of integers")))
     }
 
     /// The integer in a field of a struct attribute; 0 when it is absent, as the text leaves zeros out.
@@ -218,7 +167,7 @@ impl<'m> OpAttributes<'m> {
         match self.field_integers(name, field)?[..] {
             [] => Ok(0),
             [value] => Ok(value),
-            _ => Err(AttributeError::new(name, format!("`{field}` is not an integer"))),
+            _ => Err(Violation::attribute(name, format!("`{field}` is not an integer"))),
         }
     }
 
@@ -233,7 +182,9 @@ impl<'m> OpAttributes<'m> {
 pub(super) fn in_range(name: &'static str, value: i64, rank: usize) -> Read<usize> {
     match usize::try_from(value) {
         Ok(value) if value < rank => Ok(value),
-        _ => Err(AttributeError::new(name, format!("{value} is not a dimension of a tensor of rank {rank}"))),
+        _ => {
+            Err(Violation::attribute(name, format!("{value} is not a dimension of a tensor of rank {rank}")))
+        }
     }
 }
 
@@ -244,7 +195,7 @@ pub(super) fn distinct(name: &'static str, values: &[i64], rank: usize) -> Read<
     for (index, &value) in values.iter().enumerate() {
         let dim = in_range(name, value, rank).map_err(|error| error.in_item(index))?;
         if std::mem::replace(&mut seen[dim], true) {
-            return Err(AttributeError::new(name, format!("{value} occurs twice")).in_item(index));
+            return Err(Violation::attribute(name, format!("{value} occurs twice")).in_item(index));
         }
         dims.push(dim);
     }

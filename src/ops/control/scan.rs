@@ -12,7 +12,7 @@ pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
     let counts = |name: &'static str| -> Result<(usize, usize), LowerError> {
         match cx.attributes(op).integers(name)?[..] {
             [apart, carried] => Ok((apart as usize, carried as usize)),
-            _ => Err(LowerError::Attribute { name, why: "expected two numbers".into() }),
+            _ => Err(LowerError::attribute(name, "expected two numbers")),
         }
     };
     let (inputs, _) = counts("operandSegmentSizes")?;

@@ -177,7 +177,7 @@ impl Geometry {
             ("rhs_dilation", &kernel_dilations),
         ] {
             if let Some(value) = values.iter().find(|&&value| value < 1) {
-                return Err(LowerError::Attribute { name, why: format!("{value} is less than 1") });
+                return Err(LowerError::attribute(name, format!("{value} is less than 1")));
             }
         }
         let mut spatial = Vec::with_capacity(rank);
@@ -185,7 +185,7 @@ impl Geometry {
             let at = (input_spatial[index], kernel_spatial.get(index), output_spatial.get(index));
             let (own, Some(&of_kernel), Some(&of_output)) = at else {
                 let why = "the operands and the result differ in their number of dimensions".to_owned();
-                return Err(LowerError::Attribute { name: DIMENSIONS, why });
+                return Err(LowerError::attribute(DIMENSIONS, why));
             };
             let (size, window, positions) = (input[own], kernel[of_kernel], output[of_output]);
             let known = [size.known(), Some(window), positions.known()];
@@ -239,10 +239,7 @@ impl Geometry {
         ] {
             if groups < 1 || size.known().is_some_and(|size| size % groups != 0) {
                 let size = sizes.spell(&cx.module.symbols, size);
-                return Err(LowerError::Attribute {
-                    name,
-                    why: format!("{size} is not a multiple of {groups}"),
-                });
+                return Err(LowerError::attribute(name, format!("{size} is not a multiple of {groups}")));
             }
         }
         if self.features != features / self.feature_groups {
@@ -293,7 +290,7 @@ fn dimensions(
 ) -> Result<([usize; 2], Vec<usize>), LowerError> {
     let wrong = || {
         let why = format!("{fields:?} do not name each of the {rank} dimensions once");
-        LowerError::Attribute { name: DIMENSIONS, why }
+        LowerError::attribute(DIMENSIONS, why)
     };
     let [one, other, rest] = fields;
     let named = [
@@ -323,10 +320,10 @@ fn per_axis(
     let values = values.unwrap_or_else(|| vec![default; count]);
     if values.len() != count {
         let why = format!("expected {count} numbers, found {}", values.len());
-        return Err(LowerError::Attribute { name, why });
+        return Err(LowerError::attribute(name, why));
     }
     if let Some(value) = values.iter().find(|value| value.unsigned_abs() > LARGEST as u64) {
-        return Err(LowerError::Attribute { name, why: format!("{value} exceeds {LARGEST} in magnitude") });
+        return Err(LowerError::attribute(name, format!("{value} exceeds {LARGEST} in magnitude")));
     }
     Ok(values)
 }

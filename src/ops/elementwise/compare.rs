@@ -81,7 +81,7 @@ impl Comparison {
             "GE" => Self::GreaterOrEqual,
             other => {
                 let why = format!("`{other}` is not a direction");
-                return Err(LowerError::Attribute { name: "comparison_direction", why });
+                return Err(LowerError::attribute("comparison_direction", why));
             }
         })
     }

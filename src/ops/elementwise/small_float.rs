@@ -27,7 +27,7 @@ pub(super) fn round(cx: &mut Lower, op: OpId) -> Lowered {
         },
         _ => None,
     };
-    let format = format.ok_or(LowerError::Missing(FORMAT))?;
+    let format = format.ok_or(LowerError::missing(FORMAT))?;
     let x = cx.operand(op, 0)?;
     let (element, sizes) = (cx.element(x), cx.sizes(x));
     let (lowest, highest) = format.exponents();

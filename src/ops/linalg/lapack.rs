@@ -241,7 +241,7 @@ impl Call {
     /// # Errors
     /// When the call does not have it.
     pub(super) fn number(&self, cx: &Lower, name: &'static str) -> Result<i64, LowerError> {
-        self.spelled.option(cx, self.op, name)?.ok_or(LowerError::Missing(name))
+        self.spelled.option(cx, self.op, name)?.ok_or(LowerError::missing(name))
     }
 
     /// The same, or `None` if the call does not have it.
@@ -252,10 +252,9 @@ impl Call {
     /// An option that is one of these characters.
     pub(super) fn letter(&self, cx: &Lower, name: &'static str, allowed: &str) -> Result<char, LowerError> {
         let letter = u8::try_from(self.number(cx, name)?).ok().map(char::from);
-        letter.filter(|&letter| allowed.contains(letter)).ok_or_else(|| LowerError::Attribute {
-            name,
-            why: format!("expected one of the characters {allowed}"),
-        })
+        letter
+            .filter(|&letter| allowed.contains(letter))
+            .ok_or_else(|| LowerError::attribute(name, format!("expected one of the characters {allowed}")))
     }
 
     /// The operand by which right sides are multiplied, a number, unless it is 1.
@@ -410,9 +409,9 @@ impl Layouts<'_, '_> {
                 Some(&layouts[first..])
             }
             Some(Attribute::Array(_)) => {
-                return Err(LowerError::Attribute { name, why: "expected a layout for each value".into() });
+                return Err(LowerError::attribute(name, "expected a layout for each value"));
             }
-            Some(_) => return Err(LowerError::Attribute { name, why: "expected a list of layouts".into() }),
+            Some(_) => return Err(LowerError::attribute(name, "expected a list of layouts")),
         };
         let mut slots = Vec::new();
         for (index, &(kind, rank)) in values.iter().enumerate() {
@@ -434,7 +433,7 @@ impl Layouts<'_, '_> {
                 Some(layouts) => self.cx.module.integers(&layouts[index]).unwrap_or_default(),
             };
             if kind != '.' && layout != expected && layout != plain {
-                return Err(LowerError::Attribute { name, why: format!("expected {expected:?}") });
+                return Err(LowerError::attribute(name, format!("expected {expected:?}")));
             }
             slots.push(Parameter { index: first + index, transposed: is_matrix && layout != expected });
         }

@@ -342,7 +342,7 @@ impl Spelled {
     /// # Errors
     /// When it has it and it cannot be read.
     pub(super) fn option(&self, cx: &Lower, op: OpId, name: &'static str) -> Result<Option<i64>, LowerError> {
-        let unreadable = |why: &str| LowerError::Attribute { name, why: why.to_owned() };
+        let unreadable = |why: &str| LowerError::attribute(name, why);
         if self.convention == Convention::Letters {
             let Some(found) = configuration(cx.module, op, Some(name)) else { return Ok(None) };
             return found.as_integer().map(Some).ok_or_else(|| unreadable("expected an integer"));
@@ -352,7 +352,7 @@ impl Spelled {
         let value = match self.convention {
             Convention::Letters | Convention::Flags => {
                 let Some(found) = configuration(cx.module, op, Some(choice.field)) else {
-                    return Err(LowerError::Missing(choice.field));
+                    return Err(LowerError::missing(choice.field));
                 };
                 found.as_integer()
             }

@@ -123,14 +123,14 @@ fn cholesky(cx: &mut Lower, op: OpId, complex: bool) -> Lowered {
 
 fn triangular_solve(cx: &mut Lower, op: OpId, complex: bool) -> Lowered {
     let (transpose, conjugate) = match cx.module.attribute(op, "transpose_a") {
-        None => return Err(LowerError::Missing("transpose_a")),
+        None => return Err(LowerError::missing("transpose_a")),
         Some(_) => match cx.attributes(op).word("transpose_a")? {
             "NO_TRANSPOSE" => (false, false),
             "TRANSPOSE" => (true, false),
             "ADJOINT" => (true, true),
             other => {
                 let why = format!("`{other}` is not a transposition");
-                return Err(LowerError::Attribute { name: "transpose_a", why });
+                return Err(LowerError::attribute("transpose_a", why));
             }
         },
     };

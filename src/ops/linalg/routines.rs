@@ -245,7 +245,7 @@ pub(super) fn gehrd(cx: &mut Lower, call: &Call) -> Lowered {
     for (name, whole) in [("low", 1), ("high", n)] {
         if call.number(cx, name)? != whole {
             let why = format!("expected {whole}: the whole matrix");
-            return Err(LowerError::Attribute { name, why });
+            return Err(LowerError::attribute(name, why));
         }
     }
     let a = call.matrix(cx, 0, Element::F64)?;

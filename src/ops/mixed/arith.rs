@@ -95,7 +95,7 @@ fn twin(cx: &mut Expand) -> Expanded {
 }
 
 fn constant(cx: &mut Expand) -> Expanded {
-    let value = cx.module().attribute(cx.op, "value").cloned().ok_or(LowerError::Missing("value"))?;
+    let value = cx.attributes().get("value")?.clone();
     let tensor = cx.result_type()?;
     let is_float = tensor.element.is_float();
     let bytes = match value {
@@ -123,14 +123,14 @@ const PREDICATES: [(&str, &str); 6] =
     [("eq", "EQ"), ("ne", "NE"), ("slt", "LT"), ("sle", "LE"), ("sgt", "GT"), ("sge", "GE")];
 
 fn cmpi(cx: &mut Expand) -> Expanded {
-    let predicate = cx.module().attribute(cx.op, "predicate").ok_or(LowerError::Missing("predicate"))?;
+    let predicate = cx.attributes().get("predicate")?;
     let found = match predicate {
         Attribute::Integer(place, _) => usize::try_from(*place).ok().and_then(|place| PREDICATES.get(place)),
         Attribute::String(word) => PREDICATES.iter().find(|(name, _)| *name == &**word),
         _ => None,
     };
     let Some(&(_, direction)) = found else {
-        return Err(LowerError::Attribute { name: "predicate", why: "it compares unsigned numbers".into() });
+        return Err(LowerError::attribute("predicate", "it compares unsigned numbers"));
     };
     let operand = cx.operand_type(0)?;
     if operand != cx.operand_type(1)? || operand.dims != cx.result_type()?.dims {

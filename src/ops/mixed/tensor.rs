@@ -198,8 +198,8 @@ fn splat(cx: &mut Expand) -> Expanded {
 /// Which dimensions belong together.
 fn groups(cx: &Expand) -> Result<Vec<Vec<usize>>, LowerError> {
     const NAME: &str = "reassociation";
-    let attribute = cx.module().attribute(cx.op, NAME).ok_or(LowerError::Missing(NAME))?;
-    let why = || LowerError::Attribute { name: NAME, why: "expected lists of dimensions".into() };
+    let attribute = cx.attributes().get(NAME)?;
+    let why = || LowerError::attribute(NAME, "expected lists of dimensions");
     let Attribute::Array(items) = attribute else {
         return if cx.module().integers(attribute).is_some_and(|list| list.is_empty()) {
             Ok(Vec::new())

@@ -30,12 +30,10 @@ pub(super) const ROWS: &[Row] = &[
 /// The quantization that an op converts from or to.
 fn quantization(cx: &Lower, op: OpId) -> Result<Quantization, LowerError> {
     let Some(Attribute::Type(ty)) = cx.module.attribute(op, ATTRIBUTE) else {
-        return Err(LowerError::Missing(ATTRIBUTE));
+        return Err(LowerError::missing(ATTRIBUTE));
     };
-    Quantization::of(cx.module, *ty).ok_or_else(|| LowerError::Attribute {
-        name: ATTRIBUTE,
-        why: "expected a uniform quantized type".into(),
-    })
+    Quantization::of(cx.module, *ty)
+        .ok_or_else(|| LowerError::attribute(ATTRIBUTE, "expected a uniform quantized type"))
 }
 
 /// A parameter as ONNX's ops want it: a scalar, or a list along the axis.

@@ -16,10 +16,10 @@ fn option<'m>(cx: &'m Lower, op: OpId, attributes: &[&str], name: &str) -> Optio
 /// function.
 pub(in crate::ops) fn approx_top_k(cx: &mut Lower, op: OpId) -> Lowered {
     let config = |name: &'static str| {
-        option(cx, op, &["mhlo.backend_config", "backend_config"], name).ok_or(LowerError::Missing(name))
+        option(cx, op, &["mhlo.backend_config", "backend_config"], name).ok_or(LowerError::missing(name))
     };
     let number = |name: &'static str| {
-        let why = || LowerError::Attribute { name, why: "expected a number".into() };
+        let why = || LowerError::attribute(name, "expected a number");
         config(name)?.as_integer().ok_or_else(why)
     };
     let dimension = number("reduction_dim")?;
@@ -42,7 +42,7 @@ pub(in crate::ops) fn approx_top_k(cx: &mut Lower, op: OpId) -> Lowered {
             }
             _ => return Err(LowerError::form("more or fewer than one comparator")),
         },
-        _ => return Err(LowerError::Missing("called_computations")),
+        _ => return Err(LowerError::missing("called_computations")),
     };
     if cx.operand_count(op) != 4 || cx.module.op(op).results.len() != 2 {
         return Err(LowerError::form("an unexpected number of operands or results"));
@@ -51,7 +51,7 @@ pub(in crate::ops) fn approx_top_k(cx: &mut Lower, op: OpId) -> Lowered {
     let fits = |all: Dim| k.known().is_none_or(|k| k >= 1 && all.known().is_none_or(|all| k <= all));
     let axis = usize::try_from(dimension).ok().filter(|&axis| axis < own.len());
     let Some(axis) = axis.filter(|&axis| fits(own[axis])) else {
-        return Err(LowerError::Attribute { name: "top_k", why: "it does not match the operand".into() });
+        return Err(LowerError::attribute("top_k", "it does not match the operand"));
     };
     let mut expected = own.clone();
     expected[axis] = k;
@@ -83,7 +83,7 @@ pub(in crate::ops) fn approx_top_k(cx: &mut Lower, op: OpId) -> Lowered {
 /// `mhlo.topk`, which is `chlo.top_k` with its `k` among the attributes of the call.
 pub(in crate::ops) fn mhlo_top_k(cx: &mut Lower, op: OpId) -> Lowered {
     const WHERE: &[&str] = &["mhlo.attributes", "mhlo.backend_config", "backend_config"];
-    let k = option(cx, op, WHERE, "k").and_then(Attribute::as_integer).ok_or(LowerError::Missing("k"))?;
+    let k = option(cx, op, WHERE, "k").and_then(Attribute::as_integer).ok_or(LowerError::missing("k"))?;
     let largest = option(cx, op, WHERE, "largest").and_then(Attribute::as_bool).unwrap_or(true);
     if cx.operand_count(op) != 1 || cx.module.op(op).results.len() != 2 {
         return Err(LowerError::form("an unexpected number of operands or results"));

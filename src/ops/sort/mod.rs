@@ -40,9 +40,10 @@ fn sort(cx: &mut Lower, op: OpId) -> Lowered {
         None => -1,
     };
     let dimension = if dimension < 0 { dimension + sizes.len() as i64 } else { dimension };
-    let axis = usize::try_from(dimension).ok().filter(|&axis| axis < sizes.len()).ok_or_else(|| {
-        LowerError::Attribute { name: "dimension", why: "it is not a dimension of the operands".into() }
-    })?;
+    let axis = usize::try_from(dimension)
+        .ok()
+        .filter(|&axis| axis < sizes.len())
+        .ok_or_else(|| LowerError::attribute("dimension", "it is not a dimension of the operands"))?;
     let region =
         cx.module.op(op).regions.first().copied().ok_or_else(|| LowerError::form("no comparator"))?;
     if sizes.contains(&Dim::Known(0)) || sizes[axis] == Dim::Known(1) {
@@ -115,7 +116,7 @@ fn largest(cx: &mut Lower, op: OpId, k: Dim) -> Lowered {
             && dims_fit(&taken, &index_sizes)
     });
     if !fits {
-        return Err(LowerError::Attribute { name: "k", why: "it does not match the types".into() });
+        return Err(LowerError::attribute("k", "it does not match the types"));
     }
     if sizes.contains(&Dim::Known(0)) {
         let (none, nowhere) = (cx.integer(element, 0), cx.integer(index_element, 0));

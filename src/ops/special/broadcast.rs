@@ -89,10 +89,10 @@ pub(super) fn operands(cx: &mut Lower, op: OpId) -> Result<(ValueId, ValueId), L
     let ascending = dimensions.windows(2).all(|pair| pair[0] < pair[1]);
     let inside = dimensions.iter().all(|&dimension| (0..rank as i64).contains(&dimension));
     if dimensions.len() != own.len() || !ascending || !inside {
-        return Err(LowerError::Attribute {
-            name: "broadcast_dimensions",
-            why: "expected a result dimension for each dimension of the operand of lower rank".into(),
-        });
+        return Err(LowerError::attribute(
+            "broadcast_dimensions",
+            "expected a result dimension for each dimension of the operand of lower rank",
+        ));
     }
     let trailing =
         dimensions.iter().zip(rank - own.len()..).all(|(&dimension, last)| dimension == last as i64);

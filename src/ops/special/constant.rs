@@ -15,7 +15,7 @@ pub(super) const ROWS: &[Row] = &[
 /// `chlo.constant`, as `stablehlo.constant`; a splat stays one element.
 pub(super) fn constant(cx: &mut Lower, op: OpId) -> Lowered {
     let Some(Attribute::Dense(id)) = cx.module.attribute(op, "value") else {
-        return Err(LowerError::Missing("value"));
+        return Err(LowerError::missing("value"));
     };
     let constant = cx.module.constant(*id).clone();
     let (element, sizes) = cx.result(op, 0)?;
@@ -37,9 +37,9 @@ pub(super) fn constant_like(cx: &mut Lower, op: OpId) -> Lowered {
         Some(&Attribute::Float(number, _)) => cx.scalar(element, number),
         Some(&Attribute::Bool(truth)) => cx.integer(element, i64::from(truth)),
         Some(_) => {
-            return Err(LowerError::Attribute { name: "value", why: "expected a number".into() });
+            return Err(LowerError::attribute("value", "expected a number"));
         }
-        None => return Err(LowerError::Missing("value")),
+        None => return Err(LowerError::missing("value")),
     };
     Ok(if sizes.contains(&Dim::Known(0)) { cx.broadcast_to(number, &sizes) } else { number }.into())
 }

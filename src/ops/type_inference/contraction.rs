@@ -89,7 +89,7 @@ fn roles(t: &Typing, fields: [&'static str; 3], rank: usize) -> Result<Vec<usize
     if all.len() != rank {
         return attribute(NAME, format!("{} dimensions are named for a tensor of rank {rank}", all.len()));
     }
-    Ok(distinct(NAME, &all, rank)?)
+    distinct(NAME, &all, rank)
 }
 
 /// StableHLO spec, convolution, C1 to C27.

@@ -26,7 +26,7 @@ fn slice_sizes(t: &Typing, operand: &TensorType) -> Result<Dims, Violation> {
             let why = format!("{} elements cannot be taken from `{}`", t.spell(size), t.describe(operand));
             let whole = format!("dimension {axis} of this is {}", t.spell(whole));
             return Err(Violation::attribute("slice_sizes", why)
-                .within(|part| part.item(axis))
+                .in_item(axis)
                 .showing(Part::OperandType(0), whole));
         }
     }

@@ -17,107 +17,13 @@ pub(super) mod movement;
 mod typing;
 pub(super) mod window;
 
-use crate::diagnostic::{Diagnostic, Diagnostics, Part, catalog};
+use crate::diagnostic::{Diagnostics, Part};
 use crate::ir::{Class, Module, OpId, OpName, TensorType, stablehlo};
-use crate::ops::AttributeError;
+use crate::ops::Violation;
 pub(super) use Arity::{AtLeast, Exactly};
 use smallvec::SmallVec;
 pub(super) use typing::Typing;
 pub(super) use typing::{dim_fits, dims_fit};
-
-/// A violated rule.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation {
-    kind: Kind,
-    /// What is wrong, in words.
-    why: String,
-    /// The parts of the op to point at, with their labels; none for the whole op.
-    parts: Vec<(Part, String)>,
-}
-
-/// The kind of a violation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    /// An attribute that is missing.
-    Missing(&'static str),
-    /// An attribute with an invalid value.
-    Attribute(&'static str),
-    /// A number of operands.
-    OperandCount(Arity),
-    /// A number of results.
-    ResultCount(Arity),
-    /// Incompatible types.
-    Types,
-    /// A type whose size in bytes overflows.
-    TooLarge,
-}
-
-impl From<AttributeError> for Violation {
-    fn from(error: AttributeError) -> Self {
-        let Some(why) = error.why() else { return Self::missing(error.name) };
-        let parts = vec![(error.part(), error.label().unwrap_or_default().to_owned())];
-        Self { kind: Kind::Attribute(error.name), why, parts }
-    }
-}
-
-impl Violation {
-    fn missing(name: &'static str) -> Self {
-        Self { kind: Kind::Missing(name), why: String::new(), parts: Vec::new() }
-    }
-
-    fn attribute(name: &'static str, why: impl Into<String>) -> Self {
-        let why = why.into();
-        let parts = vec![(Part::attribute(name), why.clone())];
-        Self { kind: Kind::Attribute(name), why, parts }
-    }
-
-    fn types(why: impl Into<String>) -> Self {
-        Self { kind: Kind::Types, why: why.into(), parts: Vec::new() }
-    }
-
-    /// Labels a part of the op; the first part is the primary one.
-    fn showing(mut self, part: Part, text: impl Into<String>) -> Self {
-        self.parts.push((part, text.into()));
-        self
-    }
-
-    /// The same violation, at an element of the attribute's list or at a field.
-    fn within(mut self, narrow: impl FnOnce(Part) -> Part) -> Self {
-        if let Some((part, _)) = self.parts.first_mut() {
-            *part = narrow(std::mem::take(part));
-        }
-        self
-    }
-}
-
-impl Violation {
-    /// What to report of the op that breaks its rule.
-    pub(super) fn diagnostic(&self, module: &Module, op: OpId) -> Diagnostic {
-        let operation = module.op(op);
-        let (op, at, why) = (module.op_name(op), module.span(op).name, &*self.why);
-        let mut diagnostic: Diagnostic = match self.kind {
-            Kind::Missing(attribute) => catalog::MissingAttribute { op, attribute, at }.into(),
-            Kind::Attribute(attribute) => catalog::InvalidAttribute { op, attribute, why, at }.into(),
-            Kind::OperandCount(arity) => {
-                let (expected, found) = (&*arity.describe(), operation.operands.len());
-                catalog::WrongOperandCount { op, expected, found, at }.into()
-            }
-            Kind::ResultCount(arity) => {
-                let (expected, found) = (&*arity.describe(), operation.results.len());
-                catalog::WrongResultCount { op, expected, found, at }.into()
-            }
-            Kind::Types => catalog::InvalidType { op, why, at }.into(),
-            Kind::TooLarge => catalog::TensorTooLarge { ty: why, at }.into(),
-        };
-        let mut parts = self.parts.iter().cloned();
-        if let Some((part, text)) = parts.next()
-            && let Some(first) = diagnostic.labels.first_mut()
-        {
-            (first.part, first.text) = (part, text);
-        }
-        parts.fold(diagnostic, |diagnostic, (part, text)| diagnostic.beside(part, text))
-    }
-}
 
 /// The types of the results; `None` if the rule does not determine them.
 pub(super) type Inferred = Result<SmallVec<[TensorType; 1]>, Violation>;
@@ -137,7 +43,7 @@ impl Arity {
         }
     }
 
-    fn describe(self) -> String {
+    pub(super) fn describe(self) -> String {
         match self {
             Exactly(count) => count.to_string(),
             AtLeast(count) => format!("at least {count}"),
@@ -203,14 +109,13 @@ pub fn check(module: &Module, op: OpId, diagnostics: &mut Diagnostics) {
 pub(super) fn verify(module: &Module, op: OpId) -> Result<(), Violation> {
     let Some(rule) = find(module.op(op).name) else { return Ok(()) };
     let operation = module.op(op);
-    let kind = if !rule.operands.holds(operation.operands.len()) {
-        Kind::OperandCount(rule.operands)
-    } else if !rule.results.holds(operation.results.len()) {
-        Kind::ResultCount(rule.results)
-    } else {
-        return broken(module, op, rule);
-    };
-    Err(Violation { kind, why: String::new(), parts: Vec::new() })
+    if !rule.operands.holds(operation.operands.len()) {
+        return Err(Violation::operand_count(rule.operands));
+    }
+    if !rule.results.holds(operation.results.len()) {
+        return Err(Violation::result_count(rule.results));
+    }
+    broken(module, op, rule)
 }
 
 fn broken(module: &Module, op: OpId, rule: &Rule) -> Result<(), Violation> {
@@ -229,8 +134,7 @@ fn broken(module: &Module, op: OpId, rule: &Rule) -> Result<(), Violation> {
         }
         let width = i64::try_from(ty.element.bytes()).unwrap_or(i64::MAX);
         if ty.is_static() && ty.count().and_then(|count| count.checked_mul(width)).is_none() {
-            let why = typing.describe(ty);
-            let violation = Violation { kind: Kind::TooLarge, why, parts: Vec::new() };
+            let violation = Violation::too_large(typing.describe(ty));
             return Err(violation.showing(part, "it has more than 2^63 - 1 bytes"));
         }
     }

@@ -131,19 +131,19 @@ pub(in crate::ops) fn slice(t: &Typing) -> Inferred {
         let (first, last) = (start.known(), limit.known());
         if first.is_some_and(|first| first < 0 || last.is_some_and(|last| first > last)) {
             let why = format!("dimension {axis} begins at {} and ends at {}", t.spell(start), t.spell(limit));
-            return Err(Violation::attribute("start_indices", why).within(|part| part.item(axis)));
+            return Err(Violation::attribute("start_indices", why).in_item(axis));
         }
         if let (Some(last), Some(size)) = (last, operand.dims[axis].known())
             && last > size
         {
             let why = format!("{last} is out of range for dimension {axis}");
             return Err(Violation::attribute("limit_indices", why)
-                .within(|part| part.item(axis))
+                .in_item(axis)
                 .showing(Part::OperandType(0), format!("dimension {axis} of this is {size}")));
         }
         if stride < 1 {
             let why = format!("{stride} is less than 1");
-            return Err(Violation::attribute("strides", why).within(|part| part.item(axis)));
+            return Err(Violation::attribute("strides", why).in_item(axis));
         }
         let sizes = &t.module.dim_exprs;
         dims.push(sizes.quotient_up(sizes.subtract(limit, start), Dim::Known(stride)));
@@ -187,7 +187,7 @@ pub(in crate::ops) fn pad(t: &Typing) -> Inferred {
     let interior = t.attributes().integers_of("interior_padding", rank)?;
     if let Some(index) = interior.iter().position(|&value| value < 0) {
         let why = format!("{} is negative", interior[index]);
-        return Err(Violation::attribute("interior_padding", why).within(|part| part.item(index)));
+        return Err(Violation::attribute("interior_padding", why).in_item(index));
     }
     let mut dims = Dims::new();
     for axis in 0..rank {

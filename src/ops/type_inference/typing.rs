@@ -1,9 +1,9 @@
 //! The queries of type rules.
 
-use super::{Inferred, Violation};
+use super::Inferred;
 use crate::diagnostic::Part;
 use crate::ir::{Dim, Dims, Element, Module, OpId, TensorType, TypeId, ValueId, stablehlo};
-use crate::ops::OpAttributes;
+use crate::ops::{OpAttributes, Violation};
 use smallvec::smallvec;
 
 /// An op being checked.
@@ -187,10 +187,9 @@ impl<'a> Typing<'a> {
             if found == 1 { "this has 1 number".to_owned() } else { format!("this has {found} numbers") };
         let dimensions =
             if rank == 1 { "this has 1 dimension".to_owned() } else { format!("this has {rank} dimensions") };
-        let mut violation = Violation::attribute(name, format!("expected {rank} dimensions, found {found}"))
-            .showing(Part::OperandType(index), dimensions);
-        violation.parts[0].1 = numbers;
-        violation
+        Violation::attribute(name, format!("expected {rank} dimensions, found {found}"))
+            .labelled(numbers)
+            .showing(Part::OperandType(index), dimensions)
     }
 
     // Regions.

@@ -78,8 +78,7 @@ fn windows(
         match sizes.iter().position(|size| size.known().is_some_and(|size| size < 1)) {
             Some(index) => {
                 let size = sizes[index].known().unwrap_or(0);
-                Err(Violation::attribute(name, format!("{size} is less than 1"))
-                    .within(|part| part.item(index)))
+                Err(Violation::attribute(name, format!("{size} is less than 1")).in_item(index))
             }
             None => Ok(sizes),
         }

@@ -58,8 +58,8 @@ impl Window {
         let list = |name: &'static str| -> Result<Vec<i64>, LowerError> {
             let values = cx.attributes(op).optional_integers(name)?.unwrap_or_else(|| vec![1; rank]);
             if values.len() != rank || values.iter().any(|&value| value < 1) {
-                let why = "expected a positive number for each dimension".into();
-                return Err(LowerError::Attribute { name, why });
+                let why = "expected a positive number for each dimension";
+                return Err(LowerError::attribute(name, why));
             }
             Ok(values)
         };
@@ -68,10 +68,10 @@ impl Window {
             None => std::iter::repeat_n(Dim::Known(0), 2 * rank).collect(),
         };
         if padding.len() != 2 * rank {
-            let why = "expected two numbers for each dimension".into();
-            return Err(LowerError::Attribute { name: "padding", why });
+            let why = "expected two numbers for each dimension";
+            return Err(LowerError::attribute("padding", why));
         }
-        cx.module.attribute(op, "window_dimensions").ok_or(LowerError::Missing("window_dimensions"))?;
+        cx.attributes(op).get("window_dimensions")?;
         Ok(Self {
             sizes: list("window_dimensions")?,
             strides: list("window_strides")?,

@@ -146,7 +146,7 @@ impl Symbolic {
             };
             if all.len() != length {
                 let why = format!("expected {length} numbers");
-                return Err(LowerError::Attribute { name, why });
+                return Err(LowerError::attribute(name, why));
             }
             Ok(all)
         };

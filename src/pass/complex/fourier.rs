@@ -16,6 +16,7 @@ use super::contraction::is_zero;
 use super::values::empty;
 use super::{LowerError, Rewrite, Row, Splitter, packed_type};
 use crate::ir::{Attribute, Dim, OpId, ValueId, hlo2onnx, stablehlo};
+use crate::ops::OpAttributes;
 
 pub(super) const ROWS: &[Row] = &[(stablehlo::FFT, Rewrite::Own(fft))];
 
@@ -53,10 +54,8 @@ impl Method {
 const MATRIX_LIMIT: i64 = 128;
 
 fn fft(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
-    let kind = cx.module.attribute(op, "fft_type").ok_or(LowerError::Missing("fft_type"))?;
-    let kind = cx.module.word(kind).unwrap_or_default().to_owned();
-    let lengths = cx.module.attribute(op, "fft_length").ok_or(LowerError::Missing("fft_length"))?;
-    let lengths = cx.module.integers(lengths).unwrap_or_default();
+    let attributes = OpAttributes::of(cx.module, op);
+    let (kind, lengths) = (attributes.word("fft_type")?.to_owned(), attributes.integers("fft_length")?);
     let (operand, result) = (cx.module.op(op).operands[0], cx.module.op(op).results[0]);
     let ty = cx.module.value_type(result);
     let (of_operand, of_result) = (cx.dims(operand), cx.dims(result));
@@ -69,7 +68,7 @@ fn fft(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
         return Err(LowerError::Dynamic("a dimension that `stablehlo.fft` transforms".to_owned()));
     }
     let axes: Vec<(usize, i64)> = (first..rank).zip(lengths).collect();
-    let (&(last, length), outer) = axes.split_last().ok_or(LowerError::Missing("fft_length"))?;
+    let (&(last, length), outer) = axes.split_last().ok_or(LowerError::missing("fft_length"))?;
     if of_result.contains(&Dim::Known(0)) {
         cx.needs_numbers(op)?;
         let packed = packed_type(cx.module, ty);

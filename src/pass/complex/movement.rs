@@ -159,7 +159,7 @@ pub(super) fn append_field(
     value: i64,
 ) -> Result<(), LowerError> {
     let Some(Attribute::Struct(kind, fields)) = cx.module.attribute(op, name).cloned() else {
-        return Err(LowerError::Missing(name));
+        return Err(LowerError::missing(name));
     };
     let key = cx.module.symbols.intern(field);
     let mut fields = fields;

@@ -75,7 +75,7 @@ fn terminator(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
 /// A splat becomes two splats; other constants have the same bytes in packed form.
 fn constant(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     let Some(Attribute::Dense(id)) = cx.module.attribute(op, "value") else {
-        return Err(LowerError::Missing("value"));
+        return Err(LowerError::missing("value"));
     };
     let Constant { ty, data } = cx.module.constant(*id).clone();
     let part = cx.result_part(op, 0)?;
@@ -135,8 +135,7 @@ fn part(cx: &mut Splitter, op: OpId, index: usize) -> Result<(), LowerError> {
 
 fn iota(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     let ty = cx.result_part(op, 0)?;
-    let dimension =
-        cx.module.attribute(op, "iota_dimension").ok_or(LowerError::Missing("iota_dimension"))?.clone();
+    let dimension = OpAttributes::of(cx.module, op).get("iota_dimension")?.clone();
     let re = cx.create(stablehlo::IOTA, &[]).attr("iota_dimension", dimension).of(ty);
     let im = cx.splat(ty, 0.0);
     cx.define_parts(op, 0, [re, im])
