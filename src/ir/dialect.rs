@@ -1,4 +1,4 @@
-//! The ops of each dialect that the compiler knows. A name that is not here does not compile.
+//! The ops of each dialect that the compiler knows. Other names do not compile.
 
 use super::op_name::{Class, OpName, Registered, dialects};
 
@@ -114,7 +114,7 @@ dialects! {
         RETURN = "func.return", Terminates;
     }
 
-    /// Ops of this compiler, which its passes make.
+    /// Internal ops that passes create.
     hlo2onnx as Hlo2Onnx {
         CHOLESKY = "hlo2onnx.cholesky";
         DFT = "hlo2onnx.dft";
@@ -134,7 +134,7 @@ dialects! {
         TRIANGULAR_SOLVE = "hlo2onnx.triangular_solve";
     }
 
-    /// Ops that MHLO alone has.
+    /// Ops of MHLO that StableHLO lacks.
     mhlo as Mhlo {
         ADD_DEPENDENCY = "mhlo.add_dependency";
         ASYNC_DONE = "mhlo.async_done";
@@ -438,7 +438,7 @@ dialects! {
         XOR = "stablehlo.xor", Elementwise;
     }
 
-    /// Ops of `tensor`, as far as shapes are made of them.
+    /// Ops of `tensor` that compute shapes.
     tensor as Tensor {
         CAST = "tensor.cast";
         COLLAPSE_SHAPE = "tensor.collapse_shape";

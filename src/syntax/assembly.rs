@@ -1,7 +1,7 @@
-//! What the clauses of each op's custom form mean as attributes of its generic form.
+//! Maps the clauses of each op's custom form to attributes of its generic form.
 //!
-//! The names are those of StableHLO's and CHLO's op definitions. An op that is not in the table is read in generic
-//! form only. The forms of several releases are side by side: a row takes any of its clauses in any order.
+//! The names are those of StableHLO's and CHLO's op definitions. An op that is not in the table is read in generic form
+//! only. A row covers the forms of several releases: it accepts any of its clauses in any order.
 
 use super::clauses::Kind;
 use super::mixed::Mixed;
@@ -14,7 +14,7 @@ use std::sync::LazyLock;
 pub(super) struct Row {
     /// The op's full name.
     pub op: OpName,
-    /// What its types say when they have no arrow.
+    /// The meaning of types without an arrow.
     pub types: Types,
     pub form: Form,
     /// `name = value` clauses: the word in the text, the attribute, and how the value is read.
@@ -26,19 +26,19 @@ pub(super) struct Row {
 /// How types without an arrow are distributed over operands and results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Types {
-    /// There must be an arrow.
+    /// An arrow is required.
     Arrow,
     /// One type for all operands and the one result.
     Same,
-    /// A type for each operand, which are those of the results too.
+    /// A type for each operand, which are also the types of the results.
     Each,
-    /// A type for each operand, and there are no results.
+    /// A type for each operand; no results.
     Operands,
-    /// The type of the one result, and there are no operands of their own type.
+    /// The type of the one result; no operands have another type.
     Result,
-    /// The complex type of the result, whose parts the operands are.
+    /// The complex type of the result; the operands are its parts.
     Complex,
-    /// The predicate's type, and that of the branches and the result.
+    /// The predicate's type, and the type of the branches and the result.
     Select,
 }
 
@@ -58,7 +58,7 @@ pub(super) enum Form {
     GetTupleElement,
     ManualComputation,
     Mesh,
-    /// One of `arith`, `tensor` and `shape`, which has its types in its own way.
+    /// An op of `arith`, `tensor` or `shape` with its own form of types.
     Mixed(Mixed),
     Reduce,
     ReducePrecision,
@@ -97,7 +97,7 @@ const fn mixed(op: OpName, form: Mixed) -> Row {
 
 use Types::{Arrow, Complex, Each, Operands, Result, Same, Select};
 
-/// The ops, sorted by name, but for those that are elementwise and have one type.
+/// The ops, sorted by name, except elementwise ones of a single type.
 const ROWS: &[Row] = &[
     mixed(arith::CMPI, Mixed::Compare),
     formed(arith::CONSTANT, Result, Form::Constant),
@@ -268,7 +268,7 @@ static TABLE: LazyLock<FxHashMap<&'static str, Row>> = LazyLock::new(|| {
     elementwise.chain(ROWS.iter().copied()).map(|row| (row.op.text(), row)).collect()
 });
 
-/// The row of an op. Within a function the dialect `func` may be left out.
+/// The row of an op. In a function the prefix `func.` is optional.
 pub(super) fn find(op: &str) -> Option<&'static Row> {
     let op = match op {
         "call" => func::CALL.text(),
