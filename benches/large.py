@@ -1,12 +1,12 @@
-"""A Flax model of some gigabytes: made, converted in each form that its weights can have, run, and timed against `cp`.
+"""Converts a Flax model of several gigabytes with each form of its weights, runs it, and compares the time with `cp`.
 
     pip install -r fixtures/requirements.txt
     cargo build --release
     python benches/large.py [--gigabytes 2.5] [--folder target/bench/large]
 
 Prints, for weights in a file (copied and referred to) and for weights in the text, the time of the conversion and of
-`cp` of everything that it reads, the peak of resident memory, and how far ONNX Runtime's result is from JAX's. Takes
-five times the size on the disk.
+`cp` of its inputs, the peak of resident memory, and the largest difference between ONNX Runtime's result and JAX's.
+Needs five times the size on disk.
 """
 
 import argparse
@@ -42,7 +42,7 @@ def path(keys):
 
 
 def make(folder, gigabytes):
-    """Writes the text, the weights, the text with the weights in it, and what JAX computes."""
+    """Writes the text, the weights, the text with the weights in it, and JAX's results."""
     model = Model(layers=round(gigabytes * 1e9 / (WIDTH * WIDTH * 4)))
     x = np.random.default_rng(0).normal(size=(4, WIDTH)).astype(np.float32)
     shapes = jax.eval_shape(model.init, jax.random.key(0), x)
@@ -60,7 +60,7 @@ def make(folder, gigabytes):
 
 
 def bake(text, arrays, to):
-    """Writes the text with constants in the place of its arguments but the last, as a program that closes over them has."""
+    """Writes the text with constants instead of all arguments but the last, like a program that closes over them."""
     head, arguments, rest = re.fullmatch(r"(.*func\.func public @main\()(.*?)(\) -> .*)", text, re.DOTALL).groups()
     arguments = re.split(r", (?=%arg\d+:)", arguments)
     signature, body = rest.split("{\n", 1)
@@ -97,7 +97,7 @@ def run(command):
 
 
 def measure(folder, output, inputs, options):
-    """The least of some runs, each behind one of `cp`, to new files."""
+    """The least time of several runs to new files, each after a run of `cp`."""
     converts, copies, peak = [], [], 0
     program = Path(__file__).parent.parent / "target/release/hlo2onnx"
     for _ in range(RUNS):
@@ -142,7 +142,7 @@ def main():
         [y] = session.run(None, {session.get_inputs()[0].name: data["x"]})
         difference = np.abs(y - data["y"]).max()
         print(
-            f"{name}: convert {convert:.2f} s, cp of what it reads {copy:.2f} s, ratio {convert / copy:.2f}, "
+            f"{name}: convert {convert:.2f} s, cp of its inputs {copy:.2f} s, ratio {convert / copy:.2f}, "
             f"peak {peak:.0f} MB, largest difference from JAX {difference:.1e}"
         )
         np.testing.assert_allclose(y, data["y"], rtol=1e-3, atol=1e-4)

@@ -1,7 +1,7 @@
-"""Makes the first inputs of the fuzz targets from the fixtures: `python fuzz/seeds.py [MOST_BYTES]` fills fuzz/corpus.
+"""Writes the seed inputs of the fuzz targets from the fixtures: `python fuzz/seeds.py [MOST_BYTES]` fills fuzz/corpus.
 
-Every case of a fixture is one input of `syntax` and `convert`; a file of weights is one of `weights`, and some texts,
-compressed, are those of `decompress`. Inputs longer than MOST_BYTES (4096) are left out: short ones are mutated faster.
+Every case of a fixture is an input of `syntax` and `convert`, files of weights are inputs of `weights`, and some compressed
+texts are inputs of `decompress`. Inputs longer than MOST_BYTES (4096) are omitted: short ones are mutated faster.
 """
 
 import gzip

@@ -1,6 +1,6 @@
-//! Real exports, each broken in one place: what the user reads is beside `fixtures/errors/models/breaks.toml`.
+//! Real exports, each broken in one place: the messages are next to `fixtures/errors/models/breaks.toml`.
 //!
-//! Whether a message is good is for people to judge; this holds that it names the fault, the place and the cure.
+//! People judge whether a message is good; this test checks that it names the fault, the location and the remedy.
 //! `BLESS=1 cargo test --test breaks` writes the texts.
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -77,11 +77,11 @@ fn messages_name_fault_place_and_cure() {
         let name = case.model.rsplit('/').next().unwrap();
         let source = Source::from_bytes(name, case.broken().into_bytes());
         let conversion = convert(&source, &Options::default());
-        assert!(conversion.model.is_none(), "{}: a model is made", case.name);
+        assert!(conversion.model.is_none(), "{}: it converts", case.name);
         let sorted = conversion.diagnostics.sorted();
         let first = sorted.iter().find(|diagnostic| diagnostic.severity() == Severity::Error).unwrap();
         let text = render(&conversion.diagnostics, &source, &|_| None, Style::PLAIN);
-        // What one slip leads to is one message, or a few.
+        // One mistake causes one message, or a few.
         let errors = conversion.diagnostics.grouped().len();
         let lacking: Vec<&String> =
             case.names.iter().filter(|name| !unwrapped(&text).contains(*name)).collect();
@@ -95,7 +95,7 @@ fn messages_name_fault_place_and_cure() {
     assert!(problems.is_empty(), "{}", problems.join("\n\n"));
 }
 
-/// The text without the breaks that fit it into the width.
+/// The text without line breaks that wrap it.
 fn unwrapped(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().filter(|word| *word != "|").collect();
     words.join(" ")

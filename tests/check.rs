@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::{env, fs};
 
-/// A page is never longer, whatever the texts are.
+/// The limit on the length of a page.
 const LONGEST_PAGE: usize = 2_000_000;
 
 const ADDS: &str = r#"module {
@@ -30,7 +30,7 @@ const WITH_MODULES: &str = r#"module {
 }
 "#;
 
-/// Names as a text could have them to break out of a page.
+/// Names that try to inject markup into the page.
 const HOSTILE: &str = r#"module {
   func.func public @main(%x: tensor<4xf32> loc("<script>alert('in')</script>")) -> (tensor<4xf32> {jax.result_info = "result['</style><img src=x onerror=alert(1)>']"}) {
     %0 = stablehlo.custom_call @"<script>alert(1)</script>\" onload=\"alert(2)"(%x) : (tensor<4xf32>) -> tensor<4xf32> loc("jit(f)/<b>Model</b>/<iframe srcdoc='x'>/add"("</pre><script>alert(3)</script>.py":1:1))
@@ -56,7 +56,7 @@ fn page(texts: &[&str]) -> String {
 
 fn fixture(path: &str) -> String {
     let path = format!("{}/fixtures/{path}", env!("CARGO_MANIFEST_DIR"));
-    fs::read_to_string(path).expect("the fixture is there")
+    fs::read_to_string(path).expect("the fixture exists")
 }
 
 fn run(arguments: &[&str]) -> Output {
@@ -100,7 +100,7 @@ fn weights_are_listed_in_the_modules_of_their_ops() {
         report.modules.iter().map(|row| (&*row.path, row.depth, row.parameters)).collect();
     assert_eq!(rows, [("Model", 0, 8), ("Model/Dense_0", 1, 6), ("Model/Dense_1", 1, 2)]);
     assert_eq!((report.parameters, report.weight_bytes), (8, 32));
-    // A weight that is an argument is not listed as an input once more.
+    // A weight that is an argument is not also listed as an input.
     assert_eq!(report.inputs.iter().map(|input| &*input.name).collect::<Vec<_>>(), ["x"]);
 }
 
@@ -119,7 +119,7 @@ fn symbolic_sizes_have_their_names() {
 }
 
 #[test]
-fn ops_that_errors_point_at_are_counted() {
+fn ops_with_errors_are_counted() {
     let report = check(HOSTILE);
     assert_eq!((report.verdict, report.opset, report.counts.error), (Verdict::Refused, None, 1));
     let call =
@@ -155,7 +155,7 @@ fn json_is_one_object_with_a_summary() {
 }
 
 #[test]
-fn the_text_ends_with_all_files_together() {
+fn the_text_ends_with_a_summary_of_all_files() {
     let output =
         run(&["check", "fixtures/models/pytree/model.debug.mlir", "fixtures/models/demo/model.debug.mlir"]);
     let text = String::from_utf8_lossy(&output.stdout);
@@ -166,13 +166,13 @@ fn the_text_ends_with_all_files_together() {
 }
 
 #[test]
-fn weights_are_held_against_the_arguments() {
+fn weights_are_checked_against_the_arguments() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/models/transformer");
     let (text, weights) = (format!("{folder}/model.args.mlir"), format!("{folder}/weights.safetensors"));
     let bound = run(&["check", &text, "--weights", &weights]);
     let said = String::from_utf8_lossy(&bound.stdout);
     assert!(bound.status.success() && said.contains("inputs     args/0: i32[2, 7] ("), "{said}");
-    // Another file has none of them.
+    // Another file contains none of them.
     let other = format!("{folder}/io.safetensors");
     let unbound = run(&["check", &text, "--weights", &other]);
     assert_eq!(unbound.status.code(), Some(1));
@@ -184,13 +184,13 @@ fn weights_are_held_against_the_arguments() {
 }
 
 #[test]
-fn the_page_is_written_where_it_is_asked_for() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+fn the_page_is_written_to_the_requested_path() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("report.html");
     let shown = path.to_string_lossy().into_owned();
     let output = run(&["check", "fixtures/models/pytree/model.debug.mlir", "--html", &shown]);
     assert_eq!(output.status.code(), Some(0));
-    assert_well_formed(&fs::read_to_string(&path).expect("the page is there"));
+    assert_well_formed(&fs::read_to_string(&path).expect("the page exists"));
     let nowhere = folder.path().join("none/report.html");
     let output =
         run(&["check", "fixtures/models/pytree/model.debug.mlir", "--html", &nowhere.to_string_lossy()]);
@@ -204,7 +204,7 @@ fn pages_are_well_formed_and_load_nothing() {
     let refused = fixture("errors/E0201_ten_at_once.mlir");
     for page in [page(&[ADDS]), page(&[&demo]), page(&[&demo, &refused, WITH_MODULES]), page(&[""])] {
         assert_well_formed(&page);
-        // The one exception names the policy that forbids every load.
+        // The one exception is the policy that forbids every load.
         assert_eq!(page.matches("http").count(), 1);
         assert!(page.contains("http-equiv=\"Content-Security-Policy\" content=\"default-src 'none';"));
         for loading in [" src=", "url(", "@import", "<link", "fetch(", "import("] {
@@ -221,7 +221,7 @@ fn hostile_names_are_text() {
     assert_well_formed(&page);
     assert_eq!(page.matches("<script").count(), 1, "only the page's own script");
     for tag in ["<img", "<iframe", "<b>Model"] {
-        assert!(!page.contains(tag), "{tag} got through");
+        assert!(!page.contains(tag), "{tag} is not escaped");
     }
     for shown in ["&lt;script&gt;alert(1)", "&lt;b&gt;Model", "&lt;img src=x onerror"] {
         assert!(page.contains(shown), "{shown} is not shown");
@@ -229,7 +229,7 @@ fn hostile_names_are_text() {
 }
 
 #[test]
-fn large_texts_give_small_pages() {
+fn large_texts_make_small_pages() {
     let mut body = String::new();
     for index in 0..2500 {
         let operand = if index == 0 { "x".to_owned() } else { (index - 1).to_string() };
@@ -254,7 +254,7 @@ fn large_texts_give_small_pages() {
 }
 
 #[test]
-fn the_same_texts_give_the_same_page() {
+fn the_same_texts_make_the_same_page() {
     let demo = fixture("models/demo/model.debug.mlir");
     assert!(page(&[&demo, HOSTILE]) == page(&[&demo, HOSTILE]));
 }
@@ -266,7 +266,7 @@ fn unreadable_inputs_are_refused() {
     assert_eq!((report.verdict, report.problems.len()), (Verdict::Refused, 0));
 }
 
-/// Every element is closed in its turn, no attribute stands twice in a tag, and no id twice in the page.
+/// Elements are closed in order, a tag has no attribute twice, and the page no id twice.
 fn assert_well_formed(page: &str) {
     const VOID: [&str; 4] = ["meta", "input", "br", "rect"];
     let mut ids = std::collections::BTreeSet::new();
@@ -285,7 +285,7 @@ fn assert_well_formed(page: &str) {
         assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()), "<{tag}>");
         assert_eq!(tag.matches('"').count() % 2, 0, "<{tag}>");
         if let Some(id) = tag.split(" id=\"").nth(1).and_then(|rest| rest.split('"').next()) {
-            assert!(ids.insert(id.to_owned()), "{id} is there twice");
+            assert!(ids.insert(id.to_owned()), "the id {id} occurs twice");
         }
         if matches!(name, "script" | "style") {
             let close = format!("</{name}>");
@@ -301,12 +301,12 @@ fn cut(text: &str) -> String {
     text.chars().take(80).collect()
 }
 
-/// The page in a real browser: no message on its console, and its script has run. It wants a Chromium in `CHROMIUM` or
-/// on the path: `cargo test --test check -- --ignored`. `SCREENSHOTS=folder` keeps what it looks like.
+/// Shows the page in a real browser: its console is empty, and its script has run. It needs Chromium, in `CHROMIUM` or
+/// on the path: `cargo test --test check -- --ignored`. `SCREENSHOTS=folder` keeps screenshots.
 #[test]
 #[ignore = "wants a Chromium"]
 fn a_browser_shows_the_page() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("report.html");
     let demo = fixture("models/demo/model.debug.mlir");
     fs::write(&path, page(&[&demo, HOSTILE, WITH_MODULES])).expect("the page can be written");
@@ -330,7 +330,7 @@ fn a_browser_shows_the_page() {
 }
 
 fn chromium(arguments: &[&str]) -> Output {
-    let profile = tempfile::tempdir().expect("a folder can be made");
+    let profile = tempfile::tempdir().expect("a temporary folder");
     let program = env::var_os("CHROMIUM").unwrap_or_else(|| "chromium".into());
     Command::new(program)
         .args([
@@ -349,5 +349,5 @@ fn chromium(arguments: &[&str]) -> Output {
         .arg(format!("--user-data-dir={}", profile.path().display()))
         .args(arguments)
         .output()
-        .expect("Chromium runs; CHROMIUM says where it is")
+        .expect("Chromium runs; CHROMIUM is its path")
 }

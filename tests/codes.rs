@@ -1,10 +1,10 @@
-//! Holds every code of the catalog to its manual page: the example triggers the code and no other, the fixed one
-//! does not, and what is printed is in `fixtures/errors/codes`, as text and as JSON.
+//! Checks the manual page of every code: the example triggers that code and no other, the fixed example does not, and
+//! the output is in `fixtures/errors/codes`, as text and as JSON.
 //!
-//! An example is made of what a reader would do. A block of `mlir` is written to `model.mlir`; of a block of `python`
-//! the lines that write files and make folders are understood (`save_file({...}, "F")`, `open("F", "w").write("...")`);
-//! a block of `console` is run, and without one `hlo2onnx convert model.mlir`. The blocks after `Fixed:` replace those
-//! before. `BLESS=1 cargo test --test codes` writes what is printed, and docs/errors.md.
+//! An example does what a reader would do. A block of `mlir` is written to `model.mlir`; in a block of `python` the
+//! lines that write files and make folders are interpreted (`save_file({...}, "F")`, `open("F", "w").write("...")`); a
+//! block of `console` is run, and without one `hlo2onnx convert model.mlir`. The blocks after `Fixed:` replace those
+//! before. `BLESS=1 cargo test --test codes` writes the output and docs/errors.md.
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -22,11 +22,11 @@ use hlo2onnx::source::Source;
 use hlo2onnx::{Options, optimize};
 use libtest_mimic::{Arguments, Failed, Trial};
 
-/// Advice that every text without locations gets, which examples are for brevity.
+/// Advice on every text without locations, which examples omit for brevity.
 const NO_LOCATIONS: &str = "A0601";
 /// The fixed command writes more than 2 GiB.
 const TOO_LARGE_TO_MEND: &str = "E0403";
-/// A fault of a pass, which no text triggers: a pass that is broken on purpose does.
+/// A fault of a pass, which no text triggers. A pass that is broken on purpose triggers it.
 const FAULT_OF_A_PASS: &str = "E0115";
 
 fn main() -> ExitCode {
@@ -98,11 +98,12 @@ fn run(blocks: &[Block], at: &Path, extra: &[&str]) -> Result<Printed, String> {
             "mlir" => fs::write(at.join("model.mlir"), &block.text).map_err(|error| error.to_string())?,
             "console" => command = block.text.trim().trim_start_matches("$ ").to_owned(),
             "python" => block.text.lines().try_for_each(|line| python(line, at))?,
-            other => return Err(format!("a block of `{other}`")),
+            other => return Err(format!("unexpected block of `{other}`")),
         }
     }
-    let arguments =
-        command.strip_prefix("hlo2onnx ").ok_or_else(|| format!("`{command}` is another program"))?;
+    let arguments = command
+        .strip_prefix("hlo2onnx ")
+        .ok_or_else(|| format!("`{command}` is not a command of hlo2onnx"))?;
     let output: Output = Command::new(env!("CARGO_BIN_EXE_hlo2onnx"))
         .args(arguments.split_whitespace())
         .args(extra)
@@ -115,7 +116,7 @@ fn run(blocks: &[Block], at: &Path, extra: &[&str]) -> Result<Printed, String> {
     Ok(Printed { command, status, stdout: text(output.stdout)?, stderr: text(output.stderr)? })
 }
 
-/// Does what a Python line does, as far as it writes files.
+/// Does what a Python line does, if it writes files.
 fn python(line: &str, at: &Path) -> Result<(), String> {
     let text = |error: std::io::Error| error.to_string();
     let quoted = |text: &str| text.split('"').nth(1).unwrap_or_default().to_owned();
@@ -131,7 +132,7 @@ fn python(line: &str, at: &Path) -> Result<(), String> {
     let path = at.join(quoted(rest));
     let content = content.strip_suffix(')').ok_or("the end is expected")?;
     if content == "exported.mlir_module_serialized" {
-        // What the bytecode of MLIR begins with.
+        // The beginning of MLIR bytecode.
         return fs::write(path, b"ML\xefR\x01StableHLO_v1.0.0\0").map_err(text);
     }
     if content == "exported.mlir_module()" {
@@ -163,7 +164,7 @@ fn save(tensors: &str, path: &Path) -> Result<(), String> {
         header.insert(name.to_owned(), entry);
     }
     let mut header = serde_json::Value::Object(header).to_string();
-    // As the library does it, so that the elements are at multiples of their size.
+    // Padded as by the library, so that the offsets of elements are multiples of their size.
     header += &" ".repeat(header.len().next_multiple_of(8) - header.len());
     let write = || -> std::io::Result<()> {
         let mut file = File::create(path)?;
@@ -172,7 +173,7 @@ fn save(tensors: &str, path: &Path) -> Result<(), String> {
         if tensors.contains("arange") {
             (0..16u8).try_for_each(|number| file.write_all(&f32::from(number).to_le_bytes()))?;
         }
-        // The rest is zeros that take no room: only that there are so many bytes counts.
+        // The rest is a hole of zeros, which takes no disk space: only the length matters.
         file.set_len(8 + header.len() as u64 + end)
     };
     write().map_err(|error| error.to_string())
@@ -203,12 +204,12 @@ fn check(code: Code) -> Result<(), String> {
     let failed = code.as_str().starts_with('E');
     if found != BTreeSet::from([code.to_string()]) || (printed.status == 1) != failed {
         return Err(format!(
-            "the example gives {found:?} and the status {}:\n{}",
+            "the example reports {found:?} with the status {}:\n{}",
             printed.status, printed.stderr
         ));
     }
     if failed && ["model.onnx", "model.onnx.data"].iter().any(|name| at.path().join(name).exists()) {
-        return Err("a model was written in spite of an error".into());
+        return Err("a model was written despite an error".into());
     }
     let text = format!("$ {}\n{}[status {}]\n", printed.command, printed.stderr, printed.status);
     let mut problems: Vec<String> = Vec::new();
@@ -230,19 +231,19 @@ fn check(code: Code) -> Result<(), String> {
     if problems.is_empty() { Ok(()) } else { Err(problems.join("\n")) }
 }
 
-/// The example, fixed: its files stay, and its command without one in the fixed blocks.
+/// The fixed example: it keeps the files, and the command unless the fixed blocks have one.
 fn with(example: Vec<Block>, fixed: Vec<Block>) -> Vec<Block> {
     example.into_iter().chain(fixed).collect()
 }
 
-/// What passes say of the example, as text where no command prints it, and as JSON.
+/// The diagnostics of passes on the example, as text and as JSON.
 fn by_passes(code: Code, example: &[Block], passes: &[Pass]) -> Result<(), String> {
     let text = example.iter().find(|block| block.language == "mlir").ok_or("the page has no text")?;
     let source = Source::from_bytes("model.mlir", text.text.clone().into_bytes());
     let (_, diagnostics): (String, Diagnostics) = optimize(&source, passes, &Options::default());
     let found: BTreeSet<Code> = diagnostics.iter().map(|diagnostic| diagnostic.code()).collect();
     if found != BTreeSet::from([code]) {
-        return Err(format!("the passes give {found:?}"));
+        return Err(format!("the passes report {found:?}"));
     }
     let json =
         serde_json::to_string_pretty(&json::report(&diagnostics, &source)).map_err(|e| e.to_string())?;
@@ -253,7 +254,7 @@ fn by_passes(code: Code, example: &[Block], passes: &[Pass]) -> Result<(), Strin
     expect(&folder().join(format!("{code}.txt")), &render(&diagnostics, &source, &|_| None, Style::PLAIN))
 }
 
-/// Leaves blocks that do not end.
+/// Removes the terminators of blocks.
 fn take_terminator(module: &mut Module, _: &mut Context) {
     let entry =
         hlo2onnx::pass::entry(module).and_then(|entry| module.entry_block(module.function(entry).body));
@@ -262,7 +263,7 @@ fn take_terminator(module: &mut Module, _: &mut Context) {
     }
 }
 
-/// No file is there for a code that is not.
+/// Every file belongs to a code.
 fn check_files() -> Result<(), String> {
     let known: BTreeSet<String> =
         Code::all().flat_map(|code| [format!("{code}.txt"), format!("{code}.json")]).collect();
@@ -272,7 +273,7 @@ fn check_files() -> Result<(), String> {
     if there == known {
         return Ok(());
     }
-    Err(format!("fixtures/errors/codes has too many or too few: {:?}", there.symmetric_difference(&known)))
+    Err(format!("fixtures/errors/codes has missing or extra files: {:?}", there.symmetric_difference(&known)))
 }
 
 /// Compares with a file, or writes it if requested.

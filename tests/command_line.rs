@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-/// Two unsupported ops, one of them a Python file; an attribute and a type that are wrong.
+/// Two unsupported ops, one of them from a Python file; a wrong attribute and a wrong type.
 const TEXT: &str = r#"
 #loc1 = loc("/elsewhere/project/pkg/model.py":3:11 to 3:22)
 #loc2 = loc("/usr/lib/python3/site-packages/flax/linen/module.py":9:1)
@@ -20,7 +20,7 @@ module @jit_f {
 }
 "#;
 
-/// Variables of the environment that change what is printed.
+/// Environment variables that change the output.
 const VARIABLES: [&str; 9] = [
     "COLUMNS",
     "TERM",
@@ -48,13 +48,13 @@ fn run(folder: &Path, arguments: &[&str]) -> Output {
 
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
-    fs::write(folder.path().join("model.mlir"), TEXT).expect("it is written");
+    fs::write(folder.path().join("model.mlir"), TEXT).expect("the file is written");
     let package = folder.path().join("src/pkg");
     fs::create_dir_all(&package).expect("a folder");
     fs::write(package.join("model.py"), "class Net:\n  def __call__(self, x):\n    return x + infeed(x)\n")
-        .expect("it is written");
-    // Of the same name, and nearer to the root.
-    fs::write(folder.path().join("src/model.py"), "\n\nwrong\n").expect("it is written");
+        .expect("the file is written");
+    // A file of the same name, nearer to the root.
+    fs::write(folder.path().join("src/model.py"), "\n\nwrong\n").expect("the file is written");
     folder
 }
 
@@ -63,7 +63,7 @@ fn utf8(bytes: &[u8]) -> &str {
 }
 
 #[test]
-fn the_line_of_python_is_found_below_the_source_root() {
+fn the_python_line_is_found_below_the_source_root() {
     let folder = folder();
     for command in ["check", "convert"] {
         let output = run(folder.path(), &[command, "model.mlir", "--source-root", "src"]);
@@ -74,7 +74,7 @@ fn the_line_of_python_is_found_below_the_source_root() {
         assert!(text.contains("in Net.__call__"), "{text}");
         assert!(text.contains("python: through 1 frame of flax"), "{text}");
         assert!(text.contains("module: Net/Dense_0"), "{text}");
-        // Away from a terminal there is neither color nor a frame of lines.
+        // Output that does not go to a terminal has neither color nor a frame of lines.
         assert!(text.is_ascii() && !text.contains('\u{1b}'), "{text}");
     }
     let output = run(folder.path(), &["check", "model.mlir"]);
@@ -91,10 +91,7 @@ fn a_file_of_that_name_deeper_down_is_found() {
     let folder = folder();
     let output = run(folder.path(), &["check", "model.mlir", "--source-root", "."]);
     let text = utf8(&output.stderr);
-    assert!(
-        text.contains("src/pkg/model.py:3:12]"),
-        "the longest suffix counts, not the nearest file: {text}"
-    );
+    assert!(text.contains("src/pkg/model.py:3:12]"), "the longest suffix wins, not the nearest file: {text}");
 }
 
 #[test]
@@ -121,7 +118,7 @@ fn sarif_is_one_log_for_all_files() {
     let results = log["runs"][0]["results"].as_array().expect("results");
     let of = |code: &str| results.iter().filter(|result| result["ruleId"] == code).collect::<Vec<_>>();
     assert_eq!(of("E0201").len(), 2);
-    assert_eq!(of("E0402").len(), 1, "a file that cannot be read is a result as well: {log}");
+    assert_eq!(of("E0402").len(), 1, "a file that cannot be read is a result too: {log}");
     let python = &of("E0201")[0]["relatedLocations"][0];
     assert_eq!(python["physicalLocation"]["artifactLocation"]["uri"], "src/pkg/model.py");
     assert_eq!(of("E0201")[0]["locations"][0]["logicalLocations"][0]["fullyQualifiedName"], "Net/Dense_0");
@@ -144,10 +141,10 @@ fn github_commands_are_lines() {
 }
 
 #[test]
-fn a_model_on_standard_output_is_alone_there() {
+fn only_the_model_goes_to_standard_output() {
     let folder = folder();
     let identity = "func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {\n  return %x : tensor<4xf32>\n}\n";
-    fs::write(folder.path().join("identity.mlir"), identity).expect("it is written");
+    fs::write(folder.path().join("identity.mlir"), identity).expect("the file is written");
     let plain = run(folder.path(), &["convert", "identity.mlir", "-o", "-"]);
     assert_eq!(plain.status.code(), Some(0));
     for format in ["json", "sarif", "github"] {
@@ -157,7 +154,7 @@ fn a_model_on_standard_output_is_alone_there() {
 }
 
 #[test]
-fn a_dynamic_dimension_of_another_form_is_an_error_of_the_command_line() {
+fn a_malformed_dynamic_dimension_is_a_usage_error() {
     let folder = folder();
     for option in ["x", "x:0", "x=batch", "x:a=batch", "x:0=2b"] {
         let output = run(folder.path(), &["convert", "model.mlir", "--dynamic", option]);
@@ -167,7 +164,7 @@ fn a_dynamic_dimension_of_another_form_is_an_error_of_the_command_line() {
 }
 
 #[test]
-fn ops_that_mix_rows_are_shown_with_their_line_of_python() {
+fn ops_that_mix_rows_are_shown_with_their_python_line() {
     let folder = folder();
     let text = r##"
 module {
@@ -179,7 +176,7 @@ module {
 #loc2 = loc("pkg/model.py":3:11 to :24)
 #loc3 = loc("jit(apply)/Net/rev"(#loc2))
 "##;
-    fs::write(folder.path().join("rows.mlir"), text).expect("it is written");
+    fs::write(folder.path().join("rows.mlir"), text).expect("the file is written");
     for command in ["check", "convert"] {
         let output =
             run(folder.path(), &[command, "rows.mlir", "--dynamic", "x:0=batch", "--source-root", "src"]);
@@ -193,7 +190,7 @@ module {
     assert!(utf8(&output.stdout).contains("tensor<2x?xf32>"), "{output:?}");
 }
 
-/// An input, two variables, and advice, which is that NaN may be lost.
+/// An input, two variables, and the advice that NaN may be lost.
 const NET: &str = r#"
 func.func public @main(%w: tensor<4xf32> loc("variables['params']['Dense_0']['kernel']"), %b: tensor<4xf32> loc("variables['params']['Dense_0']['bias']"), %x: tensor<4x4xf32> loc("x")) -> (tensor<4xf32> {jax.result_info = "result"}) {
   %low = stablehlo.constant dense<0xFF800000> : tensor<f32>
@@ -207,14 +204,14 @@ func.func public @main(%w: tensor<4xf32> loc("variables['params']['Dense_0']['ke
 /// A folder with `net.mlir`, and files of tensors of four elements.
 fn net(files: &[(&str, &[&str])]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
-    fs::write(folder.path().join("net.mlir"), NET).expect("it is written");
+    fs::write(folder.path().join("net.mlir"), NET).expect("the file is written");
     for (file, names) in files {
         let data: Vec<u8> =
             [1.0f32, 2.0, 3.0, 4.0].iter().flat_map(|element| element.to_le_bytes()).collect();
         let view = || safetensors::tensor::TensorView::new(safetensors::Dtype::F32, vec![4], &data);
         let views = names.iter().map(|name| (*name, view().expect("four elements")));
         let bytes = safetensors::serialize(views, None).expect("safetensors");
-        fs::write(folder.path().join(file), bytes).expect("it is written");
+        fs::write(folder.path().join(file), bytes).expect("the file is written");
     }
     folder
 }
@@ -224,7 +221,7 @@ fn printed(output: &Output) -> String {
     format!("{}{}", utf8(&output.stdout), utf8(&output.stderr))
 }
 
-/// The lines of a diagnostic together, without the frame.
+/// The lines of a diagnostic joined, without the frame.
 fn joined(text: &str) -> String {
     text.split_whitespace().filter(|word| *word != "|").collect::<Vec<_>>().join(" ")
 }
@@ -326,16 +323,16 @@ fn colors_follow_the_option_and_the_environment() {
 }
 
 #[test]
-fn a_compressed_text_gives_a_model_of_its_name() {
+fn a_compressed_text_becomes_a_model_of_its_name() {
     let folder = net(&[]);
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    packed.write_all(NET.as_bytes()).expect("memory takes it");
-    let packed = packed.finish().expect("memory takes it");
-    fs::write(folder.path().join("net.mlir.gz"), packed).expect("it is written");
+    packed.write_all(NET.as_bytes()).expect("writing to memory succeeds");
+    let packed = packed.finish().expect("writing to memory succeeds");
+    fs::write(folder.path().join("net.mlir.gz"), packed).expect("the file is written");
     assert_eq!(run(folder.path(), &["convert", "net.mlir.gz"]).status.code(), Some(0));
     let bytes = fs::read(folder.path().join("net.onnx")).expect("net.onnx is written");
     assert_eq!(bytes, run(folder.path(), &["convert", "net.mlir", "-o", "-"]).stdout);
-    // What is decompressed counts.
+    // The limit applies to the decompressed bytes.
     let output = run(folder.path(), &["convert", "net.mlir.gz", "--max-input-bytes", "300"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(utf8(&output.stderr).contains("E0413"), "{output:?}");
@@ -354,7 +351,7 @@ fn a_closed_pipe_ends_a_command_and_a_full_disk_is_an_error() {
         assert_eq!(output.status.code(), Some(0), "{arguments:?}: {output:?}");
         assert!(!utf8(&output.stderr).contains("error"), "{arguments:?}: {output:?}");
 
-        let full = File::options().write(true).open("/dev/full").expect("it takes nothing");
+        let full = File::options().write(true).open("/dev/full").expect("/dev/full opens");
         let output = command(folder.path(), arguments).stdout(full).output().expect("the binary runs");
         assert_eq!(output.status.code(), Some(1), "{arguments:?}: {output:?}");
         assert!(utf8(&output.stderr).contains("No space left"), "{arguments:?}: {output:?}");
@@ -365,13 +362,13 @@ fn a_closed_pipe_ends_a_command_and_a_full_disk_is_an_error() {
 fn stored(name: &str, bytes: &[u8]) -> Vec<u8> {
     let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     let options = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
-    archive.start_file(name, options).expect("memory takes it");
-    archive.write_all(bytes).expect("memory takes it");
-    archive.finish().expect("memory takes it").into_inner()
+    archive.start_file(name, options).expect("writing to memory succeeds");
+    archive.write_all(bytes).expect("writing to memory succeeds");
+    archive.finish().expect("writing to memory succeeds").into_inner()
 }
 
 #[test]
-fn files_that_are_not_weights_are_named() {
+fn files_that_are_not_weights_are_identified() {
     let folder = net(&[]);
     let mut damaged = b"\x93NUMPY\x01\0\x76\0".to_vec();
     let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (4,), }";
@@ -398,10 +395,10 @@ fn files_that_are_not_weights_are_named() {
     fs::create_dir(folder.path().join("folder")).expect("a folder");
     let orbax = folder.path().join("orbax");
     fs::create_dir(&orbax).expect("a folder");
-    fs::write(orbax.join("_METADATA"), "").expect("it is written");
+    fs::write(orbax.join("_METADATA"), "").expect("the file is written");
     let folders = [("it is a folder", "folder"), ("it is an Orbax checkpoint", "orbax")];
     let written = files.iter().map(|(words, bytes)| {
-        fs::write(folder.path().join("weights"), bytes).expect("it is written");
+        fs::write(folder.path().join("weights"), bytes).expect("the file is written");
         (*words, "weights")
     });
     for (words, path) in written.chain(folders) {

@@ -1,4 +1,4 @@
-//! `--dynamic`: what the options may name, and what the model is for other sizes than those of the text.
+//! `--dynamic`: valid names, and the model at other sizes than those of the text.
 
 mod support;
 
@@ -8,10 +8,10 @@ use hlo2onnx::{Options, convert};
 use support::value::{self, Tensor};
 use support::{graph_text, runtime};
 
-/// The model of a text with these dimensions dynamic, or the codes and messages of what is wrong.
+/// The model of a text with these dimensions dynamic, or the codes and messages of the errors.
 fn model(text: &str, dynamic: &[&str], input_names: &[&str]) -> Result<Vec<u8>, Vec<String>> {
     let source = Source::from_bytes("test", text.as_bytes().to_vec());
-    let dynamic = dynamic.iter().map(|text| text.parse().expect("the option is of its form")).collect();
+    let dynamic = dynamic.iter().map(|text| text.parse().expect("the option is well-formed")).collect();
     let input_names = input_names.iter().map(|&name| name.to_owned()).collect();
     let conversion = convert(&source, &Options { dynamic, input_names, ..Options::default() });
     match &conversion.model {
@@ -43,7 +43,7 @@ fn numbers(tensor: &Tensor) -> Vec<f32> {
         .collect()
 }
 
-/// Attention over three places, whose rows are merged for a product with weights, and a bias that is the same for all.
+/// Attention over three positions, whose rows are merged for a product with weights, and a bias shared by all rows.
 const TEXT: &str = r#"
 module {
   func.func public @main(%arg0: tensor<2x3x2xf32> loc("x"), %arg1: tensor<2x3xi1> loc("mask")) -> (tensor<2x3x2xf32> {jax.result_info = "y"}) {
@@ -67,7 +67,7 @@ module {
 #[test]
 fn each_row_equals_the_static_model() {
     let fixed = model(TEXT, &[], &[]).expect("it converts");
-    let dynamic = model(TEXT, &["x:0=batch"], &[]).expect("its rows stay apart");
+    let dynamic = model(TEXT, &["x:0=batch"], &[]).expect("its rows are independent");
     assert_eq!(head(&dynamic), "graph (float[batch,3,2] x, bool[batch,3] mask) => (float[batch,3,2] y)");
     let x = ["1 2 3 4 5 6", "-1 0.5 2 -2 0 1", "0.25 3 1 1 -4 2"];
     let mask = ["true false true", "true true false", "false true true"];
@@ -86,7 +86,8 @@ fn each_row_equals_the_static_model() {
     assert_ne!(first[..6], first[6..]);
 }
 
-/// Each row is read and written at a place of its own, as `x[jnp.arange(2), i]` and `x.at[jnp.arange(2), i].add(1)` print it.
+/// Each row is read and written at its own position, as `x[jnp.arange(2), i]` and `x.at[jnp.arange(2), i].add(1)`
+/// print.
 const OWN: &str = r#"
 func.func public @main(%arg0: tensor<2x3xf32>, %arg1: tensor<2xi32>) -> (tensor<2xf32>, tensor<2x3xf32>) {
   %rows = stablehlo.iota dim = 0 : tensor<2xi32>
@@ -111,9 +112,9 @@ func.func public @main(%arg0: tensor<2x3xf32>, %arg1: tensor<2xi32>) -> (tensor<
 "#;
 
 #[test]
-fn places_of_each_row_itself_are_a_batch() {
+fn positions_in_the_same_row_are_a_batch() {
     let fixed = model(OWN, &[], &[]).expect("it converts");
-    let dynamic = model(OWN, &["arg0:0=batch"], &[]).expect("its rows stay apart");
+    let dynamic = model(OWN, &["arg0:0=batch"], &[]).expect("its rows are independent");
     for model in [&fixed, &dynamic] {
         let found = run(model, &["f32[2,3] 1 2 3 4 5 6", "i32[2] 2 0"]);
         assert_eq!(numbers(&found[0]), [3.0, 4.0]);
@@ -125,8 +126,8 @@ fn places_of_each_row_itself_are_a_batch() {
 }
 
 #[test]
-fn no_rows_give_none() {
-    let dynamic = model(TEXT, &["x:0=batch"], &[]).expect("its rows stay apart");
+fn an_empty_batch_has_an_empty_result() {
+    let dynamic = model(TEXT, &["x:0=batch"], &[]).expect("its rows are independent");
     assert_eq!(run(&dynamic, &["f32[0,3,2]", "i1[0,3]"])[0].dims, [0, 3, 2]);
 }
 
@@ -145,7 +146,7 @@ fn inputs_have_the_names_of_the_model() {
 #[test]
 fn missing_inputs_are_errors() {
     let refused = |dynamic: &[&str]| {
-        let errors = model(TEXT, dynamic, &[]).expect_err("it does not fit");
+        let errors = model(TEXT, dynamic, &[]).expect_err("it does not match");
         assert_eq!(errors.len(), 1, "{errors:?}");
         errors[0].replacen("E0404: `--dynamic` does not match the function: ", "", 1)
     };
@@ -160,13 +161,13 @@ fn a_dimension_that_is_symbolic_stays_so() {
       %0 = stablehlo.negate %x : tensor<?x4xf32>
       return %0 : tensor<?x4xf32>
     }";
-    let why = |dynamic: &str| model(text, &[dynamic], &[]).expect_err("it does not fit").concat();
+    let why = |dynamic: &str| model(text, &[dynamic], &[]).expect_err("it does not match").concat();
     assert!(why("arg0:0=b").ends_with("dimension 0 of `arg0` is already symbolic"));
     assert!(why("arg1:0=b").contains("dimension 0 of `arg1` has size 0"));
     assert!(model(text, &["arg0:1=b"], &[]).is_ok());
 }
 
-/// Batch norms take statistics of the batch in training alone, so the way out is another mode of the layer.
+/// Batch norms use statistics of the batch only in training, so the remedy is another mode of the layer.
 #[test]
 fn batch_norms_in_training_are_named() {
     let of = |place: &str| {
@@ -180,7 +181,7 @@ fn batch_norms_in_training_are_named() {
     };
     let help = |place: &str| {
         let source = Source::from_bytes("test", of(place).into_bytes());
-        let dynamic = vec!["arg0:0=batch".parse().expect("the option is of its form")];
+        let dynamic = vec!["arg0:0=batch".parse().expect("the option is well-formed")];
         let conversion = convert(&source, &Options { dynamic, ..Options::default() });
         let errors: Vec<_> = conversion.diagnostics.errors().collect();
         assert_eq!(errors.len(), 1, "{errors:#?}");

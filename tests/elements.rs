@@ -1,10 +1,10 @@
 //! Every elementwise op on all pairs of special points against XLA's results.
 //!
-//! `fixtures/elements.py` writes the programs and values in `fixtures/elements`. A result has to be NaN, an infinity or a
-//! zero of the same sign where XLA's is, and else within a few units in the last place. XLA on the CPU takes subnormal
-//! numbers for zeros, and ONNX Runtime computes with them: points with a subnormal operand are left out, and a result
-//! below the normal numbers counts as zero. `fixtures/elements/differences.toml` says how many other points may differ
-//! for an op and a type, and why; docs/elements.md shows that list, which `BLESS=1` writes.
+//! `fixtures/elements.py` writes the programs and values in `fixtures/elements`. A result must be NaN, an infinity or a
+//! zero of the same sign where XLA's is, and otherwise within a few units in the last place. XLA on the CPU treats
+//! subnormal numbers as zeros, but ONNX Runtime computes with them: points with a subnormal operand are omitted, and a
+//! subnormal result counts as zero. `fixtures/elements/differences.toml` lists how many other points may differ for an
+//! op and a type, and why; docs/elements.md shows that list, which `BLESS=1` writes.
 
 #![allow(clippy::panic, reason = "a test fails by it")]
 
@@ -28,7 +28,7 @@ struct Difference {
     ops: Vec<String>,
     /// The number of points that may differ, by element type.
     types: BTreeMap<String, usize>,
-    /// Which they are.
+    /// A description of the points.
     points: String,
     why: String,
 }
@@ -43,7 +43,7 @@ fn path(file: &str) -> String {
 }
 
 fn differences() -> Vec<Difference> {
-    let text = fs::read_to_string(path("fixtures/elements/differences.toml")).expect("the list is there");
+    let text = fs::read_to_string(path("fixtures/elements/differences.toml")).expect("the list exists");
     toml::from_str::<Differences>(&text).expect("the list can be read").difference
 }
 
@@ -55,12 +55,12 @@ fn shape(text: &str) -> (Element, usize) {
     (Element::parse(element).expect("an element type"), count.parse().expect("a size"))
 }
 
-/// The types in a list that is written between parentheses, of which a complex type has no comma.
+/// The types in a list between parentheses; complex types contain no comma.
 fn shapes(list: &str) -> Vec<(Element, usize)> {
     list.split(", ").map(|part| shape(part.rsplit(": ").next().unwrap_or(part))).collect()
 }
 
-/// Takes the next tensor off the values, whose first bytes are together, then the second ones, and so on.
+/// Takes the next tensor off the values: the first bytes of all elements, then their second bytes, and so on.
 fn take(values: &mut &[u8], element: Element, count: usize) -> Tensor {
     let width = element.size();
     let (planes, rest) = values.split_at(width * count);
@@ -91,7 +91,7 @@ fn arguments(points: &Tensor) -> Vec<Tensor> {
     vec![points.clone(), left, right, middle, third]
 }
 
-/// The smallest normal number of the types that XLA has no smaller ones of, and what results may differ by.
+/// The smallest normal number, for types whose subnormal numbers XLA flushes, and the allowed difference of results.
 fn precision(element: Element) -> (f64, f64) {
     match element {
         Element::F16 => (0.0, 2e-3),
@@ -101,7 +101,7 @@ fn precision(element: Element) -> (f64, f64) {
     }
 }
 
-/// Whether a number is the expected one, or as near as results have to be.
+/// Whether a number is the expected one, or close enough.
 fn agrees(actual: Number, expected: Number, element: Element) -> bool {
     let (Number::Float(actual), Number::Float(expected)) = (actual, expected) else {
         return actual == expected;
@@ -110,7 +110,7 @@ fn agrees(actual: Number, expected: Number, element: Element) -> bool {
         return actual.is_nan() && expected.is_nan();
     }
     let (smallest, relative) = precision(element);
-    // XLA flushes what it computes from the smallest numbers, too.
+    // XLA also flushes results.
     let flushed = |number: f64| if number.abs() < 4.0 * smallest { number * 0.0 } else { number };
     let (actual, expected) = (flushed(actual), flushed(expected));
     let near = (actual - expected).abs() <= relative * expected.abs();
@@ -118,7 +118,7 @@ fn agrees(actual: Number, expected: Number, element: Element) -> bool {
         || (actual == expected && actual.is_sign_negative() == expected.is_sign_negative())
 }
 
-/// Whether XLA takes the number for a zero.
+/// Whether XLA treats the number as zero.
 fn is_subnormal(number: Number, element: Element) -> bool {
     matches!(number, Number::Float(number) if number != 0.0 && number.abs() < precision(element).0)
 }
@@ -151,8 +151,8 @@ fn label(statement: &str) -> String {
 fn run(file: &str, allowed: &[Difference], used: &mut BTreeSet<(usize, String)>, wrong: &mut String) {
     let name = file.replace(['<', '>'], "_").trim_end_matches('_').to_owned();
     let text =
-        fs::read_to_string(path(&format!("fixtures/elements/{name}.mlir"))).expect("the program is there");
-    let packed = fs::read(path(&format!("fixtures/elements/{name}.values"))).expect("the values are there");
+        fs::read_to_string(path(&format!("fixtures/elements/{name}.mlir"))).expect("the program exists");
+    let packed = fs::read(path(&format!("fixtures/elements/{name}.values"))).expect("the values exist");
     let mut values = Vec::new();
     GzDecoder::new(&packed[..]).read_to_end(&mut values).expect("the values can be read");
     let mut values = &values[..];
@@ -229,7 +229,7 @@ fn run(file: &str, allowed: &[Difference], used: &mut BTreeSet<(usize, String)>,
                 writeln!(wrong, "    {}: {}, expected {}", operands.join(" "), show(output), show(&expected));
         }
     }
-    assert!(values.is_empty(), "{name}: values are left over");
+    assert!(values.is_empty(), "{name}: unused values remain");
 }
 
 const TYPES: [&str; 15] = [
@@ -267,7 +267,7 @@ fn elements() {
     assert!(wrong.is_empty(), "\n{wrong}");
 }
 
-/// docs/elements.md has the list.
+/// docs/elements.md contains the list.
 #[test]
 fn documented() {
     let mut table = String::from("| ops | types | points | why |\n| --- | --- | --- | --- |\n");
@@ -277,10 +277,10 @@ fn documented() {
         let _ = writeln!(table, "| {} | {} | {points} | {why} |", ops.join(", "), types.join(", "));
     }
     let file = path("docs/elements.md");
-    let text = fs::read_to_string(&file).expect("the page is there");
+    let text = fs::read_to_string(&file).expect("the page exists");
     let (open, close) = ("<!-- differences -->\n", "<!-- /differences -->");
-    let start = text.find(open).expect("the opening marker is there") + open.len();
-    let end = start + text[start..].find(close).expect("the closing marker is there");
+    let start = text.find(open).expect("the opening marker exists") + open.len();
+    let end = start + text[start..].find(close).expect("the closing marker exists");
     if text[start..end] == table {
         return;
     }

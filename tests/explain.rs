@@ -1,11 +1,11 @@
-//! `hlo2onnx explain`, and what is said of names that were mistyped.
+//! `hlo2onnx explain`, and suggestions for mistyped names.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use hlo2onnx::diagnostic::Code;
 use std::process::Command;
 
-/// Runs the program; gives the status, and what went to standard output and standard error.
+/// Runs the program; returns the status, standard output and standard error.
 fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_hlo2onnx")).args(arguments).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
@@ -31,7 +31,7 @@ fn without_a_code_all_are_listed() {
 }
 
 #[test]
-fn a_mistyped_code_gets_the_nearest() {
+fn a_mistyped_code_suggests_the_nearest() {
     for (typed, meant) in [("E0021", "E0001"), ("E020", "E0201"), ("e99", "")] {
         let (status, _, error) = run(&["explain", typed]);
         assert_eq!(status, Some(2));
@@ -44,7 +44,7 @@ fn a_mistyped_code_gets_the_nearest() {
 }
 
 #[test]
-fn mistyped_options_and_commands_get_the_nearest() {
+fn mistyped_options_and_commands_suggest_the_nearest() {
     for (arguments, meant) in [
         (&["convert", "model.mlir", "--opst", "23"][..], "'--opset'"),
         (&["convert", "model.mlir", "--weight", "w.npz"], "'--weights'"),

@@ -1,6 +1,6 @@
-//! ONNX Runtime never dies of a converted model, whatever the input values: extreme numbers for every integer op and
-//! extreme positions for every indexing op. That the results are XLA's is held by the fixtures; here it counts that a
-//! model which converts loads and runs. A process that dies fails the test by itself.
+//! ONNX Runtime never crashes on a converted model, whatever the input values: extreme numbers for every integer op and
+//! extreme positions for every indexing op. The fixtures check the results; here a model that converts must load and
+//! run. A crash of the process fails the test.
 
 #![allow(clippy::panic, reason = "a test fails by it")]
 
@@ -13,10 +13,10 @@ use support::value::{Tensor, parse};
 const INTEGERS: [&str; 8] = ["i8", "i16", "i32", "i64", "ui8", "ui16", "ui32", "ui64"];
 const FLOATS: [&str; 4] = ["f16", "bf16", "f32", "f64"];
 
-/// Positions round the ends of a short dimension, and far from it.
+/// Positions near the ends of a short dimension, and far from it.
 const POSITIONS: [i64; 8] = [0, 1, -1, 2, 3, 7, i32::MIN as i64, i32::MAX as i64];
 
-/// Numbers at the borders of an integer type, and shift amounts round its width.
+/// Numbers at the limits of an integer type, and shift amounts near its width.
 fn borders(element: &str) -> Vec<String> {
     let bits: u32 = element.trim_start_matches(['u', 'i']).parse().expect("an integer type");
     let (low, high) = match element.starts_with("ui") {
@@ -282,7 +282,7 @@ fn runs_at_sizes(name: &str, result: &str, body: &str) {
         let x = tensor(&format!("f32[{rows},3] range"));
         for position in POSITIONS {
             let i = tensor(&format!("i32[] {position}"));
-            // ONNX Runtime says no to a position in nothing, even where the update there is to be passed over.
+            // ONNX Runtime rejects a position in an empty tensor, even if the update there has no effect.
             let may_refuse = rows == 0 && name.starts_with("scatter");
             if let Err(error) = runtime::run(&model, &[x.clone(), i])
                 && !may_refuse

@@ -1,5 +1,4 @@
-//! One run names all faults of a text, whatever kind they are of, and what it costs to say so does not grow with the
-//! text.
+//! One run reports all faults of a text, whatever their kind, and the cost of a report does not grow with the text.
 
 use hlo2onnx::diagnostic::{Style, render};
 use hlo2onnx::source::Source;
@@ -7,7 +6,7 @@ use hlo2onnx::{Options, convert};
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
-/// A text and the code and place of each error that it must give, in the order of the text.
+/// Checks the code and span of each error of a text, in the order of the text.
 fn check(text: &str, expected: &[(&str, &str)]) {
     let source = Source::from_bytes("test.mlir", text.as_bytes().to_vec());
     let conversion = convert(&source, &Options::default());
@@ -63,7 +62,7 @@ fn faults_of_three_stages() {
 }
 
 #[test]
-fn a_function_whose_head_is_faulty_is_looked_into() {
+fn the_body_of_a_function_with_a_faulty_signature_is_checked() {
     let text = "func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
   %0 = call @f(%x) : (tensor<4xf32>) -> tensor<4xf32>
   %1 = \"a.b\"(%0) : (tensor<4xf32>) -> tensor<4xf32>
@@ -82,7 +81,7 @@ func.func private @f(%x: tensor<4xf33>) -> tensor<4xf32> {
 }
 
 #[test]
-fn the_regions_of_a_faulty_op_are_looked_into() {
+fn the_regions_of_a_faulty_op_are_checked() {
     let text = "func.func public @main(%x: tensor<4xf32>) -> tensor<4xf32> {
   %0 = stablehlo.while(%a %x) : tensor<4xf32>
   cond {
@@ -126,7 +125,7 @@ fn a_faulty_end_of_a_region_or_function_is_one_fault() {
 
 #[test]
 fn unread_values_cause_no_further_errors() {
-    // A pad wants a constant, a slice sizes: neither is missing where the text could not be read.
+    // A pad needs a constant, and a slice needs sizes: neither is reported as missing if the text could not be read.
     let text = "func.func public @main(%x: tensor<4xf32>) -> tensor<6xf32> {
   %c = stablehlo.constant dense<0.0 : tensor<f32>
   %i = stablehlo.add %j %j : tensor<i32>
@@ -139,7 +138,7 @@ fn unread_values_cause_no_further_errors() {
 }
 
 #[test]
-fn two_places_that_disagree_are_both_shown() {
+fn both_sides_of_a_mismatch_are_shown() {
     let text = "func.func public @main(%x: tensor<2x3x4xf32>) -> tensor<2x3x4x5xf32> {
   %0 = stablehlo.broadcast_in_dim %x, dims = [0, 1] : (tensor<2x3x4xf32>) -> tensor<2x3x4x5xf32>
   return %0 : tensor<2x3x4x5xf32>
@@ -155,8 +154,8 @@ fn two_places_that_disagree_are_both_shown() {
     assert_eq!(labels, [("[0, 1]", "this has 2 numbers"), ("tensor<2x3x4xf32>", "this has 3 dimensions")]);
 }
 
-/// A text of about `bytes` bytes, most of them in one literal and the others in ops, with a fault of the syntax, an
-/// unsupported op and a fault of the types at its end.
+/// A text of about `bytes` bytes, most of them in one literal and the others in ops, with a syntax error, an
+/// unsupported op and a type error at its end.
 fn large(bytes: usize) -> Vec<u8> {
     let mut text = String::from("func.func public @main(%x: tensor<2x3xf32>) -> tensor<2x3xf32> {\n");
     let elements = bytes / 16 / 4;
@@ -183,7 +182,7 @@ fn large(bytes: usize) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// The least time of a few that it takes to locate the parts and to show the diagnostics of a text.
+/// The least time of several runs to locate the parts and show the diagnostics of a text.
 fn cost(bytes: usize) -> Duration {
     let source = Source::from_bytes("large.mlir", large(bytes));
     let diagnostics = convert(&source, &Options::default()).diagnostics;
@@ -213,7 +212,7 @@ fn cost(bytes: usize) -> Duration {
 fn a_diagnostic_costs_the_same_in_a_large_file() {
     let (small, large) = (cost(1 << 16), cost(1 << 21));
     assert!(large < Duration::from_millis(150), "three diagnostics took {large:?}");
-    // The text is 32 times as large; what is left is a binary search and noise.
+    // The text is 32 times as large; the rest is a binary search and noise.
     assert!(
         large < 8 * small + Duration::from_millis(5),
         "{small:?} in the small text, {large:?} in the large one"

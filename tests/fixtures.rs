@@ -5,8 +5,8 @@
 //! comments: `opset`, `dynamic = ["x:0=batch"]`, `keep_functions`, `strict_nan`, `rtol`, `atol`,
 //! `test = ["graph", "run"]`, `pass`, `node_names`, `values = "hand"`.
 //!
-//! **fixtures/ops/FAMILY/\*.mlir**: the model runs on the `in:` values and must give the `out:` values, and its graph
-//! must be the one that is printed after them. Any error diagnostic fails.
+//! **fixtures/ops/FAMILY/\*.mlir**: the model runs on the `in:` values and must return the `out:` values, and its graph
+//! must equal the one after them. Any error diagnostic fails.
 //!
 //! ```text
 //! func.func @negative_dividend(%a: tensor<4xf32>, %b: tensor<4xf32>) -> tensor<4xf32> {
@@ -22,20 +22,20 @@
 //! ```
 //!
 //! A value is an MLIR element type, the dimensions, and the elements in row-major order: `i1[2] true false`, `ui8[] 3`,
-//! `bf16[2] nan -inf`, `complex<f32>[1] (1.0,-2.0)`. Instead of its elements an input may have a generator:
-//! `f32[2,3] range` (0, 1, 2, ...), `f32[64] uniform(SEED)` (between -1 and 1; integers -8 to 7, unsigned 0 to 15) or
-//! `uniform(SEED,LOW,HIGH)`. An `in:` after an `out:` starts another run of the same model. The `out:` lines are made
-//! by XLA: `python fixtures/values.py FILE` writes them, after the inputs or in place of empty `// out:` lines. Of a
-//! program that XLA cannot run on a CPU they are those of a private function `@twin`.
+//! `bf16[2] nan -inf`, `complex<f32>[1] (1.0,-2.0)`. An input may have a generator instead of elements: `f32[2,3]
+//! range` (0, 1, 2, ...), `f32[64] uniform(SEED)` (between -1 and 1; integers -8 to 7, unsigned 0 to 15) or
+//! `uniform(SEED,LOW,HIGH)`. An `in:` after an `out:` starts another run of the same model. XLA computes the `out:`
+//! lines: `python fixtures/values.py FILE` writes them, after the inputs or in place of empty `// out:` lines. For a
+//! program that XLA cannot run on a CPU, they are those of a private function `@twin`.
 //!
-//! **fixtures/errors/CODE.mlir** or **CODE_NAME.mlir**: each diagnostic is marked under the line it is about, see
+//! **fixtures/errors/CODE.mlir** or **CODE_NAME.mlir**: each diagnostic is marked under its line, see
 //! [`support::annotation`]; missing and extra ones fail. Advice counts only in files of an advice code.
 //!
-//! **fixtures/passes/PASS/\*.mlir**: the header names the passes, `//! pass = "canonicalize"`, and the module after
-//! them is after the case in a `// after:` block.
+//! **fixtures/passes/PASS/\*.mlir**: the header names the passes, `//! pass = "canonicalize"`, and an `// after:` block
+//! after the case has the resulting module.
 //!
-//! `BLESS=1 cargo test --test fixtures` writes the graph and `after:` blocks anew and moves carets. It never touches
-//! values, and it never changes which codes a file expects: a new error fixture starts with `// ^ E0201`.
+//! `BLESS=1 cargo test --test fixtures` rewrites the graph and `after:` blocks and moves carets. It never changes
+//! values, or the codes that a file expects: a new error fixture starts with `// ^ E0201`.
 
 mod support;
 
@@ -95,7 +95,7 @@ fn trials_of(name: &str, file: FixtureFile, check: Check) -> Vec<Trial> {
     (0..file.cases.len()).map(trial).collect()
 }
 
-/// Gathers the `.mlir` files of a folder; a folder that does not exist has none.
+/// Collects the `.mlir` files of a folder; a folder that does not exist has none.
 fn collect(folder: &Path, paths: &mut Vec<PathBuf>) -> Result<(), String> {
     if !folder.exists() {
         return Ok(());
@@ -137,7 +137,7 @@ fn check_op(file: &FixtureFile, case: &Case) -> Result<(), String> {
         true => check_values(file, case, &model),
         false => Ok(()),
     };
-    // A change usually shows in both; the reader wants to see both.
+    // A change usually affects both, so report both.
     match (graph, run) {
         (Err(graph), Err(run)) => Err(format!("{run}\n\n{graph}")),
         (graph, run) => graph.and(run),
@@ -166,7 +166,8 @@ fn check_values(file: &FixtureFile, case: &Case, model: &[u8]) -> Result<(), Str
 }
 
 fn check_pass(file: &FixtureFile, case: &Case) -> Result<(), String> {
-    let passes = file.header.pass.as_deref().ok_or("the header names no pass: `//! pass = \"...\"`")?;
+    let passes =
+        file.header.pass.as_deref().ok_or("the header does not name a pass: `//! pass = \"...\"`")?;
     let name = file.path.display().to_string();
     let after = run_passes(&name, &case.source(), passes, &settings(file))?;
     let lines: Vec<String> = after.lines().map(|line| format!("  {line}")).collect();
@@ -213,7 +214,7 @@ fn expect_block(file: &FixtureFile, case: &Case, actual: &str) -> Result<(), Str
     bless(file, case, &case.text, case.with_block(actual))
 }
 
-/// Writes what the compiler says now, if requested; else says how to.
+/// Writes the new output if requested; otherwise explains how.
 fn bless(file: &FixtureFile, case: &Case, expected: &str, actual: String) -> Result<(), String> {
     if env::var_os("BLESS").is_some_and(|value| value == "1") {
         return file.rewrite(case, actual);

@@ -1,5 +1,5 @@
-//! `--keep-functions`: modules are functions of the model, and equal ones are one. What such models compute is compared
-//! with JAX in `tests/models.rs`.
+//! `--keep-functions`: modules become functions of the model, and equal modules share one. `tests/models.rs` compares
+//! the results of such models with JAX.
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -20,7 +20,7 @@ fn convert(form: &str, keep_functions: bool) -> ModelProto {
     ModelProto::parse_from_bytes(&compiled.model.expect("the model converts")).unwrap()
 }
 
-/// All nodes, those of subgraphs included.
+/// All nodes, including those of subgraphs.
 fn all<'a>(nodes: &'a [NodeProto], into: &mut Vec<&'a NodeProto>) {
     for node in nodes {
         into.push(node);
@@ -47,7 +47,7 @@ fn equal_modules_are_one_function() {
     for form in ["model.debug.mlir", "model.args.mlir"] {
         let model = convert(form, true);
         let graph = calls(&model.graph.node);
-        // Three blocks with weights of their own, and one that is applied three times.
+        // Three blocks with their own weights, and one that is applied three times.
         assert_eq!((graph["Block"], graph["shared"]), (3, 3), "{form}: {graph:?}");
         // The module in the body of the scan is called there.
         assert_eq!(graph["ScanScannedBlock"], 1, "{form}: {graph:?}");
@@ -57,7 +57,7 @@ fn equal_modules_are_one_function() {
         assert_eq!(block, BTreeMap::from(expected), "{form}");
         let attention = calls(&function("MultiHeadDotProductAttention").node);
         assert_eq!(attention.keys().copied().collect::<Vec<_>>(), ["key", "out", "query", "value"]);
-        // Blocks differ in their weights, which are what the calls give them.
+        // Blocks differ only in their weights, which the calls pass.
         let (first, rest) = {
             let blocks: Vec<_> = model.graph.node.iter().filter(|node| node.op_type == "Block").collect();
             (blocks[0].input.clone(), blocks[1].input.clone())
@@ -73,7 +73,7 @@ fn functions_are_self_contained() {
     assert_well_formed(&model);
 }
 
-/// What ONNX says of functions: they are named once, import what they use, and see only their own values.
+/// ONNX's rules for functions: names are unique, functions import the opsets they use, and see only their own values.
 fn assert_well_formed(model: &ModelProto) {
     let imported = |domain: &str| model.opset_import.iter().any(|import| import.domain == domain);
     assert!(imported("") && imported(DOMAIN));
@@ -85,7 +85,7 @@ fn assert_well_formed(model: &ModelProto) {
         assert!(called.keys().all(|name| known.contains(name)), "{}: {called:?}", function.name);
         let imports = function.opset_import.iter().any(|import| import.domain == DOMAIN);
         assert_eq!(imports, !called.is_empty(), "{}", function.name);
-        // Every value is an input or comes before, and none is defined twice.
+        // Every value is an input or defined before its use, and none is defined twice.
         let mut defined: BTreeSet<&str> = function.input.iter().map(String::as_str).collect();
         assert_eq!(defined.len(), function.input.len(), "{}", function.name);
         for node in &function.node {
@@ -102,14 +102,14 @@ fn assert_well_formed(model: &ModelProto) {
 }
 
 #[test]
-fn everything_is_inlined_unless_asked_for() {
+fn everything_is_inlined_by_default() {
     let model = convert("model.args.mlir", false);
     assert!(model.functions.is_empty());
     assert_eq!(model.opset_import.len(), 1);
     assert!(calls(&model.graph.node).is_empty());
 }
 
-/// The model of a text, and the codes of what is said about it.
+/// The model of a text, and the codes of its diagnostics.
 fn convert_text(text: &str) -> (ModelProto, Vec<String>) {
     let settings = Settings { keep_functions: true, ..Settings::default() };
     let compiled = compile("test", text, &settings).unwrap();
@@ -130,7 +130,7 @@ fn texts_without_paths_have_no_functions() {
 }
 
 #[test]
-fn one_module_that_is_the_program_is_no_function() {
+fn a_module_that_is_the_whole_program_is_not_a_function() {
     let (model, codes) = convert_text(
         r#"func.func public @main(%x: tensor<4xf32> loc("x")) -> tensor<4xf32> {
              %0 = stablehlo.abs %x : tensor<4xf32> loc("jit(apply)/Model/abs")
@@ -143,7 +143,7 @@ fn one_module_that_is_the_program_is_no_function() {
 }
 
 #[test]
-fn modules_in_loops_only_are_functions() {
+fn modules_that_occur_only_in_loops_are_functions() {
     let (model, codes) = convert_text(
         r#"func.func @main(%n: tensor<i32> loc("n"), %x: tensor<4xf32> loc("x")) -> tensor<4xf32> {
              %one = stablehlo.constant dense<1> : tensor<i32>
@@ -166,7 +166,7 @@ fn modules_in_loops_only_are_functions() {
 
 #[test]
 fn arguments_of_functions_have_names() {
-    // The last key of a path may be empty, and so may all of a path that are below a module.
+    // The last key of a path may be empty, and so may all keys below a module.
     let (model, _) = convert_text(
         r#"func.func @main(%x: tensor<4xf32> loc("x"), %w: tensor<4xf32> loc("v['params']['A_0']['']")) -> tensor<4xf32> {
              %0 = stablehlo.add %x, %w : tensor<4xf32> loc("jit(f)/Model/A_0/add")

@@ -1,5 +1,4 @@
-//! `--inputs-as-nchw` and `--outputs-as-nchw`: the model's images have their channels first, and its numbers are the
-//! same.
+//! `--inputs-as-nchw` and `--outputs-as-nchw`: the model's images are channels-first, and its results are the same.
 
 mod support;
 
@@ -8,7 +7,7 @@ use hlo2onnx::source::Source;
 use hlo2onnx::{Options, convert};
 use support::graph_text;
 
-/// A convolution over an image with its channels last, as Flax prints it, and the ReLU after it.
+/// A convolution over a channels-last image, as Flax prints it, and the ReLU after it.
 const CONVOLUTION: &str = r#"
 module {
   func.func public @main(%arg0: tensor<2x5x4x3xf32> loc("x"), %arg1: tensor<3x3x3x6xf32> loc("w")) -> (tensor<2x5x4x6xf32> {jax.result_info = "result"}) {
@@ -35,7 +34,7 @@ fn transposes(graph: &str) -> usize {
 }
 
 #[test]
-fn images_with_their_channels_first_need_no_transpose() {
+fn channels_first_images_need_no_transpose() {
     let last = graph(&[], &[]).expect("it converts");
     assert!(
         last.starts_with("graph (float[2,5,4,3] x, float[3,3,3,6] w) => (float[2,5,4,6] result)"),
@@ -47,12 +46,12 @@ fn images_with_their_channels_first_need_no_transpose() {
         first.starts_with("graph (float[2,3,5,4] x, float[3,3,3,6] w) => (float[2,6,5,4] result)"),
         "{first}"
     );
-    // That of the weights is left.
+    // The transpose of the weights remains.
     assert_eq!(transposes(&first), 1, "{first}");
 }
 
 #[test]
-fn a_name_that_is_not_there_is_an_error() {
+fn an_unknown_name_is_an_error() {
     assert_eq!(graph(&["y"], &[]), Err(vec!["E0404".to_owned()]));
     assert_eq!(graph(&[], &["x"]), Err(vec!["E0404".to_owned()]));
 }

@@ -1,4 +1,4 @@
-//! Texts that ask for more than there is, or that lie: each is refused by a code, in no time and little memory.
+//! Texts of extreme size or with inconsistent types: each is refused with a code, quickly and in little memory.
 
 #![allow(clippy::panic, reason = "a test fails by panicking")]
 
@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use hlo2onnx::source::Source;
 use hlo2onnx::{Options, convert};
 
-/// Far above what any of these texts takes, and far below what a text that is carried out takes.
+/// Far more than any of these texts takes, and far less than processing one in full would take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The codes of the errors, in the order of the text, each once; none means that there is a model.
+/// The codes of the errors, in the order of the text, each once; empty if the text converts.
 fn errors(text: &str, options: &Options) -> Vec<String> {
     let source = Source::from_bytes("limits.mlir", text.as_bytes().to_vec());
     let started = Instant::now();
@@ -51,7 +51,7 @@ fn sizes_whose_product_overflows() {
                 WIDE,
             ),
         ),
-        // The elements can be counted, and their bytes cannot.
+        // The number of elements fits in 64 bits, the number of bytes does not.
         (
             "E0116",
             function(
@@ -109,7 +109,7 @@ fn sizes_whose_product_overflows() {
     ]);
 }
 
-/// What is large and can be said in a few words is, so that nothing is made of that size here.
+/// A large tensor that a short text describes is never materialized.
 #[test]
 fn large_sizes_take_no_memory() {
     expect(&[
@@ -142,7 +142,7 @@ fn large_sizes_take_no_memory() {
 }
 
 #[test]
-fn literals_of_another_length_than_their_type() {
+fn literals_whose_length_does_not_match_their_type() {
     let constant = |literal: &str, ty: &str| {
         function("", &format!("%0 = stablehlo.constant dense<{literal}> : {ty}"), ty)
     };
@@ -160,7 +160,7 @@ fn literals_of_another_length_than_their_type() {
 }
 
 #[test]
-fn nesting_is_limited_whatever_nests() {
+fn nesting_of_every_kind_is_limited() {
     let towers = [
         format!("func.func @main(%x: {}tensor<f32>{})", "tuple<".repeat(5000), ">".repeat(5000)),
         "(".repeat(100_000),
@@ -174,7 +174,7 @@ fn nesting_is_limited_whatever_nests() {
     }
 }
 
-/// Functions that each call the next one twice: `2^(count + 1) - 1` calls and as many ops as the last one has.
+/// Functions that each call the next one twice: `2^(count + 1) - 1` calls.
 fn doubling(count: usize) -> String {
     let call = |function: usize, of: &str| format!("call @f{function}({of}) : (tensor<f32>) -> tensor<f32>");
     let mut text = function("%x: tensor<f32>", &format!("%0 = {}", call(0, "%x")), "tensor<f32>");
@@ -195,7 +195,7 @@ fn doubling(count: usize) -> String {
 fn calls_that_multiply_are_counted_before_they_are_inlined() {
     assert_eq!(errors(&doubling(3), &Options::default()), [] as [&str; 0]);
     assert_eq!(errors(&doubling(40), &Options::default()), ["E0304"]);
-    // More than a number of 64 bits holds.
+    // The count overflows 64 bits.
     assert_eq!(errors(&doubling(100), &Options::default()), ["E0304"]);
     let limited = |max_ops| Options { max_ops: Some(max_ops), ..Options::default() };
     let text = function("%x: tensor<f32>", "%0 = stablehlo.sine %x : tensor<f32>", "tensor<f32>");
@@ -218,7 +218,7 @@ fn chain(count: usize, body: &str) -> String {
     )
 }
 
-/// A level of nesting that holds a call.
+/// A level of nesting that contains a call.
 const BRANCH: &str = "%z = stablehlo.constant dense<0.0> : tensor<f32>\n  \
     %c = stablehlo.compare LT, %x, %z : (tensor<f32>, tensor<f32>) -> tensor<i1>\n  \
     %0 = \"stablehlo.if\"(%c) ({\n  %1 = CALL\n  stablehlo.return %1 : tensor<f32>\n  }, {\n  \
@@ -241,7 +241,7 @@ fn nesting_adds_up_through_calls() {
     assert_eq!(errors(&text, &Options::default()), ["E0004"]);
 }
 
-/// A chain of calls makes as many ops and locations as it has lines, whichever side of the calls the ops are on.
+/// A chain of calls makes as many ops and locations as it has lines, whether the ops come before or after the calls.
 #[test]
 fn chains_of_calls_cost_their_ops() {
     const COUNT: usize = 4000;
@@ -260,7 +260,7 @@ fn chains_of_calls_cost_their_ops() {
     }
 }
 
-/// The limit leaves ops to the runtime, and says so once.
+/// The limit leaves ops to the runtime, and is reported once.
 #[test]
 fn folded_constants_are_limited() {
     let ops = "%1 = stablehlo.iota dim = 0 : tensor<64xi32>\n  %2 = stablehlo.multiply %1, %1 : tensor<64xi32>\n  \
@@ -282,7 +282,7 @@ fn folded_constants_are_limited() {
 }
 
 #[test]
-fn types_that_lie() {
+fn inconsistent_types() {
     let relu = "func.func private @f(%x: tensor<4xf32>) -> tensor<4xf32> {\n  return %x : tensor<4xf32>\n}\n";
     let body = |ty: &str| {
         format!(
@@ -302,13 +302,13 @@ fn types_that_lie() {
                 "%1 = call @f(%x) : (tensor<4xf32>) -> tensor<5xf32>\n  %0 = stablehlo.abs %x : tensor<4xf32>",
             ) + relu,
         ),
-        // A function that returns something else than it says.
+        // A function that returns another type than its signature states.
         (
             "E0103",
             "func.func public @main(%x: tensor<4xf32>) -> tensor<5xf32> {\n  return %x : tensor<4xf32>\n}\n"
                 .into(),
         ),
-        // A result of another type than the rule of the op gives.
+        // A result of another type than the op's rule infers.
         (
             "E0111",
             four(
@@ -327,7 +327,7 @@ fn types_that_lie() {
                 "%1 = stablehlo.reshape %x : (tensor<4xf32>) -> tensor<5xf32>\n  %0 = stablehlo.abs %x : tensor<4xf32>",
             ),
         ),
-        // A region that gives something else than its op takes.
+        // A region that returns another type than its op expects.
         ("E0111", four(&body("tensor<5xf32>"))),
         ("", four(&body("tensor<4xf32>"))),
         // A negative size.
@@ -354,6 +354,6 @@ fn indices_after_a_chain_of_selects() {
          (tensor<4x3xf32>, tensor<4x2xi32>) -> tensor<4xf32>"
     );
     let text = function("%x: tensor<4x3xf32>, %i: tensor<4x1xi32>", &ops, "tensor<4xf32>");
-    let dynamic = vec!["arg0:0=batch".parse().expect("the option is of its form")];
+    let dynamic = vec!["arg0:0=batch".parse().expect("the option is well-formed")];
     assert!(errors(&text, &Options { dynamic, ..Options::default() }).is_empty());
 }

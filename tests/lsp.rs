@@ -1,4 +1,4 @@
-//! The language server, as an editor meets it: the program itself, over pipes.
+//! The language server as an editor uses it: the program itself, over pipes.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use hlo2onnx::source::Source;
@@ -12,7 +12,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// An answer that takes longer has not come.
+/// The longest wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 const URI: &str = "file:///models/model.mlir";
 
@@ -25,7 +25,7 @@ struct Client {
 }
 
 impl Client {
-    /// Starts a server and states what this client can do.
+    /// Starts a server and states the client's capabilities.
     fn new() -> Self {
         let text = json!({
             "publishDiagnostics": { "relatedInformation": true },
@@ -45,7 +45,7 @@ impl Client {
         client
     }
 
-    /// Starts a server and says nothing.
+    /// Starts a server without `initialize`.
     fn silent() -> Self {
         let mut server = Command::new(env!("CARGO_BIN_EXE_hlo2onnx"))
             .args(["lsp", "--stdio"])
@@ -78,7 +78,7 @@ impl Client {
         self.send(&json!({ "jsonrpc": "2.0", "method": method, "params": parameters }));
     }
 
-    /// Sends a request and gives its number.
+    /// Sends a request and returns its number.
     fn request(&mut self, method: &str, parameters: Value) -> i64 {
         self.asked += 1;
         let id = self.asked;
@@ -86,7 +86,7 @@ impl Client {
         id
     }
 
-    /// The first message for which `is_wanted` holds; those before it are passed over.
+    /// The first message for which `is_wanted` returns true; earlier ones are skipped.
     fn wait(&mut self, is_wanted: impl Fn(&Value) -> bool) -> Value {
         loop {
             let message = self.messages.recv_timeout(PATIENCE).expect("the server answers in time");
@@ -118,12 +118,12 @@ impl Client {
         self.tell("textDocument/didChange", parameters);
     }
 
-    /// What is published next.
+    /// The next published diagnostics.
     fn published(&mut self) -> Value {
         self.wait(|message| message["method"] == "textDocument/publishDiagnostics")["params"].clone()
     }
 
-    /// A question about `part` of a text, at an offset of characters from its start.
+    /// A question about `part` of a text, at an offset in characters from its start.
     fn at(&mut self, method: &str, text: &str, part: &str, behind: usize) -> Value {
         let place = place(text, part, behind);
         self.ask(
@@ -160,7 +160,7 @@ impl Client {
 }
 
 impl Drop for Client {
-    /// A test that fails leaves no server behind.
+    /// Stops the server if the test fails.
     fn drop(&mut self) {
         let _ = self.server.kill();
         let _ = self.server.wait();
@@ -242,7 +242,7 @@ module @model {
 #[test]
 fn ends_with_shutdown_and_exit() {
     assert!(Client::new().exit().success());
-    // The protocol wants another status when the client has not said `shutdown`.
+    // The protocol requires another status if the client has not sent `shutdown`.
     assert_eq!(Client::new().leave().code(), Some(1));
     assert_eq!(Client::silent().leave().code(), Some(1));
 }
@@ -270,7 +270,7 @@ fn definitions() {
     ] {
         assert_eq!(client.definition(TEXT, part), (line, name.to_owned()), "{part}");
     }
-    // Neither is defined: one nowhere, one only beyond the function.
+    // Neither is defined: one nowhere, one only outside the function.
     for part in ["%cst_9)", "tensor<4xf32>"] {
         assert_eq!(client.at("textDocument/definition", TEXT, part, 1), Value::Null, "{part}");
     }
@@ -340,7 +340,7 @@ fn symbols_are_functions_with_their_control_flow() {
     assert_eq!(outline(&found), "model[main[%0[cond do]] inner]");
     assert!(client.exit().success());
 
-    // A client that knows no trees gets a list.
+    // A client that does not support trees gets a list.
     let mut client = Client::with(json!({}));
     client.open(URI, TEXT);
     let found = client.ask("textDocument/documentSymbol", parameters);
@@ -372,7 +372,7 @@ fn diagnostics_follow_the_text() {
     assert_eq!(python["location"]["range"]["start"], json!({ "line": 6, "character": 4 }));
     assert!(python["message"].as_str().unwrap().contains("`Net`"), "{python}");
 
-    // An edit mends it, after a comment of wide characters on the same line; saving says it again.
+    // An edit fixes it, after a comment of wide characters on the same line; saving publishes again.
     let name = place(FAULTY, "\"stablehlo.infeed\"", 0);
     let end = place(FAULTY, "\"stablehlo.infeed\"", "\"stablehlo.infeed\"".len());
     client.change(2, json!([{ "range": { "start": name, "end": end }, "text": "\"stablehlo.tanh\"" }]));
@@ -383,7 +383,7 @@ fn diagnostics_follow_the_text() {
     client.tell("textDocument/didSave", json!({ "textDocument": { "uri": URI } }));
     assert_eq!(client.published(), mended);
 
-    // A text that is closed has nothing to be said of.
+    // A closed text has no diagnostics.
     client.tell("textDocument/didClose", json!({ "textDocument": { "uri": URI } }));
     assert_eq!(client.published()["diagnostics"], json!([]));
     assert!(client.exit().success());
@@ -407,7 +407,7 @@ fn every_error_fixture_matches_check() {
     let mut client = Client::new();
     let mut texts = 0;
     for entry in fs::read_dir(folder).unwrap() {
-        // The protocol's texts are Unicode; a file that is not never reaches the server.
+        // The protocol's texts are Unicode, so other files never reach the server.
         let Ok(text) = fs::read_to_string(entry.unwrap().path()) else { continue };
         let source = Source::from_bytes("fixture", text.clone().into_bytes());
         let conversion = convert(&source, &Options::default());
@@ -430,7 +430,7 @@ fn every_error_fixture_matches_check() {
 
 #[test]
 fn text_with_errors_has_answers() {
-    // The function never closes, a statement is half typed, and a name is not defined.
+    // The function is not closed, a statement is incomplete, and a name is not defined.
     let text = "func.func @main(%arg0: tensor<4xf32>) -> tensor<4xf32> {
   %0 = stablehlo.add %arg0, %arg0 : tensor<4xf32>
   %1 = stablehlo.
@@ -444,7 +444,7 @@ fn text_with_errors_has_answers() {
     assert_eq!(client.definition(text, "%0, %missing"), (2, "%0".to_owned()));
     assert_eq!(client.definition(text, "%2 : tensor"), (4, "%2".to_owned()));
     assert!(client.hover(text, "%2 = ").contains("%2 : tensor<4xf32>"));
-    // What cannot be read is quoted.
+    // A statement that cannot be parsed is quoted.
     assert!(client.hover(text, "%1 = ").contains("%1 = stablehlo."));
     let parameters = json!({ "textDocument": { "uri": URI } });
     assert_eq!(client.ask("textDocument/documentSymbol", parameters)[0]["name"], "main");
@@ -464,9 +464,9 @@ fn positions_count_in_utf_16() {
     assert_eq!(client.definition(text, "#loc1)"), (5, "#loc1".to_owned()));
     assert_eq!(client.definition(text, "%x)"), (1, "%x".to_owned()));
     assert!(client.hover(text, "#loc1)").contains("loc(\"😀\")"));
-    // A name in a comment or a string is none.
+    // A name in a comment or a string is not a name.
     assert_eq!(client.at("textDocument/definition", text, "😀 %0", 4), Value::Null);
-    // Behind the emoji of the same line an edit takes a position that counts it twice.
+    // After the emoji on the same line, a position counts it as two units.
     let (start, end) = (place(text, "#loc1)", 1), place(text, "#loc1)", 5));
     client.change(2, json!([{ "range": { "start": start, "end": end }, "text": "loc2" }]));
     let text = text.replace("loc(#loc1)", "loc(#loc2)").replace("#loc1 =", "#loc2 =");
@@ -481,12 +481,12 @@ fn invalid_requests_are_refused_and_the_server_continues() {
     let mut client = Client::new();
     let code = |answer: Value| answer["error"]["code"].as_i64();
     let id = client.request("textDocument/formatting", json!({}));
-    assert_eq!(code(client.answer(id)), Some(-32601), "the method is not there");
+    assert_eq!(code(client.answer(id)), Some(-32601), "the method does not exist");
     let unknown = json!({ "textDocument": { "uri": URI }, "position": { "line": 0, "character": 0 } });
     let id = client.request("textDocument/hover", unknown);
     assert_eq!(code(client.answer(id)), Some(-32602), "the text is not open");
     let id = client.request("textDocument/hover", json!({ "position": 1 }));
-    assert_eq!(code(client.answer(id)), Some(-32602), "the parameters are not right");
+    assert_eq!(code(client.answer(id)), Some(-32602), "the parameters are invalid");
     client.change(2, json!([{ "text": "x" }]));
     let logged = client.wait(|message| message["method"] == "window/logMessage");
     assert!(logged["params"]["message"].as_str().unwrap().contains("is not open"), "{logged}");
@@ -531,8 +531,8 @@ fn large_text() {
     assert!(!first["diagnostics"].as_array().unwrap().iter().any(|item| item["severity"] == 1), "{first}");
     assert!(client.hover(&text, "%cst :").contains("min -2.0, max 1.0"));
 
-    // Keys arrive faster than the text can be checked: each is a small message, and only the last version is said
-    // anything of, unless a check fell between two.
+    // Edits arrive faster than the text can be checked. Only the last version gets diagnostics, unless a check finished
+    // between two edits.
     let started = Instant::now();
     let end = json!({ "line": 2, "character": 4 });
     for version in 2..=40 {

@@ -1,4 +1,4 @@
-//! Tests the tests: values, tolerances, fixture files, annotations, and ONNX Runtime on hand-made models.
+//! Tests of the test support: values, tolerances, fixture files, annotations, and ONNX Runtime on hand-made models.
 
 mod support;
 
@@ -59,7 +59,7 @@ fn generators_agree_with_the_script() {
 }
 
 #[test]
-fn comparison_is_exact_for_integers_and_knows_nan() {
+fn comparison_is_exact_for_integers_and_handles_nan() {
     let equal = |actual: &str, expected: &str| {
         let expected = parse(expected);
         compare(&parse(actual), &expected, Tolerance::of_op(expected.element)).is_ok()
@@ -174,7 +174,7 @@ fn bytes(model: &ModelProto) -> Result<Vec<u8>, String> {
     model.write_to_bytes().map_err(|error| error.to_string())
 }
 
-/// Every element type goes in and comes out of ONNX Runtime as it is.
+/// Every element type passes through ONNX Runtime unchanged.
 #[test]
 fn runtime_passes_every_element_type_through() -> Result<(), String> {
     let values = [
@@ -210,7 +210,7 @@ fn runtime_passes_every_element_type_through() -> Result<(), String> {
 }
 
 #[test]
-fn runtime_says_why_it_refuses() -> Result<(), String> {
+fn runtime_errors_have_a_reason() -> Result<(), String> {
     let node = NodeProto { op_type: "NoSuchOp".into(), output: vec!["y".into()], ..Default::default() };
     let refused = runtime::run(&bytes(&model(node, Vec::new(), vec![value_info("y", 1, &[1])]))?, &[]);
     assert!(refused.is_err_and(|error| error.contains("NoSuchOp")));

@@ -1,4 +1,4 @@
-//! What a model says of the program that it was made from.
+//! The metadata of a model about its program.
 
 use std::path::Path;
 
@@ -29,7 +29,7 @@ func.func private @wrapped(%b: tensor<i32> {jax.global_constant = "b"}, %x: tens
 
 fn model(source: &Source, options: &Options) -> ModelProto {
     let model = convert(source, options).model.expect("it converts");
-    ModelProto::parse_from_bytes(&encode(&model).expect("it is written")).expect("it is read")
+    ModelProto::parse_from_bytes(&encode(&model).expect("the file is written")).expect("it is read")
 }
 
 fn pairs(entries: &[StringStringEntryProto]) -> Vec<(&str, &str)> {
@@ -41,16 +41,16 @@ fn size_assertions_are_in_the_model() {
     let source = Source::from_bytes("model.mlir", CONSTRAINED.as_bytes().to_vec());
     let symbolic = model(&source, &Options::default());
     assert_eq!(pairs(&symbolic.metadata_props), [("hlo2onnx.constraints", "b >= 4; mod(b, 8) == 0")]);
-    // Nothing is left to assert of numbers.
+    // Static sizes leave nothing to assert.
     let dims = vec![("b".to_owned(), 16)];
     let fixed = model(&source, &Options { dims, ..Options::default() });
     assert_eq!(pairs(&fixed.metadata_props), []);
 }
 
 #[test]
-fn nodes_say_where_they_come_from_when_asked() {
+fn nodes_have_their_origin_if_requested() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/models/demo/model.debug.mlir");
-    let source = Source::open(&path).expect("it is there");
+    let source = Source::open(&path).expect("the file exists");
     let plain = model(&source, &Options::default()).graph;
     assert!(plain.node.iter().all(|node| node.metadata_props.is_empty()));
 
@@ -62,7 +62,7 @@ fn nodes_say_where_they_come_from_when_asked() {
     let (line, path) = (found[0].1, found[1].1);
     assert!(line.starts_with("registry.py:") && line.ends_with(" in Demo.__call__"), "{line}");
     assert_eq!(path, "Demo/Conv_0/conv_general_dilated");
-    // Functions do not take it away.
+    // Functions keep it.
     let options = Options { keep_functions: true, ..options };
     let model = model(&source, &options);
     let call = model.graph.node.iter().find(|node| !node.domain.is_empty());

@@ -1,10 +1,10 @@
-//! Converts the models of `fixtures/models` and compares what ONNX Runtime computes with what JAX computed.
+//! Converts the models of `fixtures/models` and compares the results of ONNX Runtime with those of JAX.
 //!
-//! `fixtures/models/make.py` describes and makes the files: each `model*.mlir` of a folder runs on each of its
-//! `io*.safetensors`, of which programs with symbolic sizes have several. The `args` form takes the weights, in JAX's
-//! order, before the inputs; it runs once more for each `weights.*` of the folder with its arguments bound to that file,
-//! and once as a model that refers to `weights.safetensors`. A text with locations runs once more with its
-//! modules as functions.
+//! `fixtures/models/make.py` describes and writes the files: each `model*.mlir` of a folder runs on each of its
+//! `io*.safetensors`; programs with symbolic sizes have several. The `args` form takes the weights, in JAX's order,
+//! before the inputs; it runs once more for each `weights.*` of the folder with its arguments bound to that file, and
+//! once as a model that refers to `weights.safetensors`. A text with locations runs once more with its modules as
+//! functions.
 
 mod support;
 
@@ -26,7 +26,7 @@ use support::{graph_text, runtime};
 /// The files of weights that a model can have.
 const WEIGHTS: [&str; 4] = ["weights.safetensors", "weights.npz", "weights.deflated.npz", "weights.msgpack"];
 
-/// The model that sorts along its batch, so that this cannot be dynamic.
+/// The model that sorts along its batch, which therefore cannot be dynamic.
 const MIXED: &str = "ranking";
 
 fn main() -> ExitCode {
@@ -83,7 +83,7 @@ fn texts(folder: &Path) -> Result<Vec<PathBuf>, String> {
         let before = paths.len();
         paths.extend(texts);
         if paths.len() == before {
-            return Err(format!("{} holds no .mlir file", model.display()));
+            return Err(format!("{} contains no .mlir file", model.display()));
         }
     }
     paths.sort();
@@ -108,7 +108,7 @@ fn check(path: &Path, settings: &Settings) -> Result<(), String> {
     }
     let runs = runs(path)?;
     if runs.is_empty() {
-        return Err("there is no io*.safetensors beside the text".into());
+        return Err("there is no io*.safetensors next to the text".into());
     }
     for run in runs {
         check_run(&model, &variables, &read(&run)?).map_err(|error| format!("{}: {error}", run.display()))?;
@@ -143,13 +143,13 @@ fn refer(path: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Nodes that a model has beside those of the static one, where something depends on the number of rows: rows of a constant
-/// and masks, which are folded for a known number, a bias of zeros for each row of a norm, and a Reshape that keeps ONNX
-/// Runtime from a fusion that fails on no rows.
+/// Nodes that a model has in addition to those of the static one, where something depends on the number of rows: rows
+/// of a constant and masks, which are folded for a known number, a bias of zeros for each row of a norm, and a Reshape
+/// that prevents an ONNX Runtime fusion that fails on an empty batch.
 const MADE: &[(&str, usize)] = &[("jnp_shape", 3), ("nnx_bridge", 1), ("recurrent", 1), ("transformer", 6)];
 
-/// Makes the batch of a static program dynamic: the model must give for each row what JAX gave for it, however many there
-/// are, and have as many nodes as the static one.
+/// Makes the batch of a static program dynamic: for any number of rows, the model must return JAX's result for each
+/// row, and have as many nodes as the static one.
 fn check_rows(path: &Path) -> Result<(), String> {
     let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
     let convert = |dynamic: Vec<String>| {
@@ -165,7 +165,7 @@ fn check_rows(path: &Path) -> Result<(), String> {
     let made = MADE.iter().find(|(model, _)| path.parent().is_some_and(|folder| folder.ends_with(model)));
     let made = made.map_or(0, |&(_, nodes)| nodes);
     if nodes(&dynamic)? != nodes(&fixed)? + made {
-        return Err(format!("it has another number of nodes:\n{}", graph_text::print(&dynamic, false)?));
+        return Err(format!("the number of nodes differs:\n{}", graph_text::print(&dynamic, false)?));
     }
     for run in runs(path)? {
         let io = fs::read(&run).map_err(|error| error.to_string())?;
@@ -193,7 +193,7 @@ fn rows_of(tensor: &Tensor, chosen: &[usize]) -> Tensor {
     Tensor { element: tensor.element, dims, bytes }
 }
 
-/// The files of inputs and outputs beside a text, sorted.
+/// The files of inputs and outputs next to a text, sorted.
 fn runs(path: &Path) -> Result<Vec<PathBuf>, String> {
     let folder = path.parent().ok_or("the text lies in no folder")?;
     let entries = fs::read_dir(folder).map_err(|error| error.to_string())?;
@@ -254,7 +254,7 @@ fn tensor(view: &TensorView) -> Result<Tensor, String> {
         Dtype::BF16 => Element::Bf16,
         Dtype::F32 => Element::F32,
         Dtype::F64 => Element::F64,
-        other => return Err(format!("no model has tensors of {other:?} yet")),
+        other => return Err(format!("tensors of {other:?} are not supported")),
     };
     Ok(Tensor { element, dims: view.shape().to_vec(), bytes: view.data().to_vec() })
 }

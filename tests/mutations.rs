@@ -1,9 +1,8 @@
-//! Broken versions of real exports, and of fixtures of what exports seldom have: a byte changed, a line dropped,
-//! doubled or swapped, a number replaced. None makes the compiler panic, none takes long, and a model that comes out
-//! all the same loads in ONNX Runtime. Each is converted as it is, and with the first dimension of its first input
-//! dynamic.
+//! Mutations of real exports, and of fixtures of forms that are rare in exports: a byte changed, a line dropped,
+//! doubled or swapped, a number replaced. None makes the compiler panic, none takes long, and if one converts, its
+//! model loads in ONNX Runtime. Each is converted unchanged, and with the first dimension of its first input dynamic.
 //!
-//! `HLO2ONNX_MUTATIONS=1000 cargo test --test mutations` makes more of them than the usual run.
+//! `HLO2ONNX_MUTATIONS=1000 cargo test --test mutations` sets their number.
 
 mod support;
 
@@ -16,12 +15,12 @@ use onnx_protobuf::{Message, ModelProto};
 use support::compile::{Finding, Settings, compile};
 use support::runtime;
 
-/// How many are made of all texts together when nothing asks for more.
+/// The default number of mutations of all texts together.
 const USUAL: usize = 150;
 
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// A small generator, so that a failure can be made again (SplitMix64, Steele et al. 2014).
+/// A small generator, so that failures are reproducible (SplitMix64, Steele et al. 2014).
 struct Numbers(u64);
 
 impl Numbers {
@@ -42,7 +41,7 @@ const FAMILIES: [&str; 8] =
 fn models() -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/models");
     let mut texts = Vec::new();
-    for model in fs::read_dir(folder).expect("the models are there").flatten() {
+    for model in fs::read_dir(folder).expect("the models exist").flatten() {
         for form in ["model.mlir", "model.debug.mlir", "model.args.mlir", "model.symbolic.mlir"] {
             let path = model.path().join(form);
             if let Ok(text) = fs::read_to_string(&path) {
@@ -59,7 +58,7 @@ fn cases() -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/ops");
     let mut texts = Vec::new();
     for family in FAMILIES {
-        let files = fs::read_dir(folder.join(family)).expect("the family is there").flatten();
+        let files = fs::read_dir(folder.join(family)).expect("the family exists").flatten();
         for path in files.map(|file| file.path()).filter(|path| path.extension().is_some_and(|e| e == "mlir"))
         {
             let name = format!("{family}/{}", path.file_name().unwrap_or_default().to_string_lossy());
@@ -98,7 +97,7 @@ fn mutate(text: &str, numbers: &mut Numbers) -> String {
     lines.join("\n")
 }
 
-/// The line with one of its numbers replaced by one at the borders of what sizes, places and elements can be.
+/// The line with one of its numbers replaced by a limit of sizes, positions or elements.
 fn replace_number(line: &str, numbers: &mut Numbers) -> String {
     const BORDERS: [&str; 10] = [
         "0",
@@ -122,7 +121,7 @@ fn replace_number(line: &str, numbers: &mut Numbers) -> String {
     format!("{}{}{rest}", &line[..start], BORDERS[numbers.below(BORDERS.len())])
 }
 
-/// The model of a text, if there is one. What is wrong with it, or with how it came to be, is a failure.
+/// The model of a text, if it converts. Faults of the model or of the conversion are failures.
 fn convert(name: &str, text: &str, settings: &Settings, failures: &mut Vec<String>) -> Option<Vec<u8>> {
     let started = Instant::now();
     let Ok(outcome) = catch_unwind(|| compile(name, text, settings)) else {
@@ -154,7 +153,7 @@ fn convert(name: &str, text: &str, settings: &Settings, failures: &mut Vec<Strin
     Some(model)
 }
 
-/// What a model calls its first input.
+/// The name of a model's first input.
 fn first_input(model: &[u8]) -> Option<String> {
     let model = ModelProto::parse_from_bytes(model).ok()?;
     model.graph.input.first().map(|input| input.name.clone())
@@ -176,12 +175,12 @@ fn mutated_exports() {
         let name = format!("{name}, mutation {number}");
         let fixed = convert(&name, &mutated, &settings, &mut failures);
         converted += usize::from(fixed.is_some());
-        // The name of the first input follows from the text where there is no model.
+        // Without a model, the name of the first input follows from the text.
         let input = fixed.and_then(|model| first_input(&model)).unwrap_or_else(|| "arg0".to_owned());
         let dynamic = vec![format!("{input}:0=rows")];
         let settings = Settings { dynamic, ..settings };
         convert(&format!("{name}, {input} dynamic"), &mutated, &settings, &mut failures);
     }
     assert!(failures.is_empty(), "{} of {count}:\n{}", failures.len(), failures.join("\n"));
-    assert!(converted > 0, "no mutation left a text that converts");
+    assert!(converted > 0, "no mutated text converts");
 }

@@ -1,7 +1,7 @@
-//! Every fixture of an op, at every opset in which ONNX's types change: what converts loads in ONNX Runtime, which
-//! holds each node to the schema of its op and looks for a kernel.
+//! Every fixture of an op, at every opset in which ONNX's types change: models load in ONNX Runtime, which checks each
+//! node against the schema of its op and looks for a kernel.
 //!
-//! `HLO2ONNX_ELEMENTS=1 cargo test --test opsets` does the same with other element types in the place of those of the
+//! `HLO2ONNX_ELEMENTS=1 cargo test --test opsets` does the same with other element types instead of those of the
 //! fixtures.
 
 mod support;
@@ -18,8 +18,7 @@ use support::case::FixtureFile;
 use support::compile::{Finding, Settings, compile};
 use support::runtime;
 
-/// Opset 18 is the lowest; 19 brings floats of eight bits, 20 `bool` to reductions, 21 integers of four bits, and 26 is
-/// the highest.
+/// Opset 18 is the lowest; 19 adds 8-bit floats, 20 `bool` in reductions, 21 4-bit integers, and 26 is the highest.
 const OPSETS: [u32; 5] = [18, 19, 20, 21, 26];
 
 /// What replaces each element type of a fixture, if requested.
@@ -37,7 +36,7 @@ struct Text {
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).expect("the fixtures are there").flatten().map(|entry| entry.path());
+    let entries = fs::read_dir(folder).expect("the fixtures exist").flatten().map(|entry| entry.path());
     let mut files: Vec<PathBuf> = entries
         .flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] })
         .filter(|path| path.extension().is_some_and(|extension| extension == "mlir"))
@@ -46,7 +45,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// The cases of the fixtures that ask for no opset.
+/// The cases of the fixtures that do not set an opset.
 fn texts() -> Vec<Text> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut texts = Vec::new();
@@ -65,17 +64,17 @@ fn texts() -> Vec<Text> {
     texts
 }
 
-/// The text with one element type in the place of another; `None` where it has none of that.
+/// The text with one element type replaced by another; `None` if the text lacks the first.
 fn with_element(text: &str, from: &str, to: &str) -> Option<String> {
     let (sized, scalar) = (format!("x{from}>"), format!("<{from}>"));
     let replaced = text.replace(&sized, &format!("x{to}>")).replace(&scalar, &format!("<{to}>"));
     (replaced != text).then_some(replaced)
 }
 
-/// What is wrong with the model of a text, if there is one.
+/// The fault of a text's model, if it has one.
 fn fault(text: &Text, opset: u32) -> Option<String> {
     let settings = Settings { opset: Some(opset), ..text.settings.clone() };
-    let compiled = compile(&text.name, &text.text, &settings).expect("the settings are right");
+    let compiled = compile(&text.name, &text.text, &settings).expect("the settings are valid");
     let Some(model) = compiled.model else {
         let silent = !compiled.findings.iter().any(Finding::is_error);
         return silent.then(|| "neither a model nor an error".to_owned());

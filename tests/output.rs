@@ -1,5 +1,5 @@
-//! Where the program writes, and what is left when it cannot, or is stopped: no input is lost, nothing is half-written,
-//! an older output stays, and no temporary file remains.
+//! What remains on disk when the program writes, fails or is stopped: no input is lost, nothing is half-written, an
+//! older output stays, and no temporary file remains.
 
 #![cfg(unix)]
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 const MODEL: &str = "func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {\n  %0 = stablehlo.abs %x : tensor<4xf32>\n  return %0 : tensor<4xf32>\n}\n";
 
-/// A folder with a text, an older output, and what they are.
+/// A folder with a text and an older output, and its initial contents.
 struct Folder {
     folder: TempDir,
     before: BTreeMap<PathBuf, Vec<u8>>,
@@ -42,7 +42,7 @@ impl Folder {
         command.arg("convert").args(arguments).current_dir(self.path()).output().unwrap()
     }
 
-    /// Whether each file is as it was, and there is no other.
+    /// Checks that no file was changed, added or removed.
     fn assert_unchanged(&self) {
         let names = |files: &BTreeMap<PathBuf, Vec<u8>>| files.keys().cloned().collect::<Vec<_>>();
         let after = contents(self.path());
@@ -88,7 +88,7 @@ fn a_hard_link_to_the_input_leaves_the_input() {
 }
 
 #[test]
-fn paths_that_cannot_be_written_leave_all_as_it_was() {
+fn paths_that_cannot_be_written_change_no_file() {
     let folder = Folder::new(&[("loop.onnx", "loop.onnx"), ("lost.onnx", "missing/model.onnx")]);
     folder.assert_refused(&["model.mlir", "-o", "."], "E0401", "is a directory");
     folder.assert_refused(&["model.mlir", "-o", "new/"], "E0401", "is a directory");
@@ -106,7 +106,7 @@ fn protected_files_and_folders_are_not_written() {
     fs::set_permissions(&older, fs::Permissions::from_mode(0o444)).unwrap();
     folder.assert_refused(&["model.mlir", "-o", "older.onnx"], "E0401", "is write-protected");
     if cfg!(target_os = "linux") {
-        // Where not even the administrator can make a file.
+        // Not even the administrator can create a file there.
         folder.assert_refused(&["model.mlir", "-o", "/proc/model.onnx"], "E0401", "cannot write");
     }
 }
@@ -137,7 +137,7 @@ fn a_full_device_is_named() {
     folder.assert_refused(&["model.mlir", "-o", "/dev/full"], "E0401", "No space left on device");
 }
 
-/// A file of safetensors with one tensor `w` that is not of one number throughout, and the text that takes it.
+/// A safetensors file with one tensor `w` whose elements are not all equal, and the text that takes it.
 fn with_weights(folder: &Folder, count: u64) {
     let text = format!(
         "func.func @main(%w: tensor<{count}xf32> loc(\"w\"), %i: tensor<i32> loc(\"i\")) -> tensor<4xf32> {{\n  \
@@ -154,7 +154,7 @@ fn with_weights(folder: &Folder, count: u64) {
     file.set_len(8 + header.len() as u64 + 4 * count).unwrap();
 }
 
-/// The names in a folder that an output or a temporary file could have.
+/// The names in a folder except those of inputs.
 fn names(folder: &Path) -> Vec<String> {
     let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<String> = names.collect();
@@ -162,7 +162,7 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// A limit on the size of files is a disk that is full in the middle of the model.
+/// A limit on the size of files simulates a disk that fills up while the model is written.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_disk_that_fills_up_leaves_an_older_output() {
@@ -185,7 +185,7 @@ fn a_disk_that_fills_up_leaves_an_older_output() {
     }
 }
 
-/// A process that is stopped while it writes runs nothing that could clean up after it.
+/// A process that is stopped while it writes cannot clean up.
 #[cfg(target_os = "linux")]
 #[test]
 fn an_interrupt_leaves_no_temporary_file() {
@@ -196,14 +196,14 @@ fn an_interrupt_leaves_no_temporary_file() {
     let folder = Folder::new(&[]);
     with_weights(&folder, 200_000_000);
     let before = names(folder.path());
-    // A shell in the background lets its children ignore SIGINT; SIGTERM ends a process in the same way.
+    // Children of a background shell ignore SIGINT; SIGTERM ends a process in the same way.
     let mut signals = vec![Signal::KILL, Signal::TERM];
     let mut attempts = 0;
     while let Some(&signal) = signals.last() {
         attempts += 1;
-        assert!(attempts < 20, "the process was never stopped while it wrote");
+        assert!(attempts < 20, "the process was never stopped while writing");
         fs::write(folder.path().join("older.onnx"), "an older output").unwrap();
-        // The test must get a processor while the threads of the conversion hold them all.
+        // The test needs a processor while the threads of the conversion occupy all of them.
         let mut process = Command::new("nice")
             .args(["-n", "19", env!("CARGO_BIN_EXE_hlo2onnx")])
             .args(["convert", "model.mlir", "--weights", "w.safetensors", "-o", "older.onnx"])
@@ -214,7 +214,7 @@ fn an_interrupt_leaves_no_temporary_file() {
             .unwrap();
         let descriptors = PathBuf::from(format!("/proc/{}/fd", process.id()));
         let canonical = folder.path().canonicalize().unwrap();
-        // A file of the folder that is open, is not an input, and has some bytes already.
+        // An open file of the folder that is not an input and is not empty.
         let writes = || {
             let open = fs::read_dir(&descriptors).into_iter().flatten().flatten();
             let mut written = open.filter_map(|entry| {
@@ -230,11 +230,11 @@ fn an_interrupt_leaves_no_temporary_file() {
             assert!(started.elapsed() < Duration::from_secs(60), "the process does not write");
             std::thread::sleep(Duration::from_micros(200));
         }
-        // It fails where the process has ended.
+        // It fails if the process has ended.
         let _ = kill_process(Pid::from_child(&process), signal);
         let ended = process.wait().unwrap();
         if ended.success() {
-            // It was done before the signal reached it; on a busy machine that takes a while.
+            // The process ended before the signal reached it, which happens on a busy machine.
             continue;
         }
         assert_eq!(ended.signal(), Some(signal.as_raw()));

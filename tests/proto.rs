@@ -1,4 +1,4 @@
-//! Holds `proto/onnx.rs` to `proto/onnx.proto`: the first is what the second generates.
+//! Checks that `proto/onnx.rs` is what `proto/onnx.proto` generates.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -6,8 +6,8 @@ use std::{env, fs, path::Path};
 
 const HEADER: &str = "// @generated from proto/onnx.proto by tests/proto.rs (BLESS=1).\n\n";
 
-/// The messages that an attribute may hold. In line they would make every attribute, an integer's too, 1,640 bytes
-/// long, and a large graph has a hundred thousand of them.
+/// The messages that an attribute may contain. Inline they would make every attribute, even an integer, 1,640 bytes
+/// long, and a large graph has a hundred thousand attributes.
 const BOXED: [&str; 4] = ["t", "g", "sparse_tensor", "tp"];
 
 fn generate(proto: &Path) -> String {
@@ -32,6 +32,6 @@ fn generated_messages_are_current() {
         return;
     }
     let found = fs::read_to_string(&file).unwrap();
-    // Not assert_eq!: the difference of two files of this length is better seen in `git diff`.
+    // Not assert_eq!: `git diff` shows the difference of such long files better.
     assert!(found == expected, "proto/onnx.rs is stale: run `BLESS=1 cargo test --test proto`");
 }

@@ -1,6 +1,6 @@
-//! The tests of the Python package, with the oldest and the newest JAX that the `python3` at hand takes.
+//! The tests of the Python package, with the oldest and the newest JAX that the installed `python3` supports.
 //!
-//! `python/tests/matrix.py` makes an environment for each under the target folder. The first run costs what pip costs.
+//! `python/tests/matrix.py` creates an environment for each in the target folder. The first run installs packages.
 
 #![allow(clippy::panic, reason = "a test fails by it")]
 
@@ -13,7 +13,7 @@ use std::{env, io};
 fn target() -> io::Result<PathBuf> {
     let test = env::current_exe()?;
     let target =
-        test.ancestors().nth(3).ok_or_else(|| io::Error::other("the test is in no target folder"))?;
+        test.ancestors().nth(3).ok_or_else(|| io::Error::other("the test is not in a target folder"))?;
     Ok(target.to_owned())
 }
 
@@ -21,7 +21,7 @@ fn passes(release: &str) -> io::Result<()> {
     let target = target()?;
     let python = if cfg!(windows) { "python" } else { "python3" };
     fs::create_dir_all(target.join("python"))?;
-    // Several runs may ask for one environment; the lock goes away with the file handle, even in a crash.
+    // Several runs may use one environment. The lock is released with the file handle, even in a crash.
     let lock = File::create(target.join("python").join(format!("jax-{release}.lock")))?;
     #[expect(
         clippy::incompatible_msrv,

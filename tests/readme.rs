@@ -1,19 +1,19 @@
-//! Holds the generated parts of docs/coverage.md and ARCHITECTURE.md to the code; `BLESS=1` writes them anew.
+//! Checks the generated parts of docs/coverage.md and ARCHITECTURE.md; `BLESS=1` rewrites them.
 
 use std::{env, fs};
 
 fn check(file: &str, marker: &str, expected: &str) {
     let path = format!("{}/{file}", env!("CARGO_MANIFEST_DIR"));
-    let text = fs::read_to_string(&path).expect("the file is there");
+    let text = fs::read_to_string(&path).expect("the file exists");
     let (open, close) = (format!("<!-- {marker} -->\n"), format!("<!-- /{marker} -->"));
-    let start = text.find(&open).expect("the opening marker is there") + open.len();
-    let end = start + text[start..].find(&close).expect("the closing marker is there");
+    let start = text.find(&open).expect("the opening marker exists") + open.len();
+    let end = start + text[start..].find(&close).expect("the closing marker exists");
     if text[start..end] == *expected {
         return;
     }
     assert!(
         env::var_os("BLESS").is_some(),
-        "{file}: the part `{marker}` is not what the code says; BLESS=1 cargo test --test readme writes it"
+        "{file}: the part `{marker}` is stale; BLESS=1 cargo test --test readme writes it"
     );
     fs::write(&path, format!("{}{expected}{}", &text[..start], &text[end..]))
         .expect("the file can be written");

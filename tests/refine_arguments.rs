@@ -1,5 +1,5 @@
-//! `--dim`: a symbolic export with its dimensions given is the model that the static export gives, and without them
-//! has the same nodes.
+//! `--dim`: a symbolic export with fixed dimensions becomes the model of the static export, and without them it has the
+//! same nodes.
 
 mod support;
 
@@ -65,14 +65,14 @@ fn graph(text: &str, dims: &[(&str, i64)]) -> Result<String, Vec<String>> {
 }
 
 #[test]
-fn given_dimensions_make_the_static_model() {
+fn fixed_dimensions_make_the_static_model() {
     let specialized = graph(SYMBOLIC, &[("b", 8)]);
     assert!(specialized.as_ref().is_ok_and(|graph| graph.contains("float[16,4] y")), "{specialized:?}");
     assert_eq!(specialized, graph(STATIC, &[]));
 }
 
 #[test]
-fn a_name_that_is_not_there_is_an_error() {
+fn an_unknown_name_is_an_error() {
     assert_eq!(graph(SYMBOLIC, &[("c", 8)]), Err(vec!["E0303".to_owned()]));
     assert_eq!(graph(STATIC, &[("b", 8)]), Err(vec!["E0303".to_owned()]));
 }

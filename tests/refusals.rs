@@ -1,4 +1,4 @@
-//! One run names everything that is not supported, each thing once.
+//! One run reports everything that is not supported, once each.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,7 +8,7 @@ use hlo2onnx::ops;
 use hlo2onnx::source::Source;
 use hlo2onnx::{Options, convert, coverage};
 
-/// Ops of StableHLO and CHLO that nothing takes.
+/// Ops of StableHLO and CHLO that are refused.
 const REFUSED: &[OpName] = &[
     stablehlo::ASYNC_DONE,
     stablehlo::ASYNC_START,
@@ -20,7 +20,7 @@ const REFUSED: &[OpName] = &[
     stablehlo::SET_DIMENSION_SIZE,
 ];
 
-/// An op that is new in the table of names gets a row as well, or is refused on purpose.
+/// Every op in the table of names has a row, or is refused on purpose.
 #[test]
 fn ops_are_covered_or_refused() {
     let covered: BTreeSet<&str> = coverage().into_iter().map(|row| row.op).collect();
@@ -33,9 +33,9 @@ fn ops_are_covered_or_refused() {
 }
 
 #[test]
-fn faults_that_follow_each_other_are_named_once() {
+fn repeated_faults_are_reported_once() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/errors/E0201_ten_at_once.mlir");
-    let text = fs::read_to_string(path).expect("the fixture is there");
+    let text = fs::read_to_string(path).expect("the fixture exists");
     let case = text.split("// -----").next().unwrap_or_default();
     let source = Source::from_bytes("ten.mlir", case.as_bytes().to_vec());
     let conversion = convert(&source, &Options::default());

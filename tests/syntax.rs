@@ -1,4 +1,4 @@
-//! The parser on real text: everything parses, and what is printed reads back as the same module.
+//! The parser on real text: everything parses, and the printed module parses to the same module.
 
 use hlo2onnx::ir;
 use hlo2onnx::source::Source;
@@ -12,7 +12,7 @@ fn mlir_files(root: &Path) -> Vec<PathBuf> {
         let Ok(entries) = std::fs::read_dir(&folder) else { continue };
         for entry in entries.flatten() {
             let path = entry.path();
-            // What is in `errors` is faulty on purpose.
+            // The files in `errors` are faulty on purpose.
             if path.is_dir() {
                 folders.extend(Some(path).filter(|path| !path.ends_with("errors")));
             } else if path.extension().is_some_and(|extension| extension == "mlir") {
@@ -24,7 +24,7 @@ fn mlir_files(root: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Parses a file without diagnostics and holds the printed module against what it reads back as.
+/// Parses a file without diagnostics, and compares the module with its printed form, parsed again.
 fn round_trip(path: &Path) -> Result<(), String> {
     let source = Source::open(path).map_err(|error| error.to_string())?;
     let (module, diagnostics) = syntax::parse(&source);
@@ -64,14 +64,15 @@ fn round_trip_all(root: &Path) -> usize {
     files.len()
 }
 
-/// `HLO2ONNX_CORPUS=folder` adds texts of one's own.
+/// `HLO2ONNX_CORPUS=folder` adds other texts.
 #[test]
 fn corpus_round_trips() {
     let Some(root) = std::env::var_os("HLO2ONNX_CORPUS") else { return };
     assert!(round_trip_all(Path::new(&root)) > 0, "the corpus is empty");
 }
 
-/// The text with other spaces: statements over several lines and several on one, comments and tabs between tokens.
+/// The text with other whitespace: statements over several lines, several on one line, comments and tabs between
+/// tokens.
 fn respaced(text: &str, mut seed: u32) -> String {
     let mut spaces = |of: &[&'static str]| {
         seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -121,7 +122,7 @@ fn statements_end_where_their_grammar_ends_them() {
             format!("{name}:{line}:{column}: {} {}", first.code(), first.message)
         });
         assert_eq!(first, None);
-        // Attributes of dialects that are not known are kept as they are spelled, with their spaces.
+        // Attributes of unknown dialects are kept as written, with their spaces.
         ir::print(&module, &source, None).replace([' ', '\t', '\r'], "")
     };
     let files = mlir_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/ops"));
@@ -142,7 +143,7 @@ fn a_type_after_to_may_be_on_the_next_line() {
     }
 }
 
-/// Codes and the texts that they point at.
+/// Codes and the text of their spans.
 fn faults(text: &str) -> Vec<(String, String)> {
     let source = Source::from_bytes("test", text.as_bytes().to_vec());
     let (_, diagnostics) = syntax::parse(&source);
@@ -158,7 +159,7 @@ fn in_main(body: &str) -> String {
     )
 }
 
-/// The generic form of the ops in front of the `return`.
+/// The generic form of the ops before the `return`.
 fn generic(body: &str) -> String {
     let source = Source::from_bytes("test", in_main(body).into_bytes());
     let (module, diagnostics) = syntax::parse(&source);
@@ -175,7 +176,7 @@ fn patterns_of_jax_round_trip() {
 }
 
 #[test]
-fn custom_forms_are_their_generic_forms() {
+fn custom_forms_parse_to_their_generic_forms() {
     let cases = [
         (
             "%0 = stablehlo.transpose %arg0, dims = [0] : (tensor<4xf32>) -> tensor<4xf32>",
@@ -265,7 +266,7 @@ fn literals_in_all_their_forms() {
     assert_eq!(element("-8", "i4"), "-8");
     assert_eq!(element("18446744073709551615", "ui64"), "18446744073709551615");
     assert_eq!(element("\"0x0100FFFF\"", "2xi16"), "[1, -1]");
-    // Bits in a row, lowest first, and a byte for each.
+    // Packed bits, lowest first, or one byte for each.
     assert_eq!(element("\"0x05\"", "3xi1"), "[true, false, true]");
     assert_eq!(element("\"0x010001\"", "3xi1"), "[true, false, true]");
     // A list of equal elements is the splat.
@@ -276,7 +277,7 @@ fn literals_in_all_their_forms() {
 }
 
 #[test]
-fn statements_of_one_shape_are_told_apart() {
+fn statements_of_one_shape_are_distinguished() {
     let printed = generic(
         "%0 = stablehlo.add %arg0, %arg0 : tensor<4xf32>\n%long_name = stablehlo.add %0, %arg0 : tensor<4xf32>\n\
          %2:2 = stablehlo.optimization_barrier %0, %long_name : tensor<4xf32>, tensor<4xf32>\n\
@@ -315,13 +316,13 @@ fn resources_aliases_and_modules_in_generic_form() {
 }
 
 #[test]
-fn a_fault_is_found_where_it_is_and_once() {
+fn a_fault_is_reported_once_at_its_span() {
     let cases: &[(&str, &[(&str, &str)])] = &[
         ("%0 = stablehlo.abs %argo : tensor<4xf32>", &[("E0101", "%argo")]),
         ("%0 = stablehlo.abs %arg1 : tensor<4xf32>", &[("E0103", "%arg1")]),
         ("%0 = stablehlo.add %arg0 %arg0 : tensor<4xf32>", &[("E0002", "%arg0")]),
         ("%0 = stablehlo.abs %arg0 : tensor<4xf33>", &[("E0002", "f33")]),
-        // The statement after an unfinished one is tried, and uses of the faulty result stay silent.
+        // The statement after an unfinished one is parsed, and uses of the faulty result cause no reports.
         ("%0 = stablehlo.abs %arg0 :\n%1 = stablehlo.abs %0 : tensor<4xf32>", &[("E0002", ":")]),
         (
             "%0 = \"stablehlo.abs\"(%arg0 : tensor<4xf32>\n%1 = stablehlo.abs %x : tensor<4xf32>",
@@ -361,7 +362,7 @@ fn a_fault_is_found_where_it_is_and_once() {
 }
 
 #[test]
-fn whole_files_that_are_none() {
+fn files_that_are_not_programs() {
     let codes = |text: &str| faults(text).into_iter().map(|(code, _)| code).collect::<Vec<_>>();
     assert_eq!(codes(""), ["E0005"]);
     assert_eq!(codes("// nothing\n\n"), ["E0005"]);
@@ -375,7 +376,7 @@ fn whole_files_that_are_none() {
 }
 
 #[test]
-fn depth_and_length_are_no_danger() {
+fn deep_and_long_texts_are_safe() {
     let deep = 100_000;
     for (open, close) in [("(", ")"), ("[", "]"), ("{", "}"), ("<", ">"), ("({", "})"), ("{\"a\"()", "}")] {
         let nested = format!("{}{}", open.repeat(deep), close.repeat(deep));

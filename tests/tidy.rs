@@ -1,4 +1,4 @@
-//! House rules that no compiler checks: sizes, names, the direction of imports, and what may be in a tracked file.
+//! Rules that the compiler does not check: sizes, names, the direction of imports, and the contents of tracked files.
 
 use hlo2onnx::ir::OpName;
 use serde_json::Value;
@@ -7,11 +7,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A file longer than this is two subjects.
+/// A longer file has more than one subject.
 const MOST_LINES: usize = 600;
-/// Names that say nothing about what is inside.
+/// Names that do not describe the contents.
 const FORBIDDEN_MODULES: [&str; 6] = ["utils", "util", "common", "helpers", "types", "misc"];
-/// Which top-level modules a module may use; what is not listed (`lib.rs`, `main.rs`, `cli`) may use them all.
+/// The top-level modules that a module may use; unlisted ones (`lib.rs`, `main.rs`, `cli`) may use all.
 const IMPORTS: [(&str, &[&str]); 11] = [
     ("source", &[]),
     ("diagnostic", &["source"]),
@@ -30,7 +30,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The files that Git tracks or would track, relative to the root; all of them where there is no Git.
+/// The files that Git tracks or would track, relative to the root; all files without Git.
 fn files() -> Vec<PathBuf> {
     let listed = Command::new("git")
         .args(["ls-files", "--cached", "--others", "--exclude-standard", "-z"])
@@ -99,13 +99,13 @@ fn modules_are_named_for_their_subject() {
 fn text_has_no_tabs_or_trailing_space() {
     let mut problems = Vec::new();
     for (path, text) in text_files() {
-        // Files of others are kept as they came: licenses, and upstream's definition of ONNX.
+        // Third-party files are kept unchanged: licenses, and ONNX's schema.
         if !has_extension(&path, &["rs", "py", "md", "toml", "mlir", "pest", "txt", "yml"]) {
             continue;
         }
         for (number, line) in text.lines().enumerate() {
             if line.contains(['\t', '\r']) || line.ends_with(' ') {
-                problems.push(format!("{}:{}: a tab or space too many", path.display(), number + 1));
+                problems.push(format!("{}:{}: a tab or trailing space", path.display(), number + 1));
             }
         }
         if !text.is_empty() && !text.ends_with('\n') {
@@ -115,10 +115,10 @@ fn text_has_no_tabs_or_trailing_space() {
     assert_none(problems);
 }
 
-/// Fixtures made on some machine must not carry its paths.
+/// Fixtures must not contain paths of the machine that generated them.
 #[test]
 fn no_file_names_a_home_folder() {
-    // Put together here, so that this file does not contain them itself.
+    // Concatenated here, so that this file does not contain them.
     let marks = ["home", "Users", "root"].map(|folder| format!("/{folder}/"));
     let mut problems = Vec::new();
     for path in files() {
@@ -137,13 +137,13 @@ fn locations_in_models_are_relative() {
     assert_none(absolute.map(|(path, _)| path.display().to_string()).collect());
 }
 
-/// Where names of ops stand as text: the table of them, messages, and what reads the text of a program.
+/// Files in which names of ops occur as text: their table, messages, and code that reads a program's text.
 const SPELLS_OPS: [&str; 6] =
     ["src/ir/dialect.rs", "src/diagnostic", "src/lsp", "src/source", "src/syntax", "src/weights"];
-/// Targets of custom calls that are spelled as ops are.
+/// Targets of custom calls that are spelled like ops.
 const MOST_SPELLED: usize = 4;
 
-/// A name of an op that is a string can be misspelled, and a constant of `ir::stablehlo` cannot.
+/// The name of an op in a string can be misspelled; a constant of `ir::stablehlo` cannot.
 #[test]
 fn names_of_ops_are_constants() {
     let names: BTreeSet<&str> = OpName::all()
@@ -188,7 +188,7 @@ fn top_level_module(path: &Path) -> Option<String> {
     Some(first.trim_end_matches(".rs").to_owned())
 }
 
-/// The top-level modules that a text names by `crate::X` or `crate::{X::..., Y}`, comments aside.
+/// The top-level modules that a text names by `crate::X` or `crate::{X::..., Y}`, except in comments.
 fn crate_paths(text: &str) -> BTreeSet<String> {
     let code: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
     let code = code.join("\n");
@@ -219,13 +219,13 @@ fn crate_paths(text: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn imports_in_groups_are_seen() {
+fn imports_in_groups_are_found() {
     let text = "use crate::{ir::{Module, Op}, source::Span};\n// crate::pass\nlet x = crate::onnx::file();\n";
     assert_eq!(crate_paths(text).into_iter().collect::<Vec<_>>(), ["ir", "onnx", "source"]);
 }
 
-/// A family is a file in `src/ops` (or a folder of several), or a pass that rewrites its ops, and its fixtures a folder
-/// of the same name.
+/// A family is a file or folder in `src/ops`, or a pass that rewrites its ops, and its fixtures are a folder of the
+/// same name.
 #[test]
 fn fixture_folders_are_op_families() {
     let families: BTreeSet<PathBuf> = files()
@@ -248,7 +248,7 @@ fn minor(version: &str) -> (u32, u32) {
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }
 
-/// What users compile builds with the Rust that `Cargo.toml` names. The tests may need a newer one.
+/// The package builds with the Rust version in `Cargo.toml`. The tests may need a newer one.
 #[test]
 fn dependencies_build_with_the_oldest_rust() {
     let metadata = Command::new(env!("CARGO"))

@@ -9,7 +9,7 @@ use std::path::Path;
 
 fn map(source: &Source) -> ValueMap {
     let options = Options { value_map: true, ..Options::default() };
-    convert(source, &options).values.expect("the text converts, and a map was asked for")
+    convert(source, &options).values.expect("the text converts, and the options request a map")
 }
 
 fn source(text: &str) -> Source {
@@ -46,7 +46,7 @@ fn values_keep_their_origins_in_any_form() {
 }
 
 #[test]
-fn complex_numbers_are_known_by_their_parts() {
+fn complex_numbers_are_mapped_to_their_parts() {
     let text = source(
         "func.func @main(%x: tensor<4xcomplex<f32>>) -> tensor<4xcomplex<f32>> {
            %0 = stablehlo.multiply %x, %x : tensor<4xcomplex<f32>>
@@ -60,23 +60,23 @@ fn complex_numbers_are_known_by_their_parts() {
 }
 
 #[test]
-fn a_map_changes_no_model_and_its_program_is_text() {
+fn a_map_does_not_change_the_model_and_its_program_is_text() {
     let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/models");
     for name in ["cnn/model.mlir", "transformer/model.mlir", "symbolic_cnn/model.symbolic.mlir"] {
-        let text = Source::open(&models.join(name)).expect("the fixture is there");
+        let text = Source::open(&models.join(name)).expect("the fixture exists");
         let bytes = |value_map| {
             let conversion = convert(&text, &Options { value_map, ..Options::default() });
             assert_eq!(conversion.values.is_some(), value_map);
             let mut bytes = Vec::new();
             let model = conversion.model.expect("the fixture converts");
-            write_stream(&model, &mut bytes, &mut |_| {}).expect("memory can be written");
+            write_stream(&model, &mut bytes, &mut |_| {}).expect("writing to memory succeeds");
             bytes
         };
-        assert!(bytes(false) == bytes(true), "{name} becomes another model");
+        assert!(bytes(false) == bytes(true), "{name}: the models differ");
         let map = map(&text);
         let all: Vec<usize> = (0..map.values.len()).collect();
         for double in [false, true] {
-            let program = map.program(&text, &all, double).expect("there are such values");
+            let program = map.program(&text, &all, double).expect("the values exist");
             let (printed, own) =
                 (source(&program.text), fs::metadata(models.join(name)).map_or(0, |file| file.len()));
             let (module, diagnostics) = parse(&printed);

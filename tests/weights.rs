@@ -1,4 +1,4 @@
-//! Binds arguments to weights, and says why it does not: what `tests/models.rs` does not reach.
+//! Binding arguments to weights, and its diagnostics, beyond what `tests/models.rs` covers.
 
 use hlo2onnx::onnx::file::encode;
 use hlo2onnx::source::{Mapping, Source};
@@ -9,7 +9,7 @@ use safetensors::tensor::{Dtype, TensorView, serialize};
 
 type Failure = Box<dyn std::error::Error>;
 
-/// What a conversion came to.
+/// The outcome of a conversion.
 struct Result {
     /// The codes of the diagnostics, sorted.
     codes: Vec<String>,
@@ -36,7 +36,7 @@ fn file(name: &str, tensors: &[(&str, &[usize])]) -> std::result::Result<Weights
     Ok(WeightsFile::read(name, Mapping::from_bytes(serialize(views, None)?))?)
 }
 
-/// A function of these arguments (name and type), each of which it returns twice over.
+/// A function of these arguments (name and type) that returns the double of each.
 fn text(arguments: &[(&str, &str)]) -> String {
     let mut text = String::from("func.func @main(");
     let (mut ops, mut names, mut types) = (String::new(), Vec::new(), Vec::new());
@@ -75,7 +75,7 @@ fn of(files: Vec<WeightsFile>) -> Weights {
 const KERNEL: &str = "variables['params']['Dense_0']['kernel']";
 const F: &str = "tensor<2xf32>";
 
-/// The names of the inputs that are left.
+/// The names of the remaining inputs.
 fn inputs(result: &Result) -> Vec<&str> {
     result.model.graph.input.iter().map(|input| input.name.as_str()).collect()
 }
@@ -128,7 +128,7 @@ fn the_longer_path_wins_and_the_rest_is_reported() -> std::result::Result<(), Fa
 }
 
 #[test]
-fn two_ways_are_an_error() -> std::result::Result<(), Failure> {
+fn ambiguous_weights_are_an_error() -> std::result::Result<(), Failure> {
     let one = |name| file(name, &[("params/Dense_0/kernel", &[2])]);
     let result = bind(&[(KERNEL, F)], of(vec![one("a")?, one("b")?]))?;
     assert_eq!(result.codes, ["E0407"], "{}", result.messages);
@@ -174,7 +174,7 @@ fn a_prefix_and_renames_change_paths() -> std::result::Result<(), Failure> {
 }
 
 #[test]
-fn order_binds_only_when_asked() -> std::result::Result<(), Failure> {
+fn order_binds_only_on_request() -> std::result::Result<(), Failure> {
     let arguments =
         [("", "tensor<1xf32>"), ("", "tensor<2xf32>"), ("", "tensor<3xf32>"), ("", "tensor<4xf32>")];
     let tensors: [(&str, &[usize]); 3] = [("a_b/c", &[3]), ("a/w/10", &[2]), ("a/w/9", &[1])];
@@ -191,12 +191,12 @@ fn order_binds_only_when_asked() -> std::result::Result<(), Failure> {
     Ok(())
 }
 
-/// Large tensors go from one file into the other as they are.
+/// Large tensors are copied from one file to the other unchanged.
 #[test]
 fn large_tensors_keep_their_bytes_and_names() -> std::result::Result<(), Failure> {
     let tensors: [(&str, &[usize]); 2] =
         [("params/Dense_0/bias", &[2]), ("params/Dense_0/kernel", &[300, 200])];
-    // With an input, as an op of constants alone becomes a constant.
+    // With an input, because an op on constants alone is folded.
     let text = format!(
         "func.func @main(%kernel: tensor<300x200xf32> loc(\"{KERNEL}\"), %x: tensor<300x200xf32>) -> tensor<300x200xf32> {{
   %0 = stablehlo.add %kernel, %x : tensor<300x200xf32>

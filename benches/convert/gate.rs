@@ -1,7 +1,7 @@
 //! Bounds on the CPU time of conversions, as ratios to plain work on the same bytes, for `cargo bench -- --gate`.
 //!
-//! A ratio depends little on the machine. The two sides run one after the other in processes of their own, and the
-//! least CPU time of many runs counts, so that what else the machine does meets neither.
+//! A ratio depends little on the machine. The two sides run alternately in their own processes, and the least CPU time
+//! of many runs counts, so that other load affects neither.
 
 use super::{inputs, least, measure};
 use rustc_hash::FxHashMap;
@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 const RUNS: usize = 15;
 
-/// A conversion, the work that it is compared with, and the largest ratio that passes: 1.5 times what was measured
+/// A conversion, the work that it is compared with, and the largest ratio that passes: 1.5 times the ratio measured
 /// when the bound was set.
 struct Gate {
     about: &'static str,
@@ -23,26 +23,26 @@ struct Gate {
 
 const GATES: [Gate; 3] = [
     Gate {
-        about: "40 MB of weights in the text to a model, by the time that decoding and writing the digits takes",
+        about: "40 MB of weights in the text to a model, relative to decoding and writing the digits",
         of: ("convert", "weights40.mlir"),
         to: ("digits", "weights40.mlir"),
         most: 2.5,
     },
     Gate {
-        about: "20,000 ops to a model, by the time that counting the words of the text takes",
+        about: "20,000 ops to a model, relative to counting the words of the text",
         of: ("convert", "ops20000.mlir"),
         to: ("words", "ops20000.mlir"),
         most: 20.0,
     },
     Gate {
-        about: "20,000 ops to a model, by the time of 5,000 ops",
+        about: "20,000 ops to a model, relative to 5,000 ops",
         of: ("convert", "ops20000.mlir"),
         to: ("convert", "ops5000.mlir"),
         most: 6.0,
     },
 ];
 
-/// Measures each ratio, and fails when one is above its bound.
+/// Measures each ratio, and fails if one is above its bound.
 pub fn run(folder: &Path) -> ExitCode {
     make(folder, "weights40.mlir", |path| inputs::baked_weights(path, 40));
     make(folder, "ops5000.mlir", |path| inputs::transformer_ops(path, 5_000));
@@ -71,7 +71,7 @@ fn make(folder: &Path, name: &str, write: impl Fn(&Path) -> std::io::Result<()>)
     }
 }
 
-/// The least that a conversion of baked weights has to do: reads the text, decodes each literal and writes its bytes.
+/// The minimal work of converting baked weights: reads the text, decodes each literal and writes its bytes.
 pub fn digits(text: &Path, output: &Path) {
     let text = fs::read(text).unwrap();
     let mut output = File::create(output).unwrap();
@@ -85,7 +85,7 @@ pub fn digits(text: &Path, output: &Path) {
     }
 }
 
-/// Work that grows as a conversion of many ops does: reads the text, and counts its words in a table.
+/// Work that grows like a conversion of many ops: reads the text, and counts its words in a table.
 pub fn words(text: &Path, output: &Path) {
     let text = fs::read_to_string(text).unwrap();
     let mut counts: FxHashMap<String, usize> = FxHashMap::default();

@@ -1,4 +1,4 @@
-//! Makes the texts that the benchmarks read: deterministic, and of the form that JAX prints.
+//! Generates the texts of the benchmarks: deterministic, in the form that JAX prints.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -124,7 +124,7 @@ impl Transformer {
     }
 }
 
-/// A small generator of numbers that need only be different (xorshift64*, Vigna 2016).
+/// A small generator of distinct numbers (xorshift64*, Vigna 2016).
 struct Numbers(u64);
 
 impl Numbers {

@@ -1,8 +1,8 @@
-//! Time and peak memory of conversions, each against something on the same machine.
+//! Time and peak memory of conversions, each compared with other work on the same machine.
 //!
-//! `cargo bench` makes the inputs under `target/bench/` and prints one line a measurement. The peak is the resident
-//! set of a process of its own: the bench runs itself once more for each measurement. `cargo bench -- --gate` prints
-//! only the ratios that have a bound, and fails when one is above it.
+//! `cargo bench` generates the inputs under `target/bench/` and prints one line per measurement. The peak is the
+//! resident set of a separate process: the benchmark starts itself for each measurement. `cargo bench -- --gate` prints
+//! only the ratios that have a bound, and fails if one is above it.
 
 #![allow(
     clippy::print_stdout,
@@ -31,7 +31,7 @@ fn main() -> ExitCode {
         child(&kind, &paths[0], &paths[1]);
         return ExitCode::SUCCESS;
     }
-    // `cargo test --benches` runs this too, and has no use for figures.
+    // `cargo test --benches` runs this too, but does not need figures.
     if env::args().any(|argument| argument == "--test") {
         return ExitCode::SUCCESS;
     }
@@ -45,9 +45,8 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Text with baked weights to a file, against `cp` of that file: to a new file, and in place of an older one.
-///
-/// Both are timed as whole processes, one after the other, so that what else the machine does meets both.
+/// Text with baked weights to a file, compared with `cp` of that file: to a new file, and replacing an older one. Both
+/// are timed as whole processes, alternately, so that other load affects both.
 fn weights(folder: &Path, megabytes: usize) {
     let text = folder.join(format!("weights{megabytes}.mlir"));
     if !text.exists() {
@@ -87,7 +86,7 @@ fn weights(folder: &Path, megabytes: usize) {
     fs::remove_file(&copied).unwrap();
 }
 
-/// Waits until what earlier runs wrote is on the disk, so that a run does not wait for it.
+/// Waits until the output of earlier runs is on the disk, so that a run does not wait for it.
 fn settle() {
     assert!(Command::new("sync").status().unwrap().success());
 }
@@ -119,16 +118,16 @@ fn ops(folder: &Path) {
     }
 }
 
-/// What else the machine does only adds to a time.
+/// Other load can only increase a time.
 fn least(times: &[f64]) -> f64 {
     times.iter().copied().fold(f64::INFINITY, f64::min)
 }
 
-/// One run in a process of its own.
+/// One run in its own process.
 struct Run {
     /// Milliseconds of the process, from its start to its end.
     process: f64,
-    /// Milliseconds until the result is there.
+    /// Milliseconds until the result is complete.
     work: f64,
     /// Milliseconds of all processors until then.
     cpu: f64,
@@ -162,7 +161,7 @@ fn panic_with(message: &str) -> ! {
 
 fn child(kind: &str, text: &Path, model: &Path) {
     let started = Instant::now();
-    // What is dropped afterwards does not count.
+    // Drops after this do not count.
     let used = || (milliseconds(started), cpu(started));
     let (work, cpu) = match kind {
         "parse" => {
@@ -186,12 +185,12 @@ fn child(kind: &str, text: &Path, model: &Path) {
             gate::words(text, model);
             used()
         }
-        _ => panic_with("there is no such measurement"),
+        _ => panic_with("unknown measurement"),
     };
     println!("{work} {cpu} {}", peak());
 }
 
-/// The CPU time of this process in milliseconds; the time since `started` where the system has no such clock.
+/// The CPU time of this process in milliseconds; the time since `started` if the system has no such clock.
 #[cfg(unix)]
 fn cpu(_started: Instant) -> f64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
@@ -203,7 +202,7 @@ fn cpu(started: Instant) -> f64 {
     milliseconds(started)
 }
 
-/// The largest resident set so far, in megabytes; zero where the system does not tell.
+/// The largest resident set so far, in megabytes; zero if the system does not report it.
 fn peak() -> f64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

@@ -57,7 +57,7 @@ def output() -> str:
 
 
 def draw(text: str) -> str:
-    """The text in a window, as an SVG that loads nothing."""
+    """The text in a window, as a self-contained SVG."""
     from rich.console import Console
     from rich.text import Text
 

@@ -1,5 +1,5 @@
-//! Any bytes, through the whole conversion: it gives a model that can be encoded, or an error of the text and not of a
-//! pass.
+//! Any bytes, through the whole conversion: the result is a model that can be encoded, or an error of the text and not
+//! of a pass.
 
 #![no_main]
 
@@ -8,13 +8,13 @@ use hlo2onnx::source::Source;
 use hlo2onnx::{DynamicDimension, Options, convert};
 use libfuzzer_sys::fuzz_target;
 
-/// A short text can name a constant of any size, and writing it out tells nothing.
+/// A short text can describe a constant of any size, and writing it tests nothing.
 const LONGEST_PAYLOAD: u64 = 1 << 24;
 
 fuzz_target!(|bytes: &[u8]| {
     let source = Source::from_bytes("fuzz.mlir", bytes.to_vec());
-    // As it is, and with the first dimension of the first argument dynamic. Something of the input has to say whether modules
-    // are kept; its length leaves the text as it is.
+    // Unchanged, and with the first dimension of the first argument dynamic. The length of the input decides whether
+    // modules are kept, so that the text needs no flag.
     let dynamic = DynamicDimension { input: "arg0".to_owned(), axis: 0, name: "rows".to_owned() };
     let keep_functions = bytes.len() % 2 == 1;
     for dynamic in [vec![], vec![dynamic]] {

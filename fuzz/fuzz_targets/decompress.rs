@@ -1,4 +1,4 @@
-//! Any bytes as a stream that gzip or Zstandard may have compressed: it gives a text or an error.
+//! Any bytes as a stream that gzip or Zstandard may have compressed: the result is a text or an error.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Any bytes: the scan, the parser, the verifier, the printer, and both renderers of what they have to say.
+//! Any bytes: the scan, the parser, the verifier, the printer, and both renderers of diagnostics.
 
 #![no_main]
 
@@ -13,7 +13,7 @@ fuzz_target!(|bytes: &[u8]| {
     let source = Source::from_bytes("fuzz.mlir", bytes.to_vec());
     let (module, diagnostics) = parse(&source);
     let style = Style { color: false, unicode: true, width: 80 };
-    // Whatever file a location names has two lines, so that most places in it do not exist.
+    // Every file that a location names has two lines, so that most locations in it do not exist.
     render(&diagnostics, &source, &|_| Some(PYTHON.to_owned()), style);
     serde_json::to_string(&json::report(&diagnostics, &source)).expect("plain data serializes");
     ir::print(&module, &source, None);

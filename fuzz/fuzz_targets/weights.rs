@@ -1,5 +1,5 @@
-//! Any bytes as a file of weights (safetensors, npz or msgpack, told by its content): every tensor that comes out of it
-//! has as many bytes as its sizes say.
+//! Any bytes as a file of weights (safetensors, npz or msgpack, by content): every tensor has as many bytes as its
+//! sizes require.
 
 #![no_main]
 

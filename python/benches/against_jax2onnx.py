@@ -1,16 +1,16 @@
-"""Conversions of Flax models by hlo2onnx and by jax2onnx, side by side.
+"""Compares conversions of Flax models by hlo2onnx and jax2onnx.
 
     pip install . jax2onnx flax onnxruntime
     python python/benches/against_jax2onnx.py
 
-Each tool converts each model to a file in a process of its own: once, with the import of the tool, and five times more,
-of which the fastest counts. Prints
+Each tool converts each model to a file in its own process: once, with the import of the tool, and five times more,
+of which the fastest counts. It prints
 
-- the times by the clock,
+- the elapsed times,
 - the peak of resident memory that the first conversion adds,
 - the nodes of the model,
-- how many weights have the name that they have in the user's tree,
-- how far the results of ONNX Runtime are from those of JAX,
+- the number of weights that are named as in the user's tree,
+- the largest difference between the results of ONNX Runtime and JAX,
 
 and what each tool reports of a function with three calls that neither supports.
 """
@@ -193,7 +193,7 @@ def memory(field: str) -> float:
 
 
 def reset_peak() -> None:
-    """Let the peak of resident memory begin anew."""
+    """Reset the peak of resident memory."""
     Path("/proc/self/clear_refs").write_text("5")
 
 

@@ -1,4 +1,4 @@
-//! What the file writer leaves on the disk, read back by a decoder that shares no code with it.
+//! The output of the file writer, read by a decoder that shares no code with it.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -22,7 +22,7 @@ use hlo2onnx::onnx::proto::{
 use onnx_protobuf::Message as _;
 use prost::Message as _;
 
-/// Announces `len` bytes of ones, and cannot give those from `good` on. The later a piece, the sooner it fails.
+/// Announces `len` bytes of ones, and fails from byte `good` on. The later a piece, the sooner it fails.
 struct Broken {
     len: u64,
     good: u64,
@@ -44,7 +44,7 @@ impl Payload for Broken {
     }
 }
 
-/// Announces more than anyone wants in memory, and remembers being asked for it.
+/// Announces more bytes than fit in memory, and records whether they were requested.
 struct Huge<'c> {
     len: u64,
     asked: &'c AtomicBool,
@@ -81,7 +81,7 @@ fn messages() -> ModelProto {
                 raw_data: Some(vec![5, 0, 0, 0, 0, 0, 0, 0]),
                 ..TensorProto::default()
             }],
-            // A field of the graph, and fields of the model, that come after the hand-framed ones in the schema.
+            // A field of the graph, and fields of the model, that follow the hand-framed ones in the schema.
             doc_string: Some("after the initializers".into()),
             ..GraphProto::default()
         }),
@@ -236,7 +236,7 @@ fn file_data_is_referenced() {
     assert!(stored_tensor.raw_data.is_empty());
     assert_eq!(held.raw_data, bytes_of(400));
 
-    // Only files of the model's own folder can be referred to; with any other mode the bytes are copied.
+    // A model can refer only to files in its own folder; in any other mode the bytes are copied.
     let elsewhere = folder.path().join("weights").join("model.onnx");
     let far = folder.path().join("far.bin");
     fs::write(&far, bytes_of(64)).unwrap();
@@ -283,7 +283,7 @@ fn external_data_is_at_its_offsets() {
     assert_eq!(data.len(), 12288 + 4 * LARGE as usize);
     assert!(data[4100..8192].iter().all(|&byte| byte == 0));
 
-    // The other decoder takes the schema for proto3, and does not tell an absent field from an empty one.
+    // The other decoder treats the schema as proto3, and does not distinguish an absent field from an empty one.
     let decoded = ModelProto::decode(bytes.as_slice()).unwrap().graph.unwrap();
     assert_eq!(decoded.initializer[1].raw_data, None);
     assert_eq!(decoded.initializer[2].raw_data, Some(Vec::new()));
@@ -332,7 +332,7 @@ fn larger_and_smaller_files_are_replaced() {
     }
 }
 
-/// The error that `payload` gives, with an older output in place that must survive it.
+/// The error that `payload` causes; an older output must survive it.
 fn failure(payload: impl Fn() -> Initializer<'static>, external: ExternalData) -> WriteError {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.onnx");
@@ -373,7 +373,7 @@ fn earliest_failure_is_the_one_reported() {
     }
 }
 
-/// A reader that goes away after some bytes.
+/// A reader that closes the stream after some bytes.
 struct Closing {
     room: usize,
 }
@@ -482,7 +482,7 @@ fn auto_moves_data_out_beyond_the_threshold() {
     let threshold = 2_040_109_465; // 1.9 GiB, rounded down.
     for (len, data_is_external) in [(threshold, false), (threshold + 1, true)] {
         let folder = tempfile::tempdir().unwrap();
-        // Whoever looks for the data file while it is not there yet meets this directory.
+        // This directory is in the place of the data file.
         fs::create_dir(folder.path().join("model.onnx.data")).unwrap();
         let error = write_quietly(
             &huge(len, &AtomicBool::new(false)),

@@ -1,4 +1,4 @@
-//! What only Unix has: modes, links, devices.
+//! Unix only: modes, links, devices.
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 
@@ -37,7 +37,7 @@ fn links_are_written_through() {
     fs::create_dir(&store).unwrap();
     let link = folder.path().join("link.onnx");
     symlink("store/real.onnx", &link).unwrap();
-    // Dangling at first, then with something at its end.
+    // The link dangles at first, then has a target.
     for _ in 0..2 {
         let written = write_quietly(&model(), &link, ExternalData::Always).unwrap();
         assert_eq!(written.external_path, Some(store.canonicalize().unwrap().join("real.onnx.data")));

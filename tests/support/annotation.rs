@@ -1,12 +1,12 @@
-//! Diagnostics written into the text they are about: carets under the fault, and the code after them.
+//! Diagnostics written into their text: carets under the fault, and the code after them.
 //!
 //! ```text
 //!   %0 = stablehlo.fft %a, type = FFT, length = [4] : ...
 //!   //   ^^^^^^^^^^^^^ E0201
 //! ```
 //!
-//! A comment cannot put carets under its own slashes: for faults there it says the columns, `//@1-9 E0001`, and
-//! `//@none A0601` represents a diagnostic without a place.
+//! A comment cannot put carets under its own slashes: faults there have their columns, `//@1-9 E0001`, and
+//! `//@none A0601` represents a diagnostic without a span.
 
 use super::compile::Finding;
 
@@ -35,7 +35,7 @@ fn code_of(line: &str) -> Option<&str> {
 
 /// The text with an annotation for each finding.
 ///
-/// `offset` is the number of bytes that precede `clean` in the text that the findings are about.
+/// `offset` is the number of bytes that precede `clean` in the text of the findings.
 pub fn annotate(clean: &str, offset: usize, findings: &[Finding]) -> String {
     let mut notes: Vec<(usize, usize, String)> =
         findings.iter().map(|finding| note(clean, offset, finding)).collect();

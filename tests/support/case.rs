@@ -17,12 +17,12 @@ const BLOCK_STARTS: [&str; 2] = ["// graph ", "// after:"];
 pub struct Header {
     /// The opset to convert to; the compiler's own choice without it.
     pub opset: Option<u32>,
-    /// Dimensions of inputs that are to be dynamic: `x:0=batch`.
+    /// Dimensions of inputs to make dynamic: `x:0=batch`.
     #[serde(default)]
     pub dynamic: Vec<String>,
     pub rtol: Option<f64>,
     pub atol: Option<f64>,
-    /// The parts of the test of an op; both when it is not given.
+    /// The parts of the test of an op; both by default.
     pub test: Option<Vec<Part>>,
     /// The passes to run, in fixtures/passes.
     pub pass: Option<String>,
@@ -46,7 +46,7 @@ pub struct Header {
 pub enum Part {
     /// The printed model equals the `graph` block.
     Graph,
-    /// The model, run on the `in:` lines, gives the `out:` lines.
+    /// The model, run on the `in:` lines, returns the `out:` lines.
     Run,
 }
 
@@ -82,7 +82,7 @@ pub struct FixtureFile {
 
 /// One case of a file.
 pub struct Case {
-    /// The name of the function that the case is about.
+    /// The name of the case's function.
     pub name: String,
     /// Its place in the file.
     pub index: usize,
@@ -110,7 +110,7 @@ impl FixtureFile {
             let name =
                 entry_name(&text).ok_or_else(|| format!("the case at line {} has no function", line + 1))?;
             if cases.iter().any(|case| case.name == name) {
-                return Err(format!("two cases are called {name}"));
+                return Err(format!("two cases have the name {name}"));
             }
             let lines = text.lines().count() + 1;
             cases.push(Case { name, index, line, text });
@@ -198,7 +198,7 @@ impl Case {
         (&self.text, String::new())
     }
 
-    /// The blessed block, without comment marks; empty when there is none.
+    /// The blessed block, without comment marks; empty if there is none.
     pub fn block(&self) -> String {
         self.split_block().1
     }

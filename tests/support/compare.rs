@@ -1,4 +1,4 @@
-//! Compares what a model computed with what was expected.
+//! Compares the results of a model with the expected ones.
 
 use super::value::{Element, Number, Tensor};
 
@@ -10,7 +10,7 @@ pub struct Tolerance {
 }
 
 impl Tolerance {
-    /// What one op may differ by: a few units in the last place of sums in another order.
+    /// The tolerance of one op: a few units in the last place, because sums may be in another order.
     pub fn of_op(element: Element) -> Self {
         let (absolute, relative) = match element {
             Element::F64 | Element::Complex128 => (1e-9, 1e-9),
@@ -21,7 +21,7 @@ impl Tolerance {
         Tolerance { absolute, relative }
     }
 
-    /// What a whole model may differ by; the absolute part is in units of the largest expected value.
+    /// The tolerance of a whole model; the absolute part is in units of the largest expected value.
     pub fn of_model(expected: &Tensor) -> Self {
         let (absolute, relative) = match expected.element {
             Element::F64 | Element::Complex128 => (1e-9, 1e-9),

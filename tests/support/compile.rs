@@ -9,11 +9,11 @@ use hlo2onnx::weights::{Weights, WeightsFile};
 use std::ops::Range;
 use std::path::PathBuf;
 
-/// What a fixture's header asks of the compiler.
+/// The options in a fixture's header.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     pub opset: Option<u32>,
-    /// Dimensions that are to be dynamic: `x:0=batch`.
+    /// Dimensions to make dynamic: `x:0=batch`.
     pub dynamic: Vec<String>,
     /// Files to bind arguments to.
     pub weights: Vec<PathBuf>,
@@ -23,7 +23,7 @@ pub struct Settings {
     pub strict_nan: bool,
 }
 
-/// A model, if there is one, and everything that the compiler had to say.
+/// The model, if the text converts, and all diagnostics.
 pub struct Compiled {
     pub model: Option<Vec<u8>>,
     pub findings: Vec<Finding>,
@@ -34,12 +34,12 @@ pub struct Compiled {
 pub struct Finding {
     pub code: String,
     pub message: String,
-    /// Bytes of the text; `None` for what no text shows.
+    /// The span in the text; `None` for a diagnostic without one.
     pub span: Option<Range<usize>>,
 }
 
 impl Finding {
-    /// Whether it keeps the compiler from giving a model: codes are E for errors, W for risks, A for advice.
+    /// Whether it prevents a model: codes are E for errors, W for warnings, A for advice.
     pub fn is_error(&self) -> bool {
         self.code.starts_with('E')
     }
@@ -60,7 +60,7 @@ pub fn compile(name: &str, text: &str, settings: &Settings) -> Result<Compiled, 
     Ok(Compiled { model, findings: findings(&conversion.diagnostics) })
 }
 
-/// The module after the passes, which are named as on the command line: `inline,shapes`.
+/// The module after the passes, which are named as on the command line: `inline,refine_shapes`.
 pub fn run_passes(name: &str, text: &str, passes: &str, settings: &Settings) -> Result<String, String> {
     let source = Source::from_bytes(name, text.as_bytes().to_vec());
     let passes: Vec<Pass> = passes

@@ -1,7 +1,7 @@
-//! Prints a model in the manner of ONNX's text syntax, for people to read and to compare.
+//! Prints a model similar to ONNX's text syntax, for people to read and compare.
 //!
 //! It reads the model with `onnx-protobuf`, which shares no code with the writer. Names of nodes, documentation and
-//! metadata are left out; long tensors show their first elements and a hash of all.
+//! metadata are omitted; long tensors show their first elements and a hash of all.
 
 use std::fmt::{Display, Write};
 
@@ -15,7 +15,7 @@ use onnx_protobuf::{
 };
 use protobuf::Enum;
 
-/// The opset that goes without saying.
+/// The opset that is not printed.
 const DEFAULT_OPSET: i64 = 23;
 /// Tensors of more elements are shortened to half as many.
 const SHOWN_ELEMENTS: usize = 16;
@@ -180,14 +180,14 @@ fn tensor_type(tensor: &TensorProto) -> String {
 }
 
 fn element_name(code: i32) -> String {
-    // Types that came after the version this crate knows keep their number.
+    // Types newer than this crate are printed as numbers.
     match DataType::from_i32(code) {
         Some(known) => format!("{known:?}").to_lowercase(),
         None => format!("type{code}"),
     }
 }
 
-/// The elements between braces; a scalar represents itself.
+/// The elements between braces; a scalar without braces.
 fn elements(tensor: &TensorProto) -> String {
     if !tensor.external_data.is_empty() {
         let pairs = tensor.external_data.iter().map(|pair| format!("{} = {}", pair.key, pair.value));
@@ -199,7 +199,7 @@ fn elements(tensor: &TensorProto) -> String {
         Some(DataType::INT64) => numbers(&tensor.raw_data, i64::from_le_bytes, &tensor.int64_data),
         Some(DataType::UINT64) => numbers(&tensor.raw_data, u64::from_le_bytes, &tensor.uint64_data),
         Some(DataType::INT32) => numbers(&tensor.raw_data, i32::from_le_bytes, &tensor.int32_data),
-        // ONNX has no field of its own for unsigned 32-bit data: unpacked, they are in uint64_data.
+        // ONNX has no separate field for unsigned 32-bit data: unpacked, they are in uint64_data.
         Some(DataType::UINT32) => {
             let unpacked: Vec<u32> = tensor.uint64_data.iter().map(|&value| value as u32).collect();
             numbers(&tensor.raw_data, u32::from_le_bytes, &unpacked)

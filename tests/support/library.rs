@@ -1,4 +1,4 @@
-//! Finds ONNX Runtime's shared library, and installs it into `.venv` when it is missing.
+//! Finds ONNX Runtime's shared library, and installs it into `.venv` if it is missing.
 //!
 //! `HLO2ONNX_ORT` names another library to use instead.
 
@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, io};
 
-/// The Python that the wheel is chosen for. Only the library inside is used, so any Python that has pip can fetch it,
-/// though this version of ONNX Runtime has no wheels for old Pythons.
+/// The Python version whose wheel is installed. Only the library inside is used, so any Python with pip can fetch it,
+/// even one for which this version of ONNX Runtime has no wheel.
 const WHEEL_PYTHON: &str = "3.12";
 
 /// The path of the shared library.
@@ -27,14 +27,14 @@ fn install(root: &Path) -> io::Result<PathBuf> {
     let target = venv.join("onnxruntime");
     let marker = target.join(".complete");
     fs::create_dir_all(&venv)?;
-    // Test binaries may run side by side; the lock goes away with the file handle, even in a crash.
+    // Test binaries may run in parallel. The lock is released with the file handle, even in a crash.
     let lock = File::create(venv.join(".lock"))?;
     #[expect(
         clippy::incompatible_msrv,
         reason = "the tests need the newer Rust of ONNX Runtime's crate too"
     )]
     lock.lock()?;
-    // The marker holds the pins, so that a changed pin installs anew; it is written last.
+    // The marker contains the pins, so that a changed pin reinstalls; it is written last.
     if fs::read_to_string(&marker).is_ok_and(|installed| installed == wanted) {
         return find_library(&target);
     }
@@ -68,7 +68,7 @@ fn run(command: &mut Command) -> io::Result<()> {
     Err(io::Error::other(format!("{command:?}: {}\n{}", output.status, String::from_utf8_lossy(&messages))))
 }
 
-/// The library's name carries the version on some systems: `libonnxruntime.so.1.31.1`.
+/// The library's name contains the version on some systems: `libonnxruntime.so.1.31.1`.
 fn find_library(target: &Path) -> io::Result<PathBuf> {
     let folder = target.join("onnxruntime").join("capi");
     let is_library = |name: &str| {

@@ -1,4 +1,4 @@
-//! What the test binaries share: values, fixture files, the compiler's entry, ONNX Runtime.
+//! Shared by the test binaries: values, fixture files, the compiler's entry point, ONNX Runtime.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub mod annotation;

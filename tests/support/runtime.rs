@@ -26,16 +26,20 @@ pub fn run_file(path: &Path, inputs: &[Tensor]) -> Result<Vec<Tensor>, String> {
 }
 
 fn outputs(session: Result<Session, String>, inputs: &[Tensor]) -> Result<Vec<Tensor>, String> {
-    let mut session = session.map_err(|error| format!("ONNX Runtime refuses the model: {error}"))?;
+    let mut session = session.map_err(|error| format!("ONNX Runtime rejects the model: {error}"))?;
     if session.inputs().len() != inputs.len() {
         let names: Vec<&str> = session.inputs().iter().map(|input| input.name()).collect();
-        return Err(format!("the model has {} inputs ({names:?}), given {}", names.len(), inputs.len()));
+        return Err(format!(
+            "the model has {} inputs ({names:?}), but {} were passed",
+            names.len(),
+            inputs.len()
+        ));
     }
     let values = inputs
         .iter()
         .map(|tensor| give(tensor).map(SessionInputValue::from))
         .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| format!("ONNX Runtime refuses an input: {error}"))?;
+        .map_err(|error| format!("ONNX Runtime rejects an input: {error}"))?;
     let names: Vec<String> = session.outputs().iter().map(|output| output.name().to_owned()).collect();
     let outputs = session.run(&values[..]).map_err(|error| format!("ONNX Runtime fails: {error}"))?;
     names.iter().map(|name| take(outputs.get(name).ok_or_else(|| format!("no output `{name}`"))?)).collect()
@@ -57,7 +61,7 @@ pub fn load(model: &[u8]) -> Result<Session, String> {
 }
 
 fn session(load: impl FnOnce(SessionBuilder) -> Result<Session, String>) -> Result<Session, String> {
-    // ONNX Runtime registers its schemas while it reads its first model; sessions are made one at a time.
+    // ONNX Runtime registers its schemas while it reads its first model, so sessions are created one at a time.
     static LOADING: Mutex<()> = Mutex::new(());
     let environment = environment()?;
     let _one = LOADING.lock().map_err(|error| error.to_string())?;
@@ -65,7 +69,7 @@ fn session(load: impl FnOnce(SessionBuilder) -> Result<Session, String>) -> Resu
     load(builder.with_intra_threads(1).map_err(|error| error.to_string())?)
 }
 
-/// A Rust type whose values ONNX Runtime holds, and its little-endian bytes.
+/// A Rust type of ONNX Runtime's tensors, and its little-endian bytes.
 trait Scalar: PrimitiveTensorElementType + Debug + Copy + 'static {
     fn read(bytes: &[u8]) -> Self;
     fn write(self, bytes: &mut Vec<u8>);

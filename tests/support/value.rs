@@ -148,11 +148,11 @@ impl Tensor {
                     false => (-(1i128 << (bits - 1)), (1i128 << (bits - 1)) - 1),
                 };
                 if value < low || value > high {
-                    return Err(format!("{value} is no {element}"));
+                    return Err(format!("{value} does not fit in {element}"));
                 }
                 self.bytes.extend(&value.to_le_bytes()[..element.size()]);
             }
-            (element, number) => return Err(format!("{number} is no {element}")),
+            (element, number) => return Err(format!("{number} does not fit in {element}")),
         }
         Ok(())
     }
@@ -176,7 +176,7 @@ impl fmt::Display for Number {
     }
 }
 
-/// Reads what follows `// in:` or `// out:`.
+/// Reads the value after `// in:` or `// out:`.
 pub fn parse(text: &str) -> Result<Tensor, String> {
     let text = text.trim();
     let wrong = || format!("not a value: `{text}`; write `f32[2] 1.0 2.0`");
@@ -189,7 +189,7 @@ pub fn parse(text: &str) -> Result<Tensor, String> {
         .map(|dim| dim.parse().map_err(|_| wrong()))
         .collect::<Result<Vec<usize>, _>>()?;
     let mut tensor = Tensor { element, dims, bytes: Vec::new() };
-    // The two parts of a complex number are written, and generated, as two numbers.
+    // A complex number is written and generated as two numbers.
     let part = element.part().unwrap_or(element);
     let count = tensor.len() * if element.part().is_some() { 2 } else { 1 };
     for number in numbers(body.trim(), part, element, count)? {
@@ -215,7 +215,7 @@ fn numbers(body: &str, part: Element, element: Element, count: usize) -> Result<
         None => body.split_whitespace().collect(),
     };
     if tokens.len() != count {
-        return Err(format!("{} numbers where the shape wants {count}: `{body}`", tokens.len()));
+        return Err(format!("{} numbers for a shape of {count}: `{body}`", tokens.len()));
     }
     tokens
         .into_iter()
@@ -225,7 +225,7 @@ fn numbers(body: &str, part: Element, element: Element, count: usize) -> Result<
                 part if part.is_float() => token.parse().ok().map(Number::Float),
                 _ => token.parse().ok().map(Number::Int),
             };
-            number.ok_or_else(|| format!("`{token}` is no {part}"))
+            number.ok_or_else(|| format!("`{token}` does not fit in {part}"))
         })
         .collect()
 }
