@@ -1,8 +1,8 @@
-"""Holds the compiler to the numbers in tests/conformance.toml: `conformance.py KIT/run HLO2ONNX [--record]`.
+"""Checks the compiler against the bounds in tests/conformance.toml: `conformance.py KIT/run HLO2ONNX [--record]`.
 
-Each suite has the least share of cases that pass, in percent, and the most cases that may end in each bad class. A
-class that is not listed may not occur at all; a refusal with a diagnostic (UNSUPPORTED) is limited by the pass rate
-alone. `--record` writes what a run reached, where that is better.
+Each suite has a lower bound of passing cases, in percent, and an upper bound of cases in each bad class. A class that is
+not listed must not occur; only the pass rate limits refusals with a diagnostic (UNSUPPORTED). `--record` writes the
+results of a run where they are better.
 """
 
 import json
@@ -31,17 +31,17 @@ def measure(kit: str, compiler: str, suite: str, least: float) -> tuple[bool, di
 
 
 def problems_of(suite: str, bounds: dict, enough: bool, summary: dict) -> list[str]:
-    """What is worse than the recorded numbers."""
-    problems = [] if enough else [f"{suite}: {summary['rate']} % pass, at least {bounds['pass']} % must"]
+    """The results that are worse than the bounds."""
+    problems = [] if enough else [f"{suite}: {summary['rate']} % pass, fewer than {bounds['pass']} %"]
     for name, count in summary["classes"].items():
         if name not in HARMLESS and count > bounds.get(name, 0):
-            problems.append(f"{suite}: {count} {name}, at most {bounds.get(name, 0)} may be")
+            problems.append(f"{suite}: {count} {name}, more than {bounds.get(name, 0)}")
     return problems
 
 
 def better(bounds: dict, summary: dict) -> dict:
-    """The bounds, tightened by what a run reached."""
-    # The rate is a rounded number; the bound must not be above it.
+    """The bounds, tightened to the results of a run."""
+    # The rate is rounded; the bound must not exceed it.
     tightened = {"pass": max(bounds["pass"], int(summary["rate"] * 100) / 100)}
     for name, count in summary["classes"].items():
         bound = min(bounds.get(name, 0), count)

@@ -24,7 +24,7 @@ def cases() -> list[bytes]:
 
 
 def save(target: str, inputs: list[bytes], most: int) -> None:
-    """Writes inputs under the names that libFuzzer gives them."""
+    """Writes inputs under the names that libFuzzer uses."""
     folder = FUZZ / "corpus" / target
     folder.mkdir(parents=True, exist_ok=True)
     for data in inputs:

@@ -77,7 +77,7 @@ fn blocks(page: &str) -> Vec<Block> {
 fn examples(code: Code) -> Result<(Vec<Block>, Vec<Block>), String> {
     let page = code.explanation();
     let (_, page) = page.split_once("\nAn example that triggers it").ok_or("the page has no example")?;
-    let (example, rest) = page.split_once("\nWhat to do: ").ok_or("the page does not say what to do")?;
+    let (example, rest) = page.split_once("\nWhat to do: ").ok_or("the page lacks `What to do: `")?;
     let (_, fixed) = rest.split_once("\nFixed:\n").ok_or("the page has no fixed example")?;
     Ok((blocks(example), blocks(fixed)))
 }

@@ -108,7 +108,7 @@ fn check(path: &Path, settings: &Settings) -> Result<(), String> {
     }
     let runs = runs(path)?;
     if runs.is_empty() {
-        return Err("there is no io*.safetensors next to the text".into());
+        return Err("no io*.safetensors next to the text".into());
     }
     for run in runs {
         check_run(&model, &variables, &read(&run)?).map_err(|error| format!("{}: {error}", run.display()))?;
@@ -127,7 +127,7 @@ fn refer(path: &Path) -> Result<(), String> {
     let source = Source::open(path).map_err(|error| text(&error))?;
     let options = Options { weights, references_weights: true, ..Options::default() };
     let converted = hlo2onnx::convert(&source, &options);
-    let model = converted.model.ok_or("there is no model")?;
+    let model = converted.model.ok_or("the text does not convert")?;
 
     let output = folder.path().join("model.onnx");
     let written =

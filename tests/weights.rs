@@ -228,7 +228,7 @@ fn weights_that_stay_in_their_file_keep_their_order() -> std::result::Result<(),
         let source = Source::from_bytes("test.mlir", text.into());
         let weights = of(vec![WeightsFile::open(&path)?]);
         let conversion = convert(&source, &Options { weights, references_weights, ..Options::default() });
-        let model = conversion.model.ok_or("there is no model")?;
+        let model = conversion.model.ok_or("the text does not convert")?;
         assert!(model.is_referable() == references_weights);
         let model = ModelProto::parse_from_bytes(&encode(&model)?)?;
         let found = model.graph.node.iter().filter(|node| node.op_type == "Transpose").count();

@@ -3,7 +3,7 @@
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-/// The bytes of a one-dimensional NumPy array of `uint8`, which lives as long as this does.
+/// The bytes of a one-dimensional NumPy array of `uint8`, which lives as long as this object.
 pub struct ArrayBytes {
     /// Keeps the bytes alive.
     _array: Py<PyAny>,
@@ -35,9 +35,9 @@ impl AsRef<[u8]> for ArrayBytes {
             return &[];
         }
         // SAFETY: NumPy promises `length` bytes from `start` on: the array has one dimension of bytes without strides,
-        // and it holds its memory for as long as a reference to it lives, which `_array` is. An array of JAX never
-        // changes. One of NumPy must not change during a conversion, which the package documents; its elements may
-        // be any bytes, and none is read as anything else.
+        // and `_array`, a reference to it, keeps its memory alive. A JAX array never changes. A NumPy array must not
+        // change during a conversion, which the package documents; its elements may be any bytes, and they are read
+        // only as bytes.
         #[allow(unsafe_code)]
         unsafe {
             std::slice::from_raw_parts(self.start as *const u8, self.length)

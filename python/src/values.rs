@@ -36,7 +36,7 @@ impl Values {
             let map = self.map.lock().unwrap_or_else(PoisonError::into_inner);
             map.program(&self.source, &values, double)
         });
-        let program = program.ok_or_else(|| PyValueError::new_err("there is no such value"))?;
+        let program = program.ok_or_else(|| PyValueError::new_err("unknown value"))?;
         let captured = program.captured.iter();
         let captured = captured
             .map(|array| (array.element.clone(), array.sizes.clone(), PyBytes::new(py, &array.bytes)));

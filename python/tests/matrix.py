@@ -5,7 +5,7 @@
     python3 python/tests/matrix.py --python /usr/bin/python3.12 --jax newest -- -k names
 
 Each release has its environment under ``target/python``, which is made once; a changed list of packages makes it anew. The
-native half is built with ``cargo build -p hlo2onnx-python``, and the package is put together beside the environment, so that
+native half is built with ``cargo build -p hlo2onnx-python``, and the package is assembled next to the environment, so that
 nothing is written between the sources.
 """
 
@@ -176,7 +176,7 @@ def build(target: pathlib.Path) -> pathlib.Path:
     for name in ("lib_native.so", "lib_native.dylib", "_native.dll"):
         if (target / "debug" / name).exists():
             return target / "debug" / name
-    raise Missing(f"there is no library in `{target / 'debug'}`")
+    raise Missing(f"no library in `{target / 'debug'}`")
 
 
 def run(python: pathlib.Path, library: pathlib.Path, arguments: Sequence[str]) -> bool:

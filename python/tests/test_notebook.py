@@ -34,7 +34,7 @@ def test_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "nn.softmax(scores, axis=0)" in str(error)
 
 
-@pytest.mark.skipif(not HAS_KERNEL, reason="there is no kernel")
+@pytest.mark.skipif(not HAS_KERNEL, reason="no kernel is installed")
 def test_kernel(tmp_path: Path) -> None:
     nbclient, nbformat = map(importlib.import_module, ("nbclient", "nbformat"))
     notebook = nbformat.read(NOTEBOOK, as_version=4)
