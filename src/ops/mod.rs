@@ -54,7 +54,9 @@ mod vectorize_region;
 mod violation;
 mod window;
 
-pub use attributes::{DotDimensionNumbers, GatherDimensionNumbers, OpAttributes};
+pub use attributes::{
+    ConvolutionAttributes, DotDimensionNumbers, GatherDimensionNumbers, OpAttributes, WindowDimension,
+};
 pub use call::{CALLBACK, ERROR_IF, Units, call_target, call_units, callback_name, host_callback};
 pub use constant::{float_bytes, integer_bytes, integer_limits, number};
 pub use distributed::inline_computations;

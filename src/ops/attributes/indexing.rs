@@ -54,6 +54,27 @@ impl GatherDimensionNumbers {
     /// When they are not dimensions of the operands, or do not agree with each other (StableHLO spec, gather, C1 to C19,
     /// and scatter, C2 to C18, where they are not about sizes).
     pub fn read(module: &Module, op: OpId) -> Result<Self, Violation> {
+        Self::read_without(module, op, 0)
+    }
+
+    /// Reads the numbers of an op whose operand and updates have a last dimension that the attribute does not count, and
+    /// makes it part of the window.
+    ///
+    /// # Errors
+    /// As [`GatherDimensionNumbers::read`].
+    pub fn read_with_trailing_dim(module: &Module, op: OpId) -> Result<Self, Violation> {
+        let mut numbers = Self::read_without(module, op, 1)?;
+        let last = if module.op(op).name == stablehlo::SCATTER {
+            module.op(op).operands.last()
+        } else {
+            module.op(op).results.first()
+        };
+        let rank = last.and_then(|&last| module.tensor(last)).map_or(0, TensorType::rank);
+        numbers.offset_dims.push(rank.saturating_sub(1));
+        Ok(numbers)
+    }
+
+    fn read_without(module: &Module, op: OpId, trailing: usize) -> Result<Self, Violation> {
         let operands = &module.op(op).operands;
         let is_scatter = module.op(op).name == stablehlo::SCATTER;
         let (name, fields) = if is_scatter { SCATTER } else { GATHER };
@@ -61,7 +82,7 @@ impl GatherDimensionNumbers {
         let indices = if is_scatter { operands.len().saturating_sub(1) / 2 } else { 1 };
         let ty = |index: usize| operands.get(index).and_then(|&operand| module.tensor(operand));
         let rank = |index: usize| ty(index).map_or(0, TensorType::rank);
-        let (operand_rank, indices_rank) = (rank(0), rank(indices));
+        let (operand_rank, indices_rank) = (rank(0).saturating_sub(trailing), rank(indices));
         let error = |why: String| Err(Violation::attribute(name, why));
 
         let attributes = OpAttributes::of(module, op);
@@ -94,7 +115,8 @@ impl GatherDimensionNumbers {
         }
         let windows = operand_rank - collapsed_slice_dims.len() - operand_batching_dims.len();
         let batch = indices_rank - usize::from(index_vector_dim < indices_rank);
-        let result_rank = if is_scatter { rank(indices + 1) } else { batch + windows };
+        let result_rank =
+            if is_scatter { rank(indices + 1).saturating_sub(trailing) } else { batch + windows };
         let offset_dims = attributes.field_dimensions(name, offset, result_rank)?;
         if offset_dims.len() != windows || !offset_dims.is_sorted() {
             return error(format!("`{offset}` must name {windows} dimensions in order"));

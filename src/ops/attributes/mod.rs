@@ -1,11 +1,15 @@
 //! The attributes of an op, each read in one place: numbers and lists by [`OpAttributes`], and what several lists say
 //! together by a type for each kind of dimension numbers.
 
+mod convolution;
 mod dot;
 mod indexing;
+mod window;
 
+pub use convolution::{ConvDimensionNumbers, ConvolutionAttributes};
 pub use dot::{DotDimensionNumbers, RaggedDimensions};
 pub use indexing::GatherDimensionNumbers;
+pub use window::WindowDimension;
 
 use super::Violation;
 use crate::ir::{Attribute, Dim, Dims, Module, OpId};

@@ -40,7 +40,7 @@ pub(super) fn lower(
     let groups = geometry.feature_groups.max(geometry.batch_groups);
 
     let result_order = order(
-        [geometry.output_batch, geometry.output_feature]
+        [geometry.numbers.output_batch_dimension, geometry.numbers.output_feature_dimension]
             .into_iter()
             .chain(geometry.spatial.iter().map(|axis| axis.output)),
     );
@@ -61,18 +61,25 @@ fn features_first(cx: &mut Lower, geometry: &Geometry, input: ValueId) -> ValueI
     let groups = geometry.batch_groups;
     let spatial = geometry.spatial.iter().map(|axis| axis.input);
     if groups == 1 {
-        let order = order([geometry.input_batch, geometry.input_feature].into_iter().chain(spatial));
+        let order = order(
+            [geometry.numbers.input_batch_dimension, geometry.numbers.input_feature_dimension]
+                .into_iter()
+                .chain(spatial),
+        );
         return cx.transpose(input, &order);
     }
     // Splitting the batch moves the dimensions after it by one.
-    let batch = geometry.input_batch;
+    let batch = geometry.numbers.input_batch_dimension;
     let mut split = cx.dims(input);
     split[batch] = cx.module.dim_exprs.quotient(split[batch], Dim::Known(groups));
     split.insert(batch, Dim::Known(groups));
     let behind = |dim: usize| if dim > batch { dim + 1 } else { dim };
     let apart = cx.reshape(input, &split);
-    let order =
-        order([batch + 1, batch, behind(geometry.input_feature)].into_iter().chain(spatial.map(behind)));
+    let order = order(
+        [batch + 1, batch, behind(geometry.numbers.input_feature_dimension)]
+            .into_iter()
+            .chain(spatial.map(behind)),
+    );
     let apart = cx.transpose(apart, &order);
     let mut joined = cx.dims(apart);
     joined[1] = cx.module.dim_exprs.multiply(joined[1], joined[2]);
@@ -91,7 +98,7 @@ fn conv(
 ) -> ValueId {
     let axes = &geometry.spatial;
     let kernel_order = order(
-        [geometry.kernel_output, geometry.kernel_input]
+        [geometry.numbers.kernel_output_feature_dimension, geometry.numbers.kernel_input_feature_dimension]
             .into_iter()
             .chain(axes.iter().map(|axis| axis.kernel)),
     );
@@ -145,16 +152,23 @@ fn is_transposed(sizes: &DimExprs, axis: &SpatialAxis) -> bool {
 /// The kernel as `[C, O / groups, ...]`: its output features are those of the groups in turn.
 fn grouped_kernel(cx: &mut Lower, geometry: &Geometry, kernel: ValueId, groups: i64) -> ValueId {
     let spatial = geometry.spatial.iter().map(|axis| axis.kernel);
-    let made = geometry.kernel_output;
+    let made = geometry.numbers.kernel_output_feature_dimension;
     if groups == 1 {
-        return cx.transpose(kernel, &order([geometry.kernel_input, made].into_iter().chain(spatial)));
+        return cx.transpose(
+            kernel,
+            &order([geometry.numbers.kernel_input_feature_dimension, made].into_iter().chain(spatial)),
+        );
     }
     let mut split = cx.sizes(kernel);
     split[made] /= groups;
     split.insert(made, groups);
     let behind = |dim: usize| if dim > made { dim + 1 } else { dim };
     let apart = cx.reshape(kernel, &split);
-    let order = order([made, behind(geometry.kernel_input), made + 1].into_iter().chain(spatial.map(behind)));
+    let order = order(
+        [made, behind(geometry.numbers.kernel_input_feature_dimension), made + 1]
+            .into_iter()
+            .chain(spatial.map(behind)),
+    );
     let apart = cx.transpose(apart, &order);
     let mut joined = cx.sizes(apart);
     joined[0] *= joined[1];

@@ -34,12 +34,23 @@ pub(super) fn lower(
     let mut pairs = DotDimensionNumbers::default();
     let groups = geometry.feature_groups.max(geometry.batch_groups);
     if groups > 1 {
-        let grouped = if geometry.batch_groups > 1 { geometry.input_batch } else { geometry.input_feature };
+        let grouped = if geometry.batch_groups > 1 {
+            geometry.numbers.input_batch_dimension
+        } else {
+            geometry.numbers.input_feature_dimension
+        };
         input = split(cx, input, &mut input_dims, grouped, groups);
-        kernel = split(cx, kernel, &mut kernel_dims, geometry.kernel_output, groups);
-        pairs.batching.push((input_dims.at(grouped) - 1, kernel_dims.at(geometry.kernel_output) - 1));
+        kernel =
+            split(cx, kernel, &mut kernel_dims, geometry.numbers.kernel_output_feature_dimension, groups);
+        pairs.batching.push((
+            input_dims.at(grouped) - 1,
+            kernel_dims.at(geometry.numbers.kernel_output_feature_dimension) - 1,
+        ));
     }
-    pairs.contracting.push((input_dims.at(geometry.input_feature), kernel_dims.at(geometry.kernel_input)));
+    pairs.contracting.push((
+        input_dims.at(geometry.numbers.input_feature_dimension),
+        kernel_dims.at(geometry.numbers.kernel_input_feature_dimension),
+    ));
     for axis in geometry.spatial.iter().filter(|axis| axis.window != 1) {
         pairs.contracting.push((input_dims.at(axis.input) + 1, kernel_dims.at(axis.kernel)));
     }
@@ -47,16 +58,16 @@ pub(super) fn lower(
 
     // The sums have the group, then the input's batch and positions as they are there, then the kernel's features.
     let first = pairs.batching.len();
-    let mut free = vec![geometry.input_batch];
+    let mut free = vec![geometry.numbers.input_batch_dimension];
     free.extend(geometry.spatial.iter().map(|axis| axis.input));
     free.sort_unstable();
     let place = |dim: usize| first + free.iter().take_while(|&&other| other < dim).count();
     let mut places = vec![0; sizes.len()];
-    places[geometry.output_batch] = place(geometry.input_batch);
-    places[geometry.output_feature] = first + free.len();
+    places[geometry.numbers.output_batch_dimension] = place(geometry.numbers.input_batch_dimension);
+    places[geometry.numbers.output_feature_dimension] = first + free.len();
     geometry.spatial.iter().for_each(|axis| places[axis.output] = place(axis.input));
     if groups > 1 {
-        places.insert(geometry.output_feature, 0);
+        places.insert(geometry.numbers.output_feature_dimension, 0);
     }
     let moved = cx.transpose(sums, &order(places));
     cx.reshape(moved, sizes)

@@ -1,13 +1,12 @@
-//! The attributes of a convolution, read and checked.
+//! The attributes of a convolution together with the sizes of its operands.
 
 use crate::ir::{Dim, DimExprs, Dims, OpId};
+use crate::ops::attributes::{ConvDimensionNumbers, ConvolutionAttributes};
 use crate::ops::padding::{self, Along};
-use crate::ops::type_inference::dim_fits;
 use crate::ops::{Lower, LowerError};
 
-const DIMENSIONS: &str = "dimension_numbers";
 /// Sizes, strides, dilations and padding within this make no product that overflows.
-const LARGEST: i64 = 1 << 30;
+const LARGEST: u64 = 1 << 30;
 
 /// A spatial dimension.
 #[derive(Clone, Copy, Debug)]
@@ -93,34 +92,13 @@ impl SpatialAxis {
     pub fn beyond(&self, sizes: &DimExprs) -> Option<(i64, Dim)> {
         padding::beyond(sizes, self.padded(sizes), self.reach() + 1, self.stride)
     }
-
-    /// How many positions the window has.
-    fn count(&self, sizes: &DimExprs) -> Dim {
-        let padded = self.padded(sizes);
-        let window = if self.window == 0 { 0 } else { self.reach() + 1 };
-        if padded.known().is_some_and(|padded| padded <= 0) {
-            return Dim::Known(0);
-        }
-        let beyond = sizes.quotient(sizes.subtract(padded, Dim::Known(window)), Dim::Known(self.stride));
-        sizes.larger(sizes.add(beyond, Dim::Known(1)), Dim::Known(0))
-    }
 }
 
 /// What a convolution does.
 #[derive(Clone, Debug)]
 pub(super) struct Geometry {
-    /// The dimension of the input that is the batch.
-    pub input_batch: usize,
-    /// The dimension of the input that has its features.
-    pub input_feature: usize,
-    /// The dimension of the kernel that goes with the input's features.
-    pub kernel_input: usize,
-    /// The dimension of the kernel that goes with the output's features.
-    pub kernel_output: usize,
-    /// The dimension of the output that is the batch.
-    pub output_batch: usize,
-    /// The dimension of the output that has its features.
-    pub output_feature: usize,
+    /// The dimensions by what they are for.
+    pub numbers: ConvDimensionNumbers,
     /// The spatial dimensions.
     pub spatial: Vec<SpatialAxis>,
     /// Groups of input features.
@@ -132,65 +110,39 @@ pub(super) struct Geometry {
 }
 
 impl Geometry {
-    /// Reads the attributes of a convolution, with padding as pairs.
+    /// Reads the attributes of a convolution, whose padding is given where it is not an attribute.
     ///
     /// # Errors
-    /// When they are not as the specification demands, or lead to other sizes than those of the result.
+    /// When they cannot be read, the kernel has symbolic sizes, or a number is so large that products of it may overflow.
     pub fn read(cx: &Lower, op: OpId, padding: Option<Dims>) -> Result<Self, LowerError> {
         let (input, kernel) = (cx.operand_dims(op, 0)?, cx.operand_sizes(op, 1)?);
         let (_, output) = cx.result_dims(op, 0)?;
-        let ([input_batch, input_feature], input_spatial) = dimensions(
-            cx,
-            op,
-            ["input_batch_dimension", "input_feature_dimension", "input_spatial_dimensions"],
-            input.len(),
-        )?;
-        let ([kernel_input, kernel_output], kernel_spatial) = dimensions(
-            cx,
-            op,
-            [
-                "kernel_input_feature_dimension",
-                "kernel_output_feature_dimension",
-                "kernel_spatial_dimensions",
-            ],
-            kernel.len(),
-        )?;
-        let ([output_batch, output_feature], output_spatial) = dimensions(
-            cx,
-            op,
-            ["output_batch_dimension", "output_feature_dimension", "output_spatial_dimensions"],
-            output.len(),
-        )?;
-        let rank = input_spatial.len();
-        let strides =
-            per_axis(cx.attributes(op).optional_integers("window_strides")?, "window_strides", rank, 1)?;
-        let input_dilations =
-            per_axis(cx.attributes(op).optional_integers("lhs_dilation")?, "lhs_dilation", rank, 1)?;
-        let kernel_dilations =
-            per_axis(cx.attributes(op).optional_integers("rhs_dilation")?, "rhs_dilation", rank, 1)?;
-        let reversal =
-            per_axis(cx.attributes(op).optional_integers("window_reversal")?, "window_reversal", rank, 0)?;
-        let padding = edges(padding, 2 * rank)?;
-        for (name, values) in [
-            ("window_strides", &strides),
-            ("lhs_dilation", &input_dilations),
-            ("rhs_dilation", &kernel_dilations),
-        ] {
-            if let Some(value) = values.iter().find(|&&value| value < 1) {
-                return Err(LowerError::attribute(name, format!("{value} is less than 1")));
-            }
+        let ConvolutionAttributes {
+            numbers,
+            windows,
+            window_reversal,
+            feature_group_count,
+            batch_group_count,
+        } = ConvolutionAttributes::read(cx.module, op, padding)?;
+        if input[numbers.input_feature_dimension].known().is_none() {
+            return Err(LowerError::dynamic(cx, op));
         }
-        let mut spatial = Vec::with_capacity(rank);
-        for index in 0..rank {
-            let at = (input_spatial[index], kernel_spatial.get(index), output_spatial.get(index));
-            let (own, Some(&of_kernel), Some(&of_output)) = at else {
-                let why = "the operands and the result differ in their number of dimensions".to_owned();
-                return Err(LowerError::attribute(DIMENSIONS, why));
-            };
+        let mut spatial = Vec::with_capacity(windows.len());
+        for (index, of) in windows.into_iter().enumerate() {
+            let own = numbers.input_spatial_dimensions[index];
+            let of_kernel = numbers.kernel_spatial_dimensions[index];
+            let of_output = numbers.output_spatial_dimensions[index];
             let (size, window, positions) = (input[own], kernel[of_kernel], output[of_output]);
-            let known = [size.known(), Some(window), positions.known()];
-            if known.into_iter().flatten().any(|size| size > LARGEST) {
-                return Err(LowerError::form(format!("a spatial dimension is larger than {LARGEST}")));
+            let Some(stride) = of.stride.known() else {
+                return Err(LowerError::Dynamic("the stride of a window".into()));
+            };
+            let known = [size, positions, of.padding_low, of.padding_high].map(Dim::known);
+            let numbers = known.into_iter().flatten();
+            let mut numbers = numbers.chain([window, stride, of.base_dilation, of.window_dilation]);
+            if numbers.any(|number| number.unsigned_abs() > LARGEST) {
+                let why =
+                    format!("a size, stride, dilation or padding of a spatial dimension exceeds {LARGEST}");
+                return Err(LowerError::form(why));
             }
             spatial.push(SpatialAxis {
                 input: own,
@@ -199,67 +151,21 @@ impl Geometry {
                 size,
                 window,
                 positions,
-                stride: strides[index],
-                low: padding[2 * index],
-                high: padding[2 * index + 1],
-                input_dilation: if matches!(size, Dim::Known(0 | 1)) { 1 } else { input_dilations[index] },
-                kernel_dilation: if window > 1 { kernel_dilations[index] } else { 1 },
-                reversed: reversal[index] != 0,
+                stride,
+                low: of.padding_low,
+                high: of.padding_high,
+                input_dilation: if matches!(size, Dim::Known(0 | 1)) { 1 } else { of.base_dilation },
+                kernel_dilation: if window > 1 { of.window_dilation } else { 1 },
+                reversed: window_reversal[index],
             });
         }
-        let geometry = Self {
-            input_batch,
-            input_feature,
-            kernel_input,
-            kernel_output,
-            output_batch,
-            output_feature,
+        Ok(Self {
+            features: kernel[numbers.kernel_input_feature_dimension],
+            numbers,
             spatial,
-            feature_groups: cx.attributes(op).integer_or("feature_group_count", 1)?,
-            batch_groups: cx.attributes(op).integer_or("batch_group_count", 1)?,
-            features: kernel[kernel_input],
-        };
-        geometry.check(cx, &input, &kernel, &output)?;
-        Ok(geometry)
-    }
-
-    /// Checks groups and sizes (StableHLO spec, `convolution`, C10 to C26).
-    fn check(&self, cx: &Lower, input: &[Dim], kernel: &[i64], output: &[Dim]) -> Result<(), LowerError> {
-        let sizes = &cx.module.dim_exprs;
-        let (features, made) = (cx.number(input[self.input_feature]), kernel[self.kernel_output]);
-        let batch = input[self.input_batch];
-        if self.feature_groups != 1 && self.batch_groups != 1 {
-            return Err(LowerError::form("both the features and the batch have groups"));
-        }
-        for (name, groups, size) in [
-            ("feature_group_count", self.feature_groups, Dim::Known(features)),
-            ("feature_group_count", self.feature_groups, Dim::Known(made)),
-            ("batch_group_count", self.batch_groups, batch),
-            ("batch_group_count", self.batch_groups, Dim::Known(made)),
-        ] {
-            if groups < 1 || size.known().is_some_and(|size| size % groups != 0) {
-                let size = sizes.spell(&cx.module.symbols, size);
-                return Err(LowerError::attribute(name, format!("{size} is not a multiple of {groups}")));
-            }
-        }
-        if self.features != features / self.feature_groups {
-            return Err(LowerError::form("the kernel's input features do not match a group of the input"));
-        }
-        let batch = sizes.quotient(batch, Dim::Known(self.batch_groups));
-        let fits = dim_fits(output[self.output_batch], batch)
-            && dim_fits(output[self.output_feature], Dim::Known(made));
-        if !fits {
-            return Err(LowerError::form("the result's batch or features do not match the operands"));
-        }
-        for axis in &self.spatial {
-            let positions = axis.count(sizes);
-            if !dim_fits(positions, axis.positions) {
-                let positions = sizes.spell(&cx.module.symbols, positions);
-                let why = format!("a spatial dimension of the result must have the size {positions}");
-                return Err(LowerError::form(why));
-            }
-        }
-        Ok(())
+            feature_groups: feature_group_count,
+            batch_groups: batch_group_count,
+        })
     }
 
     /// Number of products in each sum.
@@ -279,63 +185,4 @@ impl Geometry {
         let left = |axis: &SpatialAxis| sizes.sum([axis.dilated(sizes), cut(axis.low), cut(axis.high)]);
         self.terms() == 0 || self.spatial.iter().any(|axis| left(axis).known().is_some_and(|left| left <= 0))
     }
-}
-
-/// The two named dimensions and the spatial ones, which together are all dimensions of a tensor.
-fn dimensions(
-    cx: &Lower,
-    op: OpId,
-    fields: [&'static str; 3],
-    rank: usize,
-) -> Result<([usize; 2], Vec<usize>), LowerError> {
-    let wrong = || {
-        let why = format!("{fields:?} do not name each of the {rank} dimensions once");
-        LowerError::attribute(DIMENSIONS, why)
-    };
-    let [one, other, rest] = fields;
-    let named = [
-        cx.attributes(op).field_integers(DIMENSIONS, one)?,
-        cx.attributes(op).field_integers(DIMENSIONS, other)?,
-    ];
-    let spatial = cx.attributes(op).field_integers(DIMENSIONS, rest)?;
-    let ([first], [second]) = (&named[0][..], &named[1][..]) else { return Err(wrong()) };
-    let mut all = vec![*first, *second];
-    all.extend(spatial);
-    let mut sorted = all.clone();
-    sorted.sort_unstable();
-    if sorted.len() != rank || sorted.iter().enumerate().any(|(index, &dim)| index as i64 != dim) {
-        return Err(wrong());
-    }
-    let all: Vec<usize> = all.into_iter().map(|dim| dim as usize).collect();
-    Ok(([all[0], all[1]], all[2..].to_vec()))
-}
-
-/// A number for each spatial dimension; left out, each is the default.
-fn per_axis(
-    values: Option<Vec<i64>>,
-    name: &'static str,
-    count: usize,
-    default: i64,
-) -> Result<Vec<i64>, LowerError> {
-    let values = values.unwrap_or_else(|| vec![default; count]);
-    if values.len() != count {
-        let why = format!("expected {count} numbers, found {}", values.len());
-        return Err(LowerError::attribute(name, why));
-    }
-    if let Some(value) = values.iter().find(|value| value.unsigned_abs() > LARGEST as u64) {
-        return Err(LowerError::attribute(name, format!("{value} exceeds {LARGEST} in magnitude")));
-    }
-    Ok(values)
-}
-
-/// The padding before and after each spatial dimension; left out, each is 0.
-fn edges(padding: Option<Dims>, count: usize) -> Result<Dims, LowerError> {
-    let Some(padding) = padding else {
-        return Ok(std::iter::repeat_n(Dim::Known(0), count).collect());
-    };
-    if padding.iter().all(|edge| edge.known().is_some()) || padding.len() != count {
-        let numbers = padding.iter().filter_map(|edge| edge.known()).collect();
-        return Ok(per_axis(Some(numbers), "padding", count, 0)?.into_iter().map(Dim::Known).collect());
-    }
-    Ok(padding)
 }

@@ -30,9 +30,7 @@ pub(super) const ROWS: &[Row] = &[
 ];
 
 fn convolution(cx: &mut Lower, op: OpId) -> Lowered {
-    let is_padded = cx.module.attribute(op, "padding").is_some();
-    let padding = is_padded.then(|| cx.attributes(op).sizes("padding")).transpose()?;
-    lower(cx, op, padding)
+    lower(cx, op, None)
 }
 
 fn dynamic_conv(cx: &mut Lower, op: OpId) -> Lowered {

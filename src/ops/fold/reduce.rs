@@ -6,8 +6,8 @@
 use super::compare::shape_count;
 use super::number::{float, float_bits, integer, wrap};
 use super::{Fold, Folding, Tensor};
-use crate::ir::{Definition, Element, OpName, stablehlo};
-use crate::ops::DotDimensionNumbers;
+use crate::ir::{Definition, Dim, Element, OpName, stablehlo};
+use crate::ops::{DotDimensionNumbers, WindowDimension};
 use ndarray::{ArrayD, Axis, IxDyn};
 
 pub(super) const FOLDS: &[(OpName, Fold)] = &[
@@ -98,23 +98,14 @@ fn reduce_window(cx: &Folding) -> Option<Tensor> {
     let [operand, initial] = &cx.operands[..] else { return None };
     let element = operand.element;
     let rank = operand.sizes.len();
-    let list = |name: &str, number: i64| match cx.module.attribute(cx.op, name) {
-        Some(value) => cx.module.integers(value).filter(|list| list.len() == rank),
-        None => Some(vec![number; rank]),
+    let windows = WindowDimension::read(cx.module, cx.op, rank).ok()?;
+    let numbers = |of: fn(&WindowDimension) -> Dim| -> Option<Vec<i64>> {
+        windows.iter().map(|window| of(window).known()).collect()
     };
-    let (window, strides) = (cx.attributes().integers("window_dimensions").ok()?, list("window_strides", 1)?);
-    let (base, dilations) = (list("base_dilations", 1)?, list("window_dilations", 1)?);
-    let padding = match cx.module.attribute(cx.op, "padding") {
-        Some(value) => cx.module.integers(value)?,
-        None => vec![0; 2 * rank],
-    };
+    let (window, strides) = (numbers(|window| window.size)?, numbers(|window| window.stride)?);
+    let low = numbers(|window| window.padding_low)?;
     let sizes = cx.sizes()?;
-    let positive = [&window, &strides, &base, &dilations];
-    if padding.len() != 2 * rank
-        || sizes.len() != rank
-        || positive.iter().any(|list| list.len() != rank || list.iter().any(|&number| number < 1))
-        || initial.element != element
-    {
+    if sizes.len() != rank || initial.element != element {
         return None;
     }
     let count = window.iter().try_fold(1usize, |count, &size| count.checked_mul(size as usize))?;
@@ -158,10 +149,11 @@ fn reduce_window(cx: &Folding) -> Option<Tensor> {
             let mut at = Vec::with_capacity(rank);
             for axis in 0..rank {
                 let position = (place[axis] as i64).checked_mul(strides[axis])?
-                    + (offset[axis] as i64).checked_mul(dilations[axis])?
-                    - padding[2 * axis];
-                let index = position.div_euclid(base[axis]);
-                if position.rem_euclid(base[axis]) != 0 || !(0..operand.sizes[axis] as i64).contains(&index) {
+                    + (offset[axis] as i64).checked_mul(windows[axis].window_dilation)?
+                    - low[axis];
+                let base = windows[axis].base_dilation;
+                let index = position.div_euclid(base);
+                if position.rem_euclid(base) != 0 || !(0..operand.sizes[axis] as i64).contains(&index) {
                     continue 'window;
                 }
                 at.push(index as usize);

@@ -5,7 +5,7 @@ use super::{Inferred, Violation};
 use crate::diagnostic::Part;
 use crate::ir::{Dim, Dims, TensorType};
 use crate::ops::DotDimensionNumbers;
-use crate::ops::attributes::{RaggedDimensions, distinct};
+use crate::ops::attributes::{ConvolutionAttributes, RaggedDimensions};
 
 /// Vectors and matrices: contracts the last dimension of the left operand with the first of the right.
 pub(in crate::ops) fn dot(t: &Typing) -> Inferred {
@@ -67,33 +67,17 @@ fn contracted(t: &Typing, numbers: &DotDimensionNumbers, aside: &[usize]) -> Res
 }
 
 pub(in crate::ops) fn convolution(t: &Typing) -> Inferred {
-    let spatial = t.operand(0)?.rank().saturating_sub(2);
-    let padding = match t.module.attribute(t.op, "padding") {
-        Some(_) => t.attributes().sizes_of("padding", 2 * spatial)?,
-        None => std::iter::repeat_n(Dim::Known(0), 2 * spatial).collect(),
-    };
-    convolved(t, Some(&padding))
+    convolved(t, None)
 }
 
 pub(in crate::ops) fn dynamic_conv(t: &Typing) -> Inferred {
     t.integer_operand(2)?;
-    convolved(t, None)
-}
-
-/// Two named dimensions and the spatial ones, together all dimensions of a tensor.
-fn roles(t: &Typing, fields: [&'static str; 3], rank: usize) -> Result<Vec<usize>, Violation> {
-    const NAME: &str = "dimension_numbers";
-    let mut all =
-        vec![t.attributes().field_integer(NAME, fields[0])?, t.attributes().field_integer(NAME, fields[1])?];
-    all.extend(t.attributes().field_integers(NAME, fields[2])?);
-    if all.len() != rank {
-        return attribute(NAME, format!("{} dimensions are named for a tensor of rank {rank}", all.len()));
-    }
-    distinct(NAME, &all, rank)
+    let spatial = t.operand(0)?.rank().saturating_sub(2);
+    convolved(t, Some(std::iter::repeat_n(Dim::Dynamic, 2 * spatial).collect()))
 }
 
 /// StableHLO spec, convolution, C1 to C27.
-fn convolved(t: &Typing, padding: Option<&[Dim]>) -> Inferred {
+fn convolved(t: &Typing, padding: Option<Dims>) -> Inferred {
     let (input, kernel, result) = (t.operand(0)?, t.operand(1)?, t.result(0)?);
     let rank = input.rank();
     if rank < 2 || kernel.rank() != rank || result.rank() != rank {
@@ -103,34 +87,13 @@ fn convolved(t: &Typing, padding: Option<&[Dim]>) -> Inferred {
             .showing(Part::OperandType(0), say(input))
             .showing(Part::ResultType(0), say(result)));
     }
-    let inputs =
-        roles(t, ["input_batch_dimension", "input_feature_dimension", "input_spatial_dimensions"], rank)?;
-    let kernels = roles(
-        t,
-        ["kernel_input_feature_dimension", "kernel_output_feature_dimension", "kernel_spatial_dimensions"],
-        rank,
-    )?;
-    let outputs =
-        roles(t, ["output_batch_dimension", "output_feature_dimension", "output_spatial_dimensions"], rank)?;
-    let spatial = rank - 2;
-    let strides = t.attributes().integers_or("window_strides", spatial, 1, 1)?;
-    let lhs_dilation = t.attributes().integers_or("lhs_dilation", spatial, 1, 1)?;
-    let rhs_dilation = t.attributes().integers_or("rhs_dilation", spatial, 1, 1)?;
-    t.attributes().integers_or("window_reversal", spatial, 0, 0)?;
-    let (features, batches) = (
-        t.attributes().integer_or("feature_group_count", 1)?,
-        t.attributes().integer_or("batch_group_count", 1)?,
-    );
-    for (name, groups) in [("feature_group_count", features), ("batch_group_count", batches)] {
-        if groups < 1 {
-            return attribute(name, format!("{groups} is less than 1"));
-        }
-    }
-    if features > 1 && batches > 1 {
-        return attribute("batch_group_count", "only one of the features and the batch can have groups");
-    }
-    let (batch, depth) = (input.dims[inputs[0]], input.dims[inputs[1]]);
-    let (kernel_depth, made) = (kernel.dims[kernels[0]], kernel.dims[kernels[1]]);
+    let read = ConvolutionAttributes::read(t.module, t.op, padding)?;
+    let (numbers, features, batches) = (read.numbers, read.feature_group_count, read.batch_group_count);
+    let input_feature = numbers.input_feature_dimension;
+    let kernel_input_feature = numbers.kernel_input_feature_dimension;
+    let (batch, depth) = (input.dims[numbers.input_batch_dimension], input.dims[input_feature]);
+    let kernel_depth = kernel.dims[kernel_input_feature];
+    let made = kernel.dims[numbers.kernel_output_feature_dimension];
     for (name, groups, size) in [
         ("feature_group_count", features, depth),
         ("feature_group_count", features, made),
@@ -147,65 +110,18 @@ fn convolved(t: &Typing, padding: Option<&[Dim]>) -> Inferred {
             |ty: &TensorType, dim: usize| format!("dimension {dim} of this is {}", t.spell(ty.dims[dim]));
         let why = "the kernel's input features do not match a group of the input";
         return Err(Violation::types(why)
-            .showing(Part::OperandType(1), say(kernel, kernels[0]))
-            .showing(Part::OperandType(0), say(input, inputs[1])));
+            .showing(Part::OperandType(1), say(kernel, kernel_input_feature))
+            .showing(Part::OperandType(0), say(input, input_feature)));
     }
     let mut dims: Dims = std::iter::repeat_n(Dim::Dynamic, rank).collect();
-    (dims[outputs[0]], dims[outputs[1]]) = (group(batch, batches), made);
-    for axis in 0..spatial {
-        let Some(padding) = padding else { continue };
-        let windows = Windows {
-            window: kernel.dims[kernels[axis + 2]],
-            stride: Dim::Known(strides[axis]),
-            low: padding[2 * axis],
-            high: padding[2 * axis + 1],
-            base_dilation: lhs_dilation[axis],
-            window_dilation: rhs_dilation[axis],
+    dims[numbers.output_batch_dimension] = group(batch, batches);
+    dims[numbers.output_feature_dimension] = made;
+    for (axis, window) in read.windows.iter().enumerate() {
+        let size = input.dims[numbers.input_spatial_dimensions[axis]];
+        let Some(count) = window.count(&t.module.dim_exprs, size) else {
+            return attribute("padding", format!("spatial dimension {axis} has no size after padding"));
         };
-        match windows.count(t, input.dims[inputs[axis + 2]]) {
-            Some(count) => dims[outputs[axis + 2]] = count,
-            None => {
-                return attribute("padding", format!("spatial dimension {axis} has no size after padding"));
-            }
-        }
+        dims[numbers.output_spatial_dimensions[axis]] = count;
     }
     one(tensor(result.element, dims))
-}
-
-/// Windows along one dimension.
-pub(super) struct Windows {
-    pub(super) window: Dim,
-    pub(super) stride: Dim,
-    pub(super) low: Dim,
-    pub(super) high: Dim,
-    pub(super) base_dilation: i64,
-    pub(super) window_dilation: i64,
-}
-
-impl Windows {
-    /// The number of windows; 0 if padding leaves no elements. `None` if the padded size overflows.
-    pub(super) fn count(&self, t: &Typing, size: Dim) -> Option<Dim> {
-        let sizes = &t.module.dim_exprs;
-        let (zero, one) = (Dim::Known(0), Dim::Known(1));
-        // Dilation keeps an empty dimension empty.
-        let dilate = |size: Dim, dilation: i64| match dilation {
-            1 => size,
-            _ => {
-                let apart = sizes.multiply(sizes.subtract(size, one), Dim::Known(dilation));
-                sizes.larger(sizes.add(apart, one), zero)
-            }
-        };
-        let padded = sizes.sum([dilate(size, self.base_dilation), self.low, self.high]);
-        let window = dilate(self.window, self.window_dilation);
-        let is_known = |dims: &[Dim]| dims.iter().all(|dim| dim.known().is_some());
-        let is_number = is_known(&[size, self.low, self.high]);
-        if is_number && !is_known(&[padded]) {
-            return None;
-        }
-        if padded.known().is_some_and(|padded| padded <= 0) {
-            return Some(zero);
-        }
-        let beyond = sizes.quotient(sizes.subtract(padded, window), self.stride);
-        Some(sizes.larger(sizes.add(beyond, one), zero))
-    }
 }

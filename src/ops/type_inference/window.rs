@@ -1,9 +1,9 @@
 //! Rules of reductions, windows and sorts.
 
-use super::contraction::Windows;
 use super::typing::{Typing, attribute, dims_fit, element_fits, known_of, tensor, types, without};
 use super::{Inferred, Violation};
 use crate::ir::{Dim, Dims, Element, TensorType};
+use crate::ops::WindowDimension;
 
 /// The inputs, of one shape, of an op with one initial value per input.
 fn inputs<'a>(t: &Typing<'a>) -> Result<(Vec<&'a TensorType>, Dims), Violation> {
@@ -54,55 +54,21 @@ pub(in crate::ops) fn reduce(t: &Typing) -> Inferred {
 
 pub(in crate::ops) fn reduce_window(t: &Typing) -> Inferred {
     let (inputs, dims) = inputs(t)?;
-    let windows = windows(t, dims.len(), "base_dilations", "window_dilations")?;
+    let counts = counts(t, &dims)?;
+    results(t, &inputs, &counts)
+}
+
+/// The number of windows along each dimension of an operand.
+fn counts(t: &Typing, dims: &[Dim]) -> Result<Dims, Violation> {
+    let windows = WindowDimension::read(t.module, t.op, dims.len())?;
     let mut counts = Dims::new();
-    for (axis, dim) in dims.iter().enumerate() {
-        let Some(count) = windows[axis].count(t, *dim) else {
+    for (axis, window) in windows.iter().enumerate() {
+        let Some(count) = window.count(&t.module.dim_exprs, dims[axis]) else {
             return attribute("padding", format!("dimension {axis} has no size after padding"));
         };
         counts.push(count);
     }
-    results(t, &inputs, &counts)
-}
-
-fn windows(
-    t: &Typing,
-    rank: usize,
-    base: &'static str,
-    dilations: &'static str,
-) -> Result<Vec<Windows>, Violation> {
-    // JAX's cumulative sums over a symbolic dimension have a window of that length, and its global pools have windows
-    // and strides of the image's size.
-    let positive = |name: &'static str| -> Result<Dims, Violation> {
-        let sizes = t.attributes().sizes_of(name, rank)?;
-        match sizes.iter().position(|size| size.known().is_some_and(|size| size < 1)) {
-            Some(index) => {
-                let size = sizes[index].known().unwrap_or(0);
-                Err(Violation::attribute(name, format!("{size} is less than 1")).in_item(index))
-            }
-            None => Ok(sizes),
-        }
-    };
-    let sizes = positive("window_dimensions")?;
-    let strides = match t.module.attribute(t.op, "window_strides") {
-        Some(_) => positive("window_strides")?,
-        None => std::iter::repeat_n(Dim::Known(1), rank).collect(),
-    };
-    let base_dilations = t.attributes().integers_or(base, rank, 1, 1)?;
-    let window_dilations = t.attributes().integers_or(dilations, rank, 1, 1)?;
-    let padding = match t.module.attribute(t.op, "padding") {
-        Some(_) => t.attributes().sizes_of("padding", 2 * rank)?,
-        None => std::iter::repeat_n(Dim::Known(0), 2 * rank).collect(),
-    };
-    let window = |axis: usize| Windows {
-        window: sizes[axis],
-        stride: strides[axis],
-        low: padding[2 * axis],
-        high: padding[2 * axis + 1],
-        base_dilation: base_dilations[axis],
-        window_dilation: window_dilations[axis],
-    };
-    Ok((0..rank).map(window).collect())
+    Ok(counts)
 }
 
 /// The source has one element per window (StableHLO spec, select_and_scatter, C1 to C11).
@@ -111,16 +77,7 @@ pub(in crate::ops) fn select_and_scatter(t: &Typing) -> Inferred {
     t.scalar(2)?;
     t.same_element(0, 1)?;
     t.same_element(0, 2)?;
-    let rank = operand.rank();
-    let mut shaped = Vec::with_capacity(rank);
-    if t.module.attribute(t.op, "window_dimensions").is_some() {
-        shaped = windows(t, rank, "base_dilations", "window_dilations")?;
-    } else if rank > 0 {
-        return Err(Violation::missing("window_dimensions"));
-    }
-    let counts: Option<Dims> =
-        operand.dims.iter().zip(&shaped).map(|(&dim, windows)| windows.count(t, dim)).collect();
-    let Some(counts) = counts else { return attribute("padding", "a dimension has no size after padding") };
+    let counts = counts(t, &operand.dims)?;
     if !dims_fit(&counts, &source.dims) {
         let why = format!("`{}` does not have one element for each window", t.describe(source));
         return Err(t.disagreeing(0, 1, why));

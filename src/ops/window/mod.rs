@@ -20,8 +20,8 @@ mod symbolic;
 
 use super::reduce::pairs;
 use super::region::Combiner;
-use super::{Elements, Lower, LowerError, Lowered};
-use crate::ir::{Attribute, Dim, DimExprs, Dims, OpId, ValueId, stablehlo};
+use super::{Elements, Lower, LowerError, Lowered, WindowDimension};
+use crate::ir::{Dim, DimExprs, Dims, OpId, ValueId, stablehlo};
 use crate::ops::row::{Row, row};
 use crate::ops::type_inference::{AtLeast, rule, variadic, window};
 
@@ -42,7 +42,7 @@ pub(super) const ROWS: &[Row] = &[
     .note("one slice per window position, then one scatter"),
 ];
 
-/// The window parameters per dimension.
+/// The lists of windows whose sizes and strides are numbers.
 #[derive(Clone, Debug)]
 struct Window {
     sizes: Vec<i64>,
@@ -54,31 +54,18 @@ struct Window {
 }
 
 impl Window {
-    fn of(cx: &Lower, op: OpId, rank: usize) -> Result<Self, LowerError> {
-        let list = |name: &'static str| -> Result<Vec<i64>, LowerError> {
-            let values = cx.attributes(op).optional_integers(name)?.unwrap_or_else(|| vec![1; rank]);
-            if values.len() != rank || values.iter().any(|&value| value < 1) {
-                let why = "expected a positive number for each dimension";
-                return Err(LowerError::attribute(name, why));
-            }
-            Ok(values)
+    /// The windows as lists, if their sizes and strides are numbers.
+    fn in_numbers(windows: &[WindowDimension]) -> Option<Self> {
+        let numbers = |of: fn(&WindowDimension) -> Dim| -> Option<Vec<i64>> {
+            windows.iter().map(|window| of(window).known()).collect()
         };
-        let padding = match cx.module.attribute(op, "padding") {
-            Some(_) => cx.attributes(op).sizes("padding")?,
-            None => std::iter::repeat_n(Dim::Known(0), 2 * rank).collect(),
-        };
-        if padding.len() != 2 * rank {
-            let why = "expected two numbers for each dimension";
-            return Err(LowerError::attribute("padding", why));
-        }
-        cx.attributes(op).get("window_dimensions")?;
-        Ok(Self {
-            sizes: list("window_dimensions")?,
-            strides: list("window_strides")?,
-            base: list("base_dilations")?,
-            dilations: list("window_dilations")?,
-            low: padding.iter().copied().step_by(2).collect(),
-            high: padding.iter().copied().skip(1).step_by(2).collect(),
+        Some(Self {
+            sizes: numbers(|window| window.size)?,
+            strides: numbers(|window| window.stride)?,
+            base: windows.iter().map(|window| window.base_dilation).collect(),
+            dilations: windows.iter().map(|window| window.window_dilation).collect(),
+            low: windows.iter().map(|window| window.padding_low).collect(),
+            high: windows.iter().map(|window| window.padding_high).collect(),
         })
     }
 
@@ -165,11 +152,10 @@ fn reduce_window(cx: &mut Lower, op: OpId) -> Lowered {
     let count = pairs(cx, op)?;
     let region = cx.region(op, 0)?;
     let (_, out) = cx.result_dims(op, 0)?;
-    let is_symbolic = |name| matches!(cx.module.attribute(op, name), Some(Attribute::Dims(_)));
-    if is_symbolic("window_dimensions") || is_symbolic("window_strides") {
-        return symbolic::lower(cx, op, region, &out);
-    }
-    let window = Window::of(cx, op, out.len())?;
+    let dimensions = WindowDimension::read(cx.module, op, out.len())?;
+    let Some(window) = Window::in_numbers(&dimensions) else {
+        return symbolic::lower(cx, op, region, dimensions, &out);
+    };
     if out.contains(&Dim::Known(0)) {
         return (0..count)
             .map(|index| {

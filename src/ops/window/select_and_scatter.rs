@@ -11,7 +11,7 @@ use super::Window;
 use crate::ir::{Dim, DimExprs, Dims, Element, OpId, ValueId, onnx};
 use crate::ops::scatter::{RowUpdate, RowView};
 use crate::ops::start_indices::{StridedAxis, strides};
-use crate::ops::{Lower, LowerError, Lowered};
+use crate::ops::{Lower, LowerError, Lowered, WindowDimension};
 
 /// Larger windows are refused: each offset creates several ops.
 const LARGEST: i64 = 512;
@@ -26,7 +26,9 @@ pub(super) fn lower(cx: &mut Lower, op: OpId) -> Lowered {
     }
     let rows = RowView { count: cx.module.dim_exprs.product(sizes.iter().copied()), inner: Dims::new() };
     let start = cx.broadcast_to(init, &rows.sizes());
-    let window = Window::of(cx, op, sizes.len())?;
+    let dimensions = WindowDimension::read(cx.module, op, sizes.len())?;
+    let window = Window::in_numbers(&dimensions)
+        .ok_or_else(|| LowerError::Dynamic("the size or stride of a window".into()))?;
     if window.base.iter().chain(&window.dilations).any(|&dilation| dilation != 1) {
         return Err(LowerError::form("a dilated window"));
     }

@@ -1,9 +1,9 @@
 //! Ops that move elements, or do the same to both parts.
 
-use super::build::integers;
 use super::values::append;
 use super::{ComplexForm, LowerError, Rewrite, Row, Splitter, packed_type};
-use crate::ir::{Attribute, Data, Element, OpId, SCALAR, ValueId, hlo2onnx, stablehlo};
+use crate::ir::{Data, Element, OpId, SCALAR, ValueId, hlo2onnx, stablehlo};
+use crate::ops::GatherDimensionNumbers;
 use smallvec::{SmallVec, smallvec};
 
 pub(super) const ROWS: &[Row] = &[
@@ -144,33 +144,17 @@ fn select(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     Ok(())
 }
 
-/// The trailing dimension belongs to the window.
 fn gather(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
     append(cx, op, "slice_sizes", 2)?;
-    append_field(cx, op, "dimension_numbers", "offset_dims", cx.trailing(op))
+    extend_window(cx, op)
 }
 
-/// Appends to an integer list in a struct attribute.
-pub(super) fn append_field(
-    cx: &mut Splitter,
-    op: OpId,
-    name: &'static str,
-    field: &str,
-    value: i64,
-) -> Result<(), LowerError> {
-    let Some(Attribute::Struct(kind, fields)) = cx.module.attribute(op, name).cloned() else {
-        return Err(LowerError::missing(name));
-    };
-    let key = cx.module.symbols.intern(field);
-    let mut fields = fields;
-    let known = fields.iter().position(|(own, _)| *own == key);
-    let mut values = known.and_then(|at| cx.module.integers(&fields[at].1)).unwrap_or_default();
-    values.push(value);
-    match known {
-        Some(at) => fields[at].1 = integers(&values),
-        None => fields.push((key, integers(&values))),
-    }
-    cx.module.set_attribute(op, name, Attribute::Struct(kind, fields));
+/// The trailing dimension belongs to the window of a `gather` or `scatter`.
+pub(super) fn extend_window(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
+    let numbers = GatherDimensionNumbers::read_with_trailing_dim(cx.module, op)?;
+    let name = cx.module.op(op).name;
+    let (name, attribute) = numbers.attribute(cx.module, name);
+    cx.module.set_attribute(op, name, attribute);
     Ok(())
 }
 

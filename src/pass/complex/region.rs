@@ -3,7 +3,7 @@
 //! A partwise region (a sum, an assignment) becomes one op on the packed form, or two on the parts. Any other becomes
 //! one op with twice as many operands, whose region takes the parts as separate arguments.
 
-use super::movement::append_field;
+use super::movement::extend_window;
 use super::{LowerError, Rewrite, Row, Splitter};
 use crate::ir::{BlockId, OpId, RegionId, SCALAR, TypeId, ValueId, stablehlo};
 use crate::ops::{Combiner, combiners};
@@ -44,10 +44,7 @@ fn scatter(cx: &mut Splitter, op: OpId) -> Result<(), LowerError> {
         return each_part(cx, op, combiner);
     }
     fill_region(cx, op, combiner)?;
-    cx.on_packed(op, |cx, op| {
-        let trailing = cx.dims(cx.module.op(op).operands[2]).len() as i64 - 1;
-        append_field(cx, op, "scatter_dimension_numbers", "update_window_dims", trailing)
-    })
+    cx.on_packed(op, extend_window)
 }
 
 /// The combiner, if the region has one complex pair of arguments and works partwise: a sum, or an assignment.

@@ -3,7 +3,7 @@
 use super::relation::{OpView, Relation};
 use super::row_axis::{Partners, RowAxis, Slot, obstacle};
 use crate::ir::{OpName, stablehlo};
-use crate::ops::DotDimensionNumbers;
+use crate::ops::{ConvolutionAttributes, DotDimensionNumbers};
 
 /// The relation of an op of this family.
 pub(super) fn relation(name: OpName) -> Option<Relation> {
@@ -55,15 +55,15 @@ fn product(slot: Slot, rows: RowAxis, columns: &[Column]) -> Partners {
 
 /// The input's batch is the result's batch, and each kernel makes one output feature.
 fn convolution(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
-    const NAME: &str = "dimension_numbers";
-    let axis = |field: &'static str| view.attributes().field_integer(NAME, field).unwrap_or(0) as usize;
-    if view.attributes().find("batch_group_count").is_some_and(|groups| groups.as_integer() != Some(1)) {
+    let attributes = ConvolutionAttributes::read(view.module, view.op, None);
+    let attributes = attributes.map_err(|_| "its attributes cannot be read")?;
+    if attributes.batch_group_count > 1 {
         return obstacle("the rows are in groups that are summed");
     }
-    let (input, output) = (axis("input_batch_dimension"), axis("output_batch_dimension"));
-    let (made, feature) = (axis("kernel_output_feature_dimension"), axis("output_feature_dimension"));
-    let is_whole =
-        view.attributes().find("feature_group_count").is_none_or(|groups| groups.as_integer() == Some(1));
+    let numbers = attributes.numbers;
+    let (input, output) = (numbers.input_batch_dimension, numbers.output_batch_dimension);
+    let (made, feature) = (numbers.kernel_output_feature_dimension, numbers.output_feature_dimension);
+    let is_whole = attributes.feature_group_count == 1;
     let pair = match slot {
         Slot::Operand(0) if rows.axis == input => [(Slot::Operand(0), input), (Slot::Result(0), output)],
         Slot::Result(_) if rows.axis == output => [(Slot::Operand(0), input), (Slot::Result(0), output)],

@@ -3,6 +3,7 @@
 use super::relation::{OpView, Relation, elementwise};
 use super::row_axis::{Partners, RowAxis, Slot, obstacle};
 use crate::ir::{OpName, chlo, stablehlo};
+use crate::ops::WindowDimension;
 
 /// The relation of an op of this family.
 pub(super) fn relation(name: OpName) -> Option<Relation> {
@@ -81,10 +82,8 @@ fn reduce(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
 
 /// Whether each window along a dimension is one element.
 fn has_size_one(view: &OpView, axis: usize) -> bool {
-    let one = |name: &'static str| view.element_or(name, axis, 1) == Some(1);
-    ["window_dimensions", "window_strides", "base_dilations", "window_dilations"].into_iter().all(one)
-        && view.element_or("padding", 2 * axis, 0) == Some(0)
-        && view.element_or("padding", 2 * axis + 1, 0) == Some(0)
+    let windows = WindowDimension::read(view.module, view.op, view.rank(Slot::Operand(0)));
+    windows.is_ok_and(|windows| windows.get(axis).is_some_and(WindowDimension::is_trivial))
 }
 
 const WINDOWS: &str = "the windows span rows";

@@ -109,12 +109,6 @@ impl<'a> OpView<'a> {
         OpAttributes::of(self.module, self.op)
     }
 
-    /// One element of a list attribute, or the default.
-    pub(super) fn element_or(&self, name: &'static str, index: usize, default: i64) -> Option<i64> {
-        let list = self.attributes().optional_integers(name).ok()?;
-        list.map_or(Some(default), |list| list.get(index).copied())
-    }
-
     /// The dimensions that an attribute lists; none where there is no such attribute.
     pub(super) fn axes(&self, name: &'static str) -> Vec<usize> {
         self.attributes().positions(name).unwrap_or_default()
