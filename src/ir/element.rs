@@ -95,7 +95,7 @@ impl Element {
         NAMES.iter().find(|row| row.0 == name).map(|row| row.1)
     }
 
-    /// The name that MLIR prints; `None` for quantized types, whose text the module's symbols hold.
+    /// The name that MLIR prints; `None` for quantized types, whose text is in the module's symbols.
     pub fn name(self) -> Option<&'static str> {
         NAMES.iter().find(|row| row.1 == self).map(|row| row.0)
     }

@@ -1,6 +1,6 @@
 //! The compiler's one intermediate representation.
 //!
-//! A [`Module`] holds functions of ops in static single assignment form, for all dialects: `stablehlo`, `chlo` and
+//! A [`Module`] contains functions of ops in static single assignment form, for all dialects: `stablehlo`, `chlo` and
 //! `func` as input, `onnx` as output. Everything is a `u32` handle into an arena of the module; names and types are
 //! interned. Spans and locations are separate from ops, so passes move them without copying.
 

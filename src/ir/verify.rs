@@ -291,7 +291,7 @@ mod tests {
     use super::*;
     use crate::ir::{Element, Function, FunctionResult, LocationId};
 
-    /// A function `@f` of one argument whose block holds the ops that `build` adds.
+    /// A function `@f` of one argument whose block contains the ops that `build` adds.
     fn module(build: impl FnOnce(&mut Module, BlockId)) -> Module {
         let mut module = Module::new();
         let ty = module.tensor_of(Element::F32, &[4]);

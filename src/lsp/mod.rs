@@ -55,7 +55,7 @@ pub enum Error {
     /// A thread could not be started, or the client cannot be written to.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// The client went away without saying so.
+    /// The client closed the connection.
     #[error("the client disconnected without `exit`")]
     Gone,
     /// One of the server's threads crashed.

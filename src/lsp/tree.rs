@@ -10,7 +10,7 @@ pub(super) struct PathStep {
     pub(super) list: (u32, u32),
     /// The statement.
     pub(super) statement: u32,
-    /// The region that holds the offset; `None` for the last step.
+    /// The region that contains the offset; `None` for the last step.
     pub(super) region: Option<u32>,
 }
 

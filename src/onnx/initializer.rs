@@ -114,7 +114,7 @@ impl Payload for Elements<'_> {
         if !self.nibbles {
             return self.unpacked(start, into);
         }
-        // The last byte of an odd number of elements holds one.
+        // The last byte of an odd number of elements contains one.
         let end = self.count.min(2 * (start + into.len()));
         let mut elements = vec![0; end.saturating_sub(2 * start)];
         self.unpacked(2 * start, &mut elements)?;

@@ -1,4 +1,4 @@
-//! ONNX: its messages, and the files that hold them.
+//! ONNX: its messages and files.
 //!
 //! `proto` is ONNX's schema. `file` writes a model and streams large initializers to disk without loading them.
 //! Neither knows StableHLO or the compiler's IR.

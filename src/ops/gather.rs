@@ -1,10 +1,10 @@
 //! `gather`: windows of an operand at computed positions.
 //!
-//! With `B` the axes of `start_indices` but `index_vector_dim`, the result holds for each position of `B` the
-//! window of `slice_sizes` that starts at the clamped `start_indices[B, :]`, whose columns belong to the dimensions
-//! in `start_index_map` (StableHLO, `gather`). A dimension that the map lacks starts at 0; a batching dimension
-//! starts at the position's own coordinate. Only dimensions whose window is smaller than they are move: the
-//! others are always whole. ONNX's forms, the cheapest first:
+//! With `B` the axes of `start_indices` but `index_vector_dim`, the result contains for each position of `B` the window
+//! of `slice_sizes` that starts at the clamped `start_indices[B, :]`, whose columns belong to the dimensions in
+//! `start_index_map` (StableHLO, `gather`). A dimension that the map lacks starts at 0; a batching dimension starts at
+//! the position's own coordinate. Only dimensions whose window is smaller than they are move: the others are always
+//! whole. ONNX's forms, the cheapest first:
 //!
 //! * no moving dimension: the operand itself, broadcast;
 //! * one position: `Slice`, or `Gather` of a single index;

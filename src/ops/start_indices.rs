@@ -66,7 +66,7 @@ impl Lower<'_> {
         Ok(StartIndices { value, batch, ranges })
     }
 
-    /// Reshapes a value; undoes its last `Reshape` if that had the same input sizes. JAX gives each index an axis of
+    /// Reshapes a value; undoes its last `Reshape` if that had the same input sizes. JAX adds to each index an axis of
     /// size 1, which ONNX's ops do not need.
     pub(super) fn reshape_back(&mut self, value: ValueId, sizes: &[Dim]) -> ValueId {
         let reshape = self.module.defining_op(value).filter(|&op| self.module.op(op).name == onnx::RESHAPE);

@@ -1,4 +1,4 @@
-//! What a text holds: its ops, with the nodes that they become, its signature, and its weights.
+//! The contents of a text: its ops, with the nodes that they become, its signature, and its weights.
 
 use super::tensor::{self, Tensor, Weight, WeightOrigin};
 use crate::diagnostic::{Diagnostic, Diagnostics};

@@ -37,8 +37,8 @@ impl Mapping {
     /// # Errors
     /// When it cannot be mapped.
     pub fn of(file: &File) -> io::Result<Self> {
-        // SAFETY: the map is private and read-only; a file that another process changes while we read it can
-        // give wrong bytes, which its reader treats as it treats any bytes, but is never written through.
+        // SAFETY: the map is private and read-only; if another process changes the file while we read it, its
+        // bytes can be wrong, but every reader accepts any bytes.
         #[allow(unsafe_code)]
         let map = unsafe { memmap2::Mmap::map(file)? };
         Ok(Self { bytes: Bytes::Mapped(map), path: None, left: Mutex::default() })
@@ -49,7 +49,7 @@ impl Mapping {
         Self { bytes: Bytes::Owned(bytes), path: None, left: Mutex::default() }
     }
 
-    /// Takes bytes that someone else holds, such as the buffer of an array; they are not copied.
+    /// Takes bytes with another owner, such as the buffer of an array; they are not copied.
     pub fn from_shared(bytes: Arc<dyn AsRef<[u8]> + Send + Sync>) -> Self {
         Self { bytes: Bytes::Shared(bytes), path: None, left: Mutex::default() }
     }

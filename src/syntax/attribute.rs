@@ -125,7 +125,7 @@ impl Parser<'_> {
     pub(super) fn symbol_reference(&mut self, text: Text<'_>) -> Option<Attribute> {
         let mut path = Vec::new();
         let mut start = 0;
-        // A quoted part can hold `::@` too, so the parts are walked and not split.
+        // A quoted part can contain `::@` too, so the parts are walked and not split.
         while start < text.text.len() {
             let rest = &text.text[start..];
             let end = match rest.strip_prefix("@\"") {

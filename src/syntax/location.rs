@@ -12,7 +12,7 @@ impl<'s> Parser<'s> {
         if let Some(&known) = self.locations.get(text.text) {
             return known;
         }
-        // Most are `loc(#loc3)`, whose text says all.
+        // Most are `loc(#loc3)`, so the text suffices.
         let name = text.text.strip_prefix("loc(").and_then(|rest| rest.strip_suffix(')'));
         if let Some(name) = name.filter(|name| is_alias(name)) {
             return self.location_alias(text.part(4..4 + name.len())).unwrap_or(LocationId::UNKNOWN);

@@ -268,7 +268,7 @@ impl<'s> Parser<'s> {
         }
     }
 
-    /// The bytes of the source that a name covers; names never hold a cut.
+    /// The bytes of the source that a name covers; names never contain a cut.
     fn source_text(&self, span: Span) -> &'s str {
         std::str::from_utf8(&self.source.bytes()[span.range()]).unwrap_or_default()
     }

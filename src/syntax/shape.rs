@@ -20,7 +20,7 @@ pub(super) struct TokenSpan {
     end: usize,
 }
 
-/// Longer statements are not kept: they are lists of hundreds of values, or hold literals.
+/// Longer statements are not kept: they are lists of hundreds of values, or contain literals.
 const LONGEST: usize = 2048;
 
 /// How many shapes are kept; a text with more does not repeat itself.

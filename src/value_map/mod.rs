@@ -13,7 +13,7 @@ use crate::ir::{Dim, Element, FunctionId, Module, Origin, ValueId, onnx, provena
 use crate::pass;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-/// How a value of the model holds a value of the program.
+/// How a value of the model represents a value of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// As it is.
@@ -24,7 +24,7 @@ pub enum Form {
     Broadcast,
     /// With more or fewer dimensions of size 1.
     Reshaped,
-    /// In an element type that holds more.
+    /// In a wider element type.
     Widened,
     /// Complex numbers as two parts in a last dimension.
     Parts,
@@ -57,7 +57,7 @@ pub struct Mapped {
     pub onnx: String,
     /// The value of the program.
     pub program: ValueId,
-    /// How the model holds it.
+    /// How the model represents it.
     pub form: Form,
     /// The element type in the model, as StableHLO spells it.
     pub element: &'static str,

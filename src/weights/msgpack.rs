@@ -1,7 +1,7 @@
 //! The format of `flax.serialization.to_bytes`: nested maps in MessagePack, with arrays as extensions.
 //!
-//! Extension 1 (an array) and 3 (a NumPy scalar) hold MessagePack again: the sizes, the name of the NumPy dtype, and
-//! the elements in row-major order. An array of more than 1 GiB is a map that holds its chunks.
+//! Extension 1 (an array) and 3 (a NumPy scalar) contain MessagePack again: the sizes, the name of the NumPy dtype, and
+//! the elements in row-major order. An array of more than 1 GiB is a map of its chunks.
 
 use super::{Error, Tensor, dtype};
 use crate::source::{Mapping, Pieces};

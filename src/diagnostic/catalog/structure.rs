@@ -491,7 +491,7 @@ diagnostics! {
         label at "produced from this"
         help "print the module before the pass with `hlo2onnx opt --passes`";
 
-    /// A tensor is larger than any machine can hold.
+    /// A tensor is too large for any machine.
     ///
     /// Its number of elements or bytes exceeds 2^63 - 1, the largest size that ONNX and its runtimes represent. The
     /// usual cause is a miscomputed size, such as a product that overflows.
@@ -516,7 +516,7 @@ diagnostics! {
     /// }
     /// ```
     E0116 TensorTooLarge<'a> { ty: &'a str, at: Span }
-        => "`{ty}` is larger than any machine can hold"
+        => "`{ty}` is too large for any machine"
         group "{ty}"
         label at "more than 2^63 - 1 bytes"
         help "correct the size: JAX cannot run a program with such a tensor";

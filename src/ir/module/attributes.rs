@@ -1,4 +1,4 @@
-//! What the attributes of ops hold.
+//! The values of attributes.
 
 use super::{FunctionId, Module, OpId, ValueId};
 use crate::ir::{Attribute, Attributes, ConstantId, Data, Element, func, onnx, stablehlo};
@@ -39,7 +39,7 @@ impl Module {
         }
     }
 
-    /// The elements of a small integer or `i1` constant that the source text does not hold as a large literal.
+    /// The elements of a small integer or `i1` constant that is not a large literal of the source text.
     pub fn constant_integers(&self, id: ConstantId) -> Option<Vec<i64>> {
         let constant = self.constant(id);
         let ty = self.tensor_type(constant.ty)?;

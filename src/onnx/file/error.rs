@@ -47,7 +47,7 @@ pub enum WriteError {
     /// Data was to stay in a file that the model cannot refer to.
     #[error("`{}` is not below `{}`, the folder of the model", path.display(), directory.display())]
     Elsewhere {
-        /// The file that holds the data.
+        /// The file that contains the data.
         path: PathBuf,
         /// The directory of the model.
         directory: PathBuf,

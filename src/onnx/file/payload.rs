@@ -16,7 +16,7 @@ pub trait Payload: Send + Sync {
     /// When the bytes cannot be produced.
     fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<()>;
 
-    /// The file that holds the bytes as they are, and the offset of the first, where there is such a file.
+    /// The file that contains these bytes unchanged, if there is one, and the offset of the first.
     fn place(&self) -> Option<(&Path, u64)> {
         None
     }

@@ -4,8 +4,8 @@
 //! several or none for M, K and N. They are transposed if the order differs, and reshaped if dimensions must be
 //! merged.
 //!
-//! Four forms give the same sums: either operand may be on the left, and several contracted dimensions may follow the
-//! order of either operand. With the right operand on the left, the result is transposed. Chooses the form with the
+//! Four forms compute the same sums: either operand may be on the left, and several contracted dimensions may follow
+//! the order of either operand. With the right operand on the left, the result is transposed. Chooses the form with the
 //! fewest transposes; on a tie, the one that transposes the result, because its user often transposes it back (JAX
 //! prints `probs @ v` as `(v^T probs^T)^T`).
 

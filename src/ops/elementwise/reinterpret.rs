@@ -85,7 +85,7 @@ fn beyond<'f>(x: Term<'f>, direction: Term<'f>) -> Term<'f> {
     is_small.select(small, next)
 }
 
-/// The same bits as another element type; between widths the last dimension holds the parts, the lowest first.
+/// The same bits as another element type; between widths the last dimension contains the parts, the lowest first.
 pub(super) fn bitcast_convert(cx: &mut Lower, op: OpId) -> Lowered {
     let (to, sizes) = cx.result_dims(op, 0)?;
     let from = cx.operand_type(op, 0)?.element;

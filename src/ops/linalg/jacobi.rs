@@ -218,9 +218,9 @@ pub(super) struct Singular {
     pub right: Matrix,
 }
 
-/// Makes the columns of `W = A * V` orthogonal; their lengths are the singular values. A QR decomposition of the
-/// sorted `W`, whose `R` is diagonal, gives the left vectors, including those of zeros. `precision` is the cosine
-/// between columns that is small enough; `columns` is the number of left vectors.
+/// Makes the columns of `W = A * V` orthogonal; their lengths are the singular values. A QR decomposition of the sorted
+/// `W`, whose `R` is diagonal, returns the left vectors, including those of zeros. `precision` is the cosine between
+/// columns that is small enough; `columns` is the number of left vectors.
 pub(super) fn singular(
     cx: &mut Lower,
     a: Matrix,

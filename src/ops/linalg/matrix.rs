@@ -207,7 +207,7 @@ impl Lower<'_> {
         self.broadcast_to(value, &of_batch(batch, &[1, 1])).into()
     }
 
-    /// What holds always.
+    /// The condition that is always true.
     pub(super) fn truth(&mut self) -> ValueId {
         self.integers(Element::Bool, &[], &[1])
     }

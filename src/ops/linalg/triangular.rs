@@ -35,7 +35,7 @@ pub(super) fn solve(cx: &mut Lower, system: System, a: Matrix, b: Matrix) -> Res
 fn substitute(cx: &mut Lower, lower: bool, unit: bool, a: Matrix, b: Matrix) -> Result<Matrix, LowerError> {
     let n = b.size(cx, 1);
     let (rows, columns) = (cx.row_numbers(n), cx.column_numbers(n));
-    // The other triangle may hold anything, even NaN.
+    // The other triangle may contain anything, even NaN.
     let strict = cx.numbers([rows, columns, a], |[rows, columns, a]| {
         let inside = if lower { rows.greater(columns) } else { rows.less(columns) };
         inside.select(a, 0.0)

@@ -14,7 +14,7 @@ use super::elementwise::truncate;
 use super::{Elements, Lower, LowerError, Lowered};
 use crate::ir::{Attribute, Element, OpId, OpName, ValueId, onnx, stablehlo};
 
-/// The attribute that holds the quantized type of an op on its storage type.
+/// The attribute with the quantized type of an op on its storage type.
 pub const ATTRIBUTE: &str = "quantized_type";
 
 const ELEMENTS: Elements = Elements::FLOAT.or(Elements::INTEGER).or(Elements::NIBBLE);
@@ -36,7 +36,7 @@ fn quantization(cx: &Lower, op: OpId) -> Result<Quantization, LowerError> {
         .ok_or_else(|| LowerError::attribute(ATTRIBUTE, "expected a uniform quantized type"))
 }
 
-/// A parameter as ONNX's ops want it: a scalar, or a list along the axis.
+/// A parameter in the form of ONNX's ops: a scalar, or a list along the axis.
 fn parameter(cx: &mut Lower, q: &Quantization, element: Element, bytes: Vec<u8>) -> ValueId {
     let sizes: Vec<i64> = q.axis.iter().map(|_| q.scales.len() as i64).collect();
     cx.constant(element, &sizes, &bytes)

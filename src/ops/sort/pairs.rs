@@ -9,7 +9,7 @@ const MOST_PAIRS: i64 = 1 << 22;
 
 /// The indices of the elements along `axis` in their order, of the operands' sizes.
 ///
-/// The later of two elements comes first if the comparator says so, as in stable sorts. If the comparator is not a
+/// The later of two elements comes first if the comparator returns true, as in stable sorts. If the comparator is not a
 /// strict weak order, the result is unspecified; here every element still occurs once, because the ranks are sorted
 /// too.
 ///

@@ -126,7 +126,7 @@ impl<'a> Typing<'a> {
         Err(self.wrong_operand(index, ty, "be a scalar"))
     }
 
-    /// An operand that holds integers.
+    /// An operand of integers.
     pub(super) fn integer_operand(&self, index: usize) -> Result<&'a TensorType, Violation> {
         let ty = self.operand(index)?;
         if ty.element.is_integer() || ty.element == Element::Index {

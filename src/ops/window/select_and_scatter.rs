@@ -183,7 +183,7 @@ impl Chosen {
         distance: ValueId,
         inside: Option<ValueId>,
     ) -> Self {
-        // The selected element stays if the region says so and it exists, or if the candidate is padding.
+        // The selected element stays if the region selects it and it exists, or if the candidate is padding.
         let mut stays = stays;
         if let Some(found) = self.found {
             stays = cx.elementwise(onnx::AND, &[stays, found]);

@@ -4,7 +4,7 @@
 //! elements, and its inverse divides by a length rounded to `f32`. Such transforms become matrix products if short,
 //! and chirp convolutions of power-of-two transforms if long.
 //!
-//! `hlo2onnx.dft` transforms one axis of a tensor whose trailing dimension holds the parts (two, or one for real
+//! `hlo2onnx.dft` transforms one axis of a tensor whose trailing dimension contains the parts (two, or one for real
 //! elements). It has ONNX's attributes: `axis`, `inverse` (divides by the length) and `onesided` (a real operand or
 //! result, with half of the spectrum).
 

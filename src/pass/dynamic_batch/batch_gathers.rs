@@ -28,7 +28,7 @@ pub(super) fn batch(module: &mut Module, function: FunctionId) {
     Rewriter::new(module).function(function, &mut visit);
 }
 
-/// An index column that holds the row number.
+/// An index column of row numbers.
 struct RowNumberColumn {
     /// Its position among the operands of the concatenation.
     column: usize,

@@ -93,7 +93,7 @@ fn flat(sizes: &[i64], rows: RowAxis) -> Option<(i64, i64)> {
     Some((product(&sizes[..rows.axis], rows.left)?, product(&sizes[rows.axis + 1..], rows.right)?))
 }
 
-/// Rows survive a reshape if one dimension of the result holds all of them, merged with whole dimensions or parts
+/// Rows survive a reshape if one dimension of the result contains all of them, merged with whole dimensions or parts
 /// before and after.
 fn reshape(view: &OpView, slot: Slot, rows: RowAxis) -> Partners {
     let other = opposite(slot);

@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 use std::borrow::Cow;
 
-/// The dimension of a value that holds the rows.
+/// The row dimension of a value.
 ///
 /// A reshape may have merged the dimension with others: then its index is `(l * rows + row) * right + r` with `l <
 /// left` and `r < right`.
@@ -28,7 +28,7 @@ impl RowAxis {
         Self { axis, ..self }
     }
 
-    /// Whether the dimension holds exactly the rows.
+    /// Whether the dimension consists of exactly the rows.
     pub(super) fn is_alone(self) -> bool {
         (self.left, self.right) == (1, 1)
     }

@@ -328,7 +328,7 @@ fn chosen_of_equals(module: &Module, op: OpId, lookup: &Lookup, chosen: &Dims) -
     (found != *chosen).then_some(found)
 }
 
-/// The number of elements of a value that can hold sizes.
+/// The number of elements of a value that can be a list of sizes.
 pub(super) fn length(module: &Module, value: ValueId) -> Option<usize> {
     let ty = module.tensor(value)?;
     let element = matches!(ty.element, Element::I32 | Element::I64 | Element::Index | Element::Bool);

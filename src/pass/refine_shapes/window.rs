@@ -79,7 +79,7 @@ fn scalar(rewriter: &mut Rewriter, user: OpId, from: ValueId, element: Element, 
     rewriter.create(stablehlo::RESHAPE, &[picked]).at_op(user).of(none)
 }
 
-/// The one-element list in a concatenation that holds this element.
+/// The one-element list in a concatenation that contains this element.
 fn part(module: &Module, list: ValueId, index: i64) -> Option<ValueId> {
     let op = module.defining_op(list).filter(|&op| module.op(op).name == stablehlo::CONCATENATE)?;
     let parts = &module.op(op).operands;

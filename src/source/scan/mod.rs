@@ -1,8 +1,8 @@
 //! One pass over the bytes of a text: lines, large literals, and the tree of statements and regions.
 //!
-//! It takes bytes of any kind and gives ranges; it copies nothing and does not recurse. What it cannot make sense of (a
-//! bracket that never closes, an unfinished string) becomes a [`Problem`], and the statement in which it does is marked
-//! as faulty so that nobody reports it a second time.
+//! It takes any bytes and returns ranges; it copies nothing and does not recurse. A fault that it finds (a bracket that
+//! never closes, an unfinished string) becomes a [`Problem`], and its statement is marked as faulty so that it is not
+//! reported again.
 
 mod brackets;
 

@@ -1,4 +1,4 @@
-//! Short transforms as products with a real matrix, which takes and gives both parts at once.
+//! Short transforms as products with a real matrix, which takes and returns both parts at once.
 
 use super::super::build::integers;
 use super::{FftDirection, ONE, Splitter};
