@@ -49,7 +49,6 @@ enum Simplified {
 
 pub(super) fn run(module: &mut Module, cx: &mut Context) {
     let uses = use_counts(module);
-    let returned = returned_by_graphs(module);
     let arranging = Arranging::new(module, &uses, cx.options.references_weights);
     let mut repeated = AvailableOps::new(module, cx.options.keep_functions);
     let mut evaluated = fold::evaluate(module, cx.source);
@@ -57,13 +56,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
     let folded = Folded { bytes: Cell::new(cx.folded), limit, stopped: Cell::new(false) };
     for function in module.functions() {
         let mut visit = |rewriter: &mut Rewriter, op: OpId| {
-            let visitor = Visitor {
-                source: cx.source,
-                uses: &uses,
-                returned: &returned,
-                arranging: &arranging,
-                folded: &folded,
-            };
+            let visitor = Visitor { source: cx.source, uses: &uses, arranging: &arranging, folded: &folded };
             if visitor.become_constants(rewriter, op, &mut evaluated, &mut repeated) {
                 return false;
             }
@@ -104,24 +97,9 @@ impl Folded {
     }
 }
 
-/// For each value, whether a nested ONNX graph returns it.
-///
-/// Graph results must be defined in the graph and be distinct (`ops::Lower::graph` ensures it), so they are not
-/// replaced.
-fn returned_by_graphs(module: &Module) -> Vec<bool> {
-    let mut returned = vec![false; module.value_count()];
-    for op in module.reachable_ops() {
-        if module.op(op).name == onnx::RETURN {
-            module.op(op).operands.iter().for_each(|operand| returned[operand.index()] = true);
-        }
-    }
-    returned
-}
-
 struct Visitor<'a> {
     source: &'a Source,
     uses: &'a [u32],
-    returned: &'a [bool],
     arranging: &'a Arranging,
     folded: &'a Folded,
 }
@@ -133,7 +111,6 @@ impl Visitor<'_> {
             loops::hoist_invariant(rewriter, op);
             return true;
         }
-        let fixed = rewriter.module.op(op).results.iter().any(|result| self.is_returned(*result));
         loop {
             if let Some(constant) = self.fold(rewriter.module, op) {
                 let value = shared_constant(rewriter, op, constant, repeated);
@@ -143,15 +120,11 @@ impl Visitor<'_> {
             match self.simplify(rewriter.module, op) {
                 Simplified::No => break,
                 Simplified::Changed => {}
-                Simplified::To(_) if fixed => break,
                 Simplified::To(value) => {
                     rewriter.replace(rewriter.module.op(op).results[0], value);
                     return false;
                 }
             }
-        }
-        if fixed {
-            return true;
         }
         let Some(known) = repeated.find_or_add(rewriter.module, op, op) else { return true };
         let pairs: SmallVec<[(ValueId, ValueId); 1]> = {
@@ -174,7 +147,7 @@ impl Visitor<'_> {
         let tensors: Option<SmallVec<[Tensor; 1]>> =
             results.iter().map(|result| evaluated.remove(result)).collect();
         let Some(tensors) = tensors.filter(|tensors| !tensors.is_empty()) else { return false };
-        if results.iter().any(|&result| self.is_returned(result)) || self.folded.stopped.get() {
+        if self.folded.stopped.get() {
             return false;
         }
         let data: SmallVec<[Data; 1]> = tensors.iter().map(Tensor::data).collect();
@@ -200,10 +173,6 @@ impl Visitor<'_> {
             rewriter.replace(result, value);
         }
         true
-    }
-
-    fn is_returned(&self, value: ValueId) -> bool {
-        self.returned.get(value.index()).copied().unwrap_or(false)
     }
 
     fn fold(&self, module: &mut Module, op: OpId) -> Option<ConstantId> {

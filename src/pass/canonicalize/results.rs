@@ -1,31 +1,39 @@
-//! Makes the results of an ONNX model distinct values.
+//! Makes the results of each ONNX graph distinct values that the graph computes.
 
 use crate::ir::{BlockId, Element, Module, OpId, OpName, ValueId, func, onnx};
+use rustc_hash::FxHashSet;
 use smallvec::SmallVec;
 
-/// Adds an Identity to each result that is an argument, a constant or another result: ONNX tools refuse or rename
-/// such outputs. Other rules may merge values and remove Identities without checking for results.
+/// Adds an Identity to each result of a graph that the graph does not compute, or returns twice. ONNX tools refuse or
+/// rename results that are inputs, constants, other results, or values from outside a nested graph. Other rules may
+/// merge values, fold them and remove Identities without checking for results.
 pub(super) fn separate(module: &mut Module) {
     // Before lowering there are no ONNX ops, and a function may return any values.
     if module.opset().is_none() {
         return;
     }
-    let entries: Vec<BlockId> =
-        module.functions().filter_map(|id| module.entry_block(module.function(id).body)).collect();
-    for block in entries {
+    let blocks: Vec<BlockId> =
+        module.blocks_within(module.functions().map(|id| module.function(id).body)).collect();
+    for block in blocks {
         let returned = module.block(block).ops.last().copied();
-        if let Some(terminator) = returned.filter(|&op| module.op(op).name == func::RETURN) {
+        if let Some(terminator) =
+            returned.filter(|&op| matches!(module.op(op).name, func::RETURN | onnx::RETURN))
+        {
             separate_operands(module, block, terminator);
         }
     }
 }
 
 fn separate_operands(module: &mut Module, block: BlockId, terminator: OpId) {
+    let operands = module.op(terminator).operands.clone();
+    let wanted: FxHashSet<ValueId> = operands.iter().copied().collect();
+    let ops = module.block(block).ops.iter().map(|&op| module.op(op));
+    let computed = ops.filter(|op| op.name != onnx::CONSTANT).flat_map(|op| op.results.iter().copied());
+    let mut own: FxHashSet<ValueId> = computed.filter(|value| wanted.contains(value)).collect();
     let mut returned: SmallVec<[ValueId; 3]> = SmallVec::new();
-    for operand in module.op(terminator).operands.clone() {
-        let computed = module.defining_op(operand).is_some_and(|op| module.op(op).name != onnx::CONSTANT);
-        let own = module.is_poison(operand) || (computed && !returned.contains(&operand));
-        returned.push(if own { operand } else { copy(module, block, terminator, operand) });
+    for operand in operands {
+        let is_own = own.remove(&operand) || module.is_poison(operand);
+        returned.push(if is_own { operand } else { copy(module, block, terminator, operand) });
     }
     module.op_mut(terminator).operands = returned;
 }
