@@ -67,7 +67,9 @@ fn convert_until<'a>(
     let options = if module.lost.is_empty() { options } else { &lost };
     let mut cx = Context::new(source, options, &mut diagnostics);
     let mut program = None;
-    let flow = pass::run(PIPELINE, &mut module, &mut cx, |pass, module| {
+    let is_skipped = |pass: &Pass| options.skip_passes.iter().any(|name| name == pass.name);
+    let passes: Vec<Pass> = PIPELINE.iter().copied().filter(|pass| !is_skipped(pass)).collect();
+    let flow = pass::run(&passes, &mut module, &mut cx, |pass, module| {
         if options.value_map && pass.name == PROGRAM {
             program = Some(module.clone());
         }

@@ -61,6 +61,9 @@ pub struct Options {
     /// Whether to record which model values represent which program values.
     #[cfg_attr(feature = "cli", arg(skip))]
     pub value_map: bool,
+    /// Passes to leave out, by name. Tests compare models with and without optimizations; the command line lacks it.
+    #[cfg_attr(feature = "cli", arg(skip))]
+    pub skip_passes: Vec<String>,
 }
 
 /// A dimension of an input to make dynamic: `x:0=batch`.

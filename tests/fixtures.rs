@@ -66,6 +66,9 @@ fn main() -> ExitCode {
         if let Err(error) = collect(&root.join(folder), &mut paths) {
             trials.push(failing(folder, error));
         }
+        if paths.is_empty() {
+            trials.push(failing(folder, "there is not one fixture".into()));
+        }
         paths.sort();
         for path in paths {
             let name = path.strip_prefix(root).unwrap_or(&path).display().to_string();
@@ -74,9 +77,6 @@ fn main() -> ExitCode {
                 Err(error) => trials.push(failing(&name, error)),
             }
         }
-    }
-    if trials.is_empty() {
-        trials.push(failing("fixtures", "there is not one fixture".into()));
     }
     libtest_mimic::run(&arguments, trials).exit_code()
 }
@@ -95,12 +95,9 @@ fn trials_of(name: &str, file: FixtureFile, check: Check) -> Vec<Trial> {
     (0..file.cases.len()).map(trial).collect()
 }
 
-/// Collects the `.mlir` files of a folder; a folder that does not exist has none.
+/// Collects the `.mlir` files of a folder.
 fn collect(folder: &Path, paths: &mut Vec<PathBuf>) -> Result<(), String> {
-    if !folder.exists() {
-        return Ok(());
-    }
-    for entry in fs::read_dir(folder).map_err(|error| error.to_string())? {
+    for entry in fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))? {
         let path = entry.map_err(|error| error.to_string())?.path();
         if path.is_dir() {
             collect(&path, paths)?;

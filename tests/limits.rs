@@ -260,6 +260,100 @@ fn chains_of_calls_cost_their_ops() {
     }
 }
 
+/// What a conversion takes: the bytes that are held at a time, those of all allocations, and seconds of this thread.
+struct Cost {
+    held: f64,
+    allocated: f64,
+    seconds: f64,
+}
+
+fn cost(text: &str) -> Cost {
+    let source = Source::from_bytes("limits.mlir", text.as_bytes().to_vec());
+    let mut seconds = f64::INFINITY;
+    let memory = allocation_counter::measure(|| {
+        let conversion = convert(&source, &Options::default());
+        assert!(conversion.model.is_some(), "{text:.400}");
+    });
+    for _ in 0..2 {
+        let started = thread_seconds();
+        drop(convert(&source, &Options::default()));
+        seconds = seconds.min(thread_seconds() - started);
+    }
+    Cost { held: memory.bytes_max as f64, allocated: memory.bytes_total as f64, seconds }
+}
+
+/// The time that this thread has run, which does not count the work of others on the same processor.
+#[cfg(unix)]
+fn thread_seconds() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
+}
+
+#[cfg(not(unix))]
+fn thread_seconds() -> f64 {
+    static START: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
+    START.elapsed().as_secs_f64()
+}
+
+/// As many copies of `block` as `count`, each on the result of the one before; `%i` is its operand and `%o` its result.
+fn copies(count: usize, block: &str) -> String {
+    let mut ops = String::new();
+    for copy in 0..count {
+        let (operand, result) =
+            (if copy == 0 { "%x".to_owned() } else { format!("%r{}", copy - 1) }, format!("%r{copy}"));
+        ops += &block.replace("%i", &operand).replace("%o", &result).replace('#', &format!("_{copy}"));
+    }
+    ops + &format!("%0 = stablehlo.sine %r{} : tensor<f32>", count - 1)
+}
+
+/// Branches within each other, to this depth, around an op; `%i` and `%o` are the operand and the result.
+fn tower(depth: usize) -> String {
+    let mut inner = format!("%t{depth}# = stablehlo.sine %i : tensor<f32>\n");
+    for level in (0..depth).rev() {
+        inner = format!(
+            "%t{level}# = \"stablehlo.if\"(%c#) ({{\n{inner}stablehlo.return %t{}# : tensor<f32>\n}}, {{\n\
+             stablehlo.return %i : tensor<f32>\n}}) : (tensor<i1>) -> tensor<f32>\n",
+            level + 1
+        );
+    }
+    format!(
+        "%c# = stablehlo.compare LT, %i, %i : (tensor<f32>, tensor<f32>) -> tensor<i1>\n{inner}\
+         %o = stablehlo.tanh %t0# : tensor<f32>\n"
+    )
+}
+
+/// Four times the text takes about four times the memory and the time: what is quadratic takes sixteen times as much.
+#[test]
+fn chains_and_nesting_cost_in_proportion() {
+    const MEMORY: f64 = 6.0;
+    const TIME: f64 = 9.0;
+    let main = |count: usize, block: &str| function("%x: tensor<f32>", &copies(count, block), "tensor<f32>");
+    let call = "%o = call @f0(%i) : (tensor<f32>) -> tensor<f32>\n";
+    let without_main = |text: String| text[text.find("func.func private").unwrap_or(0)..].to_owned();
+    let deep = without_main(chain(60, BRANCH));
+    let long = without_main(chain(50, "%1 = stablehlo.sine %x : tensor<f32>\n  %0 = CALL"));
+    let texts: [(&str, &dyn Fn(usize) -> String); 6] = [
+        ("ops before a call", &|count| {
+            chain(20 * count, "%1 = stablehlo.sine %x : tensor<f32>\n  %0 = CALL")
+        }),
+        ("ops after a call", &|count| chain(20 * count, "%1 = CALL\n  %0 = stablehlo.sine %1 : tensor<f32>")),
+        ("towers of branches", &|count| main(count, &tower(60))),
+        ("calls of towers", &|count| main(count, call) + &deep),
+        ("calls of chains", &|count| main(count, call) + &long),
+        ("calls of one op", &|count| main(20 * count, call) + &without_main(chain(0, ""))),
+    ];
+    for (name, text) in texts {
+        let (small, large) = (cost(&text(15)), cost(&text(60)));
+        for (what, small, large, most) in [
+            ("bytes held", small.held, large.held, MEMORY),
+            ("bytes allocated", small.allocated, large.allocated, MEMORY),
+            ("seconds", small.seconds, large.seconds, TIME),
+        ] {
+            assert!(large < most * small, "{name}: {large} {what} for four times what takes {small}");
+        }
+    }
+}
+
 /// The limit leaves ops to the runtime, and is reported once.
 #[test]
 fn folded_constants_are_limited() {

@@ -87,6 +87,7 @@ class Options:
             "arrays": [],
             "weight_inputs": [],
             "value_map": False,
+            "skip_passes": [],
         }
 
 

@@ -4,6 +4,7 @@ use crate::array::ArrayBytes;
 use hlo2onnx::Options;
 use hlo2onnx::ir::Element;
 use hlo2onnx::onnx::file::ExternalData;
+use hlo2onnx::pass::PIPELINE;
 use hlo2onnx::source::{Mapping, Source};
 use hlo2onnx::weights::{Captured, Tensor, Weights};
 use pyo3::exceptions::PyValueError;
@@ -75,6 +76,7 @@ pub struct Request<'py> {
     arrays: Vec<Array<'py>>,
     weight_inputs: Vec<(String, String)>,
     value_map: bool,
+    skip_passes: Vec<String>,
 }
 
 impl Request<'_> {
@@ -97,9 +99,14 @@ impl Request<'_> {
     /// The options of the compiler, and the files of weights to open.
     ///
     /// # Errors
-    /// When an array or a dynamic dimension is not valid.
+    /// When an array, a dynamic dimension or the name of a pass is not valid.
     pub fn options(self) -> PyResult<(Options, Vec<PathBuf>)> {
         let dynamic = self.dynamic.iter().map(|text| text.parse().map_err(PyValueError::new_err));
+        if let Some(name) =
+            self.skip_passes.iter().find(|name| PIPELINE.iter().all(|pass| pass.name != **name))
+        {
+            return Err(PyValueError::new_err(format!("`{name}` is not a pass")));
+        }
         let captured = self.arrays.into_iter().map(captured);
         let options = Options {
             model_name: self.model_name,
@@ -117,6 +124,7 @@ impl Request<'_> {
             debug_info: self.debug_info,
             references_weights: self.external_data == "reference",
             value_map: self.value_map,
+            skip_passes: self.skip_passes,
             weights: Weights {
                 files: Vec::new(),
                 prefix: self.weights_prefix,
