@@ -6,7 +6,10 @@
 //!   has. It only matches scales with one element.
 //! - `MatMulTransposeFusion` fuses a Transpose that moves the first dimension into the matrices; the fused kernel
 //!   divides by zero for empty tensors. It also fuses a Transpose of the matrices; then the kernel fails for empty
-//!   tensors if an operand is broadcast. It does not see through a Reshape.
+//!   tensors if an operand is broadcast. It moves a Cast before a Transpose of the first kind, and if it does not fuse
+//!   the two then, ONNX Runtime crashes. It does not see through a Reshape.
+//! - `FuseReluClip` refuses the model if a Relu and the Clip after it are neither `f32` nor `f16`.
+//! - `ExpandElimination` takes a size of 0 for one that keeps the size of the operand.
 //!
 //! Runs when the order of dimensions is final.
 
@@ -49,7 +52,20 @@ fn find(module: &Module, is_dynamic: bool) -> FxHashSet<OpId> {
                 let fails = |&value: &ValueId| moves_first(module, value) && is_empty(value);
                 let any_empty = operation.operands.iter().any(|&value| is_empty(value));
                 let fails_to_broadcast = any_empty && broadcasts_transposed(module, &operation.operands);
-                found.extend((operation.operands.iter().any(fails) || fails_to_broadcast).then_some(op));
+                let mut operands = operation.operands.iter();
+                let is_refused =
+                    operands.any(|value| fails(value) || moves_first_before_cast(module, *value));
+                found.extend((is_refused || fails_to_broadcast).then_some(op));
+            }
+            onnx::CLIP if is_double(module, operation.results[0]) => {
+                let origin = operation.operands.first().and_then(|&value| origin(module, value));
+                found.extend(origin.filter(|&relu| module.op(relu).name == onnx::RELU));
+            }
+            onnx::EXPAND => {
+                let zeros = sizes(module, op).is_some_and(|sizes| sizes.contains(&0));
+                let operand = operation.operands.first().and_then(|&value| module.tensor(value));
+                let has_elements = operand.is_some_and(|ty| !ty.dims.contains(&Dim::Known(0)));
+                found.extend((zeros && has_elements).then_some(op));
             }
             onnx::MUL | onnx::DIV if is_double(module, operation.results[0]) => {
                 let mut origins = operation.operands.iter().filter_map(|&value| origin(module, value));
@@ -76,6 +92,12 @@ fn moves_first(module: &Module, value: ValueId) -> bool {
     let transpose = module.defining_op(value).filter(|&op| module.op(op).name == onnx::TRANSPOSE);
     let order = transpose.and_then(|op| OpAttributes::of(module, op).positions("perm").ok());
     order.is_some_and(|order| order.len() > 2 && order[order.len() - 2..].contains(&0))
+}
+
+/// Whether a value is a Cast of such a Transpose.
+fn moves_first_before_cast(module: &Module, value: ValueId) -> bool {
+    let cast = module.defining_op(value).filter(|&op| module.op(op).name == onnx::CAST);
+    cast.is_some_and(|cast| moves_first(module, module.op(cast).operands[0]))
 }
 
 /// Whether a value is a Transpose of the matrices only.
@@ -117,6 +139,11 @@ fn is_pad(module: &Module, op: OpId) -> bool {
     module.op(op).name == onnx::PAD && operands.len() < 4 && !is_other
 }
 
+/// The sizes that an Expand names, if they are constant.
+fn sizes(module: &Module, expand: OpId) -> Option<Vec<i64>> {
+    module.constant_of(*module.op(expand).operands.get(1)?).and_then(|id| module.constant_integers(id))
+}
+
 /// The index of the operand that is a scale or divisor with one element. Powers of two are exact in `f32` and
 /// excluded.
 fn factor(module: &Module, op: OpId) -> Option<usize> {
@@ -144,20 +171,57 @@ fn change(rewriter: &mut Rewriter, op: OpId) -> bool {
         name_axes(rewriter, op);
         return true;
     }
-    if rewriter.module.op(op).name == onnx::MAT_MUL {
-        for index in 0..2 {
-            let value = rewriter.module.op(op).operands[index];
-            if moves_first(rewriter.module, value) || swaps_last(rewriter.module, value) {
-                let rank = rewriter.module.tensor(value).map_or(0, |tensor| tensor.rank());
-                let same = rewriter.integers(&vec![0; rank]);
-                let view = rewriter.create(onnx::RESHAPE, &[value, same]).like(value);
-                rewriter.module.op_mut(op).operands[index] = view;
-            }
+    match rewriter.module.op(op).name {
+        onnx::MAT_MUL => hide_transposes(rewriter, op),
+        onnx::RELU => {
+            let (value, result) = (rewriter.module.op(op).operands[0], rewriter.module.op(op).results[0]);
+            let ty = rewriter.module.tensor_of::<i64>(Element::F64, &[]);
+            let zero =
+                rewriter.create(onnx::CONSTANT, &[]).data(ty, Data::Splat(SmallVec::from_slice(&[0; 8])));
+            let larger = rewriter.create(onnx::MAX, &[value, zero]).like(value);
+            rewriter.replace(result, larger);
+            return false;
         }
-        return true;
+        onnx::EXPAND => return expand_to_nothing(rewriter, op).is_none(),
+        _ => return factor(rewriter.module, op).and_then(|index| scale(rewriter, op, index)).is_none(),
     }
-    let scaled = factor(rewriter.module, op).and_then(|index| scale(rewriter, op, index));
-    scaled.is_none()
+    true
+}
+
+fn hide_transposes(rewriter: &mut Rewriter, op: OpId) {
+    for index in 0..2 {
+        let value = rewriter.module.op(op).operands[index];
+        let module = &*rewriter.module;
+        if moves_first(module, value) || swaps_last(module, value) || moves_first_before_cast(module, value) {
+            let rank = rewriter.module.tensor(value).map_or(0, |tensor| tensor.rank());
+            let same = rewriter.integers(&vec![0; rank]);
+            let view = rewriter.create(onnx::RESHAPE, &[value, same]).like(value);
+            rewriter.module.op_mut(op).operands[index] = view;
+        }
+    }
+}
+
+/// Replaces an Expand with one to sizes of 1 instead of 0, whose elements a Slice leaves out.
+fn expand_to_nothing(rewriter: &mut Rewriter, op: OpId) -> Option<()> {
+    let mut sizes = sizes(rewriter.module, op)?;
+    let (value, result) = (rewriter.module.op(op).operands[0], rewriter.module.op(op).results[0]);
+    let ty = rewriter.module.tensor(result)?.clone();
+    let skipped = ty.rank().checked_sub(sizes.len())?;
+    let mut axes = Vec::new();
+    for (axis, size) in (skipped as i64..).zip(&mut sizes).filter(|(_, size)| **size == 0) {
+        axes.push(axis);
+        *size = 1;
+    }
+    let mut dims = ty.dims.clone();
+    axes.iter().for_each(|&axis| dims[axis as usize] = Dim::Known(1));
+    let ones = rewriter.integers(&sizes);
+    let expanded = rewriter.module.tensor_of(ty.element, &dims);
+    let expanded = rewriter.create(onnx::EXPAND, &[value, ones]).of(expanded);
+    let (none, axes) = (rewriter.integers(&vec![0; axes.len()]), rewriter.integers(&axes));
+    let ty = rewriter.module.value_type(result);
+    let empty = rewriter.create(onnx::SLICE, &[expanded, none, none, axes]).of(ty);
+    rewriter.replace(result, empty);
+    Some(())
 }
 
 fn name_axes(rewriter: &mut Rewriter, op: OpId) {
