@@ -1,6 +1,7 @@
 //! Rewrites older or composite ops as other StableHLO ops, before any other pass.
 
 use super::constant::integer_bytes;
+use super::type_inference::Typing;
 use super::{LowerError, OpAttributes, Values};
 use crate::ir::{
     Attribute, Data, Dim, Module, OpBuilder, OpId, OpName, Rewriter, SCALAR, TensorType, TypeId, ValueId,
@@ -27,13 +28,16 @@ impl Expand<'_, '_> {
         self.rewriter.module
     }
 
+    fn typing(&self) -> Typing<'_> {
+        Typing { module: self.module(), op: self.op }
+    }
+
     /// An operand.
     ///
     /// # Errors
     /// If there are fewer.
     pub fn operand(&self, index: usize) -> Result<ValueId, LowerError> {
-        let operand = self.module().op(self.op).operands.get(index).copied();
-        operand.ok_or_else(|| LowerError::form(format!("operand {index} is missing")))
+        Ok(self.typing().operand_value(index)?)
     }
 
     /// The type of an operand, which must be a tensor.
@@ -41,8 +45,7 @@ impl Expand<'_, '_> {
     /// # Errors
     /// If it is not a tensor.
     pub fn operand_type(&self, index: usize) -> Result<TensorType, LowerError> {
-        let ty = self.module().tensor(self.operand(index)?).cloned();
-        ty.ok_or_else(|| LowerError::form(format!("operand {index} is not a tensor")))
+        Ok(self.typing().operand(index)?.clone())
     }
 
     /// The type of the first result.
@@ -50,9 +53,7 @@ impl Expand<'_, '_> {
     /// # Errors
     /// If there is none, or it is not a tensor.
     pub fn result_type(&self) -> Result<TensorType, LowerError> {
-        let result =
-            self.module().op(self.op).results.first().and_then(|&result| self.module().tensor(result));
-        result.cloned().ok_or_else(|| LowerError::form("the result is not a tensor"))
+        Ok(self.typing().result(0)?.clone())
     }
 
     /// The handle of the type of the first result.

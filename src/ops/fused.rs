@@ -6,7 +6,7 @@ use super::constant::float_bytes;
 use super::{Elements, Lower, LowerError, Lowered, elementwise};
 use crate::ir::{Constant, Data, Dim, Element, OpId, OpName, ValueId, hlo2onnx, onnx};
 use crate::ops::row::{Row, row};
-use crate::ops::type_inference::{Exactly, fused, rule, variadic};
+use crate::ops::type_inference::{Exactly, PREDICATE, fused, rule, variadic};
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI};
 
 pub(super) const ROWS: &[Row] = &[
@@ -27,7 +27,7 @@ pub(super) const ROWS: &[Row] = &[
         .note("MatMul along two dimensions, transposed to the end"),
     row(hlo2onnx::RMS_NORM, variadic(1, Exactly(1), fused::first), Elements::FLOAT, rms_norm)
         .note("decomposed below opset 23"),
-    row(hlo2onnx::SIGN_BIT, rule(1, fused::truths), Elements::FLOAT.or(Elements::BOOL), sign_bit)
+    row(hlo2onnx::SIGN_BIT, PREDICATE, Elements::FLOAT.or(Elements::BOOL), sign_bit)
         .note("x < 0 or 1 / x < 0 below opset 26, which has BitCast"),
     row(hlo2onnx::SOFTMAX, rule(1, fused::first), Elements::FLOAT, |cx, op| {
         along_axis(cx, op, onnx::SOFTMAX)

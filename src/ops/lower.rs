@@ -8,7 +8,10 @@
 //! numbers ([`Lower::sizes`]) of a symbolic value is refused, whatever it emits afterward.
 
 use super::{
-    Elements, LowerError, OpAttributes, Values, find, size::SymbolSource, target, type_inference,
+    Elements, LowerError, OpAttributes, Values, find,
+    size::SymbolSource,
+    target,
+    type_inference::{self, Typing},
     value_range::ValueRange,
 };
 use crate::diagnostic::{Diagnostic, Diagnostics, catalog};
@@ -366,10 +369,7 @@ impl<'a> Lower<'a> {
     /// # Errors
     /// If it is not a tensor.
     pub fn operand_type(&self, op: OpId, index: usize) -> Result<&TensorType, LowerError> {
-        let operand = self.module.op(op).operands.get(index).copied().ok_or(LowerError::Reported)?;
-        self.module
-            .tensor(operand)
-            .ok_or_else(|| LowerError::form(format!("operand {index} is not a tensor")))
+        Ok(Typing { module: self.module, op }.operand(index)?)
     }
 
     /// The static sizes of an operand in the text.
@@ -386,8 +386,7 @@ impl<'a> Lower<'a> {
     /// # Errors
     /// If it is not a tensor.
     pub fn result_type(&self, op: OpId, index: usize) -> Result<&TensorType, LowerError> {
-        let result = self.module.op(op).results.get(index).copied().ok_or(LowerError::Reported)?;
-        self.module.tensor(result).ok_or_else(|| LowerError::form(format!("result {index} is not a tensor")))
+        Ok(Typing { module: self.module, op }.result(index)?)
     }
 
     /// The sizes of an operand in the text.

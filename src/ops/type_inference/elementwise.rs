@@ -7,7 +7,7 @@ use crate::ir::{Dim, Dims, Element, TensorType};
 use crate::ops::quantize::Quantization;
 
 /// The common sizes of these operands.
-fn common(t: &Typing, operands: &[&TensorType]) -> Result<Dims, Violation> {
+pub(super) fn common(t: &Typing, operands: &[&TensorType]) -> Result<Dims, Violation> {
     let Some((first, rest)) = operands.split_first() else { return Ok(Dims::new()) };
     let mut dims = first.dims.clone();
     for (index, other) in rest.iter().enumerate() {

@@ -2,12 +2,7 @@
 
 use super::Inferred;
 use super::typing::{Typing, attribute, one, tensor};
-use crate::ir::{Dim, Element};
-
-/// The result has one truth value per element.
-pub(in crate::ops) fn truths(t: &Typing) -> Inferred {
-    one(tensor(Element::Bool, t.operand(0)?.dims.clone()))
-}
+use crate::ir::Dim;
 
 /// The result has the type of the first operand.
 pub(in crate::ops) fn first(t: &Typing) -> Inferred {

@@ -8,8 +8,8 @@ use smallvec::smallvec;
 
 /// An op being checked.
 pub(in crate::ops) struct Typing<'a> {
-    pub(super) module: &'a Module,
-    pub(super) op: OpId,
+    pub module: &'a Module,
+    pub op: OpId,
 }
 
 /// A violation by types.
@@ -73,13 +73,13 @@ impl<'a> Typing<'a> {
         self.module.op(self.op).results.len()
     }
 
-    pub(super) fn operand_value(&self, index: usize) -> Result<ValueId, Violation> {
+    pub fn operand_value(&self, index: usize) -> Result<ValueId, Violation> {
         let operand = self.module.op(self.op).operands.get(index).copied();
         operand.ok_or_else(|| Violation::types(format!("operand {index} is missing")))
     }
 
     /// The type of an operand.
-    pub(super) fn operand(&self, index: usize) -> Result<&'a TensorType, Violation> {
+    pub fn operand(&self, index: usize) -> Result<&'a TensorType, Violation> {
         let ty = self.module.tensor(self.operand_value(index)?);
         ty.ok_or_else(|| {
             Violation::types(format!("operand {index} is not a tensor"))
@@ -93,7 +93,7 @@ impl<'a> Typing<'a> {
     }
 
     /// The type of a result in the text.
-    pub(super) fn result(&self, index: usize) -> Result<&'a TensorType, Violation> {
+    pub fn result(&self, index: usize) -> Result<&'a TensorType, Violation> {
         let result = self.module.op(self.op).results.get(index).copied();
         let ty = result.and_then(|result| self.module.tensor(result));
         ty.ok_or_else(|| {

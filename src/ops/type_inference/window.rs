@@ -1,6 +1,7 @@
 //! Rules of reductions, windows and sorts.
 
-use super::typing::{Typing, attribute, dims_fit, element_fits, known_of, tensor, types, without};
+use super::elementwise::common;
+use super::typing::{Typing, attribute, dims_fit, element_fits, tensor, types, without};
 use super::{Inferred, Violation};
 use crate::ir::{Dim, Dims, Element, TensorType};
 use crate::ops::WindowDimension;
@@ -18,20 +19,6 @@ fn inputs<'a>(t: &Typing<'a>) -> Result<(Vec<&'a TensorType>, Dims), Violation> 
     }
     let dims = common(t, &inputs)?;
     Ok((inputs, dims))
-}
-
-fn common(t: &Typing, inputs: &[&TensorType]) -> Result<Dims, Violation> {
-    let Some((first, rest)) = inputs.split_first() else { return types("the op has no inputs") };
-    let mut dims = first.dims.clone();
-    for (index, other) in rest.iter().enumerate() {
-        if !dims_fit(&dims, &other.dims) {
-            let (first, other) = (t.describe(first), t.describe(other));
-            let why = format!("the inputs differ in shape: `{first}` and `{other}`");
-            return Err(t.disagreeing(0, index + 1, why));
-        }
-        dims.iter_mut().zip(&other.dims).for_each(|(dim, &other)| *dim = known_of(*dim, other));
-    }
-    Ok(dims)
 }
 
 /// The element types that a body returns, which are those of the results (StableHLO spec, reduce, C3 and C8).
