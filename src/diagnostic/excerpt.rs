@@ -5,6 +5,7 @@
 
 use crate::source::Source;
 use std::borrow::Cow;
+use std::fmt::Display;
 use std::ops::Range;
 
 /// Digits that an elided literal still shows, after its `0x`.
@@ -132,8 +133,8 @@ impl Excerpt {
     }
 }
 
-/// A number with a space between each three digits.
-pub(super) fn grouped(number: usize) -> String {
+/// An integer with a space between each three digits.
+pub fn grouped(number: impl Display) -> String {
     let digits = number.to_string();
     let mut shown = String::with_capacity(digits.len() * 4 / 3);
     for (i, digit) in digits.chars().enumerate() {

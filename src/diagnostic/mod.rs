@@ -18,6 +18,7 @@ mod snippet;
 mod tests;
 
 pub use catalog::Code;
+pub use excerpt::grouped;
 pub use nearest::{nearest, nearest_op};
 pub use part::Part;
 pub use quote::{Quote, QuotedLine, QuotedMark, one_line, quote, quote_python};

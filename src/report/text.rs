@@ -1,7 +1,7 @@
 //! Reports as text for a terminal. The problems themselves are the renderer's of [`crate::diagnostic`].
 
 use super::{FileReport, NodeCount, Size, Summary, Tensor, Verdict};
-use crate::diagnostic::one_line;
+use crate::diagnostic::{grouped, one_line};
 use std::fmt::Write;
 
 /// Tensors of a signature that are shown.
@@ -149,19 +149,6 @@ pub(super) fn bytes(count: u64) -> String {
         0
     };
     format!("{scaled:.digits$} {}", UNITS[unit])
-}
-
-/// A number with a space between each three digits.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut shown = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            shown.push(' ');
-        }
-        shown.push(digit);
-    }
-    shown
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 
 use super::escape::{escape, sentence};
 use super::{bar, base_name, folder, modules, verdict_words};
-use crate::report::text::{grouped, size};
+use crate::diagnostic::grouped;
+use crate::report::text::size;
 use crate::report::{FileReport, NodeCount, SourceOp, Tensor};
 use std::fmt::Write;
 
@@ -32,7 +33,7 @@ pub(super) fn section(file: &FileReport, index: usize, open: bool) -> String {
                 out,
                 "<li>{} <span class=\"count\">{} {ops}</span></li>",
                 sentence(&difference.message, 400),
-                grouped(difference.ops as u64)
+                grouped(difference.ops)
             );
         }
         out.push_str("</ul>\n");
@@ -109,7 +110,7 @@ fn inventory(out: &mut String, file: &FileReport) {
         let _ = writeln!(
             out,
             "<tr><td colspan=\"4\">and {} ops of {} more kinds</td></tr>",
-            grouped(count as u64),
+            grouped(count),
             rest.len()
         );
     }
@@ -123,7 +124,7 @@ fn row(out: &mut String, op: &SourceOp, most: u64, converted: bool) {
         (true, 0) if op.becomes.is_empty() => ("op", "<span class=\"gone\">–</span>".to_owned()),
         (true, 0) => ("op", kinds(&op.becomes)),
         (true, refused) => {
-            ("op missing", format!("<span class=\"missing\">{} refused</span>", grouped(refused as u64)))
+            ("op missing", format!("<span class=\"missing\">{} refused</span>", grouped(refused)))
         }
     };
     // The dialect is the same nearly everywhere and steps back.
@@ -136,7 +137,7 @@ fn row(out: &mut String, op: &SourceOp, most: u64, converted: bool) {
     let _ = writeln!(
         out,
         "<tr class=\"{class}\"><th scope=\"row\">{name}</th><td class=\"n\">{}</td><td class=\"chart\">{}</td><td class=\"becomes\">{becomes}</td></tr>",
-        grouped(op.count as u64),
+        grouped(op.count),
         bar(op.count as u64, most, "fill")
     );
 }

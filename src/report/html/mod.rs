@@ -8,8 +8,9 @@ mod file;
 mod modules;
 mod problems;
 
-use super::text::{bytes, grouped, verdict, verdicts};
+use super::text::{bytes, verdict, verdicts};
 use super::{FileReport, Report, Verdict};
+use crate::diagnostic::grouped;
 use escape::escape;
 use std::collections::hash_map::DefaultHasher;
 use std::fmt::Write;
@@ -152,14 +153,14 @@ fn head(out: &mut String, report: &Report) {
     let mut figure = |term: &str, value: &str| {
         let _ = writeln!(out, "<div><dt>{term}</dt><dd>{value}</dd></div>");
     };
-    figure("Errors", &grouped(summary.counts.error as u64));
-    figure("Warnings", &grouped(summary.counts.warning as u64));
-    figure("Advice", &grouped(summary.counts.advice as u64));
+    figure("Errors", &grouped(summary.counts.error));
+    figure("Warnings", &grouped(summary.counts.warning));
+    figure("Advice", &grouped(summary.counts.advice));
     let ops: usize = summary.source_ops.iter().map(|op| op.count).sum();
-    figure("Ops in the text", &grouped(ops as u64));
+    figure("Ops in the text", &grouped(ops));
     let nodes: usize = summary.nodes.iter().map(|node| node.count).sum();
     if nodes > 0 {
-        figure("ONNX nodes", &grouped(nodes as u64));
+        figure("ONNX nodes", &grouped(nodes));
     }
     figure("Parameters", &grouped(summary.parameters));
     figure("Weights", &bytes(summary.weight_bytes));
@@ -209,8 +210,8 @@ fn overview(out: &mut String, report: &Report) {
             escape(base_name(&file.file), 120),
             file.counts.error,
             file.counts.warning,
-            grouped(ops as u64),
-            grouped(nodes as u64),
+            grouped(ops),
+            grouped(nodes),
             grouped(file.parameters),
             file.opset.map_or_else(|| "–".to_owned(), |opset| opset.to_string())
         );

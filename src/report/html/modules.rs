@@ -3,7 +3,8 @@
 use super::bar;
 use super::escape::escape;
 use super::file::ty;
-use crate::report::text::{bytes, grouped};
+use crate::diagnostic::grouped;
+use crate::report::text::bytes;
 use crate::report::{FileReport, ModuleRow, Weight};
 use std::fmt::Write;
 
@@ -74,7 +75,7 @@ fn line(row: &ModuleRow, whole: u64) -> String {
     let ops = match row.ops {
         0 => String::new(),
         1 => "1 op".to_owned(),
-        count => format!("{} ops", grouped(count as u64)),
+        count => format!("{} ops", grouped(count)),
     };
     format!(
         "<span class=\"name\">{name}</span>{}<span class=\"figure\">{parameters}</span>\

@@ -2,8 +2,8 @@
 
 use super::escape::{escape, markup, sentence};
 use super::{BUDGET, Budget};
+use crate::diagnostic::grouped;
 use crate::diagnostic::{PythonFrame, Quote, QuotedLine, Severity};
-use crate::report::text::grouped;
 use crate::report::{Problem, Report};
 use std::fmt::Write;
 
@@ -49,7 +49,7 @@ pub(super) fn section(out: &mut String, report: &Report) {
         let _ = writeln!(
             out,
             "<p class=\"elided\">{} more {} not shown; <code>--format json</code> has all of them.</p>",
-            grouped(left as u64),
+            grouped(left),
             if left == 1 { "is" } else { "are" }
         );
     }
@@ -120,11 +120,7 @@ fn article(file: &str, problem: &Problem) -> String {
             (_, false) => format!(", at lines {}", lines.join(", ")),
             (_, true) => format!(", for example at lines {}", lines.join(", ")),
         };
-        let _ = writeln!(
-            out,
-            "<p class=\"more\">and {} more like this{at}</p>",
-            grouped(problem.count as u64 - 1)
-        );
+        let _ = writeln!(out, "<p class=\"more\">and {} more like this{at}</p>", grouped(problem.count - 1));
     }
     out.push_str("</article>\n");
     out
