@@ -217,7 +217,7 @@ fn tuple(cx: &mut Lower, _: OpId) -> Lowered {
 fn get_tuple_element(cx: &mut Lower, op: OpId) -> Lowered {
     let index = cx.attributes(op).integer("index")?;
     let operand = cx.module.op(op).operands.first().copied().ok_or(LowerError::Reported)?;
-    let tuple = cx.module.defining_op(operand).filter(|&tuple| cx.module.op(tuple).name == stablehlo::TUPLE);
+    let tuple = cx.module.defined_by(operand, stablehlo::TUPLE);
     let Some(tuple) = tuple else {
         return Err(LowerError::form("its tuple does not come from `stablehlo.tuple`"));
     };

@@ -1,7 +1,8 @@
 //! Numbers as constants of any element type.
 
 use super::{Lower, LowerError};
-use crate::ir::{Element, ValueId};
+use crate::ir::{Element, Module, ValueId};
+use crate::source::Source;
 
 /// The bytes of `value` as an element: floats are rounded, integers wrap, complex numbers are real.
 pub fn float_bytes(element: Element, value: f64) -> Vec<u8> {
@@ -81,16 +82,7 @@ impl Lower<'_> {
     ///
     /// Integers beyond 2^53 lose digits here; use [`Lower::known_integers`] for them.
     pub fn known_number(&self, value: ValueId) -> Option<f64> {
-        let constant = self.module.constant(self.module.constant_of(value)?);
-        let ty = self.module.tensor_type(constant.ty)?;
-        let bytes = match constant.data.splat() {
-            Some(element) => element.to_vec(),
-            None if ty.count() == Some(1) => {
-                constant.data.bytes(self.source, 1, ty.element.bytes()).into_owned()
-            }
-            None => return None,
-        };
-        number(ty.element, &bytes)
+        known_number(self.module, self.source, value)
     }
 
     /// The integer value of an operand that must be constant.
@@ -100,6 +92,38 @@ impl Lower<'_> {
     pub fn static_integers(&self, value: ValueId, what: &str) -> Result<Vec<i64>, LowerError> {
         self.known_integers(value).ok_or_else(|| LowerError::Dynamic(what.to_owned()))
     }
+}
+
+/// The number of a constant scalar or splat.
+pub fn known_number(module: &Module, source: &Source, value: ValueId) -> Option<f64> {
+    let constant = module.constant(module.constant_of(value)?);
+    let ty = module.tensor_type(constant.ty)?;
+    match constant.data.splat() {
+        Some(element) => number(ty.element, element),
+        None if ty.count() == Some(1) => {
+            number(ty.element, &constant.data.bytes(source, 1, ty.element.bytes()))
+        }
+        None => None,
+    }
+}
+
+/// Whether a predicate holds for each number of a constant of at most `most` elements, or of a splat. `None` if the
+/// value is not such a constant.
+pub fn all_numbers(
+    module: &Module,
+    source: &Source,
+    value: ValueId,
+    most: i64,
+    holds: impl Fn(f64) -> bool,
+) -> Option<bool> {
+    let constant = module.constant(module.constant_of(value)?);
+    let ty = module.tensor_type(constant.ty)?;
+    let holds = |bytes: &[u8]| number(ty.element, bytes).is_some_and(&holds);
+    if let Some(element) = constant.data.splat() {
+        return Some(holds(element));
+    }
+    let (count, width) = (ty.count().filter(|&count| count <= most)?, ty.element.bytes());
+    Some(constant.data.bytes(source, count as usize, width).chunks_exact(width).all(holds))
 }
 
 /// Decodes an element to a number.

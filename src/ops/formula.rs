@@ -132,7 +132,7 @@ impl<'f> Term<'f> {
     fn shift(self, amount: impl Operand<Self>, direction: &str) -> Self {
         let amount = amount.beside(self);
         self.emit(self.element, |cx| {
-            let sizes = cx.broadcast_dims(&[self.value, amount.value]);
+            let sizes = cx.module.broadcast_dims(&[self.value, amount.value]);
             let node = cx.node(onnx::BIT_SHIFT, &[self.value, amount.value]);
             node.string("direction", direction).out(self.element, &sizes)
         })
@@ -142,7 +142,7 @@ impl<'f> Term<'f> {
     pub(super) fn truncated_mod(self, other: impl Operand<Self>) -> Self {
         let other = other.beside(self);
         self.emit(self.element, |cx| {
-            let sizes = cx.broadcast_dims(&[self.value, other.value]);
+            let sizes = cx.module.broadcast_dims(&[self.value, other.value]);
             cx.node(onnx::MOD, &[self.value, other.value]).int("fmod", 1).out(self.element, &sizes)
         })
     }

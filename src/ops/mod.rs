@@ -58,7 +58,7 @@ pub use attributes::{
     ConvolutionAttributes, DotDimensionNumbers, GatherDimensionNumbers, OpAttributes, WindowDimension,
 };
 pub use call::{CALLBACK, ERROR_IF, Units, call_target, call_units, callback_name, host_callback};
-pub use constant::{float_bytes, integer_bytes, integer_limits, number};
+pub use constant::{all_numbers, float_bytes, integer_bytes, integer_limits, known_number, number};
 pub use distributed::inline_computations;
 pub use elements::Elements;
 pub use elementwise::{FORMAT, ROUND};

@@ -48,7 +48,7 @@ impl Lower<'_> {
 
     /// The shape operand of a Reshape.
     fn reshaped(&self, value: ValueId) -> Option<ValueId> {
-        let op = self.module.defining_op(value).filter(|&op| self.module.op(op).name == onnx::RESHAPE)?;
+        let op = self.module.defined_by(value, onnx::RESHAPE)?;
         self.module.op(op).operands.first().copied()
     }
 
@@ -236,28 +236,13 @@ impl Lower<'_> {
 
     /// An elementwise ONNX op whose result has another element type, such as a comparison.
     pub fn elementwise_to(&mut self, name: OpName, operands: &[ValueId], element: Element) -> ValueId {
-        let dims = self.broadcast_dims(operands);
+        let dims = self.module.broadcast_dims(operands);
         self.node(name, operands).out(element, &dims)
     }
 
-    /// The sizes of values broadcast against each other by ONNX's rules.
-    pub fn broadcast_dims(&self, values: &[ValueId]) -> Dims {
-        let all: Vec<Dims> = values.iter().map(|&value| self.dims(value)).collect();
-        let rank = all.iter().map(|dims| dims.len()).max().unwrap_or(0);
-        let size = |axis: usize| {
-            // Sizes other than 1 are equal at run time; a constant is more precise than an expression.
-            all.iter()
-                .filter_map(|dims| (axis + dims.len()).checked_sub(rank).map(|own| dims[own]))
-                .filter(|&dim| dim != Dim::Known(1))
-                .min()
-                .unwrap_or(Dim::Known(1))
-        };
-        (0..rank).map(size).collect()
-    }
-
-    /// Like [`Lower::broadcast_dims`], as numbers; see [`Lower::sizes`].
+    /// The sizes to which values broadcast, as numbers; see [`Lower::sizes`].
     pub fn broadcast_sizes(&self, values: &[ValueId]) -> Vec<i64> {
-        self.broadcast_dims(values).into_iter().map(|dim| self.number(dim)).collect()
+        self.module.broadcast_dims(values).into_iter().map(|dim| self.number(dim)).collect()
     }
 }
 

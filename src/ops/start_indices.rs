@@ -69,7 +69,7 @@ impl Lower<'_> {
     /// Reshapes a value; undoes its last `Reshape` if that had the same input sizes. JAX adds to each index an axis of
     /// size 1, which ONNX's ops do not need.
     pub(super) fn reshape_back(&mut self, value: ValueId, sizes: &[Dim]) -> ValueId {
-        let reshape = self.module.defining_op(value).filter(|&op| self.module.op(op).name == onnx::RESHAPE);
+        let reshape = self.module.defined_by(value, onnx::RESHAPE);
         let before = reshape.map(|op| self.module.op(op).operands[0]);
         match before {
             Some(before) if *self.dims(before) == *sizes => before,
@@ -109,7 +109,7 @@ impl Lower<'_> {
 
     /// The `i64` value before a lossless cast to this integer type.
     fn before_cast(&self, value: ValueId) -> Option<ValueId> {
-        let cast = self.module.defining_op(value).filter(|&op| self.module.op(op).name == onnx::CAST)?;
+        let cast = self.module.defined_by(value, onnx::CAST)?;
         let before = self.module.op(cast).operands[0];
         let own = ValueRange::of(self.element(value));
         let range = (self.element(before) == Element::I64).then(|| self.range(before))?;
@@ -250,7 +250,7 @@ impl Lower<'_> {
         let is_zero = |known: &Option<Vec<i64>>| {
             known.as_ref().is_some_and(|all| all.iter().all(|&number| number == 0))
         };
-        let dims = self.broadcast_dims(&[a, b]);
+        let dims = self.module.broadcast_dims(&[a, b]);
         if is_zero(&y) {
             return self.broadcast_to(a, &dims);
         }

@@ -4,9 +4,9 @@
 //! channel: the scales are multiplied into the kernel while the model is written, and the offsets become the bias.
 //! ONNX Runtime does the same when it loads a model; other runtimes do not.
 
+use super::Context;
 use super::canonicalize::remove_dead;
 use super::module_tree::Paths;
-use super::{Context, canonicalize};
 use crate::ir::{
     Data, Dim, Element, Factors, Module, OpId, OpName, Rewriter, ValueId, View, onnx, use_counts_by_block,
 };
@@ -281,7 +281,7 @@ fn flat(rewriter: &mut Rewriter, value: ValueId, channels: i64) -> ValueId {
     if is_flat(module, value) {
         return value;
     }
-    if let Some(reshape) = canonicalize::producer(module, value, onnx::RESHAPE)
+    if let Some(reshape) = module.defined_by(value, onnx::RESHAPE)
         && let Some(&inner) = module.op(reshape).operands.first()
         && is_flat(module, inner)
     {

@@ -89,7 +89,7 @@ fn origin(module: &Module, value: ValueId) -> Option<OpId> {
 
 /// Whether a value is a Transpose that moves the first dimension into the matrices.
 fn moves_first(module: &Module, value: ValueId) -> bool {
-    let transpose = module.defining_op(value).filter(|&op| module.op(op).name == onnx::TRANSPOSE);
+    let transpose = module.defined_by(value, onnx::TRANSPOSE);
     let order = transpose.and_then(|op| OpAttributes::of(module, op).positions("perm").ok());
     order.is_some_and(|order| order.len() > 2 && order[order.len() - 2..].contains(&0))
 }
@@ -102,7 +102,7 @@ fn moves_first_before_cast(module: &Module, value: ValueId) -> bool {
 
 /// Whether a value is a Transpose of the matrices only.
 fn swaps_last(module: &Module, value: ValueId) -> bool {
-    let transpose = module.defining_op(value).filter(|&op| module.op(op).name == onnx::TRANSPOSE);
+    let transpose = module.defined_by(value, onnx::TRANSPOSE);
     let order = transpose.and_then(|op| OpAttributes::of(module, op).positions("perm").ok());
     order.is_some_and(|order| {
         let rank = order.len();

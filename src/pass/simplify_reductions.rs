@@ -3,7 +3,6 @@
 //! Sums that `tree_reduction` splits cannot become means, so they stay.
 
 use super::Context;
-use super::canonicalize::producer;
 use crate::ir::{Attribute, Dim, Module, OpId, OpName, Rewriter, ValueId, onnx, use_counts_by_block};
 use crate::ops::OpAttributes;
 use crate::ops::fold::{Tensor, float};
@@ -80,7 +79,7 @@ fn mean(rewriter: &mut Rewriter, source: &Source, op: OpId, uses: &[u32]) -> Opt
     let pairs = [(x, y), (y, x)];
     pairs.into_iter().take(if divides { 1 } else { 2 }).find_map(|(sum, number)| {
         let module = &*rewriter.module;
-        let reduction = producer(module, sum, onnx::REDUCE_SUM)?;
+        let reduction = module.defined_by(sum, onnx::REDUCE_SUM)?;
         let axes = axes(module, uses, reduction)?;
         let ty = module.value_type(module.op(op).results[0]);
         let [inner, list] = module.op(reduction).operands[..] else { return None };
@@ -100,7 +99,7 @@ fn mean(rewriter: &mut Rewriter, source: &Source, op: OpId, uses: &[u32]) -> Opt
 
 /// The elements of a constant, possibly before a cast to a wider type.
 fn constant(module: &Module, source: &Source, value: ValueId) -> Option<Tensor> {
-    let cast = producer(module, value, onnx::CAST);
+    let cast = module.defined_by(value, onnx::CAST);
     let inner = cast.map_or(value, |op| module.op(op).operands[0]);
     let tensor = Tensor::read(module, source, module.constant_of(inner)?)?;
     let wide = module.tensor(value)?.element;
@@ -122,17 +121,17 @@ fn average(rewriter: &mut Rewriter, source: &Source, op: OpId, uses: &[u32]) -> 
         return None;
     }
     let rank = module.tensor(divided)?.rank();
-    let transpose = producer(module, divided, onnx::TRANSPOSE);
+    let transpose = module.defined_by(divided, onnx::TRANSPOSE);
     let order = transpose.map_or_else(
         || Some((0..rank).collect()),
         |op| OpAttributes::of(module, op).positions("perm").ok(),
     )?;
     let sum = transpose.map_or(divided, |op| module.op(op).operands[0]);
-    let [mean, count] = module.op(producer(module, sum, onnx::MUL).filter(|_| alone(sum))?).operands[..]
+    let [mean, count] = module.op(module.defined_by(sum, onnx::MUL).filter(|_| alone(sum))?).operands[..]
     else {
         return None;
     };
-    let pool = producer(module, mean, onnx::AVERAGE_POOL).filter(|_| alone(mean))?;
+    let pool = module.defined_by(mean, onnx::AVERAGE_POOL).filter(|_| alone(mean))?;
     let number = |value: ValueId| {
         let tensor = constant(module, source, value)?;
         Some((tensor.scalar().and_then(|bits| float(tensor.element, bits)), tensor))
@@ -186,12 +185,12 @@ fn are_counted_by_pool(
         return None;
     }
     let before = |value: ValueId, name: OpName| {
-        let op = producer(module, value, name)?;
+        let op = module.defined_by(value, name)?;
         module.op(op).operands.first().copied()
     };
     let sum = before(divisor, onnx::RESHAPE).unwrap_or(divisor);
-    let [mean, times] = module.op(producer(module, sum, onnx::MUL)?).operands[..] else { return None };
-    let of_ones = producer(module, mean, onnx::AVERAGE_POOL)?;
+    let [mean, times] = module.op(module.defined_by(sum, onnx::MUL)?).operands[..] else { return None };
+    let of_ones = module.defined_by(mean, onnx::AVERAGE_POOL)?;
     let (own, other) = (module.op(pool), module.op(of_ones));
     let (value, mut ones) = (*own.operands.first()?, *other.operands.first()?);
     let same = own.attributes == other.attributes

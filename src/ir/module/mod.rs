@@ -6,8 +6,8 @@ mod origin;
 pub use origin::{Origin, Origins};
 
 use super::{
-    Attributes, Constant, ConstantId, Dialect, DimExprs, Element, Location, LocationId, OpName, Place, Size,
-    Symbol, Symbols, TensorType, Type, TypeId, Types, func,
+    Attributes, Constant, ConstantId, Dialect, Dim, DimExprs, Dims, Element, Location, LocationId, OpName,
+    Place, Size, Symbol, Symbols, TensorType, Type, TypeId, Types, func,
 };
 use crate::source::Span;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -322,6 +322,23 @@ impl Module {
             Definition::Result(op, _) => Some(op),
             _ => None,
         }
+    }
+
+    /// The op that defines a value, if it has this name.
+    pub fn defined_by(&self, id: ValueId, name: OpName) -> Option<OpId> {
+        self.defining_op(id).filter(|&op| self.op(op).name == name)
+    }
+
+    /// The sizes to which tensors broadcast by ONNX's rules.
+    pub fn broadcast_dims(&self, values: &[ValueId]) -> Dims {
+        let all = || values.iter().filter_map(|&value| self.tensor(value)).map(|tensor| &tensor.dims);
+        let rank = all().map(|dims| dims.len()).max().unwrap_or(0);
+        let size = |axis: usize| {
+            let own = all().filter_map(|dims| (axis + dims.len()).checked_sub(rank).map(|own| dims[own]));
+            // Sizes other than 1 are equal at run time; a constant is more precise than an expression.
+            own.filter(|&dim| dim != Dim::Known(1)).min().unwrap_or(Dim::Known(1))
+        };
+        (0..rank).map(size).collect()
     }
 
     /// The block of a handle.

@@ -3,9 +3,8 @@
 //! JAX makes floats canonical before it compares them in the total order: `select(x == 0, 0, x)` leaves +0 alone, and
 //! `select(x != x, NaN, x)` a positive NaN. Their order needs no bits.
 
-use crate::ir::{Module, OpId, OpName, ValueId, stablehlo};
-use crate::ops::Lower;
-use crate::ops::constant::number;
+use crate::ir::{Module, OpName, ValueId, stablehlo};
+use crate::ops::{Lower, all_numbers};
 
 /// Larger constants are not inspected.
 const LARGE: i64 = 1 << 20;
@@ -67,7 +66,7 @@ enum Test {
 
 /// The value that a predicate tests, if the select replaces it with the constant.
 fn test_of(cx: &Lower, predicate: ValueId, constant: ValueId) -> Option<Test> {
-    let op = named(cx.module, predicate, stablehlo::COMPARE)?;
+    let op = cx.module.defined_by(predicate, stablehlo::COMPARE)?;
     let &[left, right] = &cx.module.op(op).operands[..] else { return None };
     let selected = known(cx, constant)?;
     match cx.attributes(op).word("comparison_direction").ok()? {
@@ -83,37 +82,21 @@ fn leads_to(module: &Module, value: ValueId, mut tested: ValueId) -> bool {
         if tested == value {
             return true;
         }
-        let Some(op) = named(module, tested, stablehlo::SELECT) else { return false };
+        let Some(op) = module.defined_by(tested, stablehlo::SELECT) else { return false };
         tested = module.op(op).operands[2];
     }
     false
 }
 
-fn named(module: &Module, value: ValueId, name: OpName) -> Option<OpId> {
-    module.defining_op(value).filter(|&op| module.op(op).name == name)
-}
-
 /// The number that all elements of a constant are.
 fn known(cx: &Lower, mut value: ValueId) -> Option<f64> {
-    while let Some(op) = named(cx.module, value, stablehlo::BROADCAST_IN_DIM) {
+    while let Some(op) = cx.module.defined_by(value, stablehlo::BROADCAST_IN_DIM) {
         value = *cx.module.op(op).operands.first()?;
     }
     cx.known_number(value)
 }
 
 fn is_canonical_constant(cx: &Lower, value: ValueId) -> bool {
-    let Some(constant) = cx.module.constant_of(value).map(|id| cx.module.constant(id)) else { return false };
-    let Some(ty) = cx.module.tensor_type(constant.ty) else { return false };
-    let is_canonical = |bytes: &[u8]| {
-        number(ty.element, bytes)
-            .is_some_and(|number| !((number == 0.0 || number.is_nan()) && number.is_sign_negative()))
-    };
-    match (constant.data.splat(), ty.count()) {
-        (Some(element), _) => is_canonical(element),
-        (None, Some(count)) if count <= LARGE => {
-            let width = ty.element.bytes();
-            constant.data.bytes(cx.source, count as usize, width).chunks_exact(width).all(is_canonical)
-        }
-        _ => false,
-    }
+    let is_canonical = |number: f64| !((number == 0.0 || number.is_nan()) && number.is_sign_negative());
+    all_numbers(cx.module, cx.source, value, LARGE, is_canonical) == Some(true)
 }

@@ -19,7 +19,7 @@ pub(super) const ROWS: &[Row] = &[row(stablehlo::POWER, BINARY, Elements::NUMERI
 /// # Errors
 /// What the frame refuses of a loop.
 pub(in crate::ops) fn power(cx: &mut Lower, base: ValueId, exponent: ValueId) -> Result<ValueId, LowerError> {
-    let keeps_shape = cx.broadcast_dims(&[base, exponent]) == cx.dims(base);
+    let keeps_shape = cx.module.broadcast_dims(&[base, exponent]) == cx.dims(base);
     let known = cx.known_number(exponent).filter(|_| keeps_shape);
     if cx.element(base).is_integer() {
         return match known {
@@ -65,7 +65,7 @@ fn constant_power(x: Term, mut exponent: u32) -> Term {
 /// bits it reads.
 fn integer_power(cx: &mut Lower, base: ValueId, exponent: ValueId) -> Result<ValueId, LowerError> {
     let element = cx.element(base);
-    let sizes = cx.broadcast_dims(&[base, exponent]).to_vec();
+    let sizes = cx.module.broadcast_dims(&[base, exponent]).to_vec();
     let bits = i64::from(element.bits()) - i64::from(element.is_signed());
     let one = cx.integer(element, 1);
     let start = cx.broadcast_to(one, &sizes);

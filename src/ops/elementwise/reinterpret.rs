@@ -219,7 +219,7 @@ fn unit_interval(cx: &mut Lower, value: ValueId, to: Element) -> Option<ValueId>
     if !(right && is(bits_of_one, one) && is(amount, shift)) {
         return None;
     }
-    if cx.broadcast_dims(&[value, fraction]) != cx.dims(fraction) {
+    if cx.module.broadcast_dims(&[value, fraction]) != cx.dims(fraction) {
         return None;
     }
     let bits = i32::try_from(i64::from(to.bits()) - shift).ok()?;

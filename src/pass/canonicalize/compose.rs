@@ -1,6 +1,6 @@
 //! Merges chains of ops that move elements.
 
-use super::{only_operand, producer};
+use super::only_operand;
 use crate::ir::{Attribute, Dim, Dims, Element, Module, OpId, OpName, ValueId, stablehlo};
 use crate::ops::OpAttributes;
 
@@ -31,12 +31,12 @@ fn result(module: &Module, op: OpId) -> Option<ValueId> {
 /// A reshape of a reshape, and a reshape of a broadcast that only adds or removes dimensions of size 1.
 fn reshape(module: &mut Module, op: OpId) -> Option<()> {
     let operand = only_operand(module, op)?;
-    if let Some(inner) = producer(module, operand, stablehlo::RESHAPE) {
+    if let Some(inner) = module.defined_by(operand, stablehlo::RESHAPE) {
         let source = only_operand(module, inner)?;
         module.op_mut(op).operands[0] = source;
         return Some(());
     }
-    let inner = producer(module, operand, stablehlo::BROADCAST_IN_DIM)?;
+    let inner = module.defined_by(operand, stablehlo::BROADCAST_IN_DIM)?;
     let source = only_operand(module, inner)?;
     let dims = OpAttributes::of(module, inner).positions("broadcast_dimensions").ok()?;
     let (middle, outer) = (sizes(module, operand)?, sizes(module, result(module, op)?)?);
@@ -64,7 +64,7 @@ fn places_apart_from_ones(from: &[Dim], to: &[Dim]) -> Option<Vec<Option<usize>>
 }
 
 fn transpose(module: &mut Module, op: OpId) -> Option<()> {
-    let inner = producer(module, only_operand(module, op)?, stablehlo::TRANSPOSE)?;
+    let inner = module.defined_by(only_operand(module, op)?, stablehlo::TRANSPOSE)?;
     let source = only_operand(module, inner)?;
     let first = OpAttributes::of(module, inner).positions("permutation").ok()?;
     let second = OpAttributes::of(module, op).positions("permutation").ok()?;
@@ -78,13 +78,13 @@ fn transpose(module: &mut Module, op: OpId) -> Option<()> {
 fn broadcast(module: &mut Module, op: OpId) -> Option<()> {
     let operand = only_operand(module, op)?;
     let outer = OpAttributes::of(module, op).positions("broadcast_dimensions").ok()?;
-    let (source, inner) = if let Some(inner) = producer(module, operand, stablehlo::BROADCAST_IN_DIM) {
+    let (source, inner) = if let Some(inner) = module.defined_by(operand, stablehlo::BROADCAST_IN_DIM) {
         (
             only_operand(module, inner)?,
             OpAttributes::of(module, inner).positions("broadcast_dimensions").ok()?,
         )
     } else {
-        let inner = producer(module, operand, stablehlo::RESHAPE)?;
+        let inner = module.defined_by(operand, stablehlo::RESHAPE)?;
         let source = only_operand(module, inner)?;
         (source, places_among_ones(&sizes(module, source)?, &sizes(module, operand)?)?)
     };

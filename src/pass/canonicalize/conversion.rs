@@ -1,6 +1,6 @@
 //! Merges pairs of conversions of which the first is lossless.
 
-use super::{Simplified, only_operand, producer};
+use super::{Simplified, only_operand};
 use crate::ir::{Element, Module, OpId, OpName, ValueId, stablehlo};
 
 /// `convert(convert(x))` is one conversion, or none.
@@ -23,7 +23,7 @@ pub(super) fn join(module: &mut Module, op: OpId, name: OpName) -> Simplified {
 
 fn source(module: &Module, op: OpId, name: OpName) -> Option<ValueId> {
     let middle = only_operand(module, op)?;
-    let source = only_operand(module, producer(module, middle, name)?)?;
+    let source = only_operand(module, module.defined_by(middle, name)?)?;
     let [result] = module.op(op).results[..] else { return None };
     let element = |value| module.tensor(value).map(|ty| ty.element);
     let (from, through, to) = (element(source)?, element(middle)?, element(result)?);

@@ -1,7 +1,7 @@
 //! Simplifies and merges ONNX ops.
 
 use super::simplify::is_ascending;
-use super::{Simplified, conversion, only_operand, producer};
+use super::{Simplified, conversion, only_operand};
 use crate::ir::{Attribute, Dim, Module, OpId, ValueId, onnx};
 use crate::ops::OpAttributes;
 
@@ -49,7 +49,7 @@ fn reshape(module: &mut Module, op: OpId) -> Simplified {
         return Simplified::To(operand);
     }
     let [operand, shape] = module.op(op).operands[..] else { return Simplified::No };
-    let Some(inner) = producer(module, operand, onnx::RESHAPE) else { return Simplified::No };
+    let Some(inner) = module.defined_by(operand, onnx::RESHAPE) else { return Simplified::No };
     let Some(&source) = module.op(inner).operands.first() else { return Simplified::No };
     if !reads_any(module, op, shape, source) {
         return Simplified::No;
@@ -64,7 +64,7 @@ fn transpose(module: &mut Module, op: OpId) -> Simplified {
         return identity(module, op);
     }
     let joined = only_operand(module, op).and_then(|operand| {
-        let inner = producer(module, operand, onnx::TRANSPOSE)?;
+        let inner = module.defined_by(operand, onnx::TRANSPOSE)?;
         let first = OpAttributes::of(module, inner).positions("perm").ok()?;
         Some((only_operand(module, inner)?, joined(&first, &second)?))
     });

@@ -20,7 +20,7 @@ pub(super) mod simplify;
 use super::Context;
 use crate::diagnostic::catalog;
 use crate::ir::{
-    Attribute, BlockId, Constant, ConstantId, Data, Module, OpId, OpName, RegionId, Rewriter, ValueId, onnx,
+    Attribute, BlockId, Constant, ConstantId, Data, Module, OpId, RegionId, Rewriter, ValueId, onnx,
     stablehlo, use_counts,
 };
 use crate::ops::fold::{self, Tensor};
@@ -235,11 +235,6 @@ fn constant_op(module: &mut Module, op: OpId, constant: ConstantId) -> OpId {
     let name = if is_lowered { onnx::CONSTANT } else { stablehlo::CONSTANT };
     let ty = module.constant(constant).ty;
     module.create(name, &[]).attr("value", Attribute::Dense(constant)).at_op(op).results(&[ty])
-}
-
-/// The defining op of the operand, if it has that name.
-pub(super) fn producer(module: &Module, value: ValueId, name: OpName) -> Option<OpId> {
-    module.defining_op(value).filter(|&op| module.op(op).name == name)
 }
 
 /// The operand of a unary op.

@@ -1,6 +1,6 @@
 //! Simplifies ops that return an operand, or an operand of an operand.
 
-use super::{only_operand, producer};
+use super::only_operand;
 use crate::ir::{Dim, Element, Module, OpId, ValueId, stablehlo};
 use crate::ops::OpAttributes;
 use crate::ops::fold::Tensor;
@@ -38,17 +38,17 @@ fn candidate(module: &Module, source: &Source, op: OpId) -> Option<ValueId> {
             &[x, y],
         ) => known(y).filter(|&y| is_integer_zero(y)).map(|_| x),
         (stablehlo::NEGATE | stablehlo::NOT, &[x]) => {
-            only_operand(module, producer(module, x, module.op(op).name)?)
+            only_operand(module, module.defined_by(x, module.op(op).name)?)
         }
         (stablehlo::SELECT, &[predicate, x, y]) => same(x, y).or_else(|| {
             let (_, chosen) = known(predicate)?;
             Some(if chosen != 0 { x } else { y })
         }),
         (stablehlo::REAL, &[x]) => {
-            module.op(producer(module, x, stablehlo::COMPLEX)?).operands.first().copied()
+            module.op(module.defined_by(x, stablehlo::COMPLEX)?).operands.first().copied()
         }
         (stablehlo::IMAG, &[x]) => {
-            module.op(producer(module, x, stablehlo::COMPLEX)?).operands.get(1).copied()
+            module.op(module.defined_by(x, stablehlo::COMPLEX)?).operands.get(1).copied()
         }
         // Equal types suffice here; a slice of the same size starts at the first element.
         (stablehlo::CONVERT | stablehlo::RESHAPE | stablehlo::SLICE, &[x]) => Some(x),
@@ -108,7 +108,7 @@ pub(in crate::pass) type Known = (Element, i64);
 
 /// The splat element of a value. With symbolic sizes a constant is broadcast.
 pub(in crate::pass) fn scalar(module: &Module, source: &Source, value: ValueId) -> Option<Known> {
-    let spread = producer(module, value, stablehlo::BROADCAST_IN_DIM);
+    let spread = module.defined_by(value, stablehlo::BROADCAST_IN_DIM);
     let value = spread.and_then(|op| module.op(op).operands.first().copied()).unwrap_or(value);
     let id = module.constant_of(value)?;
     let constant = module.constant(id);

@@ -208,6 +208,10 @@ impl Splitter<'_, '_> {
 
     // Results.
 
+    fn result(&self, op: OpId, index: usize) -> Result<ValueId, LowerError> {
+        self.module.op(op).results.get(index).copied().ok_or(LowerError::Reported)
+    }
+
     /// Replaces a result with its parts.
     pub(super) fn define_parts(
         &mut self,
@@ -215,7 +219,7 @@ impl Splitter<'_, '_> {
         index: usize,
         parts: [ValueId; 2],
     ) -> Result<(), LowerError> {
-        let result = self.module.op(op).results.get(index).copied().ok_or(LowerError::Reported)?;
+        let result = self.result(op, index)?;
         self.forms.insert(result, ComplexForm { packed: None, parts: Some(parts) });
         parts.into_iter().enumerate().for_each(|(index, part)| self.module.inherit_part(result, part, index));
         Ok(())
@@ -223,7 +227,7 @@ impl Splitter<'_, '_> {
 
     /// Replaces a result with a packed value.
     pub(super) fn define_whole(&mut self, op: OpId, index: usize, packed: ValueId) -> Result<(), LowerError> {
-        let result = self.module.op(op).results.get(index).copied().ok_or(LowerError::Reported)?;
+        let result = self.result(op, index)?;
         self.forms.insert(result, ComplexForm { packed: Some(packed), parts: None });
         self.module.inherit_origin(result, packed);
         Ok(())
@@ -231,7 +235,7 @@ impl Splitter<'_, '_> {
 
     /// Replaces a real result.
     pub(super) fn define_real(&mut self, op: OpId, index: usize, value: ValueId) -> Result<(), LowerError> {
-        let result = self.module.op(op).results.get(index).copied().ok_or(LowerError::Reported)?;
+        let result = self.result(op, index)?;
         self.replaced.insert(result, value);
         self.module.inherit_origin(result, value);
         Ok(())
@@ -239,7 +243,7 @@ impl Splitter<'_, '_> {
 
     /// The type of the parts of a result.
     pub(super) fn result_part(&mut self, op: OpId, index: usize) -> Result<TypeId, LowerError> {
-        let result = self.module.op(op).results.get(index).copied().ok_or(LowerError::Reported)?;
+        let result = self.result(op, index)?;
         let ty = self.module.value_type(result);
         Ok(part_type(self.module, ty).unwrap_or(ty))
     }

@@ -2,7 +2,7 @@
 
 use super::Splitter;
 use crate::ir::{Attribute, Element, OpName, ValueId, stablehlo};
-use crate::ops::{Emitter, Expr};
+use crate::ops::{Emitter, Expr, known_number};
 use std::cell::RefCell;
 use std::ops::{Add, Mul, Neg};
 
@@ -23,13 +23,7 @@ impl Emit for RefCell<&mut Splitter<'_, '_>> {
 
     fn known(&self, value: ValueId) -> Option<f64> {
         let cx = &*self.borrow();
-        let constant = cx.module.constant(cx.module.constant_of(value)?);
-        let bytes = constant.data.splat()?;
-        match bytes.len() {
-            4 => Some(f64::from(f32::from_le_bytes(bytes.try_into().ok()?))),
-            8 => Some(f64::from_le_bytes(bytes.try_into().ok()?)),
-            _ => None,
-        }
+        known_number(cx.module, cx.source, value)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::ir::{Attribute, Dim, Dims, Element, Module, OpId, OpName, TensorType, ValueId, chlo, stablehlo};
 use crate::ops::{Combiner, DotDimensionNumbers, OpAttributes, combiners, fold};
-use crate::pass::canonicalize::{producer, simplify::scalar};
+use crate::pass::canonicalize::simplify::scalar;
 use crate::pass::refine_shapes::counted;
 use crate::source::Source;
 use smallvec::SmallVec;
@@ -75,7 +75,7 @@ impl<'m> Pattern<'m> {
 
     /// The defining op, if it has that name; does not add it to the match.
     pub fn defining(&self, value: ValueId, name: OpName) -> Option<OpId> {
-        producer(self.module, value, name)
+        self.module.defined_by(value, name)
     }
 
     /// Adds an op to the match.

@@ -3,7 +3,6 @@
 
 use crate::ir::{Dim, DimExprs, Element, Module, OpId, OpName, ValueId, onnx};
 use crate::ops::OpAttributes;
-use crate::pass::canonicalize::producer;
 
 /// The element types for which ONNX Runtime has kernels of both ops.
 const ELEMENTS: &[Element] = &[Element::F32, Element::F64];
@@ -107,7 +106,7 @@ pub(super) fn shuffle(module: &Module, uses: &[u32], op: OpId) -> Option<Shuffle
     }
     let before = |op: OpId, name: OpName| {
         let &operand = module.op(op).operands.first()?;
-        let inner = producer(module, operand, name)?;
+        let inner = module.defined_by(operand, name)?;
         (uses.get(operand.index()) == Some(&1)).then_some(inner)
     };
     let transpose = before(op, onnx::TRANSPOSE)?;

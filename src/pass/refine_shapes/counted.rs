@@ -12,7 +12,7 @@ use crate::ir::{
     stablehlo,
 };
 use crate::ops::{GatherDimensionNumbers, OpAttributes, fold};
-use crate::pass::canonicalize::{producer, simplify::scalar};
+use crate::pass::canonicalize::simplify::scalar;
 use crate::source::Source;
 
 /// Limits how many ops compute indices.
@@ -174,7 +174,7 @@ impl SliceBuilder {
 /// The operand with each element repeated `times` along a dimension, merged with an earlier resize.
 fn resize(rewriter: &mut Rewriter, op: OpId, operand: ValueId, axis: usize, times: i64) -> Option<ValueId> {
     let module = &*rewriter.module;
-    let inner = producer(module, operand, hlo2onnx::REPEAT);
+    let inner = module.defined_by(operand, hlo2onnx::REPEAT);
     let (operand, mut scales) = match inner {
         Some(inner) => {
             let scales = module.integers(module.attribute(inner, "scales")?)?;
@@ -194,14 +194,14 @@ impl Reader<'_> {
         if counts.len() == 1 {
             return Some(vec![self.positions(indices, DEPTH)?]);
         }
-        let op = producer(self.module, indices, stablehlo::CONCATENATE)?;
+        let op = self.module.defined_by(indices, stablehlo::CONCATENATE)?;
         let columns = &self.module.op(op).operands;
         let last = self.module.attribute(op, "dimension").and_then(Attribute::as_integer)?;
         if columns.len() != counts.len() || last != counts.len() as i64 {
             return None;
         }
         let column = |(axis, &column): (usize, &ValueId)| {
-            let spread = producer(self.module, column, stablehlo::BROADCAST_IN_DIM)?;
+            let spread = self.module.defined_by(column, stablehlo::BROADCAST_IN_DIM)?;
             let along = OpAttributes::of(self.module, spread).positions("broadcast_dimensions").ok()?;
             let &own = self.module.op(spread).operands.first()?;
             let is_along = *along == [axis] && self.module.tensor(own)?.dims[..] == counts[axis..=axis];
@@ -218,7 +218,7 @@ impl Reader<'_> {
 
     /// The splat size of an integer tensor.
     fn size(&self, value: ValueId) -> Option<Dim> {
-        let spread = producer(self.module, value, stablehlo::BROADCAST_IN_DIM);
+        let spread = self.module.defined_by(value, stablehlo::BROADCAST_IN_DIM);
         let value = spread.map_or(value, |op| self.module.op(op).operands[0]);
         match self.values.of(self.module, value)?[..] {
             [size] if size != Dim::Dynamic => Some(size),
@@ -228,9 +228,9 @@ impl Reader<'_> {
 
     /// The splat size of a float tensor.
     fn float_size(&self, value: ValueId) -> Option<Dim> {
-        let spread = producer(self.module, value, stablehlo::BROADCAST_IN_DIM);
+        let spread = self.module.defined_by(value, stablehlo::BROADCAST_IN_DIM);
         let value = spread.map_or(value, |op| self.module.op(op).operands[0]);
-        let converted = producer(self.module, value, stablehlo::CONVERT);
+        let converted = self.module.defined_by(value, stablehlo::CONVERT);
         if let Some(size) = converted.and_then(|op| self.size(self.module.op(op).operands[0])) {
             return Some(size);
         }
@@ -240,7 +240,7 @@ impl Reader<'_> {
 
     /// The operands of the defining op, if it has that name.
     fn operands<const N: usize>(&self, value: ValueId, name: OpName) -> Option<[ValueId; N]> {
-        let op = producer(self.module, value, name)?;
+        let op = self.module.defined_by(value, name)?;
         <[ValueId; N]>::try_from(&self.module.op(op).operands[..]).ok()
     }
 
@@ -329,7 +329,9 @@ impl Reader<'_> {
     /// Whether a condition tests indices for being negative.
     fn is_below_zero(&self, condition: ValueId, of: ValueId) -> bool {
         let Some([left, zero]) = self.operands(condition, stablehlo::COMPARE) else { return false };
-        let word = producer(self.module, condition, stablehlo::COMPARE)
+        let word = self
+            .module
+            .defined_by(condition, stablehlo::COMPARE)
             .and_then(|op| self.module.word(self.module.attribute(op, "comparison_direction")?));
         left == of && word == Some("LT") && self.size(zero) == Some(Dim::Known(0))
     }

@@ -308,7 +308,7 @@ fn evaluate(
 /// `select(x == y, y, x)` is `x` in both cases.
 fn chosen_of_equals(module: &Module, op: OpId, lookup: &Lookup, chosen: &Dims) -> Option<Dims> {
     let &[condition, on_true, on_false] = module.op(op).operands.as_slice() else { return None };
-    let compare = module.defining_op(condition).filter(|&op| module.op(op).name == stablehlo::COMPARE)?;
+    let compare = module.defined_by(condition, stablehlo::COMPARE)?;
     let &[x, y] = module.op(compare).operands.as_slice() else { return None };
     if module.word(module.attribute(compare, "comparison_direction")?)? != "EQ" {
         return None;

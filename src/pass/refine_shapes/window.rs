@@ -55,7 +55,7 @@ fn unclamped(
     start: ValueId,
     sizes: &[Dim],
 ) -> Option<ValueId> {
-    let clamp = module.defining_op(start).filter(|&op| module.op(op).name == stablehlo::CLAMP)?;
+    let clamp = module.defined_by(start, stablehlo::CLAMP)?;
     let &[low, start, high] = module.op(clamp).operands.as_slice() else { return None };
     let dims = &module.tensor(operand)?.dims;
     let (low, high) = (values.of(module, low)?, values.of(module, high)?);
@@ -81,7 +81,7 @@ fn scalar(rewriter: &mut Rewriter, user: OpId, from: ValueId, element: Element, 
 
 /// The one-element list in a concatenation that contains this element.
 fn part(module: &Module, list: ValueId, index: i64) -> Option<ValueId> {
-    let op = module.defining_op(list).filter(|&op| module.op(op).name == stablehlo::CONCATENATE)?;
+    let op = module.defined_by(list, stablehlo::CONCATENATE)?;
     let parts = &module.op(op).operands;
     let single = |&part: &ValueId| module.tensor(part).is_some_and(|ty| ty.count() == Some(1));
     if !parts.iter().all(single) {

@@ -7,7 +7,7 @@
 //! Values carried by loops and branches are observed if a later op, or the body, observes them.
 
 use crate::ir::{Attribute, BlockId, Class, Definition, Module, OpId, OpName, ValueId, onnx};
-use crate::ops::number;
+use crate::ops::{all_numbers, known_number};
 use crate::source::Source;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -116,7 +116,7 @@ impl Flow {
             }
             onnx::SUB => operands.first().is_none_or(|&value| self.may_be_negative(value)),
             onnx::MUL if operands.len() == 2 => {
-                let grows = |value| constant(module, source, value).is_some_and(|number| number >= 1.0);
+                let grows = |value| known_number(module, source, value).is_some_and(|number| number >= 1.0);
                 match (grows(operands[0]), grows(operands[1])) {
                     (true, _) => self.may_be_negative(operands[1]),
                     (_, true) => self.may_be_negative(operands[0]),
@@ -173,7 +173,7 @@ impl Flow {
             onnx::POW if index == 1 => Reads::Never,
             onnx::POW
                 if other
-                    .and_then(|other| constant(module, source, other))
+                    .and_then(|other| known_number(module, source, other))
                     .is_some_and(|power| power >= 0.0) =>
             {
                 Reads::WithResult
@@ -306,39 +306,15 @@ const ODD: &[OpName] = &[
     onnx::TANH,
 ];
 
-/// The splat value of a constant.
-fn constant(module: &Module, source: &Source, value: ValueId) -> Option<f64> {
-    let constant = module.constant(module.constant_of(value)?);
-    let ty = module.tensor_type(constant.ty)?;
-    match constant.data.splat() {
-        Some(element) => number(ty.element, element),
-        None if ty.count() == Some(1) => {
-            number(ty.element, &constant.data.bytes(source, 1, ty.element.bytes()))
-        }
-        None => None,
-    }
-}
-
-/// Whether a constant has an element -0.
+/// Whether a constant may have an element -0.
 fn holds_negative(module: &Module, source: &Source, value: ValueId) -> bool {
-    let Some(constant) = module.constant_of(value).map(|id| module.constant(id)) else { return true };
-    let Some(ty) = module.tensor_type(constant.ty) else { return true };
-    let is_negative = |bytes: &[u8]| {
-        number(ty.element, bytes).is_none_or(|number| number == 0.0 && number.is_sign_negative())
-    };
-    match (constant.data.splat(), ty.count()) {
-        (Some(element), _) => is_negative(element),
-        (None, Some(count)) if count <= LARGE => {
-            let width = ty.element.bytes();
-            constant.data.bytes(source, count as usize, width).chunks_exact(width).any(is_negative)
-        }
-        _ => true,
-    }
+    let is_other = |number: f64| number != 0.0 || number.is_sign_positive();
+    all_numbers(module, source, value, LARGE, is_other) != Some(true)
 }
 
 /// Whether no element of a value is zero.
 fn is_not_zero(module: &Module, source: &Source, value: ValueId) -> bool {
-    constant(module, source, value).is_some_and(|number| number != 0.0)
+    known_number(module, source, value).is_some_and(|number| number != 0.0)
 }
 
 /// Whether a predicate, or its negation, implies that a value is not zero: `x > 0 ? x : ...`.
@@ -355,7 +331,7 @@ pub(super) fn excludes_zero(
     if holds && name == onnx::AND {
         return [left, right].iter().any(|&part| excludes_zero(module, source, part, value, true));
     }
-    let is = |value: ValueId, test: fn(f64) -> bool| constant(module, source, value).is_some_and(test);
+    let is = |value: ValueId, test: fn(f64) -> bool| known_number(module, source, value).is_some_and(test);
     match (name, holds) {
         (onnx::GREATER, true) | (onnx::LESS_OR_EQUAL, false) if left == value => is(right, |c| c >= 0.0),
         (onnx::LESS, true) | (onnx::GREATER_OR_EQUAL, false) if left == value => is(right, |c| c <= 0.0),

@@ -129,7 +129,7 @@ fn sign(rewriter: &mut Rewriter, op: OpId, flow: &Flow) -> bool {
 
 /// The operand of the `Not` that defines a predicate.
 fn negated(module: &Module, predicate: ValueId) -> Option<ValueId> {
-    let op = module.defining_op(predicate).filter(|&op| module.op(op).name == onnx::NOT)?;
+    let op = module.defined_by(predicate, onnx::NOT)?;
     module.op(op).operands.first().copied()
 }
 
@@ -162,27 +162,16 @@ fn opposite(module: &Module, predicate: ValueId) -> Option<(OpName, [ValueId; 2]
 
 /// The broadcast type of two values, with the second one's elements.
 fn joined_type(rewriter: &mut Rewriter, first: ValueId, second: ValueId) -> TypeId {
-    let dims = joined_dims(rewriter.module, &[first, second]);
+    let dims = rewriter.module.broadcast_dims(&[first, second]);
     let element = rewriter.module.tensor(second).map_or(Element::F32, |tensor| tensor.element);
     rewriter.module.tensor_of(element, &dims)
-}
-
-/// The sizes that values broadcast to.
-fn joined_dims(module: &Module, values: &[ValueId]) -> Vec<Dim> {
-    let all = || values.iter().filter_map(|&value| module.tensor(value)).map(|tensor| &tensor.dims);
-    let rank = all().map(|dims| dims.len()).max().unwrap_or(0);
-    let size = |axis: usize| {
-        let own = all().filter_map(|dims| (axis + dims.len()).checked_sub(rank).map(|own| dims[own]));
-        own.filter(|&dim| dim != Dim::Known(1)).min().unwrap_or(Dim::Known(1))
-    };
-    (0..rank).map(size).collect()
 }
 
 /// Whether the kernel keeps -0 in the second arm: its selection has all elements of the result, or of the innermost
 /// dimension that is not 1.
 fn keeps_second(module: &Module, predicate: ValueId, first: ValueId, second: ValueId) -> bool {
-    let all = joined_dims(module, &[predicate, first, second]);
-    let own = joined_dims(module, &[predicate, second]);
+    let all = module.broadcast_dims(&[predicate, first, second]);
+    let own = module.broadcast_dims(&[predicate, second]);
     let leading = all.len() - own.len();
     let at = |axis: usize| axis.checked_sub(leading).map_or(Dim::Known(1), |axis| own[axis]);
     // Sizes of 1 do not count, and a symbol may be 1.
