@@ -2,16 +2,13 @@
 
 use super::arguments::{Deny, Format, ReportArguments, StrictArguments, WeightsArguments};
 use super::{print, say, source_root, terminal};
-use crate::diagnostic::{Diagnostic, Diagnostics, Severity, github, json, render, sarif};
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity, catalog, github, json, render, sarif};
 use crate::failure;
 use crate::source::{Limit, Source};
 use crate::weights::Weights;
 use serde::Serialize;
 use std::io;
 use std::path::Path;
-
-/// The code of a weight that stays an input.
-const UNBOUND: &str = "W0503";
 
 /// Opens a text; `-` is standard input.
 ///
@@ -48,7 +45,7 @@ pub fn open_weights(arguments: &WeightsArguments, limit: Limit) -> Result<Weight
 
 /// Whether a diagnostic is about a weight that stays an input.
 pub fn is_unbound(diagnostic: &Diagnostic) -> bool {
-    diagnostic.code().as_str() == UNBOUND
+    diagnostic.code().as_str() == catalog::UnboundWeight::CODE.as_str()
 }
 
 /// A sentence that counts the warnings turned into errors; `None` if there are none.

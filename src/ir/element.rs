@@ -152,6 +152,37 @@ impl Element {
         )
     }
 
+    /// Whether `to` represents every number of this type.
+    pub fn is_exact_in(self, to: Self) -> bool {
+        match self {
+            _ if self == to => true,
+            Element::Bool => to.is_integer() || to.digits().is_some(),
+            _ if self.is_integer() && to.is_integer() => match (self.is_signed(), to.is_signed()) {
+                (true, false) => false,
+                (false, true) => self.bits() < to.bits(),
+                _ => self.bits() <= to.bits(),
+            },
+            // The range of f16 is smaller than its 11 digits would allow.
+            _ if self.is_integer() => {
+                to.digits().is_some_and(|digits| self.bits() - u32::from(self.is_signed()) <= digits)
+            }
+            Element::F16 | Element::BF16 => matches!(to, Element::F32 | Element::F64),
+            Element::F32 => to == Element::F64,
+            _ => self.is_small_float() && matches!(to, Element::F32 | Element::F64),
+        }
+    }
+
+    /// The binary digits of the significand, for floats of 16 bits and more.
+    fn digits(self) -> Option<u32> {
+        match self {
+            Element::F16 => Some(11),
+            Element::BF16 => Some(8),
+            Element::F32 => Some(24),
+            Element::F64 => Some(53),
+            _ => None,
+        }
+    }
+
     /// Whether it is complex.
     pub fn is_complex(self) -> bool {
         matches!(self, Element::C64 | Element::C128)

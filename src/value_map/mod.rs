@@ -197,7 +197,7 @@ fn mapped(program: &Module, module: &Module, value: ValueId, origin: &Origin) ->
             Some(_) => Form::Imaginary,
         };
     } else if own.element != stated.element {
-        widens(stated.element, own.element).then_some(())?;
+        is_same_number(stated.element, own.element).then_some(())?;
         if form == Form::Same {
             form = Form::Widened;
         }
@@ -214,14 +214,10 @@ fn mapped(program: &Module, module: &Module, value: ValueId, origin: &Origin) ->
     })
 }
 
-/// Whether a value may be mapped across a change of its type: to one that is at least as wide, or from `f64` to `f32`,
+/// Whether a value may be mapped across a change of its type: to one that represents it exactly, or from `f64` to `f32`,
 /// in which the compiler computes where ONNX Runtime lacks a kernel for `f64`.
-fn widens(from: Element, to: Element) -> bool {
-    let is_number =
-        |element: Element| element.is_integer() || element.is_unsigned() || element == Element::Bool;
-    (from.is_float() && to.is_float() && from.bits() <= to.bits())
-        || (is_number(from) && is_number(to) && from.bits() <= to.bits())
-        || (from == Element::F64 && to == Element::F32)
+fn is_same_number(from: Element, to: Element) -> bool {
+    from.is_exact_in(to) || (from == Element::F64 && to == Element::F32)
 }
 
 /// The axes of a value that broadcasts to these sizes; `None` if it does not.

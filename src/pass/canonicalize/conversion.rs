@@ -32,7 +32,7 @@ fn source(module: &Module, op: OpId, name: OpName) -> Option<ValueId> {
 
 /// Whether converting `from` to `to` directly equals converting through `through`.
 fn is_transparent(from: Element, through: Element, to: Element) -> bool {
-    if !is_lossless(from, through) {
+    if !from.is_exact_in(through) {
         return false;
     }
     // A round trip, or a truth value: the number fits every type.
@@ -45,37 +45,4 @@ fn is_transparent(from: Element, through: Element, to: Element) -> bool {
     }
     // Wide integers reach a 16-bit float through f32, and f64 does not round them first.
     !(from.is_integer() && from.bits() > 16 && matches!(to, Element::F16 | Element::BF16))
-}
-
-/// Whether `to` represents every number of `from`.
-fn is_lossless(from: Element, to: Element) -> bool {
-    let plain = |element: Element| element.is_integer() || digits(element).is_some();
-    match from {
-        Element::Bool => plain(to),
-        _ if from == to => true,
-        integer if integer.is_integer() && to.is_integer() => match (from.is_signed(), to.is_signed()) {
-            (true, false) => false,
-            (false, true) => from.bits() < to.bits(),
-            _ => from.bits() <= to.bits(),
-        },
-        integer if integer.is_integer() => {
-            let sign = u32::from(integer.is_signed());
-            // The range of f16 is smaller than its 11 digits would allow.
-            digits(to).is_some_and(|digits| integer.bits() - sign <= digits)
-        }
-        Element::F16 | Element::BF16 => matches!(to, Element::F32 | Element::F64),
-        Element::F32 => to == Element::F64,
-        _ => false,
-    }
-}
-
-/// Binary digits of a float's significand.
-fn digits(element: Element) -> Option<u32> {
-    match element {
-        Element::F16 => Some(11),
-        Element::BF16 => Some(8),
-        Element::F32 => Some(24),
-        Element::F64 => Some(53),
-        _ => None,
-    }
 }
