@@ -128,7 +128,8 @@ pub struct ReportArguments {
     /// Format of the diagnostics
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub format: Format,
-    /// Search this folder for Python files that are not at their recorded path (repeatable)
+    /// Search this folder for Python files that are not at their recorded path: 16 levels and 50,000 entries
+    /// (repeatable)
     #[arg(long, value_name = "DIR")]
     pub source_root: Vec<PathBuf>,
     /// Whether to color diagnostics
