@@ -332,7 +332,6 @@ dialects! {
         BATCH_NORM_INFERENCE = "stablehlo.batch_norm_inference", Opaque;
         BATCH_NORM_TRAINING = "stablehlo.batch_norm_training", Opaque;
         BITCAST_CONVERT = "stablehlo.bitcast_convert", Opaque;
-        BROADCAST = "stablehlo.broadcast", Moves;
         BROADCAST_IN_DIM = "stablehlo.broadcast_in_dim", Moves;
         CASE = "stablehlo.case", Control;
         CBRT = "stablehlo.cbrt", Elementwise;
@@ -364,7 +363,6 @@ dialects! {
         DYNAMIC_RESHAPE = "stablehlo.dynamic_reshape", Dynamic;
         DYNAMIC_SLICE = "stablehlo.dynamic_slice", Indexes;
         DYNAMIC_UPDATE_SLICE = "stablehlo.dynamic_update_slice", Indexes;
-        EINSUM = "stablehlo.einsum", Contracts;
         EXPONENTIAL = "stablehlo.exponential", Elementwise;
         EXPONENTIAL_MINUS_ONE = "stablehlo.exponential_minus_one", Elementwise;
         FFT = "stablehlo.fft", Opaque;
@@ -426,12 +424,10 @@ dialects! {
         SUBTRACT = "stablehlo.subtract", Elementwise;
         TAN = "stablehlo.tan", Elementwise;
         TANH = "stablehlo.tanh", Elementwise;
-        TORCH_INDEX_SELECT = "stablehlo.torch_index_select", Indexes;
         TRACE = "stablehlo.trace", Acts;
         TRANSPOSE = "stablehlo.transpose", Moves;
         TRIANGULAR_SOLVE = "stablehlo.triangular_solve", Opaque;
         TUPLE = "stablehlo.tuple", Control;
-        UNARY_EINSUM = "stablehlo.unary_einsum", Contracts;
         UNIFORM_DEQUANTIZE = "stablehlo.uniform_dequantize", Elementwise;
         UNIFORM_QUANTIZE = "stablehlo.uniform_quantize", Elementwise;
         WHILE = "stablehlo.while", Control;

@@ -74,7 +74,7 @@ impl Violation {
     }
 
     /// The same violation with another label on the primary part.
-    pub(super) fn labelled(mut self, text: String) -> Self {
+    pub(super) fn labeled(mut self, text: String) -> Self {
         if let Some((_, label)) = self.parts.first_mut() {
             *label = text;
         }
@@ -92,7 +92,7 @@ impl Violation {
         self.within(|part| part.item(index))
     }
 
-    fn within(mut self, narrow: impl FnOnce(Part) -> Part) -> Self {
+    pub(super) fn within(mut self, narrow: impl FnOnce(Part) -> Part) -> Self {
         if let Some((part, _)) = self.parts.first_mut() {
             *part = narrow(std::mem::take(part));
         }

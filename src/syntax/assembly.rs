@@ -182,7 +182,6 @@ const ROWS: &[Row] = &[
     row(shape::TO_EXTENT_TENSOR, Arrow),
     row(stablehlo::AFTER_ALL, Same),
     row(stablehlo::BITCAST_CONVERT, Arrow),
-    named(stablehlo::BROADCAST, Arrow, &[("sizes", "broadcast_sizes", Kind::Integers)]),
     named(stablehlo::BROADCAST_IN_DIM, Arrow, &[("dims", "broadcast_dimensions", Kind::Integers)]),
     named(stablehlo::CHOLESKY, Same, &[("lower", "lower", Kind::Boolean)]),
     Row {
@@ -207,7 +206,6 @@ const ROWS: &[Row] = &[
     row(stablehlo::DYNAMIC_RESHAPE, Arrow),
     named(stablehlo::DYNAMIC_SLICE, Arrow, &[("sizes", "slice_sizes", Kind::Integers)]),
     row(stablehlo::DYNAMIC_UPDATE_SLICE, Arrow),
-    named(stablehlo::EINSUM, Arrow, &[("config", "einsum_config", Kind::Plain)]),
     named(
         stablehlo::FFT,
         Arrow,
@@ -246,7 +244,6 @@ const ROWS: &[Row] = &[
     formed(stablehlo::TRACE, Operands, Form::Trace),
     named(stablehlo::TRANSPOSE, Arrow, &[("dims", "permutation", Kind::Integers)]),
     row(stablehlo::TUPLE, Result),
-    named(stablehlo::UNARY_EINSUM, Arrow, &[("config", "einsum_config", Kind::Plain)]),
     formed(stablehlo::WHILE, Each, Form::While),
     mixed(tensor::CAST, Mixed::Cast),
     mixed(tensor::COLLAPSE_SHAPE, Mixed::Cast),

@@ -5,11 +5,11 @@ use crate::ir::chlo;
 use crate::ir::{Attribute, Data, Dim};
 use crate::ops::Elements;
 use crate::ops::row::{Row, row};
-use crate::ops::type_inference::{movement, rule};
+use crate::ops::type_inference::{Inferred, Typing, movement, one, rule, tensor};
 
 pub(super) const ROWS: &[Row] = &[
     row(chlo::CONSTANT, rule(0, movement::constant), Elements::PLAIN, constant),
-    row(chlo::CONSTANT_LIKE, rule(1, movement::constant_like), Elements::PLAIN, constant_like),
+    row(chlo::CONSTANT_LIKE, rule(1, constant_like_type), Elements::PLAIN, constant_like),
 ];
 
 /// `chlo.constant`, as `stablehlo.constant`; a splat stays one element.
@@ -24,6 +24,11 @@ pub(super) fn constant(cx: &mut Lower, op: OpId) -> Lowered {
         _ => cx.data_constant(constant),
     }
     .into())
+}
+
+fn constant_like_type(t: &Typing) -> Inferred {
+    t.attributes().get("value")?;
+    one(tensor(t.result(0)?.element, t.operand(0)?.dims.clone()))
 }
 
 /// `chlo.constant_like`: one number with the shape of the operand, which ONNX broadcasts.

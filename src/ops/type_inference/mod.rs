@@ -22,8 +22,7 @@ use crate::ir::{Class, Module, OpId, OpName, TensorType, stablehlo};
 use crate::ops::Violation;
 pub(super) use Arity::{AtLeast, Exactly};
 use smallvec::SmallVec;
-pub(super) use typing::Typing;
-pub(super) use typing::{dim_fits, dims_fit};
+pub(super) use typing::{Typing, dim_fits, dims_fit, one, tensor};
 
 /// The types of the results; `None` if the rule does not determine them.
 pub(super) type Inferred = Result<SmallVec<[TensorType; 1]>, Violation>;

@@ -15,11 +15,6 @@ pub(in crate::ops) fn constant(t: &Typing) -> Inferred {
     }
 }
 
-pub(in crate::ops) fn constant_like(t: &Typing) -> Inferred {
-    t.attributes().get("value")?;
-    one(tensor(t.result(0)?.element, t.operand(0)?.dims.clone()))
-}
-
 pub(in crate::ops) fn iota(t: &Typing) -> Inferred {
     let result = t.result(0)?;
     t.attributes().dimension("iota_dimension", result.rank())?;
@@ -62,17 +57,6 @@ pub(in crate::ops) fn bitcast_convert(t: &Typing) -> Inferred {
         Some(last) if wide % narrow == 0 && dim_fits(last, ratio) => one(tensor(result.element, dims)),
         _ => types(format!("`{}` has no last dimension to merge into wider elements", t.describe(operand))),
     }
-}
-
-/// Dimensions of `broadcast_sizes` come before those of the operand.
-pub(in crate::ops) fn broadcast(t: &Typing) -> Inferred {
-    let operand = t.operand(0)?;
-    let sizes = t.attributes().integers("broadcast_sizes")?;
-    if sizes.iter().any(|&size| size < 0) {
-        return attribute("broadcast_sizes", "a size is negative");
-    }
-    let dims: Dims = sizes.into_iter().map(Dim::Known).chain(operand.dims.iter().copied()).collect();
-    one(tensor(operand.element, dims))
 }
 
 pub(in crate::ops) fn broadcast_in_dim(t: &Typing) -> Inferred {

@@ -13,12 +13,12 @@ pub(in crate::ops) struct Typing<'a> {
 }
 
 /// A violation by types.
-pub(super) fn types<T>(why: impl Into<String>) -> Result<T, Violation> {
+pub(in crate::ops) fn types<T>(why: impl Into<String>) -> Result<T, Violation> {
     Err(Violation::types(why))
 }
 
 /// A violation by an attribute.
-pub(super) fn attribute<T>(name: &'static str, why: impl Into<String>) -> Result<T, Violation> {
+pub(in crate::ops) fn attribute<T>(name: &'static str, why: impl Into<String>) -> Result<T, Violation> {
     Err(Violation::attribute(name, why))
 }
 
@@ -36,17 +36,17 @@ pub(in crate::ops) fn dims_fit(x: &[Dim], y: &[Dim]) -> bool {
 }
 
 /// Whether two element types are compatible. The parameters of quantized types are not compared.
-pub(super) fn element_fits(x: Element, y: Element) -> bool {
+pub(in crate::ops) fn element_fits(x: Element, y: Element) -> bool {
     x == y || matches!((x, y), (Element::Quantized(_), _) | (_, Element::Quantized(_)))
 }
 
 /// Whether two types are compatible.
-pub(super) fn fits(x: &TensorType, y: &TensorType) -> bool {
+pub(in crate::ops) fn fits(x: &TensorType, y: &TensorType) -> bool {
     element_fits(x.element, y.element) && dims_fit(&x.dims, &y.dims)
 }
 
 /// The more precise of two compatible sizes.
-pub(super) fn known_of(x: Dim, y: Dim) -> Dim {
+pub(in crate::ops) fn known_of(x: Dim, y: Dim) -> Dim {
     match (x, y) {
         (Dim::Known(_), _) | (_, Dim::Dynamic) => x,
         (_, Dim::Known(_)) | (Dim::Dynamic, _) => y,
@@ -55,21 +55,21 @@ pub(super) fn known_of(x: Dim, y: Dim) -> Dim {
 }
 
 /// A tensor type without an encoding.
-pub(super) fn tensor(element: Element, dims: impl IntoIterator<Item = Dim>) -> TensorType {
+pub(in crate::ops) fn tensor(element: Element, dims: impl IntoIterator<Item = Dim>) -> TensorType {
     TensorType { element, dims: dims.into_iter().collect(), encoding: None }
 }
 
 /// One result.
-pub(super) fn one(ty: TensorType) -> Inferred {
+pub(in crate::ops) fn one(ty: TensorType) -> Inferred {
     Ok(smallvec![ty])
 }
 
 impl<'a> Typing<'a> {
-    pub(super) fn operand_count(&self) -> usize {
+    pub(in crate::ops) fn operand_count(&self) -> usize {
         self.module.op(self.op).operands.len()
     }
 
-    pub(super) fn result_count(&self) -> usize {
+    pub(in crate::ops) fn result_count(&self) -> usize {
         self.module.op(self.op).results.len()
     }
 
@@ -88,7 +88,7 @@ impl<'a> Typing<'a> {
     }
 
     /// The types of all operands.
-    pub(super) fn operands(&self) -> Result<Vec<&'a TensorType>, Violation> {
+    pub(in crate::ops) fn operands(&self) -> Result<Vec<&'a TensorType>, Violation> {
         (0..self.operand_count()).map(|index| self.operand(index)).collect()
     }
 
@@ -103,22 +103,22 @@ impl<'a> Typing<'a> {
     }
 
     /// All results in the text.
-    pub(super) fn stated(&self) -> Inferred {
+    pub(in crate::ops) fn stated(&self) -> Inferred {
         (0..self.result_count()).map(|index| self.result(index).cloned()).collect()
     }
 
     /// A type as the text writes it.
-    pub(super) fn describe(&self, ty: &TensorType) -> String {
+    pub(in crate::ops) fn describe(&self, ty: &TensorType) -> String {
         self.module.spell_tensor(ty)
     }
 
     /// A size as a person would write it.
-    pub(super) fn spell(&self, dim: Dim) -> String {
+    pub(in crate::ops) fn spell(&self, dim: Dim) -> String {
         self.module.dim_exprs.spell(&self.module.symbols, dim)
     }
 
     /// An operand of rank 0.
-    pub(super) fn scalar(&self, index: usize) -> Result<&'a TensorType, Violation> {
+    pub(in crate::ops) fn scalar(&self, index: usize) -> Result<&'a TensorType, Violation> {
         let ty = self.operand(index)?;
         if ty.rank() == 0 {
             return Ok(ty);
@@ -127,7 +127,7 @@ impl<'a> Typing<'a> {
     }
 
     /// An operand of integers.
-    pub(super) fn integer_operand(&self, index: usize) -> Result<&'a TensorType, Violation> {
+    pub(in crate::ops) fn integer_operand(&self, index: usize) -> Result<&'a TensorType, Violation> {
         let ty = self.operand(index)?;
         if ty.element.is_integer() || ty.element == Element::Index {
             return Ok(ty);
@@ -136,7 +136,7 @@ impl<'a> Typing<'a> {
     }
 
     /// An operand that is a list of integers, of that length if it is known.
-    pub(super) fn list(&self, index: usize, length: usize) -> Result<(), Violation> {
+    pub(in crate::ops) fn list(&self, index: usize, length: usize) -> Result<(), Violation> {
         let ty = self.integer_operand(index)?;
         if ty.rank() == 1 && dim_fits(ty.dims[0], Dim::Known(length as i64)) {
             return Ok(());
@@ -145,13 +145,13 @@ impl<'a> Typing<'a> {
     }
 
     /// The violation by the type of one operand.
-    pub(super) fn wrong_operand(&self, index: usize, ty: &TensorType, must: &str) -> Violation {
+    pub(in crate::ops) fn wrong_operand(&self, index: usize, ty: &TensorType, must: &str) -> Violation {
         Violation::types(format!("operand {index} is `{}`, but must {must}", self.describe(ty)))
             .showing(Part::OperandType(index), format!("this must {must}"))
     }
 
     /// A violation by the types of two operands, the second being the primary one.
-    pub(super) fn disagreeing(&self, x: usize, y: usize, why: impl Into<String>) -> Violation {
+    pub(in crate::ops) fn disagreeing(&self, x: usize, y: usize, why: impl Into<String>) -> Violation {
         let say = |index: usize| {
             let ty = self.operand(index).map(|ty| self.describe(ty));
             ty.map_or_else(|_| String::new(), |ty| format!("operand {index} is `{ty}`"))
@@ -160,7 +160,7 @@ impl<'a> Typing<'a> {
     }
 
     /// Requires that two operands have the same element type.
-    pub(super) fn same_element(&self, x: usize, y: usize) -> Result<(), Violation> {
+    pub(in crate::ops) fn same_element(&self, x: usize, y: usize) -> Result<(), Violation> {
         let (left, right) = (self.operand(x)?, self.operand(y)?);
         if element_fits(left.element, right.element) {
             return Ok(());
@@ -171,31 +171,37 @@ impl<'a> Typing<'a> {
     }
 
     /// Whether one size is larger than another, whatever the symbols are.
-    pub(super) fn is_larger(&self, size: Dim, than: Dim) -> bool {
+    pub(in crate::ops) fn is_larger(&self, size: Dim, than: Dim) -> bool {
         let sizes = &self.module.dim_exprs;
         sizes.bounds(sizes.subtract(than, size)).1.is_some_and(|most| most < 0)
     }
 
     /// An integer.
-    pub(super) fn attributes(&self) -> OpAttributes<'a> {
+    pub(in crate::ops) fn attributes(&self) -> OpAttributes<'a> {
         OpAttributes::of(self.module, self.op)
     }
 
     /// The violation by a list that should have one number per dimension of an operand.
-    pub(super) fn one_each(&self, name: &'static str, found: usize, index: usize, rank: usize) -> Violation {
+    pub(in crate::ops) fn one_each(
+        &self,
+        name: &'static str,
+        found: usize,
+        index: usize,
+        rank: usize,
+    ) -> Violation {
         let numbers =
             if found == 1 { "this has 1 number".to_owned() } else { format!("this has {found} numbers") };
         let dimensions =
             if rank == 1 { "this has 1 dimension".to_owned() } else { format!("this has {rank} dimensions") };
         Violation::attribute(name, format!("expected {rank} dimensions, found {found}"))
-            .labelled(numbers)
+            .labeled(numbers)
             .showing(Part::OperandType(index), dimensions)
     }
 
     // Regions.
 
     /// The types of a region's arguments and of its returned values. It must be one block with a terminator.
-    pub(super) fn region(&self, index: usize) -> Result<(Vec<TypeId>, Vec<TypeId>), Violation> {
+    pub(in crate::ops) fn region(&self, index: usize) -> Result<(Vec<TypeId>, Vec<TypeId>), Violation> {
         let module = self.module;
         let region = module.op(self.op).regions.get(index).copied();
         let Some(region) = region else { return types(format!("region {index} is missing")) };
@@ -212,7 +218,7 @@ impl<'a> Typing<'a> {
     }
 
     /// Requires this number of regions.
-    pub(super) fn regions(&self, count: usize) -> Result<(), Violation> {
+    pub(in crate::ops) fn regions(&self, count: usize) -> Result<(), Violation> {
         let found = self.module.op(self.op).regions.len();
         if found == count { Ok(()) } else { types(format!("expected {count} regions, found {found}")) }
     }
@@ -221,7 +227,7 @@ impl<'a> Typing<'a> {
     /// many results.
     ///
     /// The element types are those of the operands, or wider ones.
-    pub(super) fn combines(&self, index: usize, count: usize) -> Result<(), Violation> {
+    pub(in crate::ops) fn combines(&self, index: usize, count: usize) -> Result<(), Violation> {
         let (arguments, returned) = self.region(index)?;
         if arguments.len() != 2 * count || returned.len() != count {
             return types(format!(
@@ -235,7 +241,7 @@ impl<'a> Typing<'a> {
     }
 
     /// Requires that a region takes and returns scalars.
-    pub(super) fn scalars<'t>(
+    pub(in crate::ops) fn scalars<'t>(
         &self,
         region: usize,
         mut all: impl Iterator<Item = &'t TypeId>,
@@ -248,6 +254,6 @@ impl<'a> Typing<'a> {
 }
 
 /// The sizes without those at the given positions.
-pub(super) fn without(dims: &[Dim], dropped: &[usize]) -> Dims {
+pub(in crate::ops) fn without(dims: &[Dim], dropped: &[usize]) -> Dims {
     dims.iter().enumerate().filter(|(axis, _)| !dropped.contains(axis)).map(|(_, &dim)| dim).collect()
 }
