@@ -332,6 +332,7 @@ dialects! {
         BATCH_NORM_INFERENCE = "stablehlo.batch_norm_inference", Opaque;
         BATCH_NORM_TRAINING = "stablehlo.batch_norm_training", Opaque;
         BITCAST_CONVERT = "stablehlo.bitcast_convert", Opaque;
+        BROADCAST = "stablehlo.broadcast", Moves;
         BROADCAST_IN_DIM = "stablehlo.broadcast_in_dim", Moves;
         CASE = "stablehlo.case", Control;
         CBRT = "stablehlo.cbrt", Elementwise;

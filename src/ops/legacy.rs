@@ -1,9 +1,11 @@
 //! Expands StableHLO's legacy ops, and MHLO ops that StableHLO lacks, into current ones.
 
-use super::{Elements, Expand, Expanded};
-use crate::ir::{Attribute, Element, chlo, mhlo, stablehlo};
+use super::{Elements, Expand, Expanded, Violation};
+use crate::ir::{Attribute, Dim, Element, chlo, mhlo, stablehlo};
 use crate::ops::row::{Row, expanded};
-use crate::ops::type_inference::{AtLeast, Exactly, UNARY, broadcasting, control, rule, variadic};
+use crate::ops::type_inference::{
+    AtLeast, Exactly, Inferred, Typing, UNARY, broadcasting, control, one, rule, tensor, variadic,
+};
 
 pub(super) const ROWS: &[Row] = &[
     expanded(chlo::BROADCAST_COMPLEX, Elements::FLOAT, broadcast_complex).typed(broadcasting(2)),
@@ -12,6 +14,9 @@ pub(super) const ROWS: &[Row] = &[
         .typed(variadic(1, Exactly(1), control::nothing))
         .note("ONNX orders nodes by data flow"),
     expanded(mhlo::COPY, Elements::ANY, operands).typed(rule(1, control::nothing)),
+    expanded(stablehlo::BROADCAST, Elements::ANY, broadcast)
+        .typed(rule(1, broadcast_type))
+        .note("`broadcast_in_dim`"),
     expanded(stablehlo::TRACE, Elements::ANY, operands)
         .typed(variadic(0, AtLeast(0), control::nothing))
         .note("an op that only logs at run time"),
@@ -51,4 +56,26 @@ fn broadcast_complex(cx: &mut Expand) -> Expanded {
         );
     }
     cx.becomes(stablehlo::COMPLEX, &parts, [])
+}
+
+/// The dimensions of `broadcast_sizes`, then those of the operand (StableHLO spec, broadcast, C1 to C3).
+fn broadcast_type(t: &Typing) -> Inferred {
+    let operand = t.operand(0)?;
+    let sizes = t.attributes().integers("broadcast_sizes")?;
+    if let Some(index) = sizes.iter().position(|&size| size < 0) {
+        let why = format!("{} is negative", sizes[index]);
+        return Err(Violation::attribute("broadcast_sizes", why).within(|part| part.item(index)));
+    }
+    let leading = sizes.into_iter().map(Dim::Known);
+    one(tensor(operand.element, leading.chain(operand.dims.iter().copied())))
+}
+
+fn broadcast(cx: &mut Expand) -> Expanded {
+    let (operand, result) = (cx.operand_type(0)?, cx.result_type()?);
+    if !result.is_static() {
+        return Err(cx.dynamic());
+    }
+    let dims = Attribute::positions((0..result.rank()).skip(result.rank() - operand.rank()));
+    let operand = cx.operand(0)?;
+    cx.becomes(stablehlo::BROADCAST_IN_DIM, &[operand], [("broadcast_dimensions", dims)])
 }

@@ -182,6 +182,7 @@ const ROWS: &[Row] = &[
     row(shape::TO_EXTENT_TENSOR, Arrow),
     row(stablehlo::AFTER_ALL, Same),
     row(stablehlo::BITCAST_CONVERT, Arrow),
+    named(stablehlo::BROADCAST, Arrow, &[("sizes", "broadcast_sizes", Kind::Integers)]),
     named(stablehlo::BROADCAST_IN_DIM, Arrow, &[("dims", "broadcast_dimensions", Kind::Integers)]),
     named(stablehlo::CHOLESKY, Same, &[("lower", "lower", Kind::Boolean)]),
     Row {
