@@ -425,6 +425,7 @@ dialects! {
         SUBTRACT = "stablehlo.subtract", Elementwise;
         TAN = "stablehlo.tan", Elementwise;
         TANH = "stablehlo.tanh", Elementwise;
+        TORCH_INDEX_SELECT = "stablehlo.torch_index_select", Indexes;
         TRACE = "stablehlo.trace", Acts;
         TRANSPOSE = "stablehlo.transpose", Moves;
         TRIANGULAR_SOLVE = "stablehlo.triangular_solve", Opaque;
