@@ -364,6 +364,7 @@ dialects! {
         DYNAMIC_RESHAPE = "stablehlo.dynamic_reshape", Dynamic;
         DYNAMIC_SLICE = "stablehlo.dynamic_slice", Indexes;
         DYNAMIC_UPDATE_SLICE = "stablehlo.dynamic_update_slice", Indexes;
+        EINSUM = "stablehlo.einsum", Contracts;
         EXPONENTIAL = "stablehlo.exponential", Elementwise;
         EXPONENTIAL_MINUS_ONE = "stablehlo.exponential_minus_one", Elementwise;
         FFT = "stablehlo.fft", Opaque;
@@ -430,6 +431,7 @@ dialects! {
         TRANSPOSE = "stablehlo.transpose", Moves;
         TRIANGULAR_SOLVE = "stablehlo.triangular_solve", Opaque;
         TUPLE = "stablehlo.tuple", Control;
+        UNARY_EINSUM = "stablehlo.unary_einsum", Contracts;
         UNIFORM_DEQUANTIZE = "stablehlo.uniform_dequantize", Elementwise;
         UNIFORM_QUANTIZE = "stablehlo.uniform_quantize", Elementwise;
         WHILE = "stablehlo.while", Control;

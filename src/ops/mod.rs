@@ -17,6 +17,7 @@ mod distributed;
 mod dot;
 mod dynamic;
 mod dynamic_slice;
+mod einsum;
 mod elements;
 mod elementwise;
 mod expand;
@@ -86,6 +87,7 @@ pub const FAMILIES: &[(&str, &[&[Row]])] = &[
     ("dot", &[dot::ROWS]),
     ("dynamic", &[dynamic::ROWS]),
     ("dynamic_slice", &[dynamic_slice::ROWS]),
+    ("einsum", &[einsum::ROWS]),
     ("elementwise", elementwise::TABLES),
     ("fft", &[fft::ROWS]),
     ("fused", &[fused::ROWS]),

@@ -207,6 +207,7 @@ const ROWS: &[Row] = &[
     row(stablehlo::DYNAMIC_RESHAPE, Arrow),
     named(stablehlo::DYNAMIC_SLICE, Arrow, &[("sizes", "slice_sizes", Kind::Integers)]),
     row(stablehlo::DYNAMIC_UPDATE_SLICE, Arrow),
+    named(stablehlo::EINSUM, Arrow, &[("config", "einsum_config", Kind::Plain)]),
     named(
         stablehlo::FFT,
         Arrow,
@@ -245,6 +246,7 @@ const ROWS: &[Row] = &[
     formed(stablehlo::TRACE, Operands, Form::Trace),
     named(stablehlo::TRANSPOSE, Arrow, &[("dims", "permutation", Kind::Integers)]),
     row(stablehlo::TUPLE, Result),
+    named(stablehlo::UNARY_EINSUM, Arrow, &[("config", "einsum_config", Kind::Plain)]),
     formed(stablehlo::WHILE, Each, Form::While),
     mixed(tensor::CAST, Mixed::Cast),
     mixed(tensor::COLLAPSE_SHAPE, Mixed::Cast),
