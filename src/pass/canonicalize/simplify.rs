@@ -119,6 +119,11 @@ pub(in crate::pass) fn scalar(module: &Module, source: &Source, value: ValueId) 
     Some((tensor.element, tensor.scalar()?))
 }
 
+/// The number of a splat float tensor, which may be broadcast.
+pub(in crate::pass) fn float_number(module: &Module, source: &Source, value: ValueId) -> Option<f64> {
+    float(scalar(module, source, value)?)
+}
+
 fn same(x: ValueId, y: ValueId) -> Option<ValueId> {
     (x == y).then_some(x)
 }

@@ -2,7 +2,7 @@
 
 use crate::ir::{Attribute, Dim, Dims, Element, Module, OpId, OpName, TensorType, ValueId, chlo, stablehlo};
 use crate::ops::{Combiner, DotDimensionNumbers, OpAttributes, combiners, fold};
-use crate::pass::canonicalize::simplify::scalar;
+use crate::pass::canonicalize::simplify::float_number;
 use crate::pass::refine_shapes::counted;
 use crate::source::Source;
 use smallvec::SmallVec;
@@ -114,8 +114,7 @@ impl<'m> Pattern<'m> {
 
     /// The splat number of a float tensor.
     pub fn number(&self, value: ValueId) -> Option<f64> {
-        let (element, bits) = scalar(self.module, self.source, value)?;
-        fold::float(element, bits)
+        float_number(self.module, self.source, value)
     }
 
     /// Whether a float tensor is a splat of this number.

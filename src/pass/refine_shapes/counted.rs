@@ -11,8 +11,8 @@ use crate::ir::{
     Attribute, Dim, Dims, Element, Module, OpId, OpName, Rewriter, TensorType, Type, ValueId, hlo2onnx,
     stablehlo,
 };
-use crate::ops::{GatherDimensionNumbers, OpAttributes, fold};
-use crate::pass::canonicalize::simplify::scalar;
+use crate::ops::{GatherDimensionNumbers, OpAttributes};
+use crate::pass::canonicalize::simplify::float_number;
 use crate::source::Source;
 
 /// Limits how many ops compute indices.
@@ -210,12 +210,6 @@ impl Reader<'_> {
         columns.iter().enumerate().map(column).collect()
     }
 
-    /// The splat number of a float tensor.
-    fn number(&self, value: ValueId) -> Option<f64> {
-        let (element, bits) = scalar(self.module, self.source, value)?;
-        fold::float(element, bits)
-    }
-
     /// The splat size of an integer tensor.
     fn size(&self, value: ValueId) -> Option<Dim> {
         let spread = self.module.defined_by(value, stablehlo::BROADCAST_IN_DIM);
@@ -234,7 +228,7 @@ impl Reader<'_> {
         if let Some(size) = converted.and_then(|op| self.size(self.module.op(op).operands[0])) {
             return Some(size);
         }
-        let number = self.number(value)?;
+        let number = float_number(self.module, self.source, value)?;
         (number.fract() == 0.0 && number.abs() < 1e9).then_some(Dim::Known(number as i64))
     }
 
@@ -371,7 +365,7 @@ impl Reader<'_> {
     /// Floats of the form `start + step * iota`.
     fn affine(&self, value: ValueId, depth: usize) -> Option<(f64, f64)> {
         let depth = depth.checked_sub(1)?;
-        if let Some(number) = self.number(value) {
+        if let Some(number) = float_number(self.module, self.source, value) {
             return Some((number, 0.0));
         }
         let op = self.module.defining_op(value)?;
