@@ -166,8 +166,7 @@ pub(super) fn cast(cx: &mut Lower, value: ValueId, element: Element) -> ValueId 
     }
     let small = cx.count(value).is_some_and(|count| count <= SMALL);
     let known = if small && element.is_integer() { cx.known_integers(value) } else { None };
-    if let Some(known) = known {
-        let sizes = cx.sizes(value);
+    if let (Some(known), Ok(sizes)) = (known, cx.sizes(value)) {
         return cx.integers(element, &sizes, &known);
     }
     cx.cast(value, element)

@@ -178,7 +178,7 @@ fn layer_norm(cx: &mut Lower, op: OpId) -> Lowered {
     let (axis, epsilon) = (axis(cx, op)?, cx.attributes(op).float("epsilon")?);
     let mut operands = norm_operands(cx, op, axis)?;
     if operands.len() == 1 {
-        operands.push(ones(cx, operands[0], axis));
+        operands.push(ones(cx, operands[0], axis)?);
     }
     let node = cx.node(onnx::LAYER_NORMALIZATION, &operands).int("axis", axis);
     Ok(node.float("epsilon", epsilon as f32).like(operands[0]).into())
@@ -190,7 +190,7 @@ fn rms_norm(cx: &mut Lower, op: OpId) -> Lowered {
     let x = operands[0];
     if cx.has(onnx::RMS_NORMALIZATION) {
         if operands.len() == 1 {
-            operands.push(ones(cx, x, axis));
+            operands.push(ones(cx, x, axis)?);
         }
         let node = cx.node(onnx::RMS_NORMALIZATION, &operands).int("axis", axis);
         return Ok(node.float("epsilon", epsilon as f32).like(x).into());
@@ -220,7 +220,7 @@ fn group_norm(cx: &mut Lower, op: OpId) -> Lowered {
         return Err(LowerError::form("an operand of rank less than 3, or no groups"));
     }
     let rank = dims.len() as i64;
-    let channels = cx.number(dims[dims.len() - 1]);
+    let channels = cx.number(dims[dims.len() - 1])?;
     let first: Vec<i64> = [0, rank - 1].into_iter().chain(1..rank - 1).collect();
     let last: Vec<i64> = [0].into_iter().chain(2..rank).chain([1]).collect();
     if operands[1..].iter().any(|&parameter| cx.count(parameter) != Some(channels)) {
@@ -237,7 +237,7 @@ fn group_norm(cx: &mut Lower, op: OpId) -> Lowered {
     }
     let whole = cx.dims(image);
     let size = cx.module.dim_exprs.product(whole[1..].iter().copied());
-    let size = cx.number(size) / groups;
+    let size = cx.number(size)? / groups;
     let rows = cx.reshape(image, &[whole[0], Dim::Known(groups), Dim::Known(size)]);
     let (one, zero) = (splat(cx, element, &[groups], 1.0), splat(cx, element, &[groups], 0.0));
     let normal = instance_norm(cx, [rows, one, zero], epsilon);
@@ -262,8 +262,8 @@ fn splat(cx: &mut Lower, element: Element, sizes: &[i64], number: f64) -> ValueI
 }
 
 /// A scale that changes nothing. The sizes of a row are numbers, as its mean was a division by one.
-fn ones(cx: &mut Lower, x: ValueId, axis: i64) -> ValueId {
+fn ones(cx: &mut Lower, x: ValueId, axis: i64) -> Result<ValueId, LowerError> {
     let (element, dims) = (cx.element(x), cx.dims(x));
-    let sizes: Vec<i64> = dims[axis as usize..].iter().map(|&dim| cx.number(dim)).collect();
-    splat(cx, element, &sizes, 1.0)
+    let sizes = dims[axis as usize..].iter().map(|&dim| cx.number(dim)).collect::<Result<Vec<_>, _>>()?;
+    Ok(splat(cx, element, &sizes, 1.0))
 }

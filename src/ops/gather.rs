@@ -80,7 +80,7 @@ fn gather(cx: &mut Lower, op: OpId) -> Lowered {
         )
     } else {
         starts = cx.clamp_columns(&starts, &limits);
-        at_positions(cx, operand, &starts, &moving, &numbers)
+        at_positions(cx, operand, &starts, &moving, &numbers)?
     };
     Ok(arrange(cx, value, &axes, &numbers, &result).into())
 }
@@ -144,17 +144,17 @@ fn at_positions(
     starts: &StartIndices,
     moving: &[usize],
     numbers: &Numbers,
-) -> (ValueId, Vec<AxisKind>) {
+) -> Result<(ValueId, Vec<AxisKind>), LowerError> {
     let sizes = cx.dims(operand);
     let points = moving.iter().all(|&dim| numbers.window[dim] == Dim::Known(1));
     let batched = |dim: usize| numbers.batching.iter().any(|pair| pair.0 == dim);
     if !numbers.batching.is_empty() {
         let only =
             (0..sizes.len()).all(|dim| batched(dim) || moving.contains(&dim) || sizes[dim] == Dim::Known(1));
-        return match *moving {
+        return Ok(match *moving {
             [dim] if points && only => elements(cx, operand, starts, dim, numbers),
-            _ => nd(cx, operand, starts, moving, numbers),
-        };
+            _ => nd(cx, operand, starts, moving, numbers)?,
+        });
     }
     let lead = moving.iter().enumerate().all(|(index, &dim)| index == dim);
     // Vectors need no strides, which would have to be computed.
@@ -164,7 +164,7 @@ fn at_positions(
     if (points || strided) && lead && moving.len() > 1 {
         return nd(cx, operand, starts, moving, numbers);
     }
-    joined(cx, operand, starts, moving, numbers)
+    Ok(joined(cx, operand, starts, moving, numbers))
 }
 
 /// `Gather` in the dimensions from the first moving one to the last, joined into one. Dimensions between them
@@ -252,7 +252,7 @@ fn nd(
     starts: &StartIndices,
     moving: &[usize],
     numbers: &Numbers,
-) -> (ValueId, Vec<AxisKind>) {
+) -> Result<(ValueId, Vec<AxisKind>), LowerError> {
     let sizes = cx.dims(operand);
     let mut batching = numbers.batching.clone();
     batching.sort_unstable_by_key(|pair| pair.1);
@@ -272,7 +272,7 @@ fn nd(
     let mut positions = cx.transpose(positions, &permutation);
     let windows: Vec<usize> =
         moving.iter().copied().filter(|&dim| numbers.window[dim] != Dim::Known(1)).collect();
-    positions = window_vectors(cx, positions, moving, &windows, numbers);
+    positions = window_vectors(cx, positions, moving, &windows, numbers)?;
 
     let mut out = cx.dims(positions);
     out.pop();
@@ -283,7 +283,7 @@ fn nd(
     let value = node.out(element, &out);
     let mut all: Vec<AxisKind> = axes.into_iter().map(AxisKind::Batch).collect();
     all.extend(windows.into_iter().chain(rest).map(AxisKind::Window));
-    (value, all)
+    Ok((value, all))
 }
 
 /// Index vectors with an axis before the last for each of `windows`, along which that dimension's column counts.
@@ -293,9 +293,9 @@ fn window_vectors(
     moving: &[usize],
     windows: &[usize],
     numbers: &Numbers,
-) -> ValueId {
+) -> Result<ValueId, LowerError> {
     if windows.is_empty() {
-        return positions;
+        return Ok(positions);
     }
     let sizes = cx.dims(positions);
     let batch = sizes.len() - 1;
@@ -305,7 +305,7 @@ fn window_vectors(
     let mut positions = cx.reshape(positions, &apart);
     for (index, &dim) in windows.iter().enumerate() {
         let mut offset_sizes = vec![1; apart.len()];
-        let window = cx.number(numbers.window[dim]);
+        let window = cx.number(numbers.window[dim])?;
         offset_sizes[batch + index] = window;
         offset_sizes[apart.len() - 1] = moving.len() as i64;
         let offsets: Vec<i64> = (0..window)
@@ -314,7 +314,7 @@ fn window_vectors(
         let offsets = cx.integers(Element::I64, &offset_sizes, &offsets);
         positions = cx.elementwise(onnx::ADD, &[positions, offsets]);
     }
-    positions
+    Ok(positions)
 }
 
 /// Rearranges a value with these axes to the result's layout. Axes that either side lacks have size 1; missing axes

@@ -4,8 +4,8 @@
 //! broadcasts. Such a value has size 1 where its type has more, or lacks leading dimensions. [`Lower::operand`]
 //! returns it as it is, for ops that broadcast; [`Lower::full`] expands it, once, for the others.
 //!
-//! Sizes are numbers or expressions ([`Dim`]). A lowering that supports both uses [`Lower::dims`]; one that uses the
-//! numbers ([`Lower::sizes`]) of a symbolic value is refused, whatever it emits afterward.
+//! Sizes are numbers or expressions ([`Dim`]). A lowering that supports both uses [`Lower::dims`]; one that needs
+//! numbers ([`Lower::sizes`]) is refused for a symbolic value.
 
 use super::{
     Elements, LowerError, OpAttributes, Values, find,
@@ -22,7 +22,6 @@ use crate::ir::{
 use crate::options::Options;
 use crate::source::Source;
 use rustc_hash::{FxHashMap, FxHashSet};
-use std::cell::Cell;
 use std::sync::Arc;
 
 /// The context of lowerings; see the module.
@@ -35,7 +34,8 @@ pub struct Lower<'a> {
     pub options: &'a Options,
     diagnostics: &'a mut Diagnostics,
     opset: u32,
-    too_low: Option<(OpName, u32)>,
+    /// Why the current op is refused, whatever its lowering returns.
+    refusal: Option<LowerError>,
     pub(super) current: Option<OpId>,
     lowered: Vec<Option<ValueId>>,
     /// Values that depend on one whose definition was refused.
@@ -49,8 +49,6 @@ pub struct Lower<'a> {
     pub(super) origins: FxHashMap<Symbol, SymbolSource>,
     /// The ranges of loop counters.
     pub(super) value_ranges: FxHashMap<ValueId, ValueRange>,
-    /// Whether the current op asked for the number of a symbolic size.
-    asked: Cell<bool>,
 }
 
 /// The cached values of a block.
@@ -77,7 +75,7 @@ impl<'a> Lower<'a> {
             options,
             diagnostics,
             opset: options.opset.unwrap_or(target::DEFAULT_OPSET),
-            too_low: None,
+            refusal: None,
             current: None,
             lowered,
             doubtful: FxHashSet::default(),
@@ -87,7 +85,6 @@ impl<'a> Lower<'a> {
             scopes: vec![BlockCache::default()],
             origins: FxHashMap::default(),
             value_ranges: FxHashMap::default(),
-            asked: Cell::new(false),
         }
     }
 
@@ -162,23 +159,15 @@ impl<'a> Lower<'a> {
             unknown |= self.lowered_of(operand).is_some_and(|value| self.module.is_poison(value));
         }
         let outer = self.current.replace(op);
-        let outer_asked = self.asked.replace(false);
+        let outer_refusal = self.refusal.take();
         let values_before = self.module.value_count();
         let lowered = if all_stand || find(self.module.op(op).name).is_none() {
             let lowered = self.check(op).and_then(|lowering| lowering(self, op));
-            lowered.and_then(|values| self.refused_opset().map(|()| values))
+            lowered.and_then(|values| self.refused().map(|()| values))
         } else {
             Err(LowerError::Reported)
         };
-        self.too_low = None;
-        let asked = self.asked.replace(outer_asked);
-        // An error that involves an unknown number may be wrong.
-        let lowered = match lowered {
-            Ok(_) | Err(LowerError::Form(_) | LowerError::Invalid(_)) if asked => {
-                Err(LowerError::dynamic(self, op))
-            }
-            other => other,
-        };
+        self.refusal = outer_refusal;
         let results = self.module.op(op).results.clone();
         match lowered {
             Ok(Values(values)) => {
@@ -305,7 +294,7 @@ impl<'a> Lower<'a> {
 
     pub(super) fn raise(&mut self, op: OpName, needs: u32) {
         if self.options.opset.is_some() {
-            self.too_low = Some((op, needs));
+            self.refusal = Some(LowerError::Opset { op, needs });
             return;
         }
         self.opset = needs;
@@ -313,11 +302,15 @@ impl<'a> Lower<'a> {
         self.report(catalog::OpsetRaised { op: op.mnemonic(), to: needs, at });
     }
 
-    pub(super) fn refused_opset(&self) -> Result<(), LowerError> {
-        match self.too_low {
-            Some((op, needs)) => Err(LowerError::Opset { op, needs }),
-            None => Ok(()),
-        }
+    pub(super) fn refused(&self) -> Result<(), LowerError> {
+        self.refusal.clone().map_or(Ok(()), Err)
+    }
+
+    /// A list of one size that is not known, for which the current op is refused.
+    pub(super) fn unknown_size(&mut self) -> ValueId {
+        self.refusal = self.number(Dim::Dynamic).err();
+        let ty = self.module.tensor_of(Element::I64, &[1]);
+        self.module.add_poison(ty)
     }
 
     // Operands and results.
@@ -427,10 +420,12 @@ impl<'a> Lower<'a> {
         self.module.tensor(value).map(|tensor| tensor.dims.clone()).unwrap_or_default()
     }
 
-    /// The static sizes of a lowered value. If one is symbolic, the op is refused; until then these are placeholders.
-    pub fn sizes(&self, value: ValueId) -> Vec<i64> {
-        let Some(tensor) = self.module.tensor(value) else { return Vec::new() };
-        tensor.dims.iter().map(|&dim| self.number(dim)).collect()
+    /// The static sizes of a lowered value.
+    ///
+    /// # Errors
+    /// If one is symbolic.
+    pub fn sizes(&self, value: ValueId) -> Result<Vec<i64>, LowerError> {
+        self.dims(value).into_iter().map(|dim| self.number(dim)).collect()
     }
 
     /// The number of elements of a lowered value, if it is static.
@@ -438,11 +433,14 @@ impl<'a> Lower<'a> {
         self.module.tensor(value).and_then(TensorType::count)
     }
 
-    /// A static size. If it is symbolic, the op is refused; until then this is a placeholder.
-    pub fn number(&self, dim: Dim) -> i64 {
-        dim.known().unwrap_or_else(|| {
-            self.asked.set(true);
-            1
+    /// A static size.
+    ///
+    /// # Errors
+    /// If it is symbolic.
+    pub fn number(&self, dim: Dim) -> Result<i64, LowerError> {
+        dim.known().ok_or_else(|| match self.current {
+            Some(op) => LowerError::dynamic(self, op),
+            None => LowerError::Dynamic("a dimension".into()),
         })
     }
 

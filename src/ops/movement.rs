@@ -217,7 +217,7 @@ impl Lower<'_> {
             && count <= LARGEST_IOTA
         {
             let values: Vec<i64> = (0..count).collect();
-            let sizes: Vec<i64> = dims.iter().map(|&dim| self.number(dim)).collect();
+            let sizes: Vec<i64> = dims.iter().filter_map(|dim| dim.known()).collect();
             return self.integers(element, &sizes, &values);
         }
         // Range has kernels for few types, and i64 holds every number of a dimension.
@@ -238,11 +238,6 @@ impl Lower<'_> {
     pub fn elementwise_to(&mut self, name: OpName, operands: &[ValueId], element: Element) -> ValueId {
         let dims = self.module.broadcast_dims(operands);
         self.node(name, operands).out(element, &dims)
-    }
-
-    /// The sizes to which values broadcast, as numbers; see [`Lower::sizes`].
-    pub fn broadcast_sizes(&self, values: &[ValueId]) -> Vec<i64> {
-        self.module.broadcast_dims(values).into_iter().map(|dim| self.number(dim)).collect()
     }
 }
 

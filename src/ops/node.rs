@@ -46,6 +46,6 @@ impl Lower<'_> {
         if needs > self.opset() {
             self.raise(op, needs);
         }
-        self.refused_opset()
+        self.refused()
     }
 }

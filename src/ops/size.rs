@@ -88,7 +88,7 @@ impl Lower<'_> {
         match *dims {
             [Dim::Symbolic(size)] => return self.computed_size(size),
             // The size is unknown, so the op is refused.
-            [unknown] => return self.int64s(&[self.number(unknown)]),
+            [_] => return self.unknown_size(),
             _ => {}
         }
         let mut parts = Vec::new();
@@ -191,8 +191,7 @@ impl Lower<'_> {
     /// The value of a symbol, as a one-element list. Earlier passes define every symbol.
     fn symbol(&mut self, name: Symbol) -> ValueId {
         let Some(&SymbolSource { value, part, times, plus, .. }) = self.origins.get(&name) else {
-            let unknown = Dim::Dynamic;
-            return self.int64s(&[self.number(unknown)]);
+            return self.unknown_size();
         };
         match part {
             SizePart::Dimension(axis) => {

@@ -48,7 +48,7 @@ impl Lower<'_> {
     ) -> Result<StartIndices, LowerError> {
         let value = self.full(op, operand)?;
         let sizes = self.dims(value);
-        let columns = sizes.get(vector_dim).map_or(1, |&columns| self.number(columns));
+        let columns = sizes.get(vector_dim).map_or(Ok(1), |&columns| self.number(columns))?;
         let mut batch = sizes;
         if vector_dim < batch.len() {
             batch.remove(vector_dim);
@@ -90,8 +90,7 @@ impl Lower<'_> {
         if element == Element::I64 {
             return value;
         }
-        if let Some(known) = self.known_integers(value) {
-            let sizes = self.sizes(value);
+        if let (Some(known), Ok(sizes)) = (self.known_integers(value), self.sizes(value)) {
             let high = |number: i64| if element == Element::U64 && number < 0 { i64::MAX } else { number };
             let known: Vec<i64> = known.into_iter().map(high).collect();
             return self.integers(Element::I64, &sizes, &known);
@@ -127,10 +126,11 @@ impl Lower<'_> {
         if columns.len() > 1 {
             sizes.push(Dim::Known(columns.len() as i64));
         }
-        let value = if let Some(known) = self.known_integers(starts.value) {
+        let value = if let Some((known, mut sizes)) = self.known_starts(starts) {
+            sizes.extend((columns.len() > 1).then_some(columns.len() as i64));
             let rows = known.chunks_exact(all);
             let kept: Vec<i64> = rows.flat_map(|row| columns.iter().map(|&column| row[column])).collect();
-            self.integers_of(&sizes, &kept)
+            self.integers(Element::I64, &sizes, &kept)
         } else {
             let picked: Vec<i64> = columns.iter().map(|&column| column as i64).collect();
             let picked = if let [column] = picked[..] {
@@ -152,8 +152,9 @@ impl Lower<'_> {
         }
         let ranges = pairs().map(|(range, &limit)| range.clamped(&self.module.dim_exprs, limit)).collect();
         let numbers: Option<Vec<i64>> = limits.iter().map(|limit| limit.known()).collect();
-        let value = if let (Some(known), Some(limits)) = (self.known_integers(starts.value), &numbers) {
-            let sizes = self.sizes(starts.value);
+        let value = if let (Some(known), Ok(sizes), Some(limits)) =
+            (self.known_integers(starts.value), self.sizes(starts.value), &numbers)
+        {
             let clamped = known.iter().zip(limits.iter().cycle());
             let clamped: Vec<i64> = clamped.map(|(&start, &limit)| start.clamp(0, limit)).collect();
             self.integers(Element::I64, &sizes, &clamped)
@@ -175,12 +176,12 @@ impl Lower<'_> {
             return self.broadcast_to(zero, &starts.batch);
         }
         let numbers: Option<Vec<i64>> = strides.iter().map(|stride| stride.known()).collect();
-        if let (Some(known), Some(strides)) = (self.known_integers(starts.value), &numbers) {
+        if let (Some((known, batch)), Some(strides)) = (self.known_starts(starts), &numbers) {
             let sum = |row: &[i64]| {
                 row.iter().zip(strides).fold(0, |sum: i64, (a, b)| sum.wrapping_add(a.wrapping_mul(*b)))
             };
             let sums: Vec<i64> = known.chunks_exact(strides.len()).map(sum).collect();
-            return self.integers_of(&starts.batch, &sums);
+            return self.integers(Element::I64, &batch, &sums);
         }
         let scaled = if strides.iter().all(|&stride| stride == Dim::Known(1)) {
             starts.value
@@ -257,13 +258,15 @@ impl Lower<'_> {
         if is_zero(&x) && dims == self.dims(b) {
             return b;
         }
-        let (Some(x), Some(y)) = (x, y) else { return self.elementwise(onnx::ADD, &[a, b]) };
-        let sizes = self.broadcast_sizes(&[a, b]);
+        let sizes: Option<Vec<i64>> = dims.iter().map(|dim| dim.known()).collect();
+        let own = (self.sizes(a), self.sizes(b));
+        let (Some(x), Some(y), Some(sizes), (Ok(of_a), Ok(of_b))) = (x, y, sizes, own) else {
+            return self.elementwise(onnx::ADD, &[a, b]);
+        };
         let count: i64 = sizes.iter().product();
         if count > LARGEST_FOLDED {
             return self.elementwise(onnx::ADD, &[a, b]);
         }
-        let own = [self.sizes(a), self.sizes(b)];
         let at = |own: &[i64], flat: i64| {
             let (mut rest, mut index, mut stride) = (flat, 0, 1);
             for (&size, &own) in sizes.iter().zip(own).rev() {
@@ -274,14 +277,14 @@ impl Lower<'_> {
             }
             index as usize
         };
-        let sums: Vec<i64> = (0..count).map(|flat| x[at(&own[0], flat)] + y[at(&own[1], flat)]).collect();
+        let sums: Vec<i64> = (0..count).map(|flat| x[at(&of_a, flat)] + y[at(&of_b, flat)]).collect();
         self.integers(Element::I64, &sizes, &sums)
     }
 
-    /// An `i64` constant of these static sizes.
-    fn integers_of(&mut self, sizes: &[Dim], values: &[i64]) -> ValueId {
-        let sizes: Vec<i64> = sizes.iter().map(|&size| self.number(size)).collect();
-        self.integers(Element::I64, &sizes, values)
+    /// The numbers in a small constant with static sizes but the last.
+    fn known_starts(&self, starts: &StartIndices) -> Option<(Vec<i64>, Vec<i64>)> {
+        let batch = starts.batch.iter().map(|size| size.known()).collect::<Option<_>>()?;
+        Some((self.known_integers(starts.value)?, batch))
     }
 }
 

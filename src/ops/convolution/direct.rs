@@ -159,9 +159,9 @@ fn grouped_kernel(cx: &mut Lower, geometry: &Geometry, kernel: ValueId, groups: 
             &order([geometry.numbers.kernel_input_feature_dimension, made].into_iter().chain(spatial)),
         );
     }
-    let mut split = cx.sizes(kernel);
-    split[made] /= groups;
-    split.insert(made, groups);
+    let mut split = cx.dims(kernel);
+    split[made] = cx.module.dim_exprs.quotient(split[made], Dim::Known(groups));
+    split.insert(made, Dim::Known(groups));
     let behind = |dim: usize| if dim > made { dim + 1 } else { dim };
     let apart = cx.reshape(kernel, &split);
     let order = order(
@@ -170,8 +170,8 @@ fn grouped_kernel(cx: &mut Lower, geometry: &Geometry, kernel: ValueId, groups: 
             .chain(spatial.map(behind)),
     );
     let apart = cx.transpose(apart, &order);
-    let mut joined = cx.sizes(apart);
-    joined[0] *= joined[1];
+    let mut joined = cx.dims(apart);
+    joined[0] = cx.module.dim_exprs.multiply(joined[0], joined[1]);
     joined.remove(1);
     cx.reshape(apart, &joined)
 }

@@ -174,8 +174,8 @@ fn split(cx: &mut Lower, op: OpId, x: ValueId) -> Lowered {
     let (_, sizes) = cx.result(op, 0)?;
     let wide = unsigned_of(cx.element(x).bits());
     let word = if wide == Element::U16 { Element::U32 } else { wide };
-    let mut single = cx.sizes(x);
-    single.push(1);
+    let mut single = cx.dims(x);
+    single.push(Dim::Known(1));
     let bits = cx.formula([x], |[x]| same_width(x, wide).cast(word));
     let bits = cx.reshape(bits, &single);
     let count = i64::from(wide.bits());

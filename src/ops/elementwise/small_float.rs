@@ -29,7 +29,7 @@ pub(super) fn round(cx: &mut Lower, op: OpId) -> Lowered {
     };
     let format = format.ok_or(LowerError::missing(FORMAT))?;
     let x = cx.operand(op, 0)?;
-    let (element, sizes) = (cx.element(x), cx.sizes(x));
+    let (element, sizes) = (cx.element(x), cx.dims(x));
     let (lowest, highest) = format.exponents();
     let limit = 2.0 * format.highest();
     let magnitude = cx.formula([x], |[x]| x.is_nan().select(0.0, x.abs().min(limit)));

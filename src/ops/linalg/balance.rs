@@ -22,7 +22,7 @@ enum Alone {
 /// The matrices in that order, and the columns of `z` in the same, and the numbers of the first and of the last row
 /// of the rest, `[batch, 1, 1]`.
 pub(super) fn permute(cx: &mut Lower, basis: Basis) -> Result<(Basis, [Matrix; 2]), LowerError> {
-    let (batch, n, _) = basis.a.extents(cx);
+    let (batch, n, _) = basis.a.extents(cx)?;
     let low = cx.integer_each(batch, 0);
     let high = cx.integer_each(batch, n - 1);
     let (basis, high) = search(cx, basis, low, high, Alone::Row)?;
@@ -42,7 +42,7 @@ pub(super) fn scale(
     a: Matrix,
     [low, high]: [Matrix; 2],
 ) -> Result<(Matrix, Matrix), LowerError> {
-    let (batch, n, _) = a.extents(cx);
+    let (batch, n, _) = a.extents(cx)?;
     let (rows, columns) = (cx.row_numbers(n), cx.column_numbers(n));
     let one = cx.scalar(Element::F64, 1.0);
     let ones = cx.broadcast_to(one, &of_batch(batch, &[1, n])).into();
@@ -104,7 +104,7 @@ fn search(
     high: Matrix,
     alone: Alone,
 ) -> Result<(Basis, Matrix), LowerError> {
-    let (batch, n, _) = basis.a.extents(cx);
+    let (batch, n, _) = basis.a.extents(cx)?;
     let (rows, columns) = (cx.row_numbers(n), cx.column_numbers(n));
     let with_z = basis.z.is_some();
     let moving = if alone == Alone::Row { high } else { low };

@@ -10,7 +10,7 @@ use crate::ops::{Lower, LowerError};
 /// `L` with zeros above its diagonal, and for each matrix, `[batch, 1, 1]`, the number of the first column, from 1,
 /// at which it is not positive definite, or 0.
 pub(super) fn factor(cx: &mut Lower, a: Matrix) -> Result<(Matrix, Matrix), LowerError> {
-    let (batch, n, _) = a.extents(cx);
+    let (batch, n, _) = a.extents(cx)?;
     let (rows, columns) = (cx.row_numbers(n), cx.column_numbers(n));
     let start = cx.zeros(a, &a.dims(cx));
     let fine = cx.integer_each(batch, 0);

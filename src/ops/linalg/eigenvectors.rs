@@ -12,19 +12,19 @@ use crate::ops::{Lower, LowerError};
 
 /// The eigenvalues of a form, `[batch, 1, n]`, of the scaled matrix: real and imaginary parts, exact conjugates one
 /// after the other, that with the positive imaginary part first.
-pub(super) fn values(cx: &mut Lower, schur: &Schur) -> Matrix {
-    let diagonal = cx.diagonal(schur.t);
+pub(super) fn values(cx: &mut Lower, schur: &Schur) -> Result<Matrix, LowerError> {
+    let diagonal = cx.diagonal(schur.t)?;
     if diagonal.is_complex() {
-        return diagonal;
+        return Ok(diagonal);
     }
-    if diagonal.size(cx, 2) == 1 {
-        return cx.complexified(diagonal);
+    if diagonal.size(cx, 2)? == 1 {
+        return Ok(cx.complexified(diagonal));
     }
-    let band = Band::of(cx, schur.t);
+    let band = Band::of(cx, schur.t)?;
     let height = height(cx, &band);
-    let next = earlier(cx, height, 0.0);
+    let next = earlier(cx, height, 0.0)?;
     let im = cx.numbers([next, height], |[next, height]| next - height);
-    Matrix { re: diagonal.re, im: Some(im.re) }
+    Ok(Matrix { re: diagonal.re, im: Some(im.re) })
 }
 
 /// The magnitude of the imaginary parts of a block's eigenvalues, at its second row.
@@ -36,16 +36,16 @@ fn height(cx: &mut Lower, band: &Band) -> Matrix {
 }
 
 /// The complex form of a real one, and `Z` with it.
-fn triangle(cx: &mut Lower, t: Matrix, z: Matrix) -> (Matrix, Matrix) {
+fn triangle(cx: &mut Lower, t: Matrix, z: Matrix) -> Result<(Matrix, Matrix), LowerError> {
     if t.is_complex() {
-        return (t, z);
+        return Ok((t, z));
     }
-    let n = t.size(cx, 1);
+    let n = t.size(cx, 1)?;
     if n == 1 {
-        return (cx.complexified(t), cx.complexified(z));
+        return Ok((cx.complexified(t), cx.complexified(z)));
     }
     let (rows, columns) = (cx.row_numbers(n), cx.column_numbers(n));
-    let band = Band::of(cx, t);
+    let band = Band::of(cx, t)?;
     let height = height(cx, &band);
     // The vector of a block [[a, b], [c, a]] and a + ih is (b, ih); LAPACK chooses one of two signs.
     let [real, imaginary] = cx.number_lists([band.above, band.below, height], |[b, c, height]| {
@@ -56,8 +56,8 @@ fn triangle(cx: &mut Lower, t: Matrix, z: Matrix) -> (Matrix, Matrix) {
         let length = opposite.select(-length, length);
         [nothing.select(1.0, b / length), nothing.select(0.0, height / length)]
     });
-    let next = earlier(cx, real, 1.0);
-    let low = upright(cx, imaginary);
+    let next = earlier(cx, real, 1.0)?;
+    let low = upright(cx, imaginary)?;
     let re = cx.numbers([rows, columns, real, next], |[rows, columns, real, next]| {
         rows.equal(columns).select(real * next, 0.0)
     });
@@ -69,13 +69,13 @@ fn triangle(cx: &mut Lower, t: Matrix, z: Matrix) -> (Matrix, Matrix) {
     let back = cx.adjoint(unitary);
     let t = cx.matrix_product(t, unitary);
     let t = cx.matrix_product(back, t);
-    (t, cx.matrix_product(z, unitary))
+    Ok((t, cx.matrix_product(z, unitary)))
 }
 
 /// The vectors of triangles, one per column, of any nonzero length. Only reads the elements above the diagonal; the
 /// eigenvalues `w` replace the diagonal.
 fn substitute(cx: &mut Lower, t: Matrix, w: Matrix) -> Result<Matrix, LowerError> {
-    let n = t.size(cx, 1);
+    let n = t.size(cx, 1)?;
     let (rows, columns) = (cx.row_numbers(n), cx.column_numbers(n));
     let start = cx.zeros(t, &t.dims(cx));
     let results = cx.rounds(n, &[start], |cx, number, state| {
@@ -108,10 +108,10 @@ const LEAST: f64 = 1e-290;
 
 /// The right vectors of a form with its eigenvalues.
 pub(super) fn right(cx: &mut Lower, schur: &Schur, z: Matrix, w: Matrix) -> Result<Matrix, LowerError> {
-    let (t, basis) = triangle(cx, schur.t, z);
+    let (t, basis) = triangle(cx, schur.t, z)?;
     let x = substitute(cx, t, w)?;
     let vectors = cx.matrix_product(basis, x);
-    Ok(normalized(cx, vectors, w, schur.t.is_complex()))
+    normalized(cx, vectors, w, schur.t.is_complex())
 }
 
 /// The left vectors: those of `T^H`, which is a triangle as well when rows and columns are in reverse order.
@@ -121,7 +121,7 @@ pub(super) fn left(cx: &mut Lower, schur: &Schur, z: Matrix, w: Matrix) -> Resul
         Some(factors) => cx.numbers([z, factors], |[z, factors]| z / (factors * factors)),
         None => z,
     };
-    let (t, basis) = triangle(cx, schur.t, z);
+    let (t, basis) = triangle(cx, schur.t, z)?;
     let adjoint = cx.adjoint(t);
     let t = adjoint.map(cx, |cx, part| cx.reverse(part, &[1, 2]));
     let conjugate = cx.conjugate(w);
@@ -129,12 +129,12 @@ pub(super) fn left(cx: &mut Lower, schur: &Schur, z: Matrix, w: Matrix) -> Resul
     let x = substitute(cx, t, reversed)?;
     let x = x.map(cx, |cx, part| cx.reverse(part, &[1, 2]));
     let vectors = cx.matrix_product(basis, x);
-    Ok(normalized(cx, vectors, w, schur.t.is_complex()))
+    normalized(cx, vectors, w, schur.t.is_complex())
 }
 
 /// The vectors with length 1. Those of real eigenvalues of real matrices are real; the largest element of any other is.
-fn normalized(cx: &mut Lower, vectors: Matrix, w: Matrix, complex: bool) -> Matrix {
-    let rows = vectors.size(cx, 1);
+fn normalized(cx: &mut Lower, vectors: Matrix, w: Matrix, complex: bool) -> Result<Matrix, LowerError> {
+    let rows = vectors.size(cx, 1)?;
     let rows = cx.row_numbers(rows);
     let vectors = if complex {
         vectors
@@ -159,12 +159,14 @@ fn normalized(cx: &mut Lower, vectors: Matrix, w: Matrix, complex: bool) -> Matr
         w.im().equal(0.0).select(vectors.re(), turned)
     });
     if complex {
-        return vectors;
+        return Ok(vectors);
     }
     // Conjugate eigenvalues have conjugate vectors, to the bit.
-    let before: Vec<i64> = (0..vectors.size(cx, 2)).map(|column| (column - 1).max(0)).collect();
+    let before: Vec<i64> = (0..vectors.size(cx, 2)?).map(|column| (column - 1).max(0)).collect();
     let before = cx.arrange(vectors, &before, 2);
-    cx.numbers([w, before, vectors], |[w, before, vectors]| w.im().less(0.0).select(before.conj(), vectors))
+    Ok(cx.numbers([w, before, vectors], |[w, before, vectors]| {
+        w.im().less(0.0).select(before.conj(), vectors)
+    }))
 }
 
 /// The eigenvalues of the matrix itself.

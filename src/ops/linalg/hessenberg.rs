@@ -8,8 +8,8 @@ use crate::ops::{Lower, LowerError};
 
 impl Reflector {
     /// The one for a column and a row that may differ from matrix to matrix, so that its element is found by a sum.
-    pub(super) fn below(cx: &mut Lower, column: Matrix, first: Matrix) -> Self {
-        let rows = column.size(cx, 1);
+    pub(super) fn below(cx: &mut Lower, column: Matrix, first: Matrix) -> Result<Self, LowerError> {
+        let rows = column.size(cx, 1)?;
         let rows = cx.row_numbers(rows);
         let alpha =
             cx.numbers([rows, first, column], |[rows, first, column]| rows.equal(first).select(column, 0.0));
@@ -55,12 +55,12 @@ impl Basis {
 }
 
 /// Makes column `number` zero below the row after its own.
-fn round(cx: &mut Lower, basis: Basis, number: Matrix) -> (Basis, Reflector) {
-    let (_, m, n) = basis.a.extents(cx);
+fn round(cx: &mut Lower, basis: Basis, number: Matrix) -> Result<(Basis, Reflector), LowerError> {
+    let (_, m, n) = basis.a.extents(cx)?;
     let (rows, columns) = (cx.row_numbers(m), cx.column_numbers(n));
     let column = cx.pick(basis.a, number, 2);
     let next = cx.numbers([number], |[number]| number + 1i64);
-    let reflector = Reflector::below(cx, column, next);
+    let reflector = Reflector::below(cx, column, next)?;
     let new = reflector.similar(cx, basis);
     let beta = reflector.beta;
     let cleared = cx.numbers([rows, next, column, beta], |[rows, next, column, beta]| {
@@ -70,12 +70,12 @@ fn round(cx: &mut Lower, basis: Basis, number: Matrix) -> (Basis, Reflector) {
     let a = cx.numbers([columns, number, cleared, new.a], |[columns, number, cleared, a]| {
         columns.equal(number).select(cleared, a)
     });
-    (Basis { a, ..new }, reflector)
+    Ok((Basis { a, ..new }, reflector))
 }
 
 /// Replaces the matrices by the Hessenberg form.
 pub(super) fn reduce(cx: &mut Lower, basis: Basis) -> Result<Basis, LowerError> {
-    let n = basis.a.size(cx, 1);
+    let n = basis.a.size(cx, 1)?;
     // The last subdiagonal element has nothing below it; a complex one is made real.
     let count = if basis.a.is_complex() { n - 1 } else { n - 2 };
     if count < 1 {
@@ -83,7 +83,7 @@ pub(super) fn reduce(cx: &mut Lower, basis: Basis) -> Result<Basis, LowerError> 
     }
     let with_z = basis.z.is_some();
     let results = cx.rounds(count, &basis.state(), |cx, number, state| {
-        let (basis, _) = round(cx, Basis::of_state(state, with_z), number);
+        let (basis, _) = round(cx, Basis::of_state(state, with_z), number)?;
         Ok(Iteration { state: basis.state(), left: Vec::new() })
     })?;
     Ok(Basis::of_state(&results, with_z))
@@ -92,9 +92,9 @@ pub(super) fn reduce(cx: &mut Lower, basis: Basis) -> Result<Basis, LowerError> 
 /// The outputs of `gehrd`: the form with the vectors below it, and the factors, `[batch, n - 1]`. Requires at least
 /// two rows.
 pub(super) fn factor(cx: &mut Lower, a: Matrix) -> Result<(Matrix, Matrix), LowerError> {
-    let (batch, n, _) = a.extents(cx);
+    let (batch, n, _) = a.extents(cx)?;
     let results = cx.rounds(n - 1, &[a], |cx, number, state| {
-        let (basis, reflector) = round(cx, Basis { a: state[0], z: None }, number);
+        let (basis, reflector) = round(cx, Basis { a: state[0], z: None }, number)?;
         Ok(Iteration { state: vec![basis.a], left: vec![reflector.vector, reflector.tau] })
     })?;
     let zero = cx.scalar(a.element(cx), 0.0);

@@ -44,8 +44,13 @@ pub(super) struct Reflector {
 impl Reflector {
     /// The one that makes the elements of a column, `[batch, m, 1]`, zero below row `first`, a list of one or one for
     /// each matrix, in which the column has `alpha`.
-    pub(super) fn of(cx: &mut Lower, column: Matrix, first: Matrix, alpha: Matrix) -> Self {
-        let rows = column.size(cx, 1);
+    pub(super) fn of(
+        cx: &mut Lower,
+        column: Matrix,
+        first: Matrix,
+        alpha: Matrix,
+    ) -> Result<Self, LowerError> {
+        let rows = column.size(cx, 1)?;
         let rows = cx.row_numbers(rows);
         let squares = cx.numbers([rows, first, column], |[rows, first, column]| {
             rows.greater(first).select(column.square(), 0.0)
@@ -56,7 +61,7 @@ impl Reflector {
             let one = rows.equal(first).select(column.beside(1.0), 0.0);
             rows.greater(first).select(column / scale, one)
         });
-        Self { vector, tau, beta }
+        Ok(Self { vector, tau, beta })
     }
 }
 
@@ -70,12 +75,12 @@ pub(super) fn factors_of(cx: &mut Lower, left: Matrix) -> Matrix {
 }
 
 /// Makes column `number` zero below the diagonal, stores the vector there, and returns the factor.
-fn eliminate(cx: &mut Lower, a: Matrix, number: Matrix) -> (Matrix, Matrix) {
-    let (_, m, n) = a.extents(cx);
+fn eliminate(cx: &mut Lower, a: Matrix, number: Matrix) -> Result<(Matrix, Matrix), LowerError> {
+    let (_, m, n) = a.extents(cx)?;
     let (rows, columns) = (cx.row_numbers(m), cx.column_numbers(n));
     let column = cx.pick(a, number, 2);
     let alpha = cx.pick(column, number, 1);
-    let Reflector { vector, tau, beta } = Reflector::of(cx, column, number, alpha);
+    let Reflector { vector, tau, beta } = Reflector::of(cx, column, number, alpha)?;
     let adjoint = cx.adjoint(vector);
     let along = cx.matrix_product(adjoint, a);
     let reflected =
@@ -89,15 +94,15 @@ fn eliminate(cx: &mut Lower, a: Matrix, number: Matrix) -> (Matrix, Matrix) {
     let a = cx.numbers([columns, number, stored, reflected], |[columns, number, stored, reflected]| {
         columns.equal(number).select(stored, reflected)
     });
-    (a, tau)
+    Ok((a, tau))
 }
 
 /// The outputs of `geqrf` for matrices `[batch, m, n]`: `R` with the vectors below its diagonal, and the factors
 /// `tau`, `[batch, min(m, n)]`.
 pub(super) fn factor(cx: &mut Lower, a: Matrix) -> Result<(Matrix, Matrix), LowerError> {
-    let (_, m, n) = a.extents(cx);
+    let (_, m, n) = a.extents(cx)?;
     let results = cx.rounds(m.min(n), &[a], |cx, number, state| {
-        let (a, tau) = eliminate(cx, state[0], number);
+        let (a, tau) = eliminate(cx, state[0], number)?;
         Ok(Iteration { state: vec![a], left: vec![tau] })
     })?;
     let tau = factors_of(cx, results[1]);
@@ -107,7 +112,7 @@ pub(super) fn factor(cx: &mut Lower, a: Matrix) -> Result<(Matrix, Matrix), Lowe
 /// The outputs of `geqp3`: like [`factor`], with columns permuted so that each is the longest of the rest, and the
 /// column numbers from 1, `[batch, 1, n]`.
 pub(super) fn factor_with_pivots(cx: &mut Lower, a: Matrix) -> Result<(Matrix, Matrix, Matrix), LowerError> {
-    let (batch, m, n) = a.extents(cx);
+    let (batch, m, n) = a.extents(cx)?;
     let (rows, columns) = (cx.row_numbers(m), cx.column_numbers(n));
     let order = cx.numbers([columns], |[columns]| columns + 1i64);
     let order = order.map(cx, |cx, order| cx.broadcast_to(order, &of_batch(batch, &[1, n])));
@@ -125,7 +130,7 @@ pub(super) fn factor_with_pivots(cx: &mut Lower, a: Matrix) -> Result<(Matrix, M
             columns.equal(place).select(number, columns.equal(number).select(place, columns))
         });
         let (a, order) = (cx.reordered(state[0], exchange, 2), cx.reordered(state[1], exchange, 2));
-        let (a, tau) = eliminate(cx, a, number);
+        let (a, tau) = eliminate(cx, a, number)?;
         Ok(Iteration { state: vec![a, order], left: vec![tau] })
     })?;
     let tau = factors_of(cx, results[2]);
@@ -141,8 +146,8 @@ pub(super) fn apply(
     c: Matrix,
     adjoint: bool,
 ) -> Result<Matrix, LowerError> {
-    let (batch, m, _) = vectors.extents(cx);
-    let count = tau.size(cx, 1);
+    let (batch, m, _) = vectors.extents(cx)?;
+    let count = tau.size(cx, 1)?;
     if count == 0 {
         return Ok(c);
     }
@@ -174,7 +179,7 @@ pub(super) fn product(
     tau: Matrix,
     columns: i64,
 ) -> Result<Matrix, LowerError> {
-    let (element, (batch, m, _)) = (vectors.element(cx), vectors.extents(cx));
+    let (element, (batch, m, _)) = (vectors.element(cx), vectors.extents(cx)?);
     let identity = cx.identity_matrix(element, m, columns);
     let identity = identity.map(cx, |cx, part| cx.broadcast_to(part, &of_batch(batch, &[m, columns])));
     let identity = if vectors.is_complex() { cx.complexified(identity) } else { identity };

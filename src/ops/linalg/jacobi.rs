@@ -97,10 +97,10 @@ impl Pairing {
 }
 
 /// The matrix with as many columns, and rows where it is `square`, as are even.
-fn even(cx: &mut Lower, value: Matrix, square: bool) -> Matrix {
-    let odd = value.size(cx, 2) % 2;
+fn even(cx: &mut Lower, value: Matrix, square: bool) -> Result<Matrix, LowerError> {
+    let odd = value.size(cx, 2)? % 2;
     let zero = cx.scalar(Element::F64, 0.0);
-    value.map(cx, |cx, part| cx.pad(part, &[0; 3], &[0, if square { odd } else { 0 }, odd], zero))
+    Ok(value.map(cx, |cx, part| cx.pad(part, &[0; 3], &[0, if square { odd } else { 0 }, odd], zero)))
 }
 
 /// The values divided by the largest, so that squares do not overflow, and the largest, `[batch, 1, 1]`.
@@ -159,10 +159,10 @@ pub(super) fn failed(cx: &mut Lower, values: Matrix) -> Matrix {
 /// The eigenvalues, ascending, `[batch, 1, n]`, and the eigenvectors of symmetric or Hermitian matrices of `f64`, given
 /// in full. `precision` is the size of the off-diagonal elements, relative to the matrix, that is small enough.
 pub(super) fn eigen(cx: &mut Lower, a: Matrix, precision: f64) -> Result<(Matrix, Matrix), LowerError> {
-    let own = a.size(cx, 2);
+    let own = a.size(cx, 2)?;
     let (a, scale) = scaled(cx, a);
-    let a = even(cx, a, true);
-    let (batch, _, n) = a.extents(cx);
+    let a = even(cx, a, true)?;
+    let (batch, _, n) = a.extents(cx)?;
     let pairing = Pairing::of(cx, n);
     let identity = cx.identity_matrix(Element::F64, n, n);
     let vectors = cx.broadcast_to(identity.re, &of_batch(batch, &[n, n])).into();
@@ -227,10 +227,10 @@ pub(super) fn singular(
     columns: i64,
     precision: f64,
 ) -> Result<Singular, LowerError> {
-    let n = a.size(cx, 2);
+    let n = a.size(cx, 2)?;
     let (a, scale) = scaled(cx, a);
-    let a = even(cx, a, false);
-    let (batch, _, width) = a.extents(cx);
+    let a = even(cx, a, false)?;
+    let (batch, _, width) = a.extents(cx)?;
     let pairing = Pairing::of(cx, width);
     let identity = cx.identity_matrix(Element::F64, width, width);
     let vectors = cx.broadcast_to(identity.re, &of_batch(batch, &[width, width])).into();

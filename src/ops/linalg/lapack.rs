@@ -302,7 +302,7 @@ impl Call {
             return Err(LowerError::form("an empty matrix"));
         }
         match sizes[..] {
-            [.., rows, columns] => Ok((cx.number(rows), cx.number(columns))),
+            [.., rows, columns] => Ok((cx.number(rows)?, cx.number(columns)?)),
             _ => Err(LowerError::form(format!("operand {index} is not a matrix"))),
         }
     }

@@ -15,7 +15,7 @@ pub(super) struct LuFactors {
 }
 
 pub(super) fn factor(cx: &mut Lower, a: Matrix) -> Result<LuFactors, LowerError> {
-    let (batch, m, n) = a.extents(cx);
+    let (batch, m, n) = a.extents(cx)?;
     let (rows, columns) = (cx.row_numbers(m), cx.column_numbers(n));
     let fine = cx.integer_each(batch, 0);
     let results = cx.rounds(m.min(n), &[a, fine], |cx, number, state| {
@@ -75,7 +75,7 @@ pub(super) fn factor(cx: &mut Lower, a: Matrix) -> Result<LuFactors, LowerError>
 
 /// The permutation of `rows` rows for the exchanges in `pivots`, `[batch, k]` from 0: `[batch, 1, rows]`.
 pub(super) fn permutation(cx: &mut Lower, pivots: Matrix, rows: i64) -> Result<Matrix, LowerError> {
-    let (batch, count) = (pivots.dims(cx)[0], pivots.size(cx, 1));
+    let (batch, count) = (pivots.dims(cx)[0], pivots.size(cx, 1)?);
     let pivots = pivots.map(cx, |cx, part| {
         let part = cx.cast(part, Element::I64);
         cx.reshape(part, &of_batch(batch, &[1, count]))

@@ -38,13 +38,13 @@ impl Matrix {
     }
 
     /// A size that has to be a number, as those of rows and columns.
-    pub(super) fn size(self, cx: &Lower, axis: usize) -> i64 {
+    pub(super) fn size(self, cx: &Lower, axis: usize) -> Result<i64, LowerError> {
         cx.number(self.dims(cx)[axis])
     }
 
     /// The number of matrices, which may be symbolic, and their numbers of rows and columns.
-    pub(super) fn extents(self, cx: &Lower) -> (Dim, i64, i64) {
-        (self.dims(cx)[0], self.size(cx, 1), self.size(cx, 2))
+    pub(super) fn extents(self, cx: &Lower) -> Result<(Dim, i64, i64), LowerError> {
+        Ok((self.dims(cx)[0], self.size(cx, 1)?, self.size(cx, 2)?))
     }
 
     /// The element type of the parts.
@@ -213,11 +213,11 @@ impl Lower<'_> {
     }
 
     /// The diagonal as a row, `[batch, 1, min(m, n)]`.
-    pub(super) fn diagonal(&mut self, value: Matrix) -> Matrix {
-        let (batch, m, n) = value.extents(self);
+    pub(super) fn diagonal(&mut self, value: Matrix) -> Result<Matrix, LowerError> {
+        let (batch, m, n) = value.extents(self)?;
         let flat = value.map(self, |cx, part| cx.reshape(part, &of_batch(batch, &[1, m * n])));
         let places: Vec<i64> = (0..m.min(n)).map(|index| index * (n + 1)).collect();
-        self.arrange(flat, &places, 2)
+        Ok(self.arrange(flat, &places, 2))
     }
 
     /// Runs `round` a number of times, with the iteration number as a one-element list. Returns the final carried

@@ -96,7 +96,7 @@ fn reflections(cx: &mut Lower, call: &Call) -> Result<(Matrix, Matrix), LowerErr
     let (rows, columns) = call.sizes(cx, 0)?;
     let vectors = call.matrix(cx, 0, Element::F64)?;
     let tau = call.list(cx, 1, Element::F64)?;
-    if tau.size(cx, 1) > rows.min(columns) {
+    if tau.size(cx, 1)? > rows.min(columns) {
         return Err(LowerError::form("factors with incompatible sizes"));
     }
     Ok((vectors, tau))
@@ -144,16 +144,16 @@ fn precision(element: Element) -> f64 {
 }
 
 /// The symmetric or Hermitian matrices from one triangle.
-fn mirrored(cx: &mut Lower, a: Matrix, lower: bool) -> Matrix {
-    let n = a.size(cx, 1);
+fn mirrored(cx: &mut Lower, a: Matrix, lower: bool) -> Result<Matrix, LowerError> {
+    let n = a.size(cx, 1)?;
     let mirror = cx.adjoint(a);
     let (rows, columns) = (cx.row_numbers(n), cx.column_numbers(n));
-    cx.numbers([rows, columns, a, mirror], |[rows, columns, a, mirror]| {
+    Ok(cx.numbers([rows, columns, a, mirror], |[rows, columns, a, mirror]| {
         let other = if lower { rows.less(columns) } else { rows.greater(columns) };
         let full = other.select(mirror, a);
         // The diagonal of a Hermitian matrix is real, whatever is given.
         if full.is_complex() { rows.equal(columns).select(full.re(), full) } else { full }
-    })
+    }))
 }
 
 pub(super) fn syevd(cx: &mut Lower, call: &Call) -> Lowered {
@@ -163,7 +163,7 @@ pub(super) fn syevd(cx: &mut Lower, call: &Call) -> Lowered {
     }
     limit(call.square(cx, 0)?)?;
     let a = call.matrix(cx, 0, Element::F64)?;
-    let a = mirrored(cx, a, lower);
+    let a = mirrored(cx, a, lower)?;
     let (values, vectors) = jacobi::eigen(cx, a, precision(call.element))?;
     let info = jacobi::failed(cx, values);
     call.results(cx, &[vectors, values, info])
@@ -231,8 +231,10 @@ pub(super) fn gtsv(cx: &mut Lower, call: &Call) -> Lowered {
     let (n, _) = call.sizes(cx, 3)?;
     let [below, middle, above] = [0, 1, 2].map(|index| call.list(cx, index, call.element));
     let (below, middle, above) = (below?, middle?, above?);
-    if [below, middle, above].iter().any(|diagonal| diagonal.size(cx, 1) != n) {
-        return Err(LowerError::form("diagonals with incompatible sizes"));
+    for diagonal in [below, middle, above] {
+        if diagonal.size(cx, 1)? != n {
+            return Err(LowerError::form("diagonals with incompatible sizes"));
+        }
     }
     let b = call.matrix(cx, 3, call.element)?;
     let solution = tridiagonal::solve(cx, below, middle, above, b)?;
@@ -267,7 +269,7 @@ pub(super) fn sytrd(cx: &mut Lower, call: &Call) -> Lowered {
     let turned = |cx: &mut Lower, value: Matrix, axes: &[i64]| {
         if lower { value } else { value.map(cx, |cx, part| cx.reverse(part, axes)) }
     };
-    let a = mirrored(cx, operand, lower);
+    let a = mirrored(cx, operand, lower)?;
     if n == 1 {
         let diagonal = Matrix { im: None, ..a };
         let (beside, tau) = (cx.zeros(diagonal, &of_batch(batch, &[0])), cx.zeros(a, &of_batch(batch, &[0])));
@@ -275,7 +277,7 @@ pub(super) fn sytrd(cx: &mut Lower, call: &Call) -> Lowered {
     }
     let a = turned(cx, a, &[1, 2]);
     let (form, tau) = hessenberg::factor(cx, a)?;
-    let band = Band::of(cx, form);
+    let band = Band::of(cx, form)?;
     let beside = cx.range_of(band.below, 2, 1, n);
     let (diagonal, beside) = (turned(cx, band.diagonal, &[2]), turned(cx, beside, &[2]));
     let (form, tau) = (turned(cx, form, &[1, 2]), turned(cx, tau, &[1]));
@@ -318,7 +320,7 @@ fn eigen(cx: &mut Lower, call: &Call) -> Result<[Matrix; 4], LowerError> {
     // A 1x1 matrix is its own eigenvalue, with the vector 1.
     let wanted = if n > 1 && (left || right) { Wanted::Vectors } else { Wanted::Values };
     let form = schur::decompose(cx, a, Balance::OrderAndScale, wanted)?;
-    let w = eigenvectors::values(cx, &form);
+    let w = eigenvectors::values(cx, &form)?;
     let fill = if n == 1 { 1.0 } else { 0.0 };
     let mut vectors = [eigenvectors::constant(cx, &sizes, fill, true); 2];
     if let Some(z) = form.z {
@@ -370,7 +372,7 @@ pub(super) fn gees(cx: &mut Lower, call: &Call) -> Lowered {
     let a = call.matrix(cx, 0, Element::F64)?;
     let sizes = a.dims(cx);
     let form = schur::decompose(cx, a, Balance::Order, wanted)?;
-    let w = eigenvectors::values(cx, &form);
+    let w = eigenvectors::values(cx, &form)?;
     let w = eigenvectors::unscaled(cx, &form, w);
     let t = eigenvectors::unscaled(cx, &form, form.t);
     let z = form.z.unwrap_or_else(|| eigenvectors::constant(cx, &sizes, 0.0, call.complex));

@@ -56,7 +56,7 @@ pub(super) fn decompose(
     balance: Balance,
     wanted: Wanted,
 ) -> Result<Schur, LowerError> {
-    let (batch, n, _) = a.extents(cx);
+    let (batch, n, _) = a.extents(cx)?;
     // A number times zero is zero, which infinity and NaN are not. Such a matrix is computed as zeros.
     let zeros = cx.numbers([a], |[a]| a.size() * 0.0);
     let zeros = cx.reduce_along(onnx::REDUCE_SUM, zeros, &[1, 2]);
@@ -77,7 +77,7 @@ pub(super) fn decompose(
         if balance == Balance::OrderAndScale && n > 2 {
             let (a, d) = balance::scale(cx, basis.a, rest)?;
             if let Some(order) = basis.z {
-                let upright = standard::upright(cx, d);
+                let upright = standard::upright(cx, d)?;
                 let order = Matrix { im: None, ..order };
                 factors = Some(cx.matrix_product(order, upright));
             }
@@ -91,7 +91,7 @@ pub(super) fn decompose(
         (basis, unfinished) = iterate(cx, basis)?;
     }
     if !a.is_complex() && n > 1 {
-        basis = standard::blocks(cx, basis);
+        basis = standard::blocks(cx, basis)?;
     }
     let info =
         cx.numbers([zeros, unfinished], |[zeros, unfinished]| zeros.equal(0.0).select(unfinished, -4i64));
@@ -111,8 +111,8 @@ pub(super) struct Band {
 }
 
 impl Band {
-    pub(super) fn of(cx: &mut Lower, a: Matrix) -> Self {
-        let (batch, n, _) = a.extents(cx);
+    pub(super) fn of(cx: &mut Lower, a: Matrix) -> Result<Self, LowerError> {
+        let (batch, n, _) = a.extents(cx)?;
         let zero = cx.scalar(Element::F64, 0.0);
         let flat = a.map(cx, |cx, part| cx.reshape(part, &of_batch(batch, &[1, n * n])));
         let mut at = |first: i64, count: i64, low: i64| {
@@ -120,12 +120,12 @@ impl Band {
             let values = cx.arrange(flat, &places, 2);
             values.map(cx, |cx, part| cx.pad(part, &[0, 0, low], &[0; 3], zero))
         };
-        Self {
+        Ok(Self {
             diagonal: at(0, n, 0),
             before: at(0, n - 1, 1),
             below: at(n, n - 1, 1),
             above: at(1, n - 1, 1),
-        }
+        })
     }
 }
 
@@ -149,28 +149,28 @@ fn small(cx: &mut Lower, band: &Band) -> Matrix {
 }
 
 /// The element of a row, `[batch, 1, n]`, at an index, `[batch, 1, 1]`, clamped to the range.
-fn at(cx: &mut Lower, row: Matrix, place: Matrix, offset: i64) -> Matrix {
-    let n = row.size(cx, 2);
+fn at(cx: &mut Lower, row: Matrix, place: Matrix, offset: i64) -> Result<Matrix, LowerError> {
+    let n = row.size(cx, 2)?;
     let place = cx.numbers([place], |[place]| {
         let place = (place + offset).max(0i64);
         place.less(n - 1).select(place, n - 1)
     });
-    cx.reordered(row, place, 2)
+    Ok(cx.reordered(row, place, 2))
 }
 
 /// The last index up to `high` where the subdiagonal element is small.
-fn start(cx: &mut Lower, small: Matrix, high: Matrix) -> Matrix {
-    let n = small.size(cx, 2);
+fn start(cx: &mut Lower, small: Matrix, high: Matrix) -> Result<Matrix, LowerError> {
+    let n = small.size(cx, 2)?;
     let places = cx.column_numbers(n);
     let starts = cx.numbers([places, small, high], |[places, small, high]| {
         (small & places.less_equal(high)).select(places, 0i64)
     });
-    cx.reduce_along(onnx::REDUCE_MAX, starts, &[2])
+    Ok(cx.reduce_along(onnx::REDUCE_MAX, starts, &[2]))
 }
 
 /// Runs the steps, and returns how many rows of each matrix have not converged.
 fn iterate(cx: &mut Lower, basis: Basis) -> Result<(Basis, Matrix), LowerError> {
-    let (batch, n, _) = basis.a.extents(cx);
+    let (batch, n, _) = basis.a.extents(cx)?;
     let (rows, columns) = (cx.row_numbers(n), cx.column_numbers(n));
     let with_z = basis.z.is_some();
     // Real matrices leave blocks of two rows.
@@ -183,25 +183,28 @@ fn iterate(cx: &mut Lower, basis: Basis) -> Result<(Basis, Matrix), LowerError> 
     let results = cx.repeat(30 * n.max(10), going, &state, |cx, _, _, state| {
         let Basis { a, z } = Basis::of_state(state, with_z);
         let (high, stalled) = (state[state.len() - 2], state[state.len() - 1]);
-        let band = Band::of(cx, a);
+        let band = Band::of(cx, a)?;
         let small = small(cx, &band);
         let small_rows = small.map(cx, |cx, part| cx.reshape(part, &of_batch(batch, &[n, 1])));
         let a = cx.numbers([rows, columns, small_rows, a], |[rows, columns, small, a]| {
             (rows.equal(columns + 1i64) & small).select(0.0, a)
         });
-        let low = start(cx, small, high);
+        let low = start(cx, small, high)?;
         let done = cx.numbers([low, high], |[low, high]| low.greater_equal(high - width));
         let high = cx.numbers([done, low, high], |[done, low, high]| done.select(low - 1i64, high));
         let stalled = cx.numbers([done, stalled], |[done, stalled]| {
             (done | stalled.equal(20i64)).select(0i64, stalled + 1i64)
         });
-        let low = start(cx, small, high);
+        let low = start(cx, small, high)?;
         let active = cx.numbers([low, high], |[low, high]| low.less(high - width));
         let window = ActiveWindow { low, high, stalled };
         let columns_by_start =
-            if a.is_complex() { window.single(cx, &band) } else { window.double(cx, &band) };
-        let first_row = window.start(cx, &band, columns_by_start);
-        let [first, second, third] = columns_by_start.map(|value| at(cx, value, first_row, 0));
+            if a.is_complex() { window.single(cx, &band)? } else { window.double(cx, &band)? };
+        let first_row = window.start(cx, &band, columns_by_start)?;
+        let [first, second, third] = columns_by_start;
+        let first = at(cx, first, first_row, 0)?;
+        let second = at(cx, second, first_row, 0)?;
+        let third = at(cx, third, first_row, 0)?;
         let column = cx.numbers(
             [rows, first_row, active, first, second, third],
             |[rows, first_row, active, first, second, third]| {
@@ -210,7 +213,7 @@ fn iterate(cx: &mut Lower, basis: Basis) -> Result<(Basis, Matrix), LowerError> 
                 active.select(rows.equal(first_row).select(first, rest), 0.0)
             },
         );
-        let reflector = Reflector::below(cx, column, first_row);
+        let reflector = Reflector::below(cx, column, first_row)?;
         let mut basis = reflector.similar(cx, Basis { a, z });
         // In the column before, the reflection leaves nothing below the subdiagonal, or the start would be different.
         basis.a = cx.numbers([rows, columns, first_row, basis.a], |[rows, columns, first_row, a]| {
@@ -240,10 +243,15 @@ struct ActiveWindow {
 impl ActiveWindow {
     /// The start row: the last one where the subdiagonal element before it and the reflection are so small that their
     /// product is negligible; else the first. Takes what the reflection would be in each row.
-    fn start(&self, cx: &mut Lower, band: &Band, [first, second, third]: [Matrix; 3]) -> Matrix {
-        let columns = band.diagonal.size(cx, 2);
+    fn start(
+        &self,
+        cx: &mut Lower,
+        band: &Band,
+        [first, second, third]: [Matrix; 3],
+    ) -> Result<Matrix, LowerError> {
+        let columns = band.diagonal.size(cx, 2)?;
         let columns = cx.column_numbers(columns);
-        let next = earlier(cx, band.diagonal, 0.0);
+        let next = earlier(cx, band.diagonal, 0.0)?;
         let nothing = cx.numbers(
             [band.below, band.before, band.diagonal, next, first, second, third],
             |[below, before, diagonal, next, first, second, third]| {
@@ -258,15 +266,15 @@ impl ActiveWindow {
             let inside = columns.greater(low) & columns.less_equal(high - width);
             (inside & nothing).select(columns, low)
         });
-        cx.reduce_along(onnx::REDUCE_MAX, starts, &[2])
+        Ok(cx.reduce_along(onnx::REDUCE_MAX, starts, &[2]))
     }
 
     /// In each row, the first column of the rest of the matrix less its eigenvalue that is nearest to the last diagonal
     /// element, of the last two rows. Where that has not led to an end, LAPACK takes other numbers.
-    fn single(&self, cx: &mut Lower, band: &Band) -> [Matrix; 3] {
-        let (d, before) = (at(cx, band.diagonal, self.high, 0), at(cx, band.before, self.high, 0));
-        let (b, c) = (at(cx, band.above, self.high, 0), at(cx, band.below, self.high, 0));
-        let (first, below) = (at(cx, band.diagonal, self.low, 0), at(cx, band.below, self.low, 1));
+    fn single(&self, cx: &mut Lower, band: &Band) -> Result<[Matrix; 3], LowerError> {
+        let (d, before) = (at(cx, band.diagonal, self.high, 0)?, at(cx, band.before, self.high, 0)?);
+        let (b, c) = (at(cx, band.above, self.high, 0)?, at(cx, band.below, self.high, 0)?);
+        let (first, below) = (at(cx, band.diagonal, self.low, 0)?, at(cx, band.below, self.low, 1)?);
         let shift = cx.numbers(
             [d, before, b, c, first, below, self.stalled],
             |[d, before, b, c, first, below, stalled]| {
@@ -283,20 +291,20 @@ impl ActiveWindow {
             },
         );
         let leading = cx.numbers([band.diagonal, shift], |[diagonal, shift]| diagonal - shift);
-        let below = earlier(cx, band.below, 0.0);
+        let below = earlier(cx, band.below, 0.0)?;
         let nothing = cx.zeros(below, &below.dims(cx));
-        [leading, below, nothing]
+        Ok([leading, below, nothing])
     }
 
     /// In each row, the first column of the product of the rest of the matrix less each of two numbers: the eigenvalues
     /// of the last two rows when they are conjugates, and else twice the one that is nearer to the last diagonal
     /// element.
-    fn double(&self, cx: &mut Lower, band: &Band) -> [Matrix; 3] {
-        let (d, before) = (at(cx, band.diagonal, self.high, 0), at(cx, band.before, self.high, 0));
-        let (b, c) = (at(cx, band.above, self.high, 0), at(cx, band.below, self.high, 0));
-        let above_last = at(cx, band.below, self.high, -1);
-        let first = at(cx, band.diagonal, self.low, 0);
-        let (below, third) = (at(cx, band.below, self.low, 1), at(cx, band.below, self.low, 2));
+    fn double(&self, cx: &mut Lower, band: &Band) -> Result<[Matrix; 3], LowerError> {
+        let (d, before) = (at(cx, band.diagonal, self.high, 0)?, at(cx, band.before, self.high, 0)?);
+        let (b, c) = (at(cx, band.above, self.high, 0)?, at(cx, band.below, self.high, 0)?);
+        let above_last = at(cx, band.below, self.high, -1)?;
+        let first = at(cx, band.diagonal, self.low, 0)?;
+        let (below, third) = (at(cx, band.below, self.low, 1)?, at(cx, band.below, self.low, 2)?);
         let last = cx.number_lists(
             [d, before, b, c, above_last, first, below, third, self.stalled],
             |[d, before, b, c, above_last, first, below, third, stalled]| {
@@ -324,9 +332,9 @@ impl ActiveWindow {
             [conjugates.select(middle, nearer), conjugates.select(determinant, 0.0)]
         });
         let [next, above, below] =
-            [band.diagonal, band.above, band.below].map(|value| earlier(cx, value, 0.0));
-        let third = earlier(cx, below, 0.0);
-        cx.number_lists(
+            [earlier(cx, band.diagonal, 0.0)?, earlier(cx, band.above, 0.0)?, earlier(cx, band.below, 0.0)?];
+        let third = earlier(cx, below, 0.0)?;
+        Ok(cx.number_lists(
             [band.diagonal, next, above, below, third, center, spread],
             |[first, next, above, below, third, center, spread]| {
                 let distance = first - center;
@@ -336,7 +344,7 @@ impl ActiveWindow {
                     below * third,
                 ]
             },
-        )
+        ))
     }
 }
 

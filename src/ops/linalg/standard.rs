@@ -5,7 +5,7 @@ use super::hessenberg::Basis;
 use super::matrix::{Matrix, of_batch};
 use super::number::Number;
 use super::schur::Band;
-use crate::ops::Lower;
+use crate::ops::{Lower, LowerError};
 
 /// 1 or -1, the sign that a number has.
 fn sign(number: Number<'_>) -> Number<'_> {
@@ -86,24 +86,24 @@ fn standardized<'f>([a, b, c, d]: [Number<'f>; 4]) -> [Number<'f>; 6] {
 }
 
 /// A row `[batch, 1, n]` shifted by one element, with the number at the end.
-pub(super) fn earlier(cx: &mut Lower, row: Matrix, last: f64) -> Matrix {
-    let n = row.size(cx, 2);
+pub(super) fn earlier(cx: &mut Lower, row: Matrix, last: f64) -> Result<Matrix, LowerError> {
+    let n = row.size(cx, 2)?;
     let last = cx.scalar(row.element(cx), last);
     let rest = cx.range_of(row, 2, 1, n);
-    rest.map(cx, |cx, part| cx.pad(part, &[0; 3], &[0, 0, 1], last))
+    Ok(rest.map(cx, |cx, part| cx.pad(part, &[0; 3], &[0, 0, 1], last)))
 }
 
 /// A row as a column.
-pub(super) fn upright(cx: &mut Lower, row: Matrix) -> Matrix {
-    let (batch, _, n) = row.extents(cx);
-    row.map(cx, |cx, part| cx.reshape(part, &of_batch(batch, &[n, 1])))
+pub(super) fn upright(cx: &mut Lower, row: Matrix) -> Result<Matrix, LowerError> {
+    let (batch, _, n) = row.extents(cx)?;
+    Ok(row.map(cx, |cx, part| cx.reshape(part, &of_batch(batch, &[n, 1]))))
 }
 
 /// Standardizes all blocks. They have no row in common, so one product rotates them all.
-pub(super) fn blocks(cx: &mut Lower, basis: Basis) -> Basis {
-    let n = basis.a.size(cx, 1);
+pub(super) fn blocks(cx: &mut Lower, basis: Basis) -> Result<Basis, LowerError> {
+    let n = basis.a.size(cx, 1)?;
     let (rows, columns) = (cx.row_numbers(n), cx.column_numbers(n));
-    let band = Band::of(cx, basis.a);
+    let band = Band::of(cx, basis.a)?;
     let [cosine, sine, a, b, c, d] =
         cx.number_lists([band.before, band.above, band.below, band.diagonal], |[a, b, c, d]| {
             let is_block = !c.equal(0.0);
@@ -119,10 +119,10 @@ pub(super) fn blocks(cx: &mut Lower, basis: Basis) -> Basis {
         });
     let is_second = cx.numbers([band.below], |[below]| !below.equal(0.0));
     let marks = cx.numbers([is_second], |[is_second]| is_second.cast(crate::ir::Element::F64));
-    let marks = earlier(cx, marks, 0.0);
+    let marks = earlier(cx, marks, 0.0)?;
     let is_first = cx.numbers([marks], |[marks]| marks.greater(0.0));
-    let next_cosine = earlier(cx, cosine, 1.0);
-    let low_sine = upright(cx, sine);
+    let next_cosine = earlier(cx, cosine, 1.0)?;
+    let low_sine = upright(cx, sine)?;
     let rotation = cx.numbers(
         [rows, columns, cosine, next_cosine, sine, low_sine],
         |[rows, columns, cosine, next_cosine, sine, low_sine]| {
@@ -135,8 +135,8 @@ pub(super) fn blocks(cx: &mut Lower, basis: Basis) -> Basis {
     let t = cx.matrix_product(back, basis.a);
     let t = cx.matrix_product(t, rotation);
     let z = basis.z.map(|z| cx.matrix_product(z, rotation));
-    let low_c = upright(cx, c);
-    let next_a = earlier(cx, a, 0.0);
+    let low_c = upright(cx, c)?;
+    let next_a = earlier(cx, a, 0.0)?;
     let t = cx.numbers(
         [rows, columns, t, is_first, is_second, next_a, d, b, low_c],
         |[rows, columns, t, is_first, is_second, next_a, d, b, low_c]| {
@@ -147,5 +147,5 @@ pub(super) fn blocks(cx: &mut Lower, basis: Basis) -> Basis {
             rows.equal(columns).select(diagonal, other)
         },
     );
-    Basis { a: t, z }
+    Ok(Basis { a: t, z })
 }

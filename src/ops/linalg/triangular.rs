@@ -33,7 +33,7 @@ pub(super) fn solve(cx: &mut Lower, system: System, a: Matrix, b: Matrix) -> Res
 }
 
 fn substitute(cx: &mut Lower, lower: bool, unit: bool, a: Matrix, b: Matrix) -> Result<Matrix, LowerError> {
-    let n = b.size(cx, 1);
+    let n = b.size(cx, 1)?;
     let (rows, columns) = (cx.row_numbers(n), cx.column_numbers(n));
     // The other triangle may contain anything, even NaN.
     let strict = cx.numbers([rows, columns, a], |[rows, columns, a]| {

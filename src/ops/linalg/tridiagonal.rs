@@ -33,7 +33,7 @@ pub(super) fn solve(
     above: Matrix,
     b: Matrix,
 ) -> Result<TridiagonalSolution, LowerError> {
-    let (element, (batch, n, k)) = (b.element(cx), b.extents(cx));
+    let (element, (batch, n, k)) = (b.element(cx), b.extents(cx)?);
     let zero = cx.scalar(element, 0.0);
     // Rows as [batch, n, 1], with a row of zeros after the last.
     let mut rows = [below, middle, above, b];

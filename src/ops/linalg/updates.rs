@@ -15,7 +15,7 @@ pub(super) fn syrk(cx: &mut Lower, call: &Call) -> Lowered {
     let (alpha, beta) = (call.scalar(cx, 2)?, call.scalar(cx, 3)?);
     let other = cx.transposed(a);
     let (left, right) = if transpose { (other, a) } else { (a, other) };
-    if left.size(cx, 1) != n {
+    if left.size(cx, 1)? != n {
         return Err(LowerError::form("matrices with incompatible sizes"));
     }
     let product = cx.matrix_product(left, right);

@@ -86,7 +86,7 @@ fn require(cx: &mut Lower, q: &Quantization, op: OpName) -> Result<(), LowerErro
 fn dequantize(cx: &mut Lower, op: OpId) -> Lowered {
     let q = quantization(cx, op)?;
     let stored = operand(cx, op, &q)?;
-    let sizes = cx.sizes(stored);
+    let sizes = cx.dims(stored);
     let scale = scales(cx, &q, q.expressed);
     let symmetric = q.zero_points.iter().all(|&zero_point| zero_point == 0);
     // Of i32 ONNX Runtime takes no zero point but 0.
@@ -152,7 +152,7 @@ fn quantize_linear(cx: &mut Lower, q: &Quantization, number: ValueId) -> ValueId
     let scale = scales(cx, q, Element::F32);
     // The zero point also determines the element type, so it is present even if it is 0.
     let zero_point = zero_points(cx, q, q.storage);
-    let sizes = cx.sizes(number);
+    let sizes = cx.dims(number);
     let node = cx.node(onnx::QUANTIZE_LINEAR, &[number, scale, zero_point]);
     let node = if let Some(axis) = q.axis { node.int("axis", axis) } else { node };
     node.out(q.storage, &sizes)
@@ -187,9 +187,9 @@ fn bound(cx: &Lower, value: ValueId, depth: u32) -> Option<f64> {
         }
         onnx::ADD | onnx::SUB => of(0)? + of(1)?,
         onnx::MUL => of(0)? * of(1)?,
-        onnx::MAT_MUL => of(0)? * of(1)? * cx.sizes(operands[0]).last().copied().unwrap_or(1) as f64,
+        onnx::MAT_MUL => of(0)? * of(1)? * cx.sizes(operands[0]).ok()?.last().copied().unwrap_or(1) as f64,
         onnx::CONV => {
-            let taps: i64 = cx.sizes(operands[1]).iter().skip(1).product();
+            let taps: i64 = cx.sizes(operands[1]).ok()?.iter().skip(1).product();
             let bias = if operands.len() > 2 { of(2)? } else { 0.0 };
             of(0)? * of(1)? * taps as f64 + bias
         }
@@ -214,7 +214,7 @@ fn bound(cx: &Lower, value: ValueId, depth: u32) -> Option<f64> {
 /// The largest of the scales, which are a constant.
 fn largest(cx: &Lower, value: ValueId) -> Option<f64> {
     let constant = cx.module.constant(cx.module.constant_of(value)?);
-    let count = cx.sizes(value).iter().product::<i64>();
+    let count = cx.count(value)?;
     let bytes = constant.data.bytes(cx.source, usize::try_from(count).ok()?, 4);
     let floats =
         bytes.chunks_exact(4).map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));

@@ -28,7 +28,7 @@ fn reduce(cx: &mut Lower, op: OpId) -> Lowered {
         let mut results = Vec::with_capacity(count);
         for (index, combiner) in combiners.into_iter().enumerate() {
             let (value, init) = (cx.full(op, index)?, cx.full(op, count + index)?);
-            results.push(cx.reduce(combiner, value, &dimensions, init, op));
+            results.push(cx.reduce(combiner, value, &dimensions, init, op)?);
         }
         return Ok(results.into_iter().collect());
     }
@@ -117,20 +117,22 @@ impl Lower<'_> {
         dimensions: &[i64],
         init: ValueId,
         op: OpId,
-    ) -> ValueId {
+    ) -> Result<ValueId, LowerError> {
         let sizes = self.dims(value);
         let kept = kept(&sizes, dimensions);
         let count = self.count_along(&sizes, dimensions);
         if count == Dim::Known(0) {
-            return self.broadcast_to(init, &kept);
+            return Ok(self.broadcast_to(init, &kept));
         }
         if kept.contains(&Dim::Known(0)) {
-            return self.empty_tensor(self.element(value), &kept);
+            return Ok(self.empty_tensor(self.element(value), &kept));
         }
-        let reduced = self.reduce_elements(combiner, value, dimensions, op);
-        // XLA skips the initial value if there is nothing to combine, because the specification requires it to be
-        // neutral. For symbolic sizes it is always combined, which the specification also allows.
-        if count == Dim::Known(1) { reduced } else { self.combine_init(combiner, init, reduced) }
+        let reduced = self.reduce_elements(combiner, value, dimensions, op)?;
+        Ok(
+            // XLA skips the initial value if there is nothing to combine, because the specification requires it to be
+            // neutral. For symbolic sizes it is always combined, which the specification also allows.
+            if count == Dim::Known(1) { reduced } else { self.combine_init(combiner, init, reduced) },
+        )
     }
 
     /// An empty tensor of these sizes, one of which is 0.
@@ -144,23 +146,26 @@ impl Lower<'_> {
     }
 
     /// Reduces and removes dimensions of `value`, which is not empty.
+    ///
+    /// # Errors
+    /// If there is no ONNX op for it, and the number of elements is symbolic.
     pub fn reduce_elements(
         &mut self,
         combiner: Combiner,
         value: ValueId,
         dimensions: &[i64],
         op: OpId,
-    ) -> ValueId {
+    ) -> Result<ValueId, LowerError> {
         let (element, sizes) = (self.element(value), self.dims(value));
         let count = self.count_along(&sizes, dimensions);
         if count == Dim::Known(1) {
-            return self.reshape(value, &kept(&sizes, dimensions));
+            return Ok(self.reshape(value, &kept(&sizes, dimensions)));
         }
         if element == Element::Bool {
-            return self.reduce_bool(combiner, value, dimensions);
+            return Ok(self.reduce_bool(combiner, value, dimensions));
         }
         let is_float = element.is_float();
-        match combiner {
+        Ok(match combiner {
             Combiner::Add if is_float => self.reduction(onnx::REDUCE_SUM, value, dimensions),
             Combiner::Multiply if is_float => self.reduction(onnx::REDUCE_PROD, value, dimensions),
             Combiner::Maximum if is_float => self.float_extremum(onnx::REDUCE_MAX, value, dimensions, op),
@@ -168,8 +173,8 @@ impl Lower<'_> {
             Combiner::Maximum => self.integer_extremum(onnx::REDUCE_MAX, value, dimensions),
             Combiner::Minimum => self.integer_extremum(onnx::REDUCE_MIN, value, dimensions),
             Combiner::Add => self.integer_sum(value, dimensions, count),
-            _ => self.halve(value, dimensions, |cx, first, second| cx.combine(combiner, first, second)),
-        }
+            _ => self.halve(value, dimensions, |cx, first, second| cx.combine(combiner, first, second))?,
+        })
     }
 
     /// One of ONNX's reductions along dimensions, which vanish.
@@ -314,13 +319,13 @@ impl Lower<'_> {
         value: ValueId,
         dimensions: &[i64],
         combine: impl Fn(&mut Self, ValueId, ValueId) -> ValueId,
-    ) -> ValueId {
+    ) -> Result<ValueId, LowerError> {
         let kept = kept(&self.dims(value), dimensions);
         let mut value = self.rows_first(value, dimensions);
         loop {
-            let count = self.number(self.dims(value)[0]);
+            let count = self.number(self.dims(value)[0])?;
             if count == 1 {
-                return self.reshape(value, &kept);
+                return Ok(self.reshape(value, &kept));
             }
             let half = count / 2;
             let first = self.rows(value, 0, half);

@@ -25,7 +25,7 @@ pub(super) fn order(
     if cx.parameters(region)?.len() != 2 * operands.len() {
         return Err(LowerError::form("a comparator that does not match the number of operands"));
     }
-    let sizes = cx.sizes(first);
+    let sizes = cx.sizes(first)?;
     let (rank, size) = (sizes.len(), sizes[axis]);
     let pairs = sizes.iter().try_fold(size, |pairs, &size| pairs.checked_mul(size));
     if pairs.is_none_or(|pairs| pairs > MOST_PAIRS) {

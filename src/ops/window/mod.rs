@@ -202,6 +202,8 @@ fn windows(
     if let Some((axis, reverse)) = cumulative::axis(cx, value, window) {
         return cumulative::total(cx, combiner, value, axis, reverse);
     }
-    Ok(pool::lower(cx, op, combiner, value, neutral, window, out)
-        .unwrap_or_else(|| slices::lower(cx, op, combiner, value, neutral, window)))
+    match pool::lower(cx, op, combiner, value, neutral, window, out) {
+        Some(pooled) => Ok(pooled),
+        None => slices::lower(cx, op, combiner, value, neutral, window),
+    }
 }

@@ -2,8 +2,8 @@
 
 use super::{Window, reach};
 use crate::ir::{Dim, OpId, ValueId};
-use crate::ops::Lower;
 use crate::ops::region::Combiner;
+use crate::ops::{Lower, LowerError};
 
 /// Windows up to this size take one slice per element; longer ones double.
 const SHORT: i64 = 8;
@@ -16,14 +16,14 @@ pub(super) fn lower(
     value: ValueId,
     neutral: ValueId,
     window: &Window,
-) -> ValueId {
+) -> Result<ValueId, LowerError> {
     let interior: Vec<i64> = window.base.iter().map(|&base| base - 1).collect();
     let spread = cx.spread(value, &interior, neutral);
     let mut value = cx.pad(spread, &window.low, &window.high, neutral);
     for axis in 0..window.rank() {
-        value = along(cx, op, combiner, value, window, axis);
+        value = along(cx, op, combiner, value, window, axis)?;
     }
-    value
+    Ok(value)
 }
 
 fn along(
@@ -33,13 +33,13 @@ fn along(
     value: ValueId,
     window: &Window,
     axis: usize,
-) -> ValueId {
+) -> Result<ValueId, LowerError> {
     let mut sizes = cx.dims(value);
     let (size, stride) = (window.sizes[axis], window.strides[axis]);
     if Dim::Known(size) == sizes[axis] && window.dilations[axis] == 1 {
-        let reduced = cx.reduce_elements(combiner, value, &[axis as i64], op);
+        let reduced = cx.reduce_elements(combiner, value, &[axis as i64], op)?;
         sizes[axis] = Dim::Known(1);
-        return cx.reshape(reduced, &sizes);
+        return Ok(cx.reshape(reduced, &sizes));
     }
     let known = &cx.module.dim_exprs;
     let beyond =
@@ -47,7 +47,7 @@ fn along(
     let reach = reach(known, known.add(beyond, Dim::Known(1)), stride);
     if size > SHORT {
         let every = double(cx, combiner, value, window, axis);
-        return cx.strided(every, axis, Dim::Known(0), reach, stride);
+        return Ok(cx.strided(every, axis, Dim::Known(0), reach, stride));
     }
     let slice = |cx: &mut Lower, position: i64| {
         let from = Dim::Known(position * window.dilations[axis]);
@@ -55,10 +55,10 @@ fn along(
         cx.strided(value, axis, from, to, stride)
     };
     let first = slice(cx, 0);
-    (1..size).fold(first, |combined, position| {
+    Ok((1..size).fold(first, |combined, position| {
         let next = slice(cx, position);
         cx.combine(combiner, combined, next)
-    })
+    }))
 }
 
 /// The windows at every position: those of 1, 2, 4, ... elements are computed from each other, and combined to the

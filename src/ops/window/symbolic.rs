@@ -31,7 +31,7 @@ pub(super) fn lower(
     let whole: Vec<usize> = (0..dims.len()).filter(|&axis| is_whole(&window[axis], dims[axis])).collect();
     if !whole.is_empty() {
         let axes: Vec<i64> = whole.iter().map(|&axis| axis as i64).collect();
-        let reduced = cx.reduce_elements(combiner, value, &axes, op);
+        let reduced = cx.reduce_elements(combiner, value, &axes, op)?;
         whole.iter().for_each(|&axis| dims[axis] = Dim::Known(1));
         value = cx.reshape(reduced, &dims);
         whole.iter().for_each(|&axis| window[axis] = WindowDimension::TRIVIAL);
