@@ -33,7 +33,11 @@ def main() -> int:
 
         print(pretty(generate(asked.seed, asked.only).text()))
     started = time.monotonic()
-    tally = workers.run(asked.seed, places, asked.jobs, lambda failure: print(f"{failure}\n", flush=True))
+    tally = workers.Tally()
+    try:
+        workers.run(asked.seed, places, asked.jobs, lambda failure: print(f"{failure}\n", flush=True), tally)
+    except KeyboardInterrupt:
+        print("interrupted")
     print(f"{tally}\n{time.monotonic() - started:.0f} s")
     return 1 if tally.failures else 0
 

@@ -4,7 +4,7 @@ import pytest
 from generator import workers
 
 SEED = 2026
-COUNT = 300
+COUNT = 200
 
 
 @pytest.mark.documented_jax

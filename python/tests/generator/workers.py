@@ -7,6 +7,7 @@ import dataclasses
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -56,9 +57,15 @@ class Tally:
         return "\n".join(lines)
 
 
-def run(seed: int, places: range, jobs: int, report: Callable[[Failure], None] = lambda failure: None) -> Tally:
+def run(
+    seed: int,
+    places: range,
+    jobs: int,
+    report: Callable[[Failure], None] = lambda failure: None,
+    tally: Tally | None = None,
+) -> Tally:
     """Checks the programs at these places of a seed in so many processes, and reports failures as they come."""
-    tally = Tally()
+    tally = Tally() if tally is None else tally
     lines: queue.Queue[tuple[int, str | None]] = queue.Queue()
     workers = {job: _Worker(seed, places[job::jobs], job, lines) for job in range(jobs)}
     while workers:
@@ -135,6 +142,8 @@ def _forward(stream: IO[str], job: int, lines: Any) -> None:
 def main() -> None:
     """The process of a worker: its messages go to its standard output."""
     seed, start, stop, step = map(int, sys.argv[1:])
+    # The process that started this one prints what it has.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     channel = os.fdopen(os.dup(1), "w", buffering=1)
     # What libraries print is not a message.
     os.dup2(2, 1)
