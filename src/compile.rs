@@ -21,11 +21,11 @@ const PROGRAM: &str = "lift_weights";
 pub struct Conversion<'a> {
     /// The model, unless there were errors.
     pub model: Option<Model<'a>>,
-    /// The module as far as it came, for reports.
+    /// The module in its last state, for reports.
     pub module: Module,
     /// How many arguments were bound to weights.
     pub bound: usize,
-    /// Which values of the model are which values of the program, where that was requested and there is a model.
+    /// The map from values of the model to values of the program, if it was requested and there is a model.
     pub values: Option<ValueMap>,
     /// Errors, warnings and advice.
     pub diagnostics: Diagnostics,
@@ -80,8 +80,8 @@ fn convert_until<'a>(
     let of_python =
         |error: &Diagnostic| ["E02", "E03"].iter().any(|range| error.code().as_str().starts_with(range));
     if diagnostics.errors().any(of_python) && module.location_count() == 1 {
-        // The pass that names values reports missing locations of texts that convert; here the Python lines are
-        // missing.
+        // For texts that convert, the pass `name_values` reports missing locations. Here the diagnostics lack their
+        // Python lines.
         diagnostics.push(catalog::NoLocations {});
     }
     if flow.is_break() {
@@ -171,7 +171,7 @@ pub fn convert_file(
     options: &Options,
 ) -> Result<(Written, Diagnostics), Error> {
     let (input, output) = (input.as_ref(), output.as_ref());
-    // A destination that cannot be written is an error before the work, not after it.
+    // Report a destination that cannot be written before the conversion, not after it.
     let destination = Destination::new(output, &[input])?;
     let source = Source::open(input).map_err(|source| Error::Read { path: input.to_owned(), source })?;
     let Conversion { model, diagnostics, .. } = convert(&source, options);
@@ -193,7 +193,7 @@ pub fn parse(source: &Source) -> (Module, Diagnostics) {
 /// Parses and verifies a text, and returns whether its valid parts can be lowered. Faulty parts are isolated.
 fn read(source: &Source) -> (Module, Diagnostics, bool) {
     let (mut module, mut diagnostics) = syntax::parse(source);
-    // What could not be read leaves gaps, which all stages would report once more.
+    // Parts that could not be parsed leave gaps, which every later stage would report again.
     if diagnostics.has_errors() && (module.functions().len() > 0 || !module.lost.is_empty()) {
         let entry = match module.lost.is_empty() {
             true => pass::entry_or_report(&module, &mut diagnostics),
@@ -221,7 +221,7 @@ pub fn optimize(source: &Source, passes: &[Pass], options: &Options) -> (String,
     let (mut module, mut diagnostics) = parse(source);
     if !diagnostics.has_errors() {
         let mut cx = Context::new(source, options, &mut diagnostics);
-        // Nothing breaks it off.
+        // The callback never stops the run.
         let _ = pass::run(passes, &mut module, &mut cx, |_, _| ControlFlow::Continue(()));
         syntax::resolve_labels(source, &mut diagnostics);
     }

@@ -1,11 +1,11 @@
-//! What is covered: the tables of the lowering and of the passes before it, as one.
+//! The coverage table, which combines the tables of the lowering and of the passes before it.
 
 use crate::ir::Dialect;
 use crate::ops::{self, FAMILIES, Row};
 use crate::pass;
 use std::fmt::Write;
 
-/// What is known of one op.
+/// The coverage of one op.
 #[derive(Clone, Debug)]
 pub struct Covered {
     /// The family whose file has its row.
@@ -14,7 +14,7 @@ pub struct Covered {
     pub op: &'static str,
     /// The classes of element types that it takes, in words.
     pub elements: String,
-    /// Whether it is evaluated where its operands are constants.
+    /// Whether it is folded if its operands are constants.
     pub folds: bool,
     /// Whether it can be row-wise, at least in some form, so that `--dynamic` supports it.
     pub batches: bool,
@@ -31,7 +31,7 @@ pub fn coverage() -> Vec<Covered> {
         let in_texts = |row: &&Row| row.is_supported() && row.name.dialect() != Dialect::Hlo2Onnx;
         for row in tables.iter().copied().flatten().filter(in_texts) {
             let mut words = row.elements.words();
-            // What passes make of an op before it is lowered is also covered.
+            // Element types that a pass replaces before the lowering are covered, too.
             let complex: &[&str] = if complex.contains(&row.name) { &["complex"] } else { &[] };
             let narrow: &[&str] = if pass::takes_small_floats(row.name) { &["f4", "f6", "f8"] } else { &[] };
             for &word in complex.iter().chain(narrow) {

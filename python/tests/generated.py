@@ -17,7 +17,7 @@ from generator import workers
 
 
 def main() -> int:
-    """Run what the command line asks for; returns the exit status."""
+    """Runs the requested programs; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--count", type=int, default=100, help="how many programs")

@@ -36,7 +36,7 @@ def models():
 
 
 def faults(programs):
-    """How many models there are, and what the checker says of them."""
+    """The number of models, and the errors of the checker."""
     count, found = 0, []
     for name, text, options in programs:
         try:

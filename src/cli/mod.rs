@@ -33,7 +33,7 @@ const NO_VERIFY: &str = "`verify` is part of the Python package, because it runs
 
 /// How a command ended.
 enum CommandOutcome {
-    /// All went well.
+    /// The command succeeded.
     Done,
     /// The input has errors, which have been reported.
     Errors,
@@ -51,7 +51,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             CommandOutcome::Done
         }
         Err(error) => {
-            // A standard error that is closed leaves nowhere to report to.
+            // If standard error is closed, there is nowhere to report the failure.
             let _ = error.print();
             return USAGE;
         }

@@ -28,7 +28,7 @@ use crate::source::Span;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// How much a diagnostic weighs. It follows from the letter of the code.
+/// The severity of a diagnostic, which follows from the letter of its code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
     /// There is no model, or it would be wrong.
@@ -141,7 +141,7 @@ impl Diagnostic {
         self
     }
 
-    /// Says something of another part of the op that it is about.
+    /// Labels another part of the op that it is about.
     #[must_use]
     pub fn beside(mut self, part: Part, text: impl Into<String>) -> Self {
         let span = self.span();

@@ -68,7 +68,7 @@ impl Style {
     }
 }
 
-/// Gives the content of a Python file that a location names, when it can be read.
+/// Returns the content of a Python file that a location names, if it can be read.
 ///
 /// The library does no I/O for a diagnostic; the caller decides which files it is willing to open.
 pub type PythonSources<'a> = dyn Fn(&str) -> Option<String> + 'a;

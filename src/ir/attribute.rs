@@ -64,7 +64,7 @@ impl Attribute {
         }
     }
 
-    /// The truth value.
+    /// The value of a `Bool`.
     pub fn as_bool(&self) -> Option<bool> {
         match self {
             Attribute::Bool(value) => Some(*value),

@@ -1,4 +1,4 @@
-//! Makes ops.
+//! Builds ops.
 
 use super::{
     Attribute, Attributes, BlockId, Constant, Data, Element, LocationId, Module, Op, OpId, OpName, OpSpan,
@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 /// Where an op is in the text, and what it comes from. The default is that of an op that is not in the text.
 pub type Place = (OpSpan, LocationId);
 
-/// Where an op goes.
+/// Where an op is inserted.
 enum InsertionPoint<'b> {
     Nowhere,
     List(&'b mut Vec<OpId>),
@@ -47,13 +47,13 @@ impl Module {
 }
 
 impl<'b> OpBuilder<'b> {
-    /// Sets where the op is.
+    /// Sets the place.
     pub fn at(mut self, place: Place) -> Self {
         self.place = place;
         self
     }
 
-    /// Lets the op be where another one is.
+    /// Sets the place to that of another op.
     pub fn at_op(self, other: OpId) -> Self {
         let place = self.module.place(other);
         self.at(place)
@@ -71,7 +71,7 @@ impl<'b> OpBuilder<'b> {
         self
     }
 
-    /// Sets all attributes, as another op has them.
+    /// Replaces all attributes.
     pub fn attributes(mut self, attributes: Attributes) -> Self {
         self.op.attributes = attributes;
         self

@@ -127,7 +127,7 @@ impl Document {
         self.source().bytes().get(range).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
     }
 
-    /// Says that there is a newer version, or that the text was closed.
+    /// Marks the version as outdated, because there is a newer one or the text was closed.
     pub(super) fn supersede(&self) {
         *self.state() = true;
     }

@@ -1,4 +1,4 @@
-//! A statement taken out of its text, with no more around it than it takes to read it.
+//! A statement taken out of its text, with only as much of the text as is needed to parse it.
 //!
 //! A question about one op must not wait until a large text is parsed. So the statement is compiled in a small
 //! function of its own, after the definitions of its operands and before the functions and aliases that it uses.
@@ -104,7 +104,7 @@ impl Fragment {
             PIPELINE.iter().filter(|pass| !LEFT_OUT.contains(&pass.name)).copied().collect();
         let mut diagnostics = Diagnostics::new();
         let mut cx = Context::new(&self.source, options, &mut diagnostics);
-        // Nothing breaks it off.
+        // The callback never stops the run.
         let _ = pass::run(&passes, &mut self.module, &mut cx, |_, _| ControlFlow::Continue(()));
         if let Some(error) = diagnostics.errors().next() {
             // Missing parts of the program make a fragment invalid, and do not matter here.

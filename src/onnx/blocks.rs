@@ -232,7 +232,7 @@ impl ViewReader<'_> {
         Ok(&self.buffer)
     }
 
-    /// Gives the pages back that are left.
+    /// Releases the remaining pages.
     fn finish(&self) {
         match self.base {
             Data::Mapped(pieces) => pieces.forget(),

@@ -144,7 +144,7 @@ fn resample(cx: &mut Lower, op: OpId) -> Lowered {
     let wide = cx.node(onnx::MAT_MUL, &[image, columns]).out(element, &sizes);
     let may_be_empty = |&dim: &Dim| cx.module.dim_exprs.bounds(dim).0.is_none_or(|least| least < 1);
     if sizes[..rank as usize - 2].iter().any(may_be_empty) {
-        // ONNX Runtime broadcasts no matrix on the left to no images.
+        // ONNX Runtime does not broadcast a matrix on the left to an empty batch of images.
         let rows = cx.operand(op, 1)?;
         let turned: Vec<i64> = (0..rank - 2).chain([rank - 1, rank - 2]).collect();
         let tall = cx.transpose(wide, &turned);
@@ -195,7 +195,7 @@ fn rms_norm(cx: &mut Lower, op: OpId) -> Lowered {
         let node = cx.node(onnx::RMS_NORMALIZATION, &operands).int("axis", axis);
         return Ok(node.float("epsilon", epsilon as f32).like(x).into());
     }
-    // ONNX Runtime makes one kernel of these.
+    // ONNX Runtime fuses these ops into one kernel.
     let (element, mut kept) = (cx.element(x), cx.dims(x));
     let axes: Vec<i64> = (axis..kept.len() as i64).collect();
     kept.iter_mut().skip(axis as usize).for_each(|dim| *dim = Dim::Known(1));
@@ -255,13 +255,13 @@ fn instance_norm(cx: &mut Lower, operands: [ValueId; 3], epsilon: f64) -> ValueI
     node.like(operands[0])
 }
 
-/// Elements that are all one number.
+/// A splat.
 fn splat(cx: &mut Lower, element: Element, sizes: &[i64], number: f64) -> ValueId {
     let ty = cx.module.tensor_of(element, sizes);
     cx.data_constant(Constant { ty, data: Data::Splat(float_bytes(element, number).into()) })
 }
 
-/// A scale that changes nothing. The sizes of a row are numbers, as its mean was a division by one.
+/// A scale of ones. The sizes of a row are numbers, because its mean was a division by a number.
 fn ones(cx: &mut Lower, x: ValueId, axis: i64) -> Result<ValueId, LowerError> {
     let (element, dims) = (cx.element(x), cx.dims(x));
     let sizes = dims[axis as usize..].iter().map(|&dim| cx.number(dim)).collect::<Result<Vec<_>, _>>()?;

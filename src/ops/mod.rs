@@ -1,4 +1,4 @@
-//! What each op means in ONNX: one row an op, one file a family.
+//! What each op means in ONNX: one row per op, one file or folder per family.
 //!
 //! A row names the op, the element types that it takes, its lowering, and a note where the obvious ONNX op is not
 //! the right one. To add an op, add its row to the table of its family and a fixture of its name to

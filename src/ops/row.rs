@@ -40,7 +40,7 @@ pub(super) const fn expanded(name: OpName, elements: Elements, expand: Expansion
     Row { name, rule: None, elements, lower: None, expand: Some(expand), note: "" }
 }
 
-/// An op that a pass takes, or that no model can contain. Only its types are checked.
+/// An op that a pass removes, or that no model can contain. Only its types are checked.
 pub(super) const fn unlowered(name: OpName, rule: Rule) -> Row {
     Row { name, rule: Some(rule), elements: Elements::NONE, lower: None, expand: None, note: "" }
 }

@@ -57,12 +57,12 @@ impl Violation {
         Self::new(Kind::TooLarge, ty)
     }
 
-    /// The op has another number of operands.
+    /// The op has the wrong number of operands.
     pub(super) fn operand_count(expected: Arity) -> Self {
         Self::new(Kind::OperandCount(expected), "")
     }
 
-    /// The op has another number of results.
+    /// The op has the wrong number of results.
     pub(super) fn result_count(expected: Arity) -> Self {
         Self::new(Kind::ResultCount(expected), "")
     }
@@ -99,12 +99,12 @@ impl Violation {
         self
     }
 
-    /// Whether the types are wrong, which an operand of an unknown value can cause.
+    /// Whether the types are wrong, which an operand with an unknown value can cause.
     pub(super) fn is_of_types(&self) -> bool {
         !matches!(self.kind, Kind::Missing(_) | Kind::Attribute(_))
     }
 
-    /// What to report of the op.
+    /// The diagnostic for the op.
     pub(super) fn diagnostic(&self, module: &Module, op: OpId) -> Diagnostic {
         let operation = module.op(op);
         let (op, at, why) = (module.op_name(op), module.span(op).name, &*self.why);

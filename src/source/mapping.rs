@@ -78,8 +78,8 @@ impl Mapping {
         }
     }
 
-    /// Says that a reader that jumps has read these bytes. It takes few, but for each the system may have mapped a huge
-    /// page; they go when it has come some way.
+    /// Marks bytes as read by a random-access reader. It reads few bytes, but for each the system may have mapped a
+    /// huge page. The pages are released once the reader has moved far enough.
     pub fn leave(&self, range: Range<usize>) {
         const STRIDE: usize = 8 << 20;
 
@@ -187,17 +187,17 @@ impl Pieces {
         Cow::Owned(copy)
     }
 
-    /// Says that the bytes at these positions will not be read again soon; see [`Mapping::release`].
+    /// Marks the bytes at these positions as read by a forward reader; see [`Mapping::release`].
     pub fn release(&self, positions: Range<usize>) {
         self.parts(positions).for_each(|range| self.mapping.release(range));
     }
 
-    /// Says that a reader that jumps has read some of the bytes; see [`Mapping::leave`].
+    /// Marks bytes as read by a random-access reader; see [`Mapping::leave`].
     pub fn leave(&self) {
         self.ranges.iter().for_each(|range| self.mapping.leave(range.clone()));
     }
 
-    /// Gives the pages back at once; see [`Mapping::forget`].
+    /// Releases the pages at once; see [`Mapping::forget`].
     pub fn forget(&self) {
         self.ranges.iter().for_each(|range| self.mapping.forget(range.clone()));
     }

@@ -111,17 +111,17 @@ impl Source {
         &self.scan.literals
     }
 
-    /// Says that these bytes will not be read again soon, so that a mapped file's pages need not stay in memory.
+    /// Marks bytes as read by a forward reader, so that a mapped file's pages need not stay in memory.
     pub fn release(&self, range: Range<usize>) {
         self.mapping.release(range);
     }
 
-    /// Says that a reader that jumps has read these bytes; see [`Mapping::leave`].
+    /// Marks bytes as read by a random-access reader; see [`Mapping::leave`].
     pub fn leave(&self, range: Range<usize>) {
         self.mapping.leave(range);
     }
 
-    /// Gives the pages of a range back at once; see [`Mapping::forget`].
+    /// Releases the pages of a range at once; see [`Mapping::forget`].
     pub fn forget(&self, range: Range<usize>) {
         self.mapping.forget(range);
     }

@@ -159,7 +159,7 @@ impl Parser<'_> {
             }
             Some((parser.lone_attribute(body)?, SMALL_ALIAS + body.text.len()))
         })?;
-        // Aliases that hold others twice grow with the power of their depth. What no op needs stays a name.
+        // Aliases that use others twice grow exponentially with their depth. Too large a value stays its name.
         let value = if fits(&value, &mut { room }) { value } else { Attribute::Opaque(text.text.into()) };
         self.alias_values.insert(definition, value.clone());
         Some(value)

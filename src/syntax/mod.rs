@@ -57,7 +57,7 @@ pub fn parse(source: &Source) -> (Module, Diagnostics) {
         parser.resolve_locations();
         parser.place_faults();
     }
-    // Passes read literals alone, each in its time, and diagnostics little.
+    // Later, passes read only literals, one at a time, and diagnostics read little.
     source.forget(0..source.bytes().len());
     (parser.module, parser.diagnostics)
 }
@@ -104,7 +104,7 @@ struct Parser<'s> {
     places: Vec<(LocationId, Range<usize>)>,
     /// How many regions of unparsed ops are being read: names of their arguments may be unknown.
     lenient: usize,
-    /// What the names of functions of the current module have before them.
+    /// The prefix of the names of functions in the current module.
     module_prefix: String,
     /// Whether the text is cut off, so that definitions at its end are missing.
     truncated: bool,

@@ -96,7 +96,7 @@ impl Parser<'_> {
         self.module.symbols.intern(&name)
     }
 
-    /// Gives the functions that an op names the names that they have among those of the text.
+    /// Adds the prefix of the current module to the names of functions in the attributes of an op.
     pub(super) fn resolve_callees(&mut self, attributes: &mut Attributes) {
         for (name, value) in attributes {
             let may_name = matches!(value, Attribute::SymbolRef(_) | Attribute::Array(_));

@@ -1,4 +1,4 @@
-//! Which names refer to which values where.
+//! The scopes of value names.
 
 use super::Parser;
 use crate::diagnostic::catalog::{NotDominated, RedefinedValue, UndefinedValue};
@@ -24,7 +24,7 @@ pub(super) enum Binding {
 #[derive(Default)]
 pub(super) struct Scope {
     names: FxHashMap<Rc<str>, (Binding, Span)>,
-    /// Names in the order of their definition, to take those of a region back.
+    /// Names in the order of their definition, to remove those of a region at its end.
     order: Vec<Rc<str>>,
     /// Names whose region has ended.
     departed: FxHashMap<Rc<str>, Span>,
@@ -38,7 +38,7 @@ impl<'s> Parser<'s> {
         self.scope.order.len()
     }
 
-    /// Ends a region: its names are out of reach.
+    /// Ends a region: its names go out of scope.
     pub(super) fn leave(&mut self, mark: usize) {
         for name in self.scope.order.drain(mark..) {
             if let Some((_, span)) = self.scope.names.remove(&name) {

@@ -208,7 +208,7 @@ impl<'s> Parser<'s> {
     }
 }
 
-/// A list of truth values as an `array<i1>`; older texts write them as numbers.
+/// A list of booleans as an `array<i1>`; older texts write them as numbers.
 fn booleans_of(attribute: Attribute) -> Attribute {
     let values: Option<Vec<i64>> = match &attribute {
         Attribute::Array(items) => items.iter().map(Attribute::as_integer).collect(),

@@ -225,7 +225,7 @@ impl<'s> Parser<'s> {
         Some(op)
     }
 
-    /// Holds the stated types of operands against the types of their values.
+    /// Compares the stated types of operands with the types of their values.
     fn check_operands(&mut self, parts: &Parts<'s>, heads: &Heads<'s>) -> Option<()> {
         let (found, stated) = (parts.operands.len(), parts.operand_types.len());
         if found != stated {

@@ -160,7 +160,7 @@ fn word_length(text: &str) -> usize {
     end.min(text.char_indices().nth(40).map_or(end, |(at, _)| at))
 }
 
-/// What would have been right, in words.
+/// What was expected, in words.
 fn expectation(rules: &[Rule]) -> String {
     // Nearly anything can follow an operand; what is missing is a separator.
     if rules.contains(&Rule::EOI) && rules.contains(&Rule::word) {

@@ -29,7 +29,7 @@ from .program import Program
 
 Arrays = list[np.ndarray]
 Evaluation = Callable[[Callable[[Arrays], Arrays]], Arrays]
-"""What a model is to return, from a function that runs the program."""
+"""The expected results of a model, from a function that runs the program."""
 
 INTERNAL = "E0115"
 """The code of a module that a pass left invalid: the only one that no program may cause."""
@@ -83,7 +83,7 @@ def variants(program: Program, seed: int) -> list[Variant]:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What became of one variant."""
+    """The outcome of one variant."""
 
     variant: Variant
     kind: str
@@ -94,7 +94,7 @@ class Outcome:
 
     @property
     def failed(self) -> bool:
-        """Whether it is a fault of someone."""
+        """Whether it is a failure."""
         return self.kind not in ("agrees", "simplified", "rounded", "refused", "skipped")
 
 

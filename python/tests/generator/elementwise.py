@@ -47,7 +47,7 @@ def positive(b: Builder, value: Value) -> Value:
 
 @family(1)
 def classified(b: Builder) -> None:
-    """Questions about a float."""
+    """Predicates of a float."""
     value = b.pick("f")
     b.op(b.one(("is_finite", "chlo.is_inf", "chlo.is_neg_inf", "chlo.is_pos_inf")), [value], value.type.of("i1"))
 

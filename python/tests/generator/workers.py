@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 PATIENCE = 300.0
-"""After so many seconds without a program a worker counts as stuck."""
+"""A worker that finishes no program for this many seconds counts as stuck."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +64,7 @@ def run(
     report: Callable[[Failure], None] = lambda failure: None,
     tally: Tally | None = None,
 ) -> Tally:
-    """Checks the programs at these places of a seed in so many processes, and reports failures as they come."""
+    """Checks the programs at these places of a seed in `jobs` processes, and reports each failure at once."""
     tally = Tally() if tally is None else tally
     lines: queue.Queue[tuple[int, str | None]] = queue.Queue()
     workers = {job: _Worker(seed, places[job::jobs], job, lines) for job in range(jobs)}

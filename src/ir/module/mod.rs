@@ -232,7 +232,7 @@ impl Module {
         &mut self.ops[id.index()]
     }
 
-    /// Number of ops that the module ever had, the bound of their handles.
+    /// Number of ops ever added to the module, which bounds their handles.
     pub fn op_count(&self) -> usize {
         self.ops.len()
     }
@@ -242,12 +242,12 @@ impl Module {
         (self.span(op), self.op_location(op))
     }
 
-    /// The ops that were added since there were `count`.
+    /// The ops that were added after the first `count`.
     pub fn ops_since(&self, count: usize) -> impl Iterator<Item = OpId> + use<> {
         (count..self.ops.len()).map(|index| OpId(index as u32))
     }
 
-    /// Marks the ops that were added since there were `count`: the zeros in their results may have either sign.
+    /// Marks the ops that were added after the first `count`: the zeros in their results may have either sign.
     pub fn free_zeros_since(&mut self, count: usize) {
         let added = self.ops_since(count);
         self.free_zeros.extend(added);
@@ -258,7 +258,7 @@ impl Module {
         self.free_zeros.contains(&op)
     }
 
-    /// Number of values that the module ever had, the bound of their handles.
+    /// Number of values ever added to the module, which bounds their handles.
     pub fn value_count(&self) -> usize {
         self.values.len()
     }
@@ -283,7 +283,7 @@ impl Module {
         self.op_locations[id.index()]
     }
 
-    /// Lets the op come from another place in the user's program.
+    /// Sets where in the user's program the op comes from.
     pub fn set_op_location(&mut self, id: OpId, location: LocationId) {
         self.op_locations[id.index()] = location;
     }
@@ -376,7 +376,7 @@ impl Module {
         &self.locations[id.0 as usize]
     }
 
-    /// Number of locations, the bound of their handles.
+    /// Number of locations, which bounds their handles.
     pub fn location_count(&self) -> usize {
         self.locations.len()
     }
@@ -408,7 +408,7 @@ impl Module {
 
     // Building.
 
-    /// Adds a function; one of the same name that came before stays the one that is found.
+    /// Adds a function. A lookup by name finds the first function of that name.
     pub fn add_function(&mut self, function: Function) -> FunctionId {
         let id = FunctionId(self.functions.len() as u32);
         self.function_index.entry(function.name).or_insert(id);

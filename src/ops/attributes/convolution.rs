@@ -7,26 +7,26 @@ use crate::ops::Violation;
 
 const DIMENSION_NUMBERS: &str = "dimension_numbers";
 
-/// The dimensions of the input, the kernel and the output by what they are for.
+/// The dimension numbers of a convolution: the role of each dimension of the input, the kernel and the output.
 #[derive(Clone, Debug)]
 pub struct ConvDimensionNumbers {
-    /// The dimension of the input that is the batch.
+    /// The batch dimension of the input.
     pub input_batch_dimension: usize,
-    /// The dimension of the input that has its features.
+    /// The feature dimension of the input.
     pub input_feature_dimension: usize,
-    /// The other dimensions of the input.
+    /// The spatial dimensions of the input.
     pub input_spatial_dimensions: Vec<usize>,
-    /// The dimension of the kernel that goes with the input's features.
+    /// The input feature dimension of the kernel.
     pub kernel_input_feature_dimension: usize,
-    /// The dimension of the kernel that goes with the output's features.
+    /// The output feature dimension of the kernel.
     pub kernel_output_feature_dimension: usize,
-    /// The other dimensions of the kernel.
+    /// The spatial dimensions of the kernel.
     pub kernel_spatial_dimensions: Vec<usize>,
-    /// The dimension of the output that is the batch.
+    /// The batch dimension of the output.
     pub output_batch_dimension: usize,
-    /// The dimension of the output that has its features.
+    /// The feature dimension of the output.
     pub output_feature_dimension: usize,
-    /// The other dimensions of the output.
+    /// The spatial dimensions of the output.
     pub output_spatial_dimensions: Vec<usize>,
 }
 
@@ -77,15 +77,15 @@ impl ConvDimensionNumbers {
 /// All attributes of a convolution.
 #[derive(Clone, Debug)]
 pub struct ConvolutionAttributes {
-    /// The dimensions by what they are for.
+    /// The dimension numbers.
     pub numbers: ConvDimensionNumbers,
     /// How the kernel moves along each spatial dimension.
     pub windows: Vec<WindowDimension>,
     /// Whether the kernel is reversed, for each spatial dimension.
     pub window_reversal: Vec<bool>,
-    /// The number of groups of features.
+    /// The number of feature groups.
     pub feature_group_count: i64,
-    /// The number of groups of the batch.
+    /// The number of batch groups.
     pub batch_group_count: i64,
 }
 

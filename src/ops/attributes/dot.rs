@@ -13,12 +13,12 @@ const FIELDS: [&str; 4] = [
     "rhs_contracting_dimensions",
 ];
 
-/// Which dimensions of the operands of a product go together.
+/// The dimension numbers of a `dot_general`, as pairs of a dimension of the left and one of the right operand.
 #[derive(Clone, Debug, Default)]
 pub struct DotDimensionNumbers {
-    /// Dimensions of the left and of the right operand along which each sum stays by itself.
+    /// The batching dimensions.
     pub batching: Vec<(usize, usize)>,
-    /// Dimensions of the left and of the right operand that are summed over.
+    /// The contracting dimensions, which are summed over.
     pub contracting: Vec<(usize, usize)>,
 }
 
@@ -77,10 +77,10 @@ impl DotDimensionNumbers {
     }
 }
 
-/// The dimensions of a `ragged_dot` that are in groups.
+/// The ragged and group dimensions of a `ragged_dot`.
 #[derive(Clone, Debug)]
 pub struct RaggedDimensions {
-    /// The dimension of the left operand that is cut into groups.
+    /// The dimension of the left operand that is split into groups.
     pub lhs_ragged_dimension: usize,
     /// The dimensions of the right operand that have an element for each group.
     pub rhs_group_dimensions: Vec<usize>,

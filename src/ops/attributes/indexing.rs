@@ -4,13 +4,13 @@ use super::OpAttributes;
 use crate::ir::{Attribute, Attributes, Dim, Element, Module, OpId, OpName, TensorType, Type, stablehlo};
 use crate::ops::Violation;
 
-/// How index vectors select windows of an operand, by the names of `gather`. A `scatter` is the other direction: its
-/// updates take the place of the result, and its names are beside those of `gather`.
+/// How index vectors select windows of an operand, with the names of `gather`. In a `scatter` the updates take the
+/// place of the result, and the lists have the names that follow the descriptions.
 #[derive(Clone, Debug, Default)]
 pub struct GatherDimensionNumbers {
-    /// The dimensions of the result that are those of the window; `update_window_dims`.
+    /// The dimensions of the result that contain the window; `update_window_dims`.
     pub offset_dims: Vec<usize>,
-    /// The dimensions of the operand that the window lacks; `inserted_window_dims`.
+    /// The dimensions of the operand that are collapsed in the window; `inserted_window_dims`.
     pub collapsed_slice_dims: Vec<usize>,
     /// The batching dimensions of the operand; `input_batching_dims`.
     pub operand_batching_dims: Vec<usize>,
@@ -18,7 +18,7 @@ pub struct GatherDimensionNumbers {
     pub start_indices_batching_dims: Vec<usize>,
     /// The dimension of the operand for each element of an index vector; `scatter_dims_to_operand_dims`.
     pub start_index_map: Vec<usize>,
-    /// The dimension of the indices along which the index vectors lie, or their rank.
+    /// The dimension of the indices that contains the index vectors; their rank if each index is a vector of one.
     pub index_vector_dim: usize,
 }
 

@@ -1,5 +1,5 @@
-//! The attributes of an op, each read in one place: numbers and lists by [`OpAttributes`], and what several lists say
-//! together by a type for each kind of dimension numbers.
+//! The attributes of an op, each read in one place: numbers and lists by [`OpAttributes`], and dimension numbers, which
+//! consist of several lists, by one type each.
 
 mod convolution;
 mod dot;
@@ -45,7 +45,7 @@ impl<'m> OpAttributes<'m> {
         self.find(name).ok_or_else(|| Violation::missing(name))
     }
 
-    /// A truth value; absent is false.
+    /// A boolean; false if absent.
     pub fn flag(self, name: &str) -> bool {
         self.find(name).and_then(Attribute::as_bool).unwrap_or(false)
     }

@@ -9,15 +9,15 @@ use crate::ops::Violation;
 pub struct WindowDimension {
     /// The size of the window.
     pub size: Dim,
-    /// The distance of one window from the next.
+    /// The distance between consecutive windows.
     pub stride: Dim,
-    /// Elements added before those of the operand; negative ones are cut off.
+    /// Elements added before those of the operand; a negative number crops.
     pub padding_low: Dim,
-    /// Elements added after those of the operand; negative ones are cut off.
+    /// Elements added after those of the operand; a negative number crops.
     pub padding_high: Dim,
-    /// The distance of the operand's elements.
+    /// The distance between the operand's elements.
     pub base_dilation: i64,
-    /// The distance of the window's elements.
+    /// The distance between the window's elements.
     pub window_dilation: i64,
 }
 
@@ -43,8 +43,8 @@ impl WindowDimension {
             _ => attributes.sizes_of("window_dimensions", rank)?,
         };
         let strides = attributes.sizes_or("window_strides", rank, 1)?;
-        // JAX's running totals over a symbolic dimension have a window as long as that, and its pools over all of an
-        // image are as long and step as far.
+        // Sizes and strides may be symbolic: JAX's cumulative sums over a symbolic dimension have a window as long as
+        // the dimension, and its global pools also have a stride as long as it.
         for (name, list) in [("window_dimensions", &sizes), ("window_strides", &strides)] {
             if let Some(index) = list.iter().position(|size| size.known().is_some_and(|size| size < 1)) {
                 let size = list[index].known().unwrap_or(0);

@@ -132,7 +132,7 @@ fn split(cx: &mut Lower, value: ValueId, dims: &mut Places, dim: usize, groups: 
     cx.reshape(value, &sizes)
 }
 
-/// Where the dimensions that a tensor had at first are after others have come and gone.
+/// The current indices of the original dimensions of a tensor, while other dimensions are inserted and removed.
 struct Places(Vec<usize>);
 
 impl Places {

@@ -5,7 +5,7 @@ use crate::ops::attributes::{ConvDimensionNumbers, ConvolutionAttributes};
 use crate::ops::padding::{self, Along};
 use crate::ops::{Lower, LowerError};
 
-/// Sizes, strides, dilations and padding within this make no product that overflows.
+/// Products of sizes, strides, dilations and padding up to this limit do not overflow.
 const LARGEST: u64 = 1 << 30;
 
 /// A spatial dimension.
@@ -23,15 +23,15 @@ pub(super) struct SpatialAxis {
     pub window: i64,
     /// Size in the output.
     pub positions: Dim,
-    /// Steps of the window.
+    /// Stride of the window.
     pub stride: i64,
-    /// Zeros before the input; negative numbers cut off.
+    /// Zeros before the input; a negative number crops.
     pub low: Dim,
-    /// Zeros after the input; negative numbers cut off.
+    /// Zeros after the input; a negative number crops.
     pub high: Dim,
-    /// Distance of the input's elements; 1 where it has one element.
+    /// Dilation of the input; 1 if it has one element.
     pub input_dilation: i64,
-    /// Distance of the kernel's elements; 1 where it has one element.
+    /// Dilation of the kernel; 1 if it has one element.
     pub kernel_dilation: i64,
     /// Whether the kernel is reversed.
     pub reversed: bool,
@@ -50,7 +50,7 @@ impl SpatialAxis {
         if self.input_dilation == 1 { dilated } else { sizes.larger(dilated, Dim::Known(0)) }
     }
 
-    /// Distance of the kernel's first and last element.
+    /// Distance between the kernel's first and last element.
     pub fn reach(&self) -> i64 {
         (self.window - 1) * self.kernel_dilation
     }
@@ -94,16 +94,16 @@ impl SpatialAxis {
     }
 }
 
-/// What a convolution does.
+/// The geometry of a convolution.
 #[derive(Clone, Debug)]
 pub(super) struct Geometry {
-    /// The dimensions by what they are for.
+    /// The dimension numbers.
     pub numbers: ConvDimensionNumbers,
     /// The spatial dimensions.
     pub spatial: Vec<SpatialAxis>,
-    /// Groups of input features.
+    /// Number of feature groups.
     pub feature_groups: i64,
-    /// Groups of the batch.
+    /// Number of batch groups.
     pub batch_groups: i64,
     /// Input features of one group.
     pub features: i64,

@@ -63,10 +63,10 @@ fn lower(cx: &mut Lower, op: OpId, padding: Option<Dims>) -> Lowered {
     Ok(cx.finish_sum(sums, &arithmetic).into())
 }
 
-/// ONNX Runtime's kernels were seen to be right with up to as many; more are gathered.
+/// ONNX Runtime's kernels were found correct up to this many spatial dimensions; convolutions with more are gathered.
 const MOST_SPATIAL_DIMENSIONS: usize = 4;
 
-/// Nothing of the input, in these sizes; `Conv` refuses an output without elements when it runs.
+/// An empty slice of the input, reshaped to these sizes: `Conv` fails at run time if its output is empty.
 fn emptied(cx: &mut Lower, input: ValueId, element: Element, sizes: &[Dim]) -> ValueId {
     let mut limits = cx.dims(input);
     let (starts, steps) = (vec![0; limits.len()], vec![1; limits.len()]);

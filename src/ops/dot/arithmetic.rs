@@ -11,12 +11,12 @@ const EXACT_F32: i128 = 1 << 24;
 /// The same for `f64`.
 const EXACT_F64: i128 = 1 << 53;
 
-/// The element types that a sum of products goes through.
+/// The element types in which a sum of products is computed and converted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arithmetic {
     /// The type that both operands are cast to, and that the products and sums are made in.
     pub compute: Element,
-    /// What leads from there to the type of the result, in order.
+    /// The steps from there to the type of the result, in order.
     steps: Vec<CastOrMask>,
 }
 
@@ -37,7 +37,7 @@ impl Arithmetic {
     /// `MatMulInteger` saturates pairs of products on x86 processors without VNNI.
     ///
     /// # Errors
-    /// When a sum of floats is to be an integer or `i1`, which StableHLO does not define.
+    /// If the operands are floats and the result is an integer or `i1`, which StableHLO does not define.
     pub fn of(lhs: Element, rhs: Element, result: Element, terms: i64) -> Result<Self, LowerError> {
         if result.is_float() {
             let compute = widest_float([lhs, rhs, result]);
@@ -96,7 +96,7 @@ fn wrapped(lhs: Element, rhs: Element, result: Element, bound: i128) -> Vec<Cast
     steps
 }
 
-/// The casts from one type to another; ONNX Runtime casts to four bits from eight alone as wrapping would have it.
+/// The casts from one type to another. ONNX Runtime wraps in casts to four bits only if the operand has eight.
 fn casts(from: Element, to: Element) -> Vec<CastOrMask> {
     match to {
         to if to == from => Vec::new(),
@@ -106,7 +106,7 @@ fn casts(from: Element, to: Element) -> Vec<CastOrMask> {
     }
 }
 
-/// The float type that has all numbers of the float types among these.
+/// A float type that represents all numbers of the float types among these.
 fn widest_float(elements: [Element; 3]) -> Element {
     let [first, ..] = elements;
     if matches!(first, Element::F16 | Element::BF16) && elements.iter().all(|&element| element == first) {

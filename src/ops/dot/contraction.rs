@@ -14,7 +14,7 @@ use crate::ops::{DotDimensionNumbers, Lower};
 
 const ONE: Dim = Dim::Known(1);
 
-/// Vectors of as many elements are long.
+/// Vectors of at least this many elements are long.
 const LONG: i64 = 2048;
 
 /// An operand with its dimensions by role.
@@ -213,7 +213,7 @@ impl Lower<'_> {
         let MatMulForm { left, right, .. } = form;
         let sizes = &self.module.dim_exprs;
         let flat = |dims: &[Dim]| sizes.product(dims.iter().copied());
-        // As many on the left as on the right, though their expressions may differ.
+        // Both numbers are equal at run time, though their expressions may differ.
         let (left_terms, right_terms) =
             (flat(&left.pick(&left.contracting)), flat(&right.pick(&right.contracting)));
         let (left_batch, right_batch) = (left.pick(&left.batch), right.pick(&right.batch));

@@ -1,4 +1,4 @@
-//! The four operations, remainder, absolute value, extremes.
+//! Sums, differences, products, quotients, remainders, absolute values, minima and maxima.
 
 use super::Term;
 use crate::ir::stablehlo;

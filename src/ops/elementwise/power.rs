@@ -17,7 +17,7 @@ pub(super) const ROWS: &[Row] = &[row(stablehlo::POWER, BINARY, Elements::NUMERI
 /// Floats by `Pow`, except where a product is exact and faster; integers by squaring.
 ///
 /// # Errors
-/// What the frame refuses of a loop.
+/// Errors of building a loop.
 pub(in crate::ops) fn power(cx: &mut Lower, base: ValueId, exponent: ValueId) -> Result<ValueId, LowerError> {
     let keeps_shape = cx.module.broadcast_dims(&[base, exponent]) == cx.dims(base);
     let known = cx.known_number(exponent).filter(|_| keeps_shape);
@@ -26,7 +26,7 @@ pub(in crate::ops) fn power(cx: &mut Lower, base: ValueId, exponent: ValueId) ->
             Some(exponent) if (0.0..=64.0).contains(&exponent) => {
                 Ok(cx.formula([base], |[x]| constant_power(x, exponent as u32)))
             }
-            // XLA makes a division of this one, which differs from the others where the base is 0.
+            // XLA turns this power into a division, which differs from the other powers if the base is 0.
             Some(-1.0) => {
                 let one = cx.integer(cx.element(base), 1);
                 Ok(divide(cx, one, base))

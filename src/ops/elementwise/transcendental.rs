@@ -99,7 +99,7 @@ pub(in crate::ops) fn atan2<'f>(y: Term<'f>, x: Term<'f>) -> Term<'f> {
         let at_infinity = v.abs().equal(f64::INFINITY).cast(Element::F64) * v.sign();
         infinite.select(at_infinity, v / scale)
     };
-    // The vector of no length has the angle of its signs.
+    // The angle of the zero vector depends on the signs of its zeros.
     let unit = has_sign(x).select(x.beside(-1.0), 1.0);
     let (x, y) = (zero.select(unit, part(x)), part(y));
     let near = angle(y.cast(Element::F32), x.cast(Element::F32)).cast(Element::F64);
@@ -122,7 +122,7 @@ fn angle<'f>(y: Term<'f>, x: Term<'f>) -> Term<'f> {
     has_sign(y).select(-half_plane, half_plane)
 }
 
-/// Whether the sign bit is set, for which a zero shows its reciprocal.
+/// Whether the sign bit is set; for a zero, the sign of its reciprocal decides.
 fn has_sign(x: Term) -> Term {
     x.equal(0.0).select(x.reciprocal(), x).less(0.0)
 }

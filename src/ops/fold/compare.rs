@@ -99,7 +99,7 @@ fn clamp(cx: &Folding) -> Option<Tensor> {
     Tensor::from_elements(element, operand.sizes.clone(), bits)
 }
 
-/// Number of elements of these sizes, when it fits.
+/// Number of elements of these sizes, if it fits.
 pub(super) fn shape_count(sizes: &[usize]) -> Option<usize> {
     sizes.iter().try_fold(1usize, |product, &size| product.checked_mul(size))
 }
@@ -122,7 +122,7 @@ fn convert_element(from: Element, to: Element, bits: i64) -> Option<i64> {
             return Some(i64::from(value != 0.0));
         }
         if is_computed_float(to) {
-            // XLA's way from f64 to a 16-bit type leads through f32.
+            // XLA converts f64 to a 16-bit type through f32.
             let narrow = matches!(to, Element::F16 | Element::BF16);
             if from == Element::F64 && narrow && f64::from(value as f32) != value {
                 return None;
@@ -151,7 +151,7 @@ fn convert_element(from: Element, to: Element, bits: i64) -> Option<i64> {
     match to {
         Element::F64 => Some((value as f64).to_bits() as i64),
         Element::F32 => Some(i64::from((value as f32).to_bits())),
-        // XLA's way to a 16-bit type leads through f32, which holds these exactly.
+        // XLA converts to a 16-bit type through f32, which represents these exactly.
         Element::F16 | Element::BF16 if value.abs() <= 1 << 24 => float_bits(to, value as f64),
         _ => None,
     }

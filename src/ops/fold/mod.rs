@@ -24,7 +24,7 @@ use smallvec::SmallVec;
 use std::cell::Cell;
 use std::sync::LazyLock;
 
-/// Results of up to this many elements are written out even where no operand dies for them.
+/// Results of up to this many elements are materialized even if no operand becomes unused.
 const SMALL: usize = 1024;
 /// Constants of more elements are not read: they are weights, and stay where they are until they are written.
 const READ: usize = 1 << 16;
@@ -63,7 +63,7 @@ impl Folding<'_> {
         tensor::sizes(&self.result)
     }
 
-    /// Goes on when that many elements may be written out.
+    /// Continues if that many elements may be materialized.
     pub fn allow(&self, count: usize) -> Option<()> {
         (count <= self.limit).then_some(())
     }
@@ -85,9 +85,9 @@ pub fn folder(name: OpName) -> Option<Fold> {
     INDEX.get(&name).copied()
 }
 
-/// The constant that the one result of an op is, when it is known and the model does not grow by it.
+/// The constant that an op with one result folds to, if it is known and does not enlarge the model.
 ///
-/// `dies` returns whether an operand has no other use, so that its bytes leave the model.
+/// `dies` returns whether an operand has no other use, so that the model no longer contains its bytes.
 pub fn fold(
     module: &mut Module,
     source: &Source,

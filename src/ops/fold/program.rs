@@ -12,15 +12,15 @@ use std::cell::Cell;
 
 /// A value of more elements is not evaluated.
 const LARGEST: usize = 1 << 18;
-/// What all evaluations of a module may cost, counted in elements that are read or written: some tenths of a second.
+/// Limits the cost of all evaluations of a module, in elements read or written: some tenths of a second.
 const MOST_WORK: usize = 1 << 24;
-/// How many elements may be held at a time, of 8 bytes each.
+/// Limits the number of elements in memory at a time, of 8 bytes each.
 const MOST_HELD: usize = 1 << 22;
 /// Larger constants are not written into the model: the ops that compute them are shorter.
 const MOST_BYTES: usize = 1 << 18;
 /// Limits how many ops compute a value that is evaluated alone.
 const MOST_OPS: usize = 64;
-/// A count of more elements stays the op that counts.
+/// A longer iota is not materialized.
 const COUNTED: usize = 256;
 
 type Results = SmallVec<[Tensor; 1]>;
@@ -94,7 +94,7 @@ impl Evaluator<'_> {
         self.known.insert(value, tensor);
     }
 
-    /// Goes on while the work is not too much.
+    /// Continues while work and memory are within their limits.
     fn charge(&mut self, elements: usize) -> Option<()> {
         self.work = self.work.saturating_add(elements.max(1));
         (self.work <= MOST_WORK && self.held <= MOST_HELD).then_some(())
@@ -184,7 +184,7 @@ impl Evaluator<'_> {
         }
     }
 
-    /// The branch that an index chooses, the last one for all others, or a truth value: the first for true.
+    /// The branch that an index selects, the last one if it is out of range; a boolean selects the first if true.
     fn branch(&mut self, op: OpId, operands: &[Tensor], locals: &mut KnownTensors) -> Option<Results> {
         let [chosen] = operands else { return None };
         let regions = &self.module.op(op).regions;
@@ -259,11 +259,11 @@ impl Frontier<'_> {
         operation.regions.iter().for_each(|&region| self.region(region, kept));
     }
 
-    /// The results, where they are to be constants.
+    /// The results, if they become constants.
     fn tensors(&self, op: OpId) -> Option<Results> {
         let results = &self.module.op(op).results;
         if matches!(folder(self.module.op(op).name), Some(Fold::Shares)) {
-            // It can have the bytes of its operand, which are in the model anyway.
+            // Its result can share the bytes of its operand, which are in the model anyway.
             return None;
         }
         let mut tensors: Results =

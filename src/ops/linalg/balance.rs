@@ -1,4 +1,4 @@
-//! What is done to matrices before their eigenvalues are computed, as LAPACK's `gebal` does it.
+//! Balances matrices before their eigenvalues are computed, like LAPACK's `gebal`.
 //!
 //! Permutes rows and columns to expose isolated eigenvalues. A row that is zero except for its diagonal element has
 //! that eigenvalue; it moves last, and the search continues in the rest. The same holds for columns, which move
@@ -12,7 +12,7 @@ use super::matrix::{Iteration, Matrix, of_batch};
 use crate::ir::{Element, onnx};
 use crate::ops::{Lower, LowerError};
 
-/// What is looked for.
+/// What the search looks for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Alone {
     Row,
@@ -30,7 +30,7 @@ pub(super) fn permute(cx: &mut Lower, basis: Basis) -> Result<(Basis, [Matrix; 2
     Ok((basis, [low, high]))
 }
 
-/// Passes over all rows after which it ends in any case.
+/// The maximum number of passes over all rows.
 const PASSES: i64 = 10;
 
 /// How large the factors become, as powers of two: their squares are numbers.

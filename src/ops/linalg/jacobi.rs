@@ -13,7 +13,7 @@ use super::matrix::{Iteration, Matrix, of_batch};
 use crate::ir::{Element, SCALAR, ValueId, onnx};
 use crate::ops::{Lower, LowerError};
 
-/// Sweeps after which it ends in any case; ten are many.
+/// The maximum number of sweeps; few matrices need ten.
 const SWEEPS: i64 = 30;
 
 /// Larger matrices are refused: the cost is the cube of the size, some ten times.

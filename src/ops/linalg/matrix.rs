@@ -6,7 +6,7 @@ use crate::ops::{Lower, LowerError};
 /// A batch of matrices, or of rows, columns or scalars, which broadcast.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Matrix {
-    /// The real part, or integers or truth values.
+    /// The real part, or integers or booleans.
     pub re: ValueId,
     /// The imaginary part, of complex matrices.
     pub im: Option<ValueId>,

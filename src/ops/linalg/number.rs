@@ -1,7 +1,7 @@
 //! Formulas over matrices that may be complex: arithmetic on numbers of one part or of two.
 //!
 //! Algorithms are written once for real and complex matrices. On real matrices a formula emits real arithmetic. Values
-//! without an imaginary part, such as row numbers, truth values and magnitudes, stay real next to complex numbers.
+//! without an imaginary part, such as row numbers, booleans and magnitudes, stay real next to complex numbers.
 
 use super::matrix::Matrix;
 use crate::ir::Element;
@@ -131,7 +131,7 @@ impl<'f> Number<'f> {
         Self::real(same & self.parts().1.equal(other.parts().1))
     }
 
-    /// For a truth value: `yes` where it holds, else `no`. At least one of them is a number.
+    /// For a boolean: `yes` where it holds, else `no`. At least one of them is a number.
     pub(super) fn select(self, yes: impl Operand<Self>, no: impl Operand<Self>) -> Self {
         let like = yes.expr().or(no.expr()).unwrap_or(self);
         let (yes, no) = (yes.beside(like), no.beside(like));

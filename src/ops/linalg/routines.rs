@@ -128,7 +128,7 @@ pub(super) fn ormqr(cx: &mut Lower, call: &Call) -> Lowered {
     call.results(cx, &[product])
 }
 
-/// Refuses more columns than rotations are good for.
+/// Refuses more columns than [`LARGEST`].
 fn limit(columns: i64) -> Result<(), LowerError> {
     if columns > LARGEST {
         return Err(LowerError::form(format!(
@@ -291,7 +291,7 @@ pub(super) fn sytrd(cx: &mut Lower, call: &Call) -> Lowered {
     call.results(cx, &[form, diagonal, beside, tau, info])
 }
 
-/// Refuses more rows than the QR algorithm is good for.
+/// Refuses more rows than [`schur::LARGEST`].
 fn limit_general(call: &Call, rows: i64) -> Result<(), LowerError> {
     if rows > schur::LARGEST {
         return Err(LowerError::form(format!(

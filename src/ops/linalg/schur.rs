@@ -34,18 +34,18 @@ pub(super) enum Balance {
     OrderAndScale,
 }
 
-/// What comes out of matrices `[batch, n, n]`.
+/// The Schur forms of matrices `[batch, n, n]`.
 pub(super) struct Schur {
     /// The form, divided by `scale`.
     pub t: Matrix,
-    /// The matrices that take the form back, `A * Z = Z * T`; unitary, where rows and columns have got no factors.
+    /// The matrices with `A * Z = Z * T`; unitary, unless rows and columns were scaled.
     pub z: Option<Matrix>,
-    /// The factors that the rows of `z` have got, `[batch, n, 1]`.
+    /// The factors by which the rows of `z` were scaled, `[batch, n, 1]`.
     pub factors: Option<Matrix>,
     /// `[batch, 1, 1]`.
     pub scale: Matrix,
-    /// For each matrix, `[batch, 1, 1]`, 0, or -4 where an element was not a number, or the number of rows that have
-    /// not come to an end.
+    /// For each matrix, `[batch, 1, 1]`, 0, or -4 if an element was infinite or NaN, or the number of rows that have
+    /// not converged.
     pub info: Matrix,
 }
 
@@ -269,8 +269,8 @@ impl ActiveWindow {
         Ok(cx.reduce_along(onnx::REDUCE_MAX, starts, &[2]))
     }
 
-    /// In each row, the first column of the rest of the matrix less its eigenvalue that is nearest to the last diagonal
-    /// element, of the last two rows. Where that has not led to an end, LAPACK takes other numbers.
+    /// In each row, the first column of the rest of the matrix minus a shift: the eigenvalue of the last two rows that
+    /// is nearest to the last diagonal element. If that does not converge, LAPACK uses an exceptional shift.
     fn single(&self, cx: &mut Lower, band: &Band) -> Result<[Matrix; 3], LowerError> {
         let (d, before) = (at(cx, band.diagonal, self.high, 0)?, at(cx, band.before, self.high, 0)?);
         let (b, c) = (at(cx, band.above, self.high, 0)?, at(cx, band.below, self.high, 0)?);
@@ -296,9 +296,8 @@ impl ActiveWindow {
         Ok([leading, below, nothing])
     }
 
-    /// In each row, the first column of the product of the rest of the matrix less each of two numbers: the eigenvalues
-    /// of the last two rows when they are conjugates, and else twice the one that is nearer to the last diagonal
-    /// element.
+    /// In each row, the first column of the product of the rest of the matrix minus each of two shifts: the eigenvalues
+    /// of the last two rows if they are conjugates, and else twice the one that is nearer to the last diagonal element.
     fn double(&self, cx: &mut Lower, band: &Band) -> Result<[Matrix; 3], LowerError> {
         let (d, before) = (at(cx, band.diagonal, self.high, 0)?, at(cx, band.before, self.high, 0)?);
         let (b, c) = (at(cx, band.above, self.high, 0)?, at(cx, band.below, self.high, 0)?);

@@ -144,8 +144,8 @@ fn cmpi(cx: &mut Expand) -> Expanded {
     Ok(Some(value.into()))
 }
 
-/// A conversion that StableHLO's `convert` is too: not where `arith` takes a truth value for -1, or a number for one
-/// without a sign, or its lowest bit for a truth value.
+/// A conversion that equals StableHLO's `convert`: not one in which `arith` reads a boolean as -1, a number as
+/// unsigned, or the lowest bit of a number as a boolean.
 fn convert(cx: &mut Expand) -> Expanded {
     let (from, to) = (cx.operand_type(0)?, cx.result_type()?);
     let unsigned = cx.module().op(cx.op).name == arith::EXTUI;

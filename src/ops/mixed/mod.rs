@@ -1,7 +1,7 @@
 //! Ops of MLIR's `arith`, `tensor` and `shape`, which front ends mix with StableHLO, as StableHLO's.
 //!
-//! They compute sizes, most of the time, which the `refine_shapes` pass then evaluates. The pass `normalize` has made numbers
-//! tensors without dimensions, and those of type `index` have 64 bits.
+//! Most of them compute sizes, which the `refine_shapes` pass evaluates later. The pass `normalize` has turned scalars
+//! into tensors of rank 0, and `index` into `i64`.
 
 mod arith;
 mod shape;
@@ -38,7 +38,7 @@ impl Expand<'_, '_> {
         self.create(name, operands).attrs(attributes).of(ty)
     }
 
-    /// The size of a dimension as a 64-bit number without dimensions.
+    /// The size of a dimension as an `i64` of rank 0.
     fn dimension_size(&mut self, value: ValueId, axis: usize) -> ValueId {
         let integer = self.rewriter.module.types.intern(crate::ir::Type::Scalar(Element::I64));
         let axis = Attribute::Integer(axis as i64, integer);
@@ -47,7 +47,7 @@ impl Expand<'_, '_> {
         self.emit_of(stablehlo::CONVERT, &[size], Element::I64, &[], [])
     }
 
-    /// The list of these numbers without dimensions.
+    /// The list of these numbers of rank 0.
     fn list_of(&mut self, elements: &[ValueId]) -> Result<ValueId, LowerError> {
         let Some(&first) = elements.first() else { return Ok(self.numbers(&[])) };
         let element = self.module().tensor(first).map(|ty| ty.element);

@@ -117,7 +117,7 @@ fn broadcast(cx: &mut Expand) -> Expanded {
     Ok(Some(result.into()))
 }
 
-/// An unused truth value.
+/// An unused boolean.
 fn witness(cx: &mut Expand) -> Expanded {
     let ty = cx.rewriter.module.tensor_of(Element::Bool, SCALAR);
     Ok(Some(cx.splat(ty, 1)?.into()))

@@ -1,7 +1,7 @@
 //! `uniform_quantize` and `uniform_dequantize` between floats and the integers that quantized tensors store.
 //!
-//! The pass `quantize` has turned quantized types into their storage types before, and left the quantized type in
-//! the attribute [`ATTRIBUTE`] of these ops.
+//! The pass `quant_to_qdq` has replaced quantized types by their storage types, and left the quantized type in the
+//! attribute [`ATTRIBUTE`] of these ops.
 
 mod uniform;
 
@@ -89,7 +89,7 @@ fn dequantize(cx: &mut Lower, op: OpId) -> Lowered {
     let sizes = cx.dims(stored);
     let scale = scales(cx, &q, q.expressed);
     let symmetric = q.zero_points.iter().all(|&zero_point| zero_point == 0);
-    // Of i32 ONNX Runtime takes no zero point but 0.
+    // For i32 ONNX Runtime accepts only the zero point 0.
     if has_kernel(&q) || (q.expressed == Element::F32 && q.storage == Element::I32 && symmetric) {
         if q.storage != Element::I32 {
             require(cx, &q, onnx::DEQUANTIZE_LINEAR)?;
@@ -158,7 +158,7 @@ fn quantize_linear(cx: &mut Lower, q: &Quantization, number: ValueId) -> ValueId
     node.out(q.storage, &sizes)
 }
 
-/// NaN becomes the number that is stored as 0, as XLA converts NaN to 0; `QuantizeLinear` leaves it open.
+/// NaN becomes the number that is stored as 0, as XLA converts NaN to 0; `QuantizeLinear` leaves it undefined.
 fn without_nan(cx: &mut Lower, q: &Quantization, number: ValueId) -> ValueId {
     if bound(cx, number, 8).is_some() {
         return number;

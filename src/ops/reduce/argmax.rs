@@ -43,7 +43,7 @@ pub(super) fn recognize(
     let highest = integer_limits(places.element).1;
     let counted = match places.dims[axis as usize] {
         Dim::Known(length) => length > 0 && (highest < 0 || length - 1 <= highest),
-        // Places that 32 bits do not count wrap in the program, too.
+        // Indices that do not fit in 32 bits wrap in the program, too.
         _ => places.element.bits() >= 32,
     };
     if !counted {
@@ -146,7 +146,7 @@ fn choice(module: &Module, region: RegionId, value: usize, element: Element) -> 
     None
 }
 
-/// The results of a region that only compares and selects; truth values are 0 and 1.
+/// The results of a region that only compares and selects; booleans are 0 and 1.
 fn evaluate(module: &Module, region: RegionId, arguments: &[f64; 4]) -> Option<Vec<f64>> {
     let block = module.block(module.entry_block(region)?);
     let mut known: FxHashMap<ValueId, f64> = FxHashMap::default();
@@ -238,7 +238,7 @@ pub(super) fn lower(cx: &mut Lower, op: OpId, found: ArgReduction) -> Lowered {
     let mut places = pick(cx, if choice.largest { onnx::ARG_MAX } else { onnx::ARG_MIN }, ordered);
     let mut sizes = with_axis(&kept, axis);
     if element.is_float() && nan_wins {
-        // ONNX Runtime passes over every NaN but one that comes first.
+        // ONNX Runtime ignores every NaN except one that is the first element.
         let is_nan = cx.elementwise_to(onnx::IS_NAN, &[value], Element::Bool);
         let marks = cx.cast(is_nan, Element::U8);
         let first = pick(cx, onnx::ARG_MAX, marks);

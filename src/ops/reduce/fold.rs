@@ -7,7 +7,7 @@ use super::{kept, pairs};
 use crate::ir::{Dim, OpId, RegionId, ValueId, onnx};
 use crate::ops::{Lower, LowerError, Lowered};
 
-/// As many elements are unrolled.
+/// Up to this many elements are unrolled.
 const UNROLLED: i64 = 8;
 
 pub(super) fn lower(cx: &mut Lower, op: OpId, region: RegionId, dimensions: &[i64]) -> Lowered {
@@ -29,7 +29,7 @@ pub(super) fn lower(cx: &mut Lower, op: OpId, region: RegionId, dimensions: &[i6
         rows.push(cx.rows_first(value, dimensions));
     }
     if length == Dim::Known(1) {
-        // As XLA does, which takes the initial value for neutral.
+        // Like XLA, which assumes that the initial value is neutral.
         return Ok(rows.into_iter().map(|value| cx.reshape(value, &kept)).collect());
     }
     if let Dim::Known(length) = length

@@ -64,7 +64,7 @@ impl Lower<'_> {
     /// How a region combines each pair of its arguments, when all pairs are combined by an op.
     pub fn named_combiners(&self, region: crate::ir::RegionId) -> Option<Vec<Combiner>> {
         let combiners = self.combiners(region)?;
-        // To keep the first or take the second depends on the order, which `fold` keeps.
+        // `First` and `Second` depend on the order, which `fold` keeps.
         let named = |combiner: &Combiner| !matches!(combiner, Combiner::First | Combiner::Second);
         combiners.iter().all(named).then_some(combiners)
     }
@@ -197,7 +197,7 @@ impl Lower<'_> {
             Combiner::And | Combiner::Multiply | Combiner::Minimum => onnx::REDUCE_MIN,
             _ => onnx::REDUCE_MAX,
         };
-        // ONNX Runtime stops at a reduction of no `bool`; no bytes have the right extrema.
+        // ONNX Runtime fails on an empty reduction of `bool`; an empty reduction of bytes has the right result.
         let some = self.module.dim_exprs.is_at_least(self.count_along(&self.dims(value), dimensions), 1);
         if self.opset() >= 20 && some {
             return self.reduction(name, value, dimensions);
@@ -220,7 +220,7 @@ impl Lower<'_> {
         self.node(onnx::WHERE, &[any, nan, extremum]).like(extremum)
     }
 
-    /// Says that the op that is lowered loses NaN.
+    /// Reports that the op may lose NaN.
     pub fn report_nan(&mut self, op: OpId) {
         let at = self.module.span(op).name;
         let name = self.module.op_name(op).to_owned();
@@ -231,7 +231,8 @@ impl Lower<'_> {
         let element = self.element(value);
         let ordered = self.ordered(value);
         let reduced = if self.element(ordered) == Element::I64 {
-            // ONNX Runtime's own compares the lower halves of `i64` as if they were signed; its ArgMax does not.
+            // ONNX Runtime's ReduceMax and ReduceMin compare the lower halves of `i64` as if they were signed; its
+            // ArgMax and ArgMin do not.
             let kept = kept(&self.dims(value), dimensions);
             let rows = self.rows_first(ordered, dimensions);
             let mut single = kept.clone();
@@ -274,8 +275,8 @@ impl Lower<'_> {
         self.elementwise(onnx::BITWISE_XOR, &[value, sign])
     }
 
-    /// ONNX Runtime adds integers up in `double` and saturates. In a type that is wide enough that never shows; a
-    /// product with ones has integer kernels, which wrap.
+    /// ONNX Runtime sums integers in `double` and saturates. That makes no difference in a wide enough type; otherwise
+    /// the sum is a matrix product with ones, whose integer kernels wrap.
     fn integer_sum(&mut self, value: ValueId, dimensions: &[i64], count: Dim) -> ValueId {
         let element = self.element(value);
         let (wide, exact_bits) = match element.bits() {
@@ -365,7 +366,7 @@ impl Lower<'_> {
     }
 }
 
-/// No tensor has more elements than this many bits count, as far as memory goes.
+/// The number of bits that count the elements of any tensor that fits in memory.
 const LARGEST_COUNT_BITS: u32 = 37;
 
 /// The sizes without those of the given dimensions.

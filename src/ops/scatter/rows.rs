@@ -2,13 +2,13 @@
 //!
 //! ONNX Runtime runs `ScatterND` on several threads once it writes some 210,000 elements (its thread pool's cost
 //! model: 100,000 cycles a thread and one element a cycle), and then two updates of one row race: sums lose terms.
-//! Below that it is one thread, in order. `ScatterElements` always is, but slower and with an index an element.
+//! Below that, one thread writes in order. `ScatterElements` always does, but is slower and needs an index per element.
 
 use crate::ir::{Dim, Dims, Element, ValueId, onnx};
 use crate::ops::constant::integer_limits;
 use crate::ops::{Combiner, Lower, LowerError};
 
-/// Updates of fewer elements run on one thread, with room for a runtime that reckons otherwise.
+/// Updates of fewer elements run on one thread, with a margin for runtimes with another cost model.
 const LARGEST_IN_ORDER: i64 = 100_000;
 
 /// A tensor seen as rows.

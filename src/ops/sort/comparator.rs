@@ -50,7 +50,7 @@ pub(super) fn comparator(cx: &Lower, region: RegionId, operands: usize) -> Optio
     let reader = ComparatorReader { cx, arguments: &block.arguments };
     let mut keys = Vec::new();
     let mut rest = result;
-    // Each turn takes one key off; a comparator cannot have more keys than operands that matter.
+    // Each iteration removes one key; a comparator has at most one relevant key per operand.
     for _ in 0..=operands {
         if let Some(key) = reader.less(rest) {
             keys.push(key);

@@ -1,4 +1,4 @@
-//! Binary ops that broadcast their operands by themselves.
+//! Binary ops with implicit broadcasting.
 
 use super::{Lower, LowerError, Lowered, OpId, elementwise, zeta};
 use crate::ir::{Dim, ValueId, chlo};

@@ -1,4 +1,4 @@
-//! CHLO: special functions, and the elementwise ops that broadcast by themselves.
+//! CHLO: special functions, and elementwise ops with implicit broadcasting.
 
 mod bessel;
 mod broadcast;

@@ -79,7 +79,7 @@ impl Rule {
 pub(super) const UNARY: Rule = rule(1, elementwise::same);
 /// Two operands and a result of one type.
 pub(super) const BINARY: Rule = rule(2, elementwise::same);
-/// One operand, and one truth value per element.
+/// One operand, and a result of one `i1` per element.
 pub(super) const PREDICATE: Rule = rule(1, elementwise::predicate);
 /// Operands that broadcast.
 pub(super) const fn broadcasting(operands: usize) -> Rule {
@@ -104,7 +104,7 @@ pub fn check(module: &Module, op: OpId, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// Whether an op keeps its rule, as all do without one.
+/// Checks that an op satisfies its rule; an op without a rule always does.
 pub(super) fn verify(module: &Module, op: OpId) -> Result<(), Violation> {
     let Some(rule) = find(module.op(op).name) else { return Ok(()) };
     let operation = module.op(op);

@@ -170,7 +170,7 @@ impl<'a> Typing<'a> {
         Err(self.disagreeing(x, y, why))
     }
 
-    /// Whether one size is larger than another, whatever the symbols are.
+    /// Whether one size is larger than another for all values of the symbols.
     pub(in crate::ops) fn is_larger(&self, size: Dim, than: Dim) -> bool {
         let sizes = &self.module.dim_exprs;
         sizes.bounds(sizes.subtract(than, size)).1.is_some_and(|most| most < 0)

@@ -35,7 +35,7 @@ fn is_transparent(from: Element, through: Element, to: Element) -> bool {
     if !from.is_exact_in(through) {
         return false;
     }
-    // A round trip, or a truth value: the number fits every type.
+    // A round trip, or a boolean: the number fits every type.
     if from == to || from == Element::Bool {
         return true;
     }

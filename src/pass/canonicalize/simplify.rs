@@ -160,7 +160,7 @@ fn float(known: Known) -> Option<f64> {
     crate::ops::fold::float(known.0, known.1)
 }
 
-/// The bits of an integer or truth value.
+/// The bits of an integer or boolean.
 fn integer(known: Known) -> Option<i64> {
     (known.0.is_integer() || known.0 == Element::Bool).then_some(known.1)
 }

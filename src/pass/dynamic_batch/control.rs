@@ -2,7 +2,7 @@
 
 use crate::ir::{Module, OpId, OpName, ValueId, stablehlo};
 
-/// The values that a control-flow op ties together. Values captured by a region need no tie, and conditions are
+/// The equivalence classes of values that a control-flow op forms. Captured values need none, and conditions are
 /// scalars without rows.
 pub(super) fn classes(module: &Module, op: OpId) -> Option<Vec<Vec<ValueId>>> {
     let operation = module.op(op);

@@ -1,4 +1,4 @@
-//! Which dimensions `--dynamic` asks for.
+//! The dimensions that `--dynamic` makes symbolic.
 
 use super::super::{Context, name_values};
 use crate::DynamicDimension;

@@ -1,4 +1,4 @@
-//! Gives each use of a fill (a constant or broadcast scalar) its own copy.
+//! Copies each fill (a constant or broadcast scalar) so that every use has its own.
 //!
 //! `zeros((8, 8))` may be eight rows for one op and weights for another. Values that depend only on constants are the
 //! same for all rows, so with a single row they need no row dimension before an op combines them with rows.

@@ -1,7 +1,7 @@
 //! Evaluates shape arithmetic to numbers and expressions.
 //!
-//! Evaluates short lists and matrices of signed integers or truth values element by element. An unknown element is
-//! [`Dim::Dynamic`]; truth values are 0 and 1.
+//! Evaluates short lists and matrices of signed integers or booleans element by element. An unknown element is
+//! [`Dim::Dynamic`]; booleans are 0 and 1.
 
 use super::floored::{Floored, Reader};
 use super::symbols::SymbolOrigins;
@@ -171,7 +171,7 @@ impl ShapeValues {
     }
 }
 
-/// Ops through which sizes are traced: integer moves and arithmetic, but not truth values.
+/// Ops through which sizes are traced: integer moves and arithmetic, but not booleans.
 fn is_evaluated(name: OpName) -> bool {
     matches!(
         name,

@@ -73,7 +73,7 @@ pub enum Problem {
     Unclosed {
         /// The opening bracket.
         open: Span,
-        /// The place at which a closing bracket was wanted.
+        /// The place at which a closing bracket was expected.
         end: Span,
     },
     /// A closing bracket without an opening one.
