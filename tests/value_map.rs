@@ -2,7 +2,7 @@
 
 use hlo2onnx::onnx::file::write_stream;
 use hlo2onnx::source::Source;
-use hlo2onnx::value_map::{Form, ValueMap};
+use hlo2onnx::value_map::{Representation, ValueMap};
 use hlo2onnx::{Options, convert, parse};
 use std::fs;
 use std::path::Path;
@@ -16,7 +16,7 @@ fn source(text: &str) -> Source {
     Source::from_bytes("program.mlir", text.into())
 }
 
-fn forms(map: &ValueMap) -> Vec<(&str, Form, Vec<Option<usize>>)> {
+fn forms(map: &ValueMap) -> Vec<(&str, Representation, Vec<Option<usize>>)> {
     map.values.iter().map(|value| (&*value.onnx, value.form, value.axes.clone())).collect()
 }
 
@@ -35,12 +35,12 @@ fn values_keep_their_origins_in_any_form() {
     assert_eq!(
         forms(&map),
         [
-            ("arg0", Form::Same, vec![Some(0)]),
-            ("arg1", Form::Same, both.clone()),
-            ("Tanh", Form::Broadcast, vec![Some(1)]),
-            ("Add", Form::Widened, both.clone()),
-            ("result0", Form::Same, both.clone()),
-            ("result1", Form::Same, both),
+            ("arg0", Representation::Same, vec![Some(0)]),
+            ("arg1", Representation::Same, both.clone()),
+            ("Tanh", Representation::Broadcast, vec![Some(1)]),
+            ("Add", Representation::Widened, both.clone()),
+            ("result0", Representation::Same, both.clone()),
+            ("result1", Representation::Same, both),
         ]
     );
 }
@@ -53,8 +53,8 @@ fn complex_numbers_are_mapped_to_their_parts() {
            return %0 : tensor<4xcomplex<f32>>
          }",
     );
-    let found: Vec<Form> = map(&text).values.iter().map(|value| value.form).collect();
-    for form in [Form::Parts, Form::Real, Form::Imaginary] {
+    let found: Vec<Representation> = map(&text).values.iter().map(|value| value.form).collect();
+    for form in [Representation::Parts, Representation::Real, Representation::Imaginary] {
         assert!(found.contains(&form), "{form:?} is not among {found:?}");
     }
 }

@@ -38,7 +38,7 @@ enum AxisKind {
 
 /// The dimension numbers with the types that they are for.
 #[derive(Debug)]
-struct Numbers {
+struct GatherShape {
     /// For each dimension of the result.
     layout: Vec<AxisKind>,
     /// Pairs of a dimension of the operand and an axis of the positions, of sizes above 1.
@@ -85,7 +85,7 @@ fn gather(cx: &mut Lower, op: OpId) -> Lowered {
     Ok(arrange(cx, value, &axes, &numbers, &result).into())
 }
 
-fn numbers(cx: &Lower, op: OpId) -> Result<Numbers, LowerError> {
+fn numbers(cx: &Lower, op: OpId) -> Result<GatherShape, LowerError> {
     let numbers = GatherDimensionNumbers::read(cx.module, op)?;
     let window = cx.attributes(op).sizes("slice_sizes")?;
     let (operand, indices) = (cx.operand_dims(op, 0)?, cx.operand_dims(op, 1)?);
@@ -102,7 +102,7 @@ fn numbers(cx: &Lower, op: OpId) -> Result<Numbers, LowerError> {
         layout[place] = AxisKind::Batch(axis);
     }
     let batching = numbers.batching_axes(&operand);
-    Ok(Numbers {
+    Ok(GatherShape {
         layout,
         batching,
         map: numbers.start_index_map,
@@ -112,7 +112,7 @@ fn numbers(cx: &Lower, op: OpId) -> Result<Numbers, LowerError> {
 }
 
 /// The operand cut to the window where it does not move.
-fn still(cx: &mut Lower, operand: ValueId, numbers: &Numbers) -> ValueId {
+fn still(cx: &mut Lower, operand: ValueId, numbers: &GatherShape) -> ValueId {
     let sizes = cx.dims(operand);
     let moves = |dim: usize| numbers.map.contains(&dim) || numbers.batching.iter().any(|pair| pair.0 == dim);
     let high: Dims =
@@ -126,7 +126,7 @@ fn at_one_position(
     operand: ValueId,
     starts: &StartIndices,
     moving: &[usize],
-    numbers: &Numbers,
+    numbers: &GatherShape,
 ) -> ValueId {
     let sizes = cx.dims(operand);
     let mut at = vec![super::dynamic_slice::Start::Known(Dim::Known(0)); sizes.len()];
@@ -143,7 +143,7 @@ fn at_positions(
     operand: ValueId,
     starts: &StartIndices,
     moving: &[usize],
-    numbers: &Numbers,
+    numbers: &GatherShape,
 ) -> Result<(ValueId, Vec<AxisKind>), LowerError> {
     let sizes = cx.dims(operand);
     let points = moving.iter().all(|&dim| numbers.window[dim] == Dim::Known(1));
@@ -174,7 +174,7 @@ fn joined(
     operand: ValueId,
     starts: &StartIndices,
     moving: &[usize],
-    numbers: &Numbers,
+    numbers: &GatherShape,
 ) -> (ValueId, Vec<AxisKind>) {
     let sizes = cx.dims(operand);
     let (first, last) = (moving[0], moving[moving.len() - 1]);
@@ -215,7 +215,7 @@ fn elements(
     operand: ValueId,
     starts: &StartIndices,
     moving: usize,
-    numbers: &Numbers,
+    numbers: &GatherShape,
 ) -> (ValueId, Vec<AxisKind>) {
     let sizes = cx.dims(operand);
     let paired = |axis: &usize| numbers.batching.iter().any(|pair| pair.1 == *axis);
@@ -251,7 +251,7 @@ fn nd(
     operand: ValueId,
     starts: &StartIndices,
     moving: &[usize],
-    numbers: &Numbers,
+    numbers: &GatherShape,
 ) -> Result<(ValueId, Vec<AxisKind>), LowerError> {
     let sizes = cx.dims(operand);
     let mut batching = numbers.batching.clone();
@@ -292,7 +292,7 @@ fn window_vectors(
     positions: ValueId,
     moving: &[usize],
     windows: &[usize],
-    numbers: &Numbers,
+    numbers: &GatherShape,
 ) -> Result<ValueId, LowerError> {
     if windows.is_empty() {
         return Ok(positions);
@@ -319,7 +319,13 @@ fn window_vectors(
 
 /// Rearranges a value with these axes to the result's layout. Axes that either side lacks have size 1; missing axes
 /// of the indices are broadcast.
-fn arrange(cx: &mut Lower, value: ValueId, axes: &[AxisKind], numbers: &Numbers, result: &[Dim]) -> ValueId {
+fn arrange(
+    cx: &mut Lower,
+    value: ValueId,
+    axes: &[AxisKind],
+    numbers: &GatherShape,
+    result: &[Dim],
+) -> ValueId {
     let sizes = cx.dims(value);
     let place = |axis: &AxisKind| numbers.layout.iter().position(|own| own == axis);
     let kept: Vec<(usize, Dim)> =

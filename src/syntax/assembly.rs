@@ -3,7 +3,7 @@
 //! The names are those of StableHLO's and CHLO's op definitions. An op that is not in the table is read in generic form
 //! only. A row covers the forms of several releases: it accepts any of its clauses in any order.
 
-use super::clauses::Kind;
+use super::clauses::ClauseKind;
 use super::mixed::Mixed;
 use crate::ir::{Class, Dialect, OpName, arith, chlo, func, mhlo, sdy, shape, stablehlo, tensor};
 use rustc_hash::FxHashMap;
@@ -11,21 +11,21 @@ use std::sync::LazyLock;
 
 /// One op in custom form.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Row {
+pub(super) struct AssemblyFormat {
     /// The op's full name.
     pub op: OpName,
     /// The meaning of types without an arrow.
-    pub types: Types,
-    pub form: Form,
+    pub types: TypeSuffix,
+    pub form: CustomForm,
     /// `name = value` clauses: the word in the text, the attribute, and how the value is read.
-    pub named: &'static [(&'static str, &'static str, Kind)],
+    pub named: &'static [(&'static str, &'static str, ClauseKind)],
     /// Words without a value, in their order: the attribute and its kind of enumeration.
     pub words: &'static [(&'static str, &'static str)],
 }
 
 /// How types without an arrow are distributed over operands and results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Types {
+pub(super) enum TypeSuffix {
     /// An arrow is required.
     Arrow,
     /// One type for all operands and the one result.
@@ -44,7 +44,7 @@ pub(super) enum Types {
 
 /// Forms that the tables of names alone do not describe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum CustomForm {
     /// Operands, words and named clauses.
     Plain,
     /// The axes of a mesh before the operand, and the sharding of the result.
@@ -69,38 +69,42 @@ pub(super) enum Form {
     While,
 }
 
-const fn row(op: OpName, types: Types) -> Row {
-    Row { op, types, form: Form::Plain, named: &[], words: &[] }
+const fn row(op: OpName, types: TypeSuffix) -> AssemblyFormat {
+    AssemblyFormat { op, types, form: CustomForm::Plain, named: &[], words: &[] }
 }
 
-const fn formed(op: OpName, types: Types, form: Form) -> Row {
-    Row { op, types, form, named: &[], words: &[] }
+const fn formed(op: OpName, types: TypeSuffix, form: CustomForm) -> AssemblyFormat {
+    AssemblyFormat { op, types, form, named: &[], words: &[] }
 }
 
-const fn named(op: OpName, types: Types, named: &'static [(&'static str, &'static str, Kind)]) -> Row {
-    Row { op, types, form: Form::Plain, named, words: &[] }
+const fn named(
+    op: OpName,
+    types: TypeSuffix,
+    named: &'static [(&'static str, &'static str, ClauseKind)],
+) -> AssemblyFormat {
+    AssemblyFormat { op, types, form: CustomForm::Plain, named, words: &[] }
 }
 
-const PRECISION: (&str, &str, Kind) = ("precision", "precision_config", Kind::Words("precision"));
+const PRECISION: (&str, &str, ClauseKind) = ("precision", "precision_config", ClauseKind::Words("precision"));
 
-const OUT_SHARDING: &[(&str, &str, Kind)] =
-    &[("out_sharding", "out_sharding", Kind::Opaque("#sdy.sharding"))];
+const OUT_SHARDING: &[(&str, &str, ClauseKind)] =
+    &[("out_sharding", "out_sharding", ClauseKind::Opaque("#sdy.sharding"))];
 
 /// A collective of Shardy.
-const fn collective(op: OpName) -> Row {
-    Row { op, types: Same, form: Form::Axes, named: OUT_SHARDING, words: &[] }
+const fn collective(op: OpName) -> AssemblyFormat {
+    AssemblyFormat { op, types: Same, form: CustomForm::Axes, named: OUT_SHARDING, words: &[] }
 }
 
-const fn mixed(op: OpName, form: Mixed) -> Row {
-    Row { op, types: Arrow, form: Form::Mixed(form), named: &[], words: &[] }
+const fn mixed(op: OpName, form: Mixed) -> AssemblyFormat {
+    AssemblyFormat { op, types: Arrow, form: CustomForm::Mixed(form), named: &[], words: &[] }
 }
 
-use Types::{Arrow, Complex, Each, Operands, Result, Same, Select};
+use TypeSuffix::{Arrow, Complex, Each, Operands, Result, Same, Select};
 
 /// The ops, sorted by name, except elementwise ones of a single type.
-const ROWS: &[Row] = &[
+const ROWS: &[AssemblyFormat] = &[
     mixed(arith::CMPI, Mixed::Compare),
-    formed(arith::CONSTANT, Result, Form::Constant),
+    formed(arith::CONSTANT, Result, CustomForm::Constant),
     mixed(arith::EXTF, Mixed::Cast),
     mixed(arith::EXTSI, Mixed::Cast),
     mixed(arith::EXTUI, Mixed::Cast),
@@ -133,13 +137,17 @@ const ROWS: &[Row] = &[
     row(chlo::BROADCAST_SUBTRACT, Arrow),
     row(chlo::BROADCAST_XOR, Arrow),
     row(chlo::BROADCAST_ZETA, Arrow),
-    formed(chlo::CONSTANT, Result, Form::Constant),
+    formed(chlo::CONSTANT, Result, CustomForm::Constant),
     row(chlo::IS_INF, Arrow),
     row(chlo::IS_NEG_INF, Arrow),
     row(chlo::IS_POS_INF, Arrow),
-    formed(chlo::SCAN, Arrow, Form::Scan),
-    named(chlo::TOP_K, Arrow, &[("k", "k", Kind::Integer), ("largest", "largest", Kind::Boolean)]),
-    formed(func::CALL, Arrow, Form::Call),
+    formed(chlo::SCAN, Arrow, CustomForm::Scan),
+    named(
+        chlo::TOP_K,
+        Arrow,
+        &[("k", "k", ClauseKind::Integer), ("largest", "largest", ClauseKind::Boolean)],
+    ),
+    formed(func::CALL, Arrow, CustomForm::Call),
     row(func::RETURN, Operands),
     row(mhlo::ADD_DEPENDENCY, Arrow),
     row(mhlo::COPY, Same),
@@ -148,23 +156,23 @@ const ROWS: &[Row] = &[
     collective(sdy::ALL_SLICE),
     collective(sdy::ALL_TO_ALL),
     collective(sdy::COLLECTIVE_PERMUTE),
-    formed(sdy::CONSTANT, Result, Form::Constant),
-    named(sdy::DATA_FLOW_EDGE, Same, &[("sharding", "sharding", Kind::Opaque("#sdy.sharding"))]),
-    formed(sdy::MANUAL_COMPUTATION, Arrow, Form::ManualComputation),
-    formed(sdy::MESH, Arrow, Form::Mesh),
-    formed(sdy::NAMED_COMPUTATION, Arrow, Form::ManualComputation),
+    formed(sdy::CONSTANT, Result, CustomForm::Constant),
+    named(sdy::DATA_FLOW_EDGE, Same, &[("sharding", "sharding", ClauseKind::Opaque("#sdy.sharding"))]),
+    formed(sdy::MANUAL_COMPUTATION, Arrow, CustomForm::ManualComputation),
+    formed(sdy::MESH, Arrow, CustomForm::Mesh),
+    formed(sdy::NAMED_COMPUTATION, Arrow, CustomForm::ManualComputation),
     named(
         sdy::PROPAGATION_BARRIER,
         Same,
-        &[("allowed_direction", "allowed_direction", Kind::Opaque("#sdy.propagation_direction"))],
+        &[("allowed_direction", "allowed_direction", ClauseKind::Opaque("#sdy.propagation_direction"))],
     ),
     collective(sdy::REDUCE_SCATTER),
     collective(sdy::REPLICATED_TO_UNREDUCED),
-    formed(sdy::RESHARD, Same, Form::Sharding),
+    formed(sdy::RESHARD, Same, CustomForm::Sharding),
     row(sdy::RETURN, Operands),
     collective(sdy::SHARDED_TO_UNREDUCED),
-    formed(sdy::SHARDING_CONSTRAINT, Same, Form::Sharding),
-    named(sdy::SHARDING_GROUP, Operands, &[("group_id", "group_id", Kind::Integer)]),
+    formed(sdy::SHARDING_CONSTRAINT, Same, CustomForm::Sharding),
+    named(sdy::SHARDING_GROUP, Operands, &[("group_id", "group_id", ClauseKind::Integer)]),
     mixed(shape::ASSUMING, Mixed::Assuming),
     mixed(shape::ASSUMING_ALL, Mixed::Witness),
     row(shape::ASSUMING_YIELD, Operands),
@@ -182,72 +190,80 @@ const ROWS: &[Row] = &[
     row(shape::TO_EXTENT_TENSOR, Arrow),
     row(stablehlo::AFTER_ALL, Same),
     row(stablehlo::BITCAST_CONVERT, Arrow),
-    named(stablehlo::BROADCAST, Arrow, &[("sizes", "broadcast_sizes", Kind::Integers)]),
-    named(stablehlo::BROADCAST_IN_DIM, Arrow, &[("dims", "broadcast_dimensions", Kind::Integers)]),
-    named(stablehlo::CHOLESKY, Same, &[("lower", "lower", Kind::Boolean)]),
-    Row {
+    named(stablehlo::BROADCAST, Arrow, &[("sizes", "broadcast_sizes", ClauseKind::Integers)]),
+    named(stablehlo::BROADCAST_IN_DIM, Arrow, &[("dims", "broadcast_dimensions", ClauseKind::Integers)]),
+    named(stablehlo::CHOLESKY, Same, &[("lower", "lower", ClauseKind::Boolean)]),
+    AssemblyFormat {
         op: stablehlo::COMPARE,
         types: Arrow,
-        form: Form::Plain,
+        form: CustomForm::Plain,
         named: &[],
         words: &[("comparison_direction", "comparison_direction"), ("compare_type", "comparison_type")],
     },
     row(stablehlo::COMPLEX, Complex),
-    formed(stablehlo::COMPOSITE, Arrow, Form::Composite),
-    named(stablehlo::CONCATENATE, Arrow, &[("dim", "dimension", Kind::Integer)]),
-    formed(stablehlo::CONSTANT, Result, Form::Constant),
-    formed(stablehlo::CONVOLUTION, Arrow, Form::Convolution),
+    formed(stablehlo::COMPOSITE, Arrow, CustomForm::Composite),
+    named(stablehlo::CONCATENATE, Arrow, &[("dim", "dimension", ClauseKind::Integer)]),
+    formed(stablehlo::CONSTANT, Result, CustomForm::Constant),
+    formed(stablehlo::CONVOLUTION, Arrow, CustomForm::Convolution),
     row(stablehlo::CREATE_TOKEN, Result),
-    formed(stablehlo::CUSTOM_CALL, Arrow, Form::CustomCall),
+    formed(stablehlo::CUSTOM_CALL, Arrow, CustomForm::CustomCall),
     named(stablehlo::DOT, Arrow, &[PRECISION]),
-    formed(stablehlo::DOT_GENERAL, Arrow, Form::DotGeneral),
-    named(stablehlo::DYNAMIC_BROADCAST_IN_DIM, Arrow, &[("dims", "broadcast_dimensions", Kind::Integers)]),
-    named(stablehlo::DYNAMIC_IOTA, Arrow, &[("dim", "iota_dimension", Kind::Integer)]),
+    formed(stablehlo::DOT_GENERAL, Arrow, CustomForm::DotGeneral),
+    named(
+        stablehlo::DYNAMIC_BROADCAST_IN_DIM,
+        Arrow,
+        &[("dims", "broadcast_dimensions", ClauseKind::Integers)],
+    ),
+    named(stablehlo::DYNAMIC_IOTA, Arrow, &[("dim", "iota_dimension", ClauseKind::Integer)]),
     row(stablehlo::DYNAMIC_PAD, Arrow),
     row(stablehlo::DYNAMIC_RESHAPE, Arrow),
-    named(stablehlo::DYNAMIC_SLICE, Arrow, &[("sizes", "slice_sizes", Kind::Integers)]),
+    named(stablehlo::DYNAMIC_SLICE, Arrow, &[("sizes", "slice_sizes", ClauseKind::Integers)]),
     row(stablehlo::DYNAMIC_UPDATE_SLICE, Arrow),
-    named(stablehlo::EINSUM, Arrow, &[("config", "einsum_config", Kind::Plain)]),
+    named(stablehlo::EINSUM, Arrow, &[("config", "einsum_config", ClauseKind::Plain)]),
     named(
         stablehlo::FFT,
         Arrow,
-        &[("type", "fft_type", Kind::Word("fft_type")), ("length", "fft_length", Kind::Integers)],
+        &[("type", "fft_type", ClauseKind::Word("fft_type")), ("length", "fft_length", ClauseKind::Integers)],
     ),
-    named(stablehlo::GET_DIMENSION_SIZE, Arrow, &[("dim", "dimension", Kind::Integer)]),
-    formed(stablehlo::GET_TUPLE_ELEMENT, Arrow, Form::GetTupleElement),
-    named(stablehlo::IOTA, Result, &[("dim", "iota_dimension", Kind::Integer)]),
+    named(stablehlo::GET_DIMENSION_SIZE, Arrow, &[("dim", "dimension", ClauseKind::Integer)]),
+    formed(stablehlo::GET_TUPLE_ELEMENT, Arrow, CustomForm::GetTupleElement),
+    named(stablehlo::IOTA, Result, &[("dim", "iota_dimension", ClauseKind::Integer)]),
     row(stablehlo::OPTIMIZATION_BARRIER, Each),
     named(
         stablehlo::PAD,
         Arrow,
         &[
-            ("low", "edge_padding_low", Kind::Integers),
-            ("high", "edge_padding_high", Kind::Integers),
-            ("interior", "interior_padding", Kind::Integers),
+            ("low", "edge_padding_low", ClauseKind::Integers),
+            ("high", "edge_padding_high", ClauseKind::Integers),
+            ("interior", "interior_padding", ClauseKind::Integers),
         ],
     ),
     row(stablehlo::PARTITION_ID, Result),
     row(stablehlo::REAL_DYNAMIC_SLICE, Arrow),
-    formed(stablehlo::REDUCE, Arrow, Form::Reduce),
-    formed(stablehlo::REDUCE_PRECISION, Same, Form::ReducePrecision),
+    formed(stablehlo::REDUCE, Arrow, CustomForm::Reduce),
+    formed(stablehlo::REDUCE_PRECISION, Same, CustomForm::ReducePrecision),
     row(stablehlo::REPLICA_ID, Result),
     row(stablehlo::RESHAPE, Arrow),
     row(stablehlo::RETURN, Operands),
-    named(stablehlo::REVERSE, Same, &[("dims", "dimensions", Kind::Integers)]),
-    named(stablehlo::RNG, Arrow, &[("distribution", "rng_distribution", Kind::Word("rng_distribution"))]),
+    named(stablehlo::REVERSE, Same, &[("dims", "dimensions", ClauseKind::Integers)]),
+    named(
+        stablehlo::RNG,
+        Arrow,
+        &[("distribution", "rng_distribution", ClauseKind::Word("rng_distribution"))],
+    ),
     named(
         stablehlo::RNG_BIT_GENERATOR,
         Arrow,
-        &[("algorithm", "rng_algorithm", Kind::Word("rng_algorithm"))],
+        &[("algorithm", "rng_algorithm", ClauseKind::Word("rng_algorithm"))],
     ),
     row(stablehlo::SELECT, Select),
-    named(stablehlo::SET_DIMENSION_SIZE, Arrow, &[("dim", "dimension", Kind::Integer)]),
-    formed(stablehlo::SLICE, Arrow, Form::Slice),
-    formed(stablehlo::TRACE, Operands, Form::Trace),
-    named(stablehlo::TRANSPOSE, Arrow, &[("dims", "permutation", Kind::Integers)]),
+    named(stablehlo::SET_DIMENSION_SIZE, Arrow, &[("dim", "dimension", ClauseKind::Integer)]),
+    formed(stablehlo::SLICE, Arrow, CustomForm::Slice),
+    formed(stablehlo::TRACE, Operands, CustomForm::Trace),
+    named(stablehlo::TRANSPOSE, Arrow, &[("dims", "permutation", ClauseKind::Integers)]),
     row(stablehlo::TUPLE, Result),
-    named(stablehlo::UNARY_EINSUM, Arrow, &[("config", "einsum_config", Kind::Plain)]),
-    formed(stablehlo::WHILE, Each, Form::While),
+    named(stablehlo::UNARY_EINSUM, Arrow, &[("config", "einsum_config", ClauseKind::Plain)]),
+    formed(stablehlo::WHILE, Each, CustomForm::While),
     mixed(tensor::CAST, Mixed::Cast),
     mixed(tensor::COLLAPSE_SHAPE, Mixed::Cast),
     mixed(tensor::DIM, Mixed::Dim),
@@ -261,7 +277,7 @@ const ROWS: &[Row] = &[
 ];
 
 /// The rows of all ops. An elementwise op that is not in [`ROWS`] has one type for its operands and its result.
-static TABLE: LazyLock<FxHashMap<&'static str, Row>> = LazyLock::new(|| {
+static TABLE: LazyLock<FxHashMap<&'static str, AssemblyFormat>> = LazyLock::new(|| {
     let is_own = |op: &OpName| matches!(op.dialect(), Dialect::Hlo2Onnx | Dialect::Onnx);
     let has_form = |op: &OpName| op.class() == Class::Elementwise && !is_own(op);
     let elementwise = OpName::all().filter(has_form).map(|op| row(op, Same));
@@ -269,7 +285,7 @@ static TABLE: LazyLock<FxHashMap<&'static str, Row>> = LazyLock::new(|| {
 });
 
 /// The row of an op. In a function the prefix `func.` is optional.
-pub(super) fn find(op: &str) -> Option<&'static Row> {
+pub(super) fn find(op: &str) -> Option<&'static AssemblyFormat> {
     let op = match op {
         "call" => func::CALL.text(),
         "return" => func::RETURN.text(),

@@ -15,7 +15,7 @@ pub(super) struct Token<'t> {
 
 /// How the text of a clause is to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Kind {
+pub(super) enum ClauseKind {
     /// `dim = 0` as `0 : i64`.
     Integer,
     /// `lower = true`.
@@ -34,13 +34,13 @@ pub(super) enum Kind {
 
 impl<'s> Parser<'s> {
     /// The attribute that a clause's text represents.
-    pub(super) fn clause(&mut self, kind: Kind, text: Text<'_>) -> Option<Attribute> {
+    pub(super) fn clause(&mut self, kind: ClauseKind, text: Text<'_>) -> Option<Attribute> {
         if let Some(known) = self.clauses.get(&kind).and_then(|known| known.get(text.text)) {
             return Some(known.clone());
         }
         let attribute = match kind {
-            Kind::Integer => self.integer_clause(text)?,
-            Kind::Boolean => match text.text {
+            ClauseKind::Integer => self.integer_clause(text)?,
+            ClauseKind::Boolean => match text.text {
                 "true" => Attribute::Bool(true),
                 "false" => Attribute::Bool(false),
                 _ => {
@@ -48,16 +48,16 @@ impl<'s> Parser<'s> {
                     return None;
                 }
             },
-            Kind::Integers => self.integers_clause(text)?,
-            Kind::Word(kind) => self.word_clause(kind, text)?,
-            Kind::Words(kind) => {
+            ClauseKind::Integers => self.integers_clause(text)?,
+            ClauseKind::Word(kind) => self.word_clause(kind, text)?,
+            ClauseKind::Words(kind) => {
                 let items = self.list_items(text)?;
                 let items: Option<Vec<_>> =
                     items.into_iter().map(|item| self.word_clause(kind, item)).collect();
                 Attribute::Array(items?.into())
             }
-            Kind::Plain => self.lone_attribute(text)?,
-            Kind::Opaque(beginning) => Attribute::Opaque(format!("{beginning}{}", text.text).into()),
+            ClauseKind::Plain => self.lone_attribute(text)?,
+            ClauseKind::Opaque(beginning) => Attribute::Opaque(format!("{beginning}{}", text.text).into()),
         };
         if text.is_complete() && !matches!(attribute, Attribute::Dense(_)) {
             self.clauses.entry(kind).or_default().insert(text.text.into(), attribute.clone());
@@ -139,7 +139,7 @@ impl<'s> Parser<'s> {
         let left = text.part(0..text.text[..at].trim_end().len());
         let right = &text.text[at + 1..];
         let right = text.part(text.text.len() - right.trim_start().len()..text.text.len());
-        Some((self.clause(Kind::Integers, left)?, self.clause(Kind::Integers, right)?))
+        Some((self.clause(ClauseKind::Integers, left)?, self.clause(ClauseKind::Integers, right)?))
     }
 
     /// The dimension numbers of a convolution from `[b, 0, 1, f]x[0, 1, i, o]->[b, 0, 1, f]`, or from its fields.

@@ -1,8 +1,8 @@
 //! Ops in custom form: collects their clauses and interprets them by the table.
 
 use super::Parser;
-use super::assembly::{self, Form, Row, Types};
-use super::clauses::{Kind, Token};
+use super::assembly::{self, AssemblyFormat, CustomForm, TypeSuffix};
+use super::clauses::{ClauseKind, Token};
 use super::statement::{Body, Parts, add_missing, region_of};
 use super::text::{Rule, Text};
 use crate::diagnostic::catalog::{DuplicateAttribute, UnknownAssembly, UnknownOp, UnsupportedOp};
@@ -61,7 +61,7 @@ impl<'s> Parser<'s> {
             attributes: Attributes::new(),
             regions: SmallVec::new(),
         };
-        if row.form == Form::Axes {
+        if row.form == CustomForm::Axes {
             let axes = clauses.dictionary.take().or(clauses.brackets.take());
             if let Some(axes) = axes {
                 self.set(
@@ -86,9 +86,9 @@ impl<'s> Parser<'s> {
         for value in clauses.inits.drain(..) {
             parts.operands.push(self.operand(value));
         }
-        if let Form::Mixed(form) = row.form {
+        if let CustomForm::Mixed(form) = row.form {
             self.mixed(form, name, &mut clauses, &mut parts)?;
-        } else if matches!(row.form, Form::Constant)
+        } else if matches!(row.form, CustomForm::Constant)
             && clauses.signature.is_none()
             && clauses.words.last().is_some_and(|word| matches!(word.text, "true" | "false"))
         {
@@ -97,32 +97,32 @@ impl<'s> Parser<'s> {
             self.types_of(row, name, clauses.signature.take(), clauses.alias.is_some(), &mut parts)?;
         }
         match row.form {
-            Form::Plain | Form::Axes | Form::Mixed(_) => {}
-            Form::Call => {
+            CustomForm::Plain | CustomForm::Axes | CustomForm::Mixed(_) => {}
+            CustomForm::Call => {
                 let symbol = self.need(clauses.symbol.take(), "a function such as `@f`", name)?;
                 let callee = self.symbol_reference(symbol)?;
                 self.set(&mut parts.attributes, "callee", callee);
             }
-            Form::CustomCall => {
+            CustomForm::CustomCall => {
                 let symbol = self.need(clauses.symbol.take(), "a target such as `@Sharding`", name)?;
                 let target = self.symbol_name(symbol)?;
                 let target = Attribute::String(self.module.symbols.get(target).into());
                 self.set(&mut parts.attributes, "call_target_name", target);
             }
-            Form::Composite => {
+            CustomForm::Composite => {
                 let string = self.need(clauses.string.take(), "the name of the composite", name)?;
                 let composite = self.unescape(string)?;
                 self.set(&mut parts.attributes, "name", Attribute::String(composite.into()));
             }
             // `stablehlo.constant() {value = dense<0> : tensor<i32>} : () -> tensor<i32>`
-            Form::Constant
+            CustomForm::Constant
                 if clauses.words.is_empty() && clauses.alias.is_none() && self.has(&dictionary, "value") => {}
-            Form::Constant => self.constant(name, &mut clauses, &mut parts)?,
-            Form::Convolution => self.convolution(name, &mut clauses, &mut parts)?,
-            Form::DotGeneral => self.dot_general(&mut clauses, &mut parts)?,
-            Form::GetTupleElement => {
+            CustomForm::Constant => self.constant(name, &mut clauses, &mut parts)?,
+            CustomForm::Convolution => self.convolution(name, &mut clauses, &mut parts)?,
+            CustomForm::DotGeneral => self.dot_general(&mut clauses, &mut parts)?,
+            CustomForm::GetTupleElement => {
                 let brackets = self.need(clauses.brackets.take(), "an index such as `[0]`", name)?;
-                let Some(Attribute::Integers(_, index)) = self.clause(Kind::Integers, brackets) else {
+                let Some(Attribute::Integers(_, index)) = self.clause(ClauseKind::Integers, brackets) else {
                     return None;
                 };
                 let &[index] = &*index else {
@@ -132,7 +132,7 @@ impl<'s> Parser<'s> {
                 let ty = self.scalar_type(Element::I32);
                 self.set(&mut parts.attributes, "index", Attribute::Integer(index, ty));
             }
-            Form::Slice => {
+            CustomForm::Slice => {
                 let brackets = self.need(clauses.brackets.take(), "ranges such as `[0:4]`", name)?;
                 let [starts, limits, strides] = self.ranges(brackets)?;
                 for (name, list) in
@@ -141,9 +141,9 @@ impl<'s> Parser<'s> {
                     self.set(&mut parts.attributes, name, Attribute::Integers(Element::I64, list.into()));
                 }
             }
-            Form::ReducePrecision => self.reduce_precision(name, &mut clauses, &mut parts)?,
-            Form::Reduce => self.reduce(name, &mut clauses, &mut parts)?,
-            Form::While => {
+            CustomForm::ReducePrecision => self.reduce_precision(name, &mut clauses, &mut parts)?,
+            CustomForm::Reduce => self.reduce(name, &mut clauses, &mut parts)?,
+            CustomForm::While => {
                 let arguments: Vec<_> = bound
                     .drain(..)
                     .zip(&parts.result_types)
@@ -156,27 +156,27 @@ impl<'s> Parser<'s> {
                     parts.regions.push(Body { region, arguments: arguments.clone(), applies: None });
                 }
             }
-            Form::Trace => {
+            CustomForm::Trace => {
                 let string = self.need(clauses.string.take(), "a tag", name)?;
                 let tag = self.unescape(string)?;
                 self.set(&mut parts.attributes, "tag", Attribute::String(tag.into()));
             }
-            Form::Scan => self.scan(name, &mut clauses, &mut parts, inits)?,
-            Form::Mesh => self.mesh(name, &mut clauses, &mut parts)?,
-            Form::Sharding => {
+            CustomForm::Scan => self.scan(name, &mut clauses, &mut parts, inits)?,
+            CustomForm::Mesh => self.mesh(name, &mut clauses, &mut parts)?,
+            CustomForm::Sharding => {
                 let sharding =
                     self.need(clauses.angled.take(), "a sharding such as `<@mesh, [{}]>`", name)?;
                 let sharding = Attribute::Opaque(format!("#sdy.sharding{}", sharding.text).into());
                 self.set(&mut parts.attributes, "sharding", sharding);
             }
-            Form::ManualComputation => self.manual_computation(name, &mut clauses, &mut parts)?,
+            CustomForm::ManualComputation => self.manual_computation(name, &mut clauses, &mut parts)?,
         }
         self.clauses_of(row, &mut clauses, &mut parts)?;
         self.nothing_left(&clauses, &bound)?;
         let clauses = std::mem::replace(&mut parts.attributes, dictionary);
         match row.form {
             // Their forms are read by code that takes no name twice.
-            Form::Constant | Form::Reduce => parts.attributes.extend(clauses),
+            CustomForm::Constant | CustomForm::Reduce => parts.attributes.extend(clauses),
             _ => add_missing(&mut parts.attributes, clauses),
         }
         Some(parts)
@@ -192,7 +192,7 @@ impl<'s> Parser<'s> {
         }
     }
 
-    pub(super) fn mnemonic(&mut self, name: Text<'_>) -> Option<&'static Row> {
+    pub(super) fn mnemonic(&mut self, name: Text<'_>) -> Option<&'static AssemblyFormat> {
         if let Some(&known) = self.mnemonics.get(name.text) {
             return Some(known);
         }
@@ -352,7 +352,12 @@ impl<'s> Parser<'s> {
     }
 
     /// The named clauses and words that the op's row lists.
-    fn clauses_of(&mut self, row: &Row, clauses: &mut Clauses<'_>, parts: &mut Parts<'s>) -> Option<()> {
+    fn clauses_of(
+        &mut self,
+        row: &AssemblyFormat,
+        clauses: &mut Clauses<'_>,
+        parts: &mut Parts<'s>,
+    ) -> Option<()> {
         for (key, value) in clauses.named.drain(..) {
             let Some((_, attribute, kind)) = row.named.iter().find(|(name, ..)| *name == key.text) else {
                 let known: Vec<String> = row.named.iter().map(|(name, ..)| format!("`{name} =`")).collect();
@@ -369,7 +374,7 @@ impl<'s> Parser<'s> {
             return None;
         }
         for (word, (attribute, kind)) in clauses.words.drain(..).zip(row.words) {
-            let value = self.clause(Kind::Word(kind), word)?;
+            let value = self.clause(ClauseKind::Word(kind), word)?;
             self.set(&mut parts.attributes, attribute, value);
         }
         Some(())
@@ -392,7 +397,7 @@ impl<'s> Parser<'s> {
     /// Distributes the types after the colon over operands and results.
     fn types_of(
         &mut self,
-        row: &Row,
+        row: &AssemblyFormat,
         name: Text<'_>,
         text: Option<Text<'_>>,
         alias: bool,
@@ -401,10 +406,12 @@ impl<'s> Parser<'s> {
         let Some(text) = text else {
             // `return` and `while` without values, and ops that are declarations.
             let untyped = match row.form {
-                Form::Mesh => true,
+                CustomForm::Mesh => true,
                 // An alias has its type.
-                Form::Constant => alias,
-                _ => parts.operands.is_empty() && matches!(row.types, Types::Operands | Types::Each),
+                CustomForm::Constant => alias,
+                _ => {
+                    parts.operands.is_empty() && matches!(row.types, TypeSuffix::Operands | TypeSuffix::Each)
+                }
             };
             if untyped {
                 return Some(());
@@ -428,21 +435,21 @@ impl<'s> Parser<'s> {
             }
         };
         match row.types {
-            Types::Arrow => {
+            TypeSuffix::Arrow => {
                 self.unexpected(text, text.text.len(), "`->` and the result types");
                 return None;
             }
-            Types::Same => {
+            TypeSuffix::Same => {
                 let ty = one(self)?;
                 parts.operand_types.extend(std::iter::repeat_n(ty, count));
                 parts.result_types.push(ty);
             }
-            Types::Each => {
+            TypeSuffix::Each => {
                 parts.operand_types.extend_from_slice(types);
                 parts.result_types.extend_from_slice(types);
             }
-            Types::Operands => parts.operand_types.extend_from_slice(types),
-            Types::Result => {
+            TypeSuffix::Operands => parts.operand_types.extend_from_slice(types),
+            TypeSuffix::Result => {
                 let ty = one(self)?;
                 match self.module.types.get(ty) {
                     Type::Tuple(inner) => parts.operand_types.extend_from_slice(inner),
@@ -454,13 +461,13 @@ impl<'s> Parser<'s> {
                 }
                 parts.result_types.push(ty);
             }
-            Types::Complex => {
+            TypeSuffix::Complex => {
                 let ty = one(self)?;
                 let part = self.part_type(ty);
                 parts.operand_types.extend(std::iter::repeat_n(part, count));
                 parts.result_types.push(ty);
             }
-            Types::Select => {
+            TypeSuffix::Select => {
                 let (predicate, ty) = match *types.as_slice() {
                     [predicate, ty] => (predicate, ty),
                     // `arith.select` leaves out the type of a predicate that is a scalar.

@@ -4,7 +4,7 @@
 //! size.
 
 use super::Parser;
-use super::assembly::{self, Form, Row, Types};
+use super::assembly::{self, AssemblyFormat, CustomForm, TypeSuffix};
 use super::clauses::Token;
 use super::forms::Clauses;
 use super::shape::Tokens;
@@ -44,7 +44,7 @@ pub fn resolve_labels(source: &Source, diagnostics: &mut Diagnostics) {
 /// An op's statement, parsed for places.
 enum Reading<'t> {
     Generic { operands: Vec<Text<'t>>, dictionaries: Vec<Text<'t>>, signature: Option<Text<'t>> },
-    Custom { row: &'static Row, clauses: Box<Clauses<'t>> },
+    Custom { row: &'static AssemblyFormat, clauses: Box<Clauses<'t>> },
 }
 
 /// The types of a signature on both sides of its arrow.
@@ -215,7 +215,7 @@ impl Parser<'_> {
     /// The clause of a custom form that an attribute is written as.
     fn clause_of<'t>(
         &mut self,
-        row: &Row,
+        row: &AssemblyFormat,
         clauses: &Clauses<'t>,
         name: &str,
         field: Option<&str>,
@@ -224,26 +224,28 @@ impl Parser<'_> {
         let named =
             |key: &str| clauses.named.iter().find(|(name, _)| name.text == key).map(|(_, text)| *text);
         match (row.form, name) {
-            (Form::Constant, "value") => return clauses.words.last().copied(),
-            (Form::Call, "callee") | (Form::CustomCall, "call_target_name") => return clauses.symbol,
-            (Form::Composite, "name") => return clauses.string,
-            (Form::GetTupleElement, "index") => return clauses.brackets,
-            (Form::Slice, "start_indices" | "limit_indices" | "strides") => {
+            (CustomForm::Constant, "value") => return clauses.words.last().copied(),
+            (CustomForm::Call, "callee") | (CustomForm::CustomCall, "call_target_name") => {
+                return clauses.symbol;
+            }
+            (CustomForm::Composite, "name") => return clauses.string,
+            (CustomForm::GetTupleElement, "index") => return clauses.brackets,
+            (CustomForm::Slice, "start_indices" | "limit_indices" | "strides") => {
                 let brackets = clauses.brackets?;
                 let range = item.and_then(|item| self.range_part(brackets, item, name));
                 return Some(range.unwrap_or(brackets));
             }
-            (Form::Reduce | Form::Scan, _) if named(name).is_some() => return named(name),
-            (Form::ReducePrecision, "exponent_bits" | "mantissa_bits") => return named("format"),
-            (Form::DotGeneral, "precision_config") => return named("precision"),
-            (Form::DotGeneral, "algorithm") => return named("algorithm"),
-            (Form::DotGeneral, "dot_dimension_numbers") => {
+            (CustomForm::Reduce | CustomForm::Scan, _) if named(name).is_some() => return named(name),
+            (CustomForm::ReducePrecision, "exponent_bits" | "mantissa_bits") => return named("format"),
+            (CustomForm::DotGeneral, "precision_config") => return named("precision"),
+            (CustomForm::DotGeneral, "algorithm") => return named("algorithm"),
+            (CustomForm::DotGeneral, "dot_dimension_numbers") => {
                 let field = field.unwrap_or("lhs_contracting_dimensions");
                 let kind = if field.contains("batching") { "batching_dims" } else { "contracting_dims" };
                 return named(kind).map(|lists| side_of(lists, field.starts_with("lhs")));
             }
-            (Form::Convolution, "dimension_numbers") => return named("dim_numbers"),
-            (Form::Convolution, _) => {
+            (CustomForm::Convolution, "dimension_numbers") => return named("dim_numbers"),
+            (CustomForm::Convolution, _) => {
                 if let Some(key) = window_key(name) {
                     return named("window").map(|window| self.window_field(window, key));
                 }
@@ -292,14 +294,14 @@ impl<'t> Reading<'t> {
 }
 
 /// The type, of those without an arrow, that is an operand's or a result's.
-fn stated<'t>(types: Types, written: &[Text<'t>], index: usize, of_operand: bool) -> Option<Text<'t>> {
+fn stated<'t>(types: TypeSuffix, written: &[Text<'t>], index: usize, of_operand: bool) -> Option<Text<'t>> {
     let position = match types {
-        Types::Same | Types::Complex => 0,
-        Types::Each => index,
-        Types::Operands if of_operand => index,
-        Types::Result if !of_operand => 0,
-        Types::Select => usize::from(!of_operand || index > 0),
-        Types::Arrow | Types::Operands | Types::Result => return None,
+        TypeSuffix::Same | TypeSuffix::Complex => 0,
+        TypeSuffix::Each => index,
+        TypeSuffix::Operands if of_operand => index,
+        TypeSuffix::Result if !of_operand => 0,
+        TypeSuffix::Select => usize::from(!of_operand || index > 0),
+        TypeSuffix::Arrow | TypeSuffix::Operands | TypeSuffix::Result => return None,
     };
     written.get(position).copied()
 }

@@ -123,7 +123,7 @@ impl<'s> Parser<'s> {
             }
             Mixed::ConstantShape => {
                 let list = self.need(clauses.brackets.take(), "a list such as `[1, 2]`", name)?;
-                let sizes = self.clause(super::clauses::Kind::Integers, list)?;
+                let sizes = self.clause(super::clauses::ClauseKind::Integers, list)?;
                 self.set(&mut parts.attributes, "shape", sizes);
                 parts.result_types.push(first);
             }

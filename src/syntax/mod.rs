@@ -32,7 +32,7 @@ use crate::diagnostic::catalog::{
 use crate::diagnostic::{Diagnostics, nearest};
 use crate::ir::{Attribute, LocationId, Module, Type, TypeId};
 use crate::source::{NESTING_LIMIT, Problem, Source, Span, Statement};
-use assembly::Row;
+use assembly::AssemblyFormat;
 use rustc_hash::FxHashMap;
 use scope::Scope;
 use shape::{Shape, TokenSpan};
@@ -85,12 +85,12 @@ struct Parser<'s> {
     locations: FxHashMap<Box<str>, LocationId>,
     attributes: FxHashMap<Box<str>, Attribute>,
     /// Clauses of custom forms by their text: `[0, 1]` as an `array<i64>`, and so on.
-    clauses: FxHashMap<clauses::Kind, FxHashMap<Box<str>, Attribute>>,
+    clauses: FxHashMap<clauses::ClauseKind, FxHashMap<Box<str>, Attribute>>,
     /// Tokens of statements by their shape, and room for the next shape.
     shapes: FxHashMap<Box<str>, Rc<[TokenSpan]>>,
     shape: Shape,
     /// Names of ops in custom form.
-    mnemonics: FxHashMap<&'s str, &'static Row>,
+    mnemonics: FxHashMap<&'s str, &'static AssemblyFormat>,
     /// Statements that define aliases, by name with `#` or `!`.
     aliases: FxHashMap<&'s str, u32>,
     /// The values of aliases of attributes, by the statements that define them.

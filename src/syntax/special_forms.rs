@@ -1,7 +1,7 @@
 //! Custom forms that the table cannot describe.
 
 use super::Parser;
-use super::clauses::Kind;
+use super::clauses::ClauseKind;
 use super::forms::Clauses;
 use super::statement::{Body, Parts, region_of};
 use super::text::{Rule, Text};
@@ -66,7 +66,7 @@ impl<'s> Parser<'s> {
         let name = stablehlo::DOT.symbol();
         self.set(&mut parts.attributes, "dot_dimension_numbers", Attribute::Struct(name, fields));
         if let Some(precision) = Self::take(clauses, "precision") {
-            let precision = self.clause(Kind::Words("precision"), precision)?;
+            let precision = self.clause(ClauseKind::Words("precision"), precision)?;
             self.set(&mut parts.attributes, "precision_config", precision);
         }
         if let Some(algorithm) = Self::take(clauses, "algorithm") {
@@ -139,7 +139,7 @@ impl<'s> Parser<'s> {
     ) -> Option<()> {
         let dimensions = Self::take(clauses, "dimensions");
         let dimensions = self.need(dimensions, "`across dimensions =`", name)?;
-        let dimensions = self.clause(Kind::Integers, dimensions)?;
+        let dimensions = self.clause(ClauseKind::Integers, dimensions)?;
         self.set(&mut parts.attributes, "dimensions", dimensions);
         let words = std::mem::take(&mut clauses.words);
         let applies = words.iter().position(|word| word.text == "applies");
@@ -193,7 +193,7 @@ impl<'s> Parser<'s> {
         };
         clauses.words.retain(|word| word.text != "attributes");
         for (key, value) in std::mem::take(&mut clauses.named) {
-            let kind = if key.text == "dimension" { Kind::Integer } else { Kind::Plain };
+            let kind = if key.text == "dimension" { ClauseKind::Integer } else { ClauseKind::Plain };
             let value = self.clause(kind, value)?;
             self.set(&mut parts.attributes, key.text, value);
         }

@@ -15,7 +15,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 /// How a value of the model represents a value of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum Representation {
     /// As it is.
     Same,
     /// With its dimensions in another order.
@@ -34,7 +34,7 @@ pub enum Form {
     Imaginary,
 }
 
-impl Form {
+impl Representation {
     /// Its name in the map's JSON.
     pub fn name(self) -> &'static str {
         match self {
@@ -58,7 +58,7 @@ pub struct Mapped {
     /// The value of the program.
     pub program: ValueId,
     /// How the model represents it.
-    pub form: Form,
+    pub form: Representation,
     /// The element type in the model, as StableHLO spells it.
     pub element: &'static str,
     /// For each dimension in the model, the dimension of the program's value; `None` for an added dimension of size 1.
@@ -178,28 +178,28 @@ fn mapped(program: &Module, module: &Module, value: ValueId, origin: &Origin) ->
     let (mut axes, mut form) = match broadcast(&ordered, sizes) {
         Some(axes) => {
             let all = axes.iter().copied().eq((0..sizes.len()).map(Some));
-            (axes, if all { Form::Same } else { Form::Broadcast })
+            (axes, if all { Representation::Same } else { Representation::Broadcast })
         }
-        None => (reshaped(&ordered, sizes)?, Form::Reshaped),
+        None => (reshaped(&ordered, sizes)?, Representation::Reshaped),
     };
     if let Some(order) = &origin.order {
         let mut own = vec![None; axes.len()];
         order.iter().zip(axes).for_each(|(&to, axis)| own[to] = axis);
         axes = own;
-        if form == Form::Same {
-            form = Form::Permuted;
+        if form == Representation::Same {
+            form = Representation::Permuted;
         }
     }
     if holds_numbers {
         form = match origin.part {
-            None => Form::Parts,
-            Some(0) => Form::Real,
-            Some(_) => Form::Imaginary,
+            None => Representation::Parts,
+            Some(0) => Representation::Real,
+            Some(_) => Representation::Imaginary,
         };
     } else if own.element != stated.element {
         is_same_number(stated.element, own.element).then_some(())?;
-        if form == Form::Same {
-            form = Form::Widened;
+        if form == Representation::Same {
+            form = Representation::Widened;
         }
     }
     let place = module.defining_op(value).map(|op| module.op_location(op));

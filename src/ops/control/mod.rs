@@ -75,7 +75,7 @@ fn case(cx: &mut Lower, op: OpId) -> Lowered {
     Ok(search(cx, index, &branches, 0, &types)?.into_iter().collect())
 }
 
-type Types = [(Element, Vec<Dim>)];
+type TensorTypes = [(Element, Vec<Dim>)];
 
 /// Few branches: a chain of comparisons, the last branch without one.
 fn chain(
@@ -83,7 +83,7 @@ fn chain(
     index: ValueId,
     branches: &[RegionId],
     first: i64,
-    types: &Types,
+    types: &TensorTypes,
 ) -> Result<Vec<ValueId>, LowerError> {
     let [taken, rest @ ..] = branches else { return Err(LowerError::form("no branches")) };
     if rest.is_empty() {
@@ -100,7 +100,7 @@ fn search(
     index: ValueId,
     branches: &[RegionId],
     first: i64,
-    types: &Types,
+    types: &TensorTypes,
 ) -> Result<Vec<ValueId>, LowerError> {
     if let [taken] = branches {
         return cx.inline(*taken, &[]);
@@ -116,7 +116,7 @@ fn search(
 fn branch(
     cx: &mut Lower,
     predicate: ValueId,
-    types: &Types,
+    types: &TensorTypes,
     then: impl FnOnce(&mut Lower) -> Result<Vec<ValueId>, LowerError>,
     otherwise: impl FnOnce(&mut Lower) -> Result<Vec<ValueId>, LowerError>,
 ) -> Result<Vec<ValueId>, LowerError> {

@@ -4,7 +4,7 @@
 //! Windows that are not inside of the operand go to an extra row at the end, which is dropped.
 
 use super::super::control::{Input, Length, LoopBuilder};
-use super::{Numbers, RowUpdate, RowView, ScatterPlan};
+use super::{RowUpdate, RowView, ScatterPlan, ScatterShape};
 use crate::ir::{Dim, Dims, Element, OpId, RegionId, ValueId, onnx};
 use crate::ops::{Combiner, Lower, LowerError, Lowered};
 
@@ -14,7 +14,7 @@ pub(super) fn scatter(
     op: OpId,
     region: RegionId,
     plan: &ScatterPlan,
-    numbers: &Numbers,
+    numbers: &ScatterShape,
 ) -> Lowered {
     let count = cx.module.op(op).results.len();
     if cx.parameters(region)?.len() != 2 * count || cx.returned(region)?.len() != count {

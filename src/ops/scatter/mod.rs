@@ -35,7 +35,7 @@ pub(super) const ROWS: &[Row] = &[row(
 
 /// The dimension numbers with the types that they are for.
 #[derive(Debug)]
-struct Numbers {
+struct ScatterShape {
     /// Sizes of the operand.
     sizes: Dims,
     /// Sizes of the window, 1 in inserted and batching dimensions.
@@ -96,7 +96,7 @@ fn have_reductions(cx: &Lower, op: OpId, combiners: &[Combiner]) -> bool {
     })
 }
 
-fn numbers(cx: &Lower, op: OpId, inputs: usize) -> Result<Numbers, LowerError> {
+fn numbers(cx: &Lower, op: OpId, inputs: usize) -> Result<ScatterShape, LowerError> {
     let numbers = GatherDimensionNumbers::read(cx.module, op)?;
     let (sizes, indices) = (cx.operand_dims(op, 0)?, cx.operand_dims(op, inputs)?);
     let updates = cx.operand_dims(op, inputs + 1)?;
@@ -108,11 +108,11 @@ fn numbers(cx: &Lower, op: OpId, inputs: usize) -> Result<Numbers, LowerError> {
     let batch_dims = numbers.batch_dims(indices.len()).into_iter().map(|pair| pair.1).collect();
     let batching = numbers.batching_axes(&sizes);
     let (map, vector_dim) = (numbers.start_index_map, numbers.index_vector_dim);
-    Ok(Numbers { sizes, window, window_dims, batch_dims, batching, map, vector_dim })
+    Ok(ScatterShape { sizes, window, window_dims, batch_dims, batching, map, vector_dim })
 }
 
-fn plan(cx: &mut Lower, starts: &StartIndices, numbers: &Numbers, unique: bool) -> ScatterPlan {
-    let Numbers { sizes, window, .. } = numbers;
+fn plan(cx: &mut Lower, starts: &StartIndices, numbers: &ScatterShape, unique: bool) -> ScatterPlan {
+    let ScatterShape { sizes, window, .. } = numbers;
     let partial = |dim: usize| window[dim] != sizes[dim];
     let joined = (0..sizes.len()).rev().find(|&dim| partial(dim)).map_or(0, |dim| dim + 1);
     let known = &cx.module.dim_exprs;
@@ -188,7 +188,7 @@ fn all_differ(cx: &Lower, positions: ValueId) -> bool {
 
 impl ScatterPlan {
     /// The updates as rows for the positions.
-    fn updates(&self, cx: &mut Lower, updates: ValueId, numbers: &Numbers) -> ValueId {
+    fn updates(&self, cx: &mut Lower, updates: ValueId, numbers: &ScatterShape) -> ValueId {
         let (joined, inner) = numbers.window_dims.split_at(self.joined);
         let order = numbers.batch_dims.iter().copied();
         let order = order.chain(joined.iter().chain(inner).filter_map(|dim| *dim));
@@ -206,7 +206,7 @@ fn write(
     updates: ValueId,
     combiner: Combiner,
     plan: &ScatterPlan,
-    numbers: &Numbers,
+    numbers: &ScatterShape,
 ) -> Result<ValueId, LowerError> {
     let updates = plan.updates(cx, updates, numbers);
     let sizes = cx.dims(updates);

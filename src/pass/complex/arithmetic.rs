@@ -1,10 +1,10 @@
 //! Products, quotients, magnitudes and comparisons.
 
 use super::expr::{Complex, Real};
-use super::{LowerError, Rewrite, Row, Splitter};
+use super::{LowerError, Rewrite, RewriteRow, Splitter};
 use crate::ir::{OpId, chlo, stablehlo};
 
-pub(super) const ROWS: &[Row] = &[
+pub(super) const ROWS: &[RewriteRow] = &[
     (chlo::CONJ, Rewrite::Unary(|z| z.conj())),
     (chlo::SQUARE, Rewrite::Unary(square)),
     (stablehlo::ABS, Rewrite::Measure(|z| z.abs())),

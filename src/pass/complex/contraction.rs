@@ -1,9 +1,9 @@
 //! Contractions: sums of products.
 
-use super::{LowerError, Rewrite, Row, Splitter};
+use super::{LowerError, Rewrite, RewriteRow, Splitter};
 use crate::ir::{Data, OpId, ValueId, stablehlo};
 
-pub(super) const ROWS: &[Row] = &[
+pub(super) const ROWS: &[RewriteRow] = &[
     (stablehlo::CONVOLUTION, Rewrite::Own(contract)),
     (stablehlo::DOT, Rewrite::Own(contract)),
     (stablehlo::DOT_GENERAL, Rewrite::Own(contract)),

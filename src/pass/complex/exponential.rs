@@ -1,10 +1,10 @@
 //! Exponentials, logarithms, powers, trigonometric and hyperbolic functions.
 
 use super::expr::{Complex, Real};
-use super::{Rewrite, Row};
+use super::{Rewrite, RewriteRow};
 use crate::ir::{chlo, stablehlo};
 
-pub(super) const ROWS: &[Row] = &[
+pub(super) const ROWS: &[RewriteRow] = &[
     (chlo::COSH, Rewrite::Unary(cosh)),
     (chlo::SINH, Rewrite::Unary(sinh)),
     (chlo::TAN, Rewrite::Unary(tan)),

@@ -14,11 +14,11 @@ mod matrix;
 use super::build::integers;
 use super::contraction::is_zero;
 use super::values::empty;
-use super::{LowerError, Rewrite, Row, Splitter, packed_type};
+use super::{LowerError, Rewrite, RewriteRow, Splitter, packed_type};
 use crate::ir::{Attribute, Dim, OpId, ValueId, hlo2onnx, stablehlo};
 use crate::ops::OpAttributes;
 
-pub(super) const ROWS: &[Row] = &[(stablehlo::FFT, Rewrite::Own(fft))];
+pub(super) const ROWS: &[RewriteRow] = &[(stablehlo::FFT, Rewrite::Own(fft))];
 
 /// The trailing dimension of real and of complex elements.
 const ONE: Dim = Dim::Known(1);

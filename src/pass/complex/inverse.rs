@@ -2,10 +2,10 @@
 //! which neither overflow nor cancel and hold on the cuts.
 
 use super::expr::{Complex, Real};
-use super::{Rewrite, Row};
+use super::{Rewrite, RewriteRow};
 use crate::ir::chlo;
 
-pub(super) const ROWS: &[Row] = &[
+pub(super) const ROWS: &[RewriteRow] = &[
     (chlo::ACOS, Rewrite::Unary(acos)),
     (chlo::ACOSH, Rewrite::Unary(acosh)),
     (chlo::ASIN, Rewrite::Unary(asin)),

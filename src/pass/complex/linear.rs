@@ -1,10 +1,10 @@
 //! Linear algebra: `stablehlo.cholesky` and `stablehlo.triangular_solve` become ops with the same attributes on
 //! packed matrices, which `ops::linalg` lowers.
 
-use super::{LowerError, Rewrite, Row, Splitter, packed_type};
+use super::{LowerError, Rewrite, RewriteRow, Splitter, packed_type};
 use crate::ir::{OpId, OpName, ValueId, hlo2onnx, stablehlo};
 
-pub(super) const ROWS: &[Row] = &[
+pub(super) const ROWS: &[RewriteRow] = &[
     (stablehlo::CHOLESKY, Rewrite::Own(|cx, op| packed(cx, op, hlo2onnx::CHOLESKY))),
     (stablehlo::TRIANGULAR_SOLVE, Rewrite::Own(|cx, op| packed(cx, op, hlo2onnx::TRIANGULAR_SOLVE))),
 ];

@@ -47,9 +47,9 @@ enum Rewrite {
     Own(fn(&mut Splitter, OpId) -> Result<(), LowerError>),
 }
 
-type Row = (OpName, Rewrite);
+type RewriteRow = (OpName, Rewrite);
 
-const ROWS: &[&[Row]] = &[
+const ROWS: &[&[RewriteRow]] = &[
     arithmetic::ROWS,
     contraction::ROWS,
     exponential::ROWS,

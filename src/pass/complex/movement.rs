@@ -1,12 +1,12 @@
 //! Ops that move elements, or do the same to both parts.
 
 use super::values::append;
-use super::{ComplexForm, LowerError, Rewrite, Row, Splitter, packed_type};
+use super::{ComplexForm, LowerError, Rewrite, RewriteRow, Splitter, packed_type};
 use crate::ir::{Data, Element, OpId, SCALAR, ValueId, hlo2onnx, stablehlo};
 use crate::ops::GatherDimensionNumbers;
 use smallvec::{SmallVec, smallvec};
 
-pub(super) const ROWS: &[Row] = &[
+pub(super) const ROWS: &[RewriteRow] = &[
     (hlo2onnx::SIZE, Rewrite::Own(size)),
     (stablehlo::ADD, Rewrite::Partwise),
     (stablehlo::BROADCAST_IN_DIM, Rewrite::Own(broadcast_in_dim)),

@@ -4,12 +4,12 @@
 //! one op with twice as many operands, whose region takes the parts as separate arguments.
 
 use super::movement::extend_window;
-use super::{LowerError, Rewrite, Row, Splitter};
+use super::{LowerError, Rewrite, RewriteRow, Splitter};
 use crate::ir::{BlockId, OpId, RegionId, SCALAR, TypeId, ValueId, stablehlo};
 use crate::ops::{Combiner, combiners};
 use smallvec::{SmallVec, smallvec};
 
-pub(super) const ROWS: &[Row] = &[
+pub(super) const ROWS: &[RewriteRow] = &[
     (stablehlo::REDUCE, Rewrite::Own(reduce)),
     (stablehlo::REDUCE_WINDOW, Rewrite::Own(reduce_window)),
     (stablehlo::SCATTER, Rewrite::Own(scatter)),

@@ -1,14 +1,14 @@
 //! Constants, parts, conversions, and ops that pass values through.
 
 use super::build::integers;
-use super::{LowerError, Rewrite, Row, Splitter, packed_type};
+use super::{LowerError, Rewrite, RewriteRow, Splitter, packed_type};
 use crate::ir::{
     Attribute, Constant, Data, Dim, Element, OpId, PACKED_OPERANDS, ValueId, chlo, func, stablehlo,
 };
 use crate::ops::OpAttributes;
 use smallvec::SmallVec;
 
-pub(super) const ROWS: &[Row] = &[
+pub(super) const ROWS: &[RewriteRow] = &[
     (chlo::BROADCAST_COMPLEX, Rewrite::Own(broadcast_complex)),
     (chlo::CONSTANT, Rewrite::Own(constant)),
     (func::RETURN, Rewrite::Own(terminator)),
