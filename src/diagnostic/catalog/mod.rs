@@ -4,6 +4,16 @@
 //! `hlo2onnx explain` prints. A code is never reused and never renumbered. To add one, write the entry in the file of
 //! its range:
 //!
+//! | codes | file | about |
+//! | --- | --- | --- |
+//! | E00 | `text.rs` | the text itself |
+//! | E01 | `structure.rs` | structure and types |
+//! | E02 | `unsupported.rs` | valid programs that cannot be converted |
+//! | E03 | `target.rs` | limits of the target, and options that the program does not allow |
+//! | E04 | `output.rs` | files, weights, and names in the model |
+//! | W05 | `risk.rs` | models that can differ from the program |
+//! | A06 | `advice.rs` | advice |
+//!
 //! ```text
 //! /// One line that states the fault.
 //! ///

@@ -214,7 +214,7 @@ pub(super) fn table(code: &str) -> String {
 
 fn row(remedy: &Remedy) -> String {
     let names: Vec<String> = remedy.names.iter().map(|name| format!("`{name}`")).collect();
-    format!("- {}: {}. Instead: {}.\n", names.join(", "), remedy.origin, remedy.cure)
+    format!("- {}: {}. What to do: {}.\n", names.join(", "), remedy.origin, remedy.cure)
 }
 
 #[cfg(test)]

@@ -491,9 +491,9 @@ diagnostics! {
         label at "produced from this"
         help "print the module before the pass with `hlo2onnx opt --passes`";
 
-    /// A tensor is too large for any machine.
+    /// A tensor has more than 2^63 - 1 elements or bytes.
     ///
-    /// Its number of elements or bytes exceeds 2^63 - 1, the largest size that ONNX and its runtimes represent. The
+    /// ONNX and its runtimes cannot represent a larger size. The
     /// usual cause is a miscomputed size, such as a product that overflows.
     ///
     /// An example that triggers it:
@@ -516,7 +516,7 @@ diagnostics! {
     /// }
     /// ```
     E0116 TensorTooLarge<'a> { ty: &'a str, at: Span }
-        => "`{ty}` is too large for any machine"
+        => "`{ty}` has more than 2^63 - 1 elements or bytes"
         group "{ty}"
         label at "more than 2^63 - 1 bytes"
         help "correct the size: JAX cannot run a program with such a tensor";

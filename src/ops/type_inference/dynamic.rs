@@ -97,7 +97,7 @@ pub(in crate::ops) fn dynamic_pad(t: &Typing) -> Inferred {
             let edges = [Dim::Known(low[axis]), Dim::Known(high[axis])];
             match padded(t, operand.dims[axis], edges, interior[axis]) {
                 Some(size) => *dim = size,
-                None => return types(format!("dimension {axis} has no size after padding")),
+                None => return types(format!("dimension {axis} does not have a valid size after padding")),
             }
         }
     }

@@ -124,7 +124,7 @@ fn remedy(module_path: Option<&str>) -> Option<&'static str> {
     };
     match module_path {
         Some(path) if path.split(['/', '.']).any(is_batch_norm) => Some(
-            "the batch norm takes statistics of the batch, as in training; export it with its running ones: \
+            "the batch norm uses the statistics of the batch, as in training; export it with its running statistics: \
              `use_running_average=True` in Flax, `is_training=False` in Haiku, `eqx.nn.inference_mode` in Equinox",
         ),
         Some(_) => None,

@@ -217,7 +217,7 @@ impl<'a> RowPropagation<'a> {
         match self.row_axes.get(&value) {
             Some(known) if *known == rows => return Ok(()),
             Some(known) if known.axis != rows.axis => {
-                return Err("each row is combined with all others".into());
+                return Err("rows are combined with each other".into());
             }
             Some(_) => return Err("rows are combined with rows in another order".into()),
             None => {}
