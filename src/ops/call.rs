@@ -17,8 +17,7 @@ pub(super) const ROWS: &[Row] = &[
     row(stablehlo::CUSTOM_CALL, variadic(0, AtLeast(0), control::custom_call), Elements::ANY, custom_call)
         .note("targets without effect on one device, or with a lowering")
         .expanding(expand),
-    row(stablehlo::GET_TUPLE_ELEMENT, rule(1, control::get_tuple_element), Elements::ANY, get_tuple_element)
-        .note("of a tuple that `stablehlo.tuple` makes"),
+    row(stablehlo::GET_TUPLE_ELEMENT, rule(1, control::get_tuple_element), Elements::ANY, tuple),
     row(stablehlo::OPTIMIZATION_BARRIER, variadic(0, AtLeast(0), control::barrier), Elements::ANY, identity)
         .note("returns its operands"),
     row(stablehlo::TUPLE, variadic(0, Exactly(1), control::tuple), Elements::ANY, tuple),
@@ -195,11 +194,8 @@ fn assertion(cx: &mut Lower, op: OpId) -> Lowered {
 
 /// The operands as results, which must have their types.
 fn identity(cx: &mut Lower, op: OpId) -> Lowered {
-    let operation = cx.module.op(op).clone();
-    let types = |values: &[crate::ir::ValueId]| {
-        values.iter().map(|&value| cx.module.value_type(value)).collect::<Vec<_>>()
-    };
-    if types(&operation.operands) != types(&operation.results) {
+    let operation = cx.module.op(op);
+    if cx.module.value_types(&operation.operands) != cx.module.value_types(&operation.results) {
         return Err(LowerError::form("its results do not have its operands' types"));
     }
     (0..operation.operands.len()).map(|index| cx.operand(op, index)).collect()
@@ -209,19 +205,7 @@ fn token(cx: &mut Lower, _: OpId) -> Lowered {
     Ok(cx.absent().into())
 }
 
-/// Models have no tuples; `get_tuple_element` finds the elements here.
-fn tuple(cx: &mut Lower, _: OpId) -> Lowered {
-    Ok(cx.absent().into())
-}
-
-fn get_tuple_element(cx: &mut Lower, op: OpId) -> Lowered {
-    let index = cx.attributes(op).integer("index")?;
-    let operand = cx.module.op(op).operands.first().copied().ok_or(LowerError::Reported)?;
-    let tuple = cx.module.defined_by(operand, stablehlo::TUPLE);
-    let Some(tuple) = tuple else {
-        return Err(LowerError::form("its tuple does not come from `stablehlo.tuple`"));
-    };
-    let index = usize::try_from(index).ok().filter(|&index| index < cx.operand_count(tuple));
-    let why = || LowerError::attribute("index", "the tuple has too few elements");
-    Ok(cx.operand(tuple, index.ok_or_else(why)?)?.into())
+/// `normalize` has replaced all tuples by their elements, unless the op breaks its type rule.
+fn tuple(_: &mut Lower, _: OpId) -> Lowered {
+    Err(LowerError::form("its tuple was not replaced by its elements"))
 }

@@ -27,11 +27,9 @@ mod qdq_propagation;
 mod quant_to_qdq;
 mod refine_arguments;
 mod refine_shapes;
-mod scalars;
 mod signed_zeros;
 mod simplify_reductions;
 mod tree_reduction;
-mod tuples;
 
 pub(crate) use name_values::Path as TreePath;
 

@@ -4,7 +4,10 @@
 //! Runs first, so that later passes and lowerings never see these forms. The rows of [`ops::FAMILIES`] with an
 //! expansion define them.
 
-use super::{Context, drop_assertions, scalars, tuples};
+mod scalars;
+mod tuples;
+
+use super::{Context, drop_assertions};
 use crate::ir::{Dim, Module, OpId, Rewriter, ValueId, func, stablehlo};
 use crate::ops::{self, Expand, LowerError, Values};
 use rustc_hash::FxHashSet;
