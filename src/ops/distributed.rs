@@ -226,8 +226,7 @@ fn computation(module: &Module, op: OpId) -> Option<Result<BlockId, LowerError>>
         _ => (true, sdy::RETURN),
     };
     let operation = module.op(op);
-    let types =
-        |values: &[ValueId]| -> Vec<_> { values.iter().map(|&value| module.value_type(value)).collect() };
+    let types = |values: &[ValueId]| module.value_types(values);
     let block = operation.regions.first().and_then(|&region| module.entry_block(region)).filter(|&block| {
         let end = module.block(block).ops.last().filter(|&&end| module.op(end).name == terminator);
         let taken = if takes_operands { types(&operation.operands) } else { Vec::new() };

@@ -152,14 +152,10 @@ impl Expand<'_, '_> {
     /// # Errors
     /// If they do not.
     pub fn operands_as_results(&mut self) -> Expanded {
-        let op = self.module().op(self.op);
-        let count = op.results.len();
-        let types = |values: &[ValueId]| -> Vec<TypeId> {
-            values.iter().map(|&value| self.module().value_type(value)).collect()
-        };
-        if op.operands.len() < count || types(&op.operands[..count]) != types(&op.results) {
-            return Err(LowerError::form("its results do not have its operands' types"));
-        }
-        Ok(Some(op.operands[..count].iter().copied().collect()))
+        let (module, op) = (self.module(), self.module().op(self.op));
+        let first = op.operands.get(..op.results.len());
+        let first = first.filter(|first| module.value_types(first) == module.value_types(&op.results));
+        let first = first.ok_or_else(|| LowerError::form("its results do not have its operands' types"))?;
+        Ok(Some(first.iter().copied().collect()))
     }
 }

@@ -133,10 +133,8 @@ impl<'s> Parser<'s> {
         self.scope = super::Scope::default();
         self.blocks(body, region, None);
         self.finish_scope();
-        let found = self.module.entry_block(body).map(|block| self.module.block(block).arguments.clone());
-        let found: Option<Vec<TypeId>> =
-            found.map(|values| values.iter().map(|&value| self.module.value_type(value)).collect());
-        if found.is_some_and(|found| found != arguments) {
+        let entry = self.module.entry_block(body).map(|block| self.module.block(block));
+        if entry.is_some_and(|block| self.module.value_types(&block.arguments) != arguments) {
             self.lacks("the block arguments of `function_type`", span);
         }
     }

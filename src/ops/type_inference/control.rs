@@ -24,11 +24,11 @@ fn all_fit(t: &Typing, x: &[TypeId], y: &[TypeId]) -> bool {
 }
 
 fn operand_types(t: &Typing) -> Vec<TypeId> {
-    t.module.op(t.op).operands.iter().map(|&value| t.module.value_type(value)).collect()
+    t.module.value_types(&t.module.op(t.op).operands)
 }
 
 fn result_types(t: &Typing) -> Vec<TypeId> {
-    t.module.op(t.op).results.iter().map(|&value| t.module.value_type(value)).collect()
+    t.module.value_types(&t.module.op(t.op).results)
 }
 
 /// Whether the types are a single `tensor<i1>`.
