@@ -189,7 +189,7 @@ fn are_counted_by_pool(
         module.op(op).operands.first().copied()
     };
     let sum = before(divisor, onnx::RESHAPE).unwrap_or(divisor);
-    let [mean, times] = module.op(module.defined_by(sum, onnx::MUL)?).operands[..] else { return None };
+    let [mean, times] = module.defining_operands(sum, onnx::MUL)?;
     let of_ones = module.defined_by(mean, onnx::AVERAGE_POOL)?;
     let (own, other) = (module.op(pool), module.op(of_ones));
     let (value, mut ones) = (*own.operands.first()?, *other.operands.first()?);

@@ -329,6 +329,11 @@ impl Module {
         self.defining_op(id).filter(|&op| self.op(op).name == name)
     }
 
+    /// The operands of the op that defines a value, if it has this name.
+    pub fn defining_operands<const N: usize>(&self, id: ValueId, name: OpName) -> Option<[ValueId; N]> {
+        self.op(self.defined_by(id, name)?).operands[..].try_into().ok()
+    }
+
     /// The sizes to which tensors broadcast by ONNX's rules.
     pub fn broadcast_dims(&self, values: &[ValueId]) -> Dims {
         let all = || values.iter().filter_map(|&value| self.tensor(value)).map(|tensor| &tensor.dims);

@@ -5,7 +5,7 @@
 //! the total order: zeros become +0 and NaN becomes one positive NaN, by selects. The total order may be spelled out as
 //! that of integers. Anything else is not read.
 
-use crate::ir::{Definition, OpName, RegionId, ValueId, stablehlo};
+use crate::ir::{RegionId, ValueId, stablehlo};
 use crate::ops::Lower;
 use crate::ops::constant::number as number_of;
 
@@ -69,15 +69,9 @@ struct ComparatorReader<'a, 'b> {
 }
 
 impl ComparatorReader<'_, '_> {
-    /// The operands of the op of that name that defines a value.
-    fn op(&self, value: ValueId, name: OpName) -> Option<&[ValueId]> {
-        let Definition::Result(op, 0) = self.cx.module.value(value).definition else { return None };
-        (self.cx.module.op(op).name == name).then(|| self.cx.module.op(op).operands.as_slice())
-    }
-
     /// The direction of a comparison, its kind and its operands.
     fn compare(&self, value: ValueId) -> Option<(&str, &str, ValueId, ValueId)> {
-        let &[a, b] = self.op(value, stablehlo::COMPARE)? else { return None };
+        let [a, b] = self.cx.module.defining_operands(value, stablehlo::COMPARE)?;
         let op = self.cx.module.defining_op(value)?;
         let direction = self.cx.attributes(op).word("comparison_direction").ok()?;
         let kind = match self.cx.module.attribute(op, "compare_type") {
@@ -101,10 +95,10 @@ impl ComparatorReader<'_, '_> {
 
     /// `or(less, and(equal, rest))` in any order of operands.
     fn lexicographic(&self, value: ValueId) -> Option<(Key, ValueId)> {
-        let &[x, y] = self.op(value, stablehlo::OR)? else { return None };
+        let [x, y] = self.cx.module.defining_operands(value, stablehlo::OR)?;
         let split = |less: ValueId, tie: ValueId| {
             let key = self.less(less)?;
-            let &[p, q] = self.op(tie, stablehlo::AND)? else { return None };
+            let [p, q] = self.cx.module.defining_operands(tie, stablehlo::AND)?;
             let equal = |equal: ValueId, rest: ValueId| {
                 let (direction, kind, a, b) = self.compare(equal)?;
                 let (operand, _, zeros) = self.pair(a, b, kind)?;
@@ -144,7 +138,7 @@ impl ComparatorReader<'_, '_> {
         if let Some(ordered) = self.ordered_bits(value) {
             return Some(ordered);
         }
-        let &[condition, constant, otherwise] = self.op(value, stablehlo::SELECT)? else { return None };
+        let [condition, constant, otherwise] = self.cx.module.defining_operands(value, stablehlo::SELECT)?;
         let (direction, _, a, b) = self.compare(condition)?;
         let inner = self.argument(otherwise)?;
         let argument = self.arguments[inner.index];
@@ -163,16 +157,16 @@ impl ComparatorReader<'_, '_> {
     /// A canonical argument as an integer in the total order: its bits, or for negative numbers the largest integer
     /// minus the unsigned bits.
     fn ordered_bits(&self, value: ValueId) -> Option<ComparedArgument> {
-        let &[is_negative, turned, canonical] = self.op(value, stablehlo::SELECT)? else { return None };
+        let [is_negative, turned, canonical] = self.cx.module.defining_operands(value, stablehlo::SELECT)?;
         let ("LT", _, tested, zero) = self.compare(is_negative)? else { return None };
-        let &[is_nan, nan, number] = self.op(canonical, stablehlo::SELECT)? else { return None };
+        let [is_nan, nan, number] = self.cx.module.defining_operands(canonical, stablehlo::SELECT)?;
         let ("NE", _, left, right) = self.compare(is_nan)? else { return None };
-        let &[is_zero, none, bits] = self.op(number, stablehlo::SELECT)? else { return None };
+        let [is_zero, none, bits] = self.cx.module.defining_operands(number, stablehlo::SELECT)?;
         let ("EQ", _, compared, float_zero) = self.compare(is_zero)? else { return None };
-        let &[difference] = self.op(turned, stablehlo::BITCAST_CONVERT)? else { return None };
-        let &[largest, unsigned] = self.op(difference, stablehlo::SUBTRACT)? else { return None };
-        let &[argument] = self.op(bits, stablehlo::BITCAST_CONVERT)? else { return None };
-        let &[other] = self.op(unsigned, stablehlo::BITCAST_CONVERT)? else { return None };
+        let [difference] = self.cx.module.defining_operands(turned, stablehlo::BITCAST_CONVERT)?;
+        let [largest, unsigned] = self.cx.module.defining_operands(difference, stablehlo::SUBTRACT)?;
+        let [argument] = self.cx.module.defining_operands(bits, stablehlo::BITCAST_CONVERT)?;
+        let [other] = self.cx.module.defining_operands(unsigned, stablehlo::BITCAST_CONVERT)?;
         let index = self.arguments.iter().position(|&own| own == argument)?;
 
         let element = self.cx.element(argument);

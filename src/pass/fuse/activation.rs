@@ -43,11 +43,11 @@ fn clamp_above(p: &mut Pattern, op: OpId) -> Option<Fused> {
         .map(|(outer, inner, x)| Fused::new(stablehlo::CLAMP, &[outer, x, inner]))
 }
 
-/// The bound of this op, the bound of the named op below it, and the value between them.
+/// The bound of this op, the bound of its producer of this name, and the value between them.
 fn bounded(
     p: &mut Pattern,
     op: OpId,
-    below: OpName,
+    producer: OpName,
     ordered: fn(f64, f64) -> bool,
 ) -> Option<(ValueId, ValueId, ValueId)> {
     let operands = p.operands_of(op)?;
@@ -56,7 +56,7 @@ fn bounded(
     }
     p.either(operands, |p, outer, value| {
         let outer_bound = p.number(outer)?;
-        let operands = p.operands(value, below)?;
+        let operands = p.operands(value, producer)?;
         p.either(operands, |p, inner, x| {
             let inner_bound = p.number(inner)?;
             ordered(outer_bound, inner_bound).then_some((outer, inner, x))

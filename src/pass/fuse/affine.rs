@@ -42,7 +42,8 @@ fn affine(p: &mut Pattern, op: OpId) -> Option<Fused> {
 
 /// Whether a value is computed by a convolution or matrix product, possibly cast to a wider type.
 fn is_weighted(p: &Pattern, x: ValueId) -> bool {
-    let converted = p.defining(x, stablehlo::CONVERT).and_then(|op| p.operands_of::<1>(op));
-    let x = converted.map_or(x, |[x]| x);
-    [stablehlo::CONVOLUTION, stablehlo::DOT_GENERAL].into_iter().any(|name| p.defining(x, name).is_some())
+    let x = p.module.defining_operands(x, stablehlo::CONVERT).map_or(x, |[x]| x);
+    [stablehlo::CONVOLUTION, stablehlo::DOT_GENERAL]
+        .into_iter()
+        .any(|name| p.module.defined_by(x, name).is_some())
 }

@@ -51,7 +51,7 @@ fn group_norm(p: &mut Pattern, op: OpId) -> Option<Fused> {
 fn with_offset(p: &mut Pattern, op: OpId) -> Option<Fused> {
     let addends = p.operands_of(op)?;
     p.either(addends, |p, value, offset| {
-        let norm = p.defining(value, GROUP_NORM)?;
+        let norm = p.module.defined_by(value, GROUP_NORM)?;
         let [x, scale] = p.operands(value, GROUP_NORM)?;
         let rows = images(p, x)?;
         let offset = p.of_channels(offset, channels(&rows)?)?;

@@ -49,7 +49,7 @@ fn layer_norm_by_deviation(p: &mut Pattern, op: OpId) -> Option<Fused> {
 fn rms_norm(p: &mut Pattern, op: OpId) -> Option<Fused> {
     let factors = p.operands_of(op)?;
     p.either(factors, |p, x, factor| {
-        let rows = p.rows_below(factor, x).filter(RowAxes::are_last)?;
+        let rows = p.reduction_rows(factor, x).filter(RowAxes::are_last)?;
         let (scale, inverse) = scale_and_row(p, factor, &rows, |p, scale| p.along(scale, &rows))?;
         let (mean, epsilon) = inverse_deviation(p, inverse, &rows)?;
         let square = p.mean(mean, &rows)?;
@@ -61,7 +61,7 @@ fn rms_norm(p: &mut Pattern, op: OpId) -> Option<Fused> {
 /// The same as a quotient.
 fn rms_norm_by_deviation(p: &mut Pattern, op: OpId) -> Option<Fused> {
     let [x, deviation] = p.operands_of(op)?;
-    let rows = p.rows_below(deviation, x).filter(RowAxes::are_last)?;
+    let rows = p.reduction_rows(deviation, x).filter(RowAxes::are_last)?;
     let deviation = p.row_or_full(deviation, &rows)?;
     let [raised] = p.operands(deviation, stablehlo::SQRT)?;
     let (mean, epsilon) = raised_variance(p, raised, &rows)?;
@@ -73,7 +73,7 @@ fn rms_norm_by_deviation(p: &mut Pattern, op: OpId) -> Option<Fused> {
 fn scaled_before(p: &mut Pattern, op: OpId) -> Option<Fused> {
     let factors = p.operands_of(op)?;
     p.either(factors, |p, product, inverse| {
-        let rows = p.rows_below(inverse, product).filter(RowAxes::are_last)?;
+        let rows = p.reduction_rows(inverse, product).filter(RowAxes::are_last)?;
         let (mean, epsilon) = inverse_deviation(p, inverse, &rows)?;
         let square = p.mean(mean, &rows)?;
         let x = p.squared(square)?;
@@ -91,7 +91,7 @@ fn layer_norm_of_parts(p: &mut Pattern, op: OpId) -> Option<Fused> {
     p.either(addends, |p, product, rest| {
         let factors = p.operands(product, stablehlo::MULTIPLY)?;
         p.either(factors, |p, x, factor| {
-            let rows = p.rows_below(factor, x).filter(RowAxes::are_last)?;
+            let rows = p.reduction_rows(factor, x).filter(RowAxes::are_last)?;
             let (scale, inverse) = scale_and_row(p, factor, &rows, |p, scale| p.along(scale, &rows))?;
             let (variance, epsilon) = inverse_deviation(p, inverse, &rows)?;
             if !is_variance(p, variance, x, &rows) {
@@ -114,14 +114,17 @@ fn layer_norm_of_parts(p: &mut Pattern, op: OpId) -> Option<Fused> {
 /// The two terms of a sum, the product first.
 fn shift_and_offset(p: &mut Pattern, sum: ValueId) -> Option<(ValueId, ValueId)> {
     let addends = p.operands(sum, stablehlo::ADD)?;
-    p.either(addends, |p, shift, offset| p.defining(shift, stablehlo::MULTIPLY).map(|_| (shift, offset)))
+    p.either(addends, |p, shift, offset| {
+        p.module.defined_by(shift, stablehlo::MULTIPLY).map(|_| (shift, offset))
+    })
 }
 
 /// A norm without a scale, times a scale.
 fn scaled(p: &mut Pattern, op: OpId) -> Option<Fused> {
     let factors = p.operands_of(op)?;
     p.either(factors, |p, value, scale| {
-        let name = [LAYER_NORM, RMS_NORM].into_iter().find(|&name| p.defining(value, name).is_some())?;
+        let name =
+            [LAYER_NORM, RMS_NORM].into_iter().find(|&name| p.module.defined_by(value, name).is_some())?;
         let [x] = p.operands(value, name)?;
         widened(p, value, name, vec![FusedOperand::Value(x)], scale)
     })
@@ -142,7 +145,7 @@ fn with_offset(p: &mut Pattern, op: OpId) -> Option<Fused> {
 
 /// One number per element of a norm's row.
 fn filled(p: &Pattern, norm: ValueId, number: f64) -> Option<FusedOperand> {
-    let axis = p.integer(p.defining(norm, LAYER_NORM)?, "axis")?;
+    let axis = p.integer(p.module.defined_by(norm, LAYER_NORM)?, "axis")?;
     let ty = p.tensor(norm)?;
     let sizes = ty.dims.get(axis..)?.iter().map(|dim| dim.known()).collect::<Option<_>>()?;
     Some(FusedOperand::Filled(number, ty.element, sizes, None))
@@ -165,7 +168,7 @@ fn widened(
     mut operands: Vec<FusedOperand>,
     last: ValueId,
 ) -> Option<Fused> {
-    let op = p.defining(value, name)?;
+    let op = p.module.defined_by(value, name)?;
     let (axis, epsilon) = (p.integer(op, "axis")?, p.float(op, "epsilon")?);
     let dims = p.tensor(value)?.dims.clone();
     let rows = RowAxes { axes: (axis..dims.len()).collect(), dims };
@@ -202,7 +205,7 @@ fn norm_of(
 /// Matches `x - mean(x)` over trailing dimensions; returns `x` and its rows.
 fn centered_rows(p: &mut Pattern, centered: ValueId) -> Option<(ValueId, RowAxes)> {
     let [x, mean] = p.operands(centered, stablehlo::SUBTRACT)?;
-    let rows = p.rows_below(mean, x).filter(RowAxes::are_last)?;
+    let rows = p.reduction_rows(mean, x).filter(RowAxes::are_last)?;
     (p.mean(mean, &rows)? == x).then_some((x, rows))
 }
 

@@ -12,7 +12,7 @@ const MOST_FACTORS: usize = 8;
 
 /// The program during matching, and the ops matched so far.
 pub(super) struct Pattern<'m> {
-    module: &'m Module,
+    pub module: &'m Module,
     source: &'m Source,
     inside: Vec<OpId>,
 }
@@ -65,17 +65,11 @@ impl<'m> Pattern<'m> {
         <[ValueId; N]>::try_from(&self.module.op(op).operands[..]).ok()
     }
 
-    /// The operands of the defining op, if it has that name.
+    /// The operands of the defining op, if it has that name; adds it to the match.
     pub fn operands<const N: usize>(&mut self, value: ValueId, name: OpName) -> Option<[ValueId; N]> {
-        let op = self.defining(value, name)?;
-        let operands = self.operands_of(op)?;
-        self.inside.push(op);
+        let operands = self.module.defining_operands(value, name)?;
+        self.inside.extend(self.module.defining_op(value));
         Some(operands)
-    }
-
-    /// The defining op, if it has that name; does not add it to the match.
-    pub fn defining(&self, value: ValueId, name: OpName) -> Option<OpId> {
-        self.module.defined_by(value, name)
     }
 
     /// Adds an op to the match.
@@ -195,9 +189,9 @@ impl<'m> Pattern<'m> {
         self.either(factors, |p, number, x| Some((p.number(number)?, x)))
     }
 
-    /// The rows over which a reduction under a value runs, as dimensions of `full`. Does not check the ops in
+    /// The rows of the reduction from which a value is computed, as dimensions of `full`. Does not check the ops in
     /// between.
-    pub fn rows_below(&self, value: ValueId, full: ValueId) -> Option<RowAxes> {
+    pub fn reduction_rows(&self, value: ValueId, full: ValueId) -> Option<RowAxes> {
         let dims = self.tensor(full).filter(|ty| ty.is_sized())?.dims.clone();
         let mut pending: SmallVec<[ValueId; 8]> = SmallVec::from_slice(&[value]);
         for _ in 0..2 * MOST_FACTORS {
@@ -218,7 +212,7 @@ impl<'m> Pattern<'m> {
     pub fn row(&mut self, value: ValueId, rows: &RowAxes) -> Option<ValueId> {
         let mut value = value;
         loop {
-            let below = self.attempt(|p| {
+            let inner = self.attempt(|p| {
                 let inner = match p.operands(value, stablehlo::BROADCAST_IN_DIM) {
                     Some([inner]) => {
                         let to = p.positions(p.module.defining_op(value)?, "broadcast_dimensions")?;
@@ -230,8 +224,8 @@ impl<'m> Pattern<'m> {
                 };
                 p.is_row(inner, rows).then_some(inner)
             });
-            let Some(below) = below else { return self.is_row(value, rows).then_some(value) };
-            value = below;
+            let Some(inner) = inner else { return self.is_row(value, rows).then_some(value) };
+            value = inner;
         }
     }
 
@@ -306,7 +300,7 @@ impl<'m> Pattern<'m> {
         };
         let mut value = value;
         loop {
-            let below = self.attempt(|p| {
+            let inner = self.attempt(|p| {
                 if let Some([inner]) = p.operands(value, stablehlo::RESHAPE) {
                     is_last(&p.tensor(inner)?.dims)?;
                     return is_last(&p.tensor(value)?.dims).map(|()| inner);
@@ -316,14 +310,14 @@ impl<'m> Pattern<'m> {
                 let to = p.positions(p.module.defining_op(value)?, "broadcast_dimensions")?;
                 (to.last()? + 1 == p.tensor(value)?.dims.len()).then_some(inner)
             });
-            let Some(below) = below else { return is_last(&self.tensor(value)?.dims).map(|()| value) };
-            value = below;
+            let Some(inner) = inner else { return is_last(&self.tensor(value)?.dims).map(|()| value) };
+            value = inner;
         }
     }
 
     /// A constant that is broadcast to a tensor, and its dimensions there.
     pub fn spread_constant(&self, value: ValueId) -> Option<(ValueId, Vec<usize>)> {
-        let op = self.defining(value, stablehlo::BROADCAST_IN_DIM)?;
+        let op = self.module.defined_by(value, stablehlo::BROADCAST_IN_DIM)?;
         let [inner] = self.operands_of(op)?;
         self.module.constant_of(inner)?;
         Some((inner, self.positions(op, "broadcast_dimensions")?))
@@ -362,11 +356,6 @@ impl<'m> Pattern<'m> {
     /// The name of an op.
     pub fn name(&self, op: OpId) -> OpName {
         self.module.op(op).name
-    }
-
-    /// The op that defines a value.
-    pub fn origin(&self, value: ValueId) -> Option<OpId> {
-        self.module.defining_op(value)
     }
 
     /// Whether a value is a constant.

@@ -23,7 +23,7 @@ fn repeated(p: &mut Pattern, op: OpId) -> Option<Fused> {
     let mut scales = vec![1; ty.rank()];
     let (mut axis, mut times, mut value) = repeat(p, op)?;
     scales[axis] *= times;
-    while let Some(inner) = p.origin(value)
+    while let Some(inner) = p.module.defining_op(value)
         && let Some(found) = p.attempt(|p| repeat(p, inner))
     {
         p.enter(inner);
@@ -48,7 +48,7 @@ fn repeat(p: &mut Pattern, op: OpId) -> Option<(usize, usize, ValueId)> {
         }
         stablehlo::RESHAPE => {
             let [spread] = p.operands_of(op)?;
-            let broadcast = p.defining(spread, stablehlo::BROADCAST_IN_DIM)?;
+            let broadcast = p.module.defined_by(spread, stablehlo::BROADCAST_IN_DIM)?;
             let [x] = p.operands(spread, stablehlo::BROADCAST_IN_DIM)?;
             let kept = p.positions(broadcast, "broadcast_dimensions")?;
             let (from, wide, to) =
@@ -114,7 +114,7 @@ fn products(p: &mut Pattern, op: OpId, depth: usize) -> Option<Products> {
     if p.name(op) == stablehlo::TRANSPOSE {
         let [x] = p.operands_of(op)?;
         let order = p.permutation(op)?;
-        let inner = below(p, x, depth).filter(|inner| !inner.matrices.is_empty())?;
+        let inner = producer(p, x, depth).filter(|inner| !inner.matrices.is_empty())?;
         let places = order.iter().map(|&from| inner.places.get(from).copied()).collect::<Option<_>>()?;
         return Some(Products { places, ..inner });
     }
@@ -128,7 +128,7 @@ fn products(p: &mut Pattern, op: OpId, depth: usize) -> Option<Products> {
         true => (left, right, of_right),
         false => is_matrix(p, right, of_right).then_some((right, left, of_left))?,
     };
-    let Products { of, mut places, mut matrices } = below(p, x, depth)?;
+    let Products { of, mut places, mut matrices } = producer(p, x, depth)?;
     if !(3..=4).contains(&places.len()) || matrices.len() > 1 || axis >= places.len() {
         return None;
     }
@@ -139,9 +139,9 @@ fn products(p: &mut Pattern, op: OpId, depth: usize) -> Option<Products> {
 }
 
 /// The product that defines a value, or the value itself.
-fn below(p: &mut Pattern, value: ValueId, depth: usize) -> Option<Products> {
+fn producer(p: &mut Pattern, value: ValueId, depth: usize) -> Option<Products> {
     let is_one = |&op: &OpId| matches!(p.name(op), stablehlo::DOT_GENERAL | stablehlo::TRANSPOSE);
-    if let Some(op) = p.origin(value).filter(is_one)
+    if let Some(op) = p.module.defining_op(value).filter(is_one)
         && let Some(found) = p.attempt(|p| products(p, op, depth))
     {
         p.enter(op);

@@ -11,7 +11,7 @@ pub(super) const RULES: &[FusionRule] =
 /// `exp(x - max(x)) / sum(exp(x - max(x)))` along one dimension.
 fn softmax(p: &mut Pattern, op: OpId) -> Option<Fused> {
     let [powers, sum] = p.operands_of(op)?;
-    let rows = p.rows_below(sum, powers)?;
+    let rows = p.reduction_rows(sum, powers)?;
     if summed(p, sum, &rows)? != powers {
         return None;
     }
@@ -22,7 +22,7 @@ fn softmax(p: &mut Pattern, op: OpId) -> Option<Fused> {
 /// `x - max(x) - log(sum(exp(x - max(x))))` along one dimension.
 fn log_softmax(p: &mut Pattern, op: OpId) -> Option<Fused> {
     let [shifted, logarithm] = p.operands_of(op)?;
-    let rows = p.rows_below(logarithm, shifted)?;
+    let rows = p.reduction_rows(logarithm, shifted)?;
     let logarithm = p.row(logarithm, &rows)?;
     let [sum] = p.operands(logarithm, stablehlo::LOG)?;
     let powers = summed(p, sum, &rows)?;
@@ -59,12 +59,12 @@ fn is_largest_before_transpose(
     axis: usize,
     rows: &RowAxes,
 ) -> Option<()> {
-    let transpose = p.defining(x, stablehlo::TRANSPOSE)?;
+    let transpose = p.module.defined_by(x, stablehlo::TRANSPOSE)?;
     let [inner] = p.operands_of(transpose)?;
     let order = p.permutation(transpose)?;
     let row = p.row(largest, rows)?;
     let [reduced] = p.operands(row, stablehlo::TRANSPOSE)?;
-    let outer = p.permutation(p.defining(row, stablehlo::TRANSPOSE)?)?;
+    let outer = p.permutation(p.module.defined_by(row, stablehlo::TRANSPOSE)?)?;
     let from = *order.get(axis)?;
     let dims = p.tensor(inner)?.dims.clone();
     let inner_rows = RowAxes { dims, axes: vec![from] };

@@ -8,8 +8,7 @@
 
 use super::values::ShapeValues;
 use crate::ir::{
-    Attribute, Dim, Dims, Element, Module, OpId, OpName, Rewriter, TensorType, Type, ValueId, hlo2onnx,
-    stablehlo,
+    Attribute, Dim, Dims, Element, Module, OpId, Rewriter, TensorType, Type, ValueId, hlo2onnx, stablehlo,
 };
 use crate::ops::{GatherDimensionNumbers, OpAttributes};
 use crate::pass::canonicalize::simplify::float_number;
@@ -212,8 +211,8 @@ impl Reader<'_> {
 
     /// The splat size of an integer tensor.
     fn size(&self, value: ValueId) -> Option<Dim> {
-        let spread = self.module.defined_by(value, stablehlo::BROADCAST_IN_DIM);
-        let value = spread.map_or(value, |op| self.module.op(op).operands[0]);
+        let spread = self.module.defining_operands(value, stablehlo::BROADCAST_IN_DIM);
+        let value = spread.map_or(value, |[value]| value);
         match self.values.of(self.module, value)?[..] {
             [size] if size != Dim::Dynamic => Some(size),
             _ => None,
@@ -222,20 +221,14 @@ impl Reader<'_> {
 
     /// The splat size of a float tensor.
     fn float_size(&self, value: ValueId) -> Option<Dim> {
-        let spread = self.module.defined_by(value, stablehlo::BROADCAST_IN_DIM);
-        let value = spread.map_or(value, |op| self.module.op(op).operands[0]);
-        let converted = self.module.defined_by(value, stablehlo::CONVERT);
-        if let Some(size) = converted.and_then(|op| self.size(self.module.op(op).operands[0])) {
+        let spread = self.module.defining_operands(value, stablehlo::BROADCAST_IN_DIM);
+        let value = spread.map_or(value, |[value]| value);
+        let converted = self.module.defining_operands(value, stablehlo::CONVERT);
+        if let Some(size) = converted.and_then(|[value]| self.size(value)) {
             return Some(size);
         }
         let number = float_number(self.module, self.source, value)?;
         (number.fract() == 0.0 && number.abs() < 1e9).then_some(Dim::Known(number as i64))
-    }
-
-    /// The operands of the defining op, if it has that name.
-    fn operands<const N: usize>(&self, value: ValueId, name: OpName) -> Option<[ValueId; N]> {
-        let op = self.module.defined_by(value, name)?;
-        <[ValueId; N]>::try_from(&self.module.op(op).operands[..]).ok()
     }
 
     /// The number of indices in a tensor whose other dimensions are 1.
@@ -322,7 +315,9 @@ impl Reader<'_> {
 
     /// Whether a condition tests indices for being negative.
     fn is_below_zero(&self, condition: ValueId, of: ValueId) -> bool {
-        let Some([left, zero]) = self.operands(condition, stablehlo::COMPARE) else { return false };
+        let Some([left, zero]) = self.module.defining_operands(condition, stablehlo::COMPARE) else {
+            return false;
+        };
         let word = self
             .module
             .defined_by(condition, stablehlo::COMPARE)
@@ -342,9 +337,9 @@ impl Reader<'_> {
 
     /// `floor((iota + 0.5) * from / to)`. Sizes up to 4096 are exact in f32.
     fn nearest(&self, value: ValueId) -> Option<Positions> {
-        let [quotient] = self.operands(value, stablehlo::FLOOR)?;
-        let [product, to] = self.operands(quotient, stablehlo::DIVIDE)?;
-        let [sum, from] = self.operands(product, stablehlo::MULTIPLY)?;
+        let [quotient] = self.module.defining_operands(value, stablehlo::FLOOR)?;
+        let [product, to] = self.module.defining_operands(quotient, stablehlo::DIVIDE)?;
+        let [sum, from] = self.module.defining_operands(product, stablehlo::MULTIPLY)?;
         let (from, to) = (self.float_size(from)?, self.float_size(to)?);
         let (half, step) = self.affine(sum, DEPTH)?;
         let is_exact = self.module.tensor(value)?.element.bits() >= 32;

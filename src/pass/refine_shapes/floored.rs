@@ -64,8 +64,7 @@ impl Reader<'_> {
 
     /// The two operands of the defining op, if it has that name.
     fn operands(&self, value: ValueId, name: OpName) -> Option<[ValueId; 2]> {
-        let (own, operands) = self.definition(value)?;
-        (own == name).then(|| operands.try_into().ok())?
+        self.module.defining_operands((self.source)(value), name)
     }
 
     /// The operands of the defining comparison, if it has that direction.
