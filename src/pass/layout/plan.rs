@@ -2,7 +2,7 @@
 //! convolution from ops that fuse with it.
 
 use super::shuffle::{Shuffle, shuffle};
-use super::transparent::{Order, Transposed, order_of, shuffled, step};
+use super::transparent::{Order, Transposed, is_reshape_target, order_of, shuffled, step};
 use crate::ir::{BlockId, Dim, Module, OpId, ValueId, onnx, use_counts};
 use crate::pass::canonicalize::{lowered::joined, simplify::is_ascending};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -218,9 +218,7 @@ pub(super) fn read(module: &Module, op: OpId) -> Vec<ValueId> {
 /// Whether a Transpose only moves dimensions of size 1, so that a Reshape replaces it.
 pub(super) fn moves_ones(dims: &[Dim], order: &Order) -> bool {
     let others = order.iter().zip(dims).filter(|(_, dim)| **dim != Dim::Known(1)).map(|(&from, _)| from);
-    let unknown = dims.iter().filter(|dim| dim.known().is_none()).count();
-    // A Reshape can infer one symbolic size with -1, and copy others with 0.
-    unknown <= 1 && !dims.contains(&Dim::Known(0)) && others.is_sorted()
+    is_reshape_target(dims) && others.is_sorted()
 }
 
 fn elements(module: &Module, value: ValueId) -> i64 {

@@ -142,13 +142,16 @@ fn beside(module: &Module, operand: ValueId, order: &Order) -> Option<NewOperand
         dims[to] = dim;
         last = Some(to);
     }
-    // A Reshape can infer one symbolic size with -1, and copy others with 0.
-    let unknown = own.iter().filter(|dim| dim.known().is_none()).count();
-    if unknown > 1 || own.contains(&Dim::Known(0)) {
+    if !is_reshape_target(own) {
         return None;
     }
     let same = last.is_none() || dims.ends_with(own) && dims[..first].iter().all(|&dim| dim == Dim::Known(1));
     Some(if same { NewOperand::Same } else { NewOperand::Reshaped(dims) })
+}
+
+/// Whether a constant shape can state these sizes: a Reshape infers one symbolic size, and copies a size for 0.
+pub(super) fn is_reshape_target(dims: &[Dim]) -> bool {
+    dims.iter().filter(|dim| dim.known().is_none()).count() <= 1 && !dims.contains(&Dim::Known(0))
 }
 
 /// The sizes before a Transpose.
