@@ -24,7 +24,7 @@ pub(super) use transcendental::{atan2, expm1, log1p, tan};
 
 use super::formula::{self, Term};
 use super::{Elements, Lower, LowerError, Lowered};
-use crate::ir::{Element, OpId, OpName, ValueId, stablehlo};
+use crate::ir::{Dim, Element, OpId, OpName, ValueId, stablehlo};
 
 /// The tables of the family.
 pub(super) const TABLES: &[&[Row]] = &[
@@ -79,13 +79,50 @@ pub(super) fn unary(cx: &mut Lower, op: OpId, formula: impl for<'f> FnOnce(Term<
     Ok(cx.formula([operand], |[x]| formula(x)).into())
 }
 
+/// The operands, their dimensions where ONNX's broadcasting expects them.
+///
+/// Without `broadcast_dimensions` the last dimensions of the shorter operand meet the last ones of the other, as in
+/// ONNX; the attribute names the dimensions of the result that they represent.
+pub(super) fn binary_operands(cx: &mut Lower, op: OpId) -> Result<(ValueId, ValueId), LowerError> {
+    let (mut lhs, mut rhs) = (cx.operand(op, 0)?, cx.operand(op, 1)?);
+    let Some(dimensions) = cx.attributes(op).optional_integers("broadcast_dimensions")? else {
+        return Ok((lhs, rhs));
+    };
+    let (lhs_sizes, rhs_sizes) = (cx.operand_dims(op, 0)?, cx.operand_dims(op, 1)?);
+    if lhs_sizes.len() == rhs_sizes.len() {
+        return Ok((lhs, rhs));
+    }
+    let (shorter, index) = if lhs_sizes.len() < rhs_sizes.len() { (&mut lhs, 0) } else { (&mut rhs, 1) };
+    let rank = lhs_sizes.len().max(rhs_sizes.len());
+    let own = if index == 0 { lhs_sizes } else { rhs_sizes };
+    let ascending = dimensions.windows(2).all(|pair| pair[0] < pair[1]);
+    let inside = dimensions.iter().all(|&dimension| (0..rank as i64).contains(&dimension));
+    if dimensions.len() != own.len() || !ascending || !inside {
+        return Err(LowerError::attribute(
+            "broadcast_dimensions",
+            "expected a result dimension for each dimension of the operand of lower rank",
+        ));
+    }
+    let trailing =
+        dimensions.iter().zip(rank - own.len()..).all(|(&dimension, last)| dimension == last as i64);
+    if !trailing {
+        let full = cx.full(op, index)?;
+        let mut sizes = vec![Dim::Known(1); rank];
+        for (&dimension, &size) in dimensions.iter().zip(&own) {
+            sizes[dimension as usize] = size;
+        }
+        *shorter = cx.reshape(full, &sizes);
+    }
+    Ok((lhs, rhs))
+}
+
 /// A lowering of two operands, which broadcast.
 pub(super) fn binary(
     cx: &mut Lower,
     op: OpId,
     lower: impl FnOnce(&mut Lower, ValueId, ValueId) -> ValueId,
 ) -> Lowered {
-    let (lhs, rhs) = (cx.operand(op, 0)?, cx.operand(op, 1)?);
+    let (lhs, rhs) = binary_operands(cx, op)?;
     Ok(lower(cx, lhs, rhs).into())
 }
 
@@ -104,18 +141,8 @@ pub(super) fn precise_binary(
     op: OpId,
     formula: impl for<'f> FnOnce(Term<'f>, Term<'f>) -> Term<'f>,
 ) -> Lowered {
-    let (lhs, rhs) = (cx.operand(op, 0)?, cx.operand(op, 1)?);
-    Ok(precise_values(cx, lhs, rhs, formula).into())
-}
-
-/// As [`precise_binary`], of values.
-pub(super) fn precise_values(
-    cx: &mut Lower,
-    lhs: ValueId,
-    rhs: ValueId,
-    formula: impl for<'f> FnOnce(Term<'f>, Term<'f>) -> Term<'f>,
-) -> ValueId {
-    cx.formula([lhs, rhs], |[x, y]| formula(widened(x), widened(y)).cast(x.element()))
+    let (lhs, rhs) = binary_operands(cx, op)?;
+    Ok(cx.formula([lhs, rhs], |[x, y]| formula(widened(x), widened(y)).cast(x.element())).into())
 }
 
 fn widened(x: Term) -> Term {

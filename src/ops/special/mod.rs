@@ -14,8 +14,7 @@ use super::{Elements, Lower, LowerError, Lowered};
 use crate::ir::{OpId, chlo};
 use crate::ops::row::{Row, row};
 use crate::ops::type_inference::{BINARY, PREDICATE, UNARY};
-use broadcast::binary;
-use elementwise::unary;
+use elementwise::{binary, unary};
 
 /// Why formulas are used where ONNX has an op.
 const NO_F64: &str = "f64: a formula, as ONNX Runtime has no kernel";
