@@ -68,17 +68,15 @@ fn features_first(cx: &mut Lower, geometry: &Geometry, input: ValueId) -> ValueI
         );
         return cx.transpose(input, &order);
     }
-    // Splitting the batch moves the dimensions after it by one.
     let batch = geometry.numbers.input_batch_dimension;
     let mut split = cx.dims(input);
     split[batch] = cx.module.dim_exprs.quotient(split[batch], Dim::Known(groups));
     split.insert(batch, Dim::Known(groups));
-    let behind = |dim: usize| if dim > batch { dim + 1 } else { dim };
     let apart = cx.reshape(input, &split);
     let order = order(
-        [batch + 1, batch, behind(geometry.numbers.input_feature_dimension)]
+        [batch + 1, batch, after_insertion(batch, geometry.numbers.input_feature_dimension)]
             .into_iter()
-            .chain(spatial.map(behind)),
+            .chain(spatial.map(|dim| after_insertion(batch, dim))),
     );
     let apart = cx.transpose(apart, &order);
     let mut joined = cx.dims(apart);
@@ -162,18 +160,22 @@ fn grouped_kernel(cx: &mut Lower, geometry: &Geometry, kernel: ValueId, groups: 
     let mut split = cx.dims(kernel);
     split[made] = cx.module.dim_exprs.quotient(split[made], Dim::Known(groups));
     split.insert(made, Dim::Known(groups));
-    let behind = |dim: usize| if dim > made { dim + 1 } else { dim };
     let apart = cx.reshape(kernel, &split);
     let order = order(
-        [made, behind(geometry.numbers.kernel_input_feature_dimension), made + 1]
+        [made, after_insertion(made, geometry.numbers.kernel_input_feature_dimension), made + 1]
             .into_iter()
-            .chain(spatial.map(behind)),
+            .chain(spatial.map(|dim| after_insertion(made, dim))),
     );
     let apart = cx.transpose(apart, &order);
     let mut joined = cx.dims(apart);
     joined[0] = cx.module.dim_exprs.multiply(joined[0], joined[1]);
     joined.remove(1);
     cx.reshape(apart, &joined)
+}
+
+/// The index of a dimension once another one is inserted at `at`.
+fn after_insertion(at: usize, dim: usize) -> usize {
+    if dim >= at { dim + 1 } else { dim }
 }
 
 /// Sets the attributes that `Conv` and `ConvTranspose` share, where they are not ONNX's defaults.

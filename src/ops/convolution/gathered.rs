@@ -78,8 +78,8 @@ fn padded(cx: &mut Lower, geometry: &Geometry, input: ValueId) -> ValueId {
     let input = dilated_and_cropped(cx, geometry, input);
     let (mut low, mut high) = (vec![0; cx.rank(input)], vec![0; cx.rank(input)]);
     for axis in &geometry.spatial {
-        if let (Some(before), Some(behind)) = (axis.low.known(), axis.high.known()) {
-            (low[axis.input], high[axis.input]) = (before.max(0), behind.max(0));
+        if let (Some(before), Some(after)) = (axis.low.known(), axis.high.known()) {
+            (low[axis.input], high[axis.input]) = (before.max(0), after.max(0));
         }
     }
     if low.iter().chain(&high).all(|&amount| amount == 0) {
@@ -89,8 +89,8 @@ fn padded(cx: &mut Lower, geometry: &Geometry, input: ValueId) -> ValueId {
     cx.pad(input, &low, &high, zero)
 }
 
-/// A spatial dimension of the input as the positions of the window, followed by the positions in it unless there is
-/// one alone.
+/// Splits a spatial dimension of the input into the positions of the window and, if a window has more than one
+/// element, the elements within it.
 fn windows(cx: &mut Lower, axis: &SpatialAxis, input: ValueId, dims: &mut Places) -> ValueId {
     let at = dims.at(axis.input);
     let mut sizes = cx.dims(input);

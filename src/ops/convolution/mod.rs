@@ -103,9 +103,9 @@ fn dilated_and_cropped(cx: &mut Lower, geometry: &Geometry, input: ValueId) -> V
     let (mut starts, steps) = (vec![0; limits.len()], vec![1; limits.len()]);
     let (mut low, mut high) = (vec![Dim::Known(0); limits.len()], vec![Dim::Known(0); limits.len()]);
     for axis in &geometry.spatial {
-        if let (Some(before), Some(behind)) = (axis.low.known(), axis.high.known()) {
+        if let (Some(before), Some(after)) = (axis.low.known(), axis.high.known()) {
             starts[axis.input] = (-before).max(0);
-            let cut = Dim::Known((-behind).max(0));
+            let cut = Dim::Known((-after).max(0));
             limits[axis.input] = cx.module.dim_exprs.subtract(limits[axis.input], cut);
         } else {
             (low[axis.input], high[axis.input]) = (axis.low, axis.high);

@@ -101,9 +101,9 @@ fn sums(
         cx.formula([members, value], |[members, value]| members.select(value, 0.0))
     };
     let (lhs, rhs) = (masked(lhs, ragged), masked(rhs, other));
-    let behind = |pairs: &[(usize, usize)]| pairs.iter().map(|&(a, b)| (a + 1, b + 1)).collect::<Vec<_>>();
-    let mut batching = behind(&pairs.batching);
+    let shifted = |pairs: &[(usize, usize)]| pairs.iter().map(|&(a, b)| (a + 1, b + 1)).collect::<Vec<_>>();
+    let mut batching = shifted(&pairs.batching);
     batching.insert(0, (0, 0));
-    let pairs = DotDimensionNumbers { batching, contracting: behind(&pairs.contracting) };
+    let pairs = DotDimensionNumbers { batching, contracting: shifted(&pairs.contracting) };
     cx.contract(lhs, rhs, &pairs)
 }
