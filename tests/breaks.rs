@@ -26,7 +26,7 @@ struct Break {
     name: String,
     why: String,
     model: String,
-    behind: Option<String>,
+    after: Option<String>,
     find: String,
     #[serde(default)]
     replace: String,
@@ -56,8 +56,7 @@ impl Break {
         let path = root().join("fixtures/models").join(&self.model);
         let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let missing = || -> usize { panic!("{}: `{}` is not in {}", self.name, self.find, self.model) };
-        let from =
-            self.behind.as_ref().map_or(0, |behind| text.find(behind.as_str()).unwrap_or_else(missing));
+        let from = self.after.as_ref().map_or(0, |after| text.find(after.as_str()).unwrap_or_else(missing));
         let at = from + text[from..].find(&self.find).unwrap_or_else(missing);
         if self.cut {
             return text[..at].to_owned();

@@ -124,8 +124,8 @@ impl Client {
     }
 
     /// A question about `part` of a text, at an offset in characters from its start.
-    fn at(&mut self, method: &str, text: &str, part: &str, behind: usize) -> Value {
-        let place = place(text, part, behind);
+    fn at(&mut self, method: &str, text: &str, part: &str, offset: usize) -> Value {
+        let place = place(text, part, offset);
         self.ask(
             method,
             json!({
@@ -188,11 +188,11 @@ fn receive(output: &mut impl BufRead) -> Option<Value> {
 }
 
 /// The position of a part of a text, as an editor counts.
-fn place(text: &str, part: &str, behind: usize) -> Value {
+fn place(text: &str, part: &str, offset: usize) -> Value {
     let at = text.find(part).unwrap_or_else(|| panic!("{part:?} is in the text"));
     let before = &text[..at];
     let line = before.rfind('\n').map_or(0, |end| end + 1);
-    let character = text[line..at].encode_utf16().count() + behind;
+    let character = text[line..at].encode_utf16().count() + offset;
     json!({ "line": before.matches('\n').count(), "character": character })
 }
 

@@ -18,7 +18,7 @@ impl Elements {
     /// `complex<f32>`, `complex<f64>`.
     pub const COMPLEX: Self = Self(1 << 4);
     /// `i4` and `ui4`.
-    pub const NIBBLE: Self = Self(1 << 5);
+    pub const INT4: Self = Self(1 << 5);
     /// The eight-bit floats that ONNX has.
     pub const FLOAT8: Self = Self(1 << 6);
     /// Integers of eight bits and more.
@@ -32,9 +32,9 @@ impl Elements {
     /// Floats with an `i1` operand or result.
     pub const FLOAT_BOOL: Self = Self::FLOAT.or(Self::BOOL);
     /// Numbers, `i1`, and four-bit integers, which are computed in eight bits.
-    pub const PLAIN_OR_NIBBLE: Self = Self::PLAIN.or(Self::NIBBLE);
+    pub const PLAIN_OR_INT4: Self = Self::PLAIN.or(Self::INT4);
     /// All types of models, for ops that pass values through.
-    pub const ANY: Self = Self::PLAIN.or(Self::FLOAT8).or(Self::COMPLEX).or(Self::NIBBLE);
+    pub const ANY: Self = Self::PLAIN.or(Self::FLOAT8).or(Self::COMPLEX).or(Self::INT4);
     /// Numbers and `i1`.
     pub const PLAIN: Self = Self::NUMERIC.or(Self::BOOL);
 
@@ -51,7 +51,7 @@ impl Elements {
             Element::U8 | Element::U16 | Element::U32 | Element::U64 => Self::UNSIGNED,
             Element::F16 | Element::BF16 | Element::F32 | Element::F64 => Self::FLOAT,
             Element::C64 | Element::C128 => Self::COMPLEX,
-            Element::I4 | Element::U4 => Self::NIBBLE,
+            Element::I4 | Element::U4 => Self::INT4,
             Element::F8E4M3FN | Element::F8E4M3FNUZ | Element::F8E5M2 | Element::F8E5M2FNUZ => Self::FLOAT8,
             _ => return false,
         };
@@ -66,7 +66,7 @@ impl Elements {
             (Elements::UNSIGNED, "unsigned"),
             (Elements::FLOAT, "float"),
             (Elements::COMPLEX, "complex"),
-            (Elements::NIBBLE, "i4"),
+            (Elements::INT4, "i4"),
             (Elements::FLOAT8, "f8"),
         ];
         WORDS.iter().filter(|(set, _)| self.0 & set.0 != 0).map(|(_, word)| *word).collect()

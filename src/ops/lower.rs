@@ -189,7 +189,7 @@ impl<'a> Lower<'a> {
                     LowerError::Dynamic(_) => doubtful || self.captures_doubtful(op),
                     LowerError::Form(_) => unknown || self.holds_error_op(op),
                     LowerError::Invalid(violation) => {
-                        violation.is_of_types() && (unknown || self.holds_error_op(op))
+                        violation.is_type_error() && (unknown || self.holds_error_op(op))
                     }
                     _ => false,
                 };
@@ -491,4 +491,4 @@ impl<'a> Lower<'a> {
 }
 
 /// Element types that inputs and outputs of models can have.
-pub const BOUNDARY: Elements = Elements::PLAIN.or(Elements::FLOAT8).or(Elements::NIBBLE);
+pub const BOUNDARY: Elements = Elements::PLAIN.or(Elements::FLOAT8).or(Elements::INT4);

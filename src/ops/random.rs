@@ -144,8 +144,8 @@ fn threefry(cx: &mut Lower, key: ValueId, counter: ValueId, blocks: Dim) -> (Vec
         threefry2x32(halves(counter + positions), halves(key))
     });
     let blocks = cx.size_scalar(blocks, Element::U64);
-    let behind = cx.elementwise(onnx::ADD, &[counter, blocks]);
-    (vec![key, behind], words)
+    let next = cx.elementwise(onnx::ADD, &[counter, blocks]);
+    (vec![key, next], words)
 }
 
 /// The generator that JAX calls on GPUs: two words per element, from two words of the key and two of the counter.

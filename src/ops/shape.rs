@@ -6,7 +6,7 @@ use crate::ops::row::{Row, row};
 use crate::ops::type_inference::{Exactly, movement, rule, variadic};
 use std::sync::Arc;
 
-const MOVED: Elements = Elements::PLAIN.or(Elements::FLOAT8).or(Elements::NIBBLE);
+const MOVED: Elements = Elements::PLAIN.or(Elements::FLOAT8).or(Elements::INT4);
 
 pub(super) const ROWS: &[Row] = &[
     row(stablehlo::CONSTANT, rule(0, movement::constant), MOVED, constant)

@@ -93,11 +93,11 @@ impl Lower<'_> {
         }
         let mut parts = Vec::new();
         let mut rest = dims;
-        while let Some((&first, behind)) = rest.split_first() {
+        while let Some((&first, others)) = rest.split_first() {
             let numbers = rest.iter().take_while(|dim| dim.known().is_some()).count();
             let taken = numbers.max(1);
             parts.push(if numbers > 0 { self.shape(&rest[..taken]) } else { self.shape(&[first]) });
-            rest = if numbers > 0 { &rest[taken..] } else { behind };
+            rest = if numbers > 0 { &rest[taken..] } else { others };
         }
         self.concat(&parts, 0)
     }

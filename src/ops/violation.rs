@@ -100,7 +100,7 @@ impl Violation {
     }
 
     /// Whether the types are wrong, which an operand with an unknown value can cause.
-    pub(super) fn is_of_types(&self) -> bool {
+    pub(super) fn is_type_error(&self) -> bool {
         !matches!(self.kind, Kind::Missing(_) | Kind::Attribute(_))
     }
 

@@ -72,9 +72,9 @@ impl Mapping {
     /// released at once; [`forget`](Self::forget) releases the rest at the end.
     pub fn release(&self, range: Range<usize>) {
         if let Bytes::Mapped(map) = &self.bytes
-            && let Some(behind) = behind(&range)
+            && let Some(passed) = passed(&range)
         {
-            release_pages(map, behind);
+            release_pages(map, passed);
         }
     }
 
@@ -117,7 +117,7 @@ impl fmt::Debug for Mapping {
 /// Empty until the range leaves a window: each call interrupts other threads, and releasing every piece by itself
 /// took a third of a conversion. Then it is some windows before the current one, which another thread may still read;
 /// even earlier windows may have been read again by a slow thread.
-fn behind(range: &Range<usize>) -> Option<Range<usize>> {
+fn passed(range: &Range<usize>) -> Option<Range<usize>> {
     const WINDOW: usize = 8 << 20;
     const LATE: usize = 16;
 

@@ -16,7 +16,7 @@ use super::{DotDimensionNumbers, Elements, Lower, Lowered};
 use crate::ir::{Dim, DimExprs, OpId, chlo, stablehlo};
 
 /// Element types of sums of products.
-pub(super) const SUMMED: Elements = Elements::PLAIN.or(Elements::FLOAT8).or(Elements::NIBBLE);
+pub(super) const SUMMED: Elements = Elements::PLAIN.or(Elements::FLOAT8).or(Elements::INT4);
 
 pub(super) const ROWS: &[Row] = &[
     row(

@@ -13,22 +13,20 @@ use crate::ops::{Combiner, Lower};
 pub(super) const ROWS: &[Row] = &[
     row(stablehlo::ABS, rule(1, elementwise::part), Elements::NUMERIC, |cx, op| unary(cx, op, abs))
         .note("unsigned: the operand"),
-    row(stablehlo::ADD, BINARY, Elements::PLAIN_OR_NIBBLE, |cx, op| binary(cx, op, add)).note("bool: Or"),
+    row(stablehlo::ADD, BINARY, Elements::PLAIN_OR_INT4, |cx, op| binary(cx, op, add)).note("bool: Or"),
     row(stablehlo::DIVIDE, BINARY, Elements::NUMERIC, |cx, op| binary(cx, op, divide))
         .note("integers: guarded, as ONNX Runtime errors on x / 0 and crashes on MIN / -1"),
-    row(stablehlo::MAXIMUM, BINARY, Elements::PLAIN_OR_NIBBLE, |cx, op| binary(cx, op, maximum))
+    row(stablehlo::MAXIMUM, BINARY, Elements::PLAIN_OR_INT4, |cx, op| binary(cx, op, maximum))
         .note("bool: Or"),
-    row(stablehlo::MINIMUM, BINARY, Elements::PLAIN_OR_NIBBLE, |cx, op| binary(cx, op, minimum))
+    row(stablehlo::MINIMUM, BINARY, Elements::PLAIN_OR_INT4, |cx, op| binary(cx, op, minimum))
         .note("bool: And"),
-    row(stablehlo::MULTIPLY, BINARY, Elements::PLAIN_OR_NIBBLE, |cx, op| binary(cx, op, multiply))
+    row(stablehlo::MULTIPLY, BINARY, Elements::PLAIN_OR_INT4, |cx, op| binary(cx, op, multiply))
         .note("bool: And"),
-    row(stablehlo::NEGATE, UNARY, Elements::NUMERIC.or(Elements::NIBBLE), |cx, op| unary(cx, op, |x| -x))
+    row(stablehlo::NEGATE, UNARY, Elements::NUMERIC.or(Elements::INT4), |cx, op| unary(cx, op, |x| -x))
         .note("unsigned: 0 - x"),
     row(stablehlo::REMAINDER, BINARY, Elements::NUMERIC, |cx, op| binary(cx, op, remainder))
         .note("the sign of the dividend; integers guarded as in divide"),
-    row(stablehlo::SUBTRACT, BINARY, Elements::NUMERIC.or(Elements::NIBBLE), |cx, op| {
-        binary(cx, op, subtract)
-    }),
+    row(stablehlo::SUBTRACT, BINARY, Elements::NUMERIC.or(Elements::INT4), |cx, op| binary(cx, op, subtract)),
 ];
 
 /// ONNX has no arithmetic on `bool`: uses the logical op with the same truth table.

@@ -11,13 +11,13 @@ use crate::ops::row::{Row, row};
 use crate::ops::type_inference::{BINARY, UNARY};
 
 pub(super) const ROWS: &[Row] = &[
-    row(stablehlo::AND, BINARY, Elements::BITS.or(Elements::NIBBLE), |cx, op| binary(cx, op, bitwise_and)),
+    row(stablehlo::AND, BINARY, Elements::BITS.or(Elements::INT4), |cx, op| binary(cx, op, bitwise_and)),
     row(stablehlo::COUNT_LEADING_ZEROS, UNARY, Elements::INTEGER, |cx, op| {
         unary(cx, op, count_leading_zeros)
     })
     .note("from Log in f64"),
-    row(stablehlo::NOT, UNARY, Elements::BITS.or(Elements::NIBBLE), |cx, op| unary(cx, op, |x| !x)),
-    row(stablehlo::OR, BINARY, Elements::BITS.or(Elements::NIBBLE), |cx, op| binary(cx, op, bitwise_or)),
+    row(stablehlo::NOT, UNARY, Elements::BITS.or(Elements::INT4), |cx, op| unary(cx, op, |x| !x)),
+    row(stablehlo::OR, BINARY, Elements::BITS.or(Elements::INT4), |cx, op| binary(cx, op, bitwise_or)),
     row(stablehlo::POPCNT, UNARY, Elements::INTEGER, |cx, op| unary(cx, op, count_ones))
         .note("parallel bit counting"),
     row(stablehlo::SHIFT_LEFT, BINARY, Elements::INTEGER, |cx, op| binary(cx, op, shift_left))
@@ -30,7 +30,7 @@ pub(super) const ROWS: &[Row] = &[
         binary(cx, op, |cx, x, n| shift_right(cx, x, n, Right::Logical))
     })
     .note("BitShift, which is unsigned only"),
-    row(stablehlo::XOR, BINARY, Elements::BITS.or(Elements::NIBBLE), |cx, op| binary(cx, op, bitwise_xor)),
+    row(stablehlo::XOR, BINARY, Elements::BITS.or(Elements::INT4), |cx, op| binary(cx, op, bitwise_xor)),
 ];
 
 fn logical_or(cx: &mut Lower, operands: [ValueId; 2], logical: OpName, bitwise: OpName) -> ValueId {

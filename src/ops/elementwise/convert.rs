@@ -13,7 +13,7 @@ use crate::ops::{Lower, Lowered};
 pub(super) const ROWS: &[Row] = &[row(
     stablehlo::CONVERT,
     rule(1, elementwise::shape),
-    Elements::PLAIN_OR_NIBBLE.or(Elements::FLOAT8),
+    Elements::PLAIN_OR_INT4.or(Elements::FLOAT8),
     convert,
 )
 .note("float to integer saturates; Cast is undefined out of range")];

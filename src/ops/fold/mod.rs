@@ -87,12 +87,12 @@ pub fn folder(name: OpName) -> Option<Fold> {
 
 /// The constant that an op with one result folds to, if it is known and does not enlarge the model.
 ///
-/// `dies` returns whether an operand has no other use, so that the model no longer contains its bytes.
+/// `is_last_use` returns whether an operand has no other use, so that the model no longer contains its bytes.
 pub fn fold(
     module: &mut Module,
     source: &Source,
     op: OpId,
-    dies: impl Fn(ValueId) -> bool,
+    is_last_use: impl Fn(ValueId) -> bool,
 ) -> Option<ConstantId> {
     let fold = folder(module.op(op).name)?;
     let [value] = module.op(op).results[..] else { return None };
@@ -115,7 +115,7 @@ pub fn fold(
         }
         Fold::Infers(evaluate) => (SmallVec::<[Tensor; 3]>::new(), evaluate),
     };
-    let dying = module.op(op).operands.iter().zip(&operands).filter(|&(&operand, _)| dies(operand));
+    let dying = module.op(op).operands.iter().zip(&operands).filter(|&(&operand, _)| is_last_use(operand));
     let dying: usize = dying.map(|(_, tensor)| tensor.bits.len()).sum();
     let limit = SMALL.max(dying.min(READ));
     let folding = Folding { module, op, operands, result, limit, spreads: false, work: Cell::new(0) };

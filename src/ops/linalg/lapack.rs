@@ -160,13 +160,13 @@ impl Call {
             factor = Some(first);
             first += 1;
         }
-        let behind = first + routine.operands.len();
-        if routine.name == "trsm" && factor.is_none() && operand_count == behind + 1 {
-            factor = Some(behind);
-        } else if operand_count != behind
+        let after = first + routine.operands.len();
+        if routine.name == "trsm" && factor.is_none() && operand_count == after + 1 {
+            factor = Some(after);
+        } else if operand_count != after
             && !(spelled.convention == Convention::Descriptor
-                && operand_count == behind + 1
-                && rank(behind)? <= 1)
+                && operand_count == after + 1
+                && rank(after)? <= 1)
         {
             return Err(wrong());
         }

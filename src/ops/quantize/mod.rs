@@ -17,7 +17,7 @@ use crate::ir::{Attribute, Element, OpId, OpName, ValueId, onnx, stablehlo};
 /// The attribute with the quantized type of an op on its storage type.
 pub const ATTRIBUTE: &str = "quantized_type";
 
-const ELEMENTS: Elements = Elements::FLOAT.or(Elements::INTEGER).or(Elements::NIBBLE);
+const ELEMENTS: Elements = Elements::FLOAT.or(Elements::INTEGER).or(Elements::INT4);
 
 pub(super) const ROWS: &[Row] = &[
     row(stablehlo::UNIFORM_DEQUANTIZE, rule(1, elementwise::dequantized), ELEMENTS, dequantize)
@@ -45,9 +45,9 @@ fn parameter(cx: &mut Lower, q: &Quantization, element: Element, bytes: Vec<u8>)
 /// A parameter that broadcasts against a value of this rank.
 fn aligned(cx: &mut Lower, q: &Quantization, rank: usize, parameter: ValueId) -> ValueId {
     let Some(axis) = q.axis else { return parameter };
-    let behind = rank.saturating_sub(axis as usize + 1);
+    let after = rank.saturating_sub(axis as usize + 1);
     let mut sizes = vec![q.scales.len() as i64];
-    sizes.extend(vec![1; behind]);
+    sizes.extend(vec![1; after]);
     cx.reshape(parameter, &sizes)
 }
 

@@ -80,7 +80,7 @@ fn counts(cx: &Lower, op: OpId, index: usize, axis: i64) -> bool {
                     return false;
                 };
                 value = cx.module.op(definition).operands[0];
-                // A dimension of size 1 that is repeated does not count.
+                // A broadcast of a dimension of size 1 repeats one position.
                 let size = |value, axis: usize| {
                     cx.module.tensor(value).and_then(|tensor| tensor.dims.get(axis).copied())
                 };

@@ -223,7 +223,7 @@ fn write(
     aligned.extend(plan.rows.inner.iter().map(|_| Dim::Known(1)));
     let known = &cx.module.dim_exprs;
     let more = known.subtract(known.product(sizes.iter().copied()), known.product(whole.iter().copied()));
-    // Of sizes without a number these may be many, and still it takes fewer ops.
+    // Symbolic sizes may mean many more elements, but this form takes fewer ops.
     let few = !known.is_at_least(more, 1);
     let instead = match combiner {
         Combiner::Second if plan.single => {

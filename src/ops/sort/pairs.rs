@@ -50,7 +50,7 @@ pub(super) fn order(
         return Err(LowerError::form("a comparator without one result"));
     };
     moved.pop();
-    // What is kept is whether the later element of a pair, which has the row, passes the earlier one.
+    // Only the lower triangle remains: whether the later element, the row, passes the earlier one, the column.
     let below = cx.integer(Element::I64, -1);
     let passes = cx.node(onnx::TRILU, &[before, below]).int("upper", 0).like(before);
     let passes = cx.cast(passes, Element::I64);

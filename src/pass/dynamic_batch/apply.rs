@@ -134,12 +134,19 @@ fn rewrite(rewriter: &mut Rewriter, op: OpId, result: ValueId, dims: &Dims, size
             let Some(operand) = operand else { return true };
             return !insert_rows(rewriter, operand, result, dims, sizes);
         }
-        stablehlo::SLICE => say(module, op, "limit_indices", each(), result, dims),
-        stablehlo::DYNAMIC_SLICE => say(module, op, "slice_sizes", each(), result, dims),
+        stablehlo::SLICE => set_changed_sizes(module, op, "limit_indices", each(), result, dims),
+        stablehlo::DYNAMIC_SLICE => set_changed_sizes(module, op, "slice_sizes", each(), result, dims),
         stablehlo::GATHER => {
             let rank = operand.and_then(|operand| module.tensor(operand)).map_or(0, TensorType::rank);
             if let Ok(numbers) = GatherDimensionNumbers::read(module, op) {
-                say(module, op, "slice_sizes", numbers.window_dims(rank).into_iter(), result, dims);
+                set_changed_sizes(
+                    module,
+                    op,
+                    "slice_sizes",
+                    numbers.window_dims(rank).into_iter(),
+                    result,
+                    dims,
+                );
             }
         }
         _ => {}
@@ -148,7 +155,7 @@ fn rewrite(rewriter: &mut Rewriter, op: OpId, result: ValueId, dims: &Dims, size
 }
 
 /// Updates an attribute with one number per dimension where the result's dimension has a new size.
-fn say(
+fn set_changed_sizes(
     module: &mut Module,
     op: OpId,
     name: &'static str,

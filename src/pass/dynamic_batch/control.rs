@@ -27,7 +27,7 @@ pub(super) fn classes(module: &Module, op: OpId) -> Option<Vec<Vec<ValueId>>> {
 }
 
 /// Whether an op passes values through.
-pub(super) fn hands_on(name: OpName) -> bool {
+pub(super) fn forwards_values(name: OpName) -> bool {
     matches!(name, stablehlo::OPTIMIZATION_BARRIER | stablehlo::WHILE | stablehlo::IF | stablehlo::CASE)
 }
 

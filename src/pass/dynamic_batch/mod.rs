@@ -34,7 +34,8 @@ use rows::{RowPropagation, UseGraph};
 
 /// Whether rows can stay apart in an op of this name.
 pub(super) fn takes_rows(name: OpName) -> bool {
-    control::hands_on(name) || (relation::relation_of(name).is_some() && !reduction::always_mixes(name))
+    control::forwards_values(name)
+        || (relation::relation_of(name).is_some() && !reduction::always_mixes(name))
 }
 
 /// Runs the pass on the entry function.

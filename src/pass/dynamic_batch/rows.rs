@@ -160,7 +160,7 @@ impl<'a> RowPropagation<'a> {
         let Some(relation) = relation(&view) else {
             return Err("the effect of the op on rows is unknown".into());
         };
-        // A known relation adds nothing.
+        // The relation of a slot also determines its partners.
         let mut settled = FxHashSet::default();
         for slot in marked {
             let view = self.view(op);
