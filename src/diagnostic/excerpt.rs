@@ -51,8 +51,8 @@ impl Excerpt {
         if range.is_empty() {
             return start..start;
         }
-        let behind = self.places.partition_point(|&(at, _)| at < range.end);
-        let end = self.places.get(behind).map_or(self.shown.len(), |&(_, shown)| shown);
+        let next = self.places.partition_point(|&(at, _)| at < range.end);
+        let end = self.places.get(next).map_or(self.shown.len(), |&(_, shown)| shown);
         start..end.max(start)
     }
 }
@@ -93,10 +93,10 @@ impl<'a> ExcerptSource<'a> {
     pub fn excerpt(&self, line: Range<usize>, marks: &[Range<usize>], cut: Elision) -> Excerpt {
         let walk = Walk { text: self, line, marks };
         let mut excerpt = Excerpt { shown: String::new(), places: Vec::new() };
-        let mut behind = walk.line.start;
+        let mut shown_to = walk.line.start;
         for segment in walk.segments(cut.columns) {
-            if segment.start > behind {
-                excerpt.push(behind, cut.ellipsis);
+            if segment.start > shown_to {
+                excerpt.push(shown_to, cut.ellipsis);
             }
             let mut at = segment.start;
             while at < segment.end {
@@ -109,10 +109,10 @@ impl<'a> ExcerptSource<'a> {
                 }
                 at = next;
             }
-            behind = at;
+            shown_to = at;
         }
-        if behind < walk.line.end {
-            excerpt.push(behind, cut.ellipsis);
+        if shown_to < walk.line.end {
+            excerpt.push(shown_to, cut.ellipsis);
         }
         excerpt.places.push((walk.line.end, excerpt.shown.len()));
         excerpt

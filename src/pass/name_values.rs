@@ -277,12 +277,12 @@ impl<'t> Path<'t> {
         let mut keys = Vec::new();
         while !rest.is_empty() {
             if let Some(inner) = rest.strip_prefix('[') {
-                let (key, behind) = inner.split_once(']')?;
+                let (key, after) = inner.split_once(']')?;
                 let key = key.trim_matches(['\'', '"']);
                 let key =
                     key.strip_prefix("<flat index ").and_then(|key| key.strip_suffix('>')).unwrap_or(key);
                 keys.push(key);
-                rest = behind;
+                rest = after;
             } else {
                 let inner = rest.strip_prefix('.')?;
                 let end = inner.find(['[', '.']).unwrap_or(inner.len());

@@ -379,9 +379,9 @@ impl Stages<'_, '_, '_> {
             let ends = [("start", from as i64), ("end", to as i64)];
             (from < to).then(|| self.typed(onnx::SHAPE, &[value], Element::I64, &list, &ends))
         };
-        let (before, behind) = (part(0, axis), part(axis + 1, rank));
-        let middle = if behind.is_none() { [number, block] } else { [block, number] };
-        let parts: Vec<ValueId> = before.into_iter().chain(middle).chain(behind).collect();
+        let (before, after) = (part(0, axis), part(axis + 1, rank));
+        let middle = if after.is_none() { [number, block] } else { [block, number] };
+        let parts: Vec<ValueId> = before.into_iter().chain(middle).chain(after).collect();
         let list = [Dim::Known(rank as i64 + 1)];
         self.typed(onnx::CONCAT, &parts, Element::I64, &list, &[("axis", 0)])
     }

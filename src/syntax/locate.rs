@@ -310,8 +310,8 @@ fn stated<'t>(types: TypeSuffix, written: &[Text<'t>], index: usize, of_operand:
 fn has_elements(ty: &str, element: &str) -> bool {
     ty.match_indices(element).any(|(at, _)| {
         let before = ty[..at].trim_end().bytes().last();
-        let behind = ty[at + element.len()..].trim_start().bytes().next();
-        matches!(before, Some(b'x' | b'<')) && matches!(behind, Some(b'>' | b','))
+        let after = ty[at + element.len()..].trim_start().bytes().next();
+        matches!(before, Some(b'x' | b'<')) && matches!(after, Some(b'>' | b','))
     })
 }
 

@@ -94,14 +94,14 @@ impl Parser<'_> {
     }
 
     fn inner_types(&mut self, text: Text<'_>, pair: Pair<'_, Rule>) -> Option<(Vec<TypeId>, Vec<TypeId>)> {
-        let (mut inputs, mut results, mut behind) = (Vec::new(), Vec::new(), false);
+        let (mut inputs, mut results, mut after_arrow) = (Vec::new(), Vec::new(), false);
         for inner in pair.into_inner() {
             if inner.as_rule() == Rule::arrow {
-                behind = true;
+                after_arrow = true;
                 continue;
             }
             let ty = self.ty(text.of(&inner))?;
-            if behind { results.push(ty) } else { inputs.push(ty) }
+            if after_arrow { results.push(ty) } else { inputs.push(ty) }
         }
         Some((inputs, results))
     }

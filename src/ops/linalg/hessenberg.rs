@@ -18,7 +18,7 @@ impl Reflector {
     }
 
     /// The product of matrices and the reflection.
-    fn behind(&self, cx: &mut Lower, a: Matrix) -> Matrix {
+    fn applied_right(&self, cx: &mut Lower, a: Matrix) -> Matrix {
         let along = cx.matrix_product(a, self.vector);
         let adjoint = cx.adjoint(self.vector);
         cx.numbers([a, along, adjoint, self.tau], |[a, along, adjoint, tau]| a - along * (adjoint * tau))
@@ -31,7 +31,7 @@ impl Reflector {
         let a = cx.numbers([basis.a, self.vector, along, self.tau], |[a, vector, along, tau]| {
             a - vector * (along * tau.conj())
         });
-        Basis { a: self.behind(cx, a), z: basis.z.map(|z| self.behind(cx, z)) }
+        Basis { a: self.applied_right(cx, a), z: basis.z.map(|z| self.applied_right(cx, z)) }
     }
 }
 
