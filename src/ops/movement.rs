@@ -48,8 +48,7 @@ impl Lower<'_> {
 
     /// The shape operand of a Reshape.
     fn reshaped(&self, value: ValueId) -> Option<ValueId> {
-        let op = self.module.defined_by(value, onnx::RESHAPE)?;
-        self.module.op(op).operands.first().copied()
+        self.module.defining_operands(value, onnx::RESHAPE).map(|[before, _]| before)
     }
 
     /// The constant shape operand of a Reshape to symbolic sizes, if one exists: 0 copies a size of the input, and

@@ -69,10 +69,8 @@ impl Lower<'_> {
     /// Reshapes a value; undoes its last `Reshape` if that had the same input sizes. JAX adds to each index an axis of
     /// size 1, which ONNX's ops do not need.
     pub(super) fn reshape_back(&mut self, value: ValueId, sizes: &[Dim]) -> ValueId {
-        let reshape = self.module.defined_by(value, onnx::RESHAPE);
-        let before = reshape.map(|op| self.module.op(op).operands[0]);
-        match before {
-            Some(before) if *self.dims(before) == *sizes => before,
+        match self.module.defining_operands(value, onnx::RESHAPE) {
+            Some([before, _]) if *self.dims(before) == *sizes => before,
             _ => self.reshape(value, sizes),
         }
     }
@@ -108,8 +106,7 @@ impl Lower<'_> {
 
     /// The `i64` value before a lossless cast to this integer type.
     fn before_cast(&self, value: ValueId) -> Option<ValueId> {
-        let cast = self.module.defined_by(value, onnx::CAST)?;
-        let before = self.module.op(cast).operands[0];
+        let [before] = self.module.defining_operands(value, onnx::CAST)?;
         let own = ValueRange::of(self.element(value));
         let range = (self.element(before) == Element::I64).then(|| self.range(before))?;
         (own != ValueRange::ALL && range.low >= own.low && range.high <= own.high).then_some(before)

@@ -281,8 +281,7 @@ fn flat(rewriter: &mut Rewriter, value: ValueId, channels: i64) -> ValueId {
     if is_flat(module, value) {
         return value;
     }
-    if let Some(reshape) = module.defined_by(value, onnx::RESHAPE)
-        && let Some(&inner) = module.op(reshape).operands.first()
+    if let Some([inner, _]) = module.defining_operands(value, onnx::RESHAPE)
         && is_flat(module, inner)
     {
         return inner;

@@ -90,8 +90,8 @@ fn leads_to(module: &Module, value: ValueId, mut tested: ValueId) -> bool {
 
 /// The number that all elements of a constant are.
 fn known(cx: &Lower, mut value: ValueId) -> Option<f64> {
-    while let Some(op) = cx.module.defined_by(value, stablehlo::BROADCAST_IN_DIM) {
-        value = *cx.module.op(op).operands.first()?;
+    while let Some([source]) = cx.module.defining_operands(value, stablehlo::BROADCAST_IN_DIM) {
+        value = source;
     }
     cx.known_number(value)
 }

@@ -119,7 +119,10 @@ fn convolved(t: &Typing, padding: Option<Dims>) -> Inferred {
     for (axis, window) in read.windows.iter().enumerate() {
         let size = input.dims[numbers.input_spatial_dimensions[axis]];
         let Some(count) = window.count(&t.module.dim_exprs, size) else {
-            return attribute("padding", format!("spatial dimension {axis} does not have a valid size after padding"));
+            return attribute(
+                "padding",
+                format!("spatial dimension {axis} does not have a valid size after padding"),
+            );
         };
         dims[numbers.output_spatial_dimensions[axis]] = count;
     }

@@ -176,7 +176,10 @@ pub(in crate::ops) fn pad(t: &Typing) -> Inferred {
     let mut dims = Dims::new();
     for axis in 0..rank {
         let Some(size) = padded(t, operand.dims[axis], [low[axis], high[axis]], interior[axis]) else {
-            return attribute("edge_padding_low", format!("dimension {axis} does not have a valid size after padding"));
+            return attribute(
+                "edge_padding_low",
+                format!("dimension {axis} does not have a valid size after padding"),
+            );
         };
         dims.push(size);
     }

@@ -51,7 +51,10 @@ fn counts(t: &Typing, dims: &[Dim]) -> Result<Dims, Violation> {
     let mut counts = Dims::new();
     for (axis, window) in windows.iter().enumerate() {
         let Some(count) = window.count(&t.module.dim_exprs, dims[axis]) else {
-            return attribute("padding", format!("dimension {axis} does not have a valid size after padding"));
+            return attribute(
+                "padding",
+                format!("dimension {axis} does not have a valid size after padding"),
+            );
         };
         counts.push(count);
     }

@@ -44,12 +44,8 @@ fn candidate(module: &Module, source: &Source, op: OpId) -> Option<ValueId> {
             let (_, chosen) = known(predicate)?;
             Some(if chosen != 0 { x } else { y })
         }),
-        (stablehlo::REAL, &[x]) => {
-            module.op(module.defined_by(x, stablehlo::COMPLEX)?).operands.first().copied()
-        }
-        (stablehlo::IMAG, &[x]) => {
-            module.op(module.defined_by(x, stablehlo::COMPLEX)?).operands.get(1).copied()
-        }
+        (stablehlo::REAL, &[x]) => module.defining_operands(x, stablehlo::COMPLEX).map(|[re, _]| re),
+        (stablehlo::IMAG, &[x]) => module.defining_operands(x, stablehlo::COMPLEX).map(|[_, im]| im),
         // Equal types suffice here; a slice of the same size starts at the first element.
         (stablehlo::CONVERT | stablehlo::RESHAPE | stablehlo::SLICE, &[x]) => Some(x),
         (stablehlo::DYNAMIC_SLICE, &[x, ..]) => Some(x),
@@ -108,8 +104,7 @@ pub(in crate::pass) type Known = (Element, i64);
 
 /// The splat element of a value. With symbolic sizes a constant is broadcast.
 pub(in crate::pass) fn scalar(module: &Module, source: &Source, value: ValueId) -> Option<Known> {
-    let spread = module.defined_by(value, stablehlo::BROADCAST_IN_DIM);
-    let value = spread.and_then(|op| module.op(op).operands.first().copied()).unwrap_or(value);
+    let value = module.defining_operands(value, stablehlo::BROADCAST_IN_DIM).map_or(value, |[x]| x);
     let id = module.constant_of(value)?;
     let constant = module.constant(id);
     if constant.data.splat().is_none() && module.tensor_type(constant.ty)?.count() != Some(1) {

@@ -55,8 +55,7 @@ fn unclamped(
     start: ValueId,
     sizes: &[Dim],
 ) -> Option<ValueId> {
-    let clamp = module.defined_by(start, stablehlo::CLAMP)?;
-    let &[low, start, high] = module.op(clamp).operands.as_slice() else { return None };
+    let [low, start, high] = module.defining_operands(start, stablehlo::CLAMP)?;
     let dims = &module.tensor(operand)?.dims;
     let (low, high) = (values.of(module, low)?, values.of(module, high)?);
     let furthest = dims.iter().zip(sizes).map(|(&dim, &size)| module.dim_exprs.subtract(dim, size));

@@ -129,8 +129,7 @@ fn sign(rewriter: &mut Rewriter, op: OpId, flow: &Flow) -> bool {
 
 /// The operand of the `Not` that defines a predicate.
 fn negated(module: &Module, predicate: ValueId) -> Option<ValueId> {
-    let op = module.defined_by(predicate, onnx::NOT)?;
-    module.op(op).operands.first().copied()
+    module.defining_operands(predicate, onnx::NOT).map(|[negated]| negated)
 }
 
 /// The negation of a predicate, by an op that ONNX Runtime does not fuse into `Where`. An integer comparison has an
