@@ -105,6 +105,9 @@ pub const ERROR_IF: &str = "equinox.error_if";
 
 /// The target of a custom call.
 pub fn call_target(module: &Module, op: OpId) -> Option<&str> {
+    if module.op(op).name != stablehlo::CUSTOM_CALL {
+        return None;
+    }
     match module.attribute(op, "call_target_name")? {
         Attribute::String(target) => Some(target),
         Attribute::SymbolRef(path) if path.len() == 1 => Some(module.symbols.get(path[0])),

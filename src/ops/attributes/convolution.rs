@@ -42,7 +42,7 @@ impl ConvDimensionNumbers {
                 attributes.field_integer(DIMENSION_NUMBERS, fields[0])?,
                 attributes.field_integer(DIMENSION_NUMBERS, fields[1])?,
             ];
-            all.extend(attributes.field_integers(DIMENSION_NUMBERS, fields[2])?);
+            all.extend_from_slice(&attributes.field_integers(DIMENSION_NUMBERS, fields[2])?);
             if all.len() != rank {
                 let why = format!("{} dimensions are named for a tensor of rank {rank}", all.len());
                 return Err(Violation::attribute(DIMENSION_NUMBERS, why));

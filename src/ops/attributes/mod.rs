@@ -13,6 +13,8 @@ pub use window::WindowDimension;
 
 use super::Violation;
 use crate::ir::{Attribute, Dim, Dims, Module, OpId};
+use smallvec::{SmallVec, smallvec};
+use std::borrow::Cow;
 
 type Read<T> = Result<T, Violation>;
 
@@ -84,8 +86,7 @@ impl<'m> OpAttributes<'m> {
 
     /// A list of integers.
     pub fn integers(self, name: &'static str) -> Read<Vec<i64>> {
-        let values = self.module.integers(self.get(name)?);
-        values.ok_or_else(|| Violation::attribute(name, "expected a list of integers"))
+        self.list(name).map(Cow::into_owned)
     }
 
     /// A list of integers that may be left out.
@@ -121,7 +122,7 @@ impl<'m> OpAttributes<'m> {
     pub fn sizes(self, name: &'static str) -> Read<Dims> {
         match self.find(name) {
             Some(Attribute::Dims(sizes)) => Ok(sizes.clone()),
-            _ => Ok(self.integers(name)?.into_iter().map(Dim::Known).collect()),
+            _ => Ok(self.list(name)?.iter().copied().map(Dim::Known).collect()),
         }
     }
 
@@ -144,7 +145,7 @@ impl<'m> OpAttributes<'m> {
 
     /// A list of sizes, dimensions or other positions.
     pub fn positions(self, name: &'static str) -> Read<Vec<usize>> {
-        let values = self.integers(name)?;
+        let values = self.list(name)?;
         let positions: Option<Vec<usize>> = values.iter().map(|&value| usize::try_from(value).ok()).collect();
         positions.ok_or_else(|| Violation::attribute(name, "expected no negative number"))
     }
@@ -156,13 +157,13 @@ impl<'m> OpAttributes<'m> {
 
     /// Distinct dimensions of a tensor of that rank.
     pub fn dimensions(self, name: &'static str, rank: usize) -> Read<Vec<usize>> {
-        distinct(name, &self.integers(name)?, rank)
+        distinct(name, &self.list(name)?, rank)
     }
 
     /// The integers in a field of a struct attribute; an absent field is an empty list.
-    pub fn field_integers(self, name: &'static str, field: &'static str) -> Read<Vec<i64>> {
-        let Some(value) = self.module.field(self.get(name)?, field) else { return Ok(Vec::new()) };
-        let values = self.module.integers(value);
+    pub fn field_integers(self, name: &'static str, field: &'static str) -> Read<Cow<'m, [i64]>> {
+        let Some(value) = self.module.field(self.get(name)?, field) else { return Ok(Cow::Borrowed(&[])) };
+        let values = self.elements(value);
         values.ok_or_else(|| Violation::attribute(name, format!("`{field}` is not a list of integers")))
     }
 
@@ -172,6 +173,19 @@ impl<'m> OpAttributes<'m> {
             [] => Ok(0),
             [value] => Ok(value),
             _ => Err(Violation::attribute(name, format!("`{field}` is not an integer"))),
+        }
+    }
+
+    /// A list of integers, borrowed in its usual form.
+    fn list(self, name: &'static str) -> Read<Cow<'m, [i64]>> {
+        let values = self.elements(self.get(name)?);
+        values.ok_or_else(|| Violation::attribute(name, "expected a list of integers"))
+    }
+
+    fn elements(self, attribute: &'m Attribute) -> Option<Cow<'m, [i64]>> {
+        match attribute {
+            Attribute::Integers(_, values) => Some(Cow::Borrowed(values)),
+            other => self.module.integers(other).map(Cow::Owned),
         }
     }
 
@@ -194,7 +208,7 @@ pub(super) fn in_range(name: &'static str, value: i64, rank: usize) -> Read<usiz
 
 /// Dimensions of a tensor of that rank, none of which is named twice.
 pub(super) fn distinct(name: &'static str, values: &[i64], rank: usize) -> Read<Vec<usize>> {
-    let mut seen = vec![false; rank];
+    let mut seen: SmallVec<[bool; 8]> = smallvec![false; rank];
     let mut dims = Vec::with_capacity(values.len());
     for (index, &value) in values.iter().enumerate() {
         let dim = in_range(name, value, rank).map_err(|error| error.in_item(index))?;

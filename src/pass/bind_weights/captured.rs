@@ -53,7 +53,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
 
 /// The id of a placeholder's array; `None` for any other op.
 pub(in crate::pass) fn placeholder_id(module: &Module, op: OpId) -> Option<&str> {
-    if module.op(op).name != stablehlo::CUSTOM_CALL || ops::call_target(module, op) != Some(TARGET) {
+    if ops::call_target(module, op) != Some(TARGET) {
         return None;
     }
     Some(module.attribute(op, "backend_config").and_then(Attribute::as_str).unwrap_or_default())

@@ -24,10 +24,9 @@ pub(super) fn is_dynamic(module: &Module, op: OpId) -> bool {
         || matches!(target(module, op), RANDOM_BITS | REDUCE_WINDOW | TOP_K | APPROX_TOP_K)
 }
 
-/// The target of a custom call.
+/// The target of a custom call; empty for other ops.
 fn target(module: &Module, op: OpId) -> &str {
-    let is_call = module.op(op).name == stablehlo::CUSTOM_CALL;
-    call_target(module, op).filter(|_| is_call).unwrap_or_default()
+    call_target(module, op).unwrap_or_default()
 }
 
 /// Rewrites the op in place, if all its size operands are known from sizes.
