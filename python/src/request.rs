@@ -108,6 +108,7 @@ impl Request<'_> {
             return Err(PyValueError::new_err(format!("`{name}` is not a pass")));
         }
         let captured = self.arrays.into_iter().map(captured);
+        #[allow(clippy::needless_update, reason = "Python need not offer each option")]
         let options = Options {
             model_name: self.model_name,
             opset: self.opset,
@@ -133,6 +134,7 @@ impl Request<'_> {
                 captured: captured.collect::<PyResult<_>>()?,
                 inputs: self.weight_inputs,
             },
+            ..Options::default()
         };
         Ok((options, self.weights))
     }

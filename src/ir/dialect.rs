@@ -49,8 +49,8 @@ dialects! {
 
     /// MLIR's own ops.
     builtin as Builtin {
-        MODULE = "builtin.module";
-        ERROR = "builtin.error";
+        MODULE = "builtin.module", Opaque;
+        ERROR = "builtin.error", Opaque;
     }
 
     /// Ops of CHLO.
@@ -110,44 +110,44 @@ dialects! {
     /// Ops of `func`: functions.
     func as Func {
         CALL = "func.call", Control;
-        FUNC = "func.func";
+        FUNC = "func.func", Opaque;
         RETURN = "func.return", Terminates;
     }
 
     /// Internal ops that passes create.
     hlo2onnx as Hlo2Onnx {
-        CHOLESKY = "hlo2onnx.cholesky";
-        DFT = "hlo2onnx.dft";
-        GELU = "hlo2onnx.gelu";
-        GROUP_NORM = "hlo2onnx.group_norm";
-        INTERPOLATE = "hlo2onnx.interpolate";
-        LAYER_NORM = "hlo2onnx.layer_norm";
-        LEAKY_RELU = "hlo2onnx.leaky_relu";
-        LOG_SOFTMAX = "hlo2onnx.log_softmax";
-        REPEAT = "hlo2onnx.repeat";
-        RESAMPLE = "hlo2onnx.resample";
-        RMS_NORM = "hlo2onnx.rms_norm";
+        CHOLESKY = "hlo2onnx.cholesky", Opaque;
+        DFT = "hlo2onnx.dft", Opaque;
+        GELU = "hlo2onnx.gelu", Opaque;
+        GROUP_NORM = "hlo2onnx.group_norm", Opaque;
+        INTERPOLATE = "hlo2onnx.interpolate", Opaque;
+        LAYER_NORM = "hlo2onnx.layer_norm", Opaque;
+        LEAKY_RELU = "hlo2onnx.leaky_relu", Opaque;
+        LOG_SOFTMAX = "hlo2onnx.log_softmax", Opaque;
+        REPEAT = "hlo2onnx.repeat", Opaque;
+        RESAMPLE = "hlo2onnx.resample", Opaque;
+        RMS_NORM = "hlo2onnx.rms_norm", Opaque;
         ROUND = "hlo2onnx.round", Elementwise;
-        SIGN_BIT = "hlo2onnx.sign_bit";
-        SIZE = "hlo2onnx.size";
-        SOFTMAX = "hlo2onnx.softmax";
-        TRIANGULAR_SOLVE = "hlo2onnx.triangular_solve";
+        SIGN_BIT = "hlo2onnx.sign_bit", Opaque;
+        SIZE = "hlo2onnx.size", Opaque;
+        SOFTMAX = "hlo2onnx.softmax", Opaque;
+        TRIANGULAR_SOLVE = "hlo2onnx.triangular_solve", Opaque;
     }
 
     /// Ops of MHLO that StableHLO lacks.
     mhlo as Mhlo {
-        ADD_DEPENDENCY = "mhlo.add_dependency";
-        ASYNC_DONE = "mhlo.async_done";
-        ASYNC_START = "mhlo.async_start";
-        ASYNC_UPDATE = "mhlo.async_update";
-        BITCAST = "mhlo.bitcast";
-        COPY = "mhlo.copy";
-        DOMAIN = "mhlo.domain";
-        FUSION = "mhlo.fusion";
-        MINIMUM_BROADCAST_SHAPES = "mhlo.minimum_broadcast_shapes";
-        SPARSE_DOT = "mhlo.sparse_dot";
-        STOCHASTIC_CONVERT = "mhlo.stochastic_convert";
-        XLA_RNG_GET_AND_UPDATE_STATE = "mhlo.xla.rng_get_and_update_state";
+        ADD_DEPENDENCY = "mhlo.add_dependency", Opaque;
+        ASYNC_DONE = "mhlo.async_done", Opaque;
+        ASYNC_START = "mhlo.async_start", Opaque;
+        ASYNC_UPDATE = "mhlo.async_update", Opaque;
+        BITCAST = "mhlo.bitcast", Opaque;
+        COPY = "mhlo.copy", Opaque;
+        DOMAIN = "mhlo.domain", Opaque;
+        FUSION = "mhlo.fusion", Opaque;
+        MINIMUM_BROADCAST_SHAPES = "mhlo.minimum_broadcast_shapes", Opaque;
+        SPARSE_DOT = "mhlo.sparse_dot", Opaque;
+        STOCHASTIC_CONVERT = "mhlo.stochastic_convert", Opaque;
+        XLA_RNG_GET_AND_UPDATE_STATE = "mhlo.xla.rng_get_and_update_state", Opaque;
     }
 
     /// Ops of ONNX.
@@ -157,16 +157,16 @@ dialects! {
         ACOSH = "onnx.Acosh", Elementwise;
         ADD = "onnx.Add", Elementwise;
         AND = "onnx.And", Elementwise;
-        ARG_MAX = "onnx.ArgMax";
-        ARG_MIN = "onnx.ArgMin";
+        ARG_MAX = "onnx.ArgMax", Opaque;
+        ARG_MIN = "onnx.ArgMin", Opaque;
         ASIN = "onnx.Asin", Elementwise;
         ASINH = "onnx.Asinh", Elementwise;
         ATAN = "onnx.Atan", Elementwise;
         ATANH = "onnx.Atanh", Elementwise;
-        ATTENTION = "onnx.Attention";
-        AVERAGE_POOL = "onnx.AveragePool";
-        BATCH_NORMALIZATION = "onnx.BatchNormalization";
-        BERNOULLI = "onnx.Bernoulli";
+        ATTENTION = "onnx.Attention", Opaque;
+        AVERAGE_POOL = "onnx.AveragePool", Opaque;
+        BATCH_NORMALIZATION = "onnx.BatchNormalization", Opaque;
+        BERNOULLI = "onnx.Bernoulli", Opaque;
         BIT_CAST = "onnx.BitCast", Elementwise;
         BIT_SHIFT = "onnx.BitShift", Elementwise;
         BITWISE_AND = "onnx.BitwiseAnd", Elementwise;
@@ -177,18 +177,18 @@ dialects! {
         CEIL = "onnx.Ceil", Elementwise;
         CLIP = "onnx.Clip", Elementwise;
         CONCAT = "onnx.Concat", Moves;
-        CONSTANT = "onnx.Constant";
-        CONV = "onnx.Conv";
-        CONV_TRANSPOSE = "onnx.ConvTranspose";
+        CONSTANT = "onnx.Constant", Opaque;
+        CONV = "onnx.Conv", Opaque;
+        CONV_TRANSPOSE = "onnx.ConvTranspose", Opaque;
         COS = "onnx.Cos", Elementwise;
         COSH = "onnx.Cosh", Elementwise;
-        CUM_PROD = "onnx.CumProd";
-        CUM_SUM = "onnx.CumSum";
-        DFT = "onnx.DFT";
+        CUM_PROD = "onnx.CumProd", Opaque;
+        CUM_SUM = "onnx.CumSum", Opaque;
+        DFT = "onnx.DFT", Opaque;
         DEPTH_TO_SPACE = "onnx.DepthToSpace", Moves;
-        DEQUANTIZE_LINEAR = "onnx.DequantizeLinear";
+        DEQUANTIZE_LINEAR = "onnx.DequantizeLinear", Opaque;
         DIV = "onnx.Div", Elementwise;
-        DROPOUT = "onnx.Dropout";
+        DROPOUT = "onnx.Dropout", Opaque;
         ELU = "onnx.Elu", Elementwise;
         EQUAL = "onnx.Equal", Elementwise;
         ERF = "onnx.Erf", Elementwise;
@@ -199,63 +199,63 @@ dialects! {
         GATHER_ELEMENTS = "onnx.GatherElements", Indexes;
         GATHER_ND = "onnx.GatherND", Indexes;
         GELU = "onnx.Gelu", Elementwise;
-        GEMM = "onnx.Gemm";
-        GLOBAL_AVERAGE_POOL = "onnx.GlobalAveragePool";
+        GEMM = "onnx.Gemm", Opaque;
+        GLOBAL_AVERAGE_POOL = "onnx.GlobalAveragePool", Opaque;
         GREATER = "onnx.Greater", Elementwise;
         GREATER_OR_EQUAL = "onnx.GreaterOrEqual", Elementwise;
         IDENTITY = "onnx.Identity", Moves;
-        IF = "onnx.If";
-        INSTANCE_NORMALIZATION = "onnx.InstanceNormalization";
+        IF = "onnx.If", Opaque;
+        INSTANCE_NORMALIZATION = "onnx.InstanceNormalization", Opaque;
         IS_INF = "onnx.IsInf", Elementwise;
         IS_NAN = "onnx.IsNaN", Elementwise;
-        LAYER_NORMALIZATION = "onnx.LayerNormalization";
+        LAYER_NORMALIZATION = "onnx.LayerNormalization", Opaque;
         LEAKY_RELU = "onnx.LeakyRelu", Elementwise;
         LESS = "onnx.Less", Elementwise;
         LESS_OR_EQUAL = "onnx.LessOrEqual", Elementwise;
         LOG = "onnx.Log", Elementwise;
-        LOG_SOFTMAX = "onnx.LogSoftmax";
-        LOOP = "onnx.Loop";
-        MAT_MUL = "onnx.MatMul";
+        LOG_SOFTMAX = "onnx.LogSoftmax", Opaque;
+        LOOP = "onnx.Loop", Opaque;
+        MAT_MUL = "onnx.MatMul", Opaque;
         MAX = "onnx.Max", Elementwise;
-        MAX_POOL = "onnx.MaxPool";
+        MAX_POOL = "onnx.MaxPool", Opaque;
         MIN = "onnx.Min", Elementwise;
         MOD = "onnx.Mod", Elementwise;
         MUL = "onnx.Mul", Elementwise;
-        MULTINOMIAL = "onnx.Multinomial";
+        MULTINOMIAL = "onnx.Multinomial", Opaque;
         NEG = "onnx.Neg", Elementwise;
         NOT = "onnx.Not", Elementwise;
         OR = "onnx.Or", Elementwise;
         PAD = "onnx.Pad", Moves;
         POW = "onnx.Pow", Elementwise;
-        QUANTIZE_LINEAR = "onnx.QuantizeLinear";
-        RMS_NORMALIZATION = "onnx.RMSNormalization";
-        RANDOM_NORMAL = "onnx.RandomNormal";
-        RANDOM_NORMAL_LIKE = "onnx.RandomNormalLike";
-        RANDOM_UNIFORM = "onnx.RandomUniform";
-        RANDOM_UNIFORM_LIKE = "onnx.RandomUniformLike";
-        RANGE = "onnx.Range";
+        QUANTIZE_LINEAR = "onnx.QuantizeLinear", Opaque;
+        RMS_NORMALIZATION = "onnx.RMSNormalization", Opaque;
+        RANDOM_NORMAL = "onnx.RandomNormal", Opaque;
+        RANDOM_NORMAL_LIKE = "onnx.RandomNormalLike", Opaque;
+        RANDOM_UNIFORM = "onnx.RandomUniform", Opaque;
+        RANDOM_UNIFORM_LIKE = "onnx.RandomUniformLike", Opaque;
+        RANGE = "onnx.Range", Opaque;
         RECIPROCAL = "onnx.Reciprocal", Elementwise;
-        REDUCE_MAX = "onnx.ReduceMax";
-        REDUCE_MEAN = "onnx.ReduceMean";
-        REDUCE_MIN = "onnx.ReduceMin";
-        REDUCE_PROD = "onnx.ReduceProd";
-        REDUCE_SUM = "onnx.ReduceSum";
-        REDUCE_SUM_SQUARE = "onnx.ReduceSumSquare";
+        REDUCE_MAX = "onnx.ReduceMax", Opaque;
+        REDUCE_MEAN = "onnx.ReduceMean", Opaque;
+        REDUCE_MIN = "onnx.ReduceMin", Opaque;
+        REDUCE_PROD = "onnx.ReduceProd", Opaque;
+        REDUCE_SUM = "onnx.ReduceSum", Opaque;
+        REDUCE_SUM_SQUARE = "onnx.ReduceSumSquare", Opaque;
         RELU = "onnx.Relu", Elementwise;
         RESHAPE = "onnx.Reshape", Moves;
-        RESIZE = "onnx.Resize";
-        ROTARY_EMBEDDING = "onnx.RotaryEmbedding";
+        RESIZE = "onnx.Resize", Opaque;
+        ROTARY_EMBEDDING = "onnx.RotaryEmbedding", Opaque;
         ROUND = "onnx.Round", Elementwise;
-        SCAN = "onnx.Scan";
-        SCATTER_ELEMENTS = "onnx.ScatterElements";
-        SCATTER_ND = "onnx.ScatterND";
-        SHAPE = "onnx.Shape";
+        SCAN = "onnx.Scan", Opaque;
+        SCATTER_ELEMENTS = "onnx.ScatterElements", Opaque;
+        SCATTER_ND = "onnx.ScatterND", Opaque;
+        SHAPE = "onnx.Shape", Opaque;
         SIGMOID = "onnx.Sigmoid", Elementwise;
         SIGN = "onnx.Sign", Elementwise;
         SIN = "onnx.Sin", Elementwise;
         SINH = "onnx.Sinh", Elementwise;
         SLICE = "onnx.Slice", Moves;
-        SOFTMAX = "onnx.Softmax";
+        SOFTMAX = "onnx.Softmax", Opaque;
         SPACE_TO_DEPTH = "onnx.SpaceToDepth", Moves;
         SPLIT = "onnx.Split", Moves;
         SQRT = "onnx.Sqrt", Elementwise;
@@ -263,11 +263,11 @@ dialects! {
         SUB = "onnx.Sub", Elementwise;
         TAN = "onnx.Tan", Elementwise;
         TANH = "onnx.Tanh", Elementwise;
-        TENSOR_SCATTER = "onnx.TensorScatter";
+        TENSOR_SCATTER = "onnx.TensorScatter", Opaque;
         TILE = "onnx.Tile", Moves;
-        TOP_K = "onnx.TopK";
+        TOP_K = "onnx.TopK", Opaque;
         TRANSPOSE = "onnx.Transpose", Moves;
-        TRILU = "onnx.Trilu";
+        TRILU = "onnx.Trilu", Opaque;
         UNSQUEEZE = "onnx.Unsqueeze", Moves;
         WHERE = "onnx.Where", Elementwise;
         XOR = "onnx.Xor", Elementwise;
@@ -276,44 +276,44 @@ dialects! {
 
     /// Ops of Shardy.
     sdy as Sdy {
-        ALL_GATHER = "sdy.all_gather";
-        ALL_REDUCE = "sdy.all_reduce";
-        ALL_SLICE = "sdy.all_slice";
-        ALL_TO_ALL = "sdy.all_to_all";
-        COLLECTIVE_PERMUTE = "sdy.collective_permute";
-        CONSTANT = "sdy.constant";
-        DATA_FLOW_EDGE = "sdy.data_flow_edge";
-        MANUAL_COMPUTATION = "sdy.manual_computation";
-        MESH = "sdy.mesh";
-        NAMED_COMPUTATION = "sdy.named_computation";
-        PROPAGATION_BARRIER = "sdy.propagation_barrier";
-        REDUCE_SCATTER = "sdy.reduce_scatter";
-        REPLICATED_TO_UNREDUCED = "sdy.replicated_to_unreduced";
-        RESHARD = "sdy.reshard";
+        ALL_GATHER = "sdy.all_gather", Opaque;
+        ALL_REDUCE = "sdy.all_reduce", Opaque;
+        ALL_SLICE = "sdy.all_slice", Opaque;
+        ALL_TO_ALL = "sdy.all_to_all", Opaque;
+        COLLECTIVE_PERMUTE = "sdy.collective_permute", Opaque;
+        CONSTANT = "sdy.constant", Opaque;
+        DATA_FLOW_EDGE = "sdy.data_flow_edge", Opaque;
+        MANUAL_COMPUTATION = "sdy.manual_computation", Opaque;
+        MESH = "sdy.mesh", Opaque;
+        NAMED_COMPUTATION = "sdy.named_computation", Opaque;
+        PROPAGATION_BARRIER = "sdy.propagation_barrier", Opaque;
+        REDUCE_SCATTER = "sdy.reduce_scatter", Opaque;
+        REPLICATED_TO_UNREDUCED = "sdy.replicated_to_unreduced", Opaque;
+        RESHARD = "sdy.reshard", Opaque;
         RETURN = "sdy.return", Terminates;
-        SHARDED_TO_UNREDUCED = "sdy.sharded_to_unreduced";
-        SHARDING_CONSTRAINT = "sdy.sharding_constraint";
-        SHARDING_GROUP = "sdy.sharding_group";
+        SHARDED_TO_UNREDUCED = "sdy.sharded_to_unreduced", Opaque;
+        SHARDING_CONSTRAINT = "sdy.sharding_constraint", Opaque;
+        SHARDING_GROUP = "sdy.sharding_group", Opaque;
     }
 
     /// Ops of `shape`: arithmetic on shapes.
     shape as Shape {
-        ASSUMING = "shape.assuming";
-        ASSUMING_ALL = "shape.assuming_all";
+        ASSUMING = "shape.assuming", Opaque;
+        ASSUMING_ALL = "shape.assuming_all", Opaque;
         ASSUMING_YIELD = "shape.assuming_yield", Terminates;
-        BROADCAST = "shape.broadcast";
-        CONCAT = "shape.concat";
-        CONST_SHAPE = "shape.const_shape";
-        CONST_WITNESS = "shape.const_witness";
-        CSTR_BROADCASTABLE = "shape.cstr_broadcastable";
-        CSTR_EQ = "shape.cstr_eq";
-        CSTR_REQUIRE = "shape.cstr_require";
-        FROM_EXTENTS = "shape.from_extents";
-        GET_EXTENT = "shape.get_extent";
-        NUM_ELEMENTS = "shape.num_elements";
-        RANK = "shape.rank";
-        SHAPE_OF = "shape.shape_of";
-        TO_EXTENT_TENSOR = "shape.to_extent_tensor";
+        BROADCAST = "shape.broadcast", Opaque;
+        CONCAT = "shape.concat", Opaque;
+        CONST_SHAPE = "shape.const_shape", Opaque;
+        CONST_WITNESS = "shape.const_witness", Opaque;
+        CSTR_BROADCASTABLE = "shape.cstr_broadcastable", Opaque;
+        CSTR_EQ = "shape.cstr_eq", Opaque;
+        CSTR_REQUIRE = "shape.cstr_require", Opaque;
+        FROM_EXTENTS = "shape.from_extents", Opaque;
+        GET_EXTENT = "shape.get_extent", Opaque;
+        NUM_ELEMENTS = "shape.num_elements", Opaque;
+        RANK = "shape.rank", Opaque;
+        SHAPE_OF = "shape.shape_of", Opaque;
+        TO_EXTENT_TENSOR = "shape.to_extent_tensor", Opaque;
     }
 
     /// Ops of StableHLO.
@@ -440,15 +440,15 @@ dialects! {
 
     /// Ops of `tensor` that compute shapes.
     tensor as Tensor {
-        CAST = "tensor.cast";
-        COLLAPSE_SHAPE = "tensor.collapse_shape";
-        DIM = "tensor.dim";
-        EXPAND_SHAPE = "tensor.expand_shape";
-        EXTRACT = "tensor.extract";
-        EXTRACT_SLICE = "tensor.extract_slice";
-        FROM_ELEMENTS = "tensor.from_elements";
-        INSERT_SLICE = "tensor.insert_slice";
-        RESHAPE = "tensor.reshape";
-        SPLAT = "tensor.splat";
+        CAST = "tensor.cast", Opaque;
+        COLLAPSE_SHAPE = "tensor.collapse_shape", Opaque;
+        DIM = "tensor.dim", Opaque;
+        EXPAND_SHAPE = "tensor.expand_shape", Opaque;
+        EXTRACT = "tensor.extract", Opaque;
+        EXTRACT_SLICE = "tensor.extract_slice", Opaque;
+        FROM_ELEMENTS = "tensor.from_elements", Opaque;
+        INSERT_SLICE = "tensor.insert_slice", Opaque;
+        RESHAPE = "tensor.reshape", Opaque;
+        SPLAT = "tensor.splat", Opaque;
     }
 }

@@ -50,7 +50,7 @@ pub enum Class {
 
 /// Defines a module of constants per dialect, [`Dialect`] and [`REGISTERED`].
 macro_rules! dialects {
-    ($($(#[$doc:meta])* $dialect:ident as $variant:ident { $($name:ident = $text:literal $(, $class:ident)?;)* })*) => {
+    ($($(#[$doc:meta])* $dialect:ident as $variant:ident { $($name:ident = $text:literal, $class:ident;)* })*) => {
         /// The dialect of an op.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Dialect {
@@ -73,7 +73,7 @@ macro_rules! dialects {
         pub(super) static REGISTERED: &[Registered] = &[$($(Registered {
             text: $text,
             dialect: Dialect::$variant,
-            class: [$(Class::$class,)? Class::Opaque][0],
+            class: Class::$class,
         },)*)*];
 
         $($(#[$doc])* pub mod $dialect {
@@ -85,6 +85,8 @@ macro_rules! dialects {
             const START: u32 = super::super::op_name::first_of(Dialect::$variant);
 
             $(
+                const _: () =
+                    assert!(super::super::op_name::agree(concat!(stringify!($dialect), stringify!($name)), $text));
                 #[doc = concat!("`", $text, "`")]
                 pub const $name: OpName = OpName::registered(START + Position::$name as u32);
             )*
@@ -92,6 +94,25 @@ macro_rules! dialects {
     };
 }
 pub(super) use dialects;
+
+/// Whether a constant has the name of its op. Letters and digits count, in lower or upper case.
+pub(super) const fn agree(constant: &str, text: &str) -> bool {
+    const fn next(name: &[u8], mut index: usize) -> usize {
+        while index < name.len() && !name[index].is_ascii_alphanumeric() {
+            index += 1;
+        }
+        index
+    }
+    let (constant, text) = (constant.as_bytes(), text.as_bytes());
+    let (mut i, mut j) = (next(constant, 0), next(text, 0));
+    while i < constant.len() && j < text.len() {
+        if !constant[i].eq_ignore_ascii_case(&text[j]) {
+            return false;
+        }
+        (i, j) = (next(constant, i + 1), next(text, j + 1));
+    }
+    i == constant.len() && j == text.len()
+}
 
 /// The index of a dialect's first op.
 pub(super) const fn first_of(dialect: Dialect) -> u32 {
