@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import json
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -88,8 +88,9 @@ class Outcome:
     variant: Variant
     kind: str
     """``agrees``, ``simplified`` (agrees with XLA without its algebraic simplifications), ``rounded`` (differs as much as a
-    change of intermediate values in their last bit), ``refused``, ``skipped`` (XLA cannot tell), or one of the kinds of failures: ``differs``, ``panic``, ``internal``, ``invalid`` (the checker of ONNX), ``runtime``
-    (ONNX Runtime refuses or fails)."""
+    change of intermediate values in their last bit), ``refused``, ``skipped`` (XLA cannot tell), or one of the kinds of
+    failures: ``differs``, ``panic``, ``internal``, ``invalid`` (for ONNX's checker), ``runtime`` (ONNX Runtime refuses or
+    fails)."""
     detail: str = ""
 
     @property
