@@ -1,5 +1,6 @@
 //! Rules that the compiler does not check: sizes, names, the direction of imports, and the contents of tracked files.
 
+use hlo2onnx::coverage;
 use hlo2onnx::ir::OpName;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -74,6 +75,18 @@ fn has_extension(path: &Path, extensions: &[&str]) -> bool {
 
 fn assert_none(problems: Vec<String>) {
     assert!(problems.is_empty(), "\n{}", problems.join("\n"));
+}
+
+#[test]
+fn every_op_is_in_a_fixture() {
+    let fixtures = ["fixtures/ops", "fixtures/passes"];
+    let is_fixture = |path: &Path| fixtures.iter().any(|folder| path.starts_with(folder));
+    let texts: Vec<String> =
+        text_files().into_iter().filter(|(path, _)| is_fixture(path)).map(|(_, text)| text).collect();
+    let is_name = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.' | '-');
+    let names: BTreeSet<&str> = texts.iter().flat_map(|text| text.split(|letter| !is_name(letter))).collect();
+    let missing = coverage().into_iter().filter(|covered| !names.contains(covered.op));
+    assert_none(missing.map(|covered| format!("no fixture has `{}`", covered.op)).collect());
 }
 
 #[test]
