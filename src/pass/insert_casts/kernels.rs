@@ -201,3 +201,48 @@ pub fn wider(element: Element) -> &'static [Element] {
         _ => &[],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::KERNELS;
+    use crate::ir::{Dialect, OpName, onnx};
+
+    /// Ops that only lowerings for certain element types emit, ops of booleans, and ops with graphs.
+    const UNRESTRICTED: &[OpName] = &[
+        onnx::AND,
+        onnx::ATTENTION,
+        onnx::BERNOULLI,
+        onnx::BIT_CAST,
+        onnx::CAST,
+        onnx::CONSTANT,
+        onnx::DEQUANTIZE_LINEAR,
+        onnx::DFT,
+        onnx::DROPOUT,
+        onnx::IF,
+        onnx::LOOP,
+        onnx::MULTINOMIAL,
+        onnx::NOT,
+        onnx::OR,
+        onnx::QUANTIZE_LINEAR,
+        onnx::RANDOM_NORMAL,
+        onnx::RANDOM_NORMAL_LIKE,
+        onnx::RANDOM_UNIFORM,
+        onnx::RANDOM_UNIFORM_LIKE,
+        onnx::RANGE,
+        onnx::RESIZE,
+        onnx::RETURN,
+        onnx::ROTARY_EMBEDDING,
+        onnx::SCAN,
+        onnx::SPACE_TO_DEPTH,
+        onnx::TENSOR_SCATTER,
+        onnx::XOR,
+    ];
+
+    #[test]
+    fn each_onnx_op_has_a_row_or_is_unrestricted() {
+        for op in OpName::all().filter(|op| op.dialect() == Dialect::Onnx) {
+            let has_row = KERNELS.iter().any(|kernel| kernel.op == op);
+            assert_ne!(has_row, UNRESTRICTED.contains(&op), "{}", op.text());
+        }
+    }
+}
