@@ -75,7 +75,7 @@ impl Lower<'_> {
 
     /// The integers of a lowered value, if it is a small constant.
     pub fn known_integers(&self, value: ValueId) -> Option<Vec<i64>> {
-        self.module.constant_integers(self.module.constant_of(value)?)
+        self.module.known_integers(value)
     }
 
     /// The number of a lowered value, if it is a constant scalar or splat.

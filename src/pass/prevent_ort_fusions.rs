@@ -96,8 +96,7 @@ fn moves_first(module: &Module, value: ValueId) -> bool {
 
 /// Whether a value is a Cast of such a Transpose.
 fn moves_first_before_cast(module: &Module, value: ValueId) -> bool {
-    let cast = module.defining_op(value).filter(|&op| module.op(op).name == onnx::CAST);
-    cast.is_some_and(|cast| moves_first(module, module.op(cast).operands[0]))
+    module.defining_operands(value, onnx::CAST).is_some_and(|[source]| moves_first(module, source))
 }
 
 /// Whether a value is a Transpose of the matrices only.
@@ -141,7 +140,7 @@ fn is_pad(module: &Module, op: OpId) -> bool {
 
 /// The sizes that an Expand names, if they are constant.
 fn sizes(module: &Module, expand: OpId) -> Option<Vec<i64>> {
-    module.constant_of(*module.op(expand).operands.get(1)?).and_then(|id| module.constant_integers(id))
+    module.known_integers(*module.op(expand).operands.get(1)?)
 }
 
 /// The index of the operand that is a scale or divisor with one element. Powers of two are exact in `f32` and

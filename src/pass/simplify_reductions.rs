@@ -41,7 +41,7 @@ fn axes(module: &Module, uses: &[u32], op: OpId) -> Option<Vec<usize>> {
         return None;
     }
     let rank = module.tensor(x)?.rank() as i64;
-    let axes = module.constant_integers(module.constant_of(axes)?)?;
+    let axes = module.known_integers(axes)?;
     let inside = |axis: i64| usize::try_from(if axis < 0 { axis + rank } else { axis }).ok();
     let axes: Vec<usize> = axes.into_iter().map(inside).collect::<Option<_>>()?;
     (!axes.is_empty() && axes.iter().all(|&axis| (axis as i64) < rank)).then_some(axes)

@@ -88,7 +88,7 @@ impl Sum {
         let axes: Vec<i64> = if is_pool {
             (2..dims.len() as i64).collect()
         } else {
-            module.constant_integers(module.constant_of(*operation.operands.get(1)?)?)?
+            module.known_integers(*operation.operands.get(1)?)?
         };
         let rank = dims.len() as i64;
         let axes = axes.into_iter().map(|axis| if axis < 0 { axis + rank } else { axis });

@@ -147,7 +147,7 @@ class Program:
     def text(self, *, constants: bool = False, rewritten: bool = False, roundings: int | None = None) -> str:
         """The program in MLIR's generic form.
 
-        If requested, its arguments are constants, it has no ops that XLA computes wrongly, or a seed changes the results of
+        If requested, its arguments are constants, it leaves out ops that XLA computes wrongly, or a seed changes the results of
         rounded ops in their last bit.
         """
         draw = None if roundings is None else np.random.default_rng(roundings)

@@ -39,6 +39,11 @@ impl Module {
         }
     }
 
+    /// The elements of a value that is a small integer or `i1` constant, as [`Module::constant_integers`].
+    pub fn known_integers(&self, value: ValueId) -> Option<Vec<i64>> {
+        self.constant_integers(self.constant_of(value)?)
+    }
+
     /// The elements of a small integer or `i1` constant that is not a large literal of the source text.
     pub fn constant_integers(&self, id: ConstantId) -> Option<Vec<i64>> {
         let constant = self.constant(id);

@@ -138,12 +138,7 @@ fn adds_one(cx: &Lower, sum: ValueId, value: ValueId) -> bool {
     {
         return false;
     }
-    let is_one = |value: ValueId| {
-        cx.module
-            .constant_of(value)
-            .and_then(|id| cx.module.constant_integers(id))
-            .is_some_and(|all| all == [1])
-    };
+    let is_one = |value: ValueId| cx.module.known_integers(value).is_some_and(|all| all == [1]);
     (operands[0] == value && is_one(operands[1])) || (operands[1] == value && is_one(operands[0]))
 }
 

@@ -107,7 +107,7 @@ impl Expand<'_, '_> {
     /// The number that an operand is, which must be a constant.
     fn number(&self, index: usize, what: &str) -> Result<i64, LowerError> {
         let value = self.operand(index)?;
-        let numbers = self.module().constant_of(value).and_then(|id| self.module().constant_integers(id));
+        let numbers = self.module().known_integers(value);
         match numbers.as_deref() {
             Some(&[number]) => Ok(number),
             _ => Err(LowerError::form(format!("{what} is not a constant"))),

@@ -84,7 +84,7 @@ fn extract(cx: &mut Expand) -> Expanded {
     }
     let ones: Dims = std::iter::repeat_n(Dim::Known(1), operand.rank()).collect();
     let known = indices.iter().map(|&index| {
-        let numbers = cx.module().constant_of(index).and_then(|id| cx.module().constant_integers(id));
+        let numbers = cx.module().known_integers(index);
         numbers.and_then(|numbers| numbers.first().copied())
     });
     let part = if let Some(starts) = known.collect::<Option<Vec<i64>>>() {

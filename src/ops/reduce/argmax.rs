@@ -90,9 +90,7 @@ fn counts(cx: &Lower, op: OpId, index: usize, axis: i64) -> bool {
                 axis = own as i64;
             }
             stablehlo::CONSTANT => {
-                let Some(numbers) =
-                    cx.module.constant_of(value).and_then(|id| cx.module.constant_integers(id))
-                else {
+                let Some(numbers) = cx.module.known_integers(value) else {
                     return false;
                 };
                 let Some(sizes) = cx.module.tensor(value).and_then(crate::ir::TensorType::sizes) else {

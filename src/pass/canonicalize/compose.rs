@@ -118,7 +118,7 @@ fn dynamic_slice(module: &mut Module, op: OpId) -> Option<()> {
     let mut starts = Vec::with_capacity(whole.len());
     for (&index, (&whole, &size)) in indices.iter().zip(whole.iter().zip(&slice)) {
         let unsigned = module.tensor(index)?.element == Element::U64;
-        let [start] = module.constant_integers(module.constant_of(index)?)?[..] else { return None };
+        let [start] = module.known_integers(index)?[..] else { return None };
         let last = whole.known()?.checked_sub(size).filter(|&last| last >= 0)?;
         starts.push(if unsigned && start < 0 { last } else { start.clamp(0, last) });
     }

@@ -34,7 +34,7 @@ fn identity(module: &Module, op: OpId) -> Simplified {
 /// Whether a Reshape can read another operand. A 0 in the shape copies a size of the operand (ONNX, Reshape), so both
 /// operands must agree there.
 fn reads_any(module: &Module, op: OpId, shape: ValueId, source: ValueId) -> bool {
-    let Some(sizes) = module.constant_of(shape).and_then(|id| module.constant_integers(id)) else {
+    let Some(sizes) = module.known_integers(shape) else {
         return false;
     };
     let result = module.op(op).results.first().and_then(|&result| module.tensor(result));

@@ -111,7 +111,7 @@ impl Arrange {
 /// The dimensions that a Slice reverses, if it does nothing else.
 fn reversed(module: &Module, op: OpId, sizes: &[usize]) -> Option<Vec<usize>> {
     let [_, starts, ends, axes, steps] = module.op(op).operands[..] else { return None };
-    let list = |value: ValueId| module.constant_integers(module.constant_of(value)?);
+    let list = |value: ValueId| module.known_integers(value);
     let (starts, ends, axes, steps) = (list(starts)?, list(ends)?, list(axes)?, list(steps)?);
     let mut reversed = Vec::with_capacity(axes.len());
     for (index, &axis) in axes.iter().enumerate() {

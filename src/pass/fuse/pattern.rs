@@ -365,7 +365,7 @@ impl<'m> Pattern<'m> {
 
     /// The elements of a small integer constant.
     pub fn integers(&self, value: ValueId) -> Option<Vec<i64>> {
-        self.module.constant_integers(self.module.constant_of(value)?)
+        self.module.known_integers(value)
     }
 
     /// A list attribute of an op, as dimensions or other indices.

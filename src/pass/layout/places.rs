@@ -33,7 +33,7 @@ fn gather(module: &Module, op: OpId, dims: &Dims, order: Order) -> Option<Transp
 
 fn slice(module: &Module, operands: &[ValueId], dims: &Dims, order: Order) -> Option<Transposed> {
     let [_, _, _, axes, ref steps @ ..] = operands[..] else { return None };
-    let axes = module.constant_integers(module.constant_of(axes)?)?;
+    let axes = module.known_integers(axes)?;
     let moved = axes.into_iter().map(|value| Some(order[axis(value, order.len())?] as i64));
     let mut operands = vec![NewOperand::Base, NewOperand::Same, NewOperand::Same];
     operands.push(NewOperand::Integers(moved.collect::<Option<_>>()?));
@@ -44,7 +44,7 @@ fn slice(module: &Module, operands: &[ValueId], dims: &Dims, order: Order) -> Op
 /// The amounts before all dimensions, then those after.
 fn pad(module: &Module, operands: &[ValueId], dims: &Dims, order: Order) -> Option<Transposed> {
     let [_, pads, ref padding @ ..] = operands[..] else { return None };
-    let pads = module.constant_integers(module.constant_of(pads)?)?;
+    let pads = module.known_integers(pads)?;
     let rank = order.len();
     if pads.len() != 2 * rank || padding.len() > 1 {
         return None;

@@ -100,7 +100,7 @@ pub(super) fn step(
         }
         TransposeClass::Reduction => {
             let [_, axes] = operation.operands[..] else { return None };
-            let axes = module.constant_integers(module.constant_of(axes)?)?;
+            let axes = module.known_integers(axes)?;
             let axes: Option<Vec<usize>> = axes.into_iter().map(|value| axis(value, common.len())).collect();
             let axes = axes.filter(|axes| !axes.is_empty())?;
             let mut moved: Vec<i64> = axes.iter().map(|&axis| common[axis] as i64).collect();

@@ -101,7 +101,7 @@ impl ShapeValues {
             return Some(known.clone());
         }
         length(module, value)?;
-        let numbers = module.constant_integers(module.constant_of(value)?)?;
+        let numbers = module.known_integers(value)?;
         Some(numbers.into_iter().map(Dim::Known).collect())
     }
 
