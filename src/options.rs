@@ -10,7 +10,7 @@ use std::str::FromStr;
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct Options {
-    /// The opset to write, 18 to 26 [default: 23, or what an op needs]
+    /// The opset to write, 18 to 26 [default: 18, or what an op needs]
     #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
     pub opset: Option<u32>,
     /// Replace a symbolic dimension by a number (repeatable)

@@ -166,7 +166,7 @@ fn model(node: NodeProto, inputs: Vec<ValueInfoProto>, outputs: Vec<ValueInfoPro
         output: outputs,
         ..Default::default()
     };
-    let opset = OperatorSetIdProto { version: 23, ..Default::default() };
+    let opset = OperatorSetIdProto { version: 18, ..Default::default() };
     ModelProto { ir_version: 10, opset_import: vec![opset], graph: Some(graph).into(), ..Default::default() }
 }
 

@@ -33,7 +33,7 @@ pub struct Lower<'a> {
     /// The options of the conversion.
     pub options: &'a Options,
     diagnostics: &'a mut Diagnostics,
-    opset: u32,
+    pub(super) opset: u32,
     /// Why the current op is refused, whatever its lowering returns.
     refusal: Option<LowerError>,
     pub(super) current: Option<OpId>,

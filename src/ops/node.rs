@@ -2,7 +2,7 @@
 
 use super::{Lower, LowerError, target};
 use crate::diagnostic::catalog;
-use crate::ir::{OpBuilder, OpName, ValueId, onnx};
+use crate::ir::{OpBuilder, OpId, OpName, RegionId, ValueId, onnx};
 
 impl Lower<'_> {
     /// Starts the ONNX op `name` on these operands; [`Lower::absent`] represents one that is left out.
@@ -18,6 +18,31 @@ impl Lower<'_> {
         if needs > self.opset() {
             self.raise(op, needs);
         }
+    }
+
+    /// Raises the opset to what the element types of a function need, unless it is binding. The pass `insert_casts`
+    /// reports those that a binding opset lacks.
+    pub fn raise_to_elements(&mut self, function: RegionId) {
+        if self.options.opset.is_some() {
+            return;
+        }
+        let entry = self.module.region(function).blocks.first();
+        let arguments = entry.map_or(&[][..], |&block| &self.module.block(block).arguments);
+        let mut values: Vec<(Option<OpId>, ValueId)> = arguments.iter().map(|&value| (None, value)).collect();
+        for op in self.module.ops_within([function]) {
+            values.extend(self.module.op(op).results.iter().map(|&value| (Some(op), value)));
+        }
+        for (op, value) in values {
+            let Some(element) = self.module.tensor(value).map(|tensor| tensor.element) else { continue };
+            let needs = target::element_since(element);
+            if needs > self.opset() {
+                self.opset = needs;
+                self.current = op;
+                let at = self.place().0.name;
+                self.report(catalog::OpsetRaised { op: element.name().unwrap_or_default(), to: needs, at });
+            }
+        }
+        self.current = None;
     }
 
     /// Whether the opset has an ONNX op.

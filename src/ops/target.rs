@@ -3,7 +3,7 @@
 use crate::ir::{Element, OpName, onnx};
 
 /// The default opset.
-pub const DEFAULT_OPSET: u32 = 23;
+pub const DEFAULT_OPSET: u32 = 18;
 /// The lowest opset that can be requested.
 pub const LOWEST_OPSET: u32 = 18;
 /// The highest opset that ONNX Runtime 1.31 reads.

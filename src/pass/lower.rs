@@ -8,13 +8,15 @@ use crate::ops::{BOUNDARY, Lower};
 /// Runs the pass on the entry function.
 pub fn run(module: &mut Module, cx: &mut Context) {
     let Some(entry) = entry_or_report(module, cx.diagnostics) else { return };
-    let Some(block) = module.entry_block(module.function(entry).body) else { return };
+    let body = module.function(entry).body;
+    let Some(block) = module.entry_block(body) else { return };
     report_foreign_arguments(module, entry, cx);
     if module.function(entry).results.is_empty() && module.lost.is_empty() {
         let (function, at) = (module.symbols.get(module.function(entry).name), module.function(entry).span);
         cx.diagnostics.push(catalog::NoOutputs { function, at });
     }
     let mut lower = Lower::new(module, cx.source, cx.options, cx.diagnostics);
+    lower.raise_to_elements(body);
     lower.function_block(block);
     let opset = i64::from(lower.opset());
     let name = module.symbols.intern("onnx.opset");

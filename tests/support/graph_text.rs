@@ -16,7 +16,7 @@ use onnx_protobuf::{
 use protobuf::Enum;
 
 /// The opset that is not printed.
-const DEFAULT_OPSET: i64 = 23;
+const DEFAULT_OPSET: i64 = 18;
 /// Tensors of more elements are shortened to half as many.
 const SHOWN_ELEMENTS: usize = 16;
 
