@@ -27,6 +27,7 @@ mod formula;
 mod fused;
 mod gather;
 mod graph;
+mod kernel_attributes;
 mod legacy;
 mod linalg;
 mod lower;

@@ -11,6 +11,7 @@ use super::geometry::{Geometry, SpatialAxis};
 use super::{dilated_and_cropped, inverse, order, reversed};
 use crate::ir::{Dim, DimExprs, Dims, OpBuilder, ValueId, onnx};
 use crate::ops::Lower;
+use crate::ops::kernel_attributes::{KernelAttributes, Pads};
 
 /// Lowers to `Conv` or `ConvTranspose`.
 pub(super) fn lower(
@@ -105,14 +106,10 @@ fn conv(
     let padding = |axis: &SpatialAxis| axis.low.known().zip(axis.high.known()).unwrap_or((0, 0));
     let pads =
         axes.iter().map(|axis| padding(axis).0.max(0)).chain(axes.iter().map(|axis| padding(axis).1.max(0)));
-    let (mut pads, element) = (pads.collect::<Vec<_>>(), cx.element(input));
-    let mut node = cx.node(onnx::CONV, &[input, kernel]);
-    if let Some(same) = same {
-        node = node.string("auto_pad", same);
-        pads.clear();
-    }
-    let node = attributes(node, groups, &pads, axes.iter().map(|axis| axis.stride).collect());
-    dilations(node, axes).out(element, sizes)
+    let pads = same.map_or_else(|| Pads::Numbers(pads.collect()), Pads::Auto);
+    let element = cx.element(input);
+    let node = cx.node(onnx::CONV, &[input, kernel]);
+    attributes(node, axes, groups, |axis| axis.stride, pads).out(element, sizes)
 }
 
 fn conv_transpose(
@@ -133,9 +130,8 @@ fn conv_transpose(
     let extra: Vec<i64> = high.iter().map(|&high| (-high).max(0)).collect();
     let element = cx.element(input);
     let node = cx.node(onnx::CONV_TRANSPOSE, &[input, kernel]);
-    let node = attributes(node, groups, &pads, axes.iter().map(|axis| axis.input_dilation).collect());
-    let node = if extra.iter().any(|&extra| extra != 0) { node.ints("output_padding", &extra) } else { node };
-    dilations(node, axes).out(element, sizes)
+    let node = attributes(node, axes, groups, |axis| axis.input_dilation, Pads::Numbers(pads));
+    node.optional("output_padding", &extra).out(element, sizes)
 }
 
 /// Whether `ConvTranspose` supports the padding of this dimension: not beyond the full overlap before the input, and
@@ -178,14 +174,20 @@ fn after_insertion(at: usize, dim: usize) -> usize {
     if dim >= at { dim + 1 } else { dim }
 }
 
-/// Sets the attributes that `Conv` and `ConvTranspose` share, where they are not ONNX's defaults.
-fn attributes<'c>(node: OpBuilder<'c>, groups: i64, pads: &[i64], strides: Vec<i64>) -> OpBuilder<'c> {
+/// Sets the attributes that `Conv` and `ConvTranspose` share.
+fn attributes<'c>(
+    node: OpBuilder<'c>,
+    axes: &[SpatialAxis],
+    groups: i64,
+    stride: fn(&SpatialAxis) -> i64,
+    pads: Pads,
+) -> OpBuilder<'c> {
     let node = if groups == 1 { node } else { node.int("group", groups) };
-    let node = if pads.iter().all(|&pad| pad == 0) { node } else { node.ints("pads", pads) };
-    if strides.iter().all(|&stride| stride == 1) { node } else { node.ints("strides", &strides) }
-}
-
-fn dilations<'c>(node: OpBuilder<'c>, axes: &[SpatialAxis]) -> OpBuilder<'c> {
-    let dilations: Vec<i64> = axes.iter().map(|axis| axis.kernel_dilation).collect();
-    if dilations.iter().all(|&dilation| dilation == 1) { node } else { node.ints("dilations", &dilations) }
+    let kernel = KernelAttributes {
+        kernel_shape: axes.iter().map(|axis| axis.window).collect(),
+        strides: axes.iter().map(stride).collect(),
+        dilations: Some(axes.iter().map(|axis| axis.kernel_dilation).collect()),
+        pads,
+    };
+    kernel.write(node)
 }

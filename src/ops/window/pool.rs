@@ -6,11 +6,15 @@
 use super::Window;
 use crate::ir::{Dim, DimExprs, Dims, Element, ValueId, onnx};
 use crate::ops::Lower;
+use crate::ops::kernel_attributes::{KernelAttributes, Pads};
 use crate::ops::padding::{self, Along};
 use crate::ops::region::Combiner;
 
 /// ONNX Runtime pools over one to three dimensions.
 const SPATIAL: usize = 3;
+
+/// The first opset with an `AveragePool` that has dilations.
+const DILATED_AVERAGE: u32 = 19;
 
 /// Longer sums are split.
 const LONG_SUM: i64 = 1024;
@@ -47,9 +51,13 @@ pub(super) fn lower(
     }
     let same = auto_pad(cx, value, window, out);
     match pool {
-        // There is no f64 kernel, and dilations need opset 19. The kernel adds one element after the other, so its
+        // There is no f64 kernel, and dilations came later. The kernel adds one element after the other, so its
         // error grows with their number.
-        Pool::Sum if element == Element::F64 || (dilated && cx.opset() < 19) || window.count() > LONG_SUM => {
+        Pool::Sum
+            if element == Element::F64
+                || (dilated && cx.opset() < DILATED_AVERAGE)
+                || window.count() > LONG_SUM =>
+        {
             return None;
         }
         Pool::Max | Pool::Min if cx.options.strict_nan => return None,
@@ -81,6 +89,11 @@ pub(super) fn lower(
     for &axis in pooled.iter().filter(|_| same.is_none()) {
         reach_beyond(&cx.module.dim_exprs, &mut window, axis, sizes[axis], &mut places[axis]);
     }
+    window.dilations.iter_mut().zip(&window.sizes).for_each(|(dilation, &size)| {
+        if size == 1 {
+            *dilation = 1;
+        }
+    });
     let fits = |axis: usize, amount: Dim| {
         amount.known().is_some_and(|amount| (0..window.sizes[axis]).contains(&amount))
     };
@@ -95,9 +108,9 @@ pub(super) fn lower(
         cx.report_nan(op);
     }
     let all = if loses_infinity && pooled.len() == 1 {
-        beside_one(cx, pool, value, &window, pooled[0], dilated, &places)
+        beside_one(cx, pool, value, &window, pooled[0], &places)
     } else {
-        emit(cx, pool, value, &window, &pooled, dilated, &places)
+        emit(cx, pool, value, &window, &pooled, &places)
     };
     let starts = vec![0; places.len()];
     Some(cx.slice(all, &starts, out, &vec![1; places.len()]))
@@ -121,7 +134,6 @@ fn beside_one(
     value: ValueId,
     window: &Window,
     axis: usize,
-    dilated: bool,
     out: &[Dim],
 ) -> ValueId {
     let (mut window, mut sizes, mut places) = (window.clone(), cx.dims(value), out.to_vec());
@@ -133,7 +145,7 @@ fn beside_one(
     window.low.insert(axis, Dim::Known(0));
     window.high.insert(axis, Dim::Known(0));
     let flat = cx.reshape(value, &sizes);
-    let result = emit(cx, pool, flat, &window, &[axis, axis + 1], dilated, &places);
+    let result = emit(cx, pool, flat, &window, &[axis, axis + 1], &places);
     cx.reshape(result, out)
 }
 
@@ -205,7 +217,6 @@ fn emit(
     value: ValueId,
     window: &Window,
     pooled: &[usize],
-    dilated: bool,
     out: &[Dim],
 ) -> ValueId {
     let (element, sizes) = (cx.element(value), cx.dims(value));
@@ -219,7 +230,7 @@ fn emit(
         let pick = |sizes: &[Dim]| -> Dims { kept.iter().map(|&axis| sizes[axis]).collect() };
         let pooled: Vec<usize> = (0..kept.len()).filter(|&index| pooled.contains(&kept[index])).collect();
         let value = cx.reshape(value, &pick(&sizes));
-        let result = emit(cx, pool, value, &window.along(&kept), &pooled, dilated, &pick(out));
+        let result = emit(cx, pool, value, &window.along(&kept), &pooled, &pick(out));
         return cx.reshape(result, out);
     }
     let order: Vec<i64> = others.iter().chain(pooled).map(|&axis| axis as i64).collect();
@@ -240,27 +251,18 @@ fn emit(
     }
     let name = if pool == Pool::Sum { onnx::AVERAGE_POOL } else { onnx::MAX_POOL };
     let same = auto_pad(cx, value, window, out);
-    let mut node = cx.node(name, &[pooling]).ints("kernel_shape", &pick(&window.sizes));
-    if pick(&window.strides).iter().any(|&stride| stride != 1) {
-        node = node.ints("strides", &pick(&window.strides));
-    }
     let numbers =
         |list: &[Dim]| -> Vec<i64> { pooled.iter().filter_map(|&axis| list[axis].known()).collect() };
     let pads = [numbers(&window.low), numbers(&window.high)].concat();
-    if let Some(same) = same {
-        node = node.string("auto_pad", same);
-        if pool == Pool::Sum {
-            node = node.int("count_include_pad", 1);
-        }
-    } else if pads.iter().any(|&amount| amount != 0) {
-        node = node.ints("pads", &pads);
-        if pool == Pool::Sum {
-            node = node.int("count_include_pad", 1);
-        }
-    }
-    if dilated {
-        node = node.ints("dilations", &pick(&window.dilations));
-    }
+    let is_padded = same.is_some() || pads.iter().any(|&amount| amount != 0);
+    let kernel = KernelAttributes {
+        kernel_shape: pick(&window.sizes),
+        strides: pick(&window.strides),
+        dilations: (pool != Pool::Sum || cx.opset() >= DILATED_AVERAGE).then(|| pick(&window.dilations)),
+        pads: same.map_or(Pads::Numbers(pads), Pads::Auto),
+    };
+    let node = kernel.write(cx.node(name, &[pooling]));
+    let node = if pool == Pool::Sum && is_padded { node.int("count_include_pad", 1) } else { node };
     let mut result = node.out(element, &output);
     match pool {
         Pool::Max => {}
