@@ -11,11 +11,17 @@ pub(super) type Term<'f> = Expr<&'f dyn Emit>;
 /// Access to the lowering in which a formula emits its ops.
 pub(super) trait Emit {
     fn emit(&self, build: &mut dyn FnMut(&mut Lower) -> ValueId) -> ValueId;
+
+    fn ask(&self, question: &mut dyn FnMut(&mut Lower) -> bool) -> bool;
 }
 
 impl Emit for RefCell<&mut Lower<'_>> {
     fn emit(&self, build: &mut dyn FnMut(&mut Lower) -> ValueId) -> ValueId {
         build(&mut self.borrow_mut())
+    }
+
+    fn ask(&self, question: &mut dyn FnMut(&mut Lower) -> bool) -> bool {
+        question(&mut self.borrow_mut())
     }
 }
 
@@ -92,6 +98,11 @@ impl<'f> Term<'f> {
             let sizes = cx.dims(self.value);
             cx.node(onnx::BIT_CAST, &[self.value]).element("to", element).out(element, &sizes)
         })
+    }
+
+    /// Asks the lowering.
+    pub(super) fn ask(self, mut question: impl FnMut(&mut Lower) -> bool) -> bool {
+        self.emitter.ask(&mut question)
     }
 
     /// Whether the elements are NaN.

@@ -50,10 +50,15 @@ impl Lower<'_> {
         target::since(op) <= self.opset()
     }
 
-    /// Whether the current op reads the sign of NaN with `BitCast`: if the opset has that op, or under
-    /// `--strict-nan`, which raises the opset. Otherwise reports that it does not.
+    /// Whether bits are reinterpreted with `BitCast`: if the opset has that op, or under `--strict-nan`, which raises
+    /// the opset.
+    pub(super) fn has_bit_cast(&self) -> bool {
+        self.options.strict_nan || self.has(onnx::BIT_CAST)
+    }
+
+    /// Whether the current op can read the sign of NaN, which needs `BitCast`. Otherwise reports that it does not.
     pub(super) fn reads_nan_sign(&mut self) -> bool {
-        if self.options.strict_nan || self.has(onnx::BIT_CAST) {
+        if self.has_bit_cast() {
             return true;
         }
         if let Some(op) = self.current {

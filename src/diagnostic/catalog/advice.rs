@@ -35,16 +35,16 @@ diagnostics! {
         => "the text has no locations: Python names and lines are unknown"
         help "print it with locations: `lowered.as_text(debug_info=True)`";
 
-    /// The opset was raised to what an op needs.
+    /// The opset was raised to what an op or an element type needs.
     ///
-    /// The default opset is one that most runtimes read. The ONNX counterpart of this op came with a later one.
+    /// The default opset is one that most runtimes read. The ONNX op, or the element type, came with a later one.
     ///
     /// An example that triggers it:
     ///
     /// ```mlir
-    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xi32> {
-    ///   %0 = stablehlo.bitcast_convert %x : (tensor<4xf32>) -> tensor<4xi32>
-    ///   return %0 : tensor<4xi32>
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf8E4M3FN> {
+    ///   %0 = stablehlo.convert %x : (tensor<4xf32>) -> tensor<4xf8E4M3FN>
+    ///   return %0 : tensor<4xf8E4M3FN>
     /// }
     /// ```
     ///
@@ -53,7 +53,7 @@ diagnostics! {
     /// Fixed:
     ///
     /// ```console
-    /// $ hlo2onnx convert model.mlir --opset 26
+    /// $ hlo2onnx convert model.mlir --opset 19
     /// ```
     A0602 OpsetRaised<'a> { op: &'a str, to: u32, at: Span }
         => "the opset was raised to {to} for `{op}`"
@@ -313,8 +313,8 @@ diagnostics! {
     ///
     /// In the total order of floats, which `jax.lax.top_k` uses, a negative NaN comes before all numbers, and a
     /// positive NaN after them. Reading the sign of a NaN needs the `BitCast` of opset 26, which few runtimes have.
-    /// Without it, every NaN comes after all numbers. Numbers, infinities and signed zeros are ordered correctly in any
-    /// case.
+    /// Without it, every NaN comes after all numbers, and a `bitcast_convert` reads it as the positive quiet NaN. Numbers,
+    /// infinities and signed zeros are exact in any case.
     ///
     /// An example that triggers it:
     ///

@@ -177,11 +177,7 @@ pub(super) fn cure(name: &str) -> Option<String> {
 /// The ONNX ops that came after the lowest opset, and what needs them.
 const LATER_OPS: &[(&str, &str)] = &[
     ("Attention", "recognized attention"),
-    (
-        "BitCast",
-        "`bitcast_convert`, which `jax.lax.bitcast_convert_type`, `view` and `jax.random` print, and the sign of NaN under \
-         `--strict-nan`",
-    ),
+    ("BitCast", "the bits of 8-bit floats, and under `--strict-nan` the sign of NaN"),
     ("CumProd", "`jnp.cumprod`"),
     ("Gelu", "`jax.nn.gelu`"),
     ("RMSNormalization", "`flax.linen.RMSNorm`"),

@@ -12,14 +12,14 @@ diagnostics! {
     /// An example that triggers it:
     ///
     /// ```mlir
-    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xi32> {
-    ///   %0 = stablehlo.bitcast_convert %x : (tensor<4xf32>) -> tensor<4xi32>
-    ///   return %0 : tensor<4xi32>
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xf8E4M3FN> {
+    ///   %0 = stablehlo.convert %x : (tensor<4xf32>) -> tensor<4xf8E4M3FN>
+    ///   return %0 : tensor<4xf8E4M3FN>
     /// }
     /// ```
     ///
     /// ```console
-    /// $ hlo2onnx convert model.mlir --opset 23
+    /// $ hlo2onnx convert model.mlir --opset 18
     /// ```
     ///
     /// What to do: omit the option, or pass the opset that the message names if the runtime can read it.
@@ -27,7 +27,7 @@ diagnostics! {
     /// Fixed:
     ///
     /// ```console
-    /// $ hlo2onnx convert model.mlir --opset 26
+    /// $ hlo2onnx convert model.mlir --opset 19
     /// ```
     E0301 OpsetTooLow<'a> { op: &'a str, needs: u32, given: u32, at: Span }
         => "`{op}` needs opset {needs}, but `--opset {given}` was passed"

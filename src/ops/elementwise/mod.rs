@@ -5,6 +5,7 @@ mod bits;
 mod canonical;
 mod compare;
 mod convert;
+mod float_bits;
 mod power;
 mod reinterpret;
 mod rounding;

@@ -1,6 +1,7 @@
 //! The bits of floats: bit casts, the total order, the next float, reduced precision.
 
 use super::bits::unsigned;
+use super::float_bits::{FloatBits, bits_of, float_of};
 use super::{LowerError, Term};
 use crate::ir::{Dim, Element, OpId, OpName, ValueId, onnx, stablehlo};
 use crate::ops::formula::cast;
@@ -10,7 +11,7 @@ use crate::ops::{Elements, Lower, Lowered};
 
 pub(super) const ROWS: &[Row] = &[
     row(stablehlo::BITCAST_CONVERT, rule(1, movement::bitcast_convert), Elements::PLAIN, bitcast_convert)
-        .note("BitCast for one width, shifts between widths"),
+        .note("BitCast from opset 26 on, arithmetic below; shifts between widths"),
     row(
         stablehlo::REDUCE_PRECISION,
         rule(1, elementwise::reduce_precision),
@@ -195,7 +196,19 @@ fn unsigned_of(bits: u32) -> Element {
 
 /// Between integers a cast keeps the bits, and is there in every opset.
 fn same_width(x: Term, to: Element) -> Term {
-    if x.element().is_integer() && to.is_integer() { x.cast(to) } else { x.bit_cast(to) }
+    let from = x.element();
+    if from.is_integer() && to.is_integer() {
+        return x.cast(to);
+    }
+    let in_small_floats = from.is_small_float() || to.is_small_float();
+    if from == to || in_small_floats || x.ask(|cx| cx.has_bit_cast()) {
+        return x.bit_cast(to);
+    }
+    if from.is_float() {
+        x.ask(|cx| cx.reads_nan_sign());
+    }
+    let bits = if from.is_float() { bits_of(x, unsigned(signed_of(from))) } else { x };
+    if to.is_float() { float_of(bits, to) } else { bits.cast(to) }
 }
 
 /// The float in [1, 2) whose fraction is the upper bits of a random word, as JAX makes uniform numbers: `bitcast(x >>
@@ -257,30 +270,6 @@ pub(super) fn reduce_precision(cx: &mut Lower, op: OpId) -> Lowered {
     Ok(reduced.into())
 }
 
-/// The bits of a float format.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct FloatBits {
-    exponent: i64,
-    mantissa: i64,
-}
-
-impl FloatBits {
-    fn of(element: Element) -> Self {
-        let (exponent, mantissa) = match element {
-            Element::F16 => (5, 10),
-            Element::BF16 => (8, 7),
-            Element::F32 => (8, 23),
-            _ => (11, 52),
-        };
-        Self { exponent, mantissa }
-    }
-
-    /// The largest exponent of a finite number, and minus the smallest of a normal one less 1.
-    fn bias(self) -> i64 {
-        (1 << (self.exponent - 1)) - 1
-    }
-}
-
 /// Rounds by a cast there and back, and takes away the subnormal numbers, which the cast keeps.
 fn through(x: Term, narrow: Element) -> Term {
     let (format, own) = (FloatBits::of(narrow), FloatBits::of(x.element()));
@@ -300,13 +289,13 @@ fn round_bits(x: Term, format: FloatBits) -> Term {
     let element = x.element();
     let own = FloatBits::of(element);
     let integer = unsigned(signed_of(element));
-    let mut bits = x.bit_cast(integer);
+    let mut bits = same_width(x, integer);
     let dropped = own.mantissa - format.mantissa;
     if dropped > 0 {
         let last = bits.shift_right(dropped) & 1i64;
         bits = (bits + last + ((1i64 << (dropped - 1)) - 1)) & !((1i64 << dropped) - 1);
     }
-    let mut rounded = bits.bit_cast(element);
+    let mut rounded = same_width(bits, element);
     if format.exponent < own.exponent {
         let smallest = 2f64.powi((1 - format.bias()) as i32);
         let beyond = 2f64.powi((format.bias() + 1) as i32);
