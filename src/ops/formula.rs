@@ -60,6 +60,24 @@ impl Lower<'_> {
         value
     }
 
+    /// Emits a formula of a float, in f32 if its type is narrower. The result keeps the digits of f32 for ops that
+    /// compute in it, as XLA's `allow_excess_precision` does.
+    pub(super) fn in_single(
+        &mut self,
+        value: ValueId,
+        formula: impl for<'f> FnOnce(Term<'f>) -> Term<'f>,
+    ) -> ValueId {
+        let element = self.element(value);
+        if element.bits() >= Element::F32.bits() {
+            return self.formula([value], |[value]| formula(value));
+        }
+        let wide = self.cast(value, Element::F32);
+        let result = self.formula([wide], |[wide]| formula(wide));
+        let dims = self.dims(result);
+        let cast = self.node(onnx::CAST, &[result]).element("to", element);
+        cast.int(EXCESS_PRECISION, 1).out(element, &dims)
+    }
+
     /// Emits a formula with several results.
     pub(super) fn formulas<const N: usize, const M: usize>(
         &mut self,
@@ -182,6 +200,9 @@ pub(super) fn cast(cx: &mut Lower, value: ValueId, element: Element) -> ValueId 
     }
     cx.cast(value, element)
 }
+
+/// Marks a Cast of an intermediate result to a narrower float until the pass `insert_casts`.
+pub const EXCESS_PRECISION: &str = "excess_precision";
 
 /// Larger constants are converted at run time.
 const SMALL: i64 = 256;

@@ -7,10 +7,11 @@ use super::{Elements, Lower, LowerError, Lowered, elementwise};
 use crate::ir::{Constant, Data, Dim, Element, OpId, OpName, ValueId, hlo2onnx, onnx};
 use crate::ops::row::{Row, row};
 use crate::ops::type_inference::{Exactly, PREDICATE, fused, rule, variadic};
-use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI};
+use std::f64::consts::{FRAC_2_PI, SQRT_2};
 
 pub(super) const ROWS: &[Row] = &[
-    row(hlo2onnx::GELU, rule(1, fused::first), Elements::FLOAT, gelu).note("decomposed below opset 20"),
+    row(hlo2onnx::GELU, rule(1, fused::first), Elements::FLOAT, gelu)
+        .note("below opset 20 in the parts that ONNX Runtime fuses"),
     row(hlo2onnx::GROUP_NORM, variadic(1, Exactly(1), fused::first), Elements::FLOAT, group_norm)
         .note("InstanceNormalization of groups: ONNX Runtime decomposes GroupNormalization into slower ops"),
     row(hlo2onnx::INTERPOLATE, rule(1, fused::repeat), Elements::FLOAT, interpolate)
@@ -70,12 +71,14 @@ fn gelu(cx: &mut Lower, op: OpId) -> Lowered {
         let node = if approximate { node.string("approximate", "tanh") } else { node };
         return Ok(node.like(x).into());
     }
-    let parts = cx.formula([x], |[x]| {
+    // ONNX Runtime's `GeluFusion` and `FastGeluFusion` recognize these ops in this order, in f32, without casts in
+    // between.
+    let parts = cx.in_single(x, |x| {
         let odd = if approximate {
-            let cube = x * x * x;
-            ((x + cube * 0.044715) * FRAC_2_PI.sqrt()).unary(onnx::TANH)
+            let slope = x * 0.044715 * x + 1.0;
+            (slope * (x * FRAC_2_PI.sqrt())).unary(onnx::TANH)
         } else {
-            (x * FRAC_1_SQRT_2).unary(onnx::ERF)
+            (x / SQRT_2).unary(onnx::ERF)
         };
         x * 0.5 * (odd + 1.0)
     });

@@ -66,6 +66,7 @@ pub use elements::Elements;
 pub use elementwise::{FORMAT, ROUND};
 pub use expand::{Expand, Expanded, Expansion};
 pub use expr::{Emitter, Expr, Operand};
+pub use formula::EXCESS_PRECISION;
 pub use lower::{BOUNDARY, Lower};
 pub use lower_error::{LowerError, Lowered, Values};
 pub use region::{Combiner, combiners};

@@ -13,7 +13,7 @@ use crate::diagnostic::{Diagnostic, catalog};
 use crate::ir::{
     Attribute, BlockId, Element, LocationId, Module, OpId, OpName, TypeId, ValueId, onnx, provenance,
 };
-use crate::ops::{self, DEFAULT_OPSET, LowerError};
+use crate::ops::{self, DEFAULT_OPSET, EXCESS_PRECISION, LowerError};
 use crate::source::Span;
 use kernels::{KERNELS, Kernel, Widening};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -257,6 +257,12 @@ impl Legalize<'_, '_> {
         match twin {
             Some((wide, twin)) if from.is_float() && to == wide => {
                 self.narrowed.insert(result, NarrowTwin::Is(twin));
+            }
+            _ if self.module.attribute(op, EXCESS_PRECISION).is_some() => {
+                let twin = self.narrow(operand, op);
+                self.narrowed.insert(result, NarrowTwin::From(twin));
+                self.module.inherit_origin(result, twin);
+                self.remember(result, from, twin);
             }
             _ => self.keep(op),
         }
