@@ -30,6 +30,7 @@ mod refine_shapes;
 mod signed_zeros;
 mod simplify_reductions;
 mod tree_reduction;
+mod trim_constants;
 
 pub(crate) use name_values::Path as TreePath;
 
@@ -193,6 +194,11 @@ pub const PIPELINE: &[Pass] = &[
         "conv_fusions",
         "biases and batch norms become part of the convolution before them",
         conv_fusions::run,
+    ),
+    Pass::new(
+        "trim_constants",
+        "constants that are broadcast lose leading dimensions of size 1",
+        trim_constants::run,
     ),
     Pass::new(
         "prevent_ort_fusions",
