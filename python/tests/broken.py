@@ -62,7 +62,7 @@ def operations(pattern: str = "**/*.mlir") -> Iterator[Program]:
     import tomllib
 
     sys.path.insert(0, str(FIXTURES))
-    import values
+    import notation
 
     for path in sorted((FIXTURES / "ops").glob(pattern)):
         text = path.read_text()
@@ -79,7 +79,7 @@ def operations(pattern: str = "**/*.mlir") -> Iterator[Program]:
                 if line.startswith("// out:"):
                     break
                 if line.startswith("// in:"):
-                    inputs.append(values.parse_value(line.removeprefix("// in:")))
+                    inputs.append(notation.parse_value(line.removeprefix("// in:")))
             yield Program(f"{path.relative_to(FIXTURES)}::{index}", case, inputs)
 
 

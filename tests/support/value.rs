@@ -1,6 +1,6 @@
 //! Tensors as raw bytes, and the values of `// in:` and `// out:` lines.
 //!
-//! `fixtures/values.py` reads and writes the same lines; the format is described in `tests/fixtures.rs`.
+//! `fixtures/notation.py` reads and writes the same lines; the format is described in `tests/fixtures.rs`.
 
 use std::fmt;
 
