@@ -42,8 +42,8 @@ def headline(message: str) -> str:
     for pattern, name in NAMES:
         chosen = re.sub(pattern, name, chosen)
     chosen = re.sub(r"0x[0-9a-f]+", "N", chosen)
-    chosen = re.sub(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?", "N", chosen)
-    chosen = re.sub(r"N(?:, ?N)+,?|N(?:,N)+", "N...", chosen)
+    chosen = re.sub(r"(?<![A-Za-z\d])-?\d+(?:\.\d+)?(?:e[+-]?\d+)?", "N", chosen)
+    chosen = re.sub(r"\bN(?:, ?N)+,?", "N...", chosen)
     return chosen[:240]
 
 

@@ -117,8 +117,11 @@ def answer(job: dict, load: Callable[[str], Run], say: Callable[[dict], None]) -
             say({"results": write(f"{job['results']}.{number}", results)})
     # A runtime may raise anything; the message is part of the report.
     except Exception as error:
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        place = f" ({os.path.basename(frame.filename)}, {frame.name})"
+        place = ""
+        if type(error).__module__ == "builtins":
+            # Python's own exceptions say little without their place.
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            place = f" ({os.path.basename(frame.filename)}, {frame.name})"
         say({"failed": stage, "message": f"{type(error).__name__}: {str(error)[:4000]}{place}"})
 
 

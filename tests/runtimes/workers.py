@@ -70,7 +70,7 @@ class Worker:
             assert self.process is not None
             status = self.process.wait()
             self.process = None
-            printed = self.log.read_text(errors="replace").strip().splitlines()[-12:]
+            printed = self.log.read_text(errors="replace").strip().splitlines()[-100:]
             raise Died("\n".join([f"status {status}", *printed]))
         return json.loads(line)
 
