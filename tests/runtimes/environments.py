@@ -15,6 +15,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 TARGET = ROOT / "target" / "runtimes"
+# Interpreters to try after the one that runs this.
+OTHERS = ("python3.12", "python3.11")
 
 
 class NotInstalled(Exception):
@@ -63,16 +65,23 @@ def install(name: str, requirements: str) -> Path:
     folder = TARGET / name
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     file = HERE / "requirements" / requirements
-    wanted, marker = file.read_text() + sys.version, folder / "requirements.txt"
+    wanted, marker = file.read_text(), folder / "requirements.txt"
     if marker.exists() and marker.read_text() == wanted:
         return python
-    checked([sys.executable, "-m", "venv", "--clear", str(folder)])
-    # The files list every package, so nothing else is installed, such as the tools that a runtime brings along.
-    options = ["--quiet", "--disable-pip-version-check", "--only-binary=:all:", "--no-deps"]
-    checked([str(python), "-m", "pip", "install", *options, "--requirement", str(file)])
-    # It is written last, so that an interrupted installation is repeated.
-    marker.write_text(wanted)
-    return python
+    # Old releases have no wheels for the newest interpreters.
+    for interpreter in [sys.executable, *filter(None, map(shutil.which, OTHERS))]:
+        try:
+            checked([interpreter, "-m", "venv", "--clear", str(folder)])
+            # The files list every package, so nothing else is installed, such as the tools that a runtime brings along.
+            options = ["--quiet", "--disable-pip-version-check", "--only-binary=:all:", "--no-deps"]
+            checked([str(python), "-m", "pip", "install", *options, "--requirement", str(file)])
+        except NotInstalled as error:
+            failure = error
+            continue
+        # It is written last, so that an interrupted installation is repeated.
+        marker.write_text(wanted)
+        return python
+    raise failure
 
 
 def install_web() -> list[str]:
