@@ -60,21 +60,20 @@ impl Lower<'_> {
         value
     }
 
-    /// Emits a formula of a float, in f32 if its type is narrower. The result keeps the digits of f32 for ops that
-    /// compute in it, as XLA's `allow_excess_precision` does.
-    pub(super) fn in_single(
-        &mut self,
-        value: ValueId,
-        formula: impl for<'f> FnOnce(Term<'f>) -> Term<'f>,
-    ) -> ValueId {
-        let element = self.element(value);
-        if element.bits() >= Element::F32.bits() {
-            return self.formula([value], |[value]| formula(value));
+    /// A float in f32, if its type is narrower.
+    pub(super) fn single(&mut self, value: ValueId) -> ValueId {
+        let is_narrow = self.element(value).bits() < Element::F32.bits();
+        if is_narrow { self.cast(value, Element::F32) } else { value }
+    }
+
+    /// An intermediate result as a float of the program's type. It keeps the digits of f32 for ops that compute in it,
+    /// as XLA's `allow_excess_precision` does.
+    pub(super) fn narrowed(&mut self, value: ValueId, element: Element) -> ValueId {
+        if self.element(value) == element {
+            return value;
         }
-        let wide = self.cast(value, Element::F32);
-        let result = self.formula([wide], |[wide]| formula(wide));
-        let dims = self.dims(result);
-        let cast = self.node(onnx::CAST, &[result]).element("to", element);
+        let dims = self.dims(value);
+        let cast = self.node(onnx::CAST, &[value]).element("to", element);
         cast.int(EXCESS_PRECISION, 1).out(element, &dims)
     }
 

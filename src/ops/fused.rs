@@ -27,7 +27,7 @@ pub(super) const ROWS: &[Row] = &[
     row(hlo2onnx::RESAMPLE, rule(3, fused::resample), Elements::FLOAT, resample)
         .note("MatMul along two dimensions, transposed to the end"),
     row(hlo2onnx::RMS_NORM, variadic(1, Exactly(1), fused::first), Elements::FLOAT, rms_norm)
-        .note("decomposed below opset 23"),
+        .note("below opset 23 in the parts that ONNX Runtime fuses"),
     row(hlo2onnx::SIGN_BIT, PREDICATE, Elements::FLOAT.or(Elements::BOOL), sign_bit)
         .note("x < 0 or 1 / x < 0 below opset 26, which has BitCast"),
     row(hlo2onnx::SOFTMAX, rule(1, fused::first), Elements::FLOAT, |cx, op| {
@@ -73,7 +73,8 @@ fn gelu(cx: &mut Lower, op: OpId) -> Lowered {
     }
     // ONNX Runtime's `GeluFusion` and `FastGeluFusion` recognize these ops in this order, in f32, without casts in
     // between.
-    let parts = cx.in_single(x, |x| {
+    let (element, single) = (cx.element(x), cx.single(x));
+    let parts = cx.formula([single], |[x]| {
         let odd = if approximate {
             let slope = x * 0.044715 * x + 1.0;
             (slope * (x * FRAC_2_PI.sqrt())).unary(onnx::TANH)
@@ -82,7 +83,7 @@ fn gelu(cx: &mut Lower, op: OpId) -> Lowered {
         };
         x * 0.5 * (odd + 1.0)
     });
-    Ok(parts.into())
+    Ok(cx.narrowed(parts, element).into())
 }
 
 /// The element at `i` is the one at `i / scale`, rounded down.
@@ -198,20 +199,28 @@ fn rms_norm(cx: &mut Lower, op: OpId) -> Lowered {
         let node = cx.node(onnx::RMS_NORMALIZATION, &operands).int("axis", axis);
         return Ok(node.float("epsilon", epsilon as f32).like(x).into());
     }
-    // ONNX Runtime fuses these ops into one kernel.
-    let (element, mut kept) = (cx.element(x), cx.dims(x));
+    let element = cx.element(x);
+    let is_fused = element != Element::F64 && axis + 1 == cx.rank(x) as i64;
+    if operands.len() == 1 && is_fused {
+        operands.push(ones(cx, x, axis)?);
+    }
+    let operands: Vec<ValueId> = operands.into_iter().map(|operand| cx.single(operand)).collect();
+    let (x, mut kept) = (operands[0], cx.dims(operands[0]));
     let axes: Vec<i64> = (axis..kept.len() as i64).collect();
     kept.iter_mut().skip(axis as usize).for_each(|dim| *dim = Dim::Known(1));
-    let squares = cx.elementwise(onnx::MUL, &[x, x]);
+    // ONNX Runtime's `SimplifiedLayerNormFusion` makes one kernel of these ops, if there is one axis and a scale. It
+    // recognizes the square by Pow. In other types than f32 it would replace epsilon by 1e-5.
+    let squares = cx.formula([x], |[x]| if is_fused { x.pow(2.0) } else { x * x });
     let axes = cx.int64s(&axes);
-    let mean = cx.node(onnx::REDUCE_MEAN, &[squares, axes]).out(element, &kept);
+    let single = cx.element(x);
+    let mean = cx.node(onnx::REDUCE_MEAN, &[squares, axes]).out(single, &kept);
     let deviation = cx.formula([mean], |[mean]| (mean + epsilon).unary(onnx::SQRT));
     let normal = cx.elementwise(onnx::DIV, &[x, deviation]);
-    Ok(match operands[1..] {
+    let scaled = match operands[1..] {
         [scale] => cx.elementwise(onnx::MUL, &[normal, scale]),
         _ => normal,
-    }
-    .into())
+    };
+    Ok(cx.narrowed(scaled, element).into())
 }
 
 /// What is normalized has its channels last, and ONNX's has them second.
