@@ -25,6 +25,9 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
             let old = rewriter.module.op(op).results[0];
             uses.resize(rewriter.module.value_count(), 0);
             uses[new.index()] = uses[old.index()];
+            if let Some([mean, _]) = rewriter.module.defining_operands(new, onnx::RESHAPE) {
+                uses[mean.index()] = 1;
+            }
             rewriter.replace(old, new);
             false
         };
@@ -51,13 +54,22 @@ fn keeps(module: &Module, op: OpId) -> bool {
     module.attribute(op, "keepdims").and_then(Attribute::as_integer) != Some(0)
 }
 
+/// The value before a Reshape with no other use.
+fn only_reshaped(module: &Module, uses: &[u32], value: ValueId) -> Option<ValueId> {
+    let [before, _] = module.defining_operands(value, onnx::RESHAPE)?;
+    (uses.get(value.index()) == Some(&1)).then_some(before)
+}
+
 const REDUCTIONS: &[OpName] =
     &[onnx::REDUCE_MAX, onnx::REDUCE_MEAN, onnx::REDUCE_MIN, onnx::REDUCE_PROD, onnx::REDUCE_SUM];
 
 /// Keeps the reduced dimensions that a Reshape restores.
 fn kept(rewriter: &mut Rewriter, op: OpId, uses: &[u32]) -> Option<ValueId> {
     let module = &*rewriter.module;
-    let [reduced, _] = module.op(op).operands[..] else { return None };
+    let [mut reduced, _] = module.op(op).operands[..] else { return None };
+    while let Some(before) = only_reshaped(module, uses, reduced) {
+        reduced = before;
+    }
     let reduction = module.defining_op(reduced).filter(|&op| REDUCTIONS.contains(&module.op(op).name))?;
     let axes = axes(module, uses, reduction).filter(|_| !keeps(module, reduction))?;
     let [x, list] = module.op(reduction).operands[..] else { return None };
@@ -79,7 +91,8 @@ fn mean(rewriter: &mut Rewriter, source: &Source, op: OpId, uses: &[u32]) -> Opt
     let pairs = [(x, y), (y, x)];
     pairs.into_iter().take(if divides { 1 } else { 2 }).find_map(|(sum, number)| {
         let module = &*rewriter.module;
-        let reduction = module.defined_by(sum, onnx::REDUCE_SUM)?;
+        let before = only_reshaped(module, uses, sum);
+        let reduction = module.defined_by(before.unwrap_or(sum), onnx::REDUCE_SUM)?;
         let axes = axes(module, uses, reduction)?;
         let ty = module.value_type(module.op(op).results[0]);
         let [inner, list] = module.op(reduction).operands[..] else { return None };
@@ -92,8 +105,15 @@ fn mean(rewriter: &mut Rewriter, source: &Source, op: OpId, uses: &[u32]) -> Opt
         if !close || count == 0 || ty != module.value_type(sum) {
             return None;
         }
-        let keeps = keeps(module, reduction);
-        Some(reduction_of(rewriter, op, onnx::REDUCE_MEAN, [inner, list], ty, keeps))
+        let (keeps, reduced) = (keeps(module, reduction), module.value_type(module.op(reduction).results[0]));
+        let mean = reduction_of(rewriter, op, onnx::REDUCE_MEAN, [inner, list], reduced, keeps);
+        if before.is_none() {
+            return Some(mean);
+        }
+        let reshape = rewriter.module.defining_op(sum)?;
+        let [_, sizes] = rewriter.module.op(reshape).operands[..] else { return None };
+        Some(rewriter.create_like(reshape, &[mean, sizes]).results(&[ty]))
+            .map(|op| rewriter.module.op(op).results[0])
     })
 }
 
