@@ -4,11 +4,12 @@ use crate::diagnostic::{self, Diagnostic, Diagnostics, Style, catalog};
 use crate::ir::{self, Module};
 use crate::onnx;
 use crate::onnx::file::{Destination, ExternalData, Model, WriteError, Written};
-use crate::ops::{HIGHEST_OPSET, LOWEST_OPSET, type_inference};
+use crate::ops::type_inference;
 use crate::options::Options;
 use crate::pass::{self, Context, PIPELINE, Pass};
 use crate::source::{Source, Span};
 use crate::syntax;
+use crate::target::{HIGHEST_OPSET, LOWEST_OPSET};
 use crate::value_map::ValueMap;
 use std::io;
 use std::ops::ControlFlow;
@@ -53,8 +54,11 @@ fn convert_until<'a>(
 ) -> (Conversion<'a>, ControlFlow<()>) {
     let (mut module, mut diagnostics, can_be_lowered) = read(source);
     let read = diagnostics.error_count();
-    if let Some(given) = options.opset.filter(|opset| !(LOWEST_OPSET..=HIGHEST_OPSET).contains(opset)) {
-        diagnostics.push(catalog::OpsetOutOfRange { given, lowest: LOWEST_OPSET, highest: HIGHEST_OPSET });
+    let highest = options.target.map_or(HIGHEST_OPSET, |target| target.release().opset.min(HIGHEST_OPSET));
+    if let Some(given) = options.opset.filter(|opset| !(LOWEST_OPSET..=highest).contains(opset)) {
+        let target = options.target.filter(|_| given > highest).map(|target| target.to_string());
+        let target = target.as_deref();
+        diagnostics.push(catalog::OpsetOutOfRange { given, lowest: LOWEST_OPSET, highest, target });
     }
     if !can_be_lowered || diagnostics.error_count() > read {
         return (
@@ -63,7 +67,12 @@ fn convert_until<'a>(
         );
     }
     // Ignore options that refer to a function that could not be parsed.
-    let lost = Options { opset: options.opset, strict_nan: options.strict_nan, ..Options::default() };
+    let lost = Options {
+        opset: options.opset,
+        target: options.target,
+        strict_nan: options.strict_nan,
+        ..Options::default()
+    };
     let options = if module.lost.is_empty() { options } else { &lost };
     let mut cx = Context::new(source, options, &mut diagnostics);
     let mut program = None;

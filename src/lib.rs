@@ -52,6 +52,8 @@ pub mod report;
 pub mod source;
 #[doc(hidden)]
 pub mod syntax;
+#[doc(hidden)]
+pub mod target;
 pub mod value_map;
 pub mod weights;
 

@@ -1,5 +1,6 @@
 //! The options of a conversion, for callers of the library, the command line, and the passes.
 
+use crate::target::{DEFAULT_OPSET, HIGHEST_OPSET, Target};
 use crate::weights::Weights;
 use std::str::FromStr;
 
@@ -13,6 +14,9 @@ pub struct Options {
     /// The opset to write, 18 to 26 [default: 18, or what an op needs]
     #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
     pub opset: Option<u32>,
+    /// The runtime that the model is for, such as onnxruntime:1.20; `hlo2onnx targets` lists all
+    #[cfg_attr(feature = "cli", arg(long, value_name = "NAME[:VERSION]"))]
+    pub target: Option<Target>,
     /// Replace a symbolic dimension by a number (repeatable)
     #[cfg_attr(feature = "cli", arg(long = "dim", value_name = "NAME=SIZE", value_parser = dimension))]
     pub dims: Vec<(String, i64)>,
@@ -64,6 +68,27 @@ pub struct Options {
     /// Passes to leave out, by name. Tests compare models with and without optimizations; the command line lacks it.
     #[cfg_attr(feature = "cli", arg(skip))]
     pub skip_passes: Vec<String>,
+}
+
+impl Options {
+    /// The opset to begin with: the one that was requested, or that suits the target, or the default.
+    pub fn first_opset(&self) -> u32 {
+        self.opset.or(self.target.map(|target| target.release().default_opset)).unwrap_or(DEFAULT_OPSET)
+    }
+
+    /// The highest opset that a conversion may be raised to, and the target if it sets that limit.
+    pub fn highest_opset(&self) -> (u32, Option<Target>) {
+        match (self.opset, self.target) {
+            (Some(opset), _) => (opset, None),
+            (None, Some(target)) => (target.release().opset.min(HIGHEST_OPSET), Some(target)),
+            (None, None) => (HIGHEST_OPSET, None),
+        }
+    }
+
+    /// The runtime whose kernels a model of an opset needs: without a target, the oldest ONNX Runtime that reads it.
+    pub fn runtime(&self, opset: u32) -> Option<Target> {
+        self.target.or_else(|| Target::oldest_onnxruntime(opset))
+    }
 }
 
 /// A dimension of an input to make dynamic: `x:0=batch`.

@@ -100,6 +100,7 @@ def to_onnx(
     model_name: str | None = None,
     opset: int | None = None,
     *,
+    target: str | None = None,
     variables: Any = None,
     enable_double_precision: bool = False,
     return_mode: ReturnMode = "proto",
@@ -134,6 +135,7 @@ def to_onnx(
             numbers, become part of the program.
         model_name: The name of the graph.
         opset: The opset, 18 to 26. A number is never raised; ``None`` selects 18, or a later one that an op needs.
+        target: The runtime that the model is for, such as ``"onnxruntime:1.20"``; ``hlo2onnx targets`` lists all.
         variables: The variables of a Linen module that is not bound.
         enable_double_precision: Trace with 64-bit types.
         return_mode: ``"proto"`` returns an ``onnx.ModelProto``, ``"ir"`` an ``onnx_ir.Model``, ``"bytes"`` the file's bytes;
@@ -176,6 +178,7 @@ def to_onnx(
     options = Options(
         model_name=model_name,
         opset=opset,
+        target=target,
         strict_nan=strict_nan,
         max_ops=max_ops,
         max_folded=max_folded,

@@ -24,6 +24,8 @@ class Options:
     """The name of the graph."""
     opset: int | None = None
     """The opset, 18 to 26. A number is never raised."""
+    target: str | None = None
+    """The runtime that the model is for, such as ``"onnxruntime:1.20"``; ``hlo2onnx targets`` lists all."""
     strict_nan: bool = False
     """Treat NaN exactly as XLA does, which makes max-reductions and max-pools slower."""
     max_ops: int | None = None
@@ -68,6 +70,7 @@ class Options:
         return {
             "model_name": _arguments.text("model_name", self.model_name),
             "opset": _arguments.whole("opset", self.opset, 2**32),
+            "target": _arguments.text("target", self.target),
             "strict_nan": _arguments.flag("strict_nan", self.strict_nan),
             "max_ops": _arguments.whole("max_ops", self.max_ops),
             "max_folded": _arguments.whole("max_folded", self.max_folded),
@@ -107,6 +110,7 @@ class OptionFields(TypedDict, total=False):
 
     model_name: str | None
     opset: int | None
+    target: str | None
     strict_nan: bool
     max_ops: int | None
     max_folded: int | None
@@ -128,6 +132,7 @@ class OptionFields(TypedDict, total=False):
 class FunctionOptions(TypedDict, total=False):
     """The keyword arguments of `to_onnx` that do not decide what it returns."""
 
+    target: str | None
     variables: Any
     enable_double_precision: bool
     inputs_as_nchw: Sequence[int | str] | None

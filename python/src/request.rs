@@ -57,6 +57,7 @@ type Array<'py> = (String, String, String, Vec<usize>, Bound<'py, PyAny>);
 pub struct Request<'py> {
     model_name: Option<String>,
     opset: Option<u32>,
+    target: Option<String>,
     strict_nan: bool,
     max_ops: Option<u64>,
     max_folded: Option<u64>,
@@ -99,7 +100,7 @@ impl Request<'_> {
     /// The options of the compiler, and the files of weights to open.
     ///
     /// # Errors
-    /// When an array, a dynamic dimension or the name of a pass is not valid.
+    /// When an array, a dynamic dimension, a target or the name of a pass is not valid.
     pub fn options(self) -> PyResult<(Options, Vec<PathBuf>)> {
         let dynamic = self.dynamic.iter().map(|text| text.parse().map_err(PyValueError::new_err));
         if let Some(name) =
@@ -107,11 +108,13 @@ impl Request<'_> {
         {
             return Err(PyValueError::new_err(format!("`{name}` is not a pass")));
         }
+        let target = self.target.as_deref().map(|text| text.parse().map_err(PyValueError::new_err));
         let captured = self.arrays.into_iter().map(captured);
         #[allow(clippy::needless_update, reason = "Python need not offer each option")]
         let options = Options {
             model_name: self.model_name,
             opset: self.opset,
+            target: target.transpose()?,
             strict_nan: self.strict_nan,
             max_ops: self.max_ops,
             max_folded: self.max_folded,

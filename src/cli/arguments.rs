@@ -29,6 +29,8 @@ pub enum Command {
     Opt(OptArguments),
     /// List the supported ops
     Ops(OpsArguments),
+    /// List the runtimes that `--target` takes, with their releases and opsets
+    Targets(TargetsArguments),
     /// Serve an editor with diagnostics, hovers and definitions over the Language Server Protocol
     #[cfg(feature = "lsp")]
     #[command(mut_args(hide_names))]
@@ -215,6 +217,14 @@ pub struct OpsArguments {
     /// Print a Markdown table
     #[arg(long)]
     pub markdown: bool,
+}
+
+/// Arguments of `targets`.
+#[derive(Args)]
+pub struct TargetsArguments {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `lsp`.

@@ -12,6 +12,7 @@ mod ops;
 mod opt;
 mod report;
 mod source_root;
+mod targets;
 mod terminal;
 
 use arguments::{Arguments, Command};
@@ -79,6 +80,7 @@ fn dispatch(command: Command) -> CommandOutcome {
         Command::Check(arguments) => check::run(&arguments),
         Command::Opt(arguments) => opt::run(&arguments),
         Command::Ops(arguments) => ops::run(&arguments),
+        Command::Targets(arguments) => targets::run(&arguments),
         #[cfg(feature = "lsp")]
         Command::Lsp(arguments) => lsp::run(&arguments),
         Command::Verify { .. } => CommandOutcome::Usage(NO_VERIFY.to_owned()),

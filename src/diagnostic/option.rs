@@ -34,6 +34,7 @@ const OPTIONS: &[(&str, &str, ArgumentKind)] = &[
     ("--outputs-as-nchw", "outputs_as_nchw", ArgumentKind::List),
     ("--rename", "renames", ArgumentKind::Pairs),
     ("--strict-nan", "strict_nan", ArgumentKind::Truth),
+    ("--target", "target", ArgumentKind::Text),
     ("--weights", "weights", ArgumentKind::List),
     ("--weights-by-order", "weights_by_order", ArgumentKind::Truth),
     ("--weights-prefix", "weights_prefix", ArgumentKind::Text),

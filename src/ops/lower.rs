@@ -10,7 +10,6 @@
 use super::{
     Elements, LowerError, OpAttributes, Values, find,
     size::SymbolSource,
-    target,
     type_inference::{self, Typing},
     value_range::ValueRange,
 };
@@ -74,7 +73,7 @@ impl<'a> Lower<'a> {
             source,
             options,
             diagnostics,
-            opset: options.opset.unwrap_or(target::DEFAULT_OPSET),
+            opset: options.first_opset(),
             refusal: None,
             current: None,
             lowered,
@@ -193,7 +192,7 @@ impl<'a> Lower<'a> {
                     }
                     _ => false,
                 };
-                let diagnostic = refusal.diagnostic(self.module, op, self.opset);
+                let diagnostic = refusal.diagnostic(self.module, op);
                 self.diagnostics.extend(diagnostic.filter(|_| !follows));
                 for result in results {
                     self.stand_in(result);
@@ -293,8 +292,9 @@ impl<'a> Lower<'a> {
     }
 
     pub(super) fn raise(&mut self, op: OpName, needs: u32) {
-        if self.options.opset.is_some() {
-            self.refusal = Some(LowerError::Opset { op, needs });
+        let (highest, target) = self.options.highest_opset();
+        if needs > highest {
+            self.refusal = Some(LowerError::Opset { op, needs, highest, target });
             return;
         }
         self.opset = needs;

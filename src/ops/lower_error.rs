@@ -3,6 +3,8 @@
 use super::Violation;
 use crate::diagnostic::{Diagnostic, Part, catalog};
 use crate::ir::{Module, OpId, OpName, ValueId, builtin, hlo2onnx, stablehlo};
+use crate::source::Span;
+use crate::target::Target;
 use smallvec::{SmallVec, smallvec};
 
 /// The values that replace an op's results, in order.
@@ -44,12 +46,16 @@ pub enum LowerError {
         /// The mesh, described in a clause.
         mesh: Option<String>,
     },
-    /// The binding opset lacks this ONNX op.
+    /// The binding opset, or the highest that the target reads, lacks this ONNX op.
     Opset {
         /// The ONNX op.
         op: OpName,
         /// The opset that has it.
         needs: u32,
+        /// The highest opset that the model may have.
+        highest: u32,
+        /// The target, if it is what limits the opset.
+        target: Option<Target>,
     },
     /// The op breaks the specification.
     Invalid(Violation),
@@ -91,7 +97,7 @@ impl LowerError {
     }
 
     /// The diagnostic, unless it was already reported, as for error ops.
-    pub fn diagnostic(&self, module: &Module, id: OpId, opset: u32) -> Option<Diagnostic> {
+    pub fn diagnostic(&self, module: &Module, id: OpId) -> Option<Diagnostic> {
         if module.op(id).name == builtin::ERROR {
             return None;
         }
@@ -116,12 +122,23 @@ impl LowerError {
             LowerError::Devices { devices, mesh } => {
                 catalog::MultipleDevices { devices: *devices, mesh: mesh.as_deref(), at }.into()
             }
-            LowerError::Opset { op, needs } => {
-                catalog::OpsetTooLow { op: op.mnemonic(), needs: *needs, given: opset, at }.into()
+            LowerError::Opset { op, needs, highest, target } => {
+                too_low(op.mnemonic(), *needs, *highest, *target, at)
             }
             LowerError::Invalid(violation) => violation.diagnostic(module, id),
             LowerError::Reported => return None,
         };
         Some(module.located(id, diagnostic))
+    }
+}
+
+/// The diagnostic for an op or an element type that needs a newer opset than the highest, which `--opset` or the target
+/// sets.
+pub fn too_low(op: &str, needs: u32, highest: u32, target: Option<Target>, at: Span) -> Diagnostic {
+    match target {
+        Some(target) => {
+            catalog::OpsetBeyondTarget { op, needs, target: &target.to_string(), highest, at }.into()
+        }
+        None => catalog::OpsetTooLow { op, needs, given: highest, at }.into(),
     }
 }

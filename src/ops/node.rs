@@ -1,8 +1,9 @@
 //! Emits ONNX ops, and raises the opset to what they need.
 
-use super::{Lower, LowerError, target};
+use super::{Lower, LowerError};
 use crate::diagnostic::catalog;
 use crate::ir::{OpBuilder, OpId, OpName, RegionId, ValueId, onnx};
+use crate::target;
 
 impl Lower<'_> {
     /// Starts the ONNX op `name` on these operands; [`Lower::absent`] represents one that is left out.
@@ -20,12 +21,10 @@ impl Lower<'_> {
         }
     }
 
-    /// Raises the opset to what the element types of a function need, unless it is binding. The pass `insert_casts`
-    /// reports those that a binding opset lacks.
+    /// Raises the opset to what the element types of a function need, up to the highest that it may have. The pass
+    /// `insert_casts` reports those that need a higher one.
     pub fn raise_to_elements(&mut self, function: RegionId) {
-        if self.options.opset.is_some() {
-            return;
-        }
+        let (highest, _) = self.options.highest_opset();
         let entry = self.module.region(function).blocks.first();
         let arguments = entry.map_or(&[][..], |&block| &self.module.block(block).arguments);
         let mut values: Vec<(Option<OpId>, ValueId)> = arguments.iter().map(|&value| (None, value)).collect();
@@ -35,7 +34,7 @@ impl Lower<'_> {
         for (op, value) in values {
             let Some(element) = self.module.tensor(value).map(|tensor| tensor.element) else { continue };
             let needs = target::element_since(element);
-            if needs > self.opset() {
+            if needs > self.opset() && needs <= highest {
                 self.opset = needs;
                 self.current = op;
                 let at = self.place().0.name;

@@ -13,7 +13,7 @@ use crate::ir::{
     Attribute, Class, Constant, Data, Element, FunctionId, Module, OpId, OpName, Rewriter, SmallFloat,
     TensorType, Type, TypeId, ValueId, chlo, stablehlo,
 };
-use crate::ops::{self, DEFAULT_OPSET, Elements, FORMAT, LowerError, ROUND};
+use crate::ops::{self, Elements, FORMAT, LowerError, ROUND};
 use crate::source::Source;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -238,7 +238,7 @@ impl SmallFloatRewriter<'_> {
             }
         }
         let error = LowerError::Type(element.name().unwrap_or_default().to_owned());
-        self.refused.extend(error.diagnostic(rewriter.module, op, DEFAULT_OPSET));
+        self.refused.extend(error.diagnostic(rewriter.module, op));
         false
     }
 }

@@ -5,6 +5,7 @@
 
 mod bind_weights;
 mod canonicalize;
+mod check_target;
 mod complex;
 mod conv_fusions;
 mod drop_assertions;
@@ -32,6 +33,7 @@ mod simplify_reductions;
 mod tree_reduction;
 mod trim_constants;
 
+pub(crate) use check_target::{Missing, missing};
 pub(crate) use name_values::Path as TreePath;
 
 use crate::diagnostic::{Diagnostics, catalog};
@@ -204,6 +206,11 @@ pub const PIPELINE: &[Pass] = &[
         "prevent_ort_fusions",
         "patterns that ONNX Runtime would fuse incorrectly are rewritten",
         prevent_ort_fusions::run,
+    ),
+    Pass::new(
+        "check_target",
+        "nodes that the target does not run are reported, if one is named",
+        check_target::run,
     ),
     Pass::new("outline", "modules become functions, shared by equal modules, if requested", outline::run),
     Pass::new("name_values", "values get names from the user's program", name_values::run),

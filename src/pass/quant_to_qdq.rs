@@ -12,7 +12,7 @@ use crate::ir::{
     TensorType, Type, TypeId, ValueId, builtin, func, stablehlo,
 };
 use crate::ops::quantize::{ATTRIBUTE, Quantization};
-use crate::ops::{DEFAULT_OPSET, LowerError};
+use crate::ops::LowerError;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 
@@ -290,7 +290,7 @@ impl Quantize {
                 self.kinds.insert(unknown, text);
             }
         }
-        LowerError::form(why).diagnostic(rewriter.module, op, DEFAULT_OPSET)
+        LowerError::form(why).diagnostic(rewriter.module, op)
     }
 }
 

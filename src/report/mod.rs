@@ -8,6 +8,7 @@
 mod contents;
 pub mod html;
 mod modules;
+mod placement;
 mod problem;
 mod summary;
 mod tensor;
@@ -15,6 +16,7 @@ pub mod text;
 
 pub use contents::{NodeCount, SourceOp};
 pub use modules::ModuleRow;
+pub use placement::{MissingKind, Placement};
 pub use problem::Problem;
 pub use summary::{OpTotal, Summary};
 pub use tensor::{Size, Tensor, Weight, WeightOrigin, weight_module};
@@ -71,6 +73,8 @@ pub struct FileReport {
     pub verdict: Verdict,
     /// The opset of the model.
     pub opset: Option<i64>,
+    /// Which nodes the target does not run, if a target is named and the program could be lowered.
+    pub placement: Option<Placement>,
     /// How many diagnostics there are.
     pub counts: SeverityCounts,
     /// Where the model may differ from the program.
@@ -142,6 +146,10 @@ pub fn check(source: &Source, options: &Options) -> (FileReport, Diagnostics) {
         // The model's names are better than those of the text, and its complex tensors are real.
         contents.take_signature(&module);
     }
+    let lowered = diagnostics.errors().all(|error| error.code() == catalog::NoKernel::CODE);
+    if let (Some(target), Some(opset), true) = (options.target, module.opset(), lowered) {
+        report.placement = Some(Placement::of(&module, target, opset));
+    }
     report.modules = modules::rows(&contents.op_modules, &contents.weights);
     report.parameters = contents.weights.iter().filter_map(|weight| weight.tensor.size.elements).sum();
     report.weight_bytes = contents.weights.iter().filter_map(|weight| weight.tensor.size.bytes).sum();
@@ -156,6 +164,7 @@ pub fn alone(source: &Source) -> FileReport {
         file: source.name().to_owned(),
         verdict: Verdict::Refused,
         opset: None,
+        placement: None,
         counts: SeverityCounts::default(),
         differences: Vec::new(),
         inputs: Vec::new(),

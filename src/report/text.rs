@@ -41,6 +41,12 @@ pub fn file(report: &FileReport) -> String {
         let total: usize = report.nodes.iter().map(|node| node.count).sum();
         let _ = writeln!(text, "  nodes      {total}: {}", kinds(&report.nodes));
     }
+    if let Some(placement) = &report.placement {
+        let _ = writeln!(text, "  target     {}", placement.sentence());
+        for kind in &placement.kinds {
+            let _ = writeln!(text, "  {:>7}  {}", kind.count, kind.sentence());
+        }
+    }
     let width = report.source_ops.iter().map(|op| op.op.chars().count()).max().unwrap_or(0).min(40);
     for op in &report.source_ops {
         let becomes = match (op.supported, op.refused) {

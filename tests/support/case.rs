@@ -17,6 +17,8 @@ const BLOCK_STARTS: [&str; 2] = ["// graph ", "// after:"];
 pub struct Header {
     /// The opset to convert to; the compiler's own choice without it.
     pub opset: Option<u32>,
+    /// The runtime that the model is for.
+    pub target: Option<String>,
     /// Dimensions of inputs to make dynamic: `x:0=batch`.
     #[serde(default)]
     pub dynamic: Vec<String>,

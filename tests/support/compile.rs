@@ -13,6 +13,8 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     pub opset: Option<u32>,
+    /// The runtime that the model is for.
+    pub target: Option<String>,
     /// Dimensions to make dynamic: `x:0=batch`.
     pub dynamic: Vec<String>,
     /// Files to bind arguments to.
@@ -80,8 +82,9 @@ fn options(settings: &Settings) -> Result<Options, String> {
     let files = settings.weights.iter().map(open).collect::<Result<_, _>>()?;
     let weights = Weights { files, ..Weights::default() };
     let dynamic = settings.dynamic.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
+    let target = settings.target.as_deref().map(str::parse).transpose()?;
     let Settings { opset, keep_functions, strict_nan, .. } = *settings;
-    Ok(Options { opset, keep_functions, strict_nan, weights, dynamic, ..Options::default() })
+    Ok(Options { opset, target, keep_functions, strict_nan, weights, dynamic, ..Options::default() })
 }
 
 fn findings(diagnostics: &Diagnostics) -> Vec<Finding> {

@@ -338,4 +338,36 @@ diagnostics! {
         group "{op}"
         label at "reads the sign of NaN"
         help "`--strict-nan` keeps the sign of NaN, and raises the opset to 26";
+
+    /// A node runs on the processor, because the target has no kernel for it.
+    ///
+    /// An execution provider of ONNX Runtime has kernels for some ops, in some versions, for some element types. ONNX
+    /// Runtime runs all other nodes on the processor, and copies their operands from the accelerator and their results
+    /// back. The results are the same. A few such nodes cost little; a node between two large ones stops the accelerator.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xui32>, %y: tensor<4xui32>) -> tensor<4xui32> {
+    ///   %0 = stablehlo.shift_right_logical %x, %y : tensor<4xui32>
+    ///   return %0 : tensor<4xui32>
+    /// }
+    /// ```
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --target onnxruntime-cuda
+    /// ```
+    ///
+    /// What to do: nothing, if the model is fast enough. Otherwise use other ops or another element type at the Python line
+    /// that the message names; `hlo2onnx check --target` counts such nodes.
+    ///
+    /// Fixed:
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --target onnxruntime
+    /// ```
+    A0611 FallsBack<'a> { op: &'a str, target: &'a str, why: &'a str, at: Span }
+        => "`{op}` runs on the processor: {target} has {why}"
+        group "{op} {why}"
+        label at "runs on the processor";
 }

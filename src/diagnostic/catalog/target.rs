@@ -36,9 +36,10 @@ diagnostics! {
         note { remedies::opset_reason(op) }
         help "omit `--opset`, or pass `--opset {needs}`";
 
-    /// The compiler does not write this opset.
+    /// The compiler does not write this opset, or the target does not read it.
     ///
-    /// Opsets below 18 lack ops that the lowerings use; no released runtime reads opsets above the highest.
+    /// Opsets below 18 lack ops that the lowerings use; no released runtime reads opsets above the highest. A target reads
+    /// opsets up to its own highest one, which `hlo2onnx targets` lists.
     ///
     /// An example that triggers it:
     ///
@@ -60,8 +61,9 @@ diagnostics! {
     /// ```console
     /// $ hlo2onnx convert model.mlir
     /// ```
-    E0302 OpsetOutOfRange { given: u32, lowest: u32, highest: u32 }
+    E0302 OpsetOutOfRange<'a> { given: u32, lowest: u32, highest: u32, target: Option<&'a str> }
         => "opset {given} is not supported; use {lowest} to {highest}"
+        note { target.map(|target| format!("`--target {target}` reads opsets up to {highest}")) }
         help "omit `--opset` to use the opset that the ops need";
 
     /// `--dim` names a dimension that the program does not have.
@@ -246,4 +248,68 @@ diagnostics! {
         => "`{function}` returns no tensor, and a model needs an output"
         label at "returns no tensor"
         help "return what the function computes";
+
+    /// An op or an element type needs a newer opset than the target reads.
+    ///
+    /// Each release of a runtime reads opsets up to a highest one, which `hlo2onnx targets` lists. The program needs an
+    /// ONNX op or an element type that came later. `hlo2onnx explain E0301` lists such ops and what they are used for.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xi32> {
+    ///   %0 = stablehlo.bitcast_convert %x : (tensor<4xf32>) -> tensor<4xi32>
+    ///   return %0 : tensor<4xi32>
+    /// }
+    /// ```
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --target onnxruntime:1.20
+    /// ```
+    ///
+    /// What to do: name a newer release of the target if the model will run there. Otherwise write the program without the
+    /// op that the message marks.
+    ///
+    /// Fixed:
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --target onnxruntime:1.26
+    /// ```
+    E0308 OpsetBeyondTarget<'a> { op: &'a str, needs: u32, target: &'a str, highest: u32, at: Span }
+        => "`{op}` needs opset {needs}, but `{target}` reads opsets up to {highest}"
+        group "{op}"
+        label at "needs opset {needs}"
+        note { remedies::opset_reason(op) }
+        help "name a newer release with `--target`, or write the program without this op";
+
+    /// The target has no kernel for a node, so it would not load the model.
+    ///
+    /// The runtime lacks an ONNX op, or has it for other element types only. The compiler computes in another element type
+    /// where it can; here no type helps.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xf32>, %n: tensor<i32>) -> tensor<4xf32> {
+    ///   %0 = stablehlo.rng_bit_generator %x, algorithm = DEFAULT : (tensor<4xf32>) -> tensor<4xf32>
+    ///   return %0 : tensor<4xf32>
+    /// }
+    /// ```
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --target rten
+    /// ```
+    ///
+    /// What to do: name another target, or write the program without the op that the message marks.
+    ///
+    /// Fixed:
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --target onnxruntime
+    /// ```
+    E0309 NoKernel<'a> { op: &'a str, target: &'a str, why: &'a str, at: Span }
+        => "`{op}` does not run: {target} has {why}"
+        group "{op} {why}"
+        label at "does not run there"
+        help "name another target, or write the program without this op";
 }

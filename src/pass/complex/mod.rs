@@ -24,7 +24,7 @@ use crate::diagnostic::catalog;
 use crate::ir::{
     BlockId, Element, FunctionId, Module, OpId, OpName, TensorType, Type, TypeId, ValueId, func, stablehlo,
 };
-use crate::ops::{DEFAULT_OPSET, LowerError};
+use crate::ops::LowerError;
 use crate::source::Source;
 use expr::{Complex, Real};
 use rustc_hash::FxHashMap;
@@ -148,7 +148,7 @@ impl<'a, 'c> Splitter<'a, 'c> {
         Self {
             module,
             source: cx.source,
-            opset: cx.options.opset.unwrap_or(DEFAULT_OPSET),
+            opset: cx.options.first_opset(),
             cx,
             forms: FxHashMap::default(),
             made: Vec::new(),
@@ -265,7 +265,7 @@ impl<'a, 'c> Splitter<'a, 'c> {
             let poison = self.module.add_poison(ty);
             self.replaced.insert(result, poison);
         }
-        self.cx.diagnostics.extend(refusal.diagnostic(self.module, op, self.opset));
+        self.cx.diagnostics.extend(refusal.diagnostic(self.module, op));
         // A block keeps its terminator, even if its operands were refused.
         if matches!(self.module.op(op).name, func::RETURN | stablehlo::RETURN) {
             self.pending.push(op);

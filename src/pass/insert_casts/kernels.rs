@@ -2,7 +2,7 @@
 
 use crate::ir::Element::{self, *};
 use crate::ir::{OpName, onnx};
-use crate::ops::LOWEST_OPSET;
+use crate::target::LOWEST_OPSET;
 
 /// The kernels of one ONNX op.
 pub struct Kernel {

@@ -9,11 +9,12 @@
 mod kernels;
 
 use super::Context;
-use crate::diagnostic::{Diagnostic, catalog};
+use crate::diagnostic::catalog;
 use crate::ir::{
     Attribute, BlockId, Element, LocationId, Module, OpId, OpName, TypeId, ValueId, onnx, provenance,
 };
-use crate::ops::{self, DEFAULT_OPSET, EXCESS_PRECISION, LowerError};
+use crate::ops::{self, EXCESS_PRECISION, LowerError};
+use crate::target::{self, Target};
 use crate::source::Span;
 use kernels::{KERNELS, Kernel, Widening};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -25,14 +26,15 @@ static INDEX: LazyLock<FxHashMap<(OpName, &str), &'static Kernel>> =
 
 /// Runs the pass on all functions.
 pub fn run(module: &mut Module, cx: &mut Context) {
-    let opset = module.opset().unwrap_or(DEFAULT_OPSET);
+    let opset = module.opset().unwrap_or_else(|| cx.options.first_opset());
     report_later_elements(module, opset, cx);
     for function in module.functions() {
         if let Some(block) = module.entry_block(module.function(function).body) {
             Legalize {
                 module,
-                cx,
                 opset,
+                runtime: cx.options.runtime(opset),
+                cx,
                 casts: FxHashMap::default(),
                 narrowed: FxHashMap::default(),
                 journal: Vec::new(),
@@ -45,6 +47,7 @@ pub fn run(module: &mut Module, cx: &mut Context) {
 
 /// Reports element types that a binding opset lacks, at arguments and ops.
 fn report_later_elements(module: &Module, opset: u32, cx: &mut Context) {
+    let (highest, target) = cx.options.highest_opset();
     let mut found: Vec<(Element, Span, LocationId)> = Vec::new();
     for id in module.functions() {
         let function = module.function(id);
@@ -58,7 +61,7 @@ fn report_later_elements(module: &Module, opset: u32, cx: &mut Context) {
             found.extend(tensors.map(|tensor| (tensor.element, at, location)));
         }
     }
-    found.retain(|&(element, ..)| ops::element_since(element) > opset);
+    found.retain(|&(element, ..)| target::element_since(element) > opset);
     let shown: FxHashSet<Element> =
         found.iter().filter(|(_, at, _)| !at.is_none()).map(|found| found.0).collect();
     let mut reported: FxHashSet<(Element, Span)> = FxHashSet::default();
@@ -67,8 +70,8 @@ fn report_later_elements(module: &Module, opset: u32, cx: &mut Context) {
         if (at.is_none() && shown.contains(&element)) || !reported.insert((element, at)) {
             continue;
         }
-        let (op, needs) = (element.name().unwrap_or_default(), ops::element_since(element));
-        let mut diagnostic: Diagnostic = catalog::OpsetTooLow { op, needs, given: opset, at }.into();
+        let (op, needs) = (element.name().unwrap_or_default(), target::element_since(element));
+        let mut diagnostic = ops::too_low(op, needs, highest, target, at);
         provenance::complete(module, location, &mut diagnostic);
         cx.diagnostics.push(diagnostic);
     }
@@ -78,6 +81,11 @@ fn report_later_elements(module: &Module, opset: u32, cx: &mut Context) {
 fn kernel(module: &Module, op: OpId) -> Option<&'static Kernel> {
     let reduction = module.attribute(op, "reduction").and_then(Attribute::as_str);
     INDEX.get(&(module.op(op).name, reduction.filter(|kind| *kind != "none").unwrap_or_default())).copied()
+}
+
+/// ONNX Runtime computes f16 in f32 where it has no kernel.
+fn cast_by_runtime(element: Element) -> Element {
+    if element == Element::F16 { Element::F32 } else { element }
 }
 
 /// Whether an op only moves or casts elements.
@@ -91,6 +99,8 @@ struct Legalize<'p, 'a> {
     cx: &'p mut Context<'a>,
     /// The opset of the model.
     opset: u32,
+    /// The runtime whose kernels count.
+    runtime: Option<Target>,
     /// Values in another element type: wide twins and earlier casts.
     casts: FxHashMap<(ValueId, Element), ValueId>,
     /// Values that only exist as a wide twin so far.
@@ -165,9 +175,12 @@ impl Legalize<'_, '_> {
         let kernel = kernel(self.module, op)?;
         let main = self.module.op(op).operands.get(kernel.main).copied()?;
         let element = self.module.tensor(main)?.element;
+        let of_runtime =
+            self.runtime.and_then(|target| target.elements(kernel.op, self.opset, kernel.main));
         let has = |element: Element| {
             kernel.elements.iter().any(|set| set.contains(&element))
                 && kernels::since(kernel.op, element) <= self.opset
+                && of_runtime.as_ref().is_none_or(|known| known.contains(&cast_by_runtime(element)))
         };
         if has(element) {
             // Moves stay wide if the operand is: the narrow form may never be needed.
@@ -200,7 +213,7 @@ impl Legalize<'_, '_> {
     /// Reports an op without a kernel for these elements or any wider type.
     fn refuse(&mut self, op: OpId, element: Element) {
         let error = LowerError::Type(element.name().unwrap_or("?").to_owned());
-        self.cx.diagnostics.extend(error.diagnostic(self.module, op, self.opset));
+        self.cx.diagnostics.extend(error.diagnostic(self.module, op));
     }
 
     /// Leaves an op unchanged, on narrow operands.

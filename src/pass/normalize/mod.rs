@@ -114,7 +114,7 @@ fn report(module: &mut Module, refused: &[(OpId, LowerError)], within: &FxHashSe
             continue;
         }
         several |= devices;
-        cx.diagnostics.extend(refusal.diagnostic(module, *op, 0));
+        cx.diagnostics.extend(refusal.diagnostic(module, *op));
     }
     let faulty = refused.iter().map(|&(op, _)| op).collect();
     module.set_aside(&faulty);

@@ -4,7 +4,7 @@ use super::escape::{escape, sentence};
 use super::{bar, base_name, folder, modules, verdict_words};
 use crate::diagnostic::grouped;
 use crate::report::text::size;
-use crate::report::{FileReport, NodeCount, SourceOp, Tensor};
+use crate::report::{FileReport, NodeCount, Placement, SourceOp, Tensor};
 use std::fmt::Write;
 
 /// Tensors of a signature that are shown.
@@ -39,6 +39,9 @@ pub(super) fn section(file: &FileReport, index: usize, open: bool) -> String {
         out.push_str("</ul>\n");
     }
     signature(&mut out, file);
+    if let Some(placement) = &file.placement {
+        place(&mut out, placement);
+    }
     inventory(&mut out, file);
     modules::tree(&mut out, file);
     out.push_str("</details>\n");
@@ -87,6 +90,28 @@ pub(super) fn ty(tensor: &Tensor) -> String {
         })
         .collect();
     format!("<code class=\"type\">{}[{}]</code>", escape(&tensor.element, 80), dims.join(", "))
+}
+
+/// The nodes that the target does not run.
+fn place(out: &mut String, placement: &Placement) {
+    let _ = writeln!(out, "<h3>Target</h3>\n<p>{}</p>", sentence(&placement.sentence(), 400));
+    if placement.kinds.is_empty() {
+        return;
+    }
+    out.push_str("<ul class=\"differences\">\n");
+    for kind in placement.kinds.iter().take(KINDS) {
+        let nodes = if kind.count == 1 { "node" } else { "nodes" };
+        let _ = writeln!(
+            out,
+            "<li>{} <span class=\"count\">{} {nodes}</span></li>",
+            sentence(&kind.sentence(), 400),
+            grouped(kind.count)
+        );
+    }
+    if placement.kinds.len() > KINDS {
+        let _ = writeln!(out, "<li>and {} more kinds</li>", placement.kinds.len() - KINDS);
+    }
+    out.push_str("</ul>\n");
 }
 
 /// The ops as a bar chart, with the ONNX nodes of each.

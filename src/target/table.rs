@@ -1,0 +1,200 @@
+//! The table of targets.
+
+use super::kernels::{Number, Provider};
+
+/// A runtime that models are made for.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The name of `--target`.
+    pub name: &'static str,
+    /// What it is, in one sentence without a full stop.
+    pub about: &'static str,
+    /// The known releases, oldest first.
+    pub releases: &'static [Release],
+    /// Whose kernels run its nodes; `None` where no table is known.
+    pub kernels: Option<Provider>,
+    /// Whether ONNX Runtime reads the model, and the releases are its own.
+    pub is_onnxruntime: bool,
+    /// What happens to nodes without a kernel.
+    pub misses: Misses,
+    /// What it lacks.
+    pub lacks: &'static [Capability],
+}
+
+/// A release, and what it reads.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Release {
+    /// Its number.
+    pub number: Number,
+    /// The highest opset that it reads.
+    pub opset: u32,
+    /// The highest IR version that it reads.
+    pub ir: i64,
+    /// The opset of models without `--opset`.
+    pub default_opset: u32,
+}
+
+/// What happens to nodes without a kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Misses {
+    /// The model does not load.
+    Refuses,
+    /// ONNX Runtime runs them on the processor, and copies their operands and results.
+    FallsBack,
+}
+
+/// What a target may lack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Capability {
+    /// `BitShift` of `ui32` shifts zeros in from the left.
+    LogicalShifts,
+    /// Constants of `ui32` keep values from 2^31 on.
+    LargeUnsigned,
+}
+
+const fn release(major: u32, minor: u32, opset: u32, ir: i64, default_opset: u32) -> Release {
+    Release { number: Number(major, minor), opset, ir, default_opset }
+}
+
+/// ONNX Runtime, measured with the wheels: the highest opset and the highest IR version that load. Its kernels of opset 23
+/// (Attention, RMSNormalization, RotaryEmbedding) came with 1.23.
+const ONNX_RUNTIME: &[Release] = &[
+    release(1, 17, 20, 9, 18),
+    release(1, 18, 21, 10, 18),
+    release(1, 19, 21, 10, 18),
+    release(1, 20, 21, 10, 18),
+    release(1, 21, 22, 10, 18),
+    release(1, 22, 22, 10, 18),
+    release(1, 23, 23, 11, 23),
+    release(1, 24, 25, 13, 23),
+    release(1, 25, 26, 13, 23),
+    release(1, 26, 26, 13, 23),
+    release(1, 27, 26, 13, 23),
+    release(1, 28, 26, 13, 23),
+    release(1, 29, 26, 13, 23),
+    release(1, 30, 26, 13, 23),
+    release(1, 31, 26, 13, 23),
+    release(1, 32, 28, 14, 23),
+];
+
+/// The same with an accelerator. Opset 18 has the most kernels: an open-ended registration runs only the version of an op
+/// that it names, so ops whose version moves (Reshape, Transpose, Cast) fall back to the processor.
+const ACCELERATED: &[Release] = &[
+    release(1, 17, 20, 9, 18),
+    release(1, 18, 21, 10, 18),
+    release(1, 19, 21, 10, 18),
+    release(1, 20, 21, 10, 18),
+    release(1, 21, 22, 10, 18),
+    release(1, 22, 22, 10, 18),
+    release(1, 23, 23, 11, 18),
+    release(1, 24, 25, 13, 18),
+    release(1, 25, 26, 13, 18),
+    release(1, 26, 26, 13, 18),
+    release(1, 27, 26, 13, 18),
+    release(1, 28, 26, 13, 18),
+    release(1, 29, 26, 13, 18),
+    release(1, 30, 26, 13, 18),
+];
+
+/// All targets. The first is that of models without `--target`.
+pub const ROWS: &[Row] = &[
+    Row {
+        name: "onnxruntime",
+        about: "ONNX Runtime on the processor",
+        releases: ONNX_RUNTIME,
+        kernels: Some(Provider::Cpu),
+        is_onnxruntime: true,
+        misses: Misses::Refuses,
+        lacks: &[],
+    },
+    Row {
+        name: "onnxruntime-cuda",
+        about: "ONNX Runtime with its CUDA provider, which leaves nodes without a kernel to the processor",
+        releases: ACCELERATED,
+        kernels: Some(Provider::Cuda),
+        is_onnxruntime: true,
+        misses: Misses::FallsBack,
+        lacks: &[],
+    },
+    Row {
+        name: "onnxruntime-web",
+        about: "ONNX Runtime as WebAssembly, in browsers and Node.js",
+        releases: ONNX_RUNTIME,
+        kernels: Some(Provider::Cpu),
+        is_onnxruntime: true,
+        misses: Misses::Refuses,
+        lacks: &[],
+    },
+    Row {
+        name: "directml",
+        about: "ONNX Runtime with its DirectML provider, on GPUs under Windows",
+        releases: ACCELERATED,
+        kernels: Some(Provider::DirectMl),
+        is_onnxruntime: true,
+        misses: Misses::FallsBack,
+        lacks: &[],
+    },
+    Row {
+        name: "tensorrt",
+        about: "TensorRT, on its own or as a provider of ONNX Runtime",
+        releases: &[release(10, 0, 20, 10, 18), release(10, 1, 20, 10, 18)],
+        kernels: Some(Provider::TensorRt),
+        is_onnxruntime: false,
+        misses: Misses::FallsBack,
+        lacks: &[],
+    },
+    Row {
+        name: "coreml",
+        about: "ONNX Runtime with its CoreML provider (ML programs), on devices of Apple",
+        releases: &[release(1, 30, 26, 13, 18)],
+        kernels: Some(Provider::CoreMl),
+        is_onnxruntime: true,
+        misses: Misses::FallsBack,
+        lacks: &[],
+    },
+    Row {
+        name: "qnn",
+        about: "ONNX Runtime with its QNN provider, on NPUs of Qualcomm",
+        releases: &[release(1, 30, 26, 13, 18)],
+        kernels: Some(Provider::Qnn),
+        is_onnxruntime: true,
+        misses: Misses::FallsBack,
+        lacks: &[],
+    },
+    Row {
+        name: "openvino",
+        about: "OpenVINO on the processor",
+        releases: &[release(2026, 4, 26, 13, 18)],
+        kernels: None,
+        is_onnxruntime: false,
+        misses: Misses::Refuses,
+        lacks: &[Capability::LogicalShifts, Capability::LargeUnsigned],
+    },
+    Row {
+        name: "tract",
+        about: "tract, in Rust",
+        releases: &[release(0, 23, 26, 13, 18)],
+        kernels: None,
+        is_onnxruntime: false,
+        misses: Misses::Refuses,
+        lacks: &[],
+    },
+    Row {
+        name: "rten",
+        about: "rten, in Rust",
+        releases: &[release(0, 27, 26, 13, 18)],
+        kernels: None,
+        is_onnxruntime: false,
+        misses: Misses::Refuses,
+        lacks: &[],
+    },
+    Row {
+        name: "onnx",
+        about: "the reference evaluator of the package onnx",
+        releases: &[release(1, 22, 27, 13, 18)],
+        kernels: None,
+        is_onnxruntime: false,
+        misses: Misses::Refuses,
+        lacks: &[],
+    },
+];
