@@ -1,4 +1,4 @@
-//! Checks the generated parts of docs/coverage.md and ARCHITECTURE.md; `BLESS=1` rewrites them.
+//! Checks the generated parts of docs/coverage.md, docs/targets.md and ARCHITECTURE.md; `BLESS=1` rewrites them.
 
 use std::{env, fs};
 
@@ -22,6 +22,22 @@ fn check(file: &str, marker: &str, expected: &str) {
 #[test]
 fn coverage() {
     check("docs/coverage.md", "coverage", &hlo2onnx::coverage_markdown());
+}
+
+#[test]
+fn targets() {
+    let mut table =
+        "| target | what it is | releases | opset | highest opset | highest IR |\n| --- | --- | --- | --- | --- | --- |\n"
+            .to_owned();
+    for row in hlo2onnx::target::ROWS {
+        for (index, (numbers, release)) in row.groups().into_iter().enumerate() {
+            let (name, about) =
+                if index == 0 { (format!("`{}`", row.name), row.about) } else { (String::new(), "") };
+            let (default, opset, ir) = (release.default_opset, release.opset, release.ir);
+            table += &format!("| {name} | {about} | {numbers} | {default} | {opset} | {ir} |\n");
+        }
+    }
+    check("docs/targets.md", "targets", &table);
 }
 
 #[test]

@@ -15,13 +15,10 @@ fn plain() -> String {
     let mut text = String::new();
     for row in ROWS {
         text.push_str(&format!("{:<width$}  {}\n", row.name, row.about));
-        for release in row.releases {
-            let (number, opset, ir) = (release.number.to_string(), release.opset, release.ir);
-            let default = release.default_opset;
-            text.push_str(&format!(
-                "{:<width$}  {number:<7} opset {default}, up to {opset}; IR up to {ir}\n",
-                ""
-            ));
+        for (numbers, release) in row.groups() {
+            let (opset, ir, default) = (release.opset, release.ir, release.default_opset);
+            let line = format!("{numbers:<12}  opset {default}, up to {opset}; IR up to {ir}");
+            text.push_str(&format!("{:<width$}  {line}\n", ""));
         }
     }
     text

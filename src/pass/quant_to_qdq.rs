@@ -11,8 +11,8 @@ use crate::ir::{
     Attribute, Class, Dialect, Element, FunctionId, Module, OpId, OpName, RegionId, Rewriter, Symbol,
     TensorType, Type, TypeId, ValueId, builtin, func, stablehlo,
 };
-use crate::ops::quantize::{ATTRIBUTE, Quantization};
 use crate::ops::LowerError;
+use crate::ops::quantize::{ATTRIBUTE, Quantization};
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 

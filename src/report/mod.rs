@@ -146,7 +146,8 @@ pub fn check(source: &Source, options: &Options) -> (FileReport, Diagnostics) {
         // The model's names are better than those of the text, and its complex tensors are real.
         contents.take_signature(&module);
     }
-    let lowered = diagnostics.errors().all(|error| error.code() == catalog::NoKernel::CODE);
+    let of_target = [catalog::NoKernel::CODE, catalog::WrongOnTarget::CODE];
+    let lowered = diagnostics.errors().all(|error| of_target.contains(&error.code()));
     if let (Some(target), Some(opset), true) = (options.target, module.opset(), lowered) {
         report.placement = Some(Placement::of(&module, target, opset));
     }

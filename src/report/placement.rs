@@ -41,7 +41,8 @@ impl Placement {
         let mut counts: BTreeMap<(String, Option<String>, String), usize> = BTreeMap::new();
         for Missing { op, why } in &missing {
             let operand = module.op(*op).operands.first();
-            let element = operand.and_then(|&operand| module.tensor(operand)).and_then(|ty| ty.element.name());
+            let element =
+                operand.and_then(|&operand| module.tensor(operand)).and_then(|ty| ty.element.name());
             let kind = (module.op(*op).name.mnemonic().to_owned(), element.map(str::to_owned), why.clone());
             *counts.entry(kind).or_default() += 1;
         }

@@ -42,13 +42,8 @@ impl Target {
 
     /// Why the target has no kernel for a node of an op, by the element types of its operands and results; `None` if it has
     /// one, or if no table tells.
-    pub fn gap(
-        self,
-        op: OpName,
-        opset: u32,
-        elements: impl Fn(Place) -> Option<Element>,
-    ) -> Option<Gap> {
-        let (provider, name) = (self.row.kernels?, op.mnemonic());
+    pub fn gap(self, op: OpName, opset: u32, elements: impl Fn(Place) -> Option<Element>) -> Option<Gap> {
+        let (provider, name) = (self.row.kernels, op.mnemonic());
         // ONNX Runtime's processor computes f16 in f32 where it has no kernel, and inlines ops that are functions.
         let is_cpu = provider == kernels::Provider::Cpu;
         if is_cpu && kernels::is_function(name) {
@@ -57,7 +52,9 @@ impl Target {
         let table = provider.table();
         let number = self.release.number;
         let gap = table.runs(name, opset, number, &elements).err()?;
-        let as_f32 = |place| elements(place).map(|element| if element == Element::F16 { Element::F32 } else { element });
+        let as_f32 = |place| {
+            elements(place).map(|element| if element == Element::F16 { Element::F32 } else { element })
+        };
         let is_cast = is_cpu && table.runs(name, opset, number, as_f32).is_ok();
         (!is_cast).then_some(gap)
     }
@@ -65,9 +62,8 @@ impl Target {
     /// The element types of an operand that an op needs for a kernel on the processor, or `None` if no table limits them.
     /// Nodes that an accelerator lacks run on the processor, with the kernels of ONNX Runtime.
     pub fn elements(self, op: OpName, opset: u32, operand: usize) -> Option<Vec<Element>> {
-        let provider = self.row.kernels.filter(|_| self.row.is_onnxruntime)?;
-        let provider = if self.row.misses == Misses::FallsBack { kernels::Provider::Cpu } else { provider };
-        provider.table().elements(op.mnemonic(), opset, self.release.number, operand)
+        let table = self.row.is_onnxruntime.then(|| kernels::Provider::Cpu.table())?;
+        table.elements(op.mnemonic(), opset, self.release.number, operand)
     }
 
     /// The oldest release of ONNX Runtime that reads an opset, for models without a target.
@@ -106,7 +102,8 @@ impl FromStr for Target {
             Some(version) => row.releases.iter().find(|release| release.number.matches(version)),
         };
         let release = release.ok_or_else(|| {
-            let numbers: Vec<String> = row.releases.iter().map(|release| release.number.to_string()).collect();
+            let numbers: Vec<String> =
+                row.releases.iter().map(|release| release.number.to_string()).collect();
             let version = version.unwrap_or_default();
             format!("`{version}` is not a known release of {name}; the releases are {}", numbers.join(", "))
         })?;
@@ -149,7 +146,12 @@ mod tests {
             for pair in row.releases.windows(2) {
                 let [before, after] = pair else { continue };
                 assert!(before.number < after.number, "{} {}", row.name, after.number);
-                assert!(before.opset <= after.opset && before.ir <= after.ir, "{} {}", row.name, after.number);
+                assert!(
+                    before.opset <= after.opset && before.ir <= after.ir,
+                    "{} {}",
+                    row.name,
+                    after.number
+                );
             }
             for release in row.releases {
                 assert!(release.default_opset <= release.opset, "{} {}", row.name, release.number);

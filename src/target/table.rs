@@ -11,14 +11,28 @@ pub struct Row {
     pub about: &'static str,
     /// The known releases, oldest first.
     pub releases: &'static [Release],
-    /// Whose kernels run its nodes; `None` where no table is known.
-    pub kernels: Option<Provider>,
+    /// Whose kernels run its nodes.
+    pub kernels: Provider,
     /// Whether ONNX Runtime reads the model, and the releases are its own.
     pub is_onnxruntime: bool,
     /// What happens to nodes without a kernel.
     pub misses: Misses,
     /// What it lacks.
     pub lacks: &'static [Capability],
+}
+
+impl Row {
+    /// Releases that read the same, as `1.18 to 1.20`, and one of them.
+    pub fn groups(&self) -> Vec<(String, &'static Release)> {
+        let reads = |release: &Release| (release.opset, release.ir, release.default_opset);
+        let groups = self.releases.chunk_by(|before, after| reads(before) == reads(after));
+        let group = |group: &'static [Release]| match group {
+            [] => None,
+            [only] => Some((only.number.to_string(), only)),
+            [first, .., last] => Some((format!("{} to {}", first.number, last.number), first)),
+        };
+        groups.filter_map(group).collect()
+    }
 }
 
 /// A release, and what it reads.
@@ -46,10 +60,9 @@ pub enum Misses {
 /// What a target may lack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Capability {
-    /// `BitShift` of `ui32` shifts zeros in from the left.
-    LogicalShifts,
-    /// Constants of `ui32` keep values from 2^31 on.
-    LargeUnsigned,
+    /// `ui32` from 2^31 on, and constants beyond the range of `i32`, keep their values. OpenVINO computes integers in
+    /// `i32`: it clamps constants, divides instead of shifting to the right, and compares as signed numbers.
+    Unsigned,
 }
 
 const fn release(major: u32, minor: u32, opset: u32, ir: i64, default_opset: u32) -> Release {
@@ -102,7 +115,7 @@ pub const ROWS: &[Row] = &[
         name: "onnxruntime",
         about: "ONNX Runtime on the processor",
         releases: ONNX_RUNTIME,
-        kernels: Some(Provider::Cpu),
+        kernels: Provider::Cpu,
         is_onnxruntime: true,
         misses: Misses::Refuses,
         lacks: &[],
@@ -111,7 +124,7 @@ pub const ROWS: &[Row] = &[
         name: "onnxruntime-cuda",
         about: "ONNX Runtime with its CUDA provider, which leaves nodes without a kernel to the processor",
         releases: ACCELERATED,
-        kernels: Some(Provider::Cuda),
+        kernels: Provider::Cuda,
         is_onnxruntime: true,
         misses: Misses::FallsBack,
         lacks: &[],
@@ -120,7 +133,7 @@ pub const ROWS: &[Row] = &[
         name: "onnxruntime-web",
         about: "ONNX Runtime as WebAssembly, in browsers and Node.js",
         releases: ONNX_RUNTIME,
-        kernels: Some(Provider::Cpu),
+        kernels: Provider::Cpu,
         is_onnxruntime: true,
         misses: Misses::Refuses,
         lacks: &[],
@@ -129,7 +142,7 @@ pub const ROWS: &[Row] = &[
         name: "directml",
         about: "ONNX Runtime with its DirectML provider, on GPUs under Windows",
         releases: ACCELERATED,
-        kernels: Some(Provider::DirectMl),
+        kernels: Provider::DirectMl,
         is_onnxruntime: true,
         misses: Misses::FallsBack,
         lacks: &[],
@@ -138,7 +151,7 @@ pub const ROWS: &[Row] = &[
         name: "tensorrt",
         about: "TensorRT, on its own or as a provider of ONNX Runtime",
         releases: &[release(10, 0, 20, 10, 18), release(10, 1, 20, 10, 18)],
-        kernels: Some(Provider::TensorRt),
+        kernels: Provider::TensorRt,
         is_onnxruntime: false,
         misses: Misses::FallsBack,
         lacks: &[],
@@ -147,7 +160,7 @@ pub const ROWS: &[Row] = &[
         name: "coreml",
         about: "ONNX Runtime with its CoreML provider (ML programs), on devices of Apple",
         releases: &[release(1, 30, 26, 13, 18)],
-        kernels: Some(Provider::CoreMl),
+        kernels: Provider::CoreMl,
         is_onnxruntime: true,
         misses: Misses::FallsBack,
         lacks: &[],
@@ -156,7 +169,7 @@ pub const ROWS: &[Row] = &[
         name: "qnn",
         about: "ONNX Runtime with its QNN provider, on NPUs of Qualcomm",
         releases: &[release(1, 30, 26, 13, 18)],
-        kernels: Some(Provider::Qnn),
+        kernels: Provider::Qnn,
         is_onnxruntime: true,
         misses: Misses::FallsBack,
         lacks: &[],
@@ -165,16 +178,16 @@ pub const ROWS: &[Row] = &[
         name: "openvino",
         about: "OpenVINO on the processor",
         releases: &[release(2026, 4, 26, 13, 18)],
-        kernels: None,
+        kernels: Provider::OpenVino,
         is_onnxruntime: false,
         misses: Misses::Refuses,
-        lacks: &[Capability::LogicalShifts, Capability::LargeUnsigned],
+        lacks: &[Capability::Unsigned],
     },
     Row {
         name: "tract",
         about: "tract, in Rust",
         releases: &[release(0, 23, 26, 13, 18)],
-        kernels: None,
+        kernels: Provider::Tract,
         is_onnxruntime: false,
         misses: Misses::Refuses,
         lacks: &[],
@@ -183,7 +196,7 @@ pub const ROWS: &[Row] = &[
         name: "rten",
         about: "rten, in Rust",
         releases: &[release(0, 27, 26, 13, 18)],
-        kernels: None,
+        kernels: Provider::Rten,
         is_onnxruntime: false,
         misses: Misses::Refuses,
         lacks: &[],
@@ -191,8 +204,8 @@ pub const ROWS: &[Row] = &[
     Row {
         name: "onnx",
         about: "the reference evaluator of the package onnx",
-        releases: &[release(1, 22, 27, 13, 18)],
-        kernels: None,
+        releases: &[release(1, 23, 28, 14, 18)],
+        kernels: Provider::Reference,
         is_onnxruntime: false,
         misses: Misses::Refuses,
         lacks: &[],

@@ -290,9 +290,9 @@ diagnostics! {
     /// An example that triggers it:
     ///
     /// ```mlir
-    /// func.func public @main(%x: tensor<4xf32>, %n: tensor<i32>) -> tensor<4xf32> {
-    ///   %0 = stablehlo.rng_bit_generator %x, algorithm = DEFAULT : (tensor<4xf32>) -> tensor<4xf32>
-    ///   return %0 : tensor<4xf32>
+    /// func.func public @main(%x: tensor<4xi32>, %y: tensor<4xi32>) -> tensor<4xi32> {
+    ///   %0 = stablehlo.xor %x, %y : tensor<4xi32>
+    ///   return %0 : tensor<4xi32>
     /// }
     /// ```
     ///
@@ -312,4 +312,37 @@ diagnostics! {
         group "{op} {why}"
         label at "does not run there"
         help "name another target, or write the program without this op";
+
+    /// The target would compute a node incorrectly, without an error.
+    ///
+    /// OpenVINO computes integers in `i32` on processors. It shifts `ui32` to the right as a signed number, compares it as
+    /// one, and clamps constants that `i32` does not have. JAX's random numbers are made of such shifts, so a model that
+    /// draws them would return other numbers.
+    ///
+    /// An example that triggers it:
+    ///
+    /// ```mlir
+    /// func.func public @main(%x: tensor<4xui32>) -> tensor<4xui32> {
+    ///   %c = stablehlo.constant dense<9> : tensor<4xui32>
+    ///   %0 = stablehlo.shift_right_logical %x, %c : tensor<4xui32>
+    ///   return %0 : tensor<4xui32>
+    /// }
+    /// ```
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --target openvino
+    /// ```
+    ///
+    /// What to do: make random numbers an input of the model, or name another target. Write other arithmetic in `int32`.
+    ///
+    /// Fixed:
+    ///
+    /// ```console
+    /// $ hlo2onnx convert model.mlir --target onnxruntime
+    /// ```
+    E0310 WrongOnTarget<'a> { op: &'a str, target: &'a str, why: &'a str, at: Span }
+        => "`{op}` would be wrong: {target} {why}"
+        group "{op} {why}"
+        label at "is wrong there"
+        help "make random numbers an input of the model, write other arithmetic in `int32`, or name another target";
 }

@@ -185,6 +185,31 @@ pub fn since(op: OpName, element: Element) -> u32 {
     later.map_or(LOWEST_OPSET, |&(.., since)| since)
 }
 
+/// Ops whose result in two's complement does not depend on the sign.
+const WRAPS: &[OpName] = &[
+    onnx::ADD,
+    onnx::BITWISE_AND,
+    onnx::BITWISE_NOT,
+    onnx::BITWISE_OR,
+    onnx::BITWISE_XOR,
+    onnx::EQUAL,
+    onnx::MUL,
+    onnx::SUB,
+];
+
+/// The types that an op computes in instead, best first.
+pub fn wider_in(kernel: &Kernel, element: Element) -> &'static [Element] {
+    match element {
+        U32 if WRAPS.contains(&kernel.op) => &[I32, I64],
+        // A number from 2^63 on is negative in `i64`.
+        U64 if kernel.elements.iter().any(|set| set.contains(&U64)) || kernel.widening == Computes => {
+            let keeps = kernel.widening == Moves || WRAPS.contains(&kernel.op);
+            if keeps { &[I64] } else { &[] }
+        }
+        _ => wider(element),
+    }
+}
+
 /// The types to compute in instead, best first.
 pub fn wider(element: Element) -> &'static [Element] {
     match element {

@@ -14,8 +14,8 @@ use crate::ir::{
     Attribute, BlockId, Element, LocationId, Module, OpId, OpName, TypeId, ValueId, onnx, provenance,
 };
 use crate::ops::{self, EXCESS_PRECISION, LowerError};
-use crate::target::{self, Target};
 use crate::source::Span;
+use crate::target::{self, Target};
 use kernels::{KERNELS, Kernel, Widening};
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
@@ -175,29 +175,33 @@ impl Legalize<'_, '_> {
         let kernel = kernel(self.module, op)?;
         let main = self.module.op(op).operands.get(kernel.main).copied()?;
         let element = self.module.tensor(main)?.element;
-        let of_runtime =
-            self.runtime.and_then(|target| target.elements(kernel.op, self.opset, kernel.main));
-        let has = |element: Element| {
+        let of_runtime = self.runtime.and_then(|target| target.elements(kernel.op, self.opset, kernel.main));
+        let of_newest = |element: Element| {
             kernel.elements.iter().any(|set| set.contains(&element))
                 && kernels::since(kernel.op, element) <= self.opset
-                && of_runtime.as_ref().is_none_or(|known| known.contains(&cast_by_runtime(element)))
         };
+        let of_runtime =
+            |element| of_runtime.as_ref().is_none_or(|known| known.contains(&cast_by_runtime(element)));
+        let is_named = self.cx.options.target.is_some();
+        // Without a target, older releases get casts only where these are exact and few.
+        let is_free = kernel.widening != Widening::Computes
+            && !element.is_float()
+            && kernels::wider_in(kernel, element).iter().any(|&wide| of_newest(wide) && of_runtime(wide));
+        let is_limited = is_named || is_free;
+        let has = |element| of_newest(element) && (!is_limited || of_runtime(element));
         if has(element) {
             // Moves stay wide if the operand is: the narrow form may never be needed.
-            let wide = kernels::wider(element).first().copied()?;
+            let wide = kernels::wider_in(kernel, element).first().copied()?;
             let moves = kernel.widening == Widening::Moves
                 && matches!(self.narrowed.get(&main), Some(NarrowTwin::From(_)));
             let plan = CastPlan { element, wide, widening: Widening::Moves, main: kernel.main };
             return (moves && has(wide)).then_some(plan);
         }
-        let Some(&wide) = kernels::wider(element).iter().find(|&&wide| has(wide)) else {
+        let wider = kernels::wider_in(kernel, element);
+        let Some(&wide) = wider.iter().find(|&&wide| has(wide)) else {
             self.refuse(op, element);
             return None;
         };
-        if element == Element::U64 && kernel.widening == Widening::Computes {
-            self.refuse(op, element);
-            return None;
-        }
         if element == Element::F64 {
             let at = self.module.span(op).name;
             self.cx.diagnostics.push(catalog::ReducedPrecision {
