@@ -257,14 +257,14 @@ diagnostics! {
     /// An example that triggers it:
     ///
     /// ```mlir
-    /// func.func public @main(%x: tensor<4xf32>) -> tensor<4xi32> {
-    ///   %0 = stablehlo.bitcast_convert %x : (tensor<4xf32>) -> tensor<4xi32>
-    ///   return %0 : tensor<4xi32>
+    /// func.func public @main(%x: tensor<4xi32>) -> tensor<4xi4> {
+    ///   %0 = stablehlo.convert %x : (tensor<4xi32>) -> tensor<4xi4>
+    ///   return %0 : tensor<4xi4>
     /// }
     /// ```
     ///
     /// ```console
-    /// $ hlo2onnx convert model.mlir --target onnxruntime:1.20
+    /// $ hlo2onnx convert model.mlir --target onnxruntime:1.17
     /// ```
     ///
     /// What to do: name a newer release of the target if the model will run there. Otherwise write the program without the
