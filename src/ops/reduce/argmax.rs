@@ -238,7 +238,7 @@ pub(super) fn lower(cx: &mut Lower, op: OpId, found: ArgReduction) -> Lowered {
     if element.is_float() && nan_wins {
         // ONNX Runtime ignores every NaN except one that is the first element.
         let is_nan = cx.elementwise_to(onnx::IS_NAN, &[value], Element::Bool);
-        let marks = cx.cast(is_nan, Element::U8);
+        let marks = cx.cast(is_nan, Element::F32);
         let first = pick(cx, onnx::ARG_MAX, marks);
         let any =
             cx.node(onnx::GATHER_ELEMENTS, &[is_nan, first]).int("axis", axis).out(Element::Bool, &sizes);

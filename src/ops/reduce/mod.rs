@@ -184,7 +184,7 @@ impl Lower<'_> {
         self.node(name, &[value, axes]).int("keepdims", 0).out(element, &kept)
     }
 
-    /// `ReduceMax` and `ReduceMin` on `bool` came with opset 20.
+    /// Reductions of `f32`: those of `bool` came with opset 20 and are slower, and few runtimes have those of bytes.
     fn reduce_bool(&mut self, combiner: Combiner, value: ValueId, dimensions: &[i64]) -> ValueId {
         let name = match combiner {
             Combiner::Xor => {
@@ -197,14 +197,14 @@ impl Lower<'_> {
             Combiner::And | Combiner::Multiply | Combiner::Minimum => onnx::REDUCE_MIN,
             _ => onnx::REDUCE_MAX,
         };
-        // ONNX Runtime fails on an empty reduction of `bool`; an empty reduction of bytes has the right result.
         let some = self.module.dim_exprs.is_at_least(self.count_along(&self.dims(value), dimensions), 1);
-        if self.opset() >= 20 && some {
-            return self.reduction(name, value, dimensions);
+        let numbers = self.cast(value, Element::F32);
+        let reduced = self.reduction(name, numbers, dimensions);
+        if some {
+            return self.cast(reduced, Element::Bool);
         }
-        let bytes = self.cast(value, Element::U8);
-        let reduced = self.reduction(name, bytes, dimensions);
-        self.cast(reduced, Element::Bool)
+        // The reduction of no elements is infinite.
+        self.formula([reduced], |[reduced]| reduced.greater(0.0))
     }
 
     /// ONNX Runtime's extrema lose a NaN that is not the first element, where XLA's are NaN.
@@ -248,10 +248,10 @@ impl Lower<'_> {
         self.unordered(reduced, element)
     }
 
-    /// An integer or `i1` in an element type that ONNX's `ArgMax` has a kernel for, and in the same order.
+    /// An integer or `i1` in an element type that `ArgMax` has a kernel for, and in the same order.
     pub(super) fn ordered(&mut self, value: ValueId) -> ValueId {
         let signed = match self.element(value) {
-            Element::Bool => return self.cast(value, Element::U8),
+            Element::Bool => return self.cast(value, Element::F32),
             Element::I16 | Element::U16 => return self.cast(value, Element::I32),
             Element::U32 => Element::I32,
             Element::U64 => Element::I64,

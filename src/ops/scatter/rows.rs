@@ -106,8 +106,8 @@ impl Lower<'_> {
         }
         // ONNX Runtime has no reductions of `bool` and of the small floats.
         let wide = match element {
-            Element::Bool => Element::U8,
-            Element::F16 | Element::BF16 => Element::F32,
+            Element::Bool if reduction == "add" => Element::I32,
+            Element::Bool | Element::F16 | Element::BF16 => Element::F32,
             element => element,
         };
         let (data, updates) = (self.cast(data, wide), self.cast(write.updates, wide));
@@ -137,7 +137,7 @@ impl Lower<'_> {
     ) -> ValueId {
         let flags = |cx: &mut Self, value: ValueId| {
             let nan = cx.elementwise_to(onnx::IS_NAN, &[value], Element::Bool);
-            cx.cast(nan, Element::U8)
+            cx.cast(nan, Element::F32)
         };
         let (data, updates) = (flags(self, data), flags(self, updates));
         let flags = self.scatter_rows(data, rows, write.positions, updates, "max", write.distinct);

@@ -15,7 +15,7 @@ impl Lower<'_> {
     pub(super) fn sort_keys(&mut self, operand: ValueId, key: Key) -> Vec<(ValueId, bool)> {
         let element = self.element(operand);
         let values = match element {
-            Element::Bool => vec![self.cast(operand, Element::U8)],
+            Element::Bool => vec![self.cast(operand, Element::F32)],
             Element::U16 => vec![self.cast(operand, Element::I32)],
             Element::U32 => vec![self.cast(operand, Element::I64)],
             Element::U64 => vec![self.signed(operand)],
@@ -54,7 +54,7 @@ impl Lower<'_> {
         let nan = self.elementwise_to(onnx::IS_NAN, &[value], Element::Bool);
         let zero = self.scalar(Element::F64, 0.0);
         let number = self.node(onnx::WHERE, &[nan, zero, value]).like(value);
-        let mut keys = vec![self.cast(nan, Element::U8), number];
+        let mut keys = vec![self.cast(nan, Element::F32), number];
         if zeros == Zeros::Signed {
             keys.push(self.elementwise(onnx::RECIPROCAL, &[number]));
         }

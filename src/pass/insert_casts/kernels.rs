@@ -220,7 +220,7 @@ pub fn wider(element: Element) -> &'static [Element] {
         I32 => &[I64],
         U32 => &[I64, U64],
         U64 => &[I64],
-        Bool => &[U8, I32],
+        Bool => &[I32],
         I4 => &[I8, I32],
         U4 => &[U8, I32],
         _ => &[],
