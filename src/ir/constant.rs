@@ -122,13 +122,26 @@ impl View {
         self.sizes.iter().product()
     }
 
-    /// The elements of the view, given those of the base.
-    fn arranged(&self, base: &[u8]) -> Vec<u8> {
+    /// The elements of the base from the first to the last that the view has.
+    fn span(&self) -> Range<usize> {
+        if self.count() == 0 {
+            return self.offset..self.offset;
+        }
+        let (mut first, mut last) = (self.offset, self.offset);
+        for (&size, &stride) in self.sizes.iter().zip(&self.strides) {
+            let distance = (size - 1) * stride.unsigned_abs();
+            if stride < 0 { first -= distance } else { last += distance }
+        }
+        first..last + 1
+    }
+
+    /// The elements of the view, given those of the base from `start` on.
+    fn arranged(&self, base: &[u8], start: usize) -> Vec<u8> {
         let mut bytes = vec![0; self.count() * self.width];
         let whole: Vec<Range<usize>> = self.sizes.iter().map(|&size| 0..size).collect();
         self.walk(&whole, |from, to, step, count| {
             for index in 0..count {
-                let from = (from + index) * self.width;
+                let from = (from - start + index) * self.width;
                 let to = (to as isize + step * index as isize) as usize * self.width;
                 let (Some(read), Some(slot)) =
                     (base.get(from..from + self.width), bytes.get_mut(to..to + self.width))
@@ -229,7 +242,10 @@ impl Data {
                 pieces.bytes()
             }
             Data::Splat(element) => Cow::Owned(element.repeat(count)),
-            Data::View(view) => Cow::Owned(view.arranged(&view.base.bytes(source, count, width))),
+            Data::View(view) => {
+                let span = view.span();
+                Cow::Owned(view.arranged(&view.base.part(source, span.clone(), width), span.start))
+            }
             Data::Source(digits) => {
                 let mut bytes = vec![0; count * width];
                 // A failure leaves zeros; see above.
@@ -242,6 +258,26 @@ impl Data {
                 let _ = const_hex::decode_to_slice(&source.bytes()[digits.clone()], &mut packed);
                 source.leave(digits.clone());
                 Cow::Owned((0..count).map(|index| packed[index / 8] >> (index % 8) & 1).collect())
+            }
+        }
+    }
+
+    /// The bytes of some elements, as far as there are that many.
+    fn part<'a>(&'a self, source: &Source, elements: Range<usize>, width: usize) -> Cow<'a, [u8]> {
+        let positions = elements.start * width..elements.end * width;
+        match self {
+            Data::Bytes(bytes) => Cow::Borrowed(bytes.get(positions).unwrap_or_default()),
+            Data::Mapped(pieces) if positions.end <= pieces.len() => {
+                pieces.leave();
+                pieces.read(positions)
+            }
+            Data::Source(digits) => {
+                let part = digits.start + 2 * positions.start..digits.start + 2 * positions.end;
+                Data::Source(part).bytes(source, elements.len(), width).into_owned().into()
+            }
+            other => {
+                let all = other.bytes(source, elements.end, width);
+                Cow::Owned(all.get(positions).unwrap_or_default().to_vec())
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Folds elementwise arithmetic.
 
+use super::compare::shape_count;
 use super::number::{float, float_bits, integer, is_computed_float, wrap};
 use super::{Fold, Folding, Tensor};
 use crate::ir::{Element, OpName, chlo, stablehlo};
@@ -80,20 +81,31 @@ fn reciprocal_root(cx: &Folding) -> Option<Tensor> {
     map(cx, |x| float_bits(element, rounded(1.0 / rounded(float(element, x)?.sqrt()))))
 }
 
-/// Applies a function of bits to pairs of elements.
+/// Applies a function of bits to pairs of elements of one type.
 pub(super) fn zip(cx: &Folding, f: impl Fn(i64, i64) -> Option<i64>) -> Option<Tensor> {
     let [lhs, rhs] = &cx.operands[..] else { return None };
-    if lhs.sizes != rhs.sizes || lhs.element != rhs.element {
+    if lhs.element == rhs.element { pairs(cx, lhs, rhs, f) } else { None }
+}
+
+/// Applies a function of bits to pairs of elements, which ONNX's ops broadcast.
+pub(super) fn pairs(
+    cx: &Folding,
+    lhs: &Tensor,
+    rhs: &Tensor,
+    f: impl Fn(i64, i64) -> Option<i64>,
+) -> Option<Tensor> {
+    let broadcasts = cx.module.op(cx.op).name.is_onnx();
+    if lhs.sizes != rhs.sizes && !broadcasts {
         return None;
     }
-    let element = cx.result.element;
+    let (element, sizes) = (cx.result.element, if broadcasts { cx.sizes()? } else { lhs.sizes.clone() });
     if lhs.is_splat() && rhs.is_splat() {
-        return Some(Tensor::splat(element, lhs.sizes.clone(), f(lhs.scalar()?, rhs.scalar()?)?));
+        return Some(Tensor::splat(element, sizes, f(lhs.scalar()?, rhs.scalar()?)?));
     }
-    cx.allow(lhs.bits.len().max(rhs.bits.len()))?;
-    let (left, right) = (lhs.view()?, rhs.view()?);
+    cx.allow(shape_count(&sizes)?)?;
+    let (left, right) = (lhs.broadcast(&sizes)?, rhs.broadcast(&sizes)?);
     let bits = left.iter().zip(&right).map(|(&x, &y)| f(x, y)).collect::<Option<Vec<_>>>()?;
-    Tensor::from_elements(element, lhs.sizes.clone(), bits)
+    Tensor::from_elements(element, sizes, bits)
 }
 
 fn is_integer(element: Element) -> bool {
@@ -222,7 +234,7 @@ fn sign(element: Element, x: i64) -> Option<i64> {
 }
 
 /// Of 1 and of -1 XLA's and C's powers differ where the exponent is infinite.
-fn power(x: f64, y: f64) -> Option<f64> {
+pub(super) fn power(x: f64, y: f64) -> Option<f64> {
     (x.is_finite() && y.is_finite()).then(|| x.powf(y))
 }
 

@@ -127,7 +127,14 @@ fn convert_element(from: Element, to: Element, bits: i64) -> Option<i64> {
             if from == Element::F64 && narrow && f64::from(value as f32) != value {
                 return None;
             }
-            return float_bits(to, value);
+            // A NaN keeps its sign and payload in a wider type.
+            return match (from, to) {
+                (Element::BF16, Element::F32) if value.is_nan() => Some(bits << 16),
+                (Element::F16, Element::F32) if value.is_nan() => {
+                    Some(i64::from(half::f16::from_bits(bits as u16).to_f32().to_bits()))
+                }
+                _ => float_bits(to, value),
+            };
         }
         is_integer(to).then_some(())?;
         let whole = value.trunc();

@@ -8,11 +8,13 @@ mod compare;
 mod index;
 mod movement;
 mod number;
+mod onnx;
 mod program;
 mod reduce;
 mod tensor;
 
 pub(crate) use number::float;
+pub(crate) use onnx::{AxisSlice, axis_slices};
 pub use program::{evaluate, evaluate_value};
 pub use tensor::Tensor;
 
@@ -75,10 +77,15 @@ impl Folding<'_> {
 }
 
 const FOLDS: &[&[(OpName, Fold)]] =
-    &[arithmetic::FOLDS, compare::FOLDS, index::FOLDS, movement::FOLDS, reduce::FOLDS];
+    &[arithmetic::FOLDS, compare::FOLDS, index::FOLDS, movement::FOLDS, onnx::FOLDS, reduce::FOLDS];
 
-static INDEX: LazyLock<FxHashMap<OpName, Fold>> =
-    LazyLock::new(|| FOLDS.iter().flat_map(|folds| folds.iter().copied()).collect());
+static INDEX: LazyLock<FxHashMap<OpName, Fold>> = LazyLock::new(|| {
+    let mut index: FxHashMap<OpName, Fold> = FOLDS.iter().flat_map(|folds| folds.iter().copied()).collect();
+    for &(op, twin) in onnx::TWINS {
+        index.extend(index.get(&twin).copied().map(|fold| (op, fold)));
+    }
+    index
+});
 
 /// How the op of that name is folded, when it is.
 pub fn folder(name: OpName) -> Option<Fold> {
@@ -123,6 +130,10 @@ pub fn fold(
     // The type rules report ops with wrong types.
     let expected = (folding.result.element, folding.sizes()?);
     if (tensor.element, &tensor.sizes) != (expected.0, &expected.1) {
+        return None;
+    }
+    // A splat of ONNX has all of its elements.
+    if module.op(op).name.is_onnx() && tensor.sizes.iter().product::<usize>() > limit {
         return None;
     }
     Some(module.add_constant(Constant { ty, data: tensor.data() }))

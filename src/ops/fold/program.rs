@@ -88,6 +88,15 @@ fn is_constant(module: &Module, op: OpId) -> bool {
     matches!(module.op(op).name, stablehlo::CONSTANT | onnx::CONSTANT)
 }
 
+/// Whether an op reorders or slices a constant of more elements, which needs no copy of them.
+fn rearranges_constant(module: &Module, op: OpId, elements: usize) -> bool {
+    let operand = module.op(op).operands.first().copied();
+    let constant = operand.filter(|&operand| module.constant_of(operand).is_some());
+    let count = constant.and_then(|constant| module.tensor(constant)?.count());
+    let larger = |count: i64| usize::try_from(count).is_ok_and(|count| count > elements);
+    matches!(module.op(op).name, onnx::SLICE | onnx::TRANSPOSE) && count.is_some_and(larger)
+}
+
 impl Evaluator<'_> {
     fn hold(&mut self, value: ValueId, tensor: Tensor) {
         self.held += tensor.bits.len();
@@ -139,6 +148,9 @@ impl Evaluator<'_> {
             };
         }
         let fold = folder(name)?;
+        if rearranges_constant(module, op, super::SMALL) {
+            return None;
+        }
         let [result] = module.op(op).results[..] else { return None };
         let ty = module.tensor(result).filter(|ty| ty.encoding.is_none() && ty.is_static())?;
         let operands = match fold {
@@ -262,7 +274,8 @@ impl Frontier<'_> {
     /// The results, if they become constants.
     fn tensors(&self, op: OpId) -> Option<Results> {
         let results = &self.module.op(op).results;
-        if matches!(folder(self.module.op(op).name), Some(Fold::Shares)) {
+        let shares = matches!(folder(self.module.op(op).name), Some(Fold::Shares));
+        if shares || rearranges_constant(self.module, op, 0) {
             // Its result can share the bytes of its operand, which are in the model anyway.
             return None;
         }
@@ -284,7 +297,9 @@ impl Frontier<'_> {
             if narrows && elements > super::SMALL {
                 *tensor = tensor.narrowed();
             }
-            if tensor.bits.len().saturating_mul(tensor.element.bytes()) > MOST_BYTES {
+            // A splat of ONNX has all of its elements.
+            let written = if narrows { tensor.bits.len() } else { tensor.sizes.iter().product() };
+            if written.saturating_mul(tensor.element.bytes()) > MOST_BYTES {
                 return None;
             }
         }

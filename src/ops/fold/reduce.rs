@@ -209,10 +209,10 @@ fn dot_general(cx: &Folding) -> Option<Tensor> {
 }
 
 /// More products than these are left to the runtime.
-const MOST_PRODUCTS: usize = 1 << 22;
+pub(super) const MOST_PRODUCTS: usize = 1 << 22;
 
 /// The sum of the products of two lists.
-fn product(element: Element, row: &[i64], column: &[i64]) -> Option<i64> {
+pub(super) fn product(element: Element, row: &[i64], column: &[i64]) -> Option<i64> {
     let mut pairs = row.iter().zip(column);
     if element.is_integer() {
         return Some(wrap(element, pairs.fold(0i64, |sum, (&x, &y)| sum.wrapping_add(x.wrapping_mul(y)))));

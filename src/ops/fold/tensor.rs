@@ -68,6 +68,11 @@ impl Tensor {
         self.bits.broadcast(IxDyn(&self.sizes))
     }
 
+    /// The elements broadcast to other sizes.
+    pub(super) fn broadcast(&self, sizes: &[usize]) -> Option<ArrayViewD<'_, i64>> {
+        self.bits.broadcast(IxDyn(sizes))
+    }
+
     /// The one element of a scalar or splat.
     pub fn scalar(&self) -> Option<i64> {
         if self.bits.len() == 1 { self.bits.first().copied() } else { None }

@@ -25,11 +25,11 @@ fn folded(body: &str, ty: &str) -> Option<Tensor> {
     Tensor::read(&module, &source, module.constant_of(returned)?)
 }
 
-fn integers(body: &str, ty: &str) -> Option<Vec<i64>> {
+pub(super) fn integers(body: &str, ty: &str) -> Option<Vec<i64>> {
     folded(body, ty).map(|tensor| tensor.view().unwrap().iter().copied().collect())
 }
 
-fn floats(body: &str, ty: &str) -> Option<Vec<f64>> {
+pub(super) fn floats(body: &str, ty: &str) -> Option<Vec<f64>> {
     let tensor = folded(body, ty)?;
     tensor.view().unwrap().iter().map(|&bits| float(tensor.element, bits)).collect()
 }

@@ -2,7 +2,7 @@
 
 use super::simplify::is_ascending;
 use super::{Simplified, conversion, only_operand};
-use crate::ir::{Attribute, Dim, Module, OpId, ValueId, onnx};
+use crate::ir::{Attribute, Data, Dim, Module, OpId, ValueId, onnx};
 use crate::ops::OpAttributes;
 
 /// Simplifies an op after lowering.
@@ -16,7 +16,38 @@ pub(super) fn simplify(module: &mut Module, op: OpId) -> Simplified {
         onnx::RESHAPE => reshape(module, op),
         onnx::TRANSPOSE => transpose(module, op),
         onnx::EXPAND => identity(module, op),
+        onnx::AND | onnx::OR | onnx::WHERE => chosen(module, op),
         _ => Simplified::No,
+    }
+}
+
+/// The operand that a constant predicate selects, if it has the type of the result.
+fn chosen(module: &Module, op: OpId) -> Simplified {
+    let operation = module.op(op);
+    let known = |value: ValueId| predicate(module, value);
+    let selected = match (operation.name, &operation.operands[..]) {
+        (onnx::WHERE, &[test, x, y]) => known(test).map(|holds| if holds { x } else { y }),
+        (name, &[x, y]) => {
+            // What leaves the other operand of And and Or unchanged.
+            let neutral = name == onnx::AND;
+            let select = |x: ValueId, y: ValueId| known(x).map(|holds| if holds == neutral { y } else { x });
+            select(x, y).or_else(|| select(y, x))
+        }
+        _ => None,
+    };
+    let same = |value: &ValueId| module.value_type(*value) == module.value_type(operation.results[0]);
+    let sized = |value: &ValueId| module.tensor(*value).is_some_and(|ty| ty.is_sized());
+    selected.filter(same).filter(sized).map_or(Simplified::No, Simplified::To)
+}
+
+/// The only element of a boolean constant.
+fn predicate(module: &Module, value: ValueId) -> Option<bool> {
+    let constant = module.constant(module.constant_of(value)?);
+    let is_one = module.tensor_type(constant.ty).is_some_and(|ty| ty.count() == Some(1));
+    match &constant.data {
+        Data::Splat(bytes) => bytes.first().map(|&byte| byte != 0),
+        Data::Bytes(bytes) if is_one => bytes.first().map(|&byte| byte != 0),
+        _ => None,
     }
 }
 

@@ -9,6 +9,7 @@ mod compose;
 mod conversion;
 mod cse;
 mod dce;
+mod hoist;
 mod liveness;
 mod loops;
 pub(super) mod lowered;
@@ -64,6 +65,7 @@ pub(super) fn run(module: &mut Module, cx: &mut Context) {
         };
         Rewriter::new(module).function(function, &mut visit);
     }
+    hoist::constants(module);
     results::separate(module);
     dce::remove(module);
     // All runs of the pass share one limit, and the first to reach it reports it.

@@ -1,40 +1,37 @@
-//! Turns transposes and reversals of constants into views, which are reordered while the model is written.
+//! Turns transposes and slices of constants into views, whose elements are put in order while the model is written.
 
 use super::lowered::joined;
-use crate::ops::OpAttributes;
-
 use crate::ir::{Constant, ConstantId, Data, Module, OpId, ValueId, View, onnx};
+use crate::ops::OpAttributes;
+use crate::ops::fold::{AxisSlice, axis_slices};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
 
-/// Larger constants are stored in only one order.
+/// Larger constants are stored only once.
 const SMALL: usize = 1024;
 
-/// Ops that reorder the elements of a value without another use.
+/// Ops whose results can replace the constant that they read, without more bytes in the model.
 pub(super) struct Arranging {
-    sole: FxHashSet<OpId>,
+    alone: FxHashSet<OpId>,
     /// Whether weights stay in their files, which fixes the order of their elements.
     referenced: bool,
 }
 
 impl Arranging {
     pub(super) fn new(module: &Module, uses: &[u32], referenced: bool) -> Self {
-        let mut readers: FxHashMap<(ValueId, Option<Vec<usize>>), Vec<OpId>> = FxHashMap::default();
+        let mut readers: FxHashMap<ValueId, Vec<OpId>> = FxHashMap::default();
         for op in module.reachable_ops() {
             if let (onnx::TRANSPOSE | onnx::SLICE, Some(&operand)) =
                 (module.op(op).name, module.op(op).operands.first())
             {
-                readers
-                    .entry((operand, OpAttributes::of(module, op).positions("perm").ok()))
-                    .or_default()
-                    .push(op);
+                readers.entry(operand).or_default().push(op);
             }
         }
-        let alone = readers.into_iter().filter(|((value, order), ops)| {
+        let alone = readers.into_iter().filter(|(value, ops)| {
             let read = uses.get(value.index()).copied().unwrap_or(0) as usize;
-            read == ops.len() && (order.is_some() || read == 1)
+            read == ops.len() && (have_one_order(module, ops) || are_parts(module, *value, ops))
         });
-        Self { sole: alone.flat_map(|(_, ops)| ops).collect(), referenced }
+        Self { alone: alone.flat_map(|(_, ops)| ops).collect(), referenced }
     }
 
     /// Replaces the op by a rearranged constant.
@@ -50,7 +47,9 @@ impl Arranging {
             data => data,
         };
         let is_kept = self.referenced && matches!(base, Data::Mapped(pieces) if pieces.place().is_some());
-        if (is_kept || !self.sole.contains(&op)) && count > SMALL {
+        let result = *module.op(op).results.first()?;
+        let made = usize::try_from(module.tensor(result)?.count()?).ok()?;
+        if made == 0 || count == 0 || (is_kept || !self.alone.contains(&op)) && made > SMALL {
             return None;
         }
         let (data, width) = (constant.data.clone(), ty.element.bytes());
@@ -62,10 +61,9 @@ impl Arranging {
                 sorted.sort_unstable();
                 (sorted == identity).then_some(Arrange::Transpose(order))?
             }
-            onnx::SLICE => Arrange::Reverse(reversed(module, op, &sizes)?),
+            onnx::SLICE => Arrange::Slice(slices(module, op, &sizes)?),
             _ => return None,
         };
-        let result = *module.op(op).results.first()?;
         let ty = module.value_type(result);
         let data = if data.splat().is_some() {
             data
@@ -82,9 +80,26 @@ impl Arranging {
     }
 }
 
+/// Whether the ops are Transposes to the same order.
+fn have_one_order(module: &Module, ops: &[OpId]) -> bool {
+    let order = |&op: &OpId| OpAttributes::of(module, op).positions("perm").ok();
+    let first = ops.first().and_then(order);
+    first.is_some() && ops.iter().all(|op| order(op) == first)
+}
+
+/// Whether the ops are Slices that have no more elements than the value.
+fn are_parts(module: &Module, value: ValueId, ops: &[OpId]) -> bool {
+    let count = |value: ValueId| module.tensor(value).and_then(|ty| ty.count()).unwrap_or(i64::MAX);
+    let mut seen = FxHashSet::default();
+    let different = ops.iter().filter(|&&op| seen.insert(&module.op(op).operands));
+    let parts = different.fold(0i64, |sum, &op| sum.saturating_add(count(module.op(op).results[0])));
+    ops.iter().all(|&op| module.op(op).name == onnx::SLICE) && parts <= count(value)
+}
+
 enum Arrange {
     Transpose(Vec<usize>),
-    Reverse(Vec<usize>),
+    /// What each dimension keeps.
+    Slice(Vec<AxisSlice>),
 }
 
 impl Arrange {
@@ -96,11 +111,12 @@ impl Arrange {
                 view.sizes = order.iter().map(|&axis| view.sizes[axis]).collect();
                 view.strides = order.iter().map(|&axis| view.strides[axis]).collect();
             }
-            Self::Reverse(axes) => {
-                for &axis in axes {
-                    let last = view.sizes.get(axis)?.checked_sub(1)? as isize * view.strides[axis];
-                    view.offset = view.offset.checked_add_signed(last)?;
-                    view.strides[axis] = -view.strides[axis];
+            Self::Slice(slices) => {
+                for (axis, slice) in slices.iter().enumerate() {
+                    let first = isize::try_from(slice.first).ok()?.checked_mul(view.strides[axis])?;
+                    view.offset = view.offset.checked_add_signed(first)?;
+                    view.sizes[axis] = slice.count;
+                    view.strides[axis] = view.strides[axis].checked_mul(slice.step)?;
                 }
             }
         }
@@ -108,22 +124,8 @@ impl Arrange {
     }
 }
 
-/// The dimensions that a Slice reverses, if it does nothing else.
-fn reversed(module: &Module, op: OpId, sizes: &[usize]) -> Option<Vec<usize>> {
-    let [_, starts, ends, axes, steps] = module.op(op).operands[..] else { return None };
-    let list = |value: ValueId| module.known_integers(value);
-    let (starts, ends, axes, steps) = (list(starts)?, list(ends)?, list(axes)?, list(steps)?);
-    let mut reversed = Vec::with_capacity(axes.len());
-    for (index, &axis) in axes.iter().enumerate() {
-        let axis = usize::try_from(axis).ok()?;
-        let size = *sizes.get(axis)? as i64;
-        let whole = *steps.get(index)? == -1
-            && (*starts.get(index)? >= size - 1 || *starts.get(index)? == -1)
-            && *ends.get(index)? < -size;
-        if !whole || size == 0 || reversed.contains(&axis) {
-            return None;
-        }
-        reversed.push(axis);
-    }
-    Some(reversed)
+/// What each dimension of a constant keeps in a Slice.
+fn slices(module: &Module, op: OpId, sizes: &[usize]) -> Option<Vec<AxisSlice>> {
+    let lists = module.op(op).operands.get(1..)?.iter().map(|&value| module.known_integers(value));
+    axis_slices(sizes, &lists.collect::<Option<Vec<_>>>()?)
 }
