@@ -4,7 +4,7 @@
 //! `onesided` of ONNX's `DFT`. In ONNX the axis is an attribute up to opset 19, and an operand from 20 on.
 
 use super::{Elements, Lower, LowerError, Lowered};
-use crate::ir::{Element, OpId, hlo2onnx, onnx, stablehlo};
+use crate::ir::{Dim, Element, OpId, hlo2onnx, onnx, stablehlo};
 use crate::ops::row::{Row, unlowered, untyped};
 use crate::ops::type_inference::{linear, rule};
 
@@ -23,7 +23,14 @@ fn dft(cx: &mut Lower, op: OpId) -> Lowered {
     if !matches!(element, Element::F32 | Element::F64) {
         return Err(LowerError::Type(element.name().unwrap_or("?").to_owned()));
     }
-    let operand = cx.full(op, 0)?;
+    let mut operand = cx.full(op, 0)?;
+    // The first dimension is always the batch in opset 17, and in the kernels of ONNX Runtime up to 1.26.
+    let batch = if sizes.len() == 2 { &[Dim::Known(1)][..] } else { &[] };
+    if !batch.is_empty() {
+        let batched = [batch, &cx.dims(operand)].concat();
+        operand = cx.reshape(operand, &batched);
+    }
+    let axis = axis + batch.len() as i64;
     let (axis_operand, absent) = (cx.opset() >= AXIS_OPERAND, cx.absent());
     let node = if axis_operand {
         let axis = cx.integer(Element::I64, axis);
@@ -32,5 +39,6 @@ fn dft(cx: &mut Lower, op: OpId) -> Lowered {
         cx.node(onnx::DFT, &[operand]).int("axis", axis)
     };
     let node = node.int("inverse", i64::from(inverse)).int("onesided", i64::from(onesided));
-    Ok(node.out(element, &sizes).into())
+    let transformed = node.out(element, &[batch, &sizes].concat());
+    Ok(cx.reshape(transformed, &sizes).into())
 }
