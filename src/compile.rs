@@ -2,8 +2,8 @@
 
 use crate::diagnostic::{self, Diagnostic, Diagnostics, Style, catalog};
 use crate::ir::{self, Module};
-use crate::onnx;
 use crate::onnx::file::{Destination, ExternalData, Model, WriteError, Written};
+use crate::onnx::{self, Details};
 use crate::ops::type_inference;
 use crate::options::Options;
 use crate::pass::{self, Context, PIPELINE, Pass};
@@ -102,7 +102,8 @@ fn convert_until<'a>(
     let entry = pass::entry(&module);
     let model = match entry {
         Some(entry) if !diagnostics.has_errors() => {
-            match onnx::emit(&module, entry, source, options.debug_info) {
+            let details = Details { debug_info: options.debug_info, value_info: !options.no_value_info };
+            match onnx::emit(&module, entry, source, details) {
                 Ok(model) => Some(model),
                 Err(error) => {
                     let why = error.to_string();

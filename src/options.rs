@@ -50,6 +50,9 @@ pub struct Options {
     /// Write each node's Python line and module path into the model, for viewers and profilers
     #[cfg_attr(feature = "cli", arg(long))]
     pub debug_info: bool,
+    /// Leave out the types of intermediate values, which quantization and shape inference read
+    #[cfg_attr(feature = "cli", arg(long))]
+    pub no_value_info: bool,
     /// The name of the model's graph [default: the name of the text's module]
     #[cfg_attr(feature = "cli", arg(skip))]
     pub model_name: Option<String>,

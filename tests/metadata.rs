@@ -75,3 +75,19 @@ fn nodes_have_their_origin_if_requested() {
             .all(|node| !node.metadata_props.is_empty())
     );
 }
+
+#[test]
+fn intermediate_values_have_types() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/models/demo/model.debug.mlir");
+    let source = Source::open(&path).expect("the file exists");
+    let graph = model(&source, &Options::default()).graph;
+    let outputs: Vec<&str> = graph.output.iter().map(|output| output.name.as_str()).collect();
+    let made = graph.node.iter().flat_map(|node| &node.output).map(String::as_str);
+    let inner: Vec<&str> = made.filter(|name| !outputs.contains(name)).collect();
+    let typed: Vec<&str> = graph.value_info.iter().map(|info| info.name.as_str()).collect();
+    assert_eq!(typed, inner);
+    assert!(graph.value_info.iter().all(|info| info.type_.tensor_type().shape.is_some()));
+
+    let options = Options { no_value_info: true, ..Options::default() };
+    assert!(model(&source, &options).graph.value_info.is_empty());
+}

@@ -114,6 +114,7 @@ def to_onnx(
     weights: Weights = "embed",
     keep_functions: bool = False,
     debug_info: bool = False,
+    value_info: bool = True,
     strict_nan: bool = False,
     max_ops: int | None = None,
     max_folded: int | None = None,
@@ -150,6 +151,7 @@ def to_onnx(
         weights: ``"embed"`` stores weights in the model, ``"external"`` in a separate file, ``"inputs"`` makes them inputs.
         keep_functions: Keep modules and JAX functions as functions of the model.
         debug_info: Write each node's Python line and module path into the model.
+        value_info: Write the types of intermediate values, which quantization and shape inference read, unless they need 10 MiB.
         strict_nan: Treat NaN exactly as XLA does, which makes max-reductions and max-pools slower.
         max_ops: The limit on the ops of the program after its calls are inlined.
         max_folded: The limit on the bytes of constants computed by folding.
@@ -190,6 +192,7 @@ def to_onnx(
         outputs_as_nchw=() if outputs_as_nchw is None else outputs_as_nchw,
         keep_functions=keep_functions,
         debug_info=debug_info,
+        value_info=value_info,
         external_data=_external_data(weights, export_mode),
     )
     # Invalid arguments are reported before the trace, which can take long.

@@ -48,6 +48,8 @@ class Options:
     """Keep modules and JAX functions as functions of the model."""
     debug_info: bool = False
     """Write each node's Python line and module path into the model."""
+    value_info: bool = True
+    """Write the types of intermediate values, which quantization and shape inference read, unless they need 10 MiB."""
     external_data: ExternalData = "auto"
     """Whether large constants go to a separate file: ``auto``, ``always``, ``never`` or ``reference``, which leaves weights in
     their own file."""
@@ -82,6 +84,7 @@ class Options:
             "nchw_outputs": _arguments.places("outputs_as_nchw", self.outputs_as_nchw),
             "keep_functions": _arguments.flag("keep_functions", self.keep_functions),
             "debug_info": _arguments.flag("debug_info", self.debug_info),
+            "value_info": _arguments.flag("value_info", self.value_info),
             "external_data": _arguments.one_of("external_data", self.external_data, ("auto", "always", "never", "reference")),
             "weights": [_arguments.path(path) for path in _arguments.listed("weights", paths)],
             "weights_prefix": _arguments.text("weights_prefix", self.weights_prefix),
@@ -122,6 +125,7 @@ class OptionFields(TypedDict, total=False):
     outputs_as_nchw: Sequence[int | str]
     keep_functions: bool
     debug_info: bool
+    value_info: bool
     external_data: ExternalData
     weights: Sequence[str | os.PathLike[str]] | str | os.PathLike[str]
     weights_prefix: str | None
@@ -144,6 +148,7 @@ class FunctionOptions(TypedDict, total=False):
     weights: Weights
     keep_functions: bool
     debug_info: bool
+    value_info: bool
     strict_nan: bool
     max_ops: int | None
     max_folded: int | None

@@ -56,7 +56,8 @@ pub enum Command {
 
 /// Hides the options that only affect a written model.
 fn hide_names(option: Arg) -> Arg {
-    const HIDDEN: [&str; 5] = ["input_names", "output_names", "nchw_inputs", "nchw_outputs", "debug_info"];
+    const HIDDEN: [&str; 6] =
+        ["input_names", "output_names", "nchw_inputs", "nchw_outputs", "debug_info", "no_value_info"];
     if HIDDEN.iter().any(|id| option.get_id() == id) { option.hide(true) } else { option }
 }
 

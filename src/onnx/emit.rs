@@ -14,6 +14,7 @@ use crate::ir::{
     Attribute, BlockId, ConstantId, Dim, FunctionId, Module, OpId, RegionId, Type, ValueId, func, onnx,
 };
 use crate::source::Source;
+use rustc_hash::FxHashSet;
 
 /// Constants of fewer bytes are in the graph's message; others are streamed into the file.
 const SMALL: u64 = 1024;
@@ -35,8 +36,19 @@ pub enum EmitError {
     NoOpset,
 }
 
-/// The model of a function whose ops are all `onnx.*`, and whose values all have unique names. With `debug_info` each
-/// node has its Python line and module path.
+/// Estimated bytes of the types of intermediate values from which a model leaves them out.
+const MOST_VALUE_INFO: usize = 10 << 20;
+
+/// What a model contains that runtimes do not need.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Details {
+    /// The Python line and the module path of each node.
+    pub debug_info: bool,
+    /// The types of intermediate values, unless they would need 10 MiB or more.
+    pub value_info: bool,
+}
+
+/// The model of a function whose ops are all `onnx.*`, and whose values all have unique names.
 ///
 /// # Errors
 /// If something in the module has no ONNX form.
@@ -44,11 +56,13 @@ pub fn emit<'a>(
     module: &Module,
     entry: FunctionId,
     source: &'a Source,
-    debug_info: bool,
+    details: Details,
 ) -> Result<Model<'a>, EmitError> {
     let opset = module.opset().ok_or(EmitError::NoOpset)?;
     let function = module.function(entry);
-    let mut emitter = Emitter { module, source, large: Vec::new(), in_function: false, debug_info };
+    let value_info = details.value_info && value_info_size(module, function.body) < MOST_VALUE_INFO;
+    let details = Details { value_info, ..details };
+    let mut emitter = Emitter { module, source, large: Vec::new(), in_function: false, details };
     let block = module.entry_block(function.body);
     let name = module.name.unwrap_or(function.name);
     let graph = match block {
@@ -64,6 +78,7 @@ pub fn emit<'a>(
         ir_version: Some(super::ir_version(opset)),
         producer_name: Some(env!("CARGO_PKG_NAME").into()),
         producer_version: Some(env!("CARGO_PKG_VERSION").into()),
+        doc_string: Some(format!("Converted from the StableHLO module `{}`", module.symbols.get(name))),
         opset_import: imports,
         graph: Some(graph),
         functions,
@@ -78,19 +93,30 @@ pub(super) fn import(domain: &str, version: i64) -> OperatorSetIdProto {
     OperatorSetIdProto { domain: Some(domain.into()), version: Some(version) }
 }
 
+/// About the bytes of the types of all values in a region.
+fn value_info_size(module: &Module, region: RegionId) -> usize {
+    let results = module.ops_within([region]).flat_map(|op| module.op(op).results.iter());
+    let size = |&value: &ValueId| {
+        let name = module.value(value).name.map_or(8, |name| module.symbols.get(name).len());
+        16 + name + 6 * module.tensor(value).map_or(0, |tensor| tensor.dims.len())
+    };
+    results.map(size).sum()
+}
+
 pub(super) struct Emitter<'m, 'a> {
     pub(super) module: &'m Module,
     source: &'a Source,
     large: Vec<Initializer<'a>>,
     /// Whether constants are nodes, because functions have no initializers.
     pub(super) in_function: bool,
-    debug_info: bool,
+    details: Details,
 }
 
 impl<'a> Emitter<'_, 'a> {
     fn graph(&mut self, block: BlockId, name: &str) -> Result<GraphProto, EmitError> {
         let module = self.module;
         let mut graph = GraphProto { name: Some(name.into()), ..Default::default() };
+        let mut inner: Vec<ValueId> = Vec::new();
         for &argument in &module.block(block).arguments {
             graph.input.push(self.value_info(argument)?);
         }
@@ -102,8 +128,23 @@ impl<'a> Emitter<'_, 'a> {
                         graph.output.push(self.value_info(result)?);
                     }
                 }
-                _ => graph.node.push(self.node(op)?),
+                _ => {
+                    graph.node.push(self.node(op)?);
+                    inner.extend(&module.op(op).results);
+                }
             }
+        }
+        if self.details.value_info {
+            let outputs: FxHashSet<&String> =
+                graph.output.iter().filter_map(|output| output.name.as_ref()).collect();
+            let mut infos = Vec::with_capacity(inner.len());
+            for value in inner {
+                let info = self.value_info(value)?;
+                if info.name.as_ref().is_some_and(|name| !name.is_empty() && !outputs.contains(name)) {
+                    infos.push(info);
+                }
+            }
+            graph.value_info = infos;
         }
         Ok(graph)
     }
@@ -205,7 +246,7 @@ impl<'a> Emitter<'_, 'a> {
 
     /// Where a node comes from, if requested.
     pub(super) fn metadata(&self, op: OpId) -> Vec<StringStringEntryProto> {
-        if self.debug_info { metadata::of_node(self.module, op) } else { Vec::new() }
+        if self.details.debug_info { metadata::of_node(self.module, op) } else { Vec::new() }
     }
 
     fn subgraph(&mut self, name: &str, region: RegionId) -> Result<AttributeProto, EmitError> {

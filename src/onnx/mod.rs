@@ -13,7 +13,7 @@ mod inventory;
 mod metadata;
 
 pub use element::{data_type, ir_version};
-pub use emit::{EmitError, emit};
+pub use emit::{Details, EmitError, emit};
 pub use inventory::{inventory, parameters};
 
 /// ONNX's messages, generated from `proto/onnx.proto` into `proto/onnx.rs` by `BLESS=1 cargo test --test proto`.
